@@ -1,0 +1,38 @@
+// Where the numbers live and who computes on them. Models and training work through this interface
+// and never ask which backend they run on.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace cheems {
+
+class Operations;
+
+// Zeroed memory of a backend, freed with the object. On the CPU its pages are taken when first touched.
+class Buffer {
+ public:
+  virtual ~Buffer() = default;
+  virtual void* data() const = 0;
+  virtual int64_t size() const = 0;  // bytes
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string name() const = 0;  // "cpu"
+  virtual Operations& operations() = 0;
+  // Throws Error, naming `purpose` and the sizes, when the memory is not to be had.
+  virtual std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string& purpose) = 0;
+  virtual void upload(void* destination, const void* host, int64_t bytes) = 0;
+  virtual void download(void* host, const void* source, int64_t bytes) = 0;
+  virtual void zero(void* destination, int64_t bytes) = 0;
+  // Bytes that a new allocation could take now: free device memory, or what the system calls available.
+  virtual int64_t available_memory() const = 0;
+};
+
+// The CPU backend with its own pool of `threads` threads (0: one per usable core).
+std::unique_ptr<Backend> create_cpu_backend(int threads);
+
+}  // namespace cheems

@@ -1,0 +1,36 @@
+// How whoever started a piece of work watches and stops it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <functional>
+
+namespace cheems {
+
+// Thrown by Control::check() once cancelled; never an error of the work itself.
+class Cancelled : public std::exception {
+ public:
+  const char* what() const noexcept override { return "The operation was aborted"; }
+};
+
+// Shared between the thread that works and the one that watches. The work calls check() between
+// layers, so that it stops within one layer's time, and report() after each unit done.
+class Control {
+ public:
+  void cancel() { cancelled_.store(true, std::memory_order_relaxed); }
+  bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
+  void check() const {
+    if (cancelled()) throw Cancelled();
+  }
+  // Called on the working thread; `done` and `total` count samples, `tokens` the computed tokens so far.
+  std::function<void(int64_t done, int64_t total, int64_t tokens)> on_progress;
+  void report(int64_t done, int64_t total, int64_t tokens) const {
+    if (on_progress) on_progress(done, total, tokens);
+  }
+
+ private:
+  std::atomic<bool> cancelled_{false};
+};
+
+}  // namespace cheems

@@ -1,0 +1,28 @@
+// Every byte that a run will take, named before it is taken.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace cheems {
+
+struct MemoryPlanEntry {
+  std::string name;  // "activations", "optimiser state", …
+  std::string kind;  // weights | gradients | optimiser | activations | workspace
+  int64_t bytes = 0;
+};
+
+struct MemoryPlan {
+  std::vector<MemoryPlanEntry> entries;
+  void add(std::string name, std::string kind, int64_t bytes) {
+    entries.push_back({std::move(name), std::move(kind), bytes});
+  }
+  int64_t total() const {
+    int64_t sum = 0;
+    for (const auto& entry : entries) sum += entry.bytes;
+    return sum;
+  }
+};
+
+}  // namespace cheems

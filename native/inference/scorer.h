@@ -1,0 +1,39 @@
+// Rewards of samples: forward passes only.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "batch/samples.h"
+#include "core/control.h"
+#include "core/memory_plan.h"
+#include "model/reward_model.h"
+
+namespace cheems::inference {
+
+struct ScorerOptions {
+  int64_t micro_batch_tokens = 8192;  // tokens computed at once: memory, never the result
+  bool share_prompts = true;          // false computes every sample from its first token
+};
+
+class Scorer {
+ public:
+  Scorer(model::RewardModel& model, const ScorerOptions& options);
+  ~Scorer();
+  struct Result {
+    std::vector<float> rewards;   // one a sample, in the order given
+    int64_t computed_tokens = 0;  // after sharing prompts
+  };
+  // A sample's reward is the same bits whatever else is in the call. Throws Error for ids outside
+  // the vocabulary, empty samples and non-finite rewards (naming the sample), Cancelled when cancelled.
+  Result score(const Samples& samples, const Control& control);
+
+  // What a Scorer for samples of at most `longest_sample` tokens takes beside the weights.
+  static void plan(const model::Architecture& architecture, const ScorerOptions& options, int64_t longest_sample, Backend& backend, MemoryPlan& plan);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace cheems::inference

@@ -1,0 +1,55 @@
+// What config.json says about a decoder, in the engine's own terms. A model family is one file in
+// families/ that fills this struct; nothing else knows the families.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace cheems::model {
+
+enum class Activation { silu, gelu_tanh, gelu_erf };
+
+// Rotary position embedding, "half split": pairs (x_i, x_{i + d/2}) turn by position * inverse_frequency_i.
+struct Rope {
+  double theta = 10000;
+  std::string type = "default";  // default | linear | llama3
+  double factor = 1;             // linear, llama3
+  double low_freq_factor = 1, high_freq_factor = 4;  // llama3
+  int64_t original_max_position_embeddings = 0;      // llama3
+};
+
+struct Architecture {
+  std::string family;        // config.json's model_type: llama, mistral, qwen2, qwen3
+  std::string class_prefix;  // of transformers' class names: "Qwen2" in Qwen2ForSequenceClassification
+  int64_t hidden_size = 0;
+  int64_t intermediate_size = 0;
+  int64_t num_layers = 0;
+  int64_t num_heads = 0;
+  int64_t num_key_value_heads = 0;
+  int64_t head_size = 0;
+  int64_t vocab_size = 0;
+  int64_t max_position_embeddings = 0;
+  float rms_norm_epsilon = 1e-6f;
+  Rope rope;
+  bool qkv_bias = false;     // Qwen2; Llama with attention_bias
+  bool output_bias = false;  // of o_proj: Llama with attention_bias
+  bool mlp_bias = false;
+  bool qk_norm = false;      // Qwen3: RMSNorm of each query and key head before rope
+  Activation activation = Activation::silu;
+  float norm_weight_offset = 0;  // 1 for Gemma's (1 + w)
+  std::vector<int64_t> windows;  // one a layer: tokens visible including oneself; 0 = all before
+  bool tied_embeddings = false;
+  float initializer_range = 0.02f;
+  int64_t pad_token_id = -1;
+
+  int64_t query_size() const { return num_heads * head_size; }
+  int64_t key_value_size() const { return num_key_value_heads * head_size; }
+  int64_t qkv_size() const { return query_size() + 2 * key_value_size(); }
+};
+
+// Parses config.json (both the old and the new spelling of rope and dtype). Throws Error naming the
+// file, the key, its value and what is supported.
+Architecture read_architecture_file(const std::string& config_file);
+
+}  // namespace cheems::model

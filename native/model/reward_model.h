@@ -1,0 +1,52 @@
+// A reward model in memory: architecture, parameters, reward head. Knows nothing of training.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "backends/backend.h"
+#include "core/memory_plan.h"
+#include "model/architecture.h"
+#include "model/parameters.h"
+
+namespace cheems::model {
+
+struct LoadOptions {
+  std::string folder;             // a Hugging Face folder: config.json and safetensors
+  bool create_head = false;       // true: a folder without a reward head gets a new one (training); false: it is refused
+  uint64_t seed = 0;              // of the new head: normal, std 1 / (hidden + 1)
+  bool keep_16_bit = false;       // true: matrices stay bfloat16/float16 in memory as stored (scoring); false: all float32
+};
+
+class RewardModel {
+ public:
+  // Reads config.json and the weights. Throws Error with file and tensor for anything that does not fit.
+  static std::unique_ptr<RewardModel> load(const LoadOptions& options, Backend& backend);
+  // A randomly initialised causal language model folder's weights (normal, std initializer_range; norms 1; biases 0), no head.
+  static void initialise(const std::string& config_file, uint64_t seed, const std::string& weights_file);
+  // The architecture that a folder's config.json describes; reads no weights.
+  static Architecture read_architecture(const std::string& folder);
+
+  // Writes all parameters under their Hugging Face names, the head as score.weight, as one safetensors
+  // file in `dtype`. Folder layout, config.json, atomic renaming and digests are the caller's.
+  void save_weights(const std::string& path, DType dtype = DType::float32) const;
+
+  const Architecture& architecture() const { return architecture_; }
+  const Parameters& parameters() const { return *parameters_; }
+  Parameters& parameters() { return *parameters_; }
+  // "score.weight", "v_head.weight" or "new": where the head came from.
+  const std::string& head_source() const { return head_source_; }
+  Backend& backend() const { return *backend_; }
+  // Weights alone, for a plan made before they are loaded.
+  static void plan(const Architecture& architecture, DType matrix_dtype, MemoryPlan& plan);
+
+ private:
+  RewardModel() = default;
+  Architecture architecture_;
+  std::unique_ptr<Parameters> parameters_;
+  std::string head_source_;
+  Backend* backend_ = nullptr;
+};
+
+}  // namespace cheems::model

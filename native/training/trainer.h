@@ -1,0 +1,65 @@
+// One training step at a time: forward, ranking loss, backward over a global batch, then AdamW.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "batch/samples.h"
+#include "core/control.h"
+#include "core/memory_plan.h"
+#include "model/reward_model.h"
+
+namespace cheems::training {
+
+struct TrainerOptions {
+  int64_t micro_batch_tokens = 4096;  // tokens computed at once: memory, never the result (to float32 rounding)
+  bool gradient_checkpointing = false;  // keep each layer's input only and compute the layer again in the backward pass
+  bool share_prompts = true;
+  float reg_coef = 0.1f;              // weight of mean(reward^2) in the loss; <= 0 is off
+};
+
+struct OptimizerStep {
+  int64_t step = 1;  // 1 for the first update, for AdamW's bias corrections
+  float learning_rate = 0;
+  float beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;
+  float weight_decay = 0;   // decoupled, on all parameters
+  float max_grad_norm = 1;  // <= 0: no clipping
+};
+
+struct StepResult {
+  double loss = 0, ranking_loss = 0, regulariser = 0;  // loss = ranking_loss + reg_coef * regulariser
+  double gradient_norm = 0;      // before clipping
+  std::vector<float> rewards;    // one a sample, before the update
+  int64_t computed_tokens = 0;   // after sharing prompts
+  int64_t micro_batches = 0;
+};
+
+class Trainer {
+ public:
+  Trainer(model::RewardModel& model, const TrainerOptions& options);
+  ~Trainer();
+
+  // One update from one global batch. pairs[2 p] and pairs[2 p + 1] are the chosen and the rejected
+  // sample of pair p. The loss is the mean over all pairs of -log sigmoid(r_chosen - r_rejected) plus
+  // reg_coef * the mean over all samples of r^2. Throws Error for a batch with no pair, ids outside the
+  // vocabulary, or a loss that is not finite (the parameters are then unchanged); Cancelled when
+  // cancelled before the update (parameters unchanged, gradients discarded).
+  StepResult step(const Samples& samples, std::span<const int32_t> pairs, const OptimizerStep& optimizer, const Control& control);
+
+  // Rewards without any update, with the memory that the trainer already has.
+  std::vector<float> score(const Samples& samples, const Control& control);
+
+  // Optimiser state (first and second moments under the parameters' names) as a safetensors file.
+  void save_optimizer(const std::string& path) const;
+  void load_optimizer(const std::string& path);
+
+  static void plan(const model::Architecture& architecture, const TrainerOptions& options, int64_t longest_sample, Backend& backend, MemoryPlan& plan);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace cheems::training
