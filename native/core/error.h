@@ -2,9 +2,11 @@
 // (file, tensor, option), and what to do about it. Anything else that throws is a defect of this engine.
 #pragma once
 
+#include <cstddef>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace cheems {
 
@@ -25,6 +27,20 @@ std::string sentence(const Parts&... parts) {
 template <typename... Parts>
 [[noreturn]] void fail(const Parts&... parts) {
   throw Error(sentence(parts...));
+}
+
+// A name that came from a file, fit to stand in a sentence: in quotes, without control characters, and cut
+// (between UTF-8 characters) when it is absurdly long.
+inline std::string quoted(std::string_view name) {
+  constexpr std::size_t longest = 160;
+  std::size_t length = name.size();
+  if (length > longest) {
+    length = longest;
+    while (length > 0 && (static_cast<unsigned char>(name[length]) & 0xc0) == 0x80) --length;
+  }
+  std::string text = "\"";
+  for (const char c : name.substr(0, length)) text += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+  return text + (length < name.size() ? "...\"" : "\"");
 }
 
 }  // namespace cheems

@@ -1,0 +1,163 @@
+#include "storage/checkpoint.h"
+
+#include <filesystem>
+#include <set>
+#include <system_error>
+
+#include "core/error.h"
+#include "storage/strict_json.h"
+
+namespace cheems::storage {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* single_name = "model.safetensors";
+constexpr const char* index_name = "model.safetensors.index.json";
+
+bool exists(const std::string& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+std::string join(const std::string& folder, const std::string& name) { return (fs::path(folder) / name).string(); }
+
+void check_folder(const std::string& folder) {
+  std::error_code error;
+  const fs::file_status status = fs::status(folder, error);
+  if (status.type() == fs::file_type::not_found) fail("The model folder ", folder, " does not exist: check the path.");
+  if (error) fail("The model folder ", folder, " cannot be read: ", error.message(), ".");
+  if (status.type() != fs::file_type::directory)
+    fail(folder, " is not a folder: give the folder that holds config.json and ", single_name, ".");
+}
+
+// The folder has neither of the two names. Says which of the usual reasons it is.
+[[noreturn]] void fail_without_weights(const std::string& folder) {
+  std::string pickled, other;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (name.starts_with("pytorch_model") && (name.ends_with(".bin") || name.ends_with(".bin.index.json")))
+      pickled = std::max(pickled, name);
+    if (name.ends_with(".safetensors")) other = std::max(other, name);
+  }
+  if (error) fail("The model folder ", folder, " cannot be listed: ", error.message(), ".");
+  if (exists(join(folder, "adapter_config.json")))
+    fail("The folder ", folder, " holds an adapter (LoRA) and no model: merge it into its base model first.");
+  if (!pickled.empty())
+    fail("The folder ", folder, " has its weights only as ", pickled, ", which is not read because such a file can run ",
+         "code: convert it by loading the folder with Python's transformers and calling save_pretrained(folder, ",
+         "safe_serialization=True).");
+  if (!other.empty())
+    fail("The folder ", folder, " has neither ", single_name, " nor ", index_name, "; ", other,
+         " is read only if the index lists it: download the index, or rename a single file to ", single_name, ".");
+  fail("The folder ", folder, " has no weights, neither ", single_name, " nor ", index_name,
+       ": check the path, or download the model again.");
+}
+
+void check_shard_name(const std::string& shard, const std::string& tensor, const std::string& file) {
+  const bool plain = shard.find_first_of(std::string("/\\\0", 3)) == std::string::npos;
+  if (!plain || !shard.ends_with(".safetensors"))
+    fail("The index ", file, " puts tensor ", quoted(tensor), " into ", quoted(shard),
+         ", which is not the name of a .safetensors file in its folder: correct the index, or download it again.");
+}
+
+}  // namespace
+
+std::map<std::string, std::string> parse_weight_map(std::string_view text, const std::string& file) {
+  const nlohmann::json index = parse_strict_json(text, file);
+  const auto found = index.is_object() ? index.find("weight_map") : index.end();
+  if (!index.is_object() || found == index.end() || !found->is_object() || found->empty())
+    fail("The index ", file, " has no \"weight_map\" object with tensors: download it again.");
+  std::map<std::string, std::string> map;
+  for (const auto& [tensor, shard] : found->items()) {
+    if (!shard.is_string())
+      fail("The index ", file, " does not give tensor ", quoted(tensor), " the name of a file: download it again.");
+    const auto& name = shard.get_ref<const std::string&>();
+    check_shard_name(name, tensor, file);
+    map.emplace(tensor, name);
+  }
+  return map;
+}
+
+Checkpoint Checkpoint::open(const std::string& folder) {
+  check_folder(folder);
+  Checkpoint checkpoint;
+  checkpoint.folder_ = folder;
+  const std::string single = join(folder, single_name), index = join(folder, index_name);
+  if (exists(single)) {
+    checkpoint.add_file(single);
+  } else if (exists(index)) {
+    checkpoint.open_shards(index);
+  } else {
+    fail_without_weights(folder);
+  }
+  return checkpoint;
+}
+
+void Checkpoint::open_shards(const std::string& index_path) {
+  const MappedFile index(index_path);
+  const std::map<std::string, std::string> map =
+      parse_weight_map({reinterpret_cast<const char*>(index.bytes().data()), index.bytes().size()}, index_path);
+  std::set<std::string> shards;
+  for (const auto& [tensor, shard] : map) shards.insert(shard);
+  std::size_t missing = 0;
+  std::string first_missing;
+  for (const std::string& shard : shards)
+    if (!exists(join(folder_, shard)) && missing++ == 0) first_missing = shard;
+  if (missing > 0)
+    fail("The folder ", folder_, " lacks ", missing, " of the ", shards.size(), " files that ", index_name,
+         " lists, the first of them ", first_missing, ": download the missing files.");
+  for (const std::string& shard : shards) add_file(join(folder_, shard));
+  for (const auto& [tensor, shard] : map) {
+    const std::string path = join(folder_, shard);
+    const auto found = file_numbers_.find(tensor);
+    if (found == file_numbers_.end() || files_[found->second].path() != path)
+      fail("The index ", index_path, " says that tensor ", quoted(tensor), " is in ", shard,
+           ", but it is not there: the index and the shards belong to different models; download them again.");
+  }
+}
+
+void Checkpoint::add_file(const std::string& path) {
+  files_.push_back(SafetensorsFile::open(path));
+  for (const auto& [name, view] : files_.back().tensors()) {
+    const auto [place, fresh] = file_numbers_.emplace(name, files_.size() - 1);
+    if (!fresh)
+      fail("Tensor ", quoted(name), " is in two files, ", files_[place->second].path(), " and ", path,
+           ": the shards belong to different models; download them again.");
+  }
+}
+
+const TensorView* Checkpoint::find(std::string_view name) const {
+  const auto found = file_numbers_.find(name);
+  return found == file_numbers_.end() ? nullptr : files_[found->second].find(name);
+}
+
+std::vector<std::string> Checkpoint::names() const {
+  std::vector<std::string> names;
+  names.reserve(file_numbers_.size());
+  for (const auto& [name, file] : file_numbers_) names.push_back(name);
+  return names;
+}
+
+const SafetensorsFile& Checkpoint::require(std::string_view name) const {
+  const auto found = file_numbers_.find(name);
+  if (found == file_numbers_.end())
+    fail("Tensor ", quoted(name), " is missing from the weights in ", folder_,
+         ": the weights do not belong to its config.json, or are incomplete.");
+  return files_[found->second];
+}
+
+const std::string& Checkpoint::file_of(std::string_view name) const { return require(name).path(); }
+
+void Checkpoint::read_float32(std::string_view name, float* destination,
+                              const std::vector<std::int64_t>& expected_shape) const {
+  require(name).read_float32(name, destination, expected_shape);
+}
+
+void Checkpoint::read_raw(std::string_view name, void* destination, DType dtype,
+                          const std::vector<std::int64_t>& expected_shape) const {
+  require(name).read_raw(name, destination, dtype, expected_shape);
+}
+
+}  // namespace cheems::storage

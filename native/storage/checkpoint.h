@@ -1,0 +1,51 @@
+// The weights of a Hugging Face model folder, whether they lie in one safetensors file or in shards.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/safetensors.h"
+
+namespace cheems::storage {
+
+// The "weight_map" of a model.safetensors.index.json: tensor name -> file name inside the folder. Throws Error,
+// naming `file`, when the text is not such an index or names a file outside the folder.
+std::map<std::string, std::string> parse_weight_map(std::string_view text, const std::string& file);
+
+// Move-only; the views it hands out live as long as it does. Safe to read from several threads at once.
+class Checkpoint {
+ public:
+  // Opens `model.safetensors`, or else the shards that `model.safetensors.index.json` lists, as transformers does,
+  // and checks all headers. Throws Error for a folder without them (saying how to convert a pytorch_model.bin), a
+  // missing shard, a tensor that its shard lacks, or one that two shards hold.
+  static Checkpoint open(const std::string& folder);
+
+  const std::string& folder() const { return folder_; }
+  // Null when there is no such tensor.
+  const TensorView* find(std::string_view name) const;
+  // All tensors in alphabetical order.
+  std::vector<std::string> names() const;
+  // The path of the file that holds the tensor, for messages. The tensor must exist.
+  const std::string& file_of(std::string_view name) const;
+
+  // As SafetensorsFile::read_float32 and read_raw: shape, dtype, NaN and Inf are checked, errors name file and tensor.
+  void read_float32(std::string_view name, float* destination, const std::vector<std::int64_t>& expected_shape) const;
+  void read_raw(std::string_view name, void* destination, DType dtype,
+                const std::vector<std::int64_t>& expected_shape) const;
+
+ private:
+  Checkpoint() = default;
+  void open_shards(const std::string& index_path);
+  void add_file(const std::string& path);
+  const SafetensorsFile& require(std::string_view name) const;
+
+  std::string folder_;
+  std::vector<SafetensorsFile> files_;
+  std::map<std::string, std::size_t, std::less<>> file_numbers_;  // tensor name -> index into files_
+};
+
+}  // namespace cheems::storage

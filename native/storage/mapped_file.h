@@ -1,0 +1,46 @@
+// A regular file, mapped into memory for reading. Move-only; the bytes live as long as the object.
+//
+// What is guarded: the mapping is exactly as long as the file was when it was opened, so no offset inside bytes()
+// is outside the file; check_unchanged() then refuses a file that has been cut, grown or rewritten since, and the
+// readers call it before they touch a tensor.
+// What is not: a file that another process cuts in the very moment of a read, and a disk (or network drive) that
+// fails while a page is fetched. The kernel answers both with SIGBUS, which ends the process; no check beforehand
+// can rule them out. Checkpoints are replaced by renaming whole folders, which leaves a mapping intact.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include <sys/stat.h>
+
+namespace cheems::storage {
+
+class MappedFile {
+ public:
+  // Throws Error when the file is missing, unreadable or not a regular file. An empty file has no bytes().
+  explicit MappedFile(const std::string& path);
+  ~MappedFile();
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  const std::string& path() const { return path_; }
+
+  // Throws Error when the file's size or time of change differs from what it was when opened.
+  void check_unchanged() const;
+  // Gives the pages of `part` (a part of bytes()) back, so that weights already copied do not count twice in the
+  // process's resident memory. They are fetched again if they are read again.
+  void release(std::span<const std::byte> part) const;
+
+ private:
+  void close() noexcept;
+
+  std::string path_;
+  int descriptor_ = -1;
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+  struct timespec changed_ = {};
+};
+
+}  // namespace cheems::storage

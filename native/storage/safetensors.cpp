@@ -1,0 +1,255 @@
+#include "storage/safetensors.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "core/error.h"
+#include "storage/safetensors_header.h"
+
+namespace cheems::storage {
+namespace {
+
+// The reference library's limit; a length beyond it is a damaged file, not a big model.
+constexpr std::uint64_t largest_header = 100'000'000;
+constexpr std::size_t length_bytes = 8;
+
+constexpr const char* truncated = "the file is truncated: download it again.";
+constexpr const char* damaged = "the file is damaged or was written wrongly: download it again.";
+
+// Every dtype of the format, with its bits per element: types that the engine does not compute with may stand in a
+// file (position ids, say) and must not make it unreadable.
+std::optional<unsigned> bits_of(std::string_view dtype) {
+  static constexpr std::array<std::pair<std::string_view, unsigned>, 22> known = {{
+      {"F32", 32}, {"BF16", 16}, {"F16", 16}, {"F64", 64}, {"C64", 64}, {"BOOL", 8}, {"U8", 8}, {"I8", 8},
+      {"U16", 16}, {"I16", 16}, {"U32", 32}, {"I32", 32}, {"U64", 64}, {"I64", 64}, {"F8_E4M3", 8},
+      {"F8_E5M2", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"F8_E8M0", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6},
+      {"F4", 4},
+  }};
+  for (const auto& [name, bits] : known)
+    if (name == dtype) return bits;
+  return std::nullopt;
+}
+
+std::uint64_t read_length(std::span<const std::byte> bytes) {
+  std::uint64_t length = 0;
+  for (std::size_t i = 0; i < length_bytes; ++i) length |= std::to_integer<std::uint64_t>(bytes[i]) << (8 * i);
+  return length;
+}
+
+// The header's JSON text.
+std::string_view find_header(std::span<const std::byte> bytes, const std::string& file) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (text.starts_with("version https://git-lfs"))
+    fail(file, " is only a Git LFS pointer to the weights: fetch them with `git lfs pull`.");
+  if (bytes.size() < length_bytes)
+    fail(file, " has ", bytes.size(), " bytes, too few for a safetensors file; ", truncated);
+  const std::uint64_t length = read_length(bytes);
+  if (length > largest_header)
+    fail(file, " claims a header of ", length, " bytes, more than the format's ", largest_header,
+         "; it is not a safetensors file, or it is damaged: download it again.");
+  if (length > bytes.size() - length_bytes)
+    fail(file, " claims a header of ", length, " bytes but ends after ", bytes.size() - length_bytes, " of them; ",
+         truncated);
+  const std::string_view header = text.substr(length_bytes, length);
+  if (header.empty() || header.front() != '{')
+    fail("The header of ", file, " does not begin with '{'; it is not a safetensors file, or it is damaged.");
+  return header;
+}
+
+// The size of a tensor's data by its dtype and shape, in bytes.
+std::uint64_t expected_bytes(const std::string& name, const HeaderEntry& entry, const std::string& file) {
+  const std::optional<unsigned> bits = bits_of(entry.dtype);
+  if (!bits)
+    fail("Tensor ", quoted(name), " in ", file, " has the unknown dtype ", quoted(entry.dtype),
+         ": convert the model to float32, bfloat16 or float16.");
+  std::uint64_t total_bits = *bits;
+  for (const std::int64_t size : entry.shape)
+    if (__builtin_mul_overflow(total_bits, static_cast<std::uint64_t>(size), &total_bits))
+      fail("Tensor ", quoted(name), " in ", file, " has a shape too large for any file, ", shape_text(entry.shape),
+           "; ", damaged);
+  if (total_bits % 8 != 0)
+    fail("Tensor ", quoted(name), " in ", file, " has dtype ", entry.dtype, " and shape ", shape_text(entry.shape),
+         ", which is not a whole number of bytes; ", damaged);
+  return total_bits / 8;
+}
+
+TensorView check_entry(const std::string& name, HeaderEntry&& entry, std::span<const std::byte> data,
+                       const std::string& file) {
+  const std::uint64_t expected = expected_bytes(name, entry, file);
+  if (entry.begin > entry.end)
+    fail("Tensor ", quoted(name), " in ", file, " begins at byte ", entry.begin, " after its end at ", entry.end, "; ",
+         damaged);
+  if (entry.end - entry.begin != expected)
+    fail("Tensor ", quoted(name), " in ", file, " has ", entry.end - entry.begin, " bytes, but dtype ", entry.dtype,
+         " and shape ", shape_text(entry.shape), " need ", expected, "; ", damaged);
+  if (entry.end > data.size())
+    fail("Tensor ", quoted(name), " in ", file, " ends at byte ", entry.end, " of the data, of which the file has only ",
+         data.size(), "; ", truncated);
+  return {std::move(entry.dtype), std::move(entry.shape), data.subspan(entry.begin, entry.end - entry.begin)};
+}
+
+// The tensors must lie back to back, from the first byte of the data to the last: the format forbids gaps, in which
+// a file could carry something that no reader sees.
+void check_layout(const std::map<std::string, TensorView, std::less<>>& tensors, std::span<const std::byte> data,
+                  const std::string& file) {
+  std::vector<std::pair<std::span<const std::byte>, const std::string*>> order;
+  order.reserve(tensors.size());
+  for (const auto& [name, view] : tensors) order.emplace_back(view.bytes, &name);
+  std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.first.data(), a.first.size()) < std::pair(b.first.data(), b.first.size());
+  });
+  std::size_t covered = 0;
+  const std::string* previous = nullptr;
+  for (const auto& [bytes, name] : order) {
+    const auto begin = static_cast<std::size_t>(bytes.data() - data.data());
+    if (begin < covered)
+      fail("Tensors ", quoted(*previous), " and ", quoted(*name), " overlap in ", file, "; ", damaged);
+    if (begin > covered)
+      fail("There are ", begin - covered, " unused bytes before tensor ", quoted(*name), " in ", file, "; ", damaged);
+    covered = begin + bytes.size();
+    previous = name;
+  }
+  if (covered != data.size())
+    fail("There are ", data.size() - covered, " unused bytes after the last tensor in ", file, "; ", damaged);
+}
+
+// Tells whether any of `count` elements is NaN or Inf: all bits of the exponent are set. By bits, so that compiler
+// options for fast mathematics cannot take the check away; without an early end, so that it is vectorised.
+template <typename Bits>
+bool any_non_finite(const void* elements, std::size_t count, Bits exponent) {
+  const auto* bytes = static_cast<const unsigned char*>(elements);
+  unsigned found = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    Bits bits;
+    std::memcpy(&bits, bytes + i * sizeof(Bits), sizeof(Bits));
+    found |= static_cast<unsigned>((bits & exponent) == exponent);
+  }
+  return found != 0;
+}
+
+bool any_non_finite(const void* elements, DType dtype, std::size_t count) {
+  switch (dtype) {
+    case DType::float32: return any_non_finite<std::uint32_t>(elements, count, 0x7f800000u);
+    case DType::bfloat16: return any_non_finite<std::uint16_t>(elements, count, 0x7f80u);
+    case DType::float16: return any_non_finite<std::uint16_t>(elements, count, 0x7c00u);
+  }
+  return false;
+}
+
+// "[3, 17]": where in a tensor of `shape` its element number `index` stands.
+std::string position_text(std::int64_t index, const std::vector<std::int64_t>& shape) {
+  std::vector<std::int64_t> position(shape.size());
+  for (std::size_t axis = shape.size(); axis-- > 0;) {
+    position[axis] = index % shape[axis];
+    index /= shape[axis];
+  }
+  return shape_text(position);
+}
+
+// Names the first bad value of elements [begin, begin + count), among which there is one.
+[[noreturn]] void fail_non_finite(std::string_view name, const TensorView& view, std::size_t begin, std::size_t count,
+                                  const std::string& file) {
+  const DType dtype = *view.float_dtype();
+  const std::byte* bytes = view.bytes.data();
+  while (count-- > 1 && !any_non_finite(bytes + begin * size_of(dtype), dtype, 1)) ++begin;
+  float value = 0;
+  widen(bytes + begin * size_of(dtype), dtype, &value, 1);
+  const bool infinite = (std::bit_cast<std::uint32_t>(value) & 0x007fffffu) == 0;
+  fail("Tensor ", quoted(name), " in ", file, " holds ", infinite ? "an infinite value" : "NaN", " at index ", begin,
+       " (", position_text(static_cast<std::int64_t>(begin), view.shape), " of shape ", shape_text(view.shape),
+       "); such a model cannot be used: take an earlier checkpoint, or download the file again.");
+}
+
+}  // namespace
+
+std::int64_t TensorView::elements() const {
+  std::int64_t count = 1;
+  for (const std::int64_t size : shape) count *= size;
+  return count;
+}
+
+std::optional<DType> TensorView::float_dtype() const {
+  if (dtype == "F32") return DType::float32;
+  if (dtype == "BF16") return DType::bfloat16;
+  if (dtype == "F16") return DType::float16;
+  return std::nullopt;
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  constexpr std::size_t longest = 16;  // a lying header may hold millions
+  std::string text = "[";
+  for (std::size_t i = 0; i < std::min(shape.size(), longest); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+  if (shape.size() > longest) text += sentence(", ... ", shape.size(), " sizes in all");
+  return text + "]";
+}
+
+SafetensorsFile SafetensorsFile::open(const std::string& path) {
+  MappedFile mapping(path);
+  if (mapping.bytes().empty()) fail("The file ", path, " is empty: download it again.");
+  SafetensorsFile file = parse(mapping.bytes(), path);
+  file.mapping_ = std::move(mapping);  // the mapping moves, the mapped bytes stay where they are
+  return file;
+}
+
+SafetensorsFile SafetensorsFile::parse(std::span<const std::byte> bytes, const std::string& name) {
+  SafetensorsFile file;
+  file.path_ = name;
+  const std::string_view json = find_header(bytes, name);
+  SafetensorsHeader header = parse_safetensors_header(json, name);
+  const std::span<const std::byte> data = bytes.subspan(length_bytes + json.size());
+  for (auto& [tensor, entry] : header.tensors)
+    file.tensors_.emplace_hint(file.tensors_.end(), tensor, check_entry(tensor, std::move(entry), data, name));
+  check_layout(file.tensors_, data, name);
+  file.metadata_ = std::move(header.metadata);
+  return file;
+}
+
+const TensorView* SafetensorsFile::find(std::string_view name) const {
+  const auto found = tensors_.find(name);
+  return found == tensors_.end() ? nullptr : &found->second;
+}
+
+const TensorView& SafetensorsFile::require(std::string_view name,
+                                           const std::vector<std::int64_t>& expected_shape) const {
+  const TensorView* view = find(name);
+  if (view == nullptr)
+    fail("Tensor ", quoted(name), " is missing from ", path_, ": the file does not belong to this model, or is incomplete.");
+  if (view->shape != expected_shape)
+    fail("Tensor ", quoted(name), " in ", path_, " has shape ", shape_text(view->shape), ", but the model's configuration needs ",
+         shape_text(expected_shape), ": the weights and the configuration do not belong together.");
+  if (!view->float_dtype())
+    fail("Tensor ", quoted(name), " in ", path_, " has dtype ", view->dtype,
+         "; only F32, BF16 and F16 can be computed with: convert the model to one of them (a quantised model to its original).");
+  if (mapping_) mapping_->check_unchanged();
+  return *view;
+}
+
+void SafetensorsFile::read_float32(std::string_view name, float* destination,
+                                   const std::vector<std::int64_t>& expected_shape) const {
+  const TensorView& view = require(name, expected_shape);
+  const DType dtype = *view.float_dtype();
+  const auto total = static_cast<std::size_t>(view.elements());
+  constexpr std::size_t block = 32 * 1024;  // widened and checked while it is in the cache
+  for (std::size_t begin = 0; begin < total; begin += block) {
+    const std::size_t count = std::min(block, total - begin);
+    widen(view.bytes.data() + begin * size_of(dtype), dtype, destination + begin, count);
+    if (any_non_finite(destination + begin, DType::float32, count)) fail_non_finite(name, view, begin, count, path_);
+  }
+  if (mapping_) mapping_->release(view.bytes);
+}
+
+void SafetensorsFile::read_raw(std::string_view name, void* destination, DType dtype,
+                               const std::vector<std::int64_t>& expected_shape) const {
+  const TensorView& view = require(name, expected_shape);
+  if (*view.float_dtype() != dtype)
+    fail("Tensor ", quoted(name), " in ", path_, " has dtype ", view.dtype, ", but ", cheems::name(dtype),
+         " is needed: convert the model so that all of its matrices have one dtype.");
+  const auto total = static_cast<std::size_t>(view.elements());
+  if (total > 0) std::memcpy(destination, view.bytes.data(), view.bytes.size());
+  if (any_non_finite(destination, dtype, total)) fail_non_finite(name, view, 0, total, path_);
+  if (mapping_) mapping_->release(view.bytes);
+}
+
+}  // namespace cheems::storage

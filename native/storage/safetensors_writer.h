@@ -1,0 +1,69 @@
+// Writing of one safetensors file, tensor by tensor, so that no second copy of the weights is ever in memory.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/dtype.h"
+
+namespace cheems::storage {
+
+struct TensorDeclaration {
+  std::string name;
+  DType dtype = DType::float32;     // in the file
+  std::vector<std::int64_t> shape;  // empty for a scalar
+};
+
+// The header is written first, so all tensors are declared up front; then each is written once, in any order; then
+// finish() makes the file durable. A writer destroyed without finish() removes its file, and so does every error.
+// The caller writes into a folder of its own and renames that: a reader never sees half a file.
+//
+//   SafetensorsWriter writer(path, {{"score.weight", DType::float32, {1, hidden}}});
+//   writer.write("score.weight", values);
+//   writer.finish();
+//
+// What the disk refuses is a cheems::Error with the path: no space, no permission, a read-only file system. Misuse
+// (a tensor that was not declared, is written twice or not at all) is a std::logic_error.
+class SafetensorsWriter {
+ public:
+  // Creates (or overwrites) `path` and reserves the whole file's space, so that a full disk is found out here.
+  SafetensorsWriter(const std::string& path, std::vector<TensorDeclaration> tensors,
+                    const std::map<std::string, std::string>& metadata = {{"format", "pt"}});
+  ~SafetensorsWriter();
+  SafetensorsWriter(const SafetensorsWriter&) = delete;
+  SafetensorsWriter& operator=(const SafetensorsWriter&) = delete;
+
+  // Writes the tensor from float32 values, product of its shape of them, rounded to the declared dtype.
+  void write(const std::string& name, const float* values);
+  // Writes the tensor from memory that holds the declared dtype already.
+  void write_raw(const std::string& name, const void* elements);
+  // Flushes the file to the disk and closes it. Every declared tensor must have been written.
+  void finish();
+
+  // Bytes of the whole file.
+  std::uint64_t file_size() const { return file_size_; }
+
+ private:
+  struct Slot {
+    DType dtype;
+    std::uint64_t elements;
+    std::uint64_t offset;  // in the file
+    bool written;
+  };
+
+  std::string lay_out(const std::vector<TensorDeclaration>& tensors, const std::map<std::string, std::string>& metadata);
+  void create();
+  Slot& claim(const std::string& name);
+  void write_at(const void* data, std::uint64_t size, std::uint64_t offset);
+  void discard() noexcept;
+  [[noreturn]] void fail_system(int error);
+
+  std::string path_;
+  std::map<std::string, Slot> slots_;
+  std::uint64_t file_size_ = 0;
+  int descriptor_ = -1;
+};
+
+}  // namespace cheems::storage

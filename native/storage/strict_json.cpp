@@ -1,0 +1,56 @@
+#include "storage/strict_json.h"
+
+#include <algorithm>
+#include <set>
+#include <vector>
+
+#include "core/error.h"
+#include "storage/mapped_file.h"
+
+namespace cheems::storage {
+namespace {
+
+constexpr int deepest = 64;
+constexpr std::size_t largest_text = 64u << 20;
+
+// Line and column, both from 1, of a byte of the text.
+std::string place_text(std::string_view text, std::size_t byte) {
+  const std::string_view before = text.substr(0, std::min(byte > 0 ? byte - 1 : 0, text.size()));
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  const std::size_t newline = before.rfind('\n');
+  return sentence("line ", line, ", column ", before.size() - (newline == std::string_view::npos ? 0 : newline + 1) + 1);
+}
+
+}  // namespace
+
+nlohmann::json parse_strict_json(std::string_view text, const std::string& file) {
+  using nlohmann::json;
+  if (text.empty()) fail("The file ", file, " is empty: download it again.");
+  if (text.size() > largest_text)
+    fail("The file ", file, " has ", text.size(), " bytes, too many for a JSON file of a model: it is damaged.");
+  std::vector<std::set<std::string>> open_objects;  // the keys met so far in each object around the current place
+  const auto watch = [&](int depth, json::parse_event_t event, json& value) {
+    using event_t = json::parse_event_t;
+    if (depth > deepest) fail("The file ", file, " is nested deeper than ", deepest, " levels: it is damaged.");
+    if (event == event_t::object_start) open_objects.emplace_back();
+    if (event == event_t::object_end) open_objects.pop_back();
+    if (event == event_t::key && !open_objects.back().insert(value.get_ref<const std::string&>()).second)
+      fail("The file ", file, " has the key ", quoted(value.get_ref<const std::string&>()),
+           " twice in one object: remove one of them.");
+    return true;
+  };
+  try {
+    return json::parse(text.begin(), text.end(), watch);
+  } catch (const json::parse_error& error) {
+    fail("The file ", file, " is not valid JSON at ", place_text(text, error.byte), ": correct it, or download it again.");
+  } catch (const json::out_of_range&) {
+    fail("The file ", file, " holds a number too large for any computer: it is damaged.");
+  }
+}
+
+nlohmann::json read_strict_json(const std::string& path) {
+  const MappedFile mapping(path);
+  return parse_strict_json({reinterpret_cast<const char*>(mapping.bytes().data()), mapping.bytes().size()}, path);
+}
+
+}  // namespace cheems::storage
