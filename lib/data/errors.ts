@@ -1,0 +1,32 @@
+import type { Source } from './types';
+
+/** Something is wrong with the user's data. The message names the file and, where there is one, the line. */
+export class DataError extends Error {
+  override readonly name = 'DataError';
+  readonly file: string;
+  /** From 1; undefined where the whole file is meant. */
+  readonly line: number | undefined;
+
+  constructor(where: { file: string; line?: number | undefined }, message: string) {
+    super(`${where.file}${where.line === undefined ? '' : `:${where.line}`}: ${message}`);
+    this.file = where.file;
+    this.line = where.line;
+  }
+}
+
+/** "path:line", as messages and reports print it. */
+export function placeOf(source: Source): string {
+  return `${source.file}:${source.line}`;
+}
+
+/** A short, one-line picture of a value for an error message. */
+export function show(value: unknown): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch {
+    text = undefined;
+  }
+  text ??= String(value);
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}

@@ -1,0 +1,32 @@
+// What a data form is: it recognises its rows and reads one into a contribution to a prompt.
+
+import type { JsonObject } from '../fields';
+import type { Prompt, Response, Source } from '../types';
+
+/** What one annotator says of two responses: 1, the first is better; 2, the second; 0, neither. */
+export interface Vote {
+  first: string;
+  second: string;
+  outcome: 0 | 1 | 2;
+}
+
+/** What one row tells about its prompt. Ids are checked only after all rows are read, since lines and files merge. */
+export interface Contribution {
+  /** Undefined: the row is a prompt of its own that merges with no other. */
+  prompt: Prompt | undefined;
+  responses: Response[];
+  votes: Vote[];
+  /** Rank by response id, 1 is best. */
+  ranking?: Map<string, number>;
+  /** Whether the ranking's strict pairs are votes too: where the row has no annotations of its own. */
+  rankingVotes?: boolean;
+}
+
+export interface DataForm {
+  name: string;
+  /** The fields of a row, for the message that lists what is accepted. */
+  fields: string;
+  matches(row: JsonObject): boolean;
+  /** @throws DataError at `source`. */
+  read(row: JsonObject, source: Source): Contribution;
+}
