@@ -1,0 +1,75 @@
+// The memory plan as people read it, and the refusal of what cannot fit.
+import Table from 'cli-table3';
+import type { Engine, MemoryPlan, PlanRequest } from '../engine/types';
+import { TrainingError } from './errors';
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+/** 1536 -> "1.5 KiB". */
+export function formatBytes(bytes: number): string {
+  let unit = 0;
+  let value = bytes;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${UNITS[unit]}`;
+}
+
+/** A table of the plan: every entry with its kind, a sum, and what the machine has. No entry of 0 bytes. */
+export function formatMemoryPlan(plan: MemoryPlan): string {
+  const table = new Table({ head: ['memory', 'kind', 'size'], colAligns: ['left', 'left', 'right'], style: { head: [], border: [], compact: true } });
+  const entries = plan.entries.filter(({ bytes }) => bytes > 0);
+  for (const { name, kind, bytes } of entries) table.push([name, kind, formatBytes(bytes)]);
+  table.push(['in all', '', formatBytes(plan.totalBytes)]);
+  table.push(['available on this machine', '', formatBytes(plan.availableBytes)]);
+  return table.toString();
+}
+
+export const fits = (plan: MemoryPlan): boolean => plan.totalBytes <= plan.availableBytes;
+
+/**
+ * Plans, and throws a TrainingError where the plan exceeds the available memory. The error tells what the same
+ * work takes with the options that save memory, as planned, not as guessed.
+ */
+export async function planOrRefuse(engine: Pick<Engine, 'planMemory'>, request: PlanRequest): Promise<MemoryPlan> {
+  const plan = await engine.planMemory(request);
+  if (fits(plan)) return plan;
+  const lines = [
+    `This run takes ${formatBytes(plan.totalBytes)} of memory, and ${formatBytes(plan.availableBytes)} are available.`,
+  ];
+  const savings = await plannedSavings(engine, request);
+  const helpful = savings.filter((saving) => fits(saving.plan));
+  if (helpful.length > 0) {
+    lines.push('It fits with:');
+    for (const { options, plan: smaller } of helpful) lines.push(`  ${options}: ${formatBytes(smaller.totalBytes)}`);
+  } else {
+    const least = savings.reduce<MemoryPlan>((best, saving) => (saving.plan.totalBytes < best.totalBytes ? saving.plan : best), plan);
+    lines.push(`No option for memory is enough: with all of them it still takes ${formatBytes(least.totalBytes)}. A lower --max_length (the longest sample has ${request.longestSample} tokens), a smaller model, or more memory would help.`);
+  }
+  throw new TrainingError(lines.join('\n'));
+}
+
+interface Saving {
+  options: string;
+  plan: MemoryPlan;
+}
+
+async function plannedSavings(engine: Pick<Engine, 'planMemory'>, request: PlanRequest): Promise<Saving[]> {
+  const given = request.microBatchTokens ?? 0;
+  const least = Math.max(1, request.longestSample);
+  const smallerCut = given > least ? Math.max(least, Math.floor(given / 2)) : undefined;
+  const leastCut = given > least ? least : undefined;
+  const cuts = [...new Set([smallerCut, leastCut])].filter((cut) => cut !== undefined);
+  const candidates: { options: string; request: PlanRequest }[] = [];
+  for (const cut of cuts) candidates.push({ options: `--micro_batch_tokens ${cut}`, request: { ...request, microBatchTokens: cut } });
+  if (request.purpose === 'train' && !request.gradientCheckpointing) {
+    candidates.push({ options: '--gradient_checkpointing', request: { ...request, gradientCheckpointing: true } });
+    for (const cut of cuts) {
+      candidates.push({ options: `--gradient_checkpointing --micro_batch_tokens ${cut}`, request: { ...request, gradientCheckpointing: true, microBatchTokens: cut } });
+    }
+  }
+  const savings: Saving[] = [];
+  for (const candidate of candidates) savings.push({ options: candidate.options, plan: await engine.planMemory(candidate.request) });
+  return savings;
+}

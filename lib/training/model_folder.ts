@@ -1,0 +1,187 @@
+// What makes a folder a reward model: config.json as transformers writes it for one label, the weights, the
+// tokenizer's files, and cheems.json with the choices that eval and score must repeat.
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type { EngineModel } from '../engine/types';
+import { TrainingError, codeOf, messageOf } from './errors';
+import { realFileSystem, type FileSystem } from './file_system';
+import { parseKeepingNumbers, stringifyKeepingNumbers } from './exact_json';
+
+export const CONFIG_FILE = 'config.json';
+export const WEIGHTS_FILE = 'model.safetensors';
+export const FACTS_FILE = 'cheems.json';
+
+/** Copied as they are where the base model has them. */
+export const TOKENIZER_FILES = [
+  'tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json', 'chat_template.jinja',
+  'chat_template.json', 'vocab.json', 'vocab.txt', 'merges.txt', 'tokenizer.model', 'spiece.model',
+];
+
+/** The content of cheems.json. */
+export interface RewardModelFacts {
+  package: 'cheems-native';
+  package_version: string;
+  /** Samples were built so, and must be built so for scoring. */
+  do_strip: boolean;
+  compat: 'cheems' | null;
+  max_length: number;
+  truncation: boolean;
+  /** SHA-256 of the chat template; null where all samples came as token ids. */
+  chat_template_sha256: string | null;
+  /** Where the reward is read. */
+  reward_position: 'last token of the sample';
+  reward_head: 'score.weight';
+  /** The last ids of the training samples (at most 16, the commonest first): config.json's pad_token_id is none of them. */
+  last_token_ids: number[];
+}
+
+export interface ModelFolderPlan {
+  /** The base model's folder, where the tokenizer's files and the rest of config.json come from. */
+  baseFolder: string;
+  /** Text of the finished config.json. */
+  config: string;
+  facts: RewardModelFacts;
+  /** A template given in place of the tokenizer's own; written as chat_template.jinja, which transformers prefers. */
+  chatTemplate?: string;
+}
+
+/** How often each id ends a sample: what the choice of pad_token_id must avoid. */
+export type LastTokenCounts = ReadonlyMap<number, number>;
+
+interface TokenizerConfig {
+  [token: string]: unknown;
+}
+
+async function readJson(file: string, files: FileSystem): Promise<Record<string, unknown> | undefined> {
+  let text: string;
+  try {
+    text = await files.readText(file);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch (error) {
+    throw new TrainingError(`${file} is not valid JSON: ${messageOf(error)}`);
+  }
+}
+
+/** Ids of the tokenizer's pad, unknown and begin tokens, then of its other special tokens; none for a folder without a tokenizer. */
+async function specialTokenIds(baseFolder: string, files: FileSystem): Promise<number[]> {
+  const config: TokenizerConfig = (await readJson(join(baseFolder, 'tokenizer_config.json'), files)) ?? {};
+  const tokenizer = (await readJson(join(baseFolder, 'tokenizer.json'), files)) ?? {};
+  const added = (Array.isArray(tokenizer['added_tokens']) ? tokenizer['added_tokens'] : []) as { id?: unknown; content?: unknown; special?: unknown }[];
+  const idOf = new Map(added.map(({ id, content }) => [content, id]));
+  const named = ['pad_token', 'unk_token', 'bos_token'].map((name) => {
+    const token = config[name];
+    return idOf.get(typeof token === 'object' && token !== null ? (token as { content?: unknown }).content : token);
+  });
+  const others = added.filter(({ special }) => special === true).map(({ id }) => id);
+  return [...named, ...others].filter((id): id is number => Number.isInteger(id));
+}
+
+/**
+ * A pad_token_id that no sample ends with.
+ *
+ * transformers' …ForSequenceClassification reads the reward at the rightmost token whose id is not pad_token_id,
+ * by the id and not by the attention mask. Where the two are one (Qwen's <|im_end|> as pad token, say), it reads
+ * one token too early, and other rewards come out than those trained. Without any pad_token_id it refuses
+ * batches. Order: config.json's own, the tokenizer's pad, unknown and begin tokens, its other special tokens (never
+ * an end-of-sequence id of config.json), then the highest id of the vocabulary that no sample ends with.
+ */
+export function choosePadTokenId(configPad: number | undefined, special: readonly number[], avoid: ReadonlySet<number>, endIds: ReadonlySet<number>, vocabSize: number): number {
+  const usable = (id: number | undefined): id is number => id !== undefined && id >= 0 && id < vocabSize && !avoid.has(id);
+  if (usable(configPad)) return configPad;
+  for (const id of special) if (usable(id) && !endIds.has(id)) return id;
+  for (let id = vocabSize - 1; id >= 0; id -= 1) if (usable(id) && !endIds.has(id)) return id;
+  throw new TrainingError('Every id of the vocabulary ends some sample, so config.json can have no pad_token_id that transformers would not take for padding. Are the input_ids right?');
+}
+
+const asIds = (value: unknown): number[] => (Array.isArray(value) ? value : [value]).map(Number).filter(Number.isInteger);
+
+export interface ConfigRequest {
+  baseFolder: string;
+  /** 'Qwen2' for Qwen2ForSequenceClassification. */
+  classPrefix: string;
+  vocabSize: number;
+  lastTokens: LastTokenCounts;
+}
+
+/** The base model's config.json turned into that of a reward model; every other field stays, numbers to the letter. */
+export async function makeConfig(request: ConfigRequest, files: FileSystem = realFileSystem): Promise<{ config: string; padTokenId: number }> {
+  const text = await files.readText(join(request.baseFolder, CONFIG_FILE));
+  const plain = JSON.parse(text) as Record<string, unknown>;
+  const config = parseKeepingNumbers(text) as Record<string, unknown>;
+  const configPad = Number.isInteger(plain['pad_token_id']) ? (plain['pad_token_id'] as number) : undefined;
+  const padTokenId = choosePadTokenId(
+    configPad,
+    await specialTokenIds(request.baseFolder, files),
+    new Set(request.lastTokens.keys()),
+    new Set(plain['eos_token_id'] == null ? [] : asIds(plain['eos_token_id'])),
+    request.vocabSize,
+  );
+  delete config['auto_map'];  // names Python files of the base model that are not copied
+  delete config['num_labels'];
+  Object.assign(config, {
+    architectures: [`${request.classPrefix}ForSequenceClassification`],
+    num_labels: 1,
+    id2label: { 0: 'LABEL_0' },
+    label2id: { LABEL_0: 0 },
+    dtype: 'float32',
+    torch_dtype: 'float32',
+    pad_token_id: padTokenId,
+  });
+  return { config: stringifyKeepingNumbers(config), padTokenId };
+}
+
+export function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** Writes all but the weights into an existing folder. config.json comes last: without it a folder is no model. */
+export async function writeDescription(folder: string, plan: ModelFolderPlan, files: FileSystem = realFileSystem): Promise<void> {
+  for (const name of TOKENIZER_FILES) {
+    const source = join(plan.baseFolder, name);
+    const isTemplate = name === 'chat_template.jinja';
+    if (isTemplate && plan.chatTemplate !== undefined) await files.writeDurably(join(folder, name), plan.chatTemplate);
+    // Follows links, as download caches have them.
+    else if ((await files.kindOf(source)) !== undefined) await files.copyDurably(source, join(folder, name));
+  }
+  await files.writeDurably(join(folder, FACTS_FILE), `${JSON.stringify(plan.facts, null, 2)}\n`);
+  await files.writeDurably(join(folder, CONFIG_FILE), plan.config);
+}
+
+/** Writes a whole model folder (weights in float32, so that a resumed run has the same bits) into an existing folder. */
+export async function writeModelFolder(folder: string, plan: ModelFolderPlan, model: Pick<EngineModel, 'saveWeights'>, files: FileSystem = realFileSystem): Promise<void> {
+  await model.saveWeights(join(folder, WEIGHTS_FILE), 'float32');
+  await writeDescription(folder, plan, files);
+}
+
+const MODEL_FILES = [WEIGHTS_FILE, ...TOKENIZER_FILES, FACTS_FILE, CONFIG_FILE];
+
+/**
+ * Makes `outputDir` itself the model that a checkpoint holds, by hard links where the file system has them and
+ * copies elsewhere. Each file appears by a rename. config.json is removed first and set last, so that a kill in
+ * between leaves a folder that is no model rather than a mixture of two; the checkpoint is not touched.
+ */
+export async function exportModel(checkpoint: string, outputDir: string, files: FileSystem = realFileSystem): Promise<void> {
+  if (await files.kindOf(join(outputDir, CONFIG_FILE))) await files.removeFile(join(outputDir, CONFIG_FILE));
+  await files.flushFolder(outputDir);
+  for (const name of MODEL_FILES) {
+    const source = join(checkpoint, name);
+    const target = join(outputDir, name);
+    if (!(await files.kindOf(source))) {
+      if (await files.kindOf(target)) await files.removeFile(target);  // of an earlier run's tokenizer
+      continue;
+    }
+    const temporary = join(outputDir, `.writing-${name}-${process.pid}`);
+    await files.removeFolder(temporary);
+    await files.hardLink(source, temporary).catch(() => files.copyDurably(source, temporary));
+    // rename() does nothing where both names are links to one file already, and would leave the temporary name.
+    await files.rename(temporary, target);
+    await files.removeFolder(temporary);
+    if (name === FACTS_FILE) await files.flushFolder(outputDir);
+  }
+  await files.flushFolder(outputDir);
+}

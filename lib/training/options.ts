@@ -1,0 +1,144 @@
+// The options of a training run: Hugging Face's names, the defaults of the original's scripts/train_rm.sh.
+// One table gives the schema, the defaults and the help texts, so that they cannot drift apart.
+import { z } from 'zod';
+import { TrainingError } from './errors';
+import {
+  choice, flag, number, optionalChoice, optionalNumber, paths, requiredPath, text, textWithDefault,
+  type OptionDescription,
+} from './option_kinds';
+
+export type { OptionDescription } from './option_kinds';
+
+const PATHS = 'Paths';
+const LENGTH = 'Length of the run and batches';
+const OPTIMISER = 'Optimiser and loss';
+const SAMPLES = 'Samples';
+const RESOURCES = 'Memory and speed (never change the result beyond float32 rounding)';
+const EVALUATION = 'Evaluation';
+const SAVING = 'Checkpoints and logs';
+
+/** The paper's global batch (Table 9), in responses. */
+const PAPER_GLOBAL_BATCH = 256;
+
+/** Every option: its facts for help texts and the schema of its value. */
+export const trainOptionDefinitions = {
+  model_path: requiredPath({ group: PATHS, describe: 'Hugging Face model folder to start from (…ForCausalLM: a new seeded head is made; …ForSequenceClassification: its head is kept)' }),
+  train_data_path: paths({ group: PATHS, describe: 'JSONL files of preferences (gzip too); prompts with the same text are merged over the files' }, 1),
+  test_data_path: paths({ group: PATHS, describe: 'JSONL files to evaluate on while training' }, 0),
+  output_dir: requiredPath({ group: PATHS, describe: 'folder for checkpoint-<step>, checkpoint-last, the final model, metrics.jsonl and event files' }),
+  overwrite_output_dir: flag(false, { group: PATHS, describe: 'delete the checkpoints of an earlier run in output_dir and start afresh' }),
+
+  num_train_epochs: number(1, { above: 0 }, { group: LENGTH, describe: 'passes over the training prompts; a fraction ends in the middle of a pass' }),
+  max_steps: number(-1, { from: -1, integer: true }, { group: LENGTH, describe: 'optimiser steps; above 0 it overrides num_train_epochs' }),
+  global_batch_size: optionalNumber({ from: 1, integer: true }, { group: LENGTH, describe: `responses in one optimiser step; all responses of a prompt stay together [default: per_device_train_batch_size x gradient_accumulation_steps where one of them is given, else ${PAPER_GLOBAL_BATCH} as in the paper]` }),
+  per_device_train_batch_size: optionalNumber({ from: 1, integer: true }, { group: LENGTH, describe: 'with gradient_accumulation_steps: their product is the global batch when global_batch_size is absent [1 when only the other is given]' }),
+  gradient_accumulation_steps: optionalNumber({ from: 1, integer: true }, { group: LENGTH, describe: 'see per_device_train_batch_size [1 when only the other is given]' }),
+  do_shuffle: flag(true, { group: LENGTH, describe: 'shuffle the prompts in each epoch, by seed and epoch' }),
+  seed: number(0, { from: 0, to: 0xffffffff, integer: true }, { group: LENGTH, describe: 'of the new head and of the order of the prompts: same seed, same bits' }),
+
+  learning_rate: number(5e-6, { from: 0 }, { group: OPTIMISER, describe: 'peak learning rate of AdamW' }),
+  lr_scheduler_type: choice(['cosine', 'linear', 'constant'], 'cosine', { group: OPTIMISER, describe: 'after the warm-up: half a cosine to 0, a line to 0, or level' }),
+  warmup_ratio: number(0.1, { from: 0, to: 1 }, { group: OPTIMISER, describe: 'share of all steps in which the learning rate climbs from 0 (the first step has 0, as in Hugging Face)' }),
+  warmup_steps: number(0, { from: 0, integer: true }, { group: OPTIMISER, describe: 'the same in steps; above 0 it overrides warmup_ratio' }),
+  weight_decay: number(0, { from: 0 }, { group: OPTIMISER, describe: "AdamW's decoupled weight decay" }),
+  adam_beta1: number(0.9, { from: 0, below: 1 }, { group: OPTIMISER, describe: 'decay of the first moment' }),
+  adam_beta2: number(0.999, { from: 0, below: 1 }, { group: OPTIMISER, describe: 'decay of the second moment' }),
+  adam_epsilon: number(1e-8, { above: 0 }, { group: OPTIMISER, describe: 'added to the root of the second moment' }),
+  max_grad_norm: number(1, { from: 0 }, { group: OPTIMISER, describe: 'gradients are scaled down to this global norm; 0 is off' }),
+  reg_coef: number(0.1, {}, { group: OPTIMISER, describe: 'weight of the mean square reward in the loss; 0 or less is off' }),
+
+  max_length: number(2048, { from: 1, integer: true }, { group: SAMPLES, describe: 'tokens of prompt and response together' }),
+  truncation: flag(false, { group: SAMPLES, describe: 'cut longer samples from the left; otherwise they are dropped and counted' }),
+  do_strip: flag(true, { group: SAMPLES, describe: 'strip white space around the templated text, so that the reward is read at the end marker; stored in the model folder and obeyed by eval and score' }),
+  chat_template: text({ group: SAMPLES, describe: "Jinja template, or a file with one, in place of the tokenizer's own" }),
+  compat: optionalChoice(['cheems'], { group: SAMPLES, describe: "'cheems': build samples exactly as the original does, doubled BOS included" }),
+
+  micro_batch_tokens: number(4096, { from: 1, integer: true }, { group: RESOURCES, describe: 'tokens computed at once: less takes less memory' }),
+  gradient_checkpointing: flag(false, { group: RESOURCES, describe: "keep only each layer's input and compute the layer again going back: less memory, about a third more time" }),
+  num_threads: number(0, { from: 0, integer: true }, { group: RESOURCES, describe: 'threads of the engine; 0: one for each usable core' }),
+  device: textWithDefault('auto', { group: RESOURCES, describe: "'auto' or a backend that `info` lists" }),
+
+  evaluation_strategy: optionalChoice(['no', 'steps', 'epoch'], { group: EVALUATION, describe: 'when to evaluate on test_data_path, beside the end of the run [default: steps with test_data_path, else no]' }),
+  eval_steps: number(100, { above: 0 }, { group: EVALUATION, describe: 'steps between evaluations; below 1: a share of all steps' }),
+
+  save_strategy: choice(['no', 'steps', 'epoch'], 'steps', { group: SAVING, describe: 'when to save, beside the end of the run' }),
+  save_steps: number(100, { above: 0 }, { group: SAVING, describe: 'steps between checkpoints; below 1: a share of all steps' }),
+  save_total_limit: number(3, { from: 0, integer: true }, { group: SAVING, describe: 'newest checkpoints kept; 0: all of them' }),
+  resume_if_possible: flag(false, { group: SAVING, describe: 'go on from the newest whole checkpoint in output_dir, bit for bit' }),
+  logging_steps: number(1, { above: 0 }, { group: SAVING, describe: 'steps between lines in metrics.jsonl, event files and plain output; below 1: a share of all steps' }),
+  report_to: choice(['tensorboard', 'none', 'all'], 'tensorboard', { group: SAVING, describe: "'tensorboard' or 'all': event files in output_dir/runs; metrics.jsonl is always written" }),
+};
+
+type Definitions = typeof trainOptionDefinitions;
+export type TrainOptionName = keyof Definitions;
+
+/** Facts for a command line: kind, default, help text, choices and group of each option. */
+export const trainOptionDescriptions = Object.fromEntries(
+  Object.entries(trainOptionDefinitions).map(([name, definition]) => [name, definition.description]),
+) as Record<TrainOptionName, OptionDescription>;
+
+const shape = Object.fromEntries(
+  Object.entries(trainOptionDefinitions).map(([name, definition]) => [name, definition.schema]),
+) as { [Name in TrainOptionName]: Definitions[Name]['schema'] };
+
+/** The options one by one; `parseTrainOptions` also checks them together and settles what hangs on others. */
+export const trainOptionsSchema = z.strictObject(shape);
+
+type ParsedOptions = z.output<typeof trainOptionsSchema>;
+
+/** What a caller gives: only the three paths are required. */
+export type TrainOptionsInput = Partial<{ [Name in TrainOptionName]: ParsedOptions[Name] }> &
+  Pick<ParsedOptions, 'model_path' | 'output_dir'> & { train_data_path: string | string[] };
+
+/** Options with every default settled. */
+export interface TrainOptions extends ParsedOptions {
+  global_batch_size: number;
+  evaluation_strategy: 'no' | 'steps' | 'epoch';
+}
+
+/** Checks options and fills in defaults. Throws a TrainingError that names each wrong option and its value. */
+export function parseTrainOptions(input: object): TrainOptions {
+  const result = trainOptionsSchema.safeParse(withoutAbsent(input));
+  if (!result.success) throw new TrainingError(describeIssues(result.error, input as Record<string, unknown>));
+  const options = result.data;
+  if (options.resume_if_possible && options.overwrite_output_dir) {
+    throw new TrainingError('Option resume_if_possible (true) contradicts overwrite_output_dir (true): the one goes on from the checkpoints that the other deletes. Give one of them.');
+  }
+  if (options.evaluation_strategy && options.evaluation_strategy !== 'no' && options.test_data_path.length === 0) {
+    throw new TrainingError(`Option evaluation_strategy ('${options.evaluation_strategy}') needs test_data_path: name the files to evaluate on, or set it to 'no'.`);
+  }
+  return {
+    ...options,
+    global_batch_size: globalBatchSize(options),
+    evaluation_strategy: options.evaluation_strategy ?? (options.test_data_path.length > 0 ? 'steps' : 'no'),
+  };
+}
+
+function globalBatchSize(options: ParsedOptions): number {
+  if (options.global_batch_size !== undefined) return options.global_batch_size;
+  const { per_device_train_batch_size: perDevice, gradient_accumulation_steps: accumulation } = options;
+  if (perDevice === undefined && accumulation === undefined) return PAPER_GLOBAL_BATCH;
+  return (perDevice ?? 1) * (accumulation ?? 1);
+}
+
+/** An option that is present but undefined or null counts as absent. */
+function withoutAbsent(input: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined && value !== null));
+}
+
+function describeIssues(error: z.ZodError, input: Record<string, unknown>): string {
+  const lines = error.issues.map((issue) => {
+    if (issue.code === 'unrecognized_keys') {
+      return `There is no option ${issue.keys.join(', ')}. The options are: ${Object.keys(shape).join(', ')}.`;
+    }
+    const name = String(issue.path[0] ?? '');
+    const value = input[name];
+    return value === undefined ? `Option ${name} ${issue.message}.` : `Option ${name} (${JSON.stringify(value)}): ${issue.message}.`;
+  });
+  return lines.join('\n');
+}
+
+/** An interval option: whole steps, or, below 1, a share of all steps, rounded up as Hugging Face does. */
+export function stepsOf(interval: number, totalSteps: number): number {
+  return interval < 1 ? Math.max(1, Math.ceil(interval * totalSteps)) : Math.floor(interval);
+}

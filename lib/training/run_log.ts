@@ -1,0 +1,71 @@
+// The record of a run: metrics.jsonl, one JSON object a line, and TensorBoard event files beside it.
+import { closeSync, fsyncSync, openSync, readFileSync, existsSync, truncateSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { EventFileWriter } from './tensorboard';
+
+export const METRICS_FILE = 'metrics.jsonl';
+export const EVENTS_FOLDER = 'runs';
+
+/** One line: numbers (not finite ones become null), texts and flags under their names. */
+export type LogRecord = { kind: 'train' | 'evaluation'; step: number } & Record<string, number | string | boolean | undefined>;
+
+export interface RunLogOptions {
+  outputDir: string;
+  /** The step that the run goes on from; 0 for a fresh run. Lines of later steps belong to a run that was cut off. */
+  resumedStep: number;
+  tensorboard: boolean;
+}
+
+/** Length in bytes of the leading lines that are whole and not beyond `lastStep`. */
+export function keptLength(content: Buffer, lastStep: number): number {
+  let kept = 0;
+  for (let end = content.indexOf(0x0a); end >= 0; end = content.indexOf(0x0a, kept)) {
+    let step: unknown;
+    try {
+      step = (JSON.parse(content.toString('utf8', kept, end)) as { step?: unknown }).step;
+    } catch {
+      return kept;
+    }
+    if (typeof step !== 'number' || step > lastStep) return kept;
+    kept = end + 1;
+  }
+  return kept;
+}
+
+export class RunLog {
+  readonly file: string;
+  private readonly descriptor: number;
+  private readonly events: EventFileWriter | undefined;
+
+  /** Opens the log of a run; on resuming, what a cut-off run wrote after the checkpoint goes, so that no step stands twice. */
+  constructor(options: RunLogOptions) {
+    this.file = join(options.outputDir, METRICS_FILE);
+    if (existsSync(this.file)) {
+      truncateSync(this.file, options.resumedStep > 0 ? keptLength(readFileSync(this.file), options.resumedStep) : 0);
+    }
+    this.descriptor = openSync(this.file, 'a');
+    this.events = options.tensorboard ? new EventFileWriter(join(options.outputDir, EVENTS_FOLDER), options.resumedStep) : undefined;
+  }
+
+  write(record: LogRecord): void {
+    const plain = Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
+    writeSync(this.descriptor, `${JSON.stringify(plain)}\n`);
+    if (!this.events) return;
+    const prefix = record.kind === 'train' ? 'train' : 'eval';
+    const scalars: Record<string, number> = {};
+    for (const [name, value] of Object.entries(record)) {
+      if (name !== 'step' && typeof value === 'number' && Number.isFinite(value)) scalars[`${prefix}/${name}`] = value;
+    }
+    this.events.scalars(record.step, scalars);
+  }
+
+  /** Flushes the lines to the device; called before a checkpoint is reported, whose resumed run relies on them. */
+  flush(): void {
+    fsyncSync(this.descriptor);
+  }
+
+  close(): void {
+    closeSync(this.descriptor);
+    this.events?.close();
+  }
+}
