@@ -1,0 +1,45 @@
+// Removing samples from tokenised prompts, with pairs and ranks renumbered.
+
+import { note } from './report';
+import type { ReportEntry, TokenizedPrompt } from './types';
+
+/** The prompt with only those samples that `keep` names; pairs that lose a side go. */
+export function keepSamples(prompt: TokenizedPrompt, keep: (sample: number) => boolean): TokenizedPrompt {
+  const places = new Map<number, number>();
+  prompt.samples.forEach((_, i) => {
+    if (keep(i)) places.set(i, places.size);
+  });
+  const { ranks } = prompt;
+  return {
+    prompt: prompt.prompt,
+    samples: prompt.samples.filter((_, i) => places.has(i)),
+    pairs: prompt.pairs.flatMap(([chosen, rejected]): [number, number][] => {
+      const [a, b] = [places.get(chosen), places.get(rejected)];
+      return a === undefined || b === undefined ? [] : [[a, b]];
+    }),
+    ...(ranks ? { ranks: ranks.filter((_, i) => places.has(i)) } : {}),
+  };
+}
+
+/**
+ * For training: responses in no pair go, then prompts without pairs, as the original's filter has it. They would teach
+ * nothing but the regulariser. What went is noted in `report`.
+ */
+export function pruneUnpaired(
+  prompts: readonly TokenizedPrompt[],
+  report: { entries: Map<string, ReportEntry> },
+): TokenizedPrompt[] {
+  const kept: TokenizedPrompt[] = [];
+  for (const prompt of prompts) {
+    const { source } = prompt.prompt;
+    if (prompt.pairs.length === 0) {
+      note(report, 'droppedPrompts', source);
+      continue;
+    }
+    const used = new Set(prompt.pairs.flat());
+    const unused = prompt.samples.length - used.size;
+    if (unused > 0) note(report, 'droppedResponses', source, unused);
+    kept.push(unused > 0 ? keepSamples(prompt, (i) => used.has(i)) : prompt);
+  }
+  return kept;
+}
