@@ -168,8 +168,8 @@ export class DatasetBuilder {
       return place;
     };
     this.countSameTexts(responses, draft.source);
+    const ranks = this.finishRanks(draft, responses, placeOf); // first: an unknown id in a rank is to be named as such
     const { pairs, ties } = resolvePairs(draft.votes, responses, placeOf, this.report);
-    const ranks = this.finishRanks(draft, responses, placeOf);
     const id = draft.id ?? String(number);
     if (ids.has(id)) note(this.report, 'repeatedIds', draft.source);
     ids.add(id);

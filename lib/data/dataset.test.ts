@@ -1,0 +1,270 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
+import test from 'ava';
+import { datasetFromRows, readPreferenceDataset } from './dataset';
+import { DataError } from './errors';
+import { textId } from './fields';
+import { countOf, formatReport } from './report';
+import type { ReportKind } from './report';
+import { rowsOfStream } from './rows';
+
+const folder = mkdtempSync(join(tmpdir(), 'cheems-data-'));
+test.after.always(() => rmSync(folder, { recursive: true, force: true }));
+
+let files = 0;
+function file(content: string | Buffer, extension = '.jsonl'): string {
+  const path = join(folder, `${(files += 1)}${extension}`);
+  writeFileSync(path, content);
+  return path;
+}
+const lines = (...rows: unknown[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+const PAIR = { input: 'q', answer1: 'a', answer2: 'b', preference: 1 };
+
+/** The first prompt's shape, short enough to compare whole. */
+function first(...rows: unknown[]) {
+  const { prompts, report } = datasetFromRows(rows);
+  const { prompt, systemPrompt, responses, pairs, ranks, category } = prompts[0]!;
+  return {
+    prompt,
+    ...(systemPrompt === undefined ? {} : { systemPrompt }),
+    texts: responses.map((response) => response.content ?? [...(response.inputIds ?? [])]),
+    pairs,
+    ...(ranks ? { ranks } : {}),
+    ...(category === undefined ? {} : { category }),
+    count: prompts.length,
+    report,
+  };
+}
+function firstWithoutReport(...rows: unknown[]) {
+  const { report: _report, ...rest } = first(...rows);
+  return rest;
+}
+
+test('blank lines, a byte order mark, CRLF and a missing last newline are tolerated, and counted', async (t) => {
+  const path = file(`\uFEFF${JSON.stringify(PAIR)}\r\n\r\n  \n${JSON.stringify({ ...PAIR, input: '问' })}`);
+  const { prompts, report } = await readPreferenceDataset(path);
+  t.deepEqual(prompts.map((prompt) => prompt.prompt), ['q', '问']);
+  t.deepEqual(prompts[1]?.source, { file: path, line: 4 });
+  t.is(countOf(report, 'blankLines'), 2);
+  t.deepEqual(formatReport(report), [`2 blank lines were skipped (first: ${path}:2)`]);
+  t.deepEqual(report.files, [{ file: path, rows: 2 }]);
+});
+
+test('lines are found whatever the pieces in which bytes come, within characters too', async (t) => {
+  const bytes = Buffer.from(lines({ ...PAIR, input: '天空😀' }, PAIR));
+  for (const size of [1, 2, 3, 7, 1000]) {
+    const pieces: Buffer[] = [];
+    for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size));
+    const rows: unknown[] = [];
+    for await (const row of rowsOfStream(Readable.from(pieces, { objectMode: false }), 'stdin')) rows.push([row.line, row.value]);
+    t.deepEqual(rows, [[1, { ...PAIR, input: '天空😀' }], [2, PAIR]]);
+  }
+});
+
+test('gzip and JSON arrays are read, with the line on which an element begins', async (t) => {
+  const rows = [PAIR, { ...PAIR, input: '] , {"' }, { ...PAIR, input: 'c', sys_prompt: 'x\n' }];
+  const zipped = await readPreferenceDataset(file(gzipSync(lines(...rows)), '.jsonl.gz'));
+  t.is(zipped.prompts.length, 3);
+  const array = await readPreferenceDataset(file(`\uFEFF[\n${rows.map((row) => JSON.stringify(row, null, 1)).join(',\n\n')}]`, '.json'));
+  t.deepEqual(array.prompts.map((prompt) => prompt.source.line), [2, 9, 16]);
+  const zippedArray = await readPreferenceDataset(file(gzipSync(JSON.stringify(rows)), '.json.gz'));
+  t.is(zippedArray.prompts.length, 3);
+});
+
+test('prompts merge over files by exact text; without a prompt they never do', async (t) => {
+  const a = file(lines(PAIR, { ...PAIR, input: 'q ' }));
+  const b = file(lines({ input: [{ role: 'user', content: 'q' }], answer1: 'c', answer2: 'a', preference: 2 }));
+  const { prompts, report } = await readPreferenceDataset([a, b]);
+  t.deepEqual(prompts.map((prompt) => prompt.responses.length), [3, 2]);
+  t.is(countOf(report, 'mergedRows'), 1);
+  const ids = { responses: [{ id: 'x', input_ids: [1] }, { id: 'y', input_ids: [2] }], annotations: [['x', 'y', 1]] };
+  t.is(datasetFromRows([ids, ids]).prompts.length, 2);
+  t.is(datasetFromRows([{ ...ids, input: 'name' }, { ...ids, input: 'name' }]).prompts.length, 1);
+});
+
+test('chosen and rejected: texts, messages, with and without a prompt', (t) => {
+  const expected = { prompt: 'q', texts: ['a', 'b'], pairs: [[0, 1]] as [number, number][], count: 1 };
+  const user = { role: 'user', content: 'q' };
+  const [a, b] = ['a', 'b'].map((content) => ({ role: 'assistant', content }));
+  t.deepEqual(firstWithoutReport({ prompt: 'q', chosen: 'a', rejected: 'b' }), expected);
+  t.deepEqual(firstWithoutReport({ prompt: [user], chosen: [a], rejected: [b] }), expected);
+  t.deepEqual(firstWithoutReport({ prompt: 'q', chosen: [user, a], rejected: [user, b] }), expected);
+  t.deepEqual(firstWithoutReport({ chosen: [user, a], rejected: [user, b] }), expected);
+  t.deepEqual(firstWithoutReport({ instruction: 'q', input: '', chosen: a, rejected: b }), expected);
+  t.deepEqual(firstWithoutReport({ chosen: '\n\nHuman: q\n\nAssistant: a', rejected: '\n\nHuman: q\n\nAssistant: b' }), expected);
+  t.deepEqual(firstWithoutReport({ prompt: 'q', chosen: ['a', 'c'], rejected: ['b', 'd'] }), {
+    prompt: 'q',
+    texts: ['a', 'c', 'b', 'd'],
+    pairs: [[0, 2], [0, 3], [1, 2], [1, 3]],
+    count: 1,
+  });
+  t.deepEqual(firstWithoutReport({ chosen: 'a', rejected: 'b' }), { ...expected, prompt: [] });
+});
+
+test('conversations that part before the last turn keep their differing turns', (t) => {
+  const turn = (role: string, content: string) => ({ role, content });
+  const { prompts } = datasetFromRows([
+    {
+      chosen: [turn('user', 'q'), turn('assistant', 'a'), turn('user', 'r'), turn('assistant', 'c')],
+      rejected: [turn('user', 'q'), turn('assistant', 'b'), turn('user', 'r'), turn('assistant', 'd')],
+    },
+  ]);
+  t.is(prompts[0]?.prompt, 'q');
+  t.deepEqual(prompts[0]?.responses[0]?.messages?.map((message) => message.content), ['a', 'r', 'c']);
+  t.is(prompts[0]?.responses[1]?.content, 'd');
+});
+
+test('ShareGPT pairs, with a system turn and both kinds of answer', (t) => {
+  const conversations = [{ from: 'system', value: 's' }, { from: 'human', value: 'q' }];
+  const expected = {
+    prompt: [{ role: 'system', content: 's' }, { role: 'user', content: 'q' }],
+    texts: ['a', 'b'],
+    pairs: [[0, 1]] as [number, number][],
+    count: 1,
+  };
+  t.deepEqual(firstWithoutReport({ conversations, chosen: 'a', rejected: 'b' }), expected);
+  const from = (value: string) => ({ from: 'gpt', value });
+  t.deepEqual(firstWithoutReport({ conversations, chosen: from('a'), rejected: from('b') }), expected);
+});
+
+test('ranked outputs: all strict pairs and ranks; an answer listed twice keeps its best place', (t) => {
+  const { report, ...rest } = first({ instruction: 'q', input: '', output: ['a', 'b', 'a', 'c'], history: [['h', 'i']] });
+  t.deepEqual(rest, {
+    prompt: [{ role: 'user', content: 'h' }, { role: 'assistant', content: 'i' }, { role: 'user', content: 'q' }],
+    texts: ['a', 'b', 'c'],
+    pairs: [[0, 1], [0, 2], [1, 2]],
+    ranks: [1, 2, 4],
+    count: 1,
+  });
+  t.is(countOf(report, 'repeatedResponses'), 1);
+});
+
+test('ranks: integers or texts, ties; annotations have precedence for training', (t) => {
+  const responses = ['x', 'y', 'z'].map((id) => ({ id, content: id }));
+  t.deepEqual(firstWithoutReport({ input: 'q', responses, rank: { x: '2', y: 1, z: ' ２ ' }, category: '数学' }), {
+    prompt: 'q',
+    texts: ['x', 'y', 'z'],
+    pairs: [[1, 0], [1, 2]],
+    ranks: [2, 1, 2],
+    category: '数学',
+    count: 1,
+  });
+  const both = first({ input: 'q', responses, rank: { x: 1, y: 2, z: 3 }, annotations: [['z', 'y', 2]] });
+  t.deepEqual(both.pairs, [[1, 2]]);
+  t.deepEqual(both.ranks, [1, 2, 3]);
+  t.is(countOf(both.report, 'responsesInNoPair'), 1);
+});
+
+test('token ids stand in for content in every form', (t) => {
+  const expected = { prompt: [], texts: [[1, 2], [1, 3]], pairs: [[0, 1]] as [number, number][], count: 1 };
+  t.deepEqual(firstWithoutReport({ chosen_ids: [1, 2], rejected_ids: [1, 3] }), expected);
+  t.deepEqual(firstWithoutReport({ chosen_input_ids: [1, 2], rejected_input_ids: [1, 3] }), expected);
+  t.deepEqual(firstWithoutReport({ chosen: { input_ids: [1, 2] }, rejected: { input_ids: [1, 3] } }), expected);
+  const responses = [{ id: 0, input_ids: [1, 2] }, { id: 1, input_ids: [1, 3] }];
+  t.deepEqual(firstWithoutReport({ responses, rank: { 0: 1, 1: 2 } }), { ...expected, ranks: [1, 2] });
+  t.deepEqual(firstWithoutReport({ prompt: 'n', responses, annotations: [['1', '0', '2']] }), { ...expected, prompt: 'n' });
+});
+
+test('votes: the majority decides, draws drop the pair, ties and self pairs are no pairs, all of it counted', (t) => {
+  const responses = ['x', 'y', 'z', 'w'].map((id) => ({ id, content: id === 'w' ? 'z' : id }));
+  const annotations = [
+    ['x', 'y', 1], ['y', 'x', 1], ['x', 'y', '1'], // 2 : 1
+    ['x', 'z', 1], ['z', 'x', 1], // draw
+    ['y', 'z', 0], // tie
+    ['y', 'z', 2], // decides against the tie
+    ['x', 'x', 1],
+    ['z', 'w', 1], // the same text
+    ['x', 'w', 'equal'],
+  ];
+  const { prompts, report } = datasetFromRows([{ input: 'q', responses, annotations }]);
+  t.deepEqual(prompts[0]?.pairs, [[0, 1], [2, 1]]);
+  t.deepEqual(prompts[0]?.ties, [[0, 3]]);
+  const counts: Partial<Record<ReportKind, number>> = {
+    conflictsByMajority: 1,
+    conflictsDropped: 1,
+    repeatedAnnotations: 1,
+    ties: 1,
+    selfPairs: 1,
+    identicalPairs: 1,
+    sameTextResponses: 1,
+    responsesInNoPair: 1,
+  };
+  t.deepEqual(Object.fromEntries([...report.entries].map(([kind, entry]) => [kind, entry.count])), counts);
+});
+
+test('later lines overwrite plain fields and contents, and that is counted', (t) => {
+  const { report, ...rest } = first(
+    { input: 'q', id: 7, sys_prompt: 's', category: ['c'], responses: [{ id: 'x', content: '1' }, { id: 'y', content: '2' }] },
+    { prompt: 'q', id: 8, sys_prompt: 't', category: ['d'], responses: [{ id: 'x', content: '3' }] },
+    { input: 'r', answer1: 'a', answer2: 'b', preference: '2', id: 7 },
+  );
+  t.deepEqual(rest, { prompt: 'q', systemPrompt: 't', texts: ['3', '2'], pairs: [], category: 'd', count: 2 });
+  for (const kind of ['overwrittenSystemPrompts', 'overwrittenCategories', 'overwrittenResponses', 'repeatedIds', 'promptsWithoutPair', 'promptsWithoutCategory'] as const) {
+    t.is(countOf(report, kind), 1, kind);
+  }
+});
+
+test('an answer without an id has the md5 of its text as id', (t) => {
+  const { prompts } = datasetFromRows([PAIR]);
+  t.deepEqual(prompts[0]?.responses.map((response) => response.id), [textId('a'), textId('b')]);
+  t.is(textId('好'), 'ac2c8f13c6e60810197b19d683f5f184');
+});
+
+const BAD_LINES: [name: string, line: string | Buffer, message: RegExp][] = [
+  ['malformed JSON', '{"input": ', /:2: the line is not valid JSON/],
+  ['invalid UTF-8', Buffer.from([0x7b, 0x22, 0xe5, 0xa4, 0x22, 0x7d]), /:2: invalid UTF-8 near byte 3 /],
+  ['a lone surrogate', '{"input": "q\\ud800", "answer1": "a", "answer2": "b", "preference": 1}', /:2: input holds half of a surrogate pair/],
+  ['a row that is no object', '[1]', /:2: a row must be a JSON object, but is \[1\]/],
+  ['unknown fields', '{"question": "q", "output_1": "a"}', /:2: no data form has these fields \(question, output_1\)\. Accepted are:\n {2}Cheems groups: /],
+  ['an unknown id', '{"input": "q", "responses": [{"id": "a", "content": "A"}], "rank": {"a": 1, "z": 2}}', /:2: rank names response "z", but the prompt has no such response; it has \["a"\]/],
+  ['a bad preference', '{"input": "q", "answer1": "a", "answer2": "b", "preference": 3}', /:2: preference must be 1 .*but is 3/],
+  ['a missing preference', '{"input": "q", "answer1": "a", "answer2": "b"}', /:2: preference is missing; a comparison has answer1, answer2 and preference/],
+  ['a missing prompt', '{"answer1": "a", "answer2": "b", "preference": 1}', /:2: the prompt is missing; it stands in "input" or "prompt"/],
+  ['a missing side', '{"prompt": "q", "chosen": "a"}', /:2: rejected is missing/],
+  ['a token id below 0', '{"chosen_ids": [1], "rejected_ids": [1, -1]}', /:2: rejected_ids\[1\] must be an integer from 0 to 2147483647, but is -1/],
+  ['a token id that is no integer', '{"chosen_ids": [1.5], "rejected_ids": [1]}', /:2: chosen_ids\[0\] must be an integer/],
+  ['no token ids', '{"chosen_ids": [], "rejected_ids": [1]}', /:2: chosen_ids is empty/],
+  ['content and token ids', '{"input": "q", "responses": [{"id": "a", "content": "A", "input_ids": [1]}]}', /:2: responses\[0\] \(id "a"\) has both content and input_ids/],
+  ['no content', '{"input": "q", "responses": [{"id": "a"}]}', /:2: responses\[0\] \(id "a"\) has neither content nor input_ids/],
+  ['a rank that is no integer', '{"input": "q", "responses": [{"id": "a", "content": "A"}], "rank": {"a": 1.5}}', /:2: the rank of response "a" must be an integer \(1 is best\), but is 1\.5/],
+  ['an unknown role', '{"conversations": [{"from": "robot", "value": "q"}], "chosen": "a", "rejected": "b"}', /:2: conversations\[0\]\.from is "robot"; known are human, /],
+  ['a category of numbers', '{"input": "q", "answer1": "a", "answer2": "b", "preference": 1, "category": [1]}', /:2: category\[0\] must be text/],
+];
+for (const [name, line, message] of BAD_LINES) {
+  test(`refused with file and line: ${name}`, async (t) => {
+    const path = file(Buffer.concat([Buffer.from(lines({ ...PAIR, input: 'other' })), Buffer.from(line), Buffer.from('\n')]));
+    const error = await t.throwsAsync(readPreferenceDataset(path), { instanceOf: DataError, message });
+    t.true(error.message.startsWith(`${path}:2: `));
+    t.is(error.line, 2);
+  });
+}
+
+test('whole files that cannot be read are refused by name', async (t) => {
+  const refused = async (path: string, message: RegExp) => {
+    const error = await t.throwsAsync(readPreferenceDataset(path), { instanceOf: DataError, message });
+    t.is(error.file, path);
+  };
+  await refused(join(folder, 'absent.jsonl'), /the file does not exist/);
+  await refused(folder, /this is a folder/);
+  await refused(file(''), /the file is empty/);
+  await refused(file('\n \n'), /the file is empty/);
+  await refused(file('[]', '.json'), /the file is empty/);
+  await refused(file('{"a": 1}', '.json'), /:1: the file holds one JSON value, not a list of rows/);
+  await refused(file(lines(PAIR, PAIR), '.json'), /:2: the file is not valid JSON .*must be named \.jsonl/);
+  await refused(file(Buffer.concat([Buffer.from('[\n"'), Buffer.from([0xff]), Buffer.from('"]')]), '.json'), /:2: invalid UTF-8 near byte 2/);
+  await refused(file(gzipSync(lines(PAIR)).subarray(0, 30), '.jsonl.gz'), /the gzip data are broken/);
+  await t.throwsAsync(readPreferenceDataset([]), { instanceOf: DataError, message: /no data file was given/ });
+  t.throws(() => datasetFromRows([]), { instanceOf: DataError, message: /holds no row/ });
+});
+
+test('reading can be aborted, and reports progress', async (t) => {
+  const path = file(lines(...Array.from({ length: 2500 }, (_, i) => ({ ...PAIR, input: `q${i}` }))));
+  const seen: number[] = [];
+  await readPreferenceDataset(path, { onProgress: ({ rows }) => seen.push(rows) });
+  t.deepEqual(seen, [1000, 2000, 2500]);
+  const reason = new Error('enough');
+  await t.throwsAsync(readPreferenceDataset(path, { signal: AbortSignal.abort(reason) }), { is: reason });
+});
