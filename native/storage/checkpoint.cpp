@@ -58,7 +58,7 @@ void check_folder(const std::string& folder) {
 void check_shard_name(const std::string& shard, const std::string& tensor, const std::string& file) {
   const bool plain = shard.find_first_of(std::string("/\\\0", 3)) == std::string::npos;
   if (!plain || !shard.ends_with(".safetensors"))
-    fail("The index ", file, " puts tensor ", quoted(tensor), " into ", quoted(shard),
+    fail("The index ", file, " puts tensor ", in_quotes(tensor), " into ", in_quotes(shard),
          ", which is not the name of a .safetensors file in its folder: correct the index, or download it again.");
 }
 
@@ -72,7 +72,7 @@ std::map<std::string, std::string> parse_weight_map(std::string_view text, const
   std::map<std::string, std::string> map;
   for (const auto& [tensor, shard] : found->items()) {
     if (!shard.is_string())
-      fail("The index ", file, " does not give tensor ", quoted(tensor), " the name of a file: download it again.");
+      fail("The index ", file, " does not give tensor ", in_quotes(tensor), " the name of a file: download it again.");
     const auto& name = shard.get_ref<const std::string&>();
     check_shard_name(name, tensor, file);
     map.emplace(tensor, name);
@@ -113,7 +113,7 @@ void Checkpoint::open_shards(const std::string& index_path) {
     const std::string path = join(folder_, shard);
     const auto found = file_numbers_.find(tensor);
     if (found == file_numbers_.end() || files_[found->second].path() != path)
-      fail("The index ", index_path, " says that tensor ", quoted(tensor), " is in ", shard,
+      fail("The index ", index_path, " says that tensor ", in_quotes(tensor), " is in ", shard,
            ", but it is not there: the index and the shards belong to different models; download them again.");
   }
 }
@@ -123,7 +123,7 @@ void Checkpoint::add_file(const std::string& path) {
   for (const auto& [name, view] : files_.back().tensors()) {
     const auto [place, fresh] = file_numbers_.emplace(name, files_.size() - 1);
     if (!fresh)
-      fail("Tensor ", quoted(name), " is in two files, ", files_[place->second].path(), " and ", path,
+      fail("Tensor ", in_quotes(name), " is in two files, ", files_[place->second].path(), " and ", path,
            ": the shards belong to different models; download them again.");
   }
 }
@@ -143,7 +143,7 @@ std::vector<std::string> Checkpoint::names() const {
 const SafetensorsFile& Checkpoint::require(std::string_view name) const {
   const auto found = file_numbers_.find(name);
   if (found == file_numbers_.end())
-    fail("Tensor ", quoted(name), " is missing from the weights in ", folder_,
+    fail("Tensor ", in_quotes(name), " is missing from the weights in ", folder_,
          ": the weights do not belong to its config.json, or are incomplete.");
   return files_[found->second];
 }

@@ -62,15 +62,15 @@ std::string_view find_header(std::span<const std::byte> bytes, const std::string
 std::uint64_t expected_bytes(const std::string& name, const HeaderEntry& entry, const std::string& file) {
   const std::optional<unsigned> bits = bits_of(entry.dtype);
   if (!bits)
-    fail("Tensor ", quoted(name), " in ", file, " has the unknown dtype ", quoted(entry.dtype),
+    fail("Tensor ", in_quotes(name), " in ", file, " has the unknown dtype ", in_quotes(entry.dtype),
          ": convert the model to float32, bfloat16 or float16.");
   std::uint64_t total_bits = *bits;
   for (const std::int64_t size : entry.shape)
     if (__builtin_mul_overflow(total_bits, static_cast<std::uint64_t>(size), &total_bits))
-      fail("Tensor ", quoted(name), " in ", file, " has a shape too large for any file, ", shape_text(entry.shape),
+      fail("Tensor ", in_quotes(name), " in ", file, " has a shape too large for any file, ", shape_text(entry.shape),
            "; ", damaged);
   if (total_bits % 8 != 0)
-    fail("Tensor ", quoted(name), " in ", file, " has dtype ", entry.dtype, " and shape ", shape_text(entry.shape),
+    fail("Tensor ", in_quotes(name), " in ", file, " has dtype ", entry.dtype, " and shape ", shape_text(entry.shape),
          ", which is not a whole number of bytes; ", damaged);
   return total_bits / 8;
 }
@@ -79,13 +79,13 @@ TensorView check_entry(const std::string& name, HeaderEntry&& entry, std::span<c
                        const std::string& file) {
   const std::uint64_t expected = expected_bytes(name, entry, file);
   if (entry.begin > entry.end)
-    fail("Tensor ", quoted(name), " in ", file, " begins at byte ", entry.begin, " after its end at ", entry.end, "; ",
+    fail("Tensor ", in_quotes(name), " in ", file, " begins at byte ", entry.begin, " after its end at ", entry.end, "; ",
          damaged);
   if (entry.end - entry.begin != expected)
-    fail("Tensor ", quoted(name), " in ", file, " has ", entry.end - entry.begin, " bytes, but dtype ", entry.dtype,
+    fail("Tensor ", in_quotes(name), " in ", file, " has ", entry.end - entry.begin, " bytes, but dtype ", entry.dtype,
          " and shape ", shape_text(entry.shape), " need ", expected, "; ", damaged);
   if (entry.end > data.size())
-    fail("Tensor ", quoted(name), " in ", file, " ends at byte ", entry.end, " of the data, of which the file has only ",
+    fail("Tensor ", in_quotes(name), " in ", file, " ends at byte ", entry.end, " of the data, of which the file has only ",
          data.size(), "; ", truncated);
   return {std::move(entry.dtype), std::move(entry.shape), data.subspan(entry.begin, entry.end - entry.begin)};
 }
@@ -105,9 +105,9 @@ void check_layout(const std::map<std::string, TensorView, std::less<>>& tensors,
   for (const auto& [bytes, name] : order) {
     const auto begin = static_cast<std::size_t>(bytes.data() - data.data());
     if (begin < covered)
-      fail("Tensors ", quoted(*previous), " and ", quoted(*name), " overlap in ", file, "; ", damaged);
+      fail("Tensors ", in_quotes(*previous), " and ", in_quotes(*name), " overlap in ", file, "; ", damaged);
     if (begin > covered)
-      fail("There are ", begin - covered, " unused bytes before tensor ", quoted(*name), " in ", file, "; ", damaged);
+      fail("There are ", begin - covered, " unused bytes before tensor ", in_quotes(*name), " in ", file, "; ", damaged);
     covered = begin + bytes.size();
     previous = name;
   }
@@ -157,7 +157,7 @@ std::string position_text(std::int64_t index, const std::vector<std::int64_t>& s
   float value = 0;
   widen(bytes + begin * size_of(dtype), dtype, &value, 1);
   const bool infinite = (std::bit_cast<std::uint32_t>(value) & 0x007fffffu) == 0;
-  fail("Tensor ", quoted(name), " in ", file, " holds ", infinite ? "an infinite value" : "NaN", " at index ", begin,
+  fail("Tensor ", in_quotes(name), " in ", file, " holds ", infinite ? "an infinite value" : "NaN", " at index ", begin,
        " (", position_text(static_cast<std::int64_t>(begin), view.shape), " of shape ", shape_text(view.shape),
        "); such a model cannot be used: take an earlier checkpoint, or download the file again.");
 }
@@ -215,12 +215,12 @@ const TensorView& SafetensorsFile::require(std::string_view name,
                                            const std::vector<std::int64_t>& expected_shape) const {
   const TensorView* view = find(name);
   if (view == nullptr)
-    fail("Tensor ", quoted(name), " is missing from ", path_, ": the file does not belong to this model, or is incomplete.");
+    fail("Tensor ", in_quotes(name), " is missing from ", path_, ": the file does not belong to this model, or is incomplete.");
   if (view->shape != expected_shape)
-    fail("Tensor ", quoted(name), " in ", path_, " has shape ", shape_text(view->shape), ", but the model's configuration needs ",
+    fail("Tensor ", in_quotes(name), " in ", path_, " has shape ", shape_text(view->shape), ", but the model's configuration needs ",
          shape_text(expected_shape), ": the weights and the configuration do not belong together.");
   if (!view->float_dtype())
-    fail("Tensor ", quoted(name), " in ", path_, " has dtype ", view->dtype,
+    fail("Tensor ", in_quotes(name), " in ", path_, " has dtype ", view->dtype,
          "; only F32, BF16 and F16 can be computed with: convert the model to one of them (a quantised model to its original).");
   if (mapping_) mapping_->check_unchanged();
   return *view;
@@ -244,7 +244,7 @@ void SafetensorsFile::read_raw(std::string_view name, void* destination, DType d
                                const std::vector<std::int64_t>& expected_shape) const {
   const TensorView& view = require(name, expected_shape);
   if (*view.float_dtype() != dtype)
-    fail("Tensor ", quoted(name), " in ", path_, " has dtype ", view.dtype, ", but ", cheems::name(dtype),
+    fail("Tensor ", in_quotes(name), " in ", path_, " has dtype ", view.dtype, ", but ", cheems::name(dtype),
          " is needed: convert the model so that all of its matrices have one dtype.");
   const auto total = static_cast<std::size_t>(view.elements());
   if (total > 0) std::memcpy(destination, view.bytes.data(), view.bytes.size());

@@ -64,7 +64,7 @@ class HeaderReader {
 
   bool end_array() {
     if (place_ == Place::offsets && offsets_ != 2)
-      fail("The header of ", file_, " gives tensor ", quoted(name_), " ", offsets_,
+      fail("The header of ", file_, " gives tensor ", in_quotes(name_), " ", offsets_,
            " data_offsets instead of two; ", damaged);
     place_ = Place::tensor;
     return true;
@@ -81,7 +81,7 @@ class HeaderReader {
                  : key == "data_offsets" ? &seen_offsets_
                                          : nullptr;
     if (seen == nullptr)
-      fail("The header of ", file_, " has an unknown field ", quoted(key), " in tensor ", quoted(name_),
+      fail("The header of ", file_, " has an unknown field ", in_quotes(key), " in tensor ", in_quotes(name_),
            "; only dtype, shape and data_offsets are known: write the file again with a current safetensors library.");
     if (*seen) twice(key);
     *seen = true;
@@ -149,31 +149,31 @@ class HeaderReader {
   }
 
   [[noreturn]] void twice(const std::string& key) {
-    fail("The header of ", file_, " has the key ", quoted(key), " twice",
-         place_ == Place::top ? "" : sentence(" in ", quoted(name_)), "; ", damaged);
+    fail("The header of ", file_, " has the key ", in_quotes(key), " twice",
+         place_ == Place::top ? "" : sentence(" in ", in_quotes(name_)), "; ", damaged);
   }
 
   [[noreturn]] void missing(const char* field) {
-    fail("The header of ", file_, " gives tensor ", quoted(name_), " no ", field, "; ", damaged);
+    fail("The header of ", file_, " gives tensor ", in_quotes(name_), " no ", field, "; ", damaged);
   }
 
   bool refuse_number(const std::string& number) {
     if (place_ != Place::shape && place_ != Place::offsets) return refuse("a number");
-    fail("The header of ", file_, " has ", quoted(number), " in the ", place_ == Place::shape ? "shape" : "data_offsets",
-         " of tensor ", quoted(name_), ", which must be an integer between 0 and 2^63 - 1; ", damaged);
+    fail("The header of ", file_, " has ", in_quotes(number), " in the ", place_ == Place::shape ? "shape" : "data_offsets",
+         " of tensor ", in_quotes(name_), ", which must be an integer between 0 and 2^63 - 1; ", damaged);
   }
 
   // A value of the wrong kind for its place.
   bool refuse(const char* found) {
     switch (place_) {
       case Place::outside: fail("The header of ", file_, " is ", found, " instead of a JSON object; ", damaged);
-      case Place::top: fail("The header of ", file_, " has ", found, " instead of an object under ", quoted(name_), "; ", damaged);
+      case Place::top: fail("The header of ", file_, " has ", found, " instead of an object under ", in_quotes(name_), "; ", damaged);
       case Place::metadata: fail("The header of ", file_, " has ", found, " in __metadata__, where all values are strings; ", damaged);
-      case Place::tensor: fail("The header of ", file_, " has ", found, " as the ", field_, " of tensor ", quoted(name_), "; ", damaged);
+      case Place::tensor: fail("The header of ", file_, " has ", found, " as the ", field_, " of tensor ", in_quotes(name_), "; ", damaged);
       case Place::shape:
       case Place::offsets: break;
     }
-    fail("The header of ", file_, " has ", found, " inside the ", field_, " of tensor ", quoted(name_),
+    fail("The header of ", file_, " has ", found, " inside the ", field_, " of tensor ", in_quotes(name_),
          ", where integers are expected; ", damaged);
   }
 

@@ -35,7 +35,7 @@ nlohmann::json parse_strict_json(std::string_view text, const std::string& file)
     if (event == event_t::object_start) open_objects.emplace_back();
     if (event == event_t::object_end) open_objects.pop_back();
     if (event == event_t::key && !open_objects.back().insert(value.get_ref<const std::string&>()).second)
-      fail("The file ", file, " has the key ", quoted(value.get_ref<const std::string&>()),
+      fail("The file ", file, " has the key ", in_quotes(value.get_ref<const std::string&>()),
            " twice in one object: remove one of them.");
     return true;
   };

@@ -4,9 +4,14 @@
 
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "core/error.h"
 
 namespace cheems::storage::testing {
 
@@ -30,6 +35,37 @@ std::string bytes_of(const std::vector<Value>& values) {
 inline std::string entry(const std::string& name, const std::string& dtype, const std::string& shape,
                          const std::string& offsets) {
   return "\"" + name + "\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape + ",\"data_offsets\":" + offsets + "}";
+}
+
+// A folder of its own for a test, removed at its end.
+struct TemporaryFolder {
+  std::filesystem::path path;
+  TemporaryFolder()
+      : path(std::filesystem::temp_directory_path() / ("cheems-storage-" + std::to_string(std::random_device()()))) {
+    std::filesystem::create_directory(path);
+  }
+  ~TemporaryFolder() { std::filesystem::remove_all(path); }
+  std::string file(const std::string& name) const { return (path / name).string(); }
+  std::string put(const std::string& name, const std::string& content) const {
+    std::ofstream(file(name), std::ios::binary) << content;
+    return file(name);
+  }
+};
+
+// A file with one tensor of two float32 values.
+inline std::string small_file(const std::string& name = "a", float first = 1.0f) {
+  return make_file("{" + entry(name, "F32", "[2]", "[0,8]") + "}", bytes_of<float>({first, 2.0f}));
+}
+
+// The sentence with which `action` is refused; "" when it is not.
+template <typename Action>
+std::string refusal(Action action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
 }
 
 }  // namespace cheems::storage::testing
