@@ -1,0 +1,123 @@
+// Prompts made ready for measuring: float32 rewards, pairs worked out once, grouped by category.
+
+import type { Basis, GroupCounts, MetricInput, MetricPrompt } from './types';
+
+export type Pair = readonly [chosen: number, rejected: number];
+
+/** One prompt, checked. */
+export interface ScoredPrompt {
+  rewards: Float32Array;
+  /** Float32 rewards that count in reward_mean and reward_std only. */
+  replacedRewards: Float32Array;
+  /** Undefined where the prompt has no ranks; empty where all its ranks are equal. */
+  rankPairs: Pair[] | undefined;
+  /** Undefined where no annotation was asked for. */
+  labelPairs: Pair[] | undefined;
+  lengths: ArrayLike<number> | undefined;
+}
+
+/** The whole, or one category. */
+export interface Group {
+  /** Undefined for the whole. */
+  category: string | undefined;
+  prompts: ScoredPrompt[];
+}
+
+export interface Groups {
+  whole: Group;
+  /** Empty where not every prompt has a category; else in the order of the output. */
+  categories: Group[];
+  promptsWithoutCategory: number;
+}
+
+/** Checks the input and works out every prompt's pairs. Throws a RangeError that names the prompt. */
+export function groupPrompts(input: MetricInput): Groups {
+  const whole: Group = { category: undefined, prompts: [] };
+  const byCategory = new Map<string, Group>();
+  for (const category of input.categories ?? []) byCategory.set(category, { category, prompts: [] });
+  let promptsWithoutCategory = 0;
+  for (const [index, prompt] of input.prompts.entries()) {
+    const scored = prepare(prompt, prompt.id ?? String(index));
+    whole.prompts.push(scored);
+    if (prompt.category === undefined) {
+      promptsWithoutCategory++;
+      continue;
+    }
+    let group = byCategory.get(prompt.category);
+    if (!group) byCategory.set(prompt.category, (group = { category: prompt.category, prompts: [] }));
+    group.prompts.push(scored);
+  }
+  // The original keeps a column only when every prompt has it.
+  const categories = promptsWithoutCategory > 0 ? [] : [...byCategory.values()].filter((group) => group.prompts.length > 0);
+  return { whole, categories, promptsWithoutCategory };
+}
+
+export function pairsOf(prompt: ScoredPrompt, basis: Basis): Pair[] {
+  return (basis === 'rank' ? prompt.rankPairs : prompt.labelPairs) ?? [];
+}
+
+export function countGroup(group: Group): GroupCounts {
+  const counts: GroupCounts = { prompts: 0, responses: 0, rankedPrompts: 0, rankPairs: 0, labelledPrompts: 0, labelPairs: 0 };
+  for (const prompt of group.prompts) {
+    counts.prompts++;
+    counts.responses += prompt.rewards.length;
+    if (prompt.rankPairs) counts.rankedPrompts++;
+    counts.rankPairs += pairsOf(prompt, 'rank').length;
+    if (pairsOf(prompt, 'labels').length > 0) counts.labelledPrompts++;
+    counts.labelPairs += pairsOf(prompt, 'labels').length;
+  }
+  return counts;
+}
+
+function prepare(prompt: MetricPrompt, id: string): ScoredPrompt {
+  const size = prompt.rewards.length;
+  for (const name of ['ranks', 'lengths'] as const) {
+    const list = prompt[name];
+    if (list && list.length !== size) {
+      throw new RangeError(`Prompt ${id} has ${size} rewards but ${list.length} ${name}: one entry a response is needed in each.`);
+    }
+    requireFinite(list ?? [], name, id);
+  }
+  requireFinite(prompt.rewards, 'rewards', id);
+  return {
+    rewards: Float32Array.from(prompt.rewards),
+    replacedRewards: Float32Array.from(prompt.replacedRewards ?? []),
+    rankPairs: prompt.ranks && rankPairs(prompt.ranks),
+    labelPairs: prompt.pairs && labelPairs(prompt.pairs, size, id),
+    lengths: prompt.lengths,
+  };
+}
+
+function requireFinite(list: ArrayLike<number>, name: string, id: string): void {
+  for (let i = 0; i < list.length; i++) {
+    if (!Number.isFinite(list[i])) {
+      throw new RangeError(`Prompt ${id}: entry ${i} of its ${name} is ${list[i]}; metrics need finite numbers.`);
+    }
+  }
+}
+
+/** Every pair of responses whose ranks differ; the LOWER rank is chosen. */
+function rankPairs(ranks: ArrayLike<number>): Pair[] {
+  const pairs: Pair[] = [];
+  for (let i = 0; i < ranks.length; i++) {
+    for (let j = i + 1; j < ranks.length; j++) {
+      if (ranks[i]! < ranks[j]!) pairs.push([i, j]);
+      else if (ranks[j]! < ranks[i]!) pairs.push([j, i]);
+    }
+  }
+  return pairs;
+}
+
+/** The annotated pairs as a set: duplicates count once; a pair of a response with itself stays, as in the original. */
+function labelPairs(pairs: readonly Pair[], size: number, id: string): Pair[] {
+  const distinct = new Map<number, Pair>();
+  for (const [chosen, rejected] of pairs) {
+    for (const side of [chosen, rejected]) {
+      if (!Number.isInteger(side) || side < 0 || side >= size) {
+        throw new RangeError(`Prompt ${id}: the pair [${chosen}, ${rejected}] names response ${side}, but there are ${size} responses, counted from 0.`);
+      }
+    }
+    distinct.set(chosen * size + rejected, [chosen, rejected]);
+  }
+  return [...distinct.values()];
+}
