@@ -1,0 +1,113 @@
+// Going on with an output file that an earlier run of `score` left: which rows are there already.
+
+import { createReadStream, existsSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { DataError, show } from '../data/errors';
+import type { RowId } from './rows';
+
+/**
+ * Cuts what stands after the last line end, the torn line of a killed run.
+ * @returns the file's length then, and how many bytes were cut.
+ */
+export async function cutTornLine(file: string): Promise<{ length: number; cut: number }> {
+  const handle = await open(file, 'r+');
+  try {
+    const { size } = await handle.stat();
+    const buffer = Buffer.alloc(1 << 16);
+    let end = size;
+    while (end > 0) {
+      const begin = Math.max(0, end - buffer.length);
+      const { bytesRead } = await handle.read(buffer, 0, end - begin, begin);
+      const newline = buffer.subarray(0, bytesRead).lastIndexOf(0x0a);
+      if (newline >= 0) {
+        end = begin + newline + 1;
+        break;
+      }
+      end = begin;
+    }
+    if (end < size) await handle.truncate(end);
+    return { length: end, cut: size - end };
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * The ids that an output holds, in the order of its rows. Rows of the input are asked for one after another; as long as they come
+ * in the output's order, nothing is held in memory. Where the input has changed, the ids that are left go into a set.
+ */
+export class WrittenRows {
+  private next: string | undefined;
+  private readonly rest = new Set<string>();
+  private inOrder = true;
+
+  private constructor(private readonly ids: AsyncGenerator<string>) {}
+
+  static async open(file: string, length: number): Promise<WrittenRows> {
+    const rows = new WrittenRows(idsOf(file, length));
+    await rows.advance();
+    return rows;
+  }
+
+  static none(): WrittenRows {
+    return new WrittenRows((async function* (): AsyncGenerator<string> {})());
+  }
+
+  /** Whether the row is written already; each written row answers for one row of the input. */
+  async has(id: RowId): Promise<boolean> {
+    const key = JSON.stringify(id);
+    if (this.inOrder) {
+      if (this.next === undefined) return false;
+      if (this.next === key) {
+        await this.advance();
+        return true;
+      }
+      this.inOrder = false;
+      for (; this.next !== undefined; await this.advance()) this.rest.add(this.next);
+    }
+    return this.rest.delete(key);
+  }
+
+  /** Written rows that no row of the input has asked for. */
+  async unmatched(): Promise<number> {
+    let count = this.rest.size;
+    for (; this.next !== undefined; await this.advance()) count += 1;
+    return count;
+  }
+
+  async close(): Promise<void> {
+    await this.ids.return(undefined);
+  }
+
+  private async advance(): Promise<void> {
+    const { value, done } = await this.ids.next();
+    this.next = done === true ? undefined : value;
+  }
+}
+
+async function* idsOf(file: string, length: number): AsyncGenerator<string> {
+  if (length === 0 || !existsSync(file)) return;
+  const stream = createReadStream(file, { end: length - 1 });
+  let line = 0;
+  try {
+    for await (const text of createInterface({ input: stream, crlfDelay: Infinity })) {
+      line += 1;
+      yield JSON.stringify(idOf(text, file, line));
+    }
+  } finally {
+    stream.destroy();
+  }
+}
+
+function idOf(text: string, file: string, line: number): RowId {
+  let row: unknown;
+  try {
+    row = JSON.parse(text);
+  } catch {
+    row = undefined;
+  }
+  const { id, reward, rewards } = (row ?? {}) as Record<string, unknown>;
+  if ((typeof id === 'string' || typeof id === 'number') && (reward !== undefined || rewards !== undefined)) return id;
+  throw new DataError({ file, line }, `this is not a row of scores but ${show(text)}; the output is not one of an earlier run. Give --overwrite to replace the file, or another --output`);
+}

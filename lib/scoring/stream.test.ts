@@ -1,0 +1,212 @@
+import { appendFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import test from 'ava';
+import fc from 'fast-check';
+import { rowsOfStream } from '../data/rows';
+import type { SampleBatch } from '../engine/types';
+import { cutTornLine, WrittenRows } from './resume';
+import { parseScoreRow, type ScoreRow } from './rows';
+import { scoreStream, type RowScorer, type ScoreStreamProgress } from './stream';
+
+/** Ids are the characters' codes; a reward is a sum that tells order and content, rounded to float32 as the engine's is. */
+class FakeScorer implements RowScorer {
+  readonly batches: SampleBatch[] = [];
+
+  tokenize(row: ScoreRow) {
+    return row.responses.map((response, responseIndex) => ({
+      inputIds: response.inputIds ?? Int32Array.from([...`${String(row.prompt)}>${response.content}`].map((c) => c.codePointAt(0)!)),
+      truncated: false,
+      responseIndex,
+    }));
+  }
+
+  async score(batch: SampleBatch): Promise<Float32Array> {
+    this.batches.push(batch);
+    return Float32Array.from(Array.from(batch.offsets.slice(1), (end, i) => rewardOf(batch.tokens.subarray(batch.offsets[i]!, end))));
+  }
+}
+
+function rewardOf(ids: Int32Array): number {
+  return Math.fround(ids.reduce((sum, id, i) => sum + id * Math.sin(i + 1), 0));
+}
+
+interface Run {
+  out: string;
+  progress: ScoreStreamProgress | undefined;
+  error: Error | undefined;
+  scorer: FakeScorer;
+}
+
+async function run(lines: string[], options: { batchTokens?: number; written?: WrittenRows } = {}): Promise<Run> {
+  const scorer = new FakeScorer();
+  const result: Run = { out: '', progress: undefined, error: undefined, scorer };
+  try {
+    result.progress = await scoreStream({
+      rows: rowsOfStream(Readable.from(Buffer.from(lines.map((line) => `${line}\n`).join(''))), 'in.jsonl'),
+      name: 'in.jsonl',
+      scorer,
+      written: options.written ?? WrittenRows.none(),
+      write: async (text) => void (result.out += text),
+      batchTokens: options.batchTokens ?? 1000,
+    });
+  } catch (error) {
+    result.error = error as Error;
+  }
+  return result;
+}
+
+const parsed = (out: string): Record<string, unknown>[] => out.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Record<string, unknown>);
+
+test('one reward a response, a list for a list, in order, with tokens and truncation', async (t) => {
+  const { out, progress } = await run([
+    JSON.stringify({ id: 'a', prompt: '问', response: '答' }),
+    JSON.stringify({ id: 7, input_ids: [5, 6, 7] }),
+    JSON.stringify({ id: 'c', prompt: '问', responses: ['一', '二二'] }),
+  ]);
+  const rows = parsed(out);
+  t.deepEqual(rows.map((row) => row['id']), ['a', 7, 'c']);
+  t.is(Math.fround(rows[1]!['reward'] as number), rewardOf(Int32Array.from([5, 6, 7])));
+  t.is(rows[1]!['tokens'], 3);
+  t.is(rows[1]!['truncated'], false);
+  t.deepEqual((rows[2]!['rewards'] as number[]).map(Math.fround), ['问>一', '问>二二'].map((text) => rewardOf(Int32Array.from([...text].map((c) => c.codePointAt(0)!)))));
+  t.deepEqual(rows[2]!['tokens'], [3, 4]);
+  t.is(progress?.rows, 3);
+  t.is(progress?.samples, 4);
+});
+
+test('rewards are written so that their float32 comes back bit for bit', (t) => {
+  fc.assert(
+    fc.property(fc.float({ noNaN: true, noDefaultInfinity: true }), (x) => Math.fround(Number(JSON.stringify(Number(x.toPrecision(9))))) === x || x === 0),
+  );
+  t.pass();
+});
+
+test('the batch budget changes neither rows nor order, and bounds what is collected', async (t) => {
+  const lines = Array.from({ length: 50 }, (_, i) => JSON.stringify({ id: i, input_ids: Array.from({ length: 1 + (i % 9) }, (_, k) => i + k) }));
+  const whole = await run(lines, { batchTokens: 1e6 });
+  const cut = await run(lines, { batchTokens: 20 });
+  t.is(whole.out, cut.out);
+  t.is(whole.scorer.batches.length, 1);
+  t.true(cut.scorer.batches.length > 8);
+  t.true(cut.scorer.batches.every((batch) => batch.tokens.length < 20 + 9));
+});
+
+test('neighbours of one prompt are one group, others are not', async (t) => {
+  const { scorer } = await run([
+    JSON.stringify({ id: 1, prompt: '甲', response: 'x' }),
+    JSON.stringify({ id: 2, prompt: '甲', response: 'y' }),
+    JSON.stringify({ id: 3, prompt: '乙', response: 'y' }),
+    JSON.stringify({ id: 4, input_ids: [1, 2, 3, 4] }),
+    JSON.stringify({ id: 5, input_ids: [1, 2, 9, 9] }),
+    JSON.stringify({ id: 6, input_ids: [8, 2, 9, 9] }),
+  ]);
+  t.deepEqual([...scorer.batches[0]!.groups], [0, 0, 1, 2, 2, 3]);
+});
+
+test('a bad row stops the work with its line, after the rows before it were written', async (t) => {
+  for (const [bad, message] of [
+    ['{"id": "b"', /in\.jsonl:3: /],
+    ['{"id": "b", "prompt": "p"}', /in\.jsonl:3: .*exactly one of "response", "responses" and "input_ids"/],
+    ['{"id": "b", "response": "p"}', /in\.jsonl:3: .*neither "prompt" nor "messages"/],
+    ['{"id": "b", "input_ids": [1, 2.5]}', /in\.jsonl:3: "input_ids\[1\]" must be a token id/],
+    ['{"id": "b", "input_ids": []}', /empty list/],
+    ['{"input_ids": [1]}', /in\.jsonl:3: this row has no "id", but the first row has one/],
+    ['{"id": ["x"], "input_ids": [1]}', /"id" must be text or a number/],
+    ['[1]', /must be a JSON object/],
+  ] as const) {
+    const { out, error } = await run(['{"id": "a", "input_ids": [1]}', '{"id": "a2", "input_ids": [1]}', bad, '{"id": "c", "input_ids": [2]}']);
+    t.regex(error?.message ?? '', message);
+    t.deepEqual(parsed(out).map((row) => row['id']), ['a', 'a2']);
+  }
+});
+
+test('rows without any id are named by their line', async (t) => {
+  const { out, error } = await run(['{"input_ids": [1]}', '', '{"input_ids": [2]}']);
+  t.is(error, undefined);
+  t.deepEqual(parsed(out).map((row) => row['id']), [1, 3]);
+  t.regex((await run(['{"input_ids": [1]}', '{"id": 4, "input_ids": [2]}'])).error!.message, /in\.jsonl:2: this row has an "id"/);
+});
+
+function temporaryFile(content: string): string {
+  const file = join(mkdtempSync(join(tmpdir(), 'cheems-score-')), 'out.jsonl');
+  writeFileSync(file, content);
+  return file;
+}
+
+async function continueFrom(content: string, lines: string[]): Promise<{ file: string; text: string; progress: ScoreStreamProgress; unmatched: number }> {
+  const file = temporaryFile(content);
+  const { length } = await cutTornLine(file);
+  const written = await WrittenRows.open(file, length);
+  const { out, progress, error } = await run(lines, { written });
+  if (error) throw error;
+  appendFileSync(file, out);
+  const unmatched = await written.unmatched();
+  await written.close();
+  return { file, text: readFileSync(file, 'utf8'), progress: progress!, unmatched };
+}
+
+test('cut anywhere, a second run completes the output to the same bytes', async (t) => {
+  const lines = Array.from({ length: 12 }, (_, i) => JSON.stringify({ id: `行${i}`, input_ids: [i, i + 1] }));
+  const { out } = await run(lines);
+  const bytes = Buffer.from(out);
+  for (let end = 0; end <= bytes.length; end += 1) {
+    const file = temporaryFile('');
+    writeFileSync(file, bytes.subarray(0, end));
+    const { length } = await cutTornLine(file);
+    const written = await WrittenRows.open(file, length);
+    appendFileSync(file, (await run(lines, { written })).out);
+    t.is(readFileSync(file, 'utf8'), out, `cut at byte ${end}`);
+  }
+});
+
+test('an input that has changed: rows present are skipped wherever they stand', async (t) => {
+  const row = (id: string) => JSON.stringify({ id, input_ids: [1, 2] });
+  const done = (id: string) => `${JSON.stringify({ id, reward: 1, tokens: 2, truncated: false })}\n`;
+  const { text, progress, unmatched } = await continueFrom(done('b') + done('gone') + done('c'), ['a', 'b', 'c', 'd'].map(row));
+  t.deepEqual(parsed(text).map(({ id }) => id), ['b', 'gone', 'c', 'a', 'd']);
+  t.is(progress.skippedRows, 2);
+  t.is(progress.rows, 2);
+  t.is(unmatched, 1);
+});
+
+test('ids 1 and "1" are two, and repeated ids each count', async (t) => {
+  const lines = ['{"id": 1, "input_ids": [1]}', '{"id": "1", "input_ids": [2]}', '{"id": "1", "input_ids": [3]}'];
+  const { out } = await run(lines);
+  const first = `${out.split('\n')[0]!}\n`;
+  t.is((await continueFrom(first, lines)).text, out);
+});
+
+test('an output that is not one of scores is refused, not overwritten', async (t) => {
+  const content = '{"some": "other file"}\n';
+  await t.throwsAsync(continueFrom(content, ['{"id": 1, "input_ids": [1]}']), { message: /out\.jsonl:1: this is not a row of scores/ });
+});
+
+test('a slow pipe gets its rewards without waiting for a full batch', async (t) => {
+  const input = new PassThrough();
+  let out = '';
+  const work = scoreStream({ rows: rowsOfStream(input, 'stdin'), name: 'stdin', scorer: new FakeScorer(), written: WrittenRows.none(), write: async (text) => void (out += text), batchTokens: 1e6 });
+  input.write('{"id": 1, "input_ids": [1]}\n');
+  const begin = performance.now();
+  while (out === '' && performance.now() - begin < 5000) await new Promise((resolve) => setTimeout(resolve, 20));
+  t.is(parsed(out)[0]?.['id'], 1);
+  input.end('{"id": 2, "input_ids": [1]}\n');
+  t.is((await work).rows, 2);
+});
+
+test('cancelling ends a wait for input, with the reason', async (t) => {
+  const input = new PassThrough();
+  const controller = new AbortController();
+  const work = scoreStream({ rows: rowsOfStream(input, 'stdin'), name: 'stdin', scorer: new FakeScorer(), written: WrittenRows.none(), write: async () => {}, batchTokens: 10, signal: controller.signal });
+  setTimeout(() => controller.abort(new Error('enough')), 50);
+  await t.throwsAsync(work, { message: 'enough' });
+  input.destroy();
+});
+
+test('a row takes messages, sys_prompt and responses of every form', (t) => {
+  const row = parseScoreRow({ id: 'x', messages: [{ role: 'user', content: '问' }], sys_prompt: '系统', responses: ['a', { content: 'b' }, { input_ids: [3] }, [{ role: 'assistant', content: 'c' }]] }, { file: 'f', line: 1 });
+  t.is(row.systemPrompt, '系统');
+  t.deepEqual(row.responses.map(({ content, inputIds }) => content ?? [...inputIds!]), ['a', 'b', [3], 'c']);
+  t.throws(() => parseScoreRow({ prompt: 'p', messages: [], response: 'r' }, { file: 'f', line: 1 }), { message: /either "prompt" or "messages"/ });
+});

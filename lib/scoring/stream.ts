@@ -1,0 +1,217 @@
+// Scoring a stream of rows: in order, in batches of bounded size, the next batch read and tokenised while the engine works.
+
+import { DataError } from '../data/errors';
+import type { Row } from '../data/rows';
+import type { TokenizedSample } from '../data/types';
+import type { SampleBatch } from '../engine/types';
+import type { WrittenRows } from './resume';
+import { parseScoreRow, type RowId, type ScoreRow } from './rows';
+import { commonPrefix, packSamples } from './sample_batch';
+
+/** What scores: the reward model of this package, or a test's stand-in. */
+export interface RowScorer {
+  /** One sample for each response of the row, in order. Throws DataError with the row's place where that cannot be. */
+  tokenize(row: ScoreRow): TokenizedSample[] | Promise<TokenizedSample[]>;
+  score(batch: SampleBatch, signal?: AbortSignal): Promise<Float32Array>;
+}
+
+export interface ScoreStreamProgress {
+  /** Rows written in this run, and rows that an earlier run had written. */
+  rows: number;
+  skippedRows: number;
+  samples: number;
+  tokens: number;
+  truncated: number;
+}
+
+export interface ScoreStreamOptions {
+  rows: AsyncIterable<Row>;
+  /** The input's name in messages. */
+  name: string;
+  scorer: RowScorer;
+  /** Rows that an earlier run has written: they are read, checked and passed over. */
+  written: WrittenRows;
+  /** Takes whole lines; awaited, so that a slow reader holds the work back. */
+  write(lines: string): Promise<void>;
+  /** Tokens collected for one call of the engine: memory, never the result. */
+  batchTokens: number;
+  signal?: AbortSignal;
+  onProgress?: (progress: ScoreStreamProgress) => void;
+}
+
+interface PendingRow {
+  id: RowId;
+  row: ScoreRow;
+  samples: TokenizedSample[];
+}
+
+interface Batch {
+  rows: PendingRow[];
+  /** What stopped the collecting; thrown once the rows before it are written. */
+  failure?: { error: unknown };
+  end: boolean;
+}
+
+/** Rows that come in slowly (a pipe that another program writes) are scored after this wait, whatever the batch holds. */
+const PATIENCE_MILLISECONDS = 100;
+const MOST_ROWS = 4096;
+
+/**
+ * Scores all rows. The first bad row ends the work with an error, after all rows before it have been written.
+ * Where the first row has no id, every row's id is its line number and no row may have one.
+ */
+export async function scoreStream(options: ScoreStreamOptions): Promise<ScoreStreamProgress> {
+  const progress: ScoreStreamProgress = { rows: 0, skippedRows: 0, samples: 0, tokens: 0, truncated: 0 };
+  const reader = new BatchReader(options, progress);
+  try {
+    let ahead = reader.next();
+    for (;;) {
+      const batch = await ahead;
+      const stop = batch.end || batch.failure !== undefined;
+      if (!stop) ahead = reader.next();
+      if (batch.rows.length > 0) {
+        const rewards = await options.scorer.score(packSamples(groupRows(batch.rows)), options.signal);
+        await options.write(formatRows(batch.rows, rewards));
+        countRows(batch.rows, progress);
+      }
+      options.onProgress?.({ ...progress });
+      if (batch.failure) throw batch.failure.error;
+      if (batch.end) return progress;
+    }
+  } finally {
+    reader.close();
+  }
+}
+
+class BatchReader {
+  private readonly rows: AsyncIterator<Row>;
+  private pending: Promise<IteratorResult<Row>> | undefined;
+  private numbered: boolean | undefined;
+  /** Rejects when the work is cancelled: a read from a pipe may never end by itself. */
+  private readonly cancelled: Promise<never>;
+  private readonly onAbort: () => void;
+
+  constructor(
+    private readonly options: ScoreStreamOptions,
+    private readonly progress: ScoreStreamProgress,
+  ) {
+    this.rows = options.rows[Symbol.asyncIterator]();
+    let cancel: (reason: unknown) => void;
+    this.cancelled = new Promise((_, reject) => (cancel = reject));
+    this.cancelled.catch(() => {});
+    this.onAbort = () => cancel(options.signal!.reason);
+    options.signal?.addEventListener('abort', this.onAbort, { once: true });
+  }
+
+  /** Does not wait: a pending read ends when its stream does. */
+  close(): void {
+    this.options.signal?.removeEventListener('abort', this.onAbort);
+    void this.rows.return?.().catch(() => {});
+  }
+
+  /** Never rejects: what goes wrong stands in the batch. */
+  async next(): Promise<Batch> {
+    const batch: Batch = { rows: [], end: false };
+    let tokens = 0;
+    try {
+      while (tokens < this.options.batchTokens && batch.rows.length < MOST_ROWS) {
+        const result = await this.nextRow(batch.rows.length > 0);
+        if (result === undefined) break;
+        if (result.done === true) {
+          batch.end = true;
+          break;
+        }
+        const row = await this.take(result.value);
+        if (!row) continue;
+        batch.rows.push(row);
+        tokens += row.samples.reduce((sum, sample) => sum + sample.inputIds.length, 0);
+      }
+    } catch (error) {
+      batch.failure = { error };
+    }
+    return batch;
+  }
+
+  /** Undefined where no row has come within the wait. */
+  private async nextRow(impatient: boolean): Promise<IteratorResult<Row> | undefined> {
+    this.options.signal?.throwIfAborted();
+    this.pending ??= this.rows.next();
+    const read = Promise.race([this.pending, this.cancelled]);
+    const result = impatient ? await within(read, PATIENCE_MILLISECONDS) : await read;
+    if (result !== undefined) this.pending = undefined;
+    return result;
+  }
+
+  private async take({ value, line }: Row): Promise<PendingRow | undefined> {
+    const row = parseScoreRow(value, { file: this.options.name, line });
+    this.numbered ??= row.id === undefined;
+    if (this.numbered && row.id !== undefined) throw new DataError(row.source, 'this row has an "id", but the first row has none; give every row an id or none (rows are then named by their line)');
+    if (!this.numbered && row.id === undefined) throw new DataError(row.source, 'this row has no "id", but the first row has one; give every row an id or none (rows are then named by their line)');
+    const id = row.id ?? line;
+    if (await this.options.written.has(id)) {
+      this.progress.skippedRows += 1;
+      return undefined;
+    }
+    return { id, row, samples: await this.options.scorer.tokenize(row) };
+  }
+}
+
+async function within<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), milliseconds)));
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Neighbouring rows of one prompt, or whose ids begin alike for half of the shorter one, share their beginning. */
+function groupRows(rows: readonly PendingRow[]): TokenizedSample[][] {
+  const groups: TokenizedSample[][] = [];
+  let previous: PendingRow | undefined;
+  for (const row of rows) {
+    if (previous && belongTogether(previous, row)) groups.at(-1)!.push(...row.samples);
+    else groups.push([...row.samples]);
+    previous = row;
+  }
+  return groups;
+}
+
+function belongTogether(a: PendingRow, b: PendingRow): boolean {
+  const isNamed = a.row.prompt.length > 0 && b.row.prompt.length > 0;
+  if (isNamed) return JSON.stringify([a.row.prompt, a.row.systemPrompt]) === JSON.stringify([b.row.prompt, b.row.systemPrompt]);
+  const [x, y] = [a.samples[0]!.inputIds, b.samples[0]!.inputIds];
+  return 2 * commonPrefix(x, y) >= Math.min(x.length, y.length);
+}
+
+function formatRows(rows: readonly PendingRow[], rewards: Float32Array): string {
+  let next = 0;
+  let text = '';
+  for (const { id, row, samples } of rows) {
+    const values = samples.map(() => formatReward(rewards[next++]!));
+    const tokens = samples.map((sample) => sample.inputIds.length);
+    const truncated = samples.map((sample) => sample.truncated);
+    const result = row.isList
+      ? { id, rewards: values, tokens, truncated }
+      : { id, reward: values[0], tokens: tokens[0], truncated: truncated[0] };
+    text += `${JSON.stringify(result)}\n`;
+  }
+  return text;
+}
+
+/** Nine digits tell every float32 from its neighbours. */
+export function formatReward(reward: number): number {
+  return Number(reward.toPrecision(9));
+}
+
+function countRows(rows: readonly PendingRow[], progress: ScoreStreamProgress): void {
+  for (const { samples } of rows) {
+    progress.rows += 1;
+    progress.samples += samples.length;
+    for (const sample of samples) {
+      progress.tokens += sample.inputIds.length;
+      if (sample.truncated) progress.truncated += 1;
+    }
+  }
+}
