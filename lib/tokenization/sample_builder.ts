@@ -1,0 +1,146 @@
+// Prompt and response -> the token ids that the model reads, exactly as the original builds them.
+
+import { Tokenizer } from '@huggingface/tokenizers';
+import { asMessages } from '../data/fields';
+import { pythonStrip } from '../data/python_text';
+import type { Message, Prompt, Response } from '../data/types';
+import { ChatTemplate } from './chat_template';
+import { TokenizerError } from './errors';
+import { readTokenizerFiles } from './model_folder';
+
+/** How samples are made. The choice of training belongs into the model folder: another one at evaluation costs accuracy. */
+export interface SampleOptions {
+  /**
+   * True (the original's default): the rendered text is stripped as Python strips, then tokenised with the tokenizer's own
+   * special tokens, so the reward is read at the end-of-turn token. False: neither.
+   */
+  doStrip?: boolean | undefined;
+  /** Tokens, special ones included; null and undefined: no limit. Only `truncation` makes it cut. */
+  maxLength?: number | null | undefined;
+  /** Cut on the left to `maxLength`; the tokenizer's own special tokens stay. */
+  truncation?: boolean | undefined;
+  addGenerationPrompt?: boolean | undefined;
+  /**
+   * Where template and tokenizer both begin with the BOS token: 'keep' (the default) leaves two, as the original does;
+   * 'drop' leaves one.
+   */
+  doubledBos?: 'keep' | 'drop' | undefined;
+}
+
+export interface Sample {
+  inputIds: Int32Array;
+  /** Tokens before cutting. */
+  length: number;
+  truncated: boolean;
+  /** Whether template and tokenizer both gave a BOS token, whatever was done about it. */
+  bosDoubled: boolean;
+}
+
+export interface TokenizerSource {
+  /** A Hugging Face folder with tokenizer.json. */
+  folder: string;
+  /** A Jinja file, in place of the folder's own template (`--chat_template FILE`). */
+  chatTemplateFile?: string | undefined;
+}
+
+export class SampleBuilder {
+  private readonly tokenizer: Tokenizer;
+  private readonly template: ChatTemplate;
+  private readonly bos: number | undefined;
+  /** What the tokenizer adds before and after a text. */
+  private readonly added: { before: number[]; after: number[] };
+
+  /** Reads and builds tokenizer and template; takes about a second for large vocabularies. @throws TokenizerError */
+  constructor(source: TokenizerSource) {
+    const files = readTokenizerFiles(source.folder, source.chatTemplateFile);
+    if (!files.chatTemplate) {
+      throw new TokenizerError(
+        `${source.folder} has no chat template (neither chat_template.jinja nor chat_template in tokenizer_config.json). Name a Jinja file with --chat_template FILE: the model must be evaluated with the template that it is trained with, so none is made up.`,
+      );
+    }
+    this.template = new ChatTemplate(files.chatTemplate.source, files.chatTemplate.file, files.specialTokens);
+    try {
+      this.tokenizer = new Tokenizer(files.tokenizer, files.config);
+      this.added = this.addedTokens();
+    } catch (error) {
+      throw new TokenizerError(`${source.folder}/tokenizer.json cannot be used (${(error as Error).message}).`);
+    }
+    const bos = files.specialTokens['bos_token'];
+    this.bos = bos === undefined ? undefined : this.tokenizer.token_to_id(bos);
+  }
+
+  /** Prompt and response as the template writes them, not stripped. @throws TokenizerError */
+  renderText(
+    prompt: Prompt,
+    systemPrompt: string | undefined,
+    response: string | Pick<Response, 'content' | 'messages'> | null,
+    addGenerationPrompt = false,
+  ): string {
+    const system: Message[] = systemPrompt === undefined ? [] : [{ role: 'system', content: systemPrompt }];
+    return this.template.render([...system, ...asMessages(prompt), ...turnsOf(response)], addGenerationPrompt);
+  }
+
+  /**
+   * The sample of one response; null for none (the prompt may be the whole conversation).
+   * @throws TokenizerError
+   */
+  buildSample(
+    prompt: Prompt,
+    systemPrompt: string | undefined,
+    response: string | Pick<Response, 'content' | 'messages'> | null,
+    options: SampleOptions = {},
+  ): Sample {
+    const text = this.renderText(prompt, systemPrompt, response, options.addGenerationPrompt ?? false);
+    const strip = options.doStrip ?? true;
+    let body = this.encode(strip ? pythonStrip(text) : text);
+    const { before, after } = strip ? this.added : NOTHING_ADDED;
+    const bosDoubled = this.bos !== undefined && before.at(-1) === this.bos && body[0] === this.bos;
+    if (bosDoubled && options.doubledBos === 'drop') body = body.slice(1);
+    const length = before.length + body.length + after.length;
+    const { maxLength } = options;
+    const truncated = options.truncation === true && typeof maxLength === 'number' && length > maxLength;
+    if (truncated) {
+      const room = maxLength - before.length - after.length;
+      if (room < 1) {
+        throw new TokenizerError(`a maximum length of ${maxLength} leaves no room beside the tokenizer's own special tokens.`);
+      }
+      body = body.slice(-room);
+    }
+    return { inputIds: Int32Array.from([...before, ...body, ...after]), length, truncated, bosDoubled };
+  }
+
+  /** Highest token id plus one, added tokens included. */
+  get vocabularySize(): number {
+    let highest = -1;
+    for (const id of this.tokenizer.get_vocab(true).values()) highest = Math.max(highest, id);
+    return highest + 1;
+  }
+
+  private encode(text: string): number[] {
+    try {
+      return this.tokenizer.encode(text, { add_special_tokens: false }).ids;
+    } catch (error) {
+      throw new TokenizerError(`the tokenizer fails on a text of ${text.length} characters (${(error as Error).message}).`);
+    }
+  }
+
+  private addedTokens(): { before: number[]; after: number[] } {
+    const bare: number[] = this.tokenizer.encode('a', { add_special_tokens: false }).ids;
+    const whole: number[] = this.tokenizer.encode('a', { add_special_tokens: true }).ids;
+    for (let begin = 0; begin + bare.length <= whole.length; begin += 1) {
+      if (bare.every((id: number, i: number) => whole[begin + i] === id)) {
+        return { before: whole.slice(0, begin), after: whole.slice(begin + bare.length) };
+      }
+    }
+    throw new Error('its post-processor does more than add special tokens around a text');
+  }
+}
+
+const NOTHING_ADDED = { before: [] as number[], after: [] as number[] };
+
+function turnsOf(response: string | Pick<Response, 'content' | 'messages'> | null): Message[] {
+  if (response === null) return [];
+  if (typeof response === 'string') return [{ role: 'assistant', content: response }];
+  if (response.messages) return response.messages;
+  return [{ role: 'assistant', content: response.content ?? '' }];
+}
