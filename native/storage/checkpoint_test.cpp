@@ -100,6 +100,7 @@ TEST_CASE("strict JSON refuses what damage looks like") {
   CHECK(contains(refusal([] { parse_strict_json(std::string(100'000, '['), "f"); }), "nested deeper than 64"));
   CHECK(contains(refusal([] { parse_strict_json("{\n  \"a\": 1,\n  x}", "f"); }), "not valid JSON at line 3, column 3"));
   CHECK(contains(refusal([] { parse_strict_json("[1e999]", "f"); }), "a number too large"));
+  CHECK(contains(refusal([] { parse_strict_json(std::string("{}\n\0{", 5), "f"); }), "not valid JSON at line 2, column 1"));
 }
 
 TEST_CASE("what is written reads back: every dtype, in any order, aligned, in several blocks") {

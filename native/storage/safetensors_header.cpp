@@ -192,6 +192,9 @@ class HeaderReader {
 }  // namespace
 
 SafetensorsHeader parse_safetensors_header(std::string_view text, const std::string& file) {
+  // The parser takes a zero byte for the end of its input, and would leave what follows unread.
+  if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos)
+    fail("The header of ", file, " is not valid UTF-8 JSON at its byte ", zero + 1, "; ", damaged);
   HeaderReader reader(file);
   json::sax_parse(text.begin(), text.end(), &reader);
   return reader.take();

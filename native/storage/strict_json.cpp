@@ -28,6 +28,9 @@ nlohmann::json parse_strict_json(std::string_view text, const std::string& file)
   if (text.empty()) fail("The file ", file, " is empty: download it again.");
   if (text.size() > largest_text)
     fail("The file ", file, " has ", text.size(), " bytes, too many for a JSON file of a model: it is damaged.");
+  // The parser takes a zero byte for the end of its input, and would leave what follows unread.
+  if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos)
+    fail("The file ", file, " is not valid JSON at ", place_text(text, zero + 1), ": correct it, or download it again.");
   std::vector<std::set<std::string>> open_objects;  // the keys met so far in each object around the current place
   const auto watch = [&](int depth, json::parse_event_t event, json& value) {
     using event_t = json::parse_event_t;

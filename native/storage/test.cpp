@@ -139,6 +139,7 @@ TEST_CASE("a header that is not the format's JSON is refused") {
   CHECK(contains(refusal_of(R"({"a":{"dtype":"F32","shape":3,"data_offsets":[0,4]}})"), "a number as the shape"));
   CHECK(contains(refusal_of("{" + tensor + "} x", "1234"), "is not valid UTF-8 JSON"));
   CHECK(contains(refusal_of("{\"a\xff\":1}"), "is not valid UTF-8 JSON"));
+  CHECK(contains(refusal_of(std::string("{}  \0 unseen", 12)), "is not valid UTF-8 JSON at its byte 5"));
   CHECK(contains(refusal_of("{\"a\":" + std::string(1'000'000, '[')), "an array instead of an object under \"a\""));
   std::string deep = "{\"a\":{\"dtype\":\"F32\",\"shape\":";
   for (int i = 0; i < 100'000; ++i) deep += "[";
