@@ -24,11 +24,13 @@ export const REPORT_KINDS = {
   promptsWithoutPair: 'prompts have no pair to train on',
   responsesInNoPair: 'responses are in no pair',
   tooLongResponses: 'responses are longer than the maximum length and were dropped',
-  tooLongRanks: 'ranks were dropped with responses that are too long',
   pairsOfTooLong: 'pairs were dropped because a side was too long',
   truncatedResponses: 'responses were cut on the left to the maximum length',
   droppedResponses: 'responses in no pair were dropped',
   droppedPrompts: 'prompts without a pair were dropped',
+  emptiedPrompts: 'prompts have no response (left) and were dropped',
+  doubledBos: 'samples begin with two BOS tokens, one of the chat template and one of the tokenizer, as in the original',
+  slowTexts: 'texts have 20,000 equal characters in a row, which the tokenizer is slow on',
   oversizedPrompts: 'prompts have more responses than a global batch and get a batch of their own',
 } as const;
 

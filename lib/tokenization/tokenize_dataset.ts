@@ -1,0 +1,184 @@
+// PreferenceDataset -> token ids per response, with what is too long dropped or cut, and counted.
+
+import { DataError, show } from '../data/errors';
+import { asMessages } from '../data/fields';
+import { keepSamples, pruneUnpaired } from '../data/pruning';
+import { emptyReport, note } from '../data/report';
+import type { PreferenceDataset, PreferencePrompt, ReportEntry, Response, TokenizedPrompt, TokenizedSample } from '../data/types';
+import { TokenizerError } from './errors';
+import type { SampleOptions, TokenizerSource } from './sample_builder';
+import { buildSamples } from './tokenizer_pool';
+import type { SampleJob } from './worker_messages';
+
+export interface TokenizeOptions extends SampleOptions {
+  /** Where the tokenizer is; not looked at where every response has `inputIds`. */
+  tokenizer?: TokenizerSource | undefined;
+  /** Ids from here on are refused. */
+  vocabularySize?: number | undefined;
+  /** Drop responses in no pair, and prompts without pairs (the default, for training); false keeps them, for evaluation. */
+  dropUnpaired?: boolean | undefined;
+  /** Tokenising threads; by default as many as the data and the processor are good for, at most eight. */
+  workers?: number | undefined;
+}
+
+export interface TokenizedDataset {
+  prompts: TokenizedPrompt[];
+  report: { entries: Map<string, ReportEntry> };
+}
+
+/** A response's place, while its sample is being made. */
+interface Slot {
+  prompt: PreferencePrompt;
+  response: Response;
+  sample: TokenizedSample;
+  length: number;
+}
+
+/**
+ * Makes every response's sample, on threads of its own where there is text to tokenise.
+ *
+ * Longer than `maxLength`: with `truncation` cut on the left; without, as the original's filter has it, the response goes,
+ * then pairs that lack a side, then (`dropUnpaired`) responses in no pair, then prompts without pairs.
+ * @throws DataError (file, line, response) for ids outside the vocabulary and for conversations that the template refuses;
+ *   TokenizerError where there is text and no usable tokenizer; the signal's reason when aborted.
+ */
+export async function tokenizeDataset(
+  dataset: Pick<PreferenceDataset, 'prompts'>,
+  options: TokenizeOptions,
+  control: { signal?: AbortSignal | undefined; onProgress?: ((p: { done: number; total: number }) => void) | undefined } = {},
+): Promise<TokenizedDataset> {
+  const report = emptyReport();
+  const slots = dataset.prompts.map((prompt) => slotsOf(prompt, options));
+  const texts = slots.flat().filter((slot) => slot.response.inputIds === undefined);
+  await tokenizeTexts(texts, options, control, report);
+  for (const slot of slots.flat()) checkVocabulary(slot, options.vocabularySize);
+  const whole = slots.map((list, i) => assemble(dataset.prompts[i]!, list));
+  const short = whole.flatMap((prompt, i) => dropTooLong(prompt, slots[i]!, options, report));
+  return { prompts: options.dropUnpaired === false ? short : pruneUnpaired(short, report), report };
+}
+
+function slotsOf(prompt: PreferencePrompt, options: TokenizeOptions): Slot[] {
+  return prompt.responses.map((response, responseIndex): Slot => {
+    const ids = response.inputIds;
+    const { maxLength } = options;
+    const truncated = ids !== undefined && options.truncation === true && typeof maxLength === 'number' && ids.length > maxLength;
+    const inputIds = ids === undefined ? new Int32Array(0) : truncated ? ids.slice(ids.length - maxLength) : ids;
+    return { prompt, response, sample: { inputIds, truncated, responseIndex }, length: ids?.length ?? 0 };
+  });
+}
+
+async function tokenizeTexts(
+  slots: Slot[],
+  options: TokenizeOptions,
+  control: { signal?: AbortSignal | undefined; onProgress?: ((p: { done: number; total: number }) => void) | undefined },
+  report: TokenizedDataset['report'],
+): Promise<void> {
+  const [first] = slots;
+  if (first === undefined) return;
+  if (!options.tokenizer) {
+    throw new TokenizerError(`${placed(first)} is text, but no tokenizer was named; only rows with input_ids need none.`);
+  }
+  for (const slot of slots) if (hasLongRun(slot)) note(report, 'slowTexts', sourceOf(slot));
+  const jobs = slots.map(({ prompt, response }): SampleJob => ({
+    prompt: prompt.prompt,
+    systemPrompt: prompt.systemPrompt,
+    content: response.content,
+    messages: response.messages,
+  }));
+  await buildSamples(
+    jobs,
+    options.tokenizer,
+    sampleOptionsOf(options),
+    { ...control, workers: options.workers, onProgress: (done) => control.onProgress?.({ done, total: slots.length }) },
+    (start, result) => {
+      let at = 0;
+      result.counts.forEach((count, i) => {
+        const slot = slots[start + i]!;
+        slot.sample.inputIds = result.ids.slice(at, at + count);
+        slot.sample.truncated = result.truncated[i] === 1;
+        slot.length = result.lengths[i]!;
+        if (result.bosDoubled[i] === 1 && options.doubledBos !== 'drop' && options.doStrip !== false) {
+          note(report, 'doubledBos', sourceOf(slot));
+        }
+        at += count;
+      });
+    },
+    (job, message) => {
+      const slot = slots[job];
+      return slot ? new DataError(sourceOf(slot), `${named(slot)}: ${message}`) : new TokenizerError(message);
+    },
+  );
+}
+
+function sampleOptionsOf(options: TokenizeOptions): SampleOptions {
+  const { doStrip, maxLength, truncation, addGenerationPrompt, doubledBos } = options;
+  return { doStrip, maxLength, truncation, addGenerationPrompt, doubledBos };
+}
+
+function sourceOf(slot: Slot): PreferencePrompt['source'] {
+  return slot.response.source ?? slot.prompt.source;
+}
+
+function named(slot: Slot): string {
+  return `response ${show(slot.response.id)}`;
+}
+
+function placed(slot: Slot): string {
+  const { file, line } = sourceOf(slot);
+  return `${file}:${line}: ${named(slot)}`;
+}
+
+const LONG_RUN = 20_000;
+
+/** The tokenizer's time grows with the square of a run of equal characters: 40,000 take 1.6 s, ten times as many minutes. */
+function hasLongRun({ prompt, response }: Slot): boolean {
+  const texts = [...asMessages(prompt.prompt).map((turn) => turn.content), response.content ?? ''];
+  return texts.some((text) => {
+    let run = 1;
+    for (let i = 1; i < text.length && text.length >= LONG_RUN; i += 1) {
+      run = text.charCodeAt(i) === text.charCodeAt(i - 1) ? run + 1 : 1;
+      if (run >= LONG_RUN) return true;
+    }
+    return false;
+  });
+}
+
+function checkVocabulary(slot: Slot, size: number | undefined): void {
+  if (size === undefined) return;
+  const position = slot.sample.inputIds.findIndex((id) => id < 0 || id >= size);
+  if (position < 0) return;
+  const id = slot.sample.inputIds[position];
+  const hint = slot.response.inputIds ? 'were the ids made with another tokenizer?' : "the folder's tokenizer does not belong to the model.";
+  throw new DataError(
+    sourceOf(slot),
+    `${named(slot)} has token id ${id} at position ${position}, outside the model's vocabulary of ${size} tokens; ${hint}`,
+  );
+}
+
+function assemble(prompt: PreferencePrompt, slots: Slot[]): TokenizedPrompt {
+  return {
+    prompt,
+    samples: slots.map((slot) => slot.sample),
+    pairs: prompt.pairs,
+    ...(prompt.ranks ? { ranks: prompt.ranks } : {}),
+  };
+}
+
+/** The prompt without its too long responses, or none where nothing is left; with truncation only counts the cut ones. */
+function dropTooLong(
+  prompt: TokenizedPrompt,
+  slots: Slot[],
+  options: TokenizeOptions,
+  report: TokenizedDataset['report'],
+): TokenizedPrompt[] {
+  for (const slot of slots) if (slot.sample.truncated) note(report, 'truncatedResponses', sourceOf(slot));
+  const limit = options.truncation === true ? Infinity : (options.maxLength ?? Infinity);
+  const long = slots.filter((slot) => slot.length > limit);
+  for (const slot of long) note(report, 'tooLongResponses', sourceOf(slot));
+  const kept = long.length === 0 ? prompt : keepSamples(prompt, (i) => slots[i]!.length <= limit);
+  const lost = prompt.pairs.length - kept.pairs.length;
+  if (lost > 0) note(report, 'pairsOfTooLong', sourceOf(long[0]!), lost);
+  if (kept.samples.length > 0) return [kept];
+  note(report, 'emptiedPrompts', prompt.prompt.source);
+  return [];
+}
