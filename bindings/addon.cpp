@@ -1,0 +1,48 @@
+// What the addon exports. lib/engine is the only caller; its addon.ts has the types.
+#include <napi.h>
+
+#include "convert.h"
+#include "engine_thread.h"
+#include "handle.h"
+#include "model_object.h"
+#include "standalone.h"
+#include "trainer_object.h"
+
+namespace cheems::bindings {
+namespace {
+
+template <Napi::Value (*function)(const Napi::CallbackInfo&)>
+void add(Napi::Object exports, const char* name) {
+  exports.Set(name, Napi::Function::New<guarded<function>>(exports.Env(), name));
+}
+
+Napi::Object initialise_addon(Napi::Env env, Napi::Object exports) {
+  auto* environment = new Environment{EngineThread::create()};
+  env.SetInstanceData<Environment>(environment);
+  // On the JS thread when the environment ends (a worker terminates, the event loop runs out), before JS values go.
+  napi_add_env_cleanup_hook(
+      env, [](void* thread) { static_cast<EngineThread*>(thread)->stop(); }, environment->thread.get());
+  add<engine_info>(exports, "info");
+  add<read_architecture>(exports, "readArchitecture");
+  add<initialise>(exports, "initialise");
+  add<plan_memory>(exports, "planMemory");
+  add<load_model>(exports, "loadModel");
+  add<score>(exports, "score");
+  add<save_weights>(exports, "saveWeights");
+  add<dispose_model>(exports, "disposeModel");
+  add<create_trainer>(exports, "createTrainer");
+  add<train_step>(exports, "trainStep");
+  add<trainer_score>(exports, "trainerScore");
+  add<save_optimizer>(exports, "saveOptimizer");
+  add<load_optimizer>(exports, "loadOptimizer");
+  add<dispose_trainer>(exports, "disposeTrainer");
+  return exports;
+}
+
+}  // namespace
+}  // namespace cheems::bindings
+
+static Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  return cheems::bindings::initialise_addon(env, exports);
+}
+NODE_API_MODULE(NODE_GYP_MODULE_NAME, Init)

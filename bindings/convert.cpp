@@ -1,0 +1,202 @@
+#include "convert.h"
+
+#include <algorithm>
+#include <cmath>
+#include <new>
+#include <unordered_set>
+
+#include "core/error.h"
+#include "model/reward_model.h"
+
+namespace cheems::bindings {
+namespace {
+
+std::vector<int32_t> int32_array_from(Napi::Value value, const char* what) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
+    fail(what, " must be an Int32Array.");
+  }
+  const auto array = value.As<Napi::Int32Array>();
+  const int32_t* const data = array.ElementLength() == 0 ? nullptr : array.Data();
+  return {data, data + array.ElementLength()};
+}
+
+void check_offsets(const OwnedSamples& samples) {
+  const auto& offsets = samples.offsets;
+  if (offsets.size() != samples.groups.size() + 1) {
+    fail("batch.offsets must have one more entry than there are samples: batch.groups has ", samples.groups.size(),
+         " entries and batch.offsets ", offsets.size(), ".");
+  }
+  if (offsets.front() != 0) fail("batch.offsets must begin with 0, not ", offsets.front(), ".");
+  for (std::size_t s = 0; s + 1 < offsets.size(); ++s) {
+    if (offsets[s + 1] <= offsets[s]) {
+      fail("Sample ", s, " of the batch has no tokens: batch.offsets goes from ", offsets[s], " to ", offsets[s + 1], ".");
+    }
+  }
+  if (static_cast<std::size_t>(offsets.back()) != samples.tokens.size()) {
+    fail("batch.offsets must end with the number of tokens: it ends with ", offsets.back(), " and batch.tokens has ",
+         samples.tokens.size(), " entries.");
+  }
+}
+
+// Samples of one prompt must stand together, or their prompt would be computed more than once.
+void check_groups(const std::vector<int32_t>& groups) {
+  std::unordered_set<int32_t> seen;
+  for (std::size_t s = 0; s < groups.size(); ++s) {
+    if (s > 0 && groups[s] == groups[s - 1]) continue;
+    if (!seen.insert(groups[s]).second) {
+      fail("Samples of prompt ", groups[s], " are not next to each other: sample ", s,
+           " of the batch comes after samples of another prompt.");
+    }
+  }
+}
+
+}  // namespace
+
+OwnedSamples samples_from(Napi::Value batch) {
+  if (!batch.IsObject()) fail("The batch must be an object with tokens, offsets and groups.");
+  const auto object = batch.As<Napi::Object>();
+  OwnedSamples samples{int32_array_from(object.Get("tokens"), "batch.tokens"),
+                       int32_array_from(object.Get("offsets"), "batch.offsets"),
+                       int32_array_from(object.Get("groups"), "batch.groups")};
+  check_offsets(samples);
+  check_groups(samples.groups);
+  return samples;
+}
+
+std::vector<int32_t> pairs_from(Napi::Value value, int64_t samples) {
+  std::vector<int32_t> pairs = int32_array_from(value, "pairs");
+  if (pairs.empty()) fail("The batch has no pair of a chosen and a rejected sample: there is nothing to learn from it.");
+  if (pairs.size() % 2 != 0) {
+    fail("pairs must hold two sample numbers a pair, chosen and rejected; it has ", pairs.size(), " entries.");
+  }
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    if (pairs[i] < 0 || pairs[i] >= samples) {
+      fail("Pair ", i / 2, " names sample ", pairs[i], ", but the batch has samples 0 to ", samples - 1, ".");
+    }
+    if (i % 2 == 1 && pairs[i] == pairs[i - 1]) {
+      fail("Pair ", i / 2, " compares sample ", pairs[i], " with itself.");
+    }
+  }
+  return pairs;
+}
+
+std::string text_from(Napi::Value value, const char* what) {
+  if (!value.IsString()) fail(what, " must be a string.");
+  std::string text = value.As<Napi::String>();
+  if (text.empty()) fail(what, " must not be empty.");
+  if (text.find('\0') != std::string::npos) fail(what, " must not contain a NUL character.");
+  return text;
+}
+
+Options::Options(Napi::Value value) {
+  if (!value.IsObject()) fail("The options must be an object.");
+  object_ = value.As<Napi::Object>();
+}
+
+Napi::Value Options::get(const char* name) const { return object_.Get(name); }
+
+int64_t Options::integer(const char* name, int64_t fallback, int64_t least, int64_t most) const {
+  const double value = number(name, static_cast<double>(fallback));
+  if (std::trunc(value) != value || value < static_cast<double>(least) || value > static_cast<double>(most)) {
+    fail(name, " must be a whole number from ", least, " to ", most, ", not ", value, ".");
+  }
+  return static_cast<int64_t>(value);
+}
+
+double Options::number(const char* name, double fallback) const {
+  return get(name).IsUndefined() ? fallback : required_number(name);
+}
+
+double Options::required_number(const char* name) const {
+  const Napi::Value value = get(name);
+  if (!value.IsNumber() || !std::isfinite(value.As<Napi::Number>().DoubleValue())) fail(name, " must be a finite number.");
+  return value.As<Napi::Number>().DoubleValue();
+}
+
+bool Options::boolean(const char* name, bool fallback) const {
+  const Napi::Value value = get(name);
+  if (value.IsUndefined()) return fallback;
+  if (!value.IsBoolean()) fail(name, " must be true or false.");
+  return value.As<Napi::Boolean>();
+}
+
+std::string Options::text(const char* name) const { return text_from(get(name), name); }
+
+Napi::Value to_js(Napi::Env env, const Progress& progress) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("done", static_cast<double>(progress.done));
+  object.Set("total", static_cast<double>(progress.total));
+  object.Set("tokens", static_cast<double>(progress.tokens));
+  return object;
+}
+
+Napi::Value to_js(Napi::Env env, const model::Architecture& architecture) {
+  // A plan counts every parameter once, in bytes of float32.
+  MemoryPlan weights;
+  model::RewardModel::plan(architecture, DType::float32, weights);
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("family", architecture.family);
+  object.Set("classPrefix", architecture.class_prefix);
+  object.Set("hiddenSize", static_cast<double>(architecture.hidden_size));
+  object.Set("intermediateSize", static_cast<double>(architecture.intermediate_size));
+  object.Set("numLayers", static_cast<double>(architecture.num_layers));
+  object.Set("numHeads", static_cast<double>(architecture.num_heads));
+  object.Set("numKeyValueHeads", static_cast<double>(architecture.num_key_value_heads));
+  object.Set("headSize", static_cast<double>(architecture.head_size));
+  object.Set("vocabSize", static_cast<double>(architecture.vocab_size));
+  object.Set("maxPositionEmbeddings", static_cast<double>(architecture.max_position_embeddings));
+  object.Set("parameters", static_cast<double>(weights.total() / 4));
+  return object;
+}
+
+Napi::Value to_js(Napi::Env env, const MemoryPlan& plan, int64_t available_bytes) {
+  Napi::Array entries = Napi::Array::New(env, plan.entries.size());
+  for (std::size_t i = 0; i < plan.entries.size(); ++i) {
+    const MemoryPlanEntry& entry = plan.entries[i];
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("name", entry.name);
+    object.Set("kind", entry.kind);
+    object.Set("bytes", static_cast<double>(entry.bytes));
+    entries.Set(static_cast<uint32_t>(i), object);
+  }
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("entries", entries);
+  object.Set("totalBytes", static_cast<double>(plan.total()));
+  object.Set("availableBytes", static_cast<double>(available_bytes));
+  return object;
+}
+
+Napi::Float32Array to_js(Napi::Env env, const std::vector<float>& values) {
+  auto array = Napi::Float32Array::New(env, values.size());
+  std::copy(values.begin(), values.end(), array.Data());
+  return array;
+}
+
+Napi::Error to_js_error(Napi::Env env, const std::exception_ptr& failure, const std::string& purpose,
+                        const std::string& cancel_reason) {
+  const auto make = [env](const std::string& message, const char* code) {
+    Napi::Error error = Napi::Error::New(env, message);
+    error.Value().Set("code", code);
+    return error;
+  };
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Cancelled& cancelled) {
+    Napi::Error error = make(cancel_reason.empty() ? cancelled.what() : cancel_reason, "ABORT_ERR");
+    error.Value().Set("name", "AbortError");
+    return error;
+  } catch (const Error& error) {
+    return make(error.what(), "CHEEMS_ERROR");
+  } catch (const std::bad_alloc&) {
+    return make("The engine ran out of memory while " + purpose +
+                    ": close other programs, or lower the tokens of a micro-batch or the size of the model.",
+                "CHEEMS_ERROR");
+  } catch (const std::exception& error) {
+    return make("The engine failed while " + purpose + ", which is a defect of cheems-native: " + error.what(),
+                "CHEEMS_DEFECT");
+  } catch (...) {
+    return make("The engine failed while " + purpose + ", which is a defect of cheems-native.", "CHEEMS_DEFECT");
+  }
+}
+
+}  // namespace cheems::bindings

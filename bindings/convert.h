@@ -1,0 +1,70 @@
+// JS values to engine values and back. Arguments that do not fit throw cheems::Error with a sentence that names them.
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "batch/samples.h"
+#include "core/memory_plan.h"
+#include "job.h"
+#include "model/architecture.h"
+
+namespace cheems::bindings {
+
+// Samples with memory of their own: JS may change or detach its arrays while the engine works.
+struct OwnedSamples {
+  std::vector<int32_t> tokens, offsets, groups;
+  Samples view() const { return {tokens, offsets, groups}; }
+  int64_t count() const { return static_cast<int64_t>(groups.size()); }
+};
+
+// From { tokens, offsets, groups }, three Int32Arrays; checks all but the ids against the vocabulary.
+OwnedSamples samples_from(Napi::Value batch);
+// From an Int32Array [chosen, rejected, chosen, rejected, …] of sample numbers below `samples`.
+std::vector<int32_t> pairs_from(Napi::Value pairs, int64_t samples);
+// A non-empty string without NUL; `what` names it in the error.
+std::string text_from(Napi::Value value, const char* what);
+
+// A JS object of options; an absent or undefined entry takes its default.
+class Options {
+ public:
+  explicit Options(Napi::Value value);
+  int64_t integer(const char* name, int64_t fallback, int64_t least, int64_t most = INT64_C(1) << 53) const;
+  double number(const char* name, double fallback) const;
+  double required_number(const char* name) const;
+  bool boolean(const char* name, bool fallback) const;
+  std::string text(const char* name) const;  // required
+
+ private:
+  Napi::Value get(const char* name) const;  // undefined when absent
+  Napi::Object object_;
+};
+
+Napi::Value to_js(Napi::Env env, const Progress& progress);
+Napi::Value to_js(Napi::Env env, const model::Architecture& architecture);
+Napi::Value to_js(Napi::Env env, const MemoryPlan& plan, int64_t available_bytes);
+Napi::Float32Array to_js(Napi::Env env, const std::vector<float>& values);
+
+// cheems::Error: its sentence, code 'CHEEMS_ERROR'. Cancelled: name 'AbortError', code 'ABORT_ERR', `cancel_reason`
+// as message where there is one. bad_alloc: a sentence about memory. Anything else is a defect of the engine, code
+// 'CHEEMS_DEFECT'.
+Napi::Error to_js_error(Napi::Env env, const std::exception_ptr& failure, const std::string& purpose,
+                        const std::string& cancel_reason);
+
+// The exported functions: a C++ exception becomes a JS one.
+template <Napi::Value (*function)(const Napi::CallbackInfo&)>
+Napi::Value guarded(const Napi::CallbackInfo& info) {
+  try {
+    return function(info);
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (...) {
+    throw to_js_error(info.Env(), std::current_exception(), "starting work", "");
+  }
+}
+
+}  // namespace cheems::bindings

@@ -1,0 +1,132 @@
+#include "model_object.h"
+
+#include <utility>
+
+#include "convert.h"
+#include "core/error.h"
+#include "trainer_object.h"
+
+namespace cheems::bindings {
+namespace {
+
+int64_t weight_bytes(const model::RewardModel& model, DType matrix_dtype) {
+  MemoryPlan plan;
+  model::RewardModel::plan(model.architecture(), matrix_dtype, plan);
+  return plan.total();
+}
+
+}  // namespace
+
+inference::Scorer& ModelState::scorer_for(const inference::ScorerOptions& options) {
+  const bool same = scorer && scorer_options.micro_batch_tokens == options.micro_batch_tokens &&
+                    scorer_options.share_prompts == options.share_prompts;
+  if (!same) {
+    scorer.reset();  // before the next one takes memory
+    scorer = std::make_unique<inference::Scorer>(*model, options);
+    scorer_options = options;
+  }
+  return *scorer;
+}
+
+void ModelState::free() {
+  for (const auto& entry : std::exchange(trainers, {})) {
+    if (const auto trainer = entry.lock()) trainer->trainer.reset();
+  }
+  scorer.reset();
+  model.reset();
+  backend.reset();
+}
+
+Handle<ModelState>& model_from(Napi::Value value) {
+  auto& handle = handle_from<ModelState>(value);
+  if (handle.state->disposed) fail("The model has been disposed: load it again to go on using it.");
+  return handle;
+}
+
+Napi::Value load_model(const Napi::CallbackInfo& info) {
+  const Options options(info[0]);
+  model::LoadOptions load{.folder = options.text("folder"),
+                          .create_head = options.boolean("createHead", false),
+                          .seed = static_cast<uint64_t>(options.integer("seed", 0, 0)),
+                          .keep_16_bit = options.boolean("keep16Bit", false)};
+  const int threads = static_cast<int>(options.integer("numThreads", 0, 0, 4096));
+  using Loaded = std::shared_ptr<ModelState>;
+  auto job = std::make_shared<ComputeJob<Loaded>>(
+      "loading a model",
+      [load = std::move(load), threads](const Control& control) {
+        auto state = std::make_shared<ModelState>();
+        state->backend = create_cpu_backend(threads);
+        state->model = model::RewardModel::load(load, *state->backend);
+        control.check();
+        return state;
+      },
+      [](Napi::Env env, Loaded& state) -> Napi::Value {
+        Napi::Object result = Napi::Object::New(env);
+        result.Set("architecture", to_js(env, state->model->architecture()));
+        result.Set("headSource", state->model->head_source());
+        result.Set("device", state->backend->name());
+        const int64_t bytes = weight_bytes(*state->model, DType::float32);
+        result.Set("handle", make_handle(env, std::move(state), bytes));
+        return result;
+      });
+  return start(info.Env(), engine_thread(info.Env()), std::move(job), info.Env().Undefined());
+}
+
+Napi::Value score_result(Napi::Env env, const std::vector<float>& rewards, int64_t computed_tokens) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("rewards", to_js(env, rewards));
+  result.Set("computedTokens", static_cast<double>(computed_tokens));
+  return result;
+}
+
+Napi::Value score(const Napi::CallbackInfo& info) {
+  auto& handle = model_from(info[0]);
+  const Options options(info[2]);
+  inference::ScorerOptions scorer_options;
+  scorer_options.micro_batch_tokens = options.integer("microBatchTokens", scorer_options.micro_batch_tokens, 1);
+  scorer_options.share_prompts = options.boolean("sharePrompts", scorer_options.share_prompts);
+  using Result = inference::Scorer::Result;
+  auto job = std::make_shared<ComputeJob<Result>>(
+      "scoring",
+      [state = handle.state, samples = samples_from(info[1]), scorer_options](const Control& control) {
+        return state->scorer_for(scorer_options).score(samples.view(), control);
+      },
+      [](Napi::Env env, Result& result) { return score_result(env, result.rewards, result.computed_tokens); });
+  handle.state->jobs.add(job);
+  return start(info.Env(), handle.thread, std::move(job), info[3]);
+}
+
+Napi::Value save_weights(const Napi::CallbackInfo& info) {
+  auto& handle = model_from(info[0]);
+  const std::string dtype_name = info[2].IsUndefined() ? "float32" : text_from(info[2], "dtype");
+  if (dtype_name != "float32" && dtype_name != "bfloat16") {
+    fail("dtype must be float32 or bfloat16, not ", dtype_name, ".");
+  }
+  auto job = std::make_shared<ComputeJob<Nothing>>(
+      "saving weights",
+      [state = handle.state, file = text_from(info[1], "file"),
+       dtype = dtype_name == "bfloat16" ? DType::bfloat16 : DType::float32](const Control&) {
+        state->model->save_weights(file, dtype);
+        return Nothing{};
+      },
+      undefined);
+  handle.state->jobs.add(job);
+  return start(info.Env(), handle.thread, std::move(job), info.Env().Undefined());
+}
+
+Napi::Value dispose_model(const Napi::CallbackInfo& info) {
+  auto& handle = handle_from<ModelState>(info[0]);
+  handle.state->disposed = true;
+  handle.state->jobs.cancel_all(*handle.thread, "The model was disposed before this work was done.");
+  handle.report_freed(info.Env());
+  auto job = std::make_shared<ComputeJob<Nothing>>(
+      "freeing a model",
+      [state = handle.state](const Control&) {
+        state->free();
+        return Nothing{};
+      },
+      undefined);
+  return start(info.Env(), handle.thread, std::move(job), info.Env().Undefined());
+}
+
+}  // namespace cheems::bindings

@@ -1,0 +1,50 @@
+// A reward model as JS sees it, and what the engine keeps for it.
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "backends/backend.h"
+#include "handle.h"
+#include "inference/scorer.h"
+#include "job.h"
+#include "model/reward_model.h"
+
+namespace cheems::bindings {
+
+struct TrainerState;
+
+struct ModelState {
+  static constexpr napi_type_tag kTag = {0x3f6b1c2a9d0e4d51, 0x8a27c5e14b90f3d2};
+  static constexpr const char* kName = "model";
+
+  // Engine thread. Freed in the opposite order: each refers to those before it.
+  std::unique_ptr<Backend> backend;
+  std::unique_ptr<model::RewardModel> model;
+  std::unique_ptr<inference::Scorer> scorer;  // kept for the next call with the same options
+  inference::ScorerOptions scorer_options;
+  std::vector<std::weak_ptr<TrainerState>> trainers;
+
+  inference::Scorer& scorer_for(const inference::ScorerOptions& options);
+  void free();
+
+  // JS thread.
+  bool disposed = false;
+  JobList jobs;
+};
+
+// The handle of a model that has not been disposed; throws Error otherwise.
+Handle<ModelState>& model_from(Napi::Value value);
+
+Napi::Value load_model(const Napi::CallbackInfo& info);     // (options) -> { handle, architecture, headSource, device }
+Napi::Value score(const Napi::CallbackInfo& info);          // (model, batch, options, onProgress) -> ScoreResult
+Napi::Value save_weights(const Napi::CallbackInfo& info);   // (model, file, dtype) -> undefined
+Napi::Value dispose_model(const Napi::CallbackInfo& info);  // (model) -> undefined
+
+// { rewards, computedTokens }
+Napi::Value score_result(Napi::Env env, const std::vector<float>& rewards, int64_t computed_tokens);
+
+}  // namespace cheems::bindings

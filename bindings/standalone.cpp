@@ -1,0 +1,141 @@
+#include "standalone.h"
+
+#include <hwy/targets.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backends/backend.h"
+#include "convert.h"
+#include "core/error.h"
+#include "core/memory_plan.h"
+#include "core/thread_pool.h"
+#include "handle.h"
+#include "inference/scorer.h"
+#include "job.h"
+#include "model/reward_model.h"
+#include "training/trainer.h"
+
+namespace cheems::bindings {
+namespace {
+
+std::vector<std::string> cpu_features() {
+  std::vector<std::string> features;
+#if defined(__x86_64__) || defined(__i386__)
+  const std::pair<const char*, bool> known[] = {
+      {"sse4.2", __builtin_cpu_supports("sse4.2")},     {"avx", __builtin_cpu_supports("avx")},
+      {"avx2", __builtin_cpu_supports("avx2")},         {"fma", __builtin_cpu_supports("fma")},
+      {"avx512f", __builtin_cpu_supports("avx512f")},   {"avx512bw", __builtin_cpu_supports("avx512bw")},
+      {"avx512dq", __builtin_cpu_supports("avx512dq")}, {"avx512vl", __builtin_cpu_supports("avx512vl")},
+      {"avx512bf16", __builtin_cpu_supports("avx512bf16")}};
+  for (const auto& [name, supported] : known) {
+    if (supported) features.emplace_back(name);
+  }
+#endif
+  return features;
+}
+
+// The best target that is both compiled in and supported by this CPU: what HWY_DYNAMIC_DISPATCH takes.
+std::string simd_target() {
+  const int64_t usable = hwy::SupportedTargets() & (HWY_TARGETS);
+  return hwy::TargetName(usable & -usable);  // better targets have lower bits
+}
+
+std::string compiled_targets() {
+  std::string names;
+  for (int64_t left = HWY_TARGETS; left != 0; left &= left - 1) {
+    if (!names.empty()) names += ", ";
+    names += hwy::TargetName(left & -left);
+  }
+  return names;
+}
+
+Napi::Object backend_entry(Napi::Env env, const char* name, bool found, const std::string& detail) {
+  Napi::Object entry = Napi::Object::New(env);
+  entry.Set("name", name);
+  entry.Set("found", found);
+  entry.Set("detail", detail);
+  return entry;
+}
+
+int thread_count(const Options& options) { return static_cast<int>(options.integer("numThreads", 0, 0, 4096)); }
+
+}  // namespace
+
+Napi::Value engine_info(const Napi::CallbackInfo& call) {
+  const Napi::Env env = call.Env();
+  const int threads = ThreadPool(0).size();
+  Napi::Object info = Napi::Object::New(env);
+  info.Set("version", CHEEMS_VERSION);
+#if defined(__clang__)
+  info.Set("compiler", "clang++ " __clang_version__);
+#else
+  info.Set("compiler", "g++ " __VERSION__);
+#endif
+  info.Set("simdTarget", simd_target() + " (compiled in: " + compiled_targets() + ")");
+  const auto features = cpu_features();
+  Napi::Array names = Napi::Array::New(env, features.size());
+  for (std::size_t i = 0; i < features.size(); ++i) names.Set(static_cast<uint32_t>(i), features[i]);
+  info.Set("cpuFeatures", names);
+  info.Set("numThreads", threads);
+  Napi::Array backends = Napi::Array::New(env, 2);
+  backends.Set(0u, backend_entry(env, "cpu", true, sentence(threads, threads == 1 ? " thread, " : " threads, ", simd_target(), " kernels")));
+  backends.Set(1u, backend_entry(env, "cuda", false, "this version of cheems-native has no CUDA backend, so models run on the CPU"));
+  info.Set("backends", backends);
+  return info;
+}
+
+Napi::Value read_architecture(const Napi::CallbackInfo& info) {
+  auto job = std::make_shared<ComputeJob<model::Architecture>>(
+      "reading config.json",
+      [folder = text_from(info[0], "folder")](const Control&) { return model::RewardModel::read_architecture(folder); },
+      [](Napi::Env env, model::Architecture& architecture) { return to_js(env, architecture); });
+  return start(info.Env(), engine_thread(info.Env()), std::move(job), info.Env().Undefined());
+}
+
+Napi::Value initialise(const Napi::CallbackInfo& info) {
+  const Options options(info[0]);
+  auto job = std::make_shared<ComputeJob<Nothing>>(
+      "initialising a model",
+      [config = options.text("configFile"), weights = options.text("weightsFile"),
+       seed = static_cast<uint64_t>(options.integer("seed", 0, 0))](const Control&) {
+        model::RewardModel::initialise(config, seed, weights);
+        return Nothing{};
+      },
+      undefined);
+  return start(info.Env(), engine_thread(info.Env()), std::move(job), info.Env().Undefined());
+}
+
+Napi::Value plan_memory(const Napi::CallbackInfo& info) {
+  const Options options(info[0]);
+  const std::string purpose = options.text("purpose");
+  if (purpose != "train" && purpose != "score") fail("purpose must be train or score, not ", purpose, ".");
+  training::TrainerOptions trainer;
+  trainer.micro_batch_tokens = options.integer("microBatchTokens", trainer.micro_batch_tokens, 1);
+  trainer.gradient_checkpointing = options.boolean("gradientCheckpointing", false);
+  inference::ScorerOptions scorer;
+  scorer.micro_batch_tokens = options.integer("microBatchTokens", scorer.micro_batch_tokens, 1);
+  struct Planned {
+    MemoryPlan plan;
+    int64_t available_bytes;
+  };
+  auto job = std::make_shared<ComputeJob<Planned>>(
+      "planning memory",
+      [folder = options.text("folder"), train = purpose == "train", trainer, scorer,
+       keep_16_bit = options.boolean("keep16Bit", false), longest = options.integer("longestSample", 0, 1),
+       threads = thread_count(options)](const Control&) {
+        const auto backend = create_cpu_backend(threads);
+        const auto architecture = model::RewardModel::read_architecture(folder);
+        MemoryPlan plan;
+        model::RewardModel::plan(architecture, !train && keep_16_bit ? DType::bfloat16 : DType::float32, plan);
+        if (train) training::Trainer::plan(architecture, trainer, longest, *backend, plan);
+        else inference::Scorer::plan(architecture, scorer, longest, *backend, plan);
+        return Planned{std::move(plan), backend->available_memory()};
+      },
+      [](Napi::Env env, Planned& planned) { return to_js(env, planned.plan, planned.available_bytes); });
+  return start(info.Env(), engine_thread(info.Env()), std::move(job), info.Env().Undefined());
+}
+
+}  // namespace cheems::bindings

@@ -1,0 +1,13 @@
+// Calls that need no model in memory.
+#pragma once
+
+#include <napi.h>
+
+namespace cheems::bindings {
+
+Napi::Value engine_info(const Napi::CallbackInfo& info);        // () -> EngineInfo
+Napi::Value read_architecture(const Napi::CallbackInfo& info);  // (folder) -> ArchitectureInfo
+Napi::Value initialise(const Napi::CallbackInfo& info);         // (configFile, seed, weightsFile) -> undefined
+Napi::Value plan_memory(const Napi::CallbackInfo& info);        // (request) -> MemoryPlan
+
+}  // namespace cheems::bindings

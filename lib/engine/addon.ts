@@ -1,0 +1,93 @@
+// Finds and loads the compiled addon. Its functions are described here and nowhere else.
+import { existsSync } from 'node:fs';
+import * as path from 'node:path';
+import type {
+  ArchitectureInfo, EngineInfo, MemoryPlan, OptimizerStep, PlanRequest, Progress, SampleBatch, ScoreResult, StepResult,
+  TrainerOptions,
+} from './types.js';
+
+/** Work on the engine's thread; `cancel` lets the promise reject with an AbortError as soon as the work has stopped. */
+export interface NativeWork<T> {
+  promise: Promise<T>;
+  cancel: () => void;
+}
+
+declare const handle: unique symbol;
+/** Opaque: the addon checks what it is given. Its memory is freed when it is disposed or collected. */
+export interface ModelHandle { readonly [handle]: 'model' }
+export interface TrainerHandle { readonly [handle]: 'trainer' }
+
+export interface LoadedModel {
+  handle: ModelHandle;
+  architecture: ArchitectureInfo;
+  headSource: string;
+  device: string;
+}
+
+type OnProgress = ((progress: Progress) => void) | undefined;
+
+/** The addon's exports. Arguments that do not fit throw at once; everything else comes through the promises. */
+export interface Addon {
+  info(): EngineInfo;
+  readArchitecture(folder: string): NativeWork<ArchitectureInfo>;
+  initialise(options: { configFile: string; seed: number; weightsFile: string }): NativeWork<void>;
+  planMemory(request: PlanRequest): NativeWork<MemoryPlan>;
+  loadModel(options: {
+    folder: string; numThreads?: number; createHead?: boolean; seed?: number; keep16Bit?: boolean;
+  }): NativeWork<LoadedModel>;
+  score(
+    model: ModelHandle, batch: SampleBatch, options: { microBatchTokens?: number; sharePrompts?: boolean },
+    onProgress: OnProgress,
+  ): NativeWork<ScoreResult>;
+  saveWeights(model: ModelHandle, file: string, dtype?: 'float32' | 'bfloat16'): NativeWork<void>;
+  disposeModel(model: ModelHandle): NativeWork<void>;
+  createTrainer(model: ModelHandle, options: TrainerOptions): NativeWork<TrainerHandle>;
+  trainStep(
+    trainer: TrainerHandle, batch: SampleBatch, pairs: Int32Array, optimizer: OptimizerStep, onProgress: OnProgress,
+  ): NativeWork<StepResult>;
+  trainerScore(trainer: TrainerHandle, batch: SampleBatch, onProgress: OnProgress): NativeWork<ScoreResult>;
+  saveOptimizer(trainer: TrainerHandle, file: string): NativeWork<void>;
+  loadOptimizer(trainer: TrainerHandle, file: string): NativeWork<void>;
+  disposeTrainer(trainer: TrainerHandle): NativeWork<void>;
+}
+
+const addonFile = path.join('build', 'Release', 'cheems_native.node');
+
+/** The package's own folder: the nearest one above this file that holds a package.json. */
+function packageFolder(): string {
+  let folder = __dirname;
+  while (!existsSync(path.join(folder, 'package.json'))) {
+    const parent = path.dirname(folder);
+    if (parent === folder) return path.resolve(__dirname, '..', '..');
+    folder = parent;
+  }
+  return folder;
+}
+
+let loaded: Addon | undefined;
+
+/** Loads the addon at its first use, so that what needs no engine (`--help`, reading data) works without a build. */
+export function addon(): Addon {
+  if (loaded !== undefined) return loaded;
+  const root = packageFolder();
+  const file = path.join(root, addonFile);
+  const build = `(cd ${root} && node scripts/build_addon.cjs)`;
+  if (!existsSync(file)) {
+    throw engineError(`The engine has not been built: ${file} does not exist. Build it with: ${build}`);
+  }
+  try {
+    loaded = require(file) as Addon;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw engineError(
+      `The engine at ${file} could not be loaded: ${reason}. It may have been built for another system; ` +
+        `build it again with: rm -rf ${path.join(root, 'build')} && ${build}`,
+    );
+  }
+  return loaded;
+}
+
+/** An error for the person who runs the program, as the addon makes them. */
+export function engineError(message: string): Error {
+  return Object.assign(new Error(message), { code: 'CHEEMS_ERROR' });
+}

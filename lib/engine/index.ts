@@ -1,0 +1,137 @@
+// The one typed door to the engine: abort signals, devices and disposal over the addon's calls.
+import { addon, engineError, type ModelHandle, type NativeWork, type TrainerHandle } from './addon.js';
+import type {
+  ArchitectureInfo, Engine, EngineInfo, EngineModel, EngineTrainer, MemoryPlan, ModelLoadOptions, OptimizerStep,
+  PlanRequest, SampleBatch, ScoreOptions, ScoreResult, StepResult, TrainerOptions, WorkOptions,
+} from './types.js';
+
+export type * from './types.js';
+
+/**
+ * Starts work and awaits it; an abort of the signal stops it. The promise rejects with the signal's reason once the
+ * work has stopped, and resolves when the abort came too late: a training step either happened or it did not.
+ */
+async function run<T>(signal: AbortSignal | undefined, begin: () => NativeWork<T>): Promise<T> {
+  signal?.throwIfAborted();
+  const { promise, cancel } = begin();
+  if (signal === undefined) return promise;
+  signal.addEventListener('abort', cancel, { once: true });
+  try {
+    return await promise;
+  } catch (error) {
+    throw signal.aborted && isAbort(error) ? signal.reason : error;
+  } finally {
+    signal.removeEventListener('abort', cancel);
+  }
+}
+
+/** As `run`, for work that cannot stop half-way but whose result may be thrown away: an abort rejects at once. */
+function runOrAbandon<T>(signal: AbortSignal | undefined, begin: () => NativeWork<T>): Promise<T> {
+  const work = run(signal, begin);
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason as Error);
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}
+
+function checkDevice(device: string | undefined): void {
+  if (device === undefined || device === 'auto' || device === 'cpu') return;
+  const { backends } = addon().info();
+  const known = backends.find(({ name }) => device === name || device.startsWith(`${name}:`));
+  throw engineError(
+    known === undefined
+      ? `Unknown device "${device}": use "auto" or "cpu".`
+      : `The device "${device}" cannot be used: ${known.detail}. Use "auto" or "cpu".`,
+  );
+}
+
+class Model implements EngineModel {
+  #disposed = false;
+
+  constructor(
+    private readonly handle: ModelHandle,
+    readonly architecture: ArchitectureInfo,
+    readonly headSource: string,
+    readonly device: string,
+  ) {}
+
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  score(batch: SampleBatch, options: ScoreOptions = {}): Promise<ScoreResult> {
+    const { signal, onProgress, ...scoreOptions } = options;
+    return run(signal, () => addon().score(this.handle, batch, scoreOptions, onProgress));
+  }
+
+  saveWeights(file: string, dtype: 'float32' | 'bfloat16' = 'float32'): Promise<void> {
+    return run(undefined, () => addon().saveWeights(this.handle, file, dtype));
+  }
+
+  async createTrainer(options: TrainerOptions): Promise<EngineTrainer> {
+    return new Trainer(await run(undefined, () => addon().createTrainer(this.handle, options)));
+  }
+
+  dispose(): Promise<void> {
+    this.#disposed = true;
+    return run(undefined, () => addon().disposeModel(this.handle));
+  }
+}
+
+class Trainer implements EngineTrainer {
+  constructor(private readonly handle: TrainerHandle) {}
+
+  step(
+    batch: SampleBatch, pairs: Int32Array, optimizer: OptimizerStep, options: WorkOptions = {},
+  ): Promise<StepResult> {
+    return run(options.signal, () => addon().trainStep(this.handle, batch, pairs, optimizer, options.onProgress));
+  }
+
+  score(batch: SampleBatch, options: WorkOptions = {}): Promise<ScoreResult> {
+    return run(options.signal, () => addon().trainerScore(this.handle, batch, options.onProgress));
+  }
+
+  saveOptimizer(file: string): Promise<void> {
+    return run(undefined, () => addon().saveOptimizer(this.handle, file));
+  }
+
+  loadOptimizer(file: string): Promise<void> {
+    return run(undefined, () => addon().loadOptimizer(this.handle, file));
+  }
+
+  dispose(): Promise<void> {
+    return run(undefined, () => addon().disposeTrainer(this.handle));
+  }
+}
+
+export const engine: Engine = {
+  info(): EngineInfo {
+    return addon().info();
+  },
+
+  readArchitecture(folder: string): Promise<ArchitectureInfo> {
+    return run(undefined, () => addon().readArchitecture(folder));
+  },
+
+  async loadModel(options: ModelLoadOptions, work: WorkOptions = {}): Promise<EngineModel> {
+    const { device, ...load } = options;
+    checkDevice(device);
+    const loaded = await runOrAbandon(work.signal, () => addon().loadModel(load));
+    return new Model(loaded.handle, loaded.architecture, loaded.headSource, loaded.device);
+  },
+
+  initialise(configFile: string, seed: number, weightsFile: string): Promise<void> {
+    return run(undefined, () => addon().initialise({ configFile, seed, weightsFile }));
+  },
+
+  async planMemory(request: PlanRequest): Promise<MemoryPlan> {
+    checkDevice(request.device);
+    return run(undefined, () => addon().planMemory(request));
+  },
+};

@@ -1,0 +1,166 @@
+// A program that lifecycle.test.ts runs as a child process: what happens to a whole process can only be seen from outside.
+//   node engine_process.js SCENE MODEL_FOLDER
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { engine } from '../engine/index.js';
+import type { EngineModel } from '../engine/types.js';
+import { adamStep, longBatch, neighbourPairs, randomBatch } from './small_model.js';
+
+type Scene = (folder: string) => Promise<void>;
+
+const load = (folder: string): Promise<EngineModel> => engine.loadModel({ folder, createHead: true, numThreads: 2 });
+
+/** Resolves with the first progress of work that goes on for much longer. */
+function scoringHasBegun(model: EngineModel): Promise<void> {
+  return new Promise((resolve, reject) => {
+    model.score(longBatch(), { onProgress: () => resolve() }).catch(reject);
+  });
+}
+
+async function trainingHasBegun(model: EngineModel): Promise<void> {
+  const trainer = await model.createTrainer({});
+  const batch = longBatch();
+  await new Promise<void>((resolve, reject) => {
+    trainer.step(batch, neighbourPairs(batch.groups.length), adamStep, { onProgress: () => resolve() }).catch(reject);
+  });
+}
+
+function workerOf(scene: string, folder: string): Worker {
+  return new Worker(__filename, { workerData: { scene, folder } });
+}
+
+function firstMessage(worker: Worker): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+  });
+}
+
+async function collected(condition: () => boolean): Promise<boolean> {
+  for (let round = 0; round < 100; round++) {
+    globalThis.gc?.();
+    if (condition()) return true;
+    await sleep(20);
+  }
+  return false;
+}
+
+async function loadAndForget(folder: string, registry: FinalizationRegistry<null>): Promise<void> {
+  registry.register(await load(folder), null);
+}
+
+const scenes: Record<string, Scene> = {
+  async exitWhileScoring(folder) {
+    await scoringHasBegun(await load(folder));
+    process.exit(7);
+  },
+
+  async exitWhileTraining(folder) {
+    await trainingHasBegun(await load(folder));
+    process.exit(7);
+  },
+
+  async exitWhileLoading(folder) {
+    void load(folder);
+    void engine.readArchitecture(folder);
+    process.exit(7);
+  },
+
+  async exceptionWhileScoring(folder) {
+    await scoringHasBegun(await load(folder));
+    setImmediate(() => {
+      throw new Error('thrown on purpose');
+    });
+  },
+
+  async endWithoutDispose(folder) {
+    const model = await load(folder);
+    const { rewards } = await model.score(randomBatch(4, 16));
+    console.log(rewards.length);
+  },
+
+  async terminateWorkers(folder) {
+    const model = await load(folder);
+    for (let round = 0; round < 6; round++) {
+      const worker = workerOf(round % 2 === 0 ? 'workerScores' : 'workerTrains', folder);
+      await firstMessage(worker);
+      const before = performance.now();
+      await worker.terminate();
+      const milliseconds = performance.now() - before;
+      if (milliseconds > 2000) throw new Error(`terminating took ${milliseconds} ms`);
+    }
+    const { rewards } = await model.score(randomBatch(4, 16));
+    console.log(rewards.length);
+    await model.dispose();
+  },
+
+  // The addon is loaded in workers alone, and unloaded with each.
+  async workersOnly(folder) {
+    for (let round = 0; round < 3; round++) {
+      const worker = workerOf('workerExits', folder);
+      const code = await new Promise((resolve) => worker.once('exit', resolve));
+      if (code !== 5) throw new Error(`the worker ended with ${String(code)}`);
+    }
+    console.log('3');
+  },
+
+  async exitWithWorkers(folder) {
+    const workers = [workerOf('workerScores', folder), workerOf('workerTrains', folder)];
+    await Promise.all(workers.map(firstMessage));
+    process.exit(7);
+  },
+
+  async collectIdleModels(folder) {
+    let finalized = 0;
+    const registry = new FinalizationRegistry<null>(() => finalized++);
+    await loadAndForget(folder, registry);
+    await collected(() => finalized === 1);
+    const before = process.memoryUsage().external;
+    const kept = await load(folder);
+    const each = process.memoryUsage().external - before;
+    if (each < 2 ** 20) throw new Error(`a model counts as ${each} bytes of external memory`);
+    await kept.dispose();
+    for (let round = 0; round < 8; round++) await loadAndForget(folder, registry);
+    if (!(await collected(() => finalized === 9 && process.memoryUsage().external < before + each / 2))) {
+      throw new Error(`${finalized} of 9 models collected, external memory ${before} -> ${process.memoryUsage().external}`);
+    }
+    console.log(finalized);
+  },
+
+  // Nobody but the work itself refers to the model and the trainer.
+  async collectWhileWorking(folder) {
+    const timer = setInterval(() => globalThis.gc?.(), 5);
+    const batch = randomBatch(64, 128);
+    const score = (await load(folder)).score(batch);
+    const trainer = await (await load(folder)).createTrainer({});
+    const { rewards } = await score;
+    const step = await trainer.step(batch, neighbourPairs(64), adamStep);
+    clearInterval(timer);
+    console.log(rewards.length + step.rewards.length);
+  },
+
+  async workerScores(folder) {
+    await scoringHasBegun(await load(folder));
+    parentPort?.postMessage('begun');
+  },
+
+  async workerTrains(folder) {
+    await trainingHasBegun(await load(folder));
+    parentPort?.postMessage('begun');
+  },
+
+  async workerExits(folder) {
+    await scoringHasBegun(await load(folder));
+    process.exit(5);
+  },
+};
+
+const { scene, folder } = isMainThread
+  ? { scene: process.argv[2] ?? '', folder: process.argv[3] ?? '' }
+  : (workerData as { scene: string; folder: string });
+const run = scenes[scene];
+if (run === undefined) throw new Error(`unknown scene ${scene}`);
+run(folder).catch((error: unknown) => {
+  console.error(error);
+  process.exit(1);
+});
