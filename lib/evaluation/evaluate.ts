@@ -1,0 +1,170 @@
+// From data and a predictor to metrics: what `cheems-native eval` runs, and what a tool of one's own can call.
+
+import { formatReport } from '../data/report';
+import type { PreferenceDataset, PreferencePrompt } from '../data/types';
+import { findBenchmark, type FileReport } from './benchmarks';
+import { responseLengths } from './lengths';
+import { computeMetrics, type BootstrapOptions, type MetricPrompt } from './metrics';
+import { definePredictor, runPredictor, type Predictor, type PredictorDefinition, type PromptScores } from './predictors';
+
+export interface EvaluationDataset {
+  /** The name in tables and `results.json`, as a rule the file as the user gave it. No two of an evaluation are the same. */
+  name: string;
+  /** The files that it was read from: `writeResults` records their digests. */
+  files?: readonly string[];
+  dataset: Pick<PreferenceDataset, 'prompts'> & Partial<PreferenceDataset>;
+}
+
+export interface EvaluationProgress {
+  /** The data set being scored. */
+  name: string;
+  /** Responses of all data sets. */
+  done: number;
+  total: number;
+  /** Tokens computed so far, where the predictor counts them. */
+  tokens?: number;
+}
+
+export interface EvaluateOptions {
+  datasets: readonly EvaluationDataset[];
+  predictor: Predictor | PredictorDefinition;
+  /** 'cheems' by default. */
+  benchmark?: string;
+  bootstrap?: BootstrapOptions;
+  signal?: AbortSignal;
+  onProgress?: (progress: EvaluationProgress) => void;
+}
+
+export interface EvaluatedFile extends FileReport {
+  files: readonly string[];
+  prompts: readonly PreferencePrompt[];
+  /** One entry a prompt. */
+  scores: PromptScores[];
+  unscoredResponses: number;
+  truncatedResponses: number;
+  /** What reading the data counted and merged. */
+  dataReport: string[];
+}
+
+export interface Evaluation {
+  predictor: { name: string; description: Record<string, unknown> };
+  benchmark: string;
+  overall: number;
+  formula: string;
+  notes: string[];
+  files: EvaluatedFile[];
+  bootstrap: Required<BootstrapOptions>;
+  /** Wall time of scoring alone. */
+  scoringSeconds: number;
+}
+
+/**
+ * Scores every response of every data set and measures the rewards. The predictor is not disposed: it is the caller's.
+ * @throws PredictorError, DataError, or the signal's reason when aborted.
+ */
+export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
+  const predictor = definePredictor(options.predictor);
+  const benchmark = findBenchmark(options.benchmark ?? 'cheems');
+  const bootstrap = { resamples: 2000, seed: 0, level: 0.95, ...options.bootstrap };
+  requireDatasets(options.datasets);
+  const categories = categoriesOf(options.datasets);
+  const start = performance.now();
+  const scores = await scoreAll(predictor, options);
+  const scoringSeconds = (performance.now() - start) / 1000;
+
+  const files = options.datasets.map((dataset, i) => measureFile(dataset, scores[i]!, categories, bootstrap));
+  return {
+    predictor: { name: predictor.name, description: predictor.describe?.() ?? {} },
+    benchmark: benchmark.name,
+    ...benchmark.overall(files),
+    files,
+    bootstrap,
+    scoringSeconds,
+  };
+}
+
+function requireDatasets(datasets: readonly EvaluationDataset[]): void {
+  if (datasets.length === 0) throw new RangeError('There is nothing to evaluate: no data set was given.');
+  const names = new Set<string>();
+  for (const { name, dataset } of datasets) {
+    if (names.has(name)) throw new RangeError(`Two data sets are named "${name}"; their results could not be told apart. Give each file once.`);
+    if (dataset.prompts.length === 0) throw new RangeError(`The data set "${name}" holds no prompt, so there is nothing to evaluate.`);
+    names.add(name);
+  }
+}
+
+/** In the order in which the data sets first name them: the original numbers categories over all files of an evaluation. */
+function categoriesOf(datasets: readonly EvaluationDataset[]): string[] {
+  const all = datasets.flatMap(({ dataset }) => dataset.prompts.map((prompt) => prompt.category));
+  return [...new Set(all)].filter((category) => category !== undefined);
+}
+
+async function scoreAll(predictor: Predictor, { datasets, signal, onProgress }: EvaluateOptions): Promise<PromptScores[][]> {
+  const total = datasets.reduce((sum, { dataset }) => sum + responsesOf(dataset.prompts), 0);
+  const all: PromptScores[][] = [];
+  let before = 0;
+  let tokensBefore = 0;
+  for (const { name, dataset } of datasets) {
+    let tokens: number | undefined;
+    const report = (done: number) => onProgress?.({ name, done: before + done, total, ...(tokens === undefined ? {} : { tokens: tokensBefore + tokens }) });
+    report(0);
+    all.push(
+      await runPredictor(predictor, dataset.prompts, {
+        ...(signal ? { signal } : {}),
+        onProgress: (progress) => {
+          tokens = progress.tokens ?? tokens;
+          report(progress.done);
+        },
+      }),
+    );
+    before += responsesOf(dataset.prompts);
+    tokensBefore += tokens ?? 0;
+  }
+  return all;
+}
+
+const responsesOf = (prompts: readonly PreferencePrompt[]) => prompts.reduce((sum, prompt) => sum + prompt.responses.length, 0);
+
+function measureFile({ name, files, dataset }: EvaluationDataset, scores: PromptScores[], categories: string[], bootstrap: BootstrapOptions): EvaluatedFile {
+  const count = (test: (scores: PromptScores) => number) => scores.reduce((sum, entry) => sum + test(entry), 0);
+  const unscoredResponses = count(({ rewards }) => rewards.filter((reward) => reward === null).length);
+  const truncatedResponses = count(({ truncated }) => truncated?.filter(Boolean).length ?? 0);
+  const { prompts, lengthUnit } = metricPrompts(dataset.prompts, scores);
+  const report = computeMetrics({ prompts, categories, bootstrap, ...(lengthUnit ? { lengthUnit } : {}) });
+  if (unscoredResponses > 0) {
+    const lost = dataset.prompts.length - prompts.length;
+    report.notes.push(`Responses that were not scored and count in no metric: ${unscoredResponses}${lost > 0 ? `; prompts left out because fewer than two of their responses were scored: ${lost}` : ''}.`);
+  }
+  if (truncatedResponses > 0) report.notes.push(`Responses that were too long and were scored with their beginning cut off: ${truncatedResponses}.`);
+  const dataReport = dataset.report ? formatReport(dataset.report) : [];
+  return { name, files: files ?? [], prompts: dataset.prompts, scores, report, unscoredResponses, truncatedResponses, dataReport };
+}
+
+/** The metrics' input: unscored responses are taken out, and so are the prompts whose comparison they undo. */
+function metricPrompts(prompts: readonly PreferencePrompt[], scores: readonly PromptScores[]) {
+  const measured = responseLengths(prompts);
+  const hasPairs = prompts.some((prompt) => prompt.pairs.length > 0);
+  const list = prompts.flatMap((prompt, p): MetricPrompt[] => {
+    const { rewards } = scores[p]!;
+    const kept = rewards.flatMap((reward, i) => (reward === null ? [] : [i]));
+    if (kept.length < rewards.length && kept.length < 2) return [];
+    const places = new Map(kept.map((response, place) => [response, place]));
+    const pick = (values: ArrayLike<number>) => kept.map((i) => values[i]!);
+    return [{
+      id: `${prompt.id} (${prompt.source.file}:${prompt.source.line})`,
+      rewards: kept.map((i) => rewards[i]!),
+      ...(prompt.ranks ? { ranks: pick(prompt.ranks) } : {}),
+      ...(hasPairs ? { pairs: keptPairs(prompt.pairs, places) } : {}),
+      ...(prompt.category === undefined ? {} : { category: prompt.category }),
+      ...(measured ? { lengths: pick(measured.lengths[p]!) } : {}),
+    }];
+  });
+  return { prompts: list, lengthUnit: measured?.unit };
+}
+
+function keptPairs(pairs: PreferencePrompt['pairs'], places: ReadonlyMap<number, number>): [number, number][] {
+  return pairs.flatMap(([chosen, rejected]) => {
+    const [better, worse] = [places.get(chosen), places.get(rejected)];
+    return better === undefined || worse === undefined ? [] : [[better, worse]];
+  });
+}

@@ -1,0 +1,8 @@
+// The evaluation room's door.
+
+export { evaluate, type EvaluateOptions, type EvaluatedFile, type Evaluation, type EvaluationDataset, type EvaluationProgress } from './evaluate';
+export { describeResults, writeResults, type ResultsMeta, type WrittenResults } from './results';
+export { formatEvaluation, tableFor, type TableOptions } from './table';
+export * from './metrics';
+export * from './benchmarks';
+export * from './predictors';

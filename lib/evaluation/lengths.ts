@@ -1,0 +1,45 @@
+// How long a response is: what the length baseline and the accuracy by length difference rest on.
+
+import type { PreferencePrompt, Response } from '../data/types';
+import type { LengthUnit } from './metrics';
+
+/** Unicode code points, so that a rare character outside the basic plane counts once. */
+export function characterCount(text: string): number {
+  let count = 0;
+  for (let i = 0; i < text.length; i++) {
+    if (text.codePointAt(i)! > 0xffff) i++;
+    count++;
+  }
+  return count;
+}
+
+/** Characters of all the response's turns; undefined where only token ids are known. */
+export function responseLength({ content, messages }: Pick<Response, 'content' | 'messages'>): number | undefined {
+  if (messages) return messages.reduce((sum, turn) => sum + characterCount(turn.content), 0);
+  return content === undefined ? undefined : characterCount(content);
+}
+
+/**
+ * One length a response: characters where every response of the data has text, else tokens of the whole sample where every
+ * one has `inputIds` (the prompt's tokens are the same on both sides of a pair), else undefined.
+ */
+export function responseLengths(prompts: readonly PreferencePrompt[]): { unit: LengthUnit; lengths: number[][] } | undefined {
+  const characters = lengthsBy(prompts, responseLength);
+  if (characters) return { unit: 'characters', lengths: characters };
+  const tokens = lengthsBy(prompts, (response) => response.inputIds?.length);
+  return tokens && { unit: 'tokens', lengths: tokens };
+}
+
+function lengthsBy(prompts: readonly PreferencePrompt[], measure: (response: Response) => number | undefined): number[][] | undefined {
+  const all: number[][] = [];
+  for (const prompt of prompts) {
+    const lengths: number[] = [];
+    for (const response of prompt.responses) {
+      const length = measure(response);
+      if (length === undefined) return undefined;
+      lengths.push(length);
+    }
+    all.push(lengths);
+  }
+  return all;
+}

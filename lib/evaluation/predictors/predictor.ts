@@ -1,0 +1,68 @@
+// What scores: anything that turns prompts with their responses into rewards.
+
+import type { PreferencePrompt, Prompt, Message } from '../../data/types';
+
+export interface ScoringProgress {
+  /** Responses scored so far. */
+  done: number;
+  total: number;
+  /** Tokens computed so far, where the predictor counts them. */
+  tokens?: number;
+}
+
+export interface ScoringOptions {
+  /** Once aborted, the predictor stops as soon as it can and rejects with the signal's reason. */
+  signal?: AbortSignal;
+  onProgress?: (progress: ScoringProgress) => void;
+}
+
+/** The scores of one prompt; every list has one entry a response, in the order of `prompt.responses`. */
+export interface PromptScores {
+  /** Higher is better. Null: not scored (too long, say); such a response is counted, reported and left out of the metrics. */
+  rewards: (number | null)[];
+  tokens?: number[];
+  /** Whether tokens were cut off before scoring. */
+  truncated?: boolean[];
+}
+
+/**
+ * The one interface that evaluation asks. All responses of a prompt come together, so that a model may compute the prompt
+ * once. Rows come in the order of the data; the answer has one entry a prompt.
+ */
+export interface Predictor {
+  readonly name: string;
+  scorePrompts(prompts: readonly PreferencePrompt[], options: ScoringOptions): Promise<PromptScores[]>;
+  /** Facts for `results.json` (model folder, digest, device): plain JSON. */
+  describe?(): Record<string, unknown>;
+  dispose?(): Promise<void> | void;
+}
+
+/** One response with its prompt: what a predictor of one's own is given. */
+export interface PredictorSample {
+  promptId: string;
+  responseId: string;
+  prompt: Prompt;
+  systemPrompt?: string;
+  /** The response's text; empty where only `inputIds` are known (given only to predictors that say `acceptsTokenIds`). */
+  response: string;
+  /** Every turn after the prompt, where the response is more than one. */
+  messages?: Message[];
+  inputIds?: Int32Array;
+}
+
+/** A predictor of one's own: one number a sample, higher is better. */
+export interface PredictorDefinition {
+  name: string;
+  score(samples: PredictorSample[], options: ScoringOptions): ArrayLike<number> | Promise<ArrayLike<number>>;
+  /** About how many samples a call of `score` gets (256 by default); the responses of a prompt are never parted. */
+  batchSize?: number;
+  /** Whether samples without text, given as token ids, can be scored; otherwise such data are refused. */
+  acceptsTokenIds?: boolean;
+  describe?(): Record<string, unknown>;
+  dispose?(): Promise<void> | void;
+}
+
+/** Something is wrong with a predictor: its shape, its answer, or an error that it threw (then in `cause`). */
+export class PredictorError extends Error {
+  override readonly name = 'PredictorError';
+}

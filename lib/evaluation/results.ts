@@ -1,0 +1,90 @@
+// An evaluation as files: results.json (figures and where they come from) and scores.jsonl (a row a response).
+
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { digestFile, writeFileAtomically } from './atomic_file';
+import type { EvaluatedFile, Evaluation } from './evaluate';
+
+const packageInfo = require('../../package.json') as { name: string; version: string };
+
+export interface ResultsMeta {
+  /** The command's options, as given and defaulted. */
+  options?: Record<string, unknown>;
+  seed?: number;
+}
+
+/** Where the files went. */
+export interface WrittenResults {
+  results: string;
+  scores: string;
+}
+
+/** Makes the folder where it is missing and writes both files, each atomically, `results.json` last. */
+export async function writeResults(folder: string, evaluation: Evaluation, meta: ResultsMeta = {}): Promise<WrittenResults> {
+  const written = { results: join(folder, 'results.json'), scores: join(folder, 'scores.jsonl') };
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (error) {
+    throw new Error(`The output folder ${folder} could not be made: ${(error as Error).message}`, { cause: error });
+  }
+  const results = await describeResults(evaluation, meta);
+  await writeFileAtomically(written.scores, scoreLines(evaluation.files));
+  await writeFileAtomically(written.results, [`${JSON.stringify(results, null, 2)}\n`]);
+  return written;
+}
+
+/**
+ * The content of `results.json`. `files` has, by data set, the original's metrics under the original's names, in its order,
+ * then this package's own. A metric that is not defined on the data is null, and so is the open end of a bin.
+ */
+export async function describeResults(evaluation: Evaluation, meta: ResultsMeta = {}): Promise<Record<string, unknown>> {
+  const dataFiles = [...new Set(evaluation.files.flatMap(({ files }) => files))];
+  return {
+    overall: evaluation.overall,
+    formula: evaluation.formula,
+    notes: evaluation.notes,
+    files: Object.fromEntries(evaluation.files.map((file) => [file.name, describeFile(file)])),
+    meta: {
+      benchmark: evaluation.benchmark,
+      predictor: evaluation.predictor.name,
+      model: evaluation.predictor.description,
+      data: await Promise.all(dataFiles.map(digestFile)),
+      package: { name: packageInfo.name, version: packageInfo.version },
+      node: process.version,
+      date: new Date().toISOString(),
+      seed: meta.seed ?? null,
+      intervals: evaluation.bootstrap,
+      scoring_seconds: evaluation.scoringSeconds,
+      options: meta.options ?? {},
+    },
+  };
+}
+
+function describeFile(file: EvaluatedFile): Record<string, unknown> {
+  const { cheems, extras, intervals, counts, length, basis, notes } = file.report;
+  return {
+    ...cheems,
+    ...extras,
+    basis,
+    intervals,
+    counts: { ...counts, unscoredResponses: file.unscoredResponses, truncatedResponses: file.truncatedResponses },
+    length: length ?? null,
+    notes,
+    data_report: file.dataReport,
+  };
+}
+
+/** One line a response; `reward` is null where it was not scored, `tokens` and `truncated` where the predictor does not say. */
+export function* scoreLines(files: readonly EvaluatedFile[]): Generator<string> {
+  for (const { name, prompts, scores } of files) {
+    for (const [p, prompt] of prompts.entries()) {
+      const { rewards, tokens, truncated } = scores[p]!;
+      let lines = '';
+      for (const [r, response] of prompt.responses.entries()) {
+        const row = { file: name, prompt_id: prompt.id, response_id: response.id, reward: rewards[r], tokens: tokens?.[r] ?? null, truncated: truncated?.[r] ?? null };
+        lines += `${JSON.stringify(row)}\n`;
+      }
+      yield lines;
+    }
+  }
+}

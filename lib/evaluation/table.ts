@@ -1,0 +1,206 @@
+// The result on a terminal of any width, or as plain text.
+
+import Table from 'cli-table3';
+import { headlineMetrics } from './benchmarks';
+import type { EvaluatedFile, Evaluation } from './evaluate';
+import type { Interval, LengthBin } from './metrics';
+
+export interface TableOptions {
+  /** Columns of the terminal. */
+  width?: number;
+  /** Whether to draw lines; off, the columns stand apart by spaces alone and text is not broken. */
+  lines?: boolean;
+}
+
+interface Column {
+  head: string;
+  cell: (row: Row) => string;
+}
+
+interface Row {
+  label: string;
+  prompts: string;
+  pairs: string;
+  accuracy: number | undefined;
+  accuracyInterval: Interval | undefined;
+  exactMatch: number | undefined;
+  exactMatchInterval: Interval | undefined;
+  longer: number | undefined;
+}
+
+const PLAIN_WIDTH = 120;
+const NARROWEST = 32;
+
+/** The table for a stream: lines and its width on a terminal, plain text elsewhere. */
+export function tableFor(evaluation: Evaluation, stream: { isTTY?: boolean; columns?: number } = process.stdout): string {
+  return formatEvaluation(evaluation, stream.isTTY ? { lines: true, width: stream.columns ?? 80 } : {});
+}
+
+/** The whole result as text that ends in a newline; no line is wider than `width`, but for single words that are. */
+export function formatEvaluation(evaluation: Evaluation, { lines = false, width = PLAIN_WIDTH }: TableOptions = {}): string {
+  const room = Math.max(width, NARROWEST);
+  const level = `${Number((evaluation.bootstrap.level * 100).toFixed(2))} %`;
+  const blocks = evaluation.files.flatMap((file) => fileBlocks(file, level, room, lines));
+  const summary = [`overall = ${share(evaluation.overall)}   (${evaluation.formula})`, ...evaluation.notes.map((note) => `Note: ${note}`), ...legend(evaluation, level)];
+  blocks.push(summary.map((line) => wrap(line, lines ? room : Infinity)).join('\n'));
+  return `${blocks.join('\n\n')}\n`;
+}
+
+function legend({ bootstrap, files }: Evaluation, level: string): string[] {
+  const lines: string[] = [];
+  if (bootstrap.resamples > 0) lines.push(`${level}: bootstrap interval over prompts (${bootstrap.resamples} resamples, seed ${bootstrap.seed}).`);
+  if (files.some((file) => file.report.length)) lines.push('longer: the accuracy of choosing the longer response alone.');
+  if (files.some((file) => file.report.categories.length > 0)) lines.push('macro mean: every category weighs alike, as in the overall figure; all pairs: every pair does.');
+  return lines;
+}
+
+function fileBlocks(file: EvaluatedFile, level: string, width: number, lines: boolean): string[] {
+  const { counts, notes } = file.report;
+  const textWidth = lines ? width : Infinity;
+  const title = `${shorten(file.name, textWidth)}\n${wrap(`${counts.prompts} prompts, ${counts.responses} responses`, textWidth)}`;
+  const rows = rowsOf(file);
+  const blocks = [title];
+  if (rows.length > 0) blocks[0] += `\n${drawTable(columnsFor(width, level), rows, width, lines)}`;
+  const remarks = [...remarksOn(file, level, width), ...notes.map((note) => `Note: ${note}`)].map((line) => wrap(line, textWidth));
+  if (remarks.length > 0) blocks.push(remarks.join('\n'));
+  const bins = file.report.length?.bins.filter((bin) => bin.pairs > 0) ?? [];
+  if (bins.length > 0) blocks.push(drawBins(bins, file.report.length!.unit, width, lines));
+  return blocks;
+}
+
+/** More columns where there is room: at 80 the intervals of the exact match give way, at 40 all intervals. */
+function columnsFor(width: number, level: string): Column[] {
+  const label: Column = { head: '', cell: (row) => row.label };
+  const prompts: Column = { head: 'prompts', cell: (row) => row.prompts };
+  const pairs: Column = { head: 'pairs', cell: (row) => row.pairs };
+  const accuracy: Column = { head: 'accuracy', cell: (row) => share(row.accuracy) };
+  const accuracyInterval: Column = { head: level, cell: (row) => range(row.accuracyInterval) };
+  const exactMatch: Column = { head: 'exact match', cell: (row) => share(row.exactMatch) };
+  const exactMatchInterval: Column = { head: level, cell: (row) => range(row.exactMatchInterval) };
+  const longer: Column = { head: width < 100 ? 'longer' : 'longer alone', cell: (row) => share(row.longer) };
+  if (width >= 100) return [label, prompts, pairs, accuracy, accuracyInterval, exactMatch, exactMatchInterval, longer];
+  if (width >= 70) return [label, pairs, accuracy, accuracyInterval, exactMatch, longer];
+  return [label, { ...accuracy, head: 'acc.' }, { ...exactMatch, head: 'exact' }, longer];
+}
+
+function rowsOf(file: EvaluatedFile): Row[] {
+  const { report } = file;
+  const names = headlineMetrics(file);
+  if (!names) return [];
+  const { cheems, extras, intervals, counts } = report;
+  const value = (name: string) => cheems[name] ?? extras[name];
+  const ofGroup = (label: string, suffix: string, own: { prompts: number; rankPairs: number; labelPairs: number }): Row => ({
+    label,
+    prompts: String(own.prompts),
+    pairs: String(report.basis === 'rank' ? own.rankPairs : own.labelPairs),
+    accuracy: value(names.accuracy + suffix),
+    accuracyInterval: intervals[names.accuracy + suffix],
+    exactMatch: value(names.exactMatch + suffix),
+    exactMatchInterval: intervals[names.exactMatch + suffix],
+    longer: value(`length_accuracy-${report.basis}${suffix}`),
+  });
+  if (report.categories.length === 0) return [ofGroup('all', '', counts)];
+  const micro = `accuracy_micro-${report.basis}`;
+  const all = ofGroup('all pairs', '', counts);
+  return [
+    ...report.categories.map((category) => ofGroup(category, `-${category}`, counts.byCategory[category]!)),
+    ofGroup('macro mean', '', counts),
+    { ...all, accuracy: value(micro), accuracyInterval: intervals[micro], exactMatch: undefined, exactMatchInterval: undefined, longer: undefined },
+  ];
+}
+
+/** What the table has no column for. */
+function remarksOn(file: EvaluatedFile, level: string, width: number): string[] {
+  const { cheems, extras, intervals, basis } = file.report;
+  const withInterval = (name: string) => {
+    const interval = intervals[name];
+    return `${name} ${share(cheems[name] ?? extras[name])}${interval ? ` (${level}: ${range(interval)})` : ''}`;
+  };
+  const remarks = [`reward ${decimal(cheems['reward_mean'])}, standard deviation ${decimal(cheems['reward_std'])}`];
+  const names = headlineMetrics(file);
+  if (names && width < 70) remarks.push(withInterval(names.accuracy), withInterval(names.exactMatch));
+  if (basis !== 'none') remarks.push(withInterval(`exact_match_strict-${basis}`));
+  if (basis === 'rank' && 'accuracy-labels' in cheems) remarks.push(withInterval('accuracy-labels'));
+  if ('expectation_calibration_error-labels' in cheems) {
+    remarks.push(
+      `expectation_calibration_error-labels ${share(cheems['expectation_calibration_error-labels'])}, every pair counted ${share(extras['calibration_error_all_pairs-labels'])}`,
+    );
+  }
+  return remarks;
+}
+
+function drawTable(columns: readonly Column[], rows: readonly Row[], width: number, lines: boolean): string {
+  const cells = [columns.map((column) => column.head), ...rows.map((row) => columns.map((column) => column.cell(row)))];
+  return draw(cells, width, lines);
+}
+
+function drawBins(bins: readonly LengthBin[], unit: string, width: number, lines: boolean): string {
+  const edge = (value: number) => (value > 0 ? `+${value}` : String(value));
+  const name = ({ from, to }: LengthBin) => {
+    if (from === 0 && to === 1) return 'equal';
+    if (from === -Infinity) return `${edge(to - 1)} and less`;
+    if (to === Infinity) return `${edge(from)} and more`;
+    return `${edge(from)} to ${edge(to - 1)}`;
+  };
+  const heading = wrap(`Accuracy by length of chosen minus rejected, ${unit}`, lines ? width : Infinity);
+  const cells = [['', 'pairs', 'accuracy'], ...bins.map((bin) => [name(bin), String(bin.pairs), share(bin.accuracy)])];
+  return `${heading}\n${draw(cells, width, lines)}`;
+}
+
+const NO_LINES = {
+  top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '',
+  left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ',
+};
+const ROW_LINES_OFF = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
+
+/** The first row is the head; the first column takes what room is left, and is cut where that is too little. */
+function draw(cells: readonly (readonly string[])[], width: number, lines: boolean): string {
+  const padding = lines ? 2 : 0;
+  const widths = cells[0]!.map((_, column) => Math.max(...cells.map((row) => displayWidth(row[column]!))) + padding);
+  const between = lines ? widths.length + 1 : 2 * (widths.length - 1);
+  const others = widths.slice(1).reduce((sum, own) => sum + own, 0);
+  widths[0] = Math.max(padding + 3, Math.min(widths[0]!, width - between - others));
+  const table = new Table({
+    colWidths: widths,
+    colAligns: widths.map((_, column) => (column === 0 ? 'left' : 'right')),
+    chars: lines ? ROW_LINES_OFF : NO_LINES,
+    style: { head: [], border: [], 'padding-left': padding / 2, 'padding-right': padding / 2 },
+  });
+  table.push(...cells.map((row) => [...row]));
+  return table.toString().split('\n').map((line) => line.trimEnd()).join('\n');
+}
+
+const share = (value: number | undefined) => (value === undefined ? '' : Number.isNaN(value) ? 'n/a' : value.toFixed(3));
+const decimal = (value: number | undefined) => (value === undefined || Number.isNaN(value) ? 'n/a' : value.toPrecision(4));
+const range = (interval: Interval | undefined) => (interval ? `${interval.low.toFixed(3)}–${interval.high.toFixed(3)}` : '');
+
+/** Columns that a text takes: wide East Asian characters take two. At times one too many, never one too few. */
+function displayWidth(text: string): number {
+  let width = 0;
+  for (const character of text) width += character.codePointAt(0)! >= 0x1100 && character !== '–' && character !== '…' ? 2 : 1;
+  return width;
+}
+
+/** The end of a path says most. */
+function shorten(text: string, width: number): string {
+  if (displayWidth(text) <= width) return text;
+  const characters = [...text];
+  while (characters.length > 0 && displayWidth(characters.join('')) > width - 1) characters.shift();
+  return `…${characters.join('')}`;
+}
+
+/** Breaks at spaces; further lines are indented. */
+function wrap(text: string, width: number): string {
+  if (width === Infinity) return text;
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line.trim() !== '' && displayWidth(line) + 1 + displayWidth(word) > width) {
+      lines.push(line);
+      line = `  ${word}`;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line].join('\n');
+}
