@@ -113,18 +113,17 @@ const scenes: Record<string, Scene> = {
   async collectIdleModels(folder) {
     let finalized = 0;
     const registry = new FinalizationRegistry<null>(() => finalized++);
-    await loadAndForget(folder, registry);
-    await collected(() => finalized === 1);
-    const before = process.memoryUsage().external;
-    const kept = await load(folder);
-    const each = process.memoryUsage().external - before;
-    if (each < 2 ** 20) throw new Error(`a model counts as ${each} bytes of external memory`);
-    await kept.dispose();
     for (let round = 0; round < 8; round++) await loadAndForget(folder, registry);
-    if (!(await collected(() => finalized === 9 && process.memoryUsage().external < before + each / 2))) {
-      throw new Error(`${finalized} of 9 models collected, external memory ${before} -> ${process.memoryUsage().external}`);
-    }
+    if (!(await collected(() => finalized === 8))) throw new Error(`${finalized} of 8 models collected`);
     console.log(finalized);
+  },
+
+  // Nobody calls for a collection: the memory that models are reported to hold must bring it about.
+  async collectUnderPressure(folder) {
+    let finalized = 0;
+    const registry = new FinalizationRegistry<null>(() => finalized++);
+    for (let round = 0; round < 200 && finalized === 0; round++) await loadAndForget(folder, registry);
+    console.log(finalized > 0 ? 'collected' : 'never collected');
   },
 
   // Nobody but the work itself refers to the model and the trainer.

@@ -50,7 +50,7 @@ export const trainOptionDefinitions = {
   max_length: number(2048, { from: 1, integer: true }, { group: SAMPLES, describe: 'tokens of prompt and response together' }),
   truncation: flag(false, { group: SAMPLES, describe: 'cut longer samples from the left; otherwise they are dropped and counted' }),
   do_strip: flag(true, { group: SAMPLES, describe: 'strip white space around the templated text, so that the reward is read at the end marker; stored in the model folder and obeyed by eval and score' }),
-  chat_template: text({ group: SAMPLES, describe: "Jinja template, or a file with one, in place of the tokenizer's own" }),
+  chat_template: text({ group: SAMPLES, describe: "file with a Jinja template to use in place of the tokenizer's own; it is written into the model folder" }),
   compat: optionalChoice(['cheems'], { group: SAMPLES, describe: "'cheems': build samples exactly as the original does, doubled BOS included" }),
 
   micro_batch_tokens: number(4096, { from: 1, integer: true }, { group: RESOURCES, describe: 'tokens computed at once: less takes less memory' }),

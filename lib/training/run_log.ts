@@ -59,6 +59,15 @@ export class RunLog {
     this.events.scalars(record.step, scalars);
   }
 
+  /** Whether an evaluation after this step is on record. */
+  hasEvaluation(step: number): boolean {
+    const lines = readFileSync(this.file, 'utf8').split('\n').filter((line) => line.includes('"evaluation"'));
+    return lines.some((line) => {
+      const record = JSON.parse(line) as Partial<LogRecord>;
+      return record.kind === 'evaluation' && record.step === step;
+    });
+  }
+
   /** Flushes the lines to the device; called before a checkpoint is reported, whose resumed run relies on them. */
   flush(): void {
     fsyncSync(this.descriptor);

@@ -1,0 +1,81 @@
+// The metrics of the model as it stands, on the test prompts, with the memory that the trainer already has.
+import { flattenBatch } from '../data/global_batches';
+import type { TokenizedPrompt } from '../data/types';
+import type { EngineTrainer, SampleBatch } from '../engine/types';
+import { computeMetrics, type MetricReport } from '../evaluation/metrics';
+
+/** Prompts scored at a time: often enough for progress and for stopping in good order. */
+const PROMPTS_A_CALL = 32;
+
+export interface EvaluateOptions {
+  signal?: AbortSignal | undefined;
+  /** Checked between calls; when it says true, the evaluation is given up. */
+  isStopped?: () => boolean;
+  onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+export interface EngineBatch extends SampleBatch {
+  pairs: Int32Array;
+}
+
+/** The engine's arrays of some prompts. */
+export function engineBatch(prompts: readonly TokenizedPrompt[], indices: readonly number[]): EngineBatch {
+  const { tokens, sampleOffsets, groups, pairs } = flattenBatch(prompts, indices);
+  return { tokens, offsets: sampleOffsets, groups, pairs };
+}
+
+/** Metrics without bootstrap intervals (`eval` has them); undefined when stopped. */
+export async function evaluatePrompts(
+  trainer: Pick<EngineTrainer, 'score'>,
+  prompts: readonly TokenizedPrompt[],
+  categories: readonly string[],
+  options: EvaluateOptions = {},
+): Promise<MetricReport | undefined> {
+  const rewards: Float32Array[] = [];
+  for (let begin = 0; begin < prompts.length; begin += PROMPTS_A_CALL) {
+    if (options.isStopped?.()) return undefined;
+    const indices = Array.from({ length: Math.min(PROMPTS_A_CALL, prompts.length - begin) }, (_, i) => begin + i);
+    const { pairs: _pairs, ...batch } = engineBatch(prompts, indices);
+    const scored = await trainer.score(batch, options.signal ? { signal: options.signal } : {});
+    let sample = 0;
+    for (const index of indices) {
+      const count = prompts[index]!.samples.length;
+      rewards.push(scored.rewards.slice(sample, sample + count));
+      sample += count;
+    }
+    options.onProgress?.(begin + indices.length, prompts.length);
+  }
+  return computeMetrics({
+    prompts: prompts.map(({ prompt, samples, pairs, ranks }, i) => ({
+      id: prompt.id,
+      rewards: rewards[i]!,
+      pairs,
+      ...(ranks ? { ranks } : {}),
+      ...(prompt.category === undefined ? {} : { category: prompt.category }),
+      lengths: samples.map(({ inputIds }) => inputIds.length),
+    })),
+    categories,
+    lengthUnit: 'tokens',
+    bootstrap: { resamples: 0 },
+    missingPairs: 'nan',
+  });
+}
+
+/** The figure that stands for the whole: accuracy-rank where the data are ranked, else accuracy-labels. */
+export function headline(report: MetricReport): { name: string; value: number } {
+  const name = report.basis === 'rank' ? 'accuracy-rank' : 'accuracy-labels';
+  return { name, value: report.cheems[name] ?? Number.NaN };
+}
+
+/** Accuracy (ties count as wrong, as in the original) and mean margin of a batch's pairs. */
+export function pairStatistics(rewards: Float32Array, pairs: Int32Array): { accuracy: number; margin: number } {
+  const count = pairs.length / 2;
+  let right = 0;
+  let sum = 0;
+  for (let pair = 0; pair < count; pair += 1) {
+    const difference = rewards[pairs[2 * pair]!]! - rewards[pairs[2 * pair + 1]!]!;
+    if (difference > 0) right += 1;
+    sum += difference;
+  }
+  return { accuracy: right / count, margin: sum / count };
+}

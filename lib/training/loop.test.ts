@@ -1,0 +1,226 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import type { Engine } from '../engine/types';
+import { fakeEngine, readSafetensors, writeFakeModel } from '../testing/fake_engine';
+import { realFileSystem, type FileSystem } from './file_system';
+import { train, type TrainContext } from './loop';
+
+const VOCABULARY = 64;
+
+interface Setting {
+  folder: string;
+  options: Record<string, unknown>;
+}
+
+/** Prompts with three responses whose better ones hold higher ids: something that the fake engine can learn. */
+function rows(count: number, salt: number): string {
+  const random = (n: number) => ((n * 2654435761 + salt * 40503) >>> 8) % 1000;
+  return Array.from({ length: count }, (_, i) => {
+    const responses = [0, 1, 2].map((rank) => ({
+      id: `r${rank}`,
+      input_ids: [10 + (i % 5), ...Array.from({ length: 3 + (random(i + rank) % 4) }, (_id, j) => 12 + 15 * (2 - rank) + (random(31 * i + 7 * rank + j) % 15)), 3],
+    }));
+    return JSON.stringify({ input: `prompt ${i} ${salt}`, responses, annotations: [['r0', 'r1', '1'], ['r1', 'r2', '1']], rank: { r0: '1', r1: '2', r2: '3' } });
+  }).join('\n');
+}
+
+function setUp(t: ExecutionContext, more: Record<string, unknown> = {}): Setting {
+  const folder = mkdtempSync(join(tmpdir(), 'cheems-loop-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const base = join(folder, 'base');
+  mkdirSync(base);
+  writeFakeModel(base, VOCABULARY);
+  writeFileSync(join(folder, 'train.jsonl'), rows(20, 1));
+  writeFileSync(join(folder, 'test.jsonl'), rows(6, 2));
+  return {
+    folder,
+    options: {
+      model_path: base, train_data_path: join(folder, 'train.jsonl'), test_data_path: join(folder, 'test.jsonl'), output_dir: join(folder, 'out'),
+      global_batch_size: 12, num_train_epochs: 3, learning_rate: 0.02, save_steps: 2, eval_steps: 4, logging_steps: 1, report_to: 'none', ...more,
+    },
+  };
+}
+
+const weightsIn = (folder: string) => readFileSync(join(folder, 'model.safetensors'));
+const metricsIn = (folder: string) => readFileSync(join(folder, 'metrics.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as Record<string, number | string>);
+const withoutTimes = (records: Record<string, unknown>[]) => records.map(({ seconds: _s, tokens_per_second: _t, ...rest }) => rest);
+
+/** Stops the run in good order after the given step. */
+function stopAfter(step: number, engine: Engine = fakeEngine()): TrainContext {
+  const stop = new AbortController();
+  return { engine, stop: stop.signal, callbacks: { onStep: (metrics) => metrics.step === step && stop.abort() } };
+}
+
+test('a run learns, evaluates, saves, keeps the newest checkpoints and leaves a finished model', async (t) => {
+  const { options } = setUp(t, { save_total_limit: 2 });
+  const saved: number[] = [];
+  const result = await train(options, { engine: fakeEngine(), callbacks: { onSave: ({ step }) => saved.push(step) } });
+  t.false(result.interrupted);
+  t.is(result.step, 15);
+  t.deepEqual(saved, [2, 4, 5, 6, 8, 10, 12, 14, 15]);
+  const out = options['output_dir'] as string;
+  t.deepEqual(readdirSync(out).filter((name) => name.startsWith('checkpoint')).sort(), ['checkpoint-14', 'checkpoint-15', 'checkpoint-last']);
+  t.is(readlinkSync(join(out, 'checkpoint-last')), 'checkpoint-15');
+  t.deepEqual(weightsIn(out), weightsIn(join(out, 'checkpoint-last')));
+  t.is(statSync(join(out, 'model.safetensors')).ino, statSync(join(out, 'checkpoint-15', 'model.safetensors')).ino);
+  t.false(readdirSync(out).some((name) => /^\.(writing|deleting|link|training-lock)/.test(name)));
+  const metrics = metricsIn(out);
+  t.deepEqual(metrics.filter(({ kind }) => kind === 'train').map(({ step }) => step), Array.from({ length: 15 }, (_, i) => i + 1));
+  t.deepEqual(metrics.filter(({ kind }) => kind === 'evaluation').map(({ step }) => step), [4, 5, 8, 10, 12, 15]);
+  t.is(result.evaluation?.report.cheems['accuracy-rank'], 1);
+  t.true((metrics.findLast(({ kind }) => kind === 'train')!['loss'] as number) < (metrics[0]!['loss'] as number));
+  t.is(metrics[0]!['learning_rate'], 0);
+});
+
+test('the finished config is a classifier whose padding no sample ends with', async (t) => {
+  const { options } = setUp(t);
+  await train(options, { engine: fakeEngine() });
+  const config = JSON.parse(readFileSync(join(options['output_dir'] as string, 'config.json'), 'utf8')) as Record<string, unknown>;
+  t.like(config, { architectures: ['Qwen2ForSequenceClassification'], num_labels: 1, id2label: { 0: 'LABEL_0' }, label2id: { LABEL_0: 0 }, torch_dtype: 'float32', rope_theta: 10000 });
+  t.is(config['pad_token_id'], VOCABULARY - 1);
+  const facts = JSON.parse(readFileSync(join(options['output_dir'] as string, 'cheems.json'), 'utf8')) as Record<string, unknown>;
+  t.like(facts, { do_strip: true, max_length: 2048, last_token_ids: [3], chat_template_sha256: null });
+});
+
+for (const step of [1, 3, 4, 7, 14]) {
+  test(`stopped after step ${step} and resumed, a run ends with the same bits and the same log`, async (t) => {
+    const { folder, options } = setUp(t);
+    const whole = join(folder, 'whole');
+    await train({ ...options, output_dir: whole }, { engine: fakeEngine() });
+    const first = await train(options, stopAfter(step));
+    t.true(first.interrupted);
+    t.is(first.checkpoint?.step, step);
+    t.is(first.modelFolder, undefined);
+    const second = await train({ ...options, resume_if_possible: true }, { engine: fakeEngine() });
+    t.false(second.interrupted);
+    const out = options['output_dir'] as string;
+    t.deepEqual(weightsIn(out), weightsIn(whole));
+    t.deepEqual(readFileSync(join(out, 'checkpoint-15', 'optimizer.safetensors')), readFileSync(join(whole, 'checkpoint-15', 'optimizer.safetensors')));
+    t.deepEqual(withoutTimes(metricsIn(out)), withoutTimes(metricsIn(whole)));
+  });
+}
+
+test('a run that dies between checkpoints goes on from the last one, and no step stands twice in the log', async (t) => {
+  const { folder, options } = setUp(t);
+  await train({ ...options, output_dir: join(folder, 'whole') }, { engine: fakeEngine() });
+  const dying = fakeEngine({ beforeStep: (step) => { if (step === 8) throw new Error('the machine stopped'); } });
+  await t.throwsAsync(train(options, { engine: dying }), { message: /Step 8 failed: the machine stopped.*checkpoint-6/ });
+  const out = options['output_dir'] as string;
+  mkdirSync(join(out, '.writing-checkpoint-8-1-deadbeef'));
+  writeFileSync(join(out, '.writing-checkpoint-8-1-deadbeef', 'model.safetensors'), 'half');
+  const warnings: string[] = [];
+  await train({ ...options, resume_if_possible: true }, { engine: fakeEngine(), callbacks: { onLog: ({ level, message }) => level === 'warning' && warnings.push(message) } });
+  t.true(warnings.some((message) => message.includes('.writing-checkpoint-8')));
+  t.deepEqual(weightsIn(out), weightsIn(join(folder, 'whole')));
+  t.deepEqual(withoutTimes(metricsIn(out)), withoutTimes(metricsIn(join(folder, 'whole'))));
+});
+
+test('a broken checkpoint is set aside with a warning, and the one before it is used', async (t) => {
+  const { folder, options } = setUp(t);
+  await train({ ...options, output_dir: join(folder, 'whole') }, { engine: fakeEngine() });
+  await train(options, stopAfter(5));
+  const out = options['output_dir'] as string;
+  truncateSync(join(out, 'checkpoint-5', 'model.safetensors'), 100);
+  const warnings: string[] = [];
+  await train({ ...options, resume_if_possible: true }, { engine: fakeEngine(), callbacks: { onLog: ({ level, message }) => level === 'warning' && warnings.push(message) } });
+  t.true(warnings.some((message) => /checkpoint-5 is not whole .*model\.safetensors has 100 bytes/.test(message)));
+  t.deepEqual(weightsIn(out), weightsIn(join(folder, 'whole')));
+});
+
+test('resuming refuses other data and another seed, and warns of other numbers', async (t) => {
+  const { folder, options } = setUp(t);
+  await train(options, stopAfter(3));
+  const again = { ...options, resume_if_possible: true };
+  await t.throwsAsync(train({ ...again, seed: 5 }, { engine: fakeEngine() }), { message: /cannot be resumed.*seed \(0 then, 5 now\)/ });
+  await t.throwsAsync(train({ ...again, global_batch_size: 6 }, { engine: fakeEngine() }), { message: /global_batch_size \(12 then, 6 now\)/ });
+  writeFileSync(join(folder, 'other.jsonl'), rows(20, 9));
+  await t.throwsAsync(train({ ...again, train_data_path: join(folder, 'other.jsonl') }, { engine: fakeEngine() }), { message: /the training data/ });
+  const warnings: string[] = [];
+  await train({ ...again, learning_rate: 0.01 }, { engine: fakeEngine(), callbacks: { onLog: ({ level, message }) => level === 'warning' && warnings.push(message) } });
+  t.true(warnings.some((message) => message.startsWith('learning_rate was 0.02 and is now 0.01')));
+});
+
+test('an output folder with checkpoints is refused, resumed or emptied, as asked', async (t) => {
+  const { options } = setUp(t);
+  await train(options, stopAfter(3));
+  await t.throwsAsync(train(options, { engine: fakeEngine() }), { message: /already holds 2 checkpoints.*newest of step 3.*--resume_if_possible/ });
+  const result = await train({ ...options, overwrite_output_dir: true, max_steps: 1 }, { engine: fakeEngine() });
+  t.is(result.step, 1);
+  t.deepEqual(readdirSync(options['output_dir'] as string).filter((name) => name.startsWith('checkpoint-')).sort(), ['checkpoint-1', 'checkpoint-last']);
+});
+
+test('a finished run resumed again changes nothing', async (t) => {
+  const { options } = setUp(t);
+  await train(options, { engine: fakeEngine() });
+  const before = weightsIn(options['output_dir'] as string);
+  const steps: number[] = [];
+  const result = await train({ ...options, resume_if_possible: true }, { engine: fakeEngine(), callbacks: { onStep: ({ step }) => steps.push(step) } });
+  t.deepEqual(steps, []);
+  t.is(result.step, 15);
+  t.deepEqual(weightsIn(options['output_dir'] as string), before);
+});
+
+test('while the disk is full training goes on, and what was trained is saved once there is room', async (t) => {
+  const { folder, options } = setUp(t);
+  await train({ ...options, output_dir: join(folder, 'whole') }, { engine: fakeEngine() });
+  let full = true;
+  const files: FileSystem = {
+    ...realFileSystem,
+    flushFile: (file) => (full && file.includes('.writing-checkpoint') ? Promise.reject(Object.assign(new Error('ENOSPC: no space left on device, fsync'), { code: 'ENOSPC' })) : realFileSystem.flushFile(file)),
+  };
+  const warnings: string[] = [];
+  let waits = 0;
+  const result = await train(options, {
+    engine: fakeEngine(), files,
+    callbacks: { onLog: ({ level, message }) => level === 'warning' && warnings.push(message) },
+    sleep: async () => { waits += 1; if (waits === 3) full = false; },
+  });
+  t.is(waits, 3);
+  t.regex(warnings[0]!, /checkpoint-2 could not be saved.*disk is full.*Training goes on/);
+  t.regex(warnings.at(-1)!, /checkpoint-15 could not be saved.*still in memory/);
+  t.is(result.checkpoint?.step, 15);
+  const out = options['output_dir'] as string;
+  t.deepEqual(weightsIn(out), weightsIn(join(folder, 'whole')));
+  t.deepEqual(readdirSync(out).filter((name) => name.startsWith('.')), []);
+});
+
+test('a loss that is not finite, a hard abort and a run in the same folder end with clear errors', async (t) => {
+  const { options } = setUp(t);
+  const bad = fakeEngine({ beforeStep: (step) => { if (step === 2) throw new Error('the loss is not finite (nan)'); } });
+  await t.throwsAsync(train({ ...options, output_dir: `${options['output_dir']}1` }, { engine: bad }), { message: /Step 2 failed.*A lower learning_rate/ });
+
+  const abort = new AbortController();
+  const aborting = fakeEngine({ beforeStep: (step) => { if (step === 4) abort.abort(new Error('left at once')); abort.signal.throwIfAborted(); } });
+  await t.throwsAsync(train({ ...options, output_dir: `${options['output_dir']}2` }, { engine: aborting, signal: abort.signal }), { message: 'left at once' });
+  t.true(existsSync(`${options['output_dir']}2/checkpoint-2`));
+
+  let second: Promise<unknown> | undefined;
+  const overlapping = fakeEngine({ beforeStep: async () => void (await (second ??= t.throwsAsync(train({ ...options, output_dir: `${options['output_dir']}3` }, { engine: fakeEngine() }), { message: /in use by another training run \(process \d+/ }))) });
+  await train({ ...options, output_dir: `${options['output_dir']}3`, max_steps: 2 }, { engine: overlapping });
+  t.truthy(second);
+});
+
+test('what cannot fit is refused with the options that would help', async (t) => {
+  const { options } = setUp(t);
+  const engine = fakeEngine({
+    memory: ({ microBatchTokens = 4096, gradientCheckpointing }) => {
+      const bytes = microBatchTokens * (gradientCheckpointing ? 100 : 1000);
+      return { entries: [{ name: 'activations', kind: 'activations', bytes }], totalBytes: bytes, availableBytes: 500_000 };
+    },
+  });
+  await t.throwsAsync(train(options, { engine }), { message: /takes 3\.91 MiB of memory, and 488\.3 KiB are available\.\nIt fits with:[^]*--gradient_checkpointing: 400\.0 KiB/ });
+  t.false(existsSync(join(options['output_dir'] as string, 'metrics.jsonl')));
+});
+
+test('the base model, ids outside the vocabulary and data without a pair are refused', async (t) => {
+  const { folder, options } = setUp(t);
+  await t.throwsAsync(train({ ...options, output_dir: options['model_path'] }, { engine: fakeEngine() }), { message: /folder of the base model/ });
+  const row = (ids: number[]) => JSON.stringify({ input: 'x', responses: [{ id: 'a', input_ids: ids }, { id: 'b', input_ids: [1, 2] }], annotations: [['a', 'b', '1']] });
+  writeFileSync(join(folder, 'ids.jsonl'), `${row([1, 64])}\n`);
+  await t.throwsAsync(train({ ...options, train_data_path: join(folder, 'ids.jsonl') }, { engine: fakeEngine() }), { message: /ids\.jsonl:1: .*64/ });
+  writeFileSync(join(folder, 'long.jsonl'), `${row([1, 2, 3, 4, 5])}\n`);
+  await t.throwsAsync(train({ ...options, train_data_path: join(folder, 'long.jsonl'), max_length: 3 }, { engine: fakeEngine() }), { message: /Nothing is left of the training data[^]*responses are longer/ });
+  t.truthy(readSafetensors(join(options['model_path'] as string, 'model.safetensors'))['weight']);
+});

@@ -1,0 +1,228 @@
+// A training run from options to finished model: data, memory plan, model, steps, checkpoints.
+import { realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GlobalBatchPlanner } from '../data/global_batches';
+import { formatReport } from '../data/report';
+import type { ArchitectureInfo, Engine, EngineModel, EngineTrainer, MemoryPlan } from '../engine/types';
+import type { CheckpointReference } from './checkpoints';
+import { messageOf, TrainingError } from './errors';
+import type { TrainCallbacks, TrainResult } from './events';
+import { realFileSystem, type FileSystem } from './file_system';
+import { formatBytes, formatMemoryPlan, planOrRefuse } from './memory';
+import { exportModel, makeConfig, sha256, type ModelFolderPlan } from './model_folder';
+import { parseTrainOptions, type TrainOptions } from './options';
+import { openOutputFolder, prepareOutputFolder, removeEarlier, type Say } from './output_folder';
+import { packageVersion } from './package_version';
+import { Run, OPTIMIZER_FILE, type RunStartState } from './run';
+import { lockFolder } from './run_lock';
+import { RunLog } from './run_log';
+import { StepPlan } from './step_plan';
+import { loadTrainingData, type TrainingData } from './training_data';
+import { checkResumable, readState, type RunIdentity } from './training_state';
+
+export interface TrainContext {
+  engine: Engine;
+  callbacks?: TrainCallbacks;
+  /** Abandons the run at once; what was saved stays. `train` then rejects with the signal's reason. */
+  signal?: AbortSignal;
+  /** Ends the run in good order: the step under way is finished, a checkpoint saved, and `train` returns {interrupted: true}. */
+  stop?: AbortSignal;
+  /** Replaced in tests. */
+  files?: FileSystem;
+  sleep?: (milliseconds: number) => Promise<unknown>;
+}
+
+/**
+ * Trains a reward model. `input` holds options as `parseTrainOptions` takes them.
+ *
+ * The same options, data and seed give the same bits, whether or not the run was killed and resumed on its way.
+ * @throws TrainingError (options, memory, disk, checkpoints), DataError, TokenizerError, or the engine's error: one
+ * message that says what, where, and what to do. What was reported as saved stays whole in every case.
+ */
+export async function train(input: object, context: TrainContext): Promise<TrainResult> {
+  const options = parseTrainOptions(input);
+  const files = context.files ?? realFileSystem;
+  await refuseOwnBase(options);
+  await prepareOutputFolder(options.output_dir, files);
+  const lock = await lockFolder(options.output_dir);
+  try {
+    return await trainLocked(options, context, files);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function trainLocked(options: TrainOptions, context: TrainContext, files: FileSystem): Promise<TrainResult> {
+  const { engine, callbacks = {}, signal } = context;
+  const say: Say = (message, level = 'info') => callbacks.onLog?.({ level, message });
+  const { resumed, doomed } = await openOutputFolder(options, files, say);
+  const architecture = await engine.readArchitecture(options.model_path);
+  const data = await loadTrainingData(options, { vocabularySize: architecture.vocabSize, files, callbacks, signal });
+
+  const planner = new GlobalBatchPlanner(data.train, { globalBatchSize: options.global_batch_size, seed: options.seed, shuffle: options.do_shuffle });
+  for (const line of [...data.notes, ...formatReport(planner.report)]) say(line);
+  const plan = new StepPlan(planner, options);
+  const identity = await identityOf(options, data, files);
+  const start = await startState(resumed, identity, options, files, say);
+
+  const memory = await planOrRefuse(engine, {
+    folder: resumed?.folder ?? options.model_path,
+    purpose: 'train',
+    microBatchTokens: options.micro_batch_tokens,
+    gradientCheckpointing: options.gradient_checkpointing,
+    longestSample: data.longestSample,
+    numThreads: options.num_threads,
+    device: options.device,
+  });
+  say(formatMemoryPlan(memory));
+  await refuseFullDisk(options, architecture, files);
+
+  callbacks.onProgress?.({ phase: 'loading', done: 0, total: 1 });
+  const { model, trainer } = await loadModel(engine, options, resumed, signal);
+  try {
+    await removeEarlier(doomed, files, say);
+    if (model.headSource === 'new') say(`${options.model_path} has no reward head: a new one is made, normal with standard deviation 1/(hidden size + 1), seed ${options.seed}.`);
+    return await runSteps({ options, context, files, data, plan, identity, start, resumed, model, trainer, memory });
+  } finally {
+    await trainer.dispose();
+    await model.dispose();
+  }
+}
+
+interface Prepared {
+  options: TrainOptions;
+  context: TrainContext;
+  files: FileSystem;
+  data: TrainingData;
+  plan: StepPlan;
+  identity: RunIdentity;
+  start: RunStartState;
+  resumed: CheckpointReference | undefined;
+  model: EngineModel;
+  trainer: EngineTrainer;
+  memory: MemoryPlan;
+}
+
+async function runSteps(prepared: Prepared): Promise<TrainResult> {
+  const { options, context, files, data, plan, identity, start, resumed, model, trainer, memory } = prepared;
+  const { callbacks = {}, signal, stop } = context;
+  const log = new RunLog({ outputDir: options.output_dir, resumedStep: start.step, tensorboard: options.report_to !== 'none' });
+  try {
+    callbacks.onStart?.({
+      totalSteps: plan.totalSteps,
+      resumedStep: start.step,
+      warmupSteps: plan.warmupSteps,
+      prompts: data.train.length,
+      responses: data.train.reduce((sum, { samples }) => sum + samples.length, 0),
+      pairs: data.train.reduce((sum, { pairs }) => sum + pairs.length, 0),
+      testPrompts: data.test.length,
+      parameters: model.architecture.parameters,
+      device: model.device,
+      memory,
+      outputDir: options.output_dir,
+    });
+    const run = new Run({
+      options, plan, train: data.train, test: data.test, testCategories: data.testCategories, model, trainer,
+      folderPlan: await folderPlanOf(options, data, model.architecture, files),
+      identity, packageVersion: packageVersion(), log, files, callbacks, signal, stop,
+      sleep: async (milliseconds) => void (await (context.sleep ?? sleep)(milliseconds)),
+    }, start, resumed);
+    const outcome = await run.go();
+    const result: TrainResult = { ...outcome, totalSteps: plan.totalSteps };
+    if (outcome.interrupted || !outcome.checkpoint) return result;
+    await exportModel(outcome.checkpoint.folder, options.output_dir, files);
+    return { ...result, modelFolder: options.output_dir };
+  } finally {
+    log.close();
+  }
+}
+
+async function startState(resumed: CheckpointReference | undefined, identity: RunIdentity, options: TrainOptions, files: FileSystem, say: Say): Promise<RunStartState> {
+  if (!resumed) return { step: 0, place: { epoch: 0, batch: 0 }, computedTokens: 0, seconds: 0 };
+  const state = await readState(resumed.folder, files);
+  for (const change of checkResumable(resumed.folder, state, identity, options)) say(change, 'warning');
+  say(`Going on from ${resumed.folder}, after step ${state.global_step}.`);
+  const { next_epoch: epoch, next_batch: batch, computed_tokens: computedTokens, seconds } = state.cheems;
+  return { step: state.global_step, place: { epoch, batch }, computedTokens, seconds };
+}
+
+async function loadModel(engine: Engine, options: TrainOptions, resumed: CheckpointReference | undefined, signal: AbortSignal | undefined): Promise<{ model: EngineModel; trainer: EngineTrainer }> {
+  const model = await engine.loadModel({
+    folder: resumed?.folder ?? options.model_path,
+    device: options.device,
+    numThreads: options.num_threads,
+    createHead: !resumed,
+    seed: options.seed,
+  }, signal ? { signal } : {});
+  try {
+    const trainer = await model.createTrainer({
+      microBatchTokens: options.micro_batch_tokens,
+      gradientCheckpointing: options.gradient_checkpointing,
+      regCoef: options.reg_coef,
+    });
+    if (resumed) await trainer.loadOptimizer(join(resumed.folder, OPTIMIZER_FILE));
+    return { model, trainer };
+  } catch (error) {
+    await model.dispose();
+    throw error;
+  }
+}
+
+async function identityOf(options: TrainOptions, data: TrainingData, files: FileSystem): Promise<RunIdentity> {
+  return {
+    data: data.fileDigests,
+    tokenizer_sha256: data.tokenizerSha256,
+    chat_template_sha256: data.chatTemplate === undefined ? null : sha256(data.chatTemplate),
+    base_config_sha256: sha256(await files.readText(join(options.model_path, 'config.json'))),
+    seed: options.seed,
+    do_shuffle: options.do_shuffle,
+    global_batch_size: options.global_batch_size,
+    max_length: options.max_length,
+    truncation: options.truncation,
+    do_strip: options.do_strip,
+    compat: options.compat ?? null,
+  };
+}
+
+async function folderPlanOf(options: TrainOptions, data: TrainingData, architecture: ArchitectureInfo, files: FileSystem): Promise<ModelFolderPlan> {
+  const { config } = await makeConfig({ baseFolder: options.model_path, classPrefix: architecture.classPrefix, vocabSize: architecture.vocabSize, lastTokens: data.lastTokens }, files);
+  const commonest = [...data.lastTokens].sort(([a, m], [b, n]) => n - m || a - b).slice(0, 16);
+  return {
+    baseFolder: options.model_path,
+    config,
+    facts: {
+      package: 'cheems-native',
+      package_version: packageVersion(),
+      do_strip: options.do_strip,
+      compat: options.compat ?? null,
+      max_length: options.max_length,
+      truncation: options.truncation,
+      chat_template_sha256: data.chatTemplate === undefined ? null : sha256(data.chatTemplate),
+      reward_position: 'last token of the sample',
+      reward_head: 'score.weight',
+      last_token_ids: commonest.map(([id]) => id),
+    },
+    ...(options.chat_template === undefined || data.chatTemplate === undefined ? {} : { chatTemplate: data.chatTemplate }),
+  };
+}
+
+/** The finished model is written into output_dir itself, so it must not be the base model's folder. */
+async function refuseOwnBase(options: TrainOptions): Promise<void> {
+  const [base, output] = await Promise.all([options.model_path, options.output_dir].map((path) => realpath(path).catch(() => path)));
+  if (base === output) throw new TrainingError(`output_dir (${options.output_dir}) is the folder of the base model, which the trained model would overwrite. Choose another.`);
+}
+
+/** Weights and two moments in float32: a checkpoint that cannot fit is told of before the training, not after it. */
+async function refuseFullDisk(options: TrainOptions, architecture: ArchitectureInfo, files: FileSystem): Promise<void> {
+  const needed = 3 * 4 * architecture.parameters;
+  let free: number;
+  try {
+    free = await files.freeBytes(options.output_dir);
+  } catch (error) {
+    throw new TrainingError(`The free space of ${options.output_dir} cannot be found out: ${messageOf(error)}.`);
+  }
+  if (free < needed) {
+    throw new TrainingError(`A checkpoint takes about ${formatBytes(needed)} in ${options.output_dir}, and ${formatBytes(free)} are free. Free some space or choose another output_dir.`);
+  }
+}

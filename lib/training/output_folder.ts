@@ -1,0 +1,63 @@
+// The output folder at the start of a run: made, proved writable, and what it holds of earlier runs settled.
+import { join } from 'node:path';
+import { findLatestCheckpoint, listCheckpoints, removeCheckpoint, removeLeftovers, setAside, type CheckpointReference } from './checkpoints';
+import { messageOf, TrainingError } from './errors';
+import type { FileSystem } from './file_system';
+import type { TrainOptions } from './options';
+
+export type Say = (message: string, level?: 'info' | 'warning') => void;
+
+/** Makes the folder and writes and removes one file in it, so that a folder that cannot be written is told of before the training. */
+export async function prepareOutputFolder(folder: string, files: FileSystem): Promise<void> {
+  const probe = join(folder, `.writing-probe-${process.pid}`);
+  try {
+    await files.makeFolders(folder);
+    await files.writeDurably(probe, 'x');
+    await files.removeFile(probe);
+  } catch (error) {
+    throw new TrainingError(`output_dir ${folder} cannot be written: ${messageOf(error)}. Change its permissions, free some space, or choose another.`, { cause: error });
+  }
+}
+
+export interface OutputFolderState {
+  /** The newest whole checkpoint, with resume_if_possible. */
+  resumed: CheckpointReference | undefined;
+  /** With overwrite_output_dir: what `removeEarlier` deletes, once the new run is sure to begin. */
+  doomed: CheckpointReference[];
+}
+
+/**
+ * Cleans up after killed runs and settles what becomes of the checkpoints of an earlier one: with resume_if_possible
+ * the newest whole one is gone on from, with overwrite_output_dir all go, otherwise a folder that has any is refused,
+ * for a fresh run's checkpoints among an old run's could not be told apart. Call it under the folder's lock.
+ */
+export async function openOutputFolder(options: TrainOptions, files: FileSystem, say: Say): Promise<OutputFolderState> {
+  const folder = options.output_dir;
+  const leftovers = await removeLeftovers(folder, files);
+  if (leftovers.length > 0) say(`Removed what a killed run left unfinished in ${folder}: ${leftovers.join(', ')}.`, 'warning');
+  const existing = await listCheckpoints(folder, files);
+  if (existing.length === 0) return { resumed: undefined, doomed: [] };
+  if (options.overwrite_output_dir) return { resumed: undefined, doomed: existing };
+  if (!options.resume_if_possible) {
+    const held = existing.length === 1 ? 'a checkpoint' : `${existing.length} checkpoints`;
+    throw new TrainingError(`${folder} already holds ${held} of an earlier run, the newest of step ${existing.at(-1)!.step}. Give --resume_if_possible to go on from it, --overwrite_output_dir to delete them, or another --output_dir.`);
+  }
+  return { resumed: await newestWhole(folder, files, say), doomed: [] };
+}
+
+/** Deletes the checkpoints of an earlier run. */
+export async function removeEarlier(checkpoints: readonly CheckpointReference[], files: FileSystem, say: Say): Promise<void> {
+  if (checkpoints.length === 0) return;
+  for (const { folder } of checkpoints) await removeCheckpoint(folder, files);
+  say(`Removed ${checkpoints.length === 1 ? 'a checkpoint' : `${checkpoints.length} checkpoints`} of an earlier run (overwrite_output_dir).`, 'warning');
+}
+
+async function newestWhole(folder: string, files: FileSystem, say: Say): Promise<CheckpointReference | undefined> {
+  const { latest, broken } = await findLatestCheckpoint(folder, files);
+  for (const checkpoint of broken) {
+    const place = await setAside(checkpoint, files);
+    say(`${checkpoint.folder} is not whole (${checkpoint.fault}) and is not used. It was renamed to ${place}.`, 'warning');
+  }
+  if (!latest) say(`No checkpoint in ${folder} is whole: the run starts from the beginning.`, 'warning');
+  return latest;
+}

@@ -1,0 +1,105 @@
+// The data of a run: read, tokenised, filtered; with what identifies them and what the model folder must know of them.
+import { join } from 'node:path';
+import { readPreferenceDataset } from '../data/dataset';
+import { formatReport } from '../data/report';
+import type { PreferenceDataset, TokenizedPrompt } from '../data/types';
+import { readTokenizerFiles } from '../tokenization/model_folder';
+import { tokenizeDataset, type TokenizeOptions } from '../tokenization/tokenize_dataset';
+import { TrainingError } from './errors';
+import type { Phase, TrainCallbacks } from './events';
+import type { FileDigest, FileSystem } from './file_system';
+import type { TrainOptions } from './options';
+
+export interface TrainingData {
+  /** At least one prompt; each has at least one pair, and every response is in one. */
+  train: TokenizedPrompt[];
+  /** Empty without test_data_path. */
+  test: TokenizedPrompt[];
+  testCategories: string[];
+  /** What reading and tokenising merged, cut or dropped, as sentences. */
+  notes: string[];
+  /** Of the training files, in order. */
+  fileDigests: FileDigest[];
+  /** Undefined and null where every sample came as token ids. */
+  chatTemplate: string | undefined;
+  tokenizerSha256: string | null;
+  /** Tokens of the longest sample of all. */
+  longestSample: number;
+  /** How often each id ends a sample. */
+  lastTokens: Map<number, number>;
+}
+
+export interface LoadContext {
+  /** Of the model. */
+  vocabularySize: number;
+  files: FileSystem;
+  callbacks: TrainCallbacks;
+  signal?: AbortSignal | undefined;
+}
+
+interface Part {
+  dataset: PreferenceDataset;
+  prompts: TokenizedPrompt[];
+  notes: string[];
+}
+
+/** @throws DataError, TokenizerError, or a TrainingError where nothing is left to train or evaluate on. */
+export async function loadTrainingData(options: TrainOptions, context: LoadContext): Promise<TrainingData> {
+  // The original leaves responses in no pair out of its test set too; without `compat` they stay, so that the figures
+  // are those that `eval` gives on the same files.
+  const train = await loadPart(options, options.train_data_path, 'training', true, context);
+  const test = options.test_data_path.length === 0
+    ? undefined
+    : await loadPart(options, options.test_data_path, 'test', options.compat === 'cheems', context);
+  const samples = [...train.prompts, ...(test?.prompts ?? [])].flatMap((prompt) => prompt.samples);
+  const fileDigests: FileDigest[] = [];
+  for (const file of options.train_data_path) fileDigests.push(await context.files.digest(file));
+  const hasText = [train, test].some((part) => part?.dataset.prompts.some(({ responses }) => responses.some(({ inputIds }) => !inputIds)));
+  return {
+    train: train.prompts,
+    test: test?.prompts ?? [],
+    testCategories: test?.dataset.categories ?? [],
+    notes: [...train.notes, ...(test?.notes ?? [])],
+    fileDigests,
+    chatTemplate: hasText ? readTokenizerFiles(options.model_path, options.chat_template).chatTemplate?.source : undefined,
+    tokenizerSha256: hasText ? (await context.files.digest(join(options.model_path, 'tokenizer.json'))).sha256 : null,
+    longestSample: samples.reduce((longest, { inputIds }) => Math.max(longest, inputIds.length), 0),
+    lastTokens: countLastTokens(samples),
+  };
+}
+
+async function loadPart(options: TrainOptions, paths: string[], name: 'training' | 'test', dropUnpaired: boolean, context: LoadContext): Promise<Part> {
+  const { callbacks, signal } = context;
+  const progress = (phase: Phase, done: number, total: number) => callbacks.onProgress?.({ phase, done, total });
+  const dataset = await readPreferenceDataset(paths, { compat: options.compat, signal, onProgress: ({ rows }) => progress('reading', rows, 0) });
+  const tokenized = await tokenizeDataset(dataset, tokenizeOptions(options, dropUnpaired, context.vocabularySize), {
+    signal,
+    onProgress: ({ done, total }) => progress('tokenising', done, total),
+  });
+  const notes = [...formatReport(dataset.report), ...formatReport(tokenized.report)].map((line) => `${name} data: ${line}`);
+  if (tokenized.prompts.length === 0) {
+    throw new TrainingError([`Nothing is left of the ${name} data (${paths.join(', ')}): ${name === 'training' ? 'no prompt has a pair of responses' : 'no prompt has a response'} within max_length (${options.max_length} tokens).`, ...notes].join('\n'));
+  }
+  return { dataset, prompts: tokenized.prompts, notes };
+}
+
+function tokenizeOptions(options: TrainOptions, dropUnpaired: boolean, vocabularySize: number): TokenizeOptions {
+  return {
+    tokenizer: { folder: options.model_path, chatTemplateFile: options.chat_template },
+    doStrip: options.do_strip,
+    maxLength: options.max_length,
+    truncation: options.truncation,
+    doubledBos: options.compat === 'cheems' ? 'keep' : 'drop',
+    vocabularySize,
+    dropUnpaired,
+  };
+}
+
+function countLastTokens(samples: readonly { inputIds: Int32Array }[]): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const { inputIds } of samples) {
+    const last = inputIds.at(-1);
+    if (last !== undefined) counts.set(last, (counts.get(last) ?? 0) + 1);
+  }
+  return counts;
+}

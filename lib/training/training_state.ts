@@ -1,0 +1,116 @@
+// What a checkpoint knows of its run beside weights and moments, and whether a run may go on from it.
+//
+// There is no random generator whose state must be kept: the order of the prompts is a function of seed, epoch and
+// data, the learning rate one of the step. So (step, epoch, batch index) is all of the sampler's and schedule's state.
+import { join } from 'node:path';
+import { z } from 'zod';
+import { messageOf, TrainingError } from './errors';
+import type { FileDigest, FileSystem } from './file_system';
+import type { TrainOptionName, TrainOptions } from './options';
+
+export const STATE_FILE = 'trainer_state.json';
+
+/** Everything that decides which samples stand in which batch. A run goes on only where all of it is the same. */
+export interface RunIdentity {
+  data: FileDigest[];
+  /** Of tokenizer.json; null where all samples come as token ids. */
+  tokenizer_sha256: string | null;
+  chat_template_sha256: string | null;
+  base_config_sha256: string;
+  seed: number;
+  do_shuffle: boolean;
+  global_batch_size: number;
+  max_length: number;
+  truncation: boolean;
+  do_strip: boolean;
+  compat: 'cheems' | null;
+}
+
+const digest = z.object({ sha256: z.string(), bytes: z.number() });
+
+const stateSchema = z.object({
+  global_step: z.number().int().min(0),
+  max_steps: z.number().int().min(1),
+  epoch: z.number(),
+  cheems: z.object({
+    format: z.literal(1),
+    /** Epoch from 0 and place in it of the batch that comes next. */
+    next_epoch: z.number().int().min(0),
+    next_batch: z.number().int().min(0),
+    computed_tokens: z.number(),
+    seconds: z.number(),
+    identity: z.object({
+      data: z.array(digest),
+      tokenizer_sha256: z.string().nullable(),
+      chat_template_sha256: z.string().nullable(),
+      base_config_sha256: z.string(),
+      seed: z.number(),
+      do_shuffle: z.boolean(),
+      global_batch_size: z.number(),
+      max_length: z.number(),
+      truncation: z.boolean(),
+      do_strip: z.boolean(),
+      compat: z.literal('cheems').nullable(),
+    }),
+    options: z.record(z.string(), z.unknown()),
+  }),
+});
+
+/** `global_step`, `max_steps` and `epoch` have Hugging Face's names and meanings. */
+export type TrainerState = z.output<typeof stateSchema>;
+
+/** Options that change the numbers but not the batches: a resumed run may change them, and is then told so. */
+const NUMERIC_OPTIONS: TrainOptionName[] = [
+  'num_train_epochs', 'max_steps', 'learning_rate', 'lr_scheduler_type', 'warmup_ratio', 'warmup_steps', 'weight_decay',
+  'adam_beta1', 'adam_beta2', 'adam_epsilon', 'max_grad_norm', 'reg_coef', 'micro_batch_tokens', 'device',
+];
+
+export function numericOptions(options: TrainOptions): Record<string, unknown> {
+  return Object.fromEntries(NUMERIC_OPTIONS.map((name) => [name, options[name]]));
+}
+
+export async function readState(folder: string, files: FileSystem): Promise<TrainerState> {
+  const file = join(folder, STATE_FILE);
+  try {
+    return stateSchema.parse(JSON.parse(await files.readText(file)));
+  } catch (error) {
+    throw new TrainingError(`${file} is not a training state that this version can go on from: ${messageOf(error)}. Start afresh in another output_dir, or with overwrite_output_dir.`);
+  }
+}
+
+const IDENTITY_NAMES: Record<keyof RunIdentity, string> = {
+  data: 'the training data (train_data_path)',
+  tokenizer_sha256: "the base model's tokenizer (model_path)",
+  chat_template_sha256: 'the chat template',
+  base_config_sha256: "the base model's config.json (model_path)",
+  seed: 'seed',
+  do_shuffle: 'do_shuffle',
+  global_batch_size: 'global_batch_size',
+  max_length: 'max_length',
+  truncation: 'truncation',
+  do_strip: 'do_strip',
+  compat: 'compat',
+};
+
+/**
+ * Throws a TrainingError where the checkpoint was trained on other batches than this run would make. Returns the
+ * numeric options that differ, as sentences: the run goes on, but not as the uninterrupted one would have.
+ */
+export function checkResumable(folder: string, state: TrainerState, identity: RunIdentity, options: TrainOptions): string[] {
+  const saved = state.cheems.identity;
+  const differences = (Object.keys(IDENTITY_NAMES) as (keyof RunIdentity)[])
+    .filter((name) => JSON.stringify(saved[name]) !== JSON.stringify(identity[name]))
+    .map((name) => `${IDENTITY_NAMES[name]}${describeChange(saved[name], identity[name])}`);
+  if (differences.length > 0) {
+    throw new TrainingError(`${folder} cannot be resumed, because these differ from the run that wrote it: ${differences.join('; ')}. Give the same as then, or start afresh in another output_dir (or with overwrite_output_dir).`);
+  }
+  const before = state.cheems.options;
+  return Object.entries(numericOptions(options))
+    .filter(([name, value]) => name in before && JSON.stringify(before[name]) !== JSON.stringify(value))
+    .map(([name, value]) => `${name} was ${JSON.stringify(before[name])} and is now ${JSON.stringify(value)}: the run goes on with it, and no longer equals the uninterrupted one.`);
+}
+
+function describeChange(before: unknown, now: unknown): string {
+  const plain = (value: unknown) => typeof value === 'number' || typeof value === 'boolean';
+  return plain(before) && plain(now) ? ` (${String(before)} then, ${String(now)} now)` : '';
+}
