@@ -1,6 +1,7 @@
 // The original's loading and converting, reproduced for `--compat cheems`: what it keeps, what it drops and where it fails.
 // The default rules are in dataset.ts; the README lists how they differ.
 
+import type { ReadOptions } from './dataset';
 import { DataError, show } from './errors';
 import { field, has, isObject, listOf, textId, textOf } from './fields';
 import type { JsonObject } from './fields';
@@ -25,7 +26,7 @@ export interface CheemsPrompt {
 /** Reads the files by the original's rules. @throws DataError wherever the original fails. */
 export async function readCheems(
   files: readonly string[],
-  options: { signal?: AbortSignal | undefined; onProgress?: ((p: { file: string; rows: number }) => void) | undefined } = {},
+  options: Omit<ReadOptions, 'compat'> = {},
 ): Promise<PreferenceDataset> {
   const { prompts, report } = await loadCheems(files, options);
   const converted = prompts.map((prompt, i) => convertPrompt(prompt, i));
@@ -36,7 +37,7 @@ export async function readCheems(
 /** The original's load_dataset: merging, and then only the keys that every prompt has. */
 export async function loadCheems(
   files: readonly string[],
-  options: { signal?: AbortSignal | undefined; onProgress?: ((p: { file: string; rows: number }) => void) | undefined } = {},
+  options: Omit<ReadOptions, 'compat'> = {},
 ): Promise<{ prompts: CheemsPrompt[]; report: PreferenceDataset['report'] }> {
   const report = emptyReport();
   const byInput = new Map<string, CheemsPrompt>();
@@ -44,7 +45,7 @@ export async function loadCheems(
     if (!file.endsWith('jsonl')) throw new DataError({ file }, 'compat cheems takes only files whose name ends with jsonl');
     let rows = 0;
     const onBlankLine = (line: number) => note(report, 'blankLines', { file, line });
-    for await (const { value, line, text } of readRows(file, { signal: options.signal, onBlankLine })) {
+    for await (const { value, line, text } of (options.rowsOf ?? readRows)(file, { signal: options.signal, onBlankLine })) {
       mergeRow(byInput, readRow(value, text ?? '', { file, line }), report);
       rows += 1;
     }

@@ -16,6 +16,8 @@ export interface ReadOptions {
   compat?: 'cheems' | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: { file: string; rows: number }) => void) | undefined;
+  /** Where a file's rows come from: the file system, unless given. */
+  rowsOf?: typeof readRows | undefined;
 }
 
 /** A prompt while its rows come in. */
@@ -45,7 +47,7 @@ export async function readPreferenceDataset(
   for (const file of list) {
     let rows = 0;
     const onBlankLine = (line: number) => note(builder.report, 'blankLines', { file, line });
-    for await (const row of readRows(file, { signal: options.signal, onBlankLine })) {
+    for await (const row of (options.rowsOf ?? readRows)(file, { signal: options.signal, onBlankLine })) {
       builder.add(row.value, { file, line: row.line });
       rows += 1;
       if (rows % 1000 === 0) options.onProgress?.({ file, rows });

@@ -23,10 +23,9 @@ export function placeOf(source: Source): string {
 export function show(value: unknown): string {
   let text: string | undefined;
   try {
-    text = JSON.stringify(value);
+    text = JSON.stringify(value) ?? String(value);
   } catch {
-    text = undefined;
+    text = `a ${typeof value}`; // too deeply nested, or not JSON
   }
-  text ??= String(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
