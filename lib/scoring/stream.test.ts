@@ -5,9 +5,11 @@ import { PassThrough, Readable } from 'node:stream';
 import test from 'ava';
 import fc from 'fast-check';
 import { rowsOfStream } from '../data/rows';
+import type { TokenizedSample } from '../data/types';
 import type { SampleBatch } from '../engine/types';
 import { cutTornLine, WrittenRows } from './resume';
 import { parseScoreRow, type ScoreRow } from './rows';
+import { packSamples } from './sample_batch';
 import { scoreStream, type RowScorer, type ScoreStreamProgress } from './stream';
 
 /** Ids are the characters' codes; a reward is a sum that tells order and content, rounded to float32 as the engine's is. */
@@ -22,7 +24,8 @@ class FakeScorer implements RowScorer {
     }));
   }
 
-  async score(batch: SampleBatch): Promise<Float32Array> {
+  async score(groups: TokenizedSample[][]): Promise<Float32Array> {
+    const batch = packSamples(groups);
     this.batches.push(batch);
     return Float32Array.from(Array.from(batch.offsets.slice(1), (end, i) => rewardOf(batch.tokens.subarray(batch.offsets[i]!, end))));
   }

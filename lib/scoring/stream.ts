@@ -3,16 +3,16 @@
 import { DataError } from '../data/errors';
 import type { Row } from '../data/rows';
 import type { TokenizedSample } from '../data/types';
-import type { SampleBatch } from '../engine/types';
 import type { WrittenRows } from './resume';
 import { parseScoreRow, type RowId, type ScoreRow } from './rows';
-import { commonPrefix, packSamples } from './sample_batch';
+import { commonPrefix } from './sample_batch';
 
 /** What scores: the reward model of this package, or a test's stand-in. */
 export interface RowScorer {
   /** One sample for each response of the row, in order. Throws DataError with the row's place where that cannot be. */
   tokenize(row: ScoreRow): TokenizedSample[] | Promise<TokenizedSample[]>;
-  score(batch: SampleBatch, signal?: AbortSignal): Promise<Float32Array>;
+  /** The rewards of all samples in order; the samples of a group may share their beginning. */
+  score(groups: TokenizedSample[][], signal?: AbortSignal): Promise<Float32Array>;
 }
 
 export interface ScoreStreamProgress {
@@ -70,7 +70,7 @@ export async function scoreStream(options: ScoreStreamOptions): Promise<ScoreStr
       const stop = batch.end || batch.failure !== undefined;
       if (!stop) ahead = reader.next();
       if (batch.rows.length > 0) {
-        const rewards = await options.scorer.score(packSamples(groupRows(batch.rows)), options.signal);
+        const rewards = await options.scorer.score(groupRows(batch.rows), options.signal);
         await options.write(formatRows(batch.rows, rewards));
         countRows(batch.rows, progress);
       }

@@ -1,0 +1,89 @@
+// What a command is, and how its options come from the command line, the config file and the defaults.
+
+import type { Argv, Options } from 'yargs';
+import type { OptionDescription } from '../training/option_kinds';
+import { readConfigFile } from './config_file';
+import { UsageError } from './failure';
+import { checkValue, suggestion, type OptionTable, type OptionValues } from './options';
+
+export interface Command<T extends OptionTable = OptionTable> {
+  /** As typed: `train`, or `plan train`. */
+  name: string;
+  summary: string;
+  options: T;
+  /** [command line after "cheems-native", what it does]. */
+  examples: readonly (readonly [string, string])[];
+  /** Text below the options. */
+  notes?: string;
+  /** Returns the exit code, or nothing for 0. */
+  run(values: OptionValues<T>): Promise<number | void>;
+}
+
+/** A command whose options' types are no longer known. */
+export interface AnyCommand extends Omit<Command, 'run'> {
+  start(parsed: Record<string, unknown>): Promise<number | void>;
+}
+
+/** Joins the table and `run`: the values are settled from what was parsed, and then typed. */
+export function defineCommand<T extends OptionTable>(command: Command<T>): AnyCommand {
+  const { run, ...rest } = command;
+  return { ...rest, start: async (parsed) => run(resolveValues(command, parsed)) };
+}
+
+const CONFIG_NAME = 'config';
+const SPELLING = 'Every option may be written with - for _ (--kebab-case), and be set in the file given with --config.';
+
+/** Declares the options and examples; no defaults, so that it stays known what the user gave. */
+export function declareOptions(parser: Argv, command: Omit<AnyCommand, 'start'>): Argv {
+  for (const [name, { description }] of Object.entries(command.options)) parser.option(name, parserOption(description));
+  parser.option(CONFIG_NAME, { type: 'string', requiresArg: true, group: 'Other', description: 'YAML or JSON file with any of these options; the command line wins over it' });
+  parser.group(['help', 'version'], 'Other');
+  for (const [line, text] of command.examples) parser.example(`$0 ${line}`, text);
+  const notes = command.notes === undefined ? SPELLING : `${command.notes}\n\n${SPELLING}`;
+  return parser.usage(`$0 ${command.name} [options]\n\n${command.summary}`).epilogue(notes);
+}
+
+function parserOption(option: OptionDescription): Options {
+  const help: Options = { description: option.describe, group: option.group };
+  if (option.required === true) help.description += ' (required)';
+  if (option.choices !== undefined) help.description += ` (${option.choices.join(', ')})`;
+  if (option.default !== undefined) help.defaultDescription = String(option.default);
+  if (option.type === 'boolean') return { ...help, type: 'boolean' };
+  if (option.type === 'array') return { ...help, type: 'string', array: true, requiresArg: true };
+  // With the type 'number' yargs would turn what is no number into NaN, and the check could not say what was given.
+  if (option.type === 'number') return { ...help, description: `${help.description} [number]`, requiresArg: true };
+  return { ...help, type: 'string', requiresArg: true };
+}
+
+/**
+ * The command's values from what yargs parsed. The last of a repeated single-valued option counts.
+ * @throws UsageError for unknown options, stray words, missing required options and unfit values.
+ */
+export function resolveValues<T extends OptionTable>(command: Pick<Command<T>, 'name' | 'options'>, parsed: Record<string, unknown>): OptionValues<T> {
+  refuseStrayWords(command, parsed);
+  const names = [...Object.keys(command.options), CONFIG_NAME];
+  const given = new Map<string, unknown>();
+  let config: string | undefined;
+  for (const [name, raw] of Object.entries(parsed)) {
+    if (['_', '$0', 'help', 'version'].includes(name) || raw === undefined) continue;
+    const option = Object.hasOwn(command.options, name) ? command.options[name] : undefined;
+    const value = Array.isArray(raw) && option?.description.type !== 'array' ? raw.at(-1) : raw;
+    if (name === CONFIG_NAME) config = String(value);
+    else if (option) given.set(name, checkValue(option, value, `--${name}`));
+    else throw new UsageError(`Unknown option "--${name}".${suggestion(name, names)}`);
+  }
+  const fromFile = config === undefined ? new Map<string, unknown>() : readConfigFile(config, command.options);
+  const values: Record<string, unknown> = {};
+  for (const [name, option] of Object.entries(command.options)) {
+    const value = given.get(name) ?? fromFile.get(name);
+    if (value === undefined && option.description.required === true) throw new UsageError(`--${name} is missing: ${option.description.describe}.`);
+    values[name] = value ?? option.schema.parse(undefined);
+  }
+  return values as OptionValues<T>;
+}
+
+function refuseStrayWords(command: { name: string }, parsed: Record<string, unknown>): void {
+  const words = (parsed['_'] as (string | number)[] | undefined) ?? [];
+  const stray = words[command.name.split(' ').length];
+  if (stray !== undefined) throw new UsageError(`"${stray}" stands alone on the command line: a value follows the name of its option ("--name ${stray}").`);
+}

@@ -1,0 +1,45 @@
+// `--config FILE`: options in YAML or JSON. The command line wins over the file, the file over the defaults.
+
+import { readFileSync } from 'node:fs';
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { UsageError } from './failure';
+import { checkValue, suggestion, type OptionTable } from './options';
+
+/**
+ * The options that a file sets, checked. Keys may be written in snake_case or kebab-case. Paths in it are relative to the
+ * working folder, as those on the command line are.
+ * @throws UsageError naming file, line and key: unreadable file, broken YAML, unknown or repeated key, unfit value.
+ */
+export function readConfigFile(file: string, options: OptionTable): Map<string, unknown> {
+  const lines = new LineCounter();
+  const document = parseDocument(readText(file), { lineCounter: lines });
+  const problem = document.errors[0];
+  if (problem) throw new UsageError(`${file}: ${problem.message.split('\n')[0]!.replace(/:$/, '.')}`);
+  const values = new Map<string, unknown>();
+  const contents = document.contents;
+  if (contents === null || (isScalar(contents) && contents.value === null)) return values;
+  if (!isMap(contents)) throw new UsageError(`${file}: the file must hold "name: value" lines (YAML) or one object (JSON).`);
+  const plain = document.toJS() as Record<string, unknown>;
+  for (const { key: node } of contents.items) {
+    if (!isScalar(node)) throw new UsageError(`${file}: every key must be an option's name.`);
+    const key = String(node.value);
+    const place = `${file}:${lines.linePos(node.range?.[0] ?? 0).line}`;
+    const name = key.replaceAll('-', '_');
+    const option = Object.hasOwn(options, name) ? options[name] : undefined;
+    if (!option) throw new UsageError(`${place}: unknown key "${key}".${suggestion(name, Object.keys(options))}`);
+    if (values.has(name)) throw new UsageError(`${place}: "${name}" is set twice.`);
+    const value = plain[key];
+    if (value === null) throw new UsageError(`${place}: "${key}" has no value; leave the line out for the default.`);
+    values.set(name, checkValue(option, value, `${place}: ${key}`));
+  }
+  return values;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    throw new UsageError(`--config: ${file} ${code === 'ENOENT' ? 'does not exist' : `cannot be read (${(error as Error).message})`}.`);
+  }
+}

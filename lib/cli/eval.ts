@@ -1,0 +1,101 @@
+// `cheems-native eval`: the CheemsBench metrics of a reward model, or of any predictor.
+
+import { readPreferenceDataset } from '../data/dataset';
+import { formatReport } from '../data/report';
+import { evaluate, loadPredictor, registeredBenchmarks, registeredPredictors, tableFor, writeResults, type EvaluationDataset, type Predictor } from '../evaluation';
+import { rewardModelPredictor } from '../evaluation/predictors/reward_model';
+import { RewardModel } from '../scoring/reward_model';
+import { choice, number, optionalChoice, paths, text } from '../training/option_kinds';
+import { defineCommand } from './command';
+import { UsageError } from './failure';
+import { withInterrupts } from './interrupt';
+import type { OptionValues } from './options';
+import { showProgress } from './progress';
+import { scoringResources, scoringSamples } from './score';
+
+const FILES = 'Files';
+const METRICS = 'Metrics';
+const benchmarks = registeredBenchmarks() as [string, ...string[]];
+
+export const evalOptions = {
+  model_name: text({ group: FILES, describe: 'folder of a trained reward model (required unless --predictor is given)' }),
+  predictor: text({ group: FILES, describe: `score with this instead: a module (JavaScript) whose default export is definePredictor({...}), or one of: ${registeredPredictors().join(', ')}` }),
+  data_path: paths({ group: FILES, describe: 'JSONL files (gzip too); each is a data set of its own, and the overall figure is the mean over them' }, 1),
+  output_dir: text({ group: FILES, describe: 'folder for results.json and scores.jsonl' }),
+  benchmark: choice(benchmarks, benchmarks[0], { group: METRICS, describe: 'how the figures of all files become one' }),
+  bootstrap: number(2000, { from: 0, integer: true }, { group: METRICS, describe: 'resamplings of the prompts for the 95 % intervals; 0: none' }),
+  seed: number(0, { from: 0, to: 0xffffffff, integer: true }, { group: METRICS, describe: 'of the resampling' }),
+  compat: optionalChoice(['cheems'], { group: FILES, describe: "'cheems': read the data exactly as the original does" }),
+  ...scoringSamples,
+  ...scoringResources,
+};
+
+export type EvalValues = OptionValues<typeof evalOptions>;
+
+export const evalCommand = defineCommand({
+  name: 'eval',
+  summary: 'Evaluates a reward model on preference data: accuracy, exact match, calibration, by category, with intervals.',
+  options: evalOptions,
+  examples: [
+    ['eval --model_name runs/rm --data_path human.jsonl open.jsonl --output_dir runs/rm/eval', 'CheemsBench'],
+    ['eval --predictor ./my-predictor.js --data_path test.jsonl', 'a scorer of your own'],
+    ['eval --predictor length --data_path test.jsonl', 'what choosing the longer response scores'],
+  ],
+  notes: "No sample is cut by default, and each is built as the model's training built it (cheems.json in its folder). The table goes to standard output. Rows with input_ids need no tokenizer.",
+  run: (values) =>
+    withInterrupts('Stopping; nothing is written. (Ctrl-C again leaves at once.)', async (signal) => {
+      if ((values.model_name === undefined) === (values.predictor === undefined)) {
+        throw new UsageError('Give either --model_name (a reward model) or --predictor (a scorer of your own).');
+      }
+      if (values.truncation && values.max_length === undefined) throw new UsageError('--truncation needs --max_length: the length to cut to.');
+      const datasets = await readDatasets(values, signal);
+      const predictor = await openPredictor(values, signal);
+      const total = datasets.reduce((sum, { dataset }) => sum + dataset.prompts.reduce((n, { responses }) => n + responses.length, 0), 0);
+      const progress = showProgress({ label: 'eval', unit: 'responses', total });
+      const began = performance.now();
+      try {
+        const evaluation = await evaluate({
+          datasets,
+          predictor,
+          benchmark: values.benchmark,
+          bootstrap: { resamples: values.bootstrap, seed: values.seed },
+          signal,
+          onProgress: ({ done, tokens }) => progress.update(done, tokens === undefined ? {} : { 'tokens/s': (tokens / ((performance.now() - began) / 1000)).toFixed(0) }),
+        });
+        progress.finish();
+        process.stdout.write(tableFor(evaluation));
+        if (values.output_dir !== undefined) {
+          const written = await writeResults(values.output_dir, evaluation, { options: values, seed: values.seed });
+          process.stdout.write(`\nresults: ${written.results}\nscores:  ${written.scores}\n`);
+        }
+      } finally {
+        progress.finish();
+        await predictor.dispose?.();
+      }
+    }),
+});
+
+async function readDatasets(values: EvalValues, signal: AbortSignal): Promise<EvaluationDataset[]> {
+  const datasets: EvaluationDataset[] = [];
+  for (const file of values.data_path) {
+    if (datasets.some(({ name }) => name === file)) throw new UsageError(`--data_path names ${file} twice; give each file once.`);
+    const dataset = await readPreferenceDataset(file, { compat: values.compat, signal });
+    for (const line of formatReport(dataset.report)) process.stderr.write(`${file}: ${line}\n`);
+    datasets.push({ name: file, files: [file], dataset });
+  }
+  return datasets;
+}
+
+async function openPredictor(values: EvalValues, signal: AbortSignal): Promise<Predictor> {
+  if (values.predictor !== undefined) return loadPredictor(values.predictor);
+  const model = await RewardModel.load(values.model_name!, {
+    device: values.device,
+    numThreads: values.num_threads,
+    microBatchTokens: values.micro_batch_tokens,
+    maxLength: values.max_length,
+    truncation: values.truncation,
+    chatTemplateFile: values.chat_template,
+    signal,
+  });
+  return rewardModelPredictor(model);
+}

@@ -1,0 +1,42 @@
+// How the command line ends: exit codes, and the one sentence that a person gets instead of a stack.
+
+import { constants } from 'node:os';
+
+export const EXIT_OK = 0;
+export const EXIT_ERROR = 1;
+export const EXIT_USAGE = 2;
+
+/** The command line itself is wrong: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** The user or the system asked to stop; the exit code is 128 + the signal's number, 130 for Ctrl-C. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+  readonly exitCode: number;
+
+  constructor(signal: NodeJS.Signals) {
+    super(`Stopped by ${signal}.`);
+    this.exitCode = 128 + (constants.signals[signal] ?? 2);
+  }
+}
+
+/** Writes the error to stderr and says which exit code it means. With CHEEMS_DEBUG=1 the stack follows. */
+export function reportFailure(error: unknown, command?: string): number {
+  const debug = (process.env['CHEEMS_DEBUG'] ?? '') !== '' && process.env['CHEEMS_DEBUG'] !== '0';
+  if (error instanceof Interrupted) return error.exitCode;
+  const message = error instanceof Error ? error.message || error.name : String(error);
+  process.stderr.write(`cheems-native: error: ${message}\n`);
+  if (debug && error instanceof Error) process.stderr.write(`${describeStack(error)}\n`);
+  if (error instanceof UsageError) {
+    process.stderr.write(`Try "cheems-native ${command === undefined ? '' : `${command} `}--help".\n`);
+    return EXIT_USAGE;
+  }
+  return EXIT_ERROR;
+}
+
+function describeStack(error: Error): string {
+  const own = error.stack ?? error.message;
+  return error.cause instanceof Error ? `${own}\ncaused by: ${describeStack(error.cause)}` : own;
+}

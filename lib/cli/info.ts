@@ -1,0 +1,59 @@
+// `cheems-native info`: versions, processor, threads and backends, for a person or (--json) for a bug report.
+
+import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
+import type { EngineInfo } from '../engine/types';
+import { flag } from '../training/option_kinds';
+import { formatBytes } from '../training/memory';
+import { defineCommand } from './command';
+import { packageVersion } from '../training/package_version';
+
+export const infoCommand = defineCommand({
+  name: 'info',
+  summary: 'Versions, CPU features, threads, which backends were found, and why the others were not.',
+  options: {
+    json: flag(false, { group: 'Options', describe: 'print JSON' }),
+  },
+  examples: [['info', 'what this machine offers'], ['info --json', 'the same for programs']],
+  async run({ json }) {
+    const { engine } = await import('../engine/index.js');
+    const report = {
+      package: packageVersion(),
+      node: process.versions.node,
+      platform: `${process.platform} ${process.arch}`,
+      processor: cpus()[0]?.model.trim() ?? 'unknown',
+      usableCores: availableParallelism(),
+      totalMemory: totalmem(),
+      freeMemory: freemem(),
+      engine: engine.info(),
+    };
+    if (json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+    else process.stdout.write(formatInfo(report));
+  },
+});
+
+interface Report {
+  package: string;
+  node: string;
+  platform: string;
+  processor: string;
+  usableCores: number;
+  totalMemory: number;
+  freeMemory: number;
+  engine: EngineInfo;
+}
+
+function formatInfo(report: Report): string {
+  const { engine } = report;
+  const lines: [string, string][] = [
+    ['cheems-native', report.package],
+    ['engine', `${engine.version}, built by ${engine.compiler}`],
+    ['node', `${report.node}, ${report.platform}`],
+    ['processor', report.processor],
+    ['CPU features', engine.cpuFeatures.join(' ') || 'none that the engine uses'],
+    ['SIMD', engine.simdTarget],
+    ['threads', `${engine.numThreads} (${report.usableCores} usable cores)`],
+    ['memory', `${formatBytes(report.totalMemory)}, ${formatBytes(report.freeMemory)} free`],
+    ...engine.backends.map(({ name, found, detail }): [string, string] => [`backend ${name}`, `${found ? 'found' : 'not found'}: ${detail}`]),
+  ];
+  return `${lines.map(([name, text]) => `${name.padEnd(16)}${text}`).join('\n')}\n`;
+}

@@ -1,0 +1,30 @@
+// Ctrl-C: the first asks the work to stop in good order, the second leaves at once.
+
+import { Interrupted } from './failure';
+
+/**
+ * Runs `work` with a signal that SIGINT, SIGTERM and SIGHUP abort (the reason is an `Interrupted`). `announce` is written to stderr
+ * when that happens, and the returned promise then rejects with it, however the work ended. A second signal ends the process at once, with the exit code of that signal.
+ */
+export async function withInterrupts<T>(announce: string | (() => string), work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const stop = (name: NodeJS.Signals): void => {
+    const reason = new Interrupted(name);
+    if (controller.signal.aborted) process.exit(reason.exitCode);
+    process.stderr.write(`\n${typeof announce === 'string' ? announce : announce()}\n`);
+    controller.abort(reason);
+  };
+  const names: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const name of names) process.on(name, stop);
+  try {
+    const result = await work(controller.signal);
+    controller.signal.throwIfAborted();
+    return result;
+  } catch (error) {
+    // Whatever the work threw when it was stopped, the reason is the signal.
+    controller.signal.throwIfAborted();
+    throw error;
+  } finally {
+    for (const name of names) process.off(name, stop);
+  }
+}

@@ -1,0 +1,98 @@
+#!/usr/bin/env node
+// The command line: finds the command, settles its options, runs it, and turns what happens into an exit code.
+
+import yargs from 'yargs';
+import { normaliseArguments } from './arguments';
+import { declareOptions, type AnyCommand } from './command';
+import { evalCommand } from './eval';
+import { EXIT_ERROR, EXIT_OK, reportFailure, UsageError } from './failure';
+import { infoCommand } from './info';
+import { initCommand } from './init';
+import { packageVersion } from '../training/package_version';
+import { suggestion } from './options';
+import { planEvalCommand, planTrainCommand } from './plan';
+import { scoreCommand } from './score';
+import { trainCommand } from './train';
+
+const COMMANDS = [trainCommand, evalCommand, scoreCommand, initCommand, infoCommand];
+const PLANS = [planTrainCommand, planEvalCommand];
+
+type Job = { command: AnyCommand; parsed: Record<string, unknown> };
+
+/** What is to be run; undefined where help or version was all that was asked for. */
+async function parse(argv: readonly string[], onHelp: (text: string) => void): Promise<Job | undefined> {
+  let job: Job | undefined;
+  const add = (parser: yargs.Argv, command: AnyCommand): yargs.Argv =>
+    parser.command(
+      command.name.split(' ').at(-1)!,
+      command.summary,
+      (own) => declareOptions(own, command),
+      (parsed) => void (job = { command, parsed }),
+    );
+  const root = yargs()
+    .scriptName('cheems-native')
+    .locale('en')
+    .usage('$0 <command> [options]\n\nTrains, evaluates and runs reward models on a native engine.')
+    .parserConfiguration({ 'camel-case-expansion': false, 'dot-notation': false, 'greedy-arrays': true, 'parse-positional-numbers': false })
+    .version(packageVersion())
+    .alias('h', 'help')
+    .wrap(100)
+    .exitProcess(false)
+    .fail((message, error) => {
+      // yargs' own complaints come as a YError or as a message alone.
+      throw error && error.name !== 'YError' ? error : new UsageError(sentence(message ?? error.message));
+    });
+  for (const command of COMMANDS) add(root, command);
+  root.command('plan', 'The memory that train or eval will take, by kind, before anything is allocated.', (own) => {
+    for (const plan of PLANS) add(own, plan);
+    own.usage('$0 plan train|eval [options]');
+  });
+  root.epilogue('"cheems-native <command> --help" tells the options of a command, with examples.');
+  let helped = false;
+  const { _: words } = await root.parseAsync(normaliseArguments(argv), {}, (_error, _argv, output) => {
+    if (output) onHelp(output);
+    helped = output !== '';
+  });
+  if (!job && !helped) throw noCommand(words.map(String));
+  return helped ? undefined : job;
+}
+
+function noCommand([first, second]: string[]): UsageError {
+  const names = [...COMMANDS.map(({ name }) => name), 'plan'];
+  if (first === undefined) return new UsageError(`No command was given; the commands are ${names.join(', ')}.`);
+  if (first === 'plan') return new UsageError(`Say what to plan, "plan train" or "plan eval"${second === undefined ? '' : `, not "plan ${second}"`}; the options are those of that command.`);
+  return new UsageError(`There is no command "${first}".${suggestion(first, names)}`);
+}
+
+/** yargs' own messages as full sentences. */
+function sentence(message: string): string {
+  const text = message.trim().replace(/^Not enough arguments following: (.*)$/, 'The option --$1 needs a value.');
+  return /[.?!]$/.test(text) ? text : `${text}.`;
+}
+
+/** Returns the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  let name: string | undefined;
+  try {
+    const job = await parse(argv, (text) => void process.stdout.write(`${text}\n`));
+    if (!job) return EXIT_OK;
+    name = job.command.name;
+    return (await job.command.start(job.parsed)) ?? EXIT_OK;
+  } catch (error) {
+    return reportFailure(error, name);
+  }
+}
+
+if (require.main === module) {
+  // A reader that has gone away (head, less) is no reason to crash; what cannot be written is lost, as it must be.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') return;
+      if (stream === process.stdout) process.stderr.write(`cheems-native: error: standard output cannot be written (${error.message}).\n`);
+      process.exit(EXIT_ERROR);
+    });
+  }
+  void main(process.argv.slice(2)).then((code) => {
+    process.exitCode = code;
+  });
+}

@@ -1,0 +1,98 @@
+// `cheems-native plan train|eval`: the memory that the command would take, before anything is allocated.
+
+import { engine } from '../engine';
+import type { PlanRequest } from '../engine/types';
+import { readPreferenceDataset } from '../data/dataset';
+import { readSampleFacts } from '../scoring/model_facts';
+import { tokenizeDataset } from '../tokenization/tokenize_dataset';
+import { realFileSystem } from '../training/file_system';
+import { fits, formatMemoryPlan, planOrRefuse } from '../training/memory';
+import { paths, text } from '../training/option_kinds';
+import { loadTrainingData } from '../training/training_data';
+import { defineCommand } from './command';
+import { UsageError } from './failure';
+import { evalOptions, type EvalValues } from './eval';
+import { settleTrainOptions, trainOptions } from './train';
+
+const NOTES = 'With data the longest sample is measured; without, max_length stands for it. Exit code 1 where it does not fit.';
+
+export const planTrainCommand = defineCommand({
+  name: 'plan train',
+  summary: 'The memory that train will take with these options, by kind, before anything is allocated.',
+  options: {
+    ...trainOptions,
+    train_data_path: paths({ group: 'Paths', describe: 'as of train; may be left out' }, 0),
+    output_dir: text({ group: 'Paths', describe: 'as of train; not touched' }),
+  },
+  examples: [['plan train --model_path models/Qwen2.5-0.5B --max_length 2048 --gradient_checkpointing', 'a 0.5B model']],
+  notes: NOTES,
+  async run(values) {
+    const hasData = values.train_data_path.length > 0;
+    const options = settleTrainOptions({
+      ...values,
+      output_dir: values.output_dir ?? 'not used by plan',
+      train_data_path: hasData ? values.train_data_path : ['not used by plan'],
+      ...(hasData ? {} : { test_data_path: [], evaluation_strategy: undefined }),
+    });
+    const architecture = await engine.readArchitecture(options.model_path);
+    const longestSample = hasData
+      ? (await loadTrainingData(options, { vocabularySize: architecture.vocabSize, files: realFileSystem, callbacks: {} })).longestSample
+      : options.max_length;
+    await printPlan({
+      folder: options.model_path,
+      purpose: 'train',
+      microBatchTokens: options.micro_batch_tokens,
+      gradientCheckpointing: options.gradient_checkpointing,
+      longestSample,
+      numThreads: options.num_threads,
+      device: options.device,
+    });
+  },
+});
+
+export const planEvalCommand = defineCommand({
+  name: 'plan eval',
+  summary: 'The memory that eval (and score) will take with these options, by kind, before anything is allocated.',
+  options: { ...evalOptions, data_path: paths({ group: 'Files', describe: 'as of eval; may be left out' }, 0) },
+  examples: [['plan eval --model_name runs/rm --max_length 4096', 'samples of up to 4096 tokens']],
+  notes: NOTES,
+  async run(values) {
+    const folder = values.model_name;
+    if (folder === undefined) throw new UsageError('--model_name is missing: the folder of the model whose memory is planned.');
+    const architecture = await engine.readArchitecture(folder);
+    const longestSample = values.data_path.length > 0
+      ? await longestOf(folder, values, architecture.vocabSize)
+      : Math.min(values.max_length ?? Infinity, architecture.maxPositionEmbeddings);
+    await printPlan({
+      folder,
+      purpose: 'score',
+      microBatchTokens: values.micro_batch_tokens,
+      keep16Bit: true,
+      longestSample,
+      numThreads: values.num_threads,
+      device: values.device,
+    });
+  },
+});
+
+async function longestOf(folder: string, values: EvalValues, vocabularySize: number): Promise<number> {
+  const facts = await readSampleFacts(folder);
+  const dataset = await readPreferenceDataset(values.data_path, { compat: values.compat });
+  const { prompts } = await tokenizeDataset(dataset, {
+    tokenizer: { folder, chatTemplateFile: values.chat_template },
+    doStrip: facts.doStrip,
+    doubledBos: facts.compat === 'cheems' ? 'keep' : 'drop',
+    maxLength: values.max_length ?? null,
+    truncation: values.truncation,
+    vocabularySize,
+    dropUnpaired: false,
+  });
+  return prompts.reduce((longest, { samples }) => samples.reduce((most, { inputIds }) => Math.max(most, inputIds.length), longest), 0);
+}
+
+async function printPlan(request: PlanRequest): Promise<void> {
+  const plan = await engine.planMemory(request);
+  process.stdout.write(`${formatMemoryPlan(plan)}\n`);
+  // Names the options that would help, and their plans.
+  if (!fits(plan)) await planOrRefuse(engine, request);
+}

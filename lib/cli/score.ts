@@ -1,0 +1,126 @@
+// `cheems-native score`: rows in, rewards out, as a stream.
+
+import { existsSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { DataError } from '../data/errors';
+import { readRows, rowsOfStream, type Row } from '../data/rows';
+import { RewardModel } from '../scoring/reward_model';
+import { scoreStream, type ScoreStreamProgress } from '../scoring/stream';
+import { flag, number, optionalNumber, text, textWithDefault } from '../training/option_kinds';
+import { defineCommand } from './command';
+import { UsageError } from './failure';
+import { withInterrupts } from './interrupt';
+import { requiredText } from './options';
+import { openScoreOutput } from './output';
+import { showProgress } from './progress';
+
+const FILES = 'Files';
+const SAMPLES = 'Samples';
+const RESOURCES = 'Memory and speed (never change a reward)';
+
+export const scoringResources = {
+  micro_batch_tokens: number(8192, { from: 1, integer: true }, { group: RESOURCES, describe: 'tokens computed at once: less takes less memory' }),
+  num_threads: number(0, { from: 0, integer: true }, { group: RESOURCES, describe: 'threads of the engine; 0: one for each usable core' }),
+  device: textWithDefault('auto', { group: RESOURCES, describe: "'auto' or a backend that `info` lists" }),
+};
+
+export const scoringSamples = {
+  max_length: optionalNumber({ from: 1, integer: true }, { group: SAMPLES, describe: 'tokens of prompt and response together; longer samples are an error unless --truncation [default: no limit]' }),
+  truncation: flag(false, { group: SAMPLES, describe: 'cut longer samples from the left' }),
+  chat_template: text({ group: SAMPLES, describe: "file with a Jinja template, in place of the model folder's" }),
+};
+
+const options = {
+  model_path: requiredText({ group: FILES, describe: 'folder of a trained reward model' }),
+  input: requiredText({ group: FILES, describe: 'JSONL file (gzip too), or - for standard input' }),
+  output: requiredText({ group: FILES, describe: 'JSONL file, or - for standard output' }),
+  overwrite: flag(false, { group: FILES, describe: 'replace an output file that exists; otherwise the rows in it are kept and skipped' }),
+  ...scoringSamples,
+  ...scoringResources,
+};
+
+const NOTES = `A row {"id", "prompt" or "messages", "response"} gives {"id", "reward", "tokens", "truncated"}; a row with "responses": [...] gives lists: "rewards", "tokens", "truncated". A row {"id", "input_ids"} is the whole sample, tokenised; then no tokenizer is needed. Where no row has an id, its line number is the id.
+
+Order is kept and memory is bounded. A run that was stopped is continued by the same command. The first bad row stops the work with its line; the rows before it are written.`;
+
+export const scoreCommand = defineCommand({
+  name: 'score',
+  summary: 'Scores conversations with a reward model: JSONL in, rewards out.',
+  options,
+  examples: [
+    ['score --model_path runs/rm --input answers.jsonl --output rewards.jsonl', 'a file'],
+    ['score --model_path runs/rm --input - --output - < answers.jsonl | sort', 'in a pipe'],
+  ],
+  notes: NOTES,
+  run: (values) =>
+    withInterrupts('Stopping; the rows written so far stay, and the same command goes on from there.', async (signal) => {
+      refuseOneFile(values.input, values.output);
+      if (values.truncation && values.max_length === undefined) throw new UsageError('--truncation needs --max_length: the length to cut to.');
+      const rows = openInput(values.input, signal);
+      const model = await RewardModel.load(values.model_path, {
+        device: values.device,
+        numThreads: values.num_threads,
+        microBatchTokens: values.micro_batch_tokens,
+        maxLength: values.max_length,
+        truncation: values.truncation,
+        chatTemplateFile: values.chat_template,
+        signal,
+      });
+      const output = await openScoreOutput(values.output, values.overwrite);
+      const progress = showProgress({ label: 'score', unit: 'rows' });
+      const began = performance.now();
+      try {
+        if (output.found !== undefined) process.stderr.write(`${output.found}\n`);
+        const counts = await scoreStream({
+          rows,
+          name: values.input === '-' ? 'standard input' : values.input,
+          scorer: {
+            tokenize: (row) => model.tokenize(row),
+            score: (groups, stop) => model.scoreGroups(groups, stop),
+          },
+          written: output.written,
+          write: (lines) => output.write(lines),
+          batchTokens: 8 * values.micro_batch_tokens,
+          signal,
+          onProgress: (counts) => progress.update(counts.rows, rates(counts, began)),
+        });
+        progress.finish();
+        await report(counts, output.written.unmatched(), values.output);
+      } finally {
+        progress.finish();
+        if (values.input === '-') process.stdin.destroy();
+        await output.close();
+        await model.dispose();
+      }
+    }),
+});
+
+function openInput(input: string, signal: AbortSignal): AsyncIterable<Row> {
+  if (input === '-') return rowsOfStream(process.stdin, 'standard input', { signal });
+  if (!existsSync(input)) throw new DataError({ file: input }, 'the file does not exist');
+  return readRows(input, { signal });
+}
+
+function refuseOneFile(input: string, output: string): void {
+  if (input === '-' || output === '-' || !existsSync(input) || !existsSync(output)) return;
+  const [a, b] = [statSync(input), statSync(output)];
+  if (resolve(input) === resolve(output) || (a.dev === b.dev && a.ino === b.ino)) throw new UsageError(`--input and --output are one file (${input}); give another --output.`);
+}
+
+function rates({ tokens, skippedRows }: ScoreStreamProgress, began: number): Record<string, string> {
+  const seconds = (performance.now() - began) / 1000;
+  return {
+    tokens: String(tokens),
+    'tokens/s': (tokens / Math.max(seconds, 1e-3)).toFixed(0),
+    ...(skippedRows > 0 ? { skipped: String(skippedRows) } : {}),
+  };
+}
+
+async function report(counts: ScoreStreamProgress, unmatched: Promise<number>, output: string): Promise<void> {
+  const parts = [`${counts.rows} rows scored (${counts.samples} responses, ${counts.tokens} tokens)`];
+  if (counts.truncated > 0) parts.push(`${counts.truncated} responses cut from the left`);
+  if (counts.skippedRows > 0) parts.push(`${counts.skippedRows} rows were there already`);
+  process.stderr.write(`${parts.join('; ')}.\n`);
+  const strangers = await unmatched;
+  if (strangers > 0) process.stderr.write(`Warning: ${strangers} rows of ${output} answer to no row of the input.\n`);
+}

@@ -1,0 +1,146 @@
+// `cheems-native train`: the training room's options and events on a command line.
+
+import { engine } from '../engine';
+import { TrainingError } from '../training/errors';
+import { headline } from '../training/evaluate';
+import type { EvaluationResult, StepMetrics, TrainCallbacks, TrainResult } from '../training/events';
+import { train } from '../training/loop';
+import { parseTrainOptions, trainOptionDescriptions, trainOptionsSchema, type TrainOptionName, type TrainOptions } from '../training/options';
+import type { OptionDefinition } from '../training/option_kinds';
+import type { z } from 'zod';
+import { defineCommand } from './command';
+import { UsageError } from './failure';
+import { withInterrupts } from './interrupt';
+import { formatDuration, showProgress, type ProgressDisplay } from './progress';
+
+/** The training room's table with its schemas, as commands take it. */
+export const trainOptions = Object.fromEntries(
+  (Object.keys(trainOptionDescriptions) as TrainOptionName[]).map((name) => [name, { description: trainOptionDescriptions[name], schema: trainOptionsSchema.shape[name] }]),
+) as unknown as Record<TrainOptionName, OptionDefinition<z.ZodType>>;
+
+/** @throws UsageError where options contradict each other. */
+export function settleTrainOptions(values: Record<string, unknown>): TrainOptions {
+  try {
+    return parseTrainOptions(values);
+  } catch (error) {
+    throw error instanceof TrainingError ? new UsageError(error.message) : error;
+  }
+}
+
+export const trainCommand = defineCommand({
+  name: 'train',
+  summary: 'Trains a reward model on preference data.',
+  options: trainOptions,
+  examples: [
+    ['train --model_path models/Qwen2.5-0.5B --train_data_path train.jsonl --test_data_path human.jsonl open.jsonl --output_dir runs/rm', 'defaults of the original'],
+    ['train --config run.yaml --learning_rate 1e-5', 'options from a file, one changed'],
+    ['train --config run.yaml --resume_if_possible', 'go on with a run that was stopped'],
+  ],
+  notes: 'Ctrl-C finishes the step under way and saves a checkpoint; a second one leaves at once.',
+  run: (values) => {
+    settleTrainOptions(values);
+    let hasStarted = false;
+    const stop = new AbortController();
+    const abandon = new AbortController();
+    const announce = () => (hasStarted
+      ? 'Finishing the step under way, then saving a checkpoint. (Ctrl-C again leaves at once.)'
+      : 'Stopping before the first step; nothing is saved.');
+    return withInterrupts(announce, async (signal) => {
+      signal.addEventListener('abort', () => (hasStarted ? stop.abort(signal.reason) : abandon.abort(signal.reason)));
+      const display = new TrainDisplay(() => (hasStarted = true));
+      try {
+        const result = await train(values, { engine, callbacks: display.callbacks, signal: abandon.signal, stop: stop.signal });
+        display.close();
+        reportEnd(result);
+      } finally {
+        display.close();
+      }
+    });
+  },
+});
+
+/** Bar or lines on stderr, from the run's events. */
+class TrainDisplay {
+  private steps: ProgressDisplay | undefined;
+  private other: { phase: string; progress: ProgressDisplay } | undefined;
+  readonly callbacks: TrainCallbacks;
+
+  constructor(onStart: () => void) {
+    this.callbacks = {
+      onLog: ({ level, message }) => this.log(level === 'warning' ? `Warning: ${message}` : message),
+      onProgress: ({ phase, done, total }) => this.showPhase(phase, done, total),
+      onStart: (start) => {
+        onStart();
+        this.closePhase();
+        const resumed = start.resumedStep > 0 ? `, going on after step ${start.resumedStep}` : '';
+        this.log(`${start.prompts} prompts, ${start.responses} responses, ${start.pairs} pairs; ${start.totalSteps} steps (${start.warmupSteps} of warm-up)${resumed}; ${start.parameters.toLocaleString('en')} parameters on ${start.device}.`);
+        this.steps = showProgress({ label: 'train', unit: 'steps', total: start.totalSteps, secondsBetweenLines: 0 });
+      },
+      onStep: (metrics) => this.showStep(metrics),
+      onEvaluate: (result) => this.log(formatEvaluationResult(result)),
+      onSave: ({ folder }) => this.log(`Saved ${folder}.`),
+    };
+  }
+
+  /** Safe to call again. */
+  close(): void {
+    this.closePhase();
+    this.steps?.finish();
+    this.steps = undefined;
+  }
+
+  private log(line: string): void {
+    this.closePhase();
+    if (this.steps) this.steps.log(line);
+    else process.stderr.write(`${line}\n`);
+  }
+
+  private showStep(metrics: StepMetrics): void {
+    this.closePhase();
+    // Lines follow logging_steps; a bar moves with every step.
+    if (!process.stderr.isTTY && !metrics.logged) return;
+    this.steps?.update(metrics.step, {
+      loss: metrics.loss.toFixed(4),
+      accuracy: metrics.accuracy.toFixed(3),
+      margin: metrics.margin.toFixed(3),
+      lr: metrics.learningRate.toExponential(2),
+      'tokens/s': metrics.tokensPerSecond.toFixed(0),
+      left: formatDuration(metrics.secondsLeft),
+    });
+  }
+
+  private showPhase(phase: string, done: number, total: number): void {
+    if (phase === 'loading' || phase === 'saving' || this.steps) return;
+    if (this.other?.phase !== phase) {
+      this.closePhase();
+      const unit = phase === 'reading' ? 'rows' : 'responses';
+      this.other = { phase, progress: showProgress({ label: phase, unit, ...(total > 0 ? { total } : {}) }) };
+    }
+    this.other.progress.update(done);
+    if (total > 0 && done >= total) this.closePhase();
+  }
+
+  private closePhase(): void {
+    this.other?.progress.finish();
+    this.other = undefined;
+  }
+}
+
+function formatEvaluationResult({ step, report, responses, seconds }: EvaluationResult): string {
+  const { name, value } = headline(report);
+  const others = Object.entries(report.cheems)
+    .filter(([metric, figure]) => metric !== name && /^(exact_match-rank|expectation_calibration_error-labels|accuracy-labels)$/.test(metric) && Number.isFinite(figure))
+    .map(([metric, figure]) => `, ${metric} ${figure.toFixed(4)}`);
+  return `Evaluation after step ${step}: ${name} ${value.toFixed(4)}${others.join('')} (${responses} responses in ${formatDuration(seconds)}).`;
+}
+
+function reportEnd(result: TrainResult): void {
+  if (result.interrupted) {
+    const kept = result.checkpoint ? `The checkpoint is ${result.checkpoint.folder}; --resume_if_possible goes on from it.` : 'No step had been taken, so nothing was saved.';
+    process.stderr.write(`Stopped after step ${result.step} of ${result.totalSteps}. ${kept}\n`);
+    return;
+  }
+  if (result.evaluation) process.stdout.write(`${formatEvaluationResult(result.evaluation)}\n`);
+  process.stdout.write(`model:      ${result.modelFolder ?? '(none)'}\n`);
+  if (result.checkpoint) process.stdout.write(`checkpoint: ${result.checkpoint.folder}\n`);
+}
