@@ -215,3 +215,47 @@ test('long runs of one character are reported as slow', async (t) => {
   const { report } = await tokenizeDataset(datasetFromRows([pair('q', 'a'.repeat(20_000), 'b')]), { tokenizer: { folder: modelFolder() } });
   t.is(countOf(report, 'slowTexts'), 1);
 });
+
+test('the cache on disk gives the same samples, and only for the same texts, tokenizer, template and options', async (t) => {
+  const folder = modelFolder({}, true);
+  const cacheFolder = join(root, 'cache');
+  const dataset = datasetFromRows([pair('q', 'aaaaaaaaaaaaaaaaaaaa', 'b'), pair('r', 'c', 'd'), { chosen_ids: [1], rejected_ids: [2] }]);
+  const options = { tokenizer: { folder }, cacheFolder, maxLength: 30 };
+  const plain = await tokenizeDataset(dataset, { ...options, cacheFolder: undefined });
+  t.is(plain.cache, undefined);
+  const written = await tokenizeDataset(dataset, options);
+  t.is(written.cache?.state, 'written');
+  const seen: unknown[] = [];
+  const read = await tokenizeDataset(dataset, options, { onProgress: (progress) => seen.push(progress) });
+  t.is(read.cache?.state, 'read');
+  t.deepEqual(seen, [{ done: 4, total: 4 }]);
+  for (const result of [written, read]) {
+    t.deepEqual(result.prompts, plain.prompts);
+    t.deepEqual(result.report, plain.report);
+  }
+  t.is(plain.prompts.length, 2);
+  t.is(countOf(read.report, 'tooLongResponses'), 1);
+  t.is(countOf(read.report, 'doubledBos'), 4);
+  // Anything that would change the samples misses.
+  const stateOf = async (rows: typeof dataset, other: object) => (await tokenizeDataset(rows, { ...options, ...other })).cache?.state;
+  t.is(await stateOf(dataset, { doStrip: false }), 'written');
+  t.is(await stateOf(dataset, { maxLength: 31 }), 'written');
+  t.is(await stateOf(datasetFromRows([pair('q', 'a', 'b')]), {}), 'written');
+  t.is(await stateOf(dataset, { tokenizer: { folder: modelFolder() } }), 'written');
+  writeFileSync(join(folder, 'chat_template.jinja'), `${TEMPLATE}<`);
+  t.is(await stateOf(dataset, {}), 'written');
+  rmSync(join(folder, 'chat_template.jinja'));
+  t.is(await stateOf(dataset, {}), 'read');
+  // A damaged file is made anew, and one that cannot be written fails nothing.
+  const file = written.cache?.file ?? '';
+  const bytes = readFileSync(file);
+  for (const damaged of [bytes.subarray(0, 40), Buffer.from([...bytes.subarray(0, -1), 9]), Buffer.alloc(0)]) {
+    writeFileSync(file, damaged);
+    const again = await tokenizeDataset(dataset, options);
+    t.is(again.cache?.state, 'written');
+    t.deepEqual(again.prompts, plain.prompts);
+  }
+  const blocked = await tokenizeDataset(dataset, { ...options, cacheFolder: file });
+  t.is(blocked.cache?.state, 'not written');
+  t.truthy(blocked.cache?.reason);
+});

@@ -7,8 +7,9 @@ import { emptyReport, note } from '../data/report';
 import type { PreferenceDataset, PreferencePrompt, ReportEntry, Response, TokenizedPrompt, TokenizedSample } from '../data/types';
 import { TokenizerError } from './errors';
 import type { SampleOptions, TokenizerSource } from './sample_builder';
+import { cacheFile, readCache, writeCache } from './sample_cache';
 import { buildSamples } from './tokenizer_pool';
-import type { SampleJob } from './worker_messages';
+import type { ChunkResult, SampleJob } from './worker_messages';
 
 export interface TokenizeOptions extends SampleOptions {
   /** Where the tokenizer is; not looked at where every response has `inputIds`. */
@@ -19,12 +20,18 @@ export interface TokenizeOptions extends SampleOptions {
   dropUnpaired?: boolean | undefined;
   /** Tokenising threads; by default as many as the data and the processor are good for, at most eight. */
   workers?: number | undefined;
+  /** Keep tokenised texts here, one file for each (texts, tokenizer, template, options). Without it there is no cache. */
+  cacheFolder?: string | undefined;
 }
 
 export interface TokenizedDataset {
   prompts: TokenizedPrompt[];
   report: { entries: Map<string, ReportEntry> };
+  /** What became of the cache: absent without `cacheFolder` or texts. A cache that cannot be written fails nothing. */
+  cache?: { file: string; state: 'read' | 'written' | 'not written'; reason?: string };
 }
+
+type Control = { signal?: AbortSignal | undefined; onProgress?: ((p: { done: number; total: number }) => void) | undefined };
 
 /** A response's place, while its sample is being made. */
 interface Slot {
@@ -32,6 +39,7 @@ interface Slot {
   response: Response;
   sample: TokenizedSample;
   length: number;
+  bosDoubled: boolean;
 }
 
 /**
@@ -45,16 +53,17 @@ interface Slot {
 export async function tokenizeDataset(
   dataset: Pick<PreferenceDataset, 'prompts'>,
   options: TokenizeOptions,
-  control: { signal?: AbortSignal | undefined; onProgress?: ((p: { done: number; total: number }) => void) | undefined } = {},
+  control: Control = {},
 ): Promise<TokenizedDataset> {
   const report = emptyReport();
   const slots = dataset.prompts.map((prompt) => slotsOf(prompt, options));
   const texts = slots.flat().filter((slot) => slot.response.inputIds === undefined);
-  await tokenizeTexts(texts, options, control, report);
+  const cache = await tokenizeTexts(texts, options, control, report);
   for (const slot of slots.flat()) checkVocabulary(slot, options.vocabularySize);
   const whole = slots.map((list, i) => assemble(dataset.prompts[i]!, list));
   const short = whole.flatMap((prompt, i) => dropTooLong(prompt, slots[i]!, options, report));
-  return { prompts: options.dropUnpaired === false ? short : pruneUnpaired(short, report), report };
+  const prompts = options.dropUnpaired === false ? short : pruneUnpaired(short, report);
+  return { prompts, report, ...(cache ? { cache } : {}) };
 }
 
 function slotsOf(prompt: PreferencePrompt, options: TokenizeOptions): Slot[] {
@@ -63,19 +72,21 @@ function slotsOf(prompt: PreferencePrompt, options: TokenizeOptions): Slot[] {
     const { maxLength } = options;
     const truncated = ids !== undefined && options.truncation === true && typeof maxLength === 'number' && ids.length > maxLength;
     const inputIds = ids === undefined ? new Int32Array(0) : truncated ? ids.slice(ids.length - maxLength) : ids;
-    return { prompt, response, sample: { inputIds, truncated, responseIndex }, length: ids?.length ?? 0 };
+    return { prompt, response, sample: { inputIds, truncated, responseIndex }, length: ids?.length ?? 0, bosDoubled: false };
   });
 }
 
+/** Fills the slots, from the cache or by the threads. */
 async function tokenizeTexts(
   slots: Slot[],
   options: TokenizeOptions,
-  control: { signal?: AbortSignal | undefined; onProgress?: ((p: { done: number; total: number }) => void) | undefined },
+  control: Control,
   report: TokenizedDataset['report'],
-): Promise<void> {
+): Promise<TokenizedDataset['cache']> {
   const [first] = slots;
-  if (first === undefined) return;
-  if (!options.tokenizer) {
+  if (first === undefined) return undefined;
+  const { tokenizer, cacheFolder } = options;
+  if (!tokenizer) {
     throw new TokenizerError(`${placed(first)} is text, but no tokenizer was named; only rows with input_ids need none.`);
   }
   for (const slot of slots) if (hasLongRun(slot)) note(report, 'slowTexts', sourceOf(slot));
@@ -85,29 +96,75 @@ async function tokenizeTexts(
     content: response.content,
     messages: response.messages,
   }));
+  const file = cacheFolder === undefined ? undefined : cacheFile(cacheFolder, jobs, tokenizer, sampleOptionsOf(options));
+  const cached = file === undefined ? undefined : await readCache(file, jobs.length);
+  if (cached) {
+    fill(slots, 0, cached);
+    control.onProgress?.({ done: slots.length, total: slots.length });
+  } else await runThreads(slots, jobs, tokenizer, options, control);
+  for (const slot of slots) if (slot.bosDoubled && options.doubledBos !== 'drop') note(report, 'doubledBos', sourceOf(slot));
+  if (file === undefined || cacheFolder === undefined) return undefined;
+  if (cached) return { file, state: 'read' };
+  try {
+    await writeCache(cacheFolder, file, collected(slots));
+    return { file, state: 'written' };
+  } catch (error) {
+    return { file, state: 'not written', reason: (error as Error).message };
+  }
+}
+
+async function runThreads(
+  slots: Slot[],
+  jobs: SampleJob[],
+  tokenizer: TokenizerSource,
+  options: TokenizeOptions,
+  control: Control,
+): Promise<void> {
   await buildSamples(
     jobs,
-    options.tokenizer,
+    tokenizer,
     sampleOptionsOf(options),
-    { ...control, workers: options.workers, onProgress: (done) => control.onProgress?.({ done, total: slots.length }) },
-    (start, result) => {
-      let at = 0;
-      result.counts.forEach((count, i) => {
-        const slot = slots[start + i]!;
-        slot.sample.inputIds = result.ids.slice(at, at + count);
-        slot.sample.truncated = result.truncated[i] === 1;
-        slot.length = result.lengths[i]!;
-        if (result.bosDoubled[i] === 1 && options.doubledBos !== 'drop' && options.doStrip !== false) {
-          note(report, 'doubledBos', sourceOf(slot));
-        }
-        at += count;
-      });
+    {
+      signal: control.signal,
+      workers: options.workers,
+      onProgress: (done) => control.onProgress?.({ done, total: slots.length }),
     },
+    (start, result) => fill(slots, start, result),
     (job, message) => {
       const slot = slots[job];
       return slot ? new DataError(sourceOf(slot), `${named(slot)}: ${message}`) : new TokenizerError(message);
     },
   );
+}
+
+function fill(slots: Slot[], start: number, result: ChunkResult): void {
+  let at = 0;
+  result.counts.forEach((count, i) => {
+    const slot = slots[start + i]!;
+    slot.sample.inputIds = result.ids.slice(at, at + count);
+    slot.sample.truncated = result.truncated[i] === 1;
+    slot.length = result.lengths[i]!;
+    slot.bosDoubled = result.bosDoubled[i] === 1;
+    at += count;
+  });
+}
+
+/** The inverse of `fill`, for the cache. */
+function collected(slots: Slot[]): ChunkResult {
+  const counts = Int32Array.from(slots, (slot) => slot.sample.inputIds.length);
+  const ids = new Int32Array(counts.reduce((sum, count) => sum + count, 0));
+  let at = 0;
+  for (const { sample } of slots) {
+    ids.set(sample.inputIds, at);
+    at += sample.inputIds.length;
+  }
+  return {
+    ids,
+    counts,
+    lengths: Int32Array.from(slots, (slot) => slot.length),
+    truncated: Uint8Array.from(slots, (slot) => (slot.sample.truncated ? 1 : 0)),
+    bosDoubled: Uint8Array.from(slots, (slot) => (slot.bosDoubled ? 1 : 0)),
+  };
 }
 
 function sampleOptionsOf(options: TokenizeOptions): SampleOptions {

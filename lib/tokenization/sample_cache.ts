@@ -1,0 +1,79 @@
+// Tokenised data sets on disk, one file for each (texts, tokenizer, template, options).
+//
+// A file is: "CHEEMS-SAMPLES-1\n", the SHA-256 (32 bytes) of all that follows, then little-endian int32: number of samples,
+// number of ids, a count and a length per sample, the ids; then a flag byte per sample (1: truncated, 2: BOS doubled).
+
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { endianness } from 'node:os';
+import { join } from 'node:path';
+import type { SampleOptions, TokenizerSource } from './sample_builder';
+import type { ChunkResult, SampleJob } from './worker_messages';
+
+const MAGIC = Buffer.from('CHEEMS-SAMPLES-1\n', 'latin1');
+const DIGEST_BYTES = 32;
+/** Raise when the same input comes to give other samples, a new version of the tokenizer library included. */
+const RULES = 'samples-1';
+const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'chat_template.jinja', 'chat_template.json'];
+
+/** The file for these samples. Every input of theirs goes into its name: texts, tokenizer, template and options. */
+export function cacheFile(folder: string, jobs: readonly SampleJob[], source: TokenizerSource, options: SampleOptions): string {
+  const hash = createHash('sha256').update(`${RULES}\n`);
+  const files = TOKENIZER_FILES.map((name) => join(source.folder, name));
+  for (const file of [...files, source.chatTemplateFile]) {
+    const bytes = file !== undefined && existsSync(file) ? readFileSync(file) : undefined;
+    hash.update(bytes ? `${bytes.length}\n` : 'none\n').update(bytes ?? '');
+  }
+  const { doStrip = true, maxLength = null, truncation = false, addGenerationPrompt = false, doubledBos = 'keep' } = options;
+  hash.update(JSON.stringify([doStrip, maxLength, truncation, addGenerationPrompt, doubledBos]));
+  for (const { prompt, systemPrompt, content, messages } of jobs) {
+    hash.update(`\n${JSON.stringify([prompt, systemPrompt ?? null, content ?? null, messages ?? null])}`);
+  }
+  return join(folder, `samples-${hash.digest('hex').slice(0, 40)}.bin`);
+}
+
+/** The samples of a cache file; undefined where there is none, or none that is whole. */
+export async function readCache(file: string, samples: number): Promise<ChunkResult | undefined> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(file);
+  } catch {
+    return undefined;
+  }
+  const head = MAGIC.length + DIGEST_BYTES;
+  const body = bytes.subarray(head);
+  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC) || !digest(body).equals(bytes.subarray(MAGIC.length, head))) return undefined;
+  const numbers = body.buffer.slice(body.byteOffset, body.byteOffset + body.length); // aligned
+  const [count, ids] = new Int32Array(numbers, 0, 2) as unknown as [number, number];
+  if (count !== samples) return undefined;
+  const flags = new Uint8Array(numbers, 4 * (2 + 2 * count + ids), count);
+  return {
+    counts: new Int32Array(numbers, 8, count),
+    lengths: new Int32Array(numbers, 8 + 4 * count, count),
+    ids: new Int32Array(numbers, 8 + 8 * count, ids),
+    truncated: flags.map((flag) => flag & 1),
+    bosDoubled: flags.map((flag) => (flag >> 1) & 1),
+  };
+}
+
+/** Writes beside the file and renames, so that no reader meets half of it. @throws what the file system throws. */
+export async function writeCache(folder: string, file: string, samples: ChunkResult): Promise<void> {
+  if (endianness() !== 'LE') return; // the numbers would be another machine's
+  const flags = samples.truncated.map((flag, i) => flag | ((samples.bosDoubled[i] ?? 0) << 1));
+  const numbers = [Int32Array.of(samples.counts.length, samples.ids.length), samples.counts, samples.lengths, samples.ids];
+  const body = Buffer.concat([...numbers, flags].map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength)));
+  await mkdir(folder, { recursive: true });
+  const partial = `${file}.${process.pid}.partial`;
+  try {
+    await writeFile(partial, Buffer.concat([MAGIC, digest(body), body]));
+    await rename(partial, file);
+  } catch (error) {
+    await rm(partial, { force: true }).catch(() => {});
+    throw error;
+  }
+}
+
+function digest(body: Uint8Array): Buffer {
+  return createHash('sha256').update(body).digest();
+}
