@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds everything and runs every test: C++ (also under ASan and UBSan), a short fuzz run,
+# TypeScript. Ends with one line, "N passed, N failed", and fails when any test or build did. Incremental.
+# What the steps print goes to build/test-logs/; the parts about failures are printed here too.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+logs=build/test-logs
+mkdir -p "$logs"
+passed=0
+failed=0
+# A compiler of this C++ takes up to about 1 GiB.
+jobs=$(($(awk '/MemTotal/ {print int($2 / 1048576)}' /proc/meminfo)))
+((jobs < 1)) && jobs=1
+((jobs > $(nproc))) && jobs=$(nproc)
+
+finish() {
+  echo "$passed passed, $failed failed"
+  [ "$failed" -eq 0 ]
+  exit $?
+}
+
+# step NAME COMMAND…: runs it with its output in NAME.log; a failure counts and shows the end of the log.
+step() {
+  local name=$1 started=$SECONDS
+  shift
+  if "$@" >"$logs/$name.log" 2>&1; then
+    echo "== $name: done in $((SECONDS - started)) s"
+    return 0
+  fi
+  failed=$((failed + 1))
+  echo "== $name FAILED after $((SECONDS - started)) s; the end of $logs/$name.log:"
+  tail -n 40 "$logs/$name.log"
+  return 1
+}
+
+install_npm_packages() {
+  local stamp=node_modules/.installed-lock
+  cmp -s package-lock.json "$stamp" && return 0
+  # The engine is built below, once for all.
+  npm ci --ignore-scripts --no-audit --no-fund && cp package-lock.json "$stamp"
+}
+
+compile_typescript() {
+  npx --no-install tsc -p tsconfig.json || return 1
+  # Tests whose source is gone would go on running.
+  local file source
+  while IFS= read -r file; do
+    source=${file#dist/}
+    [ -e "lib/${source%.js}.ts" ] || { echo "removing $file, whose source is gone"; rm "$file"; }
+  done < <(find dist -name '*.test.js')
+}
+
+# configure TREE ARGUMENT…
+configure() {
+  local tree=$1 generator=()
+  shift
+  [ -e "$tree/CMakeCache.txt" ] || { command -v ninja >/dev/null && generator=(-G Ninja); }
+  cmake -S . -B "$tree" "${generator[@]}" "$@"
+}
+
+build_cpp_tests() {
+  configure build/cmake && cmake --build build/cmake --parallel "$jobs" --target cheems_native_tests
+}
+
+build_sanitized() {
+  configure build/sanitize -DCHEEMS_SANITIZE=ON &&
+    cmake --build build/sanitize --parallel "$jobs" --target cheems_native_tests cheems_fuzzers
+}
+
+# The number before WORD in doctest's summary line.
+doctest_count() { sed -n "s/^\[doctest\] test cases:.* \([0-9][0-9]*\) $2.*/\1/p" "$1"; }
+
+# run_doctest NAME PROGRAM COUNT_PASSED: the sanitised run repeats the same cases, so only its failures count.
+run_doctest() {
+  local name=$1 program=$2 count_passed=$3 log="$logs/$1.log" started=$SECONDS status=0 good bad
+  "$program" --no-colors=true >"$log" 2>&1 || status=$?
+  good=$(doctest_count "$log" passed)
+  bad=$(doctest_count "$log" failed)
+  # A program that broke off has no summary, or a status that its summary does not explain.
+  if [ -z "$good" ] || { [ "$status" -ne 0 ] && [ "${bad:-0}" -eq 0 ]; }; then
+    echo "== $name BROKE OFF (status $status); the end of $log:"
+    tail -n 60 "$log"
+    failed=$((failed + 1))
+    return
+  fi
+  [ "$count_passed" = yes ] && passed=$((passed + good))
+  failed=$((failed + bad))
+  echo "== $name: $good passed, $bad failed in $((SECONDS - started)) s"
+  [ "$bad" -eq 0 ] || cat "$log"
+}
+
+run_ava() {
+  local log="$logs/typescript-tests.tap" started=$SECONDS status=0 good bad skipped
+  npx --no-install ava --tap >"$log" 2>"$logs/typescript-tests.stderr" || status=$?
+  good=$(sed -n 's/^# pass \([0-9]*\)$/\1/p' "$log" | tail -n 1)
+  bad=$(sed -n 's/^# fail \([0-9]*\)$/\1/p' "$log" | tail -n 1)
+  skipped=$(sed -n 's/^# skip \([0-9]*\)$/\1/p' "$log" | tail -n 1)
+  passed=$((passed + ${good:-0}))
+  if [ "$status" -ne 0 ] && [ "${bad:-0}" -eq 0 ]; then
+    bad=1 # a test process that crashed or timed out
+    tail -n 40 "$log" "$logs/typescript-tests.stderr"
+  fi
+  failed=$((failed + ${bad:-0}))
+  echo "== typescript-tests: ${good:-0} passed, ${bad:-0} failed, ${skipped:-0} skipped in $((SECONDS - started)) s"
+  awk '/^not ok/ { show = 1 } /^ok|^#/ { show = 0 } show' "$log"
+}
+
+bash scripts/install_system_packages.sh --with-tests || { failed=$((failed + 1)); finish; }
+step npm-packages install_npm_packages || finish
+if step typescript-build compile_typescript; then typescript=yes; else typescript=no; fi
+step addon-build node scripts/build_addon.cjs
+if step cpp-build build_cpp_tests; then
+  run_doctest cpp-tests build/cmake/cheems_native_tests yes
+fi
+if step sanitized-build build_sanitized; then
+  export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
+  run_doctest cpp-tests-sanitized build/sanitize/cheems_native_tests no
+  for fuzzer in build/sanitize/fuzz_*; do
+    [ -x "$fuzzer" ] && [ -f "$fuzzer" ] && step "$(basename "$fuzzer")" "$fuzzer" --inputs 4000 --seed 1
+  done
+fi
+# Types that do not fit still leave JavaScript behind, so the tests may run; the failure is counted already.
+[ "$typescript" = yes ] || echo "== the TypeScript tests run on what the compiler could make"
+run_ava
+finish
