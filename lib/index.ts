@@ -1,0 +1,72 @@
+// The library: what `require('cheems-native')` and `import … from 'cheems-native'` give.
+
+import { engine } from './engine';
+import type { EngineInfo } from './engine/types';
+import { rewardModelPredictor } from './evaluation/predictors/reward_model';
+import type { TrainCallbacks, TrainResult } from './training/events';
+import { train as trainWith } from './training/loop';
+import type { TrainOptionsInput as CheckedInput } from './training/options';
+import { packageVersion } from './training/package_version';
+
+// Reward models: load one, score conversations with it.
+export { RewardModel } from './scoring/reward_model';
+export type { RewardModelOptions, ScoredResponse, ScoreItem, ScoreItemsOptions, ScoreItemsProgress } from './scoring/reward_model';
+
+// Data: read files of any form, or make a data set of rows in memory; then tokenise.
+export { datasetFromRows, readPreferenceDataset, type ReadOptions } from './data/dataset';
+export { DataError } from './data/errors';
+export { formatReport } from './data/report';
+export type {
+  DatasetReport, Message, PreferenceDataset, PreferencePrompt, Prompt, Response, Source, TokenizedPrompt, TokenizedSample,
+} from './data/types';
+export { tokenizeDataset, type TokenizedDataset, type TokenizeOptions } from './tokenization/tokenize_dataset';
+export { SampleBuilder, type Sample, type SampleOptions } from './tokenization/sample_builder';
+export { TokenizerError } from './tokenization/errors';
+
+// Evaluation: metrics from rewards alone, predictors of one's own, whole evaluations.
+export * from './evaluation';
+export { rewardModelPredictor };
+
+// Training.
+export { TrainingError } from './training/errors';
+export { parseTrainOptions, trainOptionDescriptions, type TrainOptionName, type TrainOptions } from './training/options';
+export type { EvaluationResult, RunStart, StepMetrics, TrainCallbacks, TrainResult } from './training/events';
+
+export type { ArchitectureInfo, EngineInfo, MemoryPlan } from './engine/types';
+
+/** The options of `cheems-native train`, by the same names; only the three paths must be given. */
+export type TrainOptionsInput = Omit<CheckedInput, 'train_data_path' | 'test_data_path'> & {
+  train_data_path: string | string[];
+  test_data_path?: string | string[];
+};
+
+export interface TrainControl extends TrainCallbacks {
+  /** Abandons the run at once; what was saved stays. The promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+  /** Ends the run in good order: the step under way is finished, a checkpoint saved, and the result says `interrupted`. */
+  stop?: AbortSignal;
+}
+
+/**
+ * Trains a reward model: the same as `cheems-native train`, with the same option names. All work runs on the engine's own
+ * thread. The same options, data and seed give the same bits, stopped and resumed on the way or not.
+ *
+ *     await train(
+ *       { model_path: 'models/base', train_data_path: 'train.jsonl', output_dir: 'runs/rm', learning_rate: 1e-5 },
+ *       { onStep: ({ step, loss, accuracy }) => console.log(step, loss, accuracy) },
+ *     );
+ *
+ * @throws TrainingError, DataError, TokenizerError or the engine's error: one message that says what, where and what to do.
+ */
+export function train(options: TrainOptionsInput, control: TrainControl = {}): Promise<TrainResult> {
+  const { signal, stop, ...callbacks } = control;
+  return trainWith(options, { engine, callbacks, ...(signal ? { signal } : {}), ...(stop ? { stop } : {}) });
+}
+
+/** Versions, processor features, threads and backends of the engine. @throws Error where the engine has not been built. */
+export function engineInfo(): EngineInfo {
+  return engine.info();
+}
+
+/** The package's version. */
+export const version: string = packageVersion();
