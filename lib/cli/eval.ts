@@ -11,7 +11,7 @@ import { UsageError } from './failure';
 import { withInterrupts } from './interrupt';
 import type { OptionValues } from './options';
 import { showProgress } from './progress';
-import { scoringResources, scoringSamples } from './score';
+import { refuseWhatCannotFit, scoringResources, scoringSamples } from './score';
 
 const FILES = 'Files';
 const METRICS = 'Metrics';
@@ -88,6 +88,7 @@ async function readDatasets(values: EvalValues, signal: AbortSignal): Promise<Ev
 
 async function openPredictor(values: EvalValues, signal: AbortSignal): Promise<Predictor> {
   if (values.predictor !== undefined) return loadPredictor(values.predictor);
+  await refuseWhatCannotFit(values.model_name!, values);
   const model = await RewardModel.load(values.model_name!, {
     device: values.device,
     numThreads: values.num_threads,

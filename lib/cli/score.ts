@@ -4,8 +4,10 @@ import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { DataError } from '../data/errors';
 import { readRows, rowsOfStream, type Row } from '../data/rows';
+import { engine } from '../engine';
 import { RewardModel } from '../scoring/reward_model';
 import { scoreStream, type ScoreStreamProgress } from '../scoring/stream';
+import { planOrRefuse } from '../training/memory';
 import { flag, number, optionalNumber, text, textWithDefault } from '../training/option_kinds';
 import { defineCommand } from './command';
 import { UsageError } from './failure';
@@ -57,6 +59,7 @@ export const scoreCommand = defineCommand({
       refuseOneFile(values.input, values.output);
       if (values.truncation && values.max_length === undefined) throw new UsageError('--truncation needs --max_length: the length to cut to.');
       const rows = openInput(values.input, signal);
+      await refuseWhatCannotFit(values.model_path, values);
       const model = await RewardModel.load(values.model_path, {
         device: values.device,
         numThreads: values.num_threads,
@@ -94,6 +97,26 @@ export const scoreCommand = defineCommand({
       }
     }),
 });
+
+interface ResourceValues {
+  max_length: number | undefined;
+  micro_batch_tokens: number;
+  num_threads: number;
+  device: string;
+}
+
+/** The weights and one micro-batch must fit; of the samples nothing is known yet but max_length. */
+export async function refuseWhatCannotFit(folder: string, values: ResourceValues): Promise<void> {
+  await planOrRefuse(engine, {
+    folder,
+    purpose: 'score',
+    microBatchTokens: values.micro_batch_tokens,
+    keep16Bit: true,
+    longestSample: Math.min(values.max_length ?? Infinity, values.micro_batch_tokens),
+    numThreads: values.num_threads,
+    device: values.device,
+  });
+}
 
 function openInput(input: string, signal: AbortSignal): AsyncIterable<Row> {
   if (input === '-') return rowsOfStream(process.stdin, 'standard input', { signal });
