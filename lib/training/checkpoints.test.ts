@@ -173,13 +173,16 @@ test('where links cannot be made the export copies', async (t) => {
 });
 
 test('the padding id is never one that ends a sample or a sequence', (t) => {
-  const choose = (configPad: number | undefined, special: number[], avoid: number[], ends: number[] = []) => choosePadTokenId(configPad, special, new Set(avoid), new Set(ends), 10);
-  t.is(choose(0, [5], [3]), 0);
-  t.is(choose(3, [5], [3]), 5);
-  t.is(choose(undefined, [3, 4, 5], [3], [4]), 5);
-  t.is(choose(undefined, [], [9]), 8);
-  t.is(choose(12, [], []), 9);
-  t.throws(() => choose(0, [], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]), { message: /Every id of the vocabulary/ });
+  const choose = (pad: number | undefined, configPad: number | undefined, others: number[], avoid: number[], ends: number[] = []) =>
+    choosePadTokenId({ pad, others }, configPad, new Set(avoid), new Set(ends), 10);
+  t.is(choose(undefined, 0, [5], [3]), 0);
+  t.is(choose(1, 0, [5], [3]), 1);
+  t.is(choose(3, 0, [5], [3]), 0);
+  t.is(choose(3, 3, [5], [3]), 5);
+  t.is(choose(undefined, undefined, [3, 4, 5], [3], [4]), 5);
+  t.is(choose(undefined, undefined, [], [9]), 8);
+  t.is(choose(undefined, 12, [], []), 9);
+  t.throws(() => choose(0, 0, [], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]), { message: /Every id of the vocabulary/ });
 });
 
 test("a config keeps its other fields and its numbers' spelling, and takes the tokenizer's padding", async (t) => {
@@ -189,9 +192,12 @@ test("a config keeps its other fields and its numbers' spelling, and takes the t
   writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ pad_token: '<pad>', unk_token: { content: '<unk>' } }));
   writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify({ added_tokens: [{ id: 1, content: '<pad>', special: true }, { id: 4, content: '<unk>', special: true }, { id: 2, content: '<end>', special: true }] }));
   const request = { baseFolder: folder, classPrefix: 'Qwen2', vocabSize: 10 };
-  const { config, padTokenId } = await makeConfig({ ...request, lastTokens: new Map([[2, 100]]) });
+  const { config, padTokenId, newPadToken } = await makeConfig({ ...request, lastTokens: new Map([[2, 100]]) });
   t.is(padTokenId, 1);
-  t.is((await makeConfig({ ...request, lastTokens: new Map([[2, 1], [1, 1]]) })).padTokenId, 4);
+  t.is(newPadToken, undefined);
+  const other = await makeConfig({ ...request, lastTokens: new Map([[2, 1], [1, 1]]) });
+  t.is(other.padTokenId, 4);
+  t.is(other.newPadToken, '<unk>');
   for (const text of ['"rms_norm_eps": 1e-06', '"attention_dropout": 0.0', '"rope_theta": 1000000.0', '"big": 12345678901234567890', '"name": "a \\"1.0\\" b"', '"pad_token_id": 1']) t.true(config.includes(text), text);
   t.false(config.includes('auto_map'));
   t.deepEqual((JSON.parse(config) as { architectures: unknown }).architectures, ['Qwen2ForSequenceClassification']);

@@ -58,7 +58,11 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
   const say: Say = (message, level = 'info') => callbacks.onLog?.({ level, message });
   const { resumed, doomed } = await openOutputFolder(options, files, say);
   const architecture = await engine.readArchitecture(options.model_path);
-  const data = await loadTrainingData(options, { vocabularySize: architecture.vocabSize, files, callbacks, signal });
+  const data = await loadTrainingData(options, {
+    vocabularySize: architecture.vocabSize,
+    cacheFolder: options.cache_dir ?? join(options.output_dir, 'cache'),
+    files, callbacks, signal,
+  });
 
   const planner = new GlobalBatchPlanner(data.train, { globalBatchSize: options.global_batch_size, seed: options.seed, shuffle: options.do_shuffle });
   for (const line of [...data.notes, ...formatReport(planner.report)]) say(line);
@@ -186,11 +190,12 @@ async function identityOf(options: TrainOptions, data: TrainingData, files: File
 }
 
 async function folderPlanOf(options: TrainOptions, data: TrainingData, architecture: ArchitectureInfo, files: FileSystem): Promise<ModelFolderPlan> {
-  const { config } = await makeConfig({ baseFolder: options.model_path, classPrefix: architecture.classPrefix, vocabSize: architecture.vocabSize, lastTokens: data.lastTokens }, files);
+  const { config, newPadToken } = await makeConfig({ baseFolder: options.model_path, classPrefix: architecture.classPrefix, vocabSize: architecture.vocabSize, lastTokens: data.lastTokens }, files);
   const commonest = [...data.lastTokens].sort(([a, m], [b, n]) => n - m || a - b).slice(0, 16);
   return {
     baseFolder: options.model_path,
     config,
+    ...(newPadToken === undefined ? {} : { newPadToken }),
     facts: {
       package: 'cheems-native',
       package_version: packageVersion(),

@@ -11,11 +11,14 @@ export const CONFIG_FILE = 'config.json';
 export const WEIGHTS_FILE = 'model.safetensors';
 export const FACTS_FILE = 'cheems.json';
 
-/** Copied as they are where the base model has them. */
+/** Copied where the base model has them. */
 export const TOKENIZER_FILES = [
   'tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json', 'chat_template.jinja',
   'chat_template.json', 'vocab.json', 'vocab.txt', 'merges.txt', 'tokenizer.model', 'spiece.model',
 ];
+
+/** Those that name the pad token. */
+const PADDING_FILES = ['tokenizer_config.json', 'special_tokens_map.json'];
 
 /** The content of cheems.json. */
 export interface RewardModelFacts {
@@ -43,14 +46,12 @@ export interface ModelFolderPlan {
   facts: RewardModelFacts;
   /** A template given in place of the tokenizer's own; written as chat_template.jinja, which transformers prefers. */
   chatTemplate?: string;
+  /** See `MadeConfig`: written into tokenizer_config.json and special_tokens_map.json, which are copied as they are otherwise. */
+  newPadToken?: string;
 }
 
 /** How often each id ends a sample: what the choice of pad_token_id must avoid. */
 export type LastTokenCounts = ReadonlyMap<number, number>;
-
-interface TokenizerConfig {
-  [token: string]: unknown;
-}
 
 async function readJson(file: string, files: FileSystem): Promise<Record<string, unknown> | undefined> {
   let text: string;
@@ -67,18 +68,30 @@ async function readJson(file: string, files: FileSystem): Promise<Record<string,
   }
 }
 
-/** Ids of the tokenizer's pad, unknown and begin tokens, then of its other special tokens; none for a folder without a tokenizer. */
-async function specialTokenIds(baseFolder: string, files: FileSystem): Promise<number[]> {
-  const config: TokenizerConfig = (await readJson(join(baseFolder, 'tokenizer_config.json'), files)) ?? {};
+interface SpecialTokens {
+  /** Of the tokenizer's pad_token. */
+  pad: number | undefined;
+  /** Others that may serve for padding, best first: unknown, begin, the rest. */
+  others: number[];
+  textOf: Map<number, string>;
+}
+
+const textOfToken = (token: unknown): unknown => (typeof token === 'object' && token !== null ? (token as { content?: unknown }).content : token);
+
+/** Empty for a folder without a tokenizer. */
+async function readSpecialTokens(baseFolder: string, files: FileSystem): Promise<SpecialTokens> {
+  const config = (await readJson(join(baseFolder, 'tokenizer_config.json'), files)) ?? {};
   const tokenizer = (await readJson(join(baseFolder, 'tokenizer.json'), files)) ?? {};
-  const added = (Array.isArray(tokenizer['added_tokens']) ? tokenizer['added_tokens'] : []) as { id?: unknown; content?: unknown; special?: unknown }[];
-  const idOf = new Map(added.map(({ id, content }) => [content, id]));
-  const named = ['pad_token', 'unk_token', 'bos_token'].map((name) => {
-    const token = config[name];
-    return idOf.get(typeof token === 'object' && token !== null ? (token as { content?: unknown }).content : token);
-  });
-  const others = added.filter(({ special }) => special === true).map(({ id }) => id);
-  return [...named, ...others].filter((id): id is number => Number.isInteger(id));
+  const listed = (Array.isArray(tokenizer['added_tokens']) ? tokenizer['added_tokens'] : []) as { id?: unknown; content?: unknown; special?: unknown }[];
+  const added = listed.filter((token): token is { id: number; content: string; special?: unknown } => Number.isInteger(token.id) && typeof token.content === 'string');
+  const idOf = new Map<unknown, number>(added.map(({ id, content }) => [content, id]));
+  const named = ['unk_token', 'bos_token'].map((name) => idOf.get(textOfToken(config[name])));
+  const special = added.filter((token) => token.special === true).map(({ id }) => id);
+  return {
+    pad: idOf.get(textOfToken(config['pad_token'])),
+    others: [...named, ...special].filter((id) => id !== undefined),
+    textOf: new Map(added.map(({ id, content }) => [id, content])),
+  };
 }
 
 /**
@@ -87,13 +100,14 @@ async function specialTokenIds(baseFolder: string, files: FileSystem): Promise<n
  * transformers' …ForSequenceClassification reads the reward at the rightmost token whose id is not pad_token_id,
  * by the id and not by the attention mask. Where the two are one (Qwen's <|im_end|> as pad token, say), it reads
  * one token too early, and other rewards come out than those trained. Without any pad_token_id it refuses
- * batches. Order: config.json's own, the tokenizer's pad, unknown and begin tokens, its other special tokens (never
- * an end-of-sequence id of config.json), then the highest id of the vocabulary that no sample ends with.
+ * batches. Order: the tokenizer's pad token (what its users pad with), config.json's own, the tokenizer's unknown,
+ * begin and other special tokens (never an end-of-sequence id of config.json), then the highest id of the vocabulary
+ * that no sample ends with.
  */
-export function choosePadTokenId(configPad: number | undefined, special: readonly number[], avoid: ReadonlySet<number>, endIds: ReadonlySet<number>, vocabSize: number): number {
+export function choosePadTokenId(tokens: { pad?: number | undefined; others?: readonly number[] }, configPad: number | undefined, avoid: ReadonlySet<number>, endIds: ReadonlySet<number>, vocabSize: number): number {
   const usable = (id: number | undefined): id is number => id !== undefined && id >= 0 && id < vocabSize && !avoid.has(id);
-  if (usable(configPad)) return configPad;
-  for (const id of special) if (usable(id) && !endIds.has(id)) return id;
+  for (const id of [tokens.pad, configPad]) if (usable(id)) return id;
+  for (const id of tokens.others ?? []) if (usable(id) && !endIds.has(id)) return id;
   for (let id = vocabSize - 1; id >= 0; id -= 1) if (usable(id) && !endIds.has(id)) return id;
   throw new TrainingError('Every id of the vocabulary ends some sample, so config.json can have no pad_token_id that transformers would not take for padding. Are the input_ids right?');
 }
@@ -108,15 +122,24 @@ export interface ConfigRequest {
   lastTokens: LastTokenCounts;
 }
 
+export interface MadeConfig {
+  /** Text of config.json. */
+  config: string;
+  padTokenId: number;
+  /** Set where the tokenizer must pad with another token than its own pad_token, or has none: the text of the new one. */
+  newPadToken?: string;
+}
+
 /** The base model's config.json turned into that of a reward model; every other field stays, numbers to the letter. */
-export async function makeConfig(request: ConfigRequest, files: FileSystem = realFileSystem): Promise<{ config: string; padTokenId: number }> {
+export async function makeConfig(request: ConfigRequest, files: FileSystem = realFileSystem): Promise<MadeConfig> {
   const text = await files.readText(join(request.baseFolder, CONFIG_FILE));
   const plain = JSON.parse(text) as Record<string, unknown>;
   const config = parseKeepingNumbers(text) as Record<string, unknown>;
   const configPad = Number.isInteger(plain['pad_token_id']) ? (plain['pad_token_id'] as number) : undefined;
+  const tokens = await readSpecialTokens(request.baseFolder, files);
   const padTokenId = choosePadTokenId(
+    tokens,
     configPad,
-    await specialTokenIds(request.baseFolder, files),
     new Set(request.lastTokens.keys()),
     new Set(plain['eos_token_id'] == null ? [] : asIds(plain['eos_token_id'])),
     request.vocabSize,
@@ -132,7 +155,12 @@ export async function makeConfig(request: ConfigRequest, files: FileSystem = rea
     torch_dtype: 'float32',
     pad_token_id: padTokenId,
   });
-  return { config: stringifyKeepingNumbers(config), padTokenId };
+  const padToken = tokens.textOf.get(padTokenId);
+  return {
+    config: stringifyKeepingNumbers(config),
+    padTokenId,
+    ...(padTokenId === tokens.pad || padToken === undefined ? {} : { newPadToken: padToken }),
+  };
 }
 
 export function sha256(text: string): string {
@@ -143,10 +171,13 @@ export function sha256(text: string): string {
 export async function writeDescription(folder: string, plan: ModelFolderPlan, files: FileSystem = realFileSystem): Promise<void> {
   for (const name of TOKENIZER_FILES) {
     const source = join(plan.baseFolder, name);
-    const isTemplate = name === 'chat_template.jinja';
-    if (isTemplate && plan.chatTemplate !== undefined) await files.writeDurably(join(folder, name), plan.chatTemplate);
-    // Follows links, as download caches have them.
-    else if ((await files.kindOf(source)) !== undefined) await files.copyDurably(source, join(folder, name));
+    const target = join(folder, name);
+    if (name === 'chat_template.jinja' && plan.chatTemplate !== undefined) await files.writeDurably(target, plan.chatTemplate);
+    else if ((await files.kindOf(source)) === undefined) continue;
+    else if (plan.newPadToken !== undefined && PADDING_FILES.includes(name)) {
+      const content = parseKeepingNumbers(await files.readText(source)) as Record<string, unknown>;
+      await files.writeDurably(target, stringifyKeepingNumbers({ ...content, pad_token: plan.newPadToken }));
+    } else await files.copyDurably(source, target);  // follows links, as download caches have them
   }
   await files.writeDurably(join(folder, FACTS_FILE), `${JSON.stringify(plan.facts, null, 2)}\n`);
   await files.writeDurably(join(folder, CONFIG_FILE), plan.config);

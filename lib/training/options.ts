@@ -26,6 +26,7 @@ export const trainOptionDefinitions = {
   train_data_path: paths({ group: PATHS, describe: 'JSONL files of preferences (gzip too); prompts with the same text are merged over the files' }, 1),
   test_data_path: paths({ group: PATHS, describe: 'JSONL files to evaluate on while training' }, 0),
   output_dir: requiredPath({ group: PATHS, describe: 'folder for checkpoint-<step>, checkpoint-last, the final model, metrics.jsonl and event files' }),
+  cache_dir: text({ group: PATHS, describe: 'folder where tokenised data are kept for the next run; several runs may share one [default: output_dir/cache]' }),
   overwrite_output_dir: flag(false, { group: PATHS, describe: 'delete the checkpoints of an earlier run in output_dir and start afresh' }),
 
   num_train_epochs: number(1, { above: 0 }, { group: LENGTH, describe: 'passes over the training prompts; a fraction ends in the middle of a pass' }),

@@ -32,6 +32,8 @@ export interface TrainingData {
 export interface LoadContext {
   /** Of the model. */
   vocabularySize: number;
+  /** Where tokenised texts are kept; absent: nowhere. */
+  cacheFolder?: string | undefined;
   files: FileSystem;
   callbacks: TrainCallbacks;
   signal?: AbortSignal | undefined;
@@ -72,25 +74,28 @@ async function loadPart(options: TrainOptions, paths: string[], name: 'training'
   const { callbacks, signal } = context;
   const progress = (phase: Phase, done: number, total: number) => callbacks.onProgress?.({ phase, done, total });
   const dataset = await readPreferenceDataset(paths, { compat: options.compat, signal, onProgress: ({ rows }) => progress('reading', rows, 0) });
-  const tokenized = await tokenizeDataset(dataset, tokenizeOptions(options, dropUnpaired, context.vocabularySize), {
+  const tokenized = await tokenizeDataset(dataset, tokenizeOptions(options, dropUnpaired, context), {
     signal,
     onProgress: ({ done, total }) => progress('tokenising', done, total),
   });
   const notes = [...formatReport(dataset.report), ...formatReport(tokenized.report)].map((line) => `${name} data: ${line}`);
+  if (tokenized.cache?.state === 'read') notes.push(`${name} data: tokenised before; read from ${tokenized.cache.file}`);
+  if (tokenized.cache?.state === 'not written') notes.push(`${name} data: could not be kept in ${tokenized.cache.file} (${tokenized.cache.reason ?? 'no reason given'}), so the next run tokenises them again`);
   if (tokenized.prompts.length === 0) {
     throw new TrainingError([`Nothing is left of the ${name} data (${paths.join(', ')}): ${name === 'training' ? 'no prompt has a pair of responses' : 'no prompt has a response'} within max_length (${options.max_length} tokens).`, ...notes].join('\n'));
   }
   return { dataset, prompts: tokenized.prompts, notes };
 }
 
-function tokenizeOptions(options: TrainOptions, dropUnpaired: boolean, vocabularySize: number): TokenizeOptions {
+function tokenizeOptions(options: TrainOptions, dropUnpaired: boolean, context: LoadContext): TokenizeOptions {
   return {
     tokenizer: { folder: options.model_path, chatTemplateFile: options.chat_template },
     doStrip: options.do_strip,
     maxLength: options.max_length,
     truncation: options.truncation,
     doubledBos: options.compat === 'cheems' ? 'keep' : 'drop',
-    vocabularySize,
+    vocabularySize: context.vocabularySize,
+    cacheFolder: context.cacheFolder,
     dropUnpaired,
   };
 }
