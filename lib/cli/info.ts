@@ -1,6 +1,7 @@
 // `cheems-native info`: versions, processor, threads and backends, for a person or (--json) for a bug report.
 
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
+import { engine } from '../engine';
 import type { EngineInfo } from '../engine/types';
 import { flag } from '../training/option_kinds';
 import { formatBytes } from '../training/memory';
@@ -15,7 +16,6 @@ export const infoCommand = defineCommand({
   },
   examples: [['info', 'what this machine offers'], ['info --json', 'the same for programs']],
   async run({ json }) {
-    const { engine } = await import('../engine/index.js');
     const report = {
       package: packageVersion(),
       node: process.versions.node,

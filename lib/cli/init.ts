@@ -3,13 +3,15 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { engine } from '../engine';
 import { realFileSystem as files } from '../training/file_system';
 import { CONFIG_FILE, TOKENIZER_FILES, WEIGHTS_FILE } from '../training/model_folder';
 import { choice, flag, number, optionalNumber, text } from '../training/option_kinds';
 import { defineCommand } from './command';
 import { UsageError } from './failure';
 import { ARCHITECTURES, makeInitConfig, type SpecialIds } from './init_config';
-import { requiredText } from './options';
+import { withInterrupts } from './interrupt';
+import { requiredText, type OptionValues } from './options';
 
 const SIZES = 'Sizes';
 const OTHER = 'Options';
@@ -44,29 +46,30 @@ export const initCommand = defineCommand({
     ['init --architecture qwen2 --hidden_size 256 --num_hidden_layers 4 --tokenizer data/tokenizer --output_dir models/tiny', 'a small Qwen2'],
     ['init --architecture llama --hidden-size 64 --vocab-size 1000 --output-dir models/ids-only', 'no tokenizer: for data with input_ids'],
   ],
-  async run(values) {
-    const outputDir = resolve(values.output_dir);
-    await refuseExisting(outputDir, values.overwrite);
-    const tokenizer = values.tokenizer === undefined ? undefined : await readTokenizerFacts(values.tokenizer);
-    const vocabSize = values.vocab_size ?? tokenizer?.vocabSize;
-    if (vocabSize === undefined) throw new UsageError('Give --tokenizer DIR, whose vocabulary counts, or --vocab_size.');
-    if (tokenizer && vocabSize < tokenizer.vocabSize) {
-      throw new UsageError(`--vocab_size ${vocabSize} is too small: the tokenizer in ${values.tokenizer} has ids up to ${tokenizer.vocabSize - 1}.`);
-    }
-    const config = makeInitConfig({ ...values, vocab_size: vocabSize }, tokenizer?.ids ?? {});
-    await writeFolder(outputDir, values.overwrite, async (folder) => {
-      if (values.tokenizer !== undefined) await copyTokenizer(values.tokenizer, folder);
-      const configFile = join(folder, CONFIG_FILE);
-      await files.writeDurably(configFile, `${JSON.stringify(config, null, 2)}\n`);
-      const { engine } = await import('../engine/index.js');
-      await engine.initialise(configFile, values.seed, join(folder, WEIGHTS_FILE));
-      await files.flushFile(join(folder, WEIGHTS_FILE));
-    });
-    const { engine } = await import('../engine/index.js');
-    const { parameters } = await engine.readArchitecture(outputDir);
-    process.stdout.write(`${values.output_dir}: ${values.architecture}, ${parameters.toLocaleString('en')} parameters, vocabulary ${vocabSize}, seed ${values.seed}\n`);
-  },
+  run: (values) => withInterrupts('Stopping; no folder is left behind.', (signal) => makeModel(values, signal)),
 });
+
+async function makeModel(values: OptionValues<typeof options>, signal: AbortSignal): Promise<void> {
+  const outputDir = resolve(values.output_dir);
+  await refuseExisting(outputDir, values.overwrite);
+  const tokenizer = values.tokenizer === undefined ? undefined : await readTokenizerFacts(values.tokenizer);
+  const vocabSize = values.vocab_size ?? tokenizer?.vocabSize;
+  if (vocabSize === undefined) throw new UsageError('Give --tokenizer DIR, whose vocabulary counts, or --vocab_size.');
+  if (tokenizer && vocabSize < tokenizer.vocabSize) {
+    throw new UsageError(`--vocab_size ${vocabSize} is too small: the tokenizer in ${values.tokenizer} has ids up to ${tokenizer.vocabSize - 1}.`);
+  }
+  const config = makeInitConfig({ ...values, vocab_size: vocabSize }, tokenizer?.ids ?? {});
+  await writeFolder(outputDir, values.overwrite, async (folder) => {
+    if (values.tokenizer !== undefined) await copyTokenizer(values.tokenizer, folder);
+    const configFile = join(folder, CONFIG_FILE);
+    await files.writeDurably(configFile, `${JSON.stringify(config, null, 2)}\n`);
+    await engine.initialise(configFile, values.seed, join(folder, WEIGHTS_FILE));
+    await files.flushFile(join(folder, WEIGHTS_FILE));
+    signal.throwIfAborted();
+  });
+  const { parameters } = await engine.readArchitecture(outputDir);
+  process.stdout.write(`${values.output_dir}: ${values.architecture}, ${parameters.toLocaleString('en')} parameters, vocabulary ${vocabSize}, seed ${values.seed}\n`);
+}
 
 async function refuseExisting(folder: string, overwrite: boolean): Promise<void> {
   const found = await files.kindOf(folder);
