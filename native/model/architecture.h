@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-namespace cheems::model {
+#include "ops/gated_mlp/gated_mlp.h"
 
-enum class Activation { silu, gelu_tanh, gelu_erf };
+namespace cheems::model {
 
 // Rotary position embedding, "half split": pairs (x_i, x_{i + d/2}) turn by position * inverse_frequency_i.
 struct Rope {
@@ -36,7 +36,7 @@ struct Architecture {
   bool output_bias = false;  // of o_proj: Llama with attention_bias
   bool mlp_bias = false;
   bool qk_norm = false;      // Qwen3: RMSNorm of each query and key head before rope
-  Activation activation = Activation::silu;
+  GateActivation activation = GateActivation::silu;
   float norm_weight_offset = 0;  // 1 for Gemma's (1 + w)
   std::vector<int64_t> windows;  // one a layer: tokens visible including oneself; 0 = all before
   bool tied_embeddings = false;

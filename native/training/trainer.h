@@ -22,10 +22,10 @@ struct TrainerOptions {
 
 struct OptimizerStep {
   int64_t step = 1;  // 1 for the first update, for AdamW's bias corrections
-  float learning_rate = 0;
-  float beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;
-  float weight_decay = 0;   // decoupled, on all parameters
-  float max_grad_norm = 1;  // <= 0: no clipping
+  double learning_rate = 0;
+  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+  double weight_decay = 0;   // decoupled, on all parameters
+  double max_grad_norm = 1;  // <= 0: no clipping
 };
 
 struct StepResult {

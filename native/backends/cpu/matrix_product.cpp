@@ -1,0 +1,116 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backends/cpu/matrix_product.cpp"
+#include "hwy/foreach_target.h"  // must come before the headers that are compiled per target
+
+#include "backends/cpu/matrix_product.h"
+
+#include "backends/cpu/matrix_tiles-inl.h"
+
+#ifndef CHEEMS_MATRIX_PRODUCT_CONSTANTS
+#define CHEEMS_MATRIX_PRODUCT_CONSTANTS
+namespace cheems::cpu {
+namespace {
+// B is packed in chunks of at most this many floats (4 MiB, a share of the last-level cache), A in blocks
+// of kBlockRows rows by kBlockDepth (96 KiB, in the second-level cache); one B panel of kBlockDepth rows
+// stays in the first-level cache while it meets all panels of a block.
+constexpr int64_t kChunkFloats = int64_t{1} << 20;
+constexpr int64_t kBlockRows = 96;
+constexpr int64_t kBlockDepth = 256;
+}  // namespace
+}  // namespace cheems::cpu
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace cheems::cpu::HWY_NAMESPACE {
+namespace {
+
+template <class T>
+void pack_b(const MatrixProduct& p, int64_t column, float* panel) {
+  const T* b = static_cast<const T*>(p.b);
+  if (p.b_transposed) pack_b_columns(b + column * p.b_stride, p.b_stride, p.columns - column, p.depth, panel);
+  else pack_b_rows(b + column, p.b_stride, p.columns - column, p.depth, panel);
+}
+
+void pack_b_panel(const MatrixProduct& p, int64_t column, float* panel) {
+  switch (p.b_dtype) {
+    case DType::float32: return pack_b<float>(p, column, panel);
+    case DType::bfloat16: return pack_b<Bfloat16Bits>(p, column, panel);
+    case DType::float16: return pack_b<Float16Bits>(p, column, panel);
+  }
+}
+
+// Rows [row, row_end) of C, columns of the packed panels [first_panel, last_panel) of a chunk that begins at column `chunk`.
+void multiply_block(const MatrixProduct& p, int64_t row, int64_t row_end, int64_t chunk, int64_t first_panel, int64_t last_panel, const float* packed_b,
+                    float* packed_a) {
+  for (int64_t k = 0; k < p.depth; k += kBlockDepth) {
+    const int64_t depth = HWY_MIN(kBlockDepth, p.depth - k);
+    for (int64_t i = row; i < row_end; i += kTileRows) {
+      float* panel = packed_a + (i - row) * depth;
+      const int64_t rows = HWY_MIN(row_end - i, kTileRows);
+      if (p.a_transposed) pack_a_columns(p.a + k * p.a_stride + i, p.a_stride, rows, depth, panel);
+      else pack_a_rows(p.a + i * p.a_stride + k, p.a_stride, rows, depth, 1.0f, panel);
+    }
+    for (int64_t b_panel = first_panel; b_panel < last_panel; ++b_panel) {
+      const float* b = packed_b + (b_panel * p.depth + k) * kTileColumns;
+      const int64_t column = chunk + b_panel * kTileColumns;
+      for (int64_t i = row; i < row_end; i += kTileRows) {
+        float* c = p.c + i * p.c_stride + column;
+        const Initial first{p.initial ? p.initial + i * p.initial_stride + column : nullptr, p.initial_stride};
+        tile(depth, packed_a + (i - row) * depth, depth, b, k == 0 ? first : Initial{c, p.c_stride}, c, p.c_stride, row_end - i, p.columns - column);
+      }
+    }
+  }
+}
+
+void multiply(const MatrixProduct& p, ThreadPool& pool, float* workspace) {
+  if (p.depth == 0) return;
+  float* packed_b = workspace;
+  float* packed_a = workspace + kChunkFloats + round_up(kTileColumns, 64) * kBlockDepth;
+  const int64_t a_floats = round_up(kBlockRows, kTileRows) * kBlockDepth;
+  // A chunk holds whole panels; a single panel of a very deep product is cut along the depth instead.
+  if (p.depth * kTileColumns > kChunkFloats) {
+    const int64_t part = kChunkFloats / kTileColumns;
+    MatrixProduct piece = p;
+    for (int64_t k = 0; k < p.depth; k += part) {
+      piece.depth = HWY_MIN(part, p.depth - k);
+      piece.a = p.a + (p.a_transposed ? k * p.a_stride : k);
+      piece.b = static_cast<const char*>(p.b) + (p.b_transposed ? k : k * p.b_stride) * static_cast<int64_t>(size_of(p.b_dtype));
+      if (k > 0) piece.initial = p.c, piece.initial_stride = p.c_stride;
+      multiply(piece, pool, workspace);
+    }
+    return;
+  }
+  const int64_t chunk_panels = HWY_MAX(int64_t{1}, kChunkFloats / (p.depth * kTileColumns));
+  for (int64_t chunk = 0; chunk < p.columns; chunk += chunk_panels * kTileColumns) {
+    const int64_t panels = HWY_MIN(chunk_panels, (p.columns - chunk + kTileColumns - 1) / kTileColumns);
+    pool.parallel_for(panels, [&](int64_t panel, int) { pack_b_panel(p, chunk + panel * kTileColumns, packed_b + panel * p.depth * kTileColumns); });
+    // Enough blocks for every thread several times over; columns are cut too where there are few rows.
+    int64_t block_rows = round_up(kBlockRows, kTileRows);
+    while (block_rows > kTileRows * 4 && (p.rows + block_rows - 1) / block_rows < 6 * pool.size()) block_rows = round_up(block_rows / 2, kTileRows);
+    const int64_t row_blocks = (p.rows + block_rows - 1) / block_rows;
+    const int64_t cuts = pool.size() == 1 || row_blocks >= 6 * pool.size() ? 1 : HWY_MIN(panels, (6 * pool.size() + row_blocks - 1) / row_blocks);
+    pool.parallel_for(row_blocks * cuts, [&](int64_t task, int thread) {
+      const int64_t row = task / cuts * block_rows, cut = task % cuts;
+      multiply_block(p, row, HWY_MIN(row + block_rows, p.rows), chunk, panels * cut / cuts, panels * (cut + 1) / cuts, packed_b, packed_a + thread * a_floats);
+    });
+  }
+}
+
+}  // namespace
+}  // namespace cheems::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace cheems::cpu {
+HWY_EXPORT(multiply);
+
+int64_t matrix_product_workspace(int threads) {
+  const int64_t widest_panel = 64, a_block = 2 * kBlockRows * kBlockDepth;  // bounds for every target
+  return (kChunkFloats + widest_panel * kBlockDepth + threads * a_block) * static_cast<int64_t>(sizeof(float));
+}
+
+void matrix_product(const MatrixProduct& product, ThreadPool& pool, void* workspace) {
+  HWY_DYNAMIC_DISPATCH(multiply)(product, pool, static_cast<float*>(workspace));
+}
+}  // namespace cheems::cpu
+#endif

@@ -1,0 +1,35 @@
+// C = initial + op(A) op(B) on the CPU, float32 arithmetic, B in any weight dtype.
+#pragma once
+
+#include <cstdint>
+
+#include "core/dtype.h"
+#include "core/thread_pool.h"
+
+namespace cheems::cpu {
+
+// Shapes after transposition: A is [rows, depth], B [depth, columns], C [rows, columns]. Strides are in
+// elements. Contract on bits: see matrix_tiles-inl.h.
+struct MatrixProduct {
+  int64_t rows, columns, depth;
+  const float* a;
+  int64_t a_stride;
+  bool a_transposed;  // false: A(i, k) = a[i * stride + k]; true: a[k * stride + i]
+  const void* b;
+  DType b_dtype;
+  int64_t b_stride;
+  bool b_transposed;  // false: B(k, j) = b[k * stride + j]; true: b[j * stride + k]
+  float* c;
+  int64_t c_stride;
+  // Where the sums start: null is zero; stride 0 repeats one row (a bias); may be `c` itself (accumulation).
+  const float* initial = nullptr;
+  int64_t initial_stride = 0;
+};
+
+// Bytes of workspace that matrix_product needs for any shape with that many threads.
+int64_t matrix_product_workspace(int threads);
+
+// `workspace` must hold matrix_product_workspace() bytes, aligned to 64.
+void matrix_product(const MatrixProduct& product, ThreadPool& pool, void* workspace);
+
+}  // namespace cheems::cpu

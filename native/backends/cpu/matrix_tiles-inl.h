@@ -1,0 +1,193 @@
+// The CPU's matrix products, bottom layer: packed panels and the register tile that multiplies them.
+// Included once per SIMD target (Highway's foreach_target); everything else builds on these.
+//
+// Every element of every product is ONE chain of multiply-adds in the order of the inner index,
+// starting from the initial value: c = fma(a_k, b_k, c) for k = 0, 1, 2, … So a row's result has the
+// same bits whatever the other rows are, however the work is cut and however many threads share it,
+// and a product whose inner range is cut in two continues exactly where the first part stopped.
+
+#include <cstdint>
+#include <cstring>
+
+#include "core/dtype.h"
+#include "hwy/highway.h"
+
+#if defined(CHEEMS_MATRIX_TILES_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef CHEEMS_MATRIX_TILES_INL_H_
+#undef CHEEMS_MATRIX_TILES_INL_H_
+#else
+#define CHEEMS_MATRIX_TILES_INL_H_
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace cheems::cpu::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using FloatTag = hn::ScalableTag<float>;
+using FloatVector = hn::Vec<FloatTag>;
+constexpr int64_t kLanes = HWY_LANES(float);
+
+// The tile's accumulators fill the register file but for what a multiply-add needs beside them:
+// 12 x 2 vectors of AVX-512's 32 registers, 4 x 3 of the 16 of the others. Tile rows are a multiple of 4.
+#if HWY_TARGET <= HWY_AVX3
+constexpr int64_t kTileRows = 12, kTileVectors = 2;
+#else
+constexpr int64_t kTileRows = 4, kTileVectors = 3;
+#endif
+constexpr int64_t kTileColumns = kTileVectors * kLanes;
+
+constexpr int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+// Loads kLanes consecutive numbers as float32; 16-bit weights are widened here, on their way into a panel.
+HWY_INLINE FloatVector load_widened(FloatTag d, const float* p) { return hn::LoadU(d, p); }
+struct Bfloat16Bits { uint16_t bits; };
+struct Float16Bits { uint16_t bits; };
+HWY_INLINE FloatVector load_widened(FloatTag d, const Bfloat16Bits* p) {
+  const hn::Rebind<uint16_t, FloatTag> d16;
+  const hn::RebindToUnsigned<FloatTag> d32;
+  return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(d16, reinterpret_cast<const uint16_t*>(p)))));
+}
+HWY_INLINE FloatVector load_widened(FloatTag d, const Float16Bits* p) {
+  const hn::Rebind<hwy::float16_t, FloatTag> d16;
+  return hn::PromoteTo(d, hn::LoadU(d16, reinterpret_cast<const hwy::float16_t*>(p)));
+}
+HWY_INLINE float widen_one(float x) { return x; }
+HWY_INLINE float widen_one(Bfloat16Bits x) { return to_float(x.bits, DType::bfloat16); }
+HWY_INLINE float widen_one(Float16Bits x) { return to_float(x.bits, DType::float16); }
+
+// ---- A panels: kTileRows rows, stored as kTileRows / 4 groups of [depth][4]; rows past the end are zero.
+
+// From a row-major matrix: element (row, k) at a[row * stride + k]; each row is scaled by `scale`.
+HWY_INLINE void pack_a_rows(const float* a, int64_t stride, int64_t rows, int64_t depth, float scale, float* panel) {
+  const FloatTag d;
+  const FloatVector factor = hn::Set(d, scale);
+  for (int64_t group = 0; group < kTileRows; group += 4, panel += 4 * depth) {
+    const int64_t live = rows - group;
+    if (live <= 0) {
+      memset(panel, 0, static_cast<size_t>(4 * depth) * sizeof(float));
+      continue;
+    }
+    const float* row[4];
+    for (int64_t i = 0; i < 4; ++i) row[i] = a + (group + (i < live ? i : 0)) * stride;
+    const FloatVector f1 = live > 1 ? factor : hn::Zero(d), f2 = live > 2 ? factor : hn::Zero(d), f3 = live > 3 ? factor : hn::Zero(d);
+    int64_t k = 0;
+    for (; k + kLanes <= depth; k += kLanes) {
+      hn::StoreInterleaved4(hn::Mul(factor, hn::LoadU(d, row[0] + k)), hn::Mul(f1, hn::LoadU(d, row[1] + k)),
+                            hn::Mul(f2, hn::LoadU(d, row[2] + k)), hn::Mul(f3, hn::LoadU(d, row[3] + k)), d, panel + 4 * k);
+    }
+    for (; k < depth; ++k) {
+      for (int64_t i = 0; i < 4; ++i) panel[4 * k + i] = i < live ? scale * row[i][k] : 0.0f;
+    }
+  }
+}
+
+// From a transposed matrix: element (row, k) at a[k * stride + row].
+HWY_INLINE void pack_a_columns(const float* a, int64_t stride, int64_t rows, int64_t depth, float* panel) {
+  for (int64_t group = 0; group < kTileRows; group += 4, panel += 4 * depth) {
+    const int64_t live = HWY_MIN(rows - group, int64_t{4});
+    if (live == 4) {
+      for (int64_t k = 0; k < depth; ++k) memcpy(panel + 4 * k, a + k * stride + group, 4 * sizeof(float));
+    } else {
+      for (int64_t k = 0; k < depth; ++k) {
+        for (int64_t i = 0; i < 4; ++i) panel[4 * k + i] = i < live ? a[k * stride + group + i] : 0.0f;
+      }
+    }
+  }
+}
+
+// ---- B panels: kTileColumns columns, stored as [depth][kTileColumns]; columns past the end are zero.
+
+// Element (k, column) at b[k * stride + column]. Writes depth rows of the panel.
+template <class T>
+HWY_INLINE void pack_b_rows(const T* b, int64_t stride, int64_t columns, int64_t depth, float* panel) {
+  const FloatTag d;
+  if (columns >= kTileColumns) {
+    for (int64_t k = 0; k < depth; ++k) {
+      for (int64_t v = 0; v < kTileVectors; ++v) hn::StoreU(load_widened(d, b + k * stride + v * kLanes), d, panel + k * kTileColumns + v * kLanes);
+    }
+    return;
+  }
+  for (int64_t k = 0; k < depth; ++k) {
+    for (int64_t j = 0; j < kTileColumns; ++j) panel[k * kTileColumns + j] = j < columns ? widen_one(b[k * stride + j]) : 0.0f;
+  }
+}
+
+// Element (k, column) at b[column * stride + k]: a weight [out, in] or a matrix of keys, transposed on the way.
+template <class T>
+HWY_INLINE void pack_b_columns(const T* b, int64_t stride, int64_t columns, int64_t depth, float* panel) {
+  const FloatTag d;
+  HWY_ALIGN float block[4 * kLanes];
+  int64_t j = 0;
+  for (; j + 4 <= HWY_MIN(columns, kTileColumns); j += 4) {
+    const T* column = b + j * stride;
+    int64_t k = 0;
+    for (; k + kLanes <= depth; k += kLanes) {
+      hn::StoreInterleaved4(load_widened(d, column + k), load_widened(d, column + stride + k), load_widened(d, column + 2 * stride + k),
+                            load_widened(d, column + 3 * stride + k), d, block);
+      for (int64_t i = 0; i < kLanes; ++i) memcpy(panel + (k + i) * kTileColumns + j, block + 4 * i, 4 * sizeof(float));
+    }
+    for (; k < depth; ++k) {
+      for (int64_t i = 0; i < 4; ++i) panel[k * kTileColumns + j + i] = widen_one(column[i * stride + k]);
+    }
+  }
+  for (; j < kTileColumns; ++j) {
+    for (int64_t k = 0; k < depth; ++k) panel[k * kTileColumns + j] = j < columns ? widen_one(b[j * stride + k]) : 0.0f;
+  }
+}
+
+// ---- The tile.
+
+// Where a product's chains start: at zero (data null), at a bias row (stride 0) or at a matrix.
+struct Initial {
+  const float* data = nullptr;
+  int64_t stride = 0;
+};
+
+// c[kTileRows, kTileColumns] = initial + A B over `depth`. `a_depth` is the depth that the A panel was packed for.
+HWY_INLINE void full_tile(int64_t depth, const float* HWY_RESTRICT a, int64_t a_depth, const float* HWY_RESTRICT b, Initial initial, float* c,
+                          int64_t c_stride) {
+  const FloatTag d;
+  FloatVector sum[kTileRows][kTileVectors];
+#pragma GCC unroll 16
+  for (int64_t i = 0; i < kTileRows; ++i) {
+#pragma GCC unroll 4
+    for (int64_t v = 0; v < kTileVectors; ++v) sum[i][v] = initial.data ? hn::LoadU(d, initial.data + i * initial.stride + v * kLanes) : hn::Zero(d);
+  }
+  for (int64_t k = 0; k < depth; ++k, b += kTileColumns) {
+    FloatVector right[kTileVectors];
+#pragma GCC unroll 4
+    for (int64_t v = 0; v < kTileVectors; ++v) right[v] = hn::LoadU(d, b + v * kLanes);
+#pragma GCC unroll 16
+    for (int64_t i = 0; i < kTileRows; ++i) {
+      const FloatVector left = hn::Set(d, a[i / 4 * 4 * a_depth + 4 * k + i % 4]);
+#pragma GCC unroll 4
+      for (int64_t v = 0; v < kTileVectors; ++v) sum[i][v] = hn::MulAdd(left, right[v], sum[i][v]);
+    }
+  }
+#pragma GCC unroll 16
+  for (int64_t i = 0; i < kTileRows; ++i) {
+#pragma GCC unroll 4
+    for (int64_t v = 0; v < kTileVectors; ++v) hn::StoreU(sum[i][v], d, c + i * c_stride + v * kLanes);
+  }
+}
+
+// The same for a tile at the edge: only [rows, columns] of c and of the initial matrix exist.
+HWY_INLINE void tile(int64_t depth, const float* a, int64_t a_depth, const float* b, Initial initial, float* c, int64_t c_stride, int64_t rows,
+                     int64_t columns) {
+  if (rows >= kTileRows && columns >= kTileColumns) {
+    full_tile(depth, a, a_depth, b, initial, c, c_stride);
+    return;
+  }
+  HWY_ALIGN float edge[kTileRows * kTileColumns] = {};
+  rows = HWY_MIN(rows, kTileRows);
+  columns = HWY_MIN(columns, kTileColumns);
+  if (initial.data) {
+    for (int64_t i = 0; i < rows; ++i) memcpy(edge + i * kTileColumns, initial.data + i * initial.stride, static_cast<size_t>(columns) * sizeof(float));
+  }
+  full_tile(depth, a, a_depth, b, {edge, kTileColumns}, edge, kTileColumns);
+  for (int64_t i = 0; i < rows; ++i) memcpy(c + i * c_stride, edge + i * kTileColumns, static_cast<size_t>(columns) * sizeof(float));
+}
+
+}  // namespace cheems::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif

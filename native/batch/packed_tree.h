@@ -1,0 +1,57 @@
+// The packed prompt tree: the engine's one batch format. Nothing is padded and a shared prefix stands once.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "batch/samples.h"
+
+namespace cheems {
+
+// A run of tokens without a branch. Tokens of a segment see all tokens of its ancestors and, causally, their own segment.
+struct Segment {
+  int32_t begin;     // first token row
+  int32_t length;    // tokens, at least 1
+  int32_t parent;    // an earlier segment, or -1
+  int32_t position;  // of its first token within the sample: the summed lengths of its ancestors
+  int32_t tree;      // number of the tree (root) it belongs to, from 0, in order
+};
+
+// N token rows and R rewards. Host memory; segments are in the order of their rows, parents first, trees one after another.
+struct PackedTree {
+  std::vector<int32_t> tokens;        // [N]
+  std::vector<int32_t> positions;     // [N]
+  std::vector<Segment> segments;
+  std::vector<int32_t> tree_begins;   // [trees + 1] first segment of each tree
+  std::vector<int32_t> samples;       // [R] which sample (as the caller numbers them) reward r belongs to
+  std::vector<int32_t> reward_rows;   // [U] the token rows that end a sample, ascending, each once
+  std::vector<int32_t> reward_positions;  // [U] their positions
+  std::vector<int32_t> reward_index;  // [R] entry of reward_rows that holds reward r (equal samples share one)
+  // Token rows sorted by token id (ties in row order), and where each distinct id's run begins: [N], [distinct + 1].
+  std::vector<int32_t> token_order;
+  std::vector<int32_t> token_runs;
+  int64_t longest_path = 0;           // tokens of the longest sample
+
+  int64_t rows() const { return static_cast<int64_t>(tokens.size()); }
+  int64_t rewards() const { return static_cast<int64_t>(samples.size()); }
+};
+
+// Packs the chosen samples (indices into `samples`, in the order of their groups). With `share`, samples of
+// one group share the longest common prefix of their ids, and smaller groups inside them share on while that
+// saves at least 16 tokens; without, every sample is a tree of its own.
+PackedTree pack_tree(const Samples& samples, std::span<const int32_t> chosen, bool share);
+
+// Cuts samples into micro-batches of at most `budget` packed tokens, whole groups first; a group that does not
+// fit alone is cut between its samples, and a sample longer than the budget is a micro-batch of its own. No
+// micro-batch has more than reward_capacity(budget) samples.
+std::vector<std::vector<int32_t>> plan_micro_batches(const Samples& samples, int64_t budget, bool share);
+
+// The most samples of a micro-batch of that many tokens: a bound on what the last layer and the head must hold.
+constexpr int64_t reward_capacity(int64_t budget) { return budget < 1024 ? 64 : budget / 16; }
+
+// Throws Error (naming the sample) for offsets that do not ascend, empty samples, ids outside [0, vocab_size),
+// and samples longer than the model's `max_positions` (0: no limit).
+void check_samples(const Samples& samples, int64_t vocab_size, int64_t max_positions);
+
+}  // namespace cheems

@@ -1,0 +1,72 @@
+// What a forward pass leaves behind for the backward pass, layer by layer, and what both use on their way.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "core/arena.h"
+#include "model/architecture.h"
+
+namespace cheems::model {
+
+// How large a batch may be, and how much of it is kept.
+struct ActivationCapacity {
+  int64_t rows = 0;          // token rows of a packed tree
+  int64_t rewards = 0;       // samples of a packed tree
+  int64_t longest_path = 0;  // tokens of the longest sample
+  bool training = false;     // keep every layer's activations for a backward pass
+  bool checkpointing = false;  // training: keep only each layer's input, compute the rest again
+};
+
+// N token rows, Q queries: all rows, but in the last layer the reward rows alone.
+struct LayerActivations {
+  Tensor residual_in;    // [N, H]
+  Tensor inverse_rms_1;  // [1, N]
+  Tensor q, k, v;        // [Q, heads * size], [N, kv heads * size] twice: projections, turned by rope in place …
+  Tensor q_turned, k_turned;  // … or, where heads are normalised, beside them; else the same views as q and k
+  Tensor qkv;            // [N, all]: q, k and v as one matrix; in the last layer k and v alone
+  Tensor context;        // [Q, heads * size]
+  Tensor log_sum_exp;    // [Q, heads]; absent without training
+  Tensor residual_mid;   // [Q, H] after attention
+  Tensor inverse_rms_2;  // [1, Q]
+  Tensor gate_up;        // [Q, 2 I]; the backward pass turns it into its own gradient
+  Tensor residual_out;   // [Q, H]: the next layer's residual_in
+};
+
+class Activations {
+ public:
+  Activations(const Architecture& architecture, const ActivationCapacity& capacity, Arena& arena);
+
+  // The layer's tensors cut to a batch of `rows` tokens and `reward_rows` distinct reward rows.
+  LayerActivations layer(int64_t layer, int64_t rows, int64_t reward_rows) const;
+
+  // Scratch of both directions, overwritten all the time. Cut them with head_rows().
+  Tensor normed;         // [N, H]: a norm's output, the input of a projection
+  Tensor mlp_in;         // [N, I]: the gated activation
+  Tensor query_normed, query_residual;  // [U, H]: the last layer's reward rows
+  // After the last layer.
+  Tensor final_normed;       // [U, H]
+  Tensor final_inverse_rms;  // [1, U]
+  Tensor rewards, d_rewards; // [1, R]
+  // Gradients, with training only.
+  Tensor d_residual;     // [N, H]
+  Tensor d_last;         // [U, H]: of the last layer's output
+  Tensor d_normed;       // [N, H]
+  Tensor d_query_normed; // [U, H]
+  Tensor d_mlp_in;       // [N, I]
+  Tensor d_context;      // [N, heads * size]
+  Tensor d_qkv;          // [N, all]
+  Tensor d_query;        // [U, heads * size]
+
+ private:
+  LayerActivations take_layer(const Architecture& architecture, const ActivationCapacity& capacity, bool last, Arena& arena) const;
+  std::vector<LayerActivations> layers_;
+};
+
+// The first `rows` rows.
+inline Tensor head_rows(Tensor tensor, int64_t rows) {
+  tensor.rows = rows;
+  return tensor;
+}
+
+}  // namespace cheems::model

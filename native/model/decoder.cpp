@@ -1,0 +1,216 @@
+#include "model/decoder.h"
+
+#include <cmath>
+
+#include "model/rope_table.h"
+
+namespace cheems::model {
+namespace {
+
+WorkspaceRequest workspace_request(const Architecture& a, const ActivationCapacity& capacity) {
+  WorkspaceRequest request;
+  request.longest_path = capacity.longest_path;
+  request.num_heads = a.num_heads;
+  request.num_key_value_heads = a.num_key_value_heads;
+  request.head_size = a.head_size;
+  request.widest_row = std::max({a.hidden_size, a.qkv_size(), 2 * a.intermediate_size});
+  request.rows = capacity.rows;
+  request.backward = capacity.training;
+  return request;
+}
+
+int64_t activation_bytes(const Architecture& a, const ActivationCapacity& capacity) {
+  Arena counter;
+  const Activations counted(a, capacity, counter);
+  return counter.used();
+}
+
+int64_t rope_bytes(const Architecture& a, const ActivationCapacity& capacity) {
+  return capacity.longest_path * a.head_size * static_cast<int64_t>(sizeof(float));
+}
+
+// Columns of a bias, or nothing where there is none.
+Tensor columns_of(const Tensor& bias, int64_t begin, int64_t count) { return bias ? bias.column_range(begin, count) : Tensor{}; }
+
+}  // namespace
+
+void Decoder::plan(const Architecture& a, const ActivationCapacity& capacity, Backend& backend, MemoryPlan& plan) {
+  plan.add(capacity.training ? "activations, forward and backward" : "activations, forward", "activations", activation_bytes(a, capacity));
+  plan.add("rope tables", "workspace", rope_bytes(a, capacity));
+  plan.add("workspace of the kernels", "workspace", backend.operations().workspace_bytes(workspace_request(a, capacity)));
+}
+
+Decoder::Decoder(const Architecture& architecture, const ModelTensors& weights, Backend& backend, const ActivationCapacity& capacity)
+    : architecture_(architecture), weights_(weights), backend_(backend), ops_(backend.operations()), capacity_(capacity) {
+  activation_memory_ = backend.allocate(activation_bytes(architecture, capacity), "activations");
+  Arena arena(activation_memory_->data());
+  activations_ = std::make_unique<Activations>(architecture, capacity, arena);
+  workspace_ = backend.allocate(ops_.workspace_bytes(workspace_request(architecture, capacity)), "the kernels' workspace");
+  rope_memory_ = backend.allocate(rope_bytes(architecture, capacity), "rope tables");
+  const RopeTable table = rope_table(architecture.rope, architecture.head_size, capacity.longest_path);
+  const int64_t half = architecture.head_size / 2, bytes = static_cast<int64_t>(table.cosine.size() * sizeof(float));
+  auto* memory = static_cast<float*>(rope_memory_->data());
+  cosine_ = float_tensor(memory, capacity.longest_path, half);
+  sine_ = float_tensor(memory + table.cosine.size(), capacity.longest_path, half);
+  backend.upload(cosine_.data, table.cosine.data(), bytes);
+  backend.upload(sine_.data, table.sine.data(), bytes);
+}
+
+Decoder::~Decoder() = default;
+
+AttentionShape Decoder::attention_shape(int64_t layer) const {
+  const Architecture& a = architecture_;
+  return {a.num_heads, a.num_key_value_heads, a.head_size, a.windows[static_cast<size_t>(layer)], static_cast<float>(1 / std::sqrt(static_cast<double>(a.head_size))), 0};
+}
+
+Tensor Decoder::rewards(const PackedTree& tree) const {
+  Tensor rewards = activations_->rewards;
+  rewards.columns = tree.rewards();
+  return rewards;
+}
+Tensor Decoder::d_rewards(const PackedTree& tree) const {
+  Tensor d_rewards = activations_->d_rewards;
+  d_rewards.columns = tree.rewards();
+  return d_rewards;
+}
+
+void Decoder::forward(const PackedTree& tree, const Control& control) {
+  const auto reward_rows = static_cast<int64_t>(tree.reward_rows.size());
+  ops_.set_workspace(workspace_->data(), workspace_->size());
+  ops_.begin_batch(tree);
+  ops_.embedding_forward({.y = activations_->layer(0, tree.rows(), reward_rows).residual_in, .table = weights_.embedding, .tokens = tree.tokens});
+  for (int64_t layer = 0; layer < architecture_.num_layers; ++layer) {
+    control.check();
+    forward_layer(layer, tree);
+  }
+  const LayerActivations last = activations_->layer(architecture_.num_layers - 1, tree.rows(), reward_rows);
+  const Tensor normed = head_rows(activations_->final_normed, reward_rows);
+  ops_.rmsnorm_forward({.y = normed, .inverse_rms = activations_->final_inverse_rms, .x = last.residual_out, .weight = weights_.final_norm,
+                        .epsilon = architecture_.rms_norm_epsilon, .weight_offset = architecture_.norm_weight_offset});
+  ops_.reward_head_forward({.rewards = rewards(tree), .x = normed, .weight = weights_.head, .index = tree.reward_index});
+}
+
+// residual_mid = residual_in + o_proj(attention(norm(residual_in)));  residual_out = residual_mid + mlp(norm(residual_mid)).
+// In the last layer only keys and values are computed for all rows; everything after them for the reward rows alone.
+void Decoder::forward_layer(int64_t layer, const PackedTree& tree) {
+  const LayerTensors& w = weights_.layers[static_cast<size_t>(layer)];
+  const auto reward_rows = static_cast<int64_t>(tree.reward_rows.size());
+  const LayerActivations a = activations_->layer(layer, tree.rows(), reward_rows);
+  const bool last = is_last(layer);
+  const int64_t queries = last ? reward_rows : tree.rows(), query_size = architecture_.query_size(), head_size = architecture_.head_size;
+  const float epsilon = architecture_.rms_norm_epsilon, offset = architecture_.norm_weight_offset;
+  const Tensor normed = head_rows(activations_->normed, tree.rows());
+  Tensor residual = a.residual_in;
+
+  ops_.rmsnorm_forward({.y = normed, .inverse_rms = a.inverse_rms_1, .x = a.residual_in, .weight = w.input_norm, .epsilon = epsilon, .weight_offset = offset});
+  if (last) {
+    const Tensor query_normed = head_rows(activations_->query_normed, queries);
+    residual = head_rows(activations_->query_residual, queries);
+    ops_.gather_rows({.y = query_normed, .x = normed, .rows = tree.reward_rows});
+    ops_.gather_rows({.y = residual, .x = a.residual_in, .rows = tree.reward_rows});
+    ops_.linear_forward({.y = a.q, .x = query_normed, .weight = w.qkv.row_range(0, query_size), .bias = columns_of(w.qkv_bias, 0, query_size), .residual = {}});
+    ops_.linear_forward({.y = a.qkv, .x = normed, .weight = w.qkv.row_range(query_size, a.qkv.columns), .bias = columns_of(w.qkv_bias, query_size, a.qkv.columns), .residual = {}});
+  } else {
+    ops_.linear_forward({.y = a.qkv, .x = normed, .weight = w.qkv, .bias = w.qkv_bias, .residual = {}});
+  }
+  ops_.rope_forward({.y = a.q_turned, .x = a.q, .head_size = head_size, .positions = last ? tree.reward_positions : tree.positions, .cosine = cosine_, .sine = sine_,
+                     .norm_weight = w.q_norm, .epsilon = epsilon, .weight_offset = offset});
+  ops_.rope_forward({.y = a.k_turned, .x = a.k, .head_size = head_size, .positions = tree.positions, .cosine = cosine_, .sine = sine_,
+                     .norm_weight = w.k_norm, .epsilon = epsilon, .weight_offset = offset});
+  ops_.attention_forward({.context = a.context, .log_sum_exp = a.log_sum_exp, .q = a.q_turned, .k = a.k_turned, .v = a.v, .tree = &tree,
+                          .query_rows = last ? std::span<const int32_t>(tree.reward_rows) : std::span<const int32_t>{}, .shape = attention_shape(layer)});
+  ops_.linear_forward({.y = a.residual_mid, .x = a.context, .weight = w.output, .bias = w.output_bias, .residual = residual});
+
+  const Tensor query_normed = head_rows(activations_->normed, queries), mlp_in = head_rows(activations_->mlp_in, queries);
+  ops_.rmsnorm_forward({.y = query_normed, .inverse_rms = a.inverse_rms_2, .x = a.residual_mid, .weight = w.post_attention_norm, .epsilon = epsilon, .weight_offset = offset});
+  ops_.linear_forward({.y = a.gate_up, .x = query_normed, .weight = w.gate_up, .bias = w.gate_up_bias, .residual = {}});
+  ops_.gated_mlp_forward({.y = mlp_in, .gate_up = a.gate_up, .activation = architecture_.activation});
+  ops_.linear_forward({.y = a.residual_out, .x = mlp_in, .weight = w.down, .bias = w.down_bias, .residual = a.residual_mid});
+}
+
+void Decoder::backward(const PackedTree& tree, const ModelTensors& gradients, const Control& control) {
+  const auto reward_rows = static_cast<int64_t>(tree.reward_rows.size());
+  const LayerActivations last = activations_->layer(architecture_.num_layers - 1, tree.rows(), reward_rows);
+  const Tensor d_last = head_rows(activations_->d_last, reward_rows), d_normed = head_rows(activations_->d_query_normed, reward_rows);
+  const Tensor normed = head_rows(activations_->final_normed, reward_rows);
+  ops_.reward_head_backward({.dx = d_normed, .d_weight = gradients.head, .d_rewards = d_rewards(tree), .x = normed, .weight = weights_.head, .index = tree.reward_index});
+  backend_.zero(d_last.data, d_last.rows * d_last.columns * static_cast<int64_t>(sizeof(float)));
+  ops_.rmsnorm_backward({.dx = d_last, .d_weight = gradients.final_norm, .dy = d_normed, .x = last.residual_out, .inverse_rms = activations_->final_inverse_rms,
+                         .weight = weights_.final_norm, .weight_offset = architecture_.norm_weight_offset});
+  for (int64_t layer = architecture_.num_layers - 1; layer >= 0; --layer) {
+    control.check();
+    // The last layer's activations are always its own; those of the others were overwritten if they are shared.
+    if (capacity_.checkpointing && !is_last(layer)) forward_layer(layer, tree);
+    backward_layer(layer, tree, gradients.layers[static_cast<size_t>(layer)]);
+  }
+  ops_.embedding_backward({.d_table = gradients.embedding, .dy = head_rows(activations_->d_residual, tree.rows()), .tokens = tree.tokens,
+                           .token_order = tree.token_order, .token_runs = tree.token_runs});
+}
+
+// Turns the gradient of the layer's output (d_last in the last layer, else d_residual) into that of its input (d_residual).
+void Decoder::backward_layer(int64_t layer, const PackedTree& tree, const LayerTensors& gradient) {
+  const auto reward_rows = static_cast<int64_t>(tree.reward_rows.size());
+  const LayerActivations a = activations_->layer(layer, tree.rows(), reward_rows);
+  const Tensor d_out = is_last(layer) ? head_rows(activations_->d_last, reward_rows) : head_rows(activations_->d_residual, tree.rows());
+  backward_mlp(weights_.layers[static_cast<size_t>(layer)], gradient, a, d_out);
+  backward_attention(layer, gradient, a, tree, d_out);
+}
+
+// d_out: in, the gradient of residual_out; out, that of residual_mid.
+void Decoder::backward_mlp(const LayerTensors& w, const LayerTensors& gradient, const LayerActivations& a, const Tensor& d_out) {
+  const float offset = architecture_.norm_weight_offset;
+  const Tensor normed = head_rows(activations_->normed, d_out.rows), d_normed = head_rows(activations_->d_normed, d_out.rows);
+  const Tensor mlp_in = head_rows(activations_->mlp_in, d_out.rows), d_mlp_in = head_rows(activations_->d_mlp_in, d_out.rows);
+  ops_.linear_backward_input({.dx = d_mlp_in, .dy = d_out, .weight = w.down});
+  ops_.gated_mlp_backward({.d_gate_up = a.gate_up, .y = mlp_in, .dy = d_mlp_in, .gate_up = a.gate_up, .activation = architecture_.activation});
+  ops_.linear_backward_weight({.d_weight = gradient.down, .d_bias = gradient.down_bias, .dy = d_out, .x = mlp_in});
+  ops_.rmsnorm_apply({.y = normed, .x = a.residual_mid, .inverse_rms = a.inverse_rms_2, .weight = w.post_attention_norm, .weight_offset = offset});
+  ops_.linear_backward_weight({.d_weight = gradient.gate_up, .d_bias = gradient.gate_up_bias, .dy = a.gate_up, .x = normed});
+  ops_.linear_backward_input({.dx = d_normed, .dy = a.gate_up, .weight = w.gate_up});
+  ops_.rmsnorm_backward({.dx = d_out, .d_weight = gradient.post_attention_norm, .dy = d_normed, .x = a.residual_mid, .inverse_rms = a.inverse_rms_2,
+                         .weight = w.post_attention_norm, .weight_offset = offset});
+}
+
+// d_out: in, the gradient of residual_mid. d_residual: out, that of residual_in, for all rows.
+void Decoder::backward_attention(int64_t layer, const LayerTensors& gradient, const LayerActivations& a, const PackedTree& tree, const Tensor& d_out) {
+  const LayerTensors& w = weights_.layers[static_cast<size_t>(layer)];
+  const bool last = is_last(layer);
+  const int64_t query_size = architecture_.query_size(), key_value_size = architecture_.key_value_size(), head_size = architecture_.head_size;
+  const float epsilon = architecture_.rms_norm_epsilon, offset = architecture_.norm_weight_offset;
+  const Tensor normed = head_rows(activations_->normed, tree.rows()), d_normed = head_rows(activations_->d_normed, tree.rows());
+  const Tensor d_context = head_rows(activations_->d_context, d_out.rows), d_qkv = head_rows(activations_->d_qkv, tree.rows());
+  const Tensor d_q = last ? head_rows(activations_->d_query, d_out.rows) : d_qkv.column_range(0, query_size);
+  const Tensor d_kv = d_qkv.column_range(query_size, 2 * key_value_size);
+  const Tensor d_k = d_kv.column_range(0, key_value_size), d_v = d_kv.column_range(key_value_size, key_value_size);
+
+  ops_.linear_backward_weight({.d_weight = gradient.output, .d_bias = gradient.output_bias, .dy = d_out, .x = a.context});
+  ops_.linear_backward_input({.dx = d_context, .dy = d_out, .weight = w.output});
+  ops_.attention_backward({.dq = d_q, .dk = d_k, .dv = d_v, .d_context = d_context, .context = a.context, .log_sum_exp = a.log_sum_exp, .q = a.q_turned, .k = a.k_turned, .v = a.v,
+                           .tree = &tree, .query_rows = last ? std::span<const int32_t>(tree.reward_rows) : std::span<const int32_t>{}, .shape = attention_shape(layer)});
+  ops_.rope_backward({.dx = d_q, .d_norm_weight = gradient.q_norm, .dy = d_q, .x = a.q, .head_size = head_size, .positions = last ? tree.reward_positions : tree.positions,
+                      .cosine = cosine_, .sine = sine_, .norm_weight = w.q_norm, .epsilon = epsilon, .weight_offset = offset});
+  ops_.rope_backward({.dx = d_k, .d_norm_weight = gradient.k_norm, .dy = d_k, .x = a.k, .head_size = head_size, .positions = tree.positions,
+                      .cosine = cosine_, .sine = sine_, .norm_weight = w.k_norm, .epsilon = epsilon, .weight_offset = offset});
+
+  ops_.rmsnorm_apply({.y = normed, .x = a.residual_in, .inverse_rms = a.inverse_rms_1, .weight = w.input_norm, .weight_offset = offset});
+  const Tensor d_residual = head_rows(activations_->d_residual, tree.rows());
+  if (last) {
+    const Tensor query_normed = head_rows(activations_->query_normed, d_out.rows), d_query_normed = head_rows(activations_->d_query_normed, d_out.rows);
+    ops_.gather_rows({.y = query_normed, .x = normed, .rows = tree.reward_rows});
+    ops_.linear_backward_weight({.d_weight = gradient.qkv.row_range(0, query_size), .d_bias = columns_of(gradient.qkv_bias, 0, query_size), .dy = d_q, .x = query_normed});
+    ops_.linear_backward_weight({.d_weight = gradient.qkv.row_range(query_size, d_kv.columns), .d_bias = columns_of(gradient.qkv_bias, query_size, d_kv.columns), .dy = d_kv, .x = normed});
+    ops_.linear_backward_input({.dx = d_normed, .dy = d_kv, .weight = w.qkv.row_range(query_size, d_kv.columns)});
+    ops_.linear_backward_input({.dx = d_query_normed, .dy = d_q, .weight = w.qkv.row_range(0, query_size)});
+    ops_.scatter_add_rows({.x = d_normed, .y = d_query_normed, .rows = tree.reward_rows});
+    // The residual's own gradient reaches the reward rows alone.
+    backend_.zero(d_residual.data, d_residual.rows * d_residual.columns * static_cast<int64_t>(sizeof(float)));
+    ops_.scatter_add_rows({.x = d_residual, .y = d_out, .rows = tree.reward_rows});
+  } else {
+    ops_.linear_backward_weight({.d_weight = gradient.qkv, .d_bias = gradient.qkv_bias, .dy = d_qkv, .x = normed});
+    ops_.linear_backward_input({.dx = d_normed, .dy = d_qkv, .weight = w.qkv});
+  }
+  ops_.rmsnorm_backward({.dx = d_residual, .d_weight = gradient.input_norm, .dy = d_normed, .x = a.residual_in, .inverse_rms = a.inverse_rms_1,
+                         .weight = w.input_norm, .weight_offset = offset});
+}
+
+}  // namespace cheems::model

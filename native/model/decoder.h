@@ -1,0 +1,53 @@
+// The decoder with its reward head: two flat lists of operations, one per direction, over a packed prompt tree.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "backends/backend.h"
+#include "batch/packed_tree.h"
+#include "core/control.h"
+#include "core/memory_plan.h"
+#include "model/activations.h"
+#include "model/parameters.h"
+#include "ops/operations.h"
+
+namespace cheems::model {
+
+class Decoder {
+ public:
+  // Takes all memory that any batch within `capacity` will need. The weights outlive the decoder.
+  Decoder(const Architecture& architecture, const ModelTensors& weights, Backend& backend, const ActivationCapacity& capacity);
+  ~Decoder();
+
+  const ActivationCapacity& capacity() const { return capacity_; }
+
+  // Rewards of the tree's samples, in the order of tree.samples; download them from rewards().
+  void forward(const PackedTree& tree, const Control& control);
+  // After forward of the same tree: adds the gradients for d_rewards() to `gradients`. Consumes the activations.
+  void backward(const PackedTree& tree, const ModelTensors& gradients, const Control& control);
+
+  Tensor rewards(const PackedTree& tree) const;    // [1, R]
+  Tensor d_rewards(const PackedTree& tree) const;  // [1, R]
+
+  static void plan(const Architecture& architecture, const ActivationCapacity& capacity, Backend& backend, MemoryPlan& plan);
+
+ private:
+  void forward_layer(int64_t layer, const PackedTree& tree);
+  void backward_layer(int64_t layer, const PackedTree& tree, const LayerTensors& gradient);
+  void backward_mlp(const LayerTensors& w, const LayerTensors& gradient, const LayerActivations& a, const Tensor& d_out);
+  void backward_attention(int64_t layer, const LayerTensors& gradient, const LayerActivations& a, const PackedTree& tree, const Tensor& d_out);
+  AttentionShape attention_shape(int64_t layer) const;
+  bool is_last(int64_t layer) const { return layer + 1 == architecture_.num_layers; }
+
+  const Architecture architecture_;
+  const ModelTensors weights_;
+  Backend& backend_;
+  Operations& ops_;
+  const ActivationCapacity capacity_;
+  std::unique_ptr<Buffer> activation_memory_, workspace_, rope_memory_;
+  std::unique_ptr<Activations> activations_;
+  Tensor cosine_, sine_;  // [longest path, head_size / 2]
+};
+
+}  // namespace cheems::model

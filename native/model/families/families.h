@@ -1,0 +1,13 @@
+// The model families, one file each. A new family is a new file and a line in families.cpp.
+#pragma once
+
+#include "model/families/config_json.h"
+
+namespace cheems::model {
+
+Architecture read_llama(const ConfigJson& config);
+Architecture read_mistral(const ConfigJson& config);
+Architecture read_qwen2(const ConfigJson& config);
+Architecture read_qwen3(const ConfigJson& config);
+
+}  // namespace cheems::model

@@ -1,0 +1,18 @@
+// Qwen2 and Qwen2.5: q, k and v have biases, o has none. With use_sliding_window, the layers from max_window_layers on
+// slide; `sliding_window` alone means nothing. `layer_types`, where present, says it layer by layer.
+#include "model/families/families.h"
+
+namespace cheems::model {
+
+Architecture read_qwen2(const ConfigJson& config) {
+  Architecture a = read_common(config);
+  a.qkv_bias = true;
+  const int64_t window = config.flag_or("use_sliding_window", false) ? config.size_or("sliding_window", 4096) : 0;
+  if (!read_layer_types(config, window, a) && window > 0) {
+    const double first = config.number_or("max_window_layers", 28);
+    for (size_t layer = 0; layer < a.windows.size(); ++layer) a.windows[layer] = static_cast<double>(layer) >= first ? window : 0;
+  }
+  return a;
+}
+
+}  // namespace cheems::model

@@ -1,0 +1,114 @@
+#include "model/parameters.h"
+
+#include <map>
+
+namespace cheems::model {
+namespace {
+constexpr int64_t kAlignment = 64;
+}
+
+int ParameterLayout::add(std::string name, std::vector<int64_t> shape, bool follows_previous) {
+  const DType dtype = shape.size() == 2 && name != kHeadName ? matrix_dtype_ : DType::float32;
+  if (!follows_previous) bytes_ = (bytes_ + kAlignment - 1) / kAlignment * kAlignment;
+  parameters_.push_back({std::move(name), std::move(shape), dtype, bytes_});
+  bytes_ += parameters_.back().count() * static_cast<int64_t>(size_of(dtype));
+  return static_cast<int>(parameters_.size()) - 1;
+}
+
+ParameterLayout::ParameterLayout(const Architecture& a, DType matrix_dtype) : architecture_(a), matrix_dtype_(matrix_dtype) {
+  const int64_t hidden = a.hidden_size;
+  add("model.embed_tokens.weight", {a.vocab_size, hidden});
+  for (int64_t layer = 0; layer < a.num_layers; ++layer) {
+    const std::string prefix = "model.layers." + std::to_string(layer) + ".";
+    const std::string attention = prefix + "self_attn.", mlp = prefix + "mlp.";
+    add(prefix + "input_layernorm.weight", {hidden});
+    add(attention + "q_proj.weight", {a.query_size(), hidden});
+    add(attention + "k_proj.weight", {a.key_value_size(), hidden}, true);
+    add(attention + "v_proj.weight", {a.key_value_size(), hidden}, true);
+    if (a.qkv_bias) {
+      add(attention + "q_proj.bias", {a.query_size()});
+      add(attention + "k_proj.bias", {a.key_value_size()}, true);
+      add(attention + "v_proj.bias", {a.key_value_size()}, true);
+    }
+    if (a.qk_norm) {
+      add(attention + "q_norm.weight", {a.head_size});
+      add(attention + "k_norm.weight", {a.head_size});
+    }
+    add(attention + "o_proj.weight", {hidden, a.query_size()});
+    if (a.output_bias) add(attention + "o_proj.bias", {hidden});
+    add(prefix + "post_attention_layernorm.weight", {hidden});
+    add(mlp + "gate_proj.weight", {a.intermediate_size, hidden});
+    add(mlp + "up_proj.weight", {a.intermediate_size, hidden}, true);
+    if (a.mlp_bias) {
+      add(mlp + "gate_proj.bias", {a.intermediate_size});
+      add(mlp + "up_proj.bias", {a.intermediate_size}, true);
+    }
+    add(mlp + "down_proj.weight", {hidden, a.intermediate_size});
+    if (a.mlp_bias) add(mlp + "down_proj.bias", {hidden});
+  }
+  add("model.norm.weight", {hidden});
+  add(kHeadName, {1, hidden});
+  bytes_ = (bytes_ + kAlignment - 1) / kAlignment * kAlignment;  // whole vectors to the end, for the optimiser
+}
+
+int64_t ParameterLayout::count() const {
+  int64_t sum = 0;
+  for (const auto& parameter : parameters_) sum += parameter.count();
+  return sum;
+}
+
+Tensor ParameterLayout::tensor(const Parameter& p, void* base) const {
+  return {static_cast<char*>(base) + p.offset, p.dtype, p.rows(), p.columns(), p.columns()};
+}
+
+ModelTensors ParameterLayout::tensors(void* base) const {
+  std::map<std::string, const Parameter*> by_name;
+  for (const auto& parameter : parameters_) by_name[parameter.name] = &parameter;
+  const auto find = [&](const std::string& name) {
+    const auto found = by_name.find(name);
+    return found == by_name.end() ? Tensor{} : tensor(*found->second, base);
+  };
+  // Tensors that lie one after another, seen as one with the rows (or, of vectors, the entries) of all.
+  const auto joined = [&](const std::string& prefix, std::initializer_list<const char*> parts, const char* kind) {
+    Tensor whole;
+    for (const char* part : parts) {
+      const Tensor next = find(prefix + part + kind);
+      if (!next) return Tensor{};
+      if (!whole) whole = next;
+      else if (next.rows == 1) whole.columns += next.columns, whole.stride = whole.columns;
+      else whole.rows += next.rows;
+    }
+    return whole;
+  };
+  ModelTensors model;
+  model.embedding = find("model.embed_tokens.weight");
+  for (int64_t layer = 0; layer < architecture_.num_layers; ++layer) {
+    const std::string prefix = "model.layers." + std::to_string(layer) + ".";
+    const std::string attention = prefix + "self_attn.", mlp = prefix + "mlp.";
+    LayerTensors t;
+    t.input_norm = find(prefix + "input_layernorm.weight");
+    t.qkv = joined(attention, {"q_proj", "k_proj", "v_proj"}, ".weight");
+    // A projection to a single row is a matrix all the same.
+    t.qkv.rows = architecture_.qkv_size(), t.qkv.columns = t.qkv.stride = architecture_.hidden_size;
+    t.qkv_bias = joined(attention, {"q_proj", "k_proj", "v_proj"}, ".bias");
+    t.q_norm = find(attention + "q_norm.weight");
+    t.k_norm = find(attention + "k_norm.weight");
+    t.output = find(attention + "o_proj.weight");
+    t.output_bias = find(attention + "o_proj.bias");
+    t.post_attention_norm = find(prefix + "post_attention_layernorm.weight");
+    t.gate_up = joined(mlp, {"gate_proj", "up_proj"}, ".weight");
+    t.gate_up.rows = 2 * architecture_.intermediate_size, t.gate_up.columns = t.gate_up.stride = architecture_.hidden_size;
+    t.gate_up_bias = joined(mlp, {"gate_proj", "up_proj"}, ".bias");
+    t.down = find(mlp + "down_proj.weight");
+    t.down_bias = find(mlp + "down_proj.bias");
+    model.layers.push_back(t);
+  }
+  model.final_norm = find("model.norm.weight");
+  model.head = find(kHeadName);
+  return model;
+}
+
+Parameters::Parameters(const Architecture& architecture, DType matrix_dtype, Backend& backend)
+    : layout_(architecture, matrix_dtype), buffer_(backend.allocate(layout_.bytes(), "the model's weights")), tensors_(layout_.tensors(buffer_->data())) {}
+
+}  // namespace cheems::model

@@ -1,0 +1,77 @@
+// All parameters of a model in one block of memory, under their Hugging Face names.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backends/backend.h"
+#include "core/tensor.h"
+#include "model/architecture.h"
+
+namespace cheems::model {
+
+struct Parameter {
+  std::string name;            // as in the model file: model.layers.0.self_attn.q_proj.weight
+  std::vector<int64_t> shape;  // [out, in] or [size]
+  DType dtype;
+  int64_t offset;              // bytes from the block's start
+  int64_t rows() const { return shape.size() == 2 ? shape[0] : 1; }
+  int64_t columns() const { return shape.back(); }
+  int64_t count() const { return rows() * columns(); }
+};
+
+// The views that a layer computes with. Query, key and value projections lie one after another, so that they are
+// one matrix too; so do gate and up. Absent tensors are empty.
+struct LayerTensors {
+  Tensor input_norm;           // [1, H]
+  Tensor qkv, qkv_bias;        // [Q + 2 KV, H], [1, Q + 2 KV]
+  Tensor q_norm, k_norm;       // [1, head_size]
+  Tensor output, output_bias;  // [H, Q], [1, H]
+  Tensor post_attention_norm;  // [1, H]: the norm before the MLP
+  Tensor gate_up, gate_up_bias;  // [2 I, H], [1, 2 I]
+  Tensor down, down_bias;      // [H, I], [1, H]
+};
+
+struct ModelTensors {
+  Tensor embedding;  // [V, H]
+  std::vector<LayerTensors> layers;
+  Tensor final_norm;  // [1, H]
+  Tensor head;        // [1, H]
+};
+
+// Where each parameter lies. Matrices have `matrix_dtype`; vectors (norms, biases) and the head are float32 always.
+class ParameterLayout {
+ public:
+  ParameterLayout(const Architecture& architecture, DType matrix_dtype);
+  const std::vector<Parameter>& parameters() const { return parameters_; }
+  int64_t bytes() const { return bytes_; }
+  int64_t count() const;  // numbers in all
+  // The views of a block that begins at `base`: weights, gradients or moments alike.
+  ModelTensors tensors(void* base) const;
+  Tensor tensor(const Parameter& parameter, void* base) const;
+
+ private:
+  int add(std::string name, std::vector<int64_t> shape, bool follows_previous = false);
+  Architecture architecture_;
+  DType matrix_dtype_;
+  std::vector<Parameter> parameters_;
+  int64_t bytes_ = 0;
+};
+
+class Parameters {
+ public:
+  Parameters(const Architecture& architecture, DType matrix_dtype, Backend& backend);
+  const ParameterLayout& layout() const { return layout_; }
+  const ModelTensors& tensors() const { return tensors_; }
+  void* data() const { return buffer_->data(); }
+
+ private:
+  ParameterLayout layout_;
+  std::unique_ptr<Buffer> buffer_;
+  ModelTensors tensors_;
+};
+
+constexpr const char* kHeadName = "score.weight";
+
+}  // namespace cheems::model

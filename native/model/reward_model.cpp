@@ -1,0 +1,163 @@
+#include "model/reward_model.h"
+
+#include <algorithm>
+#include <set>
+
+#include "core/error.h"
+#include "core/random.h"
+#include "storage/checkpoint.h"
+#include "storage/safetensors_writer.h"
+
+namespace cheems::model {
+namespace {
+
+// Names that reward heads with one linear layer are stored under.
+constexpr const char* kHeadNames[] = {kHeadName, "v_head.weight"};
+
+// Tensors that a causal language model brings along and a reward model has no use for.
+bool is_unused(const std::string& name) { return name == "lm_head.weight" || name.ends_with(".rotary_emb.inv_freq"); }
+
+// The head's name in the file, or empty where there is none.
+std::string find_head(const storage::Checkpoint& checkpoint) {
+  std::string found;
+  for (const char* name : kHeadNames) {
+    if (!checkpoint.find(name)) continue;
+    if (!found.empty()) {
+      fail(checkpoint.folder(), " holds two reward heads, ", found, " and ", name, "; which one the model was trained with cannot be told. Remove one from the weights.");
+    }
+    found = name;
+  }
+  return found;
+}
+
+void check_head_shape(const storage::Checkpoint& checkpoint, const std::string& name, int64_t hidden) {
+  const auto& shape = checkpoint.find(name)->shape;
+  if (shape == std::vector<int64_t>{1, hidden}) return;
+  if (shape.size() == 2 && shape[0] != 1 && shape[1] == hidden) {
+    fail(checkpoint.file_of(name), ": ", name, " has ", shape[0], " outputs (num_labels), but a reward is one number: this is a classifier with ", shape[0], " labels, not a reward model.");
+  }
+  fail(checkpoint.file_of(name), ": ", name, " has shape ", storage::shape_text(shape), " where config.json's hidden_size needs [1, ", hidden, "].");
+}
+
+// The 16-bit type that all matrices share, where they do; float32 otherwise.
+DType common_matrix_dtype(const storage::Checkpoint& checkpoint, const ParameterLayout& layout) {
+  std::set<DType> types;
+  for (const auto& parameter : layout.parameters()) {
+    if (parameter.shape.size() != 2 || parameter.name == kHeadName) continue;
+    const auto* view = checkpoint.find(parameter.name);
+    const auto dtype = view ? view->float_dtype() : std::nullopt;
+    types.insert(dtype.value_or(DType::float32));
+  }
+  return types.size() == 1 ? *types.begin() : DType::float32;
+}
+
+// Every tensor of the file must have a place: one left over means that config.json and the weights disagree.
+void refuse_unknown_tensors(const storage::Checkpoint& checkpoint, const ParameterLayout& layout, const std::string& head) {
+  std::set<std::string> known;
+  for (const auto& parameter : layout.parameters()) known.insert(parameter.name);
+  for (const auto& name : checkpoint.names()) {
+    if (known.contains(name) || name == head || is_unused(name)) continue;
+    fail(checkpoint.file_of(name), ": tensor ", in_quotes(name), " has no place in the model that config.json describes (another architecture, fewer layers, or a reward head of a kind that this engine does not know).");
+  }
+}
+
+void read_parameter(const storage::Checkpoint& checkpoint, const Parameter& parameter, const std::string& stored_name, void* destination, Backend& backend) {
+  if (!checkpoint.find(stored_name)) {
+    fail(checkpoint.folder(), ": the weights lack tensor ", stored_name, ", which config.json asks for. The download may be incomplete, or config.json belongs to another model.");
+  }
+  const int64_t bytes = parameter.count() * static_cast<int64_t>(size_of(parameter.dtype));
+  std::vector<char> staging(static_cast<size_t>(bytes));
+  if (parameter.dtype == DType::float32) checkpoint.read_float32(stored_name, reinterpret_cast<float*>(staging.data()), parameter.shape);
+  else checkpoint.read_raw(stored_name, staging.data(), parameter.dtype, parameter.shape);
+  backend.upload(destination, staging.data(), bytes);
+}
+
+std::vector<float> normal_values(int64_t count, double deviation, uint64_t seed, uint64_t stream) {
+  RandomStream random(seed, stream);
+  std::vector<float> values(static_cast<size_t>(count));
+  for (float& value : values) value = static_cast<float>(deviation * random.normal());
+  return values;
+}
+
+constexpr uint64_t kHeadStream = ~uint64_t{0};
+
+}  // namespace
+
+Architecture RewardModel::read_architecture(const std::string& folder) { return read_architecture_file(folder + "/config.json"); }
+
+std::unique_ptr<RewardModel> RewardModel::load(const LoadOptions& options, Backend& backend) {
+  std::unique_ptr<RewardModel> model(new RewardModel);
+  model->backend_ = &backend;
+  model->architecture_ = read_architecture(options.folder);
+  const Architecture& architecture = model->architecture_;
+  const auto checkpoint = storage::Checkpoint::open(options.folder);
+  const std::string head = find_head(checkpoint);
+  if (head.empty() && !options.create_head) {
+    fail(options.folder, " has no reward head (neither score.weight nor v_head.weight): it is a language model, and scoring with it would give noise. Train it first (cheems-native train --model_path ...), or name the folder of a trained reward model.");
+  }
+  const DType matrix_dtype = options.keep_16_bit ? common_matrix_dtype(checkpoint, ParameterLayout(architecture, DType::float32)) : DType::float32;
+  model->parameters_ = std::make_unique<Parameters>(architecture, matrix_dtype, backend);
+  const ParameterLayout& layout = model->parameters_->layout();
+  refuse_unknown_tensors(checkpoint, layout, head);
+  for (const auto& parameter : layout.parameters()) {
+    void* destination = layout.tensor(parameter, model->parameters_->data()).data;
+    if (parameter.name != kHeadName) {
+      read_parameter(checkpoint, parameter, parameter.name, destination, backend);
+    } else if (!head.empty()) {
+      check_head_shape(checkpoint, head, architecture.hidden_size);
+      read_parameter(checkpoint, parameter, head, destination, backend);
+    } else {
+      const auto values = normal_values(parameter.count(), 1.0 / static_cast<double>(architecture.hidden_size + 1), options.seed, kHeadStream);
+      backend.upload(destination, values.data(), parameter.count() * static_cast<int64_t>(sizeof(float)));
+    }
+  }
+  model->head_source_ = head.empty() ? "new" : head;
+  return model;
+}
+
+void RewardModel::initialise(const std::string& config_file, uint64_t seed, const std::string& weights_file) {
+  const Architecture architecture = read_architecture_file(config_file);
+  const ParameterLayout layout(architecture, DType::float32);
+  std::vector<storage::TensorDeclaration> declared;
+  for (const auto& parameter : layout.parameters()) {
+    if (parameter.name != kHeadName) declared.push_back({parameter.name, DType::float32, parameter.shape});
+  }
+  if (!architecture.tied_embeddings) declared.push_back({"lm_head.weight", DType::float32, {architecture.vocab_size, architecture.hidden_size}});
+  storage::SafetensorsWriter writer(weights_file, declared);
+  uint64_t stream = 0;
+  for (const auto& tensor : declared) {
+    int64_t count = 1;
+    for (const int64_t size : tensor.shape) count *= size;
+    // Vectors are norm weights, which begin at 1 (at 0 where the norm adds 1), or biases, which begin at 0.
+    const bool bias = tensor.name.ends_with(".bias");
+    const std::vector<float> values = tensor.shape.size() == 2 ? normal_values(count, architecture.initializer_range, seed, stream)
+                                                               : std::vector<float>(static_cast<size_t>(count), bias ? 0.0f : 1.0f - architecture.norm_weight_offset);
+    writer.write(tensor.name, values.data());
+    ++stream;
+  }
+  writer.finish();
+}
+
+void RewardModel::save_weights(const std::string& path, DType dtype) const {
+  const ParameterLayout& layout = parameters_->layout();
+  std::vector<storage::TensorDeclaration> declared;
+  for (const auto& parameter : layout.parameters()) declared.push_back({parameter.name, dtype, parameter.shape});
+  storage::SafetensorsWriter writer(path, declared);
+  std::vector<char> stored;
+  std::vector<float> values;
+  for (const auto& parameter : layout.parameters()) {
+    const auto count = static_cast<size_t>(parameter.count());
+    stored.resize(count * size_of(parameter.dtype));
+    values.resize(count);
+    backend_->download(stored.data(), layout.tensor(parameter, parameters_->data()).data, static_cast<int64_t>(stored.size()));
+    widen(stored.data(), parameter.dtype, values.data(), count);
+    writer.write(parameter.name, values.data());
+  }
+  writer.finish();
+}
+
+void RewardModel::plan(const Architecture& architecture, DType matrix_dtype, MemoryPlan& plan) {
+  plan.add("weights", "weights", ParameterLayout(architecture, matrix_dtype).bytes());
+}
+
+}  // namespace cheems::model

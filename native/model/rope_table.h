@@ -1,0 +1,20 @@
+// The angles of rotary position embedding, worked out once.
+#pragma once
+
+#include <vector>
+
+#include "model/architecture.h"
+
+namespace cheems::model {
+
+// inverse_frequency_i for i < head_size / 2: theta^(-2i/head_size), scaled as the rope type says; rounded to float32 as
+// transformers keeps them.
+std::vector<float> inverse_frequencies(const Rope& rope, int64_t head_size);
+
+// Cosines and sines of position * inverse_frequency, each [positions, head_size / 2]; the products and functions in double.
+struct RopeTable {
+  std::vector<float> cosine, sine;
+};
+RopeTable rope_table(const Rope& rope, int64_t head_size, int64_t positions);
+
+}  // namespace cheems::model

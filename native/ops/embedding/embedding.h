@@ -1,0 +1,30 @@
+// Token embeddings: y_n = scale * table[token_n].
+//
+// Backward: dtable[id] += scale * sum over the rows n with token_n = id of dy_n, in row order: no atomics, the same
+// bits for any number of threads. Rows are visited through the packed tree's sorted order.
+// Floor, e bytes per element: forward N*H*(e + 4), backward 4*N*H read and 8 bytes per distinct id and column.
+#pragma once
+
+#include <span>
+
+#include "core/tensor.h"
+
+namespace cheems {
+
+struct EmbeddingForward {
+  Tensor y;           // [N, H] float32
+  ConstTensor table;  // [V, H] any dtype
+  std::span<const int32_t> tokens;  // [N]
+  float scale = 1;    // sqrt(H) for Gemma
+};
+
+struct EmbeddingBackward {
+  Tensor d_table;     // [V, H] accumulated
+  ConstTensor dy;     // [N, H]
+  std::span<const int32_t> tokens;       // [N]
+  std::span<const int32_t> token_order;  // [N] rows sorted by token, ties in row order
+  std::span<const int32_t> token_runs;   // [distinct + 1] where each distinct token's rows begin in token_order
+  float scale = 1;
+};
+
+}  // namespace cheems

@@ -1,0 +1,56 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/grad_norm/cpu.cpp"
+#include "hwy/foreach_target.h"
+
+#include <algorithm>
+
+#include "backends/cpu/kernels.h"
+#include "backends/cpu/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace cheems::cpu::HWY_NAMESPACE {
+namespace {
+
+constexpr int64_t kBlock = 1 << 15;
+
+// Squares summed in float32 over 256 numbers at a time, those sums in double.
+double sum_block(const float* x, int64_t count) {
+  constexpr int64_t kShort = 256;
+  double total = 0;
+  for (int64_t i = 0; i < count; i += kShort) {
+    const int64_t n = std::min(kShort, count - i);
+    total += dot(x + i, x + i, n);
+  }
+  return total;
+}
+
+void sum(const SumOfSquares& a, Context& context) {
+  // Rows are whole in a block, so that unseen ones can be passed over.
+  const int64_t rows_per_block = std::max<int64_t>(1, kBlock / a.x.columns), blocks = (a.x.rows + rows_per_block - 1) / rows_per_block;
+  double* sums = reinterpret_cast<double*>(context.workspace);
+  const int64_t capacity = context.workspace_bytes / static_cast<int64_t>(sizeof(double));
+  for (int64_t first = 0; first < blocks; first += capacity) {
+    const int64_t count = std::min(capacity, blocks - first);
+    context.pool.parallel_for(count, [&](int64_t block, int) {
+      const int64_t begin = (first + block) * rows_per_block, end = std::min(a.x.rows, begin + rows_per_block);
+      double total = 0;
+      if (!a.row_seen) total = sum_block(floats(a.x) + begin * a.x.columns, (end - begin) * a.x.columns);
+      else for (int64_t row = begin; row < end; ++row) {
+        if (a.row_seen[row]) total += sum_block(floats(a.x) + row * a.x.columns, a.x.columns);
+      }
+      sums[block] = total;
+    });
+    for (int64_t block = 0; block < count; ++block) *a.sum += sums[block];
+  }
+}
+
+}  // namespace
+}  // namespace cheems::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace cheems::cpu {
+HWY_EXPORT(sum);
+void sum_of_squares(const SumOfSquares& a, Context& context) { HWY_DYNAMIC_DISPATCH(sum)(a, context); }
+}  // namespace cheems::cpu
+#endif

@@ -1,0 +1,38 @@
+// y = x W^T + bias + residual, with W [out, in] as Hugging Face stores it.
+//
+// Backward:
+//   dx       = dy W        overwritten, or accumulated where asked
+//   dW      += dy^T x      accumulated, rows in order
+//   dbias   += sum_n dy_n  accumulated, rows in order
+// Floor: 2*N*in*out FLOPs forward, twice that backward; 4*(N*in + N*out) bytes and the weight once.
+// Every element is one chain of multiply-adds in the order of the inner index, beginning at residual or bias: a row's
+// result does not depend on the other rows.
+#pragma once
+
+#include "core/tensor.h"
+
+namespace cheems {
+
+struct LinearForward {
+  Tensor y;              // [N, out]
+  ConstTensor x;         // [N, in]
+  ConstTensor weight;    // [out, in] any dtype
+  ConstTensor bias;      // [1, out], or absent
+  ConstTensor residual;  // [N, out], or absent; may be y itself
+};
+
+struct LinearBackwardInput {
+  Tensor dx;           // [N, in]
+  ConstTensor dy;      // [N, out]
+  ConstTensor weight;  // [out, in]
+  bool accumulate = false;  // dx += instead of dx =
+};
+
+struct LinearBackwardWeight {
+  Tensor d_weight;   // [out, in] accumulated
+  Tensor d_bias;     // [1, out] accumulated, or absent
+  ConstTensor dy;    // [N, out]
+  ConstTensor x;     // [N, in]
+};
+
+}  // namespace cheems

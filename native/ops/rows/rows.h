@@ -1,0 +1,24 @@
+// Rows picked out of a matrix and put back: the last layer works on the reward rows alone.
+//   gather: y_i = x[rows_i];  scatter_add: x[rows_i] += y_i (rows are distinct)
+// Floor: 8 bytes per element moved, 12 for scatter_add.
+#pragma once
+
+#include <span>
+
+#include "core/tensor.h"
+
+namespace cheems {
+
+struct GatherRows {
+  Tensor y;       // [R, H]
+  ConstTensor x;  // [N, H]
+  std::span<const int32_t> rows;
+};
+
+struct ScatterAddRows {
+  Tensor x;       // [N, H] accumulated
+  ConstTensor y;  // [R, H]
+  std::span<const int32_t> rows;  // distinct
+};
+
+}  // namespace cheems
