@@ -125,6 +125,14 @@ test('score: rewards by item and response, prompts together, progress to the end
   t.true(fake.disposed());
 });
 
+test('nothing to score gives nothing, and asks the engine nothing', async (t) => {
+  const fake = fakeEngine(10);
+  const model = await RewardModel.load(tmpdir(), {}, fake.engine);
+  t.deepEqual(await model.score([]), []);
+  t.deepEqual(await model.score([{ prompt: 'p', responses: [] }]), [[]]);
+  t.is(fake.batches.length, 0);
+});
+
 test('the strip that training chose is obeyed: with it the sample ends at <|im_end|>, without it at the newline', async (t) => {
   const last: number[] = [];
   for (const facts of [undefined, { do_strip: true }, { do_strip: false }]) {

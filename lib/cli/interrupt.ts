@@ -10,7 +10,11 @@ export async function withInterrupts<T>(announce: string | (() => string), work:
   const controller = new AbortController();
   const stop = (name: NodeJS.Signals): void => {
     const reason = new Interrupted(name);
-    if (controller.signal.aborted) process.exit(reason.exitCode);
+    if (controller.signal.aborted) {
+      // A progress bar that is cut short has switched line wrapping off.
+      if (process.stderr.isTTY) process.stderr.write('\x1b[?7h\n');
+      process.exit(reason.exitCode);
+    }
     process.stderr.write(`\n${typeof announce === 'string' ? announce : announce()}\n`);
     controller.abort(reason);
   };

@@ -134,21 +134,9 @@ export class RewardModel {
     return this.scoreCalls(groups.length, samplesIn(groups), async (begin) => groups.slice(begin, begin + this.groupsOfCall(groups, begin)), options);
   }
 
-  /** The rewards of tokenised samples, in order; the samples of a group may share their beginning. */
-  async scoreGroups(groups: readonly TokenizedSample[][], signal?: AbortSignal, meter?: Meter): Promise<Float32Array> {
-    signal?.throwIfAborted();
-    try {
-      const { rewards, computedTokens } = await this.model.score(packSamples(groups), {
-        microBatchTokens: this.microBatchTokens,
-        ...(signal ? { signal } : {}),
-        ...(meter ? { onProgress: ({ done, tokens }) => meter.during(done, tokens) } : {}),
-      });
-      meter?.after(rewards.length, computedTokens);
-      return rewards;
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw error;
-    }
+  /** The rewards of tokenised samples in one list, by one call of the engine. */
+  scoreGroups(groups: readonly TokenizedSample[][], signal?: AbortSignal): Promise<Float32Array> {
+    return this.callEngine(groups, signal);
   }
 
   /** One sample for each response. @throws DataError naming the place: no tokenizer, too long, ids outside the vocabulary. */
@@ -203,12 +191,29 @@ export class RewardModel {
       const groups = await ahead;
       ahead = groupsFrom(results.length + groups.length);
       ahead.catch(() => {}); // shows when it is awaited
-      const rewards = await this.scoreGroups(groups, signal, meter);
+      const rewards = await this.callEngine(groups, signal, meter);
       let next = 0;
       for (const group of groups) results.push(rewards.slice(next, (next += group.length)));
     }
     signal?.throwIfAborted();
     return results;
+  }
+
+  private async callEngine(groups: readonly TokenizedSample[][], signal?: AbortSignal, meter?: Meter): Promise<Float32Array> {
+    signal?.throwIfAborted();
+    if (samplesIn(groups) === 0) return new Float32Array(0);
+    try {
+      const { rewards, computedTokens } = await this.model.score(packSamples(groups), {
+        microBatchTokens: this.microBatchTokens,
+        ...(signal ? { signal } : {}),
+        ...(meter ? { onProgress: ({ done, tokens }) => meter.during(done, tokens) } : {}),
+      });
+      meter?.after(rewards.length, computedTokens);
+      return rewards;
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    }
   }
 
   private groupsOfCall(groups: readonly TokenizedSample[][], begin: number): number {
