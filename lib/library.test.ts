@@ -144,6 +144,9 @@ test('the strip that training chose is obeyed: with it the sample ends at <|im_e
   t.is(last[0], 8191);
   t.is(last[1], 8191);
   t.not(last[2], 8191);
+  const fake = fakeEngine(8192);
+  await (await RewardModel.load(modelFolder({ do_strip: false }), { doStrip: true }, fake.engine)).score([{ prompt: 'p', responses: ['r'] }]);
+  t.is(fake.batches[0]!.tokens.at(-1), 8191, 'what is asked for wins');
   await t.throwsAsync(RewardModel.load(modelFolder({ do_strip: 'yes' }), {}, fakeEngine(8).engine), { message: /cheems\.json is broken/ });
 });
 

@@ -5,7 +5,7 @@ import { formatReport } from '../data/report';
 import { evaluate, loadPredictor, registeredBenchmarks, registeredPredictors, tableFor, writeResults, type EvaluationDataset, type Predictor } from '../evaluation';
 import { rewardModelPredictor } from '../evaluation/predictors/reward_model';
 import { RewardModel } from '../scoring/reward_model';
-import { choice, number, optionalChoice, paths, text } from '../training/option_kinds';
+import { choice, number, paths, text } from '../training/option_kinds';
 import { defineCommand } from './command';
 import { UsageError } from './failure';
 import { withInterrupts } from './interrupt';
@@ -25,7 +25,6 @@ export const evalOptions = {
   benchmark: choice(benchmarks, benchmarks[0], { group: METRICS, describe: 'how the figures of all files become one' }),
   bootstrap: number(2000, { from: 0, integer: true }, { group: METRICS, describe: 'resamplings of the prompts for the 95 % intervals; 0: none' }),
   seed: number(0, { from: 0, to: 0xffffffff, integer: true }, { group: METRICS, describe: 'of the resampling' }),
-  compat: optionalChoice(['cheems'], { group: FILES, describe: "'cheems': read the data exactly as the original does" }),
   ...scoringSamples,
   ...scoringResources,
 };
@@ -95,6 +94,8 @@ async function openPredictor(values: EvalValues, signal: AbortSignal): Promise<P
     microBatchTokens: values.micro_batch_tokens,
     maxLength: values.max_length,
     truncation: values.truncation,
+    doStrip: values.do_strip,
+    compat: values.compat,
     chatTemplateFile: values.chat_template,
     signal,
   });

@@ -80,8 +80,8 @@ async function longestOf(folder: string, values: EvalValues, vocabularySize: num
   const dataset = await readPreferenceDataset(values.data_path, { compat: values.compat });
   const { prompts } = await tokenizeDataset(dataset, {
     tokenizer: { folder, chatTemplateFile: values.chat_template },
-    doStrip: facts.doStrip,
-    doubledBos: facts.compat === 'cheems' ? 'keep' : 'drop',
+    doStrip: values.do_strip ?? facts.doStrip,
+    doubledBos: (values.compat ?? facts.compat) === 'cheems' ? 'keep' : 'drop',
     maxLength: values.max_length ?? null,
     truncation: values.truncation,
     vocabularySize,

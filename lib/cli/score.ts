@@ -8,11 +8,11 @@ import { engine } from '../engine';
 import { RewardModel } from '../scoring/reward_model';
 import { scoreStream, type ScoreStreamProgress } from '../scoring/stream';
 import { planOrRefuse } from '../training/memory';
-import { flag, number, optionalNumber, text, textWithDefault } from '../training/option_kinds';
+import { flag, number, optionalChoice, optionalNumber, text, textWithDefault } from '../training/option_kinds';
 import { defineCommand } from './command';
 import { UsageError } from './failure';
 import { withInterrupts } from './interrupt';
-import { requiredText } from './options';
+import { optionalFlag, requiredText } from './options';
 import { openScoreOutput } from './output';
 import { showProgress } from './progress';
 
@@ -29,6 +29,8 @@ export const scoringResources = {
 export const scoringSamples = {
   max_length: optionalNumber({ from: 1, integer: true }, { group: SAMPLES, describe: 'tokens of prompt and response together; longer samples are an error unless --truncation [default: no limit]' }),
   truncation: flag(false, { group: SAMPLES, describe: 'cut longer samples from the left' }),
+  do_strip: optionalFlag({ group: SAMPLES, describe: "strip white space around the templated text [default: what cheems.json in the model folder says, else true]" }),
+  compat: optionalChoice(['cheems'], { group: SAMPLES, describe: "'cheems': do exactly as the original does, doubled BOS included [default: what cheems.json says]" }),
   chat_template: text({ group: SAMPLES, describe: "file with a Jinja template, in place of the model folder's" }),
 };
 
@@ -66,6 +68,8 @@ export const scoreCommand = defineCommand({
         microBatchTokens: values.micro_batch_tokens,
         maxLength: values.max_length,
         truncation: values.truncation,
+        doStrip: values.do_strip,
+        compat: values.compat,
         chatTemplateFile: values.chat_template,
         signal,
       });

@@ -24,6 +24,10 @@ export interface RewardModelOptions {
   maxLength?: number | undefined;
   /** Cut what is longer than `maxLength` from the left. */
   truncation?: boolean | undefined;
+  /** In place of what the model folder's cheems.json says (else true): strip the templated text before tokenising. */
+  doStrip?: boolean | undefined;
+  /** 'cheems': where template and tokenizer both begin with BOS, keep both, as the original does. Else cheems.json decides. */
+  compat?: 'cheems' | undefined;
   /** A Jinja file in place of the model folder's chat template. */
   chatTemplateFile?: string | undefined;
   signal?: AbortSignal | undefined;
@@ -83,7 +87,8 @@ export class RewardModel {
    * @throws Error naming file or tensor; a folder without a reward head is refused.
    */
   static async load(folder: string, options: RewardModelOptions = {}, engine: Pick<Engine, 'loadModel'> = nativeEngine): Promise<RewardModel> {
-    const facts = await readSampleFacts(folder);
+    const found = await readSampleFacts(folder);
+    const facts: SampleFacts = { doStrip: options.doStrip ?? found.doStrip, compat: options.compat ?? found.compat };
     const model = await engine.loadModel(
       {
         folder,
