@@ -28,12 +28,15 @@ export function writeSafetensors(file: string, tensors: Record<string, Float32Ar
   writeFileSync(file, Buffer.concat([length, text, ...Object.values(tensors).map((values) => Buffer.from(values.buffer, values.byteOffset, values.byteLength))]));
 }
 
+/** The float32 tensors of a file, flat; those of other types and the metadata are left out. */
 export function readSafetensors(file: string): Record<string, Float32Array> {
   const bytes = readFileSync(file);
   const length = Number(bytes.readBigUInt64LE(0));
-  const header = JSON.parse(bytes.toString('utf8', 8, 8 + length)) as Record<string, { data_offsets: [number, number] }>;
+  const header = JSON.parse(bytes.toString('utf8', 8, 8 + length)) as Record<string, { dtype: string; data_offsets: [number, number] }>;
   const tensors: Record<string, Float32Array> = {};
-  for (const [name, { data_offsets: [begin, end] }] of Object.entries(header)) {
+  for (const [name, { dtype, data_offsets }] of Object.entries(header)) {
+    if (name === '__metadata__' || dtype !== 'F32') continue;
+    const [begin, end] = data_offsets;
     tensors[name] = new Float32Array(bytes.buffer.slice(bytes.byteOffset + 8 + length + begin, bytes.byteOffset + 8 + length + end));
   }
   return tensors;

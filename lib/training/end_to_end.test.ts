@@ -1,0 +1,135 @@
+// Whole runs on the real engine: against Hugging Face's numbers, stopped and resumed, and with any number of threads.
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { engine } from '../engine';
+import { readSafetensors } from '../testing/fake_engine';
+import { train } from './loop';
+
+const REFERENCE = join(__dirname, '..', '..', 'tests', 'reference', 'huggingface');
+const CLASSIFIERS = ['llama-gqa', 'llama3-rope', 'mistral-sliding', 'qwen2-gqa', 'qwen2-tied', 'qwen3-qknorm'];
+
+interface Reference {
+  eval: { ids: number[]; reward_f64: number }[];
+  train: {
+    groups: { prompt: number[]; responses: number[][]; indices: number[] }[];
+    pairs: [number, number][];
+    steps_f64: { loss: number; rewards: number[]; grad_norm_before_clip: number }[];
+  };
+}
+
+const readReference = (name: string) => JSON.parse(readFileSync(join(REFERENCE, name, 'reference.json'), 'utf8')) as Reference;
+
+function temporaryFolder(t: ExecutionContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'cheems-end-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The reference's three prompts as rows of token ids. */
+function rowsOf({ train: { groups, pairs } }: Reference): string {
+  return groups.map(({ prompt, responses, indices }, group) => JSON.stringify({
+    input: `group ${group}`,
+    responses: responses.map((response, i) => ({ id: String(indices[i]), input_ids: [...prompt, ...response] })),
+    annotations: pairs.filter(([chosen]) => indices.includes(chosen)).map(([chosen, rejected]) => [String(chosen), String(rejected), '1']),
+  })).join('\n');
+}
+
+function optionsFor(folder: string, name: string, more: object = {}): Record<string, unknown> {
+  const file = join(folder, 'train.jsonl');
+  writeFileSync(file, rowsOf(readReference(name)));
+  return {
+    model_path: join(REFERENCE, name), train_data_path: file, output_dir: join(folder, 'out'), report_to: 'none', global_batch_size: 11, max_steps: 3,
+    learning_rate: 1e-3, lr_scheduler_type: 'constant', warmup_ratio: 0, weight_decay: 0.01, max_grad_norm: 1, reg_coef: 0.1, num_threads: 1, ...more,
+  };
+}
+
+const lossesIn = (folder: string) => readFileSync(join(folder, 'metrics.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { loss: number; grad_norm: number });
+
+const near = (value: number, expected: number, relative: number) => Math.abs(value - expected) <= relative * Math.max(1e-6, Math.abs(expected));
+
+for (const name of CLASSIFIERS) {
+  for (const spelling of ['config.json', 'config.legacy.json']) {
+    test(`${name} (${spelling}): three steps give Hugging Face's losses, norms and parameters`, async (t) => {
+      const folder = temporaryFolder(t);
+      const base = join(folder, 'base');
+      mkdirSync(base);
+      copyFileSync(join(REFERENCE, name, spelling), join(base, 'config.json'));
+      copyFileSync(join(REFERENCE, name, 'model.safetensors'), join(base, 'model.safetensors'));
+      const options = optionsFor(folder, name, { model_path: base });
+      const result = await train(options, { engine });
+      const reference = readReference(name);
+      const steps = lossesIn(options['output_dir'] as string);
+      t.is(steps.length, 3);
+      for (const [i, { loss, grad_norm }] of steps.entries()) {
+        const expected = reference.train.steps_f64[i]!;
+        t.true(near(loss, expected.loss, 1e-4), `loss of step ${i + 1}: ${loss}, not ${expected.loss}`);
+        t.true(near(grad_norm, expected.grad_norm_before_clip, 1e-4), `norm of step ${i + 1}: ${grad_norm}, not ${expected.grad_norm_before_clip}`);
+      }
+      const arrays = readSafetensors(join(REFERENCE, name, 'reference.safetensors'));
+      const trained = readSafetensors(join(result.modelFolder!, 'model.safetensors'));
+      let compared = 0;
+      for (const [key, expected] of Object.entries(arrays)) {
+        if (!key.startsWith('adamw3.')) continue;
+        const values = trained[key.slice('adamw3.'.length)];
+        t.is(values?.length, expected.length, key);
+        const errors = expected.map((value, i) => Math.abs(values![i]! - value));
+        t.true(errors.every((error) => error <= 3e-3), `${key}: ${Math.max(...errors)}`);
+        t.true(errors.filter((error) => error <= 2e-5).length >= 0.995 * errors.length, key);
+        compared += 1;
+      }
+      t.is(compared, Object.keys(trained).length);
+    });
+  }
+}
+
+test('the written folder loads again and scores as the trained model does', async (t) => {
+  const folder = temporaryFolder(t);
+  const { modelFolder } = await train(optionsFor(folder, 'qwen3-qknorm'), { engine });
+  const reference = readReference('qwen3-qknorm');
+  const model = await engine.loadModel({ folder: modelFolder!, numThreads: 1 });
+  t.teardown(() => model.dispose());
+  t.is(model.headSource, 'score.weight');
+  const samples = reference.train.groups.flatMap(({ prompt, responses }) => responses.map((response) => [...prompt, ...response]));
+  const offsets = Int32Array.from([0, ...samples.map((_, i) => samples.slice(0, i + 1).reduce((sum, { length }) => sum + length, 0))]);
+  const { rewards } = await model.score({ tokens: Int32Array.from(samples.flat()), offsets, groups: Int32Array.from(samples.map((_, i) => i)) });
+  const order = reference.train.groups.flatMap(({ indices }) => indices);
+  const expected = reference.train.steps_f64[3]!.rewards;
+  for (const [i, reward] of rewards.entries()) t.true(Math.abs(reward - expected[order[i]!]!) < 5e-3, `${reward}, not ${expected[order[i]!]}`);
+});
+
+test('stopped after any step and resumed, and with one thread or two, the bits are the same', async (t) => {
+  const folder = temporaryFolder(t);
+  const options = optionsFor(folder, 'qwen2-gqa', { max_steps: 6, global_batch_size: 4, lr_scheduler_type: 'cosine', warmup_ratio: 0.3, save_steps: 2 });
+  const bits = (name: string) => readFileSync(join(folder, name, 'model.safetensors'));
+  const moments = (name: string) => readFileSync(join(folder, name, 'checkpoint-6', 'optimizer.safetensors'));
+  await train({ ...options, output_dir: join(folder, 'whole') }, { engine });
+  await train({ ...options, output_dir: join(folder, 'threads'), num_threads: 2 }, { engine });
+  t.deepEqual(bits('threads'), bits('whole'));
+  for (const step of [1, 2, 5]) {
+    const name = `stopped-${step}`;
+    const stop = new AbortController();
+    const run = { ...options, output_dir: join(folder, name), resume_if_possible: true };
+    const first = await train(run, { engine, stop: stop.signal, callbacks: { onStep: (metrics) => metrics.step === step && stop.abort() } });
+    t.true(first.interrupted);
+    await train(run, { engine });
+    t.deepEqual(bits(name), bits('whole'));
+    t.deepEqual(moments(name), moments('whole'));
+  }
+});
+
+test('a base without a head gets a seeded one: the same seed, the same bits', async (t) => {
+  const folder = temporaryFolder(t);
+  const options = optionsFor(folder, 'qwen2-gqa', { model_path: join(REFERENCE, 'qwen2-causal'), max_steps: 1 });
+  const logs: string[] = [];
+  const callbacks = { onLog: ({ message }: { message: string }) => logs.push(message) };
+  const run = async (name: string, seed: number) => {
+    await train({ ...options, output_dir: join(folder, name), seed }, { engine, callbacks });
+    return readSafetensors(join(folder, name, 'model.safetensors'))['score.weight']!;
+  };
+  const first = await run('a', 3);
+  t.deepEqual(await run('b', 3), first);
+  t.notDeepEqual(await run('c', 4), first);
+  t.true(logs.some((message) => message.includes('has no reward head')));
+});
