@@ -1,0 +1,83 @@
+// The CPU's operations as tests want them: with a workspace of exactly the size that is asked for, with several thread
+// counts, and under each SIMD target that was compiled and that this machine has.
+#pragma once
+
+#include <hwy/highway.h>
+
+#include <cstdlib>
+#include <map>
+#include <memory>
+
+#include "backends/backend.h"
+#include "ops/operations.h"
+#include "testing/numbers.h"
+
+namespace cheems::testing {
+
+// Backends live as long as the test program: starting threads again and again is slow.
+inline Backend& cpu_backend(int threads) {
+  static std::map<int, std::unique_ptr<Backend>> backends;
+  auto& backend = backends[threads];
+  if (!backend) backend = create_cpu_backend(threads);
+  return *backend;
+}
+
+class Cpu {
+ public:
+  explicit Cpu(int threads, const WorkspaceRequest& request = {}) : operations_(cpu_backend(threads).operations()) {
+    const int64_t bytes = operations_.workspace_bytes(request);
+    workspace_.reset(static_cast<char*>(std::aligned_alloc(64, static_cast<size_t>((bytes + 63) / 64 * 64))));
+    // What a kernel reads before it wrote it is a NaN. (The beginning is enough: the large part is the matrix products'.)
+    std::memset(workspace_.get(), 0xff, static_cast<size_t>(std::min<int64_t>(bytes, 1 << 19)));
+    operations_.set_workspace(workspace_.get(), bytes);
+  }
+  ~Cpu() { operations_.set_workspace(nullptr, 0); }
+  Cpu(const Cpu&) = delete;
+  Operations* operator->() { return &operations_; }
+  char* workspace() { return workspace_.get(); }
+
+ private:
+  struct Free {
+    void operator()(char* memory) const { std::free(memory); }
+  };
+  Operations& operations_;
+  std::unique_ptr<char, Free> workspace_;
+};
+
+// Calls body(name) under each target, best last, so that the best stays chosen afterwards.
+template <class Body>
+void for_each_simd_target(Body body) {
+  auto targets = hwy::SupportedAndGeneratedTargets();
+  std::sort(targets.rbegin(), targets.rend());  // Highway numbers better targets lower
+  for (const int64_t target : targets) {
+    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    const std::string name = hwy::TargetName(target);
+    CAPTURE(name);
+    body(name);
+  }
+  hwy::SetSupportedTargetsForTest(0);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+using Outputs = std::vector<std::vector<float>>;
+
+// The outputs of run(cpu) with one thread; 2 and 5 threads must give the same bits.
+template <class Run>
+Outputs with_any_threads(const WorkspaceRequest& request, Run run) {
+  Outputs expected;
+  for (const int threads : {1, 2, 5}) {
+    Cpu cpu(threads, request);
+    Outputs outputs = run(cpu);
+    if (threads == 1) {
+      expected = std::move(outputs);
+      continue;
+    }
+    CAPTURE(threads);
+    REQUIRE(outputs.size() == expected.size());
+    for (size_t i = 0; i < outputs.size(); ++i) CHECK(same_bits(outputs[i], expected[i]));
+  }
+  return expected;
+}
+
+}  // namespace cheems::testing
