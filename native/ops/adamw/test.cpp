@@ -1,0 +1,108 @@
+#include <cmath>
+
+#include "testing/cpu.h"
+
+namespace cheems {
+namespace {
+
+using namespace testing;
+
+struct Hyper {
+  double learning_rate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 0.01, clip = 1;
+};
+
+template <class Real>
+struct AdamState {
+  std::vector<Real> p, m, v;
+  explicit AdamState(const std::vector<float>& start) : p(as<Real>(start)), m(start.size()), v(start.size()) {}
+
+  // torch.optim.AdamW, single tensor, in its order.
+  void step(const std::vector<float>& gradient, int64_t step, const Hyper& h) {
+    const double correction1 = 1 - std::pow(h.beta1, static_cast<double>(step)), correction2 = 1 - std::pow(h.beta2, static_cast<double>(step));
+    for (size_t i = 0; i < p.size(); ++i) {
+      const Real g = static_cast<Real>(gradient[i]) * static_cast<Real>(h.clip);
+      p[i] *= static_cast<Real>(1 - h.learning_rate * h.weight_decay);
+      m[i] = m[i] + (g - m[i]) * static_cast<Real>(1 - h.beta1);
+      v[i] = v[i] * static_cast<Real>(h.beta2) + static_cast<Real>(1 - h.beta2) * g * g;
+      const Real denominator = std::sqrt(v[i]) / static_cast<Real>(std::sqrt(correction2)) + static_cast<Real>(h.epsilon);
+      p[i] -= static_cast<Real>(h.learning_rate / correction1) * m[i] / denominator;
+    }
+  }
+};
+
+AdamWUpdate update(Matrix& p, Matrix& g, Matrix& m, Matrix& v, int64_t step, const Hyper& h, const uint8_t* row_seen = nullptr) {
+  return {.parameter = p.view(), .gradient = g.view(), .first_moment = m.view(), .second_moment = v.view(), .row_seen = row_seen, .clip = h.clip, .step = step, .learning_rate = h.learning_rate,
+          .beta1 = h.beta1, .beta2 = h.beta2, .epsilon = h.epsilon, .weight_decay = h.weight_decay};
+}
+
+void check_steps(int64_t rows, int64_t columns, int64_t steps, const Hyper& h) {
+  CAPTURE(rows);
+  CAPTURE(columns);
+  const auto start = random_floats(rows * columns, 1);
+  AdamState<float> plain(start);
+  AdamState<double> exact(start);
+  for (int64_t step = 1; step <= steps; ++step) {
+    const auto g = random_floats(rows * columns, 100 + static_cast<uint64_t>(step), 0.1);
+    plain.step(g, step, h);
+    exact.step(g, step, h);
+  }
+  const Outputs out = with_any_threads({}, [&](Cpu& cpu) -> Outputs {
+    Matrix p = contiguous(rows, columns, start), g = p, m = contiguous(rows, columns), v = m;
+    for (int64_t step = 1; step <= steps; ++step) {
+      g = contiguous(rows, columns, random_floats(rows * columns, 100 + static_cast<uint64_t>(step), 0.1));
+      cpu->adamw_update(update(p, g, m, v, step, h));
+    }
+    for (const Matrix* matrix : {&p, &g, &m, &v}) CHECK(matrix->guards_hold());
+    return {p.values(), g.values(), m.values(), v.values()};
+  });
+  check_rounding("parameters", kOutputs, out[0], plain.p, exact.p);
+  check_rounding("first moments", kOutputs, out[2], plain.m, exact.m);
+  check_rounding("second moments", kOutputs, out[3], plain.v, exact.v);
+  CHECK(std::all_of(out[1].begin(), out[1].end(), [](float x) { return x == 0; }));
+}
+
+TEST_CASE("adamw: torch's formulas over one and many steps, every size, target and thread count; gradients are cleared") {
+  for_each_simd_target([](const std::string&) {
+    check_steps(1, 1, 1, {});
+    check_steps(3, 5, 10, {.clip = 0.25});
+    check_steps(1, 97, 100, {.learning_rate = 1e-2, .weight_decay = 0});
+    check_steps(33, 31, 5, {.beta1 = 0.5, .beta2 = 0.9, .epsilon = 1e-3, .weight_decay = 1});
+    check_steps(3, 16411, 2, {});  // rows that do not fill whole blocks
+  });
+}
+
+TEST_CASE("adamw: the first step moves by the learning rate against the gradient's sign, however small the gradient") {
+  Cpu cpu(1);
+  Matrix p = contiguous(1, 3, {1, 1, 1}), g = contiguous(1, 3, {1e-4f, -100, 0}), m = contiguous(1, 3), v = contiguous(1, 3);
+  cpu->adamw_update(update(p, g, m, v, 1, {.weight_decay = 0}));
+  CHECK(p.values()[0] == doctest::Approx(0.999).epsilon(1e-6));
+  CHECK(p.values()[1] == doctest::Approx(1.001).epsilon(1e-6));
+  CHECK(p.values()[2] == 1);
+}
+
+TEST_CASE("adamw: rows that never had a gradient get the same bits whether they are passed over or not") {
+  for_each_simd_target([](const std::string&) {
+    for (const double weight_decay : {0.0, 0.01}) {
+      const int64_t rows = 65, columns = 33;
+      std::vector<uint8_t> seen(65);
+      for (size_t row = 0; row < seen.size(); ++row) seen[row] = row % 3 == 0;
+      const auto with = [&](const uint8_t* row_seen) {
+        return with_any_threads({}, [&](Cpu& cpu) -> Outputs {
+          Matrix p = contiguous(rows, columns, random_floats(rows * columns, 1)), m = contiguous(rows, columns), v = m, g = m;
+          for (int64_t step = 1; step <= 20; ++step) {
+            auto gradient = random_floats(rows * columns, 50 + static_cast<uint64_t>(step));
+            for (size_t i = 0; i < gradient.size(); ++i) gradient[i] *= seen[i / static_cast<size_t>(columns)];
+            g = contiguous(rows, columns, gradient);
+            cpu->adamw_update(update(p, g, m, v, step, {.weight_decay = weight_decay}, row_seen));
+          }
+          return {p.values(), m.values(), v.values()};
+        });
+      };
+      const Outputs all = with(nullptr), skipping = with(seen.data());
+      for (size_t i = 0; i < all.size(); ++i) CHECK(all[i] == skipping[i]);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace cheems

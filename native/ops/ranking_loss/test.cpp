@@ -1,0 +1,84 @@
+#include <cmath>
+
+#include "testing/cpu.h"
+#include "testing/gradient_check.h"
+
+namespace cheems {
+namespace {
+
+using namespace testing;
+
+struct Loss {
+  double ranking = 0, regulariser = 0;
+  std::vector<float> d_rewards;
+};
+
+Loss ranking_loss(const std::vector<float>& rewards, const std::vector<int32_t>& pairs, float reg_coef, int64_t total_pairs, int64_t total_rewards) {
+  Loss loss;
+  Cpu cpu(2);
+  Matrix in = contiguous(1, static_cast<int64_t>(rewards.size()), rewards), d = contiguous(1, static_cast<int64_t>(rewards.size()), std::vector<float>(rewards.size(), 777));
+  cpu->ranking_loss({.ranking = &loss.ranking, .regulariser = &loss.regulariser, .d_rewards = d.view(), .rewards = in.view(), .pairs = pairs, .total_pairs = total_pairs,
+                     .total_rewards = total_rewards, .reg_coef = reg_coef});
+  CHECK((in.guards_hold() && d.guards_hold()));
+  loss.d_rewards = d.values();
+  return loss;
+}
+
+// The formula as the paper writes it; good for moderate differences alone.
+double by_formula(const std::vector<double>& rewards, const std::vector<int32_t>& pairs, double reg_coef, int64_t total_pairs, int64_t total_rewards) {
+  double ranking = 0, squares = 0;
+  for (size_t p = 0; p < pairs.size(); p += 2) ranking -= std::log(1 / (1 + std::exp(rewards[static_cast<size_t>(pairs[p + 1])] - rewards[static_cast<size_t>(pairs[p])])));
+  for (const double r : rewards) squares += r * r;
+  return ranking / static_cast<double>(total_pairs) + reg_coef * squares / static_cast<double>(total_rewards);
+}
+
+TEST_CASE("ranking_loss: value and gradient are the formula's and its finite differences'") {
+  const std::vector<int32_t> pairs = {0, 1, 0, 2, 3, 1, 0, 1, 4, 3};  // a sample in many pairs, a pair twice
+  for (const float reg_coef : {0.0f, 0.1f, 2.0f}) {
+    const auto rewards = random_floats(6, 1, 2);  // sample 5 is in no pair
+    const Loss loss = ranking_loss(rewards, pairs, reg_coef, 9, 11);
+    const auto f = [&](const std::vector<double>& at) { return by_formula(at, pairs, reg_coef, 9, 11); };
+    CHECK(loss.ranking + static_cast<double>(reg_coef) * loss.regulariser == doctest::Approx(f(as<double>(rewards))).epsilon(1e-12));
+    const auto numeric = numeric_gradient(as<double>(rewards), f);
+    for (size_t i = 0; i < rewards.size(); ++i) CHECK(std::abs(loss.d_rewards[i] - numeric[i]) <= 1e-8 + 2e-7 * std::abs(numeric[i]));
+  }
+}
+
+TEST_CASE("ranking_loss: a reg_coef of zero or less is off, but the regulariser is reported all the same") {
+  for (const float reg_coef : {0.0f, -1.0f}) {
+    const Loss loss = ranking_loss({1, 2, -2}, {0, 1}, reg_coef, 1, 3);
+    CHECK(loss.regulariser == doctest::Approx(3));
+    CHECK(loss.d_rewards[2] == 0);
+    CHECK(loss.d_rewards[0] == -loss.d_rewards[1]);
+    CHECK(loss.d_rewards[0] == doctest::Approx(-1 / (1 + std::exp(-1.0))));
+  }
+}
+
+TEST_CASE("ranking_loss: differences of any size neither overflow nor lose their gradient") {
+  for (const float difference : {100.0f, 1e4f, 1e30f}) {
+    CAPTURE(difference);
+    const Loss right = ranking_loss({difference, 0}, {0, 1}, 0, 1, 2), wrong = ranking_loss({0, difference}, {0, 1}, 0, 1, 2);
+    CHECK(right.ranking == doctest::Approx(std::exp(-static_cast<double>(difference))));
+    CHECK(std::abs(right.d_rewards[0]) <= 1e-40);
+    CHECK(wrong.ranking == doctest::Approx(difference));
+    CHECK(wrong.d_rewards == std::vector<float>{-1, 1});
+  }
+  const Loss tie = ranking_loss({0.25f, 0.25f}, {0, 1}, 0, 1, 2);
+  CHECK(tie.ranking == doctest::Approx(std::log(2.0)));
+  CHECK(tie.d_rewards == std::vector<float>{-0.5f, 0.5f});
+  CHECK(std::isnan(ranking_loss({NAN, 1}, {0, 1}, 0.1f, 1, 2).ranking));
+}
+
+TEST_CASE("ranking_loss: micro-batches add up to the global batch") {
+  const auto rewards = random_floats(5, 3);
+  const Loss whole = ranking_loss(rewards, {0, 1, 3, 2, 4, 3}, 0.1f, 3, 5);
+  const Loss first = ranking_loss({rewards[0], rewards[1]}, {0, 1}, 0.1f, 3, 5), second = ranking_loss({rewards[2], rewards[3], rewards[4]}, {1, 0, 2, 1}, 0.1f, 3, 5);
+  CHECK(first.ranking + second.ranking == doctest::Approx(whole.ranking).epsilon(1e-14));
+  CHECK(first.regulariser + second.regulariser == doctest::Approx(whole.regulariser).epsilon(1e-14));
+  auto joined = first.d_rewards;
+  joined.insert(joined.end(), second.d_rewards.begin(), second.d_rewards.end());
+  CHECK(same_bits(joined, whole.d_rewards));
+}
+
+}  // namespace
+}  // namespace cheems
