@@ -1,0 +1,196 @@
+// Where a step's time goes: every operation of the engine timed on the benchmark's workload.
+//
+//   operation_times MODEL_FOLDER WORKLOAD.jsonl train|eval [steps] [threads]
+//   operation_times peak [threads]        the matrix peak alone, as {"gflops": N}: 2048 x 2048 x 2048, best of eight
+//
+// The workload is what bench/huggingface.py make writes. One prompt with all its responses is a step. Prints a row an
+// operation: share of the time, milliseconds a step, and GFLOP/s for the matrix work (the tree's own FLOPs, shared prompts
+// counted once), then the whole step's rate and the machine's matrix peak measured beside it.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "backends/cpu/matrix_product.h"
+#include "inference/scorer.h"
+#include "ops/operations.h"
+#include "training/trainer.h"
+
+namespace {
+
+using namespace cheems;
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+struct Timing {
+  double seconds = 0, flops = 0;
+  int64_t calls = 0;
+};
+std::map<std::string, Timing> timings;
+
+// Multiply-adds of attention, counted twice, that causality leaves: pairs of a query and a key in sight, over all heads.
+double attention_flops(const PackedTree& tree, std::span<const int32_t> query_rows, const AttentionShape& shape, double products) {
+  double pairs = 0;
+  const auto count = [&](int32_t row) {
+    const double position = tree.positions[static_cast<size_t>(row)] + 1;
+    pairs += shape.window > 0 ? std::min<double>(position, static_cast<double>(shape.window)) : position;
+  };
+  if (query_rows.empty()) for (int32_t row = 0; row < tree.rows(); ++row) count(row);
+  else for (const int32_t row : query_rows) count(row);
+  return 2 * products * pairs * static_cast<double>(shape.head_size * shape.num_heads);
+}
+
+class TimedOperations : public Operations {
+ public:
+  explicit TimedOperations(Operations& inner) : inner_(inner) {}
+  int64_t workspace_bytes(const WorkspaceRequest& r) const override { return inner_.workspace_bytes(r); }
+  void set_workspace(void* workspace, int64_t bytes) override { inner_.set_workspace(workspace, bytes); }
+  void begin_batch(const PackedTree& tree) override { inner_.begin_batch(tree); }
+#define TIMED(method, Argument, flop_count) \
+  void method(const Argument& a) override { time(#method, flop_count, [&] { inner_.method(a); }); }
+  TIMED(embedding_forward, EmbeddingForward, 0)
+  TIMED(embedding_backward, EmbeddingBackward, 0)
+  TIMED(rmsnorm_forward, RmsNormForward, 0)
+  TIMED(rmsnorm_apply, RmsNormApply, 0)
+  TIMED(rmsnorm_backward, RmsNormBackward, 0)
+  TIMED(linear_forward, LinearForward, 2.0 * a.y.rows * a.y.columns * a.x.columns)
+  TIMED(linear_backward_input, LinearBackwardInput, 2.0 * a.dx.rows * a.dx.columns * a.dy.columns)
+  TIMED(linear_backward_weight, LinearBackwardWeight, 2.0 * a.x.rows * a.x.columns * a.dy.columns)
+  TIMED(rope_forward, RopeForward, 0)
+  TIMED(rope_backward, RopeBackward, 0)
+  TIMED(attention_forward, AttentionForward, attention_flops(*a.tree, a.query_rows, a.shape, 2))
+  TIMED(attention_backward, AttentionBackward, attention_flops(*a.tree, a.query_rows, a.shape, 5))
+  TIMED(gated_mlp_forward, GatedMlpForward, 0)
+  TIMED(gated_mlp_backward, GatedMlpBackward, 0)
+  TIMED(gather_rows, GatherRows, 0)
+  TIMED(scatter_add_rows, ScatterAddRows, 0)
+  TIMED(reward_head_forward, RewardHeadForward, 0)
+  TIMED(reward_head_backward, RewardHeadBackward, 0)
+  TIMED(ranking_loss, RankingLoss, 0)
+  TIMED(sum_of_squares, SumOfSquares, 0)
+  TIMED(adamw_update, AdamWUpdate, 0)
+#undef TIMED
+
+ private:
+  template <class Body>
+  void time(const char* name, double flops, Body body) {
+    const double start = now();
+    body();
+    Timing& timing = timings[name];
+    timing.seconds += now() - start;
+    timing.flops += flops;
+    ++timing.calls;
+  }
+  Operations& inner_;
+};
+
+class TimedBackend : public Backend {
+ public:
+  explicit TimedBackend(std::unique_ptr<Backend> inner) : inner_(std::move(inner)), operations_(inner_->operations()) {}
+  std::string name() const override { return inner_->name(); }
+  Operations& operations() override { return operations_; }
+  std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string& purpose) override { return inner_->allocate(bytes, purpose); }
+  void upload(void* destination, const void* host, int64_t bytes) override { inner_->upload(destination, host, bytes); }
+  void download(void* host, const void* source, int64_t bytes) override { inner_->download(host, source, bytes); }
+  void zero(void* destination, int64_t bytes) override { inner_->zero(destination, bytes); }
+  int64_t available_memory() const override { return inner_->available_memory(); }
+
+ private:
+  std::unique_ptr<Backend> inner_;
+  TimedOperations operations_;
+};
+
+struct Step {
+  std::vector<int32_t> tokens, offsets{0}, groups, pairs;
+  Samples view() const { return {tokens, offsets, groups}; }
+};
+
+Step read_step(const std::string& line) {
+  const auto row = nlohmann::json::parse(line);
+  Step step;
+  for (const auto& response : row["response_ids"]) {
+    for (const int32_t id : row["prompt_ids"]) step.tokens.push_back(id);
+    for (const int32_t id : response) step.tokens.push_back(id);
+    step.offsets.push_back(static_cast<int32_t>(step.tokens.size()));
+    step.groups.push_back(0);
+  }
+  const auto order = row["order"].get<std::vector<int32_t>>();
+  for (size_t i = 0; i < order.size(); ++i) {
+    for (size_t j = i + 1; j < order.size(); ++j) step.pairs.insert(step.pairs.end(), {order[i], order[j]});
+  }
+  return step;
+}
+
+double matrix_peak(int threads) {
+  constexpr int64_t n = 2048;
+  ThreadPool pool(threads);
+  const auto backend = create_cpu_backend(1);
+  const auto memory = backend->allocate(3 * n * n * 4, "matrices"), workspace = backend->allocate(cpu::matrix_product_workspace(pool.size()), "workspace");
+  auto* a = static_cast<float*>(memory->data());
+  for (int64_t i = 0; i < 2 * n * n; ++i) a[i] = static_cast<float>(i % 17) / 17;
+  const cpu::MatrixProduct product{n, n, n, a, n, false, a + n * n, DType::float32, n, true, a + 2 * n * n, n};
+  double best = 1e30;
+  for (int round = 0; round < 8; ++round) {
+    const double start = now();
+    cpu::matrix_product(product, pool, workspace->data());
+    best = std::min(best, now() - start);
+  }
+  return 2.0 * n * n * n / best * 1e-9;
+}
+
+void print(double seconds, int64_t steps, int64_t responses, double peak) {
+  double timed = 0, flops = 0;
+  for (const auto& [name, timing] : timings) timed += timing.seconds, flops += timing.flops;
+  std::vector<std::pair<std::string, Timing>> rows(timings.begin(), timings.end());
+  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.second.seconds > b.second.seconds; });
+  std::printf("%-24s %7s %9s %9s %9s\n", "operation", "share", "ms/step", "calls", "GFLOP/s");
+  for (const auto& [name, t] : rows) {
+    std::printf("%-24s %6.1f%% %9.3f %9.1f", name.c_str(), 100 * t.seconds / seconds, 1e3 * t.seconds / static_cast<double>(steps), static_cast<double>(t.calls) / static_cast<double>(steps));
+    if (t.flops > 0) std::printf(" %9.1f", t.flops / t.seconds * 1e-9);
+    std::printf("\n");
+  }
+  std::printf("%-24s %6.1f%% %9.3f\n", "everything else", 100 * (seconds - timed) / seconds, 1e3 * (seconds - timed) / static_cast<double>(steps));
+  std::printf("step %.2f ms, %.1f responses/s, %.1f GFLOP/s = %.1f %% of the matrix peak of %.1f GFLOP/s\n", 1e3 * seconds / static_cast<double>(steps),
+              static_cast<double>(responses) / seconds, flops / seconds * 1e-9, 100 * flops / seconds * 1e-9 / peak, peak);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc > 1 && std::string(argv[1]) == "peak") {
+    std::printf("{\"gflops\": %.1f}\n", matrix_peak(argc > 2 ? std::stoi(argv[2]) : 0));
+    return 0;
+  }
+  if (argc < 4) {
+    std::fprintf(stderr, "usage: operation_times MODEL_FOLDER WORKLOAD.jsonl train|eval [steps] [threads]\n");
+    return 2;
+  }
+  const bool train = std::string(argv[3]) == "train";
+  const int64_t steps = argc > 4 ? std::stoll(argv[4]) : 16;
+  const int threads = argc > 5 ? std::stoi(argv[5]) : 0;
+  std::ifstream file(argv[2]);
+  std::vector<Step> work;
+  for (std::string line; std::getline(file, line);) work.push_back(read_step(line));
+  TimedBackend backend(create_cpu_backend(threads));
+  const auto model = model::RewardModel::load({.folder = argv[1]}, backend);
+  std::unique_ptr<training::Trainer> trainer;
+  std::unique_ptr<inference::Scorer> scorer;
+  if (train) trainer = std::make_unique<training::Trainer>(*model, training::TrainerOptions{.micro_batch_tokens = 8192});
+  else scorer = std::make_unique<inference::Scorer>(*model, inference::ScorerOptions{});
+  const double peak_before = matrix_peak(threads);
+  double seconds = 0;
+  int64_t responses = 0;
+  for (int64_t i = -2; i < steps; ++i) {
+    const Step& step = work[static_cast<size_t>(i + 2) % work.size()];
+    if (i == 0) timings.clear();
+    const double start = now();
+    if (train) trainer->step(step.view(), step.pairs, {.step = i + 3, .learning_rate = 1e-5, .weight_decay = 0.01}, Control());
+    else scorer->score(step.view(), Control());
+    if (i < 0) continue;
+    seconds += now() - start;
+    responses += step.view().count();
+  }
+  print(seconds, steps, responses, std::max(peak_before, matrix_peak(threads)));
+}
