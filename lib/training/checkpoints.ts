@@ -110,8 +110,9 @@ async function saveError(error: unknown, outputDir: string, name: string, files:
     ENOENT: 'The folder was removed while training: make it again.',
   };
   const code = codeOf(error);
-  const hint = code ? advice[code] : /no space left/i.test(messageOf(error)) ? advice['ENOSPC'] : undefined;
-  return new TrainingError(`${name} could not be saved in ${outputDir}: ${messageOf(error)}. ${hint ? `${hint} ` : ''}${kept}`, { cause: error });
+  const message = messageOf(error).replace(/\.$/, '');
+  const hint = code && !/disk is full/i.test(message) ? advice[code] : undefined;  // the engine's own errors give their advice
+  return new TrainingError(`${name} could not be saved in ${outputDir}: ${message}. ${hint ? `${hint} ` : ''}${kept}`, { cause: error });
 }
 
 /** Points checkpoint-last at a checkpoint by a rename, so that the link is never missing or half set. */

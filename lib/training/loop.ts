@@ -111,7 +111,12 @@ interface Prepared {
 async function runSteps(prepared: Prepared): Promise<TrainResult> {
   const { options, context, files, data, plan, identity, start, resumed, model, trainer, memory } = prepared;
   const { callbacks = {}, signal, stop } = context;
-  const log = new RunLog({ outputDir: options.output_dir, resumedStep: start.step, tensorboard: options.report_to !== 'none' });
+  const log = new RunLog({
+    outputDir: options.output_dir,
+    resumedStep: start.step,
+    tensorboard: options.report_to !== 'none',
+    onWarning: (message) => callbacks.onLog?.({ level: 'warning', message }),
+  });
   try {
     callbacks.onStart?.({
       totalSteps: plan.totalSteps,

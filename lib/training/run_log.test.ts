@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -51,4 +51,27 @@ test('the kept part ends at the first line that is cut, no record or of a later 
   t.is(kept('{"step":1}\n{"st', 9), 11);
   t.is(kept('junk\n{"step":1}\n', 9), 0);
   t.is(kept('', 9), 0);
+});
+
+// /dev/full takes opens and refuses every write with ENOSPC.
+test('lines that a full disk refuses are kept and written later, with one warning', (t) => {
+  if (!existsSync('/dev/full')) return t.pass('no /dev/full here');
+  const folder = temporaryFolder(t);
+  const warnings: string[] = [];
+  const log = new RunLog({ outputDir: folder, resumedStep: 0, tensorboard: false, onWarning: (message) => warnings.push(message) });
+  const real = (log as unknown as { descriptor: number }).descriptor;
+  const full = openSync('/dev/full', 'w');
+  Object.assign(log, { descriptor: full });
+  log.write({ kind: 'train', step: 1, loss: 1 });
+  log.write({ kind: 'evaluation', step: 1, accuracy: 1 });
+  t.is(warnings.length, 1);
+  t.regex(warnings[0]!, /cannot be written: ENOSPC/);
+  t.true(log.hasEvaluation(1));
+  t.throws(() => log.flush(), { code: 'ENOSPC' });
+  Object.assign(log, { descriptor: real });
+  closeSync(full);
+  log.flush();
+  log.write({ kind: 'train', step: 2, loss: 2 });
+  log.close();
+  t.deepEqual(linesOf(folder).map(({ kind, step }) => [kind, step]), [['train', 1], ['evaluation', 1], ['train', 2]]);
 });

@@ -1,6 +1,7 @@
 // The record of a run: metrics.jsonl, one JSON object a line, and TensorBoard event files beside it.
-import { closeSync, fsyncSync, openSync, readFileSync, existsSync, truncateSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf } from './errors';
 import { EventFileWriter } from './tensorboard';
 
 export const METRICS_FILE = 'metrics.jsonl';
@@ -14,6 +15,8 @@ export interface RunLogOptions {
   /** The step that the run goes on from; 0 for a fresh run. Lines of later steps belong to a run that was cut off. */
   resumedStep: number;
   tensorboard: boolean;
+  /** Told once when lines cannot be written; they are kept in memory then and written as soon as they can be. */
+  onWarning?: ((message: string) => void) | undefined;
 }
 
 /** Length in bytes of the leading lines that are whole and not beyond `lastStep`. */
@@ -36,6 +39,9 @@ export class RunLog {
   readonly file: string;
   private readonly descriptor: number;
   private readonly events: EventFileWriter | undefined;
+  private readonly onWarning: ((message: string) => void) | undefined;
+  private pending: string[] = [];
+  private hasWarned = false;
 
   /** Opens the log of a run; on resuming, what a cut-off run wrote after the checkpoint goes, so that no step stands twice. */
   constructor(options: RunLogOptions) {
@@ -44,12 +50,37 @@ export class RunLog {
       truncateSync(this.file, options.resumedStep > 0 ? keptLength(readFileSync(this.file), options.resumedStep) : 0);
     }
     this.descriptor = openSync(this.file, 'a');
+    this.onWarning = options.onWarning;
     this.events = options.tensorboard ? new EventFileWriter(join(options.outputDir, EVENTS_FOLDER), options.resumedStep) : undefined;
   }
 
+  /** Never throws: a full disk must not end a run whose state is in memory. */
   write(record: LogRecord): void {
     const plain = Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
-    writeSync(this.descriptor, `${JSON.stringify(plain)}\n`);
+    this.pending.push(`${JSON.stringify(plain)}\n`);
+    try {
+      this.writePending();
+      this.writeEvents(record);
+      this.hasWarned = false;
+    } catch (error) {
+      if (!this.hasWarned) this.onWarning?.(`The log in ${this.file} cannot be written: ${messageOf(error)}. Training goes on; its lines are kept in memory until they can be written.`);
+      this.hasWarned = true;
+    }
+  }
+
+  private writePending(): void {
+    const length = fstatSync(this.descriptor).size;
+    const data = Buffer.from(this.pending.join(''));
+    try {
+      for (let written = 0; written < data.length; ) written += writeSync(this.descriptor, data, written);
+    } catch (error) {
+      if (fstatSync(this.descriptor).size > length) ftruncateSync(this.descriptor, length);  // no half line stays
+      throw error;
+    }
+    this.pending = [];
+  }
+
+  private writeEvents(record: LogRecord): void {
     if (!this.events) return;
     const prefix = record.kind === 'train' ? 'train' : 'eval';
     const scalars: Record<string, number> = {};
@@ -61,15 +92,16 @@ export class RunLog {
 
   /** Whether an evaluation after this step is on record. */
   hasEvaluation(step: number): boolean {
-    const lines = readFileSync(this.file, 'utf8').split('\n').filter((line) => line.includes('"evaluation"'));
+    const lines = (readFileSync(this.file, 'utf8') + this.pending.join('')).split('\n').filter((line) => line.includes('"evaluation"'));
     return lines.some((line) => {
       const record = JSON.parse(line) as Partial<LogRecord>;
       return record.kind === 'evaluation' && record.step === step;
     });
   }
 
-  /** Flushes the lines to the device; called before a checkpoint is reported, whose resumed run relies on them. */
+  /** Flushes the lines to the device, or throws; called before a checkpoint is reported, whose resumed run relies on them. */
   flush(): void {
+    if (this.pending.length > 0) this.writePending();
     fsyncSync(this.descriptor);
   }
 
