@@ -200,6 +200,7 @@ void check_samples(const Samples& samples, int64_t vocab_size, int64_t max_posit
   if (samples.offsets.size() != count + 1 || samples.offsets[0] != 0 || samples.offsets[count] != static_cast<int32_t>(samples.tokens.size())) {
     fail("The samples' offsets do not fit their tokens: ", count, " samples need ", count + 1, " offsets from 0 to ", samples.tokens.size(), ".");
   }
+  if (!std::is_sorted(samples.offsets.begin(), samples.offsets.end())) fail("The samples' offsets do not ascend.");  // nothing past the tokens is read below
   for (size_t s = 0; s < count; ++s) {
     const int64_t length = int64_t{samples.offsets[s + 1]} - samples.offsets[s];
     if (length <= 0) fail("Sample ", s, " of the batch is empty (no token ids); a reward needs at least one token.");

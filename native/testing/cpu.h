@@ -24,23 +24,25 @@ inline Backend& cpu_backend(int threads) {
 
 class Cpu {
  public:
-  explicit Cpu(int threads, const WorkspaceRequest& request = {}) : operations_(cpu_backend(threads).operations()) {
-    const int64_t bytes = operations_.workspace_bytes(request);
-    workspace_.reset(static_cast<char*>(std::aligned_alloc(64, static_cast<size_t>((bytes + 63) / 64 * 64))));
+  explicit Cpu(int threads, const WorkspaceRequest& request = {}) : operations_(cpu_backend(threads).operations()), bytes_(operations_.workspace_bytes(request)) {
+    workspace_.reset(static_cast<char*>(std::aligned_alloc(64, static_cast<size_t>((bytes_ + 63) / 64 * 64))));
     // What a kernel reads before it wrote it is a NaN. (The beginning is enough: the large part is the matrix products'.)
-    std::memset(workspace_.get(), 0xff, static_cast<size_t>(std::min<int64_t>(bytes, 1 << 19)));
-    operations_.set_workspace(workspace_.get(), bytes);
+    std::memset(workspace_.get(), 0xff, static_cast<size_t>(std::min<int64_t>(bytes_, 1 << 19)));
   }
   ~Cpu() { operations_.set_workspace(nullptr, 0); }
   Cpu(const Cpu&) = delete;
-  Operations* operator->() { return &operations_; }
-  char* workspace() { return workspace_.get(); }
+  Operations* operator->() {
+    operations_.set_workspace(workspace_.get(), bytes_);  // another Cpu may have used the backend in between
+    return &operations_;
+  }
+  void limit_workspace(int64_t bytes) { bytes_ = bytes; }
 
  private:
   struct Free {
     void operator()(char* memory) const { std::free(memory); }
   };
   Operations& operations_;
+  int64_t bytes_;
   std::unique_ptr<char, Free> workspace_;
 };
 

@@ -29,7 +29,7 @@ inline double weighed(const std::vector<double>& outputs, const std::vector<doub
 
 // Proves the float64 formulas of a gradient: `analytic` against differences of f around x.
 template <class Function>
-void check_gradient(const char* what, const std::vector<double>& analytic, const std::vector<double>& x, Function f) {
+void check_gradient(const std::string& what, const std::vector<double>& analytic, const std::vector<double>& x, Function f) {
   CAPTURE(what);
   const std::vector<double> numeric = numeric_gradient(x, f);
   CHECK(worst_error(analytic, numeric) <= 1e-7 * (1 + largest(numeric)));

@@ -33,7 +33,7 @@ TEST_CASE("grad_norm: the sum of squares of every size, added to what is there, 
         CHECK(sum_of_squares(cpu, x) == sum);
       }
       Cpu narrow(2);
-      narrow->set_workspace(narrow.workspace(), 64);  // room for eight sums at a time
+      narrow.limit_workspace(64);  // room for eight sums at a time
       CHECK(sum_of_squares(narrow, x) == sum);
     }
   });
