@@ -6,7 +6,7 @@
 #include <unordered_set>
 
 #include "core/error.h"
-#include "model/reward_model.h"
+#include "model/parameters.h"
 
 namespace cheems::bindings {
 namespace {
@@ -131,9 +131,7 @@ Napi::Value to_js(Napi::Env env, const Progress& progress) {
 }
 
 Napi::Value to_js(Napi::Env env, const model::Architecture& architecture) {
-  // A plan counts every parameter once, in bytes of float32.
-  MemoryPlan weights;
-  model::RewardModel::plan(architecture, DType::float32, weights);
+  const model::ParameterLayout layout(architecture, DType::float32);
   Napi::Object object = Napi::Object::New(env);
   object.Set("family", architecture.family);
   object.Set("classPrefix", architecture.class_prefix);
@@ -145,7 +143,7 @@ Napi::Value to_js(Napi::Env env, const model::Architecture& architecture) {
   object.Set("headSize", static_cast<double>(architecture.head_size));
   object.Set("vocabSize", static_cast<double>(architecture.vocab_size));
   object.Set("maxPositionEmbeddings", static_cast<double>(architecture.max_position_embeddings));
-  object.Set("parameters", static_cast<double>(weights.total() / 4));
+  object.Set("parameters", static_cast<double>(layout.count()));
   return object;
 }
 

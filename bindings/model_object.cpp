@@ -7,16 +7,6 @@
 #include "trainer_object.h"
 
 namespace cheems::bindings {
-namespace {
-
-int64_t weight_bytes(const model::RewardModel& model, DType matrix_dtype) {
-  MemoryPlan plan;
-  model::RewardModel::plan(model.architecture(), matrix_dtype, plan);
-  return plan.total();
-}
-
-}  // namespace
-
 inference::Scorer& ModelState::scorer_for(const inference::ScorerOptions& options) {
   const bool same = scorer && scorer_options.micro_batch_tokens == options.micro_batch_tokens &&
                     scorer_options.share_prompts == options.share_prompts;
@@ -65,7 +55,7 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
         result.Set("architecture", to_js(env, state->model->architecture()));
         result.Set("headSource", state->model->head_source());
         result.Set("device", state->backend->name());
-        const int64_t bytes = weight_bytes(*state->model, DType::float32);
+        const int64_t bytes = state->model->parameters().layout().bytes();
         result.Set("handle", make_handle(env, std::move(state), bytes));
         return result;
       });

@@ -9,6 +9,7 @@ import type { EngineModel, ModelLoadOptions, Progress, SampleBatch } from './typ
 const reference = path.join(__dirname, '..', '..', 'tests', 'reference', 'huggingface', 'qwen2-gqa');
 let folder: string;
 
+// One after another: some of these measure time, and models of one process take turns on the engine's thread anyway.
 test.before(async () => {
   folder = await makeSmallModel();
 });
@@ -17,7 +18,7 @@ test.after.always(() => rm(path.dirname(folder), { recursive: true, force: true 
 const load = (options: Partial<ModelLoadOptions> = {}): Promise<EngineModel> =>
   engine.loadModel({ folder, createHead: true, seed: 3, numThreads: 2, ...options });
 
-test('info names the CPU backend and says why CUDA is not there', (t) => {
+test.serial('info names the CPU backend and says why CUDA is not there', (t) => {
   const info = engine.info();
   t.regex(info.version, /^\d+\.\d+\.\d+/);
   t.regex(info.compiler, /\d/);
@@ -27,7 +28,7 @@ test('info names the CPU backend and says why CUDA is not there', (t) => {
   t.regex(info.backends[1]?.detail ?? '', /no CUDA backend/);
 });
 
-test('a reference folder is described and scored', async (t) => {
+test.serial('a reference folder is described and scored', async (t) => {
   const recorded = JSON.parse(await readFile(path.join(reference, 'reference.json'), 'utf8')) as {
     parameters: number;
     eval: { ids: number[]; reward_f64: number }[];
@@ -50,7 +51,7 @@ test('a reference folder is described and scored', async (t) => {
   await model.dispose();
 });
 
-test('an abort stops scoring and training within 200 ms, with the reason of the signal', async (t) => {
+test.serial('an abort stops scoring and training within 200 ms, with the reason of the signal', async (t) => {
   const model = await load();
   const trainer = await model.createTrainer({});
   const batch = longBatch();
@@ -76,7 +77,7 @@ test('an abort stops scoring and training within 200 ms, with the reason of the 
   await model.dispose();
 });
 
-test('an abort before the start, and of work that waits for its turn, rejects at once', async (t) => {
+test.serial('an abort before the start, and of work that waits for its turn, rejects at once', async (t) => {
   const model = await load();
   const running = new AbortController();
   const waiting = new AbortController();
@@ -97,7 +98,7 @@ test('an abort before the start, and of work that waits for its turn, rejects at
   await model.dispose();
 });
 
-test('progress rises to the whole, and comes seldom enough', async (t) => {
+test.serial('progress rises to the whole, and comes seldom enough', async (t) => {
   const model = await load();
   const samples = 512;
   const seen: Progress[] = [];
@@ -115,7 +116,7 @@ test('progress rises to the whole, and comes seldom enough', async (t) => {
   await model.dispose();
 });
 
-test('an exception of the progress callback stops the work and rejects with it', async (t) => {
+test.serial('an exception of the progress callback stops the work and rejects with it', async (t) => {
   const model = await load();
   const mine = new Error('mine');
   t.is(await t.throwsAsync(model.score(longBatch(), { onProgress: () => { throw mine; } })), mine);
@@ -125,7 +126,7 @@ test('an exception of the progress callback stops the work and rejects with it',
   await model.dispose();
 });
 
-test('disposing stops running and waiting work; later calls reject', async (t) => {
+test.serial('disposing stops running and waiting work; later calls reject', async (t) => {
   const model = await load();
   const trainer = await model.createTrainer({});
   let running: Promise<unknown> = Promise.resolve();
@@ -153,7 +154,7 @@ test('disposing stops running and waiting work; later calls reject', async (t) =
   await t.throwsAsync(trainer.score(randomBatch(2, 8)), { message: /trainer has been disposed/ });
 });
 
-test('disposing a trainer leaves its model in use', async (t) => {
+test.serial('disposing a trainer leaves its model in use', async (t) => {
   const model = await load();
   const trainer = await model.createTrainer({});
   await trainer.dispose();
@@ -161,7 +162,7 @@ test('disposing a trainer leaves its model in use', async (t) => {
   await model.dispose();
 });
 
-test('two models at once give what each gives alone', async (t) => {
+test.serial('two models at once give what each gives alone', async (t) => {
   const batch = randomBatch(32, 48);
   const first = await load({ seed: 3 });
   const second = await load({ seed: 4, numThreads: 1 });
@@ -171,7 +172,7 @@ test('two models at once give what each gives alone', async (t) => {
   await Promise.all([first.dispose(), second.dispose()]);
 });
 
-test('arrays may change or go away while the engine works', async (t) => {
+test.serial('arrays may change or go away while the engine works', async (t) => {
   const model = await load();
   const expected = await model.score(randomBatch(16, 64));
   const batch = randomBatch(16, 64);
@@ -186,7 +187,7 @@ test('arrays may change or go away while the engine works', async (t) => {
   await model.dispose();
 });
 
-test('saved weights and optimiser state are read back', async (t) => {
+test.serial('saved weights and optimiser state are read back', async (t) => {
   const target = path.join(path.dirname(folder), 'saved');
   await mkdir(target);
   const batch = randomBatch(8, 32);
@@ -210,7 +211,7 @@ test('saved weights and optimiser state are read back', async (t) => {
   await Promise.all([model.dispose(), again.dispose()]);
 });
 
-test('a memory plan names its parts', async (t) => {
+test.serial('a memory plan names its parts', async (t) => {
   const request = { folder, longestSample: 128, microBatchTokens: 1024 };
   const [score, train] = await Promise.all([
     engine.planMemory({ ...request, purpose: 'score' }), engine.planMemory({ ...request, purpose: 'train' }),
@@ -221,10 +222,31 @@ test('a memory plan names its parts', async (t) => {
     t.true(plan.entries.some(({ kind, bytes }) => kind === 'weights' && bytes > 0));
   }
   t.true(train.totalBytes > score.totalBytes);
+  const asStored = await engine.planMemory({ ...request, purpose: 'score', keep16Bit: true });
+  t.deepEqual(asStored, { ...score, availableBytes: asStored.availableBytes }, 'a float32 folder stays float32');
   t.true(train.entries.some(({ kind }) => kind === 'optimiser'));
 });
 
-test('wrong arguments are refused with sentences that name them', async (t) => {
+test.serial('16-bit matrices kept as stored take less memory and give the same rewards', async (t) => {
+  const target = path.join(path.dirname(folder), 'bfloat16');
+  await mkdir(target);
+  const model = await load();
+  await model.saveWeights(path.join(target, 'model.safetensors'), 'bfloat16');
+  await model.dispose();
+  await copyFile(path.join(folder, 'config.json'), path.join(target, 'config.json'));
+  const [kept, widened] = await Promise.all([load({ folder: target, keep16Bit: true }), load({ folder: target })]);
+  const batch = randomBatch(8, 32);
+  t.deepEqual(await kept.score(batch), await widened.score(batch));
+  await t.throwsAsync(kept.createTrainer({}), { code: 'CHEEMS_ERROR', message: /16-bit/ });
+  const weights = async (keep16Bit: boolean): Promise<number> => {
+    const { entries } = await engine.planMemory({ folder: target, purpose: 'score', longestSample: 32, keep16Bit });
+    return entries.filter(({ kind }) => kind === 'weights').reduce((sum, { bytes }) => sum + bytes, 0);
+  };
+  t.true(await weights(true) < 0.6 * await weights(false));
+  await Promise.all([kept.dispose(), widened.dispose()]);
+});
+
+test.serial('wrong arguments are refused with sentences that name them', async (t) => {
   const model = await load();
   const batch = randomBatch(4, 8);
   const refuse = async (change: object, message: RegExp): Promise<void> => {

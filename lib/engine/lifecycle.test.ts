@@ -15,6 +15,7 @@ interface Outcome {
 const program = path.join(__dirname, '..', 'testing', 'engine_process.js');
 let folder: string;
 
+// One after another: these start processes and worker threads enough.
 test.before(async () => {
   folder = await makeSmallModel();
 });
@@ -22,45 +23,45 @@ test.after.always(() => rm(path.dirname(folder), { recursive: true, force: true 
 
 function runScene(scene: string, nodeOptions: string[] = []): Promise<Outcome> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [...nodeOptions, program, scene, folder], { timeout: 60_000 },
+    const child = execFile(process.execPath, [...nodeOptions, program, scene, folder], { timeout: 120_000 },
       (_error, stdout, stderr) => resolve({ code: child.exitCode, signal: child.signalCode, stdout, stderr }));
   });
 }
 
 for (const scene of ['exitWhileScoring', 'exitWhileTraining', 'exitWhileLoading', 'exitWithWorkers']) {
-  test(`process.exit is clean: ${scene}`, async (t) => {
+  test.serial(`process.exit is clean: ${scene}`, async (t) => {
     for (let round = 0; round < 3; round++) {
       t.deepEqual(await runScene(scene), { code: 7, signal: null, stdout: '', stderr: '' });
     }
   });
 }
 
-test('an uncaught exception ends the process in the middle of work as node would', async (t) => {
+test.serial('an uncaught exception ends the process in the middle of work as node would', async (t) => {
   const { code, signal, stderr } = await runScene('exceptionWhileScoring');
   t.deepEqual({ code, signal }, { code: 1, signal: null });
   t.regex(stderr, /thrown on purpose/);
 });
 
-test('a process ends by itself with a model still loaded', async (t) => {
+test.serial('a process ends by itself with a model still loaded', async (t) => {
   t.deepEqual(await runScene('endWithoutDispose'), { code: 0, signal: null, stdout: '4\n', stderr: '' });
 });
 
-test('workers are terminated in the middle of scoring and training, and the others go on', async (t) => {
+test.serial('workers are terminated in the middle of scoring and training, and the others go on', async (t) => {
   t.deepEqual(await runScene('terminateWorkers'), { code: 0, signal: null, stdout: '4\n', stderr: '' });
 });
 
-test('workers that alone loaded the engine exit in the middle of work', async (t) => {
+test.serial('workers that alone loaded the engine exit in the middle of work', async (t) => {
   t.deepEqual(await runScene('workersOnly'), { code: 0, signal: null, stdout: '3\n', stderr: '' });
 });
 
-test('models that nobody refers to are collected', async (t) => {
+test.serial('models that nobody refers to are collected', async (t) => {
   t.deepEqual(await runScene('collectIdleModels', ['--expose-gc']), { code: 0, signal: null, stdout: '8\n', stderr: '' });
 });
 
-test('the garbage collector knows the weight of models', async (t) => {
+test.serial('the garbage collector knows the weight of models', async (t) => {
   t.deepEqual(await runScene('collectUnderPressure'), { code: 0, signal: null, stdout: 'collected\n', stderr: '' });
 });
 
-test('work in progress keeps its model and trainer from being collected', async (t) => {
+test.serial('work in progress keeps its model and trainer from being collected', async (t) => {
   t.deepEqual(await runScene('collectWhileWorking', ['--expose-gc']), { code: 0, signal: null, stdout: '128\n', stderr: '' });
 });
