@@ -152,10 +152,12 @@ test('the strip that training chose is obeyed: with it the sample ends at <|im_e
 
 test('what cannot be scored is refused with the item, and what is to be done', async (t) => {
   const model = await RewardModel.load(modelFolder(), { maxLength: 4 }, fakeEngine(100).engine);
+  const unlimited = await RewardModel.load(modelFolder(), {}, fakeEngine(100).engine);
   const bare = await RewardModel.load(tmpdir(), {}, fakeEngine(100).engine);
   for (const [scored, items, message] of [
     [model, [{ responses: [{ inputIds: [1, 2, 3, 4, 5] }] }], /items:1: the sample has 5 tokens, and max_length is 4/],
     [model, [{ responses: [{ inputIds: [1] }] }, { responses: [{ inputIds: [100] }] }], /items:2: token 0 of the sample is 100, but the model in .* has the ids 0 to 99/],
+    [unlimited, [{ responses: [{ inputIds: Array(65).fill(1) }] }], /items:1: the sample has 65 tokens, but the model in .* is made for 64/],
     [model, [{ responses: ['text'] }], /items:1: the item has neither "prompt" nor "messages"/],
     [model, [{ responses: [{ inputIds: [] }] }], /response 0 must be text/],
     [bare, [{ prompt: 'p', responses: ['r'] }], /items:1: .*tokenizer\.json/],

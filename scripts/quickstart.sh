@@ -32,7 +32,7 @@ npm run --silent build:ts
 
 say 'A small Qwen2 model with random weights'
 cheems init --architecture qwen2 --hidden_size 128 --num_hidden_layers 2 --num_attention_heads 4 --num_key_value_heads 2 \
-  --intermediate_size 384 --max_position_embeddings 2048 --tie_word_embeddings --tokenizer data/tokenizer \
+  --intermediate_size 384 --tie_word_embeddings --tokenizer data/tokenizer \
   --seed "$seed" --output_dir "$output/base" --overwrite
 
 say 'Training'

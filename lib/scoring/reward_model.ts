@@ -250,7 +250,10 @@ export class RewardModel {
     if (response.inputIds) {
       const ids = response.inputIds;
       this.refuseForeignIds(ids, place);
-      if (maxLength === undefined || ids.length <= maxLength) return { inputIds: ids, truncated: false };
+      if (maxLength === undefined || ids.length <= maxLength) {
+        this.refuseBeyondPositions(ids.length, place);
+        return { inputIds: ids, truncated: false };
+      }
       if (truncation === true) return { inputIds: ids.slice(-maxLength), truncated: true };
       throw this.tooLong(ids.length, place);
     }
@@ -260,6 +263,7 @@ export class RewardModel {
       if (sample.inputIds.length === 0) throw new DataError(place, 'the sample has no tokens at all');
       if (maxLength !== undefined && sample.inputIds.length > maxLength) throw this.tooLong(sample.length, place);
       this.refuseForeignIds(sample.inputIds, place);
+      this.refuseBeyondPositions(sample.inputIds.length, place);
       return sample;
     } catch (error) {
       if (error instanceof TokenizerError) throw new DataError(place, error.message);
@@ -274,6 +278,13 @@ export class RewardModel {
         throw new DataError(place, `token ${index} of the sample is ${id}, but the model in ${this.folder} has the ids 0 to ${vocabSize - 1}; was it tokenised with this model's tokenizer?`);
       }
     }
+  }
+
+  /** @throws DataError where a sample has more tokens than config.json's max_position_embeddings. */
+  refuseBeyondPositions(length: number, place: Source): void {
+    const { maxPositionEmbeddings } = this.model.architecture;
+    if (length <= maxPositionEmbeddings) return;
+    throw new DataError(place, `the sample has ${length} tokens, but the model in ${this.folder} is made for ${maxPositionEmbeddings} (max_position_embeddings in its config.json); cut samples with --max_length ${maxPositionEmbeddings} --truncation (truncation: true)`);
   }
 
   private tooLong(length: number, place: Source): DataError {

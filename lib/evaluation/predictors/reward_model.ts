@@ -21,6 +21,9 @@ export function rewardModelPredictor(model: RewardModel, name = model.folder): P
 
 async function scorePrompts(model: RewardModel, prompts: readonly PreferencePrompt[], { signal, onProgress }: ScoringOptions): Promise<PromptScores[]> {
   const tokenized = await tokenizeDataset({ prompts: [...prompts] }, { ...model.tokenizeOptions(), dropUnpaired: false }, { signal });
+  for (const { prompt, samples } of tokenized.prompts) {
+    for (const { inputIds, responseIndex } of samples) model.refuseBeyondPositions(inputIds.length, prompt.responses[responseIndex]!.source ?? prompt.source);
+  }
   const total = prompts.reduce((sum, { responses }) => sum + responses.length, 0);
   const dropped = total - tokenized.prompts.reduce((sum, { samples }) => sum + samples.length, 0);
   const rewards = await model.scoreAll(
