@@ -10,7 +10,7 @@
 
 const { spawn, spawnSync } = require('node:child_process');
 const { mkdirSync, existsSync, readFileSync, writeFileSync } = require('node:fs');
-const { availableParallelism, cpus, loadavg, release, totalmem } = require('node:os');
+const { availableParallelism, cpus, release, totalmem } = require('node:os');
 const { join } = require('node:path');
 const { createInterface } = require('node:readline');
 const { setTimeout: sleep } = require('node:timers/promises');
@@ -23,6 +23,9 @@ const PROMPTS_A_ROUND = { tiny: { train: 8, eval: 16 }, small: { train: 3, eval:
 const WARM_UP_PROMPTS = 2;
 /** Both sides compute in float32; training compares losses after a few steps from the same weights. */
 const AGREEMENT = 1e-3;
+/** Above this share of the machine taken by other processes, the figures are no measurement. */
+const QUIET = 0.1;
+const CLOCK_TICKS = 100; // a second, in /proc: fixed on Linux
 const SETTLE_MS = 400; // the other side's threads spin a while before they sleep
 
 const median = (values) => {
@@ -56,9 +59,20 @@ class Worker {
     return JSON.parse(value);
   }
 
+  /** The answer to "run N", and as `others` the share of the machine that other processes took meanwhile. */
   async run(prompts) {
+    const before = this.#cpuSeconds();
     this.child.stdin.write(`run ${prompts}\n`);
-    return this.#answer();
+    const answer = await this.#answer();
+    const after = this.#cpuSeconds();
+    const others = after.machine - before.machine - (after.own - before.own);
+    return { ...answer, others: Math.max(0, others / answer.seconds / cpus().length) };
+  }
+
+  #cpuSeconds() {
+    const machine = cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0) / 1000;
+    const fields = readFileSync(`/proc/${this.child.pid}/stat`, 'utf8').split(') ').at(-1).split(' ');
+    return { machine, own: (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS };
   }
 
   async stop() {
@@ -118,10 +132,10 @@ async function compare(config, mode, options) {
     result.gflops = work / result.ours.seconds / 1e9;
     result.share = result.gflops / result.peak;
     result.ratio = result.theirs.seconds / result.ours.seconds;
-    result.load = loadavg()[0];
+    result.others = Math.max(result.theirs.others, result.ours.others);
     rounds.push(result);
     process.stderr.write(`${config} ${mode} round ${round + 1}: Hugging Face ${fixed(result.theirs.seconds, 2)} s, ` +
-      `here ${fixed(result.ours.seconds, 2)} s, ratio ${fixed(result.ratio, 2)}\n`);
+      `here ${fixed(result.ours.seconds, 2)} s, ratio ${fixed(result.ratio, 2)}, other processes at most ${fixed(result.others * 100, 0)} %\n`);
   }
   await Promise.all([theirs.stop(), ours.stop()]);
   return { config, mode, rounds, difference, engines: [theirs.engine, ours.engine] };
@@ -145,6 +159,7 @@ function summarise({ config, mode, rounds, difference }) {
     huggingFacePeakMib: Math.max(...rounds.map(({ theirs }) => theirs.peak_rss_mib)),
     nativePeakMib: Math.max(...rounds.map(({ ours }) => ours.peak_rss_mib)),
     largestDifference: difference,
+    othersShare: Math.max(...rounds.map(({ others }) => others)),
   };
 }
 
@@ -191,6 +206,10 @@ async function main() {
   console.log(toMarkdown(rows));
   for (const { config, mode, largestDifference } of rows) {
     console.log(`${config} ${mode}: largest difference between the two sides' ${mode === 'train' ? 'losses' : 'rewards'} ${largestDifference.toExponential(1)}`);
+  }
+  const others = Math.max(...rows.map(({ othersShare }) => othersShare));
+  if (others > QUIET) {
+    console.log(`\nOther processes took up to ${fixed(others * 100, 0)} % of the machine during a run: repeat this on a quiet one before quoting it.`);
   }
   if (values.output) writeFileSync(values.output, `${JSON.stringify({ rows, results }, null, 1)}\n`);
 }
