@@ -72,6 +72,7 @@ double rope_number(const ConfigJson& config, const nlohmann::json& settings, con
 Rope read_rope(const ConfigJson& config) {
   Rope rope;
   rope.theta = config.number_or("rope_theta", 10000);
+  if (!(rope.theta > 0)) config.refuse("rope_theta", "a positive number is needed.");
   const bool new_spelling = config.has("rope_parameters");
   const std::string key = new_spelling ? "rope_parameters" : "rope_scaling";
   if (!config.has(key)) return rope;
@@ -104,6 +105,7 @@ Architecture read_common(const ConfigJson& config) {
   a.hidden_size = config.size("hidden_size");
   a.intermediate_size = config.size("intermediate_size");
   a.num_layers = config.size("num_hidden_layers");
+  if (a.num_layers > 10000) config.refuse("num_hidden_layers", "that is more than any model has.");  // memory is taken per layer below
   a.num_heads = config.size("num_attention_heads");
   a.num_key_value_heads = config.size_or("num_key_value_heads", a.num_heads);
   a.vocab_size = config.size("vocab_size");

@@ -1,0 +1,228 @@
+#include "training/trainer.h"
+
+#include "testing/reference.h"
+#include "testing/small_model.h"
+
+namespace cheems::training {
+namespace {
+
+using namespace testing;
+
+// Three prompts, the middle one with equal responses.
+OwnedSamples batch(uint64_t seed = 1) {
+  OwnedSamples samples;
+  RandomStream random(seed, 3);
+  for (int32_t group = 0; group < 3; ++group) {
+    std::vector<int32_t> prompt;
+    for (int i = 0; i < 20; ++i) prompt.push_back(static_cast<int32_t>(random.next() % 30));  // ids 30 to 39 never occur
+    for (int response = 0; response < 3; ++response) {
+      auto ids = prompt;
+      for (int i = 0; i < 4 + 3 * response; ++i) ids.push_back(group == 1 ? 7 : static_cast<int32_t>(random.next() % 30));
+      samples.add(ids, group);
+    }
+  }
+  return samples;
+}
+const std::vector<int32_t> kPairs = {0, 1, 0, 2, 4, 3, 5, 4, 8, 6};
+
+OptimizerStep step_number(int64_t step) { return {.step = step, .learning_rate = 1e-2, .weight_decay = 0.01, .max_grad_norm = 1}; }
+
+void run_steps(Trainer& trainer, int64_t first, int64_t last) {
+  for (int64_t step = first; step <= last; ++step) trainer.step(batch(static_cast<uint64_t>(step)).view(), kPairs, step_number(step), Control());
+}
+
+TEST_CASE("trainer: steps learn, and report what they did") {
+  const SmallModel folder;
+  const auto model = folder.load(2);
+  Trainer trainer(*model, {.micro_batch_tokens = 60});
+  const OwnedSamples samples = batch();
+  const auto scored = trainer.score(samples.view(), Control());
+  std::vector<std::pair<int64_t, int64_t>> progress;
+  Control control;
+  control.on_progress = [&](int64_t done, int64_t total, int64_t) { progress.emplace_back(done, total); };
+  const StepResult first = trainer.step(samples.view(), kPairs, step_number(1), control);
+  CHECK(first.rewards == scored);
+  CHECK(first.loss == doctest::Approx(first.ranking_loss + 0.1 * first.regulariser));
+  CHECK(first.gradient_norm > 0);
+  CHECK(first.micro_batches == 3);
+  // The middle prompt's responses of 4, 7 and 10 equal ids share the first 4; what two of them share beyond is too short to split off.
+  CHECK(first.computed_tokens == 3 * 20 + 2 * (4 + 7 + 10) + 4 + 3 + 6);
+  CHECK(progress == std::vector<std::pair<int64_t, int64_t>>{{3, 9}, {6, 9}, {9, 9}});
+  double loss = first.loss;
+  for (int64_t step = 2; step <= 20; ++step) loss = trainer.step(samples.view(), kPairs, step_number(step), Control()).loss;
+  CHECK(loss < 0.5 * first.loss);
+}
+
+TEST_CASE("trainer: batches that cannot be trained on are refused and change nothing") {
+  const SmallModel folder;
+  const auto model = folder.load();
+  Trainer trainer(*model, {});
+  const OwnedSamples samples = batch();
+  const auto before = parameter_values(*model);
+  const auto refused = [&](const OwnedSamples& some, const std::vector<int32_t>& pairs) {
+    return refusal([&] { trainer.step(some.view(), pairs, step_number(1), Control()); });
+  };
+  check_refused(refused(samples, {}), {"no pair"});
+  check_refused(refused(samples, {0, 1, 2}), {"3 entries"});
+  check_refused(refused(samples, {0, 9}), {"Pair 0", "sample 9", "9 samples"});
+  check_refused(refused(samples, {0, 1, -1, 2}), {"Pair 1", "sample -1"});
+  check_refused(refused(samples, {2, 2}), {"itself"});
+  OwnedSamples bad = samples;
+  bad.add({1, 40}, 3);
+  check_refused(refused(bad, kPairs), {"token id 40", "position 1"});
+  CHECK(same_bits(parameter_values(*model), before));
+  check_refused(refusal([&] { Trainer(*model, {.micro_batch_tokens = 0}); }), {"micro_batch_tokens"});
+  const SmallModel half(small_config(), DType::bfloat16);
+  const auto kept = half.load(1, true);
+  check_refused(refusal([&] { Trainer(*kept, {}); }), {"16-bit"});
+}
+
+TEST_CASE("trainer: a step cancelled anywhere leaves parameters and gradients as they were") {
+  const SmallModel folder;
+  const auto expected_model = folder.load(), model = folder.load();
+  Trainer expected(*expected_model, {.micro_batch_tokens = 60}), trainer(*model, {.micro_batch_tokens = 60});
+  const auto before = parameter_values(*model);
+  for (const int64_t at : {0, 3, 6, 9}) {  // before anything, between micro-batches, after the last
+    Control control;
+    control.on_progress = [&](int64_t done, int64_t, int64_t) {
+      if (done == at) control.cancel();
+    };
+    if (at == 0) control.cancel();
+    CHECK_THROWS_AS(trainer.step(batch().view(), kPairs, step_number(1), control), Cancelled);
+    CHECK(same_bits(parameter_values(*model), before));
+  }
+  // No gradient is left over: the next step is the first step's twin.
+  run_steps(trainer, 1, 2);
+  run_steps(expected, 1, 2);
+  CHECK(same_bits(parameter_values(*model), parameter_values(*expected_model)));
+}
+
+TEST_CASE("trainer: a loss that is not finite is refused, and nothing has changed") {
+  const SmallModel folder;
+  auto tensors = folder.tensors();
+  for (float& value : tensors["score.weight"].values) value = 3e38f;
+  for (float& value : tensors["model.norm.weight"].values) value = 3e38f;
+  folder.write(tensors);
+  const auto model = folder.load();
+  Trainer trainer(*model, {});
+  const auto before = parameter_values(*model);
+  check_refused(refusal([&] { trainer.step(batch().view(), kPairs, step_number(4), Control()); }), {"step 4", "not finite"});
+  CHECK(same_bits(parameter_values(*model), before));
+}
+
+TEST_CASE("trainer: saved and loaded in the middle, a run goes on bit for bit") {
+  for (const std::string family : {"qwen2", "qwen3"}) {
+    const SmallModel folder(small_config(family));
+    const auto model = folder.load(2);
+    Trainer trainer(*model, {});
+    run_steps(trainer, 1, 3);
+    model->save_weights(folder.weights_file());
+    trainer.save_optimizer(folder.file("optimizer.safetensors"));
+    run_steps(trainer, 4, 6);
+    const auto again = folder.load();
+    Trainer resumed(*again, {});
+    resumed.load_optimizer(folder.file("optimizer.safetensors"));
+    run_steps(resumed, 4, 6);
+    CHECK(same_bits(parameter_values(*again), parameter_values(*model)));
+    // It mattered: without the optimiser's state the run goes elsewhere.
+    const auto fresh = folder.load();
+    Trainer forgetful(*fresh, {});
+    run_steps(forgetful, 4, 6);
+    CHECK_FALSE(same_bits(parameter_values(*fresh), parameter_values(*model)));
+  }
+}
+
+TEST_CASE("trainer: optimiser files of another model, cut or missing, are refused") {
+  const SmallModel folder;
+  auto wide = small_config();
+  wide["intermediate_size"] = 25;
+  const SmallModel other(wide);
+  const auto model = folder.load(), other_model = other.load();
+  Trainer trainer(*model, {}), other_trainer(*other_model, {});
+  run_steps(other_trainer, 1, 1);
+  other_trainer.save_optimizer(other.file("optimizer.safetensors"));
+  check_refused(refusal([&] { trainer.load_optimizer(other.file("optimizer.safetensors")); }), {"optimizer.safetensors", "first_moment.model.layers.0.mlp", "[25, 16]"});
+  check_refused(refusal([&] { trainer.load_optimizer(folder.file("nothing.safetensors")); }), {"nothing.safetensors"});
+  check_refused(refusal([&] { trainer.load_optimizer(folder.weights_file()); }), {"model.safetensors", "first_moment"});
+}
+
+TEST_CASE("trainer: checkpointing and threads change no bit, micro-batches and sharing only the rounding") {
+  const SmallModel folder;
+  const auto after_steps = [&](TrainerOptions options, int threads) {
+    const auto model = folder.load(threads);
+    Trainer trainer(*model, options);
+    run_steps(trainer, 1, 1);
+    return parameter_values(*model);
+  };
+  const auto expected = after_steps({}, 1);
+  CHECK(same_bits(after_steps({}, 5), expected));
+  CHECK(same_bits(after_steps({.gradient_checkpointing = true}, 2), expected));
+  // Where a gradient is near zero its first step is its sign; compare through rewards, which every parameter moves.
+  const auto rewards_after = [&](TrainerOptions options) {
+    const auto model = folder.load(2);
+    Trainer trainer(*model, options);
+    const auto result = trainer.step(batch(1).view(), kPairs, step_number(1), Control());
+    CHECK(result.gradient_norm > 0);
+    return std::pair(result, trainer.score(batch(2).view(), Control()));
+  };
+  const auto [whole, whole_rewards] = rewards_after({});
+  for (const TrainerOptions options : {TrainerOptions{.micro_batch_tokens = 60}, TrainerOptions{.micro_batch_tokens = 25}, TrainerOptions{.micro_batch_tokens = 1}, TrainerOptions{.share_prompts = false}}) {
+    const auto [result, found] = rewards_after(options);
+    CHECK(result.rewards == whole.rewards);
+    CHECK(result.loss == doctest::Approx(whole.loss).epsilon(1e-12));
+    CHECK(result.gradient_norm == doctest::Approx(whole.gradient_norm).epsilon(1e-5));
+    for (size_t i = 0; i < found.size(); ++i) CHECK(found[i] == doctest::Approx(whole_rewards[i]).epsilon(1e-3));
+  }
+}
+
+TEST_CASE("trainer: embedding rows that no token touches get the decay and nothing else") {
+  const SmallModel folder;
+  const auto model = folder.load();
+  const auto before = parameter_values(*model);
+  Trainer trainer(*model, {});
+  run_steps(trainer, 1, 2);
+  const auto after = parameter_values(*model);
+  const auto keep = static_cast<float>(1 - 1e-2 * 0.01);
+  for (size_t i = 30 * 16; i < 40 * 16; ++i) CHECK(after[i] == before[i] * keep * keep);
+  int moved = 0;
+  for (size_t i = 0; i < 30 * 16; ++i) moved += after[i] != before[i] * keep * keep;
+  CHECK(moved > 300);
+}
+
+TEST_CASE("trainer: the clipped step is the same however large the norm; without clipping it is reported alike") {
+  const SmallModel folder;
+  const auto norm_with = [&](double max_grad_norm) {
+    const auto model = folder.load();
+    Trainer trainer(*model, {});
+    auto step = step_number(1);
+    step.max_grad_norm = max_grad_norm;
+    return trainer.step(batch().view(), kPairs, step, Control()).gradient_norm;
+  };
+  CHECK(norm_with(1) == norm_with(0));
+  CHECK(norm_with(1e-3) == norm_with(-1));
+}
+
+TEST_CASE("trainer: the plan counts what a trainer takes beside the weights") {
+  auto config = small_config();
+  config["num_hidden_layers"] = 6;
+  const SmallModel folder(config);
+  const auto architecture = model::RewardModel::read_architecture(folder.folder());
+  const auto planned = [&](TrainerOptions options) {
+    MemoryPlan plan;
+    Trainer::plan(architecture, options, 128, cpu_backend(1), plan);
+    return plan;
+  };
+  const int64_t weights = model::ParameterLayout(architecture, DType::float32).bytes();
+  int64_t optimiser = 0, gradients = 0;
+  for (const auto& entry : planned({}).entries) {
+    CHECK(entry.bytes > 0);
+    if (entry.kind == "optimiser") optimiser += entry.bytes;
+    if (entry.kind == "gradients") gradients += entry.bytes;
+  }
+  CHECK((optimiser == 2 * weights && gradients == weights));
+  CHECK(planned({.gradient_checkpointing = true}).total() < planned({}).total());
+  CHECK(planned({.micro_batch_tokens = 1024}).total() < planned({.micro_batch_tokens = 4096}).total());
+}
+
+}  // namespace
+}  // namespace cheems::training
