@@ -102,7 +102,7 @@ TEST_CASE("families: what cannot be is refused with file, key and value") {
       {{{"hidden_size", 16.5}}, {"hidden_size", "16.5"}},
       {{{"vocab_size", 18446744073709551615ull}}, {"vocab_size"}},
       {{{"vocab_size", int64_t{1} << 40}}, {"vocab_size", "more than any model"}},
-      {{{"num_hidden_layers", int64_t{1} << 31}}, {"num_hidden_layers", "more than any model"}},
+      {{{"num_hidden_layers", 10001}}, {"num_hidden_layers", "more than any model"}},
       {{{"num_attention_heads", 3}}, {"3 attention heads", "2 key/value heads"}},
       {{{"num_key_value_heads", 3}}, {"4 attention heads", "3 key/value heads"}},
       {{{"head_dim", nullptr}, {"hidden_size", 18}}, {"18", "num_attention_heads"}},
