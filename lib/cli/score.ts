@@ -87,7 +87,7 @@ export const scoreCommand = defineCommand({
           },
           written: output.written,
           write: (lines) => output.write(lines),
-          batchTokens: 8 * values.micro_batch_tokens,
+          batchTokens: 2 * values.micro_batch_tokens,
           signal,
           onProgress: (counts) => progress.update(counts.rows, rates(counts, began)),
         });
