@@ -44,11 +44,11 @@ void multiply_block(const MatrixProduct& p, int64_t row, int64_t row_end, int64_
                     float* packed_a) {
   for (int64_t k = 0; k < p.depth; k += kBlockDepth) {
     const int64_t depth = HWY_MIN(kBlockDepth, p.depth - k);
-    for (int64_t i = row; i < row_end; i += kTileRows) {
-      float* panel = packed_a + (i - row) * depth;
-      const int64_t rows = HWY_MIN(row_end - i, kTileRows);
-      if (p.a_transposed) pack_a_columns(p.a + k * p.a_stride + i, p.a_stride, rows, depth, panel);
-      else pack_a_rows(p.a + i * p.a_stride + k, p.a_stride, rows, depth, 1.0f, panel);
+    const int64_t panel_depth = padded_depth(depth);
+    if (p.a_transposed) {
+      pack_a_columns(p.a + k * p.a_stride + row, p.a_stride, row_end - row, depth, packed_a, panel_depth);
+    } else {
+      for (int64_t i = row; i < row_end; i += kTileRows) pack_a_rows(p.a + i * p.a_stride + k, p.a_stride, HWY_MIN(row_end - i, kTileRows), depth, 1.0f, packed_a + (i - row) * panel_depth, panel_depth);
     }
     for (int64_t b_panel = first_panel; b_panel < last_panel; ++b_panel) {
       const float* b = packed_b + (b_panel * p.depth + k) * kTileColumns;
@@ -56,7 +56,7 @@ void multiply_block(const MatrixProduct& p, int64_t row, int64_t row_end, int64_
       for (int64_t i = row; i < row_end; i += kTileRows) {
         float* c = p.c + i * p.c_stride + column;
         const Initial first{p.initial ? p.initial + i * p.initial_stride + column : nullptr, p.initial_stride};
-        tile(depth, packed_a + (i - row) * depth, depth, b, k == 0 ? first : Initial{c, p.c_stride}, c, p.c_stride, row_end - i, p.columns - column);
+        tile(depth, packed_a + (i - row) * panel_depth, panel_depth, b, k == 0 ? first : Initial{c, p.c_stride}, c, p.c_stride, row_end - i, p.columns - column);
       }
     }
   }
@@ -65,8 +65,8 @@ void multiply_block(const MatrixProduct& p, int64_t row, int64_t row_end, int64_
 void multiply(const MatrixProduct& p, ThreadPool& pool, float* workspace) {
   if (p.depth == 0) return;
   float* packed_b = workspace;
-  float* packed_a = workspace + kChunkFloats + round_up(kTileColumns, 64) * kBlockDepth;
-  const int64_t a_floats = round_up(kBlockRows, kTileRows) * kBlockDepth;
+  float* packed_a = workspace + kChunkFloats;
+  const int64_t a_floats = round_up(kBlockRows, kTileRows) * padded_depth(kBlockDepth);
   // A chunk holds whole panels; a single panel of a very deep product is cut along the depth instead.
   if (p.depth * kTileColumns > kChunkFloats) {
     const int64_t part = kChunkFloats / kTileColumns;
@@ -105,8 +105,8 @@ namespace cheems::cpu {
 HWY_EXPORT(multiply);
 
 int64_t matrix_product_workspace(int threads) {
-  const int64_t widest_panel = 64, a_block = 2 * kBlockRows * kBlockDepth;  // bounds for every target
-  return (kChunkFloats + widest_panel * kBlockDepth + threads * a_block) * static_cast<int64_t>(sizeof(float));
+  const int64_t a_block = 2 * kBlockRows * kBlockDepth;  // a bound for every target's tile
+  return (kChunkFloats + threads * a_block) * static_cast<int64_t>(sizeof(float));
 }
 
 void matrix_product(const MatrixProduct& product, ThreadPool& pool, void* workspace) {

@@ -55,13 +55,16 @@ HWY_INLINE float widen_one(float x) { return x; }
 HWY_INLINE float widen_one(Bfloat16Bits x) { return to_float(x.bits, DType::bfloat16); }
 HWY_INLINE float widen_one(Float16Bits x) { return to_float(x.bits, DType::float16); }
 
-// ---- A panels: kTileRows rows, stored as kTileRows / 4 groups of [depth][4]; rows past the end are zero.
+// ---- A panels: kTileRows rows, stored as kTileRows / 4 groups of [panel_depth][4], of which `depth` are filled; rows past
+// the end are zero. Groups whose distance is a multiple of 4 KiB would meet in one cache set: see padded_depth().
+
+constexpr int64_t padded_depth(int64_t depth) { return depth + 4; }
 
 // From a row-major matrix: element (row, k) at a[row * stride + k]; each row is scaled by `scale`.
-HWY_INLINE void pack_a_rows(const float* a, int64_t stride, int64_t rows, int64_t depth, float scale, float* panel) {
+HWY_INLINE void pack_a_rows(const float* a, int64_t stride, int64_t rows, int64_t depth, float scale, float* panel, int64_t panel_depth) {
   const FloatTag d;
   const FloatVector factor = hn::Set(d, scale);
-  for (int64_t group = 0; group < kTileRows; group += 4, panel += 4 * depth) {
+  for (int64_t group = 0; group < kTileRows; group += 4, panel += 4 * panel_depth) {
     const int64_t live = rows - group;
     if (live <= 0) {
       memset(panel, 0, static_cast<size_t>(4 * depth) * sizeof(float));
@@ -81,17 +84,13 @@ HWY_INLINE void pack_a_rows(const float* a, int64_t stride, int64_t rows, int64_
   }
 }
 
-// From a transposed matrix: element (row, k) at a[k * stride + row].
-HWY_INLINE void pack_a_columns(const float* a, int64_t stride, int64_t rows, int64_t depth, float* panel) {
-  for (int64_t group = 0; group < kTileRows; group += 4, panel += 4 * depth) {
-    const int64_t live = HWY_MIN(rows - group, int64_t{4});
-    if (live == 4) {
-      for (int64_t k = 0; k < depth; ++k) memcpy(panel + 4 * k, a + k * stride + group, 4 * sizeof(float));
-    } else {
-      for (int64_t k = 0; k < depth; ++k) {
-        for (int64_t i = 0; i < 4; ++i) panel[4 * k + i] = i < live ? a[k * stride + group + i] : 0.0f;
-      }
-    }
+// From a transposed matrix: element (row, k) at a[k * stride + row]. Packs all panels of `rows` rows side by side (a
+// group of four begins at rows * panel_depth), so that each of a's rows is read once, in one go.
+HWY_INLINE void pack_a_columns(const float* a, int64_t stride, int64_t rows, int64_t depth, float* panels, int64_t panel_depth) {
+  const int64_t whole = rows / 4 * 4, padded = round_up(rows, kTileRows);
+  for (int64_t k = 0; k < depth; ++k, a += stride) {
+    for (int64_t row = 0; row < whole; row += 4) memcpy(panels + row * panel_depth + 4 * k, a + row, 4 * sizeof(float));
+    for (int64_t row = whole; row < padded; ++row) panels[row / 4 * 4 * panel_depth + 4 * k + row % 4] = row < rows ? a[row] : 0.0f;
   }
 }
 
@@ -143,7 +142,7 @@ struct Initial {
   int64_t stride = 0;
 };
 
-// c[kTileRows, kTileColumns] = initial + A B over `depth`. `a_depth` is the depth that the A panel was packed for.
+// c[kTileRows, kTileColumns] = initial + A B over `depth`. `a_depth` is the A panel's panel_depth.
 HWY_INLINE void full_tile(int64_t depth, const float* HWY_RESTRICT a, int64_t a_depth, const float* HWY_RESTRICT b, Initial initial, float* c,
                           int64_t c_stride) {
   const FloatTag d;

@@ -82,7 +82,7 @@ inline void score_block(const QueryBlock& block, const float* rows, int64_t rows
                         float* out, int64_t stride) {
   for (int64_t i = 0; i < block.count; i += kTileRows) {
     const int64_t live = std::min(kTileRows, block.count - i);
-    pack_a_rows(rows + i * rows_stride, rows_stride, live, head_size, scale, packed);
+    pack_a_rows(rows + i * rows_stride, rows_stride, live, head_size, scale, packed, head_size);
     const int64_t last_position = block.positions[i + live - 1];
     for (int64_t j = block.first_key; j <= last_position; j += kTileColumns) {
       // `out` has room for whole panels, so that every tile is a full one but for its rows.
@@ -98,7 +98,7 @@ inline void weigh_block(const QueryBlock& block, const float* matrix, int64_t st
   for (int64_t i = 0; i < block.count; i += kTileRows) {
     const int64_t live = std::min(kTileRows, block.count - i);
     const int64_t depth = block.positions[i + live - 1] + 1 - block.first_key;
-    pack_a_rows(matrix + i * stride, stride, live, depth, scale, packed);
+    pack_a_rows(matrix + i * stride, stride, live, depth, scale, packed, depth);
     for (int64_t j = 0; j < head_size; j += kTileColumns) {
       tile(depth, packed, depth, panels + j * path + block.first_key * kTileColumns, {}, out + i * out_stride + j, out_stride, live, head_size - j);
     }

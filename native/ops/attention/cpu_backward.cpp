@@ -36,7 +36,7 @@ void gather_block(const QueryBlock& block, const float* matrix, int64_t stride, 
   for (int64_t key = block.first_key; key < block.end_key; key += kTileRows) {
     while (block.positions[first_query] < key) ++first_query;  // queries before the key do not see it
     const int64_t live = std::min(kTileRows, block.end_key - key), depth = block.count - first_query;
-    pack_a_columns(matrix + first_query * stride + (key - block.first_key), stride, live, depth, packed);
+    pack_a_columns(matrix + first_query * stride + (key - block.first_key), stride, live, depth, packed, depth);
     float* at = out + key * head_size;
     for (int64_t j = 0; j < head_size; j += kTileColumns) {
       tile(depth, packed, depth, panels + j * block.count + first_query * kTileColumns, {at + j, head_size}, at + j, head_size, live, head_size - j);
