@@ -5,7 +5,7 @@ import type { EngineInfo } from './engine/types';
 import { rewardModelPredictor } from './evaluation/predictors/reward_model';
 import type { TrainCallbacks, TrainResult } from './training/events';
 import { train as trainWith } from './training/loop';
-import type { TrainOptionsInput as CheckedInput } from './training/options';
+import type { TrainOptionsInput } from './training/options';
 import { packageVersion } from './training/package_version';
 
 // Reward models: load one, score conversations with it.
@@ -29,16 +29,10 @@ export { rewardModelPredictor };
 
 // Training.
 export { TrainingError } from './training/errors';
-export { parseTrainOptions, trainOptionDescriptions, type TrainOptionName, type TrainOptions } from './training/options';
+export { parseTrainOptions, trainOptionDescriptions, type TrainOptionName, type TrainOptions, type TrainOptionsInput } from './training/options';
 export type { EvaluationResult, RunStart, StepMetrics, TrainCallbacks, TrainResult } from './training/events';
 
 export type { ArchitectureInfo, EngineInfo, MemoryPlan } from './engine/types';
-
-/** The options of `cheems-native train`, by the same names; only the three paths must be given. */
-export type TrainOptionsInput = Omit<CheckedInput, 'train_data_path' | 'test_data_path'> & {
-  train_data_path: string | string[];
-  test_data_path?: string | string[];
-};
 
 export interface TrainControl extends TrainCallbacks {
   /** Abandons the run at once; what was saved stays. The promise rejects with the signal's reason. */

@@ -37,7 +37,7 @@ cheems init --architecture qwen2 --hidden_size 128 --num_hidden_layers 2 --num_a
 
 say 'Training'
 cheems train --model_path "$output/base" --train_data_path data/oasst-zh/train.jsonl --output_dir "$output/model" \
-  --overwrite_output_dir --seed "$seed" --num_train_epochs 2 --learning_rate 1e-3 --global_batch_size 32 --weight_decay 0.01 \
+  --overwrite_output_dir --seed "$seed" --num_train_epochs 1 --learning_rate 1e-3 --global_batch_size 40 --weight_decay 0.01 \
   --max_length 1024 --truncation --save_strategy no --logging_steps 5 "$@"
 
 say 'Evaluation on held-out prompts'

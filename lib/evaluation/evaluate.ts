@@ -28,7 +28,7 @@ export interface EvaluationProgress {
 export interface EvaluateOptions {
   datasets: readonly EvaluationDataset[];
   predictor: Predictor | PredictorDefinition;
-  /** 'cheems' by default. */
+  /** 'cheems-bench' by default. */
   benchmark?: string;
   bootstrap?: BootstrapOptions;
   signal?: AbortSignal;
@@ -64,7 +64,7 @@ export interface Evaluation {
  */
 export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const predictor = definePredictor(options.predictor);
-  const benchmark = findBenchmark(options.benchmark ?? 'cheems');
+  const benchmark = findBenchmark(options.benchmark ?? 'cheems-bench');
   const bootstrap = { resamples: 2000, seed: 0, level: 0.95, ...options.bootstrap };
   requireDatasets(options.datasets);
   const categories = categoriesOf(options.datasets);

@@ -87,9 +87,9 @@ export const trainOptionsSchema = z.strictObject(shape);
 
 type ParsedOptions = z.output<typeof trainOptionsSchema>;
 
-/** What a caller gives: only the three paths are required. */
-export type TrainOptionsInput = Partial<{ [Name in TrainOptionName]: ParsedOptions[Name] }> &
-  Pick<ParsedOptions, 'model_path' | 'output_dir'> & { train_data_path: string | string[] };
+/** What a caller gives: only the three paths are required, and a single data file need not be a list. */
+export type TrainOptionsInput = Partial<Omit<ParsedOptions, 'train_data_path' | 'test_data_path'>> &
+  Pick<ParsedOptions, 'model_path' | 'output_dir'> & { train_data_path: string | string[]; test_data_path?: string | string[] };
 
 /** Options with every default settled. */
 export interface TrainOptions extends ParsedOptions {

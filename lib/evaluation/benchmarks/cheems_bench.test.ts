@@ -69,7 +69,7 @@ test('a file with nothing to compare makes the overall undefined and is named', 
 });
 
 test('benchmarks are found by name, and a name is taken once', (t) => {
-  t.is(findBenchmark('cheems'), cheemsBench);
+  t.is(findBenchmark('cheems-bench'), cheemsBench);
   t.throws(() => findBenchmark('rewardbench'), { message: /no benchmark "rewardbench"; known are: cheems/ });
   t.throws(() => registerBenchmark(cheemsBench), { message: /registered already/ });
 });

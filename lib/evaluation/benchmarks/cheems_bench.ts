@@ -14,7 +14,7 @@ export function headlineMetrics({ report }: FileReport): { accuracy: string; exa
  * formula and a note say so.
  */
 export const cheemsBench: Benchmark = {
-  name: 'cheems',
+  name: 'cheems-bench',
   description: 'CheemsBench: the mean over files of (accuracy + exact match) / 2',
   overall(files: readonly FileReport[]): BenchmarkScore {
     const notes: string[] = [];
