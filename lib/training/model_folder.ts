@@ -155,12 +155,22 @@ export async function makeConfig(request: ConfigRequest, files: FileSystem = rea
     torch_dtype: 'float32',
     pad_token_id: padTokenId,
   });
+  spellRopeBothWays(config);
   const padToken = tokens.textOf.get(padTokenId);
   return {
     config: stringifyKeepingNumbers(config),
     padTokenId,
     ...(padTokenId === tokens.pad || padToken === undefined ? {} : { newPadToken: padToken }),
   };
+}
+
+/** transformers 4, and what is built on it, knows `rope_theta` and `rope_scaling` alone and would take its default for `rope_parameters`. */
+function spellRopeBothWays(config: Record<string, unknown>): void {
+  const parameters = config['rope_parameters'];
+  if (typeof parameters !== 'object' || parameters === null) return;
+  const { rope_theta: theta, ...scaling } = parameters as Record<string, unknown>;
+  if (theta !== undefined) config['rope_theta'] ??= theta;
+  config['rope_scaling'] ??= scaling['rope_type'] === undefined || scaling['rope_type'] === 'default' ? null : scaling;
 }
 
 export function sha256(text: string): string {

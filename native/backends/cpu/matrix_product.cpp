@@ -62,8 +62,15 @@ void multiply_block(const MatrixProduct& p, int64_t row, int64_t row_end, int64_
   }
 }
 
+// A product of depth 0: the sums' starting values.
+void start_only(const MatrixProduct& p) {
+  for (int64_t i = 0; i < p.rows; ++i) {
+    for (int64_t j = 0; j < p.columns; ++j) p.c[i * p.c_stride + j] = p.initial ? p.initial[i * p.initial_stride + j] : 0.0f;
+  }
+}
+
 void multiply(const MatrixProduct& p, ThreadPool& pool, float* workspace) {
-  if (p.depth == 0) return;
+  if (p.depth == 0) return start_only(p);
   float* packed_b = workspace;
   float* packed_a = workspace + kChunkFloats;
   const int64_t a_floats = round_up(kBlockRows, kTileRows) * padded_depth(kBlockDepth);

@@ -78,6 +78,10 @@ Rope read_rope(const ConfigJson& config) {
   if (!config.has(key)) return rope;
   const nlohmann::json& settings = config.json()[key];
   if (!settings.is_object()) config.refuse(key, "an object is needed.");
+  for (const auto& [field, value] : settings.items()) {
+    if (value.is_object()) fail(config.file(), ": \"", key, "\" has settings of their own for ", in_quotes(field), "; this engine knows one rope for all layers.");
+  }
+  if (rope_number(config, settings, "partial_rotary_factor", 1, false) != 1) config.refuse(key, "this engine turns whole heads (partial_rotary_factor 1).");
   rope.theta = rope_number(config, settings, "rope_theta", rope.theta, false);
   const char* type_field = settings.contains("rope_type") ? "rope_type" : "type";
   if (settings.contains(type_field)) {
@@ -100,7 +104,7 @@ Rope read_rope(const ConfigJson& config) {
 
 }  // namespace
 
-Architecture read_common(const ConfigJson& config) {
+Architecture read_common(const ConfigJson& config, int64_t default_head_size) {
   Architecture a;
   a.hidden_size = config.size("hidden_size");
   a.intermediate_size = config.size("intermediate_size");
@@ -120,11 +124,12 @@ Architecture read_common(const ConfigJson& config) {
   if (a.num_heads % a.num_key_value_heads != 0) {
     fail(config.file(), ": ", a.num_heads, " attention heads cannot share ", a.num_key_value_heads, " key/value heads evenly.");
   }
-  if (!config.has("head_dim") && a.hidden_size % a.num_heads != 0) {
+  if (default_head_size == 0 && !config.has("head_dim") && a.hidden_size % a.num_heads != 0) {
     fail(config.file(), ": hidden_size ", a.hidden_size, " is not a multiple of num_attention_heads ", a.num_heads, " and there is no head_dim.");
   }
-  a.head_size = config.size_or("head_dim", a.hidden_size / a.num_heads);
+  a.head_size = config.size_or("head_dim", default_head_size > 0 ? default_head_size : a.hidden_size / a.num_heads);
   if (a.head_size % 2 != 0) fail(config.file(), ": a head size of ", a.head_size, " is odd; rotary position embedding needs pairs.");
+  if (config.number_or("partial_rotary_factor", 1) != 1) config.refuse("partial_rotary_factor", "this engine turns whole heads (1).");
   const std::string activation = config.text_or("hidden_act", "silu");
   if (activation == "silu" || activation == "swish") a.activation = GateActivation::silu;
   else if (activation == "gelu_pytorch_tanh") a.activation = GateActivation::gelu_tanh;

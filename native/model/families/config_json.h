@@ -32,7 +32,8 @@ class ConfigJson {
 };
 
 // The fields that all decoder families spell alike: sizes, epsilon, rope (old and new spelling), activation.
-Architecture read_common(const ConfigJson& config);
+// `default_head_size` is the family's where config.json has no head_dim; 0: hidden_size / num_attention_heads.
+Architecture read_common(const ConfigJson& config, int64_t default_head_size = 0);
 // The per-layer windows where config.json has `layer_types` (the new spelling); false where it has not.
 bool read_layer_types(const ConfigJson& config, int64_t window, Architecture& architecture);
 

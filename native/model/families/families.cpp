@@ -18,6 +18,15 @@ constexpr Family kFamilies[] = {
     {"qwen3", "Qwen3", read_qwen3},
 };
 
+// Sizes that no machine holds, before products of them overflow. In double, where they cannot.
+void refuse_absurd_size(const ConfigJson& config, const Architecture& a) {
+  const auto real = [](int64_t size) { return static_cast<double>(size); };
+  const double heads = real(a.num_heads) + 2 * real(a.num_key_value_heads);
+  const double layer = real(a.hidden_size) * (heads * real(a.head_size) + real(a.num_heads) * real(a.head_size) + 3 * real(a.intermediate_size));
+  const double parameters = real(a.vocab_size) * real(a.hidden_size) + real(a.num_layers) * layer;
+  if (parameters > 1e14) fail(config.file(), ": these sizes make a model of ", parameters, " parameters; is a size written wrongly?");
+}
+
 }  // namespace
 
 Architecture read_architecture_file(const std::string& config_file) {
@@ -29,6 +38,7 @@ Architecture read_architecture_file(const std::string& config_file) {
       Architecture architecture = family.read(config);
       architecture.family = family.model_type;
       architecture.class_prefix = family.class_prefix;
+      refuse_absurd_size(config, architecture);
       return architecture;
     }
     known += (known.empty() ? "" : ", ") + std::string(family.model_type);

@@ -8,6 +8,8 @@ namespace cheems::model {
 Architecture read_llama(const ConfigJson& config);
 Architecture read_mistral(const ConfigJson& config);
 Architecture read_qwen2(const ConfigJson& config);
+// The windows of Qwen2 and Qwen3.
+void read_qwen_windows(const ConfigJson& config, Architecture& architecture);
 Architecture read_qwen3(const ConfigJson& config);
 
 }  // namespace cheems::model

@@ -4,14 +4,18 @@
 
 namespace cheems::model {
 
-Architecture read_qwen2(const ConfigJson& config) {
-  Architecture a = read_common(config);
-  a.qkv_bias = true;
+void read_qwen_windows(const ConfigJson& config, Architecture& a) {
   const int64_t window = config.flag_or("use_sliding_window", false) ? config.size_or("sliding_window", 4096) : 0;
   if (!read_layer_types(config, window, a) && window > 0) {
     const double first = config.number_or("max_window_layers", 28);
     for (size_t layer = 0; layer < a.windows.size(); ++layer) a.windows[layer] = static_cast<double>(layer) >= first ? window : 0;
   }
+}
+
+Architecture read_qwen2(const ConfigJson& config) {
+  Architecture a = read_common(config);
+  a.qkv_bias = true;
+  read_qwen_windows(config, a);
   return a;
 }
 

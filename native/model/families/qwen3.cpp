@@ -4,9 +4,9 @@
 namespace cheems::model {
 
 Architecture read_qwen3(const ConfigJson& config) {
-  Architecture a = read_qwen2(config);
+  Architecture a = read_common(config, 128);  // transformers' head_dim where the file does not say
+  read_qwen_windows(config, a);
   a.qkv_bias = a.output_bias = config.flag_or("attention_bias", false);
-  a.head_size = config.size_or("head_dim", 128);  // transformers' default where the file does not say
   a.qk_norm = true;
   return a;
 }

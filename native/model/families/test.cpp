@@ -50,6 +50,7 @@ TEST_CASE("families: what config.json leaves out has transformers' defaults") {
   CHECK((a.num_key_value_heads == 4 && a.head_size == 4 && a.rope.theta == 10000 && !a.tied_embeddings));
   CHECK(a.rms_norm_epsilon == 1e-6f);
   CHECK(read(with(small_config("qwen3"), {{"head_dim", nullptr}})).head_size == 128);
+  CHECK(read(with(small_config("qwen3"), {{"head_dim", nullptr}, {"hidden_size", 18}})).head_size == 128);
 }
 
 TEST_CASE("families: rope is read alike from the old spelling and the new") {
@@ -105,6 +106,9 @@ TEST_CASE("families: what cannot be is refused with file, key and value") {
       {{{"num_hidden_layers", 10001}}, {"num_hidden_layers", "more than any model"}},
       {{{"num_attention_heads", 3}}, {"3 attention heads", "2 key/value heads"}},
       {{{"num_key_value_heads", 3}}, {"4 attention heads", "3 key/value heads"}},
+      {{{"vocab_size", 2000000000}, {"hidden_size", 2000000000}}, {"parameters", "written wrongly"}},
+      {{{"partial_rotary_factor", 0.5}}, {"partial_rotary_factor", "0.5"}},
+      {{{"rope_scaling", {{"full_attention", {{"rope_type", "default"}}}}}}, {"full_attention", "one rope"}},
       {{{"head_dim", nullptr}, {"hidden_size", 18}}, {"18", "num_attention_heads"}},
       {{{"head_dim", 5}}, {"head size of 5", "odd"}},
       {{{"rms_norm_eps", 0}}, {"rms_norm_eps", "positive"}},
