@@ -10,12 +10,12 @@
 #define CHEEMS_MATRIX_PRODUCT_CONSTANTS
 namespace cheems::cpu {
 namespace {
-// B is packed in chunks of at most this many floats (4 MiB, a share of the last-level cache), A in blocks
-// of kBlockRows rows by kBlockDepth (96 KiB, in the second-level cache); one B panel of kBlockDepth rows
-// stays in the first-level cache while it meets all panels of a block.
-constexpr int64_t kChunkFloats = int64_t{1} << 20;
-constexpr int64_t kBlockRows = 96;
-constexpr int64_t kBlockDepth = 256;
+// B is packed in chunks of at most this many floats (8 MiB, a share of the last-level cache), A in blocks of kBlockRows
+// rows by kBlockDepth (288 KiB, in the second-level cache); one B panel of kBlockDepth rows is read again from the nearest
+// caches for all A panels of a block.
+constexpr int64_t kChunkFloats = int64_t{1} << 21;
+constexpr int64_t kBlockRows = 192;
+constexpr int64_t kBlockDepth = 384;
 }  // namespace
 }  // namespace cheems::cpu
 #endif
