@@ -3,7 +3,6 @@
 #include <hwy/targets.h>
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,7 +17,6 @@
 #include "job.h"
 #include "model/parameters.h"
 #include "model/reward_model.h"
-#include "storage/checkpoint.h"
 #include "training/trainer.h"
 
 namespace cheems::bindings {
@@ -61,22 +59,6 @@ Napi::Object backend_entry(Napi::Env env, const char* name, bool found, const st
   entry.Set("found", found);
   entry.Set("detail", detail);
   return entry;
-}
-
-// The dtype that the folder's matrices have in memory when they are kept as stored: the 16-bit type that all share,
-// or else float32.
-DType stored_matrix_dtype(const std::string& folder, const model::Architecture& architecture) {
-  const auto checkpoint = storage::Checkpoint::open(folder);
-  std::optional<DType> common;
-  const model::ParameterLayout layout(architecture, DType::float32);
-  for (const auto& parameter : layout.parameters()) {
-    if (parameter.shape.size() != 2 || parameter.name == model::kHeadName) continue;
-    const storage::TensorView* const tensor = checkpoint.find(parameter.name);
-    const auto dtype = tensor != nullptr ? tensor->float_dtype() : std::nullopt;
-    if (!dtype || (common && *common != *dtype)) return DType::float32;
-    common = dtype;
-  }
-  return common.value_or(DType::float32);
 }
 
 int thread_count(const Options& options) { return static_cast<int>(options.integer("numThreads", 0, 0, 4096)); }
@@ -149,7 +131,7 @@ Napi::Value plan_memory(const Napi::CallbackInfo& info) {
         const auto architecture = model::RewardModel::read_architecture(folder);
         MemoryPlan plan;
         const bool as_stored = !train && keep_16_bit;
-        model::RewardModel::plan(architecture, as_stored ? stored_matrix_dtype(folder, architecture) : DType::float32, plan);
+        model::RewardModel::plan(architecture, as_stored ? model::RewardModel::stored_matrix_dtype(folder) : DType::float32, plan);
         if (train) training::Trainer::plan(architecture, trainer, longest, *backend, plan);
         else inference::Scorer::plan(architecture, scorer, longest, *backend, plan);
         return Planned{std::move(plan), backend->available_memory()};

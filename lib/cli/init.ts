@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { engine } from '../engine';
-import { realFileSystem as files } from '../training/file_system';
+import { realFileSystem as files } from '../files/file_system';
 import { CONFIG_FILE, TOKENIZER_FILES, WEIGHTS_FILE } from '../training/model_folder';
 import { choice, flag, number, optionalNumber, text } from '../training/option_kinds';
 import { defineCommand } from './command';

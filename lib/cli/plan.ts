@@ -5,7 +5,7 @@ import type { PlanRequest } from '../engine/types';
 import { readPreferenceDataset } from '../data/dataset';
 import { readSampleFacts } from '../scoring/model_facts';
 import { tokenizeDataset } from '../tokenization/tokenize_dataset';
-import { realFileSystem } from '../training/file_system';
+import { realFileSystem } from '../files/file_system';
 import { fits, formatMemoryPlan, planOrRefuse } from '../training/memory';
 import { paths, text } from '../training/option_kinds';
 import { loadTrainingData } from '../training/training_data';

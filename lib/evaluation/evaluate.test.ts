@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, writeFileSync, mkdirSync } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { datasetFromRows } from '../data/dataset';
-import { writeFileAtomically } from './atomic_file';
+import { writeFileAtomically } from '../files/atomic_file';
 import { evaluate, writeResults, formatEvaluation, tableFor, type EvaluationDataset, type PromptScores } from './index';
 
 const CATEGORIES = ['写作', '代码', '开放问答'];

@@ -2,7 +2,7 @@
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { digestFile, writeFileAtomically } from './atomic_file';
+import { digestFile, writeFileAtomically } from '../files/atomic_file';
 import type { EvaluatedFile, Evaluation } from './evaluate';
 
 const packageInfo = require('../../package.json') as { name: string; version: string };

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { findFault, findLatestCheckpoint, listCheckpoints, removeLeftovers, saveCheckpoint } from './checkpoints';
-import { realFileSystem, type FileSystem } from './file_system';
+import { realFileSystem, type FileSystem } from '../files/file_system';
 import { exportModel, makeConfig, choosePadTokenId } from './model_folder';
 import { parseKeepingNumbers, stringifyKeepingNumbers } from './exact_json';
 

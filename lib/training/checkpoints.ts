@@ -13,7 +13,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { codeOf, messageOf, TrainingError } from './errors';
-import { realFileSystem, type FileDigest, type FileSystem } from './file_system';
+import { realFileSystem, type FileDigest, type FileSystem } from '../files/file_system';
 
 export const LAST_CHECKPOINT = 'checkpoint-last';
 export const DIGESTS_FILE = 'digests.json';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Engine } from '../engine/types';
 import { fakeEngine, readSafetensors, writeFakeModel } from '../testing/fake_engine';
-import { realFileSystem, type FileSystem } from './file_system';
+import { realFileSystem, type FileSystem } from '../files/file_system';
 import { train, type TrainContext } from './loop';
 
 const VOCABULARY = 64;

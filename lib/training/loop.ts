@@ -8,7 +8,7 @@ import type { ArchitectureInfo, Engine, EngineModel, EngineTrainer, MemoryPlan }
 import type { CheckpointReference } from './checkpoints';
 import { messageOf, TrainingError } from './errors';
 import type { TrainCallbacks, TrainResult } from './events';
-import { realFileSystem, type FileSystem } from './file_system';
+import { realFileSystem, type FileSystem } from '../files/file_system';
 import { formatBytes, formatMemoryPlan, planOrRefuse } from './memory';
 import { exportModel, makeConfig, sha256, type ModelFolderPlan } from './model_folder';
 import { parseTrainOptions, type TrainOptions } from './options';

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { EngineModel } from '../engine/types';
 import { TrainingError, codeOf, messageOf } from './errors';
-import { realFileSystem, type FileSystem } from './file_system';
+import { realFileSystem, type FileSystem } from '../files/file_system';
 import { parseKeepingNumbers, stringifyKeepingNumbers } from './exact_json';
 
 export const CONFIG_FILE = 'config.json';

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { findLatestCheckpoint, listCheckpoints, removeCheckpoint, removeLeftovers, setAside, type CheckpointReference } from './checkpoints';
 import { messageOf, TrainingError } from './errors';
-import type { FileSystem } from './file_system';
+import type { FileSystem } from '../files/file_system';
 import type { TrainOptions } from './options';
 
 export type Say = (message: string, level?: 'info' | 'warning') => void;

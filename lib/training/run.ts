@@ -5,7 +5,7 @@ import { saveCheckpoint, type CheckpointReference } from './checkpoints';
 import { messageOf, TrainingError } from './errors';
 import { engineBatch, evaluatePrompts, headline, pairStatistics, type EngineBatch } from './evaluate';
 import type { EvaluationResult, StepMetrics, TrainCallbacks } from './events';
-import type { FileSystem } from './file_system';
+import type { FileSystem } from '../files/file_system';
 import { writeModelFolder, type ModelFolderPlan } from './model_folder';
 import type { TrainOptions } from './options';
 import type { RunLog } from './run_log';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { fakeEngine, writeFakeModel } from '../testing/fake_engine';
-import { realFileSystem } from './file_system';
+import { realFileSystem } from '../files/file_system';
 import { train } from './loop';
 import { parseTrainOptions } from './options';
 import { loadTrainingData } from './training_data';

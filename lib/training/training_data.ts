@@ -7,7 +7,7 @@ import { readTokenizerFiles } from '../tokenization/model_folder';
 import { tokenizeDataset, type TokenizeOptions } from '../tokenization/tokenize_dataset';
 import { TrainingError } from './errors';
 import type { Phase, TrainCallbacks } from './events';
-import type { FileDigest, FileSystem } from './file_system';
+import type { FileDigest, FileSystem } from '../files/file_system';
 import type { TrainOptions } from './options';
 
 export interface TrainingData {

@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { messageOf, TrainingError } from './errors';
-import type { FileDigest, FileSystem } from './file_system';
+import type { FileDigest, FileSystem } from '../files/file_system';
 import type { TrainOptionName, TrainOptions } from './options';
 
 export const STATE_FILE = 'trainer_state.json';

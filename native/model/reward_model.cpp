@@ -83,6 +83,10 @@ constexpr uint64_t kHeadStream = ~uint64_t{0};
 
 }  // namespace
 
+DType RewardModel::stored_matrix_dtype(const std::string& folder) {
+  return common_matrix_dtype(storage::Checkpoint::open(folder), ParameterLayout(read_architecture(folder), DType::float32));
+}
+
 Architecture RewardModel::read_architecture(const std::string& folder) { return read_architecture_file(folder + "/config.json"); }
 
 std::unique_ptr<RewardModel> RewardModel::load(const LoadOptions& options, Backend& backend) {

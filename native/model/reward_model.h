@@ -38,6 +38,8 @@ class RewardModel {
   // "score.weight", "v_head.weight" or "new": where the head came from.
   const std::string& head_source() const { return head_source_; }
   Backend& backend() const { return *backend_; }
+  // The dtype that matrices have in memory when they are kept as stored: the 16-bit type that all share, or float32.
+  static DType stored_matrix_dtype(const std::string& folder);
   // Weights alone, for a plan made before they are loaded.
   static void plan(const Architecture& architecture, DType matrix_dtype, MemoryPlan& plan);
 
