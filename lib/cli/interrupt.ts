@@ -4,21 +4,24 @@ import { Interrupted } from './failure';
 
 /**
  * Runs `work` with a signal that SIGINT, SIGTERM and SIGHUP abort (the reason is an `Interrupted`). `announce` is written to stderr
- * when that happens, and the returned promise then rejects with it, however the work ended. A second signal ends the process at once, with the exit code of that signal.
+ * when that happens, and the returned promise then rejects with it, however the work ended. A second signal ends the process at once.
  */
 export async function withInterrupts<T>(announce: string | (() => string), work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
+  const names: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   const stop = (name: NodeJS.Signals): void => {
     const reason = new Interrupted(name);
     if (controller.signal.aborted) {
       // A progress bar that is cut short has switched line wrapping off.
       if (process.stderr.isTTY) process.stderr.write('\x1b[?7h\n');
-      process.exit(reason.exitCode);
+      // By the signal itself: process.exit would wait for the engine, which may be in the middle of writing a large file.
+      for (const each of names) process.off(each, stop);
+      process.kill(process.pid, name);
+      return;
     }
     process.stderr.write(`\n${typeof announce === 'string' ? announce : announce()}\n`);
     controller.abort(reason);
   };
-  const names: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const name of names) process.on(name, stop);
   try {
     const result = await work(controller.signal);
