@@ -172,24 +172,30 @@ std::vector<std::vector<int32_t>> plan_micro_batches(const Samples& samples, int
   std::iota(all.begin(), all.end(), 0);
   MicroBatches batches(budget);
   const auto rows_of = [&](const std::vector<int32_t>& members) { return pack_tree(samples, members, share).rows(); };
-  const auto fits = [&](const std::vector<int32_t>& members) { return static_cast<int64_t>(members.size()) <= reward_capacity(budget) && rows_of(members) <= budget; };
+  const auto fits = [&](const std::vector<int32_t>& members, int64_t rows) { return static_cast<int64_t>(members.size()) <= reward_capacity(budget) && rows <= budget; };
   for (const auto& group : by_group(samples, all)) {
-    if (fits(group)) {
-      batches.add(group, rows_of(group));
+    if (const int64_t rows = rows_of(group); fits(group, rows)) {
+      batches.add(group, rows);
       continue;
     }
     // Too large for one micro-batch: as many of its samples at a time as fit, each part with the prompt again.
     batches.close();
     std::vector<int32_t> part;
+    int64_t part_rows = 0;
     for (const int32_t sample : group) {
       part.push_back(sample);
-      if (part.size() == 1 || fits(part)) continue;
+      const int64_t rows = rows_of(part);
+      if (part.size() == 1 || fits(part, rows)) {
+        part_rows = rows;
+        continue;
+      }
       part.pop_back();
-      batches.add(part, rows_of(part));
+      batches.add(part, part_rows);
       batches.close();
       part = {sample};
+      part_rows = rows_of(part);
     }
-    batches.add(part, rows_of(part));
+    batches.add(part, part_rows);
     batches.close();
   }
   return batches.take();
