@@ -4,14 +4,13 @@ import { readPreferenceDataset } from '../data/dataset';
 import { formatReport } from '../data/report';
 import { evaluate, loadPredictor, registeredBenchmarks, registeredPredictors, tableFor, writeResults, type EvaluationDataset, type Predictor } from '../evaluation';
 import { rewardModelPredictor } from '../evaluation/predictors/reward_model';
-import { RewardModel } from '../scoring/reward_model';
 import { choice, number, paths, text } from '../training/option_kinds';
 import { defineCommand } from './command';
 import { UsageError } from './failure';
 import { withInterrupts } from './interrupt';
 import type { OptionValues } from './options';
 import { showProgress } from './progress';
-import { refuseWhatCannotFit, scoringResources, scoringSamples } from './score';
+import { loadScoringModel, scoringResources, scoringSamples } from './scoring_model';
 
 const FILES = 'Files';
 const METRICS = 'Metrics';
@@ -87,17 +86,5 @@ async function readDatasets(values: EvalValues, signal: AbortSignal): Promise<Ev
 
 async function openPredictor(values: EvalValues, signal: AbortSignal): Promise<Predictor> {
   if (values.predictor !== undefined) return loadPredictor(values.predictor);
-  await refuseWhatCannotFit(values.model_name!, values);
-  const model = await RewardModel.load(values.model_name!, {
-    device: values.device,
-    numThreads: values.num_threads,
-    microBatchTokens: values.micro_batch_tokens,
-    maxLength: values.max_length,
-    truncation: values.truncation,
-    doStrip: values.do_strip,
-    compat: values.compat,
-    chatTemplateFile: values.chat_template,
-    signal,
-  });
-  return rewardModelPredictor(model);
+  return rewardModelPredictor(await loadScoringModel(values.model_name!, values, signal));
 }

@@ -4,36 +4,17 @@ import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { DataError } from '../data/errors';
 import { readRows, rowsOfStream, type Row } from '../data/rows';
-import { engine } from '../engine';
-import { RewardModel } from '../scoring/reward_model';
 import { scoreStream, type ScoreStreamProgress } from '../scoring/stream';
-import { planOrRefuse } from '../training/memory';
-import { flag, number, optionalChoice, optionalNumber, text, textWithDefault } from '../training/option_kinds';
+import { flag } from '../training/option_kinds';
 import { defineCommand } from './command';
 import { UsageError } from './failure';
 import { withInterrupts } from './interrupt';
-import { optionalFlag, requiredText } from './options';
+import { requiredText } from './options';
 import { openScoreOutput } from './output';
 import { showProgress } from './progress';
+import { loadScoringModel, scoringResources, scoringSamples } from './scoring_model';
 
 const FILES = 'Files';
-const SAMPLES = 'Samples';
-const RESOURCES = 'Memory and speed (never change a reward)';
-
-export const scoringResources = {
-  micro_batch_tokens: number(8192, { from: 1, integer: true }, { group: RESOURCES, describe: 'tokens computed at once: less takes less memory' }),
-  num_threads: number(0, { from: 0, integer: true }, { group: RESOURCES, describe: 'threads of the engine; 0: one for each usable core' }),
-  device: textWithDefault('auto', { group: RESOURCES, describe: "'auto' or a backend that `info` lists" }),
-};
-
-export const scoringSamples = {
-  max_length: optionalNumber({ from: 1, integer: true }, { group: SAMPLES, describe: 'tokens of prompt and response together; longer samples are an error unless --truncation [default: no limit]' }),
-  truncation: flag(false, { group: SAMPLES, describe: 'cut longer samples from the left' }),
-  do_strip: optionalFlag({ group: SAMPLES, describe: "strip white space around the templated text [default: what cheems.json in the model folder says, else true]" }),
-  compat: optionalChoice(['cheems'], { group: SAMPLES, describe: "'cheems': do exactly as the original does, doubled BOS included [default: what cheems.json says]" }),
-  chat_template: text({ group: SAMPLES, describe: "file with a Jinja template, in place of the model folder's" }),
-};
-
 const options = {
   model_path: requiredText({ group: FILES, describe: 'folder of a trained reward model' }),
   input: requiredText({ group: FILES, describe: 'JSONL file (gzip too), or - for standard input' }),
@@ -61,18 +42,7 @@ export const scoreCommand = defineCommand({
       refuseOneFile(values.input, values.output);
       if (values.truncation && values.max_length === undefined) throw new UsageError('--truncation needs --max_length: the length to cut to.');
       const rows = openInput(values.input, signal);
-      await refuseWhatCannotFit(values.model_path, values);
-      const model = await RewardModel.load(values.model_path, {
-        device: values.device,
-        numThreads: values.num_threads,
-        microBatchTokens: values.micro_batch_tokens,
-        maxLength: values.max_length,
-        truncation: values.truncation,
-        doStrip: values.do_strip,
-        compat: values.compat,
-        chatTemplateFile: values.chat_template,
-        signal,
-      });
+      const model = await loadScoringModel(values.model_path, values, signal);
       const output = await openScoreOutput(values.output, values.overwrite);
       const progress = showProgress({ label: 'score', unit: 'rows' });
       const began = performance.now();
@@ -101,26 +71,6 @@ export const scoreCommand = defineCommand({
       }
     }),
 });
-
-interface ResourceValues {
-  max_length: number | undefined;
-  micro_batch_tokens: number;
-  num_threads: number;
-  device: string;
-}
-
-/** The weights and one micro-batch must fit; of the samples nothing is known yet but max_length. */
-export async function refuseWhatCannotFit(folder: string, values: ResourceValues): Promise<void> {
-  await planOrRefuse(engine, {
-    folder,
-    purpose: 'score',
-    microBatchTokens: values.micro_batch_tokens,
-    keep16Bit: true,
-    longestSample: Math.min(values.max_length ?? Infinity, values.micro_batch_tokens),
-    numThreads: values.num_threads,
-    device: values.device,
-  });
-}
 
 function openInput(input: string, signal: AbortSignal): AsyncIterable<Row> {
   if (input === '-') return rowsOfStream(process.stdin, 'standard input', { signal });

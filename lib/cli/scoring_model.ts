@@ -1,0 +1,51 @@
+// What the commands that score share: their options for samples and memory, and the model that these ask for.
+
+import { engine } from '../engine';
+import { RewardModel } from '../scoring/reward_model';
+import { planOrRefuse } from '../training/memory';
+import { flag, number, optionalChoice, optionalNumber, text, textWithDefault } from '../training/option_kinds';
+import { optionalFlag, type OptionValues } from './options';
+
+const SAMPLES = 'Samples';
+const RESOURCES = 'Memory and speed (never change a reward)';
+
+export const scoringResources = {
+  micro_batch_tokens: number(8192, { from: 1, integer: true }, { group: RESOURCES, describe: 'tokens computed at once: less takes less memory' }),
+  num_threads: number(0, { from: 0, integer: true }, { group: RESOURCES, describe: 'threads of the engine; 0: one for each usable core' }),
+  device: textWithDefault('auto', { group: RESOURCES, describe: "'auto' or a backend that `info` lists" }),
+};
+
+export const scoringSamples = {
+  max_length: optionalNumber({ from: 1, integer: true }, { group: SAMPLES, describe: 'tokens of prompt and response together; longer samples are an error unless --truncation [default: no limit]' }),
+  truncation: flag(false, { group: SAMPLES, describe: 'cut longer samples from the left' }),
+  do_strip: optionalFlag({ group: SAMPLES, describe: "strip white space around the templated text [default: what cheems.json in the model folder says, else true]" }),
+  compat: optionalChoice(['cheems'], { group: SAMPLES, describe: "'cheems': do exactly as the original does, doubled BOS included [default: what cheems.json says]" }),
+  chat_template: text({ group: SAMPLES, describe: "file with a Jinja template, in place of the model folder's" }),
+};
+
+type ScoringValues = OptionValues<typeof scoringSamples & typeof scoringResources>;
+
+/** @throws what `planOrRefuse` and `RewardModel.load` throw. */
+export async function loadScoringModel(folder: string, values: ScoringValues, signal: AbortSignal): Promise<RewardModel> {
+  // The weights and one micro-batch must fit; of the samples nothing is known yet but max_length.
+  await planOrRefuse(engine, {
+    folder,
+    purpose: 'score',
+    microBatchTokens: values.micro_batch_tokens,
+    keep16Bit: true,
+    longestSample: Math.min(values.max_length ?? Infinity, values.micro_batch_tokens),
+    numThreads: values.num_threads,
+    device: values.device,
+  });
+  return RewardModel.load(folder, {
+    device: values.device,
+    numThreads: values.num_threads,
+    microBatchTokens: values.micro_batch_tokens,
+    maxLength: values.max_length,
+    truncation: values.truncation,
+    doStrip: values.do_strip,
+    compat: values.compat,
+    chatTemplateFile: values.chat_template,
+    signal,
+  });
+}
