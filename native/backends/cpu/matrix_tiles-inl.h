@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "backends/cpu/simd-inl.h"
 #include "core/dtype.h"
 #include "hwy/highway.h"
 
@@ -21,11 +22,6 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace cheems::cpu::HWY_NAMESPACE {
-namespace hn = hwy::HWY_NAMESPACE;
-
-using FloatTag = hn::ScalableTag<float>;
-using FloatVector = hn::Vec<FloatTag>;
-constexpr int64_t kLanes = HWY_LANES(float);
 
 // The tile's accumulators fill the register file but for what a multiply-add needs beside them:
 // 12 x 2 vectors of AVX-512's 32 registers, 4 x 3 of the 16 of the others. Tile rows are a multiple of 4.
@@ -34,21 +30,21 @@ constexpr int64_t kTileRows = 12, kTileVectors = 2;
 #else
 constexpr int64_t kTileRows = 4, kTileVectors = 3;
 #endif
-constexpr int64_t kTileColumns = kTileVectors * kLanes;
+constexpr int64_t kTileColumns = kTileVectors * kFloatLanes;
 
 constexpr int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
-// Loads kLanes consecutive numbers as float32; 16-bit weights are widened here, on their way into a panel.
-HWY_INLINE FloatVector load_widened(FloatTag d, const float* p) { return hn::LoadU(d, p); }
+// Loads kFloatLanes consecutive numbers as float32; 16-bit weights are widened here, on their way into a panel.
+HWY_INLINE FloatVec load_widened(Floats d, const float* p) { return hn::LoadU(d, p); }
 struct Bfloat16Bits { uint16_t bits; };
 struct Float16Bits { uint16_t bits; };
-HWY_INLINE FloatVector load_widened(FloatTag d, const Bfloat16Bits* p) {
-  const hn::Rebind<uint16_t, FloatTag> d16;
-  const hn::RebindToUnsigned<FloatTag> d32;
+HWY_INLINE FloatVec load_widened(Floats d, const Bfloat16Bits* p) {
+  const hn::Rebind<uint16_t, Floats> d16;
+  const hn::RebindToUnsigned<Floats> d32;
   return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(d16, reinterpret_cast<const uint16_t*>(p)))));
 }
-HWY_INLINE FloatVector load_widened(FloatTag d, const Float16Bits* p) {
-  const hn::Rebind<hwy::float16_t, FloatTag> d16;
+HWY_INLINE FloatVec load_widened(Floats d, const Float16Bits* p) {
+  const hn::Rebind<hwy::float16_t, Floats> d16;
   return hn::PromoteTo(d, hn::LoadU(d16, reinterpret_cast<const hwy::float16_t*>(p)));
 }
 HWY_INLINE float widen_one(float x) { return x; }
@@ -62,8 +58,8 @@ constexpr int64_t padded_depth(int64_t depth) { return depth + 4; }
 
 // From a row-major matrix: element (row, k) at a[row * stride + k]; each row is scaled by `scale`.
 HWY_INLINE void pack_a_rows(const float* a, int64_t stride, int64_t rows, int64_t depth, float scale, float* panel, int64_t panel_depth) {
-  const FloatTag d;
-  const FloatVector factor = hn::Set(d, scale);
+  const Floats d;
+  const FloatVec factor = hn::Set(d, scale);
   for (int64_t group = 0; group < kTileRows; group += 4, panel += 4 * panel_depth) {
     const int64_t live = rows - group;
     if (live <= 0) {
@@ -72,9 +68,9 @@ HWY_INLINE void pack_a_rows(const float* a, int64_t stride, int64_t rows, int64_
     }
     const float* row[4];
     for (int64_t i = 0; i < 4; ++i) row[i] = a + (group + (i < live ? i : 0)) * stride;
-    const FloatVector f1 = live > 1 ? factor : hn::Zero(d), f2 = live > 2 ? factor : hn::Zero(d), f3 = live > 3 ? factor : hn::Zero(d);
+    const FloatVec f1 = live > 1 ? factor : hn::Zero(d), f2 = live > 2 ? factor : hn::Zero(d), f3 = live > 3 ? factor : hn::Zero(d);
     int64_t k = 0;
-    for (; k + kLanes <= depth; k += kLanes) {
+    for (; k + kFloatLanes <= depth; k += kFloatLanes) {
       hn::StoreInterleaved4(hn::Mul(factor, hn::LoadU(d, row[0] + k)), hn::Mul(f1, hn::LoadU(d, row[1] + k)),
                             hn::Mul(f2, hn::LoadU(d, row[2] + k)), hn::Mul(f3, hn::LoadU(d, row[3] + k)), d, panel + 4 * k);
     }
@@ -99,10 +95,10 @@ HWY_INLINE void pack_a_columns(const float* a, int64_t stride, int64_t rows, int
 // Element (k, column) at b[k * stride + column]. Writes depth rows of the panel.
 template <class T>
 HWY_INLINE void pack_b_rows(const T* b, int64_t stride, int64_t columns, int64_t depth, float* panel) {
-  const FloatTag d;
+  const Floats d;
   if (columns >= kTileColumns) {
     for (int64_t k = 0; k < depth; ++k) {
-      for (int64_t v = 0; v < kTileVectors; ++v) hn::StoreU(load_widened(d, b + k * stride + v * kLanes), d, panel + k * kTileColumns + v * kLanes);
+      for (int64_t v = 0; v < kTileVectors; ++v) hn::StoreU(load_widened(d, b + k * stride + v * kFloatLanes), d, panel + k * kTileColumns + v * kFloatLanes);
     }
     return;
   }
@@ -114,16 +110,16 @@ HWY_INLINE void pack_b_rows(const T* b, int64_t stride, int64_t columns, int64_t
 // Element (k, column) at b[column * stride + k]: a weight [out, in] or a matrix of keys, transposed on the way.
 template <class T>
 HWY_INLINE void pack_b_columns(const T* b, int64_t stride, int64_t columns, int64_t depth, float* panel) {
-  const FloatTag d;
-  HWY_ALIGN float block[4 * kLanes];
+  const Floats d;
+  HWY_ALIGN float block[4 * kFloatLanes];
   int64_t j = 0;
   for (; j + 4 <= HWY_MIN(columns, kTileColumns); j += 4) {
     const T* column = b + j * stride;
     int64_t k = 0;
-    for (; k + kLanes <= depth; k += kLanes) {
+    for (; k + kFloatLanes <= depth; k += kFloatLanes) {
       hn::StoreInterleaved4(load_widened(d, column + k), load_widened(d, column + stride + k), load_widened(d, column + 2 * stride + k),
                             load_widened(d, column + 3 * stride + k), d, block);
-      for (int64_t i = 0; i < kLanes; ++i) memcpy(panel + (k + i) * kTileColumns + j, block + 4 * i, 4 * sizeof(float));
+      for (int64_t i = 0; i < kFloatLanes; ++i) memcpy(panel + (k + i) * kTileColumns + j, block + 4 * i, 4 * sizeof(float));
     }
     for (; k < depth; ++k) {
       for (int64_t i = 0; i < 4; ++i) panel[k * kTileColumns + j + i] = widen_one(column[i * stride + k]);
@@ -145,20 +141,20 @@ struct Initial {
 // c[kTileRows, kTileColumns] = initial + A B over `depth`. `a_depth` is the A panel's panel_depth.
 HWY_INLINE void full_tile(int64_t depth, const float* HWY_RESTRICT a, int64_t a_depth, const float* HWY_RESTRICT b, Initial initial, float* c,
                           int64_t c_stride) {
-  const FloatTag d;
-  FloatVector sum[kTileRows][kTileVectors];
+  const Floats d;
+  FloatVec sum[kTileRows][kTileVectors];
 #pragma GCC unroll 16
   for (int64_t i = 0; i < kTileRows; ++i) {
 #pragma GCC unroll 4
-    for (int64_t v = 0; v < kTileVectors; ++v) sum[i][v] = initial.data ? hn::LoadU(d, initial.data + i * initial.stride + v * kLanes) : hn::Zero(d);
+    for (int64_t v = 0; v < kTileVectors; ++v) sum[i][v] = initial.data ? hn::LoadU(d, initial.data + i * initial.stride + v * kFloatLanes) : hn::Zero(d);
   }
   for (int64_t k = 0; k < depth; ++k, b += kTileColumns) {
-    FloatVector right[kTileVectors];
+    FloatVec right[kTileVectors];
 #pragma GCC unroll 4
-    for (int64_t v = 0; v < kTileVectors; ++v) right[v] = hn::LoadU(d, b + v * kLanes);
+    for (int64_t v = 0; v < kTileVectors; ++v) right[v] = hn::LoadU(d, b + v * kFloatLanes);
 #pragma GCC unroll 16
     for (int64_t i = 0; i < kTileRows; ++i) {
-      const FloatVector left = hn::Set(d, a[i / 4 * 4 * a_depth + 4 * k + i % 4]);
+      const FloatVec left = hn::Set(d, a[i / 4 * 4 * a_depth + 4 * k + i % 4]);
 #pragma GCC unroll 4
       for (int64_t v = 0; v < kTileVectors; ++v) sum[i][v] = hn::MulAdd(left, right[v], sum[i][v]);
     }
@@ -166,7 +162,7 @@ HWY_INLINE void full_tile(int64_t depth, const float* HWY_RESTRICT a, int64_t a_
 #pragma GCC unroll 16
   for (int64_t i = 0; i < kTileRows; ++i) {
 #pragma GCC unroll 4
-    for (int64_t v = 0; v < kTileVectors; ++v) hn::StoreU(sum[i][v], d, c + i * c_stride + v * kLanes);
+    for (int64_t v = 0; v < kTileVectors; ++v) hn::StoreU(sum[i][v], d, c + i * c_stride + v * kFloatLanes);
   }
 }
 
