@@ -1,0 +1,16 @@
+// ops/grad_norm/grad_norm.h in plain loops. In double whatever Accumulate is: the contract says so.
+#pragma once
+
+#include "ops/grad_norm/grad_norm.h"
+#include "testing/plain/elements.h"
+
+namespace cheems::testing::plain {
+
+inline void sum_of_squares(const SumOfSquares& a) {
+  for (int64_t r = 0; r < a.x.rows; ++r) {
+    if (a.row_seen && !a.row_seen[r]) continue;
+    for (int64_t c = 0; c < a.x.columns; ++c) *a.sum += get<double>(a.x, r, c) * get<double>(a.x, r, c);
+  }
+}
+
+}  // namespace cheems::testing::plain
