@@ -15,6 +15,7 @@
 namespace cheems::cuda {
 
 class BatchMemory;  // batch_memory.h
+class CublasLt;     // cublas_lt.h
 
 // A run of consecutive rows of one segment.
 struct TreeTile {
@@ -50,9 +51,11 @@ struct Context {
   int compute_capability = 80;     // 80, 86, 89, 90, 100, 120
   int64_t shared_memory_bytes = 0; // the most dynamic shared memory that a block may ask for
   BatchMemory* batch = nullptr;
+  CublasLt* cublas_lt = nullptr;
 
   // The device's address of host numbers: of the tree begun with begin_batch (a whole vector of it or a part), else of a
-  // copy staged now, which stays until the next begin_batch. The host memory may be reused at once. Null for an empty span.
+  // copy staged now, good for the operation that is being launched. The host memory may be reused at once. Null for an
+  // empty span.
   template <class T>
   const T* device(std::span<const T> host) {
     static_assert(std::is_trivially_copyable_v<T>);

@@ -1,0 +1,54 @@
+// Pinned host memory through which all copies pass: the copy engine reads it while the host goes on.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace cheems::cuda {
+
+// A ring of equal pinned slots. The host waits only when it comes round to a slot whose copy is still in flight.
+class StagingRing {
+ public:
+  StagingRing(cudaStream_t stream, int slots, int64_t slot_bytes);
+  ~StagingRing();
+  StagingRing(const StagingRing&) = delete;
+  StagingRing& operator=(const StagingRing&) = delete;
+
+  int64_t slot_bytes() const { return slot_bytes_; }
+  // Copies host memory to the device in the order of the stream. `host` may be reused when this returns.
+  void upload(void* destination, const void* host, int64_t bytes);
+  // As upload, for at most one slot, where `fill` writes the numbers straight into pinned memory.
+  void upload_filled(void* destination, int64_t bytes, const std::function<void(void*)>& fill);
+  // Waits for all that was put on the stream before, and for the copy itself.
+  void download(void* host, const void* source, int64_t bytes);
+  // The copy is on the stream when this returns, its numbers are in `host` after finish().
+  void download_later(void* host, const void* source, int64_t bytes);
+  // Waits for the stream and hands out what download_later asked for.
+  void finish();
+  // How often the host had to wait for a slot.
+  int64_t waits() const { return waits_; }
+
+ private:
+  struct Slot {
+    void* memory = nullptr;
+    cudaEvent_t copied = nullptr;
+    bool in_flight = false;
+    void* download_to = nullptr;  // host memory that gets the slot's first `download_bytes` when the copy has arrived
+    int64_t download_bytes = 0;
+  };
+  Slot& next_slot();
+  void record(Slot& slot);
+  void wait(Slot& slot);
+  void release();
+
+  cudaStream_t stream_;
+  int64_t slot_bytes_;
+  std::vector<Slot> slots_;
+  size_t next_ = 0;
+  int64_t waits_ = 0;
+};
+
+}  // namespace cheems::cuda
