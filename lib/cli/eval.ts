@@ -1,8 +1,7 @@
 // `cheems-native eval`: the CheemsBench metrics of a reward model, or of any predictor.
 
-import { readPreferenceDataset } from '../data/dataset';
 import { formatReport } from '../data/report';
-import { evaluate, loadPredictor, registeredBenchmarks, registeredPredictors, tableFor, writeResults, type EvaluationDataset, type Predictor } from '../evaluation';
+import { evaluate, findBenchmark, loadPredictor, readBenchmarkFile, registeredBenchmarks, registeredPredictors, tableFor, writeResults, type EvaluationDataset, type Predictor } from '../evaluation';
 import { rewardModelPredictor } from '../evaluation/predictors/reward_model';
 import { choice, number, paths, text } from '../training/option_kinds';
 import { defineCommand } from './command';
@@ -16,12 +15,16 @@ const FILES = 'Files';
 const METRICS = 'Metrics';
 const benchmarks = registeredBenchmarks() as [string, ...string[]];
 
+function benchmarkList(): string {
+  return benchmarks.map((name) => findBenchmark(name).description).join('; ');
+}
+
 export const evalOptions = {
   model_name: text({ group: FILES, describe: 'folder of a trained reward model (required unless --predictor is given)' }),
   predictor: text({ group: FILES, describe: `score with this instead: a module (JavaScript) whose default export is definePredictor({...}), or one of: ${registeredPredictors().join(', ')}` }),
   data_path: paths({ group: FILES, describe: 'JSONL files (gzip too); each is a data set of its own, and the overall figure is the mean over them' }, 1),
   output_dir: text({ group: FILES, describe: 'folder for results.json and scores.jsonl' }),
-  benchmark: choice(benchmarks, benchmarks[0], { group: METRICS, describe: 'how the figures of all files become one' }),
+  benchmark: choice(benchmarks, benchmarks[0], { group: METRICS, describe: `what the files hold, and how their figures become one: ${benchmarkList()}` }),
   bootstrap: number(2000, { from: 0, integer: true }, { group: METRICS, describe: 'resamplings of the prompts for the 95 % intervals; 0: none' }),
   seed: number(0, { from: 0, to: 0xffffffff, integer: true }, { group: METRICS, describe: 'of the resampling' }),
   ...scoringSamples,
@@ -37,6 +40,7 @@ export const evalCommand = defineCommand({
   examples: [
     ['eval --model_name runs/rm --data_path human.jsonl open.jsonl --output_dir runs/rm/eval', 'CheemsBench'],
     ['eval --predictor ./my-predictor.js --data_path test.jsonl', 'a scorer of your own'],
+    ['eval --model_name runs/rm --benchmark rewardbench2 --data_path rewardbench2.parquet', 'another benchmark, in its published form'],
     ['eval --predictor length --data_path test.jsonl', 'what choosing the longer response scores'],
   ],
   notes: "No sample is cut by default, and each is built as the model's training built it (cheems.json in its folder). The table goes to standard output. Rows with input_ids need no tokenizer.",
@@ -74,10 +78,11 @@ export const evalCommand = defineCommand({
 });
 
 async function readDatasets(values: EvalValues, signal: AbortSignal): Promise<EvaluationDataset[]> {
+  const benchmark = findBenchmark(values.benchmark);
   const datasets: EvaluationDataset[] = [];
   for (const file of values.data_path) {
     if (datasets.some(({ name }) => name === file)) throw new UsageError(`--data_path names ${file} twice; give each file once.`);
-    const dataset = await readPreferenceDataset(file, { compat: values.compat, signal });
+    const dataset = await readBenchmarkFile(benchmark, file, { compat: values.compat, signal });
     for (const line of formatReport(dataset.report)) process.stderr.write(`${file}: ${line}\n`);
     datasets.push({ name: file, files: [file], dataset });
   }

@@ -2,7 +2,7 @@
 
 import { formatReport } from '../data/report';
 import type { PreferenceDataset, PreferencePrompt } from '../data/types';
-import { findBenchmark, type FileReport } from './benchmarks';
+import { findBenchmark, type ScoredFile, type ScoreTable } from './benchmarks';
 import { responseLengths } from './lengths';
 import { computeMetrics, type BootstrapOptions, type MetricPrompt } from './metrics';
 import { definePredictor, runPredictor, type Predictor, type PredictorDefinition, type PromptScores } from './predictors';
@@ -35,11 +35,10 @@ export interface EvaluateOptions {
   onProgress?: (progress: EvaluationProgress) => void;
 }
 
-export interface EvaluatedFile extends FileReport {
+export interface EvaluatedFile extends ScoredFile {
   files: readonly string[];
-  prompts: readonly PreferencePrompt[];
-  /** One entry a prompt. */
-  scores: PromptScores[];
+  /** What was not scored or cut; part of the report's notes. */
+  scoringNotes: string[];
   unscoredResponses: number;
   truncatedResponses: number;
   /** What reading the data counted and merged. */
@@ -52,6 +51,8 @@ export interface Evaluation {
   overall: number;
   formula: string;
   notes: string[];
+  /** The benchmark's own groups; absent where the files' preference metrics are its result. */
+  tables?: ScoreTable[];
   files: EvaluatedFile[];
   bootstrap: Required<BootstrapOptions>;
   /** Wall time of scoring alone. */
@@ -131,13 +132,15 @@ function measureFile({ name, files, dataset }: EvaluationDataset, scores: Prompt
   const truncatedResponses = count(({ truncated }) => truncated?.filter(Boolean).length ?? 0);
   const { prompts, lengthUnit } = metricPrompts(dataset.prompts, scores);
   const report = computeMetrics({ prompts, categories, bootstrap, ...(lengthUnit ? { lengthUnit } : {}) });
+  const scoringNotes: string[] = [];
   if (unscoredResponses > 0) {
     const lost = dataset.prompts.length - prompts.length;
-    report.notes.push(`Responses that were not scored and count in no metric: ${unscoredResponses}${lost > 0 ? `; prompts left out because fewer than two of their responses were scored: ${lost}` : ''}.`);
+    scoringNotes.push(`Responses that were not scored and count in no metric: ${unscoredResponses}${lost > 0 ? `; prompts left out because fewer than two of their responses were scored: ${lost}` : ''}.`);
   }
-  if (truncatedResponses > 0) report.notes.push(`Responses that were too long and were scored with their beginning cut off: ${truncatedResponses}.`);
+  if (truncatedResponses > 0) scoringNotes.push(`Responses that were too long and were scored with their beginning cut off: ${truncatedResponses}.`);
+  report.notes.push(...scoringNotes);
   const dataReport = dataset.report ? formatReport(dataset.report) : [];
-  return { name, files: files ?? [], prompts: dataset.prompts, scores, report, unscoredResponses, truncatedResponses, dataReport };
+  return { name, files: files ?? [], prompts: dataset.prompts, scores, report, scoringNotes, unscoredResponses, truncatedResponses, dataReport };
 }
 
 /** The metrics' input: unscored responses are taken out, and so are the prompts whose comparison they undo. */

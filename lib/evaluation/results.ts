@@ -3,6 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestFile, writeFileAtomically } from '../files/atomic_file';
+import type { ScoreTable } from './benchmarks';
 import type { EvaluatedFile, Evaluation } from './evaluate';
 
 const packageInfo = require('../../package.json') as { name: string; version: string };
@@ -35,7 +36,8 @@ export async function writeResults(folder: string, evaluation: Evaluation, meta:
 
 /**
  * The content of `results.json`. `files` has, by data set, the original's metrics under the original's names, in its order,
- * then this package's own. A metric that is not defined on the data is null, and so is the open end of a bin.
+ * then this package's own; `groups` has the benchmark's own tables, where it has any. A metric that is not defined on the data is
+ * null, and so is the open end of a bin.
  */
 export async function describeResults(evaluation: Evaluation, meta: ResultsMeta = {}): Promise<Record<string, unknown>> {
   const dataFiles = [...new Set(evaluation.files.flatMap(({ files }) => files))];
@@ -43,6 +45,7 @@ export async function describeResults(evaluation: Evaluation, meta: ResultsMeta 
     overall: evaluation.overall,
     formula: evaluation.formula,
     notes: evaluation.notes,
+    ...(evaluation.tables ? { groups: groupsOf(evaluation.tables) } : {}),
     files: Object.fromEntries(evaluation.files.map((file) => [file.name, describeFile(file)])),
     meta: {
       benchmark: evaluation.benchmark,
@@ -58,6 +61,13 @@ export async function describeResults(evaluation: Evaluation, meta: ResultsMeta 
       options: meta.options ?? {},
     },
   };
+}
+
+/** By table, row and column; an empty cell is left out. */
+function groupsOf(tables: readonly ScoreTable[]): Record<string, Record<string, Record<string, number>>> {
+  const cells = (columns: ScoreTable['columns'], values: readonly (number | undefined)[]) =>
+    Object.fromEntries(columns.flatMap(({ name }, i) => (values[i] === undefined ? [] : [[name, values[i]]])));
+  return Object.fromEntries(tables.map(({ title, columns, rows }) => [title, Object.fromEntries(rows.map(({ name, values }) => [name, cells(columns, values)]))]));
 }
 
 function describeFile(file: EvaluatedFile): Record<string, unknown> {

@@ -1,7 +1,7 @@
 // The result on a terminal of any width, or as plain text.
 
 import Table from 'cli-table3';
-import { headlineMetrics } from './benchmarks';
+import { headlineMetrics, type ScoreTable } from './benchmarks';
 import type { EvaluatedFile, Evaluation } from './evaluate';
 import type { Interval, LengthBin } from './metrics';
 
@@ -40,8 +40,9 @@ export function tableFor(evaluation: Evaluation, stream: { isTTY?: boolean; colu
 export function formatEvaluation(evaluation: Evaluation, { lines = false, width = PLAIN_WIDTH }: TableOptions = {}): string {
   const room = Math.max(width, NARROWEST);
   const level = `${Number((evaluation.bootstrap.level * 100).toFixed(2))} %`;
-  const blocks = evaluation.files.flatMap((file) => fileBlocks(file, level, room, lines));
-  const summary = [`overall = ${share(evaluation.overall)}   (${evaluation.formula})`, ...evaluation.notes.map((note) => `Note: ${note}`), ...legend(evaluation, level)];
+  const { files, tables } = evaluation;
+  const blocks = tables ? [...files.map((file) => fileHead(file, room, lines)), ...tables.map((table) => scoreTable(table, room, lines))] : files.flatMap((file) => fileBlocks(file, level, room, lines));
+  const summary = [`overall = ${share(evaluation.overall)}   (${evaluation.formula})`, ...evaluation.notes.map((note) => `Note: ${note}`), ...(tables ? [] : legend(evaluation, level))];
   blocks.push(summary.map((line) => wrap(line, lines ? room : Infinity)).join('\n'));
   return `${blocks.join('\n\n')}\n`;
 }
@@ -54,10 +55,42 @@ function legend({ bootstrap, files }: Evaluation, level: string): string[] {
   return lines;
 }
 
-function fileBlocks(file: EvaluatedFile, level: string, width: number, lines: boolean): string[] {
-  const { counts, notes } = file.report;
+/** A file of a benchmark with tables of its own: what was read, and what was not scored. */
+function fileHead(file: EvaluatedFile, width: number, lines: boolean): string {
   const textWidth = lines ? width : Infinity;
-  const title = `${shorten(file.name, textWidth)}\n${wrap(`${counts.prompts} prompts, ${counts.responses} responses`, textWidth)}`;
+  return [fileTitle(file, textWidth), ...file.scoringNotes.map((note) => wrap(`Note: ${note}`, textWidth))].join('\n');
+}
+
+function fileTitle({ name, report: { counts } }: EvaluatedFile, textWidth: number): string {
+  return `${shorten(name, textWidth)}\n${wrap(`${counts.prompts} prompts, ${counts.responses} responses`, textWidth)}`;
+}
+
+function scoreTable({ title, columns, rows }: ScoreTable, width: number, lines: boolean): string {
+  const cells = [['', ...columns.map(({ name }) => name)], ...rows.map(({ name, values }) => [name, ...columns.map(({ kind }, i) => show[kind](values[i]))])];
+  return [wrap(title, lines ? width : Infinity), ...columnsThatFit(cells, width).map((part) => draw(part, width, lines))].join('\n');
+}
+
+/** Cuts a table that is too wide into several, one below the other, each with the first column, which may shrink to a quarter. */
+function columnsThatFit(cells: readonly (readonly string[])[], width: number): string[][][] {
+  const widths = cells[0]!.map((_, column) => Math.max(...cells.map((row) => displayWidth(row[column]!))) + 3);
+  const room = width - 1 - Math.min(widths[0]!, Math.floor(width / 4));
+  const parts: number[][] = [];
+  let taken = Infinity;
+  for (let column = 1; column < widths.length; column++) {
+    if (taken + widths[column]! > room) {
+      parts.push([]);
+      taken = 0;
+    }
+    parts.at(-1)!.push(column);
+    taken += widths[column]!;
+  }
+  return parts.map((columns) => cells.map((row) => [row[0]!, ...columns.map((column) => row[column]!)]));
+}
+
+function fileBlocks(file: EvaluatedFile, level: string, width: number, lines: boolean): string[] {
+  const { notes } = file.report;
+  const textWidth = lines ? width : Infinity;
+  const title = fileTitle(file, textWidth);
   const rows = rowsOf(file);
   const blocks = [title];
   if (rows.length > 0) blocks[0] += `\n${drawTable(columnsFor(width, level), rows, width, lines)}`;
@@ -172,6 +205,8 @@ function draw(cells: readonly (readonly string[])[], width: number, lines: boole
 
 const share = (value: number | undefined) => (value === undefined ? '' : Number.isNaN(value) ? 'n/a' : value.toFixed(3));
 const decimal = (value: number | undefined) => (value === undefined || Number.isNaN(value) ? 'n/a' : value.toPrecision(4));
+const count = (value: number | undefined) => (value === undefined ? '' : String(value));
+const show = { share, count, number: (value: number | undefined) => (value === undefined ? '' : Number.isNaN(value) ? 'n/a' : String(Number(value.toPrecision(4)))) };
 const range = (interval: Interval | undefined) => (interval ? `${interval.low.toFixed(3)}–${interval.high.toFixed(3)}` : '');
 
 /** Columns that a text takes: wide East Asian characters take two. At times one too many, never one too few. */

@@ -1,22 +1,55 @@
-// A benchmark says how the metrics of its files become one figure, and prints its formula beside it.
+// What a benchmark is: how its files are read, how rewards become its one figure, and what is printed beside it.
 
+import type { JsonObject } from '../../data/fields';
+import type { PreferencePrompt, Source } from '../../data/types';
 import type { MetricReport } from '../metrics';
+import type { PromptScores } from '../predictors/predictor';
 
 export interface FileReport {
   name: string;
   report: MetricReport;
 }
 
-export interface BenchmarkScore {
-  /** NaN where a file's figures are not defined. */
-  overall: number;
-  /** What `overall` is, in words that name the metrics. */
-  formula: string;
-  notes: string[];
+/** A file's prompts with their rewards; both lists have the same order. */
+export interface ScoredFile<P extends PreferencePrompt = PreferencePrompt> extends FileReport {
+  prompts: readonly P[];
+  scores: readonly PromptScores[];
 }
 
-export interface Benchmark {
+/** A table of figures under the benchmark's own names, printed as it is and stored in `results.json`. */
+export interface ScoreTable {
+  title: string;
+  columns: readonly { name: string; kind: 'count' | 'share' | 'number' }[];
+  /** One value a column; undefined: the cell is empty, NaN: not defined on these data. */
+  rows: readonly { name: string; values: readonly (number | undefined)[] }[];
+}
+
+export interface BenchmarkScore {
+  /** NaN where it is not defined on these data; a note then says why. */
+  overall: number;
+  /** What `overall` is, in words. */
+  formula: string;
+  notes: string[];
+  /** The benchmark's own groups. Absent: the preference metrics of each file are the result. */
+  tables?: ScoreTable[];
+}
+
+/** The published form of a benchmark's rows. */
+export interface RowFormat<P extends PreferencePrompt = PreferencePrompt> {
+  /** The fields of a row, for help and messages. */
+  fields: string;
+  /** @throws DataError at `source` where the row is not of this form. */
+  read(row: JsonObject, source: Source): P;
+}
+
+/**
+ * A benchmark. Rows read by `format` never merge, whatever their prompts: each is one prompt of the published count. Without a
+ * `format`, files are preference data of any form.
+ */
+export interface Benchmark<P extends PreferencePrompt = PreferencePrompt> {
   readonly name: string;
   readonly description: string;
-  overall(files: readonly FileReport[]): BenchmarkScore;
+  readonly format?: RowFormat<P>;
+  /** Over all files together. Rewards may be null (not scored). */
+  overall(files: readonly ScoredFile<P>[]): BenchmarkScore;
 }

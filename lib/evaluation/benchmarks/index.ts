@@ -2,13 +2,25 @@
 
 import type { Benchmark } from './benchmark';
 import { cheemsBench } from './cheems_bench';
+import { judgeBench } from './judgebench';
+import { mRewardBench } from './m_rewardbench';
+import { pairsBenchmark } from './pairs';
+import { rewardBench } from './rewardbench';
+import { rewardBench2 } from './rewardbench2';
+import { rmBench } from './rm_bench';
 
-export type { Benchmark, BenchmarkScore, FileReport } from './benchmark';
+export type { Benchmark, BenchmarkScore, FileReport, RowFormat, ScoredFile, ScoreTable } from './benchmark';
 export { cheemsBench, headlineMetrics } from './cheems_bench';
+export { isRightInBothOrders, type JudgeBenchLabel, type Verdict } from './judgebench';
+export { readBenchmarkFile } from './read';
 
-const registered = new Map<string, Benchmark>([[cheemsBench.name, cheemsBench]]);
+// A benchmark is only ever given the prompts that its own format read.
+type AnyBenchmark = Benchmark<any>;
 
-export function registerBenchmark(benchmark: Benchmark): void {
+const known: AnyBenchmark[] = [cheemsBench, rewardBench, rewardBench2, rmBench, judgeBench, mRewardBench, pairsBenchmark];
+const registered = new Map<string, AnyBenchmark>(known.map((benchmark) => [benchmark.name, benchmark]));
+
+export function registerBenchmark(benchmark: AnyBenchmark): void {
   if (registered.has(benchmark.name)) throw new Error(`A benchmark named "${benchmark.name}" is registered already; choose another name.`);
   registered.set(benchmark.name, benchmark);
 }
@@ -17,7 +29,7 @@ export function registeredBenchmarks(): string[] {
   return [...registered.keys()];
 }
 
-export function findBenchmark(name: string): Benchmark {
+export function findBenchmark(name: string): AnyBenchmark {
   const benchmark = registered.get(name);
   if (!benchmark) throw new Error(`There is no benchmark "${name}"; known are: ${registeredBenchmarks().join(', ')}.`);
   return benchmark;

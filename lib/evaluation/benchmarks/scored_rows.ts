@@ -1,0 +1,48 @@
+// What benchmarks share: the scored rows of all files, and means over them.
+
+import type { PreferencePrompt } from '../../data/types';
+import type { ScoredFile } from './benchmark';
+
+/** A row all of whose responses were scored. */
+export interface ScoredRow<P extends PreferencePrompt = PreferencePrompt> {
+  prompt: P;
+  /** One a response, taken as float32, as a model computes them. */
+  rewards: Float32Array;
+}
+
+/** The rows of all files, and a note where some were left out because a response was not scored. */
+export function scoredRows<P extends PreferencePrompt>(files: readonly ScoredFile<P>[]): { rows: ScoredRow<P>[]; notes: string[] } {
+  const rows: ScoredRow<P>[] = [];
+  let left = 0;
+  for (const { prompts, scores } of files) {
+    for (const [i, prompt] of prompts.entries()) {
+      const { rewards } = scores[i]!;
+      if (rewards.some((reward) => reward === null)) left++;
+      else rows.push({ prompt, rewards: Float32Array.from(rewards as number[]) });
+    }
+  }
+  return { rows, notes: left === 0 ? [] : [`Rows left out of the score because a response of theirs was not scored: ${left}.`] };
+}
+
+/** NaN for an empty list. */
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** In the order in which the groups first appear. */
+export function groupBy<T>(items: readonly T[], groupOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const name = groupOf(item);
+    const group = groups.get(name);
+    if (group) group.push(item);
+    else groups.set(name, [item]);
+  }
+  return groups;
+}
+
+/** Puts groups into a published order; those that it does not name follow. */
+export function inOrder<T>(groups: ReadonlyMap<string, T>, order: readonly string[]): [string, T][] {
+  const place = (name: string) => (order.includes(name) ? order.indexOf(name) : order.length);
+  return [...groups].sort(([a], [b]) => place(a) - place(b));
+}

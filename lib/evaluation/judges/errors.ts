@@ -1,0 +1,4 @@
+/** Something is wrong with a judge's set-up: its template, parser or options. One sentence with place and remedy. */
+export class JudgeError extends Error {
+  override readonly name = 'JudgeError';
+}
