@@ -1,4 +1,4 @@
-// Rows of a data file: JSON lines, streamed, or one JSON array; either may be gzipped. UTF-8 is checked strictly.
+// Rows of a data file: JSON lines, streamed, or one JSON array, either of which may be gzipped; or parquet. UTF-8 is checked strictly.
 
 import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { DataError } from './errors';
+import { parquetRows } from './parquet';
 
 export interface Row {
   value: unknown;
@@ -25,11 +26,12 @@ const LONGEST_LINE = 256 * 1024 * 1024;
 const BYTE_ORDER_MARK = '\uFEFF';
 
 /**
- * The rows of a file: `NAME.json` (and `.json.gz`) holds one array, any other name JSON lines. Gzip is recognised by its
- * first bytes.
+ * The rows of a file: `NAME.json` (and `.json.gz`) holds one array, `NAME.parquet` a table, any other name JSON lines. Gzip is
+ * recognised by its first bytes. A table's lines are its row numbers.
  * @throws DataError with file and line: unreadable file, broken gzip, invalid UTF-8, malformed JSON, not an array.
  */
 export async function* readRows(file: string, options: RowsOptions = {}): AsyncGenerator<Row> {
+  if (file.endsWith('.parquet')) return yield* parquetRows(file, options);
   const stream = createReadStream(file, { highWaterMark: 1 << 18 });
   yield* rowsOfStream(stream, file, { ...options, array: /\.json(\.gz)?$/.test(file) });
 }

@@ -1,0 +1,43 @@
+// Rows of a parquet file, as the hub ships many data sets: row groups are read one at a time.
+
+import type { AsyncBuffer, FileMetaData } from 'hyparquet';
+import { DataError } from './errors';
+import type { Row } from './rows';
+
+/**
+ * The rows with their running number from 1 as line. Whole numbers come as numbers; bytes, dates and the like are not turned into
+ * anything that JSON has no name for, so forms refuse them by name.
+ * @throws DataError naming the file: missing, not parquet, a compression that is not read (snappy and none are).
+ */
+export async function* parquetRows(file: string, options: { signal?: AbortSignal | undefined } = {}): AsyncGenerator<Row> {
+  const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } = await import('hyparquet');
+  let buffer: AsyncBuffer;
+  let metadata: FileMetaData;
+  try {
+    buffer = await asyncBufferFromFile(file);
+    metadata = await parquetMetadataAsync(buffer);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new DataError({ file }, 'the file does not exist');
+    throw new DataError({ file }, `the file cannot be read as parquet (${(error as Error).message})`);
+  }
+  let line = 0;
+  for (const { num_rows: count } of metadata.row_groups) {
+    options.signal?.throwIfAborted();
+    const rowStart = line;
+    let rows: Record<string, unknown>[];
+    try {
+      rows = await parquetReadObjects({ file: buffer, metadata, rowStart, rowEnd: rowStart + Number(count) });
+    } catch (error) {
+      throw new DataError({ file }, `the rows from ${rowStart + 1} cannot be read (${(error as Error).message}); parquet is read uncompressed or with snappy`);
+    }
+    for (const row of rows) yield { value: withoutBigIntegers(row), line: (line += 1) };
+  }
+}
+
+/** 64-bit integers become numbers, as JSON has them. */
+function withoutBigIntegers(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value);
+  if (Array.isArray(value)) return value.map(withoutBigIntegers);
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, withoutBigIntegers(entry)]));
+}
