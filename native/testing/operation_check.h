@@ -40,7 +40,7 @@ struct CheckOptions {
   bool bfloat16_gradients = false;  // and with bfloat16 gradients of matrices beside float32 ones
   bool cpu = true;                  // also hold the CPU backend to the rule, in float32
   // Called before each run on the device with another number each time: where threads are scheduled by the tests, in another order.
-  std::function<void(uint64_t)> reseed_schedule;
+  std::function<void(uint64_t)> reseed_schedule = {};
 };
 
 inline double floor_of(DType dtype) { return dtype == DType::bfloat16 ? 0x1p-8 : 8 * 0x1p-24; }

@@ -33,14 +33,18 @@ class Site {
   // stored in float32, begins with the very numbers that a bfloat16 run begins with.
   Site(Backend& backend, const WorkspaceRequest& request, Precision storage, Precision numbers, Placement placement = Placement::ragged)
       : backend_(backend), storage_(storage), numbers_(numbers), placement_(placement), workspace_bytes_(backend.operations().workspace_bytes(request)) {
-    workspace_ = guarded(workspace_bytes_, 0);
+    workspace_ = backend_.allocate(workspace_bytes_ + static_cast<int64_t>(workspace_guard_.size()), "a test's workspace");
+    // What a kernel reads before it wrote it is a NaN. (The beginning is enough: the large part is the matrix products'.)
+    const std::vector<char> poison = guard_cells(std::min<int64_t>(workspace_bytes_, 1 << 19) / 2 * 2);
+    backend_.upload(workspace_->data(), poison.data(), static_cast<int64_t>(poison.size()));
+    backend_.upload(static_cast<char*>(workspace_->data()) + workspace_bytes_, workspace_guard_.data(), static_cast<int64_t>(workspace_guard_.size()));
   }
   ~Site() { backend_.operations().set_workspace(nullptr, 0); }
   Site(const Site&) = delete;
 
   // The operations, with exactly the workspace that they ask for.
   Operations* operator->() {
-    backend_.operations().set_workspace(address(workspace_), workspace_bytes_);  // another Site may have used the backend in between
+    backend_.operations().set_workspace(workspace_->data(), workspace_bytes_);  // another Site may have used the backend in between
     return &backend_.operations();
   }
   void begin(const PackedTree& tree) { backend_.operations().begin_batch(tree); }
@@ -84,13 +88,17 @@ class Site {
     for (const Block& block : blocks_) {
       std::vector<char> now(block.before.size());
       backend_.download(now.data(), block.memory->data(), static_cast<int64_t>(now.size()));
-      for (int64_t i = 0; i < static_cast<int64_t>(now.size()); ++i) {
-        const int64_t at = i - block.margin, row = block.row_stride > 0 ? at / block.row_stride : 0;
-        const bool inside = at >= 0 && row < block.rows && at - row * block.row_stride < block.row_bytes;
-        if (!inside && now[static_cast<size_t>(i)] != block.before[static_cast<size_t>(i)]) return false;
+      const auto same = [&](int64_t begin, int64_t end) { return std::equal(now.begin() + begin, now.begin() + end, block.before.begin() + begin); };
+      bool holds = same(0, block.margin);
+      for (int64_t row = 0; row < block.rows; ++row) {
+        const int64_t begin = block.margin + row * block.row_stride;
+        holds = holds && same(begin + block.row_bytes, begin + block.row_stride);
       }
+      if (!holds || !same(block.margin + block.rows * block.row_stride, static_cast<int64_t>(now.size()))) return false;
     }
-    return true;
+    std::vector<char> now(workspace_guard_.size());
+    backend_.download(now.data(), static_cast<char*>(workspace_->data()) + workspace_bytes_, static_cast<int64_t>(now.size()));
+    return now == workspace_guard_;
   }
 
  private:
@@ -104,21 +112,20 @@ class Site {
   // A NaN in each of bfloat16, float16, float32 and double, of a kind that no arithmetic makes.
   static constexpr uint16_t kGuard = 0xffc7;
 
+  static std::vector<char> guard_cells(int64_t bytes) {
+    std::vector<char> cells(static_cast<size_t>(bytes));
+    for (size_t i = 0; i < cells.size(); ++i) cells[i] = static_cast<char>(i % 2 == 0 ? kGuard & 0xff : kGuard >> 8);
+    return cells;
+  }
+
   size_t add_block(int64_t margin, int64_t rows, int64_t row_bytes, int64_t row_stride) {
     const int64_t bytes = (margin + rows * row_stride + 256 + 1) / 2 * 2;
-    Block block{backend_.allocate(bytes, "a test"), std::vector<char>(static_cast<size_t>(bytes)), margin, rows, row_bytes, row_stride};
-    for (size_t i = 0; i < block.before.size(); ++i) block.before[i] = static_cast<char>(i % 2 == 0 ? kGuard & 0xff : kGuard >> 8);
-    blocks_.push_back(std::move(block));
+    blocks_.push_back({backend_.allocate(bytes, "a test"), guard_cells(bytes), margin, rows, row_bytes, row_stride});
     return blocks_.size() - 1;
   }
   void* address(size_t block) { return static_cast<char*>(blocks_[block].memory->data()) + blocks_[block].margin; }
   void upload(size_t block) { backend_.upload(blocks_[block].memory->data(), blocks_[block].before.data(), static_cast<int64_t>(blocks_[block].before.size())); }
 
-  size_t guarded(int64_t bytes, int64_t margin) {
-    const size_t block = add_block(margin, 1, bytes, bytes);
-    upload(block);
-    return block;
-  }
   void* copied(const void* host, size_t bytes) {
     const size_t block = add_block(64, 1, static_cast<int64_t>(bytes), static_cast<int64_t>(bytes));
     if (bytes > 0) std::memcpy(blocks_[block].before.data() + 64, host, bytes);
@@ -150,7 +157,8 @@ class Site {
   Precision storage_, numbers_;
   Placement placement_;
   int64_t workspace_bytes_;
-  size_t workspace_ = 0;
+  std::unique_ptr<Buffer> workspace_;
+  const std::vector<char> workspace_guard_ = guard_cells(256);
   std::vector<Block> blocks_;
 };
 
