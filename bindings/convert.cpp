@@ -122,6 +122,15 @@ bool Options::boolean(const char* name, bool fallback) const {
 
 std::string Options::text(const char* name) const { return text_from(get(name), name); }
 
+std::optional<DType> Options::dtype(const char* name) const {
+  if (get(name).IsUndefined()) return std::nullopt;
+  const std::string given = text(name);
+  for (const DType dtype : {DType::float32, DType::bfloat16}) {
+    if (given == cheems::name(dtype)) return dtype;
+  }
+  fail(name, " must be float32 or bfloat16, not ", in_quotes(given), ".");
+}
+
 Napi::Value to_js(Napi::Env env, const Progress& progress) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("done", static_cast<double>(progress.done));

@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "batch/samples.h"
+#include "core/dtype.h"
 #include "core/memory_plan.h"
 #include "job.h"
 #include "model/architecture.h"
@@ -38,6 +40,7 @@ class Options {
   double required_number(const char* name) const;
   bool boolean(const char* name, bool fallback) const;
   std::string text(const char* name) const;  // required
+  std::optional<DType> dtype(const char* name) const;  // float32 or bfloat16
 
  private:
   Napi::Value get(const char* name) const;  // undefined when absent

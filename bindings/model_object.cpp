@@ -38,7 +38,9 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
   model::LoadOptions load{.folder = options.text("folder"),
                           .create_head = options.boolean("createHead", false),
                           .seed = static_cast<uint64_t>(options.integer("seed", 0, 0)),
-                          .keep_16_bit = options.boolean("keep16Bit", false)};
+                          .precision = options.dtype("precision"),
+                          .keep_16_bit = options.boolean("keep16Bit", false),
+                          .float32_copy = options.boolean("float32Copy", false)};
   const int threads = static_cast<int>(options.integer("numThreads", 0, 0, 4096));
   using Loaded = std::shared_ptr<ModelState>;
   auto job = std::make_shared<ComputeJob<Loaded>>(
@@ -55,6 +57,7 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
         result.Set("architecture", to_js(env, state->model->architecture()));
         result.Set("headSource", state->model->head_source());
         result.Set("device", state->backend->name());
+        result.Set("precision", name(state->model->precision()));
         const int64_t bytes = state->model->parameters().layout().bytes();
         result.Set("handle", make_handle(env, std::move(state), bytes));
         return result;

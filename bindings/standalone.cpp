@@ -114,6 +114,7 @@ Napi::Value plan_memory(const Napi::CallbackInfo& info) {
   const std::string purpose = options.text("purpose");
   if (purpose != "train" && purpose != "score") fail("purpose must be train or score, not ", purpose, ".");
   training::TrainerOptions trainer;
+  trainer.optimizer_state = options.dtype("optimizerState").value_or(DType::float32);
   trainer.micro_batch_tokens = options.integer("microBatchTokens", trainer.micro_batch_tokens, 1);
   trainer.gradient_checkpointing = options.boolean("gradientCheckpointing", false);
   inference::ScorerOptions scorer;
@@ -126,14 +127,17 @@ Napi::Value plan_memory(const Napi::CallbackInfo& info) {
       "planning memory",
       [folder = options.text("folder"), train = purpose == "train", trainer, scorer,
        keep_16_bit = options.boolean("keep16Bit", false), longest = options.integer("longestSample", 0, 1),
-       threads = thread_count(options)](const Control&) {
+       precision = options.dtype("precision"), threads = thread_count(options)](const Control&) {
         const auto backend = create_cpu_backend(threads);
         const auto architecture = model::RewardModel::read_architecture(folder);
         MemoryPlan plan;
-        const bool as_stored = !train && keep_16_bit;
-        model::RewardModel::plan(architecture, as_stored ? model::RewardModel::stored_matrix_dtype(folder) : DType::float32, plan);
-        if (train) training::Trainer::plan(architecture, trainer, longest, *backend, plan);
-        else inference::Scorer::plan(architecture, scorer, longest, *backend, plan);
+        const DType activations = precision.value_or(backend->default_activations());
+        const bool as_stored = !train && keep_16_bit && backend->widens_weights();
+        const bool float32_copy = train && trainer.optimizer_state == DType::float32;
+        const WorkspaceBytes workspace = [&](const WorkspaceRequest& request) { return backend->operations().workspace_bytes(request); };
+        model::RewardModel::plan(architecture, as_stored ? model::RewardModel::stored_matrix_dtype(folder) : activations, float32_copy, plan);
+        if (train) training::Trainer::plan(architecture, trainer, activations, longest, workspace, plan);
+        else inference::Scorer::plan(architecture, scorer, activations, longest, workspace, plan);
         return Planned{std::move(plan), backend->available_memory()};
       },
       [](Napi::Env env, Planned& planned) { return to_js(env, planned.plan, planned.available_bytes); });

@@ -27,7 +27,8 @@ Napi::Value start_on(Napi::Env env, Handle<TrainerState>& handle, std::shared_pt
 // Gradients and optimiser state, what the trainer holds on to between steps.
 int64_t lasting_bytes(const ModelState& model, const training::TrainerOptions& options) {
   MemoryPlan plan;
-  training::Trainer::plan(model.model->architecture(), options, 1, *model.backend, plan);
+  training::Trainer::plan(model.model->architecture(), options, model.model->precision(), 1,
+                          [&](const WorkspaceRequest& request) { return model.backend->operations().workspace_bytes(request); }, plan);
   int64_t bytes = 0;
   for (const auto& entry : plan.entries) {
     if (entry.kind == "gradients" || entry.kind == "optimiser") bytes += entry.bytes;
@@ -90,6 +91,8 @@ Napi::Value create_trainer(const Napi::CallbackInfo& info) {
   trainer_options.micro_batch_tokens = options.integer("microBatchTokens", trainer_options.micro_batch_tokens, 1);
   trainer_options.gradient_checkpointing = options.boolean("gradientCheckpointing", false);
   trainer_options.share_prompts = options.boolean("sharePrompts", true);
+  trainer_options.optimizer_state = options.dtype("optimizerState").value_or(DType::float32);
+  trainer_options.seed = static_cast<uint64_t>(options.integer("seed", 0, 0));
   trainer_options.reg_coef = static_cast<float>(options.number("regCoef", trainer_options.reg_coef));
   struct Created {
     std::shared_ptr<TrainerState> state;

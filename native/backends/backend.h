@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 
+#include "core/dtype.h"
+
 namespace cheems {
 
 class Operations;
@@ -23,10 +25,20 @@ class Backend {
   virtual ~Backend() = default;
   virtual std::string name() const = 0;  // "cpu"
   virtual Operations& operations() = 0;
+  // Whether activations may have that dtype, and which one they have when nobody says.
+  virtual bool computes_in(DType activations) const = 0;
+  virtual DType default_activations() const = 0;
+  // Whether matrices of weights may be of another dtype than the activations they meet.
+  virtual bool widens_weights() const = 0;
   // Throws Error, naming `purpose` and the sizes, when the memory is not to be had.
   virtual std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string& purpose) = 0;
+  // In the order of the operations around them. `host` may be reused as soon as upload returns; download waits until the
+  // numbers are there, and so for all that was asked for before.
   virtual void upload(void* destination, const void* host, int64_t bytes) = 0;
   virtual void download(void* host, const void* source, int64_t bytes) = 0;
+  // As download, but the numbers are there only after finish() or a later download.
+  virtual void download_later(void* host, const void* source, int64_t bytes) = 0;
+  virtual void finish() = 0;
   virtual void zero(void* destination, int64_t bytes) = 0;
   // Bytes that a new allocation could take now: free device memory, or what the system calls available.
   virtual int64_t available_memory() const = 0;

@@ -12,12 +12,13 @@ class Arena {
  public:
   explicit Arena(void* base = nullptr) : base_(static_cast<char*>(base)) {}
 
-  // [rows, columns] float32, 64-byte aligned; its data is null while counting.
-  Tensor floats(int64_t rows, int64_t columns) {
-    Tensor tensor = float_tensor(base_ ? reinterpret_cast<float*>(base_ + used_) : nullptr, rows, columns);
-    used_ += (rows * columns * static_cast<int64_t>(sizeof(float)) + 63) / 64 * 64;
+  // [rows, columns], aligned as any backend likes it (256 bytes); its data is null while counting.
+  Tensor matrix(int64_t rows, int64_t columns, DType dtype) {
+    const Tensor tensor{base_ ? base_ + used_ : nullptr, dtype, rows, columns, columns};
+    used_ += (rows * columns * static_cast<int64_t>(size_of(dtype)) + 255) / 256 * 256;
     return tensor;
   }
+  Tensor floats(int64_t rows, int64_t columns) { return matrix(rows, columns, DType::float32); }
   int64_t used() const { return used_; }  // bytes
 
  private:

@@ -10,8 +10,9 @@
 namespace cheems::inference {
 namespace {
 
-model::ActivationCapacity capacity_for(int64_t budget, int64_t longest_sample) {
+model::ActivationCapacity capacity_for(int64_t budget, DType precision, int64_t longest_sample) {
   model::ActivationCapacity capacity;
+  capacity.dtype = precision;
   capacity.rows = std::max(budget, longest_sample);
   capacity.rewards = reward_capacity(capacity.rows);
   capacity.longest_path = longest_sample;
@@ -36,7 +37,7 @@ struct Scorer::State {
     if (decoder && decoder->capacity().longest_path >= longest) return;
     const int64_t known = decoder ? decoder->capacity().longest_path : 0;
     decoder.reset();
-    decoder = std::make_unique<model::Decoder>(model.architecture(), model.parameters().tensors(), model.backend(), capacity_for(options.micro_batch_tokens, std::max({longest, 2 * known, int64_t{256}})));
+    decoder = std::make_unique<model::Decoder>(model.architecture(), model.parameters().tensors(), model.backend(), capacity_for(options.micro_batch_tokens, model.precision(), std::max({longest, 2 * known, int64_t{256}})));
   }
 };
 
@@ -70,8 +71,8 @@ Scorer::Result Scorer::score(const Samples& samples, const Control& control) {
   return result;
 }
 
-void Scorer::plan(const model::Architecture& architecture, const ScorerOptions& options, int64_t longest_sample, Backend& backend, MemoryPlan& plan) {
-  model::Decoder::plan(architecture, capacity_for(options.micro_batch_tokens, longest_sample), backend, plan);
+void Scorer::plan(const model::Architecture& architecture, const ScorerOptions& options, DType precision, int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan) {
+  model::Decoder::plan(architecture, capacity_for(options.micro_batch_tokens, precision, longest_sample), workspace_bytes, plan);
 }
 
 }  // namespace cheems::inference

@@ -8,6 +8,7 @@
 #include "core/control.h"
 #include "core/memory_plan.h"
 #include "model/reward_model.h"
+#include "ops/operations.h"
 
 namespace cheems::inference {
 
@@ -29,7 +30,7 @@ class Scorer {
   Result score(const Samples& samples, const Control& control);
 
   // What a Scorer for samples of at most `longest_sample` tokens takes beside the weights.
-  static void plan(const model::Architecture& architecture, const ScorerOptions& options, int64_t longest_sample, Backend& backend, MemoryPlan& plan);
+  static void plan(const model::Architecture& architecture, const ScorerOptions& options, DType precision, int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan);
 
  private:
   struct State;

@@ -4,31 +4,33 @@ namespace cheems::model {
 
 LayerActivations Activations::take_layer(const Architecture& a, const ActivationCapacity& capacity, bool last, Arena& arena) const {
   const int64_t rows = capacity.rows, queries = last ? capacity.rewards : rows, query = a.query_size(), key_value = a.key_value_size();
+  const auto take = [&](int64_t matrix_rows, int64_t columns) { return arena.matrix(matrix_rows, columns, capacity.dtype); };
   LayerActivations layer;
   layer.inverse_rms_1 = arena.floats(1, rows);
   if (last) {
-    layer.q = arena.floats(queries, query);
-    layer.qkv = arena.floats(rows, 2 * key_value);
+    layer.q = take(queries, query);
+    layer.qkv = take(rows, 2 * key_value);
     layer.k = layer.qkv.column_range(0, key_value);
     layer.v = layer.qkv.column_range(key_value, key_value);
   } else {
-    layer.qkv = arena.floats(rows, a.qkv_size());
+    layer.qkv = take(rows, a.qkv_size());
     layer.q = layer.qkv.column_range(0, query);
     layer.k = layer.qkv.column_range(query, key_value);
     layer.v = layer.qkv.column_range(query + key_value, key_value);
   }
-  layer.q_turned = a.qk_norm ? arena.floats(queries, query) : layer.q;
-  layer.k_turned = a.qk_norm ? arena.floats(rows, key_value) : layer.k;
-  layer.context = arena.floats(queries, query);
+  layer.q_turned = a.qk_norm ? take(queries, query) : layer.q;
+  layer.k_turned = a.qk_norm ? take(rows, key_value) : layer.k;
+  layer.context = take(queries, query);
   if (capacity.training) layer.log_sum_exp = arena.floats(queries, a.num_heads);
-  layer.residual_mid = arena.floats(queries, a.hidden_size);
+  layer.residual_mid = take(queries, a.hidden_size);
   layer.inverse_rms_2 = arena.floats(1, queries);
-  layer.gate_up = arena.floats(queries, 2 * a.intermediate_size);
+  layer.gate_up = take(queries, 2 * a.intermediate_size);
   return layer;
 }
 
 Activations::Activations(const Architecture& a, const ActivationCapacity& capacity, Arena& arena) {
   const int64_t rows = capacity.rows, rewards = capacity.rewards, hidden = a.hidden_size;
+  const auto take = [&](int64_t matrix_rows, int64_t columns) { return arena.matrix(matrix_rows, columns, capacity.dtype); };
   const bool keep_all = capacity.training && !capacity.checkpointing;
   // Without a need to keep them, all layers but the last share one set, and residuals two buffers in turn.
   const LayerActivations last = take_layer(a, capacity, true, arena);
@@ -36,31 +38,32 @@ Activations::Activations(const Architecture& a, const ActivationCapacity& capaci
   if (!keep_all && a.num_layers > 1) shared = take_layer(a, capacity, false, arena);
   std::vector<Tensor> residuals;
   const int64_t buffers = capacity.training ? a.num_layers : std::min<int64_t>(2, a.num_layers);
-  for (int64_t i = 0; i < buffers; ++i) residuals.push_back(arena.floats(rows, hidden));
+  for (int64_t i = 0; i < buffers; ++i) residuals.push_back(take(rows, hidden));
   for (int64_t layer = 0; layer < a.num_layers; ++layer) {
     const bool is_last = layer + 1 == a.num_layers;
     LayerActivations tensors = is_last ? last : keep_all ? take_layer(a, capacity, false, arena) : shared;
     tensors.residual_in = residuals[static_cast<size_t>(layer % buffers)];
-    tensors.residual_out = is_last ? arena.floats(rewards, hidden) : residuals[static_cast<size_t>((layer + 1) % buffers)];
+    tensors.residual_out = is_last ? take(rewards, hidden) : residuals[static_cast<size_t>((layer + 1) % buffers)];
     layers_.push_back(tensors);
   }
-  normed = arena.floats(rows, hidden);
-  mlp_in = arena.floats(rows, a.intermediate_size);
-  query_normed = arena.floats(rewards, hidden);
-  query_residual = arena.floats(rewards, hidden);
+  normed = take(rows, hidden);
+  mlp_in = take(rows, a.intermediate_size);
+  query_normed = take(rewards, hidden);
+  query_residual = take(rewards, hidden);
   final_normed = arena.floats(rewards, hidden);
   final_inverse_rms = arena.floats(1, rewards);
   this->rewards = arena.floats(1, rewards);
   d_rewards = arena.floats(1, rewards);
   if (!capacity.training) return;
-  d_residual = arena.floats(rows, hidden);
-  d_last = arena.floats(rewards, hidden);
-  d_normed = arena.floats(rows, hidden);
-  d_query_normed = arena.floats(rewards, hidden);
-  d_mlp_in = arena.floats(rows, a.intermediate_size);
-  d_context = arena.floats(rows, a.query_size());
-  d_qkv = arena.floats(rows, a.qkv_size());
-  d_query = arena.floats(rewards, a.query_size());
+  d_residual = take(rows, hidden);
+  d_final_normed = arena.floats(rewards, hidden);
+  d_last = take(rewards, hidden);
+  d_normed = take(rows, hidden);
+  d_query_normed = take(rewards, hidden);
+  d_mlp_in = take(rows, a.intermediate_size);
+  d_context = take(rows, a.query_size());
+  d_qkv = take(rows, a.qkv_size());
+  d_query = take(rewards, a.query_size());
 }
 
 LayerActivations Activations::layer(int64_t number, int64_t rows, int64_t reward_rows) const {

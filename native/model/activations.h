@@ -16,19 +16,20 @@ struct ActivationCapacity {
   int64_t longest_path = 0;  // tokens of the longest sample
   bool training = false;     // keep every layer's activations for a backward pass
   bool checkpointing = false;  // training: keep only each layer's input, compute the rest again
+  DType dtype = DType::float32;  // of the activations and their gradients, but for those marked float32 below
 };
 
 // N token rows, Q queries: all rows, but in the last layer the reward rows alone.
 struct LayerActivations {
   Tensor residual_in;    // [N, H]
-  Tensor inverse_rms_1;  // [1, N]
+  Tensor inverse_rms_1;  // [1, N] float32
   Tensor q, k, v;        // [Q, heads * size], [N, kv heads * size] twice: projections, turned by rope in place …
   Tensor q_turned, k_turned;  // … or, where heads are normalised, beside them; else the same views as q and k
   Tensor qkv;            // [N, all]: q, k and v as one matrix; in the last layer k and v alone
   Tensor context;        // [Q, heads * size]
-  Tensor log_sum_exp;    // [Q, heads]; absent without training
+  Tensor log_sum_exp;    // [Q, heads] float32; absent without training
   Tensor residual_mid;   // [Q, H] after attention
-  Tensor inverse_rms_2;  // [1, Q]
+  Tensor inverse_rms_2;  // [1, Q] float32
   Tensor gate_up;        // [Q, 2 I]; the backward pass turns it into its own gradient
   Tensor residual_out;   // [Q, H]: the next layer's residual_in
 };
@@ -44,12 +45,13 @@ class Activations {
   Tensor normed;         // [N, H]: a norm's output, the input of a projection
   Tensor mlp_in;         // [N, I]: the gated activation
   Tensor query_normed, query_residual;  // [U, H]: the last layer's reward rows
-  // After the last layer.
+  // After the last layer, float32: 16-bit rewards would make false ties.
   Tensor final_normed;       // [U, H]
   Tensor final_inverse_rms;  // [1, U]
   Tensor rewards, d_rewards; // [1, R]
   // Gradients, with training only.
   Tensor d_residual;     // [N, H]
+  Tensor d_final_normed; // [U, H] float32
   Tensor d_last;         // [U, H]: of the last layer's output
   Tensor d_normed;       // [N, H]
   Tensor d_query_normed; // [U, H]

@@ -34,10 +34,10 @@ Tensor columns_of(const Tensor& bias, int64_t begin, int64_t count) { return bia
 
 }  // namespace
 
-void Decoder::plan(const Architecture& a, const ActivationCapacity& capacity, Backend& backend, MemoryPlan& plan) {
+void Decoder::plan(const Architecture& a, const ActivationCapacity& capacity, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan) {
   plan.add(capacity.training ? "activations, forward and backward" : "activations, forward", "activations", activation_bytes(a, capacity));
   plan.add("rope tables", "workspace", rope_bytes(a, capacity));
-  plan.add("workspace of the kernels", "workspace", backend.operations().workspace_bytes(workspace_request(a, capacity)));
+  plan.add("workspace of the kernels", "workspace", workspace_bytes(workspace_request(a, capacity)));
 }
 
 Decoder::Decoder(const Architecture& architecture, const ModelTensors& weights, Backend& backend, const ActivationCapacity& capacity)
@@ -72,6 +72,10 @@ Tensor Decoder::d_rewards(const PackedTree& tree) const {
   Tensor d_rewards = activations_->d_rewards;
   d_rewards.columns = tree.rewards();
   return d_rewards;
+}
+
+void Decoder::zero(const Tensor& contiguous) {
+  backend_.zero(contiguous.data, contiguous.rows * contiguous.columns * static_cast<int64_t>(size_of(contiguous.dtype)));
 }
 
 void Decoder::forward(const PackedTree& tree, const Control& control) {
@@ -131,10 +135,10 @@ void Decoder::forward_layer(int64_t layer, const PackedTree& tree) {
 void Decoder::backward(const PackedTree& tree, const ModelTensors& gradients, const Control& control) {
   const auto reward_rows = static_cast<int64_t>(tree.reward_rows.size());
   const LayerActivations last = activations_->layer(architecture_.num_layers - 1, tree.rows(), reward_rows);
-  const Tensor d_last = head_rows(activations_->d_last, reward_rows), d_normed = head_rows(activations_->d_query_normed, reward_rows);
+  const Tensor d_last = head_rows(activations_->d_last, reward_rows), d_normed = head_rows(activations_->d_final_normed, reward_rows);
   const Tensor normed = head_rows(activations_->final_normed, reward_rows);
   ops_.reward_head_backward({.dx = d_normed, .d_weight = gradients.head, .d_rewards = d_rewards(tree), .x = normed, .weight = weights_.head, .index = tree.reward_index});
-  backend_.zero(d_last.data, d_last.rows * d_last.columns * static_cast<int64_t>(sizeof(float)));
+  zero(d_last);
   ops_.rmsnorm_backward({.dx = d_last, .d_weight = gradients.final_norm, .dy = d_normed, .x = last.residual_out, .inverse_rms = activations_->final_inverse_rms,
                          .weight = weights_.final_norm, .weight_offset = architecture_.norm_weight_offset});
   for (int64_t layer = architecture_.num_layers - 1; layer >= 0; --layer) {
@@ -203,7 +207,7 @@ void Decoder::backward_attention(int64_t layer, const LayerTensors& gradient, co
     ops_.linear_backward_input({.dx = d_query_normed, .dy = d_q, .weight = w.qkv.row_range(0, query_size)});
     ops_.scatter_add_rows({.x = d_normed, .y = d_query_normed, .rows = tree.reward_rows});
     // The residual's own gradient reaches the reward rows alone.
-    backend_.zero(d_residual.data, d_residual.rows * d_residual.columns * static_cast<int64_t>(sizeof(float)));
+    zero(d_residual);
     ops_.scatter_add_rows({.x = d_residual, .y = d_out, .rows = tree.reward_rows});
   } else {
     ops_.linear_backward_weight({.d_weight = gradient.qkv, .d_bias = gradient.qkv_bias, .dy = d_qkv, .x = normed});

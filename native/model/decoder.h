@@ -30,7 +30,7 @@ class Decoder {
   Tensor rewards(const PackedTree& tree) const;    // [1, R]
   Tensor d_rewards(const PackedTree& tree) const;  // [1, R]
 
-  static void plan(const Architecture& architecture, const ActivationCapacity& capacity, Backend& backend, MemoryPlan& plan);
+  static void plan(const Architecture& architecture, const ActivationCapacity& capacity, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan);
 
  private:
   void forward_layer(int64_t layer, const PackedTree& tree);
@@ -38,6 +38,7 @@ class Decoder {
   void backward_mlp(const LayerTensors& w, const LayerTensors& gradient, const LayerActivations& a, const Tensor& d_out);
   void backward_attention(int64_t layer, const LayerTensors& gradient, const LayerActivations& a, const PackedTree& tree, const Tensor& d_out);
   AttentionShape attention_shape(int64_t layer) const;
+  void zero(const Tensor& contiguous);
   bool is_last(int64_t layer) const { return layer + 1 == architecture_.num_layers; }
 
   const Architecture architecture_;

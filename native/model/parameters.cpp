@@ -4,15 +4,16 @@
 
 namespace cheems::model {
 namespace {
-constexpr int64_t kAlignment = 64;
+constexpr int64_t kAlignment = 64;     // elements, so that layouts of different dtypes have their parameters at the same elements
+constexpr int64_t kRangeColumns = 16;  // whole vectors of any backend
+
+int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 }
 
-int ParameterLayout::add(std::string name, std::vector<int64_t> shape, bool follows_previous) {
-  const DType dtype = shape.size() == 2 && name != kHeadName ? matrix_dtype_ : DType::float32;
-  if (!follows_previous) bytes_ = (bytes_ + kAlignment - 1) / kAlignment * kAlignment;
-  parameters_.push_back({std::move(name), std::move(shape), dtype, bytes_});
-  bytes_ += parameters_.back().count() * static_cast<int64_t>(size_of(dtype));
-  return static_cast<int>(parameters_.size()) - 1;
+void ParameterLayout::add(std::string name, std::vector<int64_t> shape, bool follows_previous) {
+  parameters_.push_back({std::move(name), std::move(shape), DType::float32, follows_previous, 0});
+  Parameter& added = parameters_.back();
+  if (is_matrix(added)) added.dtype = matrix_dtype_;
 }
 
 ParameterLayout::ParameterLayout(const Architecture& a, DType matrix_dtype) : architecture_(a), matrix_dtype_(matrix_dtype) {
@@ -48,7 +49,28 @@ ParameterLayout::ParameterLayout(const Architecture& a, DType matrix_dtype) : ar
   }
   add("model.norm.weight", {hidden});
   add(kHeadName, {1, hidden});
-  bytes_ = (bytes_ + kAlignment - 1) / kAlignment * kAlignment;  // whole vectors to the end, for the optimiser
+
+  for (const bool matrices : {true, false}) {
+    const auto element = static_cast<int64_t>(matrices ? size_of(matrix_dtype) : sizeof(float));
+    for (Parameter& parameter : parameters_) {
+      if (is_matrix(parameter) != matrices) continue;
+      if (!parameter.follows_previous) bytes_ = round_up(bytes_, element * kAlignment);
+      parameter.offset = bytes_;
+      bytes_ += parameter.count() * element;
+    }
+    bytes_ = round_up(bytes_, element * kAlignment);
+    if (matrices) matrix_bytes_ = bytes_;
+  }
+}
+
+std::array<Tensor, 3> ParameterLayout::ranges(void* base) const {
+  const auto flat = [&](int64_t begin, int64_t end, DType dtype) {
+    const int64_t count = (end - begin) / static_cast<int64_t>(size_of(dtype));
+    return Tensor{static_cast<char*>(base) + begin, dtype, count / kRangeColumns, kRangeColumns, kRangeColumns};
+  };
+  const Parameter& embedding = parameters_.front();
+  const int64_t rest = round_up(embedding.count(), kAlignment) * static_cast<int64_t>(size_of(matrix_dtype_));
+  return {tensor(embedding, base), flat(rest, matrix_bytes_, matrix_dtype_), flat(matrix_bytes_, bytes_, DType::float32)};
 }
 
 int64_t ParameterLayout::count() const {

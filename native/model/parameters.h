@@ -1,6 +1,7 @@
 // All parameters of a model in one block of memory, under their Hugging Face names.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,10 +12,13 @@
 
 namespace cheems::model {
 
+constexpr const char* kHeadName = "score.weight";
+
 struct Parameter {
   std::string name;            // as in the model file: model.layers.0.self_attn.q_proj.weight
   std::vector<int64_t> shape;  // [out, in] or [size]
   DType dtype;
+  bool follows_previous;       // lies right after the parameter of its kind added before it
   int64_t offset;              // bytes from the block's start
   int64_t rows() const { return shape.size() == 2 ? shape[0] : 1; }
   int64_t columns() const { return shape.back(); }
@@ -41,6 +45,8 @@ struct ModelTensors {
 };
 
 // Where each parameter lies. Matrices have `matrix_dtype`; vectors (norms, biases) and the head are float32 always.
+// The embedding comes first, the other matrices after it and all that is float32 always at the end, so that each of the
+// three is one range for the optimiser; layouts of one architecture have the same elements in each range, whatever their dtype.
 class ParameterLayout {
  public:
   ParameterLayout(const Architecture& architecture, DType matrix_dtype);
@@ -50,13 +56,16 @@ class ParameterLayout {
   // The views of a block that begins at `base`: weights, gradients or moments alike.
   ModelTensors tensors(void* base) const;
   Tensor tensor(const Parameter& parameter, void* base) const;
+  static bool is_matrix(const Parameter& parameter) { return parameter.shape.size() == 2 && parameter.name != kHeadName; }
+  // The embedding [V, H], all other matrices and all vectors, the latter two [rows, 16]; gaps between parameters hold zeros.
+  std::array<Tensor, 3> ranges(void* base) const;
 
  private:
-  int add(std::string name, std::vector<int64_t> shape, bool follows_previous = false);
+  void add(std::string name, std::vector<int64_t> shape, bool follows_previous = false);
   Architecture architecture_;
   DType matrix_dtype_;
   std::vector<Parameter> parameters_;
-  int64_t bytes_ = 0;
+  int64_t matrix_bytes_ = 0, bytes_ = 0;
 };
 
 class Parameters {
@@ -71,7 +80,5 @@ class Parameters {
   std::unique_ptr<Buffer> buffer_;
   ModelTensors tensors_;
 };
-
-constexpr const char* kHeadName = "score.weight";
 
 }  // namespace cheems::model

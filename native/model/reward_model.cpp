@@ -67,8 +67,15 @@ void read_parameter(const storage::Checkpoint& checkpoint, const Parameter& para
   }
   const int64_t bytes = parameter.count() * static_cast<int64_t>(size_of(parameter.dtype));
   std::vector<char> staging(static_cast<size_t>(bytes));
-  if (parameter.dtype == DType::float32) checkpoint.read_float32(stored_name, reinterpret_cast<float*>(staging.data()), parameter.shape);
-  else checkpoint.read_raw(stored_name, staging.data(), parameter.dtype, parameter.shape);
+  if (parameter.dtype == DType::float32) {
+    checkpoint.read_float32(stored_name, reinterpret_cast<float*>(staging.data()), parameter.shape);
+  } else if (checkpoint.find(stored_name)->float_dtype() == parameter.dtype) {
+    checkpoint.read_raw(stored_name, staging.data(), parameter.dtype, parameter.shape);
+  } else {
+    std::vector<float> wide(static_cast<size_t>(parameter.count()));
+    checkpoint.read_float32(stored_name, wide.data(), parameter.shape);
+    narrow(wide.data(), parameter.dtype, staging.data(), wide.size());
+  }
   backend.upload(destination, staging.data(), bytes);
 }
 
@@ -99,8 +106,14 @@ std::unique_ptr<RewardModel> RewardModel::load(const LoadOptions& options, Backe
   if (head.empty() && !options.create_head) {
     fail(options.folder, " has no reward head (neither score.weight nor v_head.weight): it is a language model, and scoring with it would give noise. Train it first (cheems-native train --model_path ...), or name the folder of a trained reward model.");
   }
-  const DType matrix_dtype = options.keep_16_bit ? common_matrix_dtype(checkpoint, ParameterLayout(architecture, DType::float32)) : DType::float32;
+  model->precision_ = options.precision.value_or(backend.default_activations());
+  if (!backend.computes_in(model->precision_)) {
+    fail("The backend ", backend.name(), " does not compute in ", name(model->precision_), "; leave --precision out, or use ", name(backend.default_activations()), ".");
+  }
+  DType matrix_dtype = model->precision_;
+  if (backend.widens_weights() && options.keep_16_bit) matrix_dtype = common_matrix_dtype(checkpoint, ParameterLayout(architecture, DType::float32));
   model->parameters_ = std::make_unique<Parameters>(architecture, matrix_dtype, backend);
+  if (options.float32_copy && matrix_dtype != DType::float32) model->float32_copy_ = std::make_unique<Parameters>(architecture, DType::float32, backend);
   const ParameterLayout& layout = model->parameters_->layout();
   refuse_unknown_tensors(checkpoint, layout, head);
   for (const auto& parameter : layout.parameters()) {
@@ -113,6 +126,12 @@ std::unique_ptr<RewardModel> RewardModel::load(const LoadOptions& options, Backe
     } else {
       const auto values = normal_values(parameter.count(), 1.0 / static_cast<double>(architecture.hidden_size + 1), options.seed, kHeadStream);
       backend.upload(destination, values.data(), parameter.count() * static_cast<int64_t>(sizeof(float)));
+    }
+  }
+  if (model->float32_copy_) {
+    const ParameterLayout& copy = model->float32_copy_->layout();
+    for (const auto& parameter : copy.parameters()) {
+      if (copy.is_matrix(parameter)) read_parameter(checkpoint, parameter, parameter.name, copy.tensor(parameter, model->float32_copy_->data()).data, backend);
     }
   }
   model->head_source_ = head.empty() ? "new" : head;
@@ -149,19 +168,26 @@ void RewardModel::save_weights(const std::string& path, DType dtype) const {
   storage::SafetensorsWriter writer(path, declared);
   std::vector<char> stored;
   std::vector<float> values;
+  const auto weights_of = [&](const Parameter& parameter) {
+    if (!float32_copy_ || !layout.is_matrix(parameter)) return layout.tensor(parameter, parameters_->data());
+    const auto& copies = float32_copy_->layout().parameters();  // in the same order
+    return float32_copy_->layout().tensor(copies[static_cast<size_t>(&parameter - layout.parameters().data())], float32_copy_->data());
+  };
   for (const auto& parameter : layout.parameters()) {
     const auto count = static_cast<size_t>(parameter.count());
-    stored.resize(count * size_of(parameter.dtype));
+    const Tensor held = weights_of(parameter);
+    stored.resize(count * size_of(held.dtype));
     values.resize(count);
-    backend_->download(stored.data(), layout.tensor(parameter, parameters_->data()).data, static_cast<int64_t>(stored.size()));
-    widen(stored.data(), parameter.dtype, values.data(), count);
+    backend_->download(stored.data(), held.data, static_cast<int64_t>(stored.size()));
+    widen(stored.data(), held.dtype, values.data(), count);
     writer.write(parameter.name, values.data());
   }
   writer.finish();
 }
 
-void RewardModel::plan(const Architecture& architecture, DType matrix_dtype, MemoryPlan& plan) {
-  plan.add("weights", "weights", ParameterLayout(architecture, matrix_dtype).bytes());
+void RewardModel::plan(const Architecture& architecture, DType matrix_dtype, bool float32_copy, MemoryPlan& plan) {
+  plan.add(std::string("weights, ") + name(matrix_dtype), "weights", ParameterLayout(architecture, matrix_dtype).bytes());
+  if (float32_copy && matrix_dtype != DType::float32) plan.add("weights, the float32 copy", "weights", ParameterLayout(architecture, DType::float32).bytes());
 }
 
 }  // namespace cheems::model

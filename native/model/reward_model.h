@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "backends/backend.h"
@@ -16,7 +17,11 @@ struct LoadOptions {
   std::string folder;             // a Hugging Face folder: config.json and safetensors
   bool create_head = false;       // true: a folder without a reward head gets a new one (training); false: it is refused
   uint64_t seed = 0;              // of the new head: normal, std 1 / (hidden + 1)
-  bool keep_16_bit = false;       // true: matrices stay bfloat16/float16 in memory as stored (scoring); false: all float32
+  std::optional<DType> precision = std::nullopt;  // of the activations; absent: the backend's own choice
+  // Where the backend widens weights as it computes: matrices stay bfloat16/float16 in memory as stored (scoring). Elsewhere
+  // matrices have the activations' dtype whatever this says.
+  bool keep_16_bit = false;
+  bool float32_copy = false;      // true: beside bfloat16 matrices, keep them in float32 too (training)
 };
 
 class RewardModel {
@@ -29,24 +34,28 @@ class RewardModel {
   static Architecture read_architecture(const std::string& folder);
 
   // Writes all parameters under their Hugging Face names, the head as score.weight, as one safetensors
-  // file in `dtype`. Folder layout, config.json, atomic renaming and digests are the caller's.
+  // file in `dtype`, from the float32 copy where there is one. Folder layout, config.json, atomic renaming and digests are the caller's.
   void save_weights(const std::string& path, DType dtype = DType::float32) const;
 
   const Architecture& architecture() const { return architecture_; }
   const Parameters& parameters() const { return *parameters_; }
   Parameters& parameters() { return *parameters_; }
+  // The matrices in float32, of which parameters() holds the rounded copy; null where there is none. Its vectors are unused.
+  Parameters* float32_copy() const { return float32_copy_.get(); }
+  DType precision() const { return precision_; }  // of the activations
   // "score.weight", "v_head.weight" or "new": where the head came from.
   const std::string& head_source() const { return head_source_; }
   Backend& backend() const { return *backend_; }
   // The dtype that matrices have in memory when they are kept as stored: the 16-bit type that all share, or float32.
   static DType stored_matrix_dtype(const std::string& folder);
   // Weights alone, for a plan made before they are loaded.
-  static void plan(const Architecture& architecture, DType matrix_dtype, MemoryPlan& plan);
+  static void plan(const Architecture& architecture, DType matrix_dtype, bool float32_copy, MemoryPlan& plan);
 
  private:
   RewardModel() = default;
   Architecture architecture_;
-  std::unique_ptr<Parameters> parameters_;
+  DType precision_ = DType::float32;
+  std::unique_ptr<Parameters> parameters_, float32_copy_;
   std::string head_source_;
   Backend* backend_ = nullptr;
 };

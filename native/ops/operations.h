@@ -1,6 +1,13 @@
 // All operations that a backend offers: one line per direction, the contract in the operation's own folder.
 // Tensors lie in the backend's memory, spans on the host. Nothing here allocates; workspace is given beforehand.
+//
+// Dtypes, where a contract does not say another: activations and their gradients share one dtype (float32; bfloat16 where
+// Backend::computes_in says so), matrices of weights are of that dtype too (any dtype where Backend::widens_weights),
+// gradients of matrices are float32 or bfloat16. Norm weights, biases and the reward head, their gradients, inverse_rms,
+// log_sum_exp, rewards and the output of a norm before the head are float32 always. Sums are float32 or wider.
 #pragma once
+
+#include <functional>
 
 #include "ops/adamw/adamw.h"
 #include "ops/attention/attention.h"
@@ -24,6 +31,9 @@ struct WorkspaceRequest {
   int64_t rows = 0;          // token rows of the largest micro-batch
   bool backward = false;
 };
+
+// Bytes of workspace for a request: Operations::workspace_bytes, or the formula of a backend that is not at hand.
+using WorkspaceBytes = std::function<int64_t(const WorkspaceRequest&)>;
 
 class Operations {
  public:

@@ -12,68 +12,81 @@ namespace cheems::training {
 namespace {
 constexpr const char* kFirstMoment = "first_moment.";
 constexpr const char* kSecondMoment = "second_moment.";
-constexpr int64_t kVectorWidth = 16;  // the layout's blocks are multiples of 16 floats
 }  // namespace
 
-Optimizer::Optimizer(model::RewardModel& model) : model_(model), backend_(model.backend()) {
-  const auto& layout = model.parameters().layout();
-  gradient_memory_ = backend_.allocate(layout.bytes(), "gradients");
-  first_moment_memory_ = backend_.allocate(layout.bytes(), "AdamW's first moments");
-  second_moment_memory_ = backend_.allocate(layout.bytes(), "AdamW's second moments");
-  gradient_tensors_ = layout.tensors(gradient_memory_->data());
+Optimizer::Optimizer(model::RewardModel& model, DType state, uint64_t seed)
+    : model_(model), backend_(model.backend()), seed_(seed), layout_(model.architecture(), state) {
+  gradient_memory_ = backend_.allocate(layout_.bytes(), "gradients");
+  first_moment_memory_ = backend_.allocate(layout_.bytes(), "AdamW's first moments");
+  second_moment_memory_ = backend_.allocate(layout_.bytes(), "AdamW's second moments");
+  squares_memory_ = backend_.allocate(sizeof(double), "the gradient's norm");
   row_seen_.assign(static_cast<size_t>(model.architecture().vocab_size), 0);
+  row_seen_memory_ = backend_.allocate(static_cast<int64_t>(row_seen_.size()), "the marks of the vocabulary's rows");
+  gradient_tensors_ = layout_.tensors(gradient_memory_->data());
 }
 
 void Optimizer::mark_tokens(std::span<const int32_t> tokens) {
-  for (const int32_t token : tokens) row_seen_[static_cast<size_t>(token)] = 1;
+  for (const int32_t token : tokens) {
+    uint8_t& seen = row_seen_[static_cast<size_t>(token)];
+    row_seen_uploaded_ = row_seen_uploaded_ && seen;
+    seen = 1;
+  }
 }
 
 void Optimizer::clear_gradients() { backend_.zero(gradient_memory_->data(), gradient_memory_->size()); }
 
 std::vector<Optimizer::Range> Optimizer::ranges() {
-  const auto& layout = model_.parameters().layout();
-  const auto& embedding = layout.parameters().front();
-  const int64_t rest = layout.parameters()[1].offset;
-  const auto range = [&](int64_t offset, int64_t rows, int64_t columns, const uint8_t* row_seen) {
-    const auto at = [&](void* base) { return float_tensor(reinterpret_cast<float*>(static_cast<char*>(base) + offset), rows, columns); };
-    return Range{at(model_.parameters().data()), at(gradient_memory_->data()), at(first_moment_memory_->data()), at(second_moment_memory_->data()), row_seen};
-  };
-  return {range(0, embedding.rows(), embedding.columns(), row_seen_.data()),
-          range(rest, (layout.bytes() - rest) / static_cast<int64_t>(sizeof(float)) / kVectorWidth, kVectorWidth, nullptr)};
+  const auto parameters = model_.parameters().layout().ranges(model_.parameters().data());
+  const auto gradients = layout_.ranges(gradient_memory_->data());
+  const auto first = layout_.ranges(first_moment_memory_->data()), second = layout_.ranges(second_moment_memory_->data());
+  std::array<Tensor, 3> masters{};
+  if (const model::Parameters* copy = model_.float32_copy()) masters = copy->layout().ranges(copy->data());
+  masters.back() = {};  // vectors are float32 themselves
+  std::vector<Range> all;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    all.push_back({parameters[i], masters[i], gradients[i], first[i], second[i], i == 0 ? static_cast<const uint8_t*>(row_seen_memory_->data()) : nullptr});
+  }
+  return all;
 }
 
 double Optimizer::update(const OptimizerStep& step) {
   Operations& ops = backend_.operations();
   const auto all = ranges();
+  if (!row_seen_uploaded_) backend_.upload(row_seen_memory_->data(), row_seen_.data(), static_cast<int64_t>(row_seen_.size()));
+  row_seen_uploaded_ = true;
+  auto* squares_on_device = static_cast<double*>(squares_memory_->data());
+  backend_.zero(squares_on_device, sizeof(double));
+  for (const Range& range : all) ops.sum_of_squares({.sum = squares_on_device, .x = range.gradient, .row_seen = range.row_seen});
+  uint64_t number = 0;
+  for (const Range& range : all) {
+    ops.adamw_update({.parameter = range.parameter, .master = range.master, .gradient = range.gradient, .first_moment = range.first_moment, .second_moment = range.second_moment,
+                      .row_seen = range.row_seen, .squares = squares_on_device, .max_grad_norm = step.max_grad_norm, .step = step.step, .learning_rate = step.learning_rate,
+                      .beta1 = step.beta1, .beta2 = step.beta2, .epsilon = step.epsilon, .weight_decay = step.weight_decay, .seed = seed_ + (number++ << 32)});
+  }
   double squares = 0;
-  for (const Range& range : all) ops.sum_of_squares({.sum = &squares, .x = range.gradient, .row_seen = range.row_seen});
+  backend_.download(&squares, squares_on_device, sizeof(double));
   const double norm = std::sqrt(squares);
   if (!std::isfinite(norm)) {
-    clear_gradients();
     fail("The gradient of step ", step.step, " is not finite (norm ", norm, "): training has diverged. Lower --learning_rate or raise --warmup_ratio, and resume from the last checkpoint.");
-  }
-  const double clip = step.max_grad_norm > 0 ? std::min(1.0, step.max_grad_norm / (norm + 1e-6)) : 1.0;
-  for (const Range& range : all) {
-    ops.adamw_update({.parameter = range.parameter, .gradient = range.gradient, .first_moment = range.first_moment, .second_moment = range.second_moment,
-                      .row_seen = range.row_seen, .clip = clip, .step = step.step, .learning_rate = step.learning_rate, .beta1 = step.beta1, .beta2 = step.beta2,
-                      .epsilon = step.epsilon, .weight_decay = step.weight_decay});
   }
   return norm;
 }
 
 void Optimizer::save(const std::string& path) const {
-  const auto& layout = model_.parameters().layout();
   std::vector<storage::TensorDeclaration> declared;
   for (const char* moment : {kFirstMoment, kSecondMoment}) {
-    for (const auto& parameter : layout.parameters()) declared.push_back({moment + parameter.name, DType::float32, parameter.shape});
+    for (const auto& parameter : layout_.parameters()) declared.push_back({moment + parameter.name, parameter.dtype, parameter.shape});
   }
   storage::SafetensorsWriter writer(path, declared);
+  std::vector<char> stored;
   std::vector<float> values;
   for (const char* moment : {kFirstMoment, kSecondMoment}) {
     Buffer& memory = moment == kFirstMoment ? *first_moment_memory_ : *second_moment_memory_;
-    for (const auto& parameter : layout.parameters()) {
+    for (const auto& parameter : layout_.parameters()) {
       values.resize(static_cast<size_t>(parameter.count()));
-      backend_.download(values.data(), layout.tensor(parameter, memory.data()).data, parameter.count() * static_cast<int64_t>(sizeof(float)));
+      stored.resize(values.size() * size_of(parameter.dtype));
+      backend_.download(stored.data(), layout_.tensor(parameter, memory.data()).data, static_cast<int64_t>(stored.size()));
+      widen(stored.data(), parameter.dtype, values.data(), values.size());
       writer.write(moment + parameter.name, values.data());
     }
   }
@@ -82,17 +95,20 @@ void Optimizer::save(const std::string& path) const {
 
 void Optimizer::load(const std::string& path) {
   const auto file = storage::SafetensorsFile::open(path);
-  const auto& layout = model_.parameters().layout();
   const int64_t vocab = model_.architecture().vocab_size, hidden = model_.architecture().hidden_size;
+  std::vector<char> stored;
   std::vector<float> values;
   std::fill(row_seen_.begin(), row_seen_.end(), uint8_t{0});
+  row_seen_uploaded_ = false;
   for (const char* moment : {kFirstMoment, kSecondMoment}) {
     Buffer& memory = moment == kFirstMoment ? *first_moment_memory_ : *second_moment_memory_;
-    for (const auto& parameter : layout.parameters()) {
+    for (const auto& parameter : layout_.parameters()) {
       values.resize(static_cast<size_t>(parameter.count()));
+      stored.resize(values.size() * size_of(parameter.dtype));
       file.read_float32(moment + parameter.name, values.data(), parameter.shape);
-      backend_.upload(layout.tensor(parameter, memory.data()).data, values.data(), parameter.count() * static_cast<int64_t>(sizeof(float)));
-      if (&parameter != &layout.parameters().front()) continue;
+      narrow(values.data(), parameter.dtype, stored.data(), values.size());
+      backend_.upload(layout_.tensor(parameter, memory.data()).data, stored.data(), static_cast<int64_t>(stored.size()));
+      if (&parameter != &layout_.parameters().front()) continue;
       // A row with zero moments is as good as one that never had a gradient.
       for (int64_t row = 0; row < vocab; ++row) {
         const auto begin = values.begin() + row * hidden;
@@ -102,10 +118,10 @@ void Optimizer::load(const std::string& path) {
   }
 }
 
-void Optimizer::plan(const model::Architecture& architecture, MemoryPlan& plan) {
-  const int64_t bytes = model::ParameterLayout(architecture, DType::float32).bytes();
-  plan.add("gradients", "gradients", bytes);
-  plan.add("AdamW moments, float32", "optimiser", 2 * bytes);
+void Optimizer::plan(const model::Architecture& architecture, DType state, MemoryPlan& plan) {
+  const int64_t bytes = model::ParameterLayout(architecture, state).bytes();
+  plan.add(std::string("gradients, ") + name(state), "gradients", bytes);
+  plan.add(std::string("AdamW moments, ") + name(state), "optimiser", 2 * bytes);
 }
 
 }  // namespace cheems::training

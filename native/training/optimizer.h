@@ -14,9 +14,11 @@ namespace cheems::training {
 
 class Optimizer {
  public:
-  explicit Optimizer(model::RewardModel& model);
+  // `state` is the dtype of the moments and of the matrices' gradients: float32, or bfloat16 with a model whose matrices are
+  // bfloat16, whose updates are then rounded stochastically by `seed`.
+  Optimizer(model::RewardModel& model, DType state, uint64_t seed);
 
-  // float32, laid out like the parameters; backward passes add to it, update() clears it.
+  // Backward passes add to them, update() clears them.
   const model::ModelTensors& gradients() const { return gradient_tensors_; }
   // Tells which embedding rows the gradients touch, before update(): all tokens of the batch.
   void mark_tokens(std::span<const int32_t> tokens);
@@ -27,21 +29,24 @@ class Optimizer {
 
   void save(const std::string& path) const;
   void load(const std::string& path);
-  static void plan(const model::Architecture& architecture, MemoryPlan& plan);
+  static void plan(const model::Architecture& architecture, DType state, MemoryPlan& plan);
 
  private:
-  // The embedding, and everything after it as one flat range of vectors' width.
+  // The embedding, the other matrices and the vectors.
   struct Range {
-    Tensor parameter, gradient, first_moment, second_moment;
-    const uint8_t* row_seen;
+    Tensor parameter, master, gradient, first_moment, second_moment;
+    const uint8_t* row_seen;  // in the backend's memory
   };
   std::vector<Range> ranges();
 
   model::RewardModel& model_;
   Backend& backend_;
-  std::unique_ptr<Buffer> gradient_memory_, first_moment_memory_, second_moment_memory_;
+  const uint64_t seed_;
+  const model::ParameterLayout layout_;  // of the gradients and of either moment
+  std::unique_ptr<Buffer> gradient_memory_, first_moment_memory_, second_moment_memory_, squares_memory_, row_seen_memory_;
   model::ModelTensors gradient_tensors_;
   std::vector<uint8_t> row_seen_;  // one a vocabulary entry: whether it has ever had a gradient
+  bool row_seen_uploaded_ = false;
 };
 
 }  // namespace cheems::training

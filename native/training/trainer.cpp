@@ -11,8 +11,9 @@
 namespace cheems::training {
 namespace {
 
-model::ActivationCapacity capacity_for(const TrainerOptions& options, int64_t longest_sample) {
+model::ActivationCapacity capacity_for(const TrainerOptions& options, DType precision, int64_t longest_sample) {
   model::ActivationCapacity capacity;
+  capacity.dtype = precision;
   capacity.rows = std::max(options.micro_batch_tokens, longest_sample);
   capacity.rewards = reward_capacity(capacity.rows);
   capacity.longest_path = longest_sample;
@@ -32,8 +33,16 @@ struct MicroBatch {
   std::vector<int32_t> chosen;  // sample numbers
   PackedTree tree;
   std::vector<int32_t> pairs;   // as indices into tree.samples
+  std::vector<float> rewards;   // of tree.samples, once forward ran and the backend finished
   bool pairs_cross = false;     // some pair has its other side in another micro-batch
 };
+
+// The rewards of micro-batches that ran, in the order of the samples.
+void collect_rewards(const std::vector<MicroBatch>& batches, std::vector<float>& rewards) {
+  for (const MicroBatch& batch : batches) {
+    for (size_t r = 0; r < batch.rewards.size(); ++r) rewards[static_cast<size_t>(batch.tree.samples[r])] = batch.rewards[r];
+  }
+}
 
 void check_pairs(std::span<const int32_t> pairs, int64_t samples) {
   if (pairs.empty()) fail("The global batch has no pair, so there is nothing to rank. Annotate the prompts, or raise --global_batch_size.");
@@ -54,13 +63,16 @@ struct Trainer::State {
   Optimizer optimizer;
   std::unique_ptr<model::Decoder> decoder;
 
-  State(model::RewardModel& m, const TrainerOptions& o) : model(m), options(o), optimizer(m) {}
+  std::unique_ptr<Buffer> sums;          // [2] doubles: ranking loss and regulariser of the step
+  std::unique_ptr<Buffer> crossing;      // rewards and their gradients of prompts that span micro-batches
+
+  State(model::RewardModel& m, const TrainerOptions& o) : model(m), options(o), optimizer(m, o.optimizer_state, o.seed), sums(m.backend().allocate(2 * sizeof(double), "the loss")) {}
 
   void ensure_capacity(int64_t longest) {
     if (decoder && decoder->capacity().longest_path >= longest) return;
     const int64_t known = decoder ? decoder->capacity().longest_path : 0;
     decoder.reset();
-    decoder = std::make_unique<model::Decoder>(model.architecture(), model.parameters().tensors(), model.backend(), capacity_for(options, std::max({longest, 2 * known, int64_t{256}})));
+    decoder = std::make_unique<model::Decoder>(model.architecture(), model.parameters().tensors(), model.backend(), capacity_for(options, model.precision(), std::max({longest, 2 * known, int64_t{256}})));
   }
 
   void check(const Samples& samples) const { check_samples(samples, model.architecture().vocab_size, model.architecture().max_position_embeddings); }
@@ -88,18 +100,29 @@ struct Trainer::State {
     return batches;
   }
 
-  void forward(const MicroBatch& batch, const Control& control, std::vector<float>& rewards) {
+  // Its rewards come to batch.rewards with the backend's next download.
+  void forward(MicroBatch& batch, const Control& control) {
     decoder->forward(batch.tree, control);
-    std::vector<float> local(batch.tree.samples.size());
-    model.backend().download(local.data(), decoder->rewards(batch.tree).data, static_cast<int64_t>(local.size() * sizeof(float)));
-    for (size_t r = 0; r < local.size(); ++r) rewards[static_cast<size_t>(batch.tree.samples[r])] = local[r];
+    batch.rewards.resize(batch.tree.samples.size());
+    model.backend().download_later(batch.rewards.data(), decoder->rewards(batch.tree).data, static_cast<int64_t>(batch.rewards.size() * sizeof(float)));
   }
+  double* device_sums() const { return static_cast<double*>(sums->data()); }
 };
 
 Trainer::Trainer(model::RewardModel& model, const TrainerOptions& options) : state_(std::make_unique<State>(model, options)) {
   if (options.micro_batch_tokens <= 0) fail("micro_batch_tokens is ", options.micro_batch_tokens, "; it must be at least 1.");
   for (const auto& parameter : model.parameters().layout().parameters()) {
-    if (parameter.dtype != DType::float32) fail("The model was loaded with 16-bit weights, which can be scored with but not trained; load it with float32 weights.");
+    if (model::ParameterLayout::is_matrix(parameter) && parameter.dtype != model.precision()) {
+      fail("The model was loaded with ", name(parameter.dtype), " weights for ", name(model.precision()), " activations, which can be scored with but not trained; load it without keeping 16-bit weights.");
+    }
+  }
+  if (options.optimizer_state == DType::float16) fail("The optimiser's state cannot be float16; use float32 or bfloat16.");
+  if (options.optimizer_state == DType::bfloat16 && model.precision() != DType::bfloat16) {
+    fail("A bfloat16 optimiser state needs bfloat16 weights, but the model computes in ", name(model.precision()), ". Use --precision bfloat16 where the device has it, or --optimizer_state float32.");
+  }
+  if (options.optimizer_state == DType::bfloat16 && model.float32_copy()) fail("The model was loaded with a float32 copy of its weights, which a bfloat16 optimiser state does not update.");
+  if (options.optimizer_state == DType::float32 && model.precision() != DType::float32 && !model.float32_copy()) {
+    fail("A float32 optimiser state needs the weights in float32 beside their ", name(model.precision()), " copy; load the model with float32_copy.");
   }
 }
 Trainer::~Trainer() = default;
@@ -107,8 +130,9 @@ Trainer::~Trainer() = default;
 namespace {
 
 // Loss and reward gradients of pairs whose samples lie in several micro-batches, over the rewards of all samples.
+// The sums are added to on the device; `memory` is kept from step to step.
 void loss_across(const std::vector<MicroBatch>& batches, std::span<const int32_t> pairs, const TrainerOptions& options, Backend& backend, const std::vector<float>& rewards,
-                 StepResult& result, std::vector<float>& d_rewards) {
+                 double* sums, std::unique_ptr<Buffer>& memory, std::vector<float>& d_rewards) {
   std::vector<uint8_t> crossing(rewards.size(), 0);
   for (const MicroBatch& batch : batches) {
     for (const int32_t sample : batch.chosen) crossing[static_cast<size_t>(sample)] = batch.pairs_cross;
@@ -126,10 +150,10 @@ void loss_across(const std::vector<MicroBatch>& batches, std::span<const int32_t
     if (chosen >= 0 && rejected >= 0) local_pairs.insert(local_pairs.end(), {chosen, rejected});
   }
   const auto count = static_cast<int64_t>(local_rewards.size()), bytes = count * static_cast<int64_t>(sizeof(float));
-  const auto memory = backend.allocate(2 * bytes, "the rewards of a prompt that spans micro-batches");
+  if (!memory || memory->size() < 2 * bytes) memory = backend.allocate(4 * bytes, "the rewards of a prompt that spans micro-batches");
   auto* values = static_cast<float*>(memory->data());
   backend.upload(values, local_rewards.data(), bytes);
-  backend.operations().ranking_loss({.ranking = &result.ranking_loss, .regulariser = &result.regulariser, .d_rewards = float_tensor(values + count, 1, count),
+  backend.operations().ranking_loss({.sums = sums, .d_rewards = float_tensor(values + count, 1, count),
                                      .rewards = float_tensor(values, 1, count), .pairs = local_pairs, .total_pairs = static_cast<int64_t>(pairs.size() / 2),
                                      .total_rewards = static_cast<int64_t>(rewards.size()), .reg_coef = options.reg_coef});
   std::vector<float> local_gradients(local_rewards.size());
@@ -149,29 +173,34 @@ StepResult Trainer::step(const Samples& samples, std::span<const int32_t> pairs,
   Backend& backend = state.model.backend();
   StepResult result;
   result.rewards.resize(static_cast<size_t>(samples.count()));
-  const auto batches = state.micro_batches(samples, pairs);
+  auto batches = state.micro_batches(samples, pairs);
+  backend.zero(state.sums->data(), state.sums->size());
   result.micro_batches = static_cast<int64_t>(batches.size());
   try {
     // A prompt too large for one micro-batch: its pairs need all its rewards before any gradient is known.
     std::vector<float> d_rewards(result.rewards.size());
     bool any_cross = false;
-    for (const MicroBatch& batch : batches) {
+    for (MicroBatch& batch : batches) {
       if (!batch.pairs_cross) continue;
       any_cross = true;
-      state.forward(batch, control, result.rewards);
+      state.forward(batch, control);
       result.computed_tokens += batch.tree.rows();
     }
-    if (any_cross) loss_across(batches, pairs, state.options, backend, result.rewards, result, d_rewards);
+    if (any_cross) {
+      backend.finish();
+      collect_rewards(batches, result.rewards);
+      loss_across(batches, pairs, state.options, backend, result.rewards, state.device_sums(), state.crossing, d_rewards);
+    }
     int64_t done = 0;
-    for (const MicroBatch& batch : batches) {
-      state.forward(batch, control, result.rewards);
+    for (MicroBatch& batch : batches) {
+      state.forward(batch, control);
       const Tensor d_local = state.decoder->d_rewards(batch.tree);
       if (batch.pairs_cross) {
         std::vector<float> local;
         for (const int32_t sample : batch.tree.samples) local.push_back(d_rewards[static_cast<size_t>(sample)]);
         backend.upload(d_local.data, local.data(), static_cast<int64_t>(local.size() * sizeof(float)));
       } else {
-        backend.operations().ranking_loss({.ranking = &result.ranking_loss, .regulariser = &result.regulariser, .d_rewards = d_local, .rewards = state.decoder->rewards(batch.tree),
+        backend.operations().ranking_loss({.sums = state.device_sums(), .d_rewards = d_local, .rewards = state.decoder->rewards(batch.tree),
                                            .pairs = batch.pairs, .total_pairs = static_cast<int64_t>(pairs.size() / 2), .total_rewards = samples.count(), .reg_coef = state.options.reg_coef});
       }
       state.decoder->backward(batch.tree, state.optimizer.gradients(), control);
@@ -179,6 +208,12 @@ StepResult Trainer::step(const Samples& samples, std::span<const int32_t> pairs,
       done += static_cast<int64_t>(batch.chosen.size());
       control.report(done, samples.count(), result.computed_tokens);
     }
+    // The one place where a device is waited for before the update: a loss that is not finite must leave the weights alone.
+    double sums[2];
+    backend.download(sums, state.sums->data(), sizeof sums);
+    collect_rewards(batches, result.rewards);
+    result.ranking_loss = sums[0];
+    result.regulariser = sums[1];
     result.loss = result.ranking_loss + (state.options.reg_coef > 0 ? static_cast<double>(state.options.reg_coef) * result.regulariser : 0.0);
     if (!std::isfinite(result.loss)) {
       fail("The loss of step ", optimizer.step, " is not finite (", result.loss, "): training has diverged, or the weights hold extreme values. Lower --learning_rate, and resume from the last checkpoint.");
@@ -187,6 +222,7 @@ StepResult Trainer::step(const Samples& samples, std::span<const int32_t> pairs,
     state.optimizer.mark_tokens(samples.tokens);
     result.gradient_norm = state.optimizer.update(optimizer);
   } catch (...) {
+    backend.finish();  // downloads that are under way end in memory of this function
     state.optimizer.clear_gradients();
     throw;
   }
@@ -199,21 +235,24 @@ std::vector<float> Trainer::score(const Samples& samples, const Control& control
   state.ensure_capacity(longest_of(samples));
   std::vector<float> rewards(static_cast<size_t>(samples.count()));
   int64_t done = 0, tokens = 0;
-  for (const auto& batch : state.micro_batches(samples, {})) {
-    state.forward(batch, control, rewards);
+  auto batches = state.micro_batches(samples, {});
+  for (MicroBatch& batch : batches) {
+    state.forward(batch, control);
     done += static_cast<int64_t>(batch.chosen.size());
     tokens += batch.tree.rows();
     control.report(done, samples.count(), tokens);
   }
+  state.model.backend().finish();
+  collect_rewards(batches, rewards);
   return rewards;
 }
 
 void Trainer::save_optimizer(const std::string& path) const { state_->optimizer.save(path); }
 void Trainer::load_optimizer(const std::string& path) { state_->optimizer.load(path); }
 
-void Trainer::plan(const model::Architecture& architecture, const TrainerOptions& options, int64_t longest_sample, Backend& backend, MemoryPlan& plan) {
-  Optimizer::plan(architecture, plan);
-  model::Decoder::plan(architecture, capacity_for(options, longest_sample), backend, plan);
+void Trainer::plan(const model::Architecture& architecture, const TrainerOptions& options, DType precision, int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan) {
+  Optimizer::plan(architecture, options.optimizer_state, plan);
+  model::Decoder::plan(architecture, capacity_for(options, precision, longest_sample), workspace_bytes, plan);
 }
 
 }  // namespace cheems::training

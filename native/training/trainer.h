@@ -10,6 +10,7 @@
 #include "core/control.h"
 #include "core/memory_plan.h"
 #include "model/reward_model.h"
+#include "ops/operations.h"
 
 namespace cheems::training {
 
@@ -17,6 +18,8 @@ struct TrainerOptions {
   int64_t micro_batch_tokens = 4096;  // tokens computed at once: memory, never the result (to float32 rounding)
   bool gradient_checkpointing = false;  // keep each layer's input only and compute the layer again in the backward pass
   bool share_prompts = true;
+  DType optimizer_state = DType::float32;  // bfloat16: gradients, moments and weights in bfloat16, rounded stochastically
+  uint64_t seed = 0;                  // of the stochastic rounding
   float reg_coef = 0.1f;              // weight of mean(reward^2) in the loss; <= 0 is off
 };
 
@@ -55,7 +58,8 @@ class Trainer {
   void save_optimizer(const std::string& path) const;
   void load_optimizer(const std::string& path);
 
-  static void plan(const model::Architecture& architecture, const TrainerOptions& options, int64_t longest_sample, Backend& backend, MemoryPlan& plan);
+  // `precision` is the dtype of the activations and of the matrices that they meet.
+  static void plan(const model::Architecture& architecture, const TrainerOptions& options, DType precision, int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan);
 
  private:
   struct State;

@@ -209,7 +209,7 @@ TEST_CASE("trainer: the plan counts what a trainer takes beside the weights") {
   const auto architecture = model::RewardModel::read_architecture(folder.folder());
   const auto planned = [&](TrainerOptions options) {
     MemoryPlan plan;
-    Trainer::plan(architecture, options, 128, cpu_backend(1), plan);
+    Trainer::plan(architecture, options, DType::float32, 128, [](const WorkspaceRequest& request) { return cpu_backend(1).operations().workspace_bytes(request); }, plan);
     return plan;
   };
   const int64_t weights = model::ParameterLayout(architecture, DType::float32).bytes();

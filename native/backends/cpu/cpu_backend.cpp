@@ -84,6 +84,9 @@ class CpuBackend : public Backend {
 
   std::string name() const override { return "cpu"; }
   Operations& operations() override { return operations_; }
+  bool computes_in(DType activations) const override { return activations == DType::float32; }
+  DType default_activations() const override { return DType::float32; }
+  bool widens_weights() const override { return true; }
 
   std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string& purpose) override {
     bytes = std::max<int64_t>(bytes, 1);
@@ -96,6 +99,8 @@ class CpuBackend : public Backend {
   }
   void upload(void* destination, const void* host, int64_t bytes) override { std::memcpy(destination, host, static_cast<size_t>(bytes)); }
   void download(void* host, const void* source, int64_t bytes) override { std::memcpy(host, source, static_cast<size_t>(bytes)); }
+  void download_later(void* host, const void* source, int64_t bytes) override { download(host, source, bytes); }
+  void finish() override {}
   void zero(void* destination, int64_t bytes) override { std::memset(destination, 0, static_cast<size_t>(bytes)); }
 
   // The kernel's MemAvailable, or what the control group of this process leaves, whichever is less.

@@ -7,12 +7,19 @@
 
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/simd-inl.h"
+#include "core/error.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cheems::cpu::HWY_NAMESPACE {
 namespace {
 
 constexpr int64_t kBlock = 1 << 14;
+
+// PyTorch's clip_grad_norm_.
+double clip_factor(const AdamWUpdate& a) {
+  if (!a.squares || a.max_grad_norm <= 0) return 1;
+  return std::min(1.0, a.max_grad_norm / (std::sqrt(*a.squares) + 1e-6));
+}
 
 // The update's scalars, worked out once in double as PyTorch does.
 struct Scalars {
@@ -38,11 +45,22 @@ void decay_range(float keep, float* parameter, int64_t count) {
   for (int64_t i = 0; i < count; i += kFloatLanes) store(hn::Mul(set(keep), load(parameter + i, count - i)), parameter + i, count - i);
 }
 
+void require_float32(const AdamWUpdate& a) {
+  for (const Tensor* tensor : {&a.parameter, &a.gradient, &a.first_moment, &a.second_moment}) {
+    if (tensor->dtype != DType::float32) fail("The CPU's AdamW was given a ", name(tensor->dtype), " tensor; it updates float32 state alone.");
+  }
+}
+
 void update(const AdamWUpdate& a, Context& context) {
+  require_float32(a);
+  if (a.squares && !std::isfinite(*a.squares)) {
+    std::fill_n(floats(a.gradient), a.gradient.rows * a.gradient.columns, 0.0f);
+    return;
+  }
   const double correction1 = 1 - std::pow(a.beta1, static_cast<double>(a.step));
   const double correction2 = 1 - std::pow(a.beta2, static_cast<double>(a.step));
   const auto single = [](double x) { return static_cast<float>(x); };
-  const Scalars s{single(a.clip),      single(1 - a.learning_rate * a.weight_decay), single(a.beta1), single(1 - a.beta1),  single(a.beta2),
+  const Scalars s{single(clip_factor(a)), single(1 - a.learning_rate * a.weight_decay), single(a.beta1), single(1 - a.beta1),  single(a.beta2),
                   single(1 - a.beta2), single(a.learning_rate / correction1),        single(1 / std::sqrt(correction2)), single(a.epsilon)};
   const int64_t columns = a.parameter.columns, rows_per_block = std::max<int64_t>(1, kBlock / columns);
   context.pool.parallel_for((a.parameter.rows + rows_per_block - 1) / rows_per_block, [&](int64_t block, int) {

@@ -9,6 +9,8 @@ using namespace testing;
 
 struct Hyper {
   double learning_rate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 0.01, clip = 1;
+  // What gives that clip: a squared norm of 1 and this largest norm (PyTorch adds 1e-6 to the norm).
+  double max_grad_norm() const { return clip * (1 + 1e-6); }
 };
 
 template <class Real>
@@ -30,8 +32,10 @@ struct AdamState {
   }
 };
 
+constexpr double kOne = 1;
+
 AdamWUpdate update(Matrix& p, Matrix& g, Matrix& m, Matrix& v, int64_t step, const Hyper& h, const uint8_t* row_seen = nullptr) {
-  return {.parameter = p.view(), .gradient = g.view(), .first_moment = m.view(), .second_moment = v.view(), .row_seen = row_seen, .clip = h.clip, .step = step, .learning_rate = h.learning_rate,
+  return {.parameter = p.view(), .gradient = g.view(), .first_moment = m.view(), .second_moment = v.view(), .row_seen = row_seen, .squares = &kOne, .max_grad_norm = h.max_grad_norm(), .step = step, .learning_rate = h.learning_rate,
           .beta1 = h.beta1, .beta2 = h.beta2, .epsilon = h.epsilon, .weight_decay = h.weight_decay};
 }
 
@@ -78,6 +82,36 @@ TEST_CASE("adamw: the first step moves by the learning rate against the gradient
   CHECK(p.values()[0] == doctest::Approx(0.999).epsilon(1e-6));
   CHECK(p.values()[1] == doctest::Approx(1.001).epsilon(1e-6));
   CHECK(p.values()[2] == 1);
+}
+
+TEST_CASE("adamw: the clip is PyTorch's: max_norm / (norm + 1e-6), never above 1, and none where none is asked for") {
+  const auto first_moment = [](double squares, double max_grad_norm, bool give = true) {
+    Cpu cpu(1);
+    Matrix p = contiguous(1, 1, {1}), g = contiguous(1, 1, {3}), m = contiguous(1, 1), v = contiguous(1, 1);
+    AdamWUpdate a = update(p, g, m, v, 1, {});
+    a.squares = give ? &squares : nullptr;
+    a.max_grad_norm = max_grad_norm;
+    cpu->adamw_update(a);
+    return static_cast<double>(m.values()[0]);
+  };
+  CHECK(first_moment(16, 2) == doctest::Approx(0.3 * 2 / (4 + 1e-6)).epsilon(1e-6));
+  CHECK(first_moment(16, 5) == doctest::Approx(0.3).epsilon(1e-6));
+  CHECK(first_moment(16, 0) == doctest::Approx(0.3).epsilon(1e-6));
+  CHECK(first_moment(16, 2, false) == doctest::Approx(0.3).epsilon(1e-6));
+}
+
+TEST_CASE("adamw: squares that are not finite leave everything but the gradient, which is cleared") {
+  for (const double squares : {static_cast<double>(NAN), static_cast<double>(INFINITY)}) {
+    Cpu cpu(1);
+    Matrix p = contiguous(1, 3, {1, 2, 3}), g = contiguous(1, 3, {NAN, 1, INFINITY}), m = contiguous(1, 3, {1, 1, 1}), v = m;
+    AdamWUpdate a = update(p, g, m, v, 2, {});
+    a.squares = &squares;
+    cpu->adamw_update(a);
+    CHECK(p.values() == std::vector<float>{1, 2, 3});
+    CHECK(m.values() == std::vector<float>{1, 1, 1});
+    CHECK(v.values() == std::vector<float>{1, 1, 1});
+    CHECK(g.values() == std::vector<float>{0, 0, 0});
+  }
 }
 
 TEST_CASE("adamw: rows that never had a gradient get the same bits whether they are passed over or not") {

@@ -12,8 +12,8 @@
 namespace cheems {
 
 struct EmbeddingForward {
-  Tensor y;           // [N, H] float32
-  ConstTensor table;  // [V, H] any dtype
+  Tensor y;           // [N, H]
+  ConstTensor table;  // [V, H] matrix of weights
   std::span<const int32_t> tokens;  // [N]
   float scale = 1;    // sqrt(H) for Gemma
 };

@@ -1,5 +1,5 @@
 // The sum of squares of a gradient, in double, over fixed blocks in order: the same bits for any number of threads.
-// The global norm is the square root of the tensors' sums; clipping is PyTorch's clip_grad_norm_: factor min(1, max_norm / (norm + 1e-6)).
+// The global norm is the square root of the tensors' sums; adamw.h clips by it without the host in between.
 // Floor: 4 bytes and 2 FLOPs per parameter.
 #pragma once
 
@@ -8,8 +8,8 @@
 namespace cheems {
 
 struct SumOfSquares {
-  double* sum;           // host; added to
-  ConstTensor x;         // [rows, columns] contiguous
+  double* sum;           // in the backend's memory; added to
+  ConstTensor x;         // [rows, columns] contiguous, float32 or bfloat16
   const uint8_t* row_seen = nullptr;  // as in AdamWUpdate: rows marked 0 hold zeros and are passed over
 };
 

@@ -16,7 +16,7 @@ namespace cheems {
 struct LinearForward {
   Tensor y;              // [N, out]
   ConstTensor x;         // [N, in]
-  ConstTensor weight;    // [out, in] any dtype
+  ConstTensor weight;    // [out, in]
   ConstTensor bias;      // [1, out], or absent
   ConstTensor residual;  // [N, out], or absent; may be y itself
 };

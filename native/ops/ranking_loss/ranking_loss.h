@@ -14,8 +14,7 @@
 namespace cheems {
 
 struct RankingLoss {
-  double* ranking;           // host; added to
-  double* regulariser;       // host; added to
+  double* sums;              // [2] in the backend's memory: ranking and regulariser, added to
   Tensor d_rewards;          // [1, R] overwritten
   ConstTensor rewards;       // [1, R]
   std::span<const int32_t> pairs;  // [2 P] chosen, rejected, chosen, …: indices into rewards

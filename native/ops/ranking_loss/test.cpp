@@ -17,9 +17,11 @@ Loss ranking_loss(const std::vector<float>& rewards, const std::vector<int32_t>&
   Loss loss;
   Cpu cpu(2);
   Matrix in = contiguous(1, static_cast<int64_t>(rewards.size()), rewards), d = contiguous(1, static_cast<int64_t>(rewards.size()), std::vector<float>(rewards.size(), 777));
-  cpu->ranking_loss({.ranking = &loss.ranking, .regulariser = &loss.regulariser, .d_rewards = d.view(), .rewards = in.view(), .pairs = pairs, .total_pairs = total_pairs,
+  double sums[2] = {1, 2};  // added to
+  cpu->ranking_loss({.sums = sums, .d_rewards = d.view(), .rewards = in.view(), .pairs = pairs, .total_pairs = total_pairs,
                      .total_rewards = total_rewards, .reg_coef = reg_coef});
   CHECK((in.guards_hold() && d.guards_hold()));
+  loss.ranking = sums[0] - 1, loss.regulariser = sums[1] - 2;
   loss.d_rewards = d.values();
   return loss;
 }

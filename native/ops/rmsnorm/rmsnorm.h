@@ -12,7 +12,7 @@
 namespace cheems {
 
 struct RmsNormForward {
-  Tensor y;             // [N, H]
+  Tensor y;             // [N, H]; float32 before the reward head, whatever x is
   Tensor inverse_rms;   // [1, N]: r, kept for backward
   ConstTensor x;        // [N, H]
   ConstTensor weight;   // [1, H]
@@ -23,7 +23,7 @@ struct RmsNormForward {
 struct RmsNormBackward {
   Tensor dx;            // [N, H] accumulated
   Tensor d_weight;      // [1, H] accumulated
-  ConstTensor dy;       // [N, H]
+  ConstTensor dy;       // [N, H]; as y
   ConstTensor x;        // [N, H]
   ConstTensor inverse_rms;  // [1, N]
   ConstTensor weight;   // [1, H]
