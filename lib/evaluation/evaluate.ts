@@ -4,7 +4,7 @@ import { formatReport } from '../data/report';
 import type { PreferenceDataset, PreferencePrompt } from '../data/types';
 import { findBenchmark, type ScoredFile, type ScoreTable } from './benchmarks';
 import { responseLengths } from './lengths';
-import { computeMetrics, type BootstrapOptions, type MetricPrompt } from './metrics';
+import { computeMetrics, type BootstrapOptions, type Judgement, type MetricPrompt } from './metrics';
 import { definePredictor, runPredictor, type Predictor, type PredictorDefinition, type PromptScores } from './predictors';
 
 export interface EvaluationDataset {
@@ -147,6 +147,7 @@ function measureFile({ name, files, dataset }: EvaluationDataset, scores: Prompt
 function metricPrompts(prompts: readonly PreferencePrompt[], scores: readonly PromptScores[]) {
   const measured = responseLengths(prompts);
   const hasPairs = prompts.some((prompt) => prompt.pairs.length > 0);
+  if (scores.some(({ comparisons }) => comparisons)) return { prompts: judgedPrompts(prompts, scores, measured?.lengths), lengthUnit: measured?.unit };
   const list = prompts.flatMap((prompt, p): MetricPrompt[] => {
     const { rewards } = scores[p]!;
     const kept = rewards.flatMap((reward, i) => (reward === null ? [] : [i]));
@@ -164,6 +165,30 @@ function metricPrompts(prompts: readonly PreferencePrompt[], scores: readonly Pr
   });
   return { prompts: list, lengthUnit: measured?.unit };
 }
+
+/** Of a judge the comparisons count. Prompts that are one question (`PromptScores.question`) are measured as one. */
+function judgedPrompts(prompts: readonly PreferencePrompt[], scores: readonly PromptScores[], lengths: number[][] | undefined): MetricPrompt[] {
+  const byQuestion = new Map<string | PreferencePrompt, MetricPrompt>();
+  for (const [p, prompt] of prompts.entries()) {
+    const { comparisons = [], question } = scores[p]!;
+    const key = question ?? prompt;
+    const known = byQuestion.get(key);
+    const before = known?.rewards.length ?? 0;
+    const moved = comparisons.map((comparison) => ({ ...comparison, chosen: before + comparison.chosen, rejected: before + comparison.rejected, judgements: moveJudgements(comparison.judgements, before) }));
+    const join = (name: 'ranks' | 'lengths', own: readonly number[] | undefined) => (own ? { [name]: [...Array.from(known?.[name] ?? []), ...own] } : {});
+    byQuestion.set(key, {
+      id: known?.id ?? `${prompt.id} (${prompt.source.file}:${prompt.source.line})`,
+      rewards: new Float32Array(before + prompt.responses.length),
+      ...join('ranks', prompt.ranks),
+      ...join('lengths', lengths?.[p]),
+      ...(prompt.category === undefined ? {} : { category: prompt.category }),
+      comparisons: [...(known?.comparisons ?? []), ...moved],
+    });
+  }
+  return [...byQuestion.values()];
+}
+
+const moveJudgements = (judgements: readonly Judgement[], by: number) => judgements.map((judgement) => ({ ...judgement, first: judgement.first + by, second: judgement.second + by }));
 
 function keptPairs(pairs: PreferencePrompt['pairs'], places: ReadonlyMap<number, number>): [number, number][] {
   return pairs.flatMap(([chosen, rejected]) => {

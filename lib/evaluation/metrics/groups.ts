@@ -1,6 +1,7 @@
 // Prompts made ready for measuring: float32 rewards, pairs worked out once, grouped by category.
 
-import type { Basis, GroupCounts, MetricInput, MetricPrompt } from './types';
+import { comparisonMargin } from './comparisons';
+import type { Basis, Comparison, GroupCounts, MetricInput, MetricPrompt } from './types';
 
 export type Pair = readonly [chosen: number, rejected: number];
 
@@ -14,6 +15,10 @@ export interface ScoredPrompt {
   /** Undefined where no annotation was asked for. */
   labelPairs: Pair[] | undefined;
   lengths: ArrayLike<number> | undefined;
+  /** Whether pairs were compared by a judge, not by rewards. */
+  judged: boolean;
+  /** Above 0 where the chosen response is ahead, by rewards or in a judge's verdicts. */
+  difference(chosen: number, rejected: number): number;
 }
 
 /** The whole, or one category. */
@@ -79,12 +84,27 @@ function prepare(prompt: MetricPrompt, id: string): ScoredPrompt {
     requireFinite(list ?? [], name, id);
   }
   requireFinite(prompt.rewards, 'rewards', id);
+  const rewards = Float32Array.from(prompt.rewards);
+  const scored = { rewards, replacedRewards: Float32Array.from(prompt.replacedRewards ?? []), lengths: prompt.lengths };
+  if (prompt.comparisons) return { ...scored, ...judgedPairs(prompt, prompt.comparisons, size, id) };
   return {
-    rewards: Float32Array.from(prompt.rewards),
-    replacedRewards: Float32Array.from(prompt.replacedRewards ?? []),
+    ...scored,
     rankPairs: prompt.ranks && rankPairs(prompt.ranks),
     labelPairs: prompt.pairs && labelPairs(prompt.pairs, size, id),
-    lengths: prompt.lengths,
+    judged: false,
+    difference: (chosen, rejected) => rewards[chosen]! - rewards[rejected]!,
+  };
+}
+
+/** The pairs that were compared stand for the ranks where the prompt has some, else for the annotation. */
+function judgedPairs(prompt: MetricPrompt, comparisons: readonly Comparison[], size: number, id: string) {
+  const pairs = labelPairs(comparisons.map(({ chosen, rejected }) => [chosen, rejected] as const), size, id);
+  const margins = new Map(comparisons.map((comparison) => [comparison.chosen * size + comparison.rejected, comparisonMargin(comparison)]));
+  return {
+    rankPairs: prompt.ranks ? pairs : undefined,
+    labelPairs: prompt.ranks || pairs.length === 0 ? undefined : pairs,
+    judged: true,
+    difference: (chosen: number, rejected: number) => margins.get(chosen * size + rejected)!,
   };
 }
 

@@ -4,11 +4,14 @@ import { bootstrap, type BootstrapResult, type Stratum } from './bootstrap';
 import { calibrationCurve, expectedCalibrationError } from './calibration';
 import { cheemsMetrics, pairRewards, withMacroAverages } from './cheems';
 import { countGroup, groupPrompts, type Group, type Groups } from './groups';
+import { judgedMetrics, judgeStatistics } from './judged';
 import { accuracyByLengthDifference } from './length';
 import { ORIGINAL_SHARES, SHARES, type Share } from './shares';
 import type { Basis, GroupCounts, Interval, MetricInput, MetricReport } from './types';
 
 export { calibrationCurve, expectedCalibrationError, type CalibrationCurve, type CalibrationOptions } from './calibration';
+export { comparisonMargin, judgedMargin } from './comparisons';
+export { JUDGE_FORMULAS } from './judged';
 export { promptsFromRows, type MetricRows } from './rows';
 export type * from './types';
 
@@ -24,7 +27,8 @@ export type * from './types';
  * @throws RangeError naming the prompt, for rewards that are not finite, lists of unequal lengths or pairs out of range.
  */
 export function computeMetrics(input: MetricInput): MetricReport {
-  const groups = groupPrompts(input);
+  const judged = requireOneKind(input);
+  const groups = judged ? judgedCategories(groupPrompts(input)) : groupPrompts(input);
   const { whole, categories } = groups;
   const parts = categories.length > 0 ? categories : [whole];
   const counts = countGroup(whole);
@@ -35,8 +39,8 @@ export function computeMetrics(input: MetricInput): MetricReport {
   const basis = counts.rankedPrompts > 0 ? 'rank' : counts.labelPairs > 0 ? 'labels' : 'none';
 
   const report: MetricReport = {
-    cheems: cheemsMetrics(groups, input.missingPairs ?? 'nan'),
-    extras: extraMetrics(groups, shares, strata),
+    cheems: !judged ? cheemsMetrics(groups, input.missingPairs ?? 'nan') : basis === 'none' ? {} : judgedMetrics(groups, basis),
+    extras: extraMetrics(groups, shares, strata, judged),
     intervals: nameIntervals(resampled, categories),
     counts: { ...counts, byCategory },
     categories: categories.map((group) => group.category!),
@@ -46,7 +50,23 @@ export function computeMetrics(input: MetricInput): MetricReport {
   if (basis !== 'none' && whole.prompts.some((prompt) => prompt.lengths)) {
     report.length = { unit: input.lengthUnit ?? 'characters', basis, bins: accuracyByLengthDifference(whole, basis) };
   }
+  if (judged) report.judge = judgeStatistics(input.prompts.flatMap(({ comparisons }) => comparisons!));
   return report;
+}
+
+/** Whether a judge compared pairs. Rewards and verdicts do not mix. */
+function requireOneKind({ prompts }: MetricInput): boolean {
+  const without = prompts.findIndex(({ comparisons }) => !comparisons);
+  if (without < 0) return prompts.length > 0;
+  if (prompts.some(({ comparisons }) => comparisons)) {
+    throw new RangeError(`Prompt ${prompts[without]!.id ?? without} has no comparisons, but others have: either a judge compared the pairs of all prompts (an empty list for none), or of none.`);
+  }
+  return false;
+}
+
+/** The original knows the categories of judged pairs only. */
+function judgedCategories(groups: Groups): Groups {
+  return { ...groups, categories: groups.categories.filter(({ prompts }) => prompts.some((prompt) => (prompt.rankPairs ?? prompt.labelPairs ?? []).length > 0)) };
 }
 
 function appears(share: Share, { whole }: Groups): boolean {
@@ -65,15 +85,16 @@ function stratumOf(group: Group, shares: readonly Share[]): Stratum {
 
 const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
 
-function extraMetrics(groups: Groups, shares: readonly Share[], strata: readonly Stratum[]): Record<string, number> {
+function extraMetrics(groups: Groups, shares: readonly Share[], strata: readonly Stratum[], judged: boolean): Record<string, number> {
   const bases = [...new Set(shares.map((share) => share.basis))];
   const measure = (group: Group, stratum: Stratum): Record<string, number> => ({
     ...Object.fromEntries(shares.flatMap(({ name }) => {
-      if (ORIGINAL_SHARES.has(name)) return [];
+      if (ORIGINAL_SHARES.has(name) || (judged && name.startsWith('exact_match-'))) return [];
       const { numerators, denominators } = stratum.get(name)!;
       return [[name, sum(numerators) / sum(denominators)]];
     })),
-    ...Object.fromEntries(bases.map((basis) => [`calibration_error_all_pairs-${basis}`, calibrationOfAllPairs(group, basis)])),
+    // Verdicts are no probabilities.
+    ...Object.fromEntries(judged ? [] : bases.map((basis) => [`calibration_error_all_pairs-${basis}`, calibrationOfAllPairs(group, basis)])),
   });
   if (groups.categories.length === 0) return measure(groups.whole, strata[0]!);
   const extras = withMacroAverages(groups.categories.map((group, i) => [group.category!, measure(group, strata[i]!)]));

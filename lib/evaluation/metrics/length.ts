@@ -13,13 +13,13 @@ const EDGES = [-Infinity, -200, -50, 0, 1, 51, 201, Infinity] as const;
 export function accuracyByLengthDifference(group: Group, basis: Basis): LengthBin[] {
   const bins = EDGES.slice(0, -1).map((from, i) => ({ from, to: EDGES[i + 1]!, pairs: 0, right: 0 }));
   for (const prompt of group.prompts) {
-    const { lengths, rewards } = prompt;
+    const { lengths } = prompt;
     if (!lengths) continue;
     for (const [chosen, rejected] of pairsOf(prompt, basis)) {
       const difference = lengths[chosen]! - lengths[rejected]!;
       const bin = bins.find(({ from, to }) => from <= difference && difference < to)!;
       bin.pairs++;
-      if (rewards[chosen]! > rewards[rejected]!) bin.right++;
+      if (prompt.difference(chosen, rejected) > 0) bin.right++;
     }
   }
   return bins.map(({ from, to, pairs, right }) => ({ from, to, pairs, accuracy: right / pairs }));

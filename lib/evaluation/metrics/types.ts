@@ -15,6 +15,51 @@ export interface MetricPrompt {
   lengths?: ArrayLike<number>;
   /** Rewards that a later row of the same response replaced: the original still counts them in reward_mean and reward_std. */
   replacedRewards?: readonly number[];
+  /**
+   * What a judge said about pairs of these responses, possibly nothing. Where any prompt of the input has this, all need it, `rewards`
+   * are not measured, and the pairs are the comparisons' (see judged.ts).
+   */
+  comparisons?: readonly Comparison[];
+}
+
+/** One answer of a judge about two responses, as they were shown to it. Indices into the prompt's responses. */
+export interface Judgement {
+  /** Shown first, as A. */
+  first: number;
+  second: number;
+  verdict: 'A' | 'B' | 'tie' | 'unparsable';
+  /** Letter-logit judging: the probability of A against B; the verdict is the likelier one. */
+  probability?: number;
+  /** How the answer ended; `length`: cut off at the token limit. */
+  finish?: 'stop' | 'length' | 'filtered' | 'too_long' | 'other';
+  /** The answer's text. */
+  answer?: string;
+}
+
+/** A pair whose order is known, with what a judge said about it: one judgement, or two in either order. */
+export interface Comparison {
+  chosen: number;
+  rejected: number;
+  judgements: Judgement[];
+}
+
+/** How a judge behaves, over all its judgements. Formulas: `JUDGE_FORMULAS`. NaN: not defined on these data. */
+export interface JudgeStatistics {
+  pairs: number;
+  judgements: number;
+  unparsable: number;
+  unparsable_share: number;
+  unparsable_because: { no_verdict: number; cut_off: number; filtered: number; too_long: number };
+  tie_share: number;
+  judgement_accuracy: number;
+  /** The three are absent where no pair was judged in both orders. */
+  both_right_share?: number;
+  consistency?: number;
+  agreement?: number;
+  first_share: number;
+  accuracy_chosen_first: number;
+  accuracy_chosen_second: number;
+  position_bias: number;
 }
 
 export interface BootstrapOptions {
@@ -96,6 +141,8 @@ export interface MetricReport {
   categories: string[];
   /** Absent where lengths are not known or no pair exists. */
   length?: LengthReport;
+  /** Present where a judge compared pairs. */
+  judge?: JudgeStatistics;
   /** What the headline figures rest on: ranks where any prompt has them, else annotated pairs, else nothing. */
   basis: Basis | 'none';
   /** Sentences about what was left out or fell back. */

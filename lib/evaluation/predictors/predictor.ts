@@ -1,6 +1,7 @@
 // What scores: anything that turns prompts with their responses into rewards.
 
 import type { PreferencePrompt, Prompt, Message } from '../../data/types';
+import type { Comparison } from '../metrics/types';
 
 export interface ScoringProgress {
   /** Responses scored so far. */
@@ -23,6 +24,13 @@ export interface PromptScores {
   tokens?: number[];
   /** Whether tokens were cut off before scoring. */
   truncated?: boolean[];
+  /**
+   * A judge's verdicts on pairs of responses, possibly none. Where a predictor gives them it gives them for every prompt; the metrics
+   * then rest on them, and `rewards` are each response's share of wins (null: in no pair).
+   */
+  comparisons?: Comparison[];
+  /** Prompts with the same question count as one in the exact match; absent: each for itself. */
+  question?: string;
 }
 
 /**
