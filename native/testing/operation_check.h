@@ -21,9 +21,13 @@
 
 #include <functional>
 
+#include "backends/cuda/cuda_backend.h"
 #include "testing/cpu.h"
 #include "testing/plain_backend.h"
 #include "testing/site.h"
+#ifdef CHEEMS_CUDA_ON_CPU
+#include "testing/cuda_on_cpu/schedule.h"
+#endif
 
 namespace cheems::testing {
 
@@ -114,14 +118,27 @@ void check_operation_on(Backend& device, const WorkspaceRequest& request, Run ru
   }
 }
 
-// The device backend under test, made once: CUDA's, on a GPU or executed on the CPU. Defined in testing/device.cpp.
-Backend& device_backend();
-// In its tests with the CPU's execution, gives its threads another order; on a GPU does nothing. Also in testing/device.cpp.
-void reseed_device_schedule(uint64_t seed);
+// The device backend under test, made once: CUDA's, on a GPU or executed on the CPU (testing/cuda_on_cpu/).
+inline Backend& device_backend() {
+  static const std::unique_ptr<Backend> backend = create_cuda_backend(0);
+  return *backend;
+}
+
+#ifdef CHEEMS_CUDA_ON_CPU
+// Each run in another order of threads, so that the two runs that must give the same bits are never of one order.
+inline void schedule_run(uint64_t run) {
+  using cuda_on_cpu::Order;
+  constexpr Order kOrders[] = {Order::random, Order::warp_sprint, Order::reverse, Order::random};
+  cuda_on_cpu::set_schedule({kOrders[run % 4], cuda_on_cpu::schedule().seed + run});
+}
+#endif
 
 template <class Run>
 void check_operation(const WorkspaceRequest& request, Run run, CheckOptions options = {}) {
-  if (!options.reseed_schedule) options.reseed_schedule = reseed_device_schedule;
+#ifdef CHEEMS_CUDA_ON_CPU
+  const cuda_on_cpu::ScheduleScope restored(cuda_on_cpu::schedule());
+  if (!options.reseed_schedule) options.reseed_schedule = schedule_run;
+#endif
   check_operation_on(device_backend(), request, run, options);
 }
 
