@@ -1,0 +1,223 @@
+// AdamW on CUDA, in both forms. Contract: ops/adamw/adamw.h.
+//
+// Fused: clipping by the global norm (worked out on the device from *squares, so that the host need not wait for it), the whole update,
+// the bfloat16 copy of a float32 master, stochastic rounding, and zeroing the gradient.
+// Floor, bytes read + written per parameter:
+//   float32 throughout                        16 + 16
+//   float32 state, bfloat16 parameter         12 + 14 and the gradient: 2 + 2 or 4 + 4
+//   bfloat16 state                             6 +  6 and the gradient: 2 + 2 or 4 + 4
+// Rows never seen: only the parameter (with its master), and nothing where there is no decay. About 15 FLOPs, a square root and a
+// division per parameter; the random bits of bfloat16 state add about 20 integer operations. Bound by memory.
+// Layout: one block takes a run: a row where rows are marked, else 4096 parameters; a thread takes as many parameters at a time
+// as make 16 bytes of the widest type, so all streams are loaded and stored in whole sectors. Thread 0 works out the clipping
+// factor in double and shares it. Arithmetic follows ops/adamw/cpu.cpp operation by operation, fused multiply-adds written out.
+#include <algorithm>
+#include <cmath>
+#include <type_traits>
+
+#include "backends/cuda/device.cuh"
+#include "backends/cuda/kernels.h"
+#include "core/error.h"
+#include "ops/adamw/stochastic_rounding.h"
+
+namespace cheems::cuda {
+namespace {
+
+constexpr int kThreads = 256;
+constexpr int64_t kRun = 4096;
+
+// The update's scalars, worked out once in double on the host, as PyTorch does.
+struct Scalars {
+  float keep, beta1, one_minus_beta1, beta2, one_minus_beta2, step_size, inverse_root_correction2, epsilon;
+};
+
+template <class Parameter, class Gradient, class State>
+struct Arguments {
+  Parameter* parameter;
+  float* master;  // null unless the parameter is bfloat16 and the state float32
+  Gradient* gradient;
+  State *first_moment, *second_moment;
+  const uint8_t* row_seen;
+  int64_t total, run;
+  const double* squares;
+  double max_grad_norm;
+  Scalars scalars;
+  uint64_t key;
+};
+
+struct ClipShared {
+  float clip;
+  int finite;
+};
+
+// `Width` values of T, or the one that is left over where vectors do not fit.
+template <class T>
+struct Single {
+  T values[1];
+};
+template <class T, int Width>
+using Pack = std::conditional_t<Width == 1, Single<T>, Vector<T, Width>>;
+
+template <int Width, class T>
+__device__ __forceinline__ Pack<T, Width> load(const T* from) {
+  if constexpr (Width == 1) return {{*from}};
+  else return load_vector<Width>(from);
+}
+template <class T, class Values>
+__device__ __forceinline__ void store(T* to, const Values& pack) {
+  if constexpr (sizeof(Values) == sizeof(T)) *to = pack.values[0];
+  else store_vector(to, pack);
+}
+
+// torch.nn.utils.clip_grad_norm_'s factor, in double.
+__device__ __forceinline__ void work_out_clip(const double* squares, double max_grad_norm, ClipShared& shared) {
+  const double sum = squares ? *squares : 0;
+  const double clip = max_grad_norm > 0 ? max_grad_norm / (sqrt(sum) + 1e-6) : 1;
+  shared.clip = static_cast<float>(squares && clip < 1 ? clip : 1);
+  shared.finite = sum - sum == 0;
+}
+
+// One parameter in float32: the moments are replaced, the new parameter returned.
+__device__ __forceinline__ float update(const Scalars& s, float clip, float parameter, float gradient, float& first_moment, float& second_moment) {
+  const float g = gradient * clip;
+  const float m = fmaf(s.beta1, first_moment, s.one_minus_beta1 * g);
+  const float v = fmaf(s.beta2, second_moment, s.one_minus_beta2 * g * g);
+  const float denominator = fmaf(sqrtf(v), s.inverse_root_correction2, s.epsilon);
+  first_moment = m;
+  second_moment = v;
+  return fmaf(-s.step_size, m / denominator, parameter * s.keep);
+}
+
+template <int Width, class Parameter, class Gradient, class State>
+__device__ __forceinline__ void update_at(const Arguments<Parameter, Gradient, State>& a, float clip, int64_t i) {
+  constexpr bool kStochastic = sizeof(State) == 2, kMaster = sizeof(State) == 4 && sizeof(Parameter) == 2;
+  const auto gradient = load<Width>(static_cast<const Gradient*>(a.gradient + i));
+  auto first = load<Width>(static_cast<const State*>(a.first_moment + i)), second = load<Width>(static_cast<const State*>(a.second_moment + i));
+  if constexpr (kStochastic) {
+    auto parameter = load<Width>(static_cast<const Parameter*>(a.parameter + i));
+#pragma unroll
+    for (int c = 0; c < Width; ++c) {
+      float m = to_float(first.values[c]), v = to_float(second.values[c]);
+      const float p = update(a.scalars, clip, to_float(parameter.values[c]), to_float(gradient.values[c]), m, v);
+      const RoundingBits random = rounding_bits(a.key, static_cast<uint64_t>(i + c));
+      parameter.values[c] = __ushort_as_bfloat16(round_stochastically(__float_as_uint(p), random.parameter));
+      first.values[c] = __ushort_as_bfloat16(round_stochastically(__float_as_uint(m), random.first_moment));
+      second.values[c] = __ushort_as_bfloat16(round_stochastically(__float_as_uint(v), random.second_moment));
+    }
+    store(a.parameter + i, parameter);
+  } else {
+    float* weights;
+    if constexpr (kMaster) weights = a.master;
+    else weights = a.parameter;
+    auto weight = load<Width>(static_cast<const float*>(weights + i));
+#pragma unroll
+    for (int c = 0; c < Width; ++c) weight.values[c] = update(a.scalars, clip, weight.values[c], to_float(gradient.values[c]), first.values[c], second.values[c]);
+    store(weights + i, weight);
+    if constexpr (kMaster) {
+      Pack<Parameter, Width> parameter;
+#pragma unroll
+      for (int c = 0; c < Width; ++c) parameter.values[c] = from_float<Parameter>(weight.values[c]);
+      store(a.parameter + i, parameter);
+    }
+  }
+  store(a.first_moment + i, first);
+  store(a.second_moment + i, second);
+}
+
+// A row that never had a gradient: its moments are zero, and so is its gradient.
+template <int Width, class Parameter, class Gradient, class State>
+__device__ __forceinline__ void decay_at(const Arguments<Parameter, Gradient, State>& a, int64_t i) {
+  constexpr bool kStochastic = sizeof(State) == 2, kMaster = sizeof(State) == 4 && sizeof(Parameter) == 2;
+  Pack<Parameter, Width> parameter;
+  if constexpr (kMaster) {
+    auto weight = load<Width>(static_cast<const float*>(a.master + i));
+#pragma unroll
+    for (int c = 0; c < Width; ++c) {
+      weight.values[c] *= a.scalars.keep;
+      parameter.values[c] = from_float<Parameter>(weight.values[c]);
+    }
+    store(a.master + i, weight);
+  } else {
+    parameter = load<Width>(static_cast<const Parameter*>(a.parameter + i));
+#pragma unroll
+    for (int c = 0; c < Width; ++c) {
+      const float p = to_float(parameter.values[c]) * a.scalars.keep;
+      if constexpr (kStochastic) parameter.values[c] = __ushort_as_bfloat16(round_stochastically(__float_as_uint(p), rounding_bits(a.key, static_cast<uint64_t>(i + c)).parameter));
+      else parameter.values[c] = p;
+    }
+  }
+  store(a.parameter + i, parameter);
+}
+
+// Calls each(width, i) over [begin, end) in whole vectors, then one by one.
+template <int Width, class Each>
+__device__ __forceinline__ void for_each_vector(int64_t begin, int64_t end, Each each) {
+  const int64_t vectors_end = end - (end - begin) % Width;
+  for (int64_t i = begin + threadIdx.x * Width; i < vectors_end; i += kThreads * Width) each(std::integral_constant<int, Width>(), i);
+  if constexpr (Width > 1) {
+    for (int64_t i = vectors_end + threadIdx.x; i < end; i += kThreads) each(std::integral_constant<int, 1>(), i);
+  }
+}
+
+template <class Parameter, class Gradient, class State, int Width>
+__global__ __launch_bounds__(kThreads, 4) void adamw_kernel(const Arguments<Parameter, Gradient, State> a) {
+  auto& shared = shared_memory<ClipShared>();
+  if (threadIdx.x == 0) work_out_clip(a.squares, a.max_grad_norm, shared);
+  __syncthreads();
+  const int64_t begin = static_cast<int64_t>(blockIdx.x) * a.run, end = begin + a.run < a.total ? begin + a.run : a.total;
+  if (a.row_seen && a.row_seen[blockIdx.x] == 0) {
+    if (!shared.finite || a.scalars.keep == 1) return;
+    for_each_vector<Width>(begin, end, [&](auto width, int64_t i) { decay_at<width.value>(a, i); });
+    return;
+  }
+  for_each_vector<Width>(begin, end, [&](auto width, int64_t i) {
+    if (shared.finite) update_at<width.value>(a, shared.clip, i);
+    Pack<Gradient, width.value> zero;
+#pragma unroll
+    for (int c = 0; c < width.value; ++c) zero.values[c] = from_float<Gradient>(0.0f);
+    store(a.gradient + i, zero);
+  });
+}
+
+Scalars scalars_of(const AdamWUpdate& a) {
+  const double correction1 = 1 - std::pow(a.beta1, static_cast<double>(a.step)), correction2 = 1 - std::pow(a.beta2, static_cast<double>(a.step));
+  const auto single = [](double x) { return static_cast<float>(x); };
+  return {.keep = single(1 - a.learning_rate * a.weight_decay), .beta1 = single(a.beta1), .one_minus_beta1 = single(1 - a.beta1), .beta2 = single(a.beta2),
+          .one_minus_beta2 = single(1 - a.beta2), .step_size = single(a.learning_rate / correction1), .inverse_root_correction2 = single(1 / std::sqrt(correction2)),
+          .epsilon = single(a.epsilon)};
+}
+
+template <class Parameter, class Gradient, class State>
+void launch_update(const AdamWUpdate& a, Context& context) {
+  constexpr int kWidth = 16 / std::max({sizeof(Parameter), sizeof(Gradient), sizeof(State)});
+  const int64_t columns = a.parameter.columns;
+  const Arguments<Parameter, Gradient, State> arguments{
+      .parameter = static_cast<Parameter*>(a.parameter.data), .master = static_cast<float*>(a.master.data), .gradient = static_cast<Gradient*>(a.gradient.data),
+      .first_moment = static_cast<State*>(a.first_moment.data), .second_moment = static_cast<State*>(a.second_moment.data), .row_seen = a.row_seen,
+      .total = a.parameter.rows * columns, .run = a.row_seen ? columns : kRun, .squares = a.squares, .max_grad_norm = a.max_grad_norm, .scalars = scalars_of(a),
+      .key = rounding_key(a.seed, a.step)};
+  // Runs must begin at whole vectors; the last one may end anywhere.
+  bool vectors = arguments.run % kWidth == 0;
+  for (const Tensor& t : {a.parameter, a.master, a.gradient, a.first_moment, a.second_moment}) vectors &= reinterpret_cast<uintptr_t>(t.data) % (kWidth * size_of(t.dtype)) == 0;
+  const auto kernel = vectors ? adamw_kernel<Parameter, Gradient, State, kWidth> : adamw_kernel<Parameter, Gradient, State, 1>;
+  launch("adamw_update", kernel, Grid{divide_up(arguments.total, arguments.run)}, kThreads, sizeof(ClipShared), context.stream, arguments);
+}
+
+}  // namespace
+
+void adamw_update(const AdamWUpdate& a, Context& context) {
+  if (a.parameter.rows == 0 || a.parameter.columns == 0) return;
+  const DType parameter = a.parameter.dtype, gradient = a.gradient.dtype, state = a.first_moment.dtype;
+  const bool narrow_gradient = gradient == DType::bfloat16, known = gradient != DType::float16 && a.second_moment.dtype == state;
+  if (known && parameter == DType::float32 && state == DType::float32 && !a.master && !narrow_gradient) return launch_update<float, float, float>(a, context);
+  if (known && parameter == DType::bfloat16 && state == DType::float32 && a.master && a.master.dtype == DType::float32) {
+    return narrow_gradient ? launch_update<bfloat16, bfloat16, float>(a, context) : launch_update<bfloat16, float, float>(a, context);
+  }
+  if (known && parameter == DType::bfloat16 && state == DType::bfloat16 && !a.master) {
+    return narrow_gradient ? launch_update<bfloat16, bfloat16, bfloat16>(a, context) : launch_update<bfloat16, float, bfloat16>(a, context);
+  }
+  fail("The CUDA backend's AdamW knows float32 throughout, bfloat16 parameters with a float32 master and float32 moments, and bfloat16 parameters with bfloat16 moments; not ",
+       name(parameter), " parameters ", a.master ? "with" : "without", " a master, a ", name(gradient), " gradient and ", name(state), " moments.");
+}
+
+}  // namespace cheems::cuda
