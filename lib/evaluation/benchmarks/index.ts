@@ -1,6 +1,7 @@
 // Benchmarks by name. To add one, write one file that makes a Benchmark and name it here, or register it.
 
 import type { Benchmark } from './benchmark';
+import { bestOfN } from './best_of_n';
 import { cheemsBench } from './cheems_bench';
 import { judgeBench } from './judgebench';
 import { mRewardBench } from './m_rewardbench';
@@ -17,7 +18,7 @@ export { readBenchmarkFile } from './read';
 // A benchmark is only ever given the prompts that its own format read.
 type AnyBenchmark = Benchmark<any>;
 
-const known: AnyBenchmark[] = [cheemsBench, rewardBench, rewardBench2, rmBench, judgeBench, mRewardBench, pairsBenchmark];
+const known: AnyBenchmark[] = [cheemsBench, rewardBench, rewardBench2, rmBench, judgeBench, mRewardBench, pairsBenchmark, bestOfN];
 const registered = new Map<string, AnyBenchmark>(known.map((benchmark) => [benchmark.name, benchmark]));
 
 export function registerBenchmark(benchmark: AnyBenchmark): void {
