@@ -7,10 +7,11 @@ import type { Row } from './rows';
 /**
  * The rows with their running number from 1 as line. Whole numbers come as numbers; bytes, dates and the like are not turned into
  * anything that JSON has no name for, so forms refuse them by name.
- * @throws DataError naming the file: missing, not parquet, a compression that is not read (snappy and none are).
+ * @throws DataError naming the file: missing, not parquet, broken.
  */
 export async function* parquetRows(file: string, options: { signal?: AbortSignal | undefined } = {}): AsyncGenerator<Row> {
   const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } = await import('hyparquet');
+  const { compressors } = await import('hyparquet-compressors');
   let buffer: AsyncBuffer;
   let metadata: FileMetaData;
   try {
@@ -26,9 +27,9 @@ export async function* parquetRows(file: string, options: { signal?: AbortSignal
     const rowStart = line;
     let rows: Record<string, unknown>[];
     try {
-      rows = await parquetReadObjects({ file: buffer, metadata, rowStart, rowEnd: rowStart + Number(count) });
+      rows = await parquetReadObjects({ file: buffer, metadata, rowStart, rowEnd: rowStart + Number(count), compressors });
     } catch (error) {
-      throw new DataError({ file }, `the rows from ${rowStart + 1} cannot be read (${(error as Error).message}); parquet is read uncompressed or with snappy`);
+      throw new DataError({ file }, `the rows from ${rowStart + 1} cannot be read (${(error as Error).message})`);
     }
     for (const row of rows) yield { value: withoutBigIntegers(row), line: (line += 1) };
   }

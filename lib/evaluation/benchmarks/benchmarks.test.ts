@@ -77,6 +77,10 @@ test('RewardBench 2: best of four and every term of Ties', async (t) => {
   for (const [name, value] of Object.entries<number>(expected.rewardbench2.ties)) near(t, ties[name]!['value'], value, name);
 });
 
+test('RewardBench 2 as parquet, as pyarrow writes it (lists, zstd): the same score', async (t) => {
+  near(t, (await scored('rewardbench2', [join(FOLDER, 'rewardbench2.parquet')])).overall, expected.rewardbench2.overall, 'overall');
+});
+
 test('RM-Bench: hard, normal and easy by domain; safety pooled', async (t) => {
   const domains = cellsOf(await scored('rm-bench'), 'Domains');
   for (const [domain, scores] of Object.entries<Record<string, number>>(expected['rm-bench'].domains)) {
