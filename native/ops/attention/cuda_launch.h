@@ -1,0 +1,36 @@
+// How the CUDA attention's files meet: the tensor-core kernels (cuda_forward.cu, cuda_backward.cu) and those that take
+// every dtype, head size and alignment (cuda_generic.cu). Host code only.
+#pragma once
+
+#include "ops/attention/attention.h"
+
+namespace cheems::cuda {
+
+struct Context;
+
+namespace attention {
+
+template <class T>
+struct Problem;  // cuda_common.cuh
+
+// Throws where the shapes or dtypes are none that the CUDA backend has kernels for.
+void check_problem(const AttentionForward& a);
+void check_problem(const AttentionBackward& a);
+// Whether the tensor cores' kernels can take it: bfloat16, rows of whole aligned 16-byte chunks, head sizes in steps of 8.
+bool fits_tensor_cores(const AttentionForward& a);
+bool fits_tensor_cores(const AttentionBackward& a);
+
+// The kernels' view of an operation, all but the tiles; the tree goes across where it has not yet.
+template <class T>
+Problem<T> problem_of(const AttentionForward& a, Context& context);
+template <class T>
+Problem<T> problem_of(const AttentionBackward& a, Context& context);
+
+// The generic kernels, T = float or bfloat16.
+template <class T>
+void launch_generic_forward(const Problem<T>& p, const AttentionForward& a, Context& context);
+template <class T>
+void launch_generic_backward(const Problem<T>& p, const AttentionBackward& a, Context& context);
+
+}  // namespace attention
+}  // namespace cheems::cuda

@@ -1,0 +1,165 @@
+#include <cmath>
+#include <numeric>
+
+#include "testing/operation_check.h"
+#include "testing/trees.h"
+
+namespace cheems {
+namespace {
+
+using namespace testing;
+
+struct SegmentPlan {
+  int32_t parent, length;
+};
+
+// A packed tree of the given segments; every segment's last row ends a sample.
+PackedTree tree_of_segments(const std::vector<SegmentPlan>& plan) {
+  PackedTree tree;
+  for (const SegmentPlan& segment : plan) {
+    if (segment.parent < 0) tree.tree_begins.push_back(static_cast<int32_t>(tree.segments.size()));
+    const Segment* parent = segment.parent < 0 ? nullptr : &tree.segments[static_cast<size_t>(segment.parent)];
+    const int32_t position = parent ? parent->position + parent->length : 0;
+    tree.segments.push_back({static_cast<int32_t>(tree.rows()), segment.length, segment.parent, position, static_cast<int32_t>(tree.tree_begins.size()) - 1});
+    for (int32_t i = 0; i < segment.length; ++i) tree.tokens.push_back(i), tree.positions.push_back(position + i);
+    tree.reward_rows.push_back(static_cast<int32_t>(tree.rows()) - 1);
+    tree.longest_path = std::max<int64_t>(tree.longest_path, position + segment.length);
+  }
+  tree.tree_begins.push_back(static_cast<int32_t>(tree.segments.size()));
+  return tree;
+}
+
+// Five levels; paths and segments that end before, on and after the edges of tiles of 16, 32, 64 and 128; single tokens.
+PackedTree edges() { return tree_of_segments({{-1, 63}, {0, 1}, {1, 1}, {2, 64}, {3, 2}, {0, 65}, {5, 17}, {-1, 1}, {-1, 129}, {8, 1}, {8, 15}}); }
+PackedTree shallow() { return tree_of_segments({{-1, 21}, {0, 13}, {0, 40}, {-1, 5}}); }
+
+struct Case {
+  PackedTree tree;
+  AttentionShape shape;
+  std::vector<int32_t> query_rows = {};  // empty: all
+  uint64_t seed = 1;
+  int64_t queries() const { return query_rows.empty() ? tree.rows() : static_cast<int64_t>(query_rows.size()); }
+  WorkspaceRequest request() const {
+    return {.longest_path = tree.longest_path, .num_heads = shape.num_heads, .num_key_value_heads = shape.num_key_value_heads, .head_size = shape.head_size, .rows = tree.rows(), .backward = true};
+  }
+};
+
+struct Numbers {
+  std::vector<float> q, k, v, d_context;
+  explicit Numbers(const Case& c)
+      : q(random_floats(c.queries() * c.shape.num_heads * c.shape.head_size, c.seed)), k(random_floats(c.tree.rows() * c.shape.num_key_value_heads * c.shape.head_size, c.seed + 100)),
+        v(random_floats(static_cast<int64_t>(k.size()), c.seed + 200)), d_context(random_floats(static_cast<int64_t>(q.size()), c.seed + 300)) {}
+};
+
+// Forward, with and without log_sum_exp, and backward. q, k and v are column ranges of one matrix where all rows have queries, as in the model.
+OutputList run_attention(Site& site, const Case& c, const Numbers& in) {
+  const int64_t queries = c.queries(), rows = c.tree.rows(), q_columns = c.shape.num_heads * c.shape.head_size, k_columns = c.shape.num_key_value_heads * c.shape.head_size;
+  const Tensor q = site.activations(queries, q_columns, in.q), k = site.activations(rows, k_columns, in.k, 7), v = site.activations(rows, k_columns, in.v);
+  const Tensor context = site.activations(queries, q_columns), again = site.activations(queries, q_columns, {}, 5), log_sum_exp = site.floats(queries, c.shape.num_heads);
+  const Tensor d_context = site.activations(queries, q_columns, in.d_context, 1), dq = site.activations(queries, q_columns), dk = site.activations(rows, k_columns), dv = site.activations(rows, k_columns);
+  site.begin(c.tree);
+  site->attention_forward({.context = context, .log_sum_exp = log_sum_exp, .q = q, .k = k, .v = v, .tree = &c.tree, .query_rows = c.query_rows, .shape = c.shape});
+  site->attention_forward({.context = again, .log_sum_exp = {}, .q = q, .k = k, .v = v, .tree = &c.tree, .query_rows = c.query_rows, .shape = c.shape});
+  CHECK(same_bits(site.values(context), site.values(again)));
+  site->attention_backward({.dq = dq, .dk = dk, .dv = dv, .d_context = d_context, .context = context, .log_sum_exp = log_sum_exp, .q = q, .k = k, .v = v, .tree = &c.tree,
+                            .query_rows = c.query_rows, .shape = c.shape});
+  const Values dv_values = site.values(dv);
+  // A query that sees itself alone has dP = D exactly, and their difference is the rounding of both.
+  const double cancelling = c.shape.window == 1 ? std::sqrt(static_cast<double>(c.shape.head_size)) * largest(dv_values.numbers) : 0;
+  return {{"context", site.values(context), kOutputs}, {"log_sum_exp", site.values(log_sum_exp), kOutputs}, {"dq", site.values(dq), kGradients, cancelling},
+          {"dk", site.values(dk), kGradients, cancelling}, {"dv", dv_values, kGradients}};
+}
+
+template <class Check>
+void with_captures(const Case& c, Check check) {
+  CAPTURE(c.shape.num_heads);
+  CAPTURE(c.shape.num_key_value_heads);
+  CAPTURE(c.shape.head_size);
+  CAPTURE(c.shape.window);
+  CAPTURE(c.shape.soft_cap);
+  CAPTURE(c.tree.rows());
+  CAPTURE(c.queries());
+  check();
+}
+
+// Every path: float32, bfloat16 on the tensor cores, bfloat16 that is not aligned; and the CPU backend.
+void check_everywhere(const Case& c) {
+  with_captures(c, [&] {
+    const Numbers in(c);
+    check_operation(c.request(), [&](Site& site) { return run_attention(site, c, in); });
+  });
+}
+
+// The tensor cores alone, and that they repeat bit for bit under another schedule.
+void check_bfloat16(const Case& c) {
+  with_captures(c, [&] {
+    const Numbers in(c);
+    const auto run = [&](Site& site) { return run_attention(site, c, in); };
+    const Precision half{DType::bfloat16, DType::float32};
+    const OutputList plain = outputs_on(plain_backend<float>(), c.request(), half, half, Placement::aligned, run);
+    const OutputList truth = outputs_on(plain_backend<double>(), c.request(), {}, half, Placement::aligned, run);
+    const OutputList found = outputs_on(device_backend(), c.request(), half, half, Placement::aligned, run);
+    check_outputs(found, plain, truth);
+    reseed_device_schedule(c.seed);
+    const OutputList again = outputs_on(device_backend(), c.request(), half, half, Placement::aligned, run);
+    for (size_t i = 0; i < found.size(); ++i) CHECK(same_bits(found[i].values, again[i].values));
+  });
+}
+
+float scale_of(int64_t head_size) { return 1 / std::sqrt(static_cast<float>(head_size)); }
+
+TEST_CASE("cuda attention: the descendants of a segment are one range of rows") {
+  const OwnedSamples samples = deep_samples();
+  for (const PackedTree& tree : {pack_tree(samples.view(), all_samples(samples), true), edges()}) {
+    const auto is_within = [&](int32_t inner, int32_t outer) {
+      while (inner > outer) inner = tree.segments[static_cast<size_t>(inner)].parent;
+      return inner == outer;
+    };
+    const auto count = static_cast<int32_t>(tree.segments.size());
+    for (int32_t outer = 0; outer < count; ++outer) {
+      int32_t end = outer;
+      while (end < count && is_within(end, outer)) ++end;
+      for (int32_t later = end; later < count; ++later) CHECK_FALSE(is_within(later, outer));
+    }
+  }
+}
+
+TEST_CASE("cuda attention: every path on a small tree, odd heads and head sizes") {
+  check_everywhere({shallow(), {1, 1, 4, 0, 1, 0}});
+  check_everywhere({shallow(), {3, 1, 5, 7, 0.4f, 0}});
+  check_everywhere({shallow(), {2, 2, 8, 0, 0.3f, 2}});
+  check_everywhere({shallow(), {2, 1, 80, 20, scale_of(80), 0}, {0, 20, 21, 73, 78}});
+}
+
+TEST_CASE("cuda attention: float32 over tile edges") {
+  const Case c{edges(), {2, 1, 8, 0, 0.35f, 0}};
+  const Numbers in(c);
+  check_operation(c.request(), [&](Site& site) { return run_attention(site, c, in); }, {.bfloat16 = false});
+}
+
+TEST_CASE("cuda attention: every head size on the tensor cores") {
+  for (const int64_t head_size : {8, 16, 24, 32, 64, 80, 96, 128, 256}) check_bfloat16({edges(), {1, 1, head_size, 0, scale_of(head_size), 0}, {}, static_cast<uint64_t>(head_size)});
+}
+
+TEST_CASE("cuda attention: heads and groups") {
+  for (const auto& [heads, key_value_heads] : {std::pair<int64_t, int64_t>{3, 1}, {2, 2}, {14, 2}, {14, 7}}) check_bfloat16({shallow(), {heads, key_value_heads, 16, 0, 0.25f, 0}});
+}
+
+TEST_CASE("cuda attention: windows smaller and larger than tiles, soft caps") {
+  for (const int64_t window : {1, 7, 64, 100, 129, 1000}) check_bfloat16({edges(), {2, 1, 16, window, 0.25f, window == 7 || window == 129 ? 3.0f : 0.0f}});
+  check_bfloat16({edges(), {1, 1, 64, 0, 0.125f, 50}});
+  check_bfloat16({shallow(), {1, 1, 256, 9, 0.0625f, 4}});
+}
+
+TEST_CASE("cuda attention: some queries, and segments without any") {
+  const PackedTree tree = edges();
+  for (const auto& query_rows : {tree.reward_rows, std::vector<int32_t>{130}, std::vector<int32_t>{0, 62, 63, 70, 71, 72, 131, 200, 214, 300, 301, 302, 303, 358}}) {
+    for (const int64_t window : {0, 40}) check_bfloat16({tree, {2, 1, 32, window, 0.2f, 0}, query_rows});
+  }
+  check_bfloat16({tree, {1, 1, 128, 0, 0.1f, 0}, tree.reward_rows});
+}
+
+TEST_CASE("cuda attention: scores far past the exponential's range stay finite and correct") { check_bfloat16({shallow(), {2, 1, 16, 0, 40, 0}}); }
+
+}  // namespace
+}  // namespace cheems
