@@ -1,0 +1,42 @@
+// A fiber: a stack of its own on which a function runs until it hands over to another fiber. Each CUDA thread is one.
+//
+// On x86-64 the hand-over is written by hand (a few nanoseconds); elsewhere it is ucontext's (which makes a system call).
+// AddressSanitizer is told of every hand-over.
+#pragma once
+
+#include <cstddef>
+
+#if !defined(__x86_64__)
+#include <ucontext.h>
+#endif
+
+namespace cheems::cuda_on_cpu {
+
+class Fiber {
+ public:
+  Fiber() = default;
+  Fiber(const Fiber&) = delete;
+  Fiber& operator=(const Fiber&) = delete;
+
+  // Makes the fiber ready to run `entry` from its beginning on the given stack, whatever it did before. `entry` must never
+  // return: its last act is a hand-over with `ended` set.
+  void prepare(void* stack, std::size_t bytes, void (*entry)());
+
+  // Suspends `from`, the fiber that calls, and goes on with `to`. The call returns when somebody switches back to `from`.
+  static void switch_to(Fiber& from, Fiber& to, bool ended = false);
+
+  // The first act of every entry.
+  static void entered();
+
+ private:
+#if defined(__x86_64__)
+  void* stack_pointer_ = nullptr;
+#else
+  ucontext_t context_;
+#endif
+  const void* stack_ = nullptr;  // null for the fiber of the host, until the sanitizer has told
+  std::size_t bytes_ = 0;
+  void* fake_stack_ = nullptr;
+};
+
+}  // namespace cheems::cuda_on_cpu

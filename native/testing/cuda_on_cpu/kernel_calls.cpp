@@ -1,0 +1,56 @@
+#include "testing/cuda_on_cpu/kernel_calls.h"
+
+#include "core/error.h"
+#include "testing/cuda_on_cpu/machine.h"
+#include "testing/cuda_on_cpu/memory.h"
+#include "testing/cuda_on_cpu/runtime_state.h"
+
+namespace cheems::cuda_on_cpu {
+
+uint3 thread_index() { return current->index; }
+uint3 block_index() { return machine().block_position; }
+dim3 block_extent() { return machine().block; }
+dim3 grid_extent() { return machine().grid; }
+int lane_index() { return current->lane; }
+unsigned char* shared_memory_start() { return reinterpret_cast<unsigned char*>(shared_stretch.start); }
+
+void block_barrier(Place place) { machine().wait_at_barrier(place); }
+
+void warp_collective(Collective kind, std::uint32_t mask, const void* in, void* out, int argument, Place place) {
+  Thread& self = *current;
+  self.collective = kind;
+  self.mask = mask;
+  self.in = in;
+  self.out = out;
+  self.argument = argument;
+  self.place = place;
+  if ((mask >> self.lane & 1) == 0) {
+    machine().stop(sentence(thread_name(self), " calls a warp function at ", place_name(place), " with the mask 0x", std::hex, mask,
+                            std::dec, ", in which its own lane ", self.lane, " is not."));
+  }
+  machine().wait_at_collective();
+}
+
+void launch(const Launch& launch) {
+  const auto refuse = [&](auto... why) {
+    fail("CUDA kernel ", launch.name, " cannot be launched with ", launch.grid_x, " x ", launch.grid_y, " x ", launch.grid_z,
+         " blocks of ", launch.threads, " threads and ", launch.shared_bytes, " bytes of shared memory: ", why...);
+  };
+  if (current != nullptr) refuse("a kernel launches no kernel.");
+  if (launch.grid_x < 1 || launch.grid_x > 0x7fffffff) refuse("x must be from 1 to 2147483647.");
+  if (launch.grid_y < 1 || launch.grid_y > 65535 || launch.grid_z < 1 || launch.grid_z > 65535) {
+    refuse("y and z must be from 1 to 65535.");
+  }
+  if (launch.threads < 1 || launch.threads > kMaxThreads) refuse("a block has 1 to ", kMaxThreads, " threads.");
+  if (launch.shared_bytes < 0 || launch.shared_bytes > kMaxSharedBytes) {
+    refuse("a block has at most ", kMaxSharedBytes, " bytes of shared memory.");
+  }
+  if (const std::int64_t allowed = allowed_shared_bytes(launch.kernel); launch.shared_bytes > allowed) {
+    refuse("more than ", allowed, " bytes must be asked for with cudaFuncSetAttribute first.");
+  }
+  if (!stream_exists(launch.stream)) refuse("the stream was never created or is destroyed.");
+  reserve_memory();
+  machine().run(launch);
+}
+
+}  // namespace cheems::cuda_on_cpu

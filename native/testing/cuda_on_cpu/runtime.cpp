@@ -1,0 +1,362 @@
+// The host's side of the CUDA runtime for the emulated device. Work is done when it is asked for, so that every stream is
+// always idle; what can go wrong without a GPU is checked: handles, directions, and the bounds of every copy and fill.
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "core/error.h"
+#include "testing/cuda_on_cpu/machine.h"
+#include "testing/cuda_on_cpu/memory.h"
+#include "testing/cuda_on_cpu/runtime_state.h"
+
+namespace cheems::cuda_on_cpu {
+
+namespace {
+
+thread_local cudaError_t last_error = cudaSuccess;
+thread_local std::string last_detail;  // what happened, for cudaGetErrorString
+
+std::mutex guard;
+std::set<const void*> streams, events;
+std::map<std::uintptr_t, std::size_t> pinned;
+std::map<const void*, std::int64_t> shared_bytes_asked;
+
+template <class... Parts>
+cudaError_t error(cudaError_t code, const Parts&... parts) {
+  last_error = code;
+  last_detail = sentence(parts...);
+  return code;
+}
+
+bool known(const std::set<const void*>& handles, const void* handle) {
+  const std::lock_guard<std::mutex> lock(guard);
+  return handles.contains(handle);
+}
+
+const char* describe(cudaError_t code) {
+  switch (code) {
+    case cudaSuccess: return "no error";
+    case cudaErrorInvalidValue: return "invalid argument";
+    case cudaErrorMemoryAllocation: return "out of memory";
+    case cudaErrorInvalidConfiguration: return "invalid configuration argument";
+    case cudaErrorInvalidDevicePointer: return "invalid device pointer";
+    case cudaErrorInvalidMemcpyDirection: return "invalid copy direction";
+    case cudaErrorInsufficientDriver: return "CUDA driver version is insufficient for CUDA runtime version";
+    case cudaErrorNoDevice: return "no CUDA-capable device is detected";
+    case cudaErrorInvalidDevice: return "invalid device ordinal";
+    case cudaErrorInvalidResourceHandle: return "invalid resource handle";
+    case cudaErrorNotReady: return "device not ready";
+    case cudaErrorIllegalAddress: return "an illegal memory access was encountered";
+    case cudaErrorLaunchFailure: return "unspecified launch failure";
+    case cudaErrorUnknown: return "unknown error";
+  }
+  return "unrecognized error code";
+}
+
+// Whether the address may be the device's end (or the host's) of a copy.
+cudaError_t check_range(const char* call, const char* role, const void* pointer, std::size_t bytes, bool on_device) {
+  const auto address = reinterpret_cast<std::uintptr_t>(pointer);
+  if (!on_device) {
+    if (!device_stretch.contains(address)) return cudaSuccess;
+    return error(cudaErrorInvalidMemcpyDirection, call, ": the ", role, " is device memory, the direction says host memory");
+  }
+  if (!device_stretch.contains(address)) {
+    return error(cudaErrorInvalidMemcpyDirection, call, ": the ", role, " is host memory, the direction says device memory");
+  }
+  if (in_live_allocation(address, bytes)) return cudaSuccess;
+  const Allocation* const owner = allocation_at(address);
+  if (owner == nullptr) return error(cudaErrorInvalidValue, call, ": the ", role, " was never allocated");
+  if (!owner->live) return error(cudaErrorInvalidValue, call, ": the ", role, " lies in freed memory (allocation ", owner->number, ")");
+  return error(cudaErrorInvalidValue, call, ": ", bytes, " bytes at offset ",
+               static_cast<std::int64_t>(address) - static_cast<std::int64_t>(owner->start), " of the ", role,
+               " do not fit into allocation ", owner->number, " of ", owner->bytes, " bytes");
+}
+
+std::int64_t nanoseconds_now() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+cudaError_t check_stream(const char* call, cudaStream_t stream) {
+  if (stream == nullptr || known(streams, stream)) return cudaSuccess;
+  return error(cudaErrorInvalidResourceHandle, call, ": the stream was never created or is destroyed");
+}
+
+cudaError_t check_event(const char* call, cudaEvent_t event) {
+  if (known(events, event)) return cudaSuccess;
+  return error(cudaErrorInvalidResourceHandle, call, ": the event was never created or is destroyed");
+}
+
+cudaError_t copy(const char* call, void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t width,
+                 std::size_t height, cudaMemcpyKind kind, cudaStream_t stream) {
+  if (const cudaError_t bad = check_stream(call, stream)) return bad;
+  if (width == 0 || height == 0) return cudaSuccess;
+  bool to_device = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
+  bool from_device = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
+  if (kind == cudaMemcpyDefault) {
+    to_device = device_stretch.contains(reinterpret_cast<std::uintptr_t>(to));
+    from_device = device_stretch.contains(reinterpret_cast<std::uintptr_t>(from));
+  }
+  if (height > 1 && (to_pitch < width || from_pitch < width)) {
+    return error(cudaErrorInvalidValue, call, ": a pitch is smaller than the width of ", width, " bytes");
+  }
+  const cudaError_t bad_to = check_range(call, "target", to, (height - 1) * to_pitch + width, to_device);
+  if (bad_to != cudaSuccess) return bad_to;
+  const cudaError_t bad_from = check_range(call, "source", from, (height - 1) * from_pitch + width, from_device);
+  if (bad_from != cudaSuccess) return bad_from;
+  for (std::size_t row = 0; row < height; ++row) {
+    std::memmove(static_cast<char*>(to) + row * to_pitch, static_cast<const char*>(from) + row * from_pitch, width);
+  }
+  return cudaSuccess;
+}
+
+}  // namespace
+
+std::int64_t allowed_shared_bytes(const void* kernel) {
+  const std::lock_guard<std::mutex> lock(guard);
+  const auto found = shared_bytes_asked.find(kernel);
+  return found == shared_bytes_asked.end() ? kSharedBytesUnasked : std::max(found->second, kSharedBytesUnasked);
+}
+
+bool stream_exists(const void* stream) { return stream == nullptr || known(streams, stream); }
+
+}  // namespace cheems::cuda_on_cpu
+
+namespace emulation = cheems::cuda_on_cpu;
+
+// --- the device
+
+cudaError_t cudaGetDeviceCount(int* count) {
+  *count = 1;
+  return cudaSuccess;
+}
+cudaError_t cudaGetDevice(int* device) {
+  *device = 0;
+  return cudaSuccess;
+}
+cudaError_t cudaSetDevice(int device) {
+  if (device == 0) return cudaSuccess;
+  return emulation::error(cudaErrorInvalidDevice, "cudaSetDevice: there is one emulated device, number 0, not ", device);
+}
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
+  if (const cudaError_t bad = cudaSetDevice(device)) return bad;
+  *properties = {};
+  std::strcpy(properties->name, "CUDA emulated on the CPU");
+  properties->totalGlobalMem = emulation::capacity_bytes();
+  properties->sharedMemPerBlock = emulation::kSharedBytesUnasked;
+  properties->sharedMemPerBlockOptin = emulation::kMaxSharedBytes;
+  properties->sharedMemPerMultiprocessor = emulation::kMaxSharedBytes + 1024;
+  properties->regsPerBlock = 65536;
+  properties->warpSize = 32;
+  properties->maxThreadsPerBlock = emulation::kMaxThreads;
+  std::copy_n(std::initializer_list<int>{1024, 1024, 64}.begin(), 3, properties->maxThreadsDim);
+  std::copy_n(std::initializer_list<int>{0x7fffffff, 65535, 65535}.begin(), 3, properties->maxGridSize);
+  properties->major = 9;
+  properties->minor = 0;
+  properties->multiProcessorCount = emulation::kMultiprocessors;
+  properties->maxThreadsPerMultiProcessor = 2048;
+  properties->l2CacheSize = 50 << 20;
+  properties->memoryBusWidth = 5120;
+  return cudaSuccess;
+}
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
+  if (const cudaError_t bad = cudaSetDevice(device)) return bad;
+  switch (attribute) {
+    case cudaDevAttrMaxThreadsPerBlock: *value = emulation::kMaxThreads; return cudaSuccess;
+    case cudaDevAttrMultiProcessorCount: *value = emulation::kMultiprocessors; return cudaSuccess;
+    case cudaDevAttrComputeCapabilityMajor: *value = 9; return cudaSuccess;
+    case cudaDevAttrComputeCapabilityMinor: *value = 0; return cudaSuccess;
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = emulation::kMaxSharedBytes; return cudaSuccess;
+  }
+  return emulation::error(cudaErrorInvalidValue, "cudaDeviceGetAttribute: attribute ", static_cast<int>(attribute), " is not emulated");
+}
+cudaError_t cudaDriverGetVersion(int* version) {
+  *version = CUDART_VERSION;
+  return cudaSuccess;
+}
+cudaError_t cudaRuntimeGetVersion(int* version) {
+  *version = CUDART_VERSION;
+  return cudaSuccess;
+}
+cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
+
+// --- errors
+
+cudaError_t cudaGetLastError() { return std::exchange(emulation::last_error, cudaSuccess); }
+cudaError_t cudaPeekAtLastError() { return emulation::last_error; }
+const char* cudaGetErrorName(cudaError_t error) {
+#define NAME(code) \
+  case code: return #code
+  switch (error) {
+    NAME(cudaSuccess);
+    NAME(cudaErrorInvalidValue);
+    NAME(cudaErrorMemoryAllocation);
+    NAME(cudaErrorInvalidConfiguration);
+    NAME(cudaErrorInvalidDevicePointer);
+    NAME(cudaErrorInvalidMemcpyDirection);
+    NAME(cudaErrorInsufficientDriver);
+    NAME(cudaErrorNoDevice);
+    NAME(cudaErrorInvalidDevice);
+    NAME(cudaErrorInvalidResourceHandle);
+    NAME(cudaErrorNotReady);
+    NAME(cudaErrorIllegalAddress);
+    NAME(cudaErrorLaunchFailure);
+    NAME(cudaErrorUnknown);
+  }
+#undef NAME
+  return "unrecognized error code";
+}
+// NVIDIA's words; behind them what the emulation knows about this thread's last error, if that is the one asked for.
+const char* cudaGetErrorString(cudaError_t error) {
+  static thread_local std::string text;
+  static thread_local cudaError_t described = cudaSuccess;
+  if (emulation::last_detail.empty()) return error == described && !text.empty() ? text.c_str() : emulation::describe(error);
+  text = cheems::sentence(emulation::describe(error), " (", std::exchange(emulation::last_detail, {}), ")");
+  described = error;
+  return text.c_str();
+}
+
+// --- memory
+
+cudaError_t cudaMalloc(void** address, std::size_t bytes) {
+  *address = nullptr;
+  if (bytes == 0) return cudaSuccess;
+  *address = emulation::allocate(bytes);
+  if (*address != nullptr) return cudaSuccess;
+  return emulation::error(cudaErrorMemoryAllocation, bytes, " bytes asked for, ", emulation::free_bytes(), " of ",
+                          emulation::capacity_bytes(), " free");
+}
+cudaError_t cudaFree(void* address) {
+  if (address == nullptr || emulation::release(address)) return cudaSuccess;
+  return emulation::error(cudaErrorInvalidValue, "cudaFree: nothing live begins at this address; it was freed before, or is no device memory");
+}
+cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+  *free = emulation::free_bytes();
+  *total = emulation::capacity_bytes();
+  return cudaSuccess;
+}
+cudaError_t cudaMallocHost(void** address, std::size_t bytes) {
+  *address = nullptr;
+  if (bytes == 0) return cudaSuccess;
+  void* const memory = std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+  if (memory == nullptr) return emulation::error(cudaErrorMemoryAllocation, bytes, " bytes of pinned memory asked for");
+  const std::lock_guard<std::mutex> lock(emulation::guard);
+  emulation::pinned[reinterpret_cast<std::uintptr_t>(memory)] = bytes;
+  *address = memory;
+  return cudaSuccess;
+}
+cudaError_t cudaHostAlloc(void** address, std::size_t bytes, unsigned) { return cudaMallocHost(address, bytes); }
+cudaError_t cudaFreeHost(void* address) {
+  if (address == nullptr) return cudaSuccess;
+  {
+    const std::lock_guard<std::mutex> lock(emulation::guard);
+    if (emulation::pinned.erase(reinterpret_cast<std::uintptr_t>(address)) == 0) {
+      return emulation::error(cudaErrorInvalidValue, "cudaFreeHost: this address is not the start of pinned memory");
+    }
+  }
+  std::free(address);
+  return cudaSuccess;
+}
+cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
+  return emulation::copy("cudaMemcpy", to, bytes, from, bytes, bytes, 1, kind, nullptr);
+}
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
+  return emulation::copy("cudaMemcpyAsync", to, bytes, from, bytes, bytes, 1, kind, stream);
+}
+cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t width,
+                              std::size_t height, cudaMemcpyKind kind, cudaStream_t stream) {
+  return emulation::copy("cudaMemcpy2DAsync", to, to_pitch, from, from_pitch, width, height, kind, stream);
+}
+cudaError_t cudaMemset(void* address, int value, std::size_t bytes) { return cudaMemsetAsync(address, value, bytes, nullptr); }
+cudaError_t cudaMemsetAsync(void* address, int value, std::size_t bytes, cudaStream_t stream) {
+  if (const cudaError_t bad = emulation::check_stream("cudaMemsetAsync", stream)) return bad;
+  if (bytes == 0) return cudaSuccess;
+  if (const cudaError_t bad = emulation::check_range("cudaMemsetAsync", "target", address, bytes, true)) return bad;
+  std::memset(address, value, bytes);
+  return cudaSuccess;
+}
+
+// --- streams and events
+
+struct CUstream_st {};
+struct CUevent_st {
+  std::int64_t recorded = 0;  // nanoseconds, 0 before the first record
+};
+
+cudaError_t cudaStreamCreate(cudaStream_t* stream) { return cudaStreamCreateWithFlags(stream, cudaStreamDefault); }
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  *stream = new CUstream_st;
+  const std::lock_guard<std::mutex> lock(emulation::guard);
+  emulation::streams.insert(*stream);
+  return cudaSuccess;
+}
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  {
+    const std::lock_guard<std::mutex> lock(emulation::guard);
+    if (emulation::streams.erase(stream) == 0) {
+      return emulation::error(cudaErrorInvalidResourceHandle, "cudaStreamDestroy: there is no such stream");
+    }
+  }
+  delete stream;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return emulation::check_stream("cudaStreamSynchronize", stream); }
+cudaError_t cudaStreamQuery(cudaStream_t stream) { return emulation::check_stream("cudaStreamQuery", stream); }
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  if (const cudaError_t bad = emulation::check_stream("cudaStreamWaitEvent", stream)) return bad;
+  return emulation::check_event("cudaStreamWaitEvent", event);
+}
+cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, cudaEventDefault); }
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  *event = new CUevent_st;
+  const std::lock_guard<std::mutex> lock(emulation::guard);
+  emulation::events.insert(*event);
+  return cudaSuccess;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  {
+    const std::lock_guard<std::mutex> lock(emulation::guard);
+    if (emulation::events.erase(event) == 0) {
+      return emulation::error(cudaErrorInvalidResourceHandle, "cudaEventDestroy: there is no such event");
+    }
+  }
+  delete event;
+  return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  if (const cudaError_t bad = emulation::check_stream("cudaEventRecord", stream)) return bad;
+  if (const cudaError_t bad = emulation::check_event("cudaEventRecord", event)) return bad;
+  event->recorded = emulation::nanoseconds_now();
+  return cudaSuccess;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t event) { return emulation::check_event("cudaEventSynchronize", event); }
+cudaError_t cudaEventQuery(cudaEvent_t event) { return emulation::check_event("cudaEventQuery", event); }
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
+  if (const cudaError_t bad = emulation::check_event("cudaEventElapsedTime", start)) return bad;
+  if (const cudaError_t bad = emulation::check_event("cudaEventElapsedTime", end)) return bad;
+  if (start->recorded == 0 || end->recorded == 0) {
+    return emulation::error(cudaErrorInvalidResourceHandle, "cudaEventElapsedTime: an event was never recorded");
+  }
+  *milliseconds = static_cast<float>(static_cast<double>(end->recorded - start->recorded) * 1e-6);
+  return cudaSuccess;
+}
+
+// --- kernels
+
+cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value) {
+  if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize) return cudaSuccess;
+  if (value < 0 || value > emulation::kMaxSharedBytes) {
+    return emulation::error(cudaErrorInvalidValue, "cudaFuncSetAttribute: ", value, " bytes of shared memory asked for, a block has at most ",
+                            emulation::kMaxSharedBytes);
+  }
+  const std::lock_guard<std::mutex> lock(emulation::guard);
+  emulation::shared_bytes_asked[kernel] = value;
+  return cudaSuccess;
+}

@@ -1,0 +1,37 @@
+// The order in which the threads of a block run. Every order is legal CUDA; a kernel that needs one of them is wrong.
+#pragma once
+
+#include <cstdint>
+
+namespace cheems::cuda_on_cpu {
+
+enum class Order : std::uint8_t {
+  forward,      // round robin by thread number
+  reverse,      // round robin from the last thread to the first
+  random,       // any ready thread
+  warp_sprint,  // one warp runs as far as it can while the others starve; the ranking is drawn anew at each barrier
+};
+
+struct Schedule {
+  Order order = Order::forward;
+  std::uint64_t seed = 1;
+};
+
+// The schedule of all later launches; each launch starts from the seed, so that a run repeats. At first it is what the
+// environment variable CHEEMS_EMULATED_SCHEDULE says, "forward", "reverse", "random:SEED" or "warp_sprint:SEED".
+void set_schedule(Schedule schedule);
+Schedule schedule();
+
+// Sets a schedule for the time of a scope.
+class ScheduleScope {
+ public:
+  explicit ScheduleScope(Schedule inside) : before_(schedule()) { set_schedule(inside); }
+  ~ScheduleScope() { set_schedule(before_); }
+  ScheduleScope(const ScheduleScope&) = delete;
+  ScheduleScope& operator=(const ScheduleScope&) = delete;
+
+ private:
+  Schedule before_;
+};
+
+}  // namespace cheems::cuda_on_cpu
