@@ -23,7 +23,9 @@ class Buffer {
 class Backend {
  public:
   virtual ~Backend() = default;
-  virtual std::string name() const = 0;  // "cpu"
+  virtual std::string name() const = 0;  // "cpu", "cuda:0"
+  // What it is, for people: "2 threads, AVX2 kernels", "NVIDIA H100 80GB HBM3, compute capability 9.0, 79 GiB".
+  virtual std::string description() const { return name(); }
   virtual Operations& operations() = 0;
   // Whether activations may have that dtype, and which one they have when nobody says.
   virtual bool computes_in(DType activations) const = 0;

@@ -83,6 +83,7 @@ class CpuBackend : public Backend {
   explicit CpuBackend(int threads) : operations_(threads) {}
 
   std::string name() const override { return "cpu"; }
+  std::string description() const override { return sentence(operations_.threads(), operations_.threads() == 1 ? " thread" : " threads"); }
   Operations& operations() override { return operations_; }
   bool computes_in(DType activations) const override { return activations == DType::float32; }
   DType default_activations() const override { return DType::float32; }

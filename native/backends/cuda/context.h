@@ -52,6 +52,7 @@ struct Context {
   int64_t shared_memory_bytes = 0; // the most dynamic shared memory that a block may ask for
   BatchMemory* batch = nullptr;
   CublasLt* cublas_lt = nullptr;
+  int64_t cublas_lt_bytes = 0;     // of the workspace, that a matrix product may use
 
   // The device's address of host numbers: of the tree begun with begin_batch (a whole vector of it or a part), else of a
   // copy staged now, good for the operation that is being launched. The host memory may be reused at once. Null for an

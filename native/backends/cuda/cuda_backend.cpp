@@ -1,0 +1,217 @@
+#include "backends/cuda/cuda_backend.h"
+
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "backends/cuda/cuda_operations.h"
+#include "backends/cuda/errors.h"
+#include "backends/cuda/staging.h"
+#include "core/error.h"
+
+namespace cheems {
+namespace cuda {
+namespace {
+
+// Tensor-core products of bfloat16 and copies from global to shared memory behind the computation's back begin there (Ampere).
+constexpr int kLeastComputeCapability = 80;
+
+std::string version_text(int version) { return sentence(version / 1000, ".", version % 1000 / 10); }
+
+int compute_capability(const cudaDeviceProp& properties) { return properties.major * 10 + properties.minor; }
+
+// The number of devices, or 0 with the reason.
+int count_devices(std::string& missing) {
+  int count = 0, driver = 0, runtime = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error == cudaSuccess && count > 0) return count;
+  (void)cudaGetLastError();
+  (void)cudaDriverGetVersion(&driver);
+  (void)cudaRuntimeGetVersion(&runtime);
+  if (driver == 0) {
+    missing = "no NVIDIA driver is installed (or it is not visible here, as in a container started without the GPU)";
+  } else if (error == cudaErrorInsufficientDriver) {
+    missing = sentence("the NVIDIA driver is too old: it offers CUDA ", version_text(driver), ", this build needs ", version_text(runtime), "; update the driver");
+  } else if (error == cudaSuccess || error == cudaErrorNoDevice) {
+    missing = "the NVIDIA driver sees no GPU (CUDA_VISIBLE_DEVICES may hide it)";
+  } else {
+    missing = sentence("the NVIDIA driver reports ", cudaGetErrorName(error), ": ", cudaGetErrorString(error));
+  }
+  return 0;
+}
+
+cudaDeviceProp properties_of(int device) {
+  cudaDeviceProp properties{};
+  check(cudaGetDeviceProperties(&properties, device), sentence("cudaGetDeviceProperties (device ", device, ")"));
+  return properties;
+}
+
+std::string describe(const cudaDeviceProp& properties) {
+  return sentence(properties.name, ", compute capability ", properties.major, ".", properties.minor, ", ", static_cast<int64_t>(properties.totalGlobalMem) >> 30, " GiB");
+}
+
+std::string too_old(const cudaDeviceProp& properties) {
+  return sentence("the ", properties.name, " has compute capability ", properties.major, ".", properties.minor, ", and these kernels need 8.0 (an Ampere GPU or a later one)");
+}
+
+}  // namespace
+
+std::vector<std::string> describe_devices(std::string& missing) {
+  std::vector<std::string> usable;
+  const int count = count_devices(missing);
+  for (int device = 0; device < count; ++device) {
+    const auto properties = properties_of(device);
+    if (compute_capability(properties) >= kLeastComputeCapability) missing.clear();
+    else if (usable.empty()) missing = too_old(properties);
+    // Numbers must stay the driver's, so that devices that cannot be used have their place too.
+    usable.push_back(compute_capability(properties) >= kLeastComputeCapability ? describe(properties) : "");
+  }
+  while (!usable.empty() && usable.back().empty()) usable.pop_back();
+  return usable;
+}
+
+char* require_workspace(Context& context, int64_t bytes, const char* operation) {
+  if (bytes > context.workspace_bytes) {
+    fail("CUDA: ", operation, " needs ", bytes, " bytes of workspace and was given ", context.workspace_bytes, "; this is a defect of the engine's plan.");
+  }
+  return context.workspace;
+}
+
+CudaOperations::CudaOperations(int device, const Context& context) : device_(device), context_(context), batch_(context.stream) {
+  context_.batch = &batch_;
+  context_.cublas_lt = &cublas_lt_;
+  context_.cublas_lt_bytes = kOwnCublasLtBytes;
+}
+
+void CudaOperations::begin_batch(const PackedTree& tree) {
+  check(cudaSetDevice(device_), "cudaSetDevice");  // the calling thread may be another than the one that made the backend
+  batch_.begin(tree);
+}
+
+namespace {
+
+class CudaBuffer : public Buffer {
+ public:
+  CudaBuffer(int device, void* data, int64_t size) : device_(device), data_(data), size_(size) {}
+  ~CudaBuffer() override {
+    (void)cudaSetDevice(device_);
+    (void)cudaFree(data_);  // waits for the work that may still use it
+  }
+  void* data() const override { return data_; }
+  int64_t size() const override { return size_; }
+
+ private:
+  int device_;
+  void* data_;
+  int64_t size_;
+};
+
+// The stream, made before and destroyed after all that uses it.
+struct Stream {
+  cudaStream_t handle = nullptr;
+  Stream() { check(cudaStreamCreateWithFlags(&handle, cudaStreamNonBlocking), "cudaStreamCreateWithFlags"); }
+  ~Stream() { (void)cudaStreamDestroy(handle); }
+  Stream(const Stream&) = delete;
+};
+
+Context context_for(cudaStream_t stream, const cudaDeviceProp& properties) {
+  Context context;
+  context.stream = stream;
+  context.multiprocessors = properties.multiProcessorCount;
+  context.compute_capability = compute_capability(properties);
+  context.shared_memory_bytes = static_cast<int64_t>(properties.sharedMemPerBlockOptin);
+  return context;
+}
+
+// One stream for everything: a micro-batch's own copies are a hundredth of a millisecond, which a second stream would not hide
+// but whose order it would make a matter of events.
+class CudaBackend : public Backend {
+ public:
+  CudaBackend(int device, const cudaDeviceProp& properties)
+      : device_(device), description_(describe(properties)), operations_(device, context_for(stream_.handle, properties)), ring_(stream_.handle, kSlots, kSlotBytes) {}
+  ~CudaBackend() override {
+    select();
+    (void)cudaStreamSynchronize(stream_.handle);
+  }
+
+  std::string name() const override { return sentence("cuda:", device_); }
+  std::string description() const override { return description_; }
+  Operations& operations() override { return operations_; }
+  bool computes_in(DType activations) const override { return activations == DType::float32 || activations == DType::bfloat16; }
+  DType default_activations() const override { return DType::bfloat16; }
+  bool widens_weights() const override { return false; }
+
+  std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string& purpose) override {
+    select();
+    bytes = std::max<int64_t>(bytes, 1);
+    void* data = nullptr;
+    const cudaError_t error = cudaMalloc(&data, static_cast<size_t>(bytes));
+    if (error == cudaErrorMemoryAllocation) {
+      (void)cudaGetLastError();
+      const int64_t free = available_memory();
+      fail("Out of GPU memory: ", (bytes + (1 << 20) - 1) >> 20, " MiB for ", purpose, " could not be had on ", name(), " (", description_, "); ", free >> 20,
+           " MiB are free. Lower --micro_batch_tokens, use --gradient_checkpointing, or end what else runs on this GPU (nvidia-smi lists it).");
+    }
+    check(error, sentence("cudaMalloc (", bytes, " bytes for ", purpose, ")"));
+    auto buffer = std::make_unique<CudaBuffer>(device_, data, bytes);
+    zero(data, bytes);
+    return buffer;
+  }
+  void upload(void* destination, const void* host, int64_t bytes) override {
+    select();
+    ring_.upload(destination, host, bytes);
+  }
+  void download(void* host, const void* source, int64_t bytes) override {
+    select();
+    ring_.download(host, source, bytes);
+  }
+  void download_later(void* host, const void* source, int64_t bytes) override {
+    select();
+    ring_.download_later(host, source, bytes);
+  }
+  void finish() override {
+    select();
+    ring_.finish();
+  }
+  void zero(void* destination, int64_t bytes) override {
+    if (bytes == 0) return;
+    select();
+    check(cudaMemsetAsync(destination, 0, static_cast<size_t>(bytes), stream_.handle), sentence("cudaMemsetAsync (", bytes, " bytes)"));
+  }
+  int64_t available_memory() const override {
+    select();
+    size_t free = 0, total = 0;
+    check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+    return static_cast<int64_t>(free);
+  }
+
+ private:
+  // The current device is a property of the calling thread.
+  void select() const { check(cudaSetDevice(device_), sentence("cudaSetDevice (", device_, ")")); }
+
+  static constexpr int kSlots = 4;
+  static constexpr int64_t kSlotBytes = int64_t{4} << 20;
+
+  int device_;
+  std::string description_;
+  Stream stream_;
+  CudaOperations operations_;
+  StagingRing ring_;
+};
+
+}  // namespace
+}  // namespace cuda
+
+std::unique_ptr<Backend> create_cuda_backend(int device) {
+  std::string missing;
+  const int count = cuda::count_devices(missing);
+  if (count == 0) fail("The CUDA backend cannot be used: ", missing, ".");
+  if (device < 0 || device >= count) fail("There is no device cuda:", device, ": this machine has ", count, count == 1 ? " GPU (cuda:0)." : sentence(" GPUs (cuda:0 to cuda:", count - 1, ")."));
+  const auto properties = cuda::properties_of(device);
+  if (cuda::compute_capability(properties) < cuda::kLeastComputeCapability) fail("cuda:", device, " cannot be used: ", cuda::too_old(properties), ".");
+  cuda::check(cudaSetDevice(device), sentence("cudaSetDevice (", device, ")"));
+  return std::make_unique<cuda::CudaBackend>(device, properties);
+}
+
+}  // namespace cheems

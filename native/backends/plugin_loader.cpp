@@ -1,0 +1,181 @@
+#include "backends/plugin_loader.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <mutex>
+#include <sstream>
+#include <thread>
+
+#include "backends/plugin.h"
+#include "core/error.h"
+
+namespace cheems {
+namespace {
+
+// Why a file cannot be a whole library, or "". The loader maps what the headers promise, and a process that touches a
+// mapped page behind the end of its file dies: a library that was cut off must not reach it.
+std::string damage_of(const std::string& file) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(file, error);
+  if (error) return "it cannot be read: " + error.message();
+  std::ifstream stream(file, std::ios::binary);
+  Elf64_Ehdr header{};
+  if (!stream.read(reinterpret_cast<char*>(&header), sizeof header) || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64) return "it is no 64-bit ELF library";
+  // The table of sections stands at the very end.
+  uint64_t end = std::max(header.e_shoff + uint64_t{header.e_shnum} * header.e_shentsize, header.e_phoff + uint64_t{header.e_phnum} * header.e_phentsize);
+  if (header.e_phentsize == sizeof(Elf64_Phdr)) {
+    stream.seekg(static_cast<std::streamoff>(header.e_phoff));
+    for (int i = 0; i < header.e_phnum; ++i) {
+      Elf64_Phdr segment{};
+      if (!stream.read(reinterpret_cast<char*>(&segment), sizeof segment)) break;
+      end = std::max<uint64_t>(end, segment.p_offset + segment.p_filesz);
+    }
+  }
+  if (end > size) return sentence("it was cut off (", size, " bytes of ", end, ")");
+  return "";
+}
+
+struct Plugin {
+  const PluginTable* table = nullptr;
+  std::string missing;  // why there is no table; the part of a sentence after "because"
+};
+
+Plugin open_plugin(const PluginPlace& place) {
+  const std::string file = (std::filesystem::path(place.folder) / (place.emulated ? "libcheems_cuda_emulated.so" : "libcheems_cuda.so")).string();
+  const auto missing = [](const auto&... parts) { return Plugin{nullptr, sentence(parts...)}; };
+  std::error_code error;
+  if (!std::filesystem::exists(file, error)) {
+    if (place.emulated) return missing("CHEEMS_DEVICE=emulated asks for ", file, ", which is not there (build the target cheems_cuda_emulated)");
+    return missing("this build has no CUDA backend (", file, " is not there; it is built where a CUDA toolkit is found)");
+  }
+  const char* rebuild = "; build it again";
+  if (const std::string damage = damage_of(file); !damage.empty()) return missing("the CUDA backend ", file, " is damaged: ", damage, rebuild);
+  // Never closed: its objects and threads may outlive any one user of it.
+  void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  if (!library) {
+    const char* reason = dlerror();
+    return missing("the CUDA backend could not be loaded: ", reason ? reason : file.c_str());
+  }
+  const auto entry = reinterpret_cast<PluginEntry>(dlsym(library, kPluginEntry));
+  const PluginTable* table = entry ? entry() : nullptr;
+  if (!table) return missing("the CUDA backend ", file, " is no plug-in of cheems-native", rebuild);
+  if (table->abi != kPluginAbi || std::strcmp(table->build_id, CHEEMS_PLUGIN_BUILD_ID) != 0) return missing("the CUDA backend ", file, " comes from another build than the engine", rebuild);
+  return {table, ""};
+}
+
+// Each library is opened once a process; what is missing is looked for again.
+Plugin plugin_at(const PluginPlace& place) {
+  static std::mutex mutex;
+  static auto& opened = *new std::map<std::pair<std::string, bool>, Plugin>;  // outlives every thread
+  const std::lock_guard lock(mutex);
+  Plugin& plugin = opened[{place.folder, place.emulated}];
+  if (!plugin.table) plugin = open_plugin(place);
+  return plugin;
+}
+
+struct Devices {
+  const PluginTable* table = nullptr;
+  std::vector<std::string> descriptions;  // by number; "" where a device cannot be used
+  std::string missing;
+};
+
+Devices cuda_devices(const PluginPlace& place) {
+  const Plugin plugin = plugin_at(place);
+  if (!plugin.table) return {nullptr, {}, plugin.missing};
+  std::array<char, 16384> text{};
+  const int count = plugin.table->probe(text.data(), text.size());
+  if (count <= 0) return {plugin.table, {}, text.data()};
+  Devices devices{plugin.table, {}, ""};
+  std::istringstream lines(text.data());
+  for (std::string line; std::getline(lines, line) && static_cast<int>(devices.descriptions.size()) < count;) devices.descriptions.push_back(line);
+  return devices;
+}
+
+std::unique_ptr<Backend> create_cuda(const Devices& devices, int number) {
+  std::array<char, 4096> text{};
+  Backend* backend = devices.table->create(number, text.data(), text.size());
+  if (!backend) throw Error(text.data());
+  return std::unique_ptr<Backend>(backend);
+}
+
+std::unique_ptr<Backend> take_cpu(int threads, const std::string& why, std::string& choice) {
+  auto backend = create_cpu_backend(threads);
+  choice = "cpu, " + backend->description() + why;
+  return backend;
+}
+
+std::unique_ptr<Backend> take_first_cuda_or_cpu(int threads, const PluginPlace& place, std::string& choice) {
+  const Devices devices = cuda_devices(place);
+  for (size_t i = 0; i < devices.descriptions.size(); ++i) {
+    if (devices.descriptions[i].empty()) continue;
+    try {
+      auto backend = create_cuda(devices, static_cast<int>(i));
+      choice = backend->name() + ", " + devices.descriptions[i];
+      return backend;
+    } catch (const Error& error) {
+      return take_cpu(threads, sentence("; cuda:", i, " (", devices.descriptions[i], ") was not taken: ", error.what()), choice);
+    }
+  }
+  return take_cpu(threads, "; no CUDA device, because " + devices.missing, choice);
+}
+
+// N of "cuda:N", 0 of "cuda", -1 of anything else.
+int cuda_number(const std::string& device) {
+  if (device == "cuda") return 0;
+  int number = -1;
+  if (device.rfind("cuda:", 0) != 0) return -1;
+  const char* end = device.data() + device.size();
+  const auto [stop, error] = std::from_chars(device.data() + 5, end, number);
+  return error == std::errc() && stop == end ? number : -1;
+}
+
+}  // namespace
+
+PluginPlace PluginPlace::of_this_process() {
+  PluginPlace place;
+  Dl_info info{};
+  // A program may be known by the name that it was called by alone.
+  if (dladdr(reinterpret_cast<void*>(&create_cuda), &info) && info.dli_fname && std::strchr(info.dli_fname, '/')) place.folder = std::filesystem::absolute(info.dli_fname).parent_path().string();
+  else place.folder = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
+  if (const char* device = std::getenv("CHEEMS_DEVICE"); device && *device) {
+    if (std::strcmp(device, "emulated") != 0) fail("The environment has CHEEMS_DEVICE=", device, "; its only value is emulated (run CUDA's kernels on the CPU). To choose a device use --device.");
+    place.emulated = true;
+  }
+  return place;
+}
+
+std::vector<BackendInfo> list_backends(const PluginPlace& place) {
+  const auto threads = std::max(1u, std::thread::hardware_concurrency());
+  std::vector<BackendInfo> backends{{"cpu", true, sentence(threads, threads == 1 ? " core" : " cores")}};
+  const Devices devices = cuda_devices(place);
+  for (size_t i = 0; i < devices.descriptions.size(); ++i) {
+    const bool usable = !devices.descriptions[i].empty();
+    backends.push_back({sentence("cuda:", i), usable, usable ? devices.descriptions[i] : "its compute capability is below 8.0, which the kernels need"});
+  }
+  if (devices.descriptions.empty()) backends.push_back({"cuda", false, devices.missing});
+  return backends;
+}
+
+std::unique_ptr<Backend> create_backend(const std::string& device, int threads, std::string& choice, const PluginPlace& place) {
+  if (device == "cpu") return take_cpu(threads, "", choice);
+  if (device == "auto") return take_first_cuda_or_cpu(threads, place, choice);
+  int number = cuda_number(device);
+  if (number < 0) fail("There is no device ", in_quotes(device), "; it is auto, cpu, cuda or cuda:N with N from 0.");
+  const Devices devices = cuda_devices(place);
+  if (devices.descriptions.empty()) fail("The device ", device, " cannot be used, because ", devices.missing, ". Use --device cpu, or auto.");
+  if (device == "cuda") number = static_cast<int>(std::find_if(devices.descriptions.begin(), devices.descriptions.end(), [](const auto& text) { return !text.empty(); }) - devices.descriptions.begin());
+  auto backend = create_cuda(devices, number);
+  choice = backend->name() + ", " + backend->description();
+  return backend;
+}
+
+}  // namespace cheems

@@ -1,0 +1,26 @@
+// Scratch of the linear layer on CUDA, beside cuBLASLt's own: a bias rounded to bfloat16, and partial sums of a bias gradient.
+#pragma once
+
+#include <algorithm>
+
+#include "ops/operations.h"
+
+namespace cheems::cuda {
+
+// Scratch regions begin at multiples of this many bytes.
+constexpr int64_t kLinearAlignment = 256;
+
+// A bias gradient is summed in chunks of this many rows, one partial sum a chunk, added in order.
+constexpr int64_t kBiasRowsPerChunk = 128;
+
+inline int64_t bias_workspace(int64_t columns) { return (columns * 2 + kLinearAlignment - 1) / kLinearAlignment * kLinearAlignment; }
+inline int64_t bias_gradient_workspace(int64_t rows, int64_t columns) {
+  return (rows + kBiasRowsPerChunk - 1) / kBiasRowsPerChunk * columns * static_cast<int64_t>(sizeof(float));
+}
+
+// `cublas_lt_bytes` is what the products themselves may use, behind the bias.
+inline int64_t linear_workspace(const WorkspaceRequest& request, int64_t cublas_lt_bytes) {
+  return std::max(bias_workspace(request.widest_row) + cublas_lt_bytes, request.backward ? bias_gradient_workspace(request.rows, request.widest_row) : 0);
+}
+
+}  // namespace cheems::cuda

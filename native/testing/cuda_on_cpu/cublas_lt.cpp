@@ -1,0 +1,194 @@
+// cuBLASLt's matrix product on the CPU: column-major, float32 sums, at once. Stricter than NVIDIA's: operands that are not
+// aligned to 16 bytes have no algorithm for bfloat16, a call that breaks the rules is refused, and the workspace is spoilt, as a
+// split sum would.
+#include <cublasLt.h>
+
+#include <cstring>
+#include <vector>
+
+#include "core/dtype.h"
+
+using cheems::bfloat16_to_float;
+using cheems::float_to_bfloat16;
+
+struct cublasLtContext {};
+struct EmulatedMatrixLayout {
+  cudaDataType_t type;
+  int64_t rows, columns, leading_dimension;
+};
+struct EmulatedMatmulDesc {
+  cublasOperation_t transpose_a = CUBLAS_OP_N, transpose_b = CUBLAS_OP_N;
+  cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
+  const void* bias = nullptr;
+};
+struct EmulatedMatmulPreference {
+  size_t workspace_bytes = 0;
+  uint32_t reduction_schemes = 7;
+  uint32_t alignment[4] = {256, 256, 256, 256};  // a, b, c, d
+};
+
+namespace {
+
+// What an algorithm needs, carried in cublasLtMatmulAlgo_t.
+constexpr uint64_t kAlgorithmMark = 0xc8ee5000;
+
+size_t bytes_of(cudaDataType_t type) { return type == CUDA_R_16BF ? 2 : 4; }
+
+bool known_type(cudaDataType_t type) { return type == CUDA_R_16BF || type == CUDA_R_32F; }
+
+// Whether the four layouts are those of one product.
+bool consistent(const EmulatedMatmulDesc& desc, const EmulatedMatrixLayout& a, const EmulatedMatrixLayout& b, const EmulatedMatrixLayout& c, const EmulatedMatrixLayout& d) {
+  for (const auto* layout : {&a, &b, &c, &d}) {
+    if (!known_type(layout->type) || layout->rows <= 0 || layout->columns <= 0 || layout->leading_dimension < layout->rows) return false;
+  }
+  const bool ta = desc.transpose_a == CUBLAS_OP_T, tb = desc.transpose_b == CUBLAS_OP_T;
+  const int64_t m = ta ? a.columns : a.rows, k = ta ? a.rows : a.columns, k_of_b = tb ? b.columns : b.rows, n = tb ? b.rows : b.columns;
+  return k == k_of_b && d.rows == m && d.columns == n && c.rows == m && c.columns == n && c.type == d.type && a.type == b.type && (a.type == d.type || d.type == CUDA_R_32F);
+}
+
+bool aligned(const void* address, size_t bytes) { return reinterpret_cast<uintptr_t>(address) % bytes == 0; }
+
+// A matrix as float32, op(M) row by row: [rows of op(M), columns of op(M)].
+std::vector<float> gather(const void* data, const EmulatedMatrixLayout& layout, bool transpose) {
+  const int64_t rows = transpose ? layout.columns : layout.rows, columns = transpose ? layout.rows : layout.columns;
+  std::vector<float> all(static_cast<size_t>(rows * columns));
+  for (int64_t column = 0; column < layout.columns; ++column) {
+    for (int64_t row = 0; row < layout.rows; ++row) {
+      const int64_t from = column * layout.leading_dimension + row, to = transpose ? column * columns + row : row * columns + column;
+      all[static_cast<size_t>(to)] = layout.type == CUDA_R_16BF ? bfloat16_to_float(static_cast<const uint16_t*>(data)[from]) : static_cast<const float*>(data)[from];
+    }
+  }
+  return all;
+}
+
+template <class Descriptor>
+cublasStatus_t destroy(Descriptor* descriptor) {
+  if (!descriptor) return CUBLAS_STATUS_INVALID_VALUE;
+  delete descriptor;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+template <class Value>
+cublasStatus_t take(Value& to, const void* value, size_t bytes) {
+  if (!value || bytes != sizeof(Value)) return CUBLAS_STATUS_INVALID_VALUE;
+  std::memcpy(&to, value, bytes);
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+}  // namespace
+
+cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
+  *handle = new cublasLtContext;
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) { return destroy(handle); }
+size_t cublasLtGetVersion() { return CUBLAS_VER_MAJOR * 10000 + CUBLAS_VER_MINOR * 100 + CUBLAS_VER_PATCH; }
+const char* cublasLtGetStatusString(cublasStatus_t status) {
+  switch (status) {
+    case CUBLAS_STATUS_SUCCESS: return "success";
+    case CUBLAS_STATUS_NOT_INITIALIZED: return "not initialised";
+    case CUBLAS_STATUS_ALLOC_FAILED: return "allocation failed";
+    case CUBLAS_STATUS_INVALID_VALUE: return "an unsupported value or parameter was passed to the function";
+    case CUBLAS_STATUS_EXECUTION_FAILED: return "the function failed to launch on the GPU";
+    case CUBLAS_STATUS_NOT_SUPPORTED: return "the functionality requested is not supported";
+  }
+  return "unknown";
+}
+
+cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* made, cublasComputeType_t compute, cudaDataType_t scale) {
+  if (compute != CUBLAS_COMPUTE_32F || scale != CUDA_R_32F) return CUBLAS_STATUS_NOT_SUPPORTED;
+  *made = new EmulatedMatmulDesc;
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t desc) { return destroy(desc); }
+cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t desc, cublasLtMatmulDescAttributes_t attribute, const void* value, size_t bytes) {
+  switch (attribute) {
+    case CUBLASLT_MATMUL_DESC_TRANSA: return take(desc->transpose_a, value, bytes);
+    case CUBLASLT_MATMUL_DESC_TRANSB: return take(desc->transpose_b, value, bytes);
+    case CUBLASLT_MATMUL_DESC_EPILOGUE: return take(desc->epilogue, value, bytes);
+    case CUBLASLT_MATMUL_DESC_BIAS_POINTER: return take(desc->bias, value, bytes);
+  }
+  return CUBLAS_STATUS_INVALID_VALUE;
+}
+
+cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* made, cudaDataType_t type, uint64_t rows, uint64_t columns, int64_t leading_dimension) {
+  *made = new EmulatedMatrixLayout{type, static_cast<int64_t>(rows), static_cast<int64_t>(columns), leading_dimension};
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) { return destroy(layout); }
+
+cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t* made) {
+  *made = new EmulatedMatmulPreference;
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t preference) { return destroy(preference); }
+cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t preference, cublasLtMatmulPreferenceAttributes_t attribute, const void* value, size_t bytes) {
+  switch (attribute) {
+    case CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES: return take(preference->workspace_bytes, value, bytes);
+    case CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK: return take(preference->reduction_schemes, value, bytes);
+    case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES: return take(preference->alignment[0], value, bytes);
+    case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES: return take(preference->alignment[1], value, bytes);
+    case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES: return take(preference->alignment[2], value, bytes);
+    case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES: return take(preference->alignment[3], value, bytes);
+  }
+  return CUBLAS_STATUS_INVALID_VALUE;
+}
+
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c,
+                                              cublasLtMatrixLayout_t d, cublasLtMatmulPreference_t preference, int requested, cublasLtMatmulHeuristicResult_t* results, int* returned) {
+  *returned = 0;
+  if (!handle || requested < 1 || !consistent(*desc, *a, *b, *c, *d)) return CUBLAS_STATUS_INVALID_VALUE;
+  // Sums in an order that is not fixed must have been ruled out.
+  if (preference->reduction_schemes & (CUBLASLT_REDUCTION_SCHEME_INPLACE | CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE)) return CUBLAS_STATUS_NOT_SUPPORTED;
+  const EmulatedMatrixLayout* layouts[4] = {a, b, c, d};
+  for (int i = 0; i < 4; ++i) {
+    const size_t least = layouts[i]->type == CUDA_R_16BF ? 16 : 4;
+    if (preference->alignment[i] < least || static_cast<size_t>(layouts[i]->leading_dimension) * bytes_of(layouts[i]->type) % least != 0) return CUBLAS_STATUS_NOT_SUPPORTED;
+  }
+  results[0] = {};
+  results[0].algo.data[0] = kAlgorithmMark;
+  results[0].algo.data[1] = preference->workspace_bytes;
+  results[0].workspaceSize = preference->workspace_bytes;
+  *returned = 1;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, const void* alpha, const void* a, cublasLtMatrixLayout_t a_layout, const void* b, cublasLtMatrixLayout_t b_layout,
+                              const void* beta, const void* c, cublasLtMatrixLayout_t c_layout, void* d, cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t* algorithm, void* workspace,
+                              size_t workspace_bytes, cudaStream_t) {
+  if (!handle || !algorithm || algorithm->data[0] != kAlgorithmMark || !consistent(*desc, *a_layout, *b_layout, *c_layout, *d_layout)) return CUBLAS_STATUS_INVALID_VALUE;
+  if (workspace_bytes < algorithm->data[1] || (workspace_bytes > 0 && (!workspace || !aligned(workspace, 16)))) return CUBLAS_STATUS_INVALID_VALUE;
+  const size_t least = a_layout->type == CUDA_R_16BF ? 16 : 4, least_result = d_layout->type == CUDA_R_16BF ? 16 : 4;
+  if (!aligned(a, least) || !aligned(b, least) || !aligned(c, least_result) || !aligned(d, least_result)) return CUBLAS_STATUS_INVALID_VALUE;
+  const bool with_bias = desc->epilogue == CUBLASLT_EPILOGUE_BIAS;
+  if (with_bias && !desc->bias) return CUBLAS_STATUS_INVALID_VALUE;
+  if (c == d && c_layout->leading_dimension != d_layout->leading_dimension) return CUBLAS_STATUS_INVALID_VALUE;
+  if (workspace_bytes > 0) std::memset(workspace, 0xff, algorithm->data[1]);
+
+  const std::vector<float> left = gather(a, *a_layout, desc->transpose_a == CUBLAS_OP_T);    // [m, k]
+  const std::vector<float> right = gather(b, *b_layout, desc->transpose_b == CUBLAS_OP_N);   // [n, k]
+  const int64_t m = d_layout->rows, n = d_layout->columns, k = static_cast<int64_t>(left.size()) / m;
+  const float scale = *static_cast<const float*>(alpha), keep = *static_cast<const float*>(beta);
+  for (int64_t column = 0; column < n; ++column) {
+    for (int64_t row = 0; row < m; ++row) {
+      const float* x = left.data() + row * k;
+      const float* y = right.data() + column * k;
+      float partial[8] = {};  // the compiler's vector
+      int64_t i = 0;
+      for (; i + 8 <= k; i += 8) {
+        for (int64_t j = 0; j < 8; ++j) partial[j] += x[i + j] * y[i + j];
+      }
+      float sum = 0;
+      for (; i < k; ++i) sum += x[i] * y[i];
+      for (const float part : partial) sum += part;
+      sum *= scale;
+      const int64_t at = column * d_layout->leading_dimension + row, at_c = column * c_layout->leading_dimension + row;
+      const bool half = d_layout->type == CUDA_R_16BF;
+      if (keep != 0) sum += keep * (half ? bfloat16_to_float(static_cast<const uint16_t*>(c)[at_c]) : static_cast<const float*>(c)[at_c]);
+      if (with_bias) sum += half ? bfloat16_to_float(static_cast<const uint16_t*>(desc->bias)[row]) : static_cast<const float*>(desc->bias)[row];
+      if (half) static_cast<uint16_t*>(d)[at] = float_to_bfloat16(sum);
+      else static_cast<float*>(d)[at] = sum;
+    }
+  }
+  return CUBLAS_STATUS_SUCCESS;
+}
