@@ -22,7 +22,6 @@ namespace {
 constexpr int kThreads = 64;         // divides the vectors of most hidden sizes
 constexpr int kRowsAtOnce = 4;       // forward
 constexpr int kRowsInFlight = 8;     // backward
-constexpr int64_t kMostGridRows = 65535;
 
 template <class A>
 struct ForwardArguments {
@@ -30,27 +29,28 @@ struct ForwardArguments {
   const A* table;
   const int32_t* tokens;
   int64_t y_stride, table_stride, rows, columns;
+  uint32_t chunks;  // of columns
   float scale;
 };
 
+// Blocks in the order of the rows, the chunks of a group of rows one after another.
 template <class A, int Width>
 __global__ void __launch_bounds__(kThreads) embedding_forward_kernel(ForwardArguments<A> a) {
-  const int64_t column = (static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x) * Width;
+  const int64_t first = static_cast<int64_t>(blockIdx.x / a.chunks) * kRowsAtOnce;
+  const int64_t column = (static_cast<int64_t>(blockIdx.x % a.chunks) * kThreads + threadIdx.x) * Width;
   if (column >= a.columns) return;
-  for (int64_t first = static_cast<int64_t>(blockIdx.y) * kRowsAtOnce; first < a.rows; first += static_cast<int64_t>(gridDim.y) * kRowsAtOnce) {
-    Elements<A, Width> entries[kRowsAtOnce];
+  Elements<A, Width> entries[kRowsAtOnce];
 #pragma unroll
-    for (int r = 0; r < kRowsAtOnce; ++r) {
-      if (first + r < a.rows) entries[r] = load_elements<Width>(a.table + a.tokens[first + r] * a.table_stride + column);
-    }
+  for (int r = 0; r < kRowsAtOnce; ++r) {
+    if (first + r < a.rows) entries[r] = load_elements<Width>(a.table + a.tokens[first + r] * a.table_stride + column);
+  }
 #pragma unroll
-    for (int r = 0; r < kRowsAtOnce; ++r) {
-      if (first + r >= a.rows) break;
-      float y[Width];
+  for (int r = 0; r < kRowsAtOnce; ++r) {
+    if (first + r >= a.rows) break;
+    float y[Width];
 #pragma unroll
-      for (int i = 0; i < Width; ++i) y[i] = a.scale * to_float(entries[r].values[i]);
-      store_floats(a.y + (first + r) * a.y_stride + column, y);
-    }
+    for (int i = 0; i < Width; ++i) y[i] = a.scale * to_float(entries[r].values[i]);
+    store_floats(a.y + (first + r) * a.y_stride + column, y);
   }
 }
 
@@ -144,9 +144,10 @@ __global__ void __launch_bounds__(kThreads) embedding_backward_long_kernel(Backw
 
 template <class A, int Width>
 void launch_forward(const EmbeddingForward& a, Context& context) {
-  const ForwardArguments<A> arguments{static_cast<A*>(a.y.data), static_cast<const A*>(a.table.data), context.device(a.tokens), a.y.stride, a.table.stride, a.y.rows, a.y.columns, a.scale};
-  const Grid grid{divide_up(a.y.columns, kThreads * Width), std::min(divide_up(a.y.rows, kRowsAtOnce), kMostGridRows)};
-  launch("embedding_forward", embedding_forward_kernel<A, Width>, grid, kThreads, 0, context.stream, arguments);
+  const int64_t chunks = divide_up(a.y.columns, kThreads * Width);
+  const ForwardArguments<A> arguments{static_cast<A*>(a.y.data), static_cast<const A*>(a.table.data), context.device(a.tokens), a.y.stride, a.table.stride,
+                                      a.y.rows, a.y.columns, static_cast<uint32_t>(chunks), a.scale};
+  launch("embedding_forward", embedding_forward_kernel<A, Width>, Grid{divide_up(a.y.rows, kRowsAtOnce) * chunks}, kThreads, 0, context.stream, arguments);
 }
 
 template <class A, class G, int Width>

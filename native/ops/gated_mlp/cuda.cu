@@ -9,8 +9,9 @@
 // which needs one exponential and no hyperbolic tangent, and keeps its relative precision in the negative tail. The
 // exponential is the full one in float32 and the special function unit's (2 units in the last place of float32) in bfloat16.
 //
-// A thread takes 16 bytes of gate and of up in two to four rows at once; a warp's accesses are consecutive.
-#include <algorithm>
+// A thread takes 16 bytes of gate and of up in two to four rows at once; a warp's accesses are consecutive. Blocks are in the
+// order of the rows, the chunks of a group of rows one after another.
+#include <type_traits>
 
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/vector_access.cuh"
@@ -21,7 +22,6 @@ namespace {
 
 constexpr int kThreads = 128;
 constexpr int kForwardRows = 4, kBackwardRows = 2;  // rows in flight
-constexpr int64_t kMostGridRows = 65535;
 
 struct ValueAndSlope {
   float value, slope;
@@ -47,29 +47,29 @@ struct ForwardArguments {
   A* y;
   const A* gate_up;
   int64_t y_stride, gate_up_stride, rows, columns;
+  uint32_t chunks;  // of columns
 };
 
 template <class A, GateActivation Activation, int Width>
 __global__ void __launch_bounds__(kThreads) gated_mlp_forward_kernel(ForwardArguments<A> a) {
-  const int64_t column = (static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x) * Width;
+  const int64_t first = static_cast<int64_t>(blockIdx.x / a.chunks) * kForwardRows;
+  const int64_t column = (static_cast<int64_t>(blockIdx.x % a.chunks) * kThreads + threadIdx.x) * Width;
   if (column >= a.columns) return;
-  for (int64_t first = static_cast<int64_t>(blockIdx.y) * kForwardRows; first < a.rows; first += static_cast<int64_t>(gridDim.y) * kForwardRows) {
-    Elements<A, Width> gates[kForwardRows], ups[kForwardRows];
+  Elements<A, Width> gates[kForwardRows], ups[kForwardRows];
 #pragma unroll
-    for (int r = 0; r < kForwardRows; ++r) {
-      if (first + r >= a.rows) break;
-      const A* gate = a.gate_up + (first + r) * a.gate_up_stride + column;
-      gates[r] = load_elements<Width>(gate);
-      ups[r] = load_elements<Width>(gate + a.columns);
-    }
+  for (int r = 0; r < kForwardRows; ++r) {
+    if (first + r >= a.rows) break;
+    const A* gate = a.gate_up + (first + r) * a.gate_up_stride + column;
+    gates[r] = load_elements<Width>(gate);
+    ups[r] = load_elements<Width>(gate + a.columns);
+  }
 #pragma unroll
-    for (int r = 0; r < kForwardRows; ++r) {
-      if (first + r >= a.rows) break;
-      float y[Width];
+  for (int r = 0; r < kForwardRows; ++r) {
+    if (first + r >= a.rows) break;
+    float y[Width];
 #pragma unroll
-      for (int i = 0; i < Width; ++i) y[i] = activate<A, Activation>(to_float(gates[r].values[i])).value * to_float(ups[r].values[i]);
-      store_floats(a.y + (first + r) * a.y_stride + column, y);
-    }
+    for (int i = 0; i < Width; ++i) y[i] = activate<A, Activation>(to_float(gates[r].values[i])).value * to_float(ups[r].values[i]);
+    store_floats(a.y + (first + r) * a.y_stride + column, y);
   }
 }
 
@@ -80,59 +80,60 @@ struct BackwardArguments {
   const A* dy;
   const A* gate_up;
   int64_t d_stride, y_stride, dy_stride, gate_up_stride, rows, columns;
+  uint32_t chunks;
 };
 
 template <class A, GateActivation Activation, int Width>
 __global__ void __launch_bounds__(kThreads) gated_mlp_backward_kernel(BackwardArguments<A> a) {
-  const int64_t column = (static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x) * Width;
+  const int64_t first = static_cast<int64_t>(blockIdx.x / a.chunks) * kBackwardRows;
+  const int64_t column = (static_cast<int64_t>(blockIdx.x % a.chunks) * kThreads + threadIdx.x) * Width;
   if (column >= a.columns) return;
-  for (int64_t first = static_cast<int64_t>(blockIdx.y) * kBackwardRows; first < a.rows; first += static_cast<int64_t>(gridDim.y) * kBackwardRows) {
-    Elements<A, Width> gates[kBackwardRows], ups[kBackwardRows], upstreams[kBackwardRows];
+  Elements<A, Width> gates[kBackwardRows], ups[kBackwardRows], upstreams[kBackwardRows];
 #pragma unroll
-    for (int r = 0; r < kBackwardRows; ++r) {
-      if (first + r >= a.rows) break;
-      const A* gate = a.gate_up + (first + r) * a.gate_up_stride + column;
-      gates[r] = load_elements<Width>(gate);
-      ups[r] = load_elements<Width>(gate + a.columns);
-      upstreams[r] = load_elements<Width>(a.dy + (first + r) * a.dy_stride + column);
+  for (int r = 0; r < kBackwardRows; ++r) {
+    if (first + r >= a.rows) break;
+    const A* gate = a.gate_up + (first + r) * a.gate_up_stride + column;
+    gates[r] = load_elements<Width>(gate);
+    ups[r] = load_elements<Width>(gate + a.columns);
+    upstreams[r] = load_elements<Width>(a.dy + (first + r) * a.dy_stride + column);
+  }
+#pragma unroll
+  for (int r = 0; r < kBackwardRows; ++r) {
+    if (first + r >= a.rows) break;
+    float y[Width], d_gate[Width], d_up[Width];
+#pragma unroll
+    for (int i = 0; i < Width; ++i) {
+      const ValueAndSlope act = activate<A, Activation>(to_float(gates[r].values[i]));
+      const float up = to_float(ups[r].values[i]), dy = to_float(upstreams[r].values[i]);
+      y[i] = act.value * up;
+      d_gate[i] = dy * up * act.slope;
+      d_up[i] = dy * act.value;
     }
-#pragma unroll
-    for (int r = 0; r < kBackwardRows; ++r) {
-      if (first + r >= a.rows) break;
-      float y[Width], d_gate[Width], d_up[Width];
-#pragma unroll
-      for (int i = 0; i < Width; ++i) {
-        const ValueAndSlope act = activate<A, Activation>(to_float(gates[r].values[i]));
-        const float up = to_float(ups[r].values[i]), dy = to_float(upstreams[r].values[i]);
-        y[i] = act.value * up;
-        d_gate[i] = dy * up * act.slope;
-        d_up[i] = dy * act.value;
-      }
-      A* d = a.d_gate_up + (first + r) * a.d_stride + column;
-      store_floats(d, d_gate);
-      store_floats(d + a.columns, d_up);
-      if (a.y) store_floats(a.y + (first + r) * a.y_stride + column, y);
-    }
+    A* d = a.d_gate_up + (first + r) * a.d_stride + column;
+    store_floats(d, d_gate);
+    store_floats(d + a.columns, d_up);
+    if (a.y) store_floats(a.y + (first + r) * a.y_stride + column, y);
   }
 }
 
 // Launchers
 
-Grid grid_of(int64_t rows, int64_t columns, int width, int rows_at_once) {
-  return Grid{divide_up(columns, kThreads * width), std::min(divide_up(rows, rows_at_once), kMostGridRows)};
-}
+int64_t chunks_of(int64_t columns, int width) { return divide_up(columns, kThreads * width); }
 
 template <class A, GateActivation Activation, int Width>
 void launch_forward(const GatedMlpForward& a, Context& context) {
-  const ForwardArguments<A> arguments{static_cast<A*>(a.y.data), static_cast<const A*>(a.gate_up.data), a.y.stride, a.gate_up.stride, a.y.rows, a.y.columns};
-  launch("gated_mlp_forward", gated_mlp_forward_kernel<A, Activation, Width>, grid_of(a.y.rows, a.y.columns, Width, kForwardRows), kThreads, 0, context.stream, arguments);
+  const int64_t chunks = chunks_of(a.y.columns, Width);
+  const ForwardArguments<A> arguments{static_cast<A*>(a.y.data), static_cast<const A*>(a.gate_up.data), a.y.stride, a.gate_up.stride, a.y.rows, a.y.columns,
+                                      static_cast<uint32_t>(chunks)};
+  launch("gated_mlp_forward", gated_mlp_forward_kernel<A, Activation, Width>, Grid{divide_up(a.y.rows, kForwardRows) * chunks}, kThreads, 0, context.stream, arguments);
 }
 
 template <class A, GateActivation Activation, int Width>
 void launch_backward(const GatedMlpBackward& a, Context& context) {
+  const int64_t chunks = chunks_of(a.dy.columns, Width);
   const BackwardArguments<A> arguments{static_cast<A*>(a.d_gate_up.data), static_cast<A*>(a.y.data), static_cast<const A*>(a.dy.data), static_cast<const A*>(a.gate_up.data),
-                                       a.d_gate_up.stride, a.y.stride, a.dy.stride, a.gate_up.stride, a.dy.rows, a.dy.columns};
-  launch("gated_mlp_backward", gated_mlp_backward_kernel<A, Activation, Width>, grid_of(a.dy.rows, a.dy.columns, Width, kBackwardRows), kThreads, 0, context.stream, arguments);
+                                       a.d_gate_up.stride, a.y.stride, a.dy.stride, a.gate_up.stride, a.dy.rows, a.dy.columns, static_cast<uint32_t>(chunks)};
+  launch("gated_mlp_backward", gated_mlp_backward_kernel<A, Activation, Width>, Grid{divide_up(a.dy.rows, kBackwardRows) * chunks}, kThreads, 0, context.stream, arguments);
 }
 
 // Calls function<A, Activation>() with what a tensor's dtype and an activation's name say.

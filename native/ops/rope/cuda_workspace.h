@@ -5,7 +5,8 @@
 
 namespace cheems::cuda {
 
-constexpr int64_t kRopeBlocks = 512, kRopeLargestHead = 256;
+// About two blocks for each multiprocessor of an H100.
+constexpr int64_t kRopeBlocks = 256, kRopeLargestHead = 256;
 
 inline int64_t rope_workspace(const WorkspaceRequest& request) {
   return request.backward ? kRopeBlocks * kRopeLargestHead * static_cast<int64_t>(sizeof(float)) : 0;
