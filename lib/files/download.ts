@@ -1,0 +1,170 @@
+// A file from the network: goes on where an earlier attempt stopped, is checked by size and digest, and only then gets its name.
+
+import { createHash, type Hash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, rename, rm, stat, truncate, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { realFileSystem } from './file_system';
+import { tryLock, type LockHolder, type ProcessLock } from './process_lock';
+
+/** A download failed for good; the message is a sentence for the person. */
+export class DownloadError extends Error {
+  override readonly name: string = 'DownloadError';
+}
+
+/** `git-blob`: SHA-1 of "blob SIZE\0" and the content, git's own name of a file. */
+export interface ExpectedDigest {
+  algorithm: 'sha256' | 'git-blob';
+  hex: string;
+}
+
+export interface DownloadRequest {
+  /** What is fetched, as the subject of messages: `model.safetensors of Qwen/Qwen2.5-0.5B`. */
+  what: string;
+  /** Where it goes. Beside it stand, while it is incomplete, FILE.incomplete and FILE.lock. */
+  file: string;
+  bytes: number;
+  digest: ExpectedDigest;
+  /** The content from byte `offset` to the end. A DownloadError ends the attempts, any other error is tried again. */
+  open(offset: number, signal: AbortSignal | undefined): Promise<AsyncIterable<Uint8Array>>;
+  signal?: AbortSignal | undefined;
+  /** Bytes on disk, those of earlier attempts included. */
+  onProgress?: ((bytes: number) => void) | undefined;
+  /** Called once when another process is fetching the same file; this one then waits for it. */
+  onWait?: ((holder: LockHolder) => void) | undefined;
+  /** Attempts in a row without a byte, before it is given up; 5 by default. */
+  attempts?: number;
+  /** Pause before the second attempt, doubled with each further one; 500 ms by default. */
+  pauseMs?: number;
+}
+
+/**
+ * Fetches the file, unless it is there. When interrupted, the bytes received stay and the next call goes on from them; two processes
+ * never write at once.
+ * @throws DownloadError for a wrong digest, a full disk or a connection that keeps failing; the signal's reason when aborted.
+ */
+export async function download(request: DownloadRequest): Promise<void> {
+  const { file, signal } = request;
+  await mkdir(dirname(file), { recursive: true }).catch((error: unknown) => failOnDisk(request, error));
+  const lock = await waitForLock(request);
+  try {
+    if (await sizeOf(file) !== undefined) return request.onProgress?.(request.bytes);
+    await fetchAll(request);
+    signal?.throwIfAborted();
+    await rename(`${file}.incomplete`, file);
+    await realFileSystem.flushFolder(dirname(file));
+  } finally {
+    await lock?.release();
+  }
+}
+
+/** The size of a file that is there, whole or not. */
+async function sizeOf(file: string): Promise<number | undefined> {
+  return (await stat(file).catch(() => undefined))?.size;
+}
+
+/** Undefined where the file came while waiting. */
+async function waitForLock(request: DownloadRequest): Promise<ProcessLock | undefined> {
+  let told = false;
+  for (;;) {
+    request.signal?.throwIfAborted();
+    if (await sizeOf(request.file) !== undefined) return undefined;
+    const attempt = await tryLock(`${request.file}.lock`).catch((error: unknown) => failOnDisk(request, error));
+    if ('lock' in attempt) return attempt.lock;
+    if (!told) request.onWait?.(attempt.holder);
+    told = true;
+    await sleep(200, undefined, request.signal ? { signal: request.signal } : {}).catch(() => request.signal?.throwIfAborted());
+  }
+}
+
+/** Attempts until the content is whole and right. */
+async function fetchAll(request: DownloadRequest): Promise<void> {
+  const { what, bytes, signal, attempts = 5, pauseMs = 500 } = request;
+  let failures = 0;
+  let fresh = false; // whether the whole content came in this call
+  for (;;) {
+    const before = await prepare(request);
+    fresh ||= before === 0;
+    let failure: unknown;
+    try {
+      await append(request, before);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (error instanceof DownloadError) throw error;
+      failure = error;
+    }
+    const after = (await sizeOf(`${request.file}.incomplete`)) ?? 0;
+    if (failure === undefined && after === bytes) {
+      if (await digestIsRight(request)) return;
+      await rm(`${request.file}.incomplete`, { force: true });
+      if (fresh) throw new DownloadError(`${what} came with the right size but another content: its digest is not ${request.digest.hex}. What was received is removed; try again, and if it happens again, the server or a proxy on the way changes it.`);
+      failure = new Error('the bytes of an earlier attempt were not right');
+    }
+    failures = after > before ? 1 : failures + 1;
+    if (failures >= attempts) {
+      throw new DownloadError(`${what} could not be fetched: ${reasonOf(failure ?? new Error(`the connection ended after ${after} of ${bytes} bytes`))}. ${after} of ${bytes} bytes are kept; the same command goes on from there.`, { cause: failure });
+    }
+    await sleep(pauseMs * 2 ** (failures - 1), undefined, signal ? { signal } : {}).catch(() => signal?.throwIfAborted());
+  }
+}
+
+/** Bytes to go on from; a partial file that is too long is not ours, and is emptied. */
+async function prepare({ file, bytes }: DownloadRequest): Promise<number> {
+  const kept = (await sizeOf(`${file}.incomplete`)) ?? 0;
+  if (kept <= bytes) return kept;
+  await truncate(`${file}.incomplete`, 0);
+  return 0;
+}
+
+async function append(request: DownloadRequest, offset: number): Promise<void> {
+  const { bytes, signal, onProgress } = request;
+  const handle = await open(`${request.file}.incomplete`, 'a').catch((error: unknown) => failOnDisk(request, error));
+  try {
+    onProgress?.(offset);
+    if (offset === bytes) return;
+    let done = offset;
+    for await (const chunk of await request.open(offset, signal)) {
+      signal?.throwIfAborted();
+      if (done + chunk.length > bytes) {
+        // A server that ignores the range sends everything anew.
+        await handle.truncate(0);
+        throw new Error(`the server sent more than the ${bytes} bytes that it had announced`);
+      }
+      await writeAll(handle, chunk).catch((error: unknown) => failOnDisk(request, error));
+      done += chunk.length;
+      onProgress?.(done);
+    }
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let written = 0; written < chunk.length; ) written += (await handle.write(chunk, written)).bytesWritten;
+}
+
+async function digestIsRight({ file, bytes, digest, signal }: DownloadRequest): Promise<boolean> {
+  const hash: Hash = digest.algorithm === 'sha256' ? createHash('sha256') : createHash('sha1').update(`blob ${bytes}\0`);
+  for await (const chunk of createReadStream(`${file}.incomplete`, { highWaterMark: 1 << 20 })) {
+    signal?.throwIfAborted();
+    hash.update(chunk as Buffer);
+  }
+  return hash.digest('hex') === digest.hex.toLowerCase();
+}
+
+function failOnDisk({ what, file }: DownloadRequest, error: unknown): never {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const cause = { cause: error };
+  if (code === 'ENOSPC' || code === 'EDQUOT') throw new DownloadError(`There is no room left for ${what} on the disk of ${dirname(file)}. Free some space, or choose another place; what was received is kept.`, cause);
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') throw new DownloadError(`${what} cannot be written to ${dirname(file)} (${message}). Choose a folder that may be written.`, cause);
+  throw new DownloadError(`${what} cannot be written to ${file}: ${message}.`, cause);
+}
+
+/** What lies behind fetch's "fetch failed" and "terminated". */
+export function reasonOf(error: unknown): string {
+  const own = error instanceof Error ? error.message : String(error);
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message || (error.cause as NodeJS.ErrnoException).code : undefined;
+  return cause ? `${own} (${cause})` : own;
+}
