@@ -1,0 +1,48 @@
+// What an endpoint is and how it is asked, checked.
+
+import { JudgeError } from '../errors';
+import type { Prices } from './spending';
+
+export interface EndpointOptions {
+  /** The base address, `https://host/v1`; `/chat/completions` is added where it is not there. */
+  endpoint: string;
+  model: string;
+  /** Environment variable with the key (OPENAI_API_KEY by default). Where it is not set, none is sent. */
+  keyVariable?: string;
+  /** Requests under way at once (8). */
+  concurrency?: number;
+  /** Attempts after the first one (8). */
+  retries?: number;
+  /** For one attempt, in milliseconds (300,000). */
+  timeoutMs?: number;
+  /** Pauses between attempts grow from the one to the other, doubling (1,000 and 60,000 ms), each lengthened at random up to twofold. */
+  backoffMs?: { from: number; to: number };
+  /** Pauses asked for by Retry-After are kept up to this long (600,000 ms); a longer one ends the run. */
+  longestPauseMs?: number;
+  /** Further fields of the request; null takes a field out, so that `{max_tokens: null, max_completion_tokens: 100}` renames one. */
+  extra?: Record<string, unknown>;
+  /** Where answers are kept; absent: nowhere. */
+  cacheFile?: string | undefined;
+  prices?: Prices;
+}
+
+const SECRET_PARAMETER = /^(?:key|api[-_]?key|token|access[-_]?token|secret|sig|signature)$/i;
+
+/** The address to send to. @throws JudgeError where it is no http address, or holds a secret. */
+export function completionsUrl(endpoint: string): string {
+  let url: URL;
+  try {
+    url = new URL(endpoint);
+  } catch {
+    throw new JudgeError(`--judge_endpoint (${JSON.stringify(endpoint)}) is no address; give the base address of the service, such as http://localhost:8000/v1.`);
+  }
+  // Not shown: it may hold a password.
+  if (url.username !== '' || url.password !== '') throw new JudgeError('--judge_endpoint holds a name or password; give the key in an environment variable (--judge_key_env) instead.');
+  const secret = [...url.searchParams.keys()].find((name) => SECRET_PARAMETER.test(name));
+  if (secret !== undefined) throw new JudgeError(`--judge_endpoint holds a secret (the parameter "${secret}"); give the key in an environment variable (--judge_key_env) instead.`);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new JudgeError(`--judge_endpoint (${endpoint}) must begin with http:// or https://.`);
+  url.hash = '';
+  url.pathname = url.pathname.replace(/\/+$/, '');
+  if (!url.pathname.endsWith('/chat/completions')) url.pathname += '/chat/completions';
+  return url.href;
+}

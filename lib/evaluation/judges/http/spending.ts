@@ -1,0 +1,55 @@
+// What was asked, answered from disk, tried again, and what it cost.
+
+import type { Completion } from '../completer';
+
+/** Prices in any currency per million tokens. */
+export interface Prices {
+  input?: number | undefined;
+  output?: number | undefined;
+}
+
+export class Spending {
+  private asked = 0;
+  private cached = 0;
+  private withoutUsage = 0;
+  private readonly failures = new Map<string, number>();
+  private readonly now = { promptTokens: 0, completionTokens: 0 };
+  private readonly earlier = { promptTokens: 0, completionTokens: 0 };
+
+  constructor(private readonly prices: Prices) {}
+
+  answered({ usage, cached }: Completion): void {
+    if (cached) this.cached++;
+    else this.asked++;
+    if (!usage) {
+      this.withoutUsage++;
+      return;
+    }
+    const sum = cached ? this.earlier : this.now;
+    sum.promptTokens += usage.promptTokens;
+    sum.completionTokens += usage.completionTokens;
+  }
+
+  failed(kind: string): void {
+    this.failures.set(kind, (this.failures.get(kind) ?? 0) + 1);
+  }
+
+  get tokens(): number {
+    return this.now.promptTokens + this.now.completionTokens;
+  }
+
+  /** `cost` is undefined where no price is known. Failed attempts are not in it, whatever the endpoint makes of them. */
+  describe(): Record<string, unknown> {
+    return {
+      requests: { answered: this.asked, from_cache: this.cached, failed_attempts: Object.fromEntries(this.failures), answers_without_token_counts: this.withoutUsage },
+      tokens: { prompt: this.now.promptTokens, completion: this.now.completionTokens, prompt_from_cache: this.earlier.promptTokens, completion_from_cache: this.earlier.completionTokens },
+      ...(this.prices.input === undefined && this.prices.output === undefined
+        ? {}
+        : { cost: { this_run: this.costOf(this.now), with_cached_answers: this.costOf(this.now) + this.costOf(this.earlier), price_per_million: { ...this.prices } } }),
+    };
+  }
+
+  private costOf({ promptTokens, completionTokens }: { promptTokens: number; completionTokens: number }): number {
+    return (promptTokens * (this.prices.input ?? 0) + completionTokens * (this.prices.output ?? 0)) / 1e6;
+  }
+}
