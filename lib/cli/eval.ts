@@ -2,11 +2,13 @@
 
 import { formatReport } from '../data/report';
 import { evaluate, findBenchmark, loadPredictor, readBenchmarkFile, registeredBenchmarks, registeredPredictors, tableFor, writeResults, type EvaluationDataset, type Predictor } from '../evaluation';
+import { readCheemsJudgeData } from '../evaluation/judges/cheems_data';
 import { rewardModelPredictor } from '../evaluation/predictors/reward_model';
 import { choice, number, paths, text } from '../training/option_kinds';
 import { defineCommand } from './command';
 import { UsageError } from './failure';
 import { withInterrupts } from './interrupt';
+import { checkJudgeOptions, describeSpending, isJudge, judgeOptions, openJudge } from './judge';
 import type { OptionValues } from './options';
 import { showProgress } from './progress';
 import { loadScoringModel, scoringResources, scoringSamples } from './scoring_model';
@@ -21,12 +23,13 @@ function benchmarkList(): string {
 
 export const evalOptions = {
   model_name: text({ group: FILES, describe: 'folder of a trained reward model (required unless --predictor is given)' }),
-  predictor: text({ group: FILES, describe: `score with this instead: a module (JavaScript) whose default export is definePredictor({...}), or one of: ${registeredPredictors().join(', ')}` }),
+  predictor: text({ group: FILES, describe: `score with this instead: a module (JavaScript) whose default export is definePredictor({...}), or one of: ${[...registeredPredictors(), 'judge'].join(', ')} (a language model that compares, see below)` }),
   data_path: paths({ group: FILES, describe: 'JSONL files (gzip too); each is a data set of its own, and the overall figure is the mean over them' }, 1),
   output_dir: text({ group: FILES, describe: 'folder for results.json and scores.jsonl' }),
   benchmark: choice(benchmarks, benchmarks[0], { group: METRICS, describe: `what the files hold, and how their figures become one: ${benchmarkList()}` }),
   bootstrap: number(2000, { from: 0, integer: true }, { group: METRICS, describe: 'resamplings of the prompts for the 95 % intervals; 0: none' }),
   seed: number(0, { from: 0, to: 0xffffffff, integer: true }, { group: METRICS, describe: 'of the resampling' }),
+  ...judgeOptions,
   ...scoringSamples,
   ...scoringResources,
 };
@@ -41,15 +44,17 @@ export const evalCommand = defineCommand({
     ['eval --model_name runs/rm --data_path human.jsonl open.jsonl --output_dir runs/rm/eval', 'CheemsBench'],
     ['eval --predictor ./my-predictor.js --data_path test.jsonl', 'a scorer of your own'],
     ['eval --model_name runs/rm --benchmark rewardbench2 --data_path rewardbench2.parquet', 'another benchmark, in its published form'],
+    ['eval --predictor judge --judge_endpoint http://localhost:8000/v1 --judge_model Qwen3-32B --data_path human.jsonl --output_dir runs/judge', 'a language model as the judge'],
     ['eval --predictor length --data_path test.jsonl', 'what choosing the longer response scores'],
   ],
   notes: "No sample is cut by default, and each is built as the model's training built it (cheems.json in its folder). The table goes to standard output. Rows with input_ids need no tokenizer.",
   run: (values) =>
-    withInterrupts('Stopping; nothing is written. (Ctrl-C again leaves at once.)', async (signal) => {
+    withInterrupts(isJudge(values) ? 'Stopping when the answers under way have come. (Ctrl-C again leaves at once.)' : 'Stopping; nothing is written. (Ctrl-C again leaves at once.)', async (signal) => {
       if ((values.model_name === undefined) === (values.predictor === undefined)) {
         throw new UsageError('Give either --model_name (a reward model) or --predictor (a scorer of your own).');
       }
       if (values.truncation && values.max_length === undefined) throw new UsageError('--truncation needs --max_length: the length to cut to.');
+      checkJudgeOptions(values);
       const datasets = await readDatasets(values, signal);
       const predictor = await openPredictor(values, signal);
       const total = datasets.reduce((sum, { dataset }) => sum + dataset.prompts.reduce((n, { responses }) => n + responses.length, 0), 0);
@@ -66,9 +71,10 @@ export const evalCommand = defineCommand({
         });
         progress.finish();
         process.stdout.write(tableFor(evaluation));
+        if (isJudge(values)) process.stdout.write(`\n${describeSpending(evaluation.predictor.description)}\n`);
         if (values.output_dir !== undefined) {
           const written = await writeResults(values.output_dir, evaluation, { options: values, seed: values.seed });
-          process.stdout.write(`\nresults: ${written.results}\nscores:  ${written.scores}\n`);
+          process.stdout.write(`\nresults: ${written.results}\nscores:  ${written.scores}\n${written.judgements === undefined ? '' : `judged:  ${written.judgements}\n`}`);
         }
       } finally {
         progress.finish();
@@ -82,7 +88,8 @@ async function readDatasets(values: EvalValues, signal: AbortSignal): Promise<Ev
   const datasets: EvaluationDataset[] = [];
   for (const file of values.data_path) {
     if (datasets.some(({ name }) => name === file)) throw new UsageError(`--data_path names ${file} twice; give each file once.`);
-    const dataset = await readBenchmarkFile(benchmark, file, { compat: values.compat, signal });
+    const asOriginalJudge = isJudge(values) && values.compat === 'cheems' && !benchmark.format;
+    const dataset = asOriginalJudge ? await readCheemsJudgeData(file, signal) : await readBenchmarkFile(benchmark, file, { compat: values.compat, signal });
     for (const line of formatReport(dataset.report)) process.stderr.write(`${file}: ${line}\n`);
     datasets.push({ name: file, files: [file], dataset });
   }
@@ -90,6 +97,7 @@ async function readDatasets(values: EvalValues, signal: AbortSignal): Promise<Ev
 }
 
 async function openPredictor(values: EvalValues, signal: AbortSignal): Promise<Predictor> {
+  if (isJudge(values)) return openJudge(values);
   if (values.predictor !== undefined) return loadPredictor(values.predictor);
   return rewardModelPredictor(await loadScoringModel(values.model_name!, values, signal));
 }

@@ -4,7 +4,7 @@ import { formatReport } from '../data/report';
 import type { PreferenceDataset, PreferencePrompt } from '../data/types';
 import { findBenchmark, type ScoredFile, type ScoreTable } from './benchmarks';
 import { responseLengths } from './lengths';
-import { computeMetrics, type BootstrapOptions, type Judgement, type MetricPrompt } from './metrics';
+import { computeMetrics, type BootstrapOptions, type Judgement, type JudgeStatistics, type MetricPrompt } from './metrics';
 import { definePredictor, runPredictor, type Predictor, type PredictorDefinition, type PromptScores } from './predictors';
 
 export interface EvaluationDataset {
@@ -133,7 +133,8 @@ function measureFile({ name, files, dataset }: EvaluationDataset, scores: Prompt
   const { prompts, lengthUnit } = metricPrompts(dataset.prompts, scores);
   const report = computeMetrics({ prompts, categories, bootstrap, ...(lengthUnit ? { lengthUnit } : {}) });
   const scoringNotes: string[] = [];
-  if (unscoredResponses > 0) {
+  if (report.judge) scoringNotes.push(...judgeNotes(report.judge, unscoredResponses));
+  else if (unscoredResponses > 0) {
     const lost = dataset.prompts.length - prompts.length;
     scoringNotes.push(`Responses that were not scored and count in no metric: ${unscoredResponses}${lost > 0 ? `; prompts left out because fewer than two of their responses were scored: ${lost}` : ''}.`);
   }
@@ -141,6 +142,17 @@ function measureFile({ name, files, dataset }: EvaluationDataset, scores: Prompt
   report.notes.push(...scoringNotes);
   const dataReport = dataset.report ? formatReport(dataset.report) : [];
   return { name, files: files ?? [], prompts: dataset.prompts, scores, report, scoringNotes, unscoredResponses, truncatedResponses, dataReport };
+}
+
+function judgeNotes({ judgements, unparsable, unparsable_because: because }: JudgeStatistics, responsesWithoutPair: number): string[] {
+  const notes: string[] = [];
+  if (unparsable > 0) {
+    const reasons = [['cut off at the token limit', because.cut_off], ['refused by a content filter', because.filtered], ['too long for the judge', because.too_long], ['no verdict in the answer', because.no_verdict]] as const;
+    const told = reasons.flatMap(([reason, count]) => (count > 0 ? [`${reason}: ${count}`] : []));
+    notes.push(`Judgements without a verdict, which never make a pair right: ${unparsable} of ${judgements} (${told.join('; ')}).`);
+  }
+  if (responsesWithoutPair > 0) notes.push(`Responses that are in no pair of known order and were not judged: ${responsesWithoutPair}.`);
+  return notes;
 }
 
 /** The metrics' input: unscored responses are taken out, and so are the prompts whose comparison they undo. */

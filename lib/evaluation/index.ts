@@ -6,3 +6,5 @@ export { formatEvaluation, tableFor, type TableOptions } from './table';
 export * from './metrics';
 export * from './benchmarks';
 export * from './predictors';
+export * from './judges';
+export { judgePredictor, type JudgePredictorOptions } from './predictors/judge';

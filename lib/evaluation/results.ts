@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { digestFile, writeFileAtomically } from '../files/atomic_file';
 import type { ScoreTable } from './benchmarks';
 import type { EvaluatedFile, Evaluation } from './evaluate';
+import { JUDGE_FORMULAS } from './metrics';
 
 const packageInfo = require('../../package.json') as { name: string; version: string };
 
@@ -18,11 +19,14 @@ export interface ResultsMeta {
 export interface WrittenResults {
   results: string;
   scores: string;
+  /** Of a judge: a row a judgement. */
+  judgements?: string;
 }
 
-/** Makes the folder where it is missing and writes both files, each atomically, `results.json` last. */
+/** Makes the folder where it is missing and writes the files, each atomically, `results.json` last. */
 export async function writeResults(folder: string, evaluation: Evaluation, meta: ResultsMeta = {}): Promise<WrittenResults> {
-  const written = { results: join(folder, 'results.json'), scores: join(folder, 'scores.jsonl') };
+  const written: WrittenResults = { results: join(folder, 'results.json'), scores: join(folder, 'scores.jsonl') };
+  if (evaluation.files.some(({ report }) => report.judge)) written.judgements = join(folder, 'judgements.jsonl');
   try {
     await mkdir(folder, { recursive: true });
   } catch (error) {
@@ -30,6 +34,7 @@ export async function writeResults(folder: string, evaluation: Evaluation, meta:
   }
   const results = await describeResults(evaluation, meta);
   await writeFileAtomically(written.scores, scoreLines(evaluation.files));
+  if (written.judgements !== undefined) await writeFileAtomically(written.judgements, judgementLines(evaluation.files));
   await writeFileAtomically(written.results, [`${JSON.stringify(results, null, 2)}\n`]);
   return written;
 }
@@ -71,13 +76,14 @@ function groupsOf(tables: readonly ScoreTable[]): Record<string, Record<string, 
 }
 
 function describeFile(file: EvaluatedFile): Record<string, unknown> {
-  const { cheems, extras, intervals, counts, length, basis, notes } = file.report;
+  const { cheems, extras, intervals, counts, judge, length, basis, notes } = file.report;
   return {
     ...cheems,
     ...extras,
     basis,
     intervals,
     counts: { ...counts, unscoredResponses: file.unscoredResponses, truncatedResponses: file.truncatedResponses },
+    ...(judge ? { judge: { ...judge, formulas: JUDGE_FORMULAS } } : {}),
     length: length ?? null,
     notes,
     data_report: file.dataReport,
@@ -95,6 +101,22 @@ export function* scoreLines(files: readonly EvaluatedFile[]): Generator<string> 
         lines += `${JSON.stringify(row)}\n`;
       }
       yield lines;
+    }
+  }
+}
+
+/** One line a judgement: which responses were shown first and second, and what the judge made of them. */
+export function* judgementLines(files: readonly EvaluatedFile[]): Generator<string> {
+  for (const { name, prompts, scores } of files) {
+    for (const [p, { id: promptId, responses }] of prompts.entries()) {
+      let lines = '';
+      for (const { chosen, rejected, judgements } of scores[p]!.comparisons ?? []) {
+        for (const { first, second, ...rest } of judgements) {
+          const ids = { chosen: responses[chosen]!.id, rejected: responses[rejected]!.id, first: responses[first]!.id, second: responses[second]!.id };
+          lines += `${JSON.stringify({ file: name, prompt_id: promptId, ...ids, ...rest })}\n`;
+        }
+      }
+      if (lines !== '') yield lines;
     }
   }
 }

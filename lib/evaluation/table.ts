@@ -3,7 +3,7 @@
 import Table from 'cli-table3';
 import { headlineMetrics, type ScoreTable } from './benchmarks';
 import type { EvaluatedFile, Evaluation } from './evaluate';
-import type { Interval, LengthBin } from './metrics';
+import type { Interval, JudgeStatistics, LengthBin } from './metrics';
 
 export interface TableOptions {
   /** Columns of the terminal. */
@@ -50,6 +50,7 @@ export function formatEvaluation(evaluation: Evaluation, { lines = false, width 
 function legend({ bootstrap, files }: Evaluation, level: string): string[] {
   const lines: string[] = [];
   if (bootstrap.resamples > 0) lines.push(`${level}: bootstrap interval over prompts (${bootstrap.resamples} resamples, seed ${bootstrap.seed}).`);
+  if (files.some((file) => file.report.judge)) lines.push('A judge is right about a pair where it prefers the better response over all orders shown; undecided is wrong. exact match: prompts with every pair right.');
   if (files.some((file) => file.report.length)) lines.push('longer: the accuracy of choosing the longer response alone.');
   if (files.some((file) => file.report.categories.length > 0)) lines.push('macro mean: every category weighs alike, as in the overall figure; all pairs: every pair does.');
   return lines;
@@ -58,7 +59,8 @@ function legend({ bootstrap, files }: Evaluation, level: string): string[] {
 /** A file of a benchmark with tables of its own: what was read, and what was not scored. */
 function fileHead(file: EvaluatedFile, width: number, lines: boolean): string {
   const textWidth = lines ? width : Infinity;
-  return [fileTitle(file, textWidth), ...file.scoringNotes.map((note) => wrap(`Note: ${note}`, textWidth))].join('\n');
+  const { judge } = file.report;
+  return [fileTitle(file, textWidth), ...(judge ? judgeRemarks(judge).map((line) => wrap(line, textWidth)) : []), ...file.scoringNotes.map((note) => wrap(`Note: ${note}`, textWidth))].join('\n');
 }
 
 function fileTitle({ name, report: { counts } }: EvaluatedFile, textWidth: number): string {
@@ -144,15 +146,15 @@ function rowsOf(file: EvaluatedFile): Row[] {
 
 /** What the table has no column for. */
 function remarksOn(file: EvaluatedFile, level: string, width: number): string[] {
-  const { cheems, extras, intervals, basis } = file.report;
+  const { cheems, extras, intervals, basis, judge } = file.report;
   const withInterval = (name: string) => {
     const interval = intervals[name];
     return `${name} ${share(cheems[name] ?? extras[name])}${interval ? ` (${level}: ${range(interval)})` : ''}`;
   };
-  const remarks = [`reward ${decimal(cheems['reward_mean'])}, standard deviation ${decimal(cheems['reward_std'])}`];
+  const remarks = judge ? judgeRemarks(judge) : [`reward ${decimal(cheems['reward_mean'])}, standard deviation ${decimal(cheems['reward_std'])}`];
   const names = headlineMetrics(file);
   if (names && width < 70) remarks.push(withInterval(names.accuracy), withInterval(names.exactMatch));
-  if (basis !== 'none') remarks.push(withInterval(`exact_match_strict-${basis}`));
+  if (basis !== 'none' && !judge) remarks.push(withInterval(`exact_match_strict-${basis}`));
   if (basis === 'rank' && 'accuracy-labels' in cheems) remarks.push(withInterval('accuracy-labels'));
   if ('expectation_calibration_error-labels' in cheems) {
     remarks.push(
@@ -160,6 +162,17 @@ function remarksOn(file: EvaluatedFile, level: string, width: number): string[] 
     );
   }
   return remarks;
+}
+
+function judgeRemarks(judge: JudgeStatistics): string[] {
+  const orders = judge.consistency === undefined ? [] : [
+    `consistency ${share(judge.consistency)} (the same verdict in both orders), ${share(judge.agreement)} of the pairs with a verdict in both; right in both ${share(judge.both_right_share)}`,
+  ];
+  return [
+    `${judge.judgements} judgements of ${judge.pairs} pairs: right ${share(judge.judgement_accuracy)}, ties ${share(judge.tie_share)}, unparsable ${share(judge.unparsable_share)}`,
+    ...orders,
+    `position bias ${share(judge.position_bias)} (right ${share(judge.accuracy_chosen_first)} with the better response first, ${share(judge.accuracy_chosen_second)} with it second); the first was preferred in ${share(judge.first_share)}`,
+  ];
 }
 
 function drawTable(columns: readonly Column[], rows: readonly Row[], width: number, lines: boolean): string {
