@@ -15,9 +15,8 @@
 #include <cmath>
 #include <type_traits>
 
-#include "backends/cuda/device.cuh"
 #include "backends/cuda/kernels.h"
-#include "core/error.h"
+#include "backends/cuda/vector_access.cuh"
 #include "ops/adamw/stochastic_rounding.h"
 
 namespace cheems::cuda {
@@ -50,23 +49,10 @@ struct ClipShared {
   int finite;
 };
 
-// `Width` values of T, or the one that is left over where vectors do not fit.
-template <class T>
-struct Single {
-  T values[1];
-};
-template <class T, int Width>
-using Pack = std::conditional_t<Width == 1, Single<T>, Vector<T, Width>>;
-
-template <int Width, class T>
-__device__ __forceinline__ Pack<T, Width> load(const T* from) {
-  if constexpr (Width == 1) return {{*from}};
-  else return load_vector<Width>(from);
-}
 template <class T, class Values>
-__device__ __forceinline__ void store(T* to, const Values& pack) {
-  if constexpr (sizeof(Values) == sizeof(T)) *to = pack.values[0];
-  else store_vector(to, pack);
+__device__ __forceinline__ void store(T* to, const Values& elements) {
+  if constexpr (sizeof(Values) == sizeof(T)) *to = elements.values[0];
+  else store_vector(to, elements);
 }
 
 // torch.nn.utils.clip_grad_norm_'s factor, in double.
@@ -91,10 +77,10 @@ __device__ __forceinline__ float update(const Scalars& s, float clip, float para
 template <int Width, class Parameter, class Gradient, class State>
 __device__ __forceinline__ void update_at(const Arguments<Parameter, Gradient, State>& a, float clip, int64_t i) {
   constexpr bool kStochastic = sizeof(State) == 2, kMaster = sizeof(State) == 4 && sizeof(Parameter) == 2;
-  const auto gradient = load<Width>(static_cast<const Gradient*>(a.gradient + i));
-  auto first = load<Width>(static_cast<const State*>(a.first_moment + i)), second = load<Width>(static_cast<const State*>(a.second_moment + i));
+  const auto gradient = load_elements<Width>(static_cast<const Gradient*>(a.gradient + i));
+  auto first = load_elements<Width>(static_cast<const State*>(a.first_moment + i)), second = load_elements<Width>(static_cast<const State*>(a.second_moment + i));
   if constexpr (kStochastic) {
-    auto parameter = load<Width>(static_cast<const Parameter*>(a.parameter + i));
+    auto parameter = load_elements<Width>(static_cast<const Parameter*>(a.parameter + i));
 #pragma unroll
     for (int c = 0; c < Width; ++c) {
       float m = to_float(first.values[c]), v = to_float(second.values[c]);
@@ -109,12 +95,12 @@ __device__ __forceinline__ void update_at(const Arguments<Parameter, Gradient, S
     float* weights;
     if constexpr (kMaster) weights = a.master;
     else weights = a.parameter;
-    auto weight = load<Width>(static_cast<const float*>(weights + i));
+    auto weight = load_elements<Width>(static_cast<const float*>(weights + i));
 #pragma unroll
     for (int c = 0; c < Width; ++c) weight.values[c] = update(a.scalars, clip, weight.values[c], to_float(gradient.values[c]), first.values[c], second.values[c]);
     store(weights + i, weight);
     if constexpr (kMaster) {
-      Pack<Parameter, Width> parameter;
+      Elements<Parameter, Width> parameter;
 #pragma unroll
       for (int c = 0; c < Width; ++c) parameter.values[c] = from_float<Parameter>(weight.values[c]);
       store(a.parameter + i, parameter);
@@ -128,9 +114,9 @@ __device__ __forceinline__ void update_at(const Arguments<Parameter, Gradient, S
 template <int Width, class Parameter, class Gradient, class State>
 __device__ __forceinline__ void decay_at(const Arguments<Parameter, Gradient, State>& a, int64_t i) {
   constexpr bool kStochastic = sizeof(State) == 2, kMaster = sizeof(State) == 4 && sizeof(Parameter) == 2;
-  Pack<Parameter, Width> parameter;
+  Elements<Parameter, Width> parameter;
   if constexpr (kMaster) {
-    auto weight = load<Width>(static_cast<const float*>(a.master + i));
+    auto weight = load_elements<Width>(static_cast<const float*>(a.master + i));
 #pragma unroll
     for (int c = 0; c < Width; ++c) {
       weight.values[c] *= a.scalars.keep;
@@ -138,7 +124,7 @@ __device__ __forceinline__ void decay_at(const Arguments<Parameter, Gradient, St
     }
     store(a.master + i, weight);
   } else {
-    parameter = load<Width>(static_cast<const Parameter*>(a.parameter + i));
+    parameter = load_elements<Width>(static_cast<const Parameter*>(a.parameter + i));
 #pragma unroll
     for (int c = 0; c < Width; ++c) {
       const float p = to_float(parameter.values[c]) * a.scalars.keep;
@@ -172,7 +158,7 @@ __global__ __launch_bounds__(kThreads, 4) void adamw_kernel(const Arguments<Para
   }
   for_each_vector<Width>(begin, end, [&](auto width, int64_t i) {
     if (shared.finite) update_at<width.value>(a, shared.clip, i);
-    Pack<Gradient, width.value> zero;
+    Elements<Gradient, width.value> zero;
 #pragma unroll
     for (int c = 0; c < width.value; ++c) zero.values[c] = from_float<Gradient>(0.0f);
     store(a.gradient + i, zero);
@@ -189,7 +175,7 @@ Scalars scalars_of(const AdamWUpdate& a) {
 
 template <class Parameter, class Gradient, class State>
 void launch_update(const AdamWUpdate& a, Context& context) {
-  constexpr int kWidth = 16 / std::max({sizeof(Parameter), sizeof(Gradient), sizeof(State)});
+  constexpr int kWidth = kCommonWidth<Parameter, Gradient, State>;
   const int64_t columns = a.parameter.columns;
   const Arguments<Parameter, Gradient, State> arguments{
       .parameter = static_cast<Parameter*>(a.parameter.data), .master = static_cast<float*>(a.master.data), .gradient = static_cast<Gradient*>(a.gradient.data),

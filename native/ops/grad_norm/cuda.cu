@@ -7,9 +7,8 @@
 // leave a partial sum each; one block adds those up and adds the total to *sum. Every order is fixed by the sizes and the alignment.
 #include <algorithm>
 
-#include "backends/cuda/device.cuh"
 #include "backends/cuda/kernels.h"
-#include "core/error.h"
+#include "backends/cuda/vector_access.cuh"
 #include "ops/grad_norm/cuda_workspace.h"
 
 namespace cheems::cuda {
@@ -24,17 +23,10 @@ struct SumShared {
 
 template <class T, int Width>
 __device__ __forceinline__ float squares_of(const T* x) {
-  float sum = 0;
-  if constexpr (Width == 1) {
-    const float value = to_float(*x);
-    sum = value * value;
-  } else {
-    const auto vector = load_vector<Width>(x);
-    for (int c = 0; c < Width; ++c) {
-      const float value = to_float(vector.values[c]);
-      sum = fmaf(value, value, sum);
-    }
-  }
+  float values[Width], sum = 0;
+  load_floats<Width>(x, values);
+#pragma unroll
+  for (int c = 0; c < Width; ++c) sum = fmaf(values[c], values[c], sum);
   return sum;
 }
 
@@ -58,7 +50,7 @@ __device__ __forceinline__ double squares_of_run(const T* x, int64_t count, int 
 }
 
 template <class T, int Width>
-__global__ __launch_bounds__(kThreads) void squares_kernel(double* partials, const T* x, int64_t total, int64_t run, const uint8_t* row_seen) {
+__global__ __launch_bounds__(kThreads, 4) void squares_kernel(double* partials, const T* x, int64_t total, int64_t run, const uint8_t* row_seen) {
   auto& shared = shared_memory<SumShared>();
   const int lane = threadIdx.x % 32;
   const int64_t runs = (total + run - 1) / run;
@@ -96,11 +88,7 @@ void launch_squares(const SumOfSquares& a, Context& context) {
 
 void sum_of_squares(const SumOfSquares& a, Context& context) {
   if (a.x.rows == 0 || a.x.columns == 0) return;
-  switch (a.x.dtype) {
-    case DType::float32: return launch_squares<float>(a, context);
-    case DType::bfloat16: return launch_squares<bfloat16>(a, context);
-    case DType::float16: fail("The CUDA backend sums the squares of float32 or bfloat16 gradients, not of float16 ones.");
-  }
+  with_element_type(a.x.dtype, "sum_of_squares: x", [&]<class T>() { launch_squares<T>(a, context); });
 }
 
 }  // namespace cheems::cuda

@@ -1,0 +1,50 @@
+#include "testing/operation_check.h"
+#include "testing/trees.h"
+
+namespace cheems {
+namespace {
+
+using namespace testing;
+
+std::vector<double> row_of(const Values& matrix, int64_t columns, int32_t row) {
+  const auto begin = matrix.numbers.begin() + row * columns;
+  return {begin, begin + columns};
+}
+
+TEST_CASE("cuda rows: gathered rows are the matrix's to the bit, and scatter_add touches those rows alone") {
+  const std::vector<int32_t> picks = {16, 0, 5, 3};
+  for (const int64_t columns : {1, 7, 64, 97, 896}) {
+    CAPTURE(columns);
+    check_operation({.widest_row = columns, .rows = 17}, [&](Site& site) -> OutputList {
+      const Tensor x = site.activations(17, columns, random_floats(17 * columns, 1)), gathered = site.activations(4, columns, {}, 5);
+      const Tensor to = site.activations(17, columns, random_floats(17 * columns, 2)), add = site.activations(4, columns, random_floats(4 * columns, 3), 1);
+      const Values before = site.values(to);
+      site->gather_rows({.y = gathered, .x = x, .rows = picks});
+      site->scatter_add_rows({.x = to, .y = add, .rows = picks});
+      const Values from = site.values(x), got = site.values(gathered), after = site.values(to);
+      for (size_t i = 0; i < picks.size(); ++i) CHECK(row_of(got, columns, static_cast<int32_t>(i)) == row_of(from, columns, picks[i]));
+      for (const int32_t other : {1, 2, 4, 6, 15}) CHECK(row_of(after, columns, other) == row_of(before, columns, other));
+      return {{"gathered", got, kOutputs}, {"scattered", after, kOutputs}};
+    });
+  }
+}
+
+TEST_CASE("cuda rows: the reward rows of a packed tree, all of them and a part") {
+  const OwnedSamples samples = deep_samples();
+  const PackedTree tree = pack_tree(samples.view(), all_samples(samples), true);
+  const std::span<const int32_t> all = tree.reward_rows;
+  const int64_t columns = 24;
+  for (const auto rows : {all, all.subspan(2, 3), all.subspan(0, 0)}) {
+    const auto count = static_cast<int64_t>(rows.size());
+    check_operation({.widest_row = columns, .rows = tree.rows()}, [&](Site& site) -> OutputList {
+      site.begin(tree);
+      const Tensor x = site.activations(tree.rows(), columns, random_floats(tree.rows() * columns, 1)), y = site.activations(count, columns);
+      site->gather_rows({.y = y, .x = x, .rows = rows});
+      site->scatter_add_rows({.x = x, .y = y, .rows = rows});
+      return {{"gathered", site.values(y), kOutputs}, {"scattered", site.values(x), kOutputs}};
+    });
+  }
+}
+
+}  // namespace
+}  // namespace cheems
