@@ -1,0 +1,187 @@
+// Whole models on any backend, in any precision: rewards, gradients and training steps, and how far they may be from
+// transformers' float64 numbers (tests/reference/huggingface/README.md derives the float32 tolerances).
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+
+#include "batch/packed_tree.h"
+#include "inference/scorer.h"
+#include "model/decoder.h"
+#include "testing/numbers.h"
+#include "testing/reference.h"
+#include "training/trainer.h"
+
+namespace cheems::testing {
+
+const std::vector<std::string> kClassifiers = {"llama-gqa", "llama3-rope", "mistral-sliding", "qwen2-gqa", "qwen2-tied", "qwen3-qknorm"};
+constexpr double kRewardTolerance = 2e-5, kGradientTolerance = 2e-4, kScalarTolerance = 1e-4;
+
+// How a model is run.
+struct ModelRun {
+  Backend& backend;
+  DType precision = DType::float32;
+  DType optimizer_state = DType::float32;  // and the dtype of the matrices' gradients
+  int64_t micro_batch_tokens = 8192;
+  bool share_prompts = true;
+  bool checkpointing = false;
+  // Round the matrices to bfloat16 where the precision is float32: on plain loops in double, the truth of a bfloat16 run.
+  bool round_matrices = false;
+};
+
+using NamedValues = std::map<std::string, std::vector<double>>;  // by parameter
+
+// Every parameter of a block at `base` in the backend's memory.
+inline NamedValues download_parameters(Backend& backend, const model::ParameterLayout& layout, void* base) {
+  NamedValues all;
+  for (const auto& parameter : layout.parameters()) {
+    std::vector<char> stored(static_cast<size_t>(parameter.count()) * size_of(parameter.dtype));
+    std::vector<float> values(static_cast<size_t>(parameter.count()));
+    backend.download(stored.data(), layout.tensor(parameter, base).data, static_cast<int64_t>(stored.size()));
+    widen(stored.data(), parameter.dtype, values.data(), values.size());
+    all[parameter.name] = as<double>(values);
+  }
+  return all;
+}
+
+// With a float32 copy where training in a 16-bit precision with float32 state needs one.
+inline std::unique_ptr<model::RewardModel> load_model(const std::string& folder, const ModelRun& run) {
+  const bool copy = run.precision != DType::float32 && run.optimizer_state == DType::float32;
+  auto loaded = model::RewardModel::load({.folder = folder, .precision = run.precision, .float32_copy = copy}, run.backend);
+  if (run.round_matrices) {
+    const auto& layout = loaded->parameters().layout();
+    for (const auto& parameter : layout.parameters()) {
+      if (!model::ParameterLayout::is_matrix(parameter)) continue;
+      std::vector<float> values(static_cast<size_t>(parameter.count()));
+      void* memory = layout.tensor(parameter, loaded->parameters().data()).data;
+      const auto bytes = static_cast<int64_t>(values.size() * sizeof(float));
+      run.backend.download(values.data(), memory, bytes);
+      for (float& value : values) value = bfloat16_to_float(float_to_bfloat16(value));
+      run.backend.upload(memory, values.data(), bytes);
+    }
+  }
+  return loaded;
+}
+
+inline std::vector<float> score(const std::string& folder, const OwnedSamples& samples, const ModelRun& run) {
+  const auto loaded = load_model(folder, run);
+  inference::Scorer scorer(*loaded, {.micro_batch_tokens = run.micro_batch_tokens, .share_prompts = run.share_prompts});
+  return scorer.score(samples.view(), Control()).rewards;
+}
+
+struct LossAndGradients {
+  double loss = 0;
+  NamedValues gradients;
+};
+
+// The reference's training set in one packed tree: loss, and the gradient of every parameter before clipping.
+inline LossAndGradients gradients_of(const ReferenceModel& reference, const ModelRun& run) {
+  const auto loaded = load_model(reference.folder(), run);
+  std::vector<int32_t> pairs;
+  const OwnedSamples samples = reference.training_set(pairs);
+  std::vector<int32_t> all(samples.groups.size());
+  std::iota(all.begin(), all.end(), 0);
+  const PackedTree tree = pack_tree(samples.view(), all, run.share_prompts);
+  std::vector<int32_t> place(all.size()), local;
+  for (size_t r = 0; r < tree.samples.size(); ++r) place[static_cast<size_t>(tree.samples[r])] = static_cast<int32_t>(r);
+  for (const int32_t sample : pairs) local.push_back(place[static_cast<size_t>(sample)]);
+
+  model::Decoder decoder(loaded->architecture(), loaded->parameters().tensors(), run.backend,
+                         {.rows = tree.rows(), .rewards = tree.rewards(), .longest_path = tree.longest_path, .training = true, .checkpointing = run.checkpointing, .dtype = run.precision});
+  const model::ParameterLayout layout(loaded->architecture(), run.optimizer_state);
+  const auto memory = run.backend.allocate(layout.bytes(), "gradients"), sums_memory = run.backend.allocate(2 * sizeof(double), "the loss");
+  auto* device_sums = static_cast<double*>(sums_memory->data());
+  decoder.forward(tree, Control());
+  run.backend.operations().ranking_loss({.sums = device_sums, .d_rewards = decoder.d_rewards(tree), .rewards = decoder.rewards(tree), .pairs = local,
+                                         .total_pairs = static_cast<int64_t>(pairs.size() / 2), .total_rewards = tree.rewards(), .reg_coef = 0.1f});
+  decoder.backward(tree, layout.tensors(memory->data()), Control());
+  double sums[2];
+  run.backend.download(sums, device_sums, sizeof sums);
+  return {sums[0] + 0.1 * sums[1], download_parameters(run.backend, layout, memory->data())};
+}
+
+struct TrainedModel {
+  std::vector<training::StepResult> steps;
+  NamedValues parameters;  // float32 ones where there are two
+};
+
+// `count` steps on the reference's whole training set, as its README says.
+inline TrainedModel train_on(const ReferenceModel& reference, const ModelRun& run, int64_t count) {
+  const auto loaded = load_model(reference.folder(), run);
+  training::Trainer trainer(*loaded, {.micro_batch_tokens = run.micro_batch_tokens, .gradient_checkpointing = run.checkpointing, .share_prompts = run.share_prompts, .optimizer_state = run.optimizer_state, .reg_coef = 0.1f});
+  std::vector<int32_t> pairs;
+  const OwnedSamples samples = reference.training_set(pairs);
+  TrainedModel trained;
+  for (int64_t step = 1; step <= count; ++step) trained.steps.push_back(trainer.step(samples.view(), pairs, {.step = step, .learning_rate = 1e-3, .weight_decay = 0.01, .max_grad_norm = 1}, Control()));
+  trained.parameters = download_parameters(run.backend, loaded->parameters().layout(), loaded->parameters().data());
+  return trained;
+}
+
+// --- against transformers' numbers, in float32
+
+inline void check_reward(double found, double expected, double tolerance = kRewardTolerance) { CHECK(std::abs(found - expected) <= tolerance * std::max(1.0, std::abs(expected))); }
+
+inline void check_single_sequences(const ReferenceModel& reference, const ModelRun& run) {
+  std::vector<double> expected;
+  const OwnedSamples samples = reference.sequences(expected);
+  const auto rewards = score(reference.folder(), samples, run);
+  for (size_t i = 0; i < expected.size(); ++i) check_reward(rewards[i], expected[i]);
+}
+
+inline std::vector<double> read_values(const storage::SafetensorsFile& file, const std::string& name) {
+  const auto* view = file.find(name);
+  REQUIRE(view != nullptr);
+  std::vector<float> values(static_cast<size_t>(view->elements()));
+  file.read_float32(name, values.data(), view->shape);
+  return as<double>(values);
+}
+
+inline NamedValues reference_gradients(const ReferenceModel& reference, const NamedValues& names) {
+  NamedValues gradients;
+  const auto arrays = reference.arrays();
+  for (const auto& [name, values] : names) gradients[name] = read_values(arrays, "grad." + name);
+  return gradients;
+}
+
+inline double first_loss(const ReferenceModel& reference) { return reference.json()["train"]["steps_f64"][0]["loss"].get<double>(); }
+
+inline void check_gradients(const ReferenceModel& reference, const ModelRun& run) {
+  const LossAndGradients found = gradients_of(reference, run);
+  CHECK(found.loss == doctest::Approx(first_loss(reference)).epsilon(kScalarTolerance));
+  for (const auto& [name, expected] : reference_gradients(reference, found.gradients)) {
+    CAPTURE(name);
+    CHECK(worst_error(found.gradients.at(name), expected) <= kGradientTolerance * largest(expected));
+  }
+}
+
+// Three steps on the whole set, then every parameter.
+inline void check_three_steps(const ReferenceModel& reference, const ModelRun& run) {
+  const TrainedModel found = train_on(reference, run, 3);
+  const auto& steps = reference.json()["train"]["steps_f64"];
+  for (size_t step = 0; step < 3; ++step) {
+    const auto& result = found.steps[step];
+    const auto& expected = steps[step];
+    CHECK(result.loss == doctest::Approx(expected["loss"].get<double>()).epsilon(kScalarTolerance));
+    CHECK(result.gradient_norm == doctest::Approx(expected["grad_norm_before_clip"].get<double>()).epsilon(kScalarTolerance));
+    for (size_t r = 0; r < result.rewards.size(); ++r) check_reward(result.rewards[r], expected["rewards"][r].get<double>(), step == 0 ? kRewardTolerance : 1e-3);
+  }
+  const auto arrays = reference.arrays();
+  for (const auto& [name, values] : found.parameters) {
+    CAPTURE(name);
+    const auto expected = read_values(arrays, "adamw3." + name);
+    REQUIRE(values.size() == expected.size());
+    size_t close = 0;
+    for (size_t i = 0; i < expected.size(); ++i) {
+      const double error = std::abs(values[i] - expected[i]);
+      CHECK(error <= 3e-3);
+      close += error <= 2e-5;
+    }
+    CHECK(static_cast<double>(close) >= 0.995 * static_cast<double>(expected.size()));
+  }
+}
+
+}  // namespace cheems::testing
