@@ -1,0 +1,174 @@
+// Whole models on the device: transformers' numbers in float32 within the CPU's tolerances; in bfloat16 an error of at most 2
+// (rewards) or 3 (gradients) times that of the same mathematics in plain loops; and small training runs that follow the CPU's.
+// The config's spelling is the reader's business, not the device's: one is enough here.
+#include "testing/model_check.h"
+#include "testing/operation_check.h"
+#include "testing/small_model.h"
+
+namespace cheems {
+namespace {
+
+using namespace testing;
+
+template <class Check>
+void for_each_reference(Check check) {
+  for (const auto& name : kClassifiers) {
+    CAPTURE(name);
+    check(ReferenceModel(reference_folder(name), false));
+  }
+}
+
+ModelRun in_bfloat16(Backend& backend, DType state = DType::float32) { return {.backend = backend, .precision = DType::bfloat16, .optimizer_state = state}; }
+
+// What a bfloat16 run would give if it never rounded but its weights.
+ModelRun truth_of_bfloat16() { return {.backend = plain_backend<double>(), .round_matrices = true}; }
+
+// The tolerance rule over a list of numbers; the floor is one bfloat16 rounding of the largest.
+void check_bfloat16(double factor, const std::vector<double>& found, const std::vector<double>& plain, const std::vector<double>& exact) {
+  const double plain_error = worst_error(plain, exact), size = largest(exact);
+  CAPTURE(plain_error);
+  CAPTURE(size);
+  CHECK(worst_error(found, exact) <= factor * plain_error + 0x1p-8 * size + 1e-37);
+}
+
+TEST_CASE("device: rewards of single sequences equal transformers' in float32") {
+  for_each_reference([](const ReferenceModel& reference) { check_single_sequences(reference, {.backend = device_backend()}); });
+}
+
+TEST_CASE("device: rewards in bfloat16 are as near to transformers' float64 as plain loops are, twice over") {
+  for_each_reference([](const ReferenceModel& reference) {
+    std::vector<double> expected;
+    const OwnedSamples samples = reference.sequences(expected);
+    const auto found = as<double>(score(reference.folder(), samples, in_bfloat16(device_backend()))), plain = as<double>(score(reference.folder(), samples, in_bfloat16(plain_backend<float>())));
+    check_bfloat16(kOutputs, found, plain, expected);
+    check_bfloat16(kOutputs, found, plain, as<double>(score(reference.folder(), samples, truth_of_bfloat16())));
+  });
+}
+
+TEST_CASE("device: gradients of every parameter equal transformers' in float32, shared, unshared and recomputed") {
+  for_each_reference([](const ReferenceModel& reference) {
+    check_gradients(reference, {.backend = device_backend()});
+    check_gradients(reference, {.backend = device_backend(), .share_prompts = false});
+    check_gradients(reference, {.backend = device_backend(), .checkpointing = true});
+  });
+}
+
+TEST_CASE("device: gradients in bfloat16 are as near to transformers' float64 as plain loops are, three times over") {
+  for_each_reference([](const ReferenceModel& reference) {
+    const NamedValues exact = gradients_of(reference, truth_of_bfloat16()).gradients;
+    for (const DType state : {DType::float32, DType::bfloat16}) {
+      const std::string gradients = name(state);
+      CAPTURE(gradients);
+      const LossAndGradients found = gradients_of(reference, in_bfloat16(device_backend(), state)), plain = gradients_of(reference, in_bfloat16(plain_backend<float>(), state));
+      check_bfloat16(kOutputs, {found.loss}, {plain.loss}, {first_loss(reference)});
+      for (const auto& [name, expected] : reference_gradients(reference, found.gradients)) {
+        CAPTURE(name);
+        check_bfloat16(kGradients, found.gradients.at(name), plain.gradients.at(name), expected);
+        check_bfloat16(kGradients, found.gradients.at(name), plain.gradients.at(name), exact.at(name));
+      }
+    }
+  });
+}
+
+TEST_CASE("device: three training steps equal transformers' in float32, whole or cut into micro-batches") {
+  for_each_reference([](const ReferenceModel& reference) {
+    check_three_steps(reference, {.backend = device_backend()});
+    check_three_steps(reference, {.backend = device_backend(), .micro_batch_tokens = 20});
+  });
+}
+
+// --- a whole small run
+
+// Three prompts of three responses; new ones each step.
+OwnedSamples small_batch(uint64_t seed) {
+  OwnedSamples samples;
+  RandomStream random(seed, 3);
+  for (int32_t group = 0; group < 3; ++group) {
+    std::vector<int32_t> prompt;
+    for (int i = 0; i < 20; ++i) prompt.push_back(static_cast<int32_t>(random.next() % 30));
+    for (int response = 0; response < 3; ++response) {
+      auto tokens = prompt;
+      for (int i = 0; i < 4 + 3 * response; ++i) tokens.push_back(static_cast<int32_t>(30 + 3 * response + static_cast<int32_t>(random.next() % 4)));  // what the loss can learn to tell
+      samples.add(tokens, group);
+    }
+  }
+  return samples;
+}
+const std::vector<int32_t> kPairs = {0, 1, 0, 2, 1, 2, 3, 4, 4, 5, 3, 5, 6, 7, 7, 8, 6, 8};
+constexpr int64_t kSteps = 20;
+
+training::TrainerOptions trainer_options(const ModelRun& run) {
+  return {.micro_batch_tokens = run.micro_batch_tokens, .gradient_checkpointing = run.checkpointing, .share_prompts = run.share_prompts, .optimizer_state = run.optimizer_state, .seed = 7, .reg_coef = 0.1f};
+}
+
+training::StepResult one_step(training::Trainer& trainer, int64_t step) {
+  return trainer.step(small_batch(static_cast<uint64_t>(step)).view(), kPairs, {.step = step, .learning_rate = 3e-3, .weight_decay = 0.01, .max_grad_norm = 1}, Control());
+}
+
+struct SmallRun {
+  std::vector<double> losses;
+  NamedValues parameters;
+};
+
+SmallRun train_small(const SmallModel& folder, const ModelRun& run) {
+  const auto loaded = load_model(folder.folder(), run);
+  training::Trainer trainer(*loaded, trainer_options(run));
+  SmallRun result;
+  for (int64_t step = 1; step <= kSteps; ++step) result.losses.push_back(one_step(trainer, step).loss);
+  result.parameters = download_parameters(run.backend, loaded->parameters().layout(), loaded->parameters().data());
+  return result;
+}
+
+TEST_CASE("device: a small training run in float32 has the CPU's losses, whatever the micro-batches, and repeats bit for bit") {
+  const SmallModel folder;
+  const SmallRun cpu = train_small(folder, {.backend = cpu_backend(2)}), found = train_small(folder, {.backend = device_backend()});
+  CHECK(cpu.losses.back() < 0.5 * cpu.losses.front());  // there was something to follow
+  for (size_t step = 0; step < cpu.losses.size(); ++step) CHECK(found.losses[step] == doctest::Approx(cpu.losses[step]).epsilon(1e-3));
+  const SmallRun cut = train_small(folder, {.backend = device_backend(), .micro_batch_tokens = 25, .checkpointing = true});
+  for (size_t step = 0; step < cpu.losses.size(); ++step) CHECK(cut.losses[step] == doctest::Approx(cpu.losses[step]).epsilon(1e-3));
+  const SmallRun again = train_small(folder, {.backend = device_backend()});
+  CHECK(again.losses == found.losses);
+  CHECK(again.parameters == found.parameters);
+}
+
+TEST_CASE("device: a small training run in bfloat16 follows the CPU's losses as plain loops do, with either optimiser state, and repeats bit for bit") {
+  const SmallModel folder;
+  const SmallRun cpu = train_small(folder, {.backend = cpu_backend(2)});
+  for (const DType state : {DType::float32, DType::bfloat16}) {
+    const std::string optimizer_state = name(state);
+    CAPTURE(optimizer_state);
+    ModelRun run = in_bfloat16(device_backend(), state);
+    run.micro_batch_tokens = 60;
+    const SmallRun found = train_small(folder, run), again = train_small(folder, run), plain = train_small(folder, in_bfloat16(plain_backend<float>(), state));
+    check_bfloat16(kOutputs, found.losses, plain.losses, cpu.losses);
+    CHECK(found.losses.back() < 0.5 * found.losses.front());
+    CHECK(again.losses == found.losses);
+    CHECK(again.parameters == found.parameters);
+  }
+}
+
+TEST_CASE("device: saved and loaded in the middle, a run goes on bit for bit in every precision") {
+  std::vector<ModelRun> runs{{.backend = device_backend()}, in_bfloat16(device_backend()), in_bfloat16(device_backend(), DType::bfloat16)};
+  for (const ModelRun& run : runs) {
+    const std::string precision = name(run.precision), optimizer_state = name(run.optimizer_state);
+    CAPTURE(precision);
+    CAPTURE(optimizer_state);
+    const SmallModel folder;
+    const auto loaded = load_model(folder.folder(), run);
+    training::Trainer trainer(*loaded, trainer_options(run));
+    for (int64_t step = 1; step <= 3; ++step) one_step(trainer, step);
+    loaded->save_weights(folder.weights_file());
+    trainer.save_optimizer(folder.file("optimizer.safetensors"));
+    std::vector<double> losses, resumed_losses;
+    for (int64_t step = 4; step <= 6; ++step) losses.push_back(one_step(trainer, step).loss);
+    const auto again = load_model(folder.folder(), run);
+    training::Trainer resumed(*again, trainer_options(run));
+    resumed.load_optimizer(folder.file("optimizer.safetensors"));
+    for (int64_t step = 4; step <= 6; ++step) resumed_losses.push_back(one_step(resumed, step).loss);
+    CHECK(resumed_losses == losses);
+    CHECK(download_parameters(run.backend, again->parameters().layout(), again->parameters().data()) == download_parameters(run.backend, loaded->parameters().layout(), loaded->parameters().data()));
+  }
+}
+
+}  // namespace
+}  // namespace cheems
