@@ -40,8 +40,9 @@ export async function readTemplateFile(file: string): Promise<JudgeTemplate> {
   }
   const document = parseDocument(text);
   if (document.errors[0]) throw new JudgeError(`${file}: ${document.errors[0].message.split('\n')[0]!.replace(/:$/, '.')}`);
-  const result = schema.safeParse(document.toJS());
-  if (!result.success) throw new JudgeError(`${file}: ${describeIssue(result.error.issues[0]!)}`);
+  const given: unknown = document.toJS();
+  const result = schema.safeParse(given);
+  if (!result.success) throw new JudgeError(`${file}: ${describeIssue(result.error.issues[0]!, given)}`);
   const { name = basename(file, extname(file)), system, roles, ...rest } = result.data;
   try {
     const template = checkTemplate({ ...rest, name, roles: { ...ROLES_EN, ...roles }, ...(system === undefined ? {} : { system }) });
@@ -52,10 +53,11 @@ export async function readTemplateFile(file: string): Promise<JudgeTemplate> {
   }
 }
 
-function describeIssue(issue: z.core.$ZodIssue): string {
+function describeIssue(issue: z.core.$ZodIssue, given: unknown): string {
   const keys = Object.keys(schema.shape).join(', ');
   if (issue.code === 'unrecognized_keys') return `"${issue.keys[0]}" is not a key of a judge template; the keys are ${keys}.`;
   if (issue.path.length === 0) return `the file must hold "key: value" lines (YAML) or one object (JSON) with the keys ${keys}.`;
-  if (issue.input === undefined && issue.path.length === 1 && ['user', 'parser'].includes(String(issue.path[0]))) return `"${String(issue.path[0])}" is missing.`;
+  const key = String(issue.path[0]);
+  if (['user', 'parser'].includes(key) && !Object.hasOwn(given as object, key)) return `"${key}" is missing.`;
   return `"${issue.path.join('.')}": ${issue.message}.`;
 }

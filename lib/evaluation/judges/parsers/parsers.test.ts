@@ -1,0 +1,116 @@
+import test from 'ava';
+import { z } from 'zod';
+import { bindParser, registeredVerdictParsers, registerVerdictParser, withoutReasoning } from './index';
+
+type Case = [text: string, verdict: 'A' | 'B' | 'tie' | undefined];
+
+function parses(name: string, cases: Case[], options: Record<string, unknown> = {}) {
+  test(`${name} ${JSON.stringify(options)}`, (t) => {
+    const parser = bindParser(name, options);
+    for (const [text, verdict] of cases) t.is(parser.parse(text), verdict, JSON.stringify(text));
+  });
+}
+
+parses('brackets', [
+  ['[[A]]', 'A'],
+  ['先看[[A]]的优点……综合来看\n\n[[B]]', 'B'],
+  ['两者相当：[[C]]。', 'tie'],
+  ['［［Ｂ］］', 'B'],
+  ['[[ a ]]', 'A'],
+  ['[[D]]', undefined],
+  ['[A]', undefined],
+  ['', undefined],
+  ['<think>I lean to [[B]]</think>\n[[A]]', 'A'],
+  ['[[B]] at first sight</think>[[A]]', 'A'],
+  ['<think>maybe [[A]], maybe', undefined],
+  ['[[A]]\n<think>but then [[B]]', 'A'],
+  ['**[[A]]**', 'A'],
+]);
+parses('brackets', [['[[A>B]]', 'A'], ['[[B>A]]', 'B'], ['[[A=B]]', 'tie'], ['[[A]]', undefined]], { a: 'A>B', b: 'B>A', tie: 'A=B' });
+parses('brackets', [['[[C]]', undefined], ['[[甲]]', undefined]], { tie: null });
+parses('brackets', [['结论：[[甲]]', 'A'], ['[[乙]]', 'B'], ['[[平]]', 'tie']], { a: '甲', b: '乙', tie: '平' });
+
+parses('output_letter', [
+  ['Output (a)', 'A'],
+  ['Output (b)', 'B'],
+  ['output(A)', 'A'],
+  ['Neither is perfect. Output (a) is short.\nTherefore, Output (b) is better.', 'B'],
+  ['Output （b）', 'B'],
+  ['Output (c)', undefined],
+  ['(a)', undefined],
+]);
+parses('output_letter', [['Response (c)', 'tie'], ['Output (a)', undefined]], { word: 'Response', tie: 'c' });
+
+parses('letter', [
+  ['A', 'A'],
+  [' b\n', 'B'],
+  ['**B**', 'B'],
+  ['「A」。', 'A'],
+  ['Ａ', 'A'],
+  ['C', 'tie'],
+  ['答案：B', 'B'],
+  ['我认为更好的回答是A。', 'A'],
+  ['综合考虑，回答B更好。', 'B'],
+  ['回答A优于回答B', 'A'],
+  ['Answer: A', 'A'],
+  ['The better response is **B**, since it is right.', 'B'],
+  ['Response A is better because it answers the question.', 'A'],
+  ['My choice: Response B', 'B'],
+  ['A. It is shorter.', 'A'],
+  ['B\n\n因为它更准确。', 'B'],
+  ['它列出了要点。\n\nA', 'A'],
+  ['At first the answer is A. On reflection, the answer is B.', 'B'],
+  ['A good answer names its sources.', undefined],
+  ['The choice is a hard one.', undefined],
+  ['Both have their merits.', undefined],
+  ['两个回答都不错。', undefined],
+  ['Answer: Although', undefined],
+  ['AB', undefined],
+  ['data wins', undefined],
+  ['<think>A or B?</think>B', 'B'],
+]);
+parses('letter', [['1', 'A'], ['Answer: 2', 'B'], ['12', undefined], ['A', undefined]], { a: '1', b: '2', tie: null });
+
+parses('json', [
+  ['{"choice": 1}', 'A'],
+  ['```json\n{"reason": "第二个更准确，\\"见下\\" {例}", "choice": 2}\n```', 'B'],
+  ['{"choice": "2"}', 'B'],
+  ['{"choice": 0}', 'tie'],
+  ['{"choice": 3}', undefined],
+  ['{"choice": 1} … no: {"choice": 2}', 'B'],
+  ['{"other": 1}', undefined],
+  ['{"reason": "he said "hello" to me", "choice": 1}', 'A'],
+  ['{"choice": null}', undefined],
+  ['no object', undefined],
+  ['{"choice": 1', 'A'],
+]);
+parses('json', [['{"原因": "……", "更好的回答": 2}', 'B'], ['{"原因": "……", "更好的回答": "1"}', 'A'], ['{"更好的回答": 0}', undefined]], { field: '更好的回答', tie: null });
+parses('json', [['{"winner": "model_a"}', 'A'], ['{"winner": "MODEL_B"}', 'B'], ['{"winner": "tie"}', 'tie']], { field: 'winner', a: 'model_a', b: 'model_b', tie: 'tie' });
+
+test('thoughts are taken away, or kept where asked', (t) => {
+  t.is(withoutReasoning('<think>x</think> y'), 'y');
+  t.is(withoutReasoning('<thinking>x</thinking><think>y</think>z'), 'z');
+  t.is(bindParser('brackets', {}, 'keep').parse('x <think>[[A]]'), 'A');
+});
+
+test('a parser that is not known, and options that do not fit, are told', (t) => {
+  t.throws(() => bindParser('bracket'), { name: 'JudgeError', message: /no verdict parser "bracket"; known are: brackets, letter, output_letter, json/ });
+  t.throws(() => bindParser('json', { feild: 'x' }), { message: /options of the verdict parser "json" are unfit: Unrecognized key: "feild"/ });
+  t.throws(() => bindParser('brackets', { a: 3 }), { message: /"brackets" are unfit: "a": / });
+});
+
+test('a parser of one own is found by name, and a name is taken once', (t) => {
+  const parser = { name: 'shout', description: 'd', options: z.strictObject({}), parse: (text: string) => (text.includes('FIRST') ? ('A' as const) : undefined) };
+  registerVerdictParser(parser);
+  t.true(registeredVerdictParsers().includes('shout'));
+  t.is(bindParser('shout').parse('FIRST!'), 'A');
+  t.throws(() => registerVerdictParser(parser), { message: /registered already/ });
+});
+
+test('long runs of marks take no time', (t) => {
+  const began = performance.now();
+  for (const name of ['brackets', 'letter', 'output_letter', 'json']) {
+    for (const run of ['*', '{', '"', ' ', 'answer: ', '[', '\n', 'A ']) bindParser(name).parse(run.repeat(20_000 / run.length));
+  }
+  t.true(performance.now() - began < 5000, `${performance.now() - began} ms`);
+});
