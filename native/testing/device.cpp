@@ -1,21 +1,29 @@
-// The device of the cuda_test.cpp files: a GPU, or the CPU that executes CUDA's kernels.
-#include "backends/cuda/cuda_backend.h"
+// Says on which device the tests of a program run, before the first of them.
+#include <doctest/doctest.h>
+
+#include <ostream>
+
 #include "testing/operation_check.h"
-#ifdef CHEEMS_CUDA_ON_CPU
-#include "testing/cuda_on_cpu/schedule.h"
-#endif
 
-namespace cheems::testing {
+namespace {
 
-Backend& device_backend() {
-  static const std::unique_ptr<Backend> backend = create_cuda_backend(0);
-  return *backend;
-}
+struct NameDevice : doctest::IReporter {
+  std::ostream& out;
+  explicit NameDevice(const doctest::ContextOptions& options) : out(*options.cout) {}
 
-void reseed_device_schedule([[maybe_unused]] uint64_t seed) {
-#ifdef CHEEMS_CUDA_ON_CPU
-  cuda_on_cpu::set_schedule({cuda_on_cpu::Order::warp_sprint, seed});
-#endif
-}
+  void test_run_start() override { out << "device under test: " << cheems::testing::device_backend().description() << std::endl; }
+  void report_query(const doctest::QueryData&) override {}
+  void test_run_end(const doctest::TestRunStats&) override {}
+  void test_case_start(const doctest::TestCaseData&) override {}
+  void test_case_reenter(const doctest::TestCaseData&) override {}
+  void test_case_end(const doctest::CurrentTestCaseStats&) override {}
+  void test_case_exception(const doctest::TestCaseException&) override {}
+  void subcase_start(const doctest::SubcaseSignature&) override {}
+  void subcase_end() override {}
+  void log_assert(const doctest::AssertData&) override {}
+  void log_message(const doctest::MessageData&) override {}
+  void test_case_skipped(const doctest::TestCaseData&) override {}
+};
+DOCTEST_REGISTER_LISTENER("name_device", 0, NameDevice);
 
-}  // namespace cheems::testing
+}  // namespace
