@@ -37,6 +37,8 @@ export interface DownloadRequest {
   attempts?: number;
   /** Pause before the second attempt, doubled with each further one; 500 ms by default. */
   pauseMs?: number;
+  /** An attempt that brings nothing for so long is ended; 60 s by default. */
+  stallMs?: number;
 }
 
 /**
@@ -120,12 +122,13 @@ async function prepare({ file, bytes }: DownloadRequest): Promise<number> {
 async function append(request: DownloadRequest, offset: number): Promise<void> {
   const { bytes, signal, onProgress } = request;
   const handle = await open(`${request.file}.incomplete`, 'a').catch((error: unknown) => failOnDisk(request, error));
+  const watch = new StallWatch(request.stallMs ?? 60_000, signal);
   try {
     onProgress?.(offset);
     if (offset === bytes) return;
     let done = offset;
-    for await (const chunk of await request.open(offset, signal)) {
-      signal?.throwIfAborted();
+    for await (const chunk of await watch.orStalled(request.open(offset, watch.signal))) {
+      watch.signal.throwIfAborted();
       if (done + chunk.length > bytes) {
         // A server that ignores the range sends everything anew.
         await handle.truncate(0);
@@ -133,11 +136,48 @@ async function append(request: DownloadRequest, offset: number): Promise<void> {
       }
       await writeAll(handle, chunk).catch((error: unknown) => failOnDisk(request, error));
       done += chunk.length;
+      watch.touch();
       onProgress?.(done);
     }
     await handle.sync();
   } finally {
+    watch.stop();
     await handle.close();
+  }
+}
+
+/** A signal that is aborted with the caller's, or when nothing has come for a time. */
+class StallWatch {
+  private readonly controller = new AbortController();
+  private readonly timer: NodeJS.Timeout;
+  readonly signal: AbortSignal;
+
+  constructor(milliseconds: number, caller: AbortSignal | undefined) {
+    this.timer = setTimeout(() => this.controller.abort(new Error(`nothing came for ${milliseconds / 1000} s`)), milliseconds);
+    this.signal = caller ? AbortSignal.any([caller, this.controller.signal]) : this.controller.signal;
+  }
+
+  touch(): void {
+    this.timer.refresh();
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+  }
+
+  /** For work that may not heed the signal. */
+  async orStalled<T>(work: Promise<T>): Promise<T> {
+    let end = (): void => undefined;
+    const aborted = new Promise<never>((_, reject) => {
+      end = () => reject(this.signal.reason as Error);
+      this.signal.addEventListener('abort', end, { once: true });
+    });
+    try {
+      this.signal.throwIfAborted();
+      return await Promise.race([work, aborted]);
+    } finally {
+      this.signal.removeEventListener('abort', end);
+    }
   }
 }
 

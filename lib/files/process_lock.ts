@@ -3,8 +3,9 @@
 // while its holder keeps touching it.
 
 import { randomUUID } from 'node:crypto';
-import { link, open, readFile, rename, stat, unlink, utimes } from 'node:fs/promises';
+import { link, readFile, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const TOUCH_EVERY_MS = 10_000;
 const STALE_AFTER_MS = 60_000;
@@ -57,8 +58,7 @@ function parseHolder(text: string): LockHolder | undefined {
 async function isHeld(file: string, holder: LockHolder | undefined): Promise<boolean> {
   if (holder?.host === hostname()) return holder.started !== '' && (await startTime(holder.pid)) === holder.started;
   const touched = (await stat(file).catch(() => undefined))?.mtimeMs ?? 0;
-  // A file without a name in it has just been made, or its maker was killed right then.
-  return Date.now() - touched < (holder ? STALE_AFTER_MS : 1000);
+  return Date.now() - touched < STALE_AFTER_MS;
 }
 
 function keepTouching(file: string): ProcessLock {
@@ -75,41 +75,56 @@ function keepTouching(file: string): ProcessLock {
   };
 }
 
-/** Takes away a lock whose text is `stale`. Another process may have replaced it meanwhile: then its lock is put back. */
-async function removeStale(file: string, stale: string): Promise<void> {
+/** Makes a file with its whole content at once; false where it exists. */
+async function create(file: string, content: string): Promise<boolean> {
   const aside = `${file}.${randomUUID()}`;
+  await writeFile(aside, content);
   try {
-    await rename(file, aside);
-  } catch {
-    return; // another process was faster
+    await link(aside, file);
+    return true;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    if (code === 'EEXIST') return false;
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code)) throw error;
+    // A file system without hard links.
+    return await writeFile(file, content, { flag: 'wx' }).then(() => true, (second: NodeJS.ErrnoException) => {
+      if (second.code === 'EEXIST') return false;
+      throw second;
+    });
+  } finally {
+    await unlink(aside);
   }
-  if ((await readFile(aside, 'utf8').catch(() => stale)) !== stale) await link(aside, file).catch(() => undefined);
-  await unlink(aside).catch(() => undefined);
+}
+
+/**
+ * Takes away a lock whose text is `stale`. Only who has the guard beside it may, so that no one takes away the lock that another
+ * process has meanwhile put in its place. A guard is held for an instant; one that is older was left by a killed process.
+ */
+async function removeStale(file: string, stale: string): Promise<void> {
+  const guard = `${file}.guard`;
+  if (!(await create(guard, ''))) {
+    const made = (await stat(guard).catch(() => undefined))?.mtimeMs ?? Date.now();
+    if (Date.now() - made > STALE_AFTER_MS) await unlink(guard).catch(() => undefined);
+    await sleep(10);
+    return;
+  }
+  try {
+    if ((await readFile(file, 'utf8').catch(() => undefined)) === stale) await unlink(file);
+  } finally {
+    await unlink(guard).catch(() => undefined);
+  }
 }
 
 /** Takes the lock, or says who has it. The file's folder exists. */
 export async function tryLock(file: string): Promise<{ lock: ProcessLock } | { holder: LockHolder }> {
   const mine: LockHolder = { pid: process.pid, host: hostname(), started: await startTime(process.pid) };
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      const handle = await open(file, 'wx');
-      await handle.writeFile(JSON.stringify(mine));
-      await handle.close();
-      return { lock: keepTouching(file) };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
+  for (;;) {
+    if (await create(file, JSON.stringify(mine))) return { lock: keepTouching(file) };
     const text = await readFile(file, 'utf8').catch(() => undefined);
     if (text === undefined) continue; // released just now
     const holder = parseHolder(text);
-    if (await isHeld(file, holder)) {
-      if (holder) return { holder };
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    } else if (attempt < 100) {
-      await removeStale(file, text);
-    } else {
-      return { holder: holder ?? { pid: 0, host: 'unknown', started: '' } };
-    }
+    if (await isHeld(file, holder)) return { holder: holder ?? { pid: 0, host: 'an unknown host', started: '' } };
+    await removeStale(file, text);
   }
 }
 

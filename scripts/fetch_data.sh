@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Fetches the three files of CheemsRM into data/ (386 MB; with --bench only CheemsBench's two, 21 MB) through the Git LFS
+# batch API: no git and no git-lfs needed. Checked by size and SHA-256; a run that was stopped goes on where it was.
+#   bash scripts/fetch_data.sh [--bench] [--folder data] [--repository URL]
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+if [ ! -f dist/hub/fetch_data.js ]; then
+  echo 'dist/ has not been built; run: npm run build:ts' >&2
+  exit 1
+fi
+exec node dist/hub/fetch_data.js "$@"
