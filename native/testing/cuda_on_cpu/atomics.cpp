@@ -27,7 +27,7 @@ Word apply(AtomicOperation operation, Word old, Word operand, Word compare, bool
 
 std::uint32_t atomic_32(AtomicOperation operation, std::uint32_t* address, std::uint32_t operand, std::uint32_t compare,
                         bool is_signed, const void* site) {
-  note_atomic_of(*current, address, sizeof *address, site);
+  check_access(*current, {reinterpret_cast<std::uintptr_t>(address), sizeof *address, Access::atomic, site});
   const std::uint32_t old = *address;
   *address = apply<std::uint32_t, std::int32_t>(operation, old, operand, compare, is_signed);
   return old;
@@ -35,7 +35,7 @@ std::uint32_t atomic_32(AtomicOperation operation, std::uint32_t* address, std::
 
 std::uint64_t atomic_64(AtomicOperation operation, std::uint64_t* address, std::uint64_t operand, std::uint64_t compare,
                         const void* site) {
-  note_atomic_of(*current, address, sizeof *address, site);
+  check_access(*current, {reinterpret_cast<std::uintptr_t>(address), sizeof *address, Access::atomic, site});
   const std::uint64_t old = *address;
   *address = apply<std::uint64_t, std::int64_t>(operation, old, operand, compare, false);
   return old;

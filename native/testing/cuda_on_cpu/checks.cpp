@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "testing/cuda_on_cpu/access.h"
 
 namespace cheems::cuda_on_cpu {
 
@@ -43,16 +44,17 @@ void checks_barrier(Machine& machine) {
     if (thread.state != Thread::State::at_barrier) continue;
     if (first == nullptr) first = &thread;
     if (!same_place(first->place, thread.place)) {
-      machine.stop(sentence("the block meets at two different barriers: ", thread_name(*first), " at __syncthreads in ",
+      machine.stop([&] { return sentence("the block meets at two different barriers: ", thread_name(*first), " at __syncthreads in ",
                             place_name(first->place), " and ", thread_name(thread), " in ", place_name(thread.place),
-                            ". All threads must come to the same one."));
+                            ". All threads must come to the same one."); });
     }
   }
   if (machine.live < machine.thread_count) {
-    machine.stop(sentence(machine.live, " threads wait at __syncthreads in ", place_name(first->place), ", but ",
+    machine.stop([&] { return sentence(machine.live, " threads wait at __syncthreads in ", place_name(first->place), ", but ",
                           machine.thread_count - machine.live,
-                          " have already returned from the kernel. All threads of a block must come to a barrier."));
+                          " have already returned from the kernel. All threads of a block must come to a barrier."); });
   }
+  shared_checks_barrier();
 }
 
 void checks_collective(Machine& machine, Thread& self) {
@@ -61,15 +63,16 @@ void checks_collective(Machine& machine, Thread& self) {
     const Thread& other = lanes[std::countr_zero(left)];
     if (other.collective != self.collective || other.argument * (self.collective == Collective::load_matrices) !=
                                                    self.argument * (self.collective == Collective::load_matrices)) {
-      machine.stop(sentence("lanes of one warp call different functions with the same mask: ", thread_name(other), " ",
+      machine.stop([&] { return sentence("lanes of one warp call different functions with the same mask: ", thread_name(other), " ",
                             name(other.collective), " at ", place_name(other.place), ", ", thread_name(self), " ",
-                            name(self.collective), " at ", place_name(self.place), "."));
+                            name(self.collective), " at ", place_name(self.place), "."); });
     }
     if (!same_place(other.place, self.place)) {
-      machine.stop(sentence("lanes of one warp meet from different lines with the same mask: ", thread_name(other), " at ",
-                            place_name(other.place), ", ", thread_name(self), " at ", place_name(self.place), "."));
+      machine.stop([&] { return sentence("lanes of one warp meet from different lines with the same mask: ", thread_name(other), " at ",
+                            place_name(other.place), ", ", thread_name(self), " at ", place_name(self.place), "."); });
     }
   }
+  if (self.collective == Collective::synchronise) shared_checks_warp_synchronised(machine, self.warp, self.mask);
 }
 
 std::string deadlock_report(const Machine& machine) {

@@ -24,9 +24,10 @@ void warp_collective(Collective kind, std::uint32_t mask, const void* in, void* 
   self.out = out;
   self.argument = argument;
   self.place = place;
+  self.site = __builtin_return_address(0);
   if ((mask >> self.lane & 1) == 0) {
-    machine().stop(sentence(thread_name(self), " calls a warp function at ", place_name(place), " with the mask 0x", std::hex, mask,
-                            std::dec, ", in which its own lane ", self.lane, " is not."));
+    machine().stop([&] { return sentence(thread_name(self), " calls a warp function at ", place_name(place), " with the mask 0x", std::hex, mask,
+                            std::dec, ", in which its own lane ", self.lane, " is not."); });
   }
   machine().wait_at_collective();
 }

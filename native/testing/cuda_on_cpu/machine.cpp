@@ -80,7 +80,7 @@ void Machine::thread_entry() {
   try {
     self.launch->call(self.launch->arguments);
   } catch (const std::exception& thrown) {
-    self.stop(sentence("the kernel threw an exception, which no kernel may do on a GPU: ", thrown.what()));
+    self.stop([&] { return sentence("the kernel threw an exception, which no kernel may do on a GPU: ", thrown.what()); });
   }
   checks_end_thread(self, thread);
   thread.state = Thread::State::ended;
@@ -165,9 +165,7 @@ void Machine::suspend(Thread& self) {
   Fiber::switch_to(self.fiber, next->fiber);
 }
 
-void Machine::stop(std::string&& error) {
-  error_ = sentence("CUDA kernel ", launch->name, ", ", block_name(block_position), ": ", error);
-  std::string().swap(error);  // nothing on this stack will be destroyed
+void Machine::leave_kernel() {
   Thread& self = *current;
   Fiber::switch_to(self.fiber, host_);
   std::abort();
@@ -222,7 +220,7 @@ bool Machine::complete(Thread& self) {
 // Nobody can run, and somebody waits.
 void Machine::give_up(Thread& self) {
   current = &self;
-  stop(deadlock_report(*this));
+  stop([&] { return deadlock_report(*this); });
 }
 
 }  // namespace cheems::cuda_on_cpu

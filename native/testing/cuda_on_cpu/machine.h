@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "testing/cuda_on_cpu/fiber.h"
 #include "testing/cuda_on_cpu/kernel_calls.h"
 #include "testing/cuda_on_cpu/schedule.h"
@@ -38,7 +39,8 @@ struct Thread {
   uint3 index{};
 
   enum class State : std::uint8_t { ready, at_barrier, at_collective, ended } state = State::ended;
-  Place place{};  // where it waits
+  Place place{};               // where it waits
+  const void* site = nullptr;  // the return address of the call in which it waits
   Collective collective{};
   std::uint32_t mask = 0;
   const void* in = nullptr;
@@ -56,6 +58,11 @@ struct Warp {
   std::uint32_t rank = 0;     // for Order::warp_sprint
 };
 
+// "block (3, 0, 0)", "thread 37", "ops/rmsnorm/cuda.cu:57".
+std::string block_name(uint3 position);
+std::string thread_name(const Thread& thread);
+std::string place_name(Place place);
+
 class Machine {
  public:
   void run(const Launch& launch);
@@ -63,7 +70,12 @@ class Machine {
   // For the thread that runs.
   void wait_at_barrier(Place place);
   void wait_at_collective();  // the thread's request is filled in
-  [[noreturn]] void stop(std::string&& error);
+  // Ends the launch with an Error. Nothing on the thread's stack is destroyed, so the words are made in a call of their own.
+  template <class Describe>
+  [[noreturn]] void stop(const Describe& describe) {
+    set_error(describe);
+    leave_kernel();
+  }
 
   Thread threads[kMaxThreads];
   Warp warps[kMaxWarps];
@@ -82,6 +94,11 @@ class Machine {
   void check_barrier();
   bool complete(Thread& self);
   [[noreturn]] void give_up(Thread& self);
+  [[noreturn]] void leave_kernel();
+  template <class Describe>
+  [[gnu::noinline]] void set_error(const Describe& describe) {
+    error_ = sentence("CUDA kernel ", launch->name, ", ", block_name(block_position), ": ", describe());
+  }
   std::uint64_t draw();
 
   Fiber host_;
@@ -102,10 +119,5 @@ extern thread_local Thread* current __attribute__((tls_model("initial-exec")));
 void perform(Machine& machine, Warp& warp, int warp_number, std::uint32_t lanes);
 void multiply_accumulate(Thread* lanes);  // of a whole warp: see tensor_core.cpp
 void load_matrices(Thread* lanes);
-
-// "block (3, 0, 0)", "thread 37" or "thread (5, 1, 0)", "rmsnorm/cuda.cu:57".
-std::string block_name(uint3 position);
-std::string thread_name(const Thread& thread);
-std::string place_name(Place place);
 
 }  // namespace cheems::cuda_on_cpu

@@ -17,10 +17,10 @@ void load_matrices(Thread* lanes) {
     Thread& lane = lanes[source];
     const auto address = reinterpret_cast<std::uintptr_t>(lane.in);
     if (!shared_stretch.contains(address) || address % 16 != 0) {
-      machine().stop(sentence(thread_name(lane), " gives ldmatrix at ", place_name(lane.place), " a row that is not ",
-                              address % 16 != 0 ? "aligned to 16 bytes." : "in shared memory."));
+      machine().stop([&] { return sentence(thread_name(lane), " gives ldmatrix at ", place_name(lane.place), " a row that is not ",
+                              address % 16 != 0 ? "aligned to 16 bytes." : "in shared memory."); });
     }
-    note_read_of(lane, lane.in, 16, nullptr);
+    check_access(lane, {address, 16, Access::read, lane.site});
     std::memcpy(matrix[source / 8][source % 8], lane.in, 16);
   }
   for (int l = 0; l < kWarpLanes; ++l) {

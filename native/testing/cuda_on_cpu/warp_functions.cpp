@@ -19,8 +19,8 @@ void shuffle(Machine& machine, Thread* lanes, std::uint32_t mask) {
     Thread& taker = lanes[std::countr_zero(left)];
     const int source = taker.argument & 31;
     if ((mask >> source & 1) == 0) {
-      machine.stop(sentence(thread_name(taker), " shuffles from lane ", source, " at ", place_name(taker.place),
-                            ", which is not in the mask 0x", std::hex, mask, ": its value is undefined."));
+      machine.stop([&] { return sentence(thread_name(taker), " shuffles from lane ", source, " at ", place_name(taker.place),
+                            ", which is not in the mask 0x", std::hex, mask, ": its value is undefined."); });
     }
     std::memcpy(taker.out, &given[source], sizeof given[source]);
   }
