@@ -1,0 +1,130 @@
+// What is asked of the hub, through @huggingface/hub, and how its refusals become sentences.
+
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ReadableStream } from 'node:stream/web';
+import { downloadFile, HubApiError, listFiles, modelInfo } from '@huggingface/hub';
+import { reasonOf, type ExpectedDigest } from '../files/download';
+import type { HubEnvironment } from './environment';
+import { HubError } from './errors';
+import type { ModelReference } from './reference';
+
+export interface HubFile {
+  path: string;
+  bytes: number;
+  /** The digest in hexadecimal, which is the blob's name in the cache. */
+  etag: string;
+  digest: ExpectedDigest;
+}
+
+/** The hub could not be reached, or keeps failing: worth another try, or the copy in the cache. */
+export class HubUnreachable extends Error {}
+
+const METADATA_ATTEMPTS = 3;
+
+export class HubApi {
+  private readonly repository: { type: 'model'; name: string };
+
+  constructor(
+    private readonly environment: HubEnvironment,
+    private readonly reference: ModelReference,
+    private readonly signal: AbortSignal | undefined,
+    private readonly pauseMs = 500,
+  ) {
+    this.repository = { type: 'model', name: reference.name };
+  }
+
+  /** The commit that the revision names now. */
+  async commit(): Promise<string> {
+    const { name, revision } = this.reference;
+    const { sha } = await this.ask(() => modelInfo({ name, revision, additionalFields: ['sha'], ...this.access(this.signal) }));
+    if (typeof sha !== 'string' || !/^[0-9a-f]{40}$/.test(sha)) throw new HubError(`${this.environment.endpoint} did not say which commit ${revision} of ${name} is; it may be no mirror of the hub. Check HF_ENDPOINT.`);
+    return sha;
+  }
+
+  /** The files at the top of the repository; what lies in folders is no part of a model. */
+  async files(commit: string): Promise<HubFile[]> {
+    const entries = await this.ask(async () => {
+      const list = [];
+      for await (const entry of listFiles({ repo: this.repository, revision: commit, ...this.access(this.signal) })) list.push(entry);
+      return list;
+    });
+    return entries.filter(({ type, path }) => type === 'file' && !path.includes('/')).map(({ path, size, oid, lfs }): HubFile => {
+      const digest: ExpectedDigest = lfs ? { algorithm: 'sha256', hex: lfs.oid } : { algorithm: 'git-blob', hex: oid ?? '' };
+      if (!/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(digest.hex)) throw new HubError(`${this.environment.endpoint} gave no digest for ${path} of ${this.reference.name}, so it could not be checked. Check HF_ENDPOINT.`);
+      return { path, bytes: lfs?.size ?? size, etag: digest.hex, digest };
+    });
+  }
+
+  /** A file's content from `offset` on. */
+  async open(commit: string, path: string, offset: number, signal: AbortSignal | undefined): Promise<AsyncIterable<Uint8Array>> {
+    const refusal: { error?: HubError } = {};
+    const blob = await downloadFile({ repo: this.repository, path, revision: commit, xet: false, ...this.access(signal, refusal) });
+    if (blob === null) throw new HubError(`${this.reference.name} lists ${path}, but the hub does not have it.`);
+    const stream = Readable.fromWeb(blob.slice(offset).stream() as ReadableStream<Uint8Array>);
+    return withErrors(stream, refusal);
+  }
+
+  /** The address, and a `fetch` that carries token and signal. The library's own token check wants "hf_", which mirrors do not. */
+  private access(signal: AbortSignal | undefined, refusal?: { error?: HubError }): { hubUrl: string; fetch: typeof fetch } {
+    const { endpoint, token } = this.environment;
+    const carrying: typeof fetch = async (input, init) => {
+      const url = new URL(input instanceof Request ? input.url : input);
+      const headers = new Headers(init?.headers);
+      if (token !== undefined && url.origin === new URL(endpoint).origin) headers.set('Authorization', `Bearer ${token}`);
+      const response = await fetch(url, { ...init, headers, ...(signal ? { signal } : {}) });
+      const error = this.refusalOf(response);
+      if (error === undefined) return response;
+      await response.body?.cancel();
+      if (refusal) refusal.error = error;
+      throw error;
+    };
+    return { hubUrl: endpoint, fetch: carrying };
+  }
+
+  /** A sentence for what no further attempt changes. */
+  private refusalOf({ status, headers }: Response): HubError | undefined {
+    const { endpoint, token } = this.environment;
+    const { name, revision } = this.reference;
+    const code = headers.get('X-Error-Code');
+    const page = `${endpoint}/${name}`;
+    if (code === 'GatedRepo' || (status === 403 && code !== 'EntryNotFound')) {
+      return new HubError(
+        token === undefined
+          ? `${name} is gated: accept its conditions at ${page}, then set HF_TOKEN to a token of that account.`
+          : `The account of your token may not read ${name}: accept its conditions at ${page} (some models then wait for the owner), or use a token that may read it.`,
+      );
+    }
+    if (code === 'RevisionNotFound') return new HubError(`${name} has no revision "${revision}"; its branches and tags are listed at ${page}/tree/main.`);
+    if (status === 401 || code === 'RepoNotFound' || (status === 404 && code !== 'EntryNotFound')) {
+      const local = `There is no folder ${name} here, and`;
+      if (status === 401 && token !== undefined) return new HubError(`${local} ${endpoint} does not let your token (HF_TOKEN, or the stored one) read a model of that name: the token may be wrong or expired, or the model private or not there.`);
+      return new HubError(`${local} ${endpoint} has no model of that name that may be read${token === undefined ? ' without a token. If it is private, set HF_TOKEN' : ''}; check the spelling, or give the path of a folder.`);
+    }
+    return undefined;
+  }
+
+  /** Tries again after failures of the network or the server. */
+  private async ask<T>(request: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await request();
+      } catch (error) {
+        this.signal?.throwIfAborted();
+        if (error instanceof HubError) throw error;
+        if (error instanceof HubApiError && error.statusCode < 500 && error.statusCode !== 429) throw new HubError(`${this.environment.endpoint} refused to tell about ${this.reference.name}: ${error.message}`, { cause: error });
+        if (attempt === METADATA_ATTEMPTS) throw new HubUnreachable(reasonOf(error), { cause: error });
+        await sleep(this.pauseMs * 2 ** (attempt - 1), undefined, this.signal ? { signal: this.signal } : {}).catch(() => this.signal?.throwIfAborted());
+      }
+    }
+  }
+}
+
+/** The library passes a failed request on as its message alone. */
+async function* withErrors(stream: AsyncIterable<Uint8Array>, refusal: { error?: HubError }): AsyncGenerator<Uint8Array> {
+  try {
+    yield* stream;
+  } catch (error) {
+    throw refusal.error ?? (error instanceof Error ? error : new Error(String(error)));
+  }
+}

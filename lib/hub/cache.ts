@@ -1,0 +1,80 @@
+// The cache that Hugging Face's own tools share: models--owner--name/{blobs/ETAG, refs/REVISION, snapshots/COMMIT/FILE -> blob}.
+
+import { copyFile, link, mkdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { dirname, join, relative } from 'node:path';
+import { writeFileAtomically } from '../files/atomic_file';
+import type { ModelReference } from './reference';
+import { INDEX_FILE, shardsOf, SINGLE_FILE } from './needed_files';
+
+const COMMIT = /^[0-9a-f]{40}$/;
+
+/** The part of the cache that belongs to one model. */
+export class ModelCache {
+  readonly folder: string;
+
+  constructor(cache: string, private readonly reference: ModelReference) {
+    this.folder = join(cache, `models--${reference.name.replaceAll('/', '--')}`);
+  }
+
+  blob(etag: string): string {
+    return join(this.folder, 'blobs', etag);
+  }
+
+  snapshot(commit: string): string {
+    return join(this.folder, 'snapshots', commit);
+  }
+
+  /** The commit that the revision named when it was last fetched. */
+  async knownCommit(): Promise<string | undefined> {
+    const { revision } = this.reference;
+    if (COMMIT.test(revision)) return revision;
+    const text = await readFile(join(this.folder, 'refs', revision), 'utf8').catch(() => '');
+    return COMMIT.test(text.trim()) ? text.trim() : undefined;
+  }
+
+  async rememberCommit(commit: string): Promise<void> {
+    const { revision } = this.reference;
+    if (revision === commit || (await this.knownCommit()) === commit) return;
+    const file = join(this.folder, 'refs', revision);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFileAtomically(file, [commit]);
+  }
+
+  /** Puts the blob into the snapshot, as a link; as a copy where the file system has no links. */
+  async place(commit: string, path: string, etag: string): Promise<void> {
+    const target = join(this.snapshot(commit), path);
+    if (await sameFile(target, this.blob(etag))) return;
+    await mkdir(dirname(target), { recursive: true });
+    const aside = `${target}.${randomUUID()}`;
+    await symlink(relative(dirname(target), this.blob(etag)), aside)
+      .catch(() => link(this.blob(etag), aside))
+      .catch(() => copyFile(this.blob(etag), aside));
+    await rename(aside, target);
+  }
+
+  /** Removes a blob of another size than it should have: a download of another tool that was cut, say. */
+  async dropUnlessSized(etag: string, bytes: number): Promise<void> {
+    const size = (await stat(this.blob(etag)).catch(() => undefined))?.size;
+    if (size !== undefined && size !== bytes) await rm(this.blob(etag));
+  }
+
+  /** Whether the snapshot holds config.json and all weights. Its files were checked when they came. */
+  async isComplete(commit: string): Promise<boolean> {
+    const has = (path: string) => stat(join(this.snapshot(commit), path)).then((file) => file.isFile(), () => false);
+    if (!(await has('config.json'))) return false;
+    if (await has(SINGLE_FILE)) return true;
+    if (!(await has(INDEX_FILE))) return false;
+    try {
+      const shards = shardsOf(await readFile(join(this.snapshot(commit), INDEX_FILE), 'utf8'), this.reference.name);
+      return (await Promise.all(shards.map(has))).every(Boolean);
+    } catch {
+      return false;
+    }
+  }
+}
+
+async function sameFile(a: string, b: string): Promise<boolean> {
+  const [first, second] = await Promise.all([a, b].map((file) => stat(file).catch(() => undefined)));
+  return first !== undefined && second !== undefined && first.dev === second.dev && first.ino === second.ino;
+}

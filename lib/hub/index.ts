@@ -1,0 +1,6 @@
+// The hub room's door.
+
+export { HubError } from './errors';
+export { hubEnvironment, type HubEnvironment } from './environment';
+export { localModelFolder, type FetchProgress, type ModelFolderOptions } from './model_folder';
+export { hubReference, type ModelReference } from './reference';
