@@ -3,6 +3,7 @@
 import { engine } from './engine';
 import type { EngineInfo } from './engine/types';
 import { rewardModelPredictor } from './evaluation/predictors/reward_model';
+import { localModelFolder } from './hub';
 import type { TrainCallbacks, TrainResult } from './training/events';
 import { train as trainWith } from './training/loop';
 import type { TrainOptionsInput } from './training/options';
@@ -26,6 +27,9 @@ export { TokenizerError } from './tokenization/errors';
 // Evaluation: metrics from rewards alone, predictors of one's own, whole evaluations.
 export * from './evaluation';
 export { rewardModelPredictor };
+
+// Models of the Hugging Face hub: `RewardModel.load` and `train` take their ids, and this gives the folder of one.
+export { hubEnvironment, HubError, localModelFolder, type FetchProgress, type HubEnvironment, type ModelFolderOptions } from './hub';
 
 // Training.
 export { TrainingError } from './training/errors';
@@ -52,9 +56,10 @@ export interface TrainControl extends TrainCallbacks {
  *
  * @throws TrainingError, DataError, TokenizerError or the engine's error: one message that says what, where and what to do.
  */
-export function train(options: TrainOptionsInput, control: TrainControl = {}): Promise<TrainResult> {
+export async function train(options: TrainOptionsInput, control: TrainControl = {}): Promise<TrainResult> {
   const { signal, stop, ...callbacks } = control;
-  return trainWith(options, { engine, callbacks, ...(signal ? { signal } : {}), ...(stop ? { stop } : {}) });
+  const folder = typeof options.model_path === 'string' ? await localModelFolder(options.model_path, { signal }) : options.model_path;
+  return trainWith({ ...options, model_path: folder }, { engine, callbacks, ...(signal ? { signal } : {}), ...(stop ? { stop } : {}) });
 }
 
 /** Versions, processor features, threads and backends of the engine. @throws Error where the engine has not been built. */

@@ -9,6 +9,7 @@ import { defineCommand } from './command';
 import { UsageError } from './failure';
 import { withInterrupts } from './interrupt';
 import { checkJudgeOptions, describeSpending, isJudge, judgeOptions, openJudge } from './judge';
+import { MODEL_FORMS, modelFolder } from './model_folder';
 import type { OptionValues } from './options';
 import { showProgress } from './progress';
 import { loadScoringModel, scoringResources, scoringSamples } from './scoring_model';
@@ -22,7 +23,7 @@ function benchmarkList(): string {
 }
 
 export const evalOptions = {
-  model_name: text({ group: FILES, describe: 'folder of a trained reward model (required unless --predictor is given)' }),
+  model_name: text({ group: FILES, describe: `trained reward model (required unless --predictor is given): ${MODEL_FORMS}` }),
   predictor: text({ group: FILES, describe: `score with this instead: a module (JavaScript) whose default export is definePredictor({...}), or one of: ${[...registeredPredictors(), 'judge'].join(', ')} (a language model that compares, see below)` }),
   data_path: paths({ group: FILES, describe: 'JSONL files (gzip too); each is a data set of its own, and the overall figure is the mean over them' }, 1),
   output_dir: text({ group: FILES, describe: 'folder for results.json and scores.jsonl' }),
@@ -99,5 +100,5 @@ async function readDatasets(values: EvalValues, signal: AbortSignal): Promise<Ev
 async function openPredictor(values: EvalValues, signal: AbortSignal): Promise<Predictor> {
   if (isJudge(values)) return openJudge(values);
   if (values.predictor !== undefined) return loadPredictor(values.predictor);
-  return rewardModelPredictor(await loadScoringModel(values.model_name!, values, signal));
+  return rewardModelPredictor(await loadScoringModel(await modelFolder(values.model_name!, signal), values, signal));
 }

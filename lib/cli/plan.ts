@@ -2,7 +2,7 @@
 
 import { engine } from '../engine';
 import type { PlanRequest } from '../engine/types';
-import { readPreferenceDataset } from '../data/dataset';
+import { findBenchmark, readBenchmarkFile } from '../evaluation';
 import { readSampleFacts } from '../scoring/model_facts';
 import { tokenizeDataset } from '../tokenization/tokenize_dataset';
 import { realFileSystem } from '../files/file_system';
@@ -12,6 +12,7 @@ import { loadTrainingData } from '../training/training_data';
 import { defineCommand } from './command';
 import { UsageError } from './failure';
 import { evalOptions, type EvalValues } from './eval';
+import { modelFolder } from './model_folder';
 import { settleTrainOptions, trainOptions } from './train';
 
 const NOTES = 'With data the longest sample is measured; without, max_length stands for it. Exit code 1 where it does not fit.';
@@ -34,6 +35,7 @@ export const planTrainCommand = defineCommand({
       train_data_path: hasData ? values.train_data_path : ['not used by plan'],
       ...(hasData ? {} : { test_data_path: [], evaluation_strategy: undefined }),
     });
+    options.model_path = await modelFolder(options.model_path);
     const architecture = await engine.readArchitecture(options.model_path);
     const longestSample = hasData
       ? (await loadTrainingData(options, { vocabularySize: architecture.vocabSize, files: realFileSystem, callbacks: {} })).longestSample
@@ -57,8 +59,8 @@ export const planEvalCommand = defineCommand({
   examples: [['plan eval --model_name runs/rm --max_length 4096', 'samples of up to 4096 tokens']],
   notes: NOTES,
   async run(values) {
-    const folder = values.model_name;
-    if (folder === undefined) throw new UsageError('--model_name is missing: the folder of the model whose memory is planned.');
+    if (values.model_name === undefined) throw new UsageError('--model_name is missing: the folder of the model whose memory is planned.');
+    const folder = await modelFolder(values.model_name);
     const architecture = await engine.readArchitecture(folder);
     const longestSample = values.data_path.length > 0
       ? await longestOf(folder, values, architecture.vocabSize)
@@ -77,8 +79,8 @@ export const planEvalCommand = defineCommand({
 
 async function longestOf(folder: string, values: EvalValues, vocabularySize: number): Promise<number> {
   const facts = await readSampleFacts(folder);
-  const dataset = await readPreferenceDataset(values.data_path, { compat: values.compat });
-  const { prompts } = await tokenizeDataset(dataset, {
+  const read = await Promise.all(values.data_path.map((file) => readBenchmarkFile(findBenchmark(values.benchmark), file, { compat: values.compat })));
+  const { prompts } = await tokenizeDataset({ prompts: read.flatMap((dataset) => dataset.prompts) }, {
     tokenizer: { folder, chatTemplateFile: values.chat_template },
     doStrip: values.do_strip ?? facts.doStrip,
     doubledBos: (values.compat ?? facts.compat) === 'cheems' ? 'keep' : 'drop',

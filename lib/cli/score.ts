@@ -9,6 +9,7 @@ import { flag } from '../training/option_kinds';
 import { defineCommand } from './command';
 import { UsageError } from './failure';
 import { withInterrupts } from './interrupt';
+import { MODEL_FORMS, modelFolder } from './model_folder';
 import { requiredText } from './options';
 import { openScoreOutput } from './output';
 import { showProgress } from './progress';
@@ -16,7 +17,7 @@ import { loadScoringModel, scoringResources, scoringSamples } from './scoring_mo
 
 const FILES = 'Files';
 const options = {
-  model_path: requiredText({ group: FILES, describe: 'folder of a trained reward model' }),
+  model_path: requiredText({ group: FILES, describe: `trained reward model: ${MODEL_FORMS}` }),
   input: requiredText({ group: FILES, describe: 'JSONL file (gzip too), or - for standard input' }),
   output: requiredText({ group: FILES, describe: 'JSONL file, or - for standard output' }),
   overwrite: flag(false, { group: FILES, describe: 'replace an output file that exists; otherwise the rows in it are kept and skipped' }),
@@ -42,7 +43,7 @@ export const scoreCommand = defineCommand({
       refuseOneFile(values.input, values.output);
       if (values.truncation && values.max_length === undefined) throw new UsageError('--truncation needs --max_length: the length to cut to.');
       const rows = openInput(values.input, signal);
-      const model = await loadScoringModel(values.model_path, values, signal);
+      const model = await loadScoringModel(await modelFolder(values.model_path, signal), values, signal);
       const output = await openScoreOutput(values.output, values.overwrite);
       const progress = showProgress({ label: 'score', unit: 'rows' });
       const began = performance.now();

@@ -11,6 +11,7 @@ import type { z } from 'zod';
 import { defineCommand } from './command';
 import { UsageError } from './failure';
 import { withInterrupts } from './interrupt';
+import { modelFolder } from './model_folder';
 import { formatDuration, showProgress, type ProgressDisplay } from './progress';
 
 /** The training room's table with its schemas, as commands take it. */
@@ -49,7 +50,8 @@ export const trainCommand = defineCommand({
       signal.addEventListener('abort', () => (hasStarted ? stop.abort(signal.reason) : abandon.abort(signal.reason)));
       const display = new TrainDisplay(() => (hasStarted = true));
       try {
-        const result = await train(values, { engine, callbacks: display.callbacks, signal: abandon.signal, stop: stop.signal });
+        const folder = await modelFolder(String(values.model_path), abandon.signal);
+        const result = await train({ ...values, model_path: folder }, { engine, callbacks: display.callbacks, signal: abandon.signal, stop: stop.signal });
         display.close();
         reportEnd(result);
       } finally {

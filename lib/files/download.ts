@@ -51,7 +51,7 @@ export async function download(request: DownloadRequest): Promise<void> {
   await mkdir(dirname(file), { recursive: true }).catch((error: unknown) => failOnDisk(request, error));
   const lock = await waitForLock(request);
   try {
-    if (await sizeOf(file) !== undefined) return request.onProgress?.(request.bytes);
+    if (await sizeOf(file) !== undefined) return;
     await fetchAll(request);
     signal?.throwIfAborted();
     await rename(`${file}.incomplete`, file);

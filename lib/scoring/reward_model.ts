@@ -5,6 +5,7 @@ import { DataError, show } from '../data/errors';
 import type { Message, Prompt, Response, Source, TokenizedSample } from '../data/types';
 import { engine as nativeEngine } from '../engine';
 import type { ArchitectureInfo, Engine, EngineModel } from '../engine/types';
+import { localModelFolder } from '../hub';
 import { TokenizerError } from '../tokenization/errors';
 import { SampleBuilder } from '../tokenization/sample_builder';
 import type { TokenizeOptions } from '../tokenization/tokenize_dataset';
@@ -83,10 +84,12 @@ export class RewardModel {
   ) {}
 
   /**
-   * Loads a model folder: config.json, safetensors and, where texts are to be scored, the tokenizer's files.
+   * Loads a model folder, or a model of the hub (`owner/name[@revision]`, fetched into the usual cache): config.json, safetensors
+   * and, where texts are to be scored, the tokenizer's files.
    * @throws Error naming file or tensor; a folder without a reward head is refused.
    */
-  static async load(folder: string, options: RewardModelOptions = {}, engine: Pick<Engine, 'loadModel'> = nativeEngine): Promise<RewardModel> {
+  static async load(folderOrId: string, options: RewardModelOptions = {}, engine: Pick<Engine, 'loadModel'> = nativeEngine): Promise<RewardModel> {
+    const folder = await localModelFolder(folderOrId, { signal: options.signal });
     const found = await readSampleFacts(folder);
     const facts: SampleFacts = { doStrip: options.doStrip ?? found.doStrip, compat: options.compat ?? found.compat };
     const model = await engine.loadModel(

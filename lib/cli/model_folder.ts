@@ -1,0 +1,25 @@
+// A model named on the command line, as a folder: fetched from the hub where it is an id, with progress on stderr.
+
+import { localModelFolder } from '../hub';
+import { showProgress, type ProgressDisplay } from './progress';
+
+/** What help says of every option that takes a model. */
+export const MODEL_FORMS = 'a folder, or owner/name or owner/name@revision of the Hugging Face hub';
+
+/** @throws what `localModelFolder` throws. */
+export async function modelFolder(folderOrId: string, signal?: AbortSignal): Promise<string> {
+  let progress: ProgressDisplay | undefined;
+  const say = (sentence: string) => (progress ? progress.log(sentence) : void process.stderr.write(`${sentence}\n`));
+  try {
+    return await localModelFolder(folderOrId, {
+      signal,
+      onNote: say,
+      onProgress: ({ file, done, total }) => {
+        progress ??= showProgress({ label: folderOrId, unit: 'MB', total: Math.ceil(total / 1e6) });
+        progress.update(Math.ceil(done / 1e6), { file });
+      },
+    });
+  } finally {
+    progress?.finish();
+  }
+}
