@@ -1,0 +1,146 @@
+// Opening the CUDA backend's library: what is said where it is missing, damaged or of another build; and the one whose
+// kernels are executed on the CPU, through the same door.
+#include "backends/plugin_loader.h"
+
+#include <dlfcn.h>
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "core/error.h"
+#include "ops/operations.h"
+#include "storage/test_files.h"
+#include "testing/small_model.h"
+
+namespace cheems {
+namespace {
+
+using storage::testing::TemporaryFolder;
+using testing::check_refused;
+using testing::refusal;
+
+const std::string kLibrary = "libcheems_cuda.so";
+
+std::string plugin_file() { return std::string(CHEEMS_PLUGIN_FOLDER) + "/libcheems_cuda_emulated.so"; }
+
+std::string contents(const std::string& file) {
+  std::ifstream stream(file, std::ios::binary);
+  REQUIRE(stream.good());
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+// What is said of a folder whose libcheems_cuda.so holds these bytes; "auto" then takes the CPU, and says why.
+std::string said_of(const std::string& bytes) {
+  const TemporaryFolder folder;
+  folder.put(kLibrary, bytes);
+  const PluginPlace place{folder.path.string(), false};
+  const auto backends = list_backends(place);
+  REQUIRE(backends.size() == 2);
+  CHECK(backends[0].name == "cpu");
+  CHECK(backends[0].available);
+  CHECK(backends[1].name == "cuda");
+  CHECK_FALSE(backends[1].available);
+  std::string choice;
+  CHECK(create_backend("auto", 1, choice, place)->name() == "cpu");
+  CHECK(choice == "cpu, 1 thread; no CUDA device, because " + backends[1].detail);
+  check_refused(refusal([&] { create_backend("cuda", 1, choice, place); }), {"The device cuda cannot be used, because " + backends[1].detail, "--device cpu"});
+  return backends[1].detail;
+}
+
+TEST_CASE("plug-in: without the library the CPU is taken, and the sentence says where it was looked for") {
+  const TemporaryFolder folder;
+  const PluginPlace place{folder.path.string(), false};
+  std::string choice;
+  CHECK(create_backend("auto", 2, choice, place)->name() == "cpu");
+  check_refused(choice, {"cpu, 2 threads; no CUDA device, because this build has no CUDA backend", folder.file(kLibrary)});
+  check_refused(list_backends({folder.path.string(), true}).at(1).detail, {"CHEEMS_DEVICE=emulated", "libcheems_cuda_emulated.so", "cheems_cuda_emulated"});
+  CHECK(create_backend("cpu", 1, choice, place)->name() == "cpu");
+  CHECK(choice == "cpu, 1 thread");
+}
+
+TEST_CASE("plug-in: a device that has no such name is refused") {
+  std::string choice;
+  for (const std::string device : {"gpu", "", "cuda:", "cuda:x", "cuda:-1", "cuda:1x", "cuda:99999999999", "CPU"}) {
+    CAPTURE(device);
+    check_refused(refusal([&] { create_backend(device, 1, choice); }), {"There is no device", "auto, cpu, cuda or cuda:N"});
+  }
+}
+
+TEST_CASE("plug-in: files that are no library, or were cut off, never reach the loader") {
+  const std::string whole = contents(plugin_file());
+  check_refused(said_of(""), {"is damaged", "no 64-bit ELF library", "build it again"});
+  check_refused(said_of("#!/bin/sh\necho no library, however long this text may be\n"), {"is damaged", "no 64-bit ELF library"});
+  for (const size_t part : {size_t{64}, size_t{4096}, whole.size() / 2, whole.size() - 1}) {
+    CAPTURE(part);
+    check_refused(said_of(whole.substr(0, part)), {"is damaged", "cut off", std::to_string(part), "build it again"});
+  }
+}
+
+TEST_CASE("plug-in: another library, and one of another build, are refused before anything of theirs is called") {
+  Dl_info info{};
+  double (*const cosine)(double) = std::cos;
+  REQUIRE(dladdr(reinterpret_cast<void*>(cosine), &info));
+  if (std::string(info.dli_fname).find("libm") != std::string::npos) check_refused(said_of(contents(info.dli_fname)), {"is no plug-in of cheems-native"});
+
+  std::string other = contents(plugin_file());
+  const std::string id = CHEEMS_PLUGIN_BUILD_ID;
+  const auto at = other.find(id);
+  REQUIRE(at != std::string::npos);
+  other[at] = other[at] == 'f' ? '0' : 'f';
+  check_refused(said_of(other), {"comes from another build than the engine", "build it again"});
+}
+
+TEST_CASE("plug-in: CUDA's kernels on the CPU, chosen by name and by auto") {
+  const PluginPlace place{CHEEMS_PLUGIN_FOLDER, true};
+  const auto backends = list_backends(place);
+  REQUIRE(backends.size() == 2);
+  CHECK(backends[1].name == "cuda:0");
+  CHECK(backends[1].available);
+  check_refused(backends[1].detail, {"emulated on the CPU", "compute capability"});
+  for (const std::string device : {"auto", "cuda", "cuda:0"}) {
+    std::string choice;
+    const auto backend = create_backend(device, 1, choice, place);
+    CHECK(backend->name() == "cuda:0");
+    CHECK(backend->description() == backends[1].detail);
+    CHECK(choice == "cuda:0, " + backends[1].detail);
+  }
+  std::string choice;
+  check_refused(refusal([&] { create_backend("cuda:3", 1, choice, place); }), {"There is no device cuda:3", "1 GPU"});
+}
+
+TEST_CASE("plug-in: operations and errors cross the library's border") {
+  std::string choice;
+  const auto backend = create_backend("cuda", 1, choice, {CHEEMS_PLUGIN_FOLDER, true});
+  const std::vector<float> numbers{1, 2, 3, 4, 5, 6};
+  const auto from = backend->allocate(24, "a test"), to = backend->allocate(8, "a test");
+  backend->upload(from->data(), numbers.data(), 24);
+  const std::vector<int32_t> rows{2};
+  backend->operations().gather_rows({.y = float_tensor(static_cast<float*>(to->data()), 1, 2), .x = float_tensor(static_cast<float*>(from->data()), 3, 2), .rows = rows});
+  std::vector<float> found(2);
+  backend->download(found.data(), to->data(), 8);
+  CHECK(found == std::vector<float>{5, 6});
+  // Caught by its type, thrown in another library.
+  CHECK_THROWS_AS(backend->allocate(int64_t{1} << 50, "far too much"), Error);
+  check_refused(refusal([&] { backend->allocate(int64_t{1} << 50, "far too much"); }), {"Out of GPU memory", "far too much"});
+}
+
+TEST_CASE("plug-in: the environment's switch has one value") {
+  const char* before = std::getenv("CHEEMS_DEVICE");
+  const std::string kept = before ? before : "";
+  setenv("CHEEMS_DEVICE", "emulated", 1);
+  CHECK(PluginPlace::of_this_process().emulated);
+  setenv("CHEEMS_DEVICE", "cuda", 1);
+  check_refused(refusal([] { PluginPlace::of_this_process(); }), {"CHEEMS_DEVICE=cuda", "emulated", "--device"});
+  unsetenv("CHEEMS_DEVICE");
+  const PluginPlace place = PluginPlace::of_this_process();
+  CHECK_FALSE(place.emulated);
+  CHECK(std::filesystem::is_directory(place.folder));
+  if (before) setenv("CHEEMS_DEVICE", kept.c_str(), 1);
+}
+
+}  // namespace
+}  // namespace cheems
