@@ -84,9 +84,12 @@ __global__ __launch_bounds__(kAddThreads) void add_chunks_kernel(float* d_bias, 
 
 constexpr int kTile = 64, kTileDepth = 16, kTileThreads = 256;
 
+// Rows of a tile are two banks apart from a multiple of 32: neither way of filling them meets a bank twice.
+constexpr int kTileStride = kTile + 2;
+
 struct ProductShared {
-  float a[kTileDepth][kTile + 1];
-  float b[kTileDepth][kTile + 1];
+  float a[kTileDepth][kTileStride];
+  float b[kTileDepth][kTileStride];
 };
 
 // One operand of tiled_product: element (outer, inner) lies at outer * outer_stride + inner * inner_stride, one of which is 1.
@@ -98,7 +101,7 @@ struct Operand {
 
 // tile[k][i] = operand(first + i, inner + k), zero outside. Neighbouring threads read neighbouring addresses.
 template <class T>
-__device__ __forceinline__ void load_tile(float (&tile)[kTileDepth][kTile + 1], const Operand<T>& operand, int64_t first, int64_t inner, int64_t inner_end) {
+__device__ __forceinline__ void load_tile(float (&tile)[kTileDepth][kTileStride], const Operand<T>& operand, int64_t first, int64_t inner, int64_t inner_end) {
   for (int at = static_cast<int>(threadIdx.x); at < kTile * kTileDepth; at += kTileThreads) {
     const int i = operand.inner_stride == 1 ? at / kTileDepth : at % kTile, k = operand.inner_stride == 1 ? at % kTileDepth : at / kTile;
     const bool inside = first + i < operand.outer && inner + k < inner_end;

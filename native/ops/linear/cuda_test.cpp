@@ -1,5 +1,8 @@
 #include "core/error.h"
 #include "testing/operation_check.h"
+#ifdef CHEEMS_CUDA_ON_CPU
+#include "testing/cuda_on_cpu/traffic.h"
+#endif
 
 namespace cheems {
 namespace {
@@ -122,6 +125,62 @@ TEST_CASE("cuda linear: dtypes that have no product are refused in a sentence") 
   weight.dtype = DType::bfloat16;
   CHECK_THROWS_WITH_AS(site->linear_forward({.y = y, .x = x, .weight = weight, .bias = {}, .residual = {}}), doctest::Contains("has no product of float32 and bfloat16"), Error);
 }
+
+#ifdef CHEEMS_CUDA_ON_CPU
+
+TEST_CASE("cuda linear: a bias gradient reads dy once, in whole sectors") {
+  const int64_t rows = 640, out = 1152, in = 8;
+  Site site(device_backend(), {.widest_row = out, .rows = rows, .backward = true}, {.activations = DType::bfloat16}, {.activations = DType::bfloat16}, Placement::aligned);
+  const Tensor dy = site.activations(rows, out, random_floats(rows * out, 1)), x = site.activations(rows, in, random_floats(rows * in, 2)), d_weight = site.gradient(out, in, random_floats(out * in, 3)),
+               d_bias = site.vector(random_floats(out, 4));
+  const cuda_on_cpu::TrafficScope scope;
+  site->linear_backward_weight({.d_weight = d_weight, .d_bias = d_bias, .dy = dy, .x = x});
+  const auto sums = scope.of("bias_gradient"), chunks = scope.of("add_chunks");
+  CHECK(sums.global_load_bytes == 2 * rows * out);
+  CHECK(32 * sums.global_load_sectors == 2 * rows * out);
+  CHECK(sums.global_store_bytes == rows / 128 * out * 4);
+  CHECK(chunks.global_load_bytes == (rows / 128 + 1) * out * 4);
+  CHECK(chunks.global_store_bytes == out * 4);
+  CHECK(sums.bank_conflicts == 0);
+  // Beside dy: for each 128 rows of a column one float32 written and read.
+  CHECK(sums.global_bytes() + chunks.global_bytes() <= 2 * rows * out * 11 / 10);
+}
+
+TEST_CASE("cuda linear: our own product reads each operand once a tile, without bank conflicts") {
+  const int64_t rows = 129, in = 65, out = 67;  // no stride that cuBLASLt takes for bfloat16
+  const Precision half{.activations = DType::bfloat16};
+  Site site(device_backend(), {.widest_row = out, .rows = rows, .backward = true}, half, half);
+  const Tensor x = site.activations(rows, in, random_floats(rows * in, 1)), w = site.weights(out, in, random_floats(out * in, 2)), y = site.activations(rows, out), dx = site.activations(rows, in);
+  const Tensor d_weight = site.gradient(out, in, random_floats(out * in, 3));
+  const auto tiles = [](int64_t extent) { return (extent + 63) / 64; };
+  const auto check = [&](int64_t result_rows, int64_t result_columns, int64_t inner, const std::function<void()>& product) {
+    const cuda_on_cpu::TrafficScope scope;
+    product();
+    const auto traffic = scope.of("tiled_product");
+    CHECK(traffic.launches == 1);
+    CHECK(traffic.bank_conflicts == 0);
+    const int64_t operands = 2 * inner * (result_rows * tiles(result_columns) + result_columns * tiles(result_rows));
+    CHECK(traffic.global_load_bytes >= operands);
+    CHECK(traffic.global_load_bytes <= operands + 4 * result_rows * result_columns);  // and what the result is added to
+  };
+  check(rows, out, in, [&] { site->linear_forward({.y = y, .x = x, .weight = w, .bias = {}, .residual = {}}); });
+  check(rows, in, out, [&] { site->linear_backward_input({.dx = dx, .dy = y, .weight = w}); });
+  check(out, in, rows, [&] { site->linear_backward_weight({.d_weight = d_weight, .d_bias = {}, .dy = y, .x = x}); });
+}
+
+TEST_CASE("cuda linear: aligned bfloat16 products are cuBLASLt's, with bias and residual in the product itself") {
+  const Precision half{.activations = DType::bfloat16};
+  Site site(device_backend(), {.widest_row = 64, .rows = 16, .backward = true}, half, half, Placement::aligned);
+  const Tensor x = site.activations(16, 32, random_floats(512, 1)), w = site.weights(64, 32, random_floats(2048, 2)), y = site.activations(16, 64, random_floats(1024, 3)), bias = site.vector(random_floats(64, 4));
+  const cuda_on_cpu::TrafficScope scope;
+  site->linear_forward({.y = y, .x = x, .weight = w, .bias = bias, .residual = y});
+  const auto all = scope.all();
+  REQUIRE(all.size() == 1);
+  CHECK(all.begin()->first == "round_bias");
+  CHECK(all.begin()->second.global_bytes() == 6 * 64);
+}
+
+#endif
 
 }  // namespace
 }  // namespace cheems

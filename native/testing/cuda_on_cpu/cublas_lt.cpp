@@ -1,12 +1,13 @@
-// cuBLASLt's matrix product on the CPU: column-major, float32 sums, at once. Stricter than NVIDIA's: operands that are not
-// aligned to 16 bytes have no algorithm for bfloat16, a call that breaks the rules is refused, and the workspace is spoilt, as a
-// split sum would.
+// cuBLASLt's matrix product on the CPU: column-major, float32 sums, at once. Stricter than NVIDIA's: bfloat16 operands that are not
+// aligned to 16 bytes have no algorithm, a call that breaks the rules or leaves the device's memory is refused, and the workspace is
+// overwritten, as a split sum would do.
 #include <cublasLt.h>
 
 #include <cstring>
 #include <vector>
 
 #include "core/dtype.h"
+#include "testing/cuda_on_cpu/memory.h"
 
 using cheems::bfloat16_to_float;
 using cheems::float_to_bfloat16;
@@ -47,6 +48,13 @@ bool consistent(const EmulatedMatmulDesc& desc, const EmulatedMatrixLayout& a, c
 }
 
 bool aligned(const void* address, size_t bytes) { return reinterpret_cast<uintptr_t>(address) % bytes == 0; }
+
+bool on_device(const void* address, size_t bytes) { return bytes == 0 || cheems::cuda_on_cpu::in_live_allocation(reinterpret_cast<uintptr_t>(address), bytes); }
+
+// Whether the matrix lies inside one allocation of the device's memory.
+bool on_device(const void* data, const EmulatedMatrixLayout& layout) {
+  return on_device(data, static_cast<size_t>((layout.columns - 1) * layout.leading_dimension + layout.rows) * bytes_of(layout.type));
+}
 
 // A matrix as float32, op(M) row by row: [rows of op(M), columns of op(M)].
 std::vector<float> gather(const void* data, const EmulatedMatrixLayout& layout, bool transpose) {
@@ -163,6 +171,10 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
   const bool with_bias = desc->epilogue == CUBLASLT_EPILOGUE_BIAS;
   if (with_bias && !desc->bias) return CUBLAS_STATUS_INVALID_VALUE;
   if (c == d && c_layout->leading_dimension != d_layout->leading_dimension) return CUBLAS_STATUS_INVALID_VALUE;
+  if (!on_device(a, *a_layout) || !on_device(b, *b_layout) || !on_device(c, *c_layout) || !on_device(d, *d_layout) || !on_device(workspace, workspace_bytes) ||
+      (with_bias && !on_device(desc->bias, static_cast<size_t>(d_layout->rows) * bytes_of(d_layout->type)))) {
+    return CUBLAS_STATUS_EXECUTION_FAILED;
+  }
   if (workspace_bytes > 0) std::memset(workspace, 0xff, algorithm->data[1]);
 
   const std::vector<float> left = gather(a, *a_layout, desc->transpose_a == CUBLAS_OP_T);    // [m, k]
