@@ -34,15 +34,27 @@ struct QueriesShape {
   static_assert(sizeof(Shared) <= 99 * 1024, "must fit compute capability 8.6");
 };
 
-// dS of one pair without the scale: p (dP - D), with a cap times its slope.
-__device__ __forceinline__ float score_gradient(const Base2Scores& score, float product, float d_probability, float log_sum_exp, float d_dot_context, float& probability) {
+// Of one pair: a product q . k becomes P, and dP becomes dS without the scale: p (dP - D), with a cap times its slope.
+template <bool Capped>
+__device__ __forceinline__ void differentiate(const Base2Scores& score, float& product, float& d_probability, float log_sum_exp, float d_dot_context) {
   float slope;
-  probability = fast_exp2(score.with_slope(product, slope) - log_sum_exp);
-  return probability * (d_probability - d_dot_context) * slope;
+  product = fast_exp2(score.of<Capped>(product, slope) - log_sum_exp);
+  d_probability = product * (d_probability - d_dot_context) * slope;
+}
+
+// One warp's 16 queries: s (products) becomes P, dp becomes dS.
+template <bool Capped, int Keys>
+__device__ __forceinline__ void differentiate_queries(float (&s)[1][Keys / 8][4], float (&dp)[1][Keys / 8][4], const Base2Scores& score, const float (&log_sum_exp)[2],
+                                                      const float (&d_dot_context)[2]) {
+#pragma unroll
+  for (int n = 0; n < Keys / 8; ++n) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) differentiate<Capped>(score, s[0][n][i], dp[0][n][i], log_sum_exp[i / 2], d_dot_context[i / 2]);
+  }
 }
 
 template <class Shape>
-__global__ __launch_bounds__(Shape::kThreads) void queries_kernel(const Problem<bfloat16> p) {
+__global__ __launch_bounds__(Shape::kThreads, Shape::kColumns <= 64 ? 3 : 2) void queries_kernel(const Problem<bfloat16> p) {
   constexpr int kKeys = Shape::kKeys;
   auto& shared = shared_memory<typename Shape::Shared>();
   const QueryTile tile(p, p.tiles[blockIdx.x / p.num_heads]);
@@ -83,18 +95,19 @@ __global__ __launch_bounds__(Shape::kThreads) void queries_kernel(const Problem<
     float s[1][kKeys / 8][4] = {}, dp[1][kKeys / 8][4] = {};
     multiply_transposed<1, kKeys>(s, shared.q, first_row, shared.stages[stage].k);
     multiply_transposed<1, kKeys>(dp, shared.d_context, first_row, shared.stages[stage].v);
+    if (score.cap > 0) differentiate_queries<true, kKeys>(s, dp, score, log_sum_exp, d_dot_context);
+    else differentiate_queries<false, kKeys>(s, dp, score, log_sum_exp, d_dot_context);
+    if (first_key + kKeys - 1 > warp_first_position || (p.window > 0 && first_key <= warp_last_position - p.window)) {
 #pragma unroll
-    for (int n = 0; n < kKeys / 8; ++n) {
+      for (int n = 0; n < kKeys / 8; ++n) {
 #pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const int distance = position[i / 2] - (first_key + 8 * n + lane % 4 * 2 + i % 2);
-        const bool visible = distance >= 0 && (p.window == 0 || distance < p.window);
-        float probability;
-        const float ds = score_gradient(score, s[0][n][i], dp[0][n][i], log_sum_exp[i / 2], d_dot_context[i / 2], probability);
-        s[0][n][i] = visible ? ds : 0;
+        for (int i = 0; i < 4; ++i) {
+          const int distance = position[i / 2] - (first_key + 8 * n + lane % 4 * 2 + i % 2);
+          if (distance < 0 || (p.window > 0 && distance >= p.window)) dp[0][n][i] = 0;
+        }
       }
     }
-    multiply_weights<1, kKeys>(dq, s, shared.stages[stage].k);
+    multiply_weights<1, kKeys>(dq, dp, shared.stages[stage].k);
   }
   if (first_row >= tile.count) return;
   const float scale[1][2] = {{p.scale, p.scale}};
@@ -107,8 +120,9 @@ struct KeysShape {
   static constexpr bool kTwoPasses = D > 128;
   struct Stage {
     SharedTile<Queries, D> q, d_context;
-    float log_sum_exp[Queries], d_dot_context[Queries];  // base 2; entries past the end: +inf, so that P = 0
-    int row[Queries], position[Queries];
+    alignas(8) float log_sum_exp[Queries];  // base 2; entries past the end: +inf, so that P = 0
+    alignas(8) float d_dot_context[Queries];
+    alignas(8) int row[Queries], position[Queries];
   };
   struct Shared {
     SharedTile<kKeys, D> k, v;
@@ -135,27 +149,29 @@ __device__ __forceinline__ void stage_queries(typename Shape::Stage& stage, cons
   }
 }
 
-// One warp, 16 keys: s (products K Q^T) becomes dS^T without the scale, dp becomes P^T. Keys and queries that do not see each other get 0.
-template <class Shape>
-__device__ __forceinline__ void differentiate(float (&s)[1][Shape::kQueries / 8][4], float (&dp)[1][Shape::kQueries / 8][4], const typename Shape::Stage& stage,
-                                              const Base2Scores& score, const int (&key_row)[2], const int (&key_position)[2], int window) {
-  const int lane = threadIdx.x % 32;
+// One warp's 16 keys: s (products K Q^T) becomes P^T, dp becomes dS^T.
+template <bool Capped, class Shape>
+__device__ __forceinline__ void differentiate_keys(float (&s)[1][Shape::kQueries / 8][4], float (&dp)[1][Shape::kQueries / 8][4], const typename Shape::Stage& stage,
+                                                   const Base2Scores& score) {
 #pragma unroll
   for (int n = 0; n < Shape::kQueries / 8; ++n) {
+    const auto log_sum_exp = load_vector<2>(stage.log_sum_exp + 8 * n + threadIdx.x % 4 * 2), d_dot_context = load_vector<2>(stage.d_dot_context + 8 * n + threadIdx.x % 4 * 2);
 #pragma unroll
-    for (int side = 0; side < 2; ++side) {
-      const int query = 8 * n + lane % 4 * 2 + side;
-      const float log_sum_exp = stage.log_sum_exp[query], d_dot_context = stage.d_dot_context[query];
-      const int row = stage.row[query], position = window > 0 ? stage.position[query] : 0;
+    for (int i = 0; i < 4; ++i) differentiate<Capped>(score, s[0][n][i], dp[0][n][i], log_sum_exp.values[i % 2], d_dot_context.values[i % 2]);
+  }
+}
+
+// Keys and queries that do not see each other get zeros. Of the warp's 16 keys the lane has those in key_row.
+template <class Shape>
+__device__ __forceinline__ void mask_keys(float (&p)[1][Shape::kQueries / 8][4], float (&ds)[1][Shape::kQueries / 8][4], const typename Shape::Stage& stage, const int (&key_row)[2],
+                                          const int (&key_position)[2], int window) {
 #pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const int i = 2 * half + side;
-        const bool visible = row >= key_row[half] && (window == 0 || position - key_position[half] < window);
-        float probability;
-        const float ds = score_gradient(score, s[0][n][i], dp[0][n][i], log_sum_exp, d_dot_context, probability);
-        s[0][n][i] = visible ? ds : 0;
-        dp[0][n][i] = visible ? probability : 0;
-      }
+  for (int n = 0; n < Shape::kQueries / 8; ++n) {
+    const auto row = load_vector<2>(stage.row + 8 * n + threadIdx.x % 4 * 2), position = load_vector<2>(stage.position + 8 * n + threadIdx.x % 4 * 2);
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const bool visible = row.values[i % 2] >= key_row[i / 2] && (window == 0 || position.values[i % 2] - key_position[i / 2] < window);
+      if (!visible) p[0][n][i] = ds[0][n][i] = 0;
     }
   }
 }
@@ -163,7 +179,7 @@ __device__ __forceinline__ void differentiate(float (&s)[1][Shape::kQueries / 8]
 // Grid x: key tiles times key/value heads. For wide heads the accumulators of dk and dv do not fit the registers together:
 // then grid y = 2, block y = 0 computing dv and block y = 1 dk.
 template <class Shape>
-__global__ __launch_bounds__(Shape::kThreads) void keys_kernel(const Problem<bfloat16> p) {
+__global__ __launch_bounds__(Shape::kThreads, 2) void keys_kernel(const Problem<bfloat16> p) {
   constexpr int kQueries = Shape::kQueries, kColumns = Shape::kColumns;
   auto& shared = shared_memory<typename Shape::Shared>();
   const int num_key_value_heads = p.num_heads / p.group;
@@ -194,13 +210,15 @@ __global__ __launch_bounds__(Shape::kThreads) void keys_kernel(const Problem<bfl
     float s[1][kQueries / 8][4] = {}, dp[1][kQueries / 8][4] = {};
     multiply_transposed<1, kQueries>(s, shared.k, first_key, queries.q);
     if (key_pass) multiply_transposed<1, kQueries>(dp, shared.v, first_key, queries.d_context);
-    differentiate<Shape>(s, dp, queries, score, key_row, key_position, p.window);
+    if (score.cap > 0) differentiate_keys<true, Shape>(s, dp, queries, score);
+    else differentiate_keys<false, Shape>(s, dp, queries, score);
+    if (p.window > 0 || queries.row[0] < tile.begin + first_key + 15) mask_keys<Shape>(s, dp, queries, key_row, key_position, p.window);
     if constexpr (Shape::kTwoPasses) {
-      if (key_pass) multiply_weights<1, kQueries>(first, s, queries.q);
-      else multiply_weights<1, kQueries>(first, dp, queries.d_context);
+      if (key_pass) multiply_weights<1, kQueries>(first, dp, queries.q);
+      else multiply_weights<1, kQueries>(first, s, queries.d_context);
     } else {
-      multiply_weights<1, kQueries>(second, dp, queries.d_context);
-      multiply_weights<1, kQueries>(first, s, queries.q);
+      multiply_weights<1, kQueries>(second, s, queries.d_context);
+      multiply_weights<1, kQueries>(first, dp, queries.q);
     }
   }
   cp_async_wait<0>();

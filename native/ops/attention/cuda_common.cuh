@@ -32,8 +32,8 @@ struct Problem {
   __device__ __forceinline__ int row_of(int query) const { return query_rows ? query_rows[query] : query; }
 };
 
-// Scores of the scaled and capped kind times log2(e), so that exp(s - m) is exp2(s2 - m2).
-// tanh(x) = 1 - 2 / (e^2x + 1): its absolute error is about 2^-23, where tanh.approx has 2^-11, too much times a cap of 50.
+// Scores of the scaled and capped kind times log2(e), so that exp(s - m) is exp2(s2 - m2). tanhf, not tanh.approx: the
+// latter's error of 2^-11, times a cap of 50, would be 2 % of a probability.
 struct Base2Scores {
   float factor, cap;  // cap 0: score = factor * product; else cap * tanh(factor * product)
 
@@ -41,20 +41,14 @@ struct Base2Scores {
   __device__ explicit Base2Scores(const Problem<T>& p)
       : factor(p.soft_cap > 0 ? p.scale / p.soft_cap : p.scale * kLog2E), cap(p.soft_cap > 0 ? p.soft_cap * kLog2E : 0) {}
 
-  __device__ __forceinline__ float tanh_of(float product) const {
-    const float e = fast_exp2(2 * kLog2E * factor * product);
-    return 1 - 2 / (e + 1);  // e = inf gives 1, e = 0 gives -1
-  }
-  __device__ __forceinline__ float operator()(float product) const { return cap > 0 ? cap * tanh_of(product) : factor * product; }
-  // The score, and the slope of the cap at it: 1 - tanh^2.
-  __device__ __forceinline__ float with_slope(float product, float& slope) const {
-    if (cap > 0) {
-      const float t = tanh_of(product);
-      slope = 1 - t * t;
-      return cap * t;
-    }
+  // The score, and the slope of the cap at it: 1 - tanh^2. Loops are written for both kinds, and the kind asked for outside.
+  template <bool Capped>
+  __device__ __forceinline__ float of(float product, float& slope) const {
     slope = 1;
-    return factor * product;
+    if constexpr (!Capped) return factor * product;
+    const float t = tanhf(factor * product);
+    slope = 1 - t * t;
+    return cap * t;
   }
 };
 
@@ -256,6 +250,7 @@ template <int RowBlocks, class Tile>
 __device__ __forceinline__ void store_rows(Tile& tile, int first, const float (&acc)[RowBlocks][Tile::kColumns / 8][4], const float (&factor)[RowBlocks][2], bfloat16* to,
                                            int64_t stride, int count, int columns) {
   const int lane = threadIdx.x % 32;
+  __syncwarp();  // after the last reads of these rows
 #pragma unroll
   for (int r = 0; r < RowBlocks; ++r) {
 #pragma unroll

@@ -43,22 +43,33 @@ struct ForwardRows {
   int position[Shape::kRowBlocks][2];
 };
 
-// Products of a query with the keys at first_key ... become scores; keys out of sight become -inf.
-template <class Shape>
-__device__ __forceinline__ void score_keys(float (&s)[Shape::kRowBlocks][Shape::kKeys / 8][4], const ForwardRows<Shape>& rows, const Base2Scores& score, int first_key,
-                                           int window, bool masked) {
-  const int lane = threadIdx.x % 32;
+// Products of queries and keys become scores.
+template <bool Capped, class Shape>
+__device__ __forceinline__ void score_products(float (&s)[Shape::kRowBlocks][Shape::kKeys / 8][4], const Base2Scores& score) {
 #pragma unroll
   for (int r = 0; r < Shape::kRowBlocks; ++r) {
 #pragma unroll
     for (int n = 0; n < Shape::kKeys / 8; ++n) {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
-        s[r][n][i] = score(s[r][n][i]);
-        if (masked) {
-          const int distance = rows.position[r][i / 2] - (first_key + 8 * n + lane % 4 * 2 + i % 2);
-          if (distance < 0 || (window > 0 && distance >= window)) s[r][n][i] = -INFINITY;
-        }
+        float slope;
+        s[r][n][i] = score.of<Capped>(s[r][n][i], slope);
+      }
+    }
+  }
+}
+
+// Scores of keys out of sight become -inf; column 0 is the key at position first_key.
+template <class Shape>
+__device__ __forceinline__ void mask_scores(float (&s)[Shape::kRowBlocks][Shape::kKeys / 8][4], const ForwardRows<Shape>& rows, int first_key, int window) {
+#pragma unroll
+  for (int r = 0; r < Shape::kRowBlocks; ++r) {
+#pragma unroll
+    for (int n = 0; n < Shape::kKeys / 8; ++n) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const int distance = rows.position[r][i / 2] - (first_key + 8 * n + threadIdx.x % 4 * 2 + i % 2);
+        if (distance < 0 || (window > 0 && distance >= window)) s[r][n][i] = -INFINITY;
       }
     }
   }
@@ -97,7 +108,7 @@ __device__ __forceinline__ void exponentiate(float (&s)[Shape::kRowBlocks][Shape
 }
 
 template <class Shape>
-__global__ __launch_bounds__(Shape::kThreads) void forward_kernel(const Problem<bfloat16> p) {
+__global__ __launch_bounds__(Shape::kThreads, 256 / Shape::kThreads) void forward_kernel(const Problem<bfloat16> p) {
   constexpr int kKeys = Shape::kKeys;
   auto& shared = shared_memory<typename Shape::Shared>();
   const QueryTile tile(p, p.tiles[blockIdx.x / p.num_heads]);
@@ -137,7 +148,9 @@ __global__ __launch_bounds__(Shape::kThreads) void forward_kernel(const Problem<
     const bool masked = first_key + kKeys - 1 > warp_first_position || (p.window > 0 && first_key <= warp_last_position - p.window);
     float s[Shape::kRowBlocks][kKeys / 8][4] = {};
     multiply_transposed<Shape::kRowBlocks, kKeys>(s, shared.q, first_row, shared.stages[stage].k);
-    score_keys<Shape>(s, rows, score, first_key, p.window, masked);
+    if (score.cap > 0) score_products<true, Shape>(s, score);
+    else score_products<false, Shape>(s, score);
+    if (masked) mask_scores<Shape>(s, rows, first_key, p.window);
     exponentiate<Shape>(s, rows);
     multiply_weights<Shape::kRowBlocks, kKeys>(rows.context, s, shared.stages[stage].v);
   }
