@@ -119,7 +119,7 @@ void checks_end_thread(Machine& machine, Thread& thread) {
                           thread.copies.size() == 1 ? " cp.async copy" : " cp.async copies", " it never waited for; the first was issued",
                           site_name(thread.copies.front().site), "."); });
   }
-  if (traffic_counted) traffic_thread_ended(machine, thread);
+  if (traffic_counted && machine.live == 1) traffic_end_block();
 }
 
 }  // namespace cheems::cuda_on_cpu

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "testing/cuda_on_cpu/access.h"
+#include "testing/cuda_on_cpu/traffic_counters.h"
 
 namespace cheems::cuda_on_cpu {
 
@@ -55,6 +56,7 @@ void checks_barrier(Machine& machine) {
                           " have already returned from the kernel. All threads of a block must come to a barrier."); });
   }
   shared_checks_barrier();
+  if (traffic_counted) count_barrier();
 }
 
 void checks_collective(Machine& machine, Thread& self) {
@@ -72,6 +74,7 @@ void checks_collective(Machine& machine, Thread& self) {
                             place_name(other.place), ", ", thread_name(self), " at ", place_name(self.place), "."); });
     }
   }
+  if (traffic_counted) count_warp_function(self, self.mask);
   if (self.collective == Collective::synchronise) shared_checks_warp_synchronised(machine, self.warp, self.mask);
 }
 

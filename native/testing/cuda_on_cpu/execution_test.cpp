@@ -2,10 +2,11 @@
 // order of threads.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
-#include "core/dtype.h"
+#include "core/error.h"
 #include "testing/cuda_on_cpu/device_array.h"
 #include "testing/cuda_on_cpu/schedule.h"
 #include "testing/cuda_on_cpu/test_kernels.h"
@@ -133,6 +134,44 @@ TEST_CASE("atomics in shared and device memory add up") {
     launch_histogram(device_in.data(), 5000, out.data(), 3);
     CHECK(out.values() == expected);
   }
+}
+
+TEST_CASE("the order of threads is the schedule's, and its seed repeats it") {
+  const auto arrivals = [](Schedule schedule) {
+    const ScheduleScope scope(schedule);
+    const DeviceArray<unsigned> counter(std::vector<unsigned>{0}), out(96);
+    launch_order_of_arrival(counter.data(), out.data(), 96);
+    return out.values();
+  };
+  std::vector<unsigned> up(96), down(96);
+  std::iota(up.begin(), up.end(), 0u);
+  std::iota(down.rbegin(), down.rend(), 0u);
+  CHECK(arrivals({Order::forward, 1}) == up);
+  CHECK(arrivals({Order::reverse, 1}) == down);
+  for (const Order order : {Order::random, Order::warp_sprint}) {
+    const std::vector<unsigned> once = arrivals({order, 7});
+    CHECK(arrivals({order, 7}) == once);
+    CHECK(arrivals({order, 8}) != once);
+    CHECK(once != up);
+    std::vector<unsigned> sorted = once;
+    std::sort(sorted.begin(), sorted.end());
+    CHECK(sorted == up);
+  }
+  // One warp runs to its end before the next may.
+  const std::vector<unsigned> sprint = arrivals({Order::warp_sprint, 3});
+  for (int warp = 0; warp < 3; ++warp) {
+    const auto [first, last] = std::minmax_element(sprint.begin() + 32 * warp, sprint.begin() + 32 * (warp + 1));
+    CHECK(*last - *first == 31);
+  }
+}
+
+TEST_CASE("schedules are read from words") {
+  CHECK(parse_schedule("reverse").order == Order::reverse);
+  CHECK(parse_schedule("warp_sprint:12").order == Order::warp_sprint);
+  CHECK(parse_schedule("random:18446744073709551615").seed == 18446744073709551615u);
+  CHECK_THROWS_WITH_AS(parse_schedule("sideways"), doctest::Contains("write forward, reverse, random:SEED or warp_sprint:SEED"), Error);
+  CHECK_THROWS_WITH_AS(parse_schedule("random:x"), doctest::Contains("must be a whole number"), Error);
+  CHECK_THROWS_WITH_AS(parse_schedule("random:"), doctest::Contains("must be a whole number"), Error);
 }
 
 TEST_CASE("new device memory is NaN in float32 and in bfloat16") {

@@ -113,6 +113,8 @@ __global__ void histogram(const int* in, int n, unsigned* out) {
   if (threadIdx.x < 16) atomicAdd(&out[threadIdx.x], shared.bins[threadIdx.x]);
 }
 
+__global__ void order_of_arrival(unsigned* counter, unsigned* out) { out[threadIdx.x] = atomicAdd(counter, 1u); }
+
 }  // namespace
 
 void launch_coordinates(int* out, int blocks_x, int blocks_y, int threads) {
@@ -129,6 +131,10 @@ void launch_matrix_product(const bfloat16* a, const bfloat16* b, float* c, Fragm
                       : how == Fragments::ldmatrix_x2 ? matrix_product<Fragments::ldmatrix_x2>
                                                       : matrix_product<Fragments::transposed_a>;
   launch("matrix_product", kernel, Grid{}, 32, sizeof(ProductShared), nullptr, a, b, c);
+}
+
+void launch_order_of_arrival(unsigned* counter, unsigned* out, int threads) {
+  launch("order_of_arrival", order_of_arrival, Grid{}, threads, 0, nullptr, counter, out);
 }
 
 void launch_tree_sum(const float* in, float* out, int n) {

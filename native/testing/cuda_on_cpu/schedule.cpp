@@ -1,5 +1,6 @@
 #include "testing/cuda_on_cpu/schedule.h"
 
+#include <charconv>
 #include <cstdlib>
 #include <mutex>
 #include <string>
@@ -12,24 +13,7 @@ namespace {
 
 Schedule from_environment() {
   const char* const text = std::getenv("CHEEMS_EMULATED_SCHEDULE");
-  if (text == nullptr || *text == 0) return {};
-  const std::string asked = text;
-  const std::size_t colon = asked.find(':');
-  const std::string order = asked.substr(0, colon);
-  Schedule schedule;
-  if (order == "forward") schedule.order = Order::forward;
-  else if (order == "reverse") schedule.order = Order::reverse;
-  else if (order == "random") schedule.order = Order::random;
-  else if (order == "warp_sprint") schedule.order = Order::warp_sprint;
-  else fail("CHEEMS_EMULATED_SCHEDULE is ", in_quotes(asked), ": write forward, reverse, random:SEED or warp_sprint:SEED.");
-  if (colon != std::string::npos) {
-    char* end = nullptr;
-    schedule.seed = std::strtoull(asked.c_str() + colon + 1, &end, 10);
-    if (end == asked.c_str() + colon + 1 || *end != 0) {
-      fail("CHEEMS_EMULATED_SCHEDULE is ", in_quotes(asked), ": the seed after the colon must be a whole number.");
-    }
-  }
-  return schedule;
+  return text == nullptr || *text == 0 ? Schedule{} : parse_schedule(text);
 }
 
 std::mutex guard;
@@ -40,6 +24,25 @@ Schedule& the_schedule() {
 }
 
 }  // namespace
+
+Schedule parse_schedule(const std::string& text) {
+  const std::size_t colon = text.find(':');
+  const std::string order = text.substr(0, colon), seed = colon == std::string::npos ? "" : text.substr(colon + 1);
+  Schedule schedule;
+  if (order == "forward") schedule.order = Order::forward;
+  else if (order == "reverse") schedule.order = Order::reverse;
+  else if (order == "random") schedule.order = Order::random;
+  else if (order == "warp_sprint") schedule.order = Order::warp_sprint;
+  else fail("The schedule of the emulated CUDA device (CHEEMS_EMULATED_SCHEDULE) is ", in_quotes(text),
+            ": write forward, reverse, random:SEED or warp_sprint:SEED.");
+  if (colon == std::string::npos) return schedule;
+  const auto [end, error] = std::from_chars(seed.data(), seed.data() + seed.size(), schedule.seed);
+  if (error != std::errc() || end != seed.data() + seed.size()) {
+    fail("The schedule of the emulated CUDA device (CHEEMS_EMULATED_SCHEDULE) is ", in_quotes(text),
+         ": the seed after the colon must be a whole number.");
+  }
+  return schedule;
+}
 
 void set_schedule(Schedule schedule) {
   const std::lock_guard<std::mutex> lock(guard);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace cheems::cuda_on_cpu {
 
@@ -17,8 +18,11 @@ struct Schedule {
   std::uint64_t seed = 1;
 };
 
+// "forward", "reverse", "random:SEED" or "warp_sprint:SEED". Throws on anything else.
+Schedule parse_schedule(const std::string& text);
+
 // The schedule of all later launches; each launch starts from the seed, so that a run repeats. At first it is what the
-// environment variable CHEEMS_EMULATED_SCHEDULE says, "forward", "reverse", "random:SEED" or "warp_sprint:SEED".
+// environment variable CHEEMS_EMULATED_SCHEDULE says, or forward.
 void set_schedule(Schedule schedule);
 Schedule schedule();
 

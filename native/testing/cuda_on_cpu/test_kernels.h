@@ -17,7 +17,7 @@ void launch_coordinates(int* out, int blocks_x, int blocks_y, int threads);
 void launch_warp_functions(const int* in, int* out);
 // Two halves of a warp shuffle among themselves, each a different number of times.
 void launch_half_warps(const int* in, int* out);
-// c[16][8] += a[16][16] * b[16][8], row-major.`how` builds the fragments:
+// c[16][8] += a[16][16] * b[16][8], row-major. `how` builds the fragments:
 // from global memory; by cp.async, ldmatrix_x4 (a) and ldmatrix_x2_transposed (b); the same with two ldmatrix_x2 for a; the same
 // with ldmatrix_x4_transposed from an `a` that is given transposed.
 enum class Fragments { direct, ldmatrix, ldmatrix_x2, transposed_a };
@@ -26,6 +26,9 @@ void launch_matrix_product(const __nv_bfloat16* a, const __nv_bfloat16* b, float
 void launch_tree_sum(const float* in, float* out, int n);
 // Counts into 16 bins with atomics in shared memory, then adds to out with atomics.
 void launch_histogram(const int* in, int n, unsigned* out, int blocks);
+
+// out[thread] = how many threads came to a counter before; one block.
+void launch_order_of_arrival(unsigned* counter, unsigned* out, int threads);
 
 // --- checks_test_kernels.cu. Each exists right and wrong.
 

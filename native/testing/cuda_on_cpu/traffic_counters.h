@@ -1,11 +1,22 @@
+// The counting behind traffic.h, called for each access when `traffic_counted` is set.
 #pragma once
+
 #include "testing/cuda_on_cpu/access.h"
+
 namespace cheems::cuda_on_cpu {
-inline bool traffic_counted = false;
-inline void count_shared_access(Thread&, const AccessEvent&) {}
-inline void count_global_access(Thread&, const AccessEvent&) {}
-inline void count_async_copy(Thread&, const AsyncCopy&) {}
-inline void traffic_begin_launch(Machine&) {}
-inline void traffic_end_launch() {}
-inline void traffic_thread_ended(Machine&, Thread&) {}
-}
+
+extern bool traffic_counted;
+
+void count_global_access(const Thread& thread, const AccessEvent& event);
+void count_shared_access(const Thread& thread, const AccessEvent& event);
+void count_async_copy(const Thread& thread, const AsyncCopy& copy);
+
+// The lanes' next accesses are compared afresh.
+void count_warp_function(const Thread& thread, std::uint32_t mask);
+void count_barrier();
+
+void traffic_begin_launch(const Machine& machine);
+void traffic_end_block();
+void traffic_end_launch();
+
+}  // namespace cheems::cuda_on_cpu
