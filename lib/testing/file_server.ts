@@ -45,6 +45,8 @@ export class FileServer {
 export interface ServeOptions {
   /** Cuts the connection after so many bytes of the body. */
   cutAfter?: number | undefined;
+  /** Sends so many bytes of the body and then nothing. */
+  stallAfter?: number | undefined;
   ignoreRange?: boolean;
   headers?: Record<string, string>;
 }
@@ -61,7 +63,8 @@ export function serveBytes({ headers }: Request, response: ServerResponse, conte
     ...(range ? { 'Content-Range': `bytes ${start}-${end - 1}/${content.length}` } : {}),
     ...options.headers,
   });
-  const { cutAfter } = options;
+  const { cutAfter, stallAfter } = options;
+  if (stallAfter !== undefined) return void response.write(part.subarray(0, stallAfter));
   if (cutAfter === undefined || cutAfter >= part.length) return void response.end(part);
   response.write(part.subarray(0, cutAfter), () => setTimeout(() => response.destroy(), 20));
 }
