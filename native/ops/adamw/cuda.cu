@@ -10,7 +10,7 @@
 // division per parameter; the random bits of bfloat16 state add about 20 integer operations. Bound by memory.
 // Layout: one block takes a run: a row where rows are marked, else 4096 parameters; a thread takes as many parameters at a time
 // as make 16 bytes of the widest type, so all streams are loaded and stored in whole sectors. Thread 0 works out the clipping
-// factor in double and shares it. Arithmetic follows ops/adamw/cpu.cpp operation by operation, fused multiply-adds written out.
+// factor in double, looks up its row, and shares both. Arithmetic follows ops/adamw/cpu.cpp operation by operation, fused multiply-adds written out.
 #include <algorithm>
 #include <cmath>
 #include <type_traits>
@@ -44,9 +44,11 @@ struct Arguments {
   uint64_t key;
 };
 
-struct ClipShared {
+// What the threads of a block have in common, worked out by the first.
+struct RunShared {
   float clip;
-  int finite;
+  int finite;  // the squares; or there are none
+  int seen;    // the block's row
 };
 
 template <class T, class Values>
@@ -55,12 +57,13 @@ __device__ __forceinline__ void store(T* to, const Values& elements) {
   else store_vector(to, elements);
 }
 
-// torch.nn.utils.clip_grad_norm_'s factor, in double.
-__device__ __forceinline__ void work_out_clip(const double* squares, double max_grad_norm, ClipShared& shared) {
+// The factor is that of torch.nn.utils.clip_grad_norm_, in double.
+__device__ __forceinline__ void work_out(const double* squares, double max_grad_norm, const uint8_t* row_seen, RunShared& shared) {
   const double sum = squares ? *squares : 0;
   const double clip = max_grad_norm > 0 ? max_grad_norm / (sqrt(sum) + 1e-6) : 1;
   shared.clip = static_cast<float>(squares && clip < 1 ? clip : 1);
   shared.finite = sum - sum == 0;
+  shared.seen = !row_seen || row_seen[blockIdx.x] != 0;
 }
 
 // One parameter in float32: the moments are replaced, the new parameter returned.
@@ -147,11 +150,11 @@ __device__ __forceinline__ void for_each_vector(int64_t begin, int64_t end, Each
 
 template <class Parameter, class Gradient, class State, int Width>
 __global__ __launch_bounds__(kThreads, 4) void adamw_kernel(const Arguments<Parameter, Gradient, State> a) {
-  auto& shared = shared_memory<ClipShared>();
-  if (threadIdx.x == 0) work_out_clip(a.squares, a.max_grad_norm, shared);
+  auto& shared = shared_memory<RunShared>();
+  if (threadIdx.x == 0) work_out(a.squares, a.max_grad_norm, a.row_seen, shared);
   __syncthreads();
   const int64_t begin = static_cast<int64_t>(blockIdx.x) * a.run, end = begin + a.run < a.total ? begin + a.run : a.total;
-  if (a.row_seen && a.row_seen[blockIdx.x] == 0) {
+  if (!shared.seen) {
     if (!shared.finite || a.scalars.keep == 1) return;
     for_each_vector<Width>(begin, end, [&](auto width, int64_t i) { decay_at<width.value>(a, i); });
     return;
@@ -186,7 +189,7 @@ void launch_update(const AdamWUpdate& a, Context& context) {
   bool vectors = arguments.run % kWidth == 0;
   for (const Tensor& t : {a.parameter, a.master, a.gradient, a.first_moment, a.second_moment}) vectors &= reinterpret_cast<uintptr_t>(t.data) % (kWidth * size_of(t.dtype)) == 0;
   const auto kernel = vectors ? adamw_kernel<Parameter, Gradient, State, kWidth> : adamw_kernel<Parameter, Gradient, State, 1>;
-  launch("adamw_update", kernel, Grid{divide_up(arguments.total, arguments.run)}, kThreads, sizeof(ClipShared), context.stream, arguments);
+  launch("adamw_update", kernel, Grid{divide_up(arguments.total, arguments.run)}, kThreads, sizeof(RunShared), context.stream, arguments);
 }
 
 }  // namespace

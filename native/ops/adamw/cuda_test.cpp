@@ -1,7 +1,11 @@
+#include <bit>
 #include <cmath>
 
 #include "ops/adamw/stochastic_rounding.h"
 #include "testing/operation_check.h"
+#ifdef CHEEMS_CUDA_ON_CPU
+#include "testing/cuda_on_cpu/traffic.h"
+#endif
 
 namespace cheems {
 namespace {
@@ -85,16 +89,20 @@ TEST_CASE("cuda adamw: rows that never had a gradient are only decayed") {
   }
 }
 
-// All three precisions of a range of 8 x 40 parameters on the device.
+constexpr Placement kPlacements[] = {Placement::aligned, Placement::ragged};  // the vector path and the scalar one
+
+// All three precisions of a range of 8 x 40 parameters on the device, in both placements.
 template <class Body>
 void on_every_form(Body body) {
   for (const Precision precision : {Precision{}, Precision{DType::bfloat16, DType::float32}, Precision{DType::bfloat16, DType::bfloat16}}) {
     for (const bool narrow_state : {false, true}) {
-      Site site(device_backend(), {}, precision, precision);
-      Range range(site, 8, 40, narrow_state && precision.activations == DType::bfloat16);
-      range.gradient = site.gradient(8, 40, random_floats(8 * 40, 5));
-      body(site, range);
-      CHECK(site.guards_hold());
+      for (const Placement placement : kPlacements) {
+        Site site(device_backend(), {}, precision, precision, placement);
+        Range range(site, 8, 40, narrow_state && precision.activations == DType::bfloat16);
+        range.gradient = site.gradient(8, 40, random_floats(8 * 40, 5));
+        body(site, range);
+        CHECK(site.guards_hold());
+      }
     }
   }
 }
@@ -138,33 +146,44 @@ TEST_CASE("cuda adamw: the gradient is clipped by the norm, as PyTorch does") {
   });
 }
 
-TEST_CASE("cuda adamw: the steps of bfloat16 state are those of float32 arithmetic and of the documented random bits, to the bit") {
-  constexpr int64_t kCount = 5003;
+// Three steps of `rows` rows with bfloat16 state, each compared with the same arithmetic on the host; rows marked 0 have no gradient.
+void check_bits(int64_t rows, int64_t columns, Placement placement, const std::vector<uint8_t>& row_seen) {
   const Precision precision{DType::bfloat16, DType::bfloat16};
-  Site site(device_backend(), {}, precision, precision);
-  Range range(site, 1, kCount, true);
-  const Hyper h;
-  const auto bits_of = [](float x) { return std::bit_cast<uint32_t>(x); };
+  Site site(device_backend(), {}, precision, precision, placement);
+  Range range(site, rows, columns, true);
+  const Hyper h{.weight_decay = 0.3};
+  const auto rounded = [](float x, uint32_t random) { return bfloat16_to_float(round_stochastically(std::bit_cast<uint32_t>(x), random)); };
   const float beta1 = static_cast<float>(h.beta1), beta2 = static_cast<float>(h.beta2), keep = static_cast<float>(1 - h.learning_rate * h.weight_decay);
   for (int64_t step = 1; step <= 3; ++step) {
-    range.gradient = site.gradient(1, kCount, random_floats(kCount, static_cast<uint64_t>(step), 0.1));
+    auto numbers = random_floats(rows * columns, static_cast<uint64_t>(step), 0.1);
+    for (size_t i = 0; i < numbers.size(); ++i) numbers[i] *= row_seen[i / static_cast<size_t>(columns)];
+    range.gradient = site.gradient(rows, columns, numbers);
     const Values p = site.values(range.parameter), g = site.values(range.gradient), m = site.values(range.first_moment), v = site.values(range.second_moment);
-    site->adamw_update(range.update(step, h));
+    AdamWUpdate update = range.update(step, h);
+    update.row_seen = rows > 1 ? site.bytes(row_seen) : nullptr;
+    site->adamw_update(update);
     const Values new_p = site.values(range.parameter), new_m = site.values(range.first_moment), new_v = site.values(range.second_moment);
     const float step_size = static_cast<float>(h.learning_rate / (1 - std::pow(h.beta1, step))), correction = static_cast<float>(1 / std::sqrt(1 - std::pow(h.beta2, step)));
     const uint64_t key = rounding_key(77, step);
     int64_t wrong = 0;
-    for (size_t i = 0; i < static_cast<size_t>(kCount); ++i) {
+    for (size_t i = 0; i < numbers.size(); ++i) {
       const float gradient = static_cast<float>(g.numbers[i]);
       const float first = std::fma(beta1, static_cast<float>(m.numbers[i]), static_cast<float>(1 - h.beta1) * gradient);
       const float second = std::fma(beta2, static_cast<float>(v.numbers[i]), static_cast<float>(1 - h.beta2) * gradient * gradient);
       const float parameter = std::fma(-step_size, first / std::fma(std::sqrt(second), correction, static_cast<float>(h.epsilon)), static_cast<float>(p.numbers[i]) * keep);
       const RoundingBits random = rounding_bits(key, i);
-      wrong += static_cast<float>(new_p.numbers[i]) != bfloat16_to_float(round_stochastically(bits_of(parameter), random.parameter));
-      wrong += static_cast<float>(new_m.numbers[i]) != bfloat16_to_float(round_stochastically(bits_of(first), random.first_moment));
-      wrong += static_cast<float>(new_v.numbers[i]) != bfloat16_to_float(round_stochastically(bits_of(second), random.second_moment));
+      wrong += static_cast<float>(new_p.numbers[i]) != rounded(parameter, random.parameter);
+      wrong += static_cast<float>(new_m.numbers[i]) != rounded(first, random.first_moment);
+      wrong += static_cast<float>(new_v.numbers[i]) != rounded(second, random.second_moment);
     }
     CHECK(wrong == 0);
+  }
+}
+
+TEST_CASE("cuda adamw: the steps of bfloat16 state are those of float32 arithmetic and of the documented random bits, to the bit") {
+  for (const Placement placement : kPlacements) {
+    check_bits(1, 5003, placement, {1});
+    check_bits(5, 96, placement, {1, 0, 0, 1, 0});
   }
 }
 
@@ -174,7 +193,7 @@ TEST_CASE("cuda adamw: updates far below a unit in the last place move a bfloat1
   const Precision precision{DType::bfloat16, DType::bfloat16};
   std::vector<double> means;
   for (const uint64_t seed : {1, 2}) {
-    Site site(device_backend(), {}, precision, precision);
+    Site site(device_backend(), {}, precision, precision, Placement::aligned);
     Range range(site, 1, kCount, true);
     range.parameter = site.weights(1, kCount, std::vector<float>(kCount, 1.0f));
     for (int64_t step = 1; step <= kSteps; ++step) {
@@ -231,6 +250,38 @@ TEST_CASE("stochastic rounding: the bits are uniform and those of parameter, mom
     }
   }
 }
+
+#ifdef CHEEMS_CUDA_ON_CPU
+TEST_CASE("cuda adamw: the traffic is the floor's, in every form, with rows unseen and without") {
+  struct Form {
+    Precision precision;
+    bool narrow_state;
+    int64_t bytes, decay_bytes;  // read and written per parameter: updated, decayed only
+  };
+  const DType wide = DType::float32, narrow = DType::bfloat16;
+  constexpr int64_t kRows = 12, kColumns = 896;
+  std::vector<uint8_t> seen(kRows);
+  for (size_t row = 0; row < seen.size(); ++row) seen[row] = row % 3 == 0;
+  for (const Form& form : {Form{{wide, wide}, false, 32, 8}, {{narrow, narrow}, false, 30, 10}, {{narrow, wide}, false, 34, 10}, {{narrow, narrow}, true, 16, 4}, {{narrow, wide}, true, 20, 4}}) {
+    CAPTURE(form.bytes);
+    for (const bool marked : {false, true}) {
+      CAPTURE(marked);
+      Site site(device_backend(), {}, form.precision, form.precision, Placement::aligned);
+      Range range(site, kRows, kColumns, form.narrow_state);
+      range.gradient = site.gradient(kRows, kColumns, std::vector<float>(kRows * kColumns, 0.0f));
+      AdamWUpdate update = range.update(1, {.max_grad_norm = 1});
+      update.squares = site.doubles({4});
+      if (marked) update.row_seen = site.bytes(seen);
+      const cuda_on_cpu::TrafficScope traffic;
+      site->adamw_update(update);
+      const int64_t floor = kColumns * (marked ? 4 * form.bytes + 8 * form.decay_bytes : kRows * form.bytes), moved = traffic.of("adamw_update").sector_bytes();
+      CAPTURE(moved);
+      CHECK(moved >= floor);
+      CHECK(static_cast<double>(moved) <= 1.05 * static_cast<double>(floor));
+    }
+  }
+}
+#endif
 
 }  // namespace
 }  // namespace cheems

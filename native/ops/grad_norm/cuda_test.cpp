@@ -1,4 +1,7 @@
 #include "testing/operation_check.h"
+#ifdef CHEEMS_CUDA_ON_CPU
+#include "testing/cuda_on_cpu/traffic.h"
+#endif
 
 namespace cheems {
 namespace {
@@ -47,7 +50,7 @@ TEST_CASE("cuda grad_norm: rows that were never seen are passed over") {
 TEST_CASE("cuda grad_norm: more rows than the grid has warps") {
   std::vector<uint8_t> seen(9001, 1);
   for (size_t row = 0; row < seen.size(); row += 5) seen[row] = 0;
-  Site site(device_backend(), {}, {}, {});
+  Site site(device_backend(), {}, {}, {}, Placement::aligned);
   double* sum = site.doubles({0});
   std::vector<float> ones(9001 * 4, 1.0f);
   site->sum_of_squares({.sum = sum, .x = site.gradient(9001, 4, ones), .row_seen = site.bytes(seen)});
@@ -56,7 +59,7 @@ TEST_CASE("cuda grad_norm: more rows than the grid has warps") {
 
 TEST_CASE("cuda grad_norm: what is not finite shows in the sum") {
   for (const float bad : {INFINITY, NAN}) {
-    Site site(device_backend(), {}, {}, {});
+    Site site(device_backend(), {}, {}, {}, Placement::aligned);
     double* sum = site.doubles({0});
     std::vector<float> numbers(5000, 1.0f);
     numbers[4321] = bad;
@@ -64,6 +67,30 @@ TEST_CASE("cuda grad_norm: what is not finite shows in the sum") {
     CHECK_FALSE(std::isfinite(site.values(sum, 1).numbers[0]));
   }
 }
+
+#ifdef CHEEMS_CUDA_ON_CPU
+TEST_CASE("cuda grad_norm: the traffic is the floor's: every number once, and of unseen rows none") {
+  constexpr int64_t kRows = 60, kColumns = 1536;  // a sector for each mark is the rest: 3 % where two rows of three are unseen, in bfloat16
+  std::vector<uint8_t> seen(kRows);
+  for (size_t row = 0; row < seen.size(); ++row) seen[row] = row % 3 == 0;
+  for (const DType dtype : {DType::float32, DType::bfloat16}) {
+    for (const bool marked : {false, true}) {
+      const Precision precision{dtype, dtype};
+      Site site(device_backend(), {}, precision, precision, Placement::aligned);
+      const Tensor x = site.gradient(kRows, kColumns, random_floats(kRows * kColumns, 1));
+      double* sum = site.doubles({0});
+      const uint8_t* marks = marked ? site.bytes(seen) : nullptr;
+      const cuda_on_cpu::TrafficScope traffic;
+      site->sum_of_squares({.sum = sum, .x = x, .row_seen = marks});
+      const int64_t floor = (marked ? kRows / 3 : kRows) * kColumns * static_cast<int64_t>(size_of(dtype));
+      const int64_t moved = traffic.of("sum_of_squares").sector_bytes() + traffic.of("sum_of_squares_partials").sector_bytes();
+      CAPTURE(moved);
+      CHECK(moved >= floor);
+      CHECK(static_cast<double>(moved) <= 1.05 * static_cast<double>(floor));
+    }
+  }
+}
+#endif
 
 }  // namespace
 }  // namespace cheems

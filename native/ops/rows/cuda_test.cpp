@@ -1,5 +1,8 @@
 #include "testing/operation_check.h"
 #include "testing/trees.h"
+#ifdef CHEEMS_CUDA_ON_CPU
+#include "testing/cuda_on_cpu/traffic.h"
+#endif
 
 namespace cheems {
 namespace {
@@ -45,6 +48,24 @@ TEST_CASE("cuda rows: the reward rows of a packed tree, all of them and a part")
     });
   }
 }
+
+#ifdef CHEEMS_CUDA_ON_CPU
+TEST_CASE("cuda rows: the traffic is the floor's") {
+  const std::vector<int32_t> picks = {16, 0, 5, 3, 9};
+  constexpr int64_t kColumns = 896;
+  for (const DType dtype : {DType::float32, DType::bfloat16}) {
+    Site site(device_backend(), {}, {dtype, dtype}, {dtype, dtype}, Placement::aligned);
+    const Tensor x = site.activations(17, kColumns, random_floats(17 * kColumns, 1)), y = site.activations(5, kColumns);
+    const cuda_on_cpu::TrafficScope traffic;
+    site->gather_rows({.y = y, .x = x, .rows = picks});
+    site->scatter_add_rows({.x = x, .y = y, .rows = picks});
+    const int64_t matrix = 5 * kColumns * static_cast<int64_t>(size_of(dtype));
+    const auto within = [](int64_t moved, int64_t floor) { return moved >= floor && static_cast<double>(moved) <= 1.05 * static_cast<double>(floor); };
+    CHECK(within(traffic.of("gather_rows").sector_bytes(), 2 * matrix));
+    CHECK(within(traffic.of("scatter_add_rows").sector_bytes(), 3 * matrix));
+  }
+}
+#endif
 
 }  // namespace
 }  // namespace cheems
