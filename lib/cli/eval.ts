@@ -25,7 +25,7 @@ function benchmarkList(): string {
 export const evalOptions = {
   model_name: text({ group: FILES, describe: `trained reward model (required unless --predictor is given): ${MODEL_FORMS}` }),
   predictor: text({ group: FILES, describe: `score with this instead: a module (JavaScript) whose default export is definePredictor({...}), or one of: ${[...registeredPredictors(), 'judge'].join(', ')} (a language model that compares, see below)` }),
-  data_path: paths({ group: FILES, describe: 'JSONL files (gzip too); each is a data set of its own, and the overall figure is the mean over them' }, 1),
+  data_path: paths({ group: FILES, describe: 'files of JSON lines, JSON arrays (gzip too) or parquet; for CheemsBench each is a data set of its own, and the overall figure is the mean over them' }, 1),
   output_dir: text({ group: FILES, describe: 'folder for results.json and scores.jsonl' }),
   benchmark: choice(benchmarks, benchmarks[0], { group: METRICS, describe: `what the files hold, and how their figures become one: ${benchmarkList()}` }),
   bootstrap: number(2000, { from: 0, integer: true }, { group: METRICS, describe: 'resamplings of the prompts for the 95 % intervals; 0: none' }),

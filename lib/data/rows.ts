@@ -26,7 +26,7 @@ const LONGEST_LINE = 256 * 1024 * 1024;
 const BYTE_ORDER_MARK = '\uFEFF';
 
 /**
- * The rows of a file: `NAME.json` (and `.json.gz`) holds one array, `NAME.parquet` a table, any other name JSON lines. Gzip is
+ * The rows of a file: `NAME.json` (and `.json.gz`) holds one array, or JSON lines, `NAME.parquet` a table, any other name JSON lines. Gzip is
  * recognised by its first bytes. A table's lines are its row numbers.
  * @throws DataError with file and line: unreadable file, broken gzip, invalid UTF-8, malformed JSON, not an array.
  */
@@ -43,7 +43,7 @@ export async function* rowsOfStream(
   options: RowsOptions & { array?: boolean } = {},
 ): AsyncGenerator<Row> {
   const chunks = inflatedChunks(stream, name, options.signal);
-  if (options.array) yield* rowsOfArray(await allBytes(chunks), name);
+  if (options.array) yield* rowsOfArray(await allBytes(chunks), name, options);
   else yield* rowsOfLines(chunks, name, options);
 }
 
@@ -158,7 +158,8 @@ function invalidUtf8(bytes: Buffer): string {
   return `invalid UTF-8 near byte ${good + 1} of the line; save the file as UTF-8`;
 }
 
-function* rowsOfArray(bytes: Buffer, name: string): Generator<Row> {
+async function* rowsOfArray(bytes: Buffer, name: string, options: RowsOptions): AsyncGenerator<Row> {
+  if (beginsWithObjectLine(bytes)) return yield* rowsOfLines(oneChunk(bytes), name, options);
   const text = decodeWhole(bytes, name);
   if (text.trim() === '') return;
   let value: unknown;
@@ -170,7 +171,7 @@ function* rowsOfArray(bytes: Buffer, name: string): Generator<Row> {
     const line = position ? lineAt(text, Number(position[1])) : lineAt(text, text.length);
     throw new DataError(
       { file: name, line },
-      `the file is not valid JSON (${message}); a file with one JSON object a line must be named .jsonl`,
+      `the file is not valid JSON (${message})`,
     );
   }
   if (!Array.isArray(value)) {
@@ -181,6 +182,23 @@ function* rowsOfArray(bytes: Buffer, name: string): Generator<Row> {
   }
   const lines = elementLines(text);
   for (let i = 0; i < value.length; i += 1) yield { value: value[i], line: lines[i] ?? 1 };
+}
+
+/** Whether the first of several lines is a whole JSON object: the hub's data sets name JSON lines `.json` too. */
+function beginsWithObjectLine(bytes: Buffer): boolean {
+  const end = bytes.indexOf(10);
+  const line = bytes.subarray(0, Math.max(end, 0)).toString('utf8').replace(BYTE_ORDER_MARK, '').trim();
+  if (!line.startsWith('{') || bytes.subarray(end).toString('utf8', 0, 4096).trim() === '') return false;
+  try {
+    JSON.parse(line);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function* oneChunk(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes;
 }
 
 function decodeWhole(bytes: Buffer, name: string): string {
