@@ -21,7 +21,7 @@ namespace {
 
 constexpr int kThreads = 64;         // divides the vectors of most hidden sizes
 constexpr int kRowsAtOnce = 4;       // forward
-constexpr int kRowsInFlight = 8;     // backward
+constexpr int kRowsInFlight = 8;     // backward; divides 32
 
 template <class A>
 struct ForwardArguments {
@@ -72,20 +72,27 @@ struct LongRuns {
   int32_t first_piece[kMost + 1] = {};
 };
 
-// sum += dy of the rows order[begin], …, order[end - 1], in that order.
+// sum += dy of the rows order[begin], …, order[end - 1], in that order. A warp reads 32 entries of the order at once and hands
+// them round, so all its lanes must call, those beyond the last column with active = false.
 template <class A, class G, int Width>
-__device__ __forceinline__ void add_rows(const BackwardArguments<A, G>& a, int32_t begin, int32_t end, int64_t column, float (&sum)[Width]) {
-  for (int32_t first = begin; first < end; first += kRowsInFlight) {
-    Elements<A, Width> rows[kRowsInFlight];
+__device__ __forceinline__ void add_rows(const BackwardArguments<A, G>& a, int32_t begin, int32_t end, int64_t column, bool active, float (&sum)[Width]) {
+  const int32_t lane = static_cast<int32_t>(threadIdx.x) % 32;
+  for (int32_t first = begin; first < end; first += 32) {
+    const int32_t count = min(end - first, 32), own = lane < count ? a.order[first + lane] : 0;
+    for (int32_t i = 0; i < count; i += kRowsInFlight) {
+      Elements<A, Width> rows[kRowsInFlight];
 #pragma unroll
-    for (int r = 0; r < kRowsInFlight; ++r) {
-      if (first + r < end) rows[r] = load_elements<Width>(a.dy + a.order[first + r] * a.dy_stride + column);
-    }
+      for (int r = 0; r < kRowsInFlight; ++r) {
+        if (i + r >= count) break;
+        const int64_t row = __shfl_sync(kWholeWarp, own, i + r);
+        if (active) rows[r] = load_elements<Width>(a.dy + row * a.dy_stride + column);
+      }
 #pragma unroll
-    for (int r = 0; r < kRowsInFlight; ++r) {
-      if (first + r >= end) break;
+      for (int r = 0; r < kRowsInFlight; ++r) {
+        if (!active || i + r >= count) break;
 #pragma unroll
-      for (int i = 0; i < Width; ++i) sum[i] += to_float(rows[r].values[i]);
+        for (int j = 0; j < Width; ++j) sum[j] += to_float(rows[r].values[j]);
+      }
     }
   }
 }
@@ -104,24 +111,25 @@ template <class A, class G, int Width>
 __global__ void __launch_bounds__(kThreads) embedding_backward_kernel(BackwardArguments<A, G> a) {
   const int64_t column = (static_cast<int64_t>(blockIdx.y) * kThreads + threadIdx.x) * Width;
   const int32_t begin = a.runs[blockIdx.x], end = a.runs[blockIdx.x + 1];
-  if (column >= a.columns || end - begin > kEmbeddingPiece) return;
+  if (end - begin > kEmbeddingPiece) return;
+  const bool active = column < a.columns;
   float sum[Width] = {};
-  add_rows(a, begin, end, column, sum);
-  accumulate(a.d_table + a.tokens[a.order[begin]] * a.d_stride + column, a.scale, sum);
+  add_rows(a, begin, end, column, active, sum);
+  if (active) accumulate(a.d_table + a.tokens[a.order[begin]] * a.d_stride + column, a.scale, sum);
 }
 
 // Block (piece, chunk of columns).
 template <class A, class G, int Width>
 __global__ void __launch_bounds__(kThreads) embedding_backward_pieces_kernel(BackwardArguments<A, G> a, LongRuns long_runs) {
   const int64_t column = (static_cast<int64_t>(blockIdx.y) * kThreads + threadIdx.x) * Width;
-  if (column >= a.columns) return;
+  const bool active = column < a.columns;
   const auto piece = static_cast<int32_t>(blockIdx.x);
   int32_t run = 0;
   while (piece >= long_runs.first_piece[run + 1]) ++run;
   const int32_t begin = long_runs.begin[run] + (piece - long_runs.first_piece[run]) * static_cast<int32_t>(kEmbeddingPiece);
   float sum[Width] = {};
-  add_rows(a, begin, min(begin + static_cast<int32_t>(kEmbeddingPiece), long_runs.end[run]), column, sum);
-  store_floats(a.partials + piece * a.columns + column, sum);
+  add_rows(a, begin, min(begin + static_cast<int32_t>(kEmbeddingPiece), long_runs.end[run]), column, active, sum);
+  if (active) store_floats(a.partials + piece * a.columns + column, sum);
 }
 
 // Block (long run, chunk of columns).
@@ -155,17 +163,22 @@ void launch_long_runs(const BackwardArguments<A, G>& arguments, const LongRuns& 
   if (long_runs.count == 0) return;
   const int64_t pieces = long_runs.first_piece[long_runs.count], chunks = divide_up(arguments.columns, kThreads * Width);
   BackwardArguments<A, G> with_partials = arguments;
-  with_partials.partials = reinterpret_cast<float*>(require_workspace(context, pieces * arguments.columns * static_cast<int64_t>(sizeof(float)), "embedding_backward"));
-  launch("embedding_backward_pieces", embedding_backward_pieces_kernel<A, G, Width>, Grid{pieces, chunks}, kThreads, 0, context.stream, with_partials, long_runs);
-  launch("embedding_backward_long", embedding_backward_long_kernel<A, G, Width>, Grid{long_runs.count, chunks}, kThreads, 0, context.stream, with_partials, long_runs);
+  const int64_t bytes = pieces * arguments.columns * static_cast<int64_t>(sizeof(float));
+  with_partials.partials = reinterpret_cast<float*>(require_workspace(context, bytes, "embedding_backward"));
+  launch("embedding_backward_pieces", embedding_backward_pieces_kernel<A, G, Width>, Grid{pieces, chunks}, kThreads, 0, context.stream, with_partials,
+         long_runs);
+  launch("embedding_backward_long", embedding_backward_long_kernel<A, G, Width>, Grid{long_runs.count, chunks}, kThreads, 0, context.stream,
+         with_partials, long_runs);
 }
 
 template <class A, class G, int Width>
 void launch_backward(const EmbeddingBackward& a, Context& context) {
   const auto runs = static_cast<int64_t>(a.token_runs.size()) - 1;
-  const BackwardArguments<A, G> arguments{static_cast<G*>(a.d_table.data), static_cast<const A*>(a.dy.data), context.device(a.tokens), context.device(a.token_order), context.device(a.token_runs),
-                                          nullptr, a.d_table.stride, a.dy.stride, a.dy.columns, a.scale};
-  launch("embedding_backward", embedding_backward_kernel<A, G, Width>, Grid{runs, divide_up(a.dy.columns, kThreads * Width)}, kThreads, 0, context.stream, arguments);
+  const BackwardArguments<A, G> arguments{static_cast<G*>(a.d_table.data), static_cast<const A*>(a.dy.data), context.device(a.tokens),
+                                          context.device(a.token_order), context.device(a.token_runs), nullptr, a.d_table.stride, a.dy.stride,
+                                          a.dy.columns, a.scale};
+  const Grid grid{runs, divide_up(a.dy.columns, kThreads * Width)};
+  launch("embedding_backward", embedding_backward_kernel<A, G, Width>, grid, kThreads, 0, context.stream, arguments);
   LongRuns long_runs;
   for (size_t run = 0; run < static_cast<size_t>(runs); ++run) {
     const int32_t begin = a.token_runs[run], end = a.token_runs[run + 1];

@@ -1,6 +1,9 @@
 #include <numeric>
 
 #include "testing/operation_check.h"
+#ifdef CHEEMS_CUDA_ON_CPU
+#include "testing/cuda_on_cpu/traffic.h"
+#endif
 
 namespace cheems {
 namespace {
@@ -43,7 +46,8 @@ void check_embedding(const Tokens& tokens, int64_t vocab, int64_t columns, float
     const Tensor y = site.activations(rows, columns), d_table = site.gradient(vocab, columns, before, 5);
     const Values as_put = site.values(d_table);
     site->embedding_forward({.y = y, .table = site.weights(vocab, columns, table, 1), .tokens = tokens.ids, .scale = scale});
-    site->embedding_backward({.d_table = d_table, .dy = site.activations(rows, columns, dy), .tokens = tokens.ids, .token_order = tokens.order, .token_runs = tokens.runs, .scale = scale});
+    site->embedding_backward({.d_table = d_table, .dy = site.activations(rows, columns, dy), .tokens = tokens.ids, .token_order = tokens.order,
+                              .token_runs = tokens.runs, .scale = scale});
     const Values after = site.values(d_table);
     for (int64_t id = 0; id < vocab; ++id) {  // ids that do not occur keep their bits
       if (tokens.has(id)) continue;
@@ -84,6 +88,39 @@ TEST_CASE("embedding on the device: nothing to do") {
   CHECK(same_bits(site.values(table), before));
   CHECK(site.guards_hold());
 }
+
+#if defined(CHEEMS_CUDA_ON_CPU) && !defined(__SANITIZE_ADDRESS__)  // AddressSanitizer's build counts no accesses
+
+// What is beside the floor: an index a row and warp, and four more (the run's ends, its token) a run and warp, in sectors.
+TEST_CASE("embedding on the device stays within 5 % of its floor in bytes moved") {
+  const auto traffic_of = [](DType dtype, int64_t rows, int64_t vocab, auto check) {
+    constexpr int64_t kColumns = 512;
+    const Tokens tokens(random_ids(rows, vocab));
+    const auto distinct = static_cast<int64_t>(tokens.runs.size()) - 1, element = static_cast<int64_t>(size_of(dtype));
+    const WorkspaceRequest request{.widest_row = kColumns, .rows = rows, .backward = true};
+    Site site(device_backend(), request, {dtype, DType::float32}, {dtype, DType::float32}, Placement::aligned);
+    const Tensor y = site.activations(rows, kColumns), table = site.weights(vocab, kColumns, random_floats(vocab * kColumns, 1));
+    const Tensor d_table = site.gradient(vocab, kColumns, random_floats(vocab * kColumns, 2));
+    const cuda_on_cpu::TrafficScope traffic;
+    site->embedding_forward({.y = y, .table = table, .tokens = tokens.ids});
+    site->embedding_backward({.d_table = d_table, .dy = y, .tokens = tokens.ids, .token_order = tokens.order, .token_runs = tokens.runs});
+    int64_t backward = 0;
+    for (const auto& [kernel, moved] : traffic.all()) backward += kernel == "embedding_forward" ? 0 : moved.sector_bytes();
+    check(static_cast<double>(traffic.of("embedding_forward").sector_bytes()) / static_cast<double>(2 * rows * kColumns * element),
+          static_cast<double>(backward) / static_cast<double>(rows * kColumns * element + 8 * distinct * kColumns));
+  };
+  for (const DType dtype : {DType::float32, DType::bfloat16}) {
+    CAPTURE(std::string(name(dtype)));
+    traffic_of(dtype, 400, 10, [](double forward, double backward) {
+      CHECK(forward <= 1.05);
+      CHECK(backward <= 1.05);
+    });
+    traffic_of(dtype, 1000, 2, [](double, double in_pieces) { CHECK(in_pieces <= 1.05); });
+    traffic_of(dtype, 400, 4000, [](double, double almost_all_once) { CHECK(almost_all_once <= 1.15); });
+  }
+}
+
+#endif
 
 }  // namespace
 }  // namespace cheems

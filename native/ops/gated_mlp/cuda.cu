@@ -125,15 +125,18 @@ void launch_forward(const GatedMlpForward& a, Context& context) {
   const int64_t chunks = chunks_of(a.y.columns, Width);
   const ForwardArguments<A> arguments{static_cast<A*>(a.y.data), static_cast<const A*>(a.gate_up.data), a.y.stride, a.gate_up.stride, a.y.rows, a.y.columns,
                                       static_cast<uint32_t>(chunks)};
-  launch("gated_mlp_forward", gated_mlp_forward_kernel<A, Activation, Width>, Grid{divide_up(a.y.rows, kForwardRows) * chunks}, kThreads, 0, context.stream, arguments);
+  const Grid grid{divide_up(a.y.rows, kForwardRows) * chunks};
+  launch("gated_mlp_forward", gated_mlp_forward_kernel<A, Activation, Width>, grid, kThreads, 0, context.stream, arguments);
 }
 
 template <class A, GateActivation Activation, int Width>
 void launch_backward(const GatedMlpBackward& a, Context& context) {
   const int64_t chunks = chunks_of(a.dy.columns, Width);
-  const BackwardArguments<A> arguments{static_cast<A*>(a.d_gate_up.data), static_cast<A*>(a.y.data), static_cast<const A*>(a.dy.data), static_cast<const A*>(a.gate_up.data),
-                                       a.d_gate_up.stride, a.y.stride, a.dy.stride, a.gate_up.stride, a.dy.rows, a.dy.columns, static_cast<uint32_t>(chunks)};
-  launch("gated_mlp_backward", gated_mlp_backward_kernel<A, Activation, Width>, Grid{divide_up(a.dy.rows, kBackwardRows) * chunks}, kThreads, 0, context.stream, arguments);
+  const BackwardArguments<A> arguments{static_cast<A*>(a.d_gate_up.data), static_cast<A*>(a.y.data), static_cast<const A*>(a.dy.data),
+                                       static_cast<const A*>(a.gate_up.data), a.d_gate_up.stride, a.y.stride, a.dy.stride, a.gate_up.stride,
+                                       a.dy.rows, a.dy.columns, static_cast<uint32_t>(chunks)};
+  const Grid grid{divide_up(a.dy.rows, kBackwardRows) * chunks};
+  launch("gated_mlp_backward", gated_mlp_backward_kernel<A, Activation, Width>, grid, kThreads, 0, context.stream, arguments);
 }
 
 // Calls function<A, Activation>() with what a tensor's dtype and an activation's name say.

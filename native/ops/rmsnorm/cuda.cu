@@ -234,7 +234,9 @@ __global__ void __launch_bounds__(kPlainThreads) rmsnorm_forward_plain_kernel(Fo
     if (threadIdx.x == 0) a.inverse_rms[row] = r;
   }
   Y* y = a.y + row * a.y_stride;
-  for (int column = static_cast<int>(threadIdx.x); column < a.columns; column += kPlainThreads) y[column] = from_float<Y>(to_float(x[column]) * r * (a.weight[column] + a.weight_offset));
+  for (int column = static_cast<int>(threadIdx.x); column < a.columns; column += kPlainThreads) {
+    y[column] = from_float<Y>(to_float(x[column]) * r * (a.weight[column] + a.weight_offset));
+  }
 }
 
 // d_weight adds up in the block's row of partials, where each thread has its own columns.
@@ -250,7 +252,9 @@ __global__ void __launch_bounds__(kPlainThreads) rmsnorm_backward_plain_kernel(B
     X* dx = a.dx + row * a.dx_stride;
     const float r = a.inverse_rms[row];
     float dot = 0;
-    for (int column = static_cast<int>(threadIdx.x); column < a.columns; column += kPlainThreads) dot += to_float(dy[column]) * (a.weight[column] + a.weight_offset) * to_float(x[column]);
+    for (int column = static_cast<int>(threadIdx.x); column < a.columns; column += kPlainThreads) {
+      dot += to_float(dy[column]) * (a.weight[column] + a.weight_offset) * to_float(x[column]);
+    }
     const float pull = block_sum<kPlainThreads>(dot, shared.partials) / static_cast<float>(a.columns) * r * r;
     for (int column = static_cast<int>(threadIdx.x); column < a.columns; column += kPlainThreads) {
       const float x_i = to_float(x[column]), dy_i = to_float(dy[column]);
@@ -288,7 +292,8 @@ template <class X, class Y, int Team, int Vectors, bool Given>
 void launch_forward(const char* name, ForwardArguments<X, Y> a, Context& context) {
   constexpr int kThreads = kBlockThreads<Team>, kTeams = kThreads / Team, kThreadsPerMultiprocessor = 1024;
   a.rows_per_block = divide_up(a.rows, static_cast<int64_t>(context.multiprocessors) * (kThreadsPerMultiprocessor / kThreads) * kTeams) * kTeams;
-  launch(name, rmsnorm_forward_kernel<X, Y, Team, Vectors, Given>, Grid{divide_up(a.rows, a.rows_per_block)}, kThreads, sizeof(TeamShared<Team>), context.stream, a);
+  const Grid grid{divide_up(a.rows, a.rows_per_block)};
+  launch(name, rmsnorm_forward_kernel<X, Y, Team, Vectors, Given>, grid, kThreads, sizeof(TeamShared<Team>), context.stream, a);
 }
 
 template <bool Given, class X, class Y>
@@ -324,8 +329,9 @@ void backward_of(const RmsNormBackward& a, Context& context) {
   constexpr int kWidth = kCommonWidth<X, Y>;
   const int64_t rows = a.x.rows, columns = a.x.columns, blocks = rmsnorm_blocks(rows);
   auto* partials = reinterpret_cast<float*>(require_workspace(context, blocks * columns * static_cast<int64_t>(sizeof(float)), "rmsnorm_backward"));
-  const BackwardArguments<X, Y> arguments{static_cast<X*>(a.dx.data), partials, static_cast<const Y*>(a.dy.data), static_cast<const X*>(a.x.data), floats(a.inverse_rms), floats(a.weight),
-                                          a.dx.stride, a.dy.stride, a.x.stride, rows, rmsnorm_rows_per_block(rows), static_cast<int32_t>(columns), a.weight_offset};
+  const BackwardArguments<X, Y> arguments{static_cast<X*>(a.dx.data), partials, static_cast<const Y*>(a.dy.data), static_cast<const X*>(a.x.data),
+                                          floats(a.inverse_rms), floats(a.weight), a.dx.stride, a.dy.stride, a.x.stride, rows, rmsnorm_rows_per_block(rows),
+                                          static_cast<int32_t>(columns), a.weight_offset};
   const bool done = vectors_fit(kWidth, a.dx, a.dy, a.x) && vectors_fit(4, a.weight) &&
                     with_team<kWidth>(columns / kWidth, [&]<int Team, int Vectors>() { launch_backward<X, Y, Team, Vectors>(arguments, blocks, context); });
   if (!done) launch("rmsnorm_backward", rmsnorm_backward_plain_kernel<X, Y>, Grid{blocks}, kPlainThreads, sizeof(PlainShared), context.stream, arguments);

@@ -1,4 +1,7 @@
 #include "testing/operation_check.h"
+#ifdef CHEEMS_CUDA_ON_CPU
+#include "testing/cuda_on_cpu/traffic.h"
+#endif
 
 namespace cheems {
 namespace {
@@ -11,16 +14,22 @@ void check_norm(int64_t rows, int64_t columns, float offset, bool wide = false, 
   CAPTURE(columns);
   CAPTURE(wide);
   const int64_t count = rows * columns;
-  const auto x = random_floats(count, 1, 3), weight = random_floats(columns, 2), dy = random_floats(count, 3), dx_before = random_floats(count, 4), dw_before = random_floats(columns, 5);
+  const auto x = random_floats(count, 1, 3), weight = random_floats(columns, 2);
+  const auto dy = random_floats(count, 3), dx_before = random_floats(count, 4), dw_before = random_floats(columns, 5);
   check_operation({.widest_row = columns, .rows = rows, .backward = true}, [&](Site& site) -> OutputList {
-    const auto output = [&](const std::vector<float>& values) { return wide ? site.floats(rows, columns, values, 5) : site.activations(rows, columns, values, 5); };
+    const auto output = [&](const std::vector<float>& values) {
+      return wide ? site.floats(rows, columns, values, 5) : site.activations(rows, columns, values, 5);
+    };
     const Tensor in = site.activations(rows, columns, x), w = site.vector(weight), r = site.vector(rows), y = output({}), y_again = output({});
     const Tensor dx = site.activations(rows, columns, dx_before, 1), dw = site.vector(dw_before);
     site->rmsnorm_forward({.y = y, .inverse_rms = r, .x = in, .weight = w, .epsilon = 1e-5f, .weight_offset = offset});
     site->rmsnorm_apply({.y = y_again, .x = in, .inverse_rms = r, .weight = w, .weight_offset = offset});
     CHECK(same_bits(site.values(y_again), site.values(y)));
     site->rmsnorm_backward({.dx = dx, .d_weight = dw, .dy = output(dy), .x = in, .inverse_rms = r, .weight = w, .weight_offset = offset});
-    return {{"y", site.values(y), kOutputs}, {"inverse_rms", site.values(r), kOutputs}, {"dx", site.values(dx), kGradients}, {"d_weight", site.values(dw), kGradients}};
+    return {{"y", site.values(y), kOutputs},
+            {"inverse_rms", site.values(r), kOutputs},
+            {"dx", site.values(dx), kGradients},
+            {"d_weight", site.values(dw), kGradients}};
   }, options);
 }
 
@@ -74,6 +83,49 @@ TEST_CASE("rmsnorm on the device: nothing to do") {
   CHECK(site.values(weight).numbers == std::vector<double>{1, 2, 3, 4});
   CHECK(site.guards_hold());
 }
+
+#if defined(CHEEMS_CUDA_ON_CPU) && !defined(__SANITIZE_ADDRESS__)  // AddressSanitizer's build counts no accesses
+
+struct Moved {
+  int64_t forward, apply, backward;
+};
+
+Moved traffic_of_norm(DType dtype, int64_t rows, int64_t columns) {
+  const WorkspaceRequest request{.widest_row = columns, .rows = rows, .backward = true};
+  Site site(device_backend(), request, {dtype, DType::float32}, {dtype, DType::float32}, Placement::aligned);
+  const Tensor x = site.activations(rows, columns, random_floats(rows * columns, 1)), y = site.activations(rows, columns);
+  const Tensor weight = site.vector(random_floats(columns, 2)), r = site.vector(rows), dw = site.vector(random_floats(columns, 3));
+  const cuda_on_cpu::TrafficScope traffic;
+  site->rmsnorm_forward({.y = y, .inverse_rms = r, .x = x, .weight = weight, .epsilon = 1e-6f});
+  site->rmsnorm_apply({.y = y, .x = x, .inverse_rms = r, .weight = weight});
+  site->rmsnorm_backward({.dx = x, .d_weight = dw, .dy = y, .x = x, .inverse_rms = r, .weight = weight});
+  for (const auto& [kernel, moved] : traffic.all()) CHECK(moved.bank_conflicts == 0);
+  return {traffic.of("rmsnorm_forward").sector_bytes(), traffic.of("rmsnorm_apply").sector_bytes(),
+          traffic.of("rmsnorm_backward").sector_bytes() + traffic.of("rmsnorm_backward_weight").sector_bytes()};
+}
+
+TEST_CASE("rmsnorm on the device stays within 5 % of its floor in bytes moved, where rows are many") {
+  constexpr int64_t kRows = 10240, kColumns = 192;
+  const Moved moved = traffic_of_norm(DType::float32, kRows, kColumns);
+  CHECK(moved.forward <= kRows * (8 * kColumns + 4) * 105 / 100);
+  CHECK(moved.apply <= kRows * (8 * kColumns + 4) * 105 / 100);
+  CHECK(moved.backward <= kRows * (16 * kColumns + 4) * 105 / 100);
+}
+
+// What each block reads and writes beside its rows, weights and sums of float32: for few rows it is all that is added. A lane's
+// eight float32 numbers beside eight bfloat16 ones are two accesses that touch the same sectors.
+TEST_CASE("rmsnorm on the device moves beyond its floor only the weight and the sums of d_weight, once a block") {
+  for (const int64_t columns : {2048, 8192}) {
+    CAPTURE(columns);
+    constexpr int64_t kRows = 8;  // two blocks backward
+    const Moved moved = traffic_of_norm(DType::bfloat16, kRows, columns);
+    constexpr int64_t kSectorsOfR = kRows * 32 * 16;  // a sector for each of a block's warps, 16 at most
+    CHECK(moved.forward <= kRows * (4 * columns + 8 * columns) + kSectorsOfR);
+    CHECK(moved.backward <= kRows * 8 * columns + 2 * (8 + 8 + 4) * columns + 8 * columns + kSectorsOfR);
+  }
+}
+
+#endif
 
 }  // namespace
 }  // namespace cheems

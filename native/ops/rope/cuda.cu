@@ -11,7 +11,8 @@
 // and keeps the row's angles and the norm's weight in registers; where rows are few, heads are split over blocks too.
 //
 // d_norm_weight. Each team adds up over its heads and rows in registers, the block's teams in a fixed order, into one row of
-// float32 partial sums in the workspace; partial_sums.cuh adds those in order. Which rows a block has depends on sizes alone.
+// float32 partial sums in the workspace; partial_sums.cuh adds those in order. Which rows a block has depends on the sizes and
+// on the number of multiprocessors alone, so that a GPU model gives the same bits in every run.
 #include <algorithm>
 #include <bit>
 
@@ -24,7 +25,7 @@ namespace cheems::cuda {
 namespace {
 
 constexpr int kThreads = 256, kWarps = kThreads / 32;
-constexpr int64_t kThreadsWanted = 65536;  // heads are split over blocks where rows alone make fewer threads than these
+constexpr int64_t kThreadsWanted = 512;  // a multiprocessor: heads are split over blocks where rows alone make fewer
 constexpr int64_t kMostGridRows = 65535;
 
 template <class A>
@@ -264,18 +265,18 @@ __global__ void __launch_bounds__(kThreads) rope_norm_backward_kernel(RopeArgume
 
 // Launchers
 
-// Teams and the split of heads, by sizes alone.
+// Teams and the split of heads.
 template <class A>
-Grid divide_work(RopeArguments<A>& a, int width, int vectors) {
+Grid divide_work(RopeArguments<A>& a, int width, int vectors, const Context& context) {
   a.lanes = static_cast<int32_t>(std::bit_ceil(static_cast<uint32_t>(divide_up(a.head_size / 2, width * vectors))));
-  const int64_t groups = std::clamp<int64_t>(divide_up(kThreadsWanted, a.rows * a.lanes), 1, std::min<int64_t>(a.heads, kMostGridRows));
+  const int64_t groups = std::clamp<int64_t>(divide_up(kThreadsWanted * context.multiprocessors, a.rows * a.lanes), 1, std::min<int64_t>(a.heads, kMostGridRows));
   a.heads_per_block = static_cast<int32_t>(divide_up(a.heads, groups));
   return {divide_up(a.rows, kThreads / a.lanes), divide_up(a.heads, a.heads_per_block)};
 }
 
 template <class A, int Width, int Vectors>
 void launch_forward(RopeArguments<A> a, Context& context) {
-  const Grid grid = divide_work(a, Width, Vectors);
+  const Grid grid = divide_work(a, Width, Vectors, context);
   if (a.norm_weight) {
     launch("rope_norm_forward", rope_norm_kernel<A, Width, Vectors>, grid, kThreads, 0, context.stream, a);
   } else {
@@ -286,12 +287,13 @@ void launch_forward(RopeArguments<A> a, Context& context) {
 template <class A, int Width, int Vectors>
 void launch_backward(RopeArguments<A> a, float* d_norm_weight, Context& context) {
   if (!a.norm_weight) return launch_forward<A, Width, Vectors>(a, context);
-  Grid grid = divide_work(a, Width, Vectors);
-  if (grid.y > kRopeBlocks) {
-    a.heads_per_block = static_cast<int32_t>(divide_up(a.heads, kRopeBlocks));
+  Grid grid = divide_work(a, Width, Vectors, context);
+  const int64_t most_blocks = std::min<int64_t>(kRopeBlocks, 2 * context.multiprocessors);
+  if (grid.y > most_blocks) {
+    a.heads_per_block = static_cast<int32_t>(divide_up(a.heads, most_blocks));
     grid.y = divide_up(a.heads, a.heads_per_block);
   }
-  grid.x = std::min(grid.x, kRopeBlocks / grid.y);
+  grid.x = std::min(grid.x, most_blocks / grid.y);
   const int64_t blocks = grid.x * grid.y;
   a.partials = reinterpret_cast<float*>(require_workspace(context, blocks * a.head_size * static_cast<int64_t>(sizeof(float)), "rope_backward"));
   launch("rope_norm_backward", rope_norm_backward_kernel<A, Width, Vectors>, grid, kThreads, sizeof(BackwardShared), context.stream, a);
@@ -313,7 +315,9 @@ RopeArguments<A> arguments_of(const Operation& op, const Tensor& out, const Cons
 
 template <class Operation>
 void check_rope(const Operation& op, const Tensor& out, const ConstTensor& in) {
-  if (op.head_size < 2 || op.head_size % 2 != 0 || op.head_size > kRopeLargestHead) fail("Rotary embedding on CUDA takes even head sizes up to ", kRopeLargestHead, ", not ", op.head_size, ".");
+  if (op.head_size < 2 || op.head_size % 2 != 0 || op.head_size > kRopeLargestHead) {
+    fail("Rotary embedding on CUDA takes even head sizes up to ", kRopeLargestHead, ", not ", op.head_size, ".");
+  }
   require_dtype(out, in.dtype, "The turned heads' matrix");
   require_dtype(op.cosine, DType::float32, "The table of cosines");
   require_dtype(op.sine, DType::float32, "The table of sines");
