@@ -45,6 +45,8 @@ export function judgePredictor(options: JudgePredictorOptions): Predictor {
     name: completer.name,
     async scorePrompts(prompts, control) {
       const tasks = tasksOf(prompts, orders, templates);
+      // Before anything is asked, and paid for.
+      for (const { prompt, first, template } of tasks) textOf(prompts[prompt]!.responses[first]!, prompts[prompt]!, template);
       const completions = await completer.complete(conversations(prompts, tasks), completion, {
         ...(control.signal ? { signal: control.signal } : {}),
         onCompletion: progressOf(prompts, tasks, completer, control),

@@ -72,5 +72,5 @@ export interface PredictorDefinition {
 
 /** Something is wrong with a predictor: its shape, its answer, or an error that it threw (then in `cause`). */
 export class PredictorError extends Error {
-  override readonly name = 'PredictorError';
+  override readonly name: string = 'PredictorError';
 }

@@ -26,6 +26,14 @@ const answer = z.looseObject({
   usage: z.looseObject({ prompt_tokens: z.number().nullish(), completion_tokens: z.number().nullish() }).nullish(),
 });
 
+/** What a body that is no answer says of itself: its "detail" or "message", the text where it is no JSON, or nothing. */
+export function saidIn(body: unknown, text: string): { message: string; code: string } {
+  if (typeof body !== 'object' || body === null) return { message: text.trim().startsWith('<') ? '' : text.trim(), code: '' };
+  const { detail, message, code } = body as Record<string, unknown>;
+  const said = detail ?? message;
+  return { message: said === undefined ? '' : typeof said === 'string' ? said : JSON.stringify(said), code: typeof code === 'string' ? code : '' };
+}
+
 /** A body with "error" in it, whatever the status: its message and code. */
 export function errorIn(body: unknown): { message: string; code: string } | undefined {
   const error = (body as { error?: unknown } | null)?.error;

@@ -69,7 +69,7 @@ export class ResponseCache {
     const line = Buffer.from(`${JSON.stringify({ key, ...rest, ...facts })}\n`);
     return new Promise((resolve, reject) => {
       this.waiting.push({ key, line, resolve, reject });
-      this.writing ??= this.writeAll().finally(() => (this.writing = undefined));
+      this.writing ??= this.writeAll();
     });
   }
 
@@ -90,6 +90,8 @@ export class ResponseCache {
         for (const { reject } of batch) reject(failure);
       }
     }
+    // In the same step as the last look at the queue: whoever comes next starts anew.
+    this.writing = undefined;
   }
 
   private async append(batch: readonly Waiting[]): Promise<void> {

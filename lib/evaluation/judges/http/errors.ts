@@ -1,7 +1,9 @@
 // What can go wrong between here and an endpoint: whether another attempt may help, and the sentence for the person.
 
+import { PredictorError } from '../../predictors/predictor';
+
 /** An attempt, or all of them, failed. The message is a full sentence and never holds the key. */
-export class EndpointError extends Error {
+export class EndpointError extends PredictorError {
   override readonly name = 'EndpointError';
   /** Whether a later attempt may succeed. */
   readonly retryable: boolean;
@@ -34,7 +36,7 @@ export interface Asked {
 
 /** The error for a status that is no answer. `detail` is what the endpoint said, redacted. */
 export function statusError(status: number, detail: { message: string; code: string }, retryAfter: number | undefined, asked: Asked): EndpointError {
-  const said = detail.message === '' ? '' : ` It says: ${shorten(detail.message)}`;
+  const said = detail.message === '' ? '' : ` It says: "${shorten(detail.message)}".`;
   const fail = (sentence: string, retryable = false) => new EndpointError(`${sentence}${said}`, { kind: String(status), retryable, retryAfter });
   const { url, model, keyVariable, hasKey } = asked;
   if (status >= 300 && status < 400) return fail(`${url} sends elsewhere (${status}); give the address it leads to as the endpoint.`);

@@ -3,25 +3,27 @@
 // Libraries: p-map takes conversations as there is room, p-retry waits and tries again, undici carries (its limits on waiting for
 // headers and bodies can be taken off, which Node's own fetch does not allow: long thoughts take longer than its 300 s).
 
-import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import pMap from 'p-map';
 import pRetry from 'p-retry';
-import { Agent, EnvHttpProxyAgent, type Dispatcher } from 'undici';
 import type { Message } from '../../../data/types';
 import { LockHeld, takeLock, type ProcessLock } from '../../../files/process_lock';
 import type { Completer, Completion, CompletionControl, CompletionOptions } from '../completer';
 import { JudgeError } from '../errors';
 import { ResponseCache } from './cache';
+import { openCarrier, type Carrier } from './carrier';
 import { EndpointError } from './errors';
 import { completionsUrl, type EndpointOptions } from './options';
 import { Pause } from './pause';
 import { attempt } from './request';
+import { requestKey } from './request_key';
 import { Spending } from './spending';
 
 export { EndpointError } from './errors';
 export type { EndpointOptions } from './options';
+
+const CONCURRENCY = 8;
 
 /** One call of `complete`: once `stopping` is aborted nothing more is sent, and what is under way is waited for. */
 interface Job {
@@ -31,10 +33,11 @@ interface Job {
 /** Opens an endpoint, with its cache where one is named. @throws JudgeError for an unfit address, or a cache that is in use or is none. */
 export async function openEndpoint(options: EndpointOptions): Promise<HttpCompleter> {
   const url = completionsUrl(options.endpoint);
-  if (options.cacheFile === undefined) return new HttpCompleter(url, options);
+  const carrier = await openCarrier(options.concurrency ?? CONCURRENCY);
+  if (options.cacheFile === undefined) return new HttpCompleter(url, options, carrier);
   const lock = await lockCache(options.cacheFile);
   try {
-    return new HttpCompleter(url, options, await ResponseCache.open(options.cacheFile), lock);
+    return new HttpCompleter(url, options, carrier, await ResponseCache.open(options.cacheFile), lock);
   } catch (error) {
     await lock.release();
     throw error instanceof JudgeError ? error : new JudgeError(`The answers of the judge cannot be kept in ${options.cacheFile} (${(error as Error).message}).`);
@@ -44,7 +47,6 @@ export async function openEndpoint(options: EndpointOptions): Promise<HttpComple
 export class HttpCompleter implements Completer {
   readonly name: string;
   readonly #key: string | undefined;
-  private readonly dispatcher: Dispatcher;
   private readonly pause = new Pause();
   private readonly spending: Spending;
   /** Requests without an answer so far, so that equal ones are asked once. */
@@ -56,15 +58,13 @@ export class HttpCompleter implements Completer {
   constructor(
     private readonly url: string,
     private readonly options: EndpointOptions,
+    private readonly carrier: Carrier,
     private readonly cache?: ResponseCache,
     private readonly lock?: ProcessLock,
   ) {
     this.name = options.model;
     this.#key = process.env[this.keyVariable]?.trim() || undefined;
     this.spending = new Spending(options.prices ?? {});
-    const limits = { headersTimeout: 0, bodyTimeout: 0, connections: this.concurrency, maxResponseSize: 64 * 1024 * 1024 };
-    const proxied = ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].some((name) => process.env[name]);
-    this.dispatcher = proxied ? new EnvHttpProxyAgent(limits) : new Agent(limits);
   }
 
   /**
@@ -78,9 +78,13 @@ export class HttpCompleter implements Completer {
     const completions: Completion[] = [];
     const next = function* (): Generator<[number, readonly Message[]]> {
       let index = 0;
-      for (const conversation of conversations) {
-        if (stopping.aborted) return;
-        yield [index++, conversation];
+      try {
+        for (const conversation of conversations) {
+          if (stopping.aborted) return;
+          yield [index++, conversation];
+        }
+      } catch (error) {
+        failed.abort(error); // the conversation could not be made
       }
     };
     await pMap(
@@ -115,7 +119,7 @@ export class HttpCompleter implements Completer {
   async dispose(): Promise<void> {
     await this.cache?.close();
     await this.lock?.release();
-    await this.dispatcher.close();
+    await this.carrier.dispatcher.close();
   }
 
   private get keyVariable(): string {
@@ -123,7 +127,7 @@ export class HttpCompleter implements Completer {
   }
 
   private get concurrency(): number {
-    return this.options.concurrency ?? 8;
+    return this.options.concurrency ?? CONCURRENCY;
   }
 
   private bodyOf(messages: readonly Message[], { temperature, topP, maxTokens, seed, stop, firstTokens }: CompletionOptions): Record<string, unknown> {
@@ -166,7 +170,7 @@ export class HttpCompleter implements Completer {
     const once = async (): Promise<Completion> => {
       await this.pause.over(stopping);
       stopping.throwIfAborted();
-      const completion = await attempt({ ...asked, key: this.#key, body, timeoutMs, dispatcher: this.dispatcher });
+      const completion = await attempt({ ...asked, key: this.#key, body, timeoutMs, carrier: this.carrier });
       this.hasAnswered = true;
       this.spending.answered(completion);
       if (this.cache) await this.cache.set(key, completion, { model: this.options.model, date: new Date().toISOString() });
@@ -204,14 +208,6 @@ export class HttpCompleter implements Completer {
     const kept = this.cache ? ` The ${this.cache.size} answers so far are in ${this.cache.file}; the same command goes on from there.` : '';
     return new EndpointError(`${error.message}${tried}${wait}${slower}${kept}`, { kind, retryable, cause: error });
   }
-}
-
-/** The whole request, the key apart; the order of fields does not count. */
-function requestKey(url: string, body: Record<string, unknown>): string {
-  const sorted = JSON.stringify({ url, body }, (_, value: unknown) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value,
-  );
-  return createHash('sha256').update(sorted).digest('hex');
 }
 
 async function lockCache(file: string): Promise<ProcessLock> {

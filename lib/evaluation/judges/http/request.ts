@@ -1,8 +1,8 @@
 // One attempt at one request: sent, waited for, and told apart into an answer, a refusal of the conversation, and errors.
 
-import { fetch, type Dispatcher } from 'undici';
 import type { Completion } from '../completer';
-import { completionOf, errorIn, refusalOf } from './answer';
+import { completionOf, errorIn, refusalOf, saidIn } from './answer';
+import type { Carrier } from './carrier';
 import { EndpointError, networkError, redact, statusError, type Asked } from './errors';
 import { retryAfterOf } from './retry_after';
 
@@ -11,20 +11,21 @@ export interface Attempt extends Asked {
   /** The request's JSON text. */
   body: string;
   timeoutMs: number;
-  dispatcher: Dispatcher;
+  carrier: Carrier;
 }
 
 /** @throws EndpointError, always. Never aborted from outside but by its time limit: an answer that is paid for is waited for. */
-export async function attempt({ key, body, timeoutMs, dispatcher, ...asked }: Attempt): Promise<Completion> {
+export async function attempt({ key, body, timeoutMs, carrier, ...asked }: Attempt): Promise<Completion> {
   const { status, headers, text } = await exchange();
+  const content = parsed(text);
   if (status === 200) {
-    const error = errorIn(parsed(text));
+    const error = errorIn(content);
     if (!error) return completionOf(text, asked.url);
     // Some routers answer 200 with the real status in the error's code.
     const code = /\b[345]\d\d\b/.exec(error.code)?.[0];
     return refusedOr(code === undefined ? 500 : Number(code), error);
   }
-  return refusedOr(status, errorIn(parsed(text)) ?? { message: text.slice(0, 300).trim(), code: '' });
+  return refusedOr(status, errorIn(content) ?? saidIn(content, text));
 
   function refusedOr(given: number, said: { message: string; code: string }): Completion {
     const refused = refusalOf(given, said);
@@ -34,12 +35,12 @@ export async function attempt({ key, body, timeoutMs, dispatcher, ...asked }: At
 
   async function exchange() {
     try {
-      const response = await fetch(asked.url, {
+      const response = await carrier.fetch(asked.url, {
         method: 'POST',
         headers: { 'content-type': 'application/json', accept: 'application/json', ...(key === undefined ? {} : { authorization: `Bearer ${key}` }) },
         body,
         redirect: 'manual',
-        dispatcher,
+        dispatcher: carrier.dispatcher,
         signal: AbortSignal.timeout(timeoutMs),
       });
       return { status: response.status, headers: response.headers, text: await response.text() };
