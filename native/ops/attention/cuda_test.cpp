@@ -3,6 +3,9 @@
 
 #include "testing/operation_check.h"
 #include "testing/trees.h"
+#ifdef CHEEMS_CUDA_ON_CPU
+#include "testing/cuda_on_cpu/traffic.h"
+#endif
 
 namespace cheems {
 namespace {
@@ -31,6 +34,7 @@ PackedTree tree_of_segments(const std::vector<SegmentPlan>& plan) {
 
 // Five levels; paths and segments that end before, on and after the edges of tiles of 16, 32, 64 and 128; single tokens.
 PackedTree edges() { return tree_of_segments({{-1, 63}, {0, 1}, {1, 1}, {2, 64}, {3, 2}, {0, 65}, {5, 17}, {-1, 1}, {-1, 129}, {8, 1}, {8, 15}}); }
+PackedTree middling() { return tree_of_segments({{-1, 65}, {0, 1}, {0, 63}, {-1, 16}}); }
 PackedTree shallow() { return tree_of_segments({{-1, 21}, {0, 13}, {0, 40}, {-1, 5}}); }
 
 struct Case {
@@ -135,13 +139,14 @@ TEST_CASE("cuda attention: every path on a small tree, odd heads and head sizes"
 }
 
 TEST_CASE("cuda attention: float32 over tile edges") {
-  const Case c{edges(), {2, 1, 8, 0, 0.35f, 0}};
+  const Case c{edges(), {1, 1, 8, 0, 0.35f, 0}};
   const Numbers in(c);
   check_operation(c.request(), [&](Site& site) { return run_attention(site, c, in); }, {.bfloat16 = false});
 }
 
 TEST_CASE("cuda attention: every head size on the tensor cores") {
-  for (const int64_t head_size : {8, 16, 24, 32, 64, 80, 96, 128, 256}) check_bfloat16({edges(), {1, 1, head_size, 0, scale_of(head_size), 0}, {}, static_cast<uint64_t>(head_size)});
+  check_bfloat16({edges(), {1, 1, 64, 0, 0.125f, 0}});
+  for (const int64_t head_size : {8, 16, 24, 32, 80, 96, 128, 256}) check_bfloat16({middling(), {1, 1, head_size, 0, scale_of(head_size), 0}, {}, static_cast<uint64_t>(head_size)});
 }
 
 TEST_CASE("cuda attention: heads and groups") {
@@ -163,6 +168,118 @@ TEST_CASE("cuda attention: some queries, and segments without any") {
 }
 
 TEST_CASE("cuda attention: scores far past the exponential's range stay finite and correct") { check_bfloat16({shallow(), {2, 1, 16, 0, 40, 0}}); }
+
+// bfloat16 columns of a row of random numbers that depends on its name alone.
+std::vector<float> rows_named(const std::vector<std::pair<int32_t, int32_t>>& names, int64_t columns) {
+  std::vector<float> rows;
+  for (const auto& [sample, position] : names) {
+    const auto row = random_floats(columns, static_cast<uint64_t>(1000 * sample + position));
+    rows.insert(rows.end(), row.begin(), row.end());
+  }
+  return rows;
+}
+
+TEST_CASE("cuda attention: sharing changes no bit of the forward pass") {
+  // A prompt of 70 tokens with answers of 50, 1 and 90, the last two of which share 20 more; and each sample by itself.
+  const PackedTree shared = tree_of_segments({{-1, 70}, {0, 50}, {0, 20}, {2, 1}, {2, 70}}), apart = tree_of_segments({{-1, 120}, {-1, 91}, {-1, 160}});
+  const std::vector<std::pair<int32_t, int32_t>> ends = {{1, 0}, {3, 1}, {4, 2}};  // a sample's segment in the one tree and in the other
+  // A shared token is named by the first sample that has it.
+  const auto name_of = [](int32_t sample, int32_t position) { return std::pair<int32_t, int32_t>{position < 70 ? 0 : sample == 2 && position < 90 ? 1 : sample, position}; };
+  std::vector<std::pair<int32_t, int32_t>> shared_names(static_cast<size_t>(shared.rows())), apart_names(static_cast<size_t>(apart.rows()));
+  std::vector<std::pair<int32_t, int32_t>> same;  // rows of the two trees that hold the same token of the same sample
+  for (size_t sample = 0; sample < ends.size(); ++sample) {
+    const auto from = path_to(shared, shared.reward_rows[static_cast<size_t>(ends[sample].first)]), to = path_to(apart, apart.reward_rows[static_cast<size_t>(ends[sample].second)]);
+    REQUIRE(from.size() == to.size());
+    for (size_t i = 0; i < from.size(); ++i) {
+      same.emplace_back(from[i], to[i]);
+      shared_names[static_cast<size_t>(from[i])] = apart_names[static_cast<size_t>(to[i])] = name_of(static_cast<int32_t>(sample), static_cast<int32_t>(i));
+    }
+  }
+  for (const DType dtype : {DType::float32, DType::bfloat16}) {
+    for (const int64_t window : {0, 75}) {
+      const AttentionShape shape{2, 1, 32, window, 0.2f, 0};
+      const auto context_of = [&](const PackedTree& tree, const std::vector<std::pair<int32_t, int32_t>>& names) {
+        const Case c{tree, shape};
+        Site site(device_backend(), c.request(), {dtype, DType::float32}, {dtype, DType::float32}, Placement::aligned);
+        const Tensor context = site.activations(tree.rows(), 64), log_sum_exp = site.floats(tree.rows(), 2);
+        site.begin(tree);
+        site->attention_forward({.context = context, .log_sum_exp = log_sum_exp, .q = site.activations(tree.rows(), 64, rows_named(names, 64)), .k = site.activations(tree.rows(), 32, rows_named(names, 32)),
+                                 .v = site.activations(tree.rows(), 32, rows_named(names, 32)), .tree = &tree, .query_rows = {}, .shape = shape});
+        return std::pair{site.values(context).numbers, site.values(log_sum_exp).numbers};
+      };
+      const auto [together, together_sums] = context_of(shared, shared_names);
+      const auto [alone, alone_sums] = context_of(apart, apart_names);
+      int different = 0;
+      for (const auto& [from, to] : same) {
+        different += !std::equal(together.begin() + from * 64, together.begin() + (from + 1) * 64, alone.begin() + to * 64);
+        different += !std::equal(together_sums.begin() + from * 2, together_sums.begin() + (from + 1) * 2, alone_sums.begin() + to * 2);
+      }
+      CHECK(different == 0);
+    }
+  }
+}
+
+TEST_CASE("cuda attention: another branch's NaN stays there, forward and backward") {
+  const Case c{shallow(), {2, 1, 32, 0, 0.2f, 0}};
+  Numbers in(c);
+  const Segment broken = c.tree.segments[2];
+  const auto fill = [&](std::vector<float>& numbers, int64_t columns) { std::fill_n(numbers.begin() + broken.begin * columns, broken.length * columns, NAN); };
+  fill(in.q, 64), fill(in.k, 32), fill(in.v, 32);
+  const Precision half{DType::bfloat16, DType::float32};
+  const OutputList found = outputs_on(device_backend(), c.request(), half, half, Placement::aligned, [&](Site& site) { return run_attention(site, c, in); });
+  for (const Output& output : found) {
+    const std::string what = output.name;
+    CAPTURE(what);
+    const int64_t columns = static_cast<int64_t>(output.values.numbers.size()) / c.tree.rows();
+    const bool of_keys = what == "dk" || what == "dv";
+    for (int64_t row = 0; row < c.tree.rows(); ++row) {
+      // The broken branch gets NaN, and so do the keys of its prompt; the other branch and the other tree do not.
+      const bool expected = (row >= broken.begin && row < broken.begin + broken.length) || (of_keys && row < c.tree.segments[0].length);
+      const bool is_nan = std::isnan(output.values.numbers[static_cast<size_t>(row * columns)]);
+      CHECK(is_nan == expected);
+    }
+  }
+}
+
+#ifdef CHEEMS_CUDA_ON_CPU
+TEST_CASE("cuda attention: traffic and products against the floor") {
+  // A prompt of 256 tokens with two answers of 128, four query heads on two key/value heads of 64.
+  const Case c{tree_of_segments({{-1, 256}, {0, 128}, {0, 128}}), {4, 2, 64, 0, 0.125f, 0}};
+  const Numbers in(c);
+  const Precision half{DType::bfloat16, DType::float32};
+  cuda_on_cpu::TrafficScope scope;
+  outputs_on(device_backend(), c.request(), half, half, Placement::aligned, [&](Site& site) { return run_attention(site, c, in); });
+  double pairs = 0;
+  for (const int32_t position : c.tree.positions) pairs += position + 1;
+  const double product = 2.0 * pairs * 64 * 4;  // FLOPs of one product of all pairs, of all heads
+  const auto check_kernel = [&](const char* name, int launches, int products, double load_floor, double store_floor) {
+    const cuda_on_cpu::KernelTraffic t = scope.of(name);
+    CAPTURE(name);
+    CHECK(t.launches == launches);
+    CHECK(static_cast<double>(t.mma_flops()) >= launches * products * product);
+    CHECK(static_cast<double>(t.mma_flops()) <= 1.15 * launches * products * product);  // diagonal tiles are half empty
+    CHECK(static_cast<double>(t.async_copy_bytes) <= 1.15 * load_floor);
+    CHECK(static_cast<double>(32 * t.global_load_sectors) <= 1.35 * load_floor);  // with row numbers, segments, log_sum_exp, D
+    CHECK(static_cast<double>(32 * t.global_store_sectors) <= 1.15 * store_floor);
+    CHECK(t.bank_conflicts == 0);
+  };
+  // Keys and values once per tile of queries and head, or queries and dcontext once per tile of keys and head; the tile itself once.
+  const auto copies = [&](int32_t tile_rows, bool of_keys) {
+    double rows = 0;
+    for (size_t s = 0; s < c.tree.segments.size(); ++s) {
+      const Segment& segment = c.tree.segments[s];
+      for (int32_t begin = 0; begin < segment.length; begin += tile_rows) rows += of_keys ? (s == 0 ? 512 : 128) - begin : segment.position + std::min(begin + tile_rows, segment.length);
+    }
+    return rows * 4 * 2 * 64 * 2;
+  };
+  const double q_bytes = 512.0 * 4 * 64 * 2, k_bytes = q_bytes / 2, sum_bytes = 512.0 * 4 * 4;
+  check_kernel("attention_forward", 2, 2, 2 * (q_bytes + copies(128, false)), 2 * q_bytes + sum_bytes);
+  check_kernel("attention_backward_queries", 1, 3, 2 * q_bytes + copies(64, false), q_bytes);
+  check_kernel("attention_backward_keys", 1, 4, 2 * k_bytes + copies(64, true), 2 * k_bytes);
+  const cuda_on_cpu::KernelTraffic dot = scope.of("attention_d_dot_context");
+  CHECK(static_cast<double>(dot.sector_bytes()) <= 1.05 * (2 * q_bytes + sum_bytes));
+}
+#endif
 
 }  // namespace
 }  // namespace cheems
