@@ -5,8 +5,9 @@ import test, { type ExecutionContext } from 'ava';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import type { PreferencePrompt } from '../../data/types';
 import type { PromptScores } from '../predictors';
-import { describeResults, evaluate, findBenchmark, formatEvaluation, readBenchmarkFile, type Evaluation } from '../index';
+import { describeResults, evaluate, findBenchmark, formatEvaluation, isRightInBothOrders, readBenchmarkFile, type Evaluation, type JudgeBenchLabel, type Verdict } from '../index';
 
 const FOLDER = join(__dirname, '../../../tests/reference/evaluation/benchmarks');
 const expected = JSON.parse(readFileSync(join(FOLDER, 'expected.json'), 'utf8'));
@@ -174,4 +175,34 @@ test('tables stay within a narrow terminal', async (t) => {
     const text = formatEvaluation(await scored(benchmark), { lines: true, width: 40 });
     for (const line of text.split('\n')) t.true([...line].length <= 40, line);
   }
+});
+
+test("a judge's verdicts in both orders count as JudgeBench publishes it, and pair by pair in RM-Bench's matrix", async (t) => {
+  const verdicts: Verdict[] = ['A>B', 'B>A', 'A=B', null];
+  const cases = (['A>B', 'B>A'] as JudgeBenchLabel[]).flatMap((label) => verdicts.flatMap((first) => verdicts.map((second) => ({ label, first, second }))));
+  // Right once and undecided once passes, in either order; the published counter, by hand.
+  t.is(cases.filter(({ label, first, second }) => isRightInBothOrders(label, first, second)).length, 2 * 5);
+  const file = temporary('judged.jsonl', cases.map(({ label }, i) => ({ pair_id: i, source: 'livecodebench', question: `q${i}`, response_A: 'a', response_B: 'b', label })));
+  const shown = (verdict: Verdict) => (verdict === 'A>B' ? 'A' : verdict === 'B>A' ? 'B' : verdict === null ? 'unparsable' : 'tie');
+  const judge = {
+    name: 'judge',
+    scorePrompts: async (prompts: readonly PreferencePrompt[]): Promise<PromptScores[]> =>
+      prompts.map(({ pairs: [[chosen, rejected] = [0, 1]] }, i) => ({
+        rewards: [0.5, 0.5],
+        comparisons: [{ chosen, rejected, judgements: [{ first: 0, second: 1, verdict: shown(cases[i]!.first) }, { first: 1, second: 0, verdict: shown(cases[i]!.second) }] }],
+      } as PromptScores)),
+  };
+  const { overall } = await scored('judgebench', [file], judge);
+  t.is(overall, 10 / 32);
+
+  const row = { id: 1, prompt: 'q', chosen: ['a', 'b', 'c'], rejected: ['d', 'e', 'f'], domain: 'chat' };
+  const hardOnly = {
+    name: 'judge',
+    scorePrompts: async (): Promise<PromptScores[]> => [{
+      rewards: [0, 0, 0, 0, 0, 0],
+      comparisons: [0, 1, 2].flatMap((chosen) => [0, 1, 2].map((style) => ({ chosen, rejected: 3 + style, judgements: [{ first: chosen, second: 3 + style, verdict: chosen < style ? 'A' : 'B', answer: '' }] }))),
+    } as PromptScores],
+  };
+  const { hard, normal, easy } = cellsOf(await scored('rm-bench', [temporary('rows.json', [row])], hardOnly), 'Domains')['chat']!;
+  t.deepEqual([hard, normal, easy], [1, 0, 0]);
 });

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../data/fields';
 import type { PreferencePrompt, Source } from '../../data/types';
 import type { Benchmark, BenchmarkScore, ScoredFile } from './benchmark';
 import { RowFields } from './row_fields';
-import { groupBy, inOrder, mean, scoredRows, type ScoredRow } from './scored_rows';
+import { groupBy, inOrder, margin, mean, scoredRows, type ScoredRow } from './scored_rows';
 
 const LABELS = ['A>B', 'B>A'] as const;
 const GROUPS = ['knowledge', 'reasoning', 'math', 'coding'] as const;
@@ -47,10 +47,13 @@ function read(row: JsonObject, source: Source): PreferencePrompt {
   };
 }
 
-/** A reward does not know the order: each order's verdict is the higher reward, and equal rewards are a tie in both. */
-function isRightByReward({ prompt, rewards }: ScoredRow): boolean {
-  const [chosen, rejected] = prompt.pairs[0]!;
-  return rewards[chosen]! > rewards[rejected]!;
+/**
+ * The same rule as a sign: a judge's margin is half the sum of `isRightInBothOrders`. A reward does not know the order, and equal
+ * rewards are a tie in both.
+ */
+function isRight(row: ScoredRow): boolean {
+  const [chosen, rejected] = row.prompt.pairs[0]!;
+  return margin(row, chosen, rejected) > 0;
 }
 
 export const judgeBench: Benchmark = {
@@ -59,7 +62,7 @@ export const judgeBench: Benchmark = {
   format: { fields: FIELDS, read },
   overall(files: readonly ScoredFile[]): BenchmarkScore {
     const { rows, notes } = scoredRows(files);
-    const accuracyOf = (own: readonly ScoredRow[]) => mean(own.map((row) => Number(isRightByReward(row))));
+    const accuracyOf = (own: readonly ScoredRow[]) => mean(own.map((row) => Number(isRight(row))));
     const groups = inOrder(groupBy(rows, ({ prompt }) => prompt.category!), GROUPS);
     return {
       overall: accuracyOf(rows),

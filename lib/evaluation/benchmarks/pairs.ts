@@ -2,7 +2,8 @@
 
 import type { PreferencePrompt } from '../../data/types';
 import type { Benchmark, BenchmarkScore, ScoredFile } from './benchmark';
-import { groupBy } from './scored_rows';
+import type { PromptScores } from '../predictors/predictor';
+import { groupBy, margin } from './scored_rows';
 
 interface Counts {
   right: number;
@@ -16,16 +17,18 @@ export function pairsOfPrompt({ pairs, ranks }: PreferencePrompt): readonly (rea
   return ranks.flatMap((better, i) => ranks.flatMap((worse, j): [number, number][] => (better < worse ? [[i, j]] : [])));
 }
 
-function countPairs(prompts: readonly { prompt: PreferencePrompt; rewards: readonly (number | null)[] }[]): Counts & { unscored: number } {
+type Scored = Pick<PromptScores, 'rewards' | 'comparisons'> & { prompt: PreferencePrompt };
+
+function countPairs(prompts: readonly Scored[]): Counts & { unscored: number } {
   const counts = { right: 0, tied: 0, pairs: 0, unscored: 0 };
-  for (const { prompt, rewards } of prompts) {
+  for (const { prompt, rewards, comparisons } of prompts) {
+    const floats = Float32Array.from(rewards, (reward) => reward ?? NaN);
     for (const [chosen, rejected] of pairsOfPrompt(prompt)) {
-      const [better, worse] = [rewards[chosen]!, rewards[rejected]!];
-      if (better === null || worse === null) {
+      if (rewards[chosen] === null || rewards[rejected] === null) {
         counts.unscored++;
         continue;
       }
-      const difference = Math.fround(better) - Math.fround(worse);
+      const difference = margin({ rewards: floats, comparisons }, chosen, rejected);
       counts.pairs++;
       if (difference > 0) counts.right++;
       else if (difference === 0) counts.tied++;
@@ -39,7 +42,7 @@ export const pairsBenchmark: Benchmark = {
   name: 'pairs',
   description: 'any preference data: accuracy over all pairs, a tie of rewards being wrong',
   overall(files: readonly ScoredFile[]): BenchmarkScore {
-    const prompts = files.flatMap((file) => file.prompts.map((prompt, i) => ({ file: file.name, prompt, rewards: file.scores[i]!.rewards })));
+    const prompts = files.flatMap((file) => file.prompts.map((prompt, i) => ({ file: file.name, prompt, ...file.scores[i]! })));
     const total = countPairs(prompts);
     const rowOf = (name: string, { right, tied, pairs }: Counts) => ({ name, values: [pairs, tied, right / pairs, (right + tied / 2) / pairs] });
     const notes: string[] = [];

@@ -1,7 +1,7 @@
 // The sections of RewardBench and what each of their subsets weighs; M-RewardBench has the same sections.
 
 import type { ScoreTable } from './benchmark';
-import { groupBy, inOrder, mean, type ScoredRow } from './scored_rows';
+import { groupBy, inOrder, margin, mean, type ScoredRow } from './scored_rows';
 
 export const SECTIONS = {
   Chat: ['alpacaeval-easy', 'alpacaeval-length', 'alpacaeval-hard', 'mt-bench-easy', 'mt-bench-med'],
@@ -17,8 +17,8 @@ export type SubsetWeights = Readonly<Record<Subset, number>>;
 export const SECTION_NAMES = Object.keys(SECTIONS) as Section[];
 export const SUBSETS: readonly Subset[] = SECTION_NAMES.flatMap((section) => [...SECTIONS[section]]);
 
-/** Whether the chosen response's reward (place 0) is above the rejected one's: equal rewards are wrong, as published. */
-export const isRight = ({ rewards }: ScoredRow): boolean => rewards[0]! > rewards[1]!;
+/** Whether the chosen response (place 0) is above the rejected one: equal rewards are wrong, as published. */
+export const isRight = (row: ScoredRow): boolean => margin(row, 0, 1) > 0;
 
 export interface SectionScores {
   /** By subset, in the published order; only subsets with rows. */

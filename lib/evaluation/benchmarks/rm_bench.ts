@@ -4,7 +4,7 @@ import type { JsonObject } from '../../data/fields';
 import type { PreferencePrompt, Source } from '../../data/types';
 import type { Benchmark, BenchmarkScore, ScoredFile, ScoreTable } from './benchmark';
 import { pairedPrompt, RowFields } from './row_fields';
-import { groupBy, inOrder, mean, scoredRows, type ScoredRow } from './scored_rows';
+import { groupBy, inOrder, margin, mean, scoredRows, type ScoredRow } from './scored_rows';
 
 const STYLES = ['concise', 'long, plain', 'long, Markdown'] as const;
 const DOMAINS = ['chat', 'code', 'math', 'safety'] as const;
@@ -25,7 +25,7 @@ export interface StyleScores {
 
 /** The published matrix; equal rewards are wrong. NaN without rows. */
 export function styleScores(rows: readonly ScoredRow[]): StyleScores {
-  const matrix = STYLES.map((_, i) => STYLES.map((__, j) => mean(rows.map(({ rewards }) => Number(rewards[i]! > rewards[STYLES.length + j]!)))));
+  const matrix = STYLES.map((_, i) => STYLES.map((__, j) => mean(rows.map((row) => Number(margin(row, i, STYLES.length + j) > 0)))));
   const cells = (test: (chosen: number, rejected: number) => boolean) => mean(matrix.flatMap((row, i) => row.filter((_, j) => test(i, j))));
   const [hard, normal, easy] = [cells((i, j) => i < j), cells((i, j) => i === j), cells((i, j) => i > j)];
   return { matrix, hard, normal, easy, average: mean([hard, normal, easy]) };

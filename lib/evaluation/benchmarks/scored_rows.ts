@@ -1,6 +1,8 @@
 // What benchmarks share: the scored rows of all files, and means over them.
 
 import type { PreferencePrompt } from '../../data/types';
+import { judgedMargin } from '../metrics';
+import type { PromptScores } from '../predictors/predictor';
 import type { ScoredFile } from './benchmark';
 
 /** A row all of whose responses were scored. */
@@ -8,6 +10,17 @@ export interface ScoredRow<P extends PreferencePrompt = PreferencePrompt> {
   prompt: P;
   /** One a response, taken as float32, as a model computes them. */
   rewards: Float32Array;
+  /** What a judge said of the pairs. */
+  comparisons?: PromptScores['comparisons'];
+}
+
+/**
+ * How far response `better` lies above response `worse`: by the judge's verdicts on this very pair, over both orders where it was
+ * asked in both, else by the rewards. Above 0: it is preferred; 0: a tie.
+ */
+export function margin({ rewards, comparisons }: Pick<ScoredRow, 'comparisons'> & { rewards: ArrayLike<number> }, better: number, worse: number): number {
+  const judged = comparisons && judgedMargin(comparisons, better, worse);
+  return judged ?? rewards[better]! - rewards[worse]!;
 }
 
 /** The rows of all files, and a note where some were left out because a response was not scored. */
@@ -16,9 +29,9 @@ export function scoredRows<P extends PreferencePrompt>(files: readonly ScoredFil
   let left = 0;
   for (const { prompts, scores } of files) {
     for (const [i, prompt] of prompts.entries()) {
-      const { rewards } = scores[i]!;
+      const { rewards, comparisons } = scores[i]!;
       if (rewards.some((reward) => reward === null)) left++;
-      else rows.push({ prompt, rewards: Float32Array.from(rewards as number[]) });
+      else rows.push({ prompt, rewards: Float32Array.from(rewards as number[]), ...(comparisons ? { comparisons } : {}) });
     }
   }
   return { rows, notes: left === 0 ? [] : [`Rows left out of the score because a response of theirs was not scored: ${left}.`] };
