@@ -12,8 +12,8 @@
 
 namespace cheems::cuda {
 
-int64_t workspace_bytes(const WorkspaceRequest& request, int64_t cublas_lt_bytes) {
-  return std::max({attention_workspace(request), embedding_workspace(request), gated_mlp_workspace(request), grad_norm_workspace(request), linear_workspace(request, cublas_lt_bytes),
+int64_t workspace_bytes(const WorkspaceRequest& request, int64_t most_for_cublas_lt) {
+  return std::max({attention_workspace(request), embedding_workspace(request), gated_mlp_workspace(request), grad_norm_workspace(request), linear_workspace(request, most_for_cublas_lt),
                    rmsnorm_workspace(request), rope_workspace(request)});
 }
 

@@ -5,10 +5,10 @@
 
 namespace cheems::cuda {
 
-// What NVIDIA advises for cuBLASLt on its largest GPUs.
+// The most for cuBLASLt: what NVIDIA advises on its largest GPUs.
 constexpr int64_t kCublasLtWorkspaceBytes = int64_t{32} << 20;
 
 // The most that any operation needs, for they run one after another and share.
-int64_t workspace_bytes(const WorkspaceRequest& request, int64_t cublas_lt_bytes = kCublasLtWorkspaceBytes);
+int64_t workspace_bytes(const WorkspaceRequest& request, int64_t most_for_cublas_lt = kCublasLtWorkspaceBytes);
 
 }  // namespace cheems::cuda
