@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ReadableStream } from 'node:stream/web';
 import { downloadFile, HubApiError, listFiles, modelInfo } from '@huggingface/hub';
 import { reasonOf, type ExpectedDigest } from '../files/download';
+import { fetchThroughProxy } from '../files/http';
 import type { HubEnvironment } from './environment';
 import { HubError } from './errors';
 import type { ModelReference } from './reference';
@@ -72,7 +73,7 @@ export class HubApi {
       const url = new URL(input instanceof Request ? input.url : input);
       const headers = new Headers(init?.headers);
       if (token !== undefined && url.origin === new URL(endpoint).origin) headers.set('Authorization', `Bearer ${token}`);
-      const response = await fetch(url, { ...init, headers, ...(signal ? { signal } : {}) });
+      const response = await fetchThroughProxy(url, { ...init, headers, ...(signal ? { signal } : {}) });
       const error = this.refusalOf(response);
       if (error === undefined) return response;
       await response.body?.cancel();

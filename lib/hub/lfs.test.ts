@@ -3,7 +3,9 @@
 import test from 'ava';
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { FileServer, serveBytes, type Request, type ServeOptions } from '../testing/file_server';
@@ -115,6 +117,15 @@ test('what is not there, and what keeps failing, is told in a sentence', async (
   await t.throwsAsync(fetchLfsFiles([file], { repository: url, folder: folder(), ...quick, attempts: 2 }), { message: /could not be fetched: fetch failed \(.*ECONNREFUSED/ });
 });
 
+test('a full disk is told as such', async (t) => {
+  const { server, repository: url } = await repository();
+  const place = folder();
+  mkdirSync(dirname(join(place, file.path)), { recursive: true });
+  symlinkSync('/dev/full', `${join(place, file.path)}.incomplete`);
+  await t.throwsAsync(fetchLfsFiles([file], { repository: url, folder: place, ...quick }), { name: 'DownloadError', message: /There is no room left for bench\/human\.jsonl on the disk of/ });
+  await server.stop();
+});
+
 test('two processes that want one file do not disturb each other', async (t) => {
   const { server, repository: url, storageRequests } = await repository();
   const place = folder();
@@ -124,6 +135,38 @@ test('two processes that want one file do not disturb each other', async (t) => 
   t.deepEqual(readFileSync(join(place, file.path)), content);
   t.is(storageRequests().length, 1);
   await server.stop();
+});
+
+test('through the proxy of the environment', async (t) => {
+  const { server, repository: url } = await repository();
+  const tunnels: string[] = [];
+  const proxy = createServer();
+  proxy.on('connect', (request, client: Socket, head) => {
+    tunnels.push(request.url ?? '');
+    const [host, port] = (request.url ?? '').split(':');
+    const target = connect(Number(port), host === 'hub.invalid' ? '127.0.0.1' : host, () => {
+      client.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      target.write(head);
+      target.pipe(client).pipe(target);
+    });
+    target.on('error', () => client.destroy());
+    client.on('error', () => target.destroy());
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const place = folder();
+  const port = (proxy.address() as AddressInfo).port;
+  const child = spawn('bash', ['scripts/fetch_data.sh', '--repository', url.replace('127.0.0.1', 'hub.invalid'), '--folder', place], {
+    cwd: join(__dirname, '../..'),
+    env: { ...process.env, http_proxy: `http://127.0.0.1:${port}`, HTTP_PROXY: '', https_proxy: '', HTTPS_PROXY: '', no_proxy: '', NO_PROXY: '' },
+  });
+  let errors = '';
+  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+  await new Promise((resolve) => child.once('close', resolve));
+  t.regex(errors, /hub\.invalid.* does not have cheems_bench\/human\.jsonl/, 'the answer came');
+  t.regex(tunnels[0] ?? '', /^hub\.invalid:/);
+  t.is(server.requests.length, 1);
+  await server.stop();
+  proxy.close();
 });
 
 test('scripts/fetch_data.sh asks for the three files by their published digests', async (t) => {

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { join } from 'node:path';
 import { download, DownloadError, reasonOf } from '../files/download';
+import { fetchThroughProxy } from '../files/http';
 
 export interface LfsFile {
   /** Where it goes, below the folder. */
@@ -60,7 +61,7 @@ interface DownloadAction {
 async function openObject(file: LfsFile, offset: number, repository: string, signal: AbortSignal | undefined): Promise<AsyncIterable<Uint8Array>> {
   const { href, header } = await locate(file, repository, signal);
   const headers = { ...header, ...(offset > 0 ? { Range: `bytes=${offset}-` } : {}) };
-  const response = await fetch(href, { headers, ...(signal ? { signal } : {}) });
+  const response = await fetchThroughProxy(href, { headers, ...(signal ? { signal } : {}) });
   if (!response.ok || response.body === null) {
     await response.body?.cancel();
     throw new Error(`the storage of ${repository} answered ${response.status} ${response.statusText}`.trimEnd());
@@ -69,7 +70,7 @@ async function openObject(file: LfsFile, offset: number, repository: string, sig
 }
 
 async function locate({ path, bytes, sha256 }: LfsFile, repository: string, signal: AbortSignal | undefined): Promise<DownloadAction> {
-  const response = await fetch(`${repository}/info/lfs/objects/batch`, {
+  const response = await fetchThroughProxy(`${repository}/info/lfs/objects/batch`, {
     method: 'POST',
     headers: { Accept: MEDIA_TYPE, 'Content-Type': MEDIA_TYPE },
     body: JSON.stringify({ operation: 'download', transfers: ['basic'], objects: [{ oid: sha256, size: bytes }] }),
