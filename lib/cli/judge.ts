@@ -28,9 +28,17 @@ function optionalJson(facts: { group: string; describe: string }) {
 export const judgeOptions = {
   judge_endpoint: text({ group: JUDGE, describe: 'base address of a service with OpenAI\'s chat completions, such as http://localhost:8000/v1 (required)' }),
   judge_model: text({ group: JUDGE, describe: "the judge's name at the endpoint (required)" }),
-  judge_template: text({ group: JUDGE, describe: `the prompt: ${registeredJudgeTemplates().join(', ')} (the names without a language take Chinese or English, as each prompt is), or a YAML or JSON file with system, user and parser [default: verdict; letter with --judge_mode logits]` }),
+  judge_template: text({
+    group: JUDGE,
+    describe:
+      `the prompt: ${registeredJudgeTemplates().join(', ')} (the names without a language take Chinese or English, as each prompt is), ` +
+      'or a YAML or JSON file with system, user and parser [default: verdict; letter with --judge_mode logits]',
+  }),
   judge_mode: choice(['text', 'logits'], 'text', { group: JUDGE, describe: 'read the verdict from the answer, or from the probabilities of its first token (no parsing, one token)' }),
-  judge_order: choice(['both', 'single'], 'both', { group: JUDGE, describe: 'show each pair in both orders, or once in an order drawn at random; --compat cheems draws as the original does and counts by its rules' }),
+  judge_order: choice(['both', 'single'], 'both', {
+    group: JUDGE,
+    describe: 'show each pair in both orders, or once in an order drawn at random; --compat cheems draws as the original does and counts by its rules',
+  }),
   judge_temperature: number(0, { from: 0 }, { group: JUDGE, describe: 'of sampling; 0: greedy' }),
   judge_top_p: optionalNumber({ above: 0, to: 1 }, { group: JUDGE, describe: 'of sampling [default: the endpoint\'s]' }),
   judge_max_tokens: number(4096, { from: 1, integer: true }, { group: JUDGE, describe: 'tokens of an answer, thoughts included' }),

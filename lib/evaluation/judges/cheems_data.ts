@@ -64,6 +64,8 @@ function keysInOrder(rank: JsonObject, text: string, source: Source): string[] {
 function categoryOf(row: JsonObject, source: Source): string {
   const value = field(row, 'category');
   const first: unknown = typeof value === 'string' ? [...value][0] : Array.isArray(value) ? value[0] : undefined;
-  if (typeof first !== 'string') throw new DataError(source, `compat cheems judges data with a category only: a list of texts, not ${value === undefined ? 'nothing' : show(value)}`);
+  if (typeof first !== 'string') {
+    throw new DataError(source, `compat cheems judges data with a category only: a list of texts, not ${value === undefined ? 'nothing' : show(value)}`);
+  }
   return first;
 }

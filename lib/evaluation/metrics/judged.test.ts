@@ -1,5 +1,4 @@
 import test from 'ava';
-import { isRightInBothOrders, type JudgeBenchLabel } from '../benchmarks';
 import { comparisonMargin, computeMetrics, judgedMargin, type Comparison, type Judgement, type MetricPrompt } from './index';
 
 type Said = 'A' | 'B' | 'tie' | 'unparsable';
@@ -12,8 +11,11 @@ const measure = (prompts: MetricPrompt[]) => computeMetrics({ prompts, bootstrap
 
 test('a pair is right over both orders as JudgeBench has it', (t) => {
   const all: Said[] = ['A', 'B', 'tie', 'unparsable'];
-  const label = (said: Said): JudgeBenchLabel | 'A=B' | null => (said === 'A' ? 'A>B' : said === 'B' ? 'B>A' : said === 'tie' ? 'A=B' : null);
-  for (const first of all) for (const second of all) t.is(comparisonMargin(both(first, second)) > 0, isRightInBothOrders('A>B', label(first), label(second)), `${first} ${second}`);
+  // +1 for each right verdict, -1 for each wrong one; right above 0.
+  const value = (said: Said, right: Said) => (said === right ? 1 : said === 'A' || said === 'B' ? -1 : 0);
+  for (const first of all) {
+    for (const second of all) t.is(comparisonMargin(both(first, second)) > 0, value(first, 'A') + value(second, 'B') > 0, `${first} ${second}`);
+  }
   t.is(comparisonMargin(both('A', 'B')), 1);
   t.is(comparisonMargin(both('A', 'A')), 0);
   t.is(comparisonMargin(both('B', 'A')), -1);

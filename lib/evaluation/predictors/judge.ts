@@ -40,7 +40,8 @@ interface Task extends Showing {
 export function judgePredictor(options: JudgePredictorOptions): Predictor {
   const { completer, templates, mode = 'text', orders = bothOrders } = options;
   const parsers = new Map(templates.templates.map((template) => [template, bindParser(template.parser.name, template.parser.options, template.reasoning)]));
-  const completion: CompletionOptions = { temperature: 0, maxTokens: 4096, ...options.completion, ...(mode === 'logits' ? { maxTokens: 1, firstTokens: FIRST_TOKENS } : {}) };
+  const sampling = { temperature: 0, maxTokens: 4096, ...options.completion };
+  const completion: CompletionOptions = mode === 'logits' ? { ...sampling, maxTokens: 1, firstTokens: FIRST_TOKENS } : sampling;
   return {
     name: completer.name,
     async scorePrompts(prompts, control) {

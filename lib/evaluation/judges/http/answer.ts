@@ -41,7 +41,8 @@ export function errorIn(body: unknown): { message: string; code: string } | unde
   if (typeof error !== 'object') return { message: String(error), code: '' };
   const { message, code, type, innererror } = error as Record<string, unknown>;
   const inner = (innererror as { code?: unknown } | undefined)?.code;
-  return { message: typeof message === 'string' ? message : '', code: [code, type, inner].filter((part) => typeof part === 'string' || typeof part === 'number').join(' ') };
+  const codes = [code, type, inner].filter((part) => typeof part === 'string' || typeof part === 'number');
+  return { message: typeof message === 'string' ? message : '', code: codes.join(' ') };
 }
 
 /** A refusal of this one conversation, which no later attempt changes; undefined where the error is of another kind. */
@@ -58,7 +59,8 @@ export function completionOf(text: string, url: string): Completion {
   try {
     body = JSON.parse(text);
   } catch {
-    throw new EndpointError(`${url} sent an answer that is no JSON, or is cut off after ${text.length} characters.`, { kind: 'broken JSON', retryable: true });
+    const sentence = `${url} sent an answer that is no JSON, or is cut off after ${text.length} characters.`;
+    throw new EndpointError(sentence, { kind: 'broken JSON', retryable: true });
   }
   const checked = answer.safeParse(body);
   if (!checked.success) {

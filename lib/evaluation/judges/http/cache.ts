@@ -132,7 +132,9 @@ export class ResponseCache {
   private take(bytes: Buffer, offset: number, line: number): void {
     if (bytes.length === 0) return;
     const parsed = parseLine(bytes);
-    if (!parsed) throw new JudgeError(`${this.file}:${line}: this is no stored answer. If the file is a cache that was damaged, delete the line; else give another --judge_cache.`);
+    if (!parsed) {
+      throw new JudgeError(`${this.file}:${line}: this is no stored answer. If the file is a cache that was damaged, delete the line; else give another --judge_cache.`);
+    }
     this.places.set(parsed.key, { offset, length: bytes.length });
   }
 
@@ -145,7 +147,9 @@ export class ResponseCache {
       this.end += rest.length + 1;
     } else {
       // Of a file that is no cache nothing may be cut.
-      if (!`{"key":"`.startsWith(rest.subarray(0, 8).toString())) throw new JudgeError(`${this.file} is no cache of answers; give another --judge_cache.`);
+      if (!'{"key":"'.startsWith(rest.subarray(0, 8).toString())) {
+        throw new JudgeError(`${this.file} is no cache of answers; give another --judge_cache.`);
+      }
       await this.handle.truncate(this.end);
     }
     await this.handle.datasync();

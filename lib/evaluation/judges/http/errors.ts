@@ -2,6 +2,13 @@
 
 import { PredictorError } from '../../predictors/predictor';
 
+interface Trouble {
+  kind: string;
+  retryable?: boolean;
+  retryAfter?: number | undefined;
+  cause?: unknown;
+}
+
 /** An attempt, or all of them, failed. The message is a full sentence and never holds the key. */
 export class EndpointError extends PredictorError {
   override readonly name = 'EndpointError';
@@ -12,7 +19,7 @@ export class EndpointError extends PredictorError {
   /** How long the endpoint asks to wait, in milliseconds. */
   readonly retryAfter: number | undefined;
 
-  constructor(message: string, { kind, retryable = false, retryAfter, cause }: { kind: string; retryable?: boolean; retryAfter?: number | undefined; cause?: unknown }) {
+  constructor(message: string, { kind, retryable = false, retryAfter, cause }: Trouble) {
     super(message, cause === undefined ? {} : { cause });
     this.kind = kind;
     this.retryable = retryable;
@@ -48,7 +55,9 @@ export function statusError(status: number, detail: { message: string; code: str
     );
   }
   if (status === 402) return fail(`${url} asks for payment (402).`);
-  if (status === 404) return fail(`${url} is not there, or does not know the model "${model}" (404). Check --judge_endpoint, which as a rule ends with /v1, and --judge_model.`);
+  if (status === 404) {
+    return fail(`${url} is not there, or does not know the model "${model}" (404). Check --judge_endpoint, which as a rule ends with /v1, and --judge_model.`);
+  }
   if (status === 429 && /insufficient_quota|billing/i.test(detail.code)) return fail(`The account's quota at ${url} is used up (429).`);
   if (status === 429) return fail(`${url} has too many requests (429).`, true);
   if ([408, 409, 425].includes(status) || (status >= 500 && status !== 501)) return fail(`${url} answers with status ${status}.`, true);
@@ -60,13 +69,13 @@ export function networkError(error: unknown, asked: Asked, timeoutMs: number): E
   const name = (error as Error | undefined)?.name;
   const cause = (error as { cause?: { code?: string; message?: string } }).cause;
   const code = cause?.code ?? (error as { code?: string }).code ?? '';
-  if (name === 'TimeoutError' || /TIMEOUT|TIMEDOUT/.test(code)) {
-    return new EndpointError(`${asked.url} gave no answer within ${timeoutMs / 1000} s; --judge_timeout gives it longer.`, { kind: 'time-out', retryable: true, cause: error });
-  }
-  if (code === 'ECONNREFUSED') return new EndpointError(`Nothing listens at ${asked.url}; check --judge_endpoint, and that the server runs.`, { kind: 'refused', retryable: true, cause: error });
-  if (code === 'ENOTFOUND') return new EndpointError(`The host of ${asked.url} is not known; check --judge_endpoint.`, { kind: 'unknown host', retryable: true, cause: error });
-  if (/CERT|SSL|TLS/.test(code)) return new EndpointError(`The certificate of ${asked.url} is not accepted (${code}).`, { kind: 'certificate', cause: error });
-  return new EndpointError(`The connection to ${asked.url} broke (${code || cause?.message || (error as Error).message}).`, { kind: 'connection', retryable: true, cause: error });
+  const fail = (sentence: string, kind: string, retryable = true) => new EndpointError(sentence, { kind, retryable, cause: error });
+  const { url } = asked;
+  if (name === 'TimeoutError' || /TIMEOUT|TIMEDOUT/.test(code)) return fail(`${url} gave no answer within ${timeoutMs / 1000} s; --judge_timeout gives it longer.`, 'time-out');
+  if (code === 'ECONNREFUSED') return fail(`Nothing listens at ${url}; check --judge_endpoint, and that the server runs.`, 'refused');
+  if (code === 'ENOTFOUND') return fail(`The host of ${url} is not known; check --judge_endpoint.`, 'unknown host');
+  if (/CERT|SSL|TLS/.test(code)) return fail(`The certificate of ${url} is not accepted (${code}).`, 'certificate', false);
+  return fail(`The connection to ${url} broke (${code || cause?.message || (error as Error).message}).`, 'connection');
 }
 
 const shorten = (text: string) => (text.length > 300 ? `${text.slice(0, 300)}…` : text);

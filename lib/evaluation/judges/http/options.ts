@@ -37,9 +37,10 @@ export function completionsUrl(endpoint: string): string {
     throw new JudgeError(`--judge_endpoint (${JSON.stringify(endpoint)}) is no address; give the base address of the service, such as http://localhost:8000/v1.`);
   }
   // Not shown: it may hold a password.
-  if (url.username !== '' || url.password !== '') throw new JudgeError('--judge_endpoint holds a name or password; give the key in an environment variable (--judge_key_env) instead.');
+  const instead = 'give the key in an environment variable (--judge_key_env) instead.';
+  if (url.username !== '' || url.password !== '') throw new JudgeError(`--judge_endpoint holds a name or password; ${instead}`);
   const secret = [...url.searchParams.keys()].find((name) => SECRET_PARAMETER.test(name));
-  if (secret !== undefined) throw new JudgeError(`--judge_endpoint holds a secret (the parameter "${secret}"); give the key in an environment variable (--judge_key_env) instead.`);
+  if (secret !== undefined) throw new JudgeError(`--judge_endpoint holds a secret (the parameter "${secret}"); ${instead}`);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new JudgeError(`--judge_endpoint (${endpoint}) must begin with http:// or https://.`);
   url.hash = '';
   url.pathname = url.pathname.replace(/\/+$/, '');

@@ -40,12 +40,23 @@ export class Spending {
 
   /** `cost` is undefined where no price is known. Failed attempts are not in it, whatever the endpoint makes of them. */
   describe(): Record<string, unknown> {
+    const { now, earlier, prices } = this;
+    const hasPrice = prices.input !== undefined || prices.output !== undefined;
+    const cost = { this_run: this.costOf(now), with_cached_answers: this.costOf(now) + this.costOf(earlier), price_per_million: { ...prices } };
     return {
-      requests: { answered: this.asked, from_cache: this.cached, failed_attempts: Object.fromEntries(this.failures), answers_without_token_counts: this.withoutUsage },
-      tokens: { prompt: this.now.promptTokens, completion: this.now.completionTokens, prompt_from_cache: this.earlier.promptTokens, completion_from_cache: this.earlier.completionTokens },
-      ...(this.prices.input === undefined && this.prices.output === undefined
-        ? {}
-        : { cost: { this_run: this.costOf(this.now), with_cached_answers: this.costOf(this.now) + this.costOf(this.earlier), price_per_million: { ...this.prices } } }),
+      requests: {
+        answered: this.asked,
+        from_cache: this.cached,
+        failed_attempts: Object.fromEntries(this.failures),
+        answers_without_token_counts: this.withoutUsage,
+      },
+      tokens: {
+        prompt: now.promptTokens,
+        completion: now.completionTokens,
+        prompt_from_cache: earlier.promptTokens,
+        completion_from_cache: earlier.completionTokens,
+      },
+      ...(hasPrice ? { cost } : {}),
     };
   }
 

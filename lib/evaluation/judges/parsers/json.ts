@@ -31,22 +31,30 @@ function verdictFrom(found: unknown, { a, b, tie }: JsonOptions): Verdict | unde
   return verdictOf(String(found), { a: String(a), b: String(b), tie: tie === null ? null : String(tie) });
 }
 
+/** Answers that went wrong may be thousands of braces; the verdict stands at the end. */
+const MOST_BRACES = 200;
+
 /** Every JSON object that stands in the text, outermost only. */
 function objectsIn(text: string): Record<string, unknown>[] {
   const objects: Record<string, unknown>[] = [];
-  let from = text.indexOf('{');
-  while (from >= 0) {
-    const to = endOfObject(text, from);
-    let object: unknown;
-    try {
-      object = to === undefined ? undefined : JSON.parse(text.slice(from, to));
-    } catch {
-      object = undefined;
-    }
-    if (object !== undefined) objects.push(object as Record<string, unknown>);
-    from = text.indexOf('{', object === undefined ? from + 1 : to);
+  let past = 0;
+  for (const { index } of [...text.matchAll(/\{/g)].slice(-MOST_BRACES)) {
+    if (index < past) continue;
+    const end = endOfObject(text, index);
+    const object = end === undefined ? undefined : parsed(text.slice(index, end));
+    if (object === undefined) continue;
+    objects.push(object);
+    past = end!;
   }
   return objects;
+}
+
+function parsed(text: string): Record<string, unknown> | undefined {
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The place behind the brace that closes the one at `from`; braces within JSON texts do not count. */

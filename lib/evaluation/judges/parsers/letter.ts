@@ -26,11 +26,15 @@ function alone(text: string, labels: Labels): Verdict | undefined {
   return match ? verdictOf(match[1]!, labels) : undefined;
 }
 
-/** "Answer: A", "the better response is B", "答案:A", "更好的回答是B"; "A 更好", "B wins". The letter is spelt as the label is: "the choice is a hard one". */
+/**
+ * "Answer: A", "the better response is B", "答案:A", "更好的回答是B"; "A 更好", "B wins". Only a letter spelt as the label is: "the choice is
+ * a hard one" names none.
+ */
 function named(text: string, labels: Labels): Verdict | undefined {
   const letter = `(${alternatives(labels)})(?![a-z0-9])`;
   const noun = '(?:(?:response|assistant|answer|option|回答|回复|助手|答案|选项)\\s*)?';
-  const before = '(?:answer|verdict|choice|winner|decision|better(?:\\s+(?:response|answer|one))?|答案|结论|结果|选择|判断|胜者|更好的(?:回答|回复|一个)|更优的(?:回答|回复))';
+  const english = 'answer|verdict|choice|winner|decision|better(?:\\s+(?:response|answer|one))?';
+  const before = `(?:${english}|答案|结论|结果|选择|判断|胜者|更好的(?:回答|回复|一个)|更优的(?:回答|回复))`;
   const decoration = DECORATION.replace(/\*$/, '{0,8}');
   const joint = `\\s*(?:is|:|是|为|->|=)${decoration}${noun}${decoration}`;
   const after = `(?<![a-z0-9])${letter}\\s*(?:更好|更优|较好|较优|胜出|优于|is better|wins)`;

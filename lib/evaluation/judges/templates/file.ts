@@ -12,7 +12,10 @@ import { checkTemplate, type JudgeTemplate } from './template';
 const filled = (what: string) => z.string(`${what} must be a text`).min(1, `${what} must not be empty`);
 
 const parser = z.union(
-  [filled('the parser').transform((name) => ({ name, options: {} })), z.looseObject({ name: filled('its "name"') }).transform(({ name, ...options }) => ({ name, options }))],
+  [
+    filled('the parser').transform((name) => ({ name, options: {} })),
+    z.looseObject({ name: filled('its "name"') }).transform(({ name, ...options }) => ({ name, options })),
+  ],
   'must be a parser\'s name, or its name and options: {name: json, field: choice}',
 );
 

@@ -12,13 +12,16 @@ import { verdictEn, verdictZh } from './verdict';
 export { readTemplateFile } from './file';
 export { renderPair, type JudgedPair, type JudgeTemplate } from './template';
 
-const registered = new Map<string, JudgeTemplate>([verdictZh, verdictEn, letterZh, letterEn, jsonZh, jsonEn].map((template) => [template.name, checkTemplate(template)]));
+const OWN = [verdictZh, verdictEn, letterZh, letterEn, jsonZh, jsonEn];
+const registered = new Map<string, JudgeTemplate>(OWN.map((template) => [template.name, checkTemplate(template)]));
 
 /** Names without a language: the Chinese or the English one, by each prompt's own text. */
 const BILINGUAL = new Map([['verdict', [verdictZh, verdictEn]], ['letter', [letterZh, letterEn]], ['json', [jsonZh, jsonEn]]] as const);
 
 export function registerJudgeTemplate(template: JudgeTemplate): void {
-  if (registered.has(template.name) || BILINGUAL.has(template.name as 'verdict')) throw new JudgeError(`A judge template named "${template.name}" is registered already; choose another name.`);
+  if (registered.has(template.name) || BILINGUAL.has(template.name as 'verdict')) {
+    throw new JudgeError(`A judge template named "${template.name}" is registered already; choose another name.`);
+  }
   registered.set(template.name, checkTemplate(template));
 }
 

@@ -67,6 +67,12 @@ test('a file of one own, YAML or JSON', async (t) => {
   t.like((await findJudgeTemplate(json)).templates[0]!, { name: 'mine', parser: { name: 'letter', options: {} }, history: 'transcript', reasoning: 'strip' });
 });
 
+test('the example of a file', async (t) => {
+  const { templates: [template] } = await findJudgeTemplate(join(__dirname, '../../../../examples/judge_template.yaml'));
+  t.regex(user(template!, { prompt: turns }), /# 对话\n\[用户\]\nq1\n\n\[助手\]\na1\n\n# 最后一个请求\nq2\n/);
+  t.is(bindParser(template!.parser.name, template!.parser.options).parse('{"原因": "更准确", "更好的回答": 2}'), 'B');
+});
+
 test('what a file may not hold is told with file and key', async (t) => {
   const body = 'user: "{prompt}{response_a}{response_b}"\nparser: letter\n';
   for (const [content, message] of [
