@@ -165,6 +165,26 @@ TEST_CASE("the order of threads is the schedule's, and its seed repeats it") {
   }
 }
 
+TEST_CASE("every block runs once in every order, and the order of blocks is the schedule's") {
+  const auto arrivals = [](Schedule schedule) {
+    const ScheduleScope scope(schedule);
+    const DeviceArray<unsigned> counter(std::vector<unsigned>{0}), out(60);
+    launch_order_of_blocks(counter.data(), out.data(), 5, 12);
+    return out.values();
+  };
+  const std::vector<unsigned> up = arrivals({Order::forward, 1});
+  for (unsigned i = 0; i < 60; ++i) CHECK(up[i] == i);
+  const std::vector<unsigned> down = arrivals({Order::reverse, 1});
+  for (unsigned i = 0; i < 60; ++i) CHECK(down[i] == 59 - i);
+  for (std::uint64_t seed = 1; seed < 20; ++seed) {
+    std::vector<unsigned> drawn = arrivals({Order::random, seed});
+    CHECK(arrivals({Order::random, seed}) == drawn);
+    CHECK(drawn != up);
+    std::sort(drawn.begin(), drawn.end());
+    CHECK(drawn == up);
+  }
+}
+
 TEST_CASE("schedules are read from words") {
   CHECK(parse_schedule("reverse").order == Order::reverse);
   CHECK(parse_schedule("warp_sprint:12").order == Order::warp_sprint);

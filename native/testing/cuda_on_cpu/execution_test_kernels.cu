@@ -115,6 +115,8 @@ __global__ void histogram(const int* in, int n, unsigned* out) {
 
 __global__ void order_of_arrival(unsigned* counter, unsigned* out) { out[threadIdx.x] = atomicAdd(counter, 1u); }
 
+__global__ void order_of_blocks(unsigned* counter, unsigned* out) { out[blockIdx.y * gridDim.x + blockIdx.x] = atomicAdd(counter, 1u); }
+
 }  // namespace
 
 void launch_coordinates(int* out, int blocks_x, int blocks_y, int threads) {
@@ -135,6 +137,10 @@ void launch_matrix_product(const bfloat16* a, const bfloat16* b, float* c, Fragm
 
 void launch_order_of_arrival(unsigned* counter, unsigned* out, int threads) {
   launch("order_of_arrival", order_of_arrival, Grid{}, threads, 0, nullptr, counter, out);
+}
+
+void launch_order_of_blocks(unsigned* counter, unsigned* out, int blocks_x, int blocks_y) {
+  launch("order_of_blocks", order_of_blocks, Grid{blocks_x, blocks_y}, 1, 0, nullptr, counter, out);
 }
 
 void launch_tree_sum(const float* in, float* out, int n) {

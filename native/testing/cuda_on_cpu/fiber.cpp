@@ -8,7 +8,7 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
-#if defined(__x86_64__)
+#if CHEEMS_OWN_STACK_SWITCH
 // Saves the registers that a call must preserve on the stack that is left, and takes them from the stack that is entered.
 extern "C" void cheems_switch_stacks(void** left, void* entered);
 __asm__(
@@ -40,7 +40,7 @@ void Fiber::prepare(void* stack, std::size_t bytes, void (*entry)()) {
 #if defined(__SANITIZE_ADDRESS__)
   __asan_unpoison_memory_region(stack, bytes);
 #endif
-#if defined(__x86_64__)
+#if CHEEMS_OWN_STACK_SWITCH
   void** top = reinterpret_cast<void**>(static_cast<char*>(stack) + bytes);
   *--top = nullptr;                            // where entry would return to; keeps the stack aligned as after a call
   *--top = reinterpret_cast<void*>(entry);     // what the first hand-over returns to
@@ -60,7 +60,7 @@ void Fiber::switch_to(Fiber& from, Fiber& to, [[maybe_unused]] bool ended) {
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_start_switch_fiber(ended ? nullptr : &from.fake_stack_, to.stack_, to.bytes_);
 #endif
-#if defined(__x86_64__)
+#if CHEEMS_OWN_STACK_SWITCH
   cheems_switch_stacks(&from.stack_pointer_, to.stack_pointer_);
 #else
   swapcontext(&from.context_, &to.context_);

@@ -1,12 +1,16 @@
 // A fiber: a stack of its own on which a function runs until it hands over to another fiber. Each CUDA thread is one.
 //
-// On x86-64 the hand-over is written by hand (a few nanoseconds); elsewhere it is ucontext's (which makes a system call).
+// On x86-64 the hand-over is written by hand (a few nanoseconds); elsewhere, or with
+// CHEEMS_UCONTEXT_FIBERS, it is ucontext's (which makes a system call).
 // AddressSanitizer is told of every hand-over.
 #pragma once
 
 #include <cstddef>
 
-#if !defined(__x86_64__)
+#if defined(__x86_64__) && !defined(CHEEMS_UCONTEXT_FIBERS)
+#define CHEEMS_OWN_STACK_SWITCH 1
+#else
+#define CHEEMS_OWN_STACK_SWITCH 0
 #include <ucontext.h>
 #endif
 
@@ -29,7 +33,7 @@ class Fiber {
   static void entered();
 
  private:
-#if defined(__x86_64__)
+#if CHEEMS_OWN_STACK_SWITCH
   void* stack_pointer_ = nullptr;
 #else
   ucontext_t context_;

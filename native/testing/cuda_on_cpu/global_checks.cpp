@@ -21,12 +21,12 @@ struct Cell {
   std::uint32_t first_reader;
 };
 
-// Blocks are numbered from the first launch on, so that no cell has to be cleared.
+// Blocks are numbered in the order in which they run, from the first launch on, so that no cell has to be cleared.
 Cell* cells = nullptr;
 std::uint32_t block = 0, first_block_of_launch = 0;
 bool fenced = false;                // the running block has called __threadfence
 bool acquired = false;              // and has used an atomic
-std::vector<bool> published;        // by block of the launch, as long as the last one that did
+std::vector<bool> published;        // in that order, from the launch's first; as long as the last one that did
 
 bool of_another_block(std::uint32_t number) { return number >= first_block_of_launch && number != block; }
 
@@ -36,9 +36,7 @@ bool is_published(std::uint32_t number) {
 }
 
 std::string name_of_block(std::uint32_t number) {
-  const dim3 grid = machine().grid;
-  const std::uint32_t index = number - first_block_of_launch;
-  return block_name({index % grid.x, index / grid.x % grid.y, index / grid.x / grid.y});
+  return block_name(machine().block_at(number - first_block_of_launch));
 }
 
 std::string what_and_where(const Thread& self, const AccessEvent& event, const Allocation& owner) {

@@ -1,7 +1,9 @@
 #include "testing/cuda_on_cpu/machine.h"
 
 #include <bit>
+#include <cstdlib>
 #include <cstring>
+#include <numeric>
 
 #include "core/error.h"
 #include "testing/cuda_on_cpu/checks.h"
@@ -27,17 +29,14 @@ void Machine::run(const Launch& asked) {
   random_ = schedule_.seed;
   error_.clear();
   checks_begin_launch(*this);
-  for (unsigned z = 0; z < grid.z && error_.empty(); ++z) {
-    for (unsigned y = 0; y < grid.y && error_.empty(); ++y) {
-      for (unsigned x = 0; x < grid.x && error_.empty(); ++x) {
-        block_position = {x, y, z};
-        begin_block();
-        Thread* const first = next_ready();
-        current = first;
-        Fiber::switch_to(host_, first->fiber);  // comes back when all threads have ended, or one has found an error
-        current = nullptr;
-      }
-    }
+  order_blocks();
+  for (std::int64_t rank = 0; rank < block_count_ && error_.empty(); ++rank) {
+    block_position = block_at(rank);
+    begin_block();
+    Thread* const first = next_ready();
+    current = first;
+    Fiber::switch_to(host_, first->fiber);  // comes back when all threads have ended, or one has found an error
+    current = nullptr;
   }
   checks_end_launch(*this);
   launch = nullptr;
@@ -46,6 +45,31 @@ void Machine::run(const Launch& asked) {
     text.swap(error_);
     throw Error(text);
   }
+}
+
+// Block number `rank * step + offset`, modulo the number of blocks, comes at that rank; a step that has no factor in common
+// with the number meets every block once.
+void Machine::order_blocks() {
+  block_count_ = launch->grid_x * launch->grid_y * launch->grid_z;
+  block_step_ = 1;
+  block_offset_ = 0;
+  if (schedule_.order == Order::forward) return;
+  if (schedule_.order == Order::reverse) {
+    block_step_ = block_offset_ = block_count_ - 1;
+    return;
+  }
+  block_offset_ = static_cast<std::int64_t>(draw() % static_cast<std::uint64_t>(block_count_));
+  do {
+    block_step_ = 1 + static_cast<std::int64_t>(draw() % 0x7fffffffu);
+  } while (std::gcd(block_step_, block_count_) != 1);
+}
+
+uint3 Machine::block_at(std::int64_t rank) const {
+  const auto number = static_cast<std::uint64_t>((static_cast<unsigned __int128>(rank) * static_cast<std::uint64_t>(block_step_) +
+                                                  static_cast<std::uint64_t>(block_offset_)) %
+                                                 static_cast<std::uint64_t>(block_count_));
+  return {static_cast<unsigned>(number % grid.x), static_cast<unsigned>(number / grid.x % grid.y),
+          static_cast<unsigned>(number / grid.x / grid.y)};
 }
 
 void Machine::begin_block() {

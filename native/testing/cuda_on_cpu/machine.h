@@ -67,6 +67,9 @@ class Machine {
  public:
   void run(const Launch& launch);
 
+  // The block that runs as the rank-th of the launch.
+  uint3 block_at(std::int64_t rank) const;
+
   // For the thread that runs.
   void wait_at_barrier(Place place);
   void wait_at_collective();  // the thread's request is filled in
@@ -86,6 +89,7 @@ class Machine {
 
  private:
   static void thread_entry();
+  void order_blocks();
   void begin_block();
   void suspend(Thread& self);
   Thread* next_ready();
@@ -102,6 +106,7 @@ class Machine {
   std::uint64_t draw();
 
   Fiber host_;
+  std::int64_t block_count_ = 1, block_step_ = 1, block_offset_ = 0;
   Schedule schedule_;
   std::uint64_t random_ = 0;
   std::uint32_t ready_warps_ = 0;

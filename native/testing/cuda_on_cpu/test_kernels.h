@@ -29,6 +29,8 @@ void launch_histogram(const int* in, int n, unsigned* out, int blocks);
 
 // out[thread] = how many threads came to a counter before; one block.
 void launch_order_of_arrival(unsigned* counter, unsigned* out, int threads);
+// The same by block, of one thread.
+void launch_order_of_blocks(unsigned* counter, unsigned* out, int blocks_x, int blocks_y);
 
 // --- checks_test_kernels.cu. Each exists right and wrong.
 
