@@ -20,8 +20,21 @@ function cli(args: string[]): Promise<{ code: number | null; out: string; err: s
 
 test('a benchmark prints its groups and its formula, and stores them', async (t) => {
   const predictor = join(work, 'written.js');
-  writeFileSync(predictor, "module.exports.default = { name: 'written', score: (samples) => samples.map(({ response }) => Number(response.slice(response.lastIndexOf('#') + 1))) };\nmodule.exports.__esModule = true;\n");
-  const { code, out, err } = await cli(['--benchmark', 'rewardbench2', '--predictor', predictor, '--data_path', join(data, 'rewardbench2.parquet'), '--output_dir', work]);
+  writeFileSync(
+    predictor,
+    "module.exports.default = { name: 'written', score: (samples) => samples.map(({ response }) => " +
+      "Number(response.slice(response.lastIndexOf('#') + 1))) };\nmodule.exports.__esModule = true;\n",
+  );
+  const { code, out, err } = await cli([
+    '--benchmark',
+    'rewardbench2',
+    '--predictor',
+    predictor,
+    '--data_path',
+    join(data, 'rewardbench2.parquet'),
+    '--output_dir',
+    work,
+  ]);
   t.is(code, 0, err);
   t.regex(out, /54 prompts[^]*\nDomains\n[^]*Precise IF +6 +\d\.\d{3}\n[^]*Ties\n[^]*overall = \d\.\d{3} {3}\(mean of the six domains/);
   const results = JSON.parse(readFileSync(join(work, 'results.json'), 'utf8'));
@@ -31,7 +44,7 @@ test('a benchmark prints its groups and its formula, and stores them', async (t)
   t.is(results.meta.benchmark, 'rewardbench2');
 });
 
-test('another benchmark\'s file is refused with file and line', async (t) => {
+test("another benchmark's file is refused with file and line", async (t) => {
   const { code, out, err } = await cli(['--benchmark', 'judgebench', '--predictor', 'length', '--data_path', join(data, 'pairs.jsonl')]);
   t.is(code, 1);
   t.is(out, '');

@@ -17,7 +17,10 @@ interface Ended {
 }
 
 function start(args: string[], environment: Record<string, string> = {}, stdin = ''): { child: ChildProcess; ended: Promise<Ended> } {
-  const child = spawn(process.execPath, [join(__dirname, 'main.js'), ...args], { cwd: root, env: { ...process.env, HF_TOKEN: '', HF_HUB_OFFLINE: '', ...environment } });
+  const child = spawn(process.execPath, [join(__dirname, 'main.js'), ...args], {
+    cwd: root,
+    env: { ...process.env, HF_TOKEN: '', HF_HUB_OFFLINE: '', ...environment },
+  });
   let [out, err] = ['', ''];
   child.stdout.on('data', (chunk) => (out += chunk));
   child.stderr.on('data', (chunk) => (err += chunk));
@@ -26,16 +29,49 @@ function start(args: string[], environment: Record<string, string> = {}, stdin =
 }
 
 const cli = (args: string[], environment?: Record<string, string>, stdin?: string): Promise<Ended> => start(args, environment, stdin).ended;
-const filesOf = (folder: string) => Object.fromEntries(readdirSync(folder).filter((name) => statSync(join(folder, name)).isFile()).map((name) => [name, readFileSync(join(folder, name))]));
+const filesOf = (folder: string) =>
+  Object.fromEntries(
+    readdirSync(folder)
+      .filter((name) => statSync(join(folder, name)).isFile())
+      .map((name) => [name, readFileSync(join(folder, name))]),
+  );
 const row = '{"id": "a", "prompt": "你好", "response": "好"}\n';
 
 test.serial('train from an id, then score with an id; offline from the cache; the same reward as from the folder', async (t) => {
   const base = join(work, 'base');
-  const made = await cli(['init', '--hidden_size', '16', '--num_attention_heads', '2', '--num_key_value_heads', '1', '--num_hidden_layers', '1', '--tokenizer', 'data/tokenizer', '--output_dir', base]);
+  const made = await cli([
+    'init',
+    '--hidden_size',
+    '16',
+    '--num_attention_heads',
+    '2',
+    '--num_key_value_heads',
+    '1',
+    '--num_hidden_layers',
+    '1',
+    '--tokenizer',
+    'data/tokenizer',
+    '--output_dir',
+    base,
+  ]);
   t.is(made.code, 0, made.err);
   const baseHub = await startHub({ name: 'owner/base', files: filesOf(base) });
   const trained = await cli(
-    ['train', '--model_path', 'owner/base', '--train_data_path', 'data/dpo-zh/train.jsonl', '--output_dir', join(work, 'rm'), '--max_steps', '1', '--global_batch_size', '4', '--max_length', '256'],
+    [
+      'train',
+      '--model_path',
+      'owner/base',
+      '--train_data_path',
+      'data/dpo-zh/train.jsonl',
+      '--output_dir',
+      join(work, 'rm'),
+      '--max_steps',
+      '1',
+      '--global_batch_size',
+      '4',
+      '--max_length',
+      '256',
+    ],
     { HF_ENDPOINT: baseHub.url, HF_HOME: join(work, 'home') },
   );
   t.is(trained.code, 0, trained.err);
@@ -44,7 +80,8 @@ test.serial('train from an id, then score with an id; offline from the cache; th
 
   const hub = await startHub({ name: 'owner/rm', files: filesOf(join(work, 'rm')) });
   const environment = { HF_ENDPOINT: hub.url, HF_HOME: join(work, 'home') };
-  const score = (model: string, more: Record<string, string> = {}) => cli(['score', '--model_path', model, '--input', '-', '--output', '-'], { ...environment, ...more }, row);
+  const score = (model: string, more: Record<string, string> = {}) =>
+    cli(['score', '--model_path', model, '--input', '-', '--output', '-'], { ...environment, ...more }, row);
   const fromHub = await score('owner/rm');
   t.is(fromHub.code, 0, fromHub.err);
   t.is(fromHub.out, (await score(join(work, 'rm'))).out);
@@ -69,7 +106,8 @@ test.serial('Ctrl-C while a model is fetched: 130, and the next run goes on from
   const args = ['score', '--model_path', 'owner/large', '--input', '-', '--output', '-'];
   const blob = join(home, 'hub/models--owner--large/blobs', sha256(weights));
   const { child, ended } = start(args, environment, row);
-  while (!existsSync(`${blob}.incomplete`) || statSync(`${blob}.incomplete`).size < 1_000_000) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (!existsSync(`${blob}.incomplete`) || statSync(`${blob}.incomplete`).size < 1_000_000)
+    await new Promise((resolve) => setTimeout(resolve, 20));
   child.kill('SIGINT');
   const { code, err } = await ended;
   t.is(code, 130, err);
@@ -85,7 +123,10 @@ test.serial('Ctrl-C while a model is fetched: 130, and the next run goes on from
 test.serial('a name that is neither a folder nor a model of the hub', async (t) => {
   const hub = await startHub({ name: 'owner/base', files: {} });
   writeFileSync(join(work, 'rows.jsonl'), '{"prompt": "q", "chosen": "a", "rejected": "b"}\n');
-  const { code, err } = await cli(['eval', '--model_name', 'runs/no-such-model', '--data_path', join(work, 'rows.jsonl')], { HF_ENDPOINT: hub.url, HF_HOME: join(work, 'home') });
+  const { code, err } = await cli(['eval', '--model_name', 'runs/no-such-model', '--data_path', join(work, 'rows.jsonl')], {
+    HF_ENDPOINT: hub.url,
+    HF_HOME: join(work, 'home'),
+  });
   t.is(code, 1);
   t.regex(err, /error: There is no folder runs\/no-such-model here, and http:\S+ has no model of that name/);
   await hub.stop();

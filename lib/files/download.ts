@@ -51,7 +51,7 @@ export async function download(request: DownloadRequest): Promise<void> {
   await mkdir(dirname(file), { recursive: true }).catch((error: unknown) => failOnDisk(request, error));
   const lock = await waitForLock(request);
   try {
-    if (await sizeOf(file) !== undefined) return;
+    if ((await sizeOf(file)) !== undefined) return;
     await fetchAll(request);
     signal?.throwIfAborted();
     await rename(`${file}.incomplete`, file);
@@ -71,7 +71,7 @@ async function waitForLock(request: DownloadRequest): Promise<ProcessLock | unde
   let told = false;
   for (;;) {
     request.signal?.throwIfAborted();
-    if (await sizeOf(request.file) !== undefined) return undefined;
+    if ((await sizeOf(request.file)) !== undefined) return undefined;
     const attempt = await tryLock(`${request.file}.lock`).catch((error: unknown) => failOnDisk(request, error));
     if ('lock' in attempt) return attempt.lock;
     if (!told) request.onWait?.(attempt.holder);
@@ -100,12 +100,18 @@ async function fetchAll(request: DownloadRequest): Promise<void> {
     if (failure === undefined && after === bytes) {
       if (await digestIsRight(request)) return;
       await rm(`${request.file}.incomplete`, { force: true });
-      if (fresh) throw new DownloadError(`${what} came with the right size but another content: its digest is not ${request.digest.hex}. What was received is removed; try again, and if it happens again, the server or a proxy on the way changes it.`);
+      if (fresh)
+        throw new DownloadError(
+          `${what} came with the right size but another content: its digest is not ${request.digest.hex}. What was ` +
+            `received is removed; try again, and if it happens again, the server or a proxy on the way changes it.`,
+        );
       failure = new Error('the bytes of an earlier attempt were not right');
     }
     failures = after > before ? 1 : failures + 1;
     if (failures >= attempts) {
-      throw new DownloadError(`${what} could not be fetched: ${reasonOf(failure ?? new Error(`the connection ended after ${after} of ${bytes} bytes`))}. ${after} of ${bytes} bytes are kept; the same command goes on from there.`, { cause: failure });
+      const reason = reasonOf(failure ?? new Error(`the connection ended after ${after} of ${bytes} bytes`));
+      const kept = `${after} of ${bytes} bytes are kept; the same command goes on from there.`;
+      throw new DownloadError(`${what} could not be fetched: ${reason}. ${kept}`, { cause: failure });
     }
     await sleep(pauseMs * 2 ** (failures - 1), undefined, signal ? { signal } : {}).catch(() => signal?.throwIfAborted());
   }
@@ -182,7 +188,7 @@ class StallWatch {
 }
 
 async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let written = 0; written < chunk.length; ) written += (await handle.write(chunk, written)).bytesWritten;
+  for (let written = 0; written < chunk.length;) written += (await handle.write(chunk, written)).bytesWritten;
 }
 
 async function digestIsRight({ file, bytes, digest, signal }: DownloadRequest): Promise<boolean> {
@@ -197,14 +203,20 @@ async function digestIsRight({ file, bytes, digest, signal }: DownloadRequest): 
 function failOnDisk({ what, file }: DownloadRequest, error: unknown): never {
   const { code, message } = error as NodeJS.ErrnoException;
   const cause = { cause: error };
-  if (code === 'ENOSPC' || code === 'EDQUOT') throw new DownloadError(`There is no room left for ${what} on the disk of ${dirname(file)}. Free some space, or choose another place; what was received is kept.`, cause);
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') throw new DownloadError(`${what} cannot be written to ${dirname(file)} (${message}). Choose a folder that may be written.`, cause);
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    throw new DownloadError(
+      `There is no room left for ${what} on the disk of ${dirname(file)}. Free some ` + `space, or choose another place; what was received is kept.`,
+      cause,
+    );
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+    throw new DownloadError(`${what} cannot be written to ${dirname(file)} ` + `(${message}). Choose a folder that may be written.`, cause);
   throw new DownloadError(`${what} cannot be written to ${file}: ${message}.`, cause);
 }
 
 /** What lies behind fetch's "fetch failed" and "terminated". */
 export function reasonOf(error: unknown): string {
   const own = error instanceof Error ? error.message : String(error);
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message || (error.cause as NodeJS.ErrnoException).code : undefined;
+  const cause =
+    error instanceof Error && error.cause instanceof Error ? error.cause.message || (error.cause as NodeJS.ErrnoException).code : undefined;
   return cause ? `${own} (${cause})` : own;
 }

@@ -39,7 +39,10 @@ export class HubApi {
   async commit(): Promise<string> {
     const { name, revision } = this.reference;
     const { sha } = await this.ask(() => modelInfo({ name, revision, additionalFields: ['sha'], ...this.access(this.signal) }));
-    if (typeof sha !== 'string' || !/^[0-9a-f]{40}$/.test(sha)) throw new HubError(`${this.environment.endpoint} did not say which commit ${revision} of ${name} is; it may be no mirror of the hub. Check HF_ENDPOINT.`);
+    if (typeof sha !== 'string' || !/^[0-9a-f]{40}$/.test(sha))
+      throw new HubError(
+        `${this.environment.endpoint} did not say which commit ` + `${revision} of ${name} is; it may be no mirror of the hub. Check HF_ENDPOINT.`,
+      );
     return sha;
   }
 
@@ -50,11 +53,16 @@ export class HubApi {
       for await (const entry of listFiles({ repo: this.repository, revision: commit, ...this.access(this.signal) })) list.push(entry);
       return list;
     });
-    return entries.filter(({ type, path }) => type === 'file' && !path.includes('/')).map(({ path, size, oid, lfs }): HubFile => {
-      const digest: ExpectedDigest = lfs ? { algorithm: 'sha256', hex: lfs.oid } : { algorithm: 'git-blob', hex: oid ?? '' };
-      if (!/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(digest.hex)) throw new HubError(`${this.environment.endpoint} gave no digest for ${path} of ${this.reference.name}, so it could not be checked. Check HF_ENDPOINT.`);
-      return { path, bytes: lfs?.size ?? size, etag: digest.hex, digest };
-    });
+    return entries
+      .filter(({ type, path }) => type === 'file' && !path.includes('/'))
+      .map(({ path, size, oid, lfs }): HubFile => {
+        const digest: ExpectedDigest = lfs ? { algorithm: 'sha256', hex: lfs.oid } : { algorithm: 'git-blob', hex: oid ?? '' };
+        if (!/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(digest.hex))
+          throw new HubError(
+            `${this.environment.endpoint} gave no digest for ${path} of ` + `${this.reference.name}, so it could not be checked. Check HF_ENDPOINT.`,
+          );
+        return { path, bytes: lfs?.size ?? size, etag: digest.hex, digest };
+      });
   }
 
   /** A file's content from `offset` on. */
@@ -93,14 +101,23 @@ export class HubApi {
       return new HubError(
         token === undefined
           ? `${name} is gated: accept its conditions at ${page}, then set HF_TOKEN to a token of that account.`
-          : `The account of your token may not read ${name}: accept its conditions at ${page} (some models then wait for the owner), or use a token that may read it.`,
+          : `The account of your token may not read ${name}: accept its conditions at ${page} (some models then wait for the owner), or use a token ` +
+              `that may read it.`,
       );
     }
-    if (code === 'RevisionNotFound') return new HubError(`${name} has no revision "${revision}"; its branches and tags are listed at ${page}/tree/main.`);
+    if (code === 'RevisionNotFound')
+      return new HubError(`${name} has no revision "${revision}"; its branches and tags are listed at ${page}/tree/main.`);
     if (status === 401 || code === 'RepoNotFound' || (status === 404 && code !== 'EntryNotFound')) {
       const local = `There is no folder ${name} here, and`;
-      if (status === 401 && token !== undefined) return new HubError(`${local} ${endpoint} does not let your token (HF_TOKEN, or the stored one) read a model of that name: the token may be wrong or expired, or the model private or not there.`);
-      return new HubError(`${local} ${endpoint} has no model of that name that may be read${token === undefined ? ' without a token. If it is private, set HF_TOKEN' : ''}; check the spelling, or give the path of a folder.`);
+      if (status === 401 && token !== undefined)
+        return new HubError(
+          `${local} ${endpoint} does not let your token (HF_TOKEN, or the stored one) ` +
+            `read a model of that name: the token may be wrong or expired, or the model private or not there.`,
+        );
+      return new HubError(
+        `${local} ${endpoint} has no model of that name that may be read` +
+          `${token === undefined ? ' without a token. If it is private, set HF_TOKEN' : ''}; check the spelling, or give the path of a folder.`,
+      );
     }
     return undefined;
   }
@@ -113,9 +130,12 @@ export class HubApi {
       } catch (error) {
         this.signal?.throwIfAborted();
         if (error instanceof HubError) throw error;
-        if (error instanceof HubApiError && error.statusCode < 500 && error.statusCode !== 429) throw new HubError(`${this.environment.endpoint} refused to tell about ${this.reference.name}: ${error.message}`, { cause: error });
+        if (error instanceof HubApiError && error.statusCode < 500 && error.statusCode !== 429)
+          throw new HubError(`${this.environment.endpoint} ` + `refused to tell about ${this.reference.name}: ${error.message}`, { cause: error });
         if (attempt === METADATA_ATTEMPTS) throw new HubUnreachable(reasonOf(error), { cause: error });
-        await sleep(this.pauseMs * 2 ** (attempt - 1), undefined, this.signal ? { signal: this.signal } : {}).catch(() => this.signal?.throwIfAborted());
+        await sleep(this.pauseMs * 2 ** (attempt - 1), undefined, this.signal ? { signal: this.signal } : {}).catch(() =>
+          this.signal?.throwIfAborted(),
+        );
       }
     }
   }

@@ -31,7 +31,10 @@ export function hubEnvironment(variables: Variables = process.env): HubEnvironme
   const cache = given(variables['HF_HUB_CACHE']) ?? given(variables['HUGGINGFACE_HUB_CACHE']) ?? join(home, 'hub');
   return {
     endpoint: (given(variables['HF_ENDPOINT']) ?? 'https://huggingface.co').replace(/\/+$/, ''),
-    token: given(variables['HF_TOKEN']) ?? given(variables['HUGGING_FACE_HUB_TOKEN']) ?? storedToken(expandHome(given(variables['HF_TOKEN_PATH']) ?? join(home, 'token'), userHome)),
+    token:
+      given(variables['HF_TOKEN']) ??
+      given(variables['HUGGING_FACE_HUB_TOKEN']) ??
+      storedToken(expandHome(given(variables['HF_TOKEN_PATH']) ?? join(home, 'token'), userHome)),
     cache: expandHome(cache, userHome),
     offline: isTrue(variables['HF_HUB_OFFLINE']) || isTrue(variables['TRANSFORMERS_OFFLINE']),
   };

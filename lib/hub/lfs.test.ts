@@ -26,17 +26,27 @@ async function repository(fault: (time: number) => ServeOptions & { content?: Bu
       const [object] = (JSON.parse(request.body) as { objects: { oid: string; size: number }[] }).objects;
       const known = object!.oid === file.sha256 && object!.size === file.bytes;
       response.setHeader('Content-Type', 'application/vnd.git-lfs+json');
-      return void response.end(JSON.stringify({
-        transfer: 'basic',
-        objects: [known ? { ...object, actions: { download: { href: `${server.url}/storage/${object!.oid}`, header: { 'X-Key': 'signed' } } } } : { ...object, error: { code: 404, message: 'Object does not exist' } }],
-      }));
+      return void response.end(
+        JSON.stringify({
+          transfer: 'basic',
+          objects: [
+            known
+              ? { ...object, actions: { download: { href: `${server.url}/storage/${object!.oid}`, header: { 'X-Key': 'signed' } } } }
+              : { ...object, error: { code: 404, message: 'Object does not exist' } },
+          ],
+        }),
+      );
     }
     if (request.url !== `/storage/${file.sha256}` || request.headers['x-key'] !== 'signed') return void response.writeHead(404).end();
     const { status, content: other, ...options } = fault((time += 1));
     if (status !== undefined) return void response.writeHead(status).end();
     return serveBytes(request, response, other ?? content, options);
   });
-  return { server, repository: `${server.url}/CheemsRM.git`, storageRequests: () => server.requests.filter(({ url }: Request) => url.startsWith('/storage')) };
+  return {
+    server,
+    repository: `${server.url}/CheemsRM.git`,
+    storageRequests: () => server.requests.filter(({ url }: Request) => url.startsWith('/storage')),
+  };
 }
 
 test('a file comes through the batch API, and is not fetched again', async (t) => {
@@ -54,7 +64,11 @@ test('a file comes through the batch API, and is not fetched again', async (t) =
 });
 
 test('a cut connection and a busy storage are gone over, from the byte that was reached', async (t) => {
-  const { server, repository: url, storageRequests } = await repository((time) => (time === 1 ? { cutAfter: 100_000 } : time === 2 ? { status: 503 } : {}));
+  const {
+    server,
+    repository: url,
+    storageRequests,
+  } = await repository((time) => (time === 1 ? { cutAfter: 100_000 } : time === 2 ? { status: 503 } : {}));
   const place = folder();
   const progress: number[] = [];
   await fetchLfsFiles([file], { repository: url, folder: place, ...quick, onProgress: (_, bytes) => progress.push(bytes) });
@@ -72,7 +86,12 @@ test('a stopped run keeps its bytes, and the next one goes on', async (t) => {
   const { server, repository: url, storageRequests } = await repository();
   const place = folder();
   const controller = new AbortController();
-  const stopped = fetchLfsFiles([file], { repository: url, folder: place, signal: controller.signal, onProgress: (_, bytes) => bytes > 0 && controller.abort(new Error('enough')) });
+  const stopped = fetchLfsFiles([file], {
+    repository: url,
+    folder: place,
+    signal: controller.signal,
+    onProgress: (_, bytes) => bytes > 0 && controller.abort(new Error('enough')),
+  });
   await t.throwsAsync(stopped, { message: 'enough' });
   t.false(existsSync(join(place, file.path)));
   const kept = readFileSync(`${join(place, file.path)}.incomplete`).length;
@@ -95,7 +114,10 @@ test('wrong bytes of an earlier attempt are thrown away, wrong bytes of the serv
 
   const wrong = await repository(() => ({ content: Buffer.concat([content.subarray(1), Buffer.from('x')]) }));
   const other = folder();
-  await t.throwsAsync(fetchLfsFiles([file], { repository: wrong.repository, folder: other, ...quick }), { name: 'DownloadError', message: /bench\/human\.jsonl came with the right size but another content: its digest is not [0-9a-f]{64}/ });
+  await t.throwsAsync(fetchLfsFiles([file], { repository: wrong.repository, folder: other, ...quick }), {
+    name: 'DownloadError',
+    message: /bench\/human\.jsonl came with the right size but another content: its digest is not [0-9a-f]{64}/,
+  });
   t.deepEqual(readdirSync(dirname(join(other, file.path))), []);
   await wrong.server.stop();
 });
@@ -110,11 +132,19 @@ test('a storage that ignores the range is taken from the beginning', async (t) =
 
 test('what is not there, and what keeps failing, is told in a sentence', async (t) => {
   const { server, repository: url } = await repository((time) => (time === 1 ? { cutAfter: 1000 } : { status: 500 }));
-  await t.throwsAsync(fetchLfsFiles([{ ...file, sha256: 'f'.repeat(64) }], { repository: url, folder: folder() }), { message: /does not have bench\/human\.jsonl .*Object does not exist \(404\)/ });
-  await t.throwsAsync(fetchLfsFiles([file], { repository: `${server.url}/gone.git`, folder: folder() }), { message: /answered 404 when asked for bench\/human\.jsonl: the repository is gone, private/ });
-  await t.throwsAsync(fetchLfsFiles([file], { repository: url, folder: folder(), ...quick }), { message: /could not be fetched: the storage of .* answered 500.* (1000|0) of 300000 bytes are kept; the same command goes on/ });
+  await t.throwsAsync(fetchLfsFiles([{ ...file, sha256: 'f'.repeat(64) }], { repository: url, folder: folder() }), {
+    message: /does not have bench\/human\.jsonl .*Object does not exist \(404\)/,
+  });
+  await t.throwsAsync(fetchLfsFiles([file], { repository: `${server.url}/gone.git`, folder: folder() }), {
+    message: /answered 404 when asked for bench\/human\.jsonl: the repository is gone, private/,
+  });
+  await t.throwsAsync(fetchLfsFiles([file], { repository: url, folder: folder(), ...quick }), {
+    message: /could not be fetched: the storage of .* answered 500.* (1000|0) of 300000 bytes are kept; the same command goes on/,
+  });
   await server.stop();
-  await t.throwsAsync(fetchLfsFiles([file], { repository: url, folder: folder(), ...quick, attempts: 2 }), { message: /could not be fetched: fetch failed \(.*ECONNREFUSED/ });
+  await t.throwsAsync(fetchLfsFiles([file], { repository: url, folder: folder(), ...quick, attempts: 2 }), {
+    message: /could not be fetched: fetch failed \(.*ECONNREFUSED/,
+  });
 });
 
 test('a full disk is told as such', async (t) => {
@@ -122,7 +152,10 @@ test('a full disk is told as such', async (t) => {
   const place = folder();
   mkdirSync(dirname(join(place, file.path)), { recursive: true });
   symlinkSync('/dev/full', `${join(place, file.path)}.incomplete`);
-  await t.throwsAsync(fetchLfsFiles([file], { repository: url, folder: place, ...quick }), { name: 'DownloadError', message: /There is no room left for bench\/human\.jsonl on the disk of/ });
+  await t.throwsAsync(fetchLfsFiles([file], { repository: url, folder: place, ...quick }), {
+    name: 'DownloadError',
+    message: /There is no room left for bench\/human\.jsonl on the disk of/,
+  });
   await server.stop();
 });
 

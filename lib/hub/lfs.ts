@@ -79,14 +79,19 @@ async function locate({ path, bytes, sha256 }: LfsFile, repository: string, sign
   if (!response.ok) {
     await response.body?.cancel();
     const sentence = `${repository} answered ${response.status} when asked for ${path}`;
-    if ([401, 403, 404].includes(response.status)) throw new DownloadError(`${sentence}: the repository is gone, private, or has no Git LFS files. Check the address.`);
+    if ([401, 403, 404].includes(response.status))
+      throw new DownloadError(`${sentence}: the repository is gone, private, or has no Git LFS files. ` + `Check the address.`);
     throw new Error(sentence);
   }
   const answer = (await response.json().catch((error: unknown) => {
     throw new Error(`${repository} gave no JSON (${reasonOf(error)})`);
   })) as { objects?: { error?: { code?: number; message?: string }; actions?: { download?: DownloadAction } }[] };
   const object = answer.objects?.[0];
-  if (object?.error) throw new DownloadError(`${repository} does not have ${path} (SHA-256 ${sha256}): ${object.error.message ?? 'no reason given'} (${object.error.code ?? 'no code'}).`);
+  if (object?.error)
+    throw new DownloadError(
+      `${repository} does not have ${path} (SHA-256 ${sha256}): ${object.error.message ?? 'no reason given'} ` +
+        `(${object.error.code ?? 'no code'}).`,
+    );
   const action = object?.actions?.download;
   if (typeof action?.href !== 'string') throw new Error(`${repository} did not say where ${path} can be fetched`);
   return action;

@@ -40,7 +40,10 @@ test('what is needed comes into the usual cache, checked, and only once', async 
   t.true(lstatSync(join(folder, 'config.json')).isSymbolicLink());
   t.is(readlinkSync(join(folder, 'model.safetensors')), join('..', '..', 'blobs', sha256(weights)));
   t.is(readFileSync(join(storage, 'refs', 'main'), 'utf8'), COMMIT);
-  t.deepEqual(readdirSync(join(storage, 'blobs')).filter((name) => /lock|incomplete/.test(name)), []);
+  t.deepEqual(
+    readdirSync(join(storage, 'blobs')).filter((name) => /lock|incomplete/.test(name)),
+    [],
+  );
   t.is(progress.at(-1), 1);
   t.true(existsSync(blob));
   t.is(await localModelFolder(`${NAME}@${COMMIT}`, { environment }), folder);
@@ -50,19 +53,33 @@ test('what is needed comes into the usual cache, checked, and only once', async 
 
 test('weights in several files come by their index', async (t) => {
   const shards = { 'model-00001-of-00002.safetensors': randomBytes(1000), 'model-00002-of-00002.safetensors': randomBytes(2000) };
-  const index = { weight_map: { a: 'model-00001-of-00002.safetensors', b: 'model-00002-of-00002.safetensors', c: 'model-00002-of-00002.safetensors' } };
-  const files = { 'config.json': FILES['config.json'], ...shards, 'consolidated.safetensors': randomBytes(10), 'model.safetensors.index.json': Buffer.from(JSON.stringify(index)), 'value_head.safetensors': randomBytes(20) };
+  const index = {
+    weight_map: { a: 'model-00001-of-00002.safetensors', b: 'model-00002-of-00002.safetensors', c: 'model-00002-of-00002.safetensors' },
+  };
+  const files = {
+    'config.json': FILES['config.json'],
+    ...shards,
+    'consolidated.safetensors': randomBytes(10),
+    'model.safetensors.index.json': Buffer.from(JSON.stringify(index)),
+    'value_head.safetensors': randomBytes(20),
+  };
   const { server, environment } = await hub({ files });
   const folder = await localModelFolder(NAME, { environment });
   t.deepEqual(readdirSync(folder).sort(), ['config.json', ...Object.keys(shards), 'model.safetensors.index.json', 'value_head.safetensors']);
   await server.stop();
-  const incomplete = await hub({ files: { 'config.json': files['config.json'], 'model.safetensors.index.json': files['model.safetensors.index.json'] } });
-  await t.throwsAsync(localModelFolder(NAME, { environment: incomplete.environment }), { message: /names model-00001-of-00002\.safetensors, which the repository does not have/ });
+  const incomplete = await hub({
+    files: { 'config.json': files['config.json'], 'model.safetensors.index.json': files['model.safetensors.index.json'] },
+  });
+  await t.throwsAsync(localModelFolder(NAME, { environment: incomplete.environment }), {
+    message: /names model-00001-of-00002\.safetensors, which the repository does not have/,
+  });
   await incomplete.server.stop();
 });
 
 test('a cut connection and a failing server are gone over from the byte that was reached', async (t) => {
-  const { server, environment, contents } = await hub({ fault: (file, time) => (file !== 'model.safetensors' ? {} : time === 1 ? { cutAfter: 150_000 } : time === 2 ? { status: 503 } : {}) });
+  const { server, environment, contents } = await hub({
+    fault: (file, time) => (file !== 'model.safetensors' ? {} : time === 1 ? { cutAfter: 150_000 } : time === 2 ? { status: 503 } : {}),
+  });
   const folder = await localModelFolder(NAME, { environment, ...quick });
   t.deepEqual(readFileSync(join(folder, 'model.safetensors')), weights);
   const ranges = contents('model.safetensors').map(({ headers }) => headers.range);
@@ -74,7 +91,11 @@ test('a cut connection and a failing server are gone over from the byte that was
 test('an aborted call keeps its bytes, and the next one goes on; so after a kill, lock or no lock', async (t) => {
   const { server, environment, contents, blob } = await hub();
   const controller = new AbortController();
-  const stopped = localModelFolder(NAME, { environment, signal: controller.signal, onProgress: ({ file, done }) => file === 'model.safetensors' && done > 1000 && controller.abort(new Error('enough')) });
+  const stopped = localModelFolder(NAME, {
+    environment,
+    signal: controller.signal,
+    onProgress: ({ file, done }) => file === 'model.safetensors' && done > 1000 && controller.abort(new Error('enough')),
+  });
   await t.throwsAsync(stopped, { message: 'enough' });
   t.false(existsSync(blob));
   const kept = readFileSync(`${blob}.incomplete`).length;
@@ -88,8 +109,14 @@ test('an aborted call keeps its bytes, and the next one goes on; so after a kill
 
 test('wrong bytes are refused and removed; a blob of another size is fetched anew', async (t) => {
   const wrong = await hub({ fault: (file) => (file === 'model.safetensors' ? { content: randomBytes(weights.length) } : {}) });
-  await t.throwsAsync(localModelFolder(NAME, { environment: wrong.environment, ...quick }), { name: 'DownloadError', message: /model\.safetensors of owner\/small-model came with the right size but another content/ });
-  t.deepEqual(readdirSync(join(wrong.storage, 'blobs')).filter((name) => name.startsWith(sha256(weights))), []);
+  await t.throwsAsync(localModelFolder(NAME, { environment: wrong.environment, ...quick }), {
+    name: 'DownloadError',
+    message: /model\.safetensors of owner\/small-model came with the right size but another content/,
+  });
+  t.deepEqual(
+    readdirSync(join(wrong.storage, 'blobs')).filter((name) => name.startsWith(sha256(weights))),
+    [],
+  );
   await wrong.server.stop();
   const { server, environment, storage, blob } = await hub();
   mkdirSync(join(storage, 'blobs'), { recursive: true });
@@ -101,13 +128,23 @@ test('wrong bytes are refused and removed; a blob of another size is fetched ane
 
 test('without the right to read: what to do is said', async (t) => {
   const closed = await hub({ token: 'secret' });
-  await t.throwsAsync(localModelFolder(NAME, { environment: closed.environment }), { name: 'HubError', message: /no folder owner\/small-model here, and .* no model of that name that may be read without a token\. If it is private, set HF_TOKEN/ });
-  await t.throwsAsync(localModelFolder('owner/other', { environment: { ...closed.environment, token: 'hf_wrong' } }), { message: /does not let your token .* the token may be wrong or expired, or the model private or not there/ });
-  await t.throwsAsync(localModelFolder(NAME, { environment: { ...closed.environment, token: 'hf_wrong' } }), { message: /account of your token may not read owner\/small-model/ });
+  await t.throwsAsync(localModelFolder(NAME, { environment: closed.environment }), {
+    name: 'HubError',
+    message: /no folder owner\/small-model here, and .* no model of that name that may be read without a token\. If it is private, set HF_TOKEN/,
+  });
+  await t.throwsAsync(localModelFolder('owner/other', { environment: { ...closed.environment, token: 'hf_wrong' } }), {
+    message: /does not let your token .* the token may be wrong or expired, or the model private or not there/,
+  });
+  await t.throwsAsync(localModelFolder(NAME, { environment: { ...closed.environment, token: 'hf_wrong' } }), {
+    message: /account of your token may not read owner\/small-model/,
+  });
   t.truthy(await localModelFolder(NAME, { environment: { ...closed.environment, token: 'secret' } }));
   await closed.server.stop();
   const gated = await hub({ token: 'hf_right', gated: true });
-  await t.throwsAsync(localModelFolder(NAME, { environment: gated.environment }), { name: 'HubError', message: /is gated: accept its conditions at http:.*\/owner\/small-model, then set HF_TOKEN/ });
+  await t.throwsAsync(localModelFolder(NAME, { environment: gated.environment }), {
+    name: 'HubError',
+    message: /is gated: accept its conditions at http:.*\/owner\/small-model, then set HF_TOKEN/,
+  });
   await t.throwsAsync(localModelFolder(`${NAME}@v9`, { environment: gated.environment }), { message: /owner\/small-model has no revision "v9"/ });
   await gated.server.stop();
 });
@@ -126,7 +163,9 @@ test('the token goes to the hub alone, not to where it redirects', async (t) => 
 test('offline and unreachable: the copy in the cache serves, where it is complete', async (t) => {
   const { server, environment, storage } = await hub({ revisions: ['main', 'v2'] });
   const offline = { ...environment, offline: true };
-  await t.throwsAsync(localModelFolder(NAME, { environment: offline }), { message: /HF_HUB_OFFLINE is set, and there is no complete copy of owner\/small-model in/ });
+  await t.throwsAsync(localModelFolder(NAME, { environment: offline }), {
+    message: /HF_HUB_OFFLINE is set, and there is no complete copy of owner\/small-model in/,
+  });
   const folder = await localModelFolder(NAME, { environment });
   const asked = server.requests.length;
   t.is(await localModelFolder(NAME, { environment: offline }), folder);
@@ -142,22 +181,35 @@ test('offline and unreachable: the copy in the cache serves, where it is complet
 
 test('no room on the disk and no safetensors are told before the large files', async (t) => {
   const { server, environment, contents } = await hub({ files: { 'config.json': FILES['config.json'], 'pytorch_model.bin': randomBytes(10) } });
-  await t.throwsAsync(localModelFolder(NAME, { environment }), { message: /has no model\.safetensors .*\(only pytorch_model\.bin\)\. .*save the model as safetensors first/ });
+  await t.throwsAsync(localModelFolder(NAME, { environment }), {
+    message: /has no model\.safetensors .*\(only pytorch_model\.bin\)\. .*save the model as safetensors first/,
+  });
   t.is(contents('config.json').length, 0);
   await server.stop();
   const huge = await FileServer.start((request, response) => {
     response.setHeader('Content-Type', 'application/json');
-    if (request.url.includes('/tree/')) return void response.end(JSON.stringify([{ type: 'file', path: 'config.json', oid: 'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391', size: 0 }, { type: 'file', path: 'model.safetensors', size: 1e18, oid: '0'.repeat(40), lfs: { oid: '0'.repeat(64), size: 1e18 } }]));
+    if (request.url.includes('/tree/'))
+      return void response.end(
+        JSON.stringify([
+          { type: 'file', path: 'config.json', oid: 'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391', size: 0 },
+          { type: 'file', path: 'model.safetensors', size: 1e18, oid: '0'.repeat(40), lfs: { oid: '0'.repeat(64), size: 1e18 } },
+        ]),
+      );
     return void response.end(JSON.stringify({ id: NAME, sha: COMMIT, lastModified: '2024-01-01' }));
   });
-  await t.throwsAsync(localModelFolder(NAME, { environment: { ...environment, endpoint: huge.url } }), { message: /takes 1000000000\.0 GB more on the disk of .*free\. Free some space, or set HF_HOME/ });
+  await t.throwsAsync(localModelFolder(NAME, { environment: { ...environment, endpoint: huge.url } }), {
+    message: /takes 1000000000\.0 GB more on the disk of .*free\. Free some space, or set HF_HOME/,
+  });
   await huge.stop();
 });
 
-const fetchInProcess = (environment: object): ChildProcess => fork(join(__dirname, '../testing/fetch_model.js'), [NAME, JSON.stringify(environment)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+const fetchInProcess = (environment: object): ChildProcess =>
+  fork(join(__dirname, '../testing/fetch_model.js'), [NAME, JSON.stringify(environment)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
 
 test('processes that want one model at once fetch it once; one that is killed leaves it to the other', async (t) => {
-  const { server, environment, contents, blob } = await hub({ fault: (file, time) => (file === 'model.safetensors' && time === 1 ? { cutAfter: 200_000 } : {}) });
+  const { server, environment, contents, blob } = await hub({
+    fault: (file, time) => (file === 'model.safetensors' && time === 1 ? { cutAfter: 200_000 } : {}),
+  });
   const children = [1, 2, 3].map(() => fetchInProcess(environment));
   const ends = children.map((child) => new Promise<unknown>((resolve) => child.once('message', resolve).once('exit', () => resolve('killed'))));
   while (!existsSync(`${blob}.lock`)) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -184,9 +236,19 @@ test('what is a folder, and what an id', (t) => {
 
 test('the environment variables of Hugging Face', (t) => {
   const home = mkdtempSync(join(tmpdir(), 'home-'));
-  t.deepEqual(hubEnvironment({ HOME: home }), { endpoint: 'https://huggingface.co', token: undefined, cache: join(home, '.cache/huggingface/hub'), offline: false });
+  t.deepEqual(hubEnvironment({ HOME: home }), {
+    endpoint: 'https://huggingface.co',
+    token: undefined,
+    cache: join(home, '.cache/huggingface/hub'),
+    offline: false,
+  });
   writeFileSync(join(home, 'token'), 'hf_stored\n');
-  t.deepEqual(hubEnvironment({ HF_HOME: home, HF_ENDPOINT: 'https://mirror.example/', HF_HUB_OFFLINE: 'True' }), { endpoint: 'https://mirror.example', token: 'hf_stored', cache: join(home, 'hub'), offline: true });
+  t.deepEqual(hubEnvironment({ HF_HOME: home, HF_ENDPOINT: 'https://mirror.example/', HF_HUB_OFFLINE: 'True' }), {
+    endpoint: 'https://mirror.example',
+    token: 'hf_stored',
+    cache: join(home, 'hub'),
+    offline: true,
+  });
   t.is(hubEnvironment({ HF_HOME: home, HF_TOKEN: 'hf_given', HF_HUB_CACHE: '/big/disk' }).token, 'hf_given');
   t.is(hubEnvironment({ HF_HOME: home, HF_HUB_CACHE: '/big/disk', HF_HUB_OFFLINE: '0' }).cache, '/big/disk');
 });

@@ -42,13 +42,22 @@ export async function localModelFolder(folderOrId: string, options: ModelFolderO
   if (!reference) return folderOrId;
   const environment = options.environment ?? hubEnvironment();
   const cache = new ModelCache(environment.cache, reference);
-  if (environment.offline) return cachedFolder(cache, `HF_HUB_OFFLINE is set, and there is no complete copy of ${nameOf(reference)} in ${environment.cache}. Unset it to fetch the model, or give the path of a folder.`);
+  if (environment.offline)
+    return cachedFolder(
+      cache,
+      `HF_HUB_OFFLINE is set, and there is no complete copy of ${nameOf(reference)} in ` +
+        `${environment.cache}. Unset it to fetch the model, or give the path of a folder.`,
+    );
   const fetcher = new ModelFetch(reference, environment, cache, options);
   try {
     return await fetcher.run();
   } catch (error) {
     if (!(error instanceof HubUnreachable)) throw error;
-    const folder = await cachedFolder(cache, `${environment.endpoint} cannot be reached (${error.message}), and there is no complete copy of ${nameOf(reference)} in ${environment.cache}. Check the connection and HF_ENDPOINT, or give the path of a folder.`);
+    const folder = await cachedFolder(
+      cache,
+      `${environment.endpoint} cannot be reached (${error.message}), and there is no complete copy of ` +
+        `${nameOf(reference)} in ${environment.cache}. Check the connection and HF_ENDPOINT, or give the path of a folder.`,
+    );
     options.onNote?.(`${environment.endpoint} cannot be reached (${error.message}): the copy of ${nameOf(reference)} in the cache is used.`);
     return folder;
   }
@@ -80,7 +89,10 @@ class ModelFetch {
   async run(): Promise<string> {
     const commit = await this.api.commit();
     const files = await this.api.files(commit);
-    const needed = neededFiles(files.map(({ path }) => path), this.reference.name).map((path) => files.find((file) => file.path === path)!);
+    const needed = neededFiles(
+      files.map(({ path }) => path),
+      this.reference.name,
+    ).map((path) => files.find((file) => file.path === path)!);
     this.total = sum(needed);
     const small = needed.filter(({ path }) => !path.endsWith('.safetensors'));
     for (const file of small) await this.fetch(commit, file);
@@ -97,7 +109,9 @@ class ModelFetch {
     if (!needed.some(({ path }) => path === INDEX_FILE)) return [];
     const { name } = this.reference;
     const shards = shardsOf(await readFile(join(this.cache.snapshot(commit), INDEX_FILE), 'utf8'), name);
-    return shards.map((path) => files.find((file) => file.path === path) ?? fail(`${INDEX_FILE} of ${name} names ${path}, which the repository does not have.`));
+    return shards.map(
+      (path) => files.find((file) => file.path === path) ?? fail(`${INDEX_FILE} of ${name} names ${path}, which the repository does ` + `not have.`),
+    );
   }
 
   private async fetch(commit: string, file: HubFile): Promise<void> {
@@ -125,11 +139,15 @@ class ModelFetch {
     await mkdir(join(this.cache.folder, 'blobs'), { recursive: true });
     const present = async (file: string) => (await stat(file).catch(() => undefined))?.size ?? 0;
     let missing = 0;
-    for (const { etag, bytes } of files) missing += (await present(this.cache.blob(etag))) === bytes ? 0 : bytes - (await present(`${this.cache.blob(etag)}.incomplete`));
+    for (const { etag, bytes } of files)
+      missing += (await present(this.cache.blob(etag))) === bytes ? 0 : bytes - (await present(`${this.cache.blob(etag)}.incomplete`));
     const free = await realFileSystem.freeBytes(this.cache.folder);
     if (missing <= free) return;
     const gigabytes = (value: number) => `${(value / 1e9).toFixed(1)} GB`;
-    throw new HubError(`${this.reference.name} takes ${gigabytes(missing)} more on the disk of ${this.environment.cache}, which has ${gigabytes(free)} free. Free some space, or set HF_HOME to a folder on a larger disk.`);
+    throw new HubError(
+      `${this.reference.name} takes ${gigabytes(missing)} more on the disk of ${this.environment.cache}, which has ` +
+        `${gigabytes(free)} free. Free some space, or set HF_HOME to a folder on a larger disk.`,
+    );
   }
 }
 

@@ -6,9 +6,22 @@ export const SINGLE_FILE = 'model.safetensors';
 export const INDEX_FILE = 'model.safetensors.index.json';
 
 const SMALL_FILES = new Set([
-  'config.json', 'generation_config.json', 'cheems.json',
-  'tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json', 'chat_template.jinja', 'chat_template.json',
-  'vocab.json', 'vocab.txt', 'merges.txt', 'tokenizer.model', 'spiece.model', 'spm.model', 'sentencepiece.bpe.model',
+  'config.json',
+  'generation_config.json',
+  'cheems.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'chat_template.jinja',
+  'chat_template.json',
+  'vocab.json',
+  'vocab.txt',
+  'merges.txt',
+  'tokenizer.model',
+  'spiece.model',
+  'spm.model',
+  'sentencepiece.bpe.model',
 ]);
 /** Heads that some trainers store beside the backbone. */
 const HEAD_FILES = new Set(['value_head.safetensors']);
@@ -20,7 +33,10 @@ export function neededFiles(paths: readonly string[], name: string): string[] {
   if (weights === undefined) {
     const others = paths.filter((path) => /\.(safetensors|bin|gguf|pt|pth|msgpack|h5)$/.test(path));
     const found = others.length === 0 ? 'no weights at all' : `only ${others.slice(0, 3).join(', ')}`;
-    throw new HubError(`${name} has no ${SINGLE_FILE} and no ${INDEX_FILE} (${found}). Other forms are not fetched; save the model as safetensors first (save_pretrained in transformers does), and give the folder.`);
+    throw new HubError(
+      `${name} has no ${SINGLE_FILE} and no ${INDEX_FILE} (${found}). Other forms are not fetched; save the model as safetensors ` +
+        `first (save_pretrained in transformers does), and give the folder.`,
+    );
   }
   return [...paths.filter((path) => SMALL_FILES.has(path) || HEAD_FILES.has(path)), weights];
 }

@@ -35,8 +35,19 @@ export function startHub(model: StandInModel): Promise<FileServer> {
     const file = new RegExp(`^/${model.name}/resolve/([^/]+)/(.+)$`).exec(url.pathname);
     if (!api && !file) return refuse(response, 401, 'RepoNotFound', 'Repository not found');
     if (!known.includes(decodeURIComponent((api?.[2] ?? file?.[1])!))) return refuse(response, 404, 'RevisionNotFound', 'Invalid rev id');
-    if (!allowed && (file || !model.gated)) return refuse(response, request.headers.authorization ? 403 : 401, model.gated ? 'GatedRepo' : 'RepoNotFound', 'no access');
-    if (api?.[1] === 'revision') return json(response, { _id: '1', id: model.name, sha: COMMIT, private: false, gated: model.gated ?? false, downloads: 0, likes: 0, lastModified: '2024-01-01T00:00:00Z' });
+    if (!allowed && (file || !model.gated))
+      return refuse(response, request.headers.authorization ? 403 : 401, model.gated ? 'GatedRepo' : 'RepoNotFound', 'no access');
+    if (api?.[1] === 'revision')
+      return json(response, {
+        _id: '1',
+        id: model.name,
+        sha: COMMIT,
+        private: false,
+        gated: model.gated ?? false,
+        downloads: 0,
+        likes: 0,
+        lastModified: '2024-01-01T00:00:00Z',
+      });
     if (api) return json(response, listing(model.files));
     return serveFile(model, times, request, response, file![2]!);
   });

@@ -7,13 +7,26 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { PreferencePrompt } from '../../data/types';
 import type { PromptScores } from '../predictors';
-import { describeResults, evaluate, findBenchmark, formatEvaluation, isRightInBothOrders, readBenchmarkFile, type Evaluation, type JudgeBenchLabel, type Verdict } from '../index';
+import {
+  describeResults,
+  evaluate,
+  findBenchmark,
+  formatEvaluation,
+  isRightInBothOrders,
+  readBenchmarkFile,
+  type Evaluation,
+  type JudgeBenchLabel,
+  type Verdict,
+} from '../index';
 
 const FOLDER = join(__dirname, '../../../tests/reference/evaluation/benchmarks');
 const expected = JSON.parse(readFileSync(join(FOLDER, 'expected.json'), 'utf8'));
 
 /** The fixtures write a response's reward at its end. */
-const written = { name: 'written', score: (samples: { response: string }[]) => samples.map(({ response }) => Number(response.slice(response.lastIndexOf('#') + 1))) };
+const written = {
+  name: 'written',
+  score: (samples: { response: string }[]) => samples.map(({ response }) => Number(response.slice(response.lastIndexOf('#') + 1))),
+};
 
 const FILES: Record<string, string[]> = {
   rewardbench: ['rewardbench.jsonl'],
@@ -25,8 +38,14 @@ const FILES: Record<string, string[]> = {
   'best-of-n': ['best_of_n.jsonl'],
 };
 
-async function scored(benchmark: string, files = FILES[benchmark]!.map((file) => join(FOLDER, file)), predictor: Parameters<typeof evaluate>[0]['predictor'] = written): Promise<Evaluation> {
-  const datasets = await Promise.all(files.map(async (file) => ({ name: basename(file), files: [file], dataset: await readBenchmarkFile(findBenchmark(benchmark), file) })));
+async function scored(
+  benchmark: string,
+  files = FILES[benchmark]!.map((file) => join(FOLDER, file)),
+  predictor: Parameters<typeof evaluate>[0]['predictor'] = written,
+): Promise<Evaluation> {
+  const datasets = await Promise.all(
+    files.map(async (file) => ({ name: basename(file), files: [file], dataset: await readBenchmarkFile(findBenchmark(benchmark), file) })),
+  );
   return evaluate({ datasets, predictor, benchmark, bootstrap: { resamples: 0 } });
 }
 
@@ -49,7 +68,10 @@ for (const benchmark of Object.keys(FILES)) {
     const { overall, groups, meta } = (await describeResults(result)) as { overall: number; groups: object; meta: { benchmark: string } };
     t.is(overall, result.overall);
     t.is(meta.benchmark, benchmark);
-    t.deepEqual(Object.keys(groups), result.tables!.map(({ title }) => title));
+    t.deepEqual(
+      Object.keys(groups),
+      result.tables!.map(({ title }) => title),
+    );
   });
 }
 
@@ -119,11 +141,37 @@ const temporary = (name: string, rows: unknown[]) => {
 };
 
 test('best-of-N reads RMB, UltraFeedback and ranked preference data', async (t) => {
-  const rmb = temporary('rmb.json', [{ bon_uid: 'u', conversation_input: [{ role: 'user', content: 'q', language: 'English' }], bon_best: { llm_name: 'a', answer: 'x #2' }, loser_list: [{ answer: 'y #3' }, { answer: 'z #1' }], category_path: 'A/B' }]);
+  const rmb = temporary('rmb.json', [
+    {
+      bon_uid: 'u',
+      conversation_input: [{ role: 'user', content: 'q', language: 'English' }],
+      bon_best: { llm_name: 'a', answer: 'x #2' },
+      loser_list: [{ answer: 'y #3' }, { answer: 'z #1' }],
+      category_path: 'A/B',
+    },
+  ]);
   t.is((await scored('best-of-n', [rmb])).overall, 0);
-  const ultra = temporary('ultra.jsonl', [{ instruction: 'q', completions: [{ response: 'a #1', overall_score: 3 }, { response: 'b #2', overall_score: 7.5 }] }]);
+  const ultra = temporary('ultra.jsonl', [
+    {
+      instruction: 'q',
+      completions: [
+        { response: 'a #1', overall_score: 3 },
+        { response: 'b ' + '#2', overall_score: 7.5 },
+      ],
+    },
+  ]);
   t.is((await scored('best-of-n', [ultra])).overall, 1);
-  const ranked = temporary('ranked.jsonl', [{ input: 'q', responses: [{ id: 'a', content: 'a #1' }, { id: 'b', content: 'b #1' }, { id: 'c', content: 'c #0' }], rank: { a: '1', b: '2', c: '3' } }]);
+  const ranked = temporary('ranked.jsonl', [
+    {
+      input: 'q',
+      responses: [
+        { id: 'a', content: 'a #1' },
+        { id: 'b', content: 'b ' + '#1' },
+        { id: 'c', content: 'c #0' },
+      ],
+      rank: { a: '1', b: '2', c: '3' },
+    },
+  ]);
   t.is((await scored('best-of-n', [ranked])).overall, 0.5, 'two rewards tie; one of them is gold best');
 });
 
@@ -143,7 +191,11 @@ test('rows of another form are refused with file, line and the form that is want
     ['rewardbench', { prompt: 'q', chosen: 'a', rejected: 'b', subset: 'hep-perl' }, /subset is "hep-perl"; known are alpacaeval-easy/],
     ['rewardbench2', { id: '1', prompt: 'q', chosen: ['a', 'b'], rejected: ['c'], subset: 'Math' }, /chosen must list one text outside Ties/],
     ['rewardbench2', { id: '1', prompt: 'q', chosen: ['a'], rejected: ['c'], subset: 'Ties' }, /must be "ref:N" or "tied:N", but is "1"/],
-    ['rewardbench2', { id: '1', prompt: 'q', chosen: ['a'], rejected: ['c'], num_correct: 2, subset: 'Math' }, /num_correct is 2, but chosen lists 1/],
+    [
+      'rewardbench2',
+      { id: '1', prompt: 'q', chosen: ['a'], rejected: ['c'], num_correct: 2, subset: 'Math' },
+      /num_correct is 2, but chosen lists 1/,
+    ],
     ['rm-bench', { prompt: 'q', chosen: ['a', 'b'], rejected: ['a', 'b', 'c'], domain: 'chat' }, /chosen must list 3 texts, but lists 2/],
     ['judgebench', { question: 'q', response_A: 'a', response_B: 'b', source: 'livecodebench', label: 'A' }, /label is "A"; known are A>B, B>A/],
     ['m-rewardbench', { prompt: 'q', chosen: 'a', rejected: 'b', subset: 'hep-go' }, /language is missing/],
@@ -166,7 +218,10 @@ test('a part of RewardBench has no score but its sections, and unscored rows are
   const result = await scored('rewardbench', [file], predictor);
   t.true(Number.isNaN(result.overall));
   t.is(cellsOf(result, 'Sections')['Reasoning']!['score'], 1);
-  t.regex(result.notes.join('\n'), /not scored: 1\.[^]*no row of Chat, Chat Hard, Safety[^]*rests on part of its subsets; the data hold no row of math-prm/);
+  t.regex(
+    result.notes.join('\n'),
+    /not scored: 1\.[^]*no row of Chat, Chat Hard, Safety[^]*rests on part of its subsets; the data hold no row of math-prm/,
+  );
   t.regex(formatEvaluation(result), /overall = n\/a/);
 });
 
@@ -179,18 +234,35 @@ test('tables stay within a narrow terminal', async (t) => {
 
 test("a judge's verdicts in both orders count as JudgeBench publishes it, and pair by pair in RM-Bench's matrix", async (t) => {
   const verdicts: Verdict[] = ['A>B', 'B>A', 'A=B', null];
-  const cases = (['A>B', 'B>A'] as JudgeBenchLabel[]).flatMap((label) => verdicts.flatMap((first) => verdicts.map((second) => ({ label, first, second }))));
+  const cases = (['A>B', 'B>A'] as JudgeBenchLabel[]).flatMap((label) =>
+    verdicts.flatMap((first) => verdicts.map((second) => ({ label, first, second }))),
+  );
   // Right once and undecided once passes, in either order; the published counter, by hand.
   t.is(cases.filter(({ label, first, second }) => isRightInBothOrders(label, first, second)).length, 2 * 5);
-  const file = temporary('judged.jsonl', cases.map(({ label }, i) => ({ pair_id: i, source: 'livecodebench', question: `q${i}`, response_A: 'a', response_B: 'b', label })));
+  const file = temporary(
+    'judged.jsonl',
+    cases.map(({ label }, i) => ({ pair_id: i, source: 'livecodebench', question: `q${i}`, response_A: 'a', response_B: 'b', label })),
+  );
   const shown = (verdict: Verdict) => (verdict === 'A>B' ? 'A' : verdict === 'B>A' ? 'B' : verdict === null ? 'unparsable' : 'tie');
   const judge = {
     name: 'judge',
     scorePrompts: async (prompts: readonly PreferencePrompt[]): Promise<PromptScores[]> =>
-      prompts.map(({ pairs: [[chosen, rejected] = [0, 1]] }, i) => ({
-        rewards: [0.5, 0.5],
-        comparisons: [{ chosen, rejected, judgements: [{ first: 0, second: 1, verdict: shown(cases[i]!.first) }, { first: 1, second: 0, verdict: shown(cases[i]!.second) }] }],
-      } as PromptScores)),
+      prompts.map(
+        ({ pairs: [[chosen, rejected] = [0, 1]] }, i) =>
+          ({
+            rewards: [0.5, 0.5],
+            comparisons: [
+              {
+                chosen,
+                rejected,
+                judgements: [
+                  { first: 0, second: 1, verdict: shown(cases[i]!.first) },
+                  { first: 1, second: 0, verdict: shown(cases[i]!.second) },
+                ],
+              },
+            ],
+          }) as PromptScores,
+      ),
   };
   const { overall } = await scored('judgebench', [file], judge);
   t.is(overall, 10 / 32);
@@ -198,10 +270,18 @@ test("a judge's verdicts in both orders count as JudgeBench publishes it, and pa
   const row = { id: 1, prompt: 'q', chosen: ['a', 'b', 'c'], rejected: ['d', 'e', 'f'], domain: 'chat' };
   const hardOnly = {
     name: 'judge',
-    scorePrompts: async (): Promise<PromptScores[]> => [{
-      rewards: [0, 0, 0, 0, 0, 0],
-      comparisons: [0, 1, 2].flatMap((chosen) => [0, 1, 2].map((style) => ({ chosen, rejected: 3 + style, judgements: [{ first: chosen, second: 3 + style, verdict: chosen < style ? 'A' : 'B', answer: '' }] }))),
-    } as PromptScores],
+    scorePrompts: async (): Promise<PromptScores[]> => [
+      {
+        rewards: [0, 0, 0, 0, 0, 0],
+        comparisons: [0, 1, 2].flatMap((chosen) =>
+          [0, 1, 2].map((style) => ({
+            chosen,
+            rejected: 3 + style,
+            judgements: [{ first: chosen, second: 3 + style, verdict: chosen < style ? 'A' : 'B', answer: '' }],
+          })),
+        ),
+      } as PromptScores,
+    ],
   };
   const { hard, normal, easy } = cellsOf(await scored('rm-bench', [temporary('rows.json', [row])], hardOnly), 'Domains')['chat']!;
   t.deepEqual([hard, normal, easy], [1, 0, 0]);

@@ -15,7 +15,8 @@ export interface BestOfNPrompt extends PreferencePrompt {
 }
 
 const FIELDS =
-  '{prompt, responses: [...], scores: [...]} (texts and gold scores), {prompt, responses: [{content, score}]}, UltraFeedback\'s {instruction, completions: [{response, overall_score}]}, ' +
+  "{prompt, responses: [...], scores: [...]} (texts and gold scores), {prompt, responses: [{content, score}]}, UltraFeedback's {instruction, " +
+  'completions: [{response, overall_score}]}, ' +
   "RMB's {conversation_input, bon_best, loser_list}, or any preference data with ranks (gold = minus the rank)";
 /** The chances are ratios of binomial coefficients, which stay finite in double precision up to here. */
 const MOST_CANDIDATES = 1000;
@@ -62,10 +63,18 @@ function readOwnForms(row: JsonObject, fields: RowFields, source: Source): Candi
 function readRmb(row: JsonObject, fields: RowFields, source: Source): Candidates {
   const best = row['bon_best'];
   const losers = listOf(row['loser_list'], 'loser_list', source);
-  const answers = [best, ...losers].map((entry, i) => (isObject(entry) ? textOf(entry['answer'], i === 0 ? 'bon_best.answer' : `loser_list[${i - 1}].answer`, source) : fields.fail('bon_best and the entries of loser_list must be objects with "answer"')));
+  const answers = [best, ...losers].map((entry, i) =>
+    isObject(entry)
+      ? textOf(entry['answer'], i === 0 ? 'bon_best.answer' : `loser_list[${i - 1}].answer`, source)
+      : fields.fail('bon_best and the entries of loser_list must be objects with "answer"'),
+  );
   const input = row['conversation_input'];
   const prompt = Array.isArray(input) ? simplified(messagesOf(input, 'conversation_input', source)) : promptOf(input, 'conversation_input', source);
-  return { prompt, responses: answers.map((content, i) => ({ id: i === 0 ? 'best' : `loser-${i - 1}`, content, source })), gold: answers.map((_, i) => (i === 0 ? 1 : 0)) };
+  return {
+    prompt,
+    responses: answers.map((content, i) => ({ id: i === 0 ? 'best' : `loser-${i - 1}`, content, source })),
+    gold: answers.map((_, i) => (i === 0 ? 1 : 0)),
+  };
 }
 
 /** Preference data that rank every response. */
@@ -90,7 +99,16 @@ function read(row: JsonObject, source: Source): BestOfNPrompt {
   if (responses.length > MOST_CANDIDATES) fields.fail(`there may be ${MOST_CANDIDATES} candidates at most, but there are ${responses.length}`);
   const category = categoryOf(row);
   const ranks = gold.map((own) => 1 + gold.filter((other) => other > own).length);
-  return { id: fields.has('bon_uid') ? fields.id('bon_uid') : fields.id(), prompt, responses, pairs: [], ranks, gold, ...(category === undefined ? {} : { category }), source };
+  return {
+    id: fields.has('bon_uid') ? fields.id('bon_uid') : fields.id(),
+    prompt,
+    responses,
+    pairs: [],
+    ranks,
+    gold,
+    ...(category === undefined ? {} : { category }),
+    source,
+  };
 }
 
 /**
@@ -103,13 +121,17 @@ export const bestOfN: Benchmark<BestOfNPrompt> = {
   format: { fields: FIELDS, read },
   overall(files: readonly ScoredFile<BestOfNPrompt>[]): BenchmarkScore {
     const { rows, notes } = scoredRows(files);
-    const agreement = (own: readonly ScoredRow<BestOfNPrompt>[]) => mean(own.map(({ prompt, rewards }) => pickIsBest(rewards, prompt.gold, rewards.length)));
+    const agreement = (own: readonly ScoredRow<BestOfNPrompt>[]) =>
+      mean(own.map(({ prompt, rewards }) => pickIsBest(rewards, prompt.gold, rewards.length)));
     const categories = groupBy(rows, ({ prompt }) => prompt.category ?? '(no category)');
     const tables = [byNumber(rows), correlations(rows)];
     if (categories.size > 1) {
       tables.push({
         title: 'Gold best picked, by category',
-        columns: [{ name: 'prompts', kind: 'count' }, { name: 'agreement', kind: 'share' }],
+        columns: [
+          { name: 'prompts', kind: 'count' },
+          { name: 'agreement', kind: 'share' },
+        ],
         rows: [...categories].map(([name, own]) => ({ name, values: [own.length, agreement(own)] })),
       });
     }
@@ -136,18 +158,36 @@ function byNumber(rows: readonly ScoredRow<BestOfNPrompt>[]): ScoreTable {
   };
   return {
     title: 'Gold score of the pick, by N',
-    columns: [{ name: 'prompts', kind: 'count' }, { name: 'gold best', kind: 'share' }, ...['picked', 'random', 'oracle'].map((name) => ({ name, kind: 'number' as const })), { name: 'gain', kind: 'share' }],
-    rows: [...numbers.map((n) => rowOf(`N = ${n}`, rows.filter(({ rewards }) => rewards.length >= n), () => n)), rowOf('all candidates', rows, ({ rewards }) => rewards.length)],
+    columns: [
+      { name: 'prompts', kind: 'count' },
+      { name: 'gold best', kind: 'share' },
+      ...['picked', 'random', 'oracle'].map((name) => ({ name, kind: 'number' as const })),
+      { name: 'gain', kind: 'share' },
+    ],
+    rows: [
+      ...numbers.map((n) =>
+        rowOf(
+          `N = ${n}`,
+          rows.filter(({ rewards }) => rewards.length >= n),
+          () => n,
+        ),
+      ),
+      rowOf('all ' + 'candidates', rows, ({ rewards }) => rewards.length),
+    ],
   };
 }
 
 /** Means over the prompts in which neither the rewards nor the gold scores are all equal. */
 function correlations(rows: readonly ScoredRow<BestOfNPrompt>[]): ScoreTable {
-  const defined = (measure: (a: ArrayLike<number>, b: ArrayLike<number>) => number) => rows.map(({ prompt, rewards }) => measure(rewards, prompt.gold)).filter((value) => !Number.isNaN(value));
+  const defined = (measure: (a: ArrayLike<number>, b: ArrayLike<number>) => number) =>
+    rows.map(({ prompt, rewards }) => measure(rewards, prompt.gold)).filter((value) => !Number.isNaN(value));
   const rowOf = (name: string, values: number[]) => ({ name, values: [values.length, mean(values)] });
   return {
     title: 'Correlation of reward and gold score within a prompt',
-    columns: [{ name: 'prompts', kind: 'count' }, { name: 'mean', kind: 'share' }],
+    columns: [
+      { name: 'prompts', kind: 'count' },
+      { name: 'mean', kind: 'share' },
+    ],
     rows: [rowOf('Spearman', defined(spearman)), rowOf('Kendall tau-b', defined(kendall))],
   };
 }

@@ -40,7 +40,10 @@ function read(row: JsonObject, source: Source): PreferencePrompt {
   return {
     id: fields.id('pair_id'),
     prompt: question,
-    responses: [{ id: 'A', content: a, source }, { id: 'B', content: b, source }],
+    responses: [
+      { id: 'A', content: a, source },
+      { id: 'B', content: b, source },
+    ],
     pairs: [fields.oneOf('label', LABELS) === 'A>B' ? [0, 1] : [1, 0]],
     category,
     source,
@@ -63,16 +66,29 @@ export const judgeBench: Benchmark = {
   overall(files: readonly ScoredFile[]): BenchmarkScore {
     const { rows, notes } = scoredRows(files);
     const accuracyOf = (own: readonly ScoredRow[]) => mean(own.map((row) => Number(isRight(row))));
-    const groups = inOrder(groupBy(rows, ({ prompt }) => prompt.category!), GROUPS);
+    const groups = inOrder(
+      groupBy(rows, ({ prompt }) => prompt.category!),
+      GROUPS,
+    );
     return {
       overall: accuracyOf(rows),
-      formula: 'right pairs / all pairs; over both orders a right verdict adds 1, a wrong one takes 1, and a pair is right above 0: for rewards, where the right answer has the higher one; equal rewards are wrong',
+      formula:
+        'right pairs / all pairs; over both orders a right verdict adds 1, a wrong one takes 1, and a pair is right above 0: for rewards, ' +
+        'where the right answer has the higher one; equal rewards are wrong',
       notes,
-      tables: [{
-        title: 'Groups',
-        columns: [{ name: 'pairs', kind: 'count' }, { name: 'accuracy', kind: 'share' }],
-        rows: [...groups.map(([name, own]) => ({ name, values: [own.length, accuracyOf(own)] })), { name: 'all', values: [rows.length, accuracyOf(rows)] }],
-      }],
+      tables: [
+        {
+          title: 'Groups',
+          columns: [
+            { name: 'pairs', kind: 'count' },
+            { name: 'accuracy', kind: 'share' },
+          ],
+          rows: [
+            ...groups.map(([name, own]) => ({ name, values: [own.length, accuracyOf(own)] })),
+            { name: 'all', values: [rows.length, accuracyOf(rows)] },
+          ],
+        },
+      ],
     };
   },
 };

@@ -13,10 +13,29 @@ export interface MultilingualPrompt extends PreferencePrompt {
 
 /** Rows of each subset that its filtering left, as its published analysis weighs them (math-prm: as the six code subsets). */
 export const M_REWARDBENCH_WEIGHTS: SubsetWeights = {
-  'alpacaeval-easy': 79, 'alpacaeval-length': 79, 'alpacaeval-hard': 76, 'mt-bench-easy': 24, 'mt-bench-med': 38,
-  'mt-bench-hard': 35, 'llmbar-natural': 76, 'llmbar-adver-neighbor': 124, 'llmbar-adver-GPTInst': 87, 'llmbar-adver-GPTOut': 42, 'llmbar-adver-manual': 43,
-  'refusals-dangerous': 100, 'refusals-offensive': 100, 'xstest-should-refuse': 154, 'xstest-should-respond': 247, donotanswer: 135,
-  'math-prm': 983, 'hep-cpp': 164, 'hep-go': 164, 'hep-java': 164, 'hep-js': 164, 'hep-python': 163, 'hep-rust': 164,
+  'alpacaeval-easy': 79,
+  'alpacaeval-length': 79,
+  'alpacaeval-hard': 76,
+  'mt-bench-easy': 24,
+  'mt-bench-med': 38,
+  'mt-bench-hard': 35,
+  'llmbar-natural': 76,
+  'llmbar-adver-neighbor': 124,
+  'llmbar-adver-GPTInst': 87,
+  'llmbar-adver-GPTOut': 42,
+  'llmbar-adver-manual': 43,
+  'refusals-dangerous': 100,
+  'refusals-offensive': 100,
+  'xstest-should-refuse': 154,
+  'xstest-should-respond': 247,
+  donotanswer: 135,
+  'math-prm': 983,
+  'hep-cpp': 164,
+  'hep-go': 164,
+  'hep-java': 164,
+  'hep-js': 164,
+  'hep-python': 163,
+  'hep-rust': 164,
 };
 
 const FIELDS = '{prompt, chosen, rejected, subset, language, id?}';
@@ -37,20 +56,36 @@ export const mRewardBench: Benchmark<MultilingualPrompt> = {
   },
   overall(files: readonly ScoredFile<MultilingualPrompt>[]): BenchmarkScore {
     const { rows, notes } = scoredRows(files);
-    const languages = [...groupBy(rows, ({ prompt }) => prompt.language)].map(([language, own]) => ({ language, rows: own.length, ...scoreSections(own, M_REWARDBENCH_WEIGHTS) }));
+    const languages = [...groupBy(rows, ({ prompt }) => prompt.language)].map(([language, own]) => ({
+      language,
+      rows: own.length,
+      ...scoreSections(own, M_REWARDBENCH_WEIGHTS),
+    }));
     for (const scores of languages) {
       const missing = missingSections(scores);
-      if (missing.length > 0) notes.push(`The data hold no row of ${missing.join(', ')} in ${scores.language}, so its score is not defined, nor the overall one.`);
+      if (missing.length > 0)
+        notes.push(`The data hold no row of ${missing.join(', ')} in ${scores.language}, so its score is not defined, nor the ` + `overall one.`);
     }
     return {
       overall: mean(languages.map(({ score }) => score)),
-      formula: "mean over languages of the mean of the four sections; a section = mean of the accuracies of its subsets, weighted by M-RewardBench's numbers of rows (math-prm by 983); equal rewards are wrong",
+      formula:
+        'mean over languages of the mean of the four sections; a section = mean of the accuracies of its subsets, weighted by ' +
+        "M-RewardBench's numbers of rows (math-prm by 983); equal rewards are wrong",
       notes,
-      tables: [{
-        title: 'Languages',
-        columns: [{ name: 'rows', kind: 'count' }, ...SECTION_NAMES.map((name) => ({ name, kind: 'share' as const })), { name: 'score', kind: 'share' }],
-        rows: languages.map(({ language, rows: count, sections, score }) => ({ name: language, values: [count, ...SECTION_NAMES.map((name) => sections[name]), score] })),
-      }],
+      tables: [
+        {
+          title: 'Languages',
+          columns: [
+            { name: 'rows', kind: 'count' },
+            ...SECTION_NAMES.map((name) => ({ name, kind: 'share' as const })),
+            { name: 'score', kind: 'share' },
+          ],
+          rows: languages.map(({ language, rows: count, sections, score }) => ({
+            name: language,
+            values: [count, ...SECTION_NAMES.map((name) => sections[name]), score],
+          })),
+        },
+      ],
     };
   },
 };

@@ -55,11 +55,18 @@ export const pairsBenchmark: Benchmark = {
       overall: total.right / total.pairs,
       formula: 'pairs with the chosen reward above the rejected one / all pairs; equal rewards are wrong (in the last column they count one half)',
       notes,
-      tables: [{
-        title: 'Pairs',
-        columns: [{ name: 'pairs', kind: 'count' }, { name: 'ties', kind: 'count' }, { name: 'accuracy', kind: 'share' }, { name: 'ties as half', kind: 'share' }],
-        rows: [...byFile, ...byCategory, rowOf('all', total)],
-      }],
+      tables: [
+        {
+          title: 'Pairs',
+          columns: [
+            { name: 'pairs', kind: 'count' },
+            { name: 'ties', kind: 'count' },
+            { name: 'accuracy', kind: 'share' },
+            { name: 'ties as ' + 'half', kind: 'share' },
+          ],
+          rows: [...byFile, ...byCategory, rowOf('all', total)],
+        },
+      ],
     };
   },
 };

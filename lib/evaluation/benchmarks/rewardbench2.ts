@@ -36,17 +36,28 @@ export interface TiesScore {
 /** The published score of the Ties subset; 0 for an accuracy without prompts, NaN where no `ref` has its `tied`. */
 export function tiesScore(rows: readonly ScoredRow<RewardBench2Prompt>[]): TiesScore {
   const statistics = (kind: 'ref' | 'tied') =>
-    new Map([...groupBy(rows.filter(({ prompt }) => prompt.tie!.kind === kind), ({ prompt }) => prompt.tie!.number)].map(([number, own]) => [number, gapsOf(own)]));
+    new Map(
+      [
+        ...groupBy(
+          rows.filter(({ prompt }) => prompt.tie!.kind === kind),
+          ({ prompt }) => prompt.tie!.number,
+        ),
+      ].map(([number, own]) => [number, gapsOf(own)]),
+    );
   const [ref, tied] = [statistics('ref'), statistics('tied')];
   const accuracy = (group: ReturnType<typeof statistics>) => (group.size === 0 ? 0 : mean([...group.values()].map(({ gap }) => Number(gap > 0))));
-  const both = [...tied].flatMap(([number, own]) => (ref.has(number) ? [{ spread: own.spread, gapTied: own.gap, gapSmaller: Math.min(ref.get(number)!.gap, own.gap) }] : []));
+  const both = [...tied].flatMap(([number, own]) =>
+    ref.has(number) ? [{ spread: own.spread, gapTied: own.gap, gapSmaller: Math.min(ref.get(number)!.gap, own.gap) }] : [],
+  );
   const [refAccuracy, tiedAccuracy] = [accuracy(ref), accuracy(tied)];
   const preferred = mean(both.map(({ spread, gapTied }) => Number(gapTied > spread)));
   const preferredHard = mean(both.map(({ spread, gapSmaller }) => Number(gapSmaller > spread)));
-  const marginScore = mean(both.map(({ spread, gapSmaller }) => {
-    const margin = Math.tanh(gapSmaller / spread - 1);
-    return Number.isNaN(margin) ? 0 : margin; // 0 / 0: all rewards are equal
-  }));
+  const marginScore = mean(
+    both.map(({ spread, gapSmaller }) => {
+      const margin = Math.tanh(gapSmaller / spread - 1);
+      return Number.isNaN(margin) ? 0 : margin; // 0 / 0: all rewards are equal
+    }),
+  );
   const score = 0.3 * tiedAccuracy + 0.3 * refAccuracy + 0.2 * preferred + 0.2 * preferredHard + 0.01 * marginScore;
   return { refAccuracy, tiedAccuracy, preferred, preferredHard, marginScore, score };
 }
@@ -62,9 +73,11 @@ function read(row: JsonObject, source: Source): RewardBench2Prompt {
   const fields: RowFields = new RowFields(row, source, `a RewardBench 2 row is ${FIELDS}`);
   const [prompt, chosen, rejected, category] = [fields.text('prompt'), fields.texts('chosen'), fields.texts('rejected'), fields.text('subset')];
   const domain = DOMAINS.find((name) => name.toLowerCase() === category.toLowerCase()) ?? fields.oneOf('subset', DOMAINS);
-  if (fields.has('num_correct') && fields.integer('num_correct') !== chosen.length) fields.fail(`num_correct is ${fields.integer('num_correct')}, but chosen lists ${chosen.length}`);
+  if (fields.has('num_correct') && fields.integer('num_correct') !== chosen.length)
+    fields.fail(`num_correct is ${fields.integer('num_correct')}, ` + `but chosen lists ${chosen.length}`);
   const total = chosen.length + rejected.length;
-  if (fields.has('total_completions') && fields.integer('total_completions') !== total) fields.fail(`total_completions is ${fields.integer('total_completions')}, but chosen and rejected list ${total}`);
+  if (fields.has('total_completions') && fields.integer('total_completions') !== total)
+    fields.fail(`total_completions is ` + `${fields.integer('total_completions')}, but chosen and rejected list ${total}`);
   const id = fields.id();
   const paired = { ...pairedPrompt({ id, prompt, chosen, rejected, category: domain }, source), correct: chosen.length };
   if (domain !== 'Ties') {
@@ -86,15 +99,21 @@ export const rewardBench2: Benchmark<RewardBench2Prompt> = {
     const { rows, notes } = scoredRows(files);
     const byDomain = groupBy(rows, ({ prompt }) => prompt.category!);
     const ties = byDomain.has('Ties') ? tiesScore(byDomain.get('Ties')!) : undefined;
-    const scoreOf = (domain: string) => (domain === 'Ties' ? (ties?.score ?? NaN) : mean((byDomain.get(domain) ?? []).map(({ rewards }) => bestOfCredit(rewards))));
+    const scoreOf = (domain: string) =>
+      domain === 'Ties' ? (ties?.score ?? NaN) : mean((byDomain.get(domain) ?? []).map(({ rewards }) => bestOfCredit(rewards)));
     const missing = DOMAINS.filter((domain) => !byDomain.has(domain));
     if (missing.length > 0) notes.push(`The data hold no row of ${missing.join(', ')}, so RewardBench 2's score is not defined.`);
     if (ties && Number.isNaN(ties.score)) notes.push('No "ref" row of Ties has its "tied" row, so the score of Ties is not defined.');
-    const tables: BenchmarkScore['tables'] = [{
-      title: 'Domains',
-      columns: [{ name: 'rows', kind: 'count' }, { name: 'score', kind: 'share' }],
-      rows: DOMAINS.map((domain) => ({ name: domain, values: [byDomain.get(domain)?.length ?? 0, scoreOf(domain)] })),
-    }];
+    const tables: BenchmarkScore['tables'] = [
+      {
+        title: 'Domains',
+        columns: [
+          { name: 'rows', kind: 'count' },
+          { name: 'score', kind: 'share' },
+        ],
+        rows: DOMAINS.map((domain) => ({ name: domain, values: [byDomain.get(domain)?.length ?? 0, scoreOf(domain)] })),
+      },
+    ];
     if (ties) tables.push(tiesTable(ties));
     return {
       overall: mean(DOMAINS.map(scoreOf)),
@@ -110,7 +129,10 @@ export const rewardBench2: Benchmark<RewardBench2Prompt> = {
 function tiesTable({ refAccuracy, tiedAccuracy, preferred, preferredHard, marginScore }: TiesScore) {
   return {
     title: 'Ties',
-    columns: [{ name: 'weight', kind: 'number' as const }, { name: 'value', kind: 'share' as const }],
+    columns: [
+      { name: 'weight', kind: 'number' as const },
+      { name: 'value', kind: 'share' as const },
+    ],
     rows: [
       { name: 'tied accuracy', values: [0.3, tiedAccuracy] },
       { name: 'ref accuracy', values: [0.3, refAccuracy] },

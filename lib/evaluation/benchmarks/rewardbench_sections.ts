@@ -32,12 +32,18 @@ export interface SectionScores {
 /** A section is the mean of the accuracies of those of its subsets that have rows, by their fixed weights. */
 export function scoreSections(rows: readonly ScoredRow[], weights: SubsetWeights): SectionScores {
   const bySubset = groupBy(rows, ({ prompt }) => prompt.category!);
-  const subsets = inOrder(bySubset, SUBSETS).map(([name, own]): [Subset, number, number] => [name as Subset, own.length, mean(own.map((row) => Number(isRight(row))))]);
-  const sections = Object.fromEntries(SECTION_NAMES.map((section) => {
-    const own = subsets.filter(([name]) => (SECTIONS[section] as readonly string[]).includes(name));
-    const weight = own.reduce((sum, [name]) => sum + weights[name], 0);
-    return [section, own.reduce((sum, [name, , accuracy]) => sum + accuracy * weights[name], 0) / weight];
-  })) as Record<Section, number>;
+  const subsets = inOrder(bySubset, SUBSETS).map(([name, own]): [Subset, number, number] => [
+    name as Subset,
+    own.length,
+    mean(own.map((row) => Number(isRight(row)))),
+  ]);
+  const sections = Object.fromEntries(
+    SECTION_NAMES.map((section) => {
+      const own = subsets.filter(([name]) => (SECTIONS[section] as readonly string[]).includes(name));
+      const weight = own.reduce((sum, [name]) => sum + weights[name], 0);
+      return [section, own.reduce((sum, [name, , accuracy]) => sum + accuracy * weights[name], 0) / weight];
+    }),
+  ) as Record<Section, number>;
   return { subsets, sections, score: mean(SECTION_NAMES.map((section) => sections[section])) };
 }
 
@@ -46,10 +52,14 @@ export function missingSections({ sections }: SectionScores): Section[] {
 }
 
 export function sectionTable({ sections, subsets }: SectionScores): ScoreTable {
-  const rowsOf = (section: Section) => subsets.filter(([name]) => (SECTIONS[section] as readonly string[]).includes(name)).reduce((sum, [, rows]) => sum + rows, 0);
+  const rowsOf = (section: Section) =>
+    subsets.filter(([name]) => (SECTIONS[section] as readonly string[]).includes(name)).reduce((sum, [, rows]) => sum + rows, 0);
   return {
     title: 'Sections',
-    columns: [{ name: 'rows', kind: 'count' }, { name: 'score', kind: 'share' }],
+    columns: [
+      { name: 'rows', kind: 'count' },
+      { name: 'score', kind: 'share' },
+    ],
     rows: SECTION_NAMES.map((section) => ({ name: section, values: [rowsOf(section), sections[section]] })),
   };
 }

@@ -9,7 +9,9 @@ import { groupBy, inOrder, margin, mean, scoredRows, type ScoredRow } from './sc
 const STYLES = ['concise', 'long, plain', 'long, Markdown'] as const;
 const DOMAINS = ['chat', 'code', 'math', 'safety'] as const;
 const PARTS = ['chat', 'code', 'math', 'safety-refuse', 'safety-response'] as const;
-const FIELDS = `{prompt, chosen: [concise, long plain, long Markdown], rejected: [the same], id?, domain: ${PARTS.join(' | ')}} (domain may stand in the file's name)`;
+const FIELDS =
+  `{prompt, chosen: [concise, long plain, long Markdown], rejected: [the same], id?, domain: ${PARTS.join(' | ')}} (domain may stand ` +
+  `in the file's name)`;
 
 export interface StyleScores {
   /** matrix[i][j]: share of rows in which the chosen answer of style i is above the rejected one of style j. */
@@ -54,16 +56,24 @@ export const rmBench: Benchmark = {
     if (missing.length > 0) notes.push(`The data hold no row of ${missing.join(', ')}, so RM-Bench's score is not defined.`);
     const domains = inOrder(byDomain, DOMAINS).map(([name, own]) => ({ name, rows: own.length, ...styleScores(own) }));
     const averages = (pick: (scores: StyleScores) => number) => (missing.length > 0 ? NaN : mean(domains.map(pick)));
-    const total = { name: 'mean of domains', values: [rows.length, averages((s) => s.hard), averages((s) => s.normal), averages((s) => s.easy), averages((s) => s.average)] };
+    const total = {
+      name: 'mean of domains',
+      values: [rows.length, averages((s) => s.hard), averages((s) => s.normal), averages((s) => s.easy), averages((s) => s.average)],
+    };
     return {
       overall: averages(({ average }) => average),
-      formula: 'mean over chat, code, math and safety of (hard + normal + easy) / 3; hard: the rejected answer has the richer style, easy: the chosen one; equal rewards are wrong',
+      formula:
+        'mean over chat, code, math and safety of (hard + normal + easy) / 3; hard: the rejected answer has the richer style, easy: the ' +
+        'chosen one; equal rewards are wrong',
       notes,
       tables: [
         {
           title: 'Domains',
           columns: [{ name: 'rows', kind: 'count' }, ...['hard', 'normal', 'easy', 'average'].map((name) => ({ name, kind: 'share' as const }))],
-          rows: [...domains.map(({ name, rows: count, hard, normal, easy, average }) => ({ name, values: [count, hard, normal, easy, average] })), total],
+          rows: [
+            ...domains.map(({ name, rows: count, hard, normal, easy, average }) => ({ name, values: [count, hard, normal, easy, average] })),
+            total,
+          ],
         },
         matrixTable(styleScores(rows)),
       ],
