@@ -22,6 +22,12 @@ LayerActivations Activations::take_layer(const Architecture& a, const Activation
   layer.k_turned = a.qk_norm ? take(rows, key_value) : layer.k;
   layer.context = take(queries, query);
   if (capacity.training) layer.log_sum_exp = arena.floats(queries, a.num_heads);
+  if (a.branch_norms) {
+    layer.attention_branch = take(queries, a.hidden_size);
+    layer.mlp_branch = take(queries, a.hidden_size);
+    layer.inverse_rms_3 = arena.floats(1, queries);
+    layer.inverse_rms_4 = arena.floats(1, queries);
+  }
   layer.residual_mid = take(queries, a.hidden_size);
   layer.inverse_rms_2 = arena.floats(1, queries);
   layer.gate_up = take(queries, 2 * a.intermediate_size);
@@ -59,6 +65,7 @@ Activations::Activations(const Architecture& a, const ActivationCapacity& capaci
   d_final_normed = arena.floats(rewards, hidden);
   d_last = take(rewards, hidden);
   d_normed = take(rows, hidden);
+  if (a.branch_norms) d_branch = take(rows, hidden);
   d_query_normed = take(rewards, hidden);
   d_mlp_in = take(rows, a.intermediate_size);
   d_context = take(rows, a.query_size());
@@ -70,9 +77,9 @@ LayerActivations Activations::layer(int64_t number, int64_t rows, int64_t reward
   LayerActivations layer = layers_[static_cast<size_t>(number)];
   const int64_t queries = number + 1 == static_cast<int64_t>(layers_.size()) ? reward_rows : rows;
   for (Tensor* tensor : {&layer.residual_in, &layer.k, &layer.v, &layer.k_turned, &layer.qkv}) tensor->rows = rows;
-  for (Tensor* tensor : {&layer.q, &layer.q_turned, &layer.context, &layer.log_sum_exp, &layer.residual_mid, &layer.gate_up, &layer.residual_out}) tensor->rows = queries;
+  for (Tensor* tensor : {&layer.q, &layer.q_turned, &layer.context, &layer.log_sum_exp, &layer.residual_mid, &layer.attention_branch, &layer.mlp_branch, &layer.gate_up, &layer.residual_out}) tensor->rows = queries;
   layer.inverse_rms_1.columns = rows;
-  layer.inverse_rms_2.columns = queries;
+  for (Tensor* tensor : {&layer.inverse_rms_2, &layer.inverse_rms_3, &layer.inverse_rms_4}) tensor->columns = queries;
   return layer;
 }
 

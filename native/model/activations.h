@@ -28,9 +28,11 @@ struct LayerActivations {
   Tensor qkv;            // [N, all]: q, k and v as one matrix; in the last layer k and v alone
   Tensor context;        // [Q, heads * size]
   Tensor log_sum_exp;    // [Q, heads] float32; absent without training
+  Tensor attention_branch, inverse_rms_3;  // [Q, H], [1, Q] float32: the branch before its norm (branch_norms)
   Tensor residual_mid;   // [Q, H] after attention
   Tensor inverse_rms_2;  // [1, Q] float32
   Tensor gate_up;        // [Q, 2 I]; the backward pass turns it into its own gradient
+  Tensor mlp_branch, inverse_rms_4;        // as of attention
   Tensor residual_out;   // [Q, H]: the next layer's residual_in
 };
 
@@ -54,6 +56,7 @@ class Activations {
   Tensor d_final_normed; // [U, H] float32
   Tensor d_last;         // [U, H]: of the last layer's output
   Tensor d_normed;       // [N, H]
+  Tensor d_branch;       // [N, H]: of a branch before its norm (branch_norms)
   Tensor d_query_normed; // [U, H]
   Tensor d_mlp_in;       // [N, I]
   Tensor d_context;      // [N, heads * size]

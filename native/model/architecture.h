@@ -20,7 +20,7 @@ struct Rope {
 };
 
 struct Architecture {
-  std::string family;        // config.json's model_type: llama, mistral, qwen2, qwen3
+  std::string family;        // config.json's model_type: gemma, gemma2, llama, mistral, qwen2, qwen3
   std::string class_prefix;  // of transformers' class names: "Qwen2" in Qwen2ForSequenceClassification
   int64_t hidden_size = 0;
   int64_t intermediate_size = 0;
@@ -38,6 +38,10 @@ struct Architecture {
   bool qk_norm = false;      // Qwen3: RMSNorm of each query and key head before rope
   GateActivation activation = GateActivation::silu;
   float norm_weight_offset = 0;  // 1 for Gemma's (1 + w)
+  float embedding_scale = 1;     // sqrt(hidden_size) for Gemma
+  bool branch_norms = false;     // Gemma 2: RMSNorm at the end of each branch too, before the residual is added
+  float attention_scale = 0;     // of the scores; 0: 1 / sqrt(head_size)
+  float attention_soft_cap = 0;  // Gemma 2; 0: none
   std::vector<int64_t> windows;  // one a layer: tokens visible including oneself; 0 = all before
   bool tied_embeddings = false;
   float initializer_range = 0.02f;

@@ -60,7 +60,8 @@ Decoder::~Decoder() = default;
 
 AttentionShape Decoder::attention_shape(int64_t layer) const {
   const Architecture& a = architecture_;
-  return {a.num_heads, a.num_key_value_heads, a.head_size, a.windows[static_cast<size_t>(layer)], static_cast<float>(1 / std::sqrt(static_cast<double>(a.head_size))), 0};
+  const float scale = a.attention_scale > 0 ? a.attention_scale : static_cast<float>(1 / std::sqrt(static_cast<double>(a.head_size)));
+  return {a.num_heads, a.num_key_value_heads, a.head_size, a.windows[static_cast<size_t>(layer)], scale, a.attention_soft_cap};
 }
 
 Tensor Decoder::rewards(const PackedTree& tree) const {
@@ -82,7 +83,7 @@ void Decoder::forward(const PackedTree& tree, const Control& control) {
   const auto reward_rows = static_cast<int64_t>(tree.reward_rows.size());
   ops_.set_workspace(workspace_->data(), workspace_->size());
   ops_.begin_batch(tree);
-  ops_.embedding_forward({.y = activations_->layer(0, tree.rows(), reward_rows).residual_in, .table = weights_.embedding, .tokens = tree.tokens});
+  ops_.embedding_forward({.y = activations_->layer(0, tree.rows(), reward_rows).residual_in, .table = weights_.embedding, .tokens = tree.tokens, .scale = architecture_.embedding_scale});
   for (int64_t layer = 0; layer < architecture_.num_layers; ++layer) {
     control.check();
     forward_layer(layer, tree);
@@ -94,7 +95,8 @@ void Decoder::forward(const PackedTree& tree, const Control& control) {
   ops_.reward_head_forward({.rewards = rewards(tree), .x = normed, .weight = weights_.head, .index = tree.reward_index});
 }
 
-// residual_mid = residual_in + o_proj(attention(norm(residual_in)));  residual_out = residual_mid + mlp(norm(residual_mid)).
+// residual_mid = residual_in + o_proj(attention(norm(residual_in)));  residual_out = residual_mid + mlp(norm(residual_mid));
+// with branch norms, what is added to the residual is normed once more.
 // In the last layer only keys and values are computed for all rows; everything after them for the reward rows alone.
 void Decoder::forward_layer(int64_t layer, const PackedTree& tree) {
   const LayerTensors& w = weights_.layers[static_cast<size_t>(layer)];
@@ -123,13 +125,33 @@ void Decoder::forward_layer(int64_t layer, const PackedTree& tree) {
                      .norm_weight = w.k_norm, .epsilon = epsilon, .weight_offset = offset});
   ops_.attention_forward({.context = a.context, .log_sum_exp = a.log_sum_exp, .q = a.q_turned, .k = a.k_turned, .v = a.v, .tree = &tree,
                           .query_rows = last ? std::span<const int32_t>(tree.reward_rows) : std::span<const int32_t>{}, .shape = attention_shape(layer)});
-  ops_.linear_forward({.y = a.residual_mid, .x = a.context, .weight = w.output, .bias = w.output_bias, .residual = residual});
+  end_branch({.x = a.context, .weight = w.output, .bias = w.output_bias, .norm = w.attention_branch_norm, .branch = a.attention_branch, .inverse_rms = a.inverse_rms_3, .residual = residual, .out = a.residual_mid});
 
   const Tensor query_normed = head_rows(activations_->normed, queries), mlp_in = head_rows(activations_->mlp_in, queries);
-  ops_.rmsnorm_forward({.y = query_normed, .inverse_rms = a.inverse_rms_2, .x = a.residual_mid, .weight = w.post_attention_norm, .epsilon = epsilon, .weight_offset = offset});
+  ops_.rmsnorm_forward({.y = query_normed, .inverse_rms = a.inverse_rms_2, .x = a.residual_mid, .weight = w.mlp_norm, .epsilon = epsilon, .weight_offset = offset});
   ops_.linear_forward({.y = a.gate_up, .x = query_normed, .weight = w.gate_up, .bias = w.gate_up_bias, .residual = {}});
   ops_.gated_mlp_forward({.y = mlp_in, .gate_up = a.gate_up, .activation = architecture_.activation});
-  ops_.linear_forward({.y = a.residual_out, .x = mlp_in, .weight = w.down, .bias = w.down_bias, .residual = a.residual_mid});
+  end_branch({.x = mlp_in, .weight = w.down, .bias = w.down_bias, .norm = w.mlp_branch_norm, .branch = a.mlp_branch, .inverse_rms = a.inverse_rms_4, .residual = a.residual_mid, .out = a.residual_out});
+}
+
+// out = residual + x W^T + bias, the branch normed first where it has a norm.
+void Decoder::end_branch(const BranchEnd& b) {
+  if (!b.norm) {
+    ops_.linear_forward({.y = b.out, .x = b.x, .weight = b.weight, .bias = b.bias, .residual = b.residual});
+    return;
+  }
+  ops_.linear_forward({.y = b.branch, .x = b.x, .weight = b.weight, .bias = b.bias, .residual = {}});
+  ops_.rmsnorm_forward({.y = b.out, .inverse_rms = b.inverse_rms, .x = b.branch, .weight = b.norm, .epsilon = architecture_.rms_norm_epsilon,
+                        .weight_offset = architecture_.norm_weight_offset, .residual = b.residual});
+}
+
+// The gradient of the branch before its norm, from d_out, that of the sum with the residual; d_out itself where there is no norm.
+Tensor Decoder::begin_branch_backward(const Tensor& norm, const Tensor& d_norm, const Tensor& branch, const Tensor& inverse_rms, const Tensor& d_out) {
+  if (!norm) return d_out;
+  const Tensor d_branch = head_rows(activations_->d_branch, d_out.rows);
+  zero(d_branch);
+  ops_.rmsnorm_backward({.dx = d_branch, .d_weight = d_norm, .dy = d_out, .x = branch, .inverse_rms = inverse_rms, .weight = norm, .weight_offset = architecture_.norm_weight_offset});
+  return d_branch;
 }
 
 void Decoder::backward(const PackedTree& tree, const ModelTensors& gradients, const Control& control) {
@@ -148,7 +170,7 @@ void Decoder::backward(const PackedTree& tree, const ModelTensors& gradients, co
     backward_layer(layer, tree, gradients.layers[static_cast<size_t>(layer)]);
   }
   ops_.embedding_backward({.d_table = gradients.embedding, .dy = head_rows(activations_->d_residual, tree.rows()), .tokens = tree.tokens,
-                           .token_order = tree.token_order, .token_runs = tree.token_runs});
+                           .token_order = tree.token_order, .token_runs = tree.token_runs, .scale = architecture_.embedding_scale});
 }
 
 // Turns the gradient of the layer's output (d_last in the last layer, else d_residual) into that of its input (d_residual).
@@ -165,14 +187,15 @@ void Decoder::backward_mlp(const LayerTensors& w, const LayerTensors& gradient, 
   const float offset = architecture_.norm_weight_offset;
   const Tensor normed = head_rows(activations_->normed, d_out.rows), d_normed = head_rows(activations_->d_normed, d_out.rows);
   const Tensor mlp_in = head_rows(activations_->mlp_in, d_out.rows), d_mlp_in = head_rows(activations_->d_mlp_in, d_out.rows);
-  ops_.linear_backward_input({.dx = d_mlp_in, .dy = d_out, .weight = w.down});
+  const Tensor d_branch = begin_branch_backward(w.mlp_branch_norm, gradient.mlp_branch_norm, a.mlp_branch, a.inverse_rms_4, d_out);
+  ops_.linear_backward_input({.dx = d_mlp_in, .dy = d_branch, .weight = w.down});
   ops_.gated_mlp_backward({.d_gate_up = a.gate_up, .y = mlp_in, .dy = d_mlp_in, .gate_up = a.gate_up, .activation = architecture_.activation});
-  ops_.linear_backward_weight({.d_weight = gradient.down, .d_bias = gradient.down_bias, .dy = d_out, .x = mlp_in});
-  ops_.rmsnorm_apply({.y = normed, .x = a.residual_mid, .inverse_rms = a.inverse_rms_2, .weight = w.post_attention_norm, .weight_offset = offset});
+  ops_.linear_backward_weight({.d_weight = gradient.down, .d_bias = gradient.down_bias, .dy = d_branch, .x = mlp_in});
+  ops_.rmsnorm_apply({.y = normed, .x = a.residual_mid, .inverse_rms = a.inverse_rms_2, .weight = w.mlp_norm, .weight_offset = offset});
   ops_.linear_backward_weight({.d_weight = gradient.gate_up, .d_bias = gradient.gate_up_bias, .dy = a.gate_up, .x = normed});
   ops_.linear_backward_input({.dx = d_normed, .dy = a.gate_up, .weight = w.gate_up});
-  ops_.rmsnorm_backward({.dx = d_out, .d_weight = gradient.post_attention_norm, .dy = d_normed, .x = a.residual_mid, .inverse_rms = a.inverse_rms_2,
-                         .weight = w.post_attention_norm, .weight_offset = offset});
+  ops_.rmsnorm_backward({.dx = d_out, .d_weight = gradient.mlp_norm, .dy = d_normed, .x = a.residual_mid, .inverse_rms = a.inverse_rms_2,
+                         .weight = w.mlp_norm, .weight_offset = offset});
 }
 
 // d_out: in, the gradient of residual_mid. d_residual: out, that of residual_in, for all rows.
@@ -187,8 +210,9 @@ void Decoder::backward_attention(int64_t layer, const LayerTensors& gradient, co
   const Tensor d_kv = d_qkv.column_range(query_size, 2 * key_value_size);
   const Tensor d_k = d_kv.column_range(0, key_value_size), d_v = d_kv.column_range(key_value_size, key_value_size);
 
-  ops_.linear_backward_weight({.d_weight = gradient.output, .d_bias = gradient.output_bias, .dy = d_out, .x = a.context});
-  ops_.linear_backward_input({.dx = d_context, .dy = d_out, .weight = w.output});
+  const Tensor d_branch = begin_branch_backward(w.attention_branch_norm, gradient.attention_branch_norm, a.attention_branch, a.inverse_rms_3, d_out);
+  ops_.linear_backward_weight({.d_weight = gradient.output, .d_bias = gradient.output_bias, .dy = d_branch, .x = a.context});
+  ops_.linear_backward_input({.dx = d_context, .dy = d_branch, .weight = w.output});
   ops_.attention_backward({.dq = d_q, .dk = d_k, .dv = d_v, .d_context = d_context, .context = a.context, .log_sum_exp = a.log_sum_exp, .q = a.q_turned, .k = a.k_turned, .v = a.v,
                            .tree = &tree, .query_rows = last ? std::span<const int32_t>(tree.reward_rows) : std::span<const int32_t>{}, .shape = attention_shape(layer)});
   ops_.rope_backward({.dx = d_q, .d_norm_weight = gradient.q_norm, .dy = d_q, .x = a.q, .head_size = head_size, .positions = last ? tree.reward_positions : tree.positions,

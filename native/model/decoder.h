@@ -39,6 +39,12 @@ class Decoder {
   void backward_attention(int64_t layer, const LayerTensors& gradient, const LayerActivations& a, const PackedTree& tree, const Tensor& d_out);
   AttentionShape attention_shape(int64_t layer) const;
   void zero(const Tensor& contiguous);
+  // The last projection of a branch: [Q, …] in, [Q, H] out. `norm` and what belongs to it are absent without branch norms.
+  struct BranchEnd {
+    Tensor x, weight, bias, norm, branch, inverse_rms, residual, out;
+  };
+  void end_branch(const BranchEnd& branch);
+  Tensor begin_branch_backward(const Tensor& norm, const Tensor& d_norm, const Tensor& branch, const Tensor& inverse_rms, const Tensor& d_out);
   bool is_last(int64_t layer) const { return layer + 1 == architecture_.num_layers; }
 
   const Architecture architecture_;

@@ -38,6 +38,7 @@ ParameterLayout::ParameterLayout(const Architecture& a, DType matrix_dtype) : ar
     add(attention + "o_proj.weight", {hidden, a.query_size()});
     if (a.output_bias) add(attention + "o_proj.bias", {hidden});
     add(prefix + "post_attention_layernorm.weight", {hidden});
+    if (a.branch_norms) add(prefix + "pre_feedforward_layernorm.weight", {hidden});
     add(mlp + "gate_proj.weight", {a.intermediate_size, hidden});
     add(mlp + "up_proj.weight", {a.intermediate_size, hidden}, true);
     if (a.mlp_bias) {
@@ -46,6 +47,7 @@ ParameterLayout::ParameterLayout(const Architecture& a, DType matrix_dtype) : ar
     }
     add(mlp + "down_proj.weight", {hidden, a.intermediate_size});
     if (a.mlp_bias) add(mlp + "down_proj.bias", {hidden});
+    if (a.branch_norms) add(prefix + "post_feedforward_layernorm.weight", {hidden});
   }
   add("model.norm.weight", {hidden});
   add(kHeadName, {1, hidden});
@@ -117,7 +119,11 @@ ModelTensors ParameterLayout::tensors(void* base) const {
     t.k_norm = find(attention + "k_norm.weight");
     t.output = find(attention + "o_proj.weight");
     t.output_bias = find(attention + "o_proj.bias");
-    t.post_attention_norm = find(prefix + "post_attention_layernorm.weight");
+    // The one name for two things: with branch norms it is the attention branch's own.
+    const Tensor post_attention = find(prefix + "post_attention_layernorm.weight");
+    t.mlp_norm = architecture_.branch_norms ? find(prefix + "pre_feedforward_layernorm.weight") : post_attention;
+    if (architecture_.branch_norms) t.attention_branch_norm = post_attention;
+    t.mlp_branch_norm = find(prefix + "post_feedforward_layernorm.weight");
     t.gate_up = joined(mlp, {"gate_proj", "up_proj"}, ".weight");
     t.gate_up.rows = 2 * architecture_.intermediate_size, t.gate_up.columns = t.gate_up.stride = architecture_.hidden_size;
     t.gate_up_bias = joined(mlp, {"gate_proj", "up_proj"}, ".bias");

@@ -32,7 +32,8 @@ struct LayerTensors {
   Tensor qkv, qkv_bias;        // [Q + 2 KV, H], [1, Q + 2 KV]
   Tensor q_norm, k_norm;       // [1, head_size]
   Tensor output, output_bias;  // [H, Q], [1, H]
-  Tensor post_attention_norm;  // [1, H]: the norm before the MLP
+  Tensor mlp_norm;             // [1, H]: before the MLP
+  Tensor attention_branch_norm, mlp_branch_norm;  // [1, H]: at the ends of the branches (branch_norms)
   Tensor gate_up, gate_up_bias;  // [2 I, H], [1, 2 I]
   Tensor down, down_bias;      // [H, I], [1, H]
 };

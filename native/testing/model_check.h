@@ -18,7 +18,7 @@
 
 namespace cheems::testing {
 
-const std::vector<std::string> kClassifiers = {"llama-gqa", "llama3-rope", "mistral-sliding", "qwen2-gqa", "qwen2-tied", "qwen3-qknorm"};
+const std::vector<std::string> kClassifiers = {"llama-gqa", "llama3-rope", "mistral-sliding", "qwen2-gqa", "qwen2-tied", "qwen3-qknorm", "gemma-mqa", "gemma2-softcap"};
 constexpr double kRewardTolerance = 2e-5, kGradientTolerance = 2e-4, kScalarTolerance = 1e-4;
 
 // How a model is run.
@@ -166,7 +166,9 @@ inline void check_three_steps(const ReferenceModel& reference, const ModelRun& r
     const auto& result = found.steps[step];
     const auto& expected = steps[step];
     CHECK(result.loss == doctest::Approx(expected["loss"].get<double>()).epsilon(kScalarTolerance));
-    CHECK(result.gradient_norm == doctest::Approx(expected["grad_norm_before_clip"].get<double>()).epsilon(kScalarTolerance));
+    // Where float32 costs transformers itself more than the tolerance (Gemma 2's third step), three times that.
+    const double norm = expected["grad_norm_before_clip"].get<double>(), theirs = std::abs(reference.json()["train"]["grad_norm_f32"][step].get<double>() - norm);
+    CHECK(std::abs(result.gradient_norm - norm) <= std::max(kScalarTolerance * (1 + norm), 3 * theirs));
     for (size_t r = 0; r < result.rewards.size(); ++r) check_reward(result.rewards[r], expected["rewards"][r].get<double>(), step == 0 ? kRewardTolerance : 1e-3);
   }
   const auto arrays = reference.arrays();

@@ -104,7 +104,7 @@ Rope read_rope(const ConfigJson& config) {
 
 }  // namespace
 
-Architecture read_common(const ConfigJson& config, int64_t default_head_size) {
+Architecture read_common_but_activation(const ConfigJson& config, int64_t default_head_size) {
   Architecture a;
   a.hidden_size = config.size("hidden_size");
   a.intermediate_size = config.size("intermediate_size");
@@ -130,6 +130,11 @@ Architecture read_common(const ConfigJson& config, int64_t default_head_size) {
   a.head_size = config.size_or("head_dim", default_head_size > 0 ? default_head_size : a.hidden_size / a.num_heads);
   if (a.head_size % 2 != 0) fail(config.file(), ": a head size of ", a.head_size, " is odd; rotary position embedding needs pairs.");
   if (config.number_or("partial_rotary_factor", 1) != 1) config.refuse("partial_rotary_factor", "this engine turns whole heads (1).");
+  return a;
+}
+
+Architecture read_common(const ConfigJson& config, int64_t default_head_size) {
+  Architecture a = read_common_but_activation(config, default_head_size);
   const std::string activation = config.text_or("hidden_act", "silu");
   if (activation == "silu" || activation == "swish") a.activation = GateActivation::silu;
   else if (activation == "gelu_pytorch_tanh") a.activation = GateActivation::gelu_tanh;

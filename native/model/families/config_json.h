@@ -34,6 +34,8 @@ class ConfigJson {
 // The fields that all decoder families spell alike: sizes, epsilon, rope (old and new spelling), activation.
 // `default_head_size` is the family's where config.json has no head_dim; 0: hidden_size / num_attention_heads.
 Architecture read_common(const ConfigJson& config, int64_t default_head_size = 0);
+// As read_common, for families that do not mean their hidden_act (Gemma): the activation is the caller's.
+Architecture read_common_but_activation(const ConfigJson& config, int64_t default_head_size = 0);
 // The per-layer windows where config.json has `layer_types` (the new spelling); false where it has not.
 bool read_layer_types(const ConfigJson& config, int64_t window, Architecture& architecture);
 

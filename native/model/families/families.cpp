@@ -12,6 +12,8 @@ struct Family {
 };
 
 constexpr Family kFamilies[] = {
+    {"gemma", "Gemma", read_gemma},
+    {"gemma2", "Gemma2", read_gemma2},
     {"llama", "Llama", read_llama},
     {"mistral", "Mistral", read_mistral},
     {"qwen2", "Qwen2", read_qwen2},

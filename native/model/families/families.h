@@ -5,6 +5,8 @@
 
 namespace cheems::model {
 
+Architecture read_gemma(const ConfigJson& config);
+Architecture read_gemma2(const ConfigJson& config);
 Architecture read_llama(const ConfigJson& config);
 Architecture read_mistral(const ConfigJson& config);
 Architecture read_qwen2(const ConfigJson& config);

@@ -13,11 +13,13 @@ namespace {
 
 constexpr int64_t kRowsPerTask = 16;
 
-void scale_row(const float* x, const float* weight, float offset, float inverse_rms, int64_t columns, float* y) {
+// `residual` may be null.
+void scale_row(const float* x, const float* weight, float offset, float inverse_rms, const float* residual, int64_t columns, float* y) {
   const FloatVec r = set(inverse_rms), shift = set(offset);
   for (int64_t i = 0; i < columns; i += kFloatLanes) {
     const int64_t left = columns - i;
-    store(hn::Mul(hn::Mul(load(x + i, left), r), hn::Add(load(weight + i, left), shift)), y + i, left);
+    const FloatVec normed = hn::Mul(hn::Mul(load(x + i, left), r), hn::Add(load(weight + i, left), shift));
+    store(residual ? hn::Add(normed, load(residual + i, left)) : normed, y + i, left);
   }
 }
 
@@ -28,7 +30,7 @@ void forward(const RmsNormForward& a, Context& context) {
     for (int64_t row = task * kRowsPerTask; row < std::min(a.x.rows, (task + 1) * kRowsPerTask); ++row) {
       const float* x = floats(a.x) + row * a.x.stride;
       inverse_rms[row] = 1.0f / std::sqrt(dot(x, x, columns) / static_cast<float>(columns) + a.epsilon);
-      scale_row(x, floats(a.weight), a.weight_offset, inverse_rms[row], columns, floats(a.y) + row * a.y.stride);
+      scale_row(x, floats(a.weight), a.weight_offset, inverse_rms[row], a.residual ? floats(a.residual) + row * a.residual.stride : nullptr, columns, floats(a.y) + row * a.y.stride);
     }
   });
 }
@@ -36,7 +38,7 @@ void forward(const RmsNormForward& a, Context& context) {
 void apply(const RmsNormApply& a, Context& context) {
   context.pool.parallel_for((a.x.rows + kRowsPerTask - 1) / kRowsPerTask, [&](int64_t task, int) {
     for (int64_t row = task * kRowsPerTask; row < std::min(a.x.rows, (task + 1) * kRowsPerTask); ++row) {
-      scale_row(floats(a.x) + row * a.x.stride, floats(a.weight), a.weight_offset, floats(a.inverse_rms)[row], a.x.columns, floats(a.y) + row * a.y.stride);
+      scale_row(floats(a.x) + row * a.x.stride, floats(a.weight), a.weight_offset, floats(a.inverse_rms)[row], nullptr, a.x.columns, floats(a.y) + row * a.y.stride);
     }
   });
 }

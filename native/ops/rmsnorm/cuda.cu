@@ -2,7 +2,8 @@
 //
 // Fused: forward computes r and y in one reading of x; backward adds to dx in place, which is the residual stream's gradient,
 // so the backward pass's residual addition is this kernel. (The forward's residual addition sits in the epilogue of the
-// matrix product before it: ops/linear, `residual`.) Floor, e bytes per element of x, f of y: forward and apply
+// matrix product before it: ops/linear, `residual`; where a norm ends the branch, Gemma 2's, it is fused here, N*H*f bytes more.)
+// Floor, e bytes per element of x, f of y: forward and apply
 // N*H*(e + f) + 4*N bytes, about 4 FLOPs per element; backward N*H*(3e + f) + 4*N, about 9. Formulas: rmsnorm.h.
 //
 // Threads. A row belongs to a team: a warp for rows of up to 128 vectors (1024 bfloat16 numbers), else a whole block, sized so
@@ -52,7 +53,8 @@ struct ForwardArguments {
   const X* x;
   float* inverse_rms;  // written by forward, read by apply
   const float* weight;
-  int64_t y_stride, x_stride, rows, rows_per_block;
+  const Y* residual;   // null: none
+  int64_t y_stride, x_stride, residual_stride, rows, rows_per_block;
   int32_t columns;
   float epsilon, weight_offset;
 };
@@ -101,6 +103,12 @@ __global__ void __launch_bounds__(kBlockThreads<Team>) rmsnorm_forward_kernel(Fo
       float y[kWidth];
 #pragma unroll
       for (int i = 0; i < kWidth; ++i) y[i] = to_float(x[v].values[i]) * r * scale[v][i];
+      if (a.residual) {
+        float residual[kWidth];
+        load_floats(a.residual + row * a.residual_stride + column, residual);
+#pragma unroll
+        for (int i = 0; i < kWidth; ++i) y[i] += residual[i];
+      }
       store_floats(a.y + row * a.y_stride + column, y);
     }
   }
@@ -235,7 +243,8 @@ __global__ void __launch_bounds__(kPlainThreads) rmsnorm_forward_plain_kernel(Fo
   }
   Y* y = a.y + row * a.y_stride;
   for (int column = static_cast<int>(threadIdx.x); column < a.columns; column += kPlainThreads) {
-    y[column] = from_float<Y>(to_float(x[column]) * r * (a.weight[column] + a.weight_offset));
+    const float normed = to_float(x[column]) * r * (a.weight[column] + a.weight_offset);
+    y[column] = from_float<Y>(a.residual ? normed + to_float(a.residual[row * a.residual_stride + column]) : normed);
   }
 }
 
@@ -297,11 +306,13 @@ void launch_forward(const char* name, ForwardArguments<X, Y> a, Context& context
 }
 
 template <bool Given, class X, class Y>
-void forward_of(const char* name, const Tensor& y, const ConstTensor& x, const ConstTensor& weight, ForwardArguments<X, Y> a, Context& context) {
+void forward_of(const char* name, const Tensor& y, const ConstTensor& x, const ConstTensor& weight, const ConstTensor& residual, ForwardArguments<X, Y> a, Context& context) {
   constexpr int kWidth = kCommonWidth<X, Y>;
   a.y = static_cast<Y*>(y.data), a.x = static_cast<const X*>(x.data), a.weight = floats(weight);
   a.y_stride = y.stride, a.x_stride = x.stride, a.rows = x.rows, a.columns = static_cast<int32_t>(x.columns);
-  const bool done = vectors_fit(kWidth, y, x) && vectors_fit(4, weight) && with_team<kWidth>(x.columns / kWidth, [&]<int Team, int Vectors>() {
+  a.residual = static_cast<const Y*>(residual.data), a.residual_stride = residual.stride;
+  if (residual) require_dtype(residual, y.dtype, "The residual of a norm's output");
+  const bool done = vectors_fit(kWidth, y, x) && (!residual || vectors_fit(kWidth, residual)) && vectors_fit(4, weight) && with_team<kWidth>(x.columns / kWidth, [&]<int Team, int Vectors>() {
     launch_forward<X, Y, Team, Vectors, Given>(name, a, context);
   });
   if (!done) launch(name, rmsnorm_forward_plain_kernel<X, Y, Given>, Grid{a.rows}, kPlainThreads, sizeof(PlainShared), context.stream, a);
@@ -345,7 +356,7 @@ void rmsnorm_forward(const RmsNormForward& a, Context& context) {
   with_types(a.x.dtype, a.y.dtype, [&]<class X, class Y>() {
     ForwardArguments<X, Y> arguments{};
     arguments.inverse_rms = floats(a.inverse_rms), arguments.epsilon = a.epsilon, arguments.weight_offset = a.weight_offset;
-    forward_of<false>("rmsnorm_forward", a.y, a.x, a.weight, arguments, context);
+    forward_of<false>("rmsnorm_forward", a.y, a.x, a.weight, a.residual, arguments, context);
   });
 }
 
@@ -354,7 +365,7 @@ void rmsnorm_apply(const RmsNormApply& a, Context& context) {
   with_types(a.x.dtype, a.y.dtype, [&]<class X, class Y>() {
     ForwardArguments<X, Y> arguments{};
     arguments.inverse_rms = const_cast<float*>(floats(a.inverse_rms)), arguments.weight_offset = a.weight_offset;  // read alone
-    forward_of<true>("rmsnorm_apply", a.y, a.x, a.weight, arguments, context);
+    forward_of<true>("rmsnorm_apply", a.y, a.x, a.weight, {}, arguments, context);
   });
 }
 

@@ -25,8 +25,13 @@ void check_norm(int64_t rows, int64_t columns, float offset, bool wide = false, 
     site->rmsnorm_forward({.y = y, .inverse_rms = r, .x = in, .weight = w, .epsilon = 1e-5f, .weight_offset = offset});
     site->rmsnorm_apply({.y = y_again, .x = in, .inverse_rms = r, .weight = w, .weight_offset = offset});
     CHECK(same_bits(site.values(y_again), site.values(y)));
+    const Tensor sum = output({}), in_place = output(dy);
+    site->rmsnorm_forward({.y = sum, .inverse_rms = r, .x = in, .weight = w, .epsilon = 1e-5f, .weight_offset = offset, .residual = output(dy)});
+    site->rmsnorm_forward({.y = in_place, .inverse_rms = r, .x = in, .weight = w, .epsilon = 1e-5f, .weight_offset = offset, .residual = in_place});
+    CHECK(same_bits(site.values(in_place), site.values(sum)));
     site->rmsnorm_backward({.dx = dx, .d_weight = dw, .dy = output(dy), .x = in, .inverse_rms = r, .weight = w, .weight_offset = offset});
     return {{"y", site.values(y), kOutputs},
+            {"y with residual", site.values(sum), kOutputs},
             {"inverse_rms", site.values(r), kOutputs},
             {"dx", site.values(dx), kGradients},
             {"d_weight", site.values(dw), kGradients}};

@@ -1,4 +1,5 @@
-// y = x / rms(x) * (weight + weight_offset), row by row, with rms(x) = sqrt(mean_h(x_h^2) + epsilon).
+// y = x / rms(x) * (weight + weight_offset) [+ residual], row by row, with rms(x) = sqrt(mean_h(x_h^2) + epsilon).
+// The residual is for norms that stand at the end of a branch (Gemma 2): its gradient is dy itself.
 //
 // Backward, with r = 1 / rms(x) and g = dy * (weight + weight_offset):
 //   dx      += r * (g - x * r^2 * mean_h(g * x))   accumulated: the norm's branch joins the residual stream's gradient
@@ -18,6 +19,7 @@ struct RmsNormForward {
   ConstTensor weight;   // [1, H]
   float epsilon;
   float weight_offset = 0;  // 1 for Gemma
+  ConstTensor residual = {};  // [N, H], or absent; may be y itself
 };
 
 struct RmsNormBackward {

@@ -65,6 +65,10 @@ void check_norm(int64_t rows, int64_t columns, float offset) {
     cpu->rmsnorm_apply({.y = again.view(), .x = in.view(), .inverse_rms = r.view(), .weight = w.view(), .weight_offset = offset});
     cpu->rmsnorm_backward({.dx = dx.view(), .d_weight = dw.view(), .dy = upstream.view(), .x = in.view(), .inverse_rms = r.view(), .weight = w.view(), .weight_offset = offset});
     CHECK(same_bits(y.values(), again.values()));
+    Matrix beside(rows, columns, dy, 4), with_residual(rows, columns);
+    cpu->rmsnorm_forward({.y = with_residual.view(), .inverse_rms = r.view(), .x = in.view(), .weight = w.view(), .epsilon = epsilon, .weight_offset = offset, .residual = beside.view()});
+    CHECK(same_bits(with_residual.values(), sum_of(y.values(), dy)));
+    CHECK(with_residual.guards_hold());
     for (const Matrix* matrix : {&in, &w, &upstream, &y, &again, &r, &dx, &dw}) CHECK(matrix->guards_hold());
     return {y.values(), dx.values(), dw.values()};
   });

@@ -8,13 +8,20 @@
 
 namespace cheems::testing::plain {
 
+// y, or y + residual where there is one, rounded once.
 template <class A>
-void rmsnorm_apply(const RmsNormApply& a) {
+void write_normed(const RmsNormApply& a, const ConstTensor& residual) {
   for (int64_t n = 0; n < a.x.rows; ++n) {
     const A r = get<A>(a.inverse_rms, 0, n);
-    for (int64_t h = 0; h < a.x.columns; ++h) put<A>(a.y, n, h, get<A>(a.x, n, h) * r * (get<A>(a.weight, 0, h) + static_cast<A>(a.weight_offset)));
+    for (int64_t h = 0; h < a.x.columns; ++h) {
+      const A normed = get<A>(a.x, n, h) * r * (get<A>(a.weight, 0, h) + static_cast<A>(a.weight_offset));
+      put<A>(a.y, n, h, residual ? normed + get<A>(residual, n, h) : normed);
+    }
   }
 }
+
+template <class A>
+void rmsnorm_apply(const RmsNormApply& a) { write_normed<A>(a, {}); }
 
 template <class A>
 void rmsnorm_forward(const RmsNormForward& a) {
@@ -23,7 +30,7 @@ void rmsnorm_forward(const RmsNormForward& a) {
     for (int64_t h = 0; h < a.x.columns; ++h) squares += get<A>(a.x, n, h) * get<A>(a.x, n, h);
     put<A>(a.inverse_rms, 0, n, 1 / std::sqrt(squares / static_cast<A>(a.x.columns) + static_cast<A>(a.epsilon)));
   }
-  rmsnorm_apply<A>({.y = a.y, .x = a.x, .inverse_rms = a.inverse_rms, .weight = a.weight, .weight_offset = a.weight_offset});
+  write_normed<A>({.y = a.y, .x = a.x, .inverse_rms = a.inverse_rms, .weight = a.weight, .weight_offset = a.weight_offset}, a.residual);
 }
 
 template <class A>
