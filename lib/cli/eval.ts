@@ -72,7 +72,7 @@ export const evalCommand = defineCommand({
         });
         progress.finish();
         process.stdout.write(tableFor(evaluation));
-        if (isJudge(values)) process.stdout.write(`\n${describeSpending(evaluation.predictor.description)}\n`);
+        if (isJudge(values)) process.stdout.write(`\n${describeSpending(evaluation.predictor.description)}`);
         if (values.output_dir !== undefined) {
           const written = await writeResults(values.output_dir, evaluation, { options: values, seed: values.seed });
           process.stdout.write(`\nresults: ${written.results}\nscores:  ${written.scores}\n${written.judgements === undefined ? '' : `judged:  ${written.judgements}\n`}`);

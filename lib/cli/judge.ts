@@ -108,18 +108,19 @@ function ordersOf({ compat, judge_order: order, seed }: JudgeValues): PairOrders
   return order === 'both' ? bothOrders : singleOrder(seed);
 }
 
-/** What was asked and what it cost, from the predictor's description: one line. */
+/** What was asked of an endpoint and what it cost, from the predictor's description: one line, or nothing where nothing was asked of one. */
 export function describeSpending(description: Record<string, unknown>): string {
   const { requests, tokens, cost } = description as {
-    requests: { answered: number; from_cache: number; failed_attempts: Record<string, number> };
+    requests?: { answered: number; from_cache: number; failed_attempts: Record<string, number> };
     tokens: { prompt: number; completion: number };
     cost?: { this_run: number; with_cached_answers: number };
   };
+  if (!requests) return '';
   const failures = Object.entries(requests.failed_attempts).map(([kind, count]) => `${kind}: ${count}`);
   const money = (amount: number) => String(Number(amount.toPrecision(4)));
   return [
     `asked:   ${requests.answered} requests answered, ${requests.from_cache} from the cache${failures.length > 0 ? `, failed attempts ${failures.join(', ')}` : ''}`,
     `${tokens.prompt} + ${tokens.completion} tokens`,
     ...(cost ? [`cost ${money(cost.this_run)} (${money(cost.with_cached_answers)} with the cached answers)`] : []),
-  ].join('; ');
+  ].join('; ') + '\n';
 }
