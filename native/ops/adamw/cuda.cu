@@ -131,8 +131,12 @@ __device__ __forceinline__ void decay_at(const Arguments<Parameter, Gradient, St
 #pragma unroll
     for (int c = 0; c < Width; ++c) {
       const float p = to_float(parameter.values[c]) * a.scalars.keep;
-      if constexpr (kStochastic) parameter.values[c] = __ushort_as_bfloat16(round_stochastically(__float_as_uint(p), rounding_bits(a.key, static_cast<uint64_t>(i + c)).parameter));
-      else parameter.values[c] = p;
+      if constexpr (kStochastic) {
+        const uint32_t random = rounding_bits(a.key, static_cast<uint64_t>(i + c)).parameter;
+        parameter.values[c] = __ushort_as_bfloat16(round_stochastically(__float_as_uint(p), random));
+      } else {
+        parameter.values[c] = p;
+      }
     }
   }
   store(a.parameter + i, parameter);
@@ -187,7 +191,9 @@ void launch_update(const AdamWUpdate& a, Context& context) {
       .key = rounding_key(a.seed, a.step)};
   // Runs must begin at whole vectors; the last one may end anywhere.
   bool vectors = arguments.run % kWidth == 0;
-  for (const Tensor& t : {a.parameter, a.master, a.gradient, a.first_moment, a.second_moment}) vectors &= reinterpret_cast<uintptr_t>(t.data) % (kWidth * size_of(t.dtype)) == 0;
+  for (const Tensor& t : {a.parameter, a.master, a.gradient, a.first_moment, a.second_moment}) {
+    vectors = vectors && reinterpret_cast<uintptr_t>(t.data) % (kWidth * size_of(t.dtype)) == 0;
+  }
   const auto kernel = vectors ? adamw_kernel<Parameter, Gradient, State, kWidth> : adamw_kernel<Parameter, Gradient, State, 1>;
   launch("adamw_update", kernel, Grid{divide_up(arguments.total, arguments.run)}, kThreads, sizeof(RunShared), context.stream, arguments);
 }

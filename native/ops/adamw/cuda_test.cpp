@@ -118,7 +118,11 @@ TEST_CASE("cuda adamw: where the squares are not finite nothing changes but the 
       for (const bool marked : {false, true}) {
         for (const double max_grad_norm : {0.0, 1.0}) {
           range.gradient = site.gradient(8, 40, numbers);
-          const auto state = [&] { return std::vector<Values>{site.values(range.parameter), site.values(range.first_moment), site.values(range.second_moment), site.values(range.master ? range.master : range.parameter)}; };
+          const auto state = [&] {
+            std::vector<Values> all;
+            for (const Tensor& t : {range.parameter, range.first_moment, range.second_moment, range.master ? range.master : range.parameter}) all.push_back(site.values(t));
+            return all;
+          };
           const auto before = state();
           AdamWUpdate update = range.update(1, {.max_grad_norm = max_grad_norm});
           update.squares = site.doubles({squares});
@@ -262,7 +266,9 @@ TEST_CASE("cuda adamw: the traffic is the floor's, in every form, with rows unse
   constexpr int64_t kRows = 12, kColumns = 896;
   std::vector<uint8_t> seen(kRows);
   for (size_t row = 0; row < seen.size(); ++row) seen[row] = row % 3 == 0;
-  for (const Form& form : {Form{{wide, wide}, false, 32, 8}, {{narrow, narrow}, false, 30, 10}, {{narrow, wide}, false, 34, 10}, {{narrow, narrow}, true, 16, 4}, {{narrow, wide}, true, 20, 4}}) {
+  const std::vector<Form> forms = {{{wide, wide}, false, 32, 8}, {{narrow, narrow}, false, 30, 10}, {{narrow, wide}, false, 34, 10},
+                                   {{narrow, narrow}, true, 16, 4}, {{narrow, wide}, true, 20, 4}};
+  for (const Form& form : forms) {
     CAPTURE(form.bytes);
     for (const bool marked : {false, true}) {
       CAPTURE(marked);

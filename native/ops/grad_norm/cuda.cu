@@ -81,7 +81,8 @@ void launch_squares(const SumOfSquares& a, Context& context) {
   const bool vectors = reinterpret_cast<uintptr_t>(a.x.data) % 16 == 0 && run % kVectorWidth<T> == 0;
   launch("sum_of_squares", vectors ? squares_kernel<T, kVectorWidth<T>> : squares_kernel<T, 1>, Grid{blocks}, kThreads, sizeof(SumShared), context.stream, partials,
          static_cast<const T*>(a.x.data), total, run, a.row_seen);
-  launch("sum_of_squares_partials", add_partials_kernel, Grid{}, kThreads, sizeof(SumShared), context.stream, a.sum, static_cast<const double*>(partials), static_cast<int>(blocks));
+  launch("sum_of_squares_partials", add_partials_kernel, Grid{}, kThreads, sizeof(SumShared), context.stream, a.sum,
+         static_cast<const double*>(partials), static_cast<int>(blocks));
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ Loss check_loss(const Case& c) {
   const auto run = [&](Site& site) -> OutputList {
     double* sums = site.doubles({1, 2});  // added to
     const Tensor rewards = site.vector(c.rewards), d_rewards = site.vector(static_cast<int64_t>(c.rewards.size()));
-    site->ranking_loss({.sums = sums, .d_rewards = d_rewards, .rewards = rewards, .pairs = c.pairs, .total_pairs = c.total_pairs, .total_rewards = c.total_rewards, .reg_coef = c.reg_coef});
+    site->ranking_loss({.sums = sums, .d_rewards = d_rewards, .rewards = rewards, .pairs = c.pairs,
+                        .total_pairs = c.total_pairs, .total_rewards = c.total_rewards, .reg_coef = c.reg_coef});
     const Values got = site.values(sums, 2), gradient = site.values(d_rewards);
     loss = {got.numbers, gradient.numbers};
     return {{"sums", got, kOutputs}, {"d_rewards", gradient, kGradients}};

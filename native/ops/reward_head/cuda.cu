@@ -34,8 +34,8 @@ __global__ __launch_bounds__(kThreads) void head_forward_kernel(float* rewards, 
   if (threadIdx.x == 0) rewards[blockIdx.x] = static_cast<float>(sum);
 }
 
-__global__ __launch_bounds__(kThreads) void head_backward_input_kernel(float* dx, int64_t dx_stride, const float* d_rewards, const float* weight, const int32_t* index, int64_t rewards,
-                                                                       int64_t columns) {
+__global__ __launch_bounds__(kThreads) void head_backward_input_kernel(float* dx, int64_t dx_stride, const float* d_rewards, const float* weight,
+                                                                       const int32_t* index, int64_t rewards, int64_t columns) {
   auto& shared = shared_memory<SumShared>();
   double d = 0;
   for (int64_t r = threadIdx.x; r < rewards; r += kThreads) {
@@ -46,8 +46,8 @@ __global__ __launch_bounds__(kThreads) void head_backward_input_kernel(float* dx
   for (int64_t i = threadIdx.x; i < columns; i += kThreads) row[i] = static_cast<float>(d * static_cast<double>(weight[i]));
 }
 
-__global__ __launch_bounds__(kThreads) void head_backward_weight_kernel(float* d_weight, const float* d_rewards, const float* x, int64_t x_stride, const int32_t* index, int64_t rewards,
-                                                                        int64_t columns) {
+__global__ __launch_bounds__(kThreads) void head_backward_weight_kernel(float* d_weight, const float* d_rewards, const float* x, int64_t x_stride,
+                                                                        const int32_t* index, int64_t rewards, int64_t columns) {
   auto& shared = shared_memory<WeightShared>();
   const int lane = threadIdx.x % kColumns, slice = threadIdx.x / kColumns;
   const int64_t column = static_cast<int64_t>(blockIdx.x) * kColumns + lane;
@@ -66,16 +66,16 @@ __global__ __launch_bounds__(kThreads) void head_backward_weight_kernel(float* d
 
 void reward_head_forward(const RewardHeadForward& a, Context& context) {
   if (a.index.empty()) return;
-  launch("reward_head_forward", head_forward_kernel, Grid{static_cast<int64_t>(a.index.size())}, kThreads, sizeof(SumShared), context.stream, floats(a.rewards), floats(a.x), a.x.stride,
-         floats(a.weight), context.device(a.index), a.x.columns);
+  launch("reward_head_forward", head_forward_kernel, Grid{static_cast<int64_t>(a.index.size())}, kThreads, sizeof(SumShared), context.stream,
+         floats(a.rewards), floats(a.x), a.x.stride, floats(a.weight), context.device(a.index), a.x.columns);
 }
 
 void reward_head_backward(const RewardHeadBackward& a, Context& context) {
   const auto rewards = static_cast<int64_t>(a.index.size());
   const int32_t* index = context.device(a.index);
   if (a.dx.rows > 0) {
-    launch("reward_head_backward_input", head_backward_input_kernel, Grid{a.dx.rows}, kThreads, sizeof(SumShared), context.stream, floats(a.dx), a.dx.stride,
-           floats(a.d_rewards), floats(a.weight), index, rewards, a.dx.columns);
+    launch("reward_head_backward_input", head_backward_input_kernel, Grid{a.dx.rows}, kThreads, sizeof(SumShared), context.stream,
+           floats(a.dx), a.dx.stride, floats(a.d_rewards), floats(a.weight), index, rewards, a.dx.columns);
   }
   if (rewards > 0) {
     launch("reward_head_backward_weight", head_backward_weight_kernel, Grid{divide_up(a.x.columns, kColumns)}, kThreads, sizeof(WeightShared), context.stream,

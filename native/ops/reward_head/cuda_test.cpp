@@ -24,7 +24,8 @@ void check_head(int64_t rows, int64_t columns, const std::vector<int32_t>& index
         const Values got = site.values(rewards);
         for (size_t r = 0; r < index.size(); ++r) {
           double exact = 0;
-          for (int64_t c = 0; c < columns; ++c) exact += static_cast<double>(x_numbers[static_cast<size_t>(index[r] * columns + c)]) * static_cast<double>(weight_numbers[static_cast<size_t>(c)]);
+          const float* row = x_numbers.data() + index[r] * columns;
+          for (int64_t c = 0; c < columns; ++c) exact += static_cast<double>(row[c]) * static_cast<double>(weight_numbers[static_cast<size_t>(c)]);
           CHECK(static_cast<float>(got.numbers[r]) == static_cast<float>(exact));
         }
         return {{"rewards", got, kOutputs}, {"dx", site.values(dx), kGradients}, {"d_weight", site.values(d_weight), kGradients}};

@@ -46,8 +46,8 @@ void gather_rows(const GatherRows& a, Context& context) {
   with_element_type(a.x.dtype, "gather_rows: x", [&]<class T>() {
     constexpr int kWidth = kVectorWidth<T>;
     const auto kernel = vectors_fit(kWidth, a.y, a.x) ? gather_kernel<T, kWidth> : gather_kernel<T, 1>;
-    launch("gather_rows", kernel, Grid{a.y.rows}, kThreads, 0, context.stream, static_cast<T*>(a.y.data), a.y.stride, static_cast<const T*>(a.x.data), a.x.stride, context.device(a.rows),
-           a.y.columns);
+    launch("gather_rows", kernel, Grid{a.y.rows}, kThreads, 0, context.stream, static_cast<T*>(a.y.data), a.y.stride,
+           static_cast<const T*>(a.x.data), a.x.stride, context.device(a.rows), a.y.columns);
   });
 }
 
@@ -57,8 +57,8 @@ void scatter_add_rows(const ScatterAddRows& a, Context& context) {
   with_element_type(a.x.dtype, "scatter_add_rows: x", [&]<class T>() {
     constexpr int kWidth = kVectorWidth<T>;
     const auto kernel = vectors_fit(kWidth, a.x, a.y) ? scatter_add_kernel<T, kWidth> : scatter_add_kernel<T, 1>;
-    launch("scatter_add_rows", kernel, Grid{a.y.rows}, kThreads, 0, context.stream, static_cast<T*>(a.x.data), a.x.stride, static_cast<const T*>(a.y.data), a.y.stride, context.device(a.rows),
-           a.y.columns);
+    launch("scatter_add_rows", kernel, Grid{a.y.rows}, kThreads, 0, context.stream, static_cast<T*>(a.x.data), a.x.stride,
+           static_cast<const T*>(a.y.data), a.y.stride, context.device(a.rows), a.y.columns);
   });
 }
 
