@@ -122,6 +122,8 @@ bool Options::boolean(const char* name, bool fallback) const {
 
 std::string Options::text(const char* name) const { return text_from(get(name), name); }
 
+std::string Options::text(const char* name, const char* fallback) const { return get(name).IsUndefined() ? fallback : text(name); }
+
 std::optional<DType> Options::dtype(const char* name) const {
   if (get(name).IsUndefined()) return std::nullopt;
   const std::string given = text(name);
@@ -169,7 +171,7 @@ Napi::Value to_js(Napi::Env env, const MemoryPlan& plan, int64_t available_bytes
   Napi::Object object = Napi::Object::New(env);
   object.Set("entries", entries);
   object.Set("totalBytes", static_cast<double>(plan.total()));
-  object.Set("availableBytes", static_cast<double>(available_bytes));
+  object.Set("availableBytes", available_bytes < 0 ? env.Null() : Napi::Number::New(env, static_cast<double>(available_bytes)));
   return object;
 }
 

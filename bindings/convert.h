@@ -40,6 +40,7 @@ class Options {
   double required_number(const char* name) const;
   bool boolean(const char* name, bool fallback) const;
   std::string text(const char* name) const;  // required
+  std::string text(const char* name, const char* fallback) const;
   std::optional<DType> dtype(const char* name) const;  // float32 or bfloat16
 
  private:
@@ -49,7 +50,7 @@ class Options {
 
 Napi::Value to_js(Napi::Env env, const Progress& progress);
 Napi::Value to_js(Napi::Env env, const model::Architecture& architecture);
-Napi::Value to_js(Napi::Env env, const MemoryPlan& plan, int64_t available_bytes);
+Napi::Value to_js(Napi::Env env, const MemoryPlan& plan, int64_t available_bytes);  // below 0: null, not known
 Napi::Float32Array to_js(Napi::Env env, const std::vector<float>& values);
 
 // cheems::Error: its sentence, code 'CHEEMS_ERROR'. Cancelled: name 'AbortError', code 'ABORT_ERR', `cancel_reason`

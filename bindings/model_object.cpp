@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "backends/plugin_loader.h"
 #include "convert.h"
 #include "core/error.h"
 #include "trainer_object.h"
@@ -41,13 +42,14 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
                           .precision = options.dtype("precision"),
                           .keep_16_bit = options.boolean("keep16Bit", false),
                           .float32_copy = options.boolean("float32Copy", false)};
+  const std::string device = options.text("device", "auto");
   const int threads = static_cast<int>(options.integer("numThreads", 0, 0, 4096));
   using Loaded = std::shared_ptr<ModelState>;
   auto job = std::make_shared<ComputeJob<Loaded>>(
       "loading a model",
-      [load = std::move(load), threads](const Control& control) {
+      [load = std::move(load), device, threads](const Control& control) {
         auto state = std::make_shared<ModelState>();
-        state->backend = create_cpu_backend(threads);
+        state->backend = create_backend(device, threads, state->device_choice);
         state->model = model::RewardModel::load(load, *state->backend);
         control.check();
         return state;
@@ -57,6 +59,7 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
         result.Set("architecture", to_js(env, state->model->architecture()));
         result.Set("headSource", state->model->head_source());
         result.Set("device", state->backend->name());
+        result.Set("deviceChoice", "Device: " + state->device_choice + ".");
         result.Set("precision", name(state->model->precision()));
         const int64_t bytes = state->model->parameters().layout().bytes();
         result.Set("handle", make_handle(env, std::move(state), bytes));

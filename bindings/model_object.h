@@ -23,6 +23,7 @@ struct ModelState {
 
   // Engine thread. Freed in the opposite order: each refers to those before it.
   std::unique_ptr<Backend> backend;
+  std::string device_choice;  // what was taken and why
   std::unique_ptr<model::RewardModel> model;
   std::unique_ptr<inference::Scorer> scorer;  // kept for the next call with the same options
   inference::ScorerOptions scorer_options;

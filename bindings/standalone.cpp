@@ -7,7 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "backends/backend.h"
+#include "backends/planning.h"
+#include "backends/plugin_loader.h"
 #include "convert.h"
 #include "core/error.h"
 #include "core/memory_plan.h"
@@ -53,11 +54,11 @@ std::string compiled_targets() {
   return names;
 }
 
-Napi::Object backend_entry(Napi::Env env, const char* name, bool found, const std::string& detail) {
+Napi::Object backend_entry(Napi::Env env, const BackendInfo& backend) {
   Napi::Object entry = Napi::Object::New(env);
-  entry.Set("name", name);
-  entry.Set("found", found);
-  entry.Set("detail", detail);
+  entry.Set("name", backend.name);
+  entry.Set("found", backend.available);
+  entry.Set("detail", backend.detail);
   return entry;
 }
 
@@ -81,9 +82,8 @@ Napi::Value engine_info(const Napi::CallbackInfo& call) {
   for (std::size_t i = 0; i < features.size(); ++i) names.Set(static_cast<uint32_t>(i), features[i]);
   info.Set("cpuFeatures", names);
   info.Set("numThreads", threads);
-  Napi::Array backends = Napi::Array::New(env, 2);
-  backends.Set(0u, backend_entry(env, "cpu", true, sentence(threads, threads == 1 ? " thread, " : " threads, ", simd_target(), " kernels")));
-  backends.Set(1u, backend_entry(env, "cuda", false, "this version of cheems-native has no CUDA backend, so models run on the CPU"));
+  Napi::Array backends = Napi::Array::New(env);
+  for (const BackendInfo& backend : list_backends()) backends.Set(backends.Length(), backend_entry(env, backend));
   info.Set("backends", backends);
   return info;
 }
@@ -122,25 +122,29 @@ Napi::Value plan_memory(const Napi::CallbackInfo& info) {
   struct Planned {
     MemoryPlan plan;
     int64_t available_bytes;
+    std::string choice;
   };
   auto job = std::make_shared<ComputeJob<Planned>>(
       "planning memory",
       [folder = options.text("folder"), train = purpose == "train", trainer, scorer,
        keep_16_bit = options.boolean("keep16Bit", false), longest = options.integer("longestSample", 0, 1),
-       precision = options.dtype("precision"), threads = thread_count(options)](const Control&) {
-        const auto backend = create_cpu_backend(threads);
+       precision = options.dtype("precision"), device = options.text("device", "auto"), threads = thread_count(options)](const Control&) {
+        const PlanningBackend planned = planning_backend(device, threads);
         const auto architecture = model::RewardModel::read_architecture(folder);
         MemoryPlan plan;
-        const DType activations = precision.value_or(backend->default_activations());
-        const bool as_stored = !train && keep_16_bit && backend->widens_weights();
+        const DType activations = precision.value_or(planned.default_activations);
+        const bool as_stored = !train && keep_16_bit && planned.widens_weights;
         const bool float32_copy = train && trainer.optimizer_state == DType::float32;
-        const WorkspaceBytes workspace = [&](const WorkspaceRequest& request) { return backend->operations().workspace_bytes(request); };
         model::RewardModel::plan(architecture, as_stored ? model::RewardModel::stored_matrix_dtype(folder) : activations, float32_copy, plan);
-        if (train) training::Trainer::plan(architecture, trainer, activations, longest, workspace, plan);
-        else inference::Scorer::plan(architecture, scorer, activations, longest, workspace, plan);
-        return Planned{std::move(plan), backend->available_memory()};
+        if (train) training::Trainer::plan(architecture, trainer, activations, longest, planned.workspace_bytes, plan);
+        else inference::Scorer::plan(architecture, scorer, activations, longest, planned.workspace_bytes, plan);
+        return Planned{std::move(plan), planned.available_memory, planned.choice};
       },
-      [](Napi::Env env, Planned& planned) { return to_js(env, planned.plan, planned.available_bytes); });
+      [](Napi::Env env, Planned& planned) {
+        const Napi::Value result = to_js(env, planned.plan, planned.available_bytes);
+        result.As<Napi::Object>().Set("deviceChoice", planned.choice);
+        return result;
+      });
   return start(info.Env(), engine_thread(info.Env()), std::move(job), info.Env().Undefined());
 }
 

@@ -78,6 +78,8 @@ function fakeEngine(vocabSize: number): { engine: Pick<Engine, 'loadModel'>; bat
     architecture: { family: 'qwen2', classPrefix: 'Qwen2', hiddenSize: 8, intermediateSize: 8, numLayers: 1, numHeads: 1, numKeyValueHeads: 1, headSize: 8, vocabSize, maxPositionEmbeddings: 64, parameters: 1000 },
     headSource: 'score.weight',
     device: 'cpu',
+    deviceChoice: 'The fake engine, for tests.',
+    precision: 'float32',
     get disposed() {
       return isDisposed;
     },

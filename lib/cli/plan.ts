@@ -48,6 +48,8 @@ export const planTrainCommand = defineCommand({
       longestSample,
       numThreads: options.num_threads,
       device: options.device,
+      optimizerState: options.optimizer_state,
+      ...(options.precision ? { precision: options.precision } : {}),
     });
   },
 });
@@ -73,6 +75,7 @@ export const planEvalCommand = defineCommand({
       longestSample,
       numThreads: values.num_threads,
       device: values.device,
+      ...(values.precision ? { precision: values.precision } : {}),
     });
   },
 });
@@ -94,6 +97,7 @@ async function longestOf(folder: string, values: EvalValues, vocabularySize: num
 
 async function printPlan(request: PlanRequest): Promise<void> {
   const plan = await engine.planMemory(request);
+  process.stderr.write(`${plan.deviceChoice}\n`);
   process.stdout.write(`${formatMemoryPlan(plan)}\n`);
   // Names the options that would help, and their plans.
   if (!fits(plan)) await planOrRefuse(engine, request);

@@ -7,12 +7,13 @@ import { flag, number, optionalChoice, optionalNumber, text, textWithDefault } f
 import { optionalFlag, type OptionValues } from './options';
 
 const SAMPLES = 'Samples';
-const RESOURCES = 'Memory and speed (never change a reward)';
+const RESOURCES = 'Memory and speed (of these, precision alone changes a reward, and a GPU rounds otherwise than a CPU)';
 
 export const scoringResources = {
   micro_batch_tokens: number(8192, { from: 1, integer: true }, { group: RESOURCES, describe: 'tokens computed at once: less takes less memory' }),
   num_threads: number(0, { from: 0, integer: true }, { group: RESOURCES, describe: 'threads of the engine; 0: one for each usable core' }),
-  device: textWithDefault('auto', { group: RESOURCES, describe: "'auto' or a backend that `info` lists" }),
+  device: textWithDefault('auto', { group: RESOURCES, describe: "'auto' (the GPU where there is one), 'cpu', 'cuda' or 'cuda:1'; `info` lists what is there" }),
+  precision: optionalChoice(['float32', 'bfloat16'], { group: RESOURCES, describe: 'of the activations and weights that are computed with [default: bfloat16 on a GPU, float32 on the CPU]' }),
 };
 
 export const scoringSamples = {
@@ -36,9 +37,11 @@ export async function loadScoringModel(folder: string, values: ScoringValues, si
     longestSample: Math.min(values.max_length ?? Infinity, values.micro_batch_tokens),
     numThreads: values.num_threads,
     device: values.device,
+    ...(values.precision ? { precision: values.precision } : {}),
   });
-  return RewardModel.load(folder, {
+  const model = await RewardModel.load(folder, {
     device: values.device,
+    precision: values.precision,
     numThreads: values.num_threads,
     microBatchTokens: values.micro_batch_tokens,
     maxLength: values.max_length,
@@ -48,4 +51,6 @@ export async function loadScoringModel(folder: string, values: ScoringValues, si
     chatTemplateFile: values.chat_template,
     signal,
   });
+  process.stderr.write(`${model.deviceChoice}\n`);
+  return model;
 }

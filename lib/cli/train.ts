@@ -75,7 +75,8 @@ class TrainDisplay {
         onStart();
         this.closePhase();
         const resumed = start.resumedStep > 0 ? `, going on after step ${start.resumedStep}` : '';
-        this.log(`${start.prompts} prompts, ${start.responses} responses, ${start.pairs} pairs; ${start.totalSteps} steps (${start.warmupSteps} of warm-up)${resumed}; ${start.parameters.toLocaleString('en')} parameters on ${start.device}.`);
+        this.log(`${start.prompts} prompts, ${start.responses} responses, ${start.pairs} pairs; ${start.totalSteps} steps (${start.warmupSteps} of warm-up)${resumed}; ${start.parameters.toLocaleString('en')} parameters on ${start.device} in ${start.precision}.`);
+        this.log(start.deviceChoice);
         this.steps = showProgress({ label: 'train', unit: 'steps', total: start.totalSteps, secondsBetweenLines: 0 });
       },
       onStep: (metrics) => this.showStep(metrics),

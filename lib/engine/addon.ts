@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import * as path from 'node:path';
 import type {
-  ArchitectureInfo, EngineInfo, MemoryPlan, OptimizerStep, PlanRequest, Progress, SampleBatch, ScoreResult, StepResult,
+  ArchitectureInfo, EngineInfo, MemoryPlan, OptimizerStep, PlanRequest, Precision, Progress, SampleBatch, ScoreResult, StepResult,
   TrainerOptions,
 } from './types.js';
 
@@ -22,6 +22,9 @@ export interface LoadedModel {
   architecture: ArchitectureInfo;
   headSource: string;
   device: string;
+  /** Why this device, where it was left open: a sentence. */
+  deviceChoice: string;
+  precision: Precision;
 }
 
 type OnProgress = ((progress: Progress) => void) | undefined;
@@ -33,13 +36,14 @@ export interface Addon {
   initialise(options: { configFile: string; seed: number; weightsFile: string }): NativeWork<void>;
   planMemory(request: PlanRequest): NativeWork<MemoryPlan>;
   loadModel(options: {
-    folder: string; numThreads?: number; createHead?: boolean; seed?: number; keep16Bit?: boolean;
+    folder: string; device?: string; numThreads?: number; createHead?: boolean; seed?: number; keep16Bit?: boolean;
+    precision?: Precision; float32Copy?: boolean;
   }): NativeWork<LoadedModel>;
   score(
     model: ModelHandle, batch: SampleBatch, options: { microBatchTokens?: number; sharePrompts?: boolean },
     onProgress: OnProgress,
   ): NativeWork<ScoreResult>;
-  saveWeights(model: ModelHandle, file: string, dtype?: 'float32' | 'bfloat16'): NativeWork<void>;
+  saveWeights(model: ModelHandle, file: string, dtype?: Precision): NativeWork<void>;
   disposeModel(model: ModelHandle): NativeWork<void>;
   createTrainer(model: ModelHandle, options: TrainerOptions): NativeWork<TrainerHandle>;
   trainStep(

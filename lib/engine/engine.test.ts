@@ -222,7 +222,7 @@ test.serial('a memory plan names its parts', async (t) => {
   ]);
   for (const plan of [score, train]) {
     t.is(plan.totalBytes, plan.entries.reduce((sum, { bytes }) => sum + bytes, 0));
-    t.true(plan.availableBytes > 0);
+    t.true(plan.availableBytes! > 0);
     t.true(plan.entries.some(({ kind, bytes }) => kind === 'weights' && bytes > 0));
   }
   t.true(train.totalBytes > score.totalBytes);
@@ -288,6 +288,7 @@ test.serial('wrong arguments are refused with sentences that name them', async (
   await t.throwsAsync(load({ folder: path.join(folder, 'absent') }), { code: 'CHEEMS_ERROR', message: /absent/ });
   await t.throwsAsync(load({ createHead: false }), { code: 'CHEEMS_ERROR', message: /head/ });
   await t.throwsAsync(load({ seed: -1 }), { message: /seed must be a whole number/ });
-  await t.throwsAsync(load({ device: 'cuda' }), { code: 'CHEEMS_ERROR', message: /no CUDA backend.*"auto" or "cpu"/ });
-  await t.throwsAsync(load({ device: 'gpu' }), { message: /Unknown device "gpu"/ });
+  await t.throwsAsync(load({ device: 'cuda:99' }), { code: 'CHEEMS_ERROR', message: /cuda:99/ });
+  await t.throwsAsync(load({ device: 'gpu' }), { message: /There is no device "gpu"; it is auto, cpu, cuda or cuda:N/ });
+  await t.throwsAsync(load({ device: 'cpu', precision: 'bfloat16' }), { message: /cpu does not compute in bfloat16/ });
 });

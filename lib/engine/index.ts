@@ -1,8 +1,8 @@
 // The one typed door to the engine: abort signals, devices and disposal over the addon's calls.
-import { addon, engineError, type ModelHandle, type NativeWork, type TrainerHandle } from './addon.js';
+import { addon, type ModelHandle, type NativeWork, type TrainerHandle } from './addon.js';
 import type {
   ArchitectureInfo, Engine, EngineInfo, EngineModel, EngineTrainer, MemoryPlan, ModelLoadOptions, OptimizerStep,
-  PlanRequest, SampleBatch, ScoreOptions, ScoreResult, StepResult, TrainerOptions, WorkOptions,
+  PlanRequest, Precision, SampleBatch, ScoreOptions, ScoreResult, StepResult, TrainerOptions, WorkOptions,
 } from './types.js';
 
 export type * from './types.js';
@@ -40,17 +40,6 @@ function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError';
 }
 
-function checkDevice(device: string | undefined): void {
-  if (device === undefined || device === 'auto' || device === 'cpu') return;
-  const { backends } = addon().info();
-  const known = backends.find(({ name }) => device === name || device.startsWith(`${name}:`));
-  throw engineError(
-    known === undefined
-      ? `Unknown device "${device}": use "auto" or "cpu".`
-      : `The device "${device}" cannot be used: ${known.detail}. Use "auto" or "cpu".`,
-  );
-}
-
 class Model implements EngineModel {
   #disposed = false;
 
@@ -59,6 +48,8 @@ class Model implements EngineModel {
     readonly architecture: ArchitectureInfo,
     readonly headSource: string,
     readonly device: string,
+    readonly deviceChoice: string,
+    readonly precision: Precision,
   ) {}
 
   get disposed(): boolean {
@@ -70,7 +61,7 @@ class Model implements EngineModel {
     return run(signal, () => addon().score(this.handle, batch, scoreOptions, onProgress));
   }
 
-  saveWeights(file: string, dtype: 'float32' | 'bfloat16' = 'float32'): Promise<void> {
+  saveWeights(file: string, dtype: Precision = 'float32'): Promise<void> {
     return run(undefined, () => addon().saveWeights(this.handle, file, dtype));
   }
 
@@ -120,10 +111,8 @@ export const engine: Engine = {
   },
 
   async loadModel(options: ModelLoadOptions, work: WorkOptions = {}): Promise<EngineModel> {
-    const { device, ...load } = options;
-    checkDevice(device);
-    const loaded = await runOrAbandon(work.signal, () => addon().loadModel(load));
-    return new Model(loaded.handle, loaded.architecture, loaded.headSource, loaded.device);
+    const loaded = await runOrAbandon(work.signal, () => addon().loadModel(options));
+    return new Model(loaded.handle, loaded.architecture, loaded.headSource, loaded.device, loaded.deviceChoice, loaded.precision);
   },
 
   initialise(configFile: string, seed: number, weightsFile: string): Promise<void> {
@@ -131,7 +120,6 @@ export const engine: Engine = {
   },
 
   async planMemory(request: PlanRequest): Promise<MemoryPlan> {
-    checkDevice(request.device);
     return run(undefined, () => addon().planMemory(request));
   },
 };

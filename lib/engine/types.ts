@@ -23,10 +23,16 @@ export interface WorkOptions {
   onProgress?: (progress: Progress) => void;
 }
 
+export type Precision = 'float32' | 'bfloat16';
+
 export interface ModelLoadOptions {
   folder: string;
-  /** 'auto' | 'cpu'; more with the CUDA backend. */
+  /** 'auto', 'cpu', 'cuda' or 'cuda:<number>'. */
   device?: string;
+  /** Of the activations and the matrices that they meet; absent: bfloat16 on a GPU, float32 on the CPU. */
+  precision?: Precision;
+  /** Training with 16-bit weights and float32 optimiser state: keep the weights in float32 too. */
+  float32Copy?: boolean;
   /** 0 or absent: one a usable core. */
   numThreads?: number;
   /** Make a new seeded head where the folder has none (training); otherwise such a folder is refused. */
@@ -66,6 +72,10 @@ export interface TrainerOptions {
   microBatchTokens?: number;
   gradientCheckpointing?: boolean;
   sharePrompts?: boolean;
+  /** Of gradients and moments: 'float32' (the default), or 'bfloat16' with bfloat16 weights, rounded stochastically. */
+  optimizerState?: Precision;
+  /** Of the stochastic rounding. */
+  seed?: number;
   regCoef?: number;
 }
 
@@ -100,7 +110,10 @@ export interface MemoryPlanEntry {
 export interface MemoryPlan {
   entries: MemoryPlanEntry[];
   totalBytes: number;
-  availableBytes: number;
+  /** null where the device that is planned for is not here. */
+  availableBytes: number | null;
+  /** What is planned for and why: a sentence. */
+  deviceChoice: string;
 }
 
 /** A model in the engine's memory. All work runs on the engine's own thread, one piece after another. */
@@ -108,11 +121,15 @@ export interface EngineModel {
   readonly architecture: ArchitectureInfo;
   /** 'score.weight', 'v_head.weight' or 'new'. */
   readonly headSource: string;
+  /** 'cpu', 'cuda:0', … */
   readonly device: string;
+  /** What was taken and why: a sentence. */
+  readonly deviceChoice: string;
+  readonly precision: Precision;
   readonly disposed: boolean;
   score(batch: SampleBatch, options?: ScoreOptions): Promise<ScoreResult>;
   /** Writes the weights as one safetensors file; folder layout and atomicity are the caller's. */
-  saveWeights(file: string, dtype?: 'float32' | 'bfloat16'): Promise<void>;
+  saveWeights(file: string, dtype?: Precision): Promise<void>;
   createTrainer(options: TrainerOptions): Promise<EngineTrainer>;
   /** Frees the memory once running work has stopped; later calls reject. */
   dispose(): Promise<void>;
@@ -132,6 +149,8 @@ export interface PlanRequest {
   microBatchTokens?: number;
   gradientCheckpointing?: boolean;
   keep16Bit?: boolean;
+  precision?: Precision;
+  optimizerState?: Precision;
   /** Tokens of the longest sample: the least that a micro-batch must hold. */
   longestSample: number;
   numThreads?: number;

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { DataError, show } from '../data/errors';
 import type { Message, Prompt, Response, Source, TokenizedSample } from '../data/types';
 import { engine as nativeEngine } from '../engine';
-import type { ArchitectureInfo, Engine, EngineModel } from '../engine/types';
+import type { ArchitectureInfo, Engine, EngineModel, Precision } from '../engine/types';
 import { localModelFolder } from '../hub';
 import { TokenizerError } from '../tokenization/errors';
 import { SampleBuilder } from '../tokenization/sample_builder';
@@ -15,6 +15,8 @@ import { packSamples } from './sample_batch';
 export interface RewardModelOptions {
   /** 'auto' (the default), or a backend that `engineInfo()` lists. */
   device?: string | undefined;
+  /** Of activations and weights: 'float32' or 'bfloat16'. Absent: bfloat16 on a GPU, float32 on the CPU. */
+  precision?: Precision | undefined;
   /** Threads of the engine; 0 or absent: one for each usable core. Never changes a reward. */
   numThreads?: number | undefined;
   /** Keep bfloat16 and float16 weights as they are stored: half the memory, the same rewards. On by default. */
@@ -98,6 +100,7 @@ export class RewardModel {
         device: options.device ?? 'auto',
         numThreads: options.numThreads ?? 0,
         keep16Bit: options.keep16Bit ?? true,
+        ...(options.precision ? { precision: options.precision } : {}),
       },
       options.signal ? { signal: options.signal } : {},
     );
@@ -110,6 +113,15 @@ export class RewardModel {
 
   get device(): string {
     return this.model.device;
+  }
+
+  /** What was taken and why: a sentence. */
+  get deviceChoice(): string {
+    return this.model.deviceChoice;
+  }
+
+  get precision(): Precision {
+    return this.model.precision;
   }
 
   /** The tensor that the reward is read with: 'score.weight' or 'v_head.weight'. */
@@ -173,6 +185,7 @@ export class RewardModel {
       parameters,
       head: this.headSource,
       device: this.device,
+      precision: this.precision,
       do_strip: this.facts.doStrip,
       compat: this.facts.compat,
       max_length: this.options.maxLength ?? null,

@@ -52,6 +52,8 @@ export function writeFakeModel(folder: string, vocabSize: number): void {
 class FakeModel implements EngineModel {
   readonly headSource = 'new';
   readonly device = 'fake';
+  readonly deviceChoice = 'The fake engine, for tests.';
+  readonly precision = 'float32';
   disposed = false;
 
   constructor(readonly architecture: ArchitectureInfo, readonly weight: Float32Array, private readonly options: FakeEngineOptions) {}
@@ -145,7 +147,7 @@ class FakeTrainer implements EngineTrainer {
   async dispose(): Promise<void> {}
 }
 
-const AMPLE: MemoryPlan = { entries: [{ name: 'weights', kind: 'weights', bytes: 4096 }], totalBytes: 4096, availableBytes: 1 << 30 };
+const AMPLE: MemoryPlan = { entries: [{ name: 'weights', kind: 'weights', bytes: 4096 }], totalBytes: 4096, availableBytes: 1 << 30, deviceChoice: 'Device: the fake engine.' };
 
 export function fakeEngine(options: FakeEngineOptions = {}): Engine {
   const readArchitecture = async (folder: string): Promise<ArchitectureInfo> => {

@@ -8,7 +8,7 @@ import { readSafetensors } from '../testing/fake_engine';
 import { train } from './loop';
 
 const REFERENCE = join(__dirname, '..', '..', 'tests', 'reference', 'huggingface');
-const CLASSIFIERS = ['llama-gqa', 'llama3-rope', 'mistral-sliding', 'qwen2-gqa', 'qwen2-tied', 'qwen3-qknorm'];
+const CLASSIFIERS = ['llama-gqa', 'llama3-rope', 'mistral-sliding', 'qwen2-gqa', 'qwen2-tied', 'qwen3-qknorm', 'gemma-mqa', 'gemma2-softcap'];
 
 interface Reference {
   eval: { ids: number[]; reward_f64: number }[];

@@ -1,6 +1,6 @@
 // What a run tells its caller while it goes.
 import type { MetricReport } from '../evaluation/metrics';
-import type { MemoryPlan } from '../engine/types';
+import type { MemoryPlan, Precision } from '../engine/types';
 import type { CheckpointReference } from './checkpoints';
 
 /** One optimiser step. Losses, accuracy and margin are those of its global batch before the update. */
@@ -51,6 +51,9 @@ export interface RunStart {
   testPrompts: number;
   parameters: number;
   device: string;
+  /** What was taken and why: a sentence. */
+  deviceChoice: string;
+  precision: Precision;
   memory: MemoryPlan;
   outputDir: string;
 }

@@ -78,6 +78,8 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
     longestSample: data.longestSample,
     numThreads: options.num_threads,
     device: options.device,
+    optimizerState: options.optimizer_state,
+    ...(options.precision ? { precision: options.precision } : {}),
   });
   say(formatMemoryPlan(memory));
   await refuseFullDisk(options, architecture, files);
@@ -128,6 +130,8 @@ async function runSteps(prepared: Prepared): Promise<TrainResult> {
       testPrompts: data.test.length,
       parameters: model.architecture.parameters,
       device: model.device,
+      deviceChoice: model.deviceChoice,
+      precision: model.precision,
       memory,
       outputDir: options.output_dir,
     });
@@ -163,11 +167,15 @@ async function loadModel(engine: Engine, options: TrainOptions, resumed: Checkpo
     numThreads: options.num_threads,
     createHead: !resumed,
     seed: options.seed,
+    float32Copy: options.optimizer_state === 'float32',
+    ...(options.precision ? { precision: options.precision } : {}),
   }, signal ? { signal } : {});
   try {
     const trainer = await model.createTrainer({
       microBatchTokens: options.micro_batch_tokens,
       gradientCheckpointing: options.gradient_checkpointing,
+      optimizerState: options.optimizer_state,
+      seed: options.seed,
       regCoef: options.reg_coef,
     });
     if (resumed) await trainer.loadOptimizer(join(resumed.folder, OPTIMIZER_FILE));

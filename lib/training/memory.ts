@@ -22,11 +22,12 @@ export function formatMemoryPlan(plan: MemoryPlan): string {
   const entries = plan.entries.filter(({ bytes }) => bytes > 0);
   for (const { name, kind, bytes } of entries) table.push([name, kind, formatBytes(bytes)]);
   table.push(['in all', '', formatBytes(plan.totalBytes)]);
-  table.push(['available on this machine', '', formatBytes(plan.availableBytes)]);
+  table.push(['available on this machine', '', plan.availableBytes === null ? 'not known' : formatBytes(plan.availableBytes)]);
   return table.toString();
 }
 
-export const fits = (plan: MemoryPlan): boolean => plan.totalBytes <= plan.availableBytes;
+/** What is planned for a device that is not here passes: its memory is not known. */
+export const fits = (plan: MemoryPlan): boolean => plan.availableBytes === null || plan.totalBytes <= plan.availableBytes;
 
 /**
  * Plans, and throws a TrainingError where the plan exceeds the available memory. The error tells what the same
@@ -36,7 +37,7 @@ export async function planOrRefuse(engine: Pick<Engine, 'planMemory'>, request: 
   const plan = await engine.planMemory(request);
   if (fits(plan)) return plan;
   const lines = [
-    `This run takes ${formatBytes(plan.totalBytes)} of memory, and ${formatBytes(plan.availableBytes)} are available.`,
+    `This run takes ${formatBytes(plan.totalBytes)} of memory, and ${formatBytes(plan.availableBytes ?? 0)} are available.`,
   ];
   const savings = await plannedSavings(engine, request);
   const helpful = savings.filter((saving) => fits(saving.plan));

@@ -62,7 +62,8 @@ export type TrainerState = z.output<typeof stateSchema>;
 /** Options that change the numbers but not the batches: a resumed run may change them, and is then told so. */
 const NUMERIC_OPTIONS: TrainOptionName[] = [
   'num_train_epochs', 'max_steps', 'learning_rate', 'lr_scheduler_type', 'warmup_ratio', 'warmup_steps', 'weight_decay',
-  'adam_beta1', 'adam_beta2', 'adam_epsilon', 'max_grad_norm', 'reg_coef', 'micro_batch_tokens', 'device',
+  'adam_beta1', 'adam_beta2', 'adam_epsilon', 'max_grad_norm', 'reg_coef', 'micro_batch_tokens', 'device', 'precision',
+  'optimizer_state',
 ];
 
 export function numericOptions(options: TrainOptions): Record<string, unknown> {

@@ -40,7 +40,7 @@ interface Case {
   newHead?: boolean;
 }
 
-const CLASSIFIERS = ['llama-gqa', 'llama3-rope', 'mistral-sliding', 'qwen2-gqa', 'qwen2-tied', 'qwen3-qknorm'];
+const CLASSIFIERS = ['llama-gqa', 'llama3-rope', 'mistral-sliding', 'qwen2-gqa', 'qwen2-tied', 'qwen3-qknorm', 'gemma-mqa', 'gemma2-softcap'];
 const CLASS_PREFIXES = { llama: 'Llama', mistral: 'Mistral', qwen2: 'Qwen2', qwen3: 'Qwen3' };
 const LANGUAGE_MODELS = ['qwen2-causal', 'qwen2-causal-tied'];
 /** Samples for the language models, whose fixtures have none with rewards; the same vocabulary. */
