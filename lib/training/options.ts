@@ -22,8 +22,8 @@ const PAPER_GLOBAL_BATCH = 256;
 
 /** Every option: its facts for help texts and the schema of its value. */
 export const trainOptionDefinitions = {
-  model_path: requiredPath({ group: PATHS, describe: 'Hugging Face model folder to start from (…ForCausalLM: a new seeded head is made; …ForSequenceClassification: its head is kept)' }),
-  train_data_path: paths({ group: PATHS, describe: 'JSONL files of preferences (gzip too); prompts with the same text are merged over the files' }, 1),
+  model_path: requiredPath({ group: PATHS, describe: 'Hugging Face model folder, or owner/name[@revision] of the hub, to start from (…ForCausalLM: a new seeded head is made; …ForSequenceClassification: its head is kept)' }),
+  train_data_path: paths({ group: PATHS, describe: 'files of preferences: JSON lines, JSON arrays (gzip too) or parquet; prompts with the same text are merged over the files' }, 1),
   test_data_path: paths({ group: PATHS, describe: 'JSONL files to evaluate on while training' }, 0),
   output_dir: requiredPath({ group: PATHS, describe: 'folder for checkpoint-<step>, checkpoint-last, the final model, metrics.jsonl and event files' }),
   cache_dir: text({ group: PATHS, describe: 'folder where tokenised data are kept for the next run; several runs may share one [default: output_dir/cache]' }),
