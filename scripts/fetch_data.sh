@@ -4,8 +4,8 @@
 #   bash scripts/fetch_data.sh [--bench] [--folder data] [--repository URL]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-if [ ! -f dist/hub/fetch_data.js ]; then
+if [ ! -f dist/cli/fetch_data.js ]; then
   echo 'dist/ has not been built; run: npm run build:ts' >&2
   exit 1
 fi
-exec node dist/hub/fetch_data.js "$@"
+exec node dist/cli/fetch_data.js "$@"

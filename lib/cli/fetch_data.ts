@@ -1,11 +1,11 @@
 // What scripts/fetch_data.sh runs: the Cheems files into a folder, with progress on stderr.
 
 import { parseArgs } from 'node:util';
-import { withInterrupts } from '../cli/interrupt';
-import { reportFailure } from '../cli/failure';
-import { showProgress } from '../cli/progress';
-import { CHEEMS_FILES, CHEEMS_REPOSITORY } from './cheems_data';
-import { fetchLfsFiles } from './lfs';
+import { withInterrupts } from './interrupt';
+import { reportFailure } from './failure';
+import { showProgress } from './progress';
+import { CHEEMS_FILES, CHEEMS_REPOSITORY } from '../hub/cheems_data';
+import { fetchLfsFiles } from '../hub/lfs';
 
 const USAGE = `Fetches the data of CheemsRM (${CHEEMS_FILES.map(({ path }) => path).join(', ')}; 386 MB) and checks it by SHA-256.
 
