@@ -8,6 +8,7 @@
 
 #include "core/dtype.h"
 #include "testing/cuda_on_cpu/memory.h"
+#include "testing/cuda_on_cpu/streams.h"
 
 using cheems::bfloat16_to_float;
 using cheems::float_to_bfloat16;
@@ -161,26 +162,26 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
   return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, const void* alpha, const void* a, cublasLtMatrixLayout_t a_layout, const void* b, cublasLtMatrixLayout_t b_layout,
-                              const void* beta, const void* c, cublasLtMatrixLayout_t c_layout, void* d, cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t* algorithm, void* workspace,
-                              size_t workspace_bytes, cudaStream_t) {
-  if (!handle || !algorithm || algorithm->data[0] != kAlgorithmMark || !consistent(*desc, *a_layout, *b_layout, *c_layout, *d_layout)) return CUBLAS_STATUS_INVALID_VALUE;
-  if (workspace_bytes < algorithm->data[1] || (workspace_bytes > 0 && (!workspace || !aligned(workspace, 16)))) return CUBLAS_STATUS_INVALID_VALUE;
-  const size_t least = a_layout->type == CUDA_R_16BF ? 16 : 4, least_result = d_layout->type == CUDA_R_16BF ? 16 : 4;
-  if (!aligned(a, least) || !aligned(b, least) || !aligned(c, least_result) || !aligned(d, least_result)) return CUBLAS_STATUS_INVALID_VALUE;
-  const bool with_bias = desc->epilogue == CUBLASLT_EPILOGUE_BIAS;
-  if (with_bias && !desc->bias) return CUBLAS_STATUS_INVALID_VALUE;
-  if (c == d && c_layout->leading_dimension != d_layout->leading_dimension) return CUBLAS_STATUS_INVALID_VALUE;
-  if (!on_device(a, *a_layout) || !on_device(b, *b_layout) || !on_device(c, *c_layout) || !on_device(d, *d_layout) || !on_device(workspace, workspace_bytes) ||
-      (with_bias && !on_device(desc->bias, static_cast<size_t>(d_layout->rows) * bytes_of(d_layout->type)))) {
-    return CUBLAS_STATUS_EXECUTION_FAILED;
-  }
-  if (workspace_bytes > 0) std::memset(workspace, 0xff, algorithm->data[1]);
+namespace {
 
-  const std::vector<float> left = gather(a, *a_layout, desc->transpose_a == CUBLAS_OP_T);    // [m, k]
-  const std::vector<float> right = gather(b, *b_layout, desc->transpose_b == CUBLAS_OP_N);   // [n, k]
-  const int64_t m = d_layout->rows, n = d_layout->columns, k = static_cast<int64_t>(left.size()) / m;
-  const float scale = *static_cast<const float*>(alpha), keep = *static_cast<const float*>(beta);
+// A product as it was asked for: it may be carried out when its descriptors are gone.
+struct Product {
+  EmulatedMatmulDesc desc;
+  EmulatedMatrixLayout a_layout, b_layout, c_layout, d_layout;
+  const void *a, *b, *c;
+  void *d, *workspace;
+  size_t scratch_bytes;
+  float alpha, beta;
+};
+
+void multiply(const Product& product) {
+  const auto& [desc, a_layout, b_layout, c_layout, d_layout, a, b, c, d, workspace, scratch_bytes, scale, keep] = product;
+  if (workspace) std::memset(workspace, 0xff, scratch_bytes);
+
+  const std::vector<float> left = gather(a, a_layout, desc.transpose_a == CUBLAS_OP_T);    // [m, k]
+  const std::vector<float> right = gather(b, b_layout, desc.transpose_b == CUBLAS_OP_N);   // [n, k]
+  const int64_t m = d_layout.rows, n = d_layout.columns, k = static_cast<int64_t>(left.size()) / m;
+  const bool with_bias = desc.epilogue == CUBLASLT_EPILOGUE_BIAS;
   for (int64_t column = 0; column < n; ++column) {
     for (int64_t row = 0; row < m; ++row) {
       const float* x = left.data() + row * k;
@@ -194,13 +195,33 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
       for (; i < k; ++i) sum += x[i] * y[i];
       for (const float part : partial) sum += part;
       sum *= scale;
-      const int64_t at = column * d_layout->leading_dimension + row, at_c = column * c_layout->leading_dimension + row;
-      const bool half = d_layout->type == CUDA_R_16BF;
+      const int64_t at = column * d_layout.leading_dimension + row, at_c = column * c_layout.leading_dimension + row;
+      const bool half = d_layout.type == CUDA_R_16BF;
       if (keep != 0) sum += keep * (half ? bfloat16_to_float(static_cast<const uint16_t*>(c)[at_c]) : static_cast<const float*>(c)[at_c]);
-      if (with_bias) sum += half ? bfloat16_to_float(static_cast<const uint16_t*>(desc->bias)[row]) : static_cast<const float*>(desc->bias)[row];
+      if (with_bias) sum += half ? bfloat16_to_float(static_cast<const uint16_t*>(desc.bias)[row]) : static_cast<const float*>(desc.bias)[row];
       if (half) static_cast<uint16_t*>(d)[at] = float_to_bfloat16(sum);
       else static_cast<float*>(d)[at] = sum;
     }
   }
+}
+
+}  // namespace
+
+cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, const void* alpha, const void* a, cublasLtMatrixLayout_t a_layout, const void* b, cublasLtMatrixLayout_t b_layout,
+                              const void* beta, const void* c, cublasLtMatrixLayout_t c_layout, void* d, cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t* algorithm, void* workspace,
+                              size_t workspace_bytes, cudaStream_t stream) {
+  if (!handle || !algorithm || algorithm->data[0] != kAlgorithmMark || !consistent(*desc, *a_layout, *b_layout, *c_layout, *d_layout)) return CUBLAS_STATUS_INVALID_VALUE;
+  if (workspace_bytes < algorithm->data[1] || (workspace_bytes > 0 && (!workspace || !aligned(workspace, 16)))) return CUBLAS_STATUS_INVALID_VALUE;
+  const size_t least = a_layout->type == CUDA_R_16BF ? 16 : 4, least_result = d_layout->type == CUDA_R_16BF ? 16 : 4;
+  if (!aligned(a, least) || !aligned(b, least) || !aligned(c, least_result) || !aligned(d, least_result)) return CUBLAS_STATUS_INVALID_VALUE;
+  const bool with_bias = desc->epilogue == CUBLASLT_EPILOGUE_BIAS;
+  if (with_bias && !desc->bias) return CUBLAS_STATUS_INVALID_VALUE;
+  if (c == d && c_layout->leading_dimension != d_layout->leading_dimension) return CUBLAS_STATUS_INVALID_VALUE;
+  if (!on_device(a, *a_layout) || !on_device(b, *b_layout) || !on_device(c, *c_layout) || !on_device(d, *d_layout) || !on_device(workspace, workspace_bytes) ||
+      (with_bias && !on_device(desc->bias, static_cast<size_t>(d_layout->rows) * bytes_of(d_layout->type)))) {
+    return CUBLAS_STATUS_EXECUTION_FAILED;
+  }
+  cheems::cuda_on_cpu::enqueue(stream, [product = Product{*desc, *a_layout, *b_layout, *c_layout, *d_layout, a, b, c, d, workspace_bytes > 0 ? workspace : nullptr,
+                                                         algorithm->data[1], *static_cast<const float*>(alpha), *static_cast<const float*>(beta)}] { multiply(product); });
   return CUBLAS_STATUS_SUCCESS;
 }

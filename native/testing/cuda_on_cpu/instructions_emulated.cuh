@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <tuple>
+#include <type_traits>
 
 #include "testing/cuda_on_cpu/kernel_calls.h"
 
@@ -73,6 +74,7 @@ void launch(const char* name, void (*kernel)(Parameters...), Grid grid, int thre
     cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
                          static_cast<int>(shared_bytes));
   }
+  static_assert((std::is_trivially_copyable_v<Parameters> && ...), "the parameters of a kernel are copied byte by byte");
   struct Call {
     void (*kernel)(Parameters...);
     std::tuple<Parameters...> parameters;

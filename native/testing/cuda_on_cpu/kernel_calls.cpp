@@ -1,9 +1,16 @@
 #include "testing/cuda_on_cpu/kernel_calls.h"
 
+#include <cstddef>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "core/error.h"
 #include "testing/cuda_on_cpu/machine.h"
 #include "testing/cuda_on_cpu/memory.h"
 #include "testing/cuda_on_cpu/runtime_state.h"
+#include "testing/cuda_on_cpu/streams.h"
 
 namespace cheems::cuda_on_cpu {
 
@@ -51,7 +58,17 @@ void launch(const Launch& launch) {
   }
   if (!stream_exists(launch.stream)) refuse("the stream was never created or is destroyed.");
   reserve_memory();
-  machine().run(launch);
+  if (!streams_deferred()) return machine().run(launch);
+  struct alignas(16) Chunk {
+    std::byte bytes[16];
+  };
+  std::vector<Chunk> arguments((launch.arguments_bytes + sizeof(Chunk) - 1) / sizeof(Chunk));
+  if (launch.arguments_bytes > 0) std::memcpy(arguments.data(), launch.arguments, launch.arguments_bytes);
+  enqueue(launch.stream, [asked = Launch(launch), name = std::string(launch.name), arguments = std::move(arguments)]() mutable {
+    asked.name = name.c_str();
+    asked.arguments = arguments.data();
+    machine().run(asked);
+  });
 }
 
 }  // namespace cheems::cuda_on_cpu

@@ -9,6 +9,8 @@
 
 #include "vector_types.h"
 
+typedef struct CUstream_st* cudaStream_t;
+
 namespace cheems::cuda_on_cpu {
 
 struct Place {
@@ -59,14 +61,16 @@ std::uint64_t atomic_64(AtomicOperation operation, std::uint64_t* address, std::
                         const void* site);
 
 // Runs every thread of the grid to its end. `call` runs the kernel once with the arguments at `arguments`. Throws
-// cheems::Error for a launch that CUDA would refuse and for every fault the model detects; it is usable afterwards.
+// cheems::Error for a launch that CUDA would refuse and for every fault the model detects; it is usable afterwards. Where streams
+// are deferred, faults are the errors of the call that waits.
 struct Launch {
   const char* name;
   const void* kernel;
   std::int64_t grid_x, grid_y, grid_z;
   int threads;
   std::int64_t shared_bytes;
-  const void* stream;
+  cudaStream_t stream;
+  // Copied where the launch is deferred; plain bytes, as kernel parameters are.
   void (*call)(void* arguments);
   void* arguments;
   std::size_t arguments_bytes;

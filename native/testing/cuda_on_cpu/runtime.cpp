@@ -1,21 +1,22 @@
-// The host's side of the CUDA runtime for the emulated device. Work is done when it is asked for, so that every stream is
-// always idle; what can go wrong without a GPU is checked: handles, directions, and the bounds of every copy and fill.
+// The host's side of the CUDA runtime for the emulated device: the device, errors and memory; streams.cpp has the rest. What can
+// go wrong without a GPU is checked: handles, directions, and the bounds of every copy and fill.
 #include <cuda_runtime.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <mutex>
-#include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/error.h"
 #include "testing/cuda_on_cpu/machine.h"
 #include "testing/cuda_on_cpu/memory.h"
 #include "testing/cuda_on_cpu/runtime_state.h"
+#include "testing/cuda_on_cpu/streams.h"
 
 namespace cheems::cuda_on_cpu {
 
@@ -25,21 +26,8 @@ thread_local cudaError_t last_error = cudaSuccess;
 thread_local std::string last_detail;  // what happened, for cudaGetErrorString
 
 std::mutex guard;
-std::set<const void*> streams, events;
 std::map<std::uintptr_t, std::size_t> pinned;
 std::map<const void*, std::int64_t> shared_bytes_asked;
-
-template <class... Parts>
-cudaError_t error(cudaError_t code, const Parts&... parts) {
-  last_error = code;
-  last_detail = sentence(parts...);
-  return code;
-}
-
-bool known(const std::set<const void*>& handles, const void* handle) {
-  const std::lock_guard<std::mutex> lock(guard);
-  return handles.contains(handle);
-}
 
 const char* describe(cudaError_t code) {
   switch (code) {
@@ -80,18 +68,19 @@ cudaError_t check_range(const char* call, const char* role, const void* pointer,
                " do not fit into allocation ", owner->number, " of ", owner->bytes, " bytes");
 }
 
-std::int64_t nanoseconds_now() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+bool is_pinned(const void* pointer, std::size_t bytes) {
+  const auto address = reinterpret_cast<std::uintptr_t>(pointer);
+  const std::lock_guard<std::mutex> lock(guard);
+  const auto after = pinned.upper_bound(address);
+  if (after == pinned.begin()) return false;
+  const auto [start, length] = *std::prev(after);
+  return address - start + bytes <= length;
 }
 
-cudaError_t check_stream(const char* call, cudaStream_t stream) {
-  if (stream == nullptr || known(streams, stream)) return cudaSuccess;
-  return error(cudaErrorInvalidResourceHandle, call, ": the stream was never created or is destroyed");
-}
-
-cudaError_t check_event(const char* call, cudaEvent_t event) {
-  if (known(events, event)) return cudaSuccess;
-  return error(cudaErrorInvalidResourceHandle, call, ": the event was never created or is destroyed");
+void copy_rows(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t width, std::size_t height) {
+  for (std::size_t row = 0; row < height; ++row) {
+    std::memmove(static_cast<char*>(to) + row * to_pitch, static_cast<const char*>(from) + row * from_pitch, width);
+  }
 }
 
 cudaError_t copy(const char* call, void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t width,
@@ -111,8 +100,15 @@ cudaError_t copy(const char* call, void* to, std::size_t to_pitch, const void* f
   if (bad_to != cudaSuccess) return bad_to;
   const cudaError_t bad_from = check_range(call, "source", from, (height - 1) * from_pitch + width, from_device);
   if (bad_from != cudaSuccess) return bad_from;
-  for (std::size_t row = 0; row < height; ++row) {
-    std::memmove(static_cast<char*>(to) + row * to_pitch, static_cast<const char*>(from) + row * from_pitch, width);
+  if (stream != nullptr && !to_device && !is_pinned(to, (height - 1) * to_pitch + width)) {  // as CUDA does, waits for the copy
+    if (const cudaError_t bad = finish_stream(stream)) return bad;
+    copy_rows(to, to_pitch, from, from_pitch, width, height);
+  } else if (stream != nullptr && streams_deferred() && !from_device && !is_pinned(from, (height - 1) * from_pitch + width)) {  // takes a copy first
+    std::vector<char> taken(width * height);
+    copy_rows(taken.data(), width, from, from_pitch, width, height);
+    enqueue(stream, [=, taken = std::move(taken)] { copy_rows(to, to_pitch, taken.data(), width, width, height); });
+  } else {
+    enqueue(stream, [=] { copy_rows(to, to_pitch, from, from_pitch, width, height); });
   }
   return cudaSuccess;
 }
@@ -125,7 +121,11 @@ std::int64_t allowed_shared_bytes(const void* kernel) {
   return found == shared_bytes_asked.end() ? kSharedBytesUnasked : std::max(found->second, kSharedBytesUnasked);
 }
 
-bool stream_exists(const void* stream) { return stream == nullptr || known(streams, stream); }
+cudaError_t set_last_error(cudaError_t code, std::string detail) {
+  last_error = code;
+  last_detail = std::move(detail);
+  return code;
+}
 
 }  // namespace cheems::cuda_on_cpu
 
@@ -185,7 +185,6 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
   *version = CUDART_VERSION;
   return cudaSuccess;
 }
-cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
 
 // --- errors
 
@@ -233,7 +232,9 @@ cudaError_t cudaMalloc(void** address, std::size_t bytes) {
   return emulation::error(cudaErrorMemoryAllocation, bytes, " bytes asked for, ", emulation::free_bytes(), " of ",
                           emulation::capacity_bytes(), " free");
 }
+// As NVIDIA's, waits for the device first.
 cudaError_t cudaFree(void* address) {
+  if (const cudaError_t bad = emulation::finish_all_streams()) return bad;
   if (address == nullptr || emulation::release(address)) return cudaSuccess;
   return emulation::error(cudaErrorInvalidValue, "cudaFree: nothing live begins at this address; it was freed before, or is no device memory");
 }
@@ -255,6 +256,7 @@ cudaError_t cudaMallocHost(void** address, std::size_t bytes) {
 cudaError_t cudaHostAlloc(void** address, std::size_t bytes, unsigned) { return cudaMallocHost(address, bytes); }
 cudaError_t cudaFreeHost(void* address) {
   if (address == nullptr) return cudaSuccess;
+  if (const cudaError_t bad = emulation::finish_all_streams()) return bad;
   {
     const std::lock_guard<std::mutex> lock(emulation::guard);
     if (emulation::pinned.erase(reinterpret_cast<std::uintptr_t>(address)) == 0) {
@@ -265,7 +267,8 @@ cudaError_t cudaFreeHost(void* address) {
   return cudaSuccess;
 }
 cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
-  return emulation::copy("cudaMemcpy", to, bytes, from, bytes, bytes, 1, kind, nullptr);
+  if (const cudaError_t bad = emulation::copy("cudaMemcpy", to, bytes, from, bytes, bytes, 1, kind, nullptr)) return bad;
+  return emulation::finish_stream(nullptr);
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
   return emulation::copy("cudaMemcpyAsync", to, bytes, from, bytes, bytes, 1, kind, stream);
@@ -279,72 +282,7 @@ cudaError_t cudaMemsetAsync(void* address, int value, std::size_t bytes, cudaStr
   if (const cudaError_t bad = emulation::check_stream("cudaMemsetAsync", stream)) return bad;
   if (bytes == 0) return cudaSuccess;
   if (const cudaError_t bad = emulation::check_range("cudaMemsetAsync", "target", address, bytes, true)) return bad;
-  std::memset(address, value, bytes);
-  return cudaSuccess;
-}
-
-// --- streams and events
-
-struct CUstream_st {};
-struct CUevent_st {
-  std::int64_t recorded = 0;  // nanoseconds, 0 before the first record
-};
-
-cudaError_t cudaStreamCreate(cudaStream_t* stream) { return cudaStreamCreateWithFlags(stream, cudaStreamDefault); }
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  *stream = new CUstream_st;
-  const std::lock_guard<std::mutex> lock(emulation::guard);
-  emulation::streams.insert(*stream);
-  return cudaSuccess;
-}
-cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-  {
-    const std::lock_guard<std::mutex> lock(emulation::guard);
-    if (emulation::streams.erase(stream) == 0) {
-      return emulation::error(cudaErrorInvalidResourceHandle, "cudaStreamDestroy: there is no such stream");
-    }
-  }
-  delete stream;
-  return cudaSuccess;
-}
-cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return emulation::check_stream("cudaStreamSynchronize", stream); }
-cudaError_t cudaStreamQuery(cudaStream_t stream) { return emulation::check_stream("cudaStreamQuery", stream); }
-cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
-  if (const cudaError_t bad = emulation::check_stream("cudaStreamWaitEvent", stream)) return bad;
-  return emulation::check_event("cudaStreamWaitEvent", event);
-}
-cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, cudaEventDefault); }
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
-  *event = new CUevent_st;
-  const std::lock_guard<std::mutex> lock(emulation::guard);
-  emulation::events.insert(*event);
-  return cudaSuccess;
-}
-cudaError_t cudaEventDestroy(cudaEvent_t event) {
-  {
-    const std::lock_guard<std::mutex> lock(emulation::guard);
-    if (emulation::events.erase(event) == 0) {
-      return emulation::error(cudaErrorInvalidResourceHandle, "cudaEventDestroy: there is no such event");
-    }
-  }
-  delete event;
-  return cudaSuccess;
-}
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-  if (const cudaError_t bad = emulation::check_stream("cudaEventRecord", stream)) return bad;
-  if (const cudaError_t bad = emulation::check_event("cudaEventRecord", event)) return bad;
-  event->recorded = emulation::nanoseconds_now();
-  return cudaSuccess;
-}
-cudaError_t cudaEventSynchronize(cudaEvent_t event) { return emulation::check_event("cudaEventSynchronize", event); }
-cudaError_t cudaEventQuery(cudaEvent_t event) { return emulation::check_event("cudaEventQuery", event); }
-cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
-  if (const cudaError_t bad = emulation::check_event("cudaEventElapsedTime", start)) return bad;
-  if (const cudaError_t bad = emulation::check_event("cudaEventElapsedTime", end)) return bad;
-  if (start->recorded == 0 || end->recorded == 0) {
-    return emulation::error(cudaErrorInvalidResourceHandle, "cudaEventElapsedTime: an event was never recorded");
-  }
-  *milliseconds = static_cast<float>(static_cast<double>(end->recorded - start->recorded) * 1e-6);
+  emulation::enqueue(stream, [=] { std::memset(address, value, bytes); });
   return cudaSuccess;
 }
 

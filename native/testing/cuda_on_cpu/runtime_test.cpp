@@ -26,7 +26,7 @@ void check_error(cudaError_t status, cudaError_t expected, const std::string& wo
 }
 
 void launch_shape(std::int64_t x, std::int64_t y, int threads, std::int64_t shared_bytes, const void* kernel = nullptr,
-                  const void* stream = nullptr) {
+                  cudaStream_t stream = nullptr) {
   launch({"shape", kernel, x, y, 1, threads, shared_bytes, stream, [](void*) {}, nullptr, 0});
 }
 
@@ -110,6 +110,98 @@ TEST_CASE("pinned memory, streams and events") {
   CHECK(cudaStreamDestroy(stream) == cudaSuccess);
   check_error(cudaStreamSynchronize(stream), cudaErrorInvalidResourceHandle, "the stream was never created or is destroyed");
   CHECK_THROWS_WITH_AS(launch_shape(1, 1, 1, 0, nullptr, stream), doctest::Contains("the stream was never created or is destroyed"), Error);
+}
+
+namespace {
+
+// Two streams and pinned memory while streams are deferred.
+struct Deferred {
+  Deferred() {
+    set_streams_deferred(true);
+    REQUIRE(cudaStreamCreateWithFlags(&first, cudaStreamNonBlocking) == cudaSuccess);
+    REQUIRE(cudaStreamCreateWithFlags(&second, cudaStreamNonBlocking) == cudaSuccess);
+    REQUIRE(cudaEventCreateWithFlags(&event, cudaEventDisableTiming) == cudaSuccess);
+    REQUIRE(cudaMallocHost(&pinned, 4 * sizeof(float)) == cudaSuccess);
+    REQUIRE(cudaMalloc(&device, 4 * sizeof(float)) == cudaSuccess);
+  }
+  ~Deferred() {
+    cudaFree(device);
+    cudaFreeHost(pinned);
+    cudaEventDestroy(event);
+    cudaStreamDestroy(first);
+    cudaStreamDestroy(second);
+    set_streams_deferred(false);
+  }
+  void upload(cudaStream_t stream) { CHECK(cudaMemcpyAsync(device, pinned, 4, cudaMemcpyHostToDevice, stream) == cudaSuccess); }
+  float on_device() {
+    float value = 0;
+    CHECK(cudaMemcpy(&value, device, 4, cudaMemcpyDeviceToHost) == cudaSuccess);
+    return value;
+  }
+  cudaStream_t first = nullptr, second = nullptr;
+  cudaEvent_t event = nullptr;
+  float *pinned = nullptr, *device = nullptr;
+};
+
+}  // namespace
+
+TEST_CASE("deferred: a pinned buffer that is reused before its copy is done sends the wrong numbers") {
+  for (const bool waits : {true, false}) {
+    Deferred run;
+    run.pinned[0] = 1;
+    run.upload(run.first);
+    CHECK(cudaEventRecord(run.event, run.first) == cudaSuccess);
+    if (waits) CHECK(cudaEventSynchronize(run.event) == cudaSuccess);
+    run.pinned[0] = 2;
+    CHECK(cudaStreamSynchronize(run.first) == cudaSuccess);
+    CHECK(run.on_device() == (waits ? 1.0f : 2.0f));
+  }
+}
+
+TEST_CASE("deferred: results are not there before they are waited for; ordinary memory is copied at once") {
+  Deferred run;
+  float ordinary = 5;
+  CHECK(cudaMemcpyAsync(run.device, &ordinary, 4, cudaMemcpyHostToDevice, run.first) == cudaSuccess);
+  ordinary = 6;  // allowed: the call has taken a copy
+  run.pinned[0] = 0;
+  CHECK(cudaMemcpyAsync(run.pinned, run.device, 4, cudaMemcpyDeviceToHost, run.first) == cudaSuccess);
+  CHECK(cudaEventRecord(run.event, run.first) == cudaSuccess);
+  CHECK(run.pinned[0] == 0);
+  int questions = 0;
+  while (cudaEventQuery(run.event) == cudaErrorNotReady) ++questions;
+  CHECK(questions == 3);
+  CHECK(run.pinned[0] == 5);
+  CHECK(cudaGetLastError() == cudaErrorNotReady);
+}
+
+TEST_CASE("deferred: a stream sees another's work only behind an event") {
+  for (const bool waits : {true, false}) {
+    Deferred run;
+    run.pinned[0] = 3;
+    CHECK(cudaMemset(run.device, 0, 16) == cudaSuccess);
+    run.upload(run.first);
+    CHECK(cudaEventRecord(run.event, run.first) == cudaSuccess);
+    if (waits) CHECK(cudaStreamWaitEvent(run.second, run.event) == cudaSuccess);
+    CHECK(cudaMemcpyAsync(run.pinned + 1, run.device, 4, cudaMemcpyDeviceToHost, run.second) == cudaSuccess);
+    CHECK(cudaStreamSynchronize(run.second) == cudaSuccess);
+    CHECK(run.pinned[1] == (waits ? 3.0f : 0.0f));
+  }
+}
+
+TEST_CASE("deferred: kernels run in their stream, and their faults are errors of the call that waits") {
+  Deferred run;
+  const auto launch_on = [&](void (*call)(void*)) {
+    float* const argument = run.device;
+    launch({"deferred", nullptr, 1, 1, 1, 1, 0, run.first, call, const_cast<float**>(&argument), sizeof argument});
+  };
+  CHECK(cudaMemsetAsync(run.device, 0, 16, run.first) == cudaSuccess);
+  launch_on([](void* arguments) { **static_cast<float**>(arguments) = 8; });
+  CHECK(cudaStreamSynchronize(run.first) == cudaSuccess);
+  CHECK(run.on_device() == 8);
+  launch_on([](void*) { throw Error("as planted"); });
+  run.upload(run.first);
+  check_error(cudaStreamSynchronize(run.first), cudaErrorLaunchFailure, "CUDA kernel deferred, block (0, 0, 0): the kernel threw");
+  CHECK(cudaStreamSynchronize(run.first) == cudaSuccess);  // the copy behind it was dropped
 }
 
 TEST_CASE("there is one device, of compute capability 9.0") {

@@ -1,0 +1,230 @@
+#include "testing/cuda_on_cpu/streams.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <utility>
+
+#include "testing/cuda_on_cpu/emulated_device.h"
+#include "testing/cuda_on_cpu/runtime_state.h"
+
+struct CUstream_st {
+  bool waits_for_default;  // and the default stream for it: not so where it was made with cudaStreamNonBlocking
+  std::deque<std::function<void()>> work;
+};
+
+// Outlives its handle where work still refers to it.
+struct EventState {
+  std::int64_t asked = 0, done = 0;  // how often it was recorded, and how many of those the streams have come to
+  std::int64_t nanoseconds = 0;      // of the last
+  cudaStream_t stream = nullptr;     // in which the last stands
+};
+struct CUevent_st {
+  std::shared_ptr<EventState> state = std::make_shared<EventState>();
+};
+
+namespace cheems::cuda_on_cpu {
+
+namespace {
+
+std::recursive_mutex guard;  // work may be done under it: there is one device
+std::set<cudaStream_t> streams;
+std::set<cudaEvent_t> events;
+
+bool from_environment() {
+  const char* const text = std::getenv("CHEEMS_EMULATED_STREAMS");
+  if (text == nullptr || *text == 0 || std::strcmp(text, "eager") == 0) return false;
+  if (std::strcmp(text, "deferred") == 0) return true;
+  fail("CHEEMS_EMULATED_STREAMS is ", in_quotes(text), ": write eager or deferred.");
+}
+bool& deferred() {
+  static bool value = from_environment();
+  return value;
+}
+
+std::int64_t nanoseconds_now() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// Does the stream's next piece of work. What fails takes all other work with it, as an error on a GPU does.
+cudaError_t do_one(cudaStream_t stream) {
+  const std::function<void()> work = std::move(stream->work.front());
+  stream->work.pop_front();
+  try {
+    work();
+  } catch (const Error& thrown) {
+    for (const cudaStream_t other : streams) other->work.clear();
+    return error(cudaErrorLaunchFailure, thrown.what());
+  }
+  return cudaSuccess;
+}
+
+// Does a stream's work until the event's record number `ticket` is passed.
+cudaError_t finish_event(const EventState& event, cudaStream_t stream, std::int64_t ticket) {
+  while (event.done < ticket && streams.contains(stream) && !stream->work.empty()) {
+    if (const cudaError_t bad = do_one(stream)) return bad;
+  }
+  return cudaSuccess;
+}
+
+cudaError_t check_event(const char* call, cudaEvent_t event) {
+  const std::lock_guard<std::recursive_mutex> lock(guard);
+  if (events.contains(event)) return cudaSuccess;
+  return error(cudaErrorInvalidResourceHandle, call, ": the event was never created or is destroyed");
+}
+
+}  // namespace
+
+void set_streams_deferred(bool wanted) {
+  const std::lock_guard<std::recursive_mutex> lock(guard);
+  if (finish_all_streams() != cudaSuccess) fail("The emulated device: ", cudaGetErrorString(cudaGetLastError()), ".");
+  deferred() = wanted;
+}
+
+bool streams_deferred() {
+  const std::lock_guard<std::recursive_mutex> lock(guard);
+  return deferred();
+}
+
+bool stream_exists(cudaStream_t stream) {
+  const std::lock_guard<std::recursive_mutex> lock(guard);
+  return stream == nullptr || streams.contains(stream);
+}
+
+cudaError_t check_stream(const char* call, cudaStream_t stream) {
+  if (stream_exists(stream)) return cudaSuccess;
+  return error(cudaErrorInvalidResourceHandle, call, ": the stream was never created or is destroyed");
+}
+
+void enqueue(cudaStream_t stream, std::function<void()> work) {
+  const std::lock_guard<std::recursive_mutex> lock(guard);
+  if (!deferred()) return work();
+  if (stream != nullptr) return stream->work.push_back(std::move(work));
+  for (const cudaStream_t other : streams) {
+    if (other->waits_for_default && finish_stream(other) != cudaSuccess) fail(cudaGetErrorString(cudaGetLastError()), ".");
+  }
+  work();
+}
+
+cudaError_t finish_stream(cudaStream_t stream) {
+  const std::lock_guard<std::recursive_mutex> lock(guard);
+  while (stream != nullptr && !stream->work.empty()) {
+    if (const cudaError_t bad = do_one(stream)) return bad;
+  }
+  return cudaSuccess;
+}
+
+cudaError_t finish_all_streams() {
+  const std::lock_guard<std::recursive_mutex> lock(guard);
+  for (const cudaStream_t stream : streams) {
+    if (const cudaError_t bad = finish_stream(stream)) return bad;
+  }
+  return cudaSuccess;
+}
+
+}  // namespace cheems::cuda_on_cpu
+
+namespace emulation = cheems::cuda_on_cpu;
+using Lock = std::lock_guard<std::recursive_mutex>;
+
+cudaError_t cudaDeviceSynchronize() { return emulation::finish_all_streams(); }
+
+cudaError_t cudaStreamCreate(cudaStream_t* stream) { return cudaStreamCreateWithFlags(stream, cudaStreamDefault); }
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
+  const Lock lock(emulation::guard);
+  *stream = new CUstream_st{flags != cudaStreamNonBlocking, {}};
+  emulation::streams.insert(*stream);
+  return cudaSuccess;
+}
+// As NVIDIA's, lets the stream's work come to its end.
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  const Lock lock(emulation::guard);
+  if (!emulation::streams.contains(stream)) {
+    return emulation::error(cudaErrorInvalidResourceHandle, "cudaStreamDestroy: there is no such stream");
+  }
+  const cudaError_t status = emulation::finish_stream(stream);
+  emulation::streams.erase(stream);
+  delete stream;
+  return status;
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  if (const cudaError_t bad = emulation::check_stream("cudaStreamSynchronize", stream)) return bad;
+  return stream == nullptr ? emulation::finish_all_streams() : emulation::finish_stream(stream);
+}
+// Each question brings the stream on by one piece of work, so that a host that keeps asking comes to an end.
+cudaError_t cudaStreamQuery(cudaStream_t stream) {
+  const Lock lock(emulation::guard);
+  if (const cudaError_t bad = emulation::check_stream("cudaStreamQuery", stream)) return bad;
+  if (stream == nullptr || stream->work.empty()) return cudaSuccess;
+  if (const cudaError_t bad = emulation::do_one(stream)) return bad;
+  return emulation::set_last_error(cudaErrorNotReady, "");
+}
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  const Lock lock(emulation::guard);
+  if (const cudaError_t bad = emulation::check_stream("cudaStreamWaitEvent", stream)) return bad;
+  if (const cudaError_t bad = emulation::check_event("cudaStreamWaitEvent", event)) return bad;
+  emulation::enqueue(stream, [state = event->state, recorded_in = event->state->stream, ticket = event->state->asked] {
+    if (emulation::finish_event(*state, recorded_in, ticket) != cudaSuccess) cheems::fail(cudaGetErrorString(cudaGetLastError()));
+  });
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, cudaEventDefault); }
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  const Lock lock(emulation::guard);
+  *event = new CUevent_st;
+  emulation::events.insert(*event);
+  return cudaSuccess;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  const Lock lock(emulation::guard);
+  if (emulation::events.erase(event) == 0) {
+    return emulation::error(cudaErrorInvalidResourceHandle, "cudaEventDestroy: there is no such event");
+  }
+  delete event;
+  return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  const Lock lock(emulation::guard);
+  if (const cudaError_t bad = emulation::check_stream("cudaEventRecord", stream)) return bad;
+  if (const cudaError_t bad = emulation::check_event("cudaEventRecord", event)) return bad;
+  event->state->stream = stream;
+  emulation::enqueue(stream, [state = event->state, ticket = ++event->state->asked] {
+    state->done = std::max(state->done, ticket);
+    state->nanoseconds = emulation::nanoseconds_now();
+  });
+  return cudaSuccess;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  const Lock lock(emulation::guard);
+  if (const cudaError_t bad = emulation::check_event("cudaEventSynchronize", event)) return bad;
+  return emulation::finish_event(*event->state, event->state->stream, event->state->asked);
+}
+cudaError_t cudaEventQuery(cudaEvent_t event) {
+  const Lock lock(emulation::guard);
+  if (const cudaError_t bad = emulation::check_event("cudaEventQuery", event)) return bad;
+  const EventState& state = *event->state;
+  if (state.done >= state.asked) return cudaSuccess;
+  if (emulation::stream_exists(state.stream) && state.stream != nullptr && !state.stream->work.empty()) {
+    if (const cudaError_t bad = emulation::do_one(state.stream)) return bad;
+  }
+  return emulation::set_last_error(cudaErrorNotReady, "");
+}
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
+  const Lock lock(emulation::guard);
+  if (const cudaError_t bad = emulation::check_event("cudaEventElapsedTime", start)) return bad;
+  if (const cudaError_t bad = emulation::check_event("cudaEventElapsedTime", end)) return bad;
+  for (const cudaEvent_t event : {start, end}) {
+    if (event->state->asked == 0) {
+      return emulation::error(cudaErrorInvalidResourceHandle, "cudaEventElapsedTime: an event was never recorded");
+    }
+    if (event->state->done < event->state->asked) return emulation::set_last_error(cudaErrorNotReady, "");
+  }
+  *milliseconds = static_cast<float>(static_cast<double>(end->state->nanoseconds - start->state->nanoseconds) * 1e-6);
+  return cudaSuccess;
+}
