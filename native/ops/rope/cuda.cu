@@ -218,9 +218,10 @@ __device__ __forceinline__ void write_partials(const RopeArguments<A>& a, const 
   a.partials[block * a.head_size + column] = sum;
 }
 
-// With a norm, backward: the rotation back gives du, then as in rmsnorm.h.
+// With a norm, backward: the rotation back gives du, then as in rmsnorm.h. Two blocks at once leave each thread 128 registers;
+// unasked, the compiler aims at four and spills.
 template <class A, int Width, int Vectors>
-__global__ void __launch_bounds__(kThreads) rope_norm_backward_kernel(RopeArguments<A> a) {
+__global__ void __launch_bounds__(kThreads, 2) rope_norm_backward_kernel(RopeArguments<A> a) {
   const auto part = part_of<Width, Vectors>(a);
   const int32_t end = min((static_cast<int32_t>(blockIdx.y) + 1) * a.heads_per_block, a.heads);
   const int teams = kThreads / a.lanes;
@@ -269,7 +270,8 @@ __global__ void __launch_bounds__(kThreads) rope_norm_backward_kernel(RopeArgume
 template <class A>
 Grid divide_work(RopeArguments<A>& a, int width, int vectors, const Context& context) {
   a.lanes = static_cast<int32_t>(std::bit_ceil(static_cast<uint32_t>(divide_up(a.head_size / 2, width * vectors))));
-  const int64_t groups = std::clamp<int64_t>(divide_up(kThreadsWanted * context.multiprocessors, a.rows * a.lanes), 1, std::min<int64_t>(a.heads, kMostGridRows));
+  const int64_t most_groups = std::min<int64_t>(a.heads, kMostGridRows);
+  const int64_t groups = std::clamp<int64_t>(divide_up(kThreadsWanted * context.multiprocessors, a.rows * a.lanes), 1, most_groups);
   a.heads_per_block = static_cast<int32_t>(divide_up(a.heads, groups));
   return {divide_up(a.rows, kThreads / a.lanes), divide_up(a.heads, a.heads_per_block)};
 }

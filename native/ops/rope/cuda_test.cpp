@@ -38,7 +38,8 @@ void check_rope(int64_t rows, int64_t heads, int64_t head_size, bool normed, flo
     const Tensor qkv = site.activations(rows, columns + others, x), in = qkv.column_range(others, columns), y = site.activations(rows, columns);
     const Tensor dx = site.activations(rows, columns, {}, 1), upstream = site.activations(rows, columns, dy, 5);
     const Tensor cosine = site.floats(kPositions, head_size / 2, cosines, 0), sine = site.floats(kPositions, head_size / 2, sines, 0);
-    const Tensor norm = normed ? site.vector(weight) : Tensor{}, dw = normed ? site.vector(dw_before) : Tensor{}, dw_in_place = normed ? site.vector(dw_before) : Tensor{};
+    const Tensor norm = normed ? site.vector(weight) : Tensor{}, dw = normed ? site.vector(dw_before) : Tensor{};
+    const Tensor dw_in_place = normed ? site.vector(dw_before) : Tensor{};
     site->rope_forward({.y = y, .x = in, .head_size = head_size, .positions = positions, .cosine = cosine, .sine = sine,
                         .norm_weight = norm, .epsilon = 1e-6f, .weight_offset = offset});
     RopeBackward backward{.dx = dx, .d_norm_weight = dw, .dy = upstream, .x = in, .head_size = head_size, .positions = positions,
