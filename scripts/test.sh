@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds everything and runs every test: C++ (also under ASan and UBSan), a short fuzz run,
-# TypeScript. Ends with one line, "N passed, N failed", and fails when any test or build did. Incremental.
+# Installs what is missing, builds everything and runs every test that needs no GPU: C++ (also under ASan and UBSan), CUDA's
+# kernels executed on the CPU and, where nvcc is, compiled for three GPUs, a short fuzz run, TypeScript. Ends with one line, "N passed, N failed", and fails when any test or build did. Incremental.
 # What the steps print goes to build/test-logs/; the parts about failures are printed here too.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -59,13 +59,15 @@ configure() {
   cmake -S . -B "$tree" "${generator[@]}" "$@"
 }
 
+# The emulated plug-in too, with which the TypeScript tests train on a device.
 build_cpp_tests() {
-  configure build/cmake && cmake --build build/cmake --parallel "$jobs" --target cheems_native_tests
+  configure build/cmake &&
+    cmake --build build/cmake --parallel "$jobs" --target cheems_native_tests cheems_cuda_emulated_tests cheems_cuda_emulated
 }
 
 build_sanitized() {
   configure build/sanitize -DCHEEMS_SANITIZE=ON &&
-    cmake --build build/sanitize --parallel "$jobs" --target cheems_native_tests cheems_fuzzers
+    cmake --build build/sanitize --parallel "$jobs" --target cheems_native_tests cheems_cuda_emulated_tests cheems_fuzzers
 }
 
 # The number before WORD in doctest's summary line.
@@ -112,10 +114,13 @@ if step typescript-build compile_typescript; then typescript=yes; else typescrip
 step addon-build node scripts/build_addon.cjs
 if step cpp-build build_cpp_tests; then
   run_doctest cpp-tests build/cmake/cheems_native_tests yes
+  # CUDA's kernels, executed on the CPU.
+  run_doctest cuda-emulated-tests build/cmake/cheems_cuda_emulated_tests yes
 fi
 if step sanitized-build build_sanitized; then
   export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
   run_doctest cpp-tests-sanitized build/sanitize/cheems_native_tests no
+  run_doctest cuda-emulated-tests-sanitized build/sanitize/cheems_cuda_emulated_tests no
   for fuzzer in build/sanitize/fuzz_*; do
     [ -x "$fuzzer" ] && [ -f "$fuzzer" ] && step "$(basename "$fuzzer")" "$fuzzer" --inputs 4000 --seed 1
   done

@@ -15,6 +15,7 @@ interface Reference {
   train: {
     groups: { prompt: number[]; responses: number[][]; indices: number[] }[];
     pairs: [number, number][];
+    grad_norm_f32: number[];
     steps_f64: { loss: number; rewards: number[]; grad_norm_before_clip: number }[];
   };
 }
@@ -65,7 +66,9 @@ for (const name of CLASSIFIERS) {
       for (const [i, { loss, grad_norm }] of steps.entries()) {
         const expected = reference.train.steps_f64[i]!;
         t.true(near(loss, expected.loss, 1e-4), `loss of step ${i + 1}: ${loss}, not ${expected.loss}`);
-        t.true(near(grad_norm, expected.grad_norm_before_clip, 1e-4), `norm of step ${i + 1}: ${grad_norm}, not ${expected.grad_norm_before_clip}`);
+        // Where float32 costs transformers itself more (Gemma 2's third step), three times that.
+        const theirs = Math.abs(reference.train.grad_norm_f32[i]! - expected.grad_norm_before_clip);
+        t.true(Math.abs(grad_norm - expected.grad_norm_before_clip) <= Math.max(1e-4 * expected.grad_norm_before_clip, 3 * theirs), `norm of step ${i + 1}: ${grad_norm}, not ${expected.grad_norm_before_clip}`);
       }
       const arrays = readSafetensors(join(REFERENCE, name, 'reference.safetensors'));
       const trained = readSafetensors(join(result.modelFolder!, 'model.safetensors'));

@@ -1,0 +1,136 @@
+// The commands on a CUDA device, which here is the one that CHEEMS_DEVICE=emulated makes of the CPU: the same kernels and the
+// same host code as on a GPU, so what the commands print and write may differ from the CPU's by rounding alone.
+
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+
+const root = join(__dirname, '..', '..');
+const work = mkdtempSync(join(tmpdir(), 'cheems-device-'));
+const inWork = (name: string): string => join(work, name);
+
+function cli(args: string[], environment: NodeJS.ProcessEnv = { CHEEMS_DEVICE: 'emulated' }): Promise<{ code: number | null; out: string; err: string }> {
+  const child = spawn(process.execPath, [join(__dirname, 'main.js'), ...args], { cwd: root, env: { ...process.env, ...environment } });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (chunk) => (out += chunk));
+  child.stderr.on('data', (chunk) => (err += chunk));
+  child.stdin.end();
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })));
+}
+
+interface Metrics {
+  loss: number;
+  accuracy: number;
+  margin: number;
+  grad_norm: number;
+}
+
+/** Trains for three steps on real prompts; the metrics of each. */
+async function train(t: { is: (a: unknown, b: unknown, c?: string) => void }, name: string, options: string[]): Promise<{ steps: Metrics[]; err: string }> {
+  const { code, err } = await cli([
+    'train', '--model_path', inWork('base'), '--train_data_path', inWork('train.jsonl'), '--output_dir', inWork(name), '--seed', '1', '--max_steps', '3', '--num_train_epochs', '3',
+    '--learning_rate', '1e-3', '--global_batch_size', '6', '--max_length', '96', '--truncation', '--save_strategy', 'no', '--report_to', 'none', ...options,
+  ]);
+  t.is(code, 0, err);
+  const lines = readFileSync(join(inWork(name), 'metrics.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as Metrics & { kind: string });
+  return { steps: lines.filter(({ kind }) => kind === 'train'), err };
+}
+
+const rewards = (out: string): number[] => out.trim().split('\n').map((line) => (JSON.parse(line) as { reward: number }).reward);
+const worst = (a: number[], b: number[]): number => Math.max(...a.map((value, i) => Math.abs(value - b[i]!)));
+
+test.before(async (t) => {
+  t.true(existsSync(join(root, 'build', 'Release', 'libcheems_cuda_emulated.so')), 'Build it first: cmake --build build/cmake --target cheems_cuda_emulated');
+  const rows = readFileSync(join(root, 'data', 'oasst-zh', 'train.jsonl'), 'utf8').split('\n').slice(0, 6);
+  writeFileSync(inWork('train.jsonl'), `${rows.join('\n')}\n`);
+  const made = await cli([
+    'init', '--architecture', 'qwen2', '--hidden_size', '64', '--num_hidden_layers', '2', '--num_attention_heads', '4', '--num_key_value_heads', '2', '--intermediate_size', '128',
+    '--tie_word_embeddings', '--tokenizer', 'data/tokenizer', '--output_dir', inWork('base'),
+  ]);
+  t.is(made.code, 0, made.err);
+});
+
+test.serial('train on the emulated device: the metrics of the CPU', async (t) => {
+  const onCpu = await train(t, 'cpu', ['--device', 'cpu']);
+  t.regex(onCpu.err, /parameters on cpu in float32\.\nDevice: cpu, /);
+
+  const float32 = await train(t, 'float32', ['--device', 'cuda', '--precision', 'float32']);
+  t.regex(float32.err, /parameters on cuda:0 in float32\.\nDevice: cuda:0, CUDA emulated on the CPU/);
+  const bfloat16 = await train(t, 'bfloat16', ['--device', 'auto']);
+  t.regex(bfloat16.err, /parameters on cuda:0 in bfloat16\./);
+  t.regex(bfloat16.err, /the float32 copy/, 'the memory plan names the copy that AdamW updates');
+  const small = await train(t, 'small', ['--optimizer_state', 'bfloat16']);
+  t.regex(small.err, /AdamW moments, bfloat16/);
+  t.notRegex(small.err, /the float32 copy/);
+
+  t.is(onCpu.steps.length, 3);
+  for (const [i, expected] of onCpu.steps.entries()) {
+    for (const [steps, tolerance] of [[float32.steps, 1e-5], [bfloat16.steps, 2e-2], [small.steps, 2e-2]] as const) {
+      const found = steps[i]!;
+      t.true(Math.abs(found.loss - expected.loss) <= tolerance * expected.loss, `step ${i + 1}: loss ${found.loss} beside ${expected.loss}`);
+      t.true(Math.abs(found.grad_norm - expected.grad_norm) <= 3 * tolerance * expected.grad_norm, `step ${i + 1}: norm ${found.grad_norm} beside ${expected.grad_norm}`);
+      t.true(Math.abs(found.margin - expected.margin) <= tolerance, `step ${i + 1}: margin ${found.margin} beside ${expected.margin}`);
+    }
+    t.is(float32.steps[i]!.accuracy, expected.accuracy);
+  }
+});
+
+test.serial('a second run on the device has the same bits', async (t) => {
+  await train(t, 'again', ['--device', 'cuda']);
+  const weights = (name: string): Buffer => readFileSync(join(inWork(name), 'model.safetensors'));
+  t.true(weights('again').equals(weights('bfloat16')));
+  t.false(weights('again').equals(weights('float32')));
+});
+
+test.serial('score on the device: the rewards of the CPU, and a bfloat16 model loads anywhere', async (t) => {
+  const input = readFileSync(inWork('train.jsonl'), 'utf8').trim().split('\n').flatMap((line, row) => {
+    const { input: prompt, responses } = JSON.parse(line) as { input: string | object[]; responses: { content: string }[] };
+    return responses.map(({ content }, i) => JSON.stringify({ id: `${row}-${i}`, ...(typeof prompt === 'string' ? { prompt } : { messages: prompt }), response: content.slice(0, 40) }));
+  });
+  writeFileSync(inWork('rows.jsonl'), `${input.slice(0, 8).join('\n')}\n`);
+  const score = async (...options: string[]): Promise<number[]> => {
+    const { code, out, err } = await cli(['score', '--model_path', inWork('bfloat16'), '--input', inWork('rows.jsonl'), '--output', '-', '--max_length', '128', '--truncation', ...options]);
+    t.is(code, 0, err);
+    t.regex(err, /^Device: /m);
+    return rewards(out);
+  };
+  const expected = await score('--device', 'cpu');
+  t.is(expected.length, 8);
+  t.true(worst(await score('--device', 'cuda', '--precision', 'float32'), expected) <= 1e-5);
+  const spread = Math.max(...expected) - Math.min(...expected);
+  t.true(worst(await score('--device', 'cuda:0'), expected) <= 0.05 * spread + 5e-3);
+});
+
+test.serial('a device that is not there is told as such; plan reckons for it all the same', async (t) => {
+  const scored = await cli(['score', '--model_path', inWork('base'), '--input', '-', '--output', '-', '--device', 'cuda:7']);
+  t.is(scored.code, 1);
+  t.regex(scored.err, /cuda:7/);
+  t.is((await cli(['info'], { CHEEMS_DEVICE: 'fast' })).code, 1);
+
+  const planned = await cli(['plan', 'train', '--model_path', inWork('base'), '--device', 'cuda:7', '--optimizer_state', 'bfloat16']);
+  t.is(planned.code, 0, planned.err);
+  t.regex(planned.err, /Planned for a CUDA device that is not here/);
+  t.regex(planned.out, /weights, bfloat16/);
+  t.regex(planned.out, /available on this machine\s+│\s+│\s+not known/);
+});
+
+test('plan: a 7B model trains in bfloat16 within the 80 GB of one card, without recomputing', async (t) => {
+  const folder = inWork('7b');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'config.json'), JSON.stringify({
+    architectures: ['Qwen2ForCausalLM'], model_type: 'qwen2', hidden_act: 'silu', hidden_size: 3584, intermediate_size: 18944, max_position_embeddings: 32768, num_attention_heads: 28,
+    num_hidden_layers: 28, num_key_value_heads: 4, rms_norm_eps: 1e-6, rope_theta: 1e6, tie_word_embeddings: false, use_sliding_window: false, vocab_size: 152064,
+  }));
+  const total = async (...options: string[]): Promise<number> => {
+    const planned = await cli(['plan', 'train', '--model_path', folder, '--device', 'cuda:7', '--micro_batch_tokens', '4096', '--max_length', '1024', ...options]);
+    t.is(planned.code, 0, planned.err);
+    const [, value, unit] = /in all\s+│\s+│\s+([\d.]+) (\w+)/.exec(planned.out) ?? [];
+    t.is(unit, 'GiB', planned.out);
+    return Number(value) * 2 ** 30;
+  };
+  t.log(`bfloat16 state: ${(await total('--optimizer_state', 'bfloat16') / 1e9).toFixed(1)} GB; float32 state: ${(await total() / 1e9).toFixed(1)} GB`);
+  t.true(await total('--optimizer_state', 'bfloat16') < 79e9);
+  t.true(await total('--optimizer_state', 'bfloat16', '--gradient_checkpointing') < await total('--optimizer_state', 'bfloat16') - 5e9);
+});
