@@ -22,6 +22,14 @@
 namespace cheems::cuda::attention {
 namespace {
 
+// Blocks that an SM is to hold; for their sake the compiler bounds the registers. Three queries' blocks of width 64 would
+// cost sm_100 a spill.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000 && __CUDA_ARCH__ < 1100
+constexpr int kWidestOfThree = 32;
+#else
+constexpr int kWidestOfThree = 64;
+#endif
+
 template <int D, int Keys>
 struct QueriesShape {
   static constexpr int kColumns = D, kThreads = 128, kQueries = 64, kKeys = Keys;
@@ -54,7 +62,7 @@ __device__ __forceinline__ void differentiate_queries(float (&s)[1][Keys / 8][4]
 }
 
 template <class Shape>
-__global__ __launch_bounds__(Shape::kThreads, Shape::kColumns <= 64 ? 3 : 2) void queries_kernel(const Problem<bfloat16> p) {
+__global__ __launch_bounds__(Shape::kThreads, Shape::kColumns <= kWidestOfThree ? 3 : 2) void queries_kernel(const Problem<bfloat16> p) {
   constexpr int kKeys = Shape::kKeys;
   auto& shared = shared_memory<typename Shape::Shared>();
   const QueryTile tile(p, p.tiles[blockIdx.x / p.num_heads]);
@@ -131,22 +139,42 @@ struct KeysShape {
   static_assert(sizeof(Shared) <= 99 * 1024, "must fit compute capability 8.6");
 };
 
-// Starts filling a stage with the tile of queries that the walk stands at.
+// What a query has beside its rows. Thread i < Queries fetches it of query i of the tile that the walk stands at, into
+// registers, before the products of the tile before, and puts it into the stage after them: nobody waits for these loads.
+struct QueryScalars {
+  float log_sum_exp, d_dot_context;
+  int row, position;
+};
 template <class Shape, class Walk>
-__device__ __forceinline__ void stage_queries(typename Shape::Stage& stage, const Walk& walk, const Problem<bfloat16>& p) {
+__device__ __forceinline__ QueryScalars fetch_scalars(const Walk& walk, const Problem<bfloat16>& p) {
+  QueryScalars scalars{};
+  const int i = threadIdx.x, count = walk.end - walk.begin;
+  if (i < Shape::kQueries) {
+    const int query = walk.begin + min(i, count - 1);
+    scalars.log_sum_exp = i < count ? kLog2E * p.log_sum_exp[query * p.log_sum_exp_stride + walk.head] : INFINITY;
+    scalars.d_dot_context = p.d_dot_context[static_cast<int64_t>(query) * p.num_heads + walk.head];
+    scalars.row = p.row_of(query);
+    scalars.position = scalars.row + walk.position_shift;
+  }
+  return scalars;
+}
+template <class Shape>
+__device__ __forceinline__ void store_scalars(typename Shape::Stage& stage, const QueryScalars& scalars) {
+  const int i = threadIdx.x;
+  if (i >= Shape::kQueries) return;
+  stage.log_sum_exp[i] = scalars.log_sum_exp;
+  stage.d_dot_context[i] = scalars.d_dot_context;
+  stage.row[i] = scalars.row;
+  stage.position[i] = scalars.position;
+}
+
+// Starts filling a stage with the rows of the tile of queries that the walk stands at.
+template <class Shape, class Walk>
+__device__ __forceinline__ void copy_queries(typename Shape::Stage& stage, const Walk& walk, const Problem<bfloat16>& p) {
   const int64_t column = static_cast<int64_t>(walk.head) * p.head_size;
   const int count = min(Shape::kQueries, walk.end - walk.begin);
   copy_rows<Shape::kThreads>(stage.q, p.q + walk.begin * p.q_stride + column, p.q_stride, count, p.head_size);
   copy_rows<Shape::kThreads>(stage.d_context, p.d_context + walk.begin * p.d_context_stride + column, p.d_context_stride, count, p.head_size);
-  cp_async_commit();
-  const int i = threadIdx.x;
-  if (i < Shape::kQueries) {
-    const int query = walk.begin + min(i, count - 1);
-    stage.log_sum_exp[i] = i < count ? kLog2E * p.log_sum_exp[query * p.log_sum_exp_stride + walk.head] : INFINITY;
-    stage.d_dot_context[i] = p.d_dot_context[static_cast<int64_t>(query) * p.num_heads + walk.head];
-    stage.row[i] = p.row_of(query);
-    stage.position[i] = p.window > 0 ? p.tree.positions[p.row_of(query)] : 0;
-  }
 }
 
 // One warp's 16 keys: s (products K Q^T) becomes P^T, dp becomes dS^T.
@@ -191,8 +219,11 @@ __global__ __launch_bounds__(Shape::kThreads, 2) void keys_kernel(const Problem<
   copy_rows<Shape::kThreads>(shared.k, p.k + tile.begin * p.k_stride + column, p.k_stride, count, p.head_size);
   copy_rows<Shape::kThreads>(shared.v, p.v + tile.begin * p.v_stride + column, p.v_stride, count, p.head_size);
   QueryWalk<kQueries, bfloat16> walk(p, tile, key_value_head);
-  if (!walk.done()) stage_queries<Shape>(shared.stages[0], walk, p);
-  else cp_async_commit();
+  if (!walk.done()) {
+    copy_queries<Shape>(shared.stages[0], walk, p);
+    store_scalars<Shape>(shared.stages[0], fetch_scalars<Shape>(walk, p));
+  }
+  cp_async_commit();
 
   const Segment& segment = p.tree.segments[tile.segment];
   const int key_row[2] = {tile.begin + first_key + lane / 4, tile.begin + first_key + lane / 4 + 8};
@@ -205,21 +236,28 @@ __global__ __launch_bounds__(Shape::kThreads, 2) void keys_kernel(const Problem<
     __syncthreads();
     const auto& queries = shared.stages[stage];
     walk.advance();
-    if (!walk.done()) stage_queries<Shape>(shared.stages[stage ^ 1], walk, p);
-    if (first_key >= count) continue;
-    float s[1][kQueries / 8][4] = {}, dp[1][kQueries / 8][4] = {};
-    multiply_transposed<1, kQueries>(s, shared.k, first_key, queries.q);
-    if (key_pass) multiply_transposed<1, kQueries>(dp, shared.v, first_key, queries.d_context);
-    if (score.cap > 0) differentiate_keys<true, Shape>(s, dp, queries, score);
-    else differentiate_keys<false, Shape>(s, dp, queries, score);
-    if (p.window > 0 || queries.row[0] < tile.begin + first_key + 15) mask_keys<Shape>(s, dp, queries, key_row, key_position, p.window);
-    if constexpr (Shape::kTwoPasses) {
-      if (key_pass) multiply_weights<1, kQueries>(first, dp, queries.q);
-      else multiply_weights<1, kQueries>(first, s, queries.d_context);
-    } else {
-      multiply_weights<1, kQueries>(second, s, queries.d_context);
-      multiply_weights<1, kQueries>(first, dp, queries.q);
+    QueryScalars next{};
+    if (!walk.done()) {
+      copy_queries<Shape>(shared.stages[stage ^ 1], walk, p);
+      cp_async_commit();
+      next = fetch_scalars<Shape>(walk, p);
     }
+    if (first_key < count) {
+      float s[1][kQueries / 8][4] = {}, dp[1][kQueries / 8][4] = {};
+      multiply_transposed<1, kQueries>(s, shared.k, first_key, queries.q);
+      if (key_pass) multiply_transposed<1, kQueries>(dp, shared.v, first_key, queries.d_context);
+      if (score.cap > 0) differentiate_keys<true, Shape>(s, dp, queries, score);
+      else differentiate_keys<false, Shape>(s, dp, queries, score);
+      if (p.window > 0 || queries.row[0] < tile.begin + first_key + 15) mask_keys<Shape>(s, dp, queries, key_row, key_position, p.window);
+      if constexpr (Shape::kTwoPasses) {
+        if (key_pass) multiply_weights<1, kQueries>(first, dp, queries.q);
+        else multiply_weights<1, kQueries>(first, s, queries.d_context);
+      } else {
+        multiply_weights<1, kQueries>(second, s, queries.d_context);
+        multiply_weights<1, kQueries>(first, dp, queries.q);
+      }
+    }
+    if (!walk.done()) store_scalars<Shape>(shared.stages[stage ^ 1], next);
   }
   cp_async_wait<0>();
   __syncthreads();  // also where no query sees these keys: their tiles are overwritten now

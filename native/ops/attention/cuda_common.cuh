@@ -99,7 +99,8 @@ struct QueryTile {
 template <int Queries, class T>
 class QueryWalk {
  public:
-  int head, begin, end;  // the tile: entries [begin, min(begin + Queries, end)) of query head `head`
+  int head, begin, end;    // the tile: entries [begin, min(begin + Queries, end)) of query head `head`
+  int position_shift = 0;  // position = token row + shift; with a window only
 
   __device__ __forceinline__ QueryWalk(const Problem<T>& p, const TreeTile& tile, int key_value_head)
       : head(key_value_head * p.group), p_(p), tile_(tile), last_head_(head + p.group - 1), segment_(tile.segment), subtree_end_(p.tree.subtree_end[tile.segment]) {
@@ -132,6 +133,7 @@ class QueryWalk {
     if (p_.window == 0) {
       end = p_.query_rows ? p_.segment_queries[2 * subtree_end_ - 1] : p_.tree.subtree_row_end[segment_];
     } else {  // queries up to position last_key_position + window - 1
+      position_shift = s.position - s.begin;
       const int64_t visible = static_cast<int64_t>(last_key_position_) + p_.window - s.position;
       end = visible <= 0 ? begin : entry_at(segment_, s.begin + static_cast<int>(min(visible, static_cast<int64_t>(s.length))));
     }

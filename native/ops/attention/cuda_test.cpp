@@ -161,7 +161,7 @@ TEST_CASE("cuda attention: windows smaller and larger than tiles, soft caps") {
 
 TEST_CASE("cuda attention: some queries, and segments without any") {
   const PackedTree tree = edges();
-  for (const auto& query_rows : {tree.reward_rows, std::vector<int32_t>{130}, std::vector<int32_t>{0, 62, 63, 70, 71, 72, 131, 200, 214, 300, 301, 302, 303, 358}}) {
+  for (const auto& query_rows : {tree.reward_rows, std::vector<int32_t>{130}, std::vector<int32_t>{0, 62, 63, 75, 76, 90, 131, 200, 214, 300, 301, 302, 303, 358}}) {
     for (const int64_t window : {0, 40}) check_bfloat16({tree, {2, 1, 32, window, 0.2f, 0}, query_rows});
   }
   check_bfloat16({tree, {1, 1, 128, 0, 0.1f, 0}, tree.reward_rows});
