@@ -187,6 +187,10 @@ void traffic_end_launch() {
   add_up(&T::launches, &T::blocks, &T::global_load_bytes, &T::global_store_bytes, &T::global_atomics, &T::global_load_sectors,
          &T::global_store_sectors, &T::global_load_requests, &T::global_store_requests, &T::async_copy_bytes, &T::shared_load_bytes,
          &T::shared_store_bytes, &T::shared_wavefronts, &T::bank_conflicts, &T::barriers, &T::warp_functions, &T::mma);
+  const Launch& launch = *machine().launch;
+  total.kernel = launch.kernel;
+  total.threads = launch.threads;
+  total.shared_bytes = launch.shared_bytes;
 }
 
 TrafficScope::TrafficScope() {

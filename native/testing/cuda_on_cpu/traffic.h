@@ -35,6 +35,11 @@ struct KernelTraffic {
   std::int64_t warp_functions = 0;
   std::int64_t mma = 0;        // m16n8k16 instructions, by warp
 
+  // How it was launched the last time: the kernel's address, threads of a block, bytes of dynamic shared memory.
+  const void* kernel = nullptr;
+  int threads = 0;
+  std::int64_t shared_bytes = 0;
+
   std::int64_t global_bytes() const { return global_load_bytes + global_store_bytes; }
   std::int64_t sector_bytes() const { return 32 * (global_load_sectors + global_store_sectors); }
   std::int64_t mma_flops() const { return mma * 2 * 16 * 8 * 16; }
