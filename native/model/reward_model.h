@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,10 +25,22 @@ struct LoadOptions {
   bool float32_copy = false;      // true: beside bfloat16 matrices, keep them in float32 too (training)
 };
 
+struct RandomOptions {
+  uint64_t seed = 0;
+  DType precision = DType::float32;  // of the activations and the matrices
+  bool float32_copy = false;         // as in LoadOptions; the matrices are its numbers, rounded
+  // Fills a contiguous tensor with normal numbers times `deviation`, number i a function of (seed, stream, i) alone, on the
+  // backend's own device; absent: made here and uploaded.
+  std::function<void(const Tensor&, float deviation, uint64_t seed, uint64_t stream)> fill_normal = {};
+};
+
 class RewardModel {
  public:
   // Reads config.json and the weights. Throws Error with file and tensor for anything that does not fit.
   static std::unique_ptr<RewardModel> load(const LoadOptions& options, Backend& backend);
+  // A model without files: matrices normal with std initializer_range, norms 1, biases 0, the head as create_head makes it but
+  // of other numbers.
+  static std::unique_ptr<RewardModel> random(const Architecture& architecture, const RandomOptions& options, Backend& backend);
   // A randomly initialised causal language model folder's weights (normal, std initializer_range; norms 1; biases 0), no head.
   static void initialise(const std::string& config_file, uint64_t seed, const std::string& weights_file);
   // The architecture that a folder's config.json describes; reads no weights.

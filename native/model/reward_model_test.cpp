@@ -1,9 +1,11 @@
 #include "model/reward_model.h"
 
+#include <cmath>
 #include <fstream>
 #include <iterator>
 
 #include "inference/scorer.h"
+#include "testing/plain_backend.h"
 #include "testing/reference.h"
 #include "testing/small_model.h"
 
@@ -231,6 +233,35 @@ TEST_CASE("scorer: rewards do not depend on the batch; an empty batch, bad ids, 
   folder.write(tensors);
   const auto huge = folder.load();
   check_refused(refusal([&] { rewards(*huge, samples); }), {"not finite"});
+}
+
+TEST_CASE("a random model: made here or by whoever knows better, trainable, its float32 copy the very numbers that were rounded") {
+  const SmallModel folder;
+  const Architecture architecture = RewardModel::read_architecture(folder.folder());
+  const auto model = RewardModel::random(architecture, {.seed = 5}, cpu_backend(1));
+  CHECK(parameter_values(*model) == parameter_values(*RewardModel::random(architecture, {.seed = 5}, cpu_backend(1))));
+  CHECK(parameter_values(*model) != parameter_values(*RewardModel::random(architecture, {.seed = 6}, cpu_backend(1))));
+  const ModelTensors& tensors = model->parameters().tensors();
+  const auto deviation_of = [](const Tensor& tensor) {
+    double squares = 0;
+    for (int64_t i = 0; i < tensor.rows * tensor.columns; ++i) squares += std::pow(static_cast<double>(floats(tensor)[i]), 2);
+    return std::sqrt(squares / static_cast<double>(tensor.rows * tensor.columns));
+  };
+  CHECK(deviation_of(tensors.embedding) == doctest::Approx(static_cast<double>(architecture.initializer_range)).epsilon(0.1));  // of 640 numbers: 3 deviations
+  CHECK(deviation_of(tensors.head) > 0);
+  CHECK(floats(tensors.final_norm)[0] == 1);
+  std::vector<int64_t> filled;
+  const auto given = RewardModel::random(architecture, {.fill_normal = [&](const Tensor& tensor, float, uint64_t, uint64_t) { filled.push_back(tensor.rows * tensor.columns); }}, cpu_backend(1));
+  int64_t matrices = 0;
+  for (const auto& parameter : given->parameters().layout().parameters()) matrices += parameter.shape.size() == 2;
+  CHECK(static_cast<int64_t>(filled.size()) == matrices);
+  const auto rounded = RewardModel::random(architecture, {.seed = 5, .precision = DType::bfloat16, .float32_copy = true}, testing::plain_backend<float>());
+  const auto *copy = static_cast<const float*>(rounded->float32_copy()->tensors().embedding.data), *expected = floats(tensors.embedding);
+  const auto* narrowed = static_cast<const uint16_t*>(rounded->parameters().tensors().embedding.data);
+  for (int64_t i = 0; i < tensors.embedding.rows * tensors.embedding.columns; ++i) {
+    REQUIRE(copy[i] == expected[i]);
+    REQUIRE(narrowed[i] == float_to_bfloat16(copy[i]));
+  }
 }
 
 }  // namespace
