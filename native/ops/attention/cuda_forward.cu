@@ -26,6 +26,7 @@ template <int D, int Warps, int RowBlocks, int Keys>
 struct ForwardShape {
   static constexpr int kColumns = D, kThreads = 32 * Warps, kRowBlocks = RowBlocks, kKeys = Keys;
   static constexpr int kWarpRows = 16 * RowBlocks, kQueries = Warps * kWarpRows;
+  static constexpr int kBlocks = D <= 32 ? 2 : 8 / Warps;  // that an SM is to hold; for their sake the compiler bounds the registers
   struct Shared {
     SharedTile<kQueries, D> q;
     struct {
@@ -108,7 +109,7 @@ __device__ __forceinline__ void exponentiate(float (&s)[Shape::kRowBlocks][Shape
 }
 
 template <class Shape>
-__global__ __launch_bounds__(Shape::kThreads, 256 / Shape::kThreads) void forward_kernel(const Problem<bfloat16> p) {
+__global__ __launch_bounds__(Shape::kThreads, Shape::kBlocks) void forward_kernel(const Problem<bfloat16> p) {
   constexpr int kKeys = Shape::kKeys;
   auto& shared = shared_memory<typename Shape::Shared>();
   const QueryTile tile(p, p.tiles[blockIdx.x / p.num_heads]);
