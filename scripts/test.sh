@@ -117,6 +117,8 @@ if step cpp-build build_cpp_tests; then
   # CUDA's kernels, executed on the CPU.
   run_doctest cuda-emulated-tests build/cmake/cheems_cuda_emulated_tests yes
 fi
+# Every kernel with nvcc, where there is one; a spill or a stack frame is a failure.
+step kernels-compile node scripts/compile_kernels.cjs && grep -h '^SKIPPED' "$logs/kernels-compile.log"
 if step sanitized-build build_sanitized; then
   export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
   run_doctest cpp-tests-sanitized build/sanitize/cheems_native_tests no
