@@ -1,7 +1,19 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the build needs, but only those that are missing: a second run does nothing.
-#   bash scripts/install_system_packages.sh [--with-tests]      also what the C++ tests need
+#   bash scripts/install_system_packages.sh [--with-tests] [--without-node]
+#     --with-tests     also what the C++ tests need
+#     --without-node   for the C++ part alone (scripts/test_gpu.sh): asks for no Node.js
 set -euo pipefail
+
+with_tests=no
+with_node=yes
+for argument in "$@"; do
+  case $argument in
+    --with-tests) with_tests=yes ;;
+    --without-node) with_node=no ;;
+    *) echo "There is no option $argument; there are --with-tests and --without-node." >&2; exit 2 ;;
+  esac
+done
 
 missing=()
 need() { # need PACKAGE COMMAND…: the package is wanted when the command fails
@@ -12,13 +24,15 @@ need() { # need PACKAGE COMMAND…: the package is wanted when the command fails
 header() { echo "#include <$1>" | "${CXX:-g++}" -std=c++20 -fsyntax-only -x c++ -; }
 header_or_file() { [ -e "/usr/include/$1" ] || header "$1"; }
 
-if ! command -v node >/dev/null || ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(+a > 20 || (+a === 20 && +b >= 19) ? 0 : 1)'; then
-  echo "Node.js 20.19 or newer is needed, with npm, and $(command -v node >/dev/null && node --version || echo 'no node') was found. Install it from nodejs.org or your distribution first." >&2
-  exit 1
-fi
-if ! command -v npm >/dev/null; then
-  echo "npm was not found beside node: install it (apt-get install npm on Debian)." >&2
-  exit 1
+if [ $with_node = yes ]; then
+  if ! command -v node >/dev/null || ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(+a > 20 || (+a === 20 && +b >= 19) ? 0 : 1)'; then
+    echo "Node.js 20.19 or newer is needed, with npm, and $(command -v node >/dev/null && node --version || echo 'no node') was found. Install it from nodejs.org or your distribution first." >&2
+    exit 1
+  fi
+  if ! command -v npm >/dev/null; then
+    echo "npm was not found beside node: install it (apt-get install npm on Debian)." >&2
+    exit 1
+  fi
 fi
 
 need "g++" command -v "${CXX:-g++}"
@@ -26,7 +40,7 @@ need cmake command -v cmake
 need make eval 'command -v ninja || command -v make'
 need libhwy-dev header_or_file hwy/highway.h
 need nlohmann-json3-dev header_or_file nlohmann/json.hpp
-if [ "${1:-}" = --with-tests ]; then
+if [ $with_tests = yes ]; then
   need doctest-dev header_or_file doctest/doctest.h
 fi
 [ ${#missing[@]} -eq 0 ] && exit 0
