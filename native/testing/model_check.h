@@ -18,7 +18,8 @@
 
 namespace cheems::testing {
 
-const std::vector<std::string> kClassifiers = {"llama-gqa", "llama3-rope", "mistral-sliding", "qwen2-gqa", "qwen2-tied", "qwen3-qknorm", "gemma-mqa", "gemma2-softcap"};
+const std::vector<std::string> kClassifiers = {"llama-gqa", "llama3-rope", "mistral-sliding", "qwen2-gqa", "qwen2-tied", "qwen3-qknorm",
+    "gemma-mqa", "gemma2-softcap"};
 constexpr double kRewardTolerance = 2e-5, kGradientTolerance = 2e-4, kScalarTolerance = 1e-4;
 
 // How a model is run.
@@ -91,7 +92,8 @@ inline LossAndGradients gradients_of(const ReferenceModel& reference, const Mode
   for (const int32_t sample : pairs) local.push_back(place[static_cast<size_t>(sample)]);
 
   model::Decoder decoder(loaded->architecture(), loaded->parameters().tensors(), run.backend,
-                         {.rows = tree.rows(), .rewards = tree.rewards(), .longest_path = tree.longest_path, .training = true, .checkpointing = run.checkpointing, .dtype = run.precision});
+                         {.rows = tree.rows(), .rewards = tree.rewards(), .longest_path = tree.longest_path, .training = true,
+                          .checkpointing = run.checkpointing, .dtype = run.precision});
   const model::ParameterLayout layout(loaded->architecture(), run.optimizer_state);
   const auto memory = run.backend.allocate(layout.bytes(), "gradients"), sums_memory = run.backend.allocate(2 * sizeof(double), "the loss");
   auto* device_sums = static_cast<double*>(sums_memory->data());
@@ -112,18 +114,24 @@ struct TrainedModel {
 // `count` steps on the reference's whole training set, as its README says.
 inline TrainedModel train_on(const ReferenceModel& reference, const ModelRun& run, int64_t count) {
   const auto loaded = load_model(reference.folder(), run);
-  training::Trainer trainer(*loaded, {.micro_batch_tokens = run.micro_batch_tokens, .gradient_checkpointing = run.checkpointing, .share_prompts = run.share_prompts, .optimizer_state = run.optimizer_state, .reg_coef = 0.1f});
+  training::Trainer trainer(*loaded,
+      {.micro_batch_tokens = run.micro_batch_tokens, .gradient_checkpointing = run.checkpointing, .share_prompts = run.share_prompts,
+       .optimizer_state = run.optimizer_state, .reg_coef = 0.1f});
   std::vector<int32_t> pairs;
   const OwnedSamples samples = reference.training_set(pairs);
   TrainedModel trained;
-  for (int64_t step = 1; step <= count; ++step) trained.steps.push_back(trainer.step(samples.view(), pairs, {.step = step, .learning_rate = 1e-3, .weight_decay = 0.01, .max_grad_norm = 1}, Control()));
+  for (int64_t step = 1; step <= count; ++step) {
+    trained.steps.push_back(trainer.step(samples.view(), pairs, {.step = step, .learning_rate = 1e-3, .weight_decay = 0.01, .max_grad_norm = 1}, Control()));
+  }
   trained.parameters = download_parameters(run.backend, loaded->parameters().layout(), loaded->parameters().data());
   return trained;
 }
 
 // --- against transformers' numbers, in float32
 
-inline void check_reward(double found, double expected, double tolerance = kRewardTolerance) { CHECK(std::abs(found - expected) <= tolerance * std::max(1.0, std::abs(expected))); }
+inline void check_reward(double found, double expected, double tolerance = kRewardTolerance) {
+  CHECK(std::abs(found - expected) <= tolerance * std::max(1.0, std::abs(expected)));
+}
 
 inline void check_single_sequences(const ReferenceModel& reference, const ModelRun& run) {
   std::vector<double> expected;
@@ -167,9 +175,12 @@ inline void check_three_steps(const ReferenceModel& reference, const ModelRun& r
     const auto& expected = steps[step];
     CHECK(result.loss == doctest::Approx(expected["loss"].get<double>()).epsilon(kScalarTolerance));
     // Where float32 costs transformers itself more than the tolerance (Gemma 2's third step), three times that.
-    const double norm = expected["grad_norm_before_clip"].get<double>(), theirs = std::abs(reference.json()["train"]["grad_norm_f32"][step].get<double>() - norm);
+    const double norm = expected["grad_norm_before_clip"].get<double>();
+    const double theirs = std::abs(reference.json()["train"]["grad_norm_f32"][step].get<double>() - norm);
     CHECK(std::abs(result.gradient_norm - norm) <= std::max(kScalarTolerance * (1 + norm), 3 * theirs));
-    for (size_t r = 0; r < result.rewards.size(); ++r) check_reward(result.rewards[r], expected["rewards"][r].get<double>(), step == 0 ? kRewardTolerance : 1e-3);
+    for (size_t r = 0; r < result.rewards.size(); ++r) {
+      check_reward(result.rewards[r], expected["rewards"][r].get<double>(), step == 0 ? kRewardTolerance : 1e-3);
+    }
   }
   const auto arrays = reference.arrays();
   for (const auto& [name, values] : found.parameters) {

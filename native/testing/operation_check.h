@@ -50,7 +50,8 @@ struct CheckOptions {
 inline double floor_of(DType dtype) { return dtype == DType::bfloat16 ? 0x1p-8 : 8 * 0x1p-24; }
 
 inline bool same_bits(const Values& a, const Values& b) {
-  return a.dtype == b.dtype && a.numbers.size() == b.numbers.size() && (a.numbers.empty() || std::memcmp(a.numbers.data(), b.numbers.data(), a.numbers.size() * sizeof(double)) == 0);
+  return a.dtype == b.dtype && a.numbers.size() == b.numbers.size()
+      && (a.numbers.empty() || std::memcmp(a.numbers.data(), b.numbers.data(), a.numbers.size() * sizeof(double)) == 0);
 }
 
 // The rule itself.

@@ -21,7 +21,8 @@ template <class Spoil>
 void check_norm_with(Spoil spoil) {
   runs_on_device = 0;
   check_operation_on(device(), {.widest_row = kColumns, .rows = kRows}, [&](Site& site) -> OutputList {
-    const Tensor x = site.activations(kRows, kColumns, random_floats(kRows * kColumns, 1)), weight = site.vector(random_floats(kColumns, 2)), y = site.activations(kRows, kColumns), r = site.vector(kRows);
+    const Tensor x = site.activations(kRows, kColumns, random_floats(kRows * kColumns, 1)), weight = site.vector(random_floats(kColumns, 2));
+    const Tensor y = site.activations(kRows, kColumns), r = site.vector(kRows);
     site->rmsnorm_forward({.y = y, .inverse_rms = r, .x = x, .weight = weight, .epsilon = 1e-6f});
     if (&site.backend() == &device()) ++runs_on_device, spoil(site, y);
     return {{"y", site.values(y), kOutputs}, {"inverse_rms", site.values(r), kOutputs}};

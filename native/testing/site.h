@@ -54,11 +54,19 @@ class Site {
 
   // Matrices [rows, columns] with `gap` guard cells between the rows. Without values every cell is a NaN, which an
   // operation that is to overwrite it must not leave and one that is to add to it shows.
-  Tensor activations(int64_t rows, int64_t columns, const std::vector<float>& values = {}, int64_t gap = 3) { return matrix(storage_.activations, numbers_.activations, rows, columns, values, gap); }
-  Tensor weights(int64_t rows, int64_t columns, const std::vector<float>& values, int64_t gap = 0) { return matrix(storage_.activations, numbers_.activations, rows, columns, values, gap); }
+  Tensor activations(int64_t rows, int64_t columns, const std::vector<float>& values = {}, int64_t gap = 3) {
+    return matrix(storage_.activations, numbers_.activations, rows, columns, values, gap);
+  }
+  Tensor weights(int64_t rows, int64_t columns, const std::vector<float>& values, int64_t gap = 0) {
+    return matrix(storage_.activations, numbers_.activations, rows, columns, values, gap);
+  }
   // The gradient of a matrix of weights.
-  Tensor gradient(int64_t rows, int64_t columns, const std::vector<float>& values = {}, int64_t gap = 0) { return matrix(storage_.gradients, numbers_.gradients, rows, columns, values, gap); }
-  Tensor floats(int64_t rows, int64_t columns, const std::vector<float>& values = {}, int64_t gap = 3) { return matrix(DType::float32, DType::float32, rows, columns, values, gap); }
+  Tensor gradient(int64_t rows, int64_t columns, const std::vector<float>& values = {}, int64_t gap = 0) {
+    return matrix(storage_.gradients, numbers_.gradients, rows, columns, values, gap);
+  }
+  Tensor floats(int64_t rows, int64_t columns, const std::vector<float>& values = {}, int64_t gap = 3) {
+    return matrix(DType::float32, DType::float32, rows, columns, values, gap);
+  }
   // [1, n] float32: norm weights, biases, rewards, their gradients.
   Tensor vector(const std::vector<float>& values) { return floats(1, static_cast<int64_t>(values.size()), values, 0); }
   Tensor vector(int64_t columns) { return floats(1, columns, {}, 0); }
@@ -71,7 +79,8 @@ class Site {
     std::vector<float> row(static_cast<size_t>(tensor.columns));
     std::vector<char> stored(row.size() * size_of(tensor.dtype));
     for (int64_t r = 0; r < tensor.rows; ++r) {
-      backend_.download(stored.data(), static_cast<const char*>(tensor.data) + r * tensor.stride * static_cast<int64_t>(size_of(tensor.dtype)), static_cast<int64_t>(stored.size()));
+      backend_.download(stored.data(), static_cast<const char*>(tensor.data) + r * tensor.stride * static_cast<int64_t>(size_of(tensor.dtype)),
+          static_cast<int64_t>(stored.size()));
       widen(stored.data(), tensor.dtype, row.data(), row.size());
       all.numbers.insert(all.numbers.end(), row.begin(), row.end());
     }
@@ -124,7 +133,9 @@ class Site {
     return blocks_.size() - 1;
   }
   void* address(size_t block) { return static_cast<char*>(blocks_[block].memory->data()) + blocks_[block].margin; }
-  void upload(size_t block) { backend_.upload(blocks_[block].memory->data(), blocks_[block].before.data(), static_cast<int64_t>(blocks_[block].before.size())); }
+  void upload(size_t block) {
+    backend_.upload(blocks_[block].memory->data(), blocks_[block].before.data(), static_cast<int64_t>(blocks_[block].before.size()));
+  }
 
   void* copied(const void* host, size_t bytes) {
     const size_t block = add_block(64, 1, static_cast<int64_t>(bytes), static_cast<int64_t>(bytes));

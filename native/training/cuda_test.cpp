@@ -62,7 +62,9 @@ class Together {
 OwnedSamples many_sequences(const ReferenceModel& reference, std::vector<double>& expected) {
   OwnedSamples samples = reference.sequences(expected);
   const std::vector<int32_t> longest(samples.tokens.begin() + samples.offsets[samples.groups.size() - 1], samples.tokens.end());
-  for (size_t length = 4; length < longest.size(); length += 4) samples.add({longest.begin(), longest.begin() + static_cast<std::ptrdiff_t>(length)}, static_cast<int32_t>(samples.groups.size()));
+  for (size_t length = 4; length < longest.size(); length += 4) {
+    samples.add({longest.begin(), longest.begin() + static_cast<std::ptrdiff_t>(length)}, static_cast<int32_t>(samples.groups.size()));
+  }
   return samples;
 }
 
@@ -71,7 +73,8 @@ TEST_CASE("device: rewards in bfloat16 are as near to the truth and to transform
   for_each_reference([&](const ReferenceModel& reference) {
     std::vector<double> expected;
     const OwnedSamples samples = many_sequences(reference, expected);
-    const auto found = as<double>(score(reference.folder(), samples, in_bfloat16(device_backend()))), plain = as<double>(score(reference.folder(), samples, in_bfloat16(plain_backend<float>())));
+    const auto found = as<double>(score(reference.folder(), samples, in_bfloat16(device_backend())));
+    const auto plain = as<double>(score(reference.folder(), samples, in_bfloat16(plain_backend<float>())));
     check_bfloat16(kOutputs, found, plain, as<double>(score(reference.folder(), samples, truth_of_bfloat16())));
     all.add(found, plain, expected);
   });
@@ -93,7 +96,8 @@ TEST_CASE("device: gradients in bfloat16 are as near to the truth and to transfo
     for (const DType state : {DType::float32, DType::bfloat16}) {
       const std::string gradients = name(state);
       CAPTURE(gradients);
-      const LossAndGradients found = gradients_of(reference, in_bfloat16(device_backend(), state)), plain = gradients_of(reference, in_bfloat16(plain_backend<float>(), state));
+      const LossAndGradients found = gradients_of(reference, in_bfloat16(device_backend(), state));
+      const LossAndGradients plain = gradients_of(reference, in_bfloat16(plain_backend<float>(), state));
       check_bfloat16(kOutputs, {found.loss}, {plain.loss}, {first_loss(reference)});
       Together all;
       for (const auto& [name, expected] : reference_gradients(reference, found.gradients)) {
@@ -122,7 +126,8 @@ OwnedSamples small_batch(uint64_t seed) {
     for (int i = 0; i < 20; ++i) prompt.push_back(static_cast<int32_t>(random.next() % 30));
     for (int response = 0; response < 3; ++response) {
       auto tokens = prompt;
-      for (int i = 0; i < 4 + 3 * response; ++i) tokens.push_back(static_cast<int32_t>(30 + 3 * response + static_cast<int32_t>(random.next() % 4)));  // what the loss can learn to tell
+      // What the loss can learn to tell.
+      for (int i = 0; i < 4 + 3 * response; ++i) tokens.push_back(static_cast<int32_t>(30 + 3 * response + static_cast<int32_t>(random.next() % 4)));
       samples.add(tokens, group);
     }
   }
@@ -132,11 +137,17 @@ const std::vector<int32_t> kPairs = {0, 1, 0, 2, 1, 2, 3, 4, 4, 5, 3, 5, 6, 7, 7
 constexpr int64_t kSteps = 20, kRepeated = 5;  // steps of a run, and of its repetition
 
 training::TrainerOptions trainer_options(const ModelRun& run) {
-  return {.micro_batch_tokens = run.micro_batch_tokens, .gradient_checkpointing = run.checkpointing, .share_prompts = run.share_prompts, .optimizer_state = run.optimizer_state, .seed = 7, .reg_coef = 0.1f};
+  return {.micro_batch_tokens = run.micro_batch_tokens, .gradient_checkpointing = run.checkpointing, .share_prompts = run.share_prompts,
+      .optimizer_state = run.optimizer_state, .seed = 7, .reg_coef = 0.1f};
 }
 
 training::StepResult one_step(training::Trainer& trainer, int64_t step) {
-  return trainer.step(small_batch(static_cast<uint64_t>(step)).view(), kPairs, {.step = step, .learning_rate = 3e-3, .weight_decay = 0.01, .max_grad_norm = 1}, Control());
+  return trainer.step(small_batch(static_cast<uint64_t>(step)).view(), kPairs,
+      {.step = step, .learning_rate = 3e-3, .weight_decay = 0.01, .max_grad_norm = 1}, Control());
+}
+
+NamedValues parameters_of(const model::RewardModel& loaded) {
+  return download_parameters(loaded.backend(), loaded.parameters().layout(), loaded.parameters().data());
 }
 
 struct SmallRun {
@@ -150,7 +161,7 @@ SmallRun train_small(const SmallModel& folder, const ModelRun& run, int64_t step
   SmallRun result;
   for (int64_t step = 1; step <= steps; ++step) {
     result.losses.push_back(one_step(trainer, step).loss);
-    if (step == kRepeated) result.parameters = download_parameters(run.backend, loaded->parameters().layout(), loaded->parameters().data());
+    if (step == kRepeated) result.parameters = parameters_of(*loaded);
   }
   return result;
 }
@@ -213,7 +224,7 @@ TEST_CASE("device: saved and loaded in the middle, a run goes on bit for bit in 
     resumed.load_optimizer(folder.file("optimizer.safetensors"));
     for (int64_t step = 4; step <= 6; ++step) resumed_losses.push_back(one_step(resumed, step).loss);
     CHECK(resumed_losses == losses);
-    CHECK(download_parameters(run.backend, again->parameters().layout(), again->parameters().data()) == download_parameters(run.backend, loaded->parameters().layout(), loaded->parameters().data()));
+    CHECK(parameters_of(*again) == parameters_of(*loaded));
   }
 }
 

@@ -39,7 +39,9 @@ TEST_CASE("a sample's reward has the same bits alone, in any batch, order, micro
       CHECK(score(folder, alone, {.backend = cpu_backend(1)})[0] == expected[s]);
     }
     OwnedSamples reversed;
-    for (size_t s = samples.groups.size(); s-- > 0;) reversed.add({samples.tokens.begin() + samples.offsets[s], samples.tokens.begin() + samples.offsets[s + 1]}, samples.groups[s]);
+    for (size_t s = samples.groups.size(); s-- > 0;) {
+      reversed.add({samples.tokens.begin() + samples.offsets[s], samples.tokens.begin() + samples.offsets[s + 1]}, samples.groups[s]);
+    }
     auto backwards = score(folder, reversed, {.backend = cpu_backend(2)});
     std::reverse(backwards.begin(), backwards.end());
     CHECK(backwards == expected);

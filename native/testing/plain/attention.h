@@ -25,7 +25,9 @@ inline std::vector<int64_t> visible_rows(const PackedTree& tree, int64_t row, in
   return visible;
 }
 
-inline int64_t row_of_query(std::span<const int32_t> query_rows, int64_t query) { return query_rows.empty() ? query : query_rows[static_cast<size_t>(query)]; }
+inline int64_t row_of_query(std::span<const int32_t> query_rows, int64_t query) {
+  return query_rows.empty() ? query : query_rows[static_cast<size_t>(query)];
+}
 
 template <class A>
 A dot(const ConstTensor& a, int64_t a_row, int64_t a_column, const ConstTensor& b, int64_t b_row, int64_t b_column, int64_t count) {
@@ -45,7 +47,9 @@ void attention_forward(const AttentionForward& a) {
     for (int64_t head = 0; head < s.num_heads; ++head) {
       const int64_t column = head * s.head_size, kv_column = head / (s.num_heads / s.num_key_value_heads) * s.head_size;
       std::vector<A> p;
-      for (const int64_t row : rows) p.push_back(capped<A>(static_cast<A>(s.scale) * dot<A>(a.q, query, column, a.k, row, kv_column, s.head_size), static_cast<A>(s.soft_cap)));
+      for (const int64_t row : rows) {
+        p.push_back(capped<A>(static_cast<A>(s.scale) * dot<A>(a.q, query, column, a.k, row, kv_column, s.head_size), static_cast<A>(s.soft_cap)));
+      }
       const A most = *std::max_element(p.begin(), p.end());
       A sum = 0;
       for (A& score : p) sum += score = std::exp(score - most);
