@@ -67,6 +67,11 @@ class PlainOperations : public Operations {
   void adamw_update(const AdamWUpdate& a) override { plain::adamw_update<A>(a); }
 };
 
+// Nothing may be copied from or to null.
+void copy(void* to, const void* from, int64_t bytes) {
+  if (bytes > 0) std::memcpy(to, from, static_cast<size_t>(bytes));
+}
+
 template <class A>
 class PlainBackend : public Backend {
  public:
@@ -76,8 +81,8 @@ class PlainBackend : public Backend {
   DType default_activations() const override { return DType::float32; }
   bool widens_weights() const override { return true; }
   std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string&) override { return std::make_unique<PlainBuffer>(bytes); }
-  void upload(void* destination, const void* host, int64_t bytes) override { std::memcpy(destination, host, static_cast<size_t>(bytes)); }
-  void download(void* host, const void* source, int64_t bytes) override { std::memcpy(host, source, static_cast<size_t>(bytes)); }
+  void upload(void* destination, const void* host, int64_t bytes) override { copy(destination, host, bytes); }
+  void download(void* host, const void* source, int64_t bytes) override { copy(host, source, bytes); }
   void download_later(void* host, const void* source, int64_t bytes) override { download(host, source, bytes); }
   void finish() override {}
   void zero(void* destination, int64_t bytes) override { std::memset(destination, 0, static_cast<size_t>(bytes)); }

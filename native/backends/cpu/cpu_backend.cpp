@@ -78,6 +78,11 @@ int64_t read_number(const std::string& file) {
   return stream >> value ? value : -1;
 }
 
+// Nothing may be copied from or to null.
+void copy(void* to, const void* from, int64_t bytes) {
+  if (bytes > 0) std::memcpy(to, from, static_cast<size_t>(bytes));
+}
+
 class CpuBackend : public Backend {
  public:
   explicit CpuBackend(int threads) : operations_(threads) {}
@@ -98,8 +103,8 @@ class CpuBackend : public Backend {
     madvise(data, static_cast<size_t>(bytes), MADV_HUGEPAGE);
     return std::make_unique<CpuBuffer>(data, bytes);
   }
-  void upload(void* destination, const void* host, int64_t bytes) override { std::memcpy(destination, host, static_cast<size_t>(bytes)); }
-  void download(void* host, const void* source, int64_t bytes) override { std::memcpy(host, source, static_cast<size_t>(bytes)); }
+  void upload(void* destination, const void* host, int64_t bytes) override { copy(destination, host, bytes); }
+  void download(void* host, const void* source, int64_t bytes) override { copy(host, source, bytes); }
   void download_later(void* host, const void* source, int64_t bytes) override { download(host, source, bytes); }
   void finish() override {}
   void zero(void* destination, int64_t bytes) override { std::memset(destination, 0, static_cast<size_t>(bytes)); }

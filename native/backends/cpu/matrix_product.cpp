@@ -117,6 +117,7 @@ int64_t matrix_product_workspace(int threads) {
 }
 
 void matrix_product(const MatrixProduct& product, ThreadPool& pool, void* workspace) {
+  if (product.rows == 0 || product.columns == 0) return;
   HWY_DYNAMIC_DISPATCH(multiply)(product, pool, static_cast<float*>(workspace));
 }
 }  // namespace cheems::cpu

@@ -106,6 +106,18 @@ TEST_CASE("linear: every dtype, size, target and thread count, with and without 
   });
 }
 
+TEST_CASE("linear: a matrix without rows gives nothing, and adds nothing to the gradients") {
+  const Weights weight(7, 5, DType::float32, random_floats(35, 1));
+  const auto before = random_floats(35, 2);
+  Cpu cpu(2);
+  Matrix none_in(0, 5), none_out(0, 7), dw(7, 5, before);
+  cpu->linear_forward({.y = none_out.view(), .x = none_in.view(), .weight = weight.view(), .bias = {}, .residual = {}});
+  cpu->linear_backward_input({.dx = none_in.view(), .dy = none_out.view(), .weight = weight.view()});
+  cpu->linear_backward_weight({.d_weight = dw.view(), .d_bias = {}, .dy = none_out.view(), .x = none_in.view()});
+  CHECK(same_bits(dw.values(), before));
+  CHECK((none_in.guards_hold() && none_out.guards_hold()));
+}
+
 TEST_CASE("linear: a column range of the input and of the output works as a matrix of its own") {
   const Size s{7, 5, 6};
   const auto whole = random_floats(s.rows * 20, 1);
