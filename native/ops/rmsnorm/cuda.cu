@@ -2,9 +2,9 @@
 //
 // Fused: forward computes r and y in one reading of x; backward adds to dx in place, which is the residual stream's gradient,
 // so the backward pass's residual addition is this kernel. (The forward's residual addition sits in the epilogue of the
-// matrix product before it: ops/linear, `residual`; where a norm ends the branch, Gemma 2's, it is fused here, N*H*f bytes more.)
-// Floor, e bytes per element of x, f of y: forward and apply
-// N*H*(e + f) + 4*N bytes, about 4 FLOPs per element; backward N*H*(3e + f) + 4*N, about 9. Formulas: rmsnorm.h.
+// matrix product before it: ops/linear, `residual`; where a norm ends the branch, as in Gemma 2, it is fused here.) Floor, e bytes
+// per element of x, f of y: forward and apply N*H*(e + f) + 4*N bytes (N*H*f more with a residual), about 4 FLOPs per element;
+// backward N*H*(3e + f) + 4*N, about 9. Formulas: rmsnorm.h.
 //
 // Threads. A row belongs to a team: a warp for rows of up to 128 vectors (1024 bfloat16 numbers), else a whole block, sized so
 // that each thread keeps two to eight vectors of 16 bytes of the row in registers; x and dy are read once. A block works
@@ -306,13 +306,14 @@ void launch_forward(const char* name, ForwardArguments<X, Y> a, Context& context
 }
 
 template <bool Given, class X, class Y>
-void forward_of(const char* name, const Tensor& y, const ConstTensor& x, const ConstTensor& weight, const ConstTensor& residual, ForwardArguments<X, Y> a, Context& context) {
+void forward_of(const char* name, const Tensor& y, const ConstTensor& x, const ConstTensor& weight, const ConstTensor& residual, ForwardArguments<X, Y> a,
+                Context& context) {
   constexpr int kWidth = kCommonWidth<X, Y>;
   a.y = static_cast<Y*>(y.data), a.x = static_cast<const X*>(x.data), a.weight = floats(weight);
   a.y_stride = y.stride, a.x_stride = x.stride, a.rows = x.rows, a.columns = static_cast<int32_t>(x.columns);
   a.residual = static_cast<const Y*>(residual.data), a.residual_stride = residual.stride;
   if (residual) require_dtype(residual, y.dtype, "The residual of a norm's output");
-  const bool done = vectors_fit(kWidth, y, x) && (!residual || vectors_fit(kWidth, residual)) && vectors_fit(4, weight) && with_team<kWidth>(x.columns / kWidth, [&]<int Team, int Vectors>() {
+  const bool done = vectors_fit(kWidth, y, x, residual) && vectors_fit(4, weight) && with_team<kWidth>(x.columns / kWidth, [&]<int Team, int Vectors>() {
     launch_forward<X, Y, Team, Vectors, Given>(name, a, context);
   });
   if (!done) launch(name, rmsnorm_forward_plain_kernel<X, Y, Given>, Grid{a.rows}, kPlainThreads, sizeof(PlainShared), context.stream, a);
