@@ -29,6 +29,7 @@ says so and ends with status 0.
   --architecture A for this one only, as in 90a (may be repeated)
   --write-table    writes bench/KERNELS.md: registers, occupancy, and traffic as counted by kernels executed on the CPU
   --traffic FILE   the program kernel_traffic that counts (default: built in build/cmake)
+  --counts FILE    what that program has printed before, instead of running it
   --rebuild        compiles also what has not changed
   --file FILE      of these sources only (may be repeated): for one's own kernels
   --cache FOLDER   where results of unchanged sources are kept (default: build/kernel-compile)
@@ -164,6 +165,7 @@ async function main() {
   const { values } = parseArgs({
     options: {
       release: { type: 'boolean' }, architecture: { type: 'string', multiple: true }, 'write-table': { type: 'boolean' }, traffic: { type: 'string' },
+      counts: { type: 'string' },
       rebuild: { type: 'boolean' }, file: { type: 'string', multiple: true }, cache: { type: 'string', default: path.join(root, 'build', 'kernel-compile') },
       nvcc: { type: 'string' }, help: { type: 'boolean' },
     },
@@ -190,7 +192,11 @@ async function main() {
   if (sentences.length > 0) process.exitCode = 1;
   if (values['write-table']) {
     const release = /release (\d+\.\d+)/.exec(version)?.[1];
-    fs.writeFileSync(path.join(root, 'bench', 'KERNELS.md'), kernelTable(kernels, trafficProgram(values.traffic), release));
+    const program = trafficProgram(values.traffic);
+    // Its report of progress, an operation a line, goes through.
+    const counts = values.counts ? fs.readFileSync(values.counts, 'utf8') :
+      execFileSync(program, { encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'inherit'] });
+    fs.writeFileSync(path.join(root, 'bench', 'KERNELS.md'), kernelTable(kernels, program, JSON.parse(counts), release));
     console.log('bench/KERNELS.md written.');
   }
 }

@@ -96,7 +96,7 @@ function splitName(demangled) {
   let begin = -1;
   for (let i = 0; i < plain.length; ++i) {
     if (plain[i] === '<' && depth++ === 0) begin = i;
-    else if (plain[i] === '>' && --depth === 0) return { kernel: plain.slice(0, begin), instance: plain.slice(begin + 1, i) };
+    else if (plain[i] === '>' && --depth === 0) return { kernel: plain.slice(0, begin), instance: plain.slice(begin + 1, i).trim() };
     else if (plain[i] === '(' && depth === 0) return { kernel: plain.slice(0, i), instance: '' };
   }
   return { kernel: plain, instance: '' };

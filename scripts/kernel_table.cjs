@@ -14,7 +14,9 @@ function symbolsOf(program) {
   const start = symbols.find((s) => s[3] === '__executable_start');
   if (!start) throw new Error(`${program} has no symbol __executable_start: kernels cannot be told by their addresses.`);
   const names = new Map();
-  for (const [, address, kind, name] of symbols) if (/[tTwW]/.test(kind)) names.set(Number.parseInt(address, 16) - Number.parseInt(start[1], 16), name);
+  for (const [, address, kind, name] of symbols) {
+    if (/[tTwW]/.test(kind)) names.set(Number.parseInt(address, 16) - Number.parseInt(start[1], 16), name);
+  }
   return names;
 }
 
@@ -49,12 +51,17 @@ function launchedKernels(operations, symbols, compiled) {
 function launchTable(launched, architectures) {
   const rows = launched.map(({ launch, name, compiled }) => {
     const all = architectures.map((a) => compiled.get(a));
-    const of = all.map((k) => occupancy({ architecture: k.architecture, registers: k.registers, threads: launch.threads, sharedBytes: k.staticSharedBytes + launch.dynamic_shared_bytes }));
+    const of = all.map((k) => {
+      const sharedBytes = k.staticSharedBytes + launch.dynamic_shared_bytes;
+      return occupancy({ architecture: k.architecture, registers: k.registers, threads: launch.threads, sharedBytes });
+    });
     const fixed = Math.max(...all.map((k) => k.staticSharedBytes));
     const worst = Math.max(...all.map(spilled));
-    return [launch.name, splitName(name).instance || '–', launch.threads, `${launch.dynamic_shared_bytes} + ${fixed}`, ...all.map((k) => k.registers), worst === 0 ? 'none' : `${worst} bytes`, ...of.map((o) => percent(o.fraction))];
+    return [launch.name, splitName(name).instance || '–', launch.threads, `${launch.dynamic_shared_bytes} + ${fixed}`, ...all.map((k) => k.registers),
+      worst === 0 ? 'none' : `${worst} bytes`, ...of.map((o) => percent(o.fraction))];
   });
-  return markdownTable(['kernel', 'instance', 'threads', 'shared', ...architectures.map((a) => a.replace('sm_', 'regs ')), 'spills', ...architectures.map((a) => a.replace('sm_', 'occ. '))], rows);
+  const columns = (what) => architectures.map((a) => a.replace('sm_', `${what} `));
+  return markdownTable(['kernel', 'instance', 'threads', 'shared', ...columns('regs'), 'spills', ...columns('occ.')], rows);
 }
 
 function trafficTable(operations) {
@@ -63,11 +70,13 @@ function trafficTable(operations) {
     const sum = (field) => o.kernels.reduce((total, k) => total + k[field], 0);
     const names = o.kernels.map((k) => k.name).filter((name) => name !== o.operation);
     const flops = sum('mma_flops');
-    return [o.operation, o.form, o.sizes, names.length > 0 ? names.join(', ') : 'the same', megabytes(o.floor_bytes), megabytes(sum('sector_bytes')),
-      (sum('sector_bytes') / o.floor_bytes).toFixed(2), o.floor_flops > 0 ? (o.floor_flops / 1e6).toFixed(1) : '–', flops > 0 ? (flops / 1e6).toFixed(1) : '–',
+    const moved = sum('sector_bytes');
+    return [o.operation, o.form, o.sizes, names.length > 0 ? names.join(', ') : 'the same', megabytes(o.floor_bytes), megabytes(moved),
+      (moved / o.floor_bytes).toFixed(2), o.floor_flops > 0 ? (o.floor_flops / 1e6).toFixed(1) : '–', flops > 0 ? (flops / 1e6).toFixed(1) : '–',
       flops > 0 ? (flops / o.floor_flops).toFixed(2) : '–', sum('shared_wavefronts') > 0 ? percent(sum('bank_conflicts') / sum('shared_wavefronts')) : '–'];
   });
-  return markdownTable(['operation', 'form', 'sizes', 'kernels', 'floor, MB', 'moved, MB', 'ratio', 'floor, MFLOP', 'mma, MFLOP', 'ratio', 'bank conflicts'], rows);
+  const header = ['operation', 'form', 'sizes', 'kernels', 'floor, MB', 'moved, MB', 'ratio', 'floor, MFLOP', 'mma, MFLOP', 'ratio', 'bank conflicts'];
+  return markdownTable(header, rows);
 }
 
 // What the program did not launch: other dtypes, widths and head sizes, one row a kernel.
@@ -89,32 +98,33 @@ function restTable(compiled, launched, architectures) {
   return markdownTable(['kernel', 'instances', ...architectures.map((a) => a.replace('sm_', 'regs ')), 'spills'], rows);
 }
 
-// kernels: parsePtxas's with demangled names; program: kernel_traffic; nvcc: its version.
-function kernelTable(kernels, program, nvcc) {
-  const { operations } = JSON.parse(execFileSync(program, { encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'ignore'] }));
+// kernels: parsePtxas's with demangled names; program: kernel_traffic; operations: what it printed; nvcc: its version.
+function kernelTable(kernels, program, { operations }, nvcc) {
   const architectures = [...new Set(kernels.map((k) => k.architecture))];
   const compiled = byName(kernels);
   const launched = launchedKernels(operations, symbolsOf(program), compiled);
   return `# The CUDA kernels
 
-Written by \`node scripts/compile_kernels.cjs --write-table\`, not by hand: nvcc ${nvcc} compiles every kernel for ${architectures.join(', ')},
-and \`bench/kernel_traffic.cpp\` executes them on the CPU (native/testing/cuda_on_cpu/) and counts what they do. ${kernels.length} compiled kernels in all;
-\`scripts/test.sh\` fails where one spills registers or has a stack frame.
+Written by \`node scripts/compile_kernels.cjs --write-table\`, not by hand: nvcc ${nvcc} compiles every kernel for
+${architectures.join(', ')}, and \`bench/kernel_traffic.cpp\` executes them on the CPU (\`native/testing/cuda_on_cpu/\`) and counts what
+they do. ${kernels.length} compiled kernels in all; \`scripts/test.sh\` fails where one spills registers or has a stack frame.
 
 ## Registers, shared memory, occupancy
 
-Of the kernels as launched for the operations below. Shared memory in bytes, dynamic + static. Occupancy is theoretical: resident warps of
-the ${architectures.map((a) => a.replace('sm_', '')).join(' / ')} multiprocessors' limits (warps, blocks, registers, shared memory: NVIDIA, CUDA C++ Programming Guide, "Technical Specifications per Compute
-Capability"; the arithmetic is that of cuda_occupancy.h). Spills counts stack frames too.
+Of the kernels as launched for the operations below. Shared memory in bytes, dynamic + static. "Spills" counts stack frames too.
+Occupancy is theoretical: resident warps of ${architectures.map((a) => a.replace('sm_', '')).join(' / ')} within the multiprocessor's limits of warps, blocks, registers and shared
+memory (NVIDIA, CUDA C++ Programming Guide, "Technical Specifications per Compute Capability"; the arithmetic is cuda_occupancy.h's).
 
 ${launchTable(launched, architectures)}
 
 ## Bytes and FLOPs against the floor
 
-The floor is that of the operation's contract (native/ops/*/*.h): every tensor once, in its dtype, and the FLOPs that the mathematics needs.
-Moved are the 32-byte sectors that all warps of all the operation's kernels ask for; what the caches give (norm weights, rotation tables, a head's keys
-for each tile of queries) is among them, so a ratio over 1 is not all memory traffic. mma are the FLOPs of tensor core instructions. Bank conflicts: wavefronts of shared memory too many, of all.
-Shapes are those of Qwen2.5 0.5B (hidden 896) and 7B (hidden 3584, with one of its four groups of 7 heads), on a batch of prompts with 256 tokens and two responses of 256 each.
+The floor is that of the operation's contract (\`native/ops/*/*.h\`): every tensor once, in its dtype, and the FLOPs that the mathematics
+needs. "Moved" are the 32-byte sectors that all warps of the operation's kernels ask for; what the caches give (norm weights, rotation
+tables, a head's keys for each tile of queries) is among them, so a ratio over 1 is not all memory traffic. "mma" are the FLOPs of tensor
+core instructions. Bank conflicts: wavefronts of shared memory too many, of all. Shapes are those of Qwen2.5 0.5B (hidden 896) and 7B
+(hidden 3584, with one of its four groups of 7 heads), on prompts of 256 tokens with two responses of 256 each; operations on rewards and
+embeddings on many short ones.
 
 ${trafficTable(operations)}
 
