@@ -13,10 +13,7 @@ namespace cheems::cuda_on_cpu {
 
 thread_local Thread* current = nullptr;
 
-Machine& machine() {
-  static Machine* const the_machine = new Machine;  // never destroyed: plug-ins may be called at exit
-  return *the_machine;
-}
+Machine* const the_machine = new Machine;  // never destroyed: plug-ins may be called at exit
 
 void Machine::run(const Launch& asked) {
   const std::lock_guard<std::mutex> alone(one_launch_);

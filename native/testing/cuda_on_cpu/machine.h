@@ -115,7 +115,8 @@ class Machine {
   std::mutex one_launch_;
 };
 
-Machine& machine();
+extern Machine* const the_machine;
+inline Machine& machine() { return *the_machine; }
 
 // The thread that runs on this OS thread, null outside of kernels.
 extern thread_local Thread* current __attribute__((tls_model("initial-exec")));

@@ -121,6 +121,7 @@ bool written_before(const Thread& self, const Cell& cell) {
 std::uint32_t unordered(const Thread& self, const Readers& readers) {
   if (readers.epoch != epoch) return 0;
   if (readers.warp != self.warp) return readers.lanes;
+  if (clocks[self.warp].whole > readers.clock) return 0;
   std::uint32_t found = 0;
   for (std::uint32_t left = readers.lanes & ~(1u << self.lane); left != 0; left &= left - 1) {
     const int lane = std::countr_zero(left);
@@ -136,12 +137,13 @@ void remember_reader(const Thread& self, const AccessEvent& event, Cell& cell) {
       return;
     }
     if (readers.warp != self.warp) continue;
-    const std::uint32_t clock = clock_of(self);
+    const std::uint32_t clock = clock_of(self), lane = 1u << self.lane;
+    if (clock == readers.clock && readers.lanes & lane) return;
     if (clock > readers.clock && unordered(self, readers) == 0) {
       readers.lanes = 0;
       readers.clock = clock;
     }
-    readers.lanes |= 1u << self.lane;
+    readers.lanes |= lane;
     readers.site = shortened(event.site);
     return;
   }
