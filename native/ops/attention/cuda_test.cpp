@@ -32,8 +32,9 @@ PackedTree tree_of_segments(const std::vector<SegmentPlan>& plan) {
   return tree;
 }
 
-// Five levels; paths and segments that end before, on and after the edges of tiles of 16, 32, 64 and 128; single tokens.
-PackedTree edges() { return tree_of_segments({{-1, 63}, {0, 1}, {1, 1}, {2, 64}, {3, 2}, {0, 65}, {5, 17}, {-1, 1}, {-1, 129}, {8, 1}, {8, 15}}); }
+// Five levels; paths and segments that end before, on and after the edges of tiles of 16, 32, 64 and 128; single tokens; second children below second
+// children, so that going up a path skips rows more than once.
+PackedTree edges() { return tree_of_segments({{-1, 63}, {0, 1}, {1, 1}, {2, 64}, {3, 2}, {0, 65}, {5, 17}, {5, 1}, {7, 1}, {7, 2}, {-1, 1}, {-1, 129}, {11, 1}, {11, 15}}); }
 PackedTree middling() { return tree_of_segments({{-1, 65}, {0, 1}, {0, 63}, {-1, 16}}); }
 PackedTree shallow() { return tree_of_segments({{-1, 21}, {0, 13}, {0, 40}, {-1, 5}}); }
 
