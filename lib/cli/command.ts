@@ -11,6 +11,8 @@ export interface Command<T extends OptionTable = OptionTable> {
   name: string;
   summary: string;
   options: T;
+  /** The option whose values may also stand alone, behind the command's name. */
+  operands?: string;
   /** [command line after "cheems-native", what it does]. */
   examples: readonly (readonly [string, string])[];
   /** Text below the options. */
@@ -59,8 +61,9 @@ function parserOption(option: OptionDescription): Options {
  * The command's values from what yargs parsed. The last of a repeated single-valued option counts.
  * @throws UsageError for unknown options, stray words, missing required options and unfit values.
  */
-export function resolveValues<T extends OptionTable>(command: Pick<Command<T>, 'name' | 'options'>, parsed: Record<string, unknown>): OptionValues<T> {
-  refuseStrayWords(command, parsed);
+export function resolveValues<T extends OptionTable>(command: Pick<Command<T>, 'name' | 'options' | 'operands'>, parsed: Record<string, unknown>): OptionValues<T> {
+  if (command.operands === undefined) refuseStrayWords(command, parsed);
+  else takeOperands(command.operands, command.name, parsed);
   const names = [...Object.keys(command.options), CONFIG_NAME];
   const given = new Map<string, unknown>();
   let config: string | undefined;
@@ -80,6 +83,12 @@ export function resolveValues<T extends OptionTable>(command: Pick<Command<T>, '
     values[name] = value ?? option.schema.parse(undefined);
   }
   return values as OptionValues<T>;
+}
+
+/** Words that stand alone become values of the option, before those that were given with its name. */
+function takeOperands(option: string, command: string, parsed: Record<string, unknown>): void {
+  const words = ((parsed['_'] as (string | number)[] | undefined) ?? []).slice(command.split(' ').length).map(String);
+  if (words.length > 0) parsed[option] = [...words, ...((parsed[option] as string[] | undefined) ?? [])];
 }
 
 function refuseStrayWords(command: { name: string }, parsed: Record<string, unknown>): void {

@@ -1,7 +1,7 @@
 // `cheems-native eval`: the CheemsBench metrics of a reward model, or of any predictor.
 
 import { formatReport } from '../data/report';
-import { evaluate, findBenchmark, loadPredictor, readBenchmarkFile, registeredBenchmarks, registeredPredictors, tableFor, writeResults, type EvaluationDataset, type Predictor } from '../evaluation';
+import { evaluate, findBenchmark, loadPredictor, readBenchmarkFile, registeredBenchmarks, registeredPredictors, tableFor, writeReport, writeResults, type EvaluationDataset, type Predictor } from '../evaluation';
 import { readCheemsJudgeData } from '../evaluation/judges/cheems_data';
 import { rewardModelPredictor } from '../evaluation/predictors/reward_model';
 import { choice, number, paths, text } from '../training/option_kinds';
@@ -26,7 +26,7 @@ export const evalOptions = {
   model_name: text({ group: FILES, describe: `trained reward model (required unless --predictor is given): ${MODEL_FORMS}` }),
   predictor: text({ group: FILES, describe: `score with this instead: a module (JavaScript) whose default export is definePredictor({...}), or one of: ${[...registeredPredictors(), 'judge'].join(', ')} (a language model that compares, see below)` }),
   data_path: paths({ group: FILES, describe: 'files of JSON lines, JSON arrays (gzip too) or parquet; for CheemsBench each is a data set of its own, and the overall figure is the mean over them' }, 1),
-  output_dir: text({ group: FILES, describe: 'folder for results.json and scores.jsonl' }),
+  output_dir: text({ group: FILES, describe: 'folder for results.json, scores.jsonl, prompts.jsonl, and the report to look at: report.html, report.md, report.csv' }),
   benchmark: choice(benchmarks, benchmarks[0], { group: METRICS, describe: `what the files hold, and how their figures become one: ${benchmarkList()}` }),
   bootstrap: number(2000, { from: 0, integer: true }, { group: METRICS, describe: 'resamplings of the prompts for the 95 % intervals; 0: none' }),
   seed: number(0, { from: 0, to: 0xffffffff, integer: true }, { group: METRICS, describe: 'of the resampling' }),
@@ -75,7 +75,8 @@ export const evalCommand = defineCommand({
         if (isJudge(values)) process.stdout.write(`\n${describeSpending(evaluation.predictor.description)}`);
         if (values.output_dir !== undefined) {
           const written = await writeResults(values.output_dir, evaluation, { options: values, seed: values.seed });
-          process.stdout.write(`\nresults: ${written.results}\nscores:  ${written.scores}\n${written.judgements === undefined ? '' : `judged:  ${written.judgements}\n`}`);
+          const report = await writeReport(values.output_dir, evaluation);
+          process.stdout.write(`\nresults: ${written.results}\nscores:  ${written.scores}\n${written.judgements === undefined ? '' : `judged:  ${written.judgements}\n`}report:  ${report.html}\n`);
         }
       } finally {
         progress.finish();

@@ -4,6 +4,7 @@
 import yargs from 'yargs';
 import { normaliseArguments } from './arguments';
 import { declareOptions, type AnyCommand } from './command';
+import { compareCommand } from './compare';
 import { evalCommand } from './eval';
 import { EXIT_ERROR, EXIT_OK, reportFailure, UsageError } from './failure';
 import { infoCommand } from './info';
@@ -14,7 +15,7 @@ import { planEvalCommand, planTrainCommand } from './plan';
 import { scoreCommand } from './score';
 import { trainCommand } from './train';
 
-const COMMANDS = [trainCommand, evalCommand, scoreCommand, initCommand, infoCommand];
+const COMMANDS = [trainCommand, evalCommand, compareCommand, scoreCommand, initCommand, infoCommand];
 const PLANS = [planTrainCommand, planEvalCommand];
 
 type Job = { command: AnyCommand; parsed: Record<string, unknown> };

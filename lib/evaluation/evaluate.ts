@@ -39,6 +39,8 @@ export interface EvaluatedFile extends ScoredFile {
   files: readonly string[];
   /** What was not scored or cut; part of the report's notes. */
   scoringNotes: string[];
+  /** What the metrics were computed from: without unscored responses, a judge's prompts of one question as one. */
+  measured: readonly MetricPrompt[];
   unscoredResponses: number;
   truncatedResponses: number;
   /** What reading the data counted and merged. */
@@ -141,7 +143,7 @@ function measureFile({ name, files, dataset }: EvaluationDataset, scores: Prompt
   if (truncatedResponses > 0) scoringNotes.push(`Responses that were too long and were scored with their beginning cut off: ${truncatedResponses}.`);
   report.notes.push(...scoringNotes);
   const dataReport = dataset.report ? formatReport(dataset.report) : [];
-  return { name, files: files ?? [], prompts: dataset.prompts, scores, report, scoringNotes, unscoredResponses, truncatedResponses, dataReport };
+  return { name, files: files ?? [], prompts: dataset.prompts, scores, measured: prompts, report, scoringNotes, unscoredResponses, truncatedResponses, dataReport };
 }
 
 function judgeNotes({ judgements, unparsable, unparsable_because: because }: JudgeStatistics, responsesWithoutPair: number): string[] {

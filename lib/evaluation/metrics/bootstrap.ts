@@ -71,17 +71,19 @@ function drawnSums({ numerators, denominators }: Counts, drawn: Uint32Array, siz
   return [numerator, denominator];
 }
 
-/** Quantiles (1 - level) / 2 and (1 + level) / 2 of the values that are numbers, by linear interpolation. */
+/** Quantiles (1 - level) / 2 and (1 + level) / 2 of the values that are numbers. */
 function percentileInterval(values: Float64Array, level: number): Interval | undefined {
   const sorted = values.filter((value) => !Number.isNaN(value)).sort();
   if (sorted.length === 0) return undefined;
-  const quantile = (q: number) => {
-    const place = q * (sorted.length - 1);
-    const below = Math.floor(place);
-    const low = sorted[below]!;
-    return low + (sorted[Math.min(below + 1, sorted.length - 1)]! - low) * (place - below);
-  };
-  return { low: quantile((1 - level) / 2), high: quantile((1 + level) / 2), resamples: sorted.length };
+  return { low: quantile(sorted, (1 - level) / 2), high: quantile(sorted, (1 + level) / 2), resamples: sorted.length };
+}
+
+/** Of values in ascending order, by linear interpolation. */
+export function quantile(sorted: Float64Array, q: number): number {
+  const place = q * (sorted.length - 1);
+  const below = Math.floor(place);
+  const low = sorted[below]!;
+  return low + (sorted[Math.min(below + 1, sorted.length - 1)]! - low) * (place - below);
 }
 
 /**

@@ -1,0 +1,33 @@
+// `cheems-native compare`: evaluations of the same data beside each other.
+
+import { compareResults, formatComparison, readResults, writeComparison } from '../evaluation/report';
+import { number, paths, text } from '../training/option_kinds';
+import { defineCommand } from './command';
+
+const FILES = 'Files';
+
+export const compareCommand = defineCommand({
+  name: 'compare',
+  operands: 'results',
+  summary: 'Compares evaluations of the same data: differences, with a paired bootstrap over prompts.',
+  options: {
+    results: paths({ group: FILES, describe: 'two or more results.json that eval --output_dir wrote; they may also follow the command without --results' }, 1),
+    output_dir: text({ group: FILES, describe: 'folder for compare.html, compare.md and compare.csv' }),
+    bootstrap: number(2000, { from: 0, integer: true }, { group: 'Metrics', describe: 'resamplings of the prompts; 0: differences alone' }),
+    seed: number(0, { from: 0, to: 0xffffffff, integer: true }, { group: 'Metrics', describe: 'of the resampling' }),
+  },
+  examples: [
+    ['compare runs/a/results.json runs/b/results.json', 'two models'],
+    ['compare runs/*/results.json --output_dir runs/compare', 'several, as a page too'],
+  ],
+  notes: 'Beside each results.json its prompts.jsonl is read. Results of other data (by the digests of the files) or of another benchmark are refused.',
+  run: async (values) => {
+    const results = await Promise.all(values.results.map(readResults));
+    const comparison = compareResults(results, { resamples: values.bootstrap, seed: values.seed });
+    process.stdout.write(formatComparison(comparison));
+    if (values.output_dir !== undefined) {
+      const { html, markdown, csv } = await writeComparison(values.output_dir, comparison);
+      process.stdout.write(`\nreport:  ${html}, ${markdown}, ${csv}\n`);
+    }
+  },
+});

@@ -1,0 +1,27 @@
+// HTML that cannot be broken by what is put into it: every value is escaped, unless it is markup already.
+
+export class Markup {
+  constructor(readonly text: string) {}
+}
+
+type Value = string | number | Markup | undefined | readonly Value[];
+
+const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+/** What HTML forbids or silently changes: control characters but tab and line feed, and halves of surrogate pairs. */
+const UNFIT = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]|[\ud800-\udfff]/gu;
+
+export function escapeHtml(text: string): string {
+  return text.replaceAll('\r\n', '\n').replace(UNFIT, '\ufffd').replace(/[&<>"']/g, (character) => ENTITIES[character]!);
+}
+
+/** A template: html`<p title="${text}">${text}</p>`. Attributes must stand in double quotes. */
+export function html(strings: TemplateStringsArray, ...values: Value[]): Markup {
+  return new Markup(strings.reduce((all, part, i) => all + render(values[i - 1]) + part));
+}
+
+function render(value: Value): string {
+  if (value === undefined) return '';
+  if (value instanceof Markup) return value.text;
+  if (Array.isArray(value)) return value.map((entry: Value) => render(entry)).join('');
+  return escapeHtml(String(value));
+}

@@ -1,0 +1,89 @@
+// `report.html`, `report.md` and `report.csv` beside `results.json`, and `prompts.jsonl`, which a comparison of evaluations needs.
+
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { writeFileAtomically } from '../../files/atomic_file';
+import type { Evaluation } from '../evaluate';
+import { headlineMetrics } from '../benchmarks';
+import { ChartMaker } from './charts';
+import type { ReportContent } from './content';
+import { reportPage } from './page';
+import { promptLines } from './prompts';
+import { benchmarkSection, fileSection, publishedSection } from './sections';
+import { reportCsv, reportMarkdown } from './text_tables';
+
+export { compareResults, type Comparison as ResultsComparison } from './compare';
+export { readResults, type StoredResults } from './stored_results';
+export { formatComparison, writeComparison, type WrittenComparison } from './comparison_report';
+
+/** What is told from results.json beside the figures. */
+export interface ResultsOrigin {
+  date: string;
+  data: readonly { file: string; sha256: string }[];
+  package: { name: string; version: string };
+  model: Record<string, unknown>;
+}
+
+export interface WrittenReport {
+  html: string;
+  markdown: string;
+  csv: string;
+  prompts: string;
+}
+
+/** Writes the report of an evaluation whose `results.json` lies in the folder. Each file is written whole or not at all. */
+export async function writeReport(folder: string, evaluation: Evaluation): Promise<WrittenReport> {
+  const { meta } = JSON.parse(await readFile(join(folder, 'results.json'), 'utf8')) as { meta: ResultsOrigin };
+  const content = await describeReport(evaluation, meta);
+  const written = { html: join(folder, 'report.html'), markdown: join(folder, 'report.md'), csv: join(folder, 'report.csv'), prompts: join(folder, 'prompts.jsonl') };
+  await writeFileAtomically(written.prompts, promptLines(evaluation.files));
+  await writeFileAtomically(written.markdown, [reportMarkdown(content)]);
+  await writeFileAtomically(written.csv, [reportCsv(content)]);
+  await writeFileAtomically(written.html, [reportPage(content)]);
+  return written;
+}
+
+export async function describeReport(evaluation: Evaluation, meta: ResultsOrigin): Promise<ReportContent> {
+  const charts = await ChartMaker.open();
+  const digests = new Map(meta.data.map(({ file, sha256 }) => [file, sha256]));
+  const { files, bootstrap } = evaluation;
+  const prompts = files.reduce((sum, { report }) => sum + report.counts.prompts, 0);
+  const responses = files.reduce((sum, { report }) => sum + report.counts.responses, 0);
+  return {
+    title: `${evaluation.predictor.name} on ${evaluation.benchmark}`,
+    facts: [
+      ['data', files.map(({ name }) => name).join(', ')],
+      ['prompts', String(prompts)],
+      ['responses', String(responses)],
+      ['written', meta.date],
+      ['scoring', `${evaluation.scoringSeconds.toPrecision(3)} s`],
+      ...modelFacts(meta.model),
+    ],
+    headline: [{ name: 'overall', value: evaluation.overall, note: evaluation.formula }, ...(evaluation.tables ? [] : headlineFigures(evaluation))],
+    sections: [
+      ...benchmarkSection(evaluation),
+      ...(evaluation.notes.length > 0 && !evaluation.tables ? [{ title: 'Notes', paragraphs: evaluation.notes, tables: [], charts: [] }] : []),
+      ...files.map((file) => fileSection(file, files.length > 1, charts)),
+      ...publishedSection(evaluation, digests),
+    ],
+    footer: `${meta.package.name} ${meta.package.version}. Intervals: ${bootstrap.level * 100} %, bootstrap over prompts (${bootstrap.resamples} resamples, seed ${bootstrap.seed}). The figures in full: results.json; every reward: scores.jsonl.`,
+  };
+}
+
+function headlineFigures({ files }: Evaluation): ReportContent['headline'] {
+  return files.flatMap((file) => {
+    const names = headlineMetrics(file);
+    if (!names) return [];
+    const where = files.length > 1 ? `${basename(file.name)}: ` : '';
+    return ([['accuracy', names.accuracy], ['exact match', names.exactMatch]] as const).map(([label, name]) => ({
+      name: `${where}${label}`,
+      value: file.report.cheems[name] ?? file.report.extras[name]!,
+      interval: file.report.intervals[name],
+    }));
+  });
+}
+
+/** What the model says about itself in plain words or numbers. */
+function modelFacts(model: Record<string, unknown>): [string, string][] {
+  return Object.entries(model).flatMap(([name, value]): [string, string][] => (typeof value === 'string' || typeof value === 'number' ? [[name.replaceAll('_', ' '), String(value)]] : []));
+}

@@ -1,0 +1,63 @@
+// The report's tables as Markdown and as CSV.
+
+import { formatCell, tablesOf, type ReportContent, type ReportTable } from './content';
+
+/** GitHub's Markdown. Text of the data (names of files and categories) cannot become markup. */
+export function reportMarkdown(content: ReportContent): string {
+  const lines = [`# ${escapeMarkdown(content.title)}`, '', ...content.facts.map(([name, value]) => `- ${escapeMarkdown(name)}: ${escapeMarkdown(value)}`), ''];
+  for (const { name, value, interval, note } of content.headline) {
+    lines.push(`**${escapeMarkdown(name)}: ${formatCell({ value, interval }, 'share')}**${note === undefined ? '' : `  ${escapeMarkdown(note)}`}`, '');
+  }
+  for (const { title, paragraphs, tables, charts } of content.sections) {
+    lines.push(`## ${escapeMarkdown(title)}`, '', ...paragraphs.flatMap((text) => [escapeMarkdown(text), '']));
+    for (const table of [...tables, ...charts.map((chart) => chart.table)]) lines.push(...markdownTable(table), '');
+  }
+  return `${lines.join('\n')}\n${escapeMarkdown(content.footer)}\n`;
+}
+
+function markdownTable({ title, columns, rows, notes = [] }: ReportTable): string[] {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [
+    `### ${escapeMarkdown(title)}`,
+    '',
+    line(columns.map(({ name }) => escapeMarkdown(name))),
+    line(columns.map(({ kind }) => (kind === 'text' ? '---' : '---:'))),
+    ...rows.map(({ cells, isOwn }) =>
+      line(columns.map(({ kind }, i) => {
+        const text = escapeMarkdown(formatCell(cells[i], kind));
+        return isOwn && text !== '' ? `**${text}**` : text;
+      })),
+    ),
+    ...notes.flatMap((note) => ['', escapeMarkdown(note)]),
+  ];
+}
+
+const escapeMarkdown = (text: string) => text.replace(/[\\`*_[\]<>|#~]/g, '\\$&').replace(/\s*[\r\n]+\s*/g, ' ');
+
+/** One line a figure, in full precision: section, table, row, column, value, low, high (RFC 4180). */
+export function reportCsv(content: ReportContent): string {
+  const lines = [['section', 'table', 'row', 'column', 'value', 'low', 'high']];
+  for (const { name, value, interval } of content.headline) lines.push(['Headline', content.title, name, 'value', csvNumber(value), ...bounds(interval)]);
+  for (const { section, table } of tablesOf(content)) {
+    for (const { cells } of table.rows) {
+      const row = formatCell(cells[0], 'text');
+      for (const [i, { name }] of table.columns.entries()) {
+        const cell = cells[i];
+        if (i === 0 || cell === undefined) continue;
+        const value = typeof cell === 'string' ? cell : csvNumber(typeof cell === 'number' ? cell : cell.value);
+        lines.push([section, table.title, row, name, value, ...bounds(typeof cell === 'object' ? cell.interval : undefined)]);
+      }
+    }
+  }
+  return lines.map((fields) => `${fields.map(csvField).join(',')}\r\n`).join('');
+}
+
+const csvNumber = (value: number) => (Number.isNaN(value) ? '' : String(value));
+const bounds = (interval: { low: number; high: number } | undefined) => (interval ? [String(interval.low), String(interval.high)] : ['', '']);
+
+/** Text that a spreadsheet would run as a formula gets an apostrophe before it. */
+function csvField(text: string): string {
+  const safe = /^[=@\t]|^[+-](?![\d.])/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
