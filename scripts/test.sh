@@ -62,7 +62,8 @@ configure() {
 # The emulated plug-in too, with which the TypeScript tests train on a device.
 build_cpp_tests() {
   configure build/cmake &&
-    cmake --build build/cmake --parallel "$jobs" --target cheems_native_tests cheems_cuda_emulated_tests cheems_cuda_emulated
+    cmake --build build/cmake --parallel "$jobs" --target cheems_native_tests cheems_cuda_emulated_tests cheems_cuda_emulated \
+      gpu_steps_emulated gpu_kernels_emulated
 }
 
 build_sanitized() {
@@ -130,6 +131,8 @@ if step cpp-build build_cpp_tests; then
   start_doctest cpp-tests build/cmake/cheems_native_tests
   # CUDA's kernels, executed on the CPU.
   start_doctest cuda-emulated-tests build/cmake/cheems_cuda_emulated_tests
+  # The GPU's benchmarks run, at tiny sizes.
+  for program in gpu_steps gpu_kernels; do step "$program" "build/cmake/${program}_emulated" --tiny; done
 fi
 # Every kernel with nvcc, where there is one; a spill or a stack frame is a failure.
 step kernels-compile node scripts/compile_kernels.cjs && grep -h '^SKIPPED' "$logs/kernels-compile.log"
