@@ -91,9 +91,14 @@ class TimedBackend : public Backend {
   explicit TimedBackend(std::unique_ptr<Backend> inner) : inner_(std::move(inner)), operations_(inner_->operations()) {}
   std::string name() const override { return inner_->name(); }
   Operations& operations() override { return operations_; }
+  bool computes_in(DType activations) const override { return inner_->computes_in(activations); }
+  DType default_activations() const override { return inner_->default_activations(); }
+  bool widens_weights() const override { return inner_->widens_weights(); }
   std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string& purpose) override { return inner_->allocate(bytes, purpose); }
   void upload(void* destination, const void* host, int64_t bytes) override { inner_->upload(destination, host, bytes); }
   void download(void* host, const void* source, int64_t bytes) override { inner_->download(host, source, bytes); }
+  void download_later(void* host, const void* source, int64_t bytes) override { inner_->download_later(host, source, bytes); }
+  void finish() override { inner_->finish(); }
   void zero(void* destination, int64_t bytes) override { inner_->zero(destination, bytes); }
   int64_t available_memory() const override { return inner_->available_memory(); }
 
