@@ -18,4 +18,7 @@ for package in "${packages[@]}"; do
     if [ -f "$file" ] || [ -L "$file" ]; then cp -P --parents "$file" "$folder"; fi
   done <<<"$files"
 done
+# Debian's doctest names its own place in its CMake files; the others are relative.
+# shellcheck disable=SC2016
+sed -i 's|set(_IMPORT_PREFIX "/usr")|get_filename_component(_IMPORT_PREFIX "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)|' "$folder/usr/lib/cmake/doctest/doctestTargets.cmake"
 echo "$(du -sh "$folder" | cut -f 1) in $folder."
