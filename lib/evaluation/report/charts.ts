@@ -47,16 +47,18 @@ export class ChartMaker {
   }
 
   /** Horizontal bars from 0 to 1, one below the other, with a line at chance. */
-  shares(bars: readonly ShareBar[], label: string, description: string): string {
+  shares(bars: readonly ShareBar[], label: string): string {
     const Plot = this.#plot;
     const marginLeft = labelMargin(bars.map(({ name }) => name));
     const known = bars.filter(({ value }) => Number.isFinite(value));
     const withInterval = known.filter(({ interval }) => interval);
-    return this.#draw(description, {
-      height: 56 + 30 * bars.length,
+    return this.#draw({
+      height: 64 + 30 * bars.length,
+      marginTop: 8,
+      marginBottom: 44,
       marginLeft,
-      marginRight: 20,
-      x: { domain: [0, 1], label, labelArrow: 'none', ticks: [0, 0.25, 0.5, 0.75, 1], tickFormat: (x: number) => String(x) },
+      marginRight: 46,
+      x: { domain: [0, 1], label, labelArrow: 'none', labelAnchor: 'center', ticks: [0, 0.25, 0.5, 0.75, 1], tickFormat: (x: number) => String(x) },
       y: { domain: bars.map(({ name }) => name), label: null, padding: 0.3 },
       marks: [
         Plot.axisY({ tickSize: 0, lineWidth: (marginLeft - 12) / 13, textOverflow: 'ellipsis' }),
@@ -65,14 +67,15 @@ export class ChartMaker {
         Plot.ruleX([0.5], { stroke: MUTED, strokeDasharray: '4,3' }),
         Plot.ruleY(withInterval, { x1: (bar: ShareBar) => bar.interval!.low, x2: (bar: ShareBar) => bar.interval!.high, y: 'name', stroke: 'currentColor', strokeWidth: 1.5, marker: 'tick' }),
         Plot.ruleX([0]),
+        Plot.text(known, { x: (bar: ShareBar) => Math.max(bar.value, bar.interval?.high ?? 0), y: 'name', text: (bar: ShareBar) => bar.value.toFixed(3), textAnchor: 'start', dx: 6, fill: 'currentColor' }),
       ],
     });
   }
 
-  calibration(points: readonly CalibrationPoint[], description: string): string {
+  calibration(points: readonly CalibrationPoint[]): string {
     const Plot = this.#plot;
     const low = Math.min(0.4, ...points.map(({ accuracy }) => accuracy));
-    return this.#draw(description, {
+    return this.#draw({
       height: 300,
       marginLeft: 48,
       marginBottom: 44,
@@ -89,10 +92,10 @@ export class ChartMaker {
     });
   }
 
-  /** Both sides of the pairs over one another; chosen filled, rejected hatched by its outline, so that colour is not all. */
-  rewards(bins: readonly HistogramBin[], description: string): string {
+  /** Both sides of the pairs over one another; chosen filled, rejected with a dashed outline, so that colour is not all. */
+  rewards(bins: readonly HistogramBin[]): string {
     const Plot = this.#plot;
-    return this.#draw(description, {
+    return this.#draw({
       height: 280,
       marginLeft: 48,
       marginBottom: 44,
@@ -108,15 +111,17 @@ export class ChartMaker {
   }
 
   /** Differences around 0: to the right the first is better. */
-  differences(bars: readonly (ShareBar & { interval: Interval })[], label: string, description: string): string {
+  differences(bars: readonly (ShareBar & { interval: Interval })[], label: string): string {
     const Plot = this.#plot;
     const reach = Math.max(0.01, ...bars.flatMap(({ interval: { low, high } }) => [Math.abs(low), Math.abs(high)])) * 1.05;
     const marginLeft = labelMargin(bars.map(({ name }) => name));
-    return this.#draw(description, {
-      height: 56 + 32 * bars.length,
+    return this.#draw({
+      height: 64 + 32 * bars.length,
+      marginTop: 8,
+      marginBottom: 44,
       marginLeft,
-      marginRight: 20,
-      x: { domain: [-reach, reach], label, labelArrow: 'none', ticks: 5 },
+      marginRight: 24,
+      x: { domain: [-reach, reach], label, labelArrow: 'none', labelAnchor: 'center', ticks: 5 },
       y: { domain: bars.map(({ name }) => name), label: null, padding: 0.4, type: 'band' },
       marks: [
         Plot.axisY({ tickSize: 0, lineWidth: (marginLeft - 12) / 13, textOverflow: 'ellipsis' }),
@@ -128,16 +133,16 @@ export class ChartMaker {
     });
   }
 
-  #draw(description: string, options: PlotModule.PlotOptions): string {
+  /** An <svg>, without a name of its own. */
+  #draw(options: PlotModule.PlotOptions): string {
     // The document's type belongs to browsers, which this package's compiler does not know.
-    const figure = this.#plot.plot({ document: this.#document as never, width: WIDTH, style: FONT as never, ariaLabel: description, ...options }) as unknown as { outerHTML: string; setAttribute(name: string, value: string): void };
-    figure.setAttribute('role', 'img');
+    const figure = this.#plot.plot({ document: this.#document as never, width: WIDTH, style: FONT as never, ...options }) as unknown as { outerHTML: string };
     return figure.outerHTML;
   }
 }
 
 /** Room for the longest name, up to a third of the picture; what does not fit ends in an ellipsis. */
 function labelMargin(names: readonly string[]): number {
-  const width = (name: string) => [...name].reduce((sum, character) => sum + (character.codePointAt(0)! >= 0x1100 ? 13 : 7.2), 0);
-  return Math.min(WIDTH / 3, Math.max(40, ...names.map(width)) + 14);
+  const width = (name: string) => [...name].reduce((sum, character) => sum + (character.codePointAt(0)! >= 0x1100 ? 13 : 7.8), 0);
+  return Math.min(WIDTH / 3, Math.max(40, ...names.map(width)) + 18);
 }

@@ -85,7 +85,7 @@ function differenceChart(metric: string, differences: readonly Difference[], cha
   return [{
     title: `Difference of ${metric}`,
     description,
-    svg: charts.differences(bars, 'difference', description),
+    svg: charts.differences(bars, 'difference'),
     table: {
       title: `Difference of ${metric}`,
       columns: [{ name: 'first - second', kind: 'text' }, { name: 'difference', kind: 'share' }],

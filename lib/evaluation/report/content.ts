@@ -44,6 +44,8 @@ export interface Section {
   title: string;
   paragraphs: readonly string[];
   tables: readonly ReportTable[];
+  /** Tables that stay folded on the page. */
+  furtherTables?: readonly ReportTable[];
   charts: readonly Chart[];
   pairs?: readonly WorstPair[];
 }
@@ -76,5 +78,5 @@ export function formatCell(cell: Cell, kind: Column['kind']): string {
 
 /** All tables of a report in their order, those of the charts too, each with its section. */
 export function tablesOf({ sections }: Pick<ReportContent, 'sections'>): { section: string; table: ReportTable }[] {
-  return sections.flatMap(({ title, tables, charts }) => [...tables, ...charts.map(({ table }) => table)].map((table) => ({ section: title, table })));
+  return sections.flatMap(({ title, tables, charts, furtherTables = [] }) => [...tables, ...charts.map(({ table }) => table), ...furtherTables].map((table) => ({ section: title, table })));
 }

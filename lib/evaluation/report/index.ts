@@ -55,7 +55,7 @@ export async function describeReport(evaluation: Evaluation, meta: ResultsOrigin
       ['data', files.map(({ name }) => name).join(', ')],
       ['prompts', String(prompts)],
       ['responses', String(responses)],
-      ['written', meta.date],
+      ['written', `${meta.date.slice(0, 16).replace('T', ' ')} UTC`],
       ['scoring', `${evaluation.scoringSeconds.toPrecision(3)} s`],
       ...modelFacts(meta.model),
     ],

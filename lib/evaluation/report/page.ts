@@ -43,12 +43,13 @@ function headlineFigure({ name, value, interval, note }: ReportContent['headline
   return html`<div class="figure"><span class="name">${name}</span><strong>${dataOf(value, 'share')}</strong>${interval ? html`<span class="interval">${formatInterval(interval)}</span>` : ''}${note === undefined ? '' : html`<span class="note">${note}</span>`}</div>`;
 }
 
-function sectionMarkup({ title, paragraphs, tables, charts, pairs }: Section, index: number): Markup {
+function sectionMarkup({ title, paragraphs, tables, charts, furtherTables = [], pairs }: Section, index: number): Markup {
   return html`<section id="section-${index}" aria-labelledby="title-${index}">
 <h2 id="title-${index}" dir="auto">${title}</h2>
 ${paragraphs.map((text) => html`<p dir="auto">${text}</p>`)}
 ${tables.map((table) => tableMarkup(table))}
 ${charts.length > 0 ? html`<div class="charts">${charts.map(chartMarkup)}</div>` : ''}
+${furtherTables.map((table) => html`<details class="further"><summary>${table.title}</summary>${tableMarkup(table)}</details>`)}
 ${pairs === undefined ? '' : pairsMarkup(pairs)}
 </section>
 `;
@@ -58,7 +59,7 @@ function chartMarkup({ title, description, svg, table }: Chart): Markup {
   const notes = table.notes ?? [];
   return html`<figure>
 <figcaption><h3>${title}</h3></figcaption>
-${new Markup(withTitle(svg, description))}
+${named(svg, description)}
 ${title.startsWith('Rewards') ? html`<p class="legend"><span class="chosen">chosen</span> <span class="rejected">rejected</span></p>` : ''}
 ${notes.map((note) => html`<p class="note">${note}</p>`)}
 <details><summary>The figures as a table</summary>${tableMarkup({ ...table, notes: [] })}</details>
@@ -66,8 +67,11 @@ ${notes.map((note) => html`<p class="note">${note}</p>`)}
 `;
 }
 
-/** The picture's name for whoever points at it; aria-label says the same to whoever listens. */
-const withTitle = (svg: string, description: string) => svg.replace(/^<svg[^>]*>/, (open) => `${open}${html`<title>${description}</title>`.text}`);
+/** The picture with its name, for whoever points at it and for whoever listens. */
+function named(svg: string, description: string): Markup {
+  const [open, rest] = [svg.slice('<svg'.length, svg.indexOf('>')), svg.slice(svg.indexOf('>') + 1)];
+  return html`<svg role="img" aria-label="${description}"${new Markup(open)}><title>${description}</title>${new Markup(rest)}`;
+}
 
 function tableMarkup({ title, columns, rows, notes = [] }: ReportTable): Markup {
   const cell = (value: Cell, { kind }: Column, i: number) =>

@@ -92,7 +92,8 @@ export function fileSection(file: EvaluatedFile, isMany: boolean, charts: ChartM
   return {
     title: isMany ? file.name : `Results on ${file.name}`,
     paragraphs: [`${report.counts.prompts} prompts, ${report.counts.responses} responses.`, ...report.notes, ...file.dataReport],
-    tables: [...headlineTable(file), ...(report.judge ? [judgeTable(report.judge)] : []), metricsTable(file)],
+    tables: [...headlineTable(file), ...(report.judge ? [judgeTable(report.judge)] : [])],
+    furtherTables: [metricsTable(file)],
     charts: drawn,
     pairs: worstPairs(pairs, WORST_PAIRS),
   };
@@ -115,7 +116,7 @@ function headlineTable(file: EvaluatedFile): ReportTable[] {
     title: 'Accuracy and exact match',
     columns: [TEXT('category'), COUNT('prompts'), COUNT('pairs'), SHARE('accuracy'), SHARE('exact match'), SHARE('longer alone')],
     rows,
-    notes: ['In brackets: bootstrap intervals over prompts. longer alone: the accuracy of choosing the longer response.'],
+    notes: ['Beside the figures: their bootstrap intervals over prompts. longer alone: the accuracy of choosing the longer response.'],
   }];
 }
 
@@ -150,7 +151,7 @@ function categoryChart(file: EvaluatedFile, charts: ChartMaker): Chart[] {
   return [{
     title: 'Accuracy by category',
     description,
-    svg: charts.shares(bars, 'accuracy', description),
+    svg: charts.shares(bars, 'accuracy'),
     table: { title: 'Accuracy by category', columns: [TEXT('category'), SHARE('accuracy')], rows: bars.map(({ name, value, interval }) => ({ cells: [name, { value, interval }] })) },
   }];
 }
@@ -164,7 +165,7 @@ function calibrationChart(pairs: readonly ScoredPair[], charts: ChartMaker): Cha
   return [{
     title: 'Calibration',
     description,
-    svg: charts.calibration(points, description),
+    svg: charts.calibration(points),
     table: {
       title: 'Calibration',
       columns: [TEXT('bin'), NUMBER('mean difference'), SHARE('claimed probability'), SHARE('accuracy'), COUNT('pairs')],
@@ -202,7 +203,7 @@ function distributionChart(pairs: readonly ScoredPair[], charts: ChartMaker): Ch
   return [{
     title: 'Rewards of chosen and rejected',
     description,
-    svg: charts.rewards(bins, description),
+    svg: charts.rewards(bins),
     table: {
       title: 'Rewards of chosen and rejected',
       columns: [TEXT('reward'), COUNT('chosen'), COUNT('rejected')],
@@ -220,7 +221,7 @@ function lengthChart({ report: { length } }: EvaluatedFile, charts: ChartMaker):
   return [{
     title: `Accuracy by length difference (${length.unit})`,
     description,
-    svg: charts.shares(bars, 'accuracy', description),
+    svg: charts.shares(bars, 'accuracy'),
     table: {
       title: `Accuracy by length of chosen minus rejected, ${length.unit}`,
       columns: [TEXT('difference'), COUNT('pairs'), SHARE('accuracy')],

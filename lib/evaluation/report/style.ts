@@ -54,7 +54,8 @@ td.share, td.count, td.number { white-space: nowrap; }
 tr.own th, tr.own td { background: var(--own); font-weight: 600; }
 .interval, .note { color: var(--muted); font-size: .8125rem; font-weight: 400; }
 details > summary { cursor: pointer; }
-figure details > summary { color: var(--muted); font-size: .875rem; }
+.further { margin: 0 0 1.25rem; }
+figure details > summary, .further > summary { color: var(--muted); font-size: .875rem; }
 .pairs { padding: 0; margin: 0; list-style-position: inside; }
 .pairs > li { border-top: 1px solid var(--line); padding: 1rem 0; }
 .pairs > li > p:first-child { display: inline; }

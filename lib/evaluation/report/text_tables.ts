@@ -8,9 +8,9 @@ export function reportMarkdown(content: ReportContent): string {
   for (const { name, value, interval, note } of content.headline) {
     lines.push(`**${escapeMarkdown(name)}: ${formatCell({ value, interval }, 'share')}**${note === undefined ? '' : `  ${escapeMarkdown(note)}`}`, '');
   }
-  for (const { title, paragraphs, tables, charts } of content.sections) {
+  for (const { title, paragraphs, tables, charts, furtherTables = [] } of content.sections) {
     lines.push(`## ${escapeMarkdown(title)}`, '', ...paragraphs.flatMap((text) => [escapeMarkdown(text), '']));
-    for (const table of [...tables, ...charts.map((chart) => chart.table)]) lines.push(...markdownTable(table), '');
+    for (const table of [...tables, ...charts.map((chart) => chart.table), ...furtherTables]) lines.push(...markdownTable(table), '');
   }
   return `${lines.join('\n')}\n${escapeMarkdown(content.footer)}\n`;
 }
@@ -32,7 +32,7 @@ function markdownTable({ title, columns, rows, notes = [] }: ReportTable): strin
   ];
 }
 
-const escapeMarkdown = (text: string) => text.replace(/[\\`*_[\]<>|#~]/g, '\\$&').replace(/\s*[\r\n]+\s*/g, ' ');
+const escapeMarkdown = (text: string) => text.replace(/[\\`*_[\]<>|#~&]/g, '\\$&').replace(/\s*[\r\n]+\s*/g, ' ');
 
 /** One line a figure, in full precision: section, table, row, column, value, low, high (RFC 4180). */
 export function reportCsv(content: ReportContent): string {
