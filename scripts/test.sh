@@ -140,8 +140,9 @@ if step sanitized-build build_sanitized; then
   export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
   sanitized_tests=yes
   start_doctest cpp-tests-sanitized build/sanitize/cheems_native_tests
-  # Without the whole models, which use no kernel that the operations' own tests do not.
-  start_doctest cuda-emulated-tests-sanitized build/sanitize/cheems_cuda_emulated_tests --test-case-exclude='device:*'
+  # Without the whole models, which use no kernel that the operations' own tests do not; and with streams that work as late as
+  # they may, which shows a host that does not wait.
+  start_doctest cuda-emulated-tests-sanitized env CHEEMS_EMULATED_STREAMS=deferred build/sanitize/cheems_cuda_emulated_tests --test-case-exclude='device:*'
   for fuzzer in build/sanitize/fuzz_*; do
     [ -x "$fuzzer" ] && [ -f "$fuzzer" ] && step "$(basename "$fuzzer")" "$fuzzer" --inputs 4000 --seed 1
   done

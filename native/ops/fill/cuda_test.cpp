@@ -20,12 +20,14 @@ class Numbers {
     host_.assign(static_cast<size_t>(begin_ + bytes() + kMargin), kGuard);
     memory_ = device_backend().allocate(static_cast<int64_t>(host_.size()), "a test");
     device_backend().upload(memory_->data(), host_.data(), memory_->size());
+    device_backend().finish();  // the kernels run on another stream
   }
   void* data() { return static_cast<char*>(memory_->data()) + begin_; }
   DType dtype() const { return dtype_; }
   void set(const std::vector<float>& values) {
     narrow(values.data(), dtype_, host_.data() + begin_, values.size());
     device_backend().upload(memory_->data(), host_.data(), memory_->size());
+    device_backend().finish();  // the kernels run on another stream
   }
   std::vector<float> get() {
     cuda::check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");  // the kernels ran on the default stream

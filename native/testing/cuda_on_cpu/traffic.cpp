@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "testing/cuda_on_cpu/memory.h"
+#include "testing/cuda_on_cpu/streams.h"
 #include "testing/cuda_on_cpu/traffic_counters.h"
 
 namespace cheems::cuda_on_cpu {
@@ -203,12 +204,14 @@ TrafficScope::TrafficScope() {
 TrafficScope::~TrafficScope() { traffic_counted = false; }
 
 KernelTraffic TrafficScope::of(const std::string& kernel) const {
+  finish_all_streams();  // deferred kernels run while they are counted
   const std::lock_guard<std::mutex> lock(guard);
   const auto found = totals.find(kernel);
   return found == totals.end() ? KernelTraffic{} : found->second;
 }
 
 std::map<std::string, KernelTraffic> TrafficScope::all() const {
+  finish_all_streams();
   const std::lock_guard<std::mutex> lock(guard);
   return totals;
 }
