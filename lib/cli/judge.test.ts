@@ -126,7 +126,7 @@ test.serial('killed twice in the middle, among faults of every kind: nothing los
   t.is(more.code, 0, more.err);
   t.is(server.answered(), answered, 'a finished evaluation asks nothing');
   t.regex(more.out, new RegExp(`asked: +0 requests answered, ${REQUESTS} from the cache`));
-  t.deepEqual(readdirSync(outputDir).sort(), ['judge_cache.jsonl', 'judgements.jsonl', 'results.json', 'scores.jsonl'], 'no lock or temporary file stays');
+  t.deepEqual(readdirSync(outputDir).sort(), ['judge_cache.jsonl', 'judgements.jsonl', 'prompts.jsonl', 'report.csv', 'report.html', 'report.md', 'results.json', 'scores.jsonl'], 'no lock or temporary file stays');
   await server.close();
 });
 

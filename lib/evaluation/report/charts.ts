@@ -125,7 +125,7 @@ export class ChartMaker {
       y: { domain: bars.map(({ name }) => name), label: null, padding: 0.4, type: 'band' },
       marks: [
         Plot.axisY({ tickSize: 0, lineWidth: (marginLeft - 12) / 13, textOverflow: 'ellipsis' }),
-        Plot.gridX({ stroke: MUTED, strokeOpacity: 0.3 }),
+        Plot.gridX({ ticks: 5, stroke: MUTED, strokeOpacity: 0.3 }),
         Plot.ruleX([0], { stroke: MUTED, strokeDasharray: '4,3' }),
         Plot.ruleY(bars, { x1: (bar) => bar.interval.low, x2: (bar) => bar.interval.high, y: 'name', stroke: ACCENT, strokeWidth: 2, marker: 'tick' }),
         Plot.dot(bars, { x: 'value', y: 'name', r: 5, fill: ACCENT }),

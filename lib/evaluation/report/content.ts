@@ -66,7 +66,7 @@ export function formatNumber(value: number, kind: Column['kind']): string {
   return kind === 'count' ? String(value) : String(Number(value.toPrecision(4)));
 }
 
-export const formatInterval = ({ low, high }: Interval) => `${low.toFixed(3)}–${high.toFixed(3)}`;
+export const formatInterval = ({ low, high }: Interval) => `${low.toFixed(3)}${low < 0 ? ' to ' : '–'}${high.toFixed(3)}`;
 
 /** As a person reads it; the interval in brackets. */
 export function formatCell(cell: Cell, kind: Column['kind']): string {

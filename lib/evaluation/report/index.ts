@@ -46,6 +46,7 @@ export async function writeReport(folder: string, evaluation: Evaluation): Promi
 export async function describeReport(evaluation: Evaluation, meta: ResultsOrigin): Promise<ReportContent> {
   const charts = await ChartMaker.open();
   const digests = new Map(meta.data.map(({ file, sha256 }) => [file, sha256]));
+  const published = publishedSection(evaluation, digests);
   const { files, bootstrap } = evaluation;
   const prompts = files.reduce((sum, { report }) => sum + report.counts.prompts, 0);
   const responses = files.reduce((sum, { report }) => sum + report.counts.responses, 0);
@@ -61,10 +62,11 @@ export async function describeReport(evaluation: Evaluation, meta: ResultsOrigin
     ],
     headline: [{ name: 'overall', value: evaluation.overall, note: evaluation.formula }, ...(evaluation.tables ? [] : headlineFigures(evaluation))],
     sections: [
+      ...(published?.isComparable ? [published.section] : []),
       ...benchmarkSection(evaluation),
       ...(evaluation.notes.length > 0 && !evaluation.tables ? [{ title: 'Notes', paragraphs: evaluation.notes, tables: [], charts: [] }] : []),
       ...files.map((file) => fileSection(file, files.length > 1, charts)),
-      ...publishedSection(evaluation, digests),
+      ...(published && !published.isComparable ? [published.section] : []),
     ],
     footer: `${meta.package.name} ${meta.package.version}. Intervals: ${bootstrap.level * 100} %, bootstrap over prompts (${bootstrap.resamples} resamples, seed ${bootstrap.seed}). The figures in full: results.json; every reward: scores.jsonl.`,
   };

@@ -3,7 +3,9 @@ import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { datasetFromRows } from '../../data/dataset';
+import { CHEEMS_FILES } from '../../hub/cheems_data';
 import { evaluate, writeReport, writeResults, type Evaluation, type PromptScores } from '../index';
+import { describeReport } from './index';
 import { escapeHtml, html, Markup } from './html';
 import { scoredPairs, worstPairs } from './pairs';
 import type { PromptRow } from './prompts';
@@ -130,6 +132,17 @@ test('published rows stand beside CheemsBench only, marked, with a caution on ot
   const other = await written(await evaluate({ datasets: [{ name: 'human.jsonl', dataset: hostile() }], predictor: mostlyRight, benchmark: 'pairs', bootstrap: { resamples: 0 } }));
   t.notRegex(other.page, /published/);
   t.regex(other.page, /<caption>Pairs<\/caption>/);
+});
+
+test('of the published files, known by their digests, the published rows come first', async (t) => {
+  const datasets = ['open', 'human'].map((half) => ({ name: `${half}.jsonl`, files: [`${half}.jsonl`], dataset: hostile() }));
+  const evaluation = await evaluate({ datasets, predictor: mostlyRight, bootstrap: { resamples: 20 } });
+  const data = ['open', 'human'].map((half) => ({ file: `${half}.jsonl`, sha256: CHEEMS_FILES.find(({ path }) => path === `cheems_bench/${half}.jsonl`)!.sha256 }));
+  const { sections } = await describeReport(evaluation, { date: '2026-01-01T00:00:00Z', data, package: { name: 'x', version: '1' }, model: {} });
+  t.is(sections[0]!.title, 'Beside the published results');
+  t.regex(sections[0]!.paragraphs[0]!, /are the published CheemsBench files/);
+  const own = sections[0]!.tables[0]!.rows[0]!.cells.slice(2).map((cell) => (typeof cell === 'object' ? cell.value : cell));
+  t.deepEqual(own, [0.75, 0.75, 0.75, 0.75, 0.75]);
 });
 
 test('published figures are consistent: overall is the mean of the four', (t) => {

@@ -46,9 +46,9 @@ function halvesOf(evaluation: Evaluation, digests: ReadonlyMap<string, string>) 
   return { open: found.find(({ half }) => half === 'open'), human: found.find(({ half }) => half === 'human') };
 }
 
-/** The own row above those of the paper. Only of CheemsBench. */
-export function publishedSection(evaluation: Evaluation, digests: ReadonlyMap<string, string>): Section[] {
-  if (evaluation.benchmark !== 'cheems-bench') return [];
+/** The own row above those of the paper. Only of CheemsBench; `isComparable`: the data are its two files. */
+export function publishedSection(evaluation: Evaluation, digests: ReadonlyMap<string, string>): { section: Section; isComparable: boolean } | undefined {
+  if (evaluation.benchmark !== 'cheems-bench') return undefined;
   const { open, human } = halvesOf(evaluation, digests);
   const isWhole = evaluation.files.length === 2 && open?.certain === true && human?.certain === true;
   const own = (half: typeof open, which: 'accuracy' | 'exactMatch'): Cell => {
@@ -63,7 +63,7 @@ export function publishedSection(evaluation: Evaluation, digests: ReadonlyMap<st
   const caution = isWhole
     ? 'The data are the published CheemsBench files, checked by their digests.'
     : 'The data are not the two published CheemsBench files (by their digests), so this row and the published ones are not comparable: they are here for orientation only.';
-  return [{
+  const section: Section = {
     title: 'Beside the published results',
     paragraphs: [caution, PUBLISHED_SOURCE],
     tables: [{
@@ -77,7 +77,8 @@ export function publishedSection(evaluation: Evaluation, digests: ReadonlyMap<st
       ],
     }],
     charts: [],
-  }];
+  };
+  return { section, isComparable: isWhole };
 }
 
 export function fileSection(file: EvaluatedFile, isMany: boolean, charts: ChartMaker): Section {

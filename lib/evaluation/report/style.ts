@@ -29,7 +29,7 @@ a { color: var(--accent); }
 .facts div { display: flex; gap: .4rem; min-width: 0; }
 .facts dt { color: var(--muted); white-space: nowrap; }
 .facts dd { margin: 0; overflow-wrap: anywhere; }
-.headline { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .75rem; margin-bottom: 1rem; }
+.headline { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .75rem; margin-bottom: 1rem; }
 .figure { background: var(--surface); border: 1px solid var(--line); border-radius: .6rem; padding: .75rem 1rem; display: flex; flex-direction: column; }
 .figure strong { font-size: 1.9rem; line-height: 1.2; font-variant-numeric: tabular-nums; }
 .figure .name { font-size: .875rem; color: var(--muted); overflow-wrap: anywhere; }
