@@ -104,7 +104,7 @@ function pairsMarkup(pairs: readonly WorstPair[]): Markup {
 
 function pairMarkup({ prompt, chosen, rejected, rewards, judged }: WorstPair): Markup {
   const side = (name: 'chosen' | 'rejected', response: Response) => html`<div class="response ${name}">
-<h4>${name === 'chosen' ? 'Chosen by people' : 'Rejected by people'}${rewards ? html`: reward ${dataOf(rewards[name], 'number')}` : ''}</h4>
+<h4>${name === 'chosen' ? 'Chosen in the data' : 'Rejected in the data'}${rewards ? html`: reward ${dataOf(rewards[name], 'number')}` : ''}</h4>
 ${responseMarkup(response)}
 </div>`;
   const place = `${prompt.source.file}:${prompt.source.line}`;
