@@ -47,7 +47,7 @@ cat <<END
 
 The model:             $output/model
 Its training metrics:  $output/model/metrics.jsonl (and TensorBoard event files in $output/model/runs)
-The evaluation:        $output/eval/results.json, $output/eval/scores.jsonl
+The evaluation:        $output/eval/results.json, $output/eval/scores.jsonl; to look at: $output/eval/report.html
 Score a conversation:
   echo '{"id": 1, "prompt": "你好", "response": "你好！有什么可以帮你？"}' |
     node dist/cli/main.js score --model_path $output/model --input - --output -
