@@ -129,7 +129,13 @@ inline TrainedModel train_on(const ReferenceModel& reference, const ModelRun& ru
 
 // --- against transformers' numbers, in float32
 
-inline void check_reward(double found, double expected, double tolerance = kRewardTolerance) {
+// Beside the tolerance of all models, twice what float32 costs transformers itself with this one (most with Gemma 2). What doing
+// one thing wrongly costs, `sensitivity_max_abs_reward_change`, is at least thirty times as much.
+inline double reward_tolerance(const ReferenceModel& reference) {
+  return kRewardTolerance + 2 * reference.json()["eval_hf_f32_max_err"].get<double>();
+}
+
+inline void check_reward(double found, double expected, double tolerance) {
   CHECK(std::abs(found - expected) <= tolerance * std::max(1.0, std::abs(expected)));
 }
 
@@ -137,7 +143,7 @@ inline void check_single_sequences(const ReferenceModel& reference, const ModelR
   std::vector<double> expected;
   const OwnedSamples samples = reference.sequences(expected);
   const auto rewards = score(reference.folder(), samples, run);
-  for (size_t i = 0; i < expected.size(); ++i) check_reward(rewards[i], expected[i]);
+  for (size_t i = 0; i < expected.size(); ++i) check_reward(rewards[i], expected[i], reward_tolerance(reference));
 }
 
 inline std::vector<double> read_values(const storage::SafetensorsFile& file, const std::string& name) {
@@ -179,7 +185,7 @@ inline void check_three_steps(const ReferenceModel& reference, const ModelRun& r
     const double theirs = std::abs(reference.json()["train"]["grad_norm_f32"][step].get<double>() - norm);
     CHECK(std::abs(result.gradient_norm - norm) <= std::max(kScalarTolerance * (1 + norm), 3 * theirs));
     for (size_t r = 0; r < result.rewards.size(); ++r) {
-      check_reward(result.rewards[r], expected["rewards"][r].get<double>(), step == 0 ? kRewardTolerance : 1e-3);
+      check_reward(result.rewards[r], expected["rewards"][r].get<double>(), step == 0 ? reward_tolerance(reference) : 1e-3);
     }
   }
   const auto arrays = reference.arrays();
