@@ -29,6 +29,8 @@ export class FileServer {
       });
     }));
     await new Promise<void>((resolve) => files.server.listen(0, '127.0.0.1', resolve));
+    // A test that fails before it closes the server must not keep its process alive.
+    files.server.unref();
     return files;
   }
 

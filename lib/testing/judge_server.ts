@@ -66,6 +66,8 @@ export async function startJudgeServer(options: JudgeServerOptions): Promise<Jud
   });
   server.on('clientError', (_, socket) => socket.destroy());
   await new Promise<void>((resolve) => server.listen(options.port ?? 0, '127.0.0.1', resolve));
+  // A test that fails before it closes the server must not keep its process alive.
+  server.unref();
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}/v1`,
