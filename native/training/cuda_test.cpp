@@ -35,6 +35,24 @@ void check_bfloat16(double factor, const std::vector<double>& found, const std::
   CHECK(worst_error(found, exact) <= factor * plain_error + 0x1p-8 * size + 1e-37);
 }
 
+// Its name keeps it among the sanitised tests, where a download into memory that is gone would be found.
+TEST_CASE("cuda trainer: cancelled in the middle, it leaves no download behind") {
+  const SmallModel folder;
+  const ModelRun run{.backend = device_backend(), .precision = DType::bfloat16};
+  const auto model = load_model(folder.folder(), run);
+  training::Trainer trainer(*model, {.micro_batch_tokens = 8, .share_prompts = false});
+  OwnedSamples samples;
+  for (int32_t s = 0; s < 6; ++s) samples.add({1 + s, 2, 3, 4, 5, 6}, s);
+  const auto expected = trainer.score(samples.view(), Control());
+  Control control;
+  control.on_progress = [&](int64_t done, int64_t, int64_t) {
+    if (done == 3) control.cancel();
+  };
+  CHECK_THROWS_AS(trainer.score(samples.view(), control), Cancelled);
+  device_backend().finish();
+  CHECK(trainer.score(samples.view(), Control()) == expected);
+}
+
 TEST_CASE("device: rewards of single sequences equal transformers' in float32") {
   for_each_reference([](const ReferenceModel& reference) { check_single_sequences(reference, {.backend = device_backend()}); });
 }

@@ -37,6 +37,23 @@ struct MicroBatch {
   bool pairs_cross = false;     // some pair has its other side in another micro-batch
 };
 
+// Downloads that are under way end in memory of the caller: they are waited for whichever way it is left.
+class FinishAtEnd {
+ public:
+  explicit FinishAtEnd(Backend& backend) : backend_(backend) {}
+  FinishAtEnd(const FinishAtEnd&) = delete;
+  ~FinishAtEnd() {
+    try {
+      backend_.finish();
+    } catch (const std::exception&) {
+      // The device failed: nothing more will be written, and the error that told it is on its way already.
+    }
+  }
+
+ private:
+  Backend& backend_;
+};
+
 // The rewards of micro-batches that ran, in the order of the samples.
 void collect_rewards(const std::vector<MicroBatch>& batches, std::vector<float>& rewards) {
   for (const MicroBatch& batch : batches) {
@@ -174,6 +191,7 @@ StepResult Trainer::step(const Samples& samples, std::span<const int32_t> pairs,
   StepResult result;
   result.rewards.resize(static_cast<size_t>(samples.count()));
   auto batches = state.micro_batches(samples, pairs);
+  const FinishAtEnd finish(backend);
   backend.zero(state.sums->data(), state.sums->size());
   result.micro_batches = static_cast<int64_t>(batches.size());
   try {
@@ -222,7 +240,6 @@ StepResult Trainer::step(const Samples& samples, std::span<const int32_t> pairs,
     state.optimizer.mark_tokens(samples.tokens);
     result.gradient_norm = state.optimizer.update(optimizer);
   } catch (...) {
-    backend.finish();  // downloads that are under way end in memory of this function
     state.optimizer.clear_gradients();
     throw;
   }
@@ -236,6 +253,7 @@ std::vector<float> Trainer::score(const Samples& samples, const Control& control
   std::vector<float> rewards(static_cast<size_t>(samples.count()));
   int64_t done = 0, tokens = 0;
   auto batches = state.micro_batches(samples, {});
+  const FinishAtEnd finish(state.model.backend());
   for (MicroBatch& batch : batches) {
     state.forward(batch, control);
     done += static_cast<int64_t>(batch.chosen.size());

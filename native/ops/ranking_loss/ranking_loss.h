@@ -1,6 +1,6 @@
 // The Cheems loss over the rewards of a global batch:
 //   ranking = mean over pairs of -log sigmoid(r_chosen - r_rejected);  regulariser = mean over rewards of r^2
-//   loss = ranking + reg_coef * regulariser
+//   loss = ranking + reg_coef * regulariser; a reg_coef of 0 or less is off (the regulariser is summed all the same)
 // Stable: -log sigmoid(d) = max(-d, 0) + log(1 + exp(-|d|)). Gradient, in closed form:
 //   dr_chosen -= sigmoid(-d) / pairs;  dr_rejected += sigmoid(-d) / pairs;  dr_i += 2 reg_coef r_i / count
 // A micro-batch contributes its own pairs and rewards, divided by the global batch's counts. Sums in double, pairs in order.

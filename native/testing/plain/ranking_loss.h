@@ -14,7 +14,7 @@ inline void ranking_loss(const RankingLoss& a) {
   for (int64_t i = 0; i < a.rewards.columns; ++i) {
     const double r = get<double>(a.rewards, 0, i);
     a.sums[1] += r * r / count;
-    d[static_cast<size_t>(i)] = 2 * static_cast<double>(a.reg_coef) * r / count;
+    if (a.reg_coef > 0) d[static_cast<size_t>(i)] = 2 * static_cast<double>(a.reg_coef) * r / count;
   }
   for (size_t p = 0; p + 1 < a.pairs.size(); p += 2) {
     const double difference = get<double>(a.rewards, 0, a.pairs[p]) - get<double>(a.rewards, 0, a.pairs[p + 1]);
