@@ -111,53 +111,55 @@ void Checkpoint::open_shards(const std::string& index_path) {
   for (const std::string& shard : shards) add_file(join(folder_, shard));
   for (const auto& [tensor, shard] : map) {
     const std::string path = join(folder_, shard);
-    const auto found = file_numbers_.find(tensor);
-    if (found == file_numbers_.end() || files_[found->second].path() != path)
+    const auto found = places_.find(tensor);
+    if (found == places_.end() || found->second.file->path() != path)
       fail("The index ", index_path, " says that tensor ", in_quotes(tensor), " is in ", shard,
            ", but it is not there: the index and the shards belong to different models; download them again.");
   }
 }
 
-void Checkpoint::add_file(const std::string& path) {
-  files_.push_back(SafetensorsFile::open(path));
-  for (const auto& [name, view] : files_.back().tensors()) {
-    const auto [place, fresh] = file_numbers_.emplace(name, files_.size() - 1);
-    if (!fresh)
-      fail("Tensor ", in_quotes(name), " is in two files, ", files_[place->second].path(), " and ", path,
-           ": the shards belong to different models; download them again.");
-  }
+void Checkpoint::add_file(const std::string& path, const std::string& prefix) {
+  std::unique_ptr<const TensorFile> file = open_tensor_file(path);
+  for (const auto& [name, view] : file->tensors())
+    if (const auto other = places_.find(prefix + name); other != places_.end())
+      fail("Tensor ", in_quotes(prefix + name), " is in two files, ", other->second.file->path(), " and ", path,
+           ": they belong to different models; download them again.");
+  for (const auto& [name, view] : file->tensors()) places_.emplace(prefix + name, Place{file.get(), name});
+  files_.push_back(std::move(file));
 }
 
 const TensorView* Checkpoint::find(std::string_view name) const {
-  const auto found = file_numbers_.find(name);
-  return found == file_numbers_.end() ? nullptr : files_[found->second].find(name);
+  const auto found = places_.find(name);
+  return found == places_.end() ? nullptr : found->second.file->find(found->second.name);
 }
 
 std::vector<std::string> Checkpoint::names() const {
   std::vector<std::string> names;
-  names.reserve(file_numbers_.size());
-  for (const auto& [name, file] : file_numbers_) names.push_back(name);
+  names.reserve(places_.size());
+  for (const auto& [name, place] : places_) names.push_back(name);
   return names;
 }
 
-const SafetensorsFile& Checkpoint::require(std::string_view name) const {
-  const auto found = file_numbers_.find(name);
-  if (found == file_numbers_.end())
+const Checkpoint::Place& Checkpoint::require(std::string_view name) const {
+  const auto found = places_.find(name);
+  if (found == places_.end())
     fail("Tensor ", in_quotes(name), " is missing from the weights in ", folder_,
          ": the weights do not belong to its config.json, or are incomplete.");
-  return files_[found->second];
+  return found->second;
 }
 
-const std::string& Checkpoint::file_of(std::string_view name) const { return require(name).path(); }
+const std::string& Checkpoint::file_of(std::string_view name) const { return require(name).file->path(); }
 
 void Checkpoint::read_float32(std::string_view name, float* destination,
                               const std::vector<std::int64_t>& expected_shape) const {
-  require(name).read_float32(name, destination, expected_shape);
+  const Place& place = require(name);
+  place.file->read_float32(place.name, destination, expected_shape);
 }
 
 void Checkpoint::read_raw(std::string_view name, void* destination, DType dtype,
                           const std::vector<std::int64_t>& expected_shape) const {
-  require(name).read_raw(name, destination, dtype, expected_shape);
+  const Place& place = require(name);
+  place.file->read_raw(place.name, destination, dtype, expected_shape);
 }
 
 }  // namespace cheems::storage

@@ -3,11 +3,12 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "storage/safetensors.h"
+#include "storage/tensor_file.h"
 
 namespace cheems::storage {
 
@@ -22,6 +23,11 @@ class Checkpoint {
   // and checks all headers. Throws Error for a folder without them (saying how to convert a pytorch_model.bin), a
   // missing shard, a tensor that its shard lacks, or one that two shards hold.
   static Checkpoint open(const std::string& folder);
+  // Adds the tensors of a further file, of any format that is read, with `prefix` before each of their names: a head
+  // that lies beside the main weights. add_file(folder + "/regression_layer.pt", "regression_layer.") makes
+  // network.0.weight regression_layer.network.0.weight. Throws Error for a file that is missing or damaged, and for a
+  // name that is there already.
+  void add_file(const std::string& path, const std::string& prefix = "");
 
   const std::string& folder() const { return folder_; }
   // Null when there is no such tensor.
@@ -39,12 +45,15 @@ class Checkpoint {
  private:
   Checkpoint() = default;
   void open_shards(const std::string& index_path);
-  void add_file(const std::string& path);
-  const SafetensorsFile& require(std::string_view name) const;
+  struct Place {
+    const TensorFile* file;
+    std::string name;  // the tensor's own, without the prefix
+  };
+  const Place& require(std::string_view name) const;
 
   std::string folder_;
-  std::vector<SafetensorsFile> files_;
-  std::map<std::string, std::size_t, std::less<>> file_numbers_;  // tensor name -> index into files_
+  std::vector<std::unique_ptr<const TensorFile>> files_;
+  std::map<std::string, Place, std::less<>> places_;
 };
 
 }  // namespace cheems::storage

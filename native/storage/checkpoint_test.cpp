@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "storage/checkpoint.h"
+#include "storage/safetensors.h"
 #include "storage/safetensors_writer.h"
 #include "storage/strict_json.h"
 #include "storage/test_files.h"
@@ -39,6 +40,26 @@ TEST_CASE("a checkpoint of one file") {
   CHECK(checkpoint.find("b") == nullptr);
   CHECK(checkpoint.file_of("a") == folder.file("model.safetensors"));
   CHECK(contains(refusal([&] { checkpoint.read_float32("b", nullptr, {2}); }), "Tensor \"b\" is missing from the weights in"));
+}
+
+TEST_CASE("a head beside the weights is added under a prefix, and never in the place of another tensor") {
+  TemporaryFolder folder;
+  folder.put("model.safetensors", small_file("weight"));
+  const std::string head = folder.put("value_head.safetensors", small_file("weight", 5.0f));
+  Checkpoint checkpoint = Checkpoint::open(folder.path.string());
+  CHECK(contains(refusal([&] { checkpoint.add_file(head); }), "Tensor \"weight\" is in two files"));
+  checkpoint.add_file(head, "value_head.");
+  CHECK(checkpoint.names() == std::vector<std::string>{"value_head.weight", "weight"});
+  std::vector<float> values(2);
+  checkpoint.read_float32("value_head.weight", values.data(), {2});
+  CHECK(values == std::vector<float>{5.0f, 2.0f});
+  checkpoint.read_raw("weight", values.data(), DType::float32, {2});
+  CHECK(values == std::vector<float>{1.0f, 2.0f});
+  CHECK(checkpoint.file_of("value_head.weight") == head);
+  CHECK(checkpoint.file_of("weight") == folder.file("model.safetensors"));
+  CHECK(contains(refusal([&] { checkpoint.add_file(head, "value_head."); }), "Tensor \"value_head.weight\" is in two files"));
+  CHECK(contains(refusal([&] { checkpoint.add_file(folder.file("regression_layer.pt"), "regression_layer."); }), "does not exist"));
+  CHECK(checkpoint.names().size() == 2);
 }
 
 TEST_CASE("a checkpoint of shards, whole and broken in every way") {

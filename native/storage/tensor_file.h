@@ -1,0 +1,63 @@
+// A file of named tensors, whatever its format: what the readers of safetensors and of PyTorch files have in common.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/dtype.h"
+#include "storage/mapped_file.h"
+
+namespace cheems::storage {
+
+// A tensor inside a file. Owns its description, not its bytes, which live as long as the file object.
+struct TensorView {
+  std::string dtype;                 // as safetensors spells it: "F32", "BF16", "F16", "I64", ...
+  std::vector<std::int64_t> shape;   // empty for a scalar, which has one element
+  std::span<const std::byte> bytes;  // row-major, little-endian, at any alignment
+
+  std::int64_t elements() const;
+  // The type of the elements, if it is one that the engine computes with.
+  std::optional<DType> float_dtype() const;
+};
+
+// "[2, 3]"
+std::string shape_text(const std::vector<std::int64_t>& shape);
+
+// Move-only. Made by the formats' own readers, or by open_tensor_file.
+class TensorFile {
+ public:
+  const std::string& path() const { return path_; }
+  const std::map<std::string, TensorView, std::less<>>& tensors() const { return tensors_; }
+  // Null when the file has no such tensor.
+  const TensorView* find(std::string_view name) const;
+
+  // Copies a tensor to `destination` as float32, widening bfloat16 and float16. Throws Error when it is absent, of
+  // another shape or dtype, or holds NaN or Inf (naming the first). Safe from several threads at once.
+  void read_float32(std::string_view name, float* destination, const std::vector<std::int64_t>& expected_shape) const;
+  // Copies a tensor to `destination` (product of shape * size_of(dtype) bytes) unconverted; `dtype` must be the
+  // file's. The same checks.
+  void read_raw(std::string_view name, void* destination, DType dtype,
+                const std::vector<std::int64_t>& expected_shape) const;
+
+ protected:
+  TensorFile() = default;
+
+  std::string path_;
+  std::optional<MappedFile> mapping_;  // absent for a file that was in memory already
+  std::map<std::string, TensorView, std::less<>> tensors_;
+
+ private:
+  const TensorView& require(std::string_view name, const std::vector<std::int64_t>& expected_shape) const;
+};
+
+// Maps and checks a file of any format that is read, told by its content, not by its name. Throws Error.
+std::unique_ptr<const TensorFile> open_tensor_file(const std::string& path);
+
+}  // namespace cheems::storage
