@@ -1,16 +1,19 @@
 // Verdict parsers by name. To add one, write one file that makes a VerdictParser and name it here, or register it.
 
 import { JudgeError } from '../errors';
+import { afterParser } from './after';
 import { bracketsParser } from './brackets';
 import { jsonParser } from './json';
 import { letterParser } from './letter';
 import { outputLetterParser } from './output_letter';
 import { withoutReasoning, type Verdict, type VerdictParser } from './parser';
+import { scoresParser } from './scores';
 
 export type { Verdict, VerdictParser } from './parser';
 export { withoutReasoning } from './parser';
 
-const registered = new Map<string, VerdictParser<any>>([bracketsParser, letterParser, outputLetterParser, jsonParser].map((parser) => [parser.name, parser]));
+const shipped = [bracketsParser, letterParser, outputLetterParser, jsonParser, afterParser, scoresParser];
+const registered = new Map<string, VerdictParser<any>>(shipped.map((parser) => [parser.name, parser]));
 
 export function registerVerdictParser<Options>(parser: VerdictParser<Options>): void {
   if (registered.has(parser.name)) throw new JudgeError(`A verdict parser named "${parser.name}" is registered already; choose another name.`);

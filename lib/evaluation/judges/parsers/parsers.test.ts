@@ -87,6 +87,40 @@ parses('json', [
 parses('json', [['{"原因": "……", "更好的回答": 2}', 'B'], ['{"原因": "……", "更好的回答": "1"}', 'A'], ['{"更好的回答": 0}', undefined]], { field: '更好的回答', tie: null });
 parses('json', [['{"winner": "model_a"}', 'A'], ['{"winner": "MODEL_B"}', 'B'], ['{"winner": "tie"}', 'tie']], { field: 'winner', a: 'model_a', b: 'model_b', tie: 'tie' });
 
+parses('after', [
+  ['Feedback: A is short, B is right. [RESULT] B', 'B'],
+  ['[RESULT] A', 'A'],
+  ['**[RESULT]** **B**', 'B'],
+  ['[result]: a', 'A'],
+  ['[RESULT] (A or B) … [RESULT] B', 'B'],
+  ['[RESULT]\nA', 'A'],
+  ['[RESULT] Although', undefined],
+  ['RESULT A', undefined],
+  ['A', undefined],
+], { words: '[RESULT]', tie: null });
+parses('after', [
+  ['So, the final decision is Response 1. It is clearer.', 'A'],
+  ['So, the final decision is  Response 2', 'B'],
+  ['So, the final decision is Response 12', undefined],
+], { words: 'final decision is Response', a: '1', b: '2', tie: null });
+parses('after', [['评分后，胜者：甲', 'A'], ['胜者:乙。', 'B'], ['胜者：甲乙', undefined]], { words: '胜者', a: '甲', b: '乙', tie: '平' });
+
+parses('scores', [
+  ['8 7\nThe first is more complete.', 'A'],
+  ['6.5 9', 'B'],
+  ['7, 7', 'tie'],
+  ['8/10 9/10', 'B'],
+  ['**8** **6**', 'A'],
+  ['８ ６', 'A'],
+  ['Scores follow.\n3 4\n5 1', 'B'],
+  ['8', undefined],
+  ['8 7 6', undefined],
+  ['8 points and 7 points', undefined],
+  ['12', undefined],
+  ['', undefined],
+]);
+parses('scores', [['3 4\nOn reflection:\n5 1', 'A']], { line: 'last' });
+
 test('thoughts are taken away, or kept where asked', (t) => {
   t.is(withoutReasoning('<think>x</think> y'), 'y');
   t.is(withoutReasoning('<thinking>x</thinking><think>y</think>z'), 'z');
@@ -94,7 +128,7 @@ test('thoughts are taken away, or kept where asked', (t) => {
 });
 
 test('a parser that is not known, and options that do not fit, are told', (t) => {
-  t.throws(() => bindParser('bracket'), { name: 'JudgeError', message: /no verdict parser "bracket"; known are: brackets, letter, output_letter, json/ });
+  t.throws(() => bindParser('bracket'), { name: 'JudgeError', message: /no verdict parser "bracket"; known are: brackets, letter, output_letter, json, after, scores/ });
   t.throws(() => bindParser('json', { feild: 'x' }), { message: /options of the verdict parser "json" are unfit: Unrecognized key: "feild"/ });
   t.throws(() => bindParser('brackets', { a: 3 }), { message: /"brackets" are unfit: "a": / });
 });
@@ -109,8 +143,8 @@ test('a parser of one own is found by name, and a name is taken once', (t) => {
 
 test('long runs of marks take no time', (t) => {
   const began = performance.now();
-  for (const name of ['brackets', 'letter', 'output_letter', 'json']) {
-    for (const run of ['*', '{', '"', ' ', 'answer: ', '[', '\n', 'A ']) bindParser(name).parse(run.repeat(20_000 / run.length));
+  for (const [name, options] of [['brackets'], ['letter'], ['output_letter'], ['json'], ['after', { words: '[RESULT]' }], ['scores']] as const) {
+    for (const run of ['*', '{', '"', ' ', 'answer: ', '[', '\n', 'A ', '[RESULT] ', '1 ', '1']) bindParser(name, options).parse(run.repeat(20_000 / run.length));
   }
   t.true(performance.now() - began < 5000, `${performance.now() - began} ms`);
 });
