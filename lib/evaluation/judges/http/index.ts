@@ -3,15 +3,11 @@
 // Libraries: p-map takes conversations as there is room, p-retry waits and tries again, undici carries (its limits on waiting for
 // headers and bodies can be taken off, which Node's own fetch does not allow: long thoughts take longer than its 300 s).
 
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import pMap from 'p-map';
 import pRetry from 'p-retry';
 import type { Message } from '../../../data/types';
-import { LockHeld, takeLock, type ProcessLock } from '../../../files/process_lock';
 import type { Completer, Completion, CompletionControl, CompletionOptions } from '../completer';
-import { JudgeError } from '../errors';
-import { ResponseCache } from './cache';
+import { openLockedCache, type LockedCache, type ResponseCache } from '../response_cache';
 import { openCarrier, type Carrier } from './carrier';
 import { EndpointError } from './errors';
 import { completionsUrl, type EndpointOptions } from './options';
@@ -34,14 +30,7 @@ interface Job {
 export async function openEndpoint(options: EndpointOptions): Promise<HttpCompleter> {
   const url = completionsUrl(options.endpoint);
   const carrier = await openCarrier(options.concurrency ?? CONCURRENCY);
-  if (options.cacheFile === undefined) return new HttpCompleter(url, options, carrier);
-  const lock = await lockCache(options.cacheFile);
-  try {
-    return new HttpCompleter(url, options, carrier, await ResponseCache.open(options.cacheFile), lock);
-  } catch (error) {
-    await lock.release();
-    throw error instanceof JudgeError ? error : new JudgeError(`The answers of the judge cannot be kept in ${options.cacheFile} (${(error as Error).message}).`);
-  }
+  return new HttpCompleter(url, options, carrier, options.cacheFile === undefined ? undefined : await openLockedCache(options.cacheFile));
 }
 
 export class HttpCompleter implements Completer {
@@ -59,8 +48,7 @@ export class HttpCompleter implements Completer {
     private readonly url: string,
     private readonly options: EndpointOptions,
     private readonly carrier: Carrier,
-    private readonly cache?: ResponseCache,
-    private readonly lock?: ProcessLock,
+    private readonly locked?: LockedCache,
   ) {
     this.name = options.model;
     this.#key = process.env[this.keyVariable]?.trim() || undefined;
@@ -117,9 +105,12 @@ export class HttpCompleter implements Completer {
   }
 
   async dispose(): Promise<void> {
-    await this.cache?.close();
-    await this.lock?.release();
+    await this.locked?.close();
     await this.carrier.dispatcher.close();
+  }
+
+  private get cache(): ResponseCache | undefined {
+    return this.locked?.cache;
   }
 
   private get keyVariable(): string {
@@ -207,15 +198,5 @@ export class HttpCompleter implements Completer {
     const slower = kind === '429' && retryable ? ` Fewer requests at once may pass: --judge_concurrency, now ${this.concurrency}.` : '';
     const kept = this.cache ? ` The ${this.cache.size} answers so far are in ${this.cache.file}; the same command goes on from there.` : '';
     return new EndpointError(`${error.message}${tried}${wait}${slower}${kept}`, { kind, retryable, cause: error });
-  }
-}
-
-async function lockCache(file: string): Promise<ProcessLock> {
-  try {
-    await mkdir(dirname(file), { recursive: true });
-    return await takeLock(`${file}.lock`);
-  } catch (error) {
-    if (error instanceof LockHeld) throw new JudgeError(`${file} is in use by another evaluation (${error.holder}). ${error.again}, or give another --judge_cache.`);
-    throw new JudgeError(`${file} cannot be locked (${(error as Error).message}).`);
   }
 }

@@ -1,10 +1,12 @@
 // Answers on disk, one JSON line each, only ever added to. A line counts once its newline is written; what a killed process left behind
 // it is cut off when the file is opened next. Only the places of the lines are held in memory.
 
-import { open, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { z } from 'zod';
-import type { Completion } from '../completer';
-import { JudgeError } from '../errors';
+import { LockHeld, takeLock, type ProcessLock } from '../../files/process_lock';
+import type { Completion } from './completer';
+import { JudgeError } from './errors';
 
 const record = z.looseObject({
   key: z.string(),
@@ -153,6 +155,41 @@ export class ResponseCache {
       await this.handle.truncate(this.end);
     }
     await this.handle.datasync();
+  }
+}
+
+/** A cache that no other process writes meanwhile. */
+export interface LockedCache {
+  cache: ResponseCache;
+  /** Closes the file once what is being written is there, and frees it for others. */
+  close(): Promise<void>;
+}
+
+/** Opens or makes a cache, its folder too. @throws JudgeError where another process has it, or the file is no cache or cannot be written. */
+export async function openLockedCache(file: string): Promise<LockedCache> {
+  const lock = await lockCache(file);
+  try {
+    const cache = await ResponseCache.open(file);
+    return {
+      cache,
+      async close() {
+        await cache.close();
+        await lock.release();
+      },
+    };
+  } catch (error) {
+    await lock.release();
+    throw error instanceof JudgeError ? error : new JudgeError(`The answers of the judge cannot be kept in ${file} (${(error as Error).message}).`);
+  }
+}
+
+async function lockCache(file: string): Promise<ProcessLock> {
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    return await takeLock(`${file}.lock`);
+  } catch (error) {
+    if (error instanceof LockHeld) throw new JudgeError(`${file} is in use by another evaluation (${error.holder}). ${error.again}, or give another --judge_cache.`);
+    throw new JudgeError(`${file} cannot be locked (${(error as Error).message}).`);
   }
 }
 

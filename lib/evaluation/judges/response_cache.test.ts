@@ -2,8 +2,8 @@ import test from 'ava';
 import { appendFileSync, mkdtempSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Completion } from '../completer';
-import { ResponseCache } from './cache';
+import type { Completion } from './completer';
+import { ResponseCache } from './response_cache';
 
 const file = () => join(mkdtempSync(join(tmpdir(), 'cache-')), 'cache.jsonl');
 const completion = (text: string): Completion => ({ text, finish: 'stop', usage: { promptTokens: 3, completionTokens: 1 } });
