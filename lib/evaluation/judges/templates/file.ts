@@ -21,7 +21,8 @@ const parser = z.union(
 
 const schema = z.strictObject({
   name: filled('the name').optional(),
-  system: filled('the system text').optional(),
+  // Empty is not the same as none: chat templates may put a system text of their own where there is none.
+  system: z.string('the system text must be a text').optional(),
   user: filled('the user text'),
   history: z.enum(['transcript', 'separate', 'refuse'], 'must be transcript, separate or refuse').default('transcript'),
   roles: z.record(z.string(), z.string('a role\'s name must be a text'), 'must give a name for each role: {user: 用户, assistant: 助手}').default({}),

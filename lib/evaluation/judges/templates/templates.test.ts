@@ -34,6 +34,7 @@ test('several turns: as a transcript, apart, or refused; a system prompt joins t
   t.is(user(apart, {}), '() p|x|y');
   t.throws(() => user({ ...plain, history: 'refuse' }, { prompt: turns }), { name: 'JudgeError', message: /one turn only .* has 3 turns/ });
   t.is(user({ ...plain, history: 'refuse' }, { prompt: [turns[0]!] }), 'q1|x|y');
+  t.deepEqual(renderPair({ ...plain, system: '' }, { prompt: 'q', responseA: 'x', responseB: 'y' })[0], { role: 'system', content: '' });
   const system = { ...plain, system: 'Rules: {system_prompt}' };
   t.deepEqual(renderPair(system, { prompt: 'q', systemPrompt: 's', responseA: 'x', responseB: 'y' }), [{ role: 'system', content: 'Rules: s' }, { role: 'user', content: 'q|x|y' }]);
 });
@@ -65,6 +66,8 @@ test('a file of one own, YAML or JSON', async (t) => {
   t.like(template!, { system: '你是评审。', history: 'separate', reasoning: 'keep', parser: { name: 'json', options: { field: '更好的回答', tie: null } }, roles: { user: '用户', assistant: 'Assistant' } });
   const json = file('{"name": "mine", "user": "{prompt}{response_a}{response_b}", "parser": "letter"}', 'x.json');
   t.like((await findJudgeTemplate(json)).templates[0]!, { name: 'mine', parser: { name: 'letter', options: {} }, history: 'transcript', reasoning: 'strip' });
+  const emptySystem = file('system: ""\nuser: "{prompt}{response_a}{response_b}"\nparser: letter\n');
+  t.is((await findJudgeTemplate(emptySystem)).templates[0]!.system, '');
 });
 
 test('the example of a file', async (t) => {
