@@ -12,6 +12,8 @@
 #include "ops/adamw/adamw.h"
 #include "ops/attention/attention.h"
 #include "ops/embedding/embedding.h"
+#include "ops/expert_routing/expert_routing.h"
+#include "ops/expert_rows/expert_rows.h"
 #include "ops/gated_mlp/gated_mlp.h"
 #include "ops/grad_norm/grad_norm.h"
 #include "ops/linear/linear.h"
@@ -59,6 +61,9 @@ class Operations {
   virtual void attention_backward(const AttentionBackward&) = 0;
   virtual void gated_mlp_forward(const GatedMlpForward&) = 0;
   virtual void gated_mlp_backward(const GatedMlpBackward&) = 0;
+  virtual void expert_routing(const ExpertRouting&) = 0;
+  virtual void gather_expert_rows(const GatherExpertRows&) = 0;
+  virtual void combine_expert_rows(const CombineExpertRows&) = 0;
   virtual void gather_rows(const GatherRows&) = 0;
   virtual void scatter_add_rows(const ScatterAddRows&) = 0;
   virtual void reward_head_forward(const RewardHeadForward&) = 0;

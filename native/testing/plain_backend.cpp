@@ -10,6 +10,8 @@
 #include "testing/plain/adamw.h"
 #include "testing/plain/attention.h"
 #include "testing/plain/embedding.h"
+#include "testing/plain/expert_routing.h"
+#include "testing/plain/expert_rows.h"
 #include "testing/plain/gated_mlp.h"
 #include "testing/plain/grad_norm.h"
 #include "testing/plain/linear.h"
@@ -58,6 +60,9 @@ class PlainOperations : public Operations {
   void attention_backward(const AttentionBackward& a) override { plain::attention_backward<A>(a); }
   void gated_mlp_forward(const GatedMlpForward& a) override { plain::gated_mlp_forward<A>(a); }
   void gated_mlp_backward(const GatedMlpBackward& a) override { plain::gated_mlp_backward<A>(a); }
+  void expert_routing(const ExpertRouting& a) override { plain::expert_routing<A>(a); }
+  void gather_expert_rows(const GatherExpertRows& a) override { plain::gather_expert_rows<A>(a); }
+  void combine_expert_rows(const CombineExpertRows& a) override { plain::combine_expert_rows<A>(a); }
   void gather_rows(const GatherRows& a) override { plain::gather_rows<A>(a); }
   void scatter_add_rows(const ScatterAddRows& a) override { plain::scatter_add_rows<A>(a); }
   void reward_head_forward(const RewardHeadForward& a) override { plain::reward_head_forward<A>(a); }

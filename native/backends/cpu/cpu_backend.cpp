@@ -58,6 +58,9 @@ class CpuOperations : public Operations {
   void attention_backward(const AttentionBackward& a) override { cpu::attention_backward(a, context_); }
   void gated_mlp_forward(const GatedMlpForward& a) override { cpu::gated_mlp_forward(a, context_); }
   void gated_mlp_backward(const GatedMlpBackward& a) override { cpu::gated_mlp_backward(a, context_); }
+  void expert_routing(const ExpertRouting& a) override { cpu::expert_routing(a, context_); }
+  void gather_expert_rows(const GatherExpertRows& a) override { cpu::gather_expert_rows(a, context_); }
+  void combine_expert_rows(const CombineExpertRows& a) override { cpu::combine_expert_rows(a, context_); }
   void gather_rows(const GatherRows& a) override { cpu::gather_rows(a, context_); }
   void scatter_add_rows(const ScatterAddRows& a) override { cpu::scatter_add_rows(a, context_); }
   void reward_head_forward(const RewardHeadForward& a) override { cpu::reward_head_forward(a, context_); }

@@ -44,6 +44,9 @@ class CudaOperations : public Operations {
   void attention_backward(const AttentionBackward& a) override { cuda::attention_backward(a, context_); }
   void gated_mlp_forward(const GatedMlpForward& a) override { cuda::gated_mlp_forward(a, context_); }
   void gated_mlp_backward(const GatedMlpBackward& a) override { cuda::gated_mlp_backward(a, context_); }
+  void expert_routing(const ExpertRouting& a) override { cuda::expert_routing(a, context_); }
+  void gather_expert_rows(const GatherExpertRows& a) override { cuda::gather_expert_rows(a, context_); }
+  void combine_expert_rows(const CombineExpertRows& a) override { cuda::combine_expert_rows(a, context_); }
   void gather_rows(const GatherRows& a) override { cuda::gather_rows(a, context_); }
   void scatter_add_rows(const ScatterAddRows& a) override { cuda::scatter_add_rows(a, context_); }
   void reward_head_forward(const RewardHeadForward& a) override { cuda::reward_head_forward(a, context_); }
