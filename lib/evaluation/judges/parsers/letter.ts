@@ -6,6 +6,11 @@ const options = z.strictObject(labelOptions);
 /** What may stand around a letter that is alone: marks, brackets, emphasis. */
 const DECORATION = '[\\s*_`"\'“”‘’「」《》()\\[\\]{}<>【】.。:：,，!！]*';
 
+/** What a letter may name. */
+const NOUN = 'response|assistant|answer|option|回答|回复|助手|答案|选项';
+/** Longer texts are no letter that is alone. */
+const LONGEST_ALONE = 100;
+
 /**
  * A bare letter. Tried in this order: the whole text; the last line; the last place where a letter is called the answer, the
  * better one or the winner, in English or Chinese; the first line. A letter within a sentence ("A good answer …") is no verdict.
@@ -21,8 +26,10 @@ export const letterParser: VerdictParser<z.output<typeof options>> = {
   },
 };
 
+/** The letter, or "Assistant B", "回答A", with nothing else beside it. */
 function alone(text: string, labels: Labels): Verdict | undefined {
-  const match = new RegExp(`^${DECORATION}(${alternatives(labels)})${DECORATION}$`, 'i').exec(text);
+  if (text.length > LONGEST_ALONE) return undefined;
+  const match = new RegExp(`^${DECORATION}(?:(?:${NOUN})${DECORATION})?(${alternatives(labels)})${DECORATION}$`, 'i').exec(text);
   return match ? verdictOf(match[1]!, labels) : undefined;
 }
 
@@ -32,7 +39,7 @@ function alone(text: string, labels: Labels): Verdict | undefined {
  */
 function named(text: string, labels: Labels): Verdict | undefined {
   const letter = `(${alternatives(labels)})(?![a-z0-9])`;
-  const noun = '(?:(?:response|assistant|answer|option|回答|回复|助手|答案|选项)\\s*)?';
+  const noun = `(?:(?:${NOUN})\\s*)?`;
   const english = 'answer|verdict|choice|winner|decision|better(?:\\s+(?:response|answer|one))?';
   const before = `(?:${english}|答案|结论|结果|选择|判断|胜者|更好的(?:回答|回复|一个)|更优的(?:回答|回复))`;
   const decoration = DECORATION.replace(/\*$/, '{0,8}');
