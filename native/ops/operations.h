@@ -11,11 +11,14 @@
 
 #include "ops/adamw/adamw.h"
 #include "ops/attention/attention.h"
+#include "ops/disentangled_attention/disentangled_attention.h"
 #include "ops/embedding/embedding.h"
 #include "ops/expert_routing/expert_routing.h"
 #include "ops/expert_rows/expert_rows.h"
 #include "ops/gated_mlp/gated_mlp.h"
+#include "ops/gelu/gelu.h"
 #include "ops/grad_norm/grad_norm.h"
+#include "ops/layernorm/layernorm.h"
 #include "ops/linear/linear.h"
 #include "ops/ranking_loss/ranking_loss.h"
 #include "ops/reward_head/reward_head.h"
@@ -32,6 +35,7 @@ struct WorkspaceRequest {
   int64_t widest_row = 0;    // columns of the widest activation or norm
   int64_t rows = 0;          // token rows of the largest micro-batch
   bool backward = false;
+  int64_t relative_buckets = 0;  // rows of the relative position embeddings; 0: no disentangled attention
 };
 
 // Bytes of workspace for a request: Operations::workspace_bytes, or the formula of a backend that is not at hand.
@@ -52,6 +56,7 @@ class Operations {
   virtual void rmsnorm_forward(const RmsNormForward&) = 0;
   virtual void rmsnorm_apply(const RmsNormApply&) = 0;
   virtual void rmsnorm_backward(const RmsNormBackward&) = 0;
+  virtual void layernorm_forward(const LayerNormForward&) = 0;
   virtual void linear_forward(const LinearForward&) = 0;
   virtual void linear_backward_input(const LinearBackwardInput&) = 0;
   virtual void linear_backward_weight(const LinearBackwardWeight&) = 0;
@@ -59,11 +64,13 @@ class Operations {
   virtual void rope_backward(const RopeBackward&) = 0;
   virtual void attention_forward(const AttentionForward&) = 0;
   virtual void attention_backward(const AttentionBackward&) = 0;
+  virtual void disentangled_attention_forward(const DisentangledAttentionForward&) = 0;
   virtual void gated_mlp_forward(const GatedMlpForward&) = 0;
   virtual void gated_mlp_backward(const GatedMlpBackward&) = 0;
   virtual void expert_routing(const ExpertRouting&) = 0;
   virtual void gather_expert_rows(const GatherExpertRows&) = 0;
   virtual void combine_expert_rows(const CombineExpertRows&) = 0;
+  virtual void gelu_forward(const GeluForward&) = 0;
   virtual void gather_rows(const GatherRows&) = 0;
   virtual void scatter_add_rows(const ScatterAddRows&) = 0;
   virtual void reward_head_forward(const RewardHeadForward&) = 0;

@@ -36,6 +36,7 @@ class CpuOperations : public Operations {
   int64_t workspace_bytes(const WorkspaceRequest& request) const override {
     // Kernels run one after another, so they share: the most that any of them needs.
     return std::max({cpu::matrix_product_workspace(pool_.size()), cpu::attention_workspace(request, pool_.size()),
+                     cpu::disentangled_attention_workspace(request, pool_.size()),
                      request.backward ? cpu::partial_sums_workspace(request.rows, request.widest_row) : 0});
   }
   void set_workspace(void* workspace, int64_t bytes) override {
@@ -49,6 +50,7 @@ class CpuOperations : public Operations {
   void rmsnorm_forward(const RmsNormForward& a) override { cpu::rmsnorm_forward(a, context_); }
   void rmsnorm_apply(const RmsNormApply& a) override { cpu::rmsnorm_apply(a, context_); }
   void rmsnorm_backward(const RmsNormBackward& a) override { cpu::rmsnorm_backward(a, context_); }
+  void layernorm_forward(const LayerNormForward& a) override { cpu::layernorm_forward(a, context_); }
   void linear_forward(const LinearForward& a) override { cpu::linear_forward(a, context_); }
   void linear_backward_input(const LinearBackwardInput& a) override { cpu::linear_backward_input(a, context_); }
   void linear_backward_weight(const LinearBackwardWeight& a) override { cpu::linear_backward_weight(a, context_); }
@@ -56,11 +58,13 @@ class CpuOperations : public Operations {
   void rope_backward(const RopeBackward& a) override { cpu::rope_backward(a, context_); }
   void attention_forward(const AttentionForward& a) override { cpu::attention_forward(a, context_); }
   void attention_backward(const AttentionBackward& a) override { cpu::attention_backward(a, context_); }
+  void disentangled_attention_forward(const DisentangledAttentionForward& a) override { cpu::disentangled_attention_forward(a, context_); }
   void gated_mlp_forward(const GatedMlpForward& a) override { cpu::gated_mlp_forward(a, context_); }
   void gated_mlp_backward(const GatedMlpBackward& a) override { cpu::gated_mlp_backward(a, context_); }
   void expert_routing(const ExpertRouting& a) override { cpu::expert_routing(a, context_); }
   void gather_expert_rows(const GatherExpertRows& a) override { cpu::gather_expert_rows(a, context_); }
   void combine_expert_rows(const CombineExpertRows& a) override { cpu::combine_expert_rows(a, context_); }
+  void gelu_forward(const GeluForward& a) override { cpu::gelu_forward(a, context_); }
   void gather_rows(const GatherRows& a) override { cpu::gather_rows(a, context_); }
   void scatter_add_rows(const ScatterAddRows& a) override { cpu::scatter_add_rows(a, context_); }
   void reward_head_forward(const RewardHeadForward& a) override { cpu::reward_head_forward(a, context_); }
