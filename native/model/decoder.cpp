@@ -79,7 +79,7 @@ void Decoder::zero(const Tensor& contiguous) {
   backend_.zero(contiguous.data, contiguous.rows * contiguous.columns * static_cast<int64_t>(size_of(contiguous.dtype)));
 }
 
-void Decoder::forward(const PackedTree& tree, const Control& control) {
+Tensor Decoder::forward_hidden(const PackedTree& tree, const Control& control) {
   const auto reward_rows = static_cast<int64_t>(tree.reward_rows.size());
   ops_.set_workspace(workspace_->data(), workspace_->size());
   ops_.begin_batch(tree);
@@ -92,6 +92,11 @@ void Decoder::forward(const PackedTree& tree, const Control& control) {
   const Tensor normed = head_rows(activations_->final_normed, reward_rows);
   ops_.rmsnorm_forward({.y = normed, .inverse_rms = activations_->final_inverse_rms, .x = last.residual_out, .weight = weights_.final_norm,
                         .epsilon = architecture_.rms_norm_epsilon, .weight_offset = architecture_.norm_weight_offset});
+  return normed;
+}
+
+void Decoder::forward(const PackedTree& tree, const Control& control) {
+  const Tensor normed = forward_hidden(tree, control);
   ops_.reward_head_forward({.rewards = rewards(tree), .x = normed, .weight = weights_.head, .index = tree.reward_index});
 }
 

@@ -1,4 +1,5 @@
-// The decoder with its reward head: two flat lists of operations, one per direction, over a packed prompt tree.
+// The decoder, with the linear reward head where its weights have one: two flat lists of operations, one per direction, over a
+// packed prompt tree.
 #pragma once
 
 #include <memory>
@@ -22,7 +23,9 @@ class Decoder {
 
   const ActivationCapacity& capacity() const { return capacity_; }
 
-  // Rewards of the tree's samples, in the order of tree.samples; download them from rewards().
+  // The hidden states of tree.reward_rows after the final norm, [U, H] float32: for whatever reads them. Valid until the next call.
+  Tensor forward_hidden(const PackedTree& tree, const Control& control);
+  // Rewards of the tree's samples by the linear head, in the order of tree.samples; download them from rewards().
   void forward(const PackedTree& tree, const Control& control);
   // After forward of the same tree: adds the gradients for d_rewards() to `gradients`. Consumes the activations.
   void backward(const PackedTree& tree, const ModelTensors& gradients, const Control& control);

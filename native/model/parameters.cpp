@@ -16,7 +16,7 @@ void ParameterLayout::add(std::string name, std::vector<int64_t> shape, bool fol
   if (is_matrix(added)) added.dtype = matrix_dtype_;
 }
 
-ParameterLayout::ParameterLayout(const Architecture& a, DType matrix_dtype) : architecture_(a), matrix_dtype_(matrix_dtype) {
+ParameterLayout::ParameterLayout(const Architecture& a, DType matrix_dtype, ModelEnd end) : architecture_(a), matrix_dtype_(matrix_dtype), end_(end) {
   const int64_t hidden = a.hidden_size;
   add("model.embed_tokens.weight", {a.vocab_size, hidden});
   for (int64_t layer = 0; layer < a.num_layers; ++layer) {
@@ -50,7 +50,8 @@ ParameterLayout::ParameterLayout(const Architecture& a, DType matrix_dtype) : ar
     if (a.branch_norms) add(prefix + "post_feedforward_layernorm.weight", {hidden});
   }
   add("model.norm.weight", {hidden});
-  add(kHeadName, {1, hidden});
+  if (end == ModelEnd::reward_head) add(kHeadName, {1, hidden});
+  if (end == ModelEnd::vocabulary && !a.tied_embeddings) add(kVocabularyName, {a.vocab_size, hidden});
 
   for (const bool matrices : {true, false}) {
     const auto element = static_cast<int64_t>(matrices ? size_of(matrix_dtype) : sizeof(float));
@@ -133,10 +134,11 @@ ModelTensors ParameterLayout::tensors(void* base) const {
   }
   model.final_norm = find("model.norm.weight");
   model.head = find(kHeadName);
+  if (end_ == ModelEnd::vocabulary) model.vocabulary = architecture_.tied_embeddings ? model.embedding : find(kVocabularyName);
   return model;
 }
 
-Parameters::Parameters(const Architecture& architecture, DType matrix_dtype, Backend& backend)
-    : layout_(architecture, matrix_dtype), buffer_(backend.allocate(layout_.bytes(), "the model's weights")), tensors_(layout_.tensors(buffer_->data())) {}
+Parameters::Parameters(const Architecture& architecture, DType matrix_dtype, Backend& backend, ModelEnd end)
+    : layout_(architecture, matrix_dtype, end), buffer_(backend.allocate(layout_.bytes(), "the model's weights")), tensors_(layout_.tensors(buffer_->data())) {}
 
 }  // namespace cheems::model

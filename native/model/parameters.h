@@ -13,6 +13,11 @@
 namespace cheems::model {
 
 constexpr const char* kHeadName = "score.weight";
+constexpr const char* kVocabularyName = "lm_head.weight";
+
+// What follows the final norm: the linear head of a reward, a language model's vocabulary (lm_head, or the embedding where the
+// two are tied), or nothing that these parameters hold (another kind of reward head keeps its own, see heads/).
+enum class ModelEnd { reward_head, vocabulary, none };
 
 struct Parameter {
   std::string name;            // as in the model file: model.layers.0.self_attn.q_proj.weight
@@ -42,7 +47,8 @@ struct ModelTensors {
   Tensor embedding;  // [V, H]
   std::vector<LayerTensors> layers;
   Tensor final_norm;  // [1, H]
-  Tensor head;        // [1, H]
+  Tensor head;        // [1, H]; absent but for ModelEnd::reward_head
+  Tensor vocabulary;  // [V, H]; absent but for ModelEnd::vocabulary
 };
 
 // Where each parameter lies. Matrices have `matrix_dtype`; vectors (norms, biases) and the head are float32 always.
@@ -50,7 +56,7 @@ struct ModelTensors {
 // three is one range for the optimiser; layouts of one architecture have the same elements in each range, whatever their dtype.
 class ParameterLayout {
  public:
-  ParameterLayout(const Architecture& architecture, DType matrix_dtype);
+  ParameterLayout(const Architecture& architecture, DType matrix_dtype, ModelEnd end = ModelEnd::reward_head);
   const std::vector<Parameter>& parameters() const { return parameters_; }
   int64_t bytes() const { return bytes_; }
   int64_t count() const;  // numbers in all
@@ -65,13 +71,14 @@ class ParameterLayout {
   void add(std::string name, std::vector<int64_t> shape, bool follows_previous = false);
   Architecture architecture_;
   DType matrix_dtype_;
+  ModelEnd end_;
   std::vector<Parameter> parameters_;
   int64_t matrix_bytes_ = 0, bytes_ = 0;
 };
 
 class Parameters {
  public:
-  Parameters(const Architecture& architecture, DType matrix_dtype, Backend& backend);
+  Parameters(const Architecture& architecture, DType matrix_dtype, Backend& backend, ModelEnd end = ModelEnd::reward_head);
   const ParameterLayout& layout() const { return layout_; }
   const ModelTensors& tensors() const { return tensors_; }
   void* data() const { return buffer_->data(); }

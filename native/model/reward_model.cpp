@@ -1,10 +1,10 @@
 #include "model/reward_model.h"
 
 #include <algorithm>
-#include <set>
 
 #include "core/error.h"
 #include "core/random.h"
+#include "model/weight_reader.h"
 #include "storage/checkpoint.h"
 #include "storage/safetensors_writer.h"
 
@@ -13,9 +13,6 @@ namespace {
 
 // Names that reward heads with one linear layer are stored under.
 constexpr const char* kHeadNames[] = {kHeadName, "v_head.weight"};
-
-// Tensors that a causal language model brings along and a reward model has no use for.
-bool is_unused(const std::string& name) { return name == "lm_head.weight" || name.ends_with(".rotary_emb.inv_freq"); }
 
 // The head's name in the file, or empty where there is none.
 std::string find_head(const storage::Checkpoint& checkpoint) {
@@ -39,46 +36,6 @@ void check_head_shape(const storage::Checkpoint& checkpoint, const std::string& 
   fail(checkpoint.file_of(name), ": ", name, " has shape ", storage::shape_text(shape), " where config.json's hidden_size needs [1, ", hidden, "].");
 }
 
-// The 16-bit type that all matrices share, where they do; float32 otherwise.
-DType common_matrix_dtype(const storage::Checkpoint& checkpoint, const ParameterLayout& layout) {
-  std::set<DType> types;
-  for (const auto& parameter : layout.parameters()) {
-    if (parameter.shape.size() != 2 || parameter.name == kHeadName) continue;
-    const auto* view = checkpoint.find(parameter.name);
-    const auto dtype = view ? view->float_dtype() : std::nullopt;
-    types.insert(dtype.value_or(DType::float32));
-  }
-  return types.size() == 1 ? *types.begin() : DType::float32;
-}
-
-// Every tensor of the file must have a place: one left over means that config.json and the weights disagree.
-void refuse_unknown_tensors(const storage::Checkpoint& checkpoint, const ParameterLayout& layout, const std::string& head) {
-  std::set<std::string> known;
-  for (const auto& parameter : layout.parameters()) known.insert(parameter.name);
-  for (const auto& name : checkpoint.names()) {
-    if (known.contains(name) || name == head || is_unused(name)) continue;
-    fail(checkpoint.file_of(name), ": tensor ", in_quotes(name), " has no place in the model that config.json describes (another architecture, fewer layers, or a reward head of a kind that this engine does not know).");
-  }
-}
-
-void read_parameter(const storage::Checkpoint& checkpoint, const Parameter& parameter, const std::string& stored_name, void* destination, Backend& backend) {
-  if (!checkpoint.find(stored_name)) {
-    fail(checkpoint.folder(), ": the weights lack tensor ", stored_name, ", which config.json asks for. The download may be incomplete, or config.json belongs to another model.");
-  }
-  const int64_t bytes = parameter.count() * static_cast<int64_t>(size_of(parameter.dtype));
-  std::vector<char> staging(static_cast<size_t>(bytes));
-  if (parameter.dtype == DType::float32) {
-    checkpoint.read_float32(stored_name, reinterpret_cast<float*>(staging.data()), parameter.shape);
-  } else if (checkpoint.find(stored_name)->float_dtype() == parameter.dtype) {
-    checkpoint.read_raw(stored_name, staging.data(), parameter.dtype, parameter.shape);
-  } else {
-    std::vector<float> wide(static_cast<size_t>(parameter.count()));
-    checkpoint.read_float32(stored_name, wide.data(), parameter.shape);
-    narrow(wide.data(), parameter.dtype, staging.data(), wide.size());
-  }
-  backend.upload(destination, staging.data(), bytes);
-}
-
 std::vector<float> normal_values(int64_t count, double deviation, uint64_t seed, uint64_t stream) {
   RandomStream random(seed, stream);
   std::vector<float> values(static_cast<size_t>(count));
@@ -91,7 +48,9 @@ constexpr uint64_t kHeadStream = ~uint64_t{0};
 }  // namespace
 
 DType RewardModel::stored_matrix_dtype(const std::string& folder) {
-  return common_matrix_dtype(storage::Checkpoint::open(folder), ParameterLayout(read_architecture(folder), DType::float32));
+  const Architecture architecture = read_architecture(folder);
+  const auto checkpoint = storage::Checkpoint::open(folder);
+  return WeightReader(checkpoint, architecture).common_matrix_dtype(ParameterLayout(architecture, DType::float32));
 }
 
 Architecture RewardModel::read_architecture(const std::string& folder) { return read_architecture_file(folder + "/config.json"); }
@@ -106,23 +65,23 @@ std::unique_ptr<RewardModel> RewardModel::load(const LoadOptions& options, Backe
   if (head.empty() && !options.create_head) {
     fail(options.folder, " has no reward head (neither score.weight nor v_head.weight): it is a language model, and scoring with it would give noise. Train it first (cheems-native train --model_path ...), or name the folder of a trained reward model.");
   }
-  model->precision_ = options.precision.value_or(backend.default_activations());
-  if (!backend.computes_in(model->precision_)) {
-    fail("The backend ", backend.name(), " does not compute in ", name(model->precision_), "; leave --precision out, or use ", name(backend.default_activations()), ".");
-  }
+  model->precision_ = activation_dtype(options.precision, backend);
+  const WeightReader reader(checkpoint, architecture);
   DType matrix_dtype = model->precision_;
-  if (backend.widens_weights() && options.keep_16_bit) matrix_dtype = common_matrix_dtype(checkpoint, ParameterLayout(architecture, DType::float32));
+  if (backend.widens_weights() && options.keep_16_bit) matrix_dtype = reader.common_matrix_dtype(ParameterLayout(architecture, DType::float32));
   model->parameters_ = std::make_unique<Parameters>(architecture, matrix_dtype, backend);
   if (options.float32_copy && matrix_dtype != DType::float32) model->float32_copy_ = std::make_unique<Parameters>(architecture, DType::float32, backend);
   const ParameterLayout& layout = model->parameters_->layout();
-  refuse_unknown_tensors(checkpoint, layout, head);
+  reader.refuse_unknown_tensors(layout, {head});
   for (const auto& parameter : layout.parameters()) {
     void* destination = layout.tensor(parameter, model->parameters_->data()).data;
     if (parameter.name != kHeadName) {
-      read_parameter(checkpoint, parameter, parameter.name, destination, backend);
+      reader.read(parameter, destination, backend);
     } else if (!head.empty()) {
       check_head_shape(checkpoint, head, architecture.hidden_size);
-      read_parameter(checkpoint, parameter, head, destination, backend);
+      std::vector<float> values(static_cast<size_t>(parameter.count()));
+      checkpoint.read_float32(head, values.data(), parameter.shape);
+      backend.upload(destination, values.data(), parameter.count() * static_cast<int64_t>(sizeof(float)));
     } else {
       const auto values = normal_values(parameter.count(), 1.0 / static_cast<double>(architecture.hidden_size + 1), options.seed, kHeadStream);
       backend.upload(destination, values.data(), parameter.count() * static_cast<int64_t>(sizeof(float)));
@@ -131,7 +90,7 @@ std::unique_ptr<RewardModel> RewardModel::load(const LoadOptions& options, Backe
   if (model->float32_copy_) {
     const ParameterLayout& copy = model->float32_copy_->layout();
     for (const auto& parameter : copy.parameters()) {
-      if (copy.is_matrix(parameter)) read_parameter(checkpoint, parameter, parameter.name, copy.tensor(parameter, model->float32_copy_->data()).data, backend);
+      if (copy.is_matrix(parameter)) reader.read(parameter, copy.tensor(parameter, model->float32_copy_->data()).data, backend);
     }
   }
   model->head_source_ = head.empty() ? "new" : head;

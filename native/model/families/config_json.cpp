@@ -88,9 +88,11 @@ Rope read_rope(const ConfigJson& config) {
     if (!settings[type_field].is_string()) config.refuse(key, "its rope_type must be a string.");
     rope.type = settings[type_field].get<std::string>();
   }
+  // "dynamic" stretches the angles of samples longer than max_position_embeddings, and those are refused.
+  if (rope.type == "dynamic" && config.has("max_position_embeddings")) rope.type = "default";
   if (rope.type == "default") return rope;
   if (rope.type != "linear" && rope.type != "llama3") {
-    fail(config.file(), ": the rope type is \"", rope.type, "\"; this engine knows default, linear and llama3.");
+    fail(config.file(), ": the rope type is \"", rope.type, "\"; this engine knows default, linear, llama3 and dynamic (within max_position_embeddings).");
   }
   rope.factor = rope_number(config, settings, "factor", 1, true);
   if (rope.type == "llama3") {

@@ -9,11 +9,14 @@ struct Family {
   const char* model_type;    // config.json's
   const char* class_prefix;  // of the classes in transformers
   Architecture (*read)(const ConfigJson&);
+  // Where the files keep a parameter, for families that name or pack theirs in another way than transformers' Llama.
+  StoredTensor (*stored)(const Architecture&, const std::string& parameter) = nullptr;
 };
 
 constexpr Family kFamilies[] = {
     {"gemma", "Gemma", read_gemma},
     {"gemma2", "Gemma2", read_gemma2},
+    {"internlm2", "Llama", read_internlm2, stored_internlm2},
     {"llama", "Llama", read_llama},
     {"mistral", "Mistral", read_mistral},
     {"qwen2", "Qwen2", read_qwen2},
@@ -46,6 +49,13 @@ Architecture read_architecture_file(const std::string& config_file) {
     known += (known.empty() ? "" : ", ") + std::string(family.model_type);
   }
   config.refuse("model_type", "this engine knows " + known + ".");
+}
+
+StoredTensor stored_tensor(const Architecture& architecture, const std::string& parameter) {
+  for (const auto& family : kFamilies) {
+    if (architecture.family == family.model_type && family.stored) return family.stored(architecture, parameter);
+  }
+  return {parameter};
 }
 
 }  // namespace cheems::model

@@ -2,11 +2,17 @@
 #pragma once
 
 #include "model/families/config_json.h"
+#include "model/stored_tensor.h"
 
 namespace cheems::model {
 
+// How a family's files keep a parameter that the engine calls `model.…`, behind the prefix that stands for "model.".
+StoredTensor stored_tensor(const Architecture& architecture, const std::string& parameter);
+
 Architecture read_gemma(const ConfigJson& config);
 Architecture read_gemma2(const ConfigJson& config);
+Architecture read_internlm2(const ConfigJson& config);
+StoredTensor stored_internlm2(const Architecture& architecture, const std::string& parameter);
 Architecture read_llama(const ConfigJson& config);
 Architecture read_mistral(const ConfigJson& config);
 Architecture read_qwen2(const ConfigJson& config);

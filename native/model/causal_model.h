@@ -1,0 +1,29 @@
+// A causal language model in memory: a decoder that ends in its vocabulary. Knows nothing of how text is generated.
+#pragma once
+
+#include <memory>
+
+#include "model/reward_model.h"
+
+namespace cheems::model {
+
+class CausalModel {
+ public:
+  // Of LoadOptions, folder, precision and keep_16_bit count. Throws Error for a folder without lm_head.weight whose config.json
+  // does not tie it to the embedding.
+  static std::unique_ptr<CausalModel> load(const LoadOptions& options, Backend& backend);
+
+  const Architecture& architecture() const { return architecture_; }
+  const Parameters& parameters() const { return *parameters_; }  // ModelEnd::vocabulary
+  DType precision() const { return precision_; }                 // of the activations
+  Backend& backend() const { return *backend_; }
+
+ private:
+  CausalModel() = default;
+  Architecture architecture_;
+  DType precision_ = DType::float32;
+  std::unique_ptr<Parameters> parameters_;
+  Backend* backend_ = nullptr;
+};
+
+}  // namespace cheems::model

@@ -1,0 +1,38 @@
+// InternLM2: a Llama without biases under names of its own, its query, key and value projections in one matrix `wqkv`: for
+// each key and value head in turn the query heads that share it, the key head, the value head. Written again, it is a Llama.
+// `rope_scaling` of type dynamic does nothing up to max_position_embeddings, which samples may not exceed.
+#include "core/error.h"
+#include "model/families/families.h"
+
+namespace cheems::model {
+
+Architecture read_internlm2(const ConfigJson& config) {
+  Architecture a = read_common(config);
+  a.qkv_bias = a.output_bias = config.flag_or("bias", false);
+  return a;
+}
+
+StoredTensor stored_internlm2(const Architecture& a, const std::string& parameter) {
+  struct Renamed {
+    const char* engine;
+    const char* file;
+  };
+  static constexpr Renamed kNames[] = {
+      {"embed_tokens.", "tok_embeddings."}, {"lm_head.", "output."},          {"self_attn.o_proj.", "attention.wo."},
+      {"mlp.gate_proj.", "feed_forward.w1."}, {"mlp.up_proj.", "feed_forward.w3."}, {"mlp.down_proj.", "feed_forward.w2."},
+      {"input_layernorm.", "attention_norm."}, {"post_attention_layernorm.", "ffn_norm."}};
+  const auto replaced = [&](const std::string& from, const std::string& to) {
+    std::string name = parameter;
+    return name.replace(name.find(from), from.size(), to);
+  };
+  const int64_t queries = a.num_heads / a.num_key_value_heads * a.head_size, group = queries + 2 * a.head_size;
+  if (parameter.find("self_attn.q_proj.") != std::string::npos) return {replaced("self_attn.q_proj.", "attention.wqkv."), 0, queries, group};
+  if (parameter.find("self_attn.k_proj.") != std::string::npos) return {replaced("self_attn.k_proj.", "attention.wqkv."), queries, a.head_size, group};
+  if (parameter.find("self_attn.v_proj.") != std::string::npos) return {replaced("self_attn.v_proj.", "attention.wqkv."), queries + a.head_size, a.head_size, group};
+  for (const auto& [engine, file] : kNames) {
+    if (parameter.find(engine) != std::string::npos) return {replaced(engine, file)};
+  }
+  return {parameter};
+}
+
+}  // namespace cheems::model

@@ -1,0 +1,109 @@
+#include "model/weight_reader.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "model/families/families.h"
+
+namespace cheems::model {
+namespace {
+
+constexpr const char* kEnginePrefix = "model.";
+constexpr const char* kKnownPrefixes[] = {"model.", "transformer.", ""};
+
+// The parameter behind the engine's own prefix, or all of it where it has none (lm_head.weight).
+std::string behind_prefix(const std::string& parameter) {
+  return parameter.starts_with(kEnginePrefix) ? parameter.substr(std::string(kEnginePrefix).size()) : parameter;
+}
+
+}  // namespace
+
+WeightReader::WeightReader(const storage::Checkpoint& checkpoint, const Architecture& architecture) : checkpoint_(checkpoint), architecture_(architecture), prefix_(kEnginePrefix) {
+  const std::string embedding = behind_prefix(stored_tensor(architecture, "model.embed_tokens.weight").name);
+  std::string found;
+  for (const std::string prefix : kKnownPrefixes) {
+    if (!checkpoint.find(prefix + embedding)) continue;
+    if (!found.empty()) {
+      fail(checkpoint.folder(), " holds two decoders, one of ", found, " and one of ", prefix, embedding, "; which one is meant cannot be told. Remove one from the weights.");
+    }
+    found = prefix + embedding;
+    prefix_ = prefix;
+  }
+}
+
+StoredTensor WeightReader::stored(const std::string& parameter) const {
+  StoredTensor stored = stored_tensor(architecture_, parameter);
+  if (parameter.starts_with(kEnginePrefix)) stored.name = prefix_ + behind_prefix(stored.name);
+  return stored;
+}
+
+// Tensors that published models bring along and that nothing reads: a language model's output layer, tables that are computed
+// here, and the second copy of the decoder in Starling's files.
+bool WeightReader::is_unused(const std::string& name) const {
+  return name == kVocabularyName || name == stored(kVocabularyName).name || name.ends_with(".rotary_emb.inv_freq") || name.ends_with(".attn.bias") ||
+         (prefix_ == "transformer." && name.starts_with("model."));
+}
+
+void WeightReader::refuse_unknown_tensors(const ParameterLayout& layout, const std::set<std::string>& others) const {
+  std::set<std::string> known = others;
+  for (const auto& parameter : layout.parameters()) known.insert(stored(parameter.name).name);
+  for (const auto& name : checkpoint_.names()) {
+    if (known.contains(name) || is_unused(name)) continue;
+    fail(checkpoint_.file_of(name), ": tensor ", in_quotes(name), " has no place in the model that config.json describes (another architecture, fewer layers, or a reward head of a kind that this engine does not know).");
+  }
+}
+
+DType WeightReader::common_matrix_dtype(const ParameterLayout& layout) const {
+  std::set<DType> types;
+  for (const auto& parameter : layout.parameters()) {
+    if (!ParameterLayout::is_matrix(parameter)) continue;
+    const auto* view = checkpoint_.find(stored(parameter.name).name);
+    types.insert((view ? view->float_dtype() : std::nullopt).value_or(DType::float32));
+  }
+  return types.size() == 1 ? *types.begin() : DType::float32;
+}
+
+std::vector<float> WeightReader::read_rows(const StoredTensor& stored, const Parameter& parameter) const {
+  std::vector<float> values(static_cast<size_t>(parameter.count()));
+  if (stored.count == 0) {
+    checkpoint_.read_float32(stored.name, values.data(), parameter.shape);
+    return values;
+  }
+  // Of a packed tensor: as many groups as make the parameter; its first axis is counted in rows of matrices, entries of vectors.
+  std::vector<int64_t> whole = parameter.shape;
+  const int64_t wanted = whole[0], width = parameter.count() / wanted, groups = wanted / stored.count;
+  whole[0] = groups * stored.step;
+  std::vector<float> all(static_cast<size_t>(whole[0] * width));
+  checkpoint_.read_float32(stored.name, all.data(), whole);
+  for (int64_t group = 0; group < groups; ++group) {
+    const auto from = all.begin() + (stored.first + group * stored.step) * width;
+    std::copy(from, from + stored.count * width, values.begin() + group * stored.count * width);
+  }
+  return values;
+}
+
+void WeightReader::read(const Parameter& parameter, void* destination, Backend& backend) const {
+  const StoredTensor from = stored(parameter.name);
+  const auto* view = checkpoint_.find(from.name);
+  if (!view) {
+    fail(checkpoint_.folder(), ": the weights lack tensor ", from.name, ", which config.json asks for. The download may be incomplete, or config.json belongs to another model.");
+  }
+  std::vector<char> staging(static_cast<size_t>(parameter.count()) * size_of(parameter.dtype));
+  if (from.count == 0 && parameter.dtype != DType::float32 && view->float_dtype() == parameter.dtype) {
+    checkpoint_.read_raw(from.name, staging.data(), parameter.dtype, parameter.shape);
+  } else {
+    const std::vector<float> values = read_rows(from, parameter);
+    narrow(values.data(), parameter.dtype, staging.data(), values.size());
+  }
+  backend.upload(destination, staging.data(), static_cast<int64_t>(staging.size()));
+}
+
+DType activation_dtype(std::optional<DType> wanted, const Backend& backend) {
+  const DType dtype = wanted.value_or(backend.default_activations());
+  if (!backend.computes_in(dtype)) {
+    fail("The backend ", backend.name(), " does not compute in ", name(dtype), "; leave --precision out, or use ", name(backend.default_activations()), ".");
+  }
+  return dtype;
+}
+
+}  // namespace cheems::model
