@@ -4,6 +4,7 @@ import { Tokenizer } from '@huggingface/tokenizers';
 import { asMessages } from '../data/fields';
 import { pythonStrip } from '../data/python_text';
 import type { Message, Prompt, Response } from '../data/types';
+import { byteLevelEncoder } from './byte_level_bpe';
 import { ChatTemplate } from './chat_template';
 import { TokenizerError } from './errors';
 import { readTokenizerFiles } from './model_folder';
@@ -45,6 +46,7 @@ export interface TokenizerSource {
 
 export class SampleBuilder {
   private readonly tokenizer: Tokenizer;
+  private readonly encodeBare: (text: string) => number[];
   private readonly template: ChatTemplate;
   private readonly bos: number | undefined;
   /** What the tokenizer adds before and after a text. */
@@ -60,7 +62,9 @@ export class SampleBuilder {
     }
     this.template = new ChatTemplate(files.chatTemplate.source, files.chatTemplate.file, files.specialTokens);
     try {
-      this.tokenizer = new Tokenizer(files.tokenizer, files.config);
+      const tokenizer = new Tokenizer(files.tokenizer, files.config);
+      this.tokenizer = tokenizer;
+      this.encodeBare = byteLevelEncoder(tokenizer, files.tokenizer, files.config) ?? ((text) => tokenizer.encode(text, { add_special_tokens: false }).ids);
       this.added = this.addedTokens();
     } catch (error) {
       throw new TokenizerError(`${source.folder}/tokenizer.json cannot be used (${(error as Error).message}).`);
@@ -106,7 +110,11 @@ export class SampleBuilder {
       }
       body = body.slice(-room);
     }
-    return { inputIds: Int32Array.from([...before, ...body, ...after]), length, truncated, bosDoubled };
+    const inputIds = new Int32Array(before.length + body.length + after.length);
+    inputIds.set(before);
+    inputIds.set(body, before.length);
+    inputIds.set(after, before.length + body.length);
+    return { inputIds, length, truncated, bosDoubled };
   }
 
   /** Highest token id plus one, added tokens included. */
@@ -118,7 +126,7 @@ export class SampleBuilder {
 
   private encode(text: string): number[] {
     try {
-      return this.tokenizer.encode(text, { add_special_tokens: false }).ids;
+      return this.encodeBare(text);
     } catch (error) {
       throw new TokenizerError(`the tokenizer fails on a text of ${text.length} characters (${(error as Error).message}).`);
     }
