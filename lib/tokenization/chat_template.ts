@@ -35,13 +35,14 @@ export class ChatTemplate {
   }
 
   /**
-   * The conversation as text.
+   * The conversation as text. `variables` are further ones that the template reads, such as `enable_thinking`.
    * @throws TokenizerError where the template refuses the conversation.
    */
-  render(messages: readonly Message[], addGenerationPrompt: boolean): string {
+  render(messages: readonly Message[], addGenerationPrompt: boolean, variables: Readonly<Record<string, unknown>> = {}): string {
     try {
       return this.template.render({
         ...this.specialTokens,
+        ...variables,
         messages,
         add_generation_prompt: addGenerationPrompt,
         tools: null,

@@ -1,0 +1,318 @@
+// A language model in memory: conversations or texts in, answers out. `generate`, the local judge and the library stand on it.
+
+import { createHash } from 'node:crypto';
+import type { Message, Prompt } from '../data/types';
+import type { ArchitectureInfo, Precision } from '../engine/types';
+import { localModelFolder } from '../hub';
+import type { CausalEngine, EngineCausalModel } from './causal_engine';
+import { nativeCausalEngine } from './native_engine';
+import { GenerationError } from './errors';
+import { checkSampling, type Sampling, type SamplingOptions } from './options';
+import { PromptBuilder, type EncodedPrompt } from './prompts';
+import { readStopTokens, type StopToken } from './stop_tokens';
+import { runWave } from './wave';
+import { packPrompts, wavesOf, type WaveBounds } from './waves';
+
+export interface LanguageModelOptions {
+  /** 'auto' (the default), or a backend that `engineInfo()` lists. */
+  device?: string | undefined;
+  /** Of activations and weights. Absent: bfloat16 on a GPU, float32 on the CPU. */
+  precision?: Precision | undefined;
+  /** Threads of the engine; 0 or absent: one for each usable core. */
+  numThreads?: number | undefined;
+  /** Keep bfloat16 and float16 weights as they are stored. On by default. */
+  keep16Bit?: boolean | undefined;
+  /** Tokens of prompts computed at once: memory, never the result. 8192 by default. */
+  microBatchTokens?: number | undefined;
+  /** Prompts that are answered at once at most; 64 by default. Memory and speed, never the result. */
+  batchPrompts?: number | undefined;
+  /** Tokens of prompts and answers kept at once at most; 65,536 by default. A single prompt may exceed it. */
+  batchTokens?: number | undefined;
+  /** A Jinja file in place of the model folder's chat template. */
+  chatTemplateFile?: string | undefined;
+  /** Variables that the chat template reads, such as `{ enable_thinking: false }`. */
+  templateOptions?: Readonly<Record<string, unknown>> | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** A prompt to be answered: a text (one user turn), a conversation, or either with a system prompt. */
+export type GenerationItem = string | readonly Message[] | { prompt?: Prompt; messages?: readonly Message[]; systemPrompt?: string };
+
+export interface Answer {
+  text: string;
+  /** What the model thought before it (`<think>…</think>`), where it did. */
+  reasoning?: string;
+  /** `too_long`: the prompt with `maxTokens` does not fit the model's positions; there is no text then. */
+  finish: 'stop' | 'length' | 'too_long';
+  usage: { promptTokens: number; completionTokens: number };
+}
+
+export interface TokenProbability {
+  token: string;
+  /** Natural logarithm of its probability. */
+  logprob: number;
+}
+
+/** A prompt as token ids. `sequence` names its own stream of random numbers: its answer depends on no other prompt. */
+export interface PreparedPrompt extends EncodedPrompt {
+  sequence: number;
+}
+
+export interface GenerateOptions extends SamplingOptions {
+  /** Continue texts as they stand, without a chat template. */
+  raw?: boolean | undefined;
+  /** Rejects with the signal's reason, within milliseconds. */
+  signal?: AbortSignal | undefined;
+  onAnswer?: ((index: number, answer: Answer) => void) | undefined;
+}
+
+export class LanguageModel {
+  private constructor(
+    readonly folder: string,
+    private readonly model: EngineCausalModel,
+    private readonly prompts: PromptBuilder,
+    /** The tokens that end an answer, and what names them. */
+    readonly stopTokens: readonly StopToken[],
+    private readonly options: LanguageModelOptions,
+  ) {}
+
+  /**
+   * Loads a model folder, or a model of the hub (`owner/name[@revision]`). Of generation_config.json only the stop tokens count: its
+   * temperature and the like are not applied unasked.
+   * @throws Error naming file, tensor or option.
+   */
+  static async load(folderOrId: string, options: LanguageModelOptions = {}, engine: CausalEngine = nativeCausalEngine): Promise<LanguageModel> {
+    const { device = 'auto', numThreads = 0, keep16Bit = true, precision, signal } = options;
+    const folder = await localModelFolder(folderOrId, { signal });
+    // Before the weights: what is wrong here shows at once.
+    const prompts = new PromptBuilder(folder, options);
+    const stopTokens = await readStopTokens(folder, prompts);
+    const model = await engine.loadCausalModel({ folder, device, numThreads, keep16Bit, ...(precision ? { precision } : {}) }, signal ? { signal } : {});
+    return new LanguageModel(folder, model, prompts, stopTokens, options);
+  }
+
+  get architecture(): ArchitectureInfo {
+    return this.model.architecture;
+  }
+
+  get device(): string {
+    return this.model.device;
+  }
+
+  /** What was taken and why: a sentence. */
+  get deviceChoice(): string {
+    return this.model.deviceChoice;
+  }
+
+  get precision(): Precision {
+    return this.model.precision;
+  }
+
+  get disposed(): boolean {
+    return this.model.disposed;
+  }
+
+  /** Tokens of prompt and answer together that the model is made for. */
+  get positions(): number {
+    return this.model.architecture.maxPositionEmbeddings;
+  }
+
+  /** How system turns reach the model: as turns of their own, or, where the chat template takes none, in the first user turn. */
+  get systemTurns(): 'turn' | 'folded' {
+    return this.prompts.hasTemplate ? this.prompts.systemTurns : 'turn';
+  }
+
+  /** Sentences on what was done otherwise than one may think; empty as a rule. */
+  get notes(): string[] {
+    return [
+      ...(this.prompts.hasTemplate && this.systemTurns === 'folded'
+        ? ["The model's chat template takes no system turn: a system text stands at the beginning of the first user turn."]
+        : []),
+      ...(this.stopTokens.length === 0 ? ['Nothing in the model folder names an end-of-text token: answers end at the token limit or a stop string.'] : []),
+    ];
+  }
+
+  /**
+   * The answers to all prompts, in order. Each prompt draws from a random stream of its own, its place in the list: an answer does not
+   * depend on the others, nor on how many are computed at once (on a GPU: but for rounding).
+   * @throws GenerationError, TokenizerError; the signal's reason when aborted.
+   */
+  async generate(items: readonly GenerationItem[], options: GenerateOptions = {}): Promise<Answer[]> {
+    const { raw = false, signal, onAnswer, ...sampling } = options;
+    const answers: Answer[] = [];
+    const prompts = items.map((item, index) => ({ ...this.prepare(item, raw), sequence: index, index }));
+    await this.answerAll(prompts, checkSampling(sampling), {
+      signal,
+      onAnswer: ({ index }, answer) => {
+        answers[index] = answer;
+        onAnswer?.(index, answer);
+      },
+    });
+    return answers;
+  }
+
+  /** The text of a prompt as the model reads it. */
+  renderPrompt(item: GenerationItem): string {
+    return this.prompts.render(conversationOf(item));
+  }
+
+  /** @throws GenerationError, TokenizerError */
+  prepare(item: GenerationItem, raw = false): EncodedPrompt {
+    const prompt = raw ? this.prompts.encodeText(textOf(item)) : this.prompts.encode(conversationOf(item));
+    if (prompt.ids.length === 0) throw new GenerationError('The prompt has no tokens; there is nothing to go on from.');
+    const { vocabSize } = this.model.architecture;
+    const foreign = prompt.ids.find((id) => id >= vocabSize);
+    if (foreign === undefined) return prompt;
+    throw new GenerationError(`The tokenizer in ${this.folder} gives the token ${foreign}, but the model has the ids 0 to ${vocabSize - 1}; they do not belong together.`);
+  }
+
+  /** A random stream for a prompt that follows from its ids alone. */
+  static sequenceOf(ids: Int32Array): number {
+    const bytes = Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength);
+    return createHash('sha256').update(bytes).digest().readInt32LE(0) & 0x7fffffff;
+  }
+
+  /**
+   * Answers prompts as they come, in waves bounded by number and tokens; `onAnswer` gets each as it ends. What it returns is waited for
+   * at the end of the wave, also when the work is stopped.
+   */
+  async answerAll<T extends PreparedPrompt>(
+    prompts: Iterable<T> | AsyncIterable<T>,
+    sampling: Sampling,
+    { signal, onAnswer }: { signal?: AbortSignal | undefined; onAnswer: (prompt: T, answer: Answer) => void | Promise<void> },
+  ): Promise<void> {
+    const setting = {
+      model: this.model, tokenizer: this.prompts.tokenizer, stopTokens: this.stopTokens.map(({ id }) => id), sampling,
+      microBatchTokens: this.microBatchTokens, signal,
+    };
+    for await (const wave of wavesOf(prompts, this.bounds, ({ ids }) => ids.length + sampling.maxTokens)) {
+      signal?.throwIfAborted();
+      await settled(async (keep) => {
+        const fitting = wave.filter((prompt) => this.fits(prompt, sampling.maxTokens));
+        for (const prompt of wave) if (!fitting.includes(prompt)) keep(onAnswer(prompt, tooLong(prompt)));
+        if (fitting.length === 0) return;
+        await runWave(fitting, setting, (index, { stopped: _, tokens, ...answer }) => {
+          const prompt = fitting[index]!;
+          keep(onAnswer(prompt, { ...answer, usage: { promptTokens: prompt.ids.length, completionTokens: tokens } }));
+        });
+      });
+    }
+    signal?.throwIfAborted();
+  }
+
+  /** As `answerAll`, for the probabilities of the `count` likeliest tokens at the answer's first place, the likeliest first. Undefined: too long. */
+  async firstTokensOfAll<T extends EncodedPrompt>(
+    prompts: Iterable<T> | AsyncIterable<T>,
+    count: number,
+    { signal, onTokens }: { signal?: AbortSignal | undefined; onTokens: (prompt: T, tokens: FirstToken[] | undefined) => void | Promise<void> },
+  ): Promise<void> {
+    const wanted = Math.min(count, this.model.architecture.vocabSize);
+    const bounds = { prompts: 4 * this.bounds.prompts, tokens: Math.max(2 * this.microBatchTokens, 1) };
+    for await (const wave of wavesOf(prompts, bounds, ({ ids }) => ids.length)) {
+      signal?.throwIfAborted();
+      await settled(async (keep) => {
+        const fitting = wave.filter((prompt) => this.fits(prompt, 0));
+        for (const prompt of wave) if (!fitting.includes(prompt)) keep(onTokens(prompt, undefined));
+        if (fitting.length === 0) return;
+        const packed = packPrompts(fitting.map(({ ids }) => ids));
+        const { ids, logProbabilities } = await this.model.nextTokenLogProbabilities(packed, { count: wanted, microBatchTokens: this.microBatchTokens }, signal ? { signal } : {});
+        fitting.forEach((prompt, p) => {
+          const tokens = Array.from({ length: wanted }, (_, rank) => {
+            const id = ids[p * wanted + rank]!;
+            return { id, token: this.tokenText(id), logprob: logProbabilities[p * wanted + rank]! };
+          });
+          keep(onTokens(prompt, tokens));
+        });
+      });
+    }
+    signal?.throwIfAborted();
+  }
+
+  /** Facts for `results.json`: plain JSON. */
+  describe(): Record<string, unknown> {
+    const { family, parameters } = this.model.architecture;
+    return {
+      folder: this.folder,
+      family,
+      parameters,
+      device: this.device,
+      precision: this.precision,
+      positions: this.positions,
+      stop_tokens: this.stopTokens,
+      system_turns: this.systemTurns,
+      template_options: this.options.templateOptions ?? {},
+      notes: this.notes,
+    };
+  }
+
+  /** Frees the model's memory once running work has stopped; later calls reject. */
+  async dispose(): Promise<void> {
+    await this.model.dispose();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+
+  private get microBatchTokens(): number {
+    return this.options.microBatchTokens ?? 8192;
+  }
+
+  private get bounds(): WaveBounds {
+    return { prompts: this.options.batchPrompts ?? 64, tokens: this.options.batchTokens ?? 65_536 };
+  }
+
+  private fits({ ids }: EncodedPrompt, maxTokens: number): boolean {
+    return ids.length + maxTokens <= this.positions;
+  }
+
+  private readonly texts = new Map<number, string>();
+
+  private tokenText(id: number): string {
+    const known = this.texts.get(id);
+    if (known !== undefined) return known;
+    const text = this.prompts.tokenizer.tokenText(id);
+    this.texts.set(id, text);
+    return text;
+  }
+}
+
+export interface FirstToken extends TokenProbability {
+  id: number;
+}
+
+function tooLong({ ids }: EncodedPrompt): Answer {
+  return { text: '', finish: 'too_long', usage: { promptTokens: ids.length, completionTokens: 0 } };
+}
+
+/** Runs `work` and waits for all that it gave to `keep`, whether it succeeds or not; its own failure counts first. */
+async function settled(work: (keep: (promise: void | Promise<void>) => void) => Promise<void>): Promise<void> {
+  const kept: Promise<void>[] = [];
+  try {
+    await work((promise) => {
+      if (!promise) return;
+      promise.catch(() => {}); // shows below
+      kept.push(promise);
+    });
+  } finally {
+    await Promise.allSettled(kept);
+  }
+  await Promise.all(kept);
+}
+
+function conversationOf(item: GenerationItem): readonly Message[] {
+  if (typeof item === 'string') return [{ role: 'user', content: item }];
+  if (isConversation(item)) return item;
+  const { prompt, messages, systemPrompt } = item;
+  if ((prompt === undefined) === (messages === undefined)) throw new GenerationError('An item to be answered has either "prompt" or "messages".');
+  const turns = messages ?? (typeof prompt === 'string' ? [{ role: 'user', content: prompt }] : prompt!);
+  return systemPrompt === undefined ? turns : [{ role: 'system', content: systemPrompt }, ...turns];
+}
+
+function textOf(item: GenerationItem): string {
+  if (typeof item === 'string') return item;
+  if (!isConversation(item) && typeof item.prompt === 'string' && item.systemPrompt === undefined) return item.prompt;
+  throw new GenerationError('What is continued as it stands must be a text ("prompt"), not a conversation.');
+}
+
+const isConversation = (item: Exclude<GenerationItem, string>): item is readonly Message[] => Array.isArray(item);

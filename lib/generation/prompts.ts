@@ -1,0 +1,118 @@
+// A conversation -> the token ids after which the model writes its answer.
+
+import type { Message } from '../data/types';
+import { ChatTemplate } from '../tokenization/chat_template';
+import { readTokenizerFiles } from '../tokenization/model_folder';
+import { TextTokenizer } from '../tokenization/text_tokenizer';
+import { GenerationError } from './errors';
+import { openThoughts } from './thoughts';
+
+export interface PromptOptions {
+  /** A Jinja file in place of the model folder's chat template. */
+  chatTemplateFile?: string | undefined;
+  /** Variables that the template reads, such as `{enable_thinking: false}`. */
+  templateOptions?: Readonly<Record<string, unknown>> | undefined;
+}
+
+export interface EncodedPrompt {
+  ids: Int32Array;
+  /** The tag of the thoughts that the template has opened for the model: `think`. */
+  thoughts?: string;
+}
+
+/** What the template is given anyway. */
+const OWN_VARIABLES = ['messages', 'add_generation_prompt', 'tools', 'documents', 'bos_token', 'eos_token'];
+/** Stands for a turn's text where the template is tried out. */
+const MARK = 'turn-of-a-trial';
+
+export class PromptBuilder {
+  readonly tokenizer: TextTokenizer;
+  private readonly template: ChatTemplate | undefined;
+  private readonly variables: Readonly<Record<string, unknown>>;
+  private readonly folder: string;
+  private system: 'turn' | 'folded' | undefined;
+
+  /** @throws TokenizerError, or GenerationError for a variable that the template does not read. */
+  constructor(folder: string, { chatTemplateFile, templateOptions = {} }: PromptOptions = {}) {
+    const files = readTokenizerFiles(folder, chatTemplateFile);
+    this.folder = folder;
+    this.tokenizer = new TextTokenizer(files);
+    this.variables = templateOptions;
+    if (!files.chatTemplate) return;
+    const { source, file } = files.chatTemplate;
+    for (const name of Object.keys(templateOptions)) {
+      if (OWN_VARIABLES.includes(name)) throw new GenerationError(`"${name}" is given to the chat template by the conversation; it cannot be an option of it.`);
+      if (!new RegExp(`(?<![\\w.])${name.replaceAll(/\W/g, '\\$&')}(?!\\w)`).test(source)) {
+        throw new GenerationError(`The chat template in ${file} reads no variable "${name}", so that it would have no effect; take it out of the template's options.`);
+      }
+    }
+    this.template = new ChatTemplate(source, file, files.specialTokens);
+  }
+
+  get hasTemplate(): boolean {
+    return this.template !== undefined;
+  }
+
+  /**
+   * How a system turn reaches the model: as a turn of its own, or, where the template refuses or drops one, at the beginning of the
+   * first user turn.
+   */
+  get systemTurns(): 'turn' | 'folded' {
+    this.system ??= this.takesSystemTurns() ? 'turn' : 'folded';
+    return this.system;
+  }
+
+  /** The conversation as the template writes it, the beginning of the answer included. @throws TokenizerError, GenerationError */
+  render(messages: readonly Message[]): string {
+    if (!this.template) {
+      throw new GenerationError(
+        `${this.folder} has no chat template (neither chat_template.jinja nor chat_template in tokenizer_config.json). Name a Jinja file with ` +
+          '--chat_template FILE, or, for a model that only continues texts, generate with --raw.',
+      );
+    }
+    const hasSystem = messages.some(({ role }) => role === 'system');
+    return this.template.render(hasSystem && this.systemTurns === 'folded' ? folded(messages) : messages, true, this.variables);
+  }
+
+  /** The template alone writes special tokens, so that BOS is never doubled. */
+  encode(messages: readonly Message[]): EncodedPrompt {
+    const text = this.render(messages);
+    const thoughts = openThoughts(text);
+    return { ids: this.tokenizer.encode(text), ...(thoughts === undefined ? {} : { thoughts }) };
+  }
+
+  /** A text to be continued as it stands, behind what the tokenizer puts before any text. */
+  encodeText(text: string): EncodedPrompt {
+    return { ids: this.tokenizer.encode(text, true) };
+  }
+
+  /** The token with which the template ends an answer, such as `<|im_end|>`; undefined where it ends it with none. */
+  endOfTurn(): number | undefined {
+    let text: string;
+    try {
+      text = this.template?.render([{ role: 'user', content: 'q' }, { role: 'assistant', content: MARK }], false, this.variables) ?? '';
+    } catch {
+      return undefined; // such a conversation is not for this template
+    }
+    const rest = text.slice(text.lastIndexOf(MARK) + MARK.length).trimStart();
+    const [first] = rest === '' || !text.includes(MARK) ? [] : this.tokenizer.encode(rest);
+    return first !== undefined && this.tokenizer.isSpecial(first) ? first : undefined;
+  }
+
+  private takesSystemTurns(): boolean {
+    try {
+      return this.template!.render([{ role: 'system', content: MARK }, { role: 'user', content: 'q' }], true, this.variables).includes(MARK);
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** System turns put before the first user turn's text. */
+function folded(messages: readonly Message[]): Message[] {
+  const system = messages.filter(({ role }) => role === 'system').map(({ content }) => content);
+  const rest = messages.filter(({ role }) => role !== 'system');
+  const first = rest.findIndex(({ role }) => role === 'user');
+  if (first < 0) throw new GenerationError('The chat template takes no system turn, and the conversation has no user turn that could begin with its text.');
+  return rest.map((message, i) => (i === first ? { ...message, content: [...system, message.content].join('\n\n') } : message));
+}

@@ -1,0 +1,59 @@
+// The tokens that end an answer, from everything in a model folder that names some.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { GenerationError } from './errors';
+import type { PromptBuilder } from './prompts';
+
+export interface StopToken {
+  id: number;
+  /** As the tokenizer writes it; undefined where it has no such token. */
+  token: string | undefined;
+  /** What names it: `generation_config.json`, `config.json`, `tokenizer`, `chat template`. */
+  from: string[];
+}
+
+const id = z.int().min(0);
+const schema = z.looseObject({ eos_token_id: z.union([id, z.array(id), z.null()], 'must be a token id or a list of them').optional() });
+
+/**
+ * The ids that generation_config.json and config.json call `eos_token_id` (a number or a list), the tokenizer's `eos_token`, and the
+ * special token with which the chat template ends an answer. Nothing else of generation_config.json counts.
+ * @throws GenerationError where a file is broken.
+ */
+export async function readStopTokens(folder: string, prompts: PromptBuilder): Promise<StopToken[]> {
+  const found = new Map<number, StopToken>();
+  const add = (from: string, ids: readonly (number | undefined)[]) => {
+    for (const each of ids) {
+      if (each === undefined) continue;
+      const known = found.get(each);
+      if (known) known.from.push(from);
+      else found.set(each, { id: each, token: prompts.tokenizer.has(each) ? prompts.tokenizer.decode([each]) : undefined, from: [from] });
+    }
+  };
+  for (const file of ['generation_config.json', 'config.json']) add(file, await eosTokensOf(join(folder, file)));
+  add('tokenizer', [prompts.tokenizer.eosToken]);
+  add('chat template', [prompts.endOfTurn()]);
+  return [...found.values()];
+}
+
+async function eosTokensOf(file: string): Promise<number[]> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw new GenerationError(`${file} cannot be read (${(error as Error).message}).`);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new GenerationError(`${file} is not valid JSON (${(error as Error).message}).`);
+  }
+  const checked = schema.safeParse(value);
+  if (!checked.success) throw new GenerationError(`${file}: "eos_token_id" ${checked.error.issues[0]!.message}.`);
+  const { eos_token_id: eos } = checked.data;
+  return eos === undefined || eos === null ? [] : Array.isArray(eos) ? eos : [eos];
+}

@@ -1,0 +1,78 @@
+// Prompts put together for one call of the engine: as many as there is room for, neighbours with a common beginning as one group, so that
+// the beginning is computed and kept once.
+
+export interface PackedPrompts {
+  /** All ids; prompt p is `tokens.subarray(offsets[p], offsets[p + 1])`. */
+  tokens: Int32Array;
+  offsets: Int32Array;
+  /** The group of each prompt; its members stand next to each other. */
+  groups: Int32Array;
+}
+
+/** How many ids two prompts have in common at their beginning. */
+function commonBeginning(a: Int32Array, b: Int32Array): number {
+  const end = Math.min(a.length, b.length);
+  let length = 0;
+  while (length < end && a[length] === b[length]) length += 1;
+  return length;
+}
+
+/**
+ * A group for each prompt such that the fewest tokens are computed: a group computes its members' common beginning once. Members
+ * stand next to each other, so that the common beginning of a run is the least of its neighbours' ones; the best cuts
+ * are found by dynamic programming.
+ */
+export function groupPrompts(prompts: readonly Int32Array[]): Int32Array {
+  const count = prompts.length;
+  const shared = prompts.map((ids, i) => (i === 0 ? 0 : commonBeginning(prompts[i - 1]!, ids)));
+  /** Of the first `end` prompts: the tokens saved, and where the last group begins. */
+  const saved = new Float64Array(count + 1);
+  const begins = new Int32Array(count + 1);
+  for (let end = 1; end <= count; end += 1) {
+    saved[end] = saved[end - 1]!;
+    begins[end] = end - 1;
+    let common = Infinity;
+    for (let begin = end - 2; begin >= 0; begin -= 1) {
+      common = Math.min(common, shared[begin + 1]!);
+      if (common === 0) break;
+      const gain = saved[begin]! + common * (end - begin - 1);
+      if (gain > saved[end]!) [saved[end], begins[end]] = [gain, begin];
+    }
+  }
+  const groups = new Int32Array(count);
+  const bounds: number[] = [];
+  for (let end = count; end > 0; end = begins[end]!) bounds.unshift(begins[end]!);
+  bounds.forEach((begin, group) => groups.fill(group, begin, bounds[group + 1] ?? count));
+  return groups;
+}
+
+export function packPrompts(prompts: readonly Int32Array[]): PackedPrompts {
+  const offsets = new Int32Array(prompts.length + 1);
+  prompts.forEach((ids, i) => (offsets[i + 1] = offsets[i]! + ids.length));
+  const tokens = new Int32Array(offsets.at(-1)!);
+  prompts.forEach((ids, i) => tokens.set(ids, offsets[i]));
+  return { tokens, offsets, groups: groupPrompts(prompts) };
+}
+
+export interface WaveBounds {
+  prompts: number;
+  /** Of prompts and answers together. */
+  tokens: number;
+}
+
+/** Cuts a stream into waves, in order; a prompt that is too large by itself is a wave of its own. */
+export async function* wavesOf<T>(items: Iterable<T> | AsyncIterable<T>, bounds: WaveBounds, tokensOf: (item: T) => number): AsyncGenerator<T[]> {
+  let wave: T[] = [];
+  let tokens = 0;
+  for await (const item of items) {
+    const own = tokensOf(item);
+    if (wave.length > 0 && (wave.length >= bounds.prompts || tokens + own > bounds.tokens)) {
+      yield wave;
+      wave = [];
+      tokens = 0;
+    }
+    wave.push(item);
+    tokens += own;
+  }
+  if (wave.length > 0) yield wave;
+}
