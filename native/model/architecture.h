@@ -1,4 +1,4 @@
-// What config.json says about a decoder, in the engine's own terms. A model family is one file in
+// What config.json says about a decoder, or about an encoder (DeBERTa v3), in the engine's own terms. A model family is one file in
 // families/ that fills this struct; nothing else knows the families.
 #pragma once
 
@@ -46,6 +46,12 @@ struct Architecture {
   bool tied_embeddings = false;
   float initializer_range = 0.02f;
   int64_t pad_token_id = -1;
+  // Encoders alone, whose attention looks both ways and knows relative positions in log buckets, `position_buckets` of them a side.
+  int64_t position_buckets = 0;  // 0: a decoder
+  int64_t max_relative_positions = 0;
+  float layer_norm_epsilon = 1e-7f;
+
+  bool is_encoder() const { return position_buckets > 0; }
 
   int64_t query_size() const { return num_heads * head_size; }
   int64_t key_value_size() const { return num_key_value_heads * head_size; }

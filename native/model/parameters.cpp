@@ -17,6 +17,12 @@ void ParameterLayout::add(std::string name, std::vector<int64_t> shape, bool fol
 }
 
 ParameterLayout::ParameterLayout(const Architecture& a, DType matrix_dtype, ModelEnd end) : architecture_(a), matrix_dtype_(matrix_dtype), end_(end) {
+  if (a.is_encoder()) add_encoder(a);
+  else add_decoder(a);
+  lay_out();
+}
+
+void ParameterLayout::add_decoder(const Architecture& a) {
   const int64_t hidden = a.hidden_size;
   add("model.embed_tokens.weight", {a.vocab_size, hidden});
   for (int64_t layer = 0; layer < a.num_layers; ++layer) {
@@ -50,11 +56,13 @@ ParameterLayout::ParameterLayout(const Architecture& a, DType matrix_dtype, Mode
     if (a.branch_norms) add(prefix + "post_feedforward_layernorm.weight", {hidden});
   }
   add("model.norm.weight", {hidden});
-  if (end == ModelEnd::reward_head) add(kHeadName, {1, hidden});
-  if (end == ModelEnd::vocabulary && !a.tied_embeddings) add(kVocabularyName, {a.vocab_size, hidden});
+  if (end_ == ModelEnd::reward_head) add(kHeadName, {1, hidden});
+  if (end_ == ModelEnd::vocabulary && !a.tied_embeddings) add(kVocabularyName, {a.vocab_size, hidden});
+}
 
+void ParameterLayout::lay_out() {
   for (const bool matrices : {true, false}) {
-    const auto element = static_cast<int64_t>(matrices ? size_of(matrix_dtype) : sizeof(float));
+    const auto element = static_cast<int64_t>(matrices ? size_of(matrix_dtype_) : sizeof(float));
     for (Parameter& parameter : parameters_) {
       if (is_matrix(parameter) != matrices) continue;
       if (!parameter.follows_previous) bytes_ = round_up(bytes_, element * kAlignment);
@@ -87,6 +95,7 @@ Tensor ParameterLayout::tensor(const Parameter& p, void* base) const {
 }
 
 ModelTensors ParameterLayout::tensors(void* base) const {
+  if (architecture_.is_encoder()) return {};
   std::map<std::string, const Parameter*> by_name;
   for (const auto& parameter : parameters_) by_name[parameter.name] = &parameter;
   const auto find = [&](const std::string& name) {

@@ -14,6 +14,8 @@ namespace cheems::model {
 
 constexpr const char* kHeadName = "score.weight";
 constexpr const char* kVocabularyName = "lm_head.weight";
+// The head of an encoder, with the suffixes .weight and .bias.
+constexpr const char *kPoolerName = "pooler.dense", *kClassifierName = "classifier";
 
 // What follows the final norm: the linear head of a reward, a language model's vocabulary (lm_head, or the embedding where the
 // two are tied), or nothing that these parameters hold (another kind of reward head keeps its own, see heads/).
@@ -60,15 +62,19 @@ class ParameterLayout {
   const std::vector<Parameter>& parameters() const { return parameters_; }
   int64_t bytes() const { return bytes_; }
   int64_t count() const;  // numbers in all
-  // The views of a block that begins at `base`: weights, gradients or moments alike.
+  // The views of a block that begins at `base`: weights, gradients or moments alike. Of a decoder; an encoder's are encoder_tensors().
   ModelTensors tensors(void* base) const;
   Tensor tensor(const Parameter& parameter, void* base) const;
-  static bool is_matrix(const Parameter& parameter) { return parameter.shape.size() == 2 && parameter.name != kHeadName; }
+  static bool is_matrix(const Parameter& parameter) { return parameter.shape.size() == 2 && !is_head(parameter.name); }
+  static bool is_head(const std::string& name) { return name == kHeadName || name.starts_with(kPoolerName) || name.starts_with(kClassifierName); }
   // The embedding [V, H], all other matrices and all vectors, the latter two [rows, 16]; gaps between parameters hold zeros.
   std::array<Tensor, 3> ranges(void* base) const;
 
  private:
   void add(std::string name, std::vector<int64_t> shape, bool follows_previous = false);
+  void add_decoder(const Architecture& architecture);
+  void add_encoder(const Architecture& architecture);
+  void lay_out();
   Architecture architecture_;
   DType matrix_dtype_;
   ModelEnd end_;

@@ -38,10 +38,11 @@ StoredTensor WeightReader::stored(const std::string& parameter) const {
 }
 
 // Tensors that published models bring along and that nothing reads: a language model's output layer, tables that are computed
-// here, and the second copy of the decoder in Starling's files.
+// here, the second copy of the decoder in Starling's files, and what DeBERTa was pretrained with.
 bool WeightReader::is_unused(const std::string& name) const {
   return name == kVocabularyName || name == stored(kVocabularyName).name || name.ends_with(".rotary_emb.inv_freq") || name.ends_with(".attn.bias") ||
-         (prefix_ == "transformer." && name.starts_with("model."));
+         (prefix_ == "transformer." && name.starts_with("model.")) ||
+         (architecture_.is_encoder() && (name == "deberta.embeddings.position_ids" || name.starts_with("lm_predictions.") || name.starts_with("mask_predictions.")));
 }
 
 void WeightReader::refuse_unknown_tensors(const ParameterLayout& layout, const std::set<std::string>& others) const {

@@ -14,6 +14,7 @@ struct Family {
 };
 
 constexpr Family kFamilies[] = {
+    {"deberta-v2", "DebertaV2", read_deberta_v2},
     {"gemma", "Gemma", read_gemma},
     {"gemma2", "Gemma2", read_gemma2},
     {"internlm2", "Llama", read_internlm2, stored_internlm2},

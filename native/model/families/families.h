@@ -9,6 +9,7 @@ namespace cheems::model {
 // How a family's files keep a parameter that the engine calls `model.…`, behind the prefix that stands for "model.".
 StoredTensor stored_tensor(const Architecture& architecture, const std::string& parameter);
 
+Architecture read_deberta_v2(const ConfigJson& config);
 Architecture read_gemma(const ConfigJson& config);
 Architecture read_gemma2(const ConfigJson& config);
 Architecture read_internlm2(const ConfigJson& config);

@@ -1,0 +1,180 @@
+#include "model/encoder.h"
+
+#include <cmath>
+#include <numeric>
+
+#include "core/error.h"
+#include "model/relative_positions.h"
+
+namespace cheems::model {
+
+// What a forward pass uses, overwritten by every layer; N token rows, R samples. Cut them with head_rows().
+struct Encoder::Buffers {
+  Tensor x;         // [N, H]: the residual stream between layers
+  Tensor mid;       // [N, H]: after attention
+  Tensor qkv;       // [N, 3 H]; in the last layer k and v alone
+  Tensor context;   // [N, H]
+  Tensor inner;     // [N, I]
+  Tensor first, first_q;           // [R, H]: of the first tokens, in the last layer
+  Tensor last, pooler_in, pooled;  // [R, H]: last of the activations' dtype, the other two float32
+  Tensor rewards;                  // [R, 1] float32
+
+  Buffers(const Architecture& a, const ActivationCapacity& capacity, Arena& arena) {
+    const auto take = [&](int64_t rows, int64_t columns) { return arena.matrix(rows, columns, capacity.dtype); };
+    x = take(capacity.rows, a.hidden_size);
+    mid = take(capacity.rows, a.hidden_size);
+    qkv = take(capacity.rows, 3 * a.hidden_size);
+    context = take(capacity.rows, a.hidden_size);
+    inner = take(capacity.rows, a.intermediate_size);
+    first = take(capacity.rewards, a.hidden_size);
+    first_q = take(capacity.rewards, a.hidden_size);
+    last = take(capacity.rewards, a.hidden_size);
+    pooler_in = arena.floats(capacity.rewards, a.hidden_size);
+    pooled = arena.floats(capacity.rewards, a.hidden_size);
+    rewards = arena.floats(capacity.rewards, 1);
+  }
+};
+
+namespace {
+
+WorkspaceRequest workspace_request(const Architecture& a, const ActivationCapacity& capacity) {
+  return {.longest_path = capacity.longest_path, .num_heads = a.num_heads, .num_key_value_heads = a.num_heads, .head_size = a.head_size,
+          .widest_row = std::max(3 * a.hidden_size, a.intermediate_size), .rows = std::max(capacity.rows, 2 * a.position_buckets), .relative_buckets = 2 * a.position_buckets};
+}
+
+// One block a layer, and one that the normed embeddings pass through.
+int64_t relative_bytes(const Architecture& a, DType dtype) {
+  Arena counter;
+  counter.matrix(2 * a.position_buckets, a.hidden_size, dtype);
+  for (int64_t layer = 0; layer < a.num_layers; ++layer) counter.matrix(2 * a.position_buckets, 2 * a.hidden_size, dtype);
+  return counter.used();
+}
+
+int64_t bucket_bytes(const ActivationCapacity& capacity) { return (2 * capacity.longest_path - 1) * static_cast<int64_t>(sizeof(int32_t)); }
+
+// Transformers divides by sqrt(head_size * 3): one for the content scores and one for each relative term.
+float score_scale(const Architecture& a) { return static_cast<float>(1 / std::sqrt(3.0 * static_cast<double>(a.head_size))); }
+
+}  // namespace
+
+void Encoder::plan(const Architecture& a, const ActivationCapacity& capacity, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan) {
+  Arena counter;
+  const Buffers counted(a, capacity, counter);
+  plan.add("activations, forward", "activations", counter.used());
+  plan.add("projections of the relative positions", "workspace", relative_bytes(a, capacity.dtype) + bucket_bytes(capacity));
+  plan.add("workspace of the kernels", "workspace", workspace_bytes(workspace_request(a, capacity)));
+}
+
+Encoder::Encoder(const Architecture& architecture, const EncoderTensors& weights, Backend& backend, const ActivationCapacity& capacity)
+    : architecture_(architecture), weights_(weights), backend_(backend), ops_(backend.operations()), capacity_(capacity) {
+  Arena counter;
+  const Buffers counted(architecture, capacity, counter);
+  memory_ = backend.allocate(counter.used(), "activations");
+  Arena arena(memory_->data());
+  buffers_ = std::make_unique<Buffers>(architecture, capacity, arena);
+  workspace_ = backend.allocate(ops_.workspace_bytes(workspace_request(architecture, capacity)), "the kernels' workspace");
+  relative_memory_ = backend.allocate(relative_bytes(architecture, capacity.dtype), "projections of the relative positions");
+  bucket_memory_ = backend.allocate(bucket_bytes(capacity), "buckets of the relative positions");
+  const std::vector<int32_t> rows = relative_rows(architecture.position_buckets, architecture.max_relative_positions, capacity.longest_path);
+  backend.upload(bucket_memory_->data(), rows.data(), static_cast<int64_t>(rows.size() * sizeof(int32_t)));
+  project_relative_positions();
+}
+
+Encoder::~Encoder() = default;
+
+void Encoder::norm(const WeightAndBias& w, const Tensor& x, const Tensor& y) {
+  ops_.layernorm_forward({.y = y, .x = x, .weight = w.weight, .bias = w.bias, .epsilon = architecture_.layer_norm_epsilon});
+}
+
+// Queries and keys of the relative positions, by each layer's own projections of the content (share_att_key).
+void Encoder::project_relative_positions() {
+  const int64_t rows = 2 * architecture_.position_buckets, hidden = architecture_.hidden_size;
+  ops_.set_workspace(workspace_->data(), workspace_->size());
+  Arena arena(relative_memory_->data());
+  const Tensor normed = arena.matrix(rows, hidden, capacity_.dtype);
+  std::vector<int32_t> all(static_cast<size_t>(rows));
+  std::iota(all.begin(), all.end(), 0);
+  ops_.embedding_forward({.y = normed, .table = weights_.relative_embedding, .tokens = all});
+  norm(weights_.relative_norm, normed, normed);
+  for (const EncoderLayerTensors& w : weights_.layers) {
+    const Tensor both = arena.matrix(rows, 2 * hidden, capacity_.dtype);
+    ops_.linear_forward({.y = both, .x = normed, .weight = w.qkv.weight.row_range(0, 2 * hidden), .bias = w.qkv.bias.column_range(0, 2 * hidden), .residual = {}});
+    relative_.push_back({both, both.column_range(0, hidden), both.column_range(hidden, hidden)});
+  }
+}
+
+Tensor Encoder::rewards(const PackedTree& tree) const { return head_rows(buffers_->rewards, tree.rewards()); }
+
+void Encoder::forward(const PackedTree& tree, const Control& control) {
+  if (tree.segments.size() != tree.samples.size()) fail("An encoder was given samples that share a prefix; this is a defect of the engine.");
+  ops_.set_workspace(workspace_->data(), workspace_->size());
+  ops_.begin_batch(tree);
+  const Tensor x = head_rows(buffers_->x, tree.rows());
+  ops_.embedding_forward({.y = x, .table = weights_.embedding, .tokens = tree.tokens});
+  norm(weights_.embedding_norm, x, x);
+  for (int64_t layer = 0; layer + 1 < architecture_.num_layers; ++layer) {
+    control.check();
+    forward_layer(layer, tree);
+  }
+  control.check();
+  forward_last_layer(tree);
+}
+
+// mid = norm(x + output(attention(x)));  x = norm(mid + down(gelu(up(mid))))
+void Encoder::forward_layer(int64_t layer, const PackedTree& tree) {
+  const EncoderLayerTensors& w = weights_.layers[static_cast<size_t>(layer)];
+  const int64_t hidden = architecture_.hidden_size;
+  const Tensor x = head_rows(buffers_->x, tree.rows()), qkv = head_rows(buffers_->qkv, tree.rows()), context = head_rows(buffers_->context, tree.rows()), mid = head_rows(buffers_->mid, tree.rows());
+  ops_.linear_forward({.y = qkv, .x = x, .weight = w.qkv.weight, .bias = w.qkv.bias, .residual = {}});
+  attend(layer, tree, context, qkv.column_range(0, hidden), qkv.column_range(hidden, hidden), qkv.column_range(2 * hidden, hidden), false);
+  ops_.linear_forward({.y = mid, .x = context, .weight = w.output.weight, .bias = w.output.bias, .residual = x});
+  norm(w.attention_norm, mid, mid);
+  forward_mlp(w, mid, x);
+  norm(w.mlp_norm, x, x);
+}
+
+// As forward_layer, but what follows the keys and values is computed for the first tokens alone, which the head reads.
+void Encoder::forward_last_layer(const PackedTree& tree) {
+  const EncoderLayerTensors& w = weights_.layers.back();
+  const int64_t hidden = architecture_.hidden_size, samples = tree.rewards();
+  const Tensor x = head_rows(buffers_->x, tree.rows()), first = head_rows(buffers_->first, samples), q = head_rows(buffers_->first_q, samples), last = head_rows(buffers_->last, samples);
+  const Tensor context = head_rows(buffers_->context, samples), mid = head_rows(buffers_->mid, samples);
+  Tensor kv = head_rows(buffers_->qkv, tree.rows());
+  kv.columns = kv.stride = 2 * hidden;
+  std::vector<int32_t> first_rows;
+  for (const Segment& segment : tree.segments) first_rows.push_back(segment.begin);
+  ops_.gather_rows({.y = first, .x = x, .rows = first_rows});
+  ops_.linear_forward({.y = q, .x = first, .weight = w.qkv.weight.row_range(0, hidden), .bias = w.qkv.bias.column_range(0, hidden), .residual = {}});
+  ops_.linear_forward({.y = kv, .x = x, .weight = w.qkv.weight.row_range(hidden, 2 * hidden), .bias = w.qkv.bias.column_range(hidden, 2 * hidden), .residual = {}});
+  attend(architecture_.num_layers - 1, tree, context, q, kv.column_range(0, hidden), kv.column_range(hidden, hidden), true);
+  ops_.linear_forward({.y = mid, .x = context, .weight = w.output.weight, .bias = w.output.bias, .residual = first});
+  norm(w.attention_norm, mid, mid);
+  forward_mlp(w, mid, last);
+  forward_head(last);
+}
+
+void Encoder::attend(int64_t layer, const PackedTree& tree, const Tensor& context, const Tensor& q, const Tensor& k, const Tensor& v, bool first_tokens_only) {
+  const RelativeProjections& relative = relative_[static_cast<size_t>(layer)];
+  ops_.disentangled_attention_forward({.context = context, .q = q, .k = k, .v = v, .rel_q = relative.q, .rel_k = relative.k, .buckets = static_cast<const int32_t*>(bucket_memory_->data()),
+                                       .reach = capacity_.longest_path, .tree = &tree, .first_tokens_only = first_tokens_only, .num_heads = architecture_.num_heads,
+                                       .head_size = architecture_.head_size, .scale = score_scale(architecture_)});
+}
+
+// out = mid + down(gelu(up(mid))), before its norm.
+void Encoder::forward_mlp(const EncoderLayerTensors& w, const Tensor& mid, const Tensor& out) {
+  const Tensor inner = head_rows(buffers_->inner, mid.rows);
+  ops_.linear_forward({.y = inner, .x = mid, .weight = w.up.weight, .bias = w.up.bias, .residual = {}});
+  ops_.gelu_forward({.y = inner, .x = inner});
+  ops_.linear_forward({.y = out, .x = inner, .weight = w.down.weight, .bias = w.down.bias, .residual = mid});
+}
+
+// reward = classifier(gelu(pooler(norm(first)))), from the last norm's output on in float32: 16-bit rewards would make false ties.
+void Encoder::forward_head(const Tensor& first) {
+  const Tensor normed = head_rows(buffers_->pooler_in, first.rows), pooled = head_rows(buffers_->pooled, first.rows);
+  norm(weights_.layers.back().mlp_norm, first, normed);
+  ops_.linear_forward({.y = pooled, .x = normed, .weight = weights_.pooler.weight, .bias = weights_.pooler.bias, .residual = {}});
+  ops_.gelu_forward({.y = pooled, .x = pooled});
+  ops_.linear_forward({.y = head_rows(buffers_->rewards, first.rows), .x = pooled, .weight = weights_.classifier.weight, .bias = weights_.classifier.bias, .residual = {}});
+}
+
+}  // namespace cheems::model

@@ -1,0 +1,56 @@
+// DeBERTa v3 with its reward head: one flat list of operations over samples that stand back to back. Inference only.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "backends/backend.h"
+#include "batch/packed_tree.h"
+#include "core/control.h"
+#include "core/memory_plan.h"
+#include "model/activations.h"
+#include "model/encoder_parameters.h"
+#include "ops/operations.h"
+
+namespace cheems::model {
+
+class Encoder {
+ public:
+  // Takes all memory that any batch within `capacity` (without training) will need, and computes what depends on the weights
+  // alone: the layers' projections of the relative position embeddings. The weights outlive the encoder and do not change.
+  Encoder(const Architecture& architecture, const EncoderTensors& weights, Backend& backend, const ActivationCapacity& capacity);
+  ~Encoder();
+
+  const ActivationCapacity& capacity() const { return capacity_; }
+
+  // Rewards of the tree's samples, which must not share prefixes, in the order of tree.samples; download them from rewards().
+  void forward(const PackedTree& tree, const Control& control);
+  Tensor rewards(const PackedTree& tree) const;  // [R, 1] float32, contiguous
+
+  static void plan(const Architecture& architecture, const ActivationCapacity& capacity, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan);
+
+ private:
+  struct Buffers;
+  // Of one layer, [2 S, H] each: rows of one matrix.
+  struct RelativeProjections {
+    Tensor both, q, k;
+  };
+  void project_relative_positions();
+  void forward_layer(int64_t layer, const PackedTree& tree);
+  void forward_last_layer(const PackedTree& tree);
+  void attend(int64_t layer, const PackedTree& tree, const Tensor& context, const Tensor& q, const Tensor& k, const Tensor& v, bool first_tokens_only);
+  void forward_mlp(const EncoderLayerTensors& w, const Tensor& mid, const Tensor& out);
+  void forward_head(const Tensor& first);
+  void norm(const WeightAndBias& w, const Tensor& x, const Tensor& y);
+
+  const Architecture architecture_;
+  const EncoderTensors weights_;
+  Backend& backend_;
+  Operations& ops_;
+  const ActivationCapacity capacity_;
+  std::unique_ptr<Buffer> memory_, workspace_, relative_memory_, bucket_memory_;
+  std::unique_ptr<Buffers> buffers_;
+  std::vector<RelativeProjections> relative_;  // one a layer
+};
+
+}  // namespace cheems::model
