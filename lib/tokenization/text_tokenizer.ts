@@ -1,6 +1,7 @@
 // A model folder's tokenizer in both directions, for generation: text to ids, and ids back to text as they come.
 
 import { Tokenizer } from '@huggingface/tokenizers';
+import { byteLevelEncoder } from './byte_level_bpe';
 import { TokenizerError } from './errors';
 import type { TokenizerFiles } from './model_folder';
 
@@ -9,12 +10,15 @@ export class TextTokenizer {
   /** Of the tokens that stand outside the vocabulary proper: id -> content. */
   private readonly added = new Map<number, { content: string; special: boolean }>();
   private readonly eos: string | undefined;
+  /** The faster way to the same ids, where there is one. */
+  private readonly fastEncode: ((text: string) => number[]) | undefined;
   private anchor: { ids: number[]; text: string } | undefined;
 
   /** Takes about a second for large vocabularies. @throws TokenizerError */
   constructor({ folder, tokenizer, config, specialTokens }: TokenizerFiles) {
     try {
       this.tokenizer = new Tokenizer(tokenizer, config);
+      this.fastEncode = byteLevelEncoder(this.tokenizer, tokenizer, config);
     } catch (error) {
       throw new TokenizerError(`${folder}/tokenizer.json cannot be used (${(error as Error).message}).`);
     }
@@ -30,6 +34,7 @@ export class TextTokenizer {
   /** `withSpecial`: with what the tokenizer adds around a text, such as BOS. A chat template writes these itself. */
   encode(text: string, withSpecial = false): Int32Array {
     try {
+      if (!withSpecial && this.fastEncode) return Int32Array.from(this.fastEncode(text));
       return Int32Array.from(this.tokenizer.encode(text, { add_special_tokens: withSpecial }).ids);
     } catch (error) {
       throw new TokenizerError(`the tokenizer fails on a text of ${text.length} characters (${(error as Error).message}).`);
