@@ -1,16 +1,14 @@
 // A reward model in memory: texts or token ids in, rewards out. `score`, `eval` and the library stand on it.
 
-import { setImmediate } from 'node:timers/promises';
 import { DataError, show } from '../data/errors';
-import type { Message, Prompt, Response, Source, TokenizedSample } from '../data/types';
+import type { Message, Response, Source, TokenizedSample } from '../data/types';
 import { engine as nativeEngine } from '../engine';
 import type { ArchitectureInfo, Engine, EngineModel, Precision } from '../engine/types';
 import { localModelFolder } from '../hub';
-import { TokenizerError } from '../tokenization/errors';
-import { SampleBuilder } from '../tokenization/sample_builder';
 import type { TokenizeOptions } from '../tokenization/tokenize_dataset';
 import { readSampleFacts, type SampleFacts } from './model_facts';
 import { packSamples } from './sample_batch';
+import { SampleTokenizer, type PromptWithResponses } from './sample_tokenizer';
 
 export interface RewardModelOptions {
   /** 'auto' (the default), or a backend that `engineInfo()` lists. */
@@ -63,27 +61,24 @@ export interface ScoreItemsOptions {
   onProgress?: ((progress: ScoreItemsProgress) => void) | undefined;
 }
 
-/** What is tokenised: a prompt with its responses, and the place that error messages name. */
-export interface PromptWithResponses {
-  prompt: Prompt;
-  systemPrompt?: string;
-  responses: readonly Response[];
-  source: Source;
-}
-
 const DEFAULT_MICRO_BATCH_TOKENS = 8192;
-/** Micro-batches that one call of the engine gets: between calls progress is told and the next call's texts are tokenised. */
+/** Micro-batches that one call of the engine gets: between calls progress is told. */
 const MICRO_BATCHES_A_CALL = 8;
+/** Prompts that `score` has tokenised ahead of the engine: memory, never the result. */
+const PROMPTS_AHEAD = 64;
 
 export class RewardModel {
-  private builder: SampleBuilder | undefined;
+  private readonly tokenizer: SampleTokenizer;
 
   private constructor(
     readonly folder: string,
     private readonly model: EngineModel,
     private readonly facts: SampleFacts,
     private readonly options: RewardModelOptions,
-  ) {}
+  ) {
+    const { vocabSize: vocabularySize, maxPositionEmbeddings: maxPositions } = model.architecture;
+    this.tokenizer = new SampleTokenizer({ folder, vocabularySize, maxPositions }, this.tokenizeOptions());
+  }
 
   /**
    * Loads a model folder, or a model of the hub (`owner/name[@revision]`, fetched into the usual cache): config.json, safetensors
@@ -145,13 +140,40 @@ export class RewardModel {
   async score(items: readonly ScoreItem[], options: ScoreItemsOptions = {}): Promise<number[][]> {
     const prompts = items.map((item, index) => promptOf(item, index));
     const total = prompts.reduce((sum, { responses }) => sum + responses.length, 0);
-    const rewards = await this.scoreCalls(prompts.length, total, (begin) => this.tokenizeCall(prompts, begin, options.signal), options);
+    const rewards = await this.scoreAsTheyCome(this.tokenizeAll(prompts), total, options);
     return rewards.map((list) => Array.from(list));
   }
 
   /** The rewards of tokenised samples, group by group; the samples of a group may share their beginning. */
   async scoreAll(groups: readonly TokenizedSample[][], options: ScoreItemsOptions = {}): Promise<Float32Array[]> {
-    return this.scoreCalls(groups.length, samplesIn(groups), async (begin) => groups.slice(begin, begin + this.groupsOfCall(groups, begin)), options);
+    return this.scoreAsTheyCome(groups, samplesIn(groups), options);
+  }
+
+  /**
+   * The same for groups that are still being made: the next ones are asked for while the engine computes.
+   * @param samples how many there will be, for the progress.
+   */
+  async scoreAsTheyCome(groups: Iterable<TokenizedSample[]> | AsyncIterable<TokenizedSample[]>, samples: number, options: ScoreItemsOptions = {}): Promise<Float32Array[]> {
+    const { signal } = options;
+    const meter = new Meter(samples, options.onProgress);
+    const results: Float32Array[] = [];
+    const calls = this.callsOf(groups);
+    try {
+      let ahead = calls.next();
+      for (;;) {
+        const call = await unlessAborted(ahead, signal);
+        if (call.done === true) break;
+        ahead = calls.next();
+        ahead.catch(() => {}); // shows when it is awaited
+        const rewards = await this.callEngine(call.value, signal, meter);
+        let next = 0;
+        for (const group of call.value) results.push(rewards.slice(next, (next += group.length)));
+      }
+    } finally {
+      void calls.return().catch(() => {}); // stops the threads
+    }
+    signal?.throwIfAborted();
+    return results;
   }
 
   /** The rewards of tokenised samples in one list, by one call of the engine. */
@@ -159,9 +181,14 @@ export class RewardModel {
     return this.callEngine(groups, signal);
   }
 
-  /** One sample for each response. @throws DataError naming the place: no tokenizer, too long, ids outside the vocabulary. */
-  tokenize(entry: PromptWithResponses): TokenizedSample[] {
-    return entry.responses.map((response, responseIndex) => ({ ...this.buildSample(entry, response), responseIndex }));
+  /** One sample for each response, made on threads of its own. @throws DataError naming the place: no tokenizer, too long, ids outside the vocabulary. */
+  tokenize(entry: PromptWithResponses): Promise<TokenizedSample[]> {
+    return this.tokenizer.tokenize(entry);
+  }
+
+  /** @throws DataError where a sample has more tokens than config.json's max_position_embeddings. */
+  refuseBeyondPositions(length: number, place: Source): void {
+    this.tokenizer.refuseBeyondPositions(length, place);
   }
 
   /** How this model's samples are built, for `tokenizeDataset`. */
@@ -195,29 +222,26 @@ export class RewardModel {
 
   /** Frees the model's memory once running work has stopped; later calls reject. */
   async dispose(): Promise<void> {
-    await this.model.dispose();
+    await Promise.all([this.tokenizer.close(), this.model.dispose()]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }
 
-  /** `groupsFrom(begin)` gives the next groups for one call of the engine; it works while the engine's own thread computes. */
-  private async scoreCalls(count: number, samples: number, groupsFrom: (begin: number) => Promise<TokenizedSample[][]>, options: ScoreItemsOptions): Promise<Float32Array[]> {
-    const { signal } = options;
-    const meter = new Meter(samples, options.onProgress);
-    const results: Float32Array[] = [];
-    let ahead = groupsFrom(0);
-    while (results.length < count) {
-      const groups = await ahead;
-      ahead = groupsFrom(results.length + groups.length);
-      ahead.catch(() => {}); // shows when it is awaited
-      const rewards = await this.callEngine(groups, signal, meter);
-      let next = 0;
-      for (const group of groups) results.push(rewards.slice(next, (next += group.length)));
+  /** What one call of the engine gets: groups until their tokens are enough. */
+  private async *callsOf(groups: Iterable<TokenizedSample[]> | AsyncIterable<TokenizedSample[]>): AsyncGenerator<TokenizedSample[][], void, undefined> {
+    let call: TokenizedSample[][] = [];
+    let tokens = 0;
+    for await (const group of groups) {
+      call.push(group);
+      tokens += tokensIn(group);
+      if (tokens < MICRO_BATCHES_A_CALL * this.microBatchTokens) continue;
+      yield call;
+      call = [];
+      tokens = 0;
     }
-    signal?.throwIfAborted();
-    return results;
+    if (call.length > 0) yield call;
   }
 
   private async callEngine(groups: readonly TokenizedSample[][], signal?: AbortSignal, meter?: Meter): Promise<Float32Array> {
@@ -237,74 +261,30 @@ export class RewardModel {
     }
   }
 
-  private groupsOfCall(groups: readonly TokenizedSample[][], begin: number): number {
-    let end = begin;
-    for (let tokens = 0; end < groups.length && tokens < this.tokensOfCall; end += 1) tokens += tokensIn(groups[end]!);
-    return end - begin;
-  }
-
-  private async tokenizeCall(prompts: readonly PromptWithResponses[], begin: number, signal?: AbortSignal): Promise<TokenizedSample[][]> {
-    const groups: TokenizedSample[][] = [];
-    for (let tokens = 0; begin + groups.length < prompts.length && tokens < this.tokensOfCall; ) {
-      // The event loop gets its turn between prompts.
-      await setImmediate();
-      signal?.throwIfAborted();
-      const samples = this.tokenize(prompts[begin + groups.length]!);
-      groups.push(samples);
-      tokens += tokensIn(samples);
-    }
-    return groups;
-  }
-
-  private get tokensOfCall(): number {
-    return MICRO_BATCHES_A_CALL * this.microBatchTokens;
-  }
-
-  private buildSample({ prompt, systemPrompt, source }: PromptWithResponses, response: Response): { inputIds: Int32Array; truncated: boolean } {
-    const { maxLength, truncation } = this.options;
-    const place = response.source ?? source;
-    if (response.inputIds) {
-      const ids = response.inputIds;
-      this.refuseForeignIds(ids, place);
-      if (maxLength === undefined || ids.length <= maxLength) {
-        this.refuseBeyondPositions(ids.length, place);
-        return { inputIds: ids, truncated: false };
+  private async *tokenizeAll(prompts: readonly PromptWithResponses[]): AsyncGenerator<TokenizedSample[], void, undefined> {
+    const ahead: Promise<TokenizedSample[]>[] = [];
+    for (let begun = 0, done = 0; done < prompts.length; done += 1) {
+      for (; begun < prompts.length && ahead.length < PROMPTS_AHEAD; begun += 1) {
+        const samples = this.tokenize(prompts[begun]!);
+        samples.catch(() => {}); // shows in its turn
+        ahead.push(samples);
       }
-      if (truncation === true) return { inputIds: ids.slice(-maxLength), truncated: true };
-      throw this.tooLong(ids.length, place);
-    }
-    try {
-      this.builder ??= new SampleBuilder({ folder: this.folder, chatTemplateFile: this.options.chatTemplateFile });
-      const sample = this.builder.buildSample(prompt, systemPrompt, response, this.tokenizeOptions());
-      if (sample.inputIds.length === 0) throw new DataError(place, 'the sample has no tokens at all');
-      if (maxLength !== undefined && sample.inputIds.length > maxLength) throw this.tooLong(sample.length, place);
-      this.refuseForeignIds(sample.inputIds, place);
-      this.refuseBeyondPositions(sample.inputIds.length, place);
-      return sample;
-    } catch (error) {
-      if (error instanceof TokenizerError) throw new DataError(place, error.message);
-      throw error;
+      yield await ahead.shift()!;
     }
   }
+}
 
-  private refuseForeignIds(ids: Int32Array, place: Source): void {
-    const { vocabSize } = this.model.architecture;
-    for (const [index, id] of ids.entries()) {
-      if (id < 0 || id >= vocabSize) {
-        throw new DataError(place, `token ${index} of the sample is ${id}, but the model in ${this.folder} has the ids 0 to ${vocabSize - 1}; was it tokenised with this model's tokenizer?`);
-      }
-    }
-  }
-
-  /** @throws DataError where a sample has more tokens than config.json's max_position_embeddings. */
-  refuseBeyondPositions(length: number, place: Source): void {
-    const { maxPositionEmbeddings } = this.model.architecture;
-    if (length <= maxPositionEmbeddings) return;
-    throw new DataError(place, `the sample has ${length} tokens, but the model in ${this.folder} is made for ${maxPositionEmbeddings} (max_position_embeddings in its config.json); cut samples with --max_length ${maxPositionEmbeddings} --truncation (truncation: true)`);
-  }
-
-  private tooLong(length: number, place: Source): DataError {
-    return new DataError(place, `the sample has ${length} tokens, and max_length is ${this.options.maxLength}; give --truncation (truncation: true) to cut it from the left, or a greater max_length`);
+/** Does not wait for what will not be used. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  signal.throwIfAborted();
+  let abort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => (abort = () => reject(signal.reason as Error)));
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }
 

@@ -1,4 +1,4 @@
-// Scoring a stream of rows: in order, in batches of bounded size, the next batch read and tokenised while the engine works.
+// Scoring a stream of rows: in order, in batches of bounded size; rows are read and tokenised ahead while the engine works.
 
 import { DataError } from '../data/errors';
 import type { Row } from '../data/rows';
@@ -9,7 +9,10 @@ import { commonPrefix } from './sample_batch';
 
 /** What scores: the reward model of this package, or a test's stand-in. */
 export interface RowScorer {
-  /** One sample for each response of the row, in order. Throws DataError with the row's place where that cannot be. */
+  /**
+   * One sample for each response of the row, in order. Throws DataError with the row's place where that cannot be. Asked for some rows
+   * before the first has its answer.
+   */
   tokenize(row: ScoreRow): TokenizedSample[] | Promise<TokenizedSample[]>;
   /** The rewards of all samples in order; the samples of a group may share their beginning. */
   score(groups: TokenizedSample[][], signal?: AbortSignal): Promise<Float32Array>;
@@ -55,6 +58,9 @@ interface Batch {
 /** Rows that come in slowly (a pipe that another program writes) are scored after this wait, whatever the batch holds. */
 const PATIENCE_MILLISECONDS = 100;
 const MOST_ROWS = 4096;
+/** Read and tokenised before they are asked for: enough for several threads, bounded in memory. */
+const ROWS_AHEAD = 256;
+const CHARACTERS_AHEAD = 1_000_000;
 
 /**
  * Scores all rows. The first bad row ends the work with an error, after all rows before it have been written.
@@ -83,10 +89,18 @@ export async function scoreStream(options: ScoreStreamOptions): Promise<ScoreStr
   }
 }
 
-class BatchReader {
-  private readonly rows: AsyncIterator<Row>;
-  private pending: Promise<IteratorResult<Row>> | undefined;
+/** A row on its way through the tokeniser, or how the rows ended. */
+type Coming = { id: RowId; row: ScoreRow; size: number; samples: Promise<TokenizedSample[]> } | { failure?: { error: unknown } };
+
+/** Reads on by itself, as far ahead as its bounds allow. */
+class RowReader {
+  private readonly coming: Coming[] = [];
+  private characters = 0;
   private numbered: boolean | undefined;
+  private closed = false;
+  private wakeReader = (): void => {};
+  private wakeTaker = (): void => {};
+  private readonly rows: AsyncIterator<Row>;
   /** Rejects when the work is cancelled: a read from a pipe may never end by itself. */
   private readonly cancelled: Promise<never>;
   private readonly onAbort: () => void;
@@ -101,48 +115,63 @@ class BatchReader {
     this.cancelled.catch(() => {});
     this.onAbort = () => cancel(options.signal!.reason);
     options.signal?.addEventListener('abort', this.onAbort, { once: true });
+    void this.read();
   }
 
   /** Does not wait: a pending read ends when its stream does. */
   close(): void {
+    this.closed = true;
+    this.wakeReader();
     this.options.signal?.removeEventListener('abort', this.onAbort);
     void this.rows.return?.().catch(() => {});
   }
 
-  /** Never rejects: what goes wrong stands in the batch. */
-  async next(): Promise<Batch> {
-    const batch: Batch = { rows: [], end: false };
-    let tokens = 0;
+  /** The next row, or the end, which stays; undefined where none has come within the wait. */
+  async next(wait: number | undefined): Promise<Coming | undefined> {
+    this.options.signal?.throwIfAborted();
+    if (this.coming.length === 0) {
+      const arrival = new Promise<true>((resolve) => (this.wakeTaker = () => resolve(true)));
+      if ((wait === undefined ? await arrival : await within(arrival, wait)) === undefined) return undefined;
+    }
+    const first = this.coming[0]!;
+    if (!('row' in first)) return first;
+    this.coming.shift();
+    this.characters -= first.size;
+    this.wakeReader();
+    return first;
+  }
+
+  /** The samples, unless the work is cancelled. */
+  samplesOf(samples: Promise<TokenizedSample[]>): Promise<TokenizedSample[]> {
+    return Promise.race([samples, this.cancelled]);
+  }
+
+  private async read(): Promise<void> {
     try {
-      while (tokens < this.options.batchTokens && batch.rows.length < MOST_ROWS) {
-        const result = await this.nextRow(batch.rows.length > 0);
-        if (result === undefined) break;
-        if (result.done === true) {
-          batch.end = true;
-          break;
-        }
+      for (;;) {
+        while (!this.closed && (this.coming.length >= ROWS_AHEAD || this.characters >= CHARACTERS_AHEAD)) await new Promise<void>((resolve) => (this.wakeReader = resolve));
+        if (this.closed) return;
+        this.options.signal?.throwIfAborted();
+        const result = await Promise.race([this.rows.next(), this.cancelled]);
+        if (result.done === true) return this.add({});
         const row = await this.take(result.value);
-        if (!row) continue;
-        batch.rows.push(row);
-        tokens += row.samples.reduce((sum, sample) => sum + sample.inputIds.length, 0);
+        if (row) this.add(row);
       }
     } catch (error) {
-      batch.failure = { error };
+      this.add({ failure: { error } });
     }
-    return batch;
   }
 
-  /** Undefined where no row has come within the wait. */
-  private async nextRow(impatient: boolean): Promise<IteratorResult<Row> | undefined> {
-    this.options.signal?.throwIfAborted();
-    this.pending ??= this.rows.next();
-    const read = Promise.race([this.pending, this.cancelled]);
-    const result = impatient ? await within(read, PATIENCE_MILLISECONDS) : await read;
-    if (result !== undefined) this.pending = undefined;
-    return result;
+  private add(one: Coming): void {
+    if ('row' in one) {
+      one.samples.catch(() => {}); // shows in its turn
+      this.characters += one.size;
+    }
+    this.coming.push(one);
+    this.wakeTaker();
   }
 
-  private async take({ value, line }: Row): Promise<PendingRow | undefined> {
+  private async take({ value, line }: Row): Promise<Coming | undefined> {
     const row = parseScoreRow(value, { file: this.options.name, line });
     this.numbered ??= row.id === undefined;
     if (this.numbered && row.id !== undefined) throw new DataError(row.source, 'this row has an "id", but the first row has none; give every row an id or none (rows are then named by their line)');
@@ -152,7 +181,51 @@ class BatchReader {
       this.progress.skippedRows += 1;
       return undefined;
     }
-    return { id, row, samples: await this.options.scorer.tokenize(row) };
+    return { id, row, size: sizeOf(row), samples: (async () => this.options.scorer.tokenize(row))() };
+  }
+}
+
+/** Characters and ids, the prompt counted once a response. */
+function sizeOf({ prompt, responses }: ScoreRow): number {
+  const own = typeof prompt === 'string' ? prompt.length : prompt.reduce((sum, { content }) => sum + content.length, 0);
+  return responses.reduce((sum, { content, inputIds, messages }) => sum + own + (inputIds?.length ?? 0) + (messages ? messages.reduce((n, turn) => n + turn.content.length, 0) : (content?.length ?? 0)), 0);
+}
+
+class BatchReader {
+  private readonly reader: RowReader;
+
+  constructor(
+    private readonly options: ScoreStreamOptions,
+    progress: ScoreStreamProgress,
+  ) {
+    this.reader = new RowReader(options, progress);
+  }
+
+  close(): void {
+    this.reader.close();
+  }
+
+  /** Never rejects: what goes wrong stands in the batch. */
+  async next(): Promise<Batch> {
+    const batch: Batch = { rows: [], end: false };
+    let tokens = 0;
+    try {
+      while (tokens < this.options.batchTokens && batch.rows.length < MOST_ROWS) {
+        const one = await this.reader.next(batch.rows.length > 0 ? PATIENCE_MILLISECONDS : undefined);
+        if (one === undefined) break;
+        if (!('row' in one)) {
+          if (one.failure) batch.failure = one.failure;
+          else batch.end = true;
+          break;
+        }
+        const samples = await this.reader.samplesOf(one.samples);
+        batch.rows.push({ id: one.id, row: one.row, samples });
+        tokens += samples.reduce((sum, sample) => sum + sample.inputIds.length, 0);
+      }
+    } catch (error) {
+      batch.failure = { error };
+    }
+    return batch;
   }
 }
 

@@ -31,10 +31,13 @@ export interface TokenizedDataset {
   cache?: { file: string; state: 'read' | 'written' | 'not written'; reason?: string };
 }
 
-type Control = { signal?: AbortSignal | undefined; onProgress?: ((p: { done: number; total: number }) => void) | undefined };
+export interface TokenizeControl {
+  signal?: AbortSignal | undefined;
+  onProgress?: ((p: { done: number; total: number }) => void) | undefined;
+}
 
 /** A response's place, while its sample is being made. */
-interface Slot {
+export interface Slot {
   prompt: PreferencePrompt;
   response: Response;
   sample: TokenizedSample;
@@ -53,7 +56,7 @@ interface Slot {
 export async function tokenizeDataset(
   dataset: Pick<PreferenceDataset, 'prompts'>,
   options: TokenizeOptions,
-  control: Control = {},
+  control: TokenizeControl = {},
 ): Promise<TokenizedDataset> {
   const report = emptyReport();
   const slots = dataset.prompts.map((prompt) => slotsOf(prompt, options));
@@ -66,7 +69,7 @@ export async function tokenizeDataset(
   return { prompts, report, ...(cache ? { cache } : {}) };
 }
 
-function slotsOf(prompt: PreferencePrompt, options: TokenizeOptions): Slot[] {
+export function slotsOf(prompt: PreferencePrompt, options: TokenizeOptions): Slot[] {
   return prompt.responses.map((response, responseIndex): Slot => {
     const ids = response.inputIds;
     const { maxLength } = options;
@@ -76,12 +79,13 @@ function slotsOf(prompt: PreferencePrompt, options: TokenizeOptions): Slot[] {
   });
 }
 
-/** Fills the slots, from the cache or by the threads. */
-async function tokenizeTexts(
+/** Fills the slots, from the cache or by the threads; `onFilled` tells which, chunk by chunk. */
+export async function tokenizeTexts(
   slots: Slot[],
   options: TokenizeOptions,
-  control: Control,
+  control: TokenizeControl,
   report: TokenizedDataset['report'],
+  onFilled: (first: number, count: number) => void = () => {},
 ): Promise<TokenizedDataset['cache']> {
   const [first] = slots;
   if (first === undefined) return undefined;
@@ -100,8 +104,9 @@ async function tokenizeTexts(
   const cached = file === undefined ? undefined : await readCache(file, jobs.length);
   if (cached) {
     fill(slots, 0, cached);
+    onFilled(0, slots.length);
     control.onProgress?.({ done: slots.length, total: slots.length });
-  } else await runThreads(slots, jobs, tokenizer, options, control);
+  } else await runThreads(slots, jobs, tokenizer, options, control, onFilled);
   for (const slot of slots) if (slot.bosDoubled && options.doubledBos !== 'drop') note(report, 'doubledBos', sourceOf(slot));
   if (file === undefined || cacheFolder === undefined) return undefined;
   if (cached) return { file, state: 'read' };
@@ -118,7 +123,8 @@ async function runThreads(
   jobs: SampleJob[],
   tokenizer: TokenizerSource,
   options: TokenizeOptions,
-  control: Control,
+  control: TokenizeControl,
+  onFilled: (first: number, count: number) => void,
 ): Promise<void> {
   await buildSamples(
     jobs,
@@ -129,7 +135,10 @@ async function runThreads(
       workers: options.workers,
       onProgress: (done) => control.onProgress?.({ done, total: slots.length }),
     },
-    (start, result) => fill(slots, start, result),
+    (start, result) => {
+      fill(slots, start, result);
+      onFilled(start, result.counts.length);
+    },
     (job, message) => {
       const slot = slots[job];
       return slot ? new DataError(sourceOf(slot), `${named(slot)}: ${message}`) : new TokenizerError(message);
@@ -200,7 +209,7 @@ function hasLongRun({ prompt, response }: Slot): boolean {
   });
 }
 
-function checkVocabulary(slot: Slot, size: number | undefined): void {
+export function checkVocabulary(slot: Slot, size: number | undefined): void {
   if (size === undefined) return;
   const position = slot.sample.inputIds.findIndex((id) => id < 0 || id >= size);
   if (position < 0) return;
@@ -212,7 +221,7 @@ function checkVocabulary(slot: Slot, size: number | undefined): void {
   );
 }
 
-function assemble(prompt: PreferencePrompt, slots: Slot[]): TokenizedPrompt {
+export function assemble(prompt: PreferencePrompt, slots: Slot[]): TokenizedPrompt {
   return {
     prompt,
     samples: slots.map((slot) => slot.sample),
@@ -222,7 +231,7 @@ function assemble(prompt: PreferencePrompt, slots: Slot[]): TokenizedPrompt {
 }
 
 /** The prompt without its too long responses, or none where nothing is left; with truncation only counts the cut ones. */
-function dropTooLong(
+export function dropTooLong(
   prompt: TokenizedPrompt,
   slots: Slot[],
   options: TokenizeOptions,

@@ -7,10 +7,109 @@ import { TokenizerError } from './errors';
 import type { SampleOptions, TokenizerSource } from './sample_builder';
 import type { ChunkResult, SampleJob, WorkerAnswer, WorkerSetup } from './worker_messages';
 
-const CHUNK = 32;
-/** A tokenizer takes a second and some hundred megabytes to load, so few responses are no reason for a second worker. */
+/** Responses that go to a worker at once. */
+export const CHUNK = 32;
+/** A tokenizer takes up to a second and some hundred megabytes to load, so few responses are no reason for a second worker. */
 const RESPONSES_A_WORKER = 1000;
 const MOST_WORKERS = 8;
+
+/** A job that failed: its place in the chunk; -1 where the tokenizer itself cannot be loaded. */
+export class JobError extends Error {
+  override readonly name = 'JobError';
+
+  constructor(
+    readonly job: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+interface Task {
+  jobs: readonly SampleJob[];
+  resolve(result: ChunkResult): void;
+  reject(error: Error): void;
+}
+
+/** Worker threads, started as they are needed, that stay until `close`. Idle ones do not keep the process alive. */
+export class TokenizerPool {
+  private readonly setup: WorkerSetup;
+  private readonly queue: Task[] = [];
+  private readonly workers = new Map<Worker, Task | undefined>();
+  private readonly most: number;
+  private readonly leaving: Promise<unknown>[] = [];
+  private served = 0;
+  private closed = false;
+
+  /** @param expected how many responses there will be, where that is known: so many workers start at once. */
+  constructor(source: TokenizerSource, options: SampleOptions, { workers, expected = 0 }: { workers?: number | undefined; expected?: number } = {}) {
+    this.setup = { source: { ...source }, options: { ...options } };
+    const most = workers ?? Math.min(availableParallelism(), MOST_WORKERS, expected > 0 ? Math.ceil(expected / RESPONSES_A_WORKER) : Infinity);
+    this.most = Math.max(1, expected > 0 ? Math.min(most, Math.ceil(expected / CHUNK)) : most);
+    this.served = expected > 0 ? this.most * RESPONSES_A_WORKER : 0;
+  }
+
+  /** Workers that there may be at the most. */
+  get size(): number {
+    return this.most;
+  }
+
+  /** The samples of some responses. @throws JobError, or TokenizerError where the thread failed or the pool was closed. */
+  build(jobs: readonly SampleJob[]): Promise<ChunkResult> {
+    return new Promise((resolve, reject) => {
+      if (this.closed) return reject(new TokenizerError('the tokenising threads have been stopped.'));
+      this.queue.push({ jobs, resolve, reject });
+      this.dispatch();
+    });
+  }
+
+  /** Stops all threads; what they had not finished is rejected. */
+  async close(): Promise<void> {
+    this.closed = true;
+    const stopped = new TokenizerError('the tokenising threads have been stopped.');
+    for (const task of this.queue.splice(0)) task.reject(stopped);
+    for (const worker of [...this.workers.keys()]) this.dismiss(worker, stopped);
+    await Promise.all(this.leaving);
+  }
+
+  private dispatch(): void {
+    for (const [worker, task] of this.workers) {
+      if (task === undefined) this.give(worker);
+    }
+    while (this.queue.length > 0 && this.workers.size < this.most && this.served >= this.workers.size * RESPONSES_A_WORKER) this.give(this.start());
+  }
+
+  private give(worker: Worker): void {
+    const task = this.queue.shift();
+    this.workers.set(worker, task);
+    if (task === undefined) return worker.unref();
+    worker.ref();
+    worker.postMessage(task.jobs);
+  }
+
+  private start(): Worker {
+    const worker = new Worker(join(__dirname, 'tokenize_worker.js'), { workerData: this.setup });
+    worker.on('message', (answer: WorkerAnswer) => {
+      const task = this.workers.get(worker);
+      if (!task) return; // dismissed, and its last words were under way
+      this.served += task.jobs.length;
+      this.give(worker);
+      if ('error' in answer) task.reject(new JobError(answer.job, answer.error));
+      else task.resolve(answer.result);
+    });
+    worker.on('error', (error: Error) => this.dismiss(worker, new TokenizerError(`a tokenising thread failed (${error.message}).`)));
+    worker.on('exit', (code) => this.dismiss(worker, new TokenizerError(`a tokenising thread ended early (exit code ${code}).`)));
+    return worker;
+  }
+
+  private dismiss(worker: Worker, error: Error): void {
+    if (!this.workers.has(worker)) return;
+    this.workers.get(worker)?.reject(error);
+    this.workers.delete(worker);
+    this.leaving.push(worker.terminate());
+    if (!this.closed) this.dispatch();
+  }
+}
 
 export interface PoolOptions {
   workers?: number | undefined;
@@ -28,55 +127,39 @@ export async function buildSamples(
   jobs: readonly SampleJob[],
   source: TokenizerSource,
   options: SampleOptions,
-  pool: PoolOptions,
+  { workers, signal, onProgress }: PoolOptions,
   take: (first: number, result: ChunkResult) => void,
   failed: (job: number, message: string) => Error,
 ): Promise<void> {
-  pool.signal?.throwIfAborted();
+  signal?.throwIfAborted();
   if (jobs.length === 0) return;
-  const wanted = pool.workers ?? Math.min(availableParallelism(), MOST_WORKERS, Math.ceil(jobs.length / RESPONSES_A_WORKER));
-  const setup: WorkerSetup = { source: { ...source }, options: { ...options } };
+  const pool = new TokenizerPool(source, options, { workers, expected: jobs.length });
   let next = 0;
   let done = 0;
-  const workers: Worker[] = [];
-  const serve = (worker: Worker) =>
-    new Promise<void>((resolve, reject) => {
-      let first = 0;
-      const send = () => {
-        if (next >= jobs.length) return resolve();
-        first = next;
-        next = Math.min(jobs.length, first + CHUNK);
-        worker.postMessage(jobs.slice(first, next));
-      };
-      worker.on('message', (answer: WorkerAnswer) => {
-        if ('error' in answer) return reject(failed(answer.job < 0 ? -1 : first + answer.job, answer.error));
-        try {
-          take(first, answer.result);
-          done += answer.result.counts.length;
-          pool.onProgress?.(done);
-          pool.signal?.throwIfAborted();
-        } catch (error) {
-          return reject(error as Error);
-        }
-        send();
-      });
-      worker.on('error', (error) => reject(new TokenizerError(`a tokenising thread failed (${error.message}).`)));
-      worker.on('exit', (code) => reject(new TokenizerError(`a tokenising thread ended early (exit code ${code}).`)));
-      send();
-    });
+  const lane = async (): Promise<void> => {
+    while (next < jobs.length) {
+      const first = next;
+      next = Math.min(jobs.length, first + CHUNK);
+      try {
+        take(first, await pool.build(jobs.slice(first, next)));
+      } catch (error) {
+        throw error instanceof JobError ? failed(error.job < 0 ? -1 : first + error.job, error.message) : error;
+      }
+      done = Math.min(jobs.length, done + CHUNK);
+      onProgress?.(done);
+      signal?.throwIfAborted();
+    }
+  };
   let abort: (() => void) | undefined;
   const aborted = new Promise<never>((_resolve, reject) => {
-    abort = () => reject(pool.signal?.reason as Error);
-    pool.signal?.addEventListener('abort', abort, { once: true });
+    abort = () => reject(signal?.reason as Error);
+    signal?.addEventListener('abort', abort, { once: true });
   });
   try {
-    for (let i = 0; i < Math.max(1, Math.min(wanted, Math.ceil(jobs.length / CHUNK))); i += 1) {
-      workers.push(new Worker(join(__dirname, 'tokenize_worker.js'), { workerData: setup }));
-    }
-    await Promise.race([aborted, Promise.all(workers.map(serve))]);
+    // Two chunks a worker are under way, so that none waits for this thread.
+    await Promise.race([aborted, Promise.all(Array.from({ length: 2 * pool.size }, lane))]);
   } finally {
-    if (abort) pool.signal?.removeEventListener('abort', abort);
-    for (const worker of workers) worker.removeAllListeners('exit');
-    await Promise.all(workers.map((worker) => worker.terminate()));
+    if (abort) signal?.removeEventListener('abort', abort);
+    await pool.close();
   }
 }

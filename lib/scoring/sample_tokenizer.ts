@@ -1,0 +1,138 @@
+// Texts and token ids to checked samples for one model; the texts on threads of their own, many responses at once.
+
+import { DataError } from '../data/errors';
+import type { Prompt, Response, Source, TokenizedSample } from '../data/types';
+import { TokenizerError } from '../tokenization/errors';
+import type { TokenizeOptions } from '../tokenization/tokenize_dataset';
+import { CHUNK, JobError, TokenizerPool } from '../tokenization/tokenizer_pool';
+import type { ChunkResult, SampleJob } from '../tokenization/worker_messages';
+
+/** What is tokenised: a prompt with its responses, and the place that error messages name. */
+export interface PromptWithResponses {
+  prompt: Prompt;
+  systemPrompt?: string;
+  responses: readonly Response[];
+  source: Source;
+}
+
+export interface SampleLimits {
+  folder: string;
+  /** Ids from here on are refused. */
+  vocabularySize: number;
+  /** Tokens that the model is made for. */
+  maxPositions: number;
+}
+
+interface BuiltSample {
+  inputIds: Int32Array;
+  truncated: boolean;
+  /** Tokens before cutting. */
+  length: number;
+}
+
+interface Waiting {
+  job: SampleJob;
+  resolve(sample: BuiltSample): void;
+  reject(error: Error): void;
+}
+
+export class SampleTokenizer {
+  private pool: TokenizerPool | undefined;
+  private waiting: Waiting[] = [];
+
+  /** @param options as `tokenizeDataset` takes them, `tokenizer` included. */
+  constructor(
+    private readonly limits: SampleLimits,
+    private readonly options: TokenizeOptions,
+  ) {}
+
+  /**
+   * One sample for each response. Calls that are made without waiting for one another share their way to the threads.
+   * @throws DataError naming the place: no tokenizer, too long, ids outside the vocabulary.
+   */
+  tokenize({ prompt, systemPrompt, responses, source }: PromptWithResponses): Promise<TokenizedSample[]> {
+    return Promise.all(
+      responses.map(async (response, responseIndex) => {
+        const place = response.source ?? source;
+        const { inputIds, messages, content } = response;
+        const built = inputIds ? this.given(inputIds, place) : await this.built({ prompt, systemPrompt, content, messages }, place);
+        this.check(built, place);
+        return { inputIds: built.inputIds, truncated: built.truncated, responseIndex };
+      }),
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.pool?.close();
+  }
+
+  /** @throws DataError where a sample has more tokens than config.json's max_position_embeddings. */
+  refuseBeyondPositions(length: number, place: Source): void {
+    const { folder, maxPositions } = this.limits;
+    if (length <= maxPositions) return;
+    throw new DataError(place, `the sample has ${length} tokens, but the model in ${folder} is made for ${maxPositions} (max_position_embeddings in its config.json); cut samples with --max_length ${maxPositions} --truncation (truncation: true)`);
+  }
+
+  private given(ids: Int32Array, place: Source): BuiltSample {
+    const { maxLength, truncation } = this.options;
+    this.refuseForeignIds(ids, place);
+    const truncated = typeof maxLength === 'number' && truncation === true && ids.length > maxLength;
+    return { inputIds: truncated ? ids.slice(-maxLength) : ids, truncated, length: ids.length };
+  }
+
+  private async built(job: SampleJob, place: Source): Promise<BuiltSample> {
+    try {
+      return await new Promise<BuiltSample>((resolve, reject) => {
+        this.waiting.push({ job, resolve, reject });
+        if (this.waiting.length >= CHUNK) this.send();
+        else if (this.waiting.length === 1) setImmediate(() => this.send());
+      });
+    } catch (error) {
+      if (error instanceof JobError || error instanceof TokenizerError) throw new DataError(place, error.message);
+      throw error;
+    }
+  }
+
+  private send(): void {
+    const waiting = this.waiting;
+    this.waiting = [];
+    if (waiting.length > 0) void this.build(waiting);
+  }
+
+  /** A chunk stops at its first failure; then each of its responses is built by itself, so that the others have their samples. */
+  private async build(waiting: readonly Waiting[]): Promise<void> {
+    this.pool ??= new TokenizerPool(this.options.tokenizer!, this.options);
+    try {
+      const result = await this.pool.build(waiting.map(({ job }) => job));
+      samplesOf(result).forEach((sample, i) => waiting[i]!.resolve(sample));
+    } catch (error) {
+      if (error instanceof JobError && error.job >= 0 && waiting.length > 1) await Promise.all(waiting.map((one) => this.build([one])));
+      else for (const one of waiting) one.reject(error as Error);
+    }
+  }
+
+  private check({ inputIds, length, truncated }: BuiltSample, place: Source): void {
+    const { maxLength } = this.options;
+    if (length === 0) throw new DataError(place, 'the sample has no tokens at all');
+    if (typeof maxLength === 'number' && length > maxLength && !truncated) {
+      throw new DataError(place, `the sample has ${length} tokens, and max_length is ${maxLength}; give --truncation (truncation: true) to cut it from the left, or a greater max_length`);
+    }
+    this.refuseForeignIds(inputIds, place);
+    this.refuseBeyondPositions(inputIds.length, place);
+  }
+
+  private refuseForeignIds(ids: Int32Array, place: Source): void {
+    const { folder, vocabularySize } = this.limits;
+    for (let index = 0; index < ids.length; index += 1) {
+      const id = ids[index]!;
+      if (id < 0 || id >= vocabularySize) {
+        throw new DataError(place, `token ${index} of the sample is ${id}, but the model in ${folder} has the ids 0 to ${vocabularySize - 1}; was it tokenised with this model's tokenizer?`);
+      }
+    }
+  }
+}
+
+function samplesOf({ ids, counts, lengths, truncated }: ChunkResult): BuiltSample[] {
+  let at = 0;
+  return Array.from(counts, (count, i) => ({ inputIds: ids.slice(at, (at += count)), truncated: truncated[i] === 1, length: lengths[i]! }));
+}
