@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <set>
 #include <system_error>
+#include <utility>
 
 #include "core/error.h"
 #include "storage/strict_json.h"
@@ -14,6 +15,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* single_name = "model.safetensors";
 constexpr const char* index_name = "model.safetensors.index.json";
+constexpr const char* torch_single_name = "pytorch_model.bin";
+constexpr const char* torch_index_name = "pytorch_model.bin.index.json";
 
 bool exists(const std::string& path) {
   std::error_code ignored;
@@ -31,35 +34,32 @@ void check_folder(const std::string& folder) {
     fail(folder, " is not a folder: give the folder that holds config.json and ", single_name, ".");
 }
 
-// The folder has neither of the two names. Says which of the usual reasons it is.
+// The folder has none of the four names. Says which of the usual reasons it is.
 [[noreturn]] void fail_without_weights(const std::string& folder) {
-  std::string pickled, other;
+  std::string other;
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     const std::string name = entry->path().filename().string();
-    if (name.starts_with("pytorch_model") && (name.ends_with(".bin") || name.ends_with(".bin.index.json")))
-      pickled = std::max(pickled, name);
-    if (name.ends_with(".safetensors")) other = std::max(other, name);
+    if (name.ends_with(".safetensors") || (name.starts_with("pytorch_model") && name.ends_with(".bin"))) other = std::max(other, name);
   }
   if (error) fail("The model folder ", folder, " cannot be listed: ", error.message(), ".");
   if (exists(join(folder, "adapter_config.json")))
     fail("The folder ", folder, " holds an adapter (LoRA) and no model: merge it into its base model first.");
-  if (!pickled.empty())
-    fail("The folder ", folder, " has its weights only as ", pickled, ", which is not read because such a file can run ",
-         "code: convert it by loading the folder with Python's transformers and calling save_pretrained(folder, ",
-         "safe_serialization=True).");
-  if (!other.empty())
-    fail("The folder ", folder, " has neither ", single_name, " nor ", index_name, "; ", other,
-         " is read only if the index lists it: download the index, or rename a single file to ", single_name, ".");
-  fail("The folder ", folder, " has no weights, neither ", single_name, " nor ", index_name,
+  if (!other.empty()) {
+    const bool torch = other.ends_with(".bin");
+    fail("The folder ", folder, " has neither ", torch ? torch_single_name : single_name, " nor ", torch ? torch_index_name : index_name, "; ", other,
+         " is read only if the index lists it: download the index, or rename a single file to ", torch ? torch_single_name : single_name, ".");
+  }
+  fail("The folder ", folder, " has no weights, neither ", single_name, " nor ", index_name, ", nor ", torch_single_name, " with or without an index",
        ": check the path, or download the model again.");
 }
 
 void check_shard_name(const std::string& shard, const std::string& tensor, const std::string& file) {
   const bool plain = shard.find_first_of(std::string("/\\\0", 3)) == std::string::npos;
-  if (!plain || !shard.ends_with(".safetensors"))
+  const char* ending = file.ends_with(torch_index_name) ? ".bin" : ".safetensors";
+  if (!plain || !shard.ends_with(ending))
     fail("The index ", file, " puts tensor ", in_quotes(tensor), " into ", in_quotes(shard),
-         ", which is not the name of a .safetensors file in its folder: correct the index, or download it again.");
+         ", which is not the name of a ", ending, " file in its folder: correct the index, or download it again.");
 }
 
 }  // namespace
@@ -84,15 +84,17 @@ Checkpoint Checkpoint::open(const std::string& folder) {
   check_folder(folder);
   Checkpoint checkpoint;
   checkpoint.folder_ = folder;
-  const std::string single = join(folder, single_name), index = join(folder, index_name);
-  if (exists(single)) {
-    checkpoint.add_file(single);
-  } else if (exists(index)) {
-    checkpoint.open_shards(index);
-  } else {
-    fail_without_weights(folder);
+  for (const auto& [single, index] : {std::pair(single_name, index_name), std::pair(torch_single_name, torch_index_name)}) {
+    if (exists(join(folder, single))) {
+      checkpoint.add_file(join(folder, single));
+      return checkpoint;
+    }
+    if (exists(join(folder, index))) {
+      checkpoint.open_shards(join(folder, index));
+      return checkpoint;
+    }
   }
-  return checkpoint;
+  fail_without_weights(folder);
 }
 
 void Checkpoint::open_shards(const std::string& index_path) {
@@ -106,7 +108,7 @@ void Checkpoint::open_shards(const std::string& index_path) {
   for (const std::string& shard : shards)
     if (!exists(join(folder_, shard)) && missing++ == 0) first_missing = shard;
   if (missing > 0)
-    fail("The folder ", folder_, " lacks ", missing, " of the ", shards.size(), " files that ", index_name,
+    fail("The folder ", folder_, " lacks ", missing, " of the ", shards.size(), " files that ", fs::path(index_path).filename().string(),
          " lists, the first of them ", first_missing, ": download the missing files.");
   for (const std::string& shard : shards) add_file(join(folder_, shard));
   for (const auto& [tensor, shard] : map) {

@@ -1,4 +1,4 @@
-// The weights of a Hugging Face model folder, whether they lie in one safetensors file or in shards.
+// The weights of a Hugging Face model folder, whether they lie in one file or in shards, safetensors or PyTorch's.
 #pragma once
 
 #include <cstdint>
@@ -12,16 +12,16 @@
 
 namespace cheems::storage {
 
-// The "weight_map" of a model.safetensors.index.json: tensor name -> file name inside the folder. Throws Error,
+// The "weight_map" of a model.safetensors.index.json or pytorch_model.bin.index.json: tensor name -> file name inside the folder. Throws Error,
 // naming `file`, when the text is not such an index or names a file outside the folder.
 std::map<std::string, std::string> parse_weight_map(std::string_view text, const std::string& file);
 
 // Move-only; the views it hands out live as long as it does. Safe to read from several threads at once.
 class Checkpoint {
  public:
-  // Opens `model.safetensors`, or else the shards that `model.safetensors.index.json` lists, as transformers does,
-  // and checks all headers. Throws Error for a folder without them (saying how to convert a pytorch_model.bin), a
-  // missing shard, a tensor that its shard lacks, or one that two shards hold.
+  // Opens the first of what transformers looks for: `model.safetensors`, the shards that `model.safetensors.index.json`
+  // lists, `pytorch_model.bin`, the shards of `pytorch_model.bin.index.json`. Checks all headers. Throws Error for a
+  // folder without any, a missing shard, a tensor that its shard lacks, or one that two shards hold.
   static Checkpoint open(const std::string& folder);
   // Adds the tensors of a further file, of any format that is read, with `prefix` before each of their names: a head
   // that lies beside the main weights. add_file(folder + "/regression_layer.pt", "regression_layer.") makes

@@ -109,8 +109,8 @@ TEST_CASE("a folder without weights says why") {
   CHECK(contains(opening(), "has no weights, neither model.safetensors nor"));
   folder.put("other.safetensors", small_file());
   CHECK(contains(opening(), "other.safetensors is read only if the index lists it"));
-  folder.put("pytorch_model.bin", "x");
-  CHECK(contains(opening(), "only as pytorch_model.bin"));
+  folder.put("pytorch_model-00001-of-00002.bin", "x");
+  CHECK(contains(opening(), "has neither pytorch_model.bin nor pytorch_model.bin.index.json; pytorch_model-00001-of-00002.bin is read only if"));
   folder.put("adapter_config.json", "{}");
   CHECK(contains(opening(), "holds an adapter (LoRA)"));
 }

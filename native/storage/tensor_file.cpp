@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "storage/safetensors.h"
+#include "storage/torch_file.h"
 
 namespace cheems::storage {
 namespace {
@@ -127,6 +128,9 @@ void TensorFile::read_raw(std::string_view name, void* destination, DType dtype,
 }
 
 std::unique_ptr<const TensorFile> open_tensor_file(const std::string& path) {
+  const auto named = [&](const char* ending) { return path.ends_with(ending); };
+  if (named(".bin") || named(".pt") || named(".pth") || TorchFile::recognises(MappedFile(path).bytes()))
+    return std::make_unique<const TorchFile>(TorchFile::open(path));
   return std::make_unique<const SafetensorsFile>(SafetensorsFile::open(path));
 }
 

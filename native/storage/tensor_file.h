@@ -57,7 +57,8 @@ class TensorFile {
   const TensorView& require(std::string_view name, const std::vector<std::int64_t>& expected_shape) const;
 };
 
-// Maps and checks a file of any format that is read, told by its content, not by its name. Throws Error.
+// Maps and checks a file of any format that is read: PyTorch's where it is named .bin, .pt or .pth or begins as such a
+// file does, else safetensors. Throws Error.
 std::unique_ptr<const TensorFile> open_tensor_file(const std::string& path);
 
 }  // namespace cheems::storage

@@ -1,4 +1,4 @@
-// Safetensors files made by hand for the tests and the fuzz driver: nothing here goes through the writer, and
+// Files made by hand for the tests and the fuzz driver: nothing here goes through the writer, and
 // nothing is checked, so that lies can be told.
 #pragma once
 
@@ -9,6 +9,7 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
@@ -55,6 +56,23 @@ struct TemporaryFolder {
 // A file with one tensor of two float32 values.
 inline std::string small_file(const std::string& name = "a", float first = 1.0f) {
   return make_file("{" + entry(name, "F32", "[2]", "[0,8]") + "}", bytes_of<float>({first, 2.0f}));
+}
+
+// A zip archive of stored entries, without checksums, as torch.save writes it when told not to compute them.
+inline std::string make_zip(const std::vector<std::pair<std::string, std::string>>& entries) {
+  std::string file, directory;
+  const auto number = [](std::uint64_t value, int bytes) {
+    std::string text;
+    for (int i = 0; i < bytes; ++i) text += static_cast<char>(value >> (8 * i) & 0xff);
+    return text;
+  };
+  for (const auto& [name, data] : entries) {
+    const std::string common = number(0, 4) + number(0, 4) + number(0, 4) + number(data.size(), 4) + number(data.size(), 4) + number(name.size(), 2) + number(0, 2);
+    directory += number(0x02014b50, 4) + number(0, 4) + common + number(0, 10) + number(file.size(), 4) + name;
+    file += number(0x04034b50, 4) + number(0, 2) + common + name + data;
+  }
+  return file + directory + number(0x06054b50, 4) + number(0, 4) + number(entries.size(), 2) + number(entries.size(), 2) + number(directory.size(), 4) +
+         number(file.size(), 4) + number(0, 2);
 }
 
 // The sentence with which `action` is refused; "" when it is not.
