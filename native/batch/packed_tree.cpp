@@ -89,9 +89,22 @@ class Packer {
   }
 
   void add_reward(int32_t sample, int32_t segment) {
-    const Segment& s = tree_.segments[static_cast<size_t>(segment)];
-    tree_.samples.push_back(sample);
-    tree_.reward_index.push_back(s.begin + s.length - 1);  // the row for now; index_rewards turns it into an index
+    const auto add = [&](int32_t row) {
+      tree_.samples.push_back(sample);
+      tree_.reward_index.push_back(row);  // the row for now; index_rewards turns it into an index
+    };
+    const auto segment_at = [&](int32_t number) -> const Segment& { return tree_.segments[static_cast<size_t>(number)]; };
+    if (samples_.readout_offsets.empty()) {
+      const Segment& s = segment_at(segment);
+      return add(s.begin + s.length - 1);
+    }
+    const auto s = static_cast<size_t>(sample);
+    for (int32_t i = samples_.readout_offsets[s]; i < samples_.readout_offsets[s + 1]; ++i) {
+      const int32_t position = samples_.readouts[static_cast<size_t>(i)];
+      int32_t holder = segment;  // or the ancestor that the token lies in
+      while (position < segment_at(holder).position) holder = segment_at(holder).parent;
+      add(segment_at(holder).begin + position - segment_at(holder).position);
+    }
   }
 
   void index_rewards() {
@@ -145,15 +158,14 @@ namespace {
 class MicroBatches {
  public:
   explicit MicroBatches(int64_t budget) : budget_(budget) {}
-  void add(const std::vector<int32_t>& members, int64_t rows) {
-    const auto count = static_cast<int64_t>(members.size());
-    if (batches_.empty() || rows > rows_left_ || count > samples_left_) {
+  void add(const std::vector<int32_t>& members, int64_t rows, int64_t readouts) {
+    if (batches_.empty() || rows > rows_left_ || readouts > readouts_left_) {
       batches_.emplace_back();
       rows_left_ = budget_;
-      samples_left_ = reward_capacity(budget_);
+      readouts_left_ = reward_capacity(budget_);
     }
     rows_left_ -= rows;
-    samples_left_ -= count;
+    readouts_left_ -= readouts;
     batches_.back().insert(batches_.back().end(), members.begin(), members.end());
   }
   void close() { rows_left_ = 0; }
@@ -161,7 +173,7 @@ class MicroBatches {
 
  private:
   const int64_t budget_;
-  int64_t rows_left_ = 0, samples_left_ = 0;
+  int64_t rows_left_ = 0, readouts_left_ = 0;
   std::vector<std::vector<int32_t>> batches_;
 };
 
@@ -172,10 +184,13 @@ std::vector<std::vector<int32_t>> plan_micro_batches(const Samples& samples, int
   std::iota(all.begin(), all.end(), 0);
   MicroBatches batches(budget);
   const auto rows_of = [&](const std::vector<int32_t>& members) { return pack_tree(samples, members, share).rows(); };
-  const auto fits = [&](const std::vector<int32_t>& members, int64_t rows) { return static_cast<int64_t>(members.size()) <= reward_capacity(budget) && rows <= budget; };
+  const auto readouts_of = [&](const std::vector<int32_t>& members) {
+    return std::accumulate(members.begin(), members.end(), int64_t{0}, [&](int64_t sum, int32_t sample) { return sum + samples.readouts_of(sample); });
+  };
+  const auto fits = [&](const std::vector<int32_t>& members, int64_t rows) { return readouts_of(members) <= reward_capacity(budget) && rows <= budget; };
   for (const auto& group : by_group(samples, all)) {
     if (const int64_t rows = rows_of(group); fits(group, rows)) {
-      batches.add(group, rows);
+      batches.add(group, rows, readouts_of(group));
       continue;
     }
     // Too large for one micro-batch: as many of its samples at a time as fit, each part with the prompt again.
@@ -190,16 +205,36 @@ std::vector<std::vector<int32_t>> plan_micro_batches(const Samples& samples, int
         continue;
       }
       part.pop_back();
-      batches.add(part, part_rows);
+      batches.add(part, part_rows, readouts_of(part));
       batches.close();
       part = {sample};
       part_rows = rows_of(part);
     }
-    batches.add(part, part_rows);
+    batches.add(part, part_rows, readouts_of(part));
     batches.close();
   }
   return batches.take();
 }
+
+namespace {
+
+void check_readouts(const Samples& samples) {
+  const auto& offsets = samples.readout_offsets;
+  if (offsets.empty() && samples.readouts.empty()) return;
+  if (offsets.size() != static_cast<size_t>(samples.count()) + 1 || offsets.front() != 0 || offsets.back() != static_cast<int32_t>(samples.readouts.size()) || !std::is_sorted(offsets.begin(), offsets.end())) {
+    fail("The readouts' offsets do not fit: ", samples.count(), " samples need ", samples.count() + 1, " offsets that ascend from 0 to ", samples.readouts.size(), ".");
+  }
+  for (size_t s = 0; s + 1 < offsets.size(); ++s) {
+    const int64_t length = int64_t{samples.offsets[s + 1]} - samples.offsets[s];
+    if (offsets[s] == offsets[s + 1]) fail("Sample ", s, " of the batch has no token that is read; each sample needs at least one.");
+    for (int32_t i = offsets[s]; i < offsets[s + 1]; ++i) {
+      const int32_t position = samples.readouts[static_cast<size_t>(i)];
+      if (position < 0 || position >= length) fail("Sample ", s, " of the batch is to be read at token ", position, ", but has ", length, " tokens.");
+    }
+  }
+}
+
+}  // namespace
 
 void check_samples(const Samples& samples, int64_t vocab_size, int64_t max_positions) {
   const auto count = static_cast<size_t>(samples.count());
@@ -207,6 +242,7 @@ void check_samples(const Samples& samples, int64_t vocab_size, int64_t max_posit
     fail("The samples' offsets do not fit their tokens: ", count, " samples need ", count + 1, " offsets from 0 to ", samples.tokens.size(), ".");
   }
   if (!std::is_sorted(samples.offsets.begin(), samples.offsets.end())) fail("The samples' offsets do not ascend.");  // nothing past the tokens is read below
+  check_readouts(samples);
   for (size_t s = 0; s < count; ++s) {
     const int64_t length = int64_t{samples.offsets[s + 1]} - samples.offsets[s];
     if (length <= 0) fail("Sample ", s, " of the batch is empty (no token ids); a reward needs at least one token.");

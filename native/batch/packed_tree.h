@@ -18,15 +18,19 @@ struct Segment {
   int32_t tree;      // number of the tree (root) it belongs to, from 0, in order
 };
 
-// N token rows and R rewards. Host memory; segments are in the order of their rows, parents first, trees one after another.
+// N token rows and R rewards, one for each readout of each sample (a sample's next to each other). Host memory; segments are in the order of their rows, parents first, trees one after another.
+// With a key/value cache (generation) segments speak of the cache's rows, in any order but parents first and with gaps between
+// them; they may hold rows of earlier calls, and the tokens are those that are new.
 struct PackedTree {
   std::vector<int32_t> tokens;        // [N]
   std::vector<int32_t> positions;     // [N]
   std::vector<Segment> segments;
   std::vector<int32_t> tree_begins;   // [trees + 1] first segment of each tree
   std::vector<int32_t> samples;       // [R] which sample (as the caller numbers them) reward r belongs to
-  std::vector<int32_t> reward_rows;   // [U] the token rows that end a sample, ascending, each once
+  std::vector<int32_t> reward_rows;   // [U] the token rows that are read (where no readouts are given: that end a sample), ascending, each once
   std::vector<int32_t> reward_positions;  // [U] their positions
+  std::vector<int32_t> cache_rows;         // with a cache: [N] the rows of the tokens' keys and values there, ascending; else empty
+  std::vector<int32_t> reward_cache_rows;  // with a cache: [U] those of reward_rows
   std::vector<int32_t> reward_index;  // [R] entry of reward_rows that holds reward r (equal samples share one)
   // Token rows sorted by token id (ties in row order), and where each distinct id's run begins: [N], [distinct + 1].
   std::vector<int32_t> token_order;
@@ -44,13 +48,13 @@ PackedTree pack_tree(const Samples& samples, std::span<const int32_t> chosen, bo
 
 // Cuts samples into micro-batches of at most `budget` packed tokens, whole groups first; a group that does not
 // fit alone is cut between its samples, and a sample longer than the budget is a micro-batch of its own. No
-// micro-batch has more than reward_capacity(budget) samples.
+// micro-batch has more than reward_capacity(budget) readouts, but for a sample that alone has more.
 std::vector<std::vector<int32_t>> plan_micro_batches(const Samples& samples, int64_t budget, bool share);
 
-// The most samples of a micro-batch of that many tokens: a bound on what the last layer and the head must hold.
+// The most readouts of a micro-batch of that many tokens: a bound on what the last layer and the head must hold.
 constexpr int64_t reward_capacity(int64_t budget) { return budget < 1024 ? 64 : budget / 16; }
 
-// Throws Error (naming the sample) for offsets that do not ascend, empty samples, ids outside [0, vocab_size),
+// Throws Error (naming the sample) for offsets that do not ascend, empty samples, ids outside [0, vocab_size), readouts outside the sample,
 // and samples longer than the model's `max_positions` (0: no limit).
 void check_samples(const Samples& samples, int64_t vocab_size, int64_t max_positions);
 

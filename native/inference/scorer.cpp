@@ -10,12 +10,13 @@
 namespace cheems::inference {
 namespace {
 
-model::ActivationCapacity capacity_for(int64_t budget, DType precision, int64_t longest_sample) {
+model::ActivationCapacity capacity_for(int64_t budget, DType precision, int64_t longest_sample, int64_t most_readouts = 1, int64_t widest_head = 0) {
   model::ActivationCapacity capacity;
   capacity.dtype = precision;
   capacity.rows = std::max(budget, longest_sample);
-  capacity.rewards = reward_capacity(capacity.rows);
+  capacity.rewards = std::max(reward_capacity(capacity.rows), most_readouts);
   capacity.longest_path = longest_sample;
+  capacity.widest_head = widest_head;
   return capacity;
 }
 
@@ -25,6 +26,23 @@ int64_t longest_of(const Samples& samples) {
   return longest;
 }
 
+int64_t most_readouts(const Samples& samples) {
+  int64_t most = 1;
+  for (int32_t s = 0; s < samples.count(); ++s) most = std::max(most, samples.readouts_of(s));
+  return most;
+}
+
+void check_readouts_fit(const Samples& samples, const model::HeadFacts& head) {
+  if (head.readout == model::Readout::last_token) {
+    if (!samples.readout_offsets.empty()) fail("The model's head (", head.kind, ") reads the last token of each sample; no readouts are to be given.");
+    return;
+  }
+  if (samples.readout_offsets.empty()) fail("The model's head (", head.kind, ") reads more than the last token of each sample: say which (readouts).");
+  for (int32_t s = 0; s < samples.count(); ++s) {
+    if (head.readout == model::Readout::prompt_and_last && samples.readouts_of(s) != 2) fail("Sample ", s, " of the batch has ", samples.readouts_of(s), " readouts; the model's head reads two, the gate's place in the prompt and the last token.");
+  }
+}
+
 }  // namespace
 
 struct Scorer::State {
@@ -32,12 +50,24 @@ struct Scorer::State {
   ScorerOptions options;
   std::unique_ptr<model::Decoder> decoder;
 
-  // Memory for samples of that length; taken again, larger, only when a longer one comes than ever before.
-  void ensure_capacity(int64_t longest) {
-    if (decoder && decoder->capacity().longest_path >= longest) return;
+  // Memory for such samples; taken again, larger, only when longer ones or more readouts come than ever before.
+  void ensure_capacity(int64_t longest, int64_t readouts) {
+    if (decoder && decoder->capacity().longest_path >= longest && decoder->capacity().rewards >= readouts) return;
     const int64_t known = decoder ? decoder->capacity().longest_path : 0;
     decoder.reset();
-    decoder = std::make_unique<model::Decoder>(model.architecture(), model.parameters().tensors(), model.backend(), capacity_for(options.micro_batch_tokens, model.precision(), std::max({longest, 2 * known, int64_t{256}})));
+    const int64_t widest_head = model.layered_head() ? model.layered_head()->widest() : 0;
+    const auto capacity = capacity_for(options.micro_batch_tokens, model.precision(), std::max({longest, longest > known ? 2 * known : known, int64_t{256}}), readouts, widest_head);
+    decoder = std::make_unique<model::Decoder>(model.architecture(), model.parameters().tensors(), model.backend(), capacity);
+  }
+
+  // The tree's rewards: one a sample, or one a readout.
+  std::vector<float> rewards_of(const PackedTree& tree, const Control& control) {
+    if (model.layered_head()) return model.layered_head()->rewards(decoder->forward_hidden(tree, control), tree);
+    decoder->forward(tree, control);
+    std::vector<float> rewards(static_cast<size_t>(tree.rewards()));
+    model.backend().download(rewards.data(), decoder->rewards(tree).data, tree.rewards() * static_cast<int64_t>(sizeof(float)));
+    if (!model.head_rule().plain()) std::transform(rewards.begin(), rewards.end(), rewards.begin(), [&](float product) { return model.head_rule().apply(product); });
+    return rewards;
   }
 };
 
@@ -49,20 +79,26 @@ Scorer::~Scorer() = default;
 Scorer::Result Scorer::score(const Samples& samples, const Control& control) {
   const auto& architecture = state_->model.architecture();
   check_samples(samples, architecture.vocab_size, architecture.max_position_embeddings);
-  state_->ensure_capacity(longest_of(samples));
-  model::Decoder& decoder = *state_->decoder;
+  const bool every_step = state_->model.head().readout == model::Readout::every_step;
+  check_readouts_fit(samples, state_->model.head());
+  state_->ensure_capacity(longest_of(samples), most_readouts(samples));
   Result result;
-  result.rewards.resize(static_cast<size_t>(samples.count()));
+  result.rewards.resize(every_step ? samples.readouts.size() : static_cast<size_t>(samples.count()));
   int64_t done = 0;
-  std::vector<float> rewards;
   for (const auto& chosen : plan_micro_batches(samples, state_->options.micro_batch_tokens, state_->options.share_prompts)) {
     const PackedTree tree = pack_tree(samples, chosen, state_->options.share_prompts);
-    decoder.forward(tree, control);
-    rewards.resize(chosen.size());
-    state_->model.backend().download(rewards.data(), decoder.rewards(tree).data, tree.rewards() * static_cast<int64_t>(sizeof(float)));
-    for (size_t r = 0; r < rewards.size(); ++r) {
-      if (!std::isfinite(rewards[r])) fail("The reward of sample ", tree.samples[r], " of the batch is not finite: the model's weights overflow float32. Check the model folder.");
-      result.rewards[static_cast<size_t>(tree.samples[r])] = rewards[r];
+    const std::vector<float> rewards = state_->rewards_of(tree, control);
+    // Of a sample's readouts, which stand next to each other: each has a reward, or all of them one.
+    size_t reward = 0;
+    for (size_t readout = 0; readout < tree.samples.size();) {
+      const int32_t sample = tree.samples[readout];
+      const auto readouts = static_cast<size_t>(samples.readouts_of(sample)), count = every_step ? readouts : 1;
+      const size_t to = every_step ? static_cast<size_t>(samples.readout_offsets[static_cast<size_t>(sample)]) : static_cast<size_t>(sample);
+      for (size_t i = 0; i < count; ++i, ++reward) {
+        if (!std::isfinite(rewards[reward])) fail("The reward of sample ", sample, " of the batch is not finite: the model's weights overflow float32. Check the model folder.");
+        result.rewards[to + i] = rewards[reward];
+      }
+      readout += readouts;
     }
     done += static_cast<int64_t>(chosen.size());
     result.computed_tokens += tree.rows();

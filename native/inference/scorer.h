@@ -22,9 +22,10 @@ class Scorer {
   Scorer(model::RewardModel& model, const ScorerOptions& options);
   ~Scorer();
   struct Result {
-    std::vector<float> rewards;   // one a sample, in the order given
+    std::vector<float> rewards;   // one a sample, in the order given; with Readout::every_step one a readout, sample after sample
     int64_t computed_tokens = 0;  // after sharing prompts
   };
+  // The samples' readouts must be those that the model's head asks for (RewardModel::head().readout): none for the last token alone.
   // A sample's reward is the same bits whatever else is in the call. Throws Error for ids outside
   // the vocabulary, empty samples and non-finite rewards (naming the sample), Cancelled when cancelled.
   Result score(const Samples& samples, const Control& control);

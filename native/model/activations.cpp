@@ -56,7 +56,7 @@ Activations::Activations(const Architecture& a, const ActivationCapacity& capaci
   mlp_in = take(rows, a.intermediate_size);
   query_normed = take(rewards, hidden);
   query_residual = take(rewards, hidden);
-  final_normed = arena.floats(rewards, hidden);
+  final_normed = arena.matrix(rewards, hidden, capacity.final_dtype);
   final_inverse_rms = arena.floats(1, rewards);
   this->rewards = arena.floats(1, rewards);
   d_rewards = arena.floats(1, rewards);

@@ -14,9 +14,11 @@ struct ActivationCapacity {
   int64_t rows = 0;          // token rows of a packed tree
   int64_t rewards = 0;       // samples of a packed tree
   int64_t longest_path = 0;  // tokens of the longest sample
+  int64_t widest_head = 0;   // columns of the widest layer of a reward head of several layers
   bool training = false;     // keep every layer's activations for a backward pass
   bool checkpointing = false;  // training: keep only each layer's input, compute the rest again
   DType dtype = DType::float32;  // of the activations and their gradients, but for those marked float32 below
+  DType final_dtype = DType::float32;  // of final_normed: float32 for a reward head, the activations' before a vocabulary
 };
 
 // N token rows, Q queries: all rows, but in the last layer the reward rows alone.
@@ -48,7 +50,7 @@ class Activations {
   Tensor mlp_in;         // [N, I]: the gated activation
   Tensor query_normed, query_residual;  // [U, H]: the last layer's reward rows
   // After the last layer, float32: 16-bit rewards would make false ties.
-  Tensor final_normed;       // [U, H]
+  Tensor final_normed;       // [U, H] final_dtype
   Tensor final_inverse_rms;  // [1, U]
   Tensor rewards, d_rewards; // [1, R]
   // Gradients, with training only.

@@ -42,6 +42,7 @@ struct Architecture {
   bool branch_norms = false;     // Gemma 2: RMSNorm at the end of each branch too, before the residual is added
   float attention_scale = 0;     // of the scores; 0: 1 / sqrt(head_size)
   float attention_soft_cap = 0;  // Gemma 2; 0: none
+  float final_logit_soft_cap = 0;  // Gemma 2, of a language model's logits; 0: none
   std::vector<int64_t> windows;  // one a layer: tokens visible including oneself; 0 = all before
   bool tied_embeddings = false;
   float initializer_range = 0.02f;

@@ -13,7 +13,7 @@ WorkspaceRequest workspace_request(const Architecture& a, const ActivationCapaci
   request.num_heads = a.num_heads;
   request.num_key_value_heads = a.num_key_value_heads;
   request.head_size = a.head_size;
-  request.widest_row = std::max({a.hidden_size, a.qkv_size(), 2 * a.intermediate_size});
+  request.widest_row = std::max({a.hidden_size, a.qkv_size(), 2 * a.intermediate_size, capacity.widest_head});
   request.rows = capacity.rows;
   request.backward = capacity.training;
   return request;
@@ -79,14 +79,14 @@ void Decoder::zero(const Tensor& contiguous) {
   backend_.zero(contiguous.data, contiguous.rows * contiguous.columns * static_cast<int64_t>(size_of(contiguous.dtype)));
 }
 
-Tensor Decoder::forward_hidden(const PackedTree& tree, const Control& control) {
+Tensor Decoder::forward_hidden(const PackedTree& tree, const Control& control, const KeyValueCache* cache) {
   const auto reward_rows = static_cast<int64_t>(tree.reward_rows.size());
   ops_.set_workspace(workspace_->data(), workspace_->size());
   ops_.begin_batch(tree);
   ops_.embedding_forward({.y = activations_->layer(0, tree.rows(), reward_rows).residual_in, .table = weights_.embedding, .tokens = tree.tokens, .scale = architecture_.embedding_scale});
   for (int64_t layer = 0; layer < architecture_.num_layers; ++layer) {
     control.check();
-    forward_layer(layer, tree);
+    forward_layer(layer, tree, cache);
   }
   const LayerActivations last = activations_->layer(architecture_.num_layers - 1, tree.rows(), reward_rows);
   const Tensor normed = head_rows(activations_->final_normed, reward_rows);
@@ -103,7 +103,7 @@ void Decoder::forward(const PackedTree& tree, const Control& control) {
 // residual_mid = residual_in + o_proj(attention(norm(residual_in)));  residual_out = residual_mid + mlp(norm(residual_mid));
 // with branch norms, what is added to the residual is normed once more.
 // In the last layer only keys and values are computed for all rows; everything after them for the reward rows alone.
-void Decoder::forward_layer(int64_t layer, const PackedTree& tree) {
+void Decoder::forward_layer(int64_t layer, const PackedTree& tree, const KeyValueCache* cache) {
   const LayerTensors& w = weights_.layers[static_cast<size_t>(layer)];
   const auto reward_rows = static_cast<int64_t>(tree.reward_rows.size());
   const LayerActivations a = activations_->layer(layer, tree.rows(), reward_rows);
@@ -128,8 +128,15 @@ void Decoder::forward_layer(int64_t layer, const PackedTree& tree) {
                      .norm_weight = w.q_norm, .epsilon = epsilon, .weight_offset = offset});
   ops_.rope_forward({.y = a.k_turned, .x = a.k, .head_size = head_size, .positions = tree.positions, .cosine = cosine_, .sine = sine_,
                      .norm_weight = w.k_norm, .epsilon = epsilon, .weight_offset = offset});
-  ops_.attention_forward({.context = a.context, .log_sum_exp = a.log_sum_exp, .q = a.q_turned, .k = a.k_turned, .v = a.v, .tree = &tree,
-                          .query_rows = last ? std::span<const int32_t>(tree.reward_rows) : std::span<const int32_t>{}, .shape = attention_shape(layer)});
+  ConstTensor keys = a.k_turned, values = a.v;
+  std::span<const int32_t> query_rows = last ? std::span<const int32_t>(tree.reward_rows) : std::span<const int32_t>{};
+  if (cache) {
+    ops_.scatter_rows({.x = cache->keys(layer), .y = keys, .rows = tree.cache_rows});
+    ops_.scatter_rows({.x = cache->values(layer), .y = values, .rows = tree.cache_rows});
+    keys = cache->keys(layer), values = cache->values(layer);
+    query_rows = last ? tree.reward_cache_rows : tree.cache_rows;
+  }
+  ops_.attention_forward({.context = a.context, .log_sum_exp = a.log_sum_exp, .q = a.q_turned, .k = keys, .v = values, .tree = &tree, .query_rows = query_rows, .shape = attention_shape(layer)});
   end_branch({.x = a.context, .weight = w.output, .bias = w.output_bias, .norm = w.attention_branch_norm, .branch = a.attention_branch, .inverse_rms = a.inverse_rms_3, .residual = residual, .out = a.residual_mid});
 
   const Tensor query_normed = head_rows(activations_->normed, queries), mlp_in = head_rows(activations_->mlp_in, queries);

@@ -10,6 +10,7 @@
 #include "core/control.h"
 #include "core/memory_plan.h"
 #include "model/activations.h"
+#include "model/key_value_cache.h"
 #include "model/parameters.h"
 #include "ops/operations.h"
 
@@ -23,8 +24,9 @@ class Decoder {
 
   const ActivationCapacity& capacity() const { return capacity_; }
 
-  // The hidden states of tree.reward_rows after the final norm, [U, H] float32: for whatever reads them. Valid until the next call.
-  Tensor forward_hidden(const PackedTree& tree, const Control& control);
+  // The hidden states of tree.reward_rows after the final norm, [U, H] of capacity's final_dtype: for whatever reads them. Valid until
+  // the next call. With a cache, the tokens' keys and values are kept at tree.cache_rows and attention reads the cache.
+  Tensor forward_hidden(const PackedTree& tree, const Control& control, const KeyValueCache* cache = nullptr);
   // Rewards of the tree's samples by the linear head, in the order of tree.samples; download them from rewards().
   void forward(const PackedTree& tree, const Control& control);
   // After forward of the same tree: adds the gradients for d_rewards() to `gradients`. Consumes the activations.
@@ -36,7 +38,7 @@ class Decoder {
   static void plan(const Architecture& architecture, const ActivationCapacity& capacity, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan);
 
  private:
-  void forward_layer(int64_t layer, const PackedTree& tree);
+  void forward_layer(int64_t layer, const PackedTree& tree, const KeyValueCache* cache = nullptr);
   void backward_layer(int64_t layer, const PackedTree& tree, const LayerTensors& gradient);
   void backward_mlp(const LayerTensors& w, const LayerTensors& gradient, const LayerActivations& a, const Tensor& d_out);
   void backward_attention(int64_t layer, const LayerTensors& gradient, const LayerActivations& a, const PackedTree& tree, const Tensor& d_out);

@@ -32,7 +32,7 @@ std::unique_ptr<RewardModel> RewardModel::random(const Architecture& architectur
   model->backend_ = &backend;
   model->architecture_ = architecture;
   model->precision_ = options.precision;
-  model->head_source_ = "new";
+  model->head_ = {.kind = "linear", .source = "new", .description = "linear, of random numbers"};
   model->parameters_ = std::make_unique<Parameters>(architecture, options.precision, backend);
   if (options.float32_copy && options.precision != DType::float32) model->float32_copy_ = std::make_unique<Parameters>(architecture, DType::float32, backend);
 

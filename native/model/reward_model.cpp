@@ -4,37 +4,13 @@
 
 #include "core/error.h"
 #include "core/random.h"
+#include "model/heads/heads.h"
 #include "model/weight_reader.h"
 #include "storage/checkpoint.h"
 #include "storage/safetensors_writer.h"
 
 namespace cheems::model {
 namespace {
-
-// Names that reward heads with one linear layer are stored under.
-constexpr const char* kHeadNames[] = {kHeadName, "v_head.weight"};
-
-// The head's name in the file, or empty where there is none.
-std::string find_head(const storage::Checkpoint& checkpoint) {
-  std::string found;
-  for (const char* name : kHeadNames) {
-    if (!checkpoint.find(name)) continue;
-    if (!found.empty()) {
-      fail(checkpoint.folder(), " holds two reward heads, ", found, " and ", name, "; which one the model was trained with cannot be told. Remove one from the weights.");
-    }
-    found = name;
-  }
-  return found;
-}
-
-void check_head_shape(const storage::Checkpoint& checkpoint, const std::string& name, int64_t hidden) {
-  const auto& shape = checkpoint.find(name)->shape;
-  if (shape == std::vector<int64_t>{1, hidden}) return;
-  if (shape.size() == 2 && shape[0] != 1 && shape[1] == hidden) {
-    fail(checkpoint.file_of(name), ": ", name, " has ", shape[0], " outputs (num_labels), but a reward is one number: this is a classifier with ", shape[0], " labels, not a reward model.");
-  }
-  fail(checkpoint.file_of(name), ": ", name, " has shape ", storage::shape_text(shape), " where config.json's hidden_size needs [1, ", hidden, "].");
-}
 
 std::vector<float> normal_values(int64_t count, double deviation, uint64_t seed, uint64_t stream) {
   RandomStream random(seed, stream);
@@ -55,45 +31,64 @@ DType RewardModel::stored_matrix_dtype(const std::string& folder) {
 
 Architecture RewardModel::read_architecture(const std::string& folder) { return read_architecture_file(folder + "/config.json"); }
 
+// A folder's head, made ready for training or scoring, or the facts of a new one.
+std::optional<HeadMatch> RewardModel::take_head(const storage::Checkpoint& checkpoint, const LoadOptions& options) {
+  const ConfigJson config(options.folder + "/config.json");
+  std::optional<HeadMatch> head = find_head({checkpoint, config, architecture_, options.reward_head, options.normalize_reward});
+  if (!head) {
+    if (!options.create_head) {
+      fail(options.folder, " has no reward head of any known kind (score.weight, v_head.weight, …; docs/models.md lists them): it is a language model, and scoring with it would give noise. Train it first (cheems-native train --model_path ...), or name the folder of a trained reward model. "
+           "A model whose reward is the logit of vocabulary id 0 (Nemotron-70B-Reward) is scored with --reward_head vocabulary_row.");
+    }
+    head_ = {.kind = "linear", .source = "new", .description = "linear, new"};
+    return head;
+  }
+  if (options.create_head && !head->facts.linear()) {
+    fail(options.folder, " has a reward head of kind ", head->facts.kind, " (", head->facts.description, "), which can be scored with but not trained: training knows heads of one linear layer.");
+  }
+  head_ = head->facts;
+  head_rule_ = head->rule;
+  if (options.create_head && !head_rule_.plain()) {
+    for (float& weight : head->weight) weight = static_cast<float>(static_cast<double>(weight) * head_rule_.scale);
+    head_rule_ = {};
+    head_.description += "; training leaves out its offset, which shifts all rewards alike";
+  }
+  return head;
+}
+
 std::unique_ptr<RewardModel> RewardModel::load(const LoadOptions& options, Backend& backend) {
   std::unique_ptr<RewardModel> model(new RewardModel);
   model->backend_ = &backend;
   model->architecture_ = read_architecture(options.folder);
   const Architecture& architecture = model->architecture_;
-  const auto checkpoint = storage::Checkpoint::open(options.folder);
-  const std::string head = find_head(checkpoint);
-  if (head.empty() && !options.create_head) {
-    fail(options.folder, " has no reward head (neither score.weight nor v_head.weight): it is a language model, and scoring with it would give noise. Train it first (cheems-native train --model_path ...), or name the folder of a trained reward model.");
-  }
+  auto checkpoint = storage::Checkpoint::open(options.folder);
+  add_head_files(checkpoint);
+  const std::optional<HeadMatch> head = model->take_head(checkpoint, options);
   model->precision_ = activation_dtype(options.precision, backend);
   const WeightReader reader(checkpoint, architecture);
+  const ModelEnd end = model->head_.linear() ? ModelEnd::reward_head : ModelEnd::none;
   DType matrix_dtype = model->precision_;
-  if (backend.widens_weights() && options.keep_16_bit) matrix_dtype = reader.common_matrix_dtype(ParameterLayout(architecture, DType::float32));
-  model->parameters_ = std::make_unique<Parameters>(architecture, matrix_dtype, backend);
-  if (options.float32_copy && matrix_dtype != DType::float32) model->float32_copy_ = std::make_unique<Parameters>(architecture, DType::float32, backend);
+  if (backend.widens_weights() && options.keep_16_bit) matrix_dtype = reader.common_matrix_dtype(ParameterLayout(architecture, DType::float32, end));
+  model->parameters_ = std::make_unique<Parameters>(architecture, matrix_dtype, backend, end);
+  if (options.float32_copy && matrix_dtype != DType::float32) model->float32_copy_ = std::make_unique<Parameters>(architecture, DType::float32, backend, end);
   const ParameterLayout& layout = model->parameters_->layout();
-  reader.refuse_unknown_tensors(layout, {head});
+  reader.refuse_unknown_tensors(layout, head ? head->tensors : std::set<std::string>{});
   for (const auto& parameter : layout.parameters()) {
     void* destination = layout.tensor(parameter, model->parameters_->data()).data;
     if (parameter.name != kHeadName) {
       reader.read(parameter, destination, backend);
-    } else if (!head.empty()) {
-      check_head_shape(checkpoint, head, architecture.hidden_size);
-      std::vector<float> values(static_cast<size_t>(parameter.count()));
-      checkpoint.read_float32(head, values.data(), parameter.shape);
-      backend.upload(destination, values.data(), parameter.count() * static_cast<int64_t>(sizeof(float)));
-    } else {
-      const auto values = normal_values(parameter.count(), 1.0 / static_cast<double>(architecture.hidden_size + 1), options.seed, kHeadStream);
-      backend.upload(destination, values.data(), parameter.count() * static_cast<int64_t>(sizeof(float)));
+      continue;
     }
+    const std::vector<float> weight = head ? head->weight : normal_values(parameter.count(), 1.0 / static_cast<double>(architecture.hidden_size + 1), options.seed, kHeadStream);
+    backend.upload(destination, weight.data(), parameter.count() * static_cast<int64_t>(sizeof(float)));
   }
+  if (head && head->make) model->layered_head_ = head->make(backend);
   if (model->float32_copy_) {
     const ParameterLayout& copy = model->float32_copy_->layout();
     for (const auto& parameter : copy.parameters()) {
       if (copy.is_matrix(parameter)) reader.read(parameter, copy.tensor(parameter, model->float32_copy_->data()).data, backend);
     }
   }
-  model->head_source_ = head.empty() ? "new" : head;
   return model;
 }
 

@@ -10,6 +10,7 @@
 #include "backends/backend.h"
 #include "core/memory_plan.h"
 #include "model/architecture.h"
+#include "model/heads/head.h"
 #include "model/parameters.h"
 
 namespace cheems::model {
@@ -23,6 +24,8 @@ struct LoadOptions {
   // matrices have the activations' dtype whatever this says.
   bool keep_16_bit = false;
   bool float32_copy = false;      // true: beside bfloat16 matrices, keep them in float32 too (training)
+  std::string reward_head = {};   // where a folder has more than one: the head's kind, or its tensor's name (heads/head.h)
+  bool normalize_reward = false;  // apply config.json's mean and std to a linear head's rewards (OpenRLHF)
 };
 
 struct RandomOptions {
@@ -56,8 +59,13 @@ class RewardModel {
   // The matrices in float32, of which parameters() holds the rounded copy; null where there is none. Its vectors are unused.
   Parameters* float32_copy() const { return float32_copy_.get(); }
   DType precision() const { return precision_; }  // of the activations
-  // "score.weight", "v_head.weight" or "new": where the head came from.
-  const std::string& head_source() const { return head_source_; }
+  // What turns hidden states into rewards. Its source is "new" where there was none.
+  const HeadFacts& head() const { return head_; }
+  const std::string& head_source() const { return head_.source; }
+  // Of a linear head: what is done with w . h, when scoring. (Training leaves an offset out: no pair's difference knows it.)
+  const LinearRule& head_rule() const { return head_rule_; }
+  // Null where the head is linear, and so one of the parameters.
+  LayeredHead* layered_head() const { return layered_head_.get(); }
   Backend& backend() const { return *backend_; }
   // The dtype that matrices have in memory when they are kept as stored: the 16-bit type that all share, or float32.
   static DType stored_matrix_dtype(const std::string& folder);
@@ -66,10 +74,13 @@ class RewardModel {
 
  private:
   RewardModel() = default;
+  std::optional<HeadMatch> take_head(const storage::Checkpoint& checkpoint, const LoadOptions& options);
   Architecture architecture_;
   DType precision_ = DType::float32;
   std::unique_ptr<Parameters> parameters_, float32_copy_;
-  std::string head_source_;
+  HeadFacts head_;
+  LinearRule head_rule_;
+  std::unique_ptr<LayeredHead> layered_head_;
   Backend* backend_ = nullptr;
 };
 

@@ -118,7 +118,7 @@ TEST_CASE("reward model: what config.json and the weights disagree on is refused
   check_refused(refused_with([&](auto& t) { t["score.weight"] = {DType::float32, {2, 16}, random_floats(32, 1)}; }), {"score.weight", "2 outputs", "num_labels"});
   check_refused(refused_with([&](auto& t) { t["score.weight"] = {DType::float32, {1, 8}, random_floats(8, 1)}; }), {"score.weight", "[1, 8]", "[1, 16]"});
   check_refused(refused_with([&](auto& t) { t["score.weight"] = {DType::float32, {16}, random_floats(16, 1)}; }), {"score.weight", "[16]"});
-  check_refused(refused_with([&](auto& t) { t["score.bias"] = {DType::float32, {1}, {1}}; }), {"score.bias", "no place"});
+  check_refused(refused_with([&](auto& t) { t["score.extra"] = {DType::float32, {1}, {1}}; }), {"score.extra", "no place"});
   // What a language model brings along is passed over.
   CHECK(refused_with([&](auto& t) {
           t["lm_head.weight"] = t["model.embed_tokens.weight"];

@@ -9,6 +9,7 @@
 
 #include <functional>
 
+#include "ops/activation/activation.h"
 #include "ops/adamw/adamw.h"
 #include "ops/attention/attention.h"
 #include "ops/disentangled_attention/disentangled_attention.h"
@@ -71,7 +72,9 @@ class Operations {
   virtual void gather_expert_rows(const GatherExpertRows&) = 0;
   virtual void combine_expert_rows(const CombineExpertRows&) = 0;
   virtual void gelu_forward(const GeluForward&) = 0;
+  virtual void activation_forward(const ActivationForward&) = 0;
   virtual void gather_rows(const GatherRows&) = 0;
+  virtual void scatter_rows(const ScatterRows&) = 0;
   virtual void scatter_add_rows(const ScatterAddRows&) = 0;
   virtual void reward_head_forward(const RewardHeadForward&) = 0;
   virtual void reward_head_backward(const RewardHeadBackward&) = 0;

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "ops/operations.h"
+#include "testing/plain/activation.h"
 #include "testing/plain/adamw.h"
 #include "testing/plain/attention.h"
 #include "testing/plain/disentangled_attention.h"
@@ -69,7 +70,9 @@ class PlainOperations : public Operations {
   void gather_expert_rows(const GatherExpertRows& a) override { plain::gather_expert_rows<A>(a); }
   void combine_expert_rows(const CombineExpertRows& a) override { plain::combine_expert_rows<A>(a); }
   void gelu_forward(const GeluForward& a) override { plain::gelu_forward<A>(a); }
+  void activation_forward(const ActivationForward& a) override { plain::activation_forward<A>(a); }
   void gather_rows(const GatherRows& a) override { plain::gather_rows<A>(a); }
+  void scatter_rows(const ScatterRows& a) override { plain::scatter_rows<A>(a); }
   void scatter_add_rows(const ScatterAddRows& a) override { plain::scatter_add_rows<A>(a); }
   void reward_head_forward(const RewardHeadForward& a) override { plain::reward_head_forward<A>(a); }
   void reward_head_backward(const RewardHeadBackward& a) override { plain::reward_head_backward<A>(a); }

@@ -188,7 +188,7 @@ TEST_CASE("plain loops: rows, reward head and ranking loss") {
   const std::vector<int32_t> pairs{0, 1, 1, 2, 5, 0, 3, 3};
   check_plain({.rows = rows, .backward = true}, [&](Site& site) -> OutputList {
     const Tensor x = site.activations(rows, columns, random_floats(rows * columns, 1)), y = site.activations(picked, columns);
-    const Tensor added = site.activations(rows, columns, random_floats(rows * columns, 2));
+    const Tensor added = site.activations(rows, columns, random_floats(rows * columns, 2)), put = site.activations(rows, columns, random_floats(rows * columns, 6));
     const Tensor top = site.floats(picked, columns, random_floats(picked * columns, 3)), weight = site.vector(random_floats(columns, 4));
     const Tensor r = site.vector(rewards), d_rewards = site.vector(rewards);
     const Tensor d_top = site.floats(picked, columns), d_weight = site.vector(random_floats(columns, 5));
@@ -196,10 +196,11 @@ TEST_CASE("plain loops: rows, reward head and ranking loss") {
     site.begin(tree);
     site->gather_rows({.y = y, .x = x, .rows = tree.reward_rows});
     site->scatter_add_rows({.x = added, .y = y, .rows = tree.reward_rows});
+    site->scatter_rows({.x = put, .y = y, .rows = tree.reward_rows});
     site->reward_head_forward({.rewards = r, .x = top, .weight = weight, .index = tree.reward_index});
     site->ranking_loss({.sums = sums, .d_rewards = d_rewards, .rewards = r, .pairs = pairs, .total_pairs = 11, .total_rewards = 19, .reg_coef = 0.1f});
     site->reward_head_backward({.dx = d_top, .d_weight = d_weight, .d_rewards = d_rewards, .x = top, .weight = weight, .index = tree.reward_index});
-    return {{"gathered", site.values(y), kOutputs}, {"scattered", site.values(added), kOutputs}, {"rewards", site.values(r), kOutputs},
+    return {{"gathered", site.values(y), kOutputs}, {"scattered", site.values(added), kOutputs}, {"put", site.values(put), kOutputs}, {"rewards", site.values(r), kOutputs},
         {"losses", site.values(sums, 2), kOutputs},
             {"d_rewards", site.values(d_rewards), kGradients}, {"d_top", site.values(d_top), kGradients}, {"d_weight", site.values(d_weight), kGradients}};
   });

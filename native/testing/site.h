@@ -71,6 +71,7 @@ class Site {
   Tensor vector(const std::vector<float>& values) { return floats(1, static_cast<int64_t>(values.size()), values, 0); }
   Tensor vector(int64_t columns) { return floats(1, columns, {}, 0); }
   double* doubles(const std::vector<double>& values) { return static_cast<double*>(copied(values.data(), values.size() * sizeof(double))); }
+  int32_t* integers(const std::vector<int32_t>& values) { return static_cast<int32_t*>(copied(values.data(), values.size() * sizeof(int32_t))); }
   uint8_t* bytes(const std::vector<uint8_t>& values) { return static_cast<uint8_t*>(copied(values.data(), values.size())); }
 
   // The numbers of a tensor, row by row without the gaps.
@@ -90,6 +91,12 @@ class Site {
     Values all{std::vector<double>(static_cast<size_t>(count)), DType::float32};
     backend_.download(all.numbers.data(), numbers, count * static_cast<int64_t>(sizeof(double)));
     return all;
+  }
+
+  Values values(const int32_t* integers, int64_t count) {
+    std::vector<int32_t> found(static_cast<size_t>(count));
+    backend_.download(found.data(), integers, count * static_cast<int64_t>(sizeof(int32_t)));
+    return {{found.begin(), found.end()}, DType::float32};
   }
 
   // Whether every cell outside the tensors and the workspace is as it was.

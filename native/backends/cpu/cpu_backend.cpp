@@ -65,7 +65,9 @@ class CpuOperations : public Operations {
   void gather_expert_rows(const GatherExpertRows& a) override { cpu::gather_expert_rows(a, context_); }
   void combine_expert_rows(const CombineExpertRows& a) override { cpu::combine_expert_rows(a, context_); }
   void gelu_forward(const GeluForward& a) override { cpu::gelu_forward(a, context_); }
+  void activation_forward(const ActivationForward& a) override { cpu::activation_forward(a, context_); }
   void gather_rows(const GatherRows& a) override { cpu::gather_rows(a, context_); }
+  void scatter_rows(const ScatterRows& a) override { cpu::scatter_rows(a, context_); }
   void scatter_add_rows(const ScatterAddRows& a) override { cpu::scatter_add_rows(a, context_); }
   void reward_head_forward(const RewardHeadForward& a) override { cpu::reward_head_forward(a, context_); }
   void reward_head_backward(const RewardHeadBackward& a) override { cpu::reward_head_backward(a, context_); }

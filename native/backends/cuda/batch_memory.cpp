@@ -56,17 +56,16 @@ void BatchMemory::lay_out(const PackedTree& tree) {
   used_ = 0;
   image_.clear();
   pieces_.clear();
-  device_tree_ = {.segments = add(tree.segments), .subtree_end = add(subtree_end_), .subtree_row_end = add(subtree_row_end_), .row_segment = add(row_segment_),
+  device_tree_ = {.segments = add(tree.segments), .subtree_end = add(subtree_end_), .subtree_row_end = add(subtree_row_end_),
                   .positions = add(tree.positions), .num_segments = static_cast<int32_t>(tree.segments.size()), .num_rows = static_cast<int32_t>(tree.rows()),
                   .longest_path = static_cast<int32_t>(tree.longest_path)};
-  for (const auto* numbers : {&tree.tokens, &tree.tree_begins, &tree.samples, &tree.reward_rows, &tree.reward_positions, &tree.reward_index, &tree.token_order, &tree.token_runs}) add(*numbers);
+  for (const auto* numbers : {&tree.tokens, &tree.tree_begins, &tree.samples, &tree.reward_rows, &tree.reward_positions, &tree.cache_rows, &tree.reward_cache_rows, &tree.reward_index, &tree.token_order, &tree.token_runs}) add(*numbers);
 }
 
 void BatchMemory::begin(const PackedTree& tree) {
   const auto count = tree.segments.size();
   subtree_end_.assign(count, 0);
   subtree_row_end_.assign(count, 0);
-  row_segment_.resize(tree.tokens.size());
   for (size_t s = count; s-- > 0;) {
     const Segment& segment = tree.segments[s];
     subtree_end_[s] = std::max(subtree_end_[s], static_cast<int32_t>(s) + 1);
@@ -76,7 +75,6 @@ void BatchMemory::begin(const PackedTree& tree) {
     subtree_end_[parent] = std::max(subtree_end_[parent], subtree_end_[s]);
     subtree_row_end_[parent] = std::max(subtree_row_end_[parent], subtree_row_end_[s]);
   }
-  for (size_t s = 0; s < count; ++s) std::fill_n(row_segment_.begin() + tree.segments[s].begin, tree.segments[s].length, static_cast<int32_t>(s));
 
   lists_.clear();
   tree_ = nullptr;
@@ -145,7 +143,8 @@ std::vector<TreeTile> cut_into_tiles(const PackedTree& tree, std::span<const int
 }  // namespace
 
 const BatchMemory::BuiltList& BatchMemory::built(BuiltList::Kind kind, std::span<const int32_t> query_rows, int rows_per_tile) {
-  const bool all_or_tree = query_rows.empty() || query_rows.data() == tree_->reward_rows.data();
+  const auto is = [&](const std::vector<int32_t>& rows) { return query_rows.data() == rows.data(); };
+  const bool all_or_tree = query_rows.empty() || is(tree_->reward_rows) || is(tree_->cache_rows) || is(tree_->reward_cache_rows);
   for (const BuiltList& list : lists_) {
     if (all_or_tree && list.kind == kind && list.rows_per_tile == rows_per_tile && list.query_rows == query_rows.data() && list.num_queries == query_rows.size()) return list;
   }
@@ -160,7 +159,8 @@ const BatchMemory::BuiltList& BatchMemory::built(BuiltList::Kind kind, std::span
     tiles = cut_into_tiles(*tree_, query_rows, rows_per_tile);
     const auto work = [&](const TreeTile& tile) {
       if (kind == BuiltList::Kind::key_tiles) return subtree_row_end_[static_cast<size_t>(tile.segment)] - tile.begin;
-      return tree_->positions[static_cast<size_t>(tile.last_row)] + 1;
+      const Segment& segment = tree_->segments[static_cast<size_t>(tile.segment)];
+      return tile.last_row - segment.begin + segment.position + 1;
     };
     std::stable_sort(tiles.begin(), tiles.end(), [&](const TreeTile& a, const TreeTile& b) { return work(a) > work(b); });
   }

@@ -68,7 +68,7 @@ class BatchMemory {
   std::vector<Piece> pieces_;
   std::vector<BuiltList> lists_;
   BuiltList unkept_{};       // the last list that found no room in the region
-  std::vector<int32_t> subtree_end_, subtree_row_end_, row_segment_;
+  std::vector<int32_t> subtree_end_, subtree_row_end_;
 };
 
 }  // namespace cheems::cuda

@@ -31,12 +31,12 @@ struct TileList {
 };
 
 // The batch's tree on the device. Segments are in depth-first order: the descendants of segment s are the segments
-// [s + 1, subtree_end[s]), and the token rows of s with all its descendants are [s.begin, subtree_row_end[s]).
+// [s + 1, subtree_end[s]), and the token rows of s with all its descendants are [s.begin, subtree_row_end[s]) (not so with a
+// key/value cache, over which no backward pass goes).
 struct DeviceTree {
   const Segment* segments = nullptr;           // [num_segments]
   const int32_t* subtree_end = nullptr;        // [num_segments]
   const int32_t* subtree_row_end = nullptr;    // [num_segments]
-  const int32_t* row_segment = nullptr;        // [num_rows] the segment of each token row
   const int32_t* positions = nullptr;          // [num_rows]
   int32_t num_segments = 0;
   int32_t num_rows = 0;

@@ -50,7 +50,9 @@ class CudaOperations : public Operations {
   void gather_expert_rows(const GatherExpertRows& a) override { cuda::gather_expert_rows(a, context_); }
   void combine_expert_rows(const CombineExpertRows& a) override { cuda::combine_expert_rows(a, context_); }
   void gelu_forward(const GeluForward& a) override { cuda::gelu_forward(a, context_); }
+  void activation_forward(const ActivationForward& a) override { cuda::activation_forward(a, context_); }
   void gather_rows(const GatherRows& a) override { cuda::gather_rows(a, context_); }
+  void scatter_rows(const ScatterRows& a) override { cuda::scatter_rows(a, context_); }
   void scatter_add_rows(const ScatterAddRows& a) override { cuda::scatter_add_rows(a, context_); }
   void reward_head_forward(const RewardHeadForward& a) override { cuda::reward_head_forward(a, context_); }
   void reward_head_backward(const RewardHeadBackward& a) override { cuda::reward_head_backward(a, context_); }

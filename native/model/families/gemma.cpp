@@ -1,7 +1,7 @@
 // Gemma: norms scale by 1 + weight, embeddings by sqrt(hidden_size), the gate is GELU in its tanh form, whatever
 // hidden_act says (published files say "gelu" and mean the tanh form; `hidden_activation`, where present, is what counts).
 // Gemma 2 adds a norm at the end of each branch, a soft cap on the attention scores, a scale of its own, and a sliding
-// window in every other layer, beginning with the first. The soft cap on the logits concerns language models alone.
+// window in every other layer, beginning with the first. A soft cap on the logits concerns language models alone.
 #include <cmath>
 
 #include "model/families/families.h"
@@ -24,9 +24,13 @@ Architecture read_gemma(const ConfigJson& config) {
 Architecture read_gemma2(const ConfigJson& config) {
   Architecture a = read_gemma(config);
   a.branch_norms = true;
-  // Absent: transformers' 50; null: none.
-  const bool no_cap = config.json().contains("attn_logit_softcapping") && !config.has("attn_logit_softcapping");
-  a.attention_soft_cap = no_cap ? 0 : static_cast<float>(config.number_or("attn_logit_softcapping", 50));
+  // Absent: transformers' own; null: none.
+  const auto cap = [&](const char* key, double absent) {
+    const bool none = config.json().contains(key) && !config.has(key);
+    return none ? 0 : static_cast<float>(config.number_or(key, absent));
+  };
+  a.attention_soft_cap = cap("attn_logit_softcapping", 50);
+  a.final_logit_soft_cap = cap("final_logit_softcapping", 30);
   const double scalar = config.number_or("query_pre_attn_scalar", 256);
   if (!(scalar > 0)) config.refuse("query_pre_attn_scalar", "a positive number is needed.");
   a.attention_scale = static_cast<float>(1 / std::sqrt(scalar));

@@ -29,9 +29,9 @@ struct AttentionForward {
   Tensor context;        // [Q, num_heads * head_size]
   Tensor log_sum_exp;    // [Q, num_heads]; absent where no backward follows
   ConstTensor q;         // [Q, num_heads * head_size]
-  ConstTensor k, v;      // [N, num_key_value_heads * head_size]
+  ConstTensor k, v;      // [N, num_key_value_heads * head_size]; with a cache all its rows, which the tree's segments name
   const PackedTree* tree;                // host memory
-  std::span<const int32_t> query_rows;   // [Q] token rows of the queries, ascending; empty: all N rows
+  std::span<const int32_t> query_rows;   // [Q] rows of k and v where the queries' own are, ascending; empty: all N rows
   AttentionShape shape;
 };
 

@@ -68,9 +68,9 @@ struct QueryBlock {
   int64_t first_visible(int64_t query, int64_t window) const { return window > 0 ? std::max<int64_t>(0, positions[query] - window + 1) : 0; }
 };
 
-inline QueryBlock query_block(const PackedTree& tree, std::span<const int32_t> query_rows, int64_t begin, int64_t end, int64_t window) {
+inline QueryBlock query_block(const Segment& segment, std::span<const int32_t> query_rows, int64_t begin, int64_t end, int64_t window) {
   QueryBlock block{begin, std::min(kQueryBlock, end - begin), {}, 0, 0};
-  for (int64_t i = 0; i < block.count; ++i) block.positions[i] = tree.positions[static_cast<size_t>(query_row(query_rows, begin + i))];
+  for (int64_t i = 0; i < block.count; ++i) block.positions[i] = query_row(query_rows, begin + i) - segment.begin + segment.position;
   block.first_key = block.first_visible(0, window) / kTileColumns * kTileColumns;
   block.end_key = block.positions[block.count - 1] + 1;
   return block;

@@ -48,11 +48,11 @@ void pack_block_rows(const float* rows, int64_t stride, int64_t count, int64_t h
   for (int64_t j = 0; j < head_size; j += kTileColumns) pack_b_rows(rows + j, stride, head_size - j, count, panels + j * count);
 }
 
-void head_backward(const AttentionBackward& a, QueryRange queries, int64_t head, int64_t path, const Scratch& s) {
+void head_backward(const AttentionBackward& a, const Segment& segment, QueryRange queries, int64_t head, int64_t path, const Scratch& s) {
   const auto& shape = a.shape;
   const int64_t size = shape.head_size;
   for (int64_t begin = queries.begin; begin < queries.end; begin += kQueryBlock) {
-    const QueryBlock block = query_block(*a.tree, a.query_rows, begin, queries.end, shape.window);
+    const QueryBlock block = query_block(segment, a.query_rows, begin, queries.end, shape.window);
     const int64_t width = round_up(block.end_key - block.first_key, kTileColumns);
     const float* q = floats(a.q) + begin * a.q.stride + head * size;
     const float* d_context = floats(a.d_context) + begin * a.d_context.stride + head * size;
@@ -103,7 +103,7 @@ void tree_backward(const AttentionBackward& a, int64_t tree_number, int64_t key_
     pack_path(s.keys, path, size, s.keys_panel);
     memset(s.d_keys, 0, static_cast<size_t>(path * size) * sizeof(float));
     memset(s.d_values, 0, static_cast<size_t>(path * size) * sizeof(float));
-    for (int64_t head = key_value_head * group; head < (key_value_head + 1) * group; ++head) head_backward(a, queries, head, path, s);
+    for (int64_t head = key_value_head * group; head < (key_value_head + 1) * group; ++head) head_backward(a, segment, queries, head, path, s);
     scatter_path(tree, number, s.d_keys, shape.scale, size, offset, a.dk);
     scatter_path(tree, number, s.d_values, 1.0f, size, offset, a.dv);
   }

@@ -42,21 +42,49 @@ void scale_row(float* row, float factor, int64_t count) {
   for (int64_t i = 0; i < count; i += kFloatLanes) store(hn::Mul(set(factor), load(row + i, count - i)), row + i, count - i);
 }
 
-void head_forward(const AttentionForward& a, QueryRange queries, int64_t head, int64_t path, const Scratch& s) {
-  const auto& shape = a.shape;
-  const int64_t size = shape.head_size;
-  for (int64_t begin = queries.begin; begin < queries.end; begin += kQueryBlock) {
-    const QueryBlock block = query_block(*a.tree, a.query_rows, begin, queries.end, shape.window);
-    const int64_t width = round_up(block.end_key - block.first_key, kTileColumns);
-    score_block(block, floats(a.q) + begin * a.q.stride + head * size, a.q.stride, shape.scale, size, s.keys_transposed, s.packed, s.scores, width);
-    float* context = floats(a.context) + begin * a.context.stride + head * size;
-    for (int64_t i = 0; i < block.count; ++i) {
-      const RowSum row = exponentiate_row(s.scores + i * width, block.first_visible(i, shape.window) - block.first_key, block.positions[i] + 1 - block.first_key, width, shape.soft_cap);
-      s.row_terms[i] = 1 / row.sum;
-      if (a.log_sum_exp) floats(a.log_sum_exp)[(begin + i) * a.log_sum_exp.stride + head] = row.max + std::log(row.sum);
+// Rows of a block: queries one below the other, of one head, or the heads of a group side by side, of one query.
+struct BlockRows {
+  const float* q;
+  float *context, *log_sum_exp;  // log_sum_exp: null where it is not asked for
+  int64_t q_stride, context_stride, log_sum_exp_stride;
+};
+
+void block_forward(const AttentionShape& shape, const QueryBlock& block, const BlockRows& rows, int64_t path, const Scratch& s) {
+  const int64_t width = round_up(block.end_key - block.first_key, kTileColumns), size = shape.head_size;
+  score_block(block, rows.q, rows.q_stride, shape.scale, size, s.keys_transposed, s.packed, s.scores, width);
+  for (int64_t i = 0; i < block.count; ++i) {
+    const RowSum row = exponentiate_row(s.scores + i * width, block.first_visible(i, shape.window) - block.first_key, block.positions[i] + 1 - block.first_key, width, shape.soft_cap);
+    s.row_terms[i] = 1 / row.sum;
+    if (rows.log_sum_exp) rows.log_sum_exp[i * rows.log_sum_exp_stride] = row.max + std::log(row.sum);
+  }
+  weigh_block(block, s.scores, width, 1.0f, size, path, s.values_panel, s.packed, rows.context, rows.context_stride);
+  for (int64_t i = 0; i < block.count; ++i) scale_row(rows.context + i * rows.context_stride, s.row_terms[i], size);
+}
+
+// The query heads of one group, which read the same keys and values.
+void group_forward(const AttentionForward& a, const Segment& segment, QueryRange queries, int64_t first_head, int64_t heads, int64_t path, const Scratch& s) {
+  const int64_t size = a.shape.head_size;
+  const auto rows_at = [&](int64_t query, int64_t head) {
+    return BlockRows{floats(a.q) + query * a.q.stride + head * size, floats(a.context) + query * a.context.stride + head * size,
+                     a.log_sum_exp ? floats(a.log_sum_exp) + query * a.log_sum_exp.stride + head : nullptr, a.q.stride, a.context.stride, a.log_sum_exp.stride};
+  };
+  if (queries.end - queries.begin == 1) {
+    // One query, as when text is generated: the heads share a tile's rows. Each row is a chain of its own, so the bits are the same.
+    QueryBlock block = query_block(segment, a.query_rows, queries.begin, queries.end, a.shape.window);
+    for (int64_t head = 0; head < heads; head += kQueryBlock) {
+      block.count = std::min(kQueryBlock, heads - head);
+      std::fill_n(block.positions, block.count, block.positions[0]);
+      BlockRows rows = rows_at(queries.begin, first_head + head);
+      rows.q_stride = rows.context_stride = size;
+      rows.log_sum_exp_stride = 1;
+      block_forward(a.shape, block, rows, path, s);
     }
-    weigh_block(block, s.scores, width, 1.0f, size, path, s.values_panel, s.packed, context, a.context.stride);
-    for (int64_t i = 0; i < block.count; ++i) scale_row(context + i * a.context.stride, s.row_terms[i], size);
+    return;
+  }
+  for (int64_t head = first_head; head < first_head + heads; ++head) {
+    for (int64_t begin = queries.begin; begin < queries.end; begin += kQueryBlock) {
+      block_forward(a.shape, query_block(segment, a.query_rows, begin, queries.end, a.shape.window), rows_at(begin, head), path, s);
+    }
   }
 }
 
@@ -77,7 +105,7 @@ void forward(const AttentionForward& a, Context& context) {
     gather_path(tree, number, a.v, key_value_head * size, size, s.values);
     pack_path_transposed(s.keys, path, size, s.keys_transposed);
     pack_path(s.values, path, size, s.values_panel);
-    for (int64_t head = key_value_head * group; head < (key_value_head + 1) * group; ++head) head_forward(a, queries, head, path, s);
+    group_forward(a, segment, queries, key_value_head * group, group, path, s);
   });
 }
 

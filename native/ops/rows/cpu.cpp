@@ -11,6 +11,12 @@ void gather_rows(const GatherRows& a, Context&) {
   }
 }
 
+void scatter_rows(const ScatterRows& a, Context&) {
+  for (int64_t i = 0; i < a.y.rows; ++i) {
+    std::memcpy(floats(a.x) + a.rows[static_cast<size_t>(i)] * a.x.stride, floats(a.y) + i * a.y.stride, static_cast<size_t>(a.y.columns) * sizeof(float));
+  }
+}
+
 void scatter_add_rows(const ScatterAddRows& a, Context&) {
   for (int64_t i = 0; i < a.y.rows; ++i) {
     float* x = floats(a.x) + a.rows[static_cast<size_t>(i)] * a.x.stride;

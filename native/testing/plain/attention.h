@@ -13,7 +13,8 @@ namespace cheems::testing::plain {
 inline std::vector<int64_t> visible_rows(const PackedTree& tree, int64_t row, int64_t window) {
   std::vector<int64_t> visible;
   int32_t segment = 0;
-  while (row >= tree.segments[static_cast<size_t>(segment)].begin + tree.segments[static_cast<size_t>(segment)].length) ++segment;
+  const auto holds = [&](const Segment& s) { return row >= s.begin && row < s.begin + s.length; };
+  while (!holds(tree.segments[static_cast<size_t>(segment)])) ++segment;
   for (int64_t last = row; segment >= 0;) {
     const Segment& s = tree.segments[static_cast<size_t>(segment)];
     for (int64_t at = last; at >= s.begin; --at) visible.push_back(at);

@@ -1,0 +1,76 @@
+// LDL-Reward-Gemma-2: a distribution over ten grades for each objective, mixed by a gate.
+//   D = softmax over the grades of regression(h), [objectives, 10];   w = gate(h) (softmax(w / temperature) where config.softmax says so)
+//   reward = sum_j (w D)_j grade_j, the grades evenly from 0 to 1. Both are dense layers with LeakyReLU.
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+#include "model/heads/dense_layers.h"
+#include "model/heads/heads.h"
+
+namespace cheems::model {
+namespace {
+
+constexpr const char* kRegression = "regression_layer.network.";
+constexpr const char* kGate = "gating_layer.network.";
+constexpr int64_t kGrades = 10;  // the published class fixes them
+
+// In place: exp(x / temperature), divided by their sum.
+void softmax(std::vector<double>& x, double temperature) {
+  const double largest = *std::max_element(x.begin(), x.end());
+  double sum = 0;
+  for (double& value : x) sum += value = std::exp((value - largest) / temperature);
+  for (double& value : x) value /= sum;
+}
+
+class LabelDistributionHead : public LayeredHead {
+ public:
+  LabelDistributionHead(const std::vector<DenseLayer>& regression, const std::vector<DenseLayer>& gate, double temperature, Backend& backend)
+      : regression_(regression, backend, "the reward head"), gate_(gate, backend, "the reward head's gate"), temperature_(temperature) {}
+  int64_t widest() const override { return std::max(regression_.widest(), gate_.widest()); }
+  int64_t bytes() const override { return regression_.bytes() + gate_.bytes(); }
+  std::vector<float> rewards(const Tensor& hidden, const PackedTree& tree) override {
+    const std::vector<float> grades = regression_.run(hidden), gates = gate_.run(hidden);
+    std::vector<float> rewards;
+    for (const int32_t row : tree.reward_index) rewards.push_back(reward(grades.data() + row * regression_.outputs(), gates.data() + row * gate_.outputs()));
+    return rewards;
+  }
+
+ private:
+  float reward(const float* logits, const float* gate) const {
+    std::vector<double> weights(gate, gate + gate_.outputs());
+    if (temperature_ > 0) softmax(weights, temperature_);
+    double reward = 0;
+    for (size_t k = 0; k < weights.size(); ++k) {
+      std::vector<double> distribution(logits + static_cast<int64_t>(k) * kGrades, logits + (static_cast<int64_t>(k) + 1) * kGrades);
+      softmax(distribution, 1);
+      for (size_t j = 0; j < distribution.size(); ++j) reward += weights[k] * distribution[j] * static_cast<double>(j) / (kGrades - 1);
+    }
+    return static_cast<float>(reward);
+  }
+
+  DenseLayers regression_, gate_;
+  const double temperature_;  // 0: the raw gate
+};
+
+}  // namespace
+
+std::optional<HeadMatch> label_distribution_head(const HeadSource& source) {
+  if (layer_numbers(source, kRegression).empty() || layer_numbers(source, kGate).empty()) return std::nullopt;
+  HeadMatch match;
+  const std::vector<DenseLayer> regression = read_dense_layers(source, kRegression, Activation::leaky_relu, match.tensors);
+  const std::vector<DenseLayer> gate = read_dense_layers(source, kGate, Activation::leaky_relu, match.tensors);
+  const int64_t objectives = gate.back().outputs;
+  const std::string last = kRegression + std::to_string(layer_numbers(source, kRegression).back()) + ".weight";
+  if (regression.back().outputs != kGrades * objectives) {
+    source.refuse(last, "has " + std::to_string(regression.back().outputs) + " outputs, but a gate of " + std::to_string(objectives) + " objectives needs " + std::to_string(kGrades) + " grades each: " + std::to_string(kGrades * objectives) + ".");
+  }
+  const double temperature = source.config.flag_or("softmax", false) ? source.config.number_or("temperature", 1) : 0;
+  if (temperature < 0) source.config.refuse("temperature", "a positive number is needed.");
+  match.facts = {.kind = "label_distribution", .source = last, .description = {}, .readout = Readout::last_token};
+  match.facts.description = "distributions over " + std::to_string(kGrades) + " grades of " + std::to_string(objectives) + " objectives (regression_layer), mixed by a gate (gating_layer" + (temperature > 0 ? ", softmax)" : ", raw)");
+  match.make = [regression, gate, temperature](Backend& backend) { return std::make_unique<LabelDistributionHead>(regression, gate, temperature, backend); };
+  return match;
+}
+
+}  // namespace cheems::model

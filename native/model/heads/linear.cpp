@@ -1,0 +1,104 @@
+// One linear layer, r = w . h, under the names that published models have for it:
+//   score.weight         ...ForSequenceClassification of transformers, OpenRLHF
+//   v_head.weight        Cheems' original, Starling, InternLM2
+//   regression_head      UltraRM, Eurus
+//   value_head           older OpenRLHF; Ziya (several rows of a parallel model, whose mean is the reward)
+//   v_head.summary       TRL's and LLaMA-Factory's value heads, GRM's linear one
+//   score_head           Beaver, with its running normalisation
+// and the name that config.json's value_head_prefix says (OpenRLHF). A bias is added, and normalisation done, on the host.
+#include <cmath>
+
+#include "core/error.h"
+#include "model/heads/heads.h"
+#include "model/parameters.h"
+
+namespace cheems::model {
+namespace {
+
+// Beaver's normaliser: (r - mean) / (sqrt(var) + 1e-8). A cost is only scaled; its reward is minus the cost.
+void read_beaver_rule(const HeadSource& source, HeadMatch& head) {
+  const std::string type = source.config.text_or("score_type", "reward");
+  if (type != "reward" && type != "cost" && type != "critic") source.config.refuse("score_type", "this engine knows reward, cost and critic.");
+  for (const char* tensor : {"normalizer.mean", "normalizer.var", "normalizer.count"}) {
+    if (source.has(tensor)) head.tensors.insert(tensor);
+  }
+  const bool normalised = source.config.flag_or("do_normalize", false) && type != "critic";
+  if (normalised) {
+    head.rule.mean = type == "reward" ? source.read("normalizer.mean", {1})[0] : 0;
+    head.rule.scale = 1 / (std::sqrt(static_cast<double>(source.read("normalizer.var", {1})[0])) + 1e-8);
+    head.facts.description += type == "reward" ? ", normalised by normalizer.mean and normalizer.var" : ", scaled by normalizer.var";
+  }
+  if (type == "cost") {
+    head.rule.bias = -head.rule.bias;
+    for (float& w : head.weight) w = -w;
+    head.facts.description += ", negated: the model gives a cost";
+  }
+}
+
+// OpenRLHF writes mean and std into config.json; its loader normalises only where it is told to.
+void read_openrlhf_rule(const HeadSource& source, HeadMatch& head) {
+  if (!source.normalize_reward) {
+    if (source.config.has("mean") && source.config.has("std")) head.facts.description += ", raw (config.json has a mean and a std: --normalize_reward applies them)";
+    return;
+  }
+  head.rule.mean = source.config.number("mean");
+  const double deviation = source.config.number("std");
+  if (!(deviation > 0)) source.config.refuse("std", "a positive number is needed to normalise rewards.");
+  head.rule.scale = 1 / deviation;
+  head.facts.description += ", normalised by config.json's mean and std";
+}
+
+// The one row of weights; of several parallel rows their mean.
+std::vector<float> read_weight(const HeadSource& source, const std::string& name, HeadFacts& facts) {
+  const int64_t hidden = source.architecture.hidden_size;
+  const auto shape = source.shape(name);
+  const std::string text = storage::shape_text(source.checkpoint.find(name)->shape);
+  facts.description = "linear, " + name + " " + text;
+  if (shape == std::vector<int64_t>{1, hidden}) return source.read(name, shape);
+  if (shape[0] > 1 && shape[1] == hidden) {
+    if (name == "value_head.weight" && source.config.size_or("model_parallel_size", 4) == shape[0]) {
+      const std::vector<float> rows = source.read(name, shape);
+      std::vector<float> mean(static_cast<size_t>(hidden));
+      for (int64_t h = 0; h < hidden; ++h) {
+        double sum = 0;
+        for (int64_t row = 0; row < shape[0]; ++row) sum += static_cast<double>(rows[static_cast<size_t>(row * hidden + h)]);
+        mean[static_cast<size_t>(h)] = static_cast<float>(sum / static_cast<double>(shape[0]));
+      }
+      facts.description += ", the mean of its rows (model_parallel_size)";
+      return mean;
+    }
+    source.refuse(name, "has " + std::to_string(shape[0]) + " outputs (num_labels), but a reward is one number: this is a classifier with " + std::to_string(shape[0]) + " labels, not a reward model.");
+  }
+  source.refuse(name, "has shape " + text + " where config.json's hidden_size needs [1, " + std::to_string(hidden) + "].");
+}
+
+}  // namespace
+
+std::vector<HeadMatch> linear_heads(const HeadSource& source) {
+  std::set<std::string> names = {kHeadName, "v_head.weight", "regression_head.weight", "value_head.weight", "v_head.summary.weight", "score_head.weight"};
+  const std::string prefix = source.config.text_or("value_head_prefix", "");
+  if (!prefix.empty()) names.insert(prefix + ".weight");
+  // URM's attributes are of this name too, and its own file reads them.
+  if (source.has("weights.fc.0.weight")) names.erase(kHeadName);
+  std::vector<HeadMatch> heads;
+  for (const auto& name : names) {
+    if (!source.has(name)) continue;
+    HeadMatch head;
+    head.facts.kind = "linear";
+    head.facts.source = name;
+    head.tensors = {name};
+    head.weight = read_weight(source, name, head.facts);
+    const std::string bias = name.substr(0, name.size() - std::string("weight").size()) + "bias";
+    if (source.has(bias)) {
+      head.rule.bias = static_cast<double>(source.read(bias, {1})[0]);
+      head.tensors.insert(bias);
+      head.facts.description += ", with a bias";
+    }
+    if (name == "score_head.weight") read_beaver_rule(source, head);
+    else read_openrlhf_rule(source, head);
+    heads.push_back(std::move(head));
+  }
+  return heads;
+}
+
+}  // namespace cheems::model

@@ -1,0 +1,67 @@
+// Dense layers with ReLU between them, to one number (dropout, where training had it, is off):
+//   score.{0,2}              INF-ORM, Qwen2.5-Math-RM, WorldPM
+//   v_head.summary.{0,2,…}   GRM with vhead_layer_type mlp
+// or to two, whose softmax's second entry is the reward of each step: Qwen2.5-Math-PRM (score.{0,2}, `process`).
+#include <cmath>
+
+#include "model/heads/dense_layers.h"
+#include "model/heads/heads.h"
+
+namespace cheems::model {
+namespace {
+
+std::string shapes_of(const std::string& prefix, const std::vector<DenseLayer>& layers) {
+  std::string text = prefix + "* ";
+  for (size_t i = 0; i < layers.size(); ++i) text += (i == 0 ? "" : " -> ") + std::to_string(layers[i].inputs);
+  return text + " -> " + std::to_string(layers.back().outputs);
+}
+
+class ReluLayersHead : public LayeredHead {
+ public:
+  ReluLayersHead(const std::vector<DenseLayer>& layers, Backend& backend) : layers_(layers, backend, "the reward head") {}
+  int64_t widest() const override { return layers_.widest(); }
+  int64_t bytes() const override { return layers_.bytes(); }
+  std::vector<float> rewards(const Tensor& hidden, const PackedTree& tree) override {
+    const std::vector<float> outputs = layers_.run(hidden);
+    std::vector<float> rewards;
+    for (const int32_t row : tree.reward_index) {
+      if (layers_.outputs() == 1) {
+        rewards.push_back(outputs[static_cast<size_t>(row)]);
+        continue;
+      }
+      // softmax([a, b])[1] = 1 / (1 + exp(a - b))
+      const double a = outputs[static_cast<size_t>(2 * row)], b = outputs[static_cast<size_t>(2 * row + 1)];
+      rewards.push_back(static_cast<float>(1 / (1 + std::exp(a - b))));
+    }
+    return rewards;
+  }
+
+ private:
+  DenseLayers layers_;
+};
+
+std::optional<HeadMatch> layers_under(const HeadSource& source, const std::string& prefix, int64_t outputs) {
+  if (layer_numbers(source, prefix).size() < 2) return std::nullopt;
+  HeadMatch match;
+  const auto layers = read_dense_layers(source, prefix, Activation::relu, match.tensors);
+  if (layers.back().outputs != outputs) return std::nullopt;
+  match.facts.source = prefix + std::to_string(layer_numbers(source, prefix).back()) + ".weight";
+  match.facts.kind = outputs == 1 ? "relu_layers" : "process";
+  match.facts.description = outputs == 1 ? "layers with ReLU, " + shapes_of(prefix, layers) : "process reward, " + shapes_of(prefix, layers) + ", the softmax's second entry at each step's end";
+  if (outputs == 2) match.facts.readout = Readout::every_step;
+  match.make = [layers](Backend& backend) { return std::make_unique<ReluLayersHead>(layers, backend); };
+  return match;
+}
+
+}  // namespace
+
+std::optional<HeadMatch> relu_layers_head(const HeadSource& source) {
+  for (const char* prefix : {"score.", "v_head.summary."}) {
+    if (auto match = layers_under(source, prefix, 1)) return match;
+  }
+  return std::nullopt;
+}
+
+std::optional<HeadMatch> process_head(const HeadSource& source) { return layers_under(source, "score.", 2); }
+
+}  // namespace cheems::model

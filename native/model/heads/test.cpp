@@ -1,0 +1,111 @@
+#include "model/heads/head_check.h"
+#include "testing/cpu.h"
+#include "testing/small_model.h"
+#include "training/trainer.h"
+
+namespace cheems::model {
+namespace {
+
+using namespace testing;
+
+constexpr double kRewardTolerance = 3e-5;  // tests/reference/models/README.md; absolute, or relative to 1
+
+std::unique_ptr<RewardModel> load(const KnownHead& known, int threads = 1) {
+  return RewardModel::load({.folder = HeadReference(known.name).folder(), .reward_head = known.choice}, cpu_backend(threads));
+}
+
+void check_rewards(const std::vector<float>& found, const std::vector<double>& expected) {
+  REQUIRE(found.size() == expected.size());
+  for (size_t i = 0; i < found.size(); ++i) {
+    CAPTURE(i);
+    CHECK(std::abs(found[i] - expected[i]) <= kRewardTolerance * std::max(1.0, std::abs(expected[i])));
+  }
+}
+
+TEST_CASE("heads: every published kind is recognised from config and tensors, and scores as its definition") {
+  for (const KnownHead& known : kKnownHeads) {
+    CAPTURE(known.name);
+    const HeadReference reference(known.name);
+    const auto model = load(known);
+    CHECK(model->head().kind == known.kind);
+    check_rewards(score(*model, reference.batch(false)), reference.rewards());
+  }
+}
+
+TEST_CASE("heads: the same bits alone, in any micro-batch, in one group, with any threads") {
+  for (const KnownHead& known : kKnownHeads) {
+    CAPTURE(known.name);
+    const HeadReference reference(known.name);
+    const auto model = load(known), three = load(known, 3);
+    const auto expected = score(*model, reference.batch(false));
+    CHECK(score(*three, reference.batch(true)) == expected);
+    CHECK(score(*model, reference.batch(true), {.micro_batch_tokens = 40}) == expected);
+    std::vector<float> alone;
+    for (size_t i = 0; i < 6; ++i) {
+      for (const float reward : score(*model, reference.batch(false, i, 1))) alone.push_back(reward);
+    }
+    CHECK(alone == expected);
+  }
+}
+
+TEST_CASE("heads: OpenRLHF's mean and std are applied when asked for, and only by heads that have them") {
+  const HeadReference reference("openrlhf-score");
+  const auto model = RewardModel::load({.folder = reference.folder(), .normalize_reward = true}, cpu_backend(1));
+  check_rewards(score(*model, reference.batch(false)), reference.rewards("reward_normalized_f64"));
+  check_refused(refusal([] { RewardModel::load({.folder = HeadReference("eurus").folder(), .normalize_reward = true}, cpu_backend(1)); }), {"config.json", "mean"});
+  check_refused(refusal([] { RewardModel::load({.folder = HeadReference("inf-orm").folder(), .normalize_reward = true}, cpu_backend(1)); }), {"--normalize_reward", "relu_layers"});
+}
+
+TEST_CASE("heads: two are refused unless one is chosen; what is not there cannot be chosen") {
+  const SmallModel folder;
+  auto tensors = folder.tensors();
+  const auto first = tensors["score.weight"];
+  tensors["regression_head.weight"] = first;
+  for (float& w : tensors["regression_head.weight"].values) w = -w;
+  folder.write(tensors);
+  const auto load_small = [&](const std::string& choice) { return RewardModel::load({.folder = folder.folder(), .reward_head = choice}, cpu_backend(1)); };
+  check_refused(refusal([&] { load_small(""); }), {"two reward heads", "score.weight", "regression_head.weight", "--reward_head"});
+  check_refused(refusal([&] { load_small("linear"); }), {"two reward heads"});
+  check_refused(refusal([&] { load_small("process"); }), {"no reward head", "process", "score.weight"});
+  HeadReference::Batch batch;
+  batch.samples.add({1, 2, 3}, 0);
+  const auto one = load_small("score.weight"), other = load_small("regression_head.weight");
+  CHECK(other->head_source() == "regression_head.weight");
+  CHECK(score(*one, batch)[0] == -score(*other, batch)[0]);
+}
+
+TEST_CASE("heads: wrong readouts are refused") {
+  const auto gated = load({"armorm", ""}), linear = load({"eurus", ""});
+  auto batch = HeadReference("armorm").batch(false);
+  check_refused(refusal([&] { score(*linear, batch); }), {"reads the last token"});
+  batch.readouts.clear();
+  check_refused(refusal([&] { score(*gated, batch); }), {"more than the last token"});
+  batch = HeadReference("armorm").batch(false);
+  batch.readouts[0] = 100;
+  check_refused(refusal([&] { score(*gated, batch); }), {"Sample 0", "token 100"});
+}
+
+TEST_CASE("heads: linear ones are trained, the others are not") {
+  for (const KnownHead& known : kKnownHeads) {
+    CAPTURE(known.name);
+    const HeadReference reference(known.name);
+    const LoadOptions options{.folder = reference.folder(), .create_head = true, .reward_head = known.choice};
+    if (std::string(known.kind) != "linear") {
+      check_refused(refusal([&] { RewardModel::load(options, cpu_backend(1)); }), {known.kind, "not trained"});
+      continue;
+    }
+    const auto model = RewardModel::load(options, cpu_backend(1));
+    // The differences between rewards are those of the published rule: an offset alone may be missing.
+    const auto batch = reference.batch(false);
+    const auto expected = reference.rewards();
+    training::Trainer trainer(*model, {});
+    const auto before = trainer.score(batch.view(), Control());
+    for (size_t i = 1; i < before.size(); ++i) CHECK(before[i] - before[0] == doctest::Approx(expected[i] - expected[0]).epsilon(1e-4));
+    const std::vector<int32_t> pairs = {1, 0, 3, 2};
+    const auto step = trainer.step(batch.view(), pairs, {.learning_rate = 1e-4}, Control());
+    CHECK(trainer.step(batch.view(), pairs, {.learning_rate = 1e-4}, Control()).loss < step.loss);
+  }
+}
+
+}  // namespace
+}  // namespace cheems::model

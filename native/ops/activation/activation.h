@@ -1,0 +1,22 @@
+// y = f(x), element by element: the activations inside reward heads of several layers.
+//   relu: max(x, 0);  leaky_relu: x, or 0.01 x below 0 (PyTorch's default slope);  selu: s x, or s a (exp(x) - 1) below 0
+// Forward only; float32. The constants of selu are those of Klambauer et al. 2017 (arXiv 1706.02515).
+// Floor: 8*N*H bytes; a few hundred rows a micro-batch, negligible beside the layers around it.
+#pragma once
+
+#include "core/tensor.h"
+
+namespace cheems {
+
+enum class Activation { relu, leaky_relu, selu };
+
+inline constexpr float kLeakyReluSlope = 0.01f;
+inline constexpr double kSeluScale = 1.0507009873554804934193349852946, kSeluAlpha = 1.6732632423543772848170429916717;
+
+struct ActivationForward {
+  Tensor y;       // [N, H]; may be x itself
+  ConstTensor x;  // [N, H]
+  Activation activation = Activation::relu;
+};
+
+}  // namespace cheems

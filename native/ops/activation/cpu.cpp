@@ -1,0 +1,28 @@
+#include <algorithm>
+#include <cmath>
+
+#include "backends/cpu/kernels.h"
+
+namespace cheems::cpu {
+namespace {
+
+float activated(float x, Activation activation) {
+  switch (activation) {
+    case Activation::relu: return x < 0 ? 0.0f : x;  // a NaN stays one
+    case Activation::leaky_relu: return x < 0 ? kLeakyReluSlope * x : x;
+    case Activation::selu: return static_cast<float>(kSeluScale * (x < 0 ? kSeluAlpha * std::expm1(static_cast<double>(x)) : static_cast<double>(x)));
+  }
+  return x;
+}
+
+}  // namespace
+
+void activation_forward(const ActivationForward& a, Context& context) {
+  context.pool.parallel_for(a.y.rows, [&](int64_t row, int) {
+    const float* x = floats(a.x) + row * a.x.stride;
+    float* y = floats(a.y) + row * a.y.stride;
+    std::transform(x, x + a.y.columns, y, [&](float value) { return activated(value, a.activation); });
+  });
+}
+
+}  // namespace cheems::cpu
