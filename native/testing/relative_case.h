@@ -36,14 +36,15 @@ struct RelativeCase {
     tree.tree_begins.push_back(static_cast<int32_t>(tree.segments.size()));
     return tree;
   }
-  // One bucket a position near by, wider ones farther off, one for all beyond: the contract asks no more.
+  // One bucket a position near by, wider ones farther off, past `side` in the end: the contract asks no more.
+  int64_t bucket(int64_t relative) const {
+    const int64_t near = side / 2, r = std::abs(relative);
+    const int64_t bucket = r <= near ? r : near + static_cast<int64_t>(2 * std::log(static_cast<double>(r - near + 1)));
+    return relative > 0 ? bucket : -bucket;
+  }
   std::vector<int32_t> buckets() const {
     std::vector<int32_t> table;
-    for (int64_t distance = 1 - reach(); distance < reach(); ++distance) {
-      const int64_t near = side / 2, r = std::abs(distance);
-      const int64_t bucket = r <= near ? r : near + static_cast<int64_t>(2 * std::log(static_cast<double>(r - near + 1)));
-      table.push_back(static_cast<int32_t>(std::clamp<int64_t>(distance > 0 ? side - bucket : side + bucket, 0, 2 * side - 1)));
-    }
+    for (int64_t distance = 1 - reach(); distance < reach(); ++distance) table.push_back(static_cast<int32_t>(std::clamp<int64_t>(side + bucket(-distance), 0, 2 * side - 1)));
     return table;
   }
   std::vector<float> numbers(int64_t count, uint64_t seed) const { return random_floats(count * columns(), seed); }

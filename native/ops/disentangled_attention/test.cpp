@@ -62,8 +62,6 @@ TEST_CASE("disentangled attention: one bucket serves both relative terms, as the
   const RelativeCase c{{40}, 1, 6, 8};
   const Inputs in(c);
   const auto found = run(c, in);
-  const auto table = c.buckets();
-  const auto bucket_of = [&](int64_t relative) { return table[static_cast<size_t>(-relative + c.reach() - 1)] - c.side; };  // b(i - j), before + S
   const auto dot = [](const std::vector<float>& a, int64_t i, const std::vector<float>& b, int64_t j) {
     double sum = 0;
     for (int64_t n = 0; n < 6; ++n) sum += static_cast<double>(a[static_cast<size_t>(6 * i + n)]) * b[static_cast<size_t>(6 * j + n)];
@@ -74,7 +72,7 @@ TEST_CASE("disentangled attention: one bucket serves both relative terms, as the
     std::vector<double> p;
     double sum = 0;
     for (int64_t j = 0; j < 40; ++j) {
-      const int64_t content = std::clamp<int64_t>(bucket_of(i - j) + 8, 0, 15), position = std::clamp<int64_t>(-bucket_of(j - i) + 8, 0, 15);
+      const int64_t content = std::clamp<int64_t>(c.bucket(i - j) + 8, 0, 15), position = std::clamp<int64_t>(-c.bucket(j - i) + 8, 0, 15);
       p.push_back(std::exp((dot(in.q, i, in.k, j) + dot(in.q, i, in.rel_k, content) + dot(in.k, j, in.rel_q, position)) / std::sqrt(18.0)));
       sum += p.back();
     }
