@@ -1,6 +1,23 @@
 #include "model/activations.h"
 
 namespace cheems::model {
+namespace {
+
+ExpertActivations take_experts(const Architecture& a, const ActivationCapacity& capacity, Arena& arena) {
+  const int64_t rows = capacity.rows, k = a.experts_per_token;
+  const auto integers = [&](int64_t count) { return static_cast<int32_t*>(arena.floats(1, count).data); };  // as wide as a float
+  ExpertActivations experts;
+  experts.logits = arena.floats(rows, a.num_experts);
+  experts.weights = arena.floats(rows, k);
+  experts.rows = arena.matrix(rows * k, a.hidden_size, capacity.dtype);
+  experts.choices = integers(rows * k);
+  experts.row_numbers = integers(rows * k);
+  experts.places = integers(rows * k);
+  experts.bounds = integers(a.num_experts + 1);
+  return experts;
+}
+
+}  // namespace
 
 LayerActivations Activations::take_layer(const Architecture& a, const ActivationCapacity& capacity, bool last, Arena& arena) const {
   const int64_t rows = capacity.rows, queries = last ? capacity.rewards : rows, query = a.query_size(), key_value = a.key_value_size();
@@ -54,6 +71,7 @@ Activations::Activations(const Architecture& a, const ActivationCapacity& capaci
   }
   normed = take(rows, hidden);
   mlp_in = take(rows, a.intermediate_size);
+  if (a.num_experts > 0) experts_ = take_experts(a, capacity, arena);
   query_normed = take(rewards, hidden);
   query_residual = take(rewards, hidden);
   final_normed = arena.matrix(rewards, hidden, capacity.final_dtype);
@@ -71,6 +89,13 @@ Activations::Activations(const Architecture& a, const ActivationCapacity& capaci
   d_context = take(rows, a.query_size());
   d_qkv = take(rows, a.qkv_size());
   d_query = take(rewards, a.query_size());
+}
+
+ExpertActivations Activations::experts(int64_t queries) const {
+  ExpertActivations experts = experts_;
+  experts.logits.rows = experts.weights.rows = queries;
+  experts.rows.rows = queries * experts.weights.columns;
+  return experts;
 }
 
 LayerActivations Activations::layer(int64_t number, int64_t rows, int64_t reward_rows) const {

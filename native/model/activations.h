@@ -38,12 +38,22 @@ struct LayerActivations {
   Tensor residual_out;   // [Q, H]: the next layer's residual_in
 };
 
+// What a layer with experts needs of its own, scratch of the forward pass, as ops/expert_routing describes it. k choices a token.
+struct ExpertActivations {
+  Tensor logits;   // [Q, E] float32
+  Tensor weights;  // [Q, k] float32
+  Tensor rows;     // [Q * k, H]: the experts' input, sorted by expert, overwritten by their results
+  int32_t *choices = nullptr, *row_numbers = nullptr, *places = nullptr, *bounds = nullptr;  // in the backend's memory
+};
+
 class Activations {
  public:
   Activations(const Architecture& architecture, const ActivationCapacity& capacity, Arena& arena);
 
   // The layer's tensors cut to a batch of `rows` tokens and `reward_rows` distinct reward rows.
   LayerActivations layer(int64_t layer, int64_t rows, int64_t reward_rows) const;
+  // The experts' scratch cut to `queries` rows.
+  ExpertActivations experts(int64_t queries) const;
 
   // Scratch of both directions, overwritten all the time. Cut them with head_rows().
   Tensor normed;         // [N, H]: a norm's output, the input of a projection
@@ -68,6 +78,7 @@ class Activations {
  private:
   LayerActivations take_layer(const Architecture& architecture, const ActivationCapacity& capacity, bool last, Arena& arena) const;
   std::vector<LayerActivations> layers_;
+  ExpertActivations experts_;
 };
 
 // The first `rows` rows.

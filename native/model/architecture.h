@@ -20,8 +20,9 @@ struct Rope {
 };
 
 struct Architecture {
-  std::string family;        // config.json's model_type: gemma, gemma2, llama, mistral, qwen2, qwen3
+  std::string family;        // config.json's model_type: gemma, gemma2, internlm2, llama, mistral, mixtral, qwen2, qwen3
   std::string class_prefix;  // of transformers' class names: "Qwen2" in Qwen2ForSequenceClassification
+  std::string saved_family;  // model_type of what is saved: the same, but for InternLM2, which is saved as the Llama that it is
   int64_t hidden_size = 0;
   int64_t intermediate_size = 0;
   int64_t num_layers = 0;
@@ -35,6 +36,8 @@ struct Architecture {
   bool qkv_bias = false;     // Qwen2; Llama with attention_bias
   bool output_bias = false;  // of o_proj: Llama with attention_bias
   bool mlp_bias = false;
+  int64_t num_experts = 0;        // Mixtral: MLPs in each layer, of which a token passes through experts_per_token; 0: one MLP
+  int64_t experts_per_token = 0;
   bool qk_norm = false;      // Qwen3: RMSNorm of each query and key head before rope
   GateActivation activation = GateActivation::silu;
   float norm_weight_offset = 0;  // 1 for Gemma's (1 + w)
@@ -47,6 +50,7 @@ struct Architecture {
   bool tied_embeddings = false;
   float initializer_range = 0.02f;
   int64_t pad_token_id = -1;
+  int64_t reward_token_id = -1;  // InternLM2's reward models: samples end with this token; -1: none
   // Encoders alone, whose attention looks both ways and knows relative positions in log buckets, `position_buckets` of them a side.
   int64_t position_buckets = 0;  // 0: a decoder
   int64_t max_relative_positions = 0;

@@ -141,9 +141,31 @@ void Decoder::forward_layer(int64_t layer, const PackedTree& tree, const KeyValu
 
   const Tensor query_normed = head_rows(activations_->normed, queries), mlp_in = head_rows(activations_->mlp_in, queries);
   ops_.rmsnorm_forward({.y = query_normed, .inverse_rms = a.inverse_rms_2, .x = a.residual_mid, .weight = w.mlp_norm, .epsilon = epsilon, .weight_offset = offset});
+  if (w.router) return forward_experts(w, a, query_normed);
   ops_.linear_forward({.y = a.gate_up, .x = query_normed, .weight = w.gate_up, .bias = w.gate_up_bias, .residual = {}});
   ops_.gated_mlp_forward({.y = mlp_in, .gate_up = a.gate_up, .activation = architecture_.activation});
   end_branch({.x = mlp_in, .weight = w.down, .bias = w.down_bias, .norm = w.mlp_branch_norm, .branch = a.mlp_branch, .inverse_rms = a.inverse_rms_4, .residual = a.residual_mid, .out = a.residual_out});
+}
+
+// residual_out = residual_mid + sum over a token's experts of weight * mlp_expert(norm(residual_mid)). The rows that chose one expert
+// are one matrix product, no more than there are tokens; how many they are must be known here, so the host waits for the
+// router in every layer.
+void Decoder::forward_experts(const LayerTensors& w, const LayerActivations& a, const Tensor& normed) {
+  const ExpertActivations e = activations_->experts(normed.rows);
+  ops_.linear_forward({.y = e.logits, .x = normed, .weight = w.router, .bias = {}, .residual = {}});
+  ops_.expert_routing({.weights = e.weights, .experts = e.choices, .rows = e.row_numbers, .places = e.places, .bounds = e.bounds, .logits = e.logits});
+  ops_.gather_expert_rows({.y = e.rows, .x = normed, .rows = e.row_numbers});
+  std::vector<int32_t> bounds(w.experts.size() + 1);
+  backend_.download(bounds.data(), e.bounds, static_cast<int64_t>(bounds.size() * sizeof(int32_t)));
+  for (size_t expert = 0; expert < w.experts.size(); ++expert) {
+    const int64_t count = bounds[expert + 1] - bounds[expert];
+    if (count == 0) continue;
+    const Tensor rows = e.rows.row_range(bounds[expert], count), gate_up = head_rows(a.gate_up, count), mlp_in = head_rows(activations_->mlp_in, count);
+    ops_.linear_forward({.y = gate_up, .x = rows, .weight = w.experts[expert].gate_up, .bias = {}, .residual = {}});
+    ops_.gated_mlp_forward({.y = mlp_in, .gate_up = gate_up, .activation = architecture_.activation});
+    ops_.linear_forward({.y = rows, .x = mlp_in, .weight = w.experts[expert].down, .bias = {}, .residual = {}});
+  }
+  ops_.combine_expert_rows({.y = a.residual_out, .x = e.rows, .weights = e.weights, .places = e.places, .residual = a.residual_mid});
 }
 
 // out = residual + x W^T + bias, the branch normed first where it has a norm.

@@ -42,6 +42,7 @@ class Decoder {
   void backward_layer(int64_t layer, const PackedTree& tree, const LayerTensors& gradient);
   void backward_mlp(const LayerTensors& w, const LayerTensors& gradient, const LayerActivations& a, const Tensor& d_out);
   void backward_attention(int64_t layer, const LayerTensors& gradient, const LayerActivations& a, const PackedTree& tree, const Tensor& d_out);
+  void forward_experts(const LayerTensors& w, const LayerActivations& a, const Tensor& normed);
   AttentionShape attention_shape(int64_t layer) const;
   void zero(const Tensor& contiguous);
   // The last projection of a branch: [Q, …] in, [Q, H] out. `norm` and what belongs to it are absent without branch norms.

@@ -8,6 +8,9 @@ constexpr int64_t kAlignment = 64;     // elements, so that layouts of different
 constexpr int64_t kRangeColumns = 16;  // whole vectors of any backend
 
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
+
+constexpr const char* kRouter = "block_sparse_moe.gate.weight";
+std::string expert_prefix(const std::string& layer_prefix, int64_t expert) { return layer_prefix + "block_sparse_moe.experts." + std::to_string(expert) + "."; }
 }
 
 void ParameterLayout::add(std::string name, std::vector<int64_t> shape, bool follows_previous) {
@@ -27,7 +30,7 @@ void ParameterLayout::add_decoder(const Architecture& a) {
   add("model.embed_tokens.weight", {a.vocab_size, hidden});
   for (int64_t layer = 0; layer < a.num_layers; ++layer) {
     const std::string prefix = "model.layers." + std::to_string(layer) + ".";
-    const std::string attention = prefix + "self_attn.", mlp = prefix + "mlp.";
+    const std::string attention = prefix + "self_attn.";
     add(prefix + "input_layernorm.weight", {hidden});
     add(attention + "q_proj.weight", {a.query_size(), hidden});
     add(attention + "k_proj.weight", {a.key_value_size(), hidden}, true);
@@ -45,19 +48,35 @@ void ParameterLayout::add_decoder(const Architecture& a) {
     if (a.output_bias) add(attention + "o_proj.bias", {hidden});
     add(prefix + "post_attention_layernorm.weight", {hidden});
     if (a.branch_norms) add(prefix + "pre_feedforward_layernorm.weight", {hidden});
-    add(mlp + "gate_proj.weight", {a.intermediate_size, hidden});
-    add(mlp + "up_proj.weight", {a.intermediate_size, hidden}, true);
-    if (a.mlp_bias) {
-      add(mlp + "gate_proj.bias", {a.intermediate_size});
-      add(mlp + "up_proj.bias", {a.intermediate_size}, true);
-    }
-    add(mlp + "down_proj.weight", {hidden, a.intermediate_size});
-    if (a.mlp_bias) add(mlp + "down_proj.bias", {hidden});
+    add_mlp(a, prefix);
     if (a.branch_norms) add(prefix + "post_feedforward_layernorm.weight", {hidden});
   }
   add("model.norm.weight", {hidden});
   if (end_ == ModelEnd::reward_head) add(kHeadName, {1, hidden});
   if (end_ == ModelEnd::vocabulary && !a.tied_embeddings) add(kVocabularyName, {a.vocab_size, hidden});
+}
+
+void ParameterLayout::add_mlp(const Architecture& a, const std::string& prefix) {
+  const int64_t hidden = a.hidden_size, inner = a.intermediate_size;
+  if (a.num_experts > 0) {
+    add(prefix + kRouter, {a.num_experts, hidden});
+    for (int64_t expert = 0; expert < a.num_experts; ++expert) {
+      const std::string own = expert_prefix(prefix, expert);
+      add(own + "w1.weight", {inner, hidden});
+      add(own + "w3.weight", {inner, hidden}, true);
+      add(own + "w2.weight", {hidden, inner});
+    }
+    return;
+  }
+  const std::string mlp = prefix + "mlp.";
+  add(mlp + "gate_proj.weight", {inner, hidden});
+  add(mlp + "up_proj.weight", {inner, hidden}, true);
+  if (a.mlp_bias) {
+    add(mlp + "gate_proj.bias", {inner});
+    add(mlp + "up_proj.bias", {inner}, true);
+  }
+  add(mlp + "down_proj.weight", {hidden, inner});
+  if (a.mlp_bias) add(mlp + "down_proj.bias", {hidden});
 }
 
 void ParameterLayout::lay_out() {
@@ -134,8 +153,17 @@ ModelTensors ParameterLayout::tensors(void* base) const {
     t.mlp_norm = architecture_.branch_norms ? find(prefix + "pre_feedforward_layernorm.weight") : post_attention;
     if (architecture_.branch_norms) t.attention_branch_norm = post_attention;
     t.mlp_branch_norm = find(prefix + "post_feedforward_layernorm.weight");
-    t.gate_up = joined(mlp, {"gate_proj", "up_proj"}, ".weight");
-    t.gate_up.rows = 2 * architecture_.intermediate_size, t.gate_up.columns = t.gate_up.stride = architecture_.hidden_size;
+    const auto gate_and_up = [&](const std::string& own, std::initializer_list<const char*> parts) {
+      Tensor both = joined(own, parts, ".weight");
+      both.rows = 2 * architecture_.intermediate_size, both.columns = both.stride = architecture_.hidden_size;
+      return both;
+    };
+    t.router = find(prefix + kRouter);
+    for (int64_t expert = 0; expert < architecture_.num_experts; ++expert) {
+      const std::string own = expert_prefix(prefix, expert);
+      t.experts.push_back({gate_and_up(own, {"w1", "w3"}), find(own + "w2.weight")});
+    }
+    t.gate_up = gate_and_up(mlp, {"gate_proj", "up_proj"});
     t.gate_up_bias = joined(mlp, {"gate_proj", "up_proj"}, ".bias");
     t.down = find(mlp + "down_proj.weight");
     t.down_bias = find(mlp + "down_proj.bias");

@@ -32,6 +32,12 @@ struct Parameter {
   int64_t count() const { return rows() * columns(); }
 };
 
+// One expert of a layer with several. Gate (w1) and up (w3) lie one after the other.
+struct ExpertTensors {
+  Tensor gate_up;  // [2 I, H]
+  Tensor down;     // [H, I]
+};
+
 // The views that a layer computes with. Query, key and value projections lie one after another, so that they are
 // one matrix too; so do gate and up. Absent tensors are empty.
 struct LayerTensors {
@@ -41,8 +47,10 @@ struct LayerTensors {
   Tensor output, output_bias;  // [H, Q], [1, H]
   Tensor mlp_norm;             // [1, H]: before the MLP
   Tensor attention_branch_norm, mlp_branch_norm;  // [1, H]: at the ends of the branches (branch_norms)
-  Tensor gate_up, gate_up_bias;  // [2 I, H], [1, 2 I]
+  Tensor gate_up, gate_up_bias;  // [2 I, H], [1, 2 I]; absent where there are experts
   Tensor down, down_bias;      // [H, I], [1, H]
+  Tensor router;               // [E, H]; absent without experts
+  std::vector<ExpertTensors> experts;
 };
 
 struct ModelTensors {
@@ -73,6 +81,7 @@ class ParameterLayout {
  private:
   void add(std::string name, std::vector<int64_t> shape, bool follows_previous = false);
   void add_decoder(const Architecture& architecture);
+  void add_mlp(const Architecture& architecture, const std::string& prefix);
   void add_encoder(const Architecture& architecture);
   void lay_out();
   Architecture architecture_;

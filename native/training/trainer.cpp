@@ -72,6 +72,11 @@ void check_pairs(std::span<const int32_t> pairs, int64_t samples) {
   }
 }
 
+void refuse_experts(const model::Architecture& architecture) {
+  if (architecture.num_experts == 0) return;
+  fail("A model with experts (", architecture.family, ", ", architecture.num_experts, " a layer) cannot be trained here: this engine runs sparse experts forward alone, for scoring and judging. Train a dense model.");
+}
+
 }  // namespace
 
 struct Trainer::State {
@@ -126,7 +131,9 @@ struct Trainer::State {
   double* device_sums() const { return static_cast<double*>(sums->data()); }
 };
 
-Trainer::Trainer(model::RewardModel& model, const TrainerOptions& options) : state_(std::make_unique<State>(model, options)) {
+Trainer::Trainer(model::RewardModel& model, const TrainerOptions& options) {
+  refuse_experts(model.architecture());
+  state_ = std::make_unique<State>(model, options);
   if (options.micro_batch_tokens <= 0) fail("micro_batch_tokens is ", options.micro_batch_tokens, "; it must be at least 1.");
   for (const auto& parameter : model.parameters().layout().parameters()) {
     if (model::ParameterLayout::is_matrix(parameter) && parameter.dtype != model.precision()) {
@@ -269,6 +276,7 @@ void Trainer::save_optimizer(const std::string& path) const { state_->optimizer.
 void Trainer::load_optimizer(const std::string& path) { state_->optimizer.load(path); }
 
 void Trainer::plan(const model::Architecture& architecture, const TrainerOptions& options, DType precision, int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan) {
+  refuse_experts(architecture);
   Optimizer::plan(architecture, options.optimizer_state, plan);
   model::Decoder::plan(architecture, capacity_for(options, precision, longest_sample), workspace_bytes, plan);
 }

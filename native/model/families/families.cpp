@@ -1,5 +1,7 @@
 #include "model/families/families.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 
 namespace cheems::model {
@@ -11,15 +13,17 @@ struct Family {
   Architecture (*read)(const ConfigJson&);
   // Where the files keep a parameter, for families that name or pack theirs in another way than transformers' Llama.
   StoredTensor (*stored)(const Architecture&, const std::string& parameter) = nullptr;
+  const char* saved_as = nullptr;  // another family, whose names and packing saved weights have
 };
 
 constexpr Family kFamilies[] = {
     {"deberta-v2", "DebertaV2", read_deberta_v2},
     {"gemma", "Gemma", read_gemma},
     {"gemma2", "Gemma2", read_gemma2},
-    {"internlm2", "Llama", read_internlm2, stored_internlm2},
+    {"internlm2", "Llama", read_internlm2, stored_internlm2, "llama"},
     {"llama", "Llama", read_llama},
     {"mistral", "Mistral", read_mistral},
+    {"mixtral", "Mixtral", read_mixtral},
     {"qwen2", "Qwen2", read_qwen2},
     {"qwen3", "Qwen3", read_qwen3},
 };
@@ -28,7 +32,7 @@ constexpr Family kFamilies[] = {
 void refuse_absurd_size(const ConfigJson& config, const Architecture& a) {
   const auto real = [](int64_t size) { return static_cast<double>(size); };
   const double heads = real(a.num_heads) + 2 * real(a.num_key_value_heads);
-  const double layer = real(a.hidden_size) * (heads * real(a.head_size) + real(a.num_heads) * real(a.head_size) + 3 * real(a.intermediate_size));
+  const double layer = real(a.hidden_size) * (heads * real(a.head_size) + real(a.num_heads) * real(a.head_size) + 3 * real(a.intermediate_size) * std::max(1.0, real(a.num_experts)));
   const double parameters = real(a.vocab_size) * real(a.hidden_size) + real(a.num_layers) * layer;
   if (parameters > 1e14) fail(config.file(), ": these sizes make a model of ", parameters, " parameters; is a size written wrongly?");
 }
@@ -44,6 +48,7 @@ Architecture read_architecture_file(const std::string& config_file) {
       Architecture architecture = family.read(config);
       architecture.family = family.model_type;
       architecture.class_prefix = family.class_prefix;
+      architecture.saved_family = family.saved_as ? family.saved_as : family.model_type;
       refuse_absurd_size(config, architecture);
       return architecture;
     }

@@ -16,6 +16,7 @@ Architecture read_internlm2(const ConfigJson& config);
 StoredTensor stored_internlm2(const Architecture& architecture, const std::string& parameter);
 Architecture read_llama(const ConfigJson& config);
 Architecture read_mistral(const ConfigJson& config);
+Architecture read_mixtral(const ConfigJson& config);
 Architecture read_qwen2(const ConfigJson& config);
 // The windows of Qwen2 and Qwen3.
 void read_qwen_windows(const ConfigJson& config, Architecture& architecture);

@@ -14,7 +14,7 @@
 namespace cheems {
 
 struct LinearForward {
-  Tensor y;              // [N, out]
+  Tensor y;              // [N, out]; float32 also where x is not (a router's logits)
   ConstTensor x;         // [N, in]
   ConstTensor weight;    // [out, in]
   ConstTensor bias;      // [1, out], or absent
