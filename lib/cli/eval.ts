@@ -46,11 +46,12 @@ export const evalCommand = defineCommand({
     ['eval --predictor ./my-predictor.js --data_path test.jsonl', 'a scorer of your own'],
     ['eval --model_name runs/rm --benchmark rewardbench2 --data_path rewardbench2.parquet', 'another benchmark, in its published form'],
     ['eval --predictor judge --judge_endpoint http://localhost:8000/v1 --judge_model Qwen3-32B --data_path human.jsonl --output_dir runs/judge', 'a language model as the judge'],
+    ['eval --predictor judge --judge_model Qwen/Qwen2.5-7B-Instruct --judge_mode logits --data_path human.jsonl --output_dir runs/judge', 'the same, run here, by the probabilities of A and B'],
     ['eval --predictor length --data_path test.jsonl', 'what choosing the longer response scores'],
   ],
   notes: "No sample is cut by default, and each is built as the model's training built it (cheems.json in its folder). The table goes to standard output. Rows with input_ids need no tokenizer.",
   run: (values) =>
-    withInterrupts(isJudge(values) ? 'Stopping when the answers under way have come. (Ctrl-C again leaves at once.)' : 'Stopping; nothing is written. (Ctrl-C again leaves at once.)', async (signal) => {
+    withInterrupts(announcement(values), async (signal) => {
       if ((values.model_name === undefined) === (values.predictor === undefined)) {
         throw new UsageError('Give either --model_name (a reward model) or --predictor (a scorer of your own).');
       }
@@ -85,6 +86,12 @@ export const evalCommand = defineCommand({
     }),
 });
 
+function announcement(values: EvalValues): string {
+  const again = '(Ctrl-C again leaves at once.)';
+  if (!isJudge(values)) return `Stopping; nothing is written. ${again}`;
+  return values.judge_endpoint === undefined ? `Stopping; the answers that have ended are kept. ${again}` : `Stopping when the answers under way have come. ${again}`;
+}
+
 async function readDatasets(values: EvalValues, signal: AbortSignal): Promise<EvaluationDataset[]> {
   const benchmark = findBenchmark(values.benchmark);
   const datasets: EvaluationDataset[] = [];
@@ -99,7 +106,7 @@ async function readDatasets(values: EvalValues, signal: AbortSignal): Promise<Ev
 }
 
 async function openPredictor(values: EvalValues, signal: AbortSignal): Promise<Predictor> {
-  if (isJudge(values)) return openJudge(values);
+  if (isJudge(values)) return openJudge(values, signal);
   if (values.predictor !== undefined) return loadPredictor(values.predictor);
   return rewardModelPredictor(await loadScoringModel(await modelFolder(values.model_name!, signal), values, signal));
 }

@@ -198,7 +198,16 @@ test.serial('letter logits by command', async (t) => {
 test('what does not fit together is told before anything is asked', async (t) => {
   const service = { judge_endpoint: 'http://h/v1', judge_model: 'm' };
   for (const [given, message] of [
-    [{}, /--predictor judge needs --judge_endpoint: base address/],
+    [{}, /--predictor judge needs --judge_model: the judge's name at the endpoint, or the model to run here/],
+    [{ judge_model: 'm', judge_extra: '{"x": 1}' }, /--judge_extra goes with --judge_endpoint, and without one the judge runs here/],
+    [{ judge_model: 'm', judge_concurrency: '3' }, /--judge_concurrency goes with --judge_endpoint/],
+    [{ ...service, judge_top_k: '5' }, /--judge_top_k goes with a judge that runs here, not with --judge_endpoint\. Endpoints that know it/],
+    [{ ...service, judge_template_options: '{"enable_thinking": false}' }, /--judge_template_options goes with a judge that runs here/],
+    [{ ...service, device: 'cpu' }, /--device goes with a judge that runs here/],
+    [{ ...service, chat_template: 'x.jinja' }, /--chat_template goes with a judge that runs here/],
+    [{ ...service, max_length: '5' }, /--max_length goes with a reward model/],
+    [{ judge_model: 'm', truncation: true }, /--truncation goes with a reward model/],
+    [{ predictor: 'length', judge_top_k: '5' }, /--judge_top_k goes with --predictor judge/],
     [{ judge_endpoint: 'http://h/v1' }, /--predictor judge needs --judge_model/],
     [{ predictor: 'length', judge_model: 'm' }, /--judge_model goes with --predictor judge/],
     [{ ...service, judge_endpoint: 'h' }, /"h"\) is no address/],

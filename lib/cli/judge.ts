@@ -1,33 +1,22 @@
-// The options of `eval --predictor judge`, and the judge that they ask for.
+// The options of `eval --predictor judge`, and the judge that they ask for: behind an endpoint, or run here.
 
 import { join } from 'node:path';
-import { z } from 'zod';
 import type { Predictor } from '../evaluation';
-import { bothOrders, findJudgeTemplate, JudgeError, openEndpoint, registeredJudgeTemplates, singleOrder, type PairOrders } from '../evaluation/judges';
+import { bothOrders, findJudgeTemplate, JudgeError, openEndpoint, openLocalJudge, registeredJudgeTemplates, singleOrder, type Completer, type PairOrders } from '../evaluation/judges';
 import { judgePredictor } from '../evaluation/predictors/judge';
 import { choice, number, optionalNumber, text, textWithDefault } from '../training/option_kinds';
 import { UsageError } from './failure';
+import { languageModelOptions, loadLanguageModel, optionalJson, textList } from './language_model';
+import { MODEL_FORMS } from './model_folder';
 import type { OptionValues } from './options';
+import type { scoringResources, scoringSamples } from './scoring_model';
 
 const JUDGE = 'Judge (with --predictor judge)';
-const REQUESTS = 'Requests to the judge (never change a verdict)';
-
-/** A JSON object, as text or, in a configuration file, as it is. */
-function optionalJson(facts: { group: string; describe: string }) {
-  const fromText = (value: unknown): unknown => {
-    if (typeof value !== 'string') return value;
-    try {
-      return JSON.parse(value);
-    } catch {
-      return value;
-    }
-  };
-  return { description: { ...facts, type: 'string' as const }, schema: z.preprocess(fromText, z.record(z.string(), z.unknown(), 'expected a JSON object').optional()) };
-}
+const REQUESTS = 'Requests to a judge at an endpoint (never change a verdict)';
 
 export const judgeOptions = {
-  judge_endpoint: text({ group: JUDGE, describe: 'base address of a service with OpenAI\'s chat completions, such as http://localhost:8000/v1 (required)' }),
-  judge_model: text({ group: JUDGE, describe: "the judge's name at the endpoint (required)" }),
+  judge_endpoint: text({ group: JUDGE, describe: 'base address of a service with OpenAI\'s chat completions, such as http://localhost:8000/v1; without one the judge runs here' }),
+  judge_model: text({ group: JUDGE, describe: `the judge's name at the endpoint, or the model to run here: ${MODEL_FORMS} (required)` }),
   judge_template: text({
     group: JUDGE,
     describe:
@@ -40,52 +29,70 @@ export const judgeOptions = {
     describe: 'show each pair in both orders, or once in an order drawn at random; --compat cheems draws as the original does and counts by its rules',
   }),
   judge_temperature: number(0, { from: 0 }, { group: JUDGE, describe: 'of sampling; 0: greedy' }),
-  judge_top_p: optionalNumber({ above: 0, to: 1 }, { group: JUDGE, describe: 'of sampling [default: the endpoint\'s]' }),
+  judge_top_p: optionalNumber({ above: 0, to: 1 }, { group: JUDGE, describe: 'of sampling [default: the endpoint\'s; here 1]' }),
+  judge_top_k: optionalNumber({ from: 0, integer: true }, { group: JUDGE, describe: 'of sampling, for a judge that runs here; 0: off [default: 0]' }),
   judge_max_tokens: number(4096, { from: 1, integer: true }, { group: JUDGE, describe: 'tokens of an answer, thoughts included' }),
-  judge_seed: optionalNumber({ integer: true }, { group: JUDGE, describe: 'of sampling, where the endpoint heeds it' }),
+  judge_seed: optionalNumber({ integer: true }, { group: JUDGE, describe: 'of sampling, where the endpoint heeds it [default: none; here 0]' }),
+  judge_stop: textList({ group: JUDGE, describe: 'texts that end an answer, which is cut before them' }),
+  judge_template_options: optionalJson({ group: JUDGE, describe: "variables of the chat template of a judge that runs here, as a JSON object: '{\"enable_thinking\": false}'" }),
+  judge_batch: number(64, { from: 1, integer: true }, { group: JUDGE, describe: 'conversations that a judge here answers at once at most (memory and speed, never a verdict)' }),
+  judge_batch_tokens: number(65_536, { from: 1, integer: true }, { group: JUDGE, describe: 'their tokens together, answers at full length included, at most' }),
   judge_extra: optionalJson({ group: JUDGE, describe: 'further fields of the request as a JSON object; null takes one out: \'{"max_tokens": null, "max_completion_tokens": 2000}\'' }),
   judge_key_env: textWithDefault('OPENAI_API_KEY', { group: REQUESTS, describe: 'environment variable that holds the key; where it is not set, none is sent' }),
   judge_concurrency: number(8, { from: 1, integer: true }, { group: REQUESTS, describe: 'requests under way at once' }),
   judge_retries: number(8, { from: 0, integer: true }, { group: REQUESTS, describe: 'further attempts after too many requests, errors of the server, time-outs and broken answers, with growing pauses' }),
   judge_timeout: number(300, { above: 0 }, { group: REQUESTS, describe: 'seconds that one attempt may take' }),
-  judge_cache: text({ group: REQUESTS, describe: 'file that keeps every answer, so that none is asked for twice [default: judge_cache.jsonl in --output_dir; without that, none]' }),
+  judge_cache: text({ group: JUDGE, describe: 'file that keeps every answer, so that none is asked for twice [default: judge_cache.jsonl in --output_dir; without that, none]' }),
   judge_price_input: optionalNumber({ from: 0 }, { group: REQUESTS, describe: 'price of a million tokens of the prompts, to count the cost' }),
   judge_price_output: optionalNumber({ from: 0 }, { group: REQUESTS, describe: 'price of a million tokens of the answers' }),
 };
 
-type JudgeValues = OptionValues<typeof judgeOptions> & { predictor?: string | undefined; output_dir?: string | undefined; compat?: 'cheems' | undefined; seed: number };
+type JudgeValues = OptionValues<typeof judgeOptions & typeof scoringResources & Pick<typeof scoringSamples, 'compat' | 'chat_template'>> &
+  Partial<OptionValues<Omit<typeof scoringSamples, 'compat' | 'chat_template'>>> & { predictor?: string | undefined; output_dir?: string | undefined; seed: number };
 
 export const isJudge = ({ predictor }: { predictor?: string | undefined }) => predictor === 'judge';
 
+const GIVEN_WITH_JUDGE = ['judge_endpoint', 'judge_model', 'judge_template', 'judge_cache', 'judge_top_k', 'judge_template_options'] as const;
+const OF_ENDPOINTS = ['judge_extra', 'judge_key_env', 'judge_concurrency', 'judge_retries', 'judge_timeout', 'judge_price_input', 'judge_price_output'] as const;
+const OF_MODELS_HERE = ['judge_top_k', 'judge_template_options', 'judge_batch', 'judge_batch_tokens'] as const;
+const OF_THE_ENGINE = { device: 'auto', precision: undefined, num_threads: 0, micro_batch_tokens: 8192, chat_template: undefined } as const;
+
 /** @throws UsageError for options that do not go together. */
 export function checkJudgeOptions(values: JudgeValues): void {
+  const isGiven = (name: keyof typeof judgeOptions) => {
+    const value = values[name];
+    const { default: usual } = judgeOptions[name].description as { default?: unknown };
+    return value !== undefined && value !== usual && !(Array.isArray(value) && value.length === 0);
+  };
   if (!isJudge(values)) {
-    const stray = (['judge_endpoint', 'judge_model', 'judge_template', 'judge_cache'] as const).find((name) => values[name] !== undefined);
+    const stray = GIVEN_WITH_JUDGE.find(isGiven);
     if (stray !== undefined) throw new UsageError(`--${stray} goes with --predictor judge.`);
     return;
   }
-  for (const name of ['judge_endpoint', 'judge_model'] as const) {
-    if (values[name] === undefined) throw new UsageError(`--predictor judge needs --${name}: ${judgeOptions[name].description.describe.replace(' (required)', '')}.`);
+  const sample = (['max_length', 'truncation', 'do_strip'] as const).find((name) => values[name] !== undefined && values[name] !== false);
+  if (sample !== undefined) throw new UsageError(`--${sample} goes with a reward model; a judge reads whole texts, and says which were too long for it.`);
+  if (values.judge_model === undefined) {
+    throw new UsageError(`--predictor judge needs --judge_model: ${judgeOptions.judge_model.description.describe.replace(' (required)', '')}.`);
+  }
+  if (values.judge_endpoint === undefined) {
+    const stray = OF_ENDPOINTS.find(isGiven);
+    if (stray !== undefined) throw new UsageError(`--${stray} goes with --judge_endpoint, and without one the judge runs here.`);
+    return;
+  }
+  const stray = OF_MODELS_HERE.find(isGiven) ?? (Object.keys(OF_THE_ENGINE) as (keyof typeof OF_THE_ENGINE)[]).find((name) => values[name] !== OF_THE_ENGINE[name]);
+  if (stray !== undefined) {
+    const instead = stray === 'judge_top_k' ? ' Endpoints that know it take it by --judge_extra \'{"top_k": …}\'.' : '';
+    throw new UsageError(`--${stray} goes with a judge that runs here, not with --judge_endpoint.${instead}`);
   }
   const keyIsNamed = values.judge_key_env !== judgeOptions.judge_key_env.description.default;
   if (keyIsNamed && !process.env[values.judge_key_env]) throw new UsageError(`The environment variable ${values.judge_key_env} (--judge_key_env) is not set.`);
 }
 
-/** @throws UsageError for an unfit template or address, or a cache that is in use. */
-export async function openJudge(values: JudgeValues): Promise<Predictor> {
+/** @throws UsageError for an unfit template or address, or a cache that is in use; what loading a model throws. */
+export async function openJudge(values: JudgeValues, signal?: AbortSignal): Promise<Predictor> {
   try {
     const templates = await findJudgeTemplate(values.judge_template ?? (values.judge_mode === 'logits' ? 'letter' : 'verdict'));
-    const completer = await openEndpoint({
-      endpoint: values.judge_endpoint!,
-      model: values.judge_model!,
-      keyVariable: values.judge_key_env,
-      concurrency: values.judge_concurrency,
-      retries: values.judge_retries,
-      timeoutMs: values.judge_timeout * 1000,
-      cacheFile: values.judge_cache ?? (values.output_dir === undefined ? undefined : join(values.output_dir, 'judge_cache.jsonl')),
-      prices: { input: values.judge_price_input, output: values.judge_price_output },
-      ...(values.judge_extra ? { extra: values.judge_extra } : {}),
-    });
+    const completer = values.judge_endpoint === undefined ? await openHere(values, signal) : await openThere(values);
     return judgePredictor({
       completer,
       templates,
@@ -95,11 +102,48 @@ export async function openJudge(values: JudgeValues): Promise<Predictor> {
         temperature: values.judge_temperature,
         maxTokens: values.judge_max_tokens,
         ...(values.judge_top_p === undefined ? {} : { topP: values.judge_top_p }),
+        ...(values.judge_top_k === undefined ? {} : { topK: values.judge_top_k }),
         ...(values.judge_seed === undefined ? {} : { seed: values.judge_seed }),
+        ...(values.judge_stop.length === 0 ? {} : { stop: values.judge_stop }),
       },
     });
   } catch (error) {
     throw error instanceof JudgeError ? new UsageError(error.message) : error;
+  }
+}
+
+function cacheFileOf({ judge_cache: file, output_dir: folder }: JudgeValues): string | undefined {
+  return file ?? (folder === undefined ? undefined : join(folder, 'judge_cache.jsonl'));
+}
+
+function openThere(values: JudgeValues): Promise<Completer> {
+  return openEndpoint({
+    endpoint: values.judge_endpoint!,
+    model: values.judge_model!,
+    keyVariable: values.judge_key_env,
+    concurrency: values.judge_concurrency,
+    retries: values.judge_retries,
+    timeoutMs: values.judge_timeout * 1000,
+    cacheFile: cacheFileOf(values),
+    prices: { input: values.judge_price_input, output: values.judge_price_output },
+    ...(values.judge_extra ? { extra: values.judge_extra } : {}),
+  });
+}
+
+async function openHere(values: JudgeValues, signal?: AbortSignal): Promise<Completer> {
+  const { judge_batch: batchPrompts, judge_batch_tokens: batchTokens, judge_template_options: templateOptions } = values;
+  const model = await loadLanguageModel(values.judge_model!, { ...languageModelOptions(values), batchPrompts, batchTokens, templateOptions }, signal);
+  try {
+    if (values.judge_mode === 'text' && values.judge_max_tokens >= model.positions) {
+      throw new JudgeError(
+        `--judge_max_tokens ${values.judge_max_tokens} leaves no room for a conversation: ${values.judge_model} is made for ${model.positions} tokens ` +
+          '(max_position_embeddings in its config.json). Give fewer.',
+      );
+    }
+    return await openLocalJudge(model, { name: values.judge_model!, cacheFile: cacheFileOf(values) });
+  } catch (error) {
+    await model.dispose();
+    throw error;
   }
 }
 
@@ -108,19 +152,25 @@ function ordersOf({ compat, judge_order: order, seed }: JudgeValues): PairOrders
   return order === 'both' ? bothOrders : singleOrder(seed);
 }
 
-/** What was asked of an endpoint and what it cost, from the predictor's description: one line, or nothing where nothing was asked of one. */
+/** What was asked of a judge and what it cost, from the predictor's description: one line. */
 export function describeSpending(description: Record<string, unknown>): string {
-  const { requests, tokens, cost } = description as {
+  const { requests, answers, tokens, cost } = description as {
     requests?: { answered: number; from_cache: number; failed_attempts: Record<string, number> };
+    answers?: { computed: number; from_cache: number; too_long: number };
     tokens: { prompt: number; completion: number };
     cost?: { this_run: number; with_cached_answers: number };
   };
+  const amount = tokens && `${tokens.prompt} + ${tokens.completion} tokens`;
+  if (answers) {
+    const tooLong = answers.too_long > 0 ? `, ${answers.too_long} conversations too long for the model with --judge_max_tokens` : '';
+    return `judge:   ${answers.computed} answers computed, ${answers.from_cache} from the cache${tooLong}; ${amount}\n`;
+  }
   if (!requests) return '';
   const failures = Object.entries(requests.failed_attempts).map(([kind, count]) => `${kind}: ${count}`);
-  const money = (amount: number) => String(Number(amount.toPrecision(4)));
+  const money = (value: number) => String(Number(value.toPrecision(4)));
   return [
     `asked:   ${requests.answered} requests answered, ${requests.from_cache} from the cache${failures.length > 0 ? `, failed attempts ${failures.join(', ')}` : ''}`,
-    `${tokens.prompt} + ${tokens.completion} tokens`,
+    amount,
     ...(cost ? [`cost ${money(cost.this_run)} (${money(cost.with_cached_answers)} with the cached answers)`] : []),
   ].join('; ') + '\n';
 }

@@ -6,11 +6,13 @@ export interface CompletionOptions {
   /** 0: greedy. */
   temperature: number;
   topP?: number;
+  /** Draws among this many likeliest tokens; 0 or absent: all. Not all sources of answers know it. */
+  topK?: number;
   /** Tokens that an answer may have. */
   maxTokens: number;
   seed?: number;
   stop?: readonly string[];
-  /** Asks for the likeliest tokens at the answer's first place, this many of them. */
+  /** Asks for the likeliest tokens at the answer's first place, this many of them; with `maxTokens` 1. */
   firstTokens?: number;
 }
 

@@ -4,6 +4,7 @@
 export type { Completer, Completion, CompletionControl, CompletionOptions, TokenProbability } from './completer';
 export { JudgeError } from './errors';
 export { EndpointError, HttpCompleter, openEndpoint, type EndpointOptions } from './http';
+export { openLocalJudge, type LocalCompleter, type LocalJudgeOptions } from './local';
 export { letterProbability } from './letters';
 export { bothOrders, pairsToJudge, singleOrder, type PairOrders, type Showing } from './pair_orders';
 export { bindParser, registeredVerdictParsers, registerVerdictParser, type BoundParser, type VerdictParser } from './parsers';
