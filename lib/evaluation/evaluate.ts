@@ -2,9 +2,9 @@
 
 import { formatReport } from '../data/report';
 import type { PreferenceDataset, PreferencePrompt } from '../data/types';
-import { findBenchmark, type ScoredFile, type ScoreTable } from './benchmarks';
+import { figureInterval, findBenchmark, type ScoredFile, type ScoreTable } from './benchmarks';
 import { responseLengths } from './lengths';
-import { computeMetrics, type BootstrapOptions, type Judgement, type JudgeStatistics, type MetricPrompt } from './metrics';
+import { computeMetrics, type BootstrapOptions, type Interval, type Judgement, type JudgeStatistics, type MetricPrompt } from './metrics';
 import { definePredictor, runPredictor, type Predictor, type PredictorDefinition, type PromptScores } from './predictors';
 
 export interface EvaluationDataset {
@@ -51,6 +51,8 @@ export interface Evaluation {
   predictor: { name: string; description: Record<string, unknown> };
   benchmark: string;
   overall: number;
+  /** Of `overall`, by drawing the benchmark's prompts; absent without resamples, and for CheemsBench, whose files' metrics have theirs. */
+  overallInterval?: Interval;
   formula: string;
   notes: string[];
   /** The benchmark's own groups; absent where the files' preference metrics are its result. */
@@ -76,10 +78,13 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const scoringSeconds = (performance.now() - start) / 1000;
 
   const files = options.datasets.map((dataset, i) => measureFile(dataset, scores[i]!, categories, bootstrap));
+  const { strata, ...score } = benchmark.overall(files);
+  const overallInterval = strata && figureInterval(strata, bootstrap);
   return {
     predictor: { name: predictor.name, description: predictor.describe?.() ?? {} },
     benchmark: benchmark.name,
-    ...benchmark.overall(files),
+    ...score,
+    ...(overallInterval ? { overallInterval } : {}),
     files,
     bootstrap,
     scoringSeconds,

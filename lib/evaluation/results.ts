@@ -48,6 +48,7 @@ export async function describeResults(evaluation: Evaluation, meta: ResultsMeta 
   const dataFiles = [...new Set(evaluation.files.flatMap(({ files }) => files))];
   return {
     overall: evaluation.overall,
+    ...(evaluation.overallInterval ? { overall_interval: evaluation.overallInterval } : {}),
     formula: evaluation.formula,
     notes: evaluation.notes,
     ...(evaluation.tables ? { groups: groupsOf(evaluation.tables) } : {}),

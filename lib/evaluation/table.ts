@@ -42,14 +42,17 @@ export function formatEvaluation(evaluation: Evaluation, { lines = false, width 
   const level = `${Number((evaluation.bootstrap.level * 100).toFixed(2))} %`;
   const { files, tables } = evaluation;
   const blocks = tables ? [...files.map((file) => fileHead(file, room, lines)), ...tables.map((table) => scoreTable(table, room, lines))] : files.flatMap((file) => fileBlocks(file, level, room, lines));
-  const summary = [`overall = ${share(evaluation.overall)}   (${evaluation.formula})`, ...evaluation.notes.map((note) => `Note: ${note}`), ...(tables ? [] : legend(evaluation, level))];
+  const summary = [`overall = ${share(evaluation.overall)}${evaluation.overallInterval ? ` (${level}: ${range(evaluation.overallInterval)})` : ''}   (${evaluation.formula})`, ...evaluation.notes.map((note) => `Note: ${note}`), ...(tables ? tablesLegend(evaluation, level) : legend(evaluation, level))];
   blocks.push(summary.map((line) => wrap(line, lines ? room : Infinity)).join('\n'));
   return `${blocks.join('\n\n')}\n`;
 }
 
+const bootstrapLine = ({ resamples, seed }: Evaluation['bootstrap'], level: string) => `${level}: bootstrap interval over prompts (${resamples} resamples, seed ${seed}).`;
+const tablesLegend = ({ overallInterval, bootstrap }: Evaluation, level: string) => (overallInterval ? [bootstrapLine(bootstrap, level)] : []);
+
 function legend({ bootstrap, files }: Evaluation, level: string): string[] {
   const lines: string[] = [];
-  if (bootstrap.resamples > 0) lines.push(`${level}: bootstrap interval over prompts (${bootstrap.resamples} resamples, seed ${bootstrap.seed}).`);
+  if (bootstrap.resamples > 0) lines.push(bootstrapLine(bootstrap, level));
   if (files.some((file) => file.report.judge)) lines.push('A judge is right about a pair where it prefers the better response over all orders shown; undecided is wrong. exact match: prompts with every pair right.');
   if (files.some((file) => file.report.length)) lines.push('longer: the accuracy of choosing the longer response alone.');
   if (files.some((file) => file.report.categories.length > 0)) lines.push('macro mean: every category weighs alike, as in the overall figure; all pairs: every pair does.');

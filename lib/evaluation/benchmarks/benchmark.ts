@@ -4,6 +4,7 @@ import type { JsonObject } from '../../data/fields';
 import type { PreferencePrompt, Source } from '../../data/types';
 import type { MetricReport } from '../metrics';
 import type { PromptScores } from '../predictors/predictor';
+import type { FigureStratum } from './figure';
 
 export interface FileReport {
   name: string;
@@ -27,6 +28,8 @@ export interface ScoreTable {
 export interface BenchmarkScore {
   /** NaN where it is not defined on these data; a note then says why. */
   overall: number;
+  /** `overall` as a sum of shares over the units that its bootstrap draws. Absent: it gets no interval. */
+  strata?: readonly FigureStratum[];
   /** What `overall` is, in words. */
   formula: string;
   notes: string[];

@@ -6,6 +6,7 @@ import { formOf } from '../../data/forms';
 import type { PreferencePrompt, Prompt, Response, Source } from '../../data/types';
 import type { Benchmark, BenchmarkScore, ScoredFile, ScoreTable } from './benchmark';
 import { expectedPick, kendall, pickIsBest, spearman } from './best_of_n_statistics';
+import { meanTerm, unitsByPrompt } from './figure';
 import { RowFields } from './row_fields';
 import { groupBy, mean, scoredRows, type ScoredRow } from './scored_rows';
 
@@ -137,6 +138,7 @@ export const bestOfN: Benchmark<BestOfNPrompt> = {
     }
     return {
       overall: agreement(rows),
+      strata: [[meanTerm(1, unitsByPrompt(rows), ({ prompt, rewards }) => pickIsBest(rewards, prompt.gold, rewards.length))]],
       formula:
         'share of prompts whose highest reward of all candidates is on a candidate with the highest gold score; k equal highest rewards count 1/k each. ' +
         'For each N, exact means over all subsets of N candidates: gain = (picked - random) / (oracle - random)',

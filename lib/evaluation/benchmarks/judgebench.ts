@@ -3,6 +3,7 @@
 import type { JsonObject } from '../../data/fields';
 import type { PreferencePrompt, Source } from '../../data/types';
 import type { Benchmark, BenchmarkScore, ScoredFile } from './benchmark';
+import { meanTerm, unitsByPrompt } from './figure';
 import { RowFields } from './row_fields';
 import { groupBy, inOrder, margin, mean, scoredRows, type ScoredRow } from './scored_rows';
 
@@ -72,6 +73,7 @@ export const judgeBench: Benchmark = {
     );
     return {
       overall: accuracyOf(rows),
+      strata: [[meanTerm(1, unitsByPrompt(rows), (row) => Number(isRight(row)))]],
       formula:
         'right pairs / all pairs; over both orders a right verdict adds 1, a wrong one takes 1, and a pair is right above 0: for rewards, ' +
         'where the right answer has the higher one; equal rewards are wrong',

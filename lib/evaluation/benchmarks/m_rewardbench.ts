@@ -3,9 +3,10 @@
 import type { JsonObject } from '../../data/fields';
 import type { PreferencePrompt, Source } from '../../data/types';
 import type { Benchmark, BenchmarkScore, ScoredFile } from './benchmark';
-import { missingSections, scoreSections, SECTION_NAMES, SUBSETS, type SubsetWeights } from './rewardbench_sections';
+import { meanTerm, type FigureStratum } from './figure';
+import { isRight, missingSections, scoreSections, SECTION_NAMES, SUBSETS, subsetWeight, type Subset, type SubsetWeights } from './rewardbench_sections';
 import { pairedPrompt, RowFields } from './row_fields';
-import { groupBy, mean, scoredRows } from './scored_rows';
+import { groupBy, mean, scoredRows, type ScoredRow } from './scored_rows';
 
 export interface MultilingualPrompt extends PreferencePrompt {
   language: string;
@@ -66,8 +67,10 @@ export const mRewardBench: Benchmark<MultilingualPrompt> = {
       if (missing.length > 0)
         notes.push(`The data hold no row of ${missing.join(', ')} in ${scores.language}, so its score is not defined, nor the ` + `overall one.`);
     }
+    const isDefined = languages.every((scores) => missingSections(scores).length === 0);
     return {
       overall: mean(languages.map(({ score }) => score)),
+      ...(isDefined ? { strata: languageStrata(rows) } : {}),
       formula:
         'mean over languages of the mean of the four sections; a section = mean of the accuracies of its subsets, weighted by ' +
         "M-RewardBench's numbers of rows (math-prm by 983); equal rewards are wrong",
@@ -89,3 +92,19 @@ export const mRewardBench: Benchmark<MultilingualPrompt> = {
     };
   },
 };
+
+/** Draws sentences within each subset: one sentence's rows in all languages together. */
+function languageStrata(rows: readonly ScoredRow<MultilingualPrompt>[]): FigureStratum[] {
+  const languages = [...groupBy(rows, ({ prompt }) => prompt.language)];
+  const weightIn = new Map(languages.map(([language, own]) => {
+    const present = [...new Set(own.map(({ prompt }) => prompt.category as Subset))];
+    return [language, new Map(present.map((name) => [name, subsetWeight(name, present, M_REWARDBENCH_WEIGHTS) / languages.length]))];
+  }));
+  return [...groupBy(rows, ({ prompt }) => prompt.category!)].map(([subset, own]) => {
+    const sentences = [...groupBy(own, ({ prompt }) => prompt.id.slice(prompt.language.length + 1)).values()];
+    return languages.flatMap(([language]) => {
+      const weight = weightIn.get(language)!.get(subset as Subset);
+      return weight === undefined ? [] : [meanTerm(weight, sentences, (row) => (row.prompt.language === language ? Number(isRight(row)) : undefined))];
+    });
+  });
+}

@@ -3,6 +3,7 @@
 import type { PreferencePrompt } from '../../data/types';
 import type { Benchmark, BenchmarkScore, ScoredFile } from './benchmark';
 import type { PromptScores } from '../predictors/predictor';
+import { unitsByPrompt, type FigureTerm } from './figure';
 import { groupBy, margin } from './scored_rows';
 
 interface Counts {
@@ -37,6 +38,12 @@ function countPairs(prompts: readonly Scored[]): Counts & { unscored: number } {
   return counts;
 }
 
+/** Prompts are drawn, each with all of its pairs; prompts with one text together. */
+function pairTerm(prompts: readonly Scored[]): FigureTerm {
+  const counts = unitsByPrompt(prompts).map(countPairs);
+  return { weight: 1, numerators: Float64Array.from(counts, ({ right }) => right), denominators: Float64Array.from(counts, ({ pairs }) => pairs) };
+}
+
 /** overall = pairs with chosen above rejected / all pairs; a tie is wrong. Beside it the accuracy with a tie as one half. */
 export const pairsBenchmark: Benchmark = {
   name: 'pairs',
@@ -53,6 +60,7 @@ export const pairsBenchmark: Benchmark = {
     const byCategory = categories.size > 1 ? [...categories].map(([name, own]) => rowOf(name, countPairs(own))) : [];
     return {
       overall: total.right / total.pairs,
+      strata: [[pairTerm(prompts)]],
       formula: 'pairs with the chosen reward above the rejected one / all pairs; equal rewards are wrong (in the last column they count one half)',
       notes,
       tables: [

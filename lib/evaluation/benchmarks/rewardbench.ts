@@ -3,7 +3,7 @@
 import type { JsonObject } from '../../data/fields';
 import type { Source } from '../../data/types';
 import type { Benchmark, BenchmarkScore, ScoredFile } from './benchmark';
-import { missingSections, scoreSections, SECTIONS, SECTION_NAMES, sectionTable, SUBSETS, type SubsetWeights } from './rewardbench_sections';
+import { missingSections, scoreSections, sectionStrata, SECTIONS, SECTION_NAMES, sectionTable, SUBSETS, type SubsetWeights } from './rewardbench_sections';
 import { pairedPrompt, RowFields } from './row_fields';
 import { scoredRows } from './scored_rows';
 
@@ -62,6 +62,7 @@ export const rewardBench: Benchmark = {
     }
     return {
       overall: scores.score,
+      ...(missing.length === 0 ? { strata: sectionStrata(rows, REWARDBENCH_WEIGHTS) } : {}),
       formula:
         'mean of the four sections; a section = mean of the accuracies of its subsets, weighted by the published numbers of rows (math-prm ' +
         'by 984); equal rewards are wrong',

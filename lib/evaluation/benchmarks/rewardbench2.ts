@@ -3,6 +3,7 @@
 import type { JsonObject } from '../../data/fields';
 import type { PreferencePrompt, Source } from '../../data/types';
 import type { Benchmark, BenchmarkScore, ScoredFile } from './benchmark';
+import { meanTerm, unitsByPrompt, type FigureStratum } from './figure';
 import { pairedPrompt, RowFields } from './row_fields';
 import { groupBy, mean, scoredRows, type ScoredRow } from './scored_rows';
 
@@ -35,17 +36,8 @@ export interface TiesScore {
 
 /** The published score of the Ties subset; 0 for an accuracy without prompts, NaN where no `ref` has its `tied`. */
 export function tiesScore(rows: readonly ScoredRow<RewardBench2Prompt>[]): TiesScore {
-  const statistics = (kind: 'ref' | 'tied') =>
-    new Map(
-      [
-        ...groupBy(
-          rows.filter(({ prompt }) => prompt.tie!.kind === kind),
-          ({ prompt }) => prompt.tie!.number,
-        ),
-      ].map(([number, own]) => [number, gapsOf(own)]),
-    );
-  const [ref, tied] = [statistics('ref'), statistics('tied')];
-  const accuracy = (group: ReturnType<typeof statistics>) => (group.size === 0 ? 0 : mean([...group.values()].map(({ gap }) => Number(gap > 0))));
+  const [ref, tied] = [gapsByNumber(rows, 'ref'), gapsByNumber(rows, 'tied')];
+  const accuracy = (group: ReadonlyMap<string, Gaps>) => (group.size === 0 ? 0 : mean([...group.values()].map(({ gap }) => Number(gap > 0))));
   const both = [...tied].flatMap(([number, own]) =>
     ref.has(number) ? [{ spread: own.spread, gapTied: own.gap, gapSmaller: Math.min(ref.get(number)!.gap, own.gap) }] : [],
   );
@@ -53,17 +45,46 @@ export function tiesScore(rows: readonly ScoredRow<RewardBench2Prompt>[]): TiesS
   const preferred = mean(both.map(({ spread, gapTied }) => Number(gapTied > spread)));
   const preferredHard = mean(both.map(({ spread, gapSmaller }) => Number(gapSmaller > spread)));
   const marginScore = mean(
-    both.map(({ spread, gapSmaller }) => {
-      const margin = Math.tanh(gapSmaller / spread - 1);
-      return Number.isNaN(margin) ? 0 : margin; // 0 / 0: all rewards are equal
-    }),
+    both.map(({ spread, gapSmaller }) => marginOf(gapSmaller, spread)),
   );
   const score = 0.3 * tiedAccuracy + 0.3 * refAccuracy + 0.2 * preferred + 0.2 * preferredHard + 0.01 * marginScore;
   return { refAccuracy, tiedAccuracy, preferred, preferredHard, marginScore, score };
 }
 
+/** Between 0 and 1; 0 where all rewards are equal (0 / 0). */
+function marginOf(gapSmaller: number, spread: number): number {
+  const margin = Math.tanh(gapSmaller / spread - 1);
+  return Number.isNaN(margin) ? 0 : margin;
+}
+
+interface Gaps {
+  gap: number;
+  spread: number;
+}
+
+function gapsByNumber(rows: readonly ScoredRow<RewardBench2Prompt>[], kind: 'ref' | 'tied'): Map<string, Gaps> {
+  const own = groupBy(rows.filter(({ prompt }) => prompt.tie!.kind === kind), ({ prompt }) => prompt.tie!.number);
+  return new Map([...own].map(([number, list]) => [number, gapsOf(list)]));
+}
+
+/** The terms of `tiesScore`, each a mean over numbers; a `tied` row and its `ref` are drawn together. */
+function tiesStratum(rows: readonly ScoredRow<RewardBench2Prompt>[], weight: number): FigureStratum {
+  const [ref, tied] = [gapsByNumber(rows, 'ref'), gapsByNumber(rows, 'tied')];
+  const units = [...new Set([...tied.keys(), ...ref.keys()])].map((number) => [{ ref: ref.get(number), tied: tied.get(number) }]);
+  const right = (gaps: Gaps | undefined) => gaps && Number(gaps.gap > 0);
+  const inBoth = (value: (gap: number, gapSmaller: number, spread: number) => number) => (unit: (typeof units)[number][number]) =>
+    unit.ref && unit.tied && value(unit.tied.gap, Math.min(unit.ref.gap, unit.tied.gap), unit.tied.spread);
+  return [
+    meanTerm(0.3 * weight, units, (unit) => right(unit.tied)),
+    meanTerm(0.3 * weight, units, (unit) => right(unit.ref)),
+    meanTerm(0.2 * weight, units, inBoth((gap, _, spread) => Number(gap > spread))),
+    meanTerm(0.2 * weight, units, inBoth((_, gapSmaller, spread) => Number(gapSmaller > spread))),
+    meanTerm(0.01 * weight, units, inBoth((_, gapSmaller, spread) => marginOf(gapSmaller, spread))),
+  ];
+}
+
 /** `gap`: lowest correct reward minus highest wrong one; `spread`: highest correct minus lowest correct. In double precision. */
-function gapsOf(rows: readonly ScoredRow<RewardBench2Prompt>[]): { gap: number; spread: number } {
+function gapsOf(rows: readonly ScoredRow<RewardBench2Prompt>[]): Gaps {
   const correct = rows.flatMap(({ prompt, rewards }) => [...rewards.subarray(0, prompt.correct)]);
   const wrong = rows.flatMap(({ prompt, rewards }) => [...rewards.subarray(prompt.correct)]);
   return { gap: Math.min(...correct) - Math.max(...wrong), spread: Math.max(...correct) - Math.min(...correct) };
@@ -117,6 +138,11 @@ export const rewardBench2: Benchmark<RewardBench2Prompt> = {
     if (ties) tables.push(tiesTable(ties));
     return {
       overall: mean(DOMAINS.map(scoreOf)),
+      strata: DOMAINS.map((domain) => {
+        const own = byDomain.get(domain) ?? [];
+        const weight = 1 / DOMAINS.length;
+        return domain === 'Ties' ? tiesStratum(own, weight) : [meanTerm(weight, unitsByPrompt(own), ({ rewards }) => bestOfCredit(rewards))];
+      }),
       formula:
         'mean of the six domains; a row of five of them counts 1 where the correct answer alone has the highest reward, 1/k where k share it, else 0; ' +
         'Ties = 0.3 tied accuracy + 0.3 ref accuracy + 0.2 gap above spread + 0.2 smaller gap above spread + 0.01 margin',

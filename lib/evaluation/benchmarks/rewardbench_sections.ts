@@ -1,6 +1,7 @@
 // The sections of RewardBench and what each of their subsets weighs; M-RewardBench has the same sections.
 
 import type { ScoreTable } from './benchmark';
+import { meanTerm, unitsByPrompt, type FigureStratum } from './figure';
 import { groupBy, inOrder, margin, mean, type ScoredRow } from './scored_rows';
 
 export const SECTIONS = {
@@ -45,6 +46,20 @@ export function scoreSections(rows: readonly ScoredRow[], weights: SubsetWeights
     }),
   ) as Record<Section, number>;
   return { subsets, sections, score: mean(SECTION_NAMES.map((section) => sections[section])) };
+}
+
+/** What a subset's accuracy adds to the score: its weight within its section, and the section's quarter. */
+export function subsetWeight(name: Subset, present: readonly Subset[], weights: SubsetWeights): number {
+  const section = SECTION_NAMES.find((one) => (SECTIONS[one] as readonly string[]).includes(name))!;
+  const all = present.filter((other) => (SECTIONS[section] as readonly string[]).includes(other)).reduce((sum, other) => sum + weights[other], 0);
+  return weights[name] / all / SECTION_NAMES.length;
+}
+
+/** The score's bootstrap draws prompts within each subset. */
+export function sectionStrata(rows: readonly ScoredRow[], weights: SubsetWeights): FigureStratum[] {
+  const bySubset = groupBy(rows, ({ prompt }) => prompt.category!);
+  const present = [...bySubset.keys()] as Subset[];
+  return present.map((name) => [meanTerm(subsetWeight(name, present, weights), unitsByPrompt(bySubset.get(name)!), (row) => Number(isRight(row)))]);
 }
 
 export function missingSections({ sections }: SectionScores): Section[] {

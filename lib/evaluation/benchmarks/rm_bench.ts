@@ -3,10 +3,12 @@
 import type { JsonObject } from '../../data/fields';
 import type { PreferencePrompt, Source } from '../../data/types';
 import type { Benchmark, BenchmarkScore, ScoredFile, ScoreTable } from './benchmark';
+import { meanTerm, unitsByPrompt } from './figure';
 import { pairedPrompt, RowFields } from './row_fields';
 import { groupBy, inOrder, margin, mean, scoredRows, type ScoredRow } from './scored_rows';
 
 const STYLES = ['concise', 'long, plain', 'long, Markdown'] as const;
+const CELLS = STYLES.flatMap((_, i) => STYLES.map((__, j) => [i, j] as const));
 const DOMAINS = ['chat', 'code', 'math', 'safety'] as const;
 const PARTS = ['chat', 'code', 'math', 'safety-refuse', 'safety-response'] as const;
 const FIELDS =
@@ -62,6 +64,8 @@ export const rmBench: Benchmark = {
     };
     return {
       overall: averages(({ average }) => average),
+      // Hard, normal and easy are three cells each, so that a row adds the share of its nine cells that are right.
+      strata: DOMAINS.map((domain) => [meanTerm(1 / DOMAINS.length, unitsByPrompt(byDomain.get(domain) ?? []), (row) => mean(CELLS.map(([i, j]) => Number(margin(row, i, STYLES.length + j) > 0))))]),
       formula:
         'mean over chat, code, math and safety of (hard + normal + easy) / 3; hard: the rejected answer has the richer style, easy: the ' +
         'chosen one; equal rewards are wrong',

@@ -72,7 +72,7 @@ function drawnSums({ numerators, denominators }: Counts, drawn: Uint32Array, siz
 }
 
 /** Quantiles (1 - level) / 2 and (1 + level) / 2 of the values that are numbers. */
-function percentileInterval(values: Float64Array, level: number): Interval | undefined {
+export function percentileInterval(values: Float64Array, level: number): Interval | undefined {
   const sorted = values.filter((value) => !Number.isNaN(value)).sort();
   if (sorted.length === 0) return undefined;
   return { low: quantile(sorted, (1 - level) / 2), high: quantile(sorted, (1 + level) / 2), resamples: sorted.length };

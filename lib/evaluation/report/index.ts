@@ -60,7 +60,7 @@ export async function describeReport(evaluation: Evaluation, meta: ResultsOrigin
       ['scoring', `${evaluation.scoringSeconds.toPrecision(3)} s`],
       ...modelFacts(meta.model),
     ],
-    headline: [{ name: 'overall', value: evaluation.overall, note: evaluation.formula }, ...(evaluation.tables ? [] : headlineFigures(evaluation))],
+    headline: [{ name: 'overall', value: evaluation.overall, interval: evaluation.overallInterval, note: evaluation.formula }, ...(evaluation.tables ? [] : headlineFigures(evaluation))],
     sections: [
       ...(published?.isComparable ? [published.section] : []),
       ...benchmarkSection(evaluation),

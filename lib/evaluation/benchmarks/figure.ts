@@ -1,0 +1,65 @@
+// A benchmark's headline taken apart for its bootstrap: a weighted sum of shares, each over units that are drawn.
+
+import { percentileInterval, randomSource } from '../metrics/bootstrap';
+import type { BootstrapOptions, Interval } from '../metrics';
+import { groupBy, type ScoredRow } from './scored_rows';
+
+/** weight * sum of numerators / sum of denominators. Both lists have one entry a unit of the stratum. */
+export interface FigureTerm {
+  weight: number;
+  numerators: Float64Array;
+  denominators: Float64Array;
+}
+
+/** Terms over the same units: a unit drawn counts in all of them. Units are drawn within their stratum, so that none is ever empty. */
+export type FigureStratum = readonly FigureTerm[];
+
+/** The mean of `value` over the rows of all units; undefined: the row has no part in it. */
+export function meanTerm<T>(weight: number, units: readonly (readonly T[])[], value: (row: T) => number | undefined): FigureTerm {
+  const term = { weight, numerators: new Float64Array(units.length), denominators: new Float64Array(units.length) };
+  for (const [i, unit] of units.entries()) {
+    for (const row of unit) {
+      const own = value(row);
+      if (own === undefined) continue;
+      term.numerators[i]! += own;
+      term.denominators[i]! += 1;
+    }
+  }
+  return term;
+}
+
+/** Rows of one prompt are one unit: they are not independent. */
+export function unitsByPrompt<R extends Pick<ScoredRow, 'prompt'>>(rows: readonly R[]): R[][] {
+  return [...groupBy(rows, ({ prompt }) => JSON.stringify([prompt.prompt, prompt.systemPrompt])).values()];
+}
+
+/** The figure of the data themselves; NaN where a share is over nothing. */
+export function figureOf(strata: readonly FigureStratum[]): number {
+  const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
+  return strata.flat().reduce((total, { weight, numerators, denominators }) => total + (weight * sum(numerators)) / sum(denominators), 0);
+}
+
+/** Percentile interval of the figure; undefined where it is not defined on the data, or nothing is resampled. Seeded as the metrics' intervals are. */
+export function figureInterval(strata: readonly FigureStratum[], { resamples = 2000, seed = 0, level = 0.95 }: BootstrapOptions = {}): Interval | undefined {
+  if (Number.isNaN(figureOf(strata))) return undefined;
+  const random = randomSource(seed);
+  const values = new Float64Array(resamples);
+  const drawn = new Uint32Array(Math.max(0, ...strata.map((terms) => terms[0]?.numerators.length ?? 0)));
+  for (let resample = 0; resample < resamples; resample += 1) {
+    let figure = 0;
+    for (const terms of strata) {
+      const size = terms[0]?.numerators.length ?? 0;
+      for (let i = 0; i < size; i += 1) drawn[i] = random(size);
+      for (const { weight, numerators, denominators } of terms) {
+        let [numerator, denominator] = [0, 0];
+        for (let i = 0; i < size; i += 1) {
+          numerator += numerators[drawn[i]!]!;
+          denominator += denominators[drawn[i]!]!;
+        }
+        figure += (weight * numerator) / denominator;
+      }
+    }
+    values[resample] = figure;
+  }
+  return percentileInterval(values, level);
+}
