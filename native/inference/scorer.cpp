@@ -6,6 +6,7 @@
 #include "batch/packed_tree.h"
 #include "core/error.h"
 #include "model/decoder.h"
+#include "model/encoder.h"
 
 namespace cheems::inference {
 namespace {
@@ -49,9 +50,13 @@ struct Scorer::State {
   model::RewardModel& model;
   ScorerOptions options;
   std::unique_ptr<model::Decoder> decoder;
+  std::unique_ptr<model::Encoder> encoder;  // in the decoder's place
+
+  bool share_prompts() const { return options.share_prompts && !model.architecture().is_encoder(); }
 
   // Memory for such samples; taken again, larger, only when longer ones or more readouts come than ever before.
   void ensure_capacity(int64_t longest, int64_t readouts) {
+    if (model.architecture().is_encoder()) return ensure_encoder(longest);
     if (decoder && decoder->capacity().longest_path >= longest && decoder->capacity().rewards >= readouts) return;
     const int64_t known = decoder ? decoder->capacity().longest_path : 0;
     decoder.reset();
@@ -60,33 +65,53 @@ struct Scorer::State {
     decoder = std::make_unique<model::Decoder>(model.architecture(), model.parameters().tensors(), model.backend(), capacity);
   }
 
+  void ensure_encoder(int64_t longest) {
+    const int64_t known = encoder ? encoder->capacity().longest_path : 0;
+    if (known >= longest) return;
+    encoder.reset();
+    const auto& parameters = model.parameters();
+    const auto tensors = model::encoder_tensors(parameters.layout(), model.architecture(), parameters.data());
+    const auto capacity = capacity_for(options.micro_batch_tokens, model.precision(), std::max({longest, 2 * known, int64_t{512}}));
+    encoder = std::make_unique<model::Encoder>(model.architecture(), tensors, model.backend(), capacity);
+  }
+
   // The tree's rewards: one a sample, or one a readout.
   std::vector<float> rewards_of(const PackedTree& tree, const Control& control) {
+    if (encoder) {
+      encoder->forward(tree, control);
+      return downloaded(encoder->rewards(tree), tree.rewards());
+    }
     if (model.layered_head()) return model.layered_head()->rewards(decoder->forward_hidden(tree, control), tree);
     decoder->forward(tree, control);
-    std::vector<float> rewards(static_cast<size_t>(tree.rewards()));
-    model.backend().download(rewards.data(), decoder->rewards(tree).data, tree.rewards() * static_cast<int64_t>(sizeof(float)));
+    std::vector<float> rewards = downloaded(decoder->rewards(tree), tree.rewards());
     if (!model.head_rule().plain()) std::transform(rewards.begin(), rewards.end(), rewards.begin(), [&](float product) { return model.head_rule().apply(product); });
     return rewards;
   }
+
+  std::vector<float> downloaded(const Tensor& from, int64_t count) const {
+    std::vector<float> values(static_cast<size_t>(count));
+    model.backend().download(values.data(), from.data, count * static_cast<int64_t>(sizeof(float)));
+    return values;
+  }
 };
 
-Scorer::Scorer(model::RewardModel& model, const ScorerOptions& options) : state_(new State{model, options, nullptr}) {
+Scorer::Scorer(model::RewardModel& model, const ScorerOptions& options) : state_(new State{model, options, nullptr, nullptr}) {
   if (options.micro_batch_tokens <= 0) fail("micro_batch_tokens is ", options.micro_batch_tokens, "; it must be at least 1.");
 }
 Scorer::~Scorer() = default;
 
 Scorer::Result Scorer::score(const Samples& samples, const Control& control) {
   const auto& architecture = state_->model.architecture();
-  check_samples(samples, architecture.vocab_size, architecture.max_position_embeddings);
+  // An encoder's relative positions have no end: its farthest bucket holds all that is beyond.
+  check_samples(samples, architecture.vocab_size, architecture.is_encoder() ? 0 : architecture.max_position_embeddings);
   const bool every_step = state_->model.head().readout == model::Readout::every_step;
   check_readouts_fit(samples, state_->model.head());
   state_->ensure_capacity(longest_of(samples), most_readouts(samples));
   Result result;
   result.rewards.resize(every_step ? samples.readouts.size() : static_cast<size_t>(samples.count()));
   int64_t done = 0;
-  for (const auto& chosen : plan_micro_batches(samples, state_->options.micro_batch_tokens, state_->options.share_prompts)) {
-    const PackedTree tree = pack_tree(samples, chosen, state_->options.share_prompts);
+  for (const auto& chosen : plan_micro_batches(samples, state_->options.micro_batch_tokens, state_->share_prompts())) {
+    const PackedTree tree = pack_tree(samples, chosen, state_->share_prompts());
     const std::vector<float> rewards = state_->rewards_of(tree, control);
     // Of a sample's readouts, which stand next to each other: each has a reward, or all of them one.
     size_t reward = 0;
@@ -108,6 +133,7 @@ Scorer::Result Scorer::score(const Samples& samples, const Control& control) {
 }
 
 void Scorer::plan(const model::Architecture& architecture, const ScorerOptions& options, DType precision, int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan) {
+  if (architecture.is_encoder()) return model::Encoder::plan(architecture, capacity_for(options.micro_batch_tokens, precision, longest_sample), workspace_bytes, plan);
   model::Decoder::plan(architecture, capacity_for(options.micro_batch_tokens, precision, longest_sample), workspace_bytes, plan);
 }
 

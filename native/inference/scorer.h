@@ -14,7 +14,7 @@ namespace cheems::inference {
 
 struct ScorerOptions {
   int64_t micro_batch_tokens = 8192;  // tokens computed at once: memory, never the result
-  bool share_prompts = true;          // false computes every sample from its first token
+  bool share_prompts = true;          // false computes every sample from its first token, as it is with encoders always
 };
 
 class Scorer {

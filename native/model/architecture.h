@@ -67,4 +67,7 @@ struct Architecture {
 // file, the key, its value and what is supported.
 Architecture read_architecture_file(const std::string& config_file);
 
+// Throws Error for an encoder: `purpose` ("training", "text generation") is for decoders alone.
+void require_decoder(const Architecture& architecture, const std::string& purpose);
+
 }  // namespace cheems::model

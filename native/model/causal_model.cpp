@@ -9,6 +9,7 @@ std::unique_ptr<CausalModel> CausalModel::load(const LoadOptions& options, Backe
   std::unique_ptr<CausalModel> model(new CausalModel);
   model->backend_ = &backend;
   model->architecture_ = RewardModel::read_architecture(options.folder);
+  require_decoder(model->architecture_, "text generation");
   model->precision_ = activation_dtype(options.precision, backend);
   const auto checkpoint = storage::Checkpoint::open(options.folder);
   const WeightReader reader(checkpoint, model->architecture_);

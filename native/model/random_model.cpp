@@ -32,7 +32,8 @@ std::unique_ptr<RewardModel> RewardModel::random(const Architecture& architectur
   model->backend_ = &backend;
   model->architecture_ = architecture;
   model->precision_ = options.precision;
-  model->head_ = {.kind = "linear", .source = "new", .description = "linear, of random numbers"};
+  if (architecture.is_encoder()) model->head_ = {.kind = "pooler", .source = "new", .description = "pooler and classifier, of random numbers"};
+  else model->head_ = {.kind = "linear", .source = "new", .description = "linear, of random numbers"};
   model->parameters_ = std::make_unique<Parameters>(architecture, options.precision, backend);
   if (options.float32_copy && options.precision != DType::float32) model->float32_copy_ = std::make_unique<Parameters>(architecture, DType::float32, backend);
 

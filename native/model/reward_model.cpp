@@ -33,6 +33,15 @@ Architecture RewardModel::read_architecture(const std::string& folder) { return 
 
 // A folder's head, made ready for training or scoring, or the facts of a new one.
 std::optional<HeadMatch> RewardModel::take_head(const storage::Checkpoint& checkpoint, const LoadOptions& options) {
+  if (architecture_.is_encoder()) {
+    if (options.create_head) require_decoder(architecture_, "training");
+    const std::string source = std::string(kClassifierName) + ".weight";
+    if (!options.reward_head.empty() && options.reward_head != "pooler" && options.reward_head != source) {
+      fail(options.folder, " has no reward head \"", options.reward_head, "\": an encoder's is its pooler with its classifier (pooler).");
+    }
+    head_ = {.kind = "pooler", .source = source, .description = "classifier of the pooled first token, with GELU between and both with bias"};
+    return {};
+  }
   const ConfigJson config(options.folder + "/config.json");
   std::optional<HeadMatch> head = find_head({checkpoint, config, architecture_, options.reward_head, options.normalize_reward});
   if (!head) {
@@ -66,7 +75,8 @@ std::unique_ptr<RewardModel> RewardModel::load(const LoadOptions& options, Backe
   const std::optional<HeadMatch> head = model->take_head(checkpoint, options);
   model->precision_ = activation_dtype(options.precision, backend);
   const WeightReader reader(checkpoint, architecture);
-  const ModelEnd end = model->head_.linear() ? ModelEnd::reward_head : ModelEnd::none;
+  // An encoder's head is among its parameters too.
+  const ModelEnd end = model->head_.linear() || architecture.is_encoder() ? ModelEnd::reward_head : ModelEnd::none;
   DType matrix_dtype = model->precision_;
   if (backend.widens_weights() && options.keep_16_bit) matrix_dtype = reader.common_matrix_dtype(ParameterLayout(architecture, DType::float32, end));
   model->parameters_ = std::make_unique<Parameters>(architecture, matrix_dtype, backend, end);
@@ -94,6 +104,7 @@ std::unique_ptr<RewardModel> RewardModel::load(const LoadOptions& options, Backe
 
 void RewardModel::initialise(const std::string& config_file, uint64_t seed, const std::string& weights_file) {
   const Architecture architecture = read_architecture_file(config_file);
+  require_decoder(architecture, "new weights");
   const ParameterLayout layout(architecture, DType::float32);
   std::vector<storage::TensorDeclaration> declared;
   for (const auto& parameter : layout.parameters()) {

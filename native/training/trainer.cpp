@@ -277,6 +277,7 @@ void Trainer::load_optimizer(const std::string& path) { state_->optimizer.load(p
 
 void Trainer::plan(const model::Architecture& architecture, const TrainerOptions& options, DType precision, int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan) {
   refuse_experts(architecture);
+  model::require_decoder(architecture, "training");
   Optimizer::plan(architecture, options.optimizer_state, plan);
   model::Decoder::plan(architecture, capacity_for(options, precision, longest_sample), workspace_bytes, plan);
 }

@@ -57,6 +57,11 @@ Architecture read_architecture_file(const std::string& config_file) {
   config.refuse("model_type", "this engine knows " + known + ".");
 }
 
+void require_decoder(const Architecture& architecture, const std::string& purpose) {
+  if (!architecture.is_encoder()) return;
+  fail("This model is an encoder (", architecture.family, "), which this engine can score with but has no ", purpose, " for: that is for decoders (llama, qwen2, gemma2, …).");
+}
+
 StoredTensor stored_tensor(const Architecture& architecture, const std::string& parameter) {
   for (const auto& family : kFamilies) {
     if (architecture.family == family.model_type && family.stored) return family.stored(architecture, parameter);

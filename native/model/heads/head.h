@@ -28,7 +28,7 @@ enum class Readout {
 const char* name(Readout readout);
 
 struct HeadFacts {
-  std::string kind;         // linear | relu_layers | gated_attributes | weighted_attributes | label_distribution | process | vocabulary_row
+  std::string kind;         // linear | relu_layers | gated_attributes | weighted_attributes | label_distribution | process | vocabulary_row | pooler (encoders)
   std::string source;       // the tensor that the last layer is: "score.weight"
   std::string description;  // a line for people: shapes, and what is done with them
   Readout readout = Readout::last_token;
