@@ -13,6 +13,10 @@ import { packageVersion } from './training/package_version';
 export { RewardModel } from './scoring/reward_model';
 export type { RewardModelOptions, ScoredResponse, ScoreItem, ScoreItemsOptions, ScoreItemsProgress } from './scoring/reward_model';
 
+// Language models: load one, let it answer prompts.
+export { GenerationError, LanguageModel } from './generation';
+export type { Answer, GenerateOptions, GenerationItem, LanguageModelOptions, SamplingOptions, StopToken } from './generation';
+
 // Data: read files of any form, or make a data set of rows in memory; then tokenise.
 export { datasetFromRows, readPreferenceDataset, type ReadOptions } from './data/dataset';
 export { DataError } from './data/errors';

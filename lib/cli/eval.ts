@@ -9,6 +9,7 @@ import { defineCommand } from './command';
 import { UsageError } from './failure';
 import { withInterrupts } from './interrupt';
 import { checkJudgeOptions, describeSpending, isJudge, judgeOptions, openJudge } from './judge';
+import { generationResources } from './language_model';
 import { MODEL_FORMS, modelFolder } from './model_folder';
 import type { OptionValues } from './options';
 import { showProgress } from './progress';
@@ -33,6 +34,7 @@ export const evalOptions = {
   ...judgeOptions,
   ...scoringSamples,
   ...scoringResources,
+  ...generationResources,
 };
 
 export type EvalValues = OptionValues<typeof evalOptions>;

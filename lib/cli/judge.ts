@@ -6,7 +6,7 @@ import { bothOrders, findJudgeTemplate, JudgeError, openEndpoint, openLocalJudge
 import { judgePredictor } from '../evaluation/predictors/judge';
 import { choice, number, optionalNumber, text, textWithDefault } from '../training/option_kinds';
 import { UsageError } from './failure';
-import { languageModelOptions, loadLanguageModel, optionalJson, textList } from './language_model';
+import { type generationResources, languageModelOptions, loadLanguageModel, optionalJson, textList } from './language_model';
 import { MODEL_FORMS } from './model_folder';
 import type { OptionValues } from './options';
 import type { scoringResources, scoringSamples } from './scoring_model';
@@ -35,8 +35,6 @@ export const judgeOptions = {
   judge_seed: optionalNumber({ integer: true }, { group: JUDGE, describe: 'of sampling, where the endpoint heeds it [default: none; here 0]' }),
   judge_stop: textList({ group: JUDGE, describe: 'texts that end an answer, which is cut before them' }),
   judge_template_options: optionalJson({ group: JUDGE, describe: "variables of the chat template of a judge that runs here, as a JSON object: '{\"enable_thinking\": false}'" }),
-  judge_batch: number(64, { from: 1, integer: true }, { group: JUDGE, describe: 'conversations that a judge here answers at once at most (memory and speed, never a verdict)' }),
-  judge_batch_tokens: number(65_536, { from: 1, integer: true }, { group: JUDGE, describe: 'their tokens together, answers at full length included, at most' }),
   judge_extra: optionalJson({ group: JUDGE, describe: 'further fields of the request as a JSON object; null takes one out: \'{"max_tokens": null, "max_completion_tokens": 2000}\'' }),
   judge_key_env: textWithDefault('OPENAI_API_KEY', { group: REQUESTS, describe: 'environment variable that holds the key; where it is not set, none is sent' }),
   judge_concurrency: number(8, { from: 1, integer: true }, { group: REQUESTS, describe: 'requests under way at once' }),
@@ -47,15 +45,15 @@ export const judgeOptions = {
   judge_price_output: optionalNumber({ from: 0 }, { group: REQUESTS, describe: 'price of a million tokens of the answers' }),
 };
 
-type JudgeValues = OptionValues<typeof judgeOptions & typeof scoringResources & Pick<typeof scoringSamples, 'compat' | 'chat_template'>> &
+type JudgeValues = OptionValues<typeof judgeOptions & typeof scoringResources & typeof generationResources & Pick<typeof scoringSamples, 'compat' | 'chat_template'>> &
   Partial<OptionValues<Omit<typeof scoringSamples, 'compat' | 'chat_template'>>> & { predictor?: string | undefined; output_dir?: string | undefined; seed: number };
 
 export const isJudge = ({ predictor }: { predictor?: string | undefined }) => predictor === 'judge';
 
 const GIVEN_WITH_JUDGE = ['judge_endpoint', 'judge_model', 'judge_template', 'judge_cache', 'judge_top_k', 'judge_template_options'] as const;
 const OF_ENDPOINTS = ['judge_extra', 'judge_key_env', 'judge_concurrency', 'judge_retries', 'judge_timeout', 'judge_price_input', 'judge_price_output'] as const;
-const OF_MODELS_HERE = ['judge_top_k', 'judge_template_options', 'judge_batch', 'judge_batch_tokens'] as const;
-const OF_THE_ENGINE = { device: 'auto', precision: undefined, num_threads: 0, micro_batch_tokens: 8192, chat_template: undefined } as const;
+const OF_MODELS_HERE = ['judge_top_k', 'judge_template_options'] as const;
+const OF_THE_ENGINE = { device: 'auto', precision: undefined, num_threads: 0, micro_batch_tokens: 8192, kv_cache_tokens: undefined, chat_template: undefined } as const;
 
 /** @throws UsageError for options that do not go together. */
 export function checkJudgeOptions(values: JudgeValues): void {
@@ -131,8 +129,7 @@ function openThere(values: JudgeValues): Promise<Completer> {
 }
 
 async function openHere(values: JudgeValues, signal?: AbortSignal): Promise<Completer> {
-  const { judge_batch: batchPrompts, judge_batch_tokens: batchTokens, judge_template_options: templateOptions } = values;
-  const model = await loadLanguageModel(values.judge_model!, { ...languageModelOptions(values), batchPrompts, batchTokens, templateOptions }, signal);
+  const model = await loadLanguageModel(values.judge_model!, { ...languageModelOptions(values), templateOptions: values.judge_template_options }, signal);
   try {
     if (values.judge_mode === 'text' && values.judge_max_tokens >= model.positions) {
       throw new JudgeError(

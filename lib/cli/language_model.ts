@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { LanguageModel, type LanguageModelOptions } from '../generation';
 import { modelFolder } from './model_folder';
 import type { OptionValues } from './options';
-import type { scoringResources } from './scoring_model';
+import { optionalNumber } from '../training/option_kinds';
+import { RESOURCES, type scoringResources } from './scoring_model';
 
 interface Facts {
   group: string;
@@ -30,10 +31,17 @@ export function textList(facts: Facts) {
   return { description: { ...facts, type: 'array' as const }, schema: z.preprocess((value) => (value === undefined ? [] : Array.isArray(value) ? value : [value]), list) };
 }
 
+export const generationResources = {
+  kv_cache_tokens: optionalNumber({ from: 1, integer: true }, {
+    group: RESOURCES,
+    describe: 'tokens of prompts and answers that generation keeps at once [default: as many as half the free memory takes]',
+  }),
+};
+
 /** The options of the engine and the chat template, as the command line names them. */
-export function languageModelOptions(values: OptionValues<typeof scoringResources> & { chat_template?: string | undefined }): LanguageModelOptions {
-  const { device, precision, num_threads: numThreads, micro_batch_tokens: microBatchTokens, chat_template: chatTemplateFile } = values;
-  return { device, precision, numThreads, microBatchTokens, chatTemplateFile };
+export function languageModelOptions(values: OptionValues<typeof scoringResources & typeof generationResources> & { chat_template?: string | undefined }): LanguageModelOptions {
+  const { device, precision, num_threads: numThreads, micro_batch_tokens: microBatchTokens, kv_cache_tokens: kvCacheTokens, chat_template: chatTemplateFile } = values;
+  return { device, precision, numThreads, microBatchTokens, kvCacheTokens, chatTemplateFile };
 }
 
 /** Loads a folder or a model of the hub, and tells on stderr what was taken and what is unusual. */

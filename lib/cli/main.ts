@@ -7,6 +7,7 @@ import { declareOptions, type AnyCommand } from './command';
 import { compareCommand } from './compare';
 import { evalCommand } from './eval';
 import { EXIT_ERROR, EXIT_OK, reportFailure, UsageError } from './failure';
+import { generateCommand } from './generate';
 import { infoCommand } from './info';
 import { initCommand } from './init';
 import { packageVersion } from '../training/package_version';
@@ -15,7 +16,7 @@ import { planEvalCommand, planTrainCommand } from './plan';
 import { scoreCommand } from './score';
 import { trainCommand } from './train';
 
-const COMMANDS = [trainCommand, evalCommand, compareCommand, scoreCommand, initCommand, infoCommand];
+const COMMANDS = [trainCommand, evalCommand, compareCommand, scoreCommand, generateCommand, initCommand, infoCommand];
 const PLANS = [planTrainCommand, planEvalCommand];
 
 type Job = { command: AnyCommand; parsed: Record<string, unknown> };

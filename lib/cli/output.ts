@@ -1,8 +1,8 @@
-// Where `score` writes: a file that an interrupted run can be continued in, or standard output.
+// Where `score` and `generate` write: a file that an interrupted run can be continued in, or standard output.
 
 import { existsSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { cutTornLine, WrittenRows } from '../scoring/resume';
+import { cutTornLine, WrittenRows, type RowKind } from '../scoring/resume';
 
 export interface ScoreOutput {
   written: WrittenRows;
@@ -12,14 +12,14 @@ export interface ScoreOutput {
   close(): Promise<void>;
 }
 
-export async function openScoreOutput(path: string, overwrite: boolean): Promise<ScoreOutput> {
+export async function openScoreOutput(path: string, overwrite: boolean, kind?: RowKind): Promise<ScoreOutput> {
   if (path === '-') return { written: WrittenRows.none(), write: writeToStdout, close: async () => {} };
   const isContinued = !overwrite && existsSync(path);
   const handle = await openFile(path, overwrite ? 'w' : 'a');
   if (!isContinued) return { written: WrittenRows.none(), write: (lines) => append(handle, lines, path), close: () => handle.close() };
   const { length, cut } = await cutTornLine(path);
   const torn = cut > 0 ? `; its torn last line (${cut} bytes) was cut` : '';
-  const written = await WrittenRows.open(path, length);
+  const written = await WrittenRows.open(path, length, kind);
   return {
     written,
     ...(length > 0 || cut > 0 ? { found: `${path} exists: rows whose ids are in it are skipped${torn}. (--overwrite would replace it.)` } : {}),
@@ -54,7 +54,7 @@ function writeToStdout(lines: string): Promise<void> {
   return new Promise((resolve, reject) => {
     process.stdout.write(lines, (error) => {
       if (!error) resolve();
-      else reject((error as NodeJS.ErrnoException).code === 'EPIPE' ? new Error('The reader of standard output went away before all rows were scored.') : error);
+      else reject((error as NodeJS.ErrnoException).code === 'EPIPE' ? new Error('The reader of standard output went away before all rows were written.') : error);
     });
   });
 }

@@ -18,7 +18,7 @@ export interface AnswerParts {
   reasoning?: string;
   /** Whether a stop string ended it. */
   stopped: boolean;
-  /** Tokens up to its end, a stop token among them. */
+  /** Tokens up to its end, those of a stop string among them. */
   tokens: number;
 }
 

@@ -28,8 +28,10 @@ export interface GenerationOptions {
   seed: number;
   /** Each prompt's random stream. */
   sequenceNumbers: Int32Array;
+  /** End an answer and are not part of it. */
   stopTokens: number[];
   microBatchTokens: number;
+  /** Tokens of prompts and answers kept at once; absent: as many as half the available memory takes. Prompts wait for room. */
   cacheTokens?: number;
 }
 
@@ -38,7 +40,7 @@ export interface GenerationStep {
   tokens: Int32Array;
   /** New tokens of each prompt. */
   counts: Int32Array;
-  /** 0: goes on; 1: ended by a stop token; 2: by its length. */
+  /** 0: goes on; 1: ended by a stop token; 2: by its length; 3: by `stop`. */
   finished: Uint8Array;
 }
 

@@ -15,7 +15,7 @@ const items = Array.from({ length: 23 }, (_, i) => ({ systemPrompt: '你是助�
 test('answers do not depend on how many are computed at once, greedy or sampled', async (t) => {
   for (const sampling of [{ temperature: 0 }, { temperature: 0.9, topK: 5, topP: 0.9, seed: 3 }]) {
     const all: Answer[][] = [];
-    for (const bounds of [{ batchPrompts: 1 }, { batchPrompts: 7 }, { batchTokens: 200 }, {}]) {
+    for (const bounds of [{ batchPrompts: 1 }, { batchPrompts: 7 }, { kvCacheTokens: 200 }, {}]) {
       const { model, engine } = await open(bounds);
       all.push(await model.generate(items, { maxTokens: 40, stop: ['的'], ...sampling }));
       t.is(engine.open, 0, 'every generation was disposed of');

@@ -11,7 +11,7 @@ import { checkSampling, type Sampling, type SamplingOptions } from './options';
 import { PromptBuilder, type EncodedPrompt } from './prompts';
 import { readStopTokens, type StopToken } from './stop_tokens';
 import { runWave } from './wave';
-import { packPrompts, wavesOf, type WaveBounds } from './waves';
+import { packPrompts, wavesOf, type WaveBounds, type WaveControl } from './waves';
 
 export interface LanguageModelOptions {
   /** 'auto' (the default), or a backend that `engineInfo()` lists. */
@@ -24,10 +24,10 @@ export interface LanguageModelOptions {
   keep16Bit?: boolean | undefined;
   /** Tokens of prompts computed at once: memory, never the result. 8192 by default. */
   microBatchTokens?: number | undefined;
-  /** Prompts that are answered at once at most; 64 by default. Memory and speed, never the result. */
+  /** Tokens of prompts and answers that the engine keeps at once; absent: as many as half the available memory takes. Memory, never the result. */
+  kvCacheTokens?: number | undefined;
+  /** Prompts that the engine is given at once; it takes them up as there is room. 256 by default. */
   batchPrompts?: number | undefined;
-  /** Tokens of prompts and answers kept at once at most; 65,536 by default. A single prompt may exceed it. */
-  batchTokens?: number | undefined;
   /** A Jinja file in place of the model folder's chat template. */
   chatTemplateFile?: string | undefined;
   /** Variables that the chat template reads, such as `{ enable_thinking: false }`. */
@@ -65,6 +65,9 @@ export interface GenerateOptions extends SamplingOptions {
   signal?: AbortSignal | undefined;
   onAnswer?: ((index: number, answer: Answer) => void) | undefined;
 }
+
+/** Tokens of the prompts of one batch. */
+const LARGEST_BATCH = 1 << 22;
 
 export class LanguageModel {
   private constructor(
@@ -173,19 +176,19 @@ export class LanguageModel {
   }
 
   /**
-   * Answers prompts as they come, in waves bounded by number and tokens; `onAnswer` gets each as it ends. What it returns is waited for
+   * Answers prompts as they come, in waves bounded by number; `onAnswer` gets each as it ends. What it returns is waited for
    * at the end of the wave, also when the work is stopped.
    */
   async answerAll<T extends PreparedPrompt>(
     prompts: Iterable<T> | AsyncIterable<T>,
     sampling: Sampling,
-    { signal, onAnswer }: { signal?: AbortSignal | undefined; onAnswer: (prompt: T, answer: Answer) => void | Promise<void> },
+    { signal, patience, onAnswer }: WaveControl & { onAnswer: (prompt: T, answer: Answer) => void | Promise<void> },
   ): Promise<void> {
     const setting = {
       model: this.model, tokenizer: this.prompts.tokenizer, stopTokens: this.stopTokens.map(({ id }) => id), sampling,
-      microBatchTokens: this.microBatchTokens, signal,
+      microBatchTokens: this.microBatchTokens, cacheTokens: this.options.kvCacheTokens, signal,
     };
-    for await (const wave of wavesOf(prompts, this.bounds, ({ ids }) => ids.length + sampling.maxTokens)) {
+    for await (const wave of wavesOf(prompts, this.bounds, ({ ids }) => ids.length, { signal, patience })) {
       signal?.throwIfAborted();
       await settled(async (keep) => {
         const fitting = wave.filter((prompt) => this.fits(prompt, sampling.maxTokens));
@@ -207,8 +210,8 @@ export class LanguageModel {
     { signal, onTokens }: { signal?: AbortSignal | undefined; onTokens: (prompt: T, tokens: FirstToken[] | undefined) => void | Promise<void> },
   ): Promise<void> {
     const wanted = Math.min(count, this.model.architecture.vocabSize);
-    const bounds = { prompts: 4 * this.bounds.prompts, tokens: Math.max(2 * this.microBatchTokens, 1) };
-    for await (const wave of wavesOf(prompts, bounds, ({ ids }) => ids.length)) {
+    const bounds = { prompts: this.bounds.prompts, tokens: 2 * this.microBatchTokens };
+    for await (const wave of wavesOf(prompts, bounds, ({ ids }) => ids.length, { signal })) {
       signal?.throwIfAborted();
       await settled(async (keep) => {
         const fitting = wave.filter((prompt) => this.fits(prompt, 0));
@@ -259,7 +262,7 @@ export class LanguageModel {
   }
 
   private get bounds(): WaveBounds {
-    return { prompts: this.options.batchPrompts ?? 64, tokens: this.options.batchTokens ?? 65_536 };
+    return { prompts: this.options.batchPrompts ?? 256, tokens: LARGEST_BATCH };
   }
 
   private fits({ ids }: EncodedPrompt, maxTokens: number): boolean {

@@ -19,6 +19,8 @@ export interface WaveSetting {
   stopTokens: readonly number[];
   sampling: Sampling;
   microBatchTokens: number;
+  /** What the engine keeps at once; undefined: what memory allows. */
+  cacheTokens?: number | undefined;
   signal: AbortSignal | undefined;
 }
 
@@ -30,7 +32,7 @@ const STEPS_WITH_STOP_STRINGS = 8;
 
 /** Calls `onAnswer` for each prompt as soon as it has ended. Rejects with the signal's reason when aborted. */
 export async function runWave(prompts: readonly WavePrompt[], setting: WaveSetting, onAnswer: (index: number, answer: WaveAnswer) => void): Promise<void> {
-  const { model, tokenizer, sampling, microBatchTokens, signal } = setting;
+  const { model, tokenizer, sampling, microBatchTokens, cacheTokens, signal } = setting;
   const { maxTokens, temperature, topK, topP, seed, stop } = sampling;
   const stopTokens = new Set(setting.stopTokens);
   const work = signal ? { signal } : {};
@@ -40,6 +42,7 @@ export async function runWave(prompts: readonly WavePrompt[], setting: WaveSetti
       maxNewTokens: maxTokens, temperature, topK, topP, seed, microBatchTokens,
       sequenceNumbers: Int32Array.from(prompts, ({ sequence }) => sequence),
       stopTokens: [...stopTokens],
+      ...(cacheTokens === undefined ? {} : { cacheTokens }),
     },
     work,
   );

@@ -60,19 +60,62 @@ export interface WaveBounds {
   tokens: number;
 }
 
-/** Cuts a stream into waves, in order; a prompt that is too large by itself is a wave of its own. */
-export async function* wavesOf<T>(items: Iterable<T> | AsyncIterable<T>, bounds: WaveBounds, tokensOf: (item: T) => number): AsyncGenerator<T[]> {
+export interface WaveControl {
+  signal?: AbortSignal | undefined;
+  /** Milliseconds after which a wave is not waited for to fill: items may come from another program. */
+  patience?: number | undefined;
+}
+
+/**
+ * Cuts a stream into waves, in order; a prompt that is too large by itself is a wave of its own. Waiting for an item ends when the
+ * signal is aborted.
+ */
+export async function* wavesOf<T>(items: Iterable<T> | AsyncIterable<T>, bounds: WaveBounds, tokensOf: (item: T) => number, { signal, patience }: WaveControl = {}): AsyncGenerator<T[]> {
+  const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+  const aborted = abortOf(signal);
   let wave: T[] = [];
   let tokens = 0;
-  for await (const item of items) {
-    const own = tokensOf(item);
-    if (wave.length > 0 && (wave.length >= bounds.prompts || tokens + own > bounds.tokens)) {
-      yield wave;
-      wave = [];
-      tokens = 0;
+  let pending: Promise<IteratorResult<T>> | undefined;
+  try {
+    for (;;) {
+      pending ??= Promise.resolve(iterator.next());
+      const read = Promise.race([pending, aborted.promise]);
+      const result = wave.length > 0 && patience !== undefined ? await within(read, patience) : await read;
+      if (result?.done) break;
+      const own = result ? tokensOf(result.value) : 0;
+      if (wave.length > 0 && (!result || wave.length >= bounds.prompts || tokens + own > bounds.tokens)) {
+        yield wave;
+        wave = [];
+        tokens = 0;
+      }
+      if (!result) continue;
+      pending = undefined;
+      wave.push(result.value);
+      tokens += own;
     }
-    wave.push(item);
-    tokens += own;
+    if (wave.length > 0) yield wave;
+  } finally {
+    aborted.release();
+    // Not waited for: a read from a pipe may never end.
+    void Promise.resolve(iterator.return?.()).catch(() => {});
   }
-  if (wave.length > 0) yield wave;
+}
+
+/** A promise that rejects with the signal's reason. */
+function abortOf(signal: AbortSignal | undefined): { promise: Promise<never>; release: () => void } {
+  let abort = () => {};
+  const promise = new Promise<never>((_, reject) => (abort = () => reject(signal?.reason)));
+  promise.catch(() => {});
+  signal?.addEventListener('abort', abort, { once: true });
+  return { promise, release: () => signal?.removeEventListener('abort', abort) };
+}
+
+async function within<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), milliseconds)));
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

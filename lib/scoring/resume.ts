@@ -1,4 +1,4 @@
-// Going on with an output file that an earlier run of `score` left: which rows are there already.
+// Going on with an output file that an earlier run of `score` or `generate` left: which rows are there already.
 
 import { createReadStream, existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -33,6 +33,14 @@ export async function cutTornLine(file: string): Promise<{ length: number; cut: 
   }
 }
 
+/** What a row of an output has beside its id: one of these fields. */
+export interface RowKind {
+  name: string;
+  fields: readonly string[];
+}
+
+const SCORES: RowKind = { name: 'scores', fields: ['reward', 'rewards'] };
+
 /**
  * The ids that an output holds, in the order of its rows. Rows of the input are asked for one after another; as long as they come
  * in the output's order, nothing is held in memory. Where the input has changed, the ids that are left go into a set.
@@ -44,8 +52,8 @@ export class WrittenRows {
 
   private constructor(private readonly ids: AsyncGenerator<string>) {}
 
-  static async open(file: string, length: number): Promise<WrittenRows> {
-    const rows = new WrittenRows(idsOf(file, length));
+  static async open(file: string, length: number, kind: RowKind = SCORES): Promise<WrittenRows> {
+    const rows = new WrittenRows(idsOf(file, length, kind));
     await rows.advance();
     return rows;
   }
@@ -86,28 +94,28 @@ export class WrittenRows {
   }
 }
 
-async function* idsOf(file: string, length: number): AsyncGenerator<string> {
+async function* idsOf(file: string, length: number, kind: RowKind): AsyncGenerator<string> {
   if (length === 0 || !existsSync(file)) return;
   const stream = createReadStream(file, { end: length - 1 });
   let line = 0;
   try {
     for await (const text of createInterface({ input: stream, crlfDelay: Infinity })) {
       line += 1;
-      yield JSON.stringify(idOf(text, file, line));
+      yield JSON.stringify(idOf(text, kind, file, line));
     }
   } finally {
     stream.destroy();
   }
 }
 
-function idOf(text: string, file: string, line: number): RowId {
+function idOf(text: string, { name, fields }: RowKind, file: string, line: number): RowId {
   let row: unknown;
   try {
     row = JSON.parse(text);
   } catch {
     row = undefined;
   }
-  const { id, reward, rewards } = (row ?? {}) as Record<string, unknown>;
-  if ((typeof id === 'string' || typeof id === 'number') && (reward !== undefined || rewards !== undefined)) return id;
-  throw new DataError({ file, line }, `this is not a row of scores but ${show(text)}; the output is not one of an earlier run. Give --overwrite to replace the file, or another --output`);
+  const { id, ...rest } = (row ?? {}) as Record<string, unknown>;
+  if ((typeof id === 'string' || typeof id === 'number') && fields.some((field) => rest[field] !== undefined)) return id;
+  throw new DataError({ file, line }, `this is not a row of ${name} but ${show(text)}; the output is not one of an earlier run. Give --overwrite to replace the file, or another --output`);
 }

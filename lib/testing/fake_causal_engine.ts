@@ -107,17 +107,20 @@ function fakeGeneration(fake: FakeCausalEngine, { script, beforeAdvance }: FakeC
     async advance(steps, { stop = [], signal } = {}) {
       await beforeAdvance?.();
       signal?.throwIfAborted();
-      for (const p of stop) states[p]!.finished = 1;
+      for (const p of stop) states[p]!.finished = 3;
       const fresh: number[][] = states.map(() => []);
       for (const [p, state] of states.entries()) {
         for (let step = 0; step < steps && state.finished === 0; step += 1) {
           const id = state.script?.[state.made] ?? next(state.ids, vocabSize, given, state.sequence, state.made);
+          if (given.stopTokens.includes(id)) {
+            state.finished = 1;
+            break;
+          }
           state.ids.push(id);
           fresh[p]!.push(id);
           state.made += 1;
           fake.tokens += 1;
-          if (given.stopTokens.includes(id)) state.finished = 1;
-          else if (state.made >= limit(p)) state.finished = 2;
+          if (state.made >= limit(p)) state.finished = 2;
         }
       }
       return { tokens: Int32Array.from(fresh.flat()), counts: Int32Array.from(fresh, ({ length }) => length), finished: Uint8Array.from(states, ({ finished }) => finished) };

@@ -34,7 +34,7 @@ const bare = (completions: Completion[]) => completions.map(({ cached: _, ...res
 test('answers do not depend on waves, order or neighbours, sampled ones either', async (t) => {
   const { judge } = await open();
   const expected = await judge.complete(conversations, sampled);
-  for (const model of [{ batchPrompts: 1 }, { batchPrompts: 3 }, { batchTokens: 100 }]) t.deepEqual(bare(await (await open({ model })).judge.complete(conversations, sampled)), expected);
+  for (const model of [{ batchPrompts: 1 }, { batchPrompts: 3 }, { kvCacheTokens: 100 }]) t.deepEqual(bare(await (await open({ model })).judge.complete(conversations, sampled)), expected);
   t.deepEqual((await (await open()).judge.complete([...conversations].reverse(), sampled)).reverse(), expected);
   t.notDeepEqual(await (await open()).judge.complete(conversations, { ...sampled, seed: 6 }), expected);
 });

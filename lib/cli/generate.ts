@@ -1,0 +1,102 @@
+// `cheems-native generate`: prompts in, texts out, as a stream.
+
+import { existsSync } from 'node:fs';
+import { DataError } from '../data/errors';
+import { readRows, rowsOfStream, type Row } from '../data/rows';
+import { checkSampling } from '../generation';
+import { generateStream, type GenerationCounts } from '../generation/stream';
+import { flag, number, text } from '../training/option_kinds';
+import { defineCommand } from './command';
+import { withInterrupts } from './interrupt';
+import { generationResources, languageModelOptions, loadLanguageModel, optionalJson, textList } from './language_model';
+import { MODEL_FORMS } from './model_folder';
+import { requiredText } from './options';
+import { openScoreOutput } from './output';
+import { showProgress } from './progress';
+import { refuseOneFile } from './score';
+import { scoringResources } from './scoring_model';
+
+const FILES = 'Files';
+const ANSWERS = 'Answers';
+const options = {
+  model_path: requiredText({ group: FILES, describe: `language model: ${MODEL_FORMS}` }),
+  input: requiredText({ group: FILES, describe: 'JSONL file (gzip too), or - for standard input' }),
+  output: requiredText({ group: FILES, describe: 'JSONL file, or - for standard output' }),
+  overwrite: flag(false, { group: FILES, describe: 'replace an output file that exists; otherwise the rows in it are kept and skipped' }),
+  max_tokens: number(512, { from: 1, integer: true }, { group: ANSWERS, describe: 'tokens of an answer, thoughts included' }),
+  temperature: number(0, { from: 0 }, { group: ANSWERS, describe: 'of sampling; 0: greedy' }),
+  top_p: number(1, { above: 0, to: 1 }, { group: ANSWERS, describe: 'draw among the likeliest tokens whose probabilities reach this sum' }),
+  top_k: number(0, { from: 0, integer: true }, { group: ANSWERS, describe: 'draw among this many likeliest tokens; 0: all' }),
+  seed: number(0, { from: 0, to: 0xffffffff, integer: true }, { group: ANSWERS, describe: 'of sampling' }),
+  stop: textList({ group: ANSWERS, describe: 'texts that end an answer, which is cut before them' }),
+  chat_template: text({ group: ANSWERS, describe: "file with a Jinja template, in place of the model folder's" }),
+  template_options: optionalJson({ group: ANSWERS, describe: "variables of the chat template, as a JSON object: '{\"enable_thinking\": false}'" }),
+  raw: flag(false, { group: ANSWERS, describe: 'continue texts as they stand, without a chat template' }),
+  ...scoringResources,
+  ...generationResources,
+};
+
+const NOTES = `A row {"id", "prompt" or "messages", "sys_prompt"} gives {"id", "text", "finish", "prompt_tokens", "tokens"}, with "reasoning" where the model thought first. "finish" is stop, length (cut at --max_tokens) or too_long (prompt and --max_tokens exceed the model's positions: no text). Where no row has an id, its line number is the id.
+
+Of generation_config.json only the stop tokens count; temperature and the like are what is given here. Order is kept and memory is bounded. A run that was stopped is continued by the same command, with the same draws.`;
+
+export const generateCommand = defineCommand({
+  name: 'generate',
+  summary: 'Answers prompts with a language model: JSONL in, texts out.',
+  options,
+  examples: [
+    ['generate --model_path Qwen/Qwen2.5-0.5B-Instruct --input prompts.jsonl --output answers.jsonl', 'a file'],
+    ['generate --model_path models/base --raw --temperature 0.8 --input - --output - < texts.jsonl', 'texts continued, in a pipe'],
+  ],
+  notes: NOTES,
+  run: (values) =>
+    withInterrupts('Stopping; the rows written so far stay, and the same command goes on from there.', async (signal) => {
+      refuseOneFile(values.input, values.output);
+      const rows = openInput(values.input, signal);
+      const { max_tokens: maxTokens, temperature, top_p: topP, top_k: topK, seed, stop } = values;
+      const model = await loadLanguageModel(
+        values.model_path,
+        { ...languageModelOptions(values), templateOptions: values.template_options },
+        signal,
+      );
+      const output = await openScoreOutput(values.output, values.overwrite, { name: 'answers', fields: ['text'] });
+      const progress = showProgress({ label: 'generate', unit: 'rows' });
+      const began = performance.now();
+      try {
+        if (output.found !== undefined) process.stderr.write(`${output.found}\n`);
+        const counts = await generateStream({
+          rows,
+          name: values.input === '-' ? 'standard input' : values.input,
+          model,
+          sampling: checkSampling({ maxTokens, temperature, topP, topK, seed, stop }),
+          raw: values.raw,
+          written: output.written,
+          write: (lines) => output.write(lines),
+          signal,
+          onProgress: (now) => progress.update(now.rows, { 'tokens/s': (now.tokens / Math.max((performance.now() - began) / 1000, 1e-3)).toFixed(1) }),
+        });
+        progress.finish();
+        report(counts, await output.written.unmatched(), values.output, model.positions);
+      } finally {
+        progress.finish();
+        if (values.input === '-') process.stdin.destroy();
+        await output.close();
+        await model.dispose();
+      }
+    }),
+});
+
+function openInput(input: string, signal: AbortSignal): AsyncIterable<Row> {
+  if (input === '-') return rowsOfStream(process.stdin, 'standard input', { signal });
+  if (!existsSync(input)) throw new DataError({ file: input }, 'the file does not exist');
+  return readRows(input, { signal });
+}
+
+function report({ rows, skippedRows, promptTokens, tokens, cut, tooLong }: GenerationCounts, strangers: number, output: string, positions: number): void {
+  const parts = [`${rows} rows answered (${promptTokens} + ${tokens} tokens)`];
+  if (cut > 0) parts.push(`${cut} answers cut at --max_tokens`);
+  if (tooLong > 0) parts.push(`${tooLong} prompts not answered: with --max_tokens they exceed the model's ${positions} positions`);
+  if (skippedRows > 0) parts.push(`${skippedRows} rows were there already`);
+  process.stderr.write(`${parts.join('; ')}.\n`);
+  if (strangers > 0) process.stderr.write(`Warning: ${strangers} rows of ${output} answer to no row of the input.\n`);
+}

@@ -1,0 +1,115 @@
+// Answering a stream of rows: in order, in waves, each row written once those before it are.
+
+import { DataError } from '../data/errors';
+import type { Row } from '../data/rows';
+import type { Source } from '../data/types';
+import { TokenizerError } from '../tokenization/errors';
+import { GenerationError } from './errors';
+import type { Answer, LanguageModel, PreparedPrompt } from './language_model';
+import type { Sampling } from './options';
+import { parseGenerationRow } from './rows';
+
+export interface GenerationCounts {
+  /** Rows written in this run, and rows that an earlier run had written. */
+  rows: number;
+  skippedRows: number;
+  promptTokens: number;
+  /** Of the answers. */
+  tokens: number;
+  /** Answers cut at the limit, and rows that were too long to be answered. */
+  cut: number;
+  tooLong: number;
+}
+
+export interface GenerationStreamOptions {
+  rows: AsyncIterable<Row>;
+  /** The input's name in messages. */
+  name: string;
+  model: Pick<LanguageModel, 'prepare' | 'answerAll'>;
+  sampling: Sampling;
+  raw: boolean;
+  /** Rows that an earlier run has written: they are read, checked and passed over. */
+  written: { has(id: string | number): Promise<boolean> };
+  write(lines: string): Promise<void>;
+  signal?: AbortSignal;
+  onProgress?: (counts: GenerationCounts) => void;
+}
+
+interface Waiting extends PreparedPrompt {
+  id: string | number;
+  /** Its place among the rows answered by this run. */
+  place: number;
+}
+
+/** As long as another program takes over its next row, waves wait this many milliseconds. */
+const PATIENCE = 100;
+
+/**
+ * Answers all rows. A row's random stream is its number in the input, so that a continued run draws as an undisturbed one. The first bad row
+ * ends the work with an error, after the rows of the waves before it have been written.
+ */
+export async function generateStream(options: GenerationStreamOptions): Promise<GenerationCounts> {
+  const { model, sampling, signal } = options;
+  const counts: GenerationCounts = { rows: 0, skippedRows: 0, promptTokens: 0, tokens: 0, cut: 0, tooLong: 0 };
+  const ended = new Map<number, string>();
+  let next = 0;
+  let writing = Promise.resolve();
+  const writeReady = (): Promise<void> => {
+    let lines = '';
+    for (; ended.has(next); next += 1) {
+      lines += ended.get(next)!;
+      ended.delete(next);
+    }
+    if (lines !== '') writing = writing.then(() => options.write(lines));
+    return writing;
+  };
+  await model.answerAll(waitingRows(options, counts), sampling, {
+    signal,
+    patience: PATIENCE,
+    onAnswer: ({ id, place }, answer) => {
+      ended.set(place, `${JSON.stringify(resultOf(id, answer))}\n`);
+      count(counts, answer);
+      options.onProgress?.({ ...counts });
+      return writeReady();
+    },
+  });
+  return counts;
+}
+
+async function* waitingRows({ rows, name, model, raw, written }: GenerationStreamOptions, counts: GenerationCounts): AsyncGenerator<Waiting> {
+  let numbered: boolean | undefined;
+  let sequence = -1;
+  let place = 0;
+  for await (const { value, line } of rows) {
+    const source = { file: name, line };
+    sequence += 1;
+    const { id, item } = parseGenerationRow(value, source);
+    numbered ??= id === undefined;
+    if (numbered !== (id === undefined)) {
+      throw new DataError(source, `this row has ${numbered ? 'an "id", but the first row has none' : 'no "id", but the first row has one'}; give every row an id or none (rows are then named by their line)`);
+    }
+    if (await written.has(id ?? line)) counts.skippedRows += 1;
+    else yield { ...placed(() => model.prepare(item, raw), source), id: id ?? line, sequence, place: place++ };
+  }
+}
+
+/** What a row's prompt is refused for gets the row's place. */
+function placed<T>(make: () => T, source: Source): T {
+  try {
+    return make();
+  } catch (error) {
+    throw error instanceof GenerationError || error instanceof TokenizerError ? new DataError(source, error.message) : error;
+  }
+}
+
+function resultOf(id: string | number, { text, reasoning, finish, usage }: Answer): Record<string, unknown> {
+  return { id, text, ...(reasoning === undefined ? {} : { reasoning }), finish, prompt_tokens: usage.promptTokens, tokens: usage.completionTokens };
+}
+
+function count(counts: GenerationCounts, { finish, usage }: Answer): void {
+  counts.rows += 1;
+  counts.tokens += usage.completionTokens;
+  if (finish === 'too_long') counts.tooLong += 1;
+  else counts.promptTokens += usage.promptTokens;
+  if (finish === 'length') counts.cut += 1;
+}
