@@ -9,7 +9,7 @@ import { UsageError } from './failure';
 import { type generationResources, languageModelOptions, loadLanguageModel, optionalJson, textList } from './language_model';
 import { MODEL_FORMS } from './model_folder';
 import type { OptionValues } from './options';
-import type { scoringResources, scoringSamples } from './scoring_model';
+import { scoringSamples, type scoringResources } from './scoring_model';
 
 const JUDGE = 'Judge (with --predictor judge)';
 const REQUESTS = 'Requests to a judge at an endpoint (never change a verdict)';
@@ -55,6 +55,8 @@ const OF_ENDPOINTS = ['judge_extra', 'judge_key_env', 'judge_concurrency', 'judg
 const OF_MODELS_HERE = ['judge_top_k', 'judge_template_options'] as const;
 const OF_THE_ENGINE = { device: 'auto', precision: undefined, num_threads: 0, micro_batch_tokens: 8192, kv_cache_tokens: undefined, chat_template: undefined } as const;
 
+const OF_REWARD_MODELS = (Object.keys(scoringSamples) as (keyof typeof scoringSamples)[]).filter((name) => name !== 'compat' && name !== 'chat_template');
+
 /** @throws UsageError for options that do not go together. */
 export function checkJudgeOptions(values: JudgeValues): void {
   const isGiven = (name: keyof typeof judgeOptions) => {
@@ -67,7 +69,7 @@ export function checkJudgeOptions(values: JudgeValues): void {
     if (stray !== undefined) throw new UsageError(`--${stray} goes with --predictor judge.`);
     return;
   }
-  const sample = (['max_length', 'truncation', 'do_strip'] as const).find((name) => values[name] !== undefined && values[name] !== false);
+  const sample = OF_REWARD_MODELS.find((name) => values[name] !== undefined && values[name] !== false);
   if (sample !== undefined) throw new UsageError(`--${sample} goes with a reward model; a judge reads whole texts, and says which were too long for it.`);
   if (values.judge_model === undefined) {
     throw new UsageError(`--predictor judge needs --judge_model: ${judgeOptions.judge_model.description.describe.replace(' (required)', '')}.`);
