@@ -71,6 +71,7 @@ class TimedOperations : public Operations {
   TIMED(combine_expert_rows, CombineExpertRows, 0)
   TIMED(gelu_forward, GeluForward, 0)
   TIMED(gather_rows, GatherRows, 0)
+  TIMED(scatter_rows, ScatterRows, 0)
   TIMED(scatter_add_rows, ScatterAddRows, 0)
   TIMED(reward_head_forward, RewardHeadForward, 0)
   TIMED(reward_head_backward, RewardHeadBackward, 0)

@@ -60,4 +60,46 @@ inline OwnedSamples deep_samples() {
   return samples;
 }
 
+// The tree with the rows of its segments scattered over a key/value cache: segments in an order of their own, gaps between them.
+// `new_rows` of the packed tree, ascending, are the tokens of the step; all others are rows of earlier steps.
+struct CachedTree {
+  PackedTree tree;
+  std::vector<int32_t> row_of;      // [rows of the packed tree] each row's place in the cache
+  std::vector<int32_t> query_order; // the new rows as the step has them: ascending in the cache
+  int64_t rows = 0;                 // of the cache
+};
+inline CachedTree in_cache(const PackedTree& packed, const std::vector<int32_t>& new_rows) {
+  CachedTree cached;
+  cached.row_of.resize(static_cast<size_t>(packed.rows()));
+  cached.tree.segments = packed.segments;
+  cached.tree.longest_path = packed.longest_path;
+  const size_t count = packed.segments.size();
+  for (size_t i = 0; i < count; ++i) {
+    const size_t s = i % 2 == 0 ? count - 1 - i / 2 : i / 2;  // from both ends
+    Segment& segment = cached.tree.segments[s];
+    cached.rows += 1 + static_cast<int64_t>(s % 5);
+    for (int32_t j = 0; j < segment.length; ++j) cached.row_of[static_cast<size_t>(segment.begin + j)] = static_cast<int32_t>(cached.rows) + j;
+    segment.begin = static_cast<int32_t>(cached.rows);
+    cached.rows += segment.length;
+  }
+  cached.rows += 3;
+  cached.query_order = new_rows;
+  std::sort(cached.query_order.begin(), cached.query_order.end(), [&](int32_t a, int32_t b) { return cached.row_of[static_cast<size_t>(a)] < cached.row_of[static_cast<size_t>(b)]; });
+  for (const int32_t row : cached.query_order) {
+    cached.tree.tokens.push_back(packed.tokens[static_cast<size_t>(row)]);
+    cached.tree.positions.push_back(packed.positions[static_cast<size_t>(row)]);
+    cached.tree.cache_rows.push_back(cached.row_of[static_cast<size_t>(row)]);
+  }
+  cached.tree.tree_begins = {0, static_cast<int32_t>(count)};
+  return cached;
+}
+// Rows of the packed tree at their places in the cache; `fill` where nothing is cached.
+inline std::vector<float> cache_of(const CachedTree& cached, const std::vector<float>& matrix, int64_t columns, float fill) {
+  std::vector<float> cache(static_cast<size_t>(cached.rows * columns), fill);
+  for (size_t row = 0; row < cached.row_of.size(); ++row) {
+    std::copy_n(matrix.begin() + static_cast<std::ptrdiff_t>(row) * columns, columns, cache.begin() + static_cast<std::ptrdiff_t>(cached.row_of[row]) * columns);
+  }
+  return cache;
+}
+
 }  // namespace cheems::testing

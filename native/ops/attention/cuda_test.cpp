@@ -116,6 +116,26 @@ void check_bfloat16(const Case& c) {
 
 float scale_of(int64_t head_size) { return 1 / std::sqrt(static_cast<float>(head_size)); }
 
+TEST_CASE("cuda attention: over a cache whose rows lie anywhere, a few queries and all of them") {
+  for (const AttentionShape& shape : {AttentionShape{4, 2, 16, 0, 0.25f, 0}, AttentionShape{7, 1, 64, 40, 0.125f, 0}, AttentionShape{2, 1, 24, 0, 0.3f, 3}}) {
+    for (const bool few : {true, false}) {
+      const PackedTree packed = shallow();
+      const CachedTree cached = in_cache(packed, few ? packed.reward_rows : ids(0, packed.rows()));
+      const Case c{packed, shape};
+      const Numbers in(c);
+      const int64_t count = cached.tree.rows(), q_columns = shape.num_heads * shape.head_size, k_columns = shape.num_key_value_heads * shape.head_size;
+      const std::vector<float> q(in.q.begin(), in.q.begin() + count * q_columns);
+      check_operation(c.request(), [&](Site& site) -> OutputList {
+        const Tensor queries = site.activations(count, q_columns, q), context = site.activations(count, q_columns);
+        const Tensor k = site.activations(cached.rows, k_columns, cache_of(cached, in.k, k_columns, NAN)), v = site.activations(cached.rows, k_columns, cache_of(cached, in.v, k_columns, NAN));
+        site.begin(cached.tree);
+        site->attention_forward({.context = context, .log_sum_exp = {}, .q = queries, .k = k, .v = v, .tree = &cached.tree, .query_rows = cached.tree.cache_rows, .shape = shape});
+        return {{"context", site.values(context), kOutputs}};
+      });
+    }
+  }
+}
+
 TEST_CASE("cuda attention: the descendants of a segment are one range of rows") {
   const OwnedSamples samples = deep_samples();
   for (const PackedTree& tree : {pack_tree(samples.view(), all_samples(samples), true), edges()}) {

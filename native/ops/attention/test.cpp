@@ -258,6 +258,32 @@ TEST_CASE("attention: tokens that a query does not see cannot change its bits, n
   });
 }
 
+TEST_CASE("attention: over a cache whose rows lie anywhere the bits are those of the packed tree, whatever the rows between hold") {
+  for_each_simd_target([](const std::string&) {
+    const PackedTree packed = tree_of(deep_samples());
+    const std::vector<int32_t> everything = ids(0, packed.rows()), odd{0, 3, 36, 37, 80, packed.segments.back().begin};
+    for (const auto& shape : kShapes) {
+      const Problem all{packed, shape, {}};
+      const auto in = random_inputs(all);
+      Cpu cpu(2, request(all));
+      const auto whole = run(cpu, all, in);
+      for (const auto& new_rows : {everything, packed.reward_rows, odd}) {
+        const CachedTree cached = in_cache(packed, new_rows);
+        const auto count = static_cast<int64_t>(new_rows.size()), columns = all.q_columns();
+        std::vector<float> q, expected;
+        for (const int32_t row : cached.query_order) {
+          q.insert(q.end(), in.q.begin() + row * columns, in.q.begin() + (row + 1) * columns);
+          expected.insert(expected.end(), whole.context.begin() + row * columns, whole.context.begin() + (row + 1) * columns);
+        }
+        Matrix queries(count, columns, q), context(count, columns);
+        Matrix k(cached.rows, all.k_columns(), cache_of(cached, in.k, all.k_columns(), NAN), 2), v(cached.rows, all.k_columns(), cache_of(cached, in.v, all.k_columns(), NAN));
+        cpu->attention_forward({.context = context.view(), .log_sum_exp = {}, .q = queries.view(), .k = k.view(), .v = v.view(), .tree = &cached.tree, .query_rows = cached.tree.cache_rows, .shape = shape});
+        CHECK(same_bits(context.values(), expected));
+      }
+    }
+  });
+}
+
 TEST_CASE("attention: scores far past exp's range stay finite and correct") {
   for_each_simd_target([](const std::string&) { check_attention({tree_of(deep_samples()), {2, 1, 16, 0, 40, 0}, {}}); });
 }

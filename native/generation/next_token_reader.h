@@ -1,0 +1,32 @@
+// The likeliest next tokens of prompts: one forward pass, nothing generated. For judging by the probabilities of letters.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "batch/samples.h"
+#include "core/control.h"
+#include "model/causal_model.h"
+
+namespace cheems::generation {
+
+struct NextTokens {
+  std::vector<int32_t> ids;              // [prompts * count], best first, of equals the lower ids
+  std::vector<float> log_probabilities;  // the same, log-softmax over the whole vocabulary
+};
+
+class NextTokenReader {
+ public:
+  // `micro_batch_tokens`: computed at once; memory, never the result. The model outlives the reader.
+  NextTokenReader(const model::CausalModel& model, int64_t micro_batch_tokens);
+  ~NextTokenReader();
+  // The `count` likeliest tokens of each prompt. On the CPU a prompt's numbers are the same bits whatever else is in the call. Throws
+  // Error for ids outside the vocabulary, empty prompts and a count outside 1 … vocab_size; Cancelled when cancelled.
+  NextTokens read(const Samples& prompts, int64_t count, const Control& control);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace cheems::generation
