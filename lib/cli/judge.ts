@@ -151,18 +151,19 @@ function ordersOf({ compat, judge_order: order, seed }: JudgeValues): PairOrders
   return order === 'both' ? bothOrders : singleOrder(seed);
 }
 
-/** What was asked of a judge and what it cost, from the predictor's description: one line. */
+/** What was asked of a judge and what it cost, from the predictor's description: one line, and what was unusual. */
 export function describeSpending(description: Record<string, unknown>): string {
-  const { requests, answers, tokens, cost } = description as {
+  const { requests, answers, notes = [], tokens, cost } = description as {
     requests?: { answered: number; from_cache: number; failed_attempts: Record<string, number> };
     answers?: { computed: number; from_cache: number; too_long: number };
+    notes?: string[];
     tokens: { prompt: number; completion: number };
     cost?: { this_run: number; with_cached_answers: number };
   };
   const amount = tokens && `${tokens.prompt} + ${tokens.completion} tokens`;
   if (answers) {
-    const tooLong = answers.too_long > 0 ? `, ${answers.too_long} conversations too long for the model with --judge_max_tokens` : '';
-    return `judge:   ${answers.computed} answers computed, ${answers.from_cache} from the cache${tooLong}; ${amount}\n`;
+    const said = notes.map((note) => `         ${note}\n`).join('');
+    return `judge:   ${answers.computed} answers computed, ${answers.from_cache} from the cache; ${amount}\n${said}`;
   }
   if (!requests) return '';
   const failures = Object.entries(requests.failed_attempts).map(([kind, count]) => `${kind}: ${count}`);

@@ -70,7 +70,9 @@ export class LocalCompleter implements Completer {
   }
 
   describe(): Record<string, unknown> {
-    return { ...this.model.describe(), digest: this.digest, cache: this.locked?.cache.file ?? null, answers: { ...this.counts }, tokens: { ...this.spent } };
+    const { notes, ...facts } = this.model.describe();
+    const all = [...(notes as string[]), ...(this.tooLong === undefined ? [] : [this.tooLong])];
+    return { ...facts, notes: all, digest: this.digest, cache: this.locked?.cache.file ?? null, answers: { ...this.counts }, tokens: { ...this.spent } };
   }
 
   /** Tokens computed by this run so far, but for what prompts share. */

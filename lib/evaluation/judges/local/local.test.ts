@@ -117,6 +117,7 @@ test('what is too long has no text, is told and not stored', async (t) => {
   const [short, long] = await judge.complete([[{ role: 'user', content: '短' }], [{ role: 'user', content: '很长'.repeat(60) }]], { temperature: 0, maxTokens: 30 });
   t.is(short!.finish, 'length');
   t.like(long, { finish: 'too_long', text: '' });
+  t.deepEqual(judge.describe()['notes'], [judge.tooLong!]);
   t.regex(judge.tooLong!, /^1 conversations were not put to the judge: .* longer than the 64 .* lower --judge_max_tokens/);
   t.is(readFileSync(file, 'utf8').trimEnd().split('\n').length, 1);
   await judge.dispose();
