@@ -136,7 +136,9 @@ class ByteLevelBpe {
   private readonly stretches = new Map<string, number[]>();
   private readonly words = new Map<string, number[]>();
   private readonly bytes = new Uint8Array(LONGEST_WORD + 4);
+  /** A chain of symbols through the places of the word's bytes: the symbol at a place, and the place of the one after it. */
   private readonly symbols = new Int32Array(LONGEST_WORD);
+  private readonly next = new Int32Array(LONGEST_WORD);
   /** Of each symbol and the one after it: the slot in the table, and its rank (NO_MERGE: none). */
   private readonly slots = new Int32Array(LONGEST_WORD);
   private readonly ranks = new Int32Array(LONGEST_WORD);
@@ -209,31 +211,33 @@ class ByteLevelBpe {
 
   /** Merges the pair of the lowest rank, the leftmost of equals, until no pair is left that is ever merged. */
   private mergeBytes(count: number): number[] {
-    const { symbols, slots, ranks, merges } = this;
-    for (let i = 0; i < count; i += 1) symbols[i] = this.byteIds[this.bytes[i]!]!;
-    for (let i = 0; i + 1 < count; i += 1) this.lookUp(i);
-    for (;;) {
-      let best = -1;
-      let bestRank = NO_MERGE;
-      for (let i = 0; i + 1 < count; i += 1) {
-        if (ranks[i]! < bestRank) {
-          bestRank = ranks[i]!;
-          best = i;
-        }
-      }
-      if (best < 0) return Array.from(symbols.subarray(0, count));
-      symbols[best] = merges.merged[slots[best]!]!;
-      count -= 1;
-      symbols.copyWithin(best + 1, best + 2, count + 1);
-      slots.copyWithin(best + 1, best + 2, count);
-      ranks.copyWithin(best + 1, best + 2, count);
-      if (best > 0) this.lookUp(best - 1);
-      if (best + 1 < count) this.lookUp(best);
+    const { symbols, next, ranks, slots, bytes, byteIds } = this;
+    const { merged } = this.merges;
+    for (let i = 0; i < count; i += 1) {
+      symbols[i] = byteIds[bytes[i]!]!;
+      next[i] = i + 1;
     }
+    for (let i = 0; i < count; i += 1) this.lookUp(i, count);
+    for (;;) {
+      let [best, beforeBest, bestRank] = [-1, -1, NO_MERGE];
+      for (let before = -1, i = 0; i < count; before = i, i = next[i]!) {
+        if (ranks[i]! < bestRank) [best, beforeBest, bestRank] = [i, before, ranks[i]!];
+      }
+      if (best < 0) break;
+      symbols[best] = merged[slots[best]!]!;
+      next[best] = next[next[best]!]!;
+      this.lookUp(best, count);
+      if (beforeBest >= 0) this.lookUp(beforeBest, count);
+    }
+    const ids: number[] = [];
+    for (let i = 0; i < count; i = next[i]!) ids.push(symbols[i]!);
+    return ids;
   }
 
-  private lookUp(i: number): void {
-    const slot = this.merges.find(this.symbols[i]!, this.symbols[i + 1]!);
+  /** What becomes of the symbol at `i` and the one after it. */
+  private lookUp(i: number, count: number): void {
+    const right = this.next[i]!;
+    const slot = right < count ? this.merges.find(this.symbols[i]!, this.symbols[right]!) : -1;
     this.slots[i] = slot;
     this.ranks[i] = slot < 0 ? NO_MERGE : this.merges.ranks[slot]!;
   }
