@@ -1,6 +1,7 @@
 // What the addon exports. lib/engine is the only caller; its addon.ts has the types.
 #include <napi.h>
 
+#include "causal_object.h"
 #include "convert.h"
 #include "engine_thread.h"
 #include "handle.h"
@@ -36,6 +37,12 @@ Napi::Object initialise_addon(Napi::Env env, Napi::Object exports) {
   add<save_optimizer>(exports, "saveOptimizer");
   add<load_optimizer>(exports, "loadOptimizer");
   add<dispose_trainer>(exports, "disposeTrainer");
+  add<load_causal_model>(exports, "loadCausalModel");
+  add<next_tokens>(exports, "nextTokens");
+  add<dispose_causal_model>(exports, "disposeCausalModel");
+  add<start_generation>(exports, "startGeneration");
+  add<advance_generation>(exports, "advanceGeneration");
+  add<dispose_generation>(exports, "disposeGeneration");
   return exports;
 }
 
