@@ -2,10 +2,9 @@
 
 import { createHash } from 'node:crypto';
 import type { Message, Prompt } from '../data/types';
-import type { ArchitectureInfo, Precision } from '../engine/types';
+import { engine as nativeEngine } from '../engine';
+import type { ArchitectureInfo, Engine, EngineCausalModel, Precision } from '../engine/types';
 import { localModelFolder } from '../hub';
-import type { CausalEngine, EngineCausalModel } from './causal_engine';
-import { nativeCausalEngine } from './native_engine';
 import { GenerationError } from './errors';
 import { checkSampling, type Sampling, type SamplingOptions } from './options';
 import { PromptBuilder, type EncodedPrompt } from './prompts';
@@ -84,7 +83,7 @@ export class LanguageModel {
    * temperature and the like are not applied unasked.
    * @throws Error naming file, tensor or option.
    */
-  static async load(folderOrId: string, options: LanguageModelOptions = {}, engine: CausalEngine = nativeCausalEngine): Promise<LanguageModel> {
+  static async load(folderOrId: string, options: LanguageModelOptions = {}, engine: Pick<Engine, 'loadCausalModel'> = nativeEngine): Promise<LanguageModel> {
     const { device = 'auto', numThreads = 0, keep16Bit = true, precision, signal } = options;
     const folder = await localModelFolder(folderOrId, { signal });
     // Before the weights: what is wrong here shows at once.
@@ -185,7 +184,8 @@ export class LanguageModel {
     { signal, patience, onAnswer }: WaveControl & { onAnswer: (prompt: T, answer: Answer) => void | Promise<void> },
   ): Promise<void> {
     const setting = {
-      model: this.model, tokenizer: this.prompts.tokenizer, stopTokens: this.stopTokens.map(({ id }) => id), sampling,
+      model: this.model, tokenizer: this.prompts.tokenizer, sampling,
+      stopTokens: this.stopTokens.map(({ id }) => id).filter((id) => id < this.model.architecture.vocabSize),
       microBatchTokens: this.microBatchTokens, cacheTokens: this.options.kvCacheTokens, signal,
     };
     for await (const wave of wavesOf(prompts, this.bounds, ({ ids }) => ids.length, { signal, patience })) {

@@ -1,8 +1,8 @@
 // One wave through the engine: its prompts advance together until each has ended.
 
+import type { EngineCausalModel } from '../engine/types';
 import type { TextTokenizer } from '../tokenization/text_tokenizer';
 import { AnswerText, type AnswerParts } from './answer_text';
-import type { EngineCausalModel } from './causal_engine';
 import type { Sampling } from './options';
 import { packPrompts } from './waves';
 

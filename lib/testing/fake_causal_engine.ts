@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CausalEngine, EngineCausalModel, EngineGeneration, GenerationOptions, PromptBatch } from '../generation/causal_engine';
+import type { Engine, EngineCausalModel, EngineGeneration, GenerationOptions, SampleBatch } from '../engine/types';
 
 export interface FakeCausalOptions {
   /** The answer of a prompt, a stop token at its end included; undefined: by the hash. */
@@ -15,7 +15,7 @@ export interface FakeCausalOptions {
   beforeAdvance?: () => void | Promise<void>;
 }
 
-export interface FakeCausalEngine extends CausalEngine {
+export interface FakeCausalEngine extends Pick<Engine, 'loadCausalModel'> {
   /** What was started: prompts, their groups, and the options. */
   started: { prompts: number[][]; groups: number[]; options: GenerationOptions }[];
   probed: { prompts: number[][]; count: number }[];
@@ -24,7 +24,7 @@ export interface FakeCausalEngine extends CausalEngine {
   open: number;
 }
 
-const unpack = ({ tokens, offsets }: PromptBatch): number[][] =>
+const unpack = ({ tokens, offsets }: SampleBatch): number[][] =>
   Array.from({ length: offsets.length - 1 }, (_, p) => [...tokens.subarray(offsets[p], offsets[p + 1])]);
 
 /** A number from 0 to 1 from a text. */
@@ -39,7 +39,7 @@ function scores(ids: readonly number[], vocabSize: number): [id: number, score: 
   return [...candidates].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
 }
 
-function next(ids: readonly number[], vocabSize: number, { temperature, topK, seed }: GenerationOptions, sequence: number, step: number): number {
+function next(ids: readonly number[], vocabSize: number, { temperature = 0, topK = 0, seed = 0 }: GenerationOptions, sequence: number, step: number): number {
   const ranked = scores(ids, vocabSize).slice(0, topK === 0 ? undefined : topK);
   if (temperature === 0) return ranked[0]![0];
   const weights = ranked.map(([, score]) => Math.exp(score / temperature));
@@ -101,7 +101,7 @@ function fakeModel(fake: FakeCausalEngine, options: FakeCausalOptions, vocabSize
 }
 
 function fakeGeneration(fake: FakeCausalEngine, { script, beforeAdvance }: FakeCausalOptions, prompts: number[][], given: GenerationOptions, vocabSize: number): EngineGeneration {
-  const states = prompts.map((ids, p) => ({ ids: [...ids], script: script?.(ids), made: 0, finished: 0, sequence: given.sequenceNumbers[p]! }));
+  const states = prompts.map((ids, p) => ({ ids: [...ids], script: script?.(ids), made: 0, finished: 0, sequence: given.sequenceNumbers?.[p] ?? p }));
   const limit = (p: number) => (typeof given.maxNewTokens === 'number' ? given.maxNewTokens : given.maxNewTokens[p]!);
   return {
     async advance(steps, { stop = [], signal } = {}) {
@@ -112,7 +112,7 @@ function fakeGeneration(fake: FakeCausalEngine, { script, beforeAdvance }: FakeC
       for (const [p, state] of states.entries()) {
         for (let step = 0; step < steps && state.finished === 0; step += 1) {
           const id = state.script?.[state.made] ?? next(state.ids, vocabSize, given, state.sequence, state.made);
-          if (given.stopTokens.includes(id)) {
+          if (given.stopTokens?.includes(id)) {
             state.finished = 1;
             break;
           }
