@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { dirname, join, relative } from 'node:path';
 import { writeFileAtomically } from '../files/atomic_file';
 import type { ModelReference } from './reference';
-import { INDEX_FILE, shardsOf, SINGLE_FILE } from './needed_files';
+import { isIndex, shardsOf, WEIGHTS_FILES } from './needed_files';
 
 const COMMIT = /^[0-9a-f]{40}$/;
 
@@ -63,10 +63,11 @@ export class ModelCache {
   async isComplete(commit: string): Promise<boolean> {
     const has = (path: string) => stat(join(this.snapshot(commit), path)).then((file) => file.isFile(), () => false);
     if (!(await has('config.json'))) return false;
-    if (await has(SINGLE_FILE)) return true;
-    if (!(await has(INDEX_FILE))) return false;
+    const present = await Promise.all(WEIGHTS_FILES.map(has));
+    const weights = WEIGHTS_FILES.find((_, i) => present[i]);
+    if (weights === undefined || !isIndex(weights)) return weights !== undefined;
     try {
-      const shards = shardsOf(await readFile(join(this.snapshot(commit), INDEX_FILE), 'utf8'), this.reference.name);
+      const shards = shardsOf(await readFile(join(this.snapshot(commit), weights), 'utf8'), weights, this.reference.name);
       return (await Promise.all(shards.map(has))).every(Boolean);
     } catch {
       return false;

@@ -76,6 +76,45 @@ test('weights in several files come by their index', async (t) => {
   await incomplete.server.stop();
 });
 
+test('where there are no safetensors, PyTorch files are fetched, and the heads beside them', async (t) => {
+  const config = FILES['config.json'];
+  const single = {
+    'config.json': config,
+    'pytorch_model.bin': randomBytes(500),
+    'value_head.bin': randomBytes(20),
+    'training_args.bin': randomBytes(20),
+    'optimizer.pt': randomBytes(20),
+  };
+  const one = await hub({ files: single });
+  const folder = await localModelFolder(NAME, { environment: one.environment });
+  t.deepEqual(readdirSync(folder).sort(), ['config.json', 'pytorch_model.bin', 'value_head.bin'], 'training_args.bin and optimizer.pt are not for scoring');
+  t.deepEqual(readFileSync(join(folder, 'pytorch_model.bin')), single['pytorch_model.bin']);
+  t.is(await localModelFolder(NAME, { environment: { ...one.environment, offline: true } }), folder);
+  await one.server.stop();
+
+  const index = { weight_map: { a: 'pytorch_model-00001-of-00002.bin', b: 'pytorch_model-00002-of-00002.bin' } };
+  const shards = { 'pytorch_model-00001-of-00002.bin': randomBytes(1000), 'pytorch_model-00002-of-00002.bin': randomBytes(2000) };
+  const several = await hub({
+    files: {
+      'config.json': config,
+      ...shards,
+      'pytorch_model.bin.index.json': Buffer.from(JSON.stringify(index)),
+      'regression_layer.pt': randomBytes(10),
+      'gating_layer.pt': randomBytes(10),
+      'value_head.bin': randomBytes(10),
+      'value_head.safetensors': randomBytes(10),
+    },
+  });
+  const copy = await localModelFolder(NAME, { environment: several.environment });
+  const expected = ['config.json', 'gating_layer.pt', ...Object.keys(shards), 'pytorch_model.bin.index.json', 'regression_layer.pt', 'value_head.safetensors'];
+  t.deepEqual(readdirSync(copy).sort(), expected.sort());
+  const offline = { ...several.environment, offline: true };
+  t.is(await localModelFolder(NAME, { environment: offline }), copy);
+  rmSync(join(copy, 'pytorch_model-00002-of-00002.bin'));
+  await t.throwsAsync(localModelFolder(NAME, { environment: offline }), { message: /no complete copy/ });
+  await several.server.stop();
+});
+
 test('a cut connection and a failing server are gone over from the byte that was reached', async (t) => {
   const { server, environment, contents } = await hub({
     fault: (file, time) => (file !== 'model.safetensors' ? {} : time === 1 ? { cutAfter: 150_000 } : time === 2 ? { status: 503 } : {}),
@@ -179,10 +218,10 @@ test('offline and unreachable: the copy in the cache serves, where it is complet
   await t.throwsAsync(localModelFolder(NAME, { environment, pauseMs: 1 }), { message: /cannot be reached .* and there is no complete copy/ });
 });
 
-test('no room on the disk and no safetensors are told before the large files', async (t) => {
-  const { server, environment, contents } = await hub({ files: { 'config.json': FILES['config.json'], 'pytorch_model.bin': randomBytes(10) } });
+test('no room on the disk and no weights are told before the large files', async (t) => {
+  const { server, environment, contents } = await hub({ files: { 'config.json': FILES['config.json'], 'consolidated.00.pth': randomBytes(10) } });
   await t.throwsAsync(localModelFolder(NAME, { environment }), {
-    message: /has no model\.safetensors .*\(only pytorch_model\.bin\)\. .*save the model as safetensors first/,
+    message: /has no model\.safetensors .*\(only consolidated\.00\.pth\)\. .*save the model as safetensors first/,
   });
   t.is(contents('config.json').length, 0);
   await server.stop();

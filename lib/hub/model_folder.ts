@@ -8,7 +8,7 @@ import { HubApi, HubUnreachable, type HubFile } from './api';
 import { ModelCache } from './cache';
 import { hubEnvironment, type HubEnvironment } from './environment';
 import { HubError } from './errors';
-import { INDEX_FILE, neededFiles, shardsOf } from './needed_files';
+import { isIndex, isWeights, neededFiles, shardsOf } from './needed_files';
 import { hubReference, type ModelReference } from './reference';
 
 export interface FetchProgress {
@@ -33,7 +33,7 @@ export interface ModelFolderOptions {
 
 /**
  * The folder of a model that is named by its path or as `owner/name[@revision]`. A path is returned as it is, whether it exists or
- * not. A model of the hub is fetched into the cache (config, tokenizer, safetensors; every file checked by its digest), unless it is
+ * not. A model of the hub is fetched into the cache (config, tokenizer, weights, heads; every file checked by its digest), unless it is
  * there; what an interrupted call received is kept for the next one.
  * @throws HubError or DownloadError with a sentence; the signal's reason when aborted.
  */
@@ -94,7 +94,7 @@ class ModelFetch {
       this.reference.name,
     ).map((path) => files.find((file) => file.path === path)!);
     this.total = sum(needed);
-    const small = needed.filter(({ path }) => !path.endsWith('.safetensors'));
+    const small = needed.filter(({ path }) => !isWeights(path));
     for (const file of small) await this.fetch(commit, file);
     const weights = [...needed.filter((file) => !small.includes(file)), ...(await this.shards(commit, files, needed))];
     this.total = sum(small) + sum(weights);
@@ -106,11 +106,12 @@ class ModelFetch {
 
   /** The shards that the index names, where the weights are in several files. */
   private async shards(commit: string, files: readonly HubFile[], needed: readonly HubFile[]): Promise<HubFile[]> {
-    if (!needed.some(({ path }) => path === INDEX_FILE)) return [];
+    const index = needed.find(({ path }) => isIndex(path))?.path;
+    if (index === undefined) return [];
     const { name } = this.reference;
-    const shards = shardsOf(await readFile(join(this.cache.snapshot(commit), INDEX_FILE), 'utf8'), name);
+    const shards = shardsOf(await readFile(join(this.cache.snapshot(commit), index), 'utf8'), index, name);
     return shards.map(
-      (path) => files.find((file) => file.path === path) ?? fail(`${INDEX_FILE} of ${name} names ${path}, which the repository does ` + `not have.`),
+      (path) => files.find((file) => file.path === path) ?? fail(`${index} of ${name} names ${path}, which the repository does not have.`),
     );
   }
 

@@ -1,9 +1,11 @@
-// Which files of a model repository are needed: configuration, tokenizer and the weights as safetensors.
+// Which files of a model repository are needed: configuration, tokenizer, and the weights with what lies beside them.
 
 import { HubError } from './errors';
 
-export const SINGLE_FILE = 'model.safetensors';
-export const INDEX_FILE = 'model.safetensors.index.json';
+/** Weights in the order in which the engine looks for them, which is transformers': in one file, or an index of several. */
+export const WEIGHTS_FILES = ['model.safetensors', 'model.safetensors.index.json', 'pytorch_model.bin', 'pytorch_model.bin.index.json'];
+export const isIndex = (path: string): boolean => path.endsWith('.index.json');
+export const isWeights = (path: string): boolean => /\.(safetensors|bin|pt)$/.test(path);
 
 const SMALL_FILES = new Set([
   'config.json',
@@ -23,35 +25,40 @@ const SMALL_FILES = new Set([
   'spm.model',
   'sentencepiece.bpe.model',
 ]);
-/** Heads that some trainers store beside the backbone. */
-const HEAD_FILES = new Set(['value_head.safetensors']);
+/** Heads that some trainers store beside the backbone: value_head, LDL's regression_layer.pt and gating_layer.pt. */
+const HEAD_FILE = /^(value_head\.(safetensors|bin)|[\w-]+_layer\.pt)$/;
 
-/** Configuration, tokenizer, heads, and the weights' index or their only file. As the engine does, the single file is preferred. */
+function headFiles(paths: readonly string[]): string[] {
+  const asSafetensors = paths.includes('value_head.safetensors');
+  return paths.filter((path) => HEAD_FILE.test(path) && !(path === 'value_head.bin' && asSafetensors));
+}
+
+/** Configuration, tokenizer, heads, and the weights' index or their only file; of several forms of the weights, the one that the engine reads. */
 export function neededFiles(paths: readonly string[], name: string): string[] {
-  const weights = [SINGLE_FILE, INDEX_FILE].find((file) => paths.includes(file));
+  const weights = WEIGHTS_FILES.find((file) => paths.includes(file));
   if (!paths.includes('config.json')) throw new HubError(`${name} has no config.json: it is no model that transformers would load.`);
   if (weights === undefined) {
     const others = paths.filter((path) => /\.(safetensors|bin|gguf|pt|pth|msgpack|h5)$/.test(path));
     const found = others.length === 0 ? 'no weights at all' : `only ${others.slice(0, 3).join(', ')}`;
     throw new HubError(
-      `${name} has no ${SINGLE_FILE} and no ${INDEX_FILE} (${found}). Other forms are not fetched; save the model as safetensors ` +
-        `first (save_pretrained in transformers does), and give the folder.`,
+      `${name} has no model.safetensors and no pytorch_model.bin, nor the index of either (${found}). Other forms are not fetched; save the ` +
+        `model as safetensors first (save_pretrained in transformers does), and give the folder.`,
     );
   }
-  return [...paths.filter((path) => SMALL_FILES.has(path) || HEAD_FILES.has(path)), weights];
+  return [...paths.filter((path) => SMALL_FILES.has(path)), ...headFiles(paths), weights];
 }
 
-/** The files that an index names. @throws HubError where it is not an index. */
-export function shardsOf(index: string, name: string): string[] {
+/** The files that an index names. @throws HubError where it is not an index. `file`: the index, for messages. */
+export function shardsOf(index: string, file: string, name: string): string[] {
   let map: unknown;
   try {
     map = (JSON.parse(index) as { weight_map?: unknown }).weight_map;
   } catch (error) {
-    throw new HubError(`${INDEX_FILE} of ${name} is not valid JSON (${(error as Error).message}).`);
+    throw new HubError(`${file} of ${name} is not valid JSON (${(error as Error).message}).`);
   }
   const files = typeof map === 'object' && map !== null ? Object.values(map) : [];
-  if (files.length === 0 || !files.every((file) => typeof file === 'string' && /^[\w.-]+$/.test(file) && !file.startsWith('.'))) {
-    throw new HubError(`${INDEX_FILE} of ${name} has no "weight_map" of tensor names to files.`);
+  if (files.length === 0 || !files.every((shard) => typeof shard === 'string' && /^[\w.-]+$/.test(shard) && !shard.startsWith('.'))) {
+    throw new HubError(`${file} of ${name} has no "weight_map" of tensor names to files.`);
   }
   return [...new Set(files as string[])];
 }

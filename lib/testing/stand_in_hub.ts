@@ -2,13 +2,14 @@
 
 import { createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
+import { isWeights } from '../hub/needed_files';
 import { FileServer, serveBytes, type Request, type ServeOptions } from './file_server';
 
 export const COMMIT = '0123456789abcdef0123456789abcdef01234567';
 
 export interface StandInModel {
   name: string;
-  /** Those named *.safetensors are stored with LFS. */
+  /** Those named as weights are stored with LFS. */
   files: Record<string, Buffer>;
   /** Revisions beside the commit; ['main'] by default. */
   revisions?: string[];
@@ -56,9 +57,9 @@ export function startHub(model: StandInModel): Promise<FileServer> {
 function serveFile(model: StandInModel, times: Map<string, number>, request: Request, response: ServerResponse, path: string): void {
   const own = model.files[path];
   if (!own) return refuse(response, 404, 'EntryNotFound', 'Entry not found');
-  const etag = path.endsWith('.safetensors') ? sha256(own) : gitBlob(own);
+  const etag = isWeights(path) ? sha256(own) : gitBlob(own);
   if (request.headers.range === 'bytes=0-0') return serveBytes(request, response, own, { headers: { ETag: `"${etag}"` } });
-  if (model.storage && path.endsWith('.safetensors')) return void response.writeHead(302, { Location: `${model.storage()}/${path}` }).end();
+  if (model.storage && isWeights(path)) return void response.writeHead(302, { Location: `${model.storage()}/${path}` }).end();
   const time = (times.get(path) ?? 0) + 1;
   times.set(path, time);
   const { status, content, ...options } = model.fault?.(path, time) ?? {};
@@ -72,7 +73,7 @@ function listing(files: StandInModel['files']): unknown[] {
     path,
     oid: gitBlob(bytes),
     size: bytes.length,
-    ...(path.endsWith('.safetensors') ? { lfs: { oid: sha256(bytes), size: bytes.length, pointerSize: 130 } } : {}),
+    ...(isWeights(path) ? { lfs: { oid: sha256(bytes), size: bytes.length, pointerSize: 130 } } : {}),
   }));
 }
 

@@ -68,7 +68,7 @@ inline std::string make_zip(const std::vector<std::pair<std::string, std::string
   };
   for (const auto& [name, data] : entries) {
     const std::string common = number(0, 4) + number(0, 4) + number(0, 4) + number(data.size(), 4) + number(data.size(), 4) + number(name.size(), 2) + number(0, 2);
-    directory += number(0x02014b50, 4) + number(0, 4) + common + number(0, 10) + number(file.size(), 4) + name;
+    directory += number(0x02014b50, 4) + number(0, 4) + common + std::string(10, '\0') + number(file.size(), 4) + name;
     file += number(0x04034b50, 4) + number(0, 2) + common + name + data;
   }
   return file + directory + number(0x06054b50, 4) + number(0, 4) + number(entries.size(), 2) + number(entries.size(), 2) + number(directory.size(), 4) +
