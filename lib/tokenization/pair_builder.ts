@@ -1,0 +1,79 @@
+// Question and answer as a pair of texts, `[CLS] question [SEP] answer [SEP]`: how reward models over encoders (DeBERTa) read a sample.
+
+import type { Tokenizer } from '@huggingface/tokenizers';
+import type { Message } from '../data/types';
+import { TokenizerError } from './errors';
+
+/** Between the turns of a conversation that make up one question; no roles are written. */
+export const TURN_SEPARATOR = '\n\n';
+
+export interface Pair {
+  question: string;
+  answer: string;
+}
+
+/** The last turn is the answer, all before it (system text and earlier turns) the question. @throws TokenizerError where there is no question. */
+export function pairOf(messages: readonly Message[]): Pair {
+  const answer = messages.at(-1)?.content;
+  if (answer === undefined || messages.length < 2) {
+    throw new TokenizerError('this model reads a pair of question and answer; the sample is a response without a prompt.');
+  }
+  return { question: messages.slice(0, -1).map(({ content }) => content).join(TURN_SEPARATOR), answer };
+}
+
+/** What the tokenizer puts around and between the two texts. */
+interface Around {
+  before: number[];
+  between: number[];
+  after: number[];
+}
+
+export class PairBuilder {
+  private readonly around: Around;
+
+  /**
+   * @param encodeBare a text's ids without special tokens.
+   * @throws Error where the tokenizer's post-processor knows no pairs.
+   */
+  constructor(
+    tokenizer: Tokenizer,
+    private readonly encodeBare: (text: string) => number[],
+  ) {
+    const whole: number[] = tokenizer.encode('a', { text_pair: 'b', add_special_tokens: true }).ids;
+    this.around = split(whole, encodeBare('a'), encodeBare('b'));
+  }
+
+  /**
+   * The ids, and how many there were before cutting. With `room` for fewer, the question is cut on the left, and the answer too where that is
+   * not enough; the special tokens stay.
+   * @throws TokenizerError
+   */
+  build({ question, answer }: Pair, room = Infinity): { inputIds: Int32Array; length: number } {
+    const { before, between, after } = this.around;
+    const [first, second] = [this.encodeBare(question), this.encodeBare(answer)];
+    const special = before.length + between.length + after.length;
+    const length = special + first.length + second.length;
+    if (length > room && room <= special) throw new TokenizerError(`a maximum length of ${room} leaves no room beside the tokenizer's own special tokens.`);
+    const excess = Math.max(0, length - room);
+    const fromFirst = Math.min(excess, first.length);
+    return { inputIds: Int32Array.from([...before, ...first.slice(fromFirst), ...between, ...second.slice(excess - fromFirst), ...after]), length };
+  }
+}
+
+function split(whole: readonly number[], first: readonly number[], second: readonly number[]): Around {
+  const firstAt = find(whole, first, 0);
+  const secondAt = firstAt < 0 ? -1 : find(whole, second, firstAt + first.length);
+  const around = { before: whole.slice(0, Math.max(0, firstAt)), between: whole.slice(firstAt + first.length, secondAt), after: whole.slice(secondAt + second.length) };
+  if (secondAt < 0 || around.before.length === 0 || around.between.length === 0) {
+    throw new Error('its post-processor has no form for a pair of texts with special tokens before and between them, which this model needs');
+  }
+  return around;
+}
+
+/** Where the part begins in the whole, from `from` on; -1: nowhere. */
+function find(whole: readonly number[], part: readonly number[], from: number): number {
+  for (let at = from; at + part.length <= whole.length; at += 1) {
+    if (part.every((id, i) => whole[at + i] === id)) return at;
+  }
+  return -1;
+}
