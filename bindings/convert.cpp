@@ -57,7 +57,13 @@ OwnedSamples samples_from(Napi::Value batch) {
   const auto object = batch.As<Napi::Object>();
   OwnedSamples samples{int32_array_from(object.Get("tokens"), "batch.tokens"),
                        int32_array_from(object.Get("offsets"), "batch.offsets"),
-                       int32_array_from(object.Get("groups"), "batch.groups")};
+                       int32_array_from(object.Get("groups"), "batch.groups"),
+                       {},
+                       {}};
+  if (!object.Get("readouts").IsUndefined()) {
+    samples.readouts = int32_array_from(object.Get("readouts"), "batch.readouts");
+    samples.readout_offsets = int32_array_from(object.Get("readoutOffsets"), "batch.readoutOffsets");
+  }
   check_offsets(samples);
   check_groups(samples.groups);
   return samples;
@@ -141,6 +147,15 @@ Napi::Value to_js(Napi::Env env, const Progress& progress) {
   return object;
 }
 
+Napi::Value to_js(Napi::Env env, const model::HeadFacts& head) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("kind", head.kind);
+  object.Set("source", head.source);
+  object.Set("description", head.description);
+  object.Set("readout", model::name(head.readout));
+  return object;
+}
+
 Napi::Value to_js(Napi::Env env, const model::Architecture& architecture) {
   const model::ParameterLayout layout(architecture, DType::float32);
   Napi::Object object = Napi::Object::New(env);
@@ -154,6 +169,10 @@ Napi::Value to_js(Napi::Env env, const model::Architecture& architecture) {
   object.Set("headSize", static_cast<double>(architecture.head_size));
   object.Set("vocabSize", static_cast<double>(architecture.vocab_size));
   object.Set("maxPositionEmbeddings", static_cast<double>(architecture.max_position_embeddings));
+  object.Set("sampleForm", architecture.is_encoder() ? "pair" : "conversation");
+  object.Set("anyLength", architecture.is_encoder());
+  object.Set("savedFamily", architecture.saved_family);
+  if (architecture.reward_token_id >= 0) object.Set("rewardToken", static_cast<double>(architecture.reward_token_id));
   object.Set("parameters", static_cast<double>(layout.count()));
   return object;
 }

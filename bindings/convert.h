@@ -14,17 +14,18 @@
 #include "core/memory_plan.h"
 #include "job.h"
 #include "model/architecture.h"
+#include "model/heads/head.h"
 
 namespace cheems::bindings {
 
 // Samples with memory of their own: JS may change or detach its arrays while the engine works.
 struct OwnedSamples {
-  std::vector<int32_t> tokens, offsets, groups;
-  Samples view() const { return {tokens, offsets, groups}; }
+  std::vector<int32_t> tokens, offsets, groups, readouts, readout_offsets;
+  Samples view() const { return {tokens, offsets, groups, readouts, readout_offsets}; }
   int64_t count() const { return static_cast<int64_t>(groups.size()); }
 };
 
-// From { tokens, offsets, groups }, three Int32Arrays; checks all but the ids against the vocabulary.
+// From { tokens, offsets, groups } and, where a head reads other places than the last, { readouts, readoutOffsets }, Int32Arrays; checks all but the ids against the vocabulary.
 OwnedSamples samples_from(Napi::Value batch);
 // From an Int32Array [chosen, rejected, chosen, rejected, …] of sample numbers below `samples`.
 std::vector<int32_t> pairs_from(Napi::Value pairs, int64_t samples);
@@ -50,6 +51,7 @@ class Options {
 
 Napi::Value to_js(Napi::Env env, const Progress& progress);
 Napi::Value to_js(Napi::Env env, const model::Architecture& architecture);
+Napi::Value to_js(Napi::Env env, const model::HeadFacts& head);
 Napi::Value to_js(Napi::Env env, const MemoryPlan& plan, int64_t available_bytes);  // below 0: null, not known
 Napi::Float32Array to_js(Napi::Env env, const std::vector<float>& values);
 

@@ -41,7 +41,9 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
                           .seed = static_cast<uint64_t>(options.integer("seed", 0, 0)),
                           .precision = options.dtype("precision"),
                           .keep_16_bit = options.boolean("keep16Bit", false),
-                          .float32_copy = options.boolean("float32Copy", false)};
+                          .float32_copy = options.boolean("float32Copy", false),
+                          .reward_head = options.text("rewardHead", ""),
+                          .normalize_reward = options.boolean("normalizeReward", false)};
   const std::string device = options.text("device", "auto");
   const int threads = static_cast<int>(options.integer("numThreads", 0, 0, 4096));
   using Loaded = std::shared_ptr<ModelState>;
@@ -57,7 +59,7 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
       [](Napi::Env env, Loaded& state) -> Napi::Value {
         Napi::Object result = Napi::Object::New(env);
         result.Set("architecture", to_js(env, state->model->architecture()));
-        result.Set("headSource", state->model->head_source());
+        result.Set("head", to_js(env, state->model->head()));
         result.Set("device", state->backend->name());
         result.Set("deviceChoice", "Device: " + state->device_choice + ".");
         result.Set("precision", name(state->model->precision()));

@@ -25,7 +25,7 @@ const options = {
   ...scoringResources,
 };
 
-const NOTES = `A row {"id", "prompt" or "messages", "response"} gives {"id", "reward", "tokens", "truncated"}; a row with "responses": [...] gives lists: "rewards", "tokens", "truncated". A row {"id", "input_ids"} is the whole sample, tokenised; then no tokenizer is needed. Where no row has an id, its line number is the id.
+const NOTES = `A row {"id", "prompt" or "messages", "response"} gives {"id", "reward", "tokens", "truncated"}; a row with "responses": [...] gives lists: "rewards", "tokens", "truncated". A row {"id", "input_ids"} is the whole sample, tokenised; then no tokenizer is needed. Where no row has an id, its line number is the id. A process reward model gives "rewards", one for each step, in place of "reward" (lists of lists for "responses"), unless --step_reward makes them one.
 
 Order is kept and memory is bounded. A run that was stopped is continued by the same command. The first bad row stops the work with its line; the rows before it are written.`;
 
@@ -55,6 +55,7 @@ export const scoreCommand = defineCommand({
           scorer: {
             tokenize: (row) => model.tokenize(row),
             score: (groups, stop) => model.scoreGroups(groups, stop),
+            stepsOf: model.rewardsSteps ? (sample) => model.rewardCount(sample) : undefined,
           },
           written: output.written,
           write: (lines) => output.write(lines),
@@ -79,7 +80,7 @@ function openInput(input: string, signal: AbortSignal): AsyncIterable<Row> {
   return readRows(input, { signal });
 }
 
-function refuseOneFile(input: string, output: string): void {
+export function refuseOneFile(input: string, output: string): void {
   if (input === '-' || output === '-' || !existsSync(input) || !existsSync(output)) return;
   const [a, b] = [statSync(input), statSync(output)];
   if (resolve(input) === resolve(output) || (a.dev === b.dev && a.ino === b.ino)) throw new UsageError(`--input and --output are one file (${input}); give another --output.`);

@@ -1,13 +1,13 @@
 // What the commands that score share: their options for samples and memory, and the model that these ask for.
 
 import { engine } from '../engine';
-import { RewardModel } from '../scoring/reward_model';
+import { RewardModel, STEP_REWARDS } from '../scoring/reward_model';
 import { planOrRefuse } from '../training/memory';
 import { flag, number, optionalChoice, optionalNumber, text, textWithDefault } from '../training/option_kinds';
 import { optionalFlag, type OptionValues } from './options';
 
 const SAMPLES = 'Samples';
-const RESOURCES = 'Memory and speed (of these, precision alone changes a reward, and a GPU rounds otherwise than a CPU)';
+export const RESOURCES = 'Memory and speed (of these, precision alone changes a reward, and a GPU rounds otherwise than a CPU)';
 
 export const scoringResources = {
   micro_batch_tokens: number(8192, { from: 1, integer: true }, { group: RESOURCES, describe: 'tokens computed at once: less takes less memory' }),
@@ -19,8 +19,13 @@ export const scoringResources = {
 export const scoringSamples = {
   max_length: optionalNumber({ from: 1, integer: true }, { group: SAMPLES, describe: 'tokens of prompt and response together; longer samples are an error unless --truncation [default: no limit]' }),
   truncation: flag(false, { group: SAMPLES, describe: 'cut longer samples from the left' }),
-  do_strip: optionalFlag({ group: SAMPLES, describe: "strip white space around the templated text [default: what cheems.json in the model folder says, else true]" }),
+  do_strip: optionalFlag({ group: SAMPLES, describe: "strip white space around the templated text [default: what cheems.json in the model folder says; without one no, but for the original's and OpenRLHF's folders and with --chat_template]" }),
   compat: optionalChoice(['cheems'], { group: SAMPLES, describe: "'cheems': do exactly as the original does, doubled BOS included [default: what cheems.json says]" }),
+  reward_head: text({ group: SAMPLES, describe: "where the folder has more than one reward head: the head's kind or its tensor's name; 'vocabulary_row': the logit of vocabulary id 0 (Nemotron)" }),
+  normalize_reward: flag(false, { group: SAMPLES, describe: "apply the mean and std of config.json (OpenRLHF's heads)" }),
+  gate_pattern: text({ group: SAMPLES, describe: "of a gate that reads the prompt (ArmoRM, QRM): the tokens that begin the assistant's turn, as text or ids [default: the family's]" }),
+  step_token: text({ group: SAMPLES, describe: "of a process reward model: the token that ends a step, as text or its id [default: <extra_0>]" }),
+  step_reward: optionalChoice([...STEP_REWARDS], { group: SAMPLES, describe: "of a process reward model: how the steps' rewards become one" }),
   chat_template: text({ group: SAMPLES, describe: "file with a Jinja template, in place of the model folder's" }),
 };
 
@@ -49,8 +54,13 @@ export async function loadScoringModel(folder: string, values: ScoringValues, si
     doStrip: values.do_strip,
     compat: values.compat,
     chatTemplateFile: values.chat_template,
+    rewardHead: values.reward_head,
+    normalizeReward: values.normalize_reward,
+    gatePattern: values.gate_pattern,
+    stepToken: values.step_token,
+    stepReward: values.step_reward,
     signal,
   });
-  process.stderr.write(`${model.deviceChoice}\n`);
+  process.stderr.write(`${model.deviceChoice}\nReward head: ${model.head.description}.\n`);
   return model;
 }

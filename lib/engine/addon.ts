@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import * as path from 'node:path';
 import type {
-  ArchitectureInfo, EngineInfo, MemoryPlan, OptimizerStep, PlanRequest, Precision, Progress, SampleBatch, ScoreResult, StepResult,
+  ArchitectureInfo, CausalLoadOptions, EngineInfo, GenerationOptions, GenerationStep, HeadInfo, MemoryPlan, NextTokens, OptimizerStep, PlanRequest, Precision, Progress, SampleBatch, ScoreResult, StepResult,
   TrainerOptions,
 } from './types.js';
 
@@ -16,13 +16,23 @@ declare const handle: unique symbol;
 /** Opaque: the addon checks what it is given. Its memory is freed when it is disposed or collected. */
 export interface ModelHandle { readonly [handle]: 'model' }
 export interface TrainerHandle { readonly [handle]: 'trainer' }
+export interface CausalHandle { readonly [handle]: 'language model' }
+export interface GenerationHandle { readonly [handle]: 'generation' }
 
 export interface LoadedModel {
   handle: ModelHandle;
   architecture: ArchitectureInfo;
-  headSource: string;
+  head: HeadInfo;
   device: string;
   /** Why this device, where it was left open: a sentence. */
+  deviceChoice: string;
+  precision: Precision;
+}
+
+export interface LoadedCausalModel {
+  handle: CausalHandle;
+  architecture: ArchitectureInfo;
+  device: string;
   deviceChoice: string;
   precision: Precision;
 }
@@ -53,6 +63,16 @@ export interface Addon {
   saveOptimizer(trainer: TrainerHandle, file: string): NativeWork<void>;
   loadOptimizer(trainer: TrainerHandle, file: string): NativeWork<void>;
   disposeTrainer(trainer: TrainerHandle): NativeWork<void>;
+  loadCausalModel(options: CausalLoadOptions): NativeWork<LoadedCausalModel>;
+  nextTokens(
+    model: CausalHandle, prompts: SampleBatch, options: { count: number; microBatchTokens?: number }, onProgress: OnProgress,
+  ): NativeWork<NextTokens>;
+  disposeCausalModel(model: CausalHandle): NativeWork<void>;
+  startGeneration(model: CausalHandle, prompts: SampleBatch, options: GenerationOptions): NativeWork<GenerationHandle>;
+  advanceGeneration(
+    generation: GenerationHandle, steps: number, stop: readonly number[] | undefined, onProgress: OnProgress,
+  ): NativeWork<GenerationStep>;
+  disposeGeneration(generation: GenerationHandle): NativeWork<void>;
 }
 
 const addonFile = path.join('build', 'Release', 'cheems_native.node');

@@ -37,7 +37,7 @@ test.serial('a reference folder is described and scored', async (t) => {
   t.is(architecture.parameters, recorded.parameters);
   t.like(architecture, { family: 'qwen2', classPrefix: 'Qwen2', hiddenSize: 40, numHeads: 5, numKeyValueHeads: 1, vocabSize: 97 });
   const model = await engine.loadModel({ folder: reference });
-  t.is(model.headSource, 'score.weight');
+  t.is(model.head.source, 'score.weight');
   t.is(model.device, 'cpu');
   const lengths = recorded.eval.map(({ ids }) => ids.length);
   const { rewards } = await model.score({
@@ -205,7 +205,7 @@ test.serial('saved weights and optimiser state are read back', async (t) => {
   t.true((await stat(optimizerFile)).size > 0);
   await copyFile(path.join(folder, 'config.json'), path.join(target, 'config.json'));
   const again = await load({ folder: target, createHead: false });
-  t.is(again.headSource, 'score.weight');
+  t.is(again.head.source, 'score.weight');
   t.deepEqual((await again.score(batch)).rewards, (await model.score(batch)).rewards);
   const resumed = await again.createTrainer({ regCoef: 0.1 });
   await resumed.loadOptimizer(optimizerFile);

@@ -1,7 +1,8 @@
 // The one typed door to the engine: abort signals, devices and disposal over the addon's calls.
-import { addon, type ModelHandle, type NativeWork, type TrainerHandle } from './addon.js';
+import { addon, type CausalHandle, type GenerationHandle, type ModelHandle, type NativeWork, type TrainerHandle } from './addon.js';
 import type {
-  ArchitectureInfo, Engine, EngineInfo, EngineModel, EngineTrainer, MemoryPlan, ModelLoadOptions, OptimizerStep,
+  ArchitectureInfo, CausalLoadOptions, Engine, EngineCausalModel, EngineGeneration, EngineInfo, EngineModel, EngineTrainer, GenerationOptions,
+  GenerationStep, HeadInfo, MemoryPlan, ModelLoadOptions, NextTokens, OptimizerStep,
   PlanRequest, Precision, SampleBatch, ScoreOptions, ScoreResult, StepResult, TrainerOptions, WorkOptions,
 } from './types.js';
 
@@ -46,7 +47,7 @@ class Model implements EngineModel {
   constructor(
     private readonly handle: ModelHandle,
     readonly architecture: ArchitectureInfo,
-    readonly headSource: string,
+    readonly head: HeadInfo,
     readonly device: string,
     readonly deviceChoice: string,
     readonly precision: Precision,
@@ -101,6 +102,47 @@ class Trainer implements EngineTrainer {
   }
 }
 
+class CausalModel implements EngineCausalModel {
+  #disposed = false;
+
+  constructor(
+    private readonly handle: CausalHandle,
+    readonly architecture: ArchitectureInfo,
+    readonly device: string,
+    readonly deviceChoice: string,
+    readonly precision: Precision,
+  ) {}
+
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  async startGeneration(prompts: SampleBatch, options: GenerationOptions, { signal }: { signal?: AbortSignal } = {}): Promise<EngineGeneration> {
+    return new Generation(await runOrAbandon(signal, () => addon().startGeneration(this.handle, prompts, options)));
+  }
+
+  nextTokenLogProbabilities(prompts: SampleBatch, options: { count: number; microBatchTokens?: number }, work: WorkOptions = {}): Promise<NextTokens> {
+    return run(work.signal, () => addon().nextTokens(this.handle, prompts, options, work.onProgress));
+  }
+
+  dispose(): Promise<void> {
+    this.#disposed = true;
+    return run(undefined, () => addon().disposeCausalModel(this.handle));
+  }
+}
+
+class Generation implements EngineGeneration {
+  constructor(private readonly handle: GenerationHandle) {}
+
+  advance(steps: number, { stop, signal, onProgress }: WorkOptions & { stop?: readonly number[] } = {}): Promise<GenerationStep> {
+    return run(signal, () => addon().advanceGeneration(this.handle, steps, stop, onProgress));
+  }
+
+  dispose(): Promise<void> {
+    return run(undefined, () => addon().disposeGeneration(this.handle));
+  }
+}
+
 export const engine: Engine = {
   info(): EngineInfo {
     return addon().info();
@@ -112,7 +154,12 @@ export const engine: Engine = {
 
   async loadModel(options: ModelLoadOptions, work: WorkOptions = {}): Promise<EngineModel> {
     const loaded = await runOrAbandon(work.signal, () => addon().loadModel(options));
-    return new Model(loaded.handle, loaded.architecture, loaded.headSource, loaded.device, loaded.deviceChoice, loaded.precision);
+    return new Model(loaded.handle, loaded.architecture, loaded.head, loaded.device, loaded.deviceChoice, loaded.precision);
+  },
+
+  async loadCausalModel(options: CausalLoadOptions, work: WorkOptions = {}): Promise<EngineCausalModel> {
+    const { handle, architecture, device, deviceChoice, precision } = await runOrAbandon(work.signal, () => addon().loadCausalModel(options));
+    return new CausalModel(handle, architecture, device, deviceChoice, precision);
   },
 
   initialise(configFile: string, seed: number, weightsFile: string): Promise<void> {

@@ -8,6 +8,9 @@ export interface SampleBatch {
   offsets: Int32Array;
   /** The number of each sample's prompt; samples of one prompt stand next to each other. */
   groups: Int32Array;
+  /** Places in its sample that the model's head reads: those of sample s are `readouts.subarray(readoutOffsets[s], readoutOffsets[s + 1])`. Absent: the last token. */
+  readouts?: Int32Array;
+  readoutOffsets?: Int32Array;
 }
 
 export interface Progress {
@@ -40,6 +43,21 @@ export interface ModelLoadOptions {
   seed?: number;
   /** Keep bfloat16/float16 matrices as stored: half the memory, the same rewards. Scoring only. */
   keep16Bit?: boolean;
+  /** Where a folder has more than one reward head: the head's kind, or its tensor's name. */
+  rewardHead?: string;
+  /** Apply config.json's mean and std to a linear head's rewards (OpenRLHF). Scoring only. */
+  normalizeReward?: boolean;
+}
+
+/** The head that a folder was found to have (native/model/heads). */
+export interface HeadInfo {
+  kind: 'linear' | 'relu_layers' | 'gated_attributes' | 'weighted_attributes' | 'label_distribution' | 'process' | (string & {});
+  /** The tensor of its last layer: 'score.weight', …; 'new' where there was none. */
+  source: string;
+  /** A line for people. */
+  description: string;
+  /** Which tokens of a sample it reads: see `SampleBatch.readouts`. With `every_step` there is one reward for each. */
+  readout: 'last_token' | 'prompt_and_last' | 'every_step';
 }
 
 /** What a folder's config.json says; sizes in elements. */
@@ -54,6 +72,14 @@ export interface ArchitectureInfo {
   headSize: number;
   vocabSize: number;
   maxPositionEmbeddings: number;
+  /** How the model reads a sample: a conversation (the default), or question and answer as a pair of texts, of which no beginnings are shared (encoders). */
+  sampleForm?: 'conversation' | 'pair';
+  /** True where samples may be longer than maxPositionEmbeddings: positions are relative, and all beyond the farthest count alike. */
+  anyLength?: boolean;
+  /** model_type of what is saved: as `family`, but for families that are saved as another. */
+  savedFamily?: string;
+  /** The token that every sample must end with (config.json's reward_token_id), where there is one. */
+  rewardToken?: number;
   parameters: number;
 }
 
@@ -64,6 +90,7 @@ export interface ScoreOptions extends WorkOptions {
 }
 
 export interface ScoreResult {
+  /** One a sample; with the readout `every_step` one a readout, sample after sample. */
   rewards: Float32Array;
   computedTokens: number;
 }
@@ -119,8 +146,7 @@ export interface MemoryPlan {
 /** A model in the engine's memory. All work runs on the engine's own thread, one piece after another. */
 export interface EngineModel {
   readonly architecture: ArchitectureInfo;
-  /** 'score.weight', 'v_head.weight' or 'new'. */
-  readonly headSource: string;
+  readonly head: HeadInfo;
   /** 'cpu', 'cuda:0', … */
   readonly device: string;
   /** What was taken and why: a sentence. */
@@ -140,6 +166,78 @@ export interface EngineTrainer {
   score(batch: SampleBatch, options?: WorkOptions): Promise<ScoreResult>;
   saveOptimizer(file: string): Promise<void>;
   loadOptimizer(file: string): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+export interface CausalLoadOptions {
+  folder: string;
+  /** As of ModelLoadOptions. */
+  device?: string;
+  numThreads?: number;
+  precision?: Precision;
+  /** Keep bfloat16/float16 matrices as stored: half the memory, the same numbers. */
+  keep16Bit?: boolean;
+}
+
+export interface GenerationOptions {
+  /** Of every prompt, or one for each. A prompt ends earlier where the model's positions do. */
+  maxNewTokens: number | readonly number[] | Int32Array;
+  /** 0, the default: greedy. */
+  temperature?: number;
+  /** 0, the default: off. */
+  topK?: number;
+  /** 1, the default: off. */
+  topP?: number;
+  seed?: number;
+  /** Names each prompt's random stream: its tokens depend on no other prompt. Absent: 0, 1, 2, … */
+  sequenceNumbers?: Int32Array;
+  /** End a prompt's text and are not part of it. */
+  stopTokens?: readonly number[];
+  /** Tokens of prompts computed at once: memory, never the result. */
+  microBatchTokens?: number;
+  /** Tokens of prompts and texts kept at once; absent: as many as are of use, as far as half the available memory goes. Prompts wait for room. */
+  cacheTokens?: number;
+  /** Prompts under way at once; 64 by default. */
+  maxSequences?: number;
+}
+
+export interface GenerationStep {
+  /** The new tokens of all prompts, back to back. */
+  tokens: Int32Array;
+  /** New tokens of each prompt. */
+  counts: Int32Array;
+  /** 0: goes on (or waits); 1: ended by a stop token; 2: by its length; 3: by the caller. */
+  finished: Uint8Array;
+}
+
+export interface NextTokens {
+  /** `count` ids a prompt, the likeliest first, of equals the lower ids. */
+  ids: Int32Array;
+  /** Natural logarithms of their probabilities over the whole vocabulary. */
+  logProbabilities: Float32Array;
+}
+
+/** A language model in the engine's memory. All work runs on the engine's own thread, one piece after another. */
+export interface EngineCausalModel {
+  readonly architecture: ArchitectureInfo;
+  readonly device: string;
+  readonly deviceChoice: string;
+  readonly precision: Precision;
+  readonly disposed: boolean;
+  /** Takes the memory for all prompts; several generations may go on at once. An aborted start is freed by the garbage collector. */
+  startGeneration(prompts: SampleBatch, options: GenerationOptions, work?: { signal?: AbortSignal }): Promise<EngineGeneration>;
+  /** The `count` likeliest next tokens of each prompt: one forward pass. */
+  nextTokenLogProbabilities(prompts: SampleBatch, options: { count: number; microBatchTokens?: number }, work?: WorkOptions): Promise<NextTokens>;
+  /** Frees the memory once running work has stopped, that of its generations too; later calls reject. */
+  dispose(): Promise<void>;
+}
+
+export interface EngineGeneration {
+  /**
+   * At most `steps` new tokens for each prompt; prompts in `stop` are ended first. What an aborted call had done comes with the next one.
+   * Rejects once every prompt has ended.
+   */
+  advance(steps: number, options?: WorkOptions & { stop?: readonly number[] }): Promise<GenerationStep>;
   dispose(): Promise<void>;
 }
 
@@ -172,6 +270,7 @@ export interface Engine {
   info(): EngineInfo;
   readArchitecture(folder: string): Promise<ArchitectureInfo>;
   loadModel(options: ModelLoadOptions, work?: WorkOptions): Promise<EngineModel>;
+  loadCausalModel(options: CausalLoadOptions, work?: WorkOptions): Promise<EngineCausalModel>;
   /** Random weights for a folder whose config.json stands there already. */
   initialise(configFile: string, seed: number, weightsFile: string): Promise<void>;
   planMemory(request: PlanRequest): Promise<MemoryPlan>;

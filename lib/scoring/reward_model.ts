@@ -3,14 +3,18 @@
 import { DataError, show } from '../data/errors';
 import type { Message, Response, Source, TokenizedSample } from '../data/types';
 import { engine as nativeEngine } from '../engine';
-import type { ArchitectureInfo, Engine, EngineModel, Precision } from '../engine/types';
+import type { ArchitectureInfo, Engine, EngineModel, HeadInfo, Precision } from '../engine/types';
 import { localModelFolder } from '../hub';
 import type { TokenizeOptions } from '../tokenization/tokenize_dataset';
 import { readSampleFacts, type SampleFacts } from './model_facts';
+import { readoutRule, type ReadoutOptions, type ReadoutRule } from './readouts';
 import { packSamples } from './sample_batch';
 import { SampleTokenizer, type PromptWithResponses } from './sample_tokenizer';
 
-export interface RewardModelOptions {
+export const STEP_REWARDS = ['min', 'mean', 'product', 'last'] as const;
+export type StepReward = (typeof STEP_REWARDS)[number];
+
+export interface RewardModelOptions extends ReadoutOptions {
   /** 'auto' (the default), or a backend that `engineInfo()` lists. */
   device?: string | undefined;
   /** Of activations and weights: 'float32' or 'bfloat16'. Absent: bfloat16 on a GPU, float32 on the CPU. */
@@ -25,12 +29,18 @@ export interface RewardModelOptions {
   maxLength?: number | undefined;
   /** Cut what is longer than `maxLength` from the left. */
   truncation?: boolean | undefined;
-  /** In place of what the model folder's cheems.json says (else true): strip the templated text before tokenising. */
+  /** In place of what the model folder's cheems.json says (model_facts.ts: what without one): strip the templated text before tokenising. */
   doStrip?: boolean | undefined;
   /** 'cheems': where template and tokenizer both begin with BOS, keep both, as the original does. Else cheems.json decides. */
   compat?: 'cheems' | undefined;
   /** A Jinja file in place of the model folder's chat template. */
   chatTemplateFile?: string | undefined;
+  /** Where a folder has more than one reward head: the head's kind, or its tensor's name. 'vocabulary_row': the logit of vocabulary id 0 (Nemotron). */
+  rewardHead?: string | undefined;
+  /** Apply config.json's mean and std (OpenRLHF). */
+  normalizeReward?: boolean | undefined;
+  /** Of a process reward model: how a response's steps become one reward. Absent: `score` refuses, `scoreSteps` gives them all. */
+  stepReward?: StepReward | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -75,9 +85,11 @@ export class RewardModel {
     private readonly model: EngineModel,
     private readonly facts: SampleFacts,
     private readonly options: RewardModelOptions,
+    private readonly readouts: ReadoutRule | undefined,
   ) {
-    const { vocabSize: vocabularySize, maxPositionEmbeddings: maxPositions } = model.architecture;
-    this.tokenizer = new SampleTokenizer({ folder, vocabularySize, maxPositions }, this.tokenizeOptions());
+    const { vocabSize: vocabularySize, maxPositionEmbeddings, anyLength } = model.architecture;
+    const maxPositions = anyLength === true ? Infinity : maxPositionEmbeddings;
+    this.tokenizer = new SampleTokenizer({ folder, vocabularySize, maxPositions, readouts }, this.tokenizeOptions());
   }
 
   /**
@@ -87,7 +99,7 @@ export class RewardModel {
    */
   static async load(folderOrId: string, options: RewardModelOptions = {}, engine: Pick<Engine, 'loadModel'> = nativeEngine): Promise<RewardModel> {
     const folder = await localModelFolder(folderOrId, { signal: options.signal });
-    const found = await readSampleFacts(folder);
+    const found = await readSampleFacts(folder, options.chatTemplateFile);
     const facts: SampleFacts = { doStrip: options.doStrip ?? found.doStrip, compat: options.compat ?? found.compat };
     const model = await engine.loadModel(
       {
@@ -96,10 +108,20 @@ export class RewardModel {
         numThreads: options.numThreads ?? 0,
         keep16Bit: options.keep16Bit ?? true,
         ...(options.precision ? { precision: options.precision } : {}),
+        ...(options.rewardHead === undefined ? {} : { rewardHead: options.rewardHead }),
+        normalizeReward: options.normalizeReward ?? false,
       },
       options.signal ? { signal: options.signal } : {},
     );
-    return new RewardModel(folder, model, facts, options);
+    try {
+      if (model.architecture.sampleForm === 'pair' && options.chatTemplateFile !== undefined) {
+        throw new Error(`The model in ${folder} (${model.architecture.family}) reads question and answer as a pair of texts, without a chat template; leave --chat_template (chatTemplateFile) out.`);
+      }
+      return new RewardModel(folder, model, facts, options, readoutRule(model.head, { folder, family: model.architecture.family }, options));
+    } catch (error) {
+      await model.dispose();
+      throw error;
+    }
   }
 
   get architecture(): ArchitectureInfo {
@@ -119,9 +141,14 @@ export class RewardModel {
     return this.model.precision;
   }
 
-  /** The tensor that the reward is read with: 'score.weight' or 'v_head.weight'. */
-  get headSource(): string {
-    return this.model.headSource;
+  /** What the folder's reward head was found to be. */
+  get head(): HeadInfo {
+    return this.model.head;
+  }
+
+  /** Whether a response has a reward for each of its steps, and no single one. */
+  get rewardsSteps(): boolean {
+    return this.head.readout === 'every_step' && this.options.stepReward === undefined;
   }
 
   get disposed(): boolean {
@@ -135,13 +162,32 @@ export class RewardModel {
 
   /**
    * The reward of every response, item by item, in order. A reward depends on its prompt and response alone.
-   * @throws DataError for a malformed item or a sample that is too long; the signal's reason when aborted.
+   * @throws DataError for a malformed item or a sample that is too long; the signal's reason when aborted; Error for a process reward model
+   *   without `stepReward`.
    */
   async score(items: readonly ScoreItem[], options: ScoreItemsOptions = {}): Promise<number[][]> {
-    const prompts = items.map((item, index) => promptOf(item, index));
-    const total = prompts.reduce((sum, { responses }) => sum + responses.length, 0);
+    this.refuseSteps();
+    const { prompts, total } = promptsOf(items);
     const rewards = await this.scoreAsTheyCome(this.tokenizeAll(prompts), total, options);
     return rewards.map((list) => Array.from(list));
+  }
+
+  /** The rewards of every response's steps, item by item, of a process reward model (loaded without `stepReward`). */
+  async scoreSteps(items: readonly ScoreItem[], options: ScoreItemsOptions = {}): Promise<number[][][]> {
+    if (!this.rewardsSteps) throw new Error(`The model in ${this.folder} gives one reward a response; use score().`);
+    const { prompts } = promptsOf(items);
+    const steps: number[][][] = [];
+    for await (const samples of this.tokenizeAll(prompts)) {
+      const rewards = await this.callEngine([samples], options.signal);
+      let next = 0;
+      steps.push(samples.map((sample) => Array.from(rewards.subarray(next, (next += this.rewardCount(sample))))));
+    }
+    return steps;
+  }
+
+  /** Rewards that the sample has: 1, or one for each of its steps. */
+  rewardCount({ inputIds }: Pick<TokenizedSample, 'inputIds'>): number {
+    return this.rewardsSteps ? this.readouts!.positions(inputIds).length : 1;
   }
 
   /** The rewards of tokenised samples, group by group; the samples of a group may share their beginning. */
@@ -154,6 +200,7 @@ export class RewardModel {
    * @param samples how many there will be, for the progress.
    */
   async scoreAsTheyCome(groups: Iterable<TokenizedSample[]> | AsyncIterable<TokenizedSample[]>, samples: number, options: ScoreItemsOptions = {}): Promise<Float32Array[]> {
+    this.refuseSteps();
     const { signal } = options;
     const meter = new Meter(samples, options.onProgress);
     const results: Float32Array[] = [];
@@ -176,7 +223,7 @@ export class RewardModel {
     return results;
   }
 
-  /** The rewards of tokenised samples in one list, by one call of the engine. */
+  /** The rewards of tokenised samples in one list, by one call of the engine; as many a sample as `rewardCount` says. */
   scoreGroups(groups: readonly TokenizedSample[][], signal?: AbortSignal): Promise<Float32Array> {
     return this.callEngine(groups, signal);
   }
@@ -186,20 +233,21 @@ export class RewardModel {
     return this.tokenizer.tokenize(entry);
   }
 
-  /** @throws DataError where a sample has more tokens than config.json's max_position_embeddings. */
-  refuseBeyondPositions(length: number, place: Source): void {
-    this.tokenizer.refuseBeyondPositions(length, place);
+  /** @throws DataError where a sample has more tokens than config.json's max_position_embeddings, or lacks those that the head reads. */
+  refuseUnreadable(inputIds: Int32Array, place: Source): void {
+    this.tokenizer.refuseUnreadable(inputIds, place);
   }
 
   /** How this model's samples are built, for `tokenizeDataset`. */
   tokenizeOptions(): TokenizeOptions {
     return {
-      tokenizer: { folder: this.folder, chatTemplateFile: this.options.chatTemplateFile },
+      tokenizer: { folder: this.folder, chatTemplateFile: this.options.chatTemplateFile, form: this.model.architecture.sampleForm },
       doStrip: this.facts.doStrip,
       doubledBos: this.facts.compat === 'cheems' ? 'keep' : 'drop',
       maxLength: this.options.maxLength ?? null,
       truncation: this.options.truncation ?? false,
       vocabularySize: this.model.architecture.vocabSize,
+      rewardToken: this.model.architecture.rewardToken,
     };
   }
 
@@ -210,7 +258,8 @@ export class RewardModel {
       folder: this.folder,
       family,
       parameters,
-      head: this.headSource,
+      head: this.head.description,
+      ...(this.options.stepReward === undefined ? {} : { step_reward: this.options.stepReward }),
       device: this.device,
       precision: this.precision,
       do_strip: this.facts.doStrip,
@@ -248,17 +297,23 @@ export class RewardModel {
     signal?.throwIfAborted();
     if (samplesIn(groups) === 0) return new Float32Array(0);
     try {
-      const { rewards, computedTokens } = await this.model.score(packSamples(groups), {
+      const batch = packSamples(groups, this.readouts);
+      const { rewards, computedTokens } = await this.model.score(batch, {
         microBatchTokens: this.microBatchTokens,
         ...(signal ? { signal } : {}),
         ...(meter ? { onProgress: ({ done, tokens }) => meter.during(done, tokens) } : {}),
       });
-      meter?.after(rewards.length, computedTokens);
-      return rewards;
+      meter?.after(batch.groups.length, computedTokens);
+      return this.options.stepReward && batch.readoutOffsets && this.head.readout === 'every_step' ? joinSteps(rewards, batch.readoutOffsets, this.options.stepReward) : rewards;
     } catch (error) {
       signal?.throwIfAborted();
       throw error;
     }
+  }
+
+  private refuseSteps(): void {
+    if (!this.rewardsSteps) return;
+    throw new Error(`The model in ${this.folder} rewards each step of a response and has no reward for the whole (${this.head.description}). Say how the steps become one: --step_reward ${STEP_REWARDS.join(' | ')} (stepReward); \`score\` gives them all without.`);
   }
 
   private async *tokenizeAll(prompts: readonly PromptWithResponses[]): AsyncGenerator<TokenizedSample[], void, undefined> {
@@ -272,6 +327,24 @@ export class RewardModel {
       yield await ahead.shift()!;
     }
   }
+}
+
+/** Each sample's steps as one reward. */
+function joinSteps(rewards: Float32Array, offsets: Int32Array, how: StepReward): Float32Array {
+  return Float32Array.from({ length: offsets.length - 1 }, (_, sample) => {
+    const steps = Array.from(rewards.subarray(offsets[sample], offsets[sample + 1]));
+    switch (how) {
+      case 'min': return Math.min(...steps);
+      case 'mean': return steps.reduce((sum, step) => sum + step, 0) / steps.length;
+      case 'product': return steps.reduce((product, step) => product * step, 1);
+      case 'last': return steps.at(-1)!;
+    }
+  });
+}
+
+function promptsOf(items: readonly ScoreItem[]): { prompts: PromptWithResponses[]; total: number } {
+  const prompts = items.map((item, index) => promptOf(item, index));
+  return { prompts, total: prompts.reduce((sum, { responses }) => sum + responses.length, 0) };
 }
 
 /** Does not wait for what will not be used. */

@@ -3,11 +3,18 @@
 import { flattenBatch } from '../data/global_batches';
 import type { TokenizedSample } from '../data/types';
 import type { SampleBatch } from '../engine/types';
+import type { ReadoutRule } from './readouts';
 
-/** One batch of all groups, in order. The samples of a group may share their beginning, which is then computed once. */
-export function packSamples(groups: readonly TokenizedSample[][]): SampleBatch {
+/** One batch of all groups, in order. The samples of a group may share their beginning, which is then computed once. `rule`: what the head reads. */
+export function packSamples(groups: readonly TokenizedSample[][], rule?: ReadoutRule): SampleBatch {
   const { tokens, sampleOffsets, groups: numbers } = flattenBatch(groups.map((samples) => ({ samples, pairs: [] })));
-  return { tokens, offsets: sampleOffsets, groups: numbers };
+  const batch: SampleBatch = { tokens, offsets: sampleOffsets, groups: numbers };
+  if (!rule) return batch;
+  const places = groups.flatMap((samples) => samples.map(({ inputIds }) => rule.positions(inputIds)));
+  batch.readouts = Int32Array.from(places.flat());
+  batch.readoutOffsets = new Int32Array(places.length + 1);
+  for (const [sample, { length }] of places.entries()) batch.readoutOffsets[sample + 1] = batch.readoutOffsets[sample]! + length;
+  return batch;
 }
 
 /** How many ids two sequences have in common at their beginning. */

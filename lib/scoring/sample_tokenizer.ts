@@ -5,7 +5,9 @@ import type { Prompt, Response, Source, TokenizedSample } from '../data/types';
 import { TokenizerError } from '../tokenization/errors';
 import type { TokenizeOptions } from '../tokenization/tokenize_dataset';
 import { CHUNK, JobError, TokenizerPool } from '../tokenization/tokenizer_pool';
+import { endingWith } from '../tokenization/sample_builder';
 import type { ChunkResult, SampleJob } from '../tokenization/worker_messages';
+import type { ReadoutRule } from './readouts';
 
 /** What is tokenised: a prompt with its responses, and the place that error messages name. */
 export interface PromptWithResponses {
@@ -21,6 +23,8 @@ export interface SampleLimits {
   vocabularySize: number;
   /** Tokens that the model is made for. */
   maxPositions: number;
+  /** What the model's head reads, where that is not the last token alone. */
+  readouts?: ReadoutRule | undefined;
 }
 
 interface BuiltSample {
@@ -66,15 +70,18 @@ export class SampleTokenizer {
     await this.pool?.close();
   }
 
-  /** @throws DataError where a sample has more tokens than config.json's max_position_embeddings. */
-  refuseBeyondPositions(length: number, place: Source): void {
-    const { folder, maxPositions } = this.limits;
+  /** @throws DataError where a sample has more tokens than config.json's max_position_embeddings, or lacks those that the head reads. */
+  refuseUnreadable(inputIds: Int32Array, place: Source): void {
+    const { folder, maxPositions, readouts } = this.limits;
+    const { length } = inputIds;
+    if (readouts?.positions(inputIds).length === 0) throw new DataError(place, readouts.missing);
     if (length <= maxPositions) return;
     throw new DataError(place, `the sample has ${length} tokens, but the model in ${folder} is made for ${maxPositions} (max_position_embeddings in its config.json); cut samples with --max_length ${maxPositions} --truncation (truncation: true)`);
   }
 
-  private given(ids: Int32Array, place: Source): BuiltSample {
-    const { maxLength, truncation } = this.options;
+  private given(givenIds: Int32Array, place: Source): BuiltSample {
+    const { maxLength, truncation, rewardToken } = this.options;
+    const ids = endingWith(givenIds, rewardToken);
     this.refuseForeignIds(ids, place);
     const truncated = typeof maxLength === 'number' && truncation === true && ids.length > maxLength;
     return { inputIds: truncated ? ids.slice(-maxLength) : ids, truncated, length: ids.length };
@@ -118,7 +125,7 @@ export class SampleTokenizer {
       throw new DataError(place, `the sample has ${length} tokens, and max_length is ${maxLength}; give --truncation (truncation: true) to cut it from the left, or a greater max_length`);
     }
     this.refuseForeignIds(inputIds, place);
-    this.refuseBeyondPositions(inputIds.length, place);
+    this.refuseUnreadable(inputIds, place);
   }
 
   private refuseForeignIds(ids: Int32Array, place: Source): void {

@@ -14,6 +14,8 @@ export interface RowScorer {
    * before the first has its answer.
    */
   tokenize(row: ScoreRow): TokenizedSample[] | Promise<TokenizedSample[]>;
+  /** How many rewards a sample has: one for each step of a process reward model. Absent: every sample has one. */
+  stepsOf?: ((sample: TokenizedSample) => number) | undefined;
   /** The rewards of all samples in order; the samples of a group may share their beginning. */
   score(groups: TokenizedSample[][], signal?: AbortSignal): Promise<Float32Array>;
 }
@@ -77,7 +79,7 @@ export async function scoreStream(options: ScoreStreamOptions): Promise<ScoreStr
       if (!stop) ahead = reader.next();
       if (batch.rows.length > 0) {
         const rewards = await options.scorer.score(groupRows(batch.rows), options.signal);
-        await options.write(formatRows(batch.rows, rewards));
+        await options.write(formatRows(batch.rows, rewards, options.scorer.stepsOf));
         countRows(batch.rows, progress);
       }
       options.onProgress?.({ ...progress });
@@ -258,16 +260,19 @@ function belongTogether(a: PendingRow, b: PendingRow): boolean {
   return 2 * commonPrefix(x, y) >= Math.min(x.length, y.length);
 }
 
-function formatRows(rows: readonly PendingRow[], rewards: Float32Array): string {
+function formatRows(rows: readonly PendingRow[], rewards: Float32Array, stepsOf: RowScorer['stepsOf']): string {
   let next = 0;
   let text = '';
   for (const { id, row, samples } of rows) {
-    const values = samples.map(() => formatReward(rewards[next++]!));
+    const values = samples.map((sample) => {
+      if (!stepsOf) return formatReward(rewards[next++]!);
+      return Array.from(rewards.subarray(next, (next += stepsOf(sample))), formatReward);
+    });
     const tokens = samples.map((sample) => sample.inputIds.length);
     const truncated = samples.map((sample) => sample.truncated);
     const result = row.isList
       ? { id, rewards: values, tokens, truncated }
-      : { id, reward: values[0], tokens: tokens[0], truncated: truncated[0] };
+      : { id, [stepsOf ? 'rewards' : 'reward']: values[0], tokens: tokens[0], truncated: truncated[0] };
     text += `${JSON.stringify(result)}\n`;
   }
   return text;

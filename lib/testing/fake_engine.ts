@@ -50,7 +50,7 @@ export function writeFakeModel(folder: string, vocabSize: number): void {
 }
 
 class FakeModel implements EngineModel {
-  readonly headSource = 'new';
+  readonly head = { kind: 'linear', source: 'new', description: 'of the fake engine', readout: 'last_token' } as const;
   readonly device = 'fake';
   readonly deviceChoice = 'The fake engine, for tests.';
   readonly precision = 'float32';
@@ -162,6 +162,9 @@ export function fakeEngine(options: FakeEngineOptions = {}): Engine {
     readArchitecture,
     async loadModel({ folder }) {
       return new FakeModel(await readArchitecture(folder), readSafetensors(join(folder, 'model.safetensors'))['weight']!, options);
+    },
+    async loadCausalModel() {
+      throw new Error('the fake engine has no language models');
     },
     async initialise() {
       throw new Error('the fake engine makes no models');

@@ -8,6 +8,7 @@ import { byteLevelEncoder } from './byte_level_bpe';
 import { ChatTemplate } from './chat_template';
 import { TokenizerError } from './errors';
 import { readTokenizerFiles } from './model_folder';
+import { PairBuilder, pairOf } from './pair_builder';
 
 /** How samples are made. The choice of training belongs into the model folder: another one at evaluation costs accuracy. */
 export interface SampleOptions {
@@ -26,6 +27,13 @@ export interface SampleOptions {
    * 'drop' leaves one.
    */
   doubledBos?: 'keep' | 'drop' | undefined;
+  /** Put behind every sample that does not end with it: the place where the model's reward is read (InternLM2). */
+  rewardToken?: number | undefined;
+}
+
+/** The ids, with the token behind them where they do not end with it. */
+export function endingWith(inputIds: Int32Array, token: number | undefined): Int32Array {
+  return token === undefined || inputIds.at(-1) === token ? inputIds : Int32Array.from([...inputIds, token]);
 }
 
 export interface Sample {
@@ -42,12 +50,18 @@ export interface TokenizerSource {
   folder: string;
   /** A Jinja file, in place of the folder's own template (`--chat_template FILE`). */
   chatTemplateFile?: string | undefined;
+  /** What the model reads (ArchitectureInfo.sampleForm): a conversation by its chat template (undefined), or question and answer as a pair. */
+  form?: SampleForm | undefined;
 }
+
+export type SampleForm = 'conversation' | 'pair';
 
 export class SampleBuilder {
   private readonly tokenizer: Tokenizer;
   private readonly encodeBare: (text: string) => number[];
-  private readonly template: ChatTemplate;
+  /** Undefined where samples are pairs and the folder has none. */
+  private readonly template: ChatTemplate | undefined;
+  private readonly pairs: PairBuilder | undefined;
   private readonly bos: number | undefined;
   /** What the tokenizer adds before and after a text. */
   private readonly added: { before: number[]; after: number[] };
@@ -55,17 +69,18 @@ export class SampleBuilder {
   /** Reads and builds tokenizer and template; takes about a second for large vocabularies. @throws TokenizerError */
   constructor(source: TokenizerSource) {
     const files = readTokenizerFiles(source.folder, source.chatTemplateFile);
-    if (!files.chatTemplate) {
+    if (!files.chatTemplate && source.form !== 'pair') {
       throw new TokenizerError(
         `${source.folder} has no chat template (neither chat_template.jinja nor chat_template in tokenizer_config.json). Name a Jinja file with --chat_template FILE: the model must be evaluated with the template that it is trained with, so none is made up.`,
       );
     }
-    this.template = new ChatTemplate(files.chatTemplate.source, files.chatTemplate.file, files.specialTokens);
+    this.template = files.chatTemplate && new ChatTemplate(files.chatTemplate.source, files.chatTemplate.file, files.specialTokens);
     try {
       const tokenizer = new Tokenizer(files.tokenizer, files.config);
       this.tokenizer = tokenizer;
       this.encodeBare = byteLevelEncoder(tokenizer, files.tokenizer, files.config) ?? ((text) => tokenizer.encode(text, { add_special_tokens: false }).ids);
       this.added = this.addedTokens();
+      this.pairs = source.form === 'pair' ? new PairBuilder(tokenizer, this.encodeBare) : undefined;
     } catch (error) {
       throw new TokenizerError(`${source.folder}/tokenizer.json cannot be used (${(error as Error).message}).`);
     }
@@ -80,8 +95,8 @@ export class SampleBuilder {
     response: string | Pick<Response, 'content' | 'messages'> | null,
     addGenerationPrompt = false,
   ): string {
-    const system: Message[] = systemPrompt === undefined ? [] : [{ role: 'system', content: systemPrompt }];
-    return this.template.render([...system, ...asMessages(prompt), ...turnsOf(response)], addGenerationPrompt);
+    if (!this.template) throw new TokenizerError('this model has no chat template: it reads question and answer as a pair.');
+    return this.template.render(messagesOf(prompt, systemPrompt, response), addGenerationPrompt);
   }
 
   /**
@@ -94,10 +109,13 @@ export class SampleBuilder {
     response: string | Pick<Response, 'content' | 'messages'> | null,
     options: SampleOptions = {},
   ): Sample {
+    if (this.pairs) return this.buildPair(messagesOf(prompt, systemPrompt, response), options);
     const text = this.renderText(prompt, systemPrompt, response, options.addGenerationPrompt ?? false);
     const strip = options.doStrip ?? true;
     let body = this.encode(strip ? pythonStrip(text) : text);
-    const { before, after } = strip ? this.added : NOTHING_ADDED;
+    const { before, after: added } = strip ? this.added : NOTHING_ADDED;
+    const { rewardToken } = options;
+    const after = rewardToken === undefined || (added.at(-1) ?? body.at(-1)) === rewardToken ? added : [...added, rewardToken];
     const bosDoubled = this.bos !== undefined && before.at(-1) === this.bos && body[0] === this.bos;
     if (bosDoubled && options.doubledBos === 'drop') body = body.slice(1);
     const length = before.length + body.length + after.length;
@@ -124,6 +142,19 @@ export class SampleBuilder {
     return highest + 1;
   }
 
+  /** Of the options, only length and cutting are a pair's: the tokenizer's special tokens are what makes it one, and white space is the tokenizer's matter. */
+  private buildPair(messages: readonly Message[], { maxLength, truncation }: SampleOptions): Sample {
+    const pair = pairOf(messages);
+    const room = truncation === true && typeof maxLength === 'number' ? maxLength : Infinity;
+    try {
+      const { inputIds, length } = this.pairs!.build(pair, room);
+      return { inputIds, length, truncated: length > room, bosDoubled: false };
+    } catch (error) {
+      if (error instanceof TokenizerError) throw error;
+      throw new TokenizerError(`the tokenizer fails on a pair of texts of ${pair.question.length} and ${pair.answer.length} characters (${(error as Error).message}).`);
+    }
+  }
+
   private encode(text: string): number[] {
     try {
       return this.encodeBare(text);
@@ -145,6 +176,11 @@ export class SampleBuilder {
 }
 
 const NOTHING_ADDED = { before: [] as number[], after: [] as number[] };
+
+function messagesOf(prompt: Prompt, systemPrompt: string | undefined, response: string | Pick<Response, 'content' | 'messages'> | null): Message[] {
+  const system: Message[] = systemPrompt === undefined ? [] : [{ role: 'system', content: systemPrompt }];
+  return [...system, ...asMessages(prompt), ...turnsOf(response)];
+}
 
 function turnsOf(response: string | Pick<Response, 'content' | 'messages'> | null): Message[] {
   if (response === null) return [];

@@ -25,8 +25,9 @@ export function cacheFile(folder: string, jobs: readonly SampleJob[], source: To
     const bytes = file !== undefined && existsSync(file) ? readFileSync(file) : undefined;
     hash.update(bytes ? `${bytes.length}\n` : 'none\n').update(bytes ?? '');
   }
-  const { doStrip = true, maxLength = null, truncation = false, addGenerationPrompt = false, doubledBos = 'keep' } = options;
-  hash.update(JSON.stringify([doStrip, maxLength, truncation, addGenerationPrompt, doubledBos]));
+  const { doStrip = true, maxLength = null, truncation = false, addGenerationPrompt = false, doubledBos = 'keep', rewardToken } = options;
+  hash.update(JSON.stringify([doStrip, maxLength, truncation, addGenerationPrompt, doubledBos, ...(rewardToken === undefined ? [] : [rewardToken])]));
+  if (source.form === 'pair') hash.update('\npair');
   for (const { prompt, systemPrompt, content, messages } of jobs) {
     hash.update(`\n${JSON.stringify([prompt, systemPrompt ?? null, content ?? null, messages ?? null])}`);
   }

@@ -6,7 +6,7 @@ import { keepSamples, pruneUnpaired } from '../data/pruning';
 import { emptyReport, note } from '../data/report';
 import type { PreferenceDataset, PreferencePrompt, ReportEntry, Response, TokenizedPrompt, TokenizedSample } from '../data/types';
 import { TokenizerError } from './errors';
-import type { SampleOptions, TokenizerSource } from './sample_builder';
+import { endingWith, type SampleOptions, type TokenizerSource } from './sample_builder';
 import { cacheFile, readCache, writeCache } from './sample_cache';
 import { buildSamples } from './tokenizer_pool';
 import type { ChunkResult, SampleJob } from './worker_messages';
@@ -71,7 +71,7 @@ export async function tokenizeDataset(
 
 export function slotsOf(prompt: PreferencePrompt, options: TokenizeOptions): Slot[] {
   return prompt.responses.map((response, responseIndex): Slot => {
-    const ids = response.inputIds;
+    const ids = response.inputIds && endingWith(response.inputIds, options.rewardToken);
     const { maxLength } = options;
     const truncated = ids !== undefined && options.truncation === true && typeof maxLength === 'number' && ids.length > maxLength;
     const inputIds = ids === undefined ? new Int32Array(0) : truncated ? ids.slice(ids.length - maxLength) : ids;
@@ -177,8 +177,8 @@ function collected(slots: Slot[]): ChunkResult {
 }
 
 function sampleOptionsOf(options: TokenizeOptions): SampleOptions {
-  const { doStrip, maxLength, truncation, addGenerationPrompt, doubledBos } = options;
-  return { doStrip, maxLength, truncation, addGenerationPrompt, doubledBos };
+  const { doStrip, maxLength, truncation, addGenerationPrompt, doubledBos, rewardToken } = options;
+  return { doStrip, maxLength, truncation, addGenerationPrompt, doubledBos, rewardToken };
 }
 
 function sourceOf(slot: Slot): PreferencePrompt['source'] {

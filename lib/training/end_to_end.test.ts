@@ -93,7 +93,7 @@ test('the written folder loads again and scores as the trained model does', asyn
   const reference = readReference('qwen3-qknorm');
   const model = await engine.loadModel({ folder: modelFolder!, numThreads: 1 });
   t.teardown(() => model.dispose());
-  t.is(model.headSource, 'score.weight');
+  t.is(model.head.source, 'score.weight');
   const samples = reference.train.groups.flatMap(({ prompt, responses }) => responses.map((response) => [...prompt, ...response]));
   const offsets = Int32Array.from([0, ...samples.map((_, i) => samples.slice(0, i + 1).reduce((sum, { length }) => sum + length, 0))]);
   const { rewards } = await model.score({ tokens: Int32Array.from(samples.flat()), offsets, groups: Int32Array.from(samples.map((_, i) => i)) });

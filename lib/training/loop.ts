@@ -58,8 +58,12 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
   const say: Say = (message, level = 'info') => callbacks.onLog?.({ level, message });
   const { resumed, doomed } = await openOutputFolder(options, files, say);
   const architecture = await engine.readArchitecture(options.model_path);
+  if (architecture.sampleForm === 'pair') {
+    throw new TrainingError(`The model in ${options.model_path} is an encoder (${architecture.family}): it can be scored and evaluated with, but training knows decoders alone (llama, qwen2, gemma2, …).`);
+  }
   const data = await loadTrainingData(options, {
     vocabularySize: architecture.vocabSize,
+    rewardToken: architecture.rewardToken,
     cacheFolder: options.cache_dir ?? join(options.output_dir, 'cache'),
     files, callbacks, signal,
   });
@@ -88,7 +92,7 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
   const { model, trainer } = await loadModel(engine, options, resumed, signal);
   try {
     await removeEarlier(doomed, files, say);
-    if (model.headSource === 'new') say(`${options.model_path} has no reward head: a new one is made, normal with standard deviation 1/(hidden size + 1), seed ${options.seed}.`);
+    if (model.head.source === 'new') say(`${options.model_path} has no reward head: a new one is made, normal with standard deviation 1/(hidden size + 1), seed ${options.seed}.`);
     return await runSteps({ options, context, files, data, plan, identity, start, resumed, model, trainer, memory });
   } finally {
     await trainer.dispose();
@@ -203,7 +207,7 @@ async function identityOf(options: TrainOptions, data: TrainingData, files: File
 }
 
 async function folderPlanOf(options: TrainOptions, data: TrainingData, architecture: ArchitectureInfo, files: FileSystem): Promise<ModelFolderPlan> {
-  const { config, newPadToken } = await makeConfig({ baseFolder: options.model_path, classPrefix: architecture.classPrefix, vocabSize: architecture.vocabSize, lastTokens: data.lastTokens }, files);
+  const { config, newPadToken } = await makeConfig({ baseFolder: options.model_path, classPrefix: architecture.classPrefix, savedFamily: architecture.savedFamily, vocabSize: architecture.vocabSize, lastTokens: data.lastTokens }, files);
   const commonest = [...data.lastTokens].sort(([a, m], [b, n]) => n - m || a - b).slice(0, 16);
   return {
     baseFolder: options.model_path,

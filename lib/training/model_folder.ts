@@ -118,6 +118,8 @@ export interface ConfigRequest {
   baseFolder: string;
   /** 'Qwen2' for Qwen2ForSequenceClassification. */
   classPrefix: string;
+  /** model_type of what is saved, where it is not the base model's. */
+  savedFamily?: string | undefined;
   vocabSize: number;
   lastTokens: LastTokenCounts;
 }
@@ -146,6 +148,12 @@ export async function makeConfig(request: ConfigRequest, files: FileSystem = rea
   );
   delete config['auto_map'];  // names Python files of the base model that are not copied
   delete config['num_labels'];
+  if (request.savedFamily !== undefined && request.savedFamily !== plain['model_type']) {
+    // Weights of another family's names: the fields that only the base model's own code knows would mislead.
+    config['model_type'] = request.savedFamily;
+    config['attention_bias'] ??= plain['bias'] ?? false;
+    for (const field of ['bias', 'attn_implementation']) delete config[field];
+  }
   Object.assign(config, {
     architectures: [`${request.classPrefix}ForSequenceClassification`],
     num_labels: 1,

@@ -32,6 +32,8 @@ export interface TrainingData {
 export interface LoadContext {
   /** Of the model. */
   vocabularySize: number;
+  /** The token that the model's samples end with, where it asks for one. */
+  rewardToken?: number | undefined;
   /** Where tokenised texts are kept; absent: nowhere. */
   cacheFolder?: string | undefined;
   files: FileSystem;
@@ -95,6 +97,7 @@ function tokenizeOptions(options: TrainOptions, dropUnpaired: boolean, context: 
     truncation: options.truncation,
     doubledBos: options.compat === 'cheems' ? 'keep' : 'drop',
     vocabularySize: context.vocabularySize,
+    rewardToken: context.rewardToken,
     cacheFolder: context.cacheFolder,
     dropUnpaired,
   };

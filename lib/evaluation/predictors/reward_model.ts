@@ -26,7 +26,7 @@ async function scorePrompts(model: RewardModel, prompts: readonly PreferenceProm
   async function* samples(): AsyncGenerator<TokenizedSample[]> {
     for await (const one of tokenizeAhead({ prompts: [...prompts] }, model.tokenizeOptions(), { signal })) {
       const prompt = prompts[tokenized.length]!;
-      for (const { inputIds, responseIndex } of one?.samples ?? []) model.refuseBeyondPositions(inputIds.length, prompt.responses[responseIndex]!.source ?? prompt.source);
+      for (const { inputIds, responseIndex } of one?.samples ?? []) model.refuseUnreadable(inputIds, prompt.responses[responseIndex]!.source ?? prompt.source);
       tokenized.push(one);
       dropped += prompt.responses.length - (one?.samples.length ?? 0);
       yield one?.samples ?? [];

@@ -121,6 +121,8 @@ Architecture read_common_but_activation(const ConfigJson& config, int64_t defaul
   a.tied_embeddings = config.flag_or("tie_word_embeddings", false);
   a.initializer_range = static_cast<float>(config.number_or("initializer_range", 0.02));
   a.pad_token_id = config.has("pad_token_id") && config.json()["pad_token_id"].is_number_integer() ? config.json()["pad_token_id"].get<int64_t>() : -1;
+  a.reward_token_id = config.has("reward_token_id") && config.json()["reward_token_id"].is_number_integer() ? config.json()["reward_token_id"].get<int64_t>() : -1;
+  if (a.reward_token_id >= a.vocab_size) config.refuse("reward_token_id", "the vocabulary has " + std::to_string(a.vocab_size) + " ids.");
   a.windows.assign(static_cast<size_t>(a.num_layers), 0);
   if (!(a.rms_norm_epsilon > 0)) config.refuse("rms_norm_eps", "a positive number is needed.");
   if (a.num_heads % a.num_key_value_heads != 0) {

@@ -1,7 +1,8 @@
 // InternLM2: a Llama without biases under names of its own, its query, key and value projections in one matrix `wqkv`: for
 // each key and value head in turn the query heads that share it, the key head, the value head. Written again, it is a Llama.
 // `rope_scaling` of type dynamic does nothing up to max_position_embeddings, which samples may not exceed.
-#include "core/error.h"
+#include <algorithm>
+
 #include "model/families/families.h"
 
 namespace cheems::model {
@@ -9,6 +10,12 @@ namespace cheems::model {
 Architecture read_internlm2(const ConfigJson& config) {
   Architecture a = read_common(config);
   a.qkv_bias = a.output_bias = config.flag_or("bias", false);
+  // The published class's default, for a reward model whose config.json is silent.
+  const auto classes = config.texts("architectures");
+  if (a.reward_token_id < 0 && std::find(classes.begin(), classes.end(), "InternLM2ForRewardModel") != classes.end()) {
+    a.reward_token_id = 92527;
+    if (a.reward_token_id >= a.vocab_size) config.refuse("reward_token_id", "a reward model of this class needs the id of its reward token.");
+  }
   return a;
 }
 

@@ -1,0 +1,73 @@
+// Which tokens of a sample a reward head reads, where that is not the last one alone.
+
+import type { HeadInfo } from '../engine/types';
+import { readTokenizerFiles } from '../tokenization/model_folder';
+import { TextTokenizer } from '../tokenization/text_tokenizer';
+
+/** How to find them, in place of what the model's family is published with. Text is tokenised by the model folder's tokenizer. */
+export interface ReadoutOptions {
+  /** Of a gate that reads the prompt: the tokens between the user's last turn and the assistant's. Read is the first token of the last such place. */
+  gatePattern?: string | readonly number[] | undefined;
+  /** Of a process reward model: the token that ends a step. */
+  stepToken?: string | number | undefined;
+}
+
+export interface ReadoutRule {
+  /** Places in the sample, ascending; empty where there is none to read. */
+  positions(inputIds: Int32Array): number[];
+  /** What is wrong with a sample without any, as the end of a sentence. */
+  missing: string;
+}
+
+/** Where the assistant's turn begins, in the chat templates of the families that gates were published for. */
+const GATE_PATTERNS: Readonly<Record<string, string>> = {
+  llama: '<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n',
+  gemma2: '<end_of_turn>\n<start_of_turn>model\n',
+};
+/** Qwen2.5-Math-PRM's. */
+const STEP_TOKEN = '<extra_0>';
+
+/** Undefined for heads that read the last token. @throws Error where the tokens are neither given nor in the tokenizer. */
+export function readoutRule({ readout, description }: HeadInfo, model: { folder: string; family: string }, options: ReadoutOptions): ReadoutRule | undefined {
+  if (readout === 'last_token') return undefined;
+  if (readout === 'every_step') {
+    const [id, ...more] = idsOf(options.stepToken ?? STEP_TOKEN, model.folder, `The model's head (${description}) rewards each step. Name the token that ends one with --step_token (stepToken), as text or as its id.`);
+    if (id === undefined || more.length > 0) throw new Error(`--step_token (stepToken) must be one token; ${JSON.stringify(options.stepToken ?? STEP_TOKEN)} is ${more.length + 1} to the tokenizer of ${model.folder}.`);
+    return {
+      positions: (inputIds) => Array.from(inputIds.keys()).filter((place) => inputIds[place] === id),
+      missing: `the token that ends a step (${id}) is nowhere in the sample, so there is no step to reward; the response must have it after each step (--step_token names another)`,
+    };
+  }
+  const pattern = options.gatePattern ?? GATE_PATTERNS[model.family];
+  const how = `The model's head (${description}) reads the place in the prompt where the assistant's turn begins. Name its tokens with --gate_pattern (gatePattern), as text or as ids.`;
+  if (pattern === undefined) throw new Error(how);
+  const ids = idsOf(pattern, model.folder, how);
+  return {
+    positions: (inputIds) => {
+      const place = lastOccurrence(inputIds, ids);
+      return place === undefined ? [] : [place, inputIds.length - 1];
+    },
+    missing: `the tokens that begin the assistant's turn (${ids.join(', ')}) are nowhere in the sample, and the model's gate reads the prompt there; is it made with this model's chat template? (--gate_pattern names others)`,
+  };
+}
+
+function idsOf(given: string | number | readonly number[], folder: string, how: string): number[] {
+  if (typeof given === 'number') return [given];
+  if (typeof given !== 'string') return [...given];
+  if (/^\d+(\s*,\s*\d+)*$/.test(given)) return given.split(',').map(Number);
+  let ids: Int32Array;
+  try {
+    ids = new TextTokenizer(readTokenizerFiles(folder)).encode(given);
+  } catch (error) {
+    throw new Error(`${how} (${(error as Error).message})`);
+  }
+  if (ids.length === 0) throw new Error(`${how} (${JSON.stringify(given)} is no token.)`);
+  return [...ids];
+}
+
+function lastOccurrence(ids: Int32Array, pattern: readonly number[]): number | undefined {
+  for (let begin = ids.length - pattern.length; begin >= 0; begin -= 1) {
+    if (pattern.every((id, i) => ids[begin + i] === id)) return begin;
+  }
+  return undefined;
+}
