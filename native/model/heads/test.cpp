@@ -24,7 +24,7 @@ void check_rewards(const std::vector<float>& found, const std::vector<double>& e
 
 TEST_CASE("heads: every published kind is recognised from config and tensors, and scores as its definition") {
   for (const KnownHead& known : kKnownHeads) {
-    CAPTURE(known.name);
+    CAPTURE(std::string(known.name));
     const HeadReference reference(known.name);
     const auto model = load(known);
     CHECK(model->head().kind == known.kind);
@@ -34,7 +34,7 @@ TEST_CASE("heads: every published kind is recognised from config and tensors, an
 
 TEST_CASE("heads: the same bits alone, in any micro-batch, in one group, with any threads") {
   for (const KnownHead& known : kKnownHeads) {
-    CAPTURE(known.name);
+    CAPTURE(std::string(known.name));
     const HeadReference reference(known.name);
     const auto model = load(known), three = load(known, 3);
     const auto expected = score(*model, reference.batch(false));
@@ -85,9 +85,24 @@ TEST_CASE("heads: wrong readouts are refused") {
   check_refused(refusal([&] { score(*gated, batch); }), {"Sample 0", "token 100"});
 }
 
+TEST_CASE("heads: InternLM2 is saved as the Llama that it is, with the same rewards") {
+  const HeadReference reference("internlm2-reward");
+  const auto model = load({"internlm2-reward", ""});
+  CHECK(model->architecture().saved_family == "llama");
+  CHECK(model->architecture().reward_token_id == 96);
+  const storage::testing::TemporaryFolder folder;
+  auto config = nlohmann::json::parse(std::ifstream(reference.folder() + "/config.json"));
+  config["model_type"] = "llama";
+  folder.put("config.json", config.dump());
+  model->save_weights(folder.file("model.safetensors"));
+  const auto again = RewardModel::load({.folder = folder.path.string()}, cpu_backend(1));
+  CHECK(again->head_source() == "score.weight");
+  CHECK(score(*again, reference.batch(false)) == score(*model, reference.batch(false)));
+}
+
 TEST_CASE("heads: linear ones are trained, the others are not") {
   for (const KnownHead& known : kKnownHeads) {
-    CAPTURE(known.name);
+    CAPTURE(std::string(known.name));
     const HeadReference reference(known.name);
     const LoadOptions options{.folder = reference.folder(), .create_head = true, .reward_head = known.choice};
     if (std::string(known.kind) != "linear") {
