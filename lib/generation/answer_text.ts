@@ -11,6 +11,8 @@ export interface AnswerTextOptions {
   stopTokens: ReadonlySet<number>;
   /** The tag of thoughts that the prompt has opened. */
   thoughts?: string | undefined;
+  /** The last tokens of a text that the answer goes on from. */
+  before?: readonly number[] | undefined;
 }
 
 export interface AnswerParts {
@@ -40,7 +42,7 @@ export class AnswerText {
   private readonly longestStop: number;
 
   constructor(private readonly tokenizer: TextTokenizer, private readonly options: AnswerTextOptions) {
-    this.detokenizer = new Detokenizer(tokenizer);
+    this.detokenizer = new Detokenizer(tokenizer, options.before);
     this.longestStop = Math.max(0, ...options.stop.map(({ length }) => length));
     this.state = options.thoughts === undefined ? 'beginning' : 'thoughts';
     if (options.thoughts !== undefined) {

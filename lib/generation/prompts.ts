@@ -18,10 +18,14 @@ export interface EncodedPrompt {
   ids: Int32Array;
   /** The tag of the thoughts that the template has opened for the model: `think`. */
   thoughts?: string;
+  /** The last tokens of a text that is continued. */
+  before?: number[];
 }
 
 /** What the template is given anyway. */
 const OWN_VARIABLES = ['messages', 'add_generation_prompt', 'tools', 'documents', 'bos_token', 'eos_token'];
+/** Tokens that decide how the next one reads: enough for the bytes of a character. */
+const TAIL = 8;
 /** Stands for a turn's text where the template is tried out. */
 const MARK = 'turn-of-a-trial';
 
@@ -83,7 +87,8 @@ export class PromptBuilder {
 
   /** A text to be continued as it stands, behind what the tokenizer puts before any text. */
   encodeText(text: string): EncodedPrompt {
-    return { ids: this.tokenizer.encode(text, true) };
+    const ids = this.tokenizer.encode(text, true);
+    return { ids, before: [...ids.subarray(-TAIL)] };
   }
 
   /** The token with which the template ends an answer, such as `<|im_end|>`; undefined where it ends it with none. */

@@ -48,6 +48,16 @@ for (const [name, tokenizer] of [['bytes as text', byteLevel], ['sentencepiece',
     }
   });
 
+  test(`a text goes on behind another: ${name}`, (t) => {
+    for (const [before, text] of [['好 A', ' b'], ['A', 'A'], ['', ' 好'], ['好', '𠮷']] as const) {
+      const all = [...tokenizer.encode(before + text)];
+      const cut = tokenizer.encode(before).length;
+      const detokenizer = new Detokenizer(tokenizer, all.slice(0, cut));
+      const fresh = all.slice(cut).map((id) => detokenizer.push(id)).join('') + detokenizer.end();
+      t.is(tokenizer.decode(all.slice(0, cut)) + fresh, tokenizer.decode(all), JSON.stringify([before, text]));
+    }
+  });
+
   test(`a token's text has its leading space: ${name}`, (t) => {
     const ids = tokenizer.encode('b A');
     t.is(tokenizer.tokenText(ids.at(-1)!), ' A');

@@ -9,6 +9,7 @@ import { packPrompts } from './waves';
 export interface WavePrompt {
   ids: Int32Array;
   thoughts?: string;
+  before?: readonly number[];
   /** Its own random stream. */
   sequence: number;
 }
@@ -47,7 +48,7 @@ export async function runWave(prompts: readonly WavePrompt[], setting: WaveSetti
     work,
   );
   try {
-    const running = new Map(prompts.map(({ thoughts }, i) => [i, new AnswerText(tokenizer, { stop, stopTokens, thoughts })]));
+    const running = new Map(prompts.map(({ thoughts, before }, i) => [i, new AnswerText(tokenizer, { stop, stopTokens, thoughts, before })]));
     let ended: number[] = [];
     while (running.size > 0) {
       const { tokens, counts, finished } = await generation.advance(stop.length > 0 ? STEPS_WITH_STOP_STRINGS : STEPS, { stop: ended, ...work });

@@ -9,12 +9,17 @@ const UNFINISHED = '\uFFFD';
  * character). A token's text is given out once it ends with a whole character.
  */
 export class Detokenizer {
-  private window: number[] = [];
+  private window: number[];
   /** Tokens of the window whose text was given out, and that text. */
-  private settled = 0;
-  private settledText = '';
+  private settled: number;
+  private settledText: string;
 
-  constructor(private readonly tokenizer: Pick<TextTokenizer, 'decode'>) {}
+  /** @param before the tokens that the text goes on from, whose own text is not given out: a space behind them is part of the text then. */
+  constructor(private readonly tokenizer: Pick<TextTokenizer, 'decode'>, before: readonly number[] = []) {
+    this.window = [...before];
+    this.settled = before.length;
+    this.settledText = tokenizer.decode(before);
+  }
 
   /** The text that the token completes; '' where its last character is not whole yet. */
   push(id: number): string {
