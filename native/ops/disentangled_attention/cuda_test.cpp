@@ -35,7 +35,7 @@ TEST_CASE("disentangled attention on the device: samples around the edges of its
   }
 }
 
-TEST_CASE("disentangled attention on the device: scores far past exp's range") { check_attention({{40, 33}, 2, 16, 8, false, 300}, {.bfloat16 = false}); }
+TEST_CASE("disentangled attention on the device: scores far past exp's range") { check_attention({{40, 33}, 2, 16, 8, false, 300}, {.bfloat16 = false, .cpu = false}); }
 
 TEST_CASE("disentangled attention on the device: a sample's bits do not depend on the samples beside it") {
   const RelativeCase all{{20, 43, 5}, 1, 16, 8}, alone{{43}, 1, 16, 8};
