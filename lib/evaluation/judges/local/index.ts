@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { Message } from '../../../data/types';
 import { checkSampling, GenerationError, LanguageModel, modelDigest, type Answer, type PreparedPrompt, type Sampling } from '../../../generation';
+import { beginning } from '../../../generation/thoughts';
 import { TokenizerError } from '../../../tokenization/errors';
 import type { Completer, Completion, CompletionControl, CompletionOptions, TokenProbability } from '../completer';
 import { JudgeError } from '../errors';
@@ -14,6 +15,8 @@ export interface LocalJudgeOptions {
   /** Where answers are kept; absent: nowhere. */
   cacheFile?: string | undefined;
 }
+
+const WITHOUT_THOUGHTS = `Give --judge_mode text, or, where the template knows it, --judge_template_options '{"enable_thinking": false}'.`;
 
 /** One conversation that has no answer yet, with the others that are the same. */
 interface Question extends PreparedPrompt {
@@ -44,6 +47,8 @@ export class LocalCompleter implements Completer {
   private readonly counts = { computed: 0, from_cache: 0, too_long: 0 };
   private readonly spent = { prompt: 0, completion: 0, prompt_from_cache: 0, completion_from_cache: 0 };
   private longest = 0;
+  /** Answers of one token that would have begun with thoughts. */
+  private thinking = 0;
 
   constructor(readonly name: string, private readonly model: LanguageModel, private readonly digest: string, private readonly locked?: LockedCache) {}
 
@@ -71,7 +76,7 @@ export class LocalCompleter implements Completer {
 
   describe(): Record<string, unknown> {
     const { notes, ...facts } = this.model.describe();
-    const all = [...(notes as string[]), ...(this.tooLong === undefined ? [] : [this.tooLong])];
+    const all = [...(notes as string[]), ...[this.tooLong, this.thinksFirst].filter((note) => note !== undefined)];
     return { ...facts, notes: all, digest: this.digest, cache: this.locked?.cache.file ?? null, answers: { ...this.counts }, tokens: { ...this.spent } };
   }
 
@@ -90,6 +95,12 @@ export class LocalCompleter implements Completer {
     );
   }
 
+  /** Where the first token is no letter because the model thinks first: a sentence. */
+  get thinksFirst(): string | undefined {
+    if (this.thinking === 0) return undefined;
+    return `${this.thinking} answers would begin with thoughts, whose first token is no letter. ${WITHOUT_THOUGHTS}`;
+  }
+
   async dispose(): Promise<void> {
     await this.locked?.close();
     await this.model.dispose();
@@ -101,6 +112,7 @@ export class LocalCompleter implements Completer {
     for (const conversation of job.conversations) {
       index += 1;
       const prompt = this.model.prepare(conversation);
+      if (prompt.thoughts !== undefined && job.firstTokens !== undefined) throw this.opensThoughts(prompt.thoughts);
       const key = this.keyOf(prompt.ids, job);
       const known = this.locked ? await this.locked.cache.get(key) : this.memory.get(key);
       const twin = job.asked.get(key);
@@ -116,6 +128,10 @@ export class LocalCompleter implements Completer {
     }
   }
 
+  private opensThoughts(tag: string): JudgeError {
+    return new JudgeError(`The chat template of ${this.name} opens thoughts (<${tag}>) before the answer, so that its first token is no letter. ${WITHOUT_THOUGHTS}`);
+  }
+
   private async answered(job: Job, question: Question, completion: Completion): Promise<void> {
     const { key, indices, ids } = question;
     if (completion.finish === 'too_long') {
@@ -127,6 +143,7 @@ export class LocalCompleter implements Completer {
     }
     job.asked.delete(key);
     const [first, ...twins] = indices;
+    if (completion.firstTokens && beginning(completion.firstTokens[0]!.token).kind === 'thoughts') this.thinking += 1;
     this.tell(job, [first!], completion);
     this.tell(job, twins, { ...completion, cached: true });
   }

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { datasetFromRows } from '../../../data/dataset';
@@ -109,6 +109,22 @@ test('letter logits: one pass, the likeliest tokens as an endpoint names them, n
   t.deepEqual(bare(await again.judge.complete(conversations, ask)), completions);
   t.is(again.engine.probed.length, 0);
   await again.judge.dispose();
+});
+
+test('letter logits of a judge that thinks first: told, or refused where the template opens the thoughts', async (t) => {
+  const ask = { temperature: 0, maxTokens: 1, firstTokens: 20 };
+  const chatTemplate = "{% for m in messages %}{{ m['content'] }}{% endfor %}<|im_start|>assistant\n<think>\n";
+  const opening = await open({ from: makeLanguageModelFolder({ chatTemplate }) });
+  await t.throwsAsync(opening.judge.complete(conversations, ask), { name: 'JudgeError', message: /opens thoughts \(<think>\) .* Give --judge_mode text, or/ });
+  // A tokenizer with a token for the tag, as Qwen3's.
+  const from = makeLanguageModelFolder();
+  const file = join(from, 'tokenizer.json');
+  const json = JSON.parse(readFileSync(file, 'utf8')) as { added_tokens: Record<string, unknown>[] };
+  json.added_tokens = json.added_tokens.map((token) => (token['content'] === '<|endoftext|>' ? { ...token, content: '<think>', special: false } : token));
+  writeFileSync(file, JSON.stringify(json));
+  const thinking = await open({ from, fake: { script: () => [8189] } });
+  await thinking.judge.complete(conversations, ask);
+  t.regex((thinking.judge.describe()['notes'] as string[]).join(), /^20 answers would begin with thoughts/);
 });
 
 test('what is too long has no text, is told and not stored', async (t) => {
