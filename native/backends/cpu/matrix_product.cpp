@@ -16,6 +16,10 @@ namespace {
 constexpr int64_t kChunkFloats = int64_t{1} << 21;
 constexpr int64_t kBlockRows = 192;
 constexpr int64_t kBlockDepth = 384;
+// Up to so many rows a weight costs more to fetch than to multiply with: B's panels go through the first-level cache, kFewDepth deep,
+// and are used at once for all rows, instead of through a chunk that is written and read again.
+constexpr int64_t kFewRows = 48;
+constexpr int64_t kFewDepth = 256;
 }  // namespace
 }  // namespace cheems::cpu
 #endif
@@ -25,18 +29,39 @@ namespace cheems::cpu::HWY_NAMESPACE {
 namespace {
 
 template <class T>
-void pack_b(const MatrixProduct& p, int64_t column, float* panel) {
+void pack_b(const MatrixProduct& p, int64_t column, int64_t k, int64_t depth, float* panel) {
   const T* b = static_cast<const T*>(p.b);
-  if (p.b_transposed) pack_b_columns(b + column * p.b_stride, p.b_stride, p.columns - column, p.depth, panel);
-  else pack_b_rows(b + column, p.b_stride, p.columns - column, p.depth, panel);
+  if (p.b_transposed) pack_b_columns(b + column * p.b_stride + k, p.b_stride, p.columns - column, depth, panel);
+  else pack_b_rows(b + k * p.b_stride + column, p.b_stride, p.columns - column, depth, panel);
 }
 
-void pack_b_panel(const MatrixProduct& p, int64_t column, float* panel) {
+// Rows [k, k + depth) of the panel of B that begins at `column`.
+void pack_b_panel(const MatrixProduct& p, int64_t column, int64_t k, int64_t depth, float* panel) {
   switch (p.b_dtype) {
-    case DType::float32: return pack_b<float>(p, column, panel);
-    case DType::bfloat16: return pack_b<Bfloat16Bits>(p, column, panel);
-    case DType::float16: return pack_b<Float16Bits>(p, column, panel);
+    case DType::float32: return pack_b<float>(p, column, k, depth, panel);
+    case DType::bfloat16: return pack_b<Bfloat16Bits>(p, column, k, depth, panel);
+    case DType::float16: return pack_b<Float16Bits>(p, column, k, depth, panel);
   }
+}
+
+// A few rows: A packed as a whole, then a task for each panel of B.
+void multiply_few_rows(const MatrixProduct& p, ThreadPool& pool, float* workspace) {
+  const int64_t panel_depth = padded_depth(p.depth), b_floats = kFewDepth * kTileColumns;
+  float* packed_b = workspace + kChunkFloats;
+  for (int64_t i = 0; i < p.rows; i += kTileRows) pack_a_rows(p.a + i * p.a_stride, p.a_stride, HWY_MIN(p.rows - i, kTileRows), p.depth, 1.0f, workspace + i * panel_depth, panel_depth);
+  pool.parallel_for((p.columns + kTileColumns - 1) / kTileColumns, [&](int64_t panel, int thread) {
+    const int64_t column = panel * kTileColumns;
+    float* b = packed_b + thread * b_floats;
+    for (int64_t k = 0; k < p.depth; k += kFewDepth) {
+      const int64_t depth = HWY_MIN(kFewDepth, p.depth - k);
+      pack_b_panel(p, column, k, depth, b);
+      for (int64_t i = 0; i < p.rows; i += kTileRows) {
+        float* c = p.c + i * p.c_stride + column;
+        const Initial first{p.initial ? p.initial + i * p.initial_stride + column : nullptr, p.initial_stride};
+        tile(depth, workspace + i * panel_depth + 4 * k, panel_depth, b, k == 0 ? first : Initial{c, p.c_stride}, c, p.c_stride, p.rows - i, p.columns - column);
+      }
+    }
+  });
 }
 
 // Rows [row, row_end) of C, columns of the packed panels [first_panel, last_panel) of a chunk that begins at column `chunk`.
@@ -71,6 +96,7 @@ void start_only(const MatrixProduct& p) {
 
 void multiply(const MatrixProduct& p, ThreadPool& pool, float* workspace) {
   if (p.depth == 0) return start_only(p);
+  if (p.rows <= kFewRows && !p.a_transposed && round_up(p.rows, kTileRows) * padded_depth(p.depth) <= kChunkFloats) return multiply_few_rows(p, pool, workspace);
   float* packed_b = workspace;
   float* packed_a = workspace + kChunkFloats;
   const int64_t a_floats = round_up(kBlockRows, kTileRows) * padded_depth(kBlockDepth);
@@ -90,7 +116,7 @@ void multiply(const MatrixProduct& p, ThreadPool& pool, float* workspace) {
   const int64_t chunk_panels = HWY_MAX(int64_t{1}, kChunkFloats / (p.depth * kTileColumns));
   for (int64_t chunk = 0; chunk < p.columns; chunk += chunk_panels * kTileColumns) {
     const int64_t panels = HWY_MIN(chunk_panels, (p.columns - chunk + kTileColumns - 1) / kTileColumns);
-    pool.parallel_for(panels, [&](int64_t panel, int) { pack_b_panel(p, chunk + panel * kTileColumns, packed_b + panel * p.depth * kTileColumns); });
+    pool.parallel_for(panels, [&](int64_t panel, int) { pack_b_panel(p, chunk + panel * kTileColumns, 0, p.depth, packed_b + panel * p.depth * kTileColumns); });
     // Enough blocks for every thread several times over; columns are cut too where there are few rows.
     int64_t block_rows = round_up(kBlockRows, kTileRows);
     while (block_rows > kTileRows * 4 && (p.rows + block_rows - 1) / block_rows < 6 * pool.size()) block_rows = round_up(block_rows / 2, kTileRows);

@@ -108,6 +108,7 @@ TEST_CASE("matrix_product: many chunks of columns, and products so deep that one
   auto products = with_threads({1, 5});
   for_each_simd_target([&](const std::string& target) {
     check_product({5, 2200, 1003, false, true, DType::bfloat16, Problem::Start::bias}, target, products);
+    check_product({50, 2200, 1003, false, true, DType::bfloat16, Problem::Start::bias}, target, products);
     check_product({3, 5, (1 << 21) / 12 + 77, true, false, DType::float32, Problem::Start::itself}, target, products);
     check_product({3, 13, (1 << 21) / 24 + 77, false, true, DType::float16, Problem::Start::bias}, target, products);
     check_product({2, 37, (1 << 21) / 32 * 2 + 1, false, false, DType::float32, Problem::Start::matrix}, target, products);

@@ -107,10 +107,82 @@ HWY_INLINE void pack_b_rows(const T* b, int64_t stride, int64_t columns, int64_t
   }
 }
 
+#if HWY_TARGET != HWY_SCALAR
+// Blocks of 16 bytes as one vector: block i from `from + i * step`.
+template <class D>
+HWY_INLINE hn::Vec<D> load_blocks(D d, const hn::TFromD<D>* from, int64_t step) {
+  constexpr size_t kBlocks = hn::MaxLanes(D()) * sizeof(hn::TFromD<D>) / 16;
+  if constexpr (kBlocks == 1) {
+    return hn::LoadU(d, from);
+  } else {
+    const hn::Half<D> half;
+    return hn::Combine(d, load_blocks(half, from + kBlocks / 2 * step, step), load_blocks(half, from, step));
+  }
+}
+
+// out[i] = unit i of each of kFloatLanes columns, for 4 units of 4 bytes: a float32, or two 16-bit numbers.
+template <class T>
+HWY_INLINE void transpose_units(const T* columns, int64_t stride, hn::Vec<hn::RebindToUnsigned<Floats>> (&out)[4]) {
+  const hn::RebindToUnsigned<Floats> d32;
+  const hn::Repartition<uint64_t, Floats> d64;
+  const hn::Repartition<T, Floats> d;
+  const auto v0 = hn::BitCast(d32, load_blocks(d, columns, 4 * stride)), v1 = hn::BitCast(d32, load_blocks(d, columns + stride, 4 * stride));
+  const auto v2 = hn::BitCast(d32, load_blocks(d, columns + 2 * stride, 4 * stride)), v3 = hn::BitCast(d32, load_blocks(d, columns + 3 * stride, 4 * stride));
+  const auto low01 = hn::BitCast(d64, hn::InterleaveLower(d32, v0, v1)), high01 = hn::BitCast(d64, hn::InterleaveUpper(d32, v0, v1));
+  const auto low23 = hn::BitCast(d64, hn::InterleaveLower(d32, v2, v3)), high23 = hn::BitCast(d64, hn::InterleaveUpper(d32, v2, v3));
+  out[0] = hn::BitCast(d32, hn::InterleaveLower(d64, low01, low23));
+  out[1] = hn::BitCast(d32, hn::InterleaveUpper(d64, low01, low23));
+  out[2] = hn::BitCast(d32, hn::InterleaveLower(d64, high01, high23));
+  out[3] = hn::BitCast(d32, hn::InterleaveUpper(d64, high01, high23));
+}
+
+// The first 16 bytes of each of kFloatLanes columns, widened, into rows of a B panel.
+HWY_INLINE void pack_b_lanes(const float* b, int64_t stride, float* to) {
+  const Floats d;
+  hn::Vec<hn::RebindToUnsigned<Floats>> units[4];
+  transpose_units(b, stride, units);
+  for (int64_t i = 0; i < 4; ++i) hn::StoreU(hn::BitCast(d, units[i]), d, to + i * kTileColumns);
+}
+HWY_INLINE void pack_b_lanes(const Bfloat16Bits* b, int64_t stride, float* to) {
+  const Floats d;
+  const hn::RebindToUnsigned<Floats> d32;
+  hn::Vec<hn::RebindToUnsigned<Floats>> units[4];
+  transpose_units(reinterpret_cast<const uint16_t*>(b), stride, units);
+  for (int64_t i = 0; i < 4; ++i) {
+    hn::StoreU(hn::BitCast(d, hn::ShiftLeft<16>(units[i])), d, to + 2 * i * kTileColumns);
+    hn::StoreU(hn::BitCast(d, hn::And(units[i], hn::Set(d32, 0xffff0000u))), d, to + (2 * i + 1) * kTileColumns);
+  }
+}
+HWY_INLINE void pack_b_lanes(const Float16Bits* b, int64_t stride, float* to) {
+  const Floats d;
+  const hn::Rebind<uint16_t, Floats> d16;
+  const hn::Rebind<hwy::float16_t, Floats> dh;
+  hn::Vec<hn::RebindToUnsigned<Floats>> units[4];
+  transpose_units(reinterpret_cast<const uint16_t*>(b), stride, units);
+  for (int64_t i = 0; i < 4; ++i) {
+    hn::StoreU(hn::PromoteTo(d, hn::BitCast(dh, hn::TruncateTo(d16, units[i]))), d, to + 2 * i * kTileColumns);
+    hn::StoreU(hn::PromoteTo(d, hn::BitCast(dh, hn::TruncateTo(d16, hn::ShiftRight<16>(units[i])))), d, to + (2 * i + 1) * kTileColumns);
+  }
+}
+#endif
+
 // Element (k, column) at b[column * stride + k]: a weight [out, in] or a matrix of keys, transposed on the way.
 template <class T>
 HWY_INLINE void pack_b_columns(const T* b, int64_t stride, int64_t columns, int64_t depth, float* panel) {
   const Floats d;
+#if HWY_TARGET != HWY_SCALAR
+  if (columns >= kTileColumns) {
+    constexpr int64_t kUnits = 16 / static_cast<int64_t>(sizeof(T));
+    int64_t k = 0;
+    for (; k + kUnits <= depth; k += kUnits) {
+      for (int64_t v = 0; v < kTileColumns; v += kFloatLanes) pack_b_lanes(b + v * stride + k, stride, panel + k * kTileColumns + v);
+    }
+    for (; k < depth; ++k) {
+      for (int64_t j = 0; j < kTileColumns; ++j) panel[k * kTileColumns + j] = widen_one(b[j * stride + k]);
+    }
+    return;
+  }
+#endif
   HWY_ALIGN float block[4 * kFloatLanes];
   int64_t j = 0;
   for (; j + 4 <= HWY_MIN(columns, kTileColumns); j += 4) {
@@ -138,13 +210,14 @@ struct Initial {
   int64_t stride = 0;
 };
 
-// c[kTileRows, kTileColumns] = initial + A B over `depth`. `a_depth` is the A panel's panel_depth.
+// c[Rows, kTileColumns] = initial + A B over `depth`, for Rows a multiple of 4 up to kTileRows. `a_depth` is the A panel's panel_depth.
+template <int64_t Rows>
 HWY_INLINE void full_tile(int64_t depth, const float* HWY_RESTRICT a, int64_t a_depth, const float* HWY_RESTRICT b, Initial initial, float* c,
                           int64_t c_stride) {
   const Floats d;
-  FloatVec sum[kTileRows][kTileVectors];
+  FloatVec sum[Rows][kTileVectors];
 #pragma GCC unroll 16
-  for (int64_t i = 0; i < kTileRows; ++i) {
+  for (int64_t i = 0; i < Rows; ++i) {
 #pragma GCC unroll 4
     for (int64_t v = 0; v < kTileVectors; ++v) sum[i][v] = initial.data ? hn::LoadU(d, initial.data + i * initial.stride + v * kFloatLanes) : hn::Zero(d);
   }
@@ -153,14 +226,14 @@ HWY_INLINE void full_tile(int64_t depth, const float* HWY_RESTRICT a, int64_t a_
 #pragma GCC unroll 4
     for (int64_t v = 0; v < kTileVectors; ++v) right[v] = hn::LoadU(d, b + v * kFloatLanes);
 #pragma GCC unroll 16
-    for (int64_t i = 0; i < kTileRows; ++i) {
+    for (int64_t i = 0; i < Rows; ++i) {
       const FloatVec left = hn::Set(d, a[i / 4 * 4 * a_depth + 4 * k + i % 4]);
 #pragma GCC unroll 4
       for (int64_t v = 0; v < kTileVectors; ++v) sum[i][v] = hn::MulAdd(left, right[v], sum[i][v]);
     }
   }
 #pragma GCC unroll 16
-  for (int64_t i = 0; i < kTileRows; ++i) {
+  for (int64_t i = 0; i < Rows; ++i) {
 #pragma GCC unroll 4
     for (int64_t v = 0; v < kTileVectors; ++v) hn::StoreU(sum[i][v], d, c + i * c_stride + v * kFloatLanes);
   }
@@ -170,7 +243,7 @@ HWY_INLINE void full_tile(int64_t depth, const float* HWY_RESTRICT a, int64_t a_
 HWY_INLINE void tile(int64_t depth, const float* a, int64_t a_depth, const float* b, Initial initial, float* c, int64_t c_stride, int64_t rows,
                      int64_t columns) {
   if (rows >= kTileRows && columns >= kTileColumns) {
-    full_tile(depth, a, a_depth, b, initial, c, c_stride);
+    full_tile<kTileRows>(depth, a, a_depth, b, initial, c, c_stride);
     return;
   }
   HWY_ALIGN float edge[kTileRows * kTileColumns] = {};
@@ -179,7 +252,10 @@ HWY_INLINE void tile(int64_t depth, const float* a, int64_t a_depth, const float
   if (initial.data) {
     for (int64_t i = 0; i < rows; ++i) memcpy(edge + i * kTileColumns, initial.data + i * initial.stride, static_cast<size_t>(columns) * sizeof(float));
   }
-  full_tile(depth, a, a_depth, b, {edge, kTileColumns}, edge, kTileColumns);
+  // Fours of rows that are not there are not computed either.
+  if (rows <= 4) full_tile<4>(depth, a, a_depth, b, {edge, kTileColumns}, edge, kTileColumns);
+  else if (kTileRows > 8 && rows <= 8) full_tile<HWY_MIN(int64_t{8}, kTileRows)>(depth, a, a_depth, b, {edge, kTileColumns}, edge, kTileColumns);
+  else full_tile<kTileRows>(depth, a, a_depth, b, {edge, kTileColumns}, edge, kTileColumns);
   for (int64_t i = 0; i < rows; ++i) memcpy(c + i * c_stride, edge + i * kTileColumns, static_cast<size_t>(columns) * sizeof(float));
 }
 
