@@ -93,7 +93,7 @@ TEST_CASE("families: what cannot be is refused with file, key and value") {
   };
   const json llama3 = {{"rope_type", "llama3"}, {"factor", 8.0}, {"low_freq_factor", 1.0}, {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 64}};
   const std::vector<Bad> bad = {
-      {{{"model_type", "gpt2"}}, {"model_type", "gpt2", "llama, mistral, qwen2, qwen3"}},
+      {{{"model_type", "gpt2"}}, {"model_type", "gpt2", "llama, mistral, mixtral, qwen2, qwen3"}},
       {{{"model_type", nullptr}}, {"model_type", "missing"}},
       {{{"model_type", 3}}, {"model_type", "string"}},
       {{{"hidden_size", nullptr}}, {"hidden_size", "missing"}},
