@@ -55,6 +55,7 @@ class TimedOperations : public Operations {
   TIMED(rmsnorm_forward, RmsNormForward, 0)
   TIMED(rmsnorm_apply, RmsNormApply, 0)
   TIMED(rmsnorm_backward, RmsNormBackward, 0)
+  TIMED(activation_forward, ActivationForward, 0)
   TIMED(layernorm_forward, LayerNormForward, 0)
   TIMED(linear_forward, LinearForward, 2.0 * a.y.rows * a.y.columns * a.x.columns)
   TIMED(linear_backward_input, LinearBackwardInput, 2.0 * a.dx.rows * a.dx.columns * a.dy.columns)
