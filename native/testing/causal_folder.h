@@ -13,6 +13,7 @@ inline nlohmann::json causal_config(const std::string& family) {
   nlohmann::json config = small_config(family);
   if (family == "mistral") config["sliding_window"] = 9;
   if (family == "gemma") config["num_key_value_heads"] = 1;
+  if (family == "mixtral") config["num_local_experts"] = 4, config["num_experts_per_tok"] = 2;
   if (family == "gemma2") {
     config["sliding_window"] = 9;
     config["query_pre_attn_scalar"] = 5;
