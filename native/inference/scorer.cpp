@@ -120,7 +120,10 @@ Scorer::Result Scorer::score(const Samples& samples, const Control& control) {
       const auto readouts = static_cast<size_t>(samples.readouts_of(sample)), count = every_step ? readouts : 1;
       const size_t to = every_step ? static_cast<size_t>(samples.readout_offsets[static_cast<size_t>(sample)]) : static_cast<size_t>(sample);
       for (size_t i = 0; i < count; ++i, ++reward) {
-        if (!std::isfinite(rewards[reward])) fail("The reward of sample ", sample, " of the batch is not finite: the model's weights overflow float32. Check the model folder.");
+        if (!std::isfinite(rewards[reward])) {
+          state_->model.parameters().check_mapped_finite();
+          fail("The reward of sample ", sample, " of the batch is not finite: the model's weights overflow float32. Check the model folder.");
+        }
         result.rewards[to + i] = rewards[reward];
       }
       readout += readouts;

@@ -11,14 +11,21 @@ std::unique_ptr<CausalModel> CausalModel::load(const LoadOptions& options, Backe
   model->architecture_ = RewardModel::read_architecture(options.folder);
   require_decoder(model->architecture_, "text generation");
   model->precision_ = activation_dtype(options.precision, backend);
-  const auto checkpoint = storage::Checkpoint::open(options.folder);
-  const WeightReader reader(checkpoint, model->architecture_);
+  const auto checkpoint = std::make_shared<const storage::Checkpoint>(storage::Checkpoint::open(options.folder));
+  const WeightReader reader(*checkpoint, model->architecture_);
   DType matrix_dtype = model->precision_;
-  if (backend.widens_weights() && options.keep_16_bit) matrix_dtype = reader.common_matrix_dtype(ParameterLayout(model->architecture_, DType::float32, ModelEnd::vocabulary));
-  model->parameters_ = std::make_unique<Parameters>(model->architecture_, matrix_dtype, backend, ModelEnd::vocabulary);
+  MappedMatrices mapped;
+  if (backend.widens_weights() && options.keep_16_bit) {
+    const ParameterLayout stored(model->architecture_, DType::float32, ModelEnd::vocabulary);
+    matrix_dtype = reader.common_matrix_dtype(stored);
+    mapped = reader.mapped_matrices(stored, matrix_dtype);
+  }
+  model->parameters_ = std::make_unique<Parameters>(model->architecture_, matrix_dtype, backend, ModelEnd::vocabulary, std::move(mapped), checkpoint);
   const ParameterLayout& layout = model->parameters_->layout();
   reader.refuse_unknown_tensors(layout, {});
-  for (const auto& parameter : layout.parameters()) reader.read(parameter, layout.tensor(parameter, model->parameters_->data()).data, backend);
+  for (const auto& parameter : layout.parameters()) {
+    if (!parameter.mapped) reader.read(parameter, layout.tensor(parameter, model->parameters_->data()).data, backend);
+  }
   return model;
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "model/rope_table.h"
+#include "storage/checkpoint.h"
 
 namespace cheems::model {
 namespace {
@@ -81,6 +82,7 @@ void Decoder::zero(const Tensor& contiguous) {
 
 Tensor Decoder::forward_hidden(const PackedTree& tree, const Control& control, const KeyValueCache* cache) {
   const auto reward_rows = static_cast<int64_t>(tree.reward_rows.size());
+  if (weights_.files) weights_.files->check_unchanged();
   ops_.set_workspace(workspace_->data(), workspace_->size());
   ops_.begin_batch(tree);
   ops_.embedding_forward({.y = activations_->layer(0, tree.rows(), reward_rows).residual_in, .table = weights_.embedding, .tokens = tree.tokens, .scale = architecture_.embedding_scale});
@@ -119,10 +121,10 @@ void Decoder::forward_layer(int64_t layer, const PackedTree& tree, const KeyValu
     residual = head_rows(activations_->query_residual, queries);
     ops_.gather_rows({.y = query_normed, .x = normed, .rows = tree.reward_rows});
     ops_.gather_rows({.y = residual, .x = a.residual_in, .rows = tree.reward_rows});
-    ops_.linear_forward({.y = a.q, .x = query_normed, .weight = w.qkv.row_range(0, query_size), .bias = columns_of(w.qkv_bias, 0, query_size), .residual = {}});
-    ops_.linear_forward({.y = a.qkv, .x = normed, .weight = w.qkv.row_range(query_size, a.qkv.columns), .bias = columns_of(w.qkv_bias, query_size, a.qkv.columns), .residual = {}});
+    ops_.linear_forward({.y = a.q, .x = query_normed, .weight = w.qkv_parts[0], .bias = columns_of(w.qkv_bias, 0, query_size), .residual = {}});
+    multiply(a.qkv, normed, std::span(w.qkv_parts).subspan(1), columns_of(w.qkv_bias, query_size, a.qkv.columns));
   } else {
-    ops_.linear_forward({.y = a.qkv, .x = normed, .weight = w.qkv, .bias = w.qkv_bias, .residual = {}});
+    multiply(a.qkv, normed, w.qkv_parts, w.qkv_bias);
   }
   ops_.rope_forward({.y = a.q_turned, .x = a.q, .head_size = head_size, .positions = last ? tree.reward_positions : tree.positions, .cosine = cosine_, .sine = sine_,
                      .norm_weight = w.q_norm, .epsilon = epsilon, .weight_offset = offset});
@@ -142,7 +144,7 @@ void Decoder::forward_layer(int64_t layer, const PackedTree& tree, const KeyValu
   const Tensor query_normed = head_rows(activations_->normed, queries), mlp_in = head_rows(activations_->mlp_in, queries);
   ops_.rmsnorm_forward({.y = query_normed, .inverse_rms = a.inverse_rms_2, .x = a.residual_mid, .weight = w.mlp_norm, .epsilon = epsilon, .weight_offset = offset});
   if (w.router) return forward_experts(w, a, query_normed);
-  ops_.linear_forward({.y = a.gate_up, .x = query_normed, .weight = w.gate_up, .bias = w.gate_up_bias, .residual = {}});
+  multiply(a.gate_up, query_normed, w.gate_up_parts, w.gate_up_bias);
   ops_.gated_mlp_forward({.y = mlp_in, .gate_up = a.gate_up, .activation = architecture_.activation});
   end_branch({.x = mlp_in, .weight = w.down, .bias = w.down_bias, .norm = w.mlp_branch_norm, .branch = a.mlp_branch, .inverse_rms = a.inverse_rms_4, .residual = a.residual_mid, .out = a.residual_out});
 }
@@ -161,11 +163,23 @@ void Decoder::forward_experts(const LayerTensors& w, const LayerActivations& a, 
     const int64_t count = bounds[expert + 1] - bounds[expert];
     if (count == 0) continue;
     const Tensor rows = e.rows.row_range(bounds[expert], count), gate_up = head_rows(a.gate_up, count), mlp_in = head_rows(activations_->mlp_in, count);
-    ops_.linear_forward({.y = gate_up, .x = rows, .weight = w.experts[expert].gate_up, .bias = {}, .residual = {}});
+    multiply(gate_up, rows, w.experts[expert].gate_up_parts, {});
     ops_.gated_mlp_forward({.y = mlp_in, .gate_up = gate_up, .activation = architecture_.activation});
     ops_.linear_forward({.y = rows, .x = mlp_in, .weight = w.experts[expert].down, .bias = {}, .residual = {}});
   }
   ops_.combine_expert_rows({.y = a.residual_out, .x = e.rows, .weights = e.weights, .places = e.places, .residual = a.residual_mid});
+}
+
+// Parts that lie one after another are one product; since every element of a product is a chain of its own, that shows in
+// no bit of the CPU's.
+void Decoder::multiply(const Tensor& y, const Tensor& x, std::span<const Tensor> parts, const Tensor& bias) {
+  int64_t column = 0;
+  while (!parts.empty()) {
+    Tensor weight = parts.front();
+    for (parts = parts.subspan(1); !parts.empty() && parts.front().data == weight.row_range(weight.rows, 0).data; parts = parts.subspan(1)) weight.rows += parts.front().rows;
+    ops_.linear_forward({.y = y.column_range(column, weight.rows), .x = x, .weight = weight, .bias = columns_of(bias, column, weight.rows), .residual = {}});
+    column += weight.rows;
+  }
 }
 
 // out = residual + x W^T + bias, the branch normed first where it has a norm.

@@ -50,6 +50,8 @@ class Decoder {
     Tensor x, weight, bias, norm, branch, inverse_rms, residual, out;
   };
   void end_branch(const BranchEnd& branch);
+  // y = x W^T + bias, W in parts [out_i, in] one below the other, wherever they lie.
+  void multiply(const Tensor& y, const Tensor& x, std::span<const Tensor> parts, const Tensor& bias);
   Tensor begin_branch_backward(const Tensor& norm, const Tensor& d_norm, const Tensor& branch, const Tensor& inverse_rms, const Tensor& d_out);
   bool is_last(int64_t layer) const { return layer + 1 == architecture_.num_layers; }
 

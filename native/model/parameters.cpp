@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "storage/checkpoint.h"
+
 namespace cheems::model {
 namespace {
 constexpr int64_t kAlignment = 64;     // elements, so that layouts of different dtypes have their parameters at the same elements
@@ -10,6 +12,17 @@ constexpr int64_t kRangeColumns = 16;  // whole vectors of any backend
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 
 constexpr const char* kRouter = "block_sparse_moe.gate.weight";
+// Matrices that lie one after another, seen as one with the rows of all; nothing where they lie apart.
+Tensor whole_of(const std::vector<Tensor>& parts) {
+  Tensor whole;
+  for (const Tensor& part : parts) {
+    if (!whole) whole = part;
+    else if (part.data == whole.row_range(whole.rows, 0).data) whole.rows += part.rows;
+    else return {};
+  }
+  return whole;
+}
+
 std::string expert_prefix(const std::string& layer_prefix, int64_t expert) { return layer_prefix + "block_sparse_moe.experts." + std::to_string(expert) + "."; }
 }
 
@@ -19,9 +32,12 @@ void ParameterLayout::add(std::string name, std::vector<int64_t> shape, bool fol
   if (is_matrix(added)) added.dtype = matrix_dtype_;
 }
 
-ParameterLayout::ParameterLayout(const Architecture& a, DType matrix_dtype, ModelEnd end) : architecture_(a), matrix_dtype_(matrix_dtype), end_(end) {
+ParameterLayout::ParameterLayout(const Architecture& a, DType matrix_dtype, ModelEnd end, const MappedMatrices& mapped) : architecture_(a), matrix_dtype_(matrix_dtype), end_(end) {
   if (a.is_encoder()) add_encoder(a);
   else add_decoder(a);
+  for (Parameter& parameter : parameters_) {
+    if (const auto found = mapped.find(parameter.name); found != mapped.end()) parameter.mapped = found->second.data;
+  }
   lay_out();
 }
 
@@ -83,7 +99,7 @@ void ParameterLayout::lay_out() {
   for (const bool matrices : {true, false}) {
     const auto element = static_cast<int64_t>(matrices ? size_of(matrix_dtype_) : sizeof(float));
     for (Parameter& parameter : parameters_) {
-      if (is_matrix(parameter) != matrices) continue;
+      if (is_matrix(parameter) != matrices || parameter.mapped) continue;
       if (!parameter.follows_previous) bytes_ = round_up(bytes_, element * kAlignment);
       parameter.offset = bytes_;
       bytes_ += parameter.count() * element;
@@ -110,7 +126,8 @@ int64_t ParameterLayout::count() const {
 }
 
 Tensor ParameterLayout::tensor(const Parameter& p, void* base) const {
-  return {static_cast<char*>(base) + p.offset, p.dtype, p.rows(), p.columns(), p.columns()};
+  // A mapped file's pages cannot be written to; tensors do not say so in their type.
+  return {p.mapped ? const_cast<void*>(p.mapped) : static_cast<char*>(base) + p.offset, p.dtype, p.rows(), p.columns(), p.columns()};
 }
 
 ModelTensors ParameterLayout::tensors(void* base) const {
@@ -121,17 +138,23 @@ ModelTensors ParameterLayout::tensors(void* base) const {
     const auto found = by_name.find(name);
     return found == by_name.end() ? Tensor{} : tensor(*found->second, base);
   };
-  // Tensors that lie one after another, seen as one with the rows (or, of vectors, the entries) of all.
-  const auto joined = [&](const std::string& prefix, std::initializer_list<const char*> parts, const char* kind) {
+  // Biases that lie one after another, seen as one with the entries of all.
+  const auto joined_biases = [&](const std::string& prefix, std::initializer_list<const char*> parts) {
     Tensor whole;
     for (const char* part : parts) {
-      const Tensor next = find(prefix + part + kind);
+      const Tensor next = find(prefix + part + ".bias");
       if (!next) return Tensor{};
       if (!whole) whole = next;
-      else if (next.rows == 1) whole.columns += next.columns, whole.stride = whole.columns;
-      else whole.rows += next.rows;
+      else whole.columns += next.columns, whole.stride = whole.columns;
     }
     return whole;
+  };
+  const auto matrices = [&](const std::string& prefix, std::initializer_list<const char*> names) {
+    std::vector<Tensor> parts;
+    for (const char* name : names) {
+      if (const Tensor part = find(prefix + name + ".weight")) parts.push_back(part);
+    }
+    return parts;
   };
   ModelTensors model;
   model.embedding = find("model.embed_tokens.weight");
@@ -140,10 +163,9 @@ ModelTensors ParameterLayout::tensors(void* base) const {
     const std::string attention = prefix + "self_attn.", mlp = prefix + "mlp.";
     LayerTensors t;
     t.input_norm = find(prefix + "input_layernorm.weight");
-    t.qkv = joined(attention, {"q_proj", "k_proj", "v_proj"}, ".weight");
-    // A projection to a single row is a matrix all the same.
-    t.qkv.rows = architecture_.qkv_size(), t.qkv.columns = t.qkv.stride = architecture_.hidden_size;
-    t.qkv_bias = joined(attention, {"q_proj", "k_proj", "v_proj"}, ".bias");
+    t.qkv_parts = matrices(attention, {"q_proj", "k_proj", "v_proj"});
+    t.qkv = whole_of(t.qkv_parts);
+    t.qkv_bias = joined_biases(attention, {"q_proj", "k_proj", "v_proj"});
     t.q_norm = find(attention + "q_norm.weight");
     t.k_norm = find(attention + "k_norm.weight");
     t.output = find(attention + "o_proj.weight");
@@ -153,18 +175,15 @@ ModelTensors ParameterLayout::tensors(void* base) const {
     t.mlp_norm = architecture_.branch_norms ? find(prefix + "pre_feedforward_layernorm.weight") : post_attention;
     if (architecture_.branch_norms) t.attention_branch_norm = post_attention;
     t.mlp_branch_norm = find(prefix + "post_feedforward_layernorm.weight");
-    const auto gate_and_up = [&](const std::string& own, std::initializer_list<const char*> parts) {
-      Tensor both = joined(own, parts, ".weight");
-      both.rows = 2 * architecture_.intermediate_size, both.columns = both.stride = architecture_.hidden_size;
-      return both;
-    };
     t.router = find(prefix + kRouter);
     for (int64_t expert = 0; expert < architecture_.num_experts; ++expert) {
       const std::string own = expert_prefix(prefix, expert);
-      t.experts.push_back({gate_and_up(own, {"w1", "w3"}), find(own + "w2.weight")});
+      const auto parts = matrices(own, {"w1", "w3"});
+      t.experts.push_back({whole_of(parts), parts, find(own + "w2.weight")});
     }
-    t.gate_up = gate_and_up(mlp, {"gate_proj", "up_proj"});
-    t.gate_up_bias = joined(mlp, {"gate_proj", "up_proj"}, ".bias");
+    t.gate_up_parts = matrices(mlp, {"gate_proj", "up_proj"});
+    t.gate_up = whole_of(t.gate_up_parts);
+    t.gate_up_bias = joined_biases(mlp, {"gate_proj", "up_proj"});
     t.down = find(mlp + "down_proj.weight");
     t.down_bias = find(mlp + "down_proj.bias");
     model.layers.push_back(t);
@@ -177,5 +196,14 @@ ModelTensors ParameterLayout::tensors(void* base) const {
 
 Parameters::Parameters(const Architecture& architecture, DType matrix_dtype, Backend& backend, ModelEnd end)
     : layout_(architecture, matrix_dtype, end), buffer_(backend.allocate(layout_.bytes(), "the model's weights")), tensors_(layout_.tensors(buffer_->data())) {}
+
+Parameters::Parameters(const Architecture& architecture, DType matrix_dtype, Backend& backend, ModelEnd end, MappedMatrices mapped, std::shared_ptr<const storage::Checkpoint> files)
+    : mapped_(std::move(mapped)), files_(std::move(files)), layout_(architecture, matrix_dtype, end, mapped_), buffer_(backend.allocate(layout_.bytes(), "the model's weights")), tensors_(layout_.tensors(buffer_->data())) {
+  if (this->mapped()) tensors_.files = files_.get();
+}
+
+void Parameters::check_mapped_finite() const {
+  for (const auto& [name, matrix] : mapped_) files_->check_finite(matrix.stored_name);
+}
 
 }  // namespace cheems::model

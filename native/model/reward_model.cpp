@@ -70,7 +70,8 @@ std::unique_ptr<RewardModel> RewardModel::load(const LoadOptions& options, Backe
   model->backend_ = &backend;
   model->architecture_ = read_architecture(options.folder);
   const Architecture& architecture = model->architecture_;
-  auto checkpoint = storage::Checkpoint::open(options.folder);
+  const auto opened = std::make_shared<storage::Checkpoint>(storage::Checkpoint::open(options.folder));
+  storage::Checkpoint& checkpoint = *opened;
   add_head_files(checkpoint);
   const std::optional<HeadMatch> head = model->take_head(checkpoint, options);
   model->precision_ = activation_dtype(options.precision, backend);
@@ -78,12 +79,18 @@ std::unique_ptr<RewardModel> RewardModel::load(const LoadOptions& options, Backe
   // An encoder's head is among its parameters too.
   const ModelEnd end = model->head_.linear() || architecture.is_encoder() ? ModelEnd::reward_head : ModelEnd::none;
   DType matrix_dtype = model->precision_;
-  if (backend.widens_weights() && options.keep_16_bit) matrix_dtype = reader.common_matrix_dtype(ParameterLayout(architecture, DType::float32, end));
-  model->parameters_ = std::make_unique<Parameters>(architecture, matrix_dtype, backend, end);
+  MappedMatrices mapped;
+  if (backend.widens_weights() && options.keep_16_bit) {
+    const ParameterLayout stored(architecture, DType::float32, end);
+    matrix_dtype = reader.common_matrix_dtype(stored);
+    mapped = reader.mapped_matrices(stored, matrix_dtype);
+  }
+  model->parameters_ = std::make_unique<Parameters>(architecture, matrix_dtype, backend, end, std::move(mapped), opened);
   if (options.float32_copy && matrix_dtype != DType::float32) model->float32_copy_ = std::make_unique<Parameters>(architecture, DType::float32, backend, end);
   const ParameterLayout& layout = model->parameters_->layout();
   reader.refuse_unknown_tensors(layout, head ? head->tensors : std::set<std::string>{});
   for (const auto& parameter : layout.parameters()) {
+    if (parameter.mapped) continue;
     void* destination = layout.tensor(parameter, model->parameters_->data()).data;
     if (parameter.name != kHeadName) {
       reader.read(parameter, destination, backend);
@@ -148,6 +155,21 @@ void RewardModel::save_weights(const std::string& path, DType dtype) const {
     writer.write(parameter.name, values.data());
   }
   writer.finish();
+}
+
+void RewardModel::plan_as_stored(const std::string& folder, MemoryPlan& plan) {
+  const Architecture architecture = read_architecture(folder);
+  const auto checkpoint = storage::Checkpoint::open(folder);
+  const WeightReader reader(checkpoint, architecture);
+  const ParameterLayout stored(architecture, DType::float32);
+  const DType dtype = reader.common_matrix_dtype(stored);
+  const ParameterLayout layout(architecture, dtype, ModelEnd::reward_head, reader.mapped_matrices(stored, dtype));
+  int64_t mapped = 0;
+  for (const auto& parameter : layout.parameters()) {
+    if (parameter.mapped) mapped += parameter.count() * static_cast<int64_t>(size_of(parameter.dtype));
+  }
+  plan.add(std::string("weights, ") + name(dtype) + (mapped > 0 ? ", beside the mapped" : ""), "weights", layout.bytes());
+  if (mapped > 0) plan.add(std::string("weights, ") + name(dtype) + ", mapped from their files", "weights", mapped);
 }
 
 void RewardModel::plan(const Architecture& architecture, DType matrix_dtype, bool float32_copy, MemoryPlan& plan) {

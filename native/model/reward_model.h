@@ -20,8 +20,9 @@ struct LoadOptions {
   bool create_head = false;       // true: a folder without a reward head gets a new one (training); false: it is refused
   uint64_t seed = 0;              // of the new head: normal, std 1 / (hidden + 1)
   std::optional<DType> precision = std::nullopt;  // of the activations; absent: the backend's own choice
-  // Where the backend widens weights as it computes: matrices stay bfloat16/float16 in memory as stored (scoring). Elsewhere
-  // matrices have the activations' dtype whatever this says.
+  // Where the backend widens weights as it computes: matrices stay as stored, and where they lie, in the mapped files
+  // (scoring); only those that are not stored whole, in the type of all, or at an even address are copied. Elsewhere matrices
+  // have the activations' dtype and memory of their own whatever this says.
   bool keep_16_bit = false;
   bool float32_copy = false;      // true: beside bfloat16 matrices, keep them in float32 too (training)
   std::string reward_head = {};   // where a folder has more than one: the head's kind, or its tensor's name (heads/head.h)
@@ -67,10 +68,13 @@ class RewardModel {
   // Null where the head is linear, and so one of the parameters.
   LayeredHead* layered_head() const { return layered_head_.get(); }
   Backend& backend() const { return *backend_; }
-  // The dtype that matrices have in memory when they are kept as stored: the 16-bit type that all share, or float32.
+  // The dtype that matrices have when they are kept as stored: the 16-bit type that all share, or float32.
   static DType stored_matrix_dtype(const std::string& folder);
   // Weights alone, for a plan made before they are loaded.
   static void plan(const Architecture& architecture, DType matrix_dtype, bool float32_copy, MemoryPlan& plan);
+  // The same for a folder whose matrices are kept as stored: those in the mapped files, which are pages of the system's that
+  // processes share and that it takes back when memory is short, apart from the copies.
+  static void plan_as_stored(const std::string& folder, MemoryPlan& plan);
 
  private:
   RewardModel() = default;

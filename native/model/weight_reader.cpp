@@ -64,6 +64,18 @@ DType WeightReader::common_matrix_dtype(const ParameterLayout& layout) const {
   return types.size() == 1 ? *types.begin() : DType::float32;
 }
 
+MappedMatrices WeightReader::mapped_matrices(const ParameterLayout& layout, DType matrix_dtype) const {
+  MappedMatrices mapped;
+  if (architecture_.is_encoder()) return mapped;
+  for (const auto& parameter : layout.parameters()) {
+    const StoredTensor from = stored(parameter.name);
+    const auto* view = ParameterLayout::is_matrix(parameter) && from.count == 0 ? checkpoint_.find(from.name) : nullptr;
+    if (!view || view->float_dtype() != matrix_dtype || view->shape != parameter.shape) continue;
+    if (reinterpret_cast<uintptr_t>(view->bytes.data()) % size_of(matrix_dtype) == 0) mapped[parameter.name] = {view->bytes.data(), from.name};
+  }
+  return mapped;
+}
+
 std::vector<float> WeightReader::read_rows(const StoredTensor& stored, const Parameter& parameter) const {
   std::vector<float> values(static_cast<size_t>(parameter.count()));
   if (stored.count == 0) {

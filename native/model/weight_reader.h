@@ -25,6 +25,9 @@ class WeightReader {
   void read(const Parameter& parameter, void* destination, Backend& backend) const;
   // The 16-bit type that all matrices share, where they do; float32 otherwise.
   DType common_matrix_dtype(const ParameterLayout& layout) const;
+  // The layout's matrices that can be used where they lie in the mapped files: whole, of `matrix_dtype`, at an address that
+  // suits it. Neither read nor looked through. Only for a backend that computes with the host's memory (widens_weights).
+  MappedMatrices mapped_matrices(const ParameterLayout& layout, DType matrix_dtype) const;
   // Every tensor of the checkpoint must have a place: one left over means that config.json and the weights disagree.
   // `others`: names that something else than the layout reads.
   void refuse_unknown_tensors(const ParameterLayout& layout, const std::set<std::string>& others) const;

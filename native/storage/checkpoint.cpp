@@ -164,4 +164,13 @@ void Checkpoint::read_raw(std::string_view name, void* destination, DType dtype,
   place.file->read_raw(place.name, destination, dtype, expected_shape);
 }
 
+void Checkpoint::check_unchanged() const {
+  for (const auto& file : files_) file->check_unchanged();
+}
+
+void Checkpoint::check_finite(std::string_view name) const {
+  const Place& place = require(name);
+  place.file->check_finite(place.name);
+}
+
 }  // namespace cheems::storage

@@ -42,6 +42,12 @@ class Checkpoint {
   void read_raw(std::string_view name, void* destination, DType dtype,
                 const std::vector<std::int64_t>& expected_shape) const;
 
+  // For who computes with the bytes of a TensorView where they lie: throws Error when a file has been cut, grown or
+  // rewritten since it was opened,
+  void check_unchanged() const;
+  // or when a tensor of float type holds NaN or Inf, naming the first.
+  void check_finite(std::string_view name) const;
+
  private:
   Checkpoint() = default;
   void open_shards(const std::string& index_path);

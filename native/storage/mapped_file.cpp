@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "storage/mapping_faults.h"
 
 namespace cheems::storage {
 namespace {
@@ -39,6 +40,7 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
       fail("The file ", path, " (", size_, " bytes) cannot be mapped into memory: ",
            std::generic_category().message(errno), ".");
     data_ = static_cast<const std::byte*>(data);
+    explain_faults_in(data_, size_, path_);
   } catch (...) {
     close();
     throw;
@@ -61,7 +63,10 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 }
 
 void MappedFile::close() noexcept {
-  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+  if (data_ != nullptr) {
+    forget_mapping(data_);
+    ::munmap(const_cast<std::byte*>(data_), size_);
+  }
   if (descriptor_ >= 0) ::close(descriptor_);
   data_ = nullptr;
   descriptor_ = -1;

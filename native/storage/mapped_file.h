@@ -2,10 +2,11 @@
 //
 // What is guarded: the mapping is exactly as long as the file was when it was opened, so no offset inside bytes()
 // is outside the file; check_unchanged() then refuses a file that has been cut, grown or rewritten since, and the
-// readers call it before they touch a tensor.
-// What is not: a file that another process cuts in the very moment of a read, and a disk (or network drive) that
+// readers call it before they touch a tensor, and the decoder before every batch where it computes with mapped weights.
+// What is not: a file that another process cuts between that check and a read, and a disk (or network drive) that
 // fails while a page is fetched. The kernel answers both with SIGBUS, which ends the process; no check beforehand
-// can rule them out. Checkpoints are replaced by renaming whole folders, which leaves a mapping intact.
+// can rule them out, but a sentence on the standard error says which file it was (mapping_faults.h). A file that is
+// removed, or replaced by renaming as checkpoints are, stays mapped as it was.
 #pragma once
 
 #include <cstddef>

@@ -76,6 +76,9 @@ std::string SafetensorsWriter::lay_out(const std::vector<TensorDeclaration>& ten
 }
 
 void SafetensorsWriter::create() {
+  // A file of that name may be mapped, by a model of this process perhaps: it is left behind whole, not cut.
+  struct stat status = {};
+  if (::stat(path_.c_str(), &status) == 0 && S_ISREG(status.st_mode)) ::unlink(path_.c_str());
   descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail_system(errno);
   int result;

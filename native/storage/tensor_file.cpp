@@ -127,6 +127,12 @@ void TensorFile::read_raw(std::string_view name, void* destination, DType dtype,
   if (mapping_) mapping_->release(view.bytes);
 }
 
+void TensorFile::check_finite(std::string_view name) const {
+  const TensorView& view = require(name, find(name) ? find(name)->shape : std::vector<std::int64_t>{});
+  const auto total = static_cast<std::size_t>(view.elements());
+  if (any_non_finite(view.bytes.data(), *view.float_dtype(), total)) fail_non_finite(name, view, 0, total, path_);
+}
+
 std::unique_ptr<const TensorFile> open_tensor_file(const std::string& path) {
   const auto named = [&](const char* ending) { return path.ends_with(ending); };
   if (named(".bin") || named(".pt") || named(".pth") || TorchFile::recognises(MappedFile(path).bytes()))

@@ -45,6 +45,12 @@ class TensorFile {
   // file's. The same checks.
   void read_raw(std::string_view name, void* destination, DType dtype,
                 const std::vector<std::int64_t>& expected_shape) const;
+  // Throws Error when the file has been cut, grown or rewritten since it was opened.
+  void check_unchanged() const {
+    if (mapping_) mapping_->check_unchanged();
+  }
+  // Throws Error naming the first NaN or Inf of a tensor, which must be there and of a type that is computed with.
+  void check_finite(std::string_view name) const;
 
  protected:
   TensorFile() = default;

@@ -136,6 +136,9 @@ Trainer::Trainer(model::RewardModel& model, const TrainerOptions& options) {
   state_ = std::make_unique<State>(model, options);
   if (options.micro_batch_tokens <= 0) fail("micro_batch_tokens is ", options.micro_batch_tokens, "; it must be at least 1.");
   for (const auto& parameter : model.parameters().layout().parameters()) {
+    if (parameter.mapped && parameter.dtype == model.precision()) {
+      fail("The model was loaded with its weights left in their files, where they can be scored with but not trained; load it without keeping weights as stored.");
+    }
     if (model::ParameterLayout::is_matrix(parameter) && parameter.dtype != model.precision()) {
       fail("The model was loaded with ", name(parameter.dtype), " weights for ", name(model.precision()), " activations, which can be scored with but not trained; load it without keeping 16-bit weights.");
     }
