@@ -135,7 +135,8 @@ Napi::Value plan_memory(const Napi::CallbackInfo& info) {
         const DType activations = precision.value_or(planned.default_activations);
         const bool as_stored = !train && keep_16_bit && planned.widens_weights;
         const bool float32_copy = train && trainer.optimizer_state == DType::float32;
-        model::RewardModel::plan(architecture, as_stored ? model::RewardModel::stored_matrix_dtype(folder) : activations, float32_copy, plan);
+        if (as_stored) model::RewardModel::plan_as_stored(folder, plan);
+        else model::RewardModel::plan(architecture, activations, float32_copy, plan);
         if (train) training::Trainer::plan(architecture, trainer, activations, longest, planned.workspace_bytes, plan);
         else inference::Scorer::plan(architecture, scorer, activations, longest, planned.workspace_bytes, plan);
         return Planned{std::move(plan), planned.available_memory, planned.choice};

@@ -41,7 +41,7 @@ export interface ModelLoadOptions {
   /** Make a new seeded head where the folder has none (training); otherwise such a folder is refused. */
   createHead?: boolean;
   seed?: number;
-  /** Keep bfloat16/float16 matrices as stored: half the memory, the same rewards. Scoring only. */
+  /** On the CPU: leave matrices as stored and where they lie, in the mapped files; the same rewards. Scoring only. */
   keep16Bit?: boolean;
   /** Where a folder has more than one reward head: the head's kind, or its tensor's name. */
   rewardHead?: string;
@@ -175,7 +175,7 @@ export interface CausalLoadOptions {
   device?: string;
   numThreads?: number;
   precision?: Precision;
-  /** Keep bfloat16/float16 matrices as stored: half the memory, the same numbers. */
+  /** On the CPU: leave matrices as stored and where they lie, in the mapped files; the same numbers. */
   keep16Bit?: boolean;
 }
 
