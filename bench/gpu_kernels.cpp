@@ -210,6 +210,7 @@ void measure_head(Bench& bench, const model::Architecture& a, const PackedTree& 
   std::vector<int32_t> pairs;
   for (int32_t i = 0; i + 1 < r; i += 2) pairs.insert(pairs.end(), {i, i + 1});
   bench.add("gather_rows", shape_of({u, h}), 2 * elements * kElement, 0, [&] { bench.ops().gather_rows({.y = picked, .x = x, .rows = tree.reward_rows}); });
+  bench.add("scatter_rows", shape_of({u, h}), 2 * elements * kElement, 0, [&] { bench.ops().scatter_rows({.x = x, .y = picked, .rows = tree.reward_rows}); });
   bench.add("scatter_add_rows", shape_of({u, h}), 3 * elements * kElement, 0, [&] { bench.ops().scatter_add_rows({.x = x, .y = picked, .rows = tree.reward_rows}); });
   bench.add("reward_head_forward", shape_of({u, h}), 4 * elements, 0, [&] { bench.ops().reward_head_forward({.rewards = rewards, .x = normed, .weight = weight, .index = tree.reward_index}); });
   bench.add("reward_head_backward", shape_of({u, h}), 8 * elements, 0, [&] { bench.ops().reward_head_backward({.dx = dx, .d_weight = d_weight, .d_rewards = d_rewards, .x = normed, .weight = weight, .index = tree.reward_index}); });

@@ -284,6 +284,11 @@ void count_ends(Report& report, const PackedTree& tree, const Model& m) {
     const GatherRows a{.y = d.matrix(kHalf, u, h), .x = d.matrix(kHalf, n, h), .rows = tree.reward_rows};
     return [&ops, a] { ops.gather_rows(a); };
   });
+  report.measure("scatter_rows", "bfloat16", text(u, h), {4 * picked + 4.0 * static_cast<double>(u), 0}, [&] {
+    Operations& ops = d.operations(tree, request);
+    const ScatterRows a{.x = d.matrix(kHalf, n, h), .y = d.matrix(kHalf, u, h), .rows = tree.reward_rows};
+    return [&ops, a] { ops.scatter_rows(a); };
+  });
   report.measure("scatter_add_rows", "bfloat16", text(u, h), {6 * picked + 4.0 * static_cast<double>(u), picked}, [&] {
     Operations& ops = d.operations(tree, request);
     const ScatterAddRows a{.x = d.matrix(kHalf, n, h), .y = d.matrix(kHalf, u, h), .rows = tree.reward_rows};
