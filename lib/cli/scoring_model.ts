@@ -1,7 +1,8 @@
 // What the commands that score share: their options for samples and memory, and the model that these ask for.
 
 import { engine } from '../engine';
-import { RewardModel, STEP_REWARDS } from '../scoring/reward_model';
+import { RewardModel } from '../scoring/reward_model';
+import { STEP_REWARDS } from '../scoring/step_reward';
 import { planOrRefuse } from '../training/memory';
 import { flag, number, optionalChoice, optionalNumber, text, textWithDefault } from '../training/option_kinds';
 import { optionalFlag, type OptionValues } from './options';

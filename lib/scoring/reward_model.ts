@@ -10,9 +10,7 @@ import { readSampleFacts, type SampleFacts } from './model_facts';
 import { readoutRule, type ReadoutOptions, type ReadoutRule } from './readouts';
 import { packSamples } from './sample_batch';
 import { SampleTokenizer, type PromptWithResponses } from './sample_tokenizer';
-
-export const STEP_REWARDS = ['min', 'mean', 'product', 'last'] as const;
-export type StepReward = (typeof STEP_REWARDS)[number];
+import { joinSteps, STEP_REWARDS, type StepReward } from './step_reward';
 
 export interface RewardModelOptions extends ReadoutOptions {
   /** 'auto' (the default), or a backend that `engineInfo()` lists. */
@@ -327,19 +325,6 @@ export class RewardModel {
       yield await ahead.shift()!;
     }
   }
-}
-
-/** Each sample's steps as one reward. */
-function joinSteps(rewards: Float32Array, offsets: Int32Array, how: StepReward): Float32Array {
-  return Float32Array.from({ length: offsets.length - 1 }, (_, sample) => {
-    const steps = Array.from(rewards.subarray(offsets[sample], offsets[sample + 1]));
-    switch (how) {
-      case 'min': return Math.min(...steps);
-      case 'mean': return steps.reduce((sum, step) => sum + step, 0) / steps.length;
-      case 'product': return steps.reduce((product, step) => product * step, 1);
-      case 'last': return steps.at(-1)!;
-    }
-  });
 }
 
 function promptsOf(items: readonly ScoreItem[]): { prompts: PromptWithResponses[]; total: number } {

@@ -5,7 +5,7 @@ import type { Prompt, Response, Source, TokenizedSample } from '../data/types';
 import { TokenizerError } from '../tokenization/errors';
 import type { TokenizeOptions } from '../tokenization/tokenize_dataset';
 import { CHUNK, JobError, TokenizerPool } from '../tokenization/tokenizer_pool';
-import { endingWith } from '../tokenization/sample_builder';
+import { cutIds, endingWith } from '../tokenization/sample_builder';
 import type { ChunkResult, SampleJob } from '../tokenization/worker_messages';
 import type { ReadoutRule } from './readouts';
 
@@ -84,7 +84,7 @@ export class SampleTokenizer {
     const ids = endingWith(givenIds, rewardToken);
     this.refuseForeignIds(ids, place);
     const truncated = typeof maxLength === 'number' && truncation === true && ids.length > maxLength;
-    return { inputIds: truncated ? ids.slice(-maxLength) : ids, truncated, length: ids.length };
+    return { inputIds: truncated ? cutIds(ids, maxLength, this.options.tokenizer?.form) : ids, truncated, length: ids.length };
   }
 
   private async built(job: SampleJob, place: Source): Promise<BuiltSample> {

@@ -93,6 +93,7 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
   try {
     await removeEarlier(doomed, files, say);
     if (model.head.source === 'new') say(`${options.model_path} has no reward head: a new one is made, normal with standard deviation 1/(hidden size + 1), seed ${options.seed}.`);
+    else if (!resumed) say(`Training goes on from the reward head of ${options.model_path}: ${model.head.description}.`);
     return await runSteps({ options, context, files, data, plan, identity, start, resumed, model, trainer, memory });
   } finally {
     await trainer.dispose();
@@ -173,6 +174,7 @@ async function loadModel(engine: Engine, options: TrainOptions, resumed: Checkpo
     seed: options.seed,
     float32Copy: options.optimizer_state === 'float32',
     ...(options.precision ? { precision: options.precision } : {}),
+    ...(options.reward_head === undefined || resumed ? {} : { rewardHead: options.reward_head }),
   }, signal ? { signal } : {});
   try {
     const trainer = await model.createTrainer({

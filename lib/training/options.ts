@@ -22,7 +22,8 @@ const PAPER_GLOBAL_BATCH = 256;
 
 /** Every option: its facts for help texts and the schema of its value. */
 export const trainOptionDefinitions = {
-  model_path: requiredPath({ group: PATHS, describe: 'Hugging Face model folder, or owner/name[@revision] of the hub, to start from (…ForCausalLM: a new seeded head is made; …ForSequenceClassification: its head is kept)' }),
+  model_path: requiredPath({ group: PATHS, describe: 'Hugging Face model folder, or owner/name[@revision] of the hub, to start from (a language model: a new seeded head is made; a reward model with a head of one linear layer: its head is kept)' }),
+  reward_head: text({ group: PATHS, describe: "where model_path has more than one reward head: the tensor's name of the one to go on from" }),
   train_data_path: paths({ group: PATHS, describe: 'files of preferences: JSON lines, JSON arrays (gzip too) or parquet; prompts with the same text are merged over the files' }, 1),
   test_data_path: paths({ group: PATHS, describe: 'JSONL files to evaluate on while training' }, 0),
   output_dir: requiredPath({ group: PATHS, describe: 'folder for checkpoint-<step>, checkpoint-last, the final model, metrics.jsonl and event files' }),
