@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import test from 'ava';
 import type { Message } from '../data/types';
 import { TokenizerError } from './errors';
-import { SampleBuilder } from './sample_builder';
+import { cutIds, SampleBuilder } from './sample_builder';
 
 const folder = path.join(__dirname, '..', '..', 'tests', 'reference', 'models', 'deberta-pair');
 
@@ -51,6 +51,10 @@ test('cutting takes the question\'s beginning first, then the answer\'s; special
   t.deepEqual([...shorter.inputIds], [whole[0], ...whole.slice(4)]);
   t.like(shorter, { length: whole.length, truncated: true });
   t.deepEqual([...cut(6).inputIds], [whole[0], whole[separator], ...whole.slice(-4)]);
+  const ids = Int32Array.from(whole);
+  t.deepEqual([...cutIds(ids, 6, 'pair')], [whole[0], ...whole.slice(-5)]);
+  t.deepEqual([...cutIds(ids, 1, 'pair')], [whole[0]]);
+  t.deepEqual([...cutIds(ids, 6, undefined)], whole.slice(-6));
   t.throws(() => cut(3), { instanceOf: TokenizerError, message: /leaves no room/ });
 });
 

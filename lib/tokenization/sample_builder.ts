@@ -36,6 +36,12 @@ export function endingWith(inputIds: Int32Array, token: number | undefined): Int
   return token === undefined || inputIds.at(-1) === token ? inputIds : Int32Array.from([...inputIds, token]);
 }
 
+/** Given ids cut on the left to `room`; a pair keeps its first token, where its reward is read. */
+export function cutIds(inputIds: Int32Array, room: number, form: SampleForm | undefined): Int32Array {
+  if (form !== 'pair') return inputIds.slice(-room);
+  return Int32Array.from([inputIds[0]!, ...inputIds.slice(inputIds.length - room + 1)]);
+}
+
 export interface Sample {
   inputIds: Int32Array;
   /** Tokens before cutting. */

@@ -6,7 +6,7 @@ import { keepSamples, pruneUnpaired } from '../data/pruning';
 import { emptyReport, note } from '../data/report';
 import type { PreferenceDataset, PreferencePrompt, ReportEntry, Response, TokenizedPrompt, TokenizedSample } from '../data/types';
 import { TokenizerError } from './errors';
-import { endingWith, type SampleOptions, type TokenizerSource } from './sample_builder';
+import { cutIds, endingWith, type SampleOptions, type TokenizerSource } from './sample_builder';
 import { cacheFile, readCache, writeCache } from './sample_cache';
 import { buildSamples } from './tokenizer_pool';
 import type { ChunkResult, SampleJob } from './worker_messages';
@@ -74,7 +74,7 @@ export function slotsOf(prompt: PreferencePrompt, options: TokenizeOptions): Slo
     const ids = response.inputIds && endingWith(response.inputIds, options.rewardToken);
     const { maxLength } = options;
     const truncated = ids !== undefined && options.truncation === true && typeof maxLength === 'number' && ids.length > maxLength;
-    const inputIds = ids === undefined ? new Int32Array(0) : truncated ? ids.slice(ids.length - maxLength) : ids;
+    const inputIds = ids === undefined ? new Int32Array(0) : truncated ? cutIds(ids, maxLength, options.tokenizer?.form) : ids;
     return { prompt, response, sample: { inputIds, truncated, responseIndex }, length: ids?.length ?? 0, bosDoubled: false };
   });
 }
