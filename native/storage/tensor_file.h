@@ -33,6 +33,9 @@ std::string shape_text(const std::vector<std::int64_t>& shape);
 // Move-only. Made by the formats' own readers, or by open_tensor_file.
 class TensorFile {
  public:
+  virtual ~TensorFile() = default;  // a checkpoint owns files of several formats
+  TensorFile(TensorFile&&) = default;
+  TensorFile& operator=(TensorFile&&) = default;
   const std::string& path() const { return path_; }
   const std::map<std::string, TensorView, std::less<>>& tensors() const { return tensors_; }
   // Null when the file has no such tensor.
