@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds everything and runs every test that needs no GPU: C++ (also under ASan and UBSan), CUDA's
-# kernels executed on the CPU and, where nvcc is, compiled for three GPUs, a short fuzz run, TypeScript. Ends with one line, "N passed, N failed", and fails when any test or build did. Incremental.
+# Installs what is missing, builds everything and runs every quick test that needs no GPU: C++ (also under ASan and UBSan), CUDA's
+# kernels executed on the CPU and, where nvcc is, compiled for one GPU, a short fuzz run, TypeScript (scripts/test_long.sh: the rest). Ends with one line, "N passed, N failed", and fails when any test or build did. Incremental.
 # What the steps print goes to build/test-logs/; the parts about failures are printed here too.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -68,7 +68,7 @@ build_cpp_tests() {
 
 build_sanitized() {
   configure build/sanitize -DCHEEMS_SANITIZE=ON &&
-    cmake --build build/sanitize --parallel "$jobs" --target cheems_native_tests cheems_cuda_emulated_tests cheems_fuzzers
+    cmake --build build/sanitize --parallel "$jobs" --target cheems_native_tests cheems_fuzzers
 }
 
 # The number before WORD in doctest's summary line.
@@ -135,14 +135,11 @@ if step cpp-build build_cpp_tests; then
   for program in gpu_steps gpu_kernels; do step "$program" "build/cmake/${program}_emulated" --tiny; done
 fi
 # Every kernel with nvcc, where there is one; a spill or a stack frame is a failure.
-step kernels-compile node scripts/compile_kernels.cjs && grep -h '^SKIPPED' "$logs/kernels-compile.log"
+step kernels-compile node scripts/compile_kernels.cjs --architecture 90a && grep -h '^SKIPPED' "$logs/kernels-compile.log"
 if step sanitized-build build_sanitized; then
   export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
   sanitized_tests=yes
   start_doctest cpp-tests-sanitized build/sanitize/cheems_native_tests
-  # Without the whole models, which use no kernel that the operations' own tests do not; and with streams that work as late as
-  # they may, which shows a host that does not wait.
-  start_doctest cuda-emulated-tests-sanitized env CHEEMS_EMULATED_STREAMS=deferred build/sanitize/cheems_cuda_emulated_tests --test-case-exclude='device:*'
   for fuzzer in build/sanitize/fuzz_*; do
     [ -x "$fuzzer" ] && [ -f "$fuzzer" ] && step "$(basename "$fuzzer")" "$fuzzer" --inputs 4000 --seed 1
   done
@@ -154,7 +151,6 @@ if [ "${cpp_tests:-no}" = yes ]; then
 fi
 if [ "${sanitized_tests:-no}" = yes ]; then
   report_doctest cpp-tests-sanitized no
-  report_doctest cuda-emulated-tests-sanitized no
 fi
 # Types that do not fit still leave JavaScript behind, so the tests may run; the failure is counted already.
 [ "$typescript" = yes ] || echo "== the TypeScript tests run on what the compiler could make"
