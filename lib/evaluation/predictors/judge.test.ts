@@ -27,7 +27,7 @@ function judgeBy(verdict: (a: string, b: string, prompt: string) => Partial<Comp
       }),
   };
 }
-const longer = judgeBy((a, b) => ({ text: a.length > b.length ? 'A' : a.length < b.length ? 'B' : 'C' }));
+const longer = () => judgeBy((a, b) => ({ text: a.length > b.length ? 'A' : a.length < b.length ? 'B' : 'C' })); // one for each test: they run side by side
 
 const ranked = () => datasetFromRows(
   [
@@ -46,9 +46,9 @@ async function run(completer: Completer, options: Partial<JudgePredictorOptions>
 }
 
 test('both orders of every pair of different rank; shares of wins as rewards', async (t) => {
-  longer.asked.length = 0;
-  const { evaluation, file, progress } = await run(longer);
-  t.is(longer.asked.length, 2 * (5 + 1));
+  const judge = longer();
+  const { evaluation, file, progress } = await run(judge);
+  t.is(judge.asked.length, 2 * (5 + 1));
   t.deepEqual(file.scores.map(({ rewards }) => rewards), [[1, 0.5, 0, 0.5], [0, 1], [null, null]]);
   t.deepEqual(file.report.cheems, { 'accuracy-rank': 1 / 2, 'exact_match-rank': 1 / 2, 'accuracy-rank-写作': 1, 'exact_match-rank-写作': 1, 'accuracy-rank-代码': 0, 'exact_match-rank-代码': 0 });
   t.is(evaluation.overall, 1 / 2);
@@ -121,11 +121,11 @@ test('benchmarks of pairs read the verdicts: right once and undecided once passe
 
 test('responses without text are refused by file and line', async (t) => {
   const dataset = datasetFromRows([{ chosen_ids: [1, 2], rejected_ids: [1, 3] }], 'ids.jsonl');
-  await t.throwsAsync(run(longer, {}, dataset), { name: 'DataError', message: /ids\.jsonl.*a judge reads texts, but response .* holds only token ids/ });
+  await t.throwsAsync(run(longer(), {}, dataset), { name: 'DataError', message: /ids\.jsonl.*a judge reads texts, but response .* holds only token ids/ });
 });
 
 test('results.json, judgements.jsonl and the table', async (t) => {
-  const { evaluation } = await run(longer);
+  const { evaluation } = await run(longer());
   const written = await writeResults(join(folder, 'out'), evaluation);
   const results = JSON.parse(readFileSync(written.results, 'utf8'));
   t.like(results.files.data.judge, { judgements: 12, consistency: 1, unparsable_share: 0 });
