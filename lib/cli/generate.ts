@@ -1,19 +1,16 @@
 // `cheems-native generate`: prompts in, texts out, as a stream.
 
-import { existsSync } from 'node:fs';
-import { DataError } from '../data/errors';
-import { readRows, rowsOfStream, type Row } from '../data/rows';
 import { checkSampling } from '../generation';
 import { generateStream, type GenerationCounts } from '../generation/stream';
 import { flag, number, text } from '../training/option_kinds';
 import { defineCommand } from './command';
+import { openInput, refuseOneFile } from './input';
 import { withInterrupts } from './interrupt';
 import { generationResources, languageModelOptions, loadLanguageModel, optionalJson, textList } from './language_model';
 import { MODEL_FORMS } from './model_folder';
 import { requiredText } from './options';
 import { openScoreOutput } from './output';
 import { showProgress } from './progress';
-import { refuseOneFile } from './score';
 import { scoringResources } from './scoring_model';
 
 const FILES = 'Files';
@@ -85,12 +82,6 @@ export const generateCommand = defineCommand({
       }
     }),
 });
-
-function openInput(input: string, signal: AbortSignal): AsyncIterable<Row> {
-  if (input === '-') return rowsOfStream(process.stdin, 'standard input', { signal });
-  if (!existsSync(input)) throw new DataError({ file: input }, 'the file does not exist');
-  return readRows(input, { signal });
-}
 
 function report({ rows, skippedRows, promptTokens, tokens, cut, tooLong }: GenerationCounts, strangers: number, output: string, positions: number): void {
   const parts = [`${rows} rows answered (${promptTokens} + ${tokens} tokens)`];

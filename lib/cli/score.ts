@@ -1,13 +1,10 @@
 // `cheems-native score`: rows in, rewards out, as a stream.
 
-import { existsSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { DataError } from '../data/errors';
-import { readRows, rowsOfStream, type Row } from '../data/rows';
 import { scoreStream, type ScoreStreamProgress } from '../scoring/stream';
 import { flag } from '../training/option_kinds';
 import { defineCommand } from './command';
 import { UsageError } from './failure';
+import { openInput, refuseOneFile } from './input';
 import { withInterrupts } from './interrupt';
 import { MODEL_FORMS, modelFolder } from './model_folder';
 import { requiredText } from './options';
@@ -73,18 +70,6 @@ export const scoreCommand = defineCommand({
       }
     }),
 });
-
-function openInput(input: string, signal: AbortSignal): AsyncIterable<Row> {
-  if (input === '-') return rowsOfStream(process.stdin, 'standard input', { signal });
-  if (!existsSync(input)) throw new DataError({ file: input }, 'the file does not exist');
-  return readRows(input, { signal });
-}
-
-export function refuseOneFile(input: string, output: string): void {
-  if (input === '-' || output === '-' || !existsSync(input) || !existsSync(output)) return;
-  const [a, b] = [statSync(input), statSync(output)];
-  if (resolve(input) === resolve(output) || (a.dev === b.dev && a.ino === b.ino)) throw new UsageError(`--input and --output are one file (${input}); give another --output.`);
-}
 
 function rates({ tokens, skippedRows }: ScoreStreamProgress, began: number): Record<string, string> {
   const seconds = (performance.now() - began) / 1000;
