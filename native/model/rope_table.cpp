@@ -17,24 +17,24 @@ double llama3_scaled(const Rope& rope, double frequency) {
 
 }  // namespace
 
-std::vector<float> inverse_frequencies(const Rope& rope, int64_t head_size) {
-  std::vector<float> frequencies;
+std::vector<double> inverse_frequencies(const Rope& rope, int64_t head_size) {
+  std::vector<double> frequencies;
   for (int64_t i = 0; i < head_size / 2; ++i) {
     double frequency = std::pow(rope.theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_size));
     if (rope.type == "linear") frequency /= rope.factor;
     if (rope.type == "llama3") frequency = llama3_scaled(rope, frequency);
-    frequencies.push_back(static_cast<float>(frequency));
+    frequencies.push_back(frequency);
   }
   return frequencies;
 }
 
 RopeTable rope_table(const Rope& rope, int64_t head_size, int64_t positions) {
-  const std::vector<float> frequencies = inverse_frequencies(rope, head_size);
+  const std::vector<double> frequencies = inverse_frequencies(rope, head_size);
   RopeTable table;
   table.cosine.reserve(static_cast<size_t>(positions) * frequencies.size());
   table.sine.reserve(static_cast<size_t>(positions) * frequencies.size());
   for (int64_t position = 0; position < positions; ++position) {
-    for (const float frequency : frequencies) {
+    for (const double frequency : frequencies) {
       const double angle = static_cast<double>(position) * frequency;
       table.cosine.push_back(static_cast<float>(std::cos(angle)));
       table.sine.push_back(static_cast<float>(std::sin(angle)));

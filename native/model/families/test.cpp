@@ -157,7 +157,7 @@ TEST_CASE("rope table: frequencies by the formulas of each type") {
   const Rope plain;
   const auto frequencies = inverse_frequencies(plain, 8);
   REQUIRE(frequencies.size() == 4);
-  for (size_t i = 0; i < 4; ++i) CHECK(frequencies[i] == static_cast<float>(std::pow(10000.0, -static_cast<double>(i) / 4)));
+  for (size_t i = 0; i < 4; ++i) CHECK(frequencies[i] == doctest::Approx(std::pow(10000.0, -static_cast<double>(i) / 4)).epsilon(1e-14));
   Rope linear = plain;
   linear.type = "linear", linear.factor = 4;
   for (size_t i = 0; i < 4; ++i) CHECK(inverse_frequencies(linear, 8)[i] == frequencies[i] / 4);
