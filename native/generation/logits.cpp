@@ -41,7 +41,7 @@ void Logits::for_each_row(const Tensor& hidden, const Control& control, const st
       const std::span<float> numbers(host_.data() + row * logits.stride, static_cast<size_t>(logits.columns));
       if (!all_finite(numbers)) fail("A logit is not finite: the model's weights overflow ", name(model_.precision()), ". Check the model folder.");
       if (cap > 0) {
-        for (float& x : numbers) x = cap * std::tanh(x / cap);
+        for (float& x : numbers) x = static_cast<float>(cap * std::tanh(static_cast<double>(x) / cap));
       }
       visit(first + row, numbers);
     }

@@ -170,7 +170,7 @@ void Decoder::forward_experts(const LayerTensors& w, const LayerActivations& a, 
   ops_.combine_expert_rows({.y = a.residual_out, .x = e.rows, .weights = e.weights, .places = e.places, .residual = a.residual_mid});
 }
 
-// Parts that lie one after another are one product; since every element of a product is a chain of its own, that shows in
+// Parts that lie one after another are one product; since every element of a product is a sum of its own, that shows in
 // no bit of the CPU's.
 void Decoder::multiply(const Tensor& y, const Tensor& x, std::span<const Tensor> parts, const Tensor& bias) {
   int64_t column = 0;

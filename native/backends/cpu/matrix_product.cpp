@@ -11,15 +11,15 @@
 namespace cheems::cpu {
 namespace {
 // B is packed in chunks of at most this many floats (8 MiB, a share of the last-level cache), A in blocks of kBlockRows
-// rows by kBlockDepth (288 KiB, in the second-level cache); one B panel of kBlockDepth rows is read again from the nearest
-// caches for all A panels of a block.
+// rows by kBlockDepth (288 KiB, in the second-level cache); one B panel of kBlockDepth rows is read again from there for all A
+// panels of a block. Deep blocks go to C less often, which gains more than panels of the first-level cache's size. Whichever way a product is computed, its bits are those of
+// c = ([c +] block_0 + block_1 + …) [+ addend], from left to right, where a block is the sum of its chains (matrix_tiles-inl.h).
 constexpr int64_t kChunkFloats = int64_t{1} << 21;
-constexpr int64_t kBlockRows = 192;
-constexpr int64_t kBlockDepth = 384;
-// Up to so many rows a weight costs more to fetch than to multiply with: B's panels go through the first-level cache, kFewDepth deep,
+constexpr int64_t kBlockRows = 96;
+constexpr int64_t kBlockDepth = 768;
+// Up to so many rows a weight costs more to fetch than to multiply with: B's panels go through the nearest caches, kBlockDepth deep,
 // and are used at once for all rows, instead of through a chunk that is written and read again.
 constexpr int64_t kFewRows = 48;
-constexpr int64_t kFewDepth = 256;
 }  // namespace
 }  // namespace cheems::cpu
 #endif
@@ -27,6 +27,7 @@ constexpr int64_t kFewDepth = 256;
 HWY_BEFORE_NAMESPACE();
 namespace cheems::cpu::HWY_NAMESPACE {
 namespace {
+static_assert(kBlockDepth % kChainDepth == 0);
 
 template <class T>
 void pack_b(const MatrixProduct& p, int64_t column, int64_t k, int64_t depth, float* panel) {
@@ -44,21 +45,26 @@ void pack_b_panel(const MatrixProduct& p, int64_t column, int64_t k, int64_t dep
   }
 }
 
+// The tile of C at (row, column), for the block that begins at `k`.
+HWY_INLINE TileOutput output_at(const MatrixProduct& p, int64_t row, int64_t column, int64_t k) {
+  TileOutput out{p.c + row * p.c_stride + column, p.c_stride, p.accumulate || k > 0};
+  if (p.addend && k + kBlockDepth >= p.depth) out.addend = p.addend + row * p.addend_stride + column, out.addend_stride = p.addend_stride;
+  return out;
+}
+
 // A few rows: A packed as a whole, then a task for each panel of B.
 void multiply_few_rows(const MatrixProduct& p, ThreadPool& pool, float* workspace) {
-  const int64_t panel_depth = padded_depth(p.depth), b_floats = kFewDepth * kTileColumns;
+  const int64_t panel_depth = padded_depth(p.depth), b_floats = kBlockDepth * kTileColumns;
   float* packed_b = workspace + kChunkFloats;
   for (int64_t i = 0; i < p.rows; i += kTileRows) pack_a_rows(p.a + i * p.a_stride, p.a_stride, HWY_MIN(p.rows - i, kTileRows), p.depth, 1.0f, workspace + i * panel_depth, panel_depth);
   pool.parallel_for((p.columns + kTileColumns - 1) / kTileColumns, [&](int64_t panel, int thread) {
     const int64_t column = panel * kTileColumns;
     float* b = packed_b + thread * b_floats;
-    for (int64_t k = 0; k < p.depth; k += kFewDepth) {
-      const int64_t depth = HWY_MIN(kFewDepth, p.depth - k);
+    for (int64_t k = 0; k < p.depth; k += kBlockDepth) {
+      const int64_t depth = HWY_MIN(kBlockDepth, p.depth - k);
       pack_b_panel(p, column, k, depth, b);
       for (int64_t i = 0; i < p.rows; i += kTileRows) {
-        float* c = p.c + i * p.c_stride + column;
-        const Initial first{p.initial ? p.initial + i * p.initial_stride + column : nullptr, p.initial_stride};
-        tile(depth, workspace + i * panel_depth + 4 * k, panel_depth, b, k == 0 ? first : Initial{c, p.c_stride}, c, p.c_stride, p.rows - i, p.columns - column);
+        tile(depth, workspace + i * panel_depth + 4 * k, panel_depth, b, output_at(p, i, column, k), p.rows - i, p.columns - column);
       }
     }
   });
@@ -79,36 +85,38 @@ void multiply_block(const MatrixProduct& p, int64_t row, int64_t row_end, int64_
       const float* b = packed_b + (b_panel * p.depth + k) * kTileColumns;
       const int64_t column = chunk + b_panel * kTileColumns;
       for (int64_t i = row; i < row_end; i += kTileRows) {
-        float* c = p.c + i * p.c_stride + column;
-        const Initial first{p.initial ? p.initial + i * p.initial_stride + column : nullptr, p.initial_stride};
-        tile(depth, packed_a + (i - row) * panel_depth, panel_depth, b, k == 0 ? first : Initial{c, p.c_stride}, c, p.c_stride, row_end - i, p.columns - column);
+        tile(depth, packed_a + (i - row) * panel_depth, panel_depth, b, output_at(p, i, column, k), row_end - i, p.columns - column);
       }
     }
   }
 }
 
-// A product of depth 0: the sums' starting values.
-void start_only(const MatrixProduct& p) {
+// A product of depth 0.
+void add_only(const MatrixProduct& p) {
   for (int64_t i = 0; i < p.rows; ++i) {
-    for (int64_t j = 0; j < p.columns; ++j) p.c[i * p.c_stride + j] = p.initial ? p.initial[i * p.initial_stride + j] : 0.0f;
+    for (int64_t j = 0; j < p.columns; ++j) {
+      float& c = p.c[i * p.c_stride + j];
+      c = (p.accumulate ? c : 0.0f) + (p.addend ? p.addend[i * p.addend_stride + j] : 0.0f);
+    }
   }
 }
 
 void multiply(const MatrixProduct& p, ThreadPool& pool, float* workspace) {
-  if (p.depth == 0) return start_only(p);
+  if (p.depth == 0) return add_only(p);
   if (p.rows <= kFewRows && !p.a_transposed && round_up(p.rows, kTileRows) * padded_depth(p.depth) <= kChunkFloats) return multiply_few_rows(p, pool, workspace);
   float* packed_b = workspace;
   float* packed_a = workspace + kChunkFloats;
   const int64_t a_floats = round_up(kBlockRows, kTileRows) * padded_depth(kBlockDepth);
   // A chunk holds whole panels; a single panel of a very deep product is cut along the depth instead.
   if (p.depth * kTileColumns > kChunkFloats) {
-    const int64_t part = kChunkFloats / kTileColumns;
+    const int64_t part = kChunkFloats / kTileColumns / kBlockDepth * kBlockDepth;
     MatrixProduct piece = p;
     for (int64_t k = 0; k < p.depth; k += part) {
       piece.depth = HWY_MIN(part, p.depth - k);
       piece.a = p.a + (p.a_transposed ? k * p.a_stride : k);
       piece.b = static_cast<const char*>(p.b) + (p.b_transposed ? k : k * p.b_stride) * static_cast<int64_t>(size_of(p.b_dtype));
-      if (k > 0) piece.initial = p.c, piece.initial_stride = p.c_stride;
+      piece.accumulate = p.accumulate || k > 0;
+      piece.addend = k + part >= p.depth ? p.addend : nullptr;
       multiply(piece, pool, workspace);
     }
     return;

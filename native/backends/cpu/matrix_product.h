@@ -1,4 +1,4 @@
-// C = initial + op(A) op(B) on the CPU, float32 arithmetic, B in any weight dtype.
+// C = [C +] op(A) op(B) [+ addend] on the CPU, float32 arithmetic, B in any weight dtype.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,8 @@
 namespace cheems::cpu {
 
 // Shapes after transposition: A is [rows, depth], B [depth, columns], C [rows, columns]. Strides are in
-// elements. Contract on bits: see matrix_tiles-inl.h.
+// elements. The order of the sums: kBlockDepth in matrix_product.cpp
+// and kChainDepth in matrix_tiles-inl.h.
 struct MatrixProduct {
   int64_t rows, columns, depth;
   const float* a;
@@ -21,9 +22,9 @@ struct MatrixProduct {
   bool b_transposed;  // false: B(k, j) = b[k * stride + j]; true: b[j * stride + k]
   float* c;
   int64_t c_stride;
-  // Where the sums start: null is zero; stride 0 repeats one row (a bias); may be `c` itself (accumulation).
-  const float* initial = nullptr;
-  int64_t initial_stride = 0;
+  bool accumulate = false;  // c += instead of c =
+  const float* addend = nullptr;  // added to the whole product: one row (a bias, stride 0) or a matrix other than c
+  int64_t addend_stride = 0;
 };
 
 // Bytes of workspace that matrix_product needs for any shape with that many threads.

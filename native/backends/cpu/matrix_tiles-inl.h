@@ -1,10 +1,11 @@
 // The CPU's matrix products, bottom layer: packed panels and the register tile that multiplies them.
 // Included once per SIMD target (Highway's foreach_target); everything else builds on these.
 //
-// Every element of every product is ONE chain of multiply-adds in the order of the inner index,
-// starting from the initial value: c = fma(a_k, b_k, c) for k = 0, 1, 2, … So a row's result has the
-// same bits whatever the other rows are, however the work is cut and however many threads share it,
-// and a product whose inner range is cut in two continues exactly where the first part stopped.
+// The order of every sum is written here. The inner index is cut into chains of kChainDepth; a chain is
+// fma(a_k, b_k, chain) for k = 0, 1, 2, … from zero, and a tile adds its chains in order: (chain_0 + chain_1) + chain_2 …
+// So a row's result has the same bits whatever the other rows are, however the work is cut and however many threads share it.
+// Why from zero: what a product is added to is often a thousand times as large (a residual connection). A chain that
+// began there would round each of its terms to the residual's last bit.
 
 #include <cstdint>
 #include <cstring>
@@ -31,6 +32,10 @@ constexpr int64_t kTileRows = 12, kTileVectors = 2;
 constexpr int64_t kTileRows = 4, kTileVectors = 3;
 #endif
 constexpr int64_t kTileColumns = kTileVectors * kFloatLanes;
+
+// Terms of one chain of multiply-adds. The variance of a sum's rounding error grows with kChainDepth + n / kChainDepth for n terms;
+// ending a chain costs about as much as two of its terms.
+constexpr int64_t kChainDepth = 64;
 
 constexpr int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
@@ -204,59 +209,103 @@ HWY_INLINE void pack_b_columns(const T* b, int64_t stride, int64_t columns, int6
 
 // ---- The tile.
 
-// Where a product's chains start: at zero (data null), at a bias row (stride 0) or at a matrix.
-struct Initial {
-  const float* data = nullptr;
-  int64_t stride = 0;
+// Where a tile's sum goes: c = sum, or c + sum (accumulate); then `addend` is added, where there is one.
+struct TileOutput {
+  float* c;
+  int64_t stride;
+  bool accumulate = false;
+  const float* addend = nullptr;  // a bias row (stride 0) or a matrix other than c
+  int64_t addend_stride = 0;
 };
 
-// c[Rows, kTileColumns] = initial + A B over `depth`, for Rows a multiple of 4 up to kTileRows. `a_depth` is the A panel's panel_depth.
+// sum += column k of an A panel times row k of a B panel; `a` and `b` point at them.
 template <int64_t Rows>
-HWY_INLINE void full_tile(int64_t depth, const float* HWY_RESTRICT a, int64_t a_depth, const float* HWY_RESTRICT b, Initial initial, float* c,
-                          int64_t c_stride) {
+HWY_INLINE void multiply_add(const float* HWY_RESTRICT a, int64_t a_depth, const float* HWY_RESTRICT b, FloatVec (&sum)[Rows][kTileVectors]) {
   const Floats d;
-  FloatVec sum[Rows][kTileVectors];
+  FloatVec right[kTileVectors];
+#pragma GCC unroll 4
+  for (int64_t v = 0; v < kTileVectors; ++v) right[v] = hn::LoadU(d, b + v * kFloatLanes);
 #pragma GCC unroll 16
   for (int64_t i = 0; i < Rows; ++i) {
+    const FloatVec left = hn::Set(d, a[i / 4 * 4 * a_depth + i % 4]);
 #pragma GCC unroll 4
-    for (int64_t v = 0; v < kTileVectors; ++v) sum[i][v] = initial.data ? hn::LoadU(d, initial.data + i * initial.stride + v * kFloatLanes) : hn::Zero(d);
-  }
-  for (int64_t k = 0; k < depth; ++k, b += kTileColumns) {
-    FloatVec right[kTileVectors];
-#pragma GCC unroll 4
-    for (int64_t v = 0; v < kTileVectors; ++v) right[v] = hn::LoadU(d, b + v * kFloatLanes);
-#pragma GCC unroll 16
-    for (int64_t i = 0; i < Rows; ++i) {
-      const FloatVec left = hn::Set(d, a[i / 4 * 4 * a_depth + 4 * k + i % 4]);
-#pragma GCC unroll 4
-      for (int64_t v = 0; v < kTileVectors; ++v) sum[i][v] = hn::MulAdd(left, right[v], sum[i][v]);
-    }
-  }
-#pragma GCC unroll 16
-  for (int64_t i = 0; i < Rows; ++i) {
-#pragma GCC unroll 4
-    for (int64_t v = 0; v < kTileVectors; ++v) hn::StoreU(sum[i][v], d, c + i * c_stride + v * kFloatLanes);
+    for (int64_t v = 0; v < kTileVectors; ++v) sum[i][v] = hn::MulAdd(left, right[v], sum[i][v]);
   }
 }
 
-// The same for a tile at the edge: only [rows, columns] of c and of the initial matrix exist.
-HWY_INLINE void tile(int64_t depth, const float* a, int64_t a_depth, const float* b, Initial initial, float* c, int64_t c_stride, int64_t rows,
-                     int64_t columns) {
+// A B over `depth` into out[Rows, kTileColumns], for Rows a multiple of 4 up to kTileRows. `a_depth` is the A panel's panel_depth.
+// The first chain has `first_chain` terms, the others kChainDepth.
+template <int64_t Rows>
+HWY_INLINE void full_tile(int64_t depth, int64_t first_chain, const float* HWY_RESTRICT a, int64_t a_depth, const float* HWY_RESTRICT b,
+                          const TileOutput& out) {
+  const Floats d;
+  HWY_ALIGN float totals[Rows * kTileColumns];  // of the chains before
+  for (int64_t begin = 0, end = HWY_MIN(first_chain, depth);; begin = end, end = HWY_MIN(end + kChainDepth, depth)) {
+    FloatVec sum[Rows][kTileVectors];
+#pragma GCC unroll 16
+    for (int64_t i = 0; i < Rows; ++i) {
+#pragma GCC unroll 4
+      for (int64_t v = 0; v < kTileVectors; ++v) sum[i][v] = hn::Zero(d);
+    }
+    // By fours: a chain is so short that its loop's end would be mispredicted often.
+    constexpr int64_t kUnroll = 4;
+    int64_t k = begin;
+    for (; k + kUnroll <= end; k += kUnroll) {
+#pragma GCC unroll 4
+      for (int64_t u = 0; u < kUnroll; ++u) multiply_add<Rows>(a + 4 * (k + u), a_depth, b + (k + u) * kTileColumns, sum);
+    }
+#pragma GCC unroll 1
+    for (; k < end; ++k) multiply_add<Rows>(a + 4 * k, a_depth, b + k * kTileColumns, sum);
+    if (begin > 0) {
+#pragma GCC unroll 16
+      for (int64_t i = 0; i < Rows; ++i) {
+#pragma GCC unroll 4
+        for (int64_t v = 0; v < kTileVectors; ++v) sum[i][v] = hn::Add(hn::Load(d, totals + i * kTileColumns + v * kFloatLanes), sum[i][v]);
+      }
+    }
+    if (end == depth) {
+#pragma GCC unroll 16
+      for (int64_t i = 0; i < Rows; ++i) {
+#pragma GCC unroll 4
+        for (int64_t v = 0; v < kTileVectors; ++v) {
+          float* c = out.c + i * out.stride + v * kFloatLanes;
+          if (out.accumulate) sum[i][v] = hn::Add(hn::LoadU(d, c), sum[i][v]);
+          if (out.addend) sum[i][v] = hn::Add(hn::LoadU(d, out.addend + i * out.addend_stride + v * kFloatLanes), sum[i][v]);
+          hn::StoreU(sum[i][v], d, c);
+        }
+      }
+      return;
+    }
+#pragma GCC unroll 16
+    for (int64_t i = 0; i < Rows; ++i) {
+#pragma GCC unroll 4
+      for (int64_t v = 0; v < kTileVectors; ++v) hn::Store(sum[i][v], d, totals + i * kTileColumns + v * kFloatLanes);
+    }
+  }
+}
+
+// The same for a tile at the edge: only [rows, columns] of c and of the addend exist. By default all chains but the last are
+// whole; `first_chain` says where another alignment is wanted.
+HWY_INLINE void tile(int64_t depth, const float* a, int64_t a_depth, const float* b, const TileOutput& out, int64_t rows, int64_t columns,
+                     int64_t first_chain = kChainDepth) {
   if (rows >= kTileRows && columns >= kTileColumns) {
-    full_tile<kTileRows>(depth, a, a_depth, b, initial, c, c_stride);
+    full_tile<kTileRows>(depth, first_chain, a, a_depth, b, out);
     return;
   }
-  HWY_ALIGN float edge[kTileRows * kTileColumns] = {};
+  HWY_ALIGN float edge[kTileRows * kTileColumns] = {}, addend[kTileRows * kTileColumns] = {};
   rows = HWY_MIN(rows, kTileRows);
   columns = HWY_MIN(columns, kTileColumns);
-  if (initial.data) {
-    for (int64_t i = 0; i < rows; ++i) memcpy(edge + i * kTileColumns, initial.data + i * initial.stride, static_cast<size_t>(columns) * sizeof(float));
+  const auto bytes = static_cast<size_t>(columns) * sizeof(float);
+  for (int64_t i = 0; i < rows; ++i) {
+    if (out.accumulate) memcpy(edge + i * kTileColumns, out.c + i * out.stride, bytes);
+    if (out.addend) memcpy(addend + i * kTileColumns, out.addend + i * out.addend_stride, bytes);
   }
+  const TileOutput inner{edge, kTileColumns, out.accumulate, out.addend ? addend : nullptr, kTileColumns};
   // Fours of rows that are not there are not computed either.
-  if (rows <= 4) full_tile<4>(depth, a, a_depth, b, {edge, kTileColumns}, edge, kTileColumns);
-  else if (kTileRows > 8 && rows <= 8) full_tile<HWY_MIN(int64_t{8}, kTileRows)>(depth, a, a_depth, b, {edge, kTileColumns}, edge, kTileColumns);
-  else full_tile<kTileRows>(depth, a, a_depth, b, {edge, kTileColumns}, edge, kTileColumns);
-  for (int64_t i = 0; i < rows; ++i) memcpy(c + i * c_stride, edge + i * kTileColumns, static_cast<size_t>(columns) * sizeof(float));
+  if (rows <= 4) full_tile<4>(depth, first_chain, a, a_depth, b, inner);
+  else if (kTileRows > 8 && rows <= 8) full_tile<HWY_MIN(int64_t{8}, kTileRows)>(depth, first_chain, a, a_depth, b, inner);
+  else full_tile<kTileRows>(depth, first_chain, a, a_depth, b, inner);
+  for (int64_t i = 0; i < rows; ++i) memcpy(out.c + i * out.stride, edge + i * kTileColumns, bytes);
 }
 
 }  // namespace cheems::cpu::HWY_NAMESPACE

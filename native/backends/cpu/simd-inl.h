@@ -1,8 +1,7 @@
-// What every CPU kernel uses, once per SIMD target: whole and partial vectors of float32, sums, exponentials.
+// What every CPU kernel uses, once per SIMD target: whole and partial vectors of float32, sums in a written order, float64 inside.
 #include <cstdint>
 #include <cstring>
 
-#include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
 
 #if defined(CHEEMS_SIMD_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -42,14 +41,105 @@ HWY_INLINE void store(FloatVec v, float* p, int64_t left) {
 
 HWY_INLINE FloatVec set(float x) { return hn::Set(Floats(), x); }
 HWY_INLINE FloatVec zero() { return hn::Zero(Floats()); }
-HWY_INLINE FloatVec exp(FloatVec x) { return hn::Exp(Floats(), x); }
-HWY_INLINE float sum_lanes(FloatVec v) { return hn::GetLane(hn::SumOfLanes(Floats(), v)); }
 
-// Sum of a[i] * b[i], lane by lane in order, then across lanes: one fixed order for a given length.
-HWY_INLINE float dot(const float* a, const float* b, int64_t n) {
-  FloatVec sum = zero();
-  for (int64_t i = 0; i < n; i += kFloatLanes) sum = hn::MulAdd(load(a + i, n - i), load(b + i, n - i), sum);
-  return sum_lanes(sum);
+// ---- Float64 inside, for what a float32 result is rounded from once.
+
+// The numbers of a float32 vector take two vectors of float64 (one, where a vector is a single lane).
+#if HWY_TARGET == HWY_SCALAR
+using Doubles = hn::Rebind<double, Floats>;
+constexpr int64_t kDoubleParts = 1;
+#else
+using Doubles = hn::Repartition<double, Floats>;
+constexpr int64_t kDoubleParts = 2;
+#endif
+using DoubleVec = hn::Vec<Doubles>;
+
+struct Widened {
+  DoubleVec part[kDoubleParts];  // lower lanes first
+};
+
+HWY_INLINE Widened widen(FloatVec x) {
+#if HWY_TARGET == HWY_SCALAR
+  return {{hn::PromoteTo(Doubles(), x)}};
+#else
+  const hn::Half<Floats> half;
+  return {{hn::PromoteTo(Doubles(), hn::LowerHalf(half, x)), hn::PromoteTo(Doubles(), hn::UpperHalf(half, x))}};
+#endif
+}
+
+HWY_INLINE FloatVec narrow(const Widened& x) {
+#if HWY_TARGET == HWY_SCALAR
+  return hn::Set(Floats(), static_cast<float>(hn::GetLane(x.part[0])));  // DemoteTo would make FLT_MAX of what overflows
+#else
+  const hn::Half<Floats> half;
+  return hn::Combine(Floats(), hn::DemoteTo(half, x.part[1]), hn::DemoteTo(half, x.part[0]));
+#endif
+}
+
+template <class Function>
+HWY_INLINE Widened map(Widened x, Function f) {
+  for (int64_t i = 0; i < kDoubleParts; ++i) x.part[i] = f(x.part[i]);
+  return x;
+}
+
+// f(x), computed in float64 and rounded once.
+template <class Function>
+HWY_INLINE FloatVec in_double(FloatVec x, Function f) {
+  return narrow(map(widen(x), f));
+}
+
+// ---- Sums, in an order that is written here: Highway's own across lanes differs between its versions.
+
+HWY_INLINE float largest_lane(FloatVec v) {
+  HWY_ALIGN float lanes[kFloatLanes];
+  hn::Store(v, Floats(), lanes);
+  float largest = lanes[0];
+  for (int64_t i = 1; i < kFloatLanes; ++i) largest = lanes[i] > largest ? lanes[i] : largest;
+  return largest;
+}
+
+// A sum in float64 of terms that are numbered from 0. Term i goes to the partial sum i % 16, whatever the width of a vector,
+// and halves of the partial sums are added until one is left: so the order is the same on every target.
+class DoubleSum {
+ public:
+  HWY_INLINE DoubleSum() {  // written out, so that it is compiled for the target
+    for (Widened& group : groups_) {
+      for (int64_t i = 0; i < kDoubleParts; ++i) group.part[i] = hn::Zero(Doubles());
+    }
+  }
+  // The terms first, first + 1, …; `first` is a multiple of kFloatLanes.
+  HWY_INLINE void add(int64_t first, const Widened& x) {
+    Widened& group = group_of(first);
+    for (int64_t i = 0; i < kDoubleParts; ++i) group.part[i] = hn::Add(group.part[i], x.part[i]);
+  }
+  HWY_INLINE void add_product(int64_t first, FloatVec a, FloatVec b) {
+    const Widened left = widen(a), right = widen(b);
+    Widened& group = group_of(first);
+    for (int64_t i = 0; i < kDoubleParts; ++i) group.part[i] = hn::MulAdd(left.part[i], right.part[i], group.part[i]);
+  }
+  HWY_INLINE double total() const {
+    HWY_ALIGN double sums[kPartialSums];
+    for (int64_t g = 0; g < kGroups; ++g) {
+      for (int64_t i = 0; i < kDoubleParts; ++i) hn::Store(groups_[g].part[i], Doubles(), sums + g * kFloatLanes + i * (kFloatLanes / kDoubleParts));
+    }
+    for (int64_t half = kPartialSums / 2; half > 0; half /= 2) {
+      for (int64_t i = 0; i < half; ++i) sums[i] += sums[i + half];
+    }
+    return sums[0];
+  }
+
+ private:
+  static constexpr int64_t kPartialSums = 16, kGroups = kPartialSums / kFloatLanes;
+  static_assert(kPartialSums % kFloatLanes == 0);
+  HWY_INLINE Widened& group_of(int64_t first) { return groups_[first / kFloatLanes % kGroups]; }
+  Widened groups_[kGroups];
+};
+
+// Sum of a[i] * b[i].
+HWY_INLINE double dot(const float* a, const float* b, int64_t n) {
+  DoubleSum sum;
+  for (int64_t i = 0; i < n; i += kFloatLanes) sum.add_product(i, load(a + i, n - i), load(b + i, n - i));
+  return sum.total();
 }
 
 // y += a * x
@@ -57,16 +147,6 @@ HWY_INLINE void add_scaled(float a, const float* x, float* y, int64_t n) {
   const FloatVec factor = set(a);
   for (int64_t i = 0; i < n; i += kFloatLanes) store(hn::MulAdd(factor, load(x + i, n - i), load(y + i, n - i)), y + i, n - i);
 }
-
-// tanh through one exponential, exact at both ends: 1 - 2 / (1 + exp(2x)).
-HWY_INLINE FloatVec tanh(FloatVec x) {
-  // exp would overflow past 88; tanh is 1 to the last bit from 9.1 on.
-  const FloatVec bounded = hn::Min(hn::Max(x, set(-20.0f)), set(20.0f));
-  return hn::Sub(set(1.0f), hn::Div(set(2.0f), hn::Add(set(1.0f), exp(hn::Add(bounded, bounded)))));
-}
-
-// 1 / (1 + exp(-x))
-HWY_INLINE FloatVec sigmoid(FloatVec x) { return hn::Div(set(1.0f), hn::Add(set(1.0f), exp(hn::Neg(hn::Max(x, set(-87.0f)))))); }
 
 }  // namespace cheems::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

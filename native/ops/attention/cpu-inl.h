@@ -5,7 +5,7 @@
 
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/matrix_tiles-inl.h"
-#include "backends/cpu/simd-inl.h"
+#include "backends/cpu/elementary-inl.h"
 
 #if defined(CHEEMS_ATTENTION_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef CHEEMS_ATTENTION_INL_H_
@@ -86,7 +86,7 @@ inline void score_block(const QueryBlock& block, const float* rows, int64_t rows
     const int64_t last_position = block.positions[i + live - 1];
     for (int64_t j = block.first_key; j <= last_position; j += kTileColumns) {
       // `out` has room for whole panels, so that every tile is a full one but for its rows.
-      tile(head_size, packed, head_size, panels + j * head_size, {}, out + i * stride + (j - block.first_key), stride, live, kTileColumns);
+      tile(head_size, packed, head_size, panels + j * head_size, {out + i * stride + (j - block.first_key), stride}, live, kTileColumns);
     }
   }
 }
@@ -98,11 +98,27 @@ inline void weigh_block(const QueryBlock& block, const float* matrix, int64_t st
   for (int64_t i = 0; i < block.count; i += kTileRows) {
     const int64_t live = std::min(kTileRows, block.count - i);
     const int64_t depth = block.positions[i + live - 1] + 1 - block.first_key;
+    // Chains begin at multiples of kChainDepth whatever block a query is in, so that a position is always in the same one.
+    const int64_t first_chain = kChainDepth - block.first_key % kChainDepth;
     pack_a_rows(matrix + i * stride, stride, live, depth, scale, packed, depth);
     for (int64_t j = 0; j < head_size; j += kTileColumns) {
-      tile(depth, packed, depth, panels + j * path + block.first_key * kTileColumns, {}, out + i * out_stride + j, out_stride, live, head_size - j);
+      tile(depth, packed, depth, panels + j * path + block.first_key * kTileColumns, {out + i * out_stride + j, out_stride}, live, head_size - j, first_chain);
     }
   }
+}
+
+// cap * tanh(score / cap), and its derivative 1 - tanh^2.
+struct SoftCapped {
+  FloatVec score, slope;
+};
+HWY_INLINE SoftCapped soft_capped(FloatVec score, float soft_cap) {
+  const DoubleVec cap = set_double(soft_cap), one = set_double(1);
+  Widened capped = widen(score), slope;
+  for (int64_t part = 0; part < kDoubleParts; ++part) {
+    const DoubleVec t = tanh(hn::Div(capped.part[part], cap));
+    capped.part[part] = hn::Mul(cap, t), slope.part[part] = hn::NegMulAdd(t, t, one);
+  }
+  return {narrow(capped), narrow(slope)};
 }
 
 // The scratch of one thread, carved out of the workspace in one place so that its size is known before it is used.

@@ -14,16 +14,15 @@ void differentiate_row(float* scores, float* d_scores, int64_t begin, int64_t en
   memset(d_scores, 0, static_cast<size_t>(begin) * sizeof(float));
   memset(scores + end, 0, static_cast<size_t>(padded_end - end) * sizeof(float));
   memset(d_scores + end, 0, static_cast<size_t>(padded_end - end) * sizeof(float));
-  const FloatVec shift = set(log_sum_exp), pull = set(d_dot_context), one = set(1.0f);
+  const FloatVec shift = set(log_sum_exp), pull = set(d_dot_context);
   for (int64_t j = begin; j < end; j += kFloatLanes) {
     const int64_t left = end - j;
-    FloatVec score = load(scores + j, left), slope = one;
+    FloatVec score = load(scores + j, left), slope = set(1.0f);
     if (soft_cap > 0) {
-      const FloatVec t = tanh(hn::Mul(score, set(1 / soft_cap)));
-      score = hn::Mul(set(soft_cap), t);
-      slope = hn::NegMulAdd(t, t, one);
+      const SoftCapped capped = soft_capped(score, soft_cap);
+      score = capped.score, slope = capped.slope;
     }
-    const FloatVec p = exp(hn::Sub(score, shift));
+    const FloatVec p = narrow(exp(hn::Sub(score, shift)));
     store(p, scores + j, left);
     store(hn::Mul(hn::Mul(p, hn::Sub(load(d_scores + j, left), pull)), slope), d_scores + j, left);
   }
@@ -39,7 +38,7 @@ void gather_block(const QueryBlock& block, const float* matrix, int64_t stride, 
     pack_a_columns(matrix + first_query * stride + (key - block.first_key), stride, live, depth, packed, depth);
     float* at = out + key * head_size;
     for (int64_t j = 0; j < head_size; j += kTileColumns) {
-      tile(depth, packed, depth, panels + j * block.count + first_query * kTileColumns, {at + j, head_size}, at + j, head_size, live, head_size - j);
+      tile(depth, packed, depth, panels + j * block.count + first_query * kTileColumns, {at + j, head_size, /*accumulate=*/true}, live, head_size - j);
     }
   }
 }
@@ -61,7 +60,7 @@ void head_backward(const AttentionBackward& a, const Segment& segment, QueryRang
     for (int64_t i = 0; i < block.count; ++i) {
       const float* context = floats(a.context) + (begin + i) * a.context.stride + head * size;
       differentiate_row(s.scores + i * width, s.d_scores + i * width, block.first_visible(i, shape.window) - block.first_key, block.positions[i] + 1 - block.first_key, width,
-                        floats(a.log_sum_exp)[(begin + i) * a.log_sum_exp.stride + head], dot(d_context + i * a.d_context.stride, context, size), shape.soft_cap);
+                        floats(a.log_sum_exp)[(begin + i) * a.log_sum_exp.stride + head], static_cast<float>(dot(d_context + i * a.d_context.stride, context, size)), shape.soft_cap);
     }
     weigh_block(block, s.d_scores, width, shape.scale, size, path, s.keys_panel, s.packed, floats(a.dq) + begin * a.dq.stride + head * size, a.dq.stride);
     pack_block_rows(q, a.q.stride, block.count, size, s.queries_panel);

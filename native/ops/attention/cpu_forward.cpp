@@ -8,34 +8,37 @@ HWY_BEFORE_NAMESPACE();
 namespace cheems::cpu::HWY_NAMESPACE {
 namespace {
 
-// Scores [begin, end) of one row become exp(score - max); everything else up to `padded_end` becomes zero.
-// Keys keep their lanes whatever block they are met in, so the sums have one order. Returns the sum and the maximum.
+// Scores [begin, end) of one row become exp(score - max); everything else up to `padded_end` becomes zero. Returns the sum and
+// the maximum. The row begins at position `first_key`; terms are numbered by position, so the sum has one order in every block.
 struct RowSum {
-  float sum, max;
+  double sum;
+  float max;
 };
-RowSum exponentiate_row(float* scores, int64_t begin, int64_t end, int64_t padded_end, float soft_cap) {
+RowSum exponentiate_row(float* scores, int64_t first_key, int64_t begin, int64_t end, int64_t padded_end, float soft_cap) {
   memset(scores, 0, static_cast<size_t>(begin) * sizeof(float));
   memset(scores + end, 0, static_cast<size_t>(padded_end - end) * sizeof(float));
   if (soft_cap > 0) {
-    const FloatVec cap = set(soft_cap), inverse = set(1 / soft_cap);
-    for (int64_t j = begin; j < end; j += kFloatLanes) store(hn::Mul(cap, tanh(hn::Mul(load(scores + j, end - j), inverse))), scores + j, end - j);
+    for (int64_t j = begin; j < end; j += kFloatLanes) store(soft_capped(load(scores + j, end - j), soft_cap).score, scores + j, end - j);
   }
   const Floats d;
   FloatVec highest = set(scores[begin]);
   int64_t j = begin;
   for (; j + kFloatLanes <= end; j += kFloatLanes) highest = hn::Max(highest, hn::LoadU(d, scores + j));
-  float max = hn::GetLane(hn::MaxOfLanes(d, highest));
+  float max = largest_lane(highest);
   for (; j < end; ++j) max = std::max(max, scores[j]);
   const FloatVec shift = set(max);
-  FloatVec sum = zero();
+  DoubleSum sum;
   for (j = begin / kFloatLanes * kFloatLanes; j < end; j += kFloatLanes) {
-    // Whole aligned groups of lanes; those outside [begin, end) are masked to zero.
-    const auto inside = hn::And(hn::FirstN(d, static_cast<size_t>(std::min(end - j, kFloatLanes))), hn::Not(hn::FirstN(d, static_cast<size_t>(std::max<int64_t>(0, begin - j)))));
-    const FloatVec e = hn::IfThenElseZero(inside, exp(hn::Sub(hn::LoadU(d, scores + j), shift)));
-    hn::StoreU(e, d, scores + j);
-    sum = hn::Add(sum, e);
+    FloatVec x = hn::Sub(hn::LoadU(d, scores + j), shift);
+    if (j < begin || j + kFloatLanes > end) {  // lanes outside [begin, end): exp is 0 in float32, and far below the sum's last bit
+      const auto inside = hn::And(hn::FirstN(d, static_cast<size_t>(std::min(end - j, kFloatLanes))), hn::Not(hn::FirstN(d, static_cast<size_t>(std::max<int64_t>(0, begin - j)))));
+      x = hn::IfThenElse(inside, x, set(-200.0f));
+    }
+    const Widened e = exp(x);
+    hn::StoreU(narrow(e), d, scores + j);
+    sum.add(first_key + j, e);
   }
-  return {sum_lanes(sum), max};
+  return {sum.total(), max};
 }
 
 void scale_row(float* row, float factor, int64_t count) {
@@ -53,9 +56,9 @@ void block_forward(const AttentionShape& shape, const QueryBlock& block, const B
   const int64_t width = round_up(block.end_key - block.first_key, kTileColumns), size = shape.head_size;
   score_block(block, rows.q, rows.q_stride, shape.scale, size, s.keys_transposed, s.packed, s.scores, width);
   for (int64_t i = 0; i < block.count; ++i) {
-    const RowSum row = exponentiate_row(s.scores + i * width, block.first_visible(i, shape.window) - block.first_key, block.positions[i] + 1 - block.first_key, width, shape.soft_cap);
-    s.row_terms[i] = 1 / row.sum;
-    if (rows.log_sum_exp) rows.log_sum_exp[i * rows.log_sum_exp_stride] = row.max + std::log(row.sum);
+    const RowSum row = exponentiate_row(s.scores + i * width, block.first_key, block.first_visible(i, shape.window) - block.first_key, block.positions[i] + 1 - block.first_key, width, shape.soft_cap);
+    s.row_terms[i] = static_cast<float>(1 / row.sum);
+    if (rows.log_sum_exp) rows.log_sum_exp[i * rows.log_sum_exp_stride] = static_cast<float>(row.max + std::log(row.sum));
   }
   weigh_block(block, s.scores, width, 1.0f, size, path, s.values_panel, s.packed, rows.context, rows.context_stride);
   for (int64_t i = 0; i < block.count; ++i) scale_row(rows.context + i * rows.context_stride, s.row_terms[i], size);
@@ -69,7 +72,7 @@ void group_forward(const AttentionForward& a, const Segment& segment, QueryRange
                      a.log_sum_exp ? floats(a.log_sum_exp) + query * a.log_sum_exp.stride + head : nullptr, a.q.stride, a.context.stride, a.log_sum_exp.stride};
   };
   if (queries.end - queries.begin == 1) {
-    // One query, as when text is generated: the heads share a tile's rows. Each row is a chain of its own, so the bits are the same.
+    // One query, as when text is generated: the heads share a tile's rows. Each row's sums are its own, so the bits are the same.
     QueryBlock block = query_block(segment, a.query_rows, queries.begin, queries.end, a.shape.window);
     for (int64_t head = 0; head < heads; head += kQueryBlock) {
       block.count = std::min(kQueryBlock, heads - head);

@@ -7,7 +7,7 @@
 
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/matrix_tiles-inl.h"
-#include "backends/cpu/simd-inl.h"
+#include "backends/cpu/elementary-inl.h"
 #include "core/error.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -60,7 +60,7 @@ void multiply(const float* a, int64_t a_stride, int64_t rows, int64_t depth, flo
   for (int64_t i = 0; i < rows; i += kTileRows) {
     pack_a_rows(a + i * a_stride, a_stride, std::min(kTileRows, rows - i), depth, scale, packed, padded_depth(depth));
     for (int64_t j = 0; j < columns; j += kTileColumns) {
-      tile(depth, packed, padded_depth(depth), panels + j * depth, {}, out + i * out_stride + j, out_stride, rows - i, kTileColumns);
+      tile(depth, packed, padded_depth(depth), panels + j * depth, {out + i * out_stride + j, out_stride}, rows - i, kTileColumns);
     }
   }
 }
@@ -80,21 +80,23 @@ void add_relative(const int32_t* buckets, int32_t first_bucket, const float* que
 }
 
 // Scores become exp(score - max); returns their sum.
-float exponentiate_row(float* scores, int64_t count) {
+double exponentiate_row(float* scores, int64_t count) {
   const Floats d;
   FloatVec highest = set(scores[0]);
   int64_t j = 0;
   for (; j + kFloatLanes <= count; j += kFloatLanes) highest = hn::Max(highest, hn::LoadU(d, scores + j));
-  float max = hn::GetLane(hn::MaxOfLanes(d, highest));
+  float max = largest_lane(highest);
   for (; j < count; ++j) max = std::max(max, scores[j]);
   const FloatVec shift = set(max);
-  FloatVec sum = zero();
+  DoubleSum sum;
   for (j = 0; j < count; j += kFloatLanes) {
-    const FloatVec e = hn::IfThenElseZero(hn::FirstN(d, static_cast<size_t>(std::min(count - j, kFloatLanes))), exp(hn::Sub(load(scores + j, count - j), shift)));
-    store(e, scores + j, count - j);
-    sum = hn::Add(sum, e);
+    FloatVec x = hn::Sub(load(scores + j, count - j), shift);
+    if (j + kFloatLanes > count) x = hn::IfThenElse(hn::FirstN(d, static_cast<size_t>(count - j)), x, set(-200.0f));  // exp: 0 in float32
+    const Widened e = exp(x);
+    store(narrow(e), scores + j, count - j);
+    sum.add(j, e);
   }
-  return sum_lanes(sum);
+  return sum.total();
 }
 
 void scale_row(float* row, float factor, int64_t count) {
@@ -128,11 +130,11 @@ void head_forward(const DisentangledAttentionForward& a, int64_t sample, int64_t
         add_relative(buckets + j - (begin + i), first_bucket, s.query_products + i * rel, s.key_products + j * rel, rel, std::min(kKeyBlock, tokens - j), s.scores + i * padded + j);
       }
     }
-    for (int64_t i = 0; i < count; ++i) s.inverse_sums[i] = 1 / exponentiate_row(s.scores + i * padded, tokens);
+    for (int64_t i = 0; i < count; ++i) s.inverse_sums[i] = static_cast<float>(1 / exponentiate_row(s.scores + i * padded, tokens));
     for (int64_t i = 0; i < count; i += kTileRows) {
       pack_a_rows(s.scores + i * padded, padded, std::min(kTileRows, count - i), tokens, 1.0f, s.packed, padded_depth(tokens));
       for (int64_t j = 0; j < size; j += kTileColumns) {
-        tile(tokens, s.packed, padded_depth(tokens), s.values + j * tokens, {}, context + i * a.context.stride + j, a.context.stride, count - i, size - j);
+        tile(tokens, s.packed, padded_depth(tokens), s.values + j * tokens, {context + i * a.context.stride + j, a.context.stride}, count - i, size - j);
       }
     }
     for (int64_t i = 0; i < count; ++i) scale_row(context + i * a.context.stride, s.inverse_sums[i], size);

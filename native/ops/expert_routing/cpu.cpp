@@ -24,9 +24,10 @@ void choose(const float* logits, int64_t num_experts, int32_t* chosen, int64_t k
 
 // The largest comes first, so no exponential is above 1.
 void weigh(const float* logits, const int32_t* chosen, float* weights, int64_t k) {
-  float sum = 0;
-  for (int64_t c = 0; c < k; ++c) sum += weights[c] = std::exp(logits[chosen[c]] - logits[chosen[0]]);
-  for (int64_t c = 0; c < k; ++c) weights[c] /= sum;
+  const auto exponential = [&](int64_t c) { return std::exp(static_cast<double>(logits[chosen[c]]) - logits[chosen[0]]); };
+  double sum = 0;
+  for (int64_t c = 0; c < k; ++c) sum += exponential(c);
+  for (int64_t c = 0; c < k; ++c) weights[c] = static_cast<float>(exponential(c) / sum);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "backends/cpu/kernels.h"
-#include "backends/cpu/simd-inl.h"
+#include "backends/cpu/elementary-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cheems::cpu::HWY_NAMESPACE {
@@ -15,21 +15,21 @@ constexpr int64_t kRowsPerTask = 8;
 
 // An activation and its derivative at the same gate.
 struct ValueAndSlope {
-  FloatVec value, slope;
+  DoubleVec value, slope;
 };
 
-HWY_INLINE ValueAndSlope silu(FloatVec g) {
-  const FloatVec s = sigmoid(g);
-  return {hn::Mul(g, s), hn::Mul(s, hn::MulAdd(g, hn::Sub(set(1.0f), s), set(1.0f)))};
+HWY_INLINE ValueAndSlope silu(DoubleVec g) {
+  const DoubleVec s = sigmoid(g), one = set_double(1);
+  return {hn::Mul(g, s), hn::Mul(s, hn::MulAdd(g, hn::Sub(one, s), one))};
 }
 
-HWY_INLINE ValueAndSlope gelu_tanh(FloatVec g) {
-  const FloatVec c = set(0.7978845608028654f), cubic = set(0.044715f), half = set(0.5f), one = set(1.0f);
-  const FloatVec square = hn::Mul(g, g);
-  const FloatVec t = tanh(hn::Mul(c, hn::Mul(g, hn::MulAdd(cubic, square, one))));
-  const FloatVec inner_slope = hn::Mul(c, hn::MulAdd(hn::Mul(set(3.0f), cubic), square, one));
-  const FloatVec rising = hn::Mul(half, hn::Add(one, t));
-  return {hn::Mul(g, rising), hn::MulAdd(hn::Mul(hn::Mul(half, g), hn::NegMulAdd(t, t, one)), inner_slope, rising)};
+// g / 2 (1 + tanh(u)) = g sigmoid(2u), with u = sqrt(2 / pi) (g + 0.044715 g^3): so the negative tail keeps its digits.
+HWY_INLINE ValueAndSlope gelu_tanh(DoubleVec g) {
+  const DoubleVec twice = set_double(2 * 0.7978845608028654), cubic = set_double(0.044715), one = set_double(1);
+  const DoubleVec square = hn::Mul(g, g);
+  const DoubleVec s = sigmoid(hn::Mul(twice, hn::Mul(g, hn::MulAdd(cubic, square, one))));
+  const DoubleVec inner_slope = hn::Mul(twice, hn::MulAdd(hn::Mul(set_double(3), cubic), square, one));
+  return {hn::Mul(g, s), hn::MulAdd(hn::Mul(hn::Mul(g, s), hn::Sub(one, s)), inner_slope, s)};
 }
 
 template <class Function>
@@ -42,7 +42,8 @@ void forward_with(const GatedMlpForward& a, Context& context, Function activatio
       float* y = floats(a.y) + row * a.y.stride;
       for (int64_t i = 0; i < width; i += kFloatLanes) {
         const int64_t left = width - i;
-        store(hn::Mul(activation(load(gate + i, left)).value, load(up + i, left)), y + i, left);
+        const FloatVec value = in_double(load(gate + i, left), [&](DoubleVec g) HWY_ATTR { return activation(g).value; });
+        store(hn::Mul(value, load(up + i, left)), y + i, left);
       }
     }
   });
@@ -61,11 +62,15 @@ void backward_with(const GatedMlpBackward& a, Context& context, Function activat
       float* y = a.y ? floats(a.y) + row * a.y.stride : nullptr;
       for (int64_t i = 0; i < width; i += kFloatLanes) {
         const int64_t left = width - i;
-        const ValueAndSlope act = activation(load(gate + i, left));
-        const FloatVec u = load(up + i, left), upstream = load(dy + i, left);
-        if (y) store(hn::Mul(act.value, u), y + i, left);
-        store(hn::Mul(hn::Mul(upstream, u), act.slope), d_gate + i, left);
-        store(hn::Mul(upstream, act.value), d_up + i, left);
+        Widened value = widen(load(gate + i, left)), slope;
+        for (int64_t part = 0; part < kDoubleParts; ++part) {
+          const ValueAndSlope both = activation(value.part[part]);
+          value.part[part] = both.value, slope.part[part] = both.slope;
+        }
+        const FloatVec u = load(up + i, left), upstream = load(dy + i, left), act = narrow(value);
+        if (y) store(hn::Mul(act, u), y + i, left);
+        store(hn::Mul(hn::Mul(upstream, u), narrow(slope)), d_gate + i, left);
+        store(hn::Mul(upstream, act), d_up + i, left);
       }
     }
   });
@@ -73,15 +78,15 @@ void backward_with(const GatedMlpBackward& a, Context& context, Function activat
 
 void forward(const GatedMlpForward& a, Context& context) {
   switch (a.activation) {
-    case GateActivation::silu: return forward_with(a, context, [](FloatVec g) HWY_ATTR { return silu(g); });
-    case GateActivation::gelu_tanh: return forward_with(a, context, [](FloatVec g) HWY_ATTR { return gelu_tanh(g); });
+    case GateActivation::silu: return forward_with(a, context, [](DoubleVec g) HWY_ATTR { return silu(g); });
+    case GateActivation::gelu_tanh: return forward_with(a, context, [](DoubleVec g) HWY_ATTR { return gelu_tanh(g); });
   }
 }
 
 void backward(const GatedMlpBackward& a, Context& context) {
   switch (a.activation) {
-    case GateActivation::silu: return backward_with(a, context, [](FloatVec g) HWY_ATTR { return silu(g); });
-    case GateActivation::gelu_tanh: return backward_with(a, context, [](FloatVec g) HWY_ATTR { return gelu_tanh(g); });
+    case GateActivation::silu: return backward_with(a, context, [](DoubleVec g) HWY_ATTR { return silu(g); });
+    case GateActivation::gelu_tanh: return backward_with(a, context, [](DoubleVec g) HWY_ATTR { return gelu_tanh(g); });
   }
 }
 

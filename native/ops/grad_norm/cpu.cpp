@@ -13,16 +13,7 @@ namespace {
 
 constexpr int64_t kBlock = 1 << 15;
 
-// Squares summed in float32 over 256 numbers at a time, those sums in double.
-double sum_block(const float* x, int64_t count) {
-  constexpr int64_t kShort = 256;
-  double total = 0;
-  for (int64_t i = 0; i < count; i += kShort) {
-    const int64_t n = std::min(kShort, count - i);
-    total += dot(x + i, x + i, n);
-  }
-  return total;
-}
+double sum_of_squares(const float* x, int64_t count) { return dot(x, x, count); }
 
 void sum(const SumOfSquares& a, Context& context) {
   // Rows are whole in a block, so that unseen ones can be passed over.
@@ -34,9 +25,9 @@ void sum(const SumOfSquares& a, Context& context) {
     context.pool.parallel_for(count, [&](int64_t block, int) {
       const int64_t begin = (first + block) * rows_per_block, end = std::min(a.x.rows, begin + rows_per_block);
       double total = 0;
-      if (!a.row_seen) total = sum_block(floats(a.x) + begin * a.x.columns, (end - begin) * a.x.columns);
+      if (!a.row_seen) total = sum_of_squares(floats(a.x) + begin * a.x.columns, (end - begin) * a.x.columns);
       else for (int64_t row = begin; row < end; ++row) {
-        if (a.row_seen[row]) total += sum_block(floats(a.x) + row * a.x.columns, a.x.columns);
+        if (a.row_seen[row]) total += sum_of_squares(floats(a.x) + row * a.x.columns, a.x.columns);
       }
       sums[block] = total;
     });

@@ -14,31 +14,31 @@ namespace {
 
 constexpr int64_t kRowsPerTask = 16;
 
-float mean_of(const float* x, int64_t columns) {
-  FloatVec sum = zero();
-  for (int64_t i = 0; i < columns; i += kFloatLanes) sum = hn::Add(sum, load(x + i, columns - i));
-  return sum_lanes(sum) / static_cast<float>(columns);
+double mean_of(const float* x, int64_t columns) {
+  DoubleSum sum;
+  for (int64_t i = 0; i < columns; i += kFloatLanes) sum.add(i, widen(load(x + i, columns - i)));
+  return sum.total() / static_cast<double>(columns);
 }
 
 // The mean of squared distances from `mean`: not a difference of squares, which would lose all digits of a row far from zero.
-float variance_of(const float* x, float mean, int64_t columns) {
+double variance_of(const float* x, float mean, int64_t columns) {
   const FloatVec middle = set(mean);
   const int64_t whole = columns / kFloatLanes * kFloatLanes;
-  FloatVec sum = zero();
+  DoubleSum sum;
   for (int64_t i = 0; i < whole; i += kFloatLanes) {
     const FloatVec distance = hn::Sub(load(x + i, kFloatLanes), middle);
-    sum = hn::MulAdd(distance, distance, sum);
+    sum.add_product(i, distance, distance);
   }
   if (whole < columns) {  // lanes past the end are zeros, at a distance from the mean
     const FloatVec distance = hn::IfThenElseZero(hn::FirstN(Floats(), static_cast<size_t>(columns - whole)), hn::Sub(load(x + whole, columns - whole), middle));
-    sum = hn::MulAdd(distance, distance, sum);
+    sum.add_product(whole, distance, distance);
   }
-  return sum_lanes(sum) / static_cast<float>(columns);
+  return sum.total() / static_cast<double>(columns);
 }
 
 void norm_row(const float* x, const float* weight, const float* bias, float epsilon, int64_t columns, float* y) {
-  const float mean = mean_of(x, columns);
-  const FloatVec middle = set(mean), factor = set(1.0f / std::sqrt(variance_of(x, mean, columns) + epsilon));
+  const auto mean = static_cast<float>(mean_of(x, columns));
+  const FloatVec middle = set(mean), factor = set(static_cast<float>(1 / std::sqrt(variance_of(x, mean, columns) + epsilon)));
   for (int64_t i = 0; i < columns; i += kFloatLanes) {
     const int64_t left = columns - i;
     store(hn::MulAdd(hn::Mul(hn::Sub(load(x + i, left), middle), factor), load(weight + i, left), load(bias + i, left)), y + i, left);

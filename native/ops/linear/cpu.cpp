@@ -12,7 +12,7 @@ HWY_BEFORE_NAMESPACE();
 namespace cheems::cpu::HWY_NAMESPACE {
 namespace {
 
-// Adds `bias` to each row of y in place: only where a residual already occupies the products' initial value.
+// Adds `bias` to each row of y in place: only where a residual is the products' addend already.
 void add_bias(const Tensor& y, const float* bias, Context& context) {
   constexpr int64_t kRowsPerTask = 32;
   context.pool.parallel_for((y.rows + kRowsPerTask - 1) / kRowsPerTask, [&](int64_t task, int) {
@@ -42,21 +42,22 @@ HWY_EXPORT(bias_backward);
 
 void linear_forward(const LinearForward& a, Context& context) {
   MatrixProduct product{a.y.rows, a.y.columns, a.x.columns, floats(a.x), a.x.stride, false, a.weight.data, a.weight.dtype, a.weight.stride, true, floats(a.y), a.y.stride};
-  if (a.residual) product.initial = floats(a.residual), product.initial_stride = a.residual.stride;
-  else if (a.bias) product.initial = floats(a.bias), product.initial_stride = 0;
+  if (a.residual && a.residual.data == a.y.data) product.accumulate = true;
+  else if (a.residual) product.addend = floats(a.residual), product.addend_stride = a.residual.stride;
+  else if (a.bias) product.addend = floats(a.bias);
   matrix_product(product, context.pool, context.workspace);
   if (a.residual && a.bias) HWY_DYNAMIC_DISPATCH(add_bias)(a.y, floats(a.bias), context);
 }
 
 void linear_backward_input(const LinearBackwardInput& a, Context& context) {
   MatrixProduct product{a.dx.rows, a.dx.columns, a.dy.columns, floats(a.dy), a.dy.stride, false, a.weight.data, a.weight.dtype, a.weight.stride, false, floats(a.dx), a.dx.stride};
-  if (a.accumulate) product.initial = floats(a.dx), product.initial_stride = a.dx.stride;
+  product.accumulate = a.accumulate;
   matrix_product(product, context.pool, context.workspace);
 }
 
 void linear_backward_weight(const LinearBackwardWeight& a, Context& context) {
   matrix_product({a.d_weight.rows, a.d_weight.columns, a.dy.rows, floats(a.dy), a.dy.stride, true, a.x.data, a.x.dtype, a.x.stride, false, floats(a.d_weight), a.d_weight.stride,
-                  floats(a.d_weight), a.d_weight.stride},
+                  /*accumulate=*/true},
                  context.pool, context.workspace);
   if (a.d_bias) HWY_DYNAMIC_DISPATCH(bias_backward)(a, context);
 }

@@ -5,8 +5,8 @@
 //   dW      += dy^T x      accumulated, rows in order
 //   dbias   += sum_n dy_n  accumulated, rows in order
 // Floor: 2*N*in*out FLOPs forward, twice that backward; 4*(N*in + N*out) bytes and the weight once.
-// Every element is one chain of multiply-adds in the order of the inner index, beginning at residual or bias: a row's
-// result does not depend on the other rows.
+// On the CPU every element is a sum of short chains of multiply-adds in the order of the inner index, to which residual or bias
+// is added at the end (backends/cpu/matrix_tiles-inl.h): a row's result does not depend on the other rows.
 #pragma once
 
 #include "core/tensor.h"

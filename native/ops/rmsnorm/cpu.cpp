@@ -29,7 +29,7 @@ void forward(const RmsNormForward& a, Context& context) {
   context.pool.parallel_for((a.x.rows + kRowsPerTask - 1) / kRowsPerTask, [&](int64_t task, int) {
     for (int64_t row = task * kRowsPerTask; row < std::min(a.x.rows, (task + 1) * kRowsPerTask); ++row) {
       const float* x = floats(a.x) + row * a.x.stride;
-      inverse_rms[row] = 1.0f / std::sqrt(dot(x, x, columns) / static_cast<float>(columns) + a.epsilon);
+      inverse_rms[row] = static_cast<float>(1 / std::sqrt(dot(x, x, columns) / static_cast<double>(columns) + a.epsilon));
       scale_row(x, floats(a.weight), a.weight_offset, inverse_rms[row], a.residual ? floats(a.residual) + row * a.residual.stride : nullptr, columns, floats(a.y) + row * a.y.stride);
     }
   });
@@ -51,13 +51,12 @@ void backward_row(const RmsNormBackward& a, int64_t row, float* d_weight) {
   float* dx = floats(a.dx) + row * a.dx.stride;
   const float inverse_rms = floats(a.inverse_rms)[row];
   const FloatVec r = set(inverse_rms), shift = set(a.weight_offset);
-  FloatVec sum = zero();
+  DoubleSum sum;
   for (int64_t i = 0; i < columns; i += kFloatLanes) {
     const int64_t left = columns - i;
-    const FloatVec g = hn::Mul(load(dy + i, left), hn::Add(load(weight + i, left), shift));
-    sum = hn::MulAdd(g, load(x + i, left), sum);
+    sum.add_product(i, hn::Mul(load(dy + i, left), hn::Add(load(weight + i, left), shift)), load(x + i, left));
   }
-  const FloatVec pull = set(sum_lanes(sum) / static_cast<float>(columns) * inverse_rms * inverse_rms);
+  const FloatVec pull = set(static_cast<float>(sum.total() / static_cast<double>(columns) * inverse_rms * inverse_rms));
   for (int64_t i = 0; i < columns; i += kFloatLanes) {
     const int64_t left = columns - i;
     const FloatVec upstream = load(dy + i, left), in = load(x + i, left);

@@ -25,7 +25,7 @@ void rotate(const float* x, const float* cosine, const float* sine, float direct
   }
 }
 
-float inverse_rms_of(const float* x, int64_t size, float epsilon) { return 1.0f / std::sqrt(dot(x, x, size) / static_cast<float>(size) + epsilon); }
+float inverse_rms_of(const float* x, int64_t size, float epsilon) { return static_cast<float>(1 / std::sqrt(dot(x, x, size) / static_cast<double>(size) + epsilon)); }
 
 void forward(const RopeForward& a, Context& context) {
   const int64_t size = a.head_size, half = size / 2, heads = a.x.columns / size;
@@ -56,12 +56,11 @@ void norm_backward(const RopeBackward& a, const float* x, float* d, float* d_wei
   const float* weight = floats(a.norm_weight);
   const float inverse_rms = inverse_rms_of(x, size, a.epsilon);
   const FloatVec r = set(inverse_rms), shift = set(a.weight_offset);
-  FloatVec sum = zero();
+  DoubleSum sum;
   for (int64_t i = 0; i < size; i += kFloatLanes) {
-    const FloatVec g = hn::Mul(load(d + i, size - i), hn::Add(load(weight + i, size - i), shift));
-    sum = hn::MulAdd(g, load(x + i, size - i), sum);
+    sum.add_product(i, hn::Mul(load(d + i, size - i), hn::Add(load(weight + i, size - i), shift)), load(x + i, size - i));
   }
-  const FloatVec pull = set(sum_lanes(sum) / static_cast<float>(size) * inverse_rms * inverse_rms);
+  const FloatVec pull = set(static_cast<float>(sum.total() / static_cast<double>(size) * inverse_rms * inverse_rms));
   for (int64_t i = 0; i < size; i += kFloatLanes) {
     const int64_t left = size - i;
     const FloatVec upstream = load(d + i, left), in = load(x + i, left);
