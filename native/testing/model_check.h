@@ -172,22 +172,25 @@ inline void check_gradients(const ReferenceModel& reference, const ModelRun& run
   }
 }
 
-// Three steps on the whole set, then every parameter.
+// Three steps on the whole set, then every parameter. Where float32 does not settle a step (AdamW follows the signs of gradients that are
+// nearly zero: Gemma 2's third), the tolerance is what rounding alone does to transformers' own float32.
 inline void check_three_steps(const ReferenceModel& reference, const ModelRun& run) {
   const TrainedModel found = train_on(reference, run, 3);
+  const auto& spread = reference.float32_spread();
   const auto& steps = reference.json()["train"]["steps_f64"];
   for (size_t step = 0; step < 3; ++step) {
     const auto& result = found.steps[step];
     const auto& expected = steps[step];
     CHECK(result.loss == doctest::Approx(expected["loss"].get<double>()).epsilon(kScalarTolerance));
-    // Where float32 costs transformers itself more than the tolerance (Gemma 2's third step), three times that.
     const double norm = expected["grad_norm_before_clip"].get<double>();
-    const double theirs = std::abs(reference.json()["train"]["grad_norm_f32"][step].get<double>() - norm);
-    CHECK(std::abs(result.gradient_norm - norm) <= std::max(kScalarTolerance * (1 + norm), 3 * theirs));
+    const double once = std::abs(reference.json()["train"]["grad_norm_f32"][step].get<double>() - norm);
+    const double theirs = spread.is_null() ? 3 * once : spread["grad_norm"][step].get<double>();
+    CHECK(std::abs(result.gradient_norm - norm) <= std::max(kScalarTolerance * (1 + norm), theirs));
     for (size_t r = 0; r < result.rewards.size(); ++r) {
       check_reward(result.rewards[r], expected["rewards"][r].get<double>(), step == 0 ? reward_tolerance(reference) : 1e-3);
     }
   }
+  const double close_share = std::min(0.995, spread.is_null() ? 1.0 : spread["close_share"].get<double>());
   const auto arrays = reference.arrays();
   for (const auto& [name, values] : found.parameters) {
     CAPTURE(name);
@@ -199,7 +202,7 @@ inline void check_three_steps(const ReferenceModel& reference, const ModelRun& r
       CHECK(error <= 3e-3);
       close += error <= 2e-5;
     }
-    CHECK(static_cast<double>(close) >= 0.995 * static_cast<double>(expected.size()));
+    CHECK(static_cast<double>(close) >= close_share * static_cast<double>(expected.size()));
   }
 }
 

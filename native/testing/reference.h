@@ -37,11 +37,15 @@ class ReferenceModel {
     std::filesystem::copy_file(source + (legacy ? "/config.legacy.json" : "/config.json"), folder_ / "config.json");
     std::filesystem::create_symlink(source + "/model.safetensors", folder_ / "model.safetensors");
     std::ifstream(source + "/reference.json") >> json_;
+    std::ifstream spreads(source + "/../float32_spread.json");
+    if (spreads) spread_ = nlohmann::json::parse(spreads).value(json_.value("name", ""), nlohmann::json());
   }
   ~ReferenceModel() { std::filesystem::remove_all(folder_); }
   ReferenceModel(const ReferenceModel&) = delete;
   std::string folder() const { return folder_.string(); }
   const nlohmann::json& json() const { return json_; }
+  // What rounding alone does to three training steps (float32_spread.json); null where it was not measured.
+  const nlohmann::json& float32_spread() const { return spread_; }
   storage::SafetensorsFile arrays() const { return storage::SafetensorsFile::open(source_ + "/reference.safetensors"); }
 
   // The single sequences, each a group of its own, and their float64 rewards.
@@ -77,7 +81,7 @@ class ReferenceModel {
   }
   std::string source_;
   std::filesystem::path folder_;
-  nlohmann::json json_;
+  nlohmann::json json_, spread_;
 };
 
 }  // namespace cheems::testing
