@@ -89,6 +89,7 @@ function rewrite(node: Node): void {
     }
   }
   if (node.type === 'Identifier' && node['value'] === 'strftime_now') node['value'] = 'strftime_now_is_not_defined';
+  if (node.type === 'FilterStatement' && nameOf(node['filter'] as Node) === 'trim') return rewriteTrimBlock(node);
   const call = stripCall(node);
   if (!call) return;
   const { method, args } = call;
@@ -96,12 +97,24 @@ function rewrite(node: Node): void {
   Object.assign(node, { type: 'CallExpression', callee: { type: 'Identifier', value: functionName(method) }, args });
 }
 
+const identifier = (value: string): Node => ({ type: 'Identifier', value });
+const nameOf = (filter: Node): unknown => (filter.type === 'CallExpression' ? (filter['callee'] as Node)['value'] : filter['value']);
+
+/** `{% filter trim %}…{% endfilter %}`: its body caught in a variable, and what the function makes of that. */
+function rewriteTrimBlock(node: Node): void {
+  const { body, filter } = node as unknown as { body: Node[]; filter: Node };
+  const args = filter.type === 'CallExpression' ? (filter['args'] as Node[]) : [];
+  const caught = identifier('text_to_trim');
+  const trimmed: Node = { type: 'CallExpression', callee: identifier(functionName('strip')), args: [caught, ...args] };
+  delete node['filter'];
+  Object.assign(node, { type: 'If', test: identifier('true'), body: [{ type: 'Set', assignee: caught, value: null, body }, trimmed], alternate: [] });
+}
+
 function stripCall(node: Node): { method: string; args: unknown[] } | undefined {
   if (node.type === 'FilterExpression') {
     const filter = node['filter'] as Node;
-    const name = filter.type === 'CallExpression' ? (filter['callee'] as Node)['value'] : filter['value'];
     const args = filter.type === 'CallExpression' ? (filter['args'] as unknown[]) : [];
-    return name === 'trim' ? { method: 'strip', args: [node['operand'], ...args] } : undefined;
+    return nameOf(filter) === 'trim' ? { method: 'strip', args: [node['operand'], ...args] } : undefined;
   }
   if (node.type === 'CallExpression') {
     const callee = node['callee'] as Node;

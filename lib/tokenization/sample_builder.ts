@@ -68,9 +68,12 @@ export class SampleBuilder {
   /** Undefined where samples are pairs and the folder has none. */
   private readonly template: ChatTemplate | undefined;
   private readonly pairs: PairBuilder | undefined;
-  private readonly bos: number | undefined;
+  /** The id of the tokenizer's bos_token. */
+  readonly bosTokenId: number | undefined;
+  /** bos_token, eos_token and so on, as the template may print them. */
+  readonly specialTokens: Readonly<Record<string, string>>;
   /** What the tokenizer adds before and after a text. */
-  private readonly added: { before: number[]; after: number[] };
+  readonly tokensAround: { readonly before: number[]; readonly after: number[] };
 
   /** Reads and builds tokenizer and template; takes about a second for large vocabularies. @throws TokenizerError */
   constructor(source: TokenizerSource) {
@@ -80,18 +83,19 @@ export class SampleBuilder {
         `${source.folder} has no chat template (neither chat_template.jinja nor chat_template in tokenizer_config.json). Name a Jinja file with --chat_template FILE: the model must be evaluated with the template that it is trained with, so none is made up.`,
       );
     }
+    this.specialTokens = files.specialTokens;
     this.template = files.chatTemplate && new ChatTemplate(files.chatTemplate.source, files.chatTemplate.file, files.specialTokens);
     try {
       const tokenizer = new Tokenizer(files.tokenizer, files.config);
       this.tokenizer = tokenizer;
       this.encodeBare = byteLevelEncoder(tokenizer, files.tokenizer, files.config) ?? ((text) => tokenizer.encode(text, { add_special_tokens: false }).ids);
-      this.added = this.addedTokens();
+      this.tokensAround = this.findTokensAround();
       this.pairs = source.form === 'pair' ? new PairBuilder(tokenizer, this.encodeBare) : undefined;
     } catch (error) {
       throw new TokenizerError(`${source.folder}/tokenizer.json cannot be used (${(error as Error).message}).`);
     }
     const bos = files.specialTokens['bos_token'];
-    this.bos = bos === undefined ? undefined : this.tokenizer.token_to_id(bos);
+    this.bosTokenId = bos === undefined ? undefined : this.tokenizer.token_to_id(bos);
   }
 
   /** Prompt and response as the template writes them, not stripped. @throws TokenizerError */
@@ -119,10 +123,10 @@ export class SampleBuilder {
     const text = this.renderText(prompt, systemPrompt, response, options.addGenerationPrompt ?? false);
     const strip = options.doStrip ?? true;
     let body = this.encode(strip ? pythonStrip(text) : text);
-    const { before, after: added } = strip ? this.added : NOTHING_ADDED;
+    const { before, after: added } = strip ? this.tokensAround : NOTHING_ADDED;
     const { rewardToken } = options;
     const after = rewardToken === undefined || (added.at(-1) ?? body.at(-1)) === rewardToken ? added : [...added, rewardToken];
-    const bosDoubled = this.bos !== undefined && before.at(-1) === this.bos && body[0] === this.bos;
+    const bosDoubled = this.bosTokenId !== undefined && before.at(-1) === this.bosTokenId && body[0] === this.bosTokenId;
     if (bosDoubled && options.doubledBos === 'drop') body = body.slice(1);
     const length = before.length + body.length + after.length;
     const { maxLength } = options;
@@ -161,7 +165,13 @@ export class SampleBuilder {
     }
   }
 
-  private encode(text: string): number[] {
+  /** The content of a token that stands outside the vocabulary proper, such as `<|im_end|>`; undefined for tokens of plain text. */
+  addedToken(id: number): string | undefined {
+    return this.tokenizer.get_added_tokens_decoder().get(id)?.content;
+  }
+
+  /** Text to ids, with nothing added. @throws TokenizerError */
+  encode(text: string): number[] {
     try {
       return this.encodeBare(text);
     } catch (error) {
@@ -169,7 +179,7 @@ export class SampleBuilder {
     }
   }
 
-  private addedTokens(): { before: number[]; after: number[] } {
+  private findTokensAround(): { before: number[]; after: number[] } {
     const bare: number[] = this.tokenizer.encode('a', { add_special_tokens: false }).ids;
     const whole: number[] = this.tokenizer.encode('a', { add_special_tokens: true }).ids;
     for (let begin = 0; begin + bare.length <= whole.length; begin += 1) {
@@ -183,7 +193,7 @@ export class SampleBuilder {
 
 const NOTHING_ADDED = { before: [] as number[], after: [] as number[] };
 
-function messagesOf(prompt: Prompt, systemPrompt: string | undefined, response: string | Pick<Response, 'content' | 'messages'> | null): Message[] {
+export function messagesOf(prompt: Prompt, systemPrompt: string | undefined, response: string | Pick<Response, 'content' | 'messages'> | null): Message[] {
   const system: Message[] = systemPrompt === undefined ? [] : [{ role: 'system', content: systemPrompt }];
   return [...system, ...asMessages(prompt), ...turnsOf(response)];
 }

@@ -18,7 +18,8 @@ import { Run, OPTIMIZER_FILE, type RunStartState } from './run';
 import { lockFolder } from './run_lock';
 import { RunLog } from './run_log';
 import { StepPlan } from './step_plan';
-import { loadTrainingData, type TrainingData } from './training_data';
+import { planTokenizerFiles } from './tokenizer_files';
+import { loadTrainingData, sampleOptions, type TrainingData } from './training_data';
 import { checkResumable, readState, type RunIdentity } from './training_state';
 
 export interface TrainContext {
@@ -72,6 +73,7 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
   for (const line of [...data.notes, ...formatReport(planner.report)]) say(line);
   const plan = new StepPlan(planner, options);
   const identity = await identityOf(options, data, files);
+  const folderPlan = await folderPlanOf(options, data, architecture, files, say);
   const start = await startState(resumed, identity, options, files, say);
 
   const memory = await planOrRefuse(engine, {
@@ -94,7 +96,7 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
     await removeEarlier(doomed, files, say);
     if (model.head.source === 'new') say(`${options.model_path} has no reward head: a new one is made, normal with standard deviation 1/(hidden size + 1), seed ${options.seed}.`);
     else if (!resumed) say(`Training goes on from the reward head of ${options.model_path}: ${model.head.description}.`);
-    return await runSteps({ options, context, files, data, plan, identity, start, resumed, model, trainer, memory });
+    return await runSteps({ options, context, files, data, plan, folderPlan, identity, start, resumed, model, trainer, memory });
   } finally {
     await trainer.dispose();
     await model.dispose();
@@ -107,6 +109,7 @@ interface Prepared {
   files: FileSystem;
   data: TrainingData;
   plan: StepPlan;
+  folderPlan: ModelFolderPlan;
   identity: RunIdentity;
   start: RunStartState;
   resumed: CheckpointReference | undefined;
@@ -116,7 +119,7 @@ interface Prepared {
 }
 
 async function runSteps(prepared: Prepared): Promise<TrainResult> {
-  const { options, context, files, data, plan, identity, start, resumed, model, trainer, memory } = prepared;
+  const { options, context, files, data, plan, folderPlan, identity, start, resumed, model, trainer, memory } = prepared;
   const { callbacks = {}, signal, stop } = context;
   const log = new RunLog({
     outputDir: options.output_dir,
@@ -142,8 +145,7 @@ async function runSteps(prepared: Prepared): Promise<TrainResult> {
     });
     const run = new Run({
       options, plan, train: data.train, test: data.test, testCategories: data.testCategories, model, trainer,
-      folderPlan: await folderPlanOf(options, data, model.architecture, files),
-      identity, packageVersion: packageVersion(), log, files, callbacks, signal, stop,
+      folderPlan, identity, packageVersion: packageVersion(), log, files, callbacks, signal, stop,
       sleep: async (milliseconds) => void (await (context.sleep ?? sleep)(milliseconds)),
     }, start, resumed);
     const outcome = await run.go();
@@ -208,13 +210,28 @@ async function identityOf(options: TrainOptions, data: TrainingData, files: File
   };
 }
 
-async function folderPlanOf(options: TrainOptions, data: TrainingData, architecture: ArchitectureInfo, files: FileSystem): Promise<ModelFolderPlan> {
-  const { config, newPadToken } = await makeConfig({ baseFolder: options.model_path, classPrefix: architecture.classPrefix, savedFamily: architecture.savedFamily, vocabSize: architecture.vocabSize, lastTokens: data.lastTokens }, files);
+async function folderPlanOf(options: TrainOptions, data: TrainingData, architecture: ArchitectureInfo, files: FileSystem, say: Say): Promise<ModelFolderPlan> {
+  const { classPrefix, savedFamily, vocabSize } = architecture;
+  const { lastTokens } = data;
+  const { config, newPadToken } = await makeConfig({ baseFolder: options.model_path, classPrefix, savedFamily, vocabSize, lastTokens }, files);
+  const { changes, found } = await planTokenizerFiles({
+    baseFolder: options.model_path,
+    newPadToken,
+    samples: data.chatTemplate === undefined ? undefined : {
+      chatTemplateFile: options.chat_template,
+      options: sampleOptions(options, architecture.rewardToken),
+      conversations: data.conversations,
+      lastTokens,
+    },
+  }, files);
+  if (found && found.source === undefined) {
+    say(`No chat template can say what is trained on: ${found.differing} of ${found.compared} samples that were tried get other tokens when a template's text is tokenized. cheems-native reads the trained folder right; other tools will read such samples otherwise.`, 'warning');
+  }
   const commonest = [...data.lastTokens].sort(([a, m], [b, n]) => n - m || a - b).slice(0, 16);
   return {
     baseFolder: options.model_path,
     config,
-    ...(newPadToken === undefined ? {} : { newPadToken }),
+    tokenizerChanges: changes,
     facts: {
       package: 'cheems-native',
       package_version: packageVersion(),
@@ -227,7 +244,6 @@ async function folderPlanOf(options: TrainOptions, data: TrainingData, architect
       reward_head: 'score.weight',
       last_token_ids: commonest.map(([id]) => id),
     },
-    ...(options.chat_template === undefined || data.chatTemplate === undefined ? {} : { chatTemplate: data.chatTemplate }),
   };
 }
 

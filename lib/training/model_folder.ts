@@ -6,19 +6,11 @@ import type { EngineModel } from '../engine/types';
 import { TrainingError, codeOf, messageOf } from './errors';
 import { realFileSystem, type FileSystem } from '../files/file_system';
 import { parseKeepingNumbers, stringifyKeepingNumbers } from './exact_json';
+import { TOKENIZER_FILES, writeTokenizerFiles, type TokenizerChanges } from './tokenizer_files';
 
 export const CONFIG_FILE = 'config.json';
 export const WEIGHTS_FILE = 'model.safetensors';
 export const FACTS_FILE = 'cheems.json';
-
-/** Copied where the base model has them. */
-export const TOKENIZER_FILES = [
-  'tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json', 'chat_template.jinja',
-  'chat_template.json', 'vocab.json', 'vocab.txt', 'merges.txt', 'tokenizer.model', 'spiece.model',
-];
-
-/** Those that name the pad token. */
-const PADDING_FILES = ['tokenizer_config.json', 'special_tokens_map.json'];
 
 /** The content of cheems.json. */
 export interface RewardModelFacts {
@@ -44,10 +36,8 @@ export interface ModelFolderPlan {
   /** Text of the finished config.json. */
   config: string;
   facts: RewardModelFacts;
-  /** A template given in place of the tokenizer's own; written as chat_template.jinja, which transformers prefers. */
-  chatTemplate?: string;
-  /** See `MadeConfig`: written into tokenizer_config.json and special_tokens_map.json, which are copied as they are otherwise. */
-  newPadToken?: string;
+  /** Of the tokenizer's files, what is not the base model's. */
+  tokenizerChanges: TokenizerChanges;
 }
 
 /** How often each id ends a sample: what the choice of pad_token_id must avoid. */
@@ -187,16 +177,7 @@ export function sha256(text: string): string {
 
 /** Writes all but the weights into an existing folder. config.json comes last: without it a folder is no model. */
 export async function writeDescription(folder: string, plan: ModelFolderPlan, files: FileSystem = realFileSystem): Promise<void> {
-  for (const name of TOKENIZER_FILES) {
-    const source = join(plan.baseFolder, name);
-    const target = join(folder, name);
-    if (name === 'chat_template.jinja' && plan.chatTemplate !== undefined) await files.writeDurably(target, plan.chatTemplate);
-    else if ((await files.kindOf(source)) === undefined) continue;
-    else if (plan.newPadToken !== undefined && PADDING_FILES.includes(name)) {
-      const content = parseKeepingNumbers(await files.readText(source)) as Record<string, unknown>;
-      await files.writeDurably(target, stringifyKeepingNumbers({ ...content, pad_token: plan.newPadToken }));
-    } else await files.copyDurably(source, target);  // follows links, as download caches have them
-  }
+  await writeTokenizerFiles(folder, plan.baseFolder, plan.tokenizerChanges, files);
   await files.writeDurably(join(folder, FACTS_FILE), `${JSON.stringify(plan.facts, null, 2)}\n`);
   await files.writeDurably(join(folder, CONFIG_FILE), plan.config);
 }

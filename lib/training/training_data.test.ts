@@ -2,6 +2,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { addingAround } from '../testing/sample_template_cases';
 import { fakeEngine, writeFakeModel } from '../testing/fake_engine';
 import { realFileSystem } from '../files/file_system';
 import { train } from './loop';
@@ -58,7 +59,9 @@ test('a run on texts leaves a model folder with the tokenizer, whose padding is 
   const result = await train({ ...input, max_steps: 2, global_batch_size: 8, chat_template: template }, { engine: fakeEngine() });
   const out = result.modelFolder!;
   t.deepEqual(readFileSync(join(out, 'tokenizer.json')), readFileSync(join(base, 'tokenizer.json')));
-  t.is(readFileSync(join(out, 'chat_template.jinja'), 'utf8'), readFileSync(template, 'utf8'));
+  const written = readFileSync(join(out, 'chat_template.jinja'), 'utf8');
+  t.true(written.endsWith(`{% filter trim %}${readFileSync(template, 'utf8')}{% endfilter %}`), written);
+  t.is((JSON.parse(readFileSync(join(out, 'tokenizer_config.json'), 'utf8')) as { chat_template: string }).chat_template, written);
   const config = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')) as { pad_token_id: number };
   const padded = tokenizer.added_tokens.find(({ id }) => id === config.pad_token_id);
   t.truthy(padded);
@@ -66,6 +69,26 @@ test('a run on texts leaves a model folder with the tokenizer, whose padding is 
   const facts = JSON.parse(readFileSync(join(out, 'cheems.json'), 'utf8')) as { chat_template_sha256: string; do_strip: boolean };
   t.regex(facts.chat_template_sha256, /^[0-9a-f]{64}$/);
   t.true(facts.do_strip);
+});
+
+test('where no template renders the samples, the run says so before it starts, and the folder keeps the base model\'s', async (t) => {
+  const { base, folder, input } = setUp(t);
+  // What the tokenizer adds here is a token of plain text, which the same text may not be cut into.
+  const file = join(base, 'tokenizer.json');
+  const tokenizer = JSON.parse(readFileSync(file, 'utf8')) as { model: { vocab: Record<string, number> } };
+  const [word] = Object.entries(tokenizer.model.vocab).find(([, id]) => id === 300)!;
+  writeFileSync(file, JSON.stringify({ ...tokenizer, post_processor: addingAround([[word, 300]], []) }));
+  const template = join(folder, 'template.jinja');
+  writeFileSync(template, '{% for message in messages %}{{ message.content }}{% endfor %}');
+  const said: string[] = [];
+  const result = await train({ ...input, max_steps: 1, global_batch_size: 8, chat_template: template }, {
+    engine: fakeEngine(),
+    callbacks: { onLog: ({ level, message }) => void (level === 'warning' && said.push(message)), onStart: () => void said.push('start') },
+  });
+  t.regex(said.find((line) => line.startsWith('No chat template'))!, /\d+ of \d+ samples/);
+  t.true(said.findIndex((line) => line.startsWith('No chat template')) < said.indexOf('start'));
+  t.is(readFileSync(join(result.modelFolder!, 'chat_template.jinja'), 'utf8'), readFileSync(template, 'utf8'));
+  t.deepEqual(readFileSync(join(result.modelFolder!, 'tokenizer.json')), readFileSync(join(base, 'tokenizer.json')));
 });
 
 test('a tokenizer that pads with the end marker gets another pad token, and keeps the rest', async (t) => {

@@ -4,11 +4,15 @@ import { readPreferenceDataset } from '../data/dataset';
 import { formatReport } from '../data/report';
 import type { PreferenceDataset, TokenizedPrompt } from '../data/types';
 import { readTokenizerFiles } from '../tokenization/model_folder';
+import type { SampleOptions } from '../tokenization/sample_builder';
+import type { Conversation } from '../tokenization/sample_template';
 import { tokenizeDataset, type TokenizeOptions } from '../tokenization/tokenize_dataset';
 import { TrainingError } from './errors';
 import type { Phase, TrainCallbacks } from './events';
 import type { FileDigest, FileSystem } from '../files/file_system';
 import type { TrainOptions } from './options';
+
+const TRIED_CONVERSATIONS = 256;
 
 export interface TrainingData {
   /** At least one prompt; each has at least one pair, and every response is in one. */
@@ -25,6 +29,8 @@ export interface TrainingData {
   tokenizerSha256: string | null;
   /** Tokens of the longest sample of all. */
   longestSample: number;
+  /** Conversations that samples were made of, from all over the data: at most `TRIED_CONVERSATIONS`. */
+  conversations: Conversation[];
   /** How often each id ends a sample. */
   lastTokens: Map<number, number>;
 }
@@ -67,6 +73,7 @@ export async function loadTrainingData(options: TrainOptions, context: LoadConte
     fileDigests,
     chatTemplate: hasText ? readTokenizerFiles(options.model_path, options.chat_template).chatTemplate?.source : undefined,
     tokenizerSha256: hasText ? (await context.files.digest(join(options.model_path, 'tokenizer.json'))).sha256 : null,
+    conversations: conversationsOf([train, ...(test ? [test] : [])]),
     longestSample: samples.reduce((longest, { inputIds }) => Math.max(longest, inputIds.length), 0),
     lastTokens: countLastTokens(samples),
   };
@@ -92,15 +99,25 @@ async function loadPart(options: TrainOptions, paths: string[], name: 'training'
 function tokenizeOptions(options: TrainOptions, dropUnpaired: boolean, context: LoadContext): TokenizeOptions {
   return {
     tokenizer: { folder: options.model_path, chatTemplateFile: options.chat_template },
-    doStrip: options.do_strip,
+    ...sampleOptions(options, context.rewardToken),
     maxLength: options.max_length,
     truncation: options.truncation,
-    doubledBos: options.compat === 'cheems' ? 'keep' : 'drop',
     vocabularySize: context.vocabularySize,
-    rewardToken: context.rewardToken,
     cacheFolder: context.cacheFolder,
     dropUnpaired,
   };
+}
+
+/** How a whole sample is built, whatever its length. */
+export function sampleOptions(options: TrainOptions, rewardToken: number | undefined): Pick<SampleOptions, 'doStrip' | 'doubledBos' | 'rewardToken'> {
+  return { doStrip: options.do_strip, doubledBos: options.compat === 'cheems' ? 'keep' : 'drop', rewardToken };
+}
+
+function conversationsOf(parts: readonly Part[]): Conversation[] {
+  const texts = parts.flatMap(({ dataset }) => dataset.prompts.flatMap(({ prompt, systemPrompt, responses }) =>
+    responses.filter(({ inputIds }) => inputIds === undefined).map((response): Conversation => ({ prompt, systemPrompt, response }))));
+  const every = Math.max(1, Math.ceil(texts.length / TRIED_CONVERSATIONS));
+  return texts.filter((_, index) => index % every === 0);
 }
 
 function countLastTokens(samples: readonly { inputIds: Int32Array }[]): Map<number, number> {

@@ -1,0 +1,128 @@
+// A chat template that renders whole samples: what the tokenizer's post-processor adds, and the stripping, in Jinja. Tools that
+// know the template alone then read the tokens that were trained on.
+
+import type { Prompt, Response } from '../data/types';
+import { ChatTemplate } from './chat_template';
+import { messagesOf, type SampleBuilder, type SampleOptions } from './sample_builder';
+
+/** The first line of every template made here: what it is, for readers, and how one is known again. */
+const NOTE = '{#- Renders the samples that this reward model was trained on, to the token; a tokenizer must add nothing to them. -#}\n';
+
+export interface SampleParts {
+  doStrip: boolean;
+  /** Texts of the tokens that the tokenizer adds around a text. */
+  before: readonly string[];
+  after: readonly string[];
+  /** The last text of `before`, where a rendered text that begins with it gets no second one. */
+  undoubledBos?: string | undefined;
+  /** Follows every sample that does not end with it. */
+  rewardToken?: string | undefined;
+  /** Between the tokens before and the text: some tokenizers begin words otherwise behind a special token than at the beginning. */
+  gap?: string | undefined;
+  /** bos_token and the like as the template knew them, where the written tokenizer gives the names other texts. */
+  pinned?: Readonly<Record<string, string>> | undefined;
+}
+
+/** A Jinja string literal, in jinja2 and in @huggingface/jinja. */
+const quoted = (text: string): string => `'${text.replace(/\\/g, '\\\\').replace(/'/g, "\\'").replace(/\n/g, '\\n')}'`;
+
+/** `source` made into a template of whole samples; unchanged where it renders them already. */
+export function sampleTemplate(source: string, parts: SampleParts): string {
+  const pins = Object.entries(parts.pinned ?? {}).map(([name, text]) => `{%- set ${name} = ${quoted(text)} -%}\n`).join('');
+  const around = parts.before.length > 0 || parts.after.length > 0 || parts.rewardToken !== undefined;
+  if (!around && (!parts.doStrip || source.startsWith(NOTE))) return pins === '' ? source : `${NOTE}${pins}${verbatim(source)}`;
+  if (!around) return `${NOTE}${pins}{% filter trim %}${source}{% endfilter %}`;
+  const body = parts.doStrip ? source : verbatim(source);
+  const strip = parts.doStrip ? '{%- set sample = sample | trim -%}\n' : '';
+  return `${NOTE}${pins}{% set sample %}${body}{% endset %}\n${strip}${leading(parts)}{{- sample }}${trailing(parts)}`;
+}
+
+/** jinja2 drops the last line's end, a newline behind a tag and blanks before one: kept from doing so by empty expressions. */
+const verbatim = (source: string): string => `{{- '' }}${source.replace(/\n$/, '')}{{ '' -}}`;
+
+function leading({ before, undoubledBos, gap = '' }: SampleParts): string {
+  if (before.length === 0) return '';
+  if (undoubledBos === undefined) return `{{- ${quoted(before.join('') + gap)} }}`;
+  const first = before.slice(0, -1).join('');
+  return `${first === '' ? '' : `{{- ${quoted(first)} }}`}{{- '' if sample.startswith(${quoted(undoubledBos)}) else ${quoted(undoubledBos + gap)} }}`;
+}
+
+function trailing({ after, rewardToken }: SampleParts): string {
+  const added = after.length === 0 ? '' : `{{- ${quoted(after.join(''))} }}`;
+  if (rewardToken === undefined || after.at(-1) === rewardToken) return added;
+  if (after.length > 0) return `${added}{{- ${quoted(rewardToken)} }}`;
+  return `{{- '' if sample.endswith(${quoted(rewardToken)}) else ${quoted(rewardToken)} }}`;
+}
+
+/** A conversation that a sample is made of. */
+export interface Conversation {
+  prompt: Prompt;
+  systemPrompt?: string | undefined;
+  response: Pick<Response, 'content' | 'messages'>;
+}
+
+export interface FoundTemplate {
+  /** The template's text; undefined where none renders these samples. */
+  source: string | undefined;
+  /** Samples compared, and how many differ with the best template that there is. */
+  compared: number;
+  differing: number;
+}
+
+/**
+ * The template of the samples that `builder` makes with `options`, tried on conversations: the text that it
+ * renders, tokenized with nothing added, must give the same ids.
+ * @param pinned see `SampleParts`.
+ */
+export function findSampleTemplate(
+  builder: SampleBuilder,
+  source: string,
+  options: Pick<SampleOptions, 'doStrip' | 'doubledBos' | 'rewardToken'>,
+  conversations: readonly Conversation[],
+  pinned: Readonly<Record<string, string>> = {},
+): FoundTemplate {
+  const parts = partsOf(builder, options, pinned);
+  const compared = conversations.length;
+  if (parts === undefined) return { source: undefined, compared, differing: compared };
+  let fewest = compared;
+  for (const gap of parts.before.length > 0 ? ['', ' '] : ['']) {
+    const candidate = sampleTemplate(source, { ...parts, gap });
+    const differing = countDiffering(builder, candidate, options, conversations);
+    if (differing === 0) return { source: candidate, compared, differing };
+    fewest = Math.min(fewest, differing);
+  }
+  return { source: undefined, compared, differing: fewest };
+}
+
+/** Undefined where a token around the text has no text of its own. */
+function partsOf(builder: SampleBuilder, options: Pick<SampleOptions, 'doStrip' | 'doubledBos' | 'rewardToken'>, pinned: Readonly<Record<string, string>>): SampleParts | undefined {
+  const doStrip = options.doStrip ?? true;
+  const { before, after } = doStrip ? builder.tokensAround : { before: [], after: [] };
+  const texts = [...before, ...after].map((id) => builder.addedToken(id));
+  const rewardToken = options.rewardToken === undefined ? undefined : builder.addedToken(options.rewardToken);
+  if (texts.includes(undefined) || (options.rewardToken !== undefined && rewardToken === undefined)) return undefined;
+  const known = texts as string[];
+  const isBos = before.length > 0 && before.at(-1) === builder.bosTokenId;
+  return {
+    doStrip,
+    before: known.slice(0, before.length),
+    after: known.slice(before.length),
+    undoubledBos: isBos && options.doubledBos === 'drop' ? known[before.length - 1] : undefined,
+    rewardToken,
+    pinned,
+  };
+}
+
+function countDiffering(
+  builder: SampleBuilder,
+  source: string,
+  options: Pick<SampleOptions, 'doStrip' | 'doubledBos' | 'rewardToken'>,
+  conversations: readonly Conversation[],
+): number {
+  const template = new ChatTemplate(source, 'the template of whole samples', builder.specialTokens);
+  return conversations.filter(({ prompt, systemPrompt, response }) => {
+    const { inputIds } = builder.buildSample(prompt, systemPrompt, response, options);
+    const ids = builder.encode(template.render(messagesOf(prompt, systemPrompt, response), false));
+    return ids.length !== inputIds.length || ids.some((id, i) => id !== inputIds[i]);
+  }).length;
+}

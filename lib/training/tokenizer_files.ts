@@ -1,0 +1,145 @@
+// The tokenizer of a reward model's folder: the base model's files, changed so that every tool reads the tokens that were trained on.
+// The chat template renders whole samples, tokenizer.json adds nothing to them, and no class of a library builds it anew.
+import { join } from 'node:path';
+import type { FileSystem } from '../files/file_system';
+import { readTokenizerFiles } from '../tokenization/model_folder';
+import { SampleBuilder, type SampleOptions } from '../tokenization/sample_builder';
+import { findSampleTemplate, type Conversation, type FoundTemplate } from '../tokenization/sample_template';
+import { parseKeepingNumbers, stringifyKeepingNumbers } from './exact_json';
+
+/** Copied where the base model has them. */
+export const TOKENIZER_FILES = [
+  'tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json', 'chat_template.jinja',
+  'chat_template.json', 'vocab.json', 'vocab.txt', 'merges.txt', 'tokenizer.model', 'spiece.model',
+];
+
+/** Those that name the special tokens. */
+const NAMING_FILES = ['tokenizer_config.json', 'special_tokens_map.json'];
+
+/** Texts of the tokenizer's files that are not the base model's; null: not written. */
+export type TokenizerChanges = ReadonlyMap<string, string | null>;
+
+export interface TokenizerRequest {
+  baseFolder: string;
+  /** See `MadeConfig`. */
+  newPadToken?: string | undefined;
+  /** How samples were built; absent where all came as token ids, which no template renders. */
+  samples?: SampleRequest | undefined;
+}
+
+export interface SampleRequest {
+  chatTemplateFile?: string | undefined;
+  options: Pick<SampleOptions, 'doStrip' | 'doubledBos' | 'rewardToken'>;
+  /** To try a template on. */
+  conversations: readonly Conversation[];
+  /** How often each id ends a sample. */
+  lastTokens: ReadonlyMap<number, number>;
+}
+
+export interface PlannedTokenizer {
+  changes: TokenizerChanges;
+  /** What came of the search for a template; absent without `samples`. */
+  found?: FoundTemplate;
+}
+
+type TokenNames = Record<string, string | null>;
+
+/** @throws TokenizerError where the base model's files cannot be used. */
+export async function planTokenizerFiles(request: TokenizerRequest, files: FileSystem): Promise<PlannedTokenizer> {
+  const { baseFolder, newPadToken, samples } = request;
+  const names: TokenNames = newPadToken === undefined ? {} : { pad_token: newPadToken };
+  const changes = new Map<string, string | null>();
+  if (!samples) {
+    await changeNames(baseFolder, names, {}, changes, files);
+    return { changes };
+  }
+  const base = readTokenizerFiles(baseFolder, samples.chatTemplateFile);
+  const builder = new SampleBuilder({ folder: baseFolder, chatTemplateFile: samples.chatTemplateFile });
+  const sampleNames = { ...names, ...namesOfSamples(builder, samples) };
+  const source = base.chatTemplate?.source ?? '';
+  const found = findSampleTemplate(builder, source, samples.options, samples.conversations, pinnedNames(source, sampleNames, base.specialTokens));
+  if (found.source === undefined) {
+    await changeNames(baseFolder, names, {}, changes, files);
+    if (samples.chatTemplateFile !== undefined) changes.set('chat_template.jinja', source);
+    return { changes, found };
+  }
+  changes.set('chat_template.jinja', found.source);
+  changes.set('chat_template.json', null);
+  await changeNames(baseFolder, sampleNames, tokenizerConfig(base.tokenizer, base.config, found.source), changes, files);
+  const silent = withoutAdding(await files.readText(join(baseFolder, 'tokenizer.json')));
+  if (silent !== undefined) changes.set('tokenizer.json', silent);
+  return { changes, found };
+}
+
+/**
+ * The end of the samples as eos_token, where all end with one special token: OpenRLHF appends the EOS to texts that end otherwise. And no
+ * bos_token where a doubled BOS was trained on, which RewardBench takes off again where it knows one.
+ */
+function namesOfSamples(builder: SampleBuilder, { options, lastTokens }: SampleRequest): TokenNames {
+  const [last, ...others] = lastTokens.keys();
+  const end = last === undefined || others.length > 0 ? undefined : builder.addedToken(last);
+  const { before } = builder.tokensAround;
+  const doubled = options.doubledBos !== 'drop' && options.doStrip !== false && before.length > 0 && before.at(-1) === builder.bosTokenId;
+  return { ...(end === undefined ? {} : { eos_token: end }), ...(doubled ? { bos_token: null } : {}) };
+}
+
+/** Of the names that change, those that the template prints, with the texts that it was trained with. */
+function pinnedNames(source: string, names: TokenNames, before: Readonly<Record<string, string>>): Record<string, string> {
+  const changed = Object.keys(names).filter((name) => before[name] !== undefined && before[name] !== names[name]);
+  return Object.fromEntries(changed.filter((name) => source.includes(name)).map((name) => [name, before[name]!]));
+}
+
+/**
+ * Fields of tokenizer_config.json. `PreTrainedTokenizerFast` takes tokenizer.json as it is: classes of their own make parts of it anew
+ * (transformers 5: GPT2Tokenizer its pre-tokenizer; LlamaTokenizer a post-processor that adds BOS unless told not to).
+ */
+function tokenizerConfig(tokenizer: Record<string, unknown>, config: Record<string, unknown>, chatTemplate: string): Record<string, unknown> {
+  const preTokenizer = tokenizer['pre_tokenizer'] as { add_prefix_space?: boolean } | null | undefined;
+  const prefix = preTokenizer?.add_prefix_space;
+  return {
+    tokenizer_class: 'PreTrainedTokenizerFast',
+    model_input_names: config['model_input_names'] ?? ['input_ids', 'attention_mask'],
+    add_bos_token: false,
+    add_eos_token: false,
+    ...(prefix === undefined ? {} : { add_prefix_space: prefix }),
+    chat_template: chatTemplate,
+  };
+}
+
+/** Of a base model's own class, which is not the written one. */
+const CLASS_FIELDS = ['auto_map', 'from_slow', 'legacy'];
+
+async function changeNames(baseFolder: string, names: TokenNames, config: Record<string, unknown>, changes: Map<string, string | null>, files: FileSystem): Promise<void> {
+  for (const name of NAMING_FILES) {
+    const isConfig = name === 'tokenizer_config.json';
+    const fields = isConfig ? { ...names, ...config } : names;
+    if (Object.keys(fields).length === 0) continue;
+    const file = join(baseFolder, name);
+    const isThere = (await files.kindOf(file)) !== undefined;
+    if (!isThere && (!isConfig || Object.keys(config).length === 0)) continue;
+    const content = isThere ? (parseKeepingNumbers(await files.readText(file)) as Record<string, unknown>) : {};
+    if (Object.keys(config).length > 0) for (const field of CLASS_FIELDS) delete content[field];
+    changes.set(name, stringifyKeepingNumbers({ ...content, ...fields }));
+  }
+}
+
+/** tokenizer.json without a post-processor that adds tokens; undefined where it has none. */
+function withoutAdding(text: string): string | undefined {
+  const tokenizer = parseKeepingNumbers(text) as Record<string, unknown>;
+  const processor = tokenizer['post_processor'] as { type?: string; processors?: { type?: string }[] } | null | undefined;
+  if (!processor || processor.type === 'ByteLevel') return undefined;
+  const kept = (processor.processors ?? []).filter(({ type }) => type === 'ByteLevel');
+  tokenizer['post_processor'] = kept[0] ?? null;
+  return stringifyKeepingNumbers(tokenizer);
+}
+
+/** Writes the tokenizer's files into an existing folder. */
+export async function writeTokenizerFiles(folder: string, baseFolder: string, changes: TokenizerChanges, files: FileSystem): Promise<void> {
+  for (const name of TOKENIZER_FILES) {
+    const changed = changes.get(name);
+    const [source, target] = [join(baseFolder, name), join(folder, name)];
+    if (changed === null) continue;
+    if (changed !== undefined) await files.writeDurably(target, changed);
+    else if ((await files.kindOf(source)) !== undefined) await files.copyDurably(source, target);  // follows links, as download caches have them
+  }
+}
