@@ -6,7 +6,7 @@ import { defineCommand } from './command';
 import { UsageError } from './failure';
 import { openInput, refuseOneFile } from './input';
 import { withInterrupts } from './interrupt';
-import { MODEL_FORMS, modelFolder } from './model_folder';
+import { MODEL_FORMS, MODEL_NAME, modelFolder } from './model_folder';
 import { requiredText } from './options';
 import { openScoreOutput } from './output';
 import { showProgress } from './progress';
@@ -14,7 +14,7 @@ import { loadScoringModel, scoringResources, scoringSamples } from './scoring_mo
 
 const FILES = 'Files';
 const options = {
-  model_path: requiredText({ group: FILES, describe: `trained reward model: ${MODEL_FORMS}` }),
+  model_path: requiredText({ group: FILES, otherName: MODEL_NAME, describe: `trained reward model: ${MODEL_FORMS}` }),
   input: requiredText({ group: FILES, describe: 'JSONL file (gzip too), or - for standard input' }),
   output: requiredText({ group: FILES, describe: 'JSONL file, or - for standard output' }),
   overwrite: flag(false, { group: FILES, describe: 'replace an output file that exists; otherwise the rows in it are kept and skipped' }),
