@@ -53,7 +53,12 @@ export const trainOptionDefinitions = {
   truncation: flag(false, { group: SAMPLES, describe: 'cut longer samples from the left; otherwise they are dropped and counted' }),
   do_strip: flag(true, { group: SAMPLES, describe: 'strip white space around the templated text, so that the reward is read at the end marker; stored in the model folder and obeyed by eval and score' }),
   chat_template: text({ group: SAMPLES, describe: "file with a Jinja template to use in place of the tokenizer's own; it is written into the model folder" }),
-  compat: optionalChoice(['cheems'], { group: SAMPLES, describe: "'cheems': build samples exactly as the original does, doubled BOS included" }),
+  compat: optionalChoice(['cheems', 'transformers'], {
+    group: SAMPLES,
+    describe:
+      "'cheems': build samples exactly as the original does, doubled BOS included, and train as transformers does; 'transformers': that alone, the " +
+      "embedding row of config.json's pad_token_id (padding_idx) gets no gradient [default: it gets its gradient, as any row]",
+  }),
 
   micro_batch_tokens: number(4096, { from: 1, integer: true }, { group: RESOURCES, describe: 'tokens computed at once: less takes less memory' }),
   gradient_checkpointing: flag(false, { group: RESOURCES, describe: "keep only each layer's input and compute the layer again going back: less memory, about a third more time" }),
@@ -102,6 +107,11 @@ export type TrainOptionsInput = Partial<Omit<ParsedOptions, 'model_path' | 'trai
 export interface TrainOptions extends ParsedOptions {
   global_batch_size: number;
   evaluation_strategy: 'no' | 'steps' | 'epoch';
+}
+
+/** How samples are built, as the rooms that read and tokenise have it: 'transformers' changes nothing there. */
+export function sampleCompat({ compat }: Pick<ParsedOptions, 'compat'>): 'cheems' | undefined {
+  return compat === 'cheems' ? 'cheems' : undefined;
 }
 
 /** Checks options and fills in defaults. Throws a TrainingError that names each wrong option and its value. */
