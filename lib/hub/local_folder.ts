@@ -1,4 +1,4 @@
-// A model that is named by its path: other forms than a folder of weights are told apart before anything looks for config.json.
+// A model that is named by its path: other forms than a folder of weights are told apart before config.json is looked for.
 
 import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { HubError } from './errors';
 import { adapterSentence, ggufSentence, type AdapterFacts } from './foreign_forms';
 import { WEIGHTS_FILES } from './needed_files';
 
-/** @throws HubError where the path is a GGUF file, or a folder of such files or of a PEFT adapter alone. What else is wrong, the engine tells. */
+/** @throws HubError for a GGUF file, or a folder of such files or of a PEFT adapter alone. What else is wrong, the engine tells. */
 export async function refuseForeignForms(path: string): Promise<void> {
   const found = await stat(path).catch(() => undefined);
   if (found?.isFile() && (await isGguf(path))) throw new HubError(ggufSentence(path));
@@ -33,8 +33,10 @@ async function adapterFacts(folder: string, names: readonly string[]): Promise<A
   try {
     const config = JSON.parse(await readFile(join(folder, 'adapter_config.json'), 'utf8')) as Record<string, unknown>;
     const { base_model_name_or_path: base, task_type: task } = config;
-    return { base: typeof base === 'string' && base !== '' ? base : undefined, task: typeof task === 'string' ? task : undefined, hasTokenizer };
+    return { base: textOr(base), task: textOr(task), hasTokenizer };
   } catch {
     return { hasTokenizer }; // the sentence is true without the rest
   }
 }
+
+const textOr = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
