@@ -93,6 +93,7 @@ Napi::Value create_trainer(const Napi::CallbackInfo& info) {
   trainer_options.share_prompts = options.boolean("sharePrompts", true);
   trainer_options.optimizer_state = options.dtype("optimizerState").value_or(DType::float32);
   trainer_options.seed = static_cast<uint64_t>(options.integer("seed", 0, 0));
+  trainer_options.padding_token = options.integer("paddingToken", trainer_options.padding_token, -1);
   trainer_options.reg_coef = static_cast<float>(options.number("regCoef", trainer_options.reg_coef));
   struct Created {
     std::shared_ptr<TrainerState> state;

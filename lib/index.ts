@@ -6,7 +6,7 @@ import { rewardModelPredictor } from './evaluation/predictors/reward_model';
 import { localModelFolder } from './hub';
 import type { TrainCallbacks, TrainResult } from './training/events';
 import { train as trainWith } from './training/loop';
-import type { TrainOptionsInput } from './training/options';
+import { underOwnNames, withoutAbsent, type TrainOptionsInput } from './training/options';
 import { packageVersion } from './training/package_version';
 
 // Reward models: load one, score conversations with it.
@@ -62,8 +62,9 @@ export interface TrainControl extends TrainCallbacks {
  */
 export async function train(options: TrainOptionsInput, control: TrainControl = {}): Promise<TrainResult> {
   const { signal, stop, ...callbacks } = control;
-  const folder = typeof options.model_path === 'string' ? await localModelFolder(options.model_path, { signal }) : options.model_path;
-  return trainWith({ ...options, model_path: folder }, { engine, callbacks, ...(signal ? { signal } : {}), ...(stop ? { stop } : {}) });
+  const { model_path: named, ...others } = underOwnNames(withoutAbsent(options));
+  const folder = typeof named === 'string' ? await localModelFolder(named, { signal }) : named;
+  return trainWith({ ...others, model_path: folder }, { engine, callbacks, ...(signal ? { signal } : {}), ...(stop ? { stop } : {}) });
 }
 
 /** Versions, processor features, threads and backends of the engine. @throws Error where the engine has not been built. */

@@ -21,7 +21,7 @@ import type { MetricReport, PreferenceDataset, ScoreItem, TrainResult } from 'ch
 
 export async function everything(signal: AbortSignal): Promise<void> {
   const model = await RewardModel.load('folder', { device: 'auto', numThreads: 2, keep16Bit: true });
-  const items: ScoreItem[] = [{ prompt: '问', responses: ['答', { inputIds: [1, 2] }] }, { messages: [{ role: 'user', content: '问' }], responses: [] }];
+  const items: ScoreItem[] = [{ prompt: '问', responses: ['答', { inputIds: [1, 2] }] }, { messages: [{ role: 'user', content: '问' }], responses: [] }, { messages: [{ role: 'user', content: '问' }, { role: 'assistant', content: '答' }] }];
   const rewards: number[][] = await model.score(items, { signal, onProgress: ({ done, total, tokensPerSecond }) => void (done + total + tokensPerSecond) });
   await model.dispose();
   const data: PreferenceDataset = await readPreferenceDataset(['a.jsonl']);
@@ -125,6 +125,19 @@ test('score: rewards by item and response, prompts together, progress to the end
   t.deepEqual([...fake.batches[0]!.groups].slice(0, 4), [0, 0, 1, 1]);
   await model[Symbol.asyncDispose]();
   t.true(fake.disposed());
+});
+
+test('a conversation alone is the sample that its last message is as the response', async (t) => {
+  const fake = fakeEngine(8192);
+  const model = await RewardModel.load(modelFolder(), {}, fake.engine);
+  const turns = [{ role: 'user', content: '问' }, { role: 'assistant', content: '答' }, { role: 'user', content: '再问' }];
+  const rewards = await model.score([{ messages: [...turns, { role: 'assistant', content: '再答' }] }, { messages: turns, responses: ['再答'] }]);
+  t.is(rewards[0]!.length, 1);
+  t.deepEqual(rewards[0], rewards[1]);
+  const [{ tokens, offsets }] = fake.batches as [SampleBatch];
+  t.deepEqual([...tokens.subarray(0, offsets[1])], [...tokens.subarray(offsets[1], offsets[2])]);
+  await t.throwsAsync(model.score([{ messages: turns }]), { message: /^items:1: there is no "responses", and the "messages" end with a message of role "user"/ });
+  await model.dispose();
 });
 
 test('nothing to score gives nothing, and asks the engine nothing', async (t) => {

@@ -1,7 +1,7 @@
 // What a command is, and how its options come from the command line, the config file and the defaults.
 
 import type { Argv, Options } from 'yargs';
-import type { OptionDescription } from '../training/option_kinds';
+import { namesOf, twoNames, type OptionDescription } from '../training/option_kinds';
 import { readConfigFile } from './config_file';
 import { UsageError } from './failure';
 import { checkValue, suggestion, type OptionTable, type OptionValues } from './options';
@@ -37,7 +37,10 @@ const SPELLING = 'Every option may be written with - for _ (--kebab-case), and b
 
 /** Declares the options and examples; no defaults, so that it stays known what the user gave. */
 export function declareOptions(parser: Argv, command: Omit<AnyCommand, 'start'>): Argv {
-  for (const [name, { description }] of Object.entries(command.options)) parser.option(name, parserOption(description));
+  for (const [name, { description }] of Object.entries(command.options)) {
+    parser.option(name, parserOption(description));
+    if (description.otherName !== undefined) parser.option(description.otherName, { ...parserOption(description), hidden: true });
+  }
   parser.option(CONFIG_NAME, { type: 'string', requiresArg: true, group: 'Other', description: 'YAML or JSON file with any of these options; the command line wins over it' });
   parser.group(['help', 'version'], 'Other');
   for (const [line, text] of command.examples) parser.example(`$0 ${line}`, text);
@@ -47,6 +50,7 @@ export function declareOptions(parser: Argv, command: Omit<AnyCommand, 'start'>)
 
 function parserOption(option: OptionDescription): Options {
   const help: Options = { description: option.describe, group: option.group };
+  if (option.otherName !== undefined) help.description += ` (also --${option.otherName})`;
   if (option.required === true) help.description += ' (required)';
   if (option.choices !== undefined) help.description += ` (${option.choices.join(', ')})`;
   if (option.default !== undefined) help.defaultDescription = String(option.default);
@@ -64,16 +68,17 @@ function parserOption(option: OptionDescription): Options {
 export function resolveValues<T extends OptionTable>(command: Pick<Command<T>, 'name' | 'options' | 'operands'>, parsed: Record<string, unknown>): OptionValues<T> {
   if (command.operands === undefined) refuseStrayWords(command, parsed);
   else takeOperands(command.operands, command.name, parsed);
-  const names = [...Object.keys(command.options), CONFIG_NAME];
+  const names = namesOf(command.options);
   const given = new Map<string, unknown>();
   let config: string | undefined;
   for (const [name, raw] of Object.entries(parsed)) {
     if (['_', '$0', 'help', 'version'].includes(name) || raw === undefined) continue;
-    const option = Object.hasOwn(command.options, name) ? command.options[name] : undefined;
+    const own = names.get(name);
+    const option = own === undefined ? undefined : command.options[own];
     const value = Array.isArray(raw) && option?.description.type !== 'array' ? raw.at(-1) : raw;
     if (name === CONFIG_NAME) config = String(value);
-    else if (option) given.set(name, checkValue(option, value, `--${name}`));
-    else throw new UsageError(`Unknown option "--${name}".${suggestion(name, names)}`);
+    else if (option) setOnce(given, own!, checkValue(option, value, `--${name}`), () => twoNames(command.options, own!, '--'));
+    else throw new UsageError(`Unknown option "--${name}".${suggestion(name, [...names.keys(), CONFIG_NAME])}`);
   }
   const fromFile = config === undefined ? new Map<string, unknown>() : readConfigFile(config, command.options);
   const values: Record<string, unknown> = {};
@@ -83,6 +88,11 @@ export function resolveValues<T extends OptionTable>(command: Pick<Command<T>, '
     values[name] = value ?? option.schema.parse(undefined);
   }
   return values as OptionValues<T>;
+}
+
+function setOnce(values: Map<string, unknown>, name: string, value: unknown, otherwise: () => string): void {
+  if (values.has(name) && JSON.stringify(values.get(name)) !== JSON.stringify(value)) throw new UsageError(otherwise());
+  values.set(name, value);
 }
 
 /** Words that stand alone become values of the option, before those that were given with its name. */

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { namesOf } from '../training/option_kinds';
 import { UsageError } from './failure';
 import { checkValue, suggestion, type OptionTable } from './options';
 
@@ -20,14 +21,16 @@ export function readConfigFile(file: string, options: OptionTable): Map<string, 
   if (contents === null || (isScalar(contents) && contents.value === null)) return values;
   if (!isMap(contents)) throw new UsageError(`${file}: the file must hold "name: value" lines (YAML) or one object (JSON).`);
   const plain = document.toJS() as Record<string, unknown>;
+  const names = namesOf(options);
   for (const { key: node } of contents.items) {
     if (!isScalar(node)) throw new UsageError(`${file}: every key must be an option's name.`);
     const key = String(node.value);
     const place = `${file}:${lines.linePos(node.range?.[0] ?? 0).line}`;
-    const name = key.replaceAll('-', '_');
-    const option = Object.hasOwn(options, name) ? options[name] : undefined;
-    if (!option) throw new UsageError(`${place}: unknown key "${key}".${suggestion(name, Object.keys(options))}`);
-    if (values.has(name)) throw new UsageError(`${place}: "${name}" is set twice.`);
+    const written = key.replaceAll('-', '_');
+    const name = names.get(written);
+    if (name === undefined) throw new UsageError(`${place}: unknown key "${key}".${suggestion(written, [...names.keys()])}`);
+    const option = options[name]!;
+    if (values.has(name)) throw new UsageError(`${place}: "${name}" is set twice${written === name ? '' : ` ("${written}" is another name of it)`}.`);
     const value = plain[key];
     if (value === null) throw new UsageError(`${place}: "${key}" has no value; leave the line out for the default.`);
     values.set(name, checkValue(option, value, `${place}: ${key}`));

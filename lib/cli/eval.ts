@@ -10,7 +10,7 @@ import { UsageError } from './failure';
 import { withInterrupts } from './interrupt';
 import { checkJudgeOptions, describeSpending, isJudge, judgeOptions, openJudge } from './judge';
 import { generationResources } from './language_model';
-import { MODEL_FORMS, modelFolder } from './model_folder';
+import { MODEL_FORMS, MODEL_NAME, modelFolder } from './model_folder';
 import type { OptionValues } from './options';
 import { showProgress } from './progress';
 import { loadScoringModel, scoringResources, scoringSamples } from './scoring_model';
@@ -24,7 +24,11 @@ function benchmarkList(): string {
 }
 
 export const evalOptions = {
-  model_name: text({ group: FILES, describe: `trained reward model (required unless --predictor is given): ${MODEL_FORMS}` }),
+  model_path: text({
+    group: FILES,
+    otherName: MODEL_NAME,
+    describe: `trained reward model (required unless --predictor or --judge_model is given): ${MODEL_FORMS}`,
+  }),
   predictor: text({ group: FILES, describe: `score with this instead: a module (JavaScript) whose default export is definePredictor({...}), or one of: ${[...registeredPredictors(), 'judge'].join(', ')} (a language model that compares, see below)` }),
   data_path: paths({ group: FILES, describe: 'files of JSON lines, JSON arrays (gzip too) or parquet; for CheemsBench each is a data set of its own, and the overall figure is the mean over them' }, 1),
   output_dir: text({ group: FILES, describe: 'folder for results.json, scores.jsonl, prompts.jsonl, and the report to look at: report.html, report.md, report.csv' }),
@@ -44,18 +48,19 @@ export const evalCommand = defineCommand({
   summary: 'Evaluates a reward model on preference data: accuracy, exact match, calibration, by category, with intervals.',
   options: evalOptions,
   examples: [
-    ['eval --model_name runs/rm --data_path human.jsonl open.jsonl --output_dir runs/rm/eval', 'CheemsBench'],
+    ['eval --model_path runs/rm --data_path human.jsonl open.jsonl --output_dir runs/rm/eval', 'CheemsBench'],
     ['eval --predictor ./my-predictor.js --data_path test.jsonl', 'a scorer of your own'],
-    ['eval --model_name runs/rm --benchmark rewardbench2 --data_path rewardbench2.parquet', 'another benchmark, in its published form'],
-    ['eval --predictor judge --judge_endpoint http://localhost:8000/v1 --judge_model Qwen3-32B --data_path human.jsonl --output_dir runs/judge', 'a language model as the judge'],
-    ['eval --predictor judge --judge_model Qwen/Qwen2.5-7B-Instruct --judge_mode logits --data_path human.jsonl --output_dir runs/judge', 'the same, run here, by the probabilities of A and B'],
+    ['eval --model_path runs/rm --benchmark rewardbench2 --data_path rewardbench2.parquet', 'another benchmark, in its published form'],
+    ['eval --judge_endpoint http://localhost:8000/v1 --judge_model Qwen3-32B --data_path human.jsonl --output_dir runs/judge', 'a language model as the judge'],
+    ['eval --judge_model Qwen/Qwen2.5-7B-Instruct --judge_mode logits --data_path human.jsonl --output_dir runs/judge', 'the same, run here, by the probabilities of A and B'],
     ['eval --predictor length --data_path test.jsonl', 'what choosing the longer response scores'],
   ],
   notes: "No sample is cut by default, and each is built as the model's training built it (cheems.json in its folder). The table goes to standard output. Rows with input_ids need no tokenizer.",
-  run: (values) =>
-    withInterrupts(announcement(values), async (signal) => {
-      if ((values.model_name === undefined) === (values.predictor === undefined)) {
-        throw new UsageError('Give either --model_name (a reward model) or --predictor (a scorer of your own).');
+  run: (given) => {
+    const values = settlePredictor(given);
+    return withInterrupts(announcement(values), async (signal) => {
+      if ((values.model_path === undefined) === (values.predictor === undefined)) {
+        throw new UsageError('Give either --model_path (a reward model), --judge_model (a language model that compares) or --predictor (a scorer of your own).');
       }
       if (values.truncation && values.max_length === undefined) throw new UsageError('--truncation needs --max_length: the length to cut to.');
       checkJudgeOptions(values);
@@ -85,8 +90,23 @@ export const evalCommand = defineCommand({
         progress.finish();
         await predictor.dispose?.();
       }
-    }),
+    });
+  },
 });
+
+/** `--judge_model` alone means `--predictor judge`, and says so. @throws UsageError where both are asked for. */
+function settlePredictor(values: EvalValues): EvalValues {
+  const { judge_model: judge, predictor, model_path: model } = values;
+  if (judge === undefined || isJudge(values)) return values;
+  if (predictor !== undefined) {
+    throw new UsageError(`--judge_model ${judge} asks for a judge and --predictor ${predictor} for another scorer; leave one of them out.`);
+  }
+  if (model !== undefined) {
+    throw new UsageError(`--judge_model ${judge} asks for a judge and --model_path ${model} for a reward model; leave one of them out.`);
+  }
+  process.stderr.write(`Predictor: judge, as --judge_model ${judge} asks.\n`);
+  return { ...values, predictor: 'judge' };
+}
 
 function announcement(values: EvalValues): string {
   const again = '(Ctrl-C again leaves at once.)';
@@ -110,5 +130,5 @@ async function readDatasets(values: EvalValues, signal: AbortSignal): Promise<Ev
 async function openPredictor(values: EvalValues, signal: AbortSignal): Promise<Predictor> {
   if (isJudge(values)) return openJudge(values, signal);
   if (values.predictor !== undefined) return loadPredictor(values.predictor);
-  return rewardModelPredictor(await loadScoringModel(await modelFolder(values.model_name!, signal), values, signal));
+  return rewardModelPredictor(await loadScoringModel(await modelFolder(values.model_path!, signal), values, signal));
 }

@@ -11,7 +11,7 @@ import { MODEL_FORMS } from './model_folder';
 import type { OptionValues } from './options';
 import { scoringSamples, type scoringResources } from './scoring_model';
 
-const JUDGE = 'Judge (with --predictor judge)';
+const JUDGE = 'Judge (with --judge_model, which alone means --predictor judge)';
 const REQUESTS = 'Requests to a judge at an endpoint (never change a verdict)';
 
 export const judgeOptions = {
@@ -31,7 +31,7 @@ export const judgeOptions = {
   judge_temperature: number(0, { from: 0 }, { group: JUDGE, describe: 'of sampling; 0: greedy' }),
   judge_top_p: optionalNumber({ above: 0, to: 1 }, { group: JUDGE, describe: 'of sampling [default: the endpoint\'s; here 1]' }),
   judge_top_k: optionalNumber({ from: 0, integer: true }, { group: JUDGE, describe: 'of sampling, for a judge that runs here; 0: off [default: 0]' }),
-  judge_max_tokens: number(4096, { from: 1, integer: true }, { group: JUDGE, describe: 'tokens of an answer, thoughts included' }),
+  judge_max_tokens: number(4096, { from: 1, integer: true }, { group: JUDGE, otherName: 'judge_max_new_tokens', describe: 'tokens of an answer, thoughts included' }),
   judge_seed: optionalNumber({ integer: true }, { group: JUDGE, describe: 'of sampling, where the endpoint heeds it [default: none; here 0]' }),
   judge_stop: textList({ group: JUDGE, describe: 'texts that end an answer, which is cut before them' }),
   judge_template_options: optionalJson({ group: JUDGE, describe: "variables of the chat template of a judge that runs here, as a JSON object: '{\"enable_thinking\": false}'" }),
@@ -66,7 +66,7 @@ export function checkJudgeOptions(values: JudgeValues): void {
   };
   if (!isJudge(values)) {
     const stray = GIVEN_WITH_JUDGE.find(isGiven);
-    if (stray !== undefined) throw new UsageError(`--${stray} goes with --predictor judge.`);
+    if (stray !== undefined) throw new UsageError(`--${stray} goes with --predictor judge, which --judge_model alone asks for.`);
     return;
   }
   const sample = OF_REWARD_MODELS.find((name) => values[name] !== undefined && values[name] !== false);

@@ -29,7 +29,7 @@ function cli(args: string[], { stdin = '', onError }: { stdin?: string; onError?
 const linesOf = (file: string) => (existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1).map((line) => JSON.parse(line) as Record<string, unknown>) : []);
 const QUESTIONS = 6;
 const JUDGEMENTS = 2 * QUESTIONS;
-const judged = ['eval', '--predictor', 'judge', '--judge_model', inWork('model'), '--data_path', inWork('pairs.jsonl'), '--benchmark', 'pairs', '--bootstrap', '0'];
+const judged = ['eval', '--judge_model', inWork('model'), '--data_path', inWork('pairs.jsonl'), '--benchmark', 'pairs', '--bootstrap', '0'];
 const sampled = ['--judge_temperature', '0.9', '--judge_top_k', '50', '--judge_top_p', '0.95', '--judge_seed', '3', '--judge_max_tokens', '40', '--judge_stop', 'zzz', '的的'];
 
 test.before(async (t) => {
@@ -50,6 +50,7 @@ function verdicts(outputDir: string): unknown {
 test.serial('the same judgements whatever is computed at once, and none is computed twice', async (t) => {
   const plain = await cli([...judged, ...sampled, '--output_dir', inWork('a')]);
   t.is(plain.code, 0, plain.err);
+  t.regex(plain.err, /^Predictor: judge, as --judge_model .*model asks\.$/m);
   t.regex(plain.out, new RegExp(`judge: +${JUDGEMENTS} answers computed, 0 from the cache; \\d+ \\+ \\d+ tokens`));
   const answers = linesOf(inWork('a/judge_cache.jsonl'));
   t.is(answers.length, JUDGEMENTS);
@@ -57,7 +58,7 @@ test.serial('the same judgements whatever is computed at once, and none is compu
   const results = JSON.parse(readFileSync(inWork('a/results.json'), 'utf8')) as { meta: { model: Record<string, unknown> } };
   t.like(results.meta.model, { mode: 'text', order: 'both', family: 'qwen2', precision: 'float32', system_turns: 'turn', answers: { computed: JUDGEMENTS, from_cache: 0, too_long: 0 } });
 
-  const narrow = await cli([...judged, ...sampled, '--output_dir', inWork('b'), '--kv_cache_tokens', '700', '--micro_batch_tokens', '64', '--num_threads', '1']);
+  const narrow = await cli([...judged, ...sampled, '--predictor', 'judge', '--judge_max_new_tokens', '40', '--output_dir', inWork('b'), '--kv_cache_tokens', '700', '--micro_batch_tokens', '64', '--num_threads', '1']);
   t.is(narrow.code, 0, narrow.err);
   t.deepEqual(verdicts(inWork('b')), verdicts(inWork('a')));
 
@@ -133,8 +134,8 @@ test.serial('generate: a file, a pipe, continued after a stop, texts as they sta
   }
   const piped = await cli([...options, '--input', '-', '--output', '-'], { stdin: readFileSync(inWork('prompts.jsonl'), 'utf8') });
   t.is(piped.out, content);
-  const raw = await cli([...options, '--raw', '--input', '-', '--output', '-'], { stdin: '{"prompt": "从前"}\n' });
-  t.like(JSON.parse(raw.out), { id: 1, prompt_tokens: 2 });
+  const raw = await cli(['generate', '--model_name', inWork('model'), '--max_new_tokens', '3', '--raw', '--input', '-', '--output', '-'], { stdin: '{"prompt": "从前"}\n' });
+  t.like(JSON.parse(raw.out), { id: 1, prompt_tokens: 2, tokens: 3 });
   const one = await cli([...options, '--input', inWork('prompts.jsonl'), '--output', inWork('prompts.jsonl')]);
   t.is(one.code, 2);
   const scores = await cli([...options, '--input', inWork('prompts.jsonl'), '--output', inWork('pairs.jsonl')]);

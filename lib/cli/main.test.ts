@@ -8,7 +8,7 @@ import test from 'ava';
 import { normaliseArguments } from './arguments';
 import { resolveValues } from './command';
 import { makeInitConfig } from './init_config';
-import { checkValue, suggestion } from './options';
+import { checkValue, requiredText, suggestion } from './options';
 import { settleTrainOptions, trainOptions } from './train';
 import { flag, number, paths, text } from '../training/option_kinds';
 
@@ -64,6 +64,15 @@ test('a JSON file and kebab-case keys are taken', (t) => {
   t.is(resolveValues({ name: 'x', options }, { _: ['x'], config: file('run.yml', 'long-name: 7\n') }).long_name, 7);
 });
 
+test('an option goes by its other name too, on the command line and in a file, but not by both with different values', (t) => {
+  const named = { name: 'x', options: { model_path: requiredText({ ...facts, otherName: 'model_name' }), count: number(1, {}, { ...facts, otherName: 'number' }) } };
+  t.deepEqual(resolveValues(named, { _: ['x'], model_name: 'm', number: '2' }), { model_path: 'm', count: 2 });
+  t.deepEqual(resolveValues(named, { _: ['x'], model_path: 'm', model_name: 'm', config: file('a.yaml', 'model-name: other\nnumber: 3\n') }), { model_path: 'm', count: 3 });
+  t.throws(() => resolveValues(named, { _: ['x'], model_path: 'm', model_name: 'n' }), { message: /^--model_path and --model_name are two names .*Give one/ });
+  t.throws(() => resolveValues(named, { _: ['x'], config: file('b.yaml', 'model_path: m\nmodel_name: n\n') }), { message: /b\.yaml:2: "model_path" is set twice \("model_name" is another/ });
+  t.throws(() => resolveValues(named, { _: ['x'], modle_name: 'm' }), { message: /Did you mean "model_name"\?/ });
+});
+
 test('what a file may not hold is refused with file, line and key', (t) => {
   for (const [content, message] of [
     ['rate: 1\nnmae: x\n', /run\.yaml:2: unknown key "nmae"\. Did you mean "name"\?/],
@@ -101,13 +110,14 @@ test('init writes configurations that both versions of transformers read, and re
 });
 
 test('help of every command has examples and goes to standard output', async (t) => {
-  for (const name of ['train', 'eval', 'score', 'init', 'info', 'plan train', 'plan eval']) {
+  for (const name of ['train', 'eval', 'score', 'generate', 'init', 'info', 'plan train', 'plan eval']) {
     const { code, out, err } = await cli([...name.split(' '), '--help']);
     t.is(code, 0, name);
     t.is(err, '');
     t.regex(out, new RegExp(`^cheems-native ${name} \\[options\\]`));
     t.regex(out, /Examples:\n/);
     t.regex(out, /--config/);
+    t.is(/--model_path/.test(out), /\(also\s+--model_name\)/.test(out), `${name} takes a model by both names`);
   }
 });
 
@@ -119,7 +129,10 @@ test('usage errors: one sentence, exit code 2, nothing on standard output', asyn
     [['eval', '--seed', 'x'], /--seed \("x"\): expected a whole number/],
     [['eval', '--seed'], /--seed needs a value/],
     [['eval', 'stray'], /"stray" stands alone/],
-    [['eval', '--data_path', 'x'], /either --model_name .* or --predictor/],
+    [['eval', '--data_path', 'x'], /either --model_path .* or --predictor/],
+    [['score', '--model_path', 'a', '--model_name', 'b', '--input', '-', '--output', '-'], /--model_path and --model_name are two names of one option/],
+    [['eval', '--judge_model', 'j', '--predictor', 'length', '--data_path', 'x'], /--judge_model j asks for a judge and --predictor length for another scorer/],
+    [['eval', '--judge_model', 'j', '--model_name', 'm', '--data_path', 'x'], /--judge_model j asks for a judge and --model_path m for a reward model/],
     [['plan'], /"plan train" or "plan eval"/],
     [['train', '--output_dir', 'x'], /--model_path is missing/],
     [['score', '--model_path', 'm', '--input', testData, '--output', testData], /one file/],

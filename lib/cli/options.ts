@@ -13,6 +13,7 @@ export type OptionValues<T extends OptionTable> = { [Name in keyof T]: z.output<
 interface Facts {
   describe: string;
   group: string;
+  otherName?: string;
 }
 
 /** A path or name that must be given. */

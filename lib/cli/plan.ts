@@ -58,11 +58,11 @@ export const planEvalCommand = defineCommand({
   name: 'plan eval',
   summary: 'The memory that eval (and score) will take with these options, by kind, before anything is allocated.',
   options: { ...evalOptions, data_path: paths({ group: 'Files', describe: 'as of eval; may be left out' }, 0) },
-  examples: [['plan eval --model_name runs/rm --max_length 4096', 'samples of up to 4096 tokens']],
+  examples: [['plan eval --model_path runs/rm --max_length 4096', 'samples of up to 4096 tokens']],
   notes: NOTES,
   async run(values) {
-    if (values.model_name === undefined) throw new UsageError('--model_name is missing: the folder of the model whose memory is planned.');
-    const folder = await modelFolder(values.model_name);
+    if (values.model_path === undefined) throw new UsageError('--model_path is missing: the folder of the model whose memory is planned.');
+    const folder = await modelFolder(values.model_path);
     const architecture = await engine.readArchitecture(folder);
     const longestSample = values.data_path.length > 0
       ? await longestOf(folder, values, architecture.vocabSize)

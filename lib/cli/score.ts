@@ -6,7 +6,7 @@ import { defineCommand } from './command';
 import { UsageError } from './failure';
 import { openInput, refuseOneFile } from './input';
 import { withInterrupts } from './interrupt';
-import { MODEL_FORMS, modelFolder } from './model_folder';
+import { MODEL_FORMS, MODEL_NAME, modelFolder } from './model_folder';
 import { requiredText } from './options';
 import { openScoreOutput } from './output';
 import { showProgress } from './progress';
@@ -14,7 +14,7 @@ import { loadScoringModel, scoringResources, scoringSamples } from './scoring_mo
 
 const FILES = 'Files';
 const options = {
-  model_path: requiredText({ group: FILES, describe: `trained reward model: ${MODEL_FORMS}` }),
+  model_path: requiredText({ group: FILES, otherName: MODEL_NAME, describe: `trained reward model: ${MODEL_FORMS}` }),
   input: requiredText({ group: FILES, describe: 'JSONL file (gzip too), or - for standard input' }),
   output: requiredText({ group: FILES, describe: 'JSONL file, or - for standard output' }),
   overwrite: flag(false, { group: FILES, describe: 'replace an output file that exists; otherwise the rows in it are kept and skipped' }),
@@ -22,7 +22,7 @@ const options = {
   ...scoringResources,
 };
 
-const NOTES = `A row {"id", "prompt" or "messages", "response"} gives {"id", "reward", "tokens", "truncated"}; a row with "responses": [...] gives lists: "rewards", "tokens", "truncated". A row {"id", "input_ids"} is the whole sample, tokenised; then no tokenizer is needed. Where no row has an id, its line number is the id. A process reward model gives "rewards", one for each step, in place of "reward" (lists of lists for "responses"), unless --step_reward makes them one.
+const NOTES = `A row {"id", "prompt" or "messages", "response"} gives {"id", "reward", "tokens", "truncated"}; a row with "responses": [...] gives lists: "rewards", "tokens", "truncated". A row {"id", "messages"} whose last message is the assistant's is scored as it stands. A row {"id", "input_ids"} is the whole sample, tokenised; then no tokenizer is needed. Where no row has an id, its line number is the id. A process reward model gives "rewards", one for each step, in place of "reward" (lists of lists for "responses"), unless --step_reward makes them one.
 
 Order is kept and memory is bounded. A run that was stopped is continued by the same command. The first bad row stops the work with its line; the rows before it are written.`;
 

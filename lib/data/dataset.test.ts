@@ -248,7 +248,15 @@ test('whole files that cannot be read are refused by name', async (t) => {
     t.is(error.file, path);
   };
   await refused(join(folder, 'absent.jsonl'), /the file does not exist/);
-  await refused(folder, /this is a folder/);
+  await refused(folder, /this is a folder; name the data file in it/);
+  writeFileSync(join(folder, 'dataset_info.json'), '{}');
+  writeFileSync(join(folder, 'state.json'), '{}');
+  await refused(folder, /folder that save_to_disk of the datasets library wrote .*datasets\.load_from_disk\(FOLDER\)\.to_parquet\("data\.parquet"\)/);
+  writeFileSync(join(folder, 'dataset_dict.json'), '{}');
+  await refused(folder, /of several splits; .*load_from_disk\(FOLDER\)\["train"\]\.to_parquet/);
+  const stream = file(Buffer.from([0xff, 0xff, 0xff, 0xff, 0xb8, 1, 0, 0]), '.arrow');
+  await refused(stream, /: the file is an Arrow IPC stream, .*\.to_json\("data\.jsonl"\).*Dataset\.from_file\(".*\.arrow"\)/);
+  await refused(file(Buffer.from('ARROW1\0\0'), '.arrow'), /: the file is an Arrow IPC file, .*pyarrow\.ipc\.open_file/);
   await refused(file(''), /the file is empty/);
   await refused(file('\n \n'), /the file is empty/);
   await refused(file('[]', '.json'), /the file is empty/);

@@ -5,6 +5,7 @@ import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import { arrowFile, dataFolder } from './arrow';
 import { DataError } from './errors';
 import { parquetRows } from './parquet';
 
@@ -53,6 +54,8 @@ async function* inflatedChunks(stream: Readable, name: string, signal?: AbortSig
     let source: AsyncIterable<Buffer> = stream;
     const head = await firstChunk(stream);
     if (head === null) return;
+    const arrow = arrowFile(head, name);
+    if (arrow !== undefined) throw new DataError({ file: name }, arrow);
     if (head.length >= 2 && head[0] === 0x1f && head[1] === 0x8b) {
       source = pipeline(stream, createGunzip(), () => {});
     }
@@ -62,9 +65,10 @@ async function* inflatedChunks(stream: Readable, name: string, signal?: AbortSig
     }
   } catch (error) {
     signal?.throwIfAborted();
+    if (error instanceof DataError) throw error;
     const code = (error as NodeJS.ErrnoException).code ?? '';
     if (code === 'ENOENT') throw new DataError({ file: name }, 'the file does not exist');
-    if (code === 'EISDIR') throw new DataError({ file: name }, 'this is a folder; name the data file in it');
+    if (code === 'EISDIR') throw new DataError({ file: name }, dataFolder(name));
     if (code.startsWith('Z_')) throw new DataError({ file: name }, `the gzip data are broken (${(error as Error).message})`);
     throw new DataError({ file: name }, `the file cannot be read (${(error as Error).message})`);
   } finally {

@@ -104,6 +104,8 @@ export interface TrainerOptions {
   /** Of the stochastic rounding. */
   seed?: number;
   regCoef?: number;
+  /** The token whose embedding row gets no gradient, as PyTorch's padding_idx has it; absent or -1: none. */
+  paddingToken?: number;
 }
 
 export interface OptimizerStep {

@@ -71,6 +71,8 @@ test('options are checked by name', async (t) => {
     [{ topP: 0 }, /topP must be above 0/],
     [{ topK: 1.5 }, /topK/],
     [{ maxTokens: 0 }, /maxTokens must be a whole number from 1/],
+    [{ maxNewTokens: 0 }, /maxTokens must be a whole number from 1, but is 0/],
+    [{ maxTokens: 3, maxNewTokens: 4 }, /maxTokens \(3\) and maxNewTokens \(4\) are two names of one option/],
     [{ stop: [''] }, /stop must be a list of texts/],
     [{ seed: -2 }, /seed/],
   ] as const) await t.throwsAsync(model.generate(['x'], options), { name: 'GenerationError', message });

@@ -5,6 +5,8 @@ import { GenerationError } from './errors';
 export interface SamplingOptions {
   /** Tokens that an answer may have, thoughts included. 512 by default. */
   maxTokens?: number | undefined;
+  /** Another name of `maxTokens`, transformers' own. */
+  maxNewTokens?: number | undefined;
   /** 0 (the default): greedy, the likeliest token each time. */
   temperature?: number | undefined;
   /** Draws among the likeliest tokens whose probabilities reach this sum; 1 (the default): all. */
@@ -26,10 +28,19 @@ export interface Sampling {
   stop: readonly string[];
 }
 
+/** `maxTokens`, by either of its names. @throws GenerationError where they differ. */
+export function maxTokensOf({ maxTokens, maxNewTokens }: Pick<SamplingOptions, 'maxTokens' | 'maxNewTokens'>): number | undefined {
+  if (maxTokens !== undefined && maxNewTokens !== undefined && maxTokens !== maxNewTokens) {
+    throw new GenerationError(`maxTokens (${maxTokens}) and maxNewTokens (${maxNewTokens}) are two names of one option. Give one of them.`);
+  }
+  return maxTokens ?? maxNewTokens;
+}
+
 const LARGEST_SEED = 0xffffffff;
 
 /** @throws GenerationError naming the option and what it may be. */
-export function checkSampling({ maxTokens = 512, temperature = 0, topP = 1, topK = 0, seed = 0, stop = [] }: SamplingOptions): Sampling {
+export function checkSampling({ temperature = 0, topP = 1, topK = 0, seed = 0, stop = [], ...tokens }: SamplingOptions): Sampling {
+  const maxTokens = maxTokensOf(tokens) ?? 512;
   const need = (fits: boolean, name: string, value: unknown, wanted: string) => {
     if (!fits) throw new GenerationError(`${name} must be ${wanted}, but is ${JSON.stringify(value) ?? String(value)}.`);
   };

@@ -8,6 +8,7 @@ import { HubApi, HubUnreachable, type HubFile } from './api';
 import { ModelCache } from './cache';
 import { hubEnvironment, type HubEnvironment } from './environment';
 import { HubError } from './errors';
+import { refuseForeignForms } from './local_folder';
 import { isIndex, isWeights, neededFiles, shardsOf } from './needed_files';
 import { hubReference, type ModelReference } from './reference';
 
@@ -33,13 +34,16 @@ export interface ModelFolderOptions {
 
 /**
  * The folder of a model that is named by its path or as `owner/name[@revision]`. A path is returned as it is, whether it exists or
- * not. A model of the hub is fetched into the cache (config, tokenizer, weights, heads; every file checked by its digest), unless it is
+ * not, unless a model in another form lies there. A model of the hub is fetched into the cache (config, tokenizer, weights, heads; every file checked by its digest), unless it is
  * there; what an interrupted call received is kept for the next one.
  * @throws HubError or DownloadError with a sentence; the signal's reason when aborted.
  */
 export async function localModelFolder(folderOrId: string, options: ModelFolderOptions = {}): Promise<string> {
   const reference = hubReference(folderOrId);
-  if (!reference) return folderOrId;
+  if (!reference) {
+    await refuseForeignForms(folderOrId);
+    return folderOrId;
+  }
   const environment = options.environment ?? hubEnvironment();
   const cache = new ModelCache(environment.cache, reference);
   if (environment.offline)

@@ -1,6 +1,7 @@
 // Which files of a model repository are needed: configuration, tokenizer, and the weights with what lies beside them.
 
 import { HubError } from './errors';
+import { adapterSentence, ggufSentence } from './foreign_forms';
 
 /** Weights in the order in which the engine looks for them, which is transformers': in one file, or an index of several. */
 export const WEIGHTS_FILES = ['model.safetensors', 'model.safetensors.index.json', 'pytorch_model.bin', 'pytorch_model.bin.index.json'];
@@ -36,6 +37,7 @@ function headFiles(paths: readonly string[]): string[] {
 /** Configuration, tokenizer, heads, and the weights' index or their only file; of several forms of the weights, the one that the engine reads. */
 export function neededFiles(paths: readonly string[], name: string): string[] {
   const weights = WEIGHTS_FILES.find((file) => paths.includes(file));
+  if (weights === undefined) refuseForeignFiles(paths, name);
   if (!paths.includes('config.json')) throw new HubError(`${name} has no config.json: it is no model that transformers would load.`);
   if (weights === undefined) {
     const others = paths.filter((path) => /\.(safetensors|bin|gguf|pt|pth|msgpack|h5)$/.test(path));
@@ -46,6 +48,12 @@ export function neededFiles(paths: readonly string[], name: string): string[] {
     );
   }
   return [...paths.filter((path) => SMALL_FILES.has(path)), ...headFiles(paths), weights];
+}
+
+function refuseForeignFiles(paths: readonly string[], name: string): void {
+  if (paths.includes('adapter_config.json')) throw new HubError(adapterSentence(name, { hasTokenizer: paths.includes('tokenizer.json') }));
+  const gguf = paths.find((path) => path.endsWith('.gguf'));
+  if (gguf !== undefined) throw new HubError(ggufSentence(`${gguf} of ${name}`));
 }
 
 /** The files that an index names. @throws HubError where it is not an index. `file`: the index, for messages. */

@@ -6,6 +6,7 @@ import { engine as nativeEngine } from '../engine';
 import type { ArchitectureInfo, Engine, EngineModel, HeadInfo, Precision } from '../engine/types';
 import { localModelFolder } from '../hub';
 import type { TokenizeOptions } from '../tokenization/tokenize_dataset';
+import { conversationParts } from './conversation';
 import { readSampleFacts, type SampleFacts } from './model_facts';
 import { readoutRule, type ReadoutOptions, type ReadoutRule } from './readouts';
 import { packSamples } from './sample_batch';
@@ -45,14 +46,16 @@ export interface RewardModelOptions extends ReadoutOptions {
 /** A response to be scored: text, the turns after the prompt, or the whole sample as token ids. */
 export type ScoredResponse = string | Message[] | { content: string } | { inputIds: Int32Array | readonly number[] };
 
-/** A prompt (text, or a conversation) with its responses. */
-export interface ScoreItem {
-  prompt?: string | Message[];
-  /** The conversation, where `prompt` is absent. */
-  messages?: Message[];
-  systemPrompt?: string;
-  responses: readonly ScoredResponse[];
-}
+/** A prompt (text, or a conversation) with its responses; or a conversation alone, which is scored as it stands: its last message is the assistant's. */
+export type ScoreItem =
+  | {
+      prompt?: string | Message[];
+      /** The conversation, where `prompt` is absent. */
+      messages?: Message[];
+      systemPrompt?: string;
+      responses: readonly ScoredResponse[];
+    }
+  | { messages: Message[]; systemPrompt?: string; prompt?: undefined; responses?: undefined };
 
 export interface ScoreItemsProgress {
   /** Responses scored, and all of them. */
@@ -159,7 +162,7 @@ export class RewardModel {
   }
 
   /**
-   * The reward of every response, item by item, in order. A reward depends on its prompt and response alone.
+   * The reward of every response, item by item, in order; of a conversation alone, a list of one. A reward depends on its prompt and response alone.
    * @throws DataError for a malformed item or a sample that is too long; the signal's reason when aborted; Error for a process reward model
    *   without `stepReward`.
    */
@@ -379,12 +382,17 @@ class Meter {
 function promptOf(item: ScoreItem, index: number): PromptWithResponses {
   const source = { file: 'items', line: index + 1 };
   const { prompt, messages, responses, systemPrompt } = item;
+  const system = systemPrompt === undefined ? {} : { systemPrompt };
+  if (responses === undefined && prompt === undefined && Array.isArray(messages)) {
+    const conversation = conversationParts(messages, '"responses"', source);
+    return { prompt: conversation.prompt, responses: [{ id: '0', ...conversation.response }], source, ...system };
+  }
   if (!Array.isArray(responses)) throw new DataError(source, `"responses" must be a list, but is ${show(responses)}`);
   if (prompt !== undefined && messages !== undefined) throw new DataError(source, 'an item has either "prompt" or "messages", but this one has both');
   const given = prompt ?? messages;
   const list = (responses as readonly ScoredResponse[]).map((response, number) => responseOf(response, String(number), source));
   if (given === undefined && list.some(({ inputIds }) => inputIds === undefined)) throw new DataError(source, 'the item has neither "prompt" nor "messages", which its responses answer');
-  return { prompt: given ?? [], responses: list, source, ...(systemPrompt === undefined ? {} : { systemPrompt }) };
+  return { prompt: given ?? [], responses: list, source, ...system };
 }
 
 function responseOf(response: ScoredResponse, id: string, source: Source): Response {

@@ -1,11 +1,13 @@
 // A row to be scored, as `score` reads it:
 //   {id, prompt | messages, response}            one reward
 //   {id, prompt | messages, responses: [...]}    one reward a response
+//   {id, messages}                               one reward: the conversation as it stands, which the assistant's message ends
 //   {id, input_ids} or {id, responses: [{input_ids}, ...]}   the same, tokenised: prompt, response and template in one
 // A response is text, {content}, {input_ids} or a list of messages. `sys_prompt` is honoured. Other keys are ignored.
 
 import { DataError, show } from '../data/errors';
 import type { Message, Prompt, Response, Source } from '../data/types';
+import { conversationParts } from './conversation';
 
 export type RowId = string | number;
 
@@ -26,17 +28,14 @@ export function parseScoreRow(value: unknown, source: Source): ScoreRow {
     throw new DataError(source, `a row must be a JSON object, but is ${show(value)}`);
   }
   const row = value as Record<string, unknown>;
-  const isList = row['responses'] !== undefined;
-  const forms = ['response', 'responses', 'input_ids'].filter((key) => row[key] !== undefined);
-  if (forms.length !== 1) {
-    const found = forms.length === 0 ? 'has none of them' : `has ${forms.join(' and ')}`;
-    throw new DataError(source, `a row must have exactly one of "response", "responses" and "input_ids", but this one ${found}`);
-  }
-  const responses = isList
-    ? listOf(row['responses'], 'responses', source).map((entry, index) => parseResponse(entry, `responses[${index}]`, source))
-    : [row['input_ids'] === undefined ? parseResponse(row['response'], 'response', source) : { id: '0', inputIds: parseIds(row['input_ids'], 'input_ids', source) }];
-  const needsPrompt = responses.some((response) => response.inputIds === undefined);
-  const result: ScoreRow = { id: parseId(row['id'], source), prompt: parsePrompt(row, needsPrompt, source), responses: responses.map((response, index) => ({ ...response, id: String(index) })), isList, source };
+  const { prompt, responses } = partsOf(row, source);
+  const result: ScoreRow = {
+    id: parseId(row['id'], source),
+    prompt,
+    responses: responses.map((response, index) => ({ ...response, id: String(index) })),
+    isList: isGiven(row['responses']),
+    source,
+  };
   const system = row['sys_prompt'];
   if (system !== undefined && system !== null) {
     if (typeof system !== 'string') throw new DataError(source, `"sys_prompt" must be text, but is ${show(system)}`);
@@ -44,6 +43,28 @@ export function parseScoreRow(value: unknown, source: Source): ScoreRow {
   }
   return result;
 }
+
+function partsOf(row: Record<string, unknown>, source: Source): { prompt: Prompt; responses: Omit<Response, 'id'>[] } {
+  const { response, responses, input_ids: ids, prompt, messages } = row;
+  const forms = ['response', 'responses', 'input_ids'].filter((key) => isGiven(row[key]));
+  if (forms.length === 0 && isGiven(messages) && !isGiven(prompt)) {
+    const parts = conversationParts(parseMessages(messages, 'messages', source), '"response", "responses" or "input_ids"', source);
+    return { prompt: parts.prompt, responses: [parts.response] };
+  }
+  if (forms.length !== 1) {
+    const found = forms.length === 0 ? 'has none of them' : `has ${forms.join(' and ')}`;
+    throw new DataError(
+      source,
+      `a row must have exactly one of "response", "responses" and "input_ids" (or "messages" that the assistant's ends), but this one ${found}`,
+    );
+  }
+  const list = isGiven(responses)
+    ? listOf(responses, 'responses', source).map((entry, index) => parseResponse(entry, `responses[${index}]`, source))
+    : [isGiven(ids) ? { inputIds: parseIds(ids, 'input_ids', source) } : parseResponse(response, 'response', source)];
+  return { prompt: parsePrompt(row, list.some(({ inputIds }) => inputIds === undefined), source), responses: list };
+}
+
+const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
 
 function parseId(value: unknown, source: Source): RowId | undefined {
   if (value === undefined || value === null) return undefined;

@@ -111,7 +111,7 @@ test('neighbours of one prompt are one group, others are not', async (t) => {
 test('a bad row stops the work with its line, after the rows before it were written', async (t) => {
   for (const [bad, message] of [
     ['{"id": "b"', /in\.jsonl:3: /],
-    ['{"id": "b", "prompt": "p"}', /in\.jsonl:3: .*exactly one of "response", "responses" and "input_ids"/],
+    ['{"id": "b", "prompt": "p"}', /in\.jsonl:3: .*exactly one of "response", "responses" and "input_ids" .*has none of them/],
     ['{"id": "b", "response": "p"}', /in\.jsonl:3: .*neither "prompt" nor "messages"/],
     ['{"id": "b", "input_ids": [1, 2.5]}', /in\.jsonl:3: "input_ids\[1\]" must be a token id/],
     ['{"id": "b", "input_ids": []}', /empty list/],
@@ -205,6 +205,18 @@ test('cancelling ends a wait for input, with the reason', async (t) => {
   setTimeout(() => controller.abort(new Error('enough')), 50);
   await t.throwsAsync(work, { message: 'enough' });
   input.destroy();
+});
+
+test("messages that end with the assistant's are scored as they stand; others need a response", (t) => {
+  const [user, assistant] = [{ role: 'user', content: '问' }, { role: 'assistant', content: '答' }];
+  const parse = (row: object) => parseScoreRow({ id: 'x', ...row }, { file: 'f', line: 3 });
+  for (const row of [{ messages: [user, assistant] }, { messages: [user, assistant], response: null, prompt: null }]) {
+    t.like(parse(row), { prompt: [user], responses: [{ id: '0', content: '答', messages: [assistant] }], isList: false });
+  }
+  t.like(parse({ messages: [user, assistant, user], response: '答' }), { prompt: [user, assistant, user], responses: [{ content: '答' }] });
+  t.like(parse({ messages: [user, assistant], responses: ['再答'] }), { prompt: [user, assistant], isList: true });
+  t.throws(() => parse({ messages: [assistant, user] }), { message: /^f:3: there is no "response".*"messages" end with a message of role "user": .* where its last message is the assistant's/ });
+  t.throws(() => parse({ prompt: [user, assistant] }), { message: /exactly one of .*has none of them/ });
 });
 
 test('a row takes messages, sys_prompt and responses of every form', (t) => {

@@ -76,7 +76,7 @@ class FakeModel implements EngineModel {
   }
 
   async createTrainer(options: TrainerOptions): Promise<EngineTrainer> {
-    return new FakeTrainer(this, options.regCoef ?? 0, this.options);
+    return new FakeTrainer(this, options, this.options);
   }
 
   async dispose(): Promise<void> {
@@ -88,17 +88,18 @@ class FakeTrainer implements EngineTrainer {
   private first: Float32Array;
   private second: Float32Array;
 
-  constructor(private readonly model: FakeModel, private readonly regCoef: number, private readonly options: FakeEngineOptions) {
+  constructor(private readonly model: FakeModel, private readonly trainer: TrainerOptions, private readonly options: FakeEngineOptions) {
     this.first = new Float32Array(model.weight.length);
     this.second = new Float32Array(model.weight.length);
   }
 
   async step(batch: SampleBatch, pairs: Int32Array, optimizer: OptimizerStep): Promise<StepResult> {
     await this.options.beforeStep?.(optimizer.step);
+    const { regCoef = 0, paddingToken } = this.trainer;
     const rewards = this.model.rewards(batch);
     const samples = rewards.length;
     const pairCount = pairs.length / 2;
-    const slopes = Float64Array.from(rewards, (reward) => (2 * this.regCoef * reward) / samples);
+    const slopes = Float64Array.from(rewards, (reward) => (2 * regCoef * reward) / samples);
     let rankingLoss = 0;
     for (let pair = 0; pair < pairCount; pair += 1) {
       const [chosen, rejected] = [pairs[2 * pair]!, pairs[2 * pair + 1]!];
@@ -113,10 +114,11 @@ class FakeTrainer implements EngineTrainer {
       const ids = batch.tokens.subarray(batch.offsets[sample], batch.offsets[sample + 1]);
       for (const id of ids) gradient[id]! += slopes[sample]! / ids.length;
     }
+    if (paddingToken !== undefined) gradient[paddingToken] = 0;
     const gradientNorm = sqrt(gradient.reduce((sum, value) => sum + value * value, 0));
     this.update(gradient, gradientNorm, optimizer);
     const regulariser = rewards.reduce((sum, reward) => sum + reward * reward, 0) / samples;
-    return { loss: rankingLoss + this.regCoef * regulariser, rankingLoss, regulariser, gradientNorm, rewards, computedTokens: batch.tokens.length, microBatches: 1 };
+    return { loss: rankingLoss + regCoef * regulariser, rankingLoss, regulariser, gradientNorm, rewards, computedTokens: batch.tokens.length, microBatches: 1 };
   }
 
   private update(gradient: Float64Array, norm: number, { step, learningRate, beta1, beta2, epsilon, weightDecay, maxGradNorm }: OptimizerStep): void {

@@ -6,6 +6,7 @@ import { pythonStrip } from '../data/python_text';
 import type { Message, Prompt, Response } from '../data/types';
 import { byteLevelEncoder } from './byte_level_bpe';
 import { ChatTemplate } from './chat_template';
+import { withEveryDigit } from './digits';
 import { TokenizerError } from './errors';
 import { readTokenizerFiles } from './model_folder';
 import { PairBuilder, pairOf } from './pair_builder';
@@ -86,9 +87,10 @@ export class SampleBuilder {
     this.specialTokens = files.specialTokens;
     this.template = files.chatTemplate && new ChatTemplate(files.chatTemplate.source, files.chatTemplate.file, files.specialTokens);
     try {
-      const tokenizer = new Tokenizer(files.tokenizer, files.config);
+      const file = withEveryDigit(files.tokenizer);
+      const tokenizer = new Tokenizer(file, files.config);
       this.tokenizer = tokenizer;
-      this.encodeBare = byteLevelEncoder(tokenizer, files.tokenizer, files.config) ?? ((text) => tokenizer.encode(text, { add_special_tokens: false }).ids);
+      this.encodeBare = byteLevelEncoder(tokenizer, file, files.config) ?? ((text) => tokenizer.encode(text, { add_special_tokens: false }).ids);
       this.tokensAround = this.findTokensAround();
       this.pairs = source.form === 'pair' ? new PairBuilder(tokenizer, this.encodeBare) : undefined;
     } catch (error) {

@@ -2,6 +2,7 @@
 
 import { Tokenizer } from '@huggingface/tokenizers';
 import { byteLevelEncoder } from './byte_level_bpe';
+import { withEveryDigit } from './digits';
 import { TokenizerError } from './errors';
 import type { TokenizerFiles } from './model_folder';
 
@@ -17,8 +18,9 @@ export class TextTokenizer {
   /** Takes about a second for large vocabularies. @throws TokenizerError */
   constructor({ folder, tokenizer, config, specialTokens }: TokenizerFiles) {
     try {
-      this.tokenizer = new Tokenizer(tokenizer, config);
-      this.fastEncode = byteLevelEncoder(this.tokenizer, tokenizer, config);
+      const file = withEveryDigit(tokenizer);
+      this.tokenizer = new Tokenizer(file, config);
+      this.fastEncode = byteLevelEncoder(this.tokenizer, file, config);
     } catch (error) {
       throw new TokenizerError(`${folder}/tokenizer.json cannot be used (${(error as Error).message}).`);
     }

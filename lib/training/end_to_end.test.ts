@@ -87,6 +87,29 @@ for (const name of CLASSIFIERS) {
   }
 }
 
+test("compat 'transformers': with a pad token that samples hold, losses and norms are transformers', and its row has the decay alone", async (t) => {
+  // transformers 5.24 with torch, float64 arithmetic, the options of `optionsFor`, qwen2-gqa with pad_token_id 73 in config.json.
+  const expected = [[0.8087634515373714, 34.05621310428065], [0.42244597387951793, 8.50239022521106], [0.35062142717601574, 4.099747000127436]] as const;
+  const pad = 73;
+  const folder = temporaryFolder(t);
+  const base = join(folder, 'base');
+  mkdirSync(base);
+  const config = JSON.parse(readFileSync(join(REFERENCE, 'qwen2-gqa', 'config.json'), 'utf8')) as { hidden_size: number };
+  const hidden = config.hidden_size;
+  writeFileSync(join(base, 'config.json'), JSON.stringify({ ...config, pad_token_id: pad }));
+  copyFileSync(join(REFERENCE, 'qwen2-gqa', 'model.safetensors'), join(base, 'model.safetensors'));
+  const options = optionsFor(folder, 'qwen2-gqa', { model_path: base, compat: 'transformers' });
+  const { modelFolder } = await train(options, { engine });
+  for (const [i, { loss, grad_norm }] of lossesIn(options['output_dir'] as string).entries()) {
+    t.true(near(loss, expected[i]![0], 1e-4), `loss of step ${i + 1}: ${loss}`);
+    t.true(near(grad_norm, expected[i]![1], 1e-4), `norm of step ${i + 1}: ${grad_norm}`);
+  }
+  const rowIn = (at: string) => readSafetensors(join(at, 'model.safetensors'))['model.embed_tokens.weight']!.subarray(pad * hidden, (pad + 1) * hidden);
+  const keep = Math.fround(1 - 1e-3 * 0.01);
+  const decayed = rowIn(base).map((value) => Math.fround(Math.fround(Math.fround(value * keep) * keep) * keep));
+  t.deepEqual(rowIn(modelFolder!), decayed);
+});
+
 test('the written folder loads again and scores as the trained model does', async (t) => {
   const folder = temporaryFolder(t);
   const { modelFolder } = await train(optionsFor(folder, 'qwen3-qknorm'), { engine });

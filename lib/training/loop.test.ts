@@ -6,6 +6,7 @@ import type { Engine } from '../engine/types';
 import { fakeEngine, readSafetensors, writeFakeModel } from '../testing/fake_engine';
 import { realFileSystem, type FileSystem } from '../files/file_system';
 import { train, type TrainContext } from './loop';
+import { readPaddingToken } from './padding_token';
 
 const VOCABULARY = 64;
 
@@ -140,6 +141,50 @@ test('resuming refuses other data and another seed, and warns of other numbers',
   const warnings: string[] = [];
   await train({ ...again, learning_rate: 0.01 }, { engine: fakeEngine(), callbacks: { onLog: ({ level, message }) => level === 'warning' && warnings.push(message) } });
   t.true(warnings.some((message) => message.startsWith('learning_rate was 0.02 and is now 0.01')));
+});
+
+test("with compat the base model's pad token keeps its embedding row, as in transformers, and a resumed run must have the same rule", async (t) => {
+  const { folder, options } = setUp(t, { max_steps: 4 });
+  const base = options['model_path'] as string;
+  const setPad = (pad: unknown) => {
+    const config = JSON.parse(readFileSync(join(base, 'config.json'), 'utf8')) as Record<string, unknown>;
+    writeFileSync(join(base, 'config.json'), JSON.stringify({ ...config, pad_token_id: pad }));
+  };
+  const run = async (name: string, more: object) => {
+    const logs: string[] = [];
+    await train({ ...options, output_dir: join(folder, name), ...more }, { engine: fakeEngine(), callbacks: { onLog: ({ message }) => logs.push(message) } });
+    return { weight: readSafetensors(join(folder, name, 'model.safetensors'))['weight']!, first: metricsIn(join(folder, name))[0]!, logs };
+  };
+  setPad(3);  // ends every sample
+  const before = readSafetensors(join(base, 'model.safetensors'))['weight']!;
+  const plain = await run('plain', {});
+  const theirs = await run('transformers', { compat: 'transformers' });
+  t.not(plain.weight[3], before[3]);
+  t.is(theirs.weight[3], before[3]);
+  t.is(theirs.first['loss'], plain.first['loss']);
+  t.true((theirs.first['grad_norm'] as number) < (plain.first['grad_norm'] as number));
+  t.true(theirs.logs.some((line) => /embedding row of token 3 .*no gradient/.test(line)));
+  t.is((JSON.parse(readFileSync(join(folder, 'transformers', 'cheems.json'), 'utf8')) as { compat: unknown }).compat, null);
+  const again = { ...options, output_dir: join(folder, 'transformers'), max_steps: 6, resume_if_possible: true };
+  await t.throwsAsync(train(again, { engine: fakeEngine() }), { message: /cannot be resumed.*compat; the embedding row without a gradient/ });
+  t.is((await train({ ...again, compat: 'transformers' }, { engine: fakeEngine() })).step, 6);
+
+  setPad(null);
+  t.deepEqual((await run('none', { compat: 'transformers' })).weight, plain.weight);
+  setPad(3 - VOCABULARY);  // counted from the end, as PyTorch does
+  t.deepEqual((await run('negative', { compat: 'transformers' })).weight, theirs.weight);
+  setPad(VOCABULARY);
+  await t.throwsAsync(run('outside', { compat: 'transformers' }), { message: /pad_token_id in .*config\.json is 64, with which transformers loads no model of 64 tokens/ });
+  t.deepEqual((await run('not asked for', {})).weight, plain.weight);
+});
+
+test("what transformers takes for an absent pad_token_id is its configuration classes' own", async (t) => {
+  const { options } = setUp(t);
+  const folder = options['model_path'] as string;
+  const padOf = (family: string) => readPaddingToken(folder, { family, vocabSize: VOCABULARY }, realFileSystem);
+  for (const family of ['llama', 'mistral', 'qwen2', 'qwen3']) t.is(await padOf(family), null, family);
+  for (const family of ['gemma', 'gemma2']) t.is(await padOf(family), 0, family);
+  await t.throwsAsync(padOf('internlm2'), { message: /no pad_token_id.*write the id there, or null/ });
 });
 
 test('an output folder with checkpoints is refused, resumed or emptied, as asked', async (t) => {

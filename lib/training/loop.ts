@@ -11,9 +11,10 @@ import type { TrainCallbacks, TrainResult } from './events';
 import { realFileSystem, type FileSystem } from '../files/file_system';
 import { formatBytes, formatMemoryPlan, planOrRefuse } from './memory';
 import { exportModel, makeConfig, sha256, type ModelFolderPlan } from './model_folder';
-import { parseTrainOptions, type TrainOptions } from './options';
+import { parseTrainOptions, sampleCompat, type TrainOptions } from './options';
 import { openOutputFolder, prepareOutputFolder, removeEarlier, type Say } from './output_folder';
 import { packageVersion } from './package_version';
+import { readPaddingToken } from './padding_token';
 import { Run, OPTIMIZER_FILE, type RunStartState } from './run';
 import { lockFolder } from './run_lock';
 import { RunLog } from './run_log';
@@ -62,6 +63,10 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
   if (architecture.sampleForm === 'pair') {
     throw new TrainingError(`The model in ${options.model_path} is an encoder (${architecture.family}): it can be scored and evaluated with, but training knows decoders alone (llama, qwen2, gemma2, …).`);
   }
+  const paddingToken = options.compat === undefined ? null : await readPaddingToken(options.model_path, architecture, files);
+  if (paddingToken !== null) {
+    say(`The embedding row of token ${paddingToken} (pad_token_id of the base model) gets no gradient, as in transformers (compat ${options.compat}).`);
+  }
   const data = await loadTrainingData(options, {
     vocabularySize: architecture.vocabSize,
     rewardToken: architecture.rewardToken,
@@ -72,7 +77,7 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
   const planner = new GlobalBatchPlanner(data.train, { globalBatchSize: options.global_batch_size, seed: options.seed, shuffle: options.do_shuffle });
   for (const line of [...data.notes, ...formatReport(planner.report)]) say(line);
   const plan = new StepPlan(planner, options);
-  const identity = await identityOf(options, data, files);
+  const identity = await identityOf(options, data, paddingToken, files);
   const folderPlan = await folderPlanOf(options, data, architecture, files, say);
   const start = await startState(resumed, identity, options, files, say);
 
@@ -91,7 +96,7 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
   await refuseFullDisk(options, architecture, files);
 
   callbacks.onProgress?.({ phase: 'loading', done: 0, total: 1 });
-  const { model, trainer } = await loadModel(engine, options, resumed, signal);
+  const { model, trainer } = await loadModel(engine, options, paddingToken, resumed, signal);
   try {
     await removeEarlier(doomed, files, say);
     if (model.head.source === 'new') say(`${options.model_path} has no reward head: a new one is made, normal with standard deviation 1/(hidden size + 1), seed ${options.seed}.`);
@@ -167,7 +172,13 @@ async function startState(resumed: CheckpointReference | undefined, identity: Ru
   return { step: state.global_step, place: { epoch, batch }, computedTokens, seconds };
 }
 
-async function loadModel(engine: Engine, options: TrainOptions, resumed: CheckpointReference | undefined, signal: AbortSignal | undefined): Promise<{ model: EngineModel; trainer: EngineTrainer }> {
+async function loadModel(
+  engine: Engine,
+  options: TrainOptions,
+  paddingToken: number | null,
+  resumed: CheckpointReference | undefined,
+  signal: AbortSignal | undefined,
+): Promise<{ model: EngineModel; trainer: EngineTrainer }> {
   const model = await engine.loadModel({
     folder: resumed?.folder ?? options.model_path,
     device: options.device,
@@ -185,6 +196,7 @@ async function loadModel(engine: Engine, options: TrainOptions, resumed: Checkpo
       optimizerState: options.optimizer_state,
       seed: options.seed,
       regCoef: options.reg_coef,
+      ...(paddingToken === null ? {} : { paddingToken }),
     });
     if (resumed) await trainer.loadOptimizer(join(resumed.folder, OPTIMIZER_FILE));
     return { model, trainer };
@@ -194,7 +206,7 @@ async function loadModel(engine: Engine, options: TrainOptions, resumed: Checkpo
   }
 }
 
-async function identityOf(options: TrainOptions, data: TrainingData, files: FileSystem): Promise<RunIdentity> {
+async function identityOf(options: TrainOptions, data: TrainingData, paddingToken: number | null, files: FileSystem): Promise<RunIdentity> {
   return {
     data: data.fileDigests,
     tokenizer_sha256: data.tokenizerSha256,
@@ -207,6 +219,7 @@ async function identityOf(options: TrainOptions, data: TrainingData, files: File
     truncation: options.truncation,
     do_strip: options.do_strip,
     compat: options.compat ?? null,
+    padding_token: paddingToken,
   };
 }
 
@@ -236,7 +249,7 @@ async function folderPlanOf(options: TrainOptions, data: TrainingData, architect
       package: 'cheems-native',
       package_version: packageVersion(),
       do_strip: options.do_strip,
-      compat: options.compat ?? null,
+      compat: sampleCompat(options) ?? null,
       max_length: options.max_length,
       truncation: options.truncation,
       chat_template_sha256: data.chatTemplate === undefined ? null : sha256(data.chatTemplate),

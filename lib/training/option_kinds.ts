@@ -10,6 +10,8 @@ export interface OptionDescription {
   choices?: readonly string[];
   group: string;
   required?: boolean;
+  /** Another name that the option is known by elsewhere, and is understood by here. */
+  otherName?: string;
 }
 
 export interface OptionDefinition<Schema extends z.ZodType> {
@@ -18,6 +20,22 @@ export interface OptionDefinition<Schema extends z.ZodType> {
 }
 
 type Facts = Omit<OptionDescription, 'type' | 'default' | 'choices' | 'required'>;
+
+/** The names that each option of a table goes by, its own included. */
+export function namesOf(table: Readonly<Record<string, { description: OptionDescription }>>): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const [name, { description }] of Object.entries(table)) {
+    names.set(name, name);
+    if (description.otherName !== undefined) names.set(description.otherName, name);
+  }
+  return names;
+}
+
+/** For an option that was given under both of its names, with different values. */
+export function twoNames(table: Readonly<Record<string, { description: OptionDescription }>>, name: string, place = ''): string {
+  const other = table[name]!.description.otherName!;
+  return `${place}${name} and ${place}${other} are two names of one option, and were given different values. Give one of them.`;
+}
 
 const fromText = (text: string): unknown => {
   const lower = text.trim().toLowerCase();

@@ -51,6 +51,13 @@ test('a wrong value is told with its option, itself and what is wanted', (t) => 
   t.is(messageFor({ ...needed, seed: -1, max_length: 0 }).split('\n').length, 2);
 });
 
+test('the model goes by model_name too', (t) => {
+  const { model_path: model, ...others } = needed;
+  t.is(parseTrainOptions({ ...others, model_name: model }).model_path, model);
+  t.is(parseTrainOptions({ ...needed, model_name: model }).model_path, model);
+  t.is(messageFor({ ...needed, model_name: 'other' }), 'Options model_path and model_name are two names of one option, and were given different values. Give one of them.');
+});
+
 test('options that contradict each other are refused', (t) => {
   t.regex(messageFor({ ...needed, evaluation_strategy: 'steps' }), /evaluation_strategy \('steps'\) needs test_data_path/);
   t.regex(messageFor({ ...needed, resume_if_possible: true, overwrite_output_dir: true }), /contradicts/);

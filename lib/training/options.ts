@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { TrainingError } from './errors';
 import {
-  choice, flag, number, optionalChoice, optionalNumber, paths, requiredPath, text, textWithDefault,
+  choice, flag, namesOf, number, optionalChoice, optionalNumber, paths, requiredPath, text, textWithDefault, twoNames,
   type OptionDescription,
 } from './option_kinds';
 
@@ -22,7 +22,7 @@ const PAPER_GLOBAL_BATCH = 256;
 
 /** Every option: its facts for help texts and the schema of its value. */
 export const trainOptionDefinitions = {
-  model_path: requiredPath({ group: PATHS, describe: 'Hugging Face model folder, or owner/name[@revision] of the hub, to start from (a language model: a new seeded head is made; a reward model with a head of one linear layer: its head is kept)' }),
+  model_path: requiredPath({ group: PATHS, otherName: 'model_name', describe: 'Hugging Face model folder, or owner/name[@revision] of the hub, to start from (a language model: a new seeded head is made; a reward model with a head of one linear layer: its head is kept)' }),
   reward_head: text({ group: PATHS, describe: "where model_path has more than one reward head: the tensor's name of the one to go on from" }),
   train_data_path: paths({ group: PATHS, describe: 'files of preferences: JSON lines, JSON arrays (gzip too) or parquet; prompts with the same text are merged over the files' }, 1),
   test_data_path: paths({ group: PATHS, describe: 'JSONL files to evaluate on while training' }, 0),
@@ -53,7 +53,12 @@ export const trainOptionDefinitions = {
   truncation: flag(false, { group: SAMPLES, describe: 'cut longer samples from the left; otherwise they are dropped and counted' }),
   do_strip: flag(true, { group: SAMPLES, describe: 'strip white space around the templated text, so that the reward is read at the end marker; stored in the model folder and obeyed by eval and score' }),
   chat_template: text({ group: SAMPLES, describe: "file with a Jinja template to use in place of the tokenizer's own; it is written into the model folder" }),
-  compat: optionalChoice(['cheems'], { group: SAMPLES, describe: "'cheems': build samples exactly as the original does, doubled BOS included" }),
+  compat: optionalChoice(['cheems', 'transformers'], {
+    group: SAMPLES,
+    describe:
+      "'cheems': build samples exactly as the original does, doubled BOS included, and train as transformers does; 'transformers': that alone, the " +
+      "embedding row of config.json's pad_token_id (padding_idx) gets no gradient [default: it gets its gradient, as any row]",
+  }),
 
   micro_batch_tokens: number(4096, { from: 1, integer: true }, { group: RESOURCES, describe: 'tokens computed at once: less takes less memory' }),
   gradient_checkpointing: flag(false, { group: RESOURCES, describe: "keep only each layer's input and compute the layer again going back: less memory, about a third more time" }),
@@ -90,9 +95,13 @@ export const trainOptionsSchema = z.strictObject(shape);
 
 type ParsedOptions = z.output<typeof trainOptionsSchema>;
 
-/** What a caller gives: only the three paths are required, and a single data file need not be a list. */
-export type TrainOptionsInput = Partial<Omit<ParsedOptions, 'train_data_path' | 'test_data_path'>> &
-  Pick<ParsedOptions, 'model_path' | 'output_dir'> & { train_data_path: string | string[]; test_data_path?: string | string[] };
+/**
+ * What a caller gives: only the three paths are required, and a single data file need not be a list. The model goes by `model_name` too,
+ * which evaluation calls it by.
+ */
+export type TrainOptionsInput = Partial<Omit<ParsedOptions, 'model_path' | 'train_data_path' | 'test_data_path'>> &
+  Pick<ParsedOptions, 'output_dir'> & { train_data_path: string | string[]; test_data_path?: string | string[] } &
+  ({ model_path: string; model_name?: string } | { model_path?: undefined; model_name: string });
 
 /** Options with every default settled. */
 export interface TrainOptions extends ParsedOptions {
@@ -100,10 +109,16 @@ export interface TrainOptions extends ParsedOptions {
   evaluation_strategy: 'no' | 'steps' | 'epoch';
 }
 
+/** How samples are built, as the rooms that read and tokenise have it: 'transformers' changes nothing there. */
+export function sampleCompat({ compat }: Pick<ParsedOptions, 'compat'>): 'cheems' | undefined {
+  return compat === 'cheems' ? 'cheems' : undefined;
+}
+
 /** Checks options and fills in defaults. Throws a TrainingError that names each wrong option and its value. */
 export function parseTrainOptions(input: object): TrainOptions {
-  const result = trainOptionsSchema.safeParse(withoutAbsent(input));
-  if (!result.success) throw new TrainingError(describeIssues(result.error, input as Record<string, unknown>));
+  const given = underOwnNames(withoutAbsent(input));
+  const result = trainOptionsSchema.safeParse(given);
+  if (!result.success) throw new TrainingError(describeIssues(result.error, given));
   const options = result.data;
   if (options.resume_if_possible && options.overwrite_output_dir) {
     throw new TrainingError('Option resume_if_possible (true) contradicts overwrite_output_dir (true): the one goes on from the checkpoints that the other deletes. Give one of them.');
@@ -126,8 +141,22 @@ function globalBatchSize(options: ParsedOptions): number {
 }
 
 /** An option that is present but undefined or null counts as absent. */
-function withoutAbsent(input: object): Record<string, unknown> {
+export function withoutAbsent(input: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined && value !== null));
+}
+
+/** @throws TrainingError where an option stands under both of its names with different values. */
+export function underOwnNames(input: Record<string, unknown>): Record<string, unknown> {
+  const names = namesOf(trainOptionDefinitions);
+  const result: Record<string, unknown> = {};
+  for (const [written, value] of Object.entries(input)) {
+    const name = names.get(written) ?? written;
+    if (Object.hasOwn(result, name) && JSON.stringify(result[name]) !== JSON.stringify(value)) {
+      throw new TrainingError(`Options ${twoNames(trainOptionDefinitions, name)}`);
+    }
+    result[name] = value;
+  }
+  return result;
 }
 
 function describeIssues(error: z.ZodError, input: Record<string, unknown>): string {

@@ -52,6 +52,15 @@ test('texts become samples that end with the template, and are read from the cac
   t.true(short.notes.some((note) => /^training data: \d+ responses are longer/.test(note)));
 });
 
+test("compat 'transformers' builds samples as without it, and not as 'cheems' does", async (t) => {
+  const { vocabularySize, input } = setUp(t);
+  const load = (compat?: string) => loadTrainingData(parseTrainOptions({ ...input, compat }), { vocabularySize, files: realFileSystem, callbacks: {} });
+  const plain = await load();
+  t.deepEqual(await load('transformers'), plain);
+  // The original knows no conversation as the prompt.
+  await t.throwsAsync(load('cheems'), { message: /input must be text/ });
+});
+
 test('a run on texts leaves a model folder with the tokenizer, whose padding is not the end marker', async (t) => {
   const { base, folder, input, tokenizer } = setUp(t);
   const template = join(folder, 'template.jinja');

@@ -10,7 +10,7 @@ import { tokenizeDataset, type TokenizeOptions } from '../tokenization/tokenize_
 import { TrainingError } from './errors';
 import type { Phase, TrainCallbacks } from './events';
 import type { FileDigest, FileSystem } from '../files/file_system';
-import type { TrainOptions } from './options';
+import { sampleCompat, type TrainOptions } from './options';
 
 const TRIED_CONVERSATIONS = 256;
 
@@ -60,7 +60,7 @@ export async function loadTrainingData(options: TrainOptions, context: LoadConte
   const train = await loadPart(options, options.train_data_path, 'training', true, context);
   const test = options.test_data_path.length === 0
     ? undefined
-    : await loadPart(options, options.test_data_path, 'test', options.compat === 'cheems', context);
+    : await loadPart(options, options.test_data_path, 'test', sampleCompat(options) === 'cheems', context);
   const samples = [...train.prompts, ...(test?.prompts ?? [])].flatMap((prompt) => prompt.samples);
   const fileDigests: FileDigest[] = [];
   for (const file of options.train_data_path) fileDigests.push(await context.files.digest(file));
@@ -82,7 +82,7 @@ export async function loadTrainingData(options: TrainOptions, context: LoadConte
 async function loadPart(options: TrainOptions, paths: string[], name: 'training' | 'test', dropUnpaired: boolean, context: LoadContext): Promise<Part> {
   const { callbacks, signal } = context;
   const progress = (phase: Phase, done: number, total: number) => callbacks.onProgress?.({ phase, done, total });
-  const dataset = await readPreferenceDataset(paths, { compat: options.compat, signal, onProgress: ({ rows }) => progress('reading', rows, 0) });
+  const dataset = await readPreferenceDataset(paths, { compat: sampleCompat(options), signal, onProgress: ({ rows }) => progress('reading', rows, 0) });
   const tokenized = await tokenizeDataset(dataset, tokenizeOptions(options, dropUnpaired, context), {
     signal,
     onProgress: ({ done, total }) => progress('tokenising', done, total),
@@ -110,7 +110,7 @@ function tokenizeOptions(options: TrainOptions, dropUnpaired: boolean, context: 
 
 /** How a whole sample is built, whatever its length. */
 export function sampleOptions(options: TrainOptions, rewardToken: number | undefined): Pick<SampleOptions, 'doStrip' | 'doubledBos' | 'rewardToken'> {
-  return { doStrip: options.do_strip, doubledBos: options.compat === 'cheems' ? 'keep' : 'drop', rewardToken };
+  return { doStrip: options.do_strip, doubledBos: sampleCompat(options) === 'cheems' ? 'keep' : 'drop', rewardToken };
 }
 
 function conversationsOf(parts: readonly Part[]): Conversation[] {

@@ -10,7 +10,7 @@ import type { TrainOptionName, TrainOptions } from './options';
 
 export const STATE_FILE = 'trainer_state.json';
 
-/** Everything that decides which samples stand in which batch. A run goes on only where all of it is the same. */
+/** Everything that decides which samples stand in which batch, and which parameters are trained. A run goes on only where all of it is the same. */
 export interface RunIdentity {
   data: FileDigest[];
   /** Of tokenizer.json; null where all samples come as token ids. */
@@ -23,7 +23,9 @@ export interface RunIdentity {
   max_length: number;
   truncation: boolean;
   do_strip: boolean;
-  compat: 'cheems' | null;
+  compat: 'cheems' | 'transformers' | null;
+  /** The token whose embedding row gets no gradient. */
+  padding_token: number | null;
 }
 
 const digest = z.object({ sha256: z.string(), bytes: z.number() });
@@ -50,7 +52,9 @@ const stateSchema = z.object({
       max_length: z.number(),
       truncation: z.boolean(),
       do_strip: z.boolean(),
-      compat: z.literal('cheems').nullable(),
+      compat: z.enum(['cheems', 'transformers']).nullable(),
+      // Runs of versions that did not know the rule trained every row.
+      padding_token: z.number().nullable().default(null),
     }),
     options: z.record(z.string(), z.unknown()),
   }),
@@ -91,6 +95,7 @@ const IDENTITY_NAMES: Record<keyof RunIdentity, string> = {
   truncation: 'truncation',
   do_strip: 'do_strip',
   compat: 'compat',
+  padding_token: 'the embedding row without a gradient (compat)',
 };
 
 /**

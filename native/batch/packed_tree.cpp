@@ -152,6 +152,19 @@ PackedTree pack_tree(const Samples& samples, std::span<const int32_t> chosen, bo
   return packer.finish();
 }
 
+void leave_token_out(PackedTree& tree, int32_t token) {
+  const auto id_of = [&](int32_t row) { return tree.tokens[static_cast<size_t>(row)]; };
+  const auto by_id = [&](int32_t row, int32_t id) { return id_of(row) < id; };
+  const auto begin = std::lower_bound(tree.token_order.begin(), tree.token_order.end(), token, by_id);
+  auto end = begin;
+  while (end != tree.token_order.end() && id_of(*end) == token) ++end;
+  if (begin == end) return;
+  const auto first = static_cast<int32_t>(begin - tree.token_order.begin()), count = static_cast<int32_t>(end - begin);
+  tree.token_order.erase(begin, end);
+  tree.token_runs.erase(std::find(tree.token_runs.begin(), tree.token_runs.end(), first));
+  for (int32_t& run : tree.token_runs) run -= run > first ? count : 0;
+}
+
 namespace {
 
 // Fills micro-batches one after another; a run of samples that has no room left opens the next.

@@ -32,7 +32,8 @@ struct PackedTree {
   std::vector<int32_t> cache_rows;         // with a cache: [N] the rows of the tokens' keys and values there, ascending; else empty
   std::vector<int32_t> reward_cache_rows;  // with a cache: [U] those of reward_rows
   std::vector<int32_t> reward_index;  // [R] entry of reward_rows that holds reward r (equal samples share one)
-  // Token rows sorted by token id (ties in row order), and where each distinct id's run begins: [N], [distinct + 1].
+  // Token rows sorted by token id (ties in row order), and where each distinct id's run begins: [N], [distinct + 1]; fewer by
+  // a token that was left out.
   std::vector<int32_t> token_order;
   std::vector<int32_t> token_runs;
   int64_t longest_path = 0;           // tokens of the longest sample
@@ -45,6 +46,10 @@ struct PackedTree {
 // one group share the longest common prefix of their ids, and smaller groups inside them share on while that
 // saves at least 16 tokens; without, every sample is a tree of its own.
 PackedTree pack_tree(const Samples& samples, std::span<const int32_t> chosen, bool share);
+
+// Takes the token's rows out of token_order, and its run out of token_runs: the embedding's backward then leaves that row of
+// the table without a gradient. Nothing changes where the tree has no such token.
+void leave_token_out(PackedTree& tree, int32_t token);
 
 // Cuts samples into micro-batches of at most `budget` packed tokens, whole groups first; a group that does not
 // fit alone is cut between its samples, and a sample longer than the budget is a micro-batch of its own. No

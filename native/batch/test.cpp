@@ -155,6 +155,40 @@ TEST_CASE("packed tree: equal ids of different groups are not shared, and a shor
   CHECK(pack_tree(short_run.view(), all_samples(short_run), true).rows() == 1 + 4 + 4 + 1);
 }
 
+TEST_CASE("packed tree: a token left out has no rows in the order, and the others keep theirs") {
+  OwnedSamples samples;
+  samples.add({5, 3, 5, 9}, 0);
+  samples.add({5, 3, 5, 1, 5}, 0);
+  const PackedTree whole = pack_tree(samples.view(), ids(0, 2), true);
+  for (const int32_t token : {1, 3, 5, 9}) {
+    PackedTree tree = whole;
+    leave_token_out(tree, token);
+    std::vector<int32_t> order, runs;  // as the definition has it
+    for (const int32_t row : whole.token_order) {
+      const int32_t id = whole.tokens[static_cast<size_t>(row)];
+      if (id == token) continue;
+      if (order.empty() || whole.tokens[static_cast<size_t>(order.back())] != id) runs.push_back(static_cast<int32_t>(order.size()));
+      order.push_back(row);
+    }
+    runs.push_back(static_cast<int32_t>(order.size()));
+    CHECK(tree.token_order == order);
+    CHECK(tree.token_runs == runs);
+    CHECK(tree.tokens == whole.tokens);
+  }
+  for (const int32_t absent : {0, 4, 10}) {
+    PackedTree tree = whole;
+    leave_token_out(tree, absent);
+    CHECK(tree.token_order == whole.token_order);
+    CHECK(tree.token_runs == whole.token_runs);
+  }
+  OwnedSamples same;
+  same.add({2, 2, 2}, 0);
+  PackedTree tree = pack_tree(same.view(), ids(0, 1), true);
+  leave_token_out(tree, 2);
+  CHECK(tree.token_order.empty());
+  CHECK(tree.token_runs == std::vector<int32_t>{0});
+}
+
 TEST_CASE("packed tree: micro-batches hold each sample once, within the budget, prompts whole where they fit") {
   for (uint64_t seed = 0; seed < 150; ++seed) {
     const OwnedSamples samples = random_samples(seed);

@@ -105,6 +105,7 @@ struct Trainer::State {
     for (auto& chosen : plan_micro_batches(samples, options.micro_batch_tokens, options.share_prompts)) {
       MicroBatch batch;
       batch.tree = pack_tree(samples, chosen, options.share_prompts);
+      if (options.padding_token >= 0) leave_token_out(batch.tree, static_cast<int32_t>(options.padding_token));
       batch.chosen = std::move(chosen);
       for (size_t r = 0; r < batch.tree.samples.size(); ++r) place[static_cast<size_t>(batch.tree.samples[r])] = {static_cast<int32_t>(batches.size()), static_cast<int32_t>(r)};
       batches.push_back(std::move(batch));
@@ -142,6 +143,9 @@ Trainer::Trainer(model::RewardModel& model, const TrainerOptions& options) {
     if (model::ParameterLayout::is_matrix(parameter) && parameter.dtype != model.precision()) {
       fail("The model was loaded with ", name(parameter.dtype), " weights for ", name(model.precision()), " activations, which can be scored with but not trained; load it without keeping 16-bit weights.");
     }
+  }
+  if (const int64_t vocab_size = model.architecture().vocab_size; options.padding_token >= vocab_size) {
+    fail("The padding token ", options.padding_token, " is outside the model's vocabulary of ", vocab_size, " (vocab_size in config.json); correct pad_token_id there.");
   }
   if (options.optimizer_state == DType::float16) fail("The optimiser's state cannot be float16; use float32 or bfloat16.");
   if (options.optimizer_state == DType::bfloat16 && model.precision() != DType::bfloat16) {

@@ -21,6 +21,8 @@ struct TrainerOptions {
   DType optimizer_state = DType::float32;  // bfloat16: gradients, moments and weights in bfloat16, rounded stochastically
   uint64_t seed = 0;                  // of the stochastic rounding
   float reg_coef = 0.1f;              // weight of mean(reward^2) in the loss; <= 0 is off
+  // The token whose embedding row gets no gradient (weight decay it gets), as PyTorch's padding_idx has it; negative: none.
+  int64_t padding_token = -1;
 };
 
 struct OptimizerStep {

@@ -1,5 +1,8 @@
 #include "training/trainer.h"
 
+#include <cmath>
+#include <tuple>
+
 #include "testing/reference.h"
 #include "testing/small_model.h"
 
@@ -187,6 +190,43 @@ TEST_CASE("trainer: embedding rows that no token touches get the decay and nothi
   int moved = 0;
   for (size_t i = 0; i < 30 * 16; ++i) moved += after[i] != before[i] * keep * keep;
   CHECK(moved > 300);
+}
+
+// Without clipping, the first moments after the first step are a tenth of the gradients, the same tenth for all.
+TEST_CASE("trainer: the padding token's embedding row has no gradient, but decay; every other gradient is the same") {
+  constexpr int64_t kPadding = 7;  // the middle prompt's responses are made of it
+  const SmallModel folder;
+  const auto step_with = [&](const std::string& name, int64_t padding_token) {
+    const auto model = folder.load();
+    Trainer trainer(*model, {.micro_batch_tokens = 60, .padding_token = padding_token});
+    auto step = step_number(1);
+    step.max_grad_norm = 0;
+    const auto before = parameter_values(*model);
+    const StepResult result = trainer.step(batch().view(), kPairs, step, Control());
+    trainer.save_optimizer(folder.file(name));
+    return std::tuple(result, read_tensors(folder.file(name)), before, parameter_values(*model));
+  };
+  const auto [plain, gradients, unused, unused_too] = step_with("plain.safetensors", -1);
+  const auto [padded, padded_gradients, before, after] = step_with("padded.safetensors", kPadding);
+  CHECK(padded.loss == plain.loss);
+  CHECK(padded.rewards == plain.rewards);
+  double left_out = 0;
+  for (const auto& [name, tensor] : gradients) {
+    CAPTURE(name);
+    const auto& other = padded_gradients.at(name).values;
+    const bool is_table = name.find("embed_tokens") != std::string::npos;
+    for (size_t i = 0; i < tensor.values.size(); ++i) {
+      const bool is_padding = is_table && static_cast<int64_t>(i) / 16 == kPadding;
+      if (is_padding && name.starts_with("first_moment.")) left_out += std::pow(10 * static_cast<double>(tensor.values[i]), 2);
+      if (other[i] != (is_padding ? 0 : tensor.values[i])) FAIL_CHECK("element " << i << " is " << other[i]);
+    }
+  }
+  REQUIRE(left_out > 1e-3 * std::pow(plain.gradient_norm, 2));
+  CHECK(padded.gradient_norm == doctest::Approx(std::sqrt(std::pow(plain.gradient_norm, 2) - left_out)).epsilon(1e-6));
+  const auto keep = static_cast<float>(1 - 1e-2 * 0.01);
+  for (size_t i = kPadding * 16; i < (kPadding + 1) * 16; ++i) CHECK(after[i] == before[i] * keep);
+  const auto model = folder.load();
+  check_refused(refusal([&] { Trainer(*model, {.padding_token = 40}); }), {"padding token 40", "vocabulary of 40", "pad_token_id"});
 }
 
 TEST_CASE("trainer: the clipped step is the same however large the norm; without clipping it is reported alike") {

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { DataError } from '../../data/errors';
 import type { Message, PreferencePrompt, Response } from '../../data/types';
+import { maxTokensOf } from '../../generation';
 import type { Completer, Completion, CompletionOptions } from '../judges/completer';
 import { letterProbability } from '../judges/letters';
 import { bothOrders, pairsToJudge, type PairOrders, type Showing } from '../judges/pair_orders';
@@ -20,8 +21,8 @@ export interface JudgePredictorOptions {
   mode?: 'text' | 'logits';
   /** `bothOrders` by default. */
   orders?: PairOrders;
-  /** Greedy, of at most 4096 tokens by default. */
-  completion?: Partial<CompletionOptions>;
+  /** Greedy, of at most 4096 tokens by default; `maxNewTokens` is another name of `maxTokens`. */
+  completion?: Partial<CompletionOptions> & { maxNewTokens?: number };
 }
 
 /** As many as endpoints give. */
@@ -40,7 +41,8 @@ interface Task extends Showing {
 export function judgePredictor(options: JudgePredictorOptions): Predictor {
   const { completer, templates, mode = 'text', orders = bothOrders } = options;
   const parsers = new Map(templates.templates.map((template) => [template, bindParser(template.parser.name, template.parser.options, template.reasoning)]));
-  const sampling = { temperature: 0, maxTokens: 4096, ...options.completion };
+  const { maxTokens, maxNewTokens, ...others } = options.completion ?? {};
+  const sampling = { temperature: 0, maxTokens: maxTokensOf({ maxTokens, maxNewTokens }) ?? 4096, ...others };
   const completion: CompletionOptions = mode === 'logits' ? { ...sampling, maxTokens: 1, firstTokens: FIRST_TOKENS } : sampling;
   return {
     name: completer.name,

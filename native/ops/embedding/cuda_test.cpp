@@ -10,11 +10,12 @@ namespace {
 
 using namespace testing;
 
-// Tokens, and their rows by token as the packed tree sorts them.
+// Tokens, and their rows by token as the packed tree sorts them, but for one that may be left out.
 struct Tokens {
   std::vector<int32_t> ids, order, runs;
-  explicit Tokens(std::vector<int32_t> tokens) : ids(std::move(tokens)), order(ids.size()) {
+  explicit Tokens(std::vector<int32_t> tokens, int32_t left_out = -1) : ids(std::move(tokens)), order(ids.size()) {
     std::iota(order.begin(), order.end(), 0);
+    std::erase_if(order, [&](int32_t row) { return id_of(row) == left_out; });
     std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return id_of(a) < id_of(b); });
     for (size_t i = 0; i < order.size(); ++i) {
       if (i == 0 || id_of(order[i]) != id_of(order[i - 1])) runs.push_back(static_cast<int32_t>(i));
@@ -22,7 +23,7 @@ struct Tokens {
     runs.push_back(static_cast<int32_t>(order.size()));
   }
   int64_t rows() const { return static_cast<int64_t>(ids.size()); }
-  bool has(int64_t id) const { return std::find(ids.begin(), ids.end(), static_cast<int32_t>(id)) != ids.end(); }
+  bool has(int64_t id) const { return std::any_of(order.begin(), order.end(), [&](int32_t row) { return id_of(row) == id; }); }
 
  private:
   int32_t id_of(int32_t row) const { return ids[static_cast<size_t>(row)]; }
@@ -76,6 +77,12 @@ TEST_CASE("embedding on the device: more frequent tokens than one launch takes")
   std::vector<int32_t> ids;
   for (int32_t i = 0; i < 66 * 130; ++i) ids.push_back(i * 7 % 66);
   check_embedding(Tokens(ids), 66, 1, 1);
+}
+
+TEST_CASE("embedding on the device: a token that is left out gets nothing, however often it stands there") {
+  std::vector<int32_t> ids = random_ids(90, 9);
+  ids.insert(ids.end(), 300, 4);
+  for (const int32_t left_out : {0, 4, 8}) check_embedding(Tokens(ids, left_out), 9, 12, 1);
 }
 
 TEST_CASE("embedding on the device: nothing to do") {

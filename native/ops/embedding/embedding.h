@@ -22,8 +22,8 @@ struct EmbeddingBackward {
   Tensor d_table;     // [V, H] accumulated
   ConstTensor dy;     // [N, H]
   std::span<const int32_t> tokens;       // [N]
-  std::span<const int32_t> token_order;  // [N] rows sorted by token, ties in row order
-  std::span<const int32_t> token_runs;   // [distinct + 1] where each distinct token's rows begin in token_order
+  std::span<const int32_t> token_order;  // [N] rows sorted by token, ties in row order; fewer where a token is left out
+  std::span<const int32_t> token_runs;   // [distinct + 1] where each of those tokens' rows begin in token_order, and their end
   float scale = 1;
 };
 
