@@ -80,6 +80,8 @@ export interface ArchitectureInfo {
   savedFamily?: string;
   /** The token that every sample must end with (config.json's reward_token_id), where there is one. */
   rewardToken?: number;
+  /** True for a language model whose config.json ties the output layer to the embedding, but whose files have another one, which is used. */
+  keepsOutputLayer?: boolean;
   parameters: number;
 }
 
