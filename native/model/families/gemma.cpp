@@ -15,6 +15,7 @@ Architecture read_any_gemma(const ConfigJson& config, ClassDefaults defaults) {
   Architecture a = read_common(config, defaults);
   if (config.has("use_bidirectional_attention") && config.flag_or("use_bidirectional_attention", false)) config.refuse("use_bidirectional_attention", "this engine's attention is causal.");
   a.qkv_bias = a.output_bias = config.flag_or("attention_bias", false);
+  if (!config.json().contains("pad_token_id")) a.pad_token_id = 0;  // the class's
   a.norm_weight_offset = 1;
   a.embedding_scale = static_cast<float>(std::sqrt(static_cast<double>(a.hidden_size)));
   return a;

@@ -45,6 +45,8 @@ TEST_CASE("families: sizes, biases, norms and classes as each family has them") 
     CHECK(read(with(small_config(family), {{"pad_token_id", 3}})).pad_token_id == 3);
     CHECK(read(with(small_config(family), {{"tie_word_embeddings", true}})).tied_embeddings);
   }
+  CHECK(read(small_config("gemma")).pad_token_id == 0);  // the class's
+  CHECK(read(with_null(small_config("gemma"), "pad_token_id")).pad_token_id == -1);
   const Architecture biased = read(with(small_config("llama"), {{"attention_bias", true}, {"mlp_bias", true}}));
   CHECK((biased.qkv_bias && biased.output_bias && biased.mlp_bias));
   CHECK(read(with(small_config("qwen3"), {{"attention_bias", true}})).output_bias);
