@@ -60,7 +60,7 @@ nlohmann::json parse_strict_json(std::string_view text, const std::string& file)
            ", which is Python's and no JSON: put a finite number or null there.");
     fail("The file ", file, " is not valid JSON at ", place_text(text, error.byte), ": correct it, or download it again.");
   } catch (const json::out_of_range&) {
-    fail("The file ", file, " holds a number too large for any computer: it is damaged.");
+    fail("The file ", file, " holds a number too large for any computer behind the key ", in_quotes(last_key), ": it is damaged.");
   }
 }
 

@@ -231,6 +231,7 @@ TEST_CASE("families: files that are no JSON object are refused, not crashed on")
   const std::string infinite = refusal([&] { read_architecture_file(folder.put("config.json", "{\"model_type\": \"llama\",\n \"rms_norm_eps\": -Infinity}")); });
   check_refused(infinite, {"config.json", "rms_norm_eps", "Infinity", "line 2"});
   check_refused(refusal([&] { read_architecture_file(folder.put("config.json", "{\"rms_norm_eps\": NaN}")); }), {"rms_norm_eps", "NaN"});
+  check_refused(refusal([&] { read_architecture_file(folder.put("config.json", "{\"rope_theta\": 1e400}")); }), {"rope_theta", "too large"});
   check_refused(refusal([&] { read_architecture_file(folder.file("nowhere.json")); }), {"nowhere.json"});
 }
 
