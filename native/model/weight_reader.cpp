@@ -70,7 +70,7 @@ void WeightReader::refuse_unknown_tensors(const ParameterLayout& layout, const s
 
 std::string WeightReader::assumptions() const {
   std::string text;
-  for (const std::string& each : architecture_.assumed) text += (text.empty() ? " config.json does not have, so that transformers' defaults were taken: " : ", ") + each;
+  for (const std::string& each : architecture_.assumed) text += (text.empty() ? " Missing in config.json, so that transformers' defaults were taken: " : ", ") + each;
   return text.empty() ? text : text + ".";
 }
 
