@@ -203,6 +203,19 @@ test("a config keeps its other fields and its numbers' spelling, and takes the t
   t.deepEqual((JSON.parse(config) as { architectures: unknown }).architectures, ['Qwen2ForSequenceClassification']);
 });
 
+test('an InternLM2 is saved as the Llama that its class makes of what config.json leaves out', async (t) => {
+  const folder = temporaryFolder(t);
+  const saved = async (fields: Record<string, unknown>) => {
+    writeFileSync(join(folder, 'config.json'), JSON.stringify({ model_type: 'internlm2', ...fields }));
+    const made = await makeConfig({ baseFolder: folder, classPrefix: 'Llama', savedFamily: 'llama', vocabSize: 10, lastTokens: new Map([[2, 1]]) });
+    return JSON.parse(made.config) as Record<string, unknown>;
+  };
+  t.like(await saved({}), { model_type: 'llama', attention_bias: true, vocab_size: 10 });
+  const plain = await saved({ bias: false });
+  t.like(plain, { attention_bias: false });
+  t.false('bias' in plain);
+});
+
 test('the rope of a saved model is the base model\'s in both spellings, of which transformers 5 takes rope_scaling', async (t) => {
   const folder = temporaryFolder(t);
   const ropeOf = async (rope: Record<string, unknown>) => {
