@@ -110,6 +110,7 @@ Napi::Value load_causal_model(const Napi::CallbackInfo& info) {
         const auto& layout = state->model->parameters().layout();
         Napi::Object architecture = to_js(env, state->model->architecture()).As<Napi::Object>();
         architecture.Set("parameters", static_cast<double>(layout.count()));
+        if (state->model->keeps_output_layer()) architecture.Set("keepsOutputLayer", true);
         Napi::Object result = Napi::Object::New(env);
         result.Set("architecture", architecture);
         result.Set("device", state->backend->name());

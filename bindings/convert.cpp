@@ -172,6 +172,7 @@ Napi::Value to_js(Napi::Env env, const model::Architecture& architecture) {
   object.Set("sampleForm", architecture.is_encoder() ? "pair" : "conversation");
   object.Set("anyLength", architecture.is_encoder());
   object.Set("savedFamily", architecture.saved_family);
+  if (architecture.pad_token_id >= 0) object.Set("padToken", static_cast<double>(architecture.pad_token_id));
   if (architecture.reward_token_id >= 0) object.Set("rewardToken", static_cast<double>(architecture.reward_token_id));
   object.Set("parameters", static_cast<double>(layout.count()));
   return object;

@@ -60,6 +60,7 @@ export async function loadScoringModel(folder: string, values: ScoringValues, si
     gatePattern: values.gate_pattern,
     stepToken: values.step_token,
     stepReward: values.step_reward,
+    onNote: (sentence) => process.stderr.write(`${sentence}\n`),
     signal,
   });
   process.stderr.write(`${model.deviceChoice}\nReward head: ${model.head.description}.\n`);

@@ -78,8 +78,12 @@ export interface ArchitectureInfo {
   anyLength?: boolean;
   /** model_type of what is saved: as `family`, but for families that are saved as another. */
   savedFamily?: string;
+  /** config.json's pad_token_id, or its class's, where there is one. */
+  padToken?: number;
   /** The token that every sample must end with (config.json's reward_token_id), where there is one. */
   rewardToken?: number;
+  /** True for a language model whose config.json ties the output layer to the embedding, but whose files have another one, which is used. */
+  keepsOutputLayer?: boolean;
   parameters: number;
 }
 

@@ -1,4 +1,7 @@
 import test from 'ava';
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
+import { engine as nativeEngine } from '../engine';
 import { fakeCausalEngine, type FakeCausalOptions } from '../testing/fake_causal_engine';
 import { IM_END, makeLanguageModelFolder } from '../testing/language_model_folder';
 import { LanguageModel, type Answer, type LanguageModelOptions } from './language_model';
@@ -78,4 +81,20 @@ test('options are checked by name', async (t) => {
   ] as const) await t.throwsAsync(model.generate(['x'], options), { name: 'GenerationError', message });
   await t.throwsAsync(model.generate([{}]), { message: /either "prompt" or "messages"/ });
   await t.throwsAsync(model.generate([[{ role: 'user', content: 'x' }]], { raw: true }), { message: /must be a text/ });
+});
+
+test('a folder that ties the output layer in config.json and has another one in its weights is told of', async (t) => {
+  const sizes = { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 1, num_key_value_heads: 1, max_position_embeddings: 64 };
+  const own = makeLanguageModelFolder({ config: { ...sizes, tie_word_embeddings: false } });
+  await nativeEngine.initialise(join(own, 'config.json'), 1, join(own, 'model.safetensors'));
+  const tied = makeLanguageModelFolder({ config: { ...sizes, tie_word_embeddings: true } });
+  cpSync(join(own, 'model.safetensors'), join(tied, 'model.safetensors'));
+  const texts: string[] = [];
+  for (const [place, said] of [[own, false], [tied, true]] as const) {
+    const model = await LanguageModel.load(place, { device: 'cpu' });
+    t.is(model.notes.some((note) => note.includes('tie_word_embeddings')), said);
+    texts.push((await model.generate(['问题'], { maxTokens: 8, temperature: 0 }))[0]!.text);
+    await model.dispose();
+  }
+  t.is(texts[1], texts[0]);
 });

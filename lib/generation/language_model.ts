@@ -130,6 +130,12 @@ export class LanguageModel {
       ...(this.prompts.hasTemplate && this.systemTurns === 'folded'
         ? ["The model's chat template takes no system turn: a system text stands at the beginning of the first user turn."]
         : []),
+      ...(this.architecture.keepsOutputLayer
+        ? [
+            'config.json says tie_word_embeddings, but lm_head.weight of the weights is another matrix than the embedding: it is used, as transformers 5 does ' +
+              '(transformers 4 takes the embedding). Set tie_word_embeddings to false, or remove the tensor, so that every program does the same.',
+          ]
+        : []),
       ...(this.stopTokens.length === 0 ? ['Nothing in the model folder names an end-of-text token: answers end at the token limit or a stop string.'] : []),
     ];
   }

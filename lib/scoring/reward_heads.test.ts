@@ -56,6 +56,18 @@ test('the reward token is put behind samples that lack it', async (t) => {
   await model.dispose();
 });
 
+test('a sample that ends with what transformers takes for padding is told of, once', async (t) => {
+  const notes: string[] = [];
+  // pad_token_id is 0 there
+  const model = await RewardModel.load(join(__dirname, '../../tests/reference/huggingface/qwen2-gqa'), { device: 'cpu', onNote: (sentence) => notes.push(sentence) });
+  await model.score([{ responses: [{ inputIds: [0, 5, 7] }, { inputIds: [9] }] }]);
+  t.deepEqual(notes, []);
+  for (let i = 0; i < 2; i += 1) await model.score([{ responses: [{ inputIds: [5, 7] }, { inputIds: [5, 7, 0] }] }]);
+  t.is(notes.length, 1);
+  t.regex(notes[0]!, /pad_token_id 0 in config\.json/);
+  await model.dispose();
+});
+
 test('a language model is refused unless its row 0 is said to be the reward', async (t) => {
   const error = await t.throwsAsync(RewardModel.load(open('nemotron'), { device: 'cpu' }));
   t.regex(error!.message, /no reward head.*--reward_head vocabulary_row/);

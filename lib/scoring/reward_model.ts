@@ -40,6 +40,8 @@ export interface RewardModelOptions extends ReadoutOptions {
   normalizeReward?: boolean | undefined;
   /** Of a process reward model: how a response's steps become one reward. Absent: `score` refuses, `scoreSteps` gives them all. */
   stepReward?: StepReward | undefined;
+  /** Gets a sentence, at most once, where samples are such that other programs would read their rewards elsewhere. */
+  onNote?: ((sentence: string) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -80,6 +82,7 @@ const PROMPTS_AHEAD = 64;
 
 export class RewardModel {
   private readonly tokenizer: SampleTokenizer;
+  private paddingNoted = false;
 
   private constructor(
     readonly folder: string,
@@ -297,6 +300,7 @@ export class RewardModel {
   private async callEngine(groups: readonly TokenizedSample[][], signal?: AbortSignal, meter?: Meter): Promise<Float32Array> {
     signal?.throwIfAborted();
     if (samplesIn(groups) === 0) return new Float32Array(0);
+    this.notePadding(groups);
     try {
       const batch = packSamples(groups, this.readouts);
       const { rewards, computedTokens } = await this.model.score(batch, {
@@ -310,6 +314,18 @@ export class RewardModel {
       signal?.throwIfAborted();
       throw error;
     }
+  }
+
+  /** transformers' classifiers read the last token that is not padding, by its id alone. */
+  private notePadding(groups: readonly TokenizedSample[][]): void {
+    const { padToken, rewardToken, sampleForm } = this.model.architecture;
+    if (this.paddingNoted || padToken === undefined || rewardToken !== undefined || sampleForm === 'pair' || this.head.source !== 'score.weight' || this.readouts) return;
+    if (!groups.some((group) => group.some(({ inputIds }) => inputIds.at(-1) === padToken))) return;
+    this.paddingNoted = true;
+    this.options.onNote?.(
+      `There are samples that end with the id that is padding in ${this.folder} (pad_token_id ${padToken} in config.json). Their rewards are read at this last token; transformers' …ForSequenceClassification ` +
+        'takes it for padding and reads the token before. If the model was trained with that, give its samples without the last token, or as input_ids.',
+    );
   }
 
   private refuseSteps(): void {

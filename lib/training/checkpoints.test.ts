@@ -203,6 +203,38 @@ test("a config keeps its other fields and its numbers' spelling, and takes the t
   t.deepEqual((JSON.parse(config) as { architectures: unknown }).architectures, ['Qwen2ForSequenceClassification']);
 });
 
+test('an InternLM2 is saved as the Llama that its class makes of what config.json leaves out', async (t) => {
+  const folder = temporaryFolder(t);
+  const saved = async (fields: Record<string, unknown>) => {
+    writeFileSync(join(folder, 'config.json'), JSON.stringify({ model_type: 'internlm2', ...fields }));
+    const made = await makeConfig({ baseFolder: folder, classPrefix: 'Llama', savedFamily: 'llama', vocabSize: 10, lastTokens: new Map([[2, 1]]) });
+    return JSON.parse(made.config) as Record<string, unknown>;
+  };
+  t.like(await saved({}), { model_type: 'llama', attention_bias: true, vocab_size: 10 });
+  const plain = await saved({ bias: false });
+  t.like(plain, { attention_bias: false });
+  t.false('bias' in plain);
+});
+
+test('the rope of a saved model is the base model\'s in both spellings, of which transformers 5 takes rope_scaling', async (t) => {
+  const folder = temporaryFolder(t);
+  const ropeOf = async (rope: Record<string, unknown>) => {
+    writeFileSync(join(folder, 'config.json'), JSON.stringify({ model_type: 'llama', ...rope }));
+    const made = await makeConfig({ baseFolder: folder, classPrefix: 'Llama', vocabSize: 10, lastTokens: new Map([[2, 1]]) });
+    const { rope_theta, rope_scaling, rope_parameters } = JSON.parse(made.config) as Record<string, unknown>;
+    return { rope_theta, rope_scaling, rope_parameters };
+  };
+  const yarn = { rope_type: 'yarn', factor: 4 };
+  const plain = { rope_type: 'default' };
+  // The theta within the parameters counts before the one beside them.
+  t.deepEqual(await ropeOf({ rope_theta: 50, rope_parameters: { ...yarn, rope_theta: 70 } }), { rope_theta: 70, rope_scaling: yarn, rope_parameters: { ...yarn, rope_theta: 70 } });
+  t.deepEqual(await ropeOf({ rope_theta: 50, rope_parameters: yarn }), { rope_theta: 50, rope_scaling: yarn, rope_parameters: yarn });
+  t.deepEqual(await ropeOf({ rope_scaling: {}, rope_parameters: { ...plain, rope_theta: 70 } }), { rope_theta: 70, rope_scaling: null, rope_parameters: { ...plain, rope_theta: 70 } });
+  t.deepEqual(await ropeOf({ rope_parameters: { type: 'yarn', factor: 4 } }), { rope_theta: undefined, rope_scaling: { type: 'yarn', factor: 4 }, rope_parameters: { type: 'yarn', factor: 4 } });
+  // Where rope_scaling stands beside rope_parameters, these do not count.
+  t.deepEqual(await ropeOf({ rope_theta: 50, rope_scaling: yarn, rope_parameters: { ...plain, rope_theta: 70 } }), { rope_theta: 50, rope_scaling: yarn, rope_parameters: undefined });
+});
+
 test('numbers survive reading and writing to the letter', (t) => {
   const text = '{\n  "a": [\n    -0.0,\n    1E+5,\n    0\n  ],\n  "b\\\\\\"": "1.0"\n}\n';
   t.is(stringifyKeepingNumbers(parseKeepingNumbers(text)), text);

@@ -141,7 +141,8 @@ export async function makeConfig(request: ConfigRequest, files: FileSystem = rea
   if (request.savedFamily !== undefined && request.savedFamily !== plain['model_type']) {
     // Weights of another family's names: the fields that only the base model's own code knows would mislead.
     config['model_type'] = request.savedFamily;
-    config['attention_bias'] ??= plain['bias'] ?? false;
+    config['attention_bias'] = plain['bias'] ?? true;
+    config['vocab_size'] = request.vocabSize;
     for (const field of ['bias', 'attn_implementation']) delete config[field];
   }
   Object.assign(config, {
@@ -162,13 +163,25 @@ export async function makeConfig(request: ConfigRequest, files: FileSystem = rea
   };
 }
 
-/** transformers 4, and what is built on it, knows `rope_theta` and `rope_scaling` alone and would take its default for `rope_parameters`. */
+/**
+ * transformers 4, and what is built on it, knows `rope_theta` and `rope_scaling` alone and would take its default for `rope_parameters`;
+ * transformers 5 takes `rope_scaling` where both are there. So both say what the base model's config.json means.
+ */
 function spellRopeBothWays(config: Record<string, unknown>): void {
   const parameters = config['rope_parameters'];
   if (typeof parameters !== 'object' || parameters === null) return;
+  if (isFilledObject(config['rope_scaling'])) {
+    delete config['rope_parameters'];  // it does not count
+    return;
+  }
   const { rope_theta: theta, ...scaling } = parameters as Record<string, unknown>;
-  if (theta !== undefined) config['rope_theta'] ??= theta;
-  config['rope_scaling'] ??= scaling['rope_type'] === undefined || scaling['rope_type'] === 'default' ? null : scaling;
+  if (theta !== undefined) config['rope_theta'] = theta;
+  const type = scaling['rope_type'] ?? scaling['type'];
+  config['rope_scaling'] = type === undefined || type === 'default' ? null : scaling;
+}
+
+function isFilledObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length > 0;
 }
 
 export function sha256(text: string): string {

@@ -13,10 +13,13 @@ namespace cheems::model {
 // Rotary position embedding, "half split": pairs (x_i, x_{i + d/2}) turn by position * inverse_frequency_i.
 struct Rope {
   double theta = 10000;
-  std::string type = "default";  // default | linear | llama3
-  double factor = 1;             // linear, llama3
+  std::string type = "default";  // default | linear | llama3 | yarn
+  double factor = 1;             // linear, llama3, yarn
   double low_freq_factor = 1, high_freq_factor = 4;  // llama3
-  int64_t original_max_position_embeddings = 0;      // llama3
+  double original_max_position_embeddings = 0;       // llama3, yarn
+  double beta_fast = 32, beta_slow = 1;              // yarn: turns over the original positions, from which on frequencies are kept, and up to which divided
+  bool truncate = true;                              // yarn: the range between the two in whole pairs
+  double attention_factor = 1;                       // yarn: cosines and sines are multiplied by it
 };
 
 struct Architecture {
@@ -48,6 +51,7 @@ struct Architecture {
   float final_logit_soft_cap = 0;  // Gemma 2, of a language model's logits; 0: none
   std::vector<int64_t> windows;  // one a layer: tokens visible including oneself; 0 = all before
   bool tied_embeddings = false;
+  std::vector<std::string> assumed;  // "hidden_size (4096)": what config.json lacks of what decides the weights' shapes, for errors about them
   float initializer_range = 0.02f;
   int64_t pad_token_id = -1;
   int64_t reward_token_id = -1;  // InternLM2's reward models: samples end with this token; -1: none

@@ -13,6 +13,8 @@ std::unique_ptr<CausalModel> CausalModel::load(const LoadOptions& options, Backe
   model->precision_ = activation_dtype(options.precision, backend);
   const auto checkpoint = std::make_shared<const storage::Checkpoint>(storage::Checkpoint::open(options.folder));
   const WeightReader reader(*checkpoint, model->architecture_);
+  model->keeps_output_layer_ = model->architecture_.tied_embeddings && reader.has_output_layer_of_its_own();
+  if (model->keeps_output_layer_) model->architecture_.tied_embeddings = false;
   DType matrix_dtype = model->precision_;
   MappedMatrices mapped;
   if (backend.widens_weights() && options.keep_16_bit) {

@@ -17,6 +17,8 @@ class CausalModel {
   const Parameters& parameters() const { return *parameters_; }  // ModelEnd::vocabulary
   DType precision() const { return precision_; }                 // of the activations
   Backend& backend() const { return *backend_; }
+  // config.json ties the output layer to the embedding, but the files have another one, which is used.
+  bool keeps_output_layer() const { return keeps_output_layer_; }
 
  private:
   CausalModel() = default;
@@ -24,6 +26,7 @@ class CausalModel {
   DType precision_ = DType::float32;
   std::unique_ptr<Parameters> parameters_;
   Backend* backend_ = nullptr;
+  bool keeps_output_layer_ = false;
 };
 
 }  // namespace cheems::model

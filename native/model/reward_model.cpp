@@ -43,6 +43,9 @@ std::optional<HeadMatch> RewardModel::take_head(const storage::Checkpoint& check
     return {};
   }
   const ConfigJson config(options.folder + "/config.json");
+  if (options.create_head && config.has("attention_dropout") && config.number("attention_dropout") != 0) {
+    config.refuse("attention_dropout", "this engine trains without dropout. Set it to 0.0 to train so; scores and texts do not depend on it.");
+  }
   std::optional<HeadMatch> head = find_head({checkpoint, config, architecture_, options.reward_head, options.normalize_reward});
   if (!head) {
     if (!options.create_head) {

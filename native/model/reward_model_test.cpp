@@ -97,6 +97,29 @@ TEST_CASE("reward model: no head is refused unless a new one is asked for, which
   CHECK(std::sqrt(squares / 512) == doctest::Approx(1.0 / 513).epsilon(5 / std::sqrt(2 * 512.0)));
 }
 
+TEST_CASE("reward model: where sizes are missing, an error about shapes says which and what was assumed") {
+  const SmallModel folder;
+  auto config = small_config();
+  config.erase("vocab_size");
+  folder.write_config(config);
+  check_refused(load_refusal(folder), {"model.embed_tokens.weight", "[40, 16]", "[151936, 16]", "vocab_size (151936)"});
+  config = small_config();
+  config.erase("num_hidden_layers");
+  folder.write_config(config);
+  check_refused(load_refusal(folder), {"lack", "model.layers.2.", "num_hidden_layers (32)"});
+}
+
+TEST_CASE("reward model: dropout is refused in training, and does nothing in scoring") {
+  auto config = small_config();
+  config["attention_dropout"] = 0.1;
+  const SmallModel folder(config);
+  check_refused(load_refusal(folder, true), {"attention_dropout", "0.1", "without dropout"});
+  CHECK(load_refusal(folder).empty());
+  config["attention_dropout"] = 0.0;
+  folder.write_config(config);
+  CHECK(load_refusal(folder, true).empty());
+}
+
 TEST_CASE("reward model: what config.json and the weights disagree on is refused with file and tensor") {
   const SmallModel folder;
   const StoredTensors good = folder.tensors();

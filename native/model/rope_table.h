@@ -11,7 +11,8 @@ namespace cheems::model {
 // angles, to float32; at position 1,000 an angle is then off by up to 1e-4.)
 std::vector<double> inverse_frequencies(const Rope& rope, int64_t head_size);
 
-// Cosines and sines of position * inverse_frequency, each [positions, head_size / 2]; the products and functions in double.
+// Cosines and sines of position * inverse_frequency, times the attention factor, each [positions, head_size / 2]; the products and
+// functions in double.
 struct RopeTable {
   std::vector<float> cosine, sine;
 };

@@ -16,6 +16,20 @@ std::string behind_prefix(const std::string& parameter) {
   return parameter.starts_with(kEnginePrefix) ? parameter.substr(std::string(kEnginePrefix).size()) : parameter;
 }
 
+// The keys of config.json that decide a parameter's shape, or whether there is one, for errors about it.
+const char* deciding_keys(const Parameter& parameter) {
+  const auto has = [&](const char* part) { return parameter.name.find(part) != std::string::npos; };
+  if (parameter.name.ends_with(".bias")) return "attention_bias, mlp_bias, bias, num_hidden_layers and the sizes";
+  if (has("embed_tokens") || has("word_embeddings") || has("lm_head")) return "vocab_size, hidden_size";
+  if (has("q_norm") || has("k_norm")) return "head_dim, num_hidden_layers";
+  if (has("norm")) return "hidden_size, num_hidden_layers";
+  if (has("q_proj") || has("o_proj")) return "num_attention_heads, head_dim, hidden_size, num_hidden_layers";
+  if (has("k_proj") || has("v_proj")) return "num_key_value_heads, head_dim, hidden_size, num_hidden_layers";
+  if (has("block_sparse_moe")) return "num_local_experts or num_experts, intermediate_size, hidden_size, num_hidden_layers";
+  if (has("rel_embeddings")) return "position_buckets, max_relative_positions, hidden_size";
+  return "intermediate_size, hidden_size, num_hidden_layers";
+}
+
 }  // namespace
 
 WeightReader::WeightReader(const storage::Checkpoint& checkpoint, const Architecture& architecture) : checkpoint_(checkpoint), architecture_(architecture), prefix_(kEnginePrefix) {
@@ -50,8 +64,14 @@ void WeightReader::refuse_unknown_tensors(const ParameterLayout& layout, const s
   for (const auto& parameter : layout.parameters()) known.insert(stored(parameter.name).name);
   for (const auto& name : checkpoint_.names()) {
     if (known.contains(name) || is_unused(name)) continue;
-    fail(checkpoint_.file_of(name), ": tensor ", in_quotes(name), " has no place in the model that config.json describes (another architecture, fewer layers, or a reward head of a kind that this engine does not know).");
+    fail(checkpoint_.file_of(name), ": tensor ", in_quotes(name), " has no place in the model that config.json describes (another architecture: model_type; fewer layers or experts: num_hidden_layers, num_local_experts, num_experts; no biases: attention_bias, mlp_bias, bias; or a reward head of a kind that this engine does not know).", assumptions());
   }
+}
+
+std::string WeightReader::assumptions() const {
+  std::string text;
+  for (const std::string& each : architecture_.assumed) text += (text.empty() ? " Missing in config.json, so that transformers' defaults were taken: " : ", ") + each;
+  return text.empty() ? text : text + ".";
 }
 
 DType WeightReader::common_matrix_dtype(const ParameterLayout& layout) const {
@@ -74,6 +94,25 @@ MappedMatrices WeightReader::mapped_matrices(const ParameterLayout& layout, DTyp
     if (reinterpret_cast<uintptr_t>(view->bytes.data()) % size_of(matrix_dtype) == 0) mapped[parameter.name] = {view->bytes.data(), from.name};
   }
   return mapped;
+}
+
+bool WeightReader::has_output_layer_of_its_own() const {
+  const auto* output = checkpoint_.find(stored(kVocabularyName).name);
+  const auto* embedding = checkpoint_.find(stored("model.embed_tokens.weight").name);
+  if (!output || !embedding) return false;
+  const auto output_dtype = output->float_dtype(), embedding_dtype = embedding->float_dtype();
+  if (output->shape != embedding->shape || !output_dtype || !embedding_dtype) return true;  // which reading it will refuse
+  if (output_dtype == embedding_dtype) return !std::equal(output->bytes.begin(), output->bytes.end(), embedding->bytes.begin());
+  constexpr size_t kPiece = 1 << 16;
+  const auto count = static_cast<size_t>(output->elements());
+  std::vector<float> first(kPiece), second(kPiece);
+  for (size_t begin = 0; begin < count; begin += kPiece) {
+    const size_t piece = std::min(kPiece, count - begin);
+    widen(output->bytes.data() + begin * size_of(*output_dtype), *output_dtype, first.data(), piece);
+    widen(embedding->bytes.data() + begin * size_of(*embedding_dtype), *embedding_dtype, second.data(), piece);
+    if (!std::equal(first.begin(), first.begin() + static_cast<std::ptrdiff_t>(piece), second.begin())) return true;
+  }
+  return false;
 }
 
 std::vector<float> WeightReader::read_rows(const StoredTensor& stored, const Parameter& parameter) const {
@@ -99,7 +138,11 @@ void WeightReader::read(const Parameter& parameter, void* destination, Backend& 
   const StoredTensor from = stored(parameter.name);
   const auto* view = checkpoint_.find(from.name);
   if (!view) {
-    fail(checkpoint_.folder(), ": the weights lack tensor ", from.name, ", which config.json asks for. The download may be incomplete, or config.json belongs to another model.");
+    fail(checkpoint_.folder(), ": the weights lack tensor ", from.name, ", which config.json asks for (", deciding_keys(parameter), "). The download may be incomplete, or config.json belongs to another model (model_type).", assumptions());
+  }
+  if (from.count == 0 && view->shape != parameter.shape) {
+    fail(checkpoint_.file_of(from.name), ": tensor ", in_quotes(from.name), " has shape ", storage::shape_text(view->shape), ", but the model's configuration needs ", storage::shape_text(parameter.shape), " (",
+         deciding_keys(parameter), " in config.json): the weights and the configuration do not belong together.", assumptions());
   }
   std::vector<char> staging(static_cast<size_t>(parameter.count()) * size_of(parameter.dtype));
   if (from.count == 0 && parameter.dtype != DType::float32 && view->float_dtype() == parameter.dtype) {

@@ -28,12 +28,17 @@ class WeightReader {
   // The layout's matrices that can be used where they lie in the mapped files: whole, of `matrix_dtype`, at an address that
   // suits it. Neither read nor looked through. Only for a backend that computes with the host's memory (widens_weights).
   MappedMatrices mapped_matrices(const ParameterLayout& layout, DType matrix_dtype) const;
+  // Whether the checkpoint has an output layer other than its embedding: it is the model's, as transformers 5 has it, even where
+  // config.json says that the two are one (tie_word_embeddings).
+  bool has_output_layer_of_its_own() const;
   // Every tensor of the checkpoint must have a place: one left over means that config.json and the weights disagree.
   // `others`: names that something else than the layout reads.
   void refuse_unknown_tensors(const ParameterLayout& layout, const std::set<std::string>& others) const;
 
  private:
   StoredTensor stored(const std::string& parameter) const;
+  // The end of an error about shapes: which keys config.json lacks.
+  std::string assumptions() const;
   bool is_unused(const std::string& name) const;
   // Its rows in order, as float32.
   std::vector<float> read_rows(const StoredTensor& stored, const Parameter& parameter) const;

@@ -21,6 +21,14 @@ std::string place_text(std::string_view text, std::size_t byte) {
   return sentence("line ", line, ", column ", before.size() - (newline == std::string_view::npos ? 0 : newline + 1) + 1);
 }
 
+// NaN, Infinity or -Infinity where the parser stopped: Python's json writes and reads them, JSON knows none.
+std::string_view python_number(std::string_view text, std::size_t byte) {
+  for (const std::string_view name : {"NaN", "Infinity"}) {
+    if (byte > 0 && byte <= text.size() && text.substr(byte - 1).starts_with(name)) return name;
+  }
+  return {};
+}
+
 }  // namespace
 
 nlohmann::json parse_strict_json(std::string_view text, const std::string& file) {
@@ -32,6 +40,7 @@ nlohmann::json parse_strict_json(std::string_view text, const std::string& file)
   if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos)
     fail("The file ", file, " is not valid JSON at ", place_text(text, zero + 1), ": correct it, or download it again.");
   std::vector<std::set<std::string>> open_objects;  // the keys met so far in each object around the current place
+  std::string last_key;
   const auto watch = [&](int depth, json::parse_event_t event, json& value) {
     using event_t = json::parse_event_t;
     if (depth > deepest) fail("The file ", file, " is nested deeper than ", deepest, " levels: it is damaged.");
@@ -40,14 +49,18 @@ nlohmann::json parse_strict_json(std::string_view text, const std::string& file)
     if (event == event_t::key && !open_objects.back().insert(value.get_ref<const std::string&>()).second)
       fail("The file ", file, " has the key ", in_quotes(value.get_ref<const std::string&>()),
            " twice in one object: remove one of them.");
+    if (event == event_t::key) last_key = value.get_ref<const std::string&>();
     return true;
   };
   try {
     return json::parse(text.begin(), text.end(), watch);
   } catch (const json::parse_error& error) {
+    if (const std::string_view number = python_number(text, error.byte); !number.empty())
+      fail("The file ", file, " has ", number, " at ", place_text(text, error.byte), ", behind the key ", in_quotes(last_key),
+           ", which is Python's and no JSON: put a finite number or null there.");
     fail("The file ", file, " is not valid JSON at ", place_text(text, error.byte), ": correct it, or download it again.");
   } catch (const json::out_of_range&) {
-    fail("The file ", file, " holds a number too large for any computer: it is damaged.");
+    fail("The file ", file, " holds a number too large for any computer behind the key ", in_quotes(last_key), ": it is damaged.");
   }
 }
 

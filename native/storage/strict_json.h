@@ -9,7 +9,7 @@
 namespace cheems::storage {
 
 // Parses UTF-8 JSON of at most 64 MiB. Throws Error, naming `file` and the place, for invalid JSON, a key that occurs
-// twice in an object, and nesting deeper than 64.
+// twice in an object, nesting deeper than 64, and Python's NaN and Infinity.
 nlohmann::json parse_strict_json(std::string_view text, const std::string& file);
 
 // The same for a file.

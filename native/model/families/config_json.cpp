@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "model/families/rope_json.h"
 #include "storage/strict_json.h"
 
 namespace cheems::model {
@@ -13,8 +14,10 @@ ConfigJson::ConfigJson(const std::string& file) : file_(file), json_(storage::re
 
 bool ConfigJson::has(const std::string& key) const { return json_.contains(key) && !json_[key].is_null(); }
 
+bool ConfigJson::is_null(const std::string& key) const { return json_.contains(key) && json_[key].is_null(); }
+
 void ConfigJson::refuse(const std::string& key, const std::string& why) const {
-  fail(file_, ": \"", key, "\" is ", has(key) ? json_[key].dump() : std::string("missing"), "; ", why);
+  fail(file_, ": \"", key, "\" is ", json_.contains(key) ? json_[key].dump() : std::string("missing"), "; ", why);
 }
 
 int64_t ConfigJson::size(const std::string& key) const {
@@ -23,22 +26,28 @@ int64_t ConfigJson::size(const std::string& key) const {
   if (value > (int64_t{1} << 31)) refuse(key, "that is more than any model has.");
   return value;
 }
-int64_t ConfigJson::size_or(const std::string& key, int64_t fallback) const { return has(key) ? size(key) : fallback; }
+int64_t ConfigJson::size_or(const std::string& key, int64_t fallback) const { return json_.contains(key) ? size(key) : fallback; }
+std::optional<int64_t> ConfigJson::optional_size(const std::string& key) const { return has(key) ? std::optional(size(key)) : std::nullopt; }
 
 double ConfigJson::number(const std::string& key) const {
   if (!has(key) || !json_[key].is_number() || !std::isfinite(json_[key].get<double>())) refuse(key, "a number is needed.");
   return json_[key].get<double>();
 }
-double ConfigJson::number_or(const std::string& key, double fallback) const { return has(key) ? number(key) : fallback; }
+double ConfigJson::number_or(const std::string& key, double fallback) const { return json_.contains(key) ? number(key) : fallback; }
+double ConfigJson::positive_or(const std::string& key, double fallback) const {
+  const double value = number_or(key, fallback);
+  if (!(value > 0)) refuse(key, "a positive number is needed.");
+  return value;
+}
 
 bool ConfigJson::flag_or(const std::string& key, bool fallback) const {
-  if (!has(key)) return fallback;
+  if (!json_.contains(key)) return fallback;
   if (!json_[key].is_boolean()) refuse(key, "true or false is needed.");
   return json_[key].get<bool>();
 }
 
 std::string ConfigJson::text_or(const std::string& key, const std::string& fallback) const {
-  if (!has(key)) return fallback;
+  if (!json_.contains(key)) return fallback;
   if (!json_[key].is_string()) refuse(key, "a string is needed.");
   return json_[key].get<std::string>();
 }
@@ -56,108 +65,84 @@ std::vector<std::string> ConfigJson::texts(const std::string& key) const {
 
 namespace {
 
-// A field of the rope settings; they stand in `rope_parameters` (transformers 5), or in `rope_scaling` with `rope_theta`
-// beside it (transformers 4, where rope_scaling may also say "type" for "rope_type").
-double rope_number(const ConfigJson& config, const nlohmann::json& settings, const char* field, double fallback, bool required) {
-  if (!settings.contains(field) || settings[field].is_null()) {
-    if (required) fail(config.file(), ": the rope settings lack \"", field, "\", which this rope type needs.");
-    return fallback;
+// Keys that transformers' base class reads for every family, and that make another model of it.
+void refuse_other_decoders(const ConfigJson& config) {
+  if (config.json().contains("is_causal") && !config.flag_or("is_causal", true)) config.refuse("is_causal", "this engine's attention is causal (true).");
+  for (const char* key : {"per_layer_config", "text_config", "text_encoder", "decoder", "generator"}) {
+    if (config.has(key)) config.refuse(key, "this engine knows one configuration for the whole model.");
   }
-  if (!settings[field].is_number() || !(settings[field].get<double>() > 0) || !std::isfinite(settings[field].get<double>())) {
-    fail(config.file(), ": the rope settings' \"", field, "\" is ", settings[field].dump(), "; a positive number is needed.");
-  }
-  return settings[field].get<double>();
 }
 
-Rope read_rope(const ConfigJson& config) {
-  Rope rope;
-  rope.theta = config.number_or("rope_theta", 10000);
-  if (!(rope.theta > 0)) config.refuse("rope_theta", "a positive number is needed.");
-  const bool new_spelling = config.has("rope_parameters");
-  const std::string key = new_spelling ? "rope_parameters" : "rope_scaling";
-  if (!config.has(key)) return rope;
-  const nlohmann::json& settings = config.json()[key];
-  if (!settings.is_object()) config.refuse(key, "an object is needed.");
-  for (const auto& [field, value] : settings.items()) {
-    if (value.is_object()) fail(config.file(), ": \"", key, "\" has settings of their own for ", in_quotes(field), "; this engine knows one rope for all layers.");
+// The sizes that decide which shapes the weights must have; those that config.json lacks are remembered for errors about shapes.
+void read_sizes(const ConfigJson& config, const ClassDefaults& defaults, Architecture& a) {
+  const auto size = [&](const char* key, int64_t fallback) {
+    if (fallback > 0 && !config.json().contains(key)) a.assumed.push_back(sentence(key, " (", fallback, ")"));
+    return fallback > 0 ? config.size_or(key, fallback) : config.size(key);
+  };
+  a.hidden_size = size("hidden_size", defaults.hidden_size);
+  a.intermediate_size = size("intermediate_size", defaults.intermediate_size);
+  a.num_layers = size("num_hidden_layers", defaults.num_layers);
+  if (a.num_layers > 10000) config.refuse("num_hidden_layers", "that is more than any model has.");  // memory is taken per layer below
+  a.num_heads = size("num_attention_heads", defaults.num_heads);
+  a.vocab_size = size("vocab_size", defaults.vocab_size);
+  // A null is as many as there are query heads; so is an absent key, in classes without a number of their own.
+  a.num_key_value_heads = config.is_null("num_key_value_heads") ? a.num_heads : size("num_key_value_heads", defaults.num_key_value_heads > 0 ? defaults.num_key_value_heads : a.num_heads);
+  if (a.num_heads % a.num_key_value_heads != 0) {
+    fail(config.file(), ": ", a.num_heads, " attention heads (num_attention_heads) cannot share ", a.num_key_value_heads, " key/value heads (num_key_value_heads) evenly.");
   }
-  if (rope_number(config, settings, "partial_rotary_factor", 1, false) != 1) config.refuse(key, "this engine turns whole heads (partial_rotary_factor 1).");
-  rope.theta = rope_number(config, settings, "rope_theta", rope.theta, false);
-  const char* type_field = settings.contains("rope_type") ? "rope_type" : "type";
-  if (settings.contains(type_field)) {
-    if (!settings[type_field].is_string()) config.refuse(key, "its rope_type must be a string.");
-    rope.type = settings[type_field].get<std::string>();
-  }
-  // "dynamic" stretches the angles of samples longer than max_position_embeddings, and those are refused.
-  if (rope.type == "dynamic" && config.has("max_position_embeddings")) rope.type = "default";
-  if (rope.type == "default") return rope;
-  if (rope.type != "linear" && rope.type != "llama3") {
-    fail(config.file(), ": the rope type is \"", rope.type, "\"; this engine knows default, linear, llama3 and dynamic (within max_position_embeddings).");
-  }
-  rope.factor = rope_number(config, settings, "factor", 1, true);
-  if (rope.type == "llama3") {
-    rope.low_freq_factor = rope_number(config, settings, "low_freq_factor", 1, true);
-    rope.high_freq_factor = rope_number(config, settings, "high_freq_factor", 4, true);
-    rope.original_max_position_embeddings = static_cast<int64_t>(rope_number(config, settings, "original_max_position_embeddings", 0, true));
-    if (!(rope.high_freq_factor > rope.low_freq_factor)) fail(config.file(), ": rope's high_freq_factor must be larger than its low_freq_factor.");
-  }
-  return rope;
+  if (config.has("head_dim")) a.head_size = config.size("head_dim");
+  else if (defaults.head_size > 0) a.head_size = size("head_dim", defaults.head_size);  // a null is refused
+  else if (a.hidden_size % a.num_heads == 0) a.head_size = a.hidden_size / a.num_heads;
+  else fail(config.file(), ": hidden_size ", a.hidden_size, " is not a multiple of num_attention_heads ", a.num_heads, " and there is no head_dim.");
+  if (a.head_size % 2 != 0) fail(config.file(), ": a head size of ", a.head_size, " (head_dim) is odd; rotary position embedding needs pairs.");
 }
 
 }  // namespace
 
-Architecture read_common_but_activation(const ConfigJson& config, int64_t default_head_size) {
+Architecture read_common(const ConfigJson& config, const ClassDefaults& defaults) {
+  refuse_other_decoders(config);
   Architecture a;
-  a.hidden_size = config.size("hidden_size");
-  a.intermediate_size = config.size("intermediate_size");
-  a.num_layers = config.size("num_hidden_layers");
-  if (a.num_layers > 10000) config.refuse("num_hidden_layers", "that is more than any model has.");  // memory is taken per layer below
-  a.num_heads = config.size("num_attention_heads");
-  a.num_key_value_heads = config.size_or("num_key_value_heads", a.num_heads);
-  a.vocab_size = config.size("vocab_size");
-  a.max_position_embeddings = config.size_or("max_position_embeddings", 0);
-  a.rms_norm_epsilon = static_cast<float>(config.number_or("rms_norm_eps", 1e-6));
-  a.rope = read_rope(config);
-  a.tied_embeddings = config.flag_or("tie_word_embeddings", false);
+  read_sizes(config, defaults, a);
+  a.max_position_embeddings = config.size_or("max_position_embeddings", defaults.max_position_embeddings);
+  a.rms_norm_epsilon = static_cast<float>(config.positive_or("rms_norm_eps", defaults.rms_norm_epsilon));
+  a.rope = read_rope(config, defaults.rope_theta, a.max_position_embeddings);
+  a.tied_embeddings = config.flag_or("tie_word_embeddings", defaults.tied_embeddings);
   a.initializer_range = static_cast<float>(config.number_or("initializer_range", 0.02));
-  a.pad_token_id = config.has("pad_token_id") && config.json()["pad_token_id"].is_number_integer() ? config.json()["pad_token_id"].get<int64_t>() : -1;
-  a.reward_token_id = config.has("reward_token_id") && config.json()["reward_token_id"].is_number_integer() ? config.json()["reward_token_id"].get<int64_t>() : -1;
+  const auto token = [&](const char* key) {
+    return config.has(key) && config.json()[key].is_number_integer() ? config.json()[key].get<int64_t>() : -1;
+  };
+  a.pad_token_id = token("pad_token_id");
+  a.reward_token_id = token("reward_token_id");
   if (a.reward_token_id >= a.vocab_size) config.refuse("reward_token_id", "the vocabulary has " + std::to_string(a.vocab_size) + " ids.");
-  a.windows.assign(static_cast<size_t>(a.num_layers), 0);
-  if (!(a.rms_norm_epsilon > 0)) config.refuse("rms_norm_eps", "a positive number is needed.");
-  if (a.num_heads % a.num_key_value_heads != 0) {
-    fail(config.file(), ": ", a.num_heads, " attention heads cannot share ", a.num_key_value_heads, " key/value heads evenly.");
-  }
-  if (default_head_size == 0 && !config.has("head_dim") && a.hidden_size % a.num_heads != 0) {
-    fail(config.file(), ": hidden_size ", a.hidden_size, " is not a multiple of num_attention_heads ", a.num_heads, " and there is no head_dim.");
-  }
-  a.head_size = config.size_or("head_dim", default_head_size > 0 ? default_head_size : a.hidden_size / a.num_heads);
-  if (a.head_size % 2 != 0) fail(config.file(), ": a head size of ", a.head_size, " is odd; rotary position embedding needs pairs.");
-  if (config.number_or("partial_rotary_factor", 1) != 1) config.refuse("partial_rotary_factor", "this engine turns whole heads (1).");
+  set_windows(a, 0);
   return a;
 }
 
-Architecture read_common(const ConfigJson& config, int64_t default_head_size) {
-  Architecture a = read_common_but_activation(config, default_head_size);
-  const std::string activation = config.text_or("hidden_act", "silu");
-  if (activation == "silu" || activation == "swish") a.activation = GateActivation::silu;
-  else if (activation == "gelu_pytorch_tanh") a.activation = GateActivation::gelu_tanh;
-  else config.refuse("hidden_act", "this engine knows silu and gelu_pytorch_tanh for these families.");
-  return a;
+GateActivation read_activation(const ConfigJson& config, const std::string& key, const std::string& fallback) {
+  const std::string name = config.text_or(key, fallback);
+  if (name == "silu" || name == "swish") return GateActivation::silu;
+  // transformers' names for one formula
+  for (const char* tanh_form : {"gelu_pytorch_tanh", "gelu_new", "gelu_fast", "gelu_accurate", "gelu_python_tanh"}) {
+    if (name == tanh_form) return GateActivation::gelu_tanh;
+  }
+  config.refuse(key, "this engine knows silu and gelu_pytorch_tanh for these families.");
 }
 
 bool read_layer_types(const ConfigJson& config, int64_t window, Architecture& a) {
+  if (!config.has("layer_types")) return false;
   const auto types = config.texts("layer_types");
-  if (types.empty()) return false;
   if (static_cast<int64_t>(types.size()) != a.num_layers) {
     fail(config.file(), ": layer_types has ", types.size(), " entries for ", a.num_layers, " layers (num_hidden_layers).");
   }
   for (size_t layer = 0; layer < types.size(); ++layer) {
     if (types[layer] == "full_attention") a.windows[layer] = 0;
-    else if (types[layer] == "sliding_attention") a.windows[layer] = window;
-    else fail(config.file(), ": layer_types entry ", layer, " is \"", types[layer], "\"; this engine knows full_attention and sliding_attention.");
+    else if (types[layer] != "sliding_attention") fail(config.file(), ": layer_types entry ", layer, " is ", in_quotes(types[layer]), "; this engine knows full_attention and sliding_attention.");
+    else if (window > 0) a.windows[layer] = window;
+    else fail(config.file(), ": layer_types entry ", layer, " is sliding_attention, but there is no window: this family has none, sliding_window is null, or use_sliding_window is not true.");
   }
   return true;
 }
+
+void set_windows(Architecture& a, int64_t window) { a.windows.assign(static_cast<size_t>(a.num_layers), window); }
 
 }  // namespace cheems::model

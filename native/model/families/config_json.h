@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,8 @@
 
 namespace cheems::model {
 
+// A key that is absent has the fallback, which is transformers' default. A null is not an absent key: transformers gives most
+// keys no meaning for it, so it is refused by the `_or` functions, and kept apart by `optional_size` for the keys that have one.
 class ConfigJson {
  public:
   // Throws Error when the file cannot be read or is no JSON object.
@@ -16,10 +19,13 @@ class ConfigJson {
   const std::string& file() const { return file_; }
 
   bool has(const std::string& key) const;  // present and not null
+  bool is_null(const std::string& key) const;
   int64_t size(const std::string& key) const;  // a positive whole number; required
   int64_t size_or(const std::string& key, int64_t fallback) const;
+  std::optional<int64_t> optional_size(const std::string& key) const;  // nothing where absent or null
   double number(const std::string& key) const;  // finite; required
   double number_or(const std::string& key, double fallback) const;
+  double positive_or(const std::string& key, double fallback) const;
   bool flag_or(const std::string& key, bool fallback) const;
   std::string text_or(const std::string& key, const std::string& fallback) const;
   std::vector<std::string> texts(const std::string& key) const;  // a list of strings; empty where absent
@@ -31,12 +37,25 @@ class ConfigJson {
   nlohmann::json json_;
 };
 
-// The fields that all decoder families spell alike: sizes, epsilon, rope (old and new spelling), activation.
-// `default_head_size` is the family's where config.json has no head_dim; 0: hidden_size / num_attention_heads.
-Architecture read_common(const ConfigJson& config, int64_t default_head_size = 0);
-// As read_common, for families that do not mean their hidden_act (Gemma): the activation is the caller's.
-Architecture read_common_but_activation(const ConfigJson& config, int64_t default_head_size = 0);
-// The per-layer windows where config.json has `layer_types` (the new spelling); false where it has not.
+// What transformers' class of a family has for keys that config.json lacks.
+struct ClassDefaults {
+  int64_t vocab_size = 0, hidden_size = 0, intermediate_size = 0, num_layers = 0, num_heads = 0;  // 0: the key is needed
+  int64_t num_key_value_heads = 0;  // 0: as many as num_attention_heads
+  int64_t head_size = 0;            // 0: hidden_size / num_attention_heads
+  int64_t max_position_embeddings = 0;
+  double rms_norm_epsilon = 1e-6;
+  double rope_theta = 10000;
+  bool tied_embeddings = false;
+};
+
+// The fields that all decoder families spell alike: sizes, epsilon, rope. Refuses what makes the decoder another one in all of
+// them: attention that looks both ways, settings of single layers, a config within the config.
+Architecture read_common(const ConfigJson& config, const ClassDefaults& defaults);
+// The gate's activation under `key`, by transformers' names.
+GateActivation read_activation(const ConfigJson& config, const std::string& key, const std::string& fallback);
+// The per-layer windows where config.json has `layer_types`; false where it has not. `window` 0: none is set.
 bool read_layer_types(const ConfigJson& config, int64_t window, Architecture& architecture);
+// The same window, or none (0), in every layer.
+void set_windows(Architecture& architecture, int64_t window);
 
 }  // namespace cheems::model

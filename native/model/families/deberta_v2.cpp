@@ -38,7 +38,7 @@ void refuse_other_deberta(const ConfigJson& config) {
     if (config.text_or(key, "gelu") != "gelu") config.refuse(key, "this engine knows gelu for this family.");
   }
   for (const char* key : {"embedding_size", "pooler_hidden_size"}) {
-    if (config.has(key) && config.size(key) != config.size("hidden_size")) config.refuse(key, "this engine needs it to be hidden_size.");
+    if (config.has(key) && config.size(key) != config.size_or("hidden_size", 1536)) config.refuse(key, "this engine needs it to be hidden_size.");
   }
 }
 
@@ -57,22 +57,26 @@ Architecture read_deberta_v2(const ConfigJson& config) {
   refuse_other_deberta(config);
   refuse_classifiers(config);
   Architecture a;
-  a.hidden_size = config.size("hidden_size");
-  a.intermediate_size = config.size("intermediate_size");
-  a.num_layers = config.size("num_hidden_layers");
+  const auto size = [&](const char* key, int64_t fallback) {
+    if (!config.json().contains(key)) a.assumed.push_back(sentence(key, " (", fallback, ")"));
+    return config.size_or(key, fallback);
+  };
+  a.hidden_size = size("hidden_size", 1536);
+  a.intermediate_size = size("intermediate_size", 6144);
+  a.num_layers = size("num_hidden_layers", 24);
   if (a.num_layers > 10000) config.refuse("num_hidden_layers", "that is more than any model has.");
-  a.num_heads = a.num_key_value_heads = config.size("num_attention_heads");
+  a.num_heads = a.num_key_value_heads = size("num_attention_heads", 24);
   if (a.hidden_size % a.num_heads != 0) fail(config.file(), ": hidden_size ", a.hidden_size, " is not a multiple of num_attention_heads ", a.num_heads, ".");
   a.head_size = a.hidden_size / a.num_heads;
   if (config.has("attention_head_size") && config.size("attention_head_size") != a.head_size) config.refuse("attention_head_size", "this engine needs hidden_size / num_attention_heads.");
-  a.vocab_size = config.size("vocab_size");
-  a.max_position_embeddings = config.size("max_position_embeddings");
+  a.vocab_size = size("vocab_size", 128100);
+  a.max_position_embeddings = config.size_or("max_position_embeddings", 512);
   a.position_buckets = config.has("position_buckets") && config.number("position_buckets") > 0 ? config.size("position_buckets") : 0;
   if (a.position_buckets < 2 || a.position_buckets % 2 != 0) config.refuse("position_buckets", kOnlyV3 + std::string("whose relative positions have an even number of log buckets."));
   a.max_relative_positions = config.number_or("max_relative_positions", -1) < 1 ? a.max_position_embeddings : config.size("max_relative_positions");
   // Buckets beyond the first half begin after S / 2 steps and must not skip any: e * S / 2 < M, roughly.
   if (static_cast<double>(a.max_relative_positions - 1) < 1.36 * static_cast<double>(a.position_buckets)) {
-    fail(config.file(), ": ", a.position_buckets, " position_buckets are too many for ", a.max_relative_positions, " positions; this engine knows log buckets of which none is skipped (at most 0.73 times the positions).");
+    fail(config.file(), ": ", a.position_buckets, " position_buckets are too many for ", a.max_relative_positions, " positions (max_relative_positions, or max_position_embeddings); this engine knows log buckets of which none is skipped (at most 0.73 times the positions).");
   }
   a.layer_norm_epsilon = static_cast<float>(config.number_or("layer_norm_eps", 1e-7));
   if (!(a.layer_norm_epsilon > 0)) config.refuse("layer_norm_eps", "a positive number is needed.");

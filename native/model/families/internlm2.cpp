@@ -7,9 +7,24 @@
 
 namespace cheems::model {
 
+namespace {
+
+// The class, which comes with the published models, was written for transformers 4.
+void refuse_what_the_class_lacks(const ConfigJson& config, const Architecture& a) {
+  if (config.has("rope_parameters")) config.refuse("rope_parameters", "InternLM2's class reads rope_theta and rope_scaling.");
+  if (a.rope.type != "default" && a.rope.type != "linear") config.refuse("rope_scaling", "InternLM2's class knows the types linear and dynamic.");
+  if (a.head_size * a.num_heads != a.hidden_size) config.refuse("head_dim", "InternLM2's class needs hidden_size / num_attention_heads.");
+}
+
+}  // namespace
+
 Architecture read_internlm2(const ConfigJson& config) {
-  Architecture a = read_common(config);
-  a.qkv_bias = a.output_bias = config.flag_or("bias", false);
+  // Sizes differ between the copies of the class that come with the models, so there are no defaults for them.
+  Architecture a = read_common(config, {.max_position_embeddings = 2048});
+  a.activation = read_activation(config, "hidden_act", "silu");
+  refuse_what_the_class_lacks(config, a);
+  if (!config.json().contains("bias")) a.assumed.push_back("bias (true)");
+  a.qkv_bias = a.output_bias = config.flag_or("bias", true);
   // The published class's default, for a reward model whose config.json is silent.
   const auto classes = config.texts("architectures");
   if (a.reward_token_id < 0 && std::find(classes.begin(), classes.end(), "InternLM2ForRewardModel") != classes.end()) {

@@ -5,7 +5,8 @@
 namespace cheems::model {
 
 void read_qwen_windows(const ConfigJson& config, Architecture& a) {
-  const int64_t window = config.flag_or("use_sliding_window", false) ? config.size_or("sliding_window", 4096) : 0;
+  const bool none = !config.flag_or("use_sliding_window", false) || config.is_null("sliding_window");
+  const int64_t window = none ? 0 : config.size_or("sliding_window", 4096);
   if (!read_layer_types(config, window, a) && window > 0) {
     const double first = config.number_or("max_window_layers", 28);
     for (size_t layer = 0; layer < a.windows.size(); ++layer) a.windows[layer] = static_cast<double>(layer) >= first ? window : 0;
@@ -13,7 +14,8 @@ void read_qwen_windows(const ConfigJson& config, Architecture& a) {
 }
 
 Architecture read_qwen2(const ConfigJson& config) {
-  Architecture a = read_common(config);
+  Architecture a = read_common(config, {.vocab_size = 151936, .hidden_size = 4096, .intermediate_size = 22016, .num_layers = 32, .num_heads = 32, .num_key_value_heads = 32, .max_position_embeddings = 32768});
+  a.activation = read_activation(config, "hidden_act", "silu");
   a.qkv_bias = true;
   read_qwen_windows(config, a);
   return a;

@@ -19,6 +19,11 @@ json with(json config, const json& changes) {
   return config;
 }
 
+json with_null(json config, const std::string& key) {
+  config[key] = nullptr;
+  return config;
+}
+
 std::string refused(const json& config) {
   return refusal([&] { read(config); });
 }
@@ -33,12 +38,15 @@ TEST_CASE("families: sizes, biases, norms and classes as each family has them") 
     CHECK(a.qkv_bias == (family == "qwen2"));
     CHECK_FALSE((a.output_bias || a.mlp_bias));
     CHECK(a.qk_norm == (family == "qwen3"));
-    CHECK(a.windows == std::vector<int64_t>{0, 0});
+    const int64_t window = family == "mistral" ? 4096 : 0;
+    CHECK(a.windows == std::vector<int64_t>{window, window});
     CHECK(a.rope.theta == 10000);
     CHECK(a.pad_token_id == -1);
     CHECK(read(with(small_config(family), {{"pad_token_id", 3}})).pad_token_id == 3);
     CHECK(read(with(small_config(family), {{"tie_word_embeddings", true}})).tied_embeddings);
   }
+  CHECK(read(small_config("gemma")).pad_token_id == 0);  // the class's
+  CHECK(read(with_null(small_config("gemma"), "pad_token_id")).pad_token_id == -1);
   const Architecture biased = read(with(small_config("llama"), {{"attention_bias", true}, {"mlp_bias", true}}));
   CHECK((biased.qkv_bias && biased.output_bias && biased.mlp_bias));
   CHECK(read(with(small_config("qwen3"), {{"attention_bias", true}})).output_bias);
@@ -49,6 +57,24 @@ TEST_CASE("families: what config.json leaves out has transformers' defaults") {
   const Architecture a = read(with(small_config("llama"), {{"num_key_value_heads", nullptr}, {"head_dim", nullptr}, {"rope_theta", nullptr}, {"hidden_act", nullptr}, {"tie_word_embeddings", nullptr}, {"rms_norm_eps", nullptr}}));
   CHECK((a.num_key_value_heads == 4 && a.head_size == 4 && a.rope.theta == 10000 && !a.tied_embeddings));
   CHECK(a.rms_norm_epsilon == 1e-6f);
+  const std::pair<const char*, int64_t> positions[] = {{"llama", 2048}, {"mistral", 131072}, {"mixtral", 131072}, {"qwen2", 32768}, {"qwen3", 32768}, {"gemma", 8192}, {"gemma2", 8192}, {"internlm2", 2048}};
+  for (const auto& [family, expected] : positions) {
+    CAPTURE(std::string(family));
+    json config = with(small_config(family), {{"max_position_embeddings", nullptr}});
+    CHECK(read(config).max_position_embeddings == expected);
+  }
+  const std::pair<const char*, int64_t> key_value_heads[] = {{"llama", 32}, {"mistral", 8}, {"mixtral", 8}, {"qwen2", 32}, {"gemma2", 4}};
+  for (const auto& [family, expected] : key_value_heads) {
+    CAPTURE(std::string(family));
+    const json config = with(small_config(family), {{"num_key_value_heads", nullptr}, {"num_attention_heads", 32}});
+    CHECK(read(config).num_key_value_heads == expected);
+    CHECK(read(with_null(config, "num_key_value_heads")).num_key_value_heads == 32);
+  }
+  const Architecture sizeless = read({{"model_type", "llama"}});
+  CHECK((sizeless.hidden_size == 4096 && sizeless.num_layers == 32 && sizeless.vocab_size == 32000));
+  CHECK(sizeless.assumed.front() == "hidden_size (4096)");
+  CHECK((read(small_config("internlm2")).qkv_bias && read(with(small_config("gemma"), {{"tie_word_embeddings", nullptr}})).tied_embeddings));
+  CHECK(read(with(small_config("mixtral"), {{"rope_theta", nullptr}, {"rope_parameters", {{"rope_type", "default"}}}})).rope.theta == 1e6);
   CHECK(read(with(small_config("qwen3"), {{"head_dim", nullptr}})).head_size == 128);
   CHECK(read(with(small_config("qwen3"), {{"head_dim", nullptr}, {"hidden_size", 18}})).head_size == 128);
 }
@@ -75,14 +101,25 @@ TEST_CASE("families: rope is read alike from the old spelling and the new") {
 
 TEST_CASE("families: sliding windows as each family and each spelling says") {
   CHECK(read(with(small_config("mistral"), {{"sliding_window", 8}})).windows == std::vector<int64_t>{8, 8});
-  CHECK(read(with(small_config("mistral"), {{"sliding_window", 8}, {"layer_types", {"sliding_attention", "full_attention"}}})).windows == std::vector<int64_t>{8, 0});
+  const json types = {"sliding_attention", "full_attention"};
+  for (const std::string family : {"mistral", "mixtral"}) CHECK(read(with_null(small_config(family), "sliding_window")).windows == std::vector<int64_t>{0, 0});
+  CHECK(read(with(small_config("mistral"), {{"sliding_window", 8}, {"layer_types", types}})).windows == std::vector<int64_t>{8, 0});
+  CHECK(read(with(small_config("mixtral"), {{"sliding_window", 8}, {"layer_types", types}})).windows == std::vector<int64_t>{8, 8});  // whose class has one mask for all layers
+  for (const std::string family : {"llama", "gemma"}) check_refused(refused(with(small_config(family), {{"sliding_window", 8}, {"layer_types", types}})), {"layer_types", "sliding_attention"});
+  CHECK(read(small_config("mistral")).windows == std::vector<int64_t>{4096, 4096});
+  CHECK(read(small_config("mixtral")).windows == std::vector<int64_t>{0, 0});
+  CHECK(read(small_config("gemma2")).windows == std::vector<int64_t>{4096, 0});
+  check_refused(refused(with_null(small_config("gemma2"), "sliding_window")), {"sliding_window", "null"});
   for (const std::string family : {"qwen2", "qwen3"}) {
     const json sliding = with(small_config(family), {{"sliding_window", 8}});
     CHECK(read(sliding).windows == std::vector<int64_t>{0, 0});  // use_sliding_window is not said
     CHECK(read(with(sliding, {{"use_sliding_window", true}, {"max_window_layers", 1}})).windows == std::vector<int64_t>{0, 8});
     CHECK(read(with(sliding, {{"use_sliding_window", true}, {"max_window_layers", 0}})).windows == std::vector<int64_t>{8, 8});
     CHECK(read(with(sliding, {{"use_sliding_window", true}})).windows == std::vector<int64_t>{0, 0});  // 28 layers come first
-    CHECK(read(with(sliding, {{"use_sliding_window", true}, {"layer_types", {"sliding_attention", "full_attention"}}})).windows == std::vector<int64_t>{8, 0});
+    CHECK(read(with(sliding, {{"use_sliding_window", true}, {"layer_types", types}})).windows == std::vector<int64_t>{8, 0});
+    CHECK(read(with_null(with(sliding, {{"use_sliding_window", true}, {"max_window_layers", 0}}), "sliding_window")).windows == std::vector<int64_t>{0, 0});
+    CHECK(read(with(small_config(family), {{"use_sliding_window", true}, {"max_window_layers", 0}})).windows == std::vector<int64_t>{4096, 4096});
+    check_refused(refused(with(sliding, {{"layer_types", types}})), {"layer_types", "use_sliding_window"});
   }
 }
 
@@ -96,7 +133,6 @@ TEST_CASE("families: what cannot be is refused with file, key and value") {
       {{{"model_type", "gpt2"}}, {"model_type", "gpt2", "llama, mistral, mixtral, qwen2, qwen3"}},
       {{{"model_type", nullptr}}, {"model_type", "missing"}},
       {{{"model_type", 3}}, {"model_type", "string"}},
-      {{{"hidden_size", nullptr}}, {"hidden_size", "missing"}},
       {{{"hidden_size", 0}}, {"hidden_size", "positive"}},
       {{{"hidden_size", -16}}, {"hidden_size", "-16"}},
       {{{"hidden_size", "16"}}, {"hidden_size", "whole number"}},
@@ -115,8 +151,14 @@ TEST_CASE("families: what cannot be is refused with file, key and value") {
       {{{"rms_norm_eps", "1e-6"}}, {"rms_norm_eps", "number"}},
       {{{"hidden_act", "relu"}}, {"hidden_act", "relu"}},
       {{{"tie_word_embeddings", 1}}, {"tie_word_embeddings", "true or false"}},
-      {{{"rope_scaling", {{"rope_type", "yarn"}, {"factor", 4.0}}}}, {"yarn", "default, linear, llama3 and dynamic"}},
-      {{{"rope_parameters", {{"rope_type", "longrope"}}}}, {"longrope"}},
+      {{{"rope_scaling", {{"rope_type", "yarn"}}}}, {"rope_scaling", "factor"}},
+      {{{"rope_scaling", {{"rope_type", "yarn"}, {"factor", 4.0}, {"truncate", 1}}}}, {"truncate", "true or false"}},
+      {{{"rope_scaling", {{"rope_type", "yarn"}, {"factor", 4.0}, {"rope_theta", 1}}}}, {"rope_theta"}},
+      {{{"rope_scaling", {{"rope_type", "dynamic"}}}}, {"rope_scaling", "factor"}},
+      {{{"is_causal", false}}, {"is_causal", "causal"}},
+      {{{"per_layer_config", {{"0", {{"sliding_window", 4}}}}}}, {"per_layer_config"}},
+      {{{"quantization_config", {{"quant_method", "gptq"}}}}, {"quantization_config", "gptq", "bfloat16"}},
+      {{{"rope_parameters", {{"rope_type", "longrope"}}}}, {"rope_parameters", "longrope", "default, linear, llama3, yarn and dynamic"}},
       {{{"rope_parameters", {{"rope_type", 3}}}}, {"rope_parameters", "string"}},
       {{{"rope_scaling", "linear"}}, {"rope_scaling", "object"}},
       {{{"rope_scaling", {{"rope_type", "linear"}}}}, {"factor"}},
@@ -137,6 +179,44 @@ TEST_CASE("families: what cannot be is refused with file, key and value") {
   check_refused(refused(with(small_config("mistral"), {{"sliding_window", -4}})), {"sliding_window", "-4"});
 }
 
+TEST_CASE("families: a null is no absent key: refused, but for the keys to which transformers gives it a meaning") {
+  for (const std::string key : {"hidden_size", "max_position_embeddings", "rms_norm_eps", "hidden_act", "tie_word_embeddings", "rope_theta", "attention_bias", "is_causal"}) {
+    CAPTURE(key);
+    check_refused(refused(with_null(small_config("llama"), key)), {key, "null"});
+  }
+  for (const std::string key : {"rope_scaling", "rope_parameters", "num_key_value_heads", "head_dim", "pad_token_id", "partial_rotary_factor", "quantization_config"}) {
+    CAPTURE(key);
+    CHECK(read(with_null(small_config("llama"), key)).head_size == 4);
+  }
+}
+
+TEST_CASE("families: of two places for a rope setting, transformers' choice counts") {
+  const json scaling = {{"rope_type", "linear"}, {"factor", 2.0}}, parameters = {{"rope_type", "linear"}, {"factor", 4.0}, {"rope_theta", 500.0}};
+  const Rope both = read(with(small_config("llama"), {{"rope_scaling", scaling}, {"rope_parameters", parameters}})).rope;
+  CHECK((both.factor == 2 && both.theta == 10000));
+  json empty = with(small_config("llama"), {{"rope_parameters", parameters}});
+  empty["rope_scaling"] = json::object();
+  const Rope within = read(empty).rope;
+  CHECK((within.factor == 4 && within.theta == 500));
+  const json llama3 = {{"rope_type", "llama3"}, {"factor", 8.0}, {"low_freq_factor", 1.0}, {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 64}};
+  CHECK(read(with(small_config("llama"), {{"rope_scaling", llama3}})).rope.original_max_position_embeddings == 64);
+  CHECK(read(with(small_config("llama"), {{"rope_scaling", llama3}, {"original_max_position_embeddings", 16.5}})).rope.original_max_position_embeddings == 16.5);
+  CHECK(read(with(small_config("llama"), {{"rope_scaling", with(llama3, {{"original_max_position_embeddings", nullptr}})}})).rope.original_max_position_embeddings == 128);
+}
+
+TEST_CASE("families: Gemma's activations, of which published files name one and mean another") {
+  const auto activation = [&](const std::string& family, const json& changes) { return read(with(small_config(family), changes)).activation; };
+  CHECK(activation("gemma", {{"hidden_act", "gelu"}}) == GateActivation::gelu_tanh);
+  CHECK(activation("gemma", {{"hidden_act", nullptr}}) == GateActivation::gelu_tanh);
+  CHECK(activation("gemma", {{"hidden_act", "silu"}}) == GateActivation::silu);
+  CHECK(activation("gemma", {{"hidden_act", "gelu"}, {"hidden_activation", "gelu_pytorch_tanh"}}) == GateActivation::gelu_tanh);
+  check_refused(refused(with(small_config("gemma"), {{"hidden_act", "silu"}, {"hidden_activation", "gelu_pytorch_tanh"}})), {"hidden_activation", "hidden_act"});
+  CHECK(activation("gemma2", {{"hidden_act", "silu"}}) == GateActivation::gelu_tanh);
+  CHECK(activation("gemma2", {{"hidden_activation", "silu"}}) == GateActivation::silu);
+  check_refused(refused(with(small_config("gemma2"), {{"hidden_activation", "gelu"}})), {"hidden_activation", "gelu"});
+  CHECK(activation("llama", {{"hidden_act", "gelu_new"}}) == GateActivation::gelu_tanh);
+}
+
 TEST_CASE("families: a rope_theta of zero or less is refused in the old spelling, too") {
   check_refused(refused(with(small_config("llama"), {{"rope_theta", 0}})), {"rope_theta", "positive"});
   check_refused(refused(with(small_config("llama"), {{"rope_theta", -10000.0}})), {"rope_theta", "positive"});
@@ -148,6 +228,10 @@ TEST_CASE("families: files that are no JSON object are refused, not crashed on")
     CAPTURE(text);
     check_refused(refusal([&] { read_architecture_file(folder.put("config.json", text)); }), {"config.json"});
   }
+  const std::string infinite = refusal([&] { read_architecture_file(folder.put("config.json", "{\"model_type\": \"llama\",\n \"rms_norm_eps\": -Infinity}")); });
+  check_refused(infinite, {"config.json", "rms_norm_eps", "Infinity", "line 2"});
+  check_refused(refusal([&] { read_architecture_file(folder.put("config.json", "{\"rms_norm_eps\": NaN}")); }), {"rms_norm_eps", "NaN"});
+  check_refused(refusal([&] { read_architecture_file(folder.put("config.json", "{\"rope_theta\": 1e400}")); }), {"rope_theta", "too large"});
   check_refused(refusal([&] { read_architecture_file(folder.file("nowhere.json")); }), {"nowhere.json"});
 }
 
@@ -182,6 +266,41 @@ TEST_CASE("rope table: frequencies by the formulas of each type") {
     if (i > 0) CHECK(scaled[i] < scaled[i - 1]);
   }
   CHECK((kept > 10 && divided > 10));
+}
+
+TEST_CASE("rope table: YaRN's frequencies and attention factors are transformers'") {
+  const json yarn = {{"rope_type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 64}, {"rope_theta", 1000.0}};
+  struct Known {
+    json changes;
+    double second, third, sixth, attention_factor;  // transformers 5.24, of a head of 16
+  };
+  const std::vector<Known> known = {
+      {json::object(), 0.3162724, 0.08891397, 0.003333804, 1.138629436111989},
+      {{{"beta_fast", 4}, {"beta_slow", 2}}, 0.4216965, 0.04445698, 0.003333804, 1.138629436111989},
+      {{{"beta_fast", 0}}, 0.3162724, 0.08891397, 0.003333804, 1.138629436111989},
+      {{{"truncate", false}}, 0.3040357, 0.0785936, 0.003333804, 1.138629436111989},
+      {{{"mscale", 0.7}, {"mscale_all_dim", 1.3}}, 0.3162724, 0.08891397, 0.003333804, 0.9295234923939468},
+      {{{"mscale", 0.7}}, 0.3162724, 0.08891397, 0.003333804, 1.138629436111989},
+      {{{"attention_factor", 0.7}}, 0.3162724, 0.08891397, 0.003333804, 0.7},
+      {{{"factor", 0.5}}, 0.5622621, 0.2963799, 0.02667043, 1.0},
+  };
+  for (const Known& each : known) {
+    CAPTURE(each.changes.dump());
+    const Rope rope = read(with(small_config("llama"), {{"rope_parameters", with(yarn, each.changes)}})).rope;
+    const auto frequencies = inverse_frequencies(rope, 16);
+    CHECK(frequencies[0] == 1);
+    CHECK(frequencies[1] == doctest::Approx(each.second).epsilon(2e-7));
+    CHECK(frequencies[2] == doctest::Approx(each.third).epsilon(2e-7));
+    CHECK(frequencies[5] == doctest::Approx(each.sixth).epsilon(2e-7));
+    CHECK(rope.attention_factor == doctest::Approx(each.attention_factor).epsilon(1e-14));
+    const RopeTable table = rope_table(rope, 16, 2);
+    CHECK(table.cosine[8] == static_cast<float>(rope.attention_factor * std::cos(1.0)));
+    CHECK(table.sine[8] == static_cast<float>(rope.attention_factor * std::sin(1.0)));
+  }
+  // A factor of null is the ratio of the two lengths, 128 and 32.
+  json config = small_config("llama");
+  config["rope_parameters"] = with_null(with(yarn, {{"original_max_position_embeddings", 32}}), "factor");
+  CHECK(read(config).rope.factor == 4);
 }
 
 TEST_CASE("rope table: cosines and sines of whole angles, exact far out") {

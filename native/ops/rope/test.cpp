@@ -18,13 +18,13 @@ struct Rotation {
   std::vector<int32_t> positions;
   std::vector<float> cosine, sine, weight;
 
-  Rotation(int64_t rows, int64_t heads, int64_t size, bool normed, float offset) : rows(rows), heads(heads), size(size), normed(normed), epsilon(1e-6f), offset(offset) {
+  Rotation(int64_t rows, int64_t heads, int64_t size, bool normed, float offset, double attention_factor = 1) : rows(rows), heads(heads), size(size), normed(normed), epsilon(1e-6f), offset(offset) {
     for (int64_t n = 0; n < rows; ++n) positions.push_back(static_cast<int32_t>((n * 7 + 3) % kPositions));
     for (int64_t position = 0; position < kPositions; ++position) {
       for (int64_t i = 0; i < size / 2; ++i) {
         const double angle = static_cast<double>(position) * std::pow(10000.0, -2.0 * static_cast<double>(i) / static_cast<double>(size));
-        cosine.push_back(static_cast<float>(std::cos(angle)));
-        sine.push_back(static_cast<float>(std::sin(angle)));
+        cosine.push_back(static_cast<float>(attention_factor * std::cos(angle)));
+        sine.push_back(static_cast<float>(attention_factor * std::sin(angle)));
       }
     }
     if (normed) weight = random_floats(size, 11);
@@ -94,7 +94,7 @@ RotationGradient<Real> rotate_gradient(const Rotation& r, const std::vector<Real
 
 TEST_CASE("rope: the reference's gradient is that of finite differences") {
   for (const bool normed : {false, true}) {
-    const Rotation r(3, 2, 6, normed, 0);
+    const Rotation r(3, 2, 6, normed, 0, 1.1);  // scaled tables, as YaRN has them
     const auto x = as<double>(random_floats(r.count(), 1)), dy = as<double>(random_floats(r.count(), 2)), weight = as<double>(r.weight);
     const auto d = rotate_gradient(r, dy, x, weight);
     check_gradient("dx", d.dx, x, [&](const auto& at) { return weighed(rotate(r, at, weight), dy); });
@@ -142,7 +142,7 @@ TEST_CASE("rope: every size, target and thread count, with and without the heads
     for (const bool normed : {false, true}) {
       check_rope(Rotation(1, 1, 2, normed, 0));
       check_rope(Rotation(5, 3, 6, normed, 1));
-      check_rope(Rotation(33, 2, 34, normed, 0));
+      check_rope(Rotation(33, 2, 34, normed, 0, 1.1));
       check_rope(Rotation(130, 1, 64, normed, 0));
     }
   });
