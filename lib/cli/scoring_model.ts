@@ -20,7 +20,7 @@ export const scoringResources = {
 export const scoringSamples = {
   max_length: optionalNumber({ from: 1, integer: true }, { group: SAMPLES, describe: 'tokens of prompt and response together; longer samples are an error unless --truncation [default: no limit]' }),
   truncation: flag(false, { group: SAMPLES, describe: 'cut longer samples from the left' }),
-  do_strip: optionalFlag({ group: SAMPLES, describe: "strip white space around the templated text [default: what cheems.json in the model folder says; without one no, but for the original's and OpenRLHF's folders and with --chat_template]" }),
+  do_strip: optionalFlag({ group: SAMPLES, describe: "strip white space around the templated text [default: as the folder's trainer did, by cheems.json or by the class and head that it shows; the choice is printed]" }),
   compat: optionalChoice(['cheems'], { group: SAMPLES, describe: "'cheems': do exactly as the original does, doubled BOS included [default: what cheems.json says]" }),
   reward_head: text({ group: SAMPLES, describe: "where the folder has more than one reward head: the head's kind or its tensor's name; 'vocabulary_row': the logit of vocabulary id 0 (Nemotron)" }),
   normalize_reward: flag(false, { group: SAMPLES, describe: "apply the mean and std of config.json (OpenRLHF's heads)" }),
@@ -63,6 +63,7 @@ export async function loadScoringModel(folder: string, values: ScoringValues, si
     onNote: (sentence) => process.stderr.write(`${sentence}\n`),
     signal,
   });
-  process.stderr.write(`${model.deviceChoice}\nReward head: ${model.head.description}.\n`);
+  const samples = model.architecture.sampleForm === 'pair' ? '' : `${model.sampleChoice}\n`;
+  process.stderr.write(`${model.deviceChoice}\nReward head: ${model.head.description}.\n${samples}`);
   return model;
 }

@@ -1,47 +1,88 @@
-// What training wrote into the model folder for those who score with it.
+// How a model's samples are built and where its rewards are read: what training wrote into the folder, and of other tools' folders what
+// their files show of the trainer.
 
 import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { HeadInfo } from '../engine/types';
+import type { Stripping } from '../tokenization/sample_builder';
+import type { Pooling } from './pooling';
 
-/** How samples must be built for this model; another way costs accuracy. */
+/** How samples must be built and read for this model; another way costs accuracy. */
 export interface SampleFacts {
-  doStrip: boolean;
+  doStrip: Stripping;
   /** 'cheems': a doubled BOS token stays, as the original has it. */
   compat: 'cheems' | null;
+  pooling: Pooling;
+  /** What the choice of `doStrip` follows, for people. */
+  reason: string;
 }
 
-const schema = z.object({ do_strip: z.boolean().optional(), compat: z.literal('cheems').nullable().optional() });
+/** What is known of the model beside its folder. */
+export interface FactsRequest {
+  /** A template in place of the folder's own. */
+  chatTemplateFile?: string | undefined;
+  /** Absent before the model is loaded. */
+  head?: Pick<HeadInfo, 'kind' | 'source'> | undefined;
+}
 
-/**
- * From the folder's cheems.json. A folder without it, made by other tools, gets no doubled BOS, and the text as the chat template writes it, which is
- * what model cards show; stripped as the original does where it is the original's own or OpenRLHF's (architectures RewardModel), and where
- * the template is the user's, since those of older formats rely on the tokenizer for BOS.
- * @throws Error naming the file where it is broken.
- */
-export async function readSampleFacts(folder: string, chatTemplateFile?: string): Promise<SampleFacts> {
+const schema = z.object({ do_strip: z.boolean().optional(), compat: z.enum(['cheems', 'transformers']).nullable().optional() });
+
+/** @throws Error naming the file where cheems.json is broken. */
+export async function readSampleFacts(folder: string, { chatTemplateFile, head }: FactsRequest = {}): Promise<SampleFacts> {
   const file = join(folder, 'cheems.json');
   let text: string;
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return { doStrip: chatTemplateFile !== undefined || (await isStrippedElsewhere(folder)), compat: null };
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return factsOfOthers(folder, chatTemplateFile !== undefined, head);
     throw new Error(`${file} cannot be read (${(error as Error).message}).`);
   }
-  let facts: z.output<typeof schema>;
   try {
-    facts = schema.parse(JSON.parse(text));
+    const facts = schema.parse(JSON.parse(text));
+    return { doStrip: facts.do_strip ?? true, compat: facts.compat === 'cheems' ? 'cheems' : null, pooling: 'last_token', reason: 'cheems.json in its folder' };
   } catch {
-    throw new Error(`${file} is broken: "do_strip" must be true or false and "compat" null or "cheems". It says how this model's samples are built; restore it from the training run's folder.`);
+    throw new Error(`${file} is broken: "do_strip" must be true or false and "compat" null, "cheems" or "transformers". It says how this model's samples are built; restore it from the training run's folder.`);
   }
-  return { doStrip: facts.do_strip ?? true, compat: facts.compat ?? null };
 }
 
-async function isStrippedElsewhere(folder: string): Promise<boolean> {
+/**
+ * Of folders without cheems.json. None gets a doubled BOS. Text is read as the chat template writes it, which is what model cards show, but for
+ * the folders of trainers that strip; and templates that are given for models older than templates leave BOS to the tokenizer.
+ */
+async function factsOfOthers(folder: string, givenTemplate: boolean, head: FactsRequest['head']): Promise<SampleFacts> {
+  const classes = await architecturesOf(folder);
+  const [first] = classes;
+  const as = (doStrip: Stripping, reason: string): SampleFacts => ({ doStrip, compat: null, pooling: poolingOf(classes, head), reason });
+  if (classes.includes('RewardModel')) {
+    return head === undefined || head.source === 'v_head.weight'
+      ? as(true, "the class RewardModel in config.json with the original's v_head")
+      : as('newlines', "the class RewardModel in config.json with OpenRLHF's head");
+  }
+  if (head?.source.startsWith('v_head.summary') || existsSync(join(folder, 'value_head.safetensors')) || existsSync(join(folder, 'value_head.bin'))) {
+    return as(false, "a value head as LLaMA-Factory and TRL write it; they do not strip");
+  }
+  if (first?.endsWith('ForSequenceClassification')) return as(false, `the class ${first} in config.json, whose trainers do not strip`);
+  if (givenTemplate) return as(true, 'a template given for a model whose folder shows no trainer');
+  return as(false, "the folder's own template");
+}
+
+/** Which classes find the token by the padding's id: transformers' own, and the published ones of these heads. */
+function poolingOf(classes: readonly string[], head: FactsRequest['head']): Pooling {
+  if (!head) return 'last_token';
+  const isClassifier = classes[0]?.endsWith('ForSequenceClassification') === true;
+  if (head.kind === 'linear' && head.source === 'score.weight' && isClassifier) return 'last_not_padding';
+  const isStarling = head.kind === 'linear' && head.source === 'v_head.weight' && isClassifier;
+  const isScoreLayers = head.kind === 'relu_layers' && head.source.startsWith('score.');
+  return isStarling || isScoreLayers || ['gated_attributes', 'label_distribution'].includes(head.kind) ? 'before_first_padding' : 'last_token';
+}
+
+async function architecturesOf(folder: string): Promise<string[]> {
   try {
     const { architectures } = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')) as { architectures?: unknown };
-    return Array.isArray(architectures) && architectures.includes('RewardModel');
+    return Array.isArray(architectures) ? architectures.filter((name): name is string => typeof name === 'string') : [];
   } catch {
-    return false; // the engine tells what is wrong with it
+    return []; // the engine tells what is wrong with it
   }
 }

@@ -1,5 +1,5 @@
 // Every kind of published reward head, from the model folder to the rewards, with the real engine. tests/reference/models/README.md tells the numbers' source.
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync, existsSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -11,6 +11,7 @@ import { WrittenRows } from './resume';
 interface Reference {
   kind: string;
   token_rules?: { gating_pattern?: number[]; step_token_id?: number; reward_token_id?: number };
+  pad_rule_eval?: { case: string; ids: number[]; reward_f64: number }[];
   eval: { ids: number[]; scored_position: number | number[]; reward_f64: number | number[] }[];
 }
 
@@ -56,17 +57,40 @@ test('the reward token is put behind samples that lack it', async (t) => {
   await model.dispose();
 });
 
-test('a sample that ends with what transformers takes for padding is told of, once', async (t) => {
+test('classifiers of transformers are read before padding, by its id, which is told once; folders with cheems.json at the last token', async (t) => {
   const notes: string[] = [];
-  // pad_token_id is 0 there
-  const model = await RewardModel.load(join(__dirname, '../../tests/reference/huggingface/qwen2-gqa'), { device: 'cpu', onNote: (sentence) => notes.push(sentence) });
-  await model.score([{ responses: [{ inputIds: [0, 5, 7] }, { inputIds: [9] }] }]);
+  const source = join(ROOT, 'huggingface', 'qwen2-gqa'); // pad_token_id is 0 there
+  const model = await RewardModel.load(source, { device: 'cpu', onNote: (sentence) => notes.push(sentence) });
+  const [[bare, inside]] = (await model.score([{ responses: [{ inputIds: [5, 7] }, { inputIds: [5, 0, 7] }] }])) as [[number, number]];
   t.deepEqual(notes, []);
-  for (let i = 0; i < 2; i += 1) await model.score([{ responses: [{ inputIds: [5, 7] }, { inputIds: [5, 7, 0] }] }]);
+  // transformers: the rightmost id that is not padding; of padding alone the first.
+  const item = { responses: [{ inputIds: [5, 7, 0] }, { inputIds: [5, 0, 7, 0, 0] }, { inputIds: [0, 0] }, { inputIds: [0] }] };
+  const [[one, two, only, first]] = (await model.score([item])) as [[number, number, number, number]];
+  t.deepEqual([one, two, only], [bare, inside, first]);
   t.is(notes.length, 1);
   t.regex(notes[0]!, /pad_token_id 0 in config\.json/);
   await model.dispose();
+
+  const folder = mkdtempSync(join(tmpdir(), 'cheems-pooling-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  cpSync(source, folder, { recursive: true });
+  writeFileSync(join(folder, 'cheems.json'), JSON.stringify({ do_strip: true, compat: null }));
+  const ours = await RewardModel.load(folder, { device: 'cpu' });
+  const [[last]] = (await ours.score([{ responses: [{ inputIds: [5, 7, 0] }] }])) as [[number]];
+  t.not(last, bare);
+  await ours.dispose();
 });
+
+for (const folder of FOLDERS) {
+  const { pad_rule_eval: cases, ...reference } = readReference(folder);
+  if (!cases) continue;
+  test(`rewards of ${folder.slice(ROOT.length + 1)} are read where its published class finds the padding`, async (t) => {
+    const model = await RewardModel.load(folder, optionsFor(folder, reference));
+    const [rewards] = await model.score([{ responses: cases.map(({ ids }) => ({ inputIds: ids })) }]);
+    for (const [i, { reward_f64: expected, case: name }] of cases.entries()) t.true(close(rewards![i]!, expected), `${name}: ${rewards![i]!} for ${expected}`);
+    await model.dispose();
+  });
+}
 
 test('a language model is refused unless its row 0 is said to be the reward', async (t) => {
   const error = await t.throwsAsync(RewardModel.load(open('nemotron'), { device: 'cpu' }));

@@ -8,6 +8,7 @@ import { localModelFolder } from '../hub';
 import type { TokenizeOptions } from '../tokenization/tokenize_dataset';
 import { conversationParts } from './conversation';
 import { readSampleFacts, type SampleFacts } from './model_facts';
+import { upToReadToken } from './pooling';
 import { readoutRule, type ReadoutOptions, type ReadoutRule } from './readouts';
 import { packSamples } from './sample_batch';
 import { SampleTokenizer, type PromptWithResponses } from './sample_tokenizer';
@@ -103,8 +104,7 @@ export class RewardModel {
    */
   static async load(folderOrId: string, options: RewardModelOptions = {}, engine: Pick<Engine, 'loadModel'> = nativeEngine): Promise<RewardModel> {
     const folder = await localModelFolder(folderOrId, { signal: options.signal });
-    const found = await readSampleFacts(folder, options.chatTemplateFile);
-    const facts: SampleFacts = { doStrip: options.doStrip ?? found.doStrip, compat: options.compat ?? found.compat };
+    await readSampleFacts(folder); // a broken file is told of before weights are read
     const model = await engine.loadModel(
       {
         folder,
@@ -121,6 +121,12 @@ export class RewardModel {
       if (model.architecture.sampleForm === 'pair' && options.chatTemplateFile !== undefined) {
         throw new Error(`The model in ${folder} (${model.architecture.family}) reads question and answer as a pair of texts, without a chat template; leave --chat_template (chatTemplateFile) out.`);
       }
+      const found = await readSampleFacts(folder, { chatTemplateFile: options.chatTemplateFile, head: model.head });
+      const facts: SampleFacts = {
+        ...found,
+        ...(options.doStrip === undefined ? {} : { doStrip: options.doStrip, reason: 'the option do_strip' }),
+        compat: options.compat ?? found.compat,
+      };
       return new RewardModel(folder, model, facts, options, readoutRule(model.head, { folder, family: model.architecture.family }, options));
     } catch (error) {
       await model.dispose();
@@ -153,6 +159,13 @@ export class RewardModel {
   /** Whether a response has a reward for each of its steps, and no single one. */
   get rewardsSteps(): boolean {
     return this.head.readout === 'every_step' && this.options.stepReward === undefined;
+  }
+
+  /** How samples are made of texts, and why so: a sentence. */
+  get sampleChoice(): string {
+    const { doStrip, reason } = this.facts;
+    const ways = { true: 'stripped of white space', false: 'taken as the chat template writes them', newlines: "taken as OpenRLHF does: without last newlines, with an EOS at the end" };
+    return `Texts are ${ways[`${doStrip}`]} (${reason}).`;
   }
 
   get disposed(): boolean {
@@ -267,6 +280,7 @@ export class RewardModel {
       device: this.device,
       precision: this.precision,
       do_strip: this.facts.doStrip,
+      pooling: this.facts.pooling,
       compat: this.facts.compat,
       max_length: this.options.maxLength ?? null,
       truncation: this.options.truncation ?? false,
@@ -300,9 +314,8 @@ export class RewardModel {
   private async callEngine(groups: readonly TokenizedSample[][], signal?: AbortSignal, meter?: Meter): Promise<Float32Array> {
     signal?.throwIfAborted();
     if (samplesIn(groups) === 0) return new Float32Array(0);
-    this.notePadding(groups);
     try {
-      const batch = packSamples(groups, this.readouts);
+      const batch = packSamples(this.upToReadTokens(groups), this.readouts);
       const { rewards, computedTokens } = await this.model.score(batch, {
         microBatchTokens: this.microBatchTokens,
         ...(signal ? { signal } : {}),
@@ -316,16 +329,22 @@ export class RewardModel {
     }
   }
 
-  /** transformers' classifiers read the last token that is not padding, by its id alone. */
-  private notePadding(groups: readonly TokenizedSample[][]): void {
-    const { padToken, rewardToken, sampleForm } = this.model.architecture;
-    if (this.paddingNoted || padToken === undefined || rewardToken !== undefined || sampleForm === 'pair' || this.head.source !== 'score.weight' || this.readouts) return;
-    if (!groups.some((group) => group.some(({ inputIds }) => inputIds.at(-1) === padToken))) return;
-    this.paddingNoted = true;
-    this.options.onNote?.(
-      `There are samples that end with the id that is padding in ${this.folder} (pad_token_id ${padToken} in config.json). Their rewards are read at this last token; transformers' …ForSequenceClassification ` +
-        'takes it for padding and reads the token before. If the model was trained with that, give its samples without the last token, or as input_ids.',
-    );
+  /** The samples up to the tokens that the model's class reads; tells once where that is not their last. */
+  private upToReadTokens(groups: readonly TokenizedSample[][]): readonly TokenizedSample[][] {
+    const { pooling } = this.facts;
+    const { padToken, sampleForm } = this.model.architecture;
+    if (pooling === 'last_token' || padToken === undefined || sampleForm === 'pair') return groups;
+    let isCut = false;
+    const read = groups.map((group) => group.map((sample) => {
+      const inputIds = upToReadToken(sample.inputIds, pooling, padToken);
+      isCut ||= inputIds.length < sample.inputIds.length;
+      return { ...sample, inputIds };
+    }));
+    if (isCut && !this.paddingNoted) {
+      this.paddingNoted = true;
+      this.options.onNote?.(`There are samples with the id that is padding in ${this.folder} (pad_token_id ${padToken} in config.json) as a token of their own: their rewards are read before it, as the model's class does it (${pooling}).`);
+    }
+    return read;
   }
 
   private refuseSteps(): void {

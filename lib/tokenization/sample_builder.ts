@@ -11,13 +11,16 @@ import { TokenizerError } from './errors';
 import { readTokenizerFiles } from './model_folder';
 import { PairBuilder, pairOf } from './pair_builder';
 
+/** 'newlines': newlines at the end go, a space and the EOS follow a text that does not end with the EOS, and the tokenizer adds nothing. */
+export type Stripping = boolean | 'newlines';
+
 /** How samples are made. The choice of training belongs into the model folder: another one at evaluation costs accuracy. */
 export interface SampleOptions {
   /**
    * True (the original's default): the rendered text is stripped as Python strips, then tokenised with the tokenizer's own
-   * special tokens, so the reward is read at the end-of-turn token. False: neither.
+   * special tokens, so the reward is read at the end-of-turn token. False: neither. 'newlines': OpenRLHF's way, see `Stripping`.
    */
-  doStrip?: boolean | undefined;
+  doStrip?: Stripping | undefined;
   /** Tokens, special ones included; null and undefined: no limit. Only `truncation` makes it cut. */
   maxLength?: number | null | undefined;
   /** Cut on the left to `maxLength`; the tokenizer's own special tokens stay. */
@@ -124,8 +127,8 @@ export class SampleBuilder {
     if (this.pairs) return this.buildPair(messagesOf(prompt, systemPrompt, response), options);
     const text = this.renderText(prompt, systemPrompt, response, options.addGenerationPrompt ?? false);
     const strip = options.doStrip ?? true;
-    let body = this.encode(strip ? pythonStrip(text) : text);
-    const { before, after: added } = strip ? this.tokensAround : NOTHING_ADDED;
+    let body = this.encode(this.stripped(text, strip));
+    const { before, after: added } = strip === true ? this.tokensAround : NOTHING_ADDED;
     const { rewardToken } = options;
     const after = rewardToken === undefined || (added.at(-1) ?? body.at(-1)) === rewardToken ? added : [...added, rewardToken];
     const bosDoubled = this.bosTokenId !== undefined && before.at(-1) === this.bosTokenId && body[0] === this.bosTokenId;
@@ -145,6 +148,13 @@ export class SampleBuilder {
     inputIds.set(body, before.length);
     inputIds.set(after, before.length + body.length);
     return { inputIds, length, truncated, bosDoubled };
+  }
+
+  private stripped(text: string, strip: Stripping): string {
+    if (strip !== 'newlines') return strip ? pythonStrip(text) : text;
+    const eos = this.specialTokens['eos_token'];
+    const short = text.replace(/\n+$/, '');
+    return eos === undefined || short.endsWith(eos) ? short : `${short} ${eos}`;
   }
 
   /** Highest token id plus one, added tokens included. */

@@ -96,7 +96,7 @@ export function findSampleTemplate(
 
 /** Undefined where a token around the text has no text of its own. */
 function partsOf(builder: SampleBuilder, options: Pick<SampleOptions, 'doStrip' | 'doubledBos' | 'rewardToken'>, pinned: Readonly<Record<string, string>>): SampleParts | undefined {
-  const doStrip = options.doStrip ?? true;
+  const doStrip = options.doStrip !== false;
   const { before, after } = doStrip ? builder.tokensAround : { before: [], after: [] };
   const texts = [...before, ...after].map((id) => builder.addedToken(id));
   const rewardToken = options.rewardToken === undefined ? undefined : builder.addedToken(options.rewardToken);

@@ -1,0 +1,21 @@
+// Which token of a sample a classifier reads: some find it by the padding's id, also where the sample's own last token is that id.
+
+/**
+ * 'last_token': the last. 'last_not_padding': the rightmost that is not pad_token_id, else the first (transformers'
+ * …ForSequenceClassification). 'before_first_padding': the one before the first pad_token_id, the last where there is none or it comes first
+ * (the published classes of ArmoRM, QRM, INF-ORM, LDL, Qwen2.5-Math-RM and Starling).
+ */
+export type Pooling = 'last_token' | 'last_not_padding' | 'before_first_padding';
+
+/** The sample up to the token that is read. A causal model's reward hangs on nothing behind it. */
+export function upToReadToken(inputIds: Int32Array, pooling: Pooling, padToken: number | undefined): Int32Array {
+  if (pooling === 'last_token' || padToken === undefined) return inputIds;
+  if (pooling === 'before_first_padding') {
+    const first = inputIds.indexOf(padToken);
+    return first <= 0 ? inputIds : inputIds.subarray(0, first);
+  }
+  let end = inputIds.length;
+  while (end > 1 && inputIds[end - 1] === padToken) end -= 1;
+  // Padding alone: transformers reads the first token.
+  return inputIds.subarray(0, end);
+}
