@@ -37,7 +37,10 @@ const SPELLING = 'Every option may be written with - for _ (--kebab-case), and b
 
 /** Declares the options and examples; no defaults, so that it stays known what the user gave. */
 export function declareOptions(parser: Argv, command: Omit<AnyCommand, 'start'>): Argv {
-  for (const [name, { description }] of Object.entries(command.options)) parser.option(name, parserOption(description));
+  for (const [name, { description }] of Object.entries(command.options)) {
+    parser.option(name, parserOption(description));
+    for (const alias of description.aliases ?? []) parser.alias(name, alias);
+  }
   parser.option(CONFIG_NAME, { type: 'string', requiresArg: true, group: 'Other', description: 'YAML or JSON file with any of these options; the command line wins over it' });
   parser.group(['help', 'version'], 'Other');
   for (const [line, text] of command.examples) parser.example(`$0 ${line}`, text);
@@ -65,10 +68,11 @@ export function resolveValues<T extends OptionTable>(command: Pick<Command<T>, '
   if (command.operands === undefined) refuseStrayWords(command, parsed);
   else takeOperands(command.operands, command.name, parsed);
   const names = [...Object.keys(command.options), CONFIG_NAME];
+  const aliases = new Set(Object.values(command.options).flatMap(({ description }) => description.aliases ?? []));
   const given = new Map<string, unknown>();
   let config: string | undefined;
   for (const [name, raw] of Object.entries(parsed)) {
-    if (['_', '$0', 'help', 'version'].includes(name) || raw === undefined) continue;
+    if (['_', '$0', 'help', 'version'].includes(name) || aliases.has(name) || raw === undefined) continue;
     const option = Object.hasOwn(command.options, name) ? command.options[name] : undefined;
     const value = Array.isArray(raw) && option?.description.type !== 'array' ? raw.at(-1) : raw;
     if (name === CONFIG_NAME) config = String(value);

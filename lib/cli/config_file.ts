@@ -24,7 +24,8 @@ export function readConfigFile(file: string, options: OptionTable): Map<string, 
     if (!isScalar(node)) throw new UsageError(`${file}: every key must be an option's name.`);
     const key = String(node.value);
     const place = `${file}:${lines.linePos(node.range?.[0] ?? 0).line}`;
-    const name = key.replaceAll('-', '_');
+    const written = key.replaceAll('-', '_');
+    const name = Object.keys(options).find((known) => options[known]!.description.aliases?.includes(written)) ?? written;
     const option = Object.hasOwn(options, name) ? options[name] : undefined;
     if (!option) throw new UsageError(`${place}: unknown key "${key}".${suggestion(name, Object.keys(options))}`);
     if (values.has(name)) throw new UsageError(`${place}: "${name}" is set twice.`);

@@ -10,7 +10,7 @@ import { resolveValues } from './command';
 import { makeInitConfig } from './init_config';
 import { checkValue, suggestion } from './options';
 import { settleTrainOptions, trainOptions } from './train';
-import { flag, number, paths, text } from '../training/option_kinds';
+import { choice, flag, number, paths, text } from '../training/option_kinds';
 
 const root = join(__dirname, '..', '..');
 const testData = join(root, 'data', 'oasst-zh', 'test.jsonl');
@@ -62,6 +62,17 @@ test('a JSON file and kebab-case keys are taken', (t) => {
   t.is(resolveValues(command, { _: ['x'], config: file('run.json', '{"rate": 4, "name": "n"}') }).rate, 4);
   const options = { ...command.options, long_name: number(1, {}, facts) };
   t.is(resolveValues({ name: 'x', options }, { _: ['x'], config: file('run.yml', 'long-name: 7\n') }).long_name, 7);
+});
+
+test("an option's other name is taken on the command line and in a file, and counts once", async (t) => {
+  const options = { dtype: choice(['float32', 'bfloat16'], 'float32', { ...facts, aliases: ['torch_dtype'] }) };
+  t.is(resolveValues({ name: 'x', options }, { _: ['x'], config: file('run.yaml', 'torch-dtype: bfloat16\n') }).dtype, 'bfloat16');
+  t.throws(() => resolveValues({ name: 'x', options }, { _: ['x'], config: file('run.yaml', 'torch_dtype: bfloat16\ndtype: float32\n') }), { message: /"dtype" is set twice/ });
+  for (const name of ['--dtype', '--torch_dtype', '--torch-dtype']) {
+    const { code, err } = await cli(['train', '--model_path', 'm', '--train_data_path', 'a', '--output_dir', 'o', '--optimizer_state', 'bfloat16', name, 'bfloat16']);
+    t.is(code, 2);
+    t.regex(err, /Option dtype \('bfloat16'\)/, name);
+  }
 });
 
 test('what a file may not hold is refused with file, line and key', (t) => {

@@ -10,6 +10,8 @@ export interface OptionDescription {
   choices?: readonly string[];
   group: string;
   required?: boolean;
+  /** Other tools' names for it, which a command line and its file take too. */
+  aliases?: readonly string[];
 }
 
 export interface OptionDefinition<Schema extends z.ZodType> {

@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { messageOf, TrainingError } from './errors';
 import type { FileDigest, FileSystem } from '../files/file_system';
+import type { Precision } from '../engine/types';
 import type { TrainOptionName, TrainOptions } from './options';
 
 export const STATE_FILE = 'trainer_state.json';
 
-/** Everything that decides which samples stand in which batch. A run goes on only where all of it is the same. */
+/** Everything that decides which samples stand in which batch, and what a checkpoint's files hold. A run goes on only where all of it is the same. */
 export interface RunIdentity {
   data: FileDigest[];
   /** Of tokenizer.json; null where all samples come as token ids. */
@@ -24,6 +25,7 @@ export interface RunIdentity {
   truncation: boolean;
   do_strip: boolean;
   compat: 'cheems' | null;
+  dtype: Precision;
 }
 
 const digest = z.object({ sha256: z.string(), bytes: z.number() });
@@ -51,6 +53,8 @@ const stateSchema = z.object({
       truncation: z.boolean(),
       do_strip: z.boolean(),
       compat: z.literal('cheems').nullable(),
+      /** Checkpoints of versions without the option are float32's. */
+      dtype: z.enum(['float32', 'bfloat16']).default('float32'),
     }),
     options: z.record(z.string(), z.unknown()),
   }),
@@ -91,6 +95,7 @@ const IDENTITY_NAMES: Record<keyof RunIdentity, string> = {
   truncation: 'truncation',
   do_strip: 'do_strip',
   compat: 'compat',
+  dtype: 'dtype',
 };
 
 /**
@@ -112,6 +117,6 @@ export function checkResumable(folder: string, state: TrainerState, identity: Ru
 }
 
 function describeChange(before: unknown, now: unknown): string {
-  const plain = (value: unknown) => typeof value === 'number' || typeof value === 'boolean';
+  const plain = (value: unknown) => typeof value === 'number' || typeof value === 'boolean' || value === 'float32' || value === 'bfloat16';
   return plain(before) && plain(now) ? ` (${String(before)} then, ${String(now)} now)` : '';
 }
