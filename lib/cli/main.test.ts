@@ -131,6 +131,7 @@ test('usage errors: one sentence, exit code 2, nothing on standard output', asyn
     [['eval', '--seed'], /--seed needs a value/],
     [['eval', 'stray'], /"stray" stands alone/],
     [['eval', '--data_path', 'x'], /either --model_name .* or --predictor/],
+    [['eval', '--predictor', 'length', '--dtype', 'bfloat16', '--data_path', 'x'], /--dtype \(bfloat16\).*--predictor loads none/],
     [['plan'], /"plan train" or "plan eval"/],
     [['train', '--output_dir', 'x'], /--model_path is missing/],
     [['score', '--model_path', 'm', '--input', testData, '--output', testData], /one file/],

@@ -6,6 +6,7 @@ import test, { type ExecutionContext } from 'ava';
 import { engine } from '../engine';
 import type { ModelLoadOptions } from '../engine/types';
 import { readSafetensors, roundedToBfloat16 } from '../testing/fake_engine';
+import { RewardModel } from '../scoring/reward_model';
 import { train } from './loop';
 
 const REFERENCE = join(__dirname, '..', '..', 'tests', 'reference', 'huggingface');
@@ -168,6 +169,11 @@ test('a float32 folder loaded in bfloat16 has the rewards of the folder whose ev
   const expected = await folderRewards(rounded, 'llama-gqa');
   t.notDeepEqual(await folderRewards(modelFolder!, 'llama-gqa'), expected);
   for (const keep16Bit of [true, false]) t.deepEqual(await folderRewards(modelFolder!, 'llama-gqa', { dtype: 'bfloat16', keep16Bit }), expected);
+  const items = readReference('llama-gqa').train.groups.map(({ prompt, responses }) => ({ responses: responses.map((response) => ({ inputIds: [...prompt, ...response] })) }));
+  const model = await RewardModel.load(modelFolder!, { dtype: 'bfloat16', numThreads: 1 });
+  t.teardown(() => model.dispose());
+  t.deepEqual((await model.score(items)).flat(), expected);
+  t.is(model.describe()['dtype'], 'bfloat16');
 });
 
 /** A safetensors file of float32 tensors with every number rounded to bfloat16, still stored in float32. */
