@@ -42,6 +42,7 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
                           .precision = options.dtype("precision"),
                           .keep_16_bit = options.boolean("keep16Bit", false),
                           .float32_copy = options.boolean("float32Copy", false),
+                          .weight_dtype = options.dtype("dtype").value_or(DType::float32),
                           .reward_head = options.text("rewardHead", ""),
                           .normalize_reward = options.boolean("normalizeReward", false)};
   const std::string device = options.text("device", "auto");

@@ -128,15 +128,17 @@ Napi::Value plan_memory(const Napi::CallbackInfo& info) {
       "planning memory",
       [folder = options.text("folder"), train = purpose == "train", trainer, scorer,
        keep_16_bit = options.boolean("keep16Bit", false), longest = options.integer("longestSample", 0, 1),
-       precision = options.dtype("precision"), device = options.text("device", "auto"), threads = thread_count(options)](const Control&) {
+       precision = options.dtype("precision"), weight_dtype = options.dtype("dtype").value_or(DType::float32), device = options.text("device", "auto"), threads = thread_count(options)](const Control&) {
         const PlanningBackend planned = planning_backend(device, threads);
         const auto architecture = model::RewardModel::read_architecture(folder);
         MemoryPlan plan;
         const DType activations = precision.value_or(planned.default_activations);
         const bool as_stored = !train && keep_16_bit && planned.widens_weights;
-        const bool float32_copy = train && trainer.optimizer_state == DType::float32;
-        if (as_stored) model::RewardModel::plan_as_stored(folder, plan);
-        else model::RewardModel::plan(architecture, activations, float32_copy, plan);
+        const DType matrices = model::RewardModel::matrix_dtype(activations, weight_dtype, planned.widens_weights);
+        const bool is_rounded = weight_dtype != DType::float32 || matrices != DType::float32;
+        const bool float32_copy = train && trainer.optimizer_state == DType::float32 && is_rounded;
+        if (as_stored) model::RewardModel::plan_as_stored(folder, weight_dtype, plan);
+        else model::RewardModel::plan(architecture, matrices, float32_copy, plan);
         if (train) training::Trainer::plan(architecture, trainer, activations, longest, planned.workspace_bytes, plan);
         else inference::Scorer::plan(architecture, scorer, activations, longest, planned.workspace_bytes, plan);
         return Planned{std::move(plan), planned.available_memory, planned.choice};

@@ -39,6 +39,7 @@ export { hubEnvironment, HubError, localModelFolder, type FetchProgress, type Hu
 export { TrainingError } from './training/errors';
 export { parseTrainOptions, trainOptionDescriptions, type TrainOptionName, type TrainOptions, type TrainOptionsInput } from './training/options';
 export type { EvaluationResult, RunStart, StepMetrics, TrainCallbacks, TrainResult } from './training/events';
+export type { RoundingEffect } from './training/rounding';
 
 export type { ArchitectureInfo, EngineInfo, MemoryPlan } from './engine/types';
 

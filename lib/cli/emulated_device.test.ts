@@ -2,7 +2,7 @@
 // same host code as on a GPU, so what the commands print and write may differ from the CPU's by rounding alone.
 
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -74,6 +74,19 @@ test.serial('train on the emulated device: the metrics of the CPU', async (t) =>
       t.true(Math.abs(found.margin - expected.margin) <= tolerance, `step ${i + 1}: margin ${found.margin} beside ${expected.margin}`);
     }
     t.is(float32.steps[i]!.accuracy, expected.accuracy);
+  }
+});
+
+test.serial('train --dtype bfloat16: the metrics of the CPU, and a folder half as large, in either precision', async (t) => {
+  const test = ['--dtype', 'bfloat16', '--test_data_path', inWork('train.jsonl'), '--evaluation_strategy', 'no'];
+  const onCpu = await train(t, 'cpu-rounded', ['--device', 'cpu', ...test]);
+  t.regex(onCpu.err, /weights, bfloat16/);
+  t.regex(onCpu.err, /the float32 copy/, 'the masters are in the plan');
+  for (const [name, precision, tolerance] of [['wide-rounded', 'float32', 1e-5], ['narrow-rounded', 'bfloat16', 2e-2]] as const) {
+    const { steps, err } = await train(t, name, ['--device', 'cuda', '--precision', precision, ...test]);
+    t.regex(err, /the float32 copy/);
+    for (const [i, expected] of onCpu.steps.entries()) t.true(Math.abs(steps[i]!.loss - expected.loss) <= tolerance * expected.loss, `step ${i + 1}: loss ${steps[i]!.loss} beside ${expected.loss}`);
+    t.true(statSync(join(inWork(name), 'model.safetensors')).size < 0.6 * statSync(join(inWork('cpu'), 'model.safetensors')).size);
   }
 });
 

@@ -13,7 +13,7 @@ import { generationResources } from './language_model';
 import { MODEL_FORMS, MODEL_NAME, modelFolder } from './model_folder';
 import type { OptionValues } from './options';
 import { showProgress } from './progress';
-import { loadScoringModel, scoringResources, scoringSamples } from './scoring_model';
+import { loadScoringModel, scoringResources, scoringSamples, scoringWeights } from './scoring_model';
 
 const FILES = 'Files';
 const METRICS = 'Metrics';
@@ -36,6 +36,7 @@ export const evalOptions = {
   bootstrap: number(2000, { from: 0, integer: true }, { group: METRICS, describe: 'resamplings of the prompts for the 95 % intervals; 0: none' }),
   seed: number(0, { from: 0, to: 0xffffffff, integer: true }, { group: METRICS, describe: 'of the resampling' }),
   ...judgeOptions,
+  ...scoringWeights,
   ...scoringSamples,
   ...scoringResources,
   ...generationResources,
@@ -61,6 +62,9 @@ export const evalCommand = defineCommand({
     return withInterrupts(announcement(values), async (signal) => {
       if ((values.model_path === undefined) === (values.predictor === undefined)) {
         throw new UsageError('Give either --model_path (a reward model), --judge_model (a language model that compares) or --predictor (a scorer of your own).');
+      }
+      if (values.dtype !== undefined && values.model_path === undefined) {
+        throw new UsageError(`--dtype (${values.dtype}) rounds the weights of a reward model, and --predictor loads none: leave it out.`);
       }
       if (values.truncation && values.max_length === undefined) throw new UsageError('--truncation needs --max_length: the length to cut to.');
       checkJudgeOptions(values);

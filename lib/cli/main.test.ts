@@ -10,7 +10,7 @@ import { resolveValues } from './command';
 import { makeInitConfig } from './init_config';
 import { checkValue, requiredText, suggestion } from './options';
 import { settleTrainOptions, trainOptions } from './train';
-import { flag, number, paths, text } from '../training/option_kinds';
+import { choice, flag, number, paths, text } from '../training/option_kinds';
 
 const root = join(__dirname, '..', '..');
 const testData = join(root, 'data', 'oasst-zh', 'test.jsonl');
@@ -73,6 +73,17 @@ test('an option goes by its other name too, on the command line and in a file, b
   t.throws(() => resolveValues(named, { _: ['x'], modle_name: 'm' }), { message: /Did you mean "model_name"\?/ });
 });
 
+test("an option's other name is taken on the command line and in a file, and counts once", async (t) => {
+  const options = { dtype: choice(['float32', 'bfloat16'], 'float32', { ...facts, otherName: 'torch_dtype' }) };
+  t.is(resolveValues({ name: 'x', options }, { _: ['x'], config: file('run.yaml', 'torch-dtype: bfloat16\n') }).dtype, 'bfloat16');
+  t.throws(() => resolveValues({ name: 'x', options }, { _: ['x'], config: file('run.yaml', 'torch_dtype: bfloat16\ndtype: float32\n') }), { message: /"dtype" is set twice/ });
+  for (const name of ['--dtype', '--torch_dtype', '--torch-dtype']) {
+    const { code, err } = await cli(['train', '--model_path', 'm', '--train_data_path', 'a', '--output_dir', 'o', '--optimizer_state', 'bfloat16', name, 'bfloat16']);
+    t.is(code, 2);
+    t.regex(err, /Option dtype \('bfloat16'\)/, name);
+  }
+});
+
 test('what a file may not hold is refused with file, line and key', (t) => {
   for (const [content, message] of [
     ['rate: 1\nnmae: x\n', /run\.yaml:2: unknown key "nmae"\. Did you mean "name"\?/],
@@ -133,6 +144,7 @@ test('usage errors: one sentence, exit code 2, nothing on standard output', asyn
     [['score', '--model_path', 'a', '--model_name', 'b', '--input', '-', '--output', '-'], /--model_path and --model_name are two names of one option/],
     [['eval', '--judge_model', 'j', '--predictor', 'length', '--data_path', 'x'], /--judge_model j asks for a judge and --predictor length for another scorer/],
     [['eval', '--judge_model', 'j', '--model_name', 'm', '--data_path', 'x'], /--judge_model j asks for a judge and --model_path m for a reward model/],
+    [['eval', '--predictor', 'length', '--dtype', 'bfloat16', '--data_path', 'x'], /--dtype \(bfloat16\).*--predictor loads none/],
     [['plan'], /"plan train" or "plan eval"/],
     [['train', '--output_dir', 'x'], /--model_path is missing/],
     [['score', '--model_path', 'm', '--input', testData, '--output', testData], /one file/],

@@ -49,6 +49,7 @@ export const planTrainCommand = defineCommand({
       numThreads: options.num_threads,
       device: options.device,
       optimizerState: options.optimizer_state,
+      dtype: options.dtype,
       ...(options.precision ? { precision: options.precision } : {}),
     });
   },
@@ -76,6 +77,7 @@ export const planEvalCommand = defineCommand({
       numThreads: values.num_threads,
       device: values.device,
       ...(values.precision ? { precision: values.precision } : {}),
+      ...(values.dtype ? { dtype: values.dtype } : {}),
     });
   },
 });

@@ -10,7 +10,7 @@ import { MODEL_FORMS, MODEL_NAME, modelFolder } from './model_folder';
 import { requiredText } from './options';
 import { openScoreOutput } from './output';
 import { showProgress } from './progress';
-import { loadScoringModel, scoringResources, scoringSamples } from './scoring_model';
+import { loadScoringModel, scoringResources, scoringSamples, scoringWeights } from './scoring_model';
 
 const FILES = 'Files';
 const options = {
@@ -18,6 +18,7 @@ const options = {
   input: requiredText({ group: FILES, describe: 'JSONL file (gzip too), or - for standard input' }),
   output: requiredText({ group: FILES, describe: 'JSONL file, or - for standard output' }),
   overwrite: flag(false, { group: FILES, describe: 'replace an output file that exists; otherwise the rows in it are kept and skipped' }),
+  ...scoringWeights,
   ...scoringSamples,
   ...scoringResources,
 };

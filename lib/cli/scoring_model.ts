@@ -17,6 +17,12 @@ export const scoringResources = {
   precision: optionalChoice(['float32', 'bfloat16'], { group: RESOURCES, describe: 'of the activations and weights that are computed with [default: bfloat16 on a GPU, float32 on the CPU]' }),
 };
 
+/** What the weights are taken for. */
+const MODEL = 'Model';
+export const scoringWeights = {
+  dtype: optionalChoice(['float32', 'bfloat16'], { otherName: 'torch_dtype', group: MODEL, describe: "'bfloat16': round every weight to it first, as tools do that load the folder in 16 bits [default: the weights as stored]" }),
+};
+
 export const scoringSamples = {
   max_length: optionalNumber({ from: 1, integer: true }, { group: SAMPLES, describe: 'tokens of prompt and response together; longer samples are an error unless --truncation [default: no limit]' }),
   truncation: flag(false, { group: SAMPLES, describe: 'cut longer samples from the left' }),
@@ -30,7 +36,7 @@ export const scoringSamples = {
   chat_template: text({ group: SAMPLES, describe: "file with a Jinja template, in place of the model folder's" }),
 };
 
-type ScoringValues = OptionValues<typeof scoringSamples & typeof scoringResources>;
+type ScoringValues = OptionValues<typeof scoringSamples & typeof scoringResources & typeof scoringWeights>;
 
 /** @throws what `planOrRefuse` and `RewardModel.load` throw. */
 export async function loadScoringModel(folder: string, values: ScoringValues, signal: AbortSignal): Promise<RewardModel> {
@@ -44,10 +50,12 @@ export async function loadScoringModel(folder: string, values: ScoringValues, si
     numThreads: values.num_threads,
     device: values.device,
     ...(values.precision ? { precision: values.precision } : {}),
+    ...(values.dtype ? { dtype: values.dtype } : {}),
   });
   const model = await RewardModel.load(folder, {
     device: values.device,
     precision: values.precision,
+    dtype: values.dtype,
     numThreads: values.num_threads,
     microBatchTokens: values.micro_batch_tokens,
     maxLength: values.max_length,

@@ -5,6 +5,7 @@ import { TrainingError } from '../training/errors';
 import { headline } from '../training/evaluate';
 import type { EvaluationResult, StepMetrics, TrainCallbacks, TrainResult } from '../training/events';
 import { train } from '../training/loop';
+import { describeRounding } from '../training/rounding';
 import { parseTrainOptions, trainOptionDescriptions, trainOptionsSchema, type TrainOptionName, type TrainOptions } from '../training/options';
 import type { OptionDefinition } from '../training/option_kinds';
 import type { z } from 'zod';
@@ -144,6 +145,7 @@ function reportEnd(result: TrainResult): void {
     return;
   }
   if (result.evaluation) process.stdout.write(`${formatEvaluationResult(result.evaluation)}\n`);
+  if (result.rounding) process.stdout.write(`${describeRounding(result.rounding)}\n`);
   process.stdout.write(`model:      ${result.modelFolder ?? '(none)'}\n`);
   if (result.checkpoint) process.stdout.write(`checkpoint: ${result.checkpoint.folder}\n`);
 }

@@ -47,7 +47,7 @@ export interface Addon {
   planMemory(request: PlanRequest): NativeWork<MemoryPlan>;
   loadModel(options: {
     folder: string; device?: string; numThreads?: number; createHead?: boolean; seed?: number; keep16Bit?: boolean;
-    precision?: Precision; float32Copy?: boolean;
+    precision?: Precision; float32Copy?: boolean; dtype?: Precision;
   }): NativeWork<LoadedModel>;
   score(
     model: ModelHandle, batch: SampleBatch, options: { microBatchTokens?: number; sharePrompts?: boolean },

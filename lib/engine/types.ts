@@ -36,6 +36,8 @@ export interface ModelLoadOptions {
   precision?: Precision;
   /** Training with 16-bit weights and float32 optimiser state: keep the weights in float32 too. */
   float32Copy?: boolean;
+  /** 'bfloat16': round every weight to it before computing, as where a folder is loaded in that dtype; with `float32Copy`, train so over the exact ones. */
+  dtype?: Precision;
   /** 0 or absent: one a usable core. */
   numThreads?: number;
   /** Make a new seeded head where the folder has none (training); otherwise such a folder is refused. */
@@ -254,6 +256,8 @@ export interface PlanRequest {
   gradientCheckpointing?: boolean;
   keep16Bit?: boolean;
   precision?: Precision;
+  /** As of ModelLoadOptions. */
+  dtype?: Precision;
   optimizerState?: Precision;
   /** Tokens of the longest sample: the least that a micro-batch must hold. */
   longestSample: number;

@@ -19,6 +19,8 @@ export interface RewardModelOptions extends ReadoutOptions {
   device?: string | undefined;
   /** Of activations and weights: 'float32' or 'bfloat16'. Absent: bfloat16 on a GPU, float32 on the CPU. */
   precision?: Precision | undefined;
+  /** Round every weight to it first, as tools do that load the folder in that dtype (vLLM); activations stay as `precision` says. Absent: as stored. */
+  dtype?: Precision | undefined;
   /** Threads of the engine; 0 or absent: one for each usable core. Never changes a reward. */
   numThreads?: number | undefined;
   /** Keep bfloat16 and float16 weights as they are stored: half the memory, the same rewards. On by default. */
@@ -112,6 +114,7 @@ export class RewardModel {
         numThreads: options.numThreads ?? 0,
         keep16Bit: options.keep16Bit ?? true,
         ...(options.precision ? { precision: options.precision } : {}),
+        ...(options.dtype ? { dtype: options.dtype } : {}),
         ...(options.rewardHead === undefined ? {} : { rewardHead: options.rewardHead }),
         normalizeReward: options.normalizeReward ?? false,
       },
@@ -279,6 +282,7 @@ export class RewardModel {
       ...(this.options.stepReward === undefined ? {} : { step_reward: this.options.stepReward }),
       device: this.device,
       precision: this.precision,
+      ...(this.options.dtype === undefined ? {} : { dtype: this.options.dtype }),
       do_strip: this.facts.doStrip,
       pooling: this.facts.pooling,
       compat: this.facts.compat,

@@ -42,6 +42,12 @@ export function readSafetensors(file: string): Record<string, Float32Array> {
   return tensors;
 }
 
+/** To nearest, ties to even. */
+export function roundedToBfloat16(values: Float32Array): Float32Array {
+  const bits = new Uint32Array(values.slice().buffer);
+  return new Float32Array(bits.map((word) => ((word + 0x7fff + ((word >>> 16) & 1)) & 0xffff0000) >>> 0).buffer);
+}
+
 /** A model folder that the fake engine loads: weights of zeros but for a slope, no head file entry needed. */
 export function writeFakeModel(folder: string, vocabSize: number): void {
   const config = { architectures: ['Qwen2ForCausalLM'], model_type: 'qwen2', vocab_size: vocabSize, eos_token_id: 2, rope_theta: 10000 };
@@ -162,8 +168,9 @@ export function fakeEngine(options: FakeEngineOptions = {}): Engine {
   return {
     info: () => ({ version: 'fake', compiler: '', simdTarget: '', cpuFeatures: [], numThreads: 1, backends: [] }),
     readArchitecture,
-    async loadModel({ folder }) {
-      return new FakeModel(await readArchitecture(folder), readSafetensors(join(folder, 'model.safetensors'))['weight']!, options);
+    async loadModel({ folder, dtype }) {
+      const weight = readSafetensors(join(folder, 'model.safetensors'))['weight']!;
+      return new FakeModel(await readArchitecture(folder), dtype === 'bfloat16' ? roundedToBfloat16(weight) : weight, options);
     },
     async loadCausalModel() {
       throw new Error('the fake engine has no language models');

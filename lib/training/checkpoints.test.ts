@@ -191,14 +191,14 @@ test("a config keeps its other fields and its numbers' spelling, and takes the t
   writeFileSync(join(folder, 'config.json'), source);
   writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ pad_token: '<pad>', unk_token: { content: '<unk>' } }));
   writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify({ added_tokens: [{ id: 1, content: '<pad>', special: true }, { id: 4, content: '<unk>', special: true }, { id: 2, content: '<end>', special: true }] }));
-  const request = { baseFolder: folder, classPrefix: 'Qwen2', vocabSize: 10 };
-  const { config, padTokenId, newPadToken } = await makeConfig({ ...request, lastTokens: new Map([[2, 100]]) });
+  const request = { baseFolder: folder, classPrefix: 'Qwen2', vocabSize: 10, dtype: 'bfloat16' as const };
+  const { config, padTokenId, newPadToken } = await makeConfig({ ...request, lastTokens: new Map([[2, 100]]), dtype: 'float32' });
   t.is(padTokenId, 1);
   t.is(newPadToken, undefined);
-  const other = await makeConfig({ ...request, lastTokens: new Map([[2, 1], [1, 1]]) });
+  const other = await makeConfig({ ...request, lastTokens: new Map([[2, 1], [1, 1]]), dtype: 'float32' });
   t.is(other.padTokenId, 4);
   t.is(other.newPadToken, '<unk>');
-  for (const text of ['"rms_norm_eps": 1e-06', '"attention_dropout": 0.0', '"rope_theta": 1000000.0', '"big": 12345678901234567890', '"name": "a \\"1.0\\" b"', '"pad_token_id": 1']) t.true(config.includes(text), text);
+  for (const text of ['"rms_norm_eps": 1e-06', '"attention_dropout": 0.0', '"rope_theta": 1000000.0', '"big": 12345678901234567890', '"name": "a \\"1.0\\" b"', '"pad_token_id": 1', '"dtype": "bfloat16"', '"torch_dtype": "bfloat16"']) t.true(config.includes(text), text);
   t.false(config.includes('auto_map'));
   t.deepEqual((JSON.parse(config) as { architectures: unknown }).architectures, ['Qwen2ForSequenceClassification']);
 });
@@ -207,7 +207,7 @@ test('an InternLM2 is saved as the Llama that its class makes of what config.jso
   const folder = temporaryFolder(t);
   const saved = async (fields: Record<string, unknown>) => {
     writeFileSync(join(folder, 'config.json'), JSON.stringify({ model_type: 'internlm2', ...fields }));
-    const made = await makeConfig({ baseFolder: folder, classPrefix: 'Llama', savedFamily: 'llama', vocabSize: 10, lastTokens: new Map([[2, 1]]) });
+    const made = await makeConfig({ baseFolder: folder, classPrefix: 'Llama', savedFamily: 'llama', vocabSize: 10, lastTokens: new Map([[2, 1]]), dtype: 'float32' });
     return JSON.parse(made.config) as Record<string, unknown>;
   };
   t.like(await saved({}), { model_type: 'llama', attention_bias: true, vocab_size: 10 });
@@ -220,7 +220,7 @@ test('the rope of a saved model is the base model\'s in both spellings, of which
   const folder = temporaryFolder(t);
   const ropeOf = async (rope: Record<string, unknown>) => {
     writeFileSync(join(folder, 'config.json'), JSON.stringify({ model_type: 'llama', ...rope }));
-    const made = await makeConfig({ baseFolder: folder, classPrefix: 'Llama', vocabSize: 10, lastTokens: new Map([[2, 1]]) });
+    const made = await makeConfig({ baseFolder: folder, classPrefix: 'Llama', vocabSize: 10, lastTokens: new Map([[2, 1]]), dtype: 'float32' });
     const { rope_theta, rope_scaling, rope_parameters } = JSON.parse(made.config) as Record<string, unknown>;
     return { rope_theta, rope_scaling, rope_parameters };
   };

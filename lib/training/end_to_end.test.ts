@@ -1,10 +1,12 @@
 // Whole runs on the real engine: against Hugging Face's numbers, stopped and resumed, and with any number of threads.
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { engine } from '../engine';
-import { readSafetensors } from '../testing/fake_engine';
+import type { ModelLoadOptions } from '../engine/types';
+import { readSafetensors, roundedToBfloat16 } from '../testing/fake_engine';
+import { RewardModel } from '../scoring/reward_model';
 import { train } from './loop';
 
 const REFERENCE = join(__dirname, '..', '..', 'tests', 'reference', 'huggingface');
@@ -143,6 +145,81 @@ test('stopped after any step and resumed, and with one thread or two, the bits a
     t.deepEqual(bits(name), bits('whole'));
     t.deepEqual(moments(name), moments('whole'));
   }
+});
+
+/** The rewards of a folder for the reference's prompts, in the order in which a run's evaluation has them. */
+async function folderRewards(folder: string, name: string, more: Partial<ModelLoadOptions> = {}): Promise<number[]> {
+  const model = await engine.loadModel({ folder, numThreads: 1, ...more });
+  try {
+    const samples = readReference(name).train.groups.flatMap(({ prompt, responses }, group) => responses.map((response) => ({ ids: [...prompt, ...response], group })));
+    const offsets = Int32Array.from([0, ...samples.map((_, i) => samples.slice(0, i + 1).reduce((sum, { ids }) => sum + ids.length, 0))]);
+    const { rewards } = await model.score({ tokens: Int32Array.from(samples.flatMap(({ ids }) => ids)), offsets, groups: Int32Array.from(samples.map(({ group }) => group)) });
+    return [...rewards];
+  } finally {
+    await model.dispose();
+  }
+}
+
+test('trained with dtype bfloat16, the folder is half as large and has the rewards of the last evaluation wherever it is loaded', async (t) => {
+  const folder = temporaryFolder(t);
+  const options = optionsFor(folder, 'qwen3-qknorm');
+  const tested = { ...options, test_data_path: options['train_data_path'], dtype: 'bfloat16' };
+  const { modelFolder, evaluation, rounding } = await train(tested, { engine });
+  t.is(rounding, undefined, 'there is nothing that loading would round');
+  const config = JSON.parse(readFileSync(join(modelFolder!, 'config.json'), 'utf8')) as Record<string, unknown>;
+  t.like(config, { dtype: 'bfloat16', torch_dtype: 'bfloat16' });
+  const float32 = await train({ ...tested, dtype: 'float32', output_dir: join(folder, 'float32') }, { engine });
+  const bytes = (of: string) => statSync(join(of, 'model.safetensors')).size;
+  t.true(bytes(modelFolder!) < 0.6 * bytes(float32.modelFolder!));
+  t.deepEqual(readSafetensors(join(modelFolder!, 'model.safetensors')), {}, 'no tensor is float32');
+  const expected = evaluation!.rewards.flatMap((rewards) => [...rewards]);
+  for (const dtype of ['float32', 'bfloat16'] as const) {
+    for (const keep16Bit of [true, false]) t.deepEqual(await folderRewards(modelFolder!, 'qwen3-qknorm', { dtype, keep16Bit }), expected);
+  }
+  // The float32 run says what rounding its folder does, and that is what loading it so gives.
+  const [before, after] = [await folderRewards(float32.modelFolder!, 'qwen3-qknorm'), await folderRewards(float32.modelFolder!, 'qwen3-qknorm', { dtype: 'bfloat16' })];
+  t.is(float32.rounding?.largestShift, Math.max(...after.map((reward, i) => Math.abs(reward - before[i]!))));
+  t.true(float32.rounding!.largestShift > 0);
+});
+
+test('a float32 folder loaded in bfloat16 has the rewards of the folder whose every tensor was rounded', async (t) => {
+  const folder = temporaryFolder(t);
+  const { modelFolder } = await train(optionsFor(folder, 'llama-gqa'), { engine });
+  const rounded = join(folder, 'rounded');
+  mkdirSync(rounded);
+  copyFileSync(join(modelFolder!, 'config.json'), join(rounded, 'config.json'));
+  roundFile(join(modelFolder!, 'model.safetensors'), join(rounded, 'model.safetensors'));
+  const expected = await folderRewards(rounded, 'llama-gqa');
+  t.notDeepEqual(await folderRewards(modelFolder!, 'llama-gqa'), expected);
+  for (const keep16Bit of [true, false]) t.deepEqual(await folderRewards(modelFolder!, 'llama-gqa', { dtype: 'bfloat16', keep16Bit }), expected);
+  const items = readReference('llama-gqa').train.groups.map(({ prompt, responses }) => ({ responses: responses.map((response) => ({ inputIds: [...prompt, ...response] })) }));
+  const model = await RewardModel.load(modelFolder!, { dtype: 'bfloat16', numThreads: 1 });
+  t.teardown(() => model.dispose());
+  t.deepEqual((await model.score(items)).flat(), expected);
+  t.is(model.describe()['dtype'], 'bfloat16');
+});
+
+/** A safetensors file of float32 tensors with every number rounded to bfloat16, still stored in float32. */
+function roundFile(source: string, target: string): void {
+  const bytes = readFileSync(source);
+  const begin = 8 + Number(bytes.readBigUInt64LE(0));
+  const values = new Float32Array(Uint8Array.from(bytes.subarray(begin)).buffer);
+  writeFileSync(target, Buffer.concat([bytes.subarray(0, begin), Buffer.from(roundedToBfloat16(values).buffer)]));
+}
+
+test('with dtype bfloat16, stopped and resumed the bits are the same, masters too', async (t) => {
+  const folder = temporaryFolder(t);
+  const options = optionsFor(folder, 'qwen2-gqa', { max_steps: 4, global_batch_size: 4, dtype: 'bfloat16', save_steps: 1 });
+  const bits = (name: string) => ['model.safetensors', 'optimizer.safetensors'].map((file) => readFileSync(join(folder, name, 'checkpoint-4', file)));
+  await train({ ...options, output_dir: join(folder, 'whole') }, { engine });
+  const stop = new AbortController();
+  const run = { ...options, output_dir: join(folder, 'stopped'), resume_if_possible: true, num_threads: 2 };
+  await train(run, { engine, stop: stop.signal, callbacks: { onStep: ({ step }) => step === 2 && stop.abort() } });
+  await train(run, { engine });
+  for (const [i, file] of bits('stopped').entries()) t.true(file.equals(bits('whole')[i]!));
+  const masters = readSafetensors(join(folder, 'whole', 'checkpoint-4', 'optimizer.safetensors'));
+  t.is(masters['master.score.weight']?.length, masters['first_moment.score.weight']?.length);
+  await t.throwsAsync(train({ ...run, dtype: 'float32' }, { engine }), { message: /dtype \(bfloat16 then, float32 now\)/ });
 });
 
 test('a base without a head gets a seeded one: the same seed, the same bits', async (t) => {

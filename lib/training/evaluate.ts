@@ -24,13 +24,12 @@ export function engineBatch(prompts: readonly TokenizedPrompt[], indices: readon
   return { tokens, offsets: sampleOffsets, groups, pairs };
 }
 
-/** Metrics without bootstrap intervals (`eval` has them); undefined when stopped. */
-export async function evaluatePrompts(
+/** The rewards of each prompt's responses; undefined when stopped. */
+export async function scorePrompts(
   trainer: Pick<EngineTrainer, 'score'>,
   prompts: readonly TokenizedPrompt[],
-  categories: readonly string[],
   options: EvaluateOptions = {},
-): Promise<MetricReport | undefined> {
+): Promise<Float32Array[] | undefined> {
   const rewards: Float32Array[] = [];
   for (let begin = 0; begin < prompts.length; begin += PROMPTS_A_CALL) {
     if (options.isStopped?.()) return undefined;
@@ -45,6 +44,11 @@ export async function evaluatePrompts(
     }
     options.onProgress?.(begin + indices.length, prompts.length);
   }
+  return rewards;
+}
+
+/** Metrics without bootstrap intervals (`eval` has them). */
+export function metricsOf(prompts: readonly TokenizedPrompt[], rewards: readonly Float32Array[], categories: readonly string[]): MetricReport {
   return computeMetrics({
     prompts: prompts.map(({ prompt, samples, pairs, ranks }, i) => ({
       id: prompt.id,

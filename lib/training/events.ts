@@ -2,6 +2,7 @@
 import type { MetricReport } from '../evaluation/metrics';
 import type { MemoryPlan, Precision } from '../engine/types';
 import type { CheckpointReference } from './checkpoints';
+import type { RoundingEffect } from './rounding';
 
 /** One optimiser step. Losses, accuracy and margin are those of its global batch before the update. */
 export interface StepMetrics {
@@ -36,6 +37,8 @@ export interface EvaluationResult {
   step: number;
   epoch: number;
   report: MetricReport;
+  /** Of each test prompt's responses. */
+  rewards: Float32Array[];
   responses: number;
   seconds: number;
 }
@@ -82,4 +85,6 @@ export interface TrainResult {
   /** The folder that holds the finished model; absent when interrupted. */
   modelFolder?: string;
   evaluation?: EvaluationResult;
+  /** Of a finished model that is saved in float32, where there are test prompts: what loading it in bfloat16 does. */
+  rounding?: RoundingEffect;
 }

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Engine } from '../engine/types';
-import { fakeEngine, readSafetensors, writeFakeModel } from '../testing/fake_engine';
+import { fakeEngine, readSafetensors, roundedToBfloat16, writeFakeModel } from '../testing/fake_engine';
 import { realFileSystem, type FileSystem } from '../files/file_system';
 import { train, type TrainContext } from './loop';
 import { readPaddingToken } from './padding_token';
+import { readState } from './training_state';
 
 const VOCABULARY = 64;
 
@@ -185,6 +186,55 @@ test("what transformers takes for an absent pad_token_id is its configuration cl
   for (const family of ['llama', 'mistral', 'qwen2', 'qwen3']) t.is(await padOf(family), null, family);
   for (const family of ['gemma', 'gemma2']) t.is(await padOf(family), 0, family);
   await t.throwsAsync(padOf('internlm2'), { message: /no pad_token_id.*write the id there, or null/ });
+});
+
+test('resuming refuses another dtype; checkpoints of before there was a choice are float32', async (t) => {
+  const { options } = setUp(t);
+  await train(options, stopAfter(3));
+  const again = { ...options, resume_if_possible: true };
+  await t.throwsAsync(train({ ...again, dtype: 'bfloat16' }, { engine: fakeEngine() }), { message: /cannot be resumed.*dtype \(float32 then, bfloat16 now\)/ });
+  const checkpoint = join(options['output_dir'] as string, 'checkpoint-3');
+  const state = JSON.parse(readFileSync(join(checkpoint, 'trainer_state.json'), 'utf8')) as { cheems: { identity: Record<string, unknown> } };
+  t.is(state.cheems.identity['dtype'], 'float32');
+  delete state.cheems.identity['dtype'];
+  writeFileSync(join(checkpoint, 'trainer_state.json'), JSON.stringify(state));
+  const { cheems } = await readState(checkpoint, realFileSystem);
+  t.is(cheems.identity.dtype, 'float32');
+});
+
+test('the end of a float32 run tells what loading the folder in bfloat16 does to the test pairs, once', async (t) => {
+  const { options } = setUp(t);
+  const out = options['output_dir'] as string;
+  const { rounding, evaluation } = await train(options, { engine: fakeEngine() });
+  const weight = readSafetensors(join(out, 'model.safetensors'))['weight']!;
+  const moved = roundedToBfloat16(weight).map((value, i) => Math.abs(value - weight[i]!));
+  t.like(rounding, { step: 15, dtype: 'bfloat16', pairs: 12, accuracyBefore: 1 });
+  t.true(rounding!.largestShift > 0 && rounding!.largestShift <= Math.max(...moved) + 1e-6);
+  t.true(rounding!.standardDeviation > 0);
+  t.is(evaluation?.rewards.length, 6);
+  const lines = () => metricsIn(out).filter(({ kind }) => kind === 'rounding');
+  t.deepEqual(lines(), [{
+    kind: 'rounding', step: 15, dtype: 'bfloat16', pairs: 12, changed_pairs: rounding!.changedPairs, accuracy_before: 1, accuracy_after: rounding!.accuracyAfter,
+    rms_shift: rounding!.rmsShift, largest_shift: rounding!.largestShift, standard_deviation: rounding!.standardDeviation,
+  }]);
+  // On record it is not said again; where the line is lost, both sides are scored by the folder.
+  const again = { ...options, resume_if_possible: true };
+  t.is((await train(again, { engine: fakeEngine() })).rounding, undefined);
+  const log = join(out, 'metrics.jsonl');
+  writeFileSync(log, readFileSync(log, 'utf8').split('\n').filter((line) => !line.includes('"rounding"')).join('\n'));
+  t.deepEqual((await train(again, { engine: fakeEngine() })).rounding, rounding);
+  t.is(lines().length, 1);
+});
+
+test('a model that cannot be loaded again is saved all the same, with a warning', async (t) => {
+  const { options } = setUp(t);
+  const engine = fakeEngine();
+  const failing: Engine = { ...engine, loadModel: async (load, work) => (load.keep16Bit ? Promise.reject(new Error('no memory')) : engine.loadModel(load, work)) };
+  const warnings: string[] = [];
+  const result = await train(options, { engine: failing, callbacks: { onLog: ({ level, message }) => level === 'warning' && warnings.push(message) } });
+  t.is(result.modelFolder, options['output_dir'] as string);
+  t.is(result.rounding, undefined);
+  t.deepEqual(warnings, ['The model is saved, but what loading it in bfloat16 does to the test pairs could not be found out: no memory']);
 });
 
 test('an output folder with checkpoints is refused, resumed or emptied, as asked', async (t) => {

@@ -17,6 +17,7 @@ import { packageVersion } from './package_version';
 import { readPaddingToken } from './padding_token';
 import { Run, OPTIMIZER_FILE, type RunStartState } from './run';
 import { lockFolder } from './run_lock';
+import { compareRewards, rewardsOfFolder, type RoundingEffect } from './rounding';
 import { RunLog } from './run_log';
 import { StepPlan } from './step_plan';
 import { planTokenizerFiles } from './tokenizer_files';
@@ -90,6 +91,7 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
     numThreads: options.num_threads,
     device: options.device,
     optimizerState: options.optimizer_state,
+    dtype: options.dtype,
     ...(options.precision ? { precision: options.precision } : {}),
   });
   say(formatMemoryPlan(memory));
@@ -157,9 +159,36 @@ async function runSteps(prepared: Prepared): Promise<TrainResult> {
     const result: TrainResult = { ...outcome, totalSteps: plan.totalSteps };
     if (outcome.interrupted || !outcome.checkpoint) return result;
     await exportModel(outcome.checkpoint.folder, options.output_dir, files);
-    return { ...result, modelFolder: options.output_dir };
+    result.modelFolder = options.output_dir;
+    // The folder is loaded anew: not beside the model that was trained.
+    await trainer.dispose();
+    await model.dispose();
+    const rounding = await measureRounding(prepared, result, log);
+    return { ...result, ...(rounding ? { rounding } : {}) };
   } finally {
     log.close();
+  }
+}
+
+/** What loading the finished float32 folder in bfloat16 does to the test prompts; undefined where there is nothing to say or it is on record. */
+async function measureRounding({ options, context, data: { test } }: Prepared, { step, evaluation }: TrainResult, log: RunLog): Promise<RoundingEffect | undefined> {
+  const { engine, callbacks = {}, signal, stop } = context;
+  if (options.dtype !== 'float32' || test.length === 0 || log.has('rounding', step)) return undefined;
+  const work = { signal, isStopped: () => stop?.aborted ?? false };
+  try {
+    const before = evaluation?.step === step ? evaluation.rewards : await rewardsOfFolder(engine, options, test, 'float32', work);
+    const after = before && await rewardsOfFolder(engine, options, test, 'bfloat16', work);
+    if (!after) return undefined;
+    const effect: RoundingEffect = { step, dtype: 'bfloat16', ...compareRewards(test, before, after) };
+    log.write({
+      kind: 'rounding', step, dtype: effect.dtype, pairs: effect.pairs, changed_pairs: effect.changedPairs, accuracy_before: effect.accuracyBefore,
+      accuracy_after: effect.accuracyAfter, rms_shift: effect.rmsShift, largest_shift: effect.largestShift, standard_deviation: effect.standardDeviation,
+    });
+    return effect;
+  } catch (error) {
+    signal?.throwIfAborted();
+    callbacks.onLog?.({ level: 'warning', message: `The model is saved, but what loading it in bfloat16 does to the test pairs could not be found out: ${messageOf(error)}` });
+    return undefined;
   }
 }
 
@@ -186,6 +215,7 @@ async function loadModel(
     createHead: !resumed,
     seed: options.seed,
     float32Copy: options.optimizer_state === 'float32',
+    dtype: options.dtype,
     ...(options.precision ? { precision: options.precision } : {}),
     ...(options.reward_head === undefined || resumed ? {} : { rewardHead: options.reward_head }),
   }, signal ? { signal } : {});
@@ -220,13 +250,14 @@ async function identityOf(options: TrainOptions, data: TrainingData, paddingToke
     do_strip: options.do_strip,
     compat: options.compat ?? null,
     padding_token: paddingToken,
+    dtype: options.dtype,
   };
 }
 
 async function folderPlanOf(options: TrainOptions, data: TrainingData, architecture: ArchitectureInfo, files: FileSystem, say: Say): Promise<ModelFolderPlan> {
   const { classPrefix, savedFamily, vocabSize } = architecture;
   const { lastTokens } = data;
-  const { config, newPadToken } = await makeConfig({ baseFolder: options.model_path, classPrefix, savedFamily, vocabSize, lastTokens }, files);
+  const { config, newPadToken } = await makeConfig({ baseFolder: options.model_path, classPrefix, savedFamily, vocabSize, lastTokens, dtype: options.dtype }, files);
   const { changes, found } = await planTokenizerFiles({
     baseFolder: options.model_path,
     newPadToken,
@@ -266,9 +297,12 @@ async function refuseOwnBase(options: TrainOptions): Promise<void> {
   if (base === output) throw new TrainingError(`output_dir (${options.output_dir}) is the folder of the base model, which the trained model would overwrite. Choose another.`);
 }
 
-/** Weights and two moments in float32: a checkpoint that cannot fit is told of before the training, not after it. */
+/**
+ * Weights and two moments in float32, beside them what is saved in bfloat16: a checkpoint that cannot fit is told of before the
+ * training, not after it.
+ */
 async function refuseFullDisk(options: TrainOptions, architecture: ArchitectureInfo, files: FileSystem): Promise<void> {
-  const needed = 3 * 4 * architecture.parameters;
+  const needed = (3 * 4 + (options.dtype === 'bfloat16' ? 2 : 0)) * architecture.parameters;
   let free: number;
   try {
     free = await files.freeBytes(options.output_dir);

@@ -2,7 +2,7 @@
 // tokenizer's files, and cheems.json with the choices that eval and score must repeat.
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { EngineModel } from '../engine/types';
+import type { EngineModel, Precision } from '../engine/types';
 import { TrainingError, codeOf, messageOf } from './errors';
 import { realFileSystem, type FileSystem } from '../files/file_system';
 import { parseKeepingNumbers, stringifyKeepingNumbers } from './exact_json';
@@ -112,6 +112,8 @@ export interface ConfigRequest {
   savedFamily?: string | undefined;
   vocabSize: number;
   lastTokens: LastTokenCounts;
+  /** Of the weights beside it. */
+  dtype: Precision;
 }
 
 export interface MadeConfig {
@@ -150,8 +152,8 @@ export async function makeConfig(request: ConfigRequest, files: FileSystem = rea
     num_labels: 1,
     id2label: { 0: 'LABEL_0' },
     label2id: { LABEL_0: 0 },
-    dtype: 'float32',
-    torch_dtype: 'float32',
+    dtype: request.dtype,
+    torch_dtype: request.dtype,
     pad_token_id: padTokenId,
   });
   spellRopeBothWays(config);
@@ -195,9 +197,9 @@ export async function writeDescription(folder: string, plan: ModelFolderPlan, fi
   await files.writeDurably(join(folder, CONFIG_FILE), plan.config);
 }
 
-/** Writes a whole model folder (weights in float32, so that a resumed run has the same bits) into an existing folder. */
-export async function writeModelFolder(folder: string, plan: ModelFolderPlan, model: Pick<EngineModel, 'saveWeights'>, files: FileSystem = realFileSystem): Promise<void> {
-  await model.saveWeights(join(folder, WEIGHTS_FILE), 'float32');
+/** Writes a whole model folder into an existing folder, with its weights in the dtype that they are trained for: as they are computed with, or more exactly. */
+export async function writeModelFolder(folder: string, plan: ModelFolderPlan, model: Pick<EngineModel, 'saveWeights'>, dtype: Precision, files: FileSystem = realFileSystem): Promise<void> {
+  await model.saveWeights(join(folder, WEIGHTS_FILE), dtype);
   await writeDescription(folder, plan, files);
 }
 

@@ -19,7 +19,7 @@ test("defaults are those of the original's script and of the paper", (t) => {
   t.like(options, {
     train_data_path: ['a.jsonl'], test_data_path: [], num_train_epochs: 1, max_steps: -1, learning_rate: 5e-6, lr_scheduler_type: 'cosine',
     warmup_ratio: 0.1, reg_coef: 0.1, max_length: 2048, truncation: false, do_shuffle: true, do_strip: true, seed: 0,
-    save_strategy: 'steps', save_steps: 100, save_total_limit: 3, resume_if_possible: false, evaluation_strategy: 'no', global_batch_size: 256,
+    dtype: 'float32', save_strategy: 'steps', save_steps: 100, save_total_limit: 3, resume_if_possible: false, evaluation_strategy: 'no', global_batch_size: 256,
   });
   t.is(parseTrainOptions({ ...needed, test_data_path: 'b.jsonl' }).evaluation_strategy, 'steps');
 });
@@ -62,6 +62,7 @@ test('options that contradict each other are refused', (t) => {
   t.regex(messageFor({ ...needed, evaluation_strategy: 'steps' }), /evaluation_strategy \('steps'\) needs test_data_path/);
   t.regex(messageFor({ ...needed, resume_if_possible: true, overwrite_output_dir: true }), /contradicts/);
   t.is(messageFor({ ...needed, evaluation_strategy: 'no', test_data_path: null }), '');
+  t.regex(messageFor({ ...needed, dtype: 'bfloat16', optimizer_state: 'bfloat16' }), /dtype \('bfloat16'\).*optimizer_state \('bfloat16'\)/);
 });
 
 test('each option has a description that agrees with its parsed default', (t) => {

@@ -47,6 +47,7 @@ export const trainOptionDefinitions = {
   adam_beta2: number(0.999, { from: 0, below: 1 }, { group: OPTIMISER, describe: 'decay of the second moment' }),
   adam_epsilon: number(1e-8, { above: 0 }, { group: OPTIMISER, describe: 'added to the root of the second moment' }),
   max_grad_norm: number(1, { from: 0 }, { group: OPTIMISER, describe: 'gradients are scaled down to this global norm; 0 is off' }),
+  dtype: choice(['float32', 'bfloat16'], 'float32', { otherName: 'torch_dtype', group: OPTIMISER, describe: "of the saved weights, which training computes with: 'bfloat16' rounds every weight, over float32 masters that AdamW updates and checkpoints keep, so that the folder is half as large and means the same to tools that load in 16 bits" }),
   reg_coef: number(0.1, {}, { group: OPTIMISER, describe: 'weight of the mean square reward in the loss; 0 or less is off' }),
 
   max_length: number(2048, { from: 1, integer: true }, { group: SAMPLES, describe: 'tokens of prompt and response together' }),
@@ -125,6 +126,9 @@ export function parseTrainOptions(input: object): TrainOptions {
   }
   if (options.evaluation_strategy && options.evaluation_strategy !== 'no' && options.test_data_path.length === 0) {
     throw new TrainingError(`Option evaluation_strategy ('${options.evaluation_strategy}') needs test_data_path: name the files to evaluate on, or set it to 'no'.`);
+  }
+  if (options.dtype === 'bfloat16' && options.optimizer_state === 'bfloat16') {
+    throw new TrainingError("Option dtype ('bfloat16') rounds the weights from float32 masters, which optimizer_state ('bfloat16') does not keep: leave one of them out.");
   }
   return {
     ...options,

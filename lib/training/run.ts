@@ -3,7 +3,7 @@ import type { TokenizedPrompt } from '../data/types';
 import type { EngineModel, EngineTrainer, StepResult } from '../engine/types';
 import { saveCheckpoint, type CheckpointReference } from './checkpoints';
 import { messageOf, TrainingError } from './errors';
-import { engineBatch, evaluatePrompts, headline, pairStatistics, type EngineBatch } from './evaluate';
+import { engineBatch, headline, metricsOf, pairStatistics, scorePrompts, type EngineBatch } from './evaluate';
 import type { EvaluationResult, StepMetrics, TrainCallbacks } from './events';
 import type { FileSystem } from '../files/file_system';
 import { writeModelFolder, type ModelFolderPlan } from './model_folder';
@@ -172,24 +172,25 @@ export class Run {
   private async catchUpEvaluation(): Promise<void> {
     const { plan, log } = this.parts;
     if (this.step === 0 || !plan.dueAfter(this.step, this.place).evaluate) return;
-    if (!log.hasEvaluation(this.step)) await this.evaluate();
+    if (!log.has('evaluation', this.step)) await this.evaluate();
   }
 
   private async evaluate(): Promise<void> {
     const { trainer, test, testCategories, callbacks, signal, log, plan } = this.parts;
     const began = performance.now();
-    const report = await evaluatePrompts(trainer, test, testCategories, {
+    const rewards = await scorePrompts(trainer, test, {
       signal,
       isStopped: () => this.isStopped,
       onProgress: (done, total) => callbacks.onProgress?.({ phase: 'evaluating', done, total }),
     });
-    if (!report) {
+    if (!rewards) {
       callbacks.onLog?.({ level: 'warning', message: `The evaluation after step ${this.step} was given up; a resumed run makes it first.` });
       return;
     }
+    const report = metricsOf(test, rewards, testCategories);
     const seconds = (performance.now() - began) / 1000;
     const responses = test.reduce((count, prompt) => count + prompt.samples.length, 0);
-    this.evaluation = { step: this.step, epoch: plan.epochsDone(this.place), report, responses, seconds };
+    this.evaluation = { step: this.step, epoch: plan.epochsDone(this.place), report, rewards, responses, seconds };
     log.write({ kind: 'evaluation', step: this.step, epoch: this.evaluation.epoch, accuracy: headline(report).value, seconds, ...report.cheems, ...report.extras });
     callbacks.onEvaluate?.(this.evaluation);
   }
@@ -230,7 +231,7 @@ export class Run {
       onWarning: (message) => callbacks.onLog?.({ level: 'warning', message }),
       write: async (folder) => {
         log.flush();
-        await writeModelFolder(folder, folderPlan, model, files);
+        await writeModelFolder(folder, folderPlan, model, options.dtype, files);
         await trainer.saveOptimizer(join(folder, OPTIMIZER_FILE));
         await files.writeDurably(join(folder, STATE_FILE), `${JSON.stringify(this.state(), null, 2)}\n`);
       },

@@ -23,7 +23,7 @@ test('lines beyond the checkpoint and torn ones go on resuming; a fresh run star
 
   const resumed = new RunLog({ outputDir: folder, resumedStep: 2, tensorboard: false });
   resumed.write({ kind: 'train', step: 3, loss: 30 });
-  t.false(resumed.hasEvaluation(2));
+  t.false(resumed.has('evaluation', 2));
   resumed.close();
   t.deepEqual(linesOf(folder).map(({ step, loss }) => [step, loss]), [[1, 1], [2, 2], [3, 30]]);
 
@@ -35,10 +35,10 @@ test('an evaluation on record is found, by its step', (t) => {
   const folder = temporaryFolder(t);
   const log = new RunLog({ outputDir: folder, resumedStep: 0, tensorboard: true });
   log.write({ kind: 'train', step: 5, loss: 1, text: 'evaluation' });
-  t.false(log.hasEvaluation(5));
+  t.false(log.has('evaluation', 5));
   log.write({ kind: 'evaluation', step: 5, accuracy: 1 });
-  t.true(log.hasEvaluation(5));
-  t.false(log.hasEvaluation(6));
+  t.true(log.has('evaluation', 5));
+  t.false(log.has('evaluation', 6));
   log.flush();
   log.close();
   t.is(readdirSync(join(folder, 'runs')).length, 1);
@@ -66,7 +66,7 @@ test('lines that a full disk refuses are kept and written later, with one warnin
   log.write({ kind: 'evaluation', step: 1, accuracy: 1 });
   t.is(warnings.length, 1);
   t.regex(warnings[0]!, /cannot be written: ENOSPC/);
-  t.true(log.hasEvaluation(1));
+  t.true(log.has('evaluation', 1));
   t.throws(() => log.flush(), { code: 'ENOSPC' });
   Object.assign(log, { descriptor: real });
   closeSync(full);

@@ -8,7 +8,7 @@ export const METRICS_FILE = 'metrics.jsonl';
 export const EVENTS_FOLDER = 'runs';
 
 /** One line: numbers (not finite ones become null), texts and flags under their names. */
-export type LogRecord = { kind: 'train' | 'evaluation'; step: number } & Record<string, number | string | boolean | undefined>;
+export type LogRecord = { kind: 'train' | 'evaluation' | 'rounding'; step: number } & Record<string, number | string | boolean | undefined>;
 
 export interface RunLogOptions {
   outputDir: string;
@@ -82,7 +82,7 @@ export class RunLog {
 
   private writeEvents(record: LogRecord): void {
     if (!this.events) return;
-    const prefix = record.kind === 'train' ? 'train' : 'eval';
+    const prefix = { train: 'train', evaluation: 'eval', rounding: 'rounding' }[record.kind];
     const scalars: Record<string, number> = {};
     for (const [name, value] of Object.entries(record)) {
       if (name !== 'step' && typeof value === 'number' && Number.isFinite(value)) scalars[`${prefix}/${name}`] = value;
@@ -90,12 +90,12 @@ export class RunLog {
     this.events.scalars(record.step, scalars);
   }
 
-  /** Whether an evaluation after this step is on record. */
-  hasEvaluation(step: number): boolean {
-    const lines = (readFileSync(this.file, 'utf8') + this.pending.join('')).split('\n').filter((line) => line.includes('"evaluation"'));
+  /** Whether a line of this kind after this step is on record. */
+  has(kind: LogRecord['kind'], step: number): boolean {
+    const lines = (readFileSync(this.file, 'utf8') + this.pending.join('')).split('\n').filter((line) => line.includes(`"${kind}"`));
     return lines.some((line) => {
       const record = JSON.parse(line) as Partial<LogRecord>;
-      return record.kind === 'evaluation' && record.step === step;
+      return record.kind === kind && record.step === step;
     });
   }
 

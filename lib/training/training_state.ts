@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { messageOf, TrainingError } from './errors';
 import type { FileDigest, FileSystem } from '../files/file_system';
+import type { Precision } from '../engine/types';
 import type { TrainOptionName, TrainOptions } from './options';
 
 export const STATE_FILE = 'trainer_state.json';
 
-/** Everything that decides which samples stand in which batch, and which parameters are trained. A run goes on only where all of it is the same. */
+/** Everything that decides which samples stand in which batch, which parameters are trained, and what a checkpoint's files hold. A run goes on only where all of it is the same. */
 export interface RunIdentity {
   data: FileDigest[];
   /** Of tokenizer.json; null where all samples come as token ids. */
@@ -26,6 +27,7 @@ export interface RunIdentity {
   compat: 'cheems' | 'transformers' | null;
   /** The token whose embedding row gets no gradient. */
   padding_token: number | null;
+  dtype: Precision;
 }
 
 const digest = z.object({ sha256: z.string(), bytes: z.number() });
@@ -55,6 +57,8 @@ const stateSchema = z.object({
       compat: z.enum(['cheems', 'transformers']).nullable(),
       // Runs of versions that did not know the rule trained every row.
       padding_token: z.number().nullable().default(null),
+      /** Checkpoints of versions without the option are float32's. */
+      dtype: z.enum(['float32', 'bfloat16']).default('float32'),
     }),
     options: z.record(z.string(), z.unknown()),
   }),
@@ -96,6 +100,7 @@ const IDENTITY_NAMES: Record<keyof RunIdentity, string> = {
   do_strip: 'do_strip',
   compat: 'compat',
   padding_token: 'the embedding row without a gradient (compat)',
+  dtype: 'dtype',
 };
 
 /**
@@ -117,6 +122,6 @@ export function checkResumable(folder: string, state: TrainerState, identity: Ru
 }
 
 function describeChange(before: unknown, now: unknown): string {
-  const plain = (value: unknown) => typeof value === 'number' || typeof value === 'boolean';
+  const plain = (value: unknown) => typeof value === 'number' || typeof value === 'boolean' || value === 'float32' || value === 'bfloat16';
   return plain(before) && plain(now) ? ` (${String(before)} then, ${String(now)} now)` : '';
 }

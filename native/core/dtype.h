@@ -112,4 +112,13 @@ inline void narrow(const float* source, DType dtype, void* destination, std::siz
   }
 }
 
+// Rounds in place to what a dtype holds, to nearest even: the same numbers after narrow() and widen().
+inline void round_to(DType dtype, float* values, std::size_t count) {
+  if (dtype == DType::float32) return;
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool brain = dtype == DType::bfloat16;
+    values[i] = brain ? bfloat16_to_float(float_to_bfloat16(values[i])) : float16_to_float(float_to_float16(values[i]));
+  }
+}
+
 }  // namespace cheems

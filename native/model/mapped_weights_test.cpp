@@ -126,7 +126,7 @@ TEST_CASE("mapped weights: a layer's parts lie apart in the file, and one after 
 TEST_CASE("mapped weights: the memory plan tells the mapped from the rest") {
   const SmallModel folder(small_config(), DType::bfloat16);
   MemoryPlan plan, whole;
-  RewardModel::plan_as_stored(folder.folder(), plan);
+  RewardModel::plan_as_stored(folder.folder(), DType::float32, plan);
   RewardModel::plan(RewardModel::read_architecture(folder.folder()), DType::bfloat16, false, whole);
   REQUIRE(plan.entries.size() == 2);
   const auto model = load(folder.folder(), true);
@@ -135,7 +135,7 @@ TEST_CASE("mapped weights: the memory plan tells the mapped from the rest") {
   CHECK(plan.total() <= whole.total());
   make_odd(folder.weights_file());
   MemoryPlan copied;
-  RewardModel::plan_as_stored(folder.folder(), copied);
+  RewardModel::plan_as_stored(folder.folder(), DType::float32, copied);
   CHECK(copied.entries.size() == 1);
   CHECK(copied.total() == whole.total());
 }

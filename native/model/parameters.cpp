@@ -106,6 +106,7 @@ void ParameterLayout::lay_out() {
     }
     bytes_ = round_up(bytes_, element * kAlignment);
     if (matrices) matrix_bytes_ = bytes_;
+    if (matrices) vectors_begin_ = bytes_ = round_up(bytes_, static_cast<int64_t>(sizeof(float)) * kAlignment);
   }
 }
 
@@ -116,7 +117,7 @@ std::array<Tensor, 3> ParameterLayout::ranges(void* base) const {
   };
   const Parameter& embedding = parameters_.front();
   const int64_t rest = round_up(embedding.count(), kAlignment) * static_cast<int64_t>(size_of(matrix_dtype_));
-  return {tensor(embedding, base), flat(rest, matrix_bytes_, matrix_dtype_), flat(matrix_bytes_, bytes_, DType::float32)};
+  return {tensor(embedding, base), flat(rest, matrix_bytes_, matrix_dtype_), flat(vectors_begin_, bytes_, DType::float32)};
 }
 
 int64_t ParameterLayout::count() const {

@@ -107,7 +107,7 @@ class ParameterLayout {
   DType matrix_dtype_;
   ModelEnd end_;
   std::vector<Parameter> parameters_;
-  int64_t matrix_bytes_ = 0, bytes_ = 0;
+  int64_t matrix_bytes_ = 0, vectors_begin_ = 0, bytes_ = 0;
 };
 
 class Parameters {

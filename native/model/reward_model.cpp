@@ -76,40 +76,68 @@ std::unique_ptr<RewardModel> RewardModel::load(const LoadOptions& options, Backe
   const auto opened = std::make_shared<storage::Checkpoint>(storage::Checkpoint::open(options.folder));
   storage::Checkpoint& checkpoint = *opened;
   add_head_files(checkpoint);
+  // What is trained is rounded from its float32 copy instead, whose numbers are the files' own.
+  if (!options.float32_copy) checkpoint.round_to(options.weight_dtype);
   const std::optional<HeadMatch> head = model->take_head(checkpoint, options);
   model->precision_ = activation_dtype(options.precision, backend);
+  model->weight_dtype_ = options.weight_dtype;
   const WeightReader reader(checkpoint, architecture);
   // An encoder's head is among its parameters too.
   const ModelEnd end = model->head_.linear() || architecture.is_encoder() ? ModelEnd::reward_head : ModelEnd::none;
-  DType matrix_dtype = model->precision_;
+  const bool is_rounded = options.weight_dtype != DType::float32;
+  DType matrix_dtype = RewardModel::matrix_dtype(model->precision_, options.weight_dtype, backend.widens_weights());
   MappedMatrices mapped;
-  if (backend.widens_weights() && options.keep_16_bit) {
+  if (backend.widens_weights() && options.keep_16_bit && !options.float32_copy) {  // what is trained is never in a file
     const ParameterLayout stored(architecture, DType::float32, end);
-    matrix_dtype = reader.common_matrix_dtype(stored);
+    if (!is_rounded) matrix_dtype = reader.common_matrix_dtype(stored);
     mapped = reader.mapped_matrices(stored, matrix_dtype);
   }
   model->parameters_ = std::make_unique<Parameters>(architecture, matrix_dtype, backend, end, std::move(mapped), opened);
-  if (options.float32_copy && matrix_dtype != DType::float32) model->float32_copy_ = std::make_unique<Parameters>(architecture, DType::float32, backend, end);
+  if (options.float32_copy && (is_rounded || matrix_dtype != DType::float32)) model->float32_copy_ = std::make_unique<Parameters>(architecture, DType::float32, backend, end);
   const ParameterLayout& layout = model->parameters_->layout();
   reader.refuse_unknown_tensors(layout, head ? head->tensors : std::set<std::string>{});
-  for (const auto& parameter : layout.parameters()) {
-    if (parameter.mapped) continue;
-    void* destination = layout.tensor(parameter, model->parameters_->data()).data;
-    if (parameter.name != kHeadName) {
-      reader.read(parameter, destination, backend);
-      continue;
-    }
+  const auto read = [&](const Parameter& parameter, void* destination) {
+    if (parameter.name != kHeadName) return reader.read(parameter, destination, backend);
     const std::vector<float> weight = head ? head->weight : normal_values(parameter.count(), 1.0 / static_cast<double>(architecture.hidden_size + 1), options.seed, kHeadStream);
     backend.upload(destination, weight.data(), parameter.count() * static_cast<int64_t>(sizeof(float)));
+  };
+  const bool rounds_copy = is_rounded && model->float32_copy_;
+  for (const auto& parameter : layout.parameters()) {
+    if (!parameter.mapped && !rounds_copy) read(parameter, layout.tensor(parameter, model->parameters_->data()).data);
   }
   if (head && head->make) model->layered_head_ = head->make(backend);
   if (model->float32_copy_) {
     const ParameterLayout& copy = model->float32_copy_->layout();
     for (const auto& parameter : copy.parameters()) {
-      if (copy.is_matrix(parameter)) reader.read(parameter, copy.tensor(parameter, model->float32_copy_->data()).data, backend);
+      if (model->is_copied(parameter)) read(parameter, copy.tensor(parameter, model->float32_copy_->data()).data);
     }
   }
+  if (rounds_copy) model->round_from_copy();
   return model;
+}
+
+bool RewardModel::is_copied(const Parameter& parameter) const {
+  return float32_copy_ && (weight_dtype_ != DType::float32 || ParameterLayout::is_matrix(parameter));
+}
+
+void RewardModel::round_from_copy() {
+  const ParameterLayout &layout = parameters_->layout(), &copy = float32_copy_->layout();
+  std::vector<float> values;
+  std::vector<char> stored;
+  for (size_t i = 0; i < layout.parameters().size(); ++i) {  // in the same order
+    const Parameter& parameter = layout.parameters()[i];
+    values.resize(static_cast<size_t>(parameter.count()));
+    stored.resize(values.size() * size_of(parameter.dtype));
+    const void* exact = copy.tensor(copy.parameters()[i], float32_copy_->data()).data;
+    backend_->download(values.data(), exact, static_cast<int64_t>(values.size() * sizeof(float)));
+    round_to(weight_dtype_, values.data(), values.size());
+    narrow(values.data(), parameter.dtype, stored.data(), values.size());
+    backend_->upload(layout.tensor(parameter, parameters_->data()).data, stored.data(), static_cast<int64_t>(stored.size()));
+  }
+}
+
+DType RewardModel::matrix_dtype(DType activations, DType weight_dtype, bool widens_weights) {
+  return widens_weights && weight_dtype != DType::float32 ? weight_dtype : activations;
 }
 
 void RewardModel::initialise(const std::string& config_file, uint64_t seed, const std::string& weights_file) {
@@ -144,7 +172,7 @@ void RewardModel::save_weights(const std::string& path, DType dtype) const {
   std::vector<char> stored;
   std::vector<float> values;
   const auto weights_of = [&](const Parameter& parameter) {
-    if (!float32_copy_ || !layout.is_matrix(parameter)) return layout.tensor(parameter, parameters_->data());
+    if (!is_copied(parameter)) return layout.tensor(parameter, parameters_->data());
     const auto& copies = float32_copy_->layout().parameters();  // in the same order
     return float32_copy_->layout().tensor(copies[static_cast<size_t>(&parameter - layout.parameters().data())], float32_copy_->data());
   };
@@ -160,12 +188,12 @@ void RewardModel::save_weights(const std::string& path, DType dtype) const {
   writer.finish();
 }
 
-void RewardModel::plan_as_stored(const std::string& folder, MemoryPlan& plan) {
+void RewardModel::plan_as_stored(const std::string& folder, DType weight_dtype, MemoryPlan& plan) {
   const Architecture architecture = read_architecture(folder);
   const auto checkpoint = storage::Checkpoint::open(folder);
   const WeightReader reader(checkpoint, architecture);
   const ParameterLayout stored(architecture, DType::float32);
-  const DType dtype = reader.common_matrix_dtype(stored);
+  const DType dtype = weight_dtype != DType::float32 ? weight_dtype : reader.common_matrix_dtype(stored);
   const ParameterLayout layout(architecture, dtype, ModelEnd::reward_head, reader.mapped_matrices(stored, dtype));
   int64_t mapped = 0;
   for (const auto& parameter : layout.parameters()) {
@@ -177,7 +205,7 @@ void RewardModel::plan_as_stored(const std::string& folder, MemoryPlan& plan) {
 
 void RewardModel::plan(const Architecture& architecture, DType matrix_dtype, bool float32_copy, MemoryPlan& plan) {
   plan.add(std::string("weights, ") + name(matrix_dtype), "weights", ParameterLayout(architecture, matrix_dtype).bytes());
-  if (float32_copy && matrix_dtype != DType::float32) plan.add("weights, the float32 copy", "weights", ParameterLayout(architecture, DType::float32).bytes());
+  if (float32_copy) plan.add("weights, the float32 copy", "weights", ParameterLayout(architecture, DType::float32).bytes());
 }
 
 }  // namespace cheems::model

@@ -21,10 +21,13 @@ struct LoadOptions {
   uint64_t seed = 0;              // of the new head: normal, std 1 / (hidden + 1)
   std::optional<DType> precision = std::nullopt;  // of the activations; absent: the backend's own choice
   // Where the backend widens weights as it computes: matrices stay as stored, and where they lie, in the mapped files
-  // (scoring); only those that are not stored whole, in the type of all, or at an even address are copied. Elsewhere matrices
-  // have the activations' dtype and memory of their own whatever this says.
+  // (scoring); only those that are not stored whole, in the type of all, or at an even address are copied. Elsewhere, and with
+  // float32_copy, matrices have the activations' dtype (weight_dtype, where they are rounded to it) and memory of their own.
   bool keep_16_bit = false;
-  bool float32_copy = false;      // true: beside bfloat16 matrices, keep them in float32 too (training)
+  bool float32_copy = false;      // true: beside bfloat16 weights, keep them in float32 too (training)
+  // bfloat16: every weight, matrix, vector or head, is rounded to it before anything is computed, as in a folder that is
+  // saved in it or a tool that loads in it. With a float32 copy that is trained, the weights are its rounding. float32: as stored.
+  DType weight_dtype = DType::float32;
   std::string reward_head = {};   // where a folder has more than one: the head's kind, or its tensor's name (heads/head.h)
   bool normalize_reward = false;  // apply config.json's mean and std to a linear head's rewards (OpenRLHF)
 };
@@ -51,14 +54,18 @@ class RewardModel {
   static Architecture read_architecture(const std::string& folder);
 
   // Writes all parameters under their Hugging Face names, the head as score.weight, as one safetensors
-  // file in `dtype`, from the float32 copy where there is one. Folder layout, config.json, atomic renaming and digests are the caller's.
+  // file in `dtype`, from the float32 copy of those that have one. Folder layout, config.json, atomic renaming and digests are the caller's.
   void save_weights(const std::string& path, DType dtype = DType::float32) const;
 
   const Architecture& architecture() const { return architecture_; }
   const Parameters& parameters() const { return *parameters_; }
   Parameters& parameters() { return *parameters_; }
-  // The matrices in float32, of which parameters() holds the rounded copy; null where there is none. Its vectors are unused.
+  // The matrices in float32, of which parameters() holds the rounded copy; null where there is none. Its vectors are
+  // unused but where weight_dtype() is bfloat16: there parameters() holds their rounding too.
   Parameters* float32_copy() const { return float32_copy_.get(); }
+  DType weight_dtype() const { return weight_dtype_; }
+  // Of a model with a float32 copy and weight_dtype() bfloat16: makes all parameters the copy's rounding.
+  void round_from_copy();
   DType precision() const { return precision_; }  // of the activations
   // What turns hidden states into rewards. Its source is "new" where there was none.
   const HeadFacts& head() const { return head_; }
@@ -70,17 +77,22 @@ class RewardModel {
   Backend& backend() const { return *backend_; }
   // The dtype that matrices have when they are kept as stored: the 16-bit type that all share, or float32.
   static DType stored_matrix_dtype(const std::string& folder);
-  // Weights alone, for a plan made before they are loaded.
+  // The dtype that matrices have beside activations of dtype `activations`: theirs, or where the backend widens weights that
+  // which all weights are rounded to.
+  static DType matrix_dtype(DType activations, DType weight_dtype, bool widens_weights);
+  // Weights alone, for a plan made before they are loaded. `float32_copy`: with one beside them.
   static void plan(const Architecture& architecture, DType matrix_dtype, bool float32_copy, MemoryPlan& plan);
   // The same for a folder whose matrices are kept as stored: those in the mapped files, which are pages of the system's that
   // processes share and that it takes back when memory is short, apart from the copies.
-  static void plan_as_stored(const std::string& folder, MemoryPlan& plan);
+  static void plan_as_stored(const std::string& folder, DType weight_dtype, MemoryPlan& plan);
 
  private:
   RewardModel() = default;
   std::optional<HeadMatch> take_head(const storage::Checkpoint& checkpoint, const LoadOptions& options);
+  // Whether the float32 copy holds this parameter's exact numbers.
+  bool is_copied(const Parameter& parameter) const;
   Architecture architecture_;
-  DType precision_ = DType::float32;
+  DType precision_ = DType::float32, weight_dtype_ = DType::float32;
   std::unique_ptr<Parameters> parameters_, float32_copy_;
   HeadFacts head_;
   LinearRule head_rule_;

@@ -60,6 +60,35 @@ TEST_CASE("reward model: a good folder loads, and saved weights come back bit fo
   }
 }
 
+TEST_CASE("parameters: every parameter has the same elements of the same range, whatever the dtype of the matrices") {
+  for (const int64_t vocabulary : {40, 41, 44}) {  // matrices that end at any multiple of the alignment
+    for (const std::string family : {"qwen2", "gemma2"}) {
+      auto config = small_config(family);
+      config["vocab_size"] = vocabulary;
+      const SmallModel folder(config);
+      const Architecture architecture = RewardModel::read_architecture(folder.folder());
+      std::vector<std::vector<std::pair<size_t, int64_t>>> places;
+      for (const DType dtype : {DType::float32, DType::bfloat16}) {
+        const ParameterLayout layout(architecture, dtype);
+        std::vector<char> block(static_cast<size_t>(layout.bytes()));
+        const auto ranges = layout.ranges(block.data());
+        auto& own = places.emplace_back();
+        for (const auto& parameter : layout.parameters()) {
+          const auto* at = static_cast<const char*>(layout.tensor(parameter, block.data()).data);
+          for (size_t range = 0; range < ranges.size(); ++range) {
+            const auto element = static_cast<int64_t>(size_of(ranges[range].dtype));
+            const int64_t begin = (at - static_cast<const char*>(ranges[range].data)) / element;
+            if (begin >= 0 && begin < ranges[range].rows * ranges[range].columns && parameter.dtype == ranges[range].dtype) own.emplace_back(range, begin);
+          }
+        }
+        for (const Tensor& range : ranges) own.emplace_back(0, range.rows * range.columns);
+      }
+      CHECK(places[0].size() == ParameterLayout(architecture, DType::float32).parameters().size() + 3);
+      CHECK(places[0] == places[1]);
+    }
+  }
+}
+
 TEST_CASE("reward model: the original's head name is read; two heads are refused") {
   const SmallModel folder;
   const auto expected = rewards(*folder.load(), some_samples());

@@ -156,6 +156,9 @@ void Checkpoint::read_float32(std::string_view name, float* destination,
                               const std::vector<std::int64_t>& expected_shape) const {
   const Place& place = require(name);
   place.file->read_float32(place.name, destination, expected_shape);
+  std::size_t count = 1;
+  for (const std::int64_t size : expected_shape) count *= static_cast<std::size_t>(size);
+  cheems::round_to(rounded_to_, destination, count);
 }
 
 void Checkpoint::read_raw(std::string_view name, void* destination, DType dtype,

@@ -42,6 +42,11 @@ class Checkpoint {
   void read_raw(std::string_view name, void* destination, DType dtype,
                 const std::vector<std::int64_t>& expected_shape) const;
 
+  // From here on read_float32 gives every number rounded to `dtype`, to nearest even: what a tool that loads the folder in
+  // that dtype has. Raw bytes and views stay as they are stored.
+  void round_to(DType dtype) { rounded_to_ = dtype; }
+  DType rounded_to() const { return rounded_to_; }
+
   // For who computes with the bytes of a TensorView where they lie: throws Error when a file has been cut, grown or
   // rewritten since it was opened,
   void check_unchanged() const;
@@ -58,6 +63,7 @@ class Checkpoint {
   const Place& require(std::string_view name) const;
 
   std::string folder_;
+  DType rounded_to_ = DType::float32;
   std::vector<std::unique_ptr<const TensorFile>> files_;
   std::map<std::string, Place, std::less<>> places_;
 };

@@ -32,6 +32,7 @@ struct ModelRun {
   bool checkpointing = false;
   // Round the matrices to bfloat16 where the precision is float32: on plain loops in double, the truth of a bfloat16 run.
   bool round_matrices = false;
+  DType weight_dtype = DType::float32;  // bfloat16: all weights rounded to it, for training over float32 masters
 };
 
 using NamedValues = std::map<std::string, std::vector<double>>;  // by parameter
@@ -51,8 +52,9 @@ inline NamedValues download_parameters(Backend& backend, const model::ParameterL
 
 // With a float32 copy where training in a 16-bit precision with float32 state needs one.
 inline std::unique_ptr<model::RewardModel> load_model(const std::string& folder, const ModelRun& run) {
-  const bool copy = run.precision != DType::float32 && run.optimizer_state == DType::float32;
-  auto loaded = model::RewardModel::load({.folder = folder, .precision = run.precision, .float32_copy = copy}, run.backend);
+  const bool rounds = run.precision != DType::float32 || run.weight_dtype != DType::float32;
+  const bool copy = rounds && run.optimizer_state == DType::float32;
+  auto loaded = model::RewardModel::load({.folder = folder, .precision = run.precision, .float32_copy = copy, .weight_dtype = run.weight_dtype}, run.backend);
   if (run.round_matrices) {
     const auto& layout = loaded->parameters().layout();
     for (const auto& parameter : layout.parameters()) {

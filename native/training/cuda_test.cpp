@@ -225,15 +225,17 @@ TEST_CASE("device: a small training run in bfloat16 follows the CPU's losses as 
 
 TEST_CASE("device: saved and loaded in the middle, a run goes on bit for bit in every precision") {
   std::vector<ModelRun> runs{{.backend = device_backend()}, in_bfloat16(device_backend()), in_bfloat16(device_backend(), DType::bfloat16)};
+  for (const DType precision : {DType::float32, DType::bfloat16}) runs.push_back({.backend = device_backend(), .precision = precision, .weight_dtype = DType::bfloat16});
   for (const ModelRun& run : runs) {
-    const std::string precision = name(run.precision), optimizer_state = name(run.optimizer_state);
+    const std::string precision = name(run.precision), optimizer_state = name(run.optimizer_state), weight_dtype = name(run.weight_dtype);
+    CAPTURE(weight_dtype);
     CAPTURE(precision);
     CAPTURE(optimizer_state);
     const SmallModel folder;
     const auto loaded = load_model(folder.folder(), run);
     training::Trainer trainer(*loaded, trainer_options(run));
     for (int64_t step = 1; step <= 3; ++step) one_step(trainer, step);
-    loaded->save_weights(folder.weights_file());
+    loaded->save_weights(folder.weights_file(), run.weight_dtype);
     trainer.save_optimizer(folder.file("optimizer.safetensors"));
     std::vector<double> losses, resumed_losses;
     for (int64_t step = 4; step <= 6; ++step) losses.push_back(one_step(trainer, step).loss);
@@ -243,6 +245,18 @@ TEST_CASE("device: saved and loaded in the middle, a run goes on bit for bit in 
     for (int64_t step = 4; step <= 6; ++step) resumed_losses.push_back(one_step(resumed, step).loss);
     CHECK(resumed_losses == losses);
     CHECK(parameters_of(*again) == parameters_of(*loaded));
+    if (run.weight_dtype == DType::float32) continue;
+    for (const auto& [name, values] : parameters_of(*loaded)) {
+      CAPTURE(name);
+      std::vector<float> rounded = as<float>(values);
+      round_to(run.weight_dtype, rounded.data(), rounded.size());
+      CHECK(values == as<double>(rounded));
+    }
+    // The folder's own rewards are the trainer's.
+    loaded->save_weights(folder.weights_file(), run.weight_dtype);
+    const auto scored = load_model(folder.folder(), {.backend = device_backend(), .precision = run.precision, .optimizer_state = DType::bfloat16});
+    inference::Scorer scorer(*scored, {.micro_batch_tokens = run.micro_batch_tokens});
+    CHECK(scorer.score(small_batch(9).view(), Control()).rewards == trainer.score(small_batch(9).view(), Control()));
   }
 }
 

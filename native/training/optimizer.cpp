@@ -12,6 +12,7 @@ namespace cheems::training {
 namespace {
 constexpr const char* kFirstMoment = "first_moment.";
 constexpr const char* kSecondMoment = "second_moment.";
+constexpr const char* kMaster = "master.";
 }  // namespace
 
 Optimizer::Optimizer(model::RewardModel& model, DType state, uint64_t seed)
@@ -41,7 +42,7 @@ std::vector<Optimizer::Range> Optimizer::ranges() {
   const auto first = layout_.ranges(first_moment_memory_->data()), second = layout_.ranges(second_moment_memory_->data());
   std::array<Tensor, 3> masters{};
   if (const model::Parameters* copy = model_.float32_copy()) masters = copy->layout().ranges(copy->data());
-  masters.back() = {};  // vectors are float32 themselves
+  if (model_.weight_dtype() == DType::float32) masters.back() = {};  // vectors are float32 themselves
   std::vector<Range> all;
   for (size_t i = 0; i < parameters.size(); ++i) {
     all.push_back({parameters[i], masters[i], gradients[i], first[i], second[i], i == 0 ? static_cast<const uint8_t*>(row_seen_memory_->data()) : nullptr});
@@ -72,22 +73,28 @@ double Optimizer::update(const OptimizerStep& step) {
   return norm;
 }
 
+std::vector<Optimizer::Block> Optimizer::blocks() const {
+  std::vector<Block> all{{kFirstMoment, layout_, first_moment_memory_->data()}, {kSecondMoment, layout_, second_moment_memory_->data()}};
+  // Where the weights' own file has their exact numbers, the state need not.
+  if (model_.weight_dtype() != DType::float32) all.push_back({kMaster, model_.float32_copy()->layout(), model_.float32_copy()->data()});
+  return all;
+}
+
 void Optimizer::save(const std::string& path) const {
   std::vector<storage::TensorDeclaration> declared;
-  for (const char* moment : {kFirstMoment, kSecondMoment}) {
-    for (const auto& parameter : layout_.parameters()) declared.push_back({moment + parameter.name, parameter.dtype, parameter.shape});
+  for (const Block& block : blocks()) {
+    for (const auto& parameter : block.layout.parameters()) declared.push_back({block.prefix + parameter.name, parameter.dtype, parameter.shape});
   }
   storage::SafetensorsWriter writer(path, declared);
   std::vector<char> stored;
   std::vector<float> values;
-  for (const char* moment : {kFirstMoment, kSecondMoment}) {
-    Buffer& memory = moment == kFirstMoment ? *first_moment_memory_ : *second_moment_memory_;
-    for (const auto& parameter : layout_.parameters()) {
+  for (const Block& block : blocks()) {
+    for (const auto& parameter : block.layout.parameters()) {
       values.resize(static_cast<size_t>(parameter.count()));
       stored.resize(values.size() * size_of(parameter.dtype));
-      backend_.download(stored.data(), layout_.tensor(parameter, memory.data()).data, static_cast<int64_t>(stored.size()));
+      backend_.download(stored.data(), block.layout.tensor(parameter, block.data).data, static_cast<int64_t>(stored.size()));
       widen(stored.data(), parameter.dtype, values.data(), values.size());
-      writer.write(moment + parameter.name, values.data());
+      writer.write(block.prefix + parameter.name, values.data());
     }
   }
   writer.finish();
@@ -100,15 +107,14 @@ void Optimizer::load(const std::string& path) {
   std::vector<float> values;
   std::fill(row_seen_.begin(), row_seen_.end(), uint8_t{0});
   row_seen_uploaded_ = false;
-  for (const char* moment : {kFirstMoment, kSecondMoment}) {
-    Buffer& memory = moment == kFirstMoment ? *first_moment_memory_ : *second_moment_memory_;
-    for (const auto& parameter : layout_.parameters()) {
+  for (const Block& block : blocks()) {
+    for (const auto& parameter : block.layout.parameters()) {
       values.resize(static_cast<size_t>(parameter.count()));
       stored.resize(values.size() * size_of(parameter.dtype));
-      file.read_float32(moment + parameter.name, values.data(), parameter.shape);
+      file.read_float32(block.prefix + parameter.name, values.data(), parameter.shape);
       narrow(values.data(), parameter.dtype, stored.data(), values.size());
-      backend_.upload(layout_.tensor(parameter, memory.data()).data, stored.data(), static_cast<int64_t>(stored.size()));
-      if (&parameter != &layout_.parameters().front()) continue;
+      backend_.upload(block.layout.tensor(parameter, block.data).data, stored.data(), static_cast<int64_t>(stored.size()));
+      if (block.prefix == kMaster || &parameter != &block.layout.parameters().front()) continue;
       // A row with zero moments is as good as one that never had a gradient.
       for (int64_t row = 0; row < vocab; ++row) {
         const auto begin = values.begin() + row * hidden;
@@ -116,6 +122,7 @@ void Optimizer::load(const std::string& path) {
       }
     }
   }
+  if (model_.weight_dtype() != DType::float32) model_.round_from_copy();
 }
 
 void Optimizer::plan(const model::Architecture& architecture, DType state, MemoryPlan& plan) {

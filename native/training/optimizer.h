@@ -27,6 +27,7 @@ class Optimizer {
   double update(const OptimizerStep& step);
   void clear_gradients();
 
+  // The moments, and of a model whose weights are rounded the float32 copy, which its own file does not hold.
   void save(const std::string& path) const;
   void load(const std::string& path);
   static void plan(const model::Architecture& architecture, DType state, MemoryPlan& plan);
@@ -38,6 +39,13 @@ class Optimizer {
     const uint8_t* row_seen;  // in the backend's memory
   };
   std::vector<Range> ranges();
+  // What a file of the state holds, block by block: a name before the parameters' own, their layout and where they lie.
+  struct Block {
+    const char* prefix;
+    const model::ParameterLayout& layout;
+    void* data;
+  };
+  std::vector<Block> blocks() const;
 
   model::RewardModel& model_;
   Backend& backend_;

@@ -140,7 +140,7 @@ Trainer::Trainer(model::RewardModel& model, const TrainerOptions& options) {
     if (parameter.mapped && parameter.dtype == model.precision()) {
       fail("The model was loaded with its weights left in their files, where they can be scored with but not trained; load it without keeping weights as stored.");
     }
-    if (model::ParameterLayout::is_matrix(parameter) && parameter.dtype != model.precision()) {
+    if (model.weight_dtype() == DType::float32 && model::ParameterLayout::is_matrix(parameter) && parameter.dtype != model.precision()) {
       fail("The model was loaded with ", name(parameter.dtype), " weights for ", name(model.precision()), " activations, which can be scored with but not trained; load it without keeping 16-bit weights.");
     }
   }
@@ -148,6 +148,12 @@ Trainer::Trainer(model::RewardModel& model, const TrainerOptions& options) {
     fail("The padding token ", options.padding_token, " is outside the model's vocabulary of ", vocab_size, " (vocab_size in config.json); correct pad_token_id there.");
   }
   if (options.optimizer_state == DType::float16) fail("The optimiser's state cannot be float16; use float32 or bfloat16.");
+  if (options.optimizer_state == DType::bfloat16 && model.weight_dtype() != DType::float32) {
+    fail("Weights that are trained rounded to ", name(model.weight_dtype()), " need a float32 copy and a float32 optimiser state. Use --optimizer_state float32, or --dtype float32.");
+  }
+  if (model.weight_dtype() != DType::float32 && !model.float32_copy()) {
+    fail("The model was loaded with its weights rounded to ", name(model.weight_dtype()), ", which can be scored with but not trained; load it with float32_copy.");
+  }
   if (options.optimizer_state == DType::bfloat16 && model.precision() != DType::bfloat16) {
     fail("A bfloat16 optimiser state needs bfloat16 weights, but the model computes in ", name(model.precision()), ". Use --precision bfloat16 where the device has it, or --optimizer_state float32.");
   }

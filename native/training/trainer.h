@@ -56,7 +56,8 @@ class Trainer {
   // Rewards without any update, with the memory that the trainer already has.
   std::vector<float> score(const Samples& samples, const Control& control);
 
-  // Optimiser state (first and second moments under the parameters' names) as a safetensors file.
+  // Optimiser state (first and second moments under the parameters' names, and the float32 copy of a model whose weights are
+  // rounded to the dtype that they are saved in) as a safetensors file. Loading sets such a model's weights too.
   void save_optimizer(const std::string& path) const;
   void load_optimizer(const std::string& path);
 

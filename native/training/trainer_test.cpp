@@ -3,6 +3,8 @@
 #include <cmath>
 #include <tuple>
 
+
+#include "inference/scorer.h"
 #include "testing/reference.h"
 #include "testing/small_model.h"
 
@@ -133,6 +135,115 @@ TEST_CASE("trainer: saved and loaded in the middle, a run goes on bit for bit") 
     run_steps(forgetful, 4, 6);
     CHECK_FALSE(same_bits(parameter_values(*fresh), parameter_values(*model)));
   }
+}
+
+// --- weights that are trained rounded to the dtype that they are saved in
+
+std::unique_ptr<model::RewardModel> load_rounded(const SmallModel& folder, int threads = 1) {
+  return model::RewardModel::load({.folder = folder.folder(), .float32_copy = true, .weight_dtype = DType::bfloat16}, cpu_backend(threads));
+}
+
+StoredTensors rounded(StoredTensors tensors) {
+  for (auto& [name, tensor] : tensors) round_to(DType::bfloat16, tensor.values.data(), tensor.values.size());
+  return tensors;
+}
+
+StoredTensors saved_state(const Trainer& trainer, const SmallModel& folder) {
+  trainer.save_optimizer(folder.file("optimizer.safetensors"));
+  return read_tensors(folder.file("optimizer.safetensors"));
+}
+
+TEST_CASE("trainer: weights in bfloat16 have the loss and gradients of the rounded numbers, and AdamW moves their float32 masters") {
+  const SmallModel folder, twin_folder;
+  const auto model = load_rounded(folder, 2);
+  Trainer trainer(*model, {});
+  StoredTensors masters = folder.tensors();
+  for (int64_t step = 1; step <= 3; ++step) {
+    // The twin trains in float32 from the masters' rounding, with the moments so far.
+    twin_folder.write(rounded(masters));
+    const auto twin_model = twin_folder.load();
+    Trainer twin(*twin_model, {});
+    if (step > 1) twin.load_optimizer(folder.file("optimizer.safetensors"));
+    const OwnedSamples samples = batch(static_cast<uint64_t>(step));
+    const OptimizerStep h = step_number(step);
+    const StepResult found = trainer.step(samples.view(), kPairs, h, Control()), expected = twin.step(samples.view(), kPairs, h, Control());
+    CHECK((found.loss == expected.loss && found.gradient_norm == expected.gradient_norm));
+    CHECK(found.rewards == expected.rewards);
+    const StoredTensors state = saved_state(trainer, folder), twin_state = saved_state(twin, twin_folder);
+    const double correction1 = 1 - std::pow(h.beta1, static_cast<double>(step)), correction2 = 1 - std::pow(h.beta2, static_cast<double>(step));
+    for (auto& [name, master] : masters) {
+      CAPTURE(name);
+      const auto &m = state.at("first_moment." + name).values, &v = state.at("second_moment." + name).values, &after = state.at("master." + name).values;
+      CHECK(same_bits(m, twin_state.at("first_moment." + name).values));
+      CHECK(same_bits(v, twin_state.at("second_moment." + name).values));
+      double worst = 0;
+      for (size_t i = 0; i < m.size(); ++i) {
+        const double update = h.learning_rate * (static_cast<double>(m[i]) / correction1) / (std::sqrt(static_cast<double>(v[i]) / correction2) + h.epsilon);
+        const double exact = static_cast<double>(master.values[i]) * (1 - h.learning_rate * h.weight_decay) - update;
+        worst = std::max(worst, std::abs(static_cast<double>(after[i]) - exact) / (std::abs(exact) + 0.01));
+      }
+      CHECK(worst <= 0x1p-22);  // four roundings to float32
+      master.values = after;
+    }
+    model->save_weights(twin_folder.weights_file(), DType::bfloat16);
+    for (const auto& [name, tensor] : twin_folder.tensors()) {
+      CAPTURE(name);
+      CHECK(tensor.dtype == DType::bfloat16);
+      CHECK(same_bits(tensor.values, rounded(masters).at(name).values));
+    }
+  }
+}
+
+TEST_CASE("trainer: a folder saved in the dtype that was trained with has the trainer's rewards, and with the masters goes on bit for bit") {
+  const SmallModel folder;
+  const auto model = load_rounded(folder, 2);
+  Trainer trainer(*model, {});
+  run_steps(trainer, 1, 3);
+  model->save_weights(folder.weights_file(), DType::bfloat16);
+  const StoredTensors state = saved_state(trainer, folder);
+  // The masters mattered: they are not what the folder holds.
+  CHECK_FALSE(same_bits(state.at("master.score.weight").values, folder.tensors().at("score.weight").values));
+  const std::vector<float> expected = trainer.score(batch(9).view(), Control());
+  for (const bool keep : {false, true}) {
+    for (const DType dtype : {DType::float32, DType::bfloat16}) {
+      const auto loaded = model::RewardModel::load({.folder = folder.folder(), .keep_16_bit = keep, .weight_dtype = dtype}, cpu_backend(1));
+      CHECK(inference::Scorer(*loaded, {}).score(batch(9).view(), Control()).rewards == expected);
+    }
+  }
+  run_steps(trainer, 4, 6);
+  const auto again = load_rounded(folder);
+  Trainer resumed(*again, {});
+  resumed.load_optimizer(folder.file("optimizer.safetensors"));
+  run_steps(resumed, 4, 6);
+  CHECK(same_bits(parameter_values(*again), parameter_values(*model)));
+  const StoredTensors resumed_state = saved_state(resumed, folder);
+  for (const auto& [name, tensor] : saved_state(trainer, folder)) CHECK(same_bits(tensor.values, resumed_state.at(name).values));
+}
+
+TEST_CASE("trainer: a new head is rounded from its seeded numbers; without masters, or with a bfloat16 state, rounded weights are refused") {
+  const SmallModel folder;
+  auto tensors = folder.tensors();
+  tensors.erase("score.weight");
+  folder.write(tensors);
+  const auto exact = model::RewardModel::load({.folder = folder.folder(), .create_head = true, .seed = 3}, cpu_backend(1));
+  const auto model = model::RewardModel::load({.folder = folder.folder(), .create_head = true, .seed = 3, .float32_copy = true, .weight_dtype = DType::bfloat16}, cpu_backend(1));
+  const auto head_of = [](const model::Parameters& parameters) {
+    const auto* head = static_cast<const float*>(parameters.tensors().head.data);
+    return std::vector<float>(head, head + 16);
+  };
+  std::vector<float> head = head_of(exact->parameters());
+  CHECK(same_bits(head_of(*model->float32_copy()), head));
+  round_to(DType::bfloat16, head.data(), head.size());
+  CHECK(same_bits(head_of(model->parameters()), head));
+
+  check_refused(refusal([&] { Trainer(*model, {.optimizer_state = DType::bfloat16}); }), {"bfloat16", "--optimizer_state float32", "--dtype float32"});
+  const SmallModel whole;
+  const auto scored = model::RewardModel::load({.folder = whole.folder(), .weight_dtype = DType::bfloat16}, cpu_backend(1));
+  check_refused(refusal([&] { Trainer(*scored, {}); }), {"rounded to bfloat16", "float32_copy"});
+  const auto float32 = whole.load(), other = load_rounded(whole);
+  Trainer plain(*float32, {}), trainer(*other, {});
+  plain.save_optimizer(whole.file("optimizer.safetensors"));
+  check_refused(refusal([&] { trainer.load_optimizer(whole.file("optimizer.safetensors")); }), {"optimizer.safetensors", "master.model.embed_tokens.weight"});
 }
 
 TEST_CASE("trainer: optimiser files of another model, cut or missing, are refused") {

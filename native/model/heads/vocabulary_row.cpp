@@ -17,6 +17,7 @@ std::optional<HeadMatch> vocabulary_row_head(const HeadSource& source) {
   match.tensors = {kVocabularyName};
   match.weight.resize(static_cast<size_t>(source.architecture.hidden_size));
   widen(view->bytes.data(), *view->float_dtype(), match.weight.data(), match.weight.size());
+  round_to(source.checkpoint.rounded_to(), match.weight.data(), match.weight.size());
   return match;
 }
 

@@ -4,11 +4,12 @@
 // Where the squares are not finite, nothing is changed but the gradient, which is zeroed: the caller reads the squares and
 // reports it, later than the device needs to know.
 //
-// Two forms. float32 state: moments, gradient and the parameter itself (or, with a bfloat16 parameter, its float32
-// `master`, of which the parameter is the rounded copy) are float32. bfloat16 state: parameter, gradient and moments are
+// Two forms. float32 state: moments, gradient and the parameter itself are float32, or with a `master` that: then the
+// parameter is the master's copy rounded to bfloat16, to nearest even, whether it is stored in bfloat16 or in float32 (a
+// model that is trained with the numbers it will be saved with, where vectors are float32 always). bfloat16 state: parameter, gradient and moments are
 // bfloat16, computed in float32 and rounded stochastically, so that updates below half a unit in the last place are kept on
 // average; the random bits are a function of (seed, step, index) alone (ops/adamw/stochastic_rounding.h).
-// Floor: 16 bytes read and 16 written per parameter in float32, 8 and 8 in bfloat16.
+// Floor: 16 bytes read and 16 written per parameter in float32 (20 written with a master), 8 and 8 in bfloat16.
 // Source: Loshchilov & Hutter 2019 (arXiv 1711.05101), as torch.optim.AdamW computes it.
 #pragma once
 
@@ -18,7 +19,7 @@ namespace cheems {
 
 struct AdamWUpdate {
   Tensor parameter;      // [rows, columns] contiguous, like those below
-  Tensor master = {};    // float32, for a bfloat16 parameter with float32 moments; else absent
+  Tensor master = {};    // float32: a bfloat16 parameter with float32 moments has one, a float32 parameter may; else absent
   Tensor gradient;       // zeroed
   Tensor first_moment, second_moment;  // float32, or bfloat16 with a bfloat16 parameter
   // One byte a row, or null: 0 says that the row has never had a gradient (its moments are zero), so that only the

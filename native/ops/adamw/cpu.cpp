@@ -45,10 +45,20 @@ void decay_range(float keep, float* parameter, int64_t count) {
   for (int64_t i = 0; i < count; i += kFloatLanes) store(hn::Mul(set(keep), load(parameter + i, count - i)), parameter + i, count - i);
 }
 
+// The parameter's elements from `offset` on: their masters rounded to bfloat16, in either dtype.
+void round_range(const AdamWUpdate& a, int64_t offset, int64_t count) {
+  const float* master = floats(a.master) + offset;
+  const auto elements = static_cast<size_t>(count);
+  if (a.parameter.dtype == DType::bfloat16) return narrow(master, DType::bfloat16, static_cast<uint16_t*>(a.parameter.data) + offset, elements);
+  std::copy_n(master, elements, floats(a.parameter) + offset);
+  round_to(DType::bfloat16, floats(a.parameter) + offset, elements);
+}
+
 void require_float32(const AdamWUpdate& a) {
-  for (const Tensor* tensor : {&a.parameter, &a.gradient, &a.first_moment, &a.second_moment}) {
-    if (tensor->dtype != DType::float32) fail("The CPU's AdamW was given a ", name(tensor->dtype), " tensor; it updates float32 state alone.");
+  for (const Tensor* tensor : {&a.gradient, &a.first_moment, &a.second_moment, a.master ? &a.master : &a.parameter}) {
+    if (tensor->dtype != DType::float32) fail("The CPU's AdamW was given a ", name(tensor->dtype), " tensor; it updates float32 state alone, and parameters that are bfloat16 by their float32 master.");
   }
+  if (a.parameter.dtype == DType::float16) fail("The CPU's AdamW was given float16 parameters; it rounds a master to bfloat16 alone.");
 }
 
 void update(const AdamWUpdate& a, Context& context) {
@@ -62,17 +72,23 @@ void update(const AdamWUpdate& a, Context& context) {
   const auto single = [](double x) { return static_cast<float>(x); };
   const Scalars s{single(clip_factor(a)), single(1 - a.learning_rate * a.weight_decay), single(a.beta1), single(1 - a.beta1),  single(a.beta2),
                   single(1 - a.beta2), single(a.learning_rate / correction1),        single(1 / std::sqrt(correction2)), single(a.epsilon)};
+  float* exact = floats(a.master ? a.master : a.parameter);
   const int64_t columns = a.parameter.columns, rows_per_block = std::max<int64_t>(1, kBlock / columns);
   context.pool.parallel_for((a.parameter.rows + rows_per_block - 1) / rows_per_block, [&](int64_t block, int) {
     const int64_t begin = block * rows_per_block, end = std::min(a.parameter.rows, begin + rows_per_block);
     const auto range = [&](int64_t row, int64_t rows) {
       const int64_t offset = row * columns;
-      update_range(s, floats(a.parameter) + offset, floats(a.gradient) + offset, floats(a.first_moment) + offset, floats(a.second_moment) + offset, rows * columns);
+      update_range(s, exact + offset, floats(a.gradient) + offset, floats(a.first_moment) + offset, floats(a.second_moment) + offset, rows * columns);
+      if (a.master) round_range(a, offset, rows * columns);
     };
     if (!a.row_seen) return range(begin, end - begin);
     for (int64_t row = begin; row < end; ++row) {
-      if (a.row_seen[row]) range(row, 1);
-      else if (s.keep != 1) decay_range(s.keep, floats(a.parameter) + row * columns, columns);
+      if (a.row_seen[row]) {
+        range(row, 1);
+      } else if (s.keep != 1) {
+        decay_range(s.keep, exact + row * columns, columns);
+        if (a.master) round_range(a, row * columns, columns);
+      }
     }
   });
 }

@@ -1,9 +1,10 @@
 // AdamW on CUDA, in both forms. Contract: ops/adamw/adamw.h.
 //
 // Fused: clipping by the global norm (worked out on the device from *squares, so that the host need not wait for it), the whole update,
-// the bfloat16 copy of a float32 master, stochastic rounding, and zeroing the gradient.
+// the copy of a float32 master that is rounded to bfloat16 (stored so, or in float32), stochastic rounding, and zeroing the gradient.
 // Floor, bytes read + written per parameter:
 //   float32 throughout                        16 + 16
+//   the same with a float32 master            16 + 20
 //   float32 state, bfloat16 parameter         12 + 14 and the gradient: 2 + 2 or 4 + 4
 //   bfloat16 state                             6 +  6 and the gradient: 2 + 2 or 4 + 4
 // Rows never seen: only the parameter (with its master), and nothing where there is no decay. About 15 FLOPs, a square root and a
@@ -33,7 +34,7 @@ struct Scalars {
 template <class Parameter, class Gradient, class State>
 struct Arguments {
   Parameter* parameter;
-  float* master;  // null unless the parameter is bfloat16 and the state float32
+  float* master;  // with float32 state: never null where the parameter is bfloat16, may be null where it is float32; else null
   Gradient* gradient;
   State *first_moment, *second_moment;
   const uint8_t* row_seen;
@@ -77,9 +78,25 @@ __device__ __forceinline__ float update(const Scalars& s, float clip, float para
   return fmaf(-s.step_size, m / denominator, parameter * s.keep);
 }
 
+// A number as the parameter's dtype has it once rounded to bfloat16.
+template <class Parameter>
+__device__ __forceinline__ Parameter rounded(float x) {
+  const bfloat16 narrow = from_float<bfloat16>(x);
+  if constexpr (sizeof(Parameter) == 2) return narrow;
+  else return to_float(narrow);
+}
+
+template <int Width, class Parameter>
+__device__ __forceinline__ void store_rounded(Parameter* to, const Elements<float, Width>& master) {
+  Elements<Parameter, Width> parameter;
+#pragma unroll
+  for (int c = 0; c < Width; ++c) parameter.values[c] = rounded<Parameter>(master.values[c]);
+  store(to, parameter);
+}
+
 template <int Width, class Parameter, class Gradient, class State>
 __device__ __forceinline__ void update_at(const Arguments<Parameter, Gradient, State>& a, float clip, int64_t i) {
-  constexpr bool kStochastic = sizeof(State) == 2, kMaster = sizeof(State) == 4 && sizeof(Parameter) == 2;
+  constexpr bool kStochastic = sizeof(State) == 2;
   const auto gradient = load_elements<Width>(static_cast<const Gradient*>(a.gradient + i));
   auto first = load_elements<Width>(static_cast<const State*>(a.first_moment + i)), second = load_elements<Width>(static_cast<const State*>(a.second_moment + i));
   if constexpr (kStochastic) {
@@ -95,19 +112,13 @@ __device__ __forceinline__ void update_at(const Arguments<Parameter, Gradient, S
     }
     store(a.parameter + i, parameter);
   } else {
-    float* weights;
-    if constexpr (kMaster) weights = a.master;
-    else weights = a.parameter;
+    float* weights = a.master;
+    if constexpr (sizeof(Parameter) == 4) weights = a.master ? a.master : a.parameter;
     auto weight = load_elements<Width>(static_cast<const float*>(weights + i));
 #pragma unroll
     for (int c = 0; c < Width; ++c) weight.values[c] = update(a.scalars, clip, weight.values[c], to_float(gradient.values[c]), first.values[c], second.values[c]);
     store(weights + i, weight);
-    if constexpr (kMaster) {
-      Elements<Parameter, Width> parameter;
-#pragma unroll
-      for (int c = 0; c < Width; ++c) parameter.values[c] = from_float<Parameter>(weight.values[c]);
-      store(a.parameter + i, parameter);
-    }
+    if (a.master) store_rounded<Width>(a.parameter + i, weight);
   }
   store(a.first_moment + i, first);
   store(a.second_moment + i, second);
@@ -116,30 +127,23 @@ __device__ __forceinline__ void update_at(const Arguments<Parameter, Gradient, S
 // A row that never had a gradient: its moments are zero, and so is its gradient.
 template <int Width, class Parameter, class Gradient, class State>
 __device__ __forceinline__ void decay_at(const Arguments<Parameter, Gradient, State>& a, int64_t i) {
-  constexpr bool kStochastic = sizeof(State) == 2, kMaster = sizeof(State) == 4 && sizeof(Parameter) == 2;
-  Elements<Parameter, Width> parameter;
-  if constexpr (kMaster) {
-    auto weight = load_elements<Width>(static_cast<const float*>(a.master + i));
+  if constexpr (sizeof(State) == 2) {
+    auto parameter = load_elements<Width>(static_cast<const Parameter*>(a.parameter + i));
 #pragma unroll
     for (int c = 0; c < Width; ++c) {
-      weight.values[c] *= a.scalars.keep;
-      parameter.values[c] = from_float<Parameter>(weight.values[c]);
+      const uint32_t random = rounding_bits(a.key, static_cast<uint64_t>(i + c)).parameter;
+      parameter.values[c] = __ushort_as_bfloat16(round_stochastically(__float_as_uint(to_float(parameter.values[c]) * a.scalars.keep), random));
     }
-    store(a.master + i, weight);
+    store(a.parameter + i, parameter);
   } else {
-    parameter = load_elements<Width>(static_cast<const Parameter*>(a.parameter + i));
+    float* weights = a.master;
+    if constexpr (sizeof(Parameter) == 4) weights = a.master ? a.master : a.parameter;
+    auto weight = load_elements<Width>(static_cast<const float*>(weights + i));
 #pragma unroll
-    for (int c = 0; c < Width; ++c) {
-      const float p = to_float(parameter.values[c]) * a.scalars.keep;
-      if constexpr (kStochastic) {
-        const uint32_t random = rounding_bits(a.key, static_cast<uint64_t>(i + c)).parameter;
-        parameter.values[c] = __ushort_as_bfloat16(round_stochastically(__float_as_uint(p), random));
-      } else {
-        parameter.values[c] = p;
-      }
-    }
+    for (int c = 0; c < Width; ++c) weight.values[c] *= a.scalars.keep;
+    store(weights + i, weight);
+    if (a.master) store_rounded<Width>(a.parameter + i, weight);
   }
-  store(a.parameter + i, parameter);
 }
 
 // Calls each(width, i) over [begin, end) in whole vectors, then one by one.
@@ -204,14 +208,15 @@ void adamw_update(const AdamWUpdate& a, Context& context) {
   if (a.parameter.rows == 0 || a.parameter.columns == 0) return;
   const DType parameter = a.parameter.dtype, gradient = a.gradient.dtype, state = a.first_moment.dtype;
   const bool narrow_gradient = gradient == DType::bfloat16, known = gradient != DType::float16 && a.second_moment.dtype == state;
-  if (known && parameter == DType::float32 && state == DType::float32 && !a.master && !narrow_gradient) return launch_update<float, float, float>(a, context);
-  if (known && parameter == DType::bfloat16 && state == DType::float32 && a.master && a.master.dtype == DType::float32) {
+  const bool with_master = a.master && a.master.dtype == DType::float32;
+  if (known && parameter == DType::float32 && state == DType::float32 && (with_master || !a.master) && !narrow_gradient) return launch_update<float, float, float>(a, context);
+  if (known && parameter == DType::bfloat16 && state == DType::float32 && with_master) {
     return narrow_gradient ? launch_update<bfloat16, bfloat16, float>(a, context) : launch_update<bfloat16, float, float>(a, context);
   }
   if (known && parameter == DType::bfloat16 && state == DType::bfloat16 && !a.master) {
     return narrow_gradient ? launch_update<bfloat16, bfloat16, bfloat16>(a, context) : launch_update<bfloat16, float, bfloat16>(a, context);
   }
-  fail("The CUDA backend's AdamW knows float32 throughout, bfloat16 parameters with a float32 master and float32 moments, and bfloat16 parameters with bfloat16 moments; not ",
+  fail("The CUDA backend's AdamW knows float32 throughout, with a master or without, bfloat16 parameters with a float32 master and float32 moments, and bfloat16 parameters with bfloat16 moments; not ",
        name(parameter), " parameters ", a.master ? "with" : "without", " a master, a ", name(gradient), " gradient and ", name(state), " moments.");
 }
 

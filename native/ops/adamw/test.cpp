@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "core/error.h"
 #include "testing/cpu.h"
 
 namespace cheems {
@@ -136,6 +137,67 @@ TEST_CASE("adamw: rows that never had a gradient get the same bits whether they 
       for (size_t i = 0; i < all.size(); ++i) CHECK(all[i] == skipping[i]);
     }
   });
+}
+
+// The parameter of `master`, in bfloat16 or in float32, as numbers, and what it must be.
+std::vector<float> rounded(std::vector<float> master) {
+  round_to(DType::bfloat16, master.data(), master.size());
+  return master;
+}
+
+TEST_CASE("adamw: a parameter with a master is its rounding to bfloat16 in either dtype, and the master is what a parameter without one is") {
+  for_each_simd_target([](const std::string&) {
+    const int64_t rows = 65, columns = 33;
+    std::vector<uint8_t> seen(65);
+    for (size_t row = 0; row < seen.size(); ++row) seen[row] = row % 3 == 0;
+    const auto start = random_floats(rows * columns, 1);
+    for (const uint8_t* row_seen : {static_cast<const uint8_t*>(nullptr), static_cast<const uint8_t*>(seen.data())}) {
+      // Without a master: {parameter, moments}; with one: the same of the master, and the parameter in both dtypes.
+      const auto with = [&](bool is_master, DType dtype) {
+        return with_any_threads({}, [&](Cpu& cpu) -> Outputs {
+          Matrix exact = contiguous(rows, columns, start), g = exact, m = contiguous(rows, columns), v = m, wide = exact;
+          std::vector<uint16_t> narrow_memory(static_cast<size_t>(rows * columns), 0x7fff);
+          for (int64_t step = 1; step <= 3; ++step) {
+            auto gradient = random_floats(rows * columns, 50 + static_cast<uint64_t>(step));
+            for (size_t i = 0; i < gradient.size(); ++i) gradient[i] *= seen[i / static_cast<size_t>(columns)];
+            g = contiguous(rows, columns, gradient);
+            AdamWUpdate a = update(exact, g, m, v, step, {}, row_seen);
+            if (is_master) {
+              a.master = a.parameter;
+              a.parameter = dtype == DType::float32 ? wide.view() : Tensor{narrow_memory.data(), dtype, rows, columns, columns};
+            }
+            cpu->adamw_update(a);
+          }
+          CHECK(wide.guards_hold());
+          std::vector<float> narrow_values(narrow_memory.size());
+          widen(narrow_memory.data(), DType::bfloat16, narrow_values.data(), narrow_values.size());
+          return {exact.values(), m.values(), v.values(), dtype == DType::float32 ? wide.values() : narrow_values};
+        });
+      };
+      const Outputs plain = with(false, DType::float32);
+      for (const DType dtype : {DType::float32, DType::bfloat16}) {
+        const Outputs found = with(true, dtype);
+        for (size_t i = 0; i < 3; ++i) CHECK(same_bits(found[i], plain[i]));
+        CHECK(same_bits(found[3], rounded(plain[0])));
+      }
+    }
+  });
+}
+
+TEST_CASE("adamw: masters and their rounding stay where the squares are not finite; what is no master is refused") {
+  Cpu cpu(1);
+  const double squares = NAN;
+  Matrix master = contiguous(1, 3, {1.001f, 2, 3}), p = contiguous(1, 3, {1, 2, 3}), g = contiguous(1, 3, {NAN, 1, 1}), m = contiguous(1, 3, {1, 1, 1}), v = m;
+  AdamWUpdate a = update(p, g, m, v, 2, {});
+  a.master = master.view();
+  a.squares = &squares;
+  cpu->adamw_update(a);
+  CHECK(p.values() == std::vector<float>{1, 2, 3});
+  CHECK(master.values() == std::vector<float>{1.001f, 2, 3});
+  CHECK(g.values() == std::vector<float>{0, 0, 0});
+  a.parameter.dtype = DType::bfloat16;
+  a.master = {};
+  CHECK_THROWS_WITH_AS(cpu->adamw_update(a), doctest::Contains("bfloat16 tensor"), Error);
 }
 
 }  // namespace

@@ -34,7 +34,9 @@ void update_element(const AdamWUpdate& a, int64_t row, int64_t column, A g, bool
   }
   if (a.master) {
     put<A>(a.master, row, column, p);
-    put<A>(a.parameter, row, column, p);  // the rounded copy
+    auto rounded = static_cast<float>(p);
+    round_to(DType::bfloat16, &rounded, 1);
+    put<A>(a.parameter, row, column, static_cast<A>(rounded));
   } else {
     put_rounded<A>(a.parameter, row, column, p, random.parameter);
   }
