@@ -192,10 +192,10 @@ test("a config keeps its other fields and its numbers' spelling, and takes the t
   writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ pad_token: '<pad>', unk_token: { content: '<unk>' } }));
   writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify({ added_tokens: [{ id: 1, content: '<pad>', special: true }, { id: 4, content: '<unk>', special: true }, { id: 2, content: '<end>', special: true }] }));
   const request = { baseFolder: folder, classPrefix: 'Qwen2', vocabSize: 10, dtype: 'bfloat16' as const };
-  const { config, padTokenId, newPadToken } = await makeConfig({ ...request, lastTokens: new Map([[2, 100]]), dtype: 'float32' });
+  const { config, padTokenId, newPadToken } = await makeConfig({ ...request, lastTokens: new Map([[2, 100]]) });
   t.is(padTokenId, 1);
   t.is(newPadToken, undefined);
-  const other = await makeConfig({ ...request, lastTokens: new Map([[2, 1], [1, 1]]), dtype: 'float32' });
+  const other = await makeConfig({ ...request, lastTokens: new Map([[2, 1], [1, 1]]) });
   t.is(other.padTokenId, 4);
   t.is(other.newPadToken, '<unk>');
   for (const text of ['"rms_norm_eps": 1e-06', '"attention_dropout": 0.0', '"rope_theta": 1000000.0', '"big": 12345678901234567890', '"name": "a \\"1.0\\" b"', '"pad_token_id": 1', '"dtype": "bfloat16"', '"torch_dtype": "bfloat16"']) t.true(config.includes(text), text);
