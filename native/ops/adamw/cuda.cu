@@ -118,7 +118,7 @@ __device__ __forceinline__ void update_at(const Arguments<Parameter, Gradient, S
 #pragma unroll
     for (int c = 0; c < Width; ++c) weight.values[c] = update(a.scalars, clip, weight.values[c], to_float(gradient.values[c]), first.values[c], second.values[c]);
     store(weights + i, weight);
-    if (a.master) store_rounded<Width>(a.parameter + i, weight);
+    if (sizeof(Parameter) == 2 || a.master) store_rounded<Width>(a.parameter + i, weight);
   }
   store(a.first_moment + i, first);
   store(a.second_moment + i, second);
@@ -142,7 +142,7 @@ __device__ __forceinline__ void decay_at(const Arguments<Parameter, Gradient, St
 #pragma unroll
     for (int c = 0; c < Width; ++c) weight.values[c] *= a.scalars.keep;
     store(weights + i, weight);
-    if (a.master) store_rounded<Width>(a.parameter + i, weight);
+    if (sizeof(Parameter) == 2 || a.master) store_rounded<Width>(a.parameter + i, weight);
   }
 }
 
