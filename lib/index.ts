@@ -11,7 +11,9 @@ import { packageVersion } from './training/package_version';
 
 // Reward models: load one, score conversations with it.
 export { RewardModel } from './scoring/reward_model';
-export type { RewardModelOptions, ScoredResponse, ScoreItem, ScoreItemsOptions, ScoreItemsProgress } from './scoring/reward_model';
+export type { RewardModelOptions, ScoreItemsOptions } from './scoring/reward_model';
+export type { ScoredResponse, ScoreItem } from './scoring/items';
+export type { ScoreItemsProgress } from './scoring/progress';
 
 // Language models: load one, let it answer prompts.
 export { GenerationError, LanguageModel } from './generation';

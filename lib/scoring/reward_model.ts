@@ -1,14 +1,14 @@
 // A reward model in memory: texts or token ids in, rewards out. `score`, `eval` and the library stand on it.
 
-import { DataError, show } from '../data/errors';
-import type { Message, Response, Source, TokenizedSample } from '../data/types';
+import type { Source, TokenizedSample } from '../data/types';
 import { engine as nativeEngine } from '../engine';
 import type { ArchitectureInfo, Engine, EngineModel, HeadInfo, Precision } from '../engine/types';
 import { localModelFolder } from '../hub';
 import type { TokenizeOptions } from '../tokenization/tokenize_dataset';
-import { conversationParts } from './conversation';
+import { promptsOf, type ScoreItem } from './items';
 import { readSampleFacts, type SampleFacts } from './model_facts';
 import { upToReadToken } from './pooling';
+import { Meter, type ScoreItemsProgress } from './progress';
 import { readoutRule, type ReadoutOptions, type ReadoutRule } from './readouts';
 import { packSamples } from './sample_batch';
 import { SampleTokenizer, type PromptWithResponses } from './sample_tokenizer';
@@ -46,29 +46,6 @@ export interface RewardModelOptions extends ReadoutOptions {
   /** Gets a sentence, at most once, where samples are such that other programs would read their rewards elsewhere. */
   onNote?: ((sentence: string) => void) | undefined;
   signal?: AbortSignal | undefined;
-}
-
-/** A response to be scored: text, the turns after the prompt, or the whole sample as token ids. */
-export type ScoredResponse = string | Message[] | { content: string } | { inputIds: Int32Array | readonly number[] };
-
-/** A prompt (text, or a conversation) with its responses; or a conversation alone, which is scored as it stands: its last message is the assistant's. */
-export type ScoreItem =
-  | {
-      prompt?: string | Message[];
-      /** The conversation, where `prompt` is absent. */
-      messages?: Message[];
-      systemPrompt?: string;
-      responses: readonly ScoredResponse[];
-    }
-  | { messages: Message[]; systemPrompt?: string; prompt?: undefined; responses?: undefined };
-
-export interface ScoreItemsProgress {
-  /** Responses scored, and all of them. */
-  done: number;
-  total: number;
-  /** Tokens computed so far, each shared prompt once. */
-  tokens: number;
-  tokensPerSecond: number;
 }
 
 export interface ScoreItemsOptions {
@@ -369,11 +346,6 @@ export class RewardModel {
   }
 }
 
-function promptsOf(items: readonly ScoreItem[]): { prompts: PromptWithResponses[]; total: number } {
-  const prompts = items.map((item, index) => promptOf(item, index));
-  return { prompts, total: prompts.reduce((sum, { responses }) => sum + responses.length, 0) };
-}
-
 /** Does not wait for what will not be used. */
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise;
@@ -390,60 +362,3 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undef
 
 const tokensIn = (samples: readonly TokenizedSample[]): number => samples.reduce((sum, { inputIds }) => sum + inputIds.length, 0);
 const samplesIn = (groups: readonly TokenizedSample[][]): number => groups.reduce((sum, group) => sum + group.length, 0);
-
-/** Progress over several calls of the engine. */
-class Meter {
-  private readonly began = performance.now();
-  private done = 0;
-  private tokens = 0;
-
-  constructor(
-    private readonly total: number,
-    private readonly onProgress: ((progress: ScoreItemsProgress) => void) | undefined,
-  ) {}
-
-  during(done: number, tokens: number): void {
-    this.tell(this.done + done, this.tokens + tokens);
-  }
-
-  after(done: number, tokens: number): void {
-    this.done += done;
-    this.tokens += tokens;
-    this.tell(this.done, this.tokens);
-  }
-
-  private tell(done: number, tokens: number): void {
-    const seconds = (performance.now() - this.began) / 1000;
-    this.onProgress?.({ done, total: this.total, tokens, tokensPerSecond: tokens / Math.max(seconds, 1e-9) });
-  }
-}
-
-function promptOf(item: ScoreItem, index: number): PromptWithResponses {
-  const source = { file: 'items', line: index + 1 };
-  const { prompt, messages, responses, systemPrompt } = item;
-  const system = systemPrompt === undefined ? {} : { systemPrompt };
-  if (responses === undefined && prompt === undefined && Array.isArray(messages)) {
-    const conversation = conversationParts(messages, '"responses"', source);
-    return { prompt: conversation.prompt, responses: [{ id: '0', ...conversation.response }], source, ...system };
-  }
-  if (!Array.isArray(responses)) throw new DataError(source, `"responses" must be a list, but is ${show(responses)}`);
-  if (prompt !== undefined && messages !== undefined) throw new DataError(source, 'an item has either "prompt" or "messages", but this one has both');
-  const given = prompt ?? messages;
-  const list = (responses as readonly ScoredResponse[]).map((response, number) => responseOf(response, String(number), source));
-  if (given === undefined && list.some(({ inputIds }) => inputIds === undefined)) throw new DataError(source, 'the item has neither "prompt" nor "messages", which its responses answer');
-  return { prompt: given ?? [], responses: list, source, ...system };
-}
-
-function responseOf(response: ScoredResponse, id: string, source: Source): Response {
-  if (typeof response === 'string') return { id, content: response };
-  if (Array.isArray(response)) {
-    const content = response.at(-1)?.content;
-    if (content === undefined) throw new DataError(source, `response ${id} is an empty list of messages`);
-    return { id, content, messages: response };
-  }
-  if (typeof response === 'object' && response !== null) {
-    if ('content' in response && typeof response.content === 'string') return { id, content: response.content };
-    if ('inputIds' in response && response.inputIds.length > 0) return { id, inputIds: Int32Array.from(response.inputIds) };
-  }
-  throw new DataError(source, `response ${id} must be text, messages, { content } or { inputIds } that are not empty, but is ${show(response)}`);
-}

@@ -236,3 +236,18 @@ test('a base without a head gets a seeded one: the same seed, the same bits', as
   t.notDeepEqual(await run('c', 4), first);
   t.true(logs.some((message) => message.includes('has no reward head')));
 });
+
+test("going on from a classifier that is read before its padding says so where samples end with it; the trained folder's padding is another", async (t) => {
+  const folder = temporaryFolder(t);
+  const options: Record<string, unknown> = { ...optionsFor(folder, 'qwen2-gqa'), model_path: join(REFERENCE, '../trainers/trl_texts'), max_steps: 1 };
+  const run = async (name: string, end: number) => {
+    writeFileSync(options['train_data_path'] as string, JSON.stringify({ chosen_ids: [1, 5, 6, end], rejected_ids: [1, 5, 7, end] }));
+    const said: string[] = [];
+    await train({ ...options, output_dir: join(folder, name) }, { engine, callbacks: { onLog: ({ level, message }) => level === 'warning' && said.push(message) } });
+    return { said, pad: (JSON.parse(readFileSync(join(folder, name, 'config.json'), 'utf8')) as { pad_token_id: number }).pad_token_id };
+  };
+  const padded = await run('padded', 2);
+  t.regex(padded.said.join(), /end with the id that is padding in .*trl_texts \(pad_token_id 2\)/);
+  t.not(padded.pad, 2);
+  t.deepEqual((await run('plain', 9)).said, []);
+});

@@ -11,6 +11,7 @@ import type { TrainCallbacks, TrainResult } from './events';
 import { realFileSystem, type FileSystem } from '../files/file_system';
 import { formatBytes, formatMemoryPlan, planOrRefuse } from './memory';
 import { exportModel, makeConfig, sha256, type ModelFolderPlan } from './model_folder';
+import { readSampleFacts } from '../scoring/model_facts';
 import { parseTrainOptions, sampleCompat, type TrainOptions } from './options';
 import { openOutputFolder, prepareOutputFolder, removeEarlier, type Say } from './output_folder';
 import { packageVersion } from './package_version';
@@ -103,6 +104,7 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
     await removeEarlier(doomed, files, say);
     if (model.head.source === 'new') say(`${options.model_path} has no reward head: a new one is made, normal with standard deviation 1/(hidden size + 1), seed ${options.seed}.`);
     else if (!resumed) say(`Training goes on from the reward head of ${options.model_path}: ${model.head.description}.`);
+    if (!resumed) await tellOtherPooling(options, model, data, say);
     return await runSteps({ options, context, files, data, plan, folderPlan, identity, start, resumed, model, trainer, memory });
   } finally {
     await trainer.dispose();
@@ -289,6 +291,14 @@ async function folderPlanOf(options: TrainOptions, data: TrainingData, architect
       last_token_ids: commonest.map(([id]) => id),
     },
   };
+}
+
+/** A head that was trained to be read before padding goes on being trained at the last token: who continues such a model must know. */
+async function tellOtherPooling({ model_path: folder }: TrainOptions, { head, architecture: { padToken } }: EngineModel, { lastTokens }: TrainingData, say: Say): Promise<void> {
+  if (head.source === 'new' || padToken === undefined || !lastTokens.has(padToken)) return;
+  const { pooling } = await readSampleFacts(folder, { head });
+  if (pooling === 'last_token') return;
+  say(`Samples end with the id that is padding in ${folder} (pad_token_id ${padToken}), before which the model's class reads the reward. Training reads it at the last token, and the trained folder names another pad token.`, 'warning');
 }
 
 /** The finished model is written into output_dir itself, so it must not be the base model's folder. */

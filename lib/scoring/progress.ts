@@ -1,0 +1,37 @@
+// How far the scoring of items is.
+
+export interface ScoreItemsProgress {
+  /** Responses scored, and all of them. */
+  done: number;
+  total: number;
+  /** Tokens computed so far, each shared prompt once. */
+  tokens: number;
+  tokensPerSecond: number;
+}
+
+/** Progress over several calls of the engine. */
+export class Meter {
+  private readonly began = performance.now();
+  private done = 0;
+  private tokens = 0;
+
+  constructor(
+    private readonly total: number,
+    private readonly onProgress: ((progress: ScoreItemsProgress) => void) | undefined,
+  ) {}
+
+  during(done: number, tokens: number): void {
+    this.tell(this.done + done, this.tokens + tokens);
+  }
+
+  after(done: number, tokens: number): void {
+    this.done += done;
+    this.tokens += tokens;
+    this.tell(this.done, this.tokens);
+  }
+
+  private tell(done: number, tokens: number): void {
+    const seconds = (performance.now() - this.began) / 1000;
+    this.onProgress?.({ done, total: this.total, tokens, tokensPerSecond: tokens / Math.max(seconds, 1e-9) });
+  }
+}
