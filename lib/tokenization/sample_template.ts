@@ -38,7 +38,7 @@ export function sampleTemplate(source: string, parts: SampleParts): string {
 }
 
 /** jinja2 drops the last line's end, a newline behind a tag and blanks before one: kept from doing so by empty expressions. */
-const verbatim = (source: string): string => `{{- '' }}${source.replace(/\n$/, '')}{{ '' -}}`;
+const verbatim = (source: string): string => `{{- '' }}${source.replace(/\r?\n$/, '')}{{ '' -}}`;
 
 function leading({ before, undoubledBos, gap = '' }: SampleParts): string {
   if (before.length === 0) return '';
