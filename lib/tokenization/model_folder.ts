@@ -2,11 +2,12 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { withTokensOfConfig } from './config_tokens';
 import { TokenizerError } from './errors';
 
 export interface TokenizerFiles {
   folder: string;
-  /** tokenizer.json and tokenizer_config.json, parsed. */
+  /** tokenizer.json, with the tokens that only tokenizer_config.json names, and tokenizer_config.json, parsed. */
   tokenizer: Record<string, unknown>;
   config: Record<string, unknown>;
   /** Undefined where the folder has none and none was given. */
@@ -36,7 +37,7 @@ export function readTokenizerFiles(folder: string, chatTemplateFile?: string): T
   const map = existsSync(mapFile) ? readObject(mapFile) : {};
   return {
     folder,
-    tokenizer,
+    tokenizer: withTokensOfConfig(tokenizer, { ...map, ...config }),
     config,
     chatTemplate: findChatTemplate(folder, config, configFile, chatTemplateFile),
     specialTokens: specialTokensOf({ ...map, ...config }),

@@ -14,7 +14,7 @@ import type { ChunkResult, SampleJob } from './worker_messages';
 const MAGIC = Buffer.from('CHEEMS-SAMPLES-1\n', 'latin1');
 const DIGEST_BYTES = 32;
 /** Raise when the same input comes to give other samples, a new version of the tokenizer library included. */
-const RULES = 'samples-2';
+const RULES = 'samples-3';
 const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'chat_template.jinja', 'chat_template.json'];
 
 /** The file for these samples. Every input of theirs goes into its name: texts, tokenizer, template and options. */
