@@ -31,6 +31,8 @@ const DIFFICULT: Record<string, string> = {
   white_space: "\n  {% set mark = '|' %}\n{% macro turn(m) %}{{ mark }}{{ m.role }}{{ mark }} {{ m.content }}{% endmacro %}\n  {% for m in messages %}\n{{ turn(m) }}\n  {% endfor %}\n \n",
   // BOS in some conversations and not in others, and the end by its name.
   sometimes_bos: "{% if messages | length > 2 %}{{ bos_token }}{% endif %}{% for m in messages %}[{{ m.role }}] {{ m.content }}{{ eos_token }}{% endfor %}\n",
+  // The clock, a name that the base model lacks, and lines that end with CRLF.
+  asks: "{% if strftime_now is defined %}{{ strftime_now('%d %b %Y') }}{% else %}26 Jul 2024{% endif %}\r\n{% for m in messages %}\r\n{{ m.role }}: {{ m.content }}</s>{% if eos_token is defined %}{{ eos_token }}{% endif %}\r\n{% endfor %}\r\n",
 };
 
 /** A post-processor that adds tokens, given as text and id, around a text. */
@@ -52,6 +54,7 @@ const TOKENIZERS: Record<string, { folder: string; tokenizer?: (content: Json) =
   },
   // Llama's kind: pieces of sentencepiece, BOS by the tokenizer.
   llama: { folder: join(REFERENCE, 'llama'), config: { tokenizer_class: 'LlamaTokenizerFast', legacy: false, add_bos_token: true } },
+  nameless: { folder: join(REFERENCE, 'llama'), config: { eos_token: undefined, bos_token: undefined } },
   // The same as newer files have it: a space is put before the first piece alone.
   metaspace: {
     folder: join(REFERENCE, 'llama'),
@@ -65,7 +68,7 @@ export function sampleTemplateCases(): Case[] {
   const shipped = readdirSync(SHIPPED).map((file) => basename(file, '.jinja'));
   return Object.entries(TOKENIZERS).flatMap(([tokenizer, { folder }]) => {
     const own = readJson(join(folder, 'tokenizer_config.json'))['chat_template'] === undefined ? [] : [undefined];
-    const templates = ['quickstart', 'qwen2_5'].includes(tokenizer) ? own : [...own, ...shipped, ...Object.keys(DIFFICULT)];
+    const templates = tokenizer === 'nameless' ? ['asks'] : ['quickstart', 'qwen2_5'].includes(tokenizer) ? own : [...own, ...shipped, ...Object.keys(DIFFICULT)];
     return templates.flatMap((template) => (['strip', 'nostrip', 'cheems'] as const).map((mode) => ({ name: `${tokenizer}-${template ?? 'own'}-${mode}`, tokenizer, template, mode })));
   });
 }

@@ -27,7 +27,8 @@ export class ChatTemplate {
     private readonly specialTokens: Record<string, string>,
   ) {
     try {
-      this.template = new Template(source);
+      // As jinja2 reads it: every line's end is a newline.
+      this.template = new Template(source.replace(/\r\n?/g, '\n'));
     } catch (error) {
       throw new TokenizerError(`the chat template in ${file} is not valid Jinja (${(error as Error).message}).`);
     }

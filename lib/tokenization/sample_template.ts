@@ -8,6 +8,8 @@ import { messagesOf, type SampleBuilder, type SampleOptions } from './sample_bui
 /** The first line of every template made here: what it is, for readers, and how one is known again. */
 const NOTE = '{#- Renders the samples that this reward model was trained on, to the token; a tokenizer must add nothing to them. -#}\n';
 
+export type PinnedNames = Readonly<Record<string, string | undefined>>;
+
 export interface SampleParts {
   doStrip: boolean;
   /** Texts of the tokens that the tokenizer adds around a text. */
@@ -19,18 +21,24 @@ export interface SampleParts {
   rewardToken?: string | undefined;
   /** Between the tokens before and the text: some tokenizers begin words otherwise behind a special token than at the beginning. */
   gap?: string | undefined;
-  /** bos_token and the like as the template knew them, where the written tokenizer gives the names other texts. */
-  pinned?: Readonly<Record<string, string>> | undefined;
+  /** Names that the template prints or asks for, as it knew them in training, where tools give them another value; undefined: not at all. */
+  pinned?: PinnedNames | undefined;
 }
 
 /** A Jinja string literal, in jinja2 and in @huggingface/jinja. */
 const quoted = (text: string): string => `'${text.replace(/\\/g, '\\\\').replace(/'/g, "\\'").replace(/\n/g, '\\n')}'`;
 
+/** Whether a template was made here. */
+export const isSampleTemplate = (source: string): boolean => source.startsWith(NOTE);
+
 /** `source` made into a template of whole samples; unchanged where it renders them already. */
 export function sampleTemplate(source: string, parts: SampleParts): string {
-  const pins = Object.entries(parts.pinned ?? {}).map(([name, text]) => `{%- set ${name} = ${quoted(text)} -%}\n`).join('');
+  // transformers gives templates the day's date; training has no clock.
+  const names: PinnedNames = { ...(source.includes('strftime_now') ? { strftime_now: undefined } : {}), ...parts.pinned };
+  const pins = Object.entries(names).map(([name, text]) => `{%- set ${name} = ${text === undefined ? `${name}_is_not_defined` : quoted(text)} -%}\n`).join('');
   const around = parts.before.length > 0 || parts.after.length > 0 || parts.rewardToken !== undefined;
-  if (!around && (!parts.doStrip || source.startsWith(NOTE))) return pins === '' ? source : `${NOTE}${pins}${verbatim(source)}`;
+  if (!around && isSampleTemplate(source)) return source;
+  if (!around && !parts.doStrip) return pins === '' ? source : `${NOTE}${pins}${verbatim(source)}`;
   if (!around) return `${NOTE}${pins}{% filter trim %}${source}{% endfilter %}`;
   const body = parts.doStrip ? source : verbatim(source);
   const strip = parts.doStrip ? '{%- set sample = sample | trim -%}\n' : '';
@@ -72,22 +80,24 @@ export interface FoundTemplate {
 /**
  * The template of the samples that `builder` makes with `options`, tried on conversations: the text that it
  * renders, tokenized with nothing added, must give the same ids.
- * @param pinned see `SampleParts`.
+ * @param names bos_token and the like as the written tokenizer will give them: the template keeps those that it was trained with.
  */
 export function findSampleTemplate(
   builder: SampleBuilder,
   source: string,
   options: Pick<SampleOptions, 'doStrip' | 'doubledBos' | 'rewardToken'>,
   conversations: readonly Conversation[],
-  pinned: Readonly<Record<string, string>> = {},
+  names: Readonly<Record<string, string>> = builder.specialTokens,
 ): FoundTemplate {
+  const changed = [...new Set([...Object.keys(names), ...Object.keys(builder.specialTokens)])].filter((name) => names[name] !== builder.specialTokens[name]);
+  const pinned = Object.fromEntries(changed.filter((name) => source.includes(name)).map((name) => [name, builder.specialTokens[name]]));
   const parts = partsOf(builder, options, pinned);
   const compared = conversations.length;
   if (parts === undefined) return { source: undefined, compared, differing: compared };
   let fewest = compared;
   for (const gap of parts.before.length > 0 ? ['', ' '] : ['']) {
     const candidate = sampleTemplate(source, { ...parts, gap });
-    const differing = countDiffering(builder, candidate, options, conversations);
+    const differing = countDiffering(builder, candidate, names, options, conversations);
     if (differing === 0) return { source: candidate, compared, differing };
     fewest = Math.min(fewest, differing);
   }
@@ -95,7 +105,7 @@ export function findSampleTemplate(
 }
 
 /** Undefined where a token around the text has no text of its own. */
-function partsOf(builder: SampleBuilder, options: Pick<SampleOptions, 'doStrip' | 'doubledBos' | 'rewardToken'>, pinned: Readonly<Record<string, string>>): SampleParts | undefined {
+function partsOf(builder: SampleBuilder, options: Pick<SampleOptions, 'doStrip' | 'doubledBos' | 'rewardToken'>, pinned: PinnedNames): SampleParts | undefined {
   const doStrip = options.doStrip !== false;
   const { before, after } = doStrip ? builder.tokensAround : { before: [], after: [] };
   const texts = [...before, ...after].map((id) => builder.addedToken(id));
@@ -116,10 +126,11 @@ function partsOf(builder: SampleBuilder, options: Pick<SampleOptions, 'doStrip' 
 function countDiffering(
   builder: SampleBuilder,
   source: string,
+  names: Readonly<Record<string, string>>,
   options: Pick<SampleOptions, 'doStrip' | 'doubledBos' | 'rewardToken'>,
   conversations: readonly Conversation[],
 ): number {
-  const template = new ChatTemplate(source, 'the template of whole samples', builder.specialTokens);
+  const template = new ChatTemplate(source, 'the template of whole samples', { ...names });
   return conversations.filter(({ prompt, systemPrompt, response }) => {
     const { inputIds } = builder.buildSample(prompt, systemPrompt, response, options);
     const ids = builder.encode(template.render(messagesOf(prompt, systemPrompt, response), false));

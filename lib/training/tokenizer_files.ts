@@ -57,7 +57,7 @@ export async function planTokenizerFiles(request: TokenizerRequest, files: FileS
   const builder = new SampleBuilder({ folder: baseFolder, chatTemplateFile: samples.chatTemplateFile });
   const sampleNames = { ...names, ...namesOfSamples(builder, samples) };
   const source = base.chatTemplate?.source ?? '';
-  const found = findSampleTemplate(builder, source, samples.options, samples.conversations, pinnedNames(source, sampleNames, base.specialTokens));
+  const found = findSampleTemplate(builder, source, samples.options, samples.conversations, withNames(base.specialTokens, sampleNames));
   if (found.source === undefined) {
     await changeNames(baseFolder, names, {}, changes, files);
     if (samples.chatTemplateFile !== undefined) changes.set('chat_template.jinja', source);
@@ -83,10 +83,10 @@ function namesOfSamples(builder: SampleBuilder, { options, lastTokens }: SampleR
   return { ...(end === undefined ? {} : { eos_token: end }), ...(doubled ? { bos_token: null } : {}) };
 }
 
-/** Of the names that change, those that the template prints, with the texts that it was trained with. */
-function pinnedNames(source: string, names: TokenNames, before: Readonly<Record<string, string>>): Record<string, string> {
-  const changed = Object.keys(names).filter((name) => before[name] !== undefined && before[name] !== names[name]);
-  return Object.fromEntries(changed.filter((name) => source.includes(name)).map((name) => [name, before[name]!]));
+/** The special tokens as the written files name them. */
+function withNames(before: Readonly<Record<string, string>>, names: TokenNames): Record<string, string> {
+  const all = Object.entries({ ...before, ...names });
+  return Object.fromEntries(all.filter((entry): entry is [string, string] => entry[1] !== null));
 }
 
 /**
