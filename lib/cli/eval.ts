@@ -64,7 +64,7 @@ export const evalCommand = defineCommand({
         throw new UsageError('Give either --model_path (a reward model), --judge_model (a language model that compares) or --predictor (a scorer of your own).');
       }
       if (values.dtype !== undefined && values.model_path === undefined) {
-        throw new UsageError(`--dtype (${values.dtype}) rounds the weights of a reward model, and --predictor loads none: leave it out.`);
+        throw new UsageError(`--dtype (${values.dtype}) rounds the weights of the reward model that --model_path names, and none is named: leave it out.`);
       }
       if (values.truncation && values.max_length === undefined) throw new UsageError('--truncation needs --max_length: the length to cut to.');
       checkJudgeOptions(values);

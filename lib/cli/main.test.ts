@@ -144,7 +144,7 @@ test('usage errors: one sentence, exit code 2, nothing on standard output', asyn
     [['score', '--model_path', 'a', '--model_name', 'b', '--input', '-', '--output', '-'], /--model_path and --model_name are two names of one option/],
     [['eval', '--judge_model', 'j', '--predictor', 'length', '--data_path', 'x'], /--judge_model j asks for a judge and --predictor length for another scorer/],
     [['eval', '--judge_model', 'j', '--model_name', 'm', '--data_path', 'x'], /--judge_model j asks for a judge and --model_path m for a reward model/],
-    [['eval', '--predictor', 'length', '--dtype', 'bfloat16', '--data_path', 'x'], /--dtype \(bfloat16\).*--predictor loads none/],
+    [['eval', '--predictor', 'length', '--dtype', 'bfloat16', '--data_path', 'x'], /--dtype \(bfloat16\).*none is named/],
     [['plan'], /"plan train" or "plan eval"/],
     [['train', '--output_dir', 'x'], /--model_path is missing/],
     [['score', '--model_path', 'm', '--input', testData, '--output', testData], /one file/],

@@ -1,7 +1,7 @@
 // `cheems-native plan train|eval`: the memory that the command would take, before anything is allocated.
 
 import { engine } from '../engine';
-import type { PlanRequest } from '../engine/types';
+import type { ArchitectureInfo, PlanRequest } from '../engine/types';
 import { findBenchmark, readBenchmarkFile } from '../evaluation';
 import { readSampleFacts } from '../scoring/model_facts';
 import { tokenizeDataset } from '../tokenization/tokenize_dataset';
@@ -66,7 +66,7 @@ export const planEvalCommand = defineCommand({
     const folder = await modelFolder(values.model_path);
     const architecture = await engine.readArchitecture(folder);
     const longestSample = values.data_path.length > 0
-      ? await longestOf(folder, values, architecture.vocabSize)
+      ? await longestOf(folder, values, architecture)
       : Math.min(values.max_length ?? Infinity, architecture.maxPositionEmbeddings);
     await printPlan({
       folder,
@@ -82,16 +82,17 @@ export const planEvalCommand = defineCommand({
   },
 });
 
-async function longestOf(folder: string, values: EvalValues, vocabularySize: number): Promise<number> {
-  const facts = await readSampleFacts(folder);
+async function longestOf(folder: string, values: EvalValues, { vocabSize: vocabularySize, sampleForm, rewardToken }: ArchitectureInfo): Promise<number> {
+  const facts = await readSampleFacts(folder, { chatTemplateFile: values.chat_template });
   const read = await Promise.all(values.data_path.map((file) => readBenchmarkFile(findBenchmark(values.benchmark), file, { compat: values.compat })));
   const { prompts } = await tokenizeDataset({ prompts: read.flatMap((dataset) => dataset.prompts) }, {
-    tokenizer: { folder, chatTemplateFile: values.chat_template },
+    tokenizer: { folder, chatTemplateFile: values.chat_template, form: sampleForm },
     doStrip: values.do_strip ?? facts.doStrip,
     doubledBos: (values.compat ?? facts.compat) === 'cheems' ? 'keep' : 'drop',
     maxLength: values.max_length ?? null,
     truncation: values.truncation,
     vocabularySize,
+    rewardToken,
     dropUnpaired: false,
   });
   return prompts.reduce((longest, { samples }) => samples.reduce((most, { inputIds }) => Math.max(most, inputIds.length), longest), 0);

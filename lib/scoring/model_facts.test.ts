@@ -42,6 +42,10 @@ test('of models older than chat templates, a given one leaves BOS to the tokeniz
   const head = linear('regression_head.weight');
   t.is((await readSampleFacts(folder, { head })).doStrip, false);
   t.is((await readSampleFacts(folder, { head, chatTemplateFile })).doStrip, true);
+  const starling = { head: linear('v_head.weight'), chatTemplateFile };
+  for (const name of ['LlamaForSequenceClassification', 'LlamaForCausalLM']) {
+    t.like(await readSampleFacts(folderWith(t, classes(name)), starling), { doStrip: true, pooling: 'before_first_padding' });
+  }
 });
 
 test('where rewards are read: by class and head', async (t) => {

@@ -19,6 +19,9 @@ export interface SampleFacts {
   reason: string;
 }
 
+/** A given template that takes the place of one that renders whole samples, and must do what that did. */
+export const NO_TOKENS_ADDED = "This folder's own template renders whole samples, and its tokenizer adds no special tokens to them: the given template must write BOS and the like itself.";
+
 /** What is known of the model beside its folder. */
 export interface FactsRequest {
   /** A template in place of the folder's own. */
@@ -63,7 +66,7 @@ async function factsOfOthers(folder: string, givenTemplate: boolean, head: Facts
   if (head?.source.startsWith('v_head.summary') || existsSync(join(folder, 'value_head.safetensors')) || existsSync(join(folder, 'value_head.bin'))) {
     return as(false, "a value head as LLaMA-Factory and TRL write it; they do not strip");
   }
-  if (first?.endsWith('ForSequenceClassification')) return as(false, `the class ${first} in config.json, whose trainers do not strip`);
+  if (first?.endsWith('ForSequenceClassification') && head?.source !== 'v_head.weight') return as(false, `the class ${first} in config.json, whose trainers do not strip`);
   if (givenTemplate) return as(true, 'a template given for a model whose folder shows no trainer');
   return as(false, "the folder's own template");
 }
@@ -73,7 +76,7 @@ function poolingOf(classes: readonly string[], head: FactsRequest['head']): Pool
   if (!head) return 'last_token';
   const isClassifier = classes[0]?.endsWith('ForSequenceClassification') === true;
   if (head.kind === 'linear' && head.source === 'score.weight' && isClassifier) return 'last_not_padding';
-  const isStarling = head.kind === 'linear' && head.source === 'v_head.weight' && isClassifier;
+  const isStarling = head.kind === 'linear' && head.source === 'v_head.weight' && (isClassifier || classes[0] === 'LlamaForCausalLM');
   const isScoreLayers = head.kind === 'relu_layers' && head.source.startsWith('score.');
   return isStarling || isScoreLayers || ['gated_attributes', 'label_distribution'].includes(head.kind) ? 'before_first_padding' : 'last_token';
 }

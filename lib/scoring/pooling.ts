@@ -7,6 +7,13 @@
  */
 export type Pooling = 'last_token' | 'last_not_padding' | 'before_first_padding';
 
+/** For people. */
+export const READ_AT: Record<Pooling, string> = {
+  last_token: 'at the last token',
+  last_not_padding: 'at the last token that is not padding',
+  before_first_padding: 'before the first padding',
+};
+
 /** The sample up to the token that is read. A causal model's reward hangs on nothing behind it. */
 export function upToReadToken(inputIds: Int32Array, pooling: Pooling, padToken: number | undefined): Int32Array {
   if (pooling === 'last_token' || padToken === undefined) return inputIds;

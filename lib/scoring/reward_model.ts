@@ -4,10 +4,11 @@ import type { Source, TokenizedSample } from '../data/types';
 import { engine as nativeEngine } from '../engine';
 import type { ArchitectureInfo, Engine, EngineModel, HeadInfo, Precision } from '../engine/types';
 import { localModelFolder } from '../hub';
+import { replacesSampleTemplate } from '../tokenization/model_folder';
 import type { TokenizeOptions } from '../tokenization/tokenize_dataset';
 import { promptsOf, type ScoreItem } from './items';
-import { readSampleFacts, type SampleFacts } from './model_facts';
-import { upToReadToken } from './pooling';
+import { NO_TOKENS_ADDED, readSampleFacts, type SampleFacts } from './model_facts';
+import { READ_AT, upToReadToken } from './pooling';
 import { Meter, type ScoreItemsProgress } from './progress';
 import { readoutRule, type ReadoutOptions, type ReadoutRule } from './readouts';
 import { packSamples } from './sample_batch';
@@ -145,7 +146,8 @@ export class RewardModel {
   get sampleChoice(): string {
     const { doStrip, reason } = this.facts;
     const ways = { true: 'stripped of white space', false: 'taken as the chat template writes them', newlines: "taken as OpenRLHF does: without last newlines, with an EOS at the end" };
-    return `Texts are ${ways[`${doStrip}`]} (${reason}).`;
+    const caution = replacesSampleTemplate(this.folder, this.options.chatTemplateFile) ? ` ${NO_TOKENS_ADDED}` : '';
+    return `Texts are ${ways[`${doStrip}`]} (${reason}).${caution}`;
   }
 
   get disposed(): boolean {
@@ -323,7 +325,7 @@ export class RewardModel {
     }));
     if (isCut && !this.paddingNoted) {
       this.paddingNoted = true;
-      this.options.onNote?.(`There are samples with the id that is padding in ${this.folder} (pad_token_id ${padToken} in config.json) as a token of their own: their rewards are read before it, as the model's class does it (${pooling}).`);
+      this.options.onNote?.(`There are samples that hold the id of padding (pad_token_id ${padToken}, by config.json in ${this.folder} or its class's default) as a token of their own: their rewards are read ${READ_AT[pooling]}, as the model's class does it.`);
     }
     return read;
   }

@@ -1,9 +1,11 @@
 // The tokenizer's files of a Hugging Face model folder.
 
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { withTokensOfConfig } from './config_tokens';
 import { TokenizerError } from './errors';
+import { isSampleTemplate } from './sample_note';
 
 export interface TokenizerFiles {
   folder: string;
@@ -24,6 +26,7 @@ const SPECIAL_TOKENS = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad
  * @throws TokenizerError for a missing or malformed file.
  */
 export function readTokenizerFiles(folder: string, chatTemplateFile?: string): TokenizerFiles {
+  if (!existsSync(folder)) throw new TokenizerError(`${folder} does not exist: check the path.`);
   const tokenizerFile = join(folder, 'tokenizer.json');
   if (!existsSync(tokenizerFile)) {
     throw new TokenizerError(
@@ -73,12 +76,29 @@ function findChatTemplate(
   configFile: string,
   given?: string,
 ): TokenizerFiles['chatTemplate'] {
-  if (given !== undefined) return { source: readText(given), file: given };
+  if (given !== undefined && (!hasSampleTemplate(folder) || !isTrainedTemplate(folder, given))) return { source: readText(given), file: given };
   const jinja = join(folder, 'chat_template.jinja');
   if (existsSync(jinja)) return { source: readText(jinja), file: jinja };
   const json = join(folder, 'chat_template.json');
   if (existsSync(json)) return templateOf(readObject(json)['chat_template'], json);
   return templateOf(config['chat_template'], configFile);
+}
+
+/** Whether the folder's own template was made of the given one: that renders the samples, the given one without what the tokenizer added. */
+function isTrainedTemplate(folder: string, given: string): boolean {
+  const facts = join(folder, 'cheems.json');
+  if (!existsSync(facts)) return false;
+  return readObject(facts)['chat_template_sha256'] === createHash('sha256').update(readText(given)).digest('hex');
+}
+
+function hasSampleTemplate(folder: string): boolean {
+  const file = join(folder, 'chat_template.jinja');
+  return existsSync(file) && isSampleTemplate(readText(file));
+}
+
+/** Whether a given template takes the place of one that renders whole samples. */
+export function replacesSampleTemplate(folder: string, given: string | undefined): boolean {
+  return given !== undefined && hasSampleTemplate(folder) && !isTrainedTemplate(folder, given);
 }
 
 /** A text, or a list of {name, template} of which "default" is meant. */

@@ -3,10 +3,8 @@
 
 import type { Prompt, Response } from '../data/types';
 import { ChatTemplate } from './chat_template';
+import { isSampleTemplate, NOTE } from './sample_note';
 import { messagesOf, type SampleBuilder, type SampleOptions } from './sample_builder';
-
-/** The first line of every template made here: what it is, for readers, and how one is known again. */
-const NOTE = '{#- Renders the samples that this reward model was trained on, to the token; a tokenizer must add nothing to them. -#}\n';
 
 export type PinnedNames = Readonly<Record<string, string | undefined>>;
 
@@ -27,9 +25,6 @@ export interface SampleParts {
 
 /** A Jinja string literal, in jinja2 and in @huggingface/jinja. */
 const quoted = (text: string): string => `'${text.replace(/\\/g, '\\\\').replace(/'/g, "\\'").replace(/\n/g, '\\n')}'`;
-
-/** Whether a template was made here. */
-export const isSampleTemplate = (source: string): boolean => source.startsWith(NOTE);
 
 /** `source` made into a template of whole samples; unchanged where it renders them already. */
 export function sampleTemplate(source: string, parts: SampleParts): string {

@@ -11,7 +11,8 @@ import type { TrainCallbacks, TrainResult } from './events';
 import { realFileSystem, type FileSystem } from '../files/file_system';
 import { formatBytes, formatMemoryPlan, planOrRefuse } from './memory';
 import { exportModel, makeConfig, sha256, type ModelFolderPlan } from './model_folder';
-import { readSampleFacts } from '../scoring/model_facts';
+import { NO_TOKENS_ADDED, readSampleFacts } from '../scoring/model_facts';
+import { replacesSampleTemplate } from '../tokenization/model_folder';
 import { parseTrainOptions, sampleCompat, type TrainOptions } from './options';
 import { openOutputFolder, prepareOutputFolder, removeEarlier, type Say } from './output_folder';
 import { packageVersion } from './package_version';
@@ -76,6 +77,7 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
     files, callbacks, signal,
   });
 
+  if (replacesSampleTemplate(options.model_path, options.chat_template)) say(NO_TOKENS_ADDED, 'warning');
   const planner = new GlobalBatchPlanner(data.train, { globalBatchSize: options.global_batch_size, seed: options.seed, shuffle: options.do_shuffle });
   for (const line of [...data.notes, ...formatReport(planner.report)]) say(line);
   const plan = new StepPlan(planner, options);

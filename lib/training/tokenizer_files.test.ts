@@ -1,11 +1,13 @@
 // The written tokenizers against what stock transformers (4.51 and 5.24) makes of them: tests/reference/sample_templates/record.py.
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { CONVERSATIONS, idsOf, REFERENCE, sampleTemplateCases, writeCase } from '../testing/sample_template_cases';
 import { realFileSystem } from '../files/file_system';
+import { replacesSampleTemplate } from '../tokenization/model_folder';
 import { SampleBuilder } from '../tokenization/sample_builder';
+import { sha256 } from './model_folder';
 import { planTokenizerFiles } from './tokenizer_files';
 
 const recorded = JSON.parse(readFileSync(join(REFERENCE, 'recorded.json'), 'utf8')) as Record<string, number[][]>;
@@ -48,4 +50,17 @@ test('training on from a written folder leaves its template as it is', async (t)
   const { changes, found } = await planTokenizerFiles({ baseFolder: folder, samples: { options: { doStrip: true, doubledBos: 'drop' }, conversations, lastTokens: new Map() } }, realFileSystem);
   t.is(found?.source, readFileSync(join(folder, 'chat_template.jinja'), 'utf8'));
   t.false(changes.has('tokenizer.json'));
+});
+
+test('the template that a folder was trained with, given again, is the folder\'s own; another one is told of', async (t) => {
+  const { folder } = await writeCase(cases.find((one) => one.name === 'llama-ultrarm-strip')!, OUT);
+  const given = join(`${folder}-base`, 'given.jinja');
+  writeFileSync(join(folder, 'cheems.json'), JSON.stringify({ do_strip: true, compat: null, chat_template_sha256: sha256(readFileSync(given, 'utf8')) }));
+  const options = { doStrip: true, doubledBos: 'drop' } as const;
+  const own = idsOf(new SampleBuilder({ folder }), CONVERSATIONS[0]!, options);
+  t.deepEqual(idsOf(new SampleBuilder({ folder, chatTemplateFile: given }), CONVERSATIONS[0]!, options), own);
+  t.false(replacesSampleTemplate(folder, given));
+  const other = join(`${folder}-base`, 'other.jinja');
+  writeFileSync(other, `${readFileSync(given, 'utf8')} `);
+  t.true(replacesSampleTemplate(folder, other));
 });

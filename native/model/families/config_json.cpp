@@ -1,5 +1,6 @@
 #include "model/families/config_json.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
@@ -111,7 +112,13 @@ Architecture read_common(const ConfigJson& config, const ClassDefaults& defaults
   const auto token = [&](const char* key) {
     return config.has(key) && config.json()[key].is_number_integer() ? config.json()[key].get<int64_t>() : -1;
   };
-  a.pad_token_id = token("pad_token_id");
+  // As PyTorch takes an embedding's padding_idx: negative ones count from the end; to a classifier they are no token.
+  if (config.has("pad_token_id")) {
+    const auto& pad = config.json()["pad_token_id"];
+    if (!pad.is_number_integer()) config.refuse("pad_token_id", "a whole number is needed, or null.");
+    if (pad.get<int64_t>() >= a.vocab_size || pad.get<int64_t>() < -a.vocab_size) config.refuse("pad_token_id", "the vocabulary has " + std::to_string(a.vocab_size) + " ids.");
+  }
+  a.pad_token_id = std::max<int64_t>(token("pad_token_id"), -1);
   a.reward_token_id = token("reward_token_id");
   if (a.reward_token_id >= a.vocab_size) config.refuse("reward_token_id", "the vocabulary has " + std::to_string(a.vocab_size) + " ids.");
   set_windows(a, 0);

@@ -45,6 +45,10 @@ TEST_CASE("families: sizes, biases, norms and classes as each family has them") 
     CHECK(read(with(small_config(family), {{"pad_token_id", 3}})).pad_token_id == 3);
     CHECK(read(with(small_config(family), {{"tie_word_embeddings", true}})).tied_embeddings);
   }
+  for (const nlohmann::json& wrong : {nlohmann::json("0"), nlohmann::json({0}), nlohmann::json(0.5), nlohmann::json(true), nlohmann::json(100000), nlohmann::json(-100000)}) {
+    CHECK_THROWS_WITH(read(with(small_config("llama"), {{"pad_token_id", wrong}})), doctest::Contains("pad_token_id"));
+  }
+  CHECK(read(with(small_config("llama"), {{"pad_token_id", -2}})).pad_token_id == -1);
   CHECK(read(small_config("gemma")).pad_token_id == 0);  // the class's
   CHECK(read(with_null(small_config("gemma"), "pad_token_id")).pad_token_id == -1);
   const Architecture biased = read(with(small_config("llama"), {{"attention_bias", true}, {"mlp_bias", true}}));
