@@ -158,7 +158,8 @@ test('a tokenizer that cannot be had is a clear error, and is not asked for wher
   const refused = async (folder: string | undefined, message: RegExp) =>
     t.throwsAsync(tokenizeDataset(dataset, folder === undefined ? {} : { tokenizer: { folder } }), { instanceOf: TokenizerError, message });
   await refused(undefined, /a\.jsonl:1: response ".*" is text, but no tokenizer was named/);
-  await refused(join(root, 'absent'), /absent has no tokenizer\.json/);
+  await refused(join(root, 'absent'), /absent does not exist/);
+  await refused(root, /has no tokenizer\.json/);
   await refused(modelFolder({ 'tokenizer.json': '{' }), /tokenizer\.json is not valid JSON/);
   await refused(modelFolder({ 'tokenizer.json': '{}' }), /tokenizer\.json cannot be used/);
   await refused(modelFolder({ 'tokenizer_config.json': {} }), /has no chat template .*--chat_template FILE/);
