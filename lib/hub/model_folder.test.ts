@@ -189,8 +189,8 @@ test('without the right to read: what to do is said', async (t) => {
 });
 
 test('the token goes to the hub alone, not to where it redirects', async (t) => {
-  const storage = await FileServer.start((request, response) => serveBytes(request, response, weights));
-  const { server, environment, contents } = await hub({ token: 'hf_mine', storage: () => storage.url.replace('127.0.0.1', 'localhost') });
+  const storage = await FileServer.start((request, response) => serveBytes(request, response, weights), '127.0.0.2');
+  const { server, environment, contents } = await hub({ token: 'hf_mine', storage: () => storage.url });
   await localModelFolder(NAME, { environment: { ...environment, token: 'hf_mine' } });
   t.is(contents('model.safetensors')[0]!.headers.authorization, 'Bearer hf_mine');
   t.is(storage.requests.length, 1);

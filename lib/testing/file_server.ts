@@ -17,7 +17,8 @@ export class FileServer {
   readonly requests: Request[] = [];
   private constructor(private readonly server: Server) {}
 
-  static async start(handler: Handler): Promise<FileServer> {
+  /** @param address of the loopback interface: another one is another host, on machines without a name for one too. */
+  static async start(handler: Handler, address = '127.0.0.1'): Promise<FileServer> {
     const files: FileServer = new FileServer(createServer((message, response) => {
       let body = '';
       message.setEncoding('utf8');
@@ -28,14 +29,15 @@ export class FileServer {
         Promise.resolve(handler(request, response)).catch((error: unknown) => response.destroy(error as Error));
       });
     }));
-    await new Promise<void>((resolve) => files.server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => files.server.listen(0, address, resolve));
     // A test that fails before it closes the server must not keep its process alive.
     files.server.unref();
     return files;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    const { address, port } = this.server.address() as AddressInfo;
+    return `http://${address}:${port}`;
   }
 
   async stop(): Promise<void> {
