@@ -1,5 +1,5 @@
-// Data that the datasets library keeps for itself: folders of save_to_disk and their .arrow files. They are not read; a person
-// is told what they are and how to write a form that is.
+// Data that the datasets library keeps for itself: folders of save_to_disk and their .arrow files. They are not read; a
+// person is told what they are and how to write a form that is.
 
 import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';

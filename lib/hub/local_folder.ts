@@ -1,4 +1,5 @@
-// A model that is named by its path: other forms than a folder of weights are told apart before config.json is looked for.
+// A model that is named by its path: other forms than a folder of weights are told apart before config.json is looked
+// for.
 
 import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,7 +7,10 @@ import { HubError } from './errors';
 import { adapterSentence, ggufSentence, type AdapterFacts } from './foreign_forms';
 import { WEIGHTS_FILES } from './needed_files';
 
-/** @throws HubError for a GGUF file, or a folder of such files or of a PEFT adapter alone. What else is wrong, the engine tells. */
+/**
+ * @throws HubError for a GGUF file, or a folder of such files or of a PEFT adapter alone. What else is wrong, the
+ * engine tells.
+ */
 export async function refuseForeignForms(path: string): Promise<void> {
   const found = await stat(path).catch(() => undefined);
   if (found?.isFile() && (await isGguf(path))) throw new HubError(ggufSentence(path));

@@ -4,7 +4,8 @@ import { DataError } from '../data/errors';
 import type { Message, Response, Source } from '../data/types';
 
 /**
- * What comes before the last message as the prompt, and that message as its response: the template writes the same text.
+ * What comes before the last message as the prompt, and that message as its response: the template writes the same
+ * text.
  * @param wanted what would have been scored otherwise, for the message.
  * @throws DataError where the last message is not the assistant's.
  */

@@ -8,7 +8,10 @@ import type { PromptWithResponses } from './sample_tokenizer';
 /** A response to be scored: text, the turns after the prompt, or the whole sample as token ids. */
 export type ScoredResponse = string | Message[] | { content: string } | { inputIds: Int32Array | readonly number[] };
 
-/** A prompt (text, or a conversation) with its responses; or a conversation alone, which is scored as it stands: its last message is the assistant's. */
+/**
+ * A prompt (text, or a conversation) with its responses; or a conversation alone, which is scored as it stands: its
+ * last message is the assistant's.
+ */
 export type ScoreItem =
   | {
       prompt?: string | Message[];
@@ -34,10 +37,14 @@ function promptOf(item: ScoreItem, index: number): PromptWithResponses {
     return { prompt: conversation.prompt, responses: [{ id: '0', ...conversation.response }], source, ...system };
   }
   if (!Array.isArray(responses)) throw new DataError(source, `"responses" must be a list, but is ${show(responses)}`);
-  if (prompt !== undefined && messages !== undefined) throw new DataError(source, 'an item has either "prompt" or "messages", but this one has both');
+  if (prompt !== undefined && messages !== undefined)
+    throw new DataError(source, 'an item has either "prompt" or "messages", but this one has both');
   const given = prompt ?? messages;
-  const list = (responses as readonly ScoredResponse[]).map((response, number) => responseOf(response, String(number), source));
-  if (given === undefined && list.some(({ inputIds }) => inputIds === undefined)) throw new DataError(source, 'the item has neither "prompt" nor "messages", which its responses answer');
+  const list = (responses as readonly ScoredResponse[]).map((response, number) =>
+    responseOf(response, String(number), source),
+  );
+  if (given === undefined && list.some(({ inputIds }) => inputIds === undefined))
+    throw new DataError(source, 'the item has neither "prompt" nor "messages", which its responses answer');
   return { prompt: given ?? [], responses: list, source, ...system };
 }
 
@@ -50,7 +57,11 @@ function responseOf(response: ScoredResponse, id: string, source: Source): Respo
   }
   if (typeof response === 'object' && response !== null) {
     if ('content' in response && typeof response.content === 'string') return { id, content: response.content };
-    if ('inputIds' in response && response.inputIds.length > 0) return { id, inputIds: Int32Array.from(response.inputIds) };
+    if ('inputIds' in response && response.inputIds.length > 0)
+      return { id, inputIds: Int32Array.from(response.inputIds) };
   }
-  throw new DataError(source, `response ${id} must be text, messages, { content } or { inputIds } that are not empty, but is ${show(response)}`);
+  throw new DataError(
+    source,
+    `response ${id} must be text, messages, { content } or { inputIds } that are not empty, but is ${show(response)}`,
+  );
 }

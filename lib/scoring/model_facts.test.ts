@@ -18,8 +18,18 @@ const chatTemplateFile = 'given.jinja';
 
 test('the trainer that the folder shows decides, with a given template or without', async (t) => {
   const cases: [Record<string, unknown>, FactsRequest['head'], boolean | 'newlines', RegExp][] = [
-    [{ ...classes('LlamaForSequenceClassification'), 'cheems.json': { do_strip: false, compat: null } }, linear('score.weight'), false, /cheems\.json/],
-    [{ ...classes('LlamaForSequenceClassification'), 'cheems.json': { do_strip: true, compat: 'transformers' } }, linear('score.weight'), true, /cheems\.json/],
+    [
+      { ...classes('LlamaForSequenceClassification'), 'cheems.json': { do_strip: false, compat: null } },
+      linear('score.weight'),
+      false,
+      /cheems\.json/,
+    ],
+    [
+      { ...classes('LlamaForSequenceClassification'), 'cheems.json': { do_strip: true, compat: 'transformers' } },
+      linear('score.weight'),
+      true,
+      /cheems\.json/,
+    ],
     [classes('RewardModel'), linear('v_head.weight'), true, /original/],
     [classes('RewardModel'), linear('score.weight'), 'newlines', /OpenRLHF/],
     [classes('RewardModel'), linear('value_head.weight'), 'newlines', /OpenRLHF/],
@@ -44,16 +54,29 @@ test('of models older than chat templates, a given one leaves BOS to the tokeniz
   t.is((await readSampleFacts(folder, { head, chatTemplateFile })).doStrip, true);
   const starling = { head: linear('v_head.weight'), chatTemplateFile };
   for (const name of ['LlamaForSequenceClassification', 'LlamaForCausalLM']) {
-    t.like(await readSampleFacts(folderWith(t, classes(name)), starling), { doStrip: true, pooling: 'before_first_padding' });
+    t.like(await readSampleFacts(folderWith(t, classes(name)), starling), {
+      doStrip: true,
+      pooling: 'before_first_padding',
+    });
   }
 });
 
 test('where rewards are read: by class and head', async (t) => {
-  const poolingOf = async (files: Record<string, unknown>, head?: FactsRequest['head']) => (await readSampleFacts(folderWith(t, files), { head })).pooling;
+  const poolingOf = async (files: Record<string, unknown>, head?: FactsRequest['head']) =>
+    (await readSampleFacts(folderWith(t, files), { head })).pooling;
   t.is(await poolingOf(classes('Qwen2ForSequenceClassification'), linear('score.weight')), 'last_not_padding');
-  t.is(await poolingOf({ ...classes('Qwen2ForSequenceClassification'), 'cheems.json': {} }, linear('score.weight')), 'last_token');
+  t.is(
+    await poolingOf({ ...classes('Qwen2ForSequenceClassification'), 'cheems.json': {} }, linear('score.weight')),
+    'last_token',
+  );
   t.is(await poolingOf(classes('RewardModel'), linear('score.weight')), 'last_token');
   t.is(await poolingOf(classes('LlamaForCausalLM'), linear('v_head.summary.weight')), 'last_token');
-  t.is(await poolingOf(classes('INFORMForSequenceClassification'), { kind: 'relu_layers', source: 'score.2.weight' }), 'before_first_padding');
-  t.is(await poolingOf(classes('DebertaV2ForSequenceClassification'), { kind: 'pooler', source: 'classifier.weight' }), 'last_token');
+  t.is(
+    await poolingOf(classes('INFORMForSequenceClassification'), { kind: 'relu_layers', source: 'score.2.weight' }),
+    'before_first_padding',
+  );
+  t.is(
+    await poolingOf(classes('DebertaV2ForSequenceClassification'), { kind: 'pooler', source: 'classifier.weight' }),
+    'last_token',
+  );
 });

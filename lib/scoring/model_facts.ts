@@ -19,9 +19,6 @@ export interface SampleFacts {
   reason: string;
 }
 
-/** A given template that takes the place of one that renders whole samples, and must do what that did. */
-export const NO_TOKENS_ADDED = "This folder's own template renders whole samples, and its tokenizer adds no special tokens to them: the given template must write BOS and the like itself.";
-
 /** What is known of the model beside its folder. */
 export interface FactsRequest {
   /** A template in place of the folder's own. */

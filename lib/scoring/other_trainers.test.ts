@@ -1,4 +1,5 @@
-// Folders of TRL, OpenRLHF and LLaMA-Factory give the rewards here that the tools read themselves: tests/reference/trainers/README.md.
+// Folders of TRL, OpenRLHF and LLaMA-Factory give the rewards here that the tools read themselves:
+// tests/reference/trainers/README.md.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
@@ -19,8 +20,16 @@ for (const [folder, choice, notes] of [
     const said: string[] = [];
     const model = await RewardModel.load(join(ROOT, folder), { device: 'cpu', onNote: (note) => said.push(note) });
     t.regex(model.sampleChoice, choice);
-    const rewards = await model.score(rows.map(({ messages, input_ids }) => (input_ids ? { responses: [{ inputIds: input_ids }] } : { messages: messages! })));
-    for (const [i, { reward }] of rows.entries()) t.true(Math.abs(rewards[i]![0]! - reward) <= 3e-5 * Math.max(1, Math.abs(reward)), `${rewards[i]![0]!} for ${reward}`);
+    const rewards = await model.score(
+      rows.map(({ messages, input_ids }) =>
+        input_ids ? { responses: [{ inputIds: input_ids }] } : { messages: messages! },
+      ),
+    );
+    for (const [i, { reward }] of rows.entries())
+      t.true(
+        Math.abs(rewards[i]![0]! - reward) <= 3e-5 * Math.max(1, Math.abs(reward)),
+        `${rewards[i]![0]!} for ${reward}`,
+      );
     t.is(said.length, notes);
     await model.dispose();
   });

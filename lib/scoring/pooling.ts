@@ -1,9 +1,10 @@
-// Which token of a sample a classifier reads: some find it by the padding's id, also where the sample's own last token is that id.
+// Which token of a sample a classifier reads: some find it by the padding's id, also where the sample's own last token
+// is that id.
 
 /**
  * 'last_token': the last. 'last_not_padding': the rightmost that is not pad_token_id, else the first (transformers'
- * …ForSequenceClassification). 'before_first_padding': the one before the first pad_token_id, the last where there is none or it comes first
- * (the published classes of ArmoRM, QRM, INF-ORM, LDL, Qwen2.5-Math-RM and Starling).
+ * …ForSequenceClassification). 'before_first_padding': the one before the first pad_token_id, the last where there is
+ * none or it comes first (the published classes of ArmoRM, QRM, INF-ORM, LDL, Qwen2.5-Math-RM and Starling).
  */
 export type Pooling = 'last_token' | 'last_not_padding' | 'before_first_padding';
 

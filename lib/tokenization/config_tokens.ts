@@ -1,4 +1,5 @@
-// Tokens that tokenizer_config.json names and tokenizer.json lacks: transformers adds them, so that they are one token each.
+// Tokens that tokenizer_config.json names and tokenizer.json lacks: transformers adds them, so that they are one token
+// each.
 
 type Json = Record<string, unknown>;
 
@@ -12,14 +13,32 @@ interface AddedToken {
   special: boolean;
 }
 
-const plain = (content: string, special: boolean): AddedToken => ({ id: -1, content, single_word: false, lstrip: false, rstrip: false, normalized: !special, special });
+const plain = (content: string, special: boolean): AddedToken => ({
+  id: -1,
+  content,
+  single_word: false,
+  lstrip: false,
+  rstrip: false,
+  normalized: !special,
+  special,
+});
 
 /** Fields of tokenizer_config.json and special_tokens_map.json that name special tokens, in transformers' order. */
-const NAMED = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token', 'additional_special_tokens'];
+const NAMED = [
+  'bos_token',
+  'eos_token',
+  'unk_token',
+  'sep_token',
+  'pad_token',
+  'cls_token',
+  'mask_token',
+  'additional_special_tokens',
+];
 
 /**
- * `tokenizer` (tokenizer.json) with the tokens of `added_tokens_decoder`, by their ids there in order, then the named special tokens. As in the
- * tokenizers library a token that the vocabulary has keeps its id, and any other gets the next free one, whatever id is written beside it.
+ * `tokenizer` (tokenizer.json) with the tokens of `added_tokens_decoder`, by their ids there in order, then the named
+ * special tokens. As in the tokenizers library a token that the vocabulary has keeps its id, and any other gets the
+ * next free one, whatever id is written beside it.
  */
 export function withTokensOfConfig(tokenizer: Json, config: Json): Json {
   const added = (Array.isArray(tokenizer['added_tokens']) ? tokenizer['added_tokens'] : []) as AddedToken[];
@@ -38,8 +57,12 @@ export function withTokensOfConfig(tokenizer: Json, config: Json): Json {
 }
 
 function tokensOf(config: Json): AddedToken[] {
-  const listed = Object.entries((config['added_tokens_decoder'] ?? {}) as Record<string, Partial<AddedToken>>).sort(([a], [b]) => Number(a) - Number(b));
-  const decoded = listed.flatMap(([, token]) => (typeof token.content === 'string' ? [{ ...plain(token.content, token.special === true), ...token }] : []));
+  const listed = Object.entries((config['added_tokens_decoder'] ?? {}) as Record<string, Partial<AddedToken>>).sort(
+    ([a], [b]) => Number(a) - Number(b),
+  );
+  const decoded = listed.flatMap(([, token]) =>
+    typeof token.content === 'string' ? [{ ...plain(token.content, token.special === true), ...token }] : [],
+  );
   return [...decoded, ...NAMED.flatMap((name) => [config[name]].flat()).flatMap(named)] as AddedToken[];
 }
 

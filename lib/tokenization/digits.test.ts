@@ -16,6 +16,8 @@ test('the digits of tokenizer.json stay apart, also where the class is GPT2Token
   const { cases } = JSON.parse(readFileSync(join(FOLDER, 'ids.json'), 'utf8')) as Recorded;
   const tokenizer = new TextTokenizer(readTokenizerFiles(FOLDER));
   for (const { text, tokenizers } of cases) t.deepEqual([...tokenizer.encode(text)], tokenizers, text);
-  const other = cases.filter(({ tokenizers, transformers_5: theirs }) => JSON.stringify(tokenizers) !== JSON.stringify(theirs));
+  const other = cases.filter(
+    ({ tokenizers, transformers_5: theirs }) => JSON.stringify(tokenizers) !== JSON.stringify(theirs),
+  );
   t.true(other.length > 5);
 });

@@ -96,6 +96,11 @@ function hasSampleTemplate(folder: string): boolean {
   return existsSync(file) && isSampleTemplate(readText(file));
 }
 
+/** What users must know where `replacesSampleTemplate`. */
+export const NO_TOKENS_ADDED =
+  "This folder's own template renders whole samples, and its tokenizer adds no special tokens to them: the given template must write BOS " +
+  'and the like itself.';
+
 /** Whether a given template takes the place of one that renders whole samples. */
 export function replacesSampleTemplate(folder: string, given: string | undefined): boolean {
   return given !== undefined && hasSampleTemplate(folder) && !isTrainedTemplate(folder, given);

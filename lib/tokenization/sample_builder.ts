@@ -35,6 +35,9 @@ export interface SampleOptions {
   rewardToken?: number | undefined;
 }
 
+/** What a whole sample hangs on, whatever its length. */
+export type WholeSampleOptions = Pick<SampleOptions, 'doStrip' | 'doubledBos' | 'rewardToken'>;
+
 /** The ids, with the token behind them where they do not end with it. */
 export function endingWith(inputIds: Int32Array, token: number | undefined): Int32Array {
   return token === undefined || inputIds.at(-1) === token ? inputIds : Int32Array.from([...inputIds, token]);

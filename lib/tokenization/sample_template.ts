@@ -1,10 +1,10 @@
-// A chat template that renders whole samples: what the tokenizer's post-processor adds, and the stripping, in Jinja. Tools that
-// know the template alone then read the tokens that were trained on.
+// A chat template that renders whole samples: what the tokenizer's post-processor adds, and the stripping, in Jinja.
+// Tools that know the template alone then read the tokens that were trained on.
 
 import type { Prompt, Response } from '../data/types';
 import { ChatTemplate } from './chat_template';
 import { isSampleTemplate, NOTE } from './sample_note';
-import { messagesOf, type SampleBuilder, type SampleOptions } from './sample_builder';
+import { messagesOf, type SampleBuilder, type WholeSampleOptions } from './sample_builder';
 
 export type PinnedNames = Readonly<Record<string, string | undefined>>;
 
@@ -17,9 +17,15 @@ export interface SampleParts {
   undoubledBos?: string | undefined;
   /** Follows every sample that does not end with it. */
   rewardToken?: string | undefined;
-  /** Between the tokens before and the text: some tokenizers begin words otherwise behind a special token than at the beginning. */
+  /**
+   * Between the tokens before and the text: some tokenizers begin words otherwise behind a special token than at the
+   * beginning.
+   */
   gap?: string | undefined;
-  /** Names that the template prints or asks for, as it knew them in training, where tools give them another value; undefined: not at all. */
+  /**
+   * Names that the template prints or asks for, as it knew them in training, where tools give them another value;
+   * undefined: not at all.
+   */
   pinned?: PinnedNames | undefined;
 }
 
@@ -29,8 +35,13 @@ const quoted = (text: string): string => `'${text.replace(/\\/g, '\\\\').replace
 /** `source` made into a template of whole samples; unchanged where it renders them already. */
 export function sampleTemplate(source: string, parts: SampleParts): string {
   // transformers gives templates the day's date; training has no clock.
-  const names: PinnedNames = { ...(source.includes('strftime_now') ? { strftime_now: undefined } : {}), ...parts.pinned };
-  const pins = Object.entries(names).map(([name, text]) => `{%- set ${name} = ${text === undefined ? `${name}_is_not_defined` : quoted(text)} -%}\n`).join('');
+  const names: PinnedNames = {
+    ...(source.includes('strftime_now') ? { strftime_now: undefined } : {}),
+    ...parts.pinned,
+  };
+  const pins = Object.entries(names)
+    .map(([name, text]) => `{%- set ${name} = ${text === undefined ? `${name}_is_not_defined` : quoted(text)} -%}\n`)
+    .join('');
   const around = parts.before.length > 0 || parts.after.length > 0 || parts.rewardToken !== undefined;
   if (!around && isSampleTemplate(source)) return source;
   if (!around && !parts.doStrip) return pins === '' ? source : `${NOTE}${pins}${verbatim(source)}`;
@@ -40,7 +51,10 @@ export function sampleTemplate(source: string, parts: SampleParts): string {
   return `${NOTE}${pins}{% set sample %}${body}{% endset %}\n${strip}${leading(parts)}{{- sample }}${trailing(parts)}`;
 }
 
-/** jinja2 drops the last line's end, a newline behind a tag and blanks before one: kept from doing so by empty expressions. */
+/**
+ * jinja2 drops the last line's end, a newline behind a tag and blanks before one: kept from doing so by empty
+ * expressions.
+ */
 const verbatim = (source: string): string => `{{- '' }}${source.replace(/\r?\n$/, '')}{{ '' -}}`;
 
 function leading({ before, undoubledBos, gap = '' }: SampleParts): string {
@@ -75,17 +89,22 @@ export interface FoundTemplate {
 /**
  * The template of the samples that `builder` makes with `options`, tried on conversations: the text that it
  * renders, tokenized with nothing added, must give the same ids.
- * @param names bos_token and the like as the written tokenizer will give them: the template keeps those that it was trained with.
+ * @param names bos_token and the like as the written tokenizer will give them: the template keeps those that it was
+ *   trained with.
  */
 export function findSampleTemplate(
   builder: SampleBuilder,
   source: string,
-  options: Pick<SampleOptions, 'doStrip' | 'doubledBos' | 'rewardToken'>,
+  options: WholeSampleOptions,
   conversations: readonly Conversation[],
   names: Readonly<Record<string, string>> = builder.specialTokens,
 ): FoundTemplate {
-  const changed = [...new Set([...Object.keys(names), ...Object.keys(builder.specialTokens)])].filter((name) => names[name] !== builder.specialTokens[name]);
-  const pinned = Object.fromEntries(changed.filter((name) => source.includes(name)).map((name) => [name, builder.specialTokens[name]]));
+  const changed = [...new Set([...Object.keys(names), ...Object.keys(builder.specialTokens)])].filter(
+    (name) => names[name] !== builder.specialTokens[name],
+  );
+  const pinned = Object.fromEntries(
+    changed.filter((name) => source.includes(name)).map((name) => [name, builder.specialTokens[name]]),
+  );
   const parts = partsOf(builder, options, pinned);
   const compared = conversations.length;
   if (parts === undefined) return { source: undefined, compared, differing: compared };
@@ -100,7 +119,11 @@ export function findSampleTemplate(
 }
 
 /** Undefined where a token around the text has no text of its own. */
-function partsOf(builder: SampleBuilder, options: Pick<SampleOptions, 'doStrip' | 'doubledBos' | 'rewardToken'>, pinned: PinnedNames): SampleParts | undefined {
+function partsOf(
+  builder: SampleBuilder,
+  options: WholeSampleOptions,
+  pinned: PinnedNames,
+): SampleParts | undefined {
   const doStrip = options.doStrip !== false;
   const { before, after } = doStrip ? builder.tokensAround : { before: [], after: [] };
   const texts = [...before, ...after].map((id) => builder.addedToken(id));
@@ -122,7 +145,7 @@ function countDiffering(
   builder: SampleBuilder,
   source: string,
   names: Readonly<Record<string, string>>,
-  options: Pick<SampleOptions, 'doStrip' | 'doubledBos' | 'rewardToken'>,
+  options: WholeSampleOptions,
   conversations: readonly Conversation[],
 ): number {
   const template = new ChatTemplate(source, 'the template of whole samples', { ...names });

@@ -1,6 +1,6 @@
-// The embedding row that transformers does not train: nn.Embedding(…, padding_idx=config.pad_token_id) leaves that row without
-// a gradient, also where the token stands in every sample (an end-of-turn token that pads as well). The original runs on
-// transformers and has the same rule.
+// The embedding row that transformers does not train: nn.Embedding(…, padding_idx=config.pad_token_id) leaves that row
+// without a gradient, also where the token stands in every sample (an end-of-turn token that pads as well). The
+// original runs on transformers and has the same rule.
 import { join } from 'node:path';
 import type { FileSystem } from '../files/file_system';
 import { TrainingError } from './errors';
@@ -10,7 +10,8 @@ import { CONFIG_FILE } from './model_folder';
 const DEFAULTS: Record<string, number | 'unknown'> = { gemma: 0, gemma2: 0, internlm2: 'unknown' };
 
 /**
- * The token, or null where config.json names none. A negative id counts from the end of the vocabulary, as PyTorch has it.
+ * The token, or null where config.json names none. A negative id counts from the end of the vocabulary, as PyTorch has
+ * it.
  * @throws TrainingError where transformers would not load the folder, or where its own code decides.
  */
 export async function readPaddingToken(

@@ -1,5 +1,5 @@
-// What a model that was trained and saved in float32 becomes where a tool loads it in bfloat16: what fine-tuning moved is
-// often less than a step of bfloat16, and nothing else of the run would show that.
+// What a model that was trained and saved in float32 becomes where a tool loads it in bfloat16: what fine-tuning moved
+// is often less than a step of bfloat16, and nothing else of the run would show that.
 import type { TokenizedPrompt } from '../data/types';
 import type { Engine } from '../engine/types';
 import { scorePrompts, type EvaluateOptions } from './evaluate';
@@ -25,7 +25,11 @@ export interface RoundingEffect {
 type Comparison = Omit<RoundingEffect, 'step' | 'dtype'>;
 
 /** @param before rewards of each prompt's responses, as `after`. */
-export function compareRewards(prompts: readonly TokenizedPrompt[], before: readonly Float32Array[], after: readonly Float32Array[]): Comparison {
+export function compareRewards(
+  prompts: readonly TokenizedPrompt[],
+  before: readonly Float32Array[],
+  after: readonly Float32Array[],
+): Comparison {
   let [pairs, changedPairs, rightBefore, rightAfter] = [0, 0, 0, 0];
   for (const [i, prompt] of prompts.entries()) {
     for (const [chosen, rejected] of prompt.pairs) {
@@ -39,9 +43,11 @@ export function compareRewards(prompts: readonly TokenizedPrompt[], before: read
   const all = before.flatMap((rewards) => [...rewards]);
   const shifts = after.flatMap((rewards) => [...rewards]).map((reward, i) => Math.abs(reward - all[i]!));
   const mean = all.reduce((sum, reward) => sum + reward, 0) / all.length;
-  const rootMeanSquare = (values: readonly number[]) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
+  const rootMeanSquare = (values: readonly number[]) =>
+    Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
   return {
-    pairs, changedPairs,
+    pairs,
+    changedPairs,
     accuracyBefore: rightBefore / pairs,
     accuracyAfter: rightAfter / pairs,
     largestShift: shifts.reduce((largest, shift) => Math.max(largest, shift), 0),
@@ -51,22 +57,30 @@ export function compareRewards(prompts: readonly TokenizedPrompt[], before: read
 }
 
 /**
- * The test prompts' rewards by a finished model folder, on the run's device and in its precision, with its weights as they
- * are stored or rounded to `dtype`; undefined when stopped.
+ * The test prompts' rewards by a finished model folder, on the run's device and in its precision, with its weights as
+ * they are stored or rounded to `dtype`; undefined when stopped.
  */
 export async function rewardsOfFolder(
-  engine: Pick<Engine, 'loadModel'>, options: TrainOptions, prompts: readonly TokenizedPrompt[], dtype: 'float32' | 'bfloat16', evaluate: EvaluateOptions,
+  engine: Pick<Engine, 'loadModel'>,
+  options: TrainOptions,
+  prompts: readonly TokenizedPrompt[],
+  dtype: 'float32' | 'bfloat16',
+  evaluate: EvaluateOptions,
 ): Promise<Float32Array[] | undefined> {
-  const model = await engine.loadModel({
-    folder: options.output_dir,
-    device: options.device,
-    numThreads: options.num_threads,
-    keep16Bit: true,
-    dtype,
-    ...(options.precision ? { precision: options.precision } : {}),
-  }, evaluate.signal ? { signal: evaluate.signal } : {});
+  const model = await engine.loadModel(
+    {
+      folder: options.output_dir,
+      device: options.device,
+      numThreads: options.num_threads,
+      keep16Bit: true,
+      dtype,
+      ...(options.precision ? { precision: options.precision } : {}),
+    },
+    evaluate.signal ? { signal: evaluate.signal } : {},
+  );
   try {
-    const score = (...[batch, work]: Parameters<typeof model.score>) => model.score(batch, { ...work, microBatchTokens: options.micro_batch_tokens });
+    const score = (...[batch, work]: Parameters<typeof model.score>) =>
+      model.score(batch, { ...work, microBatchTokens: options.micro_batch_tokens });
     return await scorePrompts({ score }, prompts, evaluate);
   } finally {
     await model.dispose();
@@ -75,9 +89,17 @@ export async function rewardsOfFolder(
 
 /** The effect as the run's end says it. */
 export function describeRounding(effect: RoundingEffect): string {
-  const { dtype, pairs, changedPairs, accuracyBefore, accuracyAfter, rmsShift, largestShift, standardDeviation } = effect;
-  const verdicts = pairs === 0 ? '' : `${changedPairs} of ${pairs} test pairs get another verdict (accuracy ${accuracyBefore.toFixed(4)} becomes ${accuracyAfter.toFixed(4)}), and `;
-  const share = standardDeviation > 0 ? `, ${(rmsShift / standardDeviation).toPrecision(2)} of their standard deviation` : '';
-  const advice = changedPairs === 0 ? '' : ` Tools that load in 16 bits (vLLM does unasked) have that model; --dtype ${dtype} trains the one that they load.`;
+  const { dtype, pairs, changedPairs, accuracyBefore, accuracyAfter, rmsShift, largestShift, standardDeviation } =
+    effect;
+  const verdicts =
+    pairs === 0
+      ? ''
+      : `${changedPairs} of ${pairs} test pairs get another verdict (accuracy ${accuracyBefore.toFixed(4)} becomes ${accuracyAfter.toFixed(4)}), and `;
+  const share =
+    standardDeviation > 0 ? `, ${(rmsShift / standardDeviation).toPrecision(2)} of their standard deviation` : '';
+  const advice =
+    changedPairs === 0
+      ? ''
+      : ` Tools that load in 16 bits (vLLM does unasked) have that model; --dtype ${dtype} trains the one that they load.`;
   return `Loaded in ${dtype}: ${verdicts}rewards move by ${rmsShift.toPrecision(3)} (root mean square; ${largestShift.toPrecision(3)} at most)${share}.${advice}`;
 }

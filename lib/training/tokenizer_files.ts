@@ -1,16 +1,26 @@
-// The tokenizer of a reward model's folder: the base model's files, changed so that every tool reads the tokens that were trained on.
-// The chat template renders whole samples, tokenizer.json adds nothing to them, and no class of a library builds it anew.
+// The tokenizer of a reward model's folder: the base model's files, changed so that every tool reads the tokens that
+// were trained on. The chat template renders whole samples, tokenizer.json adds nothing to them, and no class of a
+// library builds it anew.
 import { join } from 'node:path';
 import type { FileSystem } from '../files/file_system';
 import { readTokenizerFiles } from '../tokenization/model_folder';
-import { SampleBuilder, type SampleOptions } from '../tokenization/sample_builder';
+import { SampleBuilder, type WholeSampleOptions } from '../tokenization/sample_builder';
 import { findSampleTemplate, type Conversation, type FoundTemplate } from '../tokenization/sample_template';
 import { parseKeepingNumbers, stringifyKeepingNumbers } from './exact_json';
 
 /** Copied where the base model has them. */
 export const TOKENIZER_FILES = [
-  'tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json', 'chat_template.jinja',
-  'chat_template.json', 'vocab.json', 'vocab.txt', 'merges.txt', 'tokenizer.model', 'spiece.model',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'chat_template.jinja',
+  'chat_template.json',
+  'vocab.json',
+  'vocab.txt',
+  'merges.txt',
+  'tokenizer.model',
+  'spiece.model',
 ];
 
 /** Those that name the special tokens. */
@@ -29,7 +39,7 @@ export interface TokenizerRequest {
 
 export interface SampleRequest {
   chatTemplateFile?: string | undefined;
-  options: Pick<SampleOptions, 'doStrip' | 'doubledBos' | 'rewardToken'>;
+  options: WholeSampleOptions;
   /** To try a template on. */
   conversations: readonly Conversation[];
   /** How often each id ends a sample. */
@@ -57,7 +67,13 @@ export async function planTokenizerFiles(request: TokenizerRequest, files: FileS
   const builder = new SampleBuilder({ folder: baseFolder, chatTemplateFile: samples.chatTemplateFile });
   const sampleNames = { ...names, ...namesOfSamples(builder, samples) };
   const source = base.chatTemplate?.source ?? '';
-  const found = findSampleTemplate(builder, source, samples.options, samples.conversations, withNames(base.specialTokens, sampleNames));
+  const found = findSampleTemplate(
+    builder,
+    source,
+    samples.options,
+    samples.conversations,
+    withNames(base.specialTokens, sampleNames),
+  );
   if (found.source === undefined) {
     await changeNames(baseFolder, names, {}, changes, files);
     if (samples.chatTemplateFile !== undefined) changes.set('chat_template.jinja', source);
@@ -65,21 +81,32 @@ export async function planTokenizerFiles(request: TokenizerRequest, files: FileS
   }
   changes.set('chat_template.jinja', found.source);
   changes.set('chat_template.json', null);
-  await changeNames(baseFolder, sampleNames, tokenizerConfig(base.tokenizer, base.config, found.source), changes, files);
-  const silent = withoutAdding(await files.readText(join(baseFolder, 'tokenizer.json')));
-  if (silent !== undefined) changes.set('tokenizer.json', silent);
+  await changeNames(
+    baseFolder,
+    sampleNames,
+    tokenizerConfig(base.tokenizer, base.config, found.source),
+    changes,
+    files,
+  );
+  const { before, after } = builder.tokensAround;
+  if (before.length + after.length > 0)
+    changes.set('tokenizer.json', withoutAdding(await files.readText(join(baseFolder, 'tokenizer.json'))));
   return { changes, found };
 }
 
 /**
- * The end of the samples as eos_token, where all end with one special token: OpenRLHF appends the EOS to texts that end otherwise. And no
- * bos_token where a doubled BOS was trained on, which RewardBench takes off again where it knows one.
+ * The end of the samples as eos_token, where all end with one special token: OpenRLHF appends the EOS to texts that end
+ * otherwise. And no bos_token where a doubled BOS was trained on, which RewardBench takes off again where it knows one.
  */
 function namesOfSamples(builder: SampleBuilder, { options, lastTokens }: SampleRequest): TokenNames {
   const [last, ...others] = lastTokens.keys();
   const end = last === undefined || others.length > 0 ? undefined : builder.addedToken(last);
   const { before } = builder.tokensAround;
-  const doubled = options.doubledBos !== 'drop' && options.doStrip !== false && before.length > 0 && before.at(-1) === builder.bosTokenId;
+  const doubled =
+    options.doubledBos !== 'drop' &&
+    options.doStrip !== false &&
+    before.length > 0 &&
+    before.at(-1) === builder.bosTokenId;
   return { ...(end === undefined ? {} : { eos_token: end }), ...(doubled ? { bos_token: null } : {}) };
 }
 
@@ -90,10 +117,15 @@ function withNames(before: Readonly<Record<string, string>>, names: TokenNames):
 }
 
 /**
- * Fields of tokenizer_config.json. `PreTrainedTokenizerFast` takes tokenizer.json as it is: classes of their own make parts of it anew
- * (transformers 5: GPT2Tokenizer its pre-tokenizer; LlamaTokenizer a post-processor that adds BOS unless told not to).
+ * Fields of tokenizer_config.json. `PreTrainedTokenizerFast` takes tokenizer.json as it is: classes of their own make
+ * parts of it anew (transformers 5: GPT2Tokenizer its pre-tokenizer; LlamaTokenizer a post-processor that adds BOS
+ * unless told not to).
  */
-function tokenizerConfig(tokenizer: Record<string, unknown>, config: Record<string, unknown>, chatTemplate: string): Record<string, unknown> {
+function tokenizerConfig(
+  tokenizer: Record<string, unknown>,
+  config: Record<string, unknown>,
+  chatTemplate: string,
+): Record<string, unknown> {
   const preTokenizer = tokenizer['pre_tokenizer'] as { add_prefix_space?: boolean } | null | undefined;
   const prefix = preTokenizer?.add_prefix_space;
   return {
@@ -109,7 +141,13 @@ function tokenizerConfig(tokenizer: Record<string, unknown>, config: Record<stri
 /** Of a base model's own class, which is not the written one. */
 const CLASS_FIELDS = ['auto_map', 'from_slow', 'legacy'];
 
-async function changeNames(baseFolder: string, names: TokenNames, config: Record<string, unknown>, changes: Map<string, string | null>, files: FileSystem): Promise<void> {
+async function changeNames(
+  baseFolder: string,
+  names: TokenNames,
+  config: Record<string, unknown>,
+  changes: Map<string, string | null>,
+  files: FileSystem,
+): Promise<void> {
   for (const name of NAMING_FILES) {
     const isConfig = name === 'tokenizer_config.json';
     const fields = isConfig ? { ...names, ...config } : names;
@@ -123,23 +161,26 @@ async function changeNames(baseFolder: string, names: TokenNames, config: Record
   }
 }
 
-/** tokenizer.json without a post-processor that adds tokens; undefined where it has none. */
-function withoutAdding(text: string): string | undefined {
+/** tokenizer.json without the post-processor that adds tokens; a byte-level one beside it, which adds none, stays. */
+function withoutAdding(text: string): string {
   const tokenizer = parseKeepingNumbers(text) as Record<string, unknown>;
-  const processor = tokenizer['post_processor'] as { type?: string; processors?: { type?: string }[] } | null | undefined;
-  if (!processor || processor.type === 'ByteLevel') return undefined;
-  const kept = (processor.processors ?? []).filter(({ type }) => type === 'ByteLevel');
-  tokenizer['post_processor'] = kept[0] ?? null;
-  return stringifyKeepingNumbers(tokenizer);
+  const processor = tokenizer['post_processor'] as { processors?: { type?: string }[] } | null | undefined;
+  const kept = (processor?.processors ?? []).find(({ type }) => type === 'ByteLevel');
+  return stringifyKeepingNumbers({ ...tokenizer, post_processor: kept ?? null });
 }
 
 /** Writes the tokenizer's files into an existing folder. */
-export async function writeTokenizerFiles(folder: string, baseFolder: string, changes: TokenizerChanges, files: FileSystem): Promise<void> {
+export async function writeTokenizerFiles(
+  folder: string,
+  baseFolder: string,
+  changes: TokenizerChanges,
+  files: FileSystem,
+): Promise<void> {
   for (const name of TOKENIZER_FILES) {
     const changed = changes.get(name);
     const [source, target] = [join(baseFolder, name), join(folder, name)];
     if (changed === null) continue;
     if (changed !== undefined) await files.writeDurably(target, changed);
-    else if ((await files.kindOf(source)) !== undefined) await files.copyDurably(source, target);  // follows links, as download caches have them
+    else if ((await files.kindOf(source)) !== undefined) await files.copyDurably(source, target); // follows links, as download caches have them
   }
 }

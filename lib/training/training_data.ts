@@ -4,7 +4,7 @@ import { readPreferenceDataset } from '../data/dataset';
 import { formatReport } from '../data/report';
 import type { PreferenceDataset, TokenizedPrompt } from '../data/types';
 import { readTokenizerFiles } from '../tokenization/model_folder';
-import type { SampleOptions } from '../tokenization/sample_builder';
+import type { WholeSampleOptions } from '../tokenization/sample_builder';
 import type { Conversation } from '../tokenization/sample_template';
 import { tokenizeDataset, type TokenizeOptions } from '../tokenization/tokenize_dataset';
 import { TrainingError } from './errors';
@@ -109,7 +109,7 @@ function tokenizeOptions(options: TrainOptions, dropUnpaired: boolean, context: 
 }
 
 /** How a whole sample is built, whatever its length. */
-export function sampleOptions(options: TrainOptions, rewardToken: number | undefined): Pick<SampleOptions, 'doStrip' | 'doubledBos' | 'rewardToken'> {
+export function sampleOptions(options: TrainOptions, rewardToken: number | undefined): WholeSampleOptions {
   return { doStrip: options.do_strip, doubledBos: sampleCompat(options) === 'cheems' ? 'keep' : 'drop', rewardToken };
 }
 

@@ -1,5 +1,5 @@
-// Every key of config.json that changes the numbers is obeyed as transformers obeys it, or refused by name: hundreds of edits of
-// tiny models' files, with transformers' rewards in float64 (tests/reference/config_keys).
+// Every key of config.json that changes the numbers is obeyed as transformers obeys it, or refused by name: hundreds of
+// edits of tiny models' files, with transformers' rewards in float64 (tests/reference/config_keys).
 #include <fstream>
 
 #include "inference/scorer.h"

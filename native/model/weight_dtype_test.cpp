@@ -48,7 +48,8 @@ class RoundedFolder {
   storage::testing::TemporaryFolder folder_;
 };
 
-// Calls score(model) for the rounded folder, and for the source rounded as it is loaded, kept in 16 bits and not: the same bits.
+// Calls score(model) for the rounded folder, and for the source rounded as it is loaded, kept in 16 bits and not: the
+// same bits.
 template <class Score>
 void check_rounded(const std::string& source, const std::string& choice, Score score) {
   const auto load = [&](const std::string& folder, bool keep, DType dtype) {

@@ -1,5 +1,5 @@
-// The bits of rewards and of trained parameters, recorded. They are promised for a processor, not for a compiler's or a library's
-// version: a kernel whose sums are ordered by Highway, or whose exponentials are the C library's, shows here.
+// The bits of rewards and of trained parameters, recorded. They are promised for a processor, not for a compiler's or a
+// library's version: a kernel whose sums are ordered by Highway, or whose exponentials are the C library's, shows here.
 // Targets with a fused multiply-add (AVX2, AVX-512) share their bits, and so do those without (SSE4 and below).
 #include <bit>
 
@@ -62,8 +62,8 @@ TEST_CASE("golden bits: rewards and training of every family") {
   });
 }
 
-// Wider than a chain and a block of a product, longer than a block of queries and a chain of keys, with a window, shared prompts,
-// and a product of more rows than `few`.
+// Wider than a chain and a block of a product, longer than a block of queries and a chain of keys, with a window,
+// shared prompts, and a product of more rows than `few`.
 TEST_CASE("golden bits: a model whose sums have many parts") {
   const Golden kGolden = {"wide", 0x8071194b01227ed7, 0x7fd32533df615f74};
   nlohmann::json config = small_config("mistral");

@@ -70,7 +70,7 @@ double error_in_units(float y, double value) {
   return std::isfinite(y) ? std::abs(y - value) / unit_in_last_place(value) : INFINITY;
 }
 
-// Every `step`-th bit pattern of float32; CHEEMS_FLOAT_STEP=1 takes all 2^32, in about half an hour.
+// Every `step`-th bit pattern of float32; CHEEMS_FLOAT_STEP=1 takes all 2^32 (a step of 509 takes 3 s).
 TEST_CASE("elementary functions: at most 0.501 units in the last place, over all of float32") {
   const char* given = std::getenv("CHEEMS_FLOAT_STEP");
   const uint64_t step = given ? std::strtoull(given, nullptr, 10) : 20011;
