@@ -87,7 +87,7 @@ export const evalCommand = defineCommand({
         if (isJudge(values)) process.stdout.write(`\n${describeSpending(evaluation.predictor.description)}`);
         if (values.output_dir !== undefined) {
           const written = await writeResults(values.output_dir, evaluation, { options: values, seed: values.seed });
-          const report = await writeReport(values.output_dir, evaluation);
+          const report = await writeReport(values.output_dir, evaluation, written.meta);
           process.stdout.write(`\nresults: ${written.results}\nscores:  ${written.scores}\n${written.judgements === undefined ? '' : `judged:  ${written.judgements}\n`}report:  ${report.html}\n`);
         }
       } finally {

@@ -2,9 +2,10 @@
 
 import { formatReport } from '../data/report';
 import type { PreferenceDataset, PreferencePrompt } from '../data/types';
-import { figureInterval, findBenchmark, type ScoredFile, type ScoreTable } from './benchmarks';
+import { figureIntervalBlocks, findBenchmark, type ScoredFile, type ScoreTable } from './benchmarks';
 import { responseLengths } from './lengths';
-import { computeMetrics, type BootstrapOptions, type Interval, type Judgement, type JudgeStatistics, type MetricPrompt } from './metrics';
+import { computeMetricsInBlocks, type BootstrapOptions, type Interval, type Judgement, type JudgeStatistics, type MetricPrompt } from './metrics';
+import { runInBlocks } from './metrics/blocks';
 import { definePredictor, runPredictor, type Predictor, type PredictorDefinition, type PromptScores } from './predictors';
 
 export interface EvaluationDataset {
@@ -77,9 +78,10 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const scores = await scoreAll(predictor, options);
   const scoringSeconds = (performance.now() - start) / 1000;
 
-  const files = options.datasets.map((dataset, i) => measureFile(dataset, scores[i]!, categories, bootstrap));
+  const files: EvaluatedFile[] = [];
+  for (const [i, dataset] of options.datasets.entries()) files.push(await measureFile(dataset, scores[i]!, categories, bootstrap, options.signal));
   const { strata, ...score } = benchmark.overall(files);
-  const overallInterval = strata && figureInterval(strata, bootstrap);
+  const overallInterval = strata && (await runInBlocks(figureIntervalBlocks(strata, bootstrap), options.signal));
   return {
     predictor: { name: predictor.name, description: predictor.describe?.() ?? {} },
     benchmark: benchmark.name,
@@ -133,12 +135,18 @@ async function scoreAll(predictor: Predictor, { datasets, signal, onProgress }: 
 
 const responsesOf = (prompts: readonly PreferencePrompt[]) => prompts.reduce((sum, prompt) => sum + prompt.responses.length, 0);
 
-function measureFile({ name, files, dataset }: EvaluationDataset, scores: PromptScores[], categories: string[], bootstrap: BootstrapOptions): EvaluatedFile {
+async function measureFile(
+  { name, files, dataset }: EvaluationDataset,
+  scores: PromptScores[],
+  categories: string[],
+  bootstrap: BootstrapOptions,
+  signal?: AbortSignal,
+): Promise<EvaluatedFile> {
   const count = (test: (scores: PromptScores) => number) => scores.reduce((sum, entry) => sum + test(entry), 0);
   const unscoredResponses = count(({ rewards }) => rewards.filter((reward) => reward === null).length);
   const truncatedResponses = count(({ truncated }) => truncated?.filter(Boolean).length ?? 0);
   const { prompts, lengthUnit } = metricPrompts(dataset.prompts, scores);
-  const report = computeMetrics({ prompts, categories, bootstrap, ...(lengthUnit ? { lengthUnit } : {}) });
+  const report = await computeMetricsInBlocks({ prompts, categories, bootstrap, ...(lengthUnit ? { lengthUnit } : {}) }, signal);
   const scoringNotes: string[] = [];
   if (report.judge) scoringNotes.push(...judgeNotes(report.judge, unscoredResponses));
   else if (unscoredResponses > 0) {

@@ -3,6 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestFile, writeFileAtomically } from '../files/atomic_file';
+import { jsonPieces } from '../files/json_pieces';
 import type { ScoreTable } from './benchmarks';
 import type { EvaluatedFile, Evaluation } from './evaluate';
 import { JUDGE_FORMULAS } from './metrics';
@@ -13,6 +14,16 @@ export interface ResultsMeta {
   /** The command's options, as given and defaulted. */
   options?: Record<string, unknown>;
   seed?: number;
+  /** Once aborted, the file under way is given up; those before it stay. */
+  signal?: AbortSignal;
+}
+
+/** What a report tells of where its figures come from. */
+export interface ResultsOrigin {
+  date: string;
+  data: readonly { file: string; sha256: string }[];
+  package: { name: string; version: string };
+  model: Record<string, unknown>;
 }
 
 /** Where the files went. */
@@ -21,21 +32,27 @@ export interface WrittenResults {
   scores: string;
   /** Of a judge: a row a judgement. */
   judgements?: string;
+  /** What `results.json` tells of the origin of its figures, for `writeReport`. */
+  meta: ResultsOrigin;
 }
 
 /** Makes the folder where it is missing and writes the files, each atomically, `results.json` last. */
 export async function writeResults(folder: string, evaluation: Evaluation, meta: ResultsMeta = {}): Promise<WrittenResults> {
-  const written: WrittenResults = { results: join(folder, 'results.json'), scores: join(folder, 'scores.jsonl') };
-  if (evaluation.files.some(({ report }) => report.judge)) written.judgements = join(folder, 'judgements.jsonl');
   try {
     await mkdir(folder, { recursive: true });
   } catch (error) {
     throw new Error(`The output folder ${folder} could not be made: ${(error as Error).message}`, { cause: error });
   }
   const results = await describeResults(evaluation, meta);
-  await writeFileAtomically(written.scores, scoreLines(evaluation.files));
-  if (written.judgements !== undefined) await writeFileAtomically(written.judgements, judgementLines(evaluation.files));
-  await writeFileAtomically(written.results, [`${JSON.stringify(results, null, 2)}\n`]);
+  const written: WrittenResults = {
+    results: join(folder, 'results.json'),
+    scores: join(folder, 'scores.jsonl'),
+    meta: results['meta'] as ResultsOrigin,
+  };
+  if (evaluation.files.some(({ report }) => report.judge)) written.judgements = join(folder, 'judgements.jsonl');
+  await writeFileAtomically(written.scores, scoreLines(evaluation.files), meta.signal);
+  if (written.judgements !== undefined) await writeFileAtomically(written.judgements, judgementLines(evaluation.files), meta.signal);
+  await writeFileAtomically(written.results, jsonPieces(results), meta.signal);
   return written;
 }
 

@@ -3,6 +3,7 @@
 import Table from 'cli-table3';
 import { headlineMetrics, type ScoreTable } from './benchmarks';
 import type { EvaluatedFile, Evaluation } from './evaluate';
+import { listedCategories, listedRows, listingNotes, MOST_LISTED } from './listing';
 import type { Interval, JudgeStatistics, LengthBin } from './metrics';
 
 export interface TableOptions {
@@ -71,13 +72,14 @@ function fileTitle({ name, report: { counts } }: EvaluatedFile, textWidth: numbe
 }
 
 function scoreTable({ title, columns, rows }: ScoreTable, width: number, lines: boolean): string {
-  const cells = [['', ...columns.map(({ name }) => name)], ...rows.map(({ name, values }) => [name, ...columns.map(({ kind }, i) => show[kind](values[i]))])];
-  return [wrap(title, lines ? width : Infinity), ...columnsThatFit(cells, width).map((part) => draw(part, width, lines))].join('\n');
+  const cells = [['', ...columns.map(({ name }) => name)], ...listedRows(rows).map(({ name, values }) => [name, ...columns.map(({ kind }, i) => show[kind](values[i]))])];
+  const left = rows.length > MOST_LISTED ? [wrap(`Listed are ${MOST_LISTED} of ${rows.length} rows; results.json has all.`, lines ? width : Infinity)] : [];
+  return [wrap(title, lines ? width : Infinity), ...columnsThatFit(cells, width).map((part) => draw(part, width, lines)), ...left].join('\n');
 }
 
 /** Cuts a table that is too wide into several, one below the other, each with the first column, which may shrink to a quarter. */
 function columnsThatFit(cells: readonly (readonly string[])[], width: number): string[][][] {
-  const widths = cells[0]!.map((_, column) => Math.max(...cells.map((row) => displayWidth(row[column]!))) + 3);
+  const widths = cells[0]!.map((_, column) => widest(cells, column) + 3);
   const room = width - 1 - Math.min(widths[0]!, Math.floor(width / 4));
   const parts: number[][] = [];
   let taken = Infinity;
@@ -99,7 +101,7 @@ function fileBlocks(file: EvaluatedFile, level: string, width: number, lines: bo
   const rows = rowsOf(file);
   const blocks = [title];
   if (rows.length > 0) blocks[0] += `\n${drawTable(columnsFor(width, level), rows, width, lines)}`;
-  const remarks = [...remarksOn(file, level, width), ...notes.map((note) => `Note: ${note}`)].map((line) => wrap(line, textWidth));
+  const remarks = [...listingNotes(file.report), ...remarksOn(file, level, width), ...notes.map((note) => `Note: ${note}`)].map((line) => wrap(line, textWidth));
   if (remarks.length > 0) blocks.push(remarks.join('\n'));
   const bins = file.report.length?.bins.filter((bin) => bin.pairs > 0) ?? [];
   if (bins.length > 0) blocks.push(drawBins(bins, file.report.length!.unit, width, lines));
@@ -141,7 +143,7 @@ function rowsOf(file: EvaluatedFile): Row[] {
   const micro = `accuracy_micro-${report.basis}`;
   const all = ofGroup('all pairs', '', counts);
   return [
-    ...report.categories.map((category) => ofGroup(category, `-${category}`, counts.byCategory[category]!)),
+    ...listedCategories(report).map((category) => ofGroup(category, `-${category}`, counts.byCategory[category]!)),
     ofGroup('macro mean', '', counts),
     { ...all, accuracy: value(micro), accuracyInterval: intervals[micro], exactMatch: undefined, exactMatchInterval: undefined, longer: undefined },
   ];
@@ -205,7 +207,7 @@ const ROW_LINES_OFF = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' 
 /** The first row is the head; the first column takes what room is left, and is cut where that is too little. */
 function draw(cells: readonly (readonly string[])[], width: number, lines: boolean): string {
   const padding = lines ? 2 : 0;
-  const widths = cells[0]!.map((_, column) => Math.max(...cells.map((row) => displayWidth(row[column]!))) + padding);
+  const widths = cells[0]!.map((_, column) => widest(cells, column) + padding);
   const between = lines ? widths.length + 1 : 2 * (widths.length - 1);
   const others = widths.slice(1).reduce((sum, own) => sum + own, 0);
   widths[0] = Math.max(padding + 3, Math.min(widths[0]!, width - between - others));
@@ -231,6 +233,8 @@ function displayWidth(text: string): number {
   for (const character of text) width += character.codePointAt(0)! >= 0x1100 && character !== '–' && character !== '…' ? 2 : 1;
   return width;
 }
+
+const widest = (cells: readonly (readonly string[])[], column: number) => cells.reduce((most, row) => Math.max(most, displayWidth(row[column]!)), 0);
 
 /** The end of a path says most. */
 function shorten(text: string, width: number): string {

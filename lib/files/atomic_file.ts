@@ -4,13 +4,19 @@ import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { realFileSystem, type FileDigest } from './file_system';
 
-/** Writes the pieces to a temporary file beside the target, flushes it, and puts it in the target's place. */
-export async function writeFileAtomically(file: string, pieces: Iterable<string>): Promise<void> {
+/**
+ * Writes the pieces to a temporary file beside the target, flushes it, and puts it in the target's place.
+ * @throws the signal's reason when aborted before the target is replaced, else a sentence that names the file.
+ */
+export async function writeFileAtomically(file: string, pieces: Iterable<string>, signal?: AbortSignal): Promise<void> {
   const temporary = `${file}.${process.pid}.tmp`;
   try {
     const handle = await open(temporary, 'w');
     try {
-      for (const piece of pieces) await handle.writeFile(piece);
+      for (const text of gathered(pieces)) {
+        signal?.throwIfAborted();
+        await handle.writeFile(text);
+      }
       await handle.sync();
     } finally {
       await handle.close();
@@ -19,8 +25,21 @@ export async function writeFileAtomically(file: string, pieces: Iterable<string>
     await realFileSystem.flushFolder(dirname(file)); // so that the new name, too, survives a loss of power
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
+    signal?.throwIfAborted();
     throw new Error(`${file} could not be written: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
+}
+
+/** Joins pieces to texts of about a million characters: a write for each small one would take longer than making it. */
+function* gathered(pieces: Iterable<string>): Generator<string> {
+  let text = '';
+  for (const piece of pieces) {
+    text += piece;
+    if (text.length < 1 << 20) continue;
+    yield text;
+    text = '';
+  }
+  if (text !== '') yield text;
 }
 
 export async function digestFile(file: string): Promise<FileDigest & { file: string }> {

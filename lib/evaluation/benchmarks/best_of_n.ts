@@ -149,7 +149,7 @@ export const bestOfN: Benchmark<BestOfNPrompt> = {
 };
 
 function byNumber(rows: readonly ScoredRow<BestOfNPrompt>[]): ScoreTable {
-  const most = Math.max(...rows.map(({ rewards }) => rewards.length));
+  const most = rows.reduce((longest, { rewards }) => Math.max(longest, rewards.length), -Infinity);
   const numbers = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512].filter((n) => n < most);
   const rowOf = (name: string, own: readonly ScoredRow<BestOfNPrompt>[], sizeOf: (row: ScoredRow<BestOfNPrompt>) => number) => {
     const picked = mean(own.map((row) => expectedPick(row.rewards, row.prompt.gold, sizeOf(row))));

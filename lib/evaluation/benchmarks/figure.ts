@@ -1,6 +1,7 @@
 // A benchmark's headline taken apart for its bootstrap: a weighted sum of shares, each over units that are drawn.
 
 import { percentileInterval, randomSource } from '../metrics/bootstrap';
+import { runAtOnce, type Blocks } from '../metrics/blocks';
 import type { BootstrapOptions, Interval } from '../metrics';
 import { groupBy, type ScoredRow } from './scored_rows';
 
@@ -40,11 +41,19 @@ export function figureOf(strata: readonly FigureStratum[]): number {
 }
 
 /** Percentile interval of the figure; undefined where it is not defined on the data, or nothing is resampled. Seeded as the metrics' intervals are. */
-export function figureInterval(strata: readonly FigureStratum[], { resamples = 2000, seed = 0, level = 0.95 }: BootstrapOptions = {}): Interval | undefined {
+export function figureInterval(strata: readonly FigureStratum[], options: BootstrapOptions = {}): Interval | undefined {
+  return runAtOnce(figureIntervalBlocks(strata, options));
+}
+
+/** As `figureInterval`. */
+export function* figureIntervalBlocks(
+  strata: readonly FigureStratum[],
+  { resamples = 2000, seed = 0, level = 0.95 }: BootstrapOptions = {},
+): Blocks<Interval | undefined> {
   if (Number.isNaN(figureOf(strata))) return undefined;
   const random = randomSource(seed);
   const values = new Float64Array(resamples);
-  const drawn = new Uint32Array(Math.max(0, ...strata.map((terms) => terms[0]?.numerators.length ?? 0)));
+  const drawn = new Uint32Array(strata.reduce((most, terms) => Math.max(most, terms[0]?.numerators.length ?? 0), 0));
   for (let resample = 0; resample < resamples; resample += 1) {
     let figure = 0;
     for (const terms of strata) {
@@ -60,6 +69,7 @@ export function figureInterval(strata: readonly FigureStratum[], { resamples = 2
       }
     }
     values[resample] = figure;
+    yield;
   }
   return percentileInterval(values, level);
 }

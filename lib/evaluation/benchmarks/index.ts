@@ -11,7 +11,7 @@ import { rewardBench2 } from './rewardbench2';
 import { rmBench } from './rm_bench';
 
 export type { Benchmark, BenchmarkScore, FileReport, RowFormat, ScoredFile, ScoreTable } from './benchmark';
-export { figureInterval } from './figure';
+export { figureInterval, figureIntervalBlocks } from './figure';
 export { cheemsBench, headlineMetrics } from './cheems_bench';
 export { isRightInBothOrders, type JudgeBenchLabel, type Verdict } from './judgebench';
 export { readBenchmarkFile } from './read';

@@ -1,74 +1,127 @@
 // Percentile bootstrap over prompts (Efron 1979): how far the figures would move with other prompts of the same kind.
 
+import type { Blocks } from './blocks';
 import type { BootstrapOptions, Interval } from './types';
 
-/** One share of one group: what each of its prompts adds. Both lists have one entry a prompt. */
-export interface Counts {
-  numerators: Float64Array;
-  denominators: Float64Array;
+/** What each prompt adds to each share, group by group: one table for all groups, however many there are. */
+export interface ShareCounts {
+  /** The shares, in the order of the table's columns. */
+  names: readonly string[];
+  /** Prompts of each group; their rows follow one another in the order of the groups. */
+  sizes: readonly number[];
+  /** A row per prompt: numerator and denominator of each share. */
+  table: Float64Array;
 }
 
-/** A stratum (a category, or the whole) with the counts of every share, by name. */
-export type Stratum = ReadonlyMap<string, Counts>;
-
 export interface BootstrapResult {
-  /** Intervals of each stratum's own shares, in the order of the strata. */
-  byStratum: Map<string, Interval>[];
-  /** Intervals of the unweighted mean over strata; with one stratum, the same as its own. */
+  /** Intervals of each group's own shares, in the order of the groups; undefined: the group is not among the largest. */
+  byGroup: (Map<string, Interval> | undefined)[];
+  /** Intervals of the unweighted mean over groups; with one group, the same as its own. */
   average: Map<string, Interval>;
-  /** Intervals of the pooled share, all strata together. */
+  /** Intervals of the pooled share, all groups together. */
   pooled: Map<string, Interval>;
 }
 
+/** Resampled values that are kept for intervals of groups: 128 MB. 1,000 groups of 8 shares with 2,000 resamples fit. */
+const KEPT_VALUES = 16_000_000;
+/** Groups that have an interval of their own however many resamples are asked for. */
+const FEWEST_INTERVALS = 100;
+
 /**
- * Draws prompts with replacement within each stratum, so that no category of a resample is empty. All shares see the same
+ * Draws prompts with replacement within each group, so that no category of a resample is empty. All shares see the same
  * draws. A resample in which a share is undefined (no pair was drawn) is left out of that share's interval; a share that
  * no resample defines has no interval.
+ *
+ * The cost is prompts times resamples, however many groups they are in; memory is bounded, because of many groups only the
+ * largest have an interval of their own. The draws do not hang on which those are.
  */
-export function bootstrap(strata: readonly Stratum[], sizes: readonly number[], options: BootstrapOptions = {}): BootstrapResult {
+export function* bootstrap({ names, sizes, table }: ShareCounts, options: BootstrapOptions = {}): Blocks<BootstrapResult> {
   const { resamples = 2000, seed = 0, level = 0.95 } = options;
   if (!Number.isInteger(resamples) || resamples < 0) throw new RangeError(`The number of bootstrap resamples must be a whole number from 0, not ${resamples}.`);
   if (!(level > 0 && level < 1)) throw new RangeError(`The level of the bootstrap intervals must lie between 0 and 1, not ${level}.`);
-  const names = [...(strata[0]?.keys() ?? [])];
-  const ownValues = strata.map(() => names.map(() => new Float64Array(resamples)));
-  const averageValues = names.map(() => new Float64Array(resamples));
-  const pooledValues = names.map(() => new Float64Array(resamples));
+  const most = Math.max(FEWEST_INTERVALS, Math.floor(KEPT_VALUES / Math.max(1, names.length * resamples)));
+  const largest = largestPlaces(sizes, most);
+  const { columns, table: counts } = distinctColumns(table, 2 * names.length);
+  const [ratios, ratioOf] = distinctRatios(columns);
+  const valuesOf = () => ratios.map(() => new Float64Array(resamples));
+  const own = sizes.map((_, group) => (largest.has(group) ? valuesOf() : undefined));
+  const [average, pooled] = [valuesOf(), valuesOf()];
   const random = randomSource(seed);
-  const drawn = new Uint32Array(Math.max(0, ...sizes));
+  const width = Math.max(0, ...columns) + 1;
+  const sums = new Float64Array(width);
+  const totals = new Float64Array(width);
 
   for (let resample = 0; resample < resamples; resample++) {
-    const numerators = new Float64Array(names.length);
-    const denominators = new Float64Array(names.length);
-    for (const [s, stratum] of strata.entries()) {
-      const size = sizes[s]!;
-      for (let i = 0; i < size; i++) drawn[i] = random(size);
-      for (const [n, name] of names.entries()) {
-        const [numerator, denominator] = drawnSums(stratum.get(name)!, drawn, size);
-        const value = numerator / denominator;
-        ownValues[s]![n]![resample] = value;
-        averageValues[n]![resample]! += value / strata.length;
-        numerators[n]! += numerator;
-        denominators[n]! += denominator;
+    totals.fill(0);
+    let begin = 0;
+    for (let group = 0; group < sizes.length; group++) {
+      const size = sizes[group]!;
+      const kept = own[group];
+      sums.fill(0);
+      for (let i = 0; i < size; i++) {
+        const row = (begin + random(size)) * width;
+        for (let column = 0; column < width; column++) sums[column]! += counts[row + column]!;
+      }
+      begin += size;
+      for (let column = 0; column < width; column++) totals[column]! += sums[column]!;
+      for (let r = 0; r < ratios.length; r++) {
+        const [numerator, denominator] = ratios[r]!;
+        const value = sums[numerator]! / sums[denominator]!;
+        if (kept) kept[r]![resample] = value;
+        average[r]![resample]! += value / sizes.length;
       }
     }
-    for (let n = 0; n < names.length; n++) pooledValues[n]![resample] = numerators[n]! / denominators[n]!;
+    for (const [r, [numerator, denominator]] of ratios.entries()) pooled[r]![resample] = totals[numerator]! / totals[denominator]!;
+    yield;
   }
-  const intervals = (values: Float64Array[]) =>
-    new Map(names.flatMap((name, n) => {
-      const interval = percentileInterval(values[n]!, level);
-      return interval ? [[name, interval] as const] : [];
-    }));
-  return { byStratum: ownValues.map(intervals), average: intervals(averageValues), pooled: intervals(pooledValues) };
+  const intervals = (values: Float64Array[]) => {
+    const all = values.map((resampled) => percentileInterval(resampled, level));
+    return new Map(names.flatMap((name, n) => (all[ratioOf[n]!] ? [[name, all[ratioOf[n]!]!] as const] : [])));
+  };
+  const byGroup: BootstrapResult['byGroup'] = [];
+  for (const values of own) {
+    byGroup.push(values && intervals(values));
+    if (values) yield;
+  }
+  return { byGroup, average: intervals(average), pooled: intervals(pooled) };
 }
 
-function drawnSums({ numerators, denominators }: Counts, drawn: Uint32Array, size: number): [number, number] {
-  let numerator = 0;
-  let denominator = 0;
-  for (let i = 0; i < size; i++) {
-    numerator += numerators[drawn[i]!]!;
-    denominator += denominators[drawn[i]!]!;
+/** The table without columns that repeat another (most shares count the same pairs), and where each column went. */
+function distinctColumns(table: Float64Array, width: number): { columns: number[]; table: Float64Array } {
+  const rows = width === 0 ? 0 : table.length / width;
+  const kept: number[] = [];
+  const isEqual = (a: number, b: number) => {
+    for (let row = 0; row < table.length; row += width) if (table[row + a] !== table[row + b]) return false;
+    return true;
+  };
+  const columns = Array.from({ length: width }, (_, column) => {
+    const place = kept.findIndex((other) => isEqual(other, column));
+    return place >= 0 ? place : kept.push(column) - 1;
+  });
+  const distinct = new Float64Array(rows * kept.length);
+  for (let row = 0; row < rows; row++) {
+    for (const [place, column] of kept.entries()) distinct[row * kept.length + place] = table[row * width + column]!;
   }
-  return [numerator, denominator];
+  return { columns, table: distinct };
+}
+
+/** The numerators and denominators that differ, as columns, and which of them each share is. */
+function distinctRatios(columns: readonly number[]): [ratios: [number, number][], ratioOf: number[]] {
+  const ratios: [number, number][] = [];
+  const ratioOf: number[] = [];
+  for (let i = 0; i < columns.length; i += 2) {
+    const [numerator, denominator] = [columns[i]!, columns[i + 1]!];
+    const known = ratios.findIndex(([n, d]) => n === numerator && d === denominator);
+    ratioOf.push(known >= 0 ? known : ratios.push([numerator, denominator]) - 1);
+  }
+  return [ratios, ratioOf];
+}
+
+/** Where the `count` largest stand; of equal ones the earlier. */
+export function largestPlaces(sizes: readonly number[], count: number): Set<number> {
+  const places = sizes.map((_, place) => place);
+  if (count < sizes.length) places.sort((a, b) => sizes[b]! - sizes[a]! || a - b);
+  return new Set(places.slice(0, count));
 }
 
 /** Quantiles (1 - level) / 2 and (1 + level) / 2 of the values that are numbers. */

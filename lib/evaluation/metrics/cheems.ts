@@ -11,9 +11,11 @@
 //
 // With categories every plain name is the unweighted mean over categories, reward_mean too: one NaN makes it NaN.
 
+import type { Blocks } from './blocks';
 import { calibrationCurve, expectedCalibrationError, mean32, std32 } from './calibration';
 import { pairsOf, type Group, type Groups } from './groups';
 
+const LEADING = new Set(['reward_mean', 'reward_std']);
 const LABEL_METRICS = [
   'accuracy-labels',
   'chosen_reward_mean-labels',
@@ -26,27 +28,33 @@ const LABEL_METRICS = [
 ] as const;
 
 /** The original's names and values, in its order: reward_mean and reward_std, each category, then the other plain names. */
-export function cheemsMetrics(groups: Groups, missingPairs: 'nan' | 'error'): Record<string, number> {
+export function* cheemsMetrics(groups: Groups, missingPairs: 'nan' | 'error'): Blocks<Record<string, number>> {
   const ranked = groups.whole.prompts.some((prompt) => prompt.rankPairs);
   const labelled = groups.whole.prompts.some((prompt) => prompt.labelPairs);
   const measure = (group: Group) => groupMetrics(group, ranked, labelled, missingPairs);
   if (groups.categories.length === 0) return measure(groups.whole);
-  return withMacroAverages(groups.categories.map((group) => [group.category!, measure(group)]));
+  return yield* withMacroAverages(groups.categories, measure);
 }
 
 /** `<name>-<category>` for each category, and `<name>` as the mean over categories; reward_mean and reward_std lead. */
-export function withMacroAverages(byCategory: readonly (readonly [string, Record<string, number>])[]): Record<string, number> {
+export function* withMacroAverages(
+  categories: readonly Group[],
+  measure: (group: Group, place: number) => Record<string, number>,
+): Blocks<Record<string, number>> {
   const result: Record<string, number> = {};
-  const averages: Record<string, number> = {};
-  for (const name of Object.keys(byCategory[0]?.[1] ?? {})) {
-    const values = byCategory.map(([, metrics]) => metrics[name]!);
-    averages[name] = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const sums = new Map<string, number>();
+  for (const [place, group] of categories.entries()) {
+    const own = Object.entries(measure(group, place));
+    // Places of the two that lead; their values follow with the other means.
+    if (place === 0) for (const [name] of own) if (LEADING.has(name)) result[name] = NaN;
+    for (const [name, value] of own) {
+      sums.set(name, (sums.get(name) ?? 0) + value);
+      result[`${name}-${group.category!}`] = value;
+    }
+    yield;
   }
-  for (const name of ['reward_mean', 'reward_std']) if (name in averages) result[name] = averages[name]!;
-  for (const [category, metrics] of byCategory) {
-    for (const [name, value] of Object.entries(metrics)) result[`${name}-${category}`] = value;
-  }
-  return { ...result, ...averages };
+  for (const [name, sum] of sums) result[name] = sum / categories.length;
+  return result;
 }
 
 function groupMetrics(group: Group, ranked: boolean, labelled: boolean, missingPairs: 'nan' | 'error'): Record<string, number> {

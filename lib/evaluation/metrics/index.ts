@@ -1,8 +1,10 @@
 // Metrics from rewards alone: the original's under its names, this package's own beside them.
 
-import { bootstrap, type BootstrapResult, type Stratum } from './bootstrap';
+import { runAtOnce, runInBlocks, type Blocks } from './blocks';
+import { bootstrap, type BootstrapResult, type ShareCounts } from './bootstrap';
 import { calibrationCurve, expectedCalibrationError } from './calibration';
 import { cheemsMetrics, pairRewards, withMacroAverages } from './cheems';
+import { counted } from '../../text/counted';
 import { countGroup, groupPrompts, type Group, type Groups } from './groups';
 import { judgedMetrics, judgeStatistics } from './judged';
 import { accuracyByLengthDifference } from './length';
@@ -14,6 +16,9 @@ export { comparisonMargin, judgedMargin } from './comparisons';
 export { JUDGE_FORMULAS } from './judged';
 export { promptsFromRows, type MetricRows } from './rows';
 export type * from './types';
+
+/** Categories that a note names one by one. */
+const MOST_NAMED = 5;
 
 /**
  * Computes all metrics of one set of prompts.
@@ -27,6 +32,18 @@ export type * from './types';
  * @throws RangeError naming the prompt, for rewards that are not finite, lists of unequal lengths or pairs out of range.
  */
 export function computeMetrics(input: MetricInput): MetricReport {
+  return runAtOnce(metricBlocks(input));
+}
+
+/**
+ * As `computeMetrics`, for data that take long: the process stays awake meanwhile.
+ * @throws the signal's reason when aborted.
+ */
+export function computeMetricsInBlocks(input: MetricInput, signal?: AbortSignal): Promise<MetricReport> {
+  return runInBlocks(metricBlocks(input), signal);
+}
+
+function* metricBlocks(input: MetricInput): Blocks<MetricReport> {
   const judged = requireOneKind(input);
   const groups = judged ? judgedCategories(groupPrompts(input)) : groupPrompts(input);
   const { whole, categories } = groups;
@@ -34,18 +51,19 @@ export function computeMetrics(input: MetricInput): MetricReport {
   const counts = countGroup(whole);
   const byCategory = Object.fromEntries(categories.map((group) => [group.category!, countGroup(group)]));
   const shares = SHARES.filter((share) => appears(share, groups));
-  const strata = parts.map((group) => stratumOf(group, shares));
-  const resampled = bootstrap(strata, parts.map((group) => group.prompts.length), input.bootstrap);
+  yield;
+  const shareCounts = countShares(parts, shares);
+  const resampled = yield* bootstrap(shareCounts, input.bootstrap);
   const basis = counts.rankedPrompts > 0 ? 'rank' : counts.labelPairs > 0 ? 'labels' : 'none';
 
   const report: MetricReport = {
-    cheems: !judged ? cheemsMetrics(groups, input.missingPairs ?? 'nan') : basis === 'none' ? {} : judgedMetrics(groups, basis),
-    extras: extraMetrics(groups, shares, strata, judged),
+    cheems: !judged ? yield* cheemsMetrics(groups, input.missingPairs ?? 'nan') : basis === 'none' ? {} : judgedMetrics(groups, basis),
+    extras: yield* extraMetrics(groups, shares, shareCounts, judged),
     intervals: nameIntervals(resampled, categories),
     counts: { ...counts, byCategory },
     categories: categories.map((group) => group.category!),
     basis,
-    notes: notesOn(groups, counts, byCategory),
+    notes: [...notesOn(groups, counts, byCategory), ...intervalNotes(resampled)],
   };
   if (basis !== 'none' && whole.prompts.some((prompt) => prompt.lengths)) {
     report.length = { unit: input.lengthUnit ?? 'characters', basis, bins: accuracyByLengthDifference(whole, basis) };
@@ -74,34 +92,51 @@ function appears(share: Share, { whole }: Groups): boolean {
   return whole.prompts.some((prompt) => (share.basis === 'rank' ? prompt.rankPairs : prompt.labelPairs));
 }
 
-function stratumOf(group: Group, shares: readonly Share[]): Stratum {
-  return new Map(shares.map((share) => {
-    const numerators = new Float64Array(group.prompts.length);
-    const denominators = new Float64Array(group.prompts.length);
-    for (const [i, prompt] of group.prompts.entries()) [numerators[i], denominators[i]] = share.count(prompt) as [number, number];
-    return [share.name, { numerators, denominators }];
-  }));
+function countShares(groups: readonly Group[], shares: readonly Share[]): ShareCounts {
+  const sizes = groups.map(({ prompts }) => prompts.length);
+  const table = new Float64Array(2 * shares.length * sizes.reduce((all, size) => all + size, 0));
+  let place = 0;
+  for (const { prompts } of groups) {
+    for (const prompt of prompts) {
+      for (const share of shares) {
+        [table[place], table[place + 1]] = share.count(prompt) as [number, number];
+        place += 2;
+      }
+    }
+  }
+  return { names: shares.map(({ name }) => name), sizes, table };
 }
 
-const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
+/** By group, the numerators and denominators of all shares, added up over its prompts. */
+function sumShares({ names, sizes, table }: ShareCounts): Float64Array[] {
+  const width = 2 * names.length;
+  let row = 0;
+  return sizes.map((size) => {
+    const sums = new Float64Array(width);
+    for (const end = row + size; row < end; row++) {
+      for (let column = 0; column < width; column++) sums[column]! += table[row * width + column]!;
+    }
+    return sums;
+  });
+}
 
-function extraMetrics(groups: Groups, shares: readonly Share[], strata: readonly Stratum[], judged: boolean): Record<string, number> {
+function* extraMetrics(groups: Groups, shares: readonly Share[], shareCounts: ShareCounts, judged: boolean): Blocks<Record<string, number>> {
   const bases = [...new Set(shares.map((share) => share.basis))];
-  const measure = (group: Group, stratum: Stratum): Record<string, number> => ({
-    ...Object.fromEntries(shares.flatMap(({ name }) => {
+  const sums = sumShares(shareCounts);
+  const measure = (group: Group, own: Float64Array): Record<string, number> => ({
+    ...Object.fromEntries(shares.flatMap(({ name }, n) => {
       if (ORIGINAL_SHARES.has(name) || (judged && name.startsWith('exact_match-'))) return [];
-      const { numerators, denominators } = stratum.get(name)!;
-      return [[name, sum(numerators) / sum(denominators)]];
+      return [[name, own[2 * n]! / own[2 * n + 1]!]];
     })),
     // Verdicts are no probabilities.
     ...Object.fromEntries(judged ? [] : bases.map((basis) => [`calibration_error_all_pairs-${basis}`, calibrationOfAllPairs(group, basis)])),
   });
-  if (groups.categories.length === 0) return measure(groups.whole, strata[0]!);
-  const extras = withMacroAverages(groups.categories.map((group, i) => [group.category!, measure(group, strata[i]!)]));
+  if (groups.categories.length === 0) return measure(groups.whole, sums[0]!);
+  const extras = yield* withMacroAverages(groups.categories, (group, place) => measure(group, sums[place]!));
   for (const basis of bases) {
-    const counts = strata.map((stratum) => stratum.get(`accuracy-${basis}`)!);
-    const total = (side: 'numerators' | 'denominators') => counts.reduce((all, count) => all + sum(count[side]), 0);
-    extras[`accuracy_micro-${basis}`] = total('numerators') / total('denominators');
+    const n = shareCounts.names.indexOf(`accuracy-${basis}`);
+    const total = (column: number) => sums.reduce((all, own) => all + own[column]!, 0);
+    extras[`accuracy_micro-${basis}`] = total(2 * n) / total(2 * n + 1);
   }
   return extras;
 }
@@ -115,7 +150,7 @@ function calibrationOfAllPairs(group: Group, basis: Basis): number {
 function nameIntervals(resampled: BootstrapResult, categories: readonly Group[]): Record<string, Interval> {
   const named: Record<string, Interval> = {};
   for (const [i, group] of categories.entries()) {
-    for (const [name, interval] of resampled.byStratum[i]!) named[`${name}-${group.category!}`] = interval;
+    for (const [name, interval] of resampled.byGroup[i] ?? []) named[`${name}-${group.category!}`] = interval;
   }
   for (const [name, interval] of resampled.average) named[name] = interval;
   if (categories.length === 0) return named;
@@ -142,13 +177,32 @@ function notesOn(groups: Groups, counts: GroupCounts, byCategory: Record<string,
   if (counts.rankedPrompts === 0 && counts.labelPairs === 0) {
     notes.push('The data have neither ranks nor annotated pairs: only the rewards themselves can be described.');
   }
-  for (const [category, own] of Object.entries(byCategory)) {
-    if (counts.rankedPrompts > 0 && own.rankPairs === 0) {
-      notes.push(`Category "${category}" has no two responses of different rank, so accuracy-rank is not defined there, nor its mean over categories.`);
-    }
-    if (counts.labelPairs > 0 && own.labelPairs === 0) {
-      notes.push(`Category "${category}" has no annotated pair, so the label metrics are not defined there, nor their mean over categories.`);
-    }
+  if (counts.rankedPrompts > 0) {
+    notes.push(...notesByCategory(byCategory, ({ rankPairs }) => rankPairs === 0, 'has no two responses of different rank, so accuracy-rank is not defined there, nor its mean over categories'));
+  }
+  if (counts.labelPairs > 0) {
+    notes.push(...notesByCategory(byCategory, ({ labelPairs }) => labelPairs === 0, 'has no annotated pair, so the label metrics are not defined there, nor their mean over categories'));
   }
   return notes;
+}
+
+/** A sentence for each of the first categories that a remark fits, and one for all others. */
+function notesByCategory(byCategory: Record<string, GroupCounts>, fits: (own: GroupCounts) => boolean, remark: string): string[] {
+  const names = Object.keys(byCategory).filter((category) => fits(byCategory[category]!));
+  const notes = names.slice(0, MOST_NAMED).map((category) => `Category "${category}" ${remark}.`);
+  if (names.length > MOST_NAMED) notes.push(`The same holds for ${counted(names.length - MOST_NAMED, 'other category', 'other categories')}.`);
+  return notes;
+}
+
+function intervalNotes({ byGroup }: BootstrapResult): string[] {
+  const known = byGroup.filter((intervals) => intervals !== undefined).length;
+  return known === byGroup.length ? [] : [`Of the ${byGroup.length} categories the ${known} with the most prompts have intervals of their own; the intervals of the means rest on all.`];
+}
+
+/**
+ * Whether a figure of a report is one of the whole, not of a category (`<name>-<category>`). Names end in their basis, but for
+ * reward_mean and reward_std, which have none.
+ */
+export function isFigureOfWhole(name: string): boolean {
+  return /^(?:reward_mean|reward_std|(?!reward_(?:mean|std)-)[a-z_]+-(?:rank|labels))$/.test(name);
 }

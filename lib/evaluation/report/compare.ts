@@ -109,7 +109,8 @@ function joinPrompts(all: readonly StoredResults[]) {
     const rows = keyed.map((own) => own.get(key)!);
     if (rows.every(({ pairs, asked }) => pairs === 0 && asked === 0)) continue;
     const { file } = rows[0]!;
-    files.set(file, [...(files.get(file) ?? []), key]);
+    if (!files.has(file)) files.set(file, []);
+    files.get(file)!.push(key);
   }
   const strata = [...files.values()].flatMap((keys, file): Stratum[] => {
     const byCategory = new Map<string, PromptRow[][]>();

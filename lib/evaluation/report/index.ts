@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { writeFileAtomically } from '../../files/atomic_file';
 import type { Evaluation } from '../evaluate';
+import type { ResultsOrigin } from '../results';
 import { headlineMetrics } from '../benchmarks';
 import { ChartMaker } from './charts';
 import type { ReportContent } from './content';
@@ -16,14 +17,6 @@ export { compareResults, type Comparison as ResultsComparison } from './compare'
 export { readResults, type StoredResults } from './stored_results';
 export { formatComparison, writeComparison, type WrittenComparison } from './comparison_report';
 
-/** What is told from results.json beside the figures. */
-export interface ResultsOrigin {
-  date: string;
-  data: readonly { file: string; sha256: string }[];
-  package: { name: string; version: string };
-  model: Record<string, unknown>;
-}
-
 export interface WrittenReport {
   html: string;
   markdown: string;
@@ -31,16 +24,23 @@ export interface WrittenReport {
   prompts: string;
 }
 
-/** Writes the report of an evaluation whose `results.json` lies in the folder. Each file is written whole or not at all. */
-export async function writeReport(folder: string, evaluation: Evaluation): Promise<WrittenReport> {
-  const { meta } = JSON.parse(await readFile(join(folder, 'results.json'), 'utf8')) as { meta: ResultsOrigin };
-  const content = await describeReport(evaluation, meta);
+/**
+ * Writes the report of an evaluation whose `results.json` lies in the folder. Each file is written whole or not at all.
+ * @param origin what `writeResults` returned as `meta`; read from `results.json` where it is not given.
+ */
+export async function writeReport(folder: string, evaluation: Evaluation, origin?: ResultsOrigin): Promise<WrittenReport> {
+  const content = await describeReport(evaluation, origin ?? (await readOrigin(folder)));
   const written = { html: join(folder, 'report.html'), markdown: join(folder, 'report.md'), csv: join(folder, 'report.csv'), prompts: join(folder, 'prompts.jsonl') };
   await writeFileAtomically(written.prompts, promptLines(evaluation.files));
   await writeFileAtomically(written.markdown, [reportMarkdown(content)]);
   await writeFileAtomically(written.csv, [reportCsv(content)]);
   await writeFileAtomically(written.html, [reportPage(content)]);
   return written;
+}
+
+async function readOrigin(folder: string): Promise<ResultsOrigin> {
+  const { meta } = JSON.parse(await readFile(join(folder, 'results.json'), 'utf8')) as { meta: ResultsOrigin };
+  return meta;
 }
 
 export async function describeReport(evaluation: Evaluation, meta: ResultsOrigin): Promise<ReportContent> {

@@ -27,16 +27,17 @@ export function promptRows({ name, prompts, measured, report: { basis, categorie
   const scored = groupPrompts({ prompts: measured }).whole.prompts;
   const count = (metric: string, prompt: (typeof scored)[number]) => SHARES.find((share) => share.name === `${metric}-${basis}`)?.count(prompt) ?? [0, 0];
   const placeOf = new Map(prompts.map((prompt) => [`${prompt.id} (${prompt.source.file}:${prompt.source.line})`, prompt]));
+  const known = new Set(categories);
   return scored.map((prompt, i) => {
     const [right, pairs] = count('accuracy', prompt);
     const [exact, asked] = count('exact_match', prompt);
     const { id = String(i), category } = measured[i]!;
-    const known = placeOf.get(id);
+    const origin = placeOf.get(id);
     return {
       file: name,
-      prompt_id: known?.id ?? id,
-      line: known?.source.line ?? null,
-      category: category !== undefined && categories.includes(category) ? category : null,
+      prompt_id: origin?.id ?? id,
+      line: origin?.source.line ?? null,
+      category: category !== undefined && known.has(category) ? category : null,
       pairs,
       right,
       asked,

@@ -3,7 +3,8 @@
 import { CHEEMS_FILES } from '../../hub/cheems_data';
 import { headlineMetrics, type ScoreTable } from '../benchmarks';
 import type { EvaluatedFile, Evaluation } from '../evaluate';
-import { calibrationCurve, JUDGE_FORMULAS, type JudgeStatistics, type LengthBin } from '../metrics';
+import { listedCategories, listedRows, listingNotes, MOST_LISTED } from '../listing';
+import { calibrationCurve, isFigureOfWhole, JUDGE_FORMULAS, type JudgeStatistics, type LengthBin } from '../metrics';
 import type { CalibrationPoint, ChartMaker, HistogramBin } from './charts';
 import type { Cell, Chart, Column, ReportTable, Section } from './content';
 import { scoredPairs, worstPairs, type ScoredPair } from './pairs';
@@ -29,7 +30,8 @@ export function benchmarkSection({ benchmark, tables, formula, notes }: Evaluati
 }
 
 function benchmarkTable({ title, columns, rows }: ScoreTable): ReportTable {
-  return { title, columns: [TEXT(''), ...columns], rows: rows.map(({ name, values }) => ({ cells: [name, ...values] })) };
+  const notes = rows.length > MOST_LISTED ? [`Listed are ${MOST_LISTED} of ${rows.length} rows; results.json has all.`] : [];
+  return { title, columns: [TEXT(''), ...columns], rows: listedRows(rows).map(({ name, values }) => ({ cells: [name, ...values] })), notes };
 }
 
 /** Which half of CheemsBench each file is, by its digest, else (`certain` false) by its name. */
@@ -109,7 +111,7 @@ function headlineTable(file: EvaluatedFile): ReportTable[] {
     cells: [label, own.prompts, pairsIn(own), cellOf(file, names.accuracy + suffix), cellOf(file, names.exactMatch + suffix), valueOf(file, `length_accuracy-${basis}${suffix}`)],
   });
   const rows = categories.length === 0 ? [row('all', '', counts)] : [
-    ...categories.map((category) => row(category, `-${category}`, counts.byCategory[category]!)),
+    ...listedCategories(file.report).map((category) => row(category, `-${category}`, counts.byCategory[category]!)),
     { ...row('macro mean', '', counts), isOwn: true },
     { cells: ['all pairs', counts.prompts, pairsIn(counts), cellOf(file, `accuracy_micro-${basis}`)] },
   ];
@@ -117,14 +119,14 @@ function headlineTable(file: EvaluatedFile): ReportTable[] {
     title: 'Accuracy and exact match',
     columns: [TEXT('category'), COUNT('prompts'), COUNT('pairs'), SHARE('accuracy'), SHARE('exact match'), SHARE('longer alone')],
     rows,
-    notes: ['Beside the figures: their bootstrap intervals over prompts. longer alone: the accuracy of choosing the longer response.'],
+    notes: [...listingNotes(file.report), 'Beside the figures: their bootstrap intervals over prompts. longer alone: the accuracy of choosing the longer response.'],
   }];
 }
 
 /** All plain figures (not by category), so that nothing of results.json is missing. */
 function metricsTable(file: EvaluatedFile): ReportTable {
   const { cheems, extras, categories } = file.report;
-  const names = Object.keys({ ...cheems, ...extras }).filter((name) => !categories.some((category) => name.endsWith(`-${category}`)));
+  const names = [...Object.keys(cheems), ...Object.keys(extras)].filter(isFigureOfWhole);
   return {
     title: 'All figures',
     columns: [TEXT('figure'), NUMBER('value')],
@@ -146,14 +148,14 @@ function judgeTable(judge: JudgeStatistics): ReportTable {
 function categoryChart(file: EvaluatedFile, charts: ChartMaker): Chart[] {
   const names = headlineMetrics(file);
   if (!names) return [];
-  const suffixes = file.report.categories.length > 0 ? [...file.report.categories.map((name) => [name, `-${name}`] as const), ['macro mean', ''] as const] : [['all', ''] as const];
+  const suffixes = file.report.categories.length > 0 ? [...listedCategories(file.report).map((name) => [name, `-${name}`] as const), ['macro mean', ''] as const] : [['all', ''] as const];
   const bars = suffixes.map(([name, suffix]) => ({ name, value: valueOf(file, names.accuracy + suffix) ?? NaN, interval: file.report.intervals[names.accuracy + suffix] }));
   const description = `Accuracy by category with bootstrap intervals: ${bars.map(({ name, value }) => `${name} ${value.toFixed(3)}`).join(', ')}. The dashed line is chance.`;
   return [{
     title: 'Accuracy by category',
     description,
     svg: charts.shares(bars, 'accuracy'),
-    table: { title: 'Accuracy by category', columns: [TEXT('category'), SHARE('accuracy')], rows: bars.map(({ name, value, interval }) => ({ cells: [name, { value, interval }] })) },
+    table: { title: 'Accuracy by category', columns: [TEXT('category'), SHARE('accuracy')], rows: bars.map(({ name, value, interval }) => ({ cells: [name, { value, interval }] })), notes: listingNotes(file.report) },
   }];
 }
 

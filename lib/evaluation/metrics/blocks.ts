@@ -1,0 +1,33 @@
+// Long computations in blocks, so that one code serves a caller who waits for the value and a process that must stay awake.
+
+import { setImmediate as others } from 'node:timers/promises';
+
+/** A computation that pauses between its blocks, each of a few milliseconds. */
+export type Blocks<T> = Generator<void, T, void>;
+
+/** A signal, a timer or a progress bar waits no longer than this, plus one block. */
+const HOLD_MS = 25;
+
+/** Runs to the end without a pause. */
+export function runAtOnce<T>(blocks: Blocks<T>): T {
+  for (;;) {
+    const step = blocks.next();
+    if (step.done) return step.value;
+  }
+}
+
+/**
+ * Runs to the end and lets the rest of the process run in between.
+ * @throws the signal's reason when aborted.
+ */
+export async function runInBlocks<T>(blocks: Blocks<T>, signal?: AbortSignal): Promise<T> {
+  let began = performance.now();
+  for (;;) {
+    const step = blocks.next();
+    if (step.done) return step.value;
+    if (performance.now() - began < HOLD_MS) continue;
+    await others();
+    signal?.throwIfAborted();
+    began = performance.now();
+  }
+}
