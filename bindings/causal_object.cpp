@@ -32,14 +32,14 @@ namespace {
 
 Handle<CausalState>& causal_from(Napi::Value value) {
   auto& handle = handle_from<CausalState>(value);
-  if (handle.state->disposed) fail("The language model has been disposed: load it again to go on using it.");
+  if (handle.state->disposed) fail_with(error_codes::kDisposed, "The language model has been disposed: load it again to go on using it.");
   return handle;
 }
 
 Handle<GenerationState>& generation_from(Napi::Value value) {
   auto& handle = handle_from<GenerationState>(value);
-  if (handle.state->disposed) fail("The generation has been disposed: start another from the model.");
-  if (handle.state->model->disposed) fail("The generation's language model has been disposed: load it again to go on generating.");
+  if (handle.state->disposed) fail_with(error_codes::kDisposed, "The generation has been disposed: start another from the model.");
+  if (handle.state->model->disposed) fail_with(error_codes::kDisposed, "The generation's language model has been disposed: load it again to go on generating.");
   return handle;
 }
 
@@ -98,10 +98,10 @@ Napi::Value load_causal_model(const Napi::CallbackInfo& info) {
   const int threads = static_cast<int>(options.integer("numThreads", 0, 0, 4096));
   using Loaded = std::shared_ptr<CausalState>;
   auto job = std::make_shared<ComputeJob<Loaded>>(
-      "loading a language model",
+      Purpose("loading a language model", error_codes::kModelFile),
       [load = std::move(load), device, threads](const Control& control) {
         auto state = std::make_shared<CausalState>();
-        state->backend = create_backend(device, threads, state->device_choice);
+        state->backend = coded(error_codes::kDevice, [&] { return create_backend(device, threads, state->device_choice); });
         state->model = model::CausalModel::load(load, *state->backend);
         control.check();
         return state;
@@ -116,7 +116,7 @@ Napi::Value load_causal_model(const Napi::CallbackInfo& info) {
         result.Set("device", state->backend->name());
         result.Set("deviceChoice", "Device: " + state->device_choice + ".");
         result.Set("precision", name(state->model->precision()));
-        const int64_t bytes = layout.bytes();
+        const int64_t bytes = layout.bytes() + kUncountedModelBytes;
         result.Set("handle", make_handle(env, std::move(state), bytes));
         return result;
       });

@@ -201,7 +201,7 @@ Napi::Float32Array to_js(Napi::Env env, const std::vector<float>& values) {
   return array;
 }
 
-Napi::Error to_js_error(Napi::Env env, const std::exception_ptr& failure, const std::string& purpose,
+Napi::Error to_js_error(Napi::Env env, const std::exception_ptr& failure, const Purpose& purpose,
                         const std::string& cancel_reason) {
   const auto make = [env](const std::string& message, const char* code) {
     Napi::Error error = Napi::Error::New(env, message);
@@ -211,20 +211,23 @@ Napi::Error to_js_error(Napi::Env env, const std::exception_ptr& failure, const 
   try {
     std::rethrow_exception(failure);
   } catch (const Cancelled& cancelled) {
-    Napi::Error error = make(cancel_reason.empty() ? cancelled.what() : cancel_reason, "ABORT_ERR");
+    if (!cancel_reason.empty()) return make(cancel_reason, error_codes::kDisposed);
+    Napi::Error error = make(cancelled.what(), "ABORT_ERR");
     error.Value().Set("name", "AbortError");
     return error;
+  } catch (const CodedError& error) {
+    return make(error.what(), error.code);
   } catch (const Error& error) {
-    return make(error.what(), "CHEEMS_ERROR");
+    return make(error.what(), purpose.code);
   } catch (const std::bad_alloc&) {
-    return make("The engine ran out of memory while " + purpose +
+    return make("The engine ran out of memory while " + purpose.text +
                     ": close other programs, or lower the tokens of a micro-batch or the size of the model.",
-                "CHEEMS_ERROR");
+                error_codes::kOutOfMemory);
   } catch (const std::exception& error) {
-    return make("The engine failed while " + purpose + ", which is a defect of cheems-native: " + error.what(),
-                "CHEEMS_DEFECT");
+    return make("The engine failed while " + purpose.text + ", which is a defect of cheems-native: " + error.what(),
+                error_codes::kDefect);
   } catch (...) {
-    return make("The engine failed while " + purpose + ", which is a defect of cheems-native.", "CHEEMS_DEFECT");
+    return make("The engine failed while " + purpose.text + ", which is a defect of cheems-native.", error_codes::kDefect);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "batch/samples.h"
 #include "core/dtype.h"
 #include "core/memory_plan.h"
+#include "error_codes.h"
 #include "job.h"
 #include "model/architecture.h"
 #include "model/heads/head.h"
@@ -55,10 +56,10 @@ Napi::Value to_js(Napi::Env env, const model::HeadFacts& head);
 Napi::Value to_js(Napi::Env env, const MemoryPlan& plan, int64_t available_bytes);  // below 0: null, not known
 Napi::Float32Array to_js(Napi::Env env, const std::vector<float>& values);
 
-// cheems::Error: its sentence, code 'CHEEMS_ERROR'. Cancelled: name 'AbortError', code 'ABORT_ERR', `cancel_reason`
-// as message where there is one. bad_alloc: a sentence about memory. Anything else is a defect of the engine, code
-// 'CHEEMS_DEFECT'.
-Napi::Error to_js_error(Napi::Env env, const std::exception_ptr& failure, const std::string& purpose,
+// cheems::Error: its sentence and the purpose's code, or its own. Cancelled by the caller: name 'AbortError', code
+// 'ABORT_ERR'; since its object was disposed, which `cancel_reason` then says: code DISPOSED. bad_alloc: a sentence
+// about memory. Anything else is a defect of the engine.
+Napi::Error to_js_error(Napi::Env env, const std::exception_ptr& failure, const Purpose& purpose,
                         const std::string& cancel_reason);
 
 // The exported functions: a C++ exception becomes a JS one.
@@ -69,7 +70,7 @@ Napi::Value guarded(const Napi::CallbackInfo& info) {
   } catch (const Napi::Error&) {
     throw;
   } catch (...) {
-    throw to_js_error(info.Env(), std::current_exception(), "starting work", "");
+    throw to_js_error(info.Env(), std::current_exception(), {"starting work", error_codes::kInvalidArgument}, "");
   }
 }
 

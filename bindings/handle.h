@@ -21,6 +21,10 @@ inline const std::shared_ptr<EngineThread>& engine_thread(Napi::Env env) {
   return env.GetInstanceData<Environment>()->thread;
 }
 
+// What a model takes beside its weights that no plan counts: threads, buffers of its batches, its tokenizer on the side
+// of JavaScript. Reported too, so that dropped small models are collected before there are many.
+inline constexpr int64_t kUncountedModelBytes = INT64_C(32) << 20;
+
 // State: has `static constexpr napi_type_tag kTag` and `static constexpr const char* kName`.
 template <class State>
 struct Handle {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/control.h"
+#include "error_codes.h"
 
 namespace cheems::bindings {
 
@@ -34,8 +35,7 @@ struct Progress {
 
 class Job {
  public:
-  // `purpose` completes sentences: "The engine ran out of memory while <purpose>".
-  explicit Job(std::string purpose) : purpose_(std::move(purpose)) {}
+  explicit Job(Purpose purpose) : purpose_(std::move(purpose)) {}
   virtual ~Job() = default;
   Job(const Job&) = delete;
   Job& operator=(const Job&) = delete;
@@ -70,7 +70,7 @@ class Job {
   bool notify(Message* message);
   void finish();
 
-  std::string purpose_;
+  Purpose purpose_;
   Control control_;
   std::optional<Notifier> notifier_;
   std::exception_ptr failure_;
@@ -89,7 +89,7 @@ class ComputeJob final : public Job {
  public:
   using Compute = std::function<Result(const Control&)>;
   using Convert = std::function<Napi::Value(Napi::Env, Result&)>;
-  ComputeJob(std::string purpose, Compute compute, Convert convert)
+  ComputeJob(Purpose purpose, Compute compute, Convert convert)
       : Job(std::move(purpose)), compute_(std::move(compute)), convert_(std::move(convert)) {}
 
   Napi::Value result(Napi::Env env) override { return convert_(env, *result_); }

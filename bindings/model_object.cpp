@@ -30,7 +30,7 @@ void ModelState::free() {
 
 Handle<ModelState>& model_from(Napi::Value value) {
   auto& handle = handle_from<ModelState>(value);
-  if (handle.state->disposed) fail("The model has been disposed: load it again to go on using it.");
+  if (handle.state->disposed) fail_with(error_codes::kDisposed, "The model has been disposed: load it again to go on using it.");
   return handle;
 }
 
@@ -49,10 +49,10 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
   const int threads = static_cast<int>(options.integer("numThreads", 0, 0, 4096));
   using Loaded = std::shared_ptr<ModelState>;
   auto job = std::make_shared<ComputeJob<Loaded>>(
-      "loading a model",
+      Purpose("loading a model", error_codes::kModelFile),
       [load = std::move(load), device, threads](const Control& control) {
         auto state = std::make_shared<ModelState>();
-        state->backend = create_backend(device, threads, state->device_choice);
+        state->backend = coded(error_codes::kDevice, [&] { return create_backend(device, threads, state->device_choice); });
         state->model = model::RewardModel::load(load, *state->backend);
         control.check();
         return state;
@@ -64,7 +64,7 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
         result.Set("device", state->backend->name());
         result.Set("deviceChoice", "Device: " + state->device_choice + ".");
         result.Set("precision", name(state->model->precision()));
-        const int64_t bytes = state->model->parameters().layout().bytes();
+        const int64_t bytes = state->model->parameters().layout().bytes() + kUncountedModelBytes;
         result.Set("handle", make_handle(env, std::move(state), bytes));
         return result;
       });
@@ -102,7 +102,7 @@ Napi::Value save_weights(const Napi::CallbackInfo& info) {
     fail("dtype must be float32 or bfloat16, not ", dtype_name, ".");
   }
   auto job = std::make_shared<ComputeJob<Nothing>>(
-      "saving weights",
+      Purpose("saving weights", error_codes::kFile),
       [state = handle.state, file = text_from(info[1], "file"),
        dtype = dtype_name == "bfloat16" ? DType::bfloat16 : DType::float32](const Control&) {
         state->model->save_weights(file, dtype);

@@ -90,7 +90,7 @@ Napi::Value engine_info(const Napi::CallbackInfo& call) {
 
 Napi::Value read_architecture(const Napi::CallbackInfo& info) {
   auto job = std::make_shared<ComputeJob<model::Architecture>>(
-      "reading config.json",
+      Purpose("reading config.json", error_codes::kModelFile),
       [folder = text_from(info[0], "folder")](const Control&) { return model::RewardModel::read_architecture(folder); },
       [](Napi::Env env, model::Architecture& architecture) { return to_js(env, architecture); });
   return start(info.Env(), engine_thread(info.Env()), std::move(job), info.Env().Undefined());
@@ -99,7 +99,7 @@ Napi::Value read_architecture(const Napi::CallbackInfo& info) {
 Napi::Value initialise(const Napi::CallbackInfo& info) {
   const Options options(info[0]);
   auto job = std::make_shared<ComputeJob<Nothing>>(
-      "initialising a model",
+      Purpose("initialising a model", error_codes::kFile),
       [config = options.text("configFile"), weights = options.text("weightsFile"),
        seed = static_cast<uint64_t>(options.integer("seed", 0, 0))](const Control&) {
         model::RewardModel::initialise(config, seed, weights);
@@ -125,11 +125,11 @@ Napi::Value plan_memory(const Napi::CallbackInfo& info) {
     std::string choice;
   };
   auto job = std::make_shared<ComputeJob<Planned>>(
-      "planning memory",
+      Purpose("planning memory", error_codes::kModelFile),
       [folder = options.text("folder"), train = purpose == "train", trainer, scorer,
        keep_16_bit = options.boolean("keep16Bit", false), longest = options.integer("longestSample", 0, 1),
        precision = options.dtype("precision"), weight_dtype = options.dtype("dtype").value_or(DType::float32), device = options.text("device", "auto"), threads = thread_count(options)](const Control&) {
-        const PlanningBackend planned = planning_backend(device, threads);
+        const PlanningBackend planned = coded(error_codes::kDevice, [&] { return planning_backend(device, threads); });
         const auto architecture = model::RewardModel::read_architecture(folder);
         MemoryPlan plan;
         const DType activations = precision.value_or(planned.default_activations);

@@ -12,8 +12,8 @@ namespace {
 
 Handle<TrainerState>& trainer_from(Napi::Value value) {
   auto& handle = handle_from<TrainerState>(value);
-  if (handle.state->disposed) fail("The trainer has been disposed: create another from the model to go on training.");
-  if (handle.state->model->disposed) fail("The trainer's model has been disposed: load it again to go on training.");
+  if (handle.state->disposed) fail_with(error_codes::kDisposed, "The trainer has been disposed: create another from the model to go on training.");
+  if (handle.state->model->disposed) fail_with(error_codes::kDisposed, "The trainer's model has been disposed: load it again to go on training.");
   return handle;
 }
 
@@ -138,7 +138,7 @@ Napi::Value trainer_score(const Napi::CallbackInfo& info) {
 Napi::Value save_optimizer(const Napi::CallbackInfo& info) {
   auto& handle = trainer_from(info[0]);
   auto job = std::make_shared<ComputeJob<Nothing>>(
-      "saving the optimiser's state",
+      Purpose("saving the optimiser's state", error_codes::kFile),
       [state = handle.state, file = text_from(info[1], "file")](const Control&) {
         state->trainer->save_optimizer(file);
         return Nothing{};
@@ -150,7 +150,7 @@ Napi::Value save_optimizer(const Napi::CallbackInfo& info) {
 Napi::Value load_optimizer(const Napi::CallbackInfo& info) {
   auto& handle = trainer_from(info[0]);
   auto job = std::make_shared<ComputeJob<Nothing>>(
-      "loading the optimiser's state",
+      Purpose("loading the optimiser's state", error_codes::kFile),
       [state = handle.state, file = text_from(info[1], "file")](const Control&) {
         state->trainer->load_optimizer(file);
         return Nothing{};

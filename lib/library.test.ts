@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
 import type { Engine, EngineModel, ModelLoadOptions, SampleBatch, ScoreOptions } from './engine/types';
+import { EngineError } from './engine';
 import { evaluate } from './evaluation';
 import { rewardModelPredictor } from './evaluation/predictors/reward_model';
 import { datasetFromRows } from './data/dataset';
@@ -174,7 +175,7 @@ test('what cannot be scored is refused with the item, and what is to be done', a
     [model, [{ responses: [{ inputIds: [1] }] }, { responses: [{ inputIds: [100] }] }], /items:2: token 0 of the sample is 100, but the model in .* has the ids 0 to 99/],
     [unlimited, [{ responses: [{ inputIds: Array(65).fill(1) }] }], /items:1: the sample has 65 tokens, but the model in .* is made for 64/],
     [model, [{ responses: ['text'] }], /items:1: the item has neither "prompt" nor "messages"/],
-    [model, [{ responses: [{ inputIds: [] }] }], /response 0 must be text/],
+    [model, [{ responses: [{ inputIds: [] }] }], /"inputIds" of response 0 is empty/],
     [bare, [{ prompt: 'p', responses: ['r'] }], /items:1: .*tokenizer\.json/],
   ] as const) {
     await t.throwsAsync(scored.score(items as never), { message });
@@ -204,4 +205,25 @@ test('as a predictor: too long responses are not scored, and all rewards find th
   t.deepEqual(evaluation.files[0]!.scores.map(({ rewards }) => rewards), [[1, null, 4], [null, null]]);
   t.is(evaluation.files[0]!.unscoredResponses, 3);
   t.is(evaluation.files[0]!.report.cheems['accuracy-labels'], 1);
+});
+
+test('ids that are no ids are refused, whatever holds them', async (t) => {
+  const model = await RewardModel.load(tmpdir(), {}, fakeEngine(100).engine);
+  for (const inputIds of [[1, 1.5], [1, NaN], [1, -1], [1, '2'], [1, 2 ** 40], [1, undefined], [1, , 2], [1n], '12', { length: 1 }, null, Float32Array.of(0.5)]) {
+    await t.throwsAsync(model.score([{ responses: [{ inputIds: inputIds as never }] }]), { name: 'DataError', message: /^items:1: "inputIds" of response 0 / });
+  }
+  const rewards = await model.score([{ responses: [[1, 3], Int32Array.of(1, 3), Uint8Array.of(1, 3), BigInt64Array.of(1n, 3n)].map((inputIds) => ({ inputIds })) }]);
+  t.deepEqual(rewards, [[2, 2, 2, 2]]);
+});
+
+test('disposed before, in the middle: the model says so, and no row is blamed', async (t) => {
+  const model = await RewardModel.load(modelFolder(), {}, fakeEngine(8192).engine);
+  const items = Array.from({ length: 500 }, (_, i) => ({ prompt: `你好${i}`, responses: ['好'] }));
+  const work = model.score(items);
+  setTimeout(() => void model.dispose(), 20);
+  await t.throwsAsync(work, { instanceOf: EngineError, code: 'DISPOSED', message: /^The model (was|has been) disposed/ });
+  for (const call of [() => model.score([]), () => model.score(items.slice(0, 1)), () => model.scoreAll([])]) {
+    await t.throwsAsync(call(), { code: 'DISPOSED', message: 'The model has been disposed: load it again to go on using it.' });
+  }
+  await model.dispose();
 });

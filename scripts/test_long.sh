@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What scripts/test.sh leaves out, after it: kernels for all the architectures that are checked, the CUDA backend's tests under ASan and UBSan,
-# long fuzz runs. About a quarter of an hour on two cores; ends with status 0 when all passed.
+# long fuzz runs, a thousand loads of each kind. About half an hour on two cores; ends with status 0 when all passed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -14,3 +14,5 @@ CHEEMS_EMULATED_STREAMS=deferred build/sanitize/cheems_cuda_emulated_tests --tes
 for fuzzer in build/sanitize/fuzz_*; do
   if [ -x "$fuzzer" ] && [ -f "$fuzzer" ]; then "$fuzzer" --inputs 100000 --seed 1; fi
 done
+[ -e dist/index.js ] || npm run build:ts
+CHEEMS_LOADS=1000 npx --no-install ava --timeout 40m dist/scoring/leaks.test.js

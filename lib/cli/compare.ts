@@ -1,7 +1,7 @@
 // `cheems-native compare`: evaluations of the same data beside each other.
 
 import { compareResults, formatComparison, readResults, writeComparison } from '../evaluation/report';
-import { number, paths, text } from '../training/option_kinds';
+import { number, paths, text } from '../arguments/option_kinds';
 import { defineCommand } from './command';
 
 const FILES = 'Files';

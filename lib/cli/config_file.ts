@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
-import { namesOf } from '../training/option_kinds';
+import { namesOf } from '../arguments/option_kinds';
 import { UsageError } from './failure';
 import { checkValue, suggestion, type OptionTable } from './options';
 

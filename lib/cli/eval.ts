@@ -4,7 +4,7 @@ import { formatReport } from '../data/report';
 import { evaluate, findBenchmark, loadPredictor, readBenchmarkFile, registeredBenchmarks, registeredPredictors, tableFor, writeReport, writeResults, type EvaluationDataset, type Predictor } from '../evaluation';
 import { readCheemsJudgeData } from '../evaluation/judges/cheems_data';
 import { rewardModelPredictor } from '../evaluation/predictors/reward_model';
-import { choice, number, paths, text } from '../training/option_kinds';
+import { choice, number, paths, text } from '../arguments/option_kinds';
 import { defineCommand } from './command';
 import { UsageError } from './failure';
 import { withInterrupts } from './interrupt';

@@ -2,11 +2,12 @@
 
 import { checkSampling } from '../generation';
 import { generateStream, type GenerationCounts } from '../generation/stream';
-import { flag, number, text } from '../training/option_kinds';
+import { flag } from '../arguments/option_kinds';
+import { promptTable, samplingTable } from '../generation/option_table';
 import { defineCommand } from './command';
 import { openInput, refuseOneFile } from './input';
 import { withInterrupts } from './interrupt';
-import { generationResources, languageModelOptions, loadLanguageModel, optionalJson, textList } from './language_model';
+import { generationResources, languageModelOptions, loadLanguageModel } from './language_model';
 import { MODEL_FORMS, MODEL_NAME } from './model_folder';
 import { requiredText } from './options';
 import { openScoreOutput } from './output';
@@ -14,21 +15,13 @@ import { showProgress } from './progress';
 import { scoringResources } from './scoring_model';
 
 const FILES = 'Files';
-const ANSWERS = 'Answers';
 const options = {
   model_path: requiredText({ group: FILES, otherName: MODEL_NAME, describe: `language model: ${MODEL_FORMS}` }),
   input: requiredText({ group: FILES, describe: 'JSONL file (gzip too), or - for standard input' }),
   output: requiredText({ group: FILES, describe: 'JSONL file, or - for standard output' }),
   overwrite: flag(false, { group: FILES, describe: 'replace an output file that exists; otherwise the rows in it are kept and skipped' }),
-  max_tokens: number(512, { from: 1, integer: true }, { group: ANSWERS, otherName: 'max_new_tokens', describe: 'tokens of an answer, thoughts included' }),
-  temperature: number(0, { from: 0 }, { group: ANSWERS, describe: 'of sampling; 0: greedy' }),
-  top_p: number(1, { above: 0, to: 1 }, { group: ANSWERS, describe: 'draw among the likeliest tokens whose probabilities reach this sum' }),
-  top_k: number(0, { from: 0, integer: true }, { group: ANSWERS, describe: 'draw among this many likeliest tokens; 0: all' }),
-  seed: number(0, { from: 0, to: 0xffffffff, integer: true }, { group: ANSWERS, describe: 'of sampling' }),
-  stop: textList({ group: ANSWERS, describe: 'texts that end an answer, which is cut before them' }),
-  chat_template: text({ group: ANSWERS, describe: "file with a Jinja template, in place of the model folder's" }),
-  template_options: optionalJson({ group: ANSWERS, describe: "variables of the chat template, as a JSON object: '{\"enable_thinking\": false}'" }),
-  raw: flag(false, { group: ANSWERS, describe: 'continue texts as they stand, without a chat template' }),
+  ...samplingTable,
+  ...promptTable,
   ...scoringResources,
   ...generationResources,
 };

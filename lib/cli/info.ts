@@ -3,7 +3,7 @@
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { engine } from '../engine';
 import type { EngineInfo } from '../engine/types';
-import { flag } from '../training/option_kinds';
+import { flag } from '../arguments/option_kinds';
 import { formatBytes } from '../training/memory';
 import { defineCommand } from './command';
 import { packageVersion } from '../training/package_version';

@@ -7,7 +7,7 @@ import { engine } from '../engine';
 import { realFileSystem as files } from '../files/file_system';
 import { CONFIG_FILE, WEIGHTS_FILE } from '../training/model_folder';
 import { TOKENIZER_FILES } from '../training/tokenizer_files';
-import { choice, flag, number, optionalNumber, text } from '../training/option_kinds';
+import { choice, flag, number, optionalNumber, text } from '../arguments/option_kinds';
 import { defineCommand } from './command';
 import { UsageError } from './failure';
 import { ARCHITECTURES, makeInitConfig, type SpecialIds } from './init_config';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Predictor } from '../evaluation';
 import { bothOrders, findJudgeTemplate, JudgeError, openEndpoint, openLocalJudge, registeredJudgeTemplates, singleOrder, type Completer, type PairOrders } from '../evaluation/judges';
 import { judgePredictor } from '../evaluation/predictors/judge';
-import { choice, number, optionalNumber, text, textWithDefault } from '../training/option_kinds';
+import { choice, number, optionalNumber, text, textWithDefault } from '../arguments/option_kinds';
 import { UsageError } from './failure';
 import { type generationResources, languageModelOptions, loadLanguageModel, optionalJson, textList } from './language_model';
 import { MODEL_FORMS } from './model_folder';

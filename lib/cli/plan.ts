@@ -7,7 +7,7 @@ import { readSampleFacts } from '../scoring/model_facts';
 import { tokenizeDataset } from '../tokenization/tokenize_dataset';
 import { realFileSystem } from '../files/file_system';
 import { fits, formatMemoryPlan, planOrRefuse } from '../training/memory';
-import { paths, text } from '../training/option_kinds';
+import { paths, text } from '../arguments/option_kinds';
 import { loadTrainingData } from '../training/training_data';
 import { defineCommand } from './command';
 import { UsageError } from './failure';

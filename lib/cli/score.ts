@@ -1,7 +1,7 @@
 // `cheems-native score`: rows in, rewards out, as a stream.
 
 import { scoreStream, type ScoreStreamProgress } from '../scoring/stream';
-import { flag } from '../training/option_kinds';
+import { flag } from '../arguments/option_kinds';
 import { defineCommand } from './command';
 import { UsageError } from './failure';
 import { openInput, refuseOneFile } from './input';

@@ -6,9 +6,8 @@ import { headline } from '../training/evaluate';
 import type { EvaluationResult, StepMetrics, TrainCallbacks, TrainResult } from '../training/events';
 import { train } from '../training/loop';
 import { describeRounding } from '../training/rounding';
-import { parseTrainOptions, trainOptionDescriptions, trainOptionsSchema, type TrainOptionName, type TrainOptions } from '../training/options';
-import type { OptionDefinition } from '../training/option_kinds';
-import type { z } from 'zod';
+import { parseTrainOptions, trainOptionDefinitions, type TrainOptionName, type TrainOptions } from '../training/options';
+import type { OptionDefinition } from '../arguments/option_kinds';
 import { defineCommand } from './command';
 import { UsageError } from './failure';
 import { withInterrupts } from './interrupt';
@@ -16,9 +15,7 @@ import { modelFolder } from './model_folder';
 import { formatDuration, showProgress, type ProgressDisplay } from './progress';
 
 /** The training room's table with its schemas, as commands take it. */
-export const trainOptions = Object.fromEntries(
-  (Object.keys(trainOptionDescriptions) as TrainOptionName[]).map((name) => [name, { description: trainOptionDescriptions[name], schema: trainOptionsSchema.shape[name] }]),
-) as unknown as Record<TrainOptionName, OptionDefinition<z.ZodType>>;
+export const trainOptions: Record<TrainOptionName, OptionDefinition> = trainOptionDefinitions;
 
 /** @throws UsageError where options contradict each other. */
 export function settleTrainOptions(values: Record<string, unknown>): TrainOptions {

@@ -1,5 +1,7 @@
 import type { Source } from './types';
 
+export { show } from '../arguments/show';
+
 /** Something is wrong with the user's data. The message names the file and, where there is one, the line. */
 export class DataError extends Error {
   override readonly name = 'DataError';
@@ -17,15 +19,4 @@ export class DataError extends Error {
 /** "path:line", as messages and reports print it. */
 export function placeOf(source: Source): string {
   return `${source.file}:${source.line}`;
-}
-
-/** A short, one-line picture of a value for an error message. */
-export function show(value: unknown): string {
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(value) ?? String(value);
-  } catch {
-    text = `a ${typeof value}`; // too deeply nested, or not JSON
-  }
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

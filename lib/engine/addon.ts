@@ -1,6 +1,7 @@
 // Finds and loads the compiled addon. Its functions are described here and nowhere else.
 import { existsSync } from 'node:fs';
 import * as path from 'node:path';
+import { EngineError } from './errors.js';
 import type {
   ArchitectureInfo, CausalLoadOptions, EngineInfo, GenerationOptions, GenerationStep, HeadInfo, MemoryPlan, NextTokens, OptimizerStep, PlanRequest, Precision, Progress, SampleBatch, ScoreResult, StepResult,
   TrainerOptions,
@@ -97,21 +98,17 @@ export function addon(): Addon {
   const file = path.join(root, addonFile);
   const build = `(cd ${root} && node scripts/build_addon.cjs)`;
   if (!existsSync(file)) {
-    throw engineError(`The engine has not been built: ${file} does not exist. Build it with: ${build}`);
+    throw new EngineError('NOT_BUILT', `The engine has not been built: ${file} does not exist. Build it with: ${build}`);
   }
   try {
     loaded = require(file) as Addon;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw engineError(
+    throw new EngineError(
+      'NOT_BUILT',
       `The engine at ${file} could not be loaded: ${reason}. It may have been built for another system; ` +
         `build it again with: rm -rf ${path.join(root, 'build')} && ${build}`,
     );
   }
   return loaded;
-}
-
-/** An error for the person who runs the program, as the addon makes them. */
-export function engineError(message: string): Error {
-  return Object.assign(new Error(message), { code: 'CHEEMS_ERROR' });
 }

@@ -3,6 +3,7 @@ import test from 'ava';
 import { copyFile, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import { adamStep, longBatch, makeSmallModel, neighbourPairs, randomBatch } from '../testing/small_model.js';
+import { EngineError } from './errors.js';
 import { engine } from './index.js';
 import type { EngineModel, ModelLoadOptions, Progress, SampleBatch } from './types.js';
 
@@ -144,13 +145,13 @@ test.serial('disposing stops running and waiting work; later calls reject', asyn
   t.true(model.disposed);
   for (const result of await results) {
     t.is(result.status, 'rejected');
-    const { name, message } = (result as PromiseRejectedResult).reason as Error;
-    t.is(name, 'AbortError');
+    const { name, code, message } = (result as PromiseRejectedResult).reason as EngineError;
+    t.deepEqual([name, code], ['EngineError', 'DISPOSED']);
     t.regex(message, /disposed before this work was done/);
   }
   await disposed;
   await model.dispose();
-  await t.throwsAsync(model.score(randomBatch(2, 8)), { code: 'CHEEMS_ERROR', message: /model has been disposed/ });
+  await t.throwsAsync(model.score(randomBatch(2, 8)), { code: 'DISPOSED', name: 'EngineError', message: /model has been disposed/ });
   await t.throwsAsync(model.saveWeights('x'), { message: /model has been disposed/ });
   await t.throwsAsync(model.createTrainer({}), { message: /model has been disposed/ });
   await t.throwsAsync(trainer.score(randomBatch(2, 8)), { message: /trainer's model has been disposed/ });
@@ -242,7 +243,7 @@ test.serial('16-bit matrices kept as stored take less memory and give the same r
   const [kept, widened] = await Promise.all([load({ folder: target, keep16Bit: true }), load({ folder: target })]);
   const batch = randomBatch(8, 32);
   t.deepEqual(await kept.score(batch), await widened.score(batch));
-  await t.throwsAsync(kept.createTrainer({}), { code: 'CHEEMS_ERROR', message: /16-bit/ });
+  await t.throwsAsync(kept.createTrainer({}), { code: 'COMPUTATION', message: /16-bit/ });
   const weights = async (keep16Bit: boolean): Promise<number> => {
     const { entries } = await engine.planMemory({ folder: target, purpose: 'score', longestSample: 32, keep16Bit });
     return entries.filter(({ kind }) => kind === 'weights').reduce((sum, { bytes }) => sum + bytes, 0);
@@ -254,8 +255,8 @@ test.serial('16-bit matrices kept as stored take less memory and give the same r
 test.serial('wrong arguments are refused with sentences that name them', async (t) => {
   const model = await load();
   const batch = randomBatch(4, 8);
-  const refuse = async (change: object, message: RegExp): Promise<void> => {
-    await t.throwsAsync(model.score({ ...batch, ...change }), { code: 'CHEEMS_ERROR', message });
+  const refuse = async (change: object, message: RegExp, code = 'INVALID_ARGUMENT'): Promise<void> => {
+    await t.throwsAsync(model.score({ ...batch, ...change }), { instanceOf: EngineError, code, message });
   };
   await refuse({ tokens: [...batch.tokens] }, /batch\.tokens must be an Int32Array/);
   await refuse({ groups: new Float32Array(4) }, /batch\.groups must be an Int32Array/);
@@ -266,8 +267,8 @@ test.serial('wrong arguments are refused with sentences that name them', async (
   await refuse({ offsets: Int32Array.of(0, 8, 8, 24, 32) }, /Sample 1 of the batch has no tokens/);
   await refuse({ offsets: Int32Array.of(0, 8, 16, 24, 31) }, /ends with 31 and batch\.tokens has 32/);
   await refuse({ groups: Int32Array.of(0, 1, 0, 1) }, /Samples of prompt 0 are not next to each other/);
-  await refuse({ tokens: batch.tokens.map((_, index) => (index === 20 ? 512 : 1)) }, /vocabulary/);
-  await refuse({ tokens: batch.tokens.map((_, index) => (index === 20 ? -1 : 1)) }, /vocabulary/);
+  await refuse({ tokens: batch.tokens.map((_, index) => (index === 20 ? 512 : 1)) }, /vocabulary/, 'COMPUTATION');
+  await refuse({ tokens: batch.tokens.map((_, index) => (index === 20 ? -1 : 1)) }, /vocabulary/, 'COMPUTATION');
   await t.throwsAsync(model.score(null as unknown as SampleBatch), { message: /batch must be an object/ });
   await t.throwsAsync(model.score(batch, { microBatchTokens: 0.5 }), { message: /microBatchTokens must be a whole number/ });
   await t.throwsAsync(model.score(batch, { onProgress: 1 as never }), { message: /onProgress must be a function/ });
@@ -275,7 +276,7 @@ test.serial('wrong arguments are refused with sentences that name them', async (
 
   const trainer = await model.createTrainer({});
   const refusePairs = async (pairs: number[], message: RegExp): Promise<void> => {
-    await t.throwsAsync(trainer.step(batch, Int32Array.from(pairs), adamStep), { code: 'CHEEMS_ERROR', message });
+    await t.throwsAsync(trainer.step(batch, Int32Array.from(pairs), adamStep), { code: 'INVALID_ARGUMENT', message });
   };
   await refusePairs([], /no pair/);
   await refusePairs([0, 1, 2], /two sample numbers a pair/);
@@ -285,11 +286,11 @@ test.serial('wrong arguments are refused with sentences that name them', async (
   await t.throwsAsync(trainer.step(batch, neighbourPairs(4), { ...adamStep, learningRate: NaN }), { message: /learningRate must be a finite number/ });
   await model.dispose();
 
-  await t.throwsAsync(load({ folder: '' }), { code: 'CHEEMS_ERROR', message: /folder must not be empty/ });
-  await t.throwsAsync(load({ folder: path.join(folder, 'absent') }), { code: 'CHEEMS_ERROR', message: /absent/ });
-  await t.throwsAsync(load({ createHead: false }), { code: 'CHEEMS_ERROR', message: /head/ });
+  await t.throwsAsync(load({ folder: '' }), { code: 'INVALID_ARGUMENT', message: /folder must not be empty/ });
+  await t.throwsAsync(load({ folder: path.join(folder, 'absent') }), { code: 'MODEL_FILE', message: /absent/ });
+  await t.throwsAsync(load({ createHead: false }), { code: 'MODEL_FILE', message: /head/ });
   await t.throwsAsync(load({ seed: -1 }), { message: /seed must be a whole number/ });
-  await t.throwsAsync(load({ device: 'cuda:99' }), { code: 'CHEEMS_ERROR', message: /cuda:99/ });
+  await t.throwsAsync(load({ device: 'cuda:99' }), { code: 'DEVICE', message: /cuda:99/ });
   await t.throwsAsync(load({ device: 'gpu' }), { message: /There is no device "gpu"; it is auto, cpu, cuda or cuda:N/ });
   await t.throwsAsync(load({ device: 'cpu', precision: 'bfloat16' }), { message: /cpu does not compute in bfloat16/ });
 });

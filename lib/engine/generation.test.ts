@@ -88,7 +88,7 @@ test('an aborted call loses nothing; prompts can be ended; two generations go on
       t.deepEqual([...counts], [16, 16, 16]);
       t.deepEqual([...tokens], cases.flatMap(({ new_ids }) => new_ids));
     }
-    await t.throwsAsync(one.advance(1), { message: /All prompts of this generation have ended/, code: 'CHEEMS_ERROR' });
+    await t.throwsAsync(one.advance(1), { message: /All prompts of this generation have ended/, code: 'COMPUTATION' });
     await Promise.all([one.dispose(), other.dispose()]);
     await t.throwsAsync(other.advance(1), { message: /generation has been disposed/ });
   }));
@@ -118,5 +118,5 @@ test('misuse is refused in sentences', async (t) => {
   await t.throwsAsync(generation.advance(1), { message: /disposed/ });
   await t.throwsAsync(start({}), { message: /disposed/ });
   await generation.dispose();
-  await t.throwsAsync(engine.loadCausalModel({ folder: path.join(folder, '..', 'qwen2-gqa'), device: 'cpu' }), { code: 'CHEEMS_ERROR' });
+  await t.throwsAsync(engine.loadCausalModel({ folder: path.join(folder, '..', 'qwen2-gqa'), device: 'cpu' }), { code: 'MODEL_FILE' });
 });

@@ -5,8 +5,10 @@ import type {
   GenerationStep, HeadInfo, MemoryPlan, ModelLoadOptions, NextTokens, OptimizerStep,
   PlanRequest, Precision, SampleBatch, ScoreOptions, ScoreResult, StepResult, TrainerOptions, WorkOptions,
 } from './types.js';
+import { asEngineError } from './errors.js';
 
 export type * from './types.js';
+export { EngineError, ENGINE_ERROR_CODES, type EngineErrorCode } from './errors.js';
 
 /**
  * Starts work and awaits it; an abort of the signal stops it. The promise rejects with the signal's reason once the
@@ -14,15 +16,16 @@ export type * from './types.js';
  */
 async function run<T>(signal: AbortSignal | undefined, begin: () => NativeWork<T>): Promise<T> {
   signal?.throwIfAborted();
-  const { promise, cancel } = begin();
-  if (signal === undefined) return promise;
-  signal.addEventListener('abort', cancel, { once: true });
+  let cancel: (() => void) | undefined;
   try {
-    return await promise;
+    const work = begin();
+    cancel = work.cancel;
+    signal?.addEventListener('abort', cancel, { once: true });
+    return await work.promise;
   } catch (error) {
-    throw signal.aborted && isAbort(error) ? signal.reason : error;
+    throw signal?.aborted === true && isAbort(error) ? signal.reason : asEngineError(error);
   } finally {
-    signal.removeEventListener('abort', cancel);
+    if (cancel) signal?.removeEventListener('abort', cancel);
   }
 }
 
@@ -38,7 +41,7 @@ function runOrAbandon<T>(signal: AbortSignal | undefined, begin: () => NativeWor
 }
 
 function isAbort(error: unknown): boolean {
-  return error instanceof Error && error.name === 'AbortError';
+  return (error as { name?: unknown } | null | undefined)?.name === 'AbortError';
 }
 
 class Model implements EngineModel {

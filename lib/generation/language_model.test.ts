@@ -70,15 +70,20 @@ test('an abort rejects with its reason, after what had ended was handed over; a 
 test('options are checked by name', async (t) => {
   const { model } = await open();
   for (const [options, message] of [
-    [{ temperature: -1 }, /temperature must be a number from 0, but is -1/],
-    [{ topP: 0 }, /topP must be above 0/],
-    [{ topK: 1.5 }, /topK/],
-    [{ maxTokens: 0 }, /maxTokens must be a whole number from 1/],
-    [{ maxNewTokens: 0 }, /maxTokens must be a whole number from 1, but is 0/],
-    [{ maxTokens: 3, maxNewTokens: 4 }, /maxTokens \(3\) and maxNewTokens \(4\) are two names of one option/],
-    [{ stop: [''] }, /stop must be a list of texts/],
-    [{ seed: -2 }, /seed/],
-  ] as const) await t.throwsAsync(model.generate(['x'], options), { name: 'GenerationError', message });
+    [{ temperature: -1 }, /options\.temperature \(-1\): must be at least 0\./],
+    [{ temperature: NaN }, /options\.temperature \(NaN\): expected a number/],
+    [{ topP: 0 }, /options\.topP \(0\): must be above 0/],
+    [{ topK: 1.5 }, /options\.topK \(1\.5\): expected a whole number/],
+    [{ maxTokens: 0 }, /options\.maxTokens \(0\): must be at least 1/],
+    [{ maxTokens: '5' as never }, /options\.maxTokens \("5"\): expected a number/],
+    [{ maxNewTokens: 0 }, /options\.maxNewTokens \(0\): must be at least 1/],
+    [{ stop: [''] }, /options\.stop \(\[""\]\): must not be empty/],
+    [{ stop: '\n' as never }, /options\.stop \("\\n"\): expected a list/],
+    [{ seed: -2 }, /options\.seed/],
+    [{ max_tokens: 2 } as object, /there is no option "max_tokens"\. Did you mean "maxTokens"\?/],
+    [{ signal: 'x' as never }, /options\.signal must be an AbortSignal/],
+  ] as const) await t.throwsAsync(model.generate(['x'], options), { name: 'ArgumentError', code: 'INVALID_ARGUMENT', message });
+  await t.throwsAsync(model.generate(['x'], { maxTokens: 3, maxNewTokens: 4 }), { message: /maxTokens \(3\) and maxNewTokens \(4\) are two names of one option/ });
   await t.throwsAsync(model.generate([{}]), { message: /either "prompt" or "messages"/ });
   await t.throwsAsync(model.generate([[{ role: 'user', content: 'x' }]], { raw: true }), { message: /must be a text/ });
 });

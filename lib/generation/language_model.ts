@@ -1,50 +1,24 @@
 // A language model in memory: conversations or texts in, answers out. `generate`, the local judge and the library stand on it.
 
 import { createHash } from 'node:crypto';
+import { checkArguments, either, filledText, flag, list, shape, text, type Signature } from '../arguments/checks';
+import { optionsOf } from '../arguments/library_options';
 import type { Message, Prompt } from '../data/types';
 import { engine as nativeEngine } from '../engine';
+import { asyncDispose } from '../engine/dispose';
+import { disposedBefore } from '../engine/errors';
 import type { ArchitectureInfo, Engine, EngineCausalModel, Precision } from '../engine/types';
 import { localModelFolder } from '../hub';
 import { GenerationError } from './errors';
-import { checkSampling, type Sampling, type SamplingOptions } from './options';
+import type { Answer } from './answer';
+import { checkSampling, generateOptions, languageModelOptions, type GenerateOptions, type LanguageModelOptions, type Sampling } from './options';
 import { PromptBuilder, type EncodedPrompt } from './prompts';
 import { readStopTokens, type StopToken } from './stop_tokens';
 import { runWave } from './wave';
 import { packPrompts, wavesOf, type WaveBounds, type WaveControl } from './waves';
 
-export interface LanguageModelOptions {
-  /** 'auto' (the default), or a backend that `engineInfo()` lists. */
-  device?: string | undefined;
-  /** Of activations and weights. Absent: bfloat16 on a GPU, float32 on the CPU. */
-  precision?: Precision | undefined;
-  /** Threads of the engine; 0 or absent: one for each usable core. */
-  numThreads?: number | undefined;
-  /** Keep bfloat16 and float16 weights as they are stored. On by default. */
-  keep16Bit?: boolean | undefined;
-  /** Tokens of prompts computed at once: memory, never the result. 8192 by default. */
-  microBatchTokens?: number | undefined;
-  /** Tokens of prompts and answers that the engine keeps at once; absent: as many as half the available memory takes. Memory, never the result. */
-  kvCacheTokens?: number | undefined;
-  /** Prompts that the engine is given at once; it takes them up as there is room. 256 by default. */
-  batchPrompts?: number | undefined;
-  /** A Jinja file in place of the model folder's chat template. */
-  chatTemplateFile?: string | undefined;
-  /** Variables that the chat template reads, such as `{ enable_thinking: false }`. */
-  templateOptions?: Readonly<Record<string, unknown>> | undefined;
-  signal?: AbortSignal | undefined;
-}
-
 /** A prompt to be answered: a text (one user turn), a conversation, or either with a system prompt. */
 export type GenerationItem = string | readonly Message[] | { prompt?: Prompt; messages?: readonly Message[]; systemPrompt?: string };
-
-export interface Answer {
-  text: string;
-  /** What the model thought before it (`<think>…</think>`), where it did. */
-  reasoning?: string;
-  /** `too_long`: the prompt with `maxTokens` does not fit the model's positions; there is no text then. */
-  finish: 'stop' | 'length' | 'too_long';
-  usage: { promptTokens: number; completionTokens: number };
-}
 
 export interface TokenProbability {
   token: string;
@@ -57,16 +31,16 @@ export interface PreparedPrompt extends EncodedPrompt {
   sequence: number;
 }
 
-export interface GenerateOptions extends SamplingOptions {
-  /** Continue texts as they stand, without a chat template. */
-  raw?: boolean | undefined;
-  /** Rejects with the signal's reason, within milliseconds. */
-  signal?: AbortSignal | undefined;
-  onAnswer?: ((index: number, answer: Answer) => void) | undefined;
-}
+export type { Answer, GenerateOptions, LanguageModelOptions };
 
 /** Tokens of the prompts of one batch. */
 const LARGEST_BATCH = 1 << 22;
+
+const LOAD: Signature = [['folderOrId', filledText], ['options', optionsOf(languageModelOptions)]];
+const conversation = list(shape({}, 'a message'), 'a list of messages');
+const ITEM = either('text, a list of messages, or an object with "prompt" or "messages"', text, conversation, shape({}));
+const GENERATE: Signature = [['items', list(ITEM, 'a list of prompts')], ['options', optionsOf(generateOptions)]];
+const PREPARE: Signature = [['item', ITEM], ['raw', flag]];
 
 export class LanguageModel {
   private constructor(
@@ -83,7 +57,11 @@ export class LanguageModel {
    * temperature and the like are not applied unasked.
    * @throws Error naming file, tensor or option.
    */
+  static load(folderOrId: string, options?: LanguageModelOptions): Promise<LanguageModel>;
+  /** @internal With another engine, for tests. */
+  static load(folderOrId: string, options: LanguageModelOptions, engine: Pick<Engine, 'loadCausalModel'>): Promise<LanguageModel>;
   static async load(folderOrId: string, options: LanguageModelOptions = {}, engine: Pick<Engine, 'loadCausalModel'> = nativeEngine): Promise<LanguageModel> {
+    checkArguments('LanguageModel.load', LOAD, [folderOrId, options]);
     const { device = 'auto', numThreads = 0, keep16Bit = true, precision, signal } = options;
     const folder = await localModelFolder(folderOrId, { signal });
     // Before the weights: what is wrong here shows at once.
@@ -146,6 +124,8 @@ export class LanguageModel {
    * @throws GenerationError, TokenizerError; the signal's reason when aborted.
    */
   async generate(items: readonly GenerationItem[], options: GenerateOptions = {}): Promise<Answer[]> {
+    checkArguments('LanguageModel.generate', GENERATE, [items, options]);
+    if (this.disposed) throw disposedBefore('The language model');
     const { raw = false, signal, onAnswer, ...sampling } = options;
     const answers: Answer[] = [];
     const prompts = items.map((item, index) => ({ ...this.prepare(item, raw), sequence: index, index }));
@@ -161,11 +141,13 @@ export class LanguageModel {
 
   /** The text of a prompt as the model reads it. */
   renderPrompt(item: GenerationItem): string {
+    checkArguments('LanguageModel.renderPrompt', PREPARE, [item, false]);
     return this.prompts.render(conversationOf(item));
   }
 
   /** @throws GenerationError, TokenizerError */
   prepare(item: GenerationItem, raw = false): EncodedPrompt {
+    checkArguments('LanguageModel.prepare', PREPARE, [item, raw]);
     const prompt = raw ? this.prompts.encodeText(textOf(item)) : this.prompts.encode(conversationOf(item));
     if (prompt.ids.length === 0) throw new GenerationError('The prompt has no tokens; there is nothing to go on from.');
     const { vocabSize } = this.model.architecture;
@@ -259,7 +241,7 @@ export class LanguageModel {
     await this.model.dispose();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async [asyncDispose](): Promise<void> {
     await this.dispose();
   }
 

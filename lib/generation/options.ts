@@ -1,23 +1,96 @@
-// How text is to be generated, checked.
+// How text is to be generated, checked. The comments of options are those of the tables: scripts/write_option_comments.cjs writes them.
 
+import { callback, flag, isObject, refuse, wholeNumber, type Check } from '../arguments/checks';
+import { like, own, SIGNAL, type LibraryOptions } from '../arguments/library_options';
+import { show } from '../arguments/show';
+import type { Precision } from '../engine/types';
+import { scoringResources } from '../scoring/option_table';
 import { GenerationError } from './errors';
+import { generationResources, promptTable, samplingTable } from './option_table';
+import type { Answer } from './answer';
+
+export interface LanguageModelOptions {
+  /** */
+  device?: string | undefined;
+  /** */
+  precision?: Precision | undefined;
+  /** */
+  numThreads?: number | undefined;
+  /** */
+  keep16Bit?: boolean | undefined;
+  /** */
+  microBatchTokens?: number | undefined;
+  /** */
+  kvCacheTokens?: number | undefined;
+  /** */
+  batchPrompts?: number | undefined;
+  /** */
+  chatTemplateFile?: string | undefined;
+  /** */
+  templateOptions?: Readonly<Record<string, unknown>> | undefined;
+  /** */
+  signal?: AbortSignal | undefined;
+}
+
+const variables: Check = (value, name) => {
+  if (!isObject(value)) refuse(name, 'an object of variables', value);
+};
+
+export const languageModelOptions: LibraryOptions<LanguageModelOptions> = {
+  device: like(scoringResources.device),
+  precision: like(scoringResources.precision),
+  numThreads: like(scoringResources.num_threads),
+  keep16Bit: own('keep bfloat16 and float16 weights as they are stored: half the memory, the same numbers', flag, true),
+  microBatchTokens: like(scoringResources.micro_batch_tokens),
+  kvCacheTokens: like(generationResources.kv_cache_tokens),
+  batchPrompts: own('prompts that the engine is given at once; it takes them up as there is room', wholeNumber(1), 256),
+  chatTemplateFile: like(promptTable.chat_template),
+  templateOptions: own('variables that the chat template reads, such as { enable_thinking: false }', variables),
+  signal: SIGNAL,
+};
 
 export interface SamplingOptions {
-  /** Tokens that an answer may have, thoughts included. 512 by default. */
+  /** */
   maxTokens?: number | undefined;
-  /** Another name of `maxTokens`, transformers' own. */
+  /** */
   maxNewTokens?: number | undefined;
-  /** 0 (the default): greedy, the likeliest token each time. */
+  /** */
   temperature?: number | undefined;
-  /** Draws among the likeliest tokens whose probabilities reach this sum; 1 (the default): all. */
+  /** */
   topP?: number | undefined;
-  /** Draws among this many likeliest tokens; 0 (the default): all. */
+  /** */
   topK?: number | undefined;
-  /** Of the draws. */
+  /** */
   seed?: number | undefined;
-  /** Strings that end an answer; it is cut before them. Thoughts do not count. */
+  /** */
   stop?: readonly string[] | undefined;
 }
+
+export const samplingOptions: LibraryOptions<SamplingOptions> = {
+  maxTokens: like(samplingTable.max_tokens),
+  maxNewTokens: own("another name of maxTokens, transformers' own", like(samplingTable.max_tokens).check),
+  temperature: like(samplingTable.temperature),
+  topP: like(samplingTable.top_p),
+  topK: like(samplingTable.top_k),
+  seed: like(samplingTable.seed),
+  stop: like(samplingTable.stop),
+};
+
+export interface GenerateOptions extends SamplingOptions {
+  /** */
+  raw?: boolean | undefined;
+  /** */
+  signal?: AbortSignal | undefined;
+  /** */
+  onAnswer?: ((index: number, answer: Answer) => void) | undefined;
+}
+
+export const generateOptions: LibraryOptions<GenerateOptions> = {
+  ...samplingOptions,
+  raw: like(promptTable.raw),
+  signal: SIGNAL,
+  onAnswer: own('called with each answer as it ends, and its place in the list', callback),
+};
 
 export interface Sampling {
   maxTokens: number;
@@ -40,9 +113,9 @@ const LARGEST_SEED = 0xffffffff;
 
 /** @throws GenerationError naming the option and what it may be. */
 export function checkSampling({ temperature = 0, topP = 1, topK = 0, seed = 0, stop = [], ...tokens }: SamplingOptions): Sampling {
-  const maxTokens = maxTokensOf(tokens) ?? 512;
+  const maxTokens = maxTokensOf(tokens) ?? samplingTable.max_tokens.description.default;
   const need = (fits: boolean, name: string, value: unknown, wanted: string) => {
-    if (!fits) throw new GenerationError(`${name} must be ${wanted}, but is ${JSON.stringify(value) ?? String(value)}.`);
+    if (!fits) throw new GenerationError(`${name} must be ${wanted}, but is ${show(value)}.`);
   };
   need(Number.isInteger(maxTokens) && maxTokens >= 1, 'maxTokens', maxTokens, 'a whole number from 1');
   need(Number.isFinite(temperature) && temperature >= 0, 'temperature', temperature, 'a number from 0');

@@ -1,12 +1,16 @@
 // What `RewardModel.score` takes, as prompts with their responses.
 
+import { tokenIdsOf } from '../arguments/token_ids';
 import { DataError, show } from '../data/errors';
 import type { Message, Response, Source } from '../data/types';
 import { conversationParts } from './conversation';
 import type { PromptWithResponses } from './sample_tokenizer';
 
+/** Token ids: whole numbers, in a list or a typed array. */
+export type TokenIds = readonly number[] | Int32Array | Uint32Array | Int16Array | Uint16Array | Uint8Array | BigInt64Array | BigUint64Array;
+
 /** A response to be scored: text, the turns after the prompt, or the whole sample as token ids. */
-export type ScoredResponse = string | Message[] | { content: string } | { inputIds: Int32Array | readonly number[] };
+export type ScoredResponse = string | Message[] | { content: string } | { inputIds: TokenIds };
 
 /**
  * A prompt (text, or a conversation) with its responses; or a conversation alone, which is scored as it stands: its
@@ -57,8 +61,11 @@ function responseOf(response: ScoredResponse, id: string, source: Source): Respo
   }
   if (typeof response === 'object' && response !== null) {
     if ('content' in response && typeof response.content === 'string') return { id, content: response.content };
-    if ('inputIds' in response && response.inputIds.length > 0)
-      return { id, inputIds: Int32Array.from(response.inputIds) };
+    if ('inputIds' in response && response.inputIds !== undefined) {
+      const ids = tokenIdsOf(response.inputIds);
+      if ('problem' in ids) throw new DataError(source, `"inputIds" of response ${id} ${ids.problem}`);
+      return { id, inputIds: ids };
+    }
   }
   throw new DataError(
     source,

@@ -1,65 +1,38 @@
 // A reward model in memory: texts or token ids in, rewards out. `score`, `eval` and the library stand on it.
 
+import { checkArguments, filledText, list, made, shape, type Signature } from '../arguments/checks';
+import { optionsOf } from '../arguments/library_options';
 import type { Source, TokenizedSample } from '../data/types';
 import { engine as nativeEngine } from '../engine';
+import { asyncDispose } from '../engine/dispose';
+import { disposedBefore } from '../engine/errors';
 import type { ArchitectureInfo, Engine, EngineModel, HeadInfo, Precision } from '../engine/types';
 import { localModelFolder } from '../hub';
 import { NO_TOKENS_ADDED, replacesSampleTemplate } from '../tokenization/model_folder';
 import type { TokenizeOptions } from '../tokenization/tokenize_dataset';
 import { promptsOf, type ScoreItem } from './items';
 import { readSampleFacts, type SampleFacts } from './model_facts';
+import { rewardModelOptions, scoreItemsOptions, type RewardModelOptions, type ScoreItemsOptions } from './options';
+import { scoringResources } from './option_table';
 import { READ_AT, upToReadToken } from './pooling';
-import { Meter, type ScoreItemsProgress } from './progress';
-import { readoutRule, type ReadoutOptions, type ReadoutRule } from './readouts';
+import { Meter } from './progress';
+import { readoutRule, type ReadoutRule } from './readouts';
 import { packSamples } from './sample_batch';
 import { SampleTokenizer, type PromptWithResponses } from './sample_tokenizer';
-import { joinSteps, STEP_REWARDS, type StepReward } from './step_reward';
+import { joinSteps, STEP_REWARDS } from './step_reward';
 
-export interface RewardModelOptions extends ReadoutOptions {
-  /** 'auto' (the default), or a backend that `engineInfo()` lists. */
-  device?: string | undefined;
-  /** Of activations and weights: 'float32' or 'bfloat16'. Absent: bfloat16 on a GPU, float32 on the CPU. */
-  precision?: Precision | undefined;
-  /** Round every weight to it first, as tools do that load the folder in that dtype (vLLM); activations stay as `precision` says. Absent: as stored. */
-  dtype?: Precision | undefined;
-  /** Threads of the engine; 0 or absent: one for each usable core. Never changes a reward. */
-  numThreads?: number | undefined;
-  /** Keep bfloat16 and float16 weights as they are stored: half the memory, the same rewards. On by default. */
-  keep16Bit?: boolean | undefined;
-  /** Tokens computed at once: memory, never the result. 8192 by default. */
-  microBatchTokens?: number | undefined;
-  /** Tokens of a sample at most; absent: no limit. Longer ones are refused, or cut with `truncation`. */
-  maxLength?: number | undefined;
-  /** Cut what is longer than `maxLength` from the left. */
-  truncation?: boolean | undefined;
-  /** In place of what the model folder's cheems.json says (model_facts.ts: what without one): strip the templated text before tokenising. */
-  doStrip?: boolean | undefined;
-  /** 'cheems': where template and tokenizer both begin with BOS, keep both, as the original does. Else cheems.json decides. */
-  compat?: 'cheems' | undefined;
-  /** A Jinja file in place of the model folder's chat template. */
-  chatTemplateFile?: string | undefined;
-  /** Where a folder has more than one reward head: the head's kind, or its tensor's name. 'vocabulary_row': the logit of vocabulary id 0 (Nemotron). */
-  rewardHead?: string | undefined;
-  /** Apply config.json's mean and std (OpenRLHF). */
-  normalizeReward?: boolean | undefined;
-  /** Of a process reward model: how a response's steps become one reward. Absent: `score` refuses, `scoreSteps` gives them all. */
-  stepReward?: StepReward | undefined;
-  /** Gets a sentence, at most once, where samples are such that other programs would read their rewards elsewhere. */
-  onNote?: ((sentence: string) => void) | undefined;
-  signal?: AbortSignal | undefined;
-}
+export type { RewardModelOptions, ScoreItemsOptions };
 
-export interface ScoreItemsOptions {
-  /** Rejects with the signal's reason, within milliseconds. */
-  signal?: AbortSignal | undefined;
-  onProgress?: ((progress: ScoreItemsProgress) => void) | undefined;
-}
-
-const DEFAULT_MICRO_BATCH_TOKENS = 8192;
+const DEFAULT_MICRO_BATCH_TOKENS = scoringResources.micro_batch_tokens.description.default;
 /** Micro-batches that one call of the engine gets: between calls progress is told. */
 const MICRO_BATCHES_A_CALL = 8;
 /** Prompts that `score` has tokenised ahead of the engine: memory, never the result. */
 const PROMPTS_AHEAD = 64;
+
+const LOAD: Signature = [['folderOrId', filledText], ['options', optionsOf(rewardModelOptions)]];
+const SCORE: Signature = [['items', list(shape({}, 'an object with "prompt" or "messages", and "responses"'), 'a list of items')], ['options', optionsOf(scoreItemsOptions)]];
+const SAMPLE = shape({ inputIds: made('an Int32Array of token ids', 'BYTES_PER_ELEMENT') }, 'a tokenized sample');
+const GROUPS: Signature = [['groups', list(list(SAMPLE), 'a list of lists of tokenized samples')], ['options', optionsOf(scoreItemsOptions)]];
 
 export class RewardModel {
   private readonly tokenizer: SampleTokenizer;
@@ -82,7 +55,11 @@ export class RewardModel {
    * and, where texts are to be scored, the tokenizer's files.
    * @throws Error naming file or tensor; a folder without a reward head is refused.
    */
+  static load(folderOrId: string, options?: RewardModelOptions): Promise<RewardModel>;
+  /** @internal With another engine, for tests. */
+  static load(folderOrId: string, options: RewardModelOptions, engine: Pick<Engine, 'loadModel'>): Promise<RewardModel>;
   static async load(folderOrId: string, options: RewardModelOptions = {}, engine: Pick<Engine, 'loadModel'> = nativeEngine): Promise<RewardModel> {
+    checkArguments('RewardModel.load', LOAD, [folderOrId, options]);
     const folder = await localModelFolder(folderOrId, { signal: options.signal });
     await readSampleFacts(folder); // a broken file is told of before weights are read
     const model = await engine.loadModel(
@@ -165,6 +142,8 @@ export class RewardModel {
    *   without `stepReward`.
    */
   async score(items: readonly ScoreItem[], options: ScoreItemsOptions = {}): Promise<number[][]> {
+    checkArguments('RewardModel.score', SCORE, [items, options]);
+    this.refuseDisposed();
     this.refuseSteps();
     const { prompts, total } = promptsOf(items);
     const rewards = await this.scoreAsTheyCome(this.tokenizeAll(prompts), total, options);
@@ -173,6 +152,8 @@ export class RewardModel {
 
   /** The rewards of every response's steps, item by item, of a process reward model (loaded without `stepReward`). */
   async scoreSteps(items: readonly ScoreItem[], options: ScoreItemsOptions = {}): Promise<number[][][]> {
+    checkArguments('RewardModel.scoreSteps', SCORE, [items, options]);
+    this.refuseDisposed();
     if (!this.rewardsSteps) throw new Error(`The model in ${this.folder} gives one reward a response; use score().`);
     const { prompts } = promptsOf(items);
     const steps: number[][][] = [];
@@ -191,6 +172,8 @@ export class RewardModel {
 
   /** The rewards of tokenised samples, group by group; the samples of a group may share their beginning. */
   async scoreAll(groups: readonly TokenizedSample[][], options: ScoreItemsOptions = {}): Promise<Float32Array[]> {
+    checkArguments('RewardModel.scoreAll', GROUPS, [groups, options]);
+    this.refuseDisposed();
     return this.scoreAsTheyCome(groups, samplesIn(groups), options);
   }
 
@@ -275,7 +258,7 @@ export class RewardModel {
     await Promise.all([this.tokenizer.close(), this.model.dispose()]);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async [asyncDispose](): Promise<void> {
     await this.dispose();
   }
 
@@ -328,6 +311,10 @@ export class RewardModel {
       this.options.onNote?.(`There are samples that hold the id of padding (pad_token_id ${padToken}, by config.json in ${this.folder} or its class's default) as a token of their own: their rewards are read ${READ_AT[pooling]}, as the model's class does it.`);
     }
     return read;
+  }
+
+  private refuseDisposed(): void {
+    if (this.disposed) throw disposedBefore('The model');
   }
 
   private refuseSteps(): void {

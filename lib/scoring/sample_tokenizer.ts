@@ -2,6 +2,7 @@
 
 import { DataError } from '../data/errors';
 import type { Prompt, Response, Source, TokenizedSample } from '../data/types';
+import { disposedBefore, disposedDuring } from '../engine/errors';
 import { TokenizerError } from '../tokenization/errors';
 import type { TokenizeOptions } from '../tokenization/tokenize_dataset';
 import { CHUNK, JobError, TokenizerPool } from '../tokenization/tokenizer_pool';
@@ -42,6 +43,7 @@ interface Waiting {
 
 export class SampleTokenizer {
   private pool: TokenizerPool | undefined;
+  private closed: Error | undefined;
   private waiting: Waiting[] = [];
 
   /** @param options as `tokenizeDataset` takes them, `tokenizer` included. */
@@ -66,8 +68,10 @@ export class SampleTokenizer {
     );
   }
 
-  async close(): Promise<void> {
-    await this.pool?.close();
+  /** Stops the threads: what is under way is rejected with the first error, what comes later with the second. */
+  async close(during = disposedDuring('The model'), later = disposedBefore('The model')): Promise<void> {
+    this.closed ??= later;
+    await this.pool?.close(during);
   }
 
   /** @throws DataError where a sample has more tokens than config.json's max_position_embeddings, or lacks those that the head reads. */
@@ -88,6 +92,7 @@ export class SampleTokenizer {
   }
 
   private async built(job: SampleJob, place: Source): Promise<BuiltSample> {
+    if (this.closed) throw this.closed;
     try {
       return await new Promise<BuiltSample>((resolve, reject) => {
         this.waiting.push({ job, resolve, reject });
@@ -108,7 +113,8 @@ export class SampleTokenizer {
 
   /** A chunk stops at its first failure; then each of its responses is built by itself, so that the others have their samples. */
   private async build(waiting: readonly Waiting[]): Promise<void> {
-    this.pool ??= new TokenizerPool(this.options.tokenizer!, this.options);
+    if (this.closed) return waiting.forEach(({ reject }) => reject(this.closed!));
+    this.pool ??= new TokenizerPool(this.options.tokenizer!, this.options).closeWith(this);
     try {
       const result = await this.pool.build(waiting.map(({ job }) => job));
       samplesOf(result).forEach((sample, i) => waiting[i]!.resolve(sample));

@@ -12,6 +12,14 @@ export const CHUNK = 32;
 /** A tokenizer takes up to a second and some hundred megabytes to load, so few responses are no reason for a second worker. */
 const RESPONSES_A_WORKER = 1000;
 const MOST_WORKERS = 8;
+/** Idle workers of all pools of this process together: beyond them the one that is idle for longest ends, and starts again when it is needed. */
+const MOST_IDLE = MOST_WORKERS;
+
+/** Of all pools, in the order in which they became idle. */
+const idle = new Map<Worker, TokenizerPool>();
+
+/** Pools whose owner is gone without having closed them. */
+const dropped = new FinalizationRegistry<TokenizerPool>((pool) => void pool.close());
 
 /** A job that failed: its place in the chunk; -1 where the tokenizer itself cannot be loaded. */
 export class JobError extends Error {
@@ -31,15 +39,18 @@ interface Task {
   reject(error: Error): void;
 }
 
-/** Worker threads, started as they are needed, that stay until `close`. Idle ones do not keep the process alive. */
+/**
+ * Worker threads, started as they are needed, that stay until `close`, or until their owner is collected. Idle ones do not keep
+ * the process alive.
+ */
 export class TokenizerPool {
   private readonly setup: WorkerSetup;
   private readonly queue: Task[] = [];
   private readonly workers = new Map<Worker, Task | undefined>();
   private readonly most: number;
-  private readonly leaving: Promise<unknown>[] = [];
+  private readonly leaving = new Set<Promise<unknown>>();
   private served = 0;
-  private closed = false;
+  private closed: Error | undefined;
 
   /** @param expected how many responses there will be, where that is known: so many workers start at once. */
   constructor(source: TokenizerSource, options: SampleOptions, { workers, expected = 0 }: { workers?: number | undefined; expected?: number } = {}) {
@@ -47,6 +58,12 @@ export class TokenizerPool {
     const most = workers ?? Math.min(availableParallelism(), MOST_WORKERS, expected > 0 ? Math.ceil(expected / RESPONSES_A_WORKER) : Infinity);
     this.most = Math.max(1, expected > 0 ? Math.min(most, Math.ceil(expected / CHUNK)) : most);
     this.served = expected > 0 ? this.most * RESPONSES_A_WORKER : 0;
+  }
+
+  /** Closes the pool when `owner` is collected; the pool must not refer to it. */
+  closeWith(owner: object): this {
+    dropped.register(owner, this, this);
+    return this;
   }
 
   /** Workers that there may be at the most. */
@@ -57,18 +74,18 @@ export class TokenizerPool {
   /** The samples of some responses. @throws JobError, or TokenizerError where the thread failed or the pool was closed. */
   build(jobs: readonly SampleJob[]): Promise<ChunkResult> {
     return new Promise((resolve, reject) => {
-      if (this.closed) return reject(new TokenizerError('the tokenising threads have been stopped.'));
+      if (this.closed) return reject(this.closed);
       this.queue.push({ jobs, resolve, reject });
       this.dispatch();
     });
   }
 
-  /** Stops all threads; what they had not finished is rejected. */
-  async close(): Promise<void> {
-    this.closed = true;
-    const stopped = new TokenizerError('the tokenising threads have been stopped.');
-    for (const task of this.queue.splice(0)) task.reject(stopped);
-    for (const worker of [...this.workers.keys()]) this.dismiss(worker, stopped);
+  /** Stops all threads; what they had not finished, and later work, is rejected with `reason`. */
+  async close(reason: Error = new TokenizerError('the tokenising threads have been stopped.')): Promise<void> {
+    this.closed ??= reason;
+    dropped.unregister(this);
+    for (const task of this.queue.splice(0)) task.reject(reason);
+    for (const worker of [...this.workers.keys()]) this.dismiss(worker, reason);
     await Promise.all(this.leaving);
   }
 
@@ -82,9 +99,19 @@ export class TokenizerPool {
   private give(worker: Worker): void {
     const task = this.queue.shift();
     this.workers.set(worker, task);
-    if (task === undefined) return worker.unref();
+    if (task === undefined) return this.rest(worker);
+    idle.delete(worker);
     worker.ref();
     worker.postMessage(task.jobs);
+  }
+
+  private rest(worker: Worker): void {
+    worker.unref();
+    idle.delete(worker);
+    idle.set(worker, this);
+    if (idle.size <= MOST_IDLE) return;
+    const [longest, pool] = idle.entries().next().value!;
+    pool.dismiss(longest, new TokenizerError('an idle tokenising thread was ended.'));
   }
 
   private start(): Worker {
@@ -106,7 +133,9 @@ export class TokenizerPool {
     if (!this.workers.has(worker)) return;
     this.workers.get(worker)?.reject(error);
     this.workers.delete(worker);
-    this.leaving.push(worker.terminate());
+    idle.delete(worker);
+    const gone = worker.terminate().finally(() => this.leaving.delete(gone));
+    this.leaving.add(gone);
     if (!this.closed) this.dispatch();
   }
 }

@@ -1,13 +1,14 @@
 // The options of a training run: Hugging Face's names, the defaults of the original's scripts/train_rm.sh.
 // One table gives the schema, the defaults and the help texts, so that they cannot drift apart.
-import { z } from 'zod';
+import { suggestion } from '../arguments/checks';
+import { show } from '../arguments/show';
 import { TrainingError } from './errors';
 import {
   choice, flag, namesOf, number, optionalChoice, optionalNumber, paths, requiredPath, text, textWithDefault, twoNames,
-  type OptionDescription,
-} from './option_kinds';
+  type OptionDescription, type ValueOf,
+} from '../arguments/option_kinds';
 
-export type { OptionDescription } from './option_kinds';
+export type { OptionDescription } from '../arguments/option_kinds';
 
 const PATHS = 'Paths';
 const LENGTH = 'Length of the run and batches';
@@ -87,14 +88,7 @@ export const trainOptionDescriptions = Object.fromEntries(
   Object.entries(trainOptionDefinitions).map(([name, definition]) => [name, definition.description]),
 ) as Record<TrainOptionName, OptionDescription>;
 
-const shape = Object.fromEntries(
-  Object.entries(trainOptionDefinitions).map(([name, definition]) => [name, definition.schema]),
-) as { [Name in TrainOptionName]: Definitions[Name]['schema'] };
-
-/** The options one by one; `parseTrainOptions` also checks them together and settles what hangs on others. */
-export const trainOptionsSchema = z.strictObject(shape);
-
-type ParsedOptions = z.output<typeof trainOptionsSchema>;
+type ParsedOptions = { [Name in TrainOptionName]: ValueOf<Definitions[Name]['schema']> };
 
 /**
  * What a caller gives: only the three paths are required, and a single data file need not be a list. The model goes by `model_name` too,
@@ -118,9 +112,7 @@ export function sampleCompat({ compat }: Pick<ParsedOptions, 'compat'>): 'cheems
 /** Checks options and fills in defaults. Throws a TrainingError that names each wrong option and its value. */
 export function parseTrainOptions(input: object): TrainOptions {
   const given = underOwnNames(withoutAbsent(input));
-  const result = trainOptionsSchema.safeParse(given);
-  if (!result.success) throw new TrainingError(describeIssues(result.error, given));
-  const options = result.data;
+  const options = settled(given);
   if (options.resume_if_possible && options.overwrite_output_dir) {
     throw new TrainingError('Option resume_if_possible (true) contradicts overwrite_output_dir (true): the one goes on from the checkpoints that the other deletes. Give one of them.');
   }
@@ -163,16 +155,21 @@ export function underOwnNames(input: Record<string, unknown>): Record<string, un
   return result;
 }
 
-function describeIssues(error: z.ZodError, input: Record<string, unknown>): string {
-  const lines = error.issues.map((issue) => {
-    if (issue.code === 'unrecognized_keys') {
-      return `There is no option ${issue.keys.join(', ')}. The options are: ${Object.keys(shape).join(', ')}.`;
-    }
-    const name = String(issue.path[0] ?? '');
-    const value = input[name];
-    return value === undefined ? `Option ${name} ${issue.message}.` : `Option ${name} (${JSON.stringify(value)}): ${issue.message}.`;
-  });
-  return lines.join('\n');
+/** The options one by one; all that do not fit are told at once. */
+function settled(given: Record<string, unknown>): ParsedOptions {
+  const names = Object.keys(trainOptionDefinitions);
+  const problems = Object.keys(given)
+    .filter((name) => !Object.hasOwn(trainOptionDefinitions, name))
+    .map((name) => `There is no option ${name}.${suggestion(name, names)} The options are: ${names.join(', ')}.`);
+  const values: Record<string, unknown> = {};
+  for (const [name, { schema }] of Object.entries(trainOptionDefinitions)) {
+    const value = Object.hasOwn(given, name) ? given[name] : undefined;
+    const result = schema.safeParse(value);
+    if ('problem' in result) problems.push(value === undefined ? `Option ${name} ${result.problem}.` : `Option ${name} (${show(value)}): ${result.problem}.`);
+    else values[name] = result.value;
+  }
+  if (problems.length > 0) throw new TrainingError(problems.join('\n'));
+  return values as unknown as ParsedOptions;
 }
 
 /** An interval option: whole steps, or, below 1, a share of all steps, rounded up as Hugging Face does. */

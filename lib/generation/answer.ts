@@ -1,0 +1,10 @@
+// What comes of a prompt.
+
+export interface Answer {
+  text: string;
+  /** What the model thought before it (`<think>…</think>`), where it did. */
+  reasoning?: string;
+  /** `too_long`: the prompt with `maxTokens` does not fit the model's positions; there is no text then. */
+  finish: 'stop' | 'length' | 'too_long';
+  usage: { promptTokens: number; completionTokens: number };
+}
