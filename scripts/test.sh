@@ -14,6 +14,11 @@ jobs=$(($(awk '/MemTotal/ {print int($2 / 1048576)}' /proc/meminfo)))
 ((jobs < 1)) && jobs=1
 ((jobs > $(nproc))) && jobs=$(nproc)
 
+# Tests make temporary folders by the hundred; they go with the folder that holds them.
+TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/cheems-tests-XXXXXX")
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+
 finish() {
   echo "$passed passed, $failed failed"
   [ "$failed" -eq 0 ]
