@@ -6,6 +6,7 @@ import { mkdir, open, rename, rm, stat, truncate, type FileHandle } from 'node:f
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { realFileSystem } from './file_system';
+import { ConnectionError } from './proxy';
 import { tryLock, type LockHolder, type ProcessLock } from './process_lock';
 
 /** A download failed for good; the message is a sentence for the person. */
@@ -94,6 +95,8 @@ async function fetchAll(request: DownloadRequest): Promise<void> {
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof DownloadError) throw error;
+      if (error instanceof ConnectionError && !error.retryable)
+        throw new DownloadError(`${what} could not be fetched: ${error.message}`, { cause: error });
       failure = error;
     }
     const after = (await sizeOf(`${request.file}.incomplete`)) ?? 0;
@@ -213,8 +216,9 @@ function failOnDisk({ what, file }: DownloadRequest, error: unknown): never {
   throw new DownloadError(`${what} cannot be written to ${file}: ${message}.`, cause);
 }
 
-/** What lies behind fetch's "fetch failed" and "terminated". */
+/** What lies behind fetch's "fetch failed" and "terminated", without a full stop. */
 export function reasonOf(error: unknown): string {
+  if (error instanceof ConnectionError) return error.message.replace(/\.$/, '');
   const own = error instanceof Error ? error.message : String(error);
   const cause =
     error instanceof Error && error.cause instanceof Error ? error.cause.message || (error.cause as NodeJS.ErrnoException).code : undefined;

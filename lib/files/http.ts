@@ -1,19 +1,58 @@
-// Node's fetch, but through the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name: that of Node 20 does not know them.
+// HTTP through the proxies that the environment names, for all that leaves this machine: judges, the hub, data. Node 20's own fetch
+// does not know them.
 
-import type { EnvHttpProxyAgent, fetch as UndiciFetch } from 'undici';
+import type { Dispatcher, fetch as UndiciFetch } from 'undici';
+import { certificateTrouble, proxyTrouble } from './network_errors';
+import { hasProxy, proxyFor } from './proxy';
 
 type Fetch = typeof globalThis.fetch;
 
-const VARIABLES = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'];
-let proxied: { fetch: typeof UndiciFetch; agent: EnvHttpProxyAgent } | undefined;
+export interface Carrier {
+  fetch: typeof UndiciFetch;
+  /** Connections, kept open between requests. Each address goes through its own proxy, redirections too. */
+  dispatcher: Dispatcher;
+}
 
-/** As `fetch`. Without a proxy in the environment it is Node's own, and undici is not loaded. */
+/** undici's, passed on as they are. */
+export interface CarrierLimits {
+  headersTimeout?: number;
+  bodyTimeout?: number;
+  connections?: number;
+  maxResponseSize?: number;
+}
+
+/** The HTTP library is loaded here: it takes longer to load than most commands to run. */
+export async function openCarrier(limits: CarrierLimits = {}): Promise<Carrier> {
+  const { Agent, fetch, Pool, ProxyAgent } = await import('undici');
+  const factory = (origin: string | URL, options: object): Dispatcher => {
+    const proxy = proxyFor(new URL(origin));
+    if (proxy === undefined) return new Pool(origin, options);
+    return new ProxyAgent({
+      ...options,
+      uri: proxy.href,
+      ...(proxy.authorization ? { token: proxy.authorization } : {}),
+    });
+  };
+  return { fetch, dispatcher: new Agent({ ...limits, factory }) };
+}
+
+let opened: Promise<Carrier> | undefined;
+
+/**
+ * As `fetch`. Without a proxy in the environment it is Node's own, and undici is not loaded.
+ * @throws ConnectionError that names the proxy and its variable, or the certificate, where these are what failed.
+ */
 export const fetchThroughProxy: Fetch = async (input, init) => {
-  if (!VARIABLES.some((name) => process.env[name])) return fetch(input, init);
-  if (!proxied) {
-    const undici = await import('undici');
-    proxied = { fetch: undici.fetch, agent: new undici.EnvHttpProxyAgent() };
+  const url = new URL(input instanceof Request ? input.url : input);
+  const proxy = proxyFor(url);
+  try {
+    if (!hasProxy()) return await fetch(input, init);
+    opened ??= openCarrier();
+    const carrier = await opened;
+    const options = { ...init, dispatcher: carrier.dispatcher } as Parameters<typeof UndiciFetch>[1];
+    return (await carrier.fetch(input as Parameters<typeof UndiciFetch>[0], options)) as unknown as Response;
+  } catch (error) {
+    init?.signal?.throwIfAborted();
+    throw (proxy && proxyTrouble(error, proxy, url)) ?? certificateTrouble(error, url.host) ?? error;
   }
-  const options = { ...init, dispatcher: proxied.agent } as Parameters<typeof UndiciFetch>[1];
-  return (await proxied.fetch(input as Parameters<typeof UndiciFetch>[0], options)) as unknown as Response;
 };

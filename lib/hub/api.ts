@@ -6,6 +6,7 @@ import type { ReadableStream } from 'node:stream/web';
 import { downloadFile, HubApiError, listFiles, modelInfo } from '@huggingface/hub';
 import { reasonOf, type ExpectedDigest } from '../files/download';
 import { fetchThroughProxy } from '../files/http';
+import { ConnectionError } from '../files/proxy';
 import type { HubEnvironment } from './environment';
 import { HubError } from './errors';
 import type { ModelReference } from './reference';
@@ -132,7 +133,8 @@ export class HubApi {
         if (error instanceof HubError) throw error;
         if (error instanceof HubApiError && error.statusCode < 500 && error.statusCode !== 429)
           throw new HubError(`${this.environment.endpoint} ` + `refused to tell about ${this.reference.name}: ${error.message}`, { cause: error });
-        if (attempt === METADATA_ATTEMPTS) throw new HubUnreachable(reasonOf(error), { cause: error });
+        const isLast = attempt === METADATA_ATTEMPTS || (error instanceof ConnectionError && !error.retryable);
+        if (isLast) throw new HubUnreachable(reasonOf(error), { cause: error });
         await sleep(this.pauseMs * 2 ** (attempt - 1), undefined, this.signal ? { signal: this.signal } : {}).catch(() =>
           this.signal?.throwIfAborted(),
         );
