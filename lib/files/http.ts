@@ -1,5 +1,5 @@
-// HTTP through the proxies that the environment names, for all that leaves this machine: judges, the hub, data. Node 20's own fetch
-// does not know them.
+// HTTP through the proxies that the environment names, for all that leaves this machine: judges, the hub, data. Node
+// 20's own fetch does not know them.
 
 import type { Dispatcher, fetch as UndiciFetch } from 'undici';
 import { certificateTrouble, proxyTrouble } from './network_errors';

@@ -27,7 +27,10 @@ const UNREACHABLE: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'does not answer',
 };
 
-/** The proxy's part in a failure, as an error that blames it; undefined where the failure may as well be the other side's. */
+/**
+ * The proxy's part in a failure, as an error that blames it; undefined where the failure may as well be the other
+ * side's.
+ */
 export function proxyTrouble(error: unknown, proxy: Proxy, target: URL): ConnectionError | undefined {
   const causes = causesOf(error);
   const way = `or name ${target.hostname} in NO_PROXY where no proxy is needed for it.`;

@@ -1,12 +1,12 @@
-// The proxy that the environment names for an address: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in lower and upper case, as
-// curl and Python's requests read them.
+// The proxy that the environment names for an address: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in lower and
+// upper case, as curl and Python's requests read them.
 
 import { BlockList, isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
 
 /**
- * No connection can be had for a reason that can be told: the environment's proxy setting, the proxy, a certificate. The message is one
- * full sentence or two, without credentials.
+ * No connection can be had for a reason that can be told: the environment's proxy setting, the proxy, a certificate.
+ * The message is one full sentence or two, without credentials.
  */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
@@ -43,7 +43,10 @@ export function hasProxy(env: Environment = process.env): boolean {
   return VARIABLES['https:']!.some((name) => settingOf(name, env) !== undefined);
 }
 
-/** The proxy for an address; undefined where there is none. @throws ConnectionError where the variable's value is no address of an HTTP proxy. */
+/**
+ * The proxy for an address; undefined where there is none.
+ * @throws ConnectionError where the variable's value is no address of an HTTP proxy.
+ */
 export function proxyFor(url: URL, env: Environment = process.env): Proxy | undefined {
   const setting = VARIABLES[url.protocol]?.map((name) => settingOf(name, env)).find((found) => found !== undefined);
   if (setting === undefined || isExempt(url, env['no_proxy'] ?? env['NO_PROXY'] ?? '')) return undefined;
@@ -107,7 +110,10 @@ function decoded(text: string): string {
   });
 }
 
-/** Whether NO_PROXY names the address: hosts with their subdomains, addresses, CIDR blocks, `*`, each with a port or without. */
+/**
+ * Whether NO_PROXY names the address: hosts with their subdomains, addresses, CIDR blocks, `*`, each with a port or
+ * without.
+ */
 function isExempt(url: URL, list: string): boolean {
   const host = bare(url.hostname);
   const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;

@@ -24,6 +24,15 @@ export interface JudgeServerOptions {
   port?: number;
 }
 
+interface LoggedRequest {
+  at: number;
+  digest: string;
+  headers: IncomingMessage['headers'];
+  authorization: string | undefined;
+  url: string | undefined;
+  request: ChatRequest;
+}
+
 export interface JudgeServer {
   /** The base address. */
   readonly url: string;
@@ -31,7 +40,7 @@ export interface JudgeServer {
   /** By request: how often it came, and how often it was answered in full. */
   readonly counts: ReadonlyMap<string, { came: number; answered: number }>;
   /** Every request in the order of its coming: when (ms), with which authorization. */
-  readonly log: readonly { at: number; digest: string; authorization: string | undefined; url: string | undefined; request: ChatRequest }[];
+  readonly log: readonly LoggedRequest[];
   readonly mostAtOnce: number;
   answered(): number;
   close(): Promise<void>;
@@ -39,7 +48,7 @@ export interface JudgeServer {
 
 export async function startJudgeServer(options: JudgeServerOptions): Promise<JudgeServer> {
   const counts = new Map<string, { came: number; answered: number }>();
-  const log: JudgeServer['log'][number][] = [];
+  const log: LoggedRequest[] = [];
   let [now, most] = [0, 0];
   const server: Server = createServer((message, response) => {
     let body = '';
@@ -52,7 +61,7 @@ export async function startJudgeServer(options: JudgeServerOptions): Promise<Jud
       const count = counts.get(digest) ?? { came: 0, answered: 0 };
       counts.set(digest, count);
       count.came++;
-      log.push({ at: performance.now(), digest, authorization: message.headers.authorization, url: message.url, request });
+      log.push({ at: performance.now(), digest, headers: message.headers, authorization: message.headers.authorization, url: message.url, request });
       const reply = options.reply?.(request, message);
       if (reply) return void send(response, reply.status, reply.body, reply.headers);
       const fault = options.fault?.(request, count.came - 1);

@@ -29,6 +29,8 @@ export interface Completion {
   reasoning?: string;
   /** `filtered`: refused by a content filter; `too_long`: the conversation does not fit the model's context. Both have no text. */
   finish: 'stop' | 'length' | 'filtered' | 'too_long' | 'other';
+  /** What was said where there is no text: why it was refused. */
+  said?: string;
   firstTokens?: TokenProbability[];
   /** Tokens of the conversation and of the answer, where they are counted. */
   usage?: { promptTokens: number; completionTokens: number };

@@ -13,6 +13,7 @@ const record = z.looseObject({
   text: z.string(),
   reasoning: z.string().optional(),
   finish: z.enum(['stop', 'length', 'filtered', 'too_long', 'other']),
+  said: z.string().optional(),
   firstTokens: z.array(z.object({ token: z.string(), logprob: z.number() })).optional(),
   usage: z.object({ promptTokens: z.number(), completionTokens: z.number() }).optional(),
 });
@@ -61,8 +62,15 @@ export class ResponseCache {
     await this.handle.read(bytes, 0, place.length, place.offset);
     const parsed = parseLine(bytes);
     if (!parsed) throw new JudgeError(`${this.file} was changed by something else while it was in use.`);
-    const { key: _, text, finish, reasoning, firstTokens, usage } = parsed;
-    return { text, finish, ...(reasoning === undefined ? {} : { reasoning }), ...(firstTokens ? { firstTokens } : {}), ...(usage ? { usage } : {}) };
+    const { text, finish, reasoning, said, firstTokens, usage } = parsed;
+    return {
+      text,
+      finish,
+      ...(reasoning === undefined ? {} : { reasoning }),
+      ...(said === undefined ? {} : { said }),
+      ...(firstTokens ? { firstTokens } : {}),
+      ...(usage ? { usage } : {}),
+    };
   }
 
   /** Resolves once the answer is on the device. Answers that come together are flushed together. */

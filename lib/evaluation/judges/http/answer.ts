@@ -2,82 +2,150 @@
 
 import { z } from 'zod';
 import type { Completion } from '../completer';
-import { EndpointError } from './errors';
+import { EndpointError, shorten } from './errors';
+import { finishOf, isFailureReason } from './refusals';
+import { isPage, titleOf } from './said';
 
 const content = z.union([
   z.string(),
   z.null(),
-  z.array(z.looseObject({ text: z.string().optional() })).transform((parts) => parts.map(({ text }) => text ?? '').join('')),
+  z.number().transform(String),
+  z
+    .array(z.looseObject({ text: z.string().optional() }))
+    .transform((parts) => parts.map(({ text }) => text ?? '').join('')),
+  z.looseObject({}).transform((object) => JSON.stringify(object)),
 ]);
+/** What is only counted must not make an answer none: a count may come as text, or not at all. */
+const count = z
+  .preprocess(
+    (value) => (typeof value === 'string' && value.trim() !== '' ? Number(value) : value),
+    z.number().nonnegative(),
+  )
+  .optional()
+  .catch(undefined);
+const likely = z.looseObject({ token: z.string(), logprob: z.number().nullable() });
+const place = z.looseObject({ top_logprobs: z.array(likely).nullish().catch(undefined) });
 
 const answer = z.looseObject({
-  choices: z.array(z.looseObject({
-    message: z.looseObject({
-      content: content.optional(),
-      refusal: z.string().nullish(),
-      reasoning_content: z.string().nullish(),
-      reasoning: z.string().nullish(),
+  choices: z.array(
+    z.looseObject({
+      message: z.looseObject({
+        content: content.optional(),
+        refusal: z.string().nullish().catch(undefined),
+        reasoning_content: z.string().nullish().catch(undefined),
+        reasoning: z.string().nullish().catch(undefined),
+        tool_calls: z.array(z.unknown()).nullish().catch(undefined),
+      }),
+      finish_reason: z.string().nullish().catch(undefined),
+      logprobs: z
+        .looseObject({ content: z.array(place).nullish() })
+        .nullish()
+        .catch(undefined),
     }),
-    finish_reason: z.string().nullish(),
-    logprobs: z.looseObject({
-      content: z.array(z.looseObject({ top_logprobs: z.array(z.looseObject({ token: z.string(), logprob: z.number().nullable() })).nullish() })).nullish(),
-    }).nullish(),
-  })),
-  usage: z.looseObject({ prompt_tokens: z.number().nullish(), completion_tokens: z.number().nullish() }).nullish(),
+  ),
+  usage: z.looseObject({ prompt_tokens: count, completion_tokens: count }).nullish().catch(undefined),
 });
+type Choice = z.output<typeof answer>['choices'][number];
 
-/** What a body that is no answer says of itself: its "detail" or "message", the text where it is no JSON, or nothing. */
-export function saidIn(body: unknown, text: string): { message: string; code: string } {
-  if (typeof body !== 'object' || body === null) return { message: text.trim().startsWith('<') ? '' : text.trim(), code: '' };
-  const { detail, message, code } = body as Record<string, unknown>;
-  const said = detail ?? message;
-  return { message: said === undefined ? '' : typeof said === 'string' ? said : JSON.stringify(said), code: typeof code === 'string' ? code : '' };
+/**
+ * An answer without anything in it, which is asked for again. When that does not help, it counts as it is, and is not
+ * kept.
+ */
+export class EmptyAnswer extends EndpointError {
+  constructor(
+    message: string,
+    readonly completion: Completion,
+  ) {
+    super(message, { kind: 'empty answer', retryable: true });
+  }
 }
 
-/** A body with "error" in it, whatever the status: its message and code. */
-export function errorIn(body: unknown): { message: string; code: string } | undefined {
-  const error = (body as { error?: unknown } | null)?.error;
-  if (error === undefined || error === null) return undefined;
-  if (typeof error !== 'object') return { message: String(error), code: '' };
-  const { message, code, type, innererror } = error as Record<string, unknown>;
-  const inner = (innererror as { code?: unknown } | undefined)?.code;
-  const codes = [code, type, inner].filter((part) => typeof part === 'string' || typeof part === 'number');
-  return { message: typeof message === 'string' ? message : '', code: codes.join(' ') };
-}
-
-/** A refusal of this one conversation, which no later attempt changes; undefined where the error is of another kind. */
-export function refusalOf(status: number, { message, code }: { message: string; code: string }): Completion | undefined {
-  if (status !== 400 && status !== 413 && status !== 422) return undefined;
-  if (/content_filter|ResponsibleAIPolicy|content_policy|data_inspection_failed/i.test(code)) return { text: '', finish: 'filtered' };
-  const tooLong = /context_length|context length|maximum (?:context|input|model) length|too long|longer than the (?:model|context)|range of input length/i;
-  return status === 413 || tooLong.test(`${code} ${message}`) ? { text: '', finish: 'too_long' } : undefined;
-}
-
-/** @throws EndpointError, to be tried again, where the body is no completion: cut off, without choices. */
-export function completionOf(text: string, url: string): Completion {
-  let body: unknown;
+/**
+ * The JSON of a body; `hide` takes secrets out of what is shown of another one.
+ * @throws EndpointError, to be tried again, where it is none.
+ */
+export function parseBody(text: string, url: string, hide: (text: string) => string): unknown {
   try {
-    body = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
+    if (isPage(text)) {
+      const title = hide(titleOf(text));
+      const named = title === '' ? '' : ` ("${shorten(title)}")`;
+      const sentence = `${url} sent a web page${named} and no answer; check --judge_endpoint, which as a rule ends with /v1.`;
+      throw new EndpointError(sentence, { kind: 'web page', retryable: true });
+    }
     const sentence = `${url} sent an answer that is no JSON, or is cut off after ${text.length} characters.`;
     throw new EndpointError(sentence, { kind: 'broken JSON', retryable: true });
   }
+}
+
+/**
+ * `askedTokens`: room that the request left for the answer.
+ * @throws EndpointError, to be tried again, where the body is no completion: without choices, broken off, empty.
+ */
+export function completionOf(body: unknown, url: string, askedTokens?: number): Completion {
   const checked = answer.safeParse(body);
   if (!checked.success) {
     const { path, message } = checked.error.issues[0]!;
-    throw new EndpointError(`${url} sent an answer that is no chat completion (${path.join('.') || 'the whole'}: ${message}).`, { kind: 'no completion', retryable: true });
+    const where = path.join('.') || 'the whole';
+    const sentence = `${url} sent an answer that is no chat completion (${where}: ${message}).`;
+    throw new EndpointError(sentence, { kind: 'no completion', retryable: true });
   }
   const choice = checked.data.choices[0];
-  if (!choice) throw new EndpointError(`${url} sent an answer without choices.`, { kind: 'no choices', retryable: true });
-  const { message, finish_reason: reason, logprobs } = choice;
-  const first = logprobs?.content?.[0]?.top_logprobs;
+  if (!choice)
+    throw new EndpointError(`${url} sent an answer without choices.`, { kind: 'no choices', retryable: true });
+  const reason = choice.finish_reason ?? '';
+  if (isFailureReason(reason)) {
+    const sentence = `${url} broke its answer off (finish reason ${JSON.stringify(reason)}).`;
+    throw new EndpointError(sentence, { kind: reason, retryable: true });
+  }
+  const completion = { ...textsOf(choice, reason), ...usageOf(checked.data.usage) };
+  requireSomething(completion, choice, url, askedTokens);
+  return completion;
+}
+
+function textsOf({ message, logprobs }: Choice, reason: string): Completion {
+  const refused = message.refusal && !message.content ? message.refusal : undefined;
+  const finish = refused === undefined ? finishOf(reason) : 'filtered';
   const thoughts = message.reasoning_content ?? message.reasoning;
-  const { prompt_tokens: promptTokens, completion_tokens: completionTokens } = checked.data.usage ?? {};
+  const first = logprobs?.content?.[0]?.top_logprobs;
+  const said = refused ?? (finish === 'filtered' ? `finish reason ${reason}` : undefined);
   return {
-    text: message.content ?? message.refusal ?? '',
+    text: message.content ?? '',
     ...(thoughts ? { reasoning: thoughts } : {}),
-    finish: reason === 'stop' || reason === 'length' ? reason : reason === 'content_filter' ? 'filtered' : 'other',
-    ...(first ? { firstTokens: first.flatMap(({ token, logprob }) => (logprob === null ? [] : [{ token, logprob }])) } : {}),
-    ...(checked.data.usage ? { usage: { promptTokens: promptTokens ?? 0, completionTokens: completionTokens ?? 0 } } : {}),
+    finish,
+    ...(said === undefined ? {} : { said }),
+    ...(first
+      ? { firstTokens: first.flatMap(({ token, logprob }) => (logprob === null ? [] : [{ token, logprob }])) }
+      : {}),
   };
+}
+
+function usageOf(usage: z.output<typeof answer>['usage']): Pick<Completion, 'usage'> {
+  const { prompt_tokens: promptTokens, completion_tokens: completionTokens } = usage ?? {};
+  if (promptTokens === undefined && completionTokens === undefined) return {};
+  return { usage: { promptTokens: promptTokens ?? 0, completionTokens: completionTokens ?? 0 } };
+}
+
+/**
+ * Nothing at all is an answer only where the model was done after some token, or spent them all on thoughts that are
+ * not sent.
+ */
+function requireSomething(completion: Completion, choice: Choice, url: string, askedTokens = Infinity): void {
+  const { text, reasoning, finish, firstTokens, usage } = completion;
+  if (
+    text !== '' ||
+    reasoning !== undefined ||
+    finish === 'filtered' ||
+    firstTokens?.length ||
+    choice.message.tool_calls?.length
+  )
+    return;
+  const tokens = usage?.completionTokens;
+  if ((finish === 'stop' && tokens !== 0) || (finish === 'length' && (tokens ?? 0) >= askedTokens)) return;
+  const told = `finish reason ${choice.finish_reason || 'none'}, ${tokens ?? 'no count of'} tokens`;
+  throw new EmptyAnswer(`${url} sent an answer without a text (${told}).`, {
+    ...completion,
+    said: `an answer without a text (${told})`,
+  });
 }

@@ -1,15 +1,19 @@
 // What can go wrong between here and an endpoint: whether another attempt may help, and the sentence for the person.
 
+import { causesOf, certificateTrouble, proxyTrouble, throughProxy } from '../../../files/network_errors';
+import { ConnectionError, type Proxy } from '../../../files/proxy';
 import { PredictorError } from '../../predictors/predictor';
+import type { Said } from './refusals';
 
 interface Trouble {
   kind: string;
   retryable?: boolean;
   retryAfter?: number | undefined;
+  said?: Said | undefined;
   cause?: unknown;
 }
 
-/** An attempt, or all of them, failed. The message is a full sentence and never holds the key. */
+/** An attempt, or all of them, failed. The message is a full sentence and never holds a secret. */
 export class EndpointError extends PredictorError {
   override readonly name = 'EndpointError';
   /** Whether a later attempt may succeed. */
@@ -18,64 +22,117 @@ export class EndpointError extends PredictorError {
   readonly kind: string;
   /** How long the endpoint asks to wait, in milliseconds. */
   readonly retryAfter: number | undefined;
+  /** What the endpoint said, where it refused the request. */
+  readonly said: Said | undefined;
 
-  constructor(message: string, { kind, retryable = false, retryAfter, cause }: Trouble) {
+  constructor(message: string, { kind, retryable = false, retryAfter, said, cause }: Trouble) {
     super(message, cause === undefined ? {} : { cause });
     this.kind = kind;
     this.retryable = retryable;
     this.retryAfter = retryAfter;
+    this.said = said;
   }
 }
 
-/** What stands in for secrets in any text that came from outside. */
-export function redact(text: string, key: string | undefined): string {
-  const known = key ? text.replaceAll(key, '[key]') : text;
-  return known.replaceAll(/\b(?:sk|pk|rk)-[A-Za-z0-9*_-]{3,}/g, '[key]').replaceAll(/Bearer\s+[^\s"']+/gi, 'Bearer [key]');
-}
-
 export interface Asked {
+  /** As messages show it. */
   url: string;
   model: string;
   /** The variable that the key comes from, and whether it was set. */
   keyVariable: string;
   hasKey: boolean;
+  /** Names of further headers. */
+  headers: readonly string[];
 }
 
-/** The error for a status that is no answer. `detail` is what the endpoint said, redacted. */
-export function statusError(status: number, detail: { message: string; code: string }, retryAfter: number | undefined, asked: Asked): EndpointError {
-  const said = detail.message === '' ? '' : ` It says: "${shorten(detail.message)}".`;
-  const fail = (sentence: string, retryable = false) => new EndpointError(`${sentence}${said}`, { kind: String(status), retryable, retryAfter });
-  const { url, model, keyVariable, hasKey } = asked;
-  if (status >= 300 && status < 400) return fail(`${url} sends elsewhere (${status}); give the address it leads to as the endpoint.`);
-  if (status === 401 || status === 403) {
+/** Codes and sentences of accounts without money: no pause helps. */
+const SPENT_CODE =
+  /insufficient_?(?:user_)?(?:quota|balance|funds)|exceeded_current_quota|billing|arrear|overdue|quota_(?:exceeded|not_enough)|\b1113\b|\b30001\b/i;
+const SPENT_SENTENCE =
+  /欠费|余额(?:不足|不够)|额度(?:不足|已?用[尽完])|balance is (?:insufficient|not enough)|insufficient (?:account )?(?:balance|funds)|in arrears/i;
+
+/**
+ * The error for a status that is no answer. `said` is what the endpoint said, redacted; `remedy` what helps against it.
+ */
+export function statusError(
+  status: number,
+  said: Said,
+  retryAfter: number | undefined,
+  asked: Asked,
+  remedy = '',
+): EndpointError {
+  const words = said.message === '' ? '' : ` It says: "${shorten(said.message)}".`;
+  const fail = (sentence: string, retryable = false) =>
+    new EndpointError(`${sentence}${words}${remedy === '' ? '' : ` ${remedy}`}`, {
+      kind: String(status),
+      retryable,
+      retryAfter,
+      said,
+    });
+  const { url, model } = asked;
+  if (status >= 300 && status < 400)
+    return fail(`${url} sends elsewhere (${status}); give the address it leads to as the endpoint.`);
+  const isSpent = SPENT_CODE.test(said.code) || SPENT_SENTENCE.test(said.message);
+  if (isSpent && [400, 401, 403, 429].includes(status))
+    return fail(`The account's quota at ${url} is used up (${status}).`);
+  if (status === 402) return fail(`${url} asks for payment (402).`);
+  if (status === 401 || (status === 403 && remedy === '')) return fail(refusedKey(status, asked));
+  if (status === 404) {
+    const address = /[?&]api-version=/.test(url) ? 'which must name a deployment' : 'which as a rule ends with /v1';
     return fail(
-      hasKey
-        ? `${url} refuses the key (${status}) from the environment variable ${keyVariable}: it is wrong, or not allowed to use ${model}.`
-        : `${url} asks for a key (${status}), but the environment variable ${keyVariable} is not set; set it, or name another one with --judge_key_env.`,
+      `${url} is not there, or does not know the model "${model}" (404). Check --judge_endpoint, ${address}, and --judge_model.`,
     );
   }
-  if (status === 402) return fail(`${url} asks for payment (402).`);
-  if (status === 404) {
-    return fail(`${url} is not there, or does not know the model "${model}" (404). Check --judge_endpoint, which as a rule ends with /v1, and --judge_model.`);
-  }
-  if (status === 429 && /insufficient_quota|billing/i.test(detail.code)) return fail(`The account's quota at ${url} is used up (429).`);
+  if (status === 405)
+    return fail(`${url} takes no chat completions (405). Check --judge_endpoint, which as a rule ends with /v1.`);
   if (status === 429) return fail(`${url} has too many requests (429).`, true);
-  if ([408, 409, 425].includes(status) || (status >= 500 && status !== 501)) return fail(`${url} answers with status ${status}.`, true);
+  if ([408, 409, 425].includes(status) || (status >= 500 && status !== 501))
+    return fail(`${url} answers with status ${status}.`, true);
   return fail(`${url} refuses the request (${status}).`);
 }
 
-/** The error for a connection that failed. */
-export function networkError(error: unknown, asked: Asked, timeoutMs: number): EndpointError {
-  const name = (error as Error | undefined)?.name;
-  const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-  const code = cause?.code ?? (error as { code?: string }).code ?? '';
-  const fail = (sentence: string, kind: string, retryable = true) => new EndpointError(sentence, { kind, retryable, cause: error });
-  const { url } = asked;
-  if (name === 'TimeoutError' || /TIMEOUT|TIMEDOUT/.test(code)) return fail(`${url} gave no answer within ${timeoutMs / 1000} s; --judge_timeout gives it longer.`, 'time-out');
-  if (code === 'ECONNREFUSED') return fail(`Nothing listens at ${url}; check --judge_endpoint, and that the server runs.`, 'refused');
-  if (code === 'ENOTFOUND') return fail(`The host of ${url} is not known; check --judge_endpoint.`, 'unknown host');
-  if (/CERT|SSL|TLS/.test(code)) return fail(`The certificate of ${url} is not accepted (${code}).`, 'certificate', false);
-  return fail(`The connection to ${url} broke (${code || cause?.message || (error as Error).message}).`, 'connection');
+function refusedKey(status: number, { url, model, keyVariable, hasKey, headers }: Asked): string {
+  const given = headers.length === 0 ? '' : ` and the headers of --judge_header (${headers.join(', ')})`;
+  if (hasKey)
+    return `${url} refuses the key (${status}) from the environment variable ${keyVariable}${given}: it is wrong, or not allowed to use ${model}.`;
+  const unset = `the environment variable ${keyVariable} is not set`;
+  if (given !== '')
+    return `${url} refuses the request (${status}) with the headers of --judge_header (${headers.join(', ')}), and ${unset}.`;
+  return (
+    `${url} asks for a key (${status}), but ${unset}; set it, or name another one with --judge_key_env. ` +
+    `A key that goes into another header, such as Azure's, is given by --judge_header 'api-key: …'.`
+  );
 }
 
-const shorten = (text: string) => (text.length > 300 ? `${text.slice(0, 300)}…` : text);
+/** The error for a connection that failed. */
+export function networkError(error: unknown, asked: Asked, timeoutMs: number, proxy: Proxy | undefined): EndpointError {
+  const causes = causesOf(error);
+  const codes = causes.map(({ code }) => code).filter((code) => code !== '');
+  const fail = (sentence: string, kind: string, retryable = true) =>
+    new EndpointError(sentence, { kind, retryable, cause: error });
+  const { url } = asked;
+  if (error instanceof ConnectionError) return fail(error.message, 'proxy', error.retryable);
+  const isTimeout = (error as Error | undefined)?.name === 'TimeoutError';
+  const trouble = proxy && !isTimeout ? proxyTrouble(error, proxy, new URL(url)) : undefined;
+  if (trouble) return fail(trouble.message, trouble.retryable ? 'proxy' : 'proxy refuses', trouble.retryable);
+  const way = throughProxy(proxy);
+  if (isTimeout || codes.some((code) => /TIMEOUT|TIMEDOUT/.test(code))) {
+    return fail(
+      `${url}${way} gave no answer within ${timeoutMs / 1000} s; --judge_timeout gives it longer.`,
+      'time-out',
+    );
+  }
+  if (codes.includes('ECONNREFUSED'))
+    return fail(`Nothing listens at ${url}; check --judge_endpoint, and that the server runs.`, 'refused');
+  if (codes.includes('ENOTFOUND'))
+    return fail(`The host of ${url} is not known; check --judge_endpoint.`, 'unknown host');
+  const certificate = certificateTrouble(error, new URL(url).host);
+  if (certificate) return fail(certificate.message, 'certificate', false);
+  const last = causes.at(-1);
+  return fail(
+    `The connection to ${url}${way} broke (${codes.at(-1) ?? last?.message ?? String(error)}).`,
+    'connection',
+  );
+}
+
+export const shorten = (text: string) => (text.length > 300 ? `${text.slice(0, 300)}…` : text);

@@ -48,7 +48,8 @@ test.serial('answers come in the order of the questions, a few at a time, each a
 test.serial('what is asked: address, model, messages, sampling, further fields, the key', async (t) => {
   process.env['CHEEMS_TEST_KEY'] = 'sk-test-0123456789';
   const extra = { max_tokens: null, max_completion_tokens: 7, chat_template_kwargs: { enable_thinking: false } };
-  await withServer(t, echo, { keyVariable: 'CHEEMS_TEST_KEY', extra }, async (completer, server) => {
+  const logprobs = { content: [{ top_logprobs: [{ token: 'A', logprob: -0.1 }] }] };
+  await withServer(t, { answer: () => ({ message: { content: 'A' }, logprobs }) }, { keyVariable: 'CHEEMS_TEST_KEY', extra }, async (completer, server) => {
     await completer.complete([talk('q')], { temperature: 0.5, topP: 0.9, maxTokens: 16, seed: 3, stop: ['x'], firstTokens: 5 });
     const [{ request, url, authorization }] = server.log as [JudgeServer['log'][number]];
     t.is(url, '/v1/chat/completions');
@@ -130,7 +131,19 @@ test.serial('how long to wait: seconds, a date, milliseconds, nonsense', (t) => 
   t.is(of({ 'retry-after': 'Wed, 31 Dec 2025 00:00:00 GMT' }), 0);
   t.is(of({ 'retry-after': '9', 'retry-after-ms': '20' }), 20);
   t.is(of({ 'retry-after': 'soon' }), undefined);
+  t.is(of({ 'retry-after': '1s' }), 1000);
+  t.is(of({ 'retry-after': '1m30s' }), 90_000);
+  t.is(of({ 'retry-after': '250ms' }), 250);
   t.is(of({}), undefined);
+  const said = (sentence: string, headers: Record<string, string> = {}) => retryAfterOf({ get: (name) => headers[name] ?? null }, 0, sentence);
+  t.is(said('Rate limit reached for gpt-4o on tokens per min. Please try again in 1.2s. Visit the page.'), 1200);
+  t.is(said('Please retry after 6 seconds.'), 6000);
+  t.is(said('Please try again in 6m0s.'), 360_000);
+  t.is(said('You exceeded your current quota. Retry in 34s.'), 34_000);
+  t.is(said('Please try again in 20ms.'), 20);
+  t.is(said('Please try again in 20 s', { 'retry-after': '3' }), 3000);
+  t.is(said('Please try again later.'), undefined);
+  t.is(said('try again in 5 mice'), undefined);
 });
 
 test.serial('trouble that stays is one sentence that says what to do, and the key is in none', async (t) => {
@@ -143,7 +156,7 @@ test.serial('trouble that stays is one sentence that says what to do, and the ke
     [status(404, { error: { message: 'The model `judge` does not exist' } }), /does not know the model "judge" \(404\)\. Check --judge_endpoint.*It says: "The model/, 1],
     [status(402), /asks for payment/, 1],
     [status(307), /sends elsewhere \(307\)/, 1],
-    [status(400, { error: { message: 'temperature must be 1' } }), /refuses the request \(400\)\. It says: "temperature must be 1"\.$/, 1],
+    [status(400, { error: { message: 'temperature must be 1' } }), /refuses the request \(400\)\. It says: "temperature must be 1"\. Give --judge_temperature 1, or --judge_extra '\{"temperature":null\}' leaves it out; the judge then samples\.$/, 1],
     [status(422, { detail: 'no such field' }), /refuses the request \(422\)\. It says: "no such field"\.$/, 1],
     [status(429, { error: { code: 'insufficient_quota', message: 'You exceeded your quota' } }), /quota .* used up \(429\)\. It says: "You exceeded/, 1],
     [always('429'), /too many requests \(429\)\. It says: "slow down"\. It was tried 3 times \(--judge_retries\)\. Fewer requests at once may pass: --judge_concurrency, now 8\./, 3],

@@ -15,35 +15,70 @@ export interface EndpointOptions {
   retries?: number;
   /** For one attempt, in milliseconds (300,000). */
   timeoutMs?: number;
-  /** Pauses between attempts grow from the one to the other, doubling (1,000 and 60,000 ms), each lengthened at random up to twofold. */
+  /**
+   * Pauses between attempts grow from the one to the other, doubling (1,000 and 60,000 ms), each lengthened at random
+   * up to twofold.
+   */
   backoffMs?: { from: number; to: number };
   /** Pauses asked for by Retry-After are kept up to this long (600,000 ms); a longer one ends the run. */
   longestPauseMs?: number;
-  /** Further fields of the request; null takes a field out, so that `{max_tokens: null, max_completion_tokens: 100}` renames one. */
+  /**
+   * Further fields of the request; null takes a field out, so that `{max_tokens: null, max_completion_tokens: 100}`
+   * renames one.
+   */
   extra?: Record<string, unknown>;
+  /**
+   * Further headers, such as `{'api-key': …}`. Their values are secrets: never written, never shown, no part of the
+   * cache's key.
+   */
+  headers?: Record<string, string>;
   /** Where answers are kept; absent: nowhere. */
   cacheFile?: string | undefined;
   prices?: Prices;
 }
 
-const SECRET_PARAMETER = /^(?:key|api[-_]?key|token|access[-_]?token|secret|sig|signature)$/i;
+const SECRET_PARAMETER =
+  /^(?:(?:[a-z]+[-_])*(?:api[-_]?)?key|(?:[a-z]+[-_])*(?:token|secret|signature)|apikey|sig|auth(?:orization)?|code|pass(?:word)?|credentials?)$/i;
+/** The one parameter that messages show. */
+const SHOWN_PARAMETER = 'api-version';
 
 /** The address to send to. @throws JudgeError where it is no http address, or holds a secret. */
 export function completionsUrl(endpoint: string): string {
   let url: URL;
   try {
-    url = new URL(endpoint);
+    url = new URL(endpoint.trim());
   } catch {
-    throw new JudgeError(`--judge_endpoint (${JSON.stringify(endpoint)}) is no address; give the base address of the service, such as http://localhost:8000/v1.`);
+    const holdsSecret = endpoint.includes('@') || endpoint.includes('?');
+    const shown = holdsSecret ? '' : ` (${JSON.stringify(endpoint)})`;
+    throw new JudgeError(
+      `--judge_endpoint${shown} is no address; give the base address of the service, such as http://localhost:8000/v1.`,
+    );
   }
   // Not shown: it may hold a password.
-  const instead = 'give the key in an environment variable (--judge_key_env) instead.';
-  if (url.username !== '' || url.password !== '') throw new JudgeError(`--judge_endpoint holds a name or password; ${instead}`);
+  const instead =
+    'give the key in an environment variable (--judge_key_env), or in a header (--judge_header), instead.';
+  if (url.username !== '' || url.password !== '')
+    throw new JudgeError(`--judge_endpoint holds a name or password; ${instead}`);
   const secret = [...url.searchParams.keys()].find((name) => SECRET_PARAMETER.test(name));
-  if (secret !== undefined) throw new JudgeError(`--judge_endpoint holds a secret (the parameter "${secret}"); ${instead}`);
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new JudgeError(`--judge_endpoint (${endpoint}) must begin with http:// or https://.`);
+  if (secret !== undefined)
+    throw new JudgeError(`--judge_endpoint holds a secret (the parameter "${secret}"); ${instead}`);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw new JudgeError(`--judge_endpoint (${endpoint}) must begin with http:// or https://.`);
   url.hash = '';
   url.pathname = url.pathname.replace(/\/+$/, '');
   if (!url.pathname.endsWith('/chat/completions')) url.pathname += '/chat/completions';
+  if (url.pathname.includes('/openai/deployments/') && !url.searchParams.has(SHOWN_PARAMETER)) {
+    throw new JudgeError(
+      `--judge_endpoint is an Azure deployment (${shownUrl(url.href)}) without its version; add it as Azure's page on the deployment ` +
+        'shows it, such as ?api-version=2024-10-21.',
+    );
+  }
   return url.href;
+}
+
+/** As messages show it: without parameters, which may hold what nobody took for a secret. */
+export function shownUrl(address: string): string {
+  const { origin, pathname, searchParams } = new URL(address);
+  const version = searchParams.get(SHOWN_PARAMETER);
+  return `${origin}${pathname}${version === null ? '' : `?${SHOWN_PARAMETER}=${version}`}`;
 }

@@ -1,59 +1,125 @@
-// One attempt at one request: sent, waited for, and told apart into an answer, a refusal of the conversation, and errors.
+// One attempt at one request: sent, waited for, and told apart into an answer, a refusal of the conversation, and
+// errors.
 
+import type { Carrier } from '../../../files/http';
+import { proxyFor } from '../../../files/proxy';
 import type { Completion } from '../completer';
-import { completionOf, errorIn, refusalOf, saidIn } from './answer';
-import type { Carrier } from './carrier';
-import { EndpointError, networkError, redact, statusError, type Asked } from './errors';
+import { askedTokens, remedyFor } from './adaptation';
+import { completionOf, EmptyAnswer, parseBody } from './answer';
+import { EndpointError, networkError, shorten, statusError, type Asked } from './errors';
+import { bodyOfEvents, BrokenStream, isEventStream } from './event_stream';
+import { refusalOf, type Said } from './refusals';
 import { retryAfterOf } from './retry_after';
+import { failureIn, saidIn } from './said';
+import type { Secrets } from './secrets';
 
-export interface Attempt extends Asked {
-  key: string | undefined;
-  /** The request's JSON text. */
-  body: string;
+/** How an endpoint is reached: the same for all requests. */
+export interface Line {
+  /** Where to send, with its parameters. */
+  address: string;
+  asked: Asked;
+  headers: Readonly<Record<string, string>>;
+  secrets: Secrets;
   timeoutMs: number;
   carrier: Carrier;
+  /** Fields that the user added to the request. */
+  extra: Readonly<Record<string, unknown>>;
 }
 
-/** @throws EndpointError, always. Never aborted from outside but by its time limit: an answer that is paid for is waited for. */
-export async function attempt({ key, body, timeoutMs, carrier, ...asked }: Attempt): Promise<Completion> {
-  const { status, headers, text } = await exchange();
-  const content = parsed(text);
-  if (status === 200) {
-    const error = errorIn(content);
-    if (!error) return completionOf(text, asked.url);
-    // Some routers answer 200 with the real status in the error's code.
-    const code = /\b[345]\d\d\b/.exec(error.code)?.[0];
-    return refusedOr(code === undefined ? 500 : Number(code), error);
-  }
-  return refusedOr(status, errorIn(content) ?? saidIn(content, text));
+interface Reply {
+  status: number;
+  headers: { get(name: string): string | null };
+  text: string;
+}
 
-  function refusedOr(given: number, said: { message: string; code: string }): Completion {
+/**
+ * @throws EndpointError, always. Never aborted from outside but by its time limit: an answer that is paid for is waited
+ * for.
+ */
+export async function attempt(line: Line, body: Readonly<Record<string, unknown>>): Promise<Completion> {
+  const { asked, secrets } = line;
+  const reply = await exchange(line, JSON.stringify(body));
+  const { status, headers, text } = reply;
+  if (status < 200 || status >= 300) {
+    const content = parsedOr(text, undefined);
+    return refusedOr(status, failureIn(content) ?? saidIn(content, text));
+  }
+  if (text.trim() === '')
+    throw new EndpointError(`${asked.url} sent an empty answer (status ${status}).`, {
+      kind: 'empty answer',
+      retryable: true,
+    });
+  const content = contentOf(reply, line);
+  const failure = failureIn(content) ?? choiceFailure(content);
+  // Some routers answer 200 with the real status in the error's code.
+  if (failure) return refusedOr(failure.status ?? 500, failure);
+  try {
+    return secrets.hideIn(completionOf(content, asked.url, askedTokens(body)));
+  } catch (error) {
+    throw error instanceof EmptyAnswer ? new EmptyAnswer(error.message, secrets.hideIn(error.completion)) : error;
+  }
+
+  function refusedOr(given: number, found: Said): Completion {
+    const said = { ...found, message: secrets.hideInMessage(found.message), code: secrets.hide(found.code) };
     const refused = refusalOf(given, said);
-    if (refused) return refused;
-    throw statusError(given, { ...said, message: redact(said.message, key) }, retryAfterOf(headers), asked);
-  }
-
-  async function exchange() {
-    try {
-      const response = await carrier.fetch(asked.url, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', accept: 'application/json', ...(key === undefined ? {} : { authorization: `Bearer ${key}` }) },
-        body,
-        redirect: 'manual',
-        dispatcher: carrier.dispatcher,
-        signal: AbortSignal.timeout(timeoutMs),
-      });
-      return { status: response.status, headers: response.headers, text: await response.text() };
-    } catch (error) {
-      throw error instanceof EndpointError ? error : networkError(error, asked, timeoutMs);
-    }
+    if (refused)
+      return {
+        text: '',
+        finish: refused,
+        said: shorten(said.message === '' ? `status ${given} ${said.code}`.trim() : said.message),
+      };
+    const remedy = [400, 403, 422].includes(given) ? remedyFor(said, body, line.extra) : '';
+    throw statusError(given, said, retryAfterOf(headers, Date.now(), said.message), asked, remedy);
   }
 }
 
-function parsed(text: string): unknown {
+async function exchange({ address, asked, headers, timeoutMs, carrier }: Line, body: string): Promise<Reply> {
+  const proxy = () => {
+    try {
+      return proxyFor(new URL(address));
+    } catch {
+      return undefined; // the error says so itself
+    }
+  };
+  try {
+    const response = await carrier.fetch(address, {
+      method: 'POST',
+      headers,
+      body,
+      redirect: 'manual',
+      dispatcher: carrier.dispatcher,
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    return { status: response.status, headers: response.headers, text: await response.text() };
+  } catch (error) {
+    throw networkError(error, asked, timeoutMs, proxy());
+  }
+}
+
+function contentOf({ headers, text }: Reply, { asked: { url }, secrets }: Line): unknown {
+  if (!isEventStream(headers.get('content-type'), text))
+    return parseBody(text, url, (shown) => secrets.hideInMessage(shown));
+  try {
+    return bodyOfEvents(text);
+  } catch (error) {
+    if (!(error instanceof BrokenStream)) throw error;
+    throw new EndpointError(`${url} sent events that make no answer: ${error.message}.`, {
+      kind: 'broken stream',
+      retryable: true,
+    });
+  }
+}
+
+/** OpenRouter puts a failure of its provider into the choice. */
+function choiceFailure(content: unknown): ReturnType<typeof failureIn> {
+  const choice = (content as { choices?: { error?: unknown }[] } | null)?.choices?.[0];
+  return choice?.error === undefined || choice.error === null ? undefined : failureIn({ error: choice.error });
+}
+
+function parsedOr<T>(text: string, otherwise: T): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return undefined;
+    return otherwise;
   }
 }

@@ -1,0 +1,137 @@
+// What an endpoint's refusals teach of the form of its requests. What cannot change a verdict is done and told; what
+// can is only told.
+
+import type { Said } from './refusals';
+import { roomIn } from './room';
+
+type Body = Readonly<Record<string, unknown>>;
+
+/** What holds for one conversation alone: tokens that its answer has room for; null: as the endpoint says. */
+export interface OwnRoom {
+  room?: number | null;
+}
+
+const LENGTH_FIELDS = ['max_tokens', 'max_completion_tokens'] as const;
+const NEEDS_STREAM =
+  /(?:only|must|please|requires?|need)\b.{0,60}\bstream|\bstream\w*\b.{0,40}(?:only|required|(?:must|has to) be (?:set to )?true|is mandatory)|non-?stream|仅支持流式|只支持流式|流式(?:调用|输出)/i;
+
+export class Adaptation {
+  private streams = false;
+  private withUsage = true;
+  private renamed = false;
+  private limit = Infinity;
+  private fitted = 0;
+  private readonly told = new Set<string>();
+
+  /** The request as this endpoint takes it. */
+  shape(body: Body, { room }: OwnRoom): Record<string, unknown> {
+    const shaped: Record<string, unknown> = { ...body };
+    const field = lengthField(body);
+    if (field !== undefined) {
+      const asked = Math.min(body[field] as number, this.limit, room ?? Infinity);
+      delete shaped[field];
+      if (room !== null) shaped[this.renamed ? 'max_completion_tokens' : field] = asked;
+    }
+    if (this.streams) shaped['stream'] = true;
+    if (shaped['stream'] === true && this.withUsage && !('stream_options' in body))
+      shaped['stream_options'] = { include_usage: true };
+    return shaped;
+  }
+
+  /** Whether the refusal of a request taught something, so that asking again in another form is worth it. */
+  learn({ message, code, param }: Said, sent: Body, own: OwnRoom): boolean {
+    const all = `${message} ${code} ${param ?? ''}`;
+    if (
+      sent['max_tokens'] !== undefined &&
+      /max_completion_tokens/.test(message) &&
+      /unsupported|not supported|instead|deprecated/i.test(message)
+    ) {
+      this.renamed = true;
+      return this.tell('This endpoint takes max_completion_tokens, not max_tokens; it was sent that.');
+    }
+    if (/stream_options|include_usage/.test(all) && sent['stream_options'] !== undefined && this.withUsage) {
+      this.withUsage = false;
+      return this.tell('This endpoint does not count tokens where it streams.');
+    }
+    if (sent['stream'] === undefined && NEEDS_STREAM.test(message)) {
+      this.streams = true;
+      return this.tell('This endpoint only streams; its answers were taken so.');
+    }
+    return this.learnRoom(all, sent, own);
+  }
+
+  /** The same for a conversation that is said to be too long: less room for its answer may do. */
+  learnRoom(message: string, sent: Body, own: OwnRoom): boolean {
+    const field = lengthField(sent);
+    if (field === undefined || !/token|context|length|长度|上下文/i.test(message)) return false;
+    const asked = sent[field] as number;
+    const found = roomIn(message, asked);
+    if (found === undefined) return false;
+    if ('limit' in found) {
+      this.limit = found.limit;
+      return this.tell(
+        `This endpoint's answers have at most ${found.limit} tokens; that many were asked for, not ${asked}.`,
+      );
+    }
+    own.room = found.room;
+    return true;
+  }
+
+  /** An answer came with less room than was asked for. */
+  noteFitted({ room }: OwnRoom): void {
+    if (room !== undefined) this.fitted++;
+  }
+
+  /** Sentences for the report. */
+  notes(): string[] {
+    if (this.fitted === 0) return [...this.told];
+    const fitted = `Answers with less room than --judge_max_tokens, as much as the model's context left: ${this.fitted}.`;
+    return [...this.told, `${fitted} A lower --judge_max_tokens asks once.`];
+  }
+
+  private tell(sentence: string): true {
+    this.told.add(sentence);
+    return true;
+  }
+}
+
+function lengthField(body: Body): (typeof LENGTH_FIELDS)[number] | undefined {
+  return LENGTH_FIELDS.find((name) => typeof body[name] === 'number');
+}
+
+/** The tokens that a request leaves for its answer. */
+export function askedTokens(body: Body): number | undefined {
+  const field = lengthField(body);
+  return field === undefined ? undefined : (body[field] as number);
+}
+
+/** What helps against a refusal that names a field of the request; '' where nothing is known. */
+export function remedyFor({ message, param }: Said, body: Body, extra: Body = {}): string {
+  const names = (field: string) => param === field || new RegExp(`(?<![\\w-])${field}(?![\\w-])`, 'i').test(message);
+  if (body['logprobs'] === true && /logprobs/i.test(`${message} ${param ?? ''}`)) return logprobsRemedy(message);
+  const field = Object.keys(body).find(
+    (name) => !['messages', 'model', 'stream', 'stop', 'seed'].includes(name) && names(name),
+  );
+  const quoted =
+    field ??
+    ['stop', 'seed'].find(
+      (name) => name in body && (param === name || new RegExp(`['"\`]${name}['"\`]`).test(message)),
+    );
+  if (quoted === undefined) return '';
+  if (quoted in extra) return `"${quoted}" comes from --judge_extra; change it there or take it out.`;
+  const without = `--judge_extra '${JSON.stringify({ [quoted]: null })}' leaves it out`;
+  if (quoted === 'temperature') {
+    return `${/default \(1\)|must be 1\b|only 1\b/i.test(message) ? 'Give --judge_temperature 1, or' : 'Give another --judge_temperature, or'} ${without}; the judge then samples.`;
+  }
+  return `If this endpoint does not know "${quoted}": ${without}.`;
+}
+
+function logprobsRemedy(message: string): string {
+  const most =
+    /(?:<=|at most|less than or equal to|up to|maximum(?: value)?(?: of| is)?|between \d+ and|\[\s*0\s*,)\D{0,8}(\d+)/i.exec(
+      message,
+    )?.[1];
+  if (/top_logprobs/i.test(message) && most !== undefined && Number(most) >= 2)
+    return `Give --judge_extra '{"top_logprobs": ${most}}'.`;
+  return 'This judge gives no probabilities of tokens, which --judge_mode logits reads; use --judge_mode text.';
+}
