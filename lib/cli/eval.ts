@@ -1,14 +1,15 @@
 // `cheems-native eval`: the CheemsBench metrics of a reward model, or of any predictor.
 
 import { formatReport } from '../data/report';
-import { evaluate, findBenchmark, loadPredictor, readBenchmarkFile, registeredBenchmarks, registeredPredictors, tableFor, writeReport, writeResults, type EvaluationDataset, type Predictor } from '../evaluation';
+import { evaluate, findBenchmark, loadPredictor, readBenchmarkFile, registeredBenchmarks, registeredPredictors, tableFor, writeReport, writeResults, type Evaluation, type EvaluationDataset, type Predictor } from '../evaluation';
+import { requireVerdicts } from '../evaluation/judges/verdicts';
 import { readCheemsJudgeData } from '../evaluation/judges/cheems_data';
 import { rewardModelPredictor } from '../evaluation/predictors/reward_model';
 import { choice, number, paths, text } from '../arguments/option_kinds';
 import { defineCommand } from './command';
 import { UsageError } from './failure';
 import { withInterrupts } from './interrupt';
-import { checkJudgeOptions, describeSpending, isJudge, judgeOptions, openJudge } from './judge';
+import { checkJudgeOptions, describeSpending, isJudge, judgeOptions, openJudge, withoutSecrets } from './judge';
 import { generationResources } from './language_model';
 import { MODEL_FORMS, MODEL_NAME, modelFolder } from './model_folder';
 import type { OptionValues } from './options';
@@ -83,10 +84,12 @@ export const evalCommand = defineCommand({
           onProgress: ({ done, tokens }) => progress.update(done, tokens === undefined ? {} : { 'tokens/s': (tokens / ((performance.now() - began) / 1000)).toFixed(0) }),
         });
         progress.finish();
+        const spending = isJudge(values) ? describeSpending(evaluation.predictor.description) : '';
+        if (isJudge(values)) requireVerdictsOrSay(evaluation, spending);
         process.stdout.write(tableFor(evaluation));
-        if (isJudge(values)) process.stdout.write(`\n${describeSpending(evaluation.predictor.description)}`);
+        if (isJudge(values)) process.stdout.write(`\n${spending}`);
         if (values.output_dir !== undefined) {
-          const written = await writeResults(values.output_dir, evaluation, { options: values, seed: values.seed });
+          const written = await writeResults(values.output_dir, evaluation, { options: withoutSecrets(values), seed: values.seed });
           const report = await writeReport(values.output_dir, evaluation, written.meta);
           process.stdout.write(`\nresults: ${written.results}\nscores:  ${written.scores}\n${written.judgements === undefined ? '' : `judged:  ${written.judgements}\n`}report:  ${report.html}\n`);
         }
@@ -97,6 +100,16 @@ export const evalCommand = defineCommand({
     });
   },
 });
+
+/** Figures without a verdict are neither shown nor written; the answers are in the cache. @throws JudgeError */
+function requireVerdictsOrSay(evaluation: Evaluation, spending: string): void {
+  try {
+    requireVerdicts(evaluation);
+  } catch (error) {
+    process.stderr.write(spending);
+    throw error;
+  }
+}
 
 /** `--judge_model` alone means `--predictor judge`, and says so. @throws UsageError where both are asked for. */
 function settlePredictor(values: EvalValues): EvalValues {

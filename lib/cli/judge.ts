@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import type { Predictor } from '../evaluation';
-import { bothOrders, findJudgeTemplate, JudgeError, openEndpoint, openLocalJudge, registeredJudgeTemplates, singleOrder, type Completer, type PairOrders } from '../evaluation/judges';
+import { bothOrders, findJudgeTemplate, JudgeError, openEndpoint, openLocalJudge, parseHeaders, registeredJudgeTemplates, singleOrder, type Completer, type PairOrders } from '../evaluation/judges';
 import { judgePredictor } from '../evaluation/predictors/judge';
 import { choice, number, optionalNumber, text, textWithDefault } from '../arguments/option_kinds';
 import { UsageError } from './failure';
@@ -36,6 +36,10 @@ export const judgeOptions = {
   judge_stop: textList({ group: JUDGE, describe: 'texts that end an answer, which is cut before them' }),
   judge_template_options: optionalJson({ group: JUDGE, describe: "variables of the chat template of a judge that runs here, as a JSON object: '{\"enable_thinking\": false}'" }),
   judge_extra: optionalJson({ group: JUDGE, describe: 'further fields of the request as a JSON object; null takes one out: \'{"max_tokens": null, "max_completion_tokens": 2000}\'' }),
+  judge_header: textList({
+    group: REQUESTS,
+    describe: "further headers of the requests, such as 'api-key: …' for Azure; their values are never written or shown",
+  }),
   judge_key_env: textWithDefault('OPENAI_API_KEY', { group: REQUESTS, describe: 'environment variable that holds the key; where it is not set, none is sent' }),
   judge_concurrency: number(8, { from: 1, integer: true }, { group: REQUESTS, describe: 'requests under way at once' }),
   judge_retries: number(8, { from: 0, integer: true }, { group: REQUESTS, describe: 'further attempts after too many requests, errors of the server, time-outs and broken answers, with growing pauses' }),
@@ -50,8 +54,7 @@ type JudgeValues = OptionValues<typeof judgeOptions & typeof scoringResources & 
 
 export const isJudge = ({ predictor }: { predictor?: string | undefined }) => predictor === 'judge';
 
-const GIVEN_WITH_JUDGE = ['judge_endpoint', 'judge_model', 'judge_template', 'judge_cache', 'judge_top_k', 'judge_template_options'] as const;
-const OF_ENDPOINTS = ['judge_extra', 'judge_key_env', 'judge_concurrency', 'judge_retries', 'judge_timeout', 'judge_price_input', 'judge_price_output'] as const;
+const OF_ENDPOINTS = ['judge_extra', 'judge_header', 'judge_key_env', 'judge_concurrency', 'judge_retries', 'judge_timeout', 'judge_price_input', 'judge_price_output'] as const;
 const OF_MODELS_HERE = ['judge_top_k', 'judge_template_options'] as const;
 const OF_THE_ENGINE = { device: 'auto', precision: undefined, num_threads: 0, micro_batch_tokens: 8192, kv_cache_tokens: undefined, chat_template: undefined } as const;
 
@@ -65,7 +68,7 @@ export function checkJudgeOptions(values: JudgeValues): void {
     return value !== undefined && value !== usual && !(Array.isArray(value) && value.length === 0);
   };
   if (!isJudge(values)) {
-    const stray = GIVEN_WITH_JUDGE.find(isGiven);
+    const stray = (Object.keys(judgeOptions) as (keyof typeof judgeOptions)[]).find(isGiven);
     if (stray !== undefined) throw new UsageError(`--${stray} goes with --predictor judge, which --judge_model alone asks for.`);
     return;
   }
@@ -126,8 +129,14 @@ function openThere(values: JudgeValues): Promise<Completer> {
     timeoutMs: values.judge_timeout * 1000,
     cacheFile: cacheFileOf(values),
     prices: { input: values.judge_price_input, output: values.judge_price_output },
+    headers: parseHeaders(values.judge_header),
     ...(values.judge_extra ? { extra: values.judge_extra } : {}),
   });
+}
+
+/** The options as results may hold them: of headers only the names. */
+export function withoutSecrets<T extends { judge_header: string[] }>(values: T): T {
+  return { ...values, judge_header: Object.keys(parseHeaders(values.judge_header)) };
 }
 
 async function openHere(values: JudgeValues, signal?: AbortSignal): Promise<Completer> {
@@ -154,23 +163,31 @@ function ordersOf({ compat, judge_order: order, seed }: JudgeValues): PairOrders
 /** What was asked of a judge and what it cost, from the predictor's description: one line, and what was unusual. */
 export function describeSpending(description: Record<string, unknown>): string {
   const { requests, answers, notes = [], tokens, cost } = description as {
-    requests?: { answered: number; from_cache: number; failed_attempts: Record<string, number> };
+    requests?: {
+      answered: number;
+      from_cache: number;
+      failed_attempts: Record<string, number>;
+      answers_without_token_counts: number;
+    };
     answers?: { computed: number; from_cache: number; too_long: number };
     notes?: string[];
     tokens: { prompt: number; completion: number };
     cost?: { this_run: number; with_cached_answers: number };
   };
   const amount = tokens && `${tokens.prompt} + ${tokens.completion} tokens`;
+  const said = notes.map((note) => `         ${note}\n`).join('');
   if (answers) {
-    const said = notes.map((note) => `         ${note}\n`).join('');
     return `judge:   ${answers.computed} answers computed, ${answers.from_cache} from the cache; ${amount}\n${said}`;
   }
   if (!requests) return '';
   const failures = Object.entries(requests.failed_attempts).map(([kind, count]) => `${kind}: ${count}`);
   const money = (value: number) => String(Number(value.toPrecision(4)));
-  return [
+  const uncounted = requests.answers_without_token_counts;
+  const missing = uncounted > 0 ? `, without ${uncounted} answers whose tokens the endpoint did not count` : '';
+  const line = [
     `asked:   ${requests.answered} requests answered, ${requests.from_cache} from the cache${failures.length > 0 ? `, failed attempts ${failures.join(', ')}` : ''}`,
-    amount,
+    `${amount}${missing}`,
     ...(cost ? [`cost ${money(cost.this_run)} (${money(cost.with_cached_answers)} with the cached answers)`] : []),
-  ].join('; ') + '\n';
+  ].join('; ');
+  return `${line}\n${said}`;
 }

@@ -3,6 +3,7 @@
 import { formatReport } from '../data/report';
 import type { PreferenceDataset, PreferencePrompt } from '../data/types';
 import { figureIntervalBlocks, findBenchmark, type ScoredFile, type ScoreTable } from './benchmarks';
+import { reasonsWithoutVerdict } from './judges/verdicts';
 import { responseLengths } from './lengths';
 import { computeMetricsInBlocks, type BootstrapOptions, type Interval, type Judgement, type JudgeStatistics, type MetricPrompt } from './metrics';
 import { runInBlocks } from './metrics/blocks';
@@ -162,9 +163,7 @@ async function measureFile(
 function judgeNotes({ judgements, unparsable, unparsable_because: because }: JudgeStatistics, responsesWithoutPair: number): string[] {
   const notes: string[] = [];
   if (unparsable > 0) {
-    const reasons = [['cut off at the token limit', because.cut_off], ['refused by a content filter', because.filtered], ['too long for the judge', because.too_long], ['no verdict in the answer', because.no_verdict]] as const;
-    const told = reasons.flatMap(([reason, count]) => (count > 0 ? [`${reason}: ${count}`] : []));
-    notes.push(`Judgements without a verdict, which never make a pair right: ${unparsable} of ${judgements} (${told.join('; ')}).`);
+    notes.push(`Judgements without a verdict, which never make a pair right: ${unparsable} of ${judgements} (${reasonsWithoutVerdict(because)}).`);
   }
   if (responsesWithoutPair > 0) notes.push(`Responses that are in no pair of known order and were not judged: ${responsesWithoutPair}.`);
   return notes;

@@ -3,9 +3,10 @@
 
 export type { Completer, Completion, CompletionControl, CompletionOptions, TokenProbability } from './completer';
 export { JudgeError } from './errors';
-export { EndpointError, HttpCompleter, openEndpoint, type EndpointOptions } from './http';
+export { EndpointError, HttpCompleter, openEndpoint, parseHeaders, type EndpointOptions } from './http';
 export { openLocalJudge, type LocalCompleter, type LocalJudgeOptions } from './local';
 export { letterProbability } from './letters';
 export { bothOrders, pairsToJudge, singleOrder, type PairOrders, type Showing } from './pair_orders';
 export { bindParser, registeredVerdictParsers, registerVerdictParser, type BoundParser, type VerdictParser } from './parsers';
 export { findJudgeTemplate, readTemplateFile, registeredJudgeTemplates, registerJudgeTemplate, type JudgeTemplate, type TemplateChoice } from './templates';
+export { requireVerdicts } from './verdicts';

@@ -1,7 +1,7 @@
 import test from 'ava';
-import { appendFileSync, mkdtempSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Completion } from './completer';
 import { ResponseCache } from './response_cache';
 
@@ -60,5 +60,32 @@ test('a cache that something else changes meanwhile is told, not believed', asyn
   appendFileSync(path, '');
   writeFileSync(path, 'x'.repeat(200));
   await t.throwsAsync(cache.get('a'), { message: /was changed by something else/ });
+  await cache.close();
+});
+
+test('a file or folder that is removed, moved or replaced meanwhile takes no further answer', async (t) => {
+  const removals = [
+    (path: string) => rmSync(path),
+    (path: string) => rmSync(dirname(path), { recursive: true }),
+    (path: string) => renameSync(dirname(path), `${dirname(path)}-moved`),
+    (path: string) => (rmSync(path), writeFileSync(path, '')),
+  ];
+  for (const remove of removals) {
+    const path = file();
+    const cache = await ResponseCache.open(path);
+    await cache.set('a', completion('a'));
+    remove(path);
+    await t.throwsAsync(cache.set('b', completion('b')), { name: 'JudgeError', message: /could not be written to .*removed, moved or replaced/ });
+    t.is(await cache.get('b'), undefined);
+    await cache.close();
+  }
+});
+
+test('why there is no text is kept', async (t) => {
+  const path = file();
+  const cache = await ResponseCache.open(path);
+  const refused: Completion = { text: '', finish: 'filtered', said: 'Content Exists Risk' };
+  await cache.set('a', refused);
+  t.deepEqual(await cache.get('a'), refused);
   await cache.close();
 });

@@ -1,7 +1,7 @@
 // Answers on disk, one JSON line each, only ever added to. A line counts once its newline is written; what a killed process left behind
 // it is cut off when the file is opened next. Only the places of the lines are held in memory.
 
-import { mkdir, open, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { LockHeld, takeLock, type ProcessLock } from '../../files/process_lock';
@@ -96,7 +96,7 @@ export class ResponseCache {
         await this.append(batch);
         for (const { resolve } of batch) resolve();
       } catch (error) {
-        const failure = new JudgeError(`The answers could not be written to ${this.file} (${(error as Error).message}). Those that it holds stay good.`);
+        const failure = new JudgeError(`The answers could not be written to ${this.file} (${(error as Error).message}). Those that were written before stay good.`);
         for (const { reject } of batch) reject(failure);
       }
     }
@@ -112,10 +112,17 @@ export class ResponseCache {
       await this.handle.truncate(this.end).catch(() => {}); // a full disk may have taken half a line
       throw error;
     }
+    await this.requireFile();
     for (const { key, line } of batch) {
       this.places.set(key, { offset: this.end, length: line.length - 1 });
       this.end += line.length;
     }
+  }
+
+  /** What is written into a file that was removed or replaced is nowhere. */
+  private async requireFile(): Promise<void> {
+    const [named, open] = await Promise.all([stat(this.file).catch(() => undefined), this.handle.stat()]);
+    if (named?.ino !== open.ino) throw new Error('it was removed, moved or replaced by something else');
   }
 
   private async load(): Promise<void> {

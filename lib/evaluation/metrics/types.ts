@@ -34,6 +34,8 @@ export interface Judgement {
   finish?: 'stop' | 'length' | 'filtered' | 'too_long' | 'other';
   /** The answer's text. */
   answer?: string;
+  /** What was said where there is no answer: why it was refused. */
+  said?: string;
 }
 
 /** A pair whose order is known, with what a judge said about it: one judgement, or two in either order. */

@@ -114,8 +114,8 @@ function progressOf(prompts: readonly PreferencePrompt[], tasks: readonly Task[]
 }
 
 function judgementOf({ first, second, template }: Task, completion: Completion, mode: 'text' | 'logits', parser: BoundParser, name: string): Judgement {
-  const { text, finish, firstTokens } = completion;
-  const shown = { first, second, finish, answer: text };
+  const { text, finish, firstTokens, said } = completion;
+  const shown = { first, second, finish, answer: text, ...(said === undefined ? {} : { said }) };
   if (finish === 'filtered' || finish === 'too_long') return { ...shown, verdict: 'unparsable' };
   if (mode === 'text') return { ...shown, verdict: parser.parse(text) ?? 'unparsable' };
   if (!firstTokens) {

@@ -5,9 +5,10 @@
 // long thoughts take longer than its 300 s).
 
 import { openCarrier, type Carrier } from '../../../files/http';
-import { proxyFor } from '../../../files/proxy';
+import { ConnectionError, proxyFor } from '../../../files/proxy';
 import type { Message } from '../../../data/types';
 import type { Completer, Completion, CompletionControl, CompletionOptions } from '../completer';
+import { JudgeError } from '../errors';
 import { openLockedCache, type LockedCache, type ResponseCache } from '../response_cache';
 import { Adaptation, type OwnRoom } from './adaptation';
 import { EmptyAnswer } from './answer';
@@ -46,7 +47,7 @@ interface Job {
 
 /**
  * Opens an endpoint, with its cache where one is named.
- * @throws JudgeError for an unfit address or header, or a cache that is in use or is none.
+ * @throws JudgeError for an unfit address, header or proxy setting, or a cache that is in use or is none.
  */
 export async function openEndpoint(options: EndpointOptions): Promise<HttpCompleter> {
   const { headers = {}, ...rest } = options;
@@ -108,11 +109,12 @@ function lineOf(
 const secretsOf = (headers: Readonly<Record<string, string>>) =>
   Object.values(headers).flatMap((value) => [value, ...value.split(/\s+/)]);
 
+/** @throws JudgeError where the environment's proxy setting for this address is unfit. */
 function proxySecrets(url: string): string[] {
   try {
     return proxyFor(new URL(url))?.secrets ?? [];
-  } catch {
-    return []; // told when something is sent
+  } catch (error) {
+    throw error instanceof ConnectionError ? new JudgeError(error.message, { cause: error }) : error;
   }
 }
 

@@ -74,13 +74,6 @@ export async function attempt(line: Line, body: Readonly<Record<string, unknown>
 }
 
 async function exchange({ address, asked, headers, timeoutMs, carrier }: Line, body: string): Promise<Reply> {
-  const proxy = () => {
-    try {
-      return proxyFor(new URL(address));
-    } catch {
-      return undefined; // the error says so itself
-    }
-  };
   try {
     const response = await carrier.fetch(address, {
       method: 'POST',
@@ -92,7 +85,7 @@ async function exchange({ address, asked, headers, timeoutMs, carrier }: Line, b
     });
     return { status: response.status, headers: response.headers, text: await response.text() };
   } catch (error) {
-    throw networkError(error, asked, timeoutMs, proxy());
+    throw networkError(error, asked, timeoutMs, proxyFor(new URL(address)));
   }
 }
 

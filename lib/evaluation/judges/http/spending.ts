@@ -18,11 +18,12 @@ export class Spending {
 
   constructor(private readonly prices: Prices) {}
 
-  answered({ usage, cached }: Completion): void {
+  answered({ usage, cached, finish }: Completion): void {
     if (cached) this.cached++;
     else this.asked++;
     if (!usage) {
-      this.withoutUsage++;
+      // What was refused cost nothing that is known of.
+      if (finish !== 'filtered' && finish !== 'too_long') this.withoutUsage++;
       return;
     }
     const sum = cached ? this.earlier : this.now;
