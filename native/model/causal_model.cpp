@@ -1,5 +1,6 @@
 #include "model/causal_model.h"
 
+#include "model/plain_names.h"
 #include "model/weight_reader.h"
 #include "storage/checkpoint.h"
 
@@ -11,7 +12,7 @@ std::unique_ptr<CausalModel> CausalModel::load(const LoadOptions& options, Backe
   model->architecture_ = RewardModel::read_architecture(options.folder);
   require_decoder(model->architecture_, "text generation");
   model->precision_ = activation_dtype(options.precision, backend);
-  const auto checkpoint = std::make_shared<const storage::Checkpoint>(storage::Checkpoint::open(options.folder));
+  const auto checkpoint = std::make_shared<const storage::Checkpoint>(open_weights(options.folder, model->architecture_));
   const WeightReader reader(*checkpoint, model->architecture_);
   model->keeps_output_layer_ = model->architecture_.tied_embeddings && reader.has_output_layer_of_its_own();
   if (model->keeps_output_layer_) model->architecture_.tied_embeddings = false;

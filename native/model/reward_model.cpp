@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "model/heads/heads.h"
+#include "model/plain_names.h"
 #include "model/weight_reader.h"
 #include "storage/checkpoint.h"
 #include "storage/safetensors_writer.h"
@@ -25,7 +26,7 @@ constexpr uint64_t kHeadStream = ~uint64_t{0};
 
 DType RewardModel::stored_matrix_dtype(const std::string& folder) {
   const Architecture architecture = read_architecture(folder);
-  const auto checkpoint = storage::Checkpoint::open(folder);
+  const auto checkpoint = open_weights(folder, architecture);
   return WeightReader(checkpoint, architecture).common_matrix_dtype(ParameterLayout(architecture, DType::float32));
 }
 
@@ -73,7 +74,7 @@ std::unique_ptr<RewardModel> RewardModel::load(const LoadOptions& options, Backe
   model->backend_ = &backend;
   model->architecture_ = read_architecture(options.folder);
   const Architecture& architecture = model->architecture_;
-  const auto opened = std::make_shared<storage::Checkpoint>(storage::Checkpoint::open(options.folder));
+  const auto opened = std::make_shared<storage::Checkpoint>(open_weights(options.folder, model->architecture_));
   storage::Checkpoint& checkpoint = *opened;
   add_head_files(checkpoint);
   // What is trained is rounded from its float32 copy instead, whose numbers are the files' own.
@@ -190,7 +191,7 @@ void RewardModel::save_weights(const std::string& path, DType dtype) const {
 
 void RewardModel::plan_as_stored(const std::string& folder, DType weight_dtype, MemoryPlan& plan) {
   const Architecture architecture = read_architecture(folder);
-  const auto checkpoint = storage::Checkpoint::open(folder);
+  const auto checkpoint = open_weights(folder, architecture);
   const WeightReader reader(checkpoint, architecture);
   const ParameterLayout stored(architecture, DType::float32);
   const DType dtype = weight_dtype != DType::float32 ? weight_dtype : reader.common_matrix_dtype(stored);

@@ -9,7 +9,6 @@ namespace cheems::model {
 namespace {
 
 constexpr const char* kEnginePrefix = "model.";
-constexpr const char* kKnownPrefixes[] = {"model.", "transformer.", ""};
 
 // The parameter behind the engine's own prefix, or all of it where it has none (lm_head.weight).
 std::string behind_prefix(const std::string& parameter) {
@@ -35,7 +34,7 @@ const char* deciding_keys(const Parameter& parameter) {
 WeightReader::WeightReader(const storage::Checkpoint& checkpoint, const Architecture& architecture) : checkpoint_(checkpoint), architecture_(architecture), prefix_(kEnginePrefix) {
   const std::string embedding = behind_prefix(stored_tensor(architecture, "model.embed_tokens.weight").name);
   std::string found;
-  for (const std::string prefix : kKnownPrefixes) {
+  for (const std::string prefix : kDecoderPrefixes) {
     if (!checkpoint.find(prefix + embedding)) continue;
     if (!found.empty()) {
       fail(checkpoint.folder(), " holds two decoders, one of ", found, " and one of ", prefix, embedding, "; which one is meant cannot be told. Remove one from the weights.");
@@ -101,8 +100,9 @@ bool WeightReader::has_output_layer_of_its_own() const {
   const auto* embedding = checkpoint_.find(stored("model.embed_tokens.weight").name);
   if (!output || !embedding) return false;
   const auto output_dtype = output->float_dtype(), embedding_dtype = embedding->float_dtype();
-  if (output->shape != embedding->shape || !output_dtype || !embedding_dtype) return true;  // which reading it will refuse
-  if (output_dtype == embedding_dtype) return !std::equal(output->bytes.begin(), output->bytes.end(), embedding->bytes.begin());
+  if (output->shape != embedding->shape) return true;  // which reading it will refuse
+  if (output->dtype == embedding->dtype) return !std::equal(output->bytes.begin(), output->bytes.end(), embedding->bytes.begin());
+  if (!output_dtype || !embedding_dtype) return true;
   constexpr size_t kPiece = 1 << 16;
   const auto count = static_cast<size_t>(output->elements());
   std::vector<float> first(kPiece), second(kPiece);

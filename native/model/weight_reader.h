@@ -1,6 +1,7 @@
 // Reading a model's parameters out of a checkpoint, whatever the checkpoint calls them.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,6 +14,9 @@
 #include "storage/checkpoint.h"
 
 namespace cheems::model {
+
+// What stands before a decoder's names in files: of transformers' classes, of Starling's, of a bare decoder.
+constexpr std::array<const char*, 3> kDecoderPrefixes = {"model.", "transformer.", ""};
 
 class WeightReader {
  public:

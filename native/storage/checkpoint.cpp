@@ -130,6 +130,18 @@ void Checkpoint::add_file(const std::string& path, const std::string& prefix) {
   files_.push_back(std::move(file));
 }
 
+void Checkpoint::rename(const std::map<std::string, std::string>& names) {
+  std::map<std::string, Place, std::less<>> renamed;
+  for (const auto& [name, plain] : names) {
+    const Place& place = require(name);
+    const auto [other, fresh] = renamed.emplace(plain, place);
+    if (!fresh)
+      fail("Tensors ", in_quotes(other->second.name), " and ", in_quotes(name), " in ", place.file->path(), " are both ", in_quotes(plain),
+           " of the model once the names of wrappers are taken off; which one is meant cannot be told. Remove one from the weights.");
+  }
+  places_ = std::move(renamed);
+}
+
 const TensorView* Checkpoint::find(std::string_view name) const {
   const auto found = places_.find(name);
   return found == places_.end() ? nullptr : found->second.file->find(found->second.name);

@@ -29,6 +29,10 @@ class Checkpoint {
   // name that is there already.
   void add_file(const std::string& path, const std::string& prefix = "");
 
+  // Gives the tensors other names: by their own, the new ones. A tensor without an entry is left out. Errors go on naming tensors
+  // as the files do. Throws Error where two tensors would have one name.
+  void rename(const std::map<std::string, std::string>& names);
+
   const std::string& folder() const { return folder_; }
   // Null when there is no such tensor.
   const TensorView* find(std::string_view name) const;

@@ -121,6 +121,9 @@ TEST_CASE("strict JSON refuses what damage looks like") {
   CHECK(contains(refusal([] { parse_strict_json(std::string(100'000, '['), "f"); }), "nested deeper than 64"));
   CHECK(contains(refusal([] { parse_strict_json("{\n  \"a\": 1,\n  x}", "f"); }), "not valid JSON at line 3, column 3"));
   CHECK(contains(refusal([] { parse_strict_json("[1e999]", "f"); }), "a number too large"));
+  CHECK(parse_strict_json(R"({"a":[NaN,-Infinity,Infinity],"b\"NaN":"x NaN"})", "f").dump() == R"({"a":["NaN","-Infinity","Infinity"],"b\"NaN":"x NaN"})");
+  for (const char* text : {"NaNNaN", "[Infinit]", "nNaN", "\"NaN", "[--Infinity]"}) CHECK(contains(refusal([&] { parse_strict_json(text, "f"); }), "not valid JSON at line 1"));
+  for (const char* text : {"[1, /* one */ 2]", "[1, // one\n2]", "# one\n[]"}) CHECK(contains(refusal([&] { parse_strict_json(text, "f"); }), "has a comment at line 1"));
   CHECK(contains(refusal([] { parse_strict_json(std::string("{}\n\0{", 5), "f"); }), "not valid JSON at line 2, column 1"));
 }
 

@@ -171,7 +171,7 @@ bool read_all(const SafetensorsFile& file, std::span<const std::byte> bytes) {
         std::vector<char> raw(view.bytes.size());
         file.read_raw(name, raw.data(), *view.float_dtype(), view.shape);
       }
-      std::vector<float> values(view.float_dtype() ? static_cast<std::size_t>(view.elements()) : 0);
+      std::vector<float> values(view.reads_as_float32() ? static_cast<std::size_t>(view.elements()) : 0);
       file.read_float32(name, values.data(), view.shape);
     } catch (const Error&) {
       all = false;  // NaN, Inf, or a type that is not computed with
@@ -205,7 +205,7 @@ void check_mapped(const std::string& file, const std::string& expected, int desc
   try {
     const SafetensorsFile mapped = SafetensorsFile::open(path);
     for (const auto& [name, view] : mapped.tensors()) {
-      std::vector<float> values(view.float_dtype() ? static_cast<std::size_t>(view.elements()) : 0);
+      std::vector<float> values(view.reads_as_float32() ? static_cast<std::size_t>(view.elements()) : 0);
       try {
         mapped.read_float32(name, values.data(), view.shape);
       } catch (const Error&) {

@@ -138,7 +138,7 @@ bool accepted(const std::string& file) {
     const TorchFile parsed = TorchFile::parse(bytes, "the file's name");
     for (const auto& [name, view] : parsed.tensors()) {
       try {
-        std::vector<float> values(view.float_dtype() ? static_cast<std::size_t>(view.elements()) : 0);
+        std::vector<float> values(view.reads_as_float32() ? static_cast<std::size_t>(view.elements()) : 0);
         parsed.read_float32(name, values.data(), view.shape);
       } catch (const Error&) {  // NaN, Inf, or a type that is not computed with
       }

@@ -6,13 +6,12 @@
 #include <utility>
 
 #include "core/error.h"
+#include "storage/file_content.h"
 #include "storage/safetensors_header.h"
 
 namespace cheems::storage {
 namespace {
 
-// The reference library's limit; a length beyond it is a damaged file, not a big model.
-constexpr std::uint64_t largest_header = 100'000'000;
 constexpr std::size_t length_bytes = 8;
 
 constexpr const char* truncated = "the file is truncated: download it again.";
@@ -41,13 +40,12 @@ std::uint64_t read_length(std::span<const std::byte> bytes) {
 // The header's JSON text.
 std::string_view find_header(std::span<const std::byte> bytes, const std::string& file) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (text.starts_with("version https://git-lfs"))
-    fail(file, " is only a Git LFS pointer to the weights: fetch them with `git lfs pull`.");
+  refuse_other_content(bytes, file);
   if (bytes.size() < length_bytes)
     fail(file, " has ", bytes.size(), " bytes, too few for a safetensors file; ", truncated);
   const std::uint64_t length = read_length(bytes);
-  if (length > largest_header)
-    fail(file, " claims a header of ", length, " bytes, more than the format's ", largest_header,
+  if (length > largest_safetensors_header)
+    fail(file, " claims a header of ", length, " bytes, more than the format's ", largest_safetensors_header,
          "; it is not a safetensors file, or it is damaged: download it again.");
   if (length > bytes.size() - length_bytes)
     fail(file, " claims a header of ", length, " bytes but ends after ", bytes.size() - length_bytes, " of them; ",

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <span>
 #include <string>
@@ -14,6 +15,9 @@
 #include "storage/tensor_file.h"
 
 namespace cheems::storage {
+
+// The reference library's limit, in bytes; a length beyond it is a damaged file, not a big model.
+constexpr std::uint64_t largest_safetensors_header = 100'000'000;
 
 class SafetensorsFile : public TensorFile {
  public:

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 #include <vector>
 
 #include "core/error.h"
+#include "storage/file_content.h"
 #include "storage/mapped_file.h"
 
 namespace cheems::storage {
@@ -21,18 +23,49 @@ std::string place_text(std::string_view text, std::size_t byte) {
   return sentence("line ", line, ", column ", before.size() - (newline == std::string_view::npos ? 0 : newline + 1) + 1);
 }
 
-// NaN, Infinity or -Infinity where the parser stopped: Python's json writes and reads them, JSON knows none.
-std::string_view python_number(std::string_view text, std::size_t byte) {
-  for (const std::string_view name : {"NaN", "Infinity"}) {
-    if (byte > 0 && byte <= text.size() && text.substr(byte - 1).starts_with(name)) return name;
+// Whether the parser stopped at NaN, Infinity or -Infinity: Python's json writes and reads them, JSON knows none.
+bool is_python_number(std::string_view text, std::size_t byte) {
+  if (byte == 0 || byte > text.size()) return false;
+  const std::string_view rest = text.substr(byte - 1);
+  return rest.starts_with("NaN") || rest.starts_with("Infinity");
+}
+
+// Whether the parser stopped at the first or second character of a comment.
+bool is_comment(std::string_view text, std::size_t byte) {
+  if (byte == 0 || byte > text.size()) return false;
+  const auto begins = [&](std::size_t at) { return text.substr(at).starts_with("//") || text.substr(at).starts_with("/*"); };
+  return text[byte - 1] == '#' || begins(byte - 1) || (byte > 1 && begins(byte - 2));
+}
+
+// The same text with these numbers as texts, outside of texts.
+std::string with_python_numbers_as_texts(std::string_view text) {
+  std::string changed;
+  bool in_text = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (in_text && text[i] == '\\' && i + 1 < text.size()) {
+      changed += text.substr(i++, 2);
+      continue;
+    }
+    if (text[i] == '"') in_text = !in_text;
+    std::string_view number;
+    for (const std::string_view each : {"NaN", "Infinity", "-Infinity"}) {
+      if (!in_text && text.substr(i).starts_with(each)) number = each;
+    }
+    if (number.empty()) {
+      changed += text[i];
+    } else {
+      changed.append("\"").append(number).append("\"");
+      i += number.size() - 1;
+    }
   }
-  return {};
+  return changed;
 }
 
 }  // namespace
 
 nlohmann::json parse_strict_json(std::string_view text, const std::string& file) {
   using nlohmann::json;
+  refuse_other_content(std::as_bytes(std::span(text)), file);
   if (text.empty()) fail("The file ", file, " is empty: download it again.");
   if (text.size() > largest_text)
     fail("The file ", file, " has ", text.size(), " bytes, too many for a JSON file of a model: it is damaged.");
@@ -55,9 +88,9 @@ nlohmann::json parse_strict_json(std::string_view text, const std::string& file)
   try {
     return json::parse(text.begin(), text.end(), watch);
   } catch (const json::parse_error& error) {
-    if (const std::string_view number = python_number(text, error.byte); !number.empty())
-      fail("The file ", file, " has ", number, " at ", place_text(text, error.byte), ", behind the key ", in_quotes(last_key),
-           ", which is Python's and no JSON: put a finite number or null there.");
+    if (is_python_number(text, error.byte)) return parse_strict_json(with_python_numbers_as_texts(text), file);
+    if (is_comment(text, error.byte))
+      fail("The file ", file, " has a comment at ", place_text(text, error.byte), ", which JSON does not know: remove it.");
     fail("The file ", file, " is not valid JSON at ", place_text(text, error.byte), ": correct it, or download it again.");
   } catch (const json::out_of_range&) {
     fail("The file ", file, " holds a number too large for any computer behind the key ", in_quotes(last_key), ": it is damaged.");

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 
 #include "core/error.h"
+#include "storage/file_content.h"
 #include "storage/safetensors.h"
 #include "storage/torch_file.h"
 
@@ -86,23 +88,42 @@ const TensorView* TensorFile::find(std::string_view name) const {
   return found == tensors_.end() ? nullptr : &found->second;
 }
 
-const TensorView& TensorFile::require(std::string_view name,
-                                      const std::vector<std::int64_t>& expected_shape) const {
+const TensorView& TensorFile::require_shape(std::string_view name, const std::vector<std::int64_t>& expected_shape) const {
   const TensorView* view = find(name);
   if (view == nullptr)
     fail("Tensor ", in_quotes(name), " is missing from ", path_, ": the file does not belong to this model, or is incomplete.");
   if (view->shape != expected_shape)
     fail("Tensor ", in_quotes(name), " in ", path_, " has shape ", shape_text(view->shape), ", but the model's configuration needs ",
          shape_text(expected_shape), ": the weights and the configuration do not belong together.");
-  if (!view->float_dtype())
-    fail("Tensor ", in_quotes(name), " in ", path_, " has dtype ", view->dtype,
-         "; only F32, BF16 and F16 can be computed with: convert the model to one of them (a quantised model to its original).");
   if (mapping_) mapping_->check_unchanged();
   return *view;
 }
 
+const TensorView& TensorFile::require(std::string_view name, const std::vector<std::int64_t>& expected_shape) const {
+  const TensorView& view = require_shape(name, expected_shape);
+  if (!view.float_dtype())
+    fail("Tensor ", in_quotes(name), " in ", path_, " has dtype ", view.dtype,
+         "; only F32, BF16 and F16 can be computed with: convert the model to one of them (a quantized model to its original).");
+  return view;
+}
+
+// Rounded once, to nearest even, as torch does it. A number that float32 has no room for is infinite there.
+void TensorFile::read_float64(std::string_view name, const TensorView& view, float* destination) const {
+  const auto total = static_cast<std::size_t>(view.elements());
+  for (std::size_t i = 0; i < total; ++i) {
+    double value;
+    std::memcpy(&value, view.bytes.data() + i * sizeof value, sizeof value);
+    destination[i] = static_cast<float>(value);
+    if (!std::isfinite(destination[i]))
+      fail("Tensor ", in_quotes(name), " in ", path_, " holds ", value, " at index ", i, " (", position_text(static_cast<std::int64_t>(i), view.shape), " of shape ",
+           shape_text(view.shape), "), which is no finite number in float32; such a model cannot be used: take an earlier checkpoint, or download the file again.");
+  }
+  if (mapping_) mapping_->release(view.bytes);
+}
+
 void TensorFile::read_float32(std::string_view name, float* destination,
                               const std::vector<std::int64_t>& expected_shape) const {
+  if (const TensorView* wide = find(name); wide && wide->dtype == "F64") return read_float64(name, require_shape(name, expected_shape), destination);
   const TensorView& view = require(name, expected_shape);
   const DType dtype = *view.float_dtype();
   const auto total = static_cast<std::size_t>(view.elements());
@@ -135,7 +156,9 @@ void TensorFile::check_finite(std::string_view name) const {
 
 std::unique_ptr<const TensorFile> open_tensor_file(const std::string& path) {
   const auto named = [&](const char* ending) { return path.ends_with(ending); };
-  if (named(".bin") || named(".pt") || named(".pth") || TorchFile::recognises(MappedFile(path).bytes()))
+  const MappedFile mapping(path);
+  const bool safetensors = begins_as_safetensors(mapping.bytes());
+  if (TorchFile::recognises(mapping.bytes()) || (!safetensors && (named(".bin") || named(".pt") || named(".pth"))))
     return std::make_unique<const TorchFile>(TorchFile::open(path));
   return std::make_unique<const SafetensorsFile>(SafetensorsFile::open(path));
 }

@@ -23,8 +23,10 @@ struct TensorView {
   std::span<const std::byte> bytes;  // row-major, little-endian, at any alignment
 
   std::int64_t elements() const;
-  // The type of the elements, if it is one that the engine computes with.
+  // The type of the elements, if it is one that the engine computes with. (F64 is none: read_float32 rounds it.)
   std::optional<DType> float_dtype() const;
+  // Whether read_float32 takes it.
+  bool reads_as_float32() const { return float_dtype().has_value() || dtype == "F64"; }
 };
 
 // "[2, 3]"
@@ -41,7 +43,7 @@ class TensorFile {
   // Null when the file has no such tensor.
   const TensorView* find(std::string_view name) const;
 
-  // Copies a tensor to `destination` as float32, widening bfloat16 and float16. Throws Error when it is absent, of
+  // Copies a tensor to `destination` as float32, widening bfloat16 and float16 and rounding float64 to nearest. Throws Error when it is absent, of
   // another shape or dtype, or holds NaN or Inf (naming the first). Safe from several threads at once.
   void read_float32(std::string_view name, float* destination, const std::vector<std::int64_t>& expected_shape) const;
   // Copies a tensor to `destination` (product of shape * size_of(dtype) bytes) unconverted; `dtype` must be the
@@ -64,10 +66,12 @@ class TensorFile {
 
  private:
   const TensorView& require(std::string_view name, const std::vector<std::int64_t>& expected_shape) const;
+  const TensorView& require_shape(std::string_view name, const std::vector<std::int64_t>& expected_shape) const;
+  void read_float64(std::string_view name, const TensorView& view, float* destination) const;
 };
 
-// Maps and checks a file of any format that is read: PyTorch's where it is named .bin, .pt or .pth or begins as such a
-// file does, else safetensors. Throws Error.
+// Maps and checks a file of any format that is read, told by how it begins; by its name (.bin, .pt, .pth) only where it begins
+// as neither format's files do, for the error. Throws Error.
 std::unique_ptr<const TensorFile> open_tensor_file(const std::string& path);
 
 }  // namespace cheems::storage

@@ -75,6 +75,23 @@ TEST_CASE("a tensor that cannot be used is refused by name") {
   CHECK(contains(refusal([&] { weights.read_raw("a", values, DType::float16, {2}); }), "has dtype F32, but float16 is needed"));
 }
 
+TEST_CASE("float64 is rounded once to float32, and what has no place there is named") {
+  const std::vector<double> doubles = {0.1, -1.0000000596046448, 1.0000001788139343, 1e-46, 3.4028234663852886e38};
+  const std::string entries = "{" + entry("w", "F64", "[5]", "[0,40]") + "}";
+  const std::string file = make_file(entries, bytes_of(doubles));
+  const SafetensorsFile weights = parse(file);
+  std::vector<float> values(5);
+  weights.read_float32("w", values.data(), {5});
+  CHECK(values == std::vector<float>{0.1f, -1.0f, 1.00000024f, 0.0f, 3.4028234663852886e38f});
+  CHECK(contains(refusal([&] { weights.read_float32("w", values.data(), {1, 5}); }), "has shape [5]"));
+  CHECK(contains(refusal([&] { weights.read_raw("w", values.data(), DType::float32, {5}); }), "has dtype F64"));
+  for (const double value : {1e39, std::numeric_limits<double>::quiet_NaN()}) {
+    const std::string large = make_file(entries, bytes_of<double>({0, 1, 2, value, 4}));
+    const SafetensorsFile bad = parse(large);
+    CHECK(contains(refusal([&] { bad.read_float32("w", values.data(), {5}); }), "at index 3 ([3] of shape [5]), which is no finite number in float32"));
+  }
+}
+
 TEST_CASE("the first NaN or Inf is named, in every dtype") {
   const std::size_t rows = 300, columns = 200, bad = 54321;
   const auto check = [&](const std::string& dtype, const std::string& data, const std::string& kind) {

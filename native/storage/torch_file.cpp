@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "storage/file_content.h"
 #include "storage/pickle.h"
 #include "storage/zip_archive.h"
 
@@ -80,9 +81,10 @@ struct Archive {
   std::string root;  // with the slash
 };
 
-void refuse_other_forms(std::string_view text, const std::string& file) {
+void refuse_other_forms(std::span<const std::byte> bytes, const std::string& file) {
+  const std::string_view text = text_of(bytes);
   if (text.starts_with("PK\x03\x04")) return;
-  if (text.starts_with("version https://git-lfs")) fail(file, " is only a Git LFS pointer to the weights: fetch them with `git lfs pull`.");
+  refuse_other_content(bytes, file);
   if (begins_as_legacy(text))
     fail(file, " has the form that PyTorch wrote before version 1.6, which is not read. Convert it in Python, with any PyTorch since: ",
          "weights = torch.load(path, map_location=\"cpu\", weights_only=True); torch.save(weights, path).");
@@ -91,7 +93,7 @@ void refuse_other_forms(std::string_view text, const std::string& file) {
 }
 
 Archive open_archive(std::span<const std::byte> bytes, const std::string& file) {
-  refuse_other_forms(text_of(bytes), file);
+  refuse_other_forms(bytes, file);
   Archive archive{read_zip_directory(bytes, file), ""};
   constexpr std::string_view pickle = "/data.pkl";
   for (const auto& [name, entry] : archive.entries)

@@ -148,13 +148,22 @@ TEST_CASE("what is no file of plain tensors is refused by what it asks for, and 
   }
   CHECK(contains(refusal_of("\x80\x04N."), "is a plain Python pickle"));
   CHECK(contains(refusal_of("version https://git-lfs.github.com/spec/v1\n"), "only a Git LFS pointer"));
-  CHECK(contains(refusal_of("<html>"), "is no PyTorch file"));
+  CHECK(contains(refusal_of("<html>"), "is a web page"));
+  CHECK(contains(refusal_of("GGUF\x03"), "is a GGUF file"));
+  CHECK(contains(refusal_of("\x1f\x8b\x08"), "is compressed (gzip)"));
+  CHECK(contains(refusal_of("weights"), "is no PyTorch file"));
   CHECK(contains(refusal_of(make_zip({{"a/b", ""}})), "none that torch.save wrote"));
   CHECK(contains(refusal_of(make_zip({{"a/data.pkl", ""}, {"b/data.pkl", ""}})), "holds the pickles of two files"));
   CHECK(contains(refusal_of(make_zip({{"a/data.pkl", "\x80\x02}."}, {"a/byteorder", "big"}})), "byte order \"big\""));
   TemporaryFolder folder;
   CHECK(contains(refusal([&] { open_tensor_file(folder.put("value_head.bin", "")); }), "is empty"));
-  CHECK(contains(refusal([&] { open_tensor_file(folder.put("value_head.bin", small_file())); }), "is no PyTorch file"));
+}
+
+TEST_CASE("a file is read as what it holds, whatever its name") {
+  TemporaryFolder folder;
+  CHECK(open_tensor_file(folder.put("pytorch_model.bin", small_file()))->find("a") != nullptr);
+  fs::copy_file(files / "nested.pt", folder.file("model.safetensors"));
+  CHECK(open_tensor_file(folder.file("model.safetensors"))->find("logit_scale") != nullptr);
 }
 
 TEST_CASE("a tensor that its storage does not hold is refused") {

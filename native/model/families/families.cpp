@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "model/quantization.h"
 
 namespace cheems::model {
 namespace {
@@ -41,9 +42,7 @@ void refuse_absurd_size(const ConfigJson& config, const Architecture& a) {
 
 Architecture read_architecture_file(const std::string& config_file) {
   const ConfigJson config(config_file);
-  if (config.has("quantization_config")) {
-    config.refuse("quantization_config", "this engine computes with weights as they are and knows no quantisation. Take the model's unquantised weights, or convert these to bfloat16 and remove the key.");
-  }
+  refuse_quantized_config(config);
   const std::string type = config.text_or("model_type", "");
   std::string known;
   for (const auto& family : kFamilies) {

@@ -233,8 +233,13 @@ TEST_CASE("families: files that are no JSON object are refused, not crashed on")
     check_refused(refusal([&] { read_architecture_file(folder.put("config.json", text)); }), {"config.json"});
   }
   const std::string infinite = refusal([&] { read_architecture_file(folder.put("config.json", "{\"model_type\": \"llama\",\n \"rms_norm_eps\": -Infinity}")); });
-  check_refused(infinite, {"config.json", "rms_norm_eps", "Infinity", "line 2"});
-  check_refused(refusal([&] { read_architecture_file(folder.put("config.json", "{\"rms_norm_eps\": NaN}")); }), {"rms_norm_eps", "NaN"});
+  check_refused(infinite, {"config.json", "rms_norm_eps", "-Infinity", "a number is needed"});
+  check_refused(refusal([&] { read_architecture_file(folder.put("config.json", "{\"model_type\": \"llama\", \"rms_norm_eps\": NaN}")); }), {"rms_norm_eps", "NaN", "a number is needed"});
+  const std::string unread = "{\"model_type\": \"llama\", \"limits\": [0, Infinity, -Infinity, NaN], \"note\": \"NaN \\\"NaN\"}";
+  CHECK(read_architecture_file(folder.put("config.json", "\xef\xbb\xbf" + unread)).hidden_size == 4096);
+  check_refused(refusal([&] { read_architecture_file(folder.put("config.json", "{\n // the family\n \"model_type\": \"llama\"}")); }), {"comment at line 2", "remove it"});
+  check_refused(refusal([&] { read_architecture_file(folder.put("config.json", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n")); }), {"config.json", "git lfs pull"});
+  check_refused(refusal([&] { read_architecture_file(folder.put("config.json", "\n<!DOCTYPE html><html>")); }), {"config.json", "web page"});
   check_refused(refusal([&] { read_architecture_file(folder.put("config.json", "{\"rope_theta\": 1e400}")); }), {"rope_theta", "too large"});
   check_refused(refusal([&] { read_architecture_file(folder.file("nowhere.json")); }), {"nowhere.json"});
 }

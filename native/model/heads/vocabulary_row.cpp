@@ -10,14 +10,19 @@ std::optional<HeadMatch> vocabulary_row_head(const HeadSource& source) {
   if (!source.has(kVocabularyName)) fail(source.checkpoint.folder(), ": --reward_head vocabulary_row reads the reward from row 0 of ", kVocabularyName, ", which the weights lack.");
   const auto* view = source.checkpoint.find(kVocabularyName);
   const std::vector<int64_t> shape = {source.architecture.vocab_size, source.architecture.hidden_size};
-  if (view->shape != shape || !view->float_dtype()) source.refuse(kVocabularyName, "has shape " + storage::shape_text(view->shape) + " where config.json needs " + storage::shape_text(shape) + ".");
+  if (view->shape != shape || !view->reads_as_float32()) source.refuse(kVocabularyName, "has shape " + storage::shape_text(view->shape) + " where config.json needs " + storage::shape_text(shape) + ".");
   HeadMatch match;
   // A linear head in all but where its row is kept: it is computed as one, and trained as one.
   match.facts = {.kind = "linear", .source = kVocabularyName, .description = "linear, row 0 of lm_head.weight (vocabulary_row)", .readout = Readout::last_token};
   match.tensors = {kVocabularyName};
-  match.weight.resize(static_cast<size_t>(source.architecture.hidden_size));
-  widen(view->bytes.data(), *view->float_dtype(), match.weight.data(), match.weight.size());
-  round_to(source.checkpoint.rounded_to(), match.weight.data(), match.weight.size());
+  if (const auto dtype = view->float_dtype()) {
+    match.weight.resize(static_cast<size_t>(source.architecture.hidden_size));
+    widen(view->bytes.data(), *dtype, match.weight.data(), match.weight.size());
+    round_to(source.checkpoint.rounded_to(), match.weight.data(), match.weight.size());
+  } else {  // float64, of which there is no reading of single rows
+    match.weight = source.read(kVocabularyName, shape);
+    match.weight.resize(static_cast<size_t>(source.architecture.hidden_size));
+  }
   return match;
 }
 

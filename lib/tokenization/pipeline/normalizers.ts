@@ -1,0 +1,75 @@
+// What tokenizer.json's normalizer does to a text, as the tokenizers library (Rust) does it.
+
+import { ReplaceNormalizer } from '@huggingface/tokenizers';
+import { Charsmap } from './charsmap';
+import { isWhiteSpace, trimEnd, trimStart } from './characters';
+
+type Json = Record<string, unknown>;
+export type Normalizer = (text: string) => string;
+
+const UNICODE_FORMS = ['NFC', 'NFD', 'NFKC', 'NFKD'];
+
+/** @throws Error for a kind that is not known. */
+export function normalizerOf(description: unknown): Normalizer | undefined {
+  if (description === null || description === undefined) return undefined;
+  const step = description as Json;
+  const type = step['type'] as string;
+  if (UNICODE_FORMS.includes(type)) return (text) => text.normalize(type);
+  const make = KINDS[type];
+  if (!make) throw new Error(`its normalizer ${type} is not known`);
+  return make(step);
+}
+
+const KINDS: Record<string, (step: Json) => Normalizer> = {
+  Sequence: (step) => {
+    const steps = ((step['normalizers'] ?? []) as Json[]).map(normalizerOf).filter((each) => each !== undefined);
+    return (text) => steps.reduce((result, normalize) => normalize(result), text);
+  },
+  Strip: (step) => {
+    const [left, right] = [step['strip_left'] !== false, step['strip_right'] !== false];
+    return (text) => (left ? trimStart(right ? trimEnd(text) : text) : right ? trimEnd(text) : text);
+  },
+  StripAccents: () => (text) => text.replace(/\p{M}/gu, ''),
+  Lowercase: () => lowercase,
+  Prepend: (step) => (text) => (text === '' ? text : `${step['prepend'] as string}${text}`),
+  Replace: replaceOf,
+  Precompiled: (step) => {
+    const base64 = (step['precompiled_charsmap'] ?? '') as string;
+    if (base64 === '') return (text) => text;
+    const map = new Charsmap(base64);
+    return (text) => map.normalize(text);
+  },
+  BertNormalizer: bertNormalizerOf,
+};
+
+/** Character by character: JavaScript's own writes a sigma at a word's end in another way. */
+const lowercase: Normalizer = (text) => (/\u03a3/.test(text) ? Array.from(text, (each) => each.toLowerCase()).join('') : text.toLowerCase());
+
+/** The pattern is read by the JavaScript library, which knows Oniguruma's. */
+function replaceOf(step: Json): Normalizer {
+  const { pattern } = new ReplaceNormalizer(step as never) as unknown as { pattern: RegExp | null };
+  if (pattern === null) throw new Error('its normalizer Replace has a pattern that is not known');
+  const content = (step['content'] ?? '') as string;
+  return (text) => text.replaceAll(pattern, () => content); // a function: in a text, $ would mean something
+}
+
+function bertNormalizerOf(step: Json): Normalizer {
+  const lower = step['lowercase'] !== false;
+  const accents = (step['strip_accents'] ?? lower) as boolean;
+  return (text) => {
+    if (step['clean_text'] !== false) text = cleaned(text);
+    if (step['handle_chinese_chars'] !== false) text = text.replace(CHINESE, ' $& ');
+    if (accents) text = text.normalize('NFD').replace(/\p{Mn}/gu, '');
+    return lower ? lowercase(text) : text;
+  };
+}
+
+const CHINESE =
+  /[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]/gu;
+const DROPPED = /[\u0000\ufffd]|(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}]/gu;
+
+function cleaned(text: string): string {
+  let result = '';
+  for (const character of text.replace(DROPPED, '')) result += isWhiteSpace(character) ? ' ' : character;
+  return result;
+}
