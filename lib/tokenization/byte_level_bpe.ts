@@ -1,44 +1,39 @@
-// The ids of byte-level BPE (Qwen, Llama 3, GPT-2's heirs), exactly those of @huggingface/tokenizers and several times faster.
+// The ids of byte-level BPE (Qwen, Llama 3, GPT-2's heirs), exactly those of the tokenizers library, and fast.
 //
-// The library looks every pair of neighbours up by its JSON and keeps symbols as texts. Here symbols are ids, pairs stand in a flat hash
+// The JavaScript library looks every pair of neighbours up by its JSON and keeps symbols as texts. Here symbols are ids, pairs stand in a flat hash
 // table, and what was tokenised is remembered: words, and the stretches between special tokens, so that a prompt is tokenised once for all of
 // its responses. That is exact: in these tokenizers nothing reaches over a special token, and nothing over a word's end.
 
 import type { Tokenizer } from '@huggingface/tokenizers';
+import type { AddedToken } from './pipeline/added_tokens';
+import { mergeSymbols, MergeTable, NO_MERGE } from './merges';
+import { BYTE_TEXTS, byteTexts, preTokenizerOf, splitsBeforeBytes } from './pipeline/pre_tokenizers';
 
 type JsonObject = Record<string, unknown>;
 type Words = (text: string) => string[];
 
-/** Longer words, in bytes, are left to the library, whose time does not grow with the square of the length. */
+/** Longer words, in bytes, go through a heap: the time of the plain search grows with the square of the length. */
 const LONGEST_WORD = 256;
 const WORDS_REMEMBERED = 40_000;
 const STRETCHES_REMEMBERED = 64;
 
 /**
- * The same ids as `tokenizer.encode(text, { add_special_tokens: false })`; undefined where tokenizer.json holds anything that this file does not
- * do as the library does it: another model or normaliser, special tokens that take spaces along, words that depend on their place.
- * @param file tokenizer.json @param config tokenizer_config.json, both as the tokenizer was built from them.
+ * A text's ids, without special tokens around them; undefined where tokenizer.json holds anything that this file does not do: another model
+ * or normalizer, special tokens that take spaces along, words that depend on their place.
+ * @param file tokenizer.json, as the tokenizer was built from it.
  */
-export function byteLevelEncoder(tokenizer: Tokenizer, file: JsonObject, config: JsonObject): ((text: string) => number[]) | undefined {
-  const words = wordSplitter(tokenizer, file['pre_tokenizer'] as JsonObject | null);
+export function byteLevelEncoder(tokenizer: Tokenizer, file: JsonObject): ((text: string) => number[]) | undefined {
+  const words = wordSplitter(file['pre_tokenizer']);
   const vocabulary = tokenizer.model?.tokens_to_ids;
-  const added = addedTokens(file, config);
+  const own = (file['model'] as JsonObject)['vocab'] as Record<string, number>;
+  const added = addedTokens(file);
   if (!words || !vocabulary || !added || !isPlain(file)) return undefined;
   const merges = MergeTable.from((file['model'] as JsonObject)['merges'], vocabulary);
   const byteIds = BYTE_TEXTS.map((text) => vocabulary.get(text));
   if (!merges || byteIds.some((id) => id === undefined) || new Set(vocabulary.values()).size !== vocabulary.size) return undefined;
-  const encoder = new ByteLevelBpe(tokenizer, vocabulary, added, words, merges, Int32Array.from(byteIds as number[]), (file['model'] as JsonObject)['ignore_merges'] === true);
+  const encoder = new ByteLevelBpe(file['normalizer'] !== null, own, added, words, merges, Int32Array.from(byteIds as number[]), (file['model'] as JsonObject)['ignore_merges'] === true);
   return (text) => encoder.encode(text);
 }
-
-/** What GPT-2 writes for each byte in vocabularies: printable Latin-1 as it is, the others from U+0100 on. */
-const BYTE_TEXTS: readonly string[] = (() => {
-  let next = 256;
-  return Array.from({ length: 256 }, (_, byte) => {
-    const printable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
-    return String.fromCharCode(printable ? byte : next++);
-  });
-})();
 
 function isPlain(file: JsonObject): boolean {
   const model = file['model'] as JsonObject;
@@ -55,81 +50,19 @@ function addsOnlyAround(processor: JsonObject | null): boolean {
 }
 
 /** Ids by content; undefined where one of them changes the text around it or is looked for in normalised text. */
-function addedTokens(file: JsonObject, config: JsonObject): Map<string, number> | undefined {
-  if (config['remove_space'] || config['do_lowercase_and_remove_accent']) return undefined;
-  const tokens = (file['added_tokens'] ?? []) as { id: number; content: string; lstrip?: boolean; rstrip?: boolean; normalized?: boolean }[];
-  const isBare = tokens.every((token) => !token.lstrip && !token.rstrip && token.content.length > 0 && (!token.normalized || file['normalizer'] === null));
-  return isBare ? new Map(tokens.map(({ id, content }) => [content, id])) : undefined;
+function addedTokens(file: JsonObject): Map<string, number> | undefined {
+  const tokens = (file['added_tokens'] ?? []) as AddedToken[];
+  const isBare = ({ single_word: alone, lstrip, rstrip, content, normalized }: AddedToken): boolean =>
+    !alone && !lstrip && !rstrip && content.length > 0 && (!normalized || file['normalizer'] === null);
+  return tokens.every(isBare) ? new Map(tokens.map(({ id, content }) => [content, id])) : undefined;
 }
 
-/** Everything that the pre-tokeniser does before it turns words into bytes. */
-function wordSplitter(tokenizer: Tokenizer, description: JsonObject | null): Words | undefined {
-  const steps = (description?.['pretokenizers'] ?? []) as JsonObject[];
-  const last = steps.at(-1);
-  if (description?.['type'] !== 'Sequence' || last?.['type'] !== 'ByteLevel' || last['use_regex'] !== false || last['add_prefix_space'] === true) return undefined;
-  if (!steps.slice(0, -1).every(({ type }) => type === 'Split' || type === 'Digits')) return undefined;
-  const { tokenizers } = tokenizer.pre_tokenizer as unknown as { tokenizers?: { pre_tokenize(text: string | string[]): string[] }[] };
-  if (tokenizers?.length !== steps.length) return undefined;
-  const splits = tokenizers.slice(0, -1);
-  return (text) => splits.reduce<string[]>((parts, split) => split.pre_tokenize(parts), [text]);
+/** Everything that the pre-tokenizer does before it turns words into bytes. */
+function wordSplitter(description: unknown): Words | undefined {
+  const steps = splitsBeforeBytes(description);
+  const cut = steps && preTokenizerOf({ type: 'Sequence', pretokenizers: steps });
+  return cut && ((text) => cut([{ text, first: false }]).map(({ text: word }) => word));
 }
-
-/** (left id, right id) -> (rank, id of the two together), by open addressing. */
-class MergeTable {
-  private readonly mask: number;
-  private readonly lefts: Int32Array;
-  private readonly rights: Int32Array;
-  readonly ranks: Int32Array;
-  readonly merged: Int32Array;
-
-  /** Undefined where a part or a result is no token of the vocabulary: then ids alone cannot follow the merges. */
-  static from(merges: unknown, vocabulary: ReadonlyMap<string, number>): MergeTable | undefined {
-    if (!Array.isArray(merges)) return undefined;
-    const table = new MergeTable(merges.length);
-    for (const [rank, merge] of (merges as (string | string[])[]).entries()) {
-      const [left = '', right = ''] = typeof merge === 'string' ? merge.split(' ', 2) : merge;
-      const [leftId, rightId, mergedId] = [vocabulary.get(left), vocabulary.get(right), vocabulary.get(left + right)];
-      if (leftId === undefined || rightId === undefined || mergedId === undefined) return undefined;
-      table.put(leftId, rightId, rank, mergedId);
-    }
-    return table;
-  }
-
-  private constructor(merges: number) {
-    const slots = 2 ** Math.ceil(Math.log2(Math.max(16, 2.5 * merges)));
-    this.mask = slots - 1;
-    this.lefts = new Int32Array(slots).fill(-1);
-    this.rights = new Int32Array(slots);
-    this.ranks = new Int32Array(slots);
-    this.merged = new Int32Array(slots);
-  }
-
-  /** A pair listed twice counts where it is listed last, as in the library. */
-  private put(left: number, right: number, rank: number, merged: number): void {
-    let slot = this.home(left, right);
-    while (this.lefts[slot] !== -1 && (this.lefts[slot] !== left || this.rights[slot] !== right)) slot = (slot + 1) & this.mask;
-    this.lefts[slot] = left;
-    this.rights[slot] = right;
-    this.ranks[slot] = rank;
-    this.merged[slot] = merged;
-  }
-
-  /** The pair's slot, -1 where the two are never merged. */
-  find(left: number, right: number): number {
-    let slot = this.home(left, right);
-    for (; this.lefts[slot] !== -1; slot = (slot + 1) & this.mask) {
-      if (this.lefts[slot] === left && this.rights[slot] === right) return slot;
-    }
-    return -1;
-  }
-
-  private home(left: number, right: number): number {
-    const hash = Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b);
-    return (hash ^ (hash >>> 15)) & this.mask;
-  }
-}
-
-const NO_MERGE = 0x7fffffff;
 
 class ByteLevelBpe {
   private readonly special: RegExp | undefined;
@@ -143,16 +76,20 @@ class ByteLevelBpe {
   private readonly slots = new Int32Array(LONGEST_WORD);
   private readonly ranks = new Int32Array(LONGEST_WORD);
   private readonly utf8 = new TextEncoder();
+  /** In bytes, which are characters in the vocabulary. */
+  private readonly longestToken: number;
 
   constructor(
-    private readonly tokenizer: Tokenizer,
-    private readonly vocabulary: ReadonlyMap<string, number>,
+    private readonly composes: boolean,
+    /** Without the added tokens, which the library writes into its model's too. */
+    private readonly vocabulary: Readonly<Record<string, number>>,
     private readonly added: ReadonlyMap<string, number>,
     private readonly split: Words,
     private readonly merges: MergeTable,
     private readonly byteIds: Int32Array,
     private readonly wholeWordsFirst: boolean,
   ) {
+    this.longestToken = Object.keys(vocabulary).reduce((longest, { length }) => Math.max(longest, length), 0);
     // The longest at a place wins, as in the library's trie.
     const contents = [...added.keys()].sort((a, b) => b.length - a.length).map((content) => content.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
     this.special = contents.length > 0 ? new RegExp(`(${contents.join('|')})`) : undefined;
@@ -172,9 +109,7 @@ class ByteLevelBpe {
   private stretchIds(stretch: string): number[] {
     const known = this.stretches.get(stretch);
     if (known) return known;
-    const normalised = this.tokenizer.normalizer === null ? stretch : stretch.normalize('NFC');
-    const id = this.added.get(normalised);
-    const ids = id === undefined ? this.wordsIds(this.split(normalised)) : [id];
+    const ids = this.wordsIds(this.split(this.composes ? stretch.normalize('NFC') : stretch));
     if (this.stretches.size >= STRETCHES_REMEMBERED) this.stretches.clear();
     this.stretches.set(stretch, ids);
     return ids;
@@ -196,17 +131,20 @@ class ByteLevelBpe {
 
   private wordIds(word: string): number[] {
     const { read, written } = this.utf8.encodeInto(word, this.bytes);
-    if (read < word.length || written > LONGEST_WORD) return this.byLibrary(word);
-    if (this.wholeWordsFirst) {
-      const id = this.vocabulary.get(byteTexts(this.bytes.subarray(0, written)));
-      if (id !== undefined) return [id];
+    const isLong = read < word.length || written > LONGEST_WORD;
+    const bytes = isLong ? this.utf8.encode(word) : this.bytes.subarray(0, written);
+    if (this.wholeWordsFirst && bytes.length <= this.longestToken) {
+      const text = byteTexts(bytes);
+      if (Object.hasOwn(this.vocabulary, text)) return [this.vocabulary[text]!];
     }
-    return this.mergeBytes(written);
+    return isLong ? this.mergeManyBytes(bytes) : this.mergeBytes(bytes.length);
   }
 
-  private byLibrary(word: string): number[] {
-    const tokens = this.tokenizer.model!.encode([byteTexts(this.utf8.encode(word))]);
-    return tokens.map((token: string) => this.vocabulary.get(token)!);
+  private mergeManyBytes(bytes: Uint8Array): number[] {
+    const symbols = Int32Array.from(bytes, (byte) => this.byteIds[byte]!);
+    const ids: number[] = [];
+    mergeSymbols(symbols, this.merges, (at) => ids.push(symbols[at]!));
+    return ids;
   }
 
   /** Merges the pair of the lowest rank, the leftmost of equals, until no pair is left that is ever merged. */
@@ -241,10 +179,4 @@ class ByteLevelBpe {
     this.slots[i] = slot;
     this.ranks[i] = slot < 0 ? NO_MERGE : this.merges.ranks[slot]!;
   }
-}
-
-function byteTexts(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) text += BYTE_TEXTS[byte]!;
-  return text;
 }

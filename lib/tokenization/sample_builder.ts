@@ -1,14 +1,13 @@
 // Prompt and response -> the token ids that the model reads, exactly as the original builds them.
 
-import { Tokenizer } from '@huggingface/tokenizers';
+import type { Tokenizer } from '@huggingface/tokenizers';
 import { asMessages } from '../data/fields';
 import { pythonStrip } from '../data/python_text';
 import type { Message, Prompt, Response } from '../data/types';
-import { byteLevelEncoder } from './byte_level_bpe';
 import { ChatTemplate } from './chat_template';
-import { withEveryDigit } from './digits';
 import { TokenizerError } from './errors';
 import { readTokenizerFiles } from './model_folder';
+import { buildTokenizer } from './pipeline';
 import { PairBuilder, pairOf } from './pair_builder';
 
 /** 'newlines': newlines at the end go, a space and the EOS follow a text that does not end with the EOS, and the tokenizer adds nothing. */
@@ -93,12 +92,10 @@ export class SampleBuilder {
     this.specialTokens = files.specialTokens;
     this.template = files.chatTemplate && new ChatTemplate(files.chatTemplate.source, files.chatTemplate.file, files.specialTokens);
     try {
-      const file = withEveryDigit(files.tokenizer);
-      const tokenizer = new Tokenizer(file, files.config);
-      this.tokenizer = tokenizer;
-      this.encodeBare = byteLevelEncoder(tokenizer, file, files.config) ?? ((text) => tokenizer.encode(text, { add_special_tokens: false }).ids);
+      const { tokenizer, encodeBare } = buildTokenizer(files.tokenizer, files.config);
+      [this.tokenizer, this.encodeBare] = [tokenizer, encodeBare];
       this.tokensAround = this.findTokensAround();
-      this.pairs = source.form === 'pair' ? new PairBuilder(tokenizer, this.encodeBare) : undefined;
+      this.pairs = source.form === 'pair' ? new PairBuilder(tokenizer, encodeBare) : undefined;
     } catch (error) {
       throw new TokenizerError(`${source.folder}/tokenizer.json cannot be used (${(error as Error).message}).`);
     }

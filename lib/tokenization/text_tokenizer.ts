@@ -1,26 +1,22 @@
 // A model folder's tokenizer in both directions, for generation: text to ids, and ids back to text as they come.
 
-import { Tokenizer } from '@huggingface/tokenizers';
-import { byteLevelEncoder } from './byte_level_bpe';
-import { withEveryDigit } from './digits';
+import type { Tokenizer } from '@huggingface/tokenizers';
 import { TokenizerError } from './errors';
 import type { TokenizerFiles } from './model_folder';
+import { buildTokenizer } from './pipeline';
 
 export class TextTokenizer {
   private readonly tokenizer: Tokenizer;
   /** Of the tokens that stand outside the vocabulary proper: id -> content. */
   private readonly added = new Map<number, { content: string; special: boolean }>();
   private readonly eos: string | undefined;
-  /** The faster way to the same ids, where there is one. */
-  private readonly fastEncode: ((text: string) => number[]) | undefined;
+  private readonly encodeBare: (text: string) => number[];
   private anchor: { ids: number[]; text: string } | undefined;
 
   /** Takes about a second for large vocabularies. @throws TokenizerError */
   constructor({ folder, tokenizer, config, specialTokens }: TokenizerFiles) {
     try {
-      const file = withEveryDigit(tokenizer);
-      this.tokenizer = new Tokenizer(file, config);
-      this.fastEncode = byteLevelEncoder(this.tokenizer, file, config);
+      ({ tokenizer: this.tokenizer, encodeBare: this.encodeBare } = buildTokenizer(tokenizer, config));
     } catch (error) {
       throw new TokenizerError(`${folder}/tokenizer.json cannot be used (${(error as Error).message}).`);
     }
@@ -36,8 +32,7 @@ export class TextTokenizer {
   /** `withSpecial`: with what the tokenizer adds around a text, such as BOS. A chat template writes these itself. */
   encode(text: string, withSpecial = false): Int32Array {
     try {
-      if (!withSpecial && this.fastEncode) return Int32Array.from(this.fastEncode(text));
-      return Int32Array.from(this.tokenizer.encode(text, { add_special_tokens: withSpecial }).ids);
+      return Int32Array.from(withSpecial ? this.tokenizer.encode(text, { add_special_tokens: true }).ids : this.encodeBare(text));
     } catch (error) {
       throw new TokenizerError(`the tokenizer fails on a text of ${text.length} characters (${(error as Error).message}).`);
     }

@@ -47,7 +47,7 @@ export class AddedTokenSplitter {
   split(text: string): Piece[] {
     const pieces: Piece[] = [];
     let done = 0;
-    for (let i = 0; i < text.length; ) {
+    for (let i = 0; i < text.length;) {
       const match = this.root.next.has(text.charCodeAt(i)) ? this.longestAt(text, i) : undefined;
       if (!match) {
         i += 1;
@@ -81,7 +81,9 @@ export class AddedTokenSplitter {
 
 /** Two code units hold any character. */
 function standsAlone(text: string, start: number, end: number): boolean {
-  return !ENDS_WITH_WORD.test(text.slice(Math.max(0, start - 2), start)) && !STARTS_WITH_WORD.test(text.slice(end, end + 2));
+  return (
+    !ENDS_WITH_WORD.test(text.slice(Math.max(0, start - 2), start)) && !STARTS_WITH_WORD.test(text.slice(end, end + 2))
+  );
 }
 
 function whiteSpaceBefore(text: string, end: number): number {

@@ -5,7 +5,8 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { byteLevelEncoder } from '../byte_level_bpe';
 import { AddedTokenSplitter, type AddedToken } from './added_tokens';
-import { normalizerOf, type Normalizer } from './normalizers';
+import { bpePieces } from './bpe';
+import { keepsBeginning, normalizerOf, type Normalizer } from './normalizers';
 import { preTokenizerOf, type Word } from './pre_tokenizers';
 import { unigramPieces } from './unigram';
 
@@ -20,11 +21,33 @@ export interface BuiltTokenizer {
 /** @param file tokenizer.json @param config tokenizer_config.json. @throws Error */
 export function buildTokenizer(file: Json, config: Json): BuiltTokenizer {
   const tokenizer = new Tokenizer(readable(file) as never, config as never);
-  const encodeText = textEncoder(tokenizer, file);
+  const encodeText = guarded(textEncoder(tokenizer, file));
   // The library calls it for each text, alone or of a pair, and puts the special tokens around what it returns.
-  (tokenizer as unknown as { encode_text(text: string | null): string[] | null }).encode_text = (text) => (text === null ? null : encodeText(text));
-  const encodeBare = byteLevelEncoder(tokenizer, file) ?? ((text) => tokenizer.encode(text, { add_special_tokens: false }).ids);
+  (tokenizer as unknown as { encode_text(text: string | null): string[] | null }).encode_text = (text) =>
+    text === null ? null : encodeText(text);
+  const byteLevel = byteLevelEncoder(tokenizer, file);
+  const encodeBare = byteLevel
+    ? guarded(byteLevel)
+    : (text: string) => tokenizer.encode(text, { add_special_tokens: false }).ids;
   return { tokenizer, encodeBare };
+}
+
+/** No model reads as much, and a few times more would end the process. */
+const LONGEST_TEXT = 2 ** 24;
+
+/** In place of what the JavaScript engine says where a text is too long for a pattern or for memory. */
+function guarded<Ids>(encode: (text: string) => Ids): (text: string) => Ids {
+  return (text) => {
+    if (text.length > LONGEST_TEXT) throw new Error(`more than the ${LONGEST_TEXT} that are taken at once; cut it`);
+    try {
+      return encode(text);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new Error(
+        'a run of characters without a break in it is too long for its pre_tokenizer; cut the text, or break the run',
+      );
+    }
+  };
 }
 
 /** For the library's constructor: without the steps that are done here, of which it does not know all. */
@@ -34,6 +57,7 @@ function textEncoder(tokenizer: Tokenizer, file: Json): (text: string) => string
   const normalize = normalizerOf(file['normalizer']);
   const words = preTokenizerOf(file['pre_tokenizer']);
   const [plain, normalized] = splittersOf((file['added_tokens'] ?? []) as AddedToken[], normalize);
+  const asksForFirst = JSON.stringify(file['pre_tokenizer'] ?? null).includes('"first"');
   const tokensOf = modelOf(tokenizer, file['model'] as Json);
   return (text) => {
     const tokens: string[] = [];
@@ -46,7 +70,7 @@ function textEncoder(tokenizer: Tokenizer, file: Json): (text: string) => string
         continue;
       }
       const normal = normalize ? normalize(piece.text) : piece.text;
-      const kept = piece.at === 0 && keepsBeginning(piece.text, normal, normalize);
+      const kept = asksForFirst && piece.at === 0 && keepsBeginning(file['normalizer'], piece.text);
       for (const part of normalized.split(normal)) {
         if (part.token) tokens.push(part.token.content);
         else add(tokensOf(wordsOf({ text: part.text, first: kept && part.at === 0 }, words)));
@@ -61,7 +85,10 @@ function wordsOf(part: Word, cut: ((words: readonly Word[]) => Word[]) | undefin
 }
 
 /** Tokens that are looked for in the text as it is, and those in the normalized text, normalized themselves. */
-function splittersOf(tokens: readonly AddedToken[], normalize: Normalizer | undefined): [AddedTokenSplitter, AddedTokenSplitter] {
+function splittersOf(
+  tokens: readonly AddedToken[],
+  normalize: Normalizer | undefined,
+): [AddedTokenSplitter, AddedTokenSplitter] {
   const isNormalized = ({ normalized, special }: AddedToken): boolean => normalized ?? special !== true;
   const as = (text: (content: string) => string) => (token: AddedToken) => [text(token.content), token] as const;
   return [
@@ -70,18 +97,17 @@ function splittersOf(tokens: readonly AddedToken[], normalize: Normalizer | unde
   ];
 }
 
-/** Whether the text's first character is still there, changed or not: Metaspace's scheme "first" asks for it. */
-function keepsBeginning(text: string, normal: string, normalize: Normalizer | undefined): boolean {
-  if (!normalize || normal === '' || text[0] === normal[0]) return true;
-  const [first = ''] = text;
-  return normalize(`${first}a`).length > normalize('a').length;
-}
-
 function modelOf(tokenizer: Tokenizer, description: Json): (words: string[]) => string[] {
   if (description['type'] === 'Unigram' || Array.isArray(description['vocab'])) {
     const pieces = unigramPieces(tokenizer, description['byte_fallback'] === true);
     return (words) => words.flatMap(pieces);
   }
-  const model = tokenizer.model as unknown as (words: string[]) => string[];
-  return (words) => model(words);
+  const pieces = bpePieces(description);
+  if (pieces) return pieces;
+  // The library writes added tokens into the model's vocabulary too, where a word that reads like one would become it.
+  const tokens_to_ids = new Map(Object.entries(description['vocab'] as Record<string, number>));
+  const model = Object.create(tokenizer.model, { tokens_to_ids: { value: tokens_to_ids } }) as {
+    _call(words: string[]): string[];
+  };
+  return (words) => model._call(words);
 }

@@ -1,23 +1,59 @@
 // What tokenizer.json's normalizer does to a text, as the tokenizers library (Rust) does it.
 
-import { ReplaceNormalizer } from '@huggingface/tokenizers';
+import * as library from '@huggingface/tokenizers';
 import { Charsmap } from './charsmap';
 import { isWhiteSpace, trimEnd, trimStart } from './characters';
+import { patternOf } from './pattern';
 
 type Json = Record<string, unknown>;
 export type Normalizer = (text: string) => string;
+
+/** What the JavaScript library does in place of any charsmap, NFKC in the main. The tokenizers library takes no empty one. */
+function withoutCharsmap(): Normalizer {
+  type Approximation = new (config: object) => { normalize: Normalizer };
+  // Its types leave the class out, which it exports.
+  const { PrecompiledNormalizer } = library as unknown as { PrecompiledNormalizer: Approximation };
+  const approximation = new PrecompiledNormalizer({});
+  return (text) => approximation.normalize(text);
+}
 
 const UNICODE_FORMS = ['NFC', 'NFD', 'NFKC', 'NFKD'];
 
 /** @throws Error for a kind that is not known. */
 export function normalizerOf(description: unknown): Normalizer | undefined {
   if (description === null || description === undefined) return undefined;
-  const step = description as Json;
+  let normalizer = MADE.get(description);
+  if (!normalizer) MADE.set(description, (normalizer = makeNormalizer(description as Json)));
+  return normalizer;
+}
+
+/** By the part of tokenizer.json that describes it: a charsmap takes time to read. */
+const MADE = new WeakMap<object, Normalizer>();
+
+function makeNormalizer(step: Json): Normalizer {
   const type = step['type'] as string;
   if (UNICODE_FORMS.includes(type)) return (text) => text.normalize(type);
   const make = KINDS[type];
   if (!make) throw new Error(`its normalizer ${type} is not known`);
   return make(step);
+}
+
+/**
+ * Whether a normalized text still begins where the text does, which Metaspace's scheme "first" asks for: not where white space or other
+ * characters were taken off its front, but what a charsmap drops there is not counted.
+ */
+export function keepsBeginning(description: unknown, text: string): boolean {
+  const step = (description ?? {}) as Json;
+  const steps = step['type'] === 'Sequence' ? ((step['normalizers'] ?? []) as Json[]) : [step];
+  let now = text;
+  for (const each of steps) {
+    const normalize = normalizerOf(each['type'] === undefined ? null : each);
+    if (!normalize || now === '') continue;
+    const first = String.fromCodePoint(now.codePointAt(0)!);
+    if (each['type'] !== 'Precompiled' && normalize(`${first}a`).length <= normalize('a').length) return false;
+    now = normalize(now);
+  }
+  return true;
 }
 
 const KINDS: Record<string, (step: Json) => Normalizer> = {
@@ -35,7 +71,7 @@ const KINDS: Record<string, (step: Json) => Normalizer> = {
   Replace: replaceOf,
   Precompiled: (step) => {
     const base64 = (step['precompiled_charsmap'] ?? '') as string;
-    if (base64 === '') return (text) => text;
+    if (base64 === '') return withoutCharsmap();
     const map = new Charsmap(base64);
     return (text) => map.normalize(text);
   },
@@ -43,12 +79,11 @@ const KINDS: Record<string, (step: Json) => Normalizer> = {
 };
 
 /** Character by character: JavaScript's own writes a sigma at a word's end in another way. */
-const lowercase: Normalizer = (text) => (/\u03a3/.test(text) ? Array.from(text, (each) => each.toLowerCase()).join('') : text.toLowerCase());
+const lowercase: Normalizer = (text) =>
+  /\u03a3/.test(text) ? Array.from(text, (each) => each.toLowerCase()).join('') : text.toLowerCase();
 
-/** The pattern is read by the JavaScript library, which knows Oniguruma's. */
 function replaceOf(step: Json): Normalizer {
-  const { pattern } = new ReplaceNormalizer(step as never) as unknown as { pattern: RegExp | null };
-  if (pattern === null) throw new Error('its normalizer Replace has a pattern that is not known');
+  const pattern = patternOf(step['pattern']);
   const content = (step['content'] ?? '') as string;
   return (text) => text.replaceAll(pattern, () => content); // a function: in a text, $ would mean something
 }
@@ -66,7 +101,7 @@ function bertNormalizerOf(step: Json): Normalizer {
 
 const CHINESE =
   /[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]/gu;
-const DROPPED = /[\u0000\ufffd]|(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}]/gu;
+const DROPPED = /[\u0000\ufffd]|(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu;
 
 function cleaned(text: string): string {
   let result = '';

@@ -1,7 +1,7 @@
 // How tokenizer.json's pre_tokenizer cuts a text into words, as the tokenizers library (Rust) does it.
 
-import { SplitPreTokenizer } from '@huggingface/tokenizers';
 import { WHITE_SPACE, WORD } from './characters';
+import { patternOf } from './pattern';
 
 type Json = Record<string, unknown>;
 
@@ -31,7 +31,7 @@ const KINDS: Record<string, (step: Json) => PreTokenizer> = {
     const steps = ((step['pretokenizers'] ?? []) as Json[]).map(preTokenizerOf).filter((each) => each !== undefined);
     return (words) => steps.reduce<Word[]>((result, cut) => cut(result), [...words]);
   },
-  Split: (step) => cutting(patternOf(step), behaviorOf(step['behavior']), step['invert'] === true),
+  Split: (step) => cutting(patternOf(step['pattern']), behaviorOf(step['behavior']), step['invert'] === true),
   ByteLevel: byteLevelOf,
   Digits: (step) => cutting(/\p{N}/gu, step['individual_digits'] === true ? 'Isolated' : 'Contiguous'),
   Punctuation: (step) => cutting(new RegExp(PUNCTUATION, 'gu'), behaviorOf(step['behavior'] ?? 'Isolated')),
@@ -42,7 +42,7 @@ const KINDS: Record<string, (step: Json) => PreTokenizer> = {
     const marks = cutting(new RegExp(PUNCTUATION, 'gu'), 'Isolated');
     return (words) => marks(spaces(words));
   },
-  CharDelimiterSplit: (step) => cutting(patternOf({ pattern: { String: step['delimiter'] } }), 'Removed'),
+  CharDelimiterSplit: (step) => cutting(patternOf({ String: step['delimiter'] }), 'Removed'),
   FixedLength: (step) => {
     const length = (step['length'] ?? 5) as number;
     return eachText((text) => {
@@ -54,13 +54,6 @@ const KINDS: Record<string, (step: Json) => PreTokenizer> = {
   },
   Metaspace: metaspaceOf,
 };
-
-/** The pattern is read by the JavaScript library, which knows Oniguruma's. */
-function patternOf(step: Json): RegExp {
-  const { pattern } = new SplitPreTokenizer({ ...step, invert: true } as never) as unknown as { pattern: RegExp | null };
-  if (pattern === null) throw new Error('its pre_tokenizer Split has a pattern that is not known');
-  return pattern;
-}
 
 /** In files as "Isolated", in Python as "isolated" or "merged_with_previous". */
 function behaviorOf(value: unknown): Behavior {
@@ -99,7 +92,9 @@ function cutText(text: string, pattern: RegExp, behavior: Behavior, invert: bool
     if (part === '') return;
     const is = matched !== invert;
     const joins =
-      (behavior === 'MergedWithPrevious' && is && !previousMatched) || (behavior === 'MergedWithNext' && !is && previousMatched) || (behavior === 'Contiguous' && is === previousMatched);
+      (behavior === 'MergedWithPrevious' && is && !previousMatched) ||
+      (behavior === 'MergedWithNext' && !is && previousMatched) ||
+      (behavior === 'Contiguous' && is === previousMatched);
     if (behavior === 'Removed' && is) return;
     if (joins && parts.length > 0) parts[parts.length - 1] += part;
     else parts.push(part);
@@ -130,12 +125,27 @@ export function byteTexts(bytes: Uint8Array): string {
   return text;
 }
 
+/** The steps before a final ByteLevel that only writes bytes as texts; undefined where there is more to it, or something else. */
+export function splitsBeforeBytes(description: unknown): unknown[] | undefined {
+  const step = (description ?? {}) as Json;
+  const steps = (step['type'] === 'Sequence' ? (step['pretokenizers'] ?? []) : [step]) as Json[];
+  const last = steps.at(-1);
+  const splits = steps.slice(0, -1);
+  if (last?.['type'] !== 'ByteLevel' || last['add_prefix_space'] !== false) return undefined;
+  if (!splits.every(({ type }) => type === 'Split' || type === 'Digits')) return undefined;
+  return last['use_regex'] === false
+    ? splits
+    : [...splits, { type: 'Split', pattern: { Regex: GPT2_WORDS }, behavior: 'Isolated' }];
+}
+
 function byteLevelOf(step: Json): PreTokenizer {
   const utf8 = new TextEncoder();
-  const words = step['use_regex'] === false ? undefined : cutting(patternOf({ pattern: { Regex: GPT2_WORDS } }), 'Isolated');
+  const words = step['use_regex'] === false ? undefined : cutting(patternOf({ Regex: GPT2_WORDS }), 'Isolated');
   const prefix = step['add_prefix_space'] !== false;
   return (given) => {
-    const texts = prefix ? given.map((word) => ({ ...word, text: word.text.startsWith(' ') ? word.text : ` ${word.text}` })) : given;
+    const texts = prefix
+      ? given.map((word) => ({ ...word, text: word.text.startsWith(' ') ? word.text : ` ${word.text}` }))
+      : given;
     return (words ? words(texts) : texts).map(({ text, first }) => ({ text: byteTexts(utf8.encode(text)), first }));
   };
 }
@@ -144,7 +154,7 @@ function metaspaceOf(step: Json): PreTokenizer {
   const mark = (step['replacement'] ?? '▁') as string;
   // Files from before prepend_scheme have add_prefix_space.
   const scheme = (step['prepend_scheme'] ?? (step['add_prefix_space'] === false ? 'never' : 'always')) as string;
-  const cut = step['split'] === false ? undefined : cutting(patternOf({ pattern: { String: mark } }), 'MergedWithNext');
+  const cut = step['split'] === false ? undefined : cutting(patternOf({ String: mark }), 'MergedWithNext');
   return (given) => {
     const words = given.map(({ text, first }) => {
       const marked = text.replaceAll(' ', () => mark);

@@ -13,6 +13,7 @@ interface LibraryModel {
   tokens_to_ids: Map<string, number>;
   scores: number[];
   unk_token_id: number;
+  unk_token: string;
   unk_score: number;
 }
 
@@ -28,11 +29,13 @@ export function unigramPieces(tokenizer: Tokenizer, byteFallback: boolean): (wor
   const utf8 = new TextEncoder();
   const bytesOf = (piece: string) => {
     const tokens = Array.from(utf8.encode(piece), (byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
-    return tokens.every((token) => model.tokens_to_ids.has(token)) ? tokens : [piece];
+    return tokens.every((token) => model.tokens_to_ids.has(token)) ? tokens : [model.unk_token];
   };
+  // The library writes added tokens into the model's vocabulary too, behind the model's own.
+  const isKnown = (piece: string) => (model.tokens_to_ids.get(piece) ?? model.scores.length) < model.scores.length;
   return (word) => {
     const pieces = bestPieces(model, word);
-    return byteFallback ? pieces.flatMap((piece) => (model.tokens_to_ids.has(piece) ? [piece] : bytesOf(piece))) : pieces;
+    return pieces.flatMap((piece) => (isKnown(piece) ? [piece] : byteFallback ? bytesOf(piece) : [model.unk_token]));
   };
 }
 
