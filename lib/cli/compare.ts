@@ -1,8 +1,10 @@
 // `cheems-native compare`: evaluations of the same data beside each other.
 
 import { compareResults, formatComparison, readResults, writeComparison } from '../evaluation/report';
+import { checkOutputFolder } from '../files/output_checks';
 import { number, paths, text } from '../arguments/option_kinds';
 import { defineCommand } from './command';
+import { print } from './terminal';
 
 const FILES = 'Files';
 
@@ -22,12 +24,13 @@ export const compareCommand = defineCommand({
   ],
   notes: 'Beside each results.json its prompts.jsonl is read. Results of other data (by the digests of the files) or of another benchmark are refused.',
   run: async (values) => {
+    if (values.output_dir !== undefined) await checkOutputFolder('--output_dir', values.output_dir);
     const results = await Promise.all(values.results.map(readResults));
     const comparison = compareResults(results, { resamples: values.bootstrap, seed: values.seed });
-    process.stdout.write(formatComparison(comparison));
+    print(formatComparison(comparison));
     if (values.output_dir !== undefined) {
       const { html, markdown, csv } = await writeComparison(values.output_dir, comparison);
-      process.stdout.write(`\nreport:  ${html}, ${markdown}, ${csv}\n`);
+      print(`\nreport:  ${html}, ${markdown}, ${csv}\n`);
     }
   },
 });

@@ -1,8 +1,10 @@
 // `cheems-native eval`: the CheemsBench metrics of a reward model, or of any predictor.
 
+import { basename, dirname, resolve } from 'node:path';
 import { formatReport } from '../data/report';
-import { evaluate, findBenchmark, loadPredictor, readBenchmarkFile, registeredBenchmarks, registeredPredictors, tableFor, writeReport, writeResults, type Evaluation, type EvaluationDataset, type Predictor } from '../evaluation';
+import { evaluate, findBenchmark, loadPredictor, readBenchmarkFile, registeredBenchmarks, registeredPredictors, tableFor, writeReport, writeResults, RESULT_FILES, type Evaluation, type EvaluationDataset, type Predictor, type WrittenResults } from '../evaluation';
 import { requireVerdicts } from '../evaluation/judges/verdicts';
+import { checkOutputFolder } from '../files/output_checks';
 import { readCheemsJudgeData } from '../evaluation/judges/cheems_data';
 import { rewardModelPredictor } from '../evaluation/predictors/reward_model';
 import { choice, number, paths, text } from '../arguments/option_kinds';
@@ -14,6 +16,7 @@ import { generationResources } from './language_model';
 import { MODEL_FORMS, MODEL_NAME, modelFolder } from './model_folder';
 import type { OptionValues } from './options';
 import { showProgress } from './progress';
+import { print, say } from './terminal';
 import { loadScoringModel, scoringResources, scoringSamples, scoringWeights } from './scoring_model';
 
 const FILES = 'Files';
@@ -60,7 +63,8 @@ export const evalCommand = defineCommand({
   notes: "No sample is cut by default, and each is built as the model's training built it (cheems.json in its folder). The table goes to standard output. Rows with input_ids need no tokenizer.",
   run: (given) => {
     const values = settlePredictor(given);
-    return withInterrupts(announcement(values), async (signal) => {
+    let isMeasured = false;
+    return withInterrupts(() => (isMeasured ? 'Stopping; the figures stand on standard output, and the files that are whole stay.' : announcement(values)), async (signal) => {
       if ((values.model_path === undefined) === (values.predictor === undefined)) {
         throw new UsageError('Give either --model_path (a reward model), --judge_model (a language model that compares) or --predictor (a scorer of your own).');
       }
@@ -69,6 +73,7 @@ export const evalCommand = defineCommand({
       }
       if (values.truncation && values.max_length === undefined) throw new UsageError('--truncation needs --max_length: the length to cut to.');
       checkJudgeOptions(values);
+      if (values.output_dir !== undefined) await checkResultsFolder(values.output_dir, values.data_path);
       const datasets = await readDatasets(values, signal);
       const predictor = await openPredictor(values, signal);
       const total = datasets.reduce((sum, { dataset }) => sum + dataset.prompts.reduce((n, { responses }) => n + responses.length, 0), 0);
@@ -86,12 +91,12 @@ export const evalCommand = defineCommand({
         progress.finish();
         const spending = isJudge(values) ? describeSpending(evaluation.predictor.description) : '';
         if (isJudge(values)) requireVerdictsOrSay(evaluation, spending);
-        process.stdout.write(tableFor(evaluation));
-        if (isJudge(values)) process.stdout.write(`\n${spending}`);
+        isMeasured = true;
+        print(tableFor(evaluation));
+        if (isJudge(values)) print(`\n${spending}`);
         if (values.output_dir !== undefined) {
-          const written = await writeResults(values.output_dir, evaluation, { options: withoutSecrets(values), seed: values.seed });
-          const report = await writeReport(values.output_dir, evaluation, written.meta);
-          process.stdout.write(`\nresults: ${written.results}\nscores:  ${written.scores}\n${written.judgements === undefined ? '' : `judged:  ${written.judgements}\n`}report:  ${report.html}\n`);
+          const { written, report } = await writeFiles(values.output_dir, evaluation, values, signal);
+          print(`\nresults: ${written.results}\nscores:  ${written.scores}\n${written.judgements === undefined ? '' : `judged:  ${written.judgements}\n`}report:  ${report.html}\n`);
         }
       } finally {
         progress.finish();
@@ -106,8 +111,30 @@ function requireVerdictsOrSay(evaluation: Evaluation, spending: string): void {
   try {
     requireVerdicts(evaluation);
   } catch (error) {
-    process.stderr.write(spending);
+    for (const line of spending.trimEnd().split('\n')) say(line);
     throw error;
+  }
+}
+
+/** @throws Error where the files could not be written, or would replace the data. */
+async function checkResultsFolder(folder: string, dataFiles: readonly string[]): Promise<void> {
+  await checkOutputFolder('--output_dir', folder);
+  const data = dataFiles.find((file) => dirname(resolve(file)) === resolve(folder) && RESULT_FILES.has(basename(file)));
+  if (data !== undefined) throw new UsageError(`--output_dir ${folder} would replace ${data}, which is evaluated on; give another --output_dir.`);
+}
+
+/** The figures have been printed. @throws Error that says which files are there and which are not. */
+async function writeFiles(folder: string, evaluation: Evaluation, values: EvalValues, signal: AbortSignal) {
+  let written: WrittenResults | undefined;
+  try {
+    written = await writeResults(folder, evaluation, { options: withoutSecrets(values), seed: values.seed, signal });
+    return { written, report: await writeReport(folder, evaluation, written.meta) };
+  } catch (error) {
+    signal.throwIfAborted();
+    const kept = written
+      ? `The figures above and ${written.results} are whole; the report is not: run eval again to have it.`
+      : 'The figures above are whole; results.json of this evaluation was not written. Free space or choose another --output_dir, and run eval again.';
+    throw new Error(`${(error as Error).message} ${kept}`, { cause: error });
   }
 }
 
@@ -121,7 +148,7 @@ function settlePredictor(values: EvalValues): EvalValues {
   if (model !== undefined) {
     throw new UsageError(`--judge_model ${judge} asks for a judge and --model_path ${model} for a reward model; leave one of them out.`);
   }
-  process.stderr.write(`Predictor: judge, as --judge_model ${judge} asks.\n`);
+  say(`Predictor: judge, as --judge_model ${judge} asks.`);
   return { ...values, predictor: 'judge' };
 }
 
@@ -138,7 +165,7 @@ async function readDatasets(values: EvalValues, signal: AbortSignal): Promise<Ev
     if (datasets.some(({ name }) => name === file)) throw new UsageError(`--data_path names ${file} twice; give each file once.`);
     const asOriginalJudge = isJudge(values) && values.compat === 'cheems' && !benchmark.format;
     const dataset = asOriginalJudge ? await readCheemsJudgeData(file, signal) : await readBenchmarkFile(benchmark, file, { compat: values.compat, signal });
-    for (const line of formatReport(dataset.report)) process.stderr.write(`${file}: ${line}\n`);
+    for (const line of formatReport(dataset.report)) say(`${file}: ${line}`);
     datasets.push({ name: file, files: [file], dataset });
   }
   return datasets;

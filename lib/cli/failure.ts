@@ -1,6 +1,7 @@
 // How the command line ends: exit codes, and the one sentence that a person gets instead of a stack.
 
 import { constants } from 'node:os';
+import { say } from './terminal';
 
 export const EXIT_OK = 0;
 export const EXIT_ERROR = 1;
@@ -22,15 +23,21 @@ export class Interrupted extends Error {
   }
 }
 
+/** Who reads standard output has enough (`| head`): no fault, and nothing to say. The exit code is that of a process which SIGPIPE ends. */
+export class ReaderGone extends Error {
+  override readonly name = 'ReaderGone';
+  readonly exitCode = 128 + constants.signals.SIGPIPE;
+}
+
 /** Writes the error to stderr and says which exit code it means. With CHEEMS_DEBUG=1 the stack follows. */
 export function reportFailure(error: unknown, command?: string): number {
   const debug = (process.env['CHEEMS_DEBUG'] ?? '') !== '' && process.env['CHEEMS_DEBUG'] !== '0';
-  if (error instanceof Interrupted) return error.exitCode;
+  if (error instanceof Interrupted || error instanceof ReaderGone) return error.exitCode;
   const message = error instanceof Error ? error.message || error.name : String(error);
-  process.stderr.write(`cheems-native: error: ${message}\n`);
-  if (debug && error instanceof Error) process.stderr.write(`${describeStack(error)}\n`);
+  say(`cheems-native: error: ${message}`);
+  if (debug && error instanceof Error) say(describeStack(error));
   if (error instanceof UsageError) {
-    process.stderr.write(`Try "cheems-native ${command === undefined ? '' : `${command} `}--help".\n`);
+    say(`Try "cheems-native ${command === undefined ? '' : `${command} `}--help".`);
     return EXIT_USAGE;
   }
   return EXIT_ERROR;

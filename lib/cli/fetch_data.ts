@@ -1,9 +1,13 @@
 // What scripts/fetch_data.sh runs: the Cheems files into a folder, with progress on stderr.
 
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { checkOutputFolder } from '../files/output_checks';
 import { withInterrupts } from './interrupt';
 import { reportFailure } from './failure';
 import { showProgress } from './progress';
+import { print, say } from './terminal';
 import { CHEEMS_FILES, CHEEMS_REPOSITORY } from '../hub/cheems_data';
 import { fetchLfsFiles } from '../hub/lfs';
 
@@ -27,10 +31,12 @@ function run(): Promise<void> | void {
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
-  if (values.help) return void process.stdout.write(USAGE);
+  if (values.help) return void print(USAGE);
   const { folder, repository } = values;
   const files = CHEEMS_FILES.filter(({ path }) => !values.bench || path.startsWith('cheems_bench/'));
   return withInterrupts('Stopping; the same command goes on from here.', async (signal) => {
+    const missing = files.filter(({ path }) => !existsSync(join(folder, path)));
+    await checkOutputFolder('--folder', folder, missing.reduce((sum, { bytes }) => sum + bytes, 0));
     for (const file of files) {
       const progress = showProgress({ label: file.path, unit: 'MB', total: Math.ceil(file.bytes / 1e6) });
       try {
@@ -39,12 +45,12 @@ function run(): Promise<void> | void {
           folder,
           signal,
           onProgress: (_, bytes) => progress.update(Math.ceil(bytes / 1e6)),
-          onWait: (_, pid) => progress.log(`Process ${pid} is fetching ${file.path}; waiting for it.`),
+          onWait: (_, pid) => say(`Process ${pid} is fetching ${file.path}; waiting for it.`),
         });
       } finally {
         progress.finish();
       }
-      process.stdout.write(`${folder}/${file.path}\n`);
+      print(`${folder}/${file.path}\n`);
     }
   });
 }

@@ -4,14 +4,16 @@ import { checkSampling } from '../generation';
 import { generateStream, type GenerationCounts } from '../generation/stream';
 import { flag } from '../arguments/option_kinds';
 import { promptTable, samplingTable } from '../generation/option_table';
+import { counted } from '../text/counted';
 import { defineCommand } from './command';
 import { openInput, refuseOneFile } from './input';
 import { withInterrupts } from './interrupt';
 import { generationResources, languageModelOptions, loadLanguageModel } from './language_model';
 import { MODEL_FORMS, MODEL_NAME } from './model_folder';
 import { requiredText } from './options';
-import { openScoreOutput } from './output';
+import { checkOutput, openScoreOutput } from './output';
 import { showProgress } from './progress';
+import { say } from './terminal';
 import { scoringResources } from './scoring_model';
 
 const FILES = 'Files';
@@ -42,6 +44,7 @@ export const generateCommand = defineCommand({
   run: (values) =>
     withInterrupts('Stopping; the rows written so far stay, and the same command goes on from there.', async (signal) => {
       refuseOneFile(values.input, values.output);
+      await checkOutput(values.output);
       const rows = openInput(values.input, signal);
       const { max_tokens: maxTokens, temperature, top_p: topP, top_k: topK, seed, stop } = values;
       const model = await loadLanguageModel(
@@ -53,7 +56,7 @@ export const generateCommand = defineCommand({
       const progress = showProgress({ label: 'generate', unit: 'rows' });
       const began = performance.now();
       try {
-        if (output.found !== undefined) process.stderr.write(`${output.found}\n`);
+        if (output.found !== undefined) say(output.found);
         const counts = await generateStream({
           rows,
           name: values.input === '-' ? 'standard input' : values.input,
@@ -77,10 +80,10 @@ export const generateCommand = defineCommand({
 });
 
 function report({ rows, skippedRows, promptTokens, tokens, cut, tooLong }: GenerationCounts, strangers: number, output: string, positions: number): void {
-  const parts = [`${rows} rows answered (${promptTokens} + ${tokens} tokens)`];
-  if (cut > 0) parts.push(`${cut} answers cut at --max_tokens`);
-  if (tooLong > 0) parts.push(`${tooLong} prompts not answered: with --max_tokens they exceed the model's ${positions} positions`);
-  if (skippedRows > 0) parts.push(`${skippedRows} rows were there already`);
-  process.stderr.write(`${parts.join('; ')}.\n`);
-  if (strangers > 0) process.stderr.write(`Warning: ${strangers} rows of ${output} answer to no row of the input.\n`);
+  const parts = [`${counted(rows, 'row')} answered (${promptTokens} + ${counted(tokens, 'token')})`];
+  if (cut > 0) parts.push(`${counted(cut, 'answer')} cut at --max_tokens`);
+  if (tooLong > 0) parts.push(`${counted(tooLong, 'prompt')} not answered: with --max_tokens more than the model's ${positions} positions`);
+  if (skippedRows > 0) parts.push(`${counted(skippedRows, 'row')} there already`);
+  say(`${parts.join('; ')}.`);
+  if (strangers > 0) say(`Warning: ${counted(strangers, 'row')} of ${output} ${strangers === 1 ? 'answers' : 'answer'} to no row of the input.`);
 }

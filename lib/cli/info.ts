@@ -7,6 +7,7 @@ import { flag } from '../arguments/option_kinds';
 import { formatBytes } from '../training/memory';
 import { defineCommand } from './command';
 import { packageVersion } from '../training/package_version';
+import { print } from './terminal';
 
 export const infoCommand = defineCommand({
   name: 'info',
@@ -26,8 +27,8 @@ export const infoCommand = defineCommand({
       freeMemory: freemem(),
       engine: engine.info(),
     };
-    if (json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
-    else process.stdout.write(formatInfo(report));
+    if (json) print(`${JSON.stringify(report, null, 2)}\n`);
+    else print(formatInfo(report));
   },
 });
 

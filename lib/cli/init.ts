@@ -1,9 +1,10 @@
 // `cheems-native init`: a randomly initialised model folder, seeded, that appears whole or not at all.
 
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { readFile, realpath } from 'node:fs/promises';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 import { engine } from '../engine';
+import { checkOutputFolder, checkSpace } from '../files/output_checks';
 import { realFileSystem as files } from '../files/file_system';
 import { CONFIG_FILE, WEIGHTS_FILE } from '../training/model_folder';
 import { TOKENIZER_FILES } from '../training/tokenizer_files';
@@ -13,6 +14,7 @@ import { UsageError } from './failure';
 import { ARCHITECTURES, makeInitConfig, type SpecialIds } from './init_config';
 import { withInterrupts } from './interrupt';
 import { requiredText, type OptionValues } from './options';
+import { print } from './terminal';
 
 const SIZES = 'Sizes';
 const OTHER = 'Options';
@@ -39,6 +41,9 @@ const options = {
   overwrite: flag(false, { group: OTHER, describe: 'replace the folder if it exists' }),
 };
 
+/** Weights are written in float32. */
+const BYTES_PER_PARAMETER = 4;
+
 export const initCommand = defineCommand({
   name: 'init',
   summary: 'Makes a model folder (Hugging Face layout) with random weights, to be trained from scratch.',
@@ -53,6 +58,8 @@ export const initCommand = defineCommand({
 async function makeModel(values: OptionValues<typeof options>, signal: AbortSignal): Promise<void> {
   const outputDir = resolve(values.output_dir);
   await refuseExisting(outputDir, values.overwrite);
+  if (values.tokenizer !== undefined) await refuseOwnTokenizer(values.tokenizer, outputDir);
+  await checkOutputFolder('--output_dir', dirname(outputDir));
   const tokenizer = values.tokenizer === undefined ? undefined : await readTokenizerFacts(values.tokenizer);
   const vocabSize = values.vocab_size ?? tokenizer?.vocabSize;
   if (vocabSize === undefined) throw new UsageError('Give --tokenizer DIR, whose vocabulary counts, or --vocab_size.');
@@ -64,12 +71,14 @@ async function makeModel(values: OptionValues<typeof options>, signal: AbortSign
     if (values.tokenizer !== undefined) await copyTokenizer(values.tokenizer, folder);
     const configFile = join(folder, CONFIG_FILE);
     await files.writeDurably(configFile, `${JSON.stringify(config, null, 2)}\n`);
+    const { parameters } = await engine.readArchitecture(folder);
+    await checkSpace('--output_dir', folder, BYTES_PER_PARAMETER * parameters);
     await engine.initialise(configFile, values.seed, join(folder, WEIGHTS_FILE));
     await files.flushFile(join(folder, WEIGHTS_FILE));
     signal.throwIfAborted();
   });
   const { parameters } = await engine.readArchitecture(outputDir);
-  process.stdout.write(`${values.output_dir}: ${values.architecture}, ${parameters.toLocaleString('en')} parameters, vocabulary ${vocabSize}, seed ${values.seed}\n`);
+  print(`${values.output_dir}: ${values.architecture}, ${parameters.toLocaleString('en')} parameters, vocabulary ${vocabSize}, seed ${values.seed}\n`);
 }
 
 async function refuseExisting(folder: string, overwrite: boolean): Promise<void> {
@@ -77,6 +86,14 @@ async function refuseExisting(folder: string, overwrite: boolean): Promise<void>
   if (!found || overwrite) return;
   if (found.kind === 'folder' && (await files.list(folder)).length === 0) return;
   throw new Error(`${folder} exists already; give --overwrite to replace it, or another --output_dir.`);
+}
+
+/** --overwrite removes the folder with all in it. */
+async function refuseOwnTokenizer(tokenizer: string, outputDir: string): Promise<void> {
+  const [source, target] = await Promise.all([tokenizer, outputDir].map((path) => realpath(path).catch(() => resolve(path))));
+  if (source === target || source!.startsWith(`${target}${sep}`)) {
+    throw new UsageError(`--output_dir ${outputDir} would replace the folder of --tokenizer ${tokenizer}; give another --output_dir.`);
+  }
 }
 
 /** Fills a temporary folder beside the final one, then renames it; a killed run leaves nothing under the final name. */

@@ -1,6 +1,7 @@
 // Ctrl-C: the first asks the work to stop in good order, the second leaves at once.
 
 import { Interrupted } from './failure';
+import { say } from './terminal';
 
 /**
  * Runs `work` with a signal that SIGINT, SIGTERM and SIGHUP abort (the reason is an `Interrupted`). `announce` is written to stderr
@@ -12,14 +13,15 @@ export async function withInterrupts<T>(announce: string | (() => string), work:
   const stop = (name: NodeJS.Signals): void => {
     const reason = new Interrupted(name);
     if (controller.signal.aborted) {
-      // A progress bar that is cut short has switched line wrapping off.
-      if (process.stderr.isTTY) process.stderr.write('\x1b[?7h\n');
+      // The shell's next line must not begin in the bar.
+      if (process.stderr.isTTY) process.stderr.write('\n');
       // By the signal itself: process.exit would wait for the engine, which may be in the middle of writing a large file.
       for (const each of names) process.off(each, stop);
       process.kill(process.pid, name);
       return;
     }
-    process.stderr.write(`\n${typeof announce === 'string' ? announce : announce()}\n`);
+    if (process.stderr.isTTY) process.stderr.write('\n'); // below the ^C that the terminal shows
+    say(typeof announce === 'string' ? announce : announce());
     controller.abort(reason);
   };
   for (const name of names) process.on(name, stop);

@@ -2,10 +2,12 @@
 
 import { LanguageModel, type LanguageModelOptions } from '../generation';
 import { generationResources } from '../generation/option_table';
+import { deviceLine } from './device_line';
 import { modelFolder } from './model_folder';
 import type { OptionValues } from './options';
 export { optionalJson, textList } from '../arguments/option_kinds';
 import type { scoringResources } from './scoring_model';
+import { say } from './terminal';
 
 export { generationResources };
 
@@ -18,7 +20,7 @@ export function languageModelOptions(values: OptionValues<typeof scoringResource
 /** Loads a folder or a model of the hub, and tells on stderr what was taken and what is unusual. */
 export async function loadLanguageModel(folderOrId: string, options: LanguageModelOptions, signal?: AbortSignal): Promise<LanguageModel> {
   const model = await LanguageModel.load(await modelFolder(folderOrId, signal), { ...options, signal });
-  process.stderr.write(`${model.deviceChoice}\n`);
-  for (const note of model.notes) process.stderr.write(`${note}\n`);
+  say(deviceLine(model.deviceChoice));
+  for (const note of model.notes) say(note);
   return model;
 }

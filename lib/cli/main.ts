@@ -14,6 +14,7 @@ import { packageVersion } from '../training/package_version';
 import { suggestion } from './options';
 import { planEvalCommand, planTrainCommand } from './plan';
 import { scoreCommand } from './score';
+import { print } from './terminal';
 import { trainCommand } from './train';
 
 const COMMANDS = [trainCommand, evalCommand, compareCommand, scoreCommand, generateCommand, initCommand, infoCommand];
@@ -38,7 +39,7 @@ async function parse(argv: readonly string[], onHelp: (text: string) => void): P
     .parserConfiguration({ 'camel-case-expansion': false, 'dot-notation': false, 'greedy-arrays': true, 'parse-positional-numbers': false })
     .version(packageVersion())
     .alias('h', 'help')
-    .wrap(100)
+    .wrap(helpWidth())
     .exitProcess(false)
     .fail((message, error) => {
       // yargs' own complaints come as a YError or as a message alone.
@@ -66,6 +67,11 @@ function noCommand([first, second]: string[]): UsageError {
   return new UsageError(`There is no command "${first}".${suggestion(first, names)}`);
 }
 
+/** As wide as the terminal, within what can be read; 100 where there is none. */
+function helpWidth(): number {
+  return process.stdout.isTTY ? Math.max(40, Math.min(120, process.stdout.columns || 100)) : 100;
+}
+
 /** yargs' own messages as full sentences. */
 function sentence(message: string): string {
   const text = message.trim().replace(/^Not enough arguments following: (.*)$/, 'The option --$1 needs a value.');
@@ -76,7 +82,7 @@ function sentence(message: string): string {
 export async function main(argv: readonly string[]): Promise<number> {
   let name: string | undefined;
   try {
-    const job = await parse(argv, (text) => void process.stdout.write(`${text}\n`));
+    const job = await parse(argv, (text) => print(`${text}\n`));
     if (!job) return EXIT_OK;
     name = job.command.name;
     return (await job.command.start(job.parsed)) ?? EXIT_OK;

@@ -2,6 +2,7 @@
 
 import { localModelFolder } from '../hub';
 import { showProgress, type ProgressDisplay } from './progress';
+import { say } from './terminal';
 
 /** What help says of every option that takes a model. */
 export const MODEL_FORMS = 'a folder, or owner/name or owner/name@revision of the Hugging Face hub';
@@ -12,7 +13,6 @@ export const MODEL_NAME = 'model_name';
 /** @throws what `localModelFolder` throws. */
 export async function modelFolder(folderOrId: string, signal?: AbortSignal): Promise<string> {
   let progress: ProgressDisplay | undefined;
-  const say = (sentence: string) => (progress ? progress.log(sentence) : void process.stderr.write(`${sentence}\n`));
   try {
     return await localModelFolder(folderOrId, {
       signal,

@@ -1,8 +1,14 @@
 // Where `score` and `generate` write: a file that an interrupted run can be continued in, or standard output.
 
-import { existsSync } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { constants, existsSync, fstat } from 'node:fs';
+import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { checkOutputFile, whyNot } from '../files/output_checks';
 import { cutTornLine, WrittenRows, type RowKind } from '../scoring/resume';
+import { ReaderGone } from './failure';
+import { printRows } from './terminal';
+
+const fstatOf = promisify(fstat);
 
 export interface ScoreOutput {
   written: WrittenRows;
@@ -10,6 +16,26 @@ export interface ScoreOutput {
   found?: string;
   write(lines: string): Promise<void>;
   close(): Promise<void>;
+}
+
+/** @throws Error with a sentence where the rows could not be written: before the model is loaded. */
+export async function checkOutput(path: string): Promise<void> {
+  if (path !== '-') return checkOutputFile('--output', path);
+  if (await isStandardOutputClosed()) {
+    throw new Error('--output -: standard output is closed, so every row would be lost. Redirect it to a file or a pipe, or name a file.');
+  }
+}
+
+/**
+ * Node opens a closed standard stream as a null device before any program runs. It does so for reading and writing, as nobody who
+ * redirects to a null device does. Only Linux tells.
+ */
+async function isStandardOutputClosed(): Promise<boolean> {
+  const [status, nothing] = await Promise.all([fstatOf(1), stat('/dev/null').catch(() => undefined)]);
+  if (!status?.isCharacterDevice() || status.rdev !== nothing?.rdev) return false;
+  const facts = await readFile('/proc/self/fdinfo/1', 'utf8').catch(() => '');
+  const flags = /^flags:\s*([0-7]+)/m.exec(facts);
+  return flags !== null && (parseInt(flags[1]!, 8) & 3) === constants.O_RDWR;
 }
 
 export async function openScoreOutput(path: string, overwrite: boolean, kind?: RowKind): Promise<ScoreOutput> {
@@ -35,9 +61,7 @@ async function openFile(path: string, flags: string): Promise<FileHandle> {
   try {
     return await open(path, flags);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    const why = code === 'ENOENT' ? 'its folder does not exist' : code === 'EISDIR' ? 'it is a folder' : (error as Error).message;
-    throw new Error(`--output: ${path} cannot be written (${why}).`);
+    throw new Error(`--output: ${path} cannot be written: ${whyNot(error)}.`, { cause: error });
   }
 }
 
@@ -45,16 +69,20 @@ async function append(handle: FileHandle, lines: string, path: string): Promise<
   try {
     await handle.appendFile(lines);
   } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code === 'ENOSPC' ? 'the disk is full' : (error as Error).message;
-    throw new Error(`${path} cannot be written: ${why}. The rows before are kept; the same command goes on from there.`);
+    throw new Error(`${path} cannot be written: ${whyNot(error)}. The rows before are kept; the same command goes on from there.`, { cause: error });
+  }
+  // A file without a name takes rows without complaint, and nobody finds them again. Pipes and devices have names elsewhere.
+  const status = await handle.stat();
+  if (status.isFile() && status.nlink === 0) {
+    throw new Error(`${path} was removed or replaced while it was written, so its rows are lost. Leave the file alone while the command runs, and start it again.`);
   }
 }
 
-function writeToStdout(lines: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    process.stdout.write(lines, (error) => {
-      if (!error) resolve();
-      else reject((error as NodeJS.ErrnoException).code === 'EPIPE' ? new Error('The reader of standard output went away before all rows were written.') : error);
-    });
-  });
+async function writeToStdout(lines: string): Promise<void> {
+  try {
+    await printRows(lines);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EPIPE') throw new ReaderGone();
+    throw new Error(`Standard output cannot be written: ${whyNot(error)}. Rows that were not read yet are lost.`, { cause: error });
+  }
 }

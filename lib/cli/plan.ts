@@ -10,9 +10,11 @@ import { fits, formatMemoryPlan, planOrRefuse } from '../training/memory';
 import { paths, text } from '../arguments/option_kinds';
 import { loadTrainingData } from '../training/training_data';
 import { defineCommand } from './command';
+import { deviceLine } from './device_line';
 import { UsageError } from './failure';
 import { evalOptions, type EvalValues } from './eval';
 import { modelFolder } from './model_folder';
+import { print, say } from './terminal';
 import { settleTrainOptions, trainOptions } from './train';
 
 const NOTES = 'With data the longest sample is measured; without, max_length stands for it. Exit code 1 where it does not fit.';
@@ -100,8 +102,8 @@ async function longestOf(folder: string, values: EvalValues, { vocabSize: vocabu
 
 async function printPlan(request: PlanRequest): Promise<void> {
   const plan = await engine.planMemory(request);
-  process.stderr.write(`${plan.deviceChoice}\n`);
-  process.stdout.write(`${formatMemoryPlan(plan)}\n`);
+  say(deviceLine(plan.deviceChoice));
+  print(`${formatMemoryPlan(plan, process.stdout.isTTY ? process.stdout.columns : undefined)}\n`);
   // Names the options that would help, and their plans.
   if (!fits(plan)) await planOrRefuse(engine, request);
 }

@@ -1,14 +1,15 @@
 // Progress on stderr: a bar on a terminal, a plain line now and then elsewhere.
 
-import { Presets, SingleBar } from 'cli-progress';
+import { counted } from '../text/counted';
+import { visibleLine } from '../text/visible';
+import { cutToWidth, displayWidth } from '../text/width';
+import { addLiveLine, say } from './terminal';
 
-/** Shown in their order, such as {loss: '0.512'}. A fact named `left` takes the place of the estimate made here. */
+/** Shown in their order, the first before all others where there is little room, such as {loss: '0.512'}. A fact named `left` takes the place of the estimate made here. */
 export type ProgressFacts = Record<string, string>;
 
 export interface ProgressDisplay {
   update(done: number, facts?: ProgressFacts): void;
-  /** Writes a line that stays above the bar. */
-  log(line: string): void;
   /** Ends the bar, or writes the last line. Safe to call again. */
   finish(): void;
 }
@@ -38,69 +39,121 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, '0')} min`;
 }
 
-/** The facts as text, with the time left where the total is known. */
-class FactsLine {
+/** What is known, and the time left where the total is. */
+class Counter {
+  done = 0;
+  private facts: ProgressFacts = {};
   private readonly began = performance.now();
 
-  constructor(private readonly total: number | undefined) {}
+  constructor(private readonly options: ProgressOptions) {}
 
-  text(done: number, facts: ProgressFacts): string {
-    const all = { ...facts };
-    if (this.total !== undefined && done > 0 && done < this.total && all['left'] === undefined) {
-      all['left'] = formatDuration(((performance.now() - this.began) / 1000 / done) * (this.total - done));
+  update(done: number, facts: ProgressFacts = {}): void {
+    this.done = done;
+    this.facts = facts;
+  }
+
+  /** `train 24/39 steps`, or without the unit. */
+  head(withUnit: boolean): string {
+    const { label, unit, total } = this.options;
+    if (total !== undefined) return visibleLine(`${label} ${this.done}/${total}${withUnit ? ` ${unit}` : ''}`);
+    return visibleLine(`${label} ${withUnit ? counted(this.done, unit.replace(/s$/, ''), unit) : this.done}`);
+  }
+
+  all(): [name: string, value: string][] {
+    const { total } = this.options;
+    const all = { ...this.facts };
+    if (total !== undefined && this.done > 0 && this.done < total && all['left'] === undefined) {
+      all['left'] = formatDuration(((performance.now() - this.began) / 1000 / this.done) * (total - this.done));
     }
-    return Object.entries(all).map(([name, value]) => ` | ${name} ${value}`).join('');
+    if (total !== undefined && this.done >= total) delete all['left'];
+    return Object.entries(all).map(([name, value]) => [visibleLine(name), visibleLine(value)]);
   }
 }
 
+const BAR_WIDTH = 20;
+
+/** One line of at most `width` columns: what matters most gets the room, then the other facts, then the bar. */
+export function progressLine(counter: Counter, total: number | undefined, width: number): string {
+  const facts = counter.all();
+  const texts = facts.map(([name, value]) => ` | ${name} ${value}`);
+  const important = [0, facts.findIndex(([name]) => name === 'left'), ...facts.keys()].filter((place) => place >= 0 && place < facts.length);
+  const first = important.length === 0 ? '' : texts[important[0]!]!;
+  const head = displayWidth(counter.head(true) + first) <= width ? counter.head(true) : counter.head(false);
+  const shown = new Set<number>();
+  let taken = displayWidth(head);
+  for (const place of important) {
+    const own = displayWidth(texts[place]!);
+    if (shown.has(place) || taken + own > width) continue;
+    shown.add(place);
+    taken += own;
+  }
+  const tail = texts.filter((_, place) => shown.has(place)).join('');
+  const hasBar = total !== undefined && total > 0 && shown.size === facts.length && taken + BAR_WIDTH + 1 <= width;
+  if (!hasBar) return cutToWidth(`${head}${tail}`, width);
+  const filled = Math.round(BAR_WIDTH * Math.min(1, counter.done / total));
+  return `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)} ${head}${tail}`;
+}
+
+const REDRAW_MS = 200;
+/** The beginning of the line, emptied. */
+const CLEAR = '\r\x1b[K';
+
 class Bar implements ProgressDisplay {
-  private readonly bar: SingleBar;
-  private readonly line: FactsLine;
+  private readonly counter: Counter;
+  private readonly remove: () => void;
+  private drawn = 0;
+  private isEnded = false;
 
-  constructor({ label, unit, total }: ProgressOptions, private readonly stream: NodeJS.WriteStream) {
-    this.line = new FactsLine(total);
-    const format = total === undefined ? `${label} {value} ${unit}{facts}` : `${label} {bar} {value}/{total} ${unit}{facts}`;
-    this.bar = new SingleBar({ format, stream, fps: 5, barsize: 20, gracefulExit: false }, Presets.shades_classic);
-    this.bar.start(total ?? 0, 0, { facts: '' });
+  constructor(private readonly options: ProgressOptions, private readonly stream: NodeJS.WriteStream) {
+    this.counter = new Counter(options);
+    this.remove = addLiveLine({ hide: () => void this.stream.write(CLEAR), show: () => this.draw() });
+    this.draw();
   }
 
-  update(done: number, facts: ProgressFacts = {}): void {
-    this.bar.update(done, { facts: this.line.text(done, facts) });
-  }
-
-  log(line: string): void {
-    this.stream.write(`\r\x1b[K${line}\n`);
-    this.bar.render();
+  update(done: number, facts?: ProgressFacts): void {
+    this.counter.update(done, facts);
+    if (performance.now() - this.drawn >= REDRAW_MS) this.draw();
   }
 
   finish(): void {
-    if (this.bar.isActive) this.bar.stop();
+    if (this.isEnded) return;
+    this.isEnded = true;
+    this.remove();
+    // Nothing was done: no line of it stays.
+    if (this.counter.done === 0) this.stream.write(CLEAR);
+    else this.stream.write(`${this.line()}\n`);
+  }
+
+  private draw(): void {
+    this.drawn = performance.now();
+    this.stream.write(this.line());
+  }
+
+  /** One column less than there are: a full line would move some terminals to the next. */
+  private line(): string {
+    return `${CLEAR}${progressLine(this.counter, this.options.total, Math.max(1, (this.stream.columns || 80) - 1))}`;
   }
 }
 
 class Lines implements ProgressDisplay {
+  private readonly counter: Counter;
   private last = performance.now();
-  private pending: string | undefined;
-  private readonly line: FactsLine;
+  private isPending = false;
 
   constructor(private readonly options: ProgressOptions, private readonly stream: NodeJS.WriteStream) {
-    this.line = new FactsLine(options.total);
+    this.counter = new Counter(options);
   }
 
-  update(done: number, facts: ProgressFacts = {}): void {
-    const { label, unit, total } = this.options;
-    this.pending = `${label} ${done}${total === undefined ? '' : `/${total}`} ${unit}${this.line.text(done, facts)}\n`;
+  update(done: number, facts?: ProgressFacts): void {
+    this.counter.update(done, facts);
+    this.isPending = true;
     if (performance.now() - this.last >= 1000 * (this.options.secondsBetweenLines ?? 10)) this.finish();
   }
 
-  log(line: string): void {
-    this.stream.write(`${line}\n`);
-  }
-
   finish(): void {
-    if (this.pending === undefined) return;
-    this.stream.write(this.pending);
-    this.pending = undefined;
+    if (!this.isPending || this.counter.done === 0) return;
+    this.isPending = false;
     this.last = performance.now();
+    say(`${this.counter.head(true)}${this.counter.all().map(([name, value]) => ` | ${name} ${value}`).join('')}`, this.stream);
   }
 }

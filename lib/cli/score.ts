@@ -2,14 +2,16 @@
 
 import { scoreStream, type ScoreStreamProgress } from '../scoring/stream';
 import { flag } from '../arguments/option_kinds';
+import { counted } from '../text/counted';
 import { defineCommand } from './command';
 import { UsageError } from './failure';
 import { openInput, refuseOneFile } from './input';
 import { withInterrupts } from './interrupt';
 import { MODEL_FORMS, MODEL_NAME, modelFolder } from './model_folder';
 import { requiredText } from './options';
-import { openScoreOutput } from './output';
+import { checkOutput, openScoreOutput } from './output';
 import { showProgress } from './progress';
+import { say } from './terminal';
 import { loadScoringModel, scoringResources, scoringSamples, scoringWeights } from './scoring_model';
 
 const FILES = 'Files';
@@ -40,13 +42,14 @@ export const scoreCommand = defineCommand({
     withInterrupts('Stopping; the rows written so far stay, and the same command goes on from there.', async (signal) => {
       refuseOneFile(values.input, values.output);
       if (values.truncation && values.max_length === undefined) throw new UsageError('--truncation needs --max_length: the length to cut to.');
+      await checkOutput(values.output);
       const rows = openInput(values.input, signal);
       const model = await loadScoringModel(await modelFolder(values.model_path, signal), values, signal);
       const output = await openScoreOutput(values.output, values.overwrite);
       const progress = showProgress({ label: 'score', unit: 'rows' });
       const began = performance.now();
       try {
-        if (output.found !== undefined) process.stderr.write(`${output.found}\n`);
+        if (output.found !== undefined) say(output.found);
         const counts = await scoreStream({
           rows,
           name: values.input === '-' ? 'standard input' : values.input,
@@ -82,10 +85,10 @@ function rates({ tokens, skippedRows }: ScoreStreamProgress, began: number): Rec
 }
 
 async function report(counts: ScoreStreamProgress, unmatched: Promise<number>, output: string): Promise<void> {
-  const parts = [`${counts.rows} rows scored (${counts.samples} responses, ${counts.tokens} tokens)`];
-  if (counts.truncated > 0) parts.push(`${counts.truncated} responses cut from the left`);
-  if (counts.skippedRows > 0) parts.push(`${counts.skippedRows} rows were there already`);
-  process.stderr.write(`${parts.join('; ')}.\n`);
+  const parts = [`${counted(counts.rows, 'row')} scored (${counted(counts.samples, 'response')}, ${counted(counts.tokens, 'token')})`];
+  if (counts.truncated > 0) parts.push(`${counted(counts.truncated, 'response')} cut from the left`);
+  if (counts.skippedRows > 0) parts.push(`${counted(counts.skippedRows, 'row')} there already`);
+  say(`${parts.join('; ')}.`);
   const strangers = await unmatched;
-  if (strangers > 0) process.stderr.write(`Warning: ${strangers} rows of ${output} answer to no row of the input.\n`);
+  if (strangers > 0) say(`Warning: ${counted(strangers, 'row')} of ${output} ${strangers === 1 ? 'answers' : 'answer'} to no row of the input.`);
 }

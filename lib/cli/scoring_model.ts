@@ -4,7 +4,9 @@ import { engine } from '../engine';
 import { RewardModel } from '../scoring/reward_model';
 import { RESOURCES, scoringResources, scoringSamples, scoringWeights } from '../scoring/option_table';
 import { planOrRefuse } from '../training/memory';
+import { deviceLine } from './device_line';
 import type { OptionValues } from './options';
+import { say } from './terminal';
 
 export { RESOURCES, scoringResources, scoringSamples, scoringWeights };
 
@@ -40,10 +42,11 @@ export async function loadScoringModel(folder: string, values: ScoringValues, si
     gatePattern: values.gate_pattern,
     stepToken: values.step_token,
     stepReward: values.step_reward,
-    onNote: (sentence) => process.stderr.write(`${sentence}\n`),
+    onNote: say,
     signal,
   });
-  const samples = model.architecture.sampleForm === 'pair' ? '' : `${model.sampleChoice}\n`;
-  process.stderr.write(`${model.deviceChoice}\nReward head: ${model.head.description}.\n${samples}`);
+  say(deviceLine(model.deviceChoice));
+  say(`Reward head: ${model.head.description}.`);
+  if (model.architecture.sampleForm !== 'pair') say(model.sampleChoice);
   return model;
 }

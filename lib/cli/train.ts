@@ -5,14 +5,17 @@ import { TrainingError } from '../training/errors';
 import { headline } from '../training/evaluate';
 import type { EvaluationResult, StepMetrics, TrainCallbacks, TrainResult } from '../training/events';
 import { train } from '../training/loop';
+import { formatMemoryPlan } from '../training/memory';
 import { describeRounding } from '../training/rounding';
 import { parseTrainOptions, trainOptionDefinitions, type TrainOptionName, type TrainOptions } from '../training/options';
 import type { OptionDefinition } from '../arguments/option_kinds';
 import { defineCommand } from './command';
+import { deviceLine } from './device_line';
 import { UsageError } from './failure';
 import { withInterrupts } from './interrupt';
 import { modelFolder } from './model_folder';
 import { formatDuration, showProgress, type ProgressDisplay } from './progress';
+import { print, say } from './terminal';
 
 /** The training room's table with its schemas, as commands take it. */
 export const trainOptions: Record<TrainOptionName, OptionDefinition> = trainOptionDefinitions;
@@ -68,13 +71,14 @@ class TrainDisplay {
   constructor(onStart: () => void) {
     this.callbacks = {
       onLog: ({ level, message }) => this.log(level === 'warning' ? `Warning: ${message}` : message),
+      onMemoryPlan: (plan) => formatMemoryPlan(plan, process.stderr.isTTY ? process.stderr.columns : undefined).split('\n').forEach((line) => this.log(line)),
       onProgress: ({ phase, done, total }) => this.showPhase(phase, done, total),
       onStart: (start) => {
         onStart();
         this.closePhase();
         const resumed = start.resumedStep > 0 ? `, going on after step ${start.resumedStep}` : '';
         this.log(`${start.prompts} prompts, ${start.responses} responses, ${start.pairs} pairs; ${start.totalSteps} steps (${start.warmupSteps} of warm-up)${resumed}; ${start.parameters.toLocaleString('en')} parameters on ${start.device} in ${start.precision}.`);
-        this.log(start.deviceChoice);
+        this.log(deviceLine(start.deviceChoice));
         this.steps = showProgress({ label: 'train', unit: 'steps', total: start.totalSteps, secondsBetweenLines: 0 });
       },
       onStep: (metrics) => this.showStep(metrics),
@@ -92,8 +96,7 @@ class TrainDisplay {
 
   private log(line: string): void {
     this.closePhase();
-    if (this.steps) this.steps.log(line);
-    else process.stderr.write(`${line}\n`);
+    say(line);
   }
 
   private showStep(metrics: StepMetrics): void {
@@ -138,11 +141,11 @@ function formatEvaluationResult({ step, report, responses, seconds }: Evaluation
 function reportEnd(result: TrainResult): void {
   if (result.interrupted) {
     const kept = result.checkpoint ? `The checkpoint is ${result.checkpoint.folder}; --resume_if_possible goes on from it.` : 'No step had been taken, so nothing was saved.';
-    process.stderr.write(`Stopped after step ${result.step} of ${result.totalSteps}. ${kept}\n`);
+    say(`Stopped after step ${result.step} of ${result.totalSteps}. ${kept}`);
     return;
   }
-  if (result.evaluation) process.stdout.write(`${formatEvaluationResult(result.evaluation)}\n`);
-  if (result.rounding) process.stdout.write(`${describeRounding(result.rounding)}\n`);
-  process.stdout.write(`model:      ${result.modelFolder ?? '(none)'}\n`);
-  if (result.checkpoint) process.stdout.write(`checkpoint: ${result.checkpoint.folder}\n`);
+  if (result.evaluation) print(`${formatEvaluationResult(result.evaluation)}\n`);
+  if (result.rounding) print(`${describeRounding(result.rounding)}\n`);
+  print(`model:      ${result.modelFolder ?? '(none)'}\n`);
+  if (result.checkpoint) print(`checkpoint: ${result.checkpoint.folder}\n`);
 }

@@ -1,6 +1,7 @@
 // Finds and loads the compiled addon. Its functions are described here and nowhere else.
 import { existsSync } from 'node:fs';
 import * as path from 'node:path';
+import { quoteCommand } from '../text/shell';
 import { EngineError } from './errors.js';
 import type {
   ArchitectureInfo, CausalLoadOptions, EngineInfo, GenerationOptions, GenerationStep, HeadInfo, MemoryPlan, NextTokens, OptimizerStep, PlanRequest, Precision, Progress, SampleBatch, ScoreResult, StepResult,
@@ -96,7 +97,7 @@ export function addon(): Addon {
   if (loaded !== undefined) return loaded;
   const root = packageFolder();
   const file = path.join(root, addonFile);
-  const build = `(cd ${root} && node scripts/build_addon.cjs)`;
+  const build = `(${quoteCommand(['cd', root])} && node scripts/build_addon.cjs)`;
   if (!existsSync(file)) {
     throw new EngineError('NOT_BUILT', `The engine has not been built: ${file} does not exist. Build it with: ${build}`);
   }
@@ -107,7 +108,7 @@ export function addon(): Addon {
     throw new EngineError(
       'NOT_BUILT',
       `The engine at ${file} could not be loaded: ${reason}. It may have been built for another system; ` +
-        `build it again with: rm -rf ${path.join(root, 'build')} && ${build}`,
+        `build it again with: ${quoteCommand(['rm', '-rf', path.join(root, 'build')])} && ${build}`,
     );
   }
   return loaded;

@@ -1,14 +1,16 @@
 // An evaluation as files: results.json (figures and where they come from) and scores.jsonl (a row a response).
 
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestFile, writeFileAtomically } from '../files/atomic_file';
 import { jsonPieces } from '../files/json_pieces';
+import { makeFolders, whyNot } from '../files/output_checks';
 import type { ScoreTable } from './benchmarks';
 import type { EvaluatedFile, Evaluation } from './evaluate';
 import { JUDGE_FORMULAS } from './metrics';
 
 const packageInfo = require('../../package.json') as { name: string; version: string };
+
+export const RESULTS_NAMES = { results: 'results.json', scores: 'scores.jsonl', judgements: 'judgements.jsonl' } as const;
 
 export interface ResultsMeta {
   /** The command's options, as given and defaulted. */
@@ -39,17 +41,17 @@ export interface WrittenResults {
 /** Makes the folder where it is missing and writes the files, each atomically, `results.json` last. */
 export async function writeResults(folder: string, evaluation: Evaluation, meta: ResultsMeta = {}): Promise<WrittenResults> {
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolders(folder);
   } catch (error) {
-    throw new Error(`The output folder ${folder} could not be made: ${(error as Error).message}`, { cause: error });
+    throw new Error(`The output folder ${folder} could not be made: ${whyNot(error)}.`, { cause: error });
   }
   const results = await describeResults(evaluation, meta);
   const written: WrittenResults = {
-    results: join(folder, 'results.json'),
-    scores: join(folder, 'scores.jsonl'),
+    results: join(folder, RESULTS_NAMES.results),
+    scores: join(folder, RESULTS_NAMES.scores),
     meta: results['meta'] as ResultsOrigin,
   };
-  if (evaluation.files.some(({ report }) => report.judge)) written.judgements = join(folder, 'judgements.jsonl');
+  if (evaluation.files.some(({ report }) => report.judge)) written.judgements = join(folder, RESULTS_NAMES.judgements);
   await writeFileAtomically(written.scores, scoreLines(evaluation.files), meta.signal);
   if (written.judgements !== undefined) await writeFileAtomically(written.judgements, judgementLines(evaluation.files), meta.signal);
   await writeFileAtomically(written.results, jsonPieces(results), meta.signal);

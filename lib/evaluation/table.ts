@@ -1,6 +1,8 @@
 // The result on a terminal of any width, or as plain text.
 
 import Table from 'cli-table3';
+import { visibleLine } from '../text/visible';
+import { displayWidth } from '../text/width';
 import { headlineMetrics, type ScoreTable } from './benchmarks';
 import type { EvaluatedFile, Evaluation } from './evaluate';
 import { listedCategories, listedRows, listingNotes, MOST_LISTED } from './listing';
@@ -72,7 +74,7 @@ function fileTitle({ name, report: { counts } }: EvaluatedFile, textWidth: numbe
 }
 
 function scoreTable({ title, columns, rows }: ScoreTable, width: number, lines: boolean): string {
-  const cells = [['', ...columns.map(({ name }) => name)], ...listedRows(rows).map(({ name, values }) => [name, ...columns.map(({ kind }, i) => show[kind](values[i]))])];
+  const cells = [['', ...columns.map(({ name }) => name)], ...listedRows(rows).map(({ name, values }) => [visibleLine(name), ...columns.map(({ kind }, i) => show[kind](values[i]))])];
   const left = rows.length > MOST_LISTED ? [wrap(`Listed are ${MOST_LISTED} of ${rows.length} rows; results.json has all.`, lines ? width : Infinity)] : [];
   return [wrap(title, lines ? width : Infinity), ...columnsThatFit(cells, width).map((part) => draw(part, width, lines)), ...left].join('\n');
 }
@@ -205,7 +207,8 @@ const NO_LINES = {
 const ROW_LINES_OFF = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
 
 /** The first row is the head; the first column takes what room is left, and is cut where that is too little. */
-function draw(cells: readonly (readonly string[])[], width: number, lines: boolean): string {
+function draw(written: readonly (readonly string[])[], width: number, lines: boolean): string {
+  const cells = written.map((row) => row.map(visibleLine));
   const padding = lines ? 2 : 0;
   const widths = cells[0]!.map((_, column) => widest(cells, column) + padding);
   const between = lines ? widths.length + 1 : 2 * (widths.length - 1);
@@ -227,17 +230,11 @@ const count = (value: number | undefined) => (value === undefined ? '' : String(
 const show = { share, count, number: (value: number | undefined) => (value === undefined ? '' : Number.isNaN(value) ? 'n/a' : String(Number(value.toPrecision(4)))) };
 const range = (interval: Interval | undefined) => (interval ? `${interval.low.toFixed(3)}–${interval.high.toFixed(3)}` : '');
 
-/** Columns that a text takes: wide East Asian characters take two. At times one too many, never one too few. */
-function displayWidth(text: string): number {
-  let width = 0;
-  for (const character of text) width += character.codePointAt(0)! >= 0x1100 && character !== '–' && character !== '…' ? 2 : 1;
-  return width;
-}
-
 const widest = (cells: readonly (readonly string[])[], column: number) => cells.reduce((most, row) => Math.max(most, displayWidth(row[column]!)), 0);
 
 /** The end of a path says most. */
-function shorten(text: string, width: number): string {
+function shorten(name: string, width: number): string {
+  const text = visibleLine(name);
   if (displayWidth(text) <= width) return text;
   const characters = [...text];
   while (characters.length > 0 && displayWidth(characters.join('')) > width - 1) characters.shift();
@@ -245,17 +242,18 @@ function shorten(text: string, width: number): string {
 }
 
 /** Breaks at spaces; further lines are indented. */
-function wrap(text: string, width: number): string {
+function wrap(line: string, width: number): string {
+  const text = visibleLine(line);
   if (width === Infinity) return text;
   const lines: string[] = [];
-  let line = '';
+  let current = '';
   for (const word of text.split(' ')) {
-    if (line.trim() !== '' && displayWidth(line) + 1 + displayWidth(word) > width) {
-      lines.push(line);
-      line = `  ${word}`;
+    if (current.trim() !== '' && displayWidth(current) + 1 + displayWidth(word) > width) {
+      lines.push(current);
+      current = `  ${word}`;
     } else {
-      line = line === '' ? word : `${line} ${word}`;
+      current = current === '' ? word : `${current} ${word}`;
     }
   }
-  return [...lines, line].join('\n');
+  return [...lines, current].join('\n');
 }

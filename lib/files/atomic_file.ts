@@ -3,6 +3,7 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { realFileSystem, type FileDigest } from './file_system';
+import { whyNot } from './output_checks';
 
 /**
  * Writes the pieces to a temporary file beside the target, flushes it, and puts it in the target's place.
@@ -26,7 +27,7 @@ export async function writeFileAtomically(file: string, pieces: Iterable<string>
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
     signal?.throwIfAborted();
-    throw new Error(`${file} could not be written: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new Error(`${file} could not be written: ${whyNot(error)}.`, { cause: error });
   }
 }
 

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { constants, copyFile, link, lstat, mkdir, open, readdir, readFile, readlink, rename, rm, statfs, symlink, truncate, unlink } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
+import { makeFolders } from './output_checks';
 
 export interface FileSystem {
   /** Makes one folder; the parent exists. */
@@ -52,7 +53,7 @@ async function flush(path: string): Promise<void> {
 
 export const realFileSystem: FileSystem = {
   makeFolder: async (folder) => void (await mkdir(folder)),
-  makeFolders: async (folder) => void (await mkdir(folder, { recursive: true })),
+  makeFolders,
   async writeDurably(file, data) {
     const handle = await open(file, 'w');
     try {

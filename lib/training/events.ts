@@ -68,6 +68,8 @@ export interface TrainCallbacks {
   onLog?: (entry: { level: 'info' | 'warning'; message: string }) => void;
   /** `total` is 0 where it is not known. */
   onProgress?: (progress: { phase: Phase; done: number; total: number }) => void;
+  /** What the run will take of the memory. Without this callback it is logged as a table. */
+  onMemoryPlan?: (plan: MemoryPlan) => void;
   onStart?: (start: RunStart) => void;
   onStep?: (metrics: StepMetrics) => void;
   onEvaluate?: (result: EvaluationResult) => void;

@@ -13,8 +13,8 @@ import { formatBytes, formatMemoryPlan, planOrRefuse } from './memory';
 import { exportModel, makeConfig, sha256, type ModelFolderPlan } from './model_folder';
 import { readSampleFacts } from '../scoring/model_facts';
 import { NO_TOKENS_ADDED, replacesSampleTemplate } from '../tokenization/model_folder';
-import { parseTrainOptions, sampleCompat, type TrainOptions } from './options';
-import { openOutputFolder, prepareOutputFolder, removeEarlier, type Say } from './output_folder';
+import { parseTrainOptions, sampleCompat, stepsOf, type TrainOptions } from './options';
+import { openOutputFolder, prepareOutputFolder, removeEarlier, type OutputFolderState, type Say } from './output_folder';
 import { packageVersion } from './package_version';
 import { readPaddingToken } from './padding_token';
 import { Run, OPTIMIZER_FILE, type RunStartState } from './run';
@@ -97,8 +97,9 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
     dtype: options.dtype,
     ...(options.precision ? { precision: options.precision } : {}),
   });
-  say(formatMemoryPlan(memory));
-  await refuseFullDisk(options, architecture, files);
+  if (callbacks.onMemoryPlan) callbacks.onMemoryPlan(memory);
+  else say(formatMemoryPlan(memory));
+  await refuseFullDisk(options, architecture, plan.totalSteps, files, { resumed, doomed });
 
   callbacks.onProgress?.({ phase: 'loading', done: 0, total: 1 });
   const { model, trainer } = await loadModel(engine, options, paddingToken, resumed, signal);
@@ -303,6 +304,22 @@ async function tellOtherPooling({ model_path: folder }: TrainOptions, { head, ar
   say(`Samples end with the id that is padding in ${folder} (pad_token_id ${padToken}), before which the model's class reads the reward. Training reads it at the last token, and the trained folder names another pad token.`, 'warning');
 }
 
+/** How many checkpoints are yet to be added at most: a new one is whole before the oldest goes. */
+function checkpointsAtOnce(options: TrainOptions, totalSteps: number, isResumed: boolean): number {
+  const epochs = options.max_steps > 0 ? 1 : Math.ceil(options.num_train_epochs);
+  const bySteps = options.save_strategy === 'steps' ? Math.floor(totalSteps / stepsOf(options.save_steps, totalSteps)) : 0;
+  const saves = Math.max(1, Math.min(totalSteps, options.save_strategy === 'no' ? 1 : bySteps + epochs));
+  // Of a resumed run the folder holds some already; how many of them will have gone is not known, so one is counted.
+  if (isResumed) return 1;
+  return options.save_total_limit === 0 ? saves : Math.min(saves, options.save_total_limit + 1);
+}
+
+async function bytesIn(folder: string, files: FileSystem): Promise<number> {
+  let sum = 0;
+  for (const name of await files.list(folder)) sum += (await files.kindOf(join(folder, name)))?.bytes ?? 0;
+  return sum;
+}
+
 /** The finished model is written into output_dir itself, so it must not be the base model's folder. */
 async function refuseOwnBase(options: TrainOptions): Promise<void> {
   const [base, output] = await Promise.all([options.model_path, options.output_dir].map((path) => realpath(path).catch(() => path)));
@@ -313,15 +330,19 @@ async function refuseOwnBase(options: TrainOptions): Promise<void> {
  * Weights and two moments in float32, beside them what is saved in bfloat16: a checkpoint that cannot fit is told of before the
  * training, not after it.
  */
-async function refuseFullDisk(options: TrainOptions, architecture: ArchitectureInfo, files: FileSystem): Promise<void> {
-  const needed = (3 * 4 + (options.dtype === 'bfloat16' ? 2 : 0)) * architecture.parameters;
+async function refuseFullDisk(options: TrainOptions, architecture: ArchitectureInfo, totalSteps: number, files: FileSystem, { resumed, doomed }: OutputFolderState): Promise<void> {
+  const each = (3 * 4 + (options.dtype === 'bfloat16' ? 2 : 0)) * architecture.parameters;
+  const count = checkpointsAtOnce(options, totalSteps, resumed !== undefined);
+  const needed = each * count;
   let free: number;
   try {
     free = await files.freeBytes(options.output_dir);
+    for (const { folder } of doomed) free += await bytesIn(folder, files);
   } catch (error) {
     throw new TrainingError(`The free space of ${options.output_dir} cannot be found out: ${messageOf(error)}.`);
   }
   if (free < needed) {
-    throw new TrainingError(`A checkpoint takes about ${formatBytes(needed)} in ${options.output_dir}, and ${formatBytes(free)} are free. Free some space or choose another output_dir.`);
+    const kept = count === 1 ? '' : `, and ${count} of them stand there at once (${formatBytes(needed)}; save_total_limit ${options.save_total_limit}, the newest beside those that it replaces)`;
+    throw new TrainingError(`A checkpoint takes about ${formatBytes(each)} in ${options.output_dir}${kept}, and ${formatBytes(free)} are free. Free some space, keep fewer, or choose another output_dir.`);
   }
 }

@@ -16,14 +16,17 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${UNITS[unit]}`;
 }
 
-/** A table of the plan: every entry with its kind, a sum, and what the machine has. No entry of 0 bytes. */
-export function formatMemoryPlan(plan: MemoryPlan): string {
+/** A table of the plan: every entry with its kind, a sum, and what the machine has. No entry of 0 bytes. Lines where the table is too wide. */
+export function formatMemoryPlan(plan: MemoryPlan, width = Infinity): string {
   const table = new Table({ head: ['memory', 'kind', 'size'], colAligns: ['left', 'left', 'right'], style: { head: [], border: [], compact: true } });
   const entries = plan.entries.filter(({ bytes }) => bytes > 0);
   for (const { name, kind, bytes } of entries) table.push([name, kind, formatBytes(bytes)]);
   table.push(['in all', '', formatBytes(plan.totalBytes)]);
   table.push(['available on this machine', '', plan.availableBytes === null ? 'not known' : formatBytes(plan.availableBytes)]);
-  return table.toString();
+  const drawn = table.toString();
+  if (drawn.split('\n')[0]!.length <= width) return drawn;
+  const available = plan.availableBytes === null ? 'not known' : formatBytes(plan.availableBytes);
+  return [...entries.map(({ name, bytes }) => `${formatBytes(bytes)} ${name}`), `${formatBytes(plan.totalBytes)} in all`, `${available} available on this machine`].join('\n');
 }
 
 /** What is planned for a device that is not here passes: its memory is not known. */

@@ -72,7 +72,7 @@ export const trainOptionDefinitions = {
   evaluation_strategy: optionalChoice(['no', 'steps', 'epoch'], { group: EVALUATION, describe: 'when to evaluate on test_data_path, beside the end of the run [default: steps with test_data_path, else no]' }),
   eval_steps: number(100, { above: 0 }, { group: EVALUATION, describe: 'steps between evaluations; below 1: a share of all steps' }),
 
-  save_strategy: choice(['no', 'steps', 'epoch'], 'steps', { group: SAVING, describe: 'when to save, beside the end of the run' }),
+  save_strategy: choice(['no', 'steps', 'epoch'], 'steps', { group: SAVING, describe: "when to save, beside the end of the run; 'steps' saves at the end of each epoch too" }),
   save_steps: number(100, { above: 0 }, { group: SAVING, describe: 'steps between checkpoints; below 1: a share of all steps' }),
   save_total_limit: number(3, { from: 0, integer: true }, { group: SAVING, describe: 'newest checkpoints kept; 0: all of them' }),
   resume_if_possible: flag(false, { group: SAVING, describe: 'go on from the newest whole checkpoint in output_dir, bit for bit' }),

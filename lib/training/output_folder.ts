@@ -1,7 +1,9 @@
 // The output folder at the start of a run: made, proved writable, and what it holds of earlier runs settled.
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { whyNot } from '../files/output_checks';
 import { findLatestCheckpoint, listCheckpoints, removeCheckpoint, removeLeftovers, setAside, type CheckpointReference } from './checkpoints';
-import { messageOf, TrainingError } from './errors';
+import { TrainingError } from './errors';
 import type { FileSystem } from '../files/file_system';
 import type { TrainOptions } from './options';
 
@@ -9,13 +11,13 @@ export type Say = (message: string, level?: 'info' | 'warning') => void;
 
 /** Makes the folder and writes and removes one file in it, so that a folder that cannot be written is told of before the training. */
 export async function prepareOutputFolder(folder: string, files: FileSystem): Promise<void> {
-  const probe = join(folder, `.writing-probe-${process.pid}`);
+  const probe = join(folder, `.writing-probe-${process.pid}-${randomBytes(4).toString('hex')}`);
   try {
     await files.makeFolders(folder);
     await files.writeDurably(probe, 'x');
     await files.removeFile(probe);
   } catch (error) {
-    throw new TrainingError(`output_dir ${folder} cannot be written: ${messageOf(error)}. Change its permissions, free some space, or choose another.`, { cause: error });
+    throw new TrainingError(`output_dir ${folder} cannot be written: ${whyNot(error)}. Change its permissions, free some space, or choose another.`, { cause: error });
   }
 }
 

@@ -210,6 +210,8 @@ export class Run {
   private async saveAtEnd(): Promise<void> {
     for (let waited = 0; ; waited += RETRY_AT_END_EVERY_MS) {
       try {
+        // Whoever removed the folder meanwhile did not mean the model that is in memory.
+        await this.parts.files.makeFolders(this.parts.options.output_dir);
         return await this.save();
       } catch (error) {
         this.parts.signal?.throwIfAborted();

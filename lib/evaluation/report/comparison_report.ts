@@ -1,9 +1,10 @@
 // A comparison as text for a terminal, and as compare.html, compare.md and compare.csv.
 
 import Table from 'cli-table3';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../files/atomic_file';
+import { makeFolders } from '../../files/output_checks';
+import { visibleLine } from '../../text/visible';
 import { ChartMaker } from './charts';
 import type { Comparison, Difference } from './compare';
 import { formatCell, type Cell, type Chart, type ReportContent, type ReportTable } from './content';
@@ -15,8 +16,8 @@ const packageInfo = require('../../../package.json') as { name: string; version:
 /** Text that ends in a newline. */
 export function formatComparison(comparison: Comparison): string {
   const { notes } = comparison;
-  const letters = comparison.models.map(({ name, path }, i) => `${letter(i)} = ${name}, ${path}`);
-  const blocks = [...letters, '', plainTable(valuesTable(comparison, letter)), '', plainTable(differencesTable(comparison, letter)), ...notes.map((note) => `Note: ${note}`), ...legend(comparison)];
+  const letters = comparison.models.map(({ name, path }, i) => visibleLine(`${letter(i)} = ${name}, ${path}`));
+  const blocks = [...letters, '', plainTable(valuesTable(comparison, letter)), '', plainTable(differencesTable(comparison, letter)), ...notes.map((note) => visibleLine(`Note: ${note}`)), ...legend(comparison)];
   return `${blocks.join('\n')}\n`;
 }
 
@@ -30,7 +31,7 @@ export async function writeComparison(folder: string, comparison: Comparison): P
   const charts = await ChartMaker.open();
   const content = describeComparison(comparison, charts);
   const written = { html: join(folder, 'compare.html'), markdown: join(folder, 'compare.md'), csv: join(folder, 'compare.csv') };
-  await mkdir(folder, { recursive: true });
+  await makeFolders(folder);
   await writeFileAtomically(written.markdown, [reportMarkdown(content)]);
   await writeFileAtomically(written.csv, [reportCsv(content)]);
   await writeFileAtomically(written.html, [reportPage(content)]);
@@ -97,6 +98,6 @@ function differenceChart(metric: string, differences: readonly Difference[], cha
 function plainTable({ title, columns, rows }: ReportTable): string {
   const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '', left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ' };
   const table = new Table({ chars: none, colAligns: columns.map(({ kind }) => (kind === 'text' ? 'left' : 'right')), style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 } });
-  table.push(columns.map(({ name }) => name), ...rows.map(({ cells }) => columns.map(({ kind }, i) => formatCell(cells[i], kind))));
+  table.push(columns.map(({ name }) => name), ...rows.map(({ cells }) => columns.map(({ kind }, i) => visibleLine(formatCell(cells[i], kind)))));
   return `${title}\n${table.toString().split('\n').map((line) => line.trimEnd()).join('\n')}`;
 }

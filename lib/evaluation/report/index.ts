@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { writeFileAtomically } from '../../files/atomic_file';
 import type { Evaluation } from '../evaluate';
-import type { ResultsOrigin } from '../results';
+import { RESULTS_NAMES, type ResultsOrigin } from '../results';
 import { headlineMetrics } from '../benchmarks';
 import { ChartMaker } from './charts';
 import type { ReportContent } from './content';
@@ -13,9 +13,14 @@ import { promptLines } from './prompts';
 import { benchmarkSection, fileSection, publishedSection } from './sections';
 import { reportCsv, reportMarkdown } from './text_tables';
 
+const REPORT_NAMES = { html: 'report.html', markdown: 'report.md', csv: 'report.csv', prompts: 'prompts.jsonl' } as const;
+
 export { compareResults, type Comparison as ResultsComparison } from './compare';
 export { readResults, type StoredResults } from './stored_results';
 export { formatComparison, writeComparison, type WrittenComparison } from './comparison_report';
+
+/** Every file that an evaluation leaves in its folder. */
+export const RESULT_FILES: ReadonlySet<string> = new Set([...Object.values(RESULTS_NAMES), ...Object.values(REPORT_NAMES)]);
 
 export interface WrittenReport {
   html: string;
@@ -30,7 +35,12 @@ export interface WrittenReport {
  */
 export async function writeReport(folder: string, evaluation: Evaluation, origin?: ResultsOrigin): Promise<WrittenReport> {
   const content = await describeReport(evaluation, origin ?? (await readOrigin(folder)));
-  const written = { html: join(folder, 'report.html'), markdown: join(folder, 'report.md'), csv: join(folder, 'report.csv'), prompts: join(folder, 'prompts.jsonl') };
+  const written = {
+    html: join(folder, REPORT_NAMES.html),
+    markdown: join(folder, REPORT_NAMES.markdown),
+    csv: join(folder, REPORT_NAMES.csv),
+    prompts: join(folder, REPORT_NAMES.prompts),
+  };
   await writeFileAtomically(written.prompts, promptLines(evaluation.files));
   await writeFileAtomically(written.markdown, [reportMarkdown(content)]);
   await writeFileAtomically(written.csv, [reportCsv(content)]);

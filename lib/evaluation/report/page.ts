@@ -3,7 +3,7 @@
 import type { Message, PreferencePrompt, Response } from '../../data/types';
 import { characterCount } from '../lengths';
 import { formatCell, formatInterval, formatNumber, type Cell, type Chart, type Column, type ReportContent, type ReportTable, type Section, type WorstPair } from './content';
-import { html, Markup } from './html';
+import { html, Markup, withoutUnfit } from './html';
 import { STYLE } from './style';
 
 /** Characters of a text that stand open; the rest unfolds. */
@@ -69,7 +69,8 @@ ${notes.map((note) => html`<p class="note">${note}</p>`)}
 
 /** The picture with its name, for whoever points at it and for whoever listens. */
 function named(svg: string, description: string): Markup {
-  const [open, rest] = [svg.slice('<svg'.length, svg.indexOf('>')), svg.slice(svg.indexOf('>') + 1)];
+  const fit = withoutUnfit(svg);
+  const [open, rest] = [fit.slice('<svg'.length, fit.indexOf('>')), fit.slice(fit.indexOf('>') + 1)];
   return html`<svg role="img" aria-label="${description}"${new Markup(open)}><title>${description}</title>${new Markup(rest)}`;
 }
 

@@ -1,5 +1,6 @@
 // The report's tables as Markdown and as CSV.
 
+import { visibleLine } from '../../text/visible';
 import { formatCell, tablesOf, type ReportContent, type ReportTable } from './content';
 
 /** GitHub's Markdown. Text of the data (names of files and categories) cannot become markup. */
@@ -32,7 +33,11 @@ function markdownTable({ title, columns, rows, notes = [] }: ReportTable): strin
   ];
 }
 
-const escapeMarkdown = (text: string) => text.replace(/[\\`*_[\]<>|#~&]/g, '\\$&').replace(/\s*[\r\n]+\s*/g, ' ');
+/** Text of a line, which cannot become markup: no control character, no rule, list, table, mathematics or HTML. */
+export function escapeMarkdown(text: string): string {
+  const line = visibleLine(text.trim().replace(/\s*[\r\n]+\s*/g, ' ')).replace(/[\\`*_[\]<>|#~&$]/g, '\\$&');
+  return line.replace(/^[-+](?=\s)|^-{2,}$|^=+$/, '\\$&').replace(/^(\d+)([.)])(?=\s)/, '$1\\$2');
+}
 
 /** One line a figure, in full precision: section, table, row, column, value, low, high (RFC 4180). */
 export function reportCsv(content: ReportContent): string {
@@ -55,9 +60,20 @@ export function reportCsv(content: ReportContent): string {
 const csvNumber = (value: number) => (Number.isNaN(value) ? '' : String(value));
 const bounds = (interval: { low: number; high: number } | undefined) => (interval ? [String(interval.low), String(interval.high)] : ['', '']);
 
-/** Text that a spreadsheet would run as a formula gets an apostrophe before it. */
-function csvField(text: string): string {
-  const safe = /^[=@\t]|^[+-](?![\d.])/.test(text) ? `'${text}` : text;
+/**
+ * What begins a formula in spreadsheets, also behind blanks that they take away and in the wide forms of East Asian keyboards. In \s are
+ * the byte order mark and the blanks of Unicode.
+ */
+const FORMULA = /^[\s\u200b-\u200f\u2060]*[=+\-@＝＋－＠]|^[\t\r\n]/;
+const SIGNED_NUMBER = String.raw`[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`;
+/** A number, and numbers with words between them (-200 to -51): no spreadsheet computes them. */
+const PLAIN_NUMBERS = new RegExp(String.raw`^${SIGNED_NUMBER}(?: [a-z]+(?: ${SIGNED_NUMBER})?)*$`);
+
+/** One line without control characters; text that a spreadsheet would run as a formula gets an apostrophe before it. */
+export function csvField(value: string): string {
+  const isFormula = FORMULA.test(value) && !PLAIN_NUMBERS.test(value);
+  const text = visibleLine(value);
+  const safe = isFormula ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
