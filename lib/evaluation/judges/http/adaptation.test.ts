@@ -215,6 +215,11 @@ const REMEDIES: [what: string, Reply, RegExp, Record<string, unknown>?][] = [
     /"enable_thinking" comes from --judge_extra/,
     { enable_thinking: false },
   ],
+  [
+    'a system turn',
+    refuse('System role not supported'),
+    /This model takes no system turn; give a --judge_template without one/,
+  ],
   ['nothing that is known', refuse('Something else'), /It says: "Something else"\. The 0 answers/],
 ];
 for (const [what, reply, message, extra] of REMEDIES) {

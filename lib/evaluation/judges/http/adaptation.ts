@@ -21,6 +21,7 @@ export class Adaptation {
   private renamed = false;
   private limit = Infinity;
   private fitted = 0;
+  private unknown = 0;
   private readonly told = new Set<string>();
 
   /** The request as this endpoint takes it. */
@@ -82,11 +83,25 @@ export class Adaptation {
     if (room !== undefined) this.fitted++;
   }
 
+  noteUnknownRefusal(): void {
+    this.unknown++;
+  }
+
   /** Sentences for the report. */
   notes(): string[] {
-    if (this.fitted === 0) return [...this.told];
+    return [...this.told, ...this.noteOfFitted(), ...this.noteOfUnknown()];
+  }
+
+  private noteOfUnknown(): string[] {
+    if (this.unknown === 0) return [];
+    const count = `Refusals in words that name no filter, taken for one as other conversations were answered: ${this.unknown}.`;
+    return [`${count} They are not kept; the same command asks again.`];
+  }
+
+  private noteOfFitted(): string[] {
+    if (this.fitted === 0) return [];
     const fitted = `Answers with less room than --judge_max_tokens, as much as the model's context left: ${this.fitted}.`;
-    return [...this.told, `${fitted} A lower --judge_max_tokens asks once.`];
+    return [`${fitted} A lower --judge_max_tokens asks once.`];
   }
 
   private tell(sentence: string): true {
@@ -109,6 +124,9 @@ export function askedTokens(body: Body): number | undefined {
 export function remedyFor({ message, param }: Said, body: Body, extra: Body = {}): string {
   const names = (field: string) => param === field || new RegExp(`(?<![\\w-])${field}(?![\\w-])`, 'i').test(message);
   if (body['logprobs'] === true && /logprobs/i.test(`${message} ${param ?? ''}`)) return logprobsRemedy(message);
+  if (/system (?:role|message|prompt|instruction)s?\b.{0,40}\bnot (?:supported|allowed|enabled)/i.test(message)) {
+    return 'This model takes no system turn; give a --judge_template without one.';
+  }
   const field = Object.keys(body).find(
     (name) => !['messages', 'model', 'stream', 'stop', 'seed'].includes(name) && names(name),
   );

@@ -61,6 +61,18 @@ export class EmptyAnswer extends EndpointError {
 }
 
 /**
+ * A refusal in words that name no filter, of one conversation among others that were answered: refused, and not kept.
+ */
+export class UnknownRefusal extends EndpointError {
+  readonly completion: Completion;
+
+  constructor({ message, kind, said }: EndpointError) {
+    super(message, { kind, said });
+    this.completion = { text: '', finish: 'filtered', said: shorten(said?.message || message) };
+  }
+}
+
+/**
  * The JSON of a body; `hide` takes secrets out of what is shown of another one.
  * @throws EndpointError, to be tried again, where it is none.
  */

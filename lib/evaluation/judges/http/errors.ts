@@ -10,6 +10,7 @@ interface Trouble {
   retryable?: boolean;
   retryAfter?: number | undefined;
   said?: Said | undefined;
+  hasRemedy?: boolean;
   cause?: unknown;
 }
 
@@ -24,13 +25,18 @@ export class EndpointError extends PredictorError {
   readonly retryAfter: number | undefined;
   /** What the endpoint said, where it refused the request. */
   readonly said: Said | undefined;
+  /** Whether the message tells what to change in the request, or it is of the account: not of one conversation. */
+  readonly hasRemedy: boolean;
+  /** Attempts that were made, this one included. */
+  attempts = 1;
 
-  constructor(message: string, { kind, retryable = false, retryAfter, said, cause }: Trouble) {
+  constructor(message: string, { kind, retryable = false, retryAfter, said, hasRemedy = false, cause }: Trouble) {
     super(message, cause === undefined ? {} : { cause });
     this.kind = kind;
     this.retryable = retryable;
     this.retryAfter = retryAfter;
     this.said = said;
+    this.hasRemedy = hasRemedy;
   }
 }
 
@@ -61,6 +67,7 @@ export function statusError(
   asked: Asked,
   remedy = '',
 ): EndpointError {
+  const isSpent = SPENT_CODE.test(said.code) || SPENT_SENTENCE.test(said.message);
   const words = said.message === '' ? '' : ` It says: "${shorten(said.message)}".`;
   const fail = (sentence: string, retryable = false) =>
     new EndpointError(`${sentence}${words}${remedy === '' ? '' : ` ${remedy}`}`, {
@@ -68,11 +75,11 @@ export function statusError(
       retryable,
       retryAfter,
       said,
+      hasRemedy: remedy !== '' || isSpent,
     });
   const { url, model } = asked;
   if (status >= 300 && status < 400)
     return fail(`${url} sends elsewhere (${status}); give the address it leads to as the endpoint.`);
-  const isSpent = SPENT_CODE.test(said.code) || SPENT_SENTENCE.test(said.message);
   if (isSpent && [400, 401, 403, 429].includes(status))
     return fail(`The account's quota at ${url} is used up (${status}).`);
   if (status === 402) return fail(`${url} asks for payment (402).`);

@@ -4,23 +4,21 @@
 // undici carries (its limits on waiting for headers and bodies can be taken off, which Node's own fetch does not allow:
 // long thoughts take longer than its 300 s).
 
-import { openCarrier, type Carrier } from '../../../files/http';
-import { ConnectionError, proxyFor } from '../../../files/proxy';
+import { openCarrier } from '../../../files/http';
 import type { Message } from '../../../data/types';
 import type { Completer, Completion, CompletionControl, CompletionOptions } from '../completer';
-import { JudgeError } from '../errors';
 import { openLockedCache, type LockedCache, type ResponseCache } from '../response_cache';
 import { Adaptation, type OwnRoom } from './adaptation';
-import { EmptyAnswer } from './answer';
+import { EmptyAnswer, UnknownRefusal } from './answer';
 import { EndpointError } from './errors';
 import { checkHeaders, requireSendable } from './headers';
-import { completionsUrl, shownUrl, type EndpointOptions } from './options';
+import { lineOf, type Line } from './line';
+import { completionsUrl, KEY_VARIABLE, type EndpointOptions } from './options';
 import { forEachAtMost } from './parallel';
 import { Pause } from './pause';
-import { attempt, type Line } from './request';
+import { attempt } from './request';
 import { requestKey } from './request_key';
 import { withRetries } from './retry';
-import { Secrets } from './secrets';
 import { Spending } from './spending';
 
 export { EndpointError } from './errors';
@@ -28,13 +26,16 @@ export { parseHeaders } from './headers';
 export type { EndpointOptions } from './options';
 
 const CONCURRENCY = 8;
-const KEY_VARIABLE = 'OPENAI_API_KEY';
 /** An answer limit for one attempt: 64 MiB. */
 const LARGEST_ANSWER = 64 * 1024 * 1024;
 /** Requests in other forms that one conversation may take, after refusals that taught something. */
 const LESSONS = 6;
 /** Attempts for an answer without anything in it: it may be what the endpoint has to say. */
 const EMPTY_ATTEMPTS = 3;
+/** Answers to different conversations that show that a request's form is right. */
+const PROOF = 3;
+/** Refusals in a row that no filter explains. */
+const UNKNOWN_REFUSALS = 5;
 /** Troubles of a wrong address: they show at once. Later the same is a server that starts anew. */
 const WRONG_ADDRESS = ['refused', 'unknown host', 'proxy', 'web page'];
 
@@ -70,54 +71,6 @@ export async function openEndpoint(options: EndpointOptions): Promise<HttpComple
   );
 }
 
-function lineOf(
-  url: string,
-  key: string | undefined,
-  options: EndpointOptions,
-  headers: Readonly<Record<string, string>>,
-  carrier: Carrier,
-): Line {
-  const own = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-  return {
-    address: url,
-    asked: {
-      url: shownUrl(url),
-      model: options.model,
-      keyVariable: options.keyVariable ?? KEY_VARIABLE,
-      hasKey: key !== undefined,
-      headers: Object.keys(own),
-    },
-    headers: {
-      accept: 'application/json, text/event-stream',
-      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
-      ...own,
-      'content-type': 'application/json',
-    },
-    secrets: new Secrets([
-      ...(key === undefined ? [] : [key]),
-      ...secretsOf(own),
-      ...new URL(url).searchParams.values(),
-      ...proxySecrets(url),
-    ]),
-    timeoutMs: options.timeoutMs ?? 300_000,
-    carrier,
-    extra: options.extra ?? {},
-  };
-}
-
-/** Of `Bearer KEY` the key alone too. */
-const secretsOf = (headers: Readonly<Record<string, string>>) =>
-  Object.values(headers).flatMap((value) => [value, ...value.split(/\s+/)]);
-
-/** @throws JudgeError where the environment's proxy setting for this address is unfit. */
-function proxySecrets(url: string): string[] {
-  try {
-    return proxyFor(new URL(url))?.secrets ?? [];
-  } catch (error) {
-    throw error instanceof ConnectionError ? new JudgeError(error.message, { cause: error }) : error;
-  }
-}
-
 export class HttpCompleter implements Completer {
   readonly name: string;
   readonly #line: Line;
@@ -128,7 +81,8 @@ export class HttpCompleter implements Completer {
   private readonly underWay = new Map<string, Promise<Completion>>();
   /** Answers where no file keeps them. */
   private readonly memory = new Map<string, Completion>();
-  private hasAnswered = false;
+  private answers = 0;
+  private unknownInARow = 0;
   private hasGivenTokens = false;
   private isDisposed = false;
 
@@ -274,7 +228,8 @@ export class HttpCompleter implements Completer {
     const { backoffMs = { from: 1000, to: 60_000 } } = this.options;
     const once = async (): Promise<Completion> => {
       const completion = await this.askInAnyForm(body, stopping);
-      this.hasAnswered = true;
+      this.answers++;
+      if (completion.finish !== 'filtered') this.unknownInARow = 0;
       this.spending.answered(completion);
       if (wantsTokens) this.requireTokens(completion);
       if (this.cache)
@@ -284,14 +239,17 @@ export class HttpCompleter implements Completer {
     };
     const shouldRetry = (error: unknown, failures: number): boolean => {
       this.noteFailure(error);
-      if (!(error instanceof EndpointError) || !error.retryable || this.isHopeless(error)) return false;
-      return failures <= (error instanceof EmptyAnswer ? Math.min(this.retries, EMPTY_ATTEMPTS - 1) : this.retries);
+      if (!(error instanceof EndpointError)) return false;
+      error.attempts = failures;
+      if (!error.retryable || this.isHopeless(error)) return false;
+      const isEmpty = error instanceof EmptyAnswer || (error.kind === 'empty answer' && this.answers === 0);
+      return failures <= (isEmpty ? Math.min(this.retries, EMPTY_ATTEMPTS - 1) : this.retries);
     };
     try {
       return await withRetries(once, { shouldRetry, backoffMs, signal: stopping });
     } catch (error) {
-      if (!(error instanceof EmptyAnswer)) throw error;
-      this.hasAnswered = true;
+      if (!(error instanceof EmptyAnswer || error instanceof UnknownRefusal)) throw error;
+      this.answers++;
       this.spending.answered(error.completion);
       if (wantsTokens) this.requireTokens(error.completion);
       return error.completion;
@@ -317,9 +275,23 @@ export class HttpCompleter implements Completer {
           error instanceof EndpointError && ['400', '403', '404', '422', '500'].includes(error.kind)
             ? error.said
             : undefined;
-        if (said === undefined || !again(this.adaptation.learn(said, sent, own))) throw error;
+        if (said === undefined) throw error;
+        if (again(this.adaptation.learn(said, sent, own))) continue;
+        throw this.isUnknownRefusal(error as EndpointError) ? new UnknownRefusal(error as EndpointError) : error;
       }
     }
+  }
+
+  /**
+   * Whether a refusal is of its conversation, because others in the same form were answered; a row of them is of
+   * something else.
+   */
+  private isUnknownRefusal({ kind, hasRemedy }: EndpointError): boolean {
+    if (!['400', '422'].includes(kind) || hasRemedy || this.answers < PROOF) return false;
+    if (this.unknownInARow >= UNKNOWN_REFUSALS) return false;
+    this.unknownInARow++;
+    this.adaptation.noteUnknownRefusal();
+    return true;
   }
 
   /**
@@ -350,16 +322,15 @@ export class HttpCompleter implements Completer {
   /** A wrong address shows at once. And nobody waits for hours. */
   private isHopeless({ kind, retryAfter }: EndpointError): boolean {
     return (
-      (!this.hasAnswered && WRONG_ADDRESS.includes(kind)) ||
+      (this.answers === 0 && WRONG_ADDRESS.includes(kind)) ||
       (retryAfter ?? 0) > (this.options.longestPauseMs ?? 600_000)
     );
   }
 
   private lastWord(error: unknown): unknown {
     if (!(error instanceof EndpointError)) return error;
-    const { kind, retryable, retryAfter } = error;
-    const tried =
-      !retryable || this.isHopeless(error) ? '' : ` It was tried ${this.retries + 1} times (--judge_retries).`;
+    const { kind, retryable, retryAfter, attempts } = error;
+    const tried = attempts === 1 ? '' : ` It was tried ${attempts} times (--judge_retries).`;
     const wait =
       retryAfter !== undefined && this.isHopeless(error)
         ? ` It asks to wait ${Math.ceil(retryAfter / 60_000)} min.`

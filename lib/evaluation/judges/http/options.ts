@@ -3,6 +3,9 @@
 import { JudgeError } from '../errors';
 import type { Prices } from './spending';
 
+/** Where the key comes from by default. */
+export const KEY_VARIABLE = 'OPENAI_API_KEY';
+
 export interface EndpointOptions {
   /** The base address, `https://host/v1`; `/chat/completions` is added where it is not there. */
   endpoint: string;
@@ -81,4 +84,9 @@ export function shownUrl(address: string): string {
   const { origin, pathname, searchParams } = new URL(address);
   const version = searchParams.get(SHOWN_PARAMETER);
   return `${origin}${pathname}${version === null ? '' : `?${SHOWN_PARAMETER}=${version}`}`;
+}
+
+/** Values of an address's parameters that may be secrets, under whatever name. */
+export function secretParameters(address: string): string[] {
+  return [...new URL(address).searchParams].flatMap(([name, value]) => (name === SHOWN_PARAMETER ? [] : [value]));
 }

@@ -237,3 +237,95 @@ for (const [what, reply, expected] of ODD) {
       },
     ));
 }
+
+const SLOW: [provider: string, Reply][] = [
+  [
+    'OpenAI',
+    {
+      status: 429,
+      body: said(
+        'Rate limit reached for gpt-4o in organization x on requests per min (RPM): Limit 3. Please try again in 20ms.',
+        'rate_limit_exceeded',
+        'requests',
+      ),
+    },
+  ],
+  [
+    'Azure',
+    {
+      status: 429,
+      body: said(
+        'Requests to the ChatCompletions_Create Operation have exceeded call rate limit. Please retry after 0.02 seconds.',
+        '429',
+      ),
+    },
+  ],
+  [
+    'Gemini, which speaks of billing',
+    {
+      status: 429,
+      body: [
+        {
+          error: {
+            code: 429,
+            message: 'You exceeded your current quota, please check your plan and billing details.',
+            status: 'RESOURCE_EXHAUSTED',
+            details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '0.02s' }],
+          },
+        },
+      ],
+    },
+  ],
+  ['Zhipu', { status: 429, body: said('您当前使用该API的并发数过高，请降低并发', '1302') }],
+  [
+    'Moonshot',
+    {
+      status: 429,
+      body: said(
+        'Your account reached max request, please try again after 0.02 seconds',
+        null,
+        'rate_limit_reached_error',
+      ),
+    },
+  ],
+  [
+    'DashScope',
+    {
+      status: 429,
+      body: said('Requests rate limit exceeded, please try again later.', 'limit_requests', 'limit_requests'),
+    },
+  ],
+  [
+    'DeepSeek',
+    {
+      status: 503,
+      body: said(
+        'Service is too busy. We advise users to temporarily switch to alternative LLM API service providers.',
+        'service_unavailable_error',
+      ),
+    },
+  ],
+];
+for (const [provider, reply] of SLOW) {
+  test(`waited for: ${provider}`, (t) =>
+    against(
+      t,
+      (_, attempt) => (attempt === 0 ? reply : OK),
+      async ({ ask, server }) => {
+        t.like((await ask(['q']))[0], { text: '[[A]]' });
+        t.is(server.log.length, 2);
+        const wait = server.log[1]!.at - server.log[0]!.at;
+        if (/0\.02|20ms/.test(JSON.stringify(reply.body))) t.true(wait >= 18, `${wait} ms`);
+      },
+    ));
+}
+
+test('an endpoint that only sends nothing is told as that, soon', (t) =>
+  against(
+    t,
+    () => ({ status: 204, body: '' }),
+    async ({ ask, server }) => {
+      await t.throwsAsync(ask(['q']), { message: /sent an empty answer \(status 204\)\. It was tried 3 times/ });
+      t.is(server.log.length, 3);
+    },
+  ));

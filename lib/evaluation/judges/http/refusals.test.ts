@@ -258,6 +258,39 @@ const REFUSED: [provider: string, Reply][] = [
       body: said('litellm.ContentPolicyViolationError: The response was filtered', '400', 'invalid_request_error'),
     },
   ],
+  ['Bedrock', { status: 400, body: said('Blocked by guardrail', 'guardrail_intervened') }],
+  [
+    'Cloudflare',
+    {
+      status: 424,
+      body: { success: false, errors: [{ code: 2016, message: 'Prompt blocked due to security configurations' }] },
+    },
+  ],
+  [
+    'Anthropic',
+    {
+      status: 400,
+      body: {
+        type: 'error',
+        error: { type: 'invalid_request_error', message: 'Output blocked by content filtering policy' },
+      },
+    },
+  ],
+  ['Tencent', { status: 400, body: said('request failed', 'FailedOperation.ContentSecurity') }],
+  ['ERNIE', { status: 400, body: said('the content of messages field is invalid', 'user_unsafe') }],
+  [
+    'SenseNova',
+    { status: 400, body: { error: { code: 17, message: 'the prompt contains sensitive information', details: [] } } },
+  ],
+  ['in other Chinese words', { status: 400, body: { code: 400, msg: '您的提问涉及违法信息，无法回答' } }],
+  [
+    'as an event',
+    {
+      status: 400,
+      body: 'data: {"code":"DataInspectionFailed","message":"Input data may contain inappropriate content."}\n\n',
+      headers: { 'content-type': 'text/event-stream' },
+    },
+  ],
   ['a status for it', { status: 451, body: 'Unavailable For Legal Reasons' }],
   ['GLM, finish reason', { status: 200, body: answered('', 'sensitive') }],
   ['Hunyuan, finish reason', { status: 200, body: answered('好的，', 'sensitive') }],
@@ -288,3 +321,58 @@ for (const [provider, reply] of REFUSED) {
       { concurrency: 1 },
     ));
 }
+
+const UNKNOWN = { status: 400, body: said('Computer says no') };
+const texts = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `q${from + i}`);
+
+test('a refusal in unknown words counts for its conversation where others were answered, and is not kept', (t) =>
+  against(
+    t,
+    ({ messages }) => (messages[0]!.content === 'q4' ? UNKNOWN : OK),
+    async ({ ask, server, completer, kept }) => {
+      const completions = await ask(texts(0, 8));
+      t.deepEqual(
+        completions.map(({ finish }) => finish),
+        texts(0, 8).map((text) => (text === 'q4' ? 'filtered' : 'stop')),
+      );
+      t.is(completions[4]!.said, 'Computer says no');
+      t.is(kept().trimEnd().split('\n').length, 7);
+      const { notes, requests } = completer.describe() as { notes: string[]; requests: object };
+      t.regex(notes.join(), /Refusals in words that name no filter.*: 1\./);
+      t.like(requests, { failed_attempts: { 400: 1 } });
+      await ask(['q4']);
+      t.is(server.log.length, 9, 'asked again');
+    },
+    { concurrency: 1 },
+  ));
+
+test('many of them in a row are of something else and end the run, and so does the first before any answer', async (t) => {
+  await against(
+    t,
+    ({ messages }) => (Number(messages[0]!.content.slice(1)) >= 4 ? UNKNOWN : OK),
+    async ({ ask, server }) => {
+      await t.throwsAsync(ask(texts(0, 40)), {
+        message: /refuses the request \(400\)\. It says: "Computer says no"\./,
+      });
+      t.is(server.log.length, 4 + 6);
+    },
+    { concurrency: 1 },
+  );
+  await against(
+    t,
+    () => UNKNOWN,
+    async ({ ask, server }) => {
+      await t.throwsAsync(ask(['q']), { message: /refuses the request \(400\)/ });
+      t.is(server.log.length, 1);
+    },
+  );
+  const arrears = { status: 400, body: said('Access denied, your account is not in good standing', 'Arrearage') };
+  await against(
+    t,
+    ({ messages }) => (messages[0]!.content === 'q5' ? arrears : OK),
+    async ({ ask }) => {
+      await t.throwsAsync(ask(texts(0, 8)), { message: /quota at .* is used up \(400\)/ });
+    },
+    { concurrency: 1 },
+  );
+});

@@ -22,6 +22,7 @@ const FILTER_CODES = new RegExp(
     'sensitive_words_detected', // new-api, one-api
     'SensitiveContentDetected|(?:Input|Output)TextRiskDetection', // Volcano Ark
     'censorship_blocked', // StepFun
+    'content_?security|content_?safety|unsafe|risk_?control|guardrail', // Tencent, Baidu, Bedrock
     'sensitive_check', // ModelVerse
     '\\b1301\\b', // Zhipu
     '\\b400008\\b', // Hunyuan
@@ -35,13 +36,13 @@ const FILTER_CODES = new RegExp(
 const FILTER_SENTENCES = new RegExp(
   [
     'content exists risk', // DeepSeek
-    'sensitive (?:words?|content|info|chat|data|topic)|new_sensitive|(?:input|output|content|text) (?:is|was) sensitive',
-    'inappropr?iat?e content|unsafe content|harmful content|prohibited content|content (?:is )?(?:unsafe|harmful|prohibited)',
+    'sensitive (?:words?|content|info|chat|data|topic)|new_sensitive|(?:input|output|content|text|prompt|messages?|question) (?:is|was|are|contains?) sensitive',
+    'inappropr?iat?e content|unsafe content|harmful content|prohibited[ _]content|illegal (?:content|information)|guardrail|content (?:is )?(?:unsafe|harmful|prohibited)',
     'considered high[ -]risk|rejected (?:by|as a result of) (?:the|our) safety|safety (?:system|filter|polic)|for safety reasons',
-    'content (?:management|usage|safety|moderation|security) (?:polic|filter|check|system)|content ?polic|(?:response|prompt|content|output) (?:was|is) (?:filtered|blocked)|content[ _-]?filter(?:ed|ing)?\\b',
+    'content (?:management|usage|safety|moderation|security) (?:polic|filter|check|system)|content ?polic|(?:response|prompt|content|output|input|message) (?:was |is |has been )?(?:filtered|blocked)|blocked output|content[ _-]?filter(?:ed|ing)?\\b',
     'violat\\w+ (?:of )?(?:our |the |its )?(?:\\w+ )?(?:usage|content|safety|acceptable use)|usage (?:guidelines|polic)',
     '(?:was|been|is) flagged|flagged (?:as|for|by)|requires moderation',
-    '敏感|违规|违禁|不合规|不安全|涉[政黄暴恐]|(?:内容|安全)(?:安全|审核|审查|风险|过滤)|审核(?:不|未)通过|不适当的?内容',
+    '敏感|违规|违禁|违法|不合规|不安全|涉[政黄暴恐]|(?:内容|安全)(?:安全|审核|审查|风险|过滤)|审核(?:不|未)通过|不适当的?内容',
   ].join('|'),
   'i',
 );
@@ -59,7 +60,7 @@ const TOO_LONG = new RegExp(
 
 /** Finish reasons of content filters. */
 const FILTER_REASONS =
-  /content[_-]?filter|^(?:sensitive|refusal|safety|blocklist|prohibited_content|spii|recitation|guardrail_intervened|content_filtered|censored|moderation)\b/i;
+  /content[_-]?filter|^(?:sensitive|refusal|safety|blocklist|prohibited_content|spii|recitation|guardrail_intervened|content_filtered|censored|moderation|risk_control)\b/i;
 /** Finish reasons of answers that broke off where something failed: they are no answers. */
 const FAILURE_REASONS =
   /^(?:network_error|insufficient_system_resource|error|abort(?:ed)?|cancel(?:l?ed)?|timeout|overloaded|engine_overloaded|(?:server|internal|upstream|engine|unknown)_error)$/i;

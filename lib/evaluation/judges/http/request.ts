@@ -1,30 +1,16 @@
 // One attempt at one request: sent, waited for, and told apart into an answer, a refusal of the conversation, and
 // errors.
 
-import type { Carrier } from '../../../files/http';
 import { proxyFor } from '../../../files/proxy';
 import type { Completion } from '../completer';
 import { askedTokens, remedyFor } from './adaptation';
 import { completionOf, EmptyAnswer, parseBody } from './answer';
-import { EndpointError, networkError, shorten, statusError, type Asked } from './errors';
+import { EndpointError, networkError, shorten, statusError } from './errors';
 import { bodyOfEvents, BrokenStream, isEventStream } from './event_stream';
+import type { Line } from './line';
 import { refusalOf, type Said } from './refusals';
 import { retryAfterOf } from './retry_after';
 import { failureIn, saidIn } from './said';
-import type { Secrets } from './secrets';
-
-/** How an endpoint is reached: the same for all requests. */
-export interface Line {
-  /** Where to send, with its parameters. */
-  address: string;
-  asked: Asked;
-  headers: Readonly<Record<string, string>>;
-  secrets: Secrets;
-  timeoutMs: number;
-  carrier: Carrier;
-  /** Fields that the user added to the request. */
-  extra: Readonly<Record<string, unknown>>;
-}
 
 interface Reply {
   status: number;
@@ -41,7 +27,7 @@ export async function attempt(line: Line, body: Readonly<Record<string, unknown>
   const reply = await exchange(line, JSON.stringify(body));
   const { status, headers, text } = reply;
   if (status < 200 || status >= 300) {
-    const content = parsedOr(text, undefined);
+    const content = isEventStream(headers.get('content-type'), text) ? eventsOr(text) : parsedOr(text);
     return refusedOr(status, failureIn(content) ?? saidIn(content, text));
   }
   if (text.trim() === '')
@@ -109,10 +95,19 @@ function choiceFailure(content: unknown): ReturnType<typeof failureIn> {
   return choice?.error === undefined || choice.error === null ? undefined : failureIn({ error: choice.error });
 }
 
-function parsedOr<T>(text: string, otherwise: T): unknown {
+function parsedOr(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return otherwise;
+    return undefined;
+  }
+}
+
+/** Refusals may come as events too. */
+function eventsOr(text: string): unknown {
+  try {
+    return bodyOfEvents(text);
+  } catch {
+    return parsedOr(text.replace(/^\s*data: ?/, ''));
   }
 }

@@ -46,7 +46,12 @@ export function failureIn(body: unknown): Failure | undefined {
   const isError =
     body['object'] === 'error' ||
     (choices === undefined && code !== undefined && ![0, '0', 200, '200'].includes(code as never));
-  return isError ? withStatus({ message: textOf(message), code: join(code, body['type']) }) : undefined;
+  return isError
+    ? withStatus({
+        message: textOf(message ?? body['msg'] ?? body['detail'] ?? body['errors']),
+        code: join(code, body['type']),
+      })
+    : undefined;
 }
 
 function errorOf(error: unknown, body: Fields): Said {

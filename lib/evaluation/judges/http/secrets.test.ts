@@ -104,6 +104,23 @@ test('headers are sent, and are no part of the cache', async (t) => {
   );
 });
 
+test('a value of an unknown parameter of the address is a secret; the version of an interface is none', (t) =>
+  against(
+    t,
+    () => ({ status: 200, body: answered('[[A]] since 2024-10-21 by value-of-k') }),
+    async ({ server }) => {
+      const endpoint = `${server.url}?api-version=2024-10-21&k=value-of-k`;
+      const completer = await openEndpoint({ endpoint, model: 'm', keyVariable: 'CHEEMS_TEST_NO_KEY' });
+      const [completion] = await completer.complete([[{ role: 'user', content: 'q' }]], {
+        temperature: 0,
+        maxTokens: 99,
+      });
+      t.is(completion!.text, '[[A]] since 2024-10-21 by [key]');
+      t.is(server.log[0]!.url, '/v1/chat/completions?api-version=2024-10-21&k=value-of-k');
+      await completer.dispose();
+    },
+  ));
+
 test('an authorization of the user wins over the key', (t) =>
   against(
     t,
