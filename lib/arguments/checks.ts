@@ -64,7 +64,7 @@ export function wholeNumber(from: number, to = Number.MAX_SAFE_INTEGER): Check {
   );
 }
 
-export function oneOf(...choices: readonly (string | number | null)[]): Check {
+export function oneOf(...choices: readonly (string | boolean | null)[]): Check {
   return check(`one of ${choices.map((choice) => show(choice)).join(', ')}`, (value) => choices.includes(value as string));
 }
 
@@ -153,5 +153,14 @@ export type Signature = readonly (readonly [name: string, check: Check])[];
 
 /** @throws ArgumentError naming the function, the argument, and what is wanted. */
 export function checkArguments(call: string, signature: Signature, given: readonly unknown[]): void {
-  signature.forEach(([path, inner], i) => inner(given[i], { call, path }));
+  signature.forEach(([path, inner], i) => {
+    try {
+      inner(given[i], { call, path });
+    } catch (error) {
+      if (error instanceof ArgumentError) throw error;
+      // A getter or a proxy of the caller's threw.
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new ArgumentError(path, `${call}: ${path} cannot be read (${reason}).`);
+    }
+  });
 }

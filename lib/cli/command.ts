@@ -9,7 +9,6 @@ import { checkValue, suggestion, type OptionTable, type OptionValues } from './o
 export interface Command<T extends OptionTable = OptionTable> {
   /** As typed: `train`, or `plan train`. */
   name: string;
-  summary: string;
   options: T;
   /** The option whose values may also stand alone, behind the command's name. */
   operands?: string;
@@ -36,7 +35,7 @@ const CONFIG_NAME = 'config';
 const SPELLING = 'Every option may be written with - for _ (--kebab-case), and be set in the file given with --config.';
 
 /** Declares the options and examples; no defaults, so that it stays known what the user gave. */
-export function declareOptions(parser: Argv, command: Omit<AnyCommand, 'start'>): Argv {
+export function declareOptions(parser: Argv, command: Omit<AnyCommand, 'start'>, summary: string): Argv {
   for (const [name, { description }] of Object.entries(command.options)) {
     parser.option(name, parserOption(description));
     if (description.otherName !== undefined) parser.option(description.otherName, { ...parserOption(description), hidden: true });
@@ -45,7 +44,7 @@ export function declareOptions(parser: Argv, command: Omit<AnyCommand, 'start'>)
   parser.group(['help', 'version'], 'Other');
   for (const [line, text] of command.examples) parser.example(`$0 ${line}`, text);
   const notes = command.notes === undefined ? SPELLING : `${command.notes}\n\n${SPELLING}`;
-  return parser.usage(`$0 ${command.name} [options]\n\n${command.summary}`).epilogue(notes);
+  return parser.usage(`$0 ${command.name} [options]\n\n${summary}`).epilogue(notes);
 }
 
 function parserOption(option: OptionDescription): Options {

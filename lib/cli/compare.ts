@@ -11,7 +11,6 @@ const FILES = 'Files';
 export const compareCommand = defineCommand({
   name: 'compare',
   operands: 'results',
-  summary: 'Compares evaluations of the same data: differences, with a paired bootstrap over prompts.',
   options: {
     results: paths({ group: FILES, describe: 'two or more results.json that eval --output_dir wrote; they may also follow the command without --results' }, 1),
     output_dir: text({ group: FILES, describe: 'folder for compare.html, compare.md and compare.csv' }),

@@ -1,7 +1,6 @@
 // `--config FILE`: options in YAML or JSON. The command line wins over the file, the file over the defaults.
 
 import { readFileSync } from 'node:fs';
-import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { namesOf } from '../arguments/option_kinds';
 import { UsageError } from './failure';
 import { checkValue, suggestion, type OptionTable } from './options';
@@ -12,6 +11,7 @@ import { checkValue, suggestion, type OptionTable } from './options';
  * @throws UsageError naming file, line and key: unreadable file, broken YAML, unknown or repeated key, unfit value.
  */
 export function readConfigFile(file: string, options: OptionTable): Map<string, unknown> {
+  const { isMap, isScalar, LineCounter, parseDocument } = require('yaml') as typeof import('yaml'); // most runs have no such file
   const lines = new LineCounter();
   const document = parseDocument(readText(file), { lineCounter: lines });
   const problem = document.errors[0];

@@ -50,7 +50,6 @@ export type EvalValues = OptionValues<typeof evalOptions>;
 
 export const evalCommand = defineCommand({
   name: 'eval',
-  summary: 'Evaluates a reward model on preference data: accuracy, exact match, calibration, by category, with intervals.',
   options: evalOptions,
   examples: [
     ['eval --model_path runs/rm --data_path human.jsonl open.jsonl --output_dir runs/rm/eval', 'CheemsBench'],

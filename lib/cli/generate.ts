@@ -34,7 +34,6 @@ Of generation_config.json only the stop tokens count; temperature and the like a
 
 export const generateCommand = defineCommand({
   name: 'generate',
-  summary: 'Answers prompts with a language model: JSONL in, texts out.',
   options,
   examples: [
     ['generate --model_path Qwen/Qwen2.5-0.5B-Instruct --input prompts.jsonl --output answers.jsonl', 'a file'],

@@ -6,12 +6,11 @@ import type { EngineInfo } from '../engine/types';
 import { flag } from '../arguments/option_kinds';
 import { formatBytes } from '../training/memory';
 import { defineCommand } from './command';
-import { packageVersion } from '../training/package_version';
+import { packageVersion } from '../files/package_version';
 import { print } from './terminal';
 
 export const infoCommand = defineCommand({
   name: 'info',
-  summary: 'Versions, CPU features, threads, which backends were found, and why the others were not.',
   options: {
     json: flag(false, { group: 'Options', describe: 'print JSON' }),
   },

@@ -46,7 +46,6 @@ const BYTES_PER_PARAMETER = 4;
 
 export const initCommand = defineCommand({
   name: 'init',
-  summary: 'Makes a model folder (Hugging Face layout) with random weights, to be trained from scratch.',
   options,
   examples: [
     ['init --architecture qwen2 --hidden_size 256 --num_hidden_layers 4 --tokenizer data/tokenizer --output_dir models/tiny', 'a small Qwen2'],

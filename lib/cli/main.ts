@@ -1,37 +1,32 @@
 #!/usr/bin/env node
 // The command line: finds the command, settles its options, runs it, and turns what happens into an exit code.
 
-import yargs from 'yargs';
+import type { Argv } from 'yargs';
+import { packageVersion } from '../files/package_version';
 import { normaliseArguments } from './arguments';
 import { declareOptions, type AnyCommand } from './command';
-import { compareCommand } from './compare';
-import { evalCommand } from './eval';
+import { COMMANDS, PLANS } from './commands';
 import { EXIT_ERROR, EXIT_OK, reportFailure, UsageError } from './failure';
-import { generateCommand } from './generate';
-import { infoCommand } from './info';
-import { initCommand } from './init';
-import { packageVersion } from '../training/package_version';
 import { suggestion } from './options';
-import { planEvalCommand, planTrainCommand } from './plan';
-import { scoreCommand } from './score';
 import { print } from './terminal';
-import { trainCommand } from './train';
-
-const COMMANDS = [trainCommand, evalCommand, compareCommand, scoreCommand, generateCommand, initCommand, infoCommand];
-const PLANS = [planTrainCommand, planEvalCommand];
 
 type Job = { command: AnyCommand; parsed: Record<string, unknown> };
+
+/** The parser, loaded where there is something to parse. yargs 18 is a module with a default export, 17 is the function itself. */
+function library(): typeof import('yargs') {
+  const loaded = require('yargs') as typeof import('yargs') | { default: typeof import('yargs') };
+  return typeof loaded === 'function' ? loaded : loaded.default;
+}
 
 /** What is to be run; undefined where help or version was all that was asked for. */
 async function parse(argv: readonly string[], onHelp: (text: string) => void): Promise<Job | undefined> {
   let job: Job | undefined;
-  const add = (parser: yargs.Argv, command: AnyCommand): yargs.Argv =>
-    parser.command(
-      command.name.split(' ').at(-1)!,
-      command.summary,
-      (own) => declareOptions(own, command),
-      (parsed) => void (job = { command, parsed }),
-    );
+  const yargs = library();
+  const addAll = (parser: Argv, commands: typeof COMMANDS): void => {
+    for (const [name, { summary, load }] of Object.entries(commands)) {
+      parser.command(name, summary, (own) => declareOptions(own, load(), summary), (parsed) => void (job = { command: load(), parsed }));
+    }
+  };
   const root = yargs()
     .scriptName('cheems-native')
     .locale('en')
@@ -45,9 +40,9 @@ async function parse(argv: readonly string[], onHelp: (text: string) => void): P
       // yargs' own complaints come as a YError or as a message alone.
       throw error && error.name !== 'YError' ? error : new UsageError(sentence(message ?? error.message));
     });
-  for (const command of COMMANDS) add(root, command);
+  addAll(root, COMMANDS);
   root.command('plan', 'The memory that train or eval will take, by kind, before anything is allocated.', (own) => {
-    for (const plan of PLANS) add(own, plan);
+    addAll(own, PLANS);
     own.usage('$0 plan train|eval [options]');
   });
   root.epilogue('"cheems-native <command> --help" tells the options of a command, with examples.');
@@ -61,7 +56,7 @@ async function parse(argv: readonly string[], onHelp: (text: string) => void): P
 }
 
 function noCommand([first, second]: string[]): UsageError {
-  const names = [...COMMANDS.map(({ name }) => name), 'plan'];
+  const names = [...Object.keys(COMMANDS), 'plan'];
   if (first === undefined) return new UsageError(`No command was given; the commands are ${names.join(', ')}.`);
   if (first === 'plan') return new UsageError(`Say what to plan, "plan train" or "plan eval"${second === undefined ? '' : `, not "plan ${second}"`}; the options are those of that command.`);
   return new UsageError(`There is no command "${first}".${suggestion(first, names)}`);
@@ -82,6 +77,10 @@ function sentence(message: string): string {
 export async function main(argv: readonly string[]): Promise<number> {
   let name: string | undefined;
   try {
+    if (argv.length === 1 && argv[0] === '--version') {
+      print(`${packageVersion()}\n`);
+      return EXIT_OK;
+    }
     const job = await parse(argv, (text) => print(`${text}\n`));
     if (!job) return EXIT_OK;
     name = job.command.name;

@@ -21,7 +21,6 @@ const NOTES = 'With data the longest sample is measured; without, max_length sta
 
 export const planTrainCommand = defineCommand({
   name: 'plan train',
-  summary: 'The memory that train will take with these options, by kind, before anything is allocated.',
   options: {
     ...trainOptions,
     train_data_path: paths({ group: 'Paths', describe: 'as of train; may be left out' }, 0),
@@ -59,7 +58,6 @@ export const planTrainCommand = defineCommand({
 
 export const planEvalCommand = defineCommand({
   name: 'plan eval',
-  summary: 'The memory that eval (and score) will take with these options, by kind, before anything is allocated.',
   options: { ...evalOptions, data_path: paths({ group: 'Files', describe: 'as of eval; may be left out' }, 0) },
   examples: [['plan eval --model_path runs/rm --max_length 4096', 'samples of up to 4096 tokens']],
   notes: NOTES,

@@ -31,7 +31,6 @@ Order is kept and memory is bounded. A run that was stopped is continued by the 
 
 export const scoreCommand = defineCommand({
   name: 'score',
-  summary: 'Scores conversations with a reward model: JSONL in, rewards out.',
   options,
   examples: [
     ['score --model_path runs/rm --input answers.jsonl --output rewards.jsonl', 'a file'],

@@ -31,7 +31,6 @@ export function settleTrainOptions(values: Record<string, unknown>): TrainOption
 
 export const trainCommand = defineCommand({
   name: 'train',
-  summary: 'Trains a reward model on preference data.',
   options: trainOptions,
   examples: [
     ['train --model_path models/Qwen2.5-0.5B --train_data_path train.jsonl --test_data_path human.jsonl open.jsonl --output_dir runs/rm', 'defaults of the original'],

@@ -1,5 +1,6 @@
 // From data and a predictor to metrics: what `cheems-native eval` runs, and what a tool of one's own can call.
 
+import { EvaluationError } from './errors';
 import { formatReport } from '../data/report';
 import type { PreferenceDataset, PreferencePrompt } from '../data/types';
 import { figureIntervalBlocks, findBenchmark, type ScoredFile, type ScoreTable } from './benchmarks';
@@ -95,11 +96,11 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
 }
 
 function requireDatasets(datasets: readonly EvaluationDataset[]): void {
-  if (datasets.length === 0) throw new RangeError('There is nothing to evaluate: no data set was given.');
+  if (datasets.length === 0) throw new EvaluationError('There is nothing to evaluate: no data set was given.');
   const names = new Set<string>();
   for (const { name, dataset } of datasets) {
-    if (names.has(name)) throw new RangeError(`Two data sets are named "${name}"; their results could not be told apart. Give each file once.`);
-    if (dataset.prompts.length === 0) throw new RangeError(`The data set "${name}" holds no prompt, so there is nothing to evaluate.`);
+    if (names.has(name)) throw new EvaluationError(`Two data sets are named "${name}"; their results could not be told apart. Give each file once.`);
+    if (dataset.prompts.length === 0) throw new EvaluationError(`The data set "${name}" holds no prompt, so there is nothing to evaluate.`);
     names.add(name);
   }
 }

@@ -1,5 +1,6 @@
 // An evaluation as files: results.json (figures and where they come from) and scores.jsonl (a row a response).
 
+import { EvaluationError } from './errors';
 import { join } from 'node:path';
 import { digestFile, writeFileAtomically } from '../files/atomic_file';
 import { jsonPieces } from '../files/json_pieces';
@@ -43,7 +44,7 @@ export async function writeResults(folder: string, evaluation: Evaluation, meta:
   try {
     await makeFolders(folder);
   } catch (error) {
-    throw new Error(`The output folder ${folder} could not be made: ${whyNot(error)}.`, { cause: error });
+    throw new EvaluationError(`The output folder ${folder} could not be made: ${whyNot(error)}.`, { cause: error });
   }
   const results = await describeResults(evaluation, meta);
   const written: WrittenResults = {

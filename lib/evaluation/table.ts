@@ -1,6 +1,5 @@
 // The result on a terminal of any width, or as plain text.
 
-import Table from 'cli-table3';
 import { visibleLine } from '../text/visible';
 import { displayWidth } from '../text/width';
 import { headlineMetrics, type ScoreTable } from './benchmarks';
@@ -214,6 +213,7 @@ function draw(written: readonly (readonly string[])[], width: number, lines: boo
   const between = lines ? widths.length + 1 : 2 * (widths.length - 1);
   const others = widths.slice(1).reduce((sum, own) => sum + own, 0);
   widths[0] = Math.max(padding + 3, Math.min(widths[0]!, width - between - others));
+  const Table = require('cli-table3') as typeof import('cli-table3'); // for those who print one
   const table = new Table({
     colWidths: widths,
     colAligns: widths.map((_, column) => (column === 0 ? 'left' : 'right')),

@@ -8,7 +8,6 @@ import { engine as nativeEngine } from '../engine';
 import { asyncDispose } from '../engine/dispose';
 import { disposedBefore } from '../engine/errors';
 import type { ArchitectureInfo, Engine, EngineCausalModel, Precision } from '../engine/types';
-import { localModelFolder } from '../hub';
 import { GenerationError } from './errors';
 import type { Answer } from './answer';
 import { checkSampling, generateOptions, languageModelOptions, type GenerateOptions, type LanguageModelOptions, type Sampling } from './options';
@@ -63,6 +62,7 @@ export class LanguageModel {
   static async load(folderOrId: string, options: LanguageModelOptions = {}, engine: Pick<Engine, 'loadCausalModel'> = nativeEngine): Promise<LanguageModel> {
     checkArguments('LanguageModel.load', LOAD, [folderOrId, options]);
     const { device = 'auto', numThreads = 0, keep16Bit = true, precision, signal } = options;
+    const { localModelFolder } = require('../hub') as typeof import('../hub'); // with the first model
     const folder = await localModelFolder(folderOrId, { signal });
     // Before the weights: what is wrong here shows at once.
     const prompts = new PromptBuilder(folder, options);

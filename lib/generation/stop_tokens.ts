@@ -2,7 +2,6 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { GenerationError } from './errors';
 import type { PromptBuilder } from './prompts';
 
@@ -14,8 +13,7 @@ export interface StopToken {
   from: string[];
 }
 
-const id = z.int().min(0);
-const schema = z.looseObject({ eos_token_id: z.union([id, z.array(id), z.null()], 'must be a token id or a list of them').optional() });
+const isId = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 /**
  * The ids that generation_config.json and config.json call `eos_token_id` (a number or a list), the tokenizer's `eos_token`, and the
@@ -52,8 +50,10 @@ async function eosTokensOf(file: string): Promise<number[]> {
   } catch (error) {
     throw new GenerationError(`${file} is not valid JSON (${(error as Error).message}).`);
   }
-  const checked = schema.safeParse(value);
-  if (!checked.success) throw new GenerationError(`${file}: "eos_token_id" ${checked.error.issues[0]!.message}.`);
-  const { eos_token_id: eos } = checked.data;
-  return eos === undefined || eos === null ? [] : Array.isArray(eos) ? eos : [eos];
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new GenerationError(`${file} must hold a JSON object.`);
+  const { eos_token_id: eos } = value as { eos_token_id?: unknown };
+  if (eos === undefined || eos === null) return [];
+  const ids = Array.isArray(eos) ? (eos as unknown[]) : [eos];
+  if (!ids.every(isId)) throw new GenerationError(`${file}: "eos_token_id" must be a token id or a list of them.`);
+  return ids;
 }

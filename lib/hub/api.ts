@@ -3,13 +3,15 @@
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ReadableStream } from 'node:stream/web';
-import { downloadFile, HubApiError, listFiles, modelInfo } from '@huggingface/hub';
 import { reasonOf, type ExpectedDigest } from '../files/download';
 import { fetchThroughProxy } from '../files/http';
 import { ConnectionError } from '../files/proxy';
 import type { HubEnvironment } from './environment';
 import { HubError } from './errors';
 import type { ModelReference } from './reference';
+
+/** Loaded when the hub is asked: a model's folder needs none of it. */
+const library = () => require('@huggingface/hub') as typeof import('@huggingface/hub');
 
 export interface HubFile {
   path: string;
@@ -39,7 +41,7 @@ export class HubApi {
   /** The commit that the revision names now. */
   async commit(): Promise<string> {
     const { name, revision } = this.reference;
-    const { sha } = await this.ask(() => modelInfo({ name, revision, additionalFields: ['sha'], ...this.access(this.signal) }));
+    const { sha } = await this.ask(() => library().modelInfo({ name, revision, additionalFields: ['sha'], ...this.access(this.signal) }));
     if (typeof sha !== 'string' || !/^[0-9a-f]{40}$/.test(sha))
       throw new HubError(
         `${this.environment.endpoint} did not say which commit ` + `${revision} of ${name} is; it may be no mirror of the hub. Check HF_ENDPOINT.`,
@@ -51,7 +53,7 @@ export class HubApi {
   async files(commit: string): Promise<HubFile[]> {
     const entries = await this.ask(async () => {
       const list = [];
-      for await (const entry of listFiles({ repo: this.repository, revision: commit, ...this.access(this.signal) })) list.push(entry);
+      for await (const entry of library().listFiles({ repo: this.repository, revision: commit, ...this.access(this.signal) })) list.push(entry);
       return list;
     });
     return entries
@@ -69,7 +71,7 @@ export class HubApi {
   /** A file's content from `offset` on. */
   async open(commit: string, path: string, offset: number, signal: AbortSignal | undefined): Promise<AsyncIterable<Uint8Array>> {
     const refusal: { error?: HubError } = {};
-    const blob = await downloadFile({ repo: this.repository, path, revision: commit, xet: false, ...this.access(signal, refusal) });
+    const blob = await library().downloadFile({ repo: this.repository, path, revision: commit, xet: false, ...this.access(signal, refusal) });
     if (blob === null) throw new HubError(`${this.reference.name} lists ${path}, but the hub does not have it.`);
     const stream = Readable.fromWeb(blob.slice(offset).stream() as ReadableStream<Uint8Array>);
     return withErrors(stream, refusal);
@@ -131,7 +133,7 @@ export class HubApi {
       } catch (error) {
         this.signal?.throwIfAborted();
         if (error instanceof HubError) throw error;
-        if (error instanceof HubApiError && error.statusCode < 500 && error.statusCode !== 429)
+        if (error instanceof library().HubApiError && error.statusCode < 500 && error.statusCode !== 429)
           throw new HubError(`${this.environment.endpoint} ` + `refused to tell about ${this.reference.name}: ${error.message}`, { cause: error });
         const isLast = attempt === METADATA_ATTEMPTS || (error instanceof ConnectionError && !error.retryable);
         if (isLast) throw new HubUnreachable(reasonOf(error), { cause: error });

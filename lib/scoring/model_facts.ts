@@ -1,10 +1,10 @@
 // How a model's samples are built and where its rewards are read: what training wrote into the folder, and of other tools' folders what
 // their files show of the trainer.
 
+import { ScoringError } from './errors';
 import { readFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
 import type { HeadInfo } from '../engine/types';
 import type { Stripping } from '../tokenization/sample_builder';
 import type { Pooling } from './pooling';
@@ -27,7 +27,15 @@ export interface FactsRequest {
   head?: Pick<HeadInfo, 'kind' | 'source'> | undefined;
 }
 
-const schema = z.object({ do_strip: z.boolean().optional(), compat: z.enum(['cheems', 'transformers']).nullable().optional() });
+/** @throws where it is no such file. */
+function parseFacts(text: string): { do_strip?: boolean; compat?: string | null } {
+  const facts = JSON.parse(text) as { do_strip?: unknown; compat?: unknown } | null;
+  if (typeof facts !== 'object' || facts === null || Array.isArray(facts)) throw new Error('no object');
+  const { do_strip: strip, compat } = facts;
+  if (strip !== undefined && typeof strip !== 'boolean') throw new Error('do_strip');
+  if (compat !== undefined && compat !== null && compat !== 'cheems' && compat !== 'transformers') throw new Error('compat');
+  return { ...(strip === undefined ? {} : { do_strip: strip }), ...(compat === undefined ? {} : { compat }) };
+}
 
 /** @throws Error naming the file where cheems.json is broken. */
 export async function readSampleFacts(folder: string, { chatTemplateFile, head }: FactsRequest = {}): Promise<SampleFacts> {
@@ -37,13 +45,13 @@ export async function readSampleFacts(folder: string, { chatTemplateFile, head }
     text = await readFile(file, 'utf8');
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return factsOfOthers(folder, chatTemplateFile !== undefined, head);
-    throw new Error(`${file} cannot be read (${(error as Error).message}).`);
+    throw new ScoringError(`${file} cannot be read (${(error as Error).message}).`);
   }
   try {
-    const facts = schema.parse(JSON.parse(text));
+    const facts = parseFacts(text);
     return { doStrip: facts.do_strip ?? true, compat: facts.compat === 'cheems' ? 'cheems' : null, pooling: 'last_token', reason: 'cheems.json in its folder' };
   } catch {
-    throw new Error(`${file} is broken: "do_strip" must be true or false and "compat" null, "cheems" or "transformers". It says how this model's samples are built; restore it from the training run's folder.`);
+    throw new ScoringError(`${file} is broken: "do_strip" must be true or false and "compat" null, "cheems" or "transformers". It says how this model's samples are built; restore it from the training run's folder.`);
   }
 }
 

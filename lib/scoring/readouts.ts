@@ -1,5 +1,6 @@
 // Which tokens of a sample a reward head reads, where that is not the last one alone.
 
+import { ScoringError } from './errors';
 import type { HeadInfo } from '../engine/types';
 import { readTokenizerFiles } from '../tokenization/model_folder';
 import { TextTokenizer } from '../tokenization/text_tokenizer';
@@ -32,7 +33,7 @@ export function readoutRule({ readout, description }: HeadInfo, model: { folder:
   if (readout === 'last_token') return undefined;
   if (readout === 'every_step') {
     const [id, ...more] = idsOf(options.stepToken ?? STEP_TOKEN, model.folder, `The model's head (${description}) rewards each step. Name the token that ends one with --step_token (stepToken), as text or as its id.`);
-    if (id === undefined || more.length > 0) throw new Error(`--step_token (stepToken) must be one token; ${JSON.stringify(options.stepToken ?? STEP_TOKEN)} is ${more.length + 1} to the tokenizer of ${model.folder}.`);
+    if (id === undefined || more.length > 0) throw new ScoringError(`--step_token (stepToken) must be one token; ${JSON.stringify(options.stepToken ?? STEP_TOKEN)} is ${more.length + 1} to the tokenizer of ${model.folder}.`);
     return {
       positions: (inputIds) => Array.from(inputIds.keys()).filter((place) => inputIds[place] === id),
       missing: `the token that ends a step (${id}) is nowhere in the sample, so there is no step to reward; the response must have it after each step (--step_token names another)`,
@@ -40,7 +41,7 @@ export function readoutRule({ readout, description }: HeadInfo, model: { folder:
   }
   const pattern = options.gatePattern ?? GATE_PATTERNS[model.family];
   const how = `The model's head (${description}) reads the place in the prompt where the assistant's turn begins. Name its tokens with --gate_pattern (gatePattern), as text or as ids.`;
-  if (pattern === undefined) throw new Error(how);
+  if (pattern === undefined) throw new ScoringError(how);
   const ids = idsOf(pattern, model.folder, how);
   return {
     positions: (inputIds) => {
@@ -59,9 +60,9 @@ function idsOf(given: string | number | readonly number[], folder: string, how: 
   try {
     ids = new TextTokenizer(readTokenizerFiles(folder)).encode(given);
   } catch (error) {
-    throw new Error(`${how} (${(error as Error).message})`);
+    throw new ScoringError(`${how} (${(error as Error).message})`);
   }
-  if (ids.length === 0) throw new Error(`${how} (${JSON.stringify(given)} is no token.)`);
+  if (ids.length === 0) throw new ScoringError(`${how} (${JSON.stringify(given)} is no token.)`);
   return [...ids];
 }
 

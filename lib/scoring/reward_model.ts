@@ -1,5 +1,6 @@
 // A reward model in memory: texts or token ids in, rewards out. `score`, `eval` and the library stand on it.
 
+import { ScoringError } from './errors';
 import { checkArguments, filledText, list, made, shape, type Signature } from '../arguments/checks';
 import { optionsOf } from '../arguments/library_options';
 import type { Source, TokenizedSample } from '../data/types';
@@ -7,7 +8,6 @@ import { engine as nativeEngine } from '../engine';
 import { asyncDispose } from '../engine/dispose';
 import { disposedBefore } from '../engine/errors';
 import type { ArchitectureInfo, Engine, EngineModel, HeadInfo, Precision } from '../engine/types';
-import { localModelFolder } from '../hub';
 import { NO_TOKENS_ADDED, replacesSampleTemplate } from '../tokenization/model_folder';
 import type { TokenizeOptions } from '../tokenization/tokenize_dataset';
 import { promptsOf, type ScoreItem } from './items';
@@ -60,6 +60,7 @@ export class RewardModel {
   static load(folderOrId: string, options: RewardModelOptions, engine: Pick<Engine, 'loadModel'>): Promise<RewardModel>;
   static async load(folderOrId: string, options: RewardModelOptions = {}, engine: Pick<Engine, 'loadModel'> = nativeEngine): Promise<RewardModel> {
     checkArguments('RewardModel.load', LOAD, [folderOrId, options]);
+    const { localModelFolder } = require('../hub') as typeof import('../hub'); // with the first model
     const folder = await localModelFolder(folderOrId, { signal: options.signal });
     await readSampleFacts(folder); // a broken file is told of before weights are read
     const model = await engine.loadModel(
@@ -77,7 +78,7 @@ export class RewardModel {
     );
     try {
       if (model.architecture.sampleForm === 'pair' && options.chatTemplateFile !== undefined) {
-        throw new Error(`The model in ${folder} (${model.architecture.family}) reads question and answer as a pair of texts, without a chat template; leave --chat_template (chatTemplateFile) out.`);
+        throw new ScoringError(`The model in ${folder} (${model.architecture.family}) reads question and answer as a pair of texts, without a chat template; leave --chat_template (chatTemplateFile) out.`);
       }
       const found = await readSampleFacts(folder, { chatTemplateFile: options.chatTemplateFile, head: model.head });
       const facts: SampleFacts = {
@@ -154,7 +155,7 @@ export class RewardModel {
   async scoreSteps(items: readonly ScoreItem[], options: ScoreItemsOptions = {}): Promise<number[][][]> {
     checkArguments('RewardModel.scoreSteps', SCORE, [items, options]);
     this.refuseDisposed();
-    if (!this.rewardsSteps) throw new Error(`The model in ${this.folder} gives one reward a response; use score().`);
+    if (!this.rewardsSteps) throw new ScoringError(`The model in ${this.folder} gives one reward a response; use score().`);
     const { prompts } = promptsOf(items);
     const steps: number[][][] = [];
     for await (const samples of this.tokenizeAll(prompts)) {
@@ -319,7 +320,7 @@ export class RewardModel {
 
   private refuseSteps(): void {
     if (!this.rewardsSteps) return;
-    throw new Error(`The model in ${this.folder} rewards each step of a response and has no reward for the whole (${this.head.description}). Say how the steps become one: --step_reward ${STEP_REWARDS.join(' | ')} (stepReward); \`score\` gives them all without.`);
+    throw new ScoringError(`The model in ${this.folder} rewards each step of a response and has no reward for the whole (${this.head.description}). Say how the steps become one: --step_reward ${STEP_REWARDS.join(' | ')} (stepReward); \`score\` gives them all without.`);
   }
 
   private async *tokenizeAll(prompts: readonly PromptWithResponses[]): AsyncGenerator<TokenizedSample[], void, undefined> {

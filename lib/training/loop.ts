@@ -15,7 +15,7 @@ import { readSampleFacts } from '../scoring/model_facts';
 import { NO_TOKENS_ADDED, replacesSampleTemplate } from '../tokenization/model_folder';
 import { parseTrainOptions, sampleCompat, stepsOf, type TrainOptions } from './options';
 import { openOutputFolder, prepareOutputFolder, removeEarlier, type OutputFolderState, type Say } from './output_folder';
-import { packageVersion } from './package_version';
+import { packageVersion } from '../files/package_version';
 import { readPaddingToken } from './padding_token';
 import { Run, OPTIMIZER_FILE, type RunStartState } from './run';
 import { lockFolder } from './run_lock';

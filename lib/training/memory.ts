@@ -1,5 +1,4 @@
 // The memory plan as people read it, and the refusal of what cannot fit.
-import Table from 'cli-table3';
 import type { Engine, MemoryPlan, PlanRequest } from '../engine/types';
 import { TrainingError } from './errors';
 
@@ -18,6 +17,7 @@ export function formatBytes(bytes: number): string {
 
 /** A table of the plan: every entry with its kind, a sum, and what the machine has. No entry of 0 bytes. Lines where the table is too wide. */
 export function formatMemoryPlan(plan: MemoryPlan, width = Infinity): string {
+  const Table = require('cli-table3') as typeof import('cli-table3'); // for those who print one
   const table = new Table({ head: ['memory', 'kind', 'size'], colAligns: ['left', 'left', 'right'], style: { head: [], border: [], compact: true } });
   const entries = plan.entries.filter(({ bytes }) => bytes > 0);
   for (const { name, kind, bytes } of entries) table.push([name, kind, formatBytes(bytes)]);

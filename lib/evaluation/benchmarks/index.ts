@@ -1,5 +1,6 @@
 // Benchmarks by name. To add one, write one file that makes a Benchmark and name it here, or register it.
 
+import { EvaluationError } from '../errors';
 import type { Benchmark } from './benchmark';
 import { bestOfN } from './best_of_n';
 import { cheemsBench } from './cheems_bench';
@@ -23,7 +24,7 @@ const known: AnyBenchmark[] = [cheemsBench, rewardBench, rewardBench2, rmBench, 
 const registered = new Map<string, AnyBenchmark>(known.map((benchmark) => [benchmark.name, benchmark]));
 
 export function registerBenchmark(benchmark: AnyBenchmark): void {
-  if (registered.has(benchmark.name)) throw new Error(`A benchmark named "${benchmark.name}" is registered already; choose another name.`);
+  if (registered.has(benchmark.name)) throw new EvaluationError(`A benchmark named "${benchmark.name}" is registered already; choose another name.`);
   registered.set(benchmark.name, benchmark);
 }
 
@@ -33,6 +34,6 @@ export function registeredBenchmarks(): string[] {
 
 export function findBenchmark(name: string): AnyBenchmark {
   const benchmark = registered.get(name);
-  if (!benchmark) throw new Error(`There is no benchmark "${name}"; known are: ${registeredBenchmarks().join(', ')}.`);
+  if (!benchmark) throw new EvaluationError(`There is no benchmark "${name}"; known are: ${registeredBenchmarks().join(', ')}.`);
   return benchmark;
 }

@@ -1,5 +1,6 @@
 // Percentile bootstrap over prompts (Efron 1979): how far the figures would move with other prompts of the same kind.
 
+import { EvaluationError } from '../errors';
 import type { Blocks } from './blocks';
 import type { BootstrapOptions, Interval } from './types';
 
@@ -37,8 +38,8 @@ const FEWEST_INTERVALS = 100;
  */
 export function* bootstrap({ names, sizes, table }: ShareCounts, options: BootstrapOptions = {}): Blocks<BootstrapResult> {
   const { resamples = 2000, seed = 0, level = 0.95 } = options;
-  if (!Number.isInteger(resamples) || resamples < 0) throw new RangeError(`The number of bootstrap resamples must be a whole number from 0, not ${resamples}.`);
-  if (!(level > 0 && level < 1)) throw new RangeError(`The level of the bootstrap intervals must lie between 0 and 1, not ${level}.`);
+  if (!Number.isInteger(resamples) || resamples < 0) throw new EvaluationError(`The number of bootstrap resamples must be a whole number from 0, not ${resamples}.`);
+  if (!(level > 0 && level < 1)) throw new EvaluationError(`The level of the bootstrap intervals must lie between 0 and 1, not ${level}.`);
   const most = Math.max(FEWEST_INTERVALS, Math.floor(KEPT_VALUES / Math.max(1, names.length * resamples)));
   const largest = largestPlaces(sizes, most);
   const { columns, table: counts } = distinctColumns(table, 2 * names.length);

@@ -11,6 +11,7 @@
 //
 // With categories every plain name is the unweighted mean over categories, reward_mean too: one NaN makes it NaN.
 
+import { EvaluationError } from '../errors';
 import type { Blocks } from './blocks';
 import { calibrationCurve, expectedCalibrationError, mean32, std32 } from './calibration';
 import { pairsOf, type Group, type Groups } from './groups';
@@ -86,7 +87,7 @@ function labelMetrics(group: Group, missingPairs: 'nan' | 'error'): Record<strin
   if (chosen.length === 0) {
     if (missingPairs === 'nan') return Object.fromEntries(LABEL_METRICS.map((name) => [name, NaN]));
     const where = group.category === undefined ? 'The data have' : `Category "${group.category}" has`;
-    throw new RangeError(`${where} no annotated pair, so the label metrics are not defined there (the original stops with "No valid pairs found").`);
+    throw new EvaluationError(`${where} no annotated pair, so the label metrics are not defined there (the original stops with "No valid pairs found").`);
   }
   const divergence = chosen.map((reward, i) => Math.fround(reward - rejected[i]!));
   return {

@@ -1,5 +1,6 @@
 // Prompts made ready for measuring: float32 rewards, pairs worked out once, grouped by category.
 
+import { EvaluationError } from '../errors';
 import { comparisonMargin } from './comparisons';
 import type { Basis, Comparison, GroupCounts, MetricInput, MetricPrompt } from './types';
 
@@ -79,7 +80,7 @@ function prepare(prompt: MetricPrompt, id: string): ScoredPrompt {
   for (const name of ['ranks', 'lengths'] as const) {
     const list = prompt[name];
     if (list && list.length !== size) {
-      throw new RangeError(`Prompt ${id} has ${size} rewards but ${list.length} ${name}: one entry a response is needed in each.`);
+      throw new EvaluationError(`Prompt ${id} has ${size} rewards but ${list.length} ${name}: one entry a response is needed in each.`);
     }
     requireFinite(list ?? [], name, id);
   }
@@ -111,7 +112,7 @@ function judgedPairs(prompt: MetricPrompt, comparisons: readonly Comparison[], s
 function requireFinite(list: ArrayLike<number>, name: string, id: string): void {
   for (let i = 0; i < list.length; i++) {
     if (!Number.isFinite(list[i])) {
-      throw new RangeError(`Prompt ${id}: entry ${i} of its ${name} is ${list[i]}; metrics need finite numbers.`);
+      throw new EvaluationError(`Prompt ${id}: entry ${i} of its ${name} is ${list[i]}; metrics need finite numbers.`);
     }
   }
 }
@@ -134,7 +135,7 @@ function labelPairs(pairs: readonly Pair[], size: number, id: string): Pair[] {
   for (const [chosen, rejected] of pairs) {
     for (const side of [chosen, rejected]) {
       if (!Number.isInteger(side) || side < 0 || side >= size) {
-        throw new RangeError(`Prompt ${id}: the pair [${chosen}, ${rejected}] names response ${side}, but there are ${size} responses, counted from 0.`);
+        throw new EvaluationError(`Prompt ${id}: the pair [${chosen}, ${rejected}] names response ${side}, but there are ${size} responses, counted from 0.`);
       }
     }
     distinct.set(chosen * size + rejected, [chosen, rejected]);

@@ -1,5 +1,6 @@
 // Metrics from rewards alone: the original's under its names, this package's own beside them.
 
+import { EvaluationError } from '../errors';
 import { runAtOnce, runInBlocks, type Blocks } from './blocks';
 import { bootstrap, type BootstrapResult, type ShareCounts } from './bootstrap';
 import { calibrationCurve, expectedCalibrationError } from './calibration';
@@ -77,7 +78,7 @@ function requireOneKind({ prompts }: MetricInput): boolean {
   const without = prompts.findIndex(({ comparisons }) => !comparisons);
   if (without < 0) return prompts.length > 0;
   if (prompts.some(({ comparisons }) => comparisons)) {
-    throw new RangeError(`Prompt ${prompts[without]!.id ?? without} has no comparisons, but others have: either a judge compared the pairs of all prompts (an empty list for none), or of none.`);
+    throw new EvaluationError(`Prompt ${prompts[without]!.id ?? without} has no comparisons, but others have: either a judge compared the pairs of all prompts (an empty list for none), or of none.`);
   }
   return false;
 }

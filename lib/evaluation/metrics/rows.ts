@@ -1,5 +1,6 @@
 // The original's table form of rewards (one row a response) turned into prompts.
 
+import { EvaluationError } from '../errors';
 import type { MetricPrompt } from './types';
 
 /** One entry a row in every list. */
@@ -77,6 +78,6 @@ function categoryOf(rows: MetricRows, row: number): string | undefined {
 
 function at(list: ArrayLike<number>, index: number, name: string): number {
   const value = list[index];
-  if (value === undefined) throw new RangeError(`Row ${index} has no entry in ${name}: it must have as many entries as there are rewards.`);
+  if (value === undefined) throw new EvaluationError(`Row ${index} has no entry in ${name}: it must have as many entries as there are rewards.`);
   return value;
 }

@@ -1,6 +1,7 @@
 // Two or more evaluations of the same prompts: is one better, or was it the luck of the prompts? Paired bootstrap over prompts
 // (Efron 1979; Koehn 2004 for systems on the same test set): every resample draws the same prompts for all of them.
 
+import { EvaluationError } from '../errors';
 import { randomSource, quantile } from '../metrics/bootstrap';
 import type { BootstrapOptions, Interval } from '../metrics';
 import type { PromptRow } from './prompts';
@@ -84,13 +85,13 @@ export function compareResults(all: readonly StoredResults[], options: Bootstrap
 
 function requireSameData(all: readonly StoredResults[]): void {
   const [first, ...others] = all;
-  if (!first || others.length === 0) throw new Error(`A comparison needs two or more results.json, but ${all.length === 1 ? 'one was' : 'none was'} given.`);
+  if (!first || others.length === 0) throw new EvaluationError(`A comparison needs two or more results.json, but ${all.length === 1 ? 'one was' : 'none was'} given.`);
   const digests = (results: StoredResults) => results.data.map(({ sha256 }) => sha256).sort().join();
   for (const other of others) {
-    if (other.benchmark !== first.benchmark) throw new Error(`${first.path} is an evaluation on ${first.benchmark}, ${other.path} on ${other.benchmark}: only results of the same benchmark can be compared.`);
+    if (other.benchmark !== first.benchmark) throw new EvaluationError(`${first.path} is an evaluation on ${first.benchmark}, ${other.path} on ${other.benchmark}: only results of the same benchmark can be compared.`);
     if (digests(other) !== digests(first)) {
       const list = (results: StoredResults) => results.data.map(({ file, sha256 }) => `${file} (SHA-256 ${sha256.slice(0, 12)}…)`).join(', ') || 'data without files';
-      throw new Error(`${first.path} was measured on ${list(first)}, ${other.path} on ${list(other)}: these are different data, so the results cannot be compared. Evaluate both on the same files.`);
+      throw new EvaluationError(`${first.path} was measured on ${list(first)}, ${other.path} on ${list(other)}: these are different data, so the results cannot be compared. Evaluate both on the same files.`);
     }
   }
 }
@@ -100,7 +101,7 @@ function joinPrompts(all: readonly StoredResults[]) {
   const keyed = all.map(keyRows);
   const first = keyed[0]!;
   const shared = [...first.keys()].filter((key) => keyed.every((rows) => rows.has(key)));
-  if (shared.length === 0) throw new Error(`No prompt stands in all of ${all.map(({ path }) => path).join(', ')}, so there is nothing to compare.`);
+  if (shared.length === 0) throw new EvaluationError(`No prompt stands in all of ${all.map(({ path }) => path).join(', ')}, so there is nothing to compare.`);
   const notes: string[] = [];
   const most = Math.max(...keyed.map(({ size }) => size));
   if (shared.length < most) notes.push(`Prompts that not every evaluation has (not scored, or merged by a judge's rules) and that are left out: ${most - shared.length}.`);
@@ -175,7 +176,7 @@ function measure(strata: readonly Stratum[], drawn: readonly ArrayLike<number>[]
 
 /** By resample and model, the figures; the same prompts for every model. */
 function resample(strata: readonly Stratum[], models: number, files: number, length: number, { resamples, seed }: Required<BootstrapOptions>): Float64Array[][] {
-  if (!Number.isInteger(resamples) || resamples < 0) throw new RangeError(`The number of bootstrap resamples must be a whole number from 0, not ${resamples}.`);
+  if (!Number.isInteger(resamples) || resamples < 0) throw new EvaluationError(`The number of bootstrap resamples must be a whole number from 0, not ${resamples}.`);
   const random = randomSource(seed);
   const drawn = strata.map(({ rows }) => new Uint32Array(rows.length));
   return Array.from({ length: resamples }, () => {

@@ -1,6 +1,5 @@
 // A comparison as text for a terminal, and as compare.html, compare.md and compare.csv.
 
-import Table from 'cli-table3';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../files/atomic_file';
 import { makeFolders } from '../../files/output_checks';
@@ -97,6 +96,7 @@ function differenceChart(metric: string, differences: readonly Difference[], cha
 
 function plainTable({ title, columns, rows }: ReportTable): string {
   const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '', left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ' };
+  const Table = require('cli-table3') as typeof import('cli-table3');
   const table = new Table({ chars: none, colAligns: columns.map(({ kind }) => (kind === 'text' ? 'left' : 'right')), style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 } });
   table.push(columns.map(({ name }) => name), ...rows.map(({ cells }) => columns.map(({ kind }, i) => visibleLine(formatCell(cells[i], kind)))));
   return `${title}\n${table.toString().split('\n').map((line) => line.trimEnd()).join('\n')}`;

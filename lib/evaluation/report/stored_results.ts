@@ -1,5 +1,6 @@
 // An evaluation read back from its folder: results.json and prompts.jsonl.
 
+import { EvaluationError } from '../errors';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -44,7 +45,7 @@ async function read(path: string, remedy: string): Promise<string> {
     return await readFile(path, 'utf8');
   } catch (error) {
     const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'it does not exist' : (error as Error).message;
-    throw new Error(`${path} cannot be read: ${why}. ${remedy}`, { cause: error });
+    throw new EvaluationError(`${path} cannot be read: ${why}. ${remedy}`, { cause: error });
   }
 }
 
@@ -53,10 +54,10 @@ function parse<S extends z.ZodType>(schema: S, text: string, place: string, othe
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new Error(`${place} is no valid JSON: ${(error as Error).message}.`, { cause: error });
+    throw new EvaluationError(`${place} is no valid JSON: ${(error as Error).message}.`, { cause: error });
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const { path, message } = result.error.issues[0]!;
-  throw new Error(`${place}: ${otherwise} (${path.join('.') || 'the whole'}: ${message}).`);
+  throw new EvaluationError(`${place}: ${otherwise} (${path.join('.') || 'the whole'}: ${message}).`);
 }

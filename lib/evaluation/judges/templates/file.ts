@@ -2,7 +2,6 @@
 
 import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { JudgeError } from '../errors';
 import { bindParser } from '../parsers';
@@ -42,6 +41,7 @@ export async function readTemplateFile(file: string): Promise<JudgeTemplate> {
   } catch (error) {
     throw new JudgeError(`The judge template ${file} cannot be read (${(error as Error).message}).`);
   }
+  const { parseDocument } = require('yaml') as typeof import('yaml');
   const document = parseDocument(text);
   if (document.errors[0]) throw new JudgeError(`${file}: ${document.errors[0].message.split('\n')[0]!.replace(/:$/, '.')}`);
   const given: unknown = document.toJS();

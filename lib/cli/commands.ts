@@ -1,0 +1,51 @@
+// All commands, by name. A command's own file is loaded when it is the one that runs, or whose help is asked for.
+
+import type { AnyCommand } from './command';
+
+interface Entry {
+  summary: string;
+  load(): AnyCommand;
+}
+
+export const COMMANDS: Readonly<Record<string, Entry>> = {
+  train: {
+    summary: 'Trains a reward model on preference data.',
+    load: () => (require('./train') as typeof import('./train')).trainCommand,
+  },
+  eval: {
+    summary: 'Evaluates a reward model on preference data: accuracy, exact match, calibration, by category, with intervals.',
+    load: () => (require('./eval') as typeof import('./eval')).evalCommand,
+  },
+  compare: {
+    summary: 'Compares evaluations of the same data: differences, with a paired bootstrap over prompts.',
+    load: () => (require('./compare') as typeof import('./compare')).compareCommand,
+  },
+  score: {
+    summary: 'Scores conversations with a reward model: JSONL in, rewards out.',
+    load: () => (require('./score') as typeof import('./score')).scoreCommand,
+  },
+  generate: {
+    summary: 'Answers prompts with a language model: JSONL in, texts out.',
+    load: () => (require('./generate') as typeof import('./generate')).generateCommand,
+  },
+  init: {
+    summary: 'Makes a model folder (Hugging Face layout) with random weights, to be trained from scratch.',
+    load: () => (require('./init') as typeof import('./init')).initCommand,
+  },
+  info: {
+    summary: 'Versions, CPU features, threads, which backends were found, and why the others were not.',
+    load: () => (require('./info') as typeof import('./info')).infoCommand,
+  },
+};
+
+/** What may follow `plan`. */
+export const PLANS: Readonly<Record<string, Entry>> = {
+  train: {
+    summary: 'The memory that train will take with these options, by kind, before anything is allocated.',
+    load: () => (require('./plan') as typeof import('./plan')).planTrainCommand,
+  },
+  eval: {
+    summary: 'The memory that eval (and score) will take with these options, by kind, before anything is allocated.',
+    load: () => (require('./plan') as typeof import('./plan')).planEvalCommand,
+  },
+};
