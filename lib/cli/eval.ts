@@ -90,6 +90,7 @@ export const evalCommand = defineCommand({
         progress.finish();
         const spending = isJudge(values) ? describeSpending(evaluation.predictor.description) : '';
         if (isJudge(values)) requireVerdictsOrSay(evaluation, spending);
+        for (const line of predictor.notes?.() ?? []) say(line);
         isMeasured = true;
         print(tableFor(evaluation));
         if (isJudge(values)) print(`\n${spending}`);

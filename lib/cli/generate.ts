@@ -1,12 +1,13 @@
 // `cheems-native generate`: prompts in, texts out, as a stream.
 
+import { formatReport } from '../data/report';
 import { checkSampling } from '../generation';
 import { generateStream, type GenerationCounts } from '../generation/stream';
 import { flag } from '../arguments/option_kinds';
 import { promptTable, samplingTable } from '../generation/option_table';
 import { counted } from '../text/counted';
 import { defineCommand } from './command';
-import { openInput, refuseOneFile } from './input';
+import { CONVERSATION_FORMS, INPUT_FORMS, openInput, refuseOneFile } from './input';
 import { withInterrupts } from './interrupt';
 import { generationResources, languageModelOptions, loadLanguageModel } from './language_model';
 import { MODEL_FORMS, MODEL_NAME } from './model_folder';
@@ -19,7 +20,7 @@ import { scoringResources } from './scoring_model';
 const FILES = 'Files';
 const options = {
   model_path: requiredText({ group: FILES, otherName: MODEL_NAME, describe: `language model: ${MODEL_FORMS}` }),
-  input: requiredText({ group: FILES, describe: 'JSONL file (gzip too), or - for standard input' }),
+  input: requiredText({ group: FILES, describe: INPUT_FORMS }),
   output: requiredText({ group: FILES, describe: 'JSONL file, or - for standard output' }),
   overwrite: flag(false, { group: FILES, describe: 'replace an output file that exists; otherwise the rows in it are kept and skipped' }),
   ...samplingTable,
@@ -28,7 +29,9 @@ const options = {
   ...generationResources,
 };
 
-const NOTES = `A row {"id", "prompt" or "messages", "sys_prompt"} gives {"id", "text", "finish", "prompt_tokens", "tokens"}, with "reasoning" where the model thought first. "finish" is stop, length (cut at --max_tokens) or too_long (prompt and --max_tokens exceed the model's positions: no text). Where no row has an id, its line number is the id.
+const NOTES = `A row {"id", "prompt" or "messages"} gives {"id", "text", "finish", "prompt_tokens", "tokens"}, with "reasoning" where the model thought first. "finish" is stop, length (cut at --max_tokens) or too_long (prompt and --max_tokens exceed the model's positions: no text). Where no row has an id, its line number is the id.
+
+${CONVERSATION_FORMS}
 
 Of generation_config.json only the stop tokens count; temperature and the like are what is given here. Order is kept and memory is bounded. A run that was stopped is continued by the same command, with the same draws.`;
 
@@ -48,7 +51,7 @@ export const generateCommand = defineCommand({
       const { max_tokens: maxTokens, temperature, top_p: topP, top_k: topK, seed, stop } = values;
       const model = await loadLanguageModel(
         values.model_path,
-        { ...languageModelOptions(values), templateOptions: values.template_options },
+        { ...languageModelOptions(values), templateOptions: values.template_options, specialTokensInText: values.special_tokens_in_text },
         signal,
       );
       const output = await openScoreOutput(values.output, values.overwrite, { name: 'answers', fields: ['text'] });
@@ -63,12 +66,14 @@ export const generateCommand = defineCommand({
           sampling: checkSampling({ maxTokens, temperature, topP, topK, seed, stop }),
           raw: values.raw,
           written: output.written,
+          report: model.readingReport,
           write: (lines) => output.write(lines),
           signal,
           onProgress: (now) => progress.update(now.rows, { 'tokens/s': (now.tokens / Math.max((performance.now() - began) / 1000, 1e-3)).toFixed(1) }),
         });
         progress.finish();
         report(counts, await output.written.unmatched(), values.output, model.positions);
+        for (const line of formatReport(model.readingReport)) say(line);
       } finally {
         progress.finish();
         if (values.input === '-') process.stdin.destroy();

@@ -1,11 +1,12 @@
 // `cheems-native score`: rows in, rewards out, as a stream.
 
+import { formatReport } from '../data/report';
 import { scoreStream, type ScoreStreamProgress } from '../scoring/stream';
 import { flag } from '../arguments/option_kinds';
 import { counted } from '../text/counted';
 import { defineCommand } from './command';
 import { UsageError } from './failure';
-import { openInput, refuseOneFile } from './input';
+import { CONVERSATION_FORMS, INPUT_FORMS, openInput, refuseOneFile } from './input';
 import { withInterrupts } from './interrupt';
 import { MODEL_FORMS, MODEL_NAME, modelFolder } from './model_folder';
 import { requiredText } from './options';
@@ -17,7 +18,7 @@ import { loadScoringModel, scoringResources, scoringSamples, scoringWeights } fr
 const FILES = 'Files';
 const options = {
   model_path: requiredText({ group: FILES, otherName: MODEL_NAME, describe: `trained reward model: ${MODEL_FORMS}` }),
-  input: requiredText({ group: FILES, describe: 'JSONL file (gzip too), or - for standard input' }),
+  input: requiredText({ group: FILES, describe: INPUT_FORMS }),
   output: requiredText({ group: FILES, describe: 'JSONL file, or - for standard output' }),
   overwrite: flag(false, { group: FILES, describe: 'replace an output file that exists; otherwise the rows in it are kept and skipped' }),
   ...scoringWeights,
@@ -26,6 +27,8 @@ const options = {
 };
 
 const NOTES = `A row {"id", "prompt" or "messages", "response"} gives {"id", "reward", "tokens", "truncated"}; a row with "responses": [...] gives lists: "rewards", "tokens", "truncated". A row {"id", "messages"} whose last message is the assistant's is scored as it stands. A row {"id", "input_ids"} is the whole sample, tokenised; then no tokenizer is needed. Where no row has an id, its line number is the id. A process reward model gives "rewards", one for each step, in place of "reward" (lists of lists for "responses"), unless --step_reward makes them one.
+
+${CONVERSATION_FORMS}
 
 Order is kept and memory is bounded. A run that was stopped is continued by the same command. The first bad row stops the work with its line; the rows before it are written.`;
 
@@ -58,6 +61,7 @@ export const scoreCommand = defineCommand({
             stepsOf: model.rewardsSteps ? (sample) => model.rewardCount(sample) : undefined,
           },
           written: output.written,
+          report: model.readingReport,
           write: (lines) => output.write(lines),
           batchTokens: 2 * values.micro_batch_tokens,
           signal,
@@ -65,6 +69,7 @@ export const scoreCommand = defineCommand({
         });
         progress.finish();
         await report(counts, output.written.unmatched(), values.output);
+        for (const line of formatReport(model.readingReport)) say(line);
       } finally {
         progress.finish();
         if (values.input === '-') process.stdin.destroy();

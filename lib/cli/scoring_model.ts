@@ -37,6 +37,7 @@ export async function loadScoringModel(folder: string, values: ScoringValues, si
     doStrip: values.do_strip,
     compat: values.compat,
     chatTemplateFile: values.chat_template,
+    specialTokensInText: values.special_tokens_in_text,
     rewardHead: values.reward_head,
     normalizeReward: values.normalize_reward,
     gatePattern: values.gate_pattern,

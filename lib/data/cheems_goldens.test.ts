@@ -148,6 +148,7 @@ for (const [name, message] of Object.entries(REFUSED)) {
 
 /** What the original fails on and the default reads. */
 const READ: Record<string, string> = {
+  'error-not-jsonl': 'q',
   'error-prompt-key': 'q',
   'error-prompt-key-flat': 'q',
   'error-chat-list-input': 'q',

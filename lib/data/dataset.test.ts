@@ -260,7 +260,8 @@ test('whole files that cannot be read are refused by name', async (t) => {
   await refused(file(''), /the file is empty/);
   await refused(file('\n \n'), /the file is empty/);
   await refused(file('[]', '.json'), /the file is empty/);
-  await refused(file('{"a": 1}', '.json'), /:1: the file holds one JSON value, not a list of rows/);
+  await refused(file('{"a": 1}', '.json'), /:1: no data form has these fields \(a\)/);
+  await refused(file('{\n  "a": 1\n}', '.json'), /:1: the line holds the beginning of a JSON object alone/);
   t.is((await readPreferenceDataset(file(lines(PAIR, PAIR), '.json'))).report.files[0]!.rows, 2, 'JSON lines, as the hub often names them');
   await refused(file('[{"a": 1},\n{"b" 2}]', '.json'), /:2: the file is not valid JSON/);
   await refused(file(`${lines(PAIR)}{"a": \n`, '.json'), /:2: the line is not valid JSON/);

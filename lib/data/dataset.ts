@@ -2,14 +2,23 @@
 
 import { readCheems } from './compat';
 import { DataError, show } from './errors';
-import { has, idOf, isObject, textOf } from './fields';
+import { exactText, idOf, isPlain, ReadKeys, rowOf, surroundingsOf, type Surroundings } from './conversation';
+import { has, textOf } from './fields';
 import type { JsonObject } from './fields';
 import type { Contribution, Vote } from './forms/form';
 import { formOf } from './forms/index';
 import { contentKey, resolvePairs } from './pairs';
 import { emptyReport, note } from './report';
 import { readRows } from './rows';
-import type { DatasetReport, PreferenceDataset, PreferencePrompt, Prompt, Response, Source } from './types';
+import type {
+  DatasetReport,
+  PreferenceDataset,
+  PreferencePrompt,
+  Prompt,
+  Response,
+  Source,
+  TemplateVariables,
+} from './types';
 
 export interface ReadOptions {
   /** 'cheems': exactly the original's result, its failures too (`compat.ts`); else the default rules. */
@@ -25,6 +34,7 @@ export interface PromptDraft {
   id: string | undefined;
   prompt: Prompt;
   systemPrompt?: string;
+  templateVariables?: TemplateVariables;
   category?: string;
   responses: Map<string, Response>;
   votes: (Vote & { source: Source })[];
@@ -76,10 +86,14 @@ export class DatasetBuilder {
 
   /** @throws DataError at `source`. */
   add(value: unknown, source: Source): void {
-    if (!isObject(value)) throw new DataError(source, `a row must be a JSON object, but is ${show(value)}`);
-    const contribution = formOf(value, source).read(value, source);
-    const draft = this.draftFor(contribution.prompt, source);
-    this.takePlainFields(draft, value, source);
+    const row = rowOf(value, source);
+    const read = new ReadKeys(['id', 'category']);
+    const contribution = formOf(row, source).read(row, source, read);
+    const unread = read.unread(row, source);
+    if (unread.length > 0) note(this.report, 'unreadKeys', source, 1, unread);
+    const surroundings = surroundingsOf(row, source);
+    const draft = this.draftFor(contribution.prompt, surroundings, source);
+    this.takePlainFields(draft, row, surroundings, source);
     for (const response of contribution.responses) this.takeResponse(draft, response, source);
     for (const vote of contribution.votes) draft.votes.push({ ...vote, source });
     if (contribution.ranking) this.takeRanking(draft, contribution, contribution.ranking, source);
@@ -95,10 +109,11 @@ export class DatasetBuilder {
     return { prompts, categories, report: this.report };
   }
 
-  private draftFor(prompt: Prompt | undefined, source: Source): PromptDraft {
+  private draftFor(prompt: Prompt | undefined, { templateVariables }: Surroundings, source: Source): PromptDraft {
     const draft: PromptDraft = {
       id: undefined,
       prompt: prompt ?? [],
+      ...(templateVariables === undefined ? {} : { templateVariables }),
       responses: new Map(),
       votes: [],
       rankings: [],
@@ -109,7 +124,7 @@ export class DatasetBuilder {
       this.drafts.push(draft);
       return draft;
     }
-    const key = typeof prompt === 'string' ? `text:${prompt}` : `turns:${JSON.stringify(prompt)}`;
+    const key = promptKey(prompt, templateVariables);
     const known = this.byPrompt.get(key);
     if (known) {
       note(this.report, 'mergedRows', source);
@@ -120,14 +135,11 @@ export class DatasetBuilder {
     return draft;
   }
 
-  private takePlainFields(draft: PromptDraft, row: JsonObject, source: Source): void {
+  private takePlainFields(draft: PromptDraft, row: JsonObject, { systemPrompt }: Surroundings, source: Source): void {
     if (has(row, 'id')) draft.id ??= idOf(row['id'], 'id', source);
-    for (const key of ['sys_prompt', 'system_prompt', 'system']) {
-      if (!has(row, key)) continue;
-      const text = textOf(row[key], key, source);
-      if (draft.systemPrompt !== undefined && draft.systemPrompt !== text) note(this.report, 'overwrittenSystemPrompts', source);
-      draft.systemPrompt = text;
-      break;
+    if (systemPrompt !== undefined) {
+      if (draft.systemPrompt !== undefined && draft.systemPrompt !== systemPrompt) note(this.report, 'overwrittenSystemPrompts', source);
+      draft.systemPrompt = systemPrompt;
     }
     const category = readCategory(row, source);
     if (category === undefined) return;
@@ -180,6 +192,7 @@ export class DatasetBuilder {
       id,
       prompt: draft.prompt,
       ...(draft.systemPrompt === undefined ? {} : { systemPrompt: draft.systemPrompt }),
+      ...(draft.templateVariables === undefined ? {} : { templateVariables: draft.templateVariables }),
       responses,
       pairs,
       ...(ties.length === 0 ? {} : { ties }),
@@ -217,6 +230,13 @@ export class DatasetBuilder {
     const unpaired = responses.length - new Set(pairs.flat()).size;
     if (unpaired > 0) note(this.report, 'responsesInNoPair', source, unpaired);
   }
+}
+
+/** Equal where two rows have one prompt: the same turns, with the same tools and the like. */
+function promptKey(prompt: Prompt, templateVariables: TemplateVariables | undefined): string {
+  const around = templateVariables === undefined ? '' : `${exactText(templateVariables)}\n`;
+  if (typeof prompt === 'string') return `text:${around}${prompt}`;
+  return `turns:${around}${prompt.every(isPlain) ? JSON.stringify(prompt) : exactText(prompt)}`;
 }
 
 function sameRanks(a: Map<string, number>, b: Map<string, number>): boolean {

@@ -1,6 +1,6 @@
+import { show as showAny } from '../arguments/show';
+import { JsonNumber } from './conversation/numbers';
 import type { Source } from './types';
-
-export { show } from '../arguments/show';
 
 /** Something is wrong with the user's data. The message names the file and, where there is one, the line. */
 export class DataError extends Error {
@@ -20,3 +20,6 @@ export class DataError extends Error {
 export function placeOf(source: Source): string {
   return `${source.file}:${source.line}`;
 }
+
+/** A short, one-line picture of a value for an error message. */
+export const show = (value: unknown): string => (value instanceof JsonNumber ? value.spelling : showAny(value));

@@ -1,5 +1,6 @@
 // From annotators' votes to training pairs.
 
+import { exactText } from './conversation';
 import type { Vote } from './forms/form';
 import { note } from './report';
 import type { DatasetReport, Response, Source } from './types';
@@ -70,6 +71,6 @@ function tally(
 /** Equal exactly where two responses would be the same sample. */
 export function contentKey(response: Response): string {
   if (response.inputIds) return `ids:${response.inputIds.join(',')}`;
-  if (response.messages) return `turns:${JSON.stringify(response.messages)}`;
+  if (response.messages) return `turns:${exactText(response.messages)}`;
   return `text:${response.content}`;
 }

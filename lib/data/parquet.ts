@@ -5,7 +5,7 @@ import { DataError } from './errors';
 import type { Row } from './rows';
 
 /**
- * The rows with their running number from 1 as line. Whole numbers come as numbers; bytes, dates and the like are not turned into
+ * The rows with their running number from 1 as line. Whole numbers come as numbers, or from 2^53 on as bigints; bytes, dates and the like are not turned into
  * anything that JSON has no name for, so forms refuse them by name.
  * @throws DataError naming the file: missing, not parquet, broken.
  */
@@ -31,14 +31,19 @@ export async function* parquetRows(file: string, options: { signal?: AbortSignal
     } catch (error) {
       throw new DataError({ file }, `the rows from ${rowStart + 1} cannot be read (${(error as Error).message})`);
     }
-    for (const row of rows) yield { value: withoutBigIntegers(row), line: (line += 1) };
+    for (const row of rows) yield { value: asJson(row), line: (line += 1) };
   }
 }
 
-/** 64-bit integers become numbers, as JSON has them. */
-function withoutBigIntegers(value: unknown): unknown {
-  if (typeof value === 'bigint') return Number(value);
-  if (Array.isArray(value)) return value.map(withoutBigIntegers);
+/**
+ * 64-bit integers become numbers, as JSON has them, where these are exact. A struct holds the keys of all rows: those
+ * that are null in one are left out, as null is no field.
+ */
+function asJson(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+  if (Array.isArray(value)) return value.map(asJson);
   if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, withoutBigIntegers(entry)]));
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, entry]) => (entry === null || entry === undefined ? [] : [[key, asJson(entry)]])),
+  );
 }

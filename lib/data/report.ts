@@ -10,6 +10,10 @@ export const REPORT_KINDS = {
   sameTextResponses: 'responses have the text of another response to the same prompt under another id',
   overwrittenSystemPrompts: 'system prompts were replaced by that of a later line of the same prompt',
   overwrittenCategories: 'categories were replaced by that of a later line of the same prompt',
+  unreadKeys: 'rows hold keys that are not read',
+  unreadByTemplate: 'samples hold keys that the chat template does not read',
+  specialTokensInText: 'samples hold special tokens within their texts, which are read as if the chat template had written them (--special_tokens_in_text)',
+  escapedSpecialTokens: 'samples hold special tokens within their texts, which are tokenized as plain text',
   rowsWithoutPrompt: 'rows have no prompt: their responses stand alone',
   repeatedIds: "prompts carry another prompt's id",
   repeatedAnnotations: 'annotations repeat a pair already annotated the same way, and count once',
@@ -36,27 +40,42 @@ export const REPORT_KINDS = {
 
 export type ReportKind = keyof typeof REPORT_KINDS;
 
+/** What happens while rows are read and tokenized is noted here. */
+export type ReadingReport = Pick<DatasetReport, 'entries'>;
+
 export function emptyReport(): DatasetReport {
   return { files: [], entries: new Map() };
 }
 
-/** Counts `count` things of a kind; the first place stays. */
-export function note(report: { entries: Map<string, ReportEntry> }, kind: ReportKind, source: Source, count = 1): void {
-  const entry = report.entries.get(kind);
+/** Counts `count` things of a kind; the first place stays, and each name once. */
+export function note(report: { entries: Map<string, ReportEntry> }, kind: ReportKind, source: Source, count = 1, names: readonly string[] = []): void {
+  let entry = report.entries.get(kind);
   if (entry) entry.count += count;
-  else report.entries.set(kind, { count, first: { file: source.file, line: source.line } });
+  else report.entries.set(kind, (entry = { count, first: { file: source.file, line: source.line } }));
+  for (const name of names) {
+    if (entry.names?.includes(name)) continue;
+    (entry.names ??= []).push(name);
+  }
 }
 
 export function countOf(report: { entries: Map<string, ReportEntry> }, kind: ReportKind): number {
   return report.entries.get(kind)?.count ?? 0;
 }
 
+const MOST_NAMES = 20;
+
 /** One sentence an entry, in the order of `REPORT_KINDS`: "3 blank lines were skipped (first: a.jsonl:4)". */
 export function formatReport(report: { entries: Map<string, ReportEntry> }): string[] {
   const lines: string[] = [];
   for (const [kind, sentence] of Object.entries(REPORT_KINDS)) {
     const entry = report.entries.get(kind);
-    if (entry) lines.push(`${entry.count} ${sentence} (first: ${placeOf(entry.first)})`);
+    if (entry) lines.push(`${entry.count} ${sentence}${namesIn(entry)} (first: ${placeOf(entry.first)})`);
   }
   return lines;
+}
+
+function namesIn({ names = [] }: ReportEntry): string {
+  if (names.length === 0) return '';
+  const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : '';
+  return `: ${names.slice(0, MOST_NAMES).join(', ')}${more}`;
 }

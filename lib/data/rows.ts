@@ -1,11 +1,15 @@
-// Rows of a data file: JSON lines, streamed, or one JSON array, either of which may be gzipped; or parquet. UTF-8 is checked strictly.
+// Rows of a data file: JSON lines, streamed, or one JSON array, either of which may be gzipped; or parquet. The content
+// tells which, not the name. UTF-8 is checked strictly.
 
 import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import { contentKind, HEAD_BYTES, UNPACK, type ContentKind } from '../files/content_kinds';
 import { arrowFile, dataFolder } from './arrow';
+import { parseRow } from './conversation';
 import { DataError } from './errors';
 import { parquetRows } from './parquet';
 
@@ -27,53 +31,114 @@ const LONGEST_LINE = 256 * 1024 * 1024;
 const BYTE_ORDER_MARK = '\uFEFF';
 
 /**
- * The rows of a file: `NAME.json` (and `.json.gz`) holds one array, or JSON lines, `NAME.parquet` a table, any other name JSON lines. Gzip is
- * recognised by its first bytes. A table's lines are its row numbers.
- * @throws DataError with file and line: unreadable file, broken gzip, invalid UTF-8, malformed JSON, not an array.
+ * The rows of a file: JSON lines, one JSON array, or a parquet table, told by its content. Gzip is read as well, and
+ * UTF-16 where it begins with a byte order mark. A table's lines are its row numbers.
+ * @throws DataError with file and line: unreadable file, what is not read, broken gzip, invalid UTF-8, malformed JSON.
  */
 export async function* readRows(file: string, options: RowsOptions = {}): AsyncGenerator<Row> {
-  if (file.endsWith('.parquet')) return yield* parquetRows(file, options);
+  if (await isParquet(file)) return yield* parquetRows(file, options);
   const stream = createReadStream(file, { highWaterMark: 1 << 18 });
-  yield* rowsOfStream(stream, file, { ...options, array: /\.json(\.gz)?$/.test(file) });
+  yield* rowsOfStream(stream, file, options);
+}
+
+/** By its content; by its name where that is neither text nor anything else that is known. What cannot be opened is told of by the reader of text. */
+async function isParquet(file: string): Promise<boolean> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(file);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
+    const head = buffer.subarray(0, bytesRead);
+    const kind = contentKind(head);
+    return kind === 'parquet' || (kind === 'other' && file.endsWith('.parquet') && !/^\s*[[{]/.test(head.toString('utf8').replace(BYTE_ORDER_MARK, '')));
+  } catch {
+    return false;
+  } finally {
+    await handle?.close();
+  }
 }
 
 /** As `readRows`, of any byte stream (standard input, say); `name` stands in messages for the file. */
-export async function* rowsOfStream(
-  stream: Readable,
-  name: string,
-  options: RowsOptions & { array?: boolean } = {},
-): AsyncGenerator<Row> {
-  const chunks = inflatedChunks(stream, name, options.signal);
-  if (options.array) yield* rowsOfArray(await allBytes(chunks), name, options);
-  else yield* rowsOfLines(chunks, name, options);
+export async function* rowsOfStream(stream: Readable, name: string, options: RowsOptions = {}): AsyncGenerator<Row> {
+  const chunks = textChunks(stream, name, options.signal);
+  const { first, whole } = await peek(chunks);
+  if (first === undefined) return;
+  if (beginsAsArray(first)) yield* rowsOfArray(await allBytes(whole), name);
+  else yield* rowsOfLines(whole, name, options);
 }
 
-/** The stream's bytes, gunzipped where they begin as gzip does; system errors become DataErrors. */
-async function* inflatedChunks(stream: Readable, name: string, signal?: AbortSignal): AsyncGenerator<Buffer> {
+/** The first chunk in which something stands, and all chunks, it among them. */
+async function peek(chunks: AsyncGenerator<Buffer>): Promise<{ first: Buffer | undefined; whole: AsyncGenerator<Buffer> }> {
+  const begin: Buffer[] = [];
+  let first: Buffer | undefined;
+  while (first === undefined || first.toString('utf8').replace(BYTE_ORDER_MARK, '').trim() === '') {
+    const { value, done } = await chunks.next();
+    if (done === true) break;
+    begin.push(value);
+    first = Buffer.concat(begin);
+    if (first.length > LONGEST_LINE) break;
+  }
+  async function* whole(): AsyncGenerator<Buffer> {
+    yield* begin;
+    yield* chunks;
+  }
+  return { first, whole: whole() };
+}
+
+const beginsAsArray = (first: Buffer): boolean => first.toString('utf8').replace(BYTE_ORDER_MARK, '').trimStart().startsWith('[');
+
+/** The stream's bytes as UTF-8: gunzipped, and recoded from UTF-16, where they begin so. System errors become DataErrors. */
+async function* textChunks(stream: Readable, name: string, signal?: AbortSignal): AsyncGenerator<Buffer> {
   try {
     let source: AsyncIterable<Buffer> = stream;
-    const head = await firstChunk(stream);
-    if (head === null) return;
-    const arrow = arrowFile(head, name);
-    if (arrow !== undefined) throw new DataError({ file: name }, arrow);
-    if (head.length >= 2 && head[0] === 0x1f && head[1] === 0x8b) {
-      source = pipeline(stream, createGunzip(), () => {});
+    let kind = kindOf(await firstChunk(stream), name);
+    if (kind === 'gzip') {
+      const unpacked = pipeline(stream, createGunzip(), () => {});
+      kind = kindOf(await firstChunk(unpacked), name);
+      if (kind === 'gzip' || kind === 'parquet') throw new DataError({ file: name }, `the file is ${kind} within gzip, which is not read; unpack it with gunzip`);
+      source = unpacked;
     }
+    const decoder = kind === 'utf-16le' || kind === 'utf-16be' ? new TextDecoder(kind, { fatal: true, ignoreBOM: true }) : undefined;
+    if (kind === 'parquet') throw new DataError({ file: name }, 'a parquet table is not read from a stream; name its file');
     for await (const chunk of source) {
       signal?.throwIfAborted();
-      yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+      yield decoder ? Buffer.from(decoder.decode(bytes, { stream: true })) : bytes;
     }
+    if (decoder) yield Buffer.from(decoder.decode());
   } catch (error) {
     signal?.throwIfAborted();
-    if (error instanceof DataError) throw error;
-    const code = (error as NodeJS.ErrnoException).code ?? '';
-    if (code === 'ENOENT') throw new DataError({ file: name }, 'the file does not exist');
-    if (code === 'EISDIR') throw new DataError({ file: name }, dataFolder(name));
-    if (code.startsWith('Z_')) throw new DataError({ file: name }, `the gzip data are broken (${(error as Error).message})`);
-    throw new DataError({ file: name }, `the file cannot be read (${(error as Error).message})`);
+    throw readingError(error, name);
   } finally {
     stream.destroy();
   }
+}
+
+/** What the bytes begin as. @throws DataError for what is not read. */
+function kindOf(head: Buffer | null, name: string): ContentKind {
+  if (head === null) return 'other';
+  const arrow = arrowFile(head, name);
+  if (arrow !== undefined) throw new DataError({ file: name }, arrow);
+  const kind = contentKind(head);
+  if (kind === 'git-lfs pointer') {
+    throw new DataError(
+      { file: name },
+      'the file is only a Git LFS pointer to the data: fetch them with `git lfs pull` in the repository that it is of',
+    );
+  }
+  if (kind === 'utf-32') throw new DataError({ file: name }, 'the file is UTF-32, which is not read; save it as UTF-8');
+  const unpack = UNPACK[kind];
+  if (unpack !== undefined) throw new DataError({ file: name }, `the file is packed by ${kind}, which is not read; unpack it (${unpack}), or pack it with gzip`);
+  return kind;
+}
+
+function readingError(error: unknown, name: string): Error {
+  if (error instanceof DataError) return error;
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return new DataError({ file: name }, 'the file does not exist');
+  if (code === 'EISDIR') return new DataError({ file: name }, dataFolder(name));
+  if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return new DataError({ file: name }, 'the file is not valid UTF-16; save it as UTF-8');
+  if (code.startsWith('Z_')) return new DataError({ file: name }, `the gzip data are broken (${message})`);
+  return new DataError({ file: name }, `the file cannot be read (${message})`);
 }
 
 /** Looks at the first chunk and puts it back. Null for an empty stream. */
@@ -144,10 +209,15 @@ function parseLine(bytes: Buffer, name: string, line: number): Row | null {
   if (line === 1 && text.startsWith(BYTE_ORDER_MARK)) text = text.slice(1);
   if (text.trim() === '') return null;
   try {
-    return { value: JSON.parse(text), line, text };
+    return { value: parseRow(text), line, text };
   } catch (error) {
-    throw new DataError({ file: name, line }, `the line is not valid JSON (${(error as Error).message})`);
+    throw new DataError({ file: name, line }, notJson(text, error as Error));
   }
+}
+
+function notJson(text: string, { message }: Error): string {
+  if (/^\s*\{\s*$/.test(text)) return 'the line holds the beginning of a JSON object alone; JSON lines hold one whole row each, and a JSON array is read too';
+  return `the line is not valid JSON (${message})`;
 }
 
 function invalidUtf8(bytes: Buffer): string {
@@ -162,13 +232,12 @@ function invalidUtf8(bytes: Buffer): string {
   return `invalid UTF-8 near byte ${good + 1} of the line; save the file as UTF-8`;
 }
 
-async function* rowsOfArray(bytes: Buffer, name: string, options: RowsOptions): AsyncGenerator<Row> {
-  if (beginsWithObjectLine(bytes)) return yield* rowsOfLines(oneChunk(bytes), name, options);
+function* rowsOfArray(bytes: Buffer, name: string): Generator<Row> {
   const text = decodeWhole(bytes, name);
   if (text.trim() === '') return;
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseRow(text, (path) => path.slice(1));
   } catch (error) {
     const message = (error as Error).message;
     const position = /position (\d+)/.exec(message);
@@ -178,31 +247,9 @@ async function* rowsOfArray(bytes: Buffer, name: string, options: RowsOptions): 
       `the file is not valid JSON (${message})`,
     );
   }
-  if (!Array.isArray(value)) {
-    throw new DataError(
-      { file: name, line: 1 },
-      'the file holds one JSON value, not a list of rows; put the rows into [ ], or name a file of JSON lines .jsonl',
-    );
-  }
+  if (!Array.isArray(value)) throw new DataError({ file: name, line: 1 }, 'the file holds one JSON value, not a list of rows');
   const lines = elementLines(text);
   for (let i = 0; i < value.length; i += 1) yield { value: value[i], line: lines[i] ?? 1 };
-}
-
-/** Whether the first of several lines is a whole JSON object: the hub's data sets name JSON lines `.json` too. */
-function beginsWithObjectLine(bytes: Buffer): boolean {
-  const end = bytes.indexOf(10);
-  const line = bytes.subarray(0, Math.max(end, 0)).toString('utf8').replace(BYTE_ORDER_MARK, '').trim();
-  if (!line.startsWith('{') || bytes.subarray(end).toString('utf8', 0, 4096).trim() === '') return false;
-  try {
-    JSON.parse(line);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function* oneChunk(bytes: Buffer): AsyncGenerator<Buffer> {
-  yield bytes;
 }
 
 function decodeWhole(bytes: Buffer, name: string): string {

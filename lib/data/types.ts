@@ -3,8 +3,14 @@
 /** One turn of a conversation, as chat templates take it. */
 export interface Message {
   role: string;
-  content: string;
+  /** Null in a turn that holds calls of tools, or thoughts, alone. */
+  content: string | null;
+  /** Whatever else templates read: tool_calls, tool_call_id, name, reasoning_content and the like. */
+  [key: string]: unknown;
 }
+
+/** What a chat template is given beside the messages: `tools`, `documents`, and variables such as `enable_thinking`. */
+export type TemplateVariables = Readonly<Record<string, unknown>>;
 
 /**
  * A prompt is plain text (one user turn) or a conversation that the response continues. An empty conversation means that
@@ -21,7 +27,7 @@ export interface Source {
 /** One candidate answer. Exactly one of `content` and `inputIds` is what gets scored. */
 export interface Response {
   id: string;
-  /** The answer's text; absent only where `inputIds` is given. */
+  /** The answer's text (of calls of tools, as JSON); absent only where `inputIds` is given. */
   content?: string;
   /** Every turn after the prompt, where the answer is more than one assistant turn; `content` is then the last turn's. */
   messages?: Message[];
@@ -37,6 +43,7 @@ export interface PreferencePrompt {
   id: string;
   prompt: Prompt;
   systemPrompt?: string;
+  templateVariables?: TemplateVariables;
   responses: Response[];
   /** Annotated pairs, [chosen, rejected], as indices into `responses`; under the default rules each at most once. */
   pairs: [chosen: number, rejected: number][];
@@ -53,6 +60,8 @@ export interface PreferencePrompt {
 export interface ReportEntry {
   count: number;
   first: Source;
+  /** Of keys: which. */
+  names?: string[];
 }
 
 /** What reading did besides reading. The kinds and their sentences are in `report.ts`. */

@@ -1,5 +1,6 @@
 // How long a response is: what the length baseline and the accuracy by length difference rest on.
 
+import { textOfMessage } from '../data/conversation';
 import type { PreferencePrompt, Response } from '../data/types';
 import type { LengthUnit } from './metrics';
 
@@ -15,7 +16,7 @@ export function characterCount(text: string): number {
 
 /** Characters of all the response's turns; undefined where only token ids are known. */
 export function responseLength({ content, messages }: Pick<Response, 'content' | 'messages'>): number | undefined {
-  if (messages) return messages.reduce((sum, turn) => sum + characterCount(turn.content), 0);
+  if (messages) return messages.reduce((sum, turn) => sum + characterCount(textOfMessage(turn)), 0);
   return content === undefined ? undefined : characterCount(content);
 }
 

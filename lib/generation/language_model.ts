@@ -3,21 +3,36 @@
 import { createHash } from 'node:crypto';
 import { checkArguments, either, filledText, flag, list, shape, text, type Signature } from '../arguments/checks';
 import { optionsOf } from '../arguments/library_options';
-import type { Message, Prompt } from '../data/types';
+import { asMessages } from '../data/conversation';
+import type { ConversationMessage, ItemSurroundings } from '../data/conversation/items';
+import { emptyReport, note, type ReadingReport } from '../data/report';
+import type { Message, Prompt, Source, TemplateVariables } from '../data/types';
 import { engine as nativeEngine } from '../engine';
 import { asyncDispose } from '../engine/dispose';
 import { disposedBefore } from '../engine/errors';
 import type { ArchitectureInfo, Engine, EngineCausalModel, Precision } from '../engine/types';
+import { specialKind } from '../tokenization/special_tokens';
 import { GenerationError } from './errors';
 import type { Answer } from './answer';
 import { checkSampling, generateOptions, languageModelOptions, type GenerateOptions, type LanguageModelOptions, type Sampling } from './options';
 import { PromptBuilder, type EncodedPrompt } from './prompts';
+import { parseGenerationItem } from './rows';
 import { readStopTokens, type StopToken } from './stop_tokens';
 import { runWave } from './wave';
 import { packPrompts, wavesOf, type WaveBounds, type WaveControl } from './waves';
 
 /** A prompt to be answered: a text (one user turn), a conversation, or either with a system prompt. */
-export type GenerationItem = string | readonly Message[] | { prompt?: Prompt; messages?: readonly Message[]; systemPrompt?: string };
+export type GenerationItem =
+  | string
+  | readonly ConversationMessage[]
+  | (ItemSurroundings & { prompt?: string | readonly ConversationMessage[]; messages?: readonly ConversationMessage[] });
+
+/** A prompt as it was read, with what stands beside it. */
+export interface PromptToAnswer {
+  prompt: Prompt;
+  systemPrompt?: string;
+  templateVariables?: TemplateVariables;
+}
 
 export interface TokenProbability {
   token: string;
@@ -39,6 +54,7 @@ const LOAD: Signature = [['folderOrId', filledText], ['options', optionsOf(langu
 const conversation = list(shape({}, 'a message'), 'a list of messages');
 const ITEM = either('text, a list of messages, or an object with "prompt" or "messages"', text, conversation, shape({}));
 const GENERATE: Signature = [['items', list(ITEM, 'a list of prompts')], ['options', optionsOf(generateOptions)]];
+const ONE_ITEM: Source = { file: 'items', line: 1 };
 const PREPARE: Signature = [['item', ITEM], ['raw', flag]];
 
 export class LanguageModel {
@@ -128,7 +144,10 @@ export class LanguageModel {
     if (this.disposed) throw disposedBefore('The language model');
     const { raw = false, signal, onAnswer, ...sampling } = options;
     const answers: Answer[] = [];
-    const prompts = items.map((item, index) => ({ ...this.prepare(item, raw), sequence: index, index }));
+    const prompts = items.map((item, index) => {
+      const source = { file: 'items', line: index + 1 };
+      return { ...this.prepareRead(parseGenerationItem(item, source), raw, source), sequence: index, index };
+    });
     await this.answerAll(prompts, checkSampling(sampling), {
       signal,
       onAnswer: ({ index }, answer) => {
@@ -142,18 +161,33 @@ export class LanguageModel {
   /** The text of a prompt as the model reads it. */
   renderPrompt(item: GenerationItem): string {
     checkArguments('LanguageModel.renderPrompt', PREPARE, [item, false]);
-    return this.prompts.render(conversationOf(item));
+    const prompt = parseGenerationItem(item, ONE_ITEM);
+    return this.prompts.render(conversationOf(prompt), prompt.templateVariables);
   }
 
-  /** @throws GenerationError, TokenizerError */
+  /** @throws DataError, GenerationError, TokenizerError */
   prepare(item: GenerationItem, raw = false): EncodedPrompt {
     checkArguments('LanguageModel.prepare', PREPARE, [item, raw]);
-    const prompt = raw ? this.prompts.encodeText(textOf(item)) : this.prompts.encode(conversationOf(item));
+    return this.prepareRead(parseGenerationItem(item, ONE_ITEM), raw, ONE_ITEM);
+  }
+
+  /** The same for a prompt that was read. @param source where it stands, for the report. */
+  prepareRead(item: PromptToAnswer, raw: boolean, source: Source): EncodedPrompt {
+    const prompt = raw ? this.prompts.encodeText(textOf(item)) : this.prompts.encode(conversationOf(item), item.templateVariables);
+    this.report(prompt, source);
     if (prompt.ids.length === 0) throw new GenerationError('The prompt has no tokens; there is nothing to go on from.');
     const { vocabSize } = this.model.architecture;
     const foreign = prompt.ids.find((id) => id >= vocabSize);
     if (foreign === undefined) return prompt;
     throw new GenerationError(`The tokenizer in ${this.folder} gives the token ${foreign}, but the model has the ids 0 to ${vocabSize - 1}; they do not belong together.`);
+  }
+
+  /** What was unusual about the prompts so far, for `formatReport`. */
+  readonly readingReport: ReadingReport = emptyReport();
+
+  private report({ specialInText, unread }: EncodedPrompt, source: Source): void {
+    if (specialInText) note(this.readingReport, specialKind(this.options.specialTokensInText), source);
+    if (unread) note(this.readingReport, 'unreadByTemplate', source, 1, unread);
   }
 
   /** A random stream for a prompt that follows from its ids alone. */
@@ -291,19 +325,12 @@ async function settled(work: (keep: (promise: void | Promise<void>) => void) => 
   await Promise.all(kept);
 }
 
-function conversationOf(item: GenerationItem): readonly Message[] {
-  if (typeof item === 'string') return [{ role: 'user', content: item }];
-  if (isConversation(item)) return item;
-  const { prompt, messages, systemPrompt } = item;
-  if ((prompt === undefined) === (messages === undefined)) throw new GenerationError('An item to be answered has either "prompt" or "messages".');
-  const turns = messages ?? (typeof prompt === 'string' ? [{ role: 'user', content: prompt }] : prompt!);
+function conversationOf({ prompt, systemPrompt }: PromptToAnswer): readonly Message[] {
+  const turns = asMessages(prompt);
   return systemPrompt === undefined ? turns : [{ role: 'system', content: systemPrompt }, ...turns];
 }
 
-function textOf(item: GenerationItem): string {
-  if (typeof item === 'string') return item;
-  if (!isConversation(item) && typeof item.prompt === 'string' && item.systemPrompt === undefined) return item.prompt;
+function textOf({ prompt, systemPrompt, templateVariables }: PromptToAnswer): string {
+  if (typeof prompt === 'string' && systemPrompt === undefined && templateVariables === undefined) return prompt;
   throw new GenerationError('What is continued as it stands must be a text ("prompt"), not a conversation.');
 }
-
-const isConversation = (item: Exclude<GenerationItem, string>): item is readonly Message[] => Array.isArray(item);

@@ -2,6 +2,7 @@
 // `LanguageModel` its own.
 
 import { flag, number, optionalJson, optionalNumber, text, textList } from '../arguments/option_kinds';
+import { specialTokensInText } from '../tokenization/special_tokens_option';
 import { RESOURCES } from '../scoring/option_table';
 
 const ANSWERS = 'Answers';
@@ -18,6 +19,7 @@ export const samplingTable = {
 export const promptTable = {
   chat_template: text({ group: ANSWERS, describe: "file with a Jinja template, in place of the model folder's" }),
   template_options: optionalJson({ group: ANSWERS, describe: "variables of the chat template, as a JSON object: '{\"enable_thinking\": false}'" }),
+  special_tokens_in_text: specialTokensInText(ANSWERS),
   raw: flag(false, { group: ANSWERS, describe: 'continue texts as they stand, without a chat template' }),
 };
 

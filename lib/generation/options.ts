@@ -5,6 +5,7 @@ import { like, own, SIGNAL, type LibraryOptions } from '../arguments/library_opt
 import { show } from '../arguments/show';
 import type { Precision } from '../engine/types';
 import { scoringResources } from '../scoring/option_table';
+import type { SpecialTokensInText } from '../tokenization/special_tokens_option';
 import { GenerationError } from './errors';
 import { generationResources, promptTable, samplingTable } from './option_table';
 import type { Answer } from './answer';
@@ -29,6 +30,8 @@ export interface LanguageModelOptions {
   /** */
   templateOptions?: Readonly<Record<string, unknown>> | undefined;
   /** */
+  specialTokensInText?: SpecialTokensInText | undefined;
+  /** */
   signal?: AbortSignal | undefined;
 }
 
@@ -45,6 +48,7 @@ export const languageModelOptions: LibraryOptions<LanguageModelOptions> = {
   kvCacheTokens: like(generationResources.kv_cache_tokens),
   batchPrompts: own('prompts that the engine is given at once; it takes them up as there is room', wholeNumber(1), 256),
   chatTemplateFile: like(promptTable.chat_template),
+  specialTokensInText: like(promptTable.special_tokens_in_text),
   templateOptions: own('variables that the chat template reads, such as { enable_thinking: false }', variables),
   signal: SIGNAL,
 };

@@ -1,8 +1,12 @@
 // A conversation -> the token ids after which the model writes its answer.
 
-import type { Message } from '../data/types';
+import { OWN_VARIABLES, textOfMessage } from '../data/conversation';
+import type { Message, TemplateVariables } from '../data/types';
 import { ChatTemplate } from '../tokenization/chat_template';
 import { readTokenizerFiles } from '../tokenization/model_folder';
+import { refuseSpecialToken, SpecialTokens } from '../tokenization/special_tokens';
+import type { SpecialTokensInText } from '../tokenization/special_tokens_option';
+import { reads, TemplateNames } from '../tokenization/template_names';
 import { TextTokenizer } from '../tokenization/text_tokenizer';
 import { GenerationError } from './errors';
 import { openThoughts } from './thoughts';
@@ -11,7 +15,9 @@ export interface PromptOptions {
   /** A Jinja file in place of the model folder's chat template. */
   chatTemplateFile?: string | undefined;
   /** Variables that the template reads, such as `{enable_thinking: false}`. */
-  templateOptions?: Readonly<Record<string, unknown>> | undefined;
+  templateOptions?: TemplateVariables | undefined;
+  /** Special tokens within the texts of a conversation: 'keep' (the default) reads them as the template's own. */
+  specialTokensInText?: SpecialTokensInText | undefined;
 }
 
 export interface EncodedPrompt {
@@ -20,10 +26,12 @@ export interface EncodedPrompt {
   thoughts?: string;
   /** The last tokens of a text that is continued. */
   before?: number[];
+  /** Whether a text of the conversation holds a special token, whatever was done about it. */
+  specialInText?: boolean;
+  /** What was given to the chat template and is not read by it. */
+  unread?: string[];
 }
 
-/** What the template is given anyway. */
-const OWN_VARIABLES = ['messages', 'add_generation_prompt', 'tools', 'documents', 'bos_token', 'eos_token'];
 /** Tokens that decide how the next one reads: enough for the bytes of a character. */
 const TAIL = 8;
 /** Stands for a turn's text where the template is tried out. */
@@ -32,21 +40,27 @@ const MARK = 'turn-of-a-trial';
 export class PromptBuilder {
   readonly tokenizer: TextTokenizer;
   private readonly template: ChatTemplate | undefined;
-  private readonly variables: Readonly<Record<string, unknown>>;
+  private readonly variables: TemplateVariables;
+  private readonly names: TemplateNames;
+  private readonly specials: SpecialTokens;
+  private readonly specialTokensInText: SpecialTokensInText;
   private readonly folder: string;
   private system: 'turn' | 'folded' | undefined;
 
   /** @throws TokenizerError, or GenerationError for a variable that the template does not read. */
-  constructor(folder: string, { chatTemplateFile, templateOptions = {} }: PromptOptions = {}) {
+  constructor(folder: string, { chatTemplateFile, templateOptions = {}, specialTokensInText = 'keep' }: PromptOptions = {}) {
     const files = readTokenizerFiles(folder, chatTemplateFile);
     this.folder = folder;
     this.tokenizer = new TextTokenizer(files);
     this.variables = templateOptions;
+    this.specialTokensInText = specialTokensInText;
+    this.specials = new SpecialTokens(files.tokenizer, files.config);
+    this.names = new TemplateNames(files.chatTemplate?.source ?? '');
     if (!files.chatTemplate) return;
     const { source, file } = files.chatTemplate;
     for (const name of Object.keys(templateOptions)) {
       if (OWN_VARIABLES.includes(name)) throw new GenerationError(`"${name}" is given to the chat template by the conversation; it cannot be an option of it.`);
-      if (!new RegExp(`(?<![\\w.])${name.replaceAll(/\W/g, '\\$&')}(?!\\w)`).test(source)) {
+      if (!reads(source, name)) {
         throw new GenerationError(`The chat template in ${file} reads no variable "${name}", so that it would have no effect; take it out of the template's options.`);
       }
     }
@@ -67,7 +81,7 @@ export class PromptBuilder {
   }
 
   /** The conversation as the template writes it, the beginning of the answer included. @throws TokenizerError, GenerationError */
-  render(messages: readonly Message[]): string {
+  render(messages: readonly Message[], variables: TemplateVariables = {}): string {
     if (!this.template) {
       throw new GenerationError(
         `${this.folder} has no chat template (neither chat_template.jinja nor chat_template in tokenizer_config.json). Name a Jinja file with ` +
@@ -75,20 +89,38 @@ export class PromptBuilder {
       );
     }
     const hasSystem = messages.some(({ role }) => role === 'system');
-    return this.template.render(hasSystem && this.systemTurns === 'folded' ? folded(messages) : messages, true, this.variables);
+    const turns = hasSystem && this.systemTurns === 'folded' ? folded(messages) : messages;
+    return this.template.render(turns, true, { ...this.variables, ...variables });
   }
 
   /** The template alone writes special tokens, so that BOS is never doubled. */
-  encode(messages: readonly Message[]): EncodedPrompt {
-    const text = this.render(messages);
+  encode(messages: readonly Message[], variables: TemplateVariables = {}): EncodedPrompt {
+    const isEscaped = this.escapes(this.specials.findIn([messages, variables]));
+    const text = isEscaped ? this.render(this.specials.marked(messages), this.specials.marked(variables)) : this.render(messages, variables);
     const thoughts = openThoughts(text);
-    return { ids: this.tokenizer.encode(text), ...(thoughts === undefined ? {} : { thoughts }) };
+    const unread = this.names.unread(messages, variables);
+    return {
+      ids: isEscaped ? Int32Array.from(this.specials.encodeMarked(text)) : this.tokenizer.encode(text),
+      ...(thoughts === undefined ? {} : { thoughts }),
+      ...(isEscaped === undefined ? {} : { specialInText: true }),
+      ...(unread.length > 0 ? { unread } : {}),
+    };
   }
 
-  /** A text to be continued as it stands, behind what the tokenizer puts before any text. */
+  /**
+   * A text to be continued as it stands, behind what the tokenizer puts before any text. Special tokens in it are meant,
+   * unless they are to be escaped or refused.
+   */
   encodeText(text: string): EncodedPrompt {
-    const ids = this.tokenizer.encode(text, true);
+    const isEscaped = this.escapes(this.specials.findIn(text)) === true;
+    const ids = isEscaped ? this.tokenizer.between(this.specials.encodePlain(text)) : this.tokenizer.encode(text, true);
     return { ids, before: [...ids.subarray(-TAIL)] };
+  }
+
+  /** Whether the special token found is to be escaped; undefined where none was. @throws TokenizerError where it is refused. */
+  private escapes(special: string | undefined): boolean | undefined {
+    if (special === undefined) return undefined;
+    return this.specialTokensInText === 'refuse' ? refuseSpecialToken(special) : this.specialTokensInText === 'escape';
   }
 
   /** The token with which the template ends an answer, such as `<|im_end|>`; undefined where it ends it with none. */
@@ -115,9 +147,9 @@ export class PromptBuilder {
 
 /** System turns put before the first user turn's text. */
 function folded(messages: readonly Message[]): Message[] {
-  const system = messages.filter(({ role }) => role === 'system').map(({ content }) => content);
+  const system = messages.filter(({ role }) => role === 'system').map(textOfMessage);
   const rest = messages.filter(({ role }) => role !== 'system');
   const first = rest.findIndex(({ role }) => role === 'user');
   if (first < 0) throw new GenerationError('The chat template takes no system turn, and the conversation has no user turn that could begin with its text.');
-  return rest.map((message, i) => (i === first ? { ...message, content: [...system, message.content].join('\n\n') } : message));
+  return rest.map((message, i) => (i === first ? { ...message, content: [...system, message.content ?? ''].join('\n\n') } : message));
 }

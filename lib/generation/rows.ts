@@ -1,24 +1,46 @@
-// Rows to be answered, as `generate` reads them: {id, prompt | messages}, with `sys_prompt` where there is one. Other keys are ignored.
+// Rows to be answered, as `generate` reads them: an id, the prompt by any of its names, and what stands beside it, as
+// everywhere (lib/data/conversation).
 
+import { asMessages, promptKeysOf, ReadKeys, readPrompt, rowIdOf, rowOf, surroundingsOf, type RowId } from '../data/conversation';
+import { ITEM_KEYS, itemRow } from '../data/conversation/items';
 import { DataError, show } from '../data/errors';
-import { has, idOf, isObject, messagesOf, textOf } from '../data/fields';
+import { isObject, type JsonObject } from '../data/fields';
+import { note, type ReadingReport } from '../data/report';
 import type { Source } from '../data/types';
-import type { GenerationItem } from './language_model';
+import type { GenerationItem, PromptToAnswer } from './language_model';
 
 export interface GenerationRow {
   /** Undefined where the row has none. */
-  id: string | number | undefined;
-  item: GenerationItem;
+  id: RowId | undefined;
+  item: PromptToAnswer;
 }
 
 /** @throws DataError naming file, line, key and what is wanted. */
-export function parseGenerationRow(value: unknown, source: Source): GenerationRow {
-  if (!isObject(value)) throw new DataError(source, `a row must be a JSON object, but is ${show(value)}`);
-  const id = !has(value, 'id') ? undefined : typeof value['id'] === 'number' ? value['id'] : idOf(value['id'], '"id"', source);
-  if (has(value, 'prompt') === has(value, 'messages')) {
-    throw new DataError(source, `a row must have either "prompt" or "messages", but this one has ${has(value, 'prompt') ? 'both' : 'neither'}`);
+export function parseGenerationRow(value: unknown, source: Source, report?: ReadingReport): GenerationRow {
+  const row = rowOf(value, source);
+  const read = new ReadKeys(['id']);
+  const item = promptToAnswer(row, source, read);
+  const unread = read.unread(row, source);
+  if (report && unread.length > 0) note(report, 'unreadKeys', source, 1, unread);
+  return { id: rowIdOf(row, source), item };
+}
+
+/** An item of the library. @throws DataError naming the item. */
+export function parseGenerationItem(item: GenerationItem, source: Source): PromptToAnswer {
+  const object: unknown = typeof item === 'string' ? { prompt: item } : Array.isArray(item) ? { messages: item } : item;
+  if (!isObject(object)) {
+    throw new DataError(source, `an item must be text, a list of messages or {prompt | messages}, but is ${show(item)}`);
   }
-  const prompt = value['prompt'];
-  const asked = typeof prompt === 'string' ? { prompt: textOf(prompt, '"prompt"', source) } : { messages: messagesOf(prompt ?? value['messages'], has(value, 'prompt') ? '"prompt"' : '"messages"', source) };
-  return { id, item: { ...asked, ...(has(value, 'sys_prompt') ? { systemPrompt: textOf(value['sys_prompt'], '"sys_prompt"', source) } : {}) } };
+  return promptToAnswer(itemRow(object, ITEM_KEYS, source), source, new ReadKeys());
+}
+
+function promptToAnswer(row: JsonObject, source: Source, read: ReadKeys): PromptToAnswer {
+  const keys = promptKeysOf(row);
+  if (keys.length !== 1) {
+    const found = keys.length === 0 ? 'has neither' : `has ${keys.join(' and ')}`;
+    throw new DataError(source, `a row must have either "prompt" or "messages", but this one ${found}`);
+  }
+  const prompt = readPrompt(row, source, read)!;
+  // A conversation stays one, if of a single turn: it is no text to be continued as it stands.
+  return { prompt: Array.isArray(row[keys[0]!]) ? asMessages(prompt) : prompt, ...surroundingsOf(row, source) };
 }

@@ -1,6 +1,8 @@
 // Answering a stream of rows: in order, in waves, each row written once those before it are.
 
+import { withId, type RowId } from '../data/conversation';
 import { DataError } from '../data/errors';
+import type { ReadingReport } from '../data/report';
 import type { Row } from '../data/rows';
 import type { Source } from '../data/types';
 import { TokenizerError } from '../tokenization/errors';
@@ -25,18 +27,20 @@ export interface GenerationStreamOptions {
   rows: AsyncIterable<Row>;
   /** The input's name in messages. */
   name: string;
-  model: Pick<LanguageModel, 'prepare' | 'answerAll'>;
+  model: Pick<LanguageModel, 'prepareRead' | 'answerAll'>;
   sampling: Sampling;
   raw: boolean;
   /** Rows that an earlier run has written: they are read, checked and passed over. */
-  written: { has(id: string | number): Promise<boolean> };
+  written: { has(id: RowId): Promise<boolean> };
+  /** Takes what is unusual about the rows. */
+  report?: ReadingReport;
   write(lines: string): Promise<void>;
   signal?: AbortSignal;
   onProgress?: (counts: GenerationCounts) => void;
 }
 
 interface Waiting extends PreparedPrompt {
-  id: string | number;
+  id: RowId;
   /** Its place among the rows answered by this run. */
   place: number;
 }
@@ -67,7 +71,7 @@ export async function generateStream(options: GenerationStreamOptions): Promise<
     signal,
     patience: PATIENCE,
     onAnswer: ({ id, place }, answer) => {
-      ended.set(place, `${JSON.stringify(resultOf(id, answer))}\n`);
+      ended.set(place, `${resultLine(id, answer)}\n`);
       count(counts, answer);
       options.onProgress?.({ ...counts });
       return writeReady();
@@ -76,20 +80,20 @@ export async function generateStream(options: GenerationStreamOptions): Promise<
   return counts;
 }
 
-async function* waitingRows({ rows, name, model, raw, written }: GenerationStreamOptions, counts: GenerationCounts): AsyncGenerator<Waiting> {
+async function* waitingRows({ rows, name, model, raw, written, report }: GenerationStreamOptions, counts: GenerationCounts): AsyncGenerator<Waiting> {
   let numbered: boolean | undefined;
   let sequence = -1;
   let place = 0;
   for await (const { value, line } of rows) {
     const source = { file: name, line };
     sequence += 1;
-    const { id, item } = parseGenerationRow(value, source);
+    const { id, item } = parseGenerationRow(value, source, report);
     numbered ??= id === undefined;
     if (numbered !== (id === undefined)) {
       throw new DataError(source, `this row has ${numbered ? 'an "id", but the first row has none' : 'no "id", but the first row has one'}; give every row an id or none (rows are then named by their line)`);
     }
     if (await written.has(id ?? line)) counts.skippedRows += 1;
-    else yield { ...placed(() => model.prepare(item, raw), source), id: id ?? line, sequence, place: place++ };
+    else yield { ...placed(() => model.prepareRead(item, raw, source), source), id: id ?? line, sequence, place: place++ };
   }
 }
 
@@ -102,8 +106,9 @@ function placed<T>(make: () => T, source: Source): T {
   }
 }
 
-function resultOf(id: string | number, { text, reasoning, finish, usage }: Answer): Record<string, unknown> {
-  return { id, text, ...(reasoning === undefined ? {} : { reasoning }), finish, prompt_tokens: usage.promptTokens, tokens: usage.completionTokens };
+function resultLine(id: RowId, { text, reasoning, finish, usage }: Answer): string {
+  const fields = { text, ...(reasoning === undefined ? {} : { reasoning }), finish, prompt_tokens: usage.promptTokens, tokens: usage.completionTokens };
+  return withId(id, fields);
 }
 
 function count(counts: GenerationCounts, { finish, usage }: Answer): void {

@@ -1,74 +1,67 @@
-// What `RewardModel.score` takes, as prompts with their responses.
+// What `RewardModel.score` takes, as prompts with their responses: the rows of `score`, with JavaScript's names.
 
 import { tokenIdsOf } from '../arguments/token_ids';
+import { ReadKeys, surroundingsOf } from '../data/conversation';
+import { ITEM_KEYS, itemRow, type ConversationMessage, type ItemSurroundings } from '../data/conversation/items';
 import { DataError, show } from '../data/errors';
-import type { Message, Response, Source } from '../data/types';
-import { conversationParts } from './conversation';
+import { isObject } from '../data/fields';
+import type { Source } from '../data/types';
+import { promptAndResponses } from './rows';
 import type { PromptWithResponses } from './sample_tokenizer';
 
 /** Token ids: whole numbers, in a list or a typed array. */
 export type TokenIds = readonly number[] | Int32Array | Uint32Array | Int16Array | Uint16Array | Uint8Array | BigInt64Array | BigUint64Array;
 
 /** A response to be scored: text, the turns after the prompt, or the whole sample as token ids. */
-export type ScoredResponse = string | Message[] | { content: string } | { inputIds: TokenIds };
+export type ScoredResponse =
+  | string
+  | readonly ConversationMessage[]
+  | { content: string }
+  | { inputIds: TokenIds };
 
 /**
  * A prompt (text, or a conversation) with its responses; or a conversation alone, which is scored as it stands: its
  * last message is the assistant's.
  */
 export type ScoreItem =
-  | {
-      prompt?: string | Message[];
+  | (ItemSurroundings & {
+      prompt?: string | readonly ConversationMessage[];
       /** The conversation, where `prompt` is absent. */
-      messages?: Message[];
-      systemPrompt?: string;
+      messages?: readonly ConversationMessage[];
       responses: readonly ScoredResponse[];
-    }
-  | { messages: Message[]; systemPrompt?: string; prompt?: undefined; responses?: undefined };
+    })
+  | (ItemSurroundings & { messages: readonly ConversationMessage[]; prompt?: undefined; responses?: undefined });
+
+const SCORE_KEYS = [...ITEM_KEYS, 'response', 'responses'];
 
 /** @throws DataError naming the item. */
 export function promptsOf(items: readonly ScoreItem[]): { prompts: PromptWithResponses[]; total: number } {
-  const prompts = items.map((item, index) => promptOf(item, index));
+  const prompts = Array.from(items, (item, index) => promptOf(item, { file: 'items', line: index + 1 }));
   return { prompts, total: prompts.reduce((sum, { responses }) => sum + responses.length, 0) };
 }
 
-function promptOf(item: ScoreItem, index: number): PromptWithResponses {
-  const source = { file: 'items', line: index + 1 };
-  const { prompt, messages, responses, systemPrompt } = item;
-  const system = systemPrompt === undefined ? {} : { systemPrompt };
-  if (responses === undefined && prompt === undefined && Array.isArray(messages)) {
-    const conversation = conversationParts(messages, '"responses"', source);
-    return { prompt: conversation.prompt, responses: [{ id: '0', ...conversation.response }], source, ...system };
+function promptOf(item: ScoreItem, source: Source): PromptWithResponses {
+  const row = itemRow(item, SCORE_KEYS, source);
+  if (Array.isArray(row['responses'])) {
+    if (row['responses'].length === 0) return { prompt: [], responses: [], source };
+    row['responses'] = row['responses'].map((response: unknown, number) => responseRow(response, number, source));
+  } else if (row['responses'] !== undefined || (row['messages'] === undefined && row['response'] === undefined)) {
+    throw new DataError(source, `"responses" must be a list, but is ${show(row['responses'])}`);
   }
-  if (!Array.isArray(responses)) throw new DataError(source, `"responses" must be a list, but is ${show(responses)}`);
-  if (prompt !== undefined && messages !== undefined)
-    throw new DataError(source, 'an item has either "prompt" or "messages", but this one has both');
-  const given = prompt ?? messages;
-  const list = (responses as readonly ScoredResponse[]).map((response, number) =>
-    responseOf(response, String(number), source),
-  );
-  if (given === undefined && list.some(({ inputIds }) => inputIds === undefined))
-    throw new DataError(source, 'the item has neither "prompt" nor "messages", which its responses answer');
-  return { prompt: given ?? [], responses: list, source, ...system };
+  const { prompt, responses } = promptAndResponses(row, source, new ReadKeys());
+  return {
+    prompt,
+    ...surroundingsOf(row, source),
+    responses: responses.map((response, number) => ({ ...response, id: String(number) })),
+    source,
+  };
 }
 
-function responseOf(response: ScoredResponse, id: string, source: Source): Response {
-  if (typeof response === 'string') return { id, content: response };
-  if (Array.isArray(response)) {
-    const content = response.at(-1)?.content;
-    if (content === undefined) throw new DataError(source, `response ${id} is an empty list of messages`);
-    return { id, content, messages: response };
-  }
-  if (typeof response === 'object' && response !== null) {
-    if ('content' in response && typeof response.content === 'string') return { id, content: response.content };
-    if ('inputIds' in response && response.inputIds !== undefined) {
-      const ids = tokenIdsOf(response.inputIds);
-      if ('problem' in ids) throw new DataError(source, `"inputIds" of response ${id} ${ids.problem}`);
-      return { id, inputIds: ids };
-    }
-  }
-  throw new DataError(
-    source,
-    `response ${id} must be text, messages, { content } or { inputIds } that are not empty, but is ${show(response)}`,
-  );
+/** `inputIds` under the name of rows, as a list. */
+function responseRow(response: unknown, number: number, source: Source): unknown {
+  if (!isObject(response) || response['inputIds'] === undefined) return response;
+  const { inputIds, ...others } = response;
+  const ids = tokenIdsOf(inputIds);
+  if ('problem' in ids) throw new DataError(source, `"inputIds" of response ${number} ${ids.problem}`);
+  return { ...others, input_ids: Array.from(ids) };
 }

@@ -2,6 +2,7 @@
 // `RewardModel.load` its own.
 
 import { flag, number, optionalChoice, optionalFlag, optionalNumber, text, textWithDefault } from '../arguments/option_kinds';
+import { specialTokensInText } from '../tokenization/special_tokens_option';
 import { STEP_REWARDS } from './step_reward';
 
 const SAMPLES = 'Samples';
@@ -30,5 +31,6 @@ export const scoringSamples = {
   gate_pattern: text({ group: SAMPLES, describe: "of a gate that reads the prompt (ArmoRM, QRM): the tokens that begin the assistant's turn, as text or ids [default: the family's]" }),
   step_token: text({ group: SAMPLES, describe: "of a process reward model: the token that ends a step, as text or its id [default: <extra_0>]" }),
   step_reward: optionalChoice([...STEP_REWARDS], { group: SAMPLES, describe: "of a process reward model: how the steps' rewards become one" }),
+  special_tokens_in_text: specialTokensInText(SAMPLES),
   chat_template: text({ group: SAMPLES, describe: "file with a Jinja template, in place of the model folder's" }),
 };

@@ -3,6 +3,7 @@
 import { callback, either, flag, list, text, wholeNumber } from '../arguments/checks';
 import { like, onEvent, own, SIGNAL, type LibraryOptions } from '../arguments/library_options';
 import type { Precision } from '../engine/types';
+import type { SpecialTokensInText } from '../tokenization/special_tokens_option';
 import { scoringResources, scoringSamples, scoringWeights } from './option_table';
 import type { ScoreItemsProgress } from './progress';
 import type { ReadoutOptions } from './readouts';
@@ -36,6 +37,8 @@ export interface RewardModelOptions extends ReadoutOptions {
   /** */
   normalizeReward?: boolean | undefined;
   /** */
+  specialTokensInText?: SpecialTokensInText | undefined;
+  /** */
   stepReward?: StepReward | undefined;
   /** */
   onNote?: ((sentence: string) => void) | undefined;
@@ -59,6 +62,7 @@ export const rewardModelOptions: LibraryOptions<RewardModelOptions> = {
   normalizeReward: like(scoringSamples.normalize_reward),
   gatePattern: { ...like(scoringSamples.gate_pattern), check: either('text, or a list of token ids', text, list(wholeNumber(0))) },
   stepToken: { ...like(scoringSamples.step_token), check: either('text, or a token id', text, wholeNumber(0)) },
+  specialTokensInText: like(scoringSamples.special_tokens_in_text),
   stepReward: like(scoringSamples.step_reward),
   onNote: onEvent('gets a sentence, at most once, where samples are such that other programs would read their rewards elsewhere'),
   signal: SIGNAL,

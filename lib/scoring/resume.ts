@@ -3,8 +3,9 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+import { idText, parseRow, rowIdOf, type RowId } from '../data/conversation';
 import { DataError, show } from '../data/errors';
-import type { RowId } from './rows';
+import { isObject } from '../data/fields';
 
 /**
  * Cuts what stands after the last line end, the torn line of a killed run.
@@ -64,7 +65,7 @@ export class WrittenRows {
 
   /** Whether the row is written already; each written row answers for one row of the input. */
   async has(id: RowId): Promise<boolean> {
-    const key = JSON.stringify(id);
+    const key = idText(id);
     if (this.inOrder) {
       if (this.next === undefined) return false;
       if (this.next === key) {
@@ -101,7 +102,7 @@ async function* idsOf(file: string, length: number, kind: RowKind): AsyncGenerat
   try {
     for await (const text of createInterface({ input: stream, crlfDelay: Infinity })) {
       line += 1;
-      yield JSON.stringify(idOf(text, kind, file, line));
+      yield idText(idOf(text, kind, file, line));
     }
   } finally {
     stream.destroy();
@@ -111,11 +112,13 @@ async function* idsOf(file: string, length: number, kind: RowKind): AsyncGenerat
 function idOf(text: string, { name, fields }: RowKind, file: string, line: number): RowId {
   let row: unknown;
   try {
-    row = JSON.parse(text);
+    row = parseRow(text);
   } catch {
     row = undefined;
   }
-  const { id, ...rest } = (row ?? {}) as Record<string, unknown>;
-  if ((typeof id === 'string' || typeof id === 'number') && fields.some((field) => rest[field] !== undefined)) return id;
+  if (isObject(row) && fields.some((field) => row[field] !== undefined)) {
+    const id = rowIdOf(row, { file, line });
+    if (id !== undefined) return id;
+  }
   throw new DataError({ file, line }, `this is not a row of ${name} but ${show(text)}; the output is not one of an earlier run. Give --overwrite to replace the file, or another --output`);
 }

@@ -3,6 +3,7 @@
 import { ScoringError } from './errors';
 import { checkArguments, filledText, list, made, shape, type Signature } from '../arguments/checks';
 import { optionsOf } from '../arguments/library_options';
+import { emptyReport, type ReadingReport } from '../data/report';
 import type { Source, TokenizedSample } from '../data/types';
 import { engine as nativeEngine } from '../engine';
 import { asyncDispose } from '../engine/dispose';
@@ -35,6 +36,8 @@ const SAMPLE = shape({ inputIds: made('an Int32Array of token ids', 'BYTES_PER_E
 const GROUPS: Signature = [['groups', list(list(SAMPLE), 'a list of lists of tokenized samples')], ['options', optionsOf(scoreItemsOptions)]];
 
 export class RewardModel {
+  /** What was unusual about the texts so far, for `formatReport`. */
+  readonly readingReport: ReadingReport = emptyReport();
   private readonly tokenizer: SampleTokenizer;
   private paddingNoted = false;
 
@@ -47,7 +50,7 @@ export class RewardModel {
   ) {
     const { vocabSize: vocabularySize, maxPositionEmbeddings, anyLength } = model.architecture;
     const maxPositions = anyLength === true ? Infinity : maxPositionEmbeddings;
-    this.tokenizer = new SampleTokenizer({ folder, vocabularySize, maxPositions, readouts }, this.tokenizeOptions());
+    this.tokenizer = new SampleTokenizer({ folder, vocabularySize, maxPositions, readouts }, this.tokenizeOptions(), this.readingReport);
   }
 
   /**
@@ -231,6 +234,7 @@ export class RewardModel {
       truncation: this.options.truncation ?? false,
       vocabularySize: this.model.architecture.vocabSize,
       rewardToken: this.model.architecture.rewardToken,
+      specialTokensInText: this.options.specialTokensInText,
     };
   }
 
@@ -251,6 +255,7 @@ export class RewardModel {
       compat: this.facts.compat,
       max_length: this.options.maxLength ?? null,
       truncation: this.options.truncation ?? false,
+      special_tokens_in_text: this.options.specialTokensInText ?? 'keep',
     };
   }
 

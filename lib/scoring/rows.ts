@@ -1,55 +1,79 @@
 // A row to be scored, as `score` reads it:
-//   {id, prompt | messages, response}            one reward
-//   {id, prompt | messages, responses: [...]}    one reward a response
-//   {id, messages}                               one reward: the conversation as it stands, which the assistant's message ends
+//   {id, prompt, response}            one reward
+//   {id, prompt, responses: [...]}    one reward a response
+//   {id, messages}                    one reward: the conversation as it stands, which the assistant's message ends
 //   {id, input_ids} or {id, responses: [{input_ids}, ...]}   the same, tokenised: prompt, response and template in one
-// A response is text, {content}, {input_ids} or a list of messages. `sys_prompt` is honoured. Other keys are ignored.
+// The prompt goes by any of its names, and system prompt, tools and the like stand beside it, as everywhere
+// (lib/data/conversation). A response is text, {content}, {input_ids} or a list of messages.
 
+import {
+  messagesOf,
+  promptKeysOf,
+  ReadKeys,
+  readPrompt,
+  rowIdOf,
+  rowOf,
+  surroundingsOf,
+  type RowId,
+} from '../data/conversation';
+import { answerOf, splitConversation, turnsAnswer } from '../data/conversation/answers';
 import { DataError, show } from '../data/errors';
-import type { Message, Prompt, Response, Source } from '../data/types';
-import { conversationParts } from './conversation';
+import { has, isObject, listOf, textOf, tokenIdsOf, type JsonObject } from '../data/fields';
+import { note, type ReadingReport } from '../data/report';
+import type { Message, Prompt, Response, Source, TemplateVariables } from '../data/types';
 
-export type RowId = string | number;
+export type { RowId };
 
 export interface ScoreRow {
   /** Undefined where the row has none. */
   id: RowId | undefined;
   prompt: Prompt;
   systemPrompt?: string;
+  templateVariables?: TemplateVariables;
   responses: Response[];
   /** Whether the row held a list, so that its result is one. */
   isList: boolean;
   source: Source;
 }
 
+type Unnamed = Omit<Response, 'id'>;
+
+const RESPONSE_KEYS = ['response', 'responses', 'input_ids'];
+/** Conversations that may be scored as they stand. */
+const WHOLE_KEYS = ['messages', 'conversations'];
+
 /** @throws DataError naming file, line, key and what is wanted. */
-export function parseScoreRow(value: unknown, source: Source): ScoreRow {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new DataError(source, `a row must be a JSON object, but is ${show(value)}`);
-  }
-  const row = value as Record<string, unknown>;
-  const { prompt, responses } = partsOf(row, source);
-  const result: ScoreRow = {
-    id: parseId(row['id'], source),
+export function parseScoreRow(value: unknown, source: Source, report?: ReadingReport): ScoreRow {
+  const row = rowOf(value, source);
+  const read = new ReadKeys(['id', ...RESPONSE_KEYS]);
+  const { prompt, responses } = promptAndResponses(row, source, read);
+  const unread = read.unread(row, source);
+  if (report && unread.length > 0) note(report, 'unreadKeys', source, 1, unread);
+  return {
+    id: rowIdOf(row, source),
     prompt,
+    ...surroundingsOf(row, source),
     responses: responses.map((response, index) => ({ ...response, id: String(index) })),
-    isList: isGiven(row['responses']),
+    isList: has(row, 'responses'),
     source,
   };
-  const system = row['sys_prompt'];
-  if (system !== undefined && system !== null) {
-    if (typeof system !== 'string') throw new DataError(source, `"sys_prompt" must be text, but is ${show(system)}`);
-    result.systemPrompt = system;
-  }
-  return result;
 }
 
-function partsOf(row: Record<string, unknown>, source: Source): { prompt: Prompt; responses: Omit<Response, 'id'>[] } {
-  const { response, responses, input_ids: ids, prompt, messages } = row;
-  const forms = ['response', 'responses', 'input_ids'].filter((key) => isGiven(row[key]));
-  if (forms.length === 0 && isGiven(messages) && !isGiven(prompt)) {
-    const parts = conversationParts(parseMessages(messages, 'messages', source), '"response", "responses" or "input_ids"', source);
-    return { prompt: parts.prompt, responses: [parts.response] };
+/** What a row or an item holds to be scored. @throws DataError */
+export function promptAndResponses(
+  row: JsonObject,
+  source: Source,
+  read: ReadKeys,
+): { prompt: Prompt; responses: Unnamed[] } {
+  const keys = promptKeysOf(row);
+  if (keys.length > 1) {
+    throw new DataError(source, `a row has either "prompt" or "messages" (or another name of the prompt), but this one has ${keys.join(' and ')}`);
+  }
+  const forms = RESPONSE_KEYS.filter((key) => has(row, key));
+  const whole = keys.find((key) => WHOLE_KEYS.includes(key));
+  if (forms.length === 0 && whole !== undefined) {
+    read.add(whole);
+    return wholeConversation(messagesOf(row[whole], whole, source), whole, source);
   }
   if (forms.length !== 1) {
     const found = forms.length === 0 ? 'has none of them' : `has ${forms.join(' and ')}`;
@@ -58,66 +82,44 @@ function partsOf(row: Record<string, unknown>, source: Source): { prompt: Prompt
       `a row must have exactly one of "response", "responses" and "input_ids" (or "messages" that the assistant's ends), but this one ${found}`,
     );
   }
-  const list = isGiven(responses)
-    ? listOf(responses, 'responses', source).map((entry, index) => parseResponse(entry, `responses[${index}]`, source))
-    : [isGiven(ids) ? { inputIds: parseIds(ids, 'input_ids', source) } : parseResponse(response, 'response', source)];
-  return { prompt: parsePrompt(row, list.some(({ inputIds }) => inputIds === undefined), source), responses: list };
-}
-
-const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
-
-function parseId(value: unknown, source: Source): RowId | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))) return value;
-  throw new DataError(source, `"id" must be text or a number, but is ${show(value)}`);
-}
-
-function parsePrompt(row: Record<string, unknown>, needed: boolean, source: Source): Prompt {
-  const { prompt, messages } = row;
-  if (prompt !== undefined && messages !== undefined) throw new DataError(source, 'a row has either "prompt" or "messages", but this one has both');
-  const given = prompt ?? messages;
-  if (given === undefined || given === null) {
-    if (!needed) return [];
+  const responses = responsesOf(row, forms[0]!, source);
+  const prompt = readPrompt(row, source, read);
+  if (prompt === undefined && responses.some(({ inputIds }) => inputIds === undefined)) {
     throw new DataError(source, 'the row has neither "prompt" nor "messages", which its response answers');
   }
-  if (typeof given === 'string' && prompt !== undefined) return given;
-  return parseMessages(given, prompt === undefined ? 'messages' : 'prompt', source);
+  return { prompt: prompt ?? [], responses };
 }
 
-function parseMessages(value: unknown, key: string, source: Source): Message[] {
-  return listOf(value, key, source).map((turn, index) => {
-    const { role, content } = (turn ?? {}) as Record<string, unknown>;
-    if (typeof role !== 'string' || typeof content !== 'string') {
-      throw new DataError(source, `"${key}[${index}]" must be {"role": text, "content": text}, but is ${show(turn)}`);
-    }
-    return { role, content };
-  });
-}
-
-function parseResponse(value: unknown, key: string, source: Source): Omit<Response, 'id'> {
-  if (typeof value === 'string') return { content: value };
-  if (Array.isArray(value)) {
-    const messages = parseMessages(value, key, source);
-    return { content: messages.at(-1)!.content, messages };
+/** What comes before the last message as the prompt, and that message as its response: the template writes the same text. */
+function wholeConversation(messages: Message[], key: string, source: Source): { prompt: Prompt; responses: Unnamed[] } {
+  const parts = splitConversation(messages);
+  if (!parts) {
+    throw new DataError(
+      source,
+      `there is no "response", "responses" or "input_ids", and the "${key}" end with a message of role ` +
+        `"${messages.at(-1)!.role}": a conversation is scored as it stands where its last message is the assistant's`,
+    );
   }
-  const { content, input_ids: ids } = (value ?? {}) as Record<string, unknown>;
-  if (typeof content === 'string' && ids === undefined) return { content };
-  if (content === undefined && ids !== undefined) return { inputIds: parseIds(ids, `${key}.input_ids`, source) };
-  throw new DataError(source, `"${key}" must be text, a list of messages, {"content": text} or {"input_ids": [...]}, but is ${show(value)}`);
+  const { content } = turnsAnswer([parts.answer], key, source);
+  return { prompt: parts.prompt, responses: [{ content, messages: [parts.answer] }] };
 }
 
-function parseIds(value: unknown, key: string, source: Source): Int32Array {
-  const list = listOf(value, key, source);
-  for (const [index, id] of list.entries()) {
-    if (!Number.isInteger(id) || (id as number) < 0 || (id as number) > 0x7fffffff) {
-      throw new DataError(source, `"${key}[${index}]" must be a token id (a whole number from 0), but is ${show(id)}`);
-    }
+function responsesOf(row: JsonObject, form: string, source: Source): Unnamed[] {
+  if (form === 'input_ids') return [{ inputIds: tokenIdsOf(row[form], form, source) }];
+  if (form === 'response') return [responseOf(row[form], form, source)];
+  const list = listOf(row[form], form, source);
+  if (list.length === 0) throw new DataError(source, `"${form}" is an empty list; there is nothing to score`);
+  return list.map((entry, index) => responseOf(entry, `${form}[${index}]`, source));
+}
+
+function responseOf(value: unknown, what: string, source: Source): Unnamed {
+  if (typeof value === 'string') return { content: textOf(value, what, source) };
+  if (Array.isArray(value)) return turnsAnswer(messagesOf(value, what, source), what, source);
+  if (isObject(value)) {
+    const isTokenized = has(value, 'input_ids');
+    const isMessage = has(value, 'content') || has(value, 'tool_calls');
+    if (isTokenized && !isMessage) return { inputIds: tokenIdsOf(value['input_ids'], `${what}.input_ids`, source) };
+    if (isMessage && !isTokenized) return answerOf(value, what, source);
   }
-  return Int32Array.from(list as number[]);
-}
-
-function listOf(value: unknown, key: string, source: Source): unknown[] {
-  if (!Array.isArray(value)) throw new DataError(source, `"${key}" must be a list, but is ${show(value)}`);
-  if (value.length === 0) throw new DataError(source, `"${key}" is an empty list; there is nothing to score`);
-  return value;
+  throw new DataError(source, `${what} must be text, a list of messages, {"content": text} or {"input_ids": [...]}, but is ${show(value)}`);
 }

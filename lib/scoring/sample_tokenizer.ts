@@ -1,12 +1,15 @@
 // Texts and token ids to checked samples for one model; the texts on threads of their own, many responses at once.
 
 import { DataError } from '../data/errors';
-import type { Prompt, Response, Source, TokenizedSample } from '../data/types';
+import { note, type ReadingReport } from '../data/report';
+import type { Prompt, Response, Source, TemplateVariables, TokenizedSample } from '../data/types';
 import { disposedBefore, disposedDuring } from '../engine/errors';
 import { TokenizerError } from '../tokenization/errors';
 import type { TokenizeOptions } from '../tokenization/tokenize_dataset';
 import { CHUNK, JobError, TokenizerPool } from '../tokenization/tokenizer_pool';
 import { cutIds, endingWith } from '../tokenization/sample_builder';
+import { specialKind } from '../tokenization/special_tokens';
+import { UnreadNames } from '../tokenization/template_names';
 import type { ChunkResult, SampleJob } from '../tokenization/worker_messages';
 import type { ReadoutRule } from './readouts';
 
@@ -14,6 +17,7 @@ import type { ReadoutRule } from './readouts';
 export interface PromptWithResponses {
   prompt: Prompt;
   systemPrompt?: string;
+  templateVariables?: TemplateVariables;
   responses: readonly Response[];
   source: Source;
 }
@@ -33,6 +37,7 @@ interface BuiltSample {
   truncated: boolean;
   /** Tokens before cutting. */
   length: number;
+  specialInText?: boolean;
 }
 
 interface Waiting {
@@ -50,18 +55,21 @@ export class SampleTokenizer {
   constructor(
     private readonly limits: SampleLimits,
     private readonly options: TokenizeOptions,
+    /** Takes what is unusual about the samples. */
+    private readonly report?: ReadingReport,
   ) {}
 
   /**
    * One sample for each response. Calls that are made without waiting for one another share their way to the threads.
    * @throws DataError naming the place: no tokenizer, too long, ids outside the vocabulary.
    */
-  tokenize({ prompt, systemPrompt, responses, source }: PromptWithResponses): Promise<TokenizedSample[]> {
+  tokenize({ prompt, systemPrompt, templateVariables, responses, source }: PromptWithResponses): Promise<TokenizedSample[]> {
     return Promise.all(
       responses.map(async (response, responseIndex) => {
         const place = response.source ?? source;
         const { inputIds, messages, content } = response;
-        const built = inputIds ? this.given(inputIds, place) : await this.built({ prompt, systemPrompt, content, messages }, place);
+        const built = inputIds ? this.given(inputIds, place) : await this.built({ prompt, systemPrompt, content, messages, templateVariables }, place);
+        if (this.report) this.note(built, { prompt, ...(templateVariables ? { templateVariables } : {}) }, response, place);
         this.check(built, place);
         return { inputIds: built.inputIds, truncated: built.truncated, responseIndex };
       }),
@@ -81,6 +89,16 @@ export class SampleTokenizer {
     if (readouts?.positions(inputIds).length === 0) throw new DataError(place, readouts.missing);
     if (length <= maxPositions) return;
     throw new DataError(place, `the sample has ${length} tokens, but the model in ${folder} is made for ${maxPositions} (max_position_embeddings in its config.json); cut samples with --max_length ${maxPositions} --truncation (truncation: true)`);
+  }
+
+  private names: UnreadNames | undefined;
+
+  private note({ specialInText }: BuiltSample, prompt: Pick<PromptWithResponses, 'prompt' | 'templateVariables'>, response: Response, place: Source): void {
+    if (specialInText) note(this.report!, specialKind(this.options.specialTokensInText), place);
+    if (response.inputIds || !this.options.tokenizer) return;
+    this.names ??= new UnreadNames(this.options.tokenizer);
+    const unread = this.names.of(prompt, response);
+    if (unread.length > 0) note(this.report!, 'unreadByTemplate', place, 1, unread);
   }
 
   private given(givenIds: Int32Array, place: Source): BuiltSample {
@@ -145,7 +163,7 @@ export class SampleTokenizer {
   }
 }
 
-function samplesOf({ ids, counts, lengths, truncated }: ChunkResult): BuiltSample[] {
+function samplesOf({ ids, counts, lengths, truncated, specialInText }: ChunkResult): BuiltSample[] {
   let at = 0;
-  return Array.from(counts, (count, i) => ({ inputIds: ids.slice(at, (at += count)), truncated: truncated[i] === 1, length: lengths[i]! }));
+  return Array.from(counts, (count, i) => ({ inputIds: ids.slice(at, (at += count)), truncated: truncated[i] === 1, length: lengths[i]!, specialInText: specialInText[i] === 1 }));
 }

@@ -1,8 +1,10 @@
 // Scoring a stream of rows: in order, in batches of bounded size; rows are read and tokenised ahead while the engine works.
 
+import { exactText, withId } from '../data/conversation';
 import { DataError } from '../data/errors';
+import type { ReadingReport } from '../data/report';
 import type { Row } from '../data/rows';
-import type { TokenizedSample } from '../data/types';
+import type { Message, TokenizedSample } from '../data/types';
 import type { WrittenRows } from './resume';
 import { parseScoreRow, type RowId, type ScoreRow } from './rows';
 import { commonPrefix } from './sample_batch';
@@ -36,6 +38,8 @@ export interface ScoreStreamOptions {
   scorer: RowScorer;
   /** Rows that an earlier run has written: they are read, checked and passed over. */
   written: WrittenRows;
+  /** Takes what is unusual about the rows. */
+  report?: ReadingReport;
   /** Takes whole lines; awaited, so that a slow reader holds the work back. */
   write(lines: string): Promise<void>;
   /** Tokens collected for one call of the engine: memory, never the result. */
@@ -174,7 +178,7 @@ class RowReader {
   }
 
   private async take({ value, line }: Row): Promise<Coming | undefined> {
-    const row = parseScoreRow(value, { file: this.options.name, line });
+    const row = parseScoreRow(value, { file: this.options.name, line }, this.options.report);
     this.numbered ??= row.id === undefined;
     if (this.numbered && row.id !== undefined) throw new DataError(row.source, 'this row has an "id", but the first row has none; give every row an id or none (rows are then named by their line)');
     if (!this.numbered && row.id === undefined) throw new DataError(row.source, 'this row has no "id", but the first row has one; give every row an id or none (rows are then named by their line)');
@@ -189,9 +193,12 @@ class RowReader {
 
 /** Characters and ids, the prompt counted once a response. */
 function sizeOf({ prompt, responses }: ScoreRow): number {
-  const own = typeof prompt === 'string' ? prompt.length : prompt.reduce((sum, { content }) => sum + content.length, 0);
-  return responses.reduce((sum, { content, inputIds, messages }) => sum + own + (inputIds?.length ?? 0) + (messages ? messages.reduce((n, turn) => n + turn.content.length, 0) : (content?.length ?? 0)), 0);
+  const own = typeof prompt === 'string' ? prompt.length : charactersOf(prompt);
+  return responses.reduce((sum, { content, inputIds, messages }) => sum + own + (inputIds?.length ?? 0) + (messages ? charactersOf(messages) : (content?.length ?? 0)), 0);
 }
+
+const charactersOf = (messages: readonly Message[]): number =>
+  messages.reduce((sum, { content }) => sum + (content?.length ?? 0), 0);
 
 class BatchReader {
   private readonly reader: RowReader;
@@ -255,10 +262,12 @@ function groupRows(rows: readonly PendingRow[]): TokenizedSample[][] {
 
 function belongTogether(a: PendingRow, b: PendingRow): boolean {
   const isNamed = a.row.prompt.length > 0 && b.row.prompt.length > 0;
-  if (isNamed) return JSON.stringify([a.row.prompt, a.row.systemPrompt]) === JSON.stringify([b.row.prompt, b.row.systemPrompt]);
+  if (isNamed) return beginningOf(a) === beginningOf(b);
   const [x, y] = [a.samples[0]!.inputIds, b.samples[0]!.inputIds];
   return 2 * commonPrefix(x, y) >= Math.min(x.length, y.length);
 }
+
+const beginningOf = ({ row }: PendingRow): string => exactText([row.prompt, row.systemPrompt, row.templateVariables]);
 
 function formatRows(rows: readonly PendingRow[], rewards: Float32Array, stepsOf: RowScorer['stepsOf']): string {
   let next = 0;
@@ -271,9 +280,9 @@ function formatRows(rows: readonly PendingRow[], rewards: Float32Array, stepsOf:
     const tokens = samples.map((sample) => sample.inputIds.length);
     const truncated = samples.map((sample) => sample.truncated);
     const result = row.isList
-      ? { id, rewards: values, tokens, truncated }
-      : { id, [stepsOf ? 'rewards' : 'reward']: values[0], tokens: tokens[0], truncated: truncated[0] };
-    text += `${JSON.stringify(result)}\n`;
+      ? { rewards: values, tokens, truncated }
+      : { [stepsOf ? 'rewards' : 'reward']: values[0], tokens: tokens[0], truncated: truncated[0] };
+    text += `${withId(id, result)}\n`;
   }
   return text;
 }

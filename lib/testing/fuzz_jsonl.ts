@@ -142,7 +142,7 @@ export async function fuzzJsonl(inputs: number, seed: number, onProgress?: (done
     const { bytes, extension, piece } = new Mutator(new SplitMix64(seed, number + 1)).file();
     const name = `fuzz${extension}`;
     const rowsOf: typeof import('../data/rows').readRows = (file, options) =>
-      rowsOfStream(Readable.from(pieces(bytes, piece), { objectMode: false }), file, { ...options, array: extension === '.json' });
+      rowsOfStream(Readable.from(pieces(bytes, piece), { objectMode: false }), file, { ...options });
     try {
       checkDataset(await readPreferenceDataset(name, { rowsOf, compat: number % 3 === 0 ? 'cheems' : undefined }));
       result.datasets += 1;

@@ -36,18 +36,18 @@ export class ChatTemplate {
   }
 
   /**
-   * The conversation as text. `variables` are further ones that the template reads, such as `enable_thinking`.
+   * The conversation as text. `variables` are what the template reads beside it: `tools`, `enable_thinking` and the like.
    * @throws TokenizerError where the template refuses the conversation.
    */
   render(messages: readonly Message[], addGenerationPrompt: boolean, variables: Readonly<Record<string, unknown>> = {}): string {
     try {
       return this.template.render({
+        tools: null,
+        documents: null,
         ...this.specialTokens,
         ...variables,
         messages,
         add_generation_prompt: addGenerationPrompt,
-        tools: null,
-        documents: null,
         ...STRIP_FUNCTIONS,
       });
     } catch (error) {

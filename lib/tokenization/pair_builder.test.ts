@@ -29,7 +29,7 @@ test('system text and earlier turns are part of the question, an empty line betw
   const builder = new SampleBuilder({ folder, form: 'pair' });
   const { messages, answer, input_ids: expected } = recorded.find((one) => one.messages)!;
   const [system, ...turns] = messages!;
-  t.deepEqual([...builder.buildSample(turns, system!.content, answer).inputIds], expected);
+  t.deepEqual([...builder.buildSample(turns, system!.content!, answer).inputIds], expected);
   t.deepEqual([...builder.buildSample([...messages!, { role: 'assistant', content: answer }], undefined, null).inputIds], expected);
   t.deepEqual([...builder.buildSample(messages!.map(({ content }) => content).join('\n\n'), undefined, answer).inputIds], expected);
 });

@@ -1,6 +1,7 @@
 // Question and answer as a pair of texts, `[CLS] question [SEP] answer [SEP]`: how reward models over encoders (DeBERTa) read a sample.
 
 import type { Tokenizer } from '@huggingface/tokenizers';
+import { textOfMessage } from '../data/conversation';
 import type { Message } from '../data/types';
 import { TokenizerError } from './errors';
 
@@ -14,11 +15,11 @@ export interface Pair {
 
 /** The last turn is the answer, all before it (system text and earlier turns) the question. @throws TokenizerError where there is no question. */
 export function pairOf(messages: readonly Message[]): Pair {
-  const answer = messages.at(-1)?.content;
-  if (answer === undefined || messages.length < 2) {
+  const last = messages.at(-1);
+  if (last === undefined || messages.length < 2) {
     throw new TokenizerError('this model reads a pair of question and answer; the sample is a response without a prompt.');
   }
-  return { question: messages.slice(0, -1).map(({ content }) => content).join(TURN_SEPARATOR), answer };
+  return { question: messages.slice(0, -1).map(textOfMessage).join(TURN_SEPARATOR), answer: textOfMessage(last) };
 }
 
 /** What the tokenizer puts around and between the two texts. */
@@ -46,11 +47,12 @@ export class PairBuilder {
   /**
    * The ids, and how many there were before cutting. With `room` for fewer, the question is cut on the left, and the answer too where that is
    * not enough; the special tokens stay.
+   * @param encode in place of the usual way to a text's ids.
    * @throws TokenizerError
    */
-  build({ question, answer }: Pair, room = Infinity): { inputIds: Int32Array; length: number } {
+  build({ question, answer }: Pair, room = Infinity, encode = this.encodeBare): { inputIds: Int32Array; length: number } {
     const { before, between, after } = this.around;
-    const [first, second] = [this.encodeBare(question), this.encodeBare(answer)];
+    const [first, second] = [encode(question), encode(answer)];
     const special = before.length + between.length + after.length;
     const length = special + first.length + second.length;
     if (length > room && room <= special) throw new TokenizerError(`a maximum length of ${room} leaves no room beside the tokenizer's own special tokens.`);

@@ -1,14 +1,17 @@
 // Prompt and response -> the token ids that the model reads, exactly as the original builds them.
 
 import type { Tokenizer } from '@huggingface/tokenizers';
-import { asMessages } from '../data/fields';
+import { asMessages } from '../data/conversation';
 import { pythonStrip } from '../data/python_text';
-import type { Message, Prompt, Response } from '../data/types';
+import type { Message, Prompt, Response, TemplateVariables } from '../data/types';
 import { ChatTemplate } from './chat_template';
 import { TokenizerError } from './errors';
 import { readTokenizerFiles } from './model_folder';
 import { buildTokenizer } from './pipeline';
 import { PairBuilder, pairOf } from './pair_builder';
+import { refuseSpecialToken, SpecialTokens } from './special_tokens';
+import type { SpecialTokensInText } from './special_tokens_option';
+import { tokensAround, type TokensAround } from './tokens_around';
 
 /** 'newlines': newlines at the end go, a space and the EOS follow a text that does not end with the EOS, and the tokenizer adds nothing. */
 export type Stripping = boolean | 'newlines';
@@ -32,10 +35,12 @@ export interface SampleOptions {
   doubledBos?: 'keep' | 'drop' | undefined;
   /** Put behind every sample that does not end with it: the place where the model's reward is read (InternLM2). */
   rewardToken?: number | undefined;
+  /** Special tokens within the texts of a conversation: 'keep' (the default) reads them as the template's own, as transformers does. */
+  specialTokensInText?: SpecialTokensInText | undefined;
 }
 
 /** What a whole sample hangs on, whatever its length. */
-export type WholeSampleOptions = Pick<SampleOptions, 'doStrip' | 'doubledBos' | 'rewardToken'>;
+export type WholeSampleOptions = Pick<SampleOptions, 'doStrip' | 'doubledBos' | 'rewardToken' | 'specialTokensInText'>;
 
 /** The ids, with the token behind them where they do not end with it. */
 export function endingWith(inputIds: Int32Array, token: number | undefined): Int32Array {
@@ -55,6 +60,8 @@ export interface Sample {
   truncated: boolean;
   /** Whether template and tokenizer both gave a BOS token, whatever was done about it. */
   bosDoubled: boolean;
+  /** Whether a text of the conversation holds a special token, whatever was done about it. */
+  specialInText: boolean;
 }
 
 export interface TokenizerSource {
@@ -79,7 +86,8 @@ export class SampleBuilder {
   /** bos_token, eos_token and so on, as the template may print them. */
   readonly specialTokens: Readonly<Record<string, string>>;
   /** What the tokenizer adds before and after a text. */
-  readonly tokensAround: { readonly before: number[]; readonly after: number[] };
+  readonly tokensAround: TokensAround;
+  private readonly specials: SpecialTokens;
 
   /** Reads and builds tokenizer and template; takes about a second for large vocabularies. @throws TokenizerError */
   constructor(source: TokenizerSource) {
@@ -94,7 +102,8 @@ export class SampleBuilder {
     try {
       const { tokenizer, encodeBare } = buildTokenizer(files.tokenizer, files.config);
       [this.tokenizer, this.encodeBare] = [tokenizer, encodeBare];
-      this.tokensAround = this.findTokensAround();
+      this.tokensAround = tokensAround(tokenizer);
+      this.specials = new SpecialTokens(files.tokenizer, files.config);
       this.pairs = source.form === 'pair' ? new PairBuilder(tokenizer, encodeBare) : undefined;
     } catch (error) {
       throw new TokenizerError(`${source.folder}/tokenizer.json cannot be used (${(error as Error).message}).`);
@@ -109,13 +118,19 @@ export class SampleBuilder {
     systemPrompt: string | undefined,
     response: string | Pick<Response, 'content' | 'messages'> | null,
     addGenerationPrompt = false,
+    variables: TemplateVariables = {},
   ): string {
+    return this.rendered(messagesOf(prompt, systemPrompt, response), addGenerationPrompt, variables);
+  }
+
+  private rendered(messages: readonly Message[], addGenerationPrompt: boolean, variables: TemplateVariables): string {
     if (!this.template) throw new TokenizerError('this model has no chat template: it reads question and answer as a pair.');
-    return this.template.render(messagesOf(prompt, systemPrompt, response), addGenerationPrompt);
+    return this.template.render(messages, addGenerationPrompt, variables);
   }
 
   /**
    * The sample of one response; null for none (the prompt may be the whole conversation).
+   * @param variables what the chat template is given beside the messages: tools and the like.
    * @throws TokenizerError
    */
   buildSample(
@@ -123,11 +138,19 @@ export class SampleBuilder {
     systemPrompt: string | undefined,
     response: string | Pick<Response, 'content' | 'messages'> | null,
     options: SampleOptions = {},
+    variables: TemplateVariables = {},
   ): Sample {
-    if (this.pairs) return this.buildPair(messagesOf(prompt, systemPrompt, response), options);
-    const text = this.renderText(prompt, systemPrompt, response, options.addGenerationPrompt ?? false);
+    const messages = messagesOf(prompt, systemPrompt, response);
+    const special = this.specials.findIn([messages, variables]);
+    if (special !== undefined && options.specialTokensInText === 'refuse') refuseSpecialToken(special);
+    const isEscaped = special !== undefined && options.specialTokensInText === 'escape';
+    if (this.pairs) return { ...this.buildPair(messages, options, isEscaped), specialInText: special !== undefined };
     const strip = options.doStrip ?? true;
-    let body = this.encode(this.stripped(text, strip));
+    const render = (turns: readonly Message[], given: TemplateVariables): string =>
+      this.stripped(this.rendered(turns, options.addGenerationPrompt ?? false, given), strip);
+    let body = isEscaped
+      ? this.specials.encodeMarked(render(this.specials.marked(messages), this.specials.marked(variables)))
+      : this.encode(render(messages, variables));
     const { before, after: added } = strip === true ? this.tokensAround : NOTHING_ADDED;
     const { rewardToken } = options;
     const after = rewardToken === undefined || (added.at(-1) ?? body.at(-1)) === rewardToken ? added : [...added, rewardToken];
@@ -147,7 +170,7 @@ export class SampleBuilder {
     inputIds.set(before);
     inputIds.set(body, before.length);
     inputIds.set(after, before.length + body.length);
-    return { inputIds, length, truncated, bosDoubled };
+    return { inputIds, length, truncated, bosDoubled, specialInText: special !== undefined };
   }
 
   private stripped(text: string, strip: Stripping): string {
@@ -165,11 +188,11 @@ export class SampleBuilder {
   }
 
   /** Of the options, only length and cutting are a pair's: the tokenizer's special tokens are what makes it one, and white space is the tokenizer's matter. */
-  private buildPair(messages: readonly Message[], { maxLength, truncation }: SampleOptions): Sample {
+  private buildPair(messages: readonly Message[], { maxLength, truncation }: SampleOptions, isEscaped: boolean): Omit<Sample, 'specialInText'> {
     const pair = pairOf(messages);
     const room = truncation === true && typeof maxLength === 'number' ? maxLength : Infinity;
     try {
-      const { inputIds, length } = this.pairs!.build(pair, room);
+      const { inputIds, length } = this.pairs!.build(pair, room, isEscaped ? (text) => this.specials.encodePlain(text) : undefined);
       return { inputIds, length, truncated: length > room, bosDoubled: false };
     } catch (error) {
       if (error instanceof TokenizerError) throw error;
@@ -189,17 +212,6 @@ export class SampleBuilder {
     } catch (error) {
       throw new TokenizerError(`the tokenizer fails on a text of ${text.length} characters (${(error as Error).message}).`);
     }
-  }
-
-  private findTokensAround(): { before: number[]; after: number[] } {
-    const bare: number[] = this.tokenizer.encode('a', { add_special_tokens: false }).ids;
-    const whole: number[] = this.tokenizer.encode('a', { add_special_tokens: true }).ids;
-    for (let begin = 0; begin + bare.length <= whole.length; begin += 1) {
-      if (bare.every((id: number, i: number) => whole[begin + i] === id)) {
-        return { before: whole.slice(0, begin), after: whole.slice(begin + bare.length) };
-      }
-    }
-    throw new Error('its post-processor does more than add special tokens around a text');
   }
 }
 

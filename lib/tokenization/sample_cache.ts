@@ -1,20 +1,21 @@
 // Tokenised data sets on disk, one file for each (texts, tokenizer, template, options).
 //
 // A file is: "CHEEMS-SAMPLES-1\n", the SHA-256 (32 bytes) of all that follows, then little-endian int32: number of samples,
-// number of ids, a count and a length per sample, the ids; then a flag byte per sample (1: truncated, 2: BOS doubled).
+// number of ids, a count and a length per sample, the ids; then a flag byte per sample (1: truncated, 2: BOS doubled, 4: special tokens in its texts).
 
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
+import { exactText } from '../data/conversation';
 import type { SampleOptions, TokenizerSource } from './sample_builder';
 import type { ChunkResult, SampleJob } from './worker_messages';
 
 const MAGIC = Buffer.from('CHEEMS-SAMPLES-1\n', 'latin1');
 const DIGEST_BYTES = 32;
 /** Raise when the same input comes to give other samples, a new version of the tokenizer library included. */
-const RULES = 'samples-3';
+const RULES = 'samples-4';
 const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'chat_template.jinja', 'chat_template.json'];
 
 /** The file for these samples. Every input of theirs goes into its name: texts, tokenizer, template and options. */
@@ -25,11 +26,11 @@ export function cacheFile(folder: string, jobs: readonly SampleJob[], source: To
     const bytes = file !== undefined && existsSync(file) ? readFileSync(file) : undefined;
     hash.update(bytes ? `${bytes.length}\n` : 'none\n').update(bytes ?? '');
   }
-  const { doStrip = true, maxLength = null, truncation = false, addGenerationPrompt = false, doubledBos = 'keep', rewardToken } = options;
-  hash.update(JSON.stringify([doStrip, maxLength, truncation, addGenerationPrompt, doubledBos, ...(rewardToken === undefined ? [] : [rewardToken])]));
+  const { doStrip = true, maxLength = null, truncation = false, addGenerationPrompt = false, doubledBos = 'keep', rewardToken, specialTokensInText = 'keep' } = options;
+  hash.update(JSON.stringify([doStrip, maxLength, truncation, addGenerationPrompt, doubledBos, specialTokensInText, ...(rewardToken === undefined ? [] : [rewardToken])]));
   if (source.form === 'pair') hash.update('\npair');
-  for (const { prompt, systemPrompt, content, messages } of jobs) {
-    hash.update(`\n${JSON.stringify([prompt, systemPrompt ?? null, content ?? null, messages ?? null])}`);
+  for (const { prompt, systemPrompt, content, messages, templateVariables } of jobs) {
+    hash.update(`\n${exactText([prompt, systemPrompt ?? null, content ?? null, messages ?? null, ...(templateVariables ? [templateVariables] : [])])}`);
   }
   return join(folder, `samples-${hash.digest('hex').slice(0, 40)}.bin`);
 }
@@ -55,13 +56,14 @@ export async function readCache(file: string, samples: number): Promise<ChunkRes
     ids: new Int32Array(numbers, 8 + 8 * count, ids),
     truncated: flags.map((flag) => flag & 1),
     bosDoubled: flags.map((flag) => (flag >> 1) & 1),
+    specialInText: flags.map((flag) => (flag >> 2) & 1),
   };
 }
 
 /** Writes beside the file and renames, so that no reader meets half of it. @throws what the file system throws. */
 export async function writeCache(folder: string, file: string, samples: ChunkResult): Promise<void> {
   if (endianness() !== 'LE') return; // the numbers would be another machine's
-  const flags = samples.truncated.map((flag, i) => flag | ((samples.bosDoubled[i] ?? 0) << 1));
+  const flags = samples.truncated.map((flag, i) => flag | ((samples.bosDoubled[i] ?? 0) << 1) | ((samples.specialInText[i] ?? 0) << 2));
   const numbers = [Int32Array.of(samples.counts.length, samples.ids.length), samples.counts, samples.lengths, samples.ids];
   const body = Buffer.concat([...numbers, flags].map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength)));
   await mkdir(folder, { recursive: true });

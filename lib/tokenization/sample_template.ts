@@ -1,7 +1,7 @@
 // A chat template that renders whole samples: what the tokenizer's post-processor adds, and the stripping, in Jinja.
 // Tools that know the template alone then read the tokens that were trained on.
 
-import type { Prompt, Response } from '../data/types';
+import type { Prompt, Response, TemplateVariables } from '../data/types';
 import { ChatTemplate } from './chat_template';
 import { isSampleTemplate, NOTE } from './sample_note';
 import { messagesOf, type SampleBuilder, type WholeSampleOptions } from './sample_builder';
@@ -75,6 +75,7 @@ function trailing({ after, rewardToken }: SampleParts): string {
 export interface Conversation {
   prompt: Prompt;
   systemPrompt?: string | undefined;
+  templateVariables?: TemplateVariables | undefined;
   response: Pick<Response, 'content' | 'messages'>;
 }
 
@@ -149,9 +150,9 @@ function countDiffering(
   conversations: readonly Conversation[],
 ): number {
   const template = new ChatTemplate(source, 'the template of whole samples', { ...names });
-  return conversations.filter(({ prompt, systemPrompt, response }) => {
-    const { inputIds } = builder.buildSample(prompt, systemPrompt, response, options);
-    const ids = builder.encode(template.render(messagesOf(prompt, systemPrompt, response), false));
+  return conversations.filter(({ prompt, systemPrompt, response, templateVariables }) => {
+    const { inputIds } = builder.buildSample(prompt, systemPrompt, response, { ...options, specialTokensInText: 'keep' }, templateVariables);
+    const ids = builder.encode(template.render(messagesOf(prompt, systemPrompt, response), false, templateVariables));
     return ids.length !== inputIds.length || ids.some((id, i) => id !== inputIds[i]);
   }).length;
 }

@@ -4,6 +4,7 @@ import type { Tokenizer } from '@huggingface/tokenizers';
 import { TokenizerError } from './errors';
 import type { TokenizerFiles } from './model_folder';
 import { buildTokenizer } from './pipeline';
+import { tokensAround } from './tokens_around';
 
 export class TextTokenizer {
   private readonly tokenizer: Tokenizer;
@@ -36,6 +37,12 @@ export class TextTokenizer {
     } catch (error) {
       throw new TokenizerError(`the tokenizer fails on a text of ${text.length} characters (${(error as Error).message}).`);
     }
+  }
+
+  /** A text's ids with what the tokenizer adds around a text. */
+  between(ids: readonly number[]): Int32Array {
+    const { before, after } = tokensAround(this.tokenizer);
+    return Int32Array.from([...before, ...ids, ...after]);
   }
 
   idOf(token: string): number | undefined {

@@ -1,6 +1,6 @@
 // Prompts tokenised on threads while those before them are computed.
 
-import { emptyReport } from '../data/report';
+import { emptyReport, type ReadingReport } from '../data/report';
 import type { PreferenceDataset, TokenizedPrompt } from '../data/types';
 import { assemble, checkVocabulary, dropTooLong, slotsOf, tokenizeTexts, type TokenizeControl, type TokenizeOptions } from './tokenize_dataset';
 
@@ -14,8 +14,8 @@ export async function* tokenizeAhead(
   dataset: Pick<PreferenceDataset, 'prompts'>,
   options: Omit<TokenizeOptions, 'dropUnpaired' | 'cacheFolder'>,
   control: TokenizeControl = {},
+  report: ReadingReport = emptyReport(),
 ): AsyncGenerator<TokenizedPrompt | undefined, void, undefined> {
-  const report = emptyReport();
   const slots = dataset.prompts.map((prompt) => slotsOf(prompt, options));
   const texts = slots.map((list) => list.filter(({ response }) => response.inputIds === undefined));
   const missing = texts.map(({ length }) => length);

@@ -1,13 +1,15 @@
 // PreferenceDataset -> token ids per response, with what is too long dropped or cut, and counted.
 
 import { DataError, show } from '../data/errors';
-import { asMessages } from '../data/fields';
+import { asMessages } from '../data/conversation';
 import { keepSamples, pruneUnpaired } from '../data/pruning';
 import { emptyReport, note } from '../data/report';
 import type { PreferenceDataset, PreferencePrompt, ReportEntry, Response, TokenizedPrompt, TokenizedSample } from '../data/types';
 import { TokenizerError } from './errors';
 import { cutIds, endingWith, type SampleOptions, type TokenizerSource } from './sample_builder';
 import { cacheFile, readCache, writeCache } from './sample_cache';
+import { specialKind } from './special_tokens';
+import { UnreadNames } from './template_names';
 import { buildSamples } from './tokenizer_pool';
 import type { ChunkResult, SampleJob } from './worker_messages';
 
@@ -43,6 +45,7 @@ export interface Slot {
   sample: TokenizedSample;
   length: number;
   bosDoubled: boolean;
+  specialInText: boolean;
 }
 
 /**
@@ -75,7 +78,7 @@ export function slotsOf(prompt: PreferencePrompt, options: TokenizeOptions): Slo
     const { maxLength } = options;
     const truncated = ids !== undefined && options.truncation === true && typeof maxLength === 'number' && ids.length > maxLength;
     const inputIds = ids === undefined ? new Int32Array(0) : truncated ? cutIds(ids, maxLength, options.tokenizer?.form) : ids;
-    return { prompt, response, sample: { inputIds, truncated, responseIndex }, length: ids?.length ?? 0, bosDoubled: false };
+    return { prompt, response, sample: { inputIds, truncated, responseIndex }, length: ids?.length ?? 0, bosDoubled: false, specialInText: false };
   });
 }
 
@@ -99,7 +102,9 @@ export async function tokenizeTexts(
     systemPrompt: prompt.systemPrompt,
     content: response.content,
     messages: response.messages,
+    templateVariables: prompt.templateVariables,
   }));
+  noteUnread(slots, tokenizer, report);
   const file = cacheFolder === undefined ? undefined : cacheFile(cacheFolder, jobs, tokenizer, sampleOptionsOf(options));
   const cached = file === undefined ? undefined : await readCache(file, jobs.length);
   if (cached) {
@@ -107,6 +112,7 @@ export async function tokenizeTexts(
     onFilled(0, slots.length);
     control.onProgress?.({ done: slots.length, total: slots.length });
   } else await runThreads(slots, jobs, tokenizer, options, control, onFilled);
+  for (const slot of slots) if (slot.specialInText) note(report, specialKind(options.specialTokensInText), sourceOf(slot));
   for (const slot of slots) if (slot.bosDoubled && options.doubledBos !== 'drop') note(report, 'doubledBos', sourceOf(slot));
   if (file === undefined || cacheFolder === undefined) return undefined;
   if (cached) return { file, state: 'read' };
@@ -154,6 +160,7 @@ function fill(slots: Slot[], start: number, result: ChunkResult): void {
     slot.sample.truncated = result.truncated[i] === 1;
     slot.length = result.lengths[i]!;
     slot.bosDoubled = result.bosDoubled[i] === 1;
+    slot.specialInText = result.specialInText[i] === 1;
     at += count;
   });
 }
@@ -173,12 +180,23 @@ function collected(slots: Slot[]): ChunkResult {
     lengths: Int32Array.from(slots, (slot) => slot.length),
     truncated: Uint8Array.from(slots, (slot) => (slot.sample.truncated ? 1 : 0)),
     bosDoubled: Uint8Array.from(slots, (slot) => (slot.bosDoubled ? 1 : 0)),
+    specialInText: Uint8Array.from(slots, (slot) => (slot.specialInText ? 1 : 0)),
   };
 }
 
 function sampleOptionsOf(options: TokenizeOptions): SampleOptions {
-  const { doStrip, maxLength, truncation, addGenerationPrompt, doubledBos, rewardToken } = options;
-  return { doStrip, maxLength, truncation, addGenerationPrompt, doubledBos, rewardToken };
+  const { doStrip, maxLength, truncation, addGenerationPrompt, doubledBos, rewardToken, specialTokensInText } = options;
+  return { doStrip, maxLength, truncation, addGenerationPrompt, doubledBos, rewardToken, specialTokensInText };
+}
+
+/** Tells of what is given to the chat template and not read by it. */
+function noteUnread(slots: readonly Slot[], tokenizer: TokenizerSource, report: TokenizedDataset['report']): void {
+  const names = new UnreadNames(tokenizer);
+  for (const slot of slots) {
+    const { prompt, response } = slot;
+    const unread = names.of(prompt, response);
+    if (unread.length > 0) note(report, 'unreadByTemplate', sourceOf(slot), 1, unread);
+  }
 }
 
 function sourceOf(slot: Slot): PreferencePrompt['source'] {
@@ -198,7 +216,7 @@ const LONG_RUN = 20_000;
 
 /** The tokenizer's time grows with the square of a run of equal characters: 40,000 take 1.6 s, ten times as many minutes. */
 function hasLongRun({ prompt, response }: Slot): boolean {
-  const texts = [...asMessages(prompt.prompt).map((turn) => turn.content), response.content ?? ''];
+  const texts = [...asMessages(prompt.prompt).map((turn) => turn.content ?? ''), response.content ?? ''];
   return texts.some((text) => {
     let run = 1;
     for (let i = 1; i < text.length && text.length >= LONG_RUN; i += 1) {

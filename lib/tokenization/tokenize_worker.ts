@@ -14,15 +14,17 @@ function buildChunk(jobs: SampleJob[]): ChunkResult {
   const lengths = new Int32Array(jobs.length);
   const truncated = new Uint8Array(jobs.length);
   const bosDoubled = new Uint8Array(jobs.length);
+  const specialInText = new Uint8Array(jobs.length);
   const kept: Int32Array[] = [];
   const limit = options.truncation === true ? Infinity : (options.maxLength ?? Infinity);
-  for (const [i, { prompt, systemPrompt, content, messages }] of jobs.entries()) {
+  for (const [i, { prompt, systemPrompt, content, messages, templateVariables }] of jobs.entries()) {
     current = i;
     const response = { ...(content === undefined ? {} : { content }), ...(messages ? { messages } : {}) };
-    const sample = builder.buildSample(prompt, systemPrompt, response, options);
+    const sample = builder.buildSample(prompt, systemPrompt, response, options, templateVariables);
     lengths[i] = sample.length;
     truncated[i] = sample.truncated ? 1 : 0;
     bosDoubled[i] = sample.bosDoubled ? 1 : 0;
+    specialInText[i] = sample.specialInText ? 1 : 0;
     if (sample.length > limit) continue;
     counts[i] = sample.inputIds.length;
     kept.push(sample.inputIds);
@@ -33,14 +35,14 @@ function buildChunk(jobs: SampleJob[]): ChunkResult {
     ids.set(part, at);
     at += part.length;
   }
-  return { ids, counts, lengths, truncated, bosDoubled };
+  return { ids, counts, lengths, truncated, bosDoubled, specialInText };
 }
 
 parentPort?.on('message', (jobs: SampleJob[]) => {
   current = -1;
   try {
     const result = buildChunk(jobs);
-    const buffers = [result.ids, result.counts, result.lengths, result.truncated, result.bosDoubled].map((array) => array.buffer);
+    const buffers = Object.values(result).map((array: Int32Array | Uint8Array) => array.buffer);
     parentPort?.postMessage({ result } satisfies WorkerAnswer, buffers as ArrayBuffer[]);
   } catch (error) {
     parentPort?.postMessage({ error: (error as Error).message, job: current } satisfies WorkerAnswer);

@@ -1,6 +1,6 @@
 // What the tokenising workers and their owner say to each other.
 
-import type { Message, Prompt } from '../data/types';
+import type { Message, Prompt, TemplateVariables } from '../data/types';
 import type { SampleOptions, TokenizerSource } from './sample_builder';
 
 /** Given to a worker at its start. */
@@ -14,6 +14,7 @@ export interface SampleJob {
   systemPrompt: string | undefined;
   content: string | undefined;
   messages: Message[] | undefined;
+  templateVariables?: TemplateVariables | undefined;
 }
 
 /** Results of a chunk of jobs, in order; all samples' ids end to end. Those too long to keep have no ids, only a length. */
@@ -25,6 +26,8 @@ export interface ChunkResult {
   lengths: Int32Array;
   truncated: Uint8Array;
   bosDoubled: Uint8Array;
+  /** Whether a text holds a special token. */
+  specialInText: Uint8Array;
 }
 
 /** A worker's answer; an error says which job of the chunk failed, or -1 for the set-up. */

@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { findFault, findLatestCheckpoint, listCheckpoints, removeLeftovers, saveCheckpoint } from './checkpoints';
 import { realFileSystem, type FileSystem } from '../files/file_system';
 import { exportModel, makeConfig, choosePadTokenId } from './model_folder';
-import { parseKeepingNumbers, stringifyKeepingNumbers } from './exact_json';
+import { parseKeepingNumbers, stringifyKeepingNumbers } from '../files/exact_json';
 
 function temporaryFolder(t: ExecutionContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'cheems-checkpoints-'));

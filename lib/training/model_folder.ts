@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { EngineModel, Precision } from '../engine/types';
 import { TrainingError, codeOf, messageOf } from './errors';
 import { realFileSystem, type FileSystem } from '../files/file_system';
-import { parseKeepingNumbers, stringifyKeepingNumbers } from './exact_json';
+import { parseKeepingNumbers, stringifyKeepingNumbers } from '../files/exact_json';
 import { TOKENIZER_FILES, writeTokenizerFiles, type TokenizerChanges } from './tokenizer_files';
 
 export const CONFIG_FILE = 'config.json';

@@ -1,5 +1,6 @@
 // The options of a training run: Hugging Face's names, the defaults of the original's scripts/train_rm.sh.
 // One table gives the schema, the defaults and the help texts, so that they cannot drift apart.
+import { specialTokensInText } from '../tokenization/special_tokens_option';
 import { suggestion } from '../arguments/checks';
 import { show } from '../arguments/show';
 import { TrainingError } from './errors';
@@ -54,6 +55,7 @@ export const trainOptionDefinitions = {
   max_length: number(2048, { from: 1, integer: true }, { group: SAMPLES, describe: 'tokens of prompt and response together' }),
   truncation: flag(false, { group: SAMPLES, describe: 'cut longer samples from the left; otherwise they are dropped and counted' }),
   do_strip: flag(true, { group: SAMPLES, describe: 'strip white space around the templated text, so that the reward is read at the end marker; stored in the model folder and obeyed by eval and score' }),
+  special_tokens_in_text: specialTokensInText(SAMPLES),
   chat_template: text({ group: SAMPLES, describe: "file with a Jinja template to use in place of the tokenizer's own; it is written into the model folder" }),
   compat: optionalChoice(['cheems', 'transformers'], {
     group: SAMPLES,

@@ -6,7 +6,7 @@ import type { FileSystem } from '../files/file_system';
 import { readTokenizerFiles } from '../tokenization/model_folder';
 import { SampleBuilder, type WholeSampleOptions } from '../tokenization/sample_builder';
 import { findSampleTemplate, type Conversation, type FoundTemplate } from '../tokenization/sample_template';
-import { parseKeepingNumbers, stringifyKeepingNumbers } from './exact_json';
+import { parseKeepingNumbers, stringifyKeepingNumbers } from '../files/exact_json';
 
 /** Copied where the base model has them. */
 export const TOKENIZER_FILES = [

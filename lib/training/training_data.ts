@@ -110,12 +110,13 @@ function tokenizeOptions(options: TrainOptions, dropUnpaired: boolean, context: 
 
 /** How a whole sample is built, whatever its length. */
 export function sampleOptions(options: TrainOptions, rewardToken: number | undefined): WholeSampleOptions {
-  return { doStrip: options.do_strip, doubledBos: sampleCompat(options) === 'cheems' ? 'keep' : 'drop', rewardToken };
+  const { special_tokens_in_text: specialTokensInText } = options;
+  return { doStrip: options.do_strip, doubledBos: sampleCompat(options) === 'cheems' ? 'keep' : 'drop', rewardToken, specialTokensInText };
 }
 
 function conversationsOf(parts: readonly Part[]): Conversation[] {
-  const texts = parts.flatMap(({ dataset }) => dataset.prompts.flatMap(({ prompt, systemPrompt, responses }) =>
-    responses.filter(({ inputIds }) => inputIds === undefined).map((response): Conversation => ({ prompt, systemPrompt, response }))));
+  const texts = parts.flatMap(({ dataset }) => dataset.prompts.flatMap(({ prompt, systemPrompt, templateVariables, responses }) =>
+    responses.filter(({ inputIds }) => inputIds === undefined).map((response): Conversation => ({ prompt, systemPrompt, templateVariables, response }))));
   const every = Math.max(1, Math.ceil(texts.length / TRIED_CONVERSATIONS));
   return texts.filter((_, index) => index % every === 0);
 }

@@ -14,7 +14,7 @@ import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { engine } from '../engine';
 import { readSafetensors } from '../testing/fake_engine';
-import { parseKeepingNumbers, stringifyKeepingNumbers } from './exact_json';
+import { parseKeepingNumbers, stringifyKeepingNumbers } from '../files/exact_json';
 import { train } from './loop';
 
 const run = promisify(execFile);

@@ -1,5 +1,6 @@
 import { DataError, show } from '../errors';
-import { has, readPrompt, textId, textOf } from '../fields';
+import { ReadKeys, readPrompt } from '../conversation';
+import { has, textId, textOf } from '../fields';
 import type { JsonObject } from '../fields';
 import type { Source } from '../types';
 import type { Contribution, DataForm } from './form';
@@ -24,9 +25,11 @@ export function outcomeOf(value: unknown, what: string, source: Source): 0 | 1 |
   return outcome;
 }
 
+export const COMPARISON_KEYS = ['answer1', 'answer2', 'preference'];
+
 /** Two answers and a preference: the whole flat row, and an annotation of the grouped form. `at` goes before the names. */
 export function readComparison(object: JsonObject, at: string, source: Source): Pick<Contribution, 'responses' | 'votes'> {
-  for (const key of ['answer1', 'answer2', 'preference']) {
+  for (const key of COMPARISON_KEYS) {
     if (!has(object, key)) {
       throw new DataError(source, `${at}${key} is missing; a comparison has answer1, answer2 and preference`);
     }
@@ -43,8 +46,9 @@ export const cheemsFlat: DataForm = {
   name: 'Cheems pairs',
   fields: '{input, answer1, answer2, preference: 1 | 2}',
   matches: (row) => has(row, 'answer1') || has(row, 'answer2'),
-  read(row, source) {
-    const prompt = readPrompt(row, source);
+  read(row, source, read = new ReadKeys()) {
+    read.add(...COMPARISON_KEYS);
+    const prompt = readPrompt(row, source, read);
     if (prompt === undefined) throw new DataError(source, 'the prompt is missing; it stands in "input" or "prompt"');
     return { prompt, ...readComparison(row, '', source) };
   },

@@ -1,9 +1,11 @@
 import { DataError, show } from '../errors';
-import { has, idOf, isObject, listOf, objectOf, readPrompt, textOf, tokenIdsOf } from '../fields';
+import { idOf, ReadKeys, readPrompt } from '../conversation';
+import { has, isObject, listOf, objectOf, textOf, tokenIdsOf } from '../fields';
 import type { JsonObject } from '../fields';
 import { parsePythonInteger } from '../python_text';
+import { answerOf } from '../conversation/answers';
 import type { Response, Source } from '../types';
-import { outcomeOf, readComparison } from './cheems_flat';
+import { COMPARISON_KEYS, outcomeOf, readComparison } from './cheems_flat';
 import type { Contribution, DataForm, Vote } from './form';
 
 function readResponse(value: unknown, at: string, source: Source): Response {
@@ -11,12 +13,12 @@ function readResponse(value: unknown, at: string, source: Source): Response {
   if (!has(object, 'id')) throw new DataError(source, `${at} has no id; a response is {id, content} or {id, input_ids}`);
   const id = idOf(object['id'], `${at}.id`, source);
   const tokenised = has(object, 'input_ids');
-  if (tokenised === has(object, 'content')) {
+  if (tokenised === (has(object, 'content') || has(object, 'tool_calls'))) {
     const fault = tokenised ? 'has both content and input_ids' : 'has neither content nor input_ids';
     throw new DataError(source, `${at} (id ${show(id)}) ${fault}; a response is {id, content} or {id, input_ids}`);
   }
   if (tokenised) return { id, inputIds: tokenIdsOf(object['input_ids'], `${at}.input_ids`, source), source };
-  return { id, content: textOf(object['content'], `${at}.content`, source), source };
+  return { id, ...answerOf(object, at, source), source };
 }
 
 function readAnnotation(value: unknown, at: string, source: Source): Pick<Contribution, 'responses' | 'votes'> {
@@ -35,6 +37,7 @@ function readAnnotation(value: unknown, at: string, source: Source): Pick<Contri
 function readRanking(value: unknown, source: Source): Map<string, number> {
   const ranking = new Map<string, number>();
   for (const [id, rank] of Object.entries(objectOf(value, 'rank', source))) {
+    if (rank === null) continue; // a table's column for another row's response
     const parsed = typeof rank === 'string' ? parsePythonInteger(rank) : rank;
     if (typeof parsed !== 'number' || !Number.isSafeInteger(parsed)) {
       throw new DataError(source, `the rank of response ${show(id)} must be an integer (1 is best), but is ${show(rank)}`);
@@ -48,7 +51,9 @@ export const cheemsGrouped: DataForm = {
   name: 'Cheems groups',
   fields: '{input, responses: [{id, content | input_ids}], annotations?: [[id1, id2, 1 | 2]], rank?: {id: integer}, category?}',
   matches: (row) => ['responses', 'annotations', 'rank'].some((key) => has(row, key)),
-  read(row: JsonObject, source: Source): Contribution {
+  read(row: JsonObject, source: Source, read = new ReadKeys()): Contribution {
+    read.add('responses', 'annotations', 'rank');
+    if (has(row, 'answer1') || has(row, 'answer2')) read.add(...COMPARISON_KEYS);
     const responses: Response[] = [];
     const votes: Vote[] = [];
     const add = (part: Pick<Contribution, 'responses' | 'votes'>) => {
@@ -67,7 +72,7 @@ export const cheemsGrouped: DataForm = {
         add(readAnnotation(value, `annotations[${i}]`, source));
       });
     }
-    const prompt = readPrompt(row, source);
+    const prompt = readPrompt(row, source, read);
     if (prompt === undefined && responses.some((response) => response.inputIds === undefined)) {
       throw new DataError(source, 'the prompt is missing; it stands in "input" or "prompt" (only rows whose responses all have input_ids need none)');
     }
@@ -76,8 +81,11 @@ export const cheemsGrouped: DataForm = {
     }
     const contribution: Contribution = { prompt, responses, votes };
     if (has(row, 'rank')) {
-      contribution.ranking = readRanking(row['rank'], source);
-      contribution.rankingVotes = votes.length === 0;
+      const ranking = readRanking(row['rank'], source);
+      if (ranking.size > 0) {
+        contribution.ranking = ranking;
+        contribution.rankingVotes = votes.length === 0;
+      }
     }
     return contribution;
   },

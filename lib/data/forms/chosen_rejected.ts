@@ -1,5 +1,7 @@
 import { DataError, show } from '../errors';
-import { has, isObject, messageOf, messagesOf, readPrompt, simplified, textId, textOf, tokenIdsOf, tokensId } from '../fields';
+import { exactText, messageOf, messagesOf, ReadKeys, readPrompt, simplified } from '../conversation';
+import { turnsAnswer } from '../conversation/answers';
+import { has, isObject, textId, textOf, tokenIdsOf, tokensId } from '../fields';
 import type { JsonObject } from '../fields';
 import type { Message, Prompt, Response, Source } from '../types';
 import type { Contribution, DataForm, Vote } from './form';
@@ -22,10 +24,8 @@ function tokenResponse(value: unknown, what: string, source: Source): Response {
 
 /** A response of the turns that follow the prompt. */
 function turnsResponse(turns: Message[], what: string, source: Source): Response {
-  const last = turns.at(-1);
-  if (last === undefined) throw new DataError(source, `${what} has no turn after the prompt`);
-  if (turns.length === 1 && last.role === 'assistant') return { id: textId(last.content), content: last.content, source };
-  return { id: textId(JSON.stringify(turns)), content: last.content, messages: turns, source };
+  const answer = turnsAnswer(turns, what, source);
+  return { id: textId(answer.messages ? exactText(answer.messages) : answer.content), ...answer, source };
 }
 
 /** One side: texts, token ids or turns, one or (a list of texts) several. Turns may hold the whole conversation. */
@@ -60,7 +60,7 @@ function isWhole(turns: Message[]): boolean {
 function commonTurns(a: Message[], b: Message[]): number {
   let n = 0;
   // The last turn of the shorter side is an answer even where both are equal.
-  while (n < Math.min(a.length, b.length) - 1 && a[n]?.role === b[n]?.role && a[n]?.content === b[n]?.content) n += 1;
+  while (n < Math.min(a.length, b.length) - 1 && exactText(a[n]) === exactText(b[n])) n += 1;
   return n;
 }
 
@@ -119,9 +119,10 @@ export const chosenRejected: DataForm = {
   name: 'chosen and rejected',
   fields: '{prompt?, chosen, rejected} (texts, lists of messages or {input_ids}) or {chosen_ids, rejected_ids}',
   matches: (row) => has(row, 'chosen') || has(row, 'rejected') || tokenKeys(row) !== undefined,
-  read(row, source) {
-    const prompt = readPrompt(row, source);
+  read(row, source, read = new ReadKeys()) {
+    const prompt = readPrompt(row, source, read);
     const keys = tokenKeys(row);
+    read.add(...(keys ?? ['chosen', 'rejected']));
     if (keys) {
       for (const key of keys) {
         if (!has(row, key)) throw new DataError(source, `${key} is missing; a pair has both ${keys[0]} and ${keys[1]}`);

@@ -1,5 +1,6 @@
 // What a data form is: it recognises its rows and reads one into a contribution to a prompt.
 
+import type { ReadKeys } from '../conversation';
 import type { JsonObject } from '../fields';
 import type { Prompt, Response, Source } from '../types';
 
@@ -27,6 +28,6 @@ export interface DataForm {
   /** The fields of a row, for the message that lists what is accepted. */
   fields: string;
   matches(row: JsonObject): boolean;
-  /** @throws DataError at `source`. */
-  read(row: JsonObject, source: Source): Contribution;
+  /** Marks the keys that it reads in `read`. @throws DataError at `source`. */
+  read(row: JsonObject, source: Source, read?: ReadKeys): Contribution;
 }

@@ -7,6 +7,7 @@ import { cheemsFlat } from './cheems_flat';
 import { cheemsGrouped } from './cheems_grouped';
 import { chosenRejected } from './chosen_rejected';
 import type { DataForm } from './form';
+import { msSwift } from './ms_swift';
 import { oasst } from './oasst';
 import { sharegpt } from './sharegpt';
 
@@ -14,6 +15,7 @@ import { sharegpt } from './sharegpt';
 export const DATA_FORMS: readonly DataForm[] = [
   cheemsGrouped,
   cheemsFlat,
+  msSwift,
   sharegpt,
   chosenRejected,
   oasst,

@@ -1,5 +1,6 @@
 import { DataError } from '../errors';
-import { has, instructionPrompt, listOf, textId, textOf } from '../fields';
+import { instructionPrompt, ReadKeys } from '../conversation';
+import { has, listOf, textId, textOf } from '../fields';
 import type { Response } from '../types';
 import type { DataForm } from './form';
 
@@ -8,7 +9,8 @@ export const oasst: DataForm = {
   name: 'ranked outputs',
   fields: '{instruction, input?, output: [best, second, ...], history?: [[question, answer]]}',
   matches: (row) => has(row, 'instruction') && Array.isArray(row['output']),
-  read(row, source) {
+  read(row, source, read = new ReadKeys()) {
+    read.add('instruction', 'input', 'output', 'history');
     const output = listOf(row['output'], 'output', source);
     if (output.length === 0) throw new DataError(source, 'output is empty; it lists the answers, best first');
     const responses: Response[] = output.map((value, i) => {

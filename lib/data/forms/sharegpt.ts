@@ -1,5 +1,5 @@
-import { DataError } from '../errors';
-import { has, promptOf } from '../fields';
+import { promptOf, ReadKeys } from '../conversation';
+import { has } from '../fields';
 import { readSides } from './chosen_rejected';
 import type { DataForm } from './form';
 
@@ -7,9 +7,9 @@ export const sharegpt: DataForm = {
   name: 'ShareGPT pairs',
   fields: '{conversations: [{from, value}], chosen, rejected} (each a text or {from, value})',
   matches: (row) => has(row, 'conversations') && (has(row, 'chosen') || has(row, 'rejected')),
-  read(row, source) {
+  read(row, source, read = new ReadKeys()) {
+    read.add('conversations', 'chosen', 'rejected');
     const prompt = promptOf(row['conversations'], 'conversations', source);
-    if (prompt.length === 0 && Array.isArray(prompt)) throw new DataError(source, 'conversations is empty');
     return readSides(row, prompt, source);
   },
 };

@@ -1,7 +1,8 @@
 // Best-of-N: how good the candidate is that the reward picks, against a gold score, for every N up to the number of candidates.
 
 import { show } from '../../data/errors';
-import { isObject, listOf, messagesOf, promptOf, readPrompt, simplified, textOf, type JsonObject } from '../../data/fields';
+import { promptOf, readPrompt, surroundingsOf } from '../../data/conversation';
+import { isObject, listOf, textOf, type JsonObject } from '../../data/fields';
 import { formOf } from '../../data/forms';
 import type { PreferencePrompt, Prompt, Response, Source } from '../../data/types';
 import type { Benchmark, BenchmarkScore, ScoredFile, ScoreTable } from './benchmark';
@@ -69,8 +70,7 @@ function readRmb(row: JsonObject, fields: RowFields, source: Source): Candidates
       ? textOf(entry['answer'], i === 0 ? 'bon_best.answer' : `loser_list[${i - 1}].answer`, source)
       : fields.fail('bon_best and the entries of loser_list must be objects with "answer"'),
   );
-  const input = row['conversation_input'];
-  const prompt = Array.isArray(input) ? simplified(messagesOf(input, 'conversation_input', source)) : promptOf(input, 'conversation_input', source);
+  const prompt = promptOf(row['conversation_input'], 'conversation_input', source);
   return {
     prompt,
     responses: answers.map((content, i) => ({ id: i === 0 ? 'best' : `loser-${i - 1}`, content, source })),
@@ -103,6 +103,7 @@ function read(row: JsonObject, source: Source): BestOfNPrompt {
   return {
     id: fields.has('bon_uid') ? fields.id('bon_uid') : fields.id(),
     prompt,
+    ...surroundingsOf(row, source),
     responses,
     pairs: [],
     ranks,

@@ -1,7 +1,8 @@
 // Checked fields of benchmark rows. Every complaint names file, line and the form that the benchmark's rows have.
 
 import { DataError, show } from '../../data/errors';
-import { has, idOf, listOf, textOf, type JsonObject } from '../../data/fields';
+import { idOf } from '../../data/conversation';
+import { has, listOf, textOf, type JsonObject } from '../../data/fields';
 import type { PreferencePrompt, Prompt, Response, Source } from '../../data/types';
 
 /** The fields of one row of one benchmark. */

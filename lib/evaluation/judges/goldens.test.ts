@@ -32,7 +32,7 @@ function scripted(verdict: (number: number) => string): { completer: Completer; 
     completer: {
       name: 'scripted',
       complete: async (conversations) => Array.from(conversations, (messages) => {
-        shown.push(messages.at(-1)!.content.split('\u0000'));
+        shown.push(messages.at(-1)!.content!.split('\u0000'));
         return { text: verdict(shown.length - 1), finish: 'stop' as const };
       }),
     },

@@ -30,7 +30,7 @@ function playing(name: string): Completer {
   return {
     name,
     complete: async (conversations) => Array.from(conversations, (messages) => {
-      const [, first, second] = messages.at(-1)!.content.split('\0');
+      const [, first, second] = messages.at(-1)!.content!.split('\0');
       const digest = createHash('sha256').update(`${name}\0${first}\0${second}`).digest();
       const n = digest.readUInt16BE();
       return { text: n < a ? ANSWERS.a : n < b ? ANSWERS.b : n < tie ? ANSWERS.tie : ANSWERS.none, finish: 'stop' as const };

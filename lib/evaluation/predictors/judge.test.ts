@@ -20,7 +20,7 @@ function judgeBy(verdict: (a: string, b: string, prompt: string) => Partial<Comp
     complete: async (conversations, options, control) =>
       Array.from(conversations, (messages, index) => {
         asked.push({ messages, options });
-        const [prompt, a, b] = messages.at(-1)!.content.split('|') as [string, string, string];
+        const [prompt, a, b] = messages.at(-1)!.content!.split('|') as [string, string, string];
         const completion: Completion = { text: '', finish: 'stop', ...verdict(a, b, prompt) };
         control?.onCompletion?.(index, completion);
         return completion;

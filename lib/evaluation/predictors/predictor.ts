@@ -42,6 +42,8 @@ export interface Predictor {
   scorePrompts(prompts: readonly PreferencePrompt[], options: ScoringOptions): Promise<PromptScores[]>;
   /** Facts for `results.json` (model folder, digest, device): plain JSON. */
   describe?(): Record<string, unknown>;
+  /** Sentences on what was unusual about the texts scored. */
+  notes?(): string[];
   dispose?(): Promise<void> | void;
 }
 

@@ -1,5 +1,6 @@
 // This package's own reward model as a predictor: what `eval --model_name DIR` scores with.
 
+import { formatReport } from '../../data/report';
 import type { PreferencePrompt, TokenizedPrompt, TokenizedSample } from '../../data/types';
 import type { RewardModel } from '../../scoring/reward_model';
 import { tokenizeAhead } from '../../tokenization/tokenize_ahead';
@@ -15,6 +16,7 @@ export function rewardModelPredictor(model: RewardModel, name = model.folder): P
     name,
     scorePrompts: (prompts, options) => scorePrompts(model, prompts, options),
     describe: () => model.describe(),
+    notes: () => formatReport(model.readingReport),
     dispose: () => model.dispose(),
   };
 }
@@ -24,7 +26,7 @@ async function scorePrompts(model: RewardModel, prompts: readonly PreferenceProm
   const tokenized: (TokenizedPrompt | undefined)[] = [];
   let dropped = 0;
   async function* samples(): AsyncGenerator<TokenizedSample[]> {
-    for await (const one of tokenizeAhead({ prompts: [...prompts] }, model.tokenizeOptions(), { signal })) {
+    for await (const one of tokenizeAhead({ prompts: [...prompts] }, model.tokenizeOptions(), { signal }, model.readingReport)) {
       const prompt = prompts[tokenized.length]!;
       for (const { inputIds, responseIndex } of one?.samples ?? []) model.refuseUnreadable(inputIds, prompt.responses[responseIndex]!.source ?? prompt.source);
       tokenized.push(one);

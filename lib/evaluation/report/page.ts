@@ -1,5 +1,6 @@
 // The report as one HTML file that fetches nothing and runs nothing: styles and pictures stand in it, and its own policy forbids the rest.
 
+import { textOfMessage } from '../../data/conversation';
 import type { Message, PreferencePrompt, Response } from '../../data/types';
 import { characterCount } from '../lengths';
 import { formatCell, formatInterval, formatNumber, type Cell, type Chart, type Column, type ReportContent, type ReportTable, type Section, type WorstPair } from './content';
@@ -128,7 +129,7 @@ function promptMarkup({ prompt, systemPrompt }: PreferencePrompt): Markup {
   const turns: Message[] = typeof prompt === 'string' ? [{ role: 'user', content: prompt }] : prompt;
   const all = systemPrompt === undefined ? turns : [{ role: 'system', content: systemPrompt }, ...turns];
   if (all.length === 0) return html`<p class="note">The data hold no prompt.</p>`;
-  return all.length === 1 && all[0]!.role === 'user' ? textMarkup(all[0]!.content) : turnsMarkup(all);
+  return all.length === 1 && all[0]!.role === 'user' ? textMarkup(textOfMessage(all[0]!)) : turnsMarkup(all);
 }
 
 function responseMarkup({ content, messages, inputIds }: Response): Markup {
@@ -137,7 +138,7 @@ function responseMarkup({ content, messages, inputIds }: Response): Markup {
   return html`<p class="note">Given as ${inputIds?.length ?? 0} token ids, without text.</p>`;
 }
 
-const turnsMarkup = (turns: readonly Message[]) => html`${turns.map(({ role, content }) => html`<p class="role">${role}</p>${textMarkup(content)}`)}`;
+const turnsMarkup = (turns: readonly Message[]) => html`${turns.map((turn) => html`<p class="role">${turn.role}</p>${textMarkup(textOfMessage(turn))}`)}`;
 
 /** Text of the data, as it is; its end folded away where it is long. Han characters are marked as Chinese, for the right shapes. */
 function textMarkup(text: string): Markup {

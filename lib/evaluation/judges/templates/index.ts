@@ -1,6 +1,7 @@
 // Judge templates by name. To add one, write one file that makes it and name it here, or register it; or give a file of your own.
 
 import { existsSync } from 'node:fs';
+import { textOfMessage } from '../../../data/conversation';
 import type { Prompt } from '../../../data/types';
 import { JudgeError } from '../errors';
 import { readTemplateFile } from './file';
@@ -50,7 +51,7 @@ export async function findJudgeTemplate(nameOrFile: string): Promise<TemplateCho
 
 /** Whether Chinese characters are at least a tenth of the prompt's letters: prompts about Chinese texts often hold much code or English. */
 export function isChinese(prompt: Prompt): boolean {
-  const text = typeof prompt === 'string' ? prompt : prompt.map(({ content }) => content).join('\n');
+  const text = typeof prompt === 'string' ? prompt : prompt.map(textOfMessage).join('\n');
   const letters = text.match(/\p{L}/gu)?.length ?? 0;
   const han = text.match(/\p{Script=Han}/gu)?.length ?? 0;
   return han > 0 && han * 10 >= letters;

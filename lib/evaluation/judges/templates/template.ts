@@ -1,5 +1,6 @@
 // A judge's prompt: what stands in it and how a pair of responses is put into it.
 
+import { asMessages, textOfMessage } from '../../../data/conversation';
 import type { Message, Prompt } from '../../../data/types';
 import { JudgeError } from '../errors';
 
@@ -21,6 +22,9 @@ export interface JudgeTemplate {
   /** What the first token may be in letter-logit judging. */
   readonly letters: { a: string; b: string };
 }
+
+/** A turn that is text alone, as judges are asked. */
+export type TextMessage = { role: string; content: string };
 
 /** One judgement's texts: the response shown first is A. */
 export interface JudgedPair {
@@ -62,26 +66,26 @@ export function checkTemplate(template: JudgeTemplate): JudgeTemplate {
  * "{response_b}" stays as it is. A system prompt of the data is part of the transcript unless {system_prompt} asks for it.
  * @throws JudgeError for several turns where the template refuses them.
  */
-export function renderPair(template: JudgeTemplate, pair: JudgedPair): Message[] {
+export function renderPair(template: JudgeTemplate, pair: JudgedPair): TextMessage[] {
   const named = /(?<!\{)\{system_prompt\}(?!\})/.test(template.user + (template.system ?? ''));
   const turns = turnsOf(pair, !named);
   const system = named ? (pair.systemPrompt ?? '') : '';
   const { prompt, history } = splitTurns(template, turns);
   const values: Record<string, string> = { prompt, history, system_prompt: system, response_a: pair.responseA, response_b: pair.responseB };
   const fill = (text: string) => text.replace(PATTERN, (_, doubled: string | undefined, name: string) => (doubled === undefined ? values[name]! : `{${doubled}}`));
-  const messages: Message[] = template.system === undefined ? [] : [{ role: 'system', content: fill(template.system) }];
+  const messages: TextMessage[] = template.system === undefined ? [] : [{ role: 'system', content: fill(template.system) }];
   return [...messages, { role: 'user', content: fill(template.user) }];
 }
 
 function turnsOf({ prompt, systemPrompt }: JudgedPair, withSystem: boolean): Message[] {
-  const turns = typeof prompt === 'string' ? [{ role: 'user', content: prompt }] : prompt;
+  const turns = asMessages(prompt);
   return withSystem && systemPrompt !== undefined ? [{ role: 'system', content: systemPrompt }, ...turns] : turns;
 }
 
 function splitTurns(template: JudgeTemplate, turns: readonly Message[]): { prompt: string; history: string } {
-  if (turns.length <= 1) return { prompt: turns[0]?.content ?? '', history: '' };
+  if (turns.length <= 1) return { prompt: turns[0] ? textOfMessage(turns[0]) : '', history: '' };
   if (template.history === 'transcript') return { prompt: transcript(turns, template.roles), history: '' };
-  if (template.history === 'separate') return { prompt: turns.at(-1)!.content, history: transcript(turns.slice(0, -1), template.roles) };
+  if (template.history === 'separate') return { prompt: textOfMessage(turns.at(-1)!), history: transcript(turns.slice(0, -1), template.roles) };
   throw new JudgeError(
     `The judge template "${template.name}" takes prompts of one turn only ("history: refuse"), but a prompt has ${turns.length} turns, a system prompt included. ` +
       'Choose "history: transcript" or "history: separate".',
@@ -90,5 +94,5 @@ function splitTurns(template: JudgeTemplate, turns: readonly Message[]): { promp
 
 /** Each turn under its role's name: "[用户]\n…", turns apart by a blank line. */
 export function transcript(turns: readonly Message[], roles: Readonly<Record<string, string>>): string {
-  return turns.map(({ role, content }) => `[${roles[role] ?? role}]\n${content}`).join('\n\n');
+  return turns.map((turn) => `[${roles[turn.role] ?? turn.role}]\n${textOfMessage(turn)}`).join('\n\n');
 }

@@ -1,0 +1,35 @@
+// Keys that nothing reads. One that looks like a known one, misspelled, is refused; others are told of once.
+
+import { distance } from 'fastest-levenshtein';
+import { DataError } from '../errors';
+import type { Source } from '../types';
+
+const bare = (key: string): string => key.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
+
+/** The known key that this one is meant for, as it seems: written together or in capitals, or a letter or two off. */
+export function nearest(key: string, known: readonly string[]): string | undefined {
+  const own = bare(key);
+  if (own === '') return undefined;
+  return known.find((name) => {
+    const other = bare(name);
+    const most = other.length >= 9 ? 2 : other.length >= 5 ? 1 : 0;
+    return own === other || (most > 0 && distance(own, other) <= most);
+  });
+}
+
+/** @throws DataError where the key looks like one of the known ones. */
+export function refuseNearly(key: string, known: readonly string[], what: string, source: Source): void {
+  const meant = nearest(key, known);
+  if (meant === undefined) return;
+  throw new DataError(source, `${what} has the unknown key "${key}"; "${meant}" is read, and it looks like that. Rename it, or take it out`);
+}
+
+/** @throws DataError for any key that is not known, with the list of those that are. */
+export function refuseUnknown(object: object, known: readonly string[], what: string, source: Source): void {
+  for (const key of Object.keys(object)) {
+    if (known.includes(key)) continue;
+    const meant = nearest(key, known);
+    const hint = meant === undefined ? '' : ` (did you mean "${meant}"?)`;
+    throw new DataError(source, `${what} has the unknown key "${key}"${hint}; known are ${known.join(', ')}`);
+  }
+}

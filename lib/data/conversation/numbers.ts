@@ -1,0 +1,83 @@
+// Numbers whose digits matter: ids, and what a chat template prints of tools and their calls. JSON.parse, which is
+// fast, reads all rows; a row in which it would lose something is read once more.
+
+import { parseWithNumbers } from '../../files/exact_json';
+
+/** A number as it is spelled, where JavaScript's number would be another one or print otherwise: 12345678901234567890, 1.0. */
+export class JsonNumber {
+  constructor(readonly spelling: string) {}
+
+  toString(): string {
+    return this.spelling;
+  }
+
+  toJSON(): number {
+    return Number(this.spelling);
+  }
+}
+
+/** The keys of ids. */
+const ID_KEYS = new Set<unknown>(['id', 'pair_id', 'bon_uid']);
+/** What stands below these reaches chat templates. */
+const TEMPLATE_KEYS = ['tools', 'tool_calls', 'function_call', 'function_calls', 'functions', 'chat_template_kwargs', 'documents'];
+
+const LONG_NUMBER = /[:[,\s]-?\d{16}/;
+const FRACTION_AS_ID = new RegExp(`"(?:${[...ID_KEYS].join('|')})"\\s*:\\s*-?\\d+[.eE]`);
+const TEMPLATE_KEY = new RegExp(`"(?:${TEMPLATE_KEYS.join('|')})"\\s*:`);
+const FRACTION = /\d[.eE][-+\d]/;
+
+type Path = readonly (string | number)[];
+
+/**
+ * JSON.parse, but for ids and values that reach templates, which keep their numbers.
+ * @param within a path's part within its row, where the text holds several.
+ * @throws SyntaxError
+ */
+export function parseRow(text: string, within: (path: Path) => Path = (path) => path): unknown {
+  const numberWithin = (spelling: string, path: Path): unknown => numberAt(spelling, within(path));
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    // Python writes NaN and Infinity, which only matter where the field is read.
+    if (!/\b(?:NaN|Infinity)\b/.test(text)) throw error;
+    try {
+      return parseWithNumbers(text, numberWithin);
+    } catch {
+      throw error;
+    }
+  }
+  const isExact = LONG_NUMBER.test(text) || FRACTION_AS_ID.test(text) || (TEMPLATE_KEY.test(text) && FRACTION.test(text));
+  return isExact ? parseWithNumbers(text, numberWithin) : value;
+}
+
+/** JSON text within a field, such as tools written as text. @throws SyntaxError */
+export function parseTemplateJson(text: string): unknown {
+  return parseWithNumbers(text, templateNumber);
+}
+
+function numberAt(spelling: string, path: Path): unknown {
+  if (path.some((key) => TEMPLATE_KEYS.includes(key as string))) return templateNumber(spelling);
+  const value = Number(spelling);
+  const isId = ID_KEYS.has(path.at(-1)) || (path[0] === 'annotations' && typeof path.at(-1) === 'number');
+  const isExact = String(value) === spelling && Number.isSafeInteger(value);
+  return !isId || isExact || !Number.isFinite(value) ? value : new JsonNumber(spelling);
+}
+
+/**
+ * A number as Python tells them apart: an integer (number, or bigint from 2^53 on), or a float: a number with a
+ * fraction, else a Number object. These survive the way to worker threads.
+ */
+export function templateNumber(spelling: string): unknown {
+  const value = Number(spelling);
+  if (/^-?\d+$/.test(spelling)) return Number.isSafeInteger(value) ? value + 0 : BigInt(spelling); // -0 is 0
+  return Number.isInteger(value) ? Object(value) : value;
+}
+
+/** JSON for comparing and hashing, in which 1 and 1.0 differ. */
+export function exactText(value: unknown): string {
+  return JSON.stringify(value, (_, entry: unknown) => {
+    if (typeof entry === 'bigint') return { int: String(entry) };
+    return entry instanceof Number ? { float: String(entry) } : entry;
+  });
+}

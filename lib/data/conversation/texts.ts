@@ -1,0 +1,52 @@
+// The texts within messages, tools and other values that templates print.
+
+import { DataError } from '../errors';
+import { textOf } from '../fields';
+import type { Message, Source } from '../types';
+
+/** @throws DataError where any text or key within is half of a surrogate pair. */
+export function checkTexts(value: unknown, what: string, source: Source): void {
+  try {
+    visit(value, what, source);
+  } catch (error) {
+    if (error instanceof RangeError) throw new DataError(source, `${what} is nested too deeply`);
+    throw error;
+  }
+}
+
+function visit(value: unknown, what: string, source: Source): void {
+  if (typeof value === 'string') textOf(value, what, source);
+  else if (Array.isArray(value)) value.forEach((entry, i) => visit(entry, `${what}[${i}]`, source));
+  else if (isRecord(value)) {
+    for (const [key, entry] of Object.entries(value)) {
+      textOf(key, `a key of ${what}`, source);
+      visit(entry, `${what}.${key}`, source);
+    }
+  }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !(value instanceof Number);
+
+/** The value with `change` made to every text in it, keys included. */
+export function mapTexts<T>(value: T, change: (text: string) => string): T {
+  if (typeof value === 'string') return change(value) as T;
+  if (Array.isArray(value)) return value.map((entry: unknown) => mapTexts(entry, change)) as T;
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [change(key), mapTexts(entry, change)])) as T;
+}
+
+/** A message as text, where no chat template writes it: its content, its thoughts before it, its calls behind it as JSON. */
+export function textOfMessage({ role: _, content, ...others }: Message): string {
+  const parts = content === null || content === '' ? [] : [content];
+  for (const key of ['reasoning_content', 'reasoning', 'thinking']) {
+    if (typeof others[key] === 'string' && others[key] !== '') parts.unshift(others[key]);
+  }
+  for (const key of ['tool_calls', 'function_call', 'function_calls']) {
+    if (others[key] !== undefined) parts.push(jsonOf(others[key]));
+  }
+  return parts.join('\n');
+}
+
+const jsonOf = (value: unknown): string =>
+  JSON.stringify(value, (_, entry: unknown) => (typeof entry === 'bigint' ? String(entry) : entry));
