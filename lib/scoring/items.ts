@@ -6,7 +6,7 @@ import { ITEM_KEYS, itemRow, type ConversationMessage, type ItemSurroundings } f
 import { DataError, show } from '../data/errors';
 import { isObject } from '../data/fields';
 import type { Source } from '../data/types';
-import { promptAndResponses } from './rows';
+import { promptAndResponses, type Holder } from './rows';
 import type { PromptWithResponses } from './sample_tokenizer';
 
 /** Token ids: whole numbers, in a list or a typed array. */
@@ -34,6 +34,8 @@ export type ScoreItem =
 
 const SCORE_KEYS = [...ITEM_KEYS, 'response', 'responses'];
 
+const ITEM: Holder = { name: 'item', responseKeys: '"responses"' };
+
 /** @throws DataError naming the item. */
 export function promptsOf(items: readonly ScoreItem[]): { prompts: PromptWithResponses[]; total: number } {
   const prompts = Array.from(items, (item, index) => promptOf(item, { file: 'items', line: index + 1 }));
@@ -48,7 +50,7 @@ function promptOf(item: ScoreItem, source: Source): PromptWithResponses {
   } else if (row['responses'] !== undefined || (row['messages'] === undefined && row['response'] === undefined)) {
     throw new DataError(source, `"responses" must be a list, but is ${show(row['responses'])}`);
   }
-  const { prompt, responses } = promptAndResponses(row, source, new ReadKeys());
+  const { prompt, responses } = promptAndResponses(row, ITEM, source, new ReadKeys());
   return {
     prompt,
     ...surroundingsOf(row, source),

@@ -46,7 +46,7 @@ const WHOLE_KEYS = ['messages', 'conversations'];
 export function parseScoreRow(value: unknown, source: Source, report?: ReadingReport): ScoreRow {
   const row = rowOf(value, source);
   const read = new ReadKeys(['id', ...RESPONSE_KEYS]);
-  const { prompt, responses } = promptAndResponses(row, source, read);
+  const { prompt, responses } = promptAndResponses(row, ROW, source, read);
   const unread = read.unread(row, source);
   if (report && unread.length > 0) note(report, 'unreadKeys', source, 1, unread);
   return {
@@ -59,21 +59,30 @@ export function parseScoreRow(value: unknown, source: Source, report?: ReadingRe
   };
 }
 
+/** How messages speak of what holds a conversation. */
+export interface Holder {
+  name: string;
+  responseKeys: string;
+}
+
+const ROW: Holder = { name: 'row', responseKeys: '"response", "responses" or "input_ids"' };
+
 /** What a row or an item holds to be scored. @throws DataError */
 export function promptAndResponses(
   row: JsonObject,
+  holder: Holder,
   source: Source,
   read: ReadKeys,
 ): { prompt: Prompt; responses: Unnamed[] } {
   const keys = promptKeysOf(row);
   if (keys.length > 1) {
-    throw new DataError(source, `a row has either "prompt" or "messages" (or another name of the prompt), but this one has ${keys.join(' and ')}`);
+    throw new DataError(source, `a ${holder.name} has either "prompt" or "messages" (or another name of the prompt), but this one has ${keys.join(' and ')}`);
   }
   const forms = RESPONSE_KEYS.filter((key) => has(row, key));
   const whole = keys.find((key) => WHOLE_KEYS.includes(key));
   if (forms.length === 0 && whole !== undefined) {
     read.add(whole);
-    return wholeConversation(messagesOf(row[whole], whole, source), whole, source);
+    return wholeConversation(messagesOf(row[whole], whole, source), whole, holder, source);
   }
   if (forms.length !== 1) {
     const found = forms.length === 0 ? 'has none of them' : `has ${forms.join(' and ')}`;
@@ -85,18 +94,23 @@ export function promptAndResponses(
   const responses = responsesOf(row, forms[0]!, source);
   const prompt = readPrompt(row, source, read);
   if (prompt === undefined && responses.some(({ inputIds }) => inputIds === undefined)) {
-    throw new DataError(source, 'the row has neither "prompt" nor "messages", which its response answers');
+    throw new DataError(source, `the ${holder.name} has neither "prompt" nor "messages", which its response answers`);
   }
   return { prompt: prompt ?? [], responses };
 }
 
 /** What comes before the last message as the prompt, and that message as its response: the template writes the same text. */
-function wholeConversation(messages: Message[], key: string, source: Source): { prompt: Prompt; responses: Unnamed[] } {
+function wholeConversation(
+  messages: Message[],
+  key: string,
+  { responseKeys }: Holder,
+  source: Source,
+): { prompt: Prompt; responses: Unnamed[] } {
   const parts = splitConversation(messages);
   if (!parts) {
     throw new DataError(
       source,
-      `there is no "response", "responses" or "input_ids", and the "${key}" end with a message of role ` +
+      `there is no ${responseKeys}, and the "${key}" end with a message of role ` +
         `"${messages.at(-1)!.role}": a conversation is scored as it stands where its last message is the assistant's`,
     );
   }

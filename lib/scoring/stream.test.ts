@@ -114,7 +114,7 @@ test('a bad row stops the work with its line, after the rows before it were writ
     ['{"id": "b", "prompt": "p"}', /in\.jsonl:3: .*exactly one of "response", "responses" and "input_ids" .*has none of them/],
     ['{"id": "b", "response": "p"}', /in\.jsonl:3: .*neither "prompt" nor "messages"/],
     ['{"id": "b", "input_ids": [1, 2.5]}', /in\.jsonl:3: input_ids\[1\] must be an integer from 0 to 2147483647, but is 2\.5/],
-    ['{"id": "b", "input_ids": []}', /empty list/],
+    ['{"id": "b", "input_ids": []}', /input_ids is empty/],
     ['{"input_ids": [1]}', /in\.jsonl:3: this row has no "id", but the first row has one/],
     ['{"id": ["x"], "input_ids": [1]}', /"id" must be text or a number/],
     ['[1]', /must be a JSON object/],
