@@ -15,6 +15,7 @@ import type { ScoringOptions } from './evaluation/predictors/predictor';
 import type { ResultsMeta } from './evaluation/results';
 import type { TableOptions } from './evaluation/table';
 import type { ModelFolderOptions } from './hub';
+import { SPECIAL_TOKENS_IN_TEXT } from './tokenization/special_tokens_option';
 import type { TokenizeControl, TokenizeOptions } from './tokenization/tokenize_dataset';
 import type { TrainControl } from './training/train';
 
@@ -142,7 +143,7 @@ const length: Check = (value, name) => {
 };
 export const tokenizeOptions = options({
   doStrip: oneOf(true, false, 'newlines'), maxLength: length, truncation: flag, addGenerationPrompt: flag, doubledBos: oneOf('keep', 'drop'),
-  rewardToken: wholeNumber(0), tokenizer: shape({ folder: path }), vocabularySize: wholeNumber(1), dropUnpaired: flag, workers: wholeNumber(1, 1024), cacheFolder: path,
+  rewardToken: wholeNumber(0), specialTokensInText: oneOf(...SPECIAL_TOKENS_IN_TEXT), tokenizer: shape({ folder: path }), vocabularySize: wholeNumber(1), dropUnpaired: flag, workers: wholeNumber(1, 1024), cacheFolder: path,
 } satisfies ChecksOf<Required<TokenizeOptions>>);
 export const tokenizeControl = given<TokenizeControl>({ signal: abortSignal, onProgress: callback });
 

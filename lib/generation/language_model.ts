@@ -11,7 +11,7 @@ import { engine as nativeEngine } from '../engine';
 import { asyncDispose } from '../engine/dispose';
 import { disposedBefore } from '../engine/errors';
 import type { ArchitectureInfo, Engine, EngineCausalModel, Precision } from '../engine/types';
-import { specialKind } from '../tokenization/special_tokens';
+import { specialKind } from '../tokenization/special_tokens_option';
 import { GenerationError } from './errors';
 import type { Answer } from './answer';
 import { checkSampling, generateOptions, languageModelOptions, type GenerateOptions, type LanguageModelOptions, type Sampling } from './options';

@@ -4,15 +4,8 @@
 
 import { randomInt } from 'node:crypto';
 import { mapTexts } from '../data/conversation';
-import type { ReportKind } from '../data/report';
 import { TokenizerError } from './errors';
 import { buildTokenizer } from './pipeline';
-import type { SpecialTokensInText } from './special_tokens_option';
-
-/** How samples are told whose texts hold special tokens. */
-export function specialKind(choice: SpecialTokensInText | undefined): ReportKind {
-  return choice === 'escape' ? 'escapedSpecialTokens' : 'specialTokensInText';
-}
 
 type Json = Record<string, unknown>;
 
