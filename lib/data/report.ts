@@ -34,7 +34,7 @@ export const REPORT_KINDS = {
   droppedPrompts: 'prompts without a pair were dropped',
   emptiedPrompts: 'prompts have no response (left) and were dropped',
   doubledBos: 'samples begin with two BOS tokens, one of the chat template and one of the tokenizer, as in the original',
-  slowTexts: 'texts have 20,000 equal characters in a row, which the tokenizer is slow on',
+  slowTexts: 'texts have a million equal characters in a row, which the tokenizer takes seconds for',
   oversizedPrompts: 'prompts have more responses than a global batch and get a batch of their own',
 } as const;
 

@@ -10,6 +10,7 @@ import { asyncDispose } from '../engine/dispose';
 import { disposedBefore } from '../engine/errors';
 import type { ArchitectureInfo, Engine, EngineModel, HeadInfo, Precision } from '../engine/types';
 import { NO_TOKENS_ADDED, replacesSampleTemplate } from '../tokenization/model_folder';
+import { holdFiles, type HeldFiles } from '../tokenization/folder_files';
 import type { TokenizeOptions } from '../tokenization/tokenize_dataset';
 import { promptsOf, type ScoreItem } from './items';
 import { readSampleFacts, type SampleFacts } from './model_facts';
@@ -39,6 +40,8 @@ export class RewardModel {
   /** What was unusual about the texts so far, for `formatReport`. */
   readonly readingReport: ReadingReport = emptyReport();
   private readonly tokenizer: SampleTokenizer;
+  /** The tokenizer as it was when the model was loaded: the folder may be moved, as the weights are held too. */
+  private readonly held: HeldFiles;
   private paddingNoted = false;
 
   private constructor(
@@ -48,6 +51,7 @@ export class RewardModel {
     private readonly options: RewardModelOptions,
     private readonly readouts: ReadoutRule | undefined,
   ) {
+    this.held = holdFiles(folder, options.chatTemplateFile);
     const { vocabSize: vocabularySize, maxPositionEmbeddings, anyLength } = model.architecture;
     const maxPositions = anyLength === true ? Infinity : maxPositionEmbeddings;
     this.tokenizer = new SampleTokenizer({ folder, vocabularySize, maxPositions, readouts }, this.tokenizeOptions(), this.readingReport);
@@ -227,7 +231,7 @@ export class RewardModel {
   /** How this model's samples are built, for `tokenizeDataset`. */
   tokenizeOptions(): TokenizeOptions {
     return {
-      tokenizer: { folder: this.folder, chatTemplateFile: this.options.chatTemplateFile, form: this.model.architecture.sampleForm },
+      tokenizer: { folder: this.folder, chatTemplateFile: this.options.chatTemplateFile, held: this.held, form: this.model.architecture.sampleForm },
       doStrip: this.facts.doStrip,
       doubledBos: this.facts.compat === 'cheems' ? 'keep' : 'drop',
       maxLength: this.options.maxLength ?? null,

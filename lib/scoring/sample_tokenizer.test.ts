@@ -1,12 +1,13 @@
 // Samples for scoring, made on threads: the builder's, whatever goes together; and errors that name their own row.
 
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import test from 'ava';
 import { DataError } from '../data/errors';
 import { rowsOfStream } from '../data/rows';
+import { holdFiles } from '../tokenization/folder_files';
 import { SampleBuilder } from '../tokenization/sample_builder';
 import { WrittenRows } from './resume';
 import { SampleTokenizer } from './sample_tokenizer';
@@ -97,5 +98,20 @@ test('streamed: rows are tokenised together and ahead of the engine, in order, n
   t.deepEqual(rows.map(({ id }) => id), Array.from({ length: 700 }, (_, i) => i));
   t.true(rows.every(({ reward, tokens }) => reward === tokens));
   t.true(furthest > 60 && furthest < 256 + 2 * 50, `${furthest} rows under way`);
+  await tokenizer.close();
+});
+
+test('a folder that is removed ends no run: its tokenizer is held, threads that start later have it too', async (t) => {
+  const moved = join(mkdtempSync(join(tmpdir(), 'cheems-samples-')), 'model');
+  cpSync(folder, moved, { recursive: true });
+  const template = join(mkdtempSync(join(tmpdir(), 'cheems-samples-')), 'given.jinja');
+  writeFileSync(template, '{% for m in messages %}[{{ m.content }}]{% endfor %}');
+  const expected = new SampleBuilder({ folder: moved, chatTemplateFile: template }).buildSample('问', undefined, '答').inputIds;
+  const source = { folder: moved, chatTemplateFile: template, held: holdFiles(moved, template) };
+  const tokenizer = new SampleTokenizer({ ...limits, folder: moved }, { tokenizer: source });
+  rmSync(moved, { recursive: true });
+  rmSync(template);
+  const [sample] = await tokenizer.tokenize(entry('问', '答'));
+  t.deepEqual(sample!.inputIds, expected);
   await tokenizer.close();
 });

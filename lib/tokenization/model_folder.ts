@@ -1,10 +1,10 @@
 // The tokenizer's files of a Hugging Face model folder.
 
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { withTokensOfConfig } from './config_tokens';
 import { TokenizerError } from './errors';
+import { FolderFiles, missingTokenizer, type HeldFiles } from './folder_files';
 import { isSampleTemplate } from './sample_note';
 
 export interface TokenizerFiles {
@@ -23,77 +23,54 @@ const SPECIAL_TOKENS = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad
 /**
  * Reads what tokenising needs.
  * @param chatTemplateFile a Jinja file that takes the place of the folder's own template.
+ * @param held the files' contents, in place of those on disk.
  * @throws TokenizerError for a missing or malformed file.
  */
-export function readTokenizerFiles(folder: string, chatTemplateFile?: string): TokenizerFiles {
-  if (!existsSync(folder)) throw new TokenizerError(`${folder} does not exist: check the path.`);
+export function readTokenizerFiles(folder: string, chatTemplateFile?: string, held?: HeldFiles): TokenizerFiles {
+  const files = new FolderFiles(held);
   const tokenizerFile = join(folder, 'tokenizer.json');
-  if (!existsSync(tokenizerFile)) {
-    throw new TokenizerError(
-      `${folder} has no tokenizer.json. Texts cannot be tokenised without one: copy the tokenizer's files into the model folder, or give rows with input_ids.`,
-    );
-  }
-  const tokenizer = readObject(tokenizerFile);
+  if (!files.has(tokenizerFile)) throw new TokenizerError(missingTokenizer(folder));
+  const tokenizer = files.object(tokenizerFile);
   const configFile = join(folder, 'tokenizer_config.json');
-  const config = existsSync(configFile) ? readObject(configFile) : {};
+  const config = files.has(configFile) ? files.object(configFile) : {};
   const mapFile = join(folder, 'special_tokens_map.json');
-  const map = existsSync(mapFile) ? readObject(mapFile) : {};
+  const map = files.has(mapFile) ? files.object(mapFile) : {};
   return {
     folder,
     tokenizer: withTokensOfConfig(tokenizer, { ...map, ...config }),
     config,
-    chatTemplate: findChatTemplate(folder, config, configFile, chatTemplateFile),
+    chatTemplate: findChatTemplate(files, folder, config, configFile, chatTemplateFile),
     specialTokens: specialTokensOf({ ...map, ...config }),
   };
 }
 
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new TokenizerError(`${file} cannot be read (${(error as Error).message}).`);
-  }
-}
-
-function readObject(file: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(readText(file));
-  } catch (error) {
-    if (error instanceof TokenizerError) throw error;
-    throw new TokenizerError(`${file} is not valid JSON (${(error as Error).message}).`);
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new TokenizerError(`${file} must hold a JSON object.`);
-  }
-  return value as Record<string, unknown>;
-}
-
 /** In transformers' order: the given file, chat_template.jinja, chat_template.json, tokenizer_config.json. */
 function findChatTemplate(
+  files: FolderFiles,
   folder: string,
   config: Record<string, unknown>,
   configFile: string,
   given?: string,
 ): TokenizerFiles['chatTemplate'] {
-  if (given !== undefined && (!hasSampleTemplate(folder) || !isTrainedTemplate(folder, given))) return { source: readText(given), file: given };
+  if (given !== undefined && (!hasSampleTemplate(files, folder) || !isTrainedTemplate(files, folder, given)))
+    return { source: files.template(given), file: given };
   const jinja = join(folder, 'chat_template.jinja');
-  if (existsSync(jinja)) return { source: readText(jinja), file: jinja };
+  if (files.has(jinja)) return { source: files.template(jinja), file: jinja };
   const json = join(folder, 'chat_template.json');
-  if (existsSync(json)) return templateOf(readObject(json)['chat_template'], json);
+  if (files.has(json)) return templateOf(files.object(json)['chat_template'], json);
   return templateOf(config['chat_template'], configFile);
 }
 
 /** Whether the folder's own template was made of the given one: that renders the samples, the given one without what the tokenizer added. */
-function isTrainedTemplate(folder: string, given: string): boolean {
+function isTrainedTemplate(files: FolderFiles, folder: string, given: string): boolean {
   const facts = join(folder, 'cheems.json');
-  if (!existsSync(facts)) return false;
-  return readObject(facts)['chat_template_sha256'] === createHash('sha256').update(readText(given)).digest('hex');
+  if (!files.has(facts)) return false;
+  return files.object(facts)['chat_template_sha256'] === createHash('sha256').update(files.text(given)).digest('hex');
 }
 
-function hasSampleTemplate(folder: string): boolean {
+function hasSampleTemplate(files: FolderFiles, folder: string): boolean {
   const file = join(folder, 'chat_template.jinja');
-  return existsSync(file) && isSampleTemplate(readText(file));
+  return files.has(file) && isSampleTemplate(files.text(file));
 }
 
 /** What users must know where `replacesSampleTemplate`. */
@@ -103,7 +80,8 @@ export const NO_TOKENS_ADDED =
 
 /** Whether a given template takes the place of one that renders whole samples. */
 export function replacesSampleTemplate(folder: string, given: string | undefined): boolean {
-  return given !== undefined && hasSampleTemplate(folder) && !isTrainedTemplate(folder, given);
+  const files = new FolderFiles();
+  return given !== undefined && hasSampleTemplate(files, folder) && !isTrainedTemplate(files, folder, given);
 }
 
 /** A text, or a list of {name, template} of which "default" is meant. */

@@ -6,6 +6,7 @@ import { pythonStrip } from '../data/python_text';
 import type { Message, Prompt, Response, TemplateVariables } from '../data/types';
 import { ChatTemplate } from './chat_template';
 import { TokenizerError } from './errors';
+import type { HeldFiles } from './folder_files';
 import { readTokenizerFiles } from './model_folder';
 import { buildTokenizer } from './pipeline';
 import { PairBuilder, pairOf } from './pair_builder';
@@ -69,6 +70,8 @@ export interface TokenizerSource {
   folder: string;
   /** A Jinja file, in place of the folder's own template (`--chat_template FILE`). */
   chatTemplateFile?: string | undefined;
+  /** The files' contents (`holdFiles`), in place of those on disk. */
+  held?: HeldFiles | undefined;
   /** What the model reads (ArchitectureInfo.sampleForm): a conversation by its chat template (undefined), or question and answer as a pair. */
   form?: SampleForm | undefined;
 }
@@ -91,7 +94,7 @@ export class SampleBuilder {
 
   /** Reads and builds tokenizer and template; takes about a second for large vocabularies. @throws TokenizerError */
   constructor(source: TokenizerSource) {
-    const files = readTokenizerFiles(source.folder, source.chatTemplateFile);
+    const files = readTokenizerFiles(source.folder, source.chatTemplateFile, source.held);
     if (!files.chatTemplate && source.form !== 'pair') {
       throw new TokenizerError(
         `${source.folder} has no chat template (neither chat_template.jinja nor chat_template in tokenizer_config.json). Name a Jinja file with --chat_template FILE: the model must be evaluated with the template that it is trained with, so none is made up.`,

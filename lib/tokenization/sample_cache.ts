@@ -9,21 +9,22 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { exactText } from '../data/conversation';
+import { TOKENIZER_FILES } from './folder_files';
 import type { SampleOptions, TokenizerSource } from './sample_builder';
 import type { ChunkResult, SampleJob } from './worker_messages';
 
 const MAGIC = Buffer.from('CHEEMS-SAMPLES-1\n', 'latin1');
 const DIGEST_BYTES = 32;
 /** Raise when the same input comes to give other samples, a new version of the tokenizer library included. */
-const RULES = 'samples-4';
-const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'chat_template.jinja', 'chat_template.json'];
+const RULES = 'samples-5';
 
 /** The file for these samples. Every input of theirs goes into its name: texts, tokenizer, template and options. */
 export function cacheFile(folder: string, jobs: readonly SampleJob[], source: TokenizerSource, options: SampleOptions): string {
   const hash = createHash('sha256').update(`${RULES}\n`);
   const files = TOKENIZER_FILES.map((name) => join(source.folder, name));
   for (const file of [...files, source.chatTemplateFile]) {
-    const bytes = file !== undefined && existsSync(file) ? readFileSync(file) : undefined;
+    const onDisk = (path: string) => (existsSync(path) ? readFileSync(path) : undefined);
+    const bytes = file === undefined ? undefined : source.held ? source.held.get(file) : onDisk(file);
     hash.update(bytes ? `${bytes.length}\n` : 'none\n').update(bytes ?? '');
   }
   const { doStrip = true, maxLength = null, truncation = false, addGenerationPrompt = false, doubledBos = 'keep', rewardToken, specialTokensInText = 'keep' } = options;

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { TokenizerError } from './errors';
+import { holdFiles } from './folder_files';
 import type { SampleOptions, TokenizerSource } from './sample_builder';
 import type { ChunkResult, SampleJob, WorkerAnswer, WorkerSetup } from './worker_messages';
 
@@ -54,7 +55,9 @@ export class TokenizerPool {
 
   /** @param expected how many responses there will be, where that is known: so many workers start at once. */
   constructor(source: TokenizerSource, options: SampleOptions, { workers, expected = 0 }: { workers?: number | undefined; expected?: number } = {}) {
-    this.setup = { source: { ...source }, options: { ...options } };
+    // Workers start as they are needed, and the folder may be gone by then.
+    const held = source.held ?? holdFiles(source.folder, source.chatTemplateFile);
+    this.setup = { source: { ...source, held }, options: { ...options } };
     const most = workers ?? Math.min(availableParallelism(), MOST_WORKERS, expected > 0 ? Math.ceil(expected / RESPONSES_A_WORKER) : Infinity);
     this.most = Math.max(1, expected > 0 ? Math.min(most, Math.ceil(expected / CHUNK)) : most);
     this.served = expected > 0 ? this.most * RESPONSES_A_WORKER : 0;

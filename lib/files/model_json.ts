@@ -1,0 +1,33 @@
+// The JSON files of model folders, as Python's json module writes and reads them.
+
+const PYTHON_NUMBERS = /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g;
+
+/**
+ * Parses JSON. Python's NaN, Infinity and -Infinity, outside of texts, become texts of these names, as in the engine: they stand
+ * in nobody's way, and are no numbers. A byte-order mark is passed over.
+ * @throws Error with the end of a sentence that begins with the file's name.
+ */
+export function parseModelJson(text: string): unknown {
+  const other = otherContent(text);
+  if (other !== undefined) throw new Error(other);
+  const plain = text.startsWith('\ufeff') ? text.slice(1) : text;
+  try {
+    return JSON.parse(plain);
+  } catch (error) {
+    if (!/NaN|Infinity/.test(plain)) throw new Error(`is not valid JSON (${(error as Error).message})`);
+  }
+  try {
+    return JSON.parse(plain.replace(PYTHON_NUMBERS, (found) => (found.startsWith('"') ? found : `"${found}"`)));
+  } catch (error) {
+    throw new Error(`is not valid JSON (${(error as Error).message})`);
+  }
+}
+
+/** What a file is that is often found in the place of a text file; undefined where it is none of these. */
+export function otherContent(text: string): string | undefined {
+  if (text.startsWith('version https://git-lfs'))
+    return 'is only a Git LFS pointer to the file: fetch it with `git lfs pull` in the folder that was cloned';
+  if (/^\ufeff?\s*<(?:!doctype|html|head|\?xml|error)\b/i.test(text.slice(0, 512)))
+    return "is a web page or a server's message (HTML or XML), not the file that was asked for: download it again";
+  return text.trim() === '' ? 'is empty: download it again' : undefined;
+}

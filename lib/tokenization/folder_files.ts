@@ -1,0 +1,103 @@
+// The files of a model folder that tokenizing needs: on disk, or as they were when they were held in memory, so that a folder that
+// is moved or changed while a model is in use ends no run and changes no sample.
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { otherContent, parseModelJson } from '../files/model_json';
+import { TokenizerError } from './errors';
+
+/** By path. Bytes, which go to worker threads as they are. */
+export type HeldFiles = ReadonlyMap<string, Uint8Array>;
+
+export const TOKENIZER_FILES = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'chat_template.jinja',
+  'chat_template.json',
+] as const;
+
+/** What is there of a tokenizer's files, now. What cannot be read is left out, and told by who needs it. */
+export function holdFiles(folder: string, chatTemplateFile?: string): HeldFiles {
+  const files = [...TOKENIZER_FILES, 'cheems.json'].map((name) => join(folder, name));
+  const held = new Map<string, Uint8Array>();
+  for (const file of chatTemplateFile === undefined ? files : [...files, chatTemplateFile]) {
+    try {
+      held.set(file, readFileSync(file));
+    } catch {
+      // not there, as most are not
+    }
+  }
+  return held;
+}
+
+export class FolderFiles {
+  /** @param held in place of the files on disk. */
+  constructor(private readonly held?: HeldFiles) {}
+
+  has(file: string): boolean {
+    return this.held ? this.held.has(file) : existsSync(file);
+  }
+
+  /** @throws TokenizerError */
+  text(file: string): string {
+    const held = this.held?.get(file);
+    try {
+      return held
+        ? Buffer.from(held.buffer, held.byteOffset, held.byteLength).toString('utf8')
+        : readFileSync(file, 'utf8');
+    } catch (error) {
+      throw new TokenizerError(`${file} cannot be read (${(error as Error).message}).`);
+    }
+  }
+
+  /** A chat template. @throws TokenizerError */
+  template(file: string): string {
+    const text = this.text(file);
+    const other = text === '' ? undefined : otherContent(text);
+    if (other?.includes('Git LFS')) throw new TokenizerError(`${file} ${other}.`);
+    return text;
+  }
+
+  /** @throws TokenizerError */
+  object(file: string): Record<string, unknown> {
+    let value: unknown;
+    try {
+      value = parseModelJson(this.text(file));
+    } catch (error) {
+      throw error instanceof TokenizerError ? error : new TokenizerError(`${file} ${(error as Error).message}.`);
+    }
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw new TokenizerError(`${file} must hold a JSON object.`);
+    }
+    return value as Record<string, unknown>;
+  }
+}
+
+/** Forms of a tokenizer that transformers makes a tokenizer.json of, by one of their files. */
+const OTHER_FORMS: readonly [what: string, isThere: (name: string) => boolean][] = [
+  ['a SentencePiece model', (name) => /^(tokenizer|spiece|spm|sentencepiece\.bpe)\.model$/.test(name)],
+  ['a tokenizer of tiktoken', (name) => name.endsWith('.tiktoken')],
+  ['the vocabulary and merges of a BPE tokenizer', (name) => name === 'merges.txt'],
+  ['the vocabulary of a WordPiece tokenizer', (name) => name === 'vocab.txt'],
+];
+
+/** Why texts cannot be tokenized: no tokenizer.json, and what to do by what is there instead. */
+export function missingTokenizer(folder: string): string {
+  if (!existsSync(folder)) return `${folder} does not exist: check the path.`;
+  const names = readdirSync(folder);
+  for (const [what, isThere] of OTHER_FORMS) {
+    const file = names.find(isThere);
+    if (file === undefined) continue;
+    return (
+      `${folder} has no tokenizer.json, but ${what}, ${file}. Write tokenizer.json from it in Python, with transformers and ` +
+      `sentencepiece: AutoTokenizer.from_pretrained(FOLDER, use_fast=True).save_pretrained(FOLDER)` +
+      `${names.some((name) => name.endsWith('.py')) ? ' (with trust_remote_code=True where the folder brings a class of its own)' : ''}` +
+      '; or give rows with input_ids.'
+    );
+  }
+  return (
+    `${folder} has no tokenizer.json. Texts cannot be tokenised without one: copy the tokenizer's files into the model ` +
+    'folder, or give rows with input_ids.'
+  );
+}
