@@ -3,7 +3,7 @@
 import { EvaluationError } from './errors';
 import { join } from 'node:path';
 import { digestFile, writeFileAtomically } from '../files/atomic_file';
-import { jsonPieces } from '../files/json_pieces';
+import { JoinedRecords, jsonPieces } from '../files/json_pieces';
 import { makeFolders, whyNot } from '../files/output_checks';
 import type { ScoreTable } from './benchmarks';
 import type { EvaluatedFile, Evaluation } from './evaluate';
@@ -46,7 +46,7 @@ export async function writeResults(folder: string, evaluation: Evaluation, meta:
   } catch (error) {
     throw new EvaluationError(`The output folder ${folder} could not be made: ${whyNot(error)}.`, { cause: error });
   }
-  const results = await describeResults(evaluation, meta);
+  const results = await describe(evaluation, meta, (parts) => new JoinedRecords(parts));
   const written: WrittenResults = {
     results: join(folder, RESULTS_NAMES.results),
     scores: join(folder, RESULTS_NAMES.scores),
@@ -64,7 +64,15 @@ export async function writeResults(folder: string, evaluation: Evaluation, meta:
  * then this package's own; `groups` has the benchmark's own tables, where it has any. A metric that is not defined on the data is
  * null, and so is the open end of a bin.
  */
-export async function describeResults(evaluation: Evaluation, meta: ResultsMeta = {}): Promise<Record<string, unknown>> {
+export function describeResults(evaluation: Evaluation, meta: ResultsMeta = {}): Promise<Record<string, unknown>> {
+  return describe(evaluation, meta, (parts) => Object.assign({}, ...parts) as Record<string, unknown>);
+}
+
+async function describe(
+  evaluation: Evaluation,
+  meta: ResultsMeta,
+  join: (parts: Record<string, unknown>[]) => unknown,
+): Promise<Record<string, unknown>> {
   const dataFiles = [...new Set(evaluation.files.flatMap(({ files }) => files))];
   return {
     overall: evaluation.overall,
@@ -72,7 +80,7 @@ export async function describeResults(evaluation: Evaluation, meta: ResultsMeta 
     formula: evaluation.formula,
     notes: evaluation.notes,
     ...(evaluation.tables ? { groups: groupsOf(evaluation.tables) } : {}),
-    files: Object.fromEntries(evaluation.files.map((file) => [file.name, describeFile(file)])),
+    files: Object.fromEntries(evaluation.files.map((file) => [file.name, join(describeFile(file))])),
     meta: {
       benchmark: evaluation.benchmark,
       predictor: evaluation.predictor.name,
@@ -96,11 +104,10 @@ function groupsOf(tables: readonly ScoreTable[]): Record<string, Record<string, 
   return Object.fromEntries(tables.map(({ title, columns, rows }) => [title, Object.fromEntries(rows.map(({ name, values }) => [name, cells(columns, values)]))]));
 }
 
-function describeFile(file: EvaluatedFile): Record<string, unknown> {
+/** Parts without a common key. */
+function describeFile(file: EvaluatedFile): Record<string, unknown>[] {
   const { cheems, extras, intervals, counts, judge, length, basis, notes } = file.report;
-  return {
-    ...cheems,
-    ...extras,
+  return [cheems, extras, {
     basis,
     intervals,
     counts: { ...counts, unscoredResponses: file.unscoredResponses, truncatedResponses: file.truncatedResponses },
@@ -108,7 +115,7 @@ function describeFile(file: EvaluatedFile): Record<string, unknown> {
     length: length ?? null,
     notes,
     data_report: file.dataReport,
-  };
+  }];
 }
 
 /** One line a response; `reward` is null where it was not scored, `tokens` and `truncated` where the predictor does not say. */

@@ -6,20 +6,29 @@ export function* jsonPieces(value: unknown): Generator<string> {
   yield '\n';
 }
 
+/** Records that are written as one object, one after the other: no key stands in two of them. Joining large ones would take long. */
+export class JoinedRecords {
+  constructor(readonly records: readonly Record<string, unknown>[]) {}
+}
+
 function* pieces(value: unknown, indent: string): Generator<string> {
-  const entries = isPlainObject(value) ? Object.entries(value).filter(([, own]) => own !== undefined) : [];
-  if (entries.length === 0) {
-    yield JSON.stringify(value, null, 2).replaceAll('\n', `\n${indent}`);
+  const records = value instanceof JoinedRecords ? value.records : isPlainObject(value) ? [value] : [];
+  if (records.every((record) => Object.keys(record).length === 0)) {
+    yield value instanceof JoinedRecords ? '{}' : JSON.stringify(value, null, 2).replaceAll('\n', `\n${indent}`);
     return;
   }
   const inner = `${indent}  `;
   let before = '{\n';
-  for (const [key, own] of entries) {
-    yield `${before}${inner}${JSON.stringify(key)}: `;
-    yield* pieces(own, inner);
-    before = ',\n';
+  for (const record of records) {
+    for (const key of Object.keys(record)) {
+      const own = record[key];
+      if (own === undefined) continue;
+      yield `${before}${inner}${JSON.stringify(key)}: `;
+      yield* pieces(own, inner);
+      before = ',\n';
+    }
   }
-  yield `\n${indent}}`;
+  yield before === '{\n' ? '{}' : `\n${indent}}`;
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {

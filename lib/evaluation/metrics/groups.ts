@@ -1,6 +1,7 @@
 // Prompts made ready for measuring: float32 rewards, pairs worked out once, grouped by category.
 
 import { EvaluationError } from '../errors';
+import { runAtOnce, type Blocks } from './blocks';
 import { comparisonMargin } from './comparisons';
 import type { Basis, Comparison, GroupCounts, MetricInput, MetricPrompt } from './types';
 
@@ -36,14 +37,23 @@ export interface Groups {
   promptsWithoutCategory: number;
 }
 
+/** Takes about a millisecond. */
+export const PROMPTS_A_BLOCK = 500;
+
 /** Checks the input and works out every prompt's pairs. Throws a RangeError that names the prompt. */
 export function groupPrompts(input: MetricInput): Groups {
+  return runAtOnce(groupPromptBlocks(input));
+}
+
+/** As `groupPrompts`. */
+export function* groupPromptBlocks(input: MetricInput): Blocks<Groups> {
   const whole: Group = { category: undefined, prompts: [] };
   const byCategory = new Map<string, Group>();
   for (const category of input.categories ?? []) byCategory.set(category, { category, prompts: [] });
   let promptsWithoutCategory = 0;
   for (const [index, prompt] of input.prompts.entries()) {
-    const scored = prepare(prompt, prompt.id ?? String(index));
+    const scored = scorePrompt(prompt, prompt.id ?? String(index));
+    if (index % PROMPTS_A_BLOCK === 0) yield;
     whole.prompts.push(scored);
     if (prompt.category === undefined) {
       promptsWithoutCategory++;
@@ -75,7 +85,8 @@ export function countGroup(group: Group): GroupCounts {
   return counts;
 }
 
-function prepare(prompt: MetricPrompt, id: string): ScoredPrompt {
+/** @throws RangeError that names the prompt. */
+export function scorePrompt(prompt: MetricPrompt, id: string): ScoredPrompt {
   const size = prompt.rewards.length;
   for (const name of ['ranks', 'lengths'] as const) {
     const list = prompt[name];

@@ -6,7 +6,7 @@ import { bootstrap, type BootstrapResult, type ShareCounts } from './bootstrap';
 import { calibrationCurve, expectedCalibrationError } from './calibration';
 import { cheemsMetrics, pairRewards, withMacroAverages } from './cheems';
 import { counted } from '../../text/counted';
-import { countGroup, groupPrompts, type Group, type Groups } from './groups';
+import { countGroup, groupPromptBlocks, PROMPTS_A_BLOCK, type Group, type Groups } from './groups';
 import { judgedMetrics, judgeStatistics } from './judged';
 import { accuracyByLengthDifference } from './length';
 import { ORIGINAL_SHARES, SHARES, type Share } from './shares';
@@ -46,14 +46,15 @@ export function computeMetricsInBlocks(input: MetricInput, signal?: AbortSignal)
 
 function* metricBlocks(input: MetricInput): Blocks<MetricReport> {
   const judged = requireOneKind(input);
-  const groups = judged ? judgedCategories(groupPrompts(input)) : groupPrompts(input);
+  const grouped = yield* groupPromptBlocks(input);
+  const groups = judged ? judgedCategories(grouped) : grouped;
   const { whole, categories } = groups;
   const parts = categories.length > 0 ? categories : [whole];
   const counts = countGroup(whole);
   const byCategory = Object.fromEntries(categories.map((group) => [group.category!, countGroup(group)]));
   const shares = SHARES.filter((share) => appears(share, groups));
   yield;
-  const shareCounts = countShares(parts, shares);
+  const shareCounts = yield* countShares(parts, shares);
   const resampled = yield* bootstrap(shareCounts, input.bootstrap);
   const basis = counts.rankedPrompts > 0 ? 'rank' : counts.labelPairs > 0 ? 'labels' : 'none';
 
@@ -93,7 +94,7 @@ function appears(share: Share, { whole }: Groups): boolean {
   return whole.prompts.some((prompt) => (share.basis === 'rank' ? prompt.rankPairs : prompt.labelPairs));
 }
 
-function countShares(groups: readonly Group[], shares: readonly Share[]): ShareCounts {
+function* countShares(groups: readonly Group[], shares: readonly Share[]): Blocks<ShareCounts> {
   const sizes = groups.map(({ prompts }) => prompts.length);
   const table = new Float64Array(2 * shares.length * sizes.reduce((all, size) => all + size, 0));
   let place = 0;
@@ -103,6 +104,7 @@ function countShares(groups: readonly Group[], shares: readonly Share[]): ShareC
         [table[place], table[place + 1]] = share.count(prompt) as [number, number];
         place += 2;
       }
+      if (place % (2 * shares.length * PROMPTS_A_BLOCK) === 0) yield;
     }
   }
   return { names: shares.map(({ name }) => name), sizes, table };

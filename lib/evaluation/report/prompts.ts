@@ -1,7 +1,7 @@
 // `prompts.jsonl`: what each prompt adds to accuracy and exact match. Evaluations of the same prompts are compared by it.
 
 import type { EvaluatedFile } from '../evaluate';
-import { groupPrompts } from '../metrics/groups';
+import { scorePrompt } from '../metrics/groups';
 import { SHARES } from '../metrics/shares';
 
 /** A row of `prompts.jsonl`. Means: accuracy = sum of right / sum of pairs, exact match = sum of exact / sum of asked, over a group. */
@@ -22,18 +22,19 @@ export function* promptLines(files: readonly EvaluatedFile[]): Generator<string>
   for (const file of files) for (const row of promptRows(file)) yield `${JSON.stringify(row)}\n`;
 }
 
-/** Exactly what the metrics count. */
-export function promptRows({ name, prompts, measured, report: { basis, categories } }: EvaluatedFile): PromptRow[] {
-  const scored = groupPrompts({ prompts: measured }).whole.prompts;
-  const count = (metric: string, prompt: (typeof scored)[number]) => SHARES.find((share) => share.name === `${metric}-${basis}`)?.count(prompt) ?? [0, 0];
+/** Exactly what the metrics count, one prompt at a time. */
+export function* promptRows({ name, prompts, measured, report: { basis, categories } }: EvaluatedFile): Generator<PromptRow> {
+  const shareOf = (metric: string) => SHARES.find((share) => share.name === `${metric}-${basis}`);
+  const [accuracy, exactMatch] = [shareOf('accuracy'), shareOf('exact_match')];
   const placeOf = new Map(prompts.map((prompt) => [`${prompt.id} (${prompt.source.file}:${prompt.source.line})`, prompt]));
   const known = new Set(categories);
-  return scored.map((prompt, i) => {
-    const [right, pairs] = count('accuracy', prompt);
-    const [exact, asked] = count('exact_match', prompt);
-    const { id = String(i), category } = measured[i]!;
+  for (const [i, own] of measured.entries()) {
+    const { id = String(i), category } = own;
+    const prompt = scorePrompt(own, id);
+    const [right, pairs] = accuracy?.count(prompt) ?? [0, 0];
+    const [exact, asked] = exactMatch?.count(prompt) ?? [0, 0];
     const origin = placeOf.get(id);
-    return {
+    yield {
       file: name,
       prompt_id: origin?.id ?? id,
       line: origin?.source.line ?? null,
@@ -43,5 +44,5 @@ export function promptRows({ name, prompts, measured, report: { basis, categorie
       asked,
       exact,
     };
-  });
+  }
 }
