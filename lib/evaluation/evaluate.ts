@@ -6,8 +6,9 @@ import type { PreferenceDataset, PreferencePrompt } from '../data/types';
 import { figureIntervalBlocks, findBenchmark, type ScoredFile, type ScoreTable } from './benchmarks';
 import { reasonsWithoutVerdict } from './judges/verdicts';
 import { responseLengths } from './lengths';
-import { computeMetricsInBlocks, type BootstrapOptions, type Interval, type Judgement, type JudgeStatistics, type MetricPrompt } from './metrics';
-import { runInBlocks } from './metrics/blocks';
+import { computeMetricsInBlocks, type BootstrapOptions, type Interval, type Judgement, type JudgeStatistics, type LengthUnit, type MetricPrompt } from './metrics';
+import { runInBlocks, type Blocks } from './metrics/blocks';
+import { PROMPTS_A_BLOCK } from './metrics/groups';
 import { definePredictor, runPredictor, type Predictor, type PredictorDefinition, type PromptScores } from './predictors';
 
 export interface EvaluationDataset {
@@ -147,7 +148,7 @@ async function measureFile(
   const count = (test: (scores: PromptScores) => number) => scores.reduce((sum, entry) => sum + test(entry), 0);
   const unscoredResponses = count(({ rewards }) => rewards.filter((reward) => reward === null).length);
   const truncatedResponses = count(({ truncated }) => truncated?.filter(Boolean).length ?? 0);
-  const { prompts, lengthUnit } = metricPrompts(dataset.prompts, scores);
+  const { prompts, lengthUnit } = await runInBlocks(metricPrompts(dataset.prompts, scores), signal);
   const report = await computeMetricsInBlocks({ prompts, categories, bootstrap, ...(lengthUnit ? { lengthUnit } : {}) }, signal);
   const scoringNotes: string[] = [];
   if (report.judge) scoringNotes.push(...judgeNotes(report.judge, unscoredResponses));
@@ -171,25 +172,27 @@ function judgeNotes({ judgements, unparsable, unparsable_because: because }: Jud
 }
 
 /** The metrics' input: unscored responses are taken out, and so are the prompts whose comparison they undo. */
-function metricPrompts(prompts: readonly PreferencePrompt[], scores: readonly PromptScores[]) {
-  const measured = responseLengths(prompts);
+function* metricPrompts(prompts: readonly PreferencePrompt[], scores: readonly PromptScores[]): Blocks<{ prompts: MetricPrompt[]; lengthUnit: LengthUnit | undefined }> {
+  const measured = yield* responseLengths(prompts);
   const hasPairs = prompts.some((prompt) => prompt.pairs.length > 0);
   if (scores.some(({ comparisons }) => comparisons)) return { prompts: judgedPrompts(prompts, scores, measured?.lengths), lengthUnit: measured?.unit };
-  const list = prompts.flatMap((prompt, p): MetricPrompt[] => {
+  const list: MetricPrompt[] = [];
+  for (const [p, prompt] of prompts.entries()) {
+    if (p % PROMPTS_A_BLOCK === 0) yield;
     const { rewards } = scores[p]!;
     const kept = rewards.flatMap((reward, i) => (reward === null ? [] : [i]));
-    if (kept.length < rewards.length && kept.length < 2) return [];
+    if (kept.length < rewards.length && kept.length < 2) continue;
     const places = new Map(kept.map((response, place) => [response, place]));
     const pick = (values: ArrayLike<number>) => kept.map((i) => values[i]!);
-    return [{
+    list.push({
       id: `${prompt.id} (${prompt.source.file}:${prompt.source.line})`,
       rewards: kept.map((i) => rewards[i]!),
       ...(prompt.ranks ? { ranks: pick(prompt.ranks) } : {}),
       ...(hasPairs ? { pairs: keptPairs(prompt.pairs, places) } : {}),
       ...(prompt.category === undefined ? {} : { category: prompt.category }),
       ...(measured ? { lengths: pick(measured.lengths[p]!) } : {}),
-    }];
-  });
+    });
+  }
   return { prompts: list, lengthUnit: measured?.unit };
 }
 

@@ -3,6 +3,8 @@
 import { textOfMessage } from '../data/conversation';
 import type { PreferencePrompt, Response } from '../data/types';
 import type { LengthUnit } from './metrics';
+import type { Blocks } from './metrics/blocks';
+import { PROMPTS_A_BLOCK } from './metrics/groups';
 
 /** Unicode code points, so that a rare character outside the basic plane counts once. */
 export function characterCount(text: string): number {
@@ -24,14 +26,17 @@ export function responseLength({ content, messages }: Pick<Response, 'content' |
  * One length a response: characters where every response of the data has text, else tokens of the whole sample where every
  * one has `inputIds` (the prompt's tokens are the same on both sides of a pair), else undefined.
  */
-export function responseLengths(prompts: readonly PreferencePrompt[]): { unit: LengthUnit; lengths: number[][] } | undefined {
-  const characters = lengthsBy(prompts, responseLength);
+export function* responseLengths(prompts: readonly PreferencePrompt[]): Blocks<{ unit: LengthUnit; lengths: number[][] } | undefined> {
+  const characters = yield* lengthsBy(prompts, responseLength);
   if (characters) return { unit: 'characters', lengths: characters };
-  const tokens = lengthsBy(prompts, (response) => response.inputIds?.length);
+  const tokens = yield* lengthsBy(prompts, (response) => response.inputIds?.length);
   return tokens && { unit: 'tokens', lengths: tokens };
 }
 
-function lengthsBy(prompts: readonly PreferencePrompt[], measure: (response: Response) => number | undefined): number[][] | undefined {
+function* lengthsBy(
+  prompts: readonly PreferencePrompt[],
+  measure: (response: Response) => number | undefined,
+): Blocks<number[][] | undefined> {
   const all: number[][] = [];
   for (const prompt of prompts) {
     const lengths: number[] = [];
@@ -41,6 +46,7 @@ function lengthsBy(prompts: readonly PreferencePrompt[], measure: (response: Res
       lengths.push(length);
     }
     all.push(lengths);
+    if (all.length % PROMPTS_A_BLOCK === 0) yield;
   }
   return all;
 }

@@ -21,13 +21,25 @@ export function runAtOnce<T>(blocks: Blocks<T>): T {
  * @throws the signal's reason when aborted.
  */
 export async function runInBlocks<T>(blocks: Blocks<T>, signal?: AbortSignal): Promise<T> {
-  let began = performance.now();
+  const turns = new Turns(signal);
   for (;;) {
     const step = blocks.next();
     if (step.done) return step.value;
-    if (performance.now() - began < HOLD_MS) continue;
+    await turns.take();
+  }
+}
+
+/** Lets the rest of the process run when it has waited long enough. */
+export class Turns {
+  private began = performance.now();
+
+  constructor(private readonly signal: AbortSignal | undefined) {}
+
+  /** @throws the signal's reason when aborted meanwhile. */
+  async take(): Promise<void> {
+    if (performance.now() - this.began < HOLD_MS) return;
     await others();
-    signal?.throwIfAborted();
-    began = performance.now();
+    this.signal?.throwIfAborted();
+    this.began = performance.now();
   }
 }

@@ -3,6 +3,7 @@
 import { DataError } from '../../data/errors';
 import type { PreferencePrompt } from '../../data/types';
 import { TokenizerError } from '../../tokenization/errors';
+import { Turns } from '../metrics/blocks';
 import { PredictorError, type Predictor, type PredictorDefinition, type PredictorSample, type PromptScores, type ScoringOptions } from './predictor';
 
 /**
@@ -42,6 +43,7 @@ async function scoreInBatches(definition: PredictorDefinition, prompts: readonly
   const total = prompts.reduce((sum, prompt) => sum + prompt.responses.length, 0);
   const results: PromptScores[] = [];
   let done = 0;
+  const turns = new Turns(options.signal);
   for (const batch of batchesOf(prompts, definition.batchSize ?? 256)) {
     options.signal?.throwIfAborted();
     const samples = batch.flatMap((prompt) => samplesOf(prompt, definition));
@@ -50,6 +52,8 @@ async function scoreInBatches(definition: PredictorDefinition, prompts: readonly
     for (const { responses } of batch) results.push({ rewards: rewards.slice(next, (next += responses.length)) });
     done += samples.length;
     options.onProgress?.({ done, total });
+    // A predictor that computes at once never lets signals and progress through.
+    await turns.take();
   }
   return results;
 }
