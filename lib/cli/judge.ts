@@ -10,6 +10,7 @@ import { type generationResources, languageModelOptions, loadLanguageModel, opti
 import { MODEL_FORMS } from './model_folder';
 import type { OptionValues } from './options';
 import { scoringSamples, type scoringResources } from './scoring_model';
+import { say } from './terminal';
 
 const JUDGE = 'Judge (with --judge_model, which alone means --predictor judge)';
 const REQUESTS = 'Requests to a judge at an endpoint (never change a verdict)';
@@ -31,7 +32,7 @@ export const judgeOptions = {
   judge_temperature: number(0, { from: 0 }, { group: JUDGE, describe: 'of sampling; 0: greedy' }),
   judge_top_p: optionalNumber({ above: 0, to: 1 }, { group: JUDGE, describe: 'of sampling [default: the endpoint\'s; here 1]' }),
   judge_top_k: optionalNumber({ from: 0, integer: true }, { group: JUDGE, describe: 'of sampling, for a judge that runs here; 0: off [default: 0]' }),
-  judge_max_tokens: number(4096, { from: 1, integer: true }, { group: JUDGE, otherName: 'judge_max_new_tokens', describe: 'tokens of an answer, thoughts included' }),
+  judge_max_tokens: number(4096, { from: 1, integer: true }, { group: JUDGE, otherName: 'judge_max_new_tokens', describe: 'tokens of an answer, thoughts included; of a judge that runs here at first no more than half of its positions' }),
   judge_seed: optionalNumber({ integer: true }, { group: JUDGE, describe: 'of sampling, where the endpoint heeds it [default: none; here 0]' }),
   judge_stop: textList({ group: JUDGE, describe: 'texts that end an answer, which is cut before them' }),
   judge_template_options: optionalJson({ group: JUDGE, describe: "variables of the chat template of a judge that runs here, as a JSON object: '{\"enable_thinking\": false}'" }),
@@ -95,7 +96,10 @@ export function checkJudgeOptions(values: JudgeValues): void {
 export async function openJudge(values: JudgeValues, signal?: AbortSignal): Promise<Predictor> {
   try {
     const templates = await findJudgeTemplate(values.judge_template ?? (values.judge_mode === 'logits' ? 'letter' : 'verdict'));
-    const completer = values.judge_endpoint === undefined ? await openHere(values, signal) : await openThere(values);
+    const { completer, maxTokens } =
+      values.judge_endpoint === undefined
+        ? await openHere(values, signal)
+        : { completer: await openThere(values), maxTokens: values.judge_max_tokens };
     return judgePredictor({
       completer,
       templates,
@@ -103,7 +107,7 @@ export async function openJudge(values: JudgeValues, signal?: AbortSignal): Prom
       orders: ordersOf(values),
       completion: {
         temperature: values.judge_temperature,
-        maxTokens: values.judge_max_tokens,
+        maxTokens,
         ...(values.judge_top_p === undefined ? {} : { topP: values.judge_top_p }),
         ...(values.judge_top_k === undefined ? {} : { topK: values.judge_top_k }),
         ...(values.judge_seed === undefined ? {} : { seed: values.judge_seed }),
@@ -139,16 +143,27 @@ export function withoutSecrets<T extends { judge_header: string[] }>(values: T):
   return { ...values, judge_header: Object.keys(parseHeaders(values.judge_header)) };
 }
 
-async function openHere(values: JudgeValues, signal?: AbortSignal): Promise<Completer> {
+/** A judge that runs here, and how long its answers may be: the usual length leaves half of a short model to the conversation. */
+async function openHere(values: JudgeValues, signal?: AbortSignal): Promise<{ completer: Completer; maxTokens: number }> {
   const model = await loadLanguageModel(values.judge_model!, { ...languageModelOptions(values), templateOptions: values.judge_template_options }, signal);
   try {
-    if (values.judge_mode === 'text' && values.judge_max_tokens >= model.positions) {
+    const { judge_max_tokens: given } = values;
+    const isUsual = given === judgeOptions.judge_max_tokens.description.default;
+    const maxTokens = isUsual ? Math.min(given, Math.max(1, model.positions >> 1)) : given;
+    if (values.judge_mode === 'text' && maxTokens < given) {
+      say(
+        `Answers have at most ${maxTokens} tokens, half of the ${model.positions} that ${values.judge_model} is made for; ` +
+          '--judge_max_tokens sets another number.',
+      );
+    }
+    if (values.judge_mode === 'text' && maxTokens >= model.positions) {
       throw new JudgeError(
-        `--judge_max_tokens ${values.judge_max_tokens} leaves no room for a conversation: ${values.judge_model} is made for ${model.positions} tokens ` +
+        `--judge_max_tokens ${given} leaves no room for a conversation: ${values.judge_model} is made for ${model.positions} tokens ` +
           '(max_position_embeddings in its config.json). Give fewer.',
       );
     }
-    return await openLocalJudge(model, { name: values.judge_model!, cacheFile: cacheFileOf(values) });
+    const completer = await openLocalJudge(model, { name: values.judge_model!, cacheFile: cacheFileOf(values) });
+    return { completer, maxTokens };
   } catch (error) {
     await model.dispose();
     throw error;

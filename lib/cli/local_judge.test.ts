@@ -137,6 +137,9 @@ test.serial('what cannot be judged is told', async (t) => {
   t.is(tooLong.code, 1);
   t.regex(tooLong.err, new RegExp(`${JUDGEMENTS} conversations were not put to the judge: .* longer than the 1024 that the model is made for`));
   t.regex(tooLong.err, /gave no verdict in any of 12 judgements \(too long for the judge: 12\)\. Lower --judge_max_tokens, now 900/);
+  const usual = await cli([...judged, '--kv_cache_tokens', '7000']);
+  t.regex(usual.err, /^Answers have at most 512 tokens, half of the 1024 that .*model is made for; --judge_max_tokens sets another number\.$/m);
+  t.regex(usual.err, new RegExp(`judge: +${JUDGEMENTS} answers computed`));
   const variable = await cli([...judged, '--judge_max_tokens', '9', '--judge_template_options', '{"enable_thinking": false}']);
   t.is(variable.code, 1);
   t.regex(variable.err, /error: The chat template in .* reads no variable "enable_thinking"/);
