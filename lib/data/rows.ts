@@ -49,7 +49,7 @@ async function isParquet(file: string): Promise<boolean> {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
     const head = buffer.subarray(0, bytesRead);
     const kind = contentKind(head);
-    return kind === 'parquet' || (kind === 'other' && file.endsWith('.parquet') && !/^\s*[[{]/.test(head.toString('utf8').replace(BYTE_ORDER_MARK, '')));
+    return kind === 'parquet' || (kind === 'other' && file.endsWith('.parquet') && arrowFile(head, file) === undefined && !/^\s*[[{]/.test(head.toString('utf8').replace(BYTE_ORDER_MARK, '')));
   } catch {
     return false;
   } finally {

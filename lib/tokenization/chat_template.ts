@@ -1,6 +1,7 @@
 // Chat templates by Jinja, with Python's string methods where the JavaScript implementation's differ.
 
 import { Template } from '@huggingface/jinja';
+import { isPlain } from '../data/conversation';
 import { pythonLeftStrip, pythonRightStrip, pythonStrip } from '../data/python_text';
 import type { Message } from '../data/types';
 import { TokenizerError } from './errors';
@@ -45,8 +46,8 @@ export class ChatTemplate {
         tools: null,
         documents: null,
         ...this.specialTokens,
-        ...variables,
-        messages,
+        ...(plainNumbers(variables) as object),
+        messages: messages.every(isPlain) ? messages : plainNumbers(messages),
         add_generation_prompt: addGenerationPrompt,
         ...STRIP_FUNCTIONS,
       });
@@ -54,6 +55,14 @@ export class ChatTemplate {
       throw new TokenizerError(`the chat template in ${this.file} refuses the conversation: ${(error as Error).message}`);
     }
   }
+}
+
+/** Number objects are Python's floats that are whole, bigints its large integers; @huggingface/jinja knows neither. */
+function plainNumbers(value: unknown): unknown {
+  if (value instanceof Number || typeof value === 'bigint') return Number(value);
+  if (Array.isArray(value)) return value.map(plainNumbers);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, plainNumbers(entry)]));
 }
 
 /** The functions that rewritten templates call: name of the method -> its Python semantics. */

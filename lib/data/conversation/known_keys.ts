@@ -10,11 +10,13 @@ const bare = (key: string): string => key.toLowerCase().replaceAll(/[^a-z0-9]/g,
 export function nearest(key: string, known: readonly string[]): string | undefined {
   const own = bare(key);
   if (own === '') return undefined;
-  return known.find((name) => {
+  let [found, least]: [string | undefined, number] = [undefined, Infinity];
+  for (const name of known) {
     const other = bare(name);
-    const most = other.length >= 9 ? 2 : other.length >= 5 ? 1 : 0;
-    return own === other || (most > 0 && distance(own, other) <= most);
-  });
+    const off = own === other ? 0 : distance(own, other);
+    if (off < least && off <= (other.length >= 9 ? 2 : other.length >= 5 ? 1 : 0)) [found, least] = [name, off];
+  }
+  return found;
 }
 
 /** @throws DataError where the key looks like one of the known ones. */
