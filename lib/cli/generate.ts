@@ -1,7 +1,8 @@
 // `cheems-native generate`: prompts in, texts out, as a stream.
 
+import type { RunFacts } from '../continuing/run_record';
 import { formatReport } from '../data/report';
-import { checkSampling } from '../generation';
+import { checkSampling, type LanguageModel } from '../generation';
 import { generateStream, type GenerationCounts } from '../generation/stream';
 import { flag } from '../arguments/option_kinds';
 import { promptTable, samplingTable } from '../generation/option_table';
@@ -11,20 +12,22 @@ import { CONVERSATION_FORMS, INPUT_FORMS, openInput, refuseOneFile } from './inp
 import { withInterrupts } from './interrupt';
 import { generationResources, languageModelOptions, loadLanguageModel } from './language_model';
 import { MODEL_FORMS, MODEL_NAME } from './model_folder';
-import { requiredText } from './options';
-import { checkOutput, openScoreOutput } from './output';
+import { requiredText, type OptionValues } from './options';
+import { openOutput } from './output';
 import { showProgress } from './progress';
+import { runFacts, valuesOf } from './run_facts';
 import { say } from './terminal';
 import { scoringResources } from './scoring_model';
 
 const FILES = 'Files';
+const answers = { ...samplingTable, ...promptTable };
+
 const options = {
   model_path: requiredText({ group: FILES, otherName: MODEL_NAME, describe: `language model: ${MODEL_FORMS}` }),
   input: requiredText({ group: FILES, describe: INPUT_FORMS }),
   output: requiredText({ group: FILES, describe: 'JSONL file, or - for standard output' }),
-  overwrite: flag(false, { group: FILES, describe: 'replace an output file that exists; otherwise the rows in it are kept and skipped' }),
-  ...samplingTable,
-  ...promptTable,
+  overwrite: flag(false, { group: FILES, describe: 'replace an output file that exists; otherwise the rows that the same model and options gave are kept' }),
+  ...answers,
   ...scoringResources,
   ...generationResources,
 };
@@ -33,7 +36,7 @@ const NOTES = `A row {"id", "prompt" or "messages"} gives {"id", "text", "finish
 
 ${CONVERSATION_FORMS}
 
-Of generation_config.json only the stop tokens count; temperature and the like are what is given here. Order is kept and memory is bounded. A run that was stopped is continued by the same command, with the same draws.`;
+Of generation_config.json only the stop tokens count; temperature and the like are what is given here. Order is kept and memory is bounded. A run that was stopped is continued by the same command, with the same draws; OUTPUT.run, beside the output, proves that model, options and rows are the same, and what is another is refused.`;
 
 export const generateCommand = defineCommand({
   name: 'generate',
@@ -46,48 +49,53 @@ export const generateCommand = defineCommand({
   run: (values) =>
     withInterrupts('Stopping; the rows written so far stay, and the same command goes on from there.', async (signal) => {
       refuseOneFile(values.input, values.output);
-      await checkOutput(values.output);
       const rows = openInput(values.input, signal);
       const { max_tokens: maxTokens, temperature, top_p: topP, top_k: topK, seed, stop } = values;
-      const model = await loadLanguageModel(
-        values.model_path,
-        { ...languageModelOptions(values), templateOptions: values.template_options, specialTokensInText: values.special_tokens_in_text },
-        signal,
-      );
-      const output = await openScoreOutput(values.output, values.overwrite, { name: 'answers', fields: ['text'] });
+      const output = await openOutput(values.output, { name: 'answers', fields: ['text'] });
+      let model: LanguageModel | undefined;
       const progress = showProgress({ label: 'generate', unit: 'rows' });
-      const began = performance.now();
       try {
-        if (output.found !== undefined) say(output.found);
+        const answering = (model = await loadLanguageModel(
+          values.model_path,
+          { ...languageModelOptions(values), templateOptions: values.template_options, specialTokensInText: values.special_tokens_in_text },
+          signal,
+        ));
+        await output.begin(() => factsOf(answering, values), values.overwrite);
+        const began = performance.now();
         const counts = await generateStream({
           rows,
           name: values.input === '-' ? 'standard input' : values.input,
-          model,
+          model: answering,
           sampling: checkSampling({ maxTokens, temperature, topP, topK, seed, stop }),
           raw: values.raw,
-          written: output.written,
-          report: model.readingReport,
-          write: (lines) => output.write(lines),
+          output,
+          report: answering.readingReport,
           signal,
           onProgress: (now) => progress.update(now.rows, { 'tokens/s': (now.tokens / Math.max((performance.now() - began) / 1000, 1e-3)).toFixed(1) }),
         });
         progress.finish();
-        report(counts, await output.written.unmatched(), values.output, model.positions);
-        for (const line of formatReport(model.readingReport)) say(line);
+        await output.finish();
+        report(counts, answering.positions);
+        for (const line of formatReport(answering.readingReport)) say(line);
       } finally {
         progress.finish();
         if (values.input === '-') process.stdin.destroy();
         await output.close();
-        await model.dispose();
+        await model?.dispose();
       }
     }),
 });
 
-function report({ rows, skippedRows, promptTokens, tokens, cut, tooLong }: GenerationCounts, strangers: number, output: string, positions: number): void {
+function report({ rows, skippedRows, promptTokens, tokens, cut, tooLong }: GenerationCounts, positions: number): void {
   const parts = [`${counted(rows, 'row')} answered (${promptTokens} + ${counted(tokens, 'token')})`];
   if (cut > 0) parts.push(`${counted(cut, 'answer')} cut at --max_tokens`);
   if (tooLong > 0) parts.push(`${counted(tooLong, 'prompt')} not answered: with --max_tokens more than the model's ${positions} positions`);
   if (skippedRows > 0) parts.push(`${counted(skippedRows, 'row')} there already`);
   say(`${parts.join('; ')}.`);
-  if (strangers > 0) say(`Warning: ${counted(strangers, 'row')} of ${output} ${strangers === 1 ? 'answers' : 'answer'} to no row of the input.`);
+}
+
+/** What an answer hangs on. Without a temperature nothing is drawn. */
+function factsOf(model: LanguageModel, values: OptionValues<typeof options>): Promise<RunFacts> {
+  const drawing = values.temperature === 0 ? { seed: null, top_p: null, top_k: null } : {};
+  return runFacts('generate', model, valuesOf(values, answers), drawing);
 }

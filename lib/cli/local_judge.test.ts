@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -155,6 +155,7 @@ test.serial('generate: a file, a pipe, continued after a stop, texts as they sta
   const content = readFileSync(inWork('texts.jsonl'), 'utf8');
   for (const length of [0, 1, content.indexOf('\n') + 1, content.length >> 1, content.length]) {
     writeFileSync(inWork('cut.jsonl'), Buffer.from(content).subarray(0, length));
+    copyFileSync(inWork('texts.jsonl.run'), inWork('cut.jsonl.run'));
     const rest = await cli([...options, '--input', inWork('prompts.jsonl'), '--output', inWork('cut.jsonl'), '--kv_cache_tokens', '200']);
     t.is(rest.code, 0, rest.err);
     t.is(readFileSync(inWork('cut.jsonl'), 'utf8'), content);

@@ -5,7 +5,7 @@ import { existsSync, linkSync, mkdirSync, mkdtempSync, readFileSync, renameSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { openScoreOutput } from './output';
+import { openOutput, type CommandOutput } from './output';
 
 const folder = mkdtempSync(join(tmpdir(), 'cheems-lost-'));
 const at = (...names: string[]) => join(folder, ...names);
@@ -94,18 +94,24 @@ test.serial('a reader that has enough: no word, and the exit code of SIGPIPE', a
   t.notRegex(err, /error|EPIPE/);
 });
 
+async function fresh(path: string): Promise<CommandOutput> {
+  const output = await openOutput(path, { name: 'scores', fields: ['reward'] });
+  await output.begin(async () => ({}), true);
+  return output;
+}
+
 test('rows that go to a file which was removed meanwhile are not said to be kept', async (t) => {
   const path = at('removed.jsonl');
   for (const remove of [() => rmSync(path), () => (writeFileSync(at('other'), ''), renameSync(at('other'), path))]) {
-    const output = await openScoreOutput(path, true);
-    await output.write('{"id":1}\n');
+    const output = await fresh(path);
+    await output.write([{ read: '1'.repeat(32), line: '{"id":1}' }]);
     remove();
-    await t.throwsAsync(async () => output.write('{"id":2}\n'), { message: /removed\.jsonl was removed or replaced while it was written, so its rows are lost/ });
+    await t.throwsAsync(async () => output.write([{ read: '2'.repeat(32), line: '{"id":2}' }]), { message: /removed\.jsonl was removed or replaced while it was written, so its rows are lost/ });
     await output.close();
   }
-  const linked = await openScoreOutput(path, true);
+  const linked = await fresh(path);
   linkSync(path, at('second name'));
-  await linked.write('{"id":1}\n');
+  await linked.write([{ read: '1'.repeat(32), line: '{"id":1}' }]);
   await linked.close();
   t.is(readFileSync(at('second name'), 'utf8'), '{"id":1}\n');
 });

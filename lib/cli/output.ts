@@ -1,28 +1,68 @@
-// Where `score` and `generate` write: a file that an interrupted run can be continued in, or standard output.
+// Where `score` and `generate` write: a file that a stopped run can be continued in, or standard output.
 
-import { constants, existsSync, fstat } from 'node:fs';
-import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
+import { constants, fstat } from 'node:fs';
+import { appendFile, readFile, stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { checkOutputFile, whyNot } from '../files/output_checks';
-import { cutTornLine, WrittenRows, type RowKind } from '../scoring/resume';
+import { OutputError } from '../continuing/output_error';
+import { FileOutput, linesTo, type RowKind, type RowOutput } from '../continuing/row_output';
+import type { RunFacts } from '../continuing/run_record';
+import { whyNot } from '../files/output_checks';
 import { ReaderGone } from './failure';
-import { printRows } from './terminal';
+import { printRows, say } from './terminal';
 
 const fstatOf = promisify(fstat);
 
-export interface ScoreOutput {
-  written: WrittenRows;
-  /** What was found of an earlier run, as a sentence; absent for a fresh file. */
-  found?: string;
-  write(lines: string): Promise<void>;
+export interface CommandOutput extends RowOutput {
+  /** Before the first row. `facts`: what a row can hang on. Tells what was found of an earlier run. */
+  begin(facts: () => Promise<RunFacts>, overwrite: boolean): Promise<void>;
+  /** After the last row, before anything is said to be saved. */
+  finish(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** @throws Error with a sentence where the rows could not be written: before the model is loaded. */
-export async function checkOutput(path: string): Promise<void> {
-  if (path !== '-') return checkOutputFile('--output', path);
+/**
+ * Opens the output before the model is loaded, for this run alone.
+ * @throws Error with a sentence where rows could not be written, or another run writes there.
+ */
+export async function openOutput(path: string, kind: RowKind): Promise<CommandOutput> {
+  if (path === '-') {
+    await refuseClosedOutput();
+    return streamOutput(writeToStdout);
+  }
+  const there = await stat(path).catch(() => undefined);
+  // A device or a pipe has no rows of an earlier run.
+  if (there !== undefined && !there.isFile() && !there.isDirectory()) {
+    return streamOutput((lines) => appendFile(path, lines));
+  }
+  if (path.endsWith('.gz')) {
+    throw new OutputError(
+      `--output: rows are written as they are, not compressed, so ${path} would be no gzip file. ` +
+        'Name it .jsonl, or pipe: --output - | gzip.',
+    );
+  }
+  const output = await FileOutput.open(path, kind);
+  return {
+    begin: async (facts, overwrite) => {
+      const found = await output.begin(await facts(), overwrite);
+      if (found !== undefined) say(found);
+    },
+    has: (read, source) => output.has(read, source),
+    write: (rows) => output.write(rows),
+    finish: () => output.finish(),
+    close: () => output.close(),
+  };
+}
+
+function streamOutput(write: (lines: string) => Promise<void>): CommandOutput {
+  return { ...linesTo(write), begin: async () => {}, finish: async () => {}, close: async () => {} };
+}
+
+/** @throws Error with a sentence where standard output is closed. */
+async function refuseClosedOutput(): Promise<void> {
   if (await isStandardOutputClosed()) {
-    throw new Error('--output -: standard output is closed, so every row would be lost. Redirect it to a file or a pipe, or name a file.');
+    throw new Error(
+      '--output -: standard output is closed, so every row would be lost. Redirect it to a file or a pipe, or name a file.',
+    );
   }
 }
 
@@ -38,51 +78,13 @@ async function isStandardOutputClosed(): Promise<boolean> {
   return flags !== null && (parseInt(flags[1]!, 8) & 3) === constants.O_RDWR;
 }
 
-export async function openScoreOutput(path: string, overwrite: boolean, kind?: RowKind): Promise<ScoreOutput> {
-  if (path === '-') return { written: WrittenRows.none(), write: writeToStdout, close: async () => {} };
-  const isContinued = !overwrite && existsSync(path);
-  const handle = await openFile(path, overwrite ? 'w' : 'a');
-  if (!isContinued) return { written: WrittenRows.none(), write: (lines) => append(handle, lines, path), close: () => handle.close() };
-  const { length, cut } = await cutTornLine(path);
-  const torn = cut > 0 ? `; its torn last line (${cut} bytes) was cut` : '';
-  const written = await WrittenRows.open(path, length, kind);
-  return {
-    written,
-    ...(length > 0 || cut > 0 ? { found: `${path} exists: rows whose ids are in it are skipped${torn}. (--overwrite would replace it.)` } : {}),
-    write: (lines) => append(handle, lines, path),
-    close: async () => {
-      await written.close();
-      await handle.close();
-    },
-  };
-}
-
-async function openFile(path: string, flags: string): Promise<FileHandle> {
-  try {
-    return await open(path, flags);
-  } catch (error) {
-    throw new Error(`--output: ${path} cannot be written: ${whyNot(error)}.`, { cause: error });
-  }
-}
-
-async function append(handle: FileHandle, lines: string, path: string): Promise<void> {
-  try {
-    await handle.appendFile(lines);
-  } catch (error) {
-    throw new Error(`${path} cannot be written: ${whyNot(error)}. The rows before are kept; the same command goes on from there.`, { cause: error });
-  }
-  // A file without a name takes rows without complaint, and nobody finds them again. Pipes and devices have names elsewhere.
-  const status = await handle.stat();
-  if (status.isFile() && status.nlink === 0) {
-    throw new Error(`${path} was removed or replaced while it was written, so its rows are lost. Leave the file alone while the command runs, and start it again.`);
-  }
-}
-
 async function writeToStdout(lines: string): Promise<void> {
   try {
     await printRows(lines);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EPIPE') throw new ReaderGone();
-    throw new Error(`Standard output cannot be written: ${whyNot(error)}. Rows that were not read yet are lost.`, { cause: error });
+    throw new Error(`Standard output cannot be written: ${whyNot(error)}. Rows that were not read yet are lost.`, {
+      cause: error,
+    });
   }
 }

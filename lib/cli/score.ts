@@ -1,6 +1,8 @@
 // `cheems-native score`: rows in, rewards out, as a stream.
 
+import type { RunFacts } from '../continuing/run_record';
 import { formatReport } from '../data/report';
+import type { RewardModel } from '../scoring/reward_model';
 import { scoreStream, type ScoreStreamProgress } from '../scoring/stream';
 import { flag } from '../arguments/option_kinds';
 import { counted } from '../text/counted';
@@ -9,9 +11,10 @@ import { UsageError } from './failure';
 import { CONVERSATION_FORMS, INPUT_FORMS, openInput, refuseOneFile } from './input';
 import { withInterrupts } from './interrupt';
 import { MODEL_FORMS, MODEL_NAME, modelFolder } from './model_folder';
-import { requiredText } from './options';
-import { checkOutput, openScoreOutput } from './output';
+import { requiredText, type OptionValues } from './options';
+import { openOutput } from './output';
 import { showProgress } from './progress';
+import { runFacts, valuesOf } from './run_facts';
 import { say } from './terminal';
 import { loadScoringModel, scoringResources, scoringSamples, scoringWeights } from './scoring_model';
 
@@ -20,7 +23,7 @@ const options = {
   model_path: requiredText({ group: FILES, otherName: MODEL_NAME, describe: `trained reward model: ${MODEL_FORMS}` }),
   input: requiredText({ group: FILES, describe: INPUT_FORMS }),
   output: requiredText({ group: FILES, describe: 'JSONL file, or - for standard output' }),
-  overwrite: flag(false, { group: FILES, describe: 'replace an output file that exists; otherwise the rows in it are kept and skipped' }),
+  overwrite: flag(false, { group: FILES, describe: 'replace an output file that exists; otherwise the rows that the same model and options gave are kept' }),
   ...scoringWeights,
   ...scoringSamples,
   ...scoringResources,
@@ -30,7 +33,7 @@ const NOTES = `A row {"id", "prompt" or "messages", "response"} gives {"id", "re
 
 ${CONVERSATION_FORMS}
 
-Order is kept and memory is bounded. A run that was stopped is continued by the same command. The first bad row stops the work with its line; the rows before it are written.`;
+Order is kept and memory is bounded. A run that was stopped is continued by the same command; OUTPUT.run, beside the output, proves that model, options and rows are the same, and what is another is refused. The first bad row stops the work with its line; the rows before it are written.`;
 
 export const scoreCommand = defineCommand({
   name: 'score',
@@ -44,37 +47,37 @@ export const scoreCommand = defineCommand({
     withInterrupts('Stopping; the rows written so far stay, and the same command goes on from there.', async (signal) => {
       refuseOneFile(values.input, values.output);
       if (values.truncation && values.max_length === undefined) throw new UsageError('--truncation needs --max_length: the length to cut to.');
-      await checkOutput(values.output);
       const rows = openInput(values.input, signal);
-      const model = await loadScoringModel(await modelFolder(values.model_path, signal), values, signal);
-      const output = await openScoreOutput(values.output, values.overwrite);
+      const output = await openOutput(values.output, { name: 'scores', fields: ['reward', 'rewards'] });
+      let model: RewardModel | undefined;
       const progress = showProgress({ label: 'score', unit: 'rows' });
-      const began = performance.now();
       try {
-        if (output.found !== undefined) say(output.found);
+        const scorer = (model = await loadScoringModel(await modelFolder(values.model_path, signal), values, signal));
+        await output.begin(() => factsOf(scorer, values), values.overwrite);
+        const began = performance.now();
         const counts = await scoreStream({
           rows,
           name: values.input === '-' ? 'standard input' : values.input,
           scorer: {
-            tokenize: (row) => model.tokenize(row),
-            score: (groups, stop) => model.scoreGroups(groups, stop),
-            stepsOf: model.rewardsSteps ? (sample) => model.rewardCount(sample) : undefined,
+            tokenize: (row) => scorer.tokenize(row),
+            score: (groups, stop) => scorer.scoreGroups(groups, stop),
+            stepsOf: scorer.rewardsSteps ? (sample) => scorer.rewardCount(sample) : undefined,
           },
-          written: output.written,
-          report: model.readingReport,
-          write: (lines) => output.write(lines),
+          output,
+          report: scorer.readingReport,
           batchTokens: 2 * values.micro_batch_tokens,
           signal,
           onProgress: (counts) => progress.update(counts.rows, rates(counts, began)),
         });
         progress.finish();
-        await report(counts, output.written.unmatched(), values.output);
-        for (const line of formatReport(model.readingReport)) say(line);
+        await output.finish();
+        report(counts);
+        for (const line of formatReport(scorer.readingReport)) say(line);
       } finally {
         progress.finish();
         if (values.input === '-') process.stdin.destroy();
         await output.close();
-        await model.dispose();
+        await model?.dispose();
       }
     }),
 });
@@ -88,11 +91,15 @@ function rates({ tokens, skippedRows }: ScoreStreamProgress, began: number): Rec
   };
 }
 
-async function report(counts: ScoreStreamProgress, unmatched: Promise<number>, output: string): Promise<void> {
+function report(counts: ScoreStreamProgress): void {
   const parts = [`${counted(counts.rows, 'row')} scored (${counted(counts.samples, 'response')}, ${counted(counts.tokens, 'token')})`];
   if (counts.truncated > 0) parts.push(`${counted(counts.truncated, 'response')} cut from the left`);
   if (counts.skippedRows > 0) parts.push(`${counted(counts.skippedRows, 'row')} there already`);
   say(`${parts.join('; ')}.`);
-  const strangers = await unmatched;
-  if (strangers > 0) say(`Warning: ${counted(strangers, 'row')} of ${output} ${strangers === 1 ? 'answers' : 'answer'} to no row of the input.`);
+}
+
+/** What a reward hangs on. */
+function factsOf(model: RewardModel, values: OptionValues<typeof options>): Promise<RunFacts> {
+  const { do_strip, compat, head } = model.describe();
+  return runFacts('score', model, { ...valuesOf(values, scoringWeights), ...valuesOf(values, scoringSamples) }, { do_strip, compat, reward_head: head });
 }

@@ -2,6 +2,6 @@
 
 export { GenerationError } from './errors';
 export { LanguageModel, type Answer, type GenerateOptions, type GenerationItem, type LanguageModelOptions, type PreparedPrompt, type TokenProbability } from './language_model';
-export { modelDigest } from './model_digest';
+
 export { checkSampling, maxTokensOf, type Sampling, type SamplingOptions } from './options';
 export type { StopToken } from './stop_tokens';

@@ -1,6 +1,8 @@
 // Answering a stream of rows: in order, in waves, each row written once those before it are.
 
-import { withId, type RowId } from '../data/conversation';
+import { digestOfValue } from '../continuing/digests';
+import type { OutputRow, RowOutput } from '../continuing/row_output';
+import { idText, withId, type RowId } from '../data/conversation';
 import { DataError } from '../data/errors';
 import type { ReadingReport } from '../data/report';
 import type { Row } from '../data/rows';
@@ -30,17 +32,18 @@ export interface GenerationStreamOptions {
   model: Pick<LanguageModel, 'prepareRead' | 'answerAll'>;
   sampling: Sampling;
   raw: boolean;
-  /** Rows that an earlier run has written: they are read, checked and passed over. */
-  written: { has(id: RowId): Promise<boolean> };
+  /** Rows that an earlier run has written there are read, checked and passed over. */
+  output: RowOutput;
   /** Takes what is unusual about the rows. */
   report?: ReadingReport;
-  write(lines: string): Promise<void>;
   signal?: AbortSignal;
   onProgress?: (counts: GenerationCounts) => void;
 }
 
 interface Waiting extends PreparedPrompt {
   id: RowId;
+  /** Digest of what was read. */
+  read: string;
   /** Its place among the rows answered by this run. */
   place: number;
 }
@@ -55,23 +58,23 @@ const PATIENCE = 100;
 export async function generateStream(options: GenerationStreamOptions): Promise<GenerationCounts> {
   const { model, sampling, signal } = options;
   const counts: GenerationCounts = { rows: 0, skippedRows: 0, promptTokens: 0, tokens: 0, cut: 0, tooLong: 0 };
-  const ended = new Map<number, string>();
+  const ended = new Map<number, OutputRow>();
   let next = 0;
   let writing = Promise.resolve();
   const writeReady = (): Promise<void> => {
-    let lines = '';
+    const rows: OutputRow[] = [];
     for (; ended.has(next); next += 1) {
-      lines += ended.get(next)!;
+      rows.push(ended.get(next)!);
       ended.delete(next);
     }
-    if (lines !== '') writing = writing.then(() => options.write(lines));
+    if (rows.length > 0) writing = writing.then(() => options.output.write(rows));
     return writing;
   };
   await model.answerAll(waitingRows(options, counts), sampling, {
     signal,
     patience: PATIENCE,
-    onAnswer: ({ id, place }, answer) => {
-      ended.set(place, `${resultLine(id, answer)}\n`);
+    onAnswer: ({ id, read, place }, answer) => {
+      ended.set(place, { read, line: resultLine(id, answer) });
       count(counts, answer);
       options.onProgress?.({ ...counts });
       return writeReady();
@@ -80,7 +83,7 @@ export async function generateStream(options: GenerationStreamOptions): Promise<
   return counts;
 }
 
-async function* waitingRows({ rows, name, model, raw, written, report }: GenerationStreamOptions, counts: GenerationCounts): AsyncGenerator<Waiting> {
+async function* waitingRows({ rows, name, model, raw, output, report }: GenerationStreamOptions, counts: GenerationCounts): AsyncGenerator<Waiting> {
   let numbered: boolean | undefined;
   let sequence = -1;
   let place = 0;
@@ -92,8 +95,9 @@ async function* waitingRows({ rows, name, model, raw, written, report }: Generat
     if (numbered !== (id === undefined)) {
       throw new DataError(source, `this row has ${numbered ? 'an "id", but the first row has none' : 'no "id", but the first row has one'}; give every row an id or none (rows are then named by their line)`);
     }
-    if (await written.has(id ?? line)) counts.skippedRows += 1;
-    else yield { ...placed(() => model.prepareRead(item, raw, source), source), id: id ?? line, sequence, place: place++ };
+    const read = digestOfValue([idText(id ?? line), item]);
+    if (await output.has(read, source)) counts.skippedRows += 1;
+    else yield { ...placed(() => model.prepareRead(item, raw, source), source), id: id ?? line, read, sequence, place: place++ };
   }
 }
 

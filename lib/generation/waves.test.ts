@@ -1,4 +1,5 @@
 import test from 'ava';
+import { heapPerTurn } from '../testing/heap';
 import { groupPrompts, packPrompts, wavesOf } from './waves';
 
 /** Tokens computed where each group's common beginning is computed once. */
@@ -43,4 +44,20 @@ test('waves are bounded by number and tokens, in order; one that is too large st
   const waves: number[][] = [];
   for await (const wave of wavesOf([3, 3, 3, 1, 99, 1, 1, 1, 1], { prompts: 3, tokens: 7 }, (n) => n)) waves.push(wave);
   t.deepEqual(waves, [[3, 3], [3, 1], [99], [1, 1, 1], [1]]);
+});
+
+test('memory does not grow with the items, nor with a signal that is never aborted', async (t) => {
+  const { signal } = new AbortController();
+  const bytes = await heapPerTurn(20_000, 90_000, async (turn) => {
+    const items = function* (): Generator<number> {
+      for (let i = 0; i < 100_000; i += 1) {
+        turn();
+        yield i;
+      }
+    };
+    let seen = 0;
+    for await (const wave of wavesOf(items(), { prompts: 100, tokens: 1e6 }, () => 1, { signal, patience: 1000 })) seen += wave.length;
+    t.is(seen, 100_000);
+  });
+  t.true(bytes < 100, `${bytes.toFixed(0)} bytes an item`);
 });

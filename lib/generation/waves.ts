@@ -1,6 +1,8 @@
 // Prompts put together for one call of the engine: as many as there is room for, neighbours with a common beginning as one group, so that
 // the beginning is computed and kept once.
 
+import { unlessAborted, within } from '../files/abort';
+
 export interface PackedPrompts {
   /** All ids; prompt p is `tokens.subarray(offsets[p], offsets[p + 1])`. */
   tokens: Int32Array;
@@ -72,14 +74,13 @@ export interface WaveControl {
  */
 export async function* wavesOf<T>(items: Iterable<T> | AsyncIterable<T>, bounds: WaveBounds, tokensOf: (item: T) => number, { signal, patience }: WaveControl = {}): AsyncGenerator<T[]> {
   const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
-  const aborted = abortOf(signal);
   let wave: T[] = [];
   let tokens = 0;
   let pending: Promise<IteratorResult<T>> | undefined;
   try {
     for (;;) {
       pending ??= Promise.resolve(iterator.next());
-      const read = Promise.race([pending, aborted.promise]);
+      const read = unlessAborted(pending, signal);
       const result = wave.length > 0 && patience !== undefined ? await within(read, patience) : await read;
       if (result?.done) break;
       const own = result ? tokensOf(result.value) : 0;
@@ -95,27 +96,7 @@ export async function* wavesOf<T>(items: Iterable<T> | AsyncIterable<T>, bounds:
     }
     if (wave.length > 0) yield wave;
   } finally {
-    aborted.release();
     // Not waited for: a read from a pipe may never end.
     void Promise.resolve(iterator.return?.()).catch(() => {});
-  }
-}
-
-/** A promise that rejects with the signal's reason. */
-function abortOf(signal: AbortSignal | undefined): { promise: Promise<never>; release: () => void } {
-  let abort = () => {};
-  const promise = new Promise<never>((_, reject) => (abort = () => reject(signal?.reason)));
-  promise.catch(() => {});
-  signal?.addEventListener('abort', abort, { once: true });
-  return { promise, release: () => signal?.removeEventListener('abort', abort) };
-}
-
-async function within<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), milliseconds)));
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,5 +1,6 @@
 // Which files of a model repository are needed: configuration, tokenizer, and the weights with what lies beside them.
 
+import { SMALL_MODEL_FILES } from '../files/model_files';
 import { HubError } from './errors';
 import { adapterSentence, ggufSentence } from './foreign_forms';
 
@@ -8,24 +9,6 @@ export const WEIGHTS_FILES = ['model.safetensors', 'model.safetensors.index.json
 export const isIndex = (path: string): boolean => path.endsWith('.index.json');
 export const isWeights = (path: string): boolean => /\.(safetensors|bin|pt)$/.test(path);
 
-const SMALL_FILES = new Set([
-  'config.json',
-  'generation_config.json',
-  'cheems.json',
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'added_tokens.json',
-  'chat_template.jinja',
-  'chat_template.json',
-  'vocab.json',
-  'vocab.txt',
-  'merges.txt',
-  'tokenizer.model',
-  'spiece.model',
-  'spm.model',
-  'sentencepiece.bpe.model',
-]);
 /** Heads that some trainers store beside the backbone: value_head, LDL's regression_layer.pt and gating_layer.pt. */
 const HEAD_FILE = /^(value_head\.(safetensors|bin)|[\w-]+_layer\.pt)$/;
 
@@ -47,7 +30,7 @@ export function neededFiles(paths: readonly string[], name: string): string[] {
         `model as safetensors first (save_pretrained in transformers does), and give the folder.`,
     );
   }
-  return [...paths.filter((path) => SMALL_FILES.has(path)), ...headFiles(paths), weights];
+  return [...paths.filter((path) => SMALL_MODEL_FILES.has(path)), ...headFiles(paths), weights];
 }
 
 function refuseForeignFiles(paths: readonly string[], name: string): void {

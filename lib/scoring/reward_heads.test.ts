@@ -6,7 +6,7 @@ import test from 'ava';
 import { readRows } from '../data/rows';
 import { RewardModel, type RewardModelOptions } from './reward_model';
 import { scoreStream } from './stream';
-import { WrittenRows } from './resume';
+import { linesTo } from '../continuing/row_output';
 
 interface Reference {
   kind: string;
@@ -136,9 +136,9 @@ test('score writes the rewards of all steps, one list a response', async (t) => 
   const model = await RewardModel.load(folder, optionsFor(folder, reference));
   let text = '';
   await scoreStream({
-    rows: readRows(input), name: input, written: WrittenRows.none(), batchTokens: 1000,
+    rows: readRows(input), name: input, batchTokens: 1000,
     scorer: { tokenize: (row) => model.tokenize(row), score: (groups, stop) => model.scoreGroups(groups, stop), stepsOf: (sample) => model.rewardCount(sample) },
-    write: async (lines) => void (text += lines),
+    output: linesTo(async (lines) => void (text += lines)),
   });
   const rows = text.trim().split('\n').map((line) => JSON.parse(line) as { id: number; rewards: number[] });
   for (const [i, { id, rewards }] of rows.entries()) {

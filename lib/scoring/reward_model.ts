@@ -9,6 +9,7 @@ import { engine as nativeEngine } from '../engine';
 import { asyncDispose } from '../engine/dispose';
 import { disposedBefore } from '../engine/errors';
 import type { ArchitectureInfo, Engine, EngineModel, HeadInfo, Precision } from '../engine/types';
+import { unlessAborted } from '../files/abort';
 import { NO_TOKENS_ADDED, replacesSampleTemplate } from '../tokenization/model_folder';
 import { holdFiles, type HeldFiles } from '../tokenization/folder_files';
 import type { TokenizeOptions } from '../tokenization/tokenize_dataset';
@@ -342,20 +343,6 @@ export class RewardModel {
       }
       yield await ahead.shift()!;
     }
-  }
-}
-
-/** Does not wait for what will not be used. */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return promise;
-  signal.throwIfAborted();
-  let abort = (): void => {};
-  const aborted = new Promise<never>((_, reject) => (abort = () => reject(signal.reason as Error)));
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }
 

@@ -9,7 +9,7 @@ import { DataError } from '../data/errors';
 import { rowsOfStream } from '../data/rows';
 import { holdFiles } from '../tokenization/folder_files';
 import { SampleBuilder } from '../tokenization/sample_builder';
-import { WrittenRows } from './resume';
+import { linesTo } from '../continuing/row_output';
 import { SampleTokenizer } from './sample_tokenizer';
 import { scoreStream } from './stream';
 
@@ -89,8 +89,7 @@ test('streamed: rows are tokenised together and ahead of the engine, in order, n
         return Float32Array.from(samples, ({ inputIds }) => inputIds.length);
       },
     },
-    written: WrittenRows.none(),
-    write: async (text) => void (out += text),
+    output: linesTo(async (text) => void (out += text)),
     batchTokens: 500,
   });
   await t.throwsAsync(work, { instanceOf: DataError, message: /in\.jsonl:701: .*not this/ });

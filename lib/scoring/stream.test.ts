@@ -1,13 +1,15 @@
-import { appendFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import test from 'ava';
 import fc from 'fast-check';
+import { OutputError } from '../continuing/output_error';
+import { FileOutput, linesTo, type RowOutput } from '../continuing/row_output';
+import { recordFileOf } from '../continuing/run_record';
 import { rowsOfStream } from '../data/rows';
 import type { TokenizedSample } from '../data/types';
 import type { SampleBatch } from '../engine/types';
-import { cutTornLine, WrittenRows } from './resume';
 import { parseScoreRow, type ScoreRow } from './rows';
 import { packSamples } from './sample_batch';
 import { scoreStream, type RowScorer, type ScoreStreamProgress } from './stream';
@@ -42,7 +44,7 @@ interface Run {
   scorer: FakeScorer;
 }
 
-async function run(lines: string[], options: { batchTokens?: number; written?: WrittenRows } = {}): Promise<Run> {
+async function run(lines: string[], options: { batchTokens?: number; output?: RowOutput } = {}): Promise<Run> {
   const scorer = new FakeScorer();
   const result: Run = { out: '', progress: undefined, error: undefined, scorer };
   try {
@@ -50,8 +52,7 @@ async function run(lines: string[], options: { batchTokens?: number; written?: W
       rows: rowsOfStream(Readable.from(Buffer.from(lines.map((line) => `${line}\n`).join(''))), 'in.jsonl'),
       name: 'in.jsonl',
       scorer,
-      written: options.written ?? WrittenRows.none(),
-      write: async (text) => void (result.out += text),
+      output: options.output ?? linesTo(async (text) => void (result.out += text)),
       batchTokens: options.batchTokens ?? 1000,
     });
   } catch (error) {
@@ -132,64 +133,91 @@ test('rows without any id are named by their line', async (t) => {
   t.regex((await run(['{"input_ids": [1]}', '{"id": 4, "input_ids": [2]}'])).error!.message, /in\.jsonl:2: this row has an "id"/);
 });
 
-function temporaryFile(content: string): string {
-  const file = join(mkdtempSync(join(tmpdir(), 'cheems-score-')), 'out.jsonl');
-  writeFileSync(file, content);
-  return file;
+/** A run into a file, as the command makes one. */
+async function runInto(file: string, lines: string[]): Promise<Run> {
+  const output = await FileOutput.open(file, { name: 'scores', fields: ['reward', 'rewards'] });
+  try {
+    await output.begin({ model: 'm' }, false);
+    const result = await run(lines, { output });
+    if (result.error) throw result.error;
+    await output.finish();
+    return result;
+  } finally {
+    await output.close();
+  }
 }
 
-async function continueFrom(content: string, lines: string[]): Promise<{ file: string; text: string; progress: ScoreStreamProgress; unmatched: number }> {
-  const file = temporaryFile(content);
-  const { length } = await cutTornLine(file);
-  const written = await WrittenRows.open(file, length);
-  const { out, progress, error } = await run(lines, { written });
-  if (error) throw error;
-  appendFileSync(file, out);
-  const unmatched = await written.unmatched();
-  await written.close();
-  return { file, text: readFileSync(file, 'utf8'), progress: progress!, unmatched };
+/** An output and its record, as a run left them. */
+function copyOf(file: string, content: Uint8Array | string): string {
+  const copy = join(mkdtempSync(join(tmpdir(), 'cheems-score-')), 'out.jsonl');
+  writeFileSync(copy, content);
+  copyFileSync(recordFileOf(file), recordFileOf(copy));
+  return copy;
 }
+
+const newFile = (): string => join(mkdtempSync(join(tmpdir(), 'cheems-score-')), 'out.jsonl');
+const texts = (...list: string[]): string[] => list.map((text) => JSON.stringify({ prompt: '问', response: text }));
+const named = (...ids: (string | number)[]): string[] => ids.map((id) => JSON.stringify({ id, prompt: '问', response: '答' }));
 
 test('cut anywhere, a second run completes the output to the same bytes', async (t) => {
-  const lines = Array.from({ length: 12 }, (_, i) => JSON.stringify({ id: `行${i}`, input_ids: [i, i + 1] }));
-  const { out } = await run(lines);
-  const bytes = Buffer.from(out);
-  for (let end = 0; end <= bytes.length; end += 1) {
-    const file = temporaryFile('');
-    writeFileSync(file, bytes.subarray(0, end));
-    const { length } = await cutTornLine(file);
-    const written = await WrittenRows.open(file, length);
-    appendFileSync(file, (await run(lines, { written })).out);
-    t.is(readFileSync(file, 'utf8'), out, `cut at byte ${end}`);
+  const lines = Array.from({ length: 3 }, (_, i) => JSON.stringify({ id: `行${i}`, input_ids: [i, i + 1] }));
+  const file = newFile();
+  await runInto(file, lines);
+  const whole = readFileSync(file);
+  t.is(whole.toString(), (await run(lines)).out);
+  for (let end = 0; end <= whole.length; end += 1) {
+    const copy = copyOf(file, whole.subarray(0, end));
+    await runInto(copy, lines);
+    t.deepEqual(readFileSync(copy), whole, `cut at byte ${end}`);
+    t.deepEqual(readFileSync(recordFileOf(copy)), readFileSync(recordFileOf(file)));
   }
 });
 
-test('an input that has changed: rows present are skipped wherever they stand', async (t) => {
-  const row = (id: string) => JSON.stringify({ id, input_ids: [1, 2] });
-  const done = (id: string) => `${JSON.stringify({ id, reward: 1, tokens: 2, truncated: false })}\n`;
-  const { text, progress, unmatched } = await continueFrom(done('b') + done('gone') + done('c'), ['a', 'b', 'c', 'd'].map(row));
-  t.deepEqual(parsed(text).map(({ id }) => id), ['b', 'gone', 'c', 'a', 'd']);
-  t.is(progress.skippedRows, 2);
-  t.is(progress.rows, 2);
-  t.is(unmatched, 1);
-});
-
-test('ids 1 and "1" are two, and repeated ids each count', async (t) => {
+test('ids 1 and "1" are two, repeated ids each count, and rows may be added at the end', async (t) => {
   const lines = ['{"id": 1, "input_ids": [1]}', '{"id": "1", "input_ids": [2]}', '{"id": "1", "input_ids": [3]}'];
-  const { out } = await run(lines);
-  const first = `${out.split('\n')[0]!}\n`;
-  t.is((await continueFrom(first, lines)).text, out);
+  for (let first = 0; first <= lines.length; first += 1) {
+    const file = newFile();
+    await runInto(file, lines.slice(0, first));
+    t.like((await runInto(file, lines)).progress, { skippedRows: first, rows: lines.length - first });
+    t.is(readFileSync(file, 'utf8'), (await run(lines)).out);
+  }
 });
 
-test('an output that is not one of scores is refused, not overwritten', async (t) => {
-  const content = '{"some": "other file"}\n';
-  await t.throwsAsync(continueFrom(content, ['{"id": 1, "input_ids": [1]}']), { message: /out\.jsonl:1: this is not a row of scores/ });
+test('what an input was is proved row by row: another is refused, and the output stays', async (t) => {
+  const cases: [then: string[], now: string[], message: RegExp][] = [
+    [texts('甲', '乙'), texts('丙', '乙'), /^in\.jsonl:1: row 1 of .* was made from another row than this one/], // no ids
+    [texts('甲', '乙'), texts('甲', '丙'), /^in\.jsonl:2: row 2 of /],
+    [named('a', 'b'), [named('a')[0]!, JSON.stringify({ id: 'b', prompt: '问', response: '别' })], /^in\.jsonl:2: row 2 of /],
+    [named('a', 'b'), [named('a')[0]!, JSON.stringify({ id: 'b', prompt: '问', response: '答', sys_prompt: '系统' })], /row 2 of /],
+    [named('a', 'b'), [named('a')[0]!, JSON.stringify({ id: 'b', prompt: '问', responses: ['答'] })], /row 2 of /],
+    [named('a', 'b'), named('new', 'a', 'b'), /^in\.jsonl:1: row 1 of /], // inserted
+    [named('a', 'b', 'c'), named('a', 'c'), /^in\.jsonl:2: row 2 of /], // removed
+    [named('a', 'b', 'c'), named('a', 'b'), /holds 3 rows of an earlier run, and the input has 2 only/],
+    [named('a', 'b'), named('b', 'a'), /^in\.jsonl:1: row 1 of /], // reordered
+    [named(1), named('1'), /row 1 of /],
+    [['{"id": 1, "input_ids": [1, 2]}'], ['{"id": 1, "input_ids": [1, 3]}'], /row 1 of /],
+    [texts('甲', '乙'), ['', ...texts('甲', '乙')], /^in\.jsonl:2: row 1 of /], // the line is the id
+  ];
+  for (const [then, now, message] of cases) {
+    const file = newFile();
+    await runInto(file, then);
+    const before = readFileSync(file, 'utf8');
+    await t.throwsAsync(runInto(file, now), { instanceOf: OutputError, message });
+    t.is(readFileSync(file, 'utf8'), before);
+    await runInto(file, then); // and can still be gone on with
+  }
+});
+
+test('spaces, the order of keys and keys that nobody reads make no other row', async (t) => {
+  const file = newFile();
+  await runInto(file, ['{"id": 1, "prompt": "问", "response": "答"}']);
+  t.is((await runInto(file, ['{ "response":"答", "note": 3, "prompt":"\\u95ee", "id":1 }'])).progress?.skippedRows, 1);
 });
 
 test('a slow pipe gets its rewards without waiting for a full batch', async (t) => {
   const input = new PassThrough();
   let out = '';
-  const work = scoreStream({ rows: rowsOfStream(input, 'stdin'), name: 'stdin', scorer: new FakeScorer(), written: WrittenRows.none(), write: async (text) => void (out += text), batchTokens: 1e6 });
+  const work = scoreStream({ rows: rowsOfStream(input, 'stdin'), name: 'stdin', scorer: new FakeScorer(), output: linesTo(async (text) => void (out += text)), batchTokens: 1e6 });
   input.write('{"id": 1, "input_ids": [1]}\n');
   const begin = performance.now();
   while (out === '' && performance.now() - begin < 5000) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -201,7 +229,7 @@ test('a slow pipe gets its rewards without waiting for a full batch', async (t) 
 test('cancelling ends a wait for input, with the reason', async (t) => {
   const input = new PassThrough();
   const controller = new AbortController();
-  const work = scoreStream({ rows: rowsOfStream(input, 'stdin'), name: 'stdin', scorer: new FakeScorer(), written: WrittenRows.none(), write: async () => {}, batchTokens: 10, signal: controller.signal });
+  const work = scoreStream({ rows: rowsOfStream(input, 'stdin'), name: 'stdin', scorer: new FakeScorer(), output: linesTo(async () => {}), batchTokens: 10, signal: controller.signal });
   setTimeout(() => controller.abort(new Error('enough')), 50);
   await t.throwsAsync(work, { message: 'enough' });
   input.destroy();

@@ -1,11 +1,13 @@
 // Scoring a stream of rows: in order, in batches of bounded size; rows are read and tokenised ahead while the engine works.
 
-import { exactText, withId } from '../data/conversation';
+import { digestOfValue } from '../continuing/digests';
+import type { OutputRow, RowOutput } from '../continuing/row_output';
+import { exactText, idText, withId } from '../data/conversation';
 import { DataError } from '../data/errors';
 import type { ReadingReport } from '../data/report';
 import type { Row } from '../data/rows';
 import type { Message, TokenizedSample } from '../data/types';
-import type { WrittenRows } from './resume';
+import { unlessAborted, within } from '../files/abort';
 import { parseScoreRow, type RowId, type ScoreRow } from './rows';
 import { commonPrefix } from './sample_batch';
 
@@ -36,12 +38,10 @@ export interface ScoreStreamOptions {
   /** The input's name in messages. */
   name: string;
   scorer: RowScorer;
-  /** Rows that an earlier run has written: they are read, checked and passed over. */
-  written: WrittenRows;
+  /** Rows that an earlier run has written there are read, checked and passed over. */
+  output: RowOutput;
   /** Takes what is unusual about the rows. */
   report?: ReadingReport;
-  /** Takes whole lines; awaited, so that a slow reader holds the work back. */
-  write(lines: string): Promise<void>;
   /** Tokens collected for one call of the engine: memory, never the result. */
   batchTokens: number;
   signal?: AbortSignal;
@@ -51,6 +51,7 @@ export interface ScoreStreamOptions {
 interface PendingRow {
   id: RowId;
   row: ScoreRow;
+  read: string;
   samples: TokenizedSample[];
 }
 
@@ -83,7 +84,7 @@ export async function scoreStream(options: ScoreStreamOptions): Promise<ScoreStr
       if (!stop) ahead = reader.next();
       if (batch.rows.length > 0) {
         const rewards = await options.scorer.score(groupRows(batch.rows), options.signal);
-        await options.write(formatRows(batch.rows, rewards, options.scorer.stepsOf));
+        await options.output.write(formatRows(batch.rows, rewards, options.scorer.stepsOf));
         countRows(batch.rows, progress);
       }
       options.onProgress?.({ ...progress });
@@ -96,7 +97,7 @@ export async function scoreStream(options: ScoreStreamOptions): Promise<ScoreStr
 }
 
 /** A row on its way through the tokeniser, or how the rows ended. */
-type Coming = { id: RowId; row: ScoreRow; size: number; samples: Promise<TokenizedSample[]> } | { failure?: { error: unknown } };
+type Coming = { id: RowId; row: ScoreRow; read: string; size: number; samples: Promise<TokenizedSample[]> } | { failure?: { error: unknown } };
 
 /** Reads on by itself, as far ahead as its bounds allow. */
 class RowReader {
@@ -107,20 +108,12 @@ class RowReader {
   private wakeReader = (): void => {};
   private wakeTaker = (): void => {};
   private readonly rows: AsyncIterator<Row>;
-  /** Rejects when the work is cancelled: a read from a pipe may never end by itself. */
-  private readonly cancelled: Promise<never>;
-  private readonly onAbort: () => void;
 
   constructor(
     private readonly options: ScoreStreamOptions,
     private readonly progress: ScoreStreamProgress,
   ) {
     this.rows = options.rows[Symbol.asyncIterator]();
-    let cancel: (reason: unknown) => void;
-    this.cancelled = new Promise((_, reject) => (cancel = reject));
-    this.cancelled.catch(() => {});
-    this.onAbort = () => cancel(options.signal!.reason);
-    options.signal?.addEventListener('abort', this.onAbort, { once: true });
     void this.read();
   }
 
@@ -128,7 +121,6 @@ class RowReader {
   close(): void {
     this.closed = true;
     this.wakeReader();
-    this.options.signal?.removeEventListener('abort', this.onAbort);
     void this.rows.return?.().catch(() => {});
   }
 
@@ -147,18 +139,14 @@ class RowReader {
     return first;
   }
 
-  /** The samples, unless the work is cancelled. */
-  samplesOf(samples: Promise<TokenizedSample[]>): Promise<TokenizedSample[]> {
-    return Promise.race([samples, this.cancelled]);
-  }
-
   private async read(): Promise<void> {
     try {
       for (;;) {
         while (!this.closed && (this.coming.length >= ROWS_AHEAD || this.characters >= CHARACTERS_AHEAD)) await new Promise<void>((resolve) => (this.wakeReader = resolve));
         if (this.closed) return;
         this.options.signal?.throwIfAborted();
-        const result = await Promise.race([this.rows.next(), this.cancelled]);
+        // A read from a pipe may never end by itself.
+        const result = await unlessAborted(this.rows.next(), this.options.signal);
         if (result.done === true) return this.add({});
         const row = await this.take(result.value);
         if (row) this.add(row);
@@ -183,11 +171,12 @@ class RowReader {
     if (this.numbered && row.id !== undefined) throw new DataError(row.source, 'this row has an "id", but the first row has none; give every row an id or none (rows are then named by their line)');
     if (!this.numbered && row.id === undefined) throw new DataError(row.source, 'this row has no "id", but the first row has one; give every row an id or none (rows are then named by their line)');
     const id = row.id ?? line;
-    if (await this.options.written.has(id)) {
+    const read = digestOfValue([idText(id), { ...row, id: undefined, source: undefined }]);
+    if (await this.options.output.has(read, row.source)) {
       this.progress.skippedRows += 1;
       return undefined;
     }
-    return { id, row, size: sizeOf(row), samples: (async () => this.options.scorer.tokenize(row))() };
+    return { id, row, read, size: sizeOf(row), samples: (async () => this.options.scorer.tokenize(row))() };
   }
 }
 
@@ -227,24 +216,14 @@ class BatchReader {
           else batch.end = true;
           break;
         }
-        const samples = await this.reader.samplesOf(one.samples);
-        batch.rows.push({ id: one.id, row: one.row, samples });
+        const samples = await unlessAborted(one.samples, this.options.signal);
+        batch.rows.push({ id: one.id, row: one.row, read: one.read, samples });
         tokens += samples.reduce((sum, sample) => sum + sample.inputIds.length, 0);
       }
     } catch (error) {
       batch.failure = { error };
     }
     return batch;
-  }
-}
-
-async function within<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), milliseconds)));
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 
@@ -269,10 +248,9 @@ function belongTogether(a: PendingRow, b: PendingRow): boolean {
 
 const beginningOf = ({ row }: PendingRow): string => exactText([row.prompt, row.systemPrompt, row.templateVariables]);
 
-function formatRows(rows: readonly PendingRow[], rewards: Float32Array, stepsOf: RowScorer['stepsOf']): string {
+function formatRows(rows: readonly PendingRow[], rewards: Float32Array, stepsOf: RowScorer['stepsOf']): OutputRow[] {
   let next = 0;
-  let text = '';
-  for (const { id, row, samples } of rows) {
+  return rows.map(({ id, row, read, samples }) => {
     const values = samples.map((sample) => {
       if (!stepsOf) return formatReward(rewards[next++]!);
       return Array.from(rewards.subarray(next, (next += stepsOf(sample))), formatReward);
@@ -282,9 +260,8 @@ function formatRows(rows: readonly PendingRow[], rewards: Float32Array, stepsOf:
     const result = row.isList
       ? { rewards: values, tokens, truncated }
       : { [stepsOf ? 'rewards' : 'reward']: values[0], tokens: tokens[0], truncated: truncated[0] };
-    text += `${withId(id, result)}\n`;
-  }
-  return text;
+    return { read, line: withId(id, result) };
+  });
 }
 
 /** Nine digits tell every float32 from its neighbours. */

@@ -74,10 +74,11 @@ export function templateNumber(spelling: string): unknown {
   return Number.isInteger(value) ? Object(value) : value;
 }
 
-/** JSON for comparing and hashing, in which 1 and 1.0 differ. */
+/** JSON for comparing and hashing, in which 1 and 1.0 differ; token ids are lists. */
 export function exactText(value: unknown): string {
   return JSON.stringify(value, (_, entry: unknown) => {
     if (typeof entry === 'bigint') return { int: String(entry) };
+    if (ArrayBuffer.isView(entry)) return Array.from(entry as Int32Array);
     return entry instanceof Number ? { float: String(entry) } : entry;
   });
 }

@@ -2,7 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import type { Message } from '../../../data/types';
-import { checkSampling, GenerationError, LanguageModel, modelDigest, type Answer, type PreparedPrompt, type Sampling } from '../../../generation';
+import { modelDigest } from '../../../files/model_digest';
+import { checkSampling, GenerationError, LanguageModel, type Answer, type PreparedPrompt, type Sampling } from '../../../generation';
 import { beginning } from '../../../generation/thoughts';
 import { TokenizerError } from '../../../tokenization/errors';
 import type { Completer, Completion, CompletionControl, CompletionOptions, TokenProbability } from '../completer';

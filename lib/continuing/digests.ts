@@ -1,0 +1,17 @@
+// What tells one row from another, and one template from another: digests of texts and of values that were read.
+
+import { createHash } from 'node:crypto';
+import { exactText } from '../data/conversation';
+
+/** 128 bits, as hexadecimal digits: enough for rows that are compared place by place. */
+export const DIGEST_CHARACTERS = 32;
+
+/** Of bytes, or of the UTF-8 of a text. */
+export function digestOfText(text: string | Uint8Array): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, DIGEST_CHARACTERS);
+}
+
+/** Of a value as JSON writes it. */
+export function digestOfValue(value: unknown): string {
+  return digestOfText(exactText(value));
+}
