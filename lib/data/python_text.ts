@@ -21,8 +21,8 @@ function digitValue(character: string): number {
   return before % 10;
 }
 
-// What str.isspace() is true of. JavaScript's trim differs: it keeps U+001C to U+001F and U+0085, and takes U+FEFF.
-const PYTHON_SPACE = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
+/** What str.isspace() is true of, as a class of a regular expression. JavaScript's trim differs: it keeps U+001C to U+001F and U+0085, and takes U+FEFF. */
+export const PYTHON_SPACE = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
 const LEADING = new RegExp(`^${PYTHON_SPACE}+`, 'u');
 const ONE = new RegExp(PYTHON_SPACE, 'u');
 

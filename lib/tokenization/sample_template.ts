@@ -29,14 +29,16 @@ export interface SampleParts {
   pinned?: PinnedNames | undefined;
 }
 
-/** A Jinja string literal, in jinja2 and in @huggingface/jinja. */
+/** A Jinja string literal. */
 const quoted = (text: string): string => `'${text.replace(/\\/g, '\\\\').replace(/'/g, "\\'").replace(/\n/g, '\\n')}'`;
+
+const ASKS_FOR_CLOCK = /\bstrftime_now\s+is\s+(?:not\s+)?(?:un)?defined\b/;
 
 /** `source` made into a template of whole samples; unchanged where it renders them already. */
 export function sampleTemplate(source: string, parts: SampleParts): string {
-  // transformers gives templates the day's date; training has no clock.
+  // transformers gives templates the day's date; training has no clock. Who calls it without asking prints no date there.
   const names: PinnedNames = {
-    ...(source.includes('strftime_now') ? { strftime_now: undefined } : {}),
+    ...(ASKS_FOR_CLOCK.test(source) ? { strftime_now: undefined } : {}),
     ...parts.pinned,
   };
   const pins = Object.entries(names)

@@ -1,0 +1,87 @@
+// How native functions take their arguments: by place and by name, as Python's do.
+
+import { JinjaTypeError } from './errors';
+import { typeName } from './kinds';
+import { toFloat, toIndex, toInteger, type Integer } from './numbers';
+import { str } from './printing';
+import { textOf, Undefined, type Keywords, type NativeFunction, type Value } from './values';
+
+export type Bound = readonly (Value | undefined)[];
+
+/**
+ * Reads arguments for the parameters of `signature`: names with spaces between them, `?` behind those that may be left
+ * out, and `/` behind those that cannot be given by name. What is left out is undefined.
+ */
+export function parameters(name: string, signature: string): (args: readonly Value[], keywords: Keywords) => Bound {
+  const words = signature.split(' ').filter((word) => word !== '');
+  const byPlace = words.indexOf('/');
+  const names = words.filter((word) => word !== '/').map((word) => word.replace('?', ''));
+  const required = words.filter((word) => word !== '/' && !word.endsWith('?')).length;
+  return (args, keywords) => {
+    if (keywords === undefined && args.length >= required && args.length <= names.length) return args;
+    return bind(name, names, required, Math.max(byPlace, 0), args, keywords);
+  };
+}
+
+/** A function that takes its arguments so. */
+export function native(name: string, signature: string, body: (bound: Bound) => Value): NativeFunction {
+  const read = parameters(name, signature);
+  return (args, keywords) => body(read(args, keywords));
+}
+
+function bind(
+  name: string,
+  names: readonly string[],
+  required: number,
+  byPlace: number,
+  args: readonly Value[],
+  keywords: Keywords,
+): Bound {
+  if (args.length > names.length) {
+    throw new JinjaTypeError(`${name}() takes at most ${names.length} arguments (${args.length} given)`);
+  }
+  const bound: (Value | undefined)[] = [...args];
+  for (const [keyword, value] of keywords ?? []) {
+    const place = names.indexOf(keyword);
+    if (place < byPlace) throw new JinjaTypeError(`${name}() got an unexpected keyword argument '${keyword}'`);
+    if (bound[place] !== undefined) throw new JinjaTypeError(`${name}() got two values for the argument '${keyword}'`);
+    bound[place] = value;
+  }
+  for (let i = 0; i < required; i++) {
+    if (bound[i] === undefined) throw new JinjaTypeError(`${name}() lacks the argument '${names[i]}'`);
+  }
+  return bound;
+}
+
+/** A text; whatever else raises, as a str method does. */
+export function needText(value: Value | undefined, what: string): string {
+  const text = textOf(value ?? null);
+  if (text === undefined) throw wrong(value, what, 'a text');
+  return text;
+}
+
+/** As jinja2's filters take texts: other values are printed. */
+export const softText = (value: Value | undefined): string => str(value ?? null);
+
+export function needIndex(value: Value | undefined, what: string): number {
+  const index = toIndex(value ?? null);
+  if (index === undefined) throw wrong(value, what, 'an integer');
+  return index;
+}
+
+export function needInteger(value: Value | undefined, what: string): Integer {
+  const integer = toInteger(value ?? null);
+  if (integer === undefined) throw wrong(value, what, 'an integer');
+  return integer;
+}
+
+export function needFloat(value: Value | undefined, what: string): number {
+  const float = toFloat(value ?? null);
+  if (float === undefined) throw wrong(value, what, 'a number');
+  return float;
+}
+
+function wrong(value: Value | undefined, what: string, expected: string): Error {
+  if (value instanceof Undefined) return value.fail();
+  return new JinjaTypeError(`${what} must be ${expected}, not ${typeName(value ?? null)}`);
+}

@@ -1,0 +1,7 @@
+// The little that templates know of HTML.
+
+const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', "'": '&#39;', '"': '&#34;' };
+
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>'"]/g, (character) => ENTITIES[character]!);
+}

@@ -1,0 +1,84 @@
+// Which type a value has, and Python's values from JSON's.
+
+import { PythonDict } from './dict';
+import { JinjaTypeError } from './errors';
+import {
+  DictView,
+  Markup,
+  NativeObject,
+  PythonBytes,
+  PythonFloat,
+  PythonIterator,
+  PythonRange,
+  PythonTuple,
+  Undefined,
+  type Value,
+} from './values';
+
+/** Python's name of a value's type. */
+export function typeName(value: Value): string {
+  if (value === null) return 'NoneType';
+  if (typeof value === 'boolean') return 'bool';
+  if (typeof value === 'number' || typeof value === 'bigint') return 'int';
+  if (typeof value === 'string') return 'str';
+  if (Array.isArray(value)) return 'list';
+  if (value instanceof NativeObject) return value.typeName;
+  if (value instanceof DictView) return `dict_${value.kind}`;
+  if (value instanceof PythonIterator) return value.kind;
+  if (value instanceof PythonFloat) return 'float';
+  if (value instanceof PythonTuple) return 'tuple';
+  if (value instanceof PythonDict) return 'dict';
+  if (value instanceof PythonRange) return 'range';
+  if (value instanceof Markup) return 'Markup';
+  if (value instanceof PythonBytes) return 'bytes';
+  return value instanceof Undefined ? 'Undefined' : 'object';
+}
+
+export function notIterable(value: Value): JinjaTypeError {
+  return new JinjaTypeError(`'${typeName(value)}' object is not iterable`);
+}
+
+/**
+ * Values of JSON, and of JavaScript, as Python has them. Objects become dictionaries in the order of their keys; numbers
+ * with a fraction are floats, others ints. Whoever knows more (1.0 in a file is a float) gives a Number object, which is a
+ * float always, or a bigint.
+ */
+export function toPython(value: unknown): Value {
+  if (value === null || value === undefined) return null;
+  if (typeof value === 'string' || typeof value === 'boolean') return value;
+  if (typeof value === 'number') return numberToPython(value);
+  if (typeof value === 'bigint') return normalInteger(value);
+  if (value instanceof Number) return new PythonFloat(Number(value));
+  if (Array.isArray(value)) return value.map(toPython);
+  if (isPython(value)) return value;
+  if (value instanceof Map) return dictOf(value.entries());
+  if (typeof value === 'object') return dictOf(Object.entries(value));
+  throw new JinjaTypeError(`a ${typeof value} cannot be given to a template`);
+}
+
+/** Values that somebody who knows more has made: floats that are whole, dictionaries with keys of other types. */
+function isPython(value: unknown): value is PythonFloat | PythonDict | PythonTuple | Undefined | NativeObject {
+  return (
+    value instanceof PythonFloat ||
+    value instanceof PythonDict ||
+    value instanceof PythonTuple ||
+    value instanceof Undefined ||
+    value instanceof NativeObject
+  );
+}
+
+function dictOf(entries: Iterable<[unknown, unknown]>): PythonDict {
+  const dict = new PythonDict();
+  for (const [key, value] of entries) if (value !== undefined) dict.set(toPython(key), toPython(value));
+  return dict;
+}
+
+function numberToPython(value: number): Value {
+  if (Number.isSafeInteger(value)) return value === 0 ? 0 : value;
+  return Number.isInteger(value) ? BigInt(value) : new PythonFloat(value);
+}
+
+/** As a number where that is exact. */
+export function normalInteger(value: bigint): number | bigint {
+  return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
+}
