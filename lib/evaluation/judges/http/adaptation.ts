@@ -58,13 +58,13 @@ export class Adaptation {
       this.streams = true;
       return this.tell('This endpoint only streams; its answers were taken so.');
     }
-    return this.learnRoom(all, sent, own);
+    return /max\w*tokens|context|length|长度|上下文/i.test(all) && this.learnRoom(all, sent, own);
   }
 
   /** The same for a conversation that is said to be too long: less room for its answer may do. */
   learnRoom(message: string, sent: Body, own: OwnRoom): boolean {
     const field = lengthField(sent);
-    if (field === undefined || !/token|context|length|长度|上下文/i.test(message)) return false;
+    if (field === undefined) return false;
     const asked = sent[field] as number;
     const found = roomIn(message, asked);
     if (found === undefined) return false;

@@ -156,6 +156,7 @@ test.serial('trouble that stays is one sentence that says what to do, and the ke
     [status(404, { error: { message: 'The model `judge` does not exist' } }), /does not know the model "judge" \(404\)\. Check --judge_endpoint.*It says: "The model/, 1],
     [status(402), /asks for payment/, 1],
     [status(307), /sends elsewhere \(307\)/, 1],
+    [{ ...echo, reply: () => ({ status: 308, body: '', headers: { location: 'https://elsewhere.example/v2/chat/completions?token=hidden' } }) }, /sends elsewhere \(308\); give .* endpoint\. It leads to https:\/\/elsewhere\.example\/v2\.$/, 1],
     [status(400, { error: { message: 'temperature must be 1' } }), /refuses the request \(400\)\. It says: "temperature must be 1"\. Give --judge_temperature 1, or --judge_extra '\{"temperature":null\}' leaves it out; the judge then samples\.$/, 1],
     [status(422, { detail: 'no such field' }), /refuses the request \(422\)\. It says: "no such field"\.$/, 1],
     [status(429, { error: { code: 'insufficient_quota', message: 'You exceeded your quota' } }), /quota .* used up \(429\)\. It says: "You exceeded/, 1],

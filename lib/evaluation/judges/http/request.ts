@@ -8,6 +8,7 @@ import { completionOf, EmptyAnswer, parseBody } from './answer';
 import { EndpointError, networkError, shorten, statusError } from './errors';
 import { bodyOfEvents, BrokenStream, isEventStream } from './event_stream';
 import type { Line } from './line';
+import { shownUrl } from './options';
 import { refusalOf, type Said } from './refusals';
 import { retryAfterOf } from './retry_after';
 import { failureIn, saidIn } from './said';
@@ -54,9 +55,20 @@ export async function attempt(line: Line, body: Readonly<Record<string, unknown>
         finish: refused,
         said: shorten(said.message === '' ? `status ${given} ${said.code}`.trim() : said.message),
       };
-    const remedy = [400, 403, 422].includes(given) ? remedyFor(said, body, line.extra) : '';
+    const isRedirect = given >= 300 && given < 400;
+    const remedy = isRedirect
+      ? leadsTo(headers.get('location'), line.address)
+      : [400, 403, 422].includes(given)
+        ? remedyFor(said, body, line.extra)
+        : '';
     throw statusError(given, said, retryAfterOf(headers, Date.now(), said.message), asked, remedy);
   }
+}
+
+/** Where a redirection leads, as an address for --judge_endpoint. */
+function leadsTo(location: string | null, from: string): string {
+  if (location === null || !URL.canParse(location, from)) return '';
+  return `It leads to ${shownUrl(new URL(location, from).href).replace(/\/chat\/completions$/, '')}.`;
 }
 
 async function exchange({ address, asked, headers, timeoutMs, carrier }: Line, body: string): Promise<Reply> {

@@ -17,6 +17,7 @@ const LIMITS = [
   /max\w*tokens.{0,80}expected a value <= ?(\d+)/i, // Volcano Ark
   /max\w*tokens.{0,40}(?:cannot|can't|must not|should not) (?:exceed|be (?:greater|larger|more) than)\W*(\d+)/i,
   /max\w*tokens.{0,30}(?:between|range|\[)\W*\d+\W*(?:and|to|,|-|~|到|至)\W*(\d+)/i,
+  /max\w*tokens.{0,80}less than or equal to\D{0,4}(\d+)/i, // Pydantic
   /max\w*tokens.{0,20}(?:不能超过|不得超过|最大(?:值)?为|小于等于)\D{0,4}(\d+)/i,
 ];
 const CONTEXTS = [
