@@ -56,8 +56,10 @@ export function throughProxy(proxy: Proxy | undefined): string {
   return proxy === undefined ? '' : `, through the proxy ${proxy.name},`;
 }
 
-const UNKNOWN_ISSUER =
-  /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(?:_LOCALLY)?|CERT_UNTRUSTED)$/;
+const UNKNOWN_ISSUER = new RegExp(
+  '^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_VERIFY_LEAF_SIGNATURE|' +
+    'UNABLE_TO_GET_ISSUER_CERT(?:_LOCALLY)?|CERT_UNTRUSTED)$',
+);
 
 /** What is wrong with a certificate and what helps, told of `subject`; undefined where it is no such failure. */
 export function certificateTrouble(error: unknown, subject: string): ConnectionError | undefined {
@@ -71,23 +73,34 @@ function certificateSentence(error: unknown, subject: string): string | undefine
   const unknown = find(UNKNOWN_ISSUER);
   if (unknown !== undefined) {
     return (
-      `The certificate of ${subject} is signed by nobody that is known here (${unknown}). If it is your own or your company's, set the ` +
-      'environment variable NODE_EXTRA_CA_CERTS to a PEM file with the certificate of its authority, or with the certificate itself.'
+      `The certificate of ${subject} is signed by nobody that is known here (${unknown}). If it is your own or ` +
+      `your company's, set the ` +
+      'environment variable NODE_EXTRA_CA_CERTS to a PEM file with the certificate of its authority, or with ' +
+      'the certificate itself.'
     );
   }
   if (find(/ALTNAME|HOSTNAME_MISMATCH/)) {
-    return `The certificate of ${subject} is for another host name (${find(/ALTNAME|HOSTNAME_MISMATCH/)}); use a name that it holds.`;
+    return (
+      `The certificate of ${subject} is for another host name (${find(/ALTNAME|HOSTNAME_MISMATCH/)}); use ` +
+      `a name that it holds.`
+    );
   }
   if (find(/CERT_HAS_EXPIRED|CERT_NOT_YET_VALID/)) {
-    return `The certificate of ${subject} is not valid today (${find(/CERT_/)}); renew it, or set this machine's clock.`;
+    return (
+      `The certificate of ${subject} is not valid today (${find(/CERT_/)}); renew it, or set this ` + `machine's clock.`
+    );
   }
   if (find(/WRONG_VERSION_NUMBER|^EPROTO$|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST/)) {
-    return `${subject} does not speak TLS there (${find(/SSL|^EPROTO$/)}); if it is a plain server, its address begins with http://.`;
+    return (
+      `${subject} does not speak TLS there (${find(/SSL|^EPROTO$/)}); if it is a plain server, its ` +
+      `address begins with http://.`
+    );
   }
   const other = find(/^CERT_|CERT|_SSL_|TLS_(?!HANDSHAKE_TIMEOUT)/);
   if (other === undefined) return undefined;
   return (
-    `The certificate of ${subject} is not accepted (${other}). Certificates of further authorities can be given in a PEM file that ` +
+    `The certificate of ${subject} is not accepted (${other}). Certificates of further authorities can be ` +
+    `given in a PEM file that ` +
     'the environment variable NODE_EXTRA_CA_CERTS names.'
   );
 }

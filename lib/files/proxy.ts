@@ -70,7 +70,8 @@ function parseProxy({ variable, value }: Setting, target: URL): Proxy {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(value)?.[1]?.toLowerCase();
   if (scheme?.startsWith('socks')) {
     throw new ConnectionError(
-      `The environment variable ${variable} names a SOCKS proxy (${scheme}://…), which is not supported for ${target.host}. ` +
+      `The environment variable ${variable} names a SOCKS proxy (${scheme}://…), which is not supported for ` +
+        `${target.host}. ` +
         `Most such programs have an HTTP port too. ${instead}`,
     );
   }

@@ -25,7 +25,8 @@ export function requireVerdicts({ files, predictor }: Evaluation): void {
   const judgements = sum((one) => one.judgements);
   if (judgements === 0) {
     throw new JudgeError(
-      `There is nothing to judge: no prompt of ${files.map(({ name }) => name).join(', ')} has two responses of which one is known to be better.`,
+      `There is nothing to judge: no prompt of ${files.map(({ name }) => name).join(', ')} has two responses ` +
+        `of which one is known to be better.`,
     );
   }
   if (sum(({ unparsable }) => unparsable) < judgements) return;
@@ -35,7 +36,8 @@ export function requireVerdicts({ files, predictor }: Evaluation): void {
   const [main] = [...REASONS].sort(([a], [b]) => because[b] - because[a])[0]!;
   const { sampling, mode } = predictor.description as { sampling?: { maxTokens?: number }; mode?: string };
   const parts = [
-    `The judge ${predictor.name} gave no verdict in any of ${judgements} judgements (${reasonsWithoutVerdict(because)}).`,
+    `The judge ${predictor.name} gave no verdict in any of ${judgements} judgements ` +
+      `(${reasonsWithoutVerdict(because)}).`,
     quoteOf(
       files.flatMap(({ scores }) =>
         scores.flatMap(({ comparisons = [] }) => comparisons.flatMap((one) => one.judgements)),

@@ -12,8 +12,14 @@ export interface OwnRoom {
 }
 
 const LENGTH_FIELDS = ['max_tokens', 'max_completion_tokens'] as const;
-const NEEDS_STREAM =
-  /(?:only|must|please|requires?|need)\b.{0,60}\bstream|\bstream\w*\b.{0,40}(?:only|required|(?:must|has to) be (?:set to )?true|is mandatory)|non-?stream|仅支持流式|只支持流式|流式(?:调用|输出)/i;
+const NEEDS_STREAM = new RegExp(
+  [
+    '(?:only|must|please|requires?|need)\\b.{0,60}\\bstream',
+    '\\bstream\\w*\\b.{0,40}(?:only|required|(?:must|has to) be (?:set to )?true|is mandatory)',
+    'non-?stream|仅支持流式|只支持流式|流式(?:调用|输出)',
+  ].join('|'),
+  'i',
+);
 
 export class Adaptation {
   private streams = false;
@@ -94,13 +100,16 @@ export class Adaptation {
 
   private noteOfUnknown(): string[] {
     if (this.unknown === 0) return [];
-    const count = `Refusals in words that name no filter, taken for one as other conversations were answered: ${this.unknown}.`;
+    const count =
+      `Refusals in words that name no filter, taken for one as other conversations were answered: ` +
+      `${this.unknown}.`;
     return [`${count} They are not kept; the same command asks again.`];
   }
 
   private noteOfFitted(): string[] {
     if (this.fitted === 0) return [];
-    const fitted = `Answers with less room than --judge_max_tokens, as much as the model's context left: ${this.fitted}.`;
+    const fitted =
+      `Answers with less room than --judge_max_tokens, as much as the model's context left: ` + `${this.fitted}.`;
     return [`${fitted} A lower --judge_max_tokens asks once.`];
   }
 
@@ -139,7 +148,9 @@ export function remedyFor({ message, param }: Said, body: Body, extra: Body = {}
   if (quoted in extra) return `"${quoted}" comes from --judge_extra; change it there or take it out.`;
   const without = `--judge_extra '${JSON.stringify({ [quoted]: null })}' leaves it out`;
   if (quoted === 'temperature') {
-    return `${/default \(1\)|must be 1\b|only 1\b/i.test(message) ? 'Give --judge_temperature 1, or' : 'Give another --judge_temperature, or'} ${without}; the judge then samples.`;
+    const isOne = /default \(1\)|must be 1\b|only 1\b/i.test(message);
+    const give = isOne ? 'Give --judge_temperature 1' : 'Give another --judge_temperature';
+    return `${give}, or ${without}; the judge then samples.`;
   }
   return `If this endpoint does not know "${quoted}": ${without}.`;
 }

@@ -83,7 +83,8 @@ export function parseBody(text: string, url: string, hide: (text: string) => str
     if (isPage(text)) {
       const title = hide(titleOf(text));
       const named = title === '' ? '' : ` ("${shorten(title)}")`;
-      const sentence = `${url} sent a web page${named} and no answer; check --judge_endpoint, which as a rule ends with /v1.`;
+      const sentence =
+        `${url} sent a web page${named} and no answer; check --judge_endpoint, which as a rule ` + `ends with /v1.`;
       throw new EndpointError(sentence, { kind: 'web page', retryable: true });
     }
     const sentence = `${url} sent an answer that is no JSON, or is cut off after ${text.length} characters.`;

@@ -52,10 +52,21 @@ export interface Asked {
 }
 
 /** Codes and sentences of accounts without money: no pause helps. */
-const SPENT_CODE =
-  /insufficient_?(?:user_)?(?:quota|balance|funds)|exceeded_current_quota|billing|arrear|overdue|quota_(?:exceeded|not_enough)|\b1113\b|\b30001\b/i;
-const SPENT_SENTENCE =
-  /欠费|余额(?:不足|不够)|额度(?:不足|已?用[尽完])|balance is (?:insufficient|not enough)|insufficient (?:account )?(?:balance|funds)|in arrears/i;
+const SPENT_CODE = new RegExp(
+  [
+    'insufficient_?(?:user_)?(?:quota|balance|funds)|exceeded_current_quota|quota_(?:exceeded|not_enough)',
+    'billing|arrear|overdue',
+    '\\b1113\\b|\\b30001\\b', // Zhipu, SiliconFlow
+  ].join('|'),
+  'i',
+);
+const SPENT_SENTENCE = new RegExp(
+  [
+    '欠费|余额(?:不足|不够)|额度(?:不足|已?用[尽完])',
+    'balance is (?:insufficient|not enough)|insufficient (?:account )?(?:balance|funds)|in arrears',
+  ].join('|'),
+  'i',
+);
 
 /**
  * The error for a status that is no answer. `said` is what the endpoint said, redacted; `remedy` what helps against it.
@@ -87,7 +98,8 @@ export function statusError(
   if (status === 404) {
     const address = /[?&]api-version=/.test(url) ? 'which must name a deployment' : 'which as a rule ends with /v1';
     return fail(
-      `${url} is not there, or does not know the model "${model}" (404). Check --judge_endpoint, ${address}, and --judge_model.`,
+      `${url} is not there, or does not know the model "${model}" (404). Check --judge_endpoint, ${address}, ` +
+        `and --judge_model.`,
     );
   }
   if (status === 405)
@@ -101,10 +113,16 @@ export function statusError(
 function refusedKey(status: number, { url, model, keyVariable, hasKey, headers }: Asked): string {
   const given = headers.length === 0 ? '' : ` and the headers of --judge_header (${headers.join(', ')})`;
   if (hasKey)
-    return `${url} refuses the key (${status}) from the environment variable ${keyVariable}${given}: it is wrong, or not allowed to use ${model}.`;
+    return (
+      `${url} refuses the key (${status}) from the environment variable ${keyVariable}${given}: it is ` +
+      `wrong, or not allowed to use ${model}.`
+    );
   const unset = `the environment variable ${keyVariable} is not set`;
   if (given !== '')
-    return `${url} refuses the request (${status}) with the headers of --judge_header (${headers.join(', ')}), and ${unset}.`;
+    return (
+      `${url} refuses the request (${status}) with the headers of --judge_header (${headers.join(', ')}), ` +
+      `and ${unset}.`
+    );
   return (
     `${url} asks for a key (${status}), but ${unset}; set it, or name another one with --judge_key_env. ` +
     `A key that goes into another header, such as Azure's, is given by --judge_header 'api-key: …'.`

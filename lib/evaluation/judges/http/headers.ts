@@ -48,7 +48,8 @@ export function checkHeaders(headers: Readonly<Record<string, string>>): void {
 export function requireSendable(value: string, from: string): void {
   if (/[^\t\x20-\x7e\x80-\xff]/.test(value)) {
     throw new JudgeError(
-      `${from} holds a character that no header can hold, such as a line end or a Chinese one; check what was copied into it.`,
+      `${from} holds a character that no header can hold, such as a line end or a Chinese one; check what was ` +
+        `copied into it.`,
     );
   }
 }

@@ -305,7 +305,8 @@ export class HttpCompleter implements Completer {
     } else if (this.hasGivenTokens) {
       completion.firstTokens = [];
     } else {
-      const sentence = `The judge ${this.name} at ${this.#line.asked.url} gives no probabilities of tokens ("logprobs")`;
+      const sentence =
+        `The judge ${this.name} at ${this.#line.asked.url} gives no probabilities of tokens ` + `("logprobs")`;
       throw new EndpointError(`${sentence}, which --judge_mode logits reads; use --judge_mode text.`, {
         kind: 'no logprobs',
       });

@@ -40,8 +40,11 @@ export interface EndpointOptions {
   prices?: Prices;
 }
 
-const SECRET_PARAMETER =
-  /^(?:(?:[a-z]+[-_])*(?:api[-_]?)?key|(?:[a-z]+[-_])*(?:token|secret|signature)|apikey|sig|auth(?:orization)?|code|pass(?:word)?|credentials?)$/i;
+const SECRET_PARAMETER = new RegExp(
+  '^(?:(?:[a-z]+[-_])*(?:api[-_]?)?key|(?:[a-z]+[-_])*(?:token|secret|signature)|apikey|sig|' +
+    'auth(?:orization)?|code|pass(?:word)?|credentials?)$',
+  'i',
+);
 /** The one parameter that messages show. */
 const SHOWN_PARAMETER = 'api-version';
 
@@ -72,7 +75,8 @@ export function completionsUrl(endpoint: string): string {
   if (!url.pathname.endsWith('/chat/completions')) url.pathname += '/chat/completions';
   if (url.pathname.includes('/openai/deployments/') && !url.searchParams.has(SHOWN_PARAMETER)) {
     throw new JudgeError(
-      `--judge_endpoint is an Azure deployment (${shownUrl(url.href)}) without its version; add it as Azure's page on the deployment ` +
+      `--judge_endpoint is an Azure deployment (${shownUrl(url.href)}) without its version; add it as Azure's ` +
+        `page on the deployment ` +
         'shows it, such as ?api-version=2024-10-21.',
     );
   }

@@ -36,11 +36,17 @@ const FILTER_CODES = new RegExp(
 const FILTER_SENTENCES = new RegExp(
   [
     'content exists risk', // DeepSeek
-    'sensitive (?:words?|content|info|chat|data|topic)|new_sensitive|(?:input|output|content|text|prompt|messages?|question) (?:is|was|are|contains?) sensitive',
-    'inappropr?iat?e content|unsafe content|harmful content|prohibited[ _]content|illegal (?:content|information)|guardrail|content (?:is )?(?:unsafe|harmful|prohibited)',
-    'considered high[ -]risk|rejected (?:by|as a result of) (?:the|our) safety|safety (?:system|filter|polic)|for safety reasons',
-    'content (?:management|usage|safety|moderation|security) (?:polic|filter|check|system)|content ?polic|(?:response|prompt|content|output|input|message) (?:was |is |has been )?(?:filtered|blocked)|blocked output|content[ _-]?filter(?:ed|ing)?\\b',
-    'violat\\w+ (?:of )?(?:our |the |its )?(?:\\w+ )?(?:usage|content|safety|acceptable use)|usage (?:guidelines|polic)',
+    'sensitive (?:words?|content|info|chat|data|topic)|new_sensitive',
+    '(?:input|output|content|text|prompt|messages?|question) (?:is|was|are|contains?) sensitive',
+    'inappropr?iat?e content|unsafe content|harmful content|prohibited[ _]content',
+    'illegal (?:content|information)|guardrail|content (?:is )?(?:unsafe|harmful|prohibited)',
+    'considered high[ -]risk|rejected (?:by|as a result of) (?:the|our) safety|safety (?:system|filter|polic)',
+    'for safety reasons',
+    'content (?:management|usage|safety|moderation|security) (?:polic|filter|check|system)|content ?polic',
+    '(?:response|prompt|content|output|input|message) (?:was |is |has been )?(?:filtered|blocked)',
+    'blocked output|content[ _-]?filter(?:ed|ing)?\\b',
+    'violat\\w+ (?:of )?(?:our |the |its )?(?:\\w+ )?(?:usage|content|safety|acceptable use)',
+    'usage (?:guidelines|polic)',
     '(?:was|been|is) flagged|flagged (?:as|for|by)|requires moderation',
     '敏感|违规|违禁|违法|不合规|不安全|涉[政黄暴恐]|(?:内容|安全)(?:安全|审核|审查|风险|过滤)|审核(?:不|未)通过|不适当的?内容',
   ].join('|'),
@@ -50,8 +56,10 @@ const FILTER_SENTENCES = new RegExp(
 const TOO_LONG = new RegExp(
   [
     'context[ _](?:length|window|size)|maximum (?:context|input|model|prompt) (?:length|tokens)|exceed_context_size',
-    'too long|longer than the (?:model|context)|range of input length|prompt (?:is|was) too (?:long|large)|tokens_too_long|characters_too_long',
-    'input tokens? .{0,40}exceed|exceed\\w* .{0,40}(?:input|prompt) tokens?|`inputs` tokens|must have less than \\d+ tokens',
+    'too long|longer than the (?:model|context)|range of input length|prompt (?:is|was) too (?:long|large)',
+    'tokens_too_long|characters_too_long',
+    'input tokens? .{0,40}exceed|exceed\\w* .{0,40}(?:input|prompt) tokens?|`inputs` tokens',
+    'must have less than \\d+ tokens',
     '\\b(?:1039|1261)\\b', // MiniMax, Zhipu
     '(?:超出|超过).{0,16}(?:长度|上下文|token)|上下文(?:长度|窗口)|(?:输入|内容|文本)(?:过长|太长|长度超)|prompt ?超长',
   ].join('|'),
@@ -59,11 +67,20 @@ const TOO_LONG = new RegExp(
 );
 
 /** Finish reasons of content filters. */
-const FILTER_REASONS =
-  /content[_-]?filter|^(?:sensitive|refusal|safety|blocklist|prohibited_content|spii|recitation|guardrail_intervened|content_filtered|censored|moderation|risk_control)\b/i;
+const FILTER_REASONS = new RegExp(
+  [
+    'content[_-]?filter',
+    '^(?:sensitive|refusal|safety|blocklist|prohibited_content|spii|recitation|guardrail_intervened)\\b',
+    '^(?:content_filtered|censored|moderation|risk_control)\\b',
+  ].join('|'),
+  'i',
+);
 /** Finish reasons of answers that broke off where something failed: they are no answers. */
-const FAILURE_REASONS =
-  /^(?:network_error|insufficient_system_resource|error|abort(?:ed)?|cancel(?:l?ed)?|timeout|overloaded|engine_overloaded|(?:server|internal|upstream|engine|unknown)_error)$/i;
+const FAILURE_REASONS = new RegExp(
+  '^(?:network_error|insufficient_system_resource|error|abort(?:ed)?|cancel(?:l?ed)?|timeout|overloaded|' +
+    'engine_overloaded|(?:server|internal|upstream|engine|unknown)_error)$',
+  'i',
+);
 /** The context is full: as `length`. */
 const LENGTH_REASONS = /^(?:length|max_tokens|max_output_tokens|model_context_window_exceeded|token_limit)$/i;
 

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 
-/** What an answer is stored under: the digest of the whole request, the secret key apart; the order of fields does not count. */
+/**
+ * What an answer is stored under: the digest of the whole request, the secret key apart; the order of fields does not
+ * count.
+ */
 export function requestKey(url: string, body: Record<string, unknown>): string {
   const sorted = JSON.stringify({ url, body }, (_, value: unknown) =>
     typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value,

@@ -39,7 +39,9 @@ export class Spending {
     return this.now.promptTokens + this.now.completionTokens;
   }
 
-  /** `cost` is undefined where no price is known. Failed attempts are not in it, whatever the endpoint makes of them. */
+  /**
+   * `cost` is undefined where no price is known. Failed attempts are not in it, whatever the endpoint makes of them.
+   */
   describe(): Record<string, unknown> {
     const { now, earlier, prices } = this;
     const hasPrice = prices.input !== undefined || prices.output !== undefined;
