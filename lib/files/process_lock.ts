@@ -1,9 +1,9 @@
-// A lock between processes: a file that names its process. One whose process is gone (killed, machine restarted) is taken over at
-// once. On another host (a shared disk, a container started anew) processes cannot be looked up: there a lock counts as held
-// while its holder keeps touching it.
+// A lock between processes: a file that names its process. One whose process is gone is taken over at once. Elsewhere (another host of a
+// shared disk, another container, the machine before its restart) processes cannot be looked up, whatever the host's name and the process
+// numbers say: there a lock counts as held while its holder keeps touching it.
 
 import { randomUUID } from 'node:crypto';
-import { link, readFile, stat, unlink, utimes, writeFile } from 'node:fs/promises';
+import { link, readFile, readlink, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -15,6 +15,10 @@ export interface LockHolder {
   host: string;
   /** Start time of the process in clock ticks since the machine started: tells a reused process number. */
   started: string;
+  /** The running kernel and its namespace of process numbers: only within them does a number name a process. */
+  place: string;
+  /** When the lock was taken, as ISO 8601. */
+  since: string;
 }
 
 export interface ProcessLock {
@@ -24,16 +28,26 @@ export interface ProcessLock {
 /** The lock is another process's. */
 export class LockHeld extends Error {
   override readonly name = 'LockHeld';
-  /** `process 12 on host`. */
+  /** `process 12 on host, since 2026-11-30 04:12:33 UTC`. */
   readonly holder: string;
   /** What to do, as the beginning of a sentence. */
   readonly again: string;
 
-  constructor(file: string, { pid, host }: LockHolder) {
-    super(`${file} is held by process ${pid} on ${host}.`);
-    this.holder = `process ${pid} on ${host}`;
-    this.again = host === hostname() ? 'Wait for it' : 'If it was killed, try again in a minute; else wait for it';
+  constructor(file: string, { pid, host, since }: LockHolder, isNear: boolean) {
+    const holder = `process ${pid} on ${host}${since === '' ? '' : `, since ${since.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}`}`;
+    super(`${file} is held by ${holder}.`);
+    this.holder = holder;
+    this.again = isNear ? 'Wait for it' : 'If it was killed, try again in a minute; else wait for it';
   }
+}
+
+/** Where this process runs; '' where the system does not tell. */
+async function placeOfProcesses(): Promise<string> {
+  const [kernel, numbers] = await Promise.all([
+    readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => ''),
+    readlink('/proc/self/ns/pid').catch(() => ''),
+  ]);
+  return `${kernel.trim()} ${numbers}`.trim();
 }
 
 /** Field 22 of /proc/<pid>/stat, or '' where there is no such process. The command's name may hold spaces and brackets. */
@@ -48,29 +62,37 @@ async function startTime(pid: number): Promise<string> {
 
 function parseHolder(text: string): LockHolder | undefined {
   try {
-    const holder = JSON.parse(text) as Partial<LockHolder>;
-    return typeof holder.pid === 'number' && typeof holder.host === 'string' && typeof holder.started === 'string' ? (holder as LockHolder) : undefined;
+    const { pid, host, started, place = '', since = '' } = JSON.parse(text) as Partial<LockHolder>;
+    const texts = [host, started, place, since];
+    return typeof pid === 'number' && texts.every((part) => typeof part === 'string') ? ({ pid, host, started, place, since } as LockHolder) : undefined;
   } catch {
     return undefined;
   }
 }
 
-async function isHeld(file: string, holder: LockHolder | undefined): Promise<boolean> {
-  if (holder?.host === hostname()) return holder.started !== '' && (await startTime(holder.pid)) === holder.started;
+/** Whether the holder can be looked up from here. */
+const isNear = (holder: LockHolder | undefined, place: string): boolean => holder?.host === hostname() && holder.place === place;
+
+async function isHeld(file: string, holder: LockHolder | undefined, place: string): Promise<boolean> {
+  if (holder && isNear(holder, place)) return holder.started !== '' && (await startTime(holder.pid)) === holder.started;
   const touched = (await stat(file).catch(() => undefined))?.mtimeMs ?? 0;
   return Date.now() - touched < STALE_AFTER_MS;
 }
 
-function keepTouching(file: string): ProcessLock {
+/** Touches the file and removes it in the end, unless another process has taken it over (this one was stopped for long). */
+function keepTouching(file: string, text: string): ProcessLock {
+  const isOwn = async (): Promise<boolean> => (await readFile(file, 'utf8').catch(() => undefined)) === text;
   const timer = setInterval(() => {
-    const now = new Date();
-    utimes(file, now, now).catch(() => undefined);
+    void isOwn().then((own) => {
+      const now = new Date();
+      return own ? utimes(file, now, now).catch(() => undefined) : undefined;
+    });
   }, TOUCH_EVERY_MS);
   timer.unref();
   return {
     async release() {
       clearInterval(timer);
-      await unlink(file).catch(() => undefined);
+      if (await isOwn()) await unlink(file).catch(() => undefined);
     },
   };
 }
@@ -116,14 +138,18 @@ async function removeStale(file: string, stale: string): Promise<void> {
 }
 
 /** Takes the lock, or says who has it. The file's folder exists. */
-export async function tryLock(file: string): Promise<{ lock: ProcessLock } | { holder: LockHolder }> {
-  const mine: LockHolder = { pid: process.pid, host: hostname(), started: await startTime(process.pid) };
+export async function tryLock(file: string): Promise<{ lock: ProcessLock } | { holder: LockHolder; isNear: boolean }> {
+  const place = await placeOfProcesses();
+  const since = new Date().toISOString();
+  const mine: LockHolder = { pid: process.pid, host: hostname(), started: await startTime(process.pid), place, since };
+  const own = JSON.stringify({ ...mine, key: randomUUID() });
   for (;;) {
-    if (await create(file, JSON.stringify(mine))) return { lock: keepTouching(file) };
+    if (await create(file, own)) return { lock: keepTouching(file, own) };
     const text = await readFile(file, 'utf8').catch(() => undefined);
     if (text === undefined) continue; // released just now
     const holder = parseHolder(text);
-    if (await isHeld(file, holder)) return { holder: holder ?? { pid: 0, host: 'an unknown host', started: '' } };
+    const unknown = { pid: 0, host: 'an unknown host', started: '', place: '', since: '' };
+    if (await isHeld(file, holder, place)) return { holder: holder ?? unknown, isNear: isNear(holder, place) };
     await removeStale(file, text);
   }
 }
@@ -132,5 +158,5 @@ export async function tryLock(file: string): Promise<{ lock: ProcessLock } | { h
 export async function takeLock(file: string): Promise<ProcessLock> {
   const attempt = await tryLock(file);
   if ('lock' in attempt) return attempt.lock;
-  throw new LockHeld(file, attempt.holder);
+  throw new LockHeld(file, attempt.holder, attempt.isNear);
 }

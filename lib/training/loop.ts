@@ -8,17 +8,17 @@ import type { ArchitectureInfo, Engine, EngineModel, EngineTrainer, MemoryPlan }
 import type { CheckpointReference } from './checkpoints';
 import { messageOf, TrainingError } from './errors';
 import type { TrainCallbacks, TrainResult } from './events';
+import { modelDigest } from '../files/model_digest';
 import { realFileSystem, type FileSystem } from '../files/file_system';
 import { formatBytes, formatMemoryPlan, planOrRefuse } from './memory';
 import { exportModel, makeConfig, sha256, type ModelFolderPlan } from './model_folder';
 import { readSampleFacts } from '../scoring/model_facts';
 import { NO_TOKENS_ADDED, replacesSampleTemplate } from '../tokenization/model_folder';
 import { parseTrainOptions, sampleCompat, stepsOf, type TrainOptions } from './options';
-import { openOutputFolder, prepareOutputFolder, removeEarlier, type OutputFolderState, type Say } from './output_folder';
+import { openOutputFolder, removeEarlier, takeOutputFolder, type OutputFolderState, type Say } from './output_folder';
 import { packageVersion } from '../files/package_version';
 import { readPaddingToken } from './padding_token';
 import { Run, OPTIMIZER_FILE, type RunStartState } from './run';
-import { lockFolder } from './run_lock';
 import { compareRewards, rewardsOfFolder, type RoundingEffect } from './rounding';
 import { RunLog } from './run_log';
 import { StepPlan } from './step_plan';
@@ -49,8 +49,7 @@ export async function train(input: object, context: TrainContext): Promise<Train
   const options = parseTrainOptions(input);
   const files = context.files ?? realFileSystem;
   await refuseOwnBase(options);
-  await prepareOutputFolder(options.output_dir, files);
-  const lock = await lockFolder(options.output_dir);
+  const lock = await takeOutputFolder(options.output_dir, files);
   try {
     return await trainLocked(options, context, files);
   } finally {
@@ -200,7 +199,7 @@ async function measureRounding({ options, context, data: { test } }: Prepared, {
 async function startState(resumed: CheckpointReference | undefined, identity: RunIdentity, options: TrainOptions, files: FileSystem, say: Say): Promise<RunStartState> {
   if (!resumed) return { step: 0, place: { epoch: 0, batch: 0 }, computedTokens: 0, seconds: 0 };
   const state = await readState(resumed.folder, files);
-  for (const change of checkResumable(resumed.folder, state, identity, options)) say(change, 'warning');
+  for (const change of checkResumable(resumed.folder, state, identity, options, packageVersion())) say(change, 'warning');
   say(`Going on from ${resumed.folder}, after step ${state.global_step}.`);
   const { next_epoch: epoch, next_batch: batch, computed_tokens: computedTokens, seconds } = state.cheems;
   return { step: state.global_step, place: { epoch, batch }, computedTokens, seconds };
@@ -247,6 +246,9 @@ async function identityOf(options: TrainOptions, data: TrainingData, paddingToke
     tokenizer_sha256: data.tokenizerSha256,
     chat_template_sha256: data.chatTemplate === undefined ? null : sha256(data.chatTemplate),
     base_config_sha256: sha256(await files.readText(join(options.model_path, 'config.json'))),
+    base_model_digest: await modelDigest(options.model_path),
+    reward_head: options.reward_head ?? null,
+    special_tokens_in_text: options.special_tokens_in_text ?? 'keep',
     seed: options.seed,
     do_shuffle: options.do_shuffle,
     global_batch_size: options.global_batch_size,

@@ -5,19 +5,31 @@ import { whyNot } from '../files/output_checks';
 import { findLatestCheckpoint, listCheckpoints, removeCheckpoint, removeLeftovers, setAside, type CheckpointReference } from './checkpoints';
 import { TrainingError } from './errors';
 import type { FileSystem } from '../files/file_system';
+import type { ProcessLock } from '../files/process_lock';
 import type { TrainOptions } from './options';
+import { lockFolder } from './run_lock';
 
 export type Say = (message: string, level?: 'info' | 'warning') => void;
 
-/** Makes the folder and writes and removes one file in it, so that a folder that cannot be written is told of before the training. */
-export async function prepareOutputFolder(folder: string, files: FileSystem): Promise<void> {
-  const probe = join(folder, `.writing-probe-${process.pid}-${randomBytes(4).toString('hex')}`);
+/**
+ * Makes the folder, takes its lock, and writes and removes one file in it, so that a folder that cannot be written is told of before the
+ * training. The trial comes under the lock: whoever has it removes what other runs left unfinished.
+ * @throws TrainingError where it cannot be written, or another run writes there.
+ */
+export async function takeOutputFolder(folder: string, files: FileSystem): Promise<ProcessLock> {
+  const fail = (error: unknown): never => {
+    if (error instanceof TrainingError) throw error;
+    throw new TrainingError(`output_dir ${folder} cannot be written: ${whyNot(error)}. Change its permissions, free some space, or choose another.`, { cause: error });
+  };
+  const lock = await files.makeFolders(folder).then(() => lockFolder(folder)).catch(fail);
   try {
-    await files.makeFolders(folder);
+    const probe = join(folder, `.writing-probe-${process.pid}-${randomBytes(4).toString('hex')}`);
     await files.writeDurably(probe, 'x');
     await files.removeFile(probe);
+    return lock;
   } catch (error) {
-    throw new TrainingError(`output_dir ${folder} cannot be written: ${whyNot(error)}. Change its permissions, free some space, or choose another.`, { cause: error });
+    await lock.release();
+    return fail(error);
   }
 }
 

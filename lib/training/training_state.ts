@@ -18,6 +18,10 @@ export interface RunIdentity {
   tokenizer_sha256: string | null;
   chat_template_sha256: string | null;
   base_config_sha256: string;
+  /** Configuration, tokenizer and weights (`modelDigest`). */
+  base_model_digest: string | null;
+  reward_head: string | null;
+  special_tokens_in_text: string;
   seed: number;
   do_shuffle: boolean;
   global_batch_size: number;
@@ -48,6 +52,10 @@ const stateSchema = z.object({
       tokenizer_sha256: z.string().nullable(),
       chat_template_sha256: z.string().nullable(),
       base_config_sha256: z.string(),
+      /** null: written by a version that did not record it. */
+      base_model_digest: z.string().nullable().default(null),
+      reward_head: z.string().nullable().default(null),
+      special_tokens_in_text: z.string().default('keep'),
       seed: z.number(),
       do_shuffle: z.boolean(),
       global_batch_size: z.number(),
@@ -92,6 +100,9 @@ const IDENTITY_NAMES: Record<keyof RunIdentity, string> = {
   tokenizer_sha256: "the base model's tokenizer (model_path)",
   chat_template_sha256: 'the chat template',
   base_config_sha256: "the base model's config.json (model_path)",
+  base_model_digest: "the base model's weights, configuration or tokenizer (model_path)",
+  reward_head: 'reward_head',
+  special_tokens_in_text: 'special_tokens_in_text',
   seed: 'seed',
   do_shuffle: 'do_shuffle',
   global_batch_size: 'global_batch_size',
@@ -107,16 +118,17 @@ const IDENTITY_NAMES: Record<keyof RunIdentity, string> = {
  * Throws a TrainingError where the checkpoint was trained on other batches than this run would make. Returns the
  * numeric options that differ, as sentences: the run goes on, but not as the uninterrupted one would have.
  */
-export function checkResumable(folder: string, state: TrainerState, identity: RunIdentity, options: TrainOptions): string[] {
+export function checkResumable(folder: string, state: TrainerState, identity: RunIdentity, options: TrainOptions, version: string): string[] {
   const saved = state.cheems.identity;
   const differences = (Object.keys(IDENTITY_NAMES) as (keyof RunIdentity)[])
+    .filter((name) => !(name === 'base_model_digest' && saved[name] === null))
     .filter((name) => JSON.stringify(saved[name]) !== JSON.stringify(identity[name]))
     .map((name) => `${IDENTITY_NAMES[name]}${describeChange(saved[name], identity[name])}`);
   if (differences.length > 0) {
     throw new TrainingError(`${folder} cannot be resumed, because these differ from the run that wrote it: ${differences.join('; ')}. Give the same as then, or start afresh in another output_dir (or with overwrite_output_dir).`);
   }
   const before = state.cheems.options;
-  return Object.entries(numericOptions(options))
+  return Object.entries({ ...numericOptions(options), package_version: version })
     .filter(([name, value]) => name in before && JSON.stringify(before[name]) !== JSON.stringify(value))
     .map(([name, value]) => `${name} was ${JSON.stringify(before[name])} and is now ${JSON.stringify(value)}: the run goes on with it, and no longer equals the uninterrupted one.`);
 }
