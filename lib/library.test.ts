@@ -227,3 +227,21 @@ test('disposed before, in the middle: the model says so, and no row is blamed', 
   }
   await model.dispose();
 });
+
+test.serial('disposed after an abort: nothing of the work is left to reject unheard', async (t) => {
+  const unheard: unknown[] = [];
+  const listen = (reason: unknown) => unheard.push(reason);
+  process.on('unhandledRejection', listen);
+  for (const patience of [0, 1, 30]) {
+    const model = await RewardModel.load(modelFolder(), {}, fakeEngine(8192).engine);
+    const controller = new AbortController();
+    if (patience === 0) controller.abort();
+    else setTimeout(() => controller.abort(), patience);
+    const work = model.score([{ prompt: '你好', responses: ['好'] }, { prompt: '你'.repeat(50_000), responses: ['好'] }], { signal: controller.signal });
+    await Promise.allSettled([work]);
+    await model.dispose();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  process.off('unhandledRejection', listen);
+  t.deepEqual(unheard, []);
+});

@@ -1,7 +1,9 @@
 // Finds and loads the compiled addon. Its functions are described here and nowhere else.
 import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import * as path from 'node:path';
 import { quoteCommand } from '../text/shell';
+import { packageFolder } from '../files/package_folder.js';
 import { EngineError } from './errors.js';
 import type {
   ArchitectureInfo, CausalLoadOptions, EngineInfo, GenerationOptions, GenerationStep, HeadInfo, MemoryPlan, NextTokens, OptimizerStep, PlanRequest, Precision, Progress, SampleBatch, ScoreResult, StepResult,
@@ -79,17 +81,6 @@ export interface Addon {
 
 const addonFile = path.join('build', 'Release', 'cheems_native.node');
 
-/** The package's own folder: the nearest one above this file that holds a package.json. */
-function packageFolder(): string {
-  let folder = __dirname;
-  while (!existsSync(path.join(folder, 'package.json'))) {
-    const parent = path.dirname(folder);
-    if (parent === folder) return path.resolve(__dirname, '..', '..');
-    folder = parent;
-  }
-  return folder;
-}
-
 let loaded: Addon | undefined;
 
 /** Loads the addon at its first use, so that what needs no engine (`--help`, reading data) works without a build. */
@@ -102,7 +93,8 @@ export function addon(): Addon {
     throw new EngineError('NOT_BUILT', `The engine has not been built: ${file} does not exist. Build it with: ${build}`);
   }
   try {
-    loaded = require(file) as Addon;
+    // Not by this file's own require, which bundlers take for theirs.
+    loaded = createRequire(file)(file) as Addon;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new EngineError(

@@ -198,6 +198,7 @@ export class RewardModel {
     const calls = this.callsOf(groups);
     try {
       let ahead = calls.next();
+      ahead.catch(() => {}); // shows when it is awaited, which an abort prevents
       for (;;) {
         const call = await unlessAborted(ahead, signal);
         if (call.done === true) break;

@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { packageFolder } from '../files/package_folder';
 import { TokenizerError } from './errors';
 import { holdFiles } from './folder_files';
 import type { SampleOptions, TokenizerSource } from './sample_builder';
@@ -118,7 +119,7 @@ export class TokenizerPool {
   }
 
   private start(): Worker {
-    const worker = new Worker(join(__dirname, 'tokenize_worker.js'), { workerData: this.setup });
+    const worker = new Worker(join(packageFolder(), 'dist', 'tokenization', 'tokenize_worker.js'), { workerData: this.setup });
     worker.on('message', (answer: WorkerAnswer) => {
       const task = this.workers.get(worker);
       if (!task) return; // dismissed, and its last words were under way
