@@ -26,6 +26,7 @@ export interface Source {
 
 /** One candidate answer. Exactly one of `content` and `inputIds` is what gets scored. */
 export interface Response {
+  /** The data's id of it, else the digest of its text. */
   id: string;
   /** The answer's text (of calls of tools, as JSON); absent only where `inputIds` is given. */
   content?: string;
@@ -41,9 +42,13 @@ export interface Response {
 export interface PreferencePrompt {
   /** The row's own `id`, else its running number in the data set, as text. */
   id: string;
+  /** What the responses answer. */
   prompt: Prompt;
+  /** The system turn before it. */
   systemPrompt?: string;
+  /** What else the chat template is given: tools, documents, variables. */
   templateVariables?: TemplateVariables;
+  /** All candidate answers. */
   responses: Response[];
   /** Annotated pairs, [chosen, rejected], as indices into `responses`; under the default rules each at most once. */
   pairs: [chosen: number, rejected: number][];
@@ -51,6 +56,7 @@ export interface PreferencePrompt {
   ties?: [number, number][];
   /** One rank a response, 1 is best, equal ranks are ties; absent where the data do not rank every response. */
   ranks?: number[];
+  /** As the data name it. */
   category?: string;
   /** Where the prompt was first met, for error messages and `scores.jsonl`. */
   source: Source;

@@ -16,6 +16,7 @@ export interface EvaluationDataset {
   name: string;
   /** The files that it was read from: `writeResults` records their digests. */
   files?: readonly string[];
+  /** As `readPreferenceDataset` or `datasetFromRows` gives it. */
   dataset: Pick<PreferenceDataset, 'prompts'> & Partial<PreferenceDataset>;
 }
 
@@ -24,18 +25,24 @@ export interface EvaluationProgress {
   name: string;
   /** Responses of all data sets. */
   done: number;
+  /** Responses of all data sets. */
   total: number;
   /** Tokens computed so far, where the predictor counts them. */
   tokens?: number;
 }
 
 export interface EvaluateOptions {
+  /** The data sets; each has its own metrics. */
   datasets: readonly EvaluationDataset[];
+  /** What gives the rewards; it is not disposed of. */
   predictor: Predictor | PredictorDefinition;
   /** 'cheems-bench' by default. */
   benchmark?: string;
+  /** The resampling for the intervals. */
   bootstrap?: BootstrapOptions;
+  /** Rejects with the signal's reason. */
   signal?: AbortSignal;
+  /** Called as responses are scored. */
   onProgress?: (progress: EvaluationProgress) => void;
 }
 

@@ -11,27 +11,31 @@ import { generationResources, promptTable, samplingTable } from './option_table'
 import type { Answer } from './answer';
 
 export interface LanguageModelOptions {
-  /** */
+  /** 'auto' (the GPU where there is one), 'cpu', 'cuda' or 'cuda:1'; `info` lists what is there. Default: 'auto'. */
   device?: string | undefined;
-  /** */
+  /** Of the activations and weights that are computed with. Default: bfloat16 on a GPU, float32 on the CPU. */
   precision?: Precision | undefined;
-  /** */
+  /** Threads of the engine; 0: one for each usable core. Default: 0. */
   numThreads?: number | undefined;
-  /** */
+  /** Keep bfloat16 and float16 weights as they are stored: half the memory, the same numbers. Default: true. */
   keep16Bit?: boolean | undefined;
-  /** */
+  /** Tokens computed at once: less takes less memory. Default: 8192. */
   microBatchTokens?: number | undefined;
-  /** */
+  /** Tokens of prompts and answers that generation keeps at once. Default: as many as half the free memory takes. */
   kvCacheTokens?: number | undefined;
-  /** */
+  /** Prompts that the engine is given at once; it takes them up as there is room. Default: 256. */
   batchPrompts?: number | undefined;
-  /** */
+  /** File with a Jinja template, in place of the model folder's. */
   chatTemplateFile?: string | undefined;
-  /** */
+  /** Variables that the chat template reads, such as { enable_thinking: false }. */
   templateOptions?: Readonly<Record<string, unknown>> | undefined;
-  /** */
+  /**
+   * Special tokens of the tokenizer that stand within the data's texts, such as <|im_end|>: 'keep' reads them as if
+   * the chat template had written them, as transformers does, 'escape' as plain text, 'refuse' is an error.
+   * Default: keep, and they are counted.
+   */
   specialTokensInText?: SpecialTokensInText | undefined;
-  /** */
+  /** Rejects with the signal's reason, within milliseconds. */
   signal?: AbortSignal | undefined;
 }
 
@@ -54,19 +58,19 @@ export const languageModelOptions: LibraryOptions<LanguageModelOptions> = {
 };
 
 export interface SamplingOptions {
-  /** */
+  /** Tokens of an answer, thoughts included. Default: 512. */
   maxTokens?: number | undefined;
-  /** */
+  /** Another name of maxTokens, transformers' own. */
   maxNewTokens?: number | undefined;
-  /** */
+  /** Of sampling; 0: greedy. Default: 0. */
   temperature?: number | undefined;
-  /** */
+  /** Draw among the likeliest tokens whose probabilities reach this sum. Default: 1. */
   topP?: number | undefined;
-  /** */
+  /** Draw among this many likeliest tokens; 0: all. Default: 0. */
   topK?: number | undefined;
-  /** */
+  /** Of sampling. Default: 0. */
   seed?: number | undefined;
-  /** */
+  /** Texts that end an answer, which is cut before them. */
   stop?: readonly string[] | undefined;
 }
 
@@ -81,11 +85,11 @@ export const samplingOptions: LibraryOptions<SamplingOptions> = {
 };
 
 export interface GenerateOptions extends SamplingOptions {
-  /** */
+  /** Continue texts as they stand, without a chat template. Default: false. */
   raw?: boolean | undefined;
-  /** */
+  /** Rejects with the signal's reason, within milliseconds. */
   signal?: AbortSignal | undefined;
-  /** */
+  /** Called with each answer as it ends, and its place in the list. */
   onAnswer?: ((index: number, answer: Answer) => void) | undefined;
 }
 

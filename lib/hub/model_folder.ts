@@ -21,7 +21,9 @@ export interface FetchProgress {
 }
 
 export interface ModelFolderOptions {
+  /** Rejects with the signal's reason; what was fetched stays. */
   signal?: AbortSignal | undefined;
+  /** Called as bytes come in. */
   onProgress?: ((progress: FetchProgress) => void) | undefined;
   /** A sentence to be shown: a copy is used because the hub cannot be reached, another process is fetching. */
   onNote?: ((sentence: string) => void) | undefined;
@@ -29,6 +31,7 @@ export interface ModelFolderOptions {
   environment?: HubEnvironment;
   /** As in `download`. */
   pauseMs?: number;
+  /** Attempts in a row without a byte, before it is given up. */
   attempts?: number;
 }
 

@@ -10,39 +10,52 @@ import type { ReadoutOptions } from './readouts';
 import type { StepReward } from './step_reward';
 
 export interface RewardModelOptions extends ReadoutOptions {
-  /** */
+  /** 'auto' (the GPU where there is one), 'cpu', 'cuda' or 'cuda:1'; `info` lists what is there. Default: 'auto'. */
   device?: string | undefined;
-  /** */
+  /** Of the activations and weights that are computed with. Default: bfloat16 on a GPU, float32 on the CPU. */
   precision?: Precision | undefined;
-  /** */
+  /**
+   * 'bfloat16': round every weight to it first, as tools do that load the folder in 16 bits. Default: the weights
+   * as stored.
+   */
   dtype?: Precision | undefined;
-  /** */
+  /** Threads of the engine; 0: one for each usable core. Default: 0. */
   numThreads?: number | undefined;
-  /** */
+  /** Keep bfloat16 and float16 weights as they are stored: half the memory, the same rewards. Default: true. */
   keep16Bit?: boolean | undefined;
-  /** */
+  /** Tokens computed at once: less takes less memory. Default: 8192. */
   microBatchTokens?: number | undefined;
-  /** */
+  /** Tokens of prompt and response together; longer samples are an error unless truncation. Default: no limit. */
   maxLength?: number | undefined;
-  /** */
+  /** Cut longer samples from the left. Default: false. */
   truncation?: boolean | undefined;
-  /** */
+  /**
+   * Strip white space around the templated text. Default: as the folder's trainer did, by cheems.json or by the
+   * class and head that it shows; the choice is printed.
+   */
   doStrip?: boolean | undefined;
-  /** */
+  /** 'cheems': do exactly as the original does, doubled BOS included. Default: what cheems.json says. */
   compat?: 'cheems' | undefined;
-  /** */
+  /** File with a Jinja template, in place of the model folder's. */
   chatTemplateFile?: string | undefined;
-  /** */
+  /**
+   * Where the folder has more than one reward head: the head's kind or its tensor's name; 'vocabulary_row': the
+   * logit of vocabulary id 0 (Nemotron).
+   */
   rewardHead?: string | undefined;
-  /** */
+  /** Apply the mean and std of config.json (OpenRLHF's heads). Default: false. */
   normalizeReward?: boolean | undefined;
-  /** */
+  /**
+   * Special tokens of the tokenizer that stand within the data's texts, such as <|im_end|>: 'keep' reads them as if
+   * the chat template had written them, as transformers does, 'escape' as plain text, 'refuse' is an error.
+   * Default: keep, and they are counted.
+   */
   specialTokensInText?: SpecialTokensInText | undefined;
-  /** */
+  /** Of a process reward model: how the steps' rewards become one. */
   stepReward?: StepReward | undefined;
-  /** */
+  /** Gets a sentence, at most once, where samples are such that other programs would read their rewards elsewhere. */
   onNote?: ((sentence: string) => void) | undefined;
-  /** */
+  /** Rejects with the signal's reason, within milliseconds. */
   signal?: AbortSignal | undefined;
 }
 
@@ -69,9 +82,9 @@ export const rewardModelOptions: LibraryOptions<RewardModelOptions> = {
 };
 
 export interface ScoreItemsOptions {
-  /** */
+  /** Rejects with the signal's reason, within milliseconds. */
   signal?: AbortSignal | undefined;
-  /** */
+  /** Called some times per second with what is done. */
   onProgress?: ((progress: ScoreItemsProgress) => void) | undefined;
 }
 

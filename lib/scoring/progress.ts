@@ -3,9 +3,11 @@
 export interface ScoreItemsProgress {
   /** Responses scored, and all of them. */
   done: number;
+  /** Responses of all items. */
   total: number;
   /** Tokens computed so far, each shared prompt once. */
   tokens: number;
+  /** Tokens computed per second, since the call began. */
   tokensPerSecond: number;
 }
 

@@ -7,9 +7,12 @@ import { TextTokenizer } from '../tokenization/text_tokenizer';
 
 /** How to find them, in place of what the model's family is published with. Text is tokenised by the model folder's tokenizer. */
 export interface ReadoutOptions {
-  /** Of a gate that reads the prompt: the tokens between the user's last turn and the assistant's. Read is the first token of the last such place. */
+  /**
+   * Of a gate that reads the prompt (ArmoRM, QRM): the tokens that begin the assistant's turn, as text or ids.
+   * Default: the family's.
+   */
   gatePattern?: string | readonly number[] | undefined;
-  /** Of a process reward model: the token that ends a step. */
+  /** Of a process reward model: the token that ends a step, as text or its id. Default: <extra_0>. */
   stepToken?: string | number | undefined;
 }
 

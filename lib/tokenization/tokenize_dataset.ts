@@ -34,7 +34,9 @@ export interface TokenizedDataset {
 }
 
 export interface TokenizeControl {
+  /** Rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
+  /** Responses done, and all of them. */
   onProgress?: ((p: { done: number; total: number }) => void) | undefined;
 }
 

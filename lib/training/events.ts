@@ -6,11 +6,15 @@ import type { RoundingEffect } from './rounding';
 
 /** One optimiser step. Losses, accuracy and margin are those of its global batch before the update. */
 export interface StepMetrics {
+  /** The step that was taken, from 1. */
   step: number;
+  /** Steps of the whole run. */
   totalSteps: number;
   /** Epochs done, with the fraction. */
   epoch: number;
+  /** What was minimized: the ranking loss plus reg_coef times the regularizer. */
   loss: number;
+  /** Mean of -log sigmoid(chosen - rejected) over the pairs of the batch. */
   rankingLoss: number;
   /** Mean square reward, before reg_coef. */
   regulariser: number;
@@ -18,14 +22,19 @@ export interface StepMetrics {
   accuracy: number;
   /** Mean of chosen minus rejected reward over the batch's pairs. */
   margin: number;
+  /** The learning rate that the step was taken with. */
   learningRate: number;
   /** Global norm before clipping. */
   gradientNorm: number;
+  /** Responses in the batch. */
   responses: number;
+  /** Pairs of a chosen and a rejected response in the batch. */
   pairs: number;
   /** Tokens computed, each shared prompt once. */
   computedTokens: number;
+  /** Tokens computed per second of this step. */
   tokensPerSecond: number;
+  /** Wall time of the step. */
   seconds: number;
   /** Estimated from this run's steps so far; evaluations and saves are counted in. */
   secondsLeft: number;
@@ -34,30 +43,46 @@ export interface StepMetrics {
 }
 
 export interface EvaluationResult {
+  /** The step after which it was evaluated. */
   step: number;
+  /** Epochs done, with the fraction. */
   epoch: number;
+  /** The metrics on test_data_path. */
   report: MetricReport;
   /** Of each test prompt's responses. */
   rewards: Float32Array[];
+  /** Responses that were scored. */
   responses: number;
+  /** Wall time of the evaluation. */
   seconds: number;
 }
 
 export interface RunStart {
+  /** Steps of the whole run. */
   totalSteps: number;
   /** Steps already done by the run that is resumed; 0 for a fresh one. */
   resumedStep: number;
+  /** Steps in which the learning rate climbs. */
   warmupSteps: number;
+  /** Prompts that are trained on. */
   prompts: number;
+  /** Responses that are trained on. */
   responses: number;
+  /** Pairs that are trained on. */
   pairs: number;
+  /** Prompts of test_data_path; 0 without it. */
   testPrompts: number;
+  /** Numbers in the model. */
   parameters: number;
+  /** 'cpu', 'cuda:0', … */
   device: string;
   /** What was taken and why: a sentence. */
   deviceChoice: string;
+  /** Of the activations and weights that are computed with. */
   precision: Precision;
+  /** The memory that the run takes, by kind. */
   memory: MemoryPlan;
+  /** Where the run is written. */
   outputDir: string;
 }
 
@@ -65,13 +90,17 @@ export type Phase = 'reading' | 'tokenising' | 'loading' | 'evaluating' | 'savin
 
 /** All optional; none may throw. */
 export interface TrainCallbacks {
+  /** A sentence for people: what was decided, merged, dropped or cut. */
   onLog?: (entry: { level: 'info' | 'warning'; message: string }) => void;
   /** `total` is 0 where it is not known. */
   onProgress?: (progress: { phase: Phase; done: number; total: number }) => void;
   /** What the run will take of the memory. Without this callback it is logged as a table. */
   onMemoryPlan?: (plan: MemoryPlan) => void;
+  /** Called once, before the first step. */
   onStart?: (start: RunStart) => void;
+  /** Called after each step. */
   onStep?: (metrics: StepMetrics) => void;
+  /** Called after each evaluation. */
   onEvaluate?: (result: EvaluationResult) => void;
   /** The checkpoint is durable: a kill from here on cannot lose it. */
   onSave?: (checkpoint: CheckpointReference) => void;
@@ -80,12 +109,15 @@ export interface TrainCallbacks {
 export interface TrainResult {
   /** Stopped by `stop` before the last step; the checkpoint is what a resumed run goes on from. */
   interrupted: boolean;
+  /** Steps done. */
   step: number;
+  /** Steps of the whole run. */
   totalSteps: number;
   /** The newest checkpoint; absent where the run was stopped before its first step. */
   checkpoint?: CheckpointReference;
   /** The folder that holds the finished model; absent when interrupted. */
   modelFolder?: string;
+  /** The last evaluation; absent without test data. */
   evaluation?: EvaluationResult;
   /** Of a finished model that is saved in float32, where there are test prompts: what loading it in bfloat16 does. */
   rounding?: RoundingEffect;

@@ -9,6 +9,9 @@ import {
   type OptionDescription, type ValueOf,
 } from '../arguments/option_kinds';
 
+import type { TrainOptionValues } from './option_values';
+
+export type { TrainOptionValues } from './option_values';
 export type { OptionDescription } from '../arguments/option_kinds';
 
 const PATHS = 'Paths';
@@ -90,15 +93,26 @@ export const trainOptionDescriptions = Object.fromEntries(
   Object.entries(trainOptionDefinitions).map(([name, definition]) => [name, definition.description]),
 ) as Record<TrainOptionName, OptionDescription>;
 
-type ParsedOptions = { [Name in TrainOptionName]: ValueOf<Definitions[Name]['schema']> };
+type ParsedOptions = TrainOptionValues;
+type TableValues = { [Name in TrainOptionName]: ValueOf<Definitions[Name]['schema']> };
+/** The written types are those of the table: where this does not compile, run node scripts/write_option_comments.cjs. */
+const _same: [TableValues, TrainOptionValues] extends [TrainOptionValues, TableValues] ? true : never = true;
+void _same;
 
 /**
  * What a caller gives: only the three paths are required, and a single data file need not be a list. The model goes by `model_name` too,
  * which evaluation calls it by.
  */
 export type TrainOptionsInput = Partial<Omit<ParsedOptions, 'model_path' | 'train_data_path' | 'test_data_path'>> &
-  Pick<ParsedOptions, 'output_dir'> & { train_data_path: string | string[]; test_data_path?: string | string[] } &
-  ({ model_path: string; model_name?: string } | { model_path?: undefined; model_name: string });
+  Pick<ParsedOptions, 'output_dir'> & ListsOrOne<Pick<ParsedOptions, 'train_data_path'>> & ListsOrOne<Partial<Pick<ParsedOptions, 'test_data_path'>>> &
+  ((Pick<ParsedOptions, 'model_path'> & { model_name?: string }) | {
+    model_path?: undefined;
+    /** Another name of model_path. */
+    model_name: string;
+  });
+
+/** A single file need not be a list. */
+type ListsOrOne<T> = { [Name in keyof T]: T[Name] | string };
 
 /** Options with every default settled. */
 export interface TrainOptions extends ParsedOptions {

@@ -5,12 +5,15 @@ import type { Message } from '../../data/types';
 export interface CompletionOptions {
   /** 0: greedy. */
   temperature: number;
+  /** Draws among the likeliest tokens whose probabilities reach this sum. */
   topP?: number;
   /** Draws among this many likeliest tokens; 0 or absent: all. Not all sources of answers know it. */
   topK?: number;
   /** Tokens that an answer may have. */
   maxTokens: number;
+  /** Of the draws, where the source of answers heeds it. */
   seed?: number;
+  /** Texts that end an answer, which is cut before them. */
   stop?: readonly string[];
   /** Asks for the likeliest tokens at the answer's first place, this many of them; with `maxTokens` 1. */
   firstTokens?: number;

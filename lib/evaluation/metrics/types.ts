@@ -10,6 +10,7 @@ export interface MetricPrompt {
   ranks?: ArrayLike<number>;
   /** Annotated pairs [chosen, rejected], indices into `rewards`. Absent and empty differ: see `computeMetrics`. */
   pairs?: readonly (readonly [chosen: number, rejected: number])[];
+  /** Metrics are also given per category, where every prompt has one. */
   category?: string;
   /** Length of each response, in the unit that `MetricInput.lengthUnit` names. */
   lengths?: ArrayLike<number>;
@@ -74,13 +75,16 @@ export interface BootstrapOptions {
 }
 
 export interface MetricInput {
+  /** The prompts with the rewards of their responses. */
   prompts: readonly MetricPrompt[];
   /**
    * The order of the categories in the output; by default that of their first prompt. Categories named here that no
    * prompt has are left out (the original's category numbers are shared by all files of an evaluation).
    */
   categories?: readonly string[];
+  /** What `lengths` count; 'characters' by default. */
   lengthUnit?: LengthUnit;
+  /** The resampling for the intervals. */
   bootstrap?: BootstrapOptions;
   /**
    * What to do with a group (the whole, or a category) that has no annotated pair while others have: `nan` gives NaN and

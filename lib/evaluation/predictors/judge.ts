@@ -15,7 +15,9 @@ import { comparisonMargin, type Comparison, type Judgement } from '../metrics';
 import { PredictorError, type Predictor, type PromptScores, type ScoringOptions } from './predictor';
 
 export interface JudgePredictorOptions {
+  /** The judge, as `openEndpoint` or `openLocalJudge` gives it. */
   completer: Completer;
+  /** The prompt, as `findJudgeTemplate` gives it. */
   templates: TemplateChoice;
   /** `text` (the default): the answer is parsed. `logits`: the probability of A against B at its first token. */
   mode?: 'text' | 'logits';

@@ -62,13 +62,17 @@ export interface PredictorSample {
 
 /** A predictor of one's own: one number a sample, higher is better. */
 export interface PredictorDefinition {
+  /** In tables and results. */
   name: string;
+  /** The score of each sample, in their order. */
   score(samples: PredictorSample[], options: ScoringOptions): ArrayLike<number> | Promise<ArrayLike<number>>;
   /** About how many samples a call of `score` gets (256 by default); the responses of a prompt are never parted. */
   batchSize?: number;
   /** Whether samples without text, given as token ids, can be scored; otherwise such data are refused. */
   acceptsTokenIds?: boolean;
+  /** Facts for `results.json`: plain JSON. */
   describe?(): Record<string, unknown>;
+  /** Frees what the predictor holds. */
   dispose?(): Promise<void> | void;
 }
 

@@ -9,6 +9,7 @@ export const KEY_VARIABLE = 'OPENAI_API_KEY';
 export interface EndpointOptions {
   /** The base address, `https://host/v1`; `/chat/completions` is added where it is not there. */
   endpoint: string;
+  /** The model's name at the endpoint. */
   model: string;
   /** Environment variable with the key (OPENAI_API_KEY by default). Where it is not set, none is sent. */
   keyVariable?: string;
@@ -37,6 +38,7 @@ export interface EndpointOptions {
   headers?: Record<string, string>;
   /** Where answers are kept; absent: nowhere. */
   cacheFile?: string | undefined;
+  /** Prices of a million tokens, to count the cost. */
   prices?: Prices;
 }
 
