@@ -202,6 +202,24 @@ test('through the proxy of the environment', async (t) => {
   proxy.close();
 });
 
+test('a proxy that cannot be used is named with its variable, and not tried again', async (t) => {
+  const cases = [
+    ['socks5://me:secret-word@127.0.0.1:1', /could not be fetched: The environment variable http_proxy names a SOCKS proxy/],
+    ['ftp://h', /could not be fetched: The environment variable http_proxy \("ftp:\/\/h"\) holds no address of a proxy/],
+  ] as const;
+  for (const [value, message] of cases) {
+    const child = spawn('bash', ['scripts/fetch_data.sh', '--repository', 'http://hub.invalid/x.git', '--folder', folder()], {
+      cwd: join(__dirname, '../..'),
+      env: { ...process.env, http_proxy: value, no_proxy: '' },
+    });
+    let errors = '';
+    child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+    t.is(await new Promise((resolve) => child.once('close', resolve)), 1);
+    t.regex(errors, message);
+    t.false(errors.includes('secret-word'));
+  }
+});
+
 test('scripts/fetch_data.sh asks for the three files by their published digests', async (t) => {
   const { server, repository: url } = await repository();
   const place = folder();
