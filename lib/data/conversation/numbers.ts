@@ -21,10 +21,18 @@ const ID_KEYS = new Set<unknown>(['id', 'pair_id', 'bon_uid']);
 /** What stands below these reaches chat templates. */
 const TEMPLATE_KEYS = ['tools', 'tool_calls', 'function_call', 'function_calls', 'functions', 'chat_template_kwargs', 'documents'];
 
-const LONG_NUMBER = /[:[,\s]-?\d{16}/;
-const FRACTION_AS_ID = new RegExp(`"(?:${[...ID_KEYS].join('|')})"\\s*:\\s*-?\\d+[.eE]`);
-const TEMPLATE_KEY = new RegExp(`"(?:${TEMPLATE_KEYS.join('|')})"\\s*:`);
+/** Every row is asked these, so they are such as are found fast; that they find too much costs time alone. */
+const LONG_NUMBER = /\d{16}/;
+/** Not the digits behind a point. */
+const LONG_INTEGER = /(?<![.\d])\d{16}/;
+const FRACTION_AS_ID = /id"\s*:\s*-?\d+[.eE]/;
+const TEMPLATE_BEGINNINGS = ['"tool', '"function', '"chat_template_kwargs"', '"documents"'];
 const FRACTION = /\d[.eE][-+\d]/;
+
+function mayLoseDigits(text: string): boolean {
+  if ((LONG_NUMBER.test(text) && LONG_INTEGER.test(text)) || FRACTION_AS_ID.test(text)) return true;
+  return TEMPLATE_BEGINNINGS.some((key) => text.includes(key)) && FRACTION.test(text);
+}
 
 type Path = readonly (string | number)[];
 
@@ -47,8 +55,7 @@ export function parseRow(text: string, within: (path: Path) => Path = (path) => 
       throw error;
     }
   }
-  const isExact = LONG_NUMBER.test(text) || FRACTION_AS_ID.test(text) || (TEMPLATE_KEY.test(text) && FRACTION.test(text));
-  return isExact ? parseWithNumbers(text, numberWithin) : value;
+  return mayLoseDigits(text) ? parseWithNumbers(text, numberWithin) : value;
 }
 
 /** JSON text within a field, such as tools written as text. @throws SyntaxError */

@@ -1,5 +1,5 @@
 import { DataError, show } from '../errors';
-import { exactText, messageOf, messagesOf, ReadKeys, readPrompt, simplified } from '../conversation';
+import { exactText, isPlain, messageOf, messagesOf, ReadKeys, readPrompt, simplified } from '../conversation';
 import { turnsAnswer } from '../conversation/answers';
 import { has, isObject, textId, textOf, tokenIdsOf, tokensId } from '../fields';
 import type { JsonObject } from '../fields';
@@ -60,9 +60,12 @@ function isWhole(turns: Message[]): boolean {
 function commonTurns(a: Message[], b: Message[]): number {
   let n = 0;
   // The last turn of the shorter side is an answer even where both are equal.
-  while (n < Math.min(a.length, b.length) - 1 && exactText(a[n]) === exactText(b[n])) n += 1;
+  while (n < Math.min(a.length, b.length) - 1 && isSame(a[n]!, b[n]!)) n += 1;
   return n;
 }
+
+const isSame = (a: Message, b: Message): boolean =>
+  a.role === b.role && a.content === b.content && ((isPlain(a) && isPlain(b)) || exactText(a) === exactText(b));
 
 /** Reads `chosen` and `rejected` given the prompt, or takes the prompt from what both conversations share. */
 export function readSides(row: JsonObject, given: Prompt | undefined, source: Source): Contribution {
