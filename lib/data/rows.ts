@@ -3,7 +3,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { open, stat, type FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
@@ -38,7 +38,13 @@ const BYTE_ORDER_MARK = '\uFEFF';
 export async function* readRows(file: string, options: RowsOptions = {}): AsyncGenerator<Row> {
   if (await isParquet(file)) return yield* parquetRows(file, options);
   const stream = createReadStream(file, { highWaterMark: 1 << 18 });
+  // What cannot be looked at is told of by the reader. A pipe has no size.
+  const before = await stat(file).catch(() => undefined);
   yield* rowsOfStream(stream, file, options);
+  if (before === undefined || stream.bytesRead >= before.size) return;
+  if (((await stat(file).catch(() => undefined))?.size ?? before.size) < before.size) {
+    throw new DataError({ file }, `the file was cut while it was read: it had ${before.size} bytes and ended after ${stream.bytesRead}`);
+  }
 }
 
 /** By its content; by its name where that is neither text nor anything else that is known. What cannot be opened is told of by the reader of text. */

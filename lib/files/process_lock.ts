@@ -100,8 +100,8 @@ function keepTouching(file: string, text: string): ProcessLock {
 /** Makes a file with its whole content at once; false where it exists. */
 async function create(file: string, content: string): Promise<boolean> {
   const aside = `${file}.${randomUUID()}`;
-  await writeFile(aside, content);
   try {
+    await writeFile(aside, content);
     await link(aside, file);
     return true;
   } catch (error) {
@@ -114,7 +114,7 @@ async function create(file: string, content: string): Promise<boolean> {
       throw second;
     });
   } finally {
-    await unlink(aside);
+    await unlink(aside).catch(() => undefined);
   }
 }
 

@@ -189,6 +189,21 @@ test('of two runs on one folder at once, one is told of the other', async (t) =>
   }
 });
 
+test('an output folder that is removed in the middle is made again by the next save, with all lines of the log', async (t) => {
+  const { options } = setUp(t);
+  const out = options['output_dir'] as string;
+  const atSave: string[][] = [];
+  const callbacks = {
+    onStep: ({ step }: { step: number }) => void (step === 3 && rmSync(out, { recursive: true })),
+    onSave: () => void atSave.push(readdirSync(out)),
+  };
+  const result = await train(options, { engine: fakeEngine(), callbacks });
+  t.true(atSave[1]!.includes('checkpoint-4') && !atSave[1]!.includes('checkpoint-2'));
+  t.deepEqual(metricsIn(out).filter(({ kind }) => kind === 'train').map(({ step }) => step), Array.from({ length: 15 }, (_, i) => i + 1));
+  t.is(result.modelFolder, out);
+  t.deepEqual(weightsIn(out), weightsIn(join(out, 'checkpoint-last')));
+});
+
 test("with compat the base model's pad token keeps its embedding row, as in transformers, and a resumed run must have the same rule", async (t) => {
   const { folder, options } = setUp(t, { max_steps: 4 });
   const base = options['model_path'] as string;

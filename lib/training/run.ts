@@ -210,8 +210,6 @@ export class Run {
   private async saveAtEnd(): Promise<void> {
     for (let waited = 0; ; waited += RETRY_AT_END_EVERY_MS) {
       try {
-        // Whoever removed the folder meanwhile did not mean the model that is in memory.
-        await this.parts.files.makeFolders(this.parts.options.output_dir);
         return await this.save();
       } catch (error) {
         this.parts.signal?.throwIfAborted();
@@ -225,6 +223,8 @@ export class Run {
   private async save(): Promise<void> {
     const { options, model, trainer, folderPlan, files, callbacks, log } = this.parts;
     callbacks.onProgress?.({ phase: 'saving', done: 0, total: 1 });
+    // Whoever removed the folder meanwhile did not mean the model that is in memory.
+    await files.makeFolders(options.output_dir);
     this.newest = await saveCheckpoint({
       outputDir: options.output_dir,
       step: this.step,

@@ -1,5 +1,5 @@
 // The record of a run: metrics.jsonl, one JSON object a line, and TensorBoard event files beside it.
-import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, readSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from './errors';
 import { EventFileWriter } from './tensorboard';
@@ -37,7 +37,7 @@ export function keptLength(content: Buffer, lastStep: number): number {
 
 export class RunLog {
   readonly file: string;
-  private readonly descriptor: number;
+  private descriptor: number;
   private readonly events: EventFileWriter | undefined;
   private readonly onWarning: ((message: string) => void) | undefined;
   private pending: string[] = [];
@@ -49,7 +49,7 @@ export class RunLog {
     if (existsSync(this.file)) {
       truncateSync(this.file, options.resumedStep > 0 ? keptLength(readFileSync(this.file), options.resumedStep) : 0);
     }
-    this.descriptor = openSync(this.file, 'a');
+    this.descriptor = openSync(this.file, 'a+');
     this.onWarning = options.onWarning;
     this.events = options.tensorboard ? new EventFileWriter(join(options.outputDir, EVENTS_FOLDER), options.resumedStep) : undefined;
   }
@@ -92,7 +92,7 @@ export class RunLog {
 
   /** Whether a line of this kind after this step is on record. */
   has(kind: LogRecord['kind'], step: number): boolean {
-    const lines = (readFileSync(this.file, 'utf8') + this.pending.join('')).split('\n').filter((line) => line.includes(`"${kind}"`));
+    const lines = (this.content().toString('utf8') + this.pending.join('')).split('\n').filter((line) => line.includes(`"${kind}"`));
     return lines.some((line) => {
       const record = JSON.parse(line) as Partial<LogRecord>;
       return record.kind === kind && record.step === step;
@@ -102,7 +102,23 @@ export class RunLog {
   /** Flushes the lines to the device, or throws; called before a checkpoint is reported, whose resumed run relies on them. */
   flush(): void {
     if (this.pending.length > 0) this.writePending();
+    if (!existsSync(this.file)) this.writeAgain();
     fsyncSync(this.descriptor);
+  }
+
+  /** Of the open file, which is there even where its name was removed. */
+  private content(): Buffer {
+    const bytes = Buffer.alloc(fstatSync(this.descriptor).size);
+    for (let read = 0; read < bytes.length; ) read += readSync(this.descriptor, bytes, read, bytes.length - read, read);
+    return bytes;
+  }
+
+  /** Where the file was removed with its folder. */
+  private writeAgain(): void {
+    writeFileSync(this.file, this.content());
+    const removed = this.descriptor;
+    this.descriptor = openSync(this.file, 'a+');
+    closeSync(removed);
   }
 
   close(): void {
