@@ -94,6 +94,27 @@ test.serial('a reader that has enough: no word, and the exit code of SIGPIPE', a
   t.notRegex(err, /error|EPIPE/);
 });
 
+const rowOf = (id: number) => ({ read: String(id).repeat(32), line: `{"id":${id}}` });
+
+test('a named pipe is opened once for all rows, and a full device is told as such', async (t) => {
+  const reader = shell('mkfifo rows; cat rows');
+  while (!existsSync(at('rows'))) await new Promise((resolve) => setTimeout(resolve, 10));
+  const piped = await fresh(at('rows'));
+  await piped.write([rowOf(1)]);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await piped.write([rowOf(2)]);
+  await piped.close();
+  t.is((await reader).out, '{"id":1}\n{"id":2}\n');
+  const full = await fresh('/dev/full');
+  await t.throwsAsync(async () => full.write([rowOf(1)]), { message: '--output: /dev/full cannot be written: the disk is full.' });
+  await full.close();
+});
+
+test('a named pipe is not touched before the work', async (t) => {
+  const { out } = await shell('mkfifo pipe; cat pipe & $CLI score --model_path no-such-model --input in.jsonl --output pipe; kill $!; echo done; wait');
+  t.is(out, 'done\n', 'the reader had to be stopped: nobody had opened and closed the pipe');
+});
+
 async function fresh(path: string): Promise<CommandOutput> {
   const output = await openOutput(path, { name: 'scores', fields: ['reward'] });
   await output.begin(async () => ({}), true);
@@ -104,14 +125,14 @@ test('rows that go to a file which was removed meanwhile are not said to be kept
   const path = at('removed.jsonl');
   for (const remove of [() => rmSync(path), () => (writeFileSync(at('other'), ''), renameSync(at('other'), path))]) {
     const output = await fresh(path);
-    await output.write([{ read: '1'.repeat(32), line: '{"id":1}' }]);
+    await output.write([rowOf(1)]);
     remove();
-    await t.throwsAsync(async () => output.write([{ read: '2'.repeat(32), line: '{"id":2}' }]), { message: /removed\.jsonl was removed or replaced while it was written, so its rows are lost/ });
+    await t.throwsAsync(async () => output.write([rowOf(2)]), { message: /removed\.jsonl was removed or replaced while it was written, so its rows are lost/ });
     await output.close();
   }
   const linked = await fresh(path);
   linkSync(path, at('second name'));
-  await linked.write([{ read: '1'.repeat(32), line: '{"id":1}' }]);
+  await linked.write([rowOf(1)]);
   await linked.close();
   t.is(readFileSync(at('second name'), 'utf8'), '{"id":1}\n');
 });

@@ -1,7 +1,7 @@
 // Where `score` and `generate` write: a file that a stopped run can be continued in, or standard output.
 
 import { constants, fstat } from 'node:fs';
-import { appendFile, readFile, stat } from 'node:fs/promises';
+import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { OutputError } from '../continuing/output_error';
 import { FileOutput, linesTo, type RowKind, type RowOutput } from '../continuing/row_output';
@@ -32,7 +32,7 @@ export async function openOutput(path: string, kind: RowKind): Promise<CommandOu
   const there = await stat(path).catch(() => undefined);
   // A device or a pipe has no rows of an earlier run.
   if (there !== undefined && !there.isFile() && !there.isDirectory()) {
-    return streamOutput((lines) => appendFile(path, lines));
+    return deviceOutput(path);
   }
   if (path.endsWith('.gz')) {
     throw new OutputError(
@@ -51,6 +51,21 @@ export async function openOutput(path: string, kind: RowKind): Promise<CommandOu
     finish: () => output.finish(),
     close: () => output.close(),
   };
+}
+
+/** Opened once, at the first row: a pipe that is closed in between ends its reader. */
+function deviceOutput(path: string): CommandOutput {
+  let handle: FileHandle | undefined;
+  const write = async (lines: string): Promise<void> => {
+    try {
+      handle ??= await open(path, 'a');
+      await handle.appendFile(lines);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EPIPE') throw new ReaderGone();
+      throw new OutputError(`--output: ${path} cannot be written: ${whyNot(error)}.`, { cause: error });
+    }
+  };
+  return { ...streamOutput(write), close: async () => handle?.close() };
 }
 
 function streamOutput(write: (lines: string) => Promise<void>): CommandOutput {

@@ -119,12 +119,15 @@ async function freeBytes(folder: string): Promise<number> {
   return bavail * bsize;
 }
 
-/** Whether the file can be made, or written to where it exists; it is as it was afterwards. @throws Error with a sentence. */
+/** Whether the file can be made, or written to where it exists; it is as it was afterwards. Pipes and devices are not tried. @throws Error with a sentence. */
 export async function checkOutputFile(name: string, file: string): Promise<void> {
   const fail = (error: unknown): never => {
     throw new Error(`${name}: ${file} cannot be written: ${whyNot(error)}.`, { cause: error });
   };
   const existed = await isThere(file).catch(fail);
+  // Opening a pipe waits for its reader, and closing it ends what the reader gets.
+  const known = await stat(file).catch(() => undefined);
+  if (known && !known.isFile() && !known.isDirectory()) return;
   try {
     await (await open(file, 'a')).close();
     if (!existed) await unlink(file);
