@@ -4,6 +4,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { formatReport } from '../data/report';
 import { evaluate, findBenchmark, loadPredictor, readBenchmarkFile, registeredBenchmarks, registeredPredictors, tableFor, writeReport, writeResults, RESULT_FILES, type Evaluation, type EvaluationDataset, type Predictor, type WrittenResults } from '../evaluation';
 import { requireVerdicts } from '../evaluation/judges/verdicts';
+import { withFolderLock } from '../files/folder_lock';
 import { checkOutputFolder } from '../files/output_checks';
 import { readCheemsJudgeData } from '../evaluation/judges/cheems_data';
 import { rewardModelPredictor } from '../evaluation/predictors/reward_model';
@@ -73,35 +74,37 @@ export const evalCommand = defineCommand({
       if (values.truncation && values.max_length === undefined) throw new UsageError('--truncation needs --max_length: the length to cut to.');
       checkJudgeOptions(values);
       if (values.output_dir !== undefined) await checkResultsFolder(values.output_dir, values.data_path);
-      const datasets = await readDatasets(values, signal);
-      const predictor = await openPredictor(values, signal);
-      const total = datasets.reduce((sum, { dataset }) => sum + dataset.prompts.reduce((n, { responses }) => n + responses.length, 0), 0);
-      const progress = showProgress({ label: 'eval', unit: 'responses', total });
-      const began = performance.now();
-      try {
-        const evaluation = await evaluate({
-          datasets,
-          predictor,
-          benchmark: values.benchmark,
-          bootstrap: { resamples: values.bootstrap, seed: values.seed },
-          signal,
-          onProgress: ({ done, tokens }) => progress.update(done, tokens === undefined ? {} : { 'tokens/s': (tokens / ((performance.now() - began) / 1000)).toFixed(0) }),
-        });
-        progress.finish();
-        const spending = isJudge(values) ? describeSpending(evaluation.predictor.description) : '';
-        if (isJudge(values)) requireVerdictsOrSay(evaluation, spending);
-        for (const line of predictor.notes?.() ?? []) say(line);
-        isMeasured = true;
-        print(tableFor(evaluation));
-        if (isJudge(values)) print(`\n${spending}`);
-        if (values.output_dir !== undefined) {
-          const { written, report } = await writeFiles(values.output_dir, evaluation, values, signal);
-          print(`\nresults: ${written.results}\nscores:  ${written.scores}\n${written.judgements === undefined ? '' : `judged:  ${written.judgements}\n`}report:  ${report.html}\n`);
+      await withFolderLock('--output_dir', values.output_dir, async () => {
+        const datasets = await readDatasets(values, signal);
+        const predictor = await openPredictor(values, signal);
+        const total = datasets.reduce((sum, { dataset }) => sum + dataset.prompts.reduce((n, { responses }) => n + responses.length, 0), 0);
+        const progress = showProgress({ label: 'eval', unit: 'responses', total });
+        const began = performance.now();
+        try {
+          const evaluation = await evaluate({
+            datasets,
+            predictor,
+            benchmark: values.benchmark,
+            bootstrap: { resamples: values.bootstrap, seed: values.seed },
+            signal,
+            onProgress: ({ done, tokens }) => progress.update(done, tokens === undefined ? {} : { 'tokens/s': (tokens / ((performance.now() - began) / 1000)).toFixed(0) }),
+          });
+          progress.finish();
+          const spending = isJudge(values) ? describeSpending(evaluation.predictor.description) : '';
+          if (isJudge(values)) requireVerdictsOrSay(evaluation, spending);
+          for (const line of predictor.notes?.() ?? []) say(line);
+          isMeasured = true;
+          print(tableFor(evaluation));
+          if (isJudge(values)) print(`\n${spending}`);
+          if (values.output_dir !== undefined) {
+            const { written, report } = await writeFiles(values.output_dir, evaluation, values, signal);
+            print(`\nresults: ${written.results}\nscores:  ${written.scores}\n${written.judgements === undefined ? '' : `judged:  ${written.judgements}\n`}report:  ${report.html}\n`);
+          }
+        } finally {
+          progress.finish();
+          await predictor.dispose?.();
         }
-      } finally {
-        progress.finish();
-        await predictor.dispose?.();
-      }
+      });
     });
   },
 });

@@ -11,10 +11,13 @@ const folder = mkdtempSync(join(tmpdir(), 'cheems-lost-'));
 const at = (...names: string[]) => join(folder, ...names);
 const ASKED = at('asked');
 writeFileSync(at('file'), '');
-writeFileSync(at('predictor.cjs'), `const { writeFileSync } = require('node:fs');
+writeFileSync(at('predictor.cjs'), `const { rmSync, writeFileSync } = require('node:fs');
 module.exports = { name: 'lengths', async score(samples) {
   writeFileSync(process.env.ASKED, '');
-  if (process.env.BREAK) writeFileSync(process.env.BREAK, '');
+  if (process.env.BREAK) {
+    rmSync(process.env.BREAK, { recursive: true, force: true });
+    writeFileSync(process.env.BREAK, '');
+  }
   return samples.map(({ response }) => response.length);
 } };`);
 const rows = Array.from({ length: 40 }, (_, i) => JSON.stringify({ input: `p${i}`, responses: [{ id: 'a', content: 'long one' }, { id: 'b', content: 'x' }], rank: { a: 1, b: 2 }, category: [`c${i}`] }));

@@ -1,7 +1,9 @@
+import { fork } from 'node:child_process';
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { lineOf } from '../testing/row_writer';
 import { OutputError } from './output_error';
 import { FileOutput } from './row_output';
 import { recordFileOf, type RunFacts } from './run_record';
@@ -173,4 +175,27 @@ test('a folder that is not there is told of', async (t) => {
   await t.throwsAsync(FileOutput.open(mkdtempSync(join(tmpdir(), 'row-output-')), SCORES), {
     message: /it is a folder/,
   });
+});
+
+test('killed at any moment, a run goes on, and no row that it said was written is lost', async (t) => {
+  const file = newFile();
+  const rows = 3000;
+  const whole = Array.from({ length: rows }, (_, row) => `${lineOf(row)}\n`).join('');
+  let [kills, code] = [0, null as number | null];
+  while (code === null) {
+    const child = fork(join(__dirname, '..', 'testing', 'row_writer.js'), [file, String(rows)]);
+    let said = 0;
+    child.on('message', (message) => {
+      if (message === 'begun' && kills < 6) setTimeout(() => child.kill('SIGKILL'), 5 + 11 * kills);
+      else said = Number(message);
+    });
+    code = await new Promise<number | null>((settle) => child.once('close', settle));
+    const there = readFileSync(file, 'utf8');
+    t.true(whole.startsWith(there));
+    t.true(there.split('\n').length > said, `${said} rows said to be written`);
+    if (code === null) kills += 1;
+  }
+  t.is(code, 0);
+  t.true(kills >= 3, `${kills} kills`);
+  t.is(readFileSync(file, 'utf8'), whole);
 });
