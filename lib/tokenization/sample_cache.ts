@@ -9,18 +9,19 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { exactText } from '../data/conversation';
+import { packageVersion } from '../files/package_version';
 import { TOKENIZER_FILES } from './folder_files';
 import type { SampleOptions, TokenizerSource } from './sample_builder';
 import type { ChunkResult, SampleJob } from './worker_messages';
 
 const MAGIC = Buffer.from('CHEEMS-SAMPLES-1\n', 'latin1');
 const DIGEST_BYTES = 32;
-/** Raise when the same input comes to give other samples, a new version of the tokenizer library included. */
+/** Raise when the same input comes to give other samples between two versions of the package, whose number counts too. */
 const RULES = 'samples-5';
 
-/** The file for these samples. Every input of theirs goes into its name: texts, tokenizer, template and options. */
+/** The file for these samples. Every input of theirs goes into its name: texts, tokenizer, template, options and the package's version. */
 export function cacheFile(folder: string, jobs: readonly SampleJob[], source: TokenizerSource, options: SampleOptions): string {
-  const hash = createHash('sha256').update(`${RULES}\n`);
+  const hash = createHash('sha256').update(`${RULES}\n${packageVersion()}\n`);
   const files = TOKENIZER_FILES.map((name) => join(source.folder, name));
   for (const file of [...files, source.chatTemplateFile]) {
     const onDisk = (path: string) => (existsSync(path) ? readFileSync(path) : undefined);

@@ -247,6 +247,10 @@ test('the cache on disk gives the same samples, and only for the same texts, tok
   t.is(await stateOf(dataset, {}), 'written');
   rmSync(join(folder, 'chat_template.jinja'));
   t.is(await stateOf(dataset, {}), 'read');
+  const config = readFileSync(join(folder, 'tokenizer_config.json'), 'utf8');
+  writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ ...(JSON.parse(config) as object), eos_token: 'x' }));
+  t.is(await stateOf(dataset, {}), 'written');
+  writeFileSync(join(folder, 'tokenizer_config.json'), config);
   // A damaged file is made anew, and one that cannot be written fails nothing.
   const file = written.cache?.file ?? '';
   const bytes = readFileSync(file);
