@@ -1,7 +1,8 @@
 // npm's install script: builds build/Release/cheems_native.node with CMake, in build/cmake. A second run only
 // rebuilds what changed. Extra arguments go to cmake's configuration: node scripts/build_addon.cjs -DCMAKE_BUILD_TYPE=Debug
 'use strict';
-const { spawnSync } = require('node:child_process');
+const { spawn, spawnSync } = require('node:child_process');
+const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -50,10 +51,113 @@ function checkTools() {
   );
 }
 
+/** Below Node.js 20.19 nothing of this package runs: told before minutes of building. package.json's "engines" says the same. */
+function checkNode() {
+  const wanted = require(path.join(root, 'package.json')).engines.node.replace('>=', '');
+  const [[major, minor], [leastMajor, leastMinor]] = [process.versions.node, wanted].map((text) => text.split('.').map(Number));
+  if (major > leastMajor || (major === leastMajor && minor >= leastMinor)) return;
+  stop(
+    `cheems-native needs Node.js ${wanted} or newer, and this is ${process.versions.node}. Debian 12 has 18 alone: take the archive for Linux from ` +
+      'nodejs.org (unpack it, put its bin folder first in PATH), or nvm, and run this again.',
+  );
+}
+
 function run(args) {
   const { status, error } = spawnSync('cmake', args, { cwd: root, stdio: 'inherit' });
   if (error) stop(`cmake could not be started: ${error.message}`);
   return status === 0;
+}
+
+const SECONDS_BETWEEN_LINES = 30;
+
+/** Where a person sees progress: the terminal, also when npm keeps an install script's output to itself; else the output, in lines. */
+function progressStream() {
+  if (process.stdout.isTTY) return { write: (text) => process.stdout.write(text), isTerminal: true };
+  if (process.env.npm_lifecycle_event === 'install') {
+    try {
+      const terminal = fs.openSync('/dev/tty', 'w');
+      return { write: (text) => fs.writeSync(terminal, text), isTerminal: true };
+    } catch {
+      // No terminal: a service, a container.
+    }
+  }
+  return { write: (text) => process.stdout.write(text), isTerminal: false };
+}
+
+/** Runs the build: its steps as progress, all else that it prints (warnings, errors) as it comes. */
+function build(args, jobs) {
+  const began = Date.now();
+  const { write, isTerminal } = progressStream();
+  let lastLine = 0;
+  let hasBegun = false;
+  const tell = (step, isEnd) => {
+    const seconds = Math.round((Date.now() - began) / 1000);
+    const line = `Building the engine of cheems-native: ${step}, ${seconds} s`;
+    if (!hasBegun) {
+      hasBegun = true;
+      write(`cheems-native builds its engine (C++) here, with ${jobs} ${jobs === 1 ? 'compiler' : 'compilers'} at once; on two cores that takes some minutes.\n`);
+    }
+    if (isTerminal) write(`\r\x1b[K${line}${isEnd ? '\n' : ''}`);
+    else if (isEnd || seconds - lastLine >= SECONDS_BETWEEN_LINES || lastLine === 0) write(`${line}\n`);
+    else return;
+    lastLine = Math.max(seconds, 1);
+  };
+  return new Promise((resolve) => {
+    const child = spawn('cmake', args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+    let rest = '';
+    let latest;
+    // A step may take longer than the pause between lines.
+    const timer = setInterval(() => latest && hasBegun && tell(latest, false), isTerminal ? 1000 : 5000);
+    child.stdout.setEncoding('utf8');
+    child.stdout.on('data', (text) => {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop();
+      for (const line of lines) {
+        const ninja = /^\[(\d+)\/(\d+)\]/.exec(line);
+        const make = /^\[ *(\d+)%\] (Building|Linking)/.exec(line);
+        if (ninja) latest = `${ninja[1]} of ${ninja[2]} steps`;
+        else if (make) latest = `${make[1]} %`;
+        else if (/^(ninja: no work to do|ninja: Entering|\[ *\d+%\]|gmake|make|Consolidate compiler|Scanning dependencies)/.test(line) && !/Error/.test(line)) continue;
+        else write(`${line}\n`);
+        // A look at what is out of date takes a step or two, and is no build.
+        if (make || (ninja && (hasBegun || Number(ninja[2]) > 2))) tell(latest, false);
+      }
+    });
+    child.on('error', (error) => stop(`cmake could not be started: ${error.message}`));
+    child.on('close', (code) => {
+      clearInterval(timer);
+      if (latest && hasBegun) tell(code === 0 ? 'done' : `ended at ${latest}`, true);
+      resolve(code === 0);
+    });
+  });
+}
+
+/** What the engine is built from, as one digest: sources, options, system. */
+function sourcesDigest() {
+  const digest = createHash('sha256').update(JSON.stringify([process.platform, process.arch, process.argv.slice(2), process.env.CXX ?? '', process.env.CXXFLAGS ?? '']));
+  const files = ['CMakeLists.txt'];
+  for (const folder of ['bindings', 'native']) {
+    for (const entry of fs.readdirSync(path.join(root, folder), { recursive: true })) files.push(path.join(folder, entry));
+  }
+  for (const file of files.sort()) {
+    const whole = path.join(root, file);
+    if (fs.statSync(whole).isFile()) digest.update(`${file}\0`).update(fs.readFileSync(whole)).update('\0');
+  }
+  return digest.digest('hex');
+}
+
+const addon = path.join(root, 'build', 'Release', 'cheems_native.node');
+const stamp = path.join(root, 'build', 'Release', 'built_from.sha256');
+
+/** Whether a copied or moved package brought an engine of just these sources that runs here. */
+function isBuilt(digest) {
+  try {
+    if (fs.readFileSync(stamp, 'utf8') !== digest) return false;
+    require(addon).info();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 // A tree made for another folder (the package was moved or copied) cannot be used again.
@@ -70,16 +174,24 @@ function dropForeignTree() {
   return false;
 }
 
-checkTools();
-const configured = dropForeignTree();
-const generator = !configured && !process.env.CMAKE_GENERATOR && onPath('ninja') ? ['-G', 'Ninja'] : [];
-const log = process.env.npm_config_loglevel === 'verbose' ? [] : ['--log-level=WARNING'];
-if (!run(['-S', root, '-B', tree, ...log, ...generator, `-DCHEEMS_NODE=${process.execPath}`, ...process.argv.slice(2)])) {
-  stop('The build of cheems-native could not be configured: see the message above.',
-    'After changing the system, remove build/cmake and run node scripts/build_addon.cjs again.');
+async function main() {
+  checkNode();
+  const digest = sourcesDigest();
+  const configured = dropForeignTree();
+  if (!configured && isBuilt(digest)) return console.log('The engine of cheems-native is built already, from these sources.');
+  checkTools();
+  const generator = !configured && !process.env.CMAKE_GENERATOR && onPath('ninja') ? ['-G', 'Ninja'] : [];
+  const log = process.env.npm_config_loglevel === 'verbose' ? [] : ['--log-level=WARNING'];
+  if (!run(['-S', root, '-B', tree, ...log, ...generator, `-DCHEEMS_NODE=${process.execPath}`, ...process.argv.slice(2)])) {
+    stop('The build of cheems-native could not be configured: see the message above.',
+      'After changing the system, remove build/cmake and run node scripts/build_addon.cjs again.');
+  }
+  // A compiler of this C++ takes up to about 1 GiB: on a small machine, fewer at once.
+  const jobs = Math.max(1, Math.min(os.availableParallelism(), Math.floor(os.totalmem() / 2 ** 30)));
+  if (!(await build(['--build', tree, '--parallel', String(jobs), '--target', 'cheems_native'], jobs))) {
+    stop('The build of cheems-native failed: see the first error above.');
+  }
+  fs.writeFileSync(stamp, digest);
 }
-// A compiler of this C++ takes up to about 1 GiB: on a small machine, fewer at once.
-const jobs = Math.max(1, Math.min(os.availableParallelism(), Math.floor(os.totalmem() / 2 ** 30)));
-if (!run(['--build', tree, '--parallel', String(jobs), '--target', 'cheems_native'])) {
-  stop('The build of cheems-native failed: see the first error above.');
-}
+
+void main();

@@ -26,7 +26,7 @@ header_or_file() { [ -e "/usr/include/$1" ] || header "$1"; }
 
 if [ $with_node = yes ]; then
   if ! command -v node >/dev/null || ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(+a > 20 || (+a === 20 && +b >= 19) ? 0 : 1)'; then
-    echo "Node.js 20.19 or newer is needed, with npm, and $(command -v node >/dev/null && node --version || echo 'no node') was found. Install it from nodejs.org or your distribution first." >&2
+    echo "Node.js 20.19 or newer is needed, with npm, and $(command -v node >/dev/null && node --version || echo 'no node') was found. Debian 12 has 18 alone: take the archive for Linux from nodejs.org (unpack it, put its bin folder first in PATH), or nvm." >&2
     exit 1
   fi
   if ! command -v npm >/dev/null; then

@@ -22,12 +22,7 @@ if ! cmp -s package-lock.json "$stamp"; then
 fi
 
 say 'Build'
-mkdir -p build
-node scripts/build_addon.cjs >build/quickstart-build.log 2>&1 || {
-  tail -n 40 build/quickstart-build.log >&2
-  echo "The engine could not be built; all of the output: build/quickstart-build.log" >&2
-  exit 1
-}
+node scripts/build_addon.cjs
 npm run --silent build:ts
 
 say 'A small Qwen2 model with random weights'

@@ -48,7 +48,7 @@ export const initCommand = defineCommand({
   name: 'init',
   options,
   examples: [
-    ['init --architecture qwen2 --hidden_size 256 --num_hidden_layers 4 --tokenizer data/tokenizer --output_dir models/tiny', 'a small Qwen2'],
+    ['init --architecture qwen2 --hidden_size 256 --num_hidden_layers 4 --tokenizer models/Qwen2.5-0.5B --output_dir models/tiny', 'a small Qwen2, with the tokenizer of another folder'],
     ['init --architecture llama --hidden-size 64 --vocab-size 1000 --output-dir models/ids-only', 'no tokenizer: for data with input_ids'],
   ],
   run: (values) => withInterrupts('Stopping; no folder is left behind.', (signal) => makeModel(values, signal)),
