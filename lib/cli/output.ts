@@ -82,8 +82,8 @@ async function refuseClosedOutput(): Promise<void> {
 }
 
 /**
- * Node opens a closed standard stream as a null device before any program runs. It does so for reading and writing, as nobody who
- * redirects to a null device does. Only Linux tells.
+ * Node opens a closed standard stream as a null device before any program runs. It does so for reading and writing, as
+ * nobody who redirects to a null device does. Only Linux tells.
  */
 async function isStandardOutputClosed(): Promise<boolean> {
   const [status, nothing] = await Promise.all([fstatOf(1), stat('/dev/null').catch(() => undefined)]);

@@ -41,7 +41,7 @@ test('rows of the same run are kept, plain JSON lines, and the lock goes', async
   t.deepEqual(await writeRows(file, 3), { found: undefined, skipped: 0 });
   const again = await writeRows(file, 5);
   t.is(again.skipped, 3);
-  t.regex(again.found!, /holds 3 rows of an earlier run, which are kept\. \(--overwrite would/);
+  t.regex(again.found!, /holds 3 rows of an earlier run, which are kept\. \(--overwrite would begin anew\.\)/);
   t.is(readFileSync(file, 'utf8'), linesOf(5));
   t.false(existsSync(`${file}.lock`));
 });

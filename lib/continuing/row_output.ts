@@ -1,5 +1,6 @@
-// The file that `score` and `generate` write rows to. A run that was stopped or killed is continued in it, if the record beside it
-// (run_record.ts) proves that the rows there are of the same model, options and rows; else it is left as it is, with a sentence.
+// The file that `score` and `generate` write rows to. A run that was stopped or killed is continued in it, if the
+// record beside it (run_record.ts) proves that the rows there are of the same model, options and rows; else it is left
+// as it is, with a sentence.
 
 import { createReadStream } from 'node:fs';
 import { open, realpath, stat, type FileHandle } from 'node:fs/promises';
@@ -99,7 +100,8 @@ export class FileOutput implements RowOutput {
     const differences = differencesOf(found.facts, facts, NAMES);
     if (differences.length > 0) {
       throw new OutputError(
-        `${this.path} holds ${count(rows)} of an earlier run and cannot be continued, because these differ from it: ${differences.join('; ')}. Give the same as then. Or give --overwrite to replace the file, or another --output.`,
+        `${this.path} holds ${count(rows)} of an earlier run and cannot be continued, because these differ from it: ` +
+          `${differences.join('; ')}. Give the same as then. Or give --overwrite to replace the file, or another --output.`,
       );
     }
     await this.handle.truncate(bytes);
@@ -107,7 +109,8 @@ export class FileOutput implements RowOutput {
     this.rows = rows;
     this.earlier = found.record.entries(rows);
     const torn = size > bytes ? `; its torn last line (${size - bytes} bytes) was cut` : '';
-    return `${this.path} holds ${count(rows)} of an earlier run, which are kept${torn}. (--overwrite would replace them.)`;
+    const kept = rows === 1 ? 'which is kept' : 'which are kept';
+    return `${this.path} holds ${count(rows)} of an earlier run, ${kept}${torn}. (--overwrite would begin anew.)`;
   }
 
   async has(read: string, source: Source): Promise<boolean> {
@@ -116,8 +119,8 @@ export class FileOutput implements RowOutput {
     this.asked += 1;
     if (entry?.read === read) return true;
     throw new OutputError(
-      `${placeOf(source)}: row ${this.asked} of ${this.path} was made from another row than this one: the input has changed since, or is another. ` +
-        `Rows may only have been added at its end. ${WAY_OUT}`,
+      `${placeOf(source)}: row ${this.asked} of ${this.path} was made from another row than this one: ` +
+        `the input has changed since, or is another. Rows may only have been added at its end. ${WAY_OUT}`,
     );
   }
 
@@ -128,13 +131,17 @@ export class FileOutput implements RowOutput {
       await this.handle.appendFile(rows.map(({ line }) => `${line}\n`).join(''));
     } catch (error) {
       throw new OutputError(
-        `${this.path} cannot be written: ${whyNot(error)}. The rows before are kept; the same command goes on from there.`,
+        `${this.path} cannot be written: ${whyNot(error)}. ` +
+          'The rows before are kept; the same command goes on from there.',
       );
     }
     await this.refuseRemoved();
   }
 
-  /** Once all rows of the input have been asked for or written. @throws OutputError where the file is not what was written. */
+  /**
+   * Once all rows of the input have been asked for or written. @throws OutputError where the file is not what was
+   * written.
+   */
   async finish(): Promise<void> {
     await this.handle.datasync().catch((error: unknown) => {
       throw new OutputError(`${this.path} cannot be written: ${whyNot(error)}.`);
@@ -142,7 +149,8 @@ export class FileOutput implements RowOutput {
     await this.refuseRemoved();
     if (this.asked < this.rows) {
       throw new OutputError(
-        `${this.path} holds ${count(this.rows)} of an earlier run, and the input has ${this.asked} only: the others answer to no row of it. ${WAY_OUT}`,
+        `${this.path} holds ${count(this.rows)} of an earlier run, and the input has ${this.asked} only: ` +
+          `the others answer to no row of it. ${WAY_OUT}`,
       );
     }
   }
@@ -178,7 +186,8 @@ export class FileOutput implements RowOutput {
       const entry = (await entries.next()).value as RowEntry | undefined;
       if (entry === undefined)
         throw new OutputError(
-          `${this.path}:${rows}: the run that wrote the file wrote ${count(recorded)}, and lines were added since. ${WAY_OUT}`,
+          `${this.path}:${rows}: the run that wrote the file wrote ${count(recorded)}, ` +
+            `and lines were added since. ${WAY_OUT}`,
         );
       if (entry.written !== digestOfText(line)) throw new OutputError(`${this.path}:${rows}: ${changed}`);
       bytes += line.length + 1;
@@ -205,9 +214,16 @@ export class FileOutput implements RowOutput {
     const { value: first } = await linesOf(this.path).next();
     const row = objectOf(first?.toString('utf8'));
     if (row === undefined || !this.kind.fields.some((field) => row[field] !== undefined)) {
-      return `${this.path}:1: this is not a row of ${this.kind.name} but ${show(row ?? first?.toString('utf8') ?? 'a line without end')}; the output is not one of an earlier run. ${WAY_OUT}`;
+      const found = show(row ?? first?.toString('utf8') ?? 'a line without end');
+      return (
+        `${this.path}:1: this is not a row of ${this.kind.name} but ${found}; ` +
+        `the output is not one of an earlier run. ${WAY_OUT}`
+      );
     }
-    return `${this.path} holds rows, and no ${recordFile} says by which model, options and rows they were made (it was moved, or an older version wrote them). ${WAY_OUT}`;
+    return (
+      `${this.path} holds rows, and no ${recordFile} says by which model, options and rows they were made ` +
+      `(it was moved, or an older version wrote them). ${WAY_OUT}`
+    );
   }
 
   private async refuseRemoved(): Promise<void> {

@@ -1,8 +1,9 @@
 // What a file of rows was made by, and of what: `<output>.run`, beside it.
 //
-// Its first line is a JSON object: the command, the model by its digest, and every option that a row can hang on. Then there is a line
-// for each row of the output, in order: 32 hexadecimal digits of what was read, a space, 32 of the line that was written. An entry is on
-// the device before its row is written, so the record may be ahead of the output of a killed run, and never behind it.
+// Its first line is a JSON object: the command, the model by its digest, and every option that a row can hang on. Then
+// there is a line for each row of the output, in order: 32 hexadecimal digits of what was read, a space, 32 of the line
+// that was written. An entry is on the device before its row is written, so the record may be ahead of the output of a
+// killed run, and never behind it.
 
 import { constants, open, type FileHandle } from 'node:fs/promises';
 import { writeFileAtomically } from '../files/atomic_file';

@@ -1,6 +1,7 @@
 /**
- * Settles as the promise does, or rejects with the signal's reason at once: for a wait that may never end by itself. Nothing stays behind on
- * the signal, nor on any promise that outlives the wait (`Promise.race` against one leaves a reaction there each time, for ever).
+ * Settles as the promise does, or rejects with the signal's reason at once: for a wait that may never end by itself.
+ * Nothing stays behind on the signal, nor on any promise that outlives the wait (`Promise.race` against one leaves a
+ * reaction there each time, for ever).
  */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise;

@@ -7,8 +7,8 @@ import { LockHeld, takeLock } from './process_lock';
 const LOCK_FILE = '.output-lock';
 
 /**
- * Runs `work` while no other process writes into the folder, which is made; one that is empty afterwards and was made for this goes again.
- * Without a folder there is nothing to lock.
+ * Runs `work` while no other process writes into the folder, which is made; one that is empty afterwards and was made
+ * for this goes again. Without a folder there is nothing to lock.
  * @throws Error with a sentence that begins with `name`, such as `--output_dir`, where another run has it.
  */
 export async function withFolderLock<T>(name: string, folder: string | undefined, work: () => Promise<T>): Promise<T> {

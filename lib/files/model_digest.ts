@@ -11,19 +11,26 @@ const OF_TRAINING = /^(?:optimizer|scheduler|rng_state|training_args|scaler)/;
 /** Files up to this size are read whole. */
 const WHOLE = 64 << 20;
 const AT_ONCE = 1 << 20;
-/** A tensor up to this size is read whole; of a larger one so many pieces, evenly spaced, its first and last bytes among them. */
+/**
+ * A tensor up to this size is read whole; of a larger one so many pieces, evenly spaced, its first and last bytes among
+ * them.
+ */
 const WHOLE_TENSOR = 256 << 10;
 const PIECES = 16;
 const PIECE = 4096;
-/** Of a large file in another form: its two ends (PyTorch's archive lists the CRC-32 of each tensor at its end), and so many pieces. */
+/**
+ * Of a large file in another form: its two ends (PyTorch's archive lists the CRC-32 of each tensor at its end), and so
+ * many pieces.
+ */
 const PIECES_OF_FILE = 1024;
 const LONGEST_HEADER = 100_000_000;
 
 /**
- * SHA-256 over the folder's configuration, tokenizer and weights: their names, sizes and contents. Weight files above 64 MiB are not read
- * whole. Of safetensors: the header, every tensor up to 256 KiB (heads, norms, biases), and 16 pieces of 4 KiB of every larger one; of
- * other forms the first and the last MiB and 1024 pieces. The folder's place and dates do not count. Training changes it, of a head or an
- * adapter alone too; a change of a few numbers within a large matrix may not.
+ * SHA-256 over the folder's configuration, tokenizer and weights: their names, sizes and contents. Weight files above
+ * 64 MiB are not read whole. Of safetensors: the header, every tensor up to 256 KiB (heads, norms, biases), and 16
+ * pieces of 4 KiB of every larger one; of other forms the first and the last MiB and 1024 pieces. The folder's place
+ * and dates do not count. Training changes it, of a head or an adapter alone too; a change of a few numbers within a
+ * large matrix may not.
  */
 export async function modelDigest(folder: string): Promise<string> {
   const names = (await readdir(folder)).filter((name) => isOfModel(name)).sort();

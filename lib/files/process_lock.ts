@@ -1,6 +1,6 @@
-// A lock between processes: a file that names its process. One whose process is gone is taken over at once. Elsewhere (another host of a
-// shared disk, another container, the machine before its restart) processes cannot be looked up, whatever the host's name and the process
-// numbers say: there a lock counts as held while its holder keeps touching it.
+// A lock between processes: a file that names its process. One whose process is gone is taken over at once. Elsewhere
+// (another host of a shared disk, another container, the machine before its restart) processes cannot be looked up,
+// whatever the host's name and the process numbers say: there a lock counts as held while its holder keeps touching it.
 
 import { randomUUID } from 'node:crypto';
 import { link, readFile, readlink, stat, unlink, utimes, writeFile } from 'node:fs/promises';
@@ -34,7 +34,8 @@ export class LockHeld extends Error {
   readonly again: string;
 
   constructor(file: string, { pid, host, since }: LockHolder, isNear: boolean) {
-    const holder = `process ${pid} on ${host}${since === '' ? '' : `, since ${since.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}`}`;
+    const time = since.replace('T', ' ').replace(/\.\d+Z$/, ' UTC');
+    const holder = `process ${pid} on ${host}${since === '' ? '' : `, since ${time}`}`;
     super(`${file} is held by ${holder}.`);
     this.holder = holder;
     this.again = isNear ? 'Wait for it' : 'If it was killed, try again in a minute; else wait for it';
@@ -50,7 +51,9 @@ async function placeOfProcesses(): Promise<string> {
   return `${kernel.trim()} ${numbers}`.trim();
 }
 
-/** Field 22 of /proc/<pid>/stat, or '' where there is no such process. The command's name may hold spaces and brackets. */
+/**
+ * Field 22 of /proc/<pid>/stat, or '' where there is no such process. The command's name may hold spaces and brackets.
+ */
 async function startTime(pid: number): Promise<string> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
@@ -64,14 +67,16 @@ function parseHolder(text: string): LockHolder | undefined {
   try {
     const { pid, host, started, place = '', since = '' } = JSON.parse(text) as Partial<LockHolder>;
     const texts = [host, started, place, since];
-    return typeof pid === 'number' && texts.every((part) => typeof part === 'string') ? ({ pid, host, started, place, since } as LockHolder) : undefined;
+    if (typeof pid !== 'number' || !texts.every((part) => typeof part === 'string')) return undefined;
+    return { pid, host, started, place, since } as LockHolder;
   } catch {
     return undefined;
   }
 }
 
 /** Whether the holder can be looked up from here. */
-const isNear = (holder: LockHolder | undefined, place: string): boolean => holder?.host === hostname() && holder.place === place;
+const isNear = (holder: LockHolder | undefined, place: string): boolean =>
+  holder?.host === hostname() && holder.place === place;
 
 async function isHeld(file: string, holder: LockHolder | undefined, place: string): Promise<boolean> {
   if (holder && isNear(holder, place)) return holder.started !== '' && (await startTime(holder.pid)) === holder.started;
@@ -79,7 +84,9 @@ async function isHeld(file: string, holder: LockHolder | undefined, place: strin
   return Date.now() - touched < STALE_AFTER_MS;
 }
 
-/** Touches the file and removes it in the end, unless another process has taken it over (this one was stopped for long). */
+/**
+ * Touches the file and removes it in the end, unless another process has taken it over (this one was stopped for long).
+ */
 function keepTouching(file: string, text: string): ProcessLock {
   const isOwn = async (): Promise<boolean> => (await readFile(file, 'utf8').catch(() => undefined)) === text;
   const timer = setInterval(() => {
@@ -119,8 +126,9 @@ async function create(file: string, content: string): Promise<boolean> {
 }
 
 /**
- * Takes away a lock whose text is `stale`. Only who has the guard beside it may, so that no one takes away the lock that another
- * process has meanwhile put in its place. A guard is held for an instant; one that is older was left by a killed process.
+ * Takes away a lock whose text is `stale`. Only who has the guard beside it may, so that no one takes away the lock
+ * that another process has meanwhile put in its place. A guard is held for an instant; one that is older was left by a
+ * killed process.
  */
 async function removeStale(file: string, stale: string): Promise<void> {
   const guard = `${file}.guard`;

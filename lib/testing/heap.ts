@@ -4,8 +4,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /**
- * Bytes by which the heap, garbage collected, grows with each turn between turns `first` and `last` of `work`, which calls its argument
- * at each turn.
+ * Bytes by which the heap, garbage collected, grows with each turn between turns `first` and `last` of `work`, which
+ * calls its argument at each turn.
  */
 export async function heapPerTurn(
   first: number,

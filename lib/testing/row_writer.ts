@@ -1,4 +1,5 @@
-// Writes rows 0 to the second argument into the output of the first, a few at a time, going on where an earlier process was killed.
+// Writes rows 0 to the second argument into the output of the first, a few at a time, going on where an earlier process
+// was killed.
 
 import { digestOfValue } from '../continuing/digests';
 import { FileOutput, type OutputRow } from '../continuing/row_output';

@@ -12,8 +12,8 @@ import { lockFolder } from './run_lock';
 export type Say = (message: string, level?: 'info' | 'warning') => void;
 
 /**
- * Makes the folder, takes its lock, and writes and removes one file in it, so that a folder that cannot be written is told of before the
- * training. The trial comes under the lock: whoever has it removes what other runs left unfinished.
+ * Makes the folder, takes its lock, and writes and removes one file in it, so that a folder that cannot be written is
+ * told of before the training. The trial comes under the lock: whoever has it removes what other runs left unfinished.
  * @throws TrainingError where it cannot be written, or another run writes there.
  */
 export async function takeOutputFolder(folder: string, files: FileSystem): Promise<ProcessLock> {
