@@ -1,6 +1,7 @@
 // The options of `eval --predictor judge`, and the judge that they ask for: behind an endpoint, or run here.
 
 import { join } from 'node:path';
+import { counted } from '../text/counted';
 import type { Predictor } from '../evaluation';
 import { bothOrders, findJudgeTemplate, JudgeError, openEndpoint, openLocalJudge, parseHeaders, registeredJudgeTemplates, singleOrder, type Completer, type PairOrders } from '../evaluation/judges';
 import { judgePredictor } from '../evaluation/predictors/judge';
@@ -192,15 +193,15 @@ export function describeSpending(description: Record<string, unknown>): string {
   const amount = tokens && `${tokens.prompt} + ${tokens.completion} tokens`;
   const said = notes.map((note) => `         ${note}\n`).join('');
   if (answers) {
-    return `judge:   ${answers.computed} answers computed, ${answers.from_cache} from the cache; ${amount}\n${said}`;
+    return `judge:   ${counted(answers.computed, 'answer')} computed, ${answers.from_cache} from the cache; ${amount}\n${said}`;
   }
   if (!requests) return '';
   const failures = Object.entries(requests.failed_attempts).map(([kind, count]) => `${kind}: ${count}`);
   const money = (value: number) => String(Number(value.toPrecision(4)));
   const uncounted = requests.answers_without_token_counts;
-  const missing = uncounted > 0 ? `, without ${uncounted} answers whose tokens the endpoint did not count` : '';
+  const missing = uncounted > 0 ? `, without ${counted(uncounted, 'answer')} whose tokens the endpoint did not count` : '';
   const line = [
-    `asked:   ${requests.answered} requests answered, ${requests.from_cache} from the cache${failures.length > 0 ? `, failed attempts ${failures.join(', ')}` : ''}`,
+    `asked:   ${counted(requests.answered, 'request')} answered, ${requests.from_cache} from the cache${failures.length > 0 ? `, failed attempts ${failures.join(', ')}` : ''}`,
     `${amount}${missing}`,
     ...(cost ? [`cost ${money(cost.this_run)} (${money(cost.with_cached_answers)} with the cached answers)`] : []),
   ].join('; ');

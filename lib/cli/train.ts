@@ -5,6 +5,7 @@ import { TrainingError } from '../training/errors';
 import { headline } from '../training/evaluate';
 import type { EvaluationResult, StepMetrics, TrainCallbacks, TrainResult } from '../training/events';
 import { train } from '../training/loop';
+import { counted } from '../text/counted';
 import { formatMemoryPlan } from '../training/memory';
 import { describeRounding } from '../training/rounding';
 import { parseTrainOptions, trainOptionDefinitions, type TrainOptionName, type TrainOptions } from '../training/options';
@@ -76,7 +77,7 @@ class TrainDisplay {
         onStart();
         this.closePhase();
         const resumed = start.resumedStep > 0 ? `, going on after step ${start.resumedStep}` : '';
-        this.log(`${start.prompts} prompts, ${start.responses} responses, ${start.pairs} pairs; ${start.totalSteps} steps (${start.warmupSteps} of warm-up)${resumed}; ${start.parameters.toLocaleString('en')} parameters on ${start.device} in ${start.precision}.`);
+        this.log(`${counted(start.prompts, 'prompt')}, ${counted(start.responses, 'response')}, ${counted(start.pairs, 'pair')}; ${counted(start.totalSteps, 'step')} (${start.warmupSteps} of warm-up)${resumed}; ${start.parameters.toLocaleString('en')} parameters on ${start.device} in ${start.precision}.`);
         this.log(deviceLine(start.deviceChoice));
         this.steps = showProgress({ label: 'train', unit: 'steps', total: start.totalSteps, secondsBetweenLines: 0 });
       },
@@ -134,7 +135,7 @@ function formatEvaluationResult({ step, report, responses, seconds }: Evaluation
   const others = Object.entries(report.cheems)
     .filter(([metric, figure]) => metric !== name && /^(exact_match-rank|expectation_calibration_error-labels|accuracy-labels)$/.test(metric) && Number.isFinite(figure))
     .map(([metric, figure]) => `, ${metric} ${figure.toFixed(4)}`);
-  return `Evaluation after step ${step}: ${name} ${value.toFixed(4)}${others.join('')} (${responses} responses in ${formatDuration(seconds)}).`;
+  return `Evaluation after step ${step}: ${name} ${value.toFixed(4)}${others.join('')} (${counted(responses, 'response')} in ${formatDuration(seconds)}).`;
 }
 
 function reportEnd(result: TrainResult): void {

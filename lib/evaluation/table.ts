@@ -1,5 +1,6 @@
 // The result on a terminal of any width, or as plain text.
 
+import { counted } from '../text/counted';
 import { visibleLine } from '../text/visible';
 import { displayWidth } from '../text/width';
 import { headlineMetrics, type ScoreTable } from './benchmarks';
@@ -69,7 +70,7 @@ function fileHead(file: EvaluatedFile, width: number, lines: boolean): string {
 }
 
 function fileTitle({ name, report: { counts } }: EvaluatedFile, textWidth: number): string {
-  return `${shorten(name, textWidth)}\n${wrap(`${counts.prompts} prompts, ${counts.responses} responses`, textWidth)}`;
+  return `${shorten(name, textWidth)}\n${wrap(`${counted(counts.prompts, 'prompt')}, ${counted(counts.responses, 'response')}`, textWidth)}`;
 }
 
 function scoreTable({ title, columns, rows }: ScoreTable, width: number, lines: boolean): string {
@@ -175,7 +176,7 @@ function judgeRemarks(judge: JudgeStatistics): string[] {
     `consistency ${share(judge.consistency)} (the same verdict in both orders), ${share(judge.agreement)} of the pairs with a verdict in both; right in both ${share(judge.both_right_share)}`,
   ];
   return [
-    `${judge.judgements} judgements of ${judge.pairs} pairs: right ${share(judge.judgement_accuracy)}, ties ${share(judge.tie_share)}, unparsable ${share(judge.unparsable_share)}`,
+    `${counted(judge.judgements, 'judgement')} of ${counted(judge.pairs, 'pair')}: right ${share(judge.judgement_accuracy)}, ties ${share(judge.tie_share)}, unparsable ${share(judge.unparsable_share)}`,
     ...orders,
     `position bias ${share(judge.position_bias)} (right ${share(judge.accuracy_chosen_first)} with the better response first, ${share(judge.accuracy_chosen_second)} with it second); the first was preferred in ${share(judge.first_share)}`,
   ];

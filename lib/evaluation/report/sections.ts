@@ -1,5 +1,6 @@
 // An evaluation told as sections: figures, tables, pictures, pairs to read.
 
+import { counted } from '../../text/counted';
 import { CHEEMS_FILES } from '../../hub/cheems_data';
 import { headlineMetrics, type ScoreTable } from '../benchmarks';
 import type { EvaluatedFile, Evaluation } from '../evaluate';
@@ -94,7 +95,7 @@ export function fileSection(file: EvaluatedFile, isMany: boolean, charts: ChartM
   ];
   return {
     title: isMany ? file.name : `Results on ${file.name}`,
-    paragraphs: [`${report.counts.prompts} prompts, ${report.counts.responses} responses.`, ...report.notes, ...file.dataReport],
+    paragraphs: [`${counted(report.counts.prompts, 'prompt')}, ${counted(report.counts.responses, 'response')}.`, ...report.notes, ...file.dataReport],
     tables: [...headlineTable(file), ...(report.judge ? [judgeTable(report.judge)] : [])],
     furtherTables: [metricsTable(file)],
     charts: drawn,
@@ -202,7 +203,7 @@ function distributionChart(pairs: readonly ScoredPair[], charts: ChartMaker): Ch
   const bins = histogram(pairs);
   if (bins.length === 0) return [];
   const mean = (side: 'chosen' | 'rejected') => pairs.reduce((sum, { rewards }) => sum + rewards![side], 0) / pairs.length;
-  const description = `Rewards of the chosen (mean ${mean('chosen').toPrecision(3)}) and of the rejected responses (mean ${mean('rejected').toPrecision(3)}) of ${pairs.length} pairs, as two histograms over one another.`;
+  const description = `Rewards of the chosen (mean ${mean('chosen').toPrecision(3)}) and of the rejected responses (mean ${mean('rejected').toPrecision(3)}) of ${counted(pairs.length, 'pair')}, as two histograms over one another.`;
   return [{
     title: 'Rewards of chosen and rejected',
     description,
