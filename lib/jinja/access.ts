@@ -6,7 +6,7 @@ import { typeName } from './kinds';
 import { methodOf } from './methods';
 import { toIndex } from './numbers';
 import { repr } from './printing';
-import { characterAt, sliceArray, sliceText, type Slice } from './text';
+import { characterAt, sliceArray, sliceIndices, sliceText, type Slice } from './text';
 import {
   Callable,
   HiddenFunction,
@@ -108,13 +108,8 @@ export function getSlice(object: Value, slice: Slice): Value {
 }
 
 function slicedRange(range: PythonRange, slice: Slice): PythonRange {
-  const indices = sliceArray(
-    Array.from({ length: range.length }, (_, i) => i),
-    slice,
-  );
-  const step = range.step * (toIndex(slice.step) ?? 1);
-  const start = indices.length > 0 ? range.at(indices[0]!) : range.start;
-  return new PythonRange(start, start + indices.length * step, step);
+  const [start, stop, step] = sliceIndices(slice, range.length);
+  return new PythonRange(range.at(start), range.at(stop), range.step * step);
 }
 
 export function call(callee: Value, args: Value[], keywords: Keywords): Value {

@@ -37,7 +37,12 @@ export type Expression =
   | (At & { kind: 'test'; operand: Expression; name: string; args: Arguments })
   | (At & { kind: 'attribute'; object: Expression; name: string })
   | (At & { kind: 'item'; object: Expression; index: Expression })
-  | (At & { kind: 'slice'; start?: Expression | undefined; stop?: Expression | undefined; step?: Expression | undefined })
+  | (At & {
+      kind: 'slice';
+      start?: Expression | undefined;
+      stop?: Expression | undefined;
+      step?: Expression | undefined;
+    })
   | (At & { kind: 'concat'; items: Expression[] })
   | (At & { kind: 'compare'; first: Expression; rest: { operator: ComparisonOperator; operand: Expression }[] })
   | (At & { kind: 'arithmetic'; operator: ArithmeticOperator; left: Expression; right: Expression })
@@ -66,7 +71,12 @@ export type MacroNode = At & Signature & { kind: 'macro'; name: string; body: St
 /** `call` is undefined in generation blocks, which print their body. */
 export type CallBlockNode = At & Signature & { kind: 'call_block'; call?: CallNode | undefined; body: Statement[] };
 export type WithNode = At & { kind: 'with'; targets: Target[]; values: Expression[]; body: Statement[] };
-export type SetBlockNode = At & { kind: 'set_block'; target: Target; filter?: FilterNode | undefined; body: Statement[] };
+export type SetBlockNode = At & {
+  kind: 'set_block';
+  target: Target;
+  filter?: FilterNode | undefined;
+  body: Statement[];
+};
 export type FilterBlockNode = At & { kind: 'filter_block'; filter: FilterNode; body: Statement[] };
 export type ScopeNode = At & { kind: 'scope'; body: Statement[] };
 export type BlockNode = At & { kind: 'block'; name: string; scoped: boolean; body: Statement[] };

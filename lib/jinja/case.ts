@@ -4,7 +4,7 @@ import { charge } from './limits';
 
 // A character and its title case, where that is neither the character's upper case nor itself.
 const TITLE = table(
-    '\u{df}Ss \u{1c4}\u{1c5} \u{1c5}\u{1c5} \u{1c6}\u{1c5} \u{1c7}\u{1c8} \u{1c8}\u{1c8} \u{1c9}\u{1c8} ' +
+  '\u{df}Ss \u{1c4}\u{1c5} \u{1c5}\u{1c5} \u{1c6}\u{1c5} \u{1c7}\u{1c8} \u{1c8}\u{1c8} \u{1c9}\u{1c8} ' +
     '\u{1ca}\u{1cb} \u{1cb}\u{1cb} \u{1cc}\u{1cb} \u{1f1}\u{1f2} \u{1f2}\u{1f2} \u{1f3}\u{1f2} ' +
     '\u{587}\u{535}\u{582} \u{1f80}\u{1f88} \u{1f81}\u{1f89} \u{1f82}\u{1f8a} \u{1f83}\u{1f8b} ' +
     '\u{1f84}\u{1f8c} \u{1f85}\u{1f8d} \u{1f86}\u{1f8e} \u{1f87}\u{1f8f} \u{1f88}\u{1f88} \u{1f89}\u{1f89} ' +
@@ -23,7 +23,7 @@ const TITLE = table(
 );
 // A character and its case folding, where that is not its lower case.
 const FOLD = table(
-    '\u{b5}\u{3bc} \u{df}ss \u{149}\u{2bc}n \u{17f}s \u{1f0}j\u{30c} \u{345}\u{3b9} ' +
+  '\u{b5}\u{3bc} \u{df}ss \u{149}\u{2bc}n \u{17f}s \u{1f0}j\u{30c} \u{345}\u{3b9} ' +
     '\u{390}\u{3b9}\u{308}\u{301} \u{3b0}\u{3c5}\u{308}\u{301} \u{3c2}\u{3c3} \u{3d0}\u{3b2} \u{3d1}\u{3b8} ' +
     '\u{3d5}\u{3c6} \u{3d6}\u{3c0} \u{3f0}\u{3ba} \u{3f1}\u{3c1} \u{3f5}\u{3b5} \u{587}\u{565}\u{582} ' +
     '\u{1c80}\u{432} \u{1c81}\u{434} \u{1c82}\u{43e} \u{1c83}\u{441} \u{1c84}\u{442} \u{1c85}\u{442} ' +
@@ -95,7 +95,8 @@ export function swapCase(text: string): string {
   let swapped = '';
   const lower = text.toLowerCase();
   for (const character of text) {
-    if (/\p{Uppercase}/u.test(character)) swapped += character === 'Σ' ? sigma(text, lower, swapped) : character.toLowerCase();
+    if (/\p{Uppercase}/u.test(character))
+      swapped += character === 'Σ' ? sigma(text, lower, swapped) : character.toLowerCase();
     else swapped += /\p{Lowercase}/u.test(character) ? character.toUpperCase() : character;
   }
   return swapped;

@@ -124,9 +124,7 @@ function comparison(order: Order, a: Value, b: Value, depth: number): number {
 function notOrdered(order: Order, a: Value, b: Value): JinjaError {
   if (a instanceof Undefined) return a.fail();
   if (b instanceof Undefined) return b.fail();
-  return new JinjaTypeError(
-    `'${order}' not supported between instances of '${typeName(a)}' and '${typeName(b)}'`,
-  );
+  return new JinjaTypeError(`'${order}' not supported between instances of '${typeName(a)}' and '${typeName(b)}'`);
 }
 
 function sequenceItems(value: Value): readonly Value[] | undefined {

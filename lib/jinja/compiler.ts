@@ -40,11 +40,15 @@ export class Compiler {
     for (const node of descendants(body)) if (node.kind === 'block') this.declareBlock(node);
     for (const name of ['self', 'super']) {
       if (findUndeclared(body, [name]).has(name)) {
-        throw new JinjaSyntaxError(`'${name}' belongs to templates that extend others, which chat templates cannot do`, 1);
+        throw new JinjaSyntaxError(
+          `'${name}' belongs to templates that extend others, which chat templates cannot do`,
+          1,
+        );
       }
     }
     const run = this.unit(body, true);
-    for (const node of descendants(body)) if (node.kind === 'block') this.blocks.set(node.name, this.unit(node.body, false));
+    for (const node of descendants(body))
+      if (node.kind === 'block') this.blocks.set(node.name, this.unit(node.body, false));
     return run;
   }
 
@@ -307,7 +311,9 @@ export class Compiler {
   }
 
   private blockCall(node: BlockNode, frame: Frame): Execute {
-    const locals = [...frame.symbols.allStores().keys()].map((name) => [name, variableOf(frame, name, node.line)] as const);
+    const locals = [...frame.symbols.allStores().keys()].map(
+      (name) => [name, variableOf(frame, name, node.line)] as const,
+    );
     return (here) => {
       const { state } = here;
       const run = this.blocks.get(node.name)!;
@@ -324,7 +330,9 @@ export class Compiler {
 
 function asParameter(target: Target): Target {
   if (target.kind === 'name') return { ...target, use: 'parameter' };
-  return target.kind === 'tuple' ? { ...target, items: target.items.map((item) => asParameter(item as Target)) } : target;
+  return target.kind === 'tuple'
+    ? { ...target, items: target.items.map((item) => asParameter(item as Target)) }
+    : target;
 }
 
 export function unpack(value: Value, count: number): Value[] {

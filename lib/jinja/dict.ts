@@ -114,11 +114,13 @@ function encode(key: Value, depth: number): string {
     return `i${String(hash === 0 ? 0 : hash)};`;
   }
   if (key instanceof PythonTuple) return `(${key.items.map((item) => encode(item, depth + 1)).join('')})`;
-  if (key instanceof PythonRange) return `r${key.length}:${key.length > 0 ? key.start : 0}:${key.length > 1 ? key.step : 0};`;
+  if (key instanceof PythonRange)
+    return `r${key.length}:${key.length > 0 ? key.start : 0}:${key.length > 1 ? key.step : 0};`;
   if (key instanceof PythonBytes) return `b${[...key.bytes].join(',')};`;
   if (key instanceof Undefined) return 'u';
   if (key instanceof DictView || Array.isArray(key) || key instanceof PythonDict) throw unhashable(key);
-  if (!(key instanceof Callable) && !(key instanceof NativeObject) && !(key instanceof PythonIterator)) throw unhashable(key);
+  if (!(key instanceof Callable) && !(key instanceof NativeObject) && !(key instanceof PythonIterator))
+    throw unhashable(key);
   if (!objectNumbers.has(key)) objectNumbers.set(key, (objectCount += 1));
   return `o${objectNumbers.get(key)};`;
 }

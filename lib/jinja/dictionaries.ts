@@ -31,7 +31,8 @@ function fromSource(source: Value): PythonDict {
   }
   return dictFrom(iterate(source), (item) => {
     const pair = [...iterate(item)];
-    if (pair.length !== 2) throw new JinjaValueError(`a pair for a dictionary has ${pair.length} items; 2 are required`);
+    if (pair.length !== 2)
+      throw new JinjaValueError(`a pair for a dictionary has ${pair.length} items; 2 are required`);
     return [pair[0]!, pair[1]!];
   });
 }

@@ -57,17 +57,23 @@ export class ExpressionParser {
   }
 
   private or(): Expression {
-    return this.chain(() => this.and(), (left) => {
-      if (!this.stream.skip('name', 'or')) return undefined;
-      return { kind: 'logic', operator: 'or', left, right: this.and(), line: left.line };
-    });
+    return this.chain(
+      () => this.and(),
+      (left) => {
+        if (!this.stream.skip('name', 'or')) return undefined;
+        return { kind: 'logic', operator: 'or', left, right: this.and(), line: left.line };
+      },
+    );
   }
 
   private and(): Expression {
-    return this.chain(() => this.not(), (left) => {
-      if (!this.stream.skip('name', 'and')) return undefined;
-      return { kind: 'logic', operator: 'and', left, right: this.not(), line: left.line };
-    });
+    return this.chain(
+      () => this.not(),
+      (left) => {
+        if (!this.stream.skip('name', 'and')) return undefined;
+        return { kind: 'logic', operator: 'and', left, right: this.not(), line: left.line };
+      },
+    );
   }
 
   private not(): Expression {
@@ -213,21 +219,27 @@ export class ExpressionParser {
   }
 
   private postfix(node: Expression): Expression {
-    return this.chain(() => node, (left) => {
-      if (this.stream.isOperator('.') || this.stream.isOperator('[')) return this.subscript(left);
-      return this.stream.isOperator('(') ? this.call(left) : undefined;
-    });
+    return this.chain(
+      () => node,
+      (left) => {
+        if (this.stream.isOperator('.') || this.stream.isOperator('[')) return this.subscript(left);
+        return this.stream.isOperator('(') ? this.call(left) : undefined;
+      },
+    );
   }
 
   private filtersAndTests(node: Expression): Expression {
-    return this.chain(() => node, (left) => {
-      if (this.stream.isOperator('|')) {
-        this.stream.next();
-        return this.filter(left);
-      }
-      if (this.stream.isName('is')) return this.test(left);
-      return this.stream.isOperator('(') ? this.call(left) : undefined;
-    });
+    return this.chain(
+      () => node,
+      (left) => {
+        if (this.stream.isOperator('|')) {
+          this.stream.next();
+          return this.filter(left);
+        }
+        if (this.stream.isName('is')) return this.test(left);
+        return this.stream.isOperator('(') ? this.call(left) : undefined;
+      },
+    );
   }
 
   private subscript(object: Expression): Expression {
@@ -344,8 +356,12 @@ export class ExpressionParser {
   private testArgument(): Arguments {
     const { stream } = this;
     const begins =
-      stream.is('name') || stream.is('string') || stream.is('integer') || stream.is('float') ||
-      stream.isOperator('[') || stream.isOperator('{');
+      stream.is('name') ||
+      stream.is('string') ||
+      stream.is('integer') ||
+      stream.is('float') ||
+      stream.isOperator('[') ||
+      stream.isOperator('{');
     if (!begins || ['else', 'or', 'and'].some(stream.isName)) return NO_ARGUMENTS;
     if (stream.isName('is')) throw stream.error('tests with is cannot follow each other');
     return { positional: [this.postfix(this.stream.nested(() => this.primary(false)))], keywords: [] };

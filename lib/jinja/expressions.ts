@@ -80,7 +80,9 @@ function compileCollection(node: Expression, frame: Frame): Evaluate {
       return (locals) => new PythonTuple(items.map((item) => item(locals)));
     }
     case 'dict': {
-      const items = node.items.map(({ key, value }) => [compileExpression(key, frame), compileExpression(value, frame)] as const);
+      const items = node.items.map(
+        ({ key, value }) => [compileExpression(key, frame), compileExpression(value, frame)] as const,
+      );
       return (locals) => {
         charge(items.length);
         return PythonDict.of(items.map(([key, value]) => [key(locals), value(locals)] as const));

@@ -21,7 +21,8 @@ import {
 const MAX_RANGE = 100_000;
 
 function range(args: Value[]): Value {
-  if (args.length === 0 || args.length > 3) throw new JinjaTypeError(`range takes 1 to 3 arguments, not ${args.length}`);
+  if (args.length === 0 || args.length > 3)
+    throw new JinjaTypeError(`range takes 1 to 3 arguments, not ${args.length}`);
   for (const value of args) {
     if (value instanceof Undefined) value.fail();
     if (toInteger(value) === undefined) needIndex(value, 'an argument of range');
@@ -30,7 +31,9 @@ function range(args: Value[]): Value {
   if (third === 0) throw new JinjaValueError('range() arg 3 must not be zero');
   const made = second === undefined ? new PythonRange(0, first!, 1) : new PythonRange(first!, second, third);
   if (made.length > MAX_RANGE) {
-    throw new JinjaValueError(`a range of ${made.length} items: the limit of templates is ${MAX_RANGE.toLocaleString('en-US')}`);
+    throw new JinjaValueError(
+      `a range of ${made.length} items: the limit of templates is ${MAX_RANGE.toLocaleString('en-US')}`,
+    );
   }
   return made;
 }

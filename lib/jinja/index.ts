@@ -44,7 +44,8 @@ function guarded<Result>(work: () => Result): Result {
     return work();
   } catch (error) {
     if (error instanceof RangeError && /call stack/i.test(error.message)) throw stackExhausted();
-    if (error instanceof RangeError && /string length/i.test(error.message)) throw new JinjaError('it makes a text that is too long');
+    if (error instanceof RangeError && /string length/i.test(error.message))
+      throw new JinjaError('it makes a text that is too long');
     throw error;
   }
 }

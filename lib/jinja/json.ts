@@ -60,7 +60,13 @@ class JsonWriter {
 
   private write(value: Value, depth: number): void {
     checkValueDepth(depth);
-    if (Array.isArray(value)) return this.items('[', value.map((item) => () => this.write(item, depth + 1)), ']', depth);
+    if (Array.isArray(value))
+      return this.items(
+        '[',
+        value.map((item) => () => this.write(item, depth + 1)),
+        ']',
+        depth,
+      );
     if (value instanceof PythonTuple) return this.write([...value.items], depth);
     if (value instanceof PythonDict) return this.items('{', this.entries(value, depth), '}', depth);
     this.put(this.scalar(value));
@@ -112,11 +118,22 @@ function keyText(key: Value): string {
   throw new JinjaTypeError(`keys must be str, int, float, bool or None, not ${typeName(key)}`);
 }
 
-const SHORT: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\f': '\\f', '\b': '\\b', '"': '\\"', '\\': '\\\\' };
+const SHORT: Record<string, string> = {
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\f': '\\f',
+  '\b': '\\b',
+  '"': '\\"',
+  '\\': '\\\\',
+};
 
 function jsonString(text: string, ascii: boolean): string {
   charge(1 + text.length / 16);
   const pattern = ascii ? /[^\x20\x21\x23-\x5b\x5d-\x7e]/g : /["\\\x00-\x1f]/g;
-  const escaped = text.replace(pattern, (unit) => SHORT[unit] ?? `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const escaped = text.replace(
+    pattern,
+    (unit) => SHORT[unit] ?? `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
   return `"${escaped}"`;
 }

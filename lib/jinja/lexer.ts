@@ -201,7 +201,8 @@ class Lexer {
       const first = escape[0]!;
       if (SIMPLE_ESCAPES[escape] !== undefined) return SIMPLE_ESCAPES[escape];
       if (/^[0-7]/.test(escape)) return String.fromCharCode(parseInt(escape, 8));
-      if (first === 'N') throw this.error(`characters cannot be given by name: write \\u and four digits for '${whole}'`);
+      if (first === 'N')
+        throw this.error(`characters cannot be given by name: write \\u and four digits for '${whole}'`);
       if (escape.length > 1 && /^[xuU]/.test(first)) return this.character(parseInt(escape.slice(1), 16));
       if (/^[xuU]$/.test(escape)) throw this.error(`the escape '${whole}' in a text is cut short`);
       // jinja2 escapes what is not ASCII before it reads escapes, so that the backslash is one of a pair.

@@ -23,16 +23,20 @@ const ENDLESS: Record<string, string> = {
   'doubling a text by ~': doubling('{% set ns.x = ns.x ~ ns.x %}'),
   'doubling a list': '{% set ns = namespace(x=[1]) %}{% for i in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}',
   'repeating a list': '{{ ([0] * 10 ** 9)|length }}',
-  'lists within lists, printed': '{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x }}',
-  'lists within lists, as JSON': '{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x|tojson }}',
+  'lists within lists, printed':
+    '{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x }}',
+  'lists within lists, as JSON':
+    '{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x|tojson }}',
   'lists within lists, compared':
     '{% set a = namespace(x=[1]) %}{% set b = namespace(x=[1]) %}{% for i in range(60) %}{% set a.x = [a.x, a.x] %}' +
     '{% set b.x = [b.x, b.x] %}{% endfor %}{{ a.x == b.x }}',
   'tuples within tuples, as a key':
     '{% set ns = namespace(x=(1,)) %}{% for i in range(60) %}{% set ns.x = (ns.x, ns.x) %}{% endfor %}{{ {ns.x: 1} }}',
-  'a deep list': '{% set ns = namespace(x=[]) %}{% for i in range(100000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}',
+  'a deep list':
+    '{% set ns = namespace(x=[]) %}{% for i in range(100000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}',
   'a large power': '{{ 10 ** 1000000000 }}',
-  'squaring an integer': '{% set ns = namespace(x=3) %}{% for i in range(99) %}{% set ns.x = ns.x * ns.x %}{% endfor %}',
+  'squaring an integer':
+    '{% set ns = namespace(x=3) %}{% for i in range(99) %}{% set ns.x = ns.x * ns.x %}{% endfor %}',
   'a wide center': "{{ 'a'|center(10 ** 9) }}",
   'a wide center, the method': "{{ 'a'.center(10 ** 9) }}",
   'a wide ljust': "{{ 'a'.ljust(10 ** 12) }}",
@@ -76,7 +80,10 @@ for (const [name, source] of Object.entries(ENDLESS)) {
 
 test('ranges are bounded as in the sandbox of jinja2', (t) => {
   t.is(new JinjaTemplate('{{ range(100000)|length }}').render({}), '100000');
-  t.regex(fails('{% for i in range(1000000000) %}{% endfor %}').message, /a range of 1000000000 items: the limit of templates is 100,000/);
+  t.regex(
+    fails('{% for i in range(1000000000) %}{% endfor %}').message,
+    /a range of 1000000000 items: the limit of templates is 100,000/,
+  );
 });
 
 test('the sentence names the limit, and the line is known', (t) => {
@@ -87,15 +94,43 @@ test('the sentence names the limit, and the line is known', (t) => {
 });
 
 test('a long conversation is no reason to stop', (t) => {
-  const messages = Array.from({ length: 20_000 }, (_, i) => ({ role: i % 2 ? 'assistant' : 'user', content: `${i} 你好 `.repeat(50) }));
-  const source = '{% for m in messages %}<{{ m.role }}>{{ m.content | trim }}{{ "" if loop.last else "\n" }}{% endfor %}';
+  const messages = Array.from({ length: 20_000 }, (_, i) => ({
+    role: i % 2 ? 'assistant' : 'user',
+    content: `${i} 你好 `.repeat(50),
+  }));
+  const source =
+    '{% for m in messages %}<{{ m.role }}>{{ m.content | trim }}{{ "" if loop.last else "\n" }}{% endfor %}';
   const text = new JinjaTemplate(source).render({ messages });
   t.is(text.split('\n').length, 20_000);
 });
 
 test('nothing of JavaScript is within reach', (t) => {
-  const names = ['constructor', '__proto__', 'prototype', 'toString', 'valueOf', 'hasOwnProperty', 'call', 'apply', 'length'];
-  const values = ["''", '[]', '{}', '1', '1.5', 'none', 'true', '(1,)', 'range', 'range(2)', 'dict', 'messages', "''.upper"];
+  const names = [
+    'constructor',
+    '__proto__',
+    'prototype',
+    'toString',
+    'valueOf',
+    'hasOwnProperty',
+    'call',
+    'apply',
+    'length',
+  ];
+  const values = [
+    "''",
+    '[]',
+    '{}',
+    '1',
+    '1.5',
+    'none',
+    'true',
+    '(1,)',
+    'range',
+    'range(2)',
+    'dict',
+    'messages',
+    "''.upper",
+  ];
   for (const value of values) {
     for (const name of names) {
       t.is(new JinjaTemplate(`{{ (${value}).${name} }}{{ (${value})['${name}'] }}`).render({ messages: [] }), '');

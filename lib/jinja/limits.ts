@@ -32,7 +32,9 @@ export function startBudget(): void {
 export function charge(steps: number): void {
   stepsLeft -= steps;
   if (stepsLeft < 0) {
-    throw new JinjaLimitError(`it takes more than ${LIMITS.steps.toLocaleString('en-US')} steps, the limit of templates`);
+    throw new JinjaLimitError(
+      `it takes more than ${LIMITS.steps.toLocaleString('en-US')} steps, the limit of templates`,
+    );
   }
 }
 

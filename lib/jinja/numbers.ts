@@ -181,7 +181,8 @@ const FLOAT = /^[+-]?(?:(?:\d+(?:_\d+)*)?\.?(?:\d+(?:_\d+)*)?(?:e[+-]?\d+(?:_\d+
 /** Python's float(text); undefined where that fails. */
 export function parseFloatText(text: string): number | undefined {
   const stripped = asciiDigits(pythonStrip(text));
-  if (!FLOAT.test(stripped) || !/\d|inf|nan/i.test(stripped) || /^[+-]?e|^[+-]?\.?(e|$)/i.test(stripped)) return undefined;
+  if (!FLOAT.test(stripped) || !/\d|inf|nan/i.test(stripped) || /^[+-]?e|^[+-]?\.?(e|$)/i.test(stripped))
+    return undefined;
   if (/\d\._|_\./.test(stripped)) return undefined;
   const plain = stripped.replace(/_/g, '').toLowerCase();
   if (plain.includes('nan')) return NaN;

@@ -12,7 +12,8 @@ import { isText, Markup, PythonBytes, PythonTuple, textOf, Undefined, type Value
 
 export function operate(operator: ArithmeticOperator, left: Value, right: Value): Value {
   if (operator === '+') return add(left, right);
-  const special = operator === '*' ? repeat(left, right) : operator === '%' && isText(left) ? format(left, right) : undefined;
+  const special =
+    operator === '*' ? repeat(left, right) : operator === '%' && isText(left) ? format(left, right) : undefined;
   return special ?? arithmetic(operator, left, right) ?? refuse(operator, left, right);
 }
 
@@ -75,7 +76,9 @@ function repeatItems(items: readonly Value[], count: number): Value[] {
 }
 
 function format(left: string | Markup, right: Value): Value {
-  return typeof left === 'string' ? formatPercent(left, right) : new Markup(formatPercent(left.text, right, escapeHtml));
+  return typeof left === 'string'
+    ? formatPercent(left, right)
+    : new Markup(formatPercent(left.text, right, escapeHtml));
 }
 
 function refuse(operator: string, left: Value, right: Value): never {

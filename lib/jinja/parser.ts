@@ -100,7 +100,10 @@ class Parser extends ExpressionParser {
     if (tag === 'break' || tag === 'continue') return { kind: tag, line };
     if (tag === 'autoescape') return this.autoescape(line);
     if (OTHER_FILES.has(tag)) {
-      throw this.stream.error(`{% ${tag} %} reads another template, and a chat template has none: put its text here`, line);
+      throw this.stream.error(
+        `{% ${tag} %} reads another template, and a chat template has none: put its text here`,
+        line,
+      );
     }
     throw this.unknownTag(tag, line);
   }
@@ -126,7 +129,14 @@ class Parser extends ExpressionParser {
     for (;;) {
       const test = this.tuple({ conditionals: false });
       const body = this.block('elif', 'else', 'endif');
-      branches.push({ kind: 'if', test, body, elifs: [], otherwise: [], line: branches.length === 0 ? line : test.line });
+      branches.push({
+        kind: 'if',
+        test,
+        body,
+        elifs: [],
+        otherwise: [],
+        line: branches.length === 0 ? line : test.line,
+      });
       const end = this.stream.next().text;
       if (end === 'elif') continue;
       const [first, ...elifs] = branches as [IfNode, ...IfNode[]];
@@ -201,7 +211,10 @@ class Parser extends ExpressionParser {
     const { current } = this.stream;
     const value = this.expression();
     if (value.kind !== 'constant' || value.value !== false) {
-      throw this.stream.error(`{% autoescape ${describe(current).slice(1, -1)} %}: chat templates are no HTML, only false is known`, line);
+      throw this.stream.error(
+        `{% autoescape ${describe(current).slice(1, -1)} %}: chat templates are no HTML, only false is known`,
+        line,
+      );
     }
     return { kind: 'scope', body: this.closed('endautoescape'), line };
   }

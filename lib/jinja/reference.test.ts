@@ -38,7 +38,11 @@ function render(source: string, variables: Record<string, unknown>): string | nu
 
 test('small templates give the text that jinja2 gives, or raise where it does', (t) => {
   const differing = recorded.snippets
-    .map(([source, right]) => ({ source, right: REFUSED.has(source) ? null : right, got: render(source, recorded.variables) }))
+    .map(([source, right]) => ({
+      source,
+      right: REFUSED.has(source) ? null : right,
+      got: render(source, recorded.variables),
+    }))
     .filter(({ right, got }) => got !== right);
   t.deepEqual(differing, []);
   t.true(recorded.snippets.length > 1000);

@@ -214,9 +214,15 @@ export class LoopContext extends Callable {
       case 'depth0':
         return this.depth0;
       case 'cycle':
-        return new PythonFunction('cycle', byPlace('cycle', (args) => this.cycle(args)));
+        return new PythonFunction(
+          'cycle',
+          byPlace('cycle', (args) => this.cycle(args)),
+        );
       case 'changed':
-        return new PythonFunction('changed', byPlace('changed', (args) => this.changed(new PythonTuple(args))));
+        return new PythonFunction(
+          'changed',
+          byPlace('changed', (args) => this.changed(new PythonTuple(args))),
+        );
       default:
         return undefined;
     }
@@ -238,7 +244,8 @@ export class LoopContext extends Callable {
     if (items === undefined || args.length + (keywords?.size ?? 0) !== 1) {
       throw new JinjaTypeError('loop() takes one argument, what to go through');
     }
-    if (!this.recursion) throw new JinjaTypeError("The loop must have the 'recursive' marker to be called recursively.");
+    if (!this.recursion)
+      throw new JinjaTypeError("The loop must have the 'recursive' marker to be called recursively.");
     return this.recursion(items, this.depth0 + 1);
   }
 

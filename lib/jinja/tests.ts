@@ -24,11 +24,17 @@ import {
 export const TESTS = new Map<string, NativeFunction>();
 
 const one = (name: string, holds: (value: Value) => boolean): void => {
-  TESTS.set(name, native(`is ${name}`, 'value /', ([value]) => holds(value!)));
+  TESTS.set(
+    name,
+    native(`is ${name}`, 'value /', ([value]) => holds(value!)),
+  );
 };
 const two = (names: string, holds: (value: Value, other: Value) => boolean): void => {
   for (const name of names.split(' ')) {
-    TESTS.set(name, native(`is ${name}`, 'value other /', ([value, other]) => holds(value!, other!)));
+    TESTS.set(
+      name,
+      native(`is ${name}`, 'value other /', ([value, other]) => holds(value!, other!)),
+    );
   }
 };
 
@@ -58,8 +64,14 @@ one('sequence', isSequence);
 one('iterable', isIterable);
 one('callable', (value) => value instanceof Callable || value instanceof Undefined);
 one('escaped', (value) => value instanceof Markup);
-TESTS.set('sameas', native('is sameas', 'value other', ([value, other]) => same(value!, other!)));
-TESTS.set('in', native('is in', 'value seq', ([value, container]) => contains(container!, value!)));
+TESTS.set(
+  'sameas',
+  native('is sameas', 'value other', ([value, other]) => same(value!, other!)),
+);
+TESTS.set(
+  'in',
+  native('is in', 'value seq', ([value, container]) => contains(container!, value!)),
+);
 
 two('== eq equalto', equals);
 two('!= ne', (value, other) => !equals(value, other));

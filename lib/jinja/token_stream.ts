@@ -40,7 +40,9 @@ export class TokenStream {
 
   expect(type: TokenType, text?: string): Token {
     if (!this.is(type, text)) {
-      throw this.error(`expected ${text === undefined ? DESCRIPTIONS[type] : `'${text}'`}, found ${describe(this.current)}`);
+      throw this.error(
+        `expected ${text === undefined ? DESCRIPTIONS[type] : `'${text}'`}, found ${describe(this.current)}`,
+      );
     }
     return this.next();
   }

@@ -27,7 +27,13 @@ export function wrap(text: string, width: number, breakLong: boolean, breakOnHyp
 }
 
 /** Takes a line's chunks from the end of the list. */
-function nextLine(chunks: string[], width: number, breakLong: boolean, breakOnHyphens: boolean, later: boolean): string {
+function nextLine(
+  chunks: string[],
+  width: number,
+  breakLong: boolean,
+  breakOnHyphens: boolean,
+  later: boolean,
+): string {
   const line: string[] = [];
   let length = 0;
   if (later && isBlank(chunks.at(-1)!)) chunks.pop();

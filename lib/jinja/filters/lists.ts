@@ -56,9 +56,13 @@ export function addListFilters(filters: Map<string, NativeFunction>): void {
   set('max', 'value case_sensitive? attribute?', ([value, cased = false, attribute = null]) => {
     return extreme(value!, isTrue(cased), attribute, (key, best) => ordered('>', key, best));
   });
-  set('sort', 'value reverse? case_sensitive? attribute?', ([value, reverse = false, cased = false, attribute = null]) => {
-    return sorted(listOf(value!), attributesGetter(attribute, caseAdapter(isTrue(cased))), isTrue(reverse));
-  });
+  set(
+    'sort',
+    'value reverse? case_sensitive? attribute?',
+    ([value, reverse = false, cased = false, attribute = null]) => {
+      return sorted(listOf(value!), attributesGetter(attribute, caseAdapter(isTrue(cased))), isTrue(reverse));
+    },
+  );
   set('unique', 'value case_sensitive? attribute?', ([value, cased = false, attribute = null]) => {
     return new PythonIterator(unique(value!, isTrue(cased), attribute));
   });
@@ -87,7 +91,8 @@ function backwards(value: Value): Value[] {
     value instanceof PythonDict ||
     value instanceof PythonRange ||
     value instanceof DictView;
-  if (!isReversible) throw new JinjaTypeError('what has no end to begin from cannot be reversed: make it a list by |list');
+  if (!isReversible)
+    throw new JinjaTypeError('what has no end to begin from cannot be reversed: make it a list by |list');
   return listOf(value).reverse();
 }
 
@@ -102,7 +107,7 @@ function random(value: Value): Value {
 function reversed(value: Value): Value {
   if (typeof value === 'string') return codePoints(value).reverse().join('');
   if (value instanceof Markup) return new Markup(codePoints(value.text).reverse().join(''));
-  if (value instanceof PythonIterator || value instanceof Undefined) return listOf(value).reverse();
+  if (value instanceof PythonIterator) return listOf(value).reverse();
   return new PythonIterator(backwards(value), 'reversed');
 }
 

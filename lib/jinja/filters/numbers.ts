@@ -19,20 +19,34 @@ import {
 import { orElse, PythonFloat, textOf, Undefined, type NativeFunction, type Value } from '../values';
 
 export function addNumberFilters(filters: Map<string, NativeFunction>): void {
-  filters.set('abs', native('abs', 'x /', ([value]) => absolute(value!)));
+  filters.set(
+    'abs',
+    native('abs', 'x /', ([value]) => absolute(value!)),
+  );
   filters.set(
     'int',
-    native('int', 'value default? base?', ([value, otherwise = 0, base = 10]) => toInt(value!, otherwise, needIndex(base, 'base'))),
+    native('int', 'value default? base?', ([value, otherwise = 0, base = 10]) =>
+      toInt(value!, otherwise, needIndex(base, 'base')),
+    ),
   );
-  filters.set('float', native('float', 'value default?', ([value, otherwise = new PythonFloat(0)]) => {
-    return orElse(asFloat(value!), () => otherwise);
-  }));
-  filters.set('round', native('round', 'value precision? method?', ([value, precision = 0, method = 'common']) => {
-    return round(value!, precision, method);
-  }));
-  filters.set('filesizeformat', native('filesizeformat', 'value binary?', ([value, binary = false]) => {
-    return fileSize(value!, isTrue(binary));
-  }));
+  filters.set(
+    'float',
+    native('float', 'value default?', ([value, otherwise = new PythonFloat(0)]) => {
+      return orElse(asFloat(value!), () => otherwise);
+    }),
+  );
+  filters.set(
+    'round',
+    native('round', 'value precision? method?', ([value, precision = 0, method = 'common']) => {
+      return round(value!, precision, method);
+    }),
+  );
+  filters.set(
+    'filesizeformat',
+    native('filesizeformat', 'value binary?', ([value, binary = false]) => {
+      return fileSize(value!, isTrue(binary));
+    }),
+  );
 }
 
 function absolute(value: Value): Value {
@@ -59,7 +73,8 @@ function toInt(value: Value, otherwise: Value, base: number): Value {
   }
   if (!(value instanceof PythonFloat)) return orElse(toInteger(value), () => otherwise);
   // Python's int() raises OverflowError for infinity, which the filter does not catch.
-  if (!Number.isFinite(value.value) && !Number.isNaN(value.value)) throw new JinjaValueError('cannot convert float infinity to integer');
+  if (!Number.isFinite(value.value) && !Number.isNaN(value.value))
+    throw new JinjaValueError('cannot convert float infinity to integer');
   return Number.isNaN(value.value) ? otherwise : truncate(value.value);
 }
 
@@ -118,7 +133,8 @@ const UNITS = ['kB', 'MB', 'GB', 'TB', 'PB', 'EB', 'ZB', 'YB'];
 function fileSize(value: Value, binary: boolean): string {
   const text = textOf(value);
   const parsed = text === undefined ? undefined : parseFloatText(text);
-  if (text !== undefined && parsed === undefined) throw new JinjaValueError(`could not convert string to float: '${text}'`);
+  if (text !== undefined && parsed === undefined)
+    throw new JinjaValueError(`could not convert string to float: '${text}'`);
   const bytes = parsed ?? needFloat(value, 'a file size');
   const base = binary ? 1024 : 1000;
   if (bytes === 1) return '1 Byte';

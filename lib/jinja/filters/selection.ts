@@ -17,7 +17,11 @@ export function addSelectionFilters(filters: Map<string, NativeFunction>): void 
     ['rejectattr', false, true],
   ] as const) {
     filters.set(name, ([value, ...args], keywords) => {
-      return lazy(value!, () => condition(args, keywords, byAttribute), (items, holds) => selected(items, holds, wanted));
+      return lazy(
+        value!,
+        () => condition(args, keywords, byAttribute),
+        (items, holds) => selected(items, holds, wanted),
+      );
     });
   }
 }
@@ -49,7 +53,11 @@ function* selected(items: Iterable<Value>, holds: (item: Value) => Value, wanted
   }
 }
 
-function mapper(filters: ReadonlyMap<string, NativeFunction>, args: Value[], keywords: Keywords): (item: Value) => Value {
+function mapper(
+  filters: ReadonlyMap<string, NativeFunction>,
+  args: Value[],
+  keywords: Keywords,
+): (item: Value) => Value {
   const attribute = args.length === 0 ? keywords?.get('attribute') : undefined;
   if (attribute !== undefined) {
     const other = [...keywords!.keys()].find((name) => name !== 'attribute' && name !== 'default');

@@ -11,9 +11,18 @@ import { quote, str } from '../printing';
 import { DictView, Markup, Undefined, textOf, type NativeFunction, type Value } from '../values';
 
 export function addWebFilters(filters: Map<string, NativeFunction>): void {
-  filters.set('urlencode', native('urlencode', 'value', ([value]) => urlEncode(value!)));
-  filters.set('xmlattr', native('xmlattr', 'd autospace?', ([value, space = true]) => attributes(value!, isTrue(space))));
-  filters.set('striptags', native('striptags', 'value', ([value]) => stripTags(str(value!))));
+  filters.set(
+    'urlencode',
+    native('urlencode', 'value', ([value]) => urlEncode(value!)),
+  );
+  filters.set(
+    'xmlattr',
+    native('xmlattr', 'd autospace?', ([value, space = true]) => attributes(value!, isTrue(space))),
+  );
+  filters.set(
+    'striptags',
+    native('striptags', 'value', ([value]) => stripTags(str(value!))),
+  );
   filters.set('urlize', () => {
     throw new JinjaTypeError('|urlize makes links for HTML pages, which chat templates have no use for');
   });
@@ -58,7 +67,9 @@ const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"'
 function stripTags(text: string): string {
   charge(1 + text.length);
   const plain = without(without(text, '<!--', '-->'), '<', '>');
-  const spaced = plain.split(/[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/).filter((part) => part !== '');
+  const spaced = plain
+    .split(/[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/)
+    .filter((part) => part !== '');
   return spaced.join(' ').replace(/&(#x[\da-f]{1,6}|#\d{1,7}|\w+);/gi, (whole, name: string) => {
     if (!name.startsWith('#')) return ENTITIES[name] ?? whole;
     const code = /^#x/i.test(name) ? parseInt(name.slice(2), 16) : Number(name.slice(1));

@@ -14,7 +14,12 @@ export interface Lookup {
   item(object: Value, index: Value): Value;
 }
 
-export function formatBraces(format: string, args: readonly Value[], keywords: Keywords | PythonDict, lookup: Lookup): string {
+export function formatBraces(
+  format: string,
+  args: readonly Value[],
+  keywords: Keywords | PythonDict,
+  lookup: Lookup,
+): string {
   return new Formatter(args, keywords, lookup).format(format, 2);
 }
 
@@ -31,7 +36,7 @@ class Formatter {
   format(format: string, depth: number): string {
     if (depth < 0) throw new JinjaValueError('Max string recursion exceeded');
     let text = '';
-    for (let at = 0; at < format.length; ) {
+    for (let at = 0; at < format.length;) {
       const next = /[{}]/g;
       next.lastIndex = at;
       const match = next.exec(format);

@@ -41,13 +41,16 @@ function finite(value: number, type: 'e' | 'f' | 'g', precision: number, keep: b
 export function fixed(magnitude: number, precision: number): string {
   const [numerator, shift] = fraction(magnitude);
   const scaled = numerator * 10n ** BigInt(precision);
-  const digits = roundedQuotient(scaled, 1n << BigInt(shift)).toString().padStart(precision + 1, '0');
+  const digits = roundedQuotient(scaled, 1n << BigInt(shift))
+    .toString()
+    .padStart(precision + 1, '0');
   return precision === 0 ? digits : `${digits.slice(0, -precision)}.${digits.slice(-precision)}`;
 }
 
 function scientific(magnitude: number, precision: number, keep: boolean): string {
   const point = keep && precision === 0 ? '.' : '';
-  if (magnitude === 0) return `${(0).toFixed(Math.min(precision, 100)).padEnd(precision > 0 ? precision + 2 : 1, '0')}${point}e+00`;
+  if (magnitude === 0)
+    return `${(0).toFixed(Math.min(precision, 100)).padEnd(precision > 0 ? precision + 2 : 1, '0')}${point}e+00`;
   const [numerator, shift] = fraction(magnitude);
   let exponent = Number(magnitude.toExponential().split('e')[1]);
   for (;;) {

@@ -7,7 +7,7 @@ import { chargeText } from '../limits';
 import { toFloat, toInteger, truncate, type Integer } from '../numbers';
 import { codeEscape, repr, str } from '../printing';
 import { codePoints, lengthOf } from '../text';
-import { PythonFloat, PythonTuple, textOf, Undefined, type Value } from '../values';
+import { PythonBytes, PythonFloat, PythonRange, PythonTuple, textOf, Undefined, type Value } from '../values';
 import { formatFloat, integerDigits } from './numbers';
 
 const DIRECTIVE = /%(?:\(([^()]*(?:\([^()]*\)[^()]*)*)\))?([#0\- +]*)(\*|\d+)?(?:\.(\*|\d+)?)?[hlL]?(.)?/gsu;
@@ -15,7 +15,8 @@ const DIRECTIVE = /%(?:\(([^()]*(?:\([^()]*\)[^()]*)*)\))?([#0\- +]*)(\*|\d+)?(?
 /** @param escape what is made of each value's text, for Markup. */
 export function formatPercent(format: string, values: Value, escape?: (text: string) => string): string {
   const given = values instanceof PythonTuple ? values.items : [values];
-  const isMapping = values instanceof PythonDict || Array.isArray(values);
+  // What Python takes for a mapping here: whatever has items by index, but for tuples and texts.
+  const isMapping = [PythonDict, Array, PythonRange, PythonBytes, Undefined].some((kind) => values instanceof kind);
   let taken = 0;
   const next = (): Value => {
     if (taken >= given.length) throw new JinjaTypeError('not enough arguments for format string');
@@ -39,9 +40,10 @@ export function formatPercent(format: string, values: Value, escape?: (text: str
     let minimum = size(width) ?? 0;
     const left = flags.includes('-') || minimum < 0;
     minimum = Math.abs(minimum);
-    const digits = whole.includes('.', key === undefined ? 0 : key.length) && /\.\D*\d*[hlL]?.$/su.test(whole)
-      ? (size(precision) ?? 0)
-      : size(precision);
+    const digits =
+      whole.includes('.', key === undefined ? 0 : key.length) && /\.\D*\d*[hlL]?.$/su.test(whole)
+        ? (size(precision) ?? 0)
+        : size(precision);
     const value = key === undefined ? next() : named(values as PythonDict, key);
     const shown = directive(value, type, flags, digits, escape);
     chargeText(Math.max(minimum, shown.length));

@@ -27,7 +27,8 @@ export function formatSpec(value: string | Integer | PythonFloat, text: string):
   const spec = parse(text);
   chargeText(spec.width + (spec.precision ?? 0));
   if (typeof value === 'string') return formatText(value, spec);
-  if (spec.type === 'c' && !(value instanceof PythonFloat)) return pad(String.fromCodePoint(Number(value)), '', spec, '<');
+  if (spec.type === 'c' && !(value instanceof PythonFloat))
+    return pad(String.fromCodePoint(Number(value)), '', spec, '<');
   const isFloat = value instanceof PythonFloat || 'eEfFgG%'.includes(spec.type || ' ');
   return isFloat ? formatReal(toFloat(value)!, spec) : formatInteger(value as Integer, spec);
 }
@@ -51,8 +52,10 @@ function parse(text: string): Spec {
 
 function formatText(value: string, spec: Spec): string {
   if (spec.type !== '' && spec.type !== 's') throw unknownType(spec, 'str');
-  if (spec.align === '=' && spec.fill !== '0') throw new JinjaValueError("'=' alignment not allowed in string format specifier");
-  if (spec.sign !== '-' || spec.alternate || spec.grouping) throw new JinjaValueError('a text is formatted as a number');
+  if (spec.align === '=' && spec.fill !== '0')
+    throw new JinjaValueError("'=' alignment not allowed in string format specifier");
+  if (spec.sign !== '-' || spec.alternate || spec.grouping)
+    throw new JinjaValueError('a text is formatted as a number');
   const shown = spec.precision === undefined ? value : codePoints(value).slice(0, spec.precision).join('');
   return pad(shown, '', spec.align === '=' ? { ...spec, align: '<' } : spec, '<');
 }
@@ -97,7 +100,9 @@ function realText(magnitude: number, spec: Spec): string {
     // Without a type, a float is told from an int by a digit behind the point.
     if (type === 'n' || !/^\d+$/.test(text)) return text;
     return text.length > (precision ?? 6) - 1 + Number(precision === 0) && text.length === (precision ?? 6)
-      ? formatFloat(magnitude, 'e', Math.max((precision ?? 6) - 1, 0), false).replace(/(\.\d*?)0+(?=e)/, '$1').replace(/\.(?=e)/, '')
+      ? formatFloat(magnitude, 'e', Math.max((precision ?? 6) - 1, 0), false)
+          .replace(/(\.\d*?)0+(?=e)/, '$1')
+          .replace(/\.(?=e)/, '')
       : `${text}.0`;
   }
   if (!'eEfFgG'.includes(type)) throw unknownType(spec, 'float');

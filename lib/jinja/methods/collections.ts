@@ -11,7 +11,16 @@ import { normalInteger, typeName } from '../kinds';
 import { charge, chargeText } from '../limits';
 import { bitLength, toInteger } from '../numbers';
 import { fraction } from '../formatting/numbers';
-import { DictView, orElse, PythonBytes, PythonFloat, PythonTuple, type Keywords, type NativeFunction, type Value } from '../values';
+import {
+  DictView,
+  orElse,
+  PythonBytes,
+  PythonFloat,
+  PythonTuple,
+  type Keywords,
+  type NativeFunction,
+  type Value,
+} from '../values';
 
 export type Methods<Self> = ReadonlyMap<string, (self: Self) => NativeFunction>;
 
@@ -43,7 +52,10 @@ export const CHANGING = {
   dict: new Set(['clear', 'pop', 'popitem', 'setdefault', 'update']),
 };
 
-const indexMethods = <Self>(items: (self: Self) => Iterable<Value>, what: string): [string, (self: Self) => NativeFunction][] => [
+const indexMethods = <Self>(
+  items: (self: Self) => Iterable<Value>,
+  what: string,
+): [string, (self: Self) => NativeFunction][] => [
   [
     'index',
     (self) =>
@@ -52,7 +64,8 @@ const indexMethods = <Self>(items: (self: Self) => Iterable<Value>, what: string
         charge(all.length);
         const place = (at: Value): number => (needIndex(at, 'a place') < 0 ? Number(at) + all.length : Number(at));
         const end = stop === undefined ? all.length : place(stop);
-        for (let i = Math.max(0, place(start)); i < Math.min(end, all.length); i++) if (equals(all[i]!, value!)) return i;
+        for (let i = Math.max(0, place(start)); i < Math.min(end, all.length); i++)
+          if (equals(all[i]!, value!)) return i;
         throw new JinjaValueError(`the value is not in the ${what}`);
       }),
   ],
@@ -86,7 +99,8 @@ export const BYTES_METHODS: Methods<PythonBytes> = new Map([
     'decode',
     (self: PythonBytes) =>
       native('bytes.decode', 'encoding? errors?', ([encoding = 'utf-8']) => {
-        if (!/^utf-?8$/i.test(needText(encoding, 'the encoding'))) throw new JinjaValueError('bytes are decoded as UTF-8 only');
+        if (!/^utf-?8$/i.test(needText(encoding, 'the encoding')))
+          throw new JinjaValueError('bytes are decoded as UTF-8 only');
         chargeText(self.bytes.length);
         return Buffer.from(self.bytes).toString('utf8');
       }),
@@ -114,7 +128,8 @@ export function numberAttribute(self: Value, name: string): Value | NativeFuncti
 }
 
 function ratio(value: number): Value {
-  if (!Number.isFinite(value)) throw new JinjaValueError(`cannot convert a ${typeName(new PythonFloat(value))} to a ratio`);
+  if (!Number.isFinite(value))
+    throw new JinjaValueError(`cannot convert a ${typeName(new PythonFloat(value))} to a ratio`);
   const [numerator, shift] = fraction(Math.abs(value));
   return new PythonTuple([normal(value < 0 ? -numerator : numerator), normal(1n << BigInt(shift))]);
 }

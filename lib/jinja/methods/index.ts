@@ -35,7 +35,11 @@ export function methodTable(self: Value): ReadonlyMap<string, Method> | undefine
 }
 
 /** @param hidden makes what stands for a method that is there and must not be called. */
-export function methodOf(self: Value, name: string, hidden: (self: Value, name: string) => Undefined): Value | undefined {
+export function methodOf(
+  self: Value,
+  name: string,
+  hidden: (self: Value, name: string) => Undefined,
+): Value | undefined {
   if (typeof self === 'string') return bound(name, OF_TEXTS.get(name), self);
   if (self instanceof PythonDict) {
     return CHANGING.dict.has(name) ? hidden(self, name) : bound(name, OF_DICTS.get(name), self);
@@ -44,7 +48,9 @@ export function methodOf(self: Value, name: string, hidden: (self: Value, name: 
     return CHANGING.list.has(name) ? hidden(self, name) : made(name, LIST_METHODS.get(name)?.(self));
   }
   if (self instanceof Markup) {
-    return TEXT_METHODS.has(name) ? made(name, (args, keywords) => markupMethod(name, self, args, keywords)) : undefined;
+    return TEXT_METHODS.has(name)
+      ? made(name, (args, keywords) => markupMethod(name, self, args, keywords))
+      : undefined;
   }
   if (self instanceof PythonTuple) return made(name, TUPLE_METHODS.get(name)?.(self));
   if (self instanceof PythonRange) {
@@ -52,7 +58,12 @@ export function methodOf(self: Value, name: string, hidden: (self: Value, name: 
     return made(name, RANGE_METHODS.get(name)?.(self));
   }
   if (self instanceof PythonBytes) return made(name, BYTES_METHODS.get(name)?.(self));
-  if (typeof self !== 'number' && typeof self !== 'bigint' && typeof self !== 'boolean' && !(self instanceof PythonFloat)) {
+  if (
+    typeof self !== 'number' &&
+    typeof self !== 'bigint' &&
+    typeof self !== 'boolean' &&
+    !(self instanceof PythonFloat)
+  ) {
     return undefined;
   }
   const attribute = numberAttribute(self, name);

@@ -218,11 +218,14 @@ method('join', 'iterable /', (separator, [items]) => {
   return texts.join(separator);
 });
 method('encode', 'encoding? errors?', (text, [encoding = 'utf-8']) => {
-  if (!/^utf-?8$/i.test(needText(encoding, 'the encoding'))) throw new JinjaValueError('texts are encoded as UTF-8 only');
+  if (!/^utf-?8$/i.test(needText(encoding, 'the encoding')))
+    throw new JinjaValueError('texts are encoded as UTF-8 only');
   return new PythonBytes(new Uint8Array(Buffer.from(text, 'utf8')));
 });
 method('translate', 'table /', (text, [table]) => {
-  return codePoints(text).map((character) => translated(character, table!)).join('');
+  return codePoints(text)
+    .map((character) => translated(character, table!))
+    .join('');
 });
 
 function translated(character: string, table: Value): string {

@@ -522,6 +522,16 @@ SNIPPETS += ["a\r\nb{{ 'x\r\ny' }}\r\n", "a\r\n", "a\rb\r", "a\n\n", "\n{% if tr
  "{{ messages | groupby('role') | map('first') | list }}", "{{ messages | batch(1) | map('length') | list if false }}", "{{ 'a' | center }}|", "{{ ['x'] | random }}{{ 'y' | random }}", "{{ [] | random is defined }}", "{{ 10000000000000000000000 | string | length }}{{ (10 ** 30) | tojson }}{{ 1e999 }}{{ -1e999 }}{{ 1e999 - 1e999 }}", "{{ 'a' < 'B' }}{{ 'é' > 'z' }}{{ '' < 'a' }}",
  "{{ [none, false, 0, 0.0, '', [], {}, ()] | select | list }}{{ [1, 'a', [0]] | select | list | length }}", "{{ 1 if [] else 2 }}{{ 1 if [0] else 2 }}{{ 1 if '' else 2 }}{{ 1 if ' ' else 2 }}{{ 1 if 0.0 else 2 }}{{ 1 if {} else 2 }}{{ 1 if range(0) else 2 }}{{ 1 if {}.items() else 2 }}{{ 1 if namespace() else 2 }}", "{{ ''|length or 'e' }}{{ 'a'|length and 'f' }}",
 ]
+# Found by compare_random.py.
+SNIPPETS += [
+    "{{ range(3)[::2] }}{{ range(10)[1:8:3] }}{{ range(10)[::-2] }}{{ range(5)[9:] }}",
+    "{{ ('text' % nope) }}{{ 'x' % range(2) }}",
+    "{{ 1 if nope|reverse else 2 }}{{ nope|reverse|list }}",
+    "{{ data.null }}{{ data.null is none }}{{ data.get('null', 2) }}{{ [none]|first }}{{ [none]|last }}{{ [none]|max }}",
+    "{% set n = none %}{{ n }}{{ n is defined }}{% for i in [none, 1] %}{{ i }}{{ loop.nextitem }}{{ loop.previtem }}{% endfor %}",
+    "{% macro f(a, b=3) %}{{ a }}{{ b }}{% endmacro %}{{ f(none, none) }}",
+]
+
 # Expressions on each message, as reported.
 REPORTED = r'''
 {{ m['role'].upper() }}
