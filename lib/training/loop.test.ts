@@ -379,3 +379,17 @@ test('the base model, ids outside the vocabulary and data without a pair are ref
   await t.throwsAsync(train({ ...options, train_data_path: join(folder, 'long.jsonl'), max_length: 3 }, { engine: fakeEngine() }), { message: /Nothing is left of the training data[^]*responses are longer/ });
   t.truthy(readSafetensors(join(options['model_path'] as string, 'model.safetensors'))['weight']);
 });
+
+test('the disk must hold all checkpoints that stand there at once; those of an earlier run that go count as free', async (t) => {
+  const { options } = setUp(t, { save_total_limit: 2 });
+  const withFree = (free: number, more: object = {}) =>
+    train({ ...options, ...more }, { engine: fakeEngine(), files: { ...realFileSystem, freeBytes: async () => free } });
+  const message = (await t.throwsAsync(withFree(1)))!.message;
+  t.regex(message, /^A checkpoint takes about [\d.]+ \w+ in .*out, and 3 of them stand there at once \([\d.]+ \w+; save_total_limit 2, .*\), and 1 B are free\./);
+  const { parameters } = await fakeEngine().readArchitecture(options['model_path'] as string);
+  const each = 12 * parameters;
+  await t.throwsAsync(withFree(3 * each - 1), { message: /3 of them/ });
+  await t.throwsAsync(withFree(each - 1, { save_strategy: 'no' }), { message: /^A checkpoint takes about [^,]+ in [^,]+, and [^,]+ are free\./ });
+  t.is((await withFree(3 * each)).step, 15);
+  t.is((await withFree(3 * each - 1, { overwrite_output_dir: true, max_steps: 5 })).step, 5, 'what is removed counts');
+});
