@@ -214,6 +214,28 @@ test('spaces, the order of keys and keys that nobody reads make no other row', a
   t.is((await runInto(file, ['{ "response":"答", "note": 3, "prompt":"\\u95ee", "id":1 }'])).progress?.skippedRows, 1);
 });
 
+test('a row that takes long to tokenise, and a very long one, keep their places', async (t) => {
+  const fake = new FakeScorer();
+  const slow: RowScorer = {
+    tokenize: async (row) => {
+      if (row.id === 7) await new Promise((resolve) => setTimeout(resolve, 60));
+      return fake.tokenize(row);
+    },
+    score: (groups) => fake.score(groups),
+  };
+  const ids = Array.from({ length: 40 }, (_, i) => i);
+  const lines = ids.map((id) => `${JSON.stringify({ id, input_ids: Array(id === 20 ? 5000 : 3).fill(id) })}\n`);
+  let out = '';
+  await scoreStream({
+    rows: rowsOfStream(Readable.from(Buffer.from(lines.join(''))), 'in.jsonl'),
+    name: 'in.jsonl',
+    scorer: slow,
+    output: linesTo(async (text) => void (out += text)),
+    batchTokens: 10,
+  });
+  t.deepEqual(parsed(out).map(({ id }) => id), ids);
+});
+
 test('a slow pipe gets its rewards without waiting for a full batch', async (t) => {
   const input = new PassThrough();
   let out = '';

@@ -80,7 +80,7 @@ export const trainOptionDefinitions = {
   save_strategy: choice(['no', 'steps', 'epoch'], 'steps', { group: SAVING, describe: "when to save, beside the end of the run; 'steps' saves at the end of each epoch too" }),
   save_steps: number(100, { above: 0 }, { group: SAVING, describe: 'steps between checkpoints; below 1: a share of all steps' }),
   save_total_limit: number(3, { from: 0, integer: true }, { group: SAVING, describe: 'newest checkpoints kept; 0: all of them' }),
-  resume_if_possible: flag(false, { group: SAVING, describe: 'go on from the newest whole checkpoint in output_dir, bit for bit' }),
+  resume_if_possible: flag(false, { group: SAVING, describe: 'go on from the newest whole checkpoint in output_dir, bit for bit; refused where data, base model, template or an option of the batches is another' }),
   logging_steps: number(1, { above: 0 }, { group: SAVING, describe: 'steps between lines in metrics.jsonl, event files and plain output; below 1: a share of all steps' }),
   report_to: choice(['tensorboard', 'none', 'all'], 'tensorboard', { group: SAVING, describe: "'tensorboard' or 'all': event files in output_dir/runs; metrics.jsonl is always written" }),
 };

@@ -203,7 +203,7 @@ export class Run {
     } catch (error) {
       this.parts.signal?.throwIfAborted();
       this.retrySaveAt = Date.now() + RETRY_IN_RUN_MS;
-      this.parts.callbacks.onLog?.({ level: 'warning', message: `${messageOf(error)} Training goes on, and the save is tried again in a minute.` });
+      this.parts.callbacks.onLog?.({ level: 'warning', message: `${messageOf(error)} Training goes on, and the save is tried again when the next one is due, at the latest in a minute.` });
     }
   }
 
