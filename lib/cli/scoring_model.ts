@@ -49,5 +49,6 @@ export async function loadScoringModel(folder: string, values: ScoringValues, si
   say(deviceLine(model.deviceChoice));
   say(`Reward head: ${model.head.description}.`);
   if (model.architecture.sampleForm !== 'pair') say(model.sampleChoice);
+  if (model.tokenizerNote !== undefined) say(model.tokenizerNote);
   return model;
 }

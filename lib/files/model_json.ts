@@ -1,6 +1,9 @@
 // The JSON files of model folders, as Python's json module writes and reads them.
 
-const PYTHON_NUMBERS = /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g;
+import { parseWithNumbers } from './exact_json';
+
+/** A number, or the name of one that JSON does not know. */
+const readNumber = (spelling: string): number | string => (/[NI]/.test(spelling) ? spelling : Number(spelling));
 
 /**
  * Parses JSON. Python's NaN, Infinity and -Infinity, outside of texts, become texts of these names, as in the engine: they stand
@@ -10,14 +13,14 @@ const PYTHON_NUMBERS = /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g;
 export function parseModelJson(text: string): unknown {
   const other = otherContent(text);
   if (other !== undefined) throw new Error(other);
-  const plain = text.startsWith('\ufeff') ? text.slice(1) : text;
+  const plain = withoutMark(text);
   try {
     return JSON.parse(plain);
   } catch (error) {
     if (!/NaN|Infinity/.test(plain)) throw new Error(`is not valid JSON (${(error as Error).message})`);
   }
   try {
-    return JSON.parse(plain.replace(PYTHON_NUMBERS, (found) => (found.startsWith('"') ? found : `"${found}"`)));
+    return parseWithNumbers(plain, readNumber);
   } catch (error) {
     throw new Error(`is not valid JSON (${(error as Error).message})`);
   }
@@ -31,3 +34,6 @@ export function otherContent(text: string): string | undefined {
     return "is a web page or a server's message (HTML or XML), not the file that was asked for: download it again";
   return text.trim() === '' ? 'is empty: download it again' : undefined;
 }
+
+/** Without a byte-order mark. */
+export const withoutMark = (text: string): string => (text.startsWith('\ufeff') ? text.slice(1) : text);

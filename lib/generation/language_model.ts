@@ -130,6 +130,7 @@ export class LanguageModel {
               '(transformers 4 takes the embedding). Set tie_word_embeddings to false, or remove the tensor, so that every program does the same.',
           ]
         : []),
+      ...(this.prompts.rebuiltNote === undefined ? [] : [this.prompts.rebuiltNote]),
       ...(this.stopTokens.length === 0 ? ['Nothing in the model folder names an end-of-text token: answers end at the token limit or a stop string.'] : []),
     ];
   }

@@ -10,6 +10,7 @@ import { reads, TemplateNames } from '../tokenization/template_names';
 import { TextTokenizer } from '../tokenization/text_tokenizer';
 import { GenerationError } from './errors';
 import { openThoughts } from './thoughts';
+import { rebuiltByTransformers } from '../tokenization/transformers_classes';
 
 export interface PromptOptions {
   /** A Jinja file in place of the model folder's chat template. */
@@ -45,6 +46,8 @@ export class PromptBuilder {
   private readonly specials: SpecialTokens;
   private readonly specialTokensInText: SpecialTokensInText;
   private readonly folder: string;
+  /** A sentence where transformers 5 may make other ids. */
+  readonly rebuiltNote: string | undefined;
   private system: 'turn' | 'folded' | undefined;
 
   /** @throws TokenizerError, or GenerationError for a variable that the template does not read. */
@@ -52,6 +55,7 @@ export class PromptBuilder {
     const files = readTokenizerFiles(folder, chatTemplateFile);
     this.folder = folder;
     this.tokenizer = new TextTokenizer(files);
+    this.rebuiltNote = rebuiltByTransformers(files.tokenizer, files.config);
     this.variables = templateOptions;
     this.specialTokensInText = specialTokensInText;
     this.specials = new SpecialTokens(files.tokenizer, files.config);

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GenerationError } from './errors';
 import type { PromptBuilder } from './prompts';
+import { parseModelJson } from '../files/model_json';
 
 export interface StopToken {
   id: number;
@@ -46,9 +47,9 @@ async function eosTokensOf(file: string): Promise<number[]> {
   }
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseModelJson(text);
   } catch (error) {
-    throw new GenerationError(`${file} is not valid JSON (${(error as Error).message}).`);
+    throw new GenerationError(`${file} ${(error as Error).message}.`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new GenerationError(`${file} must hold a JSON object.`);
   const { eos_token_id: eos } = value as { eos_token_id?: unknown };

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { HeadInfo } from '../engine/types';
 import type { Stripping } from '../tokenization/sample_builder';
 import type { Pooling } from './pooling';
+import { parseModelJson } from '../files/model_json';
 
 /** How samples must be built and read for this model; another way costs accuracy. */
 export interface SampleFacts {
@@ -88,7 +89,7 @@ function poolingOf(classes: readonly string[], head: FactsRequest['head']): Pool
 
 async function architecturesOf(folder: string): Promise<string[]> {
   try {
-    const { architectures } = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')) as { architectures?: unknown };
+    const { architectures } = parseModelJson(await readFile(join(folder, 'config.json'), 'utf8')) as { architectures?: unknown };
     return Array.isArray(architectures) ? architectures.filter((name): name is string => typeof name === 'string') : [];
   } catch {
     return []; // the engine tells what is wrong with it

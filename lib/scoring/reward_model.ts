@@ -12,6 +12,7 @@ import type { ArchitectureInfo, Engine, EngineModel, HeadInfo, Precision } from 
 import { unlessAborted } from '../files/abort';
 import { NO_TOKENS_ADDED, replacesSampleTemplate } from '../tokenization/model_folder';
 import { holdFiles, type HeldFiles } from '../tokenization/folder_files';
+import { rebuiltTokenizerNote } from '../tokenization/transformers_classes';
 import type { TokenizeOptions } from '../tokenization/tokenize_dataset';
 import { promptsOf, type ScoreItem } from './items';
 import { readSampleFacts, type SampleFacts } from './model_facts';
@@ -134,6 +135,11 @@ export class RewardModel {
     const ways = { true: 'stripped of white space', false: 'taken as the chat template writes them', newlines: "taken as OpenRLHF does: without last newlines, with an EOS at the end" };
     const caution = replacesSampleTemplate(this.folder, this.options.chatTemplateFile) ? ` ${NO_TOKENS_ADDED}` : '';
     return `Texts are ${ways[`${doStrip}`]} (${reason}).${caution}`;
+  }
+
+  /** A sentence where transformers 5 may make other token ids of texts than this model reads; undefined as a rule. */
+  get tokenizerNote(): string | undefined {
+    return rebuiltTokenizerNote(this.folder, this.held);
   }
 
   get disposed(): boolean {

@@ -14,6 +14,7 @@ import { formatBytes, formatMemoryPlan, planOrRefuse } from './memory';
 import { exportModel, makeConfig, sha256, type ModelFolderPlan } from './model_folder';
 import { readSampleFacts } from '../scoring/model_facts';
 import { NO_TOKENS_ADDED, replacesSampleTemplate } from '../tokenization/model_folder';
+import { rebuiltTokenizerNote } from '../tokenization/transformers_classes';
 import { parseTrainOptions, sampleCompat, stepsOf, type TrainOptions } from './options';
 import { openOutputFolder, removeEarlier, takeOutputFolder, type OutputFolderState, type Say } from './output_folder';
 import { packageVersion } from '../files/package_version';
@@ -77,6 +78,8 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
   });
 
   if (replacesSampleTemplate(options.model_path, options.chat_template)) say(NO_TOKENS_ADDED, 'warning');
+  const rebuilt = rebuiltTokenizerNote(options.model_path);
+  if (rebuilt !== undefined) say(rebuilt);
   const planner = new GlobalBatchPlanner(data.train, { globalBatchSize: options.global_batch_size, seed: options.seed, shuffle: options.do_shuffle });
   for (const line of [...data.notes, ...formatReport(planner.report)]) say(line);
   const plan = new StepPlan(planner, options);

@@ -7,6 +7,7 @@ import { TrainingError, codeOf, messageOf } from './errors';
 import { realFileSystem, type FileSystem } from '../files/file_system';
 import { parseKeepingNumbers, stringifyKeepingNumbers } from '../files/exact_json';
 import { TOKENIZER_FILES, writeTokenizerFiles, type TokenizerChanges } from './tokenizer_files';
+import { parseModelJson, withoutMark } from '../files/model_json';
 
 export const CONFIG_FILE = 'config.json';
 export const WEIGHTS_FILE = 'model.safetensors';
@@ -52,9 +53,9 @@ async function readJson(file: string, files: FileSystem): Promise<Record<string,
     throw error;
   }
   try {
-    return JSON.parse(text) as Record<string, unknown>;
+    return parseModelJson(text) as Record<string, unknown>;
   } catch (error) {
-    throw new TrainingError(`${file} is not valid JSON: ${messageOf(error)}`);
+    throw new TrainingError(`${file} ${messageOf(error)}.`);
   }
 }
 
@@ -126,8 +127,8 @@ export interface MadeConfig {
 
 /** The base model's config.json turned into that of a reward model; every other field stays, numbers to the letter. */
 export async function makeConfig(request: ConfigRequest, files: FileSystem = realFileSystem): Promise<MadeConfig> {
-  const text = await files.readText(join(request.baseFolder, CONFIG_FILE));
-  const plain = JSON.parse(text) as Record<string, unknown>;
+  const text = withoutMark(await files.readText(join(request.baseFolder, CONFIG_FILE)));
+  const plain = parseModelJson(text) as Record<string, unknown>;
   const config = parseKeepingNumbers(text) as Record<string, unknown>;
   const configPad = Number.isInteger(plain['pad_token_id']) ? (plain['pad_token_id'] as number) : undefined;
   const tokens = await readSpecialTokens(request.baseFolder, files);

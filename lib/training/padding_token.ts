@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { FileSystem } from '../files/file_system';
 import { TrainingError } from './errors';
 import { CONFIG_FILE } from './model_folder';
+import { parseModelJson } from '../files/model_json';
 
 /** What transformers' configuration class takes where config.json has no pad_token_id; the other families: none. */
 const DEFAULTS: Record<string, number | 'unknown'> = { gemma: 0, gemma2: 0, internlm2: 'unknown' };
@@ -20,7 +21,7 @@ export async function readPaddingToken(
   files: FileSystem,
 ): Promise<number | null> {
   const file = join(folder, CONFIG_FILE);
-  const { pad_token_id: given } = JSON.parse(await files.readText(file)) as { pad_token_id?: unknown };
+  const { pad_token_id: given } = parseModelJson(await files.readText(file)) as { pad_token_id?: unknown };
   const id = given === undefined ? (DEFAULTS[family] ?? null) : given;
   if (id === null) return null;
   if (id === 'unknown') {
