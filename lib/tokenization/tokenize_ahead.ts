@@ -28,12 +28,18 @@ export async function* tokenizeAhead(
     wake();
   });
   const ended = work.then(() => {});
-  ended.catch(() => {}); // shows when it is awaited
+  let isEnded = false;
+  const end = (): void => {
+    isEnded = true;
+    wake();
+  };
+  ended.then(end, end); // a failure shows when it is awaited
   try {
     for (const [i, list] of slots.entries()) {
       while (missing[i]! > 0) {
-        const more = new Promise<void>((resolve) => (wake = resolve));
-        await Promise.race([more, ended]);
+        if (isEnded) await ended;
+        // No race against `ended`: it would keep a reaction for each wait until the end.
+        else await new Promise<void>((resolve) => (wake = resolve));
       }
       for (const slot of list) checkVocabulary(slot, options.vocabularySize);
       yield dropTooLong(assemble(dataset.prompts[i]!, list), list, options, report)[0];
