@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { parseRow } from '../data/conversation';
 import { datasetFromRows } from '../data/dataset';
 import { parseScoreRow } from '../scoring/rows';
 import { makeLanguageModelFolder } from '../testing/language_model_folder';
@@ -22,7 +23,8 @@ interface Recorded {
   }[];
   texts: { text: string; special: number[]; plain: number[] }[];
 }
-const recorded = JSON.parse(readFileSync(join(FOLDER, 'expected.json'), 'utf8')) as Recorded;
+// As a file of rows is read: numbers within tools and calls stay integers or floats.
+const recorded = parseRow(readFileSync(join(FOLDER, 'expected.json'), 'utf8')) as Recorded;
 const template = (form: string) => readFileSync(join(FOLDER, `${form}.jinja`), 'utf8');
 const SOURCE = { file: 'f', line: 1 };
 

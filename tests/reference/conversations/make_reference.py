@@ -38,6 +38,11 @@ ROWS = {
     "no tools, calls all the same": {"messages": [USER, {"role": "assistant", "content": "", "tool_calls": [CALL]}, {"role": "tool", "content": "晴"}], "answer": [{"role": "assistant", "content": "晴。"}]},
     "arguments as text": {"messages": [USER], "answer": [{"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "w", "arguments": '{"c": "北京"}'}}]}]},
     "thoughts": {"messages": [USER], "tools": [TOOL], "answer": [{"role": "assistant", "content": "", "reasoning_content": "要查天气", "tool_calls": [CALL]}]},
+    "numbers": {
+        "messages": [USER],
+        "tools": [{"name": "w", "least": 1.0, "most": 10000000000000000001, "step": 0.1, "none": -0.0, "tiny": 1e-7}],
+        "answer": [{"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "w", "arguments": {"a": 1000.0, "b": [1, 1.5, 1e22, 123456789012345678901234567890]}}}]}],
+    },
     "a variable": {"messages": [USER], "chat_template_kwargs": {"date_string": "1 Jan 2000"}, "answer": [{"role": "assistant", "content": "晴。"}]},
     "plain": {"messages": [USER], "answer": [{"role": "assistant", "content": "晴。"}]},
 }
