@@ -100,6 +100,6 @@ function report(counts: ScoreStreamProgress): void {
 
 /** What a reward hangs on. */
 function factsOf(model: RewardModel, values: OptionValues<typeof options>): Promise<RunFacts> {
-  const { do_strip, compat, head } = model.describe();
-  return runFacts('score', model, { ...valuesOf(values, scoringWeights), ...valuesOf(values, scoringSamples) }, { do_strip, compat, reward_head: head });
+  const { do_strip, compat, head, special_tokens_in_text } = model.describe();
+  return runFacts('score', model, { ...valuesOf(values, scoringWeights), ...valuesOf(values, scoringSamples) }, { do_strip, compat, special_tokens_in_text, reward_head: head });
 }

@@ -31,8 +31,8 @@ export interface LanguageModelOptions {
   templateOptions?: Readonly<Record<string, unknown>> | undefined;
   /**
    * Special tokens of the tokenizer that stand within the data's texts, such as <|im_end|>: 'keep' reads them as if
-   * the chat template had written them, as transformers does, 'escape' as plain text, 'refuse' is an error.
-   * Default: keep, and they are counted.
+   * the chat template had written them, as transformers does, 'escape' as plain text, 'refuse' is an error; they
+   * are counted. Default: keep.
    */
   specialTokensInText?: SpecialTokensInText | undefined;
   /** Rejects with the signal's reason, within milliseconds. */

@@ -16,6 +16,8 @@ export interface SampleFacts {
   /** 'cheems': a doubled BOS token stays, as the original has it. */
   compat: 'cheems' | null;
   pooling: Pooling;
+  /** Special tokens within texts. */
+  specialTokensInText: 'keep' | 'escape';
   /** What the choice of `doStrip` follows, for people. */
   reason: string;
 }
@@ -29,13 +31,14 @@ export interface FactsRequest {
 }
 
 /** @throws where it is no such file. */
-function parseFacts(text: string): { do_strip?: boolean; compat?: string | null } {
-  const facts = JSON.parse(text) as { do_strip?: unknown; compat?: unknown } | null;
+function parseFacts(text: string): { do_strip?: boolean; compat?: string | null; special?: unknown } {
+  const facts = JSON.parse(text) as { do_strip?: unknown; compat?: unknown; special_tokens_in_text?: unknown } | null;
   if (typeof facts !== 'object' || facts === null || Array.isArray(facts)) throw new Error('no object');
-  const { do_strip: strip, compat } = facts;
+  const { do_strip: strip, compat, special_tokens_in_text: special } = facts;
   if (strip !== undefined && typeof strip !== 'boolean') throw new Error('do_strip');
   if (compat !== undefined && compat !== null && compat !== 'cheems' && compat !== 'transformers') throw new Error('compat');
-  return { ...(strip === undefined ? {} : { do_strip: strip }), ...(compat === undefined ? {} : { compat }) };
+  if (special !== undefined && special !== 'keep' && special !== 'escape') throw new Error('special_tokens_in_text');
+  return { ...(strip === undefined ? {} : { do_strip: strip }), ...(compat === undefined ? {} : { compat }), special };
 }
 
 /** @throws Error naming the file where cheems.json is broken. */
@@ -50,9 +53,9 @@ export async function readSampleFacts(folder: string, { chatTemplateFile, head }
   }
   try {
     const facts = parseFacts(text);
-    return { doStrip: facts.do_strip ?? true, compat: facts.compat === 'cheems' ? 'cheems' : null, pooling: 'last_token', reason: 'cheems.json in its folder' };
+    return { doStrip: facts.do_strip ?? true, compat: facts.compat === 'cheems' ? 'cheems' : null, pooling: 'last_token', specialTokensInText: facts.special === 'escape' ? 'escape' : 'keep', reason: 'cheems.json in its folder' };
   } catch {
-    throw new ScoringError(`${file} is broken: "do_strip" must be true or false and "compat" null, "cheems" or "transformers". It says how this model's samples are built; restore it from the training run's folder.`);
+    throw new ScoringError(`${file} is broken: "do_strip" must be true or false, "compat" null, "cheems" or "transformers", and "special_tokens_in_text" "keep" or "escape". It says how this model's samples are built; restore it from the training run's folder.`);
   }
 }
 
@@ -63,7 +66,7 @@ export async function readSampleFacts(folder: string, { chatTemplateFile, head }
 async function factsOfOthers(folder: string, givenTemplate: boolean, head: FactsRequest['head']): Promise<SampleFacts> {
   const classes = await architecturesOf(folder);
   const [first] = classes;
-  const as = (doStrip: Stripping, reason: string): SampleFacts => ({ doStrip, compat: null, pooling: poolingOf(classes, head), reason });
+  const as = (doStrip: Stripping, reason: string): SampleFacts => ({ doStrip, compat: null, pooling: poolingOf(classes, head), specialTokensInText: 'keep', reason });
   if (classes.includes('RewardModel')) {
     return head === undefined || head.source === 'v_head.weight'
       ? as(true, "the class RewardModel in config.json with the original's v_head")

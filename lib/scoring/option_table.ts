@@ -31,6 +31,6 @@ export const scoringSamples = {
   gate_pattern: text({ group: SAMPLES, describe: "of a gate that reads the prompt (ArmoRM, QRM): the tokens that begin the assistant's turn, as text or ids [default: the family's]" }),
   step_token: text({ group: SAMPLES, describe: "of a process reward model: the token that ends a step, as text or its id [default: <extra_0>]" }),
   step_reward: optionalChoice([...STEP_REWARDS], { group: SAMPLES, describe: "of a process reward model: how the steps' rewards become one" }),
-  special_tokens_in_text: specialTokensInText(SAMPLES),
+  special_tokens_in_text: specialTokensInText(SAMPLES, "as in the model's training, by its cheems.json, else keep"),
   chat_template: text({ group: SAMPLES, describe: "file with a Jinja template, in place of the model folder's" }),
 };

@@ -47,8 +47,8 @@ export interface RewardModelOptions extends ReadoutOptions {
   normalizeReward?: boolean | undefined;
   /**
    * Special tokens of the tokenizer that stand within the data's texts, such as <|im_end|>: 'keep' reads them as if
-   * the chat template had written them, as transformers does, 'escape' as plain text, 'refuse' is an error.
-   * Default: keep, and they are counted.
+   * the chat template had written them, as transformers does, 'escape' as plain text, 'refuse' is an error; they
+   * are counted. Default: as in the model's training, by its cheems.json, else keep.
    */
   specialTokensInText?: SpecialTokensInText | undefined;
   /** Of a process reward model: how the steps' rewards become one. */

@@ -13,6 +13,7 @@ import { unlessAborted } from '../files/abort';
 import { NO_TOKENS_ADDED, replacesSampleTemplate } from '../tokenization/model_folder';
 import { holdFiles, type HeldFiles } from '../tokenization/folder_files';
 import { rebuiltTokenizerNote } from '../tokenization/transformers_classes';
+import type { SpecialTokensInText } from '../tokenization/special_tokens_option';
 import type { TokenizeOptions } from '../tokenization/tokenize_dataset';
 import { promptsOf, type ScoreItem } from './items';
 import { readSampleFacts, type SampleFacts } from './model_facts';
@@ -142,6 +143,11 @@ export class RewardModel {
     return rebuiltTokenizerNote(this.folder, this.held);
   }
 
+  /** What becomes of special tokens within texts: as asked for, else as in training. */
+  get specialTokensInText(): SpecialTokensInText {
+    return this.options.specialTokensInText ?? this.facts.specialTokensInText;
+  }
+
   get disposed(): boolean {
     return this.model.disposed;
   }
@@ -246,7 +252,7 @@ export class RewardModel {
       truncation: this.options.truncation ?? false,
       vocabularySize: this.model.architecture.vocabSize,
       rewardToken: this.model.architecture.rewardToken,
-      specialTokensInText: this.options.specialTokensInText,
+      specialTokensInText: this.specialTokensInText,
     };
   }
 
@@ -267,7 +273,7 @@ export class RewardModel {
       compat: this.facts.compat,
       max_length: this.options.maxLength ?? null,
       truncation: this.options.truncation ?? false,
-      special_tokens_in_text: this.options.specialTokensInText ?? 'keep',
+      special_tokens_in_text: this.specialTokensInText,
     };
   }
 

@@ -12,10 +12,11 @@ export function specialKind(choice: SpecialTokensInText | undefined): ReportKind
   return choice === 'escape' ? 'escapedSpecialTokens' : 'specialTokensInText';
 }
 
-export const specialTokensInText = (group: string) =>
+/** @param otherwise what counts where it is not given. */
+export const specialTokensInText = (group: string, otherwise = 'keep') =>
   optionalChoice(SPECIAL_TOKENS_IN_TEXT, {
     group,
     describe:
       "special tokens of the tokenizer that stand within the data's texts, such as <|im_end|>: 'keep' reads them as if the chat template had " +
-      "written them, as transformers does, 'escape' as plain text, 'refuse' is an error [default: keep, and they are counted]",
+      `written them, as transformers does, 'escape' as plain text, 'refuse' is an error; they are counted [default: ${otherwise}]`,
   });

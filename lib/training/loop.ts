@@ -291,6 +291,7 @@ async function folderPlanOf(options: TrainOptions, data: TrainingData, architect
       package_version: packageVersion(),
       do_strip: options.do_strip,
       compat: sampleCompat(options) ?? null,
+      special_tokens_in_text: options.special_tokens_in_text === 'escape' ? 'escape' : 'keep',
       max_length: options.max_length,
       truncation: options.truncation,
       chat_template_sha256: data.chatTemplate === undefined ? null : sha256(data.chatTemplate),

@@ -20,6 +20,8 @@ export interface RewardModelFacts {
   /** Samples were built so, and must be built so for scoring. */
   do_strip: boolean;
   compat: 'cheems' | null;
+  /** Special tokens within texts; what training refused, it says nothing of. */
+  special_tokens_in_text: 'keep' | 'escape';
   max_length: number;
   truncation: boolean;
   /** SHA-256 of the chat template; null where all samples came as token ids. */

@@ -82,8 +82,8 @@ export interface TrainOptionValues {
   do_strip: boolean;
   /**
    * Special tokens of the tokenizer that stand within the data's texts, such as <|im_end|>: 'keep' reads them as if
-   * the chat template had written them, as transformers does, 'escape' as plain text, 'refuse' is an error.
-   * Default: keep, and they are counted.
+   * the chat template had written them, as transformers does, 'escape' as plain text, 'refuse' is an error; they
+   * are counted. Default: keep.
    */
   special_tokens_in_text: 'keep' | 'escape' | 'refuse' | undefined;
   /** File with a Jinja template to use in place of the tokenizer's own; it is written into the model folder. */
