@@ -17,7 +17,7 @@ export class Interrupted extends Error {
   override readonly name = 'Interrupted';
   readonly exitCode: number;
 
-  constructor(signal: NodeJS.Signals) {
+  constructor(readonly signal: NodeJS.Signals) {
     super(`Stopped by ${signal}.`);
     this.exitCode = 128 + (constants.signals[signal] ?? 2);
   }

@@ -53,7 +53,7 @@ export const generateCommand = defineCommand({
       const { max_tokens: maxTokens, temperature, top_p: topP, top_k: topK, seed, stop } = values;
       const output = await openOutput(values.output, { name: 'answers', fields: ['text'] });
       let model: LanguageModel | undefined;
-      const progress = showProgress({ label: 'generate', unit: 'rows' });
+      const progress = showProgress({ label: 'generate', unit: 'rows', live: values.output !== '-' });
       try {
         const answering = (model = await loadLanguageModel(
           values.model_path,

@@ -10,7 +10,7 @@ import { CONFIG_FILE, WEIGHTS_FILE } from '../training/model_folder';
 import { TOKENIZER_FILES } from '../training/tokenizer_files';
 import { choice, flag, number, optionalNumber, text } from '../arguments/option_kinds';
 import { defineCommand } from './command';
-import { UsageError } from './failure';
+import { Interrupted, UsageError } from './failure';
 import { ARCHITECTURES, makeInitConfig, type SpecialIds } from './init_config';
 import { withInterrupts } from './interrupt';
 import { requiredText, type OptionValues } from './options';
@@ -51,7 +51,15 @@ export const initCommand = defineCommand({
     ['init --architecture qwen2 --hidden_size 256 --num_hidden_layers 4 --tokenizer models/Qwen2.5-0.5B --output_dir models/tiny', 'a small Qwen2, with the tokenizer of another folder'],
     ['init --architecture llama --hidden-size 64 --vocab-size 1000 --output-dir models/ids-only', 'no tokenizer: for data with input_ids'],
   ],
-  run: (values) => withInterrupts('Stopping; no folder is left behind.', (signal) => makeModel(values, signal)),
+  run: async (values) => {
+    try {
+      await withInterrupts('Stopping; no folder is left behind.', (signal) => makeModel(values, signal));
+    } catch (error) {
+      // The engine fills a file that is gone, and the process would wait for it.
+      if (error instanceof Interrupted) process.kill(process.pid, error.signal);
+      throw error;
+    }
+  },
 });
 
 async function makeModel(values: OptionValues<typeof options>, signal: AbortSignal): Promise<void> {
@@ -72,7 +80,7 @@ async function makeModel(values: OptionValues<typeof options>, signal: AbortSign
     await files.writeDurably(configFile, `${JSON.stringify(config, null, 2)}\n`);
     const { parameters } = await engine.readArchitecture(folder);
     await checkSpace('--output_dir', folder, BYTES_PER_PARAMETER * parameters);
-    await engine.initialise(configFile, values.seed, join(folder, WEIGHTS_FILE));
+    await untilAborted(engine.initialise(configFile, values.seed, join(folder, WEIGHTS_FILE)), signal);
     await files.flushFile(join(folder, WEIGHTS_FILE));
     signal.throwIfAborted();
   });
@@ -93,6 +101,14 @@ async function refuseOwnTokenizer(tokenizer: string, outputDir: string): Promise
   if (source === target || source!.startsWith(`${target}${sep}`)) {
     throw new UsageError(`--output_dir ${outputDir} would replace the folder of --tokenizer ${tokenizer}; give another --output_dir.`);
   }
+}
+
+/** @throws the signal's reason as soon as it is aborted; the work is left to itself. */
+async function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  work.catch(() => undefined);
+  signal.throwIfAborted();
+  const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }));
+  await Promise.race([work, aborted]);
 }
 
 /** Fills a temporary folder beside the final one, then renames it; a killed run leaves nothing under the final name. */

@@ -24,11 +24,13 @@ export interface ProgressOptions {
   /** Least time between plain lines; 0: a line for every update. */
   secondsBetweenLines?: number;
   stream?: NodeJS.WriteStream;
+  /** Off: plain lines on a terminal too, where rows that others print would stand in the bar. */
+  live?: boolean;
 }
 
 export function showProgress(options: ProgressOptions): ProgressDisplay {
   const stream = options.stream ?? process.stderr;
-  return stream.isTTY === true ? new Bar(options, stream) : new Lines(options, stream);
+  return stream.isTTY === true && options.live !== false ? new Bar(options, stream) : new Lines(options, stream);
 }
 
 /** 4000 -> "1 h 07 min". */

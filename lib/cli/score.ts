@@ -50,7 +50,7 @@ export const scoreCommand = defineCommand({
       const rows = openInput(values.input, signal);
       const output = await openOutput(values.output, { name: 'scores', fields: ['reward', 'rewards'] });
       let model: RewardModel | undefined;
-      const progress = showProgress({ label: 'score', unit: 'rows' });
+      const progress = showProgress({ label: 'score', unit: 'rows', live: values.output !== '-' });
       try {
         const scorer = (model = await loadScoringModel(await modelFolder(values.model_path, signal), values, signal));
         await output.begin(() => factsOf(scorer, values), values.overwrite);
