@@ -24,7 +24,10 @@ async function read(path: string): Promise<[number, unknown][]> {
   return rows;
 }
 
-const ROWS = [{ prompt: '问', response: 'a😀' }, { prompt: 'p', response: 'b' }];
+const ROWS = [
+  { prompt: '问', response: 'a😀' },
+  { prompt: 'p', response: 'b' },
+];
 const LINES = ROWS.map((row) => JSON.stringify(row)).join('\n');
 const NAMES = ['.jsonl', '.json', '.parquet', '.txt', '.jsonl.gz', '.json.gz', ''];
 
@@ -33,15 +36,27 @@ test('JSON lines and arrays under any name, gzipped and in UTF-16 too', async (t
   const array = JSON.stringify(ROWS);
   for (const name of NAMES) {
     for (const text of [LINES, `\uFEFF${LINES}`, `\n${LINES}`, array, ` \n${array}`]) {
-      const contents = [Buffer.from(text), gzipSync(text), utf16(text.replace('\uFEFF', '')), utf16(text.replace('\uFEFF', '')).swap16()];
+      const contents = [
+        Buffer.from(text),
+        gzipSync(text),
+        utf16(text.replace('\uFEFF', '')),
+        utf16(text.replace('\uFEFF', '')).swap16(),
+      ];
       for (const content of contents) {
         const rows = await read(file(content, name));
-        t.deepEqual(rows.map(([, value]) => value), ROWS, `${name} ${content.toString('hex', 0, 8)}`);
+        t.deepEqual(
+          rows.map(([, value]) => value),
+          ROWS,
+          `${name} ${content.toString('hex', 0, 8)}`,
+        );
       }
     }
   }
   const pretty = file(JSON.stringify(ROWS, null, 2), '.jsonl');
-  t.deepEqual(await read(pretty), [[2, ROWS[0]], [6, ROWS[1]]]);
+  t.deepEqual(await read(pretty), [
+    [2, ROWS[0]],
+    [6, ROWS[1]],
+  ]);
 });
 
 test('a parquet table under any name', async (t) => {
@@ -55,7 +70,11 @@ test('a parquet table under any name', async (t) => {
 });
 
 const REFUSED: [string, Buffer, RegExp][] = [
-  ['a Git LFS pointer', Buffer.from('version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 12\n'), /only a Git LFS pointer to the data: .*`git lfs pull`/],
+  [
+    'a Git LFS pointer',
+    Buffer.from('version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 12\n'),
+    /only a Git LFS pointer to the data: .*`git lfs pull`/,
+  ],
   ['zstd', Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 4, 0]), /packed by zstd, which is not read; unpack it \(zstd -d\)/],
   ['xz', Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 4]), /packed by xz/],
   ['bzip2', Buffer.from('BZh91AY'), /packed by bzip2/],
@@ -81,13 +100,18 @@ for (const [what, content, message] of REFUSED) {
 test('what is packed twice, and a table in a pipe', async (t) => {
   await t.throwsAsync(read(file(gzipSync(gzipSync(LINES)), '.gz')), { message: /gzip within gzip/ });
   const stream = Readable.from([Buffer.from('PAR1')], { objectMode: false });
-  await t.throwsAsync(async () => {
-    for await (const row of rowsOfStream(stream, 'standard input')) t.fail(String(row));
-  }, { message: /standard input: a parquet table is not read from a stream; name its file/ });
+  await t.throwsAsync(
+    async () => {
+      for await (const row of rowsOfStream(stream, 'standard input')) t.fail(String(row));
+    },
+    { message: /standard input: a parquet table is not read from a stream; name its file/ },
+  );
 });
 
 test('NaN and Infinity, as Python writes them, are read where nothing needs them', async (t) => {
-  const rows = await read(file('{"a":"NaN","b":NaN,"c":[-Infinity,Infinity],"d":"x, NaN"}\n[not JSON', '.jsonl')).catch(() => undefined);
+  const rows = await read(file('{"a":"NaN","b":NaN,"c":[-Infinity,Infinity],"d":"x, NaN"}\n[not JSON', '.jsonl')).catch(
+    () => undefined,
+  );
   t.is(rows, undefined);
   t.deepEqual(await read(file('{"a":"NaN","b":NaN,"c":[-Infinity,Infinity],"d":"x, \\"NaN"}', '.jsonl')), [
     [1, { a: 'NaN', b: NaN, c: [-Infinity, Infinity], d: 'x, "NaN' }],

@@ -12,7 +12,7 @@ export const REPORT_KINDS = {
   overwrittenCategories: 'categories were replaced by that of a later line of the same prompt',
   unreadKeys: 'rows hold keys that are not read',
   unreadByTemplate: 'samples hold keys that the chat template does not read',
-  specialTokensInText: 'samples hold special tokens within their texts, which are read as if the chat template had written them (--special_tokens_in_text)',
+  specialTokensInText: 'samples hold special tokens within their texts, which are read as if the chat template had written them; --special_tokens_in_text escape or refuse changes that',
   escapedSpecialTokens: 'samples hold special tokens within their texts, which are tokenized as plain text',
   rowsWithoutPrompt: 'rows have no prompt: their responses stand alone',
   repeatedIds: "prompts carry another prompt's id",

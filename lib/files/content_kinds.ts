@@ -3,7 +3,18 @@
 /** Bytes that are enough to tell. */
 export const HEAD_BYTES = 64;
 
-export type ContentKind = 'parquet' | 'gzip' | 'git-lfs pointer' | 'utf-16le' | 'utf-16be' | 'utf-32' | 'zstd' | 'xz' | 'bzip2' | 'zip' | 'other';
+export type ContentKind =
+  | 'parquet'
+  | 'gzip'
+  | 'git-lfs pointer'
+  | 'utf-16le'
+  | 'utf-16be'
+  | 'utf-32'
+  | 'zstd'
+  | 'xz'
+  | 'bzip2'
+  | 'zip'
+  | 'other';
 
 const MAGIC: readonly (readonly [ContentKind, readonly number[]])[] = [
   ['gzip', [0x1f, 0x8b]],

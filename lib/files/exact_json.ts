@@ -60,6 +60,7 @@ function set(container: Record<string | number, unknown>, key: string | number, 
   if (isMarked) delete container[key];
   const name = isMarked ? key.slice(TEXT.length) : key;
   // Assigned, "__proto__" would be the prototype.
-  if (name === '__proto__') Object.defineProperty(container, name, { value, enumerable: true, writable: true, configurable: true });
+  if (name === '__proto__')
+    Object.defineProperty(container, name, { value, enumerable: true, writable: true, configurable: true });
   else container[name] = value;
 }

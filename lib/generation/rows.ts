@@ -1,7 +1,16 @@
 // Rows to be answered, as `generate` reads them: an id, the prompt by any of its names, and what stands beside it, as
 // everywhere (lib/data/conversation).
 
-import { asMessages, promptKeysOf, ReadKeys, readPrompt, rowIdOf, rowOf, surroundingsOf, type RowId } from '../data/conversation';
+import {
+  asMessages,
+  promptKeysOf,
+  ReadKeys,
+  readPrompt,
+  rowIdOf,
+  rowOf,
+  surroundingsOf,
+  type RowId,
+} from '../data/conversation';
 import { ITEM_KEYS, itemRow } from '../data/conversation/items';
 import { DataError, show } from '../data/errors';
 import { isObject, type JsonObject } from '../data/fields';
@@ -29,7 +38,10 @@ export function parseGenerationRow(value: unknown, source: Source, report?: Read
 export function parseGenerationItem(item: GenerationItem, source: Source): PromptToAnswer {
   const object: unknown = typeof item === 'string' ? { prompt: item } : Array.isArray(item) ? { messages: item } : item;
   if (!isObject(object)) {
-    throw new DataError(source, `an item must be text, a list of messages or {prompt | messages}, but is ${show(item)}`);
+    throw new DataError(
+      source,
+      `an item must be text, a list of messages or {prompt | messages}, but is ${show(item)}`,
+    );
   }
   return promptToAnswer(itemRow(object, ITEM_KEYS, source), source, new ReadKeys());
 }

@@ -1,7 +1,8 @@
 // What `RewardModel.score` takes, as prompts with their responses: the rows of `score`, with JavaScript's names.
 
 import { tokenIdsOf } from '../arguments/token_ids';
-import { ReadKeys, surroundingsOf } from '../data/conversation';
+import { ReadKeys, refuseUnknown, surroundingsOf } from '../data/conversation';
+import { ANSWER_KEYS } from '../data/conversation/answers';
 import { ITEM_KEYS, itemRow, type ConversationMessage, type ItemSurroundings } from '../data/conversation/items';
 import { DataError, show } from '../data/errors';
 import { isObject } from '../data/fields';
@@ -10,14 +11,11 @@ import { promptAndResponses, type Holder } from './rows';
 import type { PromptWithResponses } from './sample_tokenizer';
 
 /** Token ids: whole numbers, in a list or a typed array. */
-export type TokenIds = readonly number[] | Int32Array | Uint32Array | Int16Array | Uint16Array | Uint8Array | BigInt64Array | BigUint64Array;
+export type TokenIds =
+  readonly number[] | Int32Array | Uint32Array | Int16Array | Uint16Array | Uint8Array | BigInt64Array | BigUint64Array;
 
 /** A response to be scored: text, the turns after the prompt, or the whole sample as token ids. */
-export type ScoredResponse =
-  | string
-  | readonly ConversationMessage[]
-  | { content: string }
-  | { inputIds: TokenIds };
+export type ScoredResponse = string | readonly ConversationMessage[] | { content: string } | { inputIds: TokenIds };
 
 /**
  * A prompt (text, or a conversation) with its responses; or a conversation alone, which is scored as it stands: its
@@ -61,7 +59,9 @@ function promptOf(item: ScoreItem, source: Source): PromptWithResponses {
 
 /** `inputIds` under the name of rows, as a list. */
 function responseRow(response: unknown, number: number, source: Source): unknown {
-  if (!isObject(response) || response['inputIds'] === undefined) return response;
+  if (!isObject(response)) return response;
+  refuseUnknown(response, [...ANSWER_KEYS, 'inputIds'], `response ${number}`, source);
+  if (response['inputIds'] === undefined) return response;
   const { inputIds, ...others } = response;
   const ids = tokenIdsOf(inputIds);
   if ('problem' in ids) throw new DataError(source, `"inputIds" of response ${number} ${ids.problem}`);

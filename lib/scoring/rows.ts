@@ -76,7 +76,10 @@ export function promptAndResponses(
 ): { prompt: Prompt; responses: Unnamed[] } {
   const keys = promptKeysOf(row);
   if (keys.length > 1) {
-    throw new DataError(source, `a ${holder.name} has either "prompt" or "messages" (or another name of the prompt), but this one has ${keys.join(' and ')}`);
+    throw new DataError(
+      source,
+      `a ${holder.name} has either "prompt" or "messages" (or another name of the prompt), but this one has ${keys.join(' and ')}`,
+    );
   }
   const forms = RESPONSE_KEYS.filter((key) => has(row, key));
   const whole = keys.find((key) => WHOLE_KEYS.includes(key));
@@ -91,7 +94,7 @@ export function promptAndResponses(
       `a row must have exactly one of "response", "responses" and "input_ids" (or "messages" that the assistant's ends), but this one ${found}`,
     );
   }
-  const responses = responsesOf(row, forms[0]!, source);
+  const responses = responsesOf(row, forms[0]!, source, read);
   const prompt = readPrompt(row, source, read);
   if (prompt === undefined && responses.some(({ inputIds }) => inputIds === undefined)) {
     throw new DataError(source, `the ${holder.name} has neither "prompt" nor "messages", which its response answers`);
@@ -118,22 +121,25 @@ function wholeConversation(
   return { prompt: parts.prompt, responses: [{ content, messages: [parts.answer] }] };
 }
 
-function responsesOf(row: JsonObject, form: string, source: Source): Unnamed[] {
+function responsesOf(row: JsonObject, form: string, source: Source, read: ReadKeys): Unnamed[] {
   if (form === 'input_ids') return [{ inputIds: tokenIdsOf(row[form], form, source) }];
-  if (form === 'response') return [responseOf(row[form], form, source)];
+  if (form === 'response') return [responseOf(row[form], form, source, read)];
   const list = listOf(row[form], form, source);
   if (list.length === 0) throw new DataError(source, `"${form}" is an empty list; there is nothing to score`);
-  return list.map((entry, index) => responseOf(entry, `${form}[${index}]`, source));
+  return list.map((entry, index) => responseOf(entry, `${form}[${index}]`, source, read));
 }
 
-function responseOf(value: unknown, what: string, source: Source): Unnamed {
+function responseOf(value: unknown, what: string, source: Source, read: ReadKeys): Unnamed {
   if (typeof value === 'string') return { content: textOf(value, what, source) };
   if (Array.isArray(value)) return turnsAnswer(messagesOf(value, what, source), what, source);
   if (isObject(value)) {
     const isTokenized = has(value, 'input_ids');
     const isMessage = has(value, 'content') || has(value, 'tool_calls');
     if (isTokenized && !isMessage) return { inputIds: tokenIdsOf(value['input_ids'], `${what}.input_ids`, source) };
-    if (isMessage && !isTokenized) return answerOf(value, what, source);
+    if (isMessage && !isTokenized) return answerOf(value, what, source, read);
   }
-  throw new DataError(source, `${what} must be text, a list of messages, {"content": text} or {"input_ids": [...]}, but is ${show(value)}`);
+  throw new DataError(
+    source,
+    `${what} must be text, a list of messages, {"content": text} or {"input_ids": [...]}, but is ${show(value)}`,
+  );
 }

@@ -95,7 +95,10 @@ test("the template's own special tokens stay tokens where those of texts are esc
     name: 'TokenizerError',
     message: /holds "<\|im_end\|>", a special token of the tokenizer \(--special_tokens_in_text refuse;/,
   });
-  t.throws(() => new PromptBuilder(folder, { specialTokensInText: 'refuse' }).encode([{ role: 'user', content: bad! }]), {
-    name: 'TokenizerError',
-  });
+  t.throws(
+    () => new PromptBuilder(folder, { specialTokensInText: 'refuse' }).encode([{ role: 'user', content: bad! }]),
+    {
+      name: 'TokenizerError',
+    },
+  );
 });

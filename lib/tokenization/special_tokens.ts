@@ -34,7 +34,9 @@ export class SpecialTokens {
     private readonly config: Json,
   ) {
     const added = (Array.isArray(file['added_tokens']) ? file['added_tokens'] : []) as AddedToken[];
-    const special = added.filter((token) => token.special === true && token.content !== '').map(({ content }) => content);
+    const special = added
+      .filter((token) => token.special === true && token.content !== '')
+      .map(({ content }) => content);
     // The longest at a place wins, as in the library.
     this.contents = [...new Set(special)].sort((a, b) => b.length - a.length);
     this.beginnings = [...new Set(this.contents.map((content) => content.slice(0, 2)))];
@@ -80,14 +82,19 @@ export class SpecialTokens {
     if (this.encodeEscaped) return this.encodeEscaped;
     for (const content of this.contents) this.placeholders.set(content, secret());
     const added = (this.file['added_tokens'] ?? []) as AddedToken[];
-    const renamed = added.map((token) => ({ ...token, content: (token.special && this.placeholders.get(token.content)) || token.content }));
+    const renamed = added.map((token) => ({
+      ...token,
+      content: (token.special && this.placeholders.get(token.content)) || token.content,
+    }));
     const file = { ...this.file, added_tokens: renamed };
     const { encodeBare: encode } = buildTokenizer(file, this.config);
     this.encodeEscaped = (text) => {
       try {
         return encode(text);
       } catch (error) {
-        throw new TokenizerError(`the tokenizer fails on a text of ${text.length} characters (${(error as Error).message}).`);
+        throw new TokenizerError(
+          `the tokenizer fails on a text of ${text.length} characters (${(error as Error).message}).`,
+        );
       }
     };
     return this.encodeEscaped;

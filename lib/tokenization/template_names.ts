@@ -10,7 +10,8 @@ export function reads(source: string, name: string): boolean {
   return new RegExp(`(?<![\\w.])${name.replaceAll(/\W/g, '\\$&')}(?!\\w)`).test(source);
 }
 
-const readsKey = (source: string, key: string): boolean => new RegExp(`(?<!\\w)${key.replaceAll(/\W/g, '\\$&')}(?!\\w)`).test(source);
+const readsKey = (source: string, key: string): boolean =>
+  new RegExp(`(?<!\\w)${key.replaceAll(/\W/g, '\\$&')}(?!\\w)`).test(source);
 
 /** Remembers what was asked: data sets ask for the same few names. */
 export class TemplateNames {
@@ -58,8 +59,8 @@ export class UnreadNames {
 
   /** Models that read pairs have no template: nothing is read of what a template would be given. */
   private templateSource(): string {
-    const { folder, chatTemplateFile, form } = this.source;
+    const { folder, chatTemplateFile, form, held } = this.source;
     if (form === 'pair') return '';
-    return readTokenizerFiles(folder, chatTemplateFile).chatTemplate?.source ?? '';
+    return readTokenizerFiles(folder, chatTemplateFile, held).chatTemplate?.source ?? '';
   }
 }

@@ -3,7 +3,9 @@
 import { DataError } from '../errors';
 import type { JsonObject } from '../fields';
 import type { Message, Source } from '../types';
-import { isPlain, messageOf } from './messages';
+import type { ReadKeys } from './conversation';
+import { refuseNearly } from './known_keys';
+import { isPlain, MESSAGE_KEYS, messageOf } from './messages';
 import { textOfMessage } from './texts';
 
 export type Answer = { content: string; messages?: Message[] };
@@ -16,15 +18,19 @@ export function turnsAnswer(turns: Message[], what: string, source: Source): Ans
   return { content: textOfMessage(last), messages: turns };
 }
 
-/** Keys by which an object {content} is a message, and more than its text. */
-const OF_MESSAGES = ['tool_calls', 'function_call', 'reasoning_content'];
+/** Keys of a response beside those of messages. */
+const RESPONSE_KEYS = ['id', 'input_ids'];
+export const ANSWER_KEYS = [...MESSAGE_KEYS.filter((key) => key !== 'from' && key !== 'value'), ...RESPONSE_KEYS];
 
-/** A response {content}, with what else a message may hold; without a role it is the assistant's. */
-export function answerOf(object: JsonObject, what: string, source: Source): Answer {
-  const { content, role } = object;
-  const given = Object.entries(object).filter(([key, value]) => OF_MESSAGES.includes(key) && value !== null);
-  const message = messageOf({ role: role ?? 'assistant', content, ...Object.fromEntries(given) }, what, source);
-  return turnsAnswer([message], what, source);
+/** A response {content}, with what else a message may hold; without a role it is the assistant's. Other keys are told. */
+export function answerOf(object: JsonObject, what: string, source: Source, read?: ReadKeys): Answer {
+  const given = Object.entries(object).filter(([key, value]) => !RESPONSE_KEYS.includes(key) && value !== null);
+  const message = Object.fromEntries(given.filter(([key]) => ANSWER_KEYS.includes(key)));
+  for (const [key] of given) if (!ANSWER_KEYS.includes(key)) refuseNearly(key, ANSWER_KEYS, what, source);
+  read?.addUnread(
+    given.flatMap(([key]) => (ANSWER_KEYS.includes(key) ? [] : [`${what.replaceAll(/\[\d+\]/g, '')}.${key}`])),
+  );
+  return turnsAnswer([messageOf({ role: 'assistant', ...message }, what, source)], what, source);
 }
 
 /** The prompt and the answer of a conversation that the assistant ends. */

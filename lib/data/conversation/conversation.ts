@@ -28,6 +28,13 @@ export class ReadKeys {
     this.read = new Set([...others, ...OPTIONAL_KEYS]);
   }
 
+  private readonly within: string[] = [];
+
+  /** What an object within the row holds and is not read, by its whole name. */
+  addUnread(names: readonly string[]): void {
+    this.within.push(...names.filter((name) => !this.within.includes(name)));
+  }
+
   add(...keys: string[]): void {
     for (const key of keys) this.read.add(key);
   }
@@ -39,7 +46,7 @@ export class ReadKeys {
   unread(row: JsonObject, source: Source): string[] {
     const keys = Object.keys(row).filter((key) => !this.read.has(key) && has(row, key));
     for (const key of keys) refuseNearly(key, OPTIONAL_KEYS, 'the row', source);
-    return keys;
+    return [...keys, ...this.within];
   }
 }
 
@@ -52,7 +59,10 @@ export interface Surroundings {
 export function surroundingsOf(row: JsonObject, source: Source): Surroundings {
   const systemPrompt = systemPromptOf(row, source);
   const templateVariables = templateVariablesOf(row, source);
-  return { ...(systemPrompt === undefined ? {} : { systemPrompt }), ...(templateVariables === undefined ? {} : { templateVariables }) };
+  return {
+    ...(systemPrompt === undefined ? {} : { systemPrompt }),
+    ...(templateVariables === undefined ? {} : { templateVariables }),
+  };
 }
 
 function systemPromptOf(row: JsonObject, source: Source): string | undefined {
@@ -68,7 +78,10 @@ function templateVariablesOf(row: JsonObject, source: Source): TemplateVariables
   const variables: Record<string, unknown> = { ...kwargsOf(row, source) };
   const tools = toolsOf(field(row, 'tools'), source);
   if (tools !== undefined) variables['tools'] = tools;
-  if (has(row, 'documents')) variables['documents'] = listOf(row['documents'], 'documents', source).map((one, i) => objectOf(one, `documents[${i}]`, source));
+  if (has(row, 'documents'))
+    variables['documents'] = listOf(row['documents'], 'documents', source).map((one, i) =>
+      objectOf(one, `documents[${i}]`, source),
+    );
   for (const [name, value] of Object.entries(variables)) checkTexts(value, name, source);
   return Object.keys(variables).length === 0 ? undefined : variables;
 }
@@ -94,7 +107,10 @@ function kwargsOf(row: JsonObject, source: Source): JsonObject {
   const kwargs = objectOf(row['chat_template_kwargs'], 'chat_template_kwargs', source);
   const own = Object.keys(kwargs).find((name) => OWN_VARIABLES.includes(name));
   if (own !== undefined) {
-    throw new DataError(source, `chat_template_kwargs holds "${own}", which the row itself gives to the template; take it out there`);
+    throw new DataError(
+      source,
+      `chat_template_kwargs holds "${own}", which the row itself gives to the template; take it out there`,
+    );
   }
   return Object.fromEntries(Object.entries(kwargs).filter(([, value]) => value !== null));
 }

@@ -1,6 +1,15 @@
 // One reader of conversations, for everything that reads rows.
 
-export { historyOf, instructionPrompt, OWN_VARIABLES, promptKeysOf, ReadKeys, readPrompt, rowOf, surroundingsOf } from './conversation';
+export {
+  historyOf,
+  instructionPrompt,
+  OWN_VARIABLES,
+  promptKeysOf,
+  ReadKeys,
+  readPrompt,
+  rowOf,
+  surroundingsOf,
+} from './conversation';
 export type { Surroundings } from './conversation';
 export { idOf, idText, rowIdOf, withId, type RowId } from './ids';
 export { refuseUnknown } from './known_keys';

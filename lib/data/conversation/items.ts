@@ -43,7 +43,8 @@ export function itemRow(item: unknown, known: readonly string[], source: Source)
   for (const [key, value] of Object.entries(item)) {
     if (value === undefined) continue;
     const name = ITEM_NAMES[key] ?? key;
-    if (row[name] !== undefined) throw new DataError(source, `the item has both "${key}" and "${name}", which are one; give one of them`);
+    if (row[name] !== undefined)
+      throw new DataError(source, `the item has both "${key}" and "${name}", which are one; give one of them`);
     row[name] = value;
   }
   return row;

@@ -23,7 +23,10 @@ export function nearest(key: string, known: readonly string[]): string | undefin
 export function refuseNearly(key: string, known: readonly string[], what: string, source: Source): void {
   const meant = nearest(key, known);
   if (meant === undefined) return;
-  throw new DataError(source, `${what} has the unknown key "${key}"; "${meant}" is read, and it looks like that. Rename it, or take it out`);
+  throw new DataError(
+    source,
+    `${what} has the unknown key "${key}"; "${meant}" is read, and it looks like that. Rename it, or take it out`,
+  );
 }
 
 /** @throws DataError for any key that is not known, with the list of those that are. */

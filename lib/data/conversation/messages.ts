@@ -29,9 +29,16 @@ const SHAREGPT_ROLES = new Map([
 const CALL_ROLES = ['function_call', 'tool_call', 'tool_calls'];
 
 /** Keys of a message that stand for content where there is none. */
-const INSTEAD_OF_CONTENT = ['tool_calls', 'function_call', 'function_calls', 'reasoning_content', 'reasoning', 'thinking'];
+const INSTEAD_OF_CONTENT = [
+  'tool_calls',
+  'function_call',
+  'function_calls',
+  'reasoning_content',
+  'reasoning',
+  'thinking',
+];
 /** What messages are known to hold. Others go to the template too, unless they look like one of these, misspelled. */
-const MESSAGE_KEYS = [
+export const MESSAGE_KEYS = [
   'role',
   'content',
   'from',
@@ -55,7 +62,13 @@ export function messageOf(value: unknown, what: string, source: Source): Message
   if (!has(turn, roleKey)) throw new DataError(source, `${what} has no "${roleKey}": a message is {role, content}`);
   const name = textOf(turn[roleKey], `${what}.${roleKey}`, source);
   const others = othersOf(turn, [roleKey, textKey], what, source);
-  if (CALL_ROLES.includes(name)) return { role: 'assistant', content: null, ...others, tool_calls: callsOf(turn[textKey], `${what}.${textKey}`, source) };
+  if (CALL_ROLES.includes(name))
+    return {
+      role: 'assistant',
+      content: null,
+      ...others,
+      tool_calls: callsOf(turn[textKey], `${what}.${textKey}`, source),
+    };
   const role = isNamed ? name : SHAREGPT_ROLES.get(name);
   if (role === undefined || (isNamed && !ROLES.includes(name))) {
     const known = [...(isNamed ? ROLES : SHAREGPT_ROLES.keys()), ...CALL_ROLES.slice(0, 2)].join(', ');
@@ -63,7 +76,10 @@ export function messageOf(value: unknown, what: string, source: Source): Message
   }
   const content = has(turn, textKey) ? contentOf(turn[textKey], `${what}.${textKey}`, source) : null;
   if (content === null && !INSTEAD_OF_CONTENT.some((key) => has(turn, key))) {
-    throw new DataError(source, `${what} has no "${textKey}" (nor tool_calls or the like in its place): a message is {role, content}`);
+    throw new DataError(
+      source,
+      `${what} has no "${textKey}" (nor tool_calls or the like in its place): a message is {role, content}`,
+    );
   }
   return { role, content, ...others };
 }
@@ -90,9 +106,13 @@ function contentOf(value: unknown, what: string, source: Source): string {
 const TEXT_PARTS = ['text', 'input_text', 'output_text'];
 
 function partText(part: unknown, what: string, source: Source): string {
-  if (!isObject(part)) throw new DataError(source, `${what} must be {"type": "text", "text": ...}, but is ${show(part)}`);
+  if (!isObject(part))
+    throw new DataError(source, `${what} must be {"type": "text", "text": ...}, but is ${show(part)}`);
   if (has(part, 'type') && !TEXT_PARTS.includes(part['type'] as string)) {
-    throw new DataError(source, `${what} is of the type ${show(part['type'])}; of the parts of a message, text alone is read`);
+    throw new DataError(
+      source,
+      `${what} is of the type ${show(part['type'])}; of the parts of a message, text alone is read`,
+    );
   }
   return textOf(part['text'], `${what}.text`, source);
 }
@@ -101,8 +121,11 @@ function partText(part: unknown, what: string, source: Source): string {
 function toolCallsOf(value: unknown, what: string, source: Source): unknown[] | undefined {
   const calls = listOf(value, what, source).map((call, i) => {
     const own = withoutNulls(objectOf(call, `${what}[${i}]`, source));
-    const called = has(own, 'function') ? withoutNulls(objectOf(own['function'], `${what}[${i}].function`, source)) : own;
-    if (!has(called, 'name')) throw new DataError(source, `${what}[${i}] names no function: a call is {"function": {"name", "arguments"}}`);
+    const called = has(own, 'function')
+      ? withoutNulls(objectOf(own['function'], `${what}[${i}].function`, source))
+      : own;
+    if (!has(called, 'name'))
+      throw new DataError(source, `${what}[${i}] names no function: a call is {"function": {"name", "arguments"}}`);
     textOf(called['name'], `${what}[${i}]: the function's name`, source);
     return called === own ? own : { ...own, function: called };
   });
@@ -119,7 +142,10 @@ function callsOf(value: unknown, what: string, source: Source): unknown[] {
     try {
       parsed = parseTemplateJson(value);
     } catch {
-      throw new DataError(source, `${what} must be a call as JSON, {"name": ..., "arguments": ...}, but is ${show(value)}`);
+      throw new DataError(
+        source,
+        `${what} must be a call as JSON, {"name": ..., "arguments": ...}, but is ${show(value)}`,
+      );
     }
   }
   const calls = (Array.isArray(parsed) ? parsed : [parsed]).map((call, i) => {
@@ -135,14 +161,16 @@ function callsOf(value: unknown, what: string, source: Source): unknown[] {
 /** @throws DataError for an empty list as well: it is no conversation. */
 export function messagesOf(value: unknown, what: string, source: Source): Message[] {
   if (!Array.isArray(value)) throw new DataError(source, `${what} must be a list of messages, but is ${show(value)}`);
-  if (value.length === 0) throw new DataError(source, `${what} is an empty list; a conversation has at least one message`);
+  if (value.length === 0)
+    throw new DataError(source, `${what} is an empty list; a conversation has at least one message`);
   return value.map((turn, i) => messageOf(turn, `${what}[${i}]`, source));
 }
 
 /** A text, or a list of turns. A list of a single user turn is that turn's text: both give the same sample. */
 export function promptOf(value: unknown, what: string, source: Source): Prompt {
   if (typeof value === 'string') return textOf(value, what, source);
-  if (!Array.isArray(value)) throw new DataError(source, `${what} must be text or a list of messages, but is ${show(value)}`);
+  if (!Array.isArray(value))
+    throw new DataError(source, `${what} must be text or a list of messages, but is ${show(value)}`);
   return simplified(messagesOf(value, what, source));
 }
 

@@ -19,7 +19,15 @@ export class JsonNumber {
 /** The keys of ids. */
 const ID_KEYS = new Set<unknown>(['id', 'pair_id', 'bon_uid']);
 /** What stands below these reaches chat templates. */
-const TEMPLATE_KEYS = ['tools', 'tool_calls', 'function_call', 'function_calls', 'functions', 'chat_template_kwargs', 'documents'];
+const TEMPLATE_KEYS = [
+  'tools',
+  'tool_calls',
+  'function_call',
+  'function_calls',
+  'functions',
+  'chat_template_kwargs',
+  'documents',
+];
 
 /** Every row is asked these, so they are such as are found fast; that they find too much costs time alone. */
 const LONG_NUMBER = /\d{16}/;

@@ -8,7 +8,7 @@ import type { Response, Source } from '../types';
 import { COMPARISON_KEYS, outcomeOf, readComparison } from './cheems_flat';
 import type { Contribution, DataForm, Vote } from './form';
 
-function readResponse(value: unknown, at: string, source: Source): Response {
+function readResponse(value: unknown, at: string, source: Source, read: ReadKeys): Response {
   const object = objectOf(value, at, source);
   if (!has(object, 'id')) throw new DataError(source, `${at} has no id; a response is {id, content} or {id, input_ids}`);
   const id = idOf(object['id'], `${at}.id`, source);
@@ -18,7 +18,7 @@ function readResponse(value: unknown, at: string, source: Source): Response {
     throw new DataError(source, `${at} (id ${show(id)}) ${fault}; a response is {id, content} or {id, input_ids}`);
   }
   if (tokenised) return { id, inputIds: tokenIdsOf(object['input_ids'], `${at}.input_ids`, source), source };
-  return { id, ...answerOf(object, at, source), source };
+  return { id, ...answerOf(object, at, source, read), source };
 }
 
 function readAnnotation(value: unknown, at: string, source: Source): Pick<Contribution, 'responses' | 'votes'> {
@@ -62,7 +62,7 @@ export const cheemsGrouped: DataForm = {
     };
     if (has(row, 'responses')) {
       listOf(row['responses'], 'responses', source).forEach((value, i) => {
-        responses.push(readResponse(value, `responses[${i}]`, source));
+        responses.push(readResponse(value, `responses[${i}]`, source, read));
       });
     }
     // A row may be flat and grouped at once; the original then loses the annotations, here both count.

@@ -12,7 +12,10 @@ function readQuery(row: JsonObject, source: Source, read: ReadKeys): Contributio
   for (const key of ['query', 'response']) {
     if (!has(row, key)) throw new DataError(source, `${key} is missing beside rejected_response; a row is ${FIELDS}`);
   }
-  const prompt = simplified([...historyOf(row, source), { role: 'user', content: textOf(row['query'], 'query', source) }]);
+  const prompt = simplified([
+    ...historyOf(row, source),
+    { role: 'user', content: textOf(row['query'], 'query', source) },
+  ]);
   return readSides({ chosen: row['response'], rejected: row['rejected_response'] }, prompt, source);
 }
 
@@ -28,11 +31,16 @@ export const msSwift: DataForm = {
     if (!has(row, 'messages')) return readQuery(row, source, read);
     read.add('messages');
     if (has(row, 'rejected_messages')) {
-      if (has(row, 'rejected_response')) throw new DataError(source, 'a row has rejected_response or rejected_messages, but this one has both');
+      if (has(row, 'rejected_response'))
+        throw new DataError(source, 'a row has rejected_response or rejected_messages, but this one has both');
       return readSides({ chosen: row['messages'], rejected: row['rejected_messages'] }, undefined, source);
     }
     const parts = splitConversation(messagesOf(row['messages'], 'messages', source));
-    if (!parts) throw new DataError(source, "messages must end with the assistant's turn, the better answer to which rejected_response is the worse");
+    if (!parts)
+      throw new DataError(
+        source,
+        "messages must end with the assistant's turn, the better answer to which rejected_response is the worse",
+      );
     return readSides({ chosen: parts.answer, rejected: row['rejected_response'] }, simplified(parts.prompt), source);
   },
 };
