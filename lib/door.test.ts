@@ -3,8 +3,15 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import test from 'ava';
+import { engine } from './engine';
+import { LanguageModel } from './generation';
 import * as door from './index';
 import * as rooms from './public';
+import { RewardModel } from './scoring/reward_model';
+import { fakeCausalEngine } from './testing/fake_causal_engine';
+import { complaintsAbout } from './testing/junk';
+import { makeLanguageModelFolder } from './testing/language_model_folder';
+import { makeSmallModel } from './testing/small_model';
 
 test('the door has the names of the types, all of them', (t) => {
   t.deepEqual(Object.keys(door).sort(), Object.keys(rooms).sort());
@@ -15,59 +22,38 @@ test('the door has the names of the types, all of them', (t) => {
   }
 });
 
-const circle: Record<string, unknown> = {};
-circle['self'] = circle;
-const revoked = Proxy.revocable({}, {});
-revoked.revoke();
-const JUNK: unknown[] = [
-  undefined, null, true, 0, -1, 1.5, NaN, 2 ** 40, 10n, Symbol('junk'), '', 'junk', 'a\0b', '\ud800', [], [null], [[]], ['junk'], [1, 'a'], [{}], [[{}]], {}, { prompts: 5 },
-  { prompts: [null] }, { prompts: [{}] }, { prompts: [{ rewards: 'x' }] }, { prompts: [{ rewards: [1, 2], pairs: [[0, 9]] }] }, { files: [{}], benchmark: '', predictor: {}, notes: [] }, { name: 'x' },
-  { name: 5, score: 5 }, { entries: new Map([['x', 5]]) }, { models: [], metrics: [], notes: [] }, () => 5, async () => {}, class {}, new Map(), new Set([1]), new Date(NaN), /x/, new Int32Array(2),
-  Buffer.from('x'), new Proxy({}, {}), revoked.proxy, circle, Object.create(null), new Error('junk'), Promise.resolve(1), { length: 1e9 }, { signal: 'x' }, { signal: {} }, { onProgress: 5 },
-];
-const errors = Object.values(rooms).filter((value) => typeof value === 'function' && value.prototype instanceof Error) as (new () => Error)[];
-/** Messages of JavaScript's own about the inside. */
-const INSIDE = /Cannot (read|set|destructure|convert|access)|is not (a function|iterable|a constructor|defined)|undefined \(reading|_\d\.|Cannot mix BigInt|Invalid array length/;
-
-async function outcome(call: () => unknown): Promise<unknown> {
-  try {
-    await call();
-    return undefined;
-  } catch (error) {
-    return error;
-  }
-}
-
-function complaint(error: unknown): string | undefined {
-  if (error === undefined) return undefined;
-  if (!errors.some((known) => error instanceof known)) return `no error class of the library: ${String(error)}`;
-  const { message } = error as Error;
-  if (INSIDE.test(message)) return `a message of the inside: ${message}`;
-  return /\S.*[.)\]}"]$/s.test(message) || message.includes('\n') || !(error instanceof door.ArgumentError) ? undefined : `no sentence: ${message}`;
-}
-
 const calls = Object.entries(door).filter(([, value]) => typeof value === 'function' && !value.toString().startsWith('class')) as [string, (...given: unknown[]) => unknown][];
 
 for (const [name, call] of calls) {
   test(`junk is answered by a sentence of ours: ${name}`, async (t) => {
-    const found: string[] = [];
-    const attempt = async (...given: unknown[]) => {
-      const wrong = complaint(await outcome(() => call(...given)));
-      if (wrong !== undefined) found.push(`(${given.map((value) => { try { return JSON.stringify(value) ?? String(value); } catch { return typeof value; } }).join(', ')}): ${wrong}`);
-    };
-    await attempt();
-    for (const junk of JUNK) {
-      await attempt(junk);
-      await attempt(junk, junk);
-      await attempt(junk, junk, junk);
-      if (!/^(write|localModelFolder)/.test(name)) await attempt('junk', junk);
-      await attempt([], junk);
-      await attempt({}, junk);
-      await attempt({ prompts: [] }, junk);
-    }
+    // A folder that any text names is not written to.
+    const leading = /^(write|localModelFolder)/.test(name) ? [[[]], [{}]] : [['junk'], [[]], [{}], [{ prompts: [] }]];
+    const found = await complaintsAbout(call, leading);
     t.deepEqual(found.slice(0, 12), [], `${found.length} in all`);
   });
 }
+
+test('junk is answered by a sentence of ours: models', async (t) => {
+  const folder = await makeSmallModel();
+  const rewardModel = await RewardModel.load(folder, { device: 'cpu' }, { loadModel: (options) => engine.loadModel({ ...options, createHead: true, keep16Bit: false }) });
+  const language = await LanguageModel.load(makeLanguageModelFolder(), {}, fakeCausalEngine());
+  const methods: [string, (...given: never[]) => unknown, unknown[][]][] = [
+    ['RewardModel.load', RewardModel.load, [[folder]]],
+    ...(['score', 'scoreSteps', 'scoreAll', 'scoreGroups', 'tokenize', 'rewardCount', 'refuseUnreadable'] as const).map(
+      (name) => [`RewardModel.${name}`, (rewardModel[name] as () => unknown).bind(rewardModel), [[[]], [[{ responses: [{ inputIds: [1, 2] }] }]]]] as never,
+    ),
+    ['LanguageModel.load', LanguageModel.load, [[folder]]],
+    ...(['generate', 'renderPrompt', 'prepare'] as const).map(
+      (name) => [`LanguageModel.${name}`, (language[name] as () => unknown).bind(language), [[[]], [['x']]]] as never,
+    ),
+    ['LanguageModel.sequenceOf', LanguageModel.sequenceOf, []],
+    ['SampleBuilder', (source: never) => new rooms.SampleBuilder(source), []],
+  ];
+  for (const [name, method, leading] of methods) {
+    const found = await complaintsAbout(method as never, leading);
+    t.deepEqual(found.slice(0, 12), [], `${name}: ${found.length} in all`);
+  }
+});
 
 /** The files that a program has loaded, those of dependencies by their package. */
 function loadedBy(program: string): string[] {

@@ -1,7 +1,7 @@
 // What the library's functions take, for the checks at its door. Rows, items and folders are checked where they are read.
 
 import {
-  abortSignal, callback, either, filledText, flag, isObject, list, made, number, numbers, oneOf, optional, options, path, refuse, shape, text, wholeNumber,
+  abortSignal, callback, either, filledText, flag, isObject, list, made, number, numbers, oneOf, optional, options, path, refuse, shape, text, textOr, wholeNumber,
   type Check, type ChecksOf,
 } from './arguments/checks';
 import type { ReadOptions } from './data/dataset';
@@ -34,7 +34,7 @@ export const nonNegative: Check = (value, name) => {
 export const paths = either('a path or a list of paths', path, list(path));
 const conversation = list(shape({ role: text }, 'a message'), 'a list of messages');
 const prompt = shape(
-  { prompt: either('text or a list of messages', text, conversation), responses: list(shape({}, 'a response'), 'a list of responses') },
+  { prompt: textOr('text or a list of messages', { list: conversation }), responses: list(shape({}, 'a response'), 'a list of responses') },
   'a prompt with its responses, as readPreferenceDataset gives it',
 );
 const places = list((value, name) => {

@@ -90,6 +90,16 @@ export const numbers: Check = (value, name) => {
   for (let i = 0; i < value.length; i += 1) if (typeof value[i] !== 'number') refuse(at(name, i), 'a number', value[i]);
 };
 
+/** Text, or what else is told by its kind; without trying one after the other, as there may be many. */
+export function textOr(wanted: string, others: { list?: Check; object?: Check }): Check {
+  return (value, name) => {
+    if (typeof value === 'string') return;
+    if (Array.isArray(value) && others.list) others.list(value, name);
+    else if (isObject(value) && others.object) others.object(value, name);
+    else refuse(name, wanted, value);
+  };
+}
+
 /** Either; the message is of what was wanted in all. */
 export function either(wanted: string, ...checks: readonly Check[]): Check {
   return (value, name) => {

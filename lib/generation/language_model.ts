@@ -1,7 +1,7 @@
 // A language model in memory: conversations or texts in, answers out. `generate`, the local judge and the library stand on it.
 
 import { createHash } from 'node:crypto';
-import { checkArguments, either, filledText, flag, list, shape, text, type Signature } from '../arguments/checks';
+import { checkArguments, filledText, flag, list, made, shape, textOr, type Signature } from '../arguments/checks';
 import { optionsOf } from '../arguments/library_options';
 import { asMessages } from '../data/conversation';
 import type { ConversationMessage, ItemSurroundings } from '../data/conversation/items';
@@ -52,9 +52,10 @@ const LARGEST_BATCH = 1 << 22;
 
 const LOAD: Signature = [['folderOrId', filledText], ['options', optionsOf(languageModelOptions)]];
 const conversation = list(shape({}, 'a message'), 'a list of messages');
-const ITEM = either('text, a list of messages, or an object with "prompt" or "messages"', text, conversation, shape({}));
+const ITEM = textOr('text, a list of messages, or an object with "prompt" or "messages"', { list: conversation, object: shape({}) });
 const GENERATE: Signature = [['items', list(ITEM, 'a list of prompts')], ['options', optionsOf(generateOptions)]];
 const ONE_ITEM: Source = { file: 'items', line: 1 };
+const IDS: Signature = [['ids', made('an Int32Array of token ids', 'BYTES_PER_ELEMENT', 'subarray')]];
 const PREPARE: Signature = [['item', ITEM], ['raw', flag]];
 
 export class LanguageModel {
@@ -193,6 +194,7 @@ export class LanguageModel {
 
   /** A random stream for a prompt that follows from its ids alone. */
   static sequenceOf(ids: Int32Array): number {
+    checkArguments('LanguageModel.sequenceOf', IDS, [ids]);
     const bytes = Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength);
     return createHash('sha256').update(bytes).digest().readInt32LE(0) & 0x7fffffff;
   }

@@ -1,7 +1,7 @@
 // A reward model in memory: texts or token ids in, rewards out. `score`, `eval` and the library stand on it.
 
 import { ScoringError } from './errors';
-import { checkArguments, filledText, list, made, shape, type Signature } from '../arguments/checks';
+import { abortSignal, checkArguments, filledText, list, made, optional, shape, text, textOr, type Signature } from '../arguments/checks';
 import { optionsOf } from '../arguments/library_options';
 import { emptyReport, type ReadingReport } from '../data/report';
 import type { Source, TokenizedSample } from '../data/types';
@@ -36,8 +36,15 @@ const PROMPTS_AHEAD = 64;
 
 const LOAD: Signature = [['folderOrId', filledText], ['options', optionsOf(rewardModelOptions)]];
 const SCORE: Signature = [['items', list(shape({}, 'an object with "prompt" or "messages", and "responses"'), 'a list of items')], ['options', optionsOf(scoreItemsOptions)]];
-const SAMPLE = shape({ inputIds: made('an Int32Array of token ids', 'BYTES_PER_ELEMENT') }, 'a tokenized sample');
-const GROUPS: Signature = [['groups', list(list(SAMPLE), 'a list of lists of tokenized samples')], ['options', optionsOf(scoreItemsOptions)]];
+const IDS = made('an Int32Array of token ids', 'BYTES_PER_ELEMENT', 'subarray');
+const SAMPLE = shape({ inputIds: IDS }, 'a tokenized sample');
+const GROUPS = list(list(SAMPLE), 'a list of lists of tokenized samples');
+const GROUPS_AND_OPTIONS: Signature = [['groups', GROUPS], ['options', optionsOf(scoreItemsOptions)]];
+const GROUPS_AND_SIGNAL: Signature = [['groups', GROUPS], ['signal', optional(abortSignal)]];
+const PLACE = shape({ file: text }, 'a place in a file');
+const IDS_AND_PLACE: Signature = [['inputIds', IDS], ['place', PLACE]];
+const PROMPT = textOr('text or a list of messages', { list: list(shape({}, 'a message')) });
+const ENTRY: Signature = [['entry', shape({ prompt: PROMPT, responses: list(shape({}, 'a response'), 'a list of responses'), source: PLACE }, 'a prompt with its responses')]];
 
 export class RewardModel {
   /** What was unusual about the texts so far, for `formatReport`. */
@@ -187,13 +194,15 @@ export class RewardModel {
   }
 
   /** Rewards that the sample has: 1, or one for each of its steps. */
-  rewardCount({ inputIds }: Pick<TokenizedSample, 'inputIds'>): number {
+  rewardCount(sample: Pick<TokenizedSample, 'inputIds'>): number {
+    checkArguments('RewardModel.rewardCount', [['sample', SAMPLE]], [sample]);
+    const { inputIds } = sample;
     return this.rewardsSteps ? this.readouts!.positions(inputIds).length : 1;
   }
 
   /** The rewards of tokenised samples, group by group; the samples of a group may share their beginning. */
   async scoreAll(groups: readonly TokenizedSample[][], options: ScoreItemsOptions = {}): Promise<Float32Array[]> {
-    checkArguments('RewardModel.scoreAll', GROUPS, [groups, options]);
+    checkArguments('RewardModel.scoreAll', GROUPS_AND_OPTIONS, [groups, options]);
     this.refuseDisposed();
     return this.scoreAsTheyCome(groups, samplesIn(groups), options);
   }
@@ -229,16 +238,19 @@ export class RewardModel {
 
   /** The rewards of tokenised samples in one list, by one call of the engine; as many a sample as `rewardCount` says. */
   scoreGroups(groups: readonly TokenizedSample[][], signal?: AbortSignal): Promise<Float32Array> {
+    checkArguments('RewardModel.scoreGroups', GROUPS_AND_SIGNAL, [groups, signal]);
     return this.callEngine(groups, signal);
   }
 
   /** One sample for each response, made on threads of its own. @throws DataError naming the place: no tokenizer, too long, ids outside the vocabulary. */
-  tokenize(entry: PromptWithResponses): Promise<TokenizedSample[]> {
+  async tokenize(entry: PromptWithResponses): Promise<TokenizedSample[]> {
+    checkArguments('RewardModel.tokenize', ENTRY, [entry]);
     return this.tokenizer.tokenize(entry);
   }
 
   /** @throws DataError where a sample has more tokens than config.json's max_position_embeddings, or lacks those that the head reads. */
   refuseUnreadable(inputIds: Int32Array, place: Source): void {
+    checkArguments('RewardModel.refuseUnreadable', IDS_AND_PLACE, [inputIds, place]);
     this.tokenizer.refuseUnreadable(inputIds, place);
   }
 

@@ -1,5 +1,6 @@
 // Prompt and response -> the token ids that the model reads, exactly as the original builds them.
 
+import { checkArguments, path, shape } from '../arguments/checks';
 import type { Tokenizer } from '@huggingface/tokenizers';
 import { asMessages } from '../data/conversation';
 import { pythonStrip } from '../data/python_text';
@@ -94,6 +95,7 @@ export class SampleBuilder {
 
   /** Reads and builds tokenizer and template; takes about a second for large vocabularies. @throws TokenizerError */
   constructor(source: TokenizerSource) {
+    checkArguments('SampleBuilder', [['source', shape({ folder: path }, 'an object with the "folder" of a tokenizer')]], [source]);
     const files = readTokenizerFiles(source.folder, source.chatTemplateFile, source.held);
     if (!files.chatTemplate && source.form !== 'pair') {
       throw new TokenizerError(
