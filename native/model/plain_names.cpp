@@ -156,8 +156,9 @@ void strip(Names& names, const std::string& prefix) {
   }
 }
 
-// Takes off what is before the decoder's own names: PEFT's base_model.model., TRL's pretrained_model., a class of one's own. What has
-// no place in the model afterwards is refused by who reads the weights, so the names are certain where everything has one.
+// Takes off what is before the decoder's own names: PEFT's base_model.model., TRL's pretrained_model., a class of
+// one's own. What has no place in the model afterwards is refused by who reads the weights, so the names are certain
+// where everything has one.
 void strip_prefixes(const Checkpoint& checkpoint, const Architecture& architecture, Names& names) {
   const Anchor anchor = anchor_of(architecture);
   const auto is_plain = [&] {

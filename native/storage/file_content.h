@@ -7,8 +7,9 @@
 
 namespace cheems::storage {
 
-// Throws Error, naming `file` and what to do, where the bytes begin as a file that is often found in another one's place: a Git LFS
-// pointer, the web page or message that a server sent instead of the file, weights of another program, a compressed file.
+// Throws Error, naming `file` and what to do, where the bytes begin as a file that is often found in another one's
+// place: a Git LFS pointer, the web page or message that a server sent instead of the file, weights of another
+// program, a compressed file.
 void refuse_other_content(std::span<const std::byte> bytes, const std::string& file);
 
 // Whether the bytes begin as a safetensors file does: a length that such a header may have, and a brace.
