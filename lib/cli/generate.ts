@@ -97,5 +97,6 @@ function report({ rows, skippedRows, promptTokens, tokens, cut, tooLong }: Gener
 /** What an answer hangs on. Without a temperature nothing is drawn. */
 function factsOf(model: LanguageModel, values: OptionValues<typeof options>): Promise<RunFacts> {
   const drawing = values.temperature === 0 ? { seed: null, top_p: null, top_k: null } : {};
-  return runFacts('generate', model, valuesOf(values, answers), drawing);
+  const texts = { special_tokens_in_text: values.special_tokens_in_text ?? 'keep' };
+  return runFacts('generate', model, valuesOf(values, answers), { ...texts, ...drawing });
 }

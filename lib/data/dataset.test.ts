@@ -53,6 +53,13 @@ test('blank lines, a byte order mark, CRLF and a missing last newline are tolera
   t.deepEqual(report.files, [{ file: path, rows: 2 }]);
 });
 
+test('what was counted once is told of one', async (t) => {
+  const path = file(`${JSON.stringify(PAIR)}\n\n${JSON.stringify(PAIR)}\n`);
+  const { report } = await readPreferenceDataset(path);
+  t.is(formatReport(report)[0], `1 blank line was skipped (first: ${path}:2)`);
+  t.regex(formatReport(report)[1] ?? '', /^1 row was merged into a prompt met before/);
+});
+
 test('lines are found whatever the pieces in which bytes come, within characters too', async (t) => {
   const bytes = Buffer.from(lines({ ...PAIR, input: '天空😀' }, PAIR));
   for (const size of [1, 2, 3, 7, 1000]) {

@@ -1,41 +1,41 @@
 import { placeOf } from './errors';
 import type { DatasetReport, ReportEntry, Source } from './types';
 
-/** Every kind of thing that reading, tokenising and planning count, with the sentence that tells it. */
+/** Every kind of thing that reading, tokenising and planning count, with the sentence that tells it: `{of one|of many}`. */
 export const REPORT_KINDS = {
-  blankLines: 'blank lines were skipped',
-  mergedRows: 'rows were merged into a prompt met before',
-  repeatedResponses: 'responses came again with the same id and the same text, and count once',
-  overwrittenResponses: 'responses came again with the same id and another text: the last text counts',
-  sameTextResponses: 'responses have the text of another response to the same prompt under another id',
-  overwrittenSystemPrompts: 'system prompts were replaced by that of a later line of the same prompt',
-  overwrittenCategories: 'categories were replaced by that of a later line of the same prompt',
-  unreadKeys: 'rows hold keys that are not read',
-  unreadByTemplate: 'samples hold keys that the chat template does not read',
-  specialTokensInText: 'samples hold special tokens within their texts, which are read as if the chat template had written them; --special_tokens_in_text escape or refuse changes that',
-  escapedSpecialTokens: 'samples hold special tokens within their texts, which are tokenized as plain text',
-  rowsWithoutPrompt: 'rows have no prompt: their responses stand alone',
-  repeatedIds: "prompts carry another prompt's id",
-  repeatedAnnotations: 'annotations repeat a pair already annotated the same way, and count once',
-  selfPairs: 'annotations compare a response with itself and were dropped',
-  identicalPairs: 'annotated pairs have the same text on both sides and were dropped',
-  ties: 'pairs are annotated as equal and are not trained on',
-  conflictsDropped: 'pairs are annotated both ways equally often and were dropped in both directions',
-  conflictsByMajority: 'pairs are annotated both ways and go with the majority',
-  differentRankings: 'prompts have several different rankings: each gives training pairs, none gives ranks for evaluation',
-  incompleteRanks: 'prompts have a rank for only some of their responses: it gives training pairs, not ranks for evaluation',
-  promptsWithoutCategory: 'prompts have no category although others have one',
-  promptsWithoutPair: 'prompts have no pair to train on',
-  responsesInNoPair: 'responses are in no pair',
-  tooLongResponses: 'responses are longer than the maximum length and were dropped',
-  pairsOfTooLong: 'pairs were dropped because a side was too long',
-  truncatedResponses: 'responses were cut on the left to the maximum length',
-  droppedResponses: 'responses in no pair were dropped',
-  droppedPrompts: 'prompts without a pair were dropped',
-  emptiedPrompts: 'prompts have no response (left) and were dropped',
-  doubledBos: 'samples begin with two BOS tokens, one of the chat template and one of the tokenizer, as in the original',
-  slowTexts: 'texts have a million equal characters in a row, which the tokenizer takes seconds for',
-  oversizedPrompts: 'prompts have more responses than a global batch and get a batch of their own',
+  blankLines: 'blank line{|s} {was|were} skipped',
+  mergedRows: 'row{|s} {was|were} merged into a prompt met before',
+  repeatedResponses: 'response{|s} came again with the same id and the same text, and {counts|count} once',
+  overwrittenResponses: 'response{|s} came again with the same id and another text: the last text counts',
+  sameTextResponses: 'response{|s} {has|have} the text of another response to the same prompt under another id',
+  overwrittenSystemPrompts: 'system prompt{|s} {was|were} replaced by that of a later line of the same prompt',
+  overwrittenCategories: '{category|categories} {was|were} replaced by that of a later line of the same prompt',
+  unreadKeys: 'row{|s} {holds|hold} keys that are not read',
+  unreadByTemplate: 'sample{|s} {holds|hold} keys that the chat template does not read',
+  specialTokensInText: 'sample{|s} {holds|hold} special tokens within {its|their} texts, which are read as if the chat template had written them; --special_tokens_in_text escape or refuse changes that',
+  escapedSpecialTokens: 'sample{|s} {holds|hold} special tokens within {its|their} texts, which are tokenized as plain text',
+  rowsWithoutPrompt: 'row{|s} {has|have} no prompt: {its|their} responses stand alone',
+  repeatedIds: "prompt{|s} {carries|carry} another prompt's id",
+  repeatedAnnotations: 'annotation{|s} {repeats|repeat} a pair already annotated the same way, and {counts|count} once',
+  selfPairs: 'annotation{|s} {compares|compare} a response with itself and {was|were} dropped',
+  identicalPairs: 'annotated pair{|s} {has|have} the same text on both sides and {was|were} dropped',
+  ties: 'pair{|s} {is|are} annotated as equal and {is|are} not trained on',
+  conflictsDropped: 'pair{|s} {is|are} annotated both ways equally often and {was|were} dropped in both directions',
+  conflictsByMajority: 'pair{|s} {is|are} annotated both ways and {goes|go} with the majority',
+  differentRankings: 'prompt{|s} {has|have} several different rankings: each gives training pairs, none gives ranks for evaluation',
+  incompleteRanks: 'prompt{|s} {has|have} a rank for only some of {its|their} responses: it gives training pairs, not ranks for evaluation',
+  promptsWithoutCategory: 'prompt{|s} {has|have} no category although others have one',
+  promptsWithoutPair: 'prompt{|s} {has|have} no pair to train on',
+  responsesInNoPair: 'response{|s} {is|are} in no pair',
+  tooLongResponses: 'response{|s} {is|are} longer than the maximum length and {was|were} dropped',
+  pairsOfTooLong: 'pair{|s} {was|were} dropped because a side was too long',
+  truncatedResponses: 'response{|s} {was|were} cut on the left to the maximum length',
+  droppedResponses: 'response{|s} in no pair {was|were} dropped',
+  droppedPrompts: 'prompt{|s} without a pair {was|were} dropped',
+  emptiedPrompts: 'prompt{|s} {has|have} no response (left) and {was|were} dropped',
+  doubledBos: 'sample{|s} {begins|begin} with two BOS tokens, one of the chat template and one of the tokenizer, as in the original',
+  slowTexts: 'text{|s} {has|have} a million equal characters in a row, which the tokenizer takes seconds for',
+  oversizedPrompts: 'prompt{|s} {has|have} more responses than a global batch and {gets|get} a batch of {its|their} own',
 } as const;
 
 export type ReportKind = keyof typeof REPORT_KINDS;
@@ -69,9 +69,14 @@ export function formatReport(report: { entries: Map<string, ReportEntry> }): str
   const lines: string[] = [];
   for (const [kind, sentence] of Object.entries(REPORT_KINDS)) {
     const entry = report.entries.get(kind);
-    if (entry) lines.push(`${entry.count} ${sentence}${namesIn(entry)} (first: ${placeOf(entry.first)})`);
+    if (entry) lines.push(`${entry.count} ${inNumber(sentence, entry.count)}${namesIn(entry)} (first: ${placeOf(entry.first)})`);
   }
   return lines;
+}
+
+/** The sentence as it is of so many: the first or the second of each `{one|many}`. */
+function inNumber(sentence: string, count: number): string {
+  return sentence.replace(/\{([^|}]*)\|([^}]*)\}/g, (_, one: string, many: string) => (count === 1 ? one : many));
 }
 
 function namesIn({ names = [] }: ReportEntry): string {
