@@ -31,6 +31,7 @@ const all = new Map<string, Map<string, string>>(declarations.flatMap((file) => 
 
 /** What programs write or read by hand. */
 const PUBLIC = [
+  'scoring/items.d.ts: PromptItem', 'scoring/items.d.ts: ConversationItem', 'data/conversation/items.d.ts: ItemSurroundings', 'data/conversation/items.d.ts: ConversationMessage',
   'scoring/options.d.ts: RewardModelOptions', 'scoring/options.d.ts: ScoreItemsOptions', 'scoring/readouts.d.ts: ReadoutOptions', 'scoring/progress.d.ts: ScoreItemsProgress',
   'generation/options.d.ts: LanguageModelOptions', 'generation/options.d.ts: SamplingOptions', 'generation/options.d.ts: GenerateOptions', 'generation/answer.d.ts: Answer',
   'training/option_values.d.ts: TrainOptionValues', 'training/train.d.ts: TrainControl', 'training/events.d.ts: StepMetrics', 'training/events.d.ts: EvaluationResult', 'training/events.d.ts: RunStart',

@@ -25,7 +25,14 @@ import { packPrompts, wavesOf, type WaveBounds, type WaveControl } from './waves
 export type GenerationItem =
   | string
   | readonly ConversationMessage[]
-  | (ItemSurroundings & { prompt?: string | readonly ConversationMessage[]; messages?: readonly ConversationMessage[] });
+  | GenerationPrompt;
+
+export interface GenerationPrompt extends ItemSurroundings {
+  /** What is answered: text (one user turn), or a conversation. */
+  prompt?: string | readonly ConversationMessage[];
+  /** The conversation, where `prompt` is absent. */
+  messages?: readonly ConversationMessage[];
+}
 
 /** A prompt as it was read, with what stands beside it. */
 export interface PromptToAnswer {

@@ -21,14 +21,25 @@ export type ScoredResponse = string | readonly ConversationMessage[] | { content
  * A prompt (text, or a conversation) with its responses; or a conversation alone, which is scored as it stands: its
  * last message is the assistant's.
  */
-export type ScoreItem =
-  | (ItemSurroundings & {
-      prompt?: string | readonly ConversationMessage[];
-      /** The conversation, where `prompt` is absent. */
-      messages?: readonly ConversationMessage[];
-      responses: readonly ScoredResponse[];
-    })
-  | (ItemSurroundings & { messages: readonly ConversationMessage[]; prompt?: undefined; responses?: undefined });
+export type ScoreItem = PromptItem | ConversationItem;
+
+export interface PromptItem extends ItemSurroundings {
+  /** What the responses answer: text (one user turn), or a conversation. */
+  prompt?: string | readonly ConversationMessage[];
+  /** The conversation, where `prompt` is absent. */
+  messages?: readonly ConversationMessage[];
+  /** What is scored; each gets a reward. */
+  responses: readonly ScoredResponse[];
+}
+
+export interface ConversationItem extends ItemSurroundings {
+  /** The whole conversation, which ends with the assistant's message that is scored. */
+  messages: readonly ConversationMessage[];
+  /** Not beside a conversation alone. */
+  prompt?: undefined;
+  /** Not beside a conversation alone. */
+  responses?: undefined;
+}
 
 const SCORE_KEYS = [...ITEM_KEYS, 'response', 'responses'];
 

@@ -122,7 +122,10 @@ export interface TrainOptionValues {
   save_steps: number;
   /** Newest checkpoints kept; 0: all of them. Default: 3. */
   save_total_limit: number;
-  /** Go on from the newest whole checkpoint in output_dir, bit for bit. Default: false. */
+  /**
+   * Go on from the newest whole checkpoint in output_dir, bit for bit; refused where data, base model, template or
+   * an option of the batches is another. Default: false.
+   */
   resume_if_possible: boolean;
   /** Steps between lines in metrics.jsonl, event files and plain output; below 1: a share of all steps. Default: 1. */
   logging_steps: number;

@@ -7,22 +7,28 @@ import { refuseUnknown } from './known_keys';
 
 /** A part of a message's content. */
 export interface TextPart {
+  /** Text is all that is read. */
   type: 'text';
+  /** Its text; parts stand together as the chat template joins them. */
   text: string;
 }
 
 /** One turn of a conversation as it is given: text, or text parts, or calls of tools; whatever else the chat template reads. */
 export interface ConversationMessage {
+  /** 'system', 'user', 'assistant', 'tool' and their other names. */
   role: string;
+  /** The message's text, in one piece or in parts; null beside calls of tools. */
   content?: string | readonly TextPart[] | null | undefined;
   [key: string]: unknown;
 }
 
 /** What may stand beside every prompt. */
 export interface ItemSurroundings {
+  /** The system turn before the conversation. */
   systemPrompt?: string | undefined;
   /** Tools that the chat template is given, each as a JSON schema. */
   tools?: readonly unknown[] | undefined;
+  /** Documents that the chat template is given. */
   documents?: readonly unknown[] | undefined;
   /** Further variables of the chat template, such as `{ enable_thinking: false }`. */
   chatTemplateKwargs?: TemplateVariables | undefined;
