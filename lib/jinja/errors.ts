@@ -1,8 +1,8 @@
 // What a template can do wrong, in one sentence.
 
 /**
- * A template that does not parse, or that fails while it is rendered. The kinds are those of jinja2 and Python, as far as
- * a template can tell them apart.
+ * A template that does not parse, or that fails while it is rendered. The kinds are those of jinja2 and Python, as far
+ * as a template can tell them apart.
  */
 export class JinjaError extends Error {
   override readonly name: string = 'JinjaError';

@@ -39,9 +39,9 @@ export function notIterable(value: Value): JinjaTypeError {
 }
 
 /**
- * Values of JSON, and of JavaScript, as Python has them. Objects become dictionaries in the order of their keys; numbers
- * with a fraction are floats, others ints. Whoever knows more (1.0 in a file is a float) gives a Number object, which is a
- * float always, or a bigint.
+ * Values of JSON, and of JavaScript, as Python has them. Objects become dictionaries in the order of their keys;
+ * numbers with a fraction are floats, others ints. Whoever knows more (1.0 in a file is a float) gives a Number object,
+ * which is a float always, or a bigint.
  */
 export function toPython(value: unknown): Value {
   if (value === null || value === undefined) return null;

@@ -1,5 +1,5 @@
-// What a template may cost. A template comes with a model, from somebody unknown, and is a program: these limits end it in
-// a second or so, with a sentence, whatever it does. No published template comes near them.
+// What a template may cost. A template comes with a model, from somebody unknown, and is a program: these limits end it
+// in a second or so, with a sentence, whatever it does. No published template comes near them.
 
 import { JinjaLimitError } from './errors';
 

@@ -15,8 +15,8 @@ interface Recorded {
 
 const recorded = JSON.parse(readFileSync(join(ROOT, 'tests/reference/jinja/recorded.json'), 'utf8')) as Recorded;
 
-// What jinja2 renders and this renderer refuses with a sentence: complex numbers, characters by name, and constants sliced
-// in a wrong way, which jinja2 has found undefined before it renders.
+// What jinja2 renders and this renderer refuses with a sentence: complex numbers, characters by name, and constants
+// sliced in a wrong way, which jinja2 has found undefined before it renders.
 const REFUSED = new Set([
   '{{ (-8) ** 0.5 }}',
   "{{ '\\N{DIGIT ONE}' }}",

@@ -1,5 +1,5 @@
-// Where variables live while a template runs. Each function (the template, a macro, a recursive loop, a loop's test) has
-// an array of slots; a frame within it has its names, and functions within it see its slots.
+// Where variables live while a template runs. Each function (the template, a macro, a recursive loop, a loop's test)
+// has an array of slots; a frame within it has its names, and functions within it see its slots.
 
 import { JinjaSyntaxError } from './errors';
 import type { Locals } from './runtime';

@@ -1,5 +1,5 @@
-// Which variable a name means where, by the rules of jinja2's idtracking. A name belongs to the
-// frame (template, loop, macro, block) that sets it; each frame sees those around it; what a frame sets is gone behind it.
+// Which variable a name means where, by the rules of jinja2's idtracking. A name belongs to the frame (template, loop,
+// macro, block) that sets it; each frame sees those around it; what a frame sets is gone behind it.
 
 import type { Arguments, Expression, ForNode, Node, Statement, Target } from './ast';
 

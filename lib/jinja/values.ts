@@ -1,6 +1,6 @@
 // Python's values, as templates see them. None is null, True and False are booleans, str is a string (indexed by code
-// point, see text.ts), a list is an array. An int is a number, or a bigint where it is not exact as a number; a float is a
-// PythonFloat, so that 1.0 prints as Python prints it.
+// point, see text.ts), a list is an array. An int is a number, or a bigint where it is not exact as a number; a float
+// is a PythonFloat, so that 1.0 prints as Python prints it.
 
 import type { PythonDict } from './dict';
 import { JinjaUndefinedError } from './errors';

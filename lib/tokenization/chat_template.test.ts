@@ -7,7 +7,8 @@ const render = (source: string, variables = {}): string =>
 
 test('a template that calls strftime_now without asking is rendered where the date does not show', (t) => {
   const source =
-    "{%- set today = strftime_now('%Y-%m-%d') %}{% if system is defined %}{{ system }}{% else %}Today is {{ today }}.{% endif %}";
+    "{%- set today = strftime_now('%Y-%m-%d') %}" +
+    '{% if system is defined %}{{ system }}{% else %}Today is {{ today }}.{% endif %}';
   t.is(render(source, { system: 'terse' }), 'terse');
   t.throws(() => render(source), {
     name: 'TokenizerError',

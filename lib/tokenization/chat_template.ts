@@ -10,9 +10,9 @@ const ONE_DAY = new Date(Date.UTC(2024, 6, 26, 8, 15, 42));
 const ANOTHER_DAY = new Date(Date.UTC(2019, 10, 4, 17, 38, 9));
 
 /**
- * A template may not print the day's date: a reward must not depend on the day. `strftime_now` is not defined for templates
- * that ask, so that they print the fixed date that they have for that. A template that calls it without asking is rendered
- * on two days: where both give one text, the date does not show.
+ * A template may not print the day's date: a reward must not depend on the day. `strftime_now` is not defined for
+ * templates that ask, so that they print the fixed date that they have for that. A template that calls it without
+ * asking is rendered on two days: where both give one text, the date does not show.
  */
 export class ChatTemplate {
   private readonly template: JinjaTemplate;
@@ -32,10 +32,15 @@ export class ChatTemplate {
   }
 
   /**
-   * The conversation as text. `variables` are what the template reads beside it: `tools`, `enable_thinking` and the like.
+   * The conversation as text. `variables` are what the template reads beside it: `tools`, `enable_thinking` and the
+   * like.
    * @throws TokenizerError where the template refuses the conversation.
    */
-  render(messages: readonly Message[], addGenerationPrompt: boolean, variables: Readonly<Record<string, unknown>> = {}): string {
+  render(
+    messages: readonly Message[],
+    addGenerationPrompt: boolean,
+    variables: Readonly<Record<string, unknown>> = {},
+  ): string {
     const all = {
       tools: null,
       documents: null,
