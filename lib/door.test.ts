@@ -22,7 +22,9 @@ test('the door has the names of the types, all of them', (t) => {
   }
 });
 
-const calls = Object.entries(door).filter(([, value]) => typeof value === 'function' && !value.toString().startsWith('class')) as [string, (...given: unknown[]) => unknown][];
+const calls = Object.entries(door).filter(
+  ([, value]) => typeof value === 'function' && !value.toString().startsWith('class'),
+) as [string, (...given: unknown[]) => unknown][];
 
 for (const [name, call] of calls) {
   test(`junk is answered by a sentence of ours: ${name}`, async (t) => {
@@ -35,12 +37,21 @@ for (const [name, call] of calls) {
 
 test('junk is answered by a sentence of ours: models', async (t) => {
   const folder = await makeSmallModel();
-  const rewardModel = await RewardModel.load(folder, { device: 'cpu' }, { loadModel: (options) => engine.loadModel({ ...options, createHead: true, keep16Bit: false }) });
+  const rewardModel = await RewardModel.load(
+    folder,
+    { device: 'cpu' },
+    { loadModel: (options) => engine.loadModel({ ...options, createHead: true, keep16Bit: false }) },
+  );
   const language = await LanguageModel.load(makeLanguageModelFolder(), {}, fakeCausalEngine());
   const methods: [string, (...given: never[]) => unknown, unknown[][]][] = [
     ['RewardModel.load', RewardModel.load, [[folder]]],
     ...(['score', 'scoreSteps', 'scoreAll', 'scoreGroups', 'tokenize', 'rewardCount', 'refuseUnreadable'] as const).map(
-      (name) => [`RewardModel.${name}`, (rewardModel[name] as () => unknown).bind(rewardModel), [[[]], [[{ responses: [{ inputIds: [1, 2] }] }]]]] as never,
+      (name) =>
+        [
+          `RewardModel.${name}`,
+          (rewardModel[name] as () => unknown).bind(rewardModel),
+          [[[]], [[{ responses: [{ inputIds: [1, 2] }] }]]],
+        ] as never,
     ),
     ['LanguageModel.load', LanguageModel.load, [[folder]]],
     ...(['generate', 'renderPrompt', 'prepare'] as const).map(
@@ -58,20 +69,33 @@ test('junk is answered by a sentence of ours: models', async (t) => {
 /** The files that a program has loaded, those of dependencies by their package. */
 function loadedBy(program: string): string[] {
   const list = `process.stdout.write(JSON.stringify(Object.keys(require.cache)))`;
-  const text = execFileSync(process.execPath, ['-e', `${program};process.on('exit', () => ${list})`], { cwd: __dirname, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  const text = execFileSync(process.execPath, ['-e', `${program};process.on('exit', () => ${list})`], {
+    cwd: __dirname,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   const files = JSON.parse(text.slice(text.lastIndexOf('["'))) as string[];
   return files.map((file) => file.split('/node_modules/').at(-1)!.replace(`${__dirname}/`, ''));
 }
 
-const HEAVY = /evaluation\/(judges|report|benchmarks|metrics)|^hub\/|training\/(loop|run|checkpoints)|cli\/|^(@huggingface|zod|yaml|cli-|undici|linkedom|hyparquet|@observablehq|yargs)/;
+const HEAVY =
+  /evaluation\/(judges|report|benchmarks|metrics)|^hub\/|training\/(loop|run|checkpoints)|cli\/|^(@huggingface|zod|yaml|cli-|undici|linkedom|hyparquet|@observablehq|yargs)/;
 
 test('require loads no judges, no reports, no hub; what is called is loaded then', (t) => {
   const files = loadedBy("require('./index')");
   t.true(files.includes('scoring/reward_model.js'));
-  t.deepEqual(files.filter((file) => HEAVY.test(file) && !/^@huggingface\/(tokenizers|jinja)/.test(file)), []);
-  const used = loadedBy("const { computeMetrics } = require('./index'); computeMetrics({ prompts: [{ rewards: [1, 2], pairs: [[1, 0]] }], bootstrap: { resamples: 0 } })");
+  t.deepEqual(
+    files.filter((file) => HEAVY.test(file) && !/^@huggingface\/(tokenizers|jinja)/.test(file)),
+    [],
+  );
+  const used = loadedBy(
+    "const { computeMetrics } = require('./index'); computeMetrics({ prompts: [{ rewards: [1, 2], pairs: [[1, 0]] }], bootstrap: { resamples: 0 } })",
+  );
   t.true(used.includes('evaluation/metrics/index.js'));
-  t.deepEqual(used.filter((file) => /judges|report\/|^(zod|yaml)/.test(file)), []);
+  t.deepEqual(
+    used.filter((file) => /judges|report\/|^(zod|yaml)/.test(file)),
+    [],
+  );
 });
 
 for (const [argument, most, forbidden] of [
@@ -81,12 +105,20 @@ for (const [argument, most, forbidden] of [
   test(`a command loads that command: ${argument}`, (t) => {
     const files = loadedBy(`require('./cli/main').main([${JSON.stringify(argument)}])`);
     t.true(files.length <= most, files.join('\n'));
-    t.deepEqual(files.filter((file) => forbidden.test(file)), []);
+    t.deepEqual(
+      files.filter((file) => forbidden.test(file)),
+      [],
+    );
   });
 }
 
 test('import finds every name', (t) => {
   const program = `import * as all from ${JSON.stringify(join(__dirname, 'index.js'))}; process.stdout.write(JSON.stringify(Object.keys(all)))`;
-  const names = JSON.parse(execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })) as string[];
-  t.deepEqual(Object.keys(rooms).filter((name) => !names.includes(name)), []);
+  const names = JSON.parse(
+    execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' }),
+  ) as string[];
+  t.deepEqual(
+    Object.keys(rooms).filter((name) => !names.includes(name)),
+    [],
+  );
 });

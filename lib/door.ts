@@ -19,7 +19,12 @@ interface Offer {
  * The function that `load` finds, with its arguments checked. A function of the library's own results may be given something that
  * only looks like one; what then fails inside is told as what it is, the wrong argument.
  */
-export function offered<F extends AnyFunction>(name: string, load: () => F, signature: Signature, { gives }: Offer = {}): F {
+export function offered<F extends AnyFunction>(
+  name: string,
+  load: () => F,
+  signature: Signature,
+  { gives }: Offer = {},
+): F {
   const refused = (error: unknown): unknown => {
     if (gives === undefined || !isOfTheInside(error)) return error;
     const [argument] = signature[0] ?? ['arguments'];
@@ -39,7 +44,12 @@ export function offered<F extends AnyFunction>(name: string, load: () => F, sign
 }
 
 /** As `offered`, for functions that give promises: a wrong argument rejects, as everything else of theirs does. */
-export function offeredAsync<F extends AnyFunction>(name: string, load: () => F, signature: Signature, offer: Offer = {}): F {
+export function offeredAsync<F extends AnyFunction>(
+  name: string,
+  load: () => F,
+  signature: Signature,
+  offer: Offer = {},
+): F {
   const call = offered(name, load, signature, offer);
   const asynchronous = async (...given: never[]): Promise<unknown> => call(...given);
   Object.defineProperty(asynchronous, 'name', { value: name });

@@ -1,5 +1,5 @@
-// npm's install script: builds build/Release/cheems_native.node with CMake, in build/cmake. A second run only
-// rebuilds what changed. Extra arguments go to cmake's configuration: node scripts/build_addon.cjs -DCMAKE_BUILD_TYPE=Debug
+// npm's install script: builds build/Release/cheems_native.node with CMake, in build/cmake. A second run only rebuilds
+// what changed. Extra arguments go to cmake's configuration: node scripts/build_addon.cjs -DCMAKE_BUILD_TYPE=Debug
 'use strict';
 const { spawn, spawnSync } = require('node:child_process');
 const { createHash } = require('node:crypto');
@@ -51,7 +51,10 @@ function checkTools() {
   );
 }
 
-/** Below Node.js 20.19 nothing of this package runs: told before minutes of building. package.json's "engines" says the same. */
+/**
+ * Below Node.js 20.19 nothing of this package runs: told before minutes of building. package.json's "engines" says
+ * the same.
+ */
 function checkNode() {
   const wanted = require(path.join(root, 'package.json')).engines.node.replace('>=', '');
   const [[major, minor], [leastMajor, leastMinor]] = [process.versions.node, wanted].map((text) => text.split('.').map(Number));
@@ -70,7 +73,10 @@ function run(args) {
 
 const SECONDS_BETWEEN_LINES = 30;
 
-/** Where a person sees progress: the terminal, also when npm keeps an install script's output to itself; else the output, in lines. */
+/**
+ * Where a person sees progress: the terminal, also when npm keeps an install script's output to itself; else the
+ * output, in lines.
+ */
 function progressStream() {
   if (process.stdout.isTTY) return { write: (text) => process.stdout.write(text), isTerminal: true };
   if (process.env.npm_lifecycle_event === 'install') {

@@ -1,6 +1,6 @@
-// Writes the comments of options into the types, from the tables that the command line has its help from: what an editor shows is what
-// --help says. Run it after a table has changed (node scripts/write_option_comments.cjs); with --check it only tells what is out of date.
-// It reads dist/, so compile before and after.
+// Writes the comments of options into the types, from the tables that the command line has its help from: what an
+// editor shows is what --help says. Run it after a table has changed (node scripts/write_option_comments.cjs); with
+// --check it only tells what is out of date. It reads dist/, so compile before and after.
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
@@ -9,7 +9,10 @@ const root = path.resolve(__dirname, '..');
 const built = (file) => require(path.join(root, 'dist', file));
 const WIDTH = 120;
 
-/** Names of the command line as the library has them: `max_length` is `maxLength` there, `chat_template` has another name. */
+/**
+ * Names of the command line as the library has them: `max_length` is `maxLength` there, `chat_template` has another
+ * name.
+ */
 function libraryNames(table) {
   const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   return Object.fromEntries(Object.keys(table).map((name) => [name === 'chatTemplateFile' ? 'chat_template' : snake(name), name]));

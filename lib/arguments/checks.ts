@@ -1,4 +1,5 @@
-// What public functions are given, checked before anything is done with it. A check throws an ArgumentError that names the argument.
+// What public functions are given, checked before anything is done with it. A check throws an ArgumentError that names
+// the argument.
 
 import { closest, distance } from 'fastest-levenshtein';
 import { ArgumentError } from './errors';
@@ -65,7 +66,9 @@ export function wholeNumber(from: number, to = Number.MAX_SAFE_INTEGER): Check {
 }
 
 export function oneOf(...choices: readonly (string | boolean | null)[]): Check {
-  return check(`one of ${choices.map((choice) => show(choice)).join(', ')}`, (value) => choices.includes(value as string));
+  return check(`one of ${choices.map((choice) => show(choice)).join(', ')}`, (value) =>
+    choices.includes(value as string),
+  );
 }
 
 /** The value may be absent. */
@@ -147,7 +150,10 @@ export function options(known: Readonly<Record<string, Check>>, required: readon
     for (const key of Object.keys(value)) {
       if (Object.hasOwn(known, key)) continue;
       const choices = names.length === 0 ? 'It takes none.' : `The known ones are ${names.join(', ')}.`;
-      throw new ArgumentError(at(name, key).path, `${name.call}: there is no option "${key}".${suggestion(key, names)} ${choices}`);
+      throw new ArgumentError(
+        at(name, key).path,
+        `${name.call}: there is no option "${key}".${suggestion(key, names)} ${choices}`,
+      );
     }
     for (const [key, inner] of Object.entries(known)) {
       if (value[key] !== undefined || required.includes(key)) inner(value[key], at(name, key));

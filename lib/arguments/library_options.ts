@@ -1,4 +1,5 @@
-// Options of the library's functions, in tables: what each means (its comment in the types, where editors show it) and its check.
+// Options of the library's functions, in tables: what each means (its comment in the types, where editors show it) and
+// its check.
 
 import { ArgumentError } from './errors';
 import { abortSignal, callback, list, options, text, type Check } from './checks';
@@ -17,14 +18,21 @@ export type LibraryOptions<T> = Readonly<{ [Name in keyof T & string]-?: Library
 
 const TYPES = { string: 'text', number: 'a number', boolean: 'true or false', array: 'a list' } as const;
 
-/** The option of a command as one of the library: the same text and default, the same limits, but no text for numbers and flags. */
+/**
+ * The option of a command as one of the library: the same text and default, the same limits, but no text for numbers
+ * and flags.
+ */
 export function like({ description, schema }: OptionDefinition): LibraryOption {
   const check: Check = (value, { call, path }) => {
     const isOfType = description.type === 'array' ? Array.isArray(value) : typeof value === description.type;
     const result = isOfType ? schema.safeParse(value) : { problem: `expected ${TYPES[description.type]}` };
     if ('problem' in result) throw new ArgumentError(path, `${call}: ${path} (${show(value)}): ${result.problem}.`);
   };
-  return { describe: description.describe, check, ...(description.default === undefined ? {} : { default: description.default }) };
+  return {
+    describe: description.describe,
+    check,
+    ...(description.default === undefined ? {} : { default: description.default }),
+  };
 }
 
 export const own = (describe: string, check: Check, fallback?: string | number | boolean): LibraryOption => ({
@@ -46,9 +54,16 @@ export function optionsOf(table: Readonly<Record<string, LibraryOption>>): Check
  * The comment of an option: its text as a sentence, with the default. Names of other options (`--max_length`, `max_length`) are written
  * as the library has them, where `names` says so.
  */
-export function commentOf({ describe, default: fallback }: Pick<LibraryOption, 'describe' | 'default'>, names: Readonly<Record<string, string>> = {}): string {
-  const renamed = describe.replace(/--([a-z_]+)|\b([a-z]+(?:_[a-z]+)+)\b/g, (written, dashed?: string, bare?: string) => names[dashed ?? bare!] ?? written);
+export function commentOf(
+  { describe, default: fallback }: Pick<LibraryOption, 'describe' | 'default'>,
+  names: Readonly<Record<string, string>> = {},
+): string {
+  const renamed = describe.replace(
+    /--([a-z_]+)|\b([a-z]+(?:_[a-z]+)+)\b/g,
+    (written, dashed?: string, bare?: string) => names[dashed ?? bare!] ?? written,
+  );
   const sentence = renamed.replace(/\s*\[default: ([^\]]*)\]$/, '. Default: $1').replace(/\.?$/, '.');
-  const said = fallback === undefined || fallback === '' ? '' : ` Default: ${show(fallback).replace(/^"(.*)"$/, "'$1'")}.`;
+  const said =
+    fallback === undefined || fallback === '' ? '' : ` Default: ${show(fallback).replace(/^"(.*)"$/, "'$1'")}.`;
   return `${sentence[0]!.toUpperCase()}${sentence.slice(1)}${said}`;
 }

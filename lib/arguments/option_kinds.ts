@@ -20,7 +20,10 @@ export interface Problem {
   problem: string;
 }
 
-/** Checks and settles the values of an option. Written here, since a library for it would be most of what `--version` loads. */
+/**
+ * Checks and settles the values of an option. Written here, since a library for it would be most of what `--version`
+ * loads.
+ */
 export class Schema<Value> {
   /** @param read the settled value; `undefined` stands for an option that is not given. */
   constructor(private readonly read: (value: unknown) => { value: Value } | Problem) {}
@@ -57,7 +60,11 @@ export function namesOf(table: Readonly<Record<string, { description: OptionDesc
 }
 
 /** For an option that was given under both of its names, with different values. */
-export function twoNames(table: Readonly<Record<string, { description: OptionDescription }>>, name: string, place = ''): string {
+export function twoNames(
+  table: Readonly<Record<string, { description: OptionDescription }>>,
+  name: string,
+  place = '',
+): string {
   const other = table[name]!.description.otherName!;
   return `${place}${name} and ${place}${other} are two names of one option, and were given different values. Give one of them.`;
 }
@@ -82,7 +89,11 @@ export function toPaths(value: unknown): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return text.slice(1, -1).split(',').map((part) => part.trim().replace(/^(['"])(.*)\1$/, '$2')).filter((part) => part !== '');
+    return text
+      .slice(1, -1)
+      .split(',')
+      .map((part) => part.trim().replace(/^(['"])(.*)\1$/, '$2'))
+      .filter((part) => part !== '');
   }
 }
 
@@ -104,13 +115,17 @@ export function text(facts: Facts) {
 }
 
 export function requiredPath(facts: Facts) {
-  const schema = new Schema<string>((value) => (typeof value === 'string' ? readText(value) : { problem: 'is required: give the path of a folder' }));
+  const schema = new Schema<string>((value) =>
+    typeof value === 'string' ? readText(value) : { problem: 'is required: give the path of a folder' },
+  );
   return { description: { ...facts, type: 'string' as const, required: true }, schema };
 }
 
 /** A path or name that must be given. */
 export function requiredText(facts: Facts) {
-  const schema = new Schema<string>((value) => (typeof value === 'string' ? readText(value) : { problem: 'is required' }));
+  const schema = new Schema<string>((value) =>
+    typeof value === 'string' ? readText(value) : { problem: 'is required' },
+  );
   return { description: { ...facts, type: 'string' as const, required: true }, schema };
 }
 
@@ -138,16 +153,27 @@ export function textList(facts: Facts) {
   return { description: { ...facts, type: 'array' as const }, schema };
 }
 
-const oneOf = <Choice extends string>(choices: readonly Choice[]): Read<Choice> => (value) =>
-  choices.includes(value as Choice) ? { value: value as Choice } : { problem: `expected one of ${choices.join(', ')}` };
+const oneOf =
+  <Choice extends string>(choices: readonly Choice[]): Read<Choice> =>
+  (value) =>
+    choices.includes(value as Choice)
+      ? { value: value as Choice }
+      : { problem: `expected one of ${choices.join(', ')}` };
 
-export function choice<const Choices extends readonly [string, ...string[]]>(choices: Choices, value: Choices[number], facts: Facts) {
+export function choice<const Choices extends readonly [string, ...string[]]>(
+  choices: Choices,
+  value: Choices[number],
+  facts: Facts,
+) {
   const schema = defaultSchema<Choices[number]>(value, oneOf(choices));
   return { description: { ...facts, type: 'string' as const, choices, default: value as string }, schema };
 }
 
 export function optionalChoice<const Choices extends readonly [string, ...string[]]>(choices: Choices, facts: Facts) {
-  return { description: { ...facts, type: 'string' as const, choices }, schema: optionalSchema<Choices[number]>(oneOf(choices)) };
+  return {
+    description: { ...facts, type: 'string' as const, choices },
+    schema: optionalSchema<Choices[number]>(oneOf(choices)),
+  };
 }
 
 const readFlag: Read<boolean> = (given) => {
@@ -156,7 +182,10 @@ const readFlag: Read<boolean> = (given) => {
 };
 
 export function flag(value: boolean, facts: Facts) {
-  return { description: { ...facts, type: 'boolean' as const, default: value }, schema: defaultSchema(value, readFlag) };
+  return {
+    description: { ...facts, type: 'boolean' as const, default: value },
+    schema: defaultSchema(value, readFlag),
+  };
 }
 
 /** A flag without a default: undefined where it is not given. */
@@ -187,20 +216,25 @@ interface Range {
   integer?: boolean;
 }
 
-const ranged = (range: Range): Read<number> => (given) => {
-  const value = toNumber(given);
-  const kind = range.integer ? 'a whole number' : 'a number';
-  if (typeof value !== 'number' || !Number.isFinite(value)) return { problem: `expected ${kind}` };
-  if (range.integer && !Number.isSafeInteger(value)) return { problem: 'expected a whole number' };
-  if (range.from !== undefined && value < range.from) return { problem: `must be at least ${range.from}` };
-  if (range.above !== undefined && value <= range.above) return { problem: `must be above ${range.above}` };
-  if (range.to !== undefined && value > range.to) return { problem: `must be at most ${range.to}` };
-  if (range.below !== undefined && value >= range.below) return { problem: `must be below ${range.below}` };
-  return { value };
-};
+const ranged =
+  (range: Range): Read<number> =>
+  (given) => {
+    const value = toNumber(given);
+    const kind = range.integer ? 'a whole number' : 'a number';
+    if (typeof value !== 'number' || !Number.isFinite(value)) return { problem: `expected ${kind}` };
+    if (range.integer && !Number.isSafeInteger(value)) return { problem: 'expected a whole number' };
+    if (range.from !== undefined && value < range.from) return { problem: `must be at least ${range.from}` };
+    if (range.above !== undefined && value <= range.above) return { problem: `must be above ${range.above}` };
+    if (range.to !== undefined && value > range.to) return { problem: `must be at most ${range.to}` };
+    if (range.below !== undefined && value >= range.below) return { problem: `must be below ${range.below}` };
+    return { value };
+  };
 
 export function number(value: number, range: Range, facts: Facts) {
-  return { description: { ...facts, type: 'number' as const, default: value }, schema: defaultSchema(value, ranged(range)) };
+  return {
+    description: { ...facts, type: 'number' as const, default: value },
+    schema: defaultSchema(value, ranged(range)),
+  };
 }
 
 export function optionalNumber(range: Range, facts: Facts) {

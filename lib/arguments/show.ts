@@ -7,7 +7,8 @@ export function show(value: unknown): string {
   if (typeof value === 'function') return 'a function';
   let text: string | undefined;
   try {
-    if (ArrayBuffer.isView(value)) return `${/^[AEIOU]/.test(value.constructor.name) ? 'an' : 'a'} ${value.constructor.name}`;
+    if (ArrayBuffer.isView(value))
+      return `${/^[AEIOU]/.test(value.constructor.name) ? 'an' : 'a'} ${value.constructor.name}`;
     text = JSON.stringify(value);
   } catch {
     // Too deeply nested, in a circle, or not JSON.

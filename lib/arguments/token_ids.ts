@@ -4,10 +4,14 @@ import { show } from './show';
 
 const LARGEST_ID = 0x7fffffff;
 
-/** The ids, or what is wrong with them as the end of a sentence: "token 1 is 1.5; …". Nothing is rounded, wrapped or filled in. */
+/**
+ * The ids, or what is wrong with them as the end of a sentence: "token 1 is 1.5; …". Nothing is rounded, wrapped or
+ * filled in.
+ */
 export function tokenIdsOf(value: unknown): Int32Array | { problem: string } {
   const isTyped = ArrayBuffer.isView(value) && !(value instanceof DataView);
-  if (!Array.isArray(value) && !isTyped) return { problem: `is ${show(value)}; token ids are a list of whole numbers or an Int32Array` };
+  if (!Array.isArray(value) && !isTyped)
+    return { problem: `is ${show(value)}; token ids are a list of whole numbers or an Int32Array` };
   const given = value as ArrayLike<unknown>;
   // By its tag: in a vm context (Jest) the caller's classes may be another realm's.
   const isBig = /^\[object Big/.test(Object.prototype.toString.call(value));

@@ -13,7 +13,8 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => (require('./train') as typeof import('./train')).trainCommand,
   },
   eval: {
-    summary: 'Evaluates a reward model on preference data: accuracy, exact match, calibration, by category, with intervals.',
+    summary:
+      'Evaluates a reward model on preference data: accuracy, exact match, calibration, by category, with intervals.',
     load: () => (require('./eval') as typeof import('./eval')).evalCommand,
   },
   compare: {

@@ -1,4 +1,5 @@
-// How text is to be generated, checked. The comments of options are those of the tables: scripts/write_option_comments.cjs writes them.
+// How text is to be generated, checked. The comments of options are those of the tables:
+// scripts/write_option_comments.cjs writes them.
 
 import { callback, flag, isObject, refuse, wholeNumber, type Check } from '../arguments/checks';
 import { like, own, SIGNAL, type LibraryOptions } from '../arguments/library_options';
@@ -110,9 +111,14 @@ export interface Sampling {
 }
 
 /** `maxTokens`, by either of its names. @throws GenerationError where they differ. */
-export function maxTokensOf({ maxTokens, maxNewTokens }: Pick<SamplingOptions, 'maxTokens' | 'maxNewTokens'>): number | undefined {
+export function maxTokensOf({
+  maxTokens,
+  maxNewTokens,
+}: Pick<SamplingOptions, 'maxTokens' | 'maxNewTokens'>): number | undefined {
   if (maxTokens !== undefined && maxNewTokens !== undefined && maxTokens !== maxNewTokens) {
-    throw new GenerationError(`maxTokens (${maxTokens}) and maxNewTokens (${maxNewTokens}) are two names of one option. Give one of them.`);
+    throw new GenerationError(
+      `maxTokens (${maxTokens}) and maxNewTokens (${maxNewTokens}) are two names of one option. Give one of them.`,
+    );
   }
   return maxTokens ?? maxNewTokens;
 }
@@ -120,7 +126,14 @@ export function maxTokensOf({ maxTokens, maxNewTokens }: Pick<SamplingOptions, '
 const LARGEST_SEED = 0xffffffff;
 
 /** @throws GenerationError naming the option and what it may be. */
-export function checkSampling({ temperature = 0, topP = 1, topK = 0, seed = 0, stop = [], ...tokens }: SamplingOptions): Sampling {
+export function checkSampling({
+  temperature = 0,
+  topP = 1,
+  topK = 0,
+  seed = 0,
+  stop = [],
+  ...tokens
+}: SamplingOptions): Sampling {
   const maxTokens = maxTokensOf(tokens) ?? samplingTable.max_tokens.description.default;
   const need = (fits: boolean, name: string, value: unknown, wanted: string) => {
     if (!fits) throw new GenerationError(`${name} must be ${wanted}, but is ${show(value)}.`);
@@ -129,7 +142,17 @@ export function checkSampling({ temperature = 0, topP = 1, topK = 0, seed = 0, s
   need(Number.isFinite(temperature) && temperature >= 0, 'temperature', temperature, 'a number from 0');
   need(topP > 0 && topP <= 1, 'topP', topP, 'above 0 and at most 1');
   need(Number.isInteger(topK) && topK >= 0, 'topK', topK, 'a whole number from 0');
-  need(Number.isInteger(seed) && seed >= 0 && seed <= LARGEST_SEED, 'seed', seed, `a whole number from 0 to ${LARGEST_SEED}`);
-  need(Array.isArray(stop) && stop.every((text) => typeof text === 'string' && text !== ''), 'stop', stop, 'a list of texts that are not empty');
+  need(
+    Number.isInteger(seed) && seed >= 0 && seed <= LARGEST_SEED,
+    'seed',
+    seed,
+    `a whole number from 0 to ${LARGEST_SEED}`,
+  );
+  need(
+    Array.isArray(stop) && stop.every((text) => typeof text === 'string' && text !== ''),
+    'stop',
+    stop,
+    'a list of texts that are not empty',
+  );
   return { maxTokens, temperature, topP, topK, seed, stop };
 }

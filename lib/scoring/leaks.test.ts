@@ -10,7 +10,15 @@ import { makeLanguageModelFolder } from '../testing/language_model_folder';
 
 const run = promisify(execFile);
 const loads = Number(process.env['CHEEMS_LOADS'] ?? 20);
-const sizes = { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 1, num_key_value_heads: 1, max_position_embeddings: 512, tie_word_embeddings: true };
+const sizes = {
+  hidden_size: 8,
+  intermediate_size: 8,
+  num_hidden_layers: 1,
+  num_attention_heads: 1,
+  num_key_value_heads: 1,
+  max_position_embeddings: 512,
+  tie_word_embeddings: true,
+};
 let languageModel: string;
 let rewardModel: string;
 
@@ -22,7 +30,10 @@ test.before(async () => {
   await model.saveWeights(join(rewardModel, 'model.safetensors'));
   await model.dispose();
   const config = join(rewardModel, 'config.json');
-  writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, 'utf8')), architectures: ['Qwen2ForSequenceClassification'] }));
+  writeFileSync(
+    config,
+    JSON.stringify({ ...JSON.parse(readFileSync(config, 'utf8')), architectures: ['Qwen2ForSequenceClassification'] }),
+  );
 });
 
 for (const kind of ['disposed', 'dropped', 'disposedInTheMiddle', 'languageModel', 'languageModelDropped', 'failing']) {

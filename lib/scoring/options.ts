@@ -1,4 +1,5 @@
-// The options of RewardModel's functions. The comments are those of the tables: scripts/write_option_comments.cjs writes them.
+// The options of RewardModel's functions. The comments are those of the tables: scripts/write_option_comments.cjs
+// writes them.
 
 import { callback, either, flag, list, text, wholeNumber } from '../arguments/checks';
 import { like, onEvent, own, SIGNAL, type LibraryOptions } from '../arguments/library_options';
@@ -73,11 +74,16 @@ export const rewardModelOptions: LibraryOptions<RewardModelOptions> = {
   chatTemplateFile: like(scoringSamples.chat_template),
   rewardHead: like(scoringSamples.reward_head),
   normalizeReward: like(scoringSamples.normalize_reward),
-  gatePattern: { ...like(scoringSamples.gate_pattern), check: either('text, or a list of token ids', text, list(wholeNumber(0))) },
+  gatePattern: {
+    ...like(scoringSamples.gate_pattern),
+    check: either('text, or a list of token ids', text, list(wholeNumber(0))),
+  },
   stepToken: { ...like(scoringSamples.step_token), check: either('text, or a token id', text, wholeNumber(0)) },
   specialTokensInText: like(scoringSamples.special_tokens_in_text),
   stepReward: like(scoringSamples.step_reward),
-  onNote: onEvent('gets a sentence, at most once, where samples are such that other programs would read their rewards elsewhere'),
+  onNote: onEvent(
+    'gets a sentence, at most once, where samples are such that other programs would read their rewards elsewhere',
+  ),
   signal: SIGNAL,
 };
 

@@ -7,15 +7,64 @@ circle['self'] = circle;
 const revoked = Proxy.revocable({}, {});
 revoked.revoke();
 export const JUNK: readonly unknown[] = [
-  undefined, null, true, 0, -1, 1.5, NaN, 2 ** 40, 10n, Symbol('junk'), '', 'junk', 'a\0b', '\ud800', [], [null], [[]], ['junk'], [1, 'a'], [{}], [[{}]], {}, { prompts: 5 },
-  { prompts: [null] }, { prompts: [{}] }, { prompts: [{ rewards: 'x' }] }, { prompts: [{ rewards: [1, 2], pairs: [[0, 9]] }] }, { files: [{}], benchmark: '', predictor: {}, notes: [] }, { name: 'x' },
-  { name: 5, score: 5 }, { entries: new Map([['x', 5]]) }, { models: [], metrics: [], notes: [] }, () => 5, async () => {}, class {}, new Map(), new Set([1]), new Date(NaN), /x/, new Int32Array(2),
-  Buffer.from('x'), new Proxy({}, {}), revoked.proxy, circle, Object.create(null), new Error('junk'), Promise.resolve(1), { length: 1e9 }, { signal: 'x' }, { signal: {} }, { onProgress: 5 },
+  undefined,
+  null,
+  true,
+  0,
+  -1,
+  1.5,
+  NaN,
+  2 ** 40,
+  10n,
+  Symbol('junk'),
+  '',
+  'junk',
+  'a\0b',
+  '\ud800',
+  [],
+  [null],
+  [[]],
+  ['junk'],
+  [1, 'a'],
+  [{}],
+  [[{}]],
+  {},
+  { prompts: 5 },
+  { prompts: [null] },
+  { prompts: [{}] },
+  { prompts: [{ rewards: 'x' }] },
+  { prompts: [{ rewards: [1, 2], pairs: [[0, 9]] }] },
+  { files: [{}], benchmark: '', predictor: {}, notes: [] },
+  { name: 'x' },
+  { name: 5, score: 5 },
+  { entries: new Map([['x', 5]]) },
+  { models: [], metrics: [], notes: [] },
+  () => 5,
+  async () => {},
+  class {},
+  new Map(),
+  new Set([1]),
+  new Date(NaN),
+  /x/,
+  new Int32Array(2),
+  Buffer.from('x'),
+  new Proxy({}, {}),
+  revoked.proxy,
+  circle,
+  Object.create(null),
+  new Error('junk'),
+  Promise.resolve(1),
+  { length: 1e9 },
+  { signal: 'x' },
+  { signal: {} },
+  { onProgress: 5 },
 ];
-const errors = Object.values(rooms).filter((value) => typeof value === 'function' && value.prototype instanceof Error) as (new () => Error)[];
+const errors = Object.values(rooms).filter(
+  (value) => typeof value === 'function' && value.prototype instanceof Error,
+) as (new () => Error)[];
 /** Messages of JavaScript's own about the inside. */
-const INSIDE = /Cannot (read|set|destructure|convert|access)|is not (a function|iterable|a constructor|defined)|undefined \(reading|_\d\.|Cannot mix BigInt|Invalid array length/;
-
+const INSIDE =
+  /Cannot (read|set|destructure|convert|access)|is not (a function|iterable|a constructor|defined)|undefined \(reading|_\d\.|Cannot mix BigInt|Invalid array length/;
 
 async function outcome(call: () => unknown): Promise<unknown> {
   try {
@@ -37,7 +86,10 @@ export async function complaintOf(call: () => unknown): Promise<string | undefin
 }
 
 /** Every complaint about calls with junk at any place. */
-export async function complaintsAbout(call: (...given: unknown[]) => unknown, leading: readonly unknown[][]): Promise<string[]> {
+export async function complaintsAbout(
+  call: (...given: unknown[]) => unknown,
+  leading: readonly unknown[][],
+): Promise<string[]> {
   const found: string[] = [];
   const attempt = async (...given: unknown[]) => {
     const wrong = await complaintOf(() => call(...given));

@@ -8,7 +8,10 @@ import { LanguageModel } from '../generation';
 import { RewardModel } from '../scoring/reward_model';
 
 const [kind = '', times = '10', rewardModel = '', languageModel = ''] = process.argv.slice(2);
-const items = Array.from({ length: 4 }, (_, i) => ({ prompt: `你好${i}${'一二三四五'.repeat(20)}`, responses: ['好', `嗯${i}`] }));
+const items = Array.from({ length: 4 }, (_, i) => ({
+  prompt: `你好${i}${'一二三四五'.repeat(20)}`,
+  responses: ['好', `嗯${i}`],
+}));
 
 async function scored(): Promise<RewardModel> {
   const model = await RewardModel.load(rewardModel);
@@ -38,7 +41,10 @@ const KINDS: Record<string, () => Promise<void>> = {
     await (await LanguageModel.load(languageModel)).generate(['你好'], { maxTokens: 2 });
   },
   async failing() {
-    await RewardModel.load(languageModel).then(() => process.exit(2), () => {});
+    await RewardModel.load(languageModel).then(
+      () => process.exit(2),
+      () => {},
+    );
   },
 };
 

@@ -28,5 +28,8 @@ export async function train(options: TrainOptionsInput, control: TrainControl = 
   const { signal, stop, ...callbacks } = control;
   const { model_path: named, ...others } = underOwnNames(withoutAbsent(options));
   const folder = typeof named === 'string' ? await localModelFolder(named, { signal }) : named;
-  return trainWith({ ...others, model_path: folder }, { engine, callbacks, ...(signal ? { signal } : {}), ...(stop ? { stop } : {}) });
+  return trainWith(
+    { ...others, model_path: folder },
+    { engine, callbacks, ...(signal ? { signal } : {}), ...(stop ? { stop } : {}) },
+  );
 }
