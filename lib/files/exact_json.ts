@@ -8,12 +8,17 @@ const TEXT = `${MARK}text:`;
 const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?(?:(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|Infinity\b)|NaN\b/g;
 const MARKED = /"\\u0001(?:number:([^"]*)"|text:)/g;
 
-/** The text as JSON with every number a marked text. */
-function marked(text: string): unknown {
+/** Keys that JavaScript puts before all others, in ascending order. */
+const INTEGER_KEY = /^(?:0|[1-9]\d*)$/;
+const QUOTED_INTEGER = /^"(?:0|[1-9]\d*)"$/;
+
+/** The text as JSON with every number a marked text; `markKeys`: integers as keys too, which then keep their places. */
+function marked(text: string, markKeys = false): unknown {
   return JSON.parse(
-    text.replace(STRING_OR_NUMBER, (token) => {
+    text.replace(STRING_OR_NUMBER, (token, at: number) => {
       if (!token.startsWith('"')) return JSON.stringify(NUMBER + token);
-      return token.startsWith('"\\u0001') ? JSON.stringify(TEXT).slice(0, -1) + token.slice(1) : token;
+      const isKey = markKeys && QUOTED_INTEGER.test(token) && /^\s*:/.test(text.slice(at + token.length, at + 99));
+      return isKey || token.startsWith('"\\u0001') ? JSON.stringify(TEXT).slice(0, -1) + token.slice(1) : token;
     }),
   );
 }
@@ -28,37 +33,54 @@ export function stringifyKeepingNumbers(value: unknown): string {
   return `${JSON.stringify(value, null, 2).replace(MARKED, (_, number?: string) => number ?? '"')}\n`;
 }
 
+/** Whether something holds at a place, which the keys and places that lead to it name. */
+export type PlaceTest = (path: readonly (string | number)[]) => boolean;
+
 /** How a number becomes a value: by its spelling, and by the keys and places that lead to it. */
 export type NumberReader = (spelling: string, path: readonly (string | number)[]) => unknown;
 
 /**
  * Like JSON.parse, but `read` makes the numbers, and NaN, Infinity and -Infinity are numbers too, as Python writes them.
+ * Objects whose keys an object of JavaScript would put in another order (integers come first there) are Maps where
+ * `inOrder` asks for that.
  * @throws SyntaxError
  */
-export function parseWithNumbers(text: string, read: NumberReader): unknown {
-  return mapNumbers(marked(text), read, []);
+export function parseWithNumbers(text: string, read: NumberReader, inOrder?: PlaceTest): unknown {
+  return mapNumbers(marked(text, inOrder !== undefined), { read, inOrder }, []);
 }
 
-function mapNumbers(value: unknown, read: NumberReader, path: (string | number)[]): unknown {
+interface Reading {
+  read: NumberReader;
+  inOrder: PlaceTest | undefined;
+}
+
+function mapNumbers(value: unknown, reading: Reading, path: (string | number)[]): unknown {
   if (typeof value === 'string') {
     if (!value.startsWith(MARK)) return value;
-    return value.startsWith(NUMBER) ? read(value.slice(NUMBER.length), path) : value.slice(TEXT.length);
+    return value.startsWith(NUMBER) ? reading.read(value.slice(NUMBER.length), path) : value.slice(TEXT.length);
   }
   if (typeof value !== 'object' || value === null) return value;
   const container = value as Record<string | number, unknown>;
   const keys: (string | number)[] = Array.isArray(value) ? value.map((_, i) => i) : Object.keys(value);
+  const names = keys.map(nameOf);
   for (const key of keys) {
-    path.push(key);
-    set(container, key, mapNumbers(container[key], read, path));
+    path.push(nameOf(key));
+    set(container, key, mapNumbers(container[key], reading, path));
     path.pop();
   }
-  return value;
+  if (Array.isArray(value) || !names.some((name) => INTEGER_KEY.test(String(name)))) return value;
+  const isInOrder = Object.keys(value).every((key, i) => key === names[i]);
+  if (isInOrder || !reading.inOrder?.(path)) return value;
+  return new Map(names.map((name) => [name, container[name]]));
 }
+
+const nameOf = (key: string | number): string | number =>
+  typeof key === 'string' && key.startsWith(TEXT) ? key.slice(TEXT.length) : key;
 
 function set(container: Record<string | number, unknown>, key: string | number, value: unknown): void {
   const isMarked = typeof key === 'string' && key.startsWith(TEXT);
   if (isMarked) delete container[key];
-  const name = isMarked ? key.slice(TEXT.length) : key;
+  const name = nameOf(key);
   // Assigned, "__proto__" would be the prototype.
   if (name === '__proto__')
     Object.defineProperty(container, name, { value, enumerable: true, writable: true, configurable: true });

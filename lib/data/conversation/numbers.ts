@@ -36,10 +36,14 @@ const LONG_INTEGER = /(?<![.\d])\d{16}/;
 const FRACTION_AS_ID = /id"\s*:\s*-?\d+[.eE]/;
 const TEMPLATE_BEGINNINGS = ['"tool', '"function', '"chat_template_kwargs"', '"documents"'];
 const FRACTION = /\d[.eE][-+\d]/;
+const INTEGER_KEY = /"\d+"\s*:/;
+/** Below these, templates print dictionaries, whose order is Python's: that of the text. */
+const PRINTED_KEYS = ['arguments', 'parameters', 'documents'];
+
 
 function mayLoseDigits(text: string): boolean {
   if ((LONG_NUMBER.test(text) && LONG_INTEGER.test(text)) || FRACTION_AS_ID.test(text)) return true;
-  return TEMPLATE_BEGINNINGS.some((key) => text.includes(key)) && FRACTION.test(text);
+  return TEMPLATE_BEGINNINGS.some((key) => text.includes(key)) && (FRACTION.test(text) || INTEGER_KEY.test(text));
 }
 
 type Path = readonly (string | number)[];
@@ -51,6 +55,10 @@ type Path = readonly (string | number)[];
  */
 export function parseRow(text: string, within: (path: Path) => Path = (path) => path): unknown {
   const numberWithin = (spelling: string, path: Path): unknown => numberAt(spelling, within(path));
+  const isPrintedWithin = (path: Path): boolean => {
+    const place = within(path);
+    return TEMPLATE_KEYS.some((key) => place.includes(key)) && isPrinted(place);
+  };
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -58,18 +66,20 @@ export function parseRow(text: string, within: (path: Path) => Path = (path) => 
     // Python writes NaN and Infinity, which only matter where the field is read.
     if (!/\b(?:NaN|Infinity)\b/.test(text)) throw error;
     try {
-      return parseWithNumbers(text, numberWithin);
+      return parseWithNumbers(text, numberWithin, isPrintedWithin);
     } catch {
       throw error;
     }
   }
-  return mayLoseDigits(text) ? parseWithNumbers(text, numberWithin) : value;
+  return mayLoseDigits(text) ? parseWithNumbers(text, numberWithin, isPrintedWithin) : value;
 }
 
 /** JSON text within a field, such as tools written as text. @throws SyntaxError */
 export function parseTemplateJson(text: string): unknown {
-  return parseWithNumbers(text, templateNumber);
+  return parseWithNumbers(text, templateNumber, isPrinted);
 }
+
+const isPrinted = (path: Path): boolean => PRINTED_KEYS.some((key) => path.includes(key));
 
 function numberAt(spelling: string, path: Path): unknown {
   if (path.some((key) => TEMPLATE_KEYS.includes(key as string))) return templateNumber(spelling);
@@ -93,6 +103,7 @@ export function templateNumber(spelling: string): unknown {
 export function exactText(value: unknown): string {
   return JSON.stringify(value, (_, entry: unknown) => {
     if (typeof entry === 'bigint') return { int: String(entry) };
+    if (entry instanceof Map) return { entries: [...entry] };
     if (ArrayBuffer.isView(entry)) return Array.from(entry as Int32Array);
     return entry instanceof Number ? { float: String(entry) } : entry;
   });

@@ -18,7 +18,7 @@ function visit(value: unknown, what: string, source: Source): void {
   if (typeof value === 'string') textOf(value, what, source);
   else if (Array.isArray(value)) value.forEach((entry, i) => visit(entry, `${what}[${i}]`, source));
   else if (isRecord(value)) {
-    for (const [key, entry] of Object.entries(value)) {
+    for (const [key, entry] of entriesOf(value)) {
       textOf(key, `a key of ${what}`, source);
       visit(entry, `${what}.${key}`, source);
     }
@@ -28,12 +28,17 @@ function visit(value: unknown, what: string, source: Source): void {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !(value instanceof Number);
 
+/** Maps hold the objects whose keys JavaScript would put in another order. */
+const entriesOf = (value: Record<string, unknown>): [string, unknown][] =>
+  value instanceof Map ? [...(value as Map<string, unknown>)] : Object.entries(value);
+
 /** The value with `change` made to every text in it, keys included. */
 export function mapTexts<T>(value: T, change: (text: string) => string): T {
   if (typeof value === 'string') return change(value) as T;
   if (Array.isArray(value)) return value.map((entry: unknown) => mapTexts(entry, change)) as T;
   if (!isRecord(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [change(key), mapTexts(entry, change)])) as T;
+  const changed = entriesOf(value).map(([key, entry]) => [change(key), mapTexts(entry, change)] as const);
+  return (value instanceof Map ? new Map(changed) : Object.fromEntries(changed)) as T;
 }
 
 /** A message as text, where no chat template writes it: its content, its thoughts before it, its calls behind it as JSON. */
@@ -48,5 +53,13 @@ export function textOfMessage({ role: _, content, ...others }: Message): string 
   return parts.join('\n');
 }
 
-const jsonOf = (value: unknown): string =>
-  JSON.stringify(value, (_, entry: unknown) => (typeof entry === 'bigint' ? String(entry) : entry));
+/** As JSON, written as JSON.stringify does, but for what it cannot write. */
+function jsonOf(value: unknown): string {
+  if (value instanceof Map)
+    return `{${[...value].map(([key, entry]) => `${JSON.stringify(key)}:${jsonOf(entry)}`).join(',')}}`;
+  if (typeof value === 'bigint') return JSON.stringify(String(value));
+  if (Array.isArray(value)) return `[${value.map(jsonOf).join(',')}]`;
+  if (typeof value !== 'object' || value === null || value instanceof Number) return JSON.stringify(value ?? null);
+  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
+  return `{${entries.map(([key, entry]) => `${JSON.stringify(key)}:${jsonOf(entry)}`).join(',')}}`;
+}
