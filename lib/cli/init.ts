@@ -7,7 +7,7 @@ import { engine } from '../engine';
 import { checkOutputFolder, checkSpace } from '../files/output_checks';
 import { realFileSystem as files } from '../files/file_system';
 import { CONFIG_FILE, WEIGHTS_FILE } from '../training/model_folder';
-import { TOKENIZER_FILES } from '../training/tokenizer_files';
+import { TOKENIZER_FILES } from '../files/model_files';
 import { choice, flag, number, optionalNumber, text } from '../arguments/option_kinds';
 import { defineCommand } from './command';
 import { Interrupted, UsageError } from './failure';

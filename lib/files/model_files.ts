@@ -1,8 +1,5 @@
-/** Configuration, tokenizer and templates of a model folder. What else may lie there (logs, results, states of training) is none of the model. */
-export const SMALL_MODEL_FILES: ReadonlySet<string> = new Set([
-  'config.json',
-  'generation_config.json',
-  'cheems.json',
+/** Tokenizer and templates of a model folder, as transformers and SentencePiece name them. */
+export const TOKENIZER_FILES = [
   'tokenizer.json',
   'tokenizer_config.json',
   'special_tokens_map.json',
@@ -16,4 +13,12 @@ export const SMALL_MODEL_FILES: ReadonlySet<string> = new Set([
   'spiece.model',
   'spm.model',
   'sentencepiece.bpe.model',
+] as const;
+
+/** With its configuration. What else may lie there (logs, results, states of training) is none of the model. */
+export const SMALL_MODEL_FILES: ReadonlySet<string> = new Set([
+  'config.json',
+  'generation_config.json',
+  'cheems.json',
+  ...TOKENIZER_FILES,
 ]);

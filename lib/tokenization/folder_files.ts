@@ -9,7 +9,8 @@ import { TokenizerError } from './errors';
 /** By path. Bytes, which go to worker threads as they are. */
 export type HeldFiles = ReadonlyMap<string, Uint8Array>;
 
-export const TOKENIZER_FILES = [
+/** Those that this package reads; `files/model_files.ts` has all that there are. */
+export const FILES_READ = [
   'tokenizer.json',
   'tokenizer_config.json',
   'special_tokens_map.json',
@@ -19,7 +20,7 @@ export const TOKENIZER_FILES = [
 
 /** What is there of a tokenizer's files, now. What cannot be read is left out, and told by who needs it. */
 export function holdFiles(folder: string, chatTemplateFile?: string): HeldFiles {
-  const files = [...TOKENIZER_FILES, 'cheems.json'].map((name) => join(folder, name));
+  const files = [...FILES_READ, 'cheems.json'].map((name) => join(folder, name));
   const held = new Map<string, Uint8Array>();
   for (const file of chatTemplateFile === undefined ? files : [...files, chatTemplateFile]) {
     try {

@@ -6,7 +6,8 @@ import type { EngineModel, Precision } from '../engine/types';
 import { TrainingError, codeOf, messageOf } from './errors';
 import { realFileSystem, type FileSystem } from '../files/file_system';
 import { parseKeepingNumbers, stringifyKeepingNumbers } from '../files/exact_json';
-import { TOKENIZER_FILES, writeTokenizerFiles, type TokenizerChanges } from './tokenizer_files';
+import { TOKENIZER_FILES } from '../files/model_files';
+import { writeTokenizerFiles, type TokenizerChanges } from './tokenizer_files';
 import { parseModelJson, withoutMark } from '../files/model_json';
 
 export const CONFIG_FILE = 'config.json';

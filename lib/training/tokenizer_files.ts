@@ -6,22 +6,8 @@ import type { FileSystem } from '../files/file_system';
 import { readTokenizerFiles } from '../tokenization/model_folder';
 import { SampleBuilder, type WholeSampleOptions } from '../tokenization/sample_builder';
 import { findSampleTemplate, type Conversation, type FoundTemplate } from '../tokenization/sample_template';
+import { TOKENIZER_FILES } from '../files/model_files';
 import { parseKeepingNumbers, stringifyKeepingNumbers } from '../files/exact_json';
-
-/** Copied where the base model has them. */
-export const TOKENIZER_FILES = [
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'added_tokens.json',
-  'chat_template.jinja',
-  'chat_template.json',
-  'vocab.json',
-  'vocab.txt',
-  'merges.txt',
-  'tokenizer.model',
-  'spiece.model',
-];
 
 /** Those that name the special tokens. */
 const NAMING_FILES = ['tokenizer_config.json', 'special_tokens_map.json'];
