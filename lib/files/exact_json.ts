@@ -40,7 +40,8 @@ export type PlaceTest = (path: readonly (string | number)[]) => boolean;
 export type NumberReader = (spelling: string, path: readonly (string | number)[]) => unknown;
 
 /**
- * Like JSON.parse, but `read` makes the numbers, and NaN, Infinity and -Infinity are numbers too, as Python writes them.
+ * Like JSON.parse, but `read` makes the numbers, and NaN, Infinity and -Infinity are numbers too, as Python writes
+ * them.
  * Objects whose keys an object of JavaScript would put in another order (integers come first there) are Maps where
  * `inOrder` asks for that.
  * @throws SyntaxError

@@ -3,7 +3,10 @@
 
 import { parseWithNumbers } from '../../files/exact_json';
 
-/** A number as it is spelled, where JavaScript's number would be another one or print otherwise: 12345678901234567890, 1.0. */
+/**
+ * A number as it is spelled, where JavaScript's number would be another one or print otherwise:
+ * 12345678901234567890, 1.0.
+ */
 export class JsonNumber {
   constructor(readonly spelling: string) {}
 
@@ -39,7 +42,6 @@ const FRACTION = /\d[.eE][-+\d]/;
 const INTEGER_KEY = /"\d+"\s*:/;
 /** Below these, templates print dictionaries, whose order is Python's: that of the text. */
 const PRINTED_KEYS = ['arguments', 'parameters', 'documents'];
-
 
 function mayLoseDigits(text: string): boolean {
   if ((LONG_NUMBER.test(text) && LONG_INTEGER.test(text)) || FRACTION_AS_ID.test(text)) return true;

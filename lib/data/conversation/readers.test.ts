@@ -9,9 +9,7 @@ import { bestOfN } from '../../evaluation/benchmarks/best_of_n';
 import { datasetFromRows } from '../dataset';
 import { emptyReport, type ReadingReport } from '../report';
 import type { Prompt, TemplateVariables } from '../types';
-import { ChatTemplate } from '../../tokenization/chat_template';
-import { asMessages, exactText, parseRow } from './index';
-import { textOfMessage } from './texts';
+import { asMessages, parseRow } from './index';
 
 interface Read {
   prompt: Prompt;
@@ -338,25 +336,6 @@ test('ids are what the line says, and numbers that templates print stay integers
   t.deepEqual(tools, [
     { a: 1, b: Object(1) as unknown, c: 10000000000000000001n, d: 0.5, e: Object(1000) as unknown, f: '1.0' },
   ]);
-});
-
-test('keys of arguments and parameters stay in the order of the text, integers among them', (t) => {
-  const written =
-    '{"city":"x","10":1,"2":{"b":1,"1":2.0},"__proto__":{"a":1},"0":[{"z":1,"5":"\\u0001\\"7\\": "}]}';
-  const call = `{"function":{"name":"f","arguments":${written}}}`;
-  const row = parseRow(`{"messages":[{"role":"user","content":"q"},{"role":"assistant","tool_calls":[${call}]}]}`);
-  const [, turn] = asMessages(READERS['generate']!(row as Row, emptyReport()).prompt);
-  const printed = new ChatTemplate('{{ messages[1].tool_calls[0].function.arguments | tojson }}', 'f', {});
-  const right =
-    '{"city": "x", "10": 1, "2": {"b": 1, "1": 2.0}, "__proto__": {"a": 1}, "0": [{"z": 1, "5": "\\u0001\\"7\\": "}]}';
-  t.is(printed.render(structuredClone([{ role: 'user', content: 'q' }, turn!]), false), right);
-  t.true(textOfMessage(turn!).includes('{"city":"x","10":1,"2":{"b":1,"1":2},"__proto__":{"a":1},"0":[{"z":1,"5":'));
-  const other = parseRow(call.replace('"10":1,', '"9":1,'));
-  t.not(exactText(parseRow(call)), exactText(other));
-  t.deepEqual(parseRow('{"tools":[{"2":1,"a":1,"1":2}],"rank":{"b":1,"1":2}}'), {
-    tools: [{ 2: 1, a: 1, 1: 2 }],
-    rank: { b: 1, 1: 2 },
-  });
 });
 
 test('null within a rank, a response and an annotation is no field', (t) => {

@@ -41,7 +41,7 @@ export function mapTexts<T>(value: T, change: (text: string) => string): T {
   return (value instanceof Map ? new Map(changed) : Object.fromEntries(changed)) as T;
 }
 
-/** A message as text, where no chat template writes it: its content, its thoughts before it, its calls behind it as JSON. */
+/** A message as text, where no chat template writes it: its content, thoughts before it, calls behind it as JSON. */
 export function textOfMessage({ role: _, content, ...others }: Message): string {
   const parts = content === null || content === '' ? [] : [content];
   for (const key of ['reasoning_content', 'reasoning', 'thinking']) {
