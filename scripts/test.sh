@@ -17,6 +17,7 @@ jobs=$(($(awk '/MemTotal/ {print int($2 / 1048576)}' /proc/meminfo)))
 # Tests make temporary folders by the hundred; they go with the folder that holds them.
 TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/cheems-tests-XXXXXX")
 export TMPDIR
+chmod 755 "$TMPDIR" # some tests look at it as another user
 trap 'rm -rf "$TMPDIR"' EXIT
 
 finish() {

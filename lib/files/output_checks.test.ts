@@ -10,8 +10,9 @@ const folder = (): string => mkdtempSync(join(tmpdir(), 'cheems-outputs-'));
 /** The checks as a user who is not root, for whom permissions count; the sentence, or 'fine'. */
 function asUser(check: 'checkOutputFolder' | 'checkOutputFile', path: string): string {
   const script = `
+    const checks = require(${JSON.stringify(join(__dirname, 'output_checks.js'))});
     if (process.getuid() === 0) { process.setgid(65534); process.setuid(65534); }
-    require(${JSON.stringify(join(__dirname, 'output_checks.js'))}).${check}('--output', ${JSON.stringify(path)}).then(() => console.log('fine'), (error) => console.log(error.message));`;
+    checks.${check}('--output', ${JSON.stringify(path)}).then(() => console.log('fine'), (error) => console.log(error.message));`;
   return spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', cwd: '/' }).stdout.trim();
 }
 
