@@ -36,7 +36,7 @@ const TEMPLATE_KEYS = [
 const LONG_NUMBER = /\d{16}/;
 /** Not the digits behind a point. */
 const LONG_INTEGER = /(?<![.\d])\d{16}/;
-const FRACTION_AS_ID = /id"\s*:\s*-?\d+[.eE]/;
+const SPELLED_ID = /id"\s*:\s*(?:-0|-?\d+[.eE])/;
 const TEMPLATE_BEGINNINGS = ['"tool', '"function', '"chat_template_kwargs"', '"documents"'];
 const FRACTION = /\d[.eE][-+\d]/;
 const INTEGER_KEY = /"\d+"\s*:/;
@@ -44,7 +44,7 @@ const INTEGER_KEY = /"\d+"\s*:/;
 const PRINTED_KEYS = ['arguments', 'parameters', 'documents'];
 
 function mayLoseDigits(text: string): boolean {
-  if ((LONG_NUMBER.test(text) && LONG_INTEGER.test(text)) || FRACTION_AS_ID.test(text)) return true;
+  if ((LONG_NUMBER.test(text) && LONG_INTEGER.test(text)) || SPELLED_ID.test(text)) return true;
   return TEMPLATE_BEGINNINGS.some((key) => text.includes(key)) && (FRACTION.test(text) || INTEGER_KEY.test(text));
 }
 

@@ -314,6 +314,7 @@ test('ids are what the line says, and numbers that templates print stay integers
   for (const id of [
     '7',
     '-7',
+    '-0',
     '0',
     '1234567890123456789',
     '12345678901234567890',
