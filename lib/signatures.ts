@@ -7,7 +7,6 @@ import {
   either,
   filledText,
   flag,
-  isObject,
   list,
   made,
   number,
@@ -24,6 +23,7 @@ import {
   type Check,
   type ChecksOf,
 } from './arguments/checks';
+import { isObject } from './arguments/is_object';
 import type { ReadOptions } from './data/dataset';
 import type { CalibrationOptions } from './evaluation/metrics/calibration';
 import type { BootstrapOptions, MetricInput } from './evaluation/metrics';
@@ -246,9 +246,6 @@ export const report = shape(
   { entries: made('a Map of entries', 'entries', 'get') },
   'a report, as reading a data set gives it',
 );
-export const tokenizerSource = options({ folder: path, chatTemplateFile: path, form: oneOf('conversation', 'pair') }, [
-  'folder',
-]);
 const length: Check = (value, name) => {
   if (value !== null) wholeNumber(1)(value, name);
 };

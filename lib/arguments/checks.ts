@@ -3,6 +3,7 @@
 
 import { closest, distance } from 'fastest-levenshtein';
 import { ArgumentError } from './errors';
+import { isObject } from './is_object';
 import { show } from './show';
 
 /** @param name how the message calls the value: `RewardModel.score: items`. */
@@ -37,7 +38,6 @@ const check =
     if (!fits(value)) refuse(name, wanted, value);
   };
 
-export const anything: Check = () => {};
 export const text = check('text', (value) => typeof value === 'string');
 export const filledText = check('text that is not empty', (value) => typeof value === 'string' && value !== '');
 /** A path or a name; NUL is in no path. */
@@ -117,10 +117,6 @@ export function either(wanted: string, ...checks: readonly Check[]): Check {
     });
     if (!fits) refuse(name, wanted, value);
   };
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** An object, of which these fields are looked at; it may have others. */

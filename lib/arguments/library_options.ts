@@ -2,7 +2,7 @@
 // its check.
 
 import { ArgumentError } from './errors';
-import { abortSignal, callback, list, options, text, type Check } from './checks';
+import { abortSignal, callback, options, type Check } from './checks';
 import type { OptionDefinition } from './option_kinds';
 import { show } from './show';
 
@@ -43,7 +43,6 @@ export const own = (describe: string, check: Check, fallback?: string | number |
 
 export const SIGNAL = own("rejects with the signal's reason, within milliseconds", abortSignal);
 export const onEvent = (describe: string): LibraryOption => own(describe, callback);
-export const texts = (describe: string): LibraryOption => own(describe, list(text, 'a list of texts'));
 
 /** The check of an options object. */
 export function optionsOf(table: Readonly<Record<string, LibraryOption>>): Check {

@@ -1,6 +1,7 @@
 // The kinds of option values. Values come from the command line, a YAML or JSON file, the environment or a
 // caller's own code, so text is accepted wherever it spells a value of the right kind ("5e-6", "True").
 
+import { isObject } from './is_object';
 import { show } from './show';
 
 export interface OptionDescription {
@@ -202,8 +203,7 @@ export function optionalJson(facts: Facts) {
     } catch {
       // Told below.
     }
-    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-    return isObject ? { value: value as Record<string, unknown> } : { problem: 'expected a JSON object' };
+    return isObject(value) ? { value } : { problem: 'expected a JSON object' };
   });
   return { description: { ...facts, type: 'string' as const }, schema };
 }

@@ -89,7 +89,7 @@ export const generateCommand = defineCommand({
 function report({ rows, skippedRows, promptTokens, tokens, cut, tooLong }: GenerationCounts, positions: number): void {
   const parts = [`${counted(rows, 'row')} answered (${promptTokens} + ${counted(tokens, 'token')})`];
   if (cut > 0) parts.push(`${counted(cut, 'answer')} cut at --max_tokens`);
-  if (tooLong > 0) parts.push(`${counted(tooLong, 'prompt')} not answered: with --max_tokens more than the model's ${positions} positions`);
+  if (tooLong > 0) parts.push(`${counted(tooLong, 'prompt')} not answered: longer, with --max_tokens, than the model's ${positions} positions`);
   if (skippedRows > 0) parts.push(`${counted(skippedRows, 'row')} there already`);
   say(`${parts.join('; ')}.`);
 }

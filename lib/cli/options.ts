@@ -4,7 +4,7 @@ import type { OptionDefinition, ValueOf } from '../arguments/option_kinds';
 import { show } from '../arguments/show';
 import { UsageError } from './failure';
 
-export { optionalFlag, requiredText } from '../arguments/option_kinds';
+export { requiredText } from '../arguments/option_kinds';
 export { suggestion } from '../arguments/checks';
 
 export type OptionTable = Readonly<Record<string, OptionDefinition>>;

@@ -1,6 +1,7 @@
 // Checked access to the fields of one row. Every complaint names file and line.
 
 import { createHash } from 'node:crypto';
+import { isObject } from '../arguments/is_object';
 import { DataError, show } from './errors';
 import type { Source } from './types';
 
@@ -16,9 +17,7 @@ export function field(row: JsonObject, key: string): unknown {
   return has(row, key) ? row[key] : undefined;
 }
 
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+export { isObject };
 
 /** A well-formed text. `what` is the subject of the error message. */
 export function textOf(value: unknown, what: string, source: Source): string {

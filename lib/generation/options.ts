@@ -1,7 +1,8 @@
 // How text is to be generated, checked. The comments of options are those of the tables:
 // scripts/write_option_comments.cjs writes them.
 
-import { callback, flag, isObject, refuse, wholeNumber, type Check } from '../arguments/checks';
+import { callback, flag, refuse, wholeNumber, type Check } from '../arguments/checks';
+import { isObject } from '../arguments/is_object';
 import { like, own, SIGNAL, type LibraryOptions } from '../arguments/library_options';
 import { show } from '../arguments/show';
 import type { Precision } from '../engine/types';

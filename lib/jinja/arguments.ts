@@ -2,7 +2,7 @@
 
 import { JinjaTypeError } from './errors';
 import { typeName } from './kinds';
-import { toFloat, toIndex, toInteger, type Integer } from './numbers';
+import { toFloat, toIndex } from './numbers';
 import { str } from './printing';
 import { textOf, Undefined, type Keywords, type NativeFunction, type Value } from './values';
 
@@ -67,12 +67,6 @@ export function needIndex(value: Value | undefined, what: string): number {
   const index = toIndex(value ?? null);
   if (index === undefined) throw wrong(value, what, 'an integer');
   return index;
-}
-
-export function needInteger(value: Value | undefined, what: string): Integer {
-  const integer = toInteger(value ?? null);
-  if (integer === undefined) throw wrong(value, what, 'an integer');
-  return integer;
 }
 
 export function needFloat(value: Value | undefined, what: string): number {

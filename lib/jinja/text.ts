@@ -83,18 +83,7 @@ export function sliceText(text: string, slice: Slice): string {
   return sliceArray(codePoints(text), slice).join('');
 }
 
-/** From a place counted in code points to one in code units, and back: the same in plain texts. */
-export function toUnits(text: string, points: number): number {
-  if (isPlain(text)) return Math.min(points, text.length);
-  let units = 0;
-  for (const character of text) {
-    if (points <= 0) break;
-    units += character.length;
-    points -= 1;
-  }
-  return units;
-}
-
+/** From a place counted in code units to one in code points. */
 export function toPoints(text: string, units: number): number {
   return lengthOf(text.slice(0, units));
 }

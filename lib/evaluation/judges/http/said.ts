@@ -1,11 +1,10 @@
 // What a body that is no answer says of itself: each provider has its own form for it.
 
+import { isObject } from '../../../arguments/is_object';
 import type { Said } from './refusals';
 
 type Fields = Record<string, unknown>;
 
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const textOf = (value: unknown): string =>
   value === undefined || value === null ? '' : typeof value === 'string' ? value : JSON.stringify(value);
 const join = (...codes: unknown[]): string =>
@@ -32,10 +31,10 @@ export interface Failure extends Said {
 /** A body with an error in it, whatever its status; undefined where there is none. */
 export function failureIn(body: unknown): Failure | undefined {
   if (Array.isArray(body)) return body.length === 1 ? failureIn(body[0]) : undefined; // Gemini
-  if (!isFields(body)) return undefined;
+  if (!isObject(body)) return undefined;
   const { error, base_resp: base, error_code: errorCode, choices, code, message } = body;
   if (error !== undefined && error !== null && error !== false) return withStatus(errorOf(error, body));
-  if (isFields(base) && typeof base['status_code'] === 'number' && base['status_code'] !== 0) {
+  if (isObject(base) && typeof base['status_code'] === 'number' && base['status_code'] !== 0) {
     const number = base['status_code'];
     return { message: textOf(base['status_msg']), code: join(number), status: MINIMAX[number] ?? 500 };
   }
@@ -55,10 +54,10 @@ export function failureIn(body: unknown): Failure | undefined {
 }
 
 function errorOf(error: unknown, body: Fields): Said {
-  if (!isFields(error)) return { message: textOf(error), code: join(body['code'], body['type']) };
+  if (!isObject(error)) return { message: textOf(error), code: join(body['code'], body['type']) };
   const { message, code, type, status, innererror, metadata, param } = error;
-  const raw = isFields(metadata) ? textOf(metadata['raw']) : ''; // OpenRouter passes its provider's words on
-  const inner = isFields(innererror) ? innererror['code'] : undefined;
+  const raw = isObject(metadata) ? textOf(metadata['raw']) : ''; // OpenRouter passes its provider's words on
+  const inner = isObject(innererror) ? innererror['code'] : undefined;
   const retry = retryDelayIn(error['details']);
   const said = [textOf(message ?? error['detail']), raw, retry].filter((part) => part !== '').join(' ');
   return { message: said, code: join(code, type, status, inner), ...(typeof param === 'string' ? { param } : {}) };
@@ -67,7 +66,7 @@ function errorOf(error: unknown, body: Fields): Said {
 /** Gemini says how long to wait in a list of details. */
 function retryDelayIn(details: unknown): string {
   if (!Array.isArray(details)) return '';
-  const found = details.filter(isFields).find((part) => typeof part['retryDelay'] === 'string');
+  const found = details.filter(isObject).find((part) => typeof part['retryDelay'] === 'string');
   return found ? `Retry in ${found['retryDelay'] as string}.` : '';
 }
 
@@ -81,7 +80,7 @@ function withStatus(said: Said): Failure {
 
 /** What any other body says: its "detail" or "message", a page's title, or the text as it is. */
 export function saidIn(body: unknown, text: string): Said {
-  if (!isFields(body)) return { message: text.trim().startsWith('<') ? titleOf(text) : text.trim(), code: '' };
+  if (!isObject(body)) return { message: text.trim().startsWith('<') ? titleOf(text) : text.trim(), code: '' };
   const { detail, message, msg, errors, code } = body;
   return { message: textOf(detail ?? message ?? msg ?? errors), code: join(code) };
 }
