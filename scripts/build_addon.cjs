@@ -1,4 +1,4 @@
-// npm's install script: builds build/Release/cheems_native.node with CMake, in build/cmake. A second run only rebuilds
+// Builds build/Release/cheems_native.node with CMake, in build/cmake (npm run build runs it). A second run only rebuilds
 // what changed. Extra arguments go to cmake's configuration: node scripts/build_addon.cjs -DCMAKE_BUILD_TYPE=Debug
 'use strict';
 const { spawn, spawnSync } = require('node:child_process');
@@ -47,7 +47,7 @@ function checkTools() {
     `cheems-native builds its engine on this machine, and for that ${missing.map(([, name]) => name).join(', ')} ` +
       `${missing.length === 1 ? 'is' : 'are'} missing. On Debian or Ubuntu:`,
     `    apt-get install ${missing.map(([, , packageName]) => packageName).join(' ')}`,
-    'then run npm install again (or, in this folder, node scripts/build_addon.cjs).',
+    'then run this again.',
   );
 }
 
