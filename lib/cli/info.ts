@@ -2,6 +2,8 @@
 
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { engine } from '../engine';
+import { engineSource } from '../engine/addon';
+import type { EngineSource } from '../engine/loader';
 import type { EngineInfo } from '../engine/types';
 import { flag } from '../arguments/option_kinds';
 import { formatBytes } from '../training/memory';
@@ -25,6 +27,7 @@ export const infoCommand = defineCommand({
       totalMemory: totalmem(),
       freeMemory: freemem(),
       engine: engine.info(),
+      engineSource: engineSource(),
     };
     if (json) print(`${JSON.stringify(report, null, 2)}\n`);
     else print(formatInfo(report));
@@ -40,13 +43,16 @@ interface Report {
   totalMemory: number;
   freeMemory: number;
   engine: EngineInfo;
+  engineSource: EngineSource;
 }
 
 function formatInfo(report: Report): string {
-  const { engine } = report;
+  const { engine, engineSource } = report;
   const lines: [string, string][] = [
     ['cheems-native', report.package],
     ['engine', `${engine.version}, built by ${engine.compiler}`],
+    ['engine from', `${engineSource.origin}: ${engineSource.file}`],
+    ...engineSource.remarks.map((remark): [string, string] => ['', remark]),
     ['node', `${report.node}, ${report.platform}`],
     ['processor', report.processor],
     ['CPU features', engine.cpuFeatures.join(' ') || 'none that the engine uses'],

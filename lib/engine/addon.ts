@@ -1,10 +1,6 @@
-// Finds and loads the compiled addon. Its functions are described here and nowhere else.
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import * as path from 'node:path';
-import { quoteCommand } from '../text/shell';
+// The compiled addon's functions, described here and nowhere else; loader.ts finds it.
 import { packageFolder } from '../files/package_folder.js';
-import { EngineError } from './errors.js';
+import { cudaPackage, loadEngine, type EngineSource } from './loader.js';
 import type {
   ArchitectureInfo, CausalLoadOptions, EngineInfo, GenerationOptions, GenerationStep, HeadInfo, MemoryPlan, NextTokens, OptimizerStep, PlanRequest, Precision, Progress, SampleBatch, ScoreResult, StepResult,
   TrainerOptions,
@@ -46,6 +42,8 @@ type OnProgress = ((progress: Progress) => void) | undefined;
 /** The addon's exports. Arguments that do not fit throw at once; everything else comes through the promises. */
 export interface Addon {
   info(): EngineInfo;
+  /** Where the CUDA backend may lie besides the addon's own folder. */
+  addPluginFolder?(folder: string): void;
   readArchitecture(folder: string): NativeWork<ArchitectureInfo>;
   initialise(options: { configFile: string; seed: number; weightsFile: string }): NativeWork<void>;
   planMemory(request: PlanRequest): NativeWork<MemoryPlan>;
@@ -79,29 +77,21 @@ export interface Addon {
   disposeGeneration(generation: GenerationHandle): NativeWork<void>;
 }
 
-const addonFile = path.join('build', 'Release', 'cheems_native.node');
-
-let loaded: Addon | undefined;
+let loaded: { addon: Addon; source: EngineSource } | undefined;
 
 /** Loads the addon at its first use, so that what needs no engine (`--help`, reading data) works without a build. */
-export function addon(): Addon {
+function load(): { addon: Addon; source: EngineSource } {
   if (loaded !== undefined) return loaded;
   const root = packageFolder();
-  const file = path.join(root, addonFile);
-  const build = `(${quoteCommand(['cd', root])} && node scripts/build_addon.cjs)`;
-  if (!existsSync(file)) {
-    throw new EngineError('NOT_BUILT', `The engine has not been built: ${file} does not exist. Build it with: ${build}`);
-  }
-  try {
-    // Not by this file's own require, which bundlers take for theirs.
-    loaded = createRequire(file)(file) as Addon;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new EngineError(
-      'NOT_BUILT',
-      `The engine at ${file} could not be loaded: ${reason}. It may have been built for another system; ` +
-        `build it again with: ${quoteCommand(['rm', '-rf', path.join(root, 'build')])} && ${build}`,
-    );
-  }
+  const { addon, source } = loadEngine(root) as { addon: Addon; source: EngineSource };
+  const cuda = cudaPackage(root);
+  if (cuda !== undefined) addon.addPluginFolder?.(cuda.folder);
+  if (cuda?.remark !== undefined) source.remarks.push(cuda.remark);
+  loaded = { addon, source };
   return loaded;
 }
+
+export const addon = (): Addon => load().addon;
+
+/** Which file the engine came from. */
+export const engineSource = (): EngineSource => load().source;

@@ -36,7 +36,8 @@ test('one version, license and oldest Node.js in all packages', (t) => {
 
 test('no package has a script that npm runs when it is installed', (t) => {
   for (const manifest of [main, ...folders.map((folder) => read<Manifest>('packages', folder, 'package.json'))]) {
-    for (const name of ['preinstall', 'install', 'postinstall', 'prepare']) t.is(manifest.scripts?.[name], undefined, `${manifest.name}: ${name}`);
+    for (const name of ['preinstall', 'install', 'postinstall', 'prepare'])
+      t.is(manifest.scripts?.[name], undefined, `${manifest.name}: ${name}`);
   }
   // Without it, npm would run node-gyp for binding.gyp.
   t.is(read<{ gypfile?: boolean }>('package.json').gypfile, false);
