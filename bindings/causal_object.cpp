@@ -78,6 +78,7 @@ generation::GenerationOptions options_from(Napi::Value value, int64_t prompts) {
   result.stop_tokens = int32s_from(object.Get("stopTokens"), "stopTokens");
   result.micro_batch_tokens = options.integer("microBatchTokens", result.micro_batch_tokens, 1);
   result.cache_tokens = options.integer("cacheTokens", 0, 0);
+  result.memory_reserve = options.integer("memoryReserve", -1, -1);
   result.max_sequences = options.integer("maxSequences", result.max_sequences, 1, 4096);
   return result;
 }

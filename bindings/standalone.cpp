@@ -122,13 +122,15 @@ Napi::Value plan_memory(const Napi::CallbackInfo& info) {
   struct Planned {
     MemoryPlan plan;
     int64_t available_bytes;
+    int64_t reserve_bytes;
     std::string choice;
   };
   auto job = std::make_shared<ComputeJob<Planned>>(
       Purpose("planning memory", error_codes::kModelFile),
       [folder = options.text("folder"), train = purpose == "train", trainer, scorer,
        keep_16_bit = options.boolean("keep16Bit", false), longest = options.integer("longestSample", 0, 1),
-       precision = options.dtype("precision"), weight_dtype = options.dtype("dtype").value_or(DType::float32), device = options.text("device", "auto"), threads = thread_count(options)](const Control&) {
+       precision = options.dtype("precision"), weight_dtype = options.dtype("dtype").value_or(DType::float32), device = options.text("device", "auto"),
+       reserve = options.integer("memoryReserve", -1, -1), threads = thread_count(options)](const Control&) {
         const PlanningBackend planned = coded(error_codes::kDevice, [&] { return planning_backend(device, threads); });
         const auto architecture = model::RewardModel::read_architecture(folder);
         MemoryPlan plan;
@@ -141,10 +143,11 @@ Napi::Value plan_memory(const Napi::CallbackInfo& info) {
         else model::RewardModel::plan(architecture, matrices, float32_copy, plan);
         if (train) training::Trainer::plan(architecture, trainer, activations, longest, planned.workspace_bytes, plan);
         else inference::Scorer::plan(architecture, scorer, activations, longest, planned.workspace_bytes, plan);
-        return Planned{std::move(plan), planned.available_memory, planned.choice};
+        return Planned{std::move(plan), planned.available_memory, reserve < 0 ? planned.memory_reserve : reserve, planned.choice};
       },
       [](Napi::Env env, Planned& planned) {
         const Napi::Value result = to_js(env, planned.plan, planned.available_bytes);
+        result.As<Napi::Object>().Set("reserveBytes", static_cast<double>(planned.reserve_bytes));
         result.As<Napi::Object>().Set("deviceChoice", planned.choice);
         return result;
       });

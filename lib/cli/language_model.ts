@@ -14,7 +14,7 @@ export { generationResources };
 /** The options of the engine and the chat template, as the command line names them. */
 export function languageModelOptions(values: OptionValues<typeof scoringResources & typeof generationResources> & { chat_template?: string | undefined }): LanguageModelOptions {
   const { device, precision, num_threads: numThreads, micro_batch_tokens: microBatchTokens, kv_cache_tokens: kvCacheTokens, chat_template: chatTemplateFile } = values;
-  return { device, precision, numThreads, microBatchTokens, kvCacheTokens, chatTemplateFile };
+  return { device, precision, numThreads, microBatchTokens, kvCacheTokens, chatTemplateFile, deviceMemoryReserve: values.device_memory_reserve };
 }
 
 /** Loads a folder or a model of the hub, and tells on stderr what was taken and what is unusual. */

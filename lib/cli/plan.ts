@@ -1,5 +1,6 @@
 // `cheems-native plan train|eval`: the memory that the command would take, before anything is allocated.
 
+import { memoryReserve } from '../arguments/memory_reserve';
 import { engine } from '../engine';
 import type { ArchitectureInfo, PlanRequest } from '../engine/types';
 import { findBenchmark, readBenchmarkFile } from '../evaluation';
@@ -51,6 +52,7 @@ export const planTrainCommand = defineCommand({
       device: options.device,
       optimizerState: options.optimizer_state,
       dtype: options.dtype,
+      ...memoryReserve(options.device_memory_reserve),
       ...(options.precision ? { precision: options.precision } : {}),
     });
   },
@@ -76,6 +78,7 @@ export const planEvalCommand = defineCommand({
       longestSample,
       numThreads: values.num_threads,
       device: values.device,
+      ...memoryReserve(values.device_memory_reserve),
       ...(values.precision ? { precision: values.precision } : {}),
       ...(values.dtype ? { dtype: values.dtype } : {}),
     });

@@ -1,5 +1,6 @@
 // What the commands that score share: their options for samples and memory, and the model that these ask for.
 
+import { memoryReserve } from '../arguments/memory_reserve';
 import { engine } from '../engine';
 import { RewardModel } from '../scoring/reward_model';
 import { RESOURCES, scoringResources, scoringSamples, scoringWeights } from '../scoring/option_table';
@@ -23,6 +24,7 @@ export async function loadScoringModel(folder: string, values: ScoringValues, si
     longestSample: Math.min(values.max_length ?? Infinity, values.micro_batch_tokens),
     numThreads: values.num_threads,
     device: values.device,
+    ...memoryReserve(values.device_memory_reserve),
     ...(values.precision ? { precision: values.precision } : {}),
     ...(values.dtype ? { dtype: values.dtype } : {}),
   });

@@ -224,9 +224,13 @@ test.serial('a memory plan names its parts', async (t) => {
   for (const plan of [score, train]) {
     t.is(plan.totalBytes, plan.entries.reduce((sum, { bytes }) => sum + bytes, 0));
     t.true(plan.availableBytes! > 0);
+    t.is(plan.reserveBytes, 0, 'of the CPU');
     t.true(plan.entries.some(({ kind, bytes }) => kind === 'weights' && bytes > 0));
   }
   t.true(train.totalBytes > score.totalBytes);
+  t.is((await engine.planMemory({ ...request, purpose: 'score', memoryReserve: 4096 })).reserveBytes, 4096);
+  // Of a GPU that is not here.
+  t.is((await engine.planMemory({ ...request, purpose: 'score', device: 'cuda:7' })).reserveBytes, 2 ** 30);
   const asStored = await engine.planMemory({ ...request, purpose: 'score', keep16Bit: true });
   t.true(asStored.totalBytes <= score.totalBytes, 'a float32 folder stays float32');
   t.true(asStored.entries.some(({ name, kind, bytes }) => /^weights, float32, mapped from their files$/.test(name) && kind === 'weights' && bytes > 0));

@@ -147,6 +147,8 @@ export interface MemoryPlan {
   totalBytes: number;
   /** null where the device that is planned for is not here. */
   availableBytes: number | null;
+  /** Bytes of the available memory that the run must leave: what libraries load at their first use. */
+  reserveBytes: number;
   /** What is planned for and why: a sentence. */
   deviceChoice: string;
 }
@@ -205,6 +207,8 @@ export interface GenerationOptions {
   microBatchTokens?: number;
   /** Tokens of prompts and texts kept at once; absent: as many as are of use, as far as half the available memory goes. Prompts wait for room. */
   cacheTokens?: number;
+  /** Bytes of the available memory to leave alone where cacheTokens is absent; absent: 1 GiB on a GPU, none on the CPU. */
+  memoryReserve?: number;
   /** Prompts under way at once; 64 by default. */
   maxSequences?: number;
 }
@@ -261,6 +265,8 @@ export interface PlanRequest {
   optimizerState?: Precision;
   /** Tokens of the longest sample: the least that a micro-batch must hold. */
   longestSample: number;
+  /** Bytes of the available memory that the run must leave; absent: 1 GiB on a GPU, none on the CPU. */
+  memoryReserve?: number;
   numThreads?: number;
   device?: string;
 }

@@ -218,7 +218,7 @@ export class LanguageModel {
     const setting = {
       model: this.model, tokenizer: this.prompts.tokenizer, sampling,
       stopTokens: this.stopTokens.map(({ id }) => id).filter((id) => id < this.model.architecture.vocabSize),
-      microBatchTokens: this.microBatchTokens, cacheTokens: this.options.kvCacheTokens, signal,
+      microBatchTokens: this.microBatchTokens, cacheTokens: this.options.kvCacheTokens, reserve: this.options.deviceMemoryReserve, signal,
     };
     for await (const wave of wavesOf(prompts, this.bounds, ({ ids }) => ids.length, { signal, patience })) {
       signal?.throwIfAborted();

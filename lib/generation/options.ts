@@ -23,6 +23,11 @@ export interface LanguageModelOptions {
   keep16Bit?: boolean | undefined;
   /** Tokens computed at once: less takes less memory. Default: 8192. */
   microBatchTokens?: number | undefined;
+  /**
+   * GiB of the free memory that must be left: NVIDIA's libraries take some at their first use. Default: 1 on a GPU,
+   * 0 on the CPU.
+   */
+  deviceMemoryReserve?: number | undefined;
   /** Tokens of prompts and answers that generation keeps at once. Default: as many as half the free memory takes. */
   kvCacheTokens?: number | undefined;
   /** Prompts that the engine is given at once; it takes them up as there is room. Default: 256. */
@@ -51,6 +56,7 @@ export const languageModelOptions: LibraryOptions<LanguageModelOptions> = {
   numThreads: like(scoringResources.num_threads),
   keep16Bit: own('keep bfloat16 and float16 weights as they are stored: half the memory, the same numbers', flag, true),
   microBatchTokens: like(scoringResources.micro_batch_tokens),
+  deviceMemoryReserve: like(scoringResources.device_memory_reserve),
   kvCacheTokens: like(generationResources.kv_cache_tokens),
   batchPrompts: own('prompts that the engine is given at once; it takes them up as there is room', wholeNumber(1), 256),
   chatTemplateFile: like(promptTable.chat_template),

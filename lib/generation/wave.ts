@@ -1,5 +1,6 @@
 // One wave through the engine: its prompts advance together until each has ended.
 
+import { memoryReserve } from '../arguments/memory_reserve';
 import type { EngineCausalModel } from '../engine/types';
 import type { TextTokenizer } from '../tokenization/text_tokenizer';
 import { AnswerText, type AnswerParts } from './answer_text';
@@ -22,6 +23,8 @@ export interface WaveSetting {
   microBatchTokens: number;
   /** What the engine keeps at once; undefined: what memory allows. */
   cacheTokens?: number | undefined;
+  /** GiB of the device's memory that it leaves alone; undefined: the device's default. */
+  reserve?: number | undefined;
   signal: AbortSignal | undefined;
 }
 
@@ -33,7 +36,7 @@ const STEPS_WITH_STOP_STRINGS = 8;
 
 /** Calls `onAnswer` for each prompt as soon as it has ended. Rejects with the signal's reason when aborted. */
 export async function runWave(prompts: readonly WavePrompt[], setting: WaveSetting, onAnswer: (index: number, answer: WaveAnswer) => void): Promise<void> {
-  const { model, tokenizer, sampling, microBatchTokens, cacheTokens, signal } = setting;
+  const { model, tokenizer, sampling, microBatchTokens, cacheTokens, reserve, signal } = setting;
   const { maxTokens, temperature, topK, topP, seed, stop } = sampling;
   const stopTokens = new Set(setting.stopTokens);
   const work = signal ? { signal } : {};
@@ -44,6 +47,7 @@ export async function runWave(prompts: readonly WavePrompt[], setting: WaveSetti
       sequenceNumbers: Int32Array.from(prompts, ({ sequence }) => sequence),
       stopTokens: [...stopTokens],
       ...(cacheTokens === undefined ? {} : { cacheTokens }),
+      ...memoryReserve(reserve),
     },
     work,
   );

@@ -1,6 +1,7 @@
 // The options of scoring, as the command line names them, in one table: `score` and `eval` take their help and their
 // checks from it, `RewardModel.load` its own.
 
+import { deviceMemoryReserve } from '../arguments/memory_reserve';
 import {
   flag,
   number,
@@ -23,6 +24,7 @@ export const scoringResources = {
     { from: 1, integer: true },
     { group: RESOURCES, describe: 'tokens computed at once: less takes less memory' },
   ),
+  device_memory_reserve: deviceMemoryReserve(RESOURCES),
   num_threads: number(
     0,
     { from: 0, integer: true },

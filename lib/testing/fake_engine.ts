@@ -155,7 +155,7 @@ class FakeTrainer implements EngineTrainer {
   async dispose(): Promise<void> {}
 }
 
-const AMPLE: MemoryPlan = { entries: [{ name: 'weights', kind: 'weights', bytes: 4096 }], totalBytes: 4096, availableBytes: 1 << 30, deviceChoice: 'Device: the fake engine.' };
+const AMPLE: MemoryPlan = { entries: [{ name: 'weights', kind: 'weights', bytes: 4096 }], totalBytes: 4096, availableBytes: 1 << 30, reserveBytes: 0, deviceChoice: 'Device: the fake engine.' };
 
 export function fakeEngine(options: FakeEngineOptions = {}): Engine {
   const readArchitecture = async (folder: string): Promise<ArchitectureInfo> => {

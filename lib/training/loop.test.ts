@@ -362,7 +362,7 @@ test('what cannot fit is refused with the options that would help', async (t) =>
   const engine = fakeEngine({
     memory: ({ microBatchTokens = 4096, gradientCheckpointing }) => {
       const bytes = microBatchTokens * (gradientCheckpointing ? 100 : 1000);
-      return { entries: [{ name: 'activations', kind: 'activations', bytes }], totalBytes: bytes, availableBytes: 500_000, deviceChoice: 'Device: the fake engine.' };
+      return { entries: [{ name: 'activations', kind: 'activations', bytes }], totalBytes: bytes, availableBytes: 500_000, reserveBytes: 0, deviceChoice: 'Device: the fake engine.' };
     },
   });
   await t.throwsAsync(train(options, { engine }), { message: /takes 3\.91 MiB of memory, and 488\.3 KiB are available\.\nIt fits with:[^]*--gradient_checkpointing: 400\.0 KiB/ });

@@ -10,6 +10,7 @@ import { messageOf, TrainingError } from './errors';
 import type { TrainCallbacks, TrainResult } from './events';
 import { modelDigest } from '../files/model_digest';
 import { realFileSystem, type FileSystem } from '../files/file_system';
+import { memoryReserve } from '../arguments/memory_reserve';
 import { formatBytes, formatMemoryPlan, planOrRefuse } from './memory';
 import { exportModel, makeConfig, sha256, type ModelFolderPlan } from './model_folder';
 import { readSampleFacts } from '../scoring/model_facts';
@@ -97,6 +98,7 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
     device: options.device,
     optimizerState: options.optimizer_state,
     dtype: options.dtype,
+    ...memoryReserve(options.device_memory_reserve),
     ...(options.precision ? { precision: options.precision } : {}),
   });
   if (callbacks.onMemoryPlan) callbacks.onMemoryPlan(memory);

@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { MemoryPlan } from '../engine/types';
-import { formatMemoryPlan } from './memory';
+import { formatMemoryPlan, planOrRefuse } from './memory';
 
 const plan: MemoryPlan = {
   entries: [
@@ -10,6 +10,7 @@ const plan: MemoryPlan = {
   ],
   totalBytes: 5632,
   availableBytes: null,
+  reserveBytes: 0,
   deviceChoice: 'Device: none.',
 };
 
@@ -23,4 +24,20 @@ test('the memory plan is a table where there is room for it, and lines where the
     '5.50 KiB in all',
     'not known available on this machine',
   ]);
+});
+
+test('a reserve is shown, and a run that would eat into it is refused', async (t) => {
+  const reserved = { ...plan, reserveBytes: 2048, availableBytes: 6000 };
+  t.deepEqual(formatMemoryPlan(reserved, 40).split('\n').slice(-3), [
+    '5.50 KiB in all',
+    '2.00 KiB left free (--device_memory_reserve)',
+    '5.86 KiB available on this machine',
+  ]);
+  const request = { folder: 'none', purpose: 'score' as const, longestSample: 8 };
+  await t.throwsAsync(planOrRefuse({ planMemory: async () => reserved }, request), {
+    message:
+      /^This run takes 5\.50 KiB of memory, and 5\.86 KiB are available, 2\.00 KiB of which must be left \(--device_memory_reserve\)\./,
+  });
+  const enough = { ...reserved, availableBytes: plan.totalBytes + 2048 };
+  t.is(await planOrRefuse({ planMemory: async () => enough }, request), enough);
 });

@@ -3,6 +3,7 @@ import type { Engine, MemoryPlan, PlanRequest } from '../engine/types';
 import { TrainingError } from './errors';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+const RESERVE = 'left free (--device_memory_reserve)';
 
 /** 1536 -> "1.5 KiB". */
 export function formatBytes(bytes: number): string {
@@ -22,15 +23,25 @@ export function formatMemoryPlan(plan: MemoryPlan, width = Infinity): string {
   const entries = plan.entries.filter(({ bytes }) => bytes > 0);
   for (const { name, kind, bytes } of entries) table.push([name, kind, formatBytes(bytes)]);
   table.push(['in all', '', formatBytes(plan.totalBytes)]);
-  table.push(['available on this machine', '', plan.availableBytes === null ? 'not known' : formatBytes(plan.availableBytes)]);
+  const reserve = plan.reserveBytes > 0 ? formatBytes(plan.reserveBytes) : undefined;
+  if (reserve !== undefined) table.push([RESERVE, '', reserve]);
+  const available = plan.availableBytes === null ? 'not known' : formatBytes(plan.availableBytes);
+  table.push(['available on this machine', '', available]);
   const drawn = table.toString();
   if (drawn.split('\n')[0]!.length <= width) return drawn;
-  const available = plan.availableBytes === null ? 'not known' : formatBytes(plan.availableBytes);
-  return [...entries.map(({ name, bytes }) => `${formatBytes(bytes)} ${name}`), `${formatBytes(plan.totalBytes)} in all`, `${available} available on this machine`].join('\n');
+  return [
+    ...entries.map(({ name, bytes }) => `${formatBytes(bytes)} ${name}`),
+    `${formatBytes(plan.totalBytes)} in all`,
+    ...(reserve === undefined ? [] : [`${reserve} ${RESERVE}`]),
+    `${available} available on this machine`,
+  ].join('\n');
 }
 
 /** What is planned for a device that is not here passes: its memory is not known. */
-export const fits = (plan: MemoryPlan): boolean => plan.availableBytes === null || plan.totalBytes <= plan.availableBytes;
+export const fits = (plan: MemoryPlan): boolean => plan.availableBytes === null || plan.totalBytes <= usableBytes(plan);
+
+/** What is available but for the reserve. */
+export const usableBytes = ({ availableBytes, reserveBytes }: MemoryPlan): number => (availableBytes ?? Infinity) - reserveBytes;
 
 /**
  * Plans, and throws a TrainingError where the plan exceeds the available memory. The error tells what the same
@@ -40,7 +51,9 @@ export async function planOrRefuse(engine: Pick<Engine, 'planMemory'>, request: 
   const plan = await engine.planMemory(request);
   if (fits(plan)) return plan;
   const lines = [
-    `This run takes ${formatBytes(plan.totalBytes)} of memory, and ${formatBytes(plan.availableBytes ?? 0)} are available.`,
+    `This run takes ${formatBytes(plan.totalBytes)} of memory, and ${formatBytes(plan.availableBytes ?? 0)} are available${
+      plan.reserveBytes > 0 ? `, ${formatBytes(plan.reserveBytes)} of which must be left (--device_memory_reserve)` : ''
+    }.`,
   ];
   const savings = await plannedSavings(engine, request);
   const helpful = savings.filter((saving) => fits(saving.plan));

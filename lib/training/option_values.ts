@@ -101,6 +101,11 @@ export interface TrainOptionValues {
    * Default: false.
    */
   gradient_checkpointing: boolean;
+  /**
+   * GiB of the free memory that must be left: NVIDIA's libraries take some at their first use. Default: 1 on a GPU,
+   * 0 on the CPU.
+   */
+  device_memory_reserve: number | undefined;
   /** Threads of the engine; 0: one for each usable core. Default: 0. */
   num_threads: number;
   /** 'auto' (the GPU where there is one), 'cpu', 'cuda' or 'cuda:1'; `info` lists what is there. Default: 'auto'. */

@@ -2,6 +2,7 @@
 // One table gives the schema, the defaults and the help texts, so that they cannot drift apart.
 import { specialTokensInText } from '../tokenization/special_tokens_option';
 import { suggestion } from '../arguments/checks';
+import { deviceMemoryReserve } from '../arguments/memory_reserve';
 import { show } from '../arguments/show';
 import { TrainingError } from './errors';
 import {
@@ -69,6 +70,7 @@ export const trainOptionDefinitions = {
 
   micro_batch_tokens: number(4096, { from: 1, integer: true }, { group: RESOURCES, describe: 'tokens computed at once: less takes less memory' }),
   gradient_checkpointing: flag(false, { group: RESOURCES, describe: "keep only each layer's input and compute the layer again going back: less memory, about a third more time" }),
+  device_memory_reserve: deviceMemoryReserve(RESOURCES),
   num_threads: number(0, { from: 0, integer: true }, { group: RESOURCES, describe: 'threads of the engine; 0: one for each usable core' }),
   device: textWithDefault('auto', { group: RESOURCES, describe: "'auto' (the GPU where there is one), 'cpu', 'cuda' or 'cuda:1'; `info` lists what is there" }),
   precision: optionalChoice(['float32', 'bfloat16'], { group: RESOURCES, describe: 'of the activations and weights that are computed with [default: bfloat16 on a GPU, float32 on the CPU]' }),

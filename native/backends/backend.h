@@ -44,6 +44,8 @@ class Backend {
   virtual void zero(void* destination, int64_t bytes) = 0;
   // Bytes that a new allocation could take now: free device memory, or what the system calls available.
   virtual int64_t available_memory() const = 0;
+  // Bytes of them that a plan leaves alone when nobody says how many: for what libraries load at their first use.
+  virtual int64_t memory_reserve() const { return 0; }
 };
 
 // The CPU backend with its own pool of `threads` threads (0: one per usable core).

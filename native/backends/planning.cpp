@@ -19,7 +19,7 @@ PlanningBackend planning_backend(const std::string& device, int threads) {
     planned.backend = create_backend(device, threads, planned.choice);
   } catch (const Error& missing) {
     if (!names_cuda(device)) throw;
-    return {DType::bfloat16, false, [](const WorkspaceRequest& request) { return cuda::workspace_bytes(request); }, -1,
+    return {DType::bfloat16, false, [](const WorkspaceRequest& request) { return cuda::workspace_bytes(request); }, -1, cuda::kMemoryReserveBytes,
             sentence("Planned for a CUDA device that is not here: ", missing.what()), nullptr};
   }
   Backend& backend = *planned.backend;
@@ -27,6 +27,7 @@ PlanningBackend planning_backend(const std::string& device, int threads) {
   planned.widens_weights = backend.widens_weights();
   planned.workspace_bytes = [&backend](const WorkspaceRequest& request) { return backend.operations().workspace_bytes(request); };
   planned.available_memory = backend.available_memory();
+  planned.memory_reserve = backend.memory_reserve();
   return planned;
 }
 

@@ -104,7 +104,9 @@ struct Generator::State {
     needs.resize(std::min(needs.size(), static_cast<size_t>(options.max_sequences)));
     const int64_t useful = std::accumulate(needs.begin(), needs.end(), int64_t{0});
     const int64_t per_row = model::KeyValueCache::bytes(model.architecture(), 1024, model.precision()) / 1024;
-    return std::max(largest->rows(), std::min(useful, model.backend().available_memory() / 2 / per_row));
+    const int64_t reserve = options.memory_reserve < 0 ? model.backend().memory_reserve() : options.memory_reserve;
+    const int64_t available = std::max<int64_t>(0, model.backend().available_memory() - reserve);
+    return std::max(largest->rows(), std::min(useful, available / 2 / per_row));
   }
 
   void take_memory() {

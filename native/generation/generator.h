@@ -26,6 +26,7 @@ struct GenerationOptions {
   std::vector<int32_t> stop_tokens = {};       // end a sequence and are not part of it
   int64_t micro_batch_tokens = 8192;           // of prompts, computed at once: memory, never the result
   int64_t cache_tokens = 0;                    // rows of the cache; 0: all that are of use, as far as half the available memory goes
+  int64_t memory_reserve = -1;                 // bytes of the available memory to leave alone then; below 0: as the backend says
   int64_t max_sequences = 64;                  // under way at once
   // For tests: what each token is chosen from. Called with the prompt, the step and [vocab_size] logits.
   std::function<void(int64_t prompt, int64_t step, std::span<const float> logits)> on_logits = {};

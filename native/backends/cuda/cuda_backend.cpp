@@ -185,6 +185,7 @@ class CudaBackend : public Backend {
     check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
     return static_cast<int64_t>(free);
   }
+  int64_t memory_reserve() const override { return kMemoryReserveBytes; }
 
  private:
   // The current device is a property of the calling thread.

@@ -8,6 +8,10 @@ namespace cheems::cuda {
 // The most for cuBLASLt: what NVIDIA advises on its largest GPUs.
 constexpr int64_t kCublasLtWorkspaceBytes = int64_t{32} << 20;
 
+// Left free by plans: cuBLASLt loads its kernels at their first use, hundreds of MiB of them on a Hopper GPU, and other
+// programs (a desktop, a monitor) take some too.
+constexpr int64_t kMemoryReserveBytes = int64_t{1} << 30;
+
 // The most that any operation needs, for they run one after another and share.
 int64_t workspace_bytes(const WorkspaceRequest& request, int64_t most_for_cublas_lt = kCublasLtWorkspaceBytes);
 
