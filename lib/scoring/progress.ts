@@ -11,11 +11,12 @@ export interface ScoreItemsProgress {
   tokensPerSecond: number;
 }
 
-/** Progress over several calls of the engine. */
+/** Progress over several calls of the engine, which go one after another; what is told of two of them may cross. */
 export class Meter {
   private readonly began = performance.now();
   private done = 0;
   private tokens = 0;
+  private told = 0;
 
   constructor(
     private readonly total: number,
@@ -33,6 +34,8 @@ export class Meter {
   }
 
   private tell(done: number, tokens: number): void {
+    if (done < this.told) return;
+    this.told = done;
     const seconds = (performance.now() - this.began) / 1000;
     this.onProgress?.({ done, total: this.total, tokens, tokensPerSecond: tokens / Math.max(seconds, 1e-9) });
   }

@@ -9,12 +9,12 @@ import { engine as nativeEngine } from '../engine';
 import { asyncDispose } from '../engine/dispose';
 import { disposedBefore } from '../engine/errors';
 import type { ArchitectureInfo, Engine, EngineModel, HeadInfo, Precision } from '../engine/types';
-import { unlessAborted } from '../files/abort';
 import { NO_TOKENS_ADDED, replacesSampleTemplate } from '../tokenization/model_folder';
 import { holdFiles, type HeldFiles } from '../tokenization/folder_files';
 import { rebuiltTokenizerNote } from '../tokenization/transformers_classes';
 import type { SpecialTokensInText } from '../tokenization/special_tokens_option';
 import type { TokenizeOptions } from '../tokenization/tokenize_dataset';
+import { callsInOrder } from './calls_in_order';
 import { promptsOf, type ScoreItem } from './items';
 import { readSampleFacts, type SampleFacts } from './model_facts';
 import { rewardModelOptions, scoreItemsOptions, type RewardModelOptions, type ScoreItemsOptions } from './options';
@@ -216,21 +216,10 @@ export class RewardModel {
     const { signal } = options;
     const meter = new Meter(samples, options.onProgress);
     const results: Float32Array[] = [];
-    const calls = this.callsOf(groups);
-    try {
-      let ahead = calls.next();
-      ahead.catch(() => {}); // shows when it is awaited, which an abort prevents
-      for (;;) {
-        const call = await unlessAborted(ahead, signal);
-        if (call.done === true) break;
-        ahead = calls.next();
-        ahead.catch(() => {}); // shows when it is awaited
-        const rewards = await this.callEngine(call.value, signal, meter);
-        let next = 0;
-        for (const group of call.value) results.push(rewards.slice(next, (next += group.length)));
-      }
-    } finally {
-      void calls.return().catch(() => {}); // stops the threads
+    const rewardsOf = (call: TokenizedSample[][], stop: AbortSignal) => this.callEngine(call, stop, meter);
+    for await (const [call, rewards] of callsInOrder(this.callsOf(groups), rewardsOf, signal)) {
+      let next = 0;
+      for (const group of call) results.push(rewards.slice(next, (next += group.length)));
     }
     signal?.throwIfAborted();
     return results;

@@ -236,6 +236,33 @@ test('a row that takes long to tokenise, and a very long one, keep their places'
   t.deepEqual(parsed(out).map(({ id }) => id), ids);
 });
 
+test('two calls are with the engine at once; where one fails, the rows before it are written, and none behind it', async (t) => {
+  const fake = new FakeScorer();
+  let [underWay, most] = [0, 0];
+  const failing: RowScorer = {
+    tokenize: (row) => fake.tokenize(row),
+    score: async (groups) => {
+      most = Math.max(most, (underWay += 1));
+      await new Promise(setImmediate);
+      underWay -= 1;
+      if (groups.flat().some(({ inputIds }) => inputIds[0] === 5)) throw new Error('the engine failed');
+      return fake.score(groups);
+    },
+  };
+  let out = '';
+  const lines = Array.from({ length: 9 }, (_, i) => `{"id": ${i}, "input_ids": [${i}, 1]}\n`);
+  const work = scoreStream({
+    rows: rowsOfStream(Readable.from(Buffer.from(lines.join(''))), 'in.jsonl'),
+    name: 'in.jsonl',
+    scorer: failing,
+    output: linesTo(async (text) => void (out += text)),
+    batchTokens: 2,
+  });
+  await t.throwsAsync(work, { message: 'the engine failed' });
+  t.deepEqual(parsed(out).map(({ id }) => id), [0, 1, 2, 3, 4]);
+  t.is(most, 2);
+});
+
 test('a slow pipe gets its rewards without waiting for a full batch', async (t) => {
   const input = new PassThrough();
   let out = '';

@@ -1,4 +1,5 @@
-// Scoring a stream of rows: in order, in batches of bounded size; rows are read and tokenised ahead while the engine works.
+// Scoring a stream of rows: in order, in batches of bounded size, two of them with the engine at once; rows are read and
+// tokenised ahead while it works.
 
 import { digestOfValue } from '../continuing/digests';
 import type { OutputRow, RowOutput } from '../continuing/row_output';
@@ -8,6 +9,7 @@ import type { ReadingReport } from '../data/report';
 import type { Row } from '../data/rows';
 import type { Message, TokenizedSample } from '../data/types';
 import { unlessAborted, within } from '../files/abort';
+import { callsInOrder } from './calls_in_order';
 import { parseScoreRow, type RowId, type ScoreRow } from './rows';
 import { commonPrefix } from './sample_batch';
 
@@ -76,21 +78,19 @@ const CHARACTERS_AHEAD = 1_000_000;
 export async function scoreStream(options: ScoreStreamOptions): Promise<ScoreStreamProgress> {
   const progress: ScoreStreamProgress = { rows: 0, skippedRows: 0, samples: 0, tokens: 0, truncated: 0 };
   const reader = new BatchReader(options, progress);
+  const { scorer, output, signal } = options;
+  const rewardsOf = async ({ rows }: Batch, stop: AbortSignal): Promise<Float32Array> =>
+    rows.length > 0 ? scorer.score(groupRows(rows), stop) : new Float32Array(0);
   try {
-    let ahead = reader.next();
-    for (;;) {
-      const batch = await ahead;
-      const stop = batch.end || batch.failure !== undefined;
-      if (!stop) ahead = reader.next();
+    for await (const [batch, rewards] of callsInOrder(reader.batches(), rewardsOf, signal)) {
       if (batch.rows.length > 0) {
-        const rewards = await options.scorer.score(groupRows(batch.rows), options.signal);
-        await options.output.write(formatRows(batch.rows, rewards, options.scorer.stepsOf));
+        await output.write(formatRows(batch.rows, rewards, scorer.stepsOf));
         countRows(batch.rows, progress);
       }
       options.onProgress?.({ ...progress });
       if (batch.failure) throw batch.failure.error;
-      if (batch.end) return progress;
     }
+    return progress;
   } finally {
     reader.close();
   }
@@ -203,8 +203,16 @@ class BatchReader {
     this.reader.close();
   }
 
-  /** Never rejects: what goes wrong stands in the batch. */
-  async next(): Promise<Batch> {
+  /** Up to the last, which says what went wrong where something did. */
+  async *batches(): AsyncGenerator<Batch, void, undefined> {
+    for (let isLast = false; !isLast; ) {
+      const batch = await this.next();
+      isLast = batch.end || batch.failure !== undefined;
+      yield batch;
+    }
+  }
+
+  private async next(): Promise<Batch> {
     const batch: Batch = { rows: [], end: false };
     let tokens = 0;
     try {
