@@ -1,7 +1,11 @@
-// Builds build/Release/cheems_native.node with CMake, in build/cmake (npm run build runs it). A second run only rebuilds
-// what changed. Extra arguments go to cmake's configuration: node scripts/build_addon.cjs -DCMAKE_BUILD_TYPE=Debug
+// Builds build/Release/cheems_native.node with CMake, in build/cmake: `npm run build` in a clone, `npx cheems-native build` where
+// the package is installed. A second run only rebuilds what changed.
+//   node scripts/build_addon.cjs [--clean] [--jobs=N] [CMAKE_ARGUMENT…]
+//     --clean           what earlier builds left goes first
+//     --jobs=N          so many compilers at once; by default as many as cores and memory allow
+//     CMAKE_ARGUMENT    for cmake's configuration, such as -DCMAKE_BUILD_TYPE=Debug
 'use strict';
-const { spawn, spawnSync } = require('node:child_process');
+const { spawn } = require('node:child_process');
 const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const os = require('node:os');
@@ -9,6 +13,9 @@ const path = require('node:path');
 
 const root = path.resolve(__dirname, '..');
 const tree = path.join(root, 'build', 'cmake');
+const addon = path.join(root, 'build', 'Release', 'cheems_native.node');
+const own = process.argv.slice(2).filter((argument) => argument === '--clean' || argument.startsWith('--jobs='));
+const cmakeArguments = process.argv.slice(2).filter((argument) => !own.includes(argument));
 
 function stop(...lines) {
   console.error(['', ...lines, ''].join('\n'));
@@ -65,29 +72,67 @@ function checkNode() {
   );
 }
 
+/** Does `change` to files; where this user may not (node_modules of root, a read-only disk), that is one sentence. */
+function changeFiles(change) {
+  try {
+    return change();
+  } catch (error) {
+    stop(`${error.path ?? root} cannot be written (${error.code}): run this as the user who owns ${root}, or install cheems-native in a folder of your own.`);
+  }
+}
+
+function checkFolders() {
+  for (const folder of [tree, path.dirname(addon)]) {
+    fs.mkdirSync(folder, { recursive: true });
+    for (const name of ['', ...fs.readdirSync(folder)]) fs.accessSync(path.join(folder, name), fs.constants.W_OK);
+  }
+}
+
+function removeBuilds() {
+  for (const folder of [tree, path.dirname(addon)]) fs.rmSync(folder, { recursive: true, force: true });
+}
+
+let running;
+let stopped;
+
+/** Starts cmake in a process group of its own, so that one signal reaches the compilers too. */
+function startCmake(args, stdio) {
+  running = spawn('cmake', args, { cwd: root, stdio, detached: true });
+  running.on('error', (error) => stop(`cmake could not be started: ${error.message}`));
+  return running;
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    stopped ??= signal;
+    if (running === undefined || running.exitCode !== null) return leaveStopped();
+    try {
+      process.kill(-running.pid, 'SIGTERM');
+    } catch {
+      // It has just ended.
+    }
+  });
+}
+
+function leaveStopped() {
+  console.error('\nStopped. What is compiled is kept: the same command goes on from here.');
+  process.exit(128 + os.constants.signals[stopped]);
+}
+
 function run(args) {
-  const { status, error } = spawnSync('cmake', args, { cwd: root, stdio: 'inherit' });
-  if (error) stop(`cmake could not be started: ${error.message}`);
-  return status === 0;
+  return new Promise((resolve) => {
+    startCmake(args, ['ignore', 'inherit', 'inherit']).on('close', (code) => {
+      if (stopped) leaveStopped();
+      resolve(code === 0);
+    });
+  });
 }
 
 const SECONDS_BETWEEN_LINES = 30;
 
-/**
- * Where a person sees progress: the terminal, also when npm keeps an install script's output to itself; else the
- * output, in lines.
- */
+/** Progress is a line that changes on a terminal, else lines. */
 function progressStream() {
-  if (process.stdout.isTTY) return { write: (text) => process.stdout.write(text), isTerminal: true };
-  if (process.env.npm_lifecycle_event === 'install') {
-    try {
-      const terminal = fs.openSync('/dev/tty', 'w');
-      return { write: (text) => fs.writeSync(terminal, text), isTerminal: true };
-    } catch {
-      // No terminal: a service, a container.
-    }
-  }
-  return { write: (text) => process.stdout.write(text), isTerminal: false };
+  return { write: (text) => process.stdout.write(text), isTerminal: process.stdout.isTTY };
 }
 
 /** Runs the build: its steps as progress, all else that it prints (warnings, errors) as it comes. */
@@ -109,7 +154,7 @@ function build(args, jobs) {
     lastLine = Math.max(seconds, 1);
   };
   return new Promise((resolve) => {
-    const child = spawn('cmake', args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = startCmake(args, ['ignore', 'pipe', 'inherit']);
     let rest = '';
     let latest;
     // A step may take longer than the pause between lines.
@@ -129,9 +174,9 @@ function build(args, jobs) {
         if (make || (ninja && (hasBegun || Number(ninja[2]) > 2))) tell(latest, false);
       }
     });
-    child.on('error', (error) => stop(`cmake could not be started: ${error.message}`));
     child.on('close', (code) => {
       clearInterval(timer);
+      if (stopped) leaveStopped();
       if (latest && hasBegun) tell(code === 0 ? 'done' : `ended at ${latest}`, true);
       resolve(code === 0);
     });
@@ -140,7 +185,7 @@ function build(args, jobs) {
 
 /** What the engine is built from, as one digest: sources, options, system. */
 function sourcesDigest() {
-  const digest = createHash('sha256').update(JSON.stringify([process.platform, process.arch, process.argv.slice(2), process.env.CXX ?? '', process.env.CXXFLAGS ?? '']));
+  const digest = createHash('sha256').update(JSON.stringify([process.platform, process.arch, cmakeArguments, process.env.CXX ?? '', process.env.CXXFLAGS ?? '']));
   const files = ['CMakeLists.txt'];
   for (const folder of ['bindings', 'native']) {
     for (const entry of fs.readdirSync(path.join(root, folder), { recursive: true })) files.push(path.join(folder, entry));
@@ -152,7 +197,6 @@ function sourcesDigest() {
   return digest.digest('hex');
 }
 
-const addon = path.join(root, 'build', 'Release', 'cheems_native.node');
 const stamp = path.join(root, 'build', 'Release', 'built_from.sha256');
 
 /** Whether a copied or moved package brought an engine of just these sources that runs here. */
@@ -182,18 +226,21 @@ function dropForeignTree() {
 
 async function main() {
   checkNode();
+  if (own.includes('--clean')) changeFiles(removeBuilds);
   const digest = sourcesDigest();
-  const configured = dropForeignTree();
+  const configured = changeFiles(dropForeignTree);
   if (!configured && isBuilt(digest)) return console.log('The engine of cheems-native is built already, from these sources.');
   checkTools();
+  changeFiles(checkFolders);
   const generator = !configured && !process.env.CMAKE_GENERATOR && onPath('ninja') ? ['-G', 'Ninja'] : [];
   const log = process.env.npm_config_loglevel === 'verbose' ? [] : ['--log-level=WARNING'];
-  if (!run(['-S', root, '-B', tree, ...log, ...generator, `-DCHEEMS_NODE=${process.execPath}`, ...process.argv.slice(2)])) {
+  if (!(await run(['-S', root, '-B', tree, ...log, ...generator, `-DCHEEMS_NODE=${process.execPath}`, ...cmakeArguments]))) {
     stop('The build of cheems-native could not be configured: see the message above.',
-      'After changing the system, remove build/cmake and run node scripts/build_addon.cjs again.');
+      `After changing the system, run the same command again with --clean.`);
   }
   // A compiler of this C++ takes up to about 1 GiB: on a small machine, fewer at once.
-  const jobs = Math.max(1, Math.min(os.availableParallelism(), Math.floor(os.totalmem() / 2 ** 30)));
+  const fitting = Math.max(1, Math.min(os.availableParallelism(), Math.floor(os.totalmem() / 2 ** 30)));
+  const jobs = Number(own.find((argument) => argument.startsWith('--jobs='))?.slice('--jobs='.length) ?? fitting);
   if (!(await build(['--build', tree, '--parallel', String(jobs), '--target', 'cheems_native'], jobs))) {
     stop('The build of cheems-native failed: see the first error above.');
   }

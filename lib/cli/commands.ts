@@ -33,6 +33,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'Makes a model folder (Hugging Face layout) with random weights, to be trained from scratch.',
     load: () => (require('./init') as typeof import('./init')).initCommand,
   },
+  build: {
+    summary: 'Builds the engine on this machine from the sources in the package, where the one that npm installed does not load.',
+    load: () => (require('./build') as typeof import('./build')).buildCommand,
+  },
   info: {
     summary: 'Versions, CPU features, threads, which backends were found, and why the others were not.',
     load: () => (require('./info') as typeof import('./info')).infoCommand,

@@ -121,7 +121,7 @@ test('init writes configurations that both versions of transformers read, and re
 });
 
 test('help of every command has examples and goes to standard output', async (t) => {
-  for (const name of ['train', 'eval', 'score', 'generate', 'init', 'info', 'plan train', 'plan eval']) {
+  for (const name of ['train', 'eval', 'score', 'generate', 'init', 'build', 'info', 'plan train', 'plan eval']) {
     const { code, out, err } = await cli([...name.split(' '), '--help']);
     t.is(code, 0, name);
     t.is(err, '');
