@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Packs what is published, a tarball each, into the folder OUT: the main package, and of packages/ the platform packages.
 #   bash scripts/pack_packages.sh OUT [--local] [--only NAME…]
-#     --local       quick, for tests: the binaries of this checkout's build/Release, stripped, in place of release builds; without
+#     --local       quick, for tests: dist as it is, and this checkout's build/Release, stripped, in place of release builds; without
 #                   --only, the main package and the one for this machine
 #     --only NAME…  these alone: cheems-native, or a folder of packages/ (linux-x64, linux-arm64, linux-x64-cuda)
 # The main package's optionalDependencies are written here, from packages/: docs/architecture.md says why.
@@ -64,7 +64,7 @@ binary() {
 for name in "${only[@]}"; do
   folder=$staging/$name
   if [ "$name" = cheems-native ]; then
-    npm run --silent build:ts >&2
+    [ $local = yes ] && [ -e dist/index.js ] || npm run --silent build:ts >&2
     node scripts/stage_package.cjs main "$folder"
   else
     [ -d "packages/$name" ] || stop "There is no package $name: packages/ holds $(cd packages && echo */ | tr -d /)." 2

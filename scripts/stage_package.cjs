@@ -1,4 +1,5 @@
 // What scripts/pack_packages.sh packs, put together in folders of their own.
+//   node scripts/stage_package.cjs list                      the names of the main package's files
 //   node scripts/stage_package.cjs main FOLDER               the files of the main package, its package.json as users get it
 //   node scripts/stage_package.cjs platform FOLDER PACKAGE   a platform package, PACKAGE being its folder in packages/
 //   node scripts/stage_package.cjs check FOLDER              whether the platform package in FOLDER is whole
@@ -60,10 +61,11 @@ function check(folder) {
 
 const [task, folder, source] = process.argv.slice(2);
 try {
-  if (task === 'main') stageMain(folder);
+  if (task === 'list') console.log(mainFiles().join('\n'));
+  else if (task === 'main') stageMain(folder);
   else if (task === 'platform') stagePlatform(folder, source);
   else if (task === 'check') check(folder);
-  else throw new Error('Usage: node scripts/stage_package.cjs main|platform|check FOLDER [PACKAGE]');
+  else throw new Error('Usage: node scripts/stage_package.cjs list | main FOLDER | platform FOLDER PACKAGE | check FOLDER');
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;
