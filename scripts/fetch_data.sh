@@ -3,9 +3,14 @@
 # batch API: no git and no git-lfs needed. Checked by size and SHA-256; a run that was stopped goes on where it was.
 #   bash scripts/fetch_data.sh [--bench] [--folder data] [--repository URL]
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-if [ ! -f dist/cli/fetch_data.js ]; then
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+if [ ! -f "$root/dist/cli/fetch_data.js" ]; then
   echo 'dist/ has not been built; run: npm run build:ts' >&2
   exit 1
 fi
-exec node dist/cli/fetch_data.js "$@"
+# In a clone, into its own data/; else where the caller stands: what lies in node_modules goes with the next installation.
+case $root in
+  */node_modules/*) ;;
+  *) cd "$root" ;;
+esac
+exec node "$root/dist/cli/fetch_data.js" "$@"
