@@ -129,6 +129,18 @@ test.serial('a device that is not there is told as such; plan reckons for it all
   t.regex(planned.out, /available on this machine\s+│\s+│\s+not known/);
 });
 
+test('what the plug-in throws is an error with its sentence, and not the end of the process', async (t) => {
+  // Thrown in the library by the first copy, and by the first kernel; it and the addon have an unwinder each.
+  for (const variable of ['CHEEMS_EMULATED_STREAMS', 'CHEEMS_EMULATED_SCHEDULE']) {
+    const { code, err } = await cli([
+      'train', '--model_path', inWork('base'), '--train_data_path', inWork('train.jsonl'), '--output_dir', inWork(variable), '--max_steps', '1', '--global_batch_size', '6',
+      '--max_length', '96', '--truncation', '--save_strategy', 'no', '--report_to', 'none', '--device', 'cuda',
+    ], { CHEEMS_DEVICE: 'emulated', [variable]: 'sideways' });
+    t.is(code, 1, err);
+    t.regex(err, new RegExp(`${variable}.* is "sideways"`));
+  }
+});
+
 test('plan: a 7B model trains in bfloat16 within the 80 GB of one card, without recomputing', async (t) => {
   const folder = inWork('7b');
   mkdirSync(folder);

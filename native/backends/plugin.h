@@ -2,16 +2,15 @@
 //
 // The engine links nothing of NVIDIA's; libcheems_cuda.so does, and is opened when it is there. Both come out of one build:
 // the build id is made of the headers that both compile (backend.h, operations.h and what they include), so that a library
-// of another build is refused before a virtual function of it is called. Backend and Operations cross as C++ objects,
-// cheems::Error as a C++ exception; only probe and create, which run before the id is known to fit, or where nothing may be
-// thrown, speak C.
+// of another build is refused before a virtual function of it is called. Backend and Operations cross as C++ objects, exceptions
+// do not (plugin_calls.h).
 #pragma once
 
 #include <cstdint>
 
-namespace cheems {
+#include "backends/plugin_calls.h"
 
-class Backend;
+namespace cheems {
 
 struct PluginTable {
   uint32_t abi;          // kPluginAbi of the plug-in's build
@@ -24,9 +23,12 @@ struct PluginTable {
   // The backend on that device, owned by the caller (deleted through its virtual destructor); null, and in `text` the
   // sentence of an Error, where it cannot be had.
   Backend* (*create)(int device, char* text, int64_t capacity);
+
+  // How that backend's functions are called.
+  PluginCalls calls;
 };
 
-constexpr uint32_t kPluginAbi = 1;  // of this struct itself
+constexpr uint32_t kPluginAbi = 2;  // of this struct itself
 constexpr const char* kPluginEntry = "cheems_plugin_entry";
 using PluginEntry = const PluginTable* (*)();
 

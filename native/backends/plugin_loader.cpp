@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "backends/plugin.h"
+#include "backends/plugin_backend.h"
 #include "core/error.h"
 
 namespace cheems {
@@ -104,7 +105,7 @@ std::unique_ptr<Backend> create_cuda(const Devices& devices, int number) {
   std::array<char, 4096> text{};
   Backend* backend = devices.table->create(number, text.data(), text.size());
   if (!backend) throw Error(text.data());
-  return std::unique_ptr<Backend>(backend);
+  return backend_of_plugin(std::unique_ptr<Backend>(backend), devices.table->calls);
 }
 
 std::unique_ptr<Backend> take_cpu(int threads, const std::string& why, std::string& choice) {

@@ -42,6 +42,38 @@ struct WorkspaceRequest {
 // Bytes of workspace for a request: Operations::workspace_bytes, or the formula of a backend that is not at hand.
 using WorkspaceBytes = std::function<int64_t(const WorkspaceRequest&)>;
 
+// Name and contract of each, for the declarations below and for what stands between a plug-in and the engine (backends/plugin_calls.h).
+#define CHEEMS_OPERATIONS(operation) \
+  operation(embedding_forward, EmbeddingForward) \
+  operation(embedding_backward, EmbeddingBackward) \
+  operation(rmsnorm_forward, RmsNormForward) \
+  operation(rmsnorm_apply, RmsNormApply) \
+  operation(rmsnorm_backward, RmsNormBackward) \
+  operation(layernorm_forward, LayerNormForward) \
+  operation(linear_forward, LinearForward) \
+  operation(linear_backward_input, LinearBackwardInput) \
+  operation(linear_backward_weight, LinearBackwardWeight) \
+  operation(rope_forward, RopeForward) \
+  operation(rope_backward, RopeBackward) \
+  operation(attention_forward, AttentionForward) \
+  operation(attention_backward, AttentionBackward) \
+  operation(disentangled_attention_forward, DisentangledAttentionForward) \
+  operation(gated_mlp_forward, GatedMlpForward) \
+  operation(gated_mlp_backward, GatedMlpBackward) \
+  operation(expert_routing, ExpertRouting) \
+  operation(gather_expert_rows, GatherExpertRows) \
+  operation(combine_expert_rows, CombineExpertRows) \
+  operation(gelu_forward, GeluForward) \
+  operation(activation_forward, ActivationForward) \
+  operation(gather_rows, GatherRows) \
+  operation(scatter_rows, ScatterRows) \
+  operation(scatter_add_rows, ScatterAddRows) \
+  operation(reward_head_forward, RewardHeadForward) \
+  operation(reward_head_backward, RewardHeadBackward) \
+  operation(ranking_loss, RankingLoss) \
+  operation(sum_of_squares, SumOfSquares) \
+  operation(adamw_update, AdamWUpdate)
+
 class Operations {
  public:
   virtual ~Operations() = default;
@@ -52,35 +84,9 @@ class Operations {
   // device backend can move it across once.
   virtual void begin_batch(const PackedTree& tree) = 0;
 
-  virtual void embedding_forward(const EmbeddingForward&) = 0;
-  virtual void embedding_backward(const EmbeddingBackward&) = 0;
-  virtual void rmsnorm_forward(const RmsNormForward&) = 0;
-  virtual void rmsnorm_apply(const RmsNormApply&) = 0;
-  virtual void rmsnorm_backward(const RmsNormBackward&) = 0;
-  virtual void layernorm_forward(const LayerNormForward&) = 0;
-  virtual void linear_forward(const LinearForward&) = 0;
-  virtual void linear_backward_input(const LinearBackwardInput&) = 0;
-  virtual void linear_backward_weight(const LinearBackwardWeight&) = 0;
-  virtual void rope_forward(const RopeForward&) = 0;
-  virtual void rope_backward(const RopeBackward&) = 0;
-  virtual void attention_forward(const AttentionForward&) = 0;
-  virtual void attention_backward(const AttentionBackward&) = 0;
-  virtual void disentangled_attention_forward(const DisentangledAttentionForward&) = 0;
-  virtual void gated_mlp_forward(const GatedMlpForward&) = 0;
-  virtual void gated_mlp_backward(const GatedMlpBackward&) = 0;
-  virtual void expert_routing(const ExpertRouting&) = 0;
-  virtual void gather_expert_rows(const GatherExpertRows&) = 0;
-  virtual void combine_expert_rows(const CombineExpertRows&) = 0;
-  virtual void gelu_forward(const GeluForward&) = 0;
-  virtual void activation_forward(const ActivationForward&) = 0;
-  virtual void gather_rows(const GatherRows&) = 0;
-  virtual void scatter_rows(const ScatterRows&) = 0;
-  virtual void scatter_add_rows(const ScatterAddRows&) = 0;
-  virtual void reward_head_forward(const RewardHeadForward&) = 0;
-  virtual void reward_head_backward(const RewardHeadBackward&) = 0;
-  virtual void ranking_loss(const RankingLoss&) = 0;
-  virtual void sum_of_squares(const SumOfSquares&) = 0;
-  virtual void adamw_update(const AdamWUpdate&) = 0;
+#define CHEEMS_DECLARE(name, Contract) virtual void name(const Contract&) = 0;
+  CHEEMS_OPERATIONS(CHEEMS_DECLARE)
+#undef CHEEMS_DECLARE
 };
 
 }  // namespace cheems

@@ -1,20 +1,14 @@
 // What libcheems_cuda.so (and its twin that is executed on the CPU) exports: the table of backends/plugin.h.
-#include <algorithm>
-#include <cstring>
 #include <exception>
 #include <string>
 
 #include "backends/cuda/cuda_backend.h"
 #include "backends/plugin.h"
+#include "backends/plugin_guard.h"
 
 namespace {
 
-void put(const std::string& text, char* to, int64_t capacity) {
-  if (capacity <= 0) return;
-  const auto length = std::min(text.size(), static_cast<size_t>(capacity) - 1);
-  std::memcpy(to, text.data(), length);
-  to[length] = 0;
-}
+void put(const std::string& text, char* to, int64_t capacity) { cheems::put_text(text, {to, capacity}); }
 
 int probe(char* text, int64_t capacity) {
   try {
@@ -38,7 +32,7 @@ cheems::Backend* create(int device, char* text, int64_t capacity) {
   }
 }
 
-constexpr cheems::PluginTable kTable{cheems::kPluginAbi, CHEEMS_PLUGIN_BUILD_ID, probe, create};
+constexpr cheems::PluginTable kTable{cheems::kPluginAbi, CHEEMS_PLUGIN_BUILD_ID, probe, create, cheems::guarded_calls()};
 
 }  // namespace
 
