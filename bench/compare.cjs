@@ -3,174 +3,146 @@
 // This engine beside Hugging Face transformers on the same CPU, same weights, same prompts, interleaved in one run.
 //
 //   node bench/compare.cjs --python .venv/bin/python [--configs tiny,small] [--modes train,eval] [--rounds 5]
+//     [--prompts N] [--dtypes float32,bfloat16] [--output FILE]
 //
-// In every round each side works through the same prompts, now one first, now the other; the matrix peak of the same machine
-// is measured between the rounds by --matrix_peak_command, a program that prints a JSON line {"gflops": N}. What both sides
-// computed (losses, rewards) must agree, or the run fails: two workers that do different work cannot be compared.
+// In every round each side works through the same prompts, each round another one first; the matrix peak of the same
+// machine is measured between the rounds by --matrix_peak_command, a program that prints a JSON line {"gflops": N}.
+// What both sides computed (losses, rewards) must agree, or the run fails: workers that do different work cannot be
+// compared.
 
-const { spawn, spawnSync } = require('node:child_process');
 const { mkdirSync, existsSync, readFileSync, writeFileSync } = require('node:fs');
-const { availableParallelism, cpus, release, totalmem } = require('node:os');
+const { availableParallelism } = require('node:os');
 const { join } = require('node:path');
-const { createInterface } = require('node:readline');
-const { setTimeout: sleep } = require('node:timers/promises');
 const { parseArgs } = require('node:util');
 const { matrixWork } = require('./matrix_work.cjs');
+const {
+  Worker,
+  describeMachine,
+  fixed,
+  inTurn,
+  loadAverage,
+  machineFacts,
+  median,
+  runToEnd,
+  spread,
+  warnUnlessQuiet,
+  withWorkers,
+} = require('./measuring.cjs');
+const { transformersTable } = require('./tables.cjs');
 
-const HERE = __dirname;
 /** Prompts of one round: enough for seconds on this engine, few enough for Hugging Face. */
-const PROMPTS_A_ROUND = { tiny: { train: 8, eval: 16 }, small: { train: 3, eval: 6 } };
+const PROMPTS_PER_ROUND = { tiny: { train: 8, eval: 16 }, small: { train: 3, eval: 6 } };
 const WARM_UP_PROMPTS = 2;
-/** Both sides compute in float32; training compares losses after a few steps from the same weights. */
-const AGREEMENT = 1e-3;
-/** Above this share of the machine taken by other processes, the figures are no measurement. */
-const QUIET = 0.1;
-const CLOCK_TICKS = 100; // a second, in /proc: fixed on Linux
-const SETTLE_MS = 400; // the other side's threads spin a while before they sleep
-
-const median = (values) => {
-  const sorted = values.toSorted((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
-};
-const fixed = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits) : '–');
-
-/** A worker process that answers every line written to it by one JSON line. */
-class Worker {
-  static async start(command, args) {
-    const worker = new Worker(command, args);
-    worker.engine = (await worker.#answer()).engine;
-    return worker;
-  }
-
-  constructor(command, args) {
-    this.name = [command, ...args].join(' ');
-    this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.failure = new Promise((_, reject) => {
-      this.child.once('error', (error) => reject(new Error(`"${this.name}" did not start: ${error.message}`)));
-      this.child.once('exit', (code, signal) => reject(new Error(`"${this.name}" ended early (${signal ?? `exit code ${code}`}).`)));
-    });
-    this.failure.catch(() => {}); // reported by whoever waits for an answer
-    this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
-  }
-
-  async #answer() {
-    const { value, done } = await Promise.race([this.lines.next(), this.failure]);
-    if (done) return this.failure;
-    return JSON.parse(value);
-  }
-
-  /** The answer to "run N", and as `others` the share of the machine that other processes took meanwhile. */
-  async run(prompts) {
-    const before = this.#cpuSeconds();
-    this.child.stdin.write(`run ${prompts}\n`);
-    const answer = await this.#answer();
-    const after = this.#cpuSeconds();
-    const others = after.machine - before.machine - (after.own - before.own);
-    return { ...answer, others: Math.max(0, others / answer.seconds / cpus().length) };
-  }
-
-  #cpuSeconds() {
-    const machine = cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0) / 1000;
-    const fields = readFileSync(`/proc/${this.child.pid}/stat`, 'utf8').split(') ').at(-1).split(' ');
-    return { machine, own: (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS };
-  }
-
-  async stop() {
-    const ended = new Promise((resolve) => { this.child.once('exit', resolve); });
-    this.child.stdin.end();
-    await ended;
-  }
-}
-
-function runToEnd(command, args) {
-  const { status, stdout, error } = spawnSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-  if (status !== 0) throw new Error(`"${[command, ...args].join(' ')}" failed: ${error?.message ?? `exit code ${status}`}`);
-  return stdout;
-}
+/** Training compares losses after a few steps from the same weights. This engine computes in float32. */
+const AGREEMENT = { float32: 1e-3, bfloat16: 0.1 };
 
 function measureMatrixPeak(command) {
   const [program, ...args] = command.split(' ');
   return JSON.parse(runToEnd(program, args).trim().split('\n').at(-1)).gflops;
 }
 
-function assertSameWork(mode, theirs, ours) {
+function assertSameWork(mode, dtype, theirs, ours) {
   const name = mode === 'train' ? 'losses' : 'rewards';
   const difference = Math.max(...theirs[name].map((value, i) => Math.abs(value - ours[name][i])));
-  if (theirs[name].length !== ours[name].length || !(difference <= AGREEMENT)) {
-    throw new Error(`The two sides disagree by ${difference} in their ${name}; they do not do the same work.`);
+  if (theirs[name].length !== ours[name].length || !(difference <= AGREEMENT[dtype])) {
+    throw new Error(
+      `transformers in ${dtype} and this engine disagree by ${difference} in their ${name}: ` +
+        'they do not do the same work.',
+    );
   }
   return difference;
 }
 
-async function compare(config, mode, options) {
+/** The folder of a random model and its prompts, made once. */
+function prepare(config, options) {
   const folder = join(options.work, config);
-  const model = join(folder, 'model');
-  const workload = join(folder, 'workload.jsonl');
-  if (!existsSync(workload)) {
+  const paths = { model: join(folder, 'model'), workload: join(folder, 'workload.jsonl') };
+  if (!existsSync(paths.workload)) {
     mkdirSync(folder, { recursive: true });
-    runToEnd(options.python, [join(HERE, 'huggingface.py'), 'make', '--config', config, '--model', model, '--workload', workload]);
+    const args = ['make', '--config', config, '--model', paths.model, '--workload', paths.workload];
+    runToEnd(options.python, [join(__dirname, 'huggingface.py'), ...args]);
   }
-  const prompts = readFileSync(workload, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
-  const architecture = JSON.parse(readFileSync(join(model, 'config.json'), 'utf8'));
-  const args = [mode, '--model', model, '--workload', workload, '--threads', String(options.threads)];
-  const theirs = await Worker.start(options.python, [join(HERE, 'huggingface.py'), ...args]);
-  const ours = await Worker.start(process.execPath, [join(HERE, 'native_worker.cjs'), ...args]);
-
-  const count = PROMPTS_A_ROUND[config][mode];
-  let difference = assertSameWork(mode, await theirs.run(WARM_UP_PROMPTS), await ours.run(WARM_UP_PROMPTS));
-  const rounds = [];
-  for (let round = 0; round < options.rounds; round += 1) {
-    const result = { peak: options.matrixPeakCommand ? measureMatrixPeak(options.matrixPeakCommand) : options.matrixPeak };
-    for (const side of round % 2 === 0 ? ['theirs', 'ours'] : ['ours', 'theirs']) {
-      await sleep(SETTLE_MS);
-      result[side] = await (side === 'ours' ? ours : theirs).run(count);
-    }
-    difference = Math.max(difference, assertSameWork(mode, result.theirs, result.ours));
-    const first = WARM_UP_PROMPTS + round * count;
-    const work = Array.from({ length: count }, (_, i) => prompts[(first + i) % prompts.length])
-      .reduce((sum, prompt) => sum + matrixWork(architecture, prompt, mode), 0);
-    result.gflops = work / result.ours.seconds / 1e9;
-    result.share = result.gflops / result.peak;
-    result.ratio = result.theirs.seconds / result.ours.seconds;
-    result.others = Math.max(result.theirs.others, result.ours.others);
-    rounds.push(result);
-    process.stderr.write(`${config} ${mode} round ${round + 1}: Hugging Face ${fixed(result.theirs.seconds, 2)} s, ` +
-      `here ${fixed(result.ours.seconds, 2)} s, ratio ${fixed(result.ratio, 2)}, other processes at most ${fixed(result.others * 100, 0)} %\n`);
-  }
-  await Promise.all([theirs.stop(), ours.stop()]);
-  return { config, mode, rounds, difference, engines: [theirs.engine, ours.engine] };
+  return paths;
 }
 
-function summarise({ config, mode, rounds, difference }) {
-  const of = (pick) => median(rounds.map(pick));
-  const ratios = rounds.map(({ ratio }) => ratio);
+async function compare(config, mode, options) {
+  const { model, workload } = prepare(config, options);
+  const prompts = readFileSync(workload, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const architecture = JSON.parse(readFileSync(join(model, 'config.json'), 'utf8'));
+  const args = [mode, '--model', model, '--workload', workload, '--threads', String(options.threads)];
+  const starts = [
+    () => Worker.start(process.execPath, [join(__dirname, 'native_worker.cjs'), ...args]),
+    ...options.dtypes.map(
+      (dtype) => () => Worker.start(options.python, [join(__dirname, 'huggingface.py'), ...args, '--dtype', dtype]),
+    ),
+  ];
+  return withWorkers(starts, async (workers) => {
+    const sides = ['ours', ...options.dtypes].map((name, i) => ({ name, worker: workers[i] }));
+    const differences = Object.fromEntries(options.dtypes.map((dtype) => [dtype, 0]));
+    const runAll = async (count, round) => {
+      const answers = {};
+      for (const { name, worker } of inTurn(sides, round)) answers[name] = await worker.ask(`run ${count}`);
+      for (const dtype of options.dtypes) {
+        differences[dtype] = Math.max(differences[dtype], assertSameWork(mode, dtype, answers[dtype], answers.ours));
+      }
+      return answers;
+    };
+    await runAll(WARM_UP_PROMPTS, 0);
+    const count = options.prompts ?? PROMPTS_PER_ROUND[config][mode];
+    const rounds = [];
+    for (let round = 0; round < options.rounds; round += 1) {
+      const peak = options.matrixPeakCommand ? measureMatrixPeak(options.matrixPeakCommand) : options.matrixPeak;
+      const answers = await runAll(count, round);
+      const first = WARM_UP_PROMPTS + round * count;
+      const work = Array.from({ length: count }, (_, i) => prompts[(first + i) % prompts.length]).reduce(
+        (sum, prompt) => sum + matrixWork(architecture, prompt, mode),
+        0,
+      );
+      rounds.push({ peak, gflops: work / answers.ours.seconds / 1e9, load: loadAverage(), ...answers });
+      const told = options.dtypes.map((dtype) => {
+        const { seconds } = answers[dtype];
+        return `transformers ${dtype} ${fixed(seconds, 2)} s (${fixed(seconds / answers.ours.seconds, 2)})`;
+      });
+      process.stderr.write(
+        `${config} ${mode} round ${round + 1}: here ${fixed(answers.ours.seconds, 2)} s, ` +
+          `${told.join(', ')}, load ${loadAverage()}\n`,
+      );
+    }
+    return { config, mode, rounds, differences, engines: workers.map(({ engine }) => engine) };
+  });
+}
+
+function summarizeDtype(dtype, rounds, difference) {
+  const ratio = spread(rounds.map((round) => round[dtype].seconds / round.ours.seconds));
   return {
-    config,
-    mode,
-    huggingFacePromptsPerSecond: of(({ theirs }) => theirs.prompts / theirs.seconds),
-    nativePromptsPerSecond: of(({ ours }) => ours.prompts / ours.seconds),
-    nativeTokensPerSecond: of(({ ours }) => ours.tokens / ours.seconds),
-    ratio: median(ratios),
-    lowestRatio: Math.min(...ratios),
-    highestRatio: Math.max(...ratios),
-    matrixGflops: of(({ gflops }) => gflops),
-    matrixPeakGflops: of(({ peak }) => peak),
-    shareOfMatrixPeak: of(({ share }) => share),
-    huggingFacePeakMib: Math.max(...rounds.map(({ theirs }) => theirs.peak_rss_mib)),
-    nativePeakMib: Math.max(...rounds.map(({ ours }) => ours.peak_rss_mib)),
+    promptsPerSecond: median(rounds.map((round) => round[dtype].prompts / round[dtype].seconds)),
+    ratio,
+    peakMib: Math.max(...rounds.map((round) => round[dtype].peak_rss_mib)),
     largestDifference: difference,
-    othersShare: Math.max(...rounds.map(({ others }) => others)),
   };
 }
 
-function toMarkdown(rows) {
-  const head = ['model', 'mode', 'Hugging Face, prompts/s', 'here, prompts/s', 'ratio (lowest to highest)', 'peak memory, MiB: Hugging Face / here',
-    'matrix GFLOP/s here / machine', 'share'];
-  const lines = rows.map((row) => [row.config, row.mode, fixed(row.huggingFacePromptsPerSecond, 3), fixed(row.nativePromptsPerSecond, 3),
-    `**${fixed(row.ratio, 2)}** (${fixed(row.lowestRatio, 2)} to ${fixed(row.highestRatio, 2)})`,
-    `${row.huggingFacePeakMib} / ${row.nativePeakMib}`, `${fixed(row.matrixGflops, 1)} / ${fixed(row.matrixPeakGflops, 1)}`,
-    `${fixed(row.shareOfMatrixPeak * 100, 0)} %`]);
-  return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+function summarize({ config, mode, rounds, differences }) {
+  const of = (pick) => median(rounds.map(pick));
+  const answersOf = (round) => ['ours', ...Object.keys(differences)].map((name) => round[name]);
+  return {
+    config,
+    mode,
+    promptsPerSecond: of(({ ours }) => ours.prompts / ours.seconds),
+    tokensPerSecond: of(({ ours }) => ours.tokens / ours.seconds),
+    peakMib: Math.max(...rounds.map(({ ours }) => ours.peak_rss_mib)),
+    matrixGflops: of(({ gflops }) => gflops),
+    matrixPeakGflops: of(({ peak }) => peak),
+    shareOfMatrixPeak: of(({ gflops, peak }) => gflops / peak),
+    transformers: Object.fromEntries(
+      Object.entries(differences).map(([dtype, difference]) => [dtype, summarizeDtype(dtype, rounds, difference)]),
+    ),
+    load: spread(rounds.map(({ load }) => load)),
+    others: Math.max(...rounds.flatMap((round) => answersOf(round).map(({ others }) => others))),
+  };
 }
 
 async function main() {
@@ -179,9 +151,11 @@ async function main() {
       python: { type: 'string', default: 'python3' },
       configs: { type: 'string', default: 'tiny,small' },
       modes: { type: 'string', default: 'train,eval' },
+      dtypes: { type: 'string', default: 'float32,bfloat16' },
       rounds: { type: 'string', default: '5' },
+      prompts: { type: 'string' },
       threads: { type: 'string', default: String(availableParallelism()) },
-      work: { type: 'string', default: join(HERE, '..', 'build', 'bench') },
+      work: { type: 'string', default: join(__dirname, '..', 'build', 'bench') },
       matrix_peak_command: { type: 'string' },
       matrix_peak: { type: 'string' },
       output: { type: 'string' },
@@ -189,29 +163,35 @@ async function main() {
   });
   const options = {
     python: values.python,
+    dtypes: values.dtypes.split(','),
     rounds: Number(values.rounds),
+    prompts: values.prompts === undefined ? undefined : Number(values.prompts),
     threads: Number(values.threads),
     work: values.work,
     matrixPeakCommand: values.matrix_peak_command,
     matrixPeak: Number(values.matrix_peak ?? NaN),
   };
+  for (const dtype of options.dtypes) {
+    if (!AGREEMENT[dtype]) throw new Error(`Unknown dtype "${dtype}" in --dtypes: expected float32 or bfloat16.`);
+  }
   const results = [];
   for (const config of values.configs.split(',')) {
-    if (!PROMPTS_A_ROUND[config]) throw new Error(`Unknown model "${config}" in --configs: expected tiny or small.`);
+    if (!PROMPTS_PER_ROUND[config]) throw new Error(`Unknown model "${config}" in --configs: expected tiny or small.`);
     for (const mode of values.modes.split(',')) results.push(await compare(config, mode, options));
   }
-  const rows = results.map(summarise);
-  console.log(`${cpus()[0].model}, ${options.threads} threads, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, ` +
-    `Node ${process.version}; ${results[0].engines.join(' against ')}; ${options.rounds} rounds, medians\n`);
-  console.log(toMarkdown(rows));
-  for (const { config, mode, largestDifference } of rows) {
-    console.log(`${config} ${mode}: largest difference between the two sides' ${mode === 'train' ? 'losses' : 'rewards'} ${largestDifference.toExponential(1)}`);
-  }
-  const others = Math.max(...rows.map(({ othersShare }) => othersShare));
-  if (others > QUIET) {
-    console.log(`\nOther processes took up to ${fixed(others * 100, 0)} % of the machine during a run: repeat this on a quiet one before quoting it.`);
-  }
-  if (values.output) writeFileSync(values.output, `${JSON.stringify({ rows, results }, null, 1)}\n`);
+  const part = {
+    engines: results[0].engines,
+    threads: options.threads,
+    rounds: options.rounds,
+    rows: results.map(summarize),
+    results,
+  };
+  console.log(
+    `${describeMachine(machineFacts())}; ${part.engines.join(' against ')}; ${options.threads} threads, ` +
+      `${options.rounds} rounds, medians (lowest to highest)\n\n${transformersTable(part)}`,
+  );
+  warnUnlessQuiet(Math.max(...part.rows.map(({ others }) => others)));
+  if (values.output) writeFileSync(values.output, `${JSON.stringify(part, null, 1)}\n`);
 }
 
 main().catch((error) => {

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""The Hugging Face side of the comparison: a reward model in transformers on the CPU, float32.
+"""The Hugging Face side of the comparison: a reward model in transformers on the CPU, float32 or bfloat16.
 
   python3 bench/huggingface.py make  --config tiny --model DIR --workload FILE [--prompts 64] [--seed 0]
-  python3 bench/huggingface.py train --model DIR --workload FILE [--threads N]
-  python3 bench/huggingface.py eval  --model DIR --workload FILE [--threads N]
+  python3 bench/huggingface.py train --model DIR --workload FILE [--threads N] [--dtype bfloat16]
+  python3 bench/huggingface.py eval  --model DIR --workload FILE [--threads N] [--dtype bfloat16]
 
 `make` writes a randomly initialised Qwen2 model folder and the workload, one prompt a line:
 {"id", "prompt_ids", "response_ids": [[...], ...], "order"}, order being the responses from best to worst.
@@ -15,6 +15,8 @@ response, no padding), peak_rss_mib, and losses (train) or rewards (eval), by wh
 
 train: one prompt a step, its responses padded to the longest, as the original trains; all pairs; AdamW (fused), norm clipped at 1.
 eval: one response at a time, as the original evaluates.
+--dtype bfloat16: weights, activations, gradients and moments, which is as fast as transformers goes; an autocast over
+float32 weights converts them again in every step.
 """
 import argparse
 import itertools
@@ -129,7 +131,7 @@ def work(arguments):
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     model = transformers.AutoModelForSequenceClassification.from_pretrained(
-        arguments.model, dtype=torch.float32, attn_implementation="sdpa")
+        arguments.model, dtype=getattr(torch, arguments.dtype), attn_implementation="sdpa")
     work_on = (make_trainer if arguments.mode == "train" else make_evaluator)(model, torch)
     with open(arguments.workload, encoding="utf-8") as file:
         prompts = [json.loads(line) for line in file]
@@ -137,7 +139,7 @@ def work(arguments):
     def reply(answer):
         print(json.dumps(answer), flush=True)
 
-    reply({"ready": True, "engine": f"transformers {transformers.__version__}, torch {torch.__version__}"})
+    reply({"ready": True, "engine": f"transformers {transformers.__version__}, torch {torch.__version__}, {arguments.dtype}"})
     following = itertools.cycle(prompts)
     for line in sys.stdin:
         command, count = line.split()
@@ -163,6 +165,7 @@ def main():
     parser.add_argument("--config", choices=CONFIGS, default="tiny")
     parser.add_argument("--prompts", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
     (make if arguments.mode == "make" else work)(arguments)
