@@ -130,6 +130,7 @@ bash scripts/install_system_packages.sh --with-tests || { failed=$((failed + 1))
 step npm-packages install_npm_packages || finish
 if step typescript-build compile_typescript; then typescript=yes; else typescript=no; fi
 step addon-build node scripts/build_addon.cjs
+step figures-in-documents node bench/tables.cjs --check # 0.1 s
 rm -f "$logs"/*.status
 # Tests that leave cores idle (the emulated device is one thread) run beside the next build.
 if step cpp-build build_cpp_tests; then
