@@ -180,7 +180,7 @@ async function main() {
     for (const mode of values.modes.split(',')) results.push(await compare(config, mode, options));
   }
   const part = {
-    engines: results[0].engines,
+    engines: [...new Set(results[0].engines)],
     threads: options.threads,
     rounds: options.rounds,
     rows: results.map(summarize),

@@ -139,7 +139,7 @@ def work(arguments):
     def reply(answer):
         print(json.dumps(answer), flush=True)
 
-    reply({"ready": True, "engine": f"transformers {transformers.__version__}, torch {torch.__version__}, {arguments.dtype}"})
+    reply({"ready": True, "engine": f"transformers {transformers.__version__}, torch {torch.__version__}"})
     following = itertools.cycle(prompts)
     for line in sys.stdin:
         command, count = line.split()

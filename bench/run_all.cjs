@@ -4,7 +4,7 @@
 //
 //   bash bench/setup.sh
 //   node bench/run_all.cjs [--model FOLDER --data_path ROWS.jsonl] [--parts transformers,rewardbench,llama_cpp]
-//     [--tools build/bench/tools] [--output FILE] [--tiny]
+//     [--tools build/bench/tools] [--work build/bench] [--output FILE] [--tiny]
 //
 // --model and --data_path are bench/rewardbench.cjs's, whose part is left out without them. The figures go to
 // bench/results/cpu-<generation>-<date>.json; parts that this run leaves out stay as the file has them. `node
@@ -23,8 +23,8 @@ const MATRIX_PEAK = join(ROOT, 'build', 'cmake', 'operation_times');
 /** Above this load of the last minute something else computes already. */
 const QUIET_LOAD = 0.3;
 
-/** name → the bench's file and options; null: why the part is left out. */
-function partsOf({ tools, model, data_path: data, tiny, threads }) {
+/** name → the bench's file and options, or a text: why the part is left out. */
+function partsOf({ tools, work, model, data_path: data, tiny, threads }) {
   const python = (name) => ['--python', join(tools, name, 'bin', 'python')];
   const peak = existsSync(MATRIX_PEAK) ? ['--matrix_peak_command', `${MATRIX_PEAK} peak ${threads}`] : [];
   if (peak.length === 0) {
@@ -38,6 +38,8 @@ function partsOf({ tools, model, data_path: data, tiny, threads }) {
       'compare.cjs',
       ...python('transformers'),
       ...peak,
+      '--work',
+      work,
       ...(tiny ? ['--configs', 'tiny', '--rounds', '1', '--prompts', '1'] : ['--rounds', '4']),
     ],
     rewardbench:
@@ -49,6 +51,8 @@ function partsOf({ tools, model, data_path: data, tiny, threads }) {
             model,
             '--data_path',
             data,
+            '--work',
+            join(work, 'rewardbench'),
             ...(tiny ? ['--pairs', '4', '--rounds', '1'] : ['--pairs', '200', '--rounds', '2']),
           ]
         : 'it needs --model and --data_path',
@@ -57,6 +61,8 @@ function partsOf({ tools, model, data_path: data, tiny, threads }) {
       ...python('transformers'),
       '--llama',
       join(tools, 'node-llama-cpp'),
+      '--work',
+      work,
       ...(tiny
         ? ['--tiny', '--rounds', '1', '--shared_rounds', '1', '--generation_rounds', '1', '--new_tokens', '2']
         : []),
@@ -64,8 +70,8 @@ function partsOf({ tools, model, data_path: data, tiny, threads }) {
   };
 }
 
-function runPart(name, [file, ...args], work) {
-  const output = join(work, `${name}.json`);
+function runPart(name, [file, ...args], figures) {
+  const output = join(figures, `${name}.json`);
   const began = performance.now();
   console.log(`\n== ${name} (load ${loadavg()[0].toFixed(2)})\n`);
   const { status } = spawnSync(process.execPath, [join(__dirname, file), ...args, '--output', output], {
@@ -80,6 +86,7 @@ function main() {
   const { values } = parseArgs({
     options: {
       tools: { type: 'string', default: join(ROOT, 'build', 'bench', 'tools') },
+      work: { type: 'string', default: join(ROOT, 'build', 'bench') },
       model: { type: 'string' },
       data_path: { type: 'string' },
       parts: { type: 'string', default: 'transformers,rewardbench,llama_cpp' },
@@ -92,8 +99,8 @@ function main() {
   const slug = machine.generation.toLowerCase().replace(/[^a-z0-9]+/g, '');
   const folder = join(ROOT, values.tiny ? 'build/bench' : 'bench/results');
   const output = values.output ?? join(folder, `cpu-${slug}-${date}.json`);
-  const work = join(ROOT, 'build', 'bench', 'parts');
-  for (const needed of [work, dirname(output)]) mkdirSync(needed, { recursive: true });
+  const figures = join(values.work, 'figures');
+  for (const needed of [figures, dirname(output)]) mkdirSync(needed, { recursive: true });
   if (loadavg()[0] > QUIET_LOAD) {
     console.error(
       `The load of the last minute is ${loadavg()[0].toFixed(2)}: beside other work the figures say nothing.`,
@@ -108,7 +115,7 @@ function main() {
       console.error(`${name} is left out: ${all[name]}.`);
       continue;
     }
-    const part = runPart(name, all[name], work);
+    const part = runPart(name, all[name], figures);
     if (part === undefined) failed.push(name);
     else result.parts[name] = part;
     // After every part, so that a part that fails loses no other's figures.

@@ -237,7 +237,10 @@ function main() {
   });
   const made = blocks(values.results ? [JSON.parse(readFileSync(values.results, 'utf8'))] : readResults());
   if (!values.write && !values.check) {
-    for (const [name, make] of Object.entries(made)) console.log(`${name}\n\n${make()}\n`);
+    for (const [name, make] of Object.entries(made)) {
+      const text = make();
+      if (text !== '') console.log(`${name}\n\n${text}\n`);
+    }
     return;
   }
   for (const document of DOCUMENTS) {
