@@ -29,10 +29,11 @@ if ! has rewardbench "rewardbench"; then
   environment rewardbench
   "$tools/rewardbench/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps rewardbench==0.1.4
 fi
-if [ ! -e "$tools/node-llama-cpp/node_modules/@node-llama-cpp/linux-x64" ]; then
+case $(uname -m) in aarch64) machine=arm64 ;; *) machine=x64 ;; esac
+if [ ! -e "$tools/node-llama-cpp/node_modules/@node-llama-cpp/linux-$machine" ]; then
   echo "node-llama-cpp …"
   # Its optional dependencies are builds for other machines and for CUDA and Vulkan, 700 MB.
   npm install --prefix "$tools/node-llama-cpp" --ignore-scripts --omit=optional --no-audit --no-fund --no-save \
-    node-llama-cpp@3.22.1 @node-llama-cpp/linux-x64@3.22.1
+    node-llama-cpp@3.22.1 "@node-llama-cpp/linux-$machine@3.22.1"
 fi
 echo "$tools is ready."
