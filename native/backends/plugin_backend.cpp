@@ -63,6 +63,7 @@ class PluginBackend : public Backend {
   void finish() override { call(calls_.finish, *inner_); }
   void zero(void* destination, int64_t bytes) override { call(calls_.zero, *inner_, destination, bytes); }
   int64_t available_memory() const override { return call(calls_.available_memory, *inner_); }
+  int64_t memory_reserve() const override { return inner_->memory_reserve(); }
 
  private:
   std::unique_ptr<Backend> inner_;
