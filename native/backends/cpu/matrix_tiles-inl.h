@@ -25,9 +25,12 @@ HWY_BEFORE_NAMESPACE();
 namespace cheems::cpu::HWY_NAMESPACE {
 
 // The tile's accumulators fill the register file but for what a multiply-add needs beside them:
-// 12 x 2 vectors of AVX-512's 32 registers, 4 x 3 of the 16 of the others. Tile rows are a multiple of 4.
+// 12 x 2 vectors of AVX-512's 32 registers, 8 x 3 of 64-bit Arm's 32 short ones, 4 x 3 of the 16 of the others. Tile rows are a
+// multiple of 4.
 #if HWY_TARGET <= HWY_AVX3
 constexpr int64_t kTileRows = 12, kTileVectors = 2;
+#elif HWY_ARCH_ARM_A64
+constexpr int64_t kTileRows = 8, kTileVectors = 3;
 #else
 constexpr int64_t kTileRows = 4, kTileVectors = 3;
 #endif
