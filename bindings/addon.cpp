@@ -24,6 +24,7 @@ Napi::Object initialise_addon(Napi::Env env, Napi::Object exports) {
   napi_add_env_cleanup_hook(
       env, [](void* thread) { static_cast<EngineThread*>(thread)->stop(); }, environment->thread.get());
   add<engine_info>(exports, "info");
+  add<add_plugin_folder_of_package>(exports, "addPluginFolder");
   add<read_architecture>(exports, "readArchitecture");
   add<initialise>(exports, "initialise");
   add<plan_memory>(exports, "planMemory");

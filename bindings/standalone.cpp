@@ -62,6 +62,26 @@ Napi::Object backend_entry(Napi::Env env, const BackendInfo& backend) {
   return entry;
 }
 
+Napi::Object plugin_entry(Napi::Env env, const PluginReport& report) {
+  Napi::Object entry = Napi::Object::New(env);
+  for (const auto& [name, text] : {std::pair{"file", report.file}, {"version", report.version}, {"images", report.images},
+                                   {"toolkit", report.toolkit}, {"driver", report.driver}}) {
+    if (!text.empty()) entry.Set(name, text);
+  }
+  Napi::Array libraries = Napi::Array::New(env), missing = Napi::Array::New(env);
+  for (const auto& library : report.libraries) {
+    Napi::Object found = Napi::Object::New(env);
+    found.Set("name", library.name);
+    found.Set("version", library.version);
+    found.Set("file", library.file);
+    libraries.Set(libraries.Length(), found);
+  }
+  for (const auto& sentence : report.missing) missing.Set(missing.Length(), sentence);
+  entry.Set("libraries", libraries);
+  entry.Set("missing", missing);
+  return entry;
+}
+
 int thread_count(const Options& options) { return static_cast<int>(options.integer("numThreads", 0, 0, 4096)); }
 
 }  // namespace
@@ -85,7 +105,13 @@ Napi::Value engine_info(const Napi::CallbackInfo& call) {
   Napi::Array backends = Napi::Array::New(env);
   for (const BackendInfo& backend : list_backends()) backends.Set(backends.Length(), backend_entry(env, backend));
   info.Set("backends", backends);
+  info.Set("cuda", plugin_entry(env, report_plugin()));
   return info;
+}
+
+Napi::Value add_plugin_folder_of_package(const Napi::CallbackInfo& info) {
+  add_plugin_folder(text_from(info[0], "folder"));
+  return info.Env().Undefined();
 }
 
 Napi::Value read_architecture(const Napi::CallbackInfo& info) {

@@ -1,15 +1,15 @@
 // Builds build/Release/cheems_native.node with CMake, in build/cmake: `npm run build` in a clone, `npx cheems-native build` where
-// the package is installed. A second run only rebuilds what changed.
+// the package is installed. A second run only rebuilds what changed. Then the CUDA backend, where a toolkit is (build_cuda.cjs).
 //   node scripts/build_addon.cjs [--clean] [--jobs=N] [CMAKE_ARGUMENT…]
 //     --clean           what earlier builds left goes first
 //     --jobs=N          so many compilers at once; by default as many as cores and memory allow
 //     CMAKE_ARGUMENT    for cmake's configuration, such as -DCMAKE_BUILD_TYPE=Debug
 'use strict';
-const { spawn } = require('node:child_process');
 const { createHash } = require('node:crypto');
 const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
+const { buildCuda } = require('./build_cuda.cjs');
+const { build, fittingJobs, run } = require('./run_cmake.cjs');
 
 const root = path.resolve(__dirname, '..');
 const tree = path.join(root, 'build', 'cmake');
@@ -89,98 +89,7 @@ function checkFolders() {
 }
 
 function removeBuilds() {
-  for (const folder of [tree, path.dirname(addon)]) fs.rmSync(folder, { recursive: true, force: true });
-}
-
-let running;
-let stopped;
-
-/** Starts cmake in a process group of its own, so that one signal reaches the compilers too. */
-function startCmake(args, stdio) {
-  running = spawn('cmake', args, { cwd: root, stdio, detached: true });
-  running.on('error', (error) => stop(`cmake could not be started: ${error.message}`));
-  return running;
-}
-
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  process.on(signal, () => {
-    stopped ??= signal;
-    if (running === undefined || running.exitCode !== null) return leaveStopped();
-    try {
-      process.kill(-running.pid, 'SIGTERM');
-    } catch {
-      // It has just ended.
-    }
-  });
-}
-
-function leaveStopped() {
-  console.error('\nStopped. What is compiled is kept: the same command goes on from here.');
-  process.exit(128 + os.constants.signals[stopped]);
-}
-
-function run(args) {
-  return new Promise((resolve) => {
-    startCmake(args, ['ignore', 'inherit', 'inherit']).on('close', (code) => {
-      if (stopped) leaveStopped();
-      resolve(code === 0);
-    });
-  });
-}
-
-const SECONDS_BETWEEN_LINES = 30;
-
-/** Progress is a line that changes on a terminal, else lines. */
-function progressStream() {
-  return { write: (text) => process.stdout.write(text), isTerminal: process.stdout.isTTY };
-}
-
-/** Runs the build: its steps as progress, all else that it prints (warnings, errors) as it comes. */
-function build(args, jobs) {
-  const began = Date.now();
-  const { write, isTerminal } = progressStream();
-  let lastLine = 0;
-  let hasBegun = false;
-  const tell = (step, isEnd) => {
-    const seconds = Math.round((Date.now() - began) / 1000);
-    const line = `Building the engine of cheems-native: ${step}, ${seconds} s`;
-    if (!hasBegun) {
-      hasBegun = true;
-      write(`cheems-native builds its engine (C++) here, with ${jobs} ${jobs === 1 ? 'compiler' : 'compilers'} at once; on two cores that takes some minutes.\n`);
-    }
-    if (isTerminal) write(`\r\x1b[K${line}${isEnd ? '\n' : ''}`);
-    else if (isEnd || seconds - lastLine >= SECONDS_BETWEEN_LINES || lastLine === 0) write(`${line}\n`);
-    else return;
-    lastLine = Math.max(seconds, 1);
-  };
-  return new Promise((resolve) => {
-    const child = startCmake(args, ['ignore', 'pipe', 'inherit']);
-    let rest = '';
-    let latest;
-    // A step may take longer than the pause between lines.
-    const timer = setInterval(() => latest && hasBegun && tell(latest, false), isTerminal ? 1000 : 5000);
-    child.stdout.setEncoding('utf8');
-    child.stdout.on('data', (text) => {
-      const lines = (rest + text).split('\n');
-      rest = lines.pop();
-      for (const line of lines) {
-        const ninja = /^\[(\d+)\/(\d+)\]/.exec(line);
-        const make = /^\[ *(\d+)%\] (Building|Linking)/.exec(line);
-        if (ninja) latest = `${ninja[1]} of ${ninja[2]} steps`;
-        else if (make) latest = `${make[1]} %`;
-        else if (/^(ninja: no work to do|ninja: Entering|\[ *\d+%\]|gmake|make|Consolidate compiler|Scanning dependencies)/.test(line) && !/Error/.test(line)) continue;
-        else write(`${line}\n`);
-        // A look at what is out of date takes a step or two, and is no build.
-        if (make || (ninja && (hasBegun || Number(ninja[2]) > 2))) tell(latest, false);
-      }
-    });
-    child.on('close', (code) => {
-      clearInterval(timer);
-      if (stopped) leaveStopped();
-      if (latest && hasBegun) tell(code === 0 ? 'done' : `ended at ${latest}`, true);
-      resolve(code === 0);
-    });
-  });
+  for (const folder of [tree, path.join(root, 'build', 'gpu'), path.dirname(addon)]) fs.rmSync(folder, { recursive: true, force: true });
 }
 
 /** What the engine is built from, as one digest: sources, options, system. */
@@ -224,9 +133,7 @@ function dropForeignTree() {
   return false;
 }
 
-async function main() {
-  checkNode();
-  if (own.includes('--clean')) changeFiles(removeBuilds);
+async function buildEngine(jobs) {
   const digest = sourcesDigest();
   const configured = changeFiles(dropForeignTree);
   if (!configured && isBuilt(digest)) return console.log('The engine of cheems-native is built already, from these sources.');
@@ -234,17 +141,26 @@ async function main() {
   changeFiles(checkFolders);
   const generator = !configured && !process.env.CMAKE_GENERATOR && onPath('ninja') ? ['-G', 'Ninja'] : [];
   const log = process.env.npm_config_loglevel === 'verbose' ? [] : ['--log-level=WARNING'];
-  if (!(await run(['-S', root, '-B', tree, ...log, ...generator, `-DCHEEMS_NODE=${process.execPath}`, ...cmakeArguments]))) {
+  // The CUDA backend has a tree of its own, where what goes wrong does not end this one.
+  const options = [...generator, `-DCHEEMS_NODE=${process.execPath}`, ...cmakeArguments, '-DCHEEMS_CUDA=OFF'];
+  if (!(await run(['-S', root, '-B', tree, ...log, ...options]))) {
     stop('The build of cheems-native could not be configured: see the message above.',
       `After changing the system, run the same command again with --clean.`);
   }
-  // A compiler of this C++ takes up to about 1 GiB: on a small machine, fewer at once.
-  const fitting = Math.max(1, Math.min(os.availableParallelism(), Math.floor(os.totalmem() / 2 ** 30)));
-  const jobs = Number(own.find((argument) => argument.startsWith('--jobs='))?.slice('--jobs='.length) ?? fitting);
-  if (!(await build(['--build', tree, '--parallel', String(jobs), '--target', 'cheems_native'], jobs))) {
+  const opening = `cheems-native builds its engine (C++) here, with ${jobs} ${jobs === 1 ? 'compiler' : 'compilers'} at once; on two cores that takes some minutes.`;
+  const target = ['--build', tree, '--parallel', String(jobs), '--target', 'cheems_native'];
+  if (!(await build(target, { what: 'the engine of cheems-native', opening }))) {
     stop('The build of cheems-native failed: see the first error above.');
   }
   fs.writeFileSync(stamp, digest);
 }
 
-void main();
+async function main() {
+  checkNode();
+  if (own.includes('--clean')) changeFiles(removeBuilds);
+  const jobs = Number(own.find((argument) => argument.startsWith('--jobs='))?.slice('--jobs='.length) ?? fittingJobs());
+  await buildEngine(jobs);
+  if (!(await buildCuda(cmakeArguments, jobs))) process.exitCode = 1;
+}
+
+main().catch((error) => stop(error.message));

@@ -6,14 +6,15 @@ const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
 const { parseArgs, promisify } = require('node:util');
+const { findNvcc } = require('./find_nvcc.cjs');
 const { parsePtxas, faults } = require('./kernel_report.cjs');
 const { kernelTable } = require('./kernel_table.cjs');
 
 const root = path.join(__dirname, '..');
 const native = path.join(root, 'native');
 const JOBS = 2;
-const CHECKED = ['80', '90a', '120'];
-const RELEASED = ['80', '86', '89', '90a', '100a', '120'];
+const CHECKED = ['80', '90', '120'];
+const RELEASED = fs.readFileSync(path.join(native, 'backends', 'cuda', 'release_architectures.txt'), 'utf8').trim().split(' ');
 const OPTIONS = ['-std=c++20', '-O3', '-I', native, '-Xptxas', '-v', '--fatbin'];
 
 // Kernels that may spill or have a stack frame, by demangled name, each with the reason.
@@ -26,7 +27,7 @@ says so and ends with status 0.
   node scripts/compile_kernels.cjs [options]
 
   --release        for ${RELEASED.map((a) => `sm_${a}`).join(', ')} and PTX (default: ${CHECKED.map((a) => `sm_${a}`).join(', ')})
-  --architecture A for this one only, as in 90a (may be repeated)
+  --architecture A for this one only, as in 90 (may be repeated)
   --write-table    writes bench/KERNELS.md: registers, occupancy, and traffic as counted by kernels executed on the CPU
   --traffic FILE   the program kernel_traffic that counts (default: built in build/cmake)
   --counts FILE    what that program has printed before, instead of running it
@@ -35,17 +36,6 @@ says so and ends with status 0.
   --cache FOLDER   where results of unchanged sources are kept (default: build/kernel-compile)
   --nvcc FILE      the compiler, where it is neither on the PATH nor in CUDA_PATH
   --help`;
-
-// As native/backends/cuda/CMakeLists.txt looks for it.
-function findNvcc(given) {
-  if (given) return given;
-  if (process.env.CUDACXX) return process.env.CUDACXX;
-  const folders = [...(process.env.PATH ?? '').split(path.delimiter).filter(Boolean)];
-  for (const toolkit of [process.env.CUDA_PATH, process.env.CUDA_HOME, path.join(root, 'build/cuda-toolkit'), '/usr/local/cuda']) {
-    if (toolkit) folders.push(path.join(toolkit, 'bin'));
-  }
-  return folders.map((folder) => path.join(folder, 'nvcc')).find((file) => fs.existsSync(file));
-}
 
 function kernelSources() {
   const files = [];
@@ -96,7 +86,7 @@ function plannedJobs(files, architectures, { release, cache }, compiler) {
   const jobs = [];
   for (const file of files) {
     for (const architecture of architectures) {
-      const code = release && architecture === '120' ? `[sm_120,compute_120]` : `sm_${architecture}`;
+      const code = release && architecture === '80' ? '[sm_80,compute_80]' : `sm_${architecture}`;
       const options = [...OPTIONS, '-gencode', `arch=compute_${architecture},code=${code}`];
       const slug = `${path.relative(native, file).replaceAll('../', '').replaceAll('/', '-')}.sm_${architecture}`;
       const hash = contentHash(file, compiler, architecture, options);
@@ -171,7 +161,7 @@ async function main() {
     },
   });
   if (values.help) return console.log(HELP);
-  const nvcc = findNvcc(values.nvcc);
+  const nvcc = values.nvcc ?? findNvcc();
   if (!nvcc) {
     console.log('SKIPPED: nvcc was found neither on the PATH nor in CUDA_PATH, so no kernel was compiled (bash scripts/setup_cuda.sh fetches it).');
     return;

@@ -34,7 +34,7 @@ export const infoCommand = defineCommand({
   },
 });
 
-interface Report {
+export interface Report {
   package: string;
   node: string;
   platform: string;
@@ -46,7 +46,7 @@ interface Report {
   engineSource: EngineSource;
 }
 
-function formatInfo(report: Report): string {
+export function formatInfo(report: Report): string {
   const { engine, engineSource } = report;
   const lines: [string, string][] = [
     ['cheems-native', report.package],
@@ -60,6 +60,20 @@ function formatInfo(report: Report): string {
     ['threads', `${engine.numThreads} (${report.usableCores} usable cores)`],
     ['memory', `${formatBytes(report.totalMemory)}, ${formatBytes(report.freeMemory)} free`],
     ...engine.backends.map(({ name, found, detail }): [string, string] => [`backend ${name}`, `${found ? 'found' : 'not found'}: ${detail}`]),
+    ...cudaLines(engine),
   ];
   return `${lines.map(([name, text]) => `${name.padEnd(16)}${text}`).join('\n')}\n`;
+}
+
+/** The plug-in, what it found on this machine, and what is missing that the lines of the backends have not said. */
+function cudaLines({ cuda, backends }: EngineInfo): [string, string][] {
+  const plain = (text: string) => text.toLowerCase().replace(/\.$/, '');
+  const said = new Set(backends.map(({ detail }) => plain(detail)));
+  const plugin = `${cuda.version}, compiled by ${cuda.toolkit} for ${cuda.images}: ${cuda.file}`;
+  return [
+    ...(cuda.file === undefined ? [] : [['CUDA plug-in', plugin] as [string, string]]),
+    ...(cuda.driver === undefined ? [] : [['NVIDIA driver', cuda.driver] as [string, string]]),
+    ...cuda.libraries.map(({ name, version, file }): [string, string] => [name, `${version}: ${file}`]),
+    ...cuda.missing.filter((text) => !said.has(plain(text))).map((text): [string, string] => ['CUDA lacks', text]),
+  ];
 }

@@ -42,8 +42,8 @@ type OnProgress = ((progress: Progress) => void) | undefined;
 /** The addon's exports. Arguments that do not fit throw at once; everything else comes through the promises. */
 export interface Addon {
   info(): EngineInfo;
-  /** Where the CUDA backend may lie besides the addon's own folder. */
-  addPluginFolder?(folder: string): void;
+  /** A folder in which a package brought libcheems_cuda.so: looked into after the addon's own. */
+  addPluginFolder(folder: string): void;
   readArchitecture(folder: string): NativeWork<ArchitectureInfo>;
   initialise(options: { configFile: string; seed: number; weightsFile: string }): NativeWork<void>;
   planMemory(request: PlanRequest): NativeWork<MemoryPlan>;
@@ -85,7 +85,7 @@ function load(): { addon: Addon; source: EngineSource } {
   const root = packageFolder();
   const { addon, source } = loadEngine(root) as { addon: Addon; source: EngineSource };
   const cuda = cudaPackage(root);
-  if (cuda !== undefined) addon.addPluginFolder?.(cuda.folder);
+  if (cuda !== undefined) addon.addPluginFolder(cuda.folder);
   if (cuda?.remark !== undefined) source.remarks.push(cuda.remark);
   loaded = { addon, source };
   return loaded;

@@ -279,6 +279,24 @@ export interface EngineInfo {
   cpuFeatures: string[];
   numThreads: number;
   backends: { name: string; found: boolean; detail: string }[];
+  cuda: CudaInfo;
+}
+
+/** What there is of the CUDA backend. Where no plug-in could be taken, `missing` alone says why. */
+export interface CudaInfo {
+  /** The plug-in's file, and the version of the package that it is part of. */
+  file?: string;
+  version?: string;
+  /** What it holds machine code and PTX for: "sm_80 sm_90 PTX 8.0". */
+  images?: string;
+  /** What compiled it: "CUDA 13.0". */
+  toolkit?: string;
+  /** "580.65.06, runs CUDA 13.0"; absent where no driver is installed. */
+  driver?: string;
+  /** NVIDIA's libraries that it would use, and where they lie. */
+  libraries: { name: string; version: string; file: string }[];
+  /** What is missing, a sentence each. */
+  missing: string[];
 }
 
 /** lib/engine/index.ts exports an object of this shape as `engine`. */

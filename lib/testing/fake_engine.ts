@@ -166,7 +166,7 @@ export function fakeEngine(options: FakeEngineOptions = {}): Engine {
     };
   };
   return {
-    info: () => ({ version: 'fake', compiler: '', simdTarget: '', cpuFeatures: [], numThreads: 1, backends: [] }),
+    info: () => ({ version: 'fake', compiler: '', simdTarget: '', cpuFeatures: [], numThreads: 1, backends: [], cuda: { libraries: [], missing: [] } }),
     readArchitecture,
     async loadModel({ folder, dtype }) {
       const weight = readSafetensors(join(folder, 'model.safetensors'))['weight']!;

@@ -7,14 +7,29 @@
 #pragma once
 
 #include <cstdint>
+#include <string>  // and with it the macros that tell the standard library
+
+#ifdef _LIBCPP_VERSION
+#define CHEEMS_STANDARD_LIBRARY " libc++"
+#else
+#define CHEEMS_STANDARD_LIBRARY " libstdc++"
+#endif
 
 #include "backends/plugin_calls.h"
 
 namespace cheems {
 
+// What both sides of the border must have been built from, and with.
+#ifdef CHEEMS_PLUGIN_BUILD_ID
+constexpr const char* kPluginBuildId = CHEEMS_PLUGIN_BUILD_ID CHEEMS_STANDARD_LIBRARY;
+#endif
+
 struct PluginTable {
-  uint32_t abi;          // kPluginAbi of the plug-in's build
-  const char* build_id;  // CHEEMS_PLUGIN_BUILD_ID of the plug-in's build
+  uint32_t abi;           // kPluginAbi of the plug-in's build
+  const char* build_id;   // kPluginBuildId of the plug-in's build
+  const char* version;    // of the package that it is part of
+  const char* images;     // what it holds machine code and PTX for: "sm_80 sm_90 PTX 8.0"
+  const char* toolkit;    // what compiled it: "CUDA 13.0"
 
   // The number of devices, and in `text` one line each: what it is, or nothing where it cannot be used. 0, and in `text` the
   // reason, where there is none: "no NVIDIA driver is installed".
@@ -24,11 +39,15 @@ struct PluginTable {
   // sentence of an Error, where it cannot be had.
   Backend* (*create)(int device, char* text, int64_t capacity);
 
+  // What this machine offers it, for a report: a line each, its parts set apart by tabs. "driver VERSION", "library NAME
+  // VERSION FILE", and "missing REASON", where the reason may also be the part of a sentence after "because".
+  void (*describe)(char* text, int64_t capacity);
+
   // How that backend's functions are called.
   PluginCalls calls;
 };
 
-constexpr uint32_t kPluginAbi = 2;  // of this struct itself
+constexpr uint32_t kPluginAbi = 3;  // of this struct itself
 constexpr const char* kPluginEntry = "cheems_plugin_entry";
 using PluginEntry = const PluginTable* (*)();
 

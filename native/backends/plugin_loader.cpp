@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -45,21 +46,30 @@ std::string damage_of(const std::string& file) {
   return "";
 }
 
+#if defined(__x86_64__)
+constexpr const char* kHowToGetPlugin =
+    "the package cheems-native-linux-x64-cuda brings it, and 'npx cheems-native build' builds it where a CUDA toolkit is";
+#else
+constexpr const char* kHowToGetPlugin = "'npx cheems-native build' builds it where a CUDA toolkit is";
+#endif
+
 struct Plugin {
   const PluginTable* table = nullptr;
+  std::string file;     // where the table comes from
   std::string missing;  // why there is no table; the part of a sentence after "because"
 };
 
-Plugin open_plugin(const PluginPlace& place) {
-  const std::string file = (std::filesystem::path(place.folder) / (place.emulated ? "libcheems_cuda_emulated.so" : "libcheems_cuda.so")).string();
-  const auto missing = [](const auto&... parts) { return Plugin{nullptr, sentence(parts...)}; };
-  std::error_code error;
-  if (!std::filesystem::exists(file, error)) {
-    if (place.emulated) return missing("CHEEMS_DEVICE=emulated asks for ", file, ", which is not there (build the target cheems_cuda_emulated)");
-    return missing("this build has no CUDA backend (", file, " is not there; it is built where a CUDA toolkit is found)");
+std::string file_in(const std::string& folder, bool emulated) {
+  return (std::filesystem::path(folder) / (emulated ? "libcheems_cuda_emulated.so" : "libcheems_cuda.so")).string();
+}
+
+// The library at `file`, which is there.
+Plugin open_plugin(const std::string& file) {
+  const auto missing = [](const auto&... parts) { return Plugin{nullptr, "", sentence(parts...)}; };
+  const char* rebuild = "; build it again, or install the package that holds it again";
+  if (const std::string damage = damage_of(file); !damage.empty()) {
+    return missing("the CUDA backend ", file, " is damaged: ", damage, rebuild);
   }
-  const char* rebuild = "; build it again";
-  if (const std::string damage = damage_of(file); !damage.empty()) return missing("the CUDA backend ", file, " is damaged: ", damage, rebuild);
   // Never closed: its objects and threads may outlive any one user of it.
   void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (!library) {
@@ -69,18 +79,54 @@ Plugin open_plugin(const PluginPlace& place) {
   const auto entry = reinterpret_cast<PluginEntry>(dlsym(library, kPluginEntry));
   const PluginTable* table = entry ? entry() : nullptr;
   if (!table) return missing("the CUDA backend ", file, " is no plug-in of cheems-native", rebuild);
-  if (table->abi != kPluginAbi || std::strcmp(table->build_id, CHEEMS_PLUGIN_BUILD_ID) != 0) return missing("the CUDA backend ", file, " comes from another build than the engine", rebuild);
-  return {table, ""};
+  const bool has_version = table->abi == kPluginAbi;  // another layout may have it elsewhere, or nowhere
+  if (has_version && std::strcmp(table->version, CHEEMS_VERSION) != 0) {
+    return missing("the CUDA backend ", file, " is version ", table->version, " and the engine ", CHEEMS_VERSION,
+                   "; install or build both in the same version");
+  }
+  if (!has_version || std::strcmp(table->build_id, kPluginBuildId) != 0) {
+    return missing("the CUDA backend ", file, " comes from another build than the engine", rebuild);
+  }
+  return {table, file, ""};
 }
 
 // Each library is opened once a process; what is missing is looked for again.
-Plugin plugin_at(const PluginPlace& place) {
+Plugin plugin_in(const std::string& file) {
   static std::mutex mutex;
-  static auto& opened = *new std::map<std::pair<std::string, bool>, Plugin>;  // outlives every thread
+  static auto& opened = *new std::map<std::string, Plugin>;  // outlives every thread
   const std::lock_guard lock(mutex);
-  Plugin& plugin = opened[{place.folder, place.emulated}];
-  if (!plugin.table) plugin = open_plugin(place);
+  Plugin& plugin = opened[file];
+  if (!plugin.table) plugin = open_plugin(file);
   return plugin;
+}
+
+// The first of the place's folders that has a library which fits; else what is wrong with each that is there.
+Plugin plugin_at(const PluginPlace& place) {
+  std::vector<std::string> folders{place.folder};
+  if (!place.emulated) folders.insert(folders.end(), place.more_folders.begin(), place.more_folders.end());
+  std::string reasons, absent;
+  for (const auto& folder : folders) {
+    const std::string file = file_in(folder, place.emulated);
+    std::error_code error;
+    if (!std::filesystem::exists(file, error)) {
+      absent += (absent.empty() ? "" : " and ") + file;
+      continue;
+    }
+    Plugin plugin = plugin_in(file);
+    if (plugin.table) return plugin;
+    reasons += (reasons.empty() ? "" : "; ") + plugin.missing;
+  }
+  if (!reasons.empty()) return {nullptr, "", reasons};
+  if (place.emulated) {
+    return {nullptr, "", sentence("CHEEMS_DEVICE=emulated asks for ", absent, ", which is not there (build the target cheems_cuda_emulated)")};
+  }
+  return {nullptr, "", sentence("no CUDA backend is installed (", absent, folders.size() == 1 ? " is" : " are", " not there; ", kHowToGetPlugin, ")")};
+}
+
+// "no driver is installed" -> "No driver is installed."
+std::string as_sentence(std::string part) {
+  if (!part.empty()) part[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(part[0])));
+  return part.empty() || part.back() == '.' ? part : part + ".";
 }
 
 struct Devices {
@@ -141,6 +187,22 @@ int cuda_number(const std::string& device) {
 
 }  // namespace
 
+namespace {
+
+std::mutex folders_mutex;
+std::vector<std::string>& added_folders() {
+  static auto& folders = *new std::vector<std::string>;
+  return folders;
+}
+
+}  // namespace
+
+void add_plugin_folder(const std::string& folder) {
+  const std::lock_guard lock(folders_mutex);
+  auto& folders = added_folders();
+  if (std::find(folders.begin(), folders.end(), folder) == folders.end()) folders.push_back(folder);
+}
+
 PluginPlace PluginPlace::of_this_process() {
   PluginPlace place;
   Dl_info info{};
@@ -151,6 +213,8 @@ PluginPlace PluginPlace::of_this_process() {
     if (std::strcmp(device, "emulated") != 0) fail("The environment has CHEEMS_DEVICE=", device, "; its only value is emulated (run CUDA's kernels on the CPU). To choose a device use --device.");
     place.emulated = true;
   }
+  const std::lock_guard lock(folders_mutex);
+  place.more_folders = added_folders();
   return place;
 }
 
@@ -164,6 +228,31 @@ std::vector<BackendInfo> list_backends(const PluginPlace& place) {
   }
   if (devices.descriptions.empty()) backends.push_back({"cuda", false, devices.missing});
   return backends;
+}
+
+PluginReport report_plugin(const PluginPlace& place) {
+  const Plugin plugin = plugin_at(place);
+  PluginReport report;
+  if (!plugin.table) {
+    report.missing.push_back(as_sentence(plugin.missing));
+    return report;
+  }
+  report.file = plugin.file;
+  report.version = plugin.table->version;
+  report.images = plugin.table->images;
+  report.toolkit = plugin.table->toolkit;
+  std::vector<char> text(1 << 16);
+  plugin.table->describe(text.data(), static_cast<int64_t>(text.size()));
+  std::istringstream lines(text.data());
+  for (std::string line; std::getline(lines, line);) {
+    std::vector<std::string> parts;
+    std::istringstream columns(line);
+    for (std::string part; std::getline(columns, part, '\t');) parts.push_back(part);
+    if (parts.size() == 2 && parts[0] == "driver") report.driver = parts[1];
+    if (parts.size() == 2 && parts[0] == "missing") report.missing.push_back(as_sentence(parts[1]));
+    if (parts.size() == 4 && parts[0] == "library") report.libraries.push_back({parts[1], parts[2], parts[3]});
+  }
+  return report;
 }
 
 std::unique_ptr<Backend> create_backend(const std::string& device, int threads, std::string& choice, const PluginPlace& place) {

@@ -16,13 +16,29 @@ struct BackendInfo {
   std::string detail;  // what it is, or in one sentence what is missing
 };
 
-// Where the CUDA library is looked for. By default beside the addon; and with CHEEMS_DEVICE=emulated in the environment (a
+// Where the CUDA library is looked for: beside the addon, then in the folders that were added. With CHEEMS_DEVICE=emulated in the environment (a
 // developer's switch) it is the one whose kernels are executed on the CPU.
 struct PluginPlace {
   std::string folder;
   bool emulated = false;
+  std::vector<std::string> more_folders = {};  // of installed packages; not for the emulated one
   static PluginPlace of_this_process();
 };
+
+// A folder in which a package brought the CUDA library, for every PluginPlace::of_this_process() from now on.
+void add_plugin_folder(const std::string& folder);
+
+// What there is of the CUDA backend, for `info`: empty texts where there is nothing.
+struct PluginReport {
+  struct Library {
+    std::string name, version, file;
+  };
+  std::string file, version, images, toolkit;  // of the plug-in itself (backends/plugin.h)
+  std::string driver;
+  std::vector<Library> libraries;
+  std::vector<std::string> missing;  // a sentence each
+};
+PluginReport report_plugin(const PluginPlace& place = PluginPlace::of_this_process());
 
 // The CPU first, then each CUDA device, or the one reason that there is none. Never throws for what is missing.
 std::vector<BackendInfo> list_backends(const PluginPlace& place = PluginPlace::of_this_process());

@@ -5,12 +5,14 @@
 #include <dlfcn.h>
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
+#include "backends/plugin.h"
 #include "core/error.h"
 #include "ops/operations.h"
 #include "storage/test_files.h"
@@ -56,7 +58,7 @@ TEST_CASE("plug-in: without the library the CPU is taken, and the sentence says 
   const PluginPlace place{folder.path.string(), false};
   std::string choice;
   CHECK(create_backend("auto", 2, choice, place)->name() == "cpu");
-  check_refused(choice, {"cpu, 2 threads; no CUDA device, because this build has no CUDA backend", folder.file(kLibrary)});
+  check_refused(choice, {"cpu, 2 threads; no CUDA device, because no CUDA backend is installed", folder.file(kLibrary)});
   check_refused(list_backends({folder.path.string(), true}).at(1).detail, {"CHEEMS_DEVICE=emulated", "libcheems_cuda_emulated.so", "cheems_cuda_emulated"});
   CHECK(create_backend("cpu", 1, choice, place)->name() == "cpu");
   CHECK(choice == "cpu, 1 thread");
@@ -87,11 +89,55 @@ TEST_CASE("plug-in: another library, and one of another build, are refused befor
   if (std::string(info.dli_fname).find("libm") != std::string::npos) check_refused(said_of(contents(info.dli_fname)), {"is no plug-in of cheems-native"});
 
   std::string other = contents(plugin_file());
-  const std::string id = CHEEMS_PLUGIN_BUILD_ID;
+  const std::string id = kPluginBuildId;
   const auto at = other.find(id);
   REQUIRE(at != std::string::npos);
   other[at] = other[at] == 'f' ? '0' : 'f';
   check_refused(said_of(other), {"comes from another build than the engine", "build it again"});
+}
+
+TEST_CASE("plug-in: one of another version is refused, and both versions are named") {
+  std::string other = contents(plugin_file());
+  // The version follows the build id's text in no fixed order: it is found by its own text, which stands alone.
+  const std::string version = std::string("\0", 1) + CHEEMS_VERSION + std::string("\0", 1);
+  int changed = 0;
+  for (auto at = other.find(version); at != std::string::npos; at = other.find(version, at + 1)) {
+    other[at + 1] = '9';
+    ++changed;
+  }
+  REQUIRE(changed > 0);
+  const std::string theirs = "9" + std::string(CHEEMS_VERSION).substr(1);
+  check_refused(said_of(other), {"is version " + theirs + " and the engine " CHEEMS_VERSION, "in the same version"});
+}
+
+TEST_CASE("plug-in: a folder that a package named is looked into after the addon's own") {
+  const TemporaryFolder empty, broken, package;
+  const std::string whole = contents(plugin_file());
+  package.put(kLibrary, whole);
+  broken.put(kLibrary, whole.substr(0, 4096));
+  const auto report = [](const TemporaryFolder& own, std::vector<std::string> more) {
+    return report_plugin({own.path.string(), false, std::move(more)});
+  };
+  const auto found = report(empty, {package.path.string()});
+  CHECK(found.file == package.file(kLibrary));
+  CHECK(found.version == CHEEMS_VERSION);
+  CHECK(found.missing == std::vector<std::string>{});
+  REQUIRE(found.libraries.size() == 1);
+  CHECK(found.libraries[0].name == "cuBLASLt");
+  // A stale library beside the addon does not hide a good one.
+  CHECK(report(broken, {package.path.string()}).file == package.file(kLibrary));
+  const auto neither = report(broken, {broken.path.string()});
+  CHECK(neither.file == "");
+  REQUIRE(neither.missing.size() == 1);
+  check_refused(neither.missing[0], {"The CUDA backend", broken.file(kLibrary), "cut off"});
+  const auto nowhere = report(empty, {broken.path.string() + "/absent"});
+  REQUIRE(nowhere.missing.size() == 1);
+  check_refused(nowhere.missing[0], {"No CUDA backend is installed", empty.file(kLibrary), "/absent/"});
+
+  add_plugin_folder(package.path.string());
+  add_plugin_folder(package.path.string());
+  const auto folders = PluginPlace::of_this_process().more_folders;
+  CHECK(std::count(folders.begin(), folders.end(), package.path.string()) == 1);
 }
 
 TEST_CASE("plug-in: CUDA's kernels on the CPU, chosen by name and by auto") {

@@ -1,96 +1,17 @@
 #include "backends/cuda/cublas_lt.h"
 
 #include <cublasLt.h>
-#include <dlfcn.h>
 
 #include <array>
-#include <cstdlib>
 #include <map>
 #include <vector>
 
+#include "backends/cuda/cublas_library.h"
 #include "core/error.h"
 
 namespace cheems::cuda {
 
-#define CHEEMS_CUBLAS_LT_FUNCTIONS(apply)                                                                                            \
-  apply(cublasLtCreate) apply(cublasLtDestroy) apply(cublasLtGetVersion) apply(cublasLtGetStatusString) apply(cublasLtMatmul)         \
-  apply(cublasLtMatmulDescCreate) apply(cublasLtMatmulDescDestroy) apply(cublasLtMatmulDescSetAttribute)                              \
-  apply(cublasLtMatrixLayoutCreate) apply(cublasLtMatrixLayoutDestroy) apply(cublasLtMatmulPreferenceCreate)                          \
-  apply(cublasLtMatmulPreferenceDestroy) apply(cublasLtMatmulPreferenceSetAttribute) apply(cublasLtMatmulAlgoGetHeuristic)
-
 namespace {
-
-// The functions of libcublasLt that are called, typed from its header.
-struct CublasLtFunctions {
-#define CHEEMS_DECLARE(function) decltype(&::function) function = nullptr;
-  CHEEMS_CUBLAS_LT_FUNCTIONS(CHEEMS_DECLARE)
-#undef CHEEMS_DECLARE
-};
-
-#ifdef CHEEMS_CUDA_ON_CPU
-
-CublasLtFunctions open_functions() {
-  CublasLtFunctions functions;
-#define CHEEMS_TAKE(function) functions.function = &::function;
-  CHEEMS_CUBLAS_LT_FUNCTIONS(CHEEMS_TAKE)
-#undef CHEEMS_TAKE
-  return functions;
-}
-
-#else
-
-// A name that dlopen looks up, or a path: first what the user says, then the library of the version compiled against.
-std::vector<std::string> library_names() {
-  const std::string own = "libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR);
-  const std::vector<std::string> files{own, "libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so"};
-  std::vector<std::string> names;
-  const auto add_folder = [&](const std::string& folder) {
-    for (const auto& file : files) names.push_back(folder + "/" + file);
-  };
-  if (const char* path = std::getenv("CHEEMS_CUBLASLT_PATH"); path && *path) {
-    names.push_back(path);
-    add_folder(path);
-  }
-  names.insert(names.end(), files.begin(), files.end());
-  for (const char* variable : {"CUDA_PATH", "CUDA_HOME"}) {
-    if (const char* folder = std::getenv(variable); folder && *folder) add_folder(std::string(folder) + "/lib64");
-  }
-#ifdef CHEEMS_CUBLAS_LIBRARY_FOLDER
-  add_folder(CHEEMS_CUBLAS_LIBRARY_FOLDER);  // beside the header that this was compiled with
-#endif
-  add_folder("/usr/local/cuda/lib64");
-  return names;
-}
-
-CublasLtFunctions open_functions() {
-  void* library = nullptr;
-  for (const auto& name : library_names()) {
-    library = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (library) break;
-  }
-  if (!library) {
-    const char* reason = dlerror();
-    fail("cuBLASLt was not found: libcublasLt.so.", CUBLAS_VER_MAJOR, " is neither on the loader's path nor in the CUDA toolkit's folder",
-         std::getenv("CHEEMS_CUBLASLT_PATH") ? " nor where CHEEMS_CUBLASLT_PATH points" : "",
-         ". Install the CUDA toolkit's libcublas, or NVIDIA's Python wheel nvidia-cublas and set CHEEMS_CUBLASLT_PATH to the folder of its libcublasLt.so (the last attempt: ",
-         reason ? reason : "no reason given", ").");
-  }
-  CublasLtFunctions functions;
-#define CHEEMS_TAKE(function)                                                                                                  \
-  functions.function = reinterpret_cast<decltype(functions.function)>(dlsym(library, #function));                              \
-  if (!functions.function) fail("The cuBLASLt library that was found has no function " #function "; it is older than version 12.");
-  CHEEMS_CUBLAS_LT_FUNCTIONS(CHEEMS_TAKE)
-#undef CHEEMS_TAKE
-  return functions;
-}
-
-#endif
-
-// Opened once a process; a failed attempt is made again by the next caller.
-const CublasLtFunctions& open_once() {
-  static const CublasLtFunctions functions = open_functions();
-  return functions;
-}
 
 cudaDataType_t data_type(DType dtype) { return dtype == DType::bfloat16 ? CUDA_R_16BF : CUDA_R_32F; }
 
@@ -137,7 +58,7 @@ Key key_of(const MatrixProduct& p, int64_t workspace_bytes) {
 }  // namespace
 
 struct CublasLt::Implementation {
-  const CublasLtFunctions& functions = open_once();
+  const CublasLtFunctions& functions = cublas_lt_library().functions;
   cublasLtHandle_t handle = nullptr;
   std::map<Key, std::unique_ptr<Plan>> plans;
   int64_t heuristics_asked = 0;
@@ -226,10 +147,7 @@ bool CublasLt::multiply(const MatrixProduct& p, void* workspace, int64_t workspa
   return true;
 }
 
-std::string CublasLt::version() const {
-  const auto number = static_cast<int64_t>(implementation_->functions.cublasLtGetVersion());
-  return sentence(number / 10000, ".", number / 100 % 100, ".", number % 100);
-}
+std::string CublasLt::version() const { return cublas_lt_library().version; }
 
 int64_t CublasLt::heuristics_asked() const { return implementation_->heuristics_asked; }
 

@@ -2,9 +2,12 @@
 #include <exception>
 #include <string>
 
+#include "backends/cuda/cublas_library.h"
 #include "backends/cuda/cuda_backend.h"
+#include "backends/cuda/driver.h"
 #include "backends/plugin.h"
 #include "backends/plugin_guard.h"
+#include "core/error.h"
 
 namespace {
 
@@ -32,7 +35,27 @@ cheems::Backend* create(int device, char* text, int64_t capacity) {
   }
 }
 
-constexpr cheems::PluginTable kTable{cheems::kPluginAbi, CHEEMS_PLUGIN_BUILD_ID, probe, create, cheems::guarded_calls()};
+void describe(char* text, int64_t capacity) {
+  std::string lines;
+  const auto line = [&](const auto&... parts) { lines += cheems::sentence(parts...) + "\n"; };
+  try {
+    if (const std::string version = cheems::cuda::driver_version(); !version.empty()) line("driver\t", version);
+    std::string missing;
+    if (cheems::cuda::describe_devices(missing).empty()) line("missing\t", missing);
+  } catch (const std::exception& error) {
+    line("missing\t", error.what());
+  }
+  try {
+    const auto library = cheems::cuda::find_cublas_lt();
+    line("library\tcuBLASLt\t", library.version, "\t", library.file);
+  } catch (const std::exception& error) {
+    line("missing\t", error.what());
+  }
+  put(lines, text, capacity);
+}
+
+constexpr cheems::PluginTable kTable{cheems::kPluginAbi, cheems::kPluginBuildId, CHEEMS_VERSION, CHEEMS_CUDA_IMAGES,
+                                     CHEEMS_CUDA_TOOLKIT, probe, create, describe, cheems::guarded_calls()};
 
 }  // namespace
 
