@@ -79,7 +79,7 @@ test('a plug-in of the clone fits an engine built from the package: both hash th
 });
 
 test('every module that a compiled file requires is shipped', (t) => {
-  for (const file of files.filter((name) => /^dist\/.*\.(js|d\.ts)$/.test(name))) {
+  for (const file of files.filter((name) => /^dist\/.*\.(js|d\.ts)$|^scripts\/.*\.cjs$/.test(name))) {
     for (const [, name] of text(file).matchAll(/(?:require\(|from |import\()['"](\.[^'"]*)['"]/g)) {
       const path = posix.join(dirname(file), name!.replace(/\.js$/, ''));
       const found = ['', '.js', '.d.ts', '/index.js', '/index.d.ts'].some((ending) =>
