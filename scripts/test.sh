@@ -1,14 +1,49 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds everything and runs every quick test that needs no GPU: C++ (also under ASan and UBSan), CUDA's
-# kernels executed on the CPU and, where nvcc is, compiled for one GPU, a short fuzz run, TypeScript (scripts/test_long.sh: the rest). Ends with one line, "N passed, N failed", and fails when any test or build did. Incremental.
+# Installs what is missing, builds everything and runs every quick test that needs no GPU (scripts/test_long.sh has the long ones), or
+# the parts that are named. Ends with one line, "N passed, N failed", and fails when any test or build did. Incremental.
 # What the steps print goes to build/test-logs/; the parts about failures are printed here too.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+usage() {
+  cat <<'TEXT'
+bash scripts/test.sh [PART…]    without a part: all of them but quick, each test once
+
+  ts         the TypeScript tests, with the addon and the emulated device built before them
+  cpp        the engine's C++ tests
+  cuda       the CUDA kernels executed on the CPU; where nvcc is, compiled for a GPU too
+  sanitize   the engine's C++ tests and short fuzz runs under ASan and UBSan
+  quick      what a change breaks first, in under two minutes after a build: the engine's C++ tests, each CUDA kernel's own tests, and
+             the TypeScript tests that start no process and load no engine
+
+What is built stays in build/, and a second run builds what changed. docs/development.md tells how one kernel is tested in seconds.
+TEXT
+}
+
+parts=()
+for argument in "$@"; do
+  case $argument in
+    ts | cpp | cuda | sanitize | quick) parts+=("$argument") ;;
+    -h | --help) usage; exit 0 ;;
+    *) echo "There is no part $argument; there are ts, cpp, cuda, sanitize and quick (bash scripts/test.sh --help)." >&2; exit 2 ;;
+  esac
+done
+[ ${#parts[@]} -gt 0 ] || parts=(ts cpp cuda sanitize)
+# has PART…: whether one of them was asked for.
+has() {
+  local wanted part
+  for wanted in "$@"; do for part in "${parts[@]}"; do [ "$part" != "$wanted" ] || return 0; done; done
+  return 1
+}
+
 logs=build/test-logs
 mkdir -p "$logs"
+rm -f "$logs"/*.status
+began=$SECONDS
 passed=0
 failed=0
+times=()
+not_tested=()
 # A compiler of this C++ takes up to about 1 GiB.
 jobs=$(($(awk '/MemTotal/ {print int($2 / 1048576)}' /proc/meminfo)))
 ((jobs < 1)) && jobs=1
@@ -21,21 +56,48 @@ chmod 755 "$TMPDIR" # some tests look at it as another user
 trap 'rm -rf "$TMPDIR"' EXIT
 
 finish() {
+  if [ ${#times[@]} -gt 0 ]; then
+    echo "== seconds by the clock, and of all cores together"
+    printf '%7s %7s  %s\n' "${times[@]}" total '' "$((SECONDS - began)) s by the clock"
+  fi
+  if [ ${#not_tested[@]} -gt 0 ]; then
+    echo "== not tested here"
+    printf '%s\n' "${not_tested[@]}"
+  fi
   echo "$passed passed, $failed failed"
   [ "$failed" -eq 0 ]
   exit $?
 }
 
-# step NAME COMMAND…: runs it with its output in NAME.log; a failure counts and shows the end of the log.
-step() {
-  local name=$1 started=$SECONDS
+# timed NAME COMMAND…: runs it with its output in NAME.log, and leaves its status and seconds in NAME.status.
+timed() {
+  local name=$1 status TIMEFORMAT='%0R %0U %0S'
   shift
-  if "$@" >"$logs/$name.log" 2>&1; then
-    echo "== $name: done in $((SECONDS - started)) s"
+  { time "$@" >"$logs/$name.log" 2>&1; } 2>"$logs/$name.times"
+  status=$?
+  echo "$status $(tail -n 1 "$logs/$name.times")" >"$logs/$name.status"
+  return $status
+}
+
+# note NAME: adds its line to the table; afterwards $status and $seconds are its own.
+note() {
+  local user system
+  read -r status seconds user system <"$logs/$1.status"
+  times+=("$seconds" "$((user + system))" "$1")
+}
+
+# step NAME COMMAND…: runs it; a failure counts and shows the end of its log. Lines that begin with SKIPPED say what it left out.
+step() {
+  local name=$1 status seconds line
+  timed "$@"
+  note "$name"
+  while IFS= read -r line; do not_tested+=("$name: ${line#SKIPPED: }"); done < <(grep -h '^SKIPPED' "$logs/$name.log")
+  if [ "$status" -eq 0 ]; then
+    echo "== $name: done in $seconds s"
     return 0
   fi
   failed=$((failed + 1))
-  echo "== $name FAILED after $((SECONDS - started)) s; the end of $logs/$name.log:"
+  echo "== $name FAILED after $seconds s; the end of $logs/$name.log:"
   tail -n 40 "$logs/$name.log"
   return 1
 }
@@ -57,44 +119,29 @@ compile_typescript() {
   done < <(find dist -name '*.test.js')
 }
 
-# configure TREE ARGUMENT…
-configure() {
-  local tree=$1 generator=()
+# build_cpp TREE TARGET…
+build_cpp() {
+  local tree=$1 generator=() options=()
   shift
   [ -e "$tree/CMakeCache.txt" ] || { command -v ninja >/dev/null && generator=(-G Ninja); }
-  cmake -S . -B "$tree" "${generator[@]}" "$@"
-}
-
-# The emulated plug-in too, with which the TypeScript tests train on a device.
-build_cpp_tests() {
-  configure build/cmake &&
-    cmake --build build/cmake --parallel "$jobs" --target cheems_native_tests cheems_cuda_emulated_tests cheems_cuda_emulated \
-      gpu_steps_emulated gpu_kernels_emulated
-}
-
-build_sanitized() {
-  configure build/sanitize -DCHEEMS_SANITIZE=ON &&
-    cmake --build build/sanitize --parallel "$jobs" --target cheems_native_tests cheems_fuzzers
+  [ "$tree" != build/sanitize ] || options=(-DCHEEMS_SANITIZE=ON)
+  cmake -S . -B "$tree" "${generator[@]}" "${options[@]}" && cmake --build "$tree" --parallel "$jobs" --target "$@"
 }
 
 # The number before WORD in doctest's summary line.
 doctest_count() { sed -n "s/^\[doctest\] test cases:.* \([0-9][0-9]*\) $2.*/\1/p" "$1"; }
 
 # start_doctest NAME PROGRAM ARGUMENT…: runs it beside what comes next; report_doctest NAME tells how it went.
+started=()
 start_doctest() {
-  local name=$1
-  shift
-  {
-    local started=$SECONDS status=0
-    "$@" --no-colors=true >"$logs/$name.log" 2>&1 || status=$?
-    echo "$status $((SECONDS - started))" >"$logs/$name.status"
-  } &
+  timed "$@" --no-colors=true &
+  started+=("$1")
 }
 
-# report_doctest NAME COUNT_PASSED, after wait: the sanitised run repeats the same cases, so only its failures count.
+# report_doctest NAME, after wait. The sanitized run repeats cases that count already where cpp has run.
 report_doctest() {
-  local name=$1 count_passed=$2 log="$logs/$1.log" status=1 seconds=0 good bad
-  read -r status seconds <"$logs/$name.status"
+  local name=$1 log="$logs/$1.log" status=1 seconds=0 good bad
+  note "$name"
   good=$(doctest_count "$log" passed)
   bad=$(doctest_count "$log" failed)
   # A program that broke off has no summary, or a status that its summary does not explain.
@@ -104,62 +151,80 @@ report_doctest() {
     failed=$((failed + 1))
     return
   fi
-  [ "$count_passed" = yes ] && passed=$((passed + good))
+  [ "$name" = cpp-tests-sanitized ] && has cpp || passed=$((passed + good))
   failed=$((failed + bad))
   echo "== $name: $good passed, $bad failed in $seconds s"
   [ "$bad" -eq 0 ] || cat "$log"
 }
 
+# The TypeScript tests that start no process and load no engine, as their text tells.
+quick_typescript_tests() {
+  find dist -name '*.test.js' -exec grep -LE 'child_process|worker_threads|/testing/(engine|endpoint|kill|small)|/engine(/index)?"|RewardModel|LanguageModel' {} +
+}
+
+# run_ava [FILE…]
 run_ava() {
-  local log="$logs/typescript-tests.tap" started=$SECONDS status=0 good bad skipped
-  npx --no-install ava --tap >"$log" 2>"$logs/typescript-tests.stderr" || status=$?
+  local log="$logs/typescript-tests.log" status seconds good bad line
+  timed typescript-tests npx --no-install ava --tap "$@"
+  note typescript-tests
   good=$(sed -n 's/^# pass \([0-9]*\)$/\1/p' "$log" | tail -n 1)
   bad=$(sed -n 's/^# fail \([0-9]*\)$/\1/p' "$log" | tail -n 1)
-  skipped=$(sed -n 's/^# skip \([0-9]*\)$/\1/p' "$log" | tail -n 1)
   passed=$((passed + ${good:-0}))
   if [ "$status" -ne 0 ] && [ "${bad:-0}" -eq 0 ]; then
     bad=1 # a test process that crashed or timed out
-    tail -n 40 "$log" "$logs/typescript-tests.stderr"
+    tail -n 40 "$log"
   fi
   failed=$((failed + ${bad:-0}))
-  echo "== typescript-tests: ${good:-0} passed, ${bad:-0} failed, ${skipped:-0} skipped in $((SECONDS - started)) s"
+  echo "== typescript-tests: ${good:-0} passed, ${bad:-0} failed in $seconds s"
   awk '/^not ok/ { show = 1 } /^ok|^#/ { show = 0 } show' "$log"
+  while IFS= read -r line; do not_tested+=("$line"); done < <(sed -n 's/^ok [0-9]* - \(.*\) # SKIP.*/typescript-tests: \1/p' "$log")
 }
 
-bash scripts/install_system_packages.sh --with-tests || { failed=$((failed + 1)); finish; }
+with_tests=()
+! has cpp cuda sanitize quick || with_tests=(--with-tests)
+bash scripts/install_system_packages.sh "${with_tests[@]}" || { failed=$((failed + 1)); finish; }
 step npm-packages install_npm_packages || finish
-if step typescript-build compile_typescript; then typescript=yes; else typescript=no; fi
-step addon-build node scripts/build_addon.cjs
-step figures-in-documents node bench/tables.cjs --check # 0.1 s
-rm -f "$logs"/*.status
-# Tests that leave cores idle (the emulated device is one thread) run beside the next build.
-if step cpp-build build_cpp_tests; then
-  cpp_tests=yes
-  start_doctest cpp-tests build/cmake/cheems_native_tests
-  # CUDA's kernels, executed on the CPU.
-  start_doctest cuda-emulated-tests build/cmake/cheems_cuda_emulated_tests
-  # The GPU's benchmarks run, at tiny sizes.
-  for program in gpu_steps gpu_kernels; do step "$program" "build/cmake/${program}_emulated" --tiny; done
+typescript=yes
+if has ts quick; then
+  step typescript-build compile_typescript || typescript=no
+fi
+if has ts; then
+  step addon-build node scripts/build_addon.cjs
+  step figures-in-documents node bench/tables.cjs --check # 0.1 s
+fi
+
+# One build for all that is asked for. The TypeScript tests train on the emulated device.
+targets=()
+! has ts || targets+=(cheems_cuda_emulated)
+! has cpp quick || targets+=(cheems_native_tests)
+! has cuda quick || targets+=(cheems_cuda_emulated_tests)
+! has cuda || targets+=(gpu_steps_emulated gpu_kernels_emulated)
+if [ ${#targets[@]} -gt 0 ] && step cpp-build build_cpp build/cmake "${targets[@]}"; then
+  # Tests that leave cores idle (the emulated device is one thread) run beside what comes next.
+  ! has cpp quick || start_doctest cpp-tests build/cmake/cheems_native_tests
+  if has cuda; then
+    start_doctest cuda-emulated-tests build/cmake/cheems_cuda_emulated_tests
+    # The GPU's benchmarks run, at tiny sizes.
+    for program in gpu_steps gpu_kernels; do step "$program" "build/cmake/${program}_emulated" --tiny; done
+  elif has quick; then
+    # Without whole models, which use no kernel that has no tests of its own.
+    start_doctest cuda-emulated-tests build/cmake/cheems_cuda_emulated_tests --test-case-exclude='device:*,heads*,cuda generation*'
+  fi
 fi
 # Every kernel with nvcc, where there is one; a spill or a stack frame is a failure.
-step kernels-compile node scripts/compile_kernels.cjs --architecture 90a && grep -h '^SKIPPED' "$logs/kernels-compile.log"
-if step sanitized-build build_sanitized; then
+! has cuda || step kernels-compile node scripts/compile_kernels.cjs --architecture 90a
+if has sanitize && step sanitized-build build_cpp build/sanitize cheems_native_tests cheems_fuzzers; then
   export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
-  sanitized_tests=yes
   start_doctest cpp-tests-sanitized build/sanitize/cheems_native_tests
   for fuzzer in build/sanitize/fuzz_*; do
     [ -x "$fuzzer" ] && [ -f "$fuzzer" ] && step "$(basename "$fuzzer")" "$fuzzer" --inputs 4000 --seed 1
   done
 fi
+if has ts quick; then
+  # Types that do not fit still leave JavaScript behind, so the tests may run; the failure is counted already.
+  [ "$typescript" = yes ] || echo "== the TypeScript tests run on what the compiler could make"
+  if has ts; then run_ava; else mapfile -t quick_tests < <(quick_typescript_tests) && run_ava "${quick_tests[@]}"; fi
+fi
 wait
-if [ "${cpp_tests:-no}" = yes ]; then
-  report_doctest cpp-tests yes
-  report_doctest cuda-emulated-tests yes
-fi
-if [ "${sanitized_tests:-no}" = yes ]; then
-  report_doctest cpp-tests-sanitized no
-fi
-# Types that do not fit still leave JavaScript behind, so the tests may run; the failure is counted already.
-[ "$typescript" = yes ] || echo "== the TypeScript tests run on what the compiler could make"
-run_ava
+for name in "${started[@]}"; do report_doctest "$name"; done
 finish
