@@ -124,11 +124,11 @@ async function checkAgreement(sides, prompt) {
   });
 }
 
-/** `rounds` times the request to every side in turn, after one that is not counted; name → answers. */
-async function measure(sides, label, request, rounds) {
+/** `rounds` times the request to every side in turn, after a warm-up that is not counted; name → answers. */
+async function measure(sides, label, request, rounds, warmUp) {
   const line = JSON.stringify(request);
   const answers = Object.fromEntries(sides.map(({ name }) => [name, []]));
-  for (const { worker } of sides) await worker.ask(line);
+  for (const { worker } of sides) await worker.ask(JSON.stringify(warmUp));
   for (let round = 0; round < rounds; round += 1) {
     for (const { name, worker } of inTurn(sides, round)) {
       answers[name].push({ ...(await worker.ask(line)), load: loadAverage() });
@@ -157,16 +157,27 @@ async function measureAll(sides, vocabulary, options) {
   const raw = {};
   const tables = {};
   if (options.works.includes('sequence')) {
-    const samples = [idsOf(vocabulary, SEQUENCE_TOKENS, 1)];
-    raw.sequence = await measure(sides, 'one sequence', { work: 'score', samples }, options.rounds);
+    const request = { work: 'score', samples: [idsOf(vocabulary, SEQUENCE_TOKENS, 1)] };
+    raw.sequence = await measure(sides, 'one sequence', request, options.rounds, request);
     tables.sequence = summarize(raw.sequence);
   }
   if (options.works.includes('shared')) {
     const prompt = idsOf(vocabulary, SHARED.prompt, 2);
     const responses = SHARED.responses.map((length, i) => idsOf(vocabulary, length, 3 + i));
     const samples = responses.map((response) => [...prompt, ...response]);
-    raw.separate = await measure(sides, 'five samples', { work: 'score', samples }, options.sharedRounds);
-    raw.shared = await measure(sides, 'prompt once', { work: 'score_shared', prompt, responses }, options.sharedRounds);
+    const works = {
+      separate: [
+        { work: 'score', samples },
+        { work: 'score', samples: samples.slice(0, 1) },
+      ],
+      shared: [
+        { work: 'score_shared', prompt, responses },
+        { work: 'score_shared', prompt, responses: responses.slice(0, 1) },
+      ],
+    };
+    for (const [name, [request, warmUp]] of Object.entries(works)) {
+      raw[name] = await measure(sides, `five responses, ${name}`, request, options.sharedRounds, warmUp);
+    }
     Object.assign(tables, { separate: summarize(raw.separate), shared: summarize(raw.shared) });
   }
   if (options.works.includes('generation')) {
@@ -174,8 +185,10 @@ async function measureAll(sides, vocabulary, options) {
     for (const batch of options.batches) {
       const prompts = Array.from({ length: batch }, (_, p) => idsOf(vocabulary, GENERATION_PROMPT, 10 + p));
       const request = { work: 'generate', prompts, newTokens: options.newTokens };
-      raw[`generation ${batch}`] = await measure(sides, `generation of ${batch}`, request, options.generationRounds);
-      tables.generation[batch] = summarize(raw[`generation ${batch}`], ({ decodeSeconds }) => decodeSeconds);
+      const warmUp = { ...request, newTokens: 1 };
+      const answers = await measure(sides, `generation of ${batch}`, request, options.generationRounds, warmUp);
+      raw[`generation ${batch}`] = answers;
+      tables.generation[batch] = summarize(answers, ({ decodeSeconds }) => decodeSeconds);
     }
   }
   return { raw, tables };
