@@ -143,9 +143,9 @@ function openPackage(
     };
   }
   const file = path.join(folder, ADDON);
-  if (!existsSync(file)) return { kind: 'damaged', reason: `${name} is incomplete: ${file} is not there` };
+  if (!existsSync(file)) return { kind: 'damaged', reason: `${name} is incomplete: ${file} is not there`, folder };
   const opened = open(file, system);
-  return 'addon' in opened ? { ...opened, file, origin: `${name} ${manifest.version}` } : opened;
+  return 'addon' in opened ? { ...opened, file, origin: `${name} ${manifest.version}` } : { ...opened, folder };
 }
 
 /** Musl keeps npm from installing the package, and is then the cause. */
@@ -194,7 +194,7 @@ function describe(root: string, main: Manifest, causes: readonly Cause[], { plat
   ].join('\n');
 }
 
-/** The folder of the CUDA package, which nobody gets unless he installs it; and what is wrong with it, as a sentence. */
+/** The folder of the CUDA package, which is there only where somebody asked for it; and what is wrong with it, as a sentence. */
 export function cudaPackage(root: string): { folder: string; remark?: string } | undefined {
   const main = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as Manifest;
   const name = `${main.name}-${process.platform}-${process.arch}-cuda`;

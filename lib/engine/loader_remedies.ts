@@ -21,6 +21,8 @@ export type CauseKind =
 export interface Cause {
   kind: CauseKind;
   reason: string;
+  /** The installed package that it is about. */
+  folder?: string;
 }
 
 interface Remedy {
@@ -62,6 +64,7 @@ export function buildCommand(root: string, isRebuild = false): string {
     return isRebuild ? `${quoteCommand(['rm', '-rf', path.join(root, 'build')])} && ${build}` : build;
   }
   const words = ['cheems-native', 'build', ...(isRebuild ? ['--clean'] : [])];
+  if (process.versions['pnp'] !== undefined) return quoteCommand(['yarn', ...words]);
   return place.isGlobal ? quoteCommand(words) : within(place.folder, ['npx', ...words]);
 }
 
@@ -85,9 +88,8 @@ export function remedy(root: string, main: Manifest, causes: readonly Cause[], s
     };
   if (has('not installed') || has('other version'))
     return { text: 'Install it with:', command: installCommand(root, main, system) };
-  if (has('damaged') || has('other machine')) {
-    const folder = owner(root)!.folder;
-    const broken = path.join(folder, 'node_modules', `${main.name}-${system.platform}-${system.arch}`);
+  const broken = causes.find(({ kind }) => kind === 'damaged' || kind === 'other machine')?.folder;
+  if (broken !== undefined) {
     return {
       text: 'Install it anew with:',
       command: `${quoteCommand(['rm', '-rf', broken])} && ${installCommand(root, main, system)}`,
