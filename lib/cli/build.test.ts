@@ -36,8 +36,10 @@ function install(t: ExecutionContext, onBuild: string): Place {
   for (const folder of ['native', 'bindings', 'scripts']) mkdirSync(join(root, folder), { recursive: true });
   const isTest = /\.test\.|\/testing(\/|$)/;
   cpSync(join(clone, 'dist'), join(root, 'dist'), { recursive: true, filter: (file) => !isTest.test(file) });
-  for (const file of ['package.json', 'CMakeLists.txt', 'scripts/build_addon.cjs'])
+  const { files } = JSON.parse(readFileSync(join(clone, 'package.json'), 'utf8')) as { files: string[] };
+  for (const file of ['package.json', 'CMakeLists.txt', ...files.filter((name) => /^scripts\/.*\.cjs$/.test(name))]) {
     cpSync(join(clone, file), join(root, file));
+  }
   const tools = join(base, 'tools');
   mkdirSync(tools);
   const log = join(base, 'calls');
