@@ -48,6 +48,7 @@ function stageMain(folder) {
 function stagePlatform(folder, source) {
   fs.cpSync(path.resolve(root, source), folder, { recursive: true });
   fs.copyFileSync(path.join(root, 'LICENSE'), path.join(folder, 'LICENSE'));
+  fs.copyFileSync(path.join(root, 'packages', 'THIRD_PARTY.md'), path.join(folder, 'THIRD_PARTY.md'));
   const [own, main] = [readPackage(folder), readPackage(root)];
   if (own.version !== main.version) throw new Error(`${source}/package.json has version ${own.version} and package.json ${main.version}: run node scripts/set_version.cjs ${main.version}`);
 }

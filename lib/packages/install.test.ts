@@ -3,12 +3,14 @@
 import { execFile } from 'node:child_process';
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -87,12 +89,51 @@ test.serial('packed, and installed without registry and scripts', async (t) => {
   });
   const files = readdirSync(tarballs).map((file) => join(tarballs, file));
   t.is(files.length, 2);
+  for (const file of files) t.true(statSync(file).size < 3e6, file);
   const registry = await startRegistry(root); // third parties' packages alone
   writeFileSync(join(project, 'package.json'), '{"name":"user","private":true}');
   const started = performance.now();
   await run('npm', ['install', '--ignore-scripts', '--registry', registry.url, ...files]);
   t.log(`npm install: ${((performance.now() - started) / 1000).toFixed(1)} s`);
   await registry.stop();
+
+  const installed = join(project, 'node_modules');
+  const manifest = JSON.parse(readFileSync(join(installed, 'cheems-native', 'package.json'), 'utf8')) as Record<
+    string,
+    unknown
+  >;
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  t.deepEqual(manifest['optionalDependencies'], {
+    'cheems-native-linux-arm64': version,
+    'cheems-native-linux-x64': version,
+  });
+  t.is(manifest['scripts'], undefined);
+  t.false(existsSync(join(installed, 'cheems-native', 'binding.gyp')), 'package managers would run node-gyp');
+  const platform = join(installed, `cheems-native-${process.platform}-${process.arch}`);
+  t.deepEqual(readdirSync(platform).sort(), [
+    'LICENSE',
+    'README.md',
+    'THIRD_PARTY.md',
+    'cheems_native.node',
+    'package.json',
+  ]);
+  await run(process.execPath, [join(root, 'scripts', 'check_binary.cjs'), join(platform, 'cheems_native.node')]);
+});
+
+test('what cannot be packed is a sentence and no success', async (t) => {
+  const pack = (...words: string[]): Promise<string> =>
+    run('bash', [join(root, 'scripts', 'pack_packages.sh'), ...words]);
+  const other = process.arch === 'x64' ? 'linux-arm64' : 'linux-x64';
+  const out = join(base, 'none');
+  await t.throwsAsync(pack(out, '--local', '--only', other), {
+    message: /--local packs what this machine has built, and linux-\w+ is for another/,
+  });
+  await t.throwsAsync(pack(out, '--only', 'linux-mips'), {
+    message: /There is no package linux-mips: packages\/ holds linux-arm64 linux-x64/,
+  });
+  await t.throwsAsync(pack(), { message: /Say where the tarballs go/ });
+  await t.throwsAsync(pack(out, '--locally'), { message: /There is no option --locally/ });
+  t.deepEqual(readdirSync(out), []);
 });
 
 test.serial('require, import and npx train, evaluate and score there, to the same bits', async (t) => {
