@@ -1,83 +1,21 @@
 #include "batch/packed_tree.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
+#include "batch/branching.h"
 #include "core/error.h"
 
 namespace cheems {
 namespace {
 
-// Splitting a segment costs its descendants a little attention work; it pays from about this many saved tokens.
-constexpr int64_t kLeastSharedTokens = 16;
-
-std::span<const int32_t> tokens_of(const Samples& samples, int32_t sample) {
-  const auto s = static_cast<size_t>(sample);
-  return samples.tokens.subspan(static_cast<size_t>(samples.offsets[s]), static_cast<size_t>(samples.offsets[s + 1] - samples.offsets[s]));
-}
-
+// Takes the branches as they come and lays them out.
 class Packer {
  public:
-  Packer(const Samples& samples, bool share) : samples_(samples), share_(share) {}
+  explicit Packer(const Samples& samples) : samples_(samples) {}
 
-  // One tree for `members`, samples of one group.
-  void add_tree(std::vector<int32_t> members) {
-    if (!share_ || members.size() == 1 || common_prefix(members, 0) == 0) {
-      for (const int32_t sample : members) {
-        start_tree();
-        add_branch({sample}, 0, -1);
-      }
-      return;
-    }
-    start_tree();
-    add_branch(std::move(members), 0, -1);
-  }
-
-  PackedTree finish() {
-    tree_.tree_begins.push_back(static_cast<int32_t>(tree_.segments.size()));
-    index_rewards();
-    sort_tokens();
-    return std::move(tree_);
-  }
-
- private:
   void start_tree() { tree_.tree_begins.push_back(static_cast<int32_t>(tree_.segments.size())); }
-
-  // The longest prefix, counted from token `from`, that all members share.
-  int64_t common_prefix(const std::vector<int32_t>& members, int64_t from) const {
-    const auto first = tokens_of(samples_, members[0]);
-    int64_t common = static_cast<int64_t>(first.size()) - from;
-    for (const int32_t sample : members) {
-      const auto ids = tokens_of(samples_, sample);
-      const int64_t most = std::min<int64_t>(common, static_cast<int64_t>(ids.size()) - from);
-      common = std::mismatch(first.begin() + from, first.begin() + from + most, ids.begin() + from).first - (first.begin() + from);
-    }
-    return common;
-  }
-
-  // The members share everything before token `from`, which stands in `parent` and its ancestors.
-  void add_branch(std::vector<int32_t> members, int64_t from, int32_t parent) {
-    const int64_t common = common_prefix(members, from);
-    const int32_t segment = common > 0 ? add_segment(tokens_of(samples_, members[0]).subspan(static_cast<size_t>(from), static_cast<size_t>(common)), from, parent) : parent;
-    const int64_t next = from + common;
-    std::vector<int32_t> longer;
-    for (const int32_t sample : members) {
-      const int64_t length = static_cast<int64_t>(tokens_of(samples_, sample).size());
-      if (length == next) add_reward(sample, segment);
-      else longer.push_back(sample);
-    }
-    // Members that go on with the same token stay together where that saves enough.
-    std::stable_sort(longer.begin(), longer.end(), [&](int32_t a, int32_t b) { return token_at(a, next) < token_at(b, next); });
-    for (size_t begin = 0, end; begin < longer.size(); begin = end) {
-      for (end = begin + 1; end < longer.size() && token_at(longer[end], next) == token_at(longer[begin], next);) ++end;
-      std::vector<int32_t> branch(longer.begin() + static_cast<std::ptrdiff_t>(begin), longer.begin() + static_cast<std::ptrdiff_t>(end));
-      const int64_t saved = branch.size() > 1 ? common_prefix(branch, next) * static_cast<int64_t>(branch.size() - 1) : 0;
-      if (branch.size() == 1 || saved >= kLeastSharedTokens) add_branch(std::move(branch), next, segment);
-      else for (const int32_t sample : branch) add_branch({sample}, next, segment);
-    }
-  }
-
-  int32_t token_at(int32_t sample, int64_t index) const { return tokens_of(samples_, sample)[static_cast<size_t>(index)]; }
 
   int32_t add_segment(std::span<const int32_t> ids, int64_t position, int32_t parent) {
     const auto tree_number = static_cast<int32_t>(tree_.tree_begins.size()) - 1;
@@ -107,6 +45,13 @@ class Packer {
     }
   }
 
+  PackedTree finish() {
+    tree_.tree_begins.push_back(static_cast<int32_t>(tree_.segments.size()));
+    index_rewards();
+    return std::move(tree_);
+  }
+
+ private:
   void index_rewards() {
     tree_.reward_rows = tree_.reward_index;
     std::sort(tree_.reward_rows.begin(), tree_.reward_rows.end());
@@ -117,39 +62,49 @@ class Packer {
     }
   }
 
-  void sort_tokens() {
-    const auto& tokens = tree_.tokens;
-    tree_.token_order.resize(tokens.size());
-    std::iota(tree_.token_order.begin(), tree_.token_order.end(), 0);
-    std::stable_sort(tree_.token_order.begin(), tree_.token_order.end(), [&](int32_t a, int32_t b) { return tokens[static_cast<size_t>(a)] < tokens[static_cast<size_t>(b)]; });
-    for (size_t i = 0; i < tokens.size(); ++i) {
-      if (i == 0 || tokens[static_cast<size_t>(tree_.token_order[i])] != tokens[static_cast<size_t>(tree_.token_order[i - 1])]) tree_.token_runs.push_back(static_cast<int32_t>(i));
-    }
-    tree_.token_runs.push_back(static_cast<int32_t>(tokens.size()));
-  }
-
   const Samples& samples_;
-  const bool share_;
   PackedTree tree_;
 };
 
-// Splits `chosen` (in the order of groups) into runs of one group each.
-std::vector<std::vector<int32_t>> by_group(const Samples& samples, std::span<const int32_t> chosen) {
-  std::vector<std::vector<int32_t>> groups;
-  for (size_t i = 0; i < chosen.size(); ++i) {
-    const auto group = samples.groups[static_cast<size_t>(chosen[i])];
-    if (i == 0 || group != samples.groups[static_cast<size_t>(chosen[i - 1])]) groups.emplace_back();
-    groups.back().push_back(chosen[i]);
+// Rows by ascending token id, ties in row order: a radix sort, since comparing took most of packing's time.
+void sort_rows(const std::vector<int32_t>& tokens, std::vector<int32_t>& order) {
+  constexpr int kBits = 11;
+  constexpr uint32_t kDigits = 1u << kBits;
+  uint32_t largest = 0;
+  for (const int32_t token : tokens) largest = std::max(largest, static_cast<uint32_t>(token));
+  order.resize(tokens.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::vector<int32_t> sorted(tokens.size());
+  for (int shift = 0; shift < 32 && (largest >> shift) > 0; shift += kBits) {
+    const auto digit_of = [&](int32_t row) { return static_cast<uint32_t>(tokens[static_cast<size_t>(row)]) >> shift & (kDigits - 1); };
+    std::array<int32_t, kDigits> place{};
+    for (const int32_t row : order) ++place[digit_of(row)];
+    std::exclusive_scan(place.begin(), place.end(), place.begin(), 0);
+    for (const int32_t row : order) sorted[static_cast<size_t>(place[digit_of(row)]++)] = row;
+    order.swap(sorted);
   }
-  return groups;
+}
+
+void sort_tokens(PackedTree& tree) {
+  const auto& tokens = tree.tokens;
+  const auto id_of = [&](size_t place) { return tokens[static_cast<size_t>(tree.token_order[place])]; };
+  sort_rows(tokens, tree.token_order);
+  tree.token_runs.clear();
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (i == 0 || id_of(i) != id_of(i - 1)) tree.token_runs.push_back(static_cast<int32_t>(i));
+  }
+  tree.token_runs.push_back(static_cast<int32_t>(tokens.size()));
 }
 
 }  // namespace
 
-PackedTree pack_tree(const Samples& samples, std::span<const int32_t> chosen, bool share) {
-  Packer packer(samples, share);
-  for (auto& group : by_group(samples, chosen)) packer.add_tree(std::move(group));
-  return packer.finish();
+PackedTree pack_tree(const Samples& samples, std::span<const int32_t> chosen, bool share, TokenOrder order) {
+  Packer packer(samples);
+  Branching<Packer> branching(samples, share, packer);
+  for (const auto group : by_group(samples, chosen)) branching.add_tree(group);
+  PackedTree tree = packer.finish();
+  if (order == TokenOrder::sorted) sort_tokens(tree);
+  return tree;
 }
 
 void leave_token_out(PackedTree& tree, int32_t token) {
@@ -163,70 +118,6 @@ void leave_token_out(PackedTree& tree, int32_t token) {
   tree.token_order.erase(begin, end);
   tree.token_runs.erase(std::find(tree.token_runs.begin(), tree.token_runs.end(), first));
   for (int32_t& run : tree.token_runs) run -= run > first ? count : 0;
-}
-
-namespace {
-
-// Fills micro-batches one after another; a run of samples that has no room left opens the next.
-class MicroBatches {
- public:
-  explicit MicroBatches(int64_t budget) : budget_(budget) {}
-  void add(const std::vector<int32_t>& members, int64_t rows, int64_t readouts) {
-    if (batches_.empty() || rows > rows_left_ || readouts > readouts_left_) {
-      batches_.emplace_back();
-      rows_left_ = budget_;
-      readouts_left_ = reward_capacity(budget_);
-    }
-    rows_left_ -= rows;
-    readouts_left_ -= readouts;
-    batches_.back().insert(batches_.back().end(), members.begin(), members.end());
-  }
-  void close() { rows_left_ = 0; }
-  std::vector<std::vector<int32_t>> take() { return std::move(batches_); }
-
- private:
-  const int64_t budget_;
-  int64_t rows_left_ = 0, readouts_left_ = 0;
-  std::vector<std::vector<int32_t>> batches_;
-};
-
-}  // namespace
-
-std::vector<std::vector<int32_t>> plan_micro_batches(const Samples& samples, int64_t budget, bool share) {
-  std::vector<int32_t> all(static_cast<size_t>(samples.count()));
-  std::iota(all.begin(), all.end(), 0);
-  MicroBatches batches(budget);
-  const auto rows_of = [&](const std::vector<int32_t>& members) { return pack_tree(samples, members, share).rows(); };
-  const auto readouts_of = [&](const std::vector<int32_t>& members) {
-    return std::accumulate(members.begin(), members.end(), int64_t{0}, [&](int64_t sum, int32_t sample) { return sum + samples.readouts_of(sample); });
-  };
-  const auto fits = [&](const std::vector<int32_t>& members, int64_t rows) { return readouts_of(members) <= reward_capacity(budget) && rows <= budget; };
-  for (const auto& group : by_group(samples, all)) {
-    if (const int64_t rows = rows_of(group); fits(group, rows)) {
-      batches.add(group, rows, readouts_of(group));
-      continue;
-    }
-    // Too large for one micro-batch: as many of its samples at a time as fit, each part with the prompt again.
-    batches.close();
-    std::vector<int32_t> part;
-    int64_t part_rows = 0;
-    for (const int32_t sample : group) {
-      part.push_back(sample);
-      const int64_t rows = rows_of(part);
-      if (part.size() == 1 || fits(part, rows)) {
-        part_rows = rows;
-        continue;
-      }
-      part.pop_back();
-      batches.add(part, part_rows, readouts_of(part));
-      batches.close();
-      part = {sample};
-      part_rows = rows_of(part);
-    }
-    batches.add(part, part_rows, readouts_of(part));
-    batches.close();
-  }
-  return batches.take();
 }
 
 namespace {

@@ -32,8 +32,8 @@ struct PackedTree {
   std::vector<int32_t> cache_rows;         // with a cache: [N] the rows of the tokens' keys and values there, ascending; else empty
   std::vector<int32_t> reward_cache_rows;  // with a cache: [U] those of reward_rows
   std::vector<int32_t> reward_index;  // [R] entry of reward_rows that holds reward r (equal samples share one)
-  // Token rows sorted by token id (ties in row order), and where each distinct id's run begins: [N], [distinct + 1]; fewer by
-  // a token that was left out.
+  // For the backward pass: token rows sorted by token id (ties in row order), and where each distinct id's run begins: [N],
+  // [distinct + 1]; fewer by a token that was left out. Both empty in a tree without that order.
   std::vector<int32_t> token_order;
   std::vector<int32_t> token_runs;
   int64_t longest_path = 0;           // tokens of the longest sample
@@ -44,8 +44,9 @@ struct PackedTree {
 
 // Packs the chosen samples (indices into `samples`, in the order of their groups). With `share`, samples of
 // one group share the longest common prefix of their ids, and smaller groups inside them share on while that
-// saves at least 16 tokens; without, every sample is a tree of its own.
-PackedTree pack_tree(const Samples& samples, std::span<const int32_t> chosen, bool share);
+// saves at least 16 tokens; without, every sample is a tree of its own. Forward passes need no token order.
+enum class TokenOrder { sorted, none };
+PackedTree pack_tree(const Samples& samples, std::span<const int32_t> chosen, bool share, TokenOrder order = TokenOrder::sorted);
 
 // Takes the token's rows out of token_order, and its run out of token_runs: the embedding's backward then leaves that row of
 // the table without a gradient. Nothing changes where the tree has no such token.
