@@ -105,7 +105,9 @@ class TimedBackend : public Backend {
   std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string& purpose) override { return inner_->allocate(bytes, purpose); }
   void upload(void* destination, const void* host, int64_t bytes) override { inner_->upload(destination, host, bytes); }
   void download(void* host, const void* source, int64_t bytes) override { inner_->download(host, source, bytes); }
-  void download_later(void* host, const void* source, int64_t bytes) override { inner_->download_later(host, source, bytes); }
+  int64_t download_later(void* host, const void* source, int64_t bytes) override { return inner_->download_later(host, source, bytes); }
+  bool arrived(int64_t download) override { return inner_->arrived(download); }
+  void wait_for(int64_t download) override { inner_->wait_for(download); }
   void finish() override { inner_->finish(); }
   void zero(void* destination, int64_t bytes) override { inner_->zero(destination, bytes); }
   int64_t available_memory() const override { return inner_->available_memory(); }

@@ -38,14 +38,21 @@ class Backend {
   // numbers are there, and so for all that was asked for before.
   virtual void upload(void* destination, const void* host, int64_t bytes) = 0;
   virtual void download(void* host, const void* source, int64_t bytes) = 0;
-  // As download, but the numbers are there only after finish() or a later download.
-  virtual void download_later(void* host, const void* source, int64_t bytes) = 0;
+  // As download, but the numbers are there only once the download of the returned number has arrived, or after finish() or a
+  // later download.
+  virtual int64_t download_later(void* host, const void* source, int64_t bytes) = 0;
+  // Whether that download's numbers are there, without waiting; and waiting until they are, but for nothing that was asked for
+  // after it. A backend that computes at once has nothing to wait for.
+  virtual bool arrived(int64_t) { return true; }
+  virtual void wait_for(int64_t) {}
   virtual void finish() = 0;
   virtual void zero(void* destination, int64_t bytes) = 0;
   // Bytes that a new allocation could take now: free device memory, or what the system calls available.
   virtual int64_t available_memory() const = 0;
   // Bytes of them that a plan leaves alone when nobody says how many: for what libraries load at their first use.
   virtual int64_t memory_reserve() const { return 0; }
+  // Tokens of a micro-batch up to which throughput grows, so that they are worth the memory; 0: the usual number is enough.
+  virtual int64_t useful_micro_batch() const { return 0; }
 };
 
 // The CPU backend with its own pool of `threads` threads (0: one per usable core).

@@ -19,7 +19,7 @@ PlanningBackend planning_backend(const std::string& device, int threads) {
     planned.backend = create_backend(device, threads, planned.choice);
   } catch (const Error& missing) {
     if (!names_cuda(device)) throw;
-    return {DType::bfloat16, false, [](const WorkspaceRequest& request) { return cuda::workspace_bytes(request); }, -1, cuda::kMemoryReserveBytes,
+    return {DType::bfloat16, false, [](const WorkspaceRequest& request) { return cuda::workspace_bytes(request); }, -1, cuda::kMemoryReserveBytes, cuda::kUsefulMicroBatch,
             sentence("Planned for a CUDA device that is not here: ", missing.what()), nullptr};
   }
   Backend& backend = *planned.backend;
@@ -28,6 +28,7 @@ PlanningBackend planning_backend(const std::string& device, int threads) {
   planned.workspace_bytes = [&backend](const WorkspaceRequest& request) { return backend.operations().workspace_bytes(request); };
   planned.available_memory = backend.available_memory();
   planned.memory_reserve = backend.memory_reserve();
+  planned.useful_micro_batch = backend.useful_micro_batch();
   return planned;
 }
 

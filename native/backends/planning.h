@@ -15,6 +15,7 @@ struct PlanningBackend {
   WorkspaceBytes workspace_bytes;
   int64_t available_memory;  // bytes; -1 where no such device is here
   int64_t memory_reserve;    // bytes of them that a plan leaves alone
+  int64_t useful_micro_batch;  // as of Backend
   std::string choice;        // what is planned for and why: a sentence
   std::unique_ptr<Backend> backend;  // null where no such device is here
 };

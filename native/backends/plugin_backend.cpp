@@ -59,11 +59,14 @@ class PluginBackend : public Backend {
   std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string& purpose) override { return call(calls_.allocate, *inner_, bytes, purpose); }
   void upload(void* destination, const void* host, int64_t bytes) override { call(calls_.upload, *inner_, destination, host, bytes); }
   void download(void* host, const void* source, int64_t bytes) override { call(calls_.download, *inner_, host, source, bytes); }
-  void download_later(void* host, const void* source, int64_t bytes) override { call(calls_.download_later, *inner_, host, source, bytes); }
+  int64_t download_later(void* host, const void* source, int64_t bytes) override { return call(calls_.download_later, *inner_, host, source, bytes); }
+  bool arrived(int64_t download) override { return call(calls_.arrived, *inner_, download); }
+  void wait_for(int64_t download) override { call(calls_.wait_for, *inner_, download); }
   void finish() override { call(calls_.finish, *inner_); }
   void zero(void* destination, int64_t bytes) override { call(calls_.zero, *inner_, destination, bytes); }
   int64_t available_memory() const override { return call(calls_.available_memory, *inner_); }
   int64_t memory_reserve() const override { return inner_->memory_reserve(); }
+  int64_t useful_micro_batch() const override { return inner_->useful_micro_batch(); }
 
  private:
   std::unique_ptr<Backend> inner_;

@@ -146,7 +146,7 @@ struct Generator::State {
       if (sequences[i].finish == Finish::running) chosen.push_back(static_cast<int32_t>(i));
     }
     auto cached = std::make_shared<CachedPrompts>();
-    cached->tree = pack_tree(prompts(), chosen, true);
+    cached->tree = pack_tree(prompts(), chosen, true, TokenOrder::none);
     std::vector<std::pair<int64_t, int64_t>> taken;
     const auto take = [&](int64_t count) {
       const auto first = rows->take(count);

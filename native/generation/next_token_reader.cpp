@@ -12,8 +12,26 @@ namespace cheems::generation {
 namespace {
 
 constexpr int64_t kLeastPath = 256;
+constexpr int64_t kPlannedPath = 8192;
+
+model::ActivationCapacity capacity_for(const model::CausalModel& model, int64_t micro_batch_tokens, int64_t longest_path) {
+  model::ActivationCapacity capacity;
+  capacity.longest_path = longest_path;
+  capacity.rows = std::max(micro_batch_tokens, longest_path);
+  capacity.rewards = reward_capacity(capacity.rows);
+  capacity.dtype = capacity.final_dtype = model.precision();
+  return capacity;
+}
 
 }  // namespace
+
+int64_t NextTokenReader::planned_bytes(const model::CausalModel& model, int64_t micro_batch_tokens) {
+  const int64_t longest = std::min(kPlannedPath, std::max(kLeastPath, model.architecture().max_position_embeddings));
+  MemoryPlan plan;
+  model::Decoder::plan(model.architecture(), capacity_for(model, micro_batch_tokens, longest),
+                       [&](const WorkspaceRequest& request) { return model.backend().operations().workspace_bytes(request); }, plan);
+  return plan.total();
+}
 
 struct NextTokenReader::State {
   const model::CausalModel& model;
@@ -26,11 +44,7 @@ struct NextTokenReader::State {
     if (decoder && decoder->capacity().longest_path >= longest) return;
     const int64_t known = decoder ? decoder->capacity().longest_path : 0;
     decoder.reset();
-    model::ActivationCapacity capacity;
-    capacity.longest_path = std::max({longest, 2 * known, kLeastPath});
-    capacity.rows = std::max(micro_batch_tokens, capacity.longest_path);
-    capacity.rewards = reward_capacity(capacity.rows);
-    capacity.dtype = capacity.final_dtype = model.precision();
+    const auto capacity = capacity_for(model, micro_batch_tokens, std::max({longest, 2 * known, kLeastPath}));
     decoder = std::make_unique<model::Decoder>(model.architecture(), model.parameters().tensors(), model.backend(), capacity);
     logits = std::make_unique<Logits>(model, capacity.rewards);
   }
@@ -51,7 +65,7 @@ NextTokens NextTokenReader::read(const Samples& prompts, int64_t count, const Co
   NextTokens result{std::vector<int32_t>(static_cast<size_t>(prompts.count() * count)), std::vector<float>(static_cast<size_t>(prompts.count() * count))};
   int64_t done = 0, tokens = 0;
   for (const auto& chosen : plan_micro_batches(prompts, state_->micro_batch_tokens, true)) {
-    const PackedTree tree = pack_tree(prompts, chosen, true);
+    const PackedTree tree = pack_tree(prompts, chosen, true, TokenOrder::none);
     const Tensor hidden = state_->decoder->forward_hidden(tree, control);
     state_->logits->for_each_row(hidden, control, [&](int64_t row, std::span<const float> logits) {
       const auto best = likeliest_tokens(logits, count);

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 
+#include "backends/finish_at_end.h"
 #include "batch/packed_tree.h"
 #include "core/error.h"
 #include "model/decoder.h"
@@ -44,6 +46,14 @@ void check_readouts_fit(const Samples& samples, const model::HeadFacts& head) {
   }
 }
 
+// One that is under way, and what its downloads end in.
+struct MicroBatch {
+  PackedTree tree;
+  int64_t count = 0;           // samples
+  model::HeadOutputs outputs;  // of a head's layers; of a linear head one list, a product for each of the tree's rewards
+  int64_t download = 0;        // with which all outputs are there
+};
+
 }  // namespace
 
 struct Scorer::State {
@@ -75,23 +85,46 @@ struct Scorer::State {
     encoder = std::make_unique<model::Encoder>(model.architecture(), tensors, model.backend(), capacity);
   }
 
-  // The tree's rewards: one a sample, or one a readout.
-  std::vector<float> rewards_of(const PackedTree& tree, const Control& control) {
-    if (encoder) {
-      encoder->forward(tree, control);
-      return downloaded(encoder->rewards(tree), tree.rewards());
+  // Puts the micro-batch on the backend, up to the download of what its rewards are made of.
+  void launch(MicroBatch& batch, const Control& control) {
+    if (model.layered_head()) {
+      batch.download = model.layered_head()->launch(decoder->forward_hidden(batch.tree, control), batch.outputs);
+      return;
     }
-    if (model.layered_head()) return model.layered_head()->rewards(decoder->forward_hidden(tree, control), tree);
-    decoder->forward(tree, control);
-    std::vector<float> rewards = downloaded(decoder->rewards(tree), tree.rewards());
-    if (!model.head_rule().plain()) std::transform(rewards.begin(), rewards.end(), rewards.begin(), [&](float product) { return model.head_rule().apply(product); });
+    if (encoder) encoder->forward(batch.tree, control);
+    else decoder->forward(batch.tree, control);
+    const Tensor rewards = encoder ? encoder->rewards(batch.tree) : decoder->rewards(batch.tree);
+    auto& outputs = batch.outputs.emplace_back(static_cast<size_t>(batch.tree.rewards()));
+    batch.download = model.backend().download_later(outputs.data(), rewards.data, static_cast<int64_t>(outputs.size() * sizeof(float)));
+  }
+
+  // Its rewards, once the download has arrived: one a sample, or one a readout.
+  std::vector<float> rewards_of(MicroBatch& batch) const {
+    if (model.layered_head()) return model.layered_head()->rewards(batch.outputs, batch.tree);
+    std::vector<float> rewards = std::move(batch.outputs[0]);
+    if (!encoder && !model.head_rule().plain()) std::transform(rewards.begin(), rewards.end(), rewards.begin(), [&](float product) { return model.head_rule().apply(product); });
     return rewards;
   }
 
-  std::vector<float> downloaded(const Tensor& from, int64_t count) const {
-    std::vector<float> values(static_cast<size_t>(count));
-    model.backend().download(values.data(), from.data, count * static_cast<int64_t>(sizeof(float)));
-    return values;
+  // Puts them where the caller's samples have theirs.
+  void collect(MicroBatch& batch, const Samples& samples, std::vector<float>& all) const {
+    const bool every_step = model.head().readout == model::Readout::every_step;
+    const std::vector<float> rewards = rewards_of(batch);
+    // Of a sample's readouts, which stand next to each other: each has a reward, or all of them one.
+    size_t reward = 0;
+    for (size_t readout = 0; readout < batch.tree.samples.size();) {
+      const int32_t sample = batch.tree.samples[readout];
+      const auto readouts = static_cast<size_t>(samples.readouts_of(sample)), count = every_step ? readouts : 1;
+      const size_t to = every_step ? static_cast<size_t>(samples.readout_offsets[static_cast<size_t>(sample)]) : static_cast<size_t>(sample);
+      for (size_t i = 0; i < count; ++i, ++reward) {
+        if (!std::isfinite(rewards[reward])) {
+          model.parameters().check_mapped_finite();
+          fail("The reward of sample ", sample, " of the batch is not finite: the model's weights overflow float32. Check the model folder.");
+        }
+        all[to + i] = rewards[reward];
+      }
+      readout += readouts;
+    }
   }
 };
 
@@ -109,29 +142,27 @@ Scorer::Result Scorer::score(const Samples& samples, const Control& control) {
   state_->ensure_capacity(longest_of(samples), most_readouts(samples));
   Result result;
   result.rewards.resize(every_step ? samples.readouts.size() : static_cast<size_t>(samples.count()));
+  Backend& backend = state_->model.backend();
   int64_t done = 0;
-  for (const auto& chosen : plan_micro_batches(samples, state_->options.micro_batch_tokens, state_->share_prompts())) {
-    const PackedTree tree = pack_tree(samples, chosen, state_->share_prompts());
-    const std::vector<float> rewards = state_->rewards_of(tree, control);
-    // Of a sample's readouts, which stand next to each other: each has a reward, or all of them one.
-    size_t reward = 0;
-    for (size_t readout = 0; readout < tree.samples.size();) {
-      const int32_t sample = tree.samples[readout];
-      const auto readouts = static_cast<size_t>(samples.readouts_of(sample)), count = every_step ? readouts : 1;
-      const size_t to = every_step ? static_cast<size_t>(samples.readout_offsets[static_cast<size_t>(sample)]) : static_cast<size_t>(sample);
-      for (size_t i = 0; i < count; ++i, ++reward) {
-        if (!std::isfinite(rewards[reward])) {
-          state_->model.parameters().check_mapped_finite();
-          fail("The reward of sample ", sample, " of the batch is not finite: the model's weights overflow float32. Check the model folder.");
-        }
-        result.rewards[to + i] = rewards[reward];
-      }
-      readout += readouts;
-    }
-    done += static_cast<int64_t>(chosen.size());
-    result.computed_tokens += tree.rows();
+  std::deque<MicroBatch> under_way;  // one computing, one behind it: the device never waits for the host to pack and launch
+  const FinishAtEnd finish(backend);
+  const auto collect_first = [&] {
+    MicroBatch& first = under_way.front();
+    backend.wait_for(first.download);
+    state_->collect(first, samples, result.rewards);
+    done += first.count;
+    result.computed_tokens += first.tree.rows();
+    under_way.pop_front();
     control.report(done, samples.count(), result.computed_tokens);
+  };
+  for (const auto& chosen : plan_micro_batches(samples, state_->options.micro_batch_tokens, state_->share_prompts())) {
+    MicroBatch& batch = under_way.emplace_back();
+    batch.tree = pack_tree(samples, chosen, state_->share_prompts(), TokenOrder::none);
+    batch.count = static_cast<int64_t>(chosen.size());
+    state_->launch(batch, control);
+    while (under_way.size() > 1 || (!under_way.empty() && backend.arrived(under_way.front().download))) collect_first();
   }
+  while (!under_way.empty()) collect_first();
   return result;
 }
 

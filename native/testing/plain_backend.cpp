@@ -97,7 +97,10 @@ class PlainBackend : public Backend {
   std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string&) override { return std::make_unique<PlainBuffer>(bytes); }
   void upload(void* destination, const void* host, int64_t bytes) override { copy(destination, host, bytes); }
   void download(void* host, const void* source, int64_t bytes) override { copy(host, source, bytes); }
-  void download_later(void* host, const void* source, int64_t bytes) override { download(host, source, bytes); }
+  int64_t download_later(void* host, const void* source, int64_t bytes) override {
+    download(host, source, bytes);
+    return 0;
+  }
   void finish() override {}
   void zero(void* destination, int64_t bytes) override { std::memset(destination, 0, static_cast<size_t>(bytes)); }
   int64_t available_memory() const override { return int64_t{1} << 40; }  // tests are small

@@ -4,6 +4,9 @@
 #include "testing/model_check.h"
 #include "testing/operation_check.h"
 #include "testing/small_model.h"
+#ifdef CHEEMS_CUDA_ON_CPU
+#include "testing/cuda_on_cpu/emulated_device.h"
+#endif
 
 namespace cheems {
 namespace {
@@ -52,6 +55,29 @@ TEST_CASE("cuda trainer: cancelled in the middle, it leaves no download behind")
   device_backend().finish();
   CHECK(trainer.score(samples.view(), Control()) == expected);
 }
+
+#ifdef CHEEMS_CUDA_ON_CPU
+TEST_CASE("cuda trainer: however many micro-batches a step has, the device idles at its two ends alone") {
+  const SmallModel folder;
+  const auto model = load_model(folder.folder(), {.backend = device_backend(), .precision = DType::bfloat16});
+  training::Trainer trainer(*model, {.micro_batch_tokens = 8, .share_prompts = false});
+  OwnedSamples samples;
+  std::vector<int32_t> pairs;
+  for (int32_t s = 0; s < 8; ++s) {
+    samples.add(s % 2 == 0 ? std::vector<int32_t>{1 + s, 2} : std::vector<int32_t>{1 + s, 2, 3, 4, 5}, s / 2);
+    if (s % 2 == 1) pairs.insert(pairs.end(), {s - 1, s});
+  }
+  const auto step = [&](int64_t number) { return trainer.step(samples.view(), pairs, {.step = number, .learning_rate = 1e-3}, Control()); };
+  REQUIRE(step(1).micro_batches == 4);
+  cuda_on_cpu::set_streams_deferred(true);
+  const auto before = cuda_on_cpu::host_waits();
+  const auto again = step(2);
+  const auto after = cuda_on_cpu::host_waits();
+  cuda_on_cpu::set_streams_deferred(false);
+  CHECK(after.drains - before.drains == 2);  // the loss, which decides on the update; the norm at its end
+  CHECK(std::isfinite(again.loss));
+}
+#endif
 
 TEST_CASE("device: rewards of single sequences equal transformers' in float32") {
   for_each_reference([](const ReferenceModel& reference) { check_single_sequences(reference, {.backend = device_backend()}); });

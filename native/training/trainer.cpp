@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "backends/finish_at_end.h"
 #include "batch/packed_tree.h"
 #include "core/error.h"
 #include "model/decoder.h"
@@ -31,27 +32,10 @@ int64_t longest_of(const Samples& samples) {
 // One micro-batch of a global batch: its samples, and the pairs that lie inside it.
 struct MicroBatch {
   std::vector<int32_t> chosen;  // sample numbers
-  PackedTree tree;
-  std::vector<int32_t> pairs;   // as indices into tree.samples
-  std::vector<float> rewards;   // of tree.samples, once forward ran and the backend finished
+  std::vector<int32_t> pairs;   // of sample numbers; once packed, indices into tree.samples
   bool pairs_cross = false;     // some pair has its other side in another micro-batch
-};
-
-// Downloads that are under way end in memory of the caller: they are waited for whichever way it is left.
-class FinishAtEnd {
- public:
-  explicit FinishAtEnd(Backend& backend) : backend_(backend) {}
-  FinishAtEnd(const FinishAtEnd&) = delete;
-  ~FinishAtEnd() {
-    try {
-      backend_.finish();
-    } catch (const std::exception&) {
-      // The device failed: nothing more will be written, and the error that told it is on its way already.
-    }
-  }
-
- private:
-  Backend& backend_;
+  PackedTree tree;              // packed just before it runs first: on a device, while the micro-batch before it computes
+  std::vector<float> rewards;   // of tree.samples, once forward ran and the backend finished
 };
 
 // The rewards of micro-batches that ran, in the order of the samples.
@@ -87,6 +71,7 @@ struct Trainer::State {
 
   std::unique_ptr<Buffer> sums;          // [2] doubles: ranking loss and regulariser of the step
   std::unique_ptr<Buffer> crossing;      // rewards and their gradients of prompts that span micro-batches
+  std::vector<int32_t> place;            // scratch: sample -> index in the tree's samples
 
   State(model::RewardModel& m, const TrainerOptions& o) : model(m), options(o), optimizer(m, o.optimizer_state, o.seed), sums(m.backend().allocate(2 * sizeof(double), "the loss")) {}
 
@@ -99,28 +84,30 @@ struct Trainer::State {
 
   void check(const Samples& samples) const { check_samples(samples, model.architecture().vocab_size, model.architecture().max_position_embeddings); }
 
+  // Planned, not packed.
   std::vector<MicroBatch> micro_batches(const Samples& samples, std::span<const int32_t> pairs) const {
     std::vector<MicroBatch> batches;
-    std::vector<std::pair<int32_t, int32_t>> place(static_cast<size_t>(samples.count()));  // sample -> micro-batch, index in it
+    std::vector<size_t> batch_of(static_cast<size_t>(samples.count()));
     for (auto& chosen : plan_micro_batches(samples, options.micro_batch_tokens, options.share_prompts)) {
-      MicroBatch batch;
-      batch.tree = pack_tree(samples, chosen, options.share_prompts);
-      if (options.padding_token >= 0) leave_token_out(batch.tree, static_cast<int32_t>(options.padding_token));
-      batch.chosen = std::move(chosen);
-      for (size_t r = 0; r < batch.tree.samples.size(); ++r) place[static_cast<size_t>(batch.tree.samples[r])] = {static_cast<int32_t>(batches.size()), static_cast<int32_t>(r)};
-      batches.push_back(std::move(batch));
+      for (const int32_t sample : chosen) batch_of[static_cast<size_t>(sample)] = batches.size();
+      batches.emplace_back().chosen = std::move(chosen);
     }
     for (size_t p = 0; p < pairs.size(); p += 2) {
-      const auto [chosen_batch, chosen] = place[static_cast<size_t>(pairs[p])];
-      const auto [rejected_batch, rejected] = place[static_cast<size_t>(pairs[p + 1])];
-      MicroBatch& batch = batches[static_cast<size_t>(chosen_batch)];
-      if (chosen_batch == rejected_batch) {
-        batch.pairs.insert(batch.pairs.end(), {chosen, rejected});
-      } else {
-        batch.pairs_cross = batches[static_cast<size_t>(rejected_batch)].pairs_cross = true;
-      }
+      const size_t chosen = batch_of[static_cast<size_t>(pairs[p])], rejected = batch_of[static_cast<size_t>(pairs[p + 1])];
+      if (chosen == rejected) batches[chosen].pairs.insert(batches[chosen].pairs.end(), {pairs[p], pairs[p + 1]});
+      else batches[chosen].pairs_cross = batches[rejected].pairs_cross = true;
     }
     return batches;
+  }
+
+  // With the order of tokens where a backward pass will need it.
+  void pack(const Samples& samples, MicroBatch& batch, TokenOrder order) {
+    if (batch.tree.rows() > 0) return;
+    batch.tree = pack_tree(samples, batch.chosen, options.share_prompts, order);
+    if (order == TokenOrder::sorted && options.padding_token >= 0) leave_token_out(batch.tree, static_cast<int32_t>(options.padding_token));
+    place.resize(static_cast<size_t>(samples.count()));
+    for (size_t r = 0; r < batch.tree.samples.size(); ++r) place[static_cast<size_t>(batch.tree.samples[r])] = static_cast<int32_t>(r);
+    for (int32_t& sample : batch.pairs) sample = place[static_cast<size_t>(sample)];
   }
 
   // Its rewards come to batch.rewards with the backend's next download.
@@ -221,6 +208,7 @@ StepResult Trainer::step(const Samples& samples, std::span<const int32_t> pairs,
     for (MicroBatch& batch : batches) {
       if (!batch.pairs_cross) continue;
       any_cross = true;
+      state.pack(samples, batch, TokenOrder::sorted);
       state.forward(batch, control);
       result.computed_tokens += batch.tree.rows();
     }
@@ -231,6 +219,7 @@ StepResult Trainer::step(const Samples& samples, std::span<const int32_t> pairs,
     }
     int64_t done = 0;
     for (MicroBatch& batch : batches) {
+      state.pack(samples, batch, TokenOrder::sorted);
       state.forward(batch, control);
       const Tensor d_local = state.decoder->d_rewards(batch.tree);
       if (batch.pairs_cross) {
@@ -275,6 +264,7 @@ std::vector<float> Trainer::score(const Samples& samples, const Control& control
   auto batches = state.micro_batches(samples, {});
   const FinishAtEnd finish(state.model.backend());
   for (MicroBatch& batch : batches) {
+    state.pack(samples, batch, TokenOrder::none);
     state.forward(batch, control);
     done += static_cast<int64_t>(batch.chosen.size());
     tokens += batch.tree.rows();

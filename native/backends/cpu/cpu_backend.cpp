@@ -114,7 +114,10 @@ class CpuBackend : public Backend {
   }
   void upload(void* destination, const void* host, int64_t bytes) override { copy(destination, host, bytes); }
   void download(void* host, const void* source, int64_t bytes) override { copy(host, source, bytes); }
-  void download_later(void* host, const void* source, int64_t bytes) override { download(host, source, bytes); }
+  int64_t download_later(void* host, const void* source, int64_t bytes) override {
+    download(host, source, bytes);
+    return 0;
+  }
   void finish() override {}
   void zero(void* destination, int64_t bytes) override { std::memset(destination, 0, static_cast<size_t>(bytes)); }
 

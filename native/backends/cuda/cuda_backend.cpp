@@ -166,9 +166,17 @@ class CudaBackend : public Backend {
     select();
     ring_.download(host, source, bytes);
   }
-  void download_later(void* host, const void* source, int64_t bytes) override {
+  int64_t download_later(void* host, const void* source, int64_t bytes) override {
     select();
-    ring_.download_later(host, source, bytes);
+    return ring_.download_later(host, source, bytes);
+  }
+  bool arrived(int64_t download) override {
+    select();
+    return ring_.arrived(download);
+  }
+  void wait_for(int64_t download) override {
+    select();
+    ring_.wait_for(download);
   }
   void finish() override {
     select();
@@ -186,6 +194,7 @@ class CudaBackend : public Backend {
     return static_cast<int64_t>(free);
   }
   int64_t memory_reserve() const override { return kMemoryReserveBytes; }
+  int64_t useful_micro_batch() const override { return kUsefulMicroBatch; }
 
  private:
   // The current device is a property of the calling thread.

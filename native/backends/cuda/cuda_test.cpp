@@ -8,6 +8,9 @@
 #include "core/error.h"
 #include "testing/operation_check.h"
 #include "testing/trees.h"
+#ifdef CHEEMS_CUDA_ON_CPU
+#include "testing/cuda_on_cpu/emulated_device.h"
+#endif
 
 namespace cheems {
 namespace {
@@ -99,6 +102,33 @@ TEST_CASE("cuda backend: uploads, zeroing, operations and downloads keep their o
   for (int round = 0; round < 100; ++round) CHECK(later[static_cast<size_t>(round)] == std::vector<float>(4, static_cast<float>(round)));
   CHECK(downloaded(backend, to->data(), 4) == std::vector<float>(4, 0.0f));
 }
+
+#ifdef CHEEMS_CUDA_ON_CPU
+TEST_CASE("cuda backend: one download is waited for without those behind it, and what has arrived is told without waiting") {
+  Backend& backend = device_backend();
+  const auto buffer = backend.allocate(4, "a test");
+  backend.finish();
+  cuda_on_cpu::set_streams_deferred(true);
+  std::vector<float> found(3, -1.0f);
+  std::vector<int64_t> downloads;
+  for (int i = 0; i < 3; ++i) {
+    const auto value = static_cast<float>(i);
+    backend.upload(buffer->data(), &value, 4);
+    downloads.push_back(backend.download_later(&found[static_cast<size_t>(i)], buffer->data(), 4));
+  }
+  CHECK_FALSE(backend.arrived(downloads[2]));
+  const auto before = cuda_on_cpu::host_waits();
+  backend.wait_for(downloads[1]);
+  CHECK(cuda_on_cpu::host_waits().waits == before.waits + 1);
+  CHECK(cuda_on_cpu::host_waits().drains == before.drains);
+  CHECK(found == std::vector<float>{0, 1, -1});
+  CHECK(backend.arrived(downloads[0]));
+  CHECK(backend.arrived(downloads[1]));
+  while (!backend.arrived(downloads[2])) CHECK(found[2] == -1.0f);  // each question brings the emulated stream on
+  CHECK(found == std::vector<float>{0, 1, 2});
+  cuda_on_cpu::set_streams_deferred(false);
+}
+#endif
 
 TEST_CASE("cuda backend: spans of the batch's tree, of parts of it and of memory that was used again") {
   Backend& backend = device_backend();

@@ -58,6 +58,7 @@ StagingRing::Slot& StagingRing::next_slot() {
 void StagingRing::record(Slot& slot) {
   check(cudaEventRecord(slot.copied, stream_), "cudaEventRecord");
   slot.in_flight = true;
+  slot.number = ++copies_;
 }
 
 void StagingRing::upload_filled(void* destination, int64_t bytes, const std::function<void(void*)>& fill) {
@@ -77,7 +78,7 @@ void StagingRing::upload(void* destination, const void* host, int64_t bytes) {
   }
 }
 
-void StagingRing::download_later(void* host, const void* source, int64_t bytes) {
+int64_t StagingRing::download_later(void* host, const void* source, int64_t bytes) {
   for (int64_t done = 0; done < bytes;) {
     const int64_t part = std::min(slot_bytes_, bytes - done);
     Slot& slot = next_slot();
@@ -87,6 +88,29 @@ void StagingRing::download_later(void* host, const void* source, int64_t bytes) 
     slot.download_to = static_cast<char*>(host) + done;
     slot.download_bytes = part;
     done += part;
+  }
+  return copies_;
+}
+
+bool StagingRing::arrived(int64_t download) {
+  for (Slot& slot : slots_) {
+    if (!slot.in_flight || slot.number != download) continue;
+    const cudaError_t state = cudaEventQuery(slot.copied);
+    if (state == cudaErrorNotReady) {
+      (void)cudaGetLastError();
+      return false;
+    }
+    check(state, "cudaEventQuery (a copy in flight)");
+    wait_for(download);
+  }
+  return true;
+}
+
+void StagingRing::wait_for(int64_t download) {
+  // The last first: those before it have then arrived.
+  for (size_t back = 1; back <= slots_.size(); ++back) {
+    Slot& slot = slots_[(next_ + slots_.size() - back) % slots_.size()];
+    if (slot.number <= download) wait(slot);
   }
 }
 

@@ -24,8 +24,11 @@ class StagingRing {
   void upload_filled(void* destination, int64_t bytes, const std::function<void(void*)>& fill);
   // Waits for all that was put on the stream before, and for the copy itself.
   void download(void* host, const void* source, int64_t bytes);
-  // The copy is on the stream when this returns, its numbers are in `host` after finish().
-  void download_later(void* host, const void* source, int64_t bytes);
+  // The copy is on the stream when this returns, its numbers are in `host` once it has arrived or after finish(). Returns its number.
+  int64_t download_later(void* host, const void* source, int64_t bytes);
+  // Whether the numbers of that download are in `host`, without waiting; and waiting for them, but for nothing behind them.
+  bool arrived(int64_t download);
+  void wait_for(int64_t download);
   // Waits for the stream and hands out what download_later asked for.
   void finish();
   // How often the host had to wait for a slot.
@@ -36,6 +39,7 @@ class StagingRing {
     void* memory = nullptr;
     cudaEvent_t copied = nullptr;
     bool in_flight = false;
+    int64_t number = 0;           // of the copy: they go through the stream in this order
     void* download_to = nullptr;  // host memory that gets the slot's first `download_bytes` when the copy has arrived
     int64_t download_bytes = 0;
   };
@@ -48,6 +52,7 @@ class StagingRing {
   int64_t slot_bytes_;
   std::vector<Slot> slots_;
   size_t next_ = 0;
+  int64_t copies_ = 0;  // so far
   int64_t waits_ = 0;
 };
 

@@ -12,6 +12,10 @@ constexpr int64_t kCublasLtWorkspaceBytes = int64_t{32} << 20;
 // programs (a desktop, a monitor) take some too.
 constexpr int64_t kMemoryReserveBytes = int64_t{1} << 30;
 
+// With so many rows even the narrowest product of a 0.5B model has a dozen tiles for each multiprocessor of an H100, and the
+// gradients, which every micro-batch reads and writes, are a few per cent of its time.
+constexpr int64_t kUsefulMicroBatch = 32768;
+
 // The most that any operation needs, for they run one after another and share.
 int64_t workspace_bytes(const WorkspaceRequest& request, int64_t most_for_cublas_lt = kCublasLtWorkspaceBytes);
 

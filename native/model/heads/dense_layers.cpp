@@ -71,7 +71,7 @@ DenseLayers::DenseLayers(const std::vector<DenseLayer>& layers, Backend& backend
   }
 }
 
-std::vector<float> DenseLayers::run(const Tensor& x) {
+int64_t DenseLayers::launch(const Tensor& x, std::vector<float>& outputs) {
   if (x.rows > rows_) {
     rows_ = x.rows;
     scratch_.reset();
@@ -87,9 +87,31 @@ std::vector<float> DenseLayers::run(const Tensor& x) {
     if (layer.activation) ops.activation_forward({.y = output, .x = output, .activation = *layer.activation});
     input = output;
   }
-  std::vector<float> outputs(static_cast<size_t>(x.rows * outputs_));
-  backend_.download(outputs.data(), input.data, static_cast<int64_t>(outputs.size() * sizeof(float)));
-  return outputs;
+  outputs.resize(static_cast<size_t>(x.rows * outputs_));
+  return backend_.download_later(outputs.data(), input.data, static_cast<int64_t>(outputs.size() * sizeof(float)));
+}
+
+DenseHead::DenseHead(const std::vector<Stack>& stacks, Backend& backend) {
+  for (const Stack& stack : stacks) stacks_.emplace_back(stack.layers, backend, stack.purpose);
+}
+
+int64_t DenseHead::widest() const {
+  int64_t widest = 0;
+  for (const DenseLayers& stack : stacks_) widest = std::max(widest, stack.widest());
+  return widest;
+}
+
+int64_t DenseHead::bytes() const {
+  int64_t bytes = 0;
+  for (const DenseLayers& stack : stacks_) bytes += stack.bytes();
+  return bytes;
+}
+
+int64_t DenseHead::launch(const Tensor& hidden, HeadOutputs& outputs) {
+  outputs.resize(stacks_.size());
+  int64_t download = 0;
+  for (size_t i = 0; i < stacks_.size(); ++i) download = stacks_[i].launch(hidden, outputs[i]);
+  return download;
 }
 
 }  // namespace cheems::model

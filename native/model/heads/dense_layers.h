@@ -30,8 +30,8 @@ class DenseLayers {
  public:
   DenseLayers(const std::vector<DenseLayer>& layers, Backend& backend, const std::string& purpose);
   // x: [U, inputs] float32 in the backend's memory, after a decoder's forward (whose workspace is used).
-  // Returns [U, outputs] on the host, row after row.
-  std::vector<float> run(const Tensor& x);
+  // `outputs` becomes [U, outputs], row after row, once the download that is returned has arrived.
+  int64_t launch(const Tensor& x, std::vector<float>& outputs);
   int64_t outputs() const { return outputs_; }
   int64_t widest() const { return widest_; }
   int64_t bytes() const { return weights_->size(); }
@@ -45,6 +45,26 @@ class DenseLayers {
   std::vector<Placed> layers_;
   std::unique_ptr<Buffer> weights_, scratch_;  // scratch: two matrices [rows, widest]
   int64_t outputs_ = 0, widest_ = 0, rows_ = 0;
+};
+
+// A head of such stacks, which all read the same hidden states. What is made of their outputs, each kind says.
+class DenseHead : public LayeredHead {
+ public:
+  struct Stack {
+    const std::vector<DenseLayer>& layers;
+    const char* purpose;
+  };
+  DenseHead(const std::vector<Stack>& stacks, Backend& backend);
+  int64_t widest() const override;
+  int64_t bytes() const override;
+  int64_t launch(const Tensor& hidden, HeadOutputs& outputs) override;
+
+ protected:
+  // Numbers that the stack gives for each row.
+  int64_t width(size_t stack) const { return stacks_[stack].outputs(); }
+
+ private:
+  std::vector<DenseLayers> stacks_;
 };
 
 }  // namespace cheems::model

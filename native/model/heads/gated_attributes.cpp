@@ -25,14 +25,12 @@ struct GateRule {
   std::vector<float> transform;  // [objectives, objectives]; empty: the identity
 };
 
-class GatedAttributesHead : public LayeredHead {
+class GatedAttributesHead : public DenseHead {
  public:
   GatedAttributesHead(const std::vector<DenseLayer>& regression, const std::vector<DenseLayer>& gate, GateRule rule, Backend& backend)
-      : regression_(regression, backend, "the reward head"), gate_(gate, backend, "the reward head's gate"), rule_(std::move(rule)) {}
-  int64_t widest() const override { return std::max(regression_.widest(), gate_.widest()); }
-  int64_t bytes() const override { return regression_.bytes() + gate_.bytes(); }
-  std::vector<float> rewards(const Tensor& hidden, const PackedTree& tree) override {
-    const std::vector<float> attributes = regression_.run(hidden), gates = gate_.run(hidden);
+      : DenseHead({{regression, "the reward head"}, {gate, "the reward head's gate"}}, backend), rule_(std::move(rule)) {}
+  std::vector<float> rewards(const HeadOutputs& stacks, const PackedTree& tree) const override {
+    const std::vector<float>&attributes = stacks[0], &gates = stacks[1];
     std::vector<float> rewards;
     for (size_t r = 0; r + 1 < tree.reward_index.size(); r += 2) {
       const auto prompt = static_cast<size_t>(tree.reward_index[r]), last = static_cast<size_t>(tree.reward_index[r + 1]);
@@ -61,7 +59,6 @@ class GatedAttributesHead : public LayeredHead {
     return static_cast<float>(reward);
   }
 
-  DenseLayers regression_, gate_;
   const GateRule rule_;
 };
 

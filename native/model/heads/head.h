@@ -42,6 +42,9 @@ struct LinearRule {
   float apply(float product) const { return static_cast<float>((static_cast<double>(product) + bias - mean) * scale); }
 };
 
+// What a head's layers gave for a tree: for each stack of layers [U, outputs], row after row.
+using HeadOutputs = std::vector<std::vector<float>>;
+
 // A head that is more than one linear layer. Its layers run on the backend, what follows them on the host in float64.
 class LayeredHead {
  public:
@@ -50,9 +53,12 @@ class LayeredHead {
   virtual int64_t widest() const = 0;
   // Bytes that its weights take in the backend's memory.
   virtual int64_t bytes() const = 0;
-  // hidden: [U, H] float32, the tree's reward_rows. One reward for each sample of tree.samples, whose readouts stand next to each
-  // other; with Readout::every_step one for each readout.
-  virtual std::vector<float> rewards(const Tensor& hidden, const PackedTree& tree) = 0;
+  // hidden: [U, H] float32, a tree's reward_rows. Puts the layers on the backend; `outputs` has their results once the download
+  // that is returned has arrived (Backend::wait_for).
+  virtual int64_t launch(const Tensor& hidden, HeadOutputs& outputs) = 0;
+  // From those outputs, one reward for each sample of the tree's samples, whose readouts stand next to each other; with
+  // Readout::every_step one for each readout.
+  virtual std::vector<float> rewards(const HeadOutputs& outputs, const PackedTree& tree) const = 0;
 };
 
 // What recognition may look at.

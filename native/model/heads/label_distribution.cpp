@@ -23,22 +23,20 @@ void softmax(std::vector<double>& x, double temperature) {
   for (double& value : x) value /= sum;
 }
 
-class LabelDistributionHead : public LayeredHead {
+class LabelDistributionHead : public DenseHead {
  public:
   LabelDistributionHead(const std::vector<DenseLayer>& regression, const std::vector<DenseLayer>& gate, double temperature, Backend& backend)
-      : regression_(regression, backend, "the reward head"), gate_(gate, backend, "the reward head's gate"), temperature_(temperature) {}
-  int64_t widest() const override { return std::max(regression_.widest(), gate_.widest()); }
-  int64_t bytes() const override { return regression_.bytes() + gate_.bytes(); }
-  std::vector<float> rewards(const Tensor& hidden, const PackedTree& tree) override {
-    const std::vector<float> grades = regression_.run(hidden), gates = gate_.run(hidden);
+      : DenseHead({{regression, "the reward head"}, {gate, "the reward head's gate"}}, backend), temperature_(temperature) {}
+  std::vector<float> rewards(const HeadOutputs& stacks, const PackedTree& tree) const override {
+    const std::vector<float>&grades = stacks[0], &gates = stacks[1];
     std::vector<float> rewards;
-    for (const int32_t row : tree.reward_index) rewards.push_back(reward(grades.data() + row * regression_.outputs(), gates.data() + row * gate_.outputs()));
+    for (const int32_t row : tree.reward_index) rewards.push_back(reward(grades.data() + row * width(0), gates.data() + row * width(1)));
     return rewards;
   }
 
  private:
   float reward(const float* logits, const float* gate) const {
-    std::vector<double> weights(gate, gate + gate_.outputs());
+    std::vector<double> weights(gate, gate + width(1));
     if (temperature_ > 0) softmax(weights, temperature_);
     double reward = 0;
     for (size_t k = 0; k < weights.size(); ++k) {
@@ -49,7 +47,6 @@ class LabelDistributionHead : public LayeredHead {
     return static_cast<float>(reward);
   }
 
-  DenseLayers regression_, gate_;
   const double temperature_;  // 0: the raw gate
 };
 

@@ -16,16 +16,14 @@ std::string shapes_of(const std::string& prefix, const std::vector<DenseLayer>& 
   return text + " -> " + std::to_string(layers.back().outputs);
 }
 
-class ReluLayersHead : public LayeredHead {
+class ReluLayersHead : public DenseHead {
  public:
-  ReluLayersHead(const std::vector<DenseLayer>& layers, Backend& backend) : layers_(layers, backend, "the reward head") {}
-  int64_t widest() const override { return layers_.widest(); }
-  int64_t bytes() const override { return layers_.bytes(); }
-  std::vector<float> rewards(const Tensor& hidden, const PackedTree& tree) override {
-    const std::vector<float> outputs = layers_.run(hidden);
+  ReluLayersHead(const std::vector<DenseLayer>& layers, Backend& backend) : DenseHead({{layers, "the reward head"}}, backend) {}
+  std::vector<float> rewards(const HeadOutputs& stacks, const PackedTree& tree) const override {
+    const std::vector<float>& outputs = stacks[0];
     std::vector<float> rewards;
     for (const int32_t row : tree.reward_index) {
-      if (layers_.outputs() == 1) {
+      if (width(0) == 1) {
         rewards.push_back(outputs[static_cast<size_t>(row)]);
         continue;
       }
@@ -35,9 +33,6 @@ class ReluLayersHead : public LayeredHead {
     }
     return rewards;
   }
-
- private:
-  DenseLayers layers_;
 };
 
 std::optional<HeadMatch> layers_under(const HeadSource& source, const std::string& prefix, int64_t outputs) {

@@ -7,15 +7,13 @@
 namespace cheems::model {
 namespace {
 
-class WeightedAttributesHead : public LayeredHead {
+class WeightedAttributesHead : public DenseHead {
  public:
   WeightedAttributesHead(const std::vector<DenseLayer>& score, const std::vector<DenseLayer>& weights, Backend& backend)
-      : score_(score, backend, "the reward head"), weights_(weights, backend, "the reward head's weights") {}
-  int64_t widest() const override { return std::max(score_.widest(), weights_.widest()); }
-  int64_t bytes() const override { return score_.bytes() + weights_.bytes(); }
-  std::vector<float> rewards(const Tensor& hidden, const PackedTree& tree) override {
-    const std::vector<float> scores = score_.run(hidden), weights = weights_.run(hidden);
-    const auto attributes = static_cast<size_t>(weights_.outputs());
+      : DenseHead({{score, "the reward head"}, {weights, "the reward head's weights"}}, backend) {}
+  std::vector<float> rewards(const HeadOutputs& stacks, const PackedTree& tree) const override {
+    const std::vector<float>&scores = stacks[0], &weights = stacks[1];
+    const auto attributes = static_cast<size_t>(width(1));
     std::vector<float> rewards;
     for (const int32_t row : tree.reward_index) {
       double reward = 0;
@@ -26,9 +24,6 @@ class WeightedAttributesHead : public LayeredHead {
     }
     return rewards;
   }
-
- private:
-  DenseLayers score_, weights_;
 };
 
 }  // namespace

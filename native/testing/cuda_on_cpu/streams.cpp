@@ -47,6 +47,25 @@ bool& deferred() {
   return value;
 }
 
+HostWaits counted_waits;
+
+// Counts a wait of the host for a stream, when it is over.
+class CountedWait {
+ public:
+  explicit CountedWait(cudaStream_t stream) : stream_(stream), had_work_(has_work()) {}
+  CountedWait(const CountedWait&) = delete;
+  ~CountedWait() {
+    if (!had_work_) return;
+    ++counted_waits.waits;
+    if (!has_work()) ++counted_waits.drains;
+  }
+
+ private:
+  bool has_work() const { return stream_ != nullptr && streams.contains(stream_) && !stream_->work.empty(); }
+  const cudaStream_t stream_;
+  const bool had_work_;
+};
+
 std::int64_t nanoseconds_now() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
@@ -89,6 +108,11 @@ void set_streams_deferred(bool wanted) {
 bool streams_deferred() {
   const std::lock_guard<std::recursive_mutex> lock(guard);
   return deferred();
+}
+
+HostWaits host_waits() {
+  const std::lock_guard<std::recursive_mutex> lock(guard);
+  return counted_waits;
 }
 
 bool stream_exists(cudaStream_t stream) {
@@ -153,7 +177,9 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return status;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  const Lock lock(emulation::guard);
   if (const cudaError_t bad = emulation::check_stream("cudaStreamSynchronize", stream)) return bad;
+  const emulation::CountedWait counted(stream);
   return stream == nullptr ? emulation::finish_all_streams() : emulation::finish_stream(stream);
 }
 // Each question brings the stream on by one piece of work, so that a host that keeps asking comes to an end.
@@ -203,6 +229,8 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   const Lock lock(emulation::guard);
   if (const cudaError_t bad = emulation::check_event("cudaEventSynchronize", event)) return bad;
+  if (event->state->done >= event->state->asked) return cudaSuccess;
+  const emulation::CountedWait counted(event->state->stream);
   return emulation::finish_event(*event->state, event->state->stream, event->state->asked);
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {
