@@ -13,7 +13,8 @@ namespace cheems::cuda {
   apply(cublasLtMatmul) apply(cublasLtMatmulDescCreate) apply(cublasLtMatmulDescDestroy)                                    \
   apply(cublasLtMatmulDescSetAttribute) apply(cublasLtMatrixLayoutCreate) apply(cublasLtMatrixLayoutDestroy)                \
   apply(cublasLtMatmulPreferenceCreate) apply(cublasLtMatmulPreferenceDestroy)                                              \
-  apply(cublasLtMatmulPreferenceSetAttribute) apply(cublasLtMatmulAlgoGetHeuristic)
+  apply(cublasLtMatmulPreferenceSetAttribute) apply(cublasLtMatmulAlgoGetHeuristic)                                         \
+  apply(cublasLtMatmulAlgoCheck)
 
 // The functions of libcublasLt that are called, typed from its header. Versions 12 and 13 have them alike.
 struct CublasLtFunctions {

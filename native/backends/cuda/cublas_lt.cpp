@@ -4,6 +4,8 @@
 
 #include <array>
 #include <map>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "backends/cuda/cublas_library.h"
@@ -26,19 +28,22 @@ uint32_t alignment_of(const void* address) {
 // Micro-batches of ever new lengths bring ever new shapes.
 constexpr size_t kMostPlans = 4096;
 
+// What cuBLASLt chose, where it has an algorithm.
+struct Choice {
+  bool found = false;
+  cublasLtMatmulAlgo_t algorithm{};
+};
+
 // A product's descriptors and the algorithm chosen for it.
 struct Plan {
   const CublasLtFunctions& functions;
   cublasLtMatmulDesc_t operation = nullptr;
   cublasLtMatrixLayout_t first = nullptr, second = nullptr, added = nullptr, result = nullptr;
-  cublasLtMatmulPreference_t preference = nullptr;
-  bool found = false;
-  cublasLtMatmulAlgo_t algorithm{};
+  Choice choice;
 
   explicit Plan(const CublasLtFunctions& f) : functions(f) {}
   Plan(const Plan&) = delete;
   ~Plan() {
-    if (preference) functions.cublasLtMatmulPreferenceDestroy(preference);
     for (auto layout : {first, second, added, result}) {
       if (layout) functions.cublasLtMatrixLayoutDestroy(layout);
     }
@@ -55,12 +60,23 @@ Key key_of(const MatrixProduct& p, int64_t workspace_bytes) {
           alignment_of(p.a) * 32 + alignment_of(p.b), alignment_of(p.c) * 32 + alignment_of(p.d), workspace_bytes};
 }
 
+// The product that an algorithm is asked for: with the count of tokens rounded up by at most an eighth, and by 255. All other
+// counts are the model's. Tokens are the rows, or what a weight's gradient sums over.
+MatrixProduct bucket_of(MatrixProduct p) {
+  int64_t& tokens = p.a_transposed ? p.inner : p.rows;
+  int64_t step = 1;
+  while (16 * step <= tokens && step < 256) step *= 2;
+  tokens = (tokens + step - 1) / step * step;
+  return p;
+}
+
 }  // namespace
 
 struct CublasLt::Implementation {
   const CublasLtFunctions& functions = cublas_lt_library().functions;
   cublasLtHandle_t handle = nullptr;
   std::map<Key, std::unique_ptr<Plan>> plans;
+  std::map<Key, Choice> choices;  // by bucket
   int64_t heuristics_asked = 0;
 
   Implementation() { require(functions.cublasLtCreate(&handle), "cublasLtCreate"); }
@@ -70,7 +86,10 @@ struct CublasLt::Implementation {
   }
   void require(cublasStatus_t status, const char* call) const;
   Plan& plan(const MatrixProduct& p, int64_t workspace_bytes);
-  std::unique_ptr<Plan> make_plan(const MatrixProduct& p, int64_t workspace_bytes);
+  std::unique_ptr<Plan> describe(const MatrixProduct& p);
+  Choice ask(const MatrixProduct& p, int64_t workspace_bytes);
+  Choice choice_for_bucket(const MatrixProduct& bucket, int64_t workspace_bytes);
+  bool fits(const Choice& choice, const Plan& plan, int64_t workspace_bytes);
 };
 
 void CublasLt::Implementation::require(cublasStatus_t status, const char* call) const {
@@ -79,7 +98,7 @@ void CublasLt::Implementation::require(cublasStatus_t status, const char* call) 
        status == CUBLAS_STATUS_EXECUTION_FAILED ? " Either this product or an earlier kernel failed on the GPU; restart this process before using the GPU again." : "");
 }
 
-std::unique_ptr<Plan> CublasLt::Implementation::make_plan(const MatrixProduct& p, int64_t workspace_bytes) {
+std::unique_ptr<Plan> CublasLt::Implementation::describe(const MatrixProduct& p) {
   const auto& f = functions;
   auto plan = std::make_unique<Plan>(f);
   const auto set = [&](cublasLtMatmulDescAttributes_t attribute, const auto& value) {
@@ -101,10 +120,17 @@ std::unique_ptr<Plan> CublasLt::Implementation::make_plan(const MatrixProduct& p
   layout(plan->second, p.operands, p.a_transposed ? p.inner : p.rows, p.a_transposed ? p.rows : p.inner, p.a_stride);
   layout(plan->added, p.result, p.rows, p.columns, p.c ? p.c_stride : p.d_stride);
   layout(plan->result, p.result, p.rows, p.columns, p.d_stride);
+  return plan;
+}
 
-  require(f.cublasLtMatmulPreferenceCreate(&plan->preference), "cublasLtMatmulPreferenceCreate");
+Choice CublasLt::Implementation::ask(const MatrixProduct& p, int64_t workspace_bytes) {
+  const auto& f = functions;
+  const auto plan = describe(p);
+  cublasLtMatmulPreference_t preference = nullptr;
+  require(f.cublasLtMatmulPreferenceCreate(&preference), "cublasLtMatmulPreferenceCreate");
+  const std::unique_ptr<std::remove_pointer_t<cublasLtMatmulPreference_t>, decltype(f.cublasLtMatmulPreferenceDestroy)> owned(preference, f.cublasLtMatmulPreferenceDestroy);
   const auto prefer = [&](cublasLtMatmulPreferenceAttributes_t attribute, const auto& value) {
-    require(f.cublasLtMatmulPreferenceSetAttribute(plan->preference, attribute, &value, sizeof value), "cublasLtMatmulPreferenceSetAttribute");
+    require(f.cublasLtMatmulPreferenceSetAttribute(preference, attribute, &value, sizeof value), "cublasLtMatmulPreferenceSetAttribute");
   };
   prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, static_cast<size_t>(workspace_bytes));
   prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, static_cast<uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
@@ -116,11 +142,26 @@ std::unique_ptr<Plan> CublasLt::Implementation::make_plan(const MatrixProduct& p
   cublasLtMatmulHeuristicResult_t best{};
   int count = 0;
   ++heuristics_asked;
-  const cublasStatus_t status = f.cublasLtMatmulAlgoGetHeuristic(handle, plan->operation, plan->first, plan->second, plan->added, plan->result, plan->preference, 1, &best, &count);
+  const cublasStatus_t status = f.cublasLtMatmulAlgoGetHeuristic(handle, plan->operation, plan->first, plan->second, plan->added, plan->result, preference, 1, &best, &count);
   if (status != CUBLAS_STATUS_NOT_SUPPORTED && status != CUBLAS_STATUS_INVALID_VALUE) require(status, "cublasLtMatmulAlgoGetHeuristic");
-  plan->found = status == CUBLAS_STATUS_SUCCESS && count > 0 && best.state == CUBLAS_STATUS_SUCCESS;
-  plan->algorithm = best.algo;
-  return plan;
+  return {status == CUBLAS_STATUS_SUCCESS && count > 0 && best.state == CUBLAS_STATUS_SUCCESS, best.algo};
+}
+
+Choice CublasLt::Implementation::choice_for_bucket(const MatrixProduct& bucket, int64_t workspace_bytes) {
+  const Key key = key_of(bucket, workspace_bytes);
+  const auto known = choices.find(key);
+  if (known != choices.end()) return known->second;
+  if (choices.size() >= kMostPlans) choices.clear();
+  return choices[key] = ask(bucket, workspace_bytes);
+}
+
+// Whether an algorithm that was chosen for the bucket can do the very product.
+bool CublasLt::Implementation::fits(const Choice& choice, const Plan& plan, int64_t workspace_bytes) {
+  if (!choice.found) return false;
+  cublasLtMatmulHeuristicResult_t checked{};
+  const cublasStatus_t status = functions.cublasLtMatmulAlgoCheck(handle, plan.operation, plan.first, plan.second, plan.added, plan.result, &choice.algorithm, &checked);
+  if (status != CUBLAS_STATUS_NOT_SUPPORTED && status != CUBLAS_STATUS_INVALID_VALUE) require(status, "cublasLtMatmulAlgoCheck");
+  return status == CUBLAS_STATUS_SUCCESS && checked.state == CUBLAS_STATUS_SUCCESS && checked.workspaceSize <= static_cast<size_t>(workspace_bytes);
 }
 
 Plan& CublasLt::Implementation::plan(const MatrixProduct& p, int64_t workspace_bytes) {
@@ -128,7 +169,12 @@ Plan& CublasLt::Implementation::plan(const MatrixProduct& p, int64_t workspace_b
   const auto known = plans.find(key);
   if (known != plans.end()) return *known->second;
   if (plans.size() >= kMostPlans) plans.clear();
-  return *plans.emplace(key, make_plan(p, workspace_bytes)).first->second;
+  auto plan = describe(p);
+  const MatrixProduct bucket = bucket_of(p);
+  plan->choice = choice_for_bucket(bucket, workspace_bytes);
+  const bool is_exact = bucket.rows == p.rows && bucket.inner == p.inner;
+  if (!is_exact && !fits(plan->choice, *plan, workspace_bytes)) plan->choice = ask(p, workspace_bytes);
+  return *plans.emplace(key, std::move(plan)).first->second;
 }
 
 CublasLt::CublasLt() : implementation_(std::make_unique<Implementation>()) {}
@@ -138,10 +184,10 @@ bool CublasLt::multiply(const MatrixProduct& p, void* workspace, int64_t workspa
   Implementation& i = *implementation_;
   const CublasLtFunctions& f = i.functions;
   Plan& plan = i.plan(p, workspace_bytes);
-  if (!plan.found) return false;
+  if (!plan.choice.found) return false;
   if (p.bias) i.require(f.cublasLtMatmulDescSetAttribute(plan.operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &p.bias, sizeof p.bias), "cublasLtMatmulDescSetAttribute");
   const float one = 1, beta = p.c ? 1.0f : 0.0f;
-  i.require(f.cublasLtMatmul(i.handle, plan.operation, &one, p.b, plan.first, p.a, plan.second, &beta, p.c ? p.c : p.d, plan.added, p.d, plan.result, &plan.algorithm, workspace,
+  i.require(f.cublasLtMatmul(i.handle, plan.operation, &one, p.b, plan.first, p.a, plan.second, &beta, p.c ? p.c : p.d, plan.added, p.d, plan.result, &plan.choice.algorithm, workspace,
                              static_cast<size_t>(workspace_bytes), stream),
             "cublasLtMatmul");
   return true;

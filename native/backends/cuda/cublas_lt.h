@@ -6,7 +6,8 @@
 //
 // Deterministic: only algorithms without a split sum, or that add the parts of one in a fixed order in the workspace, are
 // allowed. Which algorithm is taken is cuBLASLt's heuristic for (shapes, strides, dtypes, alignment, epilogue), asked once
-// and kept; never a timing.
+// and kept; never a timing. Micro-batches of ever new lengths ask for few: the heuristic is asked for a count of tokens rounded
+// up to a bucket, and what it chose is used for every count of that bucket for which cuBLASLt's own check takes it.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -49,7 +50,7 @@ class CublasLt {
   bool multiply(const MatrixProduct& product, void* workspace, int64_t workspace_bytes, cudaStream_t stream);
 
   std::string version() const;         // "13.1.1"
-  int64_t heuristics_asked() const;
+  int64_t heuristics_asked() const;    // questions put to the heuristic so far
 
  private:
   struct Implementation;  // keeps cublasLt.h, which not every toolkit has, out of the kernels' sources

@@ -1,7 +1,14 @@
+#include <set>
+
+#include "backends/cuda/cublas_lt.h"
 #include "core/error.h"
 #include "testing/operation_check.h"
 #if defined(CHEEMS_CUDA_ON_CPU) && !defined(__SANITIZE_ADDRESS__)  // AddressSanitizer's build counts no accesses
 #include "testing/cuda_on_cpu/traffic.h"
+#endif
+
+#ifdef CHEEMS_CUDA_ON_CPU
+#include "testing/cuda_on_cpu/emulated_device.h"
 #endif
 
 namespace cheems {
@@ -167,6 +174,73 @@ TEST_CASE("cuda linear: our own product reads each operand once a tile, without 
   check(rows, in, out, [&] { site->linear_backward_input({.dx = dx, .dy = y, .weight = w}); });
   check(out, in, rows, [&] { site->linear_backward_weight({.d_weight = d_weight, .d_bias = {}, .dy = y, .x = x}); });
 }
+
+// The three products of a layer over so many tokens, [tokens, 8] each, of ones.
+class ThreeProducts {
+ public:
+  static constexpr int64_t kMostTokens = 3072, kWidth = 8;
+  ThreeProducts() {
+    const std::vector<float> ones(static_cast<size_t>(kMostTokens * kWidth), 1.0f);
+    for (auto& buffer : buffers_) {
+      buffer = device_backend().allocate(kMostTokens * kWidth * 4, "a test");
+      device_backend().upload(buffer->data(), ones.data(), kMostTokens * kWidth * 4);
+    }
+    device_backend().finish();
+  }
+  // The first number of each result: 8, 8 and the count of tokens.
+  std::vector<float> multiply(int64_t tokens) {
+    const auto product = [&](int64_t rows, int64_t inner, bool is_gradient, bool b_transposed, size_t result) {
+      return cuda::MatrixProduct{.rows = rows, .columns = kWidth, .inner = inner, .a = buffers_[0]->data(), .a_stride = kWidth, .a_transposed = is_gradient, .b = buffers_[1]->data(),
+                                 .b_stride = kWidth, .b_transposed = b_transposed, .d = buffers_[result]->data(), .d_stride = kWidth, .operands = DType::float32, .result = DType::float32};
+    };
+    CHECK(cublas_lt_.multiply(product(tokens, kWidth, false, true, 2), nullptr, 0, nullptr));
+    CHECK(cublas_lt_.multiply(product(tokens, kWidth, false, false, 3), nullptr, 0, nullptr));
+    CHECK(cublas_lt_.multiply(product(kWidth, tokens, true, false, 4), nullptr, 0, nullptr));
+    CHECK(cudaDeviceSynchronize() == cudaSuccess);
+    std::vector<float> found(3);
+    for (size_t i = 0; i < 3; ++i) device_backend().download(&found[i], buffers_[2 + i]->data(), 4);
+    return found;
+  }
+  int64_t asked() const { return cublas_lt_.heuristics_asked(); }
+
+ private:
+  cuda::CublasLt cublas_lt_;
+  std::unique_ptr<Buffer> buffers_[5];
+};
+
+TEST_CASE("cuda linear: a hundred ragged counts of tokens ask cuBLASLt's heuristic for a few buckets alone") {
+  ThreeProducts products;
+  std::set<int64_t> counts;
+  RandomStream random(7, 0);
+  counts.insert(1900);
+  while (counts.size() < 100) counts.insert(1900 + static_cast<int64_t>(random.next() % 1150));
+  for (const int64_t tokens : counts) CHECK(products.multiply(tokens) == std::vector<float>{8, 8, static_cast<float>(tokens)});
+  CHECK(products.asked() == 3 * 6);  // 1920, 2048, 2304, 2560, 2816 and 3072, of three products
+  for (const int64_t tokens : counts) products.multiply(tokens);
+  CHECK(products.asked() == 3 * 6);
+}
+
+TEST_CASE("cuda linear: few tokens are asked for as they are, more within an eighth") {
+  ThreeProducts products;
+  const auto asked_for = [&](std::vector<int64_t> counts) {
+    const int64_t before = products.asked();
+    for (const int64_t tokens : counts) products.multiply(tokens);
+    return (products.asked() - before) / 3;
+  };
+  CHECK(asked_for({1, 2, 3, 7, 8, 15}) == 6);
+  CHECK(asked_for({16, 17, 18}) == 2);
+  CHECK(asked_for({1000, 1001, 1024}) == 1);
+}
+
+#ifdef CHEEMS_CUDA_ON_CPU
+TEST_CASE("cuda linear: where cuBLASLt's check takes the bucket's algorithm for no other shape, each shape is asked for itself") {
+  ThreeProducts products;
+  cuda_on_cpu::refuse_algorithm_checks(true);
+  for (const int64_t tokens : {2049, 2050, 2304}) CHECK(products.multiply(tokens) == std::vector<float>{8, 8, static_cast<float>(tokens)});
+  cuda_on_cpu::refuse_algorithm_checks(false);
+  CHECK(products.asked() == 3 * 3);  // the bucket and the two within it
+}
+#endif
 
 TEST_CASE("cuda linear: aligned bfloat16 products are cuBLASLt's, with bias and residual in the product itself") {
   const Precision half{.activations = DType::bfloat16};

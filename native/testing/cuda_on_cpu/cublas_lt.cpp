@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/dtype.h"
+#include "testing/cuda_on_cpu/emulated_device.h"
 #include "testing/cuda_on_cpu/memory.h"
 #include "testing/cuda_on_cpu/streams.h"
 
@@ -31,8 +32,10 @@ struct EmulatedMatmulPreference {
 
 namespace {
 
-// What an algorithm needs, carried in cublasLtMatmulAlgo_t.
+// What an algorithm needs, carried in cublasLtMatmulAlgo_t: the mark, its workspace, and the m, n and k that it was chosen for.
 constexpr uint64_t kAlgorithmMark = 0xc8ee5000;
+
+bool checks_refused = false;
 
 size_t bytes_of(cudaDataType_t type) { return type == CUDA_R_16BF ? 2 : 4; }
 
@@ -47,6 +50,8 @@ bool consistent(const EmulatedMatmulDesc& desc, const EmulatedMatrixLayout& a, c
   const int64_t m = ta ? a.columns : a.rows, k = ta ? a.rows : a.columns, k_of_b = tb ? b.columns : b.rows, n = tb ? b.rows : b.columns;
   return k == k_of_b && d.rows == m && d.columns == n && c.rows == m && c.columns == n && c.type == d.type && a.type == b.type && (a.type == d.type || d.type == CUDA_R_32F);
 }
+
+int64_t inner_of(const EmulatedMatmulDesc& desc, const EmulatedMatrixLayout& a) { return desc.transpose_a == CUBLAS_OP_T ? a.rows : a.columns; }
 
 bool aligned(const void* address, size_t bytes) { return reinterpret_cast<uintptr_t>(address) % bytes == 0; }
 
@@ -157,10 +162,27 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
   results[0] = {};
   results[0].algo.data[0] = kAlgorithmMark;
   results[0].algo.data[1] = preference->workspace_bytes;
+  results[0].algo.data[2] = static_cast<uint64_t>(d->rows);
+  results[0].algo.data[3] = static_cast<uint64_t>(d->columns);
+  results[0].algo.data[4] = static_cast<uint64_t>(inner_of(*desc, *a));
   results[0].workspaceSize = preference->workspace_bytes;
   *returned = 1;
   return CUBLAS_STATUS_SUCCESS;
 }
+
+// Stricter than NVIDIA's: an algorithm takes no product that is larger than the one it was chosen for.
+cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
+                                       const cublasLtMatmulAlgo_t* algorithm, cublasLtMatmulHeuristicResult_t* result) {
+  if (!handle || !algorithm || algorithm->data[0] != kAlgorithmMark || !consistent(*desc, *a, *b, *c, *d)) return CUBLAS_STATUS_INVALID_VALUE;
+  const auto most = [&](int which) { return static_cast<int64_t>(algorithm->data[which]); };
+  if (checks_refused || d->rows > most(2) || d->columns > most(3) || inner_of(*desc, *a) > most(4)) return CUBLAS_STATUS_NOT_SUPPORTED;
+  *result = {};
+  result->algo = *algorithm;
+  result->workspaceSize = algorithm->data[1];
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+void cheems::cuda_on_cpu::refuse_algorithm_checks(bool refused) { checks_refused = refused; }
 
 namespace {
 
