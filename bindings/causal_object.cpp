@@ -7,6 +7,7 @@
 #include "backends/plugin_loader.h"
 #include "convert.h"
 #include "core/error.h"
+#include "core/micro_batch_tokens.h"
 
 namespace cheems::bindings {
 
@@ -29,6 +30,14 @@ void CausalState::free() {
 }
 
 namespace {
+
+// What fills half of the memory that the loaded weights leave; the other half is the cache's.
+int64_t usual_micro_batch(const CausalState& state, int64_t reserve) {
+  Backend& backend = *state.backend;
+  const int64_t memory = std::max<int64_t>(0, backend.available_memory() - (reserve < 0 ? backend.memory_reserve() : reserve)) / 2;
+  return choose_micro_batch_tokens({.usual = generation::GenerationOptions{}.micro_batch_tokens, .useful = backend.useful_micro_batch(), .most = 0, .memory = memory},
+                                   [&](int64_t tokens) { return generation::NextTokenReader::planned_bytes(*state.model, tokens); });
+}
 
 Handle<CausalState>& causal_from(Napi::Value value) {
   auto& handle = handle_from<CausalState>(value);
@@ -97,13 +106,15 @@ Napi::Value load_causal_model(const Napi::CallbackInfo& info) {
   model::LoadOptions load{.folder = options.text("folder"), .precision = options.dtype("precision"), .keep_16_bit = options.boolean("keep16Bit", false)};
   const std::string device = options.text("device", "auto");
   const int threads = static_cast<int>(options.integer("numThreads", 0, 0, 4096));
+  const int64_t reserve = options.integer("memoryReserve", -1, -1);
   using Loaded = std::shared_ptr<CausalState>;
   auto job = std::make_shared<ComputeJob<Loaded>>(
       Purpose("loading a language model", error_codes::kModelFile),
-      [load = std::move(load), device, threads](const Control& control) {
+      [load = std::move(load), device, threads, reserve](const Control& control) {
         auto state = std::make_shared<CausalState>();
         state->backend = coded(error_codes::kDevice, [&] { return create_backend(device, threads, state->device_choice); });
         state->model = model::CausalModel::load(load, *state->backend);
+        state->micro_batch_tokens = usual_micro_batch(*state, reserve);
         control.check();
         return state;
       },
@@ -117,6 +128,7 @@ Napi::Value load_causal_model(const Napi::CallbackInfo& info) {
         result.Set("device", state->backend->name());
         result.Set("deviceChoice", "Device: " + state->device_choice + ".");
         result.Set("precision", name(state->model->precision()));
+        result.Set("microBatchTokens", static_cast<double>(state->micro_batch_tokens));
         const int64_t bytes = layout.bytes() + kUncountedModelBytes;
         result.Set("handle", make_handle(env, std::move(state), bytes));
         return result;

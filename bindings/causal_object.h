@@ -29,6 +29,7 @@ struct CausalState {
   std::unique_ptr<model::CausalModel> model;
   std::unique_ptr<generation::NextTokenReader> reader;  // kept for the next call with the same micro-batches
   int64_t reader_tokens = 0;
+  int64_t micro_batch_tokens = 0;  // where nobody says how many
   std::vector<std::weak_ptr<GenerationState>> generations;
 
   generation::NextTokenReader& reader_for(int64_t micro_batch_tokens);

@@ -1,13 +1,35 @@
 #include "model_object.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "backends/plugin_loader.h"
 #include "convert.h"
 #include "core/error.h"
+#include "core/micro_batch_tokens.h"
 #include "trainer_object.h"
 
 namespace cheems::bindings {
+namespace {
+
+// What fills the memory that the loaded weights leave, on a backend where that is of use.
+int64_t usual_micro_batch(const ModelState& state, int64_t reserve) {
+  Backend& backend = *state.backend;
+  const auto& architecture = state.model->architecture();
+  const inference::ScorerOptions usual;
+  const int64_t longest = std::min(usual.micro_batch_tokens, std::max<int64_t>(1, architecture.max_position_embeddings));
+  const int64_t memory = std::max<int64_t>(0, backend.available_memory() - (reserve < 0 ? backend.memory_reserve() : reserve));
+  const auto bytes = [&](int64_t tokens) {
+    MemoryPlan plan;
+    inference::Scorer::plan(architecture, {.micro_batch_tokens = tokens}, state.model->precision(), longest,
+                            [&](const WorkspaceRequest& request) { return backend.operations().workspace_bytes(request); }, plan);
+    return plan.total();
+  };
+  return choose_micro_batch_tokens({.usual = usual.micro_batch_tokens, .useful = backend.useful_micro_batch(), .most = 0, .memory = memory}, bytes);
+}
+
+}  // namespace
+
 inference::Scorer& ModelState::scorer_for(const inference::ScorerOptions& options) {
   const bool same = scorer && scorer_options.micro_batch_tokens == options.micro_batch_tokens &&
                     scorer_options.share_prompts == options.share_prompts;
@@ -47,13 +69,15 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
                           .normalize_reward = options.boolean("normalizeReward", false)};
   const std::string device = options.text("device", "auto");
   const int threads = static_cast<int>(options.integer("numThreads", 0, 0, 4096));
+  const int64_t reserve = options.integer("memoryReserve", -1, -1);
   using Loaded = std::shared_ptr<ModelState>;
   auto job = std::make_shared<ComputeJob<Loaded>>(
       Purpose("loading a model", error_codes::kModelFile),
-      [load = std::move(load), device, threads](const Control& control) {
+      [load = std::move(load), device, threads, reserve](const Control& control) {
         auto state = std::make_shared<ModelState>();
         state->backend = coded(error_codes::kDevice, [&] { return create_backend(device, threads, state->device_choice); });
         state->model = model::RewardModel::load(load, *state->backend);
+        state->micro_batch_tokens = usual_micro_batch(*state, reserve);
         control.check();
         return state;
       },
@@ -64,6 +88,7 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
         result.Set("device", state->backend->name());
         result.Set("deviceChoice", "Device: " + state->device_choice + ".");
         result.Set("precision", name(state->model->precision()));
+        result.Set("microBatchTokens", static_cast<double>(state->micro_batch_tokens));
         const int64_t bytes = state->model->parameters().layout().bytes() + kUncountedModelBytes;
         result.Set("handle", make_handle(env, std::move(state), bytes));
         return result;

@@ -27,6 +27,7 @@ struct ModelState {
   std::unique_ptr<model::RewardModel> model;
   std::unique_ptr<inference::Scorer> scorer;  // kept for the next call with the same options
   inference::ScorerOptions scorer_options;
+  int64_t micro_batch_tokens = 0;  // of scoring where nobody says how many
   std::vector<std::weak_ptr<TrainerState>> trainers;
 
   inference::Scorer& scorer_for(const inference::ScorerOptions& options);

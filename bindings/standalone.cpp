@@ -2,6 +2,7 @@
 
 #include <hwy/targets.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "convert.h"
 #include "core/error.h"
 #include "core/memory_plan.h"
+#include "core/micro_batch_tokens.h"
 #include "core/thread_pool.h"
 #include "handle.h"
 #include "inference/scorer.h"
@@ -141,39 +143,55 @@ Napi::Value plan_memory(const Napi::CallbackInfo& info) {
   if (purpose != "train" && purpose != "score") fail("purpose must be train or score, not ", purpose, ".");
   training::TrainerOptions trainer;
   trainer.optimizer_state = options.dtype("optimizerState").value_or(DType::float32);
-  trainer.micro_batch_tokens = options.integer("microBatchTokens", trainer.micro_batch_tokens, 1);
   trainer.gradient_checkpointing = options.boolean("gradientCheckpointing", false);
   inference::ScorerOptions scorer;
-  scorer.micro_batch_tokens = options.integer("microBatchTokens", scorer.micro_batch_tokens, 1);
+  // Absent: what fills the memory, up to mostTokens.
+  const int64_t micro_batch_tokens = options.integer("microBatchTokens", 0, 0), most_tokens = options.integer("mostTokens", 0, 0);
   struct Planned {
     MemoryPlan plan;
+    int64_t micro_batch_tokens;
     int64_t available_bytes;
     int64_t reserve_bytes;
     std::string choice;
   };
   auto job = std::make_shared<ComputeJob<Planned>>(
       Purpose("planning memory", error_codes::kModelFile),
-      [folder = options.text("folder"), train = purpose == "train", trainer, scorer,
+      [folder = options.text("folder"), train = purpose == "train", trainer, scorer, micro_batch_tokens, most_tokens,
        keep_16_bit = options.boolean("keep16Bit", false), longest = options.integer("longestSample", 0, 1),
        precision = options.dtype("precision"), weight_dtype = options.dtype("dtype").value_or(DType::float32), device = options.text("device", "auto"),
        reserve = options.integer("memoryReserve", -1, -1), threads = thread_count(options)](const Control&) {
         const PlanningBackend planned = coded(error_codes::kDevice, [&] { return planning_backend(device, threads); });
         const auto architecture = model::RewardModel::read_architecture(folder);
-        MemoryPlan plan;
         const DType activations = precision.value_or(planned.default_activations);
         const bool as_stored = !train && keep_16_bit && planned.widens_weights;
         const DType matrices = model::RewardModel::matrix_dtype(activations, weight_dtype, planned.widens_weights);
         const bool is_rounded = weight_dtype != DType::float32 || matrices != DType::float32;
         const bool float32_copy = train && trainer.optimizer_state == DType::float32 && is_rounded;
-        if (as_stored) model::RewardModel::plan_as_stored(folder, weight_dtype, plan);
-        else model::RewardModel::plan(architecture, matrices, float32_copy, plan);
-        if (train) training::Trainer::plan(architecture, trainer, activations, longest, planned.workspace_bytes, plan);
-        else inference::Scorer::plan(architecture, scorer, activations, longest, planned.workspace_bytes, plan);
-        return Planned{std::move(plan), planned.available_memory, reserve < 0 ? planned.memory_reserve : reserve, planned.choice};
+        const int64_t kept_free = reserve < 0 ? planned.memory_reserve : reserve;
+        MemoryPlan weights;
+        if (as_stored) model::RewardModel::plan_as_stored(folder, weight_dtype, weights);
+        else model::RewardModel::plan(architecture, matrices, float32_copy, weights);
+        const auto plan_for = [&](int64_t tokens) {
+          MemoryPlan plan = weights;
+          training::TrainerOptions training = trainer;
+          inference::ScorerOptions scoring = scorer;
+          training.micro_batch_tokens = scoring.micro_batch_tokens = tokens;
+          if (train) training::Trainer::plan(architecture, training, activations, longest, planned.workspace_bytes, plan);
+          else inference::Scorer::plan(architecture, scoring, activations, longest, planned.workspace_bytes, plan);
+          return plan;
+        };
+        int64_t tokens = micro_batch_tokens;
+        if (tokens == 0) {
+          tokens = choose_micro_batch_tokens({.usual = train ? trainer.micro_batch_tokens : scorer.micro_batch_tokens, .useful = planned.useful_micro_batch, .most = most_tokens,
+                                              .memory = planned.available_memory < 0 ? -1 : std::max<int64_t>(0, planned.available_memory - kept_free)},
+                                             [&](int64_t count) { return plan_for(count).total(); });
+        }
+        return Planned{plan_for(tokens), tokens, planned.available_memory, kept_free, planned.choice};
       },
       [](Napi::Env env, Planned& planned) {
         const Napi::Value result = to_js(env, planned.plan, planned.available_bytes);
         result.As<Napi::Object>().Set("reserveBytes", static_cast<double>(planned.reserve_bytes));
+        result.As<Napi::Object>().Set("microBatchTokens", static_cast<double>(planned.micro_batch_tokens));
         result.As<Napi::Object>().Set("deviceChoice", planned.choice);
         return result;
       });

@@ -81,6 +81,7 @@ function fakeEngine(vocabSize: number): { engine: Pick<Engine, 'loadModel'>; bat
     device: 'cpu',
     deviceChoice: 'The fake engine, for tests.',
     precision: 'float32',
+    microBatchTokens: 8192,
     get disposed() {
       return isDisposed;
     },

@@ -67,8 +67,9 @@ function withComments(source, { file, name, table, names }) {
 function trainingValues() {
   const { trainOptionDefinitions } = built('training/options.js');
   const { commentOf } = built('arguments/library_options.js');
-  const typeOf = ({ type, choices, default: fallback, required }) => {
-    const own = choices ? choices.map((choice) => `'${choice}'`).join(' | ') : { string: 'string', number: 'number', boolean: 'boolean', array: 'string[]' }[type];
+  const typeOf = ({ type, choices, word, default: fallback, required }) => {
+    const plain = { string: 'string', number: 'number', boolean: 'boolean', array: 'string[]' }[type];
+    const own = choices ? choices.map((choice) => `'${choice}'`).join(' | ') : word ? `${plain} | '${word}'` : plain;
     return fallback === undefined && required !== true && type !== 'array' ? `${own} | undefined` : own;
   };
   const members = Object.entries(trainOptionDefinitions).flatMap(([name, { description }]) => [

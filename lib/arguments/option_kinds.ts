@@ -10,6 +10,8 @@ export interface OptionDescription {
   default?: string | number | boolean;
   describe: string;
   choices?: readonly string[];
+  /** Of a number that may be left to be found out: the word that says so. */
+  word?: string;
   group: string;
   required?: boolean;
   /** Another name that the option is known by elsewhere, and is understood by here. */
@@ -48,7 +50,7 @@ export interface OptionDefinition<Value = unknown> {
   schema: Schema<Value>;
 }
 
-type Facts = Omit<OptionDescription, 'type' | 'default' | 'choices' | 'required'>;
+type Facts = Omit<OptionDescription, 'type' | 'default' | 'choices' | 'word' | 'required'>;
 
 /** The names that each option of a table goes by, its own included. */
 export function namesOf(table: Readonly<Record<string, { description: OptionDescription }>>): Map<string, string> {
@@ -239,4 +241,16 @@ export function number(value: number, range: Range, facts: Facts) {
 
 export function optionalNumber(range: Range, facts: Facts) {
   return { description: { ...facts, type: 'number' as const }, schema: optionalSchema(ranged(range)) };
+}
+
+/** A number, or the word that leaves it to be found out, which is the default. */
+export function numberOr<const Word extends string>(word: Word, range: Range, facts: Facts) {
+  const read = ranged(range);
+  const schema = defaultSchema<number | Word>(word, (given) => {
+    if (given === word) return { value: word };
+    const result = read(given);
+    if (!('problem' in result)) return result;
+    return { problem: result.problem.replace(/^expected /, `expected '${word}' or `) };
+  });
+  return { description: { ...facts, type: 'number' as const, word, default: word as string }, schema };
 }

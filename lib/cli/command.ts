@@ -56,7 +56,10 @@ function parserOption(option: OptionDescription): Options {
   if (option.type === 'boolean') return { ...help, type: 'boolean' };
   if (option.type === 'array') return { ...help, type: 'string', array: true, requiresArg: true };
   // With the type 'number' yargs would turn what is no number into NaN, and the check could not say what was given.
-  if (option.type === 'number') return { ...help, description: `${help.description} [number]`, requiresArg: true };
+  if (option.type === 'number') {
+    const kind = option.word === undefined ? 'number' : `number or ${option.word}`;
+    return { ...help, description: `${help.description} [${kind}]`, requiresArg: true };
+  }
   return { ...help, type: 'string', requiresArg: true };
 }
 

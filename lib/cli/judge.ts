@@ -58,7 +58,7 @@ export const isJudge = ({ predictor }: { predictor?: string | undefined }) => pr
 
 const OF_ENDPOINTS = ['judge_extra', 'judge_header', 'judge_key_env', 'judge_concurrency', 'judge_retries', 'judge_timeout', 'judge_price_input', 'judge_price_output'] as const;
 const OF_MODELS_HERE = ['judge_top_k', 'judge_template_options'] as const;
-const OF_THE_ENGINE = { device: 'auto', precision: undefined, num_threads: 0, micro_batch_tokens: 8192, device_memory_reserve: undefined, kv_cache_tokens: undefined, chat_template: undefined } as const;
+const OF_THE_ENGINE = { device: 'auto', precision: undefined, num_threads: 0, micro_batch_tokens: 'auto', device_memory_reserve: undefined, kv_cache_tokens: undefined, chat_template: undefined } as const;
 
 const OF_REWARD_MODELS = (Object.keys(scoringSamples) as (keyof typeof scoringSamples)[]).filter((name) => name !== 'compat' && name !== 'chat_template');
 

@@ -2,7 +2,7 @@
 
 import { LanguageModel, type LanguageModelOptions } from '../generation';
 import { generationResources } from '../generation/option_table';
-import { deviceLine } from './device_line';
+import { deviceLine, microBatchLine } from './device_line';
 import { modelFolder } from './model_folder';
 import type { OptionValues } from './options';
 export { optionalJson, textList } from '../arguments/option_kinds';
@@ -21,6 +21,7 @@ export function languageModelOptions(values: OptionValues<typeof scoringResource
 export async function loadLanguageModel(folderOrId: string, options: LanguageModelOptions, signal?: AbortSignal): Promise<LanguageModel> {
   const model = await LanguageModel.load(await modelFolder(folderOrId, signal), { ...options, signal });
   say(deviceLine(model.deviceChoice));
+  if (model.device !== 'cpu' && options.microBatchTokens === 'auto') say(microBatchLine(model.microBatchTokens));
   for (const note of model.notes) say(note);
   return model;
 }

@@ -46,6 +46,7 @@ export const planTrainCommand = defineCommand({
       folder: options.model_path,
       purpose: 'train',
       microBatchTokens: options.micro_batch_tokens,
+      mostTokens: options.global_batch_size * longestSample,
       gradientCheckpointing: options.gradient_checkpointing,
       longestSample,
       numThreads: options.num_threads,

@@ -65,7 +65,7 @@ export const scoreCommand = defineCommand({
           },
           output,
           report: scorer.readingReport,
-          batchTokens: 2 * values.micro_batch_tokens,
+          batchTokens: 2 * scorer.microBatchTokens,
           signal,
           onProgress: (counts) => progress.update(counts.rows, rates(counts, began)),
         });

@@ -5,23 +5,27 @@ import { engine } from '../engine';
 import { RewardModel } from '../scoring/reward_model';
 import { RESOURCES, scoringResources, scoringSamples, scoringWeights } from '../scoring/option_table';
 import { planOrRefuse } from '../training/memory';
-import { deviceLine } from './device_line';
+import { deviceLine, microBatchLine } from './device_line';
 import type { OptionValues } from './options';
 import { say } from './terminal';
 
 export { RESOURCES, scoringResources, scoringSamples, scoringWeights };
+
+/** The least that 'auto' comes to. */
+const LEAST_MICRO_BATCH = 1024;
 
 type ScoringValues = OptionValues<typeof scoringSamples & typeof scoringResources & typeof scoringWeights>;
 
 /** @throws what `planOrRefuse` and `RewardModel.load` throw. */
 export async function loadScoringModel(folder: string, values: ScoringValues, signal: AbortSignal): Promise<RewardModel> {
   // The weights and one micro-batch must fit; of the samples nothing is known yet but max_length.
-  await planOrRefuse(engine, {
+  const { micro_batch_tokens: asked } = values;
+  const { microBatchTokens } = await planOrRefuse(engine, {
     folder,
     purpose: 'score',
-    microBatchTokens: values.micro_batch_tokens,
+    microBatchTokens: asked,
     keep16Bit: true,
-    longestSample: Math.min(values.max_length ?? Infinity, values.micro_batch_tokens),
+    longestSample: Math.min(values.max_length ?? Infinity, asked === 'auto' ? LEAST_MICRO_BATCH : asked),
     numThreads: values.num_threads,
     device: values.device,
     ...memoryReserve(values.device_memory_reserve),
@@ -33,7 +37,7 @@ export async function loadScoringModel(folder: string, values: ScoringValues, si
     precision: values.precision,
     dtype: values.dtype,
     numThreads: values.num_threads,
-    microBatchTokens: values.micro_batch_tokens,
+    microBatchTokens,
     maxLength: values.max_length,
     truncation: values.truncation,
     doStrip: values.do_strip,
@@ -49,6 +53,7 @@ export async function loadScoringModel(folder: string, values: ScoringValues, si
     signal,
   });
   say(deviceLine(model.deviceChoice));
+  if (model.device !== 'cpu' && asked === 'auto') say(microBatchLine(microBatchTokens));
   say(`Reward head: ${model.head.description}.`);
   if (model.architecture.sampleForm !== 'pair') say(model.sampleChoice);
   if (model.tokenizerNote !== undefined) say(model.tokenizerNote);

@@ -27,6 +27,7 @@ export interface LoadedModel {
   /** Why this device, where it was left open: a sentence. */
   deviceChoice: string;
   precision: Precision;
+  microBatchTokens: number;
 }
 
 export interface LoadedCausalModel {
@@ -35,6 +36,7 @@ export interface LoadedCausalModel {
   device: string;
   deviceChoice: string;
   precision: Precision;
+  microBatchTokens: number;
 }
 
 type OnProgress = ((progress: Progress) => void) | undefined;
@@ -46,7 +48,8 @@ export interface Addon {
   addPluginFolder(folder: string): void;
   readArchitecture(folder: string): NativeWork<ArchitectureInfo>;
   initialise(options: { configFile: string; seed: number; weightsFile: string }): NativeWork<void>;
-  planMemory(request: PlanRequest): NativeWork<MemoryPlan>;
+  /** Without microBatchTokens: what fills the memory. */
+  planMemory(request: Omit<PlanRequest, 'microBatchTokens'> & { microBatchTokens?: number }): NativeWork<MemoryPlan>;
   loadModel(options: {
     folder: string; device?: string; numThreads?: number; createHead?: boolean; seed?: number; keep16Bit?: boolean;
     precision?: Precision; float32Copy?: boolean; dtype?: Precision;

@@ -54,6 +54,7 @@ class Model implements EngineModel {
     readonly device: string,
     readonly deviceChoice: string,
     readonly precision: Precision,
+    readonly microBatchTokens: number,
   ) {}
 
   get disposed(): boolean {
@@ -114,6 +115,7 @@ class CausalModel implements EngineCausalModel {
     readonly device: string,
     readonly deviceChoice: string,
     readonly precision: Precision,
+    readonly microBatchTokens: number,
   ) {}
 
   get disposed(): boolean {
@@ -157,19 +159,19 @@ export const engine: Engine = {
 
   async loadModel(options: ModelLoadOptions, work: WorkOptions = {}): Promise<EngineModel> {
     const loaded = await runOrAbandon(work.signal, () => addon().loadModel(options));
-    return new Model(loaded.handle, loaded.architecture, loaded.head, loaded.device, loaded.deviceChoice, loaded.precision);
+    return new Model(loaded.handle, loaded.architecture, loaded.head, loaded.device, loaded.deviceChoice, loaded.precision, loaded.microBatchTokens);
   },
 
   async loadCausalModel(options: CausalLoadOptions, work: WorkOptions = {}): Promise<EngineCausalModel> {
-    const { handle, architecture, device, deviceChoice, precision } = await runOrAbandon(work.signal, () => addon().loadCausalModel(options));
-    return new CausalModel(handle, architecture, device, deviceChoice, precision);
+    const { handle, architecture, device, deviceChoice, precision, microBatchTokens } = await runOrAbandon(work.signal, () => addon().loadCausalModel(options));
+    return new CausalModel(handle, architecture, device, deviceChoice, precision, microBatchTokens);
   },
 
   initialise(configFile: string, seed: number, weightsFile: string): Promise<void> {
     return run(undefined, () => addon().initialise({ configFile, seed, weightsFile }));
   },
 
-  async planMemory(request: PlanRequest): Promise<MemoryPlan> {
-    return run(undefined, () => addon().planMemory(request));
+  async planMemory({ microBatchTokens = 'auto', ...request }: PlanRequest): Promise<MemoryPlan> {
+    return run(undefined, () => addon().planMemory({ ...request, ...(microBatchTokens === 'auto' ? {} : { microBatchTokens }) }));
   },
 };

@@ -49,6 +49,8 @@ export interface ModelLoadOptions {
   rewardHead?: string;
   /** Apply config.json's mean and std to a linear head's rewards (OpenRLHF). Scoring only. */
   normalizeReward?: boolean;
+  /** Bytes of the device's memory that `microBatchTokens` of the model leaves; absent: 1 GiB on a GPU, none on the CPU. */
+  memoryReserve?: number;
 }
 
 /** The head that a folder was found to have (native/model/heads). */
@@ -147,6 +149,8 @@ export interface MemoryPlan {
   totalBytes: number;
   /** null where the device that is planned for is not here. */
   availableBytes: number | null;
+  /** Tokens of a micro-batch: those asked for, or what 'auto' came to. */
+  microBatchTokens: number;
   /** Bytes of the available memory that the run must leave: what libraries load at their first use. */
   reserveBytes: number;
   /** What is planned for and why: a sentence. */
@@ -162,6 +166,8 @@ export interface EngineModel {
   /** What was taken and why: a sentence. */
   readonly deviceChoice: string;
   readonly precision: Precision;
+  /** Tokens of a micro-batch that score with this model on its device when nobody says how many. */
+  readonly microBatchTokens: number;
   readonly disposed: boolean;
   score(batch: SampleBatch, options?: ScoreOptions): Promise<ScoreResult>;
   /** Writes the weights as one safetensors file; folder layout and atomicity are the caller's. */
@@ -187,6 +193,8 @@ export interface CausalLoadOptions {
   precision?: Precision;
   /** On the CPU: leave matrices as stored and where they lie, in the mapped files; the same numbers. */
   keep16Bit?: boolean;
+  /** As of ModelLoadOptions. */
+  memoryReserve?: number;
 }
 
 export interface GenerationOptions {
@@ -235,6 +243,8 @@ export interface EngineCausalModel {
   readonly device: string;
   readonly deviceChoice: string;
   readonly precision: Precision;
+  /** Tokens of prompts computed at once when nobody says how many. */
+  readonly microBatchTokens: number;
   readonly disposed: boolean;
   /** Takes the memory for all prompts; several generations may go on at once. An aborted start is freed by the garbage collector. */
   startGeneration(prompts: SampleBatch, options: GenerationOptions, work?: { signal?: AbortSignal }): Promise<EngineGeneration>;
@@ -256,7 +266,10 @@ export interface EngineGeneration {
 export interface PlanRequest {
   folder: string;
   purpose: 'train' | 'score';
-  microBatchTokens?: number;
+  /** 'auto': on a GPU what fills its memory; absent: the same. */
+  microBatchTokens?: number | 'auto';
+  /** Tokens that there will ever be at once: what 'auto' need not exceed. */
+  mostTokens?: number;
   gradientCheckpointing?: boolean;
   keep16Bit?: boolean;
   precision?: Precision;

@@ -1,5 +1,6 @@
 // A language model in memory: conversations or texts in, answers out. `generate`, the local judge and the library stand on it.
 
+import { memoryReserve } from '../arguments/memory_reserve';
 import { createHash } from 'node:crypto';
 import { checkArguments, filledText, flag, list, made, shape, textOr, type Signature } from '../arguments/checks';
 import { optionsOf } from '../arguments/library_options';
@@ -91,7 +92,8 @@ export class LanguageModel {
     // Before the weights: what is wrong here shows at once.
     const prompts = new PromptBuilder(folder, options);
     const stopTokens = await readStopTokens(folder, prompts);
-    const model = await engine.loadCausalModel({ folder, device, numThreads, keep16Bit, ...(precision ? { precision } : {}) }, signal ? { signal } : {});
+    const reserve = memoryReserve(options.deviceMemoryReserve);
+    const model = await engine.loadCausalModel({ folder, device, numThreads, keep16Bit, ...reserve, ...(precision ? { precision } : {}) }, signal ? { signal } : {});
     return new LanguageModel(folder, model, prompts, stopTokens, options);
   }
 
@@ -289,8 +291,10 @@ export class LanguageModel {
     await this.dispose();
   }
 
-  private get microBatchTokens(): number {
-    return this.options.microBatchTokens ?? 8192;
+  /** Tokens of prompts computed at once. */
+  get microBatchTokens(): number {
+    const { microBatchTokens = 'auto' } = this.options;
+    return microBatchTokens === 'auto' ? this.model.microBatchTokens : microBatchTokens;
   }
 
   private get bounds(): WaveBounds {

@@ -21,8 +21,11 @@ export interface LanguageModelOptions {
   numThreads?: number | undefined;
   /** Keep bfloat16 and float16 weights as they are stored: half the memory, the same numbers. Default: true. */
   keep16Bit?: boolean | undefined;
-  /** Tokens computed at once: less takes less memory. Default: 8192. */
-  microBatchTokens?: number | undefined;
+  /**
+   * Tokens computed at once: less takes less memory; 'auto': 8192 on the CPU, on a GPU as many as its memory takes
+   * and it gains by. Default: 'auto'.
+   */
+  microBatchTokens?: number | 'auto' | undefined;
   /**
    * GiB of the free memory that must be left: NVIDIA's libraries take some at their first use. Default: 1 on a GPU,
    * 0 on the CPU.

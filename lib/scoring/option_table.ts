@@ -5,6 +5,7 @@ import { deviceMemoryReserve } from '../arguments/memory_reserve';
 import {
   flag,
   number,
+  numberOr,
   optionalChoice,
   optionalFlag,
   optionalNumber,
@@ -19,10 +20,14 @@ export const RESOURCES =
   'Memory and speed (of these, precision alone changes a reward, and a GPU rounds otherwise than a CPU)';
 
 export const scoringResources = {
-  micro_batch_tokens: number(
-    8192,
+  micro_batch_tokens: numberOr(
+    'auto',
     { from: 1, integer: true },
-    { group: RESOURCES, describe: 'tokens computed at once: less takes less memory' },
+    {
+      group: RESOURCES,
+      describe:
+        "tokens computed at once: less takes less memory; 'auto': 8192 on the CPU, on a GPU as many as its memory takes and it gains by",
+    },
   ),
   device_memory_reserve: deviceMemoryReserve(RESOURCES),
   num_threads: number(

@@ -24,8 +24,11 @@ export interface RewardModelOptions extends ReadoutOptions {
   numThreads?: number | undefined;
   /** Keep bfloat16 and float16 weights as they are stored: half the memory, the same rewards. Default: true. */
   keep16Bit?: boolean | undefined;
-  /** Tokens computed at once: less takes less memory. Default: 8192. */
-  microBatchTokens?: number | undefined;
+  /**
+   * Tokens computed at once: less takes less memory; 'auto': 8192 on the CPU, on a GPU as many as its memory takes
+   * and it gains by. Default: 'auto'.
+   */
+  microBatchTokens?: number | 'auto' | undefined;
   /** Tokens of prompt and response together; longer samples are an error unless truncation. Default: no limit. */
   maxLength?: number | undefined;
   /** Cut longer samples from the left. Default: false. */

@@ -18,7 +18,6 @@ import { callsInOrder } from './calls_in_order';
 import { promptsOf, type ScoreItem } from './items';
 import { readSampleFacts, type SampleFacts } from './model_facts';
 import { rewardModelOptions, scoreItemsOptions, type RewardModelOptions, type ScoreItemsOptions } from './options';
-import { scoringResources } from './option_table';
 import { READ_AT, upToReadToken } from './pooling';
 import { Meter } from './progress';
 import { readoutRule, type ReadoutRule } from './readouts';
@@ -28,7 +27,6 @@ import { joinSteps, STEP_REWARDS } from './step_reward';
 
 export type { RewardModelOptions, ScoreItemsOptions };
 
-const DEFAULT_MICRO_BATCH_TOKENS = scoringResources.micro_batch_tokens.description.default;
 /** Micro-batches that one call of the engine gets: between calls progress is told. */
 const MICRO_BATCHES_A_CALL = 8;
 /** Prompts that `score` has tokenised ahead of the engine: memory, never the result. */
@@ -161,7 +159,8 @@ export class RewardModel {
 
   /** Tokens computed at once. */
   get microBatchTokens(): number {
-    return this.options.microBatchTokens ?? DEFAULT_MICRO_BATCH_TOKENS;
+    const { microBatchTokens = 'auto' } = this.options;
+    return microBatchTokens === 'auto' ? this.model.microBatchTokens : microBatchTokens;
   }
 
   /**

@@ -71,6 +71,7 @@ function fakeModel(fake: FakeCausalEngine, options: FakeCausalOptions, vocabSize
     device: 'fake',
     deviceChoice: 'The fake engine, for tests.',
     precision: 'float32',
+    microBatchTokens: 8192,
     get disposed() {
       return disposed;
     },

@@ -60,6 +60,7 @@ class FakeModel implements EngineModel {
   readonly device = 'fake';
   readonly deviceChoice = 'The fake engine, for tests.';
   readonly precision = 'float32';
+  readonly microBatchTokens = 8192;
   disposed = false;
 
   constructor(readonly architecture: ArchitectureInfo, readonly weight: Float32Array, private readonly options: FakeEngineOptions) {}
@@ -155,7 +156,7 @@ class FakeTrainer implements EngineTrainer {
   async dispose(): Promise<void> {}
 }
 
-const AMPLE: MemoryPlan = { entries: [{ name: 'weights', kind: 'weights', bytes: 4096 }], totalBytes: 4096, availableBytes: 1 << 30, reserveBytes: 0, deviceChoice: 'Device: the fake engine.' };
+const AMPLE: MemoryPlan = { entries: [{ name: 'weights', kind: 'weights', bytes: 4096 }], totalBytes: 4096, availableBytes: 1 << 30, reserveBytes: 0, microBatchTokens: 4096, deviceChoice: 'Device: the fake engine.' };
 
 export function fakeEngine(options: FakeEngineOptions = {}): Engine {
   const readArchitecture = async (folder: string): Promise<ArchitectureInfo> => {
@@ -178,6 +179,6 @@ export function fakeEngine(options: FakeEngineOptions = {}): Engine {
     async initialise() {
       throw new Error('the fake engine makes no models');
     },
-    planMemory: async (request) => options.memory?.(request) ?? AMPLE,
+    planMemory: async (request) => options.memory?.(request) ?? { ...AMPLE, ...(typeof request.microBatchTokens === 'number' ? { microBatchTokens: request.microBatchTokens } : {}) },
   };
 }

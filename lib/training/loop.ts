@@ -16,7 +16,7 @@ import { exportModel, makeConfig, sha256, type ModelFolderPlan } from './model_f
 import { readSampleFacts } from '../scoring/model_facts';
 import { NO_TOKENS_ADDED, replacesSampleTemplate } from '../tokenization/model_folder';
 import { rebuiltTokenizerNote } from '../tokenization/transformers_classes';
-import { parseTrainOptions, sampleCompat, stepsOf, type TrainOptions } from './options';
+import { parseTrainOptions, sampleCompat, stepsOf, type PlannedTrainOptions, type TrainOptions } from './options';
 import { openOutputFolder, removeEarlier, takeOutputFolder, type OutputFolderState, type Say } from './output_folder';
 import { packageVersion } from '../files/package_version';
 import { readPaddingToken } from './padding_token';
@@ -26,7 +26,7 @@ import { RunLog } from './run_log';
 import { StepPlan } from './step_plan';
 import { planTokenizerFiles } from './tokenizer_files';
 import { loadTrainingData, sampleOptions, type TrainingData } from './training_data';
-import { checkResumable, readState, type RunIdentity } from './training_state';
+import { checkResumable, microBatchTokensOf, readState, type RunIdentity } from './training_state';
 
 export interface TrainContext {
   engine: Engine;
@@ -91,7 +91,8 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
   const memory = await planOrRefuse(engine, {
     folder: resumed?.folder ?? options.model_path,
     purpose: 'train',
-    microBatchTokens: options.micro_batch_tokens,
+    microBatchTokens: start.microBatchTokens,
+    mostTokens: options.global_batch_size * data.longestSample,
     gradientCheckpointing: options.gradient_checkpointing,
     longestSample: data.longestSample,
     numThreads: options.num_threads,
@@ -106,13 +107,15 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
   await refuseFullDisk(options, architecture, plan.totalSteps, files, { resumed, doomed });
 
   callbacks.onProgress?.({ phase: 'loading', done: 0, total: 1 });
-  const { model, trainer } = await loadModel(engine, options, paddingToken, resumed, signal);
+  // Sums of gradients are grouped by micro-batches: the number belongs to the run's bits, and its checkpoints keep it.
+  const planned: PlannedTrainOptions = { ...options, micro_batch_tokens: memory.microBatchTokens };
+  const { model, trainer } = await loadModel(engine, planned, paddingToken, resumed, signal);
   try {
     await removeEarlier(doomed, files, say);
     if (model.head.source === 'new') say(`${options.model_path} has no reward head: a new one is made, normal with standard deviation 1/(hidden size + 1), seed ${options.seed}.`);
     else if (!resumed) say(`Training goes on from the reward head of ${options.model_path}: ${model.head.description}.`);
     if (!resumed) await tellOtherPooling(options, model, data, say);
-    return await runSteps({ options, context, files, data, plan, folderPlan, identity, start, resumed, model, trainer, memory });
+    return await runSteps({ options: planned, context, files, data, plan, folderPlan, identity, start, resumed, model, trainer, memory });
   } finally {
     await trainer.dispose();
     await model.dispose();
@@ -120,14 +123,14 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
 }
 
 interface Prepared {
-  options: TrainOptions;
+  options: PlannedTrainOptions;
   context: TrainContext;
   files: FileSystem;
   data: TrainingData;
   plan: StepPlan;
   folderPlan: ModelFolderPlan;
   identity: RunIdentity;
-  start: RunStartState;
+  start: Start;
   resumed: CheckpointReference | undefined;
   model: EngineModel;
   trainer: EngineTrainer;
@@ -201,18 +204,25 @@ async function measureRounding({ options, context, data: { test } }: Prepared, {
   }
 }
 
-async function startState(resumed: CheckpointReference | undefined, identity: RunIdentity, options: TrainOptions, files: FileSystem, say: Say): Promise<RunStartState> {
-  if (!resumed) return { step: 0, place: { epoch: 0, batch: 0 }, computedTokens: 0, seconds: 0 };
+interface Start extends RunStartState {
+  /** What was asked for; 'auto' goes on with the number that the checkpoint's run had. */
+  microBatchTokens: TrainOptions['micro_batch_tokens'];
+}
+
+async function startState(resumed: CheckpointReference | undefined, identity: RunIdentity, asked: TrainOptions, files: FileSystem, say: Say): Promise<Start> {
+  const { micro_batch_tokens: microBatchTokens } = asked;
+  if (!resumed) return { step: 0, place: { epoch: 0, batch: 0 }, computedTokens: 0, seconds: 0, microBatchTokens };
   const state = await readState(resumed.folder, files);
+  const options = microBatchTokens === 'auto' ? { ...asked, micro_batch_tokens: microBatchTokensOf(state) ?? microBatchTokens } : asked;
   for (const change of checkResumable(resumed.folder, state, identity, options, packageVersion())) say(change, 'warning');
   say(`Going on from ${resumed.folder}, after step ${state.global_step}.`);
   const { next_epoch: epoch, next_batch: batch, computed_tokens: computedTokens, seconds } = state.cheems;
-  return { step: state.global_step, place: { epoch, batch }, computedTokens, seconds };
+  return { step: state.global_step, place: { epoch, batch }, computedTokens, seconds, microBatchTokens: options.micro_batch_tokens };
 }
 
 async function loadModel(
   engine: Engine,
-  options: TrainOptions,
+  options: PlannedTrainOptions,
   paddingToken: number | null,
   resumed: CheckpointReference | undefined,
   signal: AbortSignal | undefined,

@@ -11,6 +11,7 @@ const plan: MemoryPlan = {
   totalBytes: 5632,
   availableBytes: null,
   reserveBytes: 0,
+  microBatchTokens: 4096,
   deviceChoice: 'Device: none.',
 };
 
@@ -23,12 +24,13 @@ test('the memory plan is a table where there is room for it, and lines where the
     '1.50 KiB activations',
     '5.50 KiB in all',
     'not known available on this machine',
+    '4096 tokens of a micro-batch (--micro_batch_tokens)',
   ]);
 });
 
 test('a reserve is shown, and a run that would eat into it is refused', async (t) => {
   const reserved = { ...plan, reserveBytes: 2048, availableBytes: 6000 };
-  t.deepEqual(formatMemoryPlan(reserved, 40).split('\n').slice(-3), [
+  t.deepEqual(formatMemoryPlan(reserved, 40).split('\n').slice(-4, -1), [
     '5.50 KiB in all',
     '2.00 KiB left free (--device_memory_reserve)',
     '5.86 KiB available on this machine',

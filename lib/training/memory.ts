@@ -4,6 +4,7 @@ import { TrainingError } from './errors';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 const RESERVE = 'left free (--device_memory_reserve)';
+const MICRO_BATCH = 'tokens of a micro-batch (--micro_batch_tokens)';
 
 /** 1536 -> "1.5 KiB". */
 export function formatBytes(bytes: number): string {
@@ -27,6 +28,7 @@ export function formatMemoryPlan(plan: MemoryPlan, width = Infinity): string {
   if (reserve !== undefined) table.push([RESERVE, '', reserve]);
   const available = plan.availableBytes === null ? 'not known' : formatBytes(plan.availableBytes);
   table.push(['available on this machine', '', available]);
+  table.push([MICRO_BATCH, '', String(plan.microBatchTokens)]);
   const drawn = table.toString();
   if (drawn.split('\n')[0]!.length <= width) return drawn;
   return [
@@ -34,6 +36,7 @@ export function formatMemoryPlan(plan: MemoryPlan, width = Infinity): string {
     `${formatBytes(plan.totalBytes)} in all`,
     ...(reserve === undefined ? [] : [`${reserve} ${RESERVE}`]),
     `${available} available on this machine`,
+    `${plan.microBatchTokens} ${MICRO_BATCH}`,
   ].join('\n');
 }
 
@@ -55,7 +58,7 @@ export async function planOrRefuse(engine: Pick<Engine, 'planMemory'>, request: 
       plan.reserveBytes > 0 ? `, ${formatBytes(plan.reserveBytes)} of which must be left (--device_memory_reserve)` : ''
     }.`,
   ];
-  const savings = await plannedSavings(engine, request);
+  const savings = await plannedSavings(engine, request, plan);
   const helpful = savings.filter((saving) => fits(saving.plan));
   if (helpful.length > 0) {
     lines.push('It fits with:');
@@ -72,8 +75,8 @@ interface Saving {
   plan: MemoryPlan;
 }
 
-async function plannedSavings(engine: Pick<Engine, 'planMemory'>, request: PlanRequest): Promise<Saving[]> {
-  const given = request.microBatchTokens ?? 0;
+async function plannedSavings(engine: Pick<Engine, 'planMemory'>, request: PlanRequest, plan: MemoryPlan): Promise<Saving[]> {
+  const given = plan.microBatchTokens;
   const least = Math.max(1, request.longestSample);
   const smallerCut = given > least ? Math.max(least, Math.floor(given / 2)) : undefined;
   const leastCut = given > least ? least : undefined;

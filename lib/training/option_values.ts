@@ -94,8 +94,11 @@ export interface TrainOptionValues {
    * Default: it gets its gradient, as any row.
    */
   compat: 'cheems' | 'transformers' | undefined;
-  /** Tokens computed at once: less takes less memory. Default: 4096. */
-  micro_batch_tokens: number;
+  /**
+   * Tokens computed at once: less takes less memory; 'auto': 4096 on the CPU, on a GPU as many as its memory takes
+   * and it gains by, and in a resumed run as many as before. Default: 'auto'.
+   */
+  micro_batch_tokens: number | 'auto';
   /**
    * Keep only each layer's input and compute the layer again going back: less memory, about a third more time.
    * Default: false.

@@ -67,13 +67,22 @@ test('options that contradict each other are refused', (t) => {
 
 test('each option has a description that agrees with its parsed default', (t) => {
   const options = parseTrainOptions(needed) as unknown as Record<string, unknown>;
-  for (const [name, { default: value, describe, group, type, choices }] of Object.entries(trainOptionDescriptions)) {
+  for (const [name, { default: value, describe, group, type, choices, word }] of Object.entries(trainOptionDescriptions)) {
     t.true(describe.length > 10 && group.length > 0, name);
     if (value === undefined) continue;
     t.is(options[name], value, name);
-    t.is<string, string>(typeof value, type, name);
+    if (word === undefined) t.is<string, string>(typeof value, type, name);
+    else t.is(value, word, name);
     if (choices) t.true(choices.includes(value as string), name);
   }
+});
+
+test('micro_batch_tokens is a number or auto', (t) => {
+  for (const [given, value] of [['auto', 'auto'], ['4096', 4096], [17, 17]] as const) {
+    t.is(parseTrainOptions({ ...needed, micro_batch_tokens: given }).micro_batch_tokens, value);
+  }
+  t.regex(messageFor({ ...needed, micro_batch_tokens: 'all' }), /micro_batch_tokens \("all"\): expected 'auto' or a whole number/);
+  t.regex(messageFor({ ...needed, micro_batch_tokens: 0 }), /micro_batch_tokens \(0\): must be at least 1/);
 });
 
 test('intervals below one are shares of all steps', (t) => {

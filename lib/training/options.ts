@@ -6,7 +6,7 @@ import { deviceMemoryReserve } from '../arguments/memory_reserve';
 import { show } from '../arguments/show';
 import { TrainingError } from './errors';
 import {
-  choice, flag, namesOf, number, optionalChoice, optionalNumber, paths, requiredPath, text, textWithDefault, twoNames,
+  choice, flag, namesOf, number, numberOr, optionalChoice, optionalNumber, paths, requiredPath, text, textWithDefault, twoNames,
   type OptionDescription, type ValueOf,
 } from '../arguments/option_kinds';
 
@@ -68,7 +68,12 @@ export const trainOptionDefinitions = {
       "embedding row of config.json's pad_token_id (padding_idx) gets no gradient [default: it gets its gradient, as any row]",
   }),
 
-  micro_batch_tokens: number(4096, { from: 1, integer: true }, { group: RESOURCES, describe: 'tokens computed at once: less takes less memory' }),
+  micro_batch_tokens: numberOr('auto', { from: 1, integer: true }, {
+    group: RESOURCES,
+    describe:
+      "tokens computed at once: less takes less memory; 'auto': 4096 on the CPU, on a GPU as many as its memory takes and it gains by, " +
+      'and in a resumed run as many as before',
+  }),
   gradient_checkpointing: flag(false, { group: RESOURCES, describe: "keep only each layer's input and compute the layer again going back: less memory, about a third more time" }),
   device_memory_reserve: deviceMemoryReserve(RESOURCES),
   num_threads: number(0, { from: 0, integer: true }, { group: RESOURCES, describe: 'threads of the engine; 0: one for each usable core' }),
@@ -120,6 +125,11 @@ type ListsOrOne<T> = { [Name in keyof T]: T[Name] | string };
 export interface TrainOptions extends ParsedOptions {
   global_batch_size: number;
   evaluation_strategy: 'no' | 'steps' | 'epoch';
+}
+
+/** With the number that `micro_batch_tokens` came to. */
+export interface PlannedTrainOptions extends TrainOptions {
+  micro_batch_tokens: number;
 }
 
 /** How samples are built, as the rooms that read and tokenise have it: 'transformers' changes nothing there. */

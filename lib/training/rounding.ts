@@ -3,7 +3,7 @@
 import type { TokenizedPrompt } from '../data/types';
 import type { Engine } from '../engine/types';
 import { scorePrompts, type EvaluateOptions } from './evaluate';
-import type { TrainOptions } from './options';
+import type { PlannedTrainOptions } from './options';
 
 /** Rewards of the same responses by the same weights, before and after these were rounded to `dtype`. */
 export interface RoundingEffect {
@@ -62,7 +62,7 @@ export function compareRewards(
  */
 export async function rewardsOfFolder(
   engine: Pick<Engine, 'loadModel'>,
-  options: TrainOptions,
+  options: PlannedTrainOptions,
   prompts: readonly TokenizedPrompt[],
   dtype: 'float32' | 'bfloat16',
   evaluate: EvaluateOptions,

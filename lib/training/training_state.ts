@@ -95,6 +95,12 @@ export async function readState(folder: string, files: FileSystem): Promise<Trai
   }
 }
 
+/** What the run that wrote the checkpoint computed at once. */
+export function microBatchTokensOf({ cheems }: TrainerState): number | undefined {
+  const before = cheems.options['micro_batch_tokens'];
+  return typeof before === 'number' ? before : undefined;
+}
+
 const IDENTITY_NAMES: Record<keyof RunIdentity, string> = {
   data: 'the training data (train_data_path)',
   tokenizer_sha256: "the base model's tokenizer (model_path)",
