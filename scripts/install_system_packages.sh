@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the build needs, but only those that are missing: a second run does nothing.
-#   bash scripts/install_system_packages.sh [--with-tests] [--without-node]
+#   bash scripts/install_system_packages.sh [--with-tests] [--with-arm64] [--without-node]
 #     --with-tests     also what the C++ tests need
+#     --with-arm64     also what compiles for 64-bit Arm and runs that (scripts/test_arm64.sh)
 #     --without-node   for the C++ part alone (scripts/test_gpu.sh): asks for no Node.js
 set -euo pipefail
 
 with_tests=no
+with_arm64=no
 with_node=yes
 for argument in "$@"; do
   case $argument in
     --with-tests) with_tests=yes ;;
+    --with-arm64) with_arm64=yes ;;
     --without-node) with_node=no ;;
-    *) echo "There is no option $argument; there are --with-tests and --without-node." >&2; exit 2 ;;
+    *) echo "There is no option $argument; there are --with-tests, --with-arm64 and --without-node." >&2; exit 2 ;;
   esac
 done
 
@@ -42,6 +45,10 @@ need libhwy-dev header_or_file hwy/highway.h
 need nlohmann-json3-dev header_or_file nlohmann/json.hpp
 if [ $with_tests = yes ]; then
   need doctest-dev header_or_file doctest/doctest.h
+fi
+if [ $with_arm64 = yes ]; then
+  need g++-12-aarch64-linux-gnu command -v aarch64-linux-gnu-g++-12
+  need qemu-user command -v qemu-aarch64
 fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 

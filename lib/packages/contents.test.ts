@@ -27,7 +27,16 @@ const FORBIDDEN: readonly (readonly [string, RegExp])[] = [
 
 /** Of a clone alone, as the documents say where they name them. */
 const IN_A_CLONE = [
-  ...['quickstart.sh', 'test.sh', 'test_gpu.sh', 'bench_gpu.sh', 'pack_packages.sh'].map((name) => `scripts/${name}`),
+  ...[
+    'quickstart.sh',
+    'test.sh',
+    'test_gpu.sh',
+    'bench_gpu.sh',
+    'pack_packages.sh',
+    'build_release_addon.sh',
+    'test_arm64.sh',
+    'check_binary.cjs',
+  ].map((name) => `scripts/${name}`),
   ...['make_quickstart_tokenizer.py', 'make_sample_data.cjs'].map((name) => `scripts/${name}`),
   'bench/results',
   'lib/data/conversation',
