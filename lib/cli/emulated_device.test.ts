@@ -55,11 +55,13 @@ test.before(async (t) => {
 test.serial('train on the emulated device: the metrics of the CPU', async (t) => {
   const onCpu = await train(t, 'cpu', ['--device', 'cpu']);
   t.regex(onCpu.err, /parameters on cpu in float32\.\nDevice: cpu, /);
+  t.regex(onCpu.err, /tokens of a micro-batch .*│ +4096 │/);
 
   const float32 = await train(t, 'float32', ['--device', 'cuda', '--precision', 'float32']);
   t.regex(float32.err, /parameters on cuda:0 in float32\.\nDevice: cuda:0, CUDA emulated on the CPU/);
   const bfloat16 = await train(t, 'bfloat16', ['--device', 'auto']);
   t.regex(bfloat16.err, /parameters on cuda:0 in bfloat16\./);
+  t.regex(bfloat16.err, /tokens of a micro-batch .*│ +1024 │/, 'no more than six samples of 96 tokens have');
   t.regex(bfloat16.err, /the float32 copy/, 'the memory plan names the copy that AdamW updates');
   const small = await train(t, 'small', ['--optimizer_state', 'bfloat16']);
   t.regex(small.err, /AdamW moments, bfloat16/);

@@ -370,50 +370,6 @@ test('what cannot fit is refused with the options that would help', async (t) =>
   t.false(existsSync(join(options['output_dir'] as string, 'metrics.jsonl')));
 });
 
-/** A fake device on which micro-batches of so many tokens fit; what was planned, and what the trainers were made for. */
-function engineWithRoomFor(tokens: number): { engine: Engine; asked: unknown[]; trained: unknown[] } {
-  const asked: unknown[] = [];
-  const trained: unknown[] = [];
-  const engine = fakeEngine({
-    memory: ({ microBatchTokens = 'auto', mostTokens = Infinity }) => {
-      asked.push(microBatchTokens);
-      const found = microBatchTokens === 'auto' ? Math.min(tokens, mostTokens) : microBatchTokens;
-      return { entries: [], totalBytes: found, availableBytes: tokens, reserveBytes: 0, microBatchTokens: found, deviceChoice: 'Device: the fake engine.' };
-    },
-  });
-  const loadModel: Engine['loadModel'] = async (...given) => {
-    const model = await engine.loadModel(...given);
-    const createTrainer = model.createTrainer.bind(model);
-    model.createTrainer = (options) => (trained.push(options.microBatchTokens), createTrainer(options));
-    return model;
-  };
-  return { engine: { ...engine, loadModel }, asked, trained };
-}
-
-test('micro_batch_tokens auto: what the device has room for is trained with, kept in checkpoints, and gone on with', async (t) => {
-  const { options } = setUp(t, { save_total_limit: 0 });
-  const roomy = engineWithRoomFor(20_000);
-  await train({ ...options, max_steps: 2 }, { engine: roomy.engine });
-  const most = 12 * 8; // responses of a batch, tokens of the longest
-  t.deepEqual([roomy.asked, roomy.trained], [['auto'], [most]]);
-  const kept = JSON.parse(readFileSync(join(options['output_dir'] as string, 'checkpoint-2', 'trainer_state.json'), 'utf8')) as { cheems: { options: Record<string, unknown> } };
-  t.is(kept.cheems.options['micro_batch_tokens'], most);
-
-  const again = { ...options, resume_if_possible: true };
-  const warnings: string[] = [];
-  const callbacks: TrainContext['callbacks'] = { onLog: ({ level, message }) => level === 'warning' && warnings.push(message) };
-  const larger = engineWithRoomFor(1 << 30);
-  await train({ ...again, max_steps: 3, global_batch_size: 12 }, { engine: larger.engine, callbacks });
-  t.deepEqual([larger.asked, larger.trained], [[most], [most]]);
-  t.deepEqual(warnings.filter((line) => line.includes('micro_batch_tokens')), []);
-
-  const smaller = engineWithRoomFor(most - 8);
-  await t.throwsAsync(train({ ...again, max_steps: 4 }, { engine: smaller.engine }), { message: /It fits with:\n {2}--micro_batch_tokens 48/ });
-  await train({ ...again, max_steps: 4, micro_batch_tokens: 48 }, { engine: smaller.engine, callbacks });
-  t.deepEqual(smaller.trained, [48]);
-  t.true(warnings.some((line) => line.startsWith(`micro_batch_tokens was ${most} and is now 48`)));
-});
-
 test('the base model, ids outside the vocabulary and data without a pair are refused', async (t) => {
   const { folder, options } = setUp(t);
   await t.throwsAsync(train({ ...options, output_dir: options['model_path'] }, { engine: fakeEngine() }), { message: /folder of the base model/ });

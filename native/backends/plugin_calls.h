@@ -10,7 +10,8 @@
 #include "ops/operations.h"
 
 #define CHEEMS_BACKEND_CALLS(call) \
-  call(name) call(description) call(allocate) call(upload) call(download) call(download_later) call(arrived) call(wait_for) call(finish) call(zero) call(available_memory)
+  call(name) call(description) call(allocate) call(upload) call(download) call(download_later) call(arrived) \
+  call(wait_for) call(finish) call(zero) call(available_memory)
 
 namespace cheems {
 

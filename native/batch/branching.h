@@ -15,7 +15,8 @@ constexpr int64_t kLeastSharedTokens = 16;
 
 inline std::span<const int32_t> tokens_of(const Samples& samples, int32_t sample) {
   const auto s = static_cast<size_t>(sample);
-  return samples.tokens.subspan(static_cast<size_t>(samples.offsets[s]), static_cast<size_t>(samples.offsets[s + 1] - samples.offsets[s]));
+  const auto begin = static_cast<size_t>(samples.offsets[s]), end = static_cast<size_t>(samples.offsets[s + 1]);
+  return samples.tokens.subspan(begin, end - begin);
 }
 
 // Splits `chosen` (in the order of groups) into runs of one group each.

@@ -56,9 +56,13 @@ std::vector<std::vector<int32_t>> plan_micro_batches(const Samples& samples, int
   MicroBatches batches(budget);
   using Members = std::span<const int32_t>;
   const auto readouts_of = [&](Members members) {
-    return std::accumulate(members.begin(), members.end(), int64_t{0}, [&](int64_t sum, int32_t sample) { return sum + samples.readouts_of(sample); });
+    int64_t sum = 0;
+    for (const int32_t sample : members) sum += samples.readouts_of(sample);
+    return sum;
   };
-  const auto fits = [&](Members members, int64_t rows) { return readouts_of(members) <= reward_capacity(budget) && rows <= budget; };
+  const auto fits = [&](Members members, int64_t rows) {
+    return rows <= budget && readouts_of(members) <= reward_capacity(budget);
+  };
   for (const Members group : by_group(samples, all)) {
     if (const int64_t rows = count_rows(samples, group, share); fits(group, rows)) {
       batches.add(group, rows, readouts_of(group));
