@@ -7,7 +7,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { parseArgs, promisify } = require('node:util');
 const { findNvcc } = require('./find_nvcc.cjs');
-const { parsePtxas, faults } = require('./kernel_report.cjs');
+const { parsePtxas, parseResourceUsage, faults } = require('./kernel_report.cjs');
 const { kernelTable } = require('./kernel_table.cjs');
 
 const root = path.join(__dirname, '..');
@@ -28,6 +28,8 @@ says so and ends with status 0.
 
   --release        for ${RELEASED.map((a) => `sm_${a}`).join(', ')} and PTX (default: ${CHECKED.map((a) => `sm_${a}`).join(', ')})
   --architecture A for this one only, as in 90 (may be repeated)
+  --library FILE   compiles nothing: looks at the kernels of a library that is built, with cuobjdump (where that is missing, at what
+                   it compiles for 8.0)
   --write-table    writes bench/KERNELS.md: registers, occupancy, and traffic as counted by kernels executed on the CPU
   --traffic FILE   the program kernel_traffic that counts (default: built in build/cmake)
   --counts FILE    what that program has printed before, instead of running it
@@ -134,6 +136,26 @@ async function compileAll(jobs, nvcc, rebuild) {
   return { results, errors, compiled };
 }
 
+// The kernels of a built library, or undefined where no cuobjdump is beside nvcc or on the PATH.
+function libraryKernels(library, nvcc) {
+  const beside = path.join(path.dirname(fs.realpathSync(nvcc)), 'cuobjdump');
+  const options = { encoding: 'utf8', maxBuffer: 1 << 28 };
+  const { status, stdout, stderr, error } = spawnSync(fs.existsSync(beside) ? beside : 'cuobjdump', ['--dump-resource-usage', library], options);
+  if (error?.code === 'ENOENT') return undefined;
+  const kernels = status === 0 ? parseResourceUsage(stdout) : [];
+  if (kernels.length === 0) throw new Error(`cuobjdump finds no kernel in ${library}: ${stderr.trim() || error?.message || 'it says nothing'}`);
+  return kernels;
+}
+
+// Whether a kernel spills or has a stack frame: said, and the exit code.
+function judge(kernels, errors, what) {
+  demangle(kernels);
+  const sentences = [...errors, ...faults(kernels, EXEMPT)];
+  for (const sentence of sentences) console.error(sentence);
+  console.log(`${kernels.length} kernels ${what}: ${sentences.length} faults.`);
+  if (sentences.length > 0) process.exitCode = 1;
+}
+
 // Adds the readable name to each kernel.
 function demangle(kernels) {
   const filter = spawnSync('c++filt', { input: kernels.map((k) => k.symbol).join('\n'), encoding: 'utf8', maxBuffer: 1 << 28 });
@@ -157,7 +179,7 @@ async function main() {
       release: { type: 'boolean' }, architecture: { type: 'string', multiple: true }, 'write-table': { type: 'boolean' }, traffic: { type: 'string' },
       counts: { type: 'string' },
       rebuild: { type: 'boolean' }, file: { type: 'string', multiple: true }, cache: { type: 'string', default: path.join(root, 'build', 'kernel-compile') },
-      nvcc: { type: 'string' }, help: { type: 'boolean' },
+      nvcc: { type: 'string' }, library: { type: 'string' }, help: { type: 'boolean' },
     },
   });
   if (values.help) return console.log(HELP);
@@ -166,6 +188,12 @@ async function main() {
     console.log('SKIPPED: nvcc was found neither on the PATH nor in CUDA_PATH, so no kernel was compiled (bash scripts/setup_cuda.sh fetches it).');
     return;
   }
+  if (values.library) {
+    const kernels = libraryKernels(values.library, nvcc);
+    if (kernels) return judge(kernels, [], `in ${path.relative(root, values.library)} (${[...new Set(kernels.map((k) => k.architecture))].join(', ')})`);
+    console.log('cuobjdump was found neither beside nvcc nor on the PATH, so the kernels are compiled once more.');
+    values.architecture = ['80'];
+  }
   const version = execFileSync(nvcc, ['--version'], { encoding: 'utf8' }).trim();
   const files = values.file?.map((file) => path.resolve(file)) ?? kernelSources();
   const jobs = plannedJobs(files, values.architecture ?? (values.release ? RELEASED : CHECKED), values, version);
@@ -173,13 +201,9 @@ async function main() {
   const begin = Date.now();
   const { results, errors, compiled } = await compileAll(jobs, nvcc, values.rebuild);
   const kernels = [...results.values()].flatMap((result) => result.kernels);
-  demangle(kernels);
-  const sentences = [...errors, ...faults(kernels, EXEMPT)];
-  for (const sentence of sentences) console.error(sentence);
   const kept = jobs.length - compiled;
-  console.log(`${kernels.length} kernels of ${files.length} files for ${jobs.length / files.length} architectures, ` +
-    `${compiled} compilations in ${((Date.now() - begin) / 1000).toFixed(0)} s and ${kept} unchanged: ${sentences.length} faults.`);
-  if (sentences.length > 0) process.exitCode = 1;
+  judge(kernels, errors, `of ${files.length} files for ${jobs.length / files.length} architectures, ` +
+    `${compiled} compilations in ${((Date.now() - begin) / 1000).toFixed(0)} s and ${kept} unchanged`);
   if (values['write-table']) {
     const release = /release (\d+\.\d+)/.exec(version)?.[1];
     const program = trafficProgram(values.traffic);

@@ -49,6 +49,25 @@ function parsePtxas(log) {
   return kernels;
 }
 
+// The kernels in what `cuobjdump --dump-resource-usage` prints of a library: the same. Spilled registers lie in the stack frame, and
+// count as that.
+function parseResourceUsage(log) {
+  const kernels = [];
+  let architecture;
+  let symbol;
+  for (const line of log.split('\n')) {
+    architecture = /^arch = (sm_\w+)/.exec(line)?.[1] ?? architecture;
+    symbol = /^\s*Function (\S+):/.exec(line)?.[1] ?? symbol;
+    const used = /\bREG:(\d+) STACK:(\d+) SHARED:(\d+) LOCAL:(\d+)/.exec(line);
+    if (!used) continue;
+    if (!architecture || !symbol) throw new Error(`cuobjdump names no kernel before this line: ${line}`);
+    const [registers, stack, staticSharedBytes, local] = used.slice(1).map(Number);
+    kernels.push({ symbol, architecture, registers, staticSharedBytes, stackBytes: stack + local, spillStoreBytes: 0, spillLoadBytes: 0 });
+    symbol = undefined;
+  }
+  return kernels;
+}
+
 // Sentences about kernels that spill registers or have a stack frame; none for what `exempt` matches by name.
 // exempt: [{kernel: RegExp, reason}] for the demangled name.
 function faults(kernels, exempt = []) {
@@ -109,4 +128,4 @@ function markdownTable(header, rows) {
   return [line(header), line(numeric.map((n) => (n ? '---:' : '---'))), ...rows.map(line)].join('\n');
 }
 
-module.exports = { LIMITS, capability, parsePtxas, faults, occupancy, splitName, markdownTable };
+module.exports = { LIMITS, capability, parsePtxas, parseResourceUsage, faults, occupancy, splitName, markdownTable };

@@ -68,7 +68,8 @@ fetch_13() {
   local version=${CHEEMS_CUDA_VERSION:-13.0}
   local packages=("nvidia-cuda-nvcc==$version.*" "nvidia-cuda-crt==$version.*" "nvidia-nvvm==$version.*"
     "nvidia-cuda-runtime==$version.*" "nvidia-cuda-cccl==$version.*")
-  # cuBLAS counts its versions by itself; any of the major version has the calls that are made.
+  # cuobjdump, which tells what registers a built kernel uses, and cuBLAS count their versions by themselves; any of the major version does.
+  packages+=("nvidia-cuda-cuobjdump==13.*")
   [ $cublas = no ] || packages+=("nvidia-cublas==13.*")
   fetch "${packages[@]}"
   wheels=$wheels/cu13

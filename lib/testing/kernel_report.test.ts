@@ -18,6 +18,7 @@ interface Kernel {
 }
 interface KernelReport {
   parsePtxas(log: string): Kernel[];
+  parseResourceUsage(log: string): Kernel[];
   faults(kernels: Kernel[], exempt?: { kernel: RegExp; reason: string }[]): string[];
   occupancy(kernel: { architecture: string; registers: number; threads: number; sharedBytes: number }): { blocks: number; fraction: number; limitedBy: string[] };
   splitName(demangled: string): { kernel: string; instance: string };
@@ -111,4 +112,37 @@ const KERNEL = (registers: string): string => `__global__ ${registers} void plan
   const broken = compile('broken.cu', 'no kernel');
   t.is(broken.status, 1);
   t.regex(broken.stderr, /broken\.cu does not compile for sm_80/);
+});
+
+const USAGE = `Fatbin elf code:
+================
+arch = sm_80
+code version = [1,8]
+Resource usage:
+ Common:
+  GLOBAL:0
+ Function _Z4goodPf:
+  REG:76 STACK:0 SHARED:2048 LOCAL:0 CONSTANT[0]:424 TEXTURE:0 SURFACE:0 SAMPLER:0
+ Function _Z7spilledPf:
+  REG:24 STACK:72 SHARED:0 LOCAL:0 CONSTANT[0]:360 TEXTURE:0 SURFACE:0 SAMPLER:0
+
+Fatbin elf code:
+================
+arch = sm_120
+Resource usage:
+ Function _Z4goodPf:
+  REG:80 STACK:0 SHARED:0 LOCAL:0 CONSTANT[0]:424 TEXTURE:0 SURFACE:0 SAMPLER:0
+`;
+
+test('kernels of a built library: what cuobjdump says, and a stack frame is a fault', (t) => {
+  const kernels = report.parseResourceUsage(USAGE);
+  t.deepEqual(
+    kernels.map(({ symbol, architecture, registers, staticSharedBytes, stackBytes }) => [symbol, architecture, registers, staticSharedBytes, stackBytes]),
+    [
+      ['_Z4goodPf', 'sm_80', 76, 2048, 0],
+      ['_Z7spilledPf', 'sm_80', 24, 0, 72],
+      ['_Z4goodPf', 'sm_120', 80, 0, 0],
+    ],
+  );
+  t.deepEqual(report.faults(kernels), ['_Z7spilledPf on sm_80 has a stack frame of 72 bytes.']);
 });
