@@ -211,8 +211,8 @@ if [ ${#targets[@]} -gt 0 ] && step cpp-build build_cpp build/cmake "${targets[@
     start_doctest cuda-emulated-tests build/cmake/cheems_cuda_emulated_tests --test-case-exclude='device:*,heads*,cuda generation*'
   fi
 fi
-# Every kernel with nvcc, where there is one; a spill or a stack frame is a failure.
-! has cuda || step kernels-compile node scripts/compile_kernels.cjs --architecture 90a
+# The real kernels with nvcc, about 50 s of two cores where they have changed; a spill or a stack frame is a failure.
+! has cuda || step cuda-plugin bash scripts/test_plugin.sh
 if has sanitize && step sanitized-build build_cpp build/sanitize cheems_native_tests cheems_fuzzers; then
   export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
   start_doctest cpp-tests-sanitized build/sanitize/cheems_native_tests

@@ -83,7 +83,8 @@ test('names of template instances are told apart', (t) => {
   t.deepEqual(report.splitName('cheems::cuda::(anonymous namespace)::add_kernel(float*)'), { kernel: 'add_kernel', instance: '' });
 });
 
-const nvcc = process.env.CUDACXX ?? (spawnSync('nvcc', ['--version']).status === 0 ? 'nvcc' : undefined);
+const { findNvcc } = createRequire(__filename)(path.join(scripts, 'find_nvcc.cjs')) as { findNvcc(): string | undefined };
+const nvcc = findNvcc();
 const KERNEL = (registers: string): string => `__global__ ${registers} void planted(float* out, const float* in) {
   float v[64];
   for (int i = 0; i < 64; ++i) v[i] = in[i * blockDim.x + threadIdx.x];
