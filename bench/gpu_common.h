@@ -5,6 +5,7 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -54,6 +55,16 @@ class Device {
   cuda::Context& context() { return static_cast<cuda::CudaOperations&>(backend_->operations()).context(); }
   std::string card() const { return properties_.name; }
   CardPeak peak() const { return peak_of(card()); }
+  // The products of these models all have an algorithm of cuBLASLt's. Those that had none, each told on stderr too: figures with them
+  // are none, and the program must fail.
+  nlohmann::json slow_products() const {
+    auto slow = nlohmann::json::array();
+    for (const auto& [text, count] : backend_->notes()) {
+      std::fprintf(stderr, "%lld times: %s\n", static_cast<long long>(count), text.c_str());
+      slow.push_back({{"text", text}, {"count", count}});
+    }
+    return slow;
+  }
   int64_t used_memory() const {
     size_t free = 0, total = 0;
     cuda::check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");

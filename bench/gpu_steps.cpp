@@ -157,10 +157,11 @@ int run(int argc, char** argv) {
       }
     }
   }
-  const json all = {{"card", device.card()}, {"emulated", kEmulated}, {"spec_teraflops", device.peak().teraflops > 0 ? json(device.peak().teraflops) : json(nullptr)},
+  const json slow = device.slow_products();
+  const json all = {{"card", device.card()}, {"emulated", kEmulated}, {"slow_products", slow}, {"spec_teraflops", device.peak().teraflops > 0 ? json(device.peak().teraflops) : json(nullptr)},
                     {"measured_gemm_teraflops", settings.measured_peak}, {"steps", results}};
   std::printf("%s\n", all.dump(2).c_str());
-  return failed ? 1 : 0;
+  return failed || !slow.empty() ? 1 : 0;
 }
 
 }  // namespace

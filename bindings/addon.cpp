@@ -31,6 +31,7 @@ Napi::Object initialise_addon(Napi::Env env, Napi::Object exports) {
   add<load_model>(exports, "loadModel");
   add<score>(exports, "score");
   add<save_weights>(exports, "saveWeights");
+  add<model_notes>(exports, "modelNotes");
   add<dispose_model>(exports, "disposeModel");
   add<create_trainer>(exports, "createTrainer");
   add<train_step>(exports, "trainStep");
@@ -40,6 +41,7 @@ Napi::Object initialise_addon(Napi::Env env, Napi::Object exports) {
   add<dispose_trainer>(exports, "disposeTrainer");
   add<load_causal_model>(exports, "loadCausalModel");
   add<next_tokens>(exports, "nextTokens");
+  add<causal_model_notes>(exports, "causalModelNotes");
   add<dispose_causal_model>(exports, "disposeCausalModel");
   add<start_generation>(exports, "startGeneration");
   add<advance_generation>(exports, "advanceGeneration");

@@ -155,6 +155,11 @@ Napi::Value next_tokens(const Napi::CallbackInfo& info) {
   return start(info.Env(), handle.thread, std::move(job), info[3]);
 }
 
+Napi::Value causal_model_notes(const Napi::CallbackInfo& info) {
+  const auto& state = *handle_from<CausalState>(info[0]).state;
+  return to_js(info.Env(), state.disposed ? std::vector<BackendNote>{} : state.backend->notes());
+}
+
 Napi::Value dispose_causal_model(const Napi::CallbackInfo& info) {
   auto& handle = handle_from<CausalState>(info[0]);
   handle.state->disposed = true;

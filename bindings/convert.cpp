@@ -195,6 +195,17 @@ Napi::Value to_js(Napi::Env env, const MemoryPlan& plan, int64_t available_bytes
   return object;
 }
 
+Napi::Value to_js(Napi::Env env, const std::vector<BackendNote>& notes) {
+  Napi::Array array = Napi::Array::New(env, notes.size());
+  for (std::size_t i = 0; i < notes.size(); ++i) {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("text", notes[i].text);
+    object.Set("count", static_cast<double>(notes[i].count));
+    array.Set(static_cast<uint32_t>(i), object);
+  }
+  return array;
+}
+
 Napi::Float32Array to_js(Napi::Env env, const std::vector<float>& values) {
   auto array = Napi::Float32Array::New(env, values.size());
   std::copy(values.begin(), values.end(), array.Data());

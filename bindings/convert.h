@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "backends/backend.h"
 #include "batch/samples.h"
 #include "core/dtype.h"
 #include "core/memory_plan.h"
@@ -54,6 +55,7 @@ Napi::Value to_js(Napi::Env env, const Progress& progress);
 Napi::Value to_js(Napi::Env env, const model::Architecture& architecture);
 Napi::Value to_js(Napi::Env env, const model::HeadFacts& head);
 Napi::Value to_js(Napi::Env env, const MemoryPlan& plan, int64_t available_bytes);  // below 0: null, not known
+Napi::Value to_js(Napi::Env env, const std::vector<BackendNote>& notes);
 Napi::Float32Array to_js(Napi::Env env, const std::vector<float>& values);
 
 // cheems::Error: its sentence and the purpose's code, or its own. Cancelled by the caller: name 'AbortError', code

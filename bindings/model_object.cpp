@@ -138,6 +138,12 @@ Napi::Value save_weights(const Napi::CallbackInfo& info) {
   return start(info.Env(), handle.thread, std::move(job), info.Env().Undefined());
 }
 
+// The backend goes with the job that disposal starts, so it stands here as long as nobody has disposed of the model.
+Napi::Value model_notes(const Napi::CallbackInfo& info) {
+  const auto& state = *handle_from<ModelState>(info[0]).state;
+  return to_js(info.Env(), state.disposed ? std::vector<BackendNote>{} : state.backend->notes());
+}
+
 Napi::Value dispose_model(const Napi::CallbackInfo& info) {
   auto& handle = handle_from<ModelState>(info[0]);
   handle.state->disposed = true;

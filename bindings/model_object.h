@@ -44,6 +44,7 @@ Handle<ModelState>& model_from(Napi::Value value);
 Napi::Value load_model(const Napi::CallbackInfo& info);     // (options) -> { handle, architecture, headSource, device }
 Napi::Value score(const Napi::CallbackInfo& info);          // (model, batch, options, onProgress) -> ScoreResult
 Napi::Value save_weights(const Napi::CallbackInfo& info);   // (model, file, dtype) -> undefined
+Napi::Value model_notes(const Napi::CallbackInfo& info);    // (model) -> [{ text, count }], at once
 Napi::Value dispose_model(const Napi::CallbackInfo& info);  // (model) -> undefined
 
 // { rewards, computedTokens }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/dtype.h"
 
@@ -18,6 +19,12 @@ class Buffer {
   virtual ~Buffer() = default;
   virtual void* data() const = 0;
   virtual int64_t size() const = 0;  // bytes
+};
+
+// What the user should know of the work that was done: a sentence, and how often it came about.
+struct BackendNote {
+  std::string text;
+  int64_t count = 0;
 };
 
 class Backend {
@@ -53,6 +60,8 @@ class Backend {
   virtual int64_t memory_reserve() const { return 0; }
   // Tokens of a micro-batch up to which throughput grows, so that they are worth the memory; 0: the usual number is enough.
   virtual int64_t useful_micro_batch() const { return 0; }
+  // Of all work since the backend was made, in an order that does not change. May be asked on any thread, at any time.
+  virtual std::vector<BackendNote> notes() const { return {}; }
 };
 
 // The CPU backend with its own pool of `threads` threads (0: one per usable core).

@@ -31,13 +31,16 @@ struct PluginTable {
   const char* images;     // what it holds machine code and PTX for: "sm_80 sm_90 PTX 8.0"
   const char* toolkit;    // what compiled it: "CUDA 13.0"
 
-  // The number of devices, and in `text` one line each: what it is, or nothing where it cannot be used. 0, and in `text` the
+  // The number of devices, and in `text` one line each: what it is, a tab, and why it cannot be used, if so. 0, and in `text` the
   // reason, where there is none: "no NVIDIA driver is installed".
   int (*probe)(char* text, int64_t capacity);
 
   // The backend on that device, owned by the caller (deleted through its virtual destructor); null, and in `text` the
   // sentence of an Error, where it cannot be had.
   Backend* (*create)(int device, char* text, int64_t capacity);
+
+  // Bytes of the device's memory that nobody has, told without touching the device; below 0 where that is not known.
+  int64_t (*free_memory)(int device);
 
   // What this machine offers it, for a report: a line each, its parts set apart by tabs. "driver VERSION", "library NAME
   // VERSION FILE", and "missing REASON", where the reason may also be the part of a sentence after "because".
@@ -47,7 +50,7 @@ struct PluginTable {
   PluginCalls calls;
 };
 
-constexpr uint32_t kPluginAbi = 3;  // of this struct itself
+constexpr uint32_t kPluginAbi = 4;  // of this struct itself
 constexpr const char* kPluginEntry = "cheems_plugin_entry";
 using PluginEntry = const PluginTable* (*)();
 

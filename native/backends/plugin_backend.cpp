@@ -67,6 +67,7 @@ class PluginBackend : public Backend {
   int64_t available_memory() const override { return call(calls_.available_memory, *inner_); }
   int64_t memory_reserve() const override { return inner_->memory_reserve(); }
   int64_t useful_micro_batch() const override { return inner_->useful_micro_batch(); }
+  std::vector<BackendNote> notes() const override { return call(calls_.notes, *inner_); }
 
  private:
   std::unique_ptr<Backend> inner_;

@@ -11,7 +11,7 @@
 
 #define CHEEMS_BACKEND_CALLS(call) \
   call(name) call(description) call(allocate) call(upload) call(download) call(download_later) call(arrived) \
-  call(wait_for) call(finish) call(zero) call(available_memory)
+  call(wait_for) call(finish) call(zero) call(available_memory) call(notes)
 
 namespace cheems {
 

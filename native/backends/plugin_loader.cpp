@@ -16,8 +16,8 @@
 #include <sstream>
 #include <thread>
 
+#include "backends/device_choice.h"
 #include "backends/plugin.h"
-#include "backends/plugin_backend.h"
 #include "core/error.h"
 
 namespace cheems {
@@ -129,29 +129,19 @@ std::string as_sentence(std::string part) {
   return part.empty() || part.back() == '.' ? part : part + ".";
 }
 
-struct Devices {
-  const PluginTable* table = nullptr;
-  std::vector<std::string> descriptions;  // by number; "" where a device cannot be used
-  std::string missing;
-};
-
-Devices cuda_devices(const PluginPlace& place) {
+CudaDevices cuda_devices(const PluginPlace& place) {
   const Plugin plugin = plugin_at(place);
   if (!plugin.table) return {nullptr, {}, plugin.missing};
   std::array<char, 16384> text{};
   const int count = plugin.table->probe(text.data(), text.size());
   if (count <= 0) return {plugin.table, {}, text.data()};
-  Devices devices{plugin.table, {}, ""};
+  CudaDevices devices{plugin.table, {}, ""};
   std::istringstream lines(text.data());
-  for (std::string line; std::getline(lines, line) && static_cast<int>(devices.descriptions.size()) < count;) devices.descriptions.push_back(line);
+  for (std::string line; std::getline(lines, line) && static_cast<int>(devices.list.size()) < count;) {
+    const auto tab = line.find('\t');
+    devices.list.push_back({line.substr(0, tab), tab == std::string::npos ? "" : line.substr(tab + 1)});
+  }
   return devices;
-}
-
-std::unique_ptr<Backend> create_cuda(const Devices& devices, int number) {
-  std::array<char, 4096> text{};
-  Backend* backend = devices.table->create(number, text.data(), text.size());
-  if (!backend) throw Error(text.data());
-  return backend_of_plugin(std::unique_ptr<Backend>(backend), devices.table->calls);
 }
 
 std::unique_ptr<Backend> take_cpu(int threads, const std::string& why, std::string& choice) {
@@ -160,19 +150,25 @@ std::unique_ptr<Backend> take_cpu(int threads, const std::string& why, std::stri
   return backend;
 }
 
-std::unique_ptr<Backend> take_first_cuda_or_cpu(int threads, const PluginPlace& place, std::string& choice) {
-  const Devices devices = cuda_devices(place);
-  for (size_t i = 0; i < devices.descriptions.size(); ++i) {
-    if (devices.descriptions[i].empty()) continue;
-    try {
-      auto backend = create_cuda(devices, static_cast<int>(i));
-      choice = backend->name() + ", " + devices.descriptions[i];
-      return backend;
-    } catch (const Error& error) {
-      return take_cpu(threads, sentence("; cuda:", i, " (", devices.descriptions[i], ") was not taken: ", error.what()), choice);
-    }
-  }
-  return take_cpu(threads, "; no CUDA device, because " + devices.missing, choice);
+// The GPU that this process took last, of those at that place.
+int& kept_device(const PluginPlace& place) {
+  static auto& kept = *new std::map<std::pair<std::string, bool>, int>;
+  return kept.try_emplace({place.folder, place.emulated}, -1).first->second;
+}
+
+TakenDevice take_some_cuda(const CudaDevices& devices, const PluginPlace& place, std::string& choice) {
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  TakenDevice taken = take_cuda(devices, kept_device(place));
+  if (taken.backend) choice = taken.backend->name() + ", " + taken.backend->description() + taken.why;
+  return taken;
+}
+
+std::unique_ptr<Backend> take_cuda_or_cpu(int threads, const PluginPlace& place, std::string& choice) {
+  const CudaDevices devices = cuda_devices(place);
+  TakenDevice taken = take_some_cuda(devices, place, choice);
+  if (taken.backend) return std::move(taken.backend);
+  return take_cpu(threads, devices.list.empty() ? "; no CUDA device, because " + taken.why : "; " + taken.why, choice);
 }
 
 // N of "cuda:N", 0 of "cuda", -1 of anything else.
@@ -207,7 +203,7 @@ PluginPlace PluginPlace::of_this_process() {
   PluginPlace place;
   Dl_info info{};
   // A program may be known by the name that it was called by alone.
-  if (dladdr(reinterpret_cast<void*>(&create_cuda), &info) && info.dli_fname && std::strchr(info.dli_fname, '/')) place.folder = std::filesystem::absolute(info.dli_fname).parent_path().string();
+  if (dladdr(reinterpret_cast<void*>(&cuda_number), &info) && info.dli_fname && std::strchr(info.dli_fname, '/')) place.folder = std::filesystem::absolute(info.dli_fname).parent_path().string();
   else place.folder = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
   if (const char* device = std::getenv("CHEEMS_DEVICE"); device && *device) {
     if (std::strcmp(device, "emulated") != 0) fail("The environment has CHEEMS_DEVICE=", device, "; its only value is emulated (run CUDA's kernels on the CPU). To choose a device use --device.");
@@ -221,12 +217,12 @@ PluginPlace PluginPlace::of_this_process() {
 std::vector<BackendInfo> list_backends(const PluginPlace& place) {
   const auto threads = std::max(1u, std::thread::hardware_concurrency());
   std::vector<BackendInfo> backends{{"cpu", true, sentence(threads, threads == 1 ? " core" : " cores")}};
-  const Devices devices = cuda_devices(place);
-  for (size_t i = 0; i < devices.descriptions.size(); ++i) {
-    const bool usable = !devices.descriptions[i].empty();
-    backends.push_back({sentence("cuda:", i), usable, usable ? devices.descriptions[i] : "its compute capability is below 8.0, which the kernels need"});
+  const CudaDevices devices = cuda_devices(place);
+  for (size_t i = 0; i < devices.list.size(); ++i) {
+    const auto& [description, unusable] = devices.list[i];
+    backends.push_back({sentence("cuda:", i), unusable.empty(), unusable.empty() ? description : unusable});
   }
-  if (devices.descriptions.empty()) backends.push_back({"cuda", false, devices.missing});
+  if (devices.list.empty()) backends.push_back({"cuda", false, devices.missing});
   return backends;
 }
 
@@ -257,12 +253,16 @@ PluginReport report_plugin(const PluginPlace& place) {
 
 std::unique_ptr<Backend> create_backend(const std::string& device, int threads, std::string& choice, const PluginPlace& place) {
   if (device == "cpu") return take_cpu(threads, "", choice);
-  if (device == "auto") return take_first_cuda_or_cpu(threads, place, choice);
-  int number = cuda_number(device);
+  if (device == "auto") return take_cuda_or_cpu(threads, place, choice);
+  const int number = cuda_number(device);
   if (number < 0) fail("There is no device ", in_quotes(device), "; it is auto, cpu, cuda or cuda:N with N from 0.");
-  const Devices devices = cuda_devices(place);
-  if (devices.descriptions.empty()) fail("The device ", device, " cannot be used, because ", devices.missing, ". Use --device cpu, or auto.");
-  if (device == "cuda") number = static_cast<int>(std::find_if(devices.descriptions.begin(), devices.descriptions.end(), [](const auto& text) { return !text.empty(); }) - devices.descriptions.begin());
+  const CudaDevices devices = cuda_devices(place);
+  if (devices.list.empty()) fail("The device ", device, " cannot be used, because ", devices.missing, ". Use --device cpu, or auto.");
+  if (device == "cuda") {
+    TakenDevice taken = take_some_cuda(devices, place, choice);
+    if (!taken.backend) fail("No GPU of this machine can be used: ", taken.why, ". Use --device cpu, or auto.");
+    return std::move(taken.backend);
+  }
   auto backend = create_cuda(devices, number);
   choice = backend->name() + ", " + backend->description();
   return backend;

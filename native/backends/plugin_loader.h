@@ -43,10 +43,11 @@ PluginReport report_plugin(const PluginPlace& place = PluginPlace::of_this_proce
 // The CPU first, then each CUDA device, or the one reason that there is none. Never throws for what is missing.
 std::vector<BackendInfo> list_backends(const PluginPlace& place = PluginPlace::of_this_process());
 
-// `device`: "auto" (the first CUDA device that can be used, else the CPU), "cpu", "cuda" (the first) or "cuda:N". `threads` is
-// the CPU backend's (0: one per usable core). `choice` becomes a sentence's part that says what was taken and why:
-// "cuda:0, NVIDIA H100 80GB HBM3, …", "cpu, 2 threads; no CUDA device, because no NVIDIA driver is installed". Throws Error
-// where the device that was named cannot be had.
+// `device`: "cuda" (the CUDA device with the most free memory that can be taken: device_choice.h), "auto" (the same, else the CPU),
+// "cpu" or "cuda:N" (no other). `threads` is the CPU backend's (0: one per usable core). `choice` becomes a sentence's part that
+// says what was taken and why: "cuda:0, NVIDIA H100 80GB HBM3, …; taken of 2 GPUs by free memory: 78.9 GiB", "cpu, 2 threads; no
+// CUDA device, because no NVIDIA driver is installed". What was tried before and why it was not taken stands there too. Throws
+// Error where the device that was named cannot be had.
 std::unique_ptr<Backend> create_backend(const std::string& device, int threads, std::string& choice, const PluginPlace& place = PluginPlace::of_this_process());
 
 }  // namespace cheems

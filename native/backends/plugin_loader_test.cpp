@@ -158,6 +158,58 @@ TEST_CASE("plug-in: CUDA's kernels on the CPU, chosen by name and by auto") {
   check_refused(refusal([&] { create_backend("cuda:3", 1, choice, place); }), {"There is no device cuda:3", "1 GPU"});
 }
 
+// The devices and images of the emulated library, until its end.
+class Emulated {
+ public:
+  Emulated(const char* devices, const char* images) { set(devices, images); }
+  Emulated(const Emulated&) = delete;
+  ~Emulated() { set("capability=9.0", "PTX 8.0"); }
+
+ private:
+  static void set(const char* devices, const char* images) {
+    void* const library = dlopen(plugin_file().c_str(), RTLD_NOW | RTLD_LOCAL);
+    REQUIRE(library);
+    const auto emulate = reinterpret_cast<void (*)(const char*, const char*)>(dlsym(library, "cheems_emulate_devices"));
+    const bool found = emulate != nullptr;
+    REQUIRE(found);
+    emulate(devices, images);
+  }
+};
+
+TEST_CASE("plug-in: of several GPUs auto and cuda take the freest that can be taken, and say what was tried") {
+  const PluginPlace place{CHEEMS_PLUGIN_FOLDER, true};
+  const Emulated devices("name=Old,capability=7.5;name=Small,memory=8192;name=Busy,memory=90000,busy=1;name=Large,memory=40960,used=1024", "PTX 8.0");
+  const auto backends = list_backends(place);
+  REQUIRE(backends.size() == 5);
+  CHECK_FALSE(backends[1].available);
+  check_refused(backends[1].detail, {"the Old has compute capability 7.5", "8.0"});
+  CHECK(backends[2].available);
+  for (const std::string device : {"auto", "cuda"}) {
+    std::string choice;
+    CHECK(create_backend(device, 1, choice, place)->name() == "cuda:3");
+    check_refused(choice, {"cuda:3, Large, compute capability 9.0, 40 GiB; taken of 3 GPUs by free memory: 39.0 GiB", "; cuda:0 (Old, compute capability 7.5, 15 GiB) was not taken: ",
+                           "; cuda:2 (Busy, compute capability 9.0, 87 GiB) was not taken: "});
+  }
+  std::string choice;
+  CHECK(create_backend("cuda:1", 1, choice, place)->name() == "cuda:1");
+  CHECK(choice == "cuda:1, Small, compute capability 9.0, 8 GiB");
+  check_refused(refusal([&] { create_backend("cuda:2", 1, choice, place); }), {"cuda:2 (Busy) cannot be used: another process has it for itself"});
+  check_refused(refusal([&] { create_backend("cuda:0", 1, choice, place); }), {"cuda:0 cannot be used: the Old has compute capability 7.5"});
+}
+
+TEST_CASE("plug-in: where no GPU can be taken auto takes the CPU and says why of each, cuda refuses") {
+  const PluginPlace place{CHEEMS_PLUGIN_FOLDER, true};
+  const Emulated devices("name=Busy,busy=1;name=Strange,capability=12.0", "sm_80 sm_90");
+  std::string choice;
+  CHECK(create_backend("auto", 1, choice, place)->name() == "cpu");
+  check_refused(choice, {"cpu, 1 thread; cuda:1 (Strange, compute capability 12.0, 16 GiB) was not taken: the CUDA backend holds no code for compute capability 12.0 (Strange); it holds sm_80 sm_90",
+                         "; cuda:0 (Busy, compute capability 9.0, 16 GiB) was not taken: "});
+  check_refused(refusal([&] { create_backend("cuda", 1, choice, place); }), {"No GPU of this machine can be used: cuda:1 (Strange", "; cuda:0 (Busy", "Use --device cpu, or auto."});
+  const Emulated none("", "PTX 8.0");
+  CHECK(create_backend("auto", 1, choice, place)->name() == "cpu");
+  check_refused(choice, {"no CUDA device, because the NVIDIA driver sees no GPU"});
+}
+
 TEST_CASE("plug-in: operations and errors cross the library's border") {
   std::string choice;
   const auto backend = create_backend("cuda", 1, choice, {CHEEMS_PLUGIN_FOLDER, true});

@@ -79,6 +79,17 @@ TEST_CASE("cuda trainer: however many micro-batches a step has, the device idles
 }
 #endif
 
+// On a backend of its own: the tests of the operations bring products that have none.
+TEST_CASE("device: every matrix product of a model has an algorithm of cuBLASLt's, in float32 and bfloat16, forward and backward") {
+  for_each_reference([](const ReferenceModel& reference) {
+    for (const DType precision : {DType::float32, DType::bfloat16}) {
+      const auto backend = create_cuda_backend(0);
+      (void)train_on(reference, {.backend = *backend, .precision = precision}, 1);
+      for (const auto& note : backend->notes()) FAIL_CHECK(note.text);
+    }
+  });
+}
+
 TEST_CASE("device: rewards of single sequences equal transformers' in float32") {
   for_each_reference([](const ReferenceModel& reference) { check_single_sequences(reference, {.backend = device_backend()}); });
 }

@@ -249,7 +249,11 @@ StepResult Trainer::step(const Samples& samples, std::span<const int32_t> pairs,
     state.optimizer.mark_tokens(samples.tokens);
     result.gradient_norm = state.optimizer.update(optimizer);
   } catch (...) {
-    state.optimizer.clear_gradients();
+    try {
+      state.optimizer.clear_gradients();
+    } catch (const std::exception&) {
+      // The device has failed: what told it first is on its way, and there are no gradients any more.
+    }
     throw;
   }
   return result;

@@ -24,7 +24,9 @@ void grow(char*& memory, int64_t& capacity, int64_t bytes) {
   capacity = 0;
   void* fresh = nullptr;
   const int64_t wanted = std::max(kLeastBytes, aligned(bytes + bytes / 2));
-  check(cudaMalloc(&fresh, static_cast<size_t>(wanted)), sentence("cudaMalloc (", wanted >> 10, " KiB for a micro-batch's token ids and tree)"));
+  const cudaError_t error = cudaMalloc(&fresh, static_cast<size_t>(wanted));
+  if (error == cudaErrorMemoryAllocation) fail_out_of_memory(mebibytes_for(wanted, "a micro-batch's token ids and tree"));
+  check(error, sentence("cudaMalloc (", wanted >> 10, " KiB for a micro-batch's token ids and tree)"));
   memory = static_cast<char*>(fresh);
   capacity = wanted;
 }

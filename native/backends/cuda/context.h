@@ -16,6 +16,7 @@ namespace cheems::cuda {
 
 class BatchMemory;  // batch_memory.h
 class CublasLt;     // cublas_lt.h
+class SlowProducts; // slow_products.h
 
 // A run of consecutive rows of one segment.
 struct TreeTile {
@@ -53,6 +54,7 @@ struct Context {
   BatchMemory* batch = nullptr;
   CublasLt* cublas_lt = nullptr;
   int64_t cublas_lt_bytes = 0;     // of the workspace, that a matrix product may use
+  SlowProducts* slow_products = nullptr;
 
   // The device's address of host numbers: of the tree begun with begin_batch (a whole vector of it or a part), else of a
   // copy staged now, good for the operation that is being launched. The host memory may be reused at once. Null for an

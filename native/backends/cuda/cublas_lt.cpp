@@ -9,6 +9,9 @@
 #include <vector>
 
 #include "backends/cuda/cublas_library.h"
+#include "backends/cuda/errors.h"
+#include "backends/cuda/slow_products.h"
+#include "backends/cuda/workspace.h"
 #include "core/error.h"
 
 namespace cheems::cuda {
@@ -32,6 +35,7 @@ constexpr size_t kMostPlans = 4096;
 struct Choice {
   bool found = false;
   cublasLtMatmulAlgo_t algorithm{};
+  std::string refusal = {};  // where none was found: why
 };
 
 // A product's descriptors and the algorithm chosen for it.
@@ -50,6 +54,25 @@ struct Plan {
     if (operation) functions.cublasLtMatmulDescDestroy(operation);
   }
 };
+
+// Why there is no algorithm, as far as the product itself shows it.
+std::string refusal_of(const MatrixProduct& p, const char* cublas_reason) {
+  const int64_t bytes = size_of(p.operands), result_bytes = size_of(p.result);
+  struct Matrix {
+    const char* name;
+    const void* data;
+    int64_t row_bytes;
+  };
+  for (const Matrix& matrix : {Matrix{"the first operand", p.a, p.a_stride * bytes}, Matrix{"the second operand", p.b, p.b_stride * bytes},
+                               Matrix{"the result", p.d, p.d_stride * result_bytes}, Matrix{"what is added", p.c, p.c ? p.c_stride * result_bytes : 0}}) {
+    if (p.operands == DType::float32) break;  // any multiple of 4 will do
+    if (matrix.row_bytes % 16 != 0) {
+      return sentence("rows of ", matrix.name, " are ", matrix.row_bytes, " bytes apart, and cuBLASLt's products on tensor cores want multiples of 16 (sizes that are multiples of 8)");
+    }
+    if (alignment_of(matrix.data) < 16) return sentence(matrix.name, " does not begin at a multiple of 16 bytes");
+  }
+  return sentence("cuBLASLt has no algorithm for it (", cublas_reason, ")");
+}
 
 // All that an algorithm is chosen by.
 using Key = std::array<int64_t, 12>;
@@ -84,7 +107,7 @@ struct CublasLt::Implementation {
     plans.clear();
     if (handle) functions.cublasLtDestroy(handle);
   }
-  void require(cublasStatus_t status, const char* call) const;
+  void require(cublasStatus_t status, const char* call, cudaStream_t stream = nullptr) const;
   Plan& plan(const MatrixProduct& p, int64_t workspace_bytes);
   std::unique_ptr<Plan> describe(const MatrixProduct& p);
   Choice ask(const MatrixProduct& p, int64_t workspace_bytes);
@@ -92,10 +115,28 @@ struct CublasLt::Implementation {
   bool fits(const Choice& choice, const Plan& plan, int64_t workspace_bytes);
 };
 
-void CublasLt::Implementation::require(cublasStatus_t status, const char* call) const {
+namespace {
+
+// Less than plans leave for what libraries load.
+bool memory_is_short() {
+  size_t free = 0, total = 0;
+  return cudaMemGetInfo(&free, &total) == cudaSuccess && static_cast<int64_t>(free) < kMemoryReserveBytes / 2;
+}
+
+}  // namespace
+
+void CublasLt::Implementation::require(cublasStatus_t status, const char* call, cudaStream_t stream) const {
   if (status == CUBLAS_STATUS_SUCCESS) return;
+  // A device that has died is told as such, by CUDA's own error.
+  const cudaError_t device = cudaStreamQuery(stream);
+  if (is_sticky(device)) check(device, call);
+  (void)cudaGetLastError();
+  const bool may_be_memory = status == CUBLAS_STATUS_NOT_INITIALIZED || status == CUBLAS_STATUS_INTERNAL_ERROR || status == CUBLAS_STATUS_EXECUTION_FAILED;
+  if (status == CUBLAS_STATUS_ALLOC_FAILED || (may_be_memory && memory_is_short())) {
+    fail_out_of_memory(sentence("what cuBLASLt itself needs (", call, ": ", functions.cublasLtGetStatusString(status), ", ", static_cast<int>(status), ")"));
+  }
   fail("cuBLASLt: ", call, " failed: ", functions.cublasLtGetStatusString(status), " (", static_cast<int>(status), ").",
-       status == CUBLAS_STATUS_EXECUTION_FAILED ? " Either this product or an earlier kernel failed on the GPU; restart this process before using the GPU again." : "");
+       status == CUBLAS_STATUS_EXECUTION_FAILED ? " Either this product or an earlier kernel failed on the GPU; restart this process before using the GPU again. With CUDA_LAUNCH_BLOCKING=1 in the environment the kernel is named." : "");
 }
 
 std::unique_ptr<Plan> CublasLt::Implementation::describe(const MatrixProduct& p) {
@@ -143,8 +184,13 @@ Choice CublasLt::Implementation::ask(const MatrixProduct& p, int64_t workspace_b
   int count = 0;
   ++heuristics_asked;
   const cublasStatus_t status = f.cublasLtMatmulAlgoGetHeuristic(handle, plan->operation, plan->first, plan->second, plan->added, plan->result, preference, 1, &best, &count);
-  if (status != CUBLAS_STATUS_NOT_SUPPORTED && status != CUBLAS_STATUS_INVALID_VALUE) require(status, "cublasLtMatmulAlgoGetHeuristic");
-  return {status == CUBLAS_STATUS_SUCCESS && count > 0 && best.state == CUBLAS_STATUS_SUCCESS, best.algo};
+  if (status == CUBLAS_STATUS_INVALID_VALUE) {
+    fail("cuBLASLt takes the matrix product ", shape_text(p), " for invalid (rows ", p.a_stride, ", ", p.b_stride, " and ", p.d_stride, " numbers apart",
+         p.bias ? ", with a bias" : "", p.c ? ", added to" : "", "); this is a defect of the engine: please report it.");
+  }
+  if (status != CUBLAS_STATUS_NOT_SUPPORTED) require(status, "cublasLtMatmulAlgoGetHeuristic");
+  if (status == CUBLAS_STATUS_SUCCESS && count > 0 && best.state == CUBLAS_STATUS_SUCCESS) return {true, best.algo, ""};
+  return {false, {}, refusal_of(p, f.cublasLtGetStatusString(status == CUBLAS_STATUS_SUCCESS ? CUBLAS_STATUS_NOT_SUPPORTED : status))};
 }
 
 Choice CublasLt::Implementation::choice_for_bucket(const MatrixProduct& bucket, int64_t workspace_bytes) {
@@ -180,16 +226,19 @@ Plan& CublasLt::Implementation::plan(const MatrixProduct& p, int64_t workspace_b
 CublasLt::CublasLt() : implementation_(std::make_unique<Implementation>()) {}
 CublasLt::~CublasLt() = default;
 
-bool CublasLt::multiply(const MatrixProduct& p, void* workspace, int64_t workspace_bytes, cudaStream_t stream) {
+bool CublasLt::multiply(const MatrixProduct& p, void* workspace, int64_t workspace_bytes, cudaStream_t stream, std::string& refusal) {
   Implementation& i = *implementation_;
   const CublasLtFunctions& f = i.functions;
   Plan& plan = i.plan(p, workspace_bytes);
-  if (!plan.choice.found) return false;
+  if (!plan.choice.found) {
+    refusal = plan.choice.refusal;
+    return false;
+  }
   if (p.bias) i.require(f.cublasLtMatmulDescSetAttribute(plan.operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &p.bias, sizeof p.bias), "cublasLtMatmulDescSetAttribute");
   const float one = 1, beta = p.c ? 1.0f : 0.0f;
   i.require(f.cublasLtMatmul(i.handle, plan.operation, &one, p.b, plan.first, p.a, plan.second, &beta, p.c ? p.c : p.d, plan.added, p.d, plan.result, &plan.choice.algorithm, workspace,
                              static_cast<size_t>(workspace_bytes), stream),
-            "cublasLtMatmul");
+            "cublasLtMatmul", stream);
   return true;
 }
 

@@ -46,8 +46,9 @@ class CublasLt {
   CublasLt(const CublasLt&) = delete;
   CublasLt& operator=(const CublasLt&) = delete;
 
-  // Puts the product on the stream. False, and nothing done, where cuBLASLt has no algorithm for these strides and addresses.
-  bool multiply(const MatrixProduct& product, void* workspace, int64_t workspace_bytes, cudaStream_t stream);
+  // Puts the product on the stream. False, nothing done, and in `refusal` the part of a sentence after "because", where cuBLASLt has
+  // no algorithm for it. Throws Error where it takes the product for wrong.
+  bool multiply(const MatrixProduct& product, void* workspace, int64_t workspace_bytes, cudaStream_t stream, std::string& refusal);
 
   std::string version() const;         // "13.1.1"
   int64_t heuristics_asked() const;    // questions put to the heuristic so far

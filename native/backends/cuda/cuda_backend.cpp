@@ -7,6 +7,8 @@
 
 #include "backends/cuda/cuda_operations.h"
 #include "backends/cuda/errors.h"
+#include "backends/cuda/images.h"
+#include "backends/cuda/kernels.h"
 #include "backends/cuda/staging.h"
 #include "core/error.h"
 
@@ -51,24 +53,31 @@ std::string describe(const cudaDeviceProp& properties) {
   return sentence(properties.name, ", compute capability ", properties.major, ".", properties.minor, ", ", static_cast<int64_t>(properties.totalGlobalMem) >> 30, " GiB");
 }
 
+std::string capability_text(const cudaDeviceProp& properties) { return sentence(properties.major, ".", properties.minor); }
+
+std::string no_image(const cudaDeviceProp& properties) {
+  const std::string images = kernel_images();
+  return sentence("the CUDA backend holds no code for compute capability ", capability_text(properties), " (", properties.name, "); ",
+                  images.empty() ? "" : sentence("it holds ", images, "; "), "build it on this machine (npx cheems-native build)");
+}
+
 std::string too_old(const cudaDeviceProp& properties) {
   return sentence("the ", properties.name, " has compute capability ", properties.major, ".", properties.minor, ", and these kernels need 8.0 (an Ampere GPU or a later one)");
 }
 
 }  // namespace
 
-std::vector<std::string> describe_devices(std::string& missing) {
-  std::vector<std::string> usable;
+std::vector<DeviceDescription> describe_devices(std::string& missing) {
+  std::vector<DeviceDescription> devices;
   const int count = count_devices(missing);
   for (int device = 0; device < count; ++device) {
     const auto properties = properties_of(device);
-    if (compute_capability(properties) >= kLeastComputeCapability) missing.clear();
-    else if (usable.empty()) missing = too_old(properties);
-    // Numbers must stay the driver's, so that devices that cannot be used have their place too.
-    usable.push_back(compute_capability(properties) >= kLeastComputeCapability ? describe(properties) : "");
+    std::string unusable;
+    if (compute_capability(properties) < kLeastComputeCapability) unusable = too_old(properties);
+    else if (!has_image_for(kernel_images(), compute_capability(properties))) unusable = no_image(properties);
+    devices.push_back({describe(properties), unusable});
   }
-  while (!usable.empty() && usable.back().empty()) usable.pop_back();
-  return usable;
+  return devices;
 }
 
 char* require_workspace(Context& context, int64_t bytes, const char* operation) {
@@ -82,6 +91,7 @@ CudaOperations::CudaOperations(int device, const Context& context) : device_(dev
   context_.batch = &batch_;
   context_.cublas_lt = &cublas_lt_;
   context_.cublas_lt_bytes = kOwnCublasLtBytes;
+  context_.slow_products = &slow_products_;
 }
 
 void CudaOperations::begin_batch(const PackedTree& tree) {
@@ -90,6 +100,31 @@ void CudaOperations::begin_batch(const PackedTree& tree) {
 }
 
 namespace {
+
+// A context on the device and, before the first launch asks for it, code for it. Throws Error where one of them is not to be had.
+void open_device(int device, const cudaDeviceProp& properties) {
+  const cudaError_t chosen = cudaSetDevice(device);
+  const int code = static_cast<int>(chosen);
+  if (code == 46) {
+    (void)cudaGetLastError();
+    fail("cuda:", device, " (", properties.name, ") cannot be used: another process has it for itself, or its compute mode forbids all use (nvidia-smi -q -d COMPUTE tells).");
+  }
+  if (chosen == cudaErrorMemoryAllocation) {
+    (void)cudaGetLastError();
+    fail("Out of GPU memory: cuda:", device, " (", properties.name, ") has not even room for CUDA's own context; end what else runs on it (nvidia-smi lists it).");
+  }
+  check(chosen, sentence("cudaSetDevice (", device, ")"));
+  cudaFuncAttributes attributes{};
+  const cudaError_t image = cudaFuncGetAttributes(&attributes, any_kernel());
+  if (image == cudaSuccess) return;
+  (void)cudaGetLastError();
+  const int reason = static_cast<int>(image);
+  if (reason == 209) fail("cuda:", device, " cannot be used: ", no_image(properties), ".");
+  if (reason == 222) {
+    fail("cuda:", device, " cannot be used: for the ", properties.name, " the CUDA backend holds PTX alone, and of a newer CUDA than the driver knows; update the driver, or build it on this machine (npx cheems-native build).");
+  }
+  check(image, sentence("cudaFuncGetAttributes (whether cuda:", device, " runs these kernels)"));
+}
 
 class CudaBuffer : public Buffer {
  public:
@@ -131,7 +166,8 @@ class CudaBackend : public Backend {
   CudaBackend(int device, const cudaDeviceProp& properties)
       : device_(device), description_(describe(properties)), operations_(device, context_for(stream_.handle, properties)), ring_(stream_.handle, kSlots, kSlotBytes) {}
   ~CudaBackend() override {
-    select();
+    // Nothing may be thrown here, also where the device has died.
+    (void)cudaSetDevice(device_);
     (void)cudaStreamSynchronize(stream_.handle);
   }
 
@@ -147,12 +183,7 @@ class CudaBackend : public Backend {
     bytes = std::max<int64_t>(bytes, 1);
     void* data = nullptr;
     const cudaError_t error = cudaMalloc(&data, static_cast<size_t>(bytes));
-    if (error == cudaErrorMemoryAllocation) {
-      (void)cudaGetLastError();
-      const int64_t free = available_memory();
-      fail("Out of GPU memory: ", (bytes + (1 << 20) - 1) >> 20, " MiB for ", purpose, " could not be had on ", name(), " (", description_, "); ", free >> 20,
-           " MiB are free. Lower --micro_batch_tokens, use --gradient_checkpointing, or end what else runs on this GPU (nvidia-smi lists it).");
-    }
+    if (error == cudaErrorMemoryAllocation) fail_out_of_memory(mebibytes_for(bytes, purpose));
     check(error, sentence("cudaMalloc (", bytes, " bytes for ", purpose, ")"));
     auto buffer = std::make_unique<CudaBuffer>(device_, data, bytes);
     zero(data, bytes);
@@ -195,6 +226,7 @@ class CudaBackend : public Backend {
   }
   int64_t memory_reserve() const override { return kMemoryReserveBytes; }
   int64_t useful_micro_batch() const override { return kUsefulMicroBatch; }
+  std::vector<BackendNote> notes() const override { return operations_.notes(); }
 
  private:
   // The current device is a property of the calling thread.
@@ -220,7 +252,7 @@ std::unique_ptr<Backend> create_cuda_backend(int device) {
   if (device < 0 || device >= count) fail("There is no device cuda:", device, ": this machine has ", count, count == 1 ? " GPU (cuda:0)." : sentence(" GPUs (cuda:0 to cuda:", count - 1, ")."));
   const auto properties = cuda::properties_of(device);
   if (cuda::compute_capability(properties) < cuda::kLeastComputeCapability) fail("cuda:", device, " cannot be used: ", cuda::too_old(properties), ".");
-  cuda::check(cudaSetDevice(device), sentence("cudaSetDevice (", device, ")"));
+  cuda::open_device(device, properties);
   return std::make_unique<cuda::CudaBackend>(device, properties);
 }
 

@@ -7,6 +7,7 @@
 #include "backends/cuda/context.h"
 #include "backends/cuda/cublas_lt.h"
 #include "backends/cuda/kernels.h"
+#include "backends/cuda/slow_products.h"
 #include "backends/cuda/workspace.h"
 
 namespace cheems::cuda {
@@ -61,12 +62,14 @@ class CudaOperations : public Operations {
   void adamw_update(const AdamWUpdate& a) override { cuda::adamw_update(a, context_); }
 
   Context& context() { return context_; }
+  std::vector<BackendNote> notes() const { return slow_products_.notes(); }
 
  private:
   int device_;
   Context context_;
   BatchMemory batch_;
   CublasLt cublas_lt_;
+  SlowProducts slow_products_;
 };
 
 }  // namespace cheems::cuda

@@ -26,6 +26,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "backends/cuda/errors.h"
 #include "core/error.h"
 
 namespace cheems::cuda {

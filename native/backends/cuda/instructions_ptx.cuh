@@ -121,8 +121,7 @@ void launch(const char* name, void (*kernel)(Parameters...), Grid grid, int thre
     status = cudaGetLastError();
   }
   if (status != cudaSuccess) {
-    fail("CUDA kernel ", name, " cannot be launched with ", grid.x, " x ", grid.y, " x ", grid.z, " blocks of ", threads,
-         " threads and ", shared_bytes, " bytes of shared memory: ", cudaGetErrorString(status), " (", cudaGetErrorName(status), ").");
+    fail_launch(status, name, grid.x, grid.y, grid.z, threads, shared_bytes);
   }
 }
 

@@ -37,6 +37,9 @@ void ranking_loss(const RankingLoss&, Context&);
 void sum_of_squares(const SumOfSquares&, Context&);
 void adamw_update(const AdamWUpdate&, Context&);
 
+// One of the kernels: whether the device has code for it, it has for all.
+const void* any_kernel();
+
 // Scratch that a launcher asks for when it runs, checked here in one place: throws where the workspace is smaller.
 char* require_workspace(Context&, int64_t bytes, const char* operation);
 

@@ -5,6 +5,7 @@
 #include "backends/cuda/cublas_library.h"
 #include "backends/cuda/cuda_backend.h"
 #include "backends/cuda/driver.h"
+#include "backends/cuda/management_library.h"
 #include "backends/plugin.h"
 #include "backends/plugin_guard.h"
 #include "core/error.h"
@@ -17,7 +18,7 @@ int probe(char* text, int64_t capacity) {
   try {
     std::string missing, lines;
     const auto devices = cheems::cuda::describe_devices(missing);
-    for (const auto& device : devices) lines += device + "\n";
+    for (const auto& [what, unusable] : devices) lines += what + "\t" + unusable + "\n";
     put(devices.empty() ? missing : lines, text, capacity);
     return static_cast<int>(devices.size());
   } catch (const std::exception& error) {
@@ -41,7 +42,11 @@ void describe(char* text, int64_t capacity) {
   try {
     if (const std::string version = cheems::cuda::driver_version(); !version.empty()) line("driver\t", version);
     std::string missing;
-    if (cheems::cuda::describe_devices(missing).empty()) line("missing\t", missing);
+    const auto devices = cheems::cuda::describe_devices(missing);
+    if (devices.empty()) line("missing\t", missing);
+    for (const auto& device : devices) {
+      if (!device.unusable.empty()) line("missing\t", device.unusable);
+    }
   } catch (const std::exception& error) {
     line("missing\t", error.what());
   }
@@ -54,8 +59,16 @@ void describe(char* text, int64_t capacity) {
   put(lines, text, capacity);
 }
 
+int64_t free_memory(int device) {
+  try {
+    return cheems::cuda::free_memory_without_context(device).value_or(-1);
+  } catch (const std::exception&) {
+    return -1;
+  }
+}
+
 constexpr cheems::PluginTable kTable{cheems::kPluginAbi, cheems::kPluginBuildId, CHEEMS_VERSION, CHEEMS_CUDA_IMAGES,
-                                     CHEEMS_CUDA_TOOLKIT, probe, create, describe, cheems::guarded_calls()};
+                                     CHEEMS_CUDA_TOOLKIT, probe, create, free_memory, describe, cheems::guarded_calls()};
 
 }  // namespace
 

@@ -14,11 +14,13 @@
 //                   8 warps' sums are added in order in shared memory, and a second kernel adds the chunks in order.
 //   tiled_product   for operands whose addresses or strides cuBLASLt has no algorithm for: any shape, any stride, float32
 //                   multiply-adds in the order of the inner index. 64 x 64 results a block, 4 x 4 a thread, 16 inner indices
-//                   at a time through shared memory. Correct, not fast: a model's own tensors never come here.
+//                   at a time through shared memory. Correct, not fast: a model's own tensors come here
+//                   only where its sizes are no multiples of 8. Each such product is counted and told (slow_products.h).
 // Floor of a product, e bytes an element: 2*N*in*out FLOPs, e*(N*in + in*out + N*out) bytes.
 #include "backends/cuda/cublas_lt.h"
 #include "backends/cuda/device.cuh"
 #include "backends/cuda/kernels.h"
+#include "backends/cuda/slow_products.h"
 #include "ops/linear/cuda_workspace.h"
 
 namespace cheems::cuda {
@@ -184,7 +186,9 @@ void multiply(MatrixProduct p, const float* bias, const char* operation, Context
     }
     const int64_t left = context.workspace_bytes - bias_bytes;
     const int64_t cublas_bytes = left < context.cublas_lt_bytes ? left : context.cublas_lt_bytes;
-    if (context.cublas_lt->multiply(p, cublas_bytes > 0 ? scratch + bias_bytes : nullptr, cublas_bytes, context.stream)) return;
+    std::string refusal;
+    if (context.cublas_lt->multiply(p, cublas_bytes > 0 ? scratch + bias_bytes : nullptr, cublas_bytes, context.stream, refusal)) return;
+    context.slow_products->count(operation, p, refusal);
   }
   if (p.operands == DType::float32) launch_tiled<float, float>(p, bias, context);
   else if (p.result == DType::float32) launch_tiled<bfloat16, float>(p, bias, context);

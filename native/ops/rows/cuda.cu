@@ -51,6 +51,8 @@ __global__ void __launch_bounds__(kThreads) scatter_add_kernel(T* x, int64_t x_s
 
 }  // namespace
 
+const void* any_kernel() { return reinterpret_cast<const void*>(&gather_kernel<float, 1>); }
+
 void gather_rows(const GatherRows& a, Context& context) {
   require_dtype(a.y, a.x.dtype, "gather_rows: y");
   if (a.y.rows == 0 || a.y.columns == 0) return;

@@ -227,6 +227,15 @@ TEST_CASE("cp.async must be waited for, and a barrier must follow") {
 #endif
 }
 
+TEST_CASE("blocks of more threads than __launch_bounds__ promise, or than registers are sure to do for, are refused") {
+  const Out out;
+  check_bug([&](bool bug) { launch_bound(out.data(), bug ? 97 : 96); }, {"CUDA kernel bound cannot be launched with 1 x 1 x 1 blocks of 97 threads", "its __launch_bounds__ promise blocks of at most 96 threads"});
+  check_bug([&](bool bug) { launch_bound_by_template(out.data(), bug ? 65 : 64, false); }, {"bound_by_template", "at most 64 threads"});
+  check_bug([&](bool bug) { launch_bound_by_template(out.data(), bug ? 192 : 160, true); }, {"bound_by_template", "at most 160 threads"});
+  check_bug([&](bool bug) { launch_unbound(out.data(), bug ? 257 : 256); }, {"unbound", "255 registers", "more than 256 threads"});
+  CHECK(outcome([&] { launch_bound_too_high(out.data()); }).find("ask for 3 blocks of 1024 threads on a multiprocessor, which holds 2048 threads") != std::string::npos);
+}
+
 TEST_CASE("an exception in a kernel ends the launch") {
   const Out out;
   CHECK(outcome([&] { launch_throw(out.data()); }).find("the kernel threw an exception, which no kernel may do on a GPU: as planted") !=

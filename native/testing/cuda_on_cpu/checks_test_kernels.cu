@@ -204,6 +204,24 @@ __global__ void host_memory(float* out, bool bug) {
 
 __global__ void throws(float*) { throw std::runtime_error("as planted"); }
 
+// Of one thread each, so that blocks of any size may be tried.
+__device__ void store_first(float* out) {
+  if (threadIdx.x == 0) out[0] = static_cast<float>(blockDim.x);
+}
+__global__ __launch_bounds__(96) void bound(float* out) { store_first(out); }
+struct Few {
+  static constexpr int kThreads = 64, kBlocks = 0;
+};
+struct Many {
+  static constexpr int kThreads = 160, kBlocks = 2;
+};
+template <class Shape>
+__global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks) bound_by_template(float* out) {
+  store_first(out);
+}
+__global__ void __launch_bounds__(1024, 3) bound_too_high(float* out) { store_first(out); }
+__global__ void unbound(float* out) { store_first(out); }
+
 }  // namespace
 
 constexpr int64_t kFloats = sizeof(Floats);
@@ -256,6 +274,12 @@ void launch_last_block_sums(const float* in, float* partials, unsigned* ticket, 
   launch("last_block_sums", last_block_sums, Grid{4}, 32, 0, nullptr, in, partials, ticket, out, bug);
 }
 void launch_host_memory(float* out, bool bug) { launch("host_memory", host_memory, Grid{}, 1, 0, nullptr, out, bug); }
+void launch_bound(float* out, int threads) { launch("bound", bound, Grid{}, threads, 0, nullptr, out); }
+void launch_bound_by_template(float* out, int threads, bool many) {
+  launch("bound_by_template", many ? bound_by_template<Many> : bound_by_template<Few>, Grid{}, threads, 0, nullptr, out);
+}
+void launch_bound_too_high(float* out) { launch("bound_too_high", bound_too_high, Grid{}, 32, 0, nullptr, out); }
+void launch_unbound(float* out, int threads) { launch("unbound", unbound, Grid{}, threads, 0, nullptr, out); }
 void launch_throw(float* out) { launch("throws", throws, Grid{}, 1, 0, nullptr, out); }
 
 }  // namespace cheems::cuda_on_cpu

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/dtype.h"
+#include "testing/cuda_on_cpu/device_table.h"
 #include "testing/cuda_on_cpu/emulated_device.h"
 #include "testing/cuda_on_cpu/memory.h"
 #include "testing/cuda_on_cpu/streams.h"
@@ -14,7 +15,9 @@
 using cheems::bfloat16_to_float;
 using cheems::float_to_bfloat16;
 
-struct cublasLtContext {};
+struct cublasLtContext {
+  int device;
+};
 struct EmulatedMatrixLayout {
   cudaDataType_t type;
   int64_t rows, columns, leading_dimension;
@@ -55,7 +58,9 @@ int64_t inner_of(const EmulatedMatmulDesc& desc, const EmulatedMatrixLayout& a) 
 
 bool aligned(const void* address, size_t bytes) { return reinterpret_cast<uintptr_t>(address) % bytes == 0; }
 
-bool on_device(const void* address, size_t bytes) { return bytes == 0 || cheems::cuda_on_cpu::in_live_allocation(reinterpret_cast<uintptr_t>(address), bytes); }
+bool on_device(const void* address, size_t bytes) {
+  return bytes == 0 || cheems::cuda_on_cpu::in_live_allocation(reinterpret_cast<uintptr_t>(address), bytes, cheems::cuda_on_cpu::current_device());
+}
 
 // Whether the matrix lies inside one allocation of the device's memory.
 bool on_device(const void* data, const EmulatedMatrixLayout& layout) {
@@ -75,6 +80,9 @@ std::vector<float> gather(const void* data, const EmulatedMatrixLayout& layout, 
   return all;
 }
 
+// Of a test: set_cublas_lt_answers.
+cublasStatus_t heuristic_answer = CUBLAS_STATUS_SUCCESS, product_answer = CUBLAS_STATUS_SUCCESS, create_answer = CUBLAS_STATUS_SUCCESS;
+
 template <class Descriptor>
 cublasStatus_t destroy(Descriptor* descriptor) {
   if (!descriptor) return CUBLAS_STATUS_INVALID_VALUE;
@@ -91,8 +99,15 @@ cublasStatus_t take(Value& to, const void* value, size_t bytes) {
 
 }  // namespace
 
+void cheems::cuda_on_cpu::set_cublas_lt_answers(int heuristic_status, int product_status, int create_status) {
+  heuristic_answer = static_cast<cublasStatus_t>(heuristic_status);
+  product_answer = static_cast<cublasStatus_t>(product_status);
+  create_answer = static_cast<cublasStatus_t>(create_status);
+}
+
 cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
-  *handle = new cublasLtContext;
+  if (create_answer != CUBLAS_STATUS_SUCCESS) return create_answer;
+  *handle = new cublasLtContext{cheems::cuda_on_cpu::current_device()};
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) { return destroy(handle); }
@@ -102,6 +117,7 @@ const char* cublasLtGetStatusString(cublasStatus_t status) {
     case CUBLAS_STATUS_SUCCESS: return "success";
     case CUBLAS_STATUS_NOT_INITIALIZED: return "not initialised";
     case CUBLAS_STATUS_ALLOC_FAILED: return "allocation failed";
+    case CUBLAS_STATUS_INTERNAL_ERROR: return "an internal operation failed";
     case CUBLAS_STATUS_INVALID_VALUE: return "an unsupported value or parameter was passed to the function";
     case CUBLAS_STATUS_EXECUTION_FAILED: return "the function failed to launch on the GPU";
     case CUBLAS_STATUS_NOT_SUPPORTED: return "the functionality requested is not supported";
@@ -151,6 +167,7 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t p
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c,
                                               cublasLtMatrixLayout_t d, cublasLtMatmulPreference_t preference, int requested, cublasLtMatmulHeuristicResult_t* results, int* returned) {
   *returned = 0;
+  if (heuristic_answer != CUBLAS_STATUS_SUCCESS) return heuristic_answer;
   if (!handle || requested < 1 || !consistent(*desc, *a, *b, *c, *d)) return CUBLAS_STATUS_INVALID_VALUE;
   // Sums in an order that is not fixed must have been ruled out.
   if (preference->reduction_schemes & (CUBLASLT_REDUCTION_SCHEME_INPLACE | CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE)) return CUBLAS_STATUS_NOT_SUPPORTED;
@@ -232,7 +249,12 @@ void multiply(const Product& product) {
 cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, const void* alpha, const void* a, cublasLtMatrixLayout_t a_layout, const void* b, cublasLtMatrixLayout_t b_layout,
                               const void* beta, const void* c, cublasLtMatrixLayout_t c_layout, void* d, cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t* algorithm, void* workspace,
                               size_t workspace_bytes, cudaStream_t stream) {
-  if (!handle || !algorithm || algorithm->data[0] != kAlgorithmMark || !consistent(*desc, *a_layout, *b_layout, *c_layout, *d_layout)) return CUBLAS_STATUS_INVALID_VALUE;
+  if (product_answer != CUBLAS_STATUS_SUCCESS) return product_answer;
+  // A handle belongs to the device that was chosen when it was made.
+  const int device = cheems::cuda_on_cpu::current_device();
+  if (!handle || handle->device != device || cheems::cuda_on_cpu::device_of(stream) != device) return CUBLAS_STATUS_INVALID_VALUE;
+  if (cheems::cuda_on_cpu::dead_device(device, "cublasLtMatmul") != cudaSuccess) return CUBLAS_STATUS_EXECUTION_FAILED;
+  if (!algorithm || algorithm->data[0] != kAlgorithmMark || !consistent(*desc, *a_layout, *b_layout, *c_layout, *d_layout)) return CUBLAS_STATUS_INVALID_VALUE;
   if (workspace_bytes < algorithm->data[1] || (workspace_bytes > 0 && (!workspace || !aligned(workspace, 16)))) return CUBLAS_STATUS_INVALID_VALUE;
   const size_t least = a_layout->type == CUDA_R_16BF ? 16 : 4, least_result = d_layout->type == CUDA_R_16BF ? 16 : 4;
   if (!aligned(a, least) || !aligned(b, least) || !aligned(c, least_result) || !aligned(d, least_result)) return CUBLAS_STATUS_INVALID_VALUE;

@@ -51,6 +51,9 @@ std::string what_and_where(const Thread& self, const AccessEvent& event, const A
     machine().stop([&] { return sentence("illegal access: ", thread_name(self), " ", access_name(event), " of device memory that was never allocated (0x",
                             std::hex, event.address, ")", site_name(event.site), "."); });
   }
+  if (owner->device != machine().launch->device) {
+    machine().stop([&] { return sentence("illegal access: ", what_and_where(self, event, *owner), ", which is memory of device ", owner->device, ", by a kernel on device ", machine().launch->device, "."); });
+  }
   if (!owner->live) machine().stop([&] { return sentence("illegal access: ", what_and_where(self, event, *owner), ", which is freed."); });
   machine().stop([&] { return sentence("out of range: ", what_and_where(self, event, *owner), "."); });
 }
@@ -64,7 +67,7 @@ std::string what_and_where(const Thread& self, const AccessEvent& event, const A
 }  // namespace
 
 void check_global_access(Thread& self, const AccessEvent& event) {
-  if (!in_live_allocation(event.address, event.bytes)) stop_for_address(self, event);
+  if (!in_live_allocation(event.address, event.bytes, machine().launch->device)) stop_for_address(self, event);
   if (event.kind == Access::atomic) {
     acquired = true;
     if (fenced) {

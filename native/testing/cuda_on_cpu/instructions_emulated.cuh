@@ -85,6 +85,7 @@ void launch(const char* name, void (*kernel)(Parameters...), Grid grid, int thre
                          std::apply(every_thread_copies.kernel, every_thread_copies.parameters);
                        },
                        &call, sizeof call});
+  if (const cudaError_t status = cudaGetLastError()) fail_launch(status, name, grid.x, grid.y, grid.z, threads, shared_bytes);
 }
 
 }  // namespace cheems::cuda

@@ -1,12 +1,15 @@
 #include "testing/cuda_on_cpu/kernel_calls.h"
 
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/error.h"
+#include "testing/cuda_on_cpu/device_table.h"
+#include "testing/cuda_on_cpu/launch_bounds.h"
 #include "testing/cuda_on_cpu/machine.h"
 #include "testing/cuda_on_cpu/memory.h"
 #include "testing/cuda_on_cpu/runtime_state.h"
@@ -39,6 +42,44 @@ void warp_collective(Collective kind, std::uint32_t mask, const void* in, void* 
   machine().wait_at_collective();
 }
 
+namespace {
+
+// Whether launches wait for their kernels, as CUDA reads it from the environment.
+bool launch_blocking() {
+  const char* const text = std::getenv("CUDA_LAUNCH_BLOCKING");
+  return text != nullptr && std::strcmp(text, "1") == 0;
+}
+
+// What a GPU refuses with "invalid value" or "too many resources requested", as far as it does not hang on what nvcc makes of the
+// kernel: a block of more threads than __launch_bounds__ promised, and, without that promise, so many that the 65,536 registers
+// of a multiprocessor may not do, of which a thread has up to 255, given out by eights.
+template <class Refuse>
+void check_launch_bounds(const Launch& launch, const Refuse& refuse) {
+  if (launch.kernel == nullptr) return;  // the tests' own
+  const LaunchBounds bounds = launch_bounds_of(launch.kernel);
+  constexpr int kUnbounded = 65536 / 256;
+  if (bounds.threads == 0) {
+    if (launch.threads > kUnbounded) refuse("without __launch_bounds__ the compiler may give a thread 255 registers, and a block of more than ", kUnbounded, " threads has no room for them.");
+    return;
+  }
+  if (launch.threads > bounds.threads) refuse("its __launch_bounds__ promise blocks of at most ", bounds.threads, " threads.");
+  const int resident = threads_per_multiprocessor(description_of(current_device()).capability);
+  if (bounds.blocks * bounds.threads > resident) {
+    refuse("its __launch_bounds__ ask for ", bounds.blocks, " blocks of ", bounds.threads, " threads on a multiprocessor, which holds ", resident, " threads.");
+  }
+}
+
+void run_now(const Launch& launch) {
+  try {
+    machine().run(launch);
+  } catch (const Error& fault) {
+    if (!dies_of_fault(launch.device, fault.what())) throw;
+    if (launch_blocking()) (void)dead_device(launch.device, "a launch");
+  }
+}
+
+}  // namespace
+
 void launch(const Launch& launch) {
   const auto refuse = [&](auto... why) {
     fail("CUDA kernel ", launch.name, " cannot be launched with ", launch.grid_x, " x ", launch.grid_y, " x ", launch.grid_z,
@@ -50,6 +91,7 @@ void launch(const Launch& launch) {
     refuse("y and z must be from 1 to 65535.");
   }
   if (launch.threads < 1 || launch.threads > kMaxThreads) refuse("a block has 1 to ", kMaxThreads, " threads.");
+  check_launch_bounds(launch, refuse);
   if (launch.shared_bytes < 0 || launch.shared_bytes > kMaxSharedBytes) {
     refuse("a block has at most ", kMaxSharedBytes, " bytes of shared memory.");
   }
@@ -57,14 +99,21 @@ void launch(const Launch& launch) {
     refuse("more than ", allowed, " bytes must be asked for with cudaFuncSetAttribute first.");
   }
   if (!stream_exists(launch.stream)) refuse("the stream was never created or is destroyed.");
+  const int device = device_of(launch.stream);
+  if (device != current_device()) refuse("the stream belongs to device ", device, ", the thread has chosen device ", current_device(), " (cudaSetDevice).");
+  // As on a GPU, what keeps a sound launch from running is the runtime's last error.
+  if (use_current_device("a launch") != cudaSuccess) return;
+  if (!has_image(device)) return (void)error(cudaErrorNoKernelImageForDevice, "the kernels are compiled for ", kernel_images());
   reserve_memory();
-  if (!streams_deferred()) return machine().run(launch);
+  Launch placed = launch;
+  placed.device = device;
+  if (!streams_deferred() || launch_blocking()) return run_now(placed);
   struct alignas(16) Chunk {
     std::byte bytes[16];
   };
   std::vector<Chunk> arguments((launch.arguments_bytes + sizeof(Chunk) - 1) / sizeof(Chunk));
   if (launch.arguments_bytes > 0) std::memcpy(arguments.data(), launch.arguments, launch.arguments_bytes);
-  enqueue(launch.stream, [asked = Launch(launch), name = std::string(launch.name), arguments = std::move(arguments)]() mutable {
+  enqueue(launch.stream, [asked = placed, name = std::string(launch.name), arguments = std::move(arguments)]() mutable {
     asked.name = name.c_str();
     asked.arguments = arguments.data();
     machine().run(asked);

@@ -62,7 +62,7 @@ std::uint64_t atomic_64(AtomicOperation operation, std::uint64_t* address, std::
 
 // Runs every thread of the grid to its end. `call` runs the kernel once with the arguments at `arguments`. Throws
 // cheems::Error for a launch that CUDA would refuse and for every fault the model detects; it is usable afterwards. Where streams
-// are deferred, faults are the errors of the call that waits.
+// are deferred, faults are the errors of the call that waits; where errors are sticky, of whatever call comes next.
 struct Launch {
   const char* name;
   const void* kernel;
@@ -74,6 +74,7 @@ struct Launch {
   void (*call)(void* arguments);
   void* arguments;
   std::size_t arguments_bytes;
+  int device = -1;  // set by launch()
 };
 void launch(const Launch& launch);
 

@@ -7,7 +7,7 @@
 #include <mutex>
 
 #include "core/error.h"
-#include "testing/cuda_on_cpu/emulated_device.h"
+#include "testing/cuda_on_cpu/device_table.h"
 #include "testing/cuda_on_cpu/machine.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -32,8 +32,6 @@ unsigned char* stacks = nullptr;
 std::mutex guard;
 std::size_t next_page = 1;
 std::uint32_t allocation_count = 0;
-std::size_t used = 0;
-std::size_t capacity = std::size_t{16} << 30;
 
 std::size_t pages_for(std::size_t bytes) { return (kOffset + bytes + kOffset + kPageBytes - 1) / kPageBytes; }
 
@@ -86,17 +84,19 @@ Stack stack_of(int number) {
   return {start + kPageBytes, kStackBytes - kPageBytes - stagger};
 }
 
-void* allocate(std::size_t bytes) {
+void* allocate(int device, std::size_t bytes) {
   reserve_memory();
   const std::lock_guard<std::mutex> lock(guard);
-  if (bytes > capacity || used + bytes > capacity || allocation_count + 1 >= kMostAllocations) return nullptr;
+  if (allocation_count + 1 >= kMostAllocations || !take_bytes(device, bytes)) return nullptr;
   const std::size_t count = pages_for(bytes), first = find_pages(count);
-  if (first == 0) return nullptr;
+  if (first == 0) {
+    give_bytes(device, bytes);
+    return nullptr;
+  }
   const std::uintptr_t pages = device_stretch.start + first * kPageBytes, start = pages + kOffset;
   const std::uint32_t number = ++allocation_count;
-  allocations[number] = {start, bytes, number, true};
+  allocations[number] = {start, bytes, number, true, device};
   for (std::size_t page = first; page < first + count; ++page) page_owner[page] = number;
-  used += bytes;
   forbid(pages, count * kPageBytes);
   permit(start, bytes);
   std::memset(reinterpret_cast<void*>(start), 0xff, bytes);
@@ -108,25 +108,10 @@ bool release(void* address) {
   const Allocation* const found = allocation_at(reinterpret_cast<std::uintptr_t>(address));
   if (found == nullptr || !found->live || found->start != reinterpret_cast<std::uintptr_t>(address)) return false;
   allocations[found->number].live = false;
-  used -= found->bytes;
+  give_bytes(found->device, found->bytes);
   forbid(found->start, found->bytes);
   madvise(reinterpret_cast<void*>(found->start - kOffset), pages_for(found->bytes) * kPageBytes, MADV_DONTNEED);
   return true;
-}
-
-std::size_t capacity_bytes() {
-  const std::lock_guard<std::mutex> lock(guard);
-  return capacity;
-}
-
-std::size_t free_bytes() {
-  const std::lock_guard<std::mutex> lock(guard);
-  return capacity > used ? capacity - used : 0;
-}
-
-void set_device_memory(std::size_t bytes) {
-  const std::lock_guard<std::mutex> lock(guard);
-  capacity = bytes;
 }
 
 void forbid([[maybe_unused]] std::uintptr_t address, [[maybe_unused]] std::size_t bytes) {

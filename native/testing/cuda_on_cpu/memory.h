@@ -27,6 +27,7 @@ struct Allocation {
   std::size_t bytes;
   std::uint32_t number;  // counted from 1 over the life of the process
   bool live;
+  int device;
 };
 
 constexpr std::size_t kStackBytes = 256 * 1024;
@@ -48,12 +49,10 @@ void* reserve_address_space(std::size_t bytes);
 // The stack of the thread with this number in its block.
 Stack stack_of(int number);
 
-// Device memory; null when the device is full.
-void* allocate(std::size_t bytes);
+// Memory of the device; null when it is full.
+void* allocate(int device, std::size_t bytes);
 // False if nothing that is live begins at the address.
 bool release(void* address);
-std::size_t free_bytes();
-std::size_t capacity_bytes();
 
 // The allocation on whose pages the address lies, live or freed, or null.
 inline const Allocation* allocation_at(std::uintptr_t address) {
@@ -62,10 +61,10 @@ inline const Allocation* allocation_at(std::uintptr_t address) {
   return number == 0 ? nullptr : &allocations[number];
 }
 
-// Whether all the bytes belong to one live allocation.
-inline bool in_live_allocation(std::uintptr_t address, std::size_t bytes) {
+// Whether all the bytes belong to one live allocation of that device.
+inline bool in_live_allocation(std::uintptr_t address, std::size_t bytes, int device) {
   const Allocation* const owner = allocation_at(address);
-  return owner != nullptr && owner->live && address >= owner->start && address - owner->start + bytes <= owner->bytes;
+  return owner != nullptr && owner->live && owner->device == device && address >= owner->start && address - owner->start + bytes <= owner->bytes;
 }
 
 // For AddressSanitizer, where it watches.

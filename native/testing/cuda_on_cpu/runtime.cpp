@@ -3,6 +3,7 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
@@ -13,6 +14,8 @@
 #include <vector>
 
 #include "core/error.h"
+#include "testing/cuda_on_cpu/device_table.h"
+#include "testing/cuda_on_cpu/emulated_device.h"
 #include "testing/cuda_on_cpu/machine.h"
 #include "testing/cuda_on_cpu/memory.h"
 #include "testing/cuda_on_cpu/runtime_state.h"
@@ -40,6 +43,8 @@ const char* describe(cudaError_t code) {
     case cudaErrorInsufficientDriver: return "CUDA driver version is insufficient for CUDA runtime version";
     case cudaErrorNoDevice: return "no CUDA-capable device is detected";
     case cudaErrorInvalidDevice: return "invalid device ordinal";
+    case cudaErrorDevicesUnavailable: return "CUDA-capable device(s) is/are busy or unavailable";
+    case cudaErrorNoKernelImageForDevice: return "no kernel image is available for execution on the device";
     case cudaErrorInvalidResourceHandle: return "invalid resource handle";
     case cudaErrorNotReady: return "device not ready";
     case cudaErrorIllegalAddress: return "an illegal memory access was encountered";
@@ -49,19 +54,22 @@ const char* describe(cudaError_t code) {
   return "unrecognized error code";
 }
 
-// Whether the address may be the device's end (or the host's) of a copy.
-cudaError_t check_range(const char* call, const char* role, const void* pointer, std::size_t bytes, bool on_device) {
+// Whether the address may be the end of a copy that lies on the device (below 0: on the host).
+cudaError_t check_range(const char* call, const char* role, const void* pointer, std::size_t bytes, int device) {
   const auto address = reinterpret_cast<std::uintptr_t>(pointer);
-  if (!on_device) {
+  if (device < 0) {
     if (!device_stretch.contains(address)) return cudaSuccess;
     return error(cudaErrorInvalidMemcpyDirection, call, ": the ", role, " is device memory, the direction says host memory");
   }
   if (!device_stretch.contains(address)) {
     return error(cudaErrorInvalidMemcpyDirection, call, ": the ", role, " is host memory, the direction says device memory");
   }
-  if (in_live_allocation(address, bytes)) return cudaSuccess;
+  if (in_live_allocation(address, bytes, device)) return cudaSuccess;
   const Allocation* const owner = allocation_at(address);
   if (owner == nullptr) return error(cudaErrorInvalidValue, call, ": the ", role, " was never allocated");
+  if (owner->device != device) {
+    return error(cudaErrorInvalidValue, call, ": the ", role, " is memory of device ", owner->device, ", the stream belongs to device ", device);
+  }
   if (!owner->live) return error(cudaErrorInvalidValue, call, ": the ", role, " lies in freed memory (allocation ", owner->number, ")");
   return error(cudaErrorInvalidValue, call, ": ", bytes, " bytes at offset ",
                static_cast<std::int64_t>(address) - static_cast<std::int64_t>(owner->start), " of the ", role,
@@ -96,9 +104,10 @@ cudaError_t copy(const char* call, void* to, std::size_t to_pitch, const void* f
   if (height > 1 && (to_pitch < width || from_pitch < width)) {
     return error(cudaErrorInvalidValue, call, ": a pitch is smaller than the width of ", width, " bytes");
   }
-  const cudaError_t bad_to = check_range(call, "target", to, (height - 1) * to_pitch + width, to_device);
+  const int device = device_of(stream);
+  const cudaError_t bad_to = check_range(call, "target", to, (height - 1) * to_pitch + width, to_device ? device : -1);
   if (bad_to != cudaSuccess) return bad_to;
-  const cudaError_t bad_from = check_range(call, "source", from, (height - 1) * from_pitch + width, from_device);
+  const cudaError_t bad_from = check_range(call, "source", from, (height - 1) * from_pitch + width, from_device ? device : -1);
   if (bad_from != cudaSuccess) return bad_from;
   if (stream != nullptr && !to_device && !is_pinned(to, (height - 1) * to_pitch + width)) {  // as CUDA does, waits for the copy
     if (const cudaError_t bad = finish_stream(stream)) return bad;
@@ -134,22 +143,21 @@ namespace emulation = cheems::cuda_on_cpu;
 // --- the device
 
 cudaError_t cudaGetDeviceCount(int* count) {
-  *count = 1;
-  return cudaSuccess;
+  *count = emulation::device_count();
+  return *count > 0 ? cudaSuccess : emulation::error(cudaErrorNoDevice, "cudaGetDeviceCount");
 }
 cudaError_t cudaGetDevice(int* device) {
-  *device = 0;
+  *device = emulation::current_device();
   return cudaSuccess;
 }
-cudaError_t cudaSetDevice(int device) {
-  if (device == 0) return cudaSuccess;
-  return emulation::error(cudaErrorInvalidDevice, "cudaSetDevice: there is one emulated device, number 0, not ", device);
-}
+cudaError_t cudaSetDevice(int device) { return emulation::choose_device(device); }
+// Needs no context, as on a GPU.
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
-  if (const cudaError_t bad = cudaSetDevice(device)) return bad;
+  if (device < 0 || device >= emulation::device_count()) return emulation::error(cudaErrorInvalidDevice, "cudaGetDeviceProperties: device ", device);
+  const emulation::EmulatedDevice described = emulation::description_of(device);
   *properties = {};
-  std::strcpy(properties->name, "CUDA emulated on the CPU");
-  properties->totalGlobalMem = emulation::capacity_bytes();
+  std::strncpy(properties->name, described.name.c_str(), sizeof properties->name - 1);
+  properties->totalGlobalMem = described.memory_bytes;
   properties->sharedMemPerBlock = emulation::kSharedBytesUnasked;
   properties->sharedMemPerBlockOptin = emulation::kMaxSharedBytes;
   properties->sharedMemPerMultiprocessor = emulation::kMaxSharedBytes + 1024;
@@ -158,24 +166,31 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   properties->maxThreadsPerBlock = emulation::kMaxThreads;
   std::copy_n(std::initializer_list<int>{1024, 1024, 64}.begin(), 3, properties->maxThreadsDim);
   std::copy_n(std::initializer_list<int>{0x7fffffff, 65535, 65535}.begin(), 3, properties->maxGridSize);
-  properties->major = 9;
-  properties->minor = 0;
+  properties->major = described.capability / 10;
+  properties->minor = described.capability % 10;
   properties->multiProcessorCount = emulation::kMultiprocessors;
-  properties->maxThreadsPerMultiProcessor = 2048;
+  properties->maxThreadsPerMultiProcessor = emulation::threads_per_multiprocessor(described.capability);
   properties->l2CacheSize = 50 << 20;
   properties->memoryBusWidth = 5120;
   return cudaSuccess;
 }
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
-  if (const cudaError_t bad = cudaSetDevice(device)) return bad;
+  if (device < 0 || device >= emulation::device_count()) return emulation::error(cudaErrorInvalidDevice, "cudaDeviceGetAttribute: device ", device);
+  const int capability = emulation::description_of(device).capability;
   switch (attribute) {
     case cudaDevAttrMaxThreadsPerBlock: *value = emulation::kMaxThreads; return cudaSuccess;
     case cudaDevAttrMultiProcessorCount: *value = emulation::kMultiprocessors; return cudaSuccess;
-    case cudaDevAttrComputeCapabilityMajor: *value = 9; return cudaSuccess;
-    case cudaDevAttrComputeCapabilityMinor: *value = 0; return cudaSuccess;
+    case cudaDevAttrComputeCapabilityMajor: *value = capability / 10; return cudaSuccess;
+    case cudaDevAttrComputeCapabilityMinor: *value = capability % 10; return cudaSuccess;
     case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = emulation::kMaxSharedBytes; return cudaSuccess;
   }
   return emulation::error(cudaErrorInvalidValue, "cudaDeviceGetAttribute: attribute ", static_cast<int>(attribute), " is not emulated");
+}
+// The bus of the device with this number, as NVML has it too.
+cudaError_t cudaDeviceGetPCIBusId(char* text, int bytes, int device) {
+  if (device < 0 || device >= emulation::device_count()) return emulation::error(cudaErrorInvalidDevice, "cudaDeviceGetPCIBusId: device ", device);
+  std::snprintf(text, static_cast<std::size_t>(bytes), "0000:%02x:00.0", device + 1);
+  return cudaSuccess;
 }
 cudaError_t cudaDriverGetVersion(int* version) {
   *version = CUDART_VERSION;
@@ -203,6 +218,8 @@ const char* cudaGetErrorName(cudaError_t error) {
     NAME(cudaErrorInsufficientDriver);
     NAME(cudaErrorNoDevice);
     NAME(cudaErrorInvalidDevice);
+    NAME(cudaErrorDevicesUnavailable);
+    NAME(cudaErrorNoKernelImageForDevice);
     NAME(cudaErrorInvalidResourceHandle);
     NAME(cudaErrorNotReady);
     NAME(cudaErrorIllegalAddress);
@@ -227,24 +244,33 @@ const char* cudaGetErrorString(cudaError_t error) {
 cudaError_t cudaMalloc(void** address, std::size_t bytes) {
   *address = nullptr;
   if (bytes == 0) return cudaSuccess;
-  *address = emulation::allocate(bytes);
+  if (const cudaError_t bad = emulation::use_current_device("cudaMalloc")) return bad;
+  *address = emulation::allocate(emulation::current_device(), bytes);
   if (*address != nullptr) return cudaSuccess;
   return emulation::error(cudaErrorMemoryAllocation, bytes, " bytes asked for, ", emulation::free_bytes(), " of ",
                           emulation::capacity_bytes(), " free");
 }
 // As NVIDIA's, waits for the device first.
 cudaError_t cudaFree(void* address) {
+  const emulation::Allocation* const owner = emulation::allocation_at(reinterpret_cast<std::uintptr_t>(address));
+  const int device = owner == nullptr ? emulation::current_device() : owner->device;
+  if (const cudaError_t bad = emulation::dead_device(device, "cudaFree")) {
+    (void)emulation::release(address);  // the memory of a dead device counts for nothing
+    return bad;
+  }
   if (const cudaError_t bad = emulation::finish_all_streams()) return bad;
   if (address == nullptr || emulation::release(address)) return cudaSuccess;
   return emulation::error(cudaErrorInvalidValue, "cudaFree: nothing live begins at this address; it was freed before, or is no device memory");
 }
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+  if (const cudaError_t bad = emulation::use_current_device("cudaMemGetInfo")) return bad;
   *free = emulation::free_bytes();
   *total = emulation::capacity_bytes();
   return cudaSuccess;
 }
 cudaError_t cudaMallocHost(void** address, std::size_t bytes) {
   *address = nullptr;
+  if (const cudaError_t bad = emulation::use_current_device("cudaMallocHost")) return bad;
   if (bytes == 0) return cudaSuccess;
   void* const memory = std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
   if (memory == nullptr) return emulation::error(cudaErrorMemoryAllocation, bytes, " bytes of pinned memory asked for");
@@ -256,7 +282,8 @@ cudaError_t cudaMallocHost(void** address, std::size_t bytes) {
 cudaError_t cudaHostAlloc(void** address, std::size_t bytes, unsigned) { return cudaMallocHost(address, bytes); }
 cudaError_t cudaFreeHost(void* address) {
   if (address == nullptr) return cudaSuccess;
-  if (const cudaError_t bad = emulation::finish_all_streams()) return bad;
+  cudaError_t status = emulation::dead_device(emulation::current_device(), "cudaFreeHost");
+  if (status == cudaSuccess) status = emulation::finish_all_streams();
   {
     const std::lock_guard<std::mutex> lock(emulation::guard);
     if (emulation::pinned.erase(reinterpret_cast<std::uintptr_t>(address)) == 0) {
@@ -264,7 +291,7 @@ cudaError_t cudaFreeHost(void* address) {
     }
   }
   std::free(address);
-  return cudaSuccess;
+  return status;
 }
 cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
   if (const cudaError_t bad = emulation::copy("cudaMemcpy", to, bytes, from, bytes, bytes, 1, kind, nullptr)) return bad;
@@ -281,12 +308,24 @@ cudaError_t cudaMemset(void* address, int value, std::size_t bytes) { return cud
 cudaError_t cudaMemsetAsync(void* address, int value, std::size_t bytes, cudaStream_t stream) {
   if (const cudaError_t bad = emulation::check_stream("cudaMemsetAsync", stream)) return bad;
   if (bytes == 0) return cudaSuccess;
-  if (const cudaError_t bad = emulation::check_range("cudaMemsetAsync", "target", address, bytes, true)) return bad;
+  if (const cudaError_t bad = emulation::check_range("cudaMemsetAsync", "target", address, bytes, emulation::device_of(stream))) return bad;
   emulation::enqueue(stream, [=] { std::memset(address, value, bytes); });
   return cudaSuccess;
 }
 
 // --- kernels
+
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* kernel) {
+  if (const cudaError_t bad = emulation::use_current_device("cudaFuncGetAttributes")) return bad;
+  if (!emulation::has_image(emulation::current_device())) {
+    return emulation::error(cudaErrorNoKernelImageForDevice, "the kernels are compiled for ", emulation::kernel_images());
+  }
+  *attributes = {};
+  const emulation::LaunchBounds bounds = emulation::launch_bounds_of(kernel);
+  attributes->maxThreadsPerBlock = bounds.threads > 0 ? bounds.threads : emulation::kMaxThreads;
+  attributes->maxDynamicSharedSizeBytes = static_cast<int>(emulation::allowed_shared_bytes(kernel));
+  return cudaSuccess;
+}
 
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value) {
   if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize) return cudaSuccess;

@@ -209,7 +209,7 @@ TEST_CASE("there is one device, of compute capability 9.0") {
   CHECK(cudaGetDeviceCount(&count) == cudaSuccess);
   CHECK(count == 1);
   CHECK(cudaSetDevice(0) == cudaSuccess);
-  check_error(cudaSetDevice(1), cudaErrorInvalidDevice, "there is one emulated device");
+  check_error(cudaSetDevice(1), cudaErrorInvalidDevice, "there are 1 emulated devices, and no number 1");
   cudaDeviceProp properties;
   CHECK(cudaGetDeviceProperties(&properties, 0) == cudaSuccess);
   CHECK(properties.major == 9);

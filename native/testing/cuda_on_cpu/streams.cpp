@@ -10,10 +10,12 @@
 #include <set>
 #include <utility>
 
+#include "testing/cuda_on_cpu/device_table.h"
 #include "testing/cuda_on_cpu/emulated_device.h"
 #include "testing/cuda_on_cpu/runtime_state.h"
 
 struct CUstream_st {
+  int device;
   bool waits_for_default;  // and the default stream for it: not so where it was made with cudaStreamNonBlocking
   std::deque<std::function<void()>> work;
 };
@@ -25,6 +27,7 @@ struct EventState {
   cudaStream_t stream = nullptr;     // in which the last stands
 };
 struct CUevent_st {
+  int device;
   std::shared_ptr<EventState> state = std::make_shared<EventState>();
 };
 
@@ -32,7 +35,7 @@ namespace cheems::cuda_on_cpu {
 
 namespace {
 
-std::recursive_mutex guard;  // work may be done under it: there is one device
+std::recursive_mutex guard;  // work may be done under it: the devices work one after another
 std::set<cudaStream_t> streams;
 std::set<cudaEvent_t> events;
 
@@ -77,7 +80,10 @@ cudaError_t do_one(cudaStream_t stream) {
   try {
     work();
   } catch (const Error& thrown) {
-    for (const cudaStream_t other : streams) other->work.clear();
+    for (const cudaStream_t other : streams) {
+      if (other->device == stream->device) other->work.clear();
+    }
+    if (dies_of_fault(stream->device, thrown.what())) return dead_device(stream->device, "");
     return error(cudaErrorLaunchFailure, thrown.what());
   }
   return cudaSuccess;
@@ -120,8 +126,13 @@ bool stream_exists(cudaStream_t stream) {
   return stream == nullptr || streams.contains(stream);
 }
 
+int device_of(cudaStream_t stream) {
+  const std::lock_guard<std::recursive_mutex> lock(guard);
+  return stream == nullptr ? current_device() : stream->device;
+}
+
 cudaError_t check_stream(const char* call, cudaStream_t stream) {
-  if (stream_exists(stream)) return cudaSuccess;
+  if (stream_exists(stream)) return stream == nullptr ? use_current_device(call) : dead_device(device_of(stream), call);
   return error(cudaErrorInvalidResourceHandle, call, ": the stream was never created or is destroyed");
 }
 
@@ -130,7 +141,7 @@ void enqueue(cudaStream_t stream, std::function<void()> work) {
   if (!deferred()) return work();
   if (stream != nullptr) return stream->work.push_back(std::move(work));
   for (const cudaStream_t other : streams) {
-    if (other->waits_for_default && finish_stream(other) != cudaSuccess) fail(cudaGetErrorString(cudaGetLastError()), ".");
+    if (other->device == current_device() && other->waits_for_default && finish_stream(other) != cudaSuccess) fail(cudaGetErrorString(cudaGetLastError()), ".");
   }
   work();
 }
@@ -156,12 +167,16 @@ cudaError_t finish_all_streams() {
 namespace emulation = cheems::cuda_on_cpu;
 using Lock = std::lock_guard<std::recursive_mutex>;
 
-cudaError_t cudaDeviceSynchronize() { return emulation::finish_all_streams(); }
+cudaError_t cudaDeviceSynchronize() {
+  if (const cudaError_t bad = emulation::use_current_device("cudaDeviceSynchronize")) return bad;
+  return emulation::finish_all_streams();
+}
 
 cudaError_t cudaStreamCreate(cudaStream_t* stream) { return cudaStreamCreateWithFlags(stream, cudaStreamDefault); }
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   const Lock lock(emulation::guard);
-  *stream = new CUstream_st{flags != cudaStreamNonBlocking, {}};
+  if (const cudaError_t bad = emulation::use_current_device("cudaStreamCreate")) return bad;
+  *stream = new CUstream_st{emulation::current_device(), flags != cudaStreamNonBlocking, {}};
   emulation::streams.insert(*stream);
   return cudaSuccess;
 }
@@ -171,7 +186,8 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   if (!emulation::streams.contains(stream)) {
     return emulation::error(cudaErrorInvalidResourceHandle, "cudaStreamDestroy: there is no such stream");
   }
-  const cudaError_t status = emulation::finish_stream(stream);
+  cudaError_t status = emulation::dead_device(stream->device, "cudaStreamDestroy");
+  if (status == cudaSuccess) status = emulation::finish_stream(stream);
   emulation::streams.erase(stream);
   delete stream;
   return status;
@@ -203,7 +219,8 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, cudaEventDefault); }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
   const Lock lock(emulation::guard);
-  *event = new CUevent_st;
+  if (const cudaError_t bad = emulation::use_current_device("cudaEventCreate")) return bad;
+  *event = new CUevent_st{emulation::current_device()};
   emulation::events.insert(*event);
   return cudaSuccess;
 }
@@ -219,6 +236,9 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   const Lock lock(emulation::guard);
   if (const cudaError_t bad = emulation::check_stream("cudaEventRecord", stream)) return bad;
   if (const cudaError_t bad = emulation::check_event("cudaEventRecord", event)) return bad;
+  if (event->device != emulation::device_of(stream)) {
+    return emulation::error(cudaErrorInvalidResourceHandle, "cudaEventRecord: the event is of device ", event->device, ", the stream of device ", emulation::device_of(stream));
+  }
   event->state->stream = stream;
   emulation::enqueue(stream, [state = event->state, ticket = ++event->state->asked] {
     state->done = std::max(state->done, ticket);
@@ -229,6 +249,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   const Lock lock(emulation::guard);
   if (const cudaError_t bad = emulation::check_event("cudaEventSynchronize", event)) return bad;
+  if (const cudaError_t bad = emulation::dead_device(event->device, "cudaEventSynchronize")) return bad;
   if (event->state->done >= event->state->asked) return cudaSuccess;
   const emulation::CountedWait counted(event->state->stream);
   return emulation::finish_event(*event->state, event->state->stream, event->state->asked);
@@ -236,6 +257,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
 cudaError_t cudaEventQuery(cudaEvent_t event) {
   const Lock lock(emulation::guard);
   if (const cudaError_t bad = emulation::check_event("cudaEventQuery", event)) return bad;
+  if (const cudaError_t bad = emulation::dead_device(event->device, "cudaEventQuery")) return bad;
   const EventState& state = *event->state;
   if (state.done >= state.asked) return cudaSuccess;
   if (emulation::stream_exists(state.stream) && state.stream != nullptr && !state.stream->work.empty()) {

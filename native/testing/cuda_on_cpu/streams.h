@@ -14,6 +14,7 @@ void enqueue(cudaStream_t stream, std::function<void()> work);
 
 bool streams_deferred();
 bool stream_exists(cudaStream_t stream);
+int device_of(cudaStream_t stream);  // the thread's where it is the default stream
 
 // Does all that waits in a stream; in every stream.
 cudaError_t finish_stream(cudaStream_t stream);

@@ -61,6 +61,10 @@ void launch_blocks(unsigned* data, unsigned* out, BlockBug bug);
 void launch_last_block_sums(const float* in, float* partials, unsigned* ticket, float* out, bool bug);  // bug: no fence
 void launch_host_memory(float* out, bool bug);                // a variable of the host is written
 void launch_throw(float* out);
+void launch_bound(float* out, int threads);                   // __launch_bounds__(96)
+void launch_bound_by_template(float* out, int threads, bool many);  // the same of a template: 64 threads, or 160 with two blocks
+void launch_bound_too_high(float* out);                       // more blocks than a multiprocessor holds
+void launch_unbound(float* out, int threads);
 
 // --- traffic_test_kernels.cu
 
