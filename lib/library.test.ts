@@ -96,6 +96,7 @@ function fakeEngine(vocabSize: number): { engine: Pick<Engine, 'loadModel'>; bat
       options.onProgress?.({ done: rewards.length, total: rewards.length, tokens: batch.tokens.length });
       return { rewards, computedTokens: batch.tokens.length };
     },
+    notes: () => [],
     saveWeights: () => Promise.reject(new Error('not here')),
     createTrainer: () => Promise.reject(new Error('not here')),
     dispose: async () => void (isDisposed = true),

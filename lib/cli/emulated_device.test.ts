@@ -1,24 +1,15 @@
 // The commands on a CUDA device, which here is the one that CHEEMS_DEVICE=emulated makes of the CPU: the same kernels and the
 // same host code as on a GPU, so what the commands print and write may differ from the CPU's by rounding alone.
 
-import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { emulatedCli as cli } from '../testing/emulated_cli';
 
 const root = join(__dirname, '..', '..');
 const work = mkdtempSync(join(tmpdir(), 'cheems-device-'));
 const inWork = (name: string): string => join(work, name);
-
-function cli(args: string[], environment: NodeJS.ProcessEnv = { CHEEMS_DEVICE: 'emulated' }): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, [join(__dirname, 'main.js'), ...args], { cwd: root, env: { ...process.env, ...environment } });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (chunk) => (out += chunk));
-  child.stderr.on('data', (chunk) => (err += chunk));
-  child.stdin.end();
-  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })));
-}
 
 interface Metrics {
   loss: number;

@@ -76,7 +76,7 @@ export const generateCommand = defineCommand({
         progress.finish();
         await output.finish();
         report(counts, answering.positions);
-        for (const line of formatReport(answering.readingReport)) say(line);
+        for (const line of [...formatReport(answering.readingReport), ...answering.engineNotes]) say(line);
       } finally {
         progress.finish();
         if (values.input === '-') process.stdin.destroy();

@@ -72,7 +72,7 @@ export const scoreCommand = defineCommand({
         progress.finish();
         await output.finish();
         report(counts);
-        for (const line of formatReport(scorer.readingReport)) say(line);
+        for (const line of [...formatReport(scorer.readingReport), ...scorer.engineNotes]) say(line);
       } finally {
         progress.finish();
         if (values.input === '-') process.stdin.destroy();

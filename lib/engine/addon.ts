@@ -2,7 +2,7 @@
 import { packageFolder } from '../files/package_folder.js';
 import { cudaPackage, loadEngine, type EngineSource } from './loader.js';
 import type {
-  ArchitectureInfo, CausalLoadOptions, EngineInfo, GenerationOptions, GenerationStep, HeadInfo, MemoryPlan, NextTokens, OptimizerStep, PlanRequest, Precision, Progress, SampleBatch, ScoreResult, StepResult,
+  ArchitectureInfo, CausalLoadOptions, EngineInfo, EngineNote, GenerationOptions, GenerationStep, HeadInfo, MemoryPlan, NextTokens, OptimizerStep, PlanRequest, Precision, Progress, SampleBatch, ScoreResult, StepResult,
   TrainerOptions,
 } from './types.js';
 
@@ -59,6 +59,7 @@ export interface Addon {
     onProgress: OnProgress,
   ): NativeWork<ScoreResult>;
   saveWeights(model: ModelHandle, file: string, dtype?: Precision): NativeWork<void>;
+  modelNotes(model: ModelHandle): EngineNote[];
   disposeModel(model: ModelHandle): NativeWork<void>;
   createTrainer(model: ModelHandle, options: TrainerOptions): NativeWork<TrainerHandle>;
   trainStep(
@@ -72,6 +73,7 @@ export interface Addon {
   nextTokens(
     model: CausalHandle, prompts: SampleBatch, options: { count: number; microBatchTokens?: number }, onProgress: OnProgress,
   ): NativeWork<NextTokens>;
+  causalModelNotes(model: CausalHandle): EngineNote[];
   disposeCausalModel(model: CausalHandle): NativeWork<void>;
   startGeneration(model: CausalHandle, prompts: SampleBatch, options: GenerationOptions): NativeWork<GenerationHandle>;
   advanceGeneration(

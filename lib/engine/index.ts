@@ -1,7 +1,7 @@
 // The one typed door to the engine: abort signals, devices and disposal over the addon's calls.
 import { addon, type CausalHandle, type GenerationHandle, type ModelHandle, type NativeWork, type TrainerHandle } from './addon.js';
 import type {
-  ArchitectureInfo, CausalLoadOptions, Engine, EngineCausalModel, EngineGeneration, EngineInfo, EngineModel, EngineTrainer, GenerationOptions,
+  ArchitectureInfo, CausalLoadOptions, Engine, EngineCausalModel, EngineGeneration, EngineInfo, EngineModel, EngineNote, EngineTrainer, GenerationOptions,
   GenerationStep, HeadInfo, MemoryPlan, ModelLoadOptions, NextTokens, OptimizerStep,
   PlanRequest, Precision, SampleBatch, ScoreOptions, ScoreResult, StepResult, TrainerOptions, WorkOptions,
 } from './types.js';
@@ -74,6 +74,10 @@ class Model implements EngineModel {
     return new Trainer(await run(undefined, () => addon().createTrainer(this.handle, options)));
   }
 
+  notes(): EngineNote[] {
+    return addon().modelNotes(this.handle);
+  }
+
   dispose(): Promise<void> {
     this.#disposed = true;
     return run(undefined, () => addon().disposeModel(this.handle));
@@ -128,6 +132,10 @@ class CausalModel implements EngineCausalModel {
 
   nextTokenLogProbabilities(prompts: SampleBatch, options: { count: number; microBatchTokens?: number }, work: WorkOptions = {}): Promise<NextTokens> {
     return run(work.signal, () => addon().nextTokens(this.handle, prompts, options, work.onProgress));
+  }
+
+  notes(): EngineNote[] {
+    return addon().causalModelNotes(this.handle);
   }
 
   dispose(): Promise<void> {

@@ -157,6 +157,12 @@ export interface MemoryPlan {
   deviceChoice: string;
 }
 
+/** What the user should know of the work that was done: a sentence, and how often it came about. */
+export interface EngineNote {
+  text: string;
+  count: number;
+}
+
 /** A model in the engine's memory. All work runs on the engine's own thread, one piece after another. */
 export interface EngineModel {
   readonly architecture: ArchitectureInfo;
@@ -173,6 +179,8 @@ export interface EngineModel {
   /** Writes the weights as one safetensors file; folder layout and atomicity are the caller's. */
   saveWeights(file: string, dtype?: Precision): Promise<void>;
   createTrainer(options: TrainerOptions): Promise<EngineTrainer>;
+  /** Of all work since the model was loaded, its trainers' too; none once it is disposed. */
+  notes(): EngineNote[];
   /** Frees the memory once running work has stopped; later calls reject. */
   dispose(): Promise<void>;
 }
@@ -248,6 +256,8 @@ export interface EngineCausalModel {
   readonly disposed: boolean;
   /** Takes the memory for all prompts; several generations may go on at once. An aborted start is freed by the garbage collector. */
   startGeneration(prompts: SampleBatch, options: GenerationOptions, work?: { signal?: AbortSignal }): Promise<EngineGeneration>;
+  /** Of all work since the model was loaded; none once it is disposed. */
+  notes(): EngineNote[];
   /** The `count` likeliest next tokens of each prompt: one forward pass. */
   nextTokenLogProbabilities(prompts: SampleBatch, options: { count: number; microBatchTokens?: number }, work?: WorkOptions): Promise<NextTokens>;
   /** Frees the memory once running work has stopped, that of its generations too; later calls reject. */

@@ -11,6 +11,7 @@ import type { Message, Prompt, Source, TemplateVariables } from '../data/types';
 import { engine as nativeEngine } from '../engine';
 import { asyncDispose } from '../engine/dispose';
 import { disposedBefore } from '../engine/errors';
+import { closingNotes } from '../engine/notes';
 import type { ArchitectureInfo, Engine, EngineCausalModel, Precision } from '../engine/types';
 import { specialKind } from '../tokenization/special_tokens_option';
 import { GenerationError } from './errors';
@@ -280,6 +281,11 @@ export class LanguageModel {
       template_options: this.options.templateOptions ?? {},
       notes: this.notes,
     };
+  }
+
+  /** What the engine noted while it computed, such as products that ran on a slow kernel: a sentence each, with how often. */
+  get engineNotes(): string[] {
+    return closingNotes(this.model);
   }
 
   /** Frees the model's memory once running work has stopped; later calls reject. */

@@ -13,7 +13,10 @@ import { generationResources, promptTable, samplingTable } from './option_table'
 import type { Answer } from './answer';
 
 export interface LanguageModelOptions {
-  /** 'auto' (the GPU where there is one), 'cpu', 'cuda' or 'cuda:1'; `info` lists what is there. Default: 'auto'. */
+  /**
+   * 'auto' (the GPU where there is one, of several the one with the most free memory), 'cpu', 'cuda' or 'cuda:1';
+   * `info` lists what is there. Default: 'auto'.
+   */
   device?: string | undefined;
   /** Of the activations and weights that are computed with. Default: bfloat16 on a GPU, float32 on the CPU. */
   precision?: Precision | undefined;

@@ -37,7 +37,7 @@ export const scoringResources = {
   ),
   device: textWithDefault('auto', {
     group: RESOURCES,
-    describe: "'auto' (the GPU where there is one), 'cpu', 'cuda' or 'cuda:1'; `info` lists what is there",
+    describe: "'auto' (the GPU where there is one, of several the one with the most free memory), 'cpu', 'cuda' or 'cuda:1'; `info` lists what is there",
   }),
   precision: optionalChoice(['float32', 'bfloat16'], {
     group: RESOURCES,

@@ -8,6 +8,7 @@ import type { Source, TokenizedSample } from '../data/types';
 import { engine as nativeEngine } from '../engine';
 import { asyncDispose } from '../engine/dispose';
 import { disposedBefore } from '../engine/errors';
+import { closingNotes, newNotes } from '../engine/notes';
 import type { ArchitectureInfo, Engine, EngineModel, HeadInfo, Precision } from '../engine/types';
 import { NO_TOKENS_ADDED, replacesSampleTemplate } from '../tokenization/model_folder';
 import { holdFiles, type HeldFiles } from '../tokenization/folder_files';
@@ -52,6 +53,8 @@ export class RewardModel {
   private readonly held: HeldFiles;
   private paddingNoted = false;
 
+  private readonly freshNotes: () => string[];
+
   private constructor(
     readonly folder: string,
     private readonly model: EngineModel,
@@ -59,6 +62,7 @@ export class RewardModel {
     private readonly options: RewardModelOptions,
     private readonly readouts: ReadoutRule | undefined,
   ) {
+    this.freshNotes = newNotes(model);
     this.held = holdFiles(folder, options.chatTemplateFile);
     const { vocabSize: vocabularySize, maxPositionEmbeddings, anyLength } = model.architecture;
     const maxPositions = anyLength === true ? Infinity : maxPositionEmbeddings;
@@ -277,6 +281,11 @@ export class RewardModel {
     };
   }
 
+  /** What the engine noted while it computed, such as products that ran on a slow kernel: a sentence each, with how often. */
+  get engineNotes(): string[] {
+    return closingNotes(this.model);
+  }
+
   /** Frees the model's memory once running work has stopped; later calls reject. */
   async dispose(): Promise<void> {
     await Promise.all([this.tokenizer.close(), this.model.dispose()]);
@@ -312,6 +321,7 @@ export class RewardModel {
         ...(meter ? { onProgress: ({ done, tokens }) => meter.during(done, tokens) } : {}),
       });
       meter?.after(batch.groups.length, computedTokens);
+      for (const note of this.freshNotes()) this.options.onNote?.(note);
       return this.options.stepReward && batch.readoutOffsets && this.head.readout === 'every_step' ? joinSteps(rewards, batch.readoutOffsets, this.options.stepReward) : rewards;
     } catch (error) {
       signal?.throwIfAborted();

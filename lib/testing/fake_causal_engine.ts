@@ -70,6 +70,7 @@ function fakeModel(fake: FakeCausalEngine, options: FakeCausalOptions, vocabSize
     },
     device: 'fake',
     deviceChoice: 'The fake engine, for tests.',
+    notes: () => [],
     precision: 'float32',
     microBatchTokens: 8192,
     get disposed() {

@@ -3,13 +3,15 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type {
-  ArchitectureInfo, Engine, EngineModel, EngineTrainer, MemoryPlan, OptimizerStep, PlanRequest, SampleBatch, StepResult, TrainerOptions,
+  ArchitectureInfo, Engine, EngineModel, EngineNote, EngineTrainer, MemoryPlan, OptimizerStep, PlanRequest, SampleBatch, StepResult, TrainerOptions,
 } from '../engine/types';
 
 const { fround, exp, log1p, sqrt } = Math;
 
 export interface FakeEngineOptions {
   memory?: (request: PlanRequest) => MemoryPlan;
+  /** What the engine would have noted by now. */
+  notes?: () => EngineNote[];
   /** Called before each step; throw to let the step fail. */
   beforeStep?: (step: number) => void | Promise<void>;
 }
@@ -84,6 +86,10 @@ class FakeModel implements EngineModel {
 
   async createTrainer(options: TrainerOptions): Promise<EngineTrainer> {
     return new FakeTrainer(this, options, this.options);
+  }
+
+  notes(): EngineNote[] {
+    return this.options.notes?.() ?? [];
   }
 
   async dispose(): Promise<void> {

@@ -357,6 +357,18 @@ test('a loss that is not finite, a hard abort and a run in the same folder end w
   t.truthy(second);
 });
 
+test('what the engine notes is said once when it comes about, and at the end with its count, in the log too', async (t) => {
+  const { options } = setUp(t);
+  let steps = 0;
+  const text = 'The matrix product linear_forward runs on a slow kernel, because of the test.';
+  const engine = fakeEngine({ beforeStep: () => void (steps += 1), notes: () => (steps > 1 ? [{ text, count: 3 * steps }] : []) });
+  const said: string[] = [];
+  await train({ ...options, max_steps: 4 }, { engine, callbacks: { onLog: ({ message }) => void (message.includes('slow kernel') && said.push(message)) } });
+  t.deepEqual(said, [text, `12 times in this run: ${text}`]);
+  const records = readFileSync(join(options['output_dir'] as string, 'metrics.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+  t.deepEqual(records.filter(({ kind }) => kind === 'note'), [{ kind: 'note', step: 4, text, count: 12 }]);
+});
+
 test('what cannot fit is refused with the options that would help', async (t) => {
   const { options } = setUp(t);
   const engine = fakeEngine({

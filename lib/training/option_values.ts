@@ -111,7 +111,10 @@ export interface TrainOptionValues {
   device_memory_reserve: number | undefined;
   /** Threads of the engine; 0: one for each usable core. Default: 0. */
   num_threads: number;
-  /** 'auto' (the GPU where there is one), 'cpu', 'cuda' or 'cuda:1'; `info` lists what is there. Default: 'auto'. */
+  /**
+   * 'auto' (the GPU where there is one, of several the one with the most free memory), 'cpu', 'cuda' or 'cuda:1';
+   * `info` lists what is there. Default: 'auto'.
+   */
   device: string;
   /** Of the activations and weights that are computed with. Default: bfloat16 on a GPU, float32 on the CPU. */
   precision: 'float32' | 'bfloat16' | undefined;

@@ -77,7 +77,7 @@ export const trainOptionDefinitions = {
   gradient_checkpointing: flag(false, { group: RESOURCES, describe: "keep only each layer's input and compute the layer again going back: less memory, about a third more time" }),
   device_memory_reserve: deviceMemoryReserve(RESOURCES),
   num_threads: number(0, { from: 0, integer: true }, { group: RESOURCES, describe: 'threads of the engine; 0: one for each usable core' }),
-  device: textWithDefault('auto', { group: RESOURCES, describe: "'auto' (the GPU where there is one), 'cpu', 'cuda' or 'cuda:1'; `info` lists what is there" }),
+  device: textWithDefault('auto', { group: RESOURCES, describe: "'auto' (the GPU where there is one, of several the one with the most free memory), 'cpu', 'cuda' or 'cuda:1'; `info` lists what is there" }),
   precision: optionalChoice(['float32', 'bfloat16'], { group: RESOURCES, describe: 'of the activations and weights that are computed with [default: bfloat16 on a GPU, float32 on the CPU]' }),
   optimizer_state: choice(['float32', 'bfloat16'], 'float32', { group: RESOURCES, describe: "with bfloat16 precision: 'float32' keeps gradients, moments and a copy of the weights in float32; 'bfloat16' keeps all in bfloat16 with stochastic rounding, 8 bytes a parameter instead of 18" }),
 

@@ -1,5 +1,6 @@
 // The steps of one run: batch, update, log, evaluate, save; stopping in good order.
 import type { TokenizedPrompt } from '../data/types';
+import { closingNotes, newNotes } from '../engine/notes';
 import type { EngineModel, EngineTrainer, StepResult } from '../engine/types';
 import { saveCheckpoint, type CheckpointReference } from './checkpoints';
 import { messageOf, TrainingError } from './errors';
@@ -58,11 +59,13 @@ export class Run {
   private readonly secondsBefore: number;
   private readonly startedAt = Date.now();
   private readonly firstStep: number;
+  private readonly freshNotes: () => string[];
   private newest: CheckpointReference | undefined;
   private retrySaveAt: number | undefined;
   private evaluation: EvaluationResult | undefined;
 
   constructor(private readonly parts: RunParts, start: RunStartState, resumedFrom?: CheckpointReference) {
+    this.freshNotes = newNotes(parts.model);
     this.step = start.step;
     this.firstStep = start.step;
     this.place = start.place;
@@ -83,6 +86,7 @@ export class Run {
       if (this.step < plan.totalSteps && (due.save || isRetry)) await this.saveOrGoOn();
     }
     if (this.newest?.step !== this.step && this.step > 0) await this.saveAtEnd();
+    this.tellNotes();
     return {
       interrupted: this.step < plan.totalSteps,
       step: this.step,
@@ -123,6 +127,14 @@ export class Run {
     this.place = plan.next(this.place);
     this.computedTokens += result.computedTokens;
     this.reportStep(result, batch, learningRate, seconds);
+    for (const note of this.freshNotes()) this.parts.callbacks.onLog?.({ level: 'warning', message: note });
+  }
+
+  /** What the engine noted, at the run's end: said and in the log. */
+  private tellNotes(): void {
+    const { model, log, callbacks } = this.parts;
+    for (const { text, count } of model.notes()) log.write({ kind: 'note', step: this.step, text, count });
+    for (const message of closingNotes(model)) callbacks.onLog?.({ level: 'warning', message });
   }
 
   private stepError(error: unknown, step: number): Error {

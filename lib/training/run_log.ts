@@ -8,7 +8,7 @@ export const METRICS_FILE = 'metrics.jsonl';
 export const EVENTS_FOLDER = 'runs';
 
 /** One line: numbers (not finite ones become null), texts and flags under their names. */
-export type LogRecord = { kind: 'train' | 'evaluation' | 'rounding'; step: number } & Record<string, number | string | boolean | undefined>;
+export type LogRecord = { kind: 'train' | 'evaluation' | 'rounding' | 'note'; step: number } & Record<string, number | string | boolean | undefined>;
 
 export interface RunLogOptions {
   outputDir: string;
@@ -81,7 +81,7 @@ export class RunLog {
   }
 
   private writeEvents(record: LogRecord): void {
-    if (!this.events) return;
+    if (!this.events || record.kind === 'note') return; // a note is no curve
     const prefix = { train: 'train', evaluation: 'eval', rounding: 'rounding' }[record.kind];
     const scalars: Record<string, number> = {};
     for (const [name, value] of Object.entries(record)) {

@@ -15,8 +15,8 @@ export function rewardModelPredictor(model: RewardModel, name = model.folder): P
   return {
     name,
     scorePrompts: (prompts, options) => scorePrompts(model, prompts, options),
-    describe: () => model.describe(),
-    notes: () => formatReport(model.readingReport),
+    describe: () => ({ ...model.describe(), ...(model.engineNotes.length > 0 ? { engine_notes: model.engineNotes } : {}) }),
+    notes: () => [...formatReport(model.readingReport), ...model.engineNotes],
     dispose: () => model.dispose(),
   };
 }

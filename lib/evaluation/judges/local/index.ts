@@ -77,7 +77,7 @@ export class LocalCompleter implements Completer {
 
   describe(): Record<string, unknown> {
     const { notes, ...facts } = this.model.describe();
-    const all = [...(notes as string[]), ...[this.tooLong, this.thinksFirst].filter((note) => note !== undefined)];
+    const all = [...(notes as string[]), ...this.model.engineNotes, ...[this.tooLong, this.thinksFirst].filter((note) => note !== undefined)];
     return { ...facts, notes: all, digest: this.digest, cache: this.locked?.cache.file ?? null, answers: { ...this.counts }, tokens: { ...this.spent } };
   }
 

@@ -1,0 +1,20 @@
+// What the engine noted while it worked: told when it is new, and listed at the end of a run.
+
+import { counted } from '../text/counted';
+import type { EngineNote } from './types';
+
+/** @returns what came about since the last call, each note once: the first in full, of others their number. */
+export function newNotes(model: { notes(): EngineNote[] }): () => string[] {
+  const told = new Set<string>();
+  return () => {
+    const fresh = model.notes().filter(({ text }) => !told.has(text));
+    for (const { text } of fresh) told.add(text);
+    if (fresh.length === 0) return [];
+    const others = fresh.length > 1 ? ` ${counted(fresh.length - 1, 'other')} like it; the end of the run lists all.` : '';
+    return [`${fresh[0]!.text}${others}`];
+  };
+}
+
+/** A sentence for each note, with how often it came about. */
+export const closingNotes = (model: { notes(): EngineNote[] }): string[] =>
+  model.notes().map(({ text, count }) => `${counted(count, 'time')} in this run: ${text}`);
