@@ -5,13 +5,14 @@
 'use strict';
 const { execFileSync } = require('node:child_process');
 
-const LIBRARIES = /^(libc\.so\.6|libm\.so\.6|ld-linux-x86-64\.so\.2|ld-linux-aarch64\.so\.1)$/;
+// librt has shm_open for NVIDIA's runtime before glibc 2.34, and is part of libc's package ever since.
+const LIBRARIES = /^(libc\.so\.6|libm\.so\.6|librt\.so\.1|ld-linux-x86-64\.so\.2|ld-linux-aarch64\.so\.1)$/;
 const ENTRY_POINTS = new Set(['napi_register_module_v1', 'node_api_module_get_api_version_v1', 'cheems_plugin_entry']);
 /**
  * What the process has already. Before glibc 2.34 threads and dlopen are in libpthread and libdl, and Node has loaded both: it cannot
  * run without. From 2.34 on they are in libc.
  */
-const OF_NODE = /^(napi_|node_api_|pthread_|__pthread_key_create$|dl(open|sym|error|addr)$|sem_)/;
+const OF_NODE = /^(napi_|node_api_|pthread_|__pthread_key_create$|dl(m?open|close|v?sym|error|addr|info)$|sem_)/;
 
 function objdump(option, file) {
   try {
