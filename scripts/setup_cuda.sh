@@ -9,7 +9,7 @@
 #   --without-cublas  fetches no cuBLAS (423 MB): kernels compile, but the plug-in does not link
 #
 # NVIDIA's wheels of version 12 hold no nvcc. For a driver of CUDA 12 they bring cuBLAS and the headers, and the compiler has to
-# be on the machine: any nvcc from 12.4 to 12.9. CHEEMS_CUDA_VERSION=13.0 chooses another minor version.
+# be on the machine: nvcc 12.8 or 12.9. CHEEMS_CUDA_VERSION=13.0 chooses another minor version.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -50,7 +50,7 @@ fetch() {
   [ -x "$venv/bin/pip" ] || python3 -m venv "$venv" ||
     stop "python3 cannot make a virtual environment. Install it with: apt-get install python3-venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps "$@" ||
-    stop "The wheels could not be fetched (see above). A toolkit of NVIDIA's own, 12.4 or newer, serves as well: put its nvcc on the PATH."
+    stop "The wheels could not be fetched (see above). A toolkit of NVIDIA's own, 12.8 or newer, serves as well: put its nvcc on the PATH."
   wheels=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/nvidia
 }
 
@@ -84,7 +84,7 @@ fetch_13() {
 find_nvcc_12() {
   local file
   for file in "${CUDACXX:-}" "$(command -v nvcc)" "${CUDA_PATH:-}/bin/nvcc" "${CUDA_HOME:-}/bin/nvcc" /usr/local/cuda/bin/nvcc /usr/local/cuda-12*/bin/nvcc; do
-    if [ -n "$file" ] && [ -x "$file" ] && "$file" --version 2>/dev/null | grep -Eq 'release 12\.([4-9]|1[0-9])'; then
+    if [ -n "$file" ] && [ -x "$file" ] && "$file" --version 2>/dev/null | grep -Eq 'release 12\.([89]|1[0-9])'; then
       realpath -s "$file"
       return
     fi
@@ -94,7 +94,7 @@ find_nvcc_12() {
 fetch_12() {
   local nvcc
   nvcc=$(find_nvcc_12)
-  [ -n "$nvcc" ] || stop "${driver:+The driver here runs CUDA $driver. }NVIDIA's wheels of version 12 hold no nvcc, and none of 12.4 to 12.9 is on this machine. Install one (Debian 13: apt-get install nvidia-cuda-toolkit; NVIDIA's own packages: cuda-nvcc-12-9 and cuda-cudart-dev-12-9) and run this again, or update the driver to 580 or newer, which runs version 13."
+  [ -n "$nvcc" ] || stop "${driver:+The driver here runs CUDA $driver. }NVIDIA's wheels of version 12 hold no nvcc, and none of 12.8 or 12.9 is on this machine. Install one (NVIDIA's packages cuda-nvcc-12-9 and cuda-cudart-dev-12-9) and run this again, or update the driver to 580 or newer, which runs version 13."
   rm -rf "$toolkit"
   mkdir -p "$toolkit/bin"
   printf '#!/bin/sh\nexec "%s" "$@"\n' "$nvcc" >"$toolkit/bin/nvcc"

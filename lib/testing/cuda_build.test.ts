@@ -146,7 +146,7 @@ test('a toolkit that does not do is a sentence with its reason, and an error onl
   program(path.join(toolkit, 'bin'), 'nvcc', 'exit 127');
   refused(/The CUDA backend is not built: .*nvcc does not run\./);
   standInNvcc(toolkit, { release: '11.8' });
-  refused(/The CUDA backend is not built: nvcc 11\.8 .* is older than 12\.4\./);
+  refused(/The CUDA backend is not built: nvcc 11\.8 .* is older than 12\.8\./);
   standInNvcc(toolkit);
   refused(/The CUDA backend is not built: cublasLt\.h was not found in .*libcublas-dev/);
   for (const part of ['include', 'nvvm/libdevice']) mkdirSync(path.join(toolkit, part), { recursive: true });
