@@ -187,7 +187,7 @@ TEST_CASE("plug-in: of several GPUs auto and cuda take the freest that can be ta
   for (const std::string device : {"auto", "cuda"}) {
     std::string choice;
     CHECK(create_backend(device, 1, choice, place)->name() == "cuda:3");
-    check_refused(choice, {"cuda:3, Large, compute capability 9.0, 40 GiB; taken of 3 GPUs by free memory: 39.0 GiB", "; cuda:0 (Old, compute capability 7.5, 15 GiB) was not taken: ",
+    check_refused(choice, {"cuda:3, Large, compute capability 9.0, 40 GiB; taken of 3 GPUs by free memory: 39.0 GiB", "; cuda:0 (Old, compute capability 7.5, 16 GiB) was not taken: ",
                            "; cuda:2 (Busy, compute capability 9.0, 87 GiB) was not taken: "});
   }
   std::string choice;
