@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/dtype.h"
@@ -27,12 +28,21 @@ struct BackendNote {
   int64_t count = 0;
 };
 
+// What a run's record says of its device.
+struct DeviceFacts {
+  // Names and values, in the order to be shown: {"name", "NVIDIA H100 80GB HBM3"}, {"driver", "580.65.06"}, …
+  std::vector<std::pair<std::string, std::string>> entries;
+  // What the bits of results hang on: where this text is the same, they are.
+  std::string arithmetic;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
   virtual std::string name() const = 0;  // "cpu", "cuda:0"
   // What it is, for people: "2 threads, AVX2 kernels", "NVIDIA H100 80GB HBM3, compute capability 9.0, 79 GiB".
   virtual std::string description() const { return name(); }
+  virtual DeviceFacts facts() const { return {{}, name()}; }
   virtual Operations& operations() = 0;
   // Whether activations may have that dtype, and which one they have when nobody says.
   virtual bool computes_in(DType activations) const = 0;
@@ -62,6 +72,22 @@ class Backend {
   virtual int64_t useful_micro_batch() const { return 0; }
   // Of all work since the backend was made, in an order that does not change. May be asked on any thread, at any time.
   virtual std::vector<BackendNote> notes() const { return {}; }
+  // A named stretch of the calling thread's work, for profilers; `number` follows the name unless it is negative. Ranges are
+  // nested, and ended in the reverse order. Use Range below. Nothing where nobody profiles.
+  virtual void begin_range(const char* name, int64_t number) { (void)name, (void)number; }
+  virtual void end_range() {}
+};
+
+// A range from here to the end of the scope.
+class Range {
+ public:
+  Range(Backend& backend, const char* name, int64_t number = -1) : backend_(backend) { backend.begin_range(name, number); }
+  ~Range() { backend_.end_range(); }
+  Range(const Range&) = delete;
+  Range& operator=(const Range&) = delete;
+
+ private:
+  Backend& backend_;
 };
 
 // The CPU backend with its own pool of `threads` threads (0: one per usable core).

@@ -52,6 +52,7 @@ class PluginBackend : public Backend {
 
   std::string name() const override { return call(calls_.name, *inner_); }
   std::string description() const override { return call(calls_.description, *inner_); }
+  DeviceFacts facts() const override { return call(calls_.facts, *inner_); }
   Operations& operations() override { return operations_; }
   bool computes_in(DType activations) const override { return inner_->computes_in(activations); }
   DType default_activations() const override { return inner_->default_activations(); }
@@ -68,6 +69,8 @@ class PluginBackend : public Backend {
   int64_t memory_reserve() const override { return inner_->memory_reserve(); }
   int64_t useful_micro_batch() const override { return inner_->useful_micro_batch(); }
   std::vector<BackendNote> notes() const override { return call(calls_.notes, *inner_); }
+  void begin_range(const char* name, int64_t number) override { inner_->begin_range(name, number); }
+  void end_range() override { inner_->end_range(); }
 
  private:
   std::unique_ptr<Backend> inner_;

@@ -10,7 +10,7 @@
 #include "ops/operations.h"
 
 #define CHEEMS_BACKEND_CALLS(call) \
-  call(name) call(description) call(allocate) call(upload) call(download) call(download_later) call(arrived) \
+  call(name) call(description) call(facts) call(allocate) call(upload) call(download) call(download_later) call(arrived) \
   call(wait_for) call(finish) call(zero) call(available_memory) call(notes)
 
 namespace cheems {

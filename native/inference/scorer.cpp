@@ -134,6 +134,7 @@ Scorer::Scorer(model::RewardModel& model, const ScorerOptions& options) : state_
 Scorer::~Scorer() = default;
 
 Scorer::Result Scorer::score(const Samples& samples, const Control& control) {
+  const Range range(state_->model.backend(), "score");
   const auto& architecture = state_->model.architecture();
   // An encoder's relative positions have no end: its farthest bucket holds all that is beyond.
   check_samples(samples, architecture.vocab_size, architecture.is_encoder() ? 0 : architecture.max_position_embeddings);
@@ -148,7 +149,10 @@ Scorer::Result Scorer::score(const Samples& samples, const Control& control) {
   const FinishAtEnd finish(backend);
   const auto collect_first = [&] {
     MicroBatch& first = under_way.front();
-    backend.wait_for(first.download);
+    {
+      const Range range(backend, "download");
+      backend.wait_for(first.download);
+    }
     state_->collect(first, samples, result.rewards);
     done += first.count;
     result.computed_tokens += first.tree.rows();
@@ -157,7 +161,10 @@ Scorer::Result Scorer::score(const Samples& samples, const Control& control) {
   };
   for (const auto& chosen : plan_micro_batches(samples, state_->options.micro_batch_tokens, state_->share_prompts())) {
     MicroBatch& batch = under_way.emplace_back();
-    batch.tree = pack_tree(samples, chosen, state_->share_prompts(), TokenOrder::none);
+    {
+      const Range range(backend, "pack");
+      batch.tree = pack_tree(samples, chosen, state_->share_prompts(), TokenOrder::none);
+    }
     batch.count = static_cast<int64_t>(chosen.size());
     state_->launch(batch, control);
     while (under_way.size() > 1 || (!under_way.empty() && backend.arrived(under_way.front().download))) collect_first();

@@ -81,6 +81,7 @@ void Decoder::zero(const Tensor& contiguous) {
 }
 
 Tensor Decoder::forward_hidden(const PackedTree& tree, const Control& control, const KeyValueCache* cache) {
+  const Range range(backend_, "forward");
   const auto reward_rows = static_cast<int64_t>(tree.reward_rows.size());
   if (weights_.files) weights_.files->check_unchanged();
   ops_.set_workspace(workspace_->data(), workspace_->size());
@@ -106,6 +107,7 @@ void Decoder::forward(const PackedTree& tree, const Control& control) {
 // with branch norms, what is added to the residual is normed once more.
 // In the last layer only keys and values are computed for all rows; everything after them for the reward rows alone.
 void Decoder::forward_layer(int64_t layer, const PackedTree& tree, const KeyValueCache* cache) {
+  const Range range(backend_, "layer", layer);
   const LayerTensors& w = weights_.layers[static_cast<size_t>(layer)];
   const auto reward_rows = static_cast<int64_t>(tree.reward_rows.size());
   const LayerActivations a = activations_->layer(layer, tree.rows(), reward_rows);
@@ -203,6 +205,7 @@ Tensor Decoder::begin_branch_backward(const Tensor& norm, const Tensor& d_norm, 
 }
 
 void Decoder::backward(const PackedTree& tree, const ModelTensors& gradients, const Control& control) {
+  const Range range(backend_, "backward");
   const auto reward_rows = static_cast<int64_t>(tree.reward_rows.size());
   const LayerActivations last = activations_->layer(architecture_.num_layers - 1, tree.rows(), reward_rows);
   const Tensor d_last = head_rows(activations_->d_last, reward_rows), d_normed = head_rows(activations_->d_final_normed, reward_rows);
@@ -223,6 +226,7 @@ void Decoder::backward(const PackedTree& tree, const ModelTensors& gradients, co
 
 // Turns the gradient of the layer's output (d_last in the last layer, else d_residual) into that of its input (d_residual).
 void Decoder::backward_layer(int64_t layer, const PackedTree& tree, const LayerTensors& gradient) {
+  const Range range(backend_, "layer", layer);
   const auto reward_rows = static_cast<int64_t>(tree.reward_rows.size());
   const LayerActivations a = activations_->layer(layer, tree.rows(), reward_rows);
   const Tensor d_out = is_last(layer) ? head_rows(activations_->d_last, reward_rows) : head_rows(activations_->d_residual, tree.rows());

@@ -109,6 +109,7 @@ void Encoder::forward(const PackedTree& tree, const Control& control) {
   if (tree.segments.size() != tree.samples.size()) fail("An encoder was given samples that share a prefix; this is a defect of the engine.");
   ops_.set_workspace(workspace_->data(), workspace_->size());
   ops_.begin_batch(tree);
+  const Range range(backend_, "forward");
   const Tensor x = head_rows(buffers_->x, tree.rows());
   ops_.embedding_forward({.y = x, .table = weights_.embedding, .tokens = tree.tokens});
   norm(weights_.embedding_norm, x, x);
@@ -122,6 +123,7 @@ void Encoder::forward(const PackedTree& tree, const Control& control) {
 
 // mid = norm(x + output(attention(x)));  x = norm(mid + down(gelu(up(mid))))
 void Encoder::forward_layer(int64_t layer, const PackedTree& tree) {
+  const Range range(backend_, "layer", layer);
   const EncoderLayerTensors& w = weights_.layers[static_cast<size_t>(layer)];
   const int64_t hidden = architecture_.hidden_size;
   const Tensor x = head_rows(buffers_->x, tree.rows()), qkv = head_rows(buffers_->qkv, tree.rows()), context = head_rows(buffers_->context, tree.rows()), mid = head_rows(buffers_->mid, tree.rows());
@@ -135,6 +137,7 @@ void Encoder::forward_layer(int64_t layer, const PackedTree& tree) {
 
 // As forward_layer, but what follows the keys and values is computed for the first tokens alone, which the head reads.
 void Encoder::forward_last_layer(const PackedTree& tree) {
+  const Range range(backend_, "layer", architecture_.num_layers - 1);
   const EncoderLayerTensors& w = weights_.layers.back();
   const int64_t hidden = architecture_.hidden_size, samples = tree.rewards();
   const Tensor x = head_rows(buffers_->x, tree.rows()), first = head_rows(buffers_->first, samples), q = head_rows(buffers_->first_q, samples), last = head_rows(buffers_->last, samples);

@@ -51,6 +51,7 @@ std::vector<Optimizer::Range> Optimizer::ranges() {
 }
 
 double Optimizer::update(const OptimizerStep& step) {
+  const cheems::Range range(backend_, "optimizer");
   Operations& ops = backend_.operations();
   const auto all = ranges();
   if (!row_seen_uploaded_) backend_.upload(row_seen_memory_->data(), row_seen_.data(), static_cast<int64_t>(row_seen_.size()));

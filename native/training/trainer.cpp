@@ -86,6 +86,7 @@ struct Trainer::State {
 
   // Planned, not packed.
   std::vector<MicroBatch> micro_batches(const Samples& samples, std::span<const int32_t> pairs) const {
+    const Range range(model.backend(), "plan");
     std::vector<MicroBatch> batches;
     std::vector<size_t> batch_of(static_cast<size_t>(samples.count()));
     for (auto& chosen : plan_micro_batches(samples, options.micro_batch_tokens, options.share_prompts)) {
@@ -103,6 +104,7 @@ struct Trainer::State {
   // With the order of tokens where a backward pass will need it.
   void pack(const Samples& samples, MicroBatch& batch, TokenOrder order) {
     if (batch.tree.rows() > 0) return;
+    const Range range(model.backend(), "pack");
     batch.tree = pack_tree(samples, batch.chosen, options.share_prompts, order);
     if (order == TokenOrder::sorted && options.padding_token >= 0) leave_token_out(batch.tree, static_cast<int32_t>(options.padding_token));
     place.resize(static_cast<size_t>(samples.count()));
@@ -114,6 +116,7 @@ struct Trainer::State {
   void forward(MicroBatch& batch, const Control& control) {
     decoder->forward(batch.tree, control);
     batch.rewards.resize(batch.tree.samples.size());
+    const Range range(model.backend(), "download");
     model.backend().download_later(batch.rewards.data(), decoder->rewards(batch.tree).data, static_cast<int64_t>(batch.rewards.size() * sizeof(float)));
   }
   double* device_sums() const { return static_cast<double*>(sums->data()); }
@@ -157,6 +160,7 @@ namespace {
 // The sums are added to on the device; `memory` is kept from step to step.
 void loss_across(const std::vector<MicroBatch>& batches, std::span<const int32_t> pairs, const TrainerOptions& options, Backend& backend, const std::vector<float>& rewards,
                  double* sums, std::unique_ptr<Buffer>& memory, std::vector<float>& d_rewards) {
+  const Range range(backend, "loss");
   std::vector<uint8_t> crossing(rewards.size(), 0);
   for (const MicroBatch& batch : batches) {
     for (const int32_t sample : batch.chosen) crossing[static_cast<size_t>(sample)] = batch.pairs_cross;
@@ -191,6 +195,7 @@ void loss_across(const std::vector<MicroBatch>& batches, std::span<const int32_t
 
 StepResult Trainer::step(const Samples& samples, std::span<const int32_t> pairs, const OptimizerStep& optimizer, const Control& control) {
   State& state = *state_;
+  const Range range(state.model.backend(), "step", optimizer.step);
   state.check(samples);
   check_pairs(pairs, samples.count());
   state.ensure_capacity(longest_of(samples));
@@ -227,6 +232,7 @@ StepResult Trainer::step(const Samples& samples, std::span<const int32_t> pairs,
         for (const int32_t sample : batch.tree.samples) local.push_back(d_rewards[static_cast<size_t>(sample)]);
         backend.upload(d_local.data, local.data(), static_cast<int64_t>(local.size() * sizeof(float)));
       } else {
+        const Range range(backend, "loss");
         backend.operations().ranking_loss({.sums = state.device_sums(), .d_rewards = d_local, .rewards = state.decoder->rewards(batch.tree),
                                            .pairs = batch.pairs, .total_pairs = static_cast<int64_t>(pairs.size() / 2), .total_rewards = samples.count(), .reg_coef = state.options.reg_coef});
       }
@@ -237,7 +243,10 @@ StepResult Trainer::step(const Samples& samples, std::span<const int32_t> pairs,
     }
     // The one place where a device is waited for before the update: a loss that is not finite must leave the weights alone.
     double sums[2];
-    backend.download(sums, state.sums->data(), sizeof sums);
+    {
+      const Range range(backend, "download");
+      backend.download(sums, state.sums->data(), sizeof sums);
+    }
     collect_rewards(batches, result.rewards);
     result.ranking_loss = sums[0];
     result.regulariser = sums[1];
@@ -261,6 +270,7 @@ StepResult Trainer::step(const Samples& samples, std::span<const int32_t> pairs,
 
 std::vector<float> Trainer::score(const Samples& samples, const Control& control) {
   State& state = *state_;
+  const Range range(state.model.backend(), "score");
   state.check(samples);
   state.ensure_capacity(longest_of(samples));
   std::vector<float> rewards(static_cast<size_t>(samples.count()));

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "backends/backend.h"
+#include "backends/cpu/cpu_facts.h"
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/matrix_product.h"
 #include "core/error.h"
@@ -98,6 +99,7 @@ class CpuBackend : public Backend {
 
   std::string name() const override { return "cpu"; }
   std::string description() const override { return sentence(operations_.threads(), operations_.threads() == 1 ? " thread" : " threads"); }
+  DeviceFacts facts() const override { return cpu::cpu_facts(); }
   Operations& operations() override { return operations_; }
   bool computes_in(DType activations) const override { return activations == DType::float32; }
   DType default_activations() const override { return DType::float32; }

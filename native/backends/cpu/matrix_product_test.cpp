@@ -1,4 +1,5 @@
 // The order of every element's sum is fixed (matrix_tiles-inl.h, kBlockDepth in matrix_product.cpp), so the tests ask for its exact bits.
+#include "backends/cpu/cpu_facts.h"
 #include "backends/cpu/matrix_product.h"
 
 #include <array>
@@ -28,9 +29,6 @@ struct Numbers {
       : a(random_floats(p.rows * p.depth, 1)), initial(random_floats(p.start == Problem::Start::bias ? p.columns : p.rows * p.columns, 3)),
         b(p.b_transposed ? p.columns : p.depth, p.b_transposed ? p.depth : p.columns, p.dtype, random_floats(p.columns * p.depth, 2)) {}
 };
-
-// Whether this target's MulAdd rounds once.
-bool fuses(const std::string& target) { return target != "SCALAR" && target != "EMU128" && target != "SSE2" && target != "SSSE3" && target != "SSE4"; }
 
 // [c +] block_0 + block_1 + … [+ addend]; a block of 768 terms is the sum of twelve chains of 64 multiply-adds from zero.
 std::vector<float> chains(const Problem& p, const Numbers& n, bool fused) {
@@ -88,7 +86,7 @@ void check_product(const Problem& p, const std::string& target, std::vector<std:
   CAPTURE(std::string(name(p.dtype)));
   CAPTURE(static_cast<int>(p.start));
   const Numbers numbers(p);
-  const auto expected = chains(p, numbers, fuses(target));
+  const auto expected = chains(p, numbers, cpu::fuses(target));
   for (auto& product : products) CHECK(same_bits((*product)(p, numbers), expected));
 }
 

@@ -6,9 +6,12 @@
 #include <mutex>
 
 #include "backends/cuda/cuda_operations.h"
+#include "backends/cuda/device_facts.h"
+#include "backends/cuda/driver.h"
 #include "backends/cuda/errors.h"
 #include "backends/cuda/images.h"
 #include "backends/cuda/kernels.h"
+#include "backends/cuda/ranges.h"
 #include "backends/cuda/staging.h"
 #include "core/error.h"
 
@@ -18,8 +21,6 @@ namespace {
 
 // Tensor-core products of bfloat16 and copies from global to shared memory behind the computation's back begin there (Ampere).
 constexpr int kLeastComputeCapability = 80;
-
-std::string version_text(int version) { return sentence(version / 1000, ".", version % 1000 / 10); }
 
 int compute_capability(const cudaDeviceProp& properties) { return properties.major * 10 + properties.minor; }
 
@@ -34,7 +35,7 @@ int count_devices(std::string& missing) {
   if (driver == 0) {
     missing = "no NVIDIA driver is installed (or it is not visible here, as in a container started without the GPU)";
   } else if (error == cudaErrorInsufficientDriver) {
-    missing = sentence("the NVIDIA driver is too old: it offers CUDA ", version_text(driver), ", this build needs ", version_text(runtime), "; update the driver");
+    missing = sentence("the NVIDIA driver is too old: it offers CUDA ", cuda_version_text(driver), ", this build needs ", cuda_version_text(runtime), "; update the driver");
   } else if (error == cudaSuccess || error == cudaErrorNoDevice) {
     missing = "the NVIDIA driver sees no GPU (CUDA_VISIBLE_DEVICES may hide it)";
   } else {
@@ -164,7 +165,7 @@ Context context_for(cudaStream_t stream, const cudaDeviceProp& properties) {
 class CudaBackend : public Backend {
  public:
   CudaBackend(int device, const cudaDeviceProp& properties)
-      : device_(device), description_(describe(properties)), operations_(device, context_for(stream_.handle, properties)), ring_(stream_.handle, kSlots, kSlotBytes) {}
+      : device_(device), properties_(properties), description_(describe(properties)), operations_(device, context_for(stream_.handle, properties)), ring_(stream_.handle, kSlots, kSlotBytes) {}
   ~CudaBackend() override {
     // Nothing may be thrown here, also where the device has died.
     (void)cudaSetDevice(device_);
@@ -173,7 +174,10 @@ class CudaBackend : public Backend {
 
   std::string name() const override { return sentence("cuda:", device_); }
   std::string description() const override { return description_; }
+  DeviceFacts facts() const override { return device_facts(properties_, operations_.cublas_version()); }
   Operations& operations() override { return operations_; }
+  void begin_range(const char* name, int64_t number) override { push_range(name, number); }
+  void end_range() override { pop_range(); }
   bool computes_in(DType activations) const override { return activations == DType::float32 || activations == DType::bfloat16; }
   DType default_activations() const override { return DType::bfloat16; }
   bool widens_weights() const override { return false; }
@@ -236,6 +240,7 @@ class CudaBackend : public Backend {
   static constexpr int64_t kSlotBytes = int64_t{4} << 20;
 
   int device_;
+  cudaDeviceProp properties_;
   std::string description_;
   Stream stream_;
   CudaOperations operations_;

@@ -63,6 +63,7 @@ class CudaOperations : public Operations {
 
   Context& context() { return context_; }
   std::vector<BackendNote> notes() const { return slow_products_.notes(); }
+  std::string cublas_version() const { return cublas_lt_.version(); }
 
  private:
   int device_;
