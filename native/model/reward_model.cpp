@@ -6,6 +6,7 @@
 #include "core/random.h"
 #include "model/heads/heads.h"
 #include "model/plain_names.h"
+#include "model/saved_tensors.h"
 #include "model/weight_reader.h"
 #include "storage/checkpoint.h"
 #include "storage/safetensors_writer.h"
@@ -165,28 +166,31 @@ void RewardModel::initialise(const std::string& config_file, uint64_t seed, cons
   writer.finish();
 }
 
-void RewardModel::save_weights(const std::string& path, DType dtype) const {
+Tensor RewardModel::exact_tensor(const Parameter& parameter) const {
   const ParameterLayout& layout = parameters_->layout();
+  if (!is_copied(parameter)) return layout.tensor(parameter, parameters_->data());
+  const auto& copies = float32_copy_->layout().parameters();  // in the same order
+  return float32_copy_->layout().tensor(copies[static_cast<size_t>(&parameter - layout.parameters().data())], float32_copy_->data());
+}
+
+void RewardModel::save_weights(const std::string& path, std::optional<DType> dtype) const {
+  const auto& parameters = parameters_->layout().parameters();
   std::vector<storage::TensorDeclaration> declared;
-  for (const auto& parameter : layout.parameters()) declared.push_back({parameter.name, dtype, parameter.shape});
-  storage::SafetensorsWriter writer(path, declared);
-  std::vector<char> stored;
-  std::vector<float> values;
-  const auto weights_of = [&](const Parameter& parameter) {
-    if (!is_copied(parameter)) return layout.tensor(parameter, parameters_->data());
-    const auto& copies = float32_copy_->layout().parameters();  // in the same order
-    return float32_copy_->layout().tensor(copies[static_cast<size_t>(&parameter - layout.parameters().data())], float32_copy_->data());
-  };
-  for (const auto& parameter : layout.parameters()) {
-    const auto count = static_cast<size_t>(parameter.count());
-    const Tensor held = weights_of(parameter);
-    stored.resize(count * size_of(held.dtype));
-    values.resize(count);
-    backend_->download(stored.data(), held.data, static_cast<int64_t>(stored.size()));
-    widen(stored.data(), held.dtype, values.data(), count);
-    writer.write(parameter.name, values.data());
+  for (const auto& parameter : parameters) {
+    declared.push_back({parameter.name, dtype.value_or(exact_tensor(parameter).dtype), parameter.shape});
   }
+  storage::SafetensorsWriter writer(path, declared);
+  for (size_t i = 0; i < parameters.size(); ++i) save_tensor(writer, declared[i], exact_tensor(parameters[i]), *backend_);
   writer.finish();
+}
+
+int64_t RewardModel::saved_bytes(const Architecture& architecture, DType exact_matrices, std::optional<DType> dtype) {
+  const ParameterLayout layout(architecture, exact_matrices);
+  std::vector<storage::TensorDeclaration> declared;
+  for (const auto& parameter : layout.parameters()) {
+    declared.push_back({parameter.name, dtype.value_or(parameter.dtype), parameter.shape});
+  }
+  return static_cast<int64_t>(storage::SafetensorsWriter::file_size_of(declared));
 }
 
 void RewardModel::plan_as_stored(const std::string& folder, DType weight_dtype, MemoryPlan& plan) {

@@ -53,9 +53,12 @@ class RewardModel {
   // The architecture that a folder's config.json describes; reads no weights.
   static Architecture read_architecture(const std::string& folder);
 
-  // Writes all parameters under their Hugging Face names, the head as score.weight, as one safetensors
-  // file in `dtype`, from the float32 copy of those that have one. Folder layout, config.json, atomic renaming and digests are the caller's.
-  void save_weights(const std::string& path, DType dtype = DType::float32) const;
+  // Writes all parameters under their Hugging Face names, the head as score.weight, as one safetensors file in `dtype`, or
+  // (nullopt) each in the dtype that it is held in; from the float32 copy of those that have one. Folder layout, config.json,
+  // atomic renaming and digests are the caller's.
+  void save_weights(const std::string& path, std::optional<DType> dtype = DType::float32) const;
+  // Bytes of that file for a model whose exact matrices, the float32 copy where there is one, are of `exact_matrices`.
+  static int64_t saved_bytes(const Architecture& architecture, DType exact_matrices, std::optional<DType> dtype);
 
   const Architecture& architecture() const { return architecture_; }
   const Parameters& parameters() const { return *parameters_; }
@@ -91,6 +94,8 @@ class RewardModel {
   std::optional<HeadMatch> take_head(const storage::Checkpoint& checkpoint, const LoadOptions& options);
   // Whether the float32 copy holds this parameter's exact numbers.
   bool is_copied(const Parameter& parameter) const;
+  // The exact numbers of the parameter, in their own dtype.
+  Tensor exact_tensor(const Parameter& parameter) const;
   Architecture architecture_;
   DType precision_ = DType::float32, weight_dtype_ = DType::float32;
   std::unique_ptr<Parameters> parameters_, float32_copy_;

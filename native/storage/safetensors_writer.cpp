@@ -43,15 +43,22 @@ std::uint64_t elements_of(const TensorDeclaration& tensor) {
 SafetensorsWriter::SafetensorsWriter(const std::string& path, std::vector<TensorDeclaration> tensors,
                                      const std::map<std::string, std::string>& metadata)
     : path_(path) {
-  const std::string header = lay_out(tensors, metadata);
+  Layout layout = lay_out(tensors, metadata);
+  slots_ = std::move(layout.slots);
+  file_size_ = layout.file_size;
   create();
-  write_at(header.data(), header.size(), 0);
+  write_at(layout.header.data(), layout.header.size(), 0);
 }
 
-// Gives each tensor its place in the file and returns the header with its length in front. float32 tensors come
-// before 16-bit ones: PyTorch's loader wants each tensor aligned to its own elements.
-std::string SafetensorsWriter::lay_out(const std::vector<TensorDeclaration>& tensors,
-                                       const std::map<std::string, std::string>& metadata) {
+std::uint64_t SafetensorsWriter::file_size_of(const std::vector<TensorDeclaration>& tensors) {
+  return lay_out(tensors, kMetadata).file_size;
+}
+
+// Gives each tensor its place in the file. float32 tensors come before 16-bit ones: PyTorch's loader wants each tensor
+// aligned to its own elements.
+SafetensorsWriter::Layout SafetensorsWriter::lay_out(const std::vector<TensorDeclaration>& tensors,
+                                                     const std::map<std::string, std::string>& metadata) {
+  Layout layout;
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::uint64_t end = 0;
@@ -60,19 +67,19 @@ std::string SafetensorsWriter::lay_out(const std::vector<TensorDeclaration>& ten
       if (size_of(tensor.dtype) != element_size) continue;
       const std::uint64_t begin = end, elements = elements_of(tensor);
       end += elements * element_size;
-      if (tensor.name == "__metadata__" || !slots_.emplace(tensor.name, Slot{tensor.dtype, elements, begin, false}).second)
+      if (tensor.name == "__metadata__" || !layout.slots.emplace(tensor.name, Slot{tensor.dtype, elements, begin, false}).second)
         throw std::invalid_argument("tensor " + tensor.name + " is declared twice, or has a reserved name");
       header[tensor.name] = {{"dtype", file_name_of(tensor.dtype)}, {"shape", tensor.shape}, {"data_offsets", {begin, end}}};
     }
   }
   std::string json = header.dump();
   json.append((alignment - json.size() % alignment) % alignment, ' ');
-  std::string text;
+  std::string& text = layout.header;
   for (std::size_t i = 0; i < 8; ++i) text += static_cast<char>(json.size() >> (8 * i) & 0xff);
   text += json;
-  for (auto& [name, slot] : slots_) slot.offset += text.size();
-  file_size_ = text.size() + end;
-  return text;
+  for (auto& [name, slot] : layout.slots) slot.offset += text.size();
+  layout.file_size = text.size() + end;
+  return layout;
 }
 
 void SafetensorsWriter::create() {
@@ -144,6 +151,15 @@ void SafetensorsWriter::write(const std::string& name, const float* values) {
 void SafetensorsWriter::write_raw(const std::string& name, const void* elements) {
   Slot& slot = claim(name);
   write_at(elements, slot.elements * size_of(slot.dtype), slot.offset);
+}
+
+void SafetensorsWriter::write_pieces(const std::string& name, std::uint64_t elements_at_once, const Fetch& fetch) {
+  Slot& slot = claim(name);
+  const std::uint64_t size = size_of(slot.dtype);
+  for (std::uint64_t first = 0; first < slot.elements; first += elements_at_once) {
+    const std::uint64_t count = std::min(elements_at_once, slot.elements - first);
+    write_at(fetch(first, count), count * size, slot.offset + first * size);
+  }
 }
 
 void SafetensorsWriter::write_at(const void* data, std::uint64_t size, std::uint64_t offset) {

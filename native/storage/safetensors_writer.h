@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -28,9 +29,10 @@ struct TensorDeclaration {
 // (a tensor that was not declared, is written twice or not at all) is a std::logic_error.
 class SafetensorsWriter {
  public:
+  static inline const std::map<std::string, std::string> kMetadata = {{"format", "pt"}};
   // Creates (or overwrites) `path` and reserves the whole file's space, so that a full disk is found out here.
   SafetensorsWriter(const std::string& path, std::vector<TensorDeclaration> tensors,
-                    const std::map<std::string, std::string>& metadata = {{"format", "pt"}});
+                    const std::map<std::string, std::string>& metadata = kMetadata);
   ~SafetensorsWriter();
   SafetensorsWriter(const SafetensorsWriter&) = delete;
   SafetensorsWriter& operator=(const SafetensorsWriter&) = delete;
@@ -39,11 +41,17 @@ class SafetensorsWriter {
   void write(const std::string& name, const float* values);
   // Writes the tensor from memory that holds the declared dtype already.
   void write_raw(const std::string& name, const void* elements);
+  // The same piece by piece, so that no tensor need be whole in memory: `fetch` returns `count` elements from `first` on,
+  // which must stay as they are until its next call.
+  using Fetch = std::function<const void*(std::uint64_t first, std::uint64_t count)>;
+  void write_pieces(const std::string& name, std::uint64_t elements_at_once, const Fetch& fetch);
   // Flushes the file to the disk and closes it. Every declared tensor must have been written.
   void finish();
 
   // Bytes of the whole file.
   std::uint64_t file_size() const { return file_size_; }
+  // Of a file that would be written with these tensors.
+  static std::uint64_t file_size_of(const std::vector<TensorDeclaration>& tensors);
 
  private:
   struct Slot {
@@ -53,7 +61,12 @@ class SafetensorsWriter {
     bool written;
   };
 
-  std::string lay_out(const std::vector<TensorDeclaration>& tensors, const std::map<std::string, std::string>& metadata);
+  struct Layout {
+    std::map<std::string, Slot> slots;
+    std::string header;  // with its length in front
+    std::uint64_t file_size;
+  };
+  static Layout lay_out(const std::vector<TensorDeclaration>& tensors, const std::map<std::string, std::string>& metadata);
   void create();
   Slot& claim(const std::string& name);
   void write_at(const void* data, std::uint64_t size, std::uint64_t offset);

@@ -272,8 +272,21 @@ TEST_CASE("device: saved and loaded in the middle, a run goes on bit for bit in 
     const auto loaded = load_model(folder.folder(), run);
     training::Trainer trainer(*loaded, trainer_options(run));
     for (int64_t step = 1; step <= 3; ++step) one_step(trainer, step);
-    loaded->save_weights(folder.weights_file(), run.weight_dtype);
+    // Weights that are not rounded are saved in the dtype that they are held in, and lose nothing.
+    const bool is_exact = run.weight_dtype == DType::float32;
+    loaded->save_weights(folder.weights_file(), is_exact ? std::nullopt : std::optional(run.weight_dtype));
     trainer.save_optimizer(folder.file("optimizer.safetensors"));
+    const bool narrow_state = run.optimizer_state == DType::bfloat16;
+    const bool narrow_matrices = narrow_state || !is_exact;
+    for (const auto& [name, tensor] : folder.tensors()) {
+      CAPTURE(name);
+      const bool is_matrix = tensor.shape.size() == 2 && name != "score.weight";
+      CHECK(tensor.dtype == (!is_exact || (narrow_matrices && is_matrix) ? DType::bfloat16 : DType::float32));
+    }
+    const DType exact_matrices = narrow_state ? DType::bfloat16 : DType::float32;
+    const auto bytes = [&](const std::string& file) { return static_cast<int64_t>(std::filesystem::file_size(file)); };
+    CHECK(training::Trainer::checkpoint_bytes(loaded->architecture(), trainer_options(run), exact_matrices, run.weight_dtype) ==
+          bytes(folder.weights_file()) + bytes(folder.file("optimizer.safetensors")));
     std::vector<double> losses, resumed_losses;
     for (int64_t step = 4; step <= 6; ++step) losses.push_back(one_step(trainer, step).loss);
     const auto again = load_model(folder.folder(), run);

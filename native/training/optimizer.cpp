@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "model/saved_tensors.h"
 #include "ops/operations.h"
 #include "storage/safetensors.h"
 #include "storage/safetensors_writer.h"
@@ -13,6 +14,13 @@ namespace {
 constexpr const char* kFirstMoment = "first_moment.";
 constexpr const char* kSecondMoment = "second_moment.";
 constexpr const char* kMaster = "master.";
+
+void declare(const char* prefix, const model::ParameterLayout& layout, std::vector<storage::TensorDeclaration>& declared) {
+  for (const auto& parameter : layout.parameters()) {
+    declared.push_back({prefix + parameter.name, parameter.dtype, parameter.shape});
+  }
+}
+
 }  // namespace
 
 Optimizer::Optimizer(model::RewardModel& model, DType state, uint64_t seed)
@@ -83,22 +91,24 @@ std::vector<Optimizer::Block> Optimizer::blocks() const {
 
 void Optimizer::save(const std::string& path) const {
   std::vector<storage::TensorDeclaration> declared;
-  for (const Block& block : blocks()) {
-    for (const auto& parameter : block.layout.parameters()) declared.push_back({block.prefix + parameter.name, parameter.dtype, parameter.shape});
-  }
+  for (const Block& block : blocks()) declare(block.prefix, block.layout, declared);
   storage::SafetensorsWriter writer(path, declared);
-  std::vector<char> stored;
-  std::vector<float> values;
+  auto next = declared.begin();
   for (const Block& block : blocks()) {
     for (const auto& parameter : block.layout.parameters()) {
-      values.resize(static_cast<size_t>(parameter.count()));
-      stored.resize(values.size() * size_of(parameter.dtype));
-      backend_.download(stored.data(), block.layout.tensor(parameter, block.data).data, static_cast<int64_t>(stored.size()));
-      widen(stored.data(), parameter.dtype, values.data(), values.size());
-      writer.write(block.prefix + parameter.name, values.data());
+      model::save_tensor(writer, *next++, block.layout.tensor(parameter, block.data), backend_);
     }
   }
   writer.finish();
+}
+
+int64_t Optimizer::saved_bytes(const model::Architecture& architecture, DType state, DType weight_dtype) {
+  std::vector<storage::TensorDeclaration> declared;
+  const model::ParameterLayout moments(architecture, state), masters(architecture, DType::float32);
+  declare(kFirstMoment, moments, declared);
+  declare(kSecondMoment, moments, declared);
+  if (weight_dtype != DType::float32) declare(kMaster, masters, declared);
+  return static_cast<int64_t>(storage::SafetensorsWriter::file_size_of(declared));
 }
 
 void Optimizer::load(const std::string& path) {

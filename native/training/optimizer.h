@@ -30,6 +30,8 @@ class Optimizer {
   // The moments, and of a model whose weights are rounded the float32 copy, which its own file does not hold.
   void save(const std::string& path) const;
   void load(const std::string& path);
+  // Bytes of that file, for weights that are trained in `weight_dtype`.
+  static int64_t saved_bytes(const model::Architecture& architecture, DType state, DType weight_dtype);
   static void plan(const model::Architecture& architecture, DType state, MemoryPlan& plan);
 
  private:

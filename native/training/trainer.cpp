@@ -292,6 +292,13 @@ std::vector<float> Trainer::score(const Samples& samples, const Control& control
 void Trainer::save_optimizer(const std::string& path) const { state_->optimizer.save(path); }
 void Trainer::load_optimizer(const std::string& path) { state_->optimizer.load(path); }
 
+int64_t Trainer::checkpoint_bytes(const model::Architecture& architecture, const TrainerOptions& options,
+                                  DType exact_matrices, DType weight_dtype) {
+  const auto saved_as = weight_dtype == DType::float32 ? std::nullopt : std::optional(weight_dtype);
+  return model::RewardModel::saved_bytes(architecture, exact_matrices, saved_as) +
+         Optimizer::saved_bytes(architecture, options.optimizer_state, weight_dtype);
+}
+
 void Trainer::plan(const model::Architecture& architecture, const TrainerOptions& options, DType precision, int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan) {
   refuse_experts(architecture);
   model::require_decoder(architecture, "training");

@@ -61,6 +61,10 @@ class Trainer {
   void save_optimizer(const std::string& path) const;
   void load_optimizer(const std::string& path);
 
+  // Bytes of a checkpoint's weights and optimiser state. `exact_matrices`: the dtype of the matrices, of their float32 copy
+  // where there is one. `weight_dtype`: which numbers the weights may be; those of float32 are saved as they are held.
+  static int64_t checkpoint_bytes(const model::Architecture& architecture, const TrainerOptions& options,
+                                  DType exact_matrices, DType weight_dtype);
   // `precision` is the dtype of the activations and of the matrices that they meet.
   static void plan(const model::Architecture& architecture, const TrainerOptions& options, DType precision, int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan);
 

@@ -1,8 +1,9 @@
 #include "training/trainer.h"
 
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <tuple>
-
 
 #include "inference/scorer.h"
 #include "testing/reference.h"
@@ -123,6 +124,16 @@ TEST_CASE("trainer: saved and loaded in the middle, a run goes on bit for bit") 
     run_steps(trainer, 1, 3);
     model->save_weights(folder.weights_file());
     trainer.save_optimizer(folder.file("optimizer.safetensors"));
+    int64_t bytes = 0;
+    for (const char* name : {"model.safetensors", "optimizer.safetensors"}) bytes += static_cast<int64_t>(std::filesystem::file_size(folder.file(name)));
+    CHECK(Trainer::checkpoint_bytes(model->architecture(), {}, DType::float32, DType::float32) == bytes);
+    // What it is held in is float32: the same file.
+    model->save_weights(folder.file("held.safetensors"), std::nullopt);
+    const auto content = [&](const char* name) {
+      std::ifstream stream(folder.file(name), std::ios::binary);
+      return std::string(std::istreambuf_iterator<char>(stream), {});
+    };
+    CHECK(content("held.safetensors") == content("model.safetensors"));
     run_steps(trainer, 4, 6);
     const auto again = folder.load();
     Trainer resumed(*again, {});
