@@ -206,6 +206,15 @@ Napi::Value to_js(Napi::Env env, const std::vector<BackendNote>& notes) {
   return array;
 }
 
+Napi::Value to_js(Napi::Env env, const DeviceFacts& facts) {
+  Napi::Object entries = Napi::Object::New(env);
+  for (const auto& [name, value] : facts.entries) entries.Set(name, value);
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("entries", entries);
+  object.Set("arithmetic", facts.arithmetic);
+  return object;
+}
+
 Napi::Float32Array to_js(Napi::Env env, const std::vector<float>& values) {
   auto array = Napi::Float32Array::New(env, values.size());
   std::copy(values.begin(), values.end(), array.Data());

@@ -56,6 +56,7 @@ Napi::Value to_js(Napi::Env env, const model::Architecture& architecture);
 Napi::Value to_js(Napi::Env env, const model::HeadFacts& head);
 Napi::Value to_js(Napi::Env env, const MemoryPlan& plan, int64_t available_bytes);  // below 0: null, not known
 Napi::Value to_js(Napi::Env env, const std::vector<BackendNote>& notes);
+Napi::Value to_js(Napi::Env env, const DeviceFacts& facts);
 Napi::Float32Array to_js(Napi::Env env, const std::vector<float>& values);
 
 // cheems::Error: its sentence and the purpose's code, or its own. Cancelled by the caller: name 'AbortError', code

@@ -87,6 +87,7 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
         result.Set("head", to_js(env, state->model->head()));
         result.Set("device", state->backend->name());
         result.Set("deviceChoice", "Device: " + state->device_choice + ".");
+        result.Set("deviceFacts", to_js(env, state->backend->facts()));
         result.Set("precision", name(state->model->precision()));
         result.Set("microBatchTokens", static_cast<double>(state->micro_batch_tokens));
         const int64_t bytes = state->model->parameters().layout().bytes() + kUncountedModelBytes;
@@ -123,14 +124,15 @@ Napi::Value score(const Napi::CallbackInfo& info) {
 Napi::Value save_weights(const Napi::CallbackInfo& info) {
   auto& handle = model_from(info[0]);
   const std::string dtype_name = info[2].IsUndefined() ? "float32" : text_from(info[2], "dtype");
-  if (dtype_name != "float32" && dtype_name != "bfloat16") {
-    fail("dtype must be float32 or bfloat16, not ", dtype_name, ".");
+  if (dtype_name != "float32" && dtype_name != "bfloat16" && dtype_name != "held") {
+    fail("dtype must be float32 or bfloat16, not ", dtype_name, " (or held: each tensor in the dtype that it has).");
   }
+  std::optional<DType> in_file;
+  if (dtype_name != "held") in_file = dtype_name == "bfloat16" ? DType::bfloat16 : DType::float32;
   auto job = std::make_shared<ComputeJob<Nothing>>(
       Purpose("saving weights", error_codes::kFile),
-      [state = handle.state, file = text_from(info[1], "file"),
-       dtype = dtype_name == "bfloat16" ? DType::bfloat16 : DType::float32](const Control&) {
-        state->model->save_weights(file, dtype);
+      [state = handle.state, file = text_from(info[1], "file"), in_file](const Control&) {
+        state->model->save_weights(file, in_file);
         return Nothing{};
       },
       undefined);

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "backends/cpu/cpu_facts.h"
 #include "backends/planning.h"
 #include "backends/plugin_loader.h"
 #include "convert.h"
@@ -39,12 +40,6 @@ std::vector<std::string> cpu_features() {
   }
 #endif
   return features;
-}
-
-// The best target that is both compiled in and supported by this CPU: what HWY_DYNAMIC_DISPATCH takes.
-std::string simd_target() {
-  const int64_t usable = hwy::SupportedTargets() & (HWY_TARGETS);
-  return hwy::TargetName(usable & -usable);  // better targets have lower bits
 }
 
 std::string compiled_targets() {
@@ -98,7 +93,7 @@ Napi::Value engine_info(const Napi::CallbackInfo& call) {
 #else
   info.Set("compiler", "g++ " __VERSION__);
 #endif
-  info.Set("simdTarget", simd_target() + " (compiled in: " + compiled_targets() + ")");
+  info.Set("simdTarget", cpu::simd_target() + " (compiled in: " + compiled_targets() + ")");
   const auto features = cpu_features();
   Napi::Array names = Napi::Array::New(env, features.size());
   for (std::size_t i = 0; i < features.size(); ++i) names.Set(static_cast<uint32_t>(i), features[i]);
@@ -152,6 +147,7 @@ Napi::Value plan_memory(const Napi::CallbackInfo& info) {
     int64_t micro_batch_tokens;
     int64_t available_bytes;
     int64_t reserve_bytes;
+    int64_t checkpoint_bytes;
     std::string choice;
   };
   auto job = std::make_shared<ComputeJob<Planned>>(
@@ -186,13 +182,18 @@ Napi::Value plan_memory(const Napi::CallbackInfo& info) {
                                               .memory = planned.available_memory < 0 ? -1 : std::max<int64_t>(0, planned.available_memory - kept_free)},
                                              [&](int64_t count) { return plan_for(count).total(); });
         }
-        return Planned{plan_for(tokens), tokens, planned.available_memory, kept_free, planned.choice};
+        const DType exact = float32_copy ? DType::float32 : matrices;
+        const int64_t checkpoint = train ? training::Trainer::checkpoint_bytes(architecture, trainer, exact, weight_dtype) : 0;
+        return Planned{plan_for(tokens), tokens, planned.available_memory, kept_free, checkpoint, planned.choice};
       },
       [](Napi::Env env, Planned& planned) {
         const Napi::Value result = to_js(env, planned.plan, planned.available_bytes);
         result.As<Napi::Object>().Set("reserveBytes", static_cast<double>(planned.reserve_bytes));
         result.As<Napi::Object>().Set("microBatchTokens", static_cast<double>(planned.micro_batch_tokens));
         result.As<Napi::Object>().Set("deviceChoice", planned.choice);
+        if (planned.checkpoint_bytes > 0) {
+          result.As<Napi::Object>().Set("checkpointBytes", static_cast<double>(planned.checkpoint_bytes));
+        }
         return result;
       });
   return start(info.Env(), engine_thread(info.Env()), std::move(job), info.Env().Undefined());

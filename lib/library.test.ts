@@ -80,6 +80,7 @@ function fakeEngine(vocabSize: number): { engine: Pick<Engine, 'loadModel'>; bat
     head: { kind: 'linear', source: 'score.weight', description: 'linear, score.weight [1, 4]', readout: 'last_token' },
     device: 'cpu',
     deviceChoice: 'The fake engine, for tests.',
+    deviceFacts: { entries: {}, arithmetic: 'none' },
     precision: 'float32',
     microBatchTokens: 8192,
     get disposed() {

@@ -2,7 +2,7 @@
 import { packageFolder } from '../files/package_folder.js';
 import { cudaPackage, loadEngine, type EngineSource } from './loader.js';
 import type {
-  ArchitectureInfo, CausalLoadOptions, EngineInfo, EngineNote, GenerationOptions, GenerationStep, HeadInfo, MemoryPlan, NextTokens, OptimizerStep, PlanRequest, Precision, Progress, SampleBatch, ScoreResult, StepResult,
+  ArchitectureInfo, CausalLoadOptions, DeviceFacts, EngineInfo, EngineNote, GenerationOptions, GenerationStep, HeadInfo, MemoryPlan, NextTokens, OptimizerStep, PlanRequest, Precision, Progress, SampleBatch, ScoreResult, StepResult,
   TrainerOptions,
 } from './types.js';
 
@@ -26,6 +26,7 @@ export interface LoadedModel {
   device: string;
   /** Why this device, where it was left open: a sentence. */
   deviceChoice: string;
+  deviceFacts: DeviceFacts;
   precision: Precision;
   microBatchTokens: number;
 }
@@ -58,7 +59,7 @@ export interface Addon {
     model: ModelHandle, batch: SampleBatch, options: { microBatchTokens?: number; sharePrompts?: boolean },
     onProgress: OnProgress,
   ): NativeWork<ScoreResult>;
-  saveWeights(model: ModelHandle, file: string, dtype?: Precision): NativeWork<void>;
+  saveWeights(model: ModelHandle, file: string, dtype?: Precision | 'held'): NativeWork<void>;
   modelNotes(model: ModelHandle): EngineNote[];
   disposeModel(model: ModelHandle): NativeWork<void>;
   createTrainer(model: ModelHandle, options: TrainerOptions): NativeWork<TrainerHandle>;

@@ -1,7 +1,7 @@
 // The one typed door to the engine: abort signals, devices and disposal over the addon's calls.
 import { addon, type CausalHandle, type GenerationHandle, type ModelHandle, type NativeWork, type TrainerHandle } from './addon.js';
 import type {
-  ArchitectureInfo, CausalLoadOptions, Engine, EngineCausalModel, EngineGeneration, EngineInfo, EngineModel, EngineNote, EngineTrainer, GenerationOptions,
+  ArchitectureInfo, CausalLoadOptions, DeviceFacts, Engine, EngineCausalModel, EngineGeneration, EngineInfo, EngineModel, EngineNote, EngineTrainer, GenerationOptions,
   GenerationStep, HeadInfo, MemoryPlan, ModelLoadOptions, NextTokens, OptimizerStep,
   PlanRequest, Precision, SampleBatch, ScoreOptions, ScoreResult, StepResult, TrainerOptions, WorkOptions,
 } from './types.js';
@@ -53,6 +53,7 @@ class Model implements EngineModel {
     readonly head: HeadInfo,
     readonly device: string,
     readonly deviceChoice: string,
+    readonly deviceFacts: DeviceFacts,
     readonly precision: Precision,
     readonly microBatchTokens: number,
   ) {}
@@ -66,7 +67,7 @@ class Model implements EngineModel {
     return run(signal, () => addon().score(this.handle, batch, scoreOptions, onProgress));
   }
 
-  saveWeights(file: string, dtype: Precision = 'float32'): Promise<void> {
+  saveWeights(file: string, dtype: Precision | 'held' = 'float32'): Promise<void> {
     return run(undefined, () => addon().saveWeights(this.handle, file, dtype));
   }
 
@@ -167,7 +168,8 @@ export const engine: Engine = {
 
   async loadModel(options: ModelLoadOptions, work: WorkOptions = {}): Promise<EngineModel> {
     const loaded = await runOrAbandon(work.signal, () => addon().loadModel(options));
-    return new Model(loaded.handle, loaded.architecture, loaded.head, loaded.device, loaded.deviceChoice, loaded.precision, loaded.microBatchTokens);
+    const { handle, architecture, head, device, deviceChoice, deviceFacts, precision, microBatchTokens } = loaded;
+    return new Model(handle, architecture, head, device, deviceChoice, deviceFacts, precision, microBatchTokens);
   },
 
   async loadCausalModel(options: CausalLoadOptions, work: WorkOptions = {}): Promise<EngineCausalModel> {

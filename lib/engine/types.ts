@@ -155,6 +155,16 @@ export interface MemoryPlan {
   reserveBytes: number;
   /** What is planned for and why: a sentence. */
   deviceChoice: string;
+  /** Of training: bytes of a checkpoint's weights and optimiser state. */
+  checkpointBytes?: number;
+}
+
+/** What a run's record says of its device. */
+export interface DeviceFacts {
+  /** `name`, `driver`, `cuBLAS`, `SIMD target`, …: what there is of each kind of device. */
+  entries: Record<string, string>;
+  /** What the bits of results hang on: where this text is the same, they are. */
+  arithmetic: string;
 }
 
 /** What the user should know of the work that was done: a sentence, and how often it came about. */
@@ -171,13 +181,17 @@ export interface EngineModel {
   readonly device: string;
   /** What was taken and why: a sentence. */
   readonly deviceChoice: string;
+  readonly deviceFacts: DeviceFacts;
   readonly precision: Precision;
   /** Tokens of a micro-batch that score with this model on its device when nobody says how many. */
   readonly microBatchTokens: number;
   readonly disposed: boolean;
   score(batch: SampleBatch, options?: ScoreOptions): Promise<ScoreResult>;
-  /** Writes the weights as one safetensors file; folder layout and atomicity are the caller's. */
-  saveWeights(file: string, dtype?: Precision): Promise<void>;
+  /**
+   * Writes the weights as one safetensors file; folder layout and atomicity are the caller's. `held`: each tensor in the dtype
+   * that it has in memory, so that nothing is lost and nothing widened. Float32 by default.
+   */
+  saveWeights(file: string, dtype?: Precision | 'held'): Promise<void>;
   createTrainer(options: TrainerOptions): Promise<EngineTrainer>;
   /** Of all work since the model was loaded, its trainers' too; none once it is disposed. */
   notes(): EngineNote[];

@@ -270,6 +270,7 @@ export class RewardModel {
       head: this.head.description,
       ...(this.options.stepReward === undefined ? {} : { step_reward: this.options.stepReward }),
       device: this.device,
+      device_facts: this.model.deviceFacts.entries,
       precision: this.precision,
       ...(this.options.dtype === undefined ? {} : { dtype: this.options.dtype }),
       do_strip: this.facts.doStrip,

@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type {
-  ArchitectureInfo, Engine, EngineModel, EngineNote, EngineTrainer, MemoryPlan, OptimizerStep, PlanRequest, SampleBatch, StepResult, TrainerOptions,
+  ArchitectureInfo, DeviceFacts, Engine, EngineModel, EngineNote, EngineTrainer, MemoryPlan, OptimizerStep, PlanRequest, SampleBatch, StepResult, TrainerOptions,
 } from '../engine/types';
 
 const { fround, exp, log1p, sqrt } = Math;
@@ -12,6 +12,8 @@ export interface FakeEngineOptions {
   memory?: (request: PlanRequest) => MemoryPlan;
   /** What the engine would have noted by now. */
   notes?: () => EngineNote[];
+  /** Of the device, in place of the fake's own. */
+  arithmetic?: string;
   /** Called before each step; throw to let the step fail. */
   beforeStep?: (step: number) => void | Promise<void>;
 }
@@ -61,11 +63,15 @@ class FakeModel implements EngineModel {
   readonly head = { kind: 'linear', source: 'new', description: 'of the fake engine', readout: 'last_token' } as const;
   readonly device = 'fake';
   readonly deviceChoice = 'The fake engine, for tests.';
+  readonly deviceFacts: DeviceFacts;
   readonly precision = 'float32';
   readonly microBatchTokens = 8192;
   disposed = false;
 
-  constructor(readonly architecture: ArchitectureInfo, readonly weight: Float32Array, private readonly options: FakeEngineOptions) {}
+  constructor(readonly architecture: ArchitectureInfo, readonly weight: Float32Array, private readonly options: FakeEngineOptions) {
+    const arithmetic = options.arithmetic ?? 'fake arithmetic';
+    this.deviceFacts = { entries: { name: 'a fake' }, arithmetic };
+  }
 
   rewards(batch: SampleBatch): Float32Array {
     return Float32Array.from({ length: batch.groups.length }, (_, sample) => {
@@ -164,6 +170,9 @@ class FakeTrainer implements EngineTrainer {
 
 const AMPLE: MemoryPlan = { entries: [{ name: 'weights', kind: 'weights', bytes: 4096 }], totalBytes: 4096, availableBytes: 1 << 30, reserveBytes: 0, microBatchTokens: 4096, deviceChoice: 'Device: the fake engine.' };
 
+/** A checkpoint: weights and two moments in float32. */
+const BYTES_PER_PARAMETER = 12;
+
 export function fakeEngine(options: FakeEngineOptions = {}): Engine {
   const readArchitecture = async (folder: string): Promise<ArchitectureInfo> => {
     const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as { vocab_size: number };
@@ -185,6 +194,12 @@ export function fakeEngine(options: FakeEngineOptions = {}): Engine {
     async initialise() {
       throw new Error('the fake engine makes no models');
     },
-    planMemory: async (request) => options.memory?.(request) ?? { ...AMPLE, ...(typeof request.microBatchTokens === 'number' ? { microBatchTokens: request.microBatchTokens } : {}) },
+    planMemory: async (request) => {
+      if (options.memory) return options.memory(request);
+      const { parameters } = await readArchitecture(request.folder);
+      const { microBatchTokens } = request;
+      const asked = typeof microBatchTokens === 'number' ? { microBatchTokens } : {};
+      return { ...AMPLE, ...asked, checkpointBytes: BYTES_PER_PARAMETER * parameters };
+    },
   };
 }

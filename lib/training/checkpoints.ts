@@ -49,8 +49,11 @@ export async function listCheckpoints(outputDir: string, files: FileSystem = rea
 export interface SaveRequest {
   outputDir: string;
   step: number;
-  /** Writes every file of the checkpoint but digests.json into the (temporary) folder; need not flush them. */
-  write: (folder: string) => Promise<void>;
+  /**
+   * Writes every file of the checkpoint but digests.json into the (temporary) folder; need not flush them. `written` may be
+   * called with the name of a file that is whole, whose digest is then made beside the writing of the others.
+   */
+  write: (folder: string, written: (name: string) => void) => Promise<void>;
   /** Newest checkpoints kept; 0: all. */
   totalLimit: number;
   /** Told of what went wrong without harm to the checkpoint: a link or a removal that failed. */
@@ -68,16 +71,22 @@ export async function saveCheckpoint(request: SaveRequest): Promise<CheckpointRe
   const folder = join(outputDir, name);
   const temporary = join(outputDir, temporaryName('.writing-', name));
   let visible = false;
+  const early = new Map<string, Promise<FileDigest>>();
   try {
     if (await files.kindOf(folder)) throw new TrainingError('there is something of that name already, which this run did not write');
     await files.makeFolder(temporary);
-    await request.write(temporary);
-    await writeDigests(temporary, files);
+    await request.write(temporary, (file) => {
+      const digest = flushedDigest(join(temporary, file), files);
+      digest.catch(() => undefined); // told by writeDigests, which awaits it
+      early.set(file, digest);
+    });
+    await writeDigests(temporary, early, files);
     await files.flushFolder(temporary);
     await files.rename(temporary, folder);
     visible = true;
     await files.flushFolder(outputDir);
   } catch (error) {
+    await Promise.allSettled(early.values());
     await (visible ? removeCheckpoint(folder, files) : files.removeFolder(temporary)).catch(() => undefined);
     throw await saveError(error, outputDir, name, files);
   }
@@ -87,13 +96,16 @@ export async function saveCheckpoint(request: SaveRequest): Promise<CheckpointRe
   return { step, folder };
 }
 
-/** Flushes each file and records its digest. Subfolders have no place in a checkpoint. */
-async function writeDigests(folder: string, files: FileSystem): Promise<void> {
+async function flushedDigest(file: string, files: FileSystem): Promise<FileDigest> {
+  await files.flushFile(file);
+  return await files.digest(file);
+}
+
+/** Flushes each file and records its digest, if it is not in `early`. Subfolders have no place in a checkpoint. */
+async function writeDigests(folder: string, early: ReadonlyMap<string, Promise<FileDigest>>, files: FileSystem): Promise<void> {
   const digests: Record<string, FileDigest> = {};
   for (const name of (await files.list(folder)).sort()) {
-    const file = join(folder, name);
-    await files.flushFile(file);
-    digests[name] = await files.digest(file);
+    digests[name] = await (early.get(name) ?? flushedDigest(join(folder, name), files));
   }
   await files.writeDurably(join(folder, DIGESTS_FILE), `${JSON.stringify({ files: digests }, null, 2)}\n`);
 }

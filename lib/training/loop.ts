@@ -26,7 +26,7 @@ import { RunLog } from './run_log';
 import { StepPlan } from './step_plan';
 import { planTokenizerFiles } from './tokenizer_files';
 import { loadTrainingData, sampleOptions, type TrainingData } from './training_data';
-import { checkResumable, microBatchTokensOf, readState, type RunIdentity } from './training_state';
+import { checkResumable, deviceChange, microBatchTokensOf, readState, type RunIdentity } from './training_state';
 
 export interface TrainContext {
   engine: Engine;
@@ -104,7 +104,7 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
   });
   if (callbacks.onMemoryPlan) callbacks.onMemoryPlan(memory);
   else say(formatMemoryPlan(memory));
-  await refuseFullDisk(options, architecture, plan.totalSteps, files, { resumed, doomed });
+  await refuseFullDisk(options, memory.checkpointBytes ?? 0, plan.totalSteps, files, { resumed, doomed });
 
   callbacks.onProgress?.({ phase: 'loading', done: 0, total: 1 });
   // Sums of gradients are grouped by micro-batches: the number belongs to the run's bits, and its checkpoints keep it.
@@ -112,6 +112,10 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
   const { model, trainer } = await loadModel(engine, planned, paddingToken, resumed, signal);
   try {
     await removeEarlier(doomed, files, say);
+    if (resumed && start.device) {
+      const change = deviceChange(resumed.folder, start.device, model);
+      if (change !== undefined) say(change, 'warning');
+    }
     if (model.head.source === 'new') say(`${options.model_path} has no reward head: a new one is made, normal with standard deviation 1/(hidden size + 1), seed ${options.seed}.`);
     else if (!resumed) say(`Training goes on from the reward head of ${options.model_path}: ${model.head.description}.`);
     if (!resumed) await tellOtherPooling(options, model, data, say);
@@ -216,8 +220,8 @@ async function startState(resumed: CheckpointReference | undefined, identity: Ru
   const options = microBatchTokens === 'auto' ? { ...asked, micro_batch_tokens: microBatchTokensOf(state) ?? microBatchTokens } : asked;
   for (const change of checkResumable(resumed.folder, state, identity, options, packageVersion())) say(change, 'warning');
   say(`Going on from ${resumed.folder}, after step ${state.global_step}.`);
-  const { next_epoch: epoch, next_batch: batch, computed_tokens: computedTokens, seconds } = state.cheems;
-  return { step: state.global_step, place: { epoch, batch }, computedTokens, seconds, microBatchTokens: options.micro_batch_tokens };
+  const { next_epoch: epoch, next_batch: batch, computed_tokens: computedTokens, seconds, device } = state.cheems;
+  return { step: state.global_step, place: { epoch, batch }, computedTokens, seconds, microBatchTokens: options.micro_batch_tokens, ...(device ? { device } : {}) };
 }
 
 async function loadModel(
@@ -344,12 +348,8 @@ async function refuseOwnBase(options: TrainOptions): Promise<void> {
   if (base === output) throw new TrainingError(`output_dir (${options.output_dir}) is the folder of the base model, which the trained model would overwrite. Choose another.`);
 }
 
-/**
- * Weights and two moments in float32, beside them what is saved in bfloat16: a checkpoint that cannot fit is told of before the
- * training, not after it.
- */
-async function refuseFullDisk(options: TrainOptions, architecture: ArchitectureInfo, totalSteps: number, files: FileSystem, { resumed, doomed }: OutputFolderState): Promise<void> {
-  const each = (3 * 4 + (options.dtype === 'bfloat16' ? 2 : 0)) * architecture.parameters;
+/** A checkpoint that cannot fit is told of before the training, not after it. `each`: bytes of its weights and optimizer state. */
+async function refuseFullDisk(options: TrainOptions, each: number, totalSteps: number, files: FileSystem, { resumed, doomed }: OutputFolderState): Promise<void> {
   const count = checkpointsAtOnce(options, totalSteps, resumed !== undefined);
   const needed = each * count;
   let free: number;

@@ -201,9 +201,12 @@ export async function writeDescription(folder: string, plan: ModelFolderPlan, fi
   await files.writeDurably(join(folder, CONFIG_FILE), plan.config);
 }
 
-/** Writes a whole model folder into an existing folder, with its weights in the dtype that they are trained for: as they are computed with, or more exactly. */
+/**
+ * Writes a whole model folder into an existing folder. Weights that are trained rounded to bfloat16 are saved so; others in
+ * the dtype that they are held in, which is bfloat16 for the matrices of a bfloat16 optimizer state.
+ */
 export async function writeModelFolder(folder: string, plan: ModelFolderPlan, model: Pick<EngineModel, 'saveWeights'>, dtype: Precision, files: FileSystem = realFileSystem): Promise<void> {
-  await model.saveWeights(join(folder, WEIGHTS_FILE), dtype);
+  await model.saveWeights(join(folder, WEIGHTS_FILE), dtype === 'bfloat16' ? dtype : 'held');
   await writeDescription(folder, plan, files);
 }
 

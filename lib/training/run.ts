@@ -7,11 +7,11 @@ import { messageOf, TrainingError } from './errors';
 import { engineBatch, headline, metricsOf, pairStatistics, scorePrompts, type EngineBatch } from './evaluate';
 import type { EvaluationResult, StepMetrics, TrainCallbacks } from './events';
 import type { FileSystem } from '../files/file_system';
-import { writeModelFolder, type ModelFolderPlan } from './model_folder';
+import { WEIGHTS_FILE, writeModelFolder, type ModelFolderPlan } from './model_folder';
 import type { TrainOptions } from './options';
 import type { RunLog } from './run_log';
 import type { Place, StepPlan } from './step_plan';
-import { numericOptions, STATE_FILE, type RunIdentity, type TrainerState } from './training_state';
+import { deviceRecord, numericOptions, STATE_FILE, type DeviceRecord, type RunIdentity, type TrainerState } from './training_state';
 import { join } from 'node:path';
 
 export const OPTIMIZER_FILE = 'optimizer.safetensors';
@@ -50,6 +50,8 @@ export interface RunStartState {
   place: Place;
   computedTokens: number;
   seconds: number;
+  /** That the checkpoint was computed on; absent for a fresh run, and where its version did not record it. */
+  device?: DeviceRecord;
 }
 
 export class Run {
@@ -243,9 +245,10 @@ export class Run {
       totalLimit: options.save_total_limit,
       files,
       onWarning: (message) => callbacks.onLog?.({ level: 'warning', message }),
-      write: async (folder) => {
+      write: async (folder, written) => {
         log.flush();
         await writeModelFolder(folder, folderPlan, model, options.dtype, files);
+        written(WEIGHTS_FILE);
         await trainer.saveOptimizer(join(folder, OPTIMIZER_FILE));
         await files.writeDurably(join(folder, STATE_FILE), `${JSON.stringify(this.state(), null, 2)}\n`);
       },
@@ -264,6 +267,7 @@ export class Run {
         next_epoch: this.place.epoch,
         next_batch: this.place.batch,
         computed_tokens: this.computedTokens,
+        device: deviceRecord(this.parts.model),
         seconds: this.secondsBefore + (Date.now() - this.startedAt) / 1000,
         identity,
         options: { ...numericOptions(options), package_version: this.parts.packageVersion },

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { messageOf, TrainingError } from './errors';
 import type { FileDigest, FileSystem } from '../files/file_system';
-import type { Precision } from '../engine/types';
+import type { EngineModel, Precision } from '../engine/types';
 import type { TrainOptionName, TrainOptions } from './options';
 
 export const STATE_FILE = 'trainer_state.json';
@@ -46,6 +46,8 @@ const stateSchema = z.object({
     next_epoch: z.number().int().min(0),
     next_batch: z.number().int().min(0),
     computed_tokens: z.number(),
+    /** Absent: written by a version that did not record it. */
+    device: z.object({ id: z.string(), facts: z.record(z.string(), z.string()), arithmetic: z.string() }).optional(),
     seconds: z.number(),
     identity: z.object({
       data: z.array(digest),
@@ -74,6 +76,23 @@ const stateSchema = z.object({
 
 /** `global_step`, `max_steps` and `epoch` have Hugging Face's names and meanings. */
 export type TrainerState = z.output<typeof stateSchema>;
+
+/** What the steps so far were computed on: `id` is 'cpu', 'cuda:0', …; a resumed run's last device. */
+export type DeviceRecord = NonNullable<TrainerState['cheems']['device']>;
+
+export function deviceRecord({ device, deviceFacts }: Pick<EngineModel, 'device' | 'deviceFacts'>): DeviceRecord {
+  return { id: device, facts: deviceFacts.entries, arithmetic: deviceFacts.arithmetic };
+}
+
+/** A sentence where the run goes on with other arithmetic than it was begun with; it is no reason to refuse. */
+export function deviceChange(
+  folder: string,
+  before: DeviceRecord,
+  { deviceFacts: { arithmetic } }: Pick<EngineModel, 'deviceFacts'>,
+): string | undefined {
+  if (before.arithmetic === arithmetic) return undefined;
+  return `${folder} was computed with ${before.arithmetic}, and the run goes on with ${arithmetic}: numbers may round otherwise, and the run may differ in its last bits from the uninterrupted one.`;
+}
 
 /** Options that change the numbers but not the batches: a resumed run may change them, and is then told so. */
 const NUMERIC_OPTIONS: TrainOptionName[] = [
