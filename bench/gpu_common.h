@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -182,6 +184,20 @@ inline model::Architecture qwen(const std::string& size) {
 inline double matrix_weights(const model::Architecture& a) {
   const auto layer = a.hidden_size * (a.qkv_size() + a.query_size() + 3 * a.intermediate_size);
   return static_cast<double>(a.num_layers * layer);
+}
+
+// To the file, which is never half of one; to the standard output where no file is named.
+inline void write_json(const nlohmann::json& all, const std::string& file) {
+  if (file.empty()) {
+    std::printf("%s\n", all.dump(2).c_str());
+    return;
+  }
+  const std::string temporary = file + ".new";
+  std::ofstream stream(temporary);
+  stream << all.dump(2) << "\n";
+  stream.close();
+  if (!stream) fail(temporary, " could not be written.");
+  std::filesystem::rename(temporary, file);
 }
 
 // --name value pairs and --flags. Throws Error for what is not known.

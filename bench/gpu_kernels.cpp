@@ -3,17 +3,23 @@
 //
 //   gpu_kernels [--models 0.5B,1.5B,7B] [--rows 8192] [--repeats 20] [--device 0]
 //   gpu_kernels --tiny        small shapes, each operation once: shows that the program runs, also executed on the CPU
+//   --output FILE             the JSON goes there, and is whole after every model
 //
 // Times are CUDA events around one call, the L2 cache flushed before it, the median of the repeats. Bytes and FLOPs are the
 // floor's: every operand read once, every result written once, no product that a mask removes. The floor's time is the larger of
 // bytes / bandwidth and FLOPs / peak: `of_spec` by the card's data sheet, `of_measured` by what a large copy and cuBLASLt at
-// 8192^3 reach here. Prints one JSON object; progress goes to stderr.
+// 8192^3 reach here. Heads of 128 are measured with both shapes of the forward kernel (gpu_forward_shape.cu). Prints one JSON
+// object; progress goes to stderr.
 #include <cstdio>
 #include <sstream>
 
 #include "batch/packed_tree.h"
 #include "core/random.h"
 #include "gpu_common.h"
+
+namespace cheems::cuda {
+void attention_forward_of_other_shape(const AttentionForward& a, Context& context);  // gpu_forward_shape.cu
+}
 
 namespace {
 
@@ -160,7 +166,7 @@ void measure_linear(Bench& bench, const model::Architecture& a, const PackedTree
   }
 }
 
-void measure_attention(Bench& bench, const model::Architecture& a, const PackedTree& tree, const std::string& kind) {
+void measure_attention(Bench& bench, Device& device, const model::Architecture& a, const PackedTree& tree, const std::string& kind) {
   const int64_t n = tree.rows();
   const auto queries = static_cast<double>(n * a.query_size()), keys = static_cast<double>(n * a.key_value_size()), sums = 4 * static_cast<double>(n * a.num_heads);
   const double pairs = visible_pairs(tree) * static_cast<double>(a.query_size());
@@ -171,8 +177,12 @@ void measure_attention(Bench& bench, const model::Architecture& a, const PackedT
   const auto k = [&](const Tensor& t) { return t.column_range(a.query_size(), a.key_value_size()); };
   const auto v = [&](const Tensor& t) { return t.column_range(a.query_size() + a.key_value_size(), a.key_value_size()); };
   const std::string text = kind + ", " + std::to_string(a.num_heads) + "/" + std::to_string(a.num_key_value_heads) + " heads of " + std::to_string(a.head_size);
-  bench.add("attention_forward", text, (2 * queries + 2 * keys) * kElement + sums, 4 * pairs,
-            [&] { bench.ops().attention_forward({.context = context, .log_sum_exp = log_sum_exp, .q = q(qkv), .k = k(qkv), .v = v(qkv), .tree = &tree, .query_rows = {}, .shape = shape}); });
+  const AttentionForward forward{.context = context, .log_sum_exp = log_sum_exp, .q = q(qkv), .k = k(qkv), .v = v(qkv), .tree = &tree, .query_rows = {}, .shape = shape};
+  const double bytes = (2 * queries + 2 * keys) * kElement + sums;
+  bench.add("attention_forward", text, bytes, 4 * pairs, [&] { bench.ops().attention_forward(forward); });
+  if (a.head_size == 128) {
+    bench.add("attention_forward, 4 x 32", text, bytes, 4 * pairs, [&] { cuda::attention_forward_of_other_shape(forward, device.context()); });
+  }
   bench.add("attention_backward", text, (4 * queries + 4 * keys) * kElement + sums, 10 * pairs,
             [&] { bench.ops().attention_backward({.dq = q(d_qkv), .dk = k(d_qkv), .dv = v(d_qkv), .d_context = d_context, .context = context, .log_sum_exp = log_sum_exp, .q = q(qkv), .k = k(qkv), .v = v(qkv), .tree = &tree, .query_rows = {}, .shape = shape}); });
   bench.release();
@@ -252,16 +262,16 @@ void measure_model(Bench& bench, Device& device, const std::string& size, int64_
   measure_norm(bench, a, flat);
   measure_linear(bench, a, flat);
   measure_rope(bench, a, flat);
-  measure_attention(bench, a, flat, tiny ? "T = 32" : "T = 1024");
+  measure_attention(bench, device, a, flat, tiny ? "T = 32" : "T = 1024");
   measure_gated_mlp(bench, a, flat);
   measure_head(bench, a, flat);
   measure_optimizer(bench, device, tiny ? 4096 : int64_t{64} << 20);
   bench.begin(size, shared, request_for(a, shared));
-  measure_attention(bench, a, shared, tiny ? "16 + 4 x 16" : "512 + 4 x 512");
+  measure_attention(bench, device, a, shared, tiny ? "16 + 4 x 16" : "512 + 4 x 512");
 }
 
 // flash-attention's own benchmark: 16384 tokens, hidden size 2048, causal.
-void measure_flash_shapes(Bench& bench, bool tiny) {
+void measure_flash_shapes(Bench& bench, Device& device, bool tiny) {
   for (const int64_t head_size : {64, 128}) {
     for (int64_t length = 512; length <= (tiny ? 512 : 16384); length *= 2) {
       model::Architecture a;
@@ -271,7 +281,7 @@ void measure_flash_shapes(Bench& bench, bool tiny) {
       const int64_t tokens = tiny ? 48 : length;
       const PackedTree tree = make_tree(tiny ? 48 : 16384, 0, tokens, 1, 1000);
       bench.begin("flash", tree, request_for(a, tree));
-      measure_attention(bench, a, tree, "T = " + std::to_string(tokens));
+      measure_attention(bench, device, a, tree, "T = " + std::to_string(tokens));
     }
   }
 }
@@ -291,23 +301,32 @@ double measured_copy_gigabytes(Device& device, bool tiny) {
 }
 
 int run(int argc, char** argv) {
-  const Arguments arguments(argc, argv, {"--models", "--rows", "--repeats", "--device", "--tiny"});
+  const Arguments arguments(argc, argv, {"--models", "--rows", "--repeats", "--device", "--tiny", "--output"});
   const bool tiny = arguments.has("--tiny");
   if (kEmulated && !tiny) fail("Executed on the CPU this program takes --tiny only.");
   Device device(static_cast<int>(arguments.number("--device", 0)));
   const Speed measured{measured_gemm_teraflops(device, tiny ? 64 : 8192, tiny ? 1 : 20), measured_copy_gigabytes(device, tiny)};
   const CardPeak spec = device.peak();
   Bench bench(device, measured, static_cast<int>(arguments.number("--repeats", tiny ? 1 : 20)));
+  const std::string output = arguments.text("--output", "");
+  json all = {{"card", device.card()}, {"emulated", kEmulated},
+              {"spec", spec.teraflops > 0 ? json({{"teraflops", spec.teraflops}, {"gigabytes_per_second", spec.gigabytes_per_second}}) : json(nullptr)},
+              {"measured", {{"gemm_8192_teraflops", measured.teraflops}, {"copy_gigabytes_per_second", measured.gigabytes_per_second}}}, {"kernels", json::array()}};
+  const auto keep = [&] {
+    all["kernels"] = bench.rows();
+    if (!output.empty()) write_json(all, output);
+  };
   std::stringstream models(arguments.text("--models", tiny ? "tiny" : "0.5B,1.5B,7B"));
-  for (std::string size; std::getline(models, size, ',');) measure_model(bench, device, size, arguments.number("--rows", tiny ? 80 : 8192), tiny);
-  measure_flash_shapes(bench, tiny);
+  for (std::string size; std::getline(models, size, ',');) {
+    measure_model(bench, device, size, arguments.number("--rows", tiny ? 80 : 8192), tiny);
+    keep();
+  }
+  measure_flash_shapes(bench, device, tiny);
   device.ops().set_workspace(nullptr, 0);
-  const json slow = device.slow_products();
-  const json all = {{"card", device.card()}, {"emulated", kEmulated}, {"slow_products", slow},
-                    {"spec", spec.teraflops > 0 ? json({{"teraflops", spec.teraflops}, {"gigabytes_per_second", spec.gigabytes_per_second}}) : json(nullptr)},
-                    {"measured", {{"gemm_8192_teraflops", measured.teraflops}, {"copy_gigabytes_per_second", measured.gigabytes_per_second}}}, {"kernels", bench.rows()}};
-  std::printf("%s\n", all.dump(2).c_str());
-  return slow.empty() ? 0 : 1;
+  all["slow_products"] = device.slow_products();
+  keep();
+  if (output.empty()) write_json(all, output);
+  return all["slow_products"].empty() ? 0 : 1;
 }
 
 }  // namespace

@@ -11,6 +11,7 @@ counted alike (4 and 10 a visible pair and head channel). Prints one JSON object
 """
 import argparse
 import json
+import pathlib
 import statistics
 import sys
 import time
@@ -176,6 +177,7 @@ def main():
     parser.add_argument("--micro_batch_tokens", type=int, default=0)
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--tiny", action="store_true")
+    parser.add_argument("--output", type=pathlib.Path, help="the JSON goes there in place of the standard output")
     options = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cpu" and not options.tiny:
@@ -209,8 +211,11 @@ def main():
             if device == "cuda":
                 torch.cuda.empty_cache()
                 torch.cuda.reset_peak_memory_stats()
-    json.dump(result, sys.stdout, indent=2)
-    print()
+    text = json.dumps(result, indent=2) + "\n"
+    if options.output:
+        options.output.write_text(text)
+    else:
+        print(text, end="")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@
 
 #include "backends/cpu/matrix_product.h"
 #include "inference/scorer.h"
-#include "ops/operations.h"
+#include "timed_operations.h"
 #include "training/trainer.h"
 
 namespace {
@@ -30,91 +30,18 @@ struct Timing {
 };
 std::map<std::string, Timing> timings;
 
-// Multiply-adds of attention, counted twice, that causality leaves: pairs of a query and a key in sight, over all heads.
-double attention_flops(const PackedTree& tree, std::span<const int32_t> query_rows, const AttentionShape& shape, double products) {
-  double pairs = 0;
-  const auto count = [&](int32_t row) {
-    const double position = tree.positions[static_cast<size_t>(row)] + 1;
-    pairs += shape.window > 0 ? std::min<double>(position, static_cast<double>(shape.window)) : position;
-  };
-  if (query_rows.empty()) for (int32_t row = 0; row < tree.rows(); ++row) count(row);
-  else for (const int32_t row : query_rows) count(row);
-  return 2 * products * pairs * static_cast<double>(shape.head_size * shape.num_heads);
-}
-
-class TimedOperations : public Operations {
+class HostClock : public bench::OperationClock {
  public:
-  explicit TimedOperations(Operations& inner) : inner_(inner) {}
-  int64_t workspace_bytes(const WorkspaceRequest& r) const override { return inner_.workspace_bytes(r); }
-  void set_workspace(void* workspace, int64_t bytes) override { inner_.set_workspace(workspace, bytes); }
-  void begin_batch(const PackedTree& tree) override { inner_.begin_batch(tree); }
-#define TIMED(method, Argument, flop_count) \
-  void method(const Argument& a) override { time(#method, flop_count, [&] { inner_.method(a); }); }
-  TIMED(embedding_forward, EmbeddingForward, 0)
-  TIMED(embedding_backward, EmbeddingBackward, 0)
-  TIMED(rmsnorm_forward, RmsNormForward, 0)
-  TIMED(rmsnorm_apply, RmsNormApply, 0)
-  TIMED(rmsnorm_backward, RmsNormBackward, 0)
-  TIMED(activation_forward, ActivationForward, 0)
-  TIMED(layernorm_forward, LayerNormForward, 0)
-  TIMED(linear_forward, LinearForward, 2.0 * a.y.rows * a.y.columns * a.x.columns)
-  TIMED(linear_backward_input, LinearBackwardInput, 2.0 * a.dx.rows * a.dx.columns * a.dy.columns)
-  TIMED(linear_backward_weight, LinearBackwardWeight, 2.0 * a.x.rows * a.x.columns * a.dy.columns)
-  TIMED(rope_forward, RopeForward, 0)
-  TIMED(rope_backward, RopeBackward, 0)
-  TIMED(attention_forward, AttentionForward, attention_flops(*a.tree, a.query_rows, a.shape, 2))
-  TIMED(attention_backward, AttentionBackward, attention_flops(*a.tree, a.query_rows, a.shape, 5))
-  TIMED(disentangled_attention_forward, DisentangledAttentionForward, 0)
-  TIMED(gated_mlp_forward, GatedMlpForward, 0)
-  TIMED(gated_mlp_backward, GatedMlpBackward, 0)
-  TIMED(expert_routing, ExpertRouting, 0)
-  TIMED(gather_expert_rows, GatherExpertRows, 0)
-  TIMED(combine_expert_rows, CombineExpertRows, 0)
-  TIMED(gelu_forward, GeluForward, 0)
-  TIMED(gather_rows, GatherRows, 0)
-  TIMED(scatter_rows, ScatterRows, 0)
-  TIMED(scatter_add_rows, ScatterAddRows, 0)
-  TIMED(reward_head_forward, RewardHeadForward, 0)
-  TIMED(reward_head_backward, RewardHeadBackward, 0)
-  TIMED(ranking_loss, RankingLoss, 0)
-  TIMED(sum_of_squares, SumOfSquares, 0)
-  TIMED(adamw_update, AdamWUpdate, 0)
-#undef TIMED
-
- private:
-  template <class Body>
-  void time(const char* name, double flops, Body body) {
-    const double start = now();
-    body();
-    Timing& timing = timings[name];
-    timing.seconds += now() - start;
+  void begin() override { start_ = now(); }
+  void end(const char* operation, double flops) override {
+    Timing& timing = timings[operation];
+    timing.seconds += now() - start_;
     timing.flops += flops;
     ++timing.calls;
   }
-  Operations& inner_;
-};
-
-class TimedBackend : public Backend {
- public:
-  explicit TimedBackend(std::unique_ptr<Backend> inner) : inner_(std::move(inner)), operations_(inner_->operations()) {}
-  std::string name() const override { return inner_->name(); }
-  Operations& operations() override { return operations_; }
-  bool computes_in(DType activations) const override { return inner_->computes_in(activations); }
-  DType default_activations() const override { return inner_->default_activations(); }
-  bool widens_weights() const override { return inner_->widens_weights(); }
-  std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string& purpose) override { return inner_->allocate(bytes, purpose); }
-  void upload(void* destination, const void* host, int64_t bytes) override { inner_->upload(destination, host, bytes); }
-  void download(void* host, const void* source, int64_t bytes) override { inner_->download(host, source, bytes); }
-  int64_t download_later(void* host, const void* source, int64_t bytes) override { return inner_->download_later(host, source, bytes); }
-  bool arrived(int64_t download) override { return inner_->arrived(download); }
-  void wait_for(int64_t download) override { inner_->wait_for(download); }
-  void finish() override { inner_->finish(); }
-  void zero(void* destination, int64_t bytes) override { inner_->zero(destination, bytes); }
-  int64_t available_memory() const override { return inner_->available_memory(); }
 
  private:
-  std::unique_ptr<Backend> inner_;
-  TimedOperations operations_;
+  double start_ = 0;
 };
 
 struct Step {
@@ -188,7 +115,9 @@ int main(int argc, char** argv) {
   std::ifstream file(argv[2]);
   std::vector<Step> work;
   for (std::string line; std::getline(file, line);) work.push_back(read_step(line));
-  TimedBackend backend(create_cpu_backend(threads));
+  const auto cpu = create_cpu_backend(threads);
+  HostClock clock;
+  bench::TimedBackend backend(*cpu, clock);
   const auto model = model::RewardModel::load({.folder = argv[1]}, backend);
   std::unique_ptr<training::Trainer> trainer;
   std::unique_ptr<inference::Scorer> scorer;

@@ -4,34 +4,38 @@
 # over a part of the tests. Needs nvcc 12.8 or newer, cmake, g++. Ends with "N passed, N failed", and fails when any test did.
 #
 #   bash scripts/test_gpu.sh                 about ten minutes, most of it compilation and compute-sanitizer
+#   bash scripts/test_gpu.sh --minutes 8     ends after eight minutes at the latest, with what was measured until then
 #   bash scripts/test_gpu.sh --emulated      tries this script where no GPU is: the kernels are executed on the CPU
 #
-# PARTS="tests resume sanitizer" names what to run, for machines where a command has a limit; CHEEMS_BUILD_JOBS=N compiles N files
-# at once; KILLS=N (6) kills a run. Logs are in build/test-logs/gpu.
+# PARTS="plugin tests resume sanitizer" names what to run; CHEEMS_BUILD_JOBS=N compiles N files at once; KILLS=N (6) kills a run.
+# Logs are in build/test-logs/gpu. build/gpu/gpu_report.json says for each prediction (bench/gpu_predictions.json) whether it
+# held; bench_gpu.sh adds to it.
+#
+# A machine without internet needs nvcc and the packages brought along: run scripts/setup_cuda.sh and
+# scripts/pack_system_packages.sh elsewhere, and carry build/cuda-wheels, build/cuda-toolkit and build/system-packages.
 set -uo pipefail
 # shellcheck source=scripts/gpu_build.sh
 source "$(dirname "${BASH_SOURCE[0]}")/gpu_build.sh"
+# shellcheck source=scripts/gpu_parts.sh
+source scripts/gpu_parts.sh
 
-case "${1:-}" in
-  '') ;;
-  --emulated) use_emulation ;;
-  *) stop "There is no option $1; the only one is --emulated." ;;
-esac
+while [ $# -gt 0 ]; do
+  case $1 in
+    --emulated) use_emulation; shift ;;
+    --minutes) limit_minutes "${2:-}"; shift 2 ;;
+    *) stop "There is no option $1; there are --minutes and --emulated." ;;
+  esac
+done
 logs=build/test-logs/gpu
 [ "$emulated" = yes ] && logs=build/test-logs/gpu-emulated
 rm -rf "$logs"
 mkdir -p "$logs"
 passed=0
 failed=0
-parts=${PARTS:-tests resume sanitizer}
-for part in $parts; do
-  case $part in
-    tests | resume | sanitizer) ;;
-    *) stop "There is no part $part in PARTS; there are tests, resume and sanitizer." ;;
-  esac
-done
+begin_parts plugin tests resume sanitizer
 
 finish() {
+  judge
   echo "$passed passed, $failed failed"
   [ "$failed" -eq 0 ]
   exit $?
@@ -50,18 +54,24 @@ doctest_count() { sed -n "s/^\[doctest\] test cases:.* \([0-9][0-9]*\) $2.*/\1/p
 
 run_doctest() {
   local log="$logs/tests.log" started=$SECONDS status=0 good bad
-  "$1" --no-colors=true >"$log" 2>&1 || status=$?
+  limited "$1" --no-colors=true >"$log" 2>&1 || status=$?
+  if [ "$status" -eq 124 ]; then
+    not_measured tests "not done when the time was over (--minutes)"
+    return
+  fi
   good=$(doctest_count "$log" passed)
   bad=$(doctest_count "$log" failed)
   if [ -z "$good" ] || { [ "$status" -ne 0 ] && [ "${bad:-0}" -eq 0 ]; }; then
     fail tests "the program broke off (status $status); the end of $log:"
     tail -n 60 "$log"
+    measure tests "{\"passed\": ${good:-0}, \"failed\": 1, \"broke_off\": true}"
     return
   fi
   passed=$((passed + good))
   failed=$((failed + bad))
   head -n 1 "$log"
   echo "== tests: $good passed, $bad failed in $((SECONDS - started)) s"
+  measure tests "{\"passed\": $good, \"failed\": $bad, \"seconds\": $((SECONDS - started))}"
   [ "$bad" -eq 0 ] || cat "$log"
 }
 
@@ -125,14 +135,19 @@ sanitize() {
   shift 2
   # Tests ask for devices that do not exist; the runtime's refusals are no errors of ours.
   [ "$tool" = memcheck ] && more=(--report-api-errors no)
-  timeout "$seconds" compute-sanitizer --tool "$tool" "${more[@]}" --error-exitcode 99 "$tree/cheems_gpu_tests" --no-colors=true "$@" >"$log" 2>&1 || status=$?
+  limited timeout "$seconds" compute-sanitizer --tool "$tool" "${more[@]}" --error-exitcode 99 "$tree/cheems_gpu_tests" --no-colors=true "$@" >"$log" 2>&1 || status=$?
   if grep -qi 'device not supported' "$log"; then
-    echo "== $tool: SKIPPED, because compute-sanitizer does not support this (perhaps virtualised) device"
+    not_measured "$tool" "compute-sanitizer does not support this (perhaps virtualized) device"
   elif [ $status -eq 0 ] && grep -q 'ERROR SUMMARY: 0 errors\|RACECHECK SUMMARY: 0 hazards' "$log"; then
     pass "$tool over $(doctest_count "$log" passed) test cases in $((SECONDS - started)) s"
+    measure "$tool" "{\"failed\": 0, \"cases\": $(doctest_count "$log" passed), \"seconds\": $((SECONDS - started))}"
+  elif [ $status -eq 124 ] && time_is_over; then
+    not_measured "$tool" "not done when the time was over (--minutes)"
   elif [ $status -eq 124 ]; then
     fail "$tool" "not done after $seconds s; see $log"
+    not_measured "$tool" "not done after $seconds s"
   else
+    measure "$tool" "{\"failed\": 1, \"status\": $status}"
     fail "$tool" "status $status; the end of $log:"
     tail -n 40 "$log"
   fi
@@ -142,7 +157,7 @@ run_sanitizers() {
   if [ "$emulated" = yes ]; then
     echo "== compute-sanitizer: SKIPPED under --emulated (scripts/test.sh runs the same tests under AddressSanitizer, and the execution itself looks for races)"
   elif ! command -v compute-sanitizer >/dev/null; then
-    echo "== compute-sanitizer: SKIPPED, memcheck and racecheck both: the program was not found (it comes with the CUDA toolkit, package cuda-sanitizer)"
+    for tool in memcheck racecheck; do not_measured $tool "compute-sanitizer was not found (it comes with the CUDA toolkit, package cuda-sanitizer)"; done
   else
     # Left out: whole models (the same kernels again, slowly), and tests of sizes where a tool that is a hundred times slower takes an hour.
     local large='device: *,*traffic*,*floor*,*past the exponential*,*every width*,*every head size*,*hundreds of times*,*more frequent*,*larger than all staging*,*not to be had*,normal numbers*,stochastic rounding*'
@@ -159,16 +174,36 @@ if [ "$emulated" = yes ]; then
 else
   tests=cheems_gpu_tests steps=400 every=10 hidden=256
 fi
-build_targets "$tests" "gpu_resume$suffix" || { fail build; finish; }
-# wanted PART
-wanted() {
-  case " $parts " in
-    *" $1 "*) return 0 ;;
-  esac
-  echo "== $1: SKIPPED, because PARTS=\"$parts\" does not name it"
-  return 1
+# The library that users get, beside the addon, and the images in it where the toolkit can list them.
+check_plugin() {
+  local library=build/Release/libcheems_cuda.so images=
+  [ "$emulated" = yes ] && return
+  rm -f "$library"
+  if ! build_targets cheems_cuda || [ ! -e "$library" ]; then
+    fail plugin "$library was not built"
+    measure plugin '{"present": 0}'
+    return
+  fi
+  command -v cuobjdump >/dev/null && images=$(cuobjdump --list-elf --list-ptx "$library" | grep -o 'sm_[0-9]*[a-z]*\.\(cubin\|ptx\)' | sort -u | tr '\n' ' ')
+  measure plugin "{\"present\": 1, \"images\": \"$images\"}"
+  pass "plugin: $library ${images:+with $images}"
 }
+run_resume() {
+  local before=$failed state
+  for state in bfloat16 float32; do
+    time_is_over && { not_measured resume "no time was left (--minutes)"; return; }
+    kill_and_resume $state
+  done
+  measure resume "{\"failed\": $((failed - before))}"
+}
+
+build_targets "$tests" "gpu_resume$suffix" || {
+  fail build
+  for part in $parts; do not_measured "$part" "the build failed"; done
+  finish
+}
+if wanted plugin; then check_plugin; fi
 if wanted tests; then run_doctest "$tree/$tests"; fi
-if wanted resume; then for state in bfloat16 float32; do kill_and_resume $state; done; fi
-if wanted sanitizer; then run_sanitizers; fi
+if wanted resume; then run_resume; fi
+if wanted sanitizer; then run_sanitizers; else for tool in memcheck racecheck; do [ -e "$measured/$tool.json" ] || cp "$measured/sanitizer.reason" "$measured/$tool.reason" 2>/dev/null; done; fi
 finish

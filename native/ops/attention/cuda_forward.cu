@@ -174,6 +174,11 @@ __global__ __launch_bounds__(Shape::kThreads, Shape::kBlocks) void forward_kerne
   store_rows(shared.q, first_row, rows.context, inverse, p.out + tile.begin * p.out_stride + column, p.out_stride, tile.count, p.head_size);
 }
 
+// Head sizes from 97 to 128. bench/gpu_forward_shape.cu compiles this file with another one, to compare their times.
+#ifndef CHEEMS_FORWARD_128
+#define CHEEMS_FORWARD_128 ForwardShape<128, 8, 1, 64>
+#endif
+
 template <class Shape>
 void launch_forward(Problem<bfloat16> p, const AttentionForward& a, Context& context) {
   const TileList tiles = context.query_tiles(*a.tree, a.query_rows, Shape::kQueries);
@@ -198,7 +203,7 @@ void attention_forward(const AttentionForward& a, Context& context) {
   if (p.head_size <= 32) launch_forward<ForwardShape<32, 8, 1, 64>>(p, a, context);
   else if (p.head_size <= 64) launch_forward<ForwardShape<64, 4, 2, 64>>(p, a, context);
   else if (p.head_size <= 96) launch_forward<ForwardShape<96, 8, 1, 64>>(p, a, context);
-  else if (p.head_size <= 128) launch_forward<ForwardShape<128, 8, 1, 64>>(p, a, context);
+  else if (p.head_size <= 128) launch_forward<CHEEMS_FORWARD_128>(p, a, context);
   else launch_forward<ForwardShape<256, 4, 1, 32>>(p, a, context);
 }
 
