@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { emulatedCli as cli } from '../testing/emulated_cli';
+import { STATE_FILE, type DeviceRecord, type TrainerState } from '../training/training_state';
 
 const root = join(__dirname, '..', '..');
 const work = mkdtempSync(join(tmpdir(), 'cheems-device-'));
@@ -57,6 +58,17 @@ test.serial('train on the emulated device: the metrics of the CPU', async (t) =>
   const small = await train(t, 'small', ['--optimizer_state', 'bfloat16']);
   t.regex(small.err, /AdamW moments, bfloat16/);
   t.notRegex(small.err, /the float32 copy/);
+  const bytes = (name: string): number => statSync(join(inWork(name), 'model.safetensors')).size;
+  t.true(bytes('small') < 0.6 * bytes('cpu'), 'matrices in bfloat16 are saved so');
+  t.is(bytes('bfloat16'), bytes('cpu'), 'of a float32 copy nothing is lost');
+
+  const deviceOf = (name: string): DeviceRecord =>
+    (JSON.parse(readFileSync(join(inWork(name), 'checkpoint-3', STATE_FILE), 'utf8')) as TrainerState).cheems.device!;
+  t.like(deviceOf('bfloat16'), { id: 'cuda:0', facts: { name: 'CUDA emulated on the CPU', 'CUDA runtime': '13.0' } });
+  t.is(deviceOf('bfloat16').arithmetic, `CUDA emulated on the CPU, cuBLAS ${deviceOf('bfloat16').facts['cuBLAS']}`);
+  t.is(deviceOf('cpu').id, 'cpu');
+  t.regex(deviceOf('cpu').arithmetic, /^a CPU with(out)? fused multiply-add$/);
+  t.truthy(deviceOf('cpu').facts['SIMD target']);
 
   t.is(onCpu.steps.length, 3);
   for (const [i, expected] of onCpu.steps.entries()) {

@@ -203,7 +203,12 @@ test.serial('saved weights and optimiser state are read back', async (t) => {
   const optimizerFile = path.join(target, 'optimizer.safetensors');
   await trainer.saveOptimizer(optimizerFile);
   await model.saveWeights(path.join(target, 'model.safetensors'));
-  t.true((await stat(optimizerFile)).size > 0);
+  const written = (await stat(optimizerFile)).size + (await stat(path.join(target, 'model.safetensors'))).size;
+  t.is((await engine.planMemory({ folder, purpose: 'train', longestSample: 64 })).checkpointBytes, written);
+  // It is held in float32: as it is, it is the same file.
+  await model.saveWeights(path.join(target, 'held.safetensors'), 'held');
+  t.deepEqual(await readFile(path.join(target, 'held.safetensors')), await readFile(path.join(target, 'model.safetensors')));
+  await rm(path.join(target, 'held.safetensors'));
   await copyFile(path.join(folder, 'config.json'), path.join(target, 'config.json'));
   const again = await load({ folder: target, createHead: false });
   t.is(again.head.source, 'score.weight');
