@@ -68,8 +68,8 @@ fetch_13() {
   local version=${CHEEMS_CUDA_VERSION:-13.0}
   local packages=("nvidia-cuda-nvcc==$version.*" "nvidia-cuda-crt==$version.*" "nvidia-nvvm==$version.*"
     "nvidia-cuda-runtime==$version.*" "nvidia-cuda-cccl==$version.*")
-  # cuobjdump, which tells what registers a built kernel uses, and cuBLAS count their versions by themselves; any of the major version does.
-  packages+=("nvidia-cuda-cuobjdump==13.*")
+  # cuobjdump, which tells what registers a built kernel uses, the headers of NVTX and cuBLAS count their versions by themselves; any of the major version does.
+  packages+=("nvidia-cuda-cuobjdump==13.*" "nvidia-nvtx==13.*")
   [ $cublas = no ] || packages+=("nvidia-cublas==13.*")
   fetch "${packages[@]}"
   wheels=$wheels/cu13
@@ -100,7 +100,7 @@ fetch_12() {
   printf '#!/bin/sh\nexec "%s" "$@"\n' "$nvcc" >"$toolkit/bin/nvcc"
   chmod +x "$toolkit/bin/nvcc"
   [ $cublas = yes ] || return 0
-  fetch "nvidia-cublas-cu12==12.*"
+  fetch "nvidia-cublas-cu12==12.*" "nvidia-nvtx-cu12==12.*"
   name_libraries "$wheels/cublas/lib" cublasLt
   ln -s "$(realpath "$wheels")/cublas/include" "$toolkit/include"
   ln -s "$(realpath "$wheels")/cublas/lib" "$toolkit/lib64"

@@ -72,7 +72,7 @@ test('without a driver, and with one of CUDA 13 or newer, the wheels of version 
   for (const machine of [{}, { smi: table('13.0') }, { smi: table('14.1') }, { smi: 'NVIDIA-SMI has failed', smiStatus: 9 }]) {
     const { status, said, wheels, toolkit } = setUp(t, machine);
     t.is(status, 0, said);
-    t.true(wheels.includes('nvidia-cuda-nvcc==13.0.*') && wheels.includes('nvidia-cublas==13.*'), wheels.join());
+    t.true(wheels.includes('nvidia-cuda-nvcc==13.0.*') && wheels.includes('nvidia-cublas==13.*') && wheels.includes('nvidia-nvtx==13.*'), wheels.join());
     t.is(readlinkSync(path.join(toolkit, 'lib/libcublasLt.so')), 'libcublasLt.so.13');
   }
   t.regex(setUp(t, {}).said, /CUDA 13: no driver is here\./);
@@ -88,7 +88,7 @@ test('a driver of CUDA 12 gets cuBLAS of version 12 beside an nvcc of version 12
   for (const nvcc of ['12.4', '13.0', '11.8']) t.is(setUp(t, { smi: table('12.8'), nvcc }).status, 1);
   const { status, said, wheels, toolkit } = setUp(t, { smi: table('12.8'), nvcc: '12.8' });
   t.is(status, 0, said);
-  t.deepEqual(wheels, ['nvidia-cublas-cu12==12.*']);
+  t.deepEqual(wheels, ['nvidia-cublas-cu12==12.*', 'nvidia-nvtx-cu12==12.*']);
   t.is(readlinkSync(path.join(toolkit, 'lib64/libcublasLt.so')), 'libcublasLt.so.12');
   t.regex(spawnSync(path.join(toolkit, 'bin/nvcc'), ['--version'], { encoding: 'utf8' }).stdout, /release 12\.8/);
 });
