@@ -24,12 +24,12 @@ function objdump(option, file) {
 
 const byVersion = (a, b) => a.localeCompare(b, 'en', { numeric: true });
 
-/** The dynamic symbols: [{ name, version, isDefined, isWeak }]. */
+/** The dynamic symbols: [{ name, version, isUndefined, isDefined, isWeak }]. */
 function dynamicSymbols(file) {
   return objdump('-T', file).split('\n').flatMap((line) => {
     const [, flags, section, version, name] = /^[0-9a-f]+ (.{7}) (\S+)\t[0-9a-f]+\s+(?:\(?([\w.]+)\)?\s+)?(?:\.hidden )?(\S+)$/.exec(line) ?? [];
     if (name === undefined) return [];
-    return [{ name, version: version === 'Base' ? undefined : version, isDefined: section !== '*UND*', isWeak: flags[1] === 'w' }];
+    return [{ name, version: version === 'Base' ? undefined : version, isUndefined: section === '*UND*', isDefined: section !== '*UND*' && flags[0] !== 'l', isWeak: flags[1] === 'w' }];
   });
 }
 
@@ -37,7 +37,7 @@ function checkBinary(file, newestGlibc) {
   const needed = [...objdump('-p', file).matchAll(/^ {2}NEEDED\s+(\S+)$/gm)].map(([, name]) => name);
   const symbols = dynamicSymbols(file);
   if (symbols.length === 0) throw new Error(`${file} has no dynamic symbols.`);
-  const wanted = symbols.filter(({ isDefined }) => !isDefined);
+  const wanted = symbols.filter(({ isUndefined }) => isUndefined);
   const versions = [...new Set(wanted.map(({ version }) => version).filter(Boolean))];
   const glibc = versions.filter((version) => /^GLIBC_\d/.test(version)).map((version) => version.slice('GLIBC_'.length)).sort(byVersion).at(-1);
   const names = (list) => list.map(({ name }) => name).sort().join(', ');
