@@ -213,6 +213,8 @@ if [ ${#targets[@]} -gt 0 ] && step cpp-build build_cpp build/cmake "${targets[@
 fi
 # The real kernels with nvcc, about 50 s of two cores where they have changed; a spill or a stack frame is a failure.
 ! has cuda || step cuda-plugin bash scripts/test_plugin.sh
+# 64-bit Arm, under qemu: what hangs on the processor (15 s of one core, after a build of half a minute); the rest is in test_long.sh.
+! has cpp || step arm64-tests bash scripts/test_arm64.sh --short
 if has sanitize && step sanitized-build build_cpp build/sanitize cheems_native_tests cheems_fuzzers; then
   export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
   start_doctest cpp-tests-sanitized build/sanitize/cheems_native_tests
