@@ -38,6 +38,7 @@ const IN_A_CLONE = [
     'check_binary.cjs',
   ].map((name) => `scripts/${name}`),
   ...['make_quickstart_tokenizer.py', 'make_sample_data.cjs'].map((name) => `scripts/${name}`),
+  'bench/gpu_predictions.json',
   'bench/results',
   'lib/data/conversation',
   'lib/data/forms',

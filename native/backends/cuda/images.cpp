@@ -2,21 +2,18 @@
 
 #include <sstream>
 
-#ifdef CHEEMS_CUDA_ON_CPU
-#include "testing/cuda_on_cpu/emulated_device.h"
-#endif
-
 namespace cheems::cuda {
 
+// The emulated device has its own (native/testing/cuda_on_cpu/device_table.cpp), which tests set.
+#ifndef CHEEMS_CUDA_ON_CPU
 std::string kernel_images() {
-#if defined(CHEEMS_CUDA_ON_CPU)
-  return cuda_on_cpu::kernel_images();
-#elif defined(CHEEMS_CUDA_IMAGES)
+#ifdef CHEEMS_CUDA_IMAGES
   return CHEEMS_CUDA_IMAGES;
 #else
   return "";
 #endif
 }
+#endif
 
 bool has_image_for(const std::string& images, int capability) {
   bool any = false;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "backends/cuda/images.h"
 #include "core/error.h"
 #include "testing/cuda_on_cpu/runtime_state.h"
 
@@ -229,6 +230,8 @@ void give_bytes(int device, std::size_t bytes) {
 }
 
 }  // namespace cheems::cuda_on_cpu
+
+std::string cheems::cuda::kernel_images() { return cuda_on_cpu::kernel_images(); }
 
 // For tests on the other side of the plug-in's border: see set_devices and set_kernel_images.
 extern "C" __attribute__((visibility("default"))) void cheems_emulate_devices(const char* devices, const char* images) {
