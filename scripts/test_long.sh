@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 node scripts/compile_kernels.cjs
-[ -e build/sanitize/CMakeCache.txt ] || cmake -S . -B build/sanitize -DCHEEMS_SANITIZE=ON
+cmake -S . -B build/sanitize -DCHEEMS_SANITIZE=ON -DCHEEMS_OPTIMIZE_EMULATED=ON
 cmake --build build/sanitize --parallel 2 --target cheems_cuda_emulated_tests cheems_fuzzers
 export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
 # Without the whole models, which use no kernel that the operations' own tests do not; and with streams that work as late as they

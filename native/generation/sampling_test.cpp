@@ -5,8 +5,8 @@
 #include <cmath>
 #include <fstream>
 #include <map>
-#include <nlohmann/json.hpp>
 
+#include "storage/json.h"
 #include "testing/numbers.h"
 #include "testing/small_model.h"
 

@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <nlohmann/json.hpp>
 
 #include "inference/scorer.h"
+#include "storage/json.h"
 #include "testing/causal_folder.h"
 #include "testing/reference.h"
 #include "testing/small_model.h"

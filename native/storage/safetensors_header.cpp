@@ -3,9 +3,8 @@
 #include <limits>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include "core/error.h"
+#include "storage/json.h"
 
 namespace cheems::storage {
 namespace {

@@ -11,9 +11,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
-
 #include "core/error.h"
+#include "storage/json.h"
 
 namespace cheems::storage {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include <nlohmann/json.hpp>
+#include "storage/json.h"
 
 namespace cheems::storage {
 

@@ -5,11 +5,11 @@
 
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "batch/samples.h"
+#include "storage/json.h"
 #include "storage/safetensors.h"
 
 namespace cheems::testing {

@@ -3,11 +3,11 @@
 
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "model/reward_model.h"
+#include "storage/json.h"
 #include "storage/safetensors.h"
 #include "storage/safetensors_writer.h"
 #include "storage/test_files.h"

@@ -1,12 +1,12 @@
 // Reading config.json: typed, with errors that name the file, the key and the value.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "model/architecture.h"
+#include "storage/json.h"
 
 namespace cheems::model {
 

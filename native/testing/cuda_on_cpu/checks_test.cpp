@@ -73,6 +73,14 @@ TEST_CASE("races in shared memory are found in every order") {
   check_bug([&](bool bug) { launch_shuffle_orders_nothing(out.data(), bug); }, {race, "with no __syncwarp"});
 }
 
+TEST_CASE("the halves of four bytes are told apart, whole words before and after") {
+  const Out out;
+  const auto race = "race in shared memory: thread ";
+  check_bug([&](bool bug) { launch_write_halves(out.data(), bug); },
+            {race, "writes 2 bytes at byte 32 of shared memory", "wrote the same bytes", "with no __syncthreads in between"});
+  check_bug([&](bool bug) { launch_read_halves(out.data(), bug); }, {race, "2 bytes at byte 32 of shared memory", "the same bytes"});
+}
+
 TEST_CASE("a race is reported with both threads and the lines of their accesses") {
   const Out out;
   const ScheduleScope scope({Order::forward, 1});

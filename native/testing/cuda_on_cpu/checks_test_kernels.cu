@@ -64,6 +64,30 @@ __global__ void write_after_write(float* out, bool bug) {
   out[threadIdx.x] = values[threadIdx.x / 2];
 }
 
+// Words are written whole, their halves by two warps, and the words read whole again.
+__global__ void write_halves(float* out, bool bug) {
+  float* const values = zeroed_floats();
+  auto* const halves = reinterpret_cast<unsigned short*>(values);
+  const int word = static_cast<int>(threadIdx.x % 32), half = bug && threadIdx.x == 40 ? 0 : static_cast<int>(threadIdx.x / 32);
+  halves[2 * word + half] = 1;
+  __syncthreads();
+  out[threadIdx.x] = values[word];
+  __syncthreads();
+  values[threadIdx.x] = 2;
+  __syncthreads();
+  out[threadIdx.x] += values[threadIdx.x ^ 33];
+}
+
+// Halves are read by two warps and written by the first of them after a barrier of its own alone.
+__global__ void read_halves(float* out, bool bug) {
+  float* const values = zeroed_floats();
+  auto* const halves = reinterpret_cast<unsigned short*>(values);
+  const int word = static_cast<int>(threadIdx.x % 32), warp = static_cast<int>(threadIdx.x / 32);
+  out[threadIdx.x] = halves[2 * word + (bug && threadIdx.x == 40 ? 0 : warp)];
+  __syncwarp();
+  if (warp == 0) halves[2 * word] = 1;
+}
+
 __global__ void shuffle_orders_nothing(float* out, bool bug) {
   float* const values = zeroed_floats();
   values[threadIdx.x] = __shfl_xor_sync(kWholeWarp, 1.0f, 1);
@@ -235,6 +259,8 @@ void launch_partial_warp_barrier(float* out, bool bug) {
 }
 void launch_write_after_read(float* out, bool bug) { launch("write_after_read", write_after_read, Grid{}, 64, kFloats, nullptr, out, bug); }
 void launch_write_after_write(float* out, bool bug) { launch("write_after_write", write_after_write, Grid{}, 64, kFloats, nullptr, out, bug); }
+void launch_write_halves(float* out, bool bug) { launch("write_halves", write_halves, Grid{}, 64, kFloats, nullptr, out, bug); }
+void launch_read_halves(float* out, bool bug) { launch("read_halves", read_halves, Grid{}, 64, kFloats, nullptr, out, bug); }
 void launch_shuffle_orders_nothing(float* out, bool bug) {
   launch("shuffle_orders_nothing", shuffle_orders_nothing, Grid{}, 32, kFloats, nullptr, out, bug);
 }

@@ -4,6 +4,9 @@
 // one thread, or of lanes of one warp that a __syncwarp orders. Shuffles, votes, ldmatrix and mma order nothing.
 //
 // Accesses of single bytes are checked for bounds and initialisation only.
+//
+// Most accesses are of four bytes or more. Four bytes that were always accessed together are kept as one cell, the first of their
+// two; the first access to a half of them takes the two apart, and a write to both puts them together again.
 #include <bit>
 #include <cstring>
 
@@ -25,7 +28,7 @@ struct Readers {
   std::uint32_t warp;
 };
 
-enum CellFlag : std::uint16_t { written_low = 1, written_high = 2, written_both = 3, by_atomic = 4, by_async = 8, async_under_way = 16 };
+enum CellFlag : std::uint16_t { written_low = 1, written_high = 2, written_both = 3, by_atomic = 4, by_async = 8, async_under_way = 16, apart = 32 };
 
 // All zero: never touched. What earlier blocks did is told by its epoch and never has to be cleared.
 struct Cell {
@@ -33,7 +36,7 @@ struct Cell {
   std::uint32_t write_clock;
   std::uint32_t write_site;
   std::uint16_t writer;
-  std::uint16_t flags;
+  std::uint16_t flags;  // `apart` in the first cell of four bytes: the second is its own
   Readers readers[2];  // of two warps: enough to find that any writer races with some reader
 };
 
@@ -61,6 +64,34 @@ std::uint32_t clock_of(const Thread& thread) {
 bool knows(const Thread& self, int lane, std::uint32_t clock) {
   const WarpClocks& warp = clocks[self.warp];
   return std::max(warp.known[self.lane][lane], warp.whole) > clock;
+}
+
+Cell& half(std::size_t number) {
+  Cell& first = cells[number & ~std::size_t{1}];
+  if ((first.flags & apart) == 0) {
+    (&first)[1] = first;
+    first.flags |= apart;
+  }
+  return cells[number];
+}
+
+// Calls action(cell, number) for what is known of `count` cells from the number `first` on. A write leaves the same in all of them.
+template <typename Action>
+void for_cells(std::size_t first, std::size_t count, bool writes, const Action& action) {
+  const std::size_t end = first + count;
+  for (std::size_t i = first; i < end; ++i) {
+    if (i % 2 != 0 || i + 1 == end) {
+      action(half(i), i);
+      continue;
+    }
+    Cell& cell = cells[i];
+    action(cell, i);
+    ++i;
+    if ((cell.flags & apart) == 0) continue;
+    action(cells[i], i);
+    const bool read_since = cell.readers[0].epoch == epoch || cells[i].readers[0].epoch == epoch;
+    if (writes && !read_since) cell.flags &= static_cast<std::uint16_t>(~apart);
+  }
 }
 
 std::uint32_t shortened(const void* site) { return static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(site)); }
@@ -170,11 +201,11 @@ void remember_writer(const Thread& self, const void* site, Cell& cell, std::uint
   cell.write_clock = clock_of(self);
   cell.write_site = shortened(site);
   cell.writer = self.number;
-  cell.flags = flags;
+  cell.flags = static_cast<std::uint16_t>((cell.flags & apart) | flags);
 }
 
 void check_single_byte(Thread& self, const AccessEvent& event) {
-  Cell& cell = cells[offset_of(event) / 2];
+  Cell& cell = half(offset_of(event) / 2);
   const std::uint16_t bit = offset_of(event) % 2 == 0 ? written_low : written_high;
   const bool fresh = cell.write_epoch < block_epoch;
   if (!fresh && cell.flags & async_under_way) stop_for_async(self, event, cell);
@@ -191,19 +222,15 @@ void check_shared_access(Thread& self, const AccessEvent& event) {
   check_bounds(self, event);
   if (!accesses_reported) return;
   if (event.bytes == 1) return check_single_byte(self, event);
-  const std::size_t first = offset_of(event) / 2, count = event.bytes / 2;
-  for (std::size_t i = first; i < first + count; ++i) {
-    Cell& cell = cells[i];
-    if (event.kind == Access::read) {
-      check_read(self, event, cell, 2 * i);
-      continue;
-    }
+  const bool writes = event.kind != Access::read;
+  for_cells(offset_of(event) / 2, event.bytes / 2, writes, [&](Cell& cell, std::size_t number) {
+    if (!writes) return check_read(self, event, cell, 2 * number);
     if (event.kind == Access::atomic && (cell.write_epoch < block_epoch || (cell.flags & written_both) != written_both)) {
-      stop_for_uninitialised(self, event, 2 * i);
+      stop_for_uninitialised(self, event, 2 * number);
     }
     check_write(self, event, cell);
     remember_writer(self, event.site, cell, event.kind == Access::atomic ? written_both | by_atomic : written_both);
-  }
+  });
 }
 
 void begin_async_copy(Thread& self, const AsyncCopy& copy) {
@@ -211,17 +238,17 @@ void begin_async_copy(Thread& self, const AsyncCopy& copy) {
   check_bounds(self, event);
   forbid(event.address, 16);
   if (!accesses_reported) return;
-  for (std::size_t i = offset_of(event) / 2; i < offset_of(event) / 2 + 8; ++i) {
-    check_write(self, event, cells[i]);
-    remember_writer(self, copy.site, cells[i], by_async | async_under_way);
-  }
+  for_cells(offset_of(event) / 2, 8, true, [&](Cell& cell, std::size_t) {
+    check_write(self, event, cell);
+    remember_writer(self, copy.site, cell, by_async | async_under_way);
+  });
 }
 
 void end_async_copy(Thread& self, const AsyncCopy& copy) {
   const std::size_t first = (reinterpret_cast<std::uintptr_t>(copy.shared) - shared_stretch.start) / 2;
   permit(reinterpret_cast<std::uintptr_t>(copy.shared), 16);
   if (!accesses_reported) return;
-  for (std::size_t i = first; i < first + 8; ++i) remember_writer(self, copy.site, cells[i], written_both | by_async);
+  for_cells(first, 8, true, [&](Cell& cell, std::size_t) { remember_writer(self, copy.site, cell, written_both | by_async); });
 }
 
 void shared_checks_begin_launch(Machine& machine) {

@@ -39,6 +39,8 @@ void launch_missing_warp_barrier(float* out, bool bug);       // ... in the same
 void launch_partial_warp_barrier(float* out, bool bug);       // __syncwarp of half a warp; the other half reads
 void launch_write_after_read(float* out, bool bug);           // a buffer is overwritten while others may still read
 void launch_write_after_write(float* out, bool bug);
+void launch_write_halves(float* out, bool bug);                // one half of four bytes is written twice
+void launch_read_halves(float* out, bool bug);                 // ... or written while another warp reads it
 void launch_shuffle_orders_nothing(float* out, bool bug);
 void launch_uninitialised_shared(float* out, bool bug);       // one value of a padded tile is never written
 void launch_uninitialised_byte(unsigned char* out, bool bug);

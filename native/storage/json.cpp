@@ -1,0 +1,3 @@
+#include "storage/json.h"
+
+template class nlohmann::basic_json<>;

@@ -1,0 +1,6 @@
+// nlohmann's JSON, whose class is compiled once, in json.cpp, instead of in each file that reads some.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+extern template class nlohmann::basic_json<>;

@@ -1,0 +1,40 @@
+# The programs of C++ tests: all of a device's tests in one, and those of each operation in one of its own, which is soon built again.
+
+# Test code is compiled without the optimiser, in half the time: what it waits for is the engine, which has it. The plain loops, the
+# yardstick of every operation, are optimised; like the entry point, they are the same for every device.
+add_library(cheems_test_support OBJECT EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/native/testing/main.cpp"
+  "${PROJECT_SOURCE_DIR}/native/testing/plain_backend.cpp")
+set_source_files_properties("${PROJECT_SOURCE_DIR}/native/testing/main.cpp" PROPERTIES COMPILE_OPTIONS -O0)
+set_source_files_properties("${PROJECT_SOURCE_DIR}/native/testing/plain_backend.cpp" PROPERTIES COMPILE_OPTIONS -O2)
+# Tests that compute much themselves.
+set_source_files_properties("${PROJECT_SOURCE_DIR}/native/backends/cpu/matrix_product_test.cpp" PROPERTIES COMPILE_OPTIONS -O2
+  SKIP_PRECOMPILE_HEADERS ON)
+target_include_directories(cheems_test_support PUBLIC "${PROJECT_SOURCE_DIR}/native")
+target_link_libraries(cheems_test_support PUBLIC cheems_flags doctest::doctest nlohmann_json::nlohmann_json)
+
+# cheems_test_program(TARGET DEVICE SOURCE…): DEVICE is the libraries under test. The plain loops come first, so that the linker takes
+# their templates as they were optimised.
+function(cheems_test_program target device)
+  add_executable(${target} EXCLUDE_FROM_ALL $<TARGET_OBJECTS:cheems_test_support> ${ARGN})
+  target_compile_options(${target} PRIVATE -O0)
+  # Tests read tests/reference/ from here, whatever folder they are run in; the loader's open the plug-in that needs no GPU.
+  target_compile_definitions(${target} PRIVATE "CHEEMS_SOURCE_DIRECTORY=\"${PROJECT_SOURCE_DIR}\""
+    "CHEEMS_PLUGIN_FOLDER=\"$<TARGET_FILE_DIR:cheems_cuda_emulated>\"")
+  target_link_libraries(${target} PRIVATE ${device} doctest::doctest)
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
+endfunction()
+
+# cheems_test_programs(WHOLE FILE SUFFIX DEVICE [COMMON SOURCE…] SOURCES SOURCE…): WHOLE, the program of all sources; and of each
+# operation's FILE a program test_<operation><SUFFIX>, which has the COMMON sources beside it.
+function(cheems_test_programs whole file suffix device)
+  cmake_parse_arguments(PARSE_ARGV 4 tests "" "" "COMMON;SOURCES")
+  cheems_test_program(${whole} "${device}" ${tests_COMMON} ${tests_SOURCES})
+  cheems_precompile_headers(${whole} <doctest/doctest.h>)
+  file(GLOB operation_tests CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/native/ops/*/${file}")
+  foreach(source IN LISTS operation_tests)
+    get_filename_component(folder "${source}" DIRECTORY)
+    get_filename_component(operation "${folder}" NAME)
+    cheems_test_program(test_${operation}${suffix} "${device}" "${source}" ${tests_COMMON})
+    target_precompile_headers(test_${operation}${suffix} REUSE_FROM ${whole})
+  endforeach()
+endfunction()
