@@ -3,6 +3,7 @@
 // Targets with a fused multiply-add (AVX2, AVX-512) share their bits, and so do those without (SSE4 and below).
 #include <bit>
 
+#include "backends/cpu/cpu_facts.h"
 #include "testing/encoder_check.h"
 #include "testing/small_model.h"
 
@@ -10,8 +11,6 @@ namespace cheems {
 namespace {
 
 using namespace testing;
-
-bool fuses(const std::string& target) { return target == "AVX2" || target.starts_with("AVX3") || target.starts_with("NEON"); }
 
 // FNV-1a over the bits of float32 numbers.
 class Digest {
@@ -33,7 +32,7 @@ struct Golden {
 void check_golden(const Golden& golden, const std::string& target, const Digest& digest) {
   CAPTURE(golden.name);
   CAPTURE(target);
-  CHECK(digest.value() == (fuses(target) ? golden.fused : golden.separate));
+  CHECK(digest.value() == (cpu::fuses(target) ? golden.fused : golden.separate));
 }
 
 void add_all(Digest& digest, const NamedValues& values) {

@@ -193,9 +193,10 @@ class ThreeProducts {
       return cuda::MatrixProduct{.rows = rows, .columns = kWidth, .inner = inner, .a = buffers_[0]->data(), .a_stride = kWidth, .a_transposed = is_gradient, .b = buffers_[1]->data(),
                                  .b_stride = kWidth, .b_transposed = b_transposed, .d = buffers_[result]->data(), .d_stride = kWidth, .operands = DType::float32, .result = DType::float32};
     };
-    CHECK(cublas_lt_.multiply(product(tokens, kWidth, false, true, 2), nullptr, 0, nullptr));
-    CHECK(cublas_lt_.multiply(product(tokens, kWidth, false, false, 3), nullptr, 0, nullptr));
-    CHECK(cublas_lt_.multiply(product(kWidth, tokens, true, false, 4), nullptr, 0, nullptr));
+    std::string refusal;
+    CHECK(cublas_lt_.multiply(product(tokens, kWidth, false, true, 2), nullptr, 0, nullptr, refusal));
+    CHECK(cublas_lt_.multiply(product(tokens, kWidth, false, false, 3), nullptr, 0, nullptr, refusal));
+    CHECK(cublas_lt_.multiply(product(kWidth, tokens, true, false, 4), nullptr, 0, nullptr, refusal));
     CHECK(cudaDeviceSynchronize() == cudaSuccess);
     std::vector<float> found(3);
     for (size_t i = 0; i < 3; ++i) device_backend().download(&found[i], buffers_[2 + i]->data(), 4);
