@@ -24,6 +24,7 @@ CHEEMS_NEVER_CALLED(cublasLtMatmulPreferenceCreate)
 CHEEMS_NEVER_CALLED(cublasLtMatmulPreferenceDestroy)
 CHEEMS_NEVER_CALLED(cublasLtMatmulPreferenceSetAttribute)
 CHEEMS_NEVER_CALLED(cublasLtMatmulAlgoGetHeuristic)
+CHEEMS_NEVER_CALLED(cublasLtMatmulAlgoCheck)
 #ifndef STAND_IN_WITHOUT_MATMUL
 CHEEMS_NEVER_CALLED(cublasLtMatmul)
 #endif
