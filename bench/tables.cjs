@@ -5,8 +5,8 @@
 //   node bench/tables.cjs [--write | --check] [--results FILE]
 //
 // Between <!-- figures: NAME --> and <!-- /figures --> stands what this program makes; --write puts it there,
-// --check fails where it differs, and neither prints all tables (--results: those of one file). Of each generation
-// of CPU the newest file counts.
+// --check fails where it differs, and neither prints all tables (--results: those of one file). Every file
+// has its column, the newest first.
 
 const { readFileSync, readdirSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
@@ -153,7 +153,7 @@ function llamaGenerationTable(part) {
   );
 }
 
-/** How many times as fast this engine is, on every CPU: a column for each. */
+/** How many times as fast this engine is, on every CPU: a column for each run. */
 function rangeTable(files) {
   const head = ['times as fast', ...files.map(({ machine, date }) => `${machine.generation}, ${date}`)];
   const rowsOf = (pick) => files.map(({ parts }) => pick(parts));
@@ -191,10 +191,10 @@ function rangeTable(files) {
   return table(head, [...compared, ...commands, ...sequence]);
 }
 
-/** name → how to make the text between its markers. `newest` has one file per generation of CPU. */
-function blocks(newest) {
+/** name → how to make the text between its markers. `files`: the newest first. */
+function blocks(files) {
   const perMachine = (name, make) =>
-    newest
+    files
       .filter(({ parts }) => parts[name])
       .map(({ machine, date, note, parts }) => {
         const engines = parts[name].engines.join(', ');
@@ -203,7 +203,7 @@ function blocks(newest) {
       })
       .join('\n\n');
   return {
-    range: () => rangeTable(newest),
+    range: () => rangeTable(files),
     transformers: () => perMachine('transformers', transformersTable),
     rewardbench: () => perMachine('rewardbench', rewardbenchTable),
     'llama.cpp scoring': () => perMachine('llama_cpp', llamaScoringTable),
@@ -213,12 +213,10 @@ function blocks(newest) {
 
 function readResults() {
   const folder = join(__dirname, 'results');
-  const files = readdirSync(folder)
+  return readdirSync(folder)
     .filter((name) => /^cpu-.*\.json$/.test(name))
     .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')))
     .toSorted((a, b) => (a.date < b.date ? 1 : -1));
-  const generations = [...new Set(files.map(({ machine }) => machine.generation))];
-  return generations.map((generation) => files.find(({ machine }) => machine.generation === generation));
 }
 
 const MARKED = /(<!-- figures: ([^>]+?) -->\n)[\s\S]*?(<!-- \/figures -->)/g;
