@@ -140,7 +140,7 @@ Napi::Value plan_memory(const Napi::CallbackInfo& info) {
   trainer.optimizer_state = options.dtype("optimizerState").value_or(DType::float32);
   trainer.gradient_checkpointing = options.boolean("gradientCheckpointing", false);
   inference::ScorerOptions scorer;
-  // Absent: what fills the memory, up to mostTokens.
+  // Absent: what fills the memory, up to mostTokens. An absent longestSample is a whole micro-batch.
   const int64_t micro_batch_tokens = options.integer("microBatchTokens", 0, 0), most_tokens = options.integer("mostTokens", 0, 0);
   struct Planned {
     MemoryPlan plan;
@@ -153,7 +153,7 @@ Napi::Value plan_memory(const Napi::CallbackInfo& info) {
   auto job = std::make_shared<ComputeJob<Planned>>(
       Purpose("planning memory", error_codes::kModelFile),
       [folder = options.text("folder"), train = purpose == "train", trainer, scorer, micro_batch_tokens, most_tokens,
-       keep_16_bit = options.boolean("keep16Bit", false), longest = options.integer("longestSample", 0, 1),
+       keep_16_bit = options.boolean("keep16Bit", false), longest = options.integer("longestSample", 0, 0),
        precision = options.dtype("precision"), weight_dtype = options.dtype("dtype").value_or(DType::float32), device = options.text("device", "auto"),
        reserve = options.integer("memoryReserve", -1, -1), threads = thread_count(options)](const Control&) {
         const PlanningBackend planned = coded(error_codes::kDevice, [&] { return planning_backend(device, threads); });
@@ -173,7 +173,7 @@ Napi::Value plan_memory(const Napi::CallbackInfo& info) {
           inference::ScorerOptions scoring = scorer;
           training.micro_batch_tokens = scoring.micro_batch_tokens = tokens;
           if (train) training::Trainer::plan(architecture, training, activations, longest, planned.workspace_bytes, plan);
-          else inference::Scorer::plan(architecture, scoring, activations, longest, planned.workspace_bytes, plan);
+          else inference::Scorer::plan(architecture, scoring, activations, longest > 0 ? longest : tokens, planned.workspace_bytes, plan);
           return plan;
         };
         int64_t tokens = micro_batch_tokens;

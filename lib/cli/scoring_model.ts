@@ -11,9 +11,6 @@ import { say } from './terminal';
 
 export { RESOURCES, scoringResources, scoringSamples, scoringWeights };
 
-/** The least that 'auto' comes to. */
-const LEAST_MICRO_BATCH = 1024;
-
 type ScoringValues = OptionValues<typeof scoringSamples & typeof scoringResources & typeof scoringWeights>;
 
 /** @throws what `planOrRefuse` and `RewardModel.load` throw. */
@@ -25,7 +22,7 @@ export async function loadScoringModel(folder: string, values: ScoringValues, si
     purpose: 'score',
     microBatchTokens: asked,
     keep16Bit: true,
-    longestSample: Math.min(values.max_length ?? Infinity, asked === 'auto' ? LEAST_MICRO_BATCH : asked),
+    longestSample: asked === 'auto' ? values.max_length : Math.min(values.max_length ?? Infinity, asked),
     numThreads: values.num_threads,
     device: values.device,
     ...memoryReserve(values.device_memory_reserve),

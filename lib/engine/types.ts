@@ -300,8 +300,8 @@ export interface PlanRequest {
   /** As of ModelLoadOptions. */
   dtype?: Precision;
   optimizerState?: Precision;
-  /** Tokens of the longest sample: the least that a micro-batch must hold. */
-  longestSample: number;
+  /** Tokens of the longest sample: the least that a micro-batch must hold. Absent: as long as a micro-batch. */
+  longestSample?: number;
   /** Bytes of the available memory that the run must leave; absent: 1 GiB on a GPU, none on the CPU. */
   memoryReserve?: number;
   numThreads?: number;

@@ -65,7 +65,7 @@ export async function planOrRefuse(engine: Pick<Engine, 'planMemory'>, request: 
     for (const { options, plan: smaller } of helpful) lines.push(`  ${options}: ${formatBytes(smaller.totalBytes)}`);
   } else {
     const least = savings.reduce<MemoryPlan>((best, saving) => (saving.plan.totalBytes < best.totalBytes ? saving.plan : best), plan);
-    lines.push(`No option for memory is enough: with all of them it still takes ${formatBytes(least.totalBytes)}. A lower --max_length (the longest sample has ${request.longestSample} tokens), a smaller model, or more memory would help.`);
+    lines.push(`No option for memory is enough: with all of them it still takes ${formatBytes(least.totalBytes)}. A lower --max_length (the longest sample has ${request.longestSample ?? plan.microBatchTokens} tokens), a smaller model, or more memory would help.`);
   }
   throw new TrainingError(lines.join('\n'));
 }
@@ -77,7 +77,7 @@ interface Saving {
 
 async function plannedSavings(engine: Pick<Engine, 'planMemory'>, request: PlanRequest, plan: MemoryPlan): Promise<Saving[]> {
   const given = plan.microBatchTokens;
-  const least = Math.max(1, request.longestSample);
+  const least = Math.max(1, request.longestSample ?? given);
   const smallerCut = given > least ? Math.max(least, Math.floor(given / 2)) : undefined;
   const leastCut = given > least ? least : undefined;
   const cuts = [...new Set([smallerCut, leastCut])].filter((cut) => cut !== undefined);
