@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The addon as it is published, into FOLDER/cheems_native.node: for glibc 2.31 and newer, stripped, and checked (scripts/check_binary.cjs).
 #   bash scripts/build_release_addon.sh PLATFORM FOLDER      (PLATFORM: linux-x64 or linux-arm64)
-# Built in build/release; a second run compiles what has changed. The same sources give the same bytes, in whatever folder they lie.
+# Built in build/release; a second run compiles what has changed.
 set -euo pipefail
 [ $# -eq 2 ] || { echo "Usage: bash scripts/build_release_addon.sh linux-x64|linux-arm64 FOLDER" >&2; exit 2; }
 platform=$1
@@ -12,8 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [ -d node_modules ] || npm ci --ignore-scripts --no-audit --no-fund >&2 # the headers of Node-API
 tree=build/release/$platform
 bash scripts/configure_release.sh "$platform" "$tree" -DCHEEMS_ADDON_FOLDER="$PWD/$tree/addon"
-# A compiler of this C++ takes up to about 1 GiB.
-jobs=$(awk -v cores="$(nproc)" '/MemTotal/ {gib = int($2 / 1048576); print gib < 1 ? 1 : gib < cores ? gib : cores}' /proc/meminfo)
+jobs=$(node -p 'require("./scripts/run_cmake.cjs").fittingJobs()')
 cmake --build "$tree" --parallel "$jobs" --target cheems_native >&2
 case $platform in
   linux-x64) prefix=x86_64-linux-gnu- ;;

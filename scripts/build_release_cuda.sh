@@ -19,8 +19,7 @@ flags="-Xcompiler=--sysroot=$sysroot -Xcompiler=-nostdinc++ -Xcompiler=-isystem,
 flags+=" -Xcompiler=-isystem,$headers/x86_64-linux-gnu/c++/12 -Xcompiler=-isystem,$headers/c++/12/backward"
 bash scripts/configure_release.sh linux-x64 "$tree" -DCHEEMS_ADDON=OFF -DCHEEMS_TESTS=OFF -DCHEEMS_CUDA=ON \
   -DCHEEMS_CUDA_IMAGES=RELEASE -DCHEEMS_PLUGIN_OUTPUT="$PWD/$tree/plugin" "-DCMAKE_CUDA_FLAGS=$flags"
-# nvcc on the largest kernels takes about 1 GiB.
-jobs=$(awk -v cores="$(nproc)" '/MemTotal/ {gib = int($2 / 1048576); print gib < 1 ? 1 : gib < cores ? gib : cores}' /proc/meminfo)
+jobs=$(node -p 'require("./scripts/run_cmake.cjs").fittingJobs()')
 cmake --build "$tree" --parallel "$jobs" --target cheems_cuda >&2
 x86_64-linux-gnu-strip --strip-unneeded -o "$folder/libcheems_cuda.so.new" "$tree/plugin/libcheems_cuda.so"
 OBJDUMP=x86_64-linux-gnu-objdump node scripts/check_binary.cjs "$folder/libcheems_cuda.so.new" --glibc 2.31

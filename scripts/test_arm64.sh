@@ -19,7 +19,7 @@ tree=build/release/linux-arm64
 # The emulator finds Debian 11's libraries there.
 export QEMU_LD_PREFIX=$PWD/build/release/sysroot-arm64
 bash scripts/configure_release.sh linux-arm64 "$tree" -DCHEEMS_ADDON_FOLDER="$PWD/$tree/addon"
-jobs=$(awk -v cores="$(nproc)" '/MemTotal/ {gib = int($2 / 1048576); print gib < 1 ? 1 : gib < cores ? gib : cores}' /proc/meminfo)
+jobs=$(node -p 'require("./scripts/run_cmake.cjs").fittingJobs()')
 if [ "${1:-}" = --short ]; then
   cmake --build "$tree" --parallel "$jobs" --target cheems_processor_tests
   time qemu-aarch64 "$tree/cheems_processor_tests"

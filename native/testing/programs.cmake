@@ -1,7 +1,7 @@
 # The programs of C++ tests: all of a device's tests in one, and those of each operation in one of its own, which is soon built again.
 
-# Test code is compiled without the optimiser, in half the time: what it waits for is the engine, which has it. The plain loops, the
-# yardstick of every operation, are optimised; like the entry point, they are the same for every device.
+# Test code is compiled without the optimizer, in half the time: what it waits for is the engine, which has it. The plain loops, the
+# yardstick of every operation, are optimized; like the entry point, they are the same for every device.
 add_library(cheems_test_support OBJECT EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/native/testing/main.cpp"
   "${PROJECT_SOURCE_DIR}/native/testing/plain_backend.cpp")
 set_source_files_properties("${PROJECT_SOURCE_DIR}/native/testing/main.cpp" PROPERTIES COMPILE_OPTIONS -O0)
@@ -13,7 +13,7 @@ target_include_directories(cheems_test_support PUBLIC "${PROJECT_SOURCE_DIR}/nat
 target_link_libraries(cheems_test_support PUBLIC cheems_flags doctest::doctest nlohmann_json::nlohmann_json)
 
 # cheems_test_program(TARGET DEVICE SOURCE…): DEVICE is the libraries under test. The plain loops come first, so that the linker takes
-# their templates as they were optimised.
+# their templates as they were optimized.
 function(cheems_test_program target device)
   add_executable(${target} EXCLUDE_FROM_ALL $<TARGET_OBJECTS:cheems_test_support> ${ARGN})
   target_compile_options(${target} PRIVATE -O0)
