@@ -17,12 +17,22 @@ void add(Napi::Object exports, const char* name) {
   exports.Set(name, Napi::Function::New<guarded<function>>(exports.Env(), name));
 }
 
+// process.exit() runs no cleanup hook of the main environment, and the handlers of exit() come too late for work that opens
+// a library: what the library has just registered is torn down first, while the thread still sets it up.
+void stop_when_process_exits(Napi::Env env, std::shared_ptr<EngineThread> thread) {
+  const auto process = env.Global().Get("process").As<Napi::Object>();
+  const auto stop =
+      Napi::Function::New(env, [thread = std::move(thread)](const Napi::CallbackInfo&) { thread->stop(); });
+  process.Get("on").As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), stop});
+}
+
 Napi::Object initialise_addon(Napi::Env env, Napi::Object exports) {
   auto* environment = new Environment{EngineThread::create()};
   env.SetInstanceData<Environment>(environment);
   // On the JS thread when the environment ends (a worker terminates, the event loop runs out), before JS values go.
   napi_add_env_cleanup_hook(
       env, [](void* thread) { static_cast<EngineThread*>(thread)->stop(); }, environment->thread.get());
+  stop_when_process_exits(env, environment->thread);
   add<engine_info>(exports, "info");
   add<add_plugin_folder_of_package>(exports, "addPluginFolder");
   add<read_architecture>(exports, "readArchitecture");

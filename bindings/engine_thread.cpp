@@ -12,7 +12,7 @@
 namespace cheems::bindings {
 namespace {
 
-// process.exit() runs no cleanup hook of the main environment, only atexit handlers: they find here what to stop.
+// Where a process ends in exit() without the event "exit" (another addon may call it), atexit handlers find what to stop.
 // Never destroyed, since other handlers may come later.
 struct Registry {
   std::mutex mutex;

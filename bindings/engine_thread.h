@@ -16,7 +16,7 @@ class Job;
 // All methods are called on the environment's JS thread.
 class EngineThread {
  public:
-  // Stops by itself when the process exits; the environment's cleanup hook calls stop() otherwise.
+  // The environment's cleanup hook and its process's event "exit" call stop(). Where neither came, exit() does.
   static std::shared_ptr<EngineThread> create();
   ~EngineThread();
   EngineThread(const EngineThread&) = delete;

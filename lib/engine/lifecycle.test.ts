@@ -1,8 +1,10 @@
 // The engine's thread against the life of processes, workers and the garbage collector.
 import test from 'ava';
-import { execFile } from 'node:child_process';
-import { rm } from 'node:fs/promises';
+import { execFile, execFileSync } from 'node:child_process';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import * as path from 'node:path';
+import { engineSource } from './addon.js';
 import { makeSmallModel } from '../testing/small_model.js';
 
 interface Outcome {
@@ -21,9 +23,9 @@ test.before(async () => {
 });
 test.after.always(() => rm(path.dirname(folder), { recursive: true, force: true }));
 
-function runScene(scene: string, nodeOptions: string[] = []): Promise<Outcome> {
+function runScene(scene: string, nodeOptions: string[] = [], sceneFolder = folder): Promise<Outcome> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [...nodeOptions, program, scene, folder], { timeout: 120_000 },
+    const child = execFile(process.execPath, [...nodeOptions, program, scene, sceneFolder], { timeout: 120_000 },
       (_error, stdout, stderr) => resolve({ code: child.exitCode, signal: child.signalCode, stdout, stderr }));
   });
 }
@@ -35,6 +37,32 @@ for (const scene of ['exitWhileScoring', 'exitWhileTraining', 'exitWhileLoading'
     }
   });
 }
+
+// What CUDA's runtime does in its constructors and at exit, made slow. `directory` is where it says that it has begun.
+const slowLibrary = (directory: string): string => `
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+static volatile int torn_down;
+static void tear_down(void) { torn_down = 1; }
+__attribute__((constructor)) static void set_up(void) {
+  atexit(tear_down);
+  close(open(${JSON.stringify(path.join(directory, 'opening'))}, O_CREAT | O_WRONLY, 0600));
+  usleep(300000);
+  if (torn_down) abort();
+}
+`;
+
+test.serial('process.exit waits for a library that is being opened', async (t) => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'cheems-slow-library-'));
+  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  await copyFile(engineSource().file, path.join(directory, 'cheems_native.node'));
+  await writeFile(path.join(directory, 'slow.c'), slowLibrary(directory));
+  const library = path.join(directory, 'libcheems_cuda.so');
+  execFileSync(process.env['CC'] ?? 'gcc', ['-shared', '-fPIC', '-o', library, path.join(directory, 'slow.c')]);
+  const outcome = await runScene('exitWhileOpeningLibrary', [], directory);
+  t.deepEqual(outcome, { code: 7, signal: null, stdout: '', stderr: '' });
+});
 
 test.serial('an uncaught exception ends the process in the middle of work as node would', async (t) => {
   const { code, signal, stderr } = await runScene('exceptionWhileScoring');

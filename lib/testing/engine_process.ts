@@ -1,7 +1,11 @@
 // A program that lifecycle.test.ts runs as a child process: what happens to a whole process can only be seen from outside.
 //   node engine_process.js SCENE MODEL_FOLDER
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import * as path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import type { Addon } from '../engine/addon.js';
 import { engine } from '../engine/index.js';
 import type { EngineModel } from '../engine/types.js';
 import { adamStep, longBatch, neighbourPairs, randomBatch } from './small_model.js';
@@ -63,6 +67,14 @@ const scenes: Record<string, Scene> = {
   async exitWhileLoading(folder) {
     void load(folder);
     void engine.readArchitecture(folder);
+    process.exit(7);
+  },
+
+  // `folder` has the addon and, beside it, a CUDA backend that is slow to open: slowLibrary in lifecycle.test.ts.
+  async exitWhileOpeningLibrary(folder) {
+    const addon = createRequire(__filename)(path.join(folder, 'cheems_native.node')) as Addon;
+    void addon.loadModel({ folder, device: 'cuda' }).promise;
+    while (!existsSync(path.join(folder, 'opening'))) await sleep(1);
     process.exit(7);
   },
 
