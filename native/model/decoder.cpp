@@ -8,7 +8,7 @@
 namespace cheems::model {
 namespace {
 
-WorkspaceRequest workspace_request(const Architecture& a, const ActivationCapacity& capacity) {
+WorkspaceRequest decoder_workspace(const Architecture& a, const ActivationCapacity& capacity) {
   WorkspaceRequest request;
   request.longest_path = capacity.longest_path;
   request.num_heads = a.num_heads;
@@ -38,7 +38,7 @@ Tensor columns_of(const Tensor& bias, int64_t begin, int64_t count) { return bia
 void Decoder::plan(const Architecture& a, const ActivationCapacity& capacity, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan) {
   plan.add(capacity.training ? "activations, forward and backward" : "activations, forward", "activations", activation_bytes(a, capacity));
   plan.add("rope tables", "workspace", rope_bytes(a, capacity));
-  plan.add("workspace of the kernels", "workspace", workspace_bytes(workspace_request(a, capacity)));
+  plan.add("workspace of the kernels", "workspace", workspace_bytes(decoder_workspace(a, capacity)));
 }
 
 Decoder::Decoder(const Architecture& architecture, const ModelTensors& weights, Backend& backend, const ActivationCapacity& capacity)
@@ -46,7 +46,7 @@ Decoder::Decoder(const Architecture& architecture, const ModelTensors& weights, 
   activation_memory_ = backend.allocate(activation_bytes(architecture, capacity), "activations");
   Arena arena(activation_memory_->data());
   activations_ = std::make_unique<Activations>(architecture, capacity, arena);
-  workspace_ = backend.allocate(ops_.workspace_bytes(workspace_request(architecture, capacity)), "the kernels' workspace");
+  workspace_ = backend.allocate(ops_.workspace_bytes(decoder_workspace(architecture, capacity)), "the kernels' workspace");
   rope_memory_ = backend.allocate(rope_bytes(architecture, capacity), "rope tables");
   const RopeTable table = rope_table(architecture.rope, architecture.head_size, capacity.longest_path);
   const int64_t half = architecture.head_size / 2, bytes = static_cast<int64_t>(table.cosine.size() * sizeof(float));

@@ -37,7 +37,7 @@ struct Encoder::Buffers {
 
 namespace {
 
-WorkspaceRequest workspace_request(const Architecture& a, const ActivationCapacity& capacity) {
+WorkspaceRequest encoder_workspace(const Architecture& a, const ActivationCapacity& capacity) {
   return {.longest_path = capacity.longest_path, .num_heads = a.num_heads, .num_key_value_heads = a.num_heads, .head_size = a.head_size,
           .widest_row = std::max(3 * a.hidden_size, a.intermediate_size), .rows = std::max(capacity.rows, 2 * a.position_buckets), .relative_buckets = 2 * a.position_buckets};
 }
@@ -62,7 +62,7 @@ void Encoder::plan(const Architecture& a, const ActivationCapacity& capacity, co
   const Buffers counted(a, capacity, counter);
   plan.add("activations, forward", "activations", counter.used());
   plan.add("projections of the relative positions", "workspace", relative_bytes(a, capacity.dtype) + bucket_bytes(capacity));
-  plan.add("workspace of the kernels", "workspace", workspace_bytes(workspace_request(a, capacity)));
+  plan.add("workspace of the kernels", "workspace", workspace_bytes(encoder_workspace(a, capacity)));
 }
 
 Encoder::Encoder(const Architecture& architecture, const EncoderTensors& weights, Backend& backend, const ActivationCapacity& capacity)
@@ -72,7 +72,7 @@ Encoder::Encoder(const Architecture& architecture, const EncoderTensors& weights
   memory_ = backend.allocate(counter.used(), "activations");
   Arena arena(memory_->data());
   buffers_ = std::make_unique<Buffers>(architecture, capacity, arena);
-  workspace_ = backend.allocate(ops_.workspace_bytes(workspace_request(architecture, capacity)), "the kernels' workspace");
+  workspace_ = backend.allocate(ops_.workspace_bytes(encoder_workspace(architecture, capacity)), "the kernels' workspace");
   relative_memory_ = backend.allocate(relative_bytes(architecture, capacity.dtype), "projections of the relative positions");
   bucket_memory_ = backend.allocate(bucket_bytes(capacity), "buckets of the relative positions");
   const std::vector<int32_t> rows = relative_rows(architecture.position_buckets, architecture.max_relative_positions, capacity.longest_path);

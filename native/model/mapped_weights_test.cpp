@@ -19,22 +19,6 @@ namespace {
 using namespace testing;
 namespace fs = std::filesystem;
 
-OwnedSamples some_samples() {
-  OwnedSamples samples;
-  samples.add({1, 2, 3, 4, 5, 6}, 0);
-  samples.add({1, 2, 3, 4, 39}, 0);
-  samples.add({0}, 1);
-  std::vector<int32_t> longest;
-  for (int32_t i = 0; i < 60; ++i) longest.push_back(i * 7 % 40);
-  samples.add(longest, 2);
-  return samples;
-}
-
-std::vector<float> rewards(RewardModel& model) {
-  inference::Scorer scorer(model, {});
-  return scorer.score(some_samples().view(), Control()).rewards;
-}
-
 std::unique_ptr<RewardModel> load(const std::string& folder, bool as_stored) { return RewardModel::load({.folder = folder, .keep_16_bit = as_stored}, cpu_backend(2)); }
 
 int64_t mapped_count(const RewardModel& model) {
@@ -87,12 +71,12 @@ void check_same_bits(const Folder& folder, int64_t copied) {
   const auto mapped = load(folder.folder(), true), widened = load(folder.folder(), false);
   CHECK(mapped_count(*mapped) == matrix_count(*mapped) - copied);
   CHECK(mapped_count(*widened) == 0);
-  const std::vector<float> expected = rewards(*widened);
-  CHECK(same_bits(rewards(*mapped), expected));
+  const std::vector<float> expected = rewards(*widened, some_samples());
+  CHECK(same_bits(rewards(*mapped, some_samples()), expected));
   make_odd(folder.weights_file());
   const auto odd = load(folder.folder(), true);
   CHECK(mapped_count(*odd) == 0);
-  CHECK(same_bits(rewards(*odd), expected));
+  CHECK(same_bits(rewards(*odd, some_samples()), expected));
   CHECK(odd->parameters().layout().bytes() > mapped->parameters().layout().bytes());
 }
 
@@ -143,23 +127,23 @@ TEST_CASE("mapped weights: the memory plan tells the mapped from the rest") {
 TEST_CASE("mapped weights: a file that changes is noticed, NaN is named, a saved file leaves them whole, training is refused") {
   const SmallModel folder(small_config(), DType::bfloat16);
   const auto model = load(folder.folder(), true);
-  const std::vector<float> before = rewards(*model);
+  const std::vector<float> before = rewards(*model, some_samples());
   model->save_weights(folder.weights_file(), DType::float32);  // over the mapped file's name
-  CHECK(same_bits(rewards(*model), before));
+  CHECK(same_bits(rewards(*model, some_samples()), before));
   const auto again = load(folder.folder(), true);
   CHECK(mapped_count(*again) > 0);
-  CHECK(same_bits(rewards(*again), before));
+  CHECK(same_bits(rewards(*again, some_samples()), before));
   check_refused(refusal([&] { training::Trainer(*again, {}); }), {"left in their files"});
   fs::resize_file(folder.weights_file(), fs::file_size(folder.weights_file()) + 1);
-  check_refused(refusal([&] { rewards(*again); }), {"model.safetensors", "changed by another process"});
-  CHECK(same_bits(rewards(*model), before));
+  check_refused(refusal([&] { rewards(*again, some_samples()); }), {"model.safetensors", "changed by another process"});
+  CHECK(same_bits(rewards(*model, some_samples()), before));
 
   const SmallModel broken(small_config(), DType::bfloat16);
   StoredTensors tensors = broken.tensors();
   tensors["model.layers.1.mlp.up_proj.weight"].values[17] = NAN;
   broken.write(tensors);
   const auto with_nan = load(broken.folder(), true);
-  check_refused(refusal([&] { rewards(*with_nan); }), {"\"model.layers.1.mlp.up_proj.weight\"", "NaN at index 17", "[1, 1]"});
+  check_refused(refusal([&] { rewards(*with_nan, some_samples()); }), {"\"model.layers.1.mlp.up_proj.weight\"", "NaN at index 17", "[1, 1]"});
 }
 
 }  // namespace

@@ -12,13 +12,8 @@ namespace {
 
 using namespace testing;
 
-std::vector<float> rewards(RewardModel& model, const OwnedSamples& samples, inference::ScorerOptions options = {}) {
-  inference::Scorer scorer(model, options);
-  return scorer.score(samples.view(), Control()).rewards;
-}
-
 // Shared prefixes, single tokens, a sample longer than the smaller micro-batches below.
-OwnedSamples some_samples() {
+OwnedSamples long_prompts() {
   OwnedSamples samples;
   const auto wrapped = [](const std::vector<int32_t>& numbers) {
     std::vector<int32_t> tokens;
@@ -42,7 +37,7 @@ TEST_CASE("mixtral: logits are transformers', read from both spellings of config
 
 TEST_CASE("mixtral: a sample's reward is its own to the bit, alone, packed, in any order, cut anyhow, with 1, 2 and 3 threads") {
   const SmallModel folder(small_mixtral_config());
-  const OwnedSamples samples = some_samples();
+  const OwnedSamples samples = long_prompts();
   const auto expected = rewards(*folder.load(1), samples);
   OwnedSamples reversed;
   std::vector<float> turned;
@@ -83,16 +78,16 @@ TEST_CASE("mixtral: with experts that are all alike it is a Mistral, and experts
   }
   folder.write(sparse);
   dense.write(one);
-  const auto expected = rewards(*dense.load(), some_samples());
+  const auto expected = rewards(*dense.load(), long_prompts());
   const auto close = [&](const std::vector<float>& found) { CHECK(worst_error(found, as<double>(expected)) <= 1e-6 * std::max(1.0, largest(as<double>(expected)))); };
-  close(rewards(*folder.load(), some_samples()));
+  close(rewards(*folder.load(), long_prompts()));
   // A router of zeros: all tokens go to experts 0 and 1, which is as many rows as an expert can get; the others overflow.
   for (auto& [name, tensor] : sparse) {
     if (name.ends_with("gate.weight")) std::fill(tensor.values.begin(), tensor.values.end(), 0.0f);
     if (name.find("experts.2.") != std::string::npos || name.find("experts.3.") != std::string::npos) std::fill(tensor.values.begin(), tensor.values.end(), 1e38f);
   }
   folder.write(sparse);
-  close(rewards(*folder.load(), some_samples()));
+  close(rewards(*folder.load(), long_prompts()));
 }
 
 TEST_CASE("mixtral: 16-bit weights stay 16-bit in memory, and score as the same numbers in float32") {
@@ -100,7 +95,7 @@ TEST_CASE("mixtral: 16-bit weights stay 16-bit in memory, and score as the same 
   const auto kept = folder.load(2, true), widened = folder.load(2);
   CHECK(kept->parameters().tensors().layers[0].experts[3].down.dtype == DType::bfloat16);
   CHECK(kept->parameters().tensors().layers[0].router.dtype == DType::bfloat16);
-  CHECK(same_bits(rewards(*kept, some_samples()), rewards(*widened, some_samples())));
+  CHECK(same_bits(rewards(*kept, long_prompts()), rewards(*widened, long_prompts())));
 }
 
 TEST_CASE("mixtral: weights have their published names, gate and up of an expert are one matrix, saved ones come back") {

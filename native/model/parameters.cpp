@@ -6,7 +6,7 @@
 
 namespace cheems::model {
 namespace {
-constexpr int64_t kAlignment = 64;     // elements, so that layouts of different dtypes have their parameters at the same elements
+constexpr int64_t kParameterAlignment = 64;     // elements, so that layouts of different dtypes have their parameters at the same elements
 constexpr int64_t kRangeColumns = 16;  // whole vectors of any backend
 
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
@@ -100,13 +100,13 @@ void ParameterLayout::lay_out() {
     const auto element = static_cast<int64_t>(matrices ? size_of(matrix_dtype_) : sizeof(float));
     for (Parameter& parameter : parameters_) {
       if (is_matrix(parameter) != matrices || parameter.mapped) continue;
-      if (!parameter.follows_previous) bytes_ = round_up(bytes_, element * kAlignment);
+      if (!parameter.follows_previous) bytes_ = round_up(bytes_, element * kParameterAlignment);
       parameter.offset = bytes_;
       bytes_ += parameter.count() * element;
     }
-    bytes_ = round_up(bytes_, element * kAlignment);
+    bytes_ = round_up(bytes_, element * kParameterAlignment);
     if (matrices) matrix_bytes_ = bytes_;
-    if (matrices) vectors_begin_ = bytes_ = round_up(bytes_, static_cast<int64_t>(sizeof(float)) * kAlignment);
+    if (matrices) vectors_begin_ = bytes_ = round_up(bytes_, static_cast<int64_t>(sizeof(float)) * kParameterAlignment);
   }
 }
 
@@ -116,7 +116,7 @@ std::array<Tensor, 3> ParameterLayout::ranges(void* base) const {
     return Tensor{static_cast<char*>(base) + begin, dtype, count / kRangeColumns, kRangeColumns, kRangeColumns};
   };
   const Parameter& embedding = parameters_.front();
-  const int64_t rest = round_up(embedding.count(), kAlignment) * static_cast<int64_t>(size_of(matrix_dtype_));
+  const int64_t rest = round_up(embedding.count(), kParameterAlignment) * static_cast<int64_t>(size_of(matrix_dtype_));
   return {tensor(embedding, base), flat(rest, matrix_bytes_, matrix_dtype_), flat(vectors_begin_, bytes_, DType::float32)};
 }
 

@@ -18,22 +18,6 @@ std::string load_refusal(const SmallModel& model, bool create_head = false) {
   return refusal([&] { RewardModel::load({.folder = model.folder(), .create_head = create_head}, cpu_backend(1)); });
 }
 
-std::vector<float> rewards(RewardModel& model, const OwnedSamples& samples, inference::ScorerOptions options = {}) {
-  inference::Scorer scorer(model, options);
-  return scorer.score(samples.view(), Control()).rewards;
-}
-
-OwnedSamples some_samples() {
-  OwnedSamples samples;
-  samples.add({1, 2, 3, 4, 5, 6}, 0);
-  samples.add({1, 2, 3, 4, 39}, 0);
-  samples.add({0}, 1);
-  std::vector<int32_t> longest;
-  for (int32_t i = 0; i < 100; ++i) longest.push_back(i * 7 % 40);
-  samples.add(longest, 2);
-  return samples;
-}
-
 std::string bytes_of_file(const std::string& path) {
   std::ifstream stream(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(stream), {}};

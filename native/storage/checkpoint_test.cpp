@@ -14,21 +14,13 @@
 #include "storage/safetensors_writer.h"
 #include "storage/strict_json.h"
 #include "storage/test_files.h"
+#include "testing/contains.h"
 
 using namespace cheems;
 using namespace cheems::storage;
 using namespace cheems::storage::testing;
+using cheems::testing::contains;
 namespace fs = std::filesystem;
-
-namespace {
-
-bool contains(const std::string& text, const std::string& part) {
-  const bool found = text.find(part) != std::string::npos;
-  if (!found) MESSAGE("not in: " << text);
-  return found;
-}
-
-}  // namespace
 
 TEST_CASE("a checkpoint of one file") {
   TemporaryFolder folder;

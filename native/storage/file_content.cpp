@@ -10,8 +10,6 @@
 namespace cheems::storage {
 namespace {
 
-std::string_view text_of(std::span<const std::byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
-
 bool begins_as_page(std::string_view text) {
   std::string begin;
   for (const char c : text.substr(0, 512)) {

@@ -4,8 +4,13 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace cheems::storage {
+
+inline std::string_view text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 // Throws Error, naming `file` and what to do, where the bytes begin as a file that is often found in another one's
 // place: a Git LFS pointer, the web page or message that a server sent instead of the file, weights of another

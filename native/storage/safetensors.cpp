@@ -15,7 +15,6 @@ namespace {
 constexpr std::size_t length_bytes = 8;
 
 constexpr const char* truncated = "the file is truncated: download it again.";
-constexpr const char* damaged = "the file is damaged or was written wrongly: download it again.";
 
 // Every dtype of the format, with its bits per element: types that the engine does not compute with may stand in a
 // file (position ids, say) and must not make it unreadable.
@@ -66,10 +65,10 @@ std::uint64_t expected_bytes(const std::string& name, const HeaderEntry& entry, 
   for (const std::int64_t size : entry.shape)
     if (__builtin_mul_overflow(total_bits, static_cast<std::uint64_t>(size), &total_bits))
       fail("Tensor ", in_quotes(name), " in ", file, " has a shape too large for any file, ", shape_text(entry.shape),
-           "; ", damaged);
+           "; ", kDamagedSafetensors);
   if (total_bits % 8 != 0)
     fail("Tensor ", in_quotes(name), " in ", file, " has dtype ", entry.dtype, " and shape ", shape_text(entry.shape),
-         ", which is not a whole number of bytes; ", damaged);
+         ", which is not a whole number of bytes; ", kDamagedSafetensors);
   return total_bits / 8;
 }
 
@@ -78,10 +77,10 @@ TensorView check_entry(const std::string& name, HeaderEntry&& entry, std::span<c
   const std::uint64_t expected = expected_bytes(name, entry, file);
   if (entry.begin > entry.end)
     fail("Tensor ", in_quotes(name), " in ", file, " begins at byte ", entry.begin, " after its end at ", entry.end, "; ",
-         damaged);
+         kDamagedSafetensors);
   if (entry.end - entry.begin != expected)
     fail("Tensor ", in_quotes(name), " in ", file, " has ", entry.end - entry.begin, " bytes, but dtype ", entry.dtype,
-         " and shape ", shape_text(entry.shape), " need ", expected, "; ", damaged);
+         " and shape ", shape_text(entry.shape), " need ", expected, "; ", kDamagedSafetensors);
   if (entry.end > data.size())
     fail("Tensor ", in_quotes(name), " in ", file, " ends at byte ", entry.end, " of the data, of which the file has only ",
          data.size(), "; ", truncated);
@@ -103,14 +102,14 @@ void check_layout(const std::map<std::string, TensorView, std::less<>>& tensors,
   for (const auto& [bytes, name] : order) {
     const auto begin = static_cast<std::size_t>(bytes.data() - data.data());
     if (begin < covered)
-      fail("Tensors ", in_quotes(*previous), " and ", in_quotes(*name), " overlap in ", file, "; ", damaged);
+      fail("Tensors ", in_quotes(*previous), " and ", in_quotes(*name), " overlap in ", file, "; ", kDamagedSafetensors);
     if (begin > covered)
-      fail("There are ", begin - covered, " unused bytes before tensor ", in_quotes(*name), " in ", file, "; ", damaged);
+      fail("There are ", begin - covered, " unused bytes before tensor ", in_quotes(*name), " in ", file, "; ", kDamagedSafetensors);
     covered = begin + bytes.size();
     previous = name;
   }
   if (covered != data.size())
-    fail("There are ", data.size() - covered, " unused bytes after the last tensor in ", file, "; ", damaged);
+    fail("There are ", data.size() - covered, " unused bytes after the last tensor in ", file, "; ", kDamagedSafetensors);
 }
 
 }  // namespace

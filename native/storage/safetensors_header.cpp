@@ -11,7 +11,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* damaged = "the file is damaged or was written wrongly: download it again.";
 
 // Receives the header piece by piece, so that nothing is built in memory but the entries themselves: nesting beyond
 // what the format knows is refused at its first bracket, and a 100 MB header of zeros costs no tree of JSON values.
@@ -64,7 +63,7 @@ class HeaderReader {
   bool end_array() {
     if (place_ == Place::offsets && offsets_ != 2)
       fail("The header of ", file_, " gives tensor ", in_quotes(name_), " ", offsets_,
-           " data_offsets instead of two; ", damaged);
+           " data_offsets instead of two; ", kDamagedSafetensors);
     place_ = Place::tensor;
     return true;
   }
@@ -122,7 +121,7 @@ class HeaderReader {
 
   // The parser's own message may quote raw bytes of the file; the position alone says enough.
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) {
-    fail("The header of ", file_, " is not valid UTF-8 JSON at its byte ", position, "; ", damaged);
+    fail("The header of ", file_, " is not valid UTF-8 JSON at its byte ", position, "; ", kDamagedSafetensors);
   }
 
  private:
@@ -149,31 +148,31 @@ class HeaderReader {
 
   [[noreturn]] void twice(const std::string& key) {
     fail("The header of ", file_, " has the key ", in_quotes(key), " twice",
-         place_ == Place::top ? "" : sentence(" in ", in_quotes(name_)), "; ", damaged);
+         place_ == Place::top ? "" : sentence(" in ", in_quotes(name_)), "; ", kDamagedSafetensors);
   }
 
   [[noreturn]] void missing(const char* field) {
-    fail("The header of ", file_, " gives tensor ", in_quotes(name_), " no ", field, "; ", damaged);
+    fail("The header of ", file_, " gives tensor ", in_quotes(name_), " no ", field, "; ", kDamagedSafetensors);
   }
 
   bool refuse_number(const std::string& number) {
     if (place_ != Place::shape && place_ != Place::offsets) return refuse("a number");
     fail("The header of ", file_, " has ", in_quotes(number), " in the ", place_ == Place::shape ? "shape" : "data_offsets",
-         " of tensor ", in_quotes(name_), ", which must be an integer between 0 and 2^63 - 1; ", damaged);
+         " of tensor ", in_quotes(name_), ", which must be an integer between 0 and 2^63 - 1; ", kDamagedSafetensors);
   }
 
   // A value of the wrong kind for its place.
   bool refuse(const char* found) {
     switch (place_) {
-      case Place::outside: fail("The header of ", file_, " is ", found, " instead of a JSON object; ", damaged);
-      case Place::top: fail("The header of ", file_, " has ", found, " instead of an object under ", in_quotes(name_), "; ", damaged);
-      case Place::metadata: fail("The header of ", file_, " has ", found, " in __metadata__, where all values are strings; ", damaged);
-      case Place::tensor: fail("The header of ", file_, " has ", found, " as the ", field_, " of tensor ", in_quotes(name_), "; ", damaged);
+      case Place::outside: fail("The header of ", file_, " is ", found, " instead of a JSON object; ", kDamagedSafetensors);
+      case Place::top: fail("The header of ", file_, " has ", found, " instead of an object under ", in_quotes(name_), "; ", kDamagedSafetensors);
+      case Place::metadata: fail("The header of ", file_, " has ", found, " in __metadata__, where all values are strings; ", kDamagedSafetensors);
+      case Place::tensor: fail("The header of ", file_, " has ", found, " as the ", field_, " of tensor ", in_quotes(name_), "; ", kDamagedSafetensors);
       case Place::shape:
       case Place::offsets: break;
     }
     fail("The header of ", file_, " has ", found, " inside the ", field_, " of tensor ", in_quotes(name_),
-         ", where integers are expected; ", damaged);
+         ", where integers are expected; ", kDamagedSafetensors);
   }
 
   const std::string& file_;
@@ -188,12 +187,12 @@ class HeaderReader {
   bool seen_dtype_ = false, seen_shape_ = false, seen_offsets_ = false;
 };
 
-}  // namespace
+}  // namespace 
 
 SafetensorsHeader parse_safetensors_header(std::string_view text, const std::string& file) {
   // The parser takes a zero byte for the end of its input, and would leave what follows unread.
   if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos)
-    fail("The header of ", file, " is not valid UTF-8 JSON at its byte ", zero + 1, "; ", damaged);
+    fail("The header of ", file, " is not valid UTF-8 JSON at its byte ", zero + 1, "; ", kDamagedSafetensors);
   HeaderReader reader(file);
   json::sax_parse(text.begin(), text.end(), &reader);
   return reader.take();

@@ -10,6 +10,9 @@
 
 namespace cheems::storage {
 
+// How every complaint about the bytes of a safetensors file ends.
+inline constexpr const char* kDamagedSafetensors = "the file is damaged or was written wrongly: download it again.";
+
 // One tensor as its header entry describes it.
 struct HeaderEntry {
   std::string dtype;                 // any string

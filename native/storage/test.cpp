@@ -9,10 +9,12 @@
 #include "core/error.h"
 #include "storage/safetensors.h"
 #include "storage/test_files.h"
+#include "testing/contains.h"
 
 using namespace cheems;
 using namespace cheems::storage;
 using namespace cheems::storage::testing;
+using cheems::testing::contains;
 namespace fs = std::filesystem;
 
 namespace {
@@ -21,12 +23,6 @@ SafetensorsFile parse(const std::string& file) { return SafetensorsFile::parse(s
 
 std::string refusal_of(const std::string& json, const std::string& data = "") {
   return refusal([&] { parse(make_file(json, data)); });
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  const bool found = text.find(part) != std::string::npos;
-  if (!found) MESSAGE("not in: " << text);
-  return found;
 }
 
 }  // namespace

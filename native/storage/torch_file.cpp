@@ -17,11 +17,10 @@ namespace {
 using Kind = PickleValue::Kind;
 using Index = std::uint32_t;
 
-constexpr const char* damaged = "the file is damaged: download it again.";
 constexpr std::size_t largest_pickle = 100'000'000;  // as the limit of safetensors' headers
 constexpr std::size_t most_tensors = 1'000'000;
 constexpr std::size_t longest_name = 4096;
-constexpr int deepest = 16;  // dicts in dicts
+constexpr int deepest_dict = 16;  // dicts in dicts
 
 struct ElementType {
   std::string_view storage;  // torch's name of a storage of it
@@ -68,8 +67,6 @@ void check_global(const std::string& global, const std::string& file) {
        "load the file in Python if you trust its author, and save its tensors alone, with torch.save(model.state_dict(), ...).");
 }
 
-std::string_view text_of(std::span<const std::byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
-
 // A pickle of protocol 2 to 5; `legacy` ones, before PyTorch 1.6, begin with a pickle of this number: 0x1950a86a20f9469cfc6c.
 bool begins_as_pickle(std::string_view text) { return text.size() >= 2 && text[0] == '\x80' && text[1] >= 2 && text[1] <= 5; }
 bool begins_as_legacy(std::string_view text) {
@@ -98,7 +95,7 @@ Archive open_archive(std::span<const std::byte> bytes, const std::string& file) 
   constexpr std::string_view pickle = "/data.pkl";
   for (const auto& [name, entry] : archive.entries)
     if (name.ends_with(pickle) && name.find('/') == name.size() - pickle.size()) {
-      if (!archive.root.empty()) fail(file, " holds the pickles of two files, ", in_quotes(archive.root + "data.pkl"), " and ", in_quotes(name), "; ", damaged);
+      if (!archive.root.empty()) fail(file, " holds the pickles of two files, ", in_quotes(archive.root + "data.pkl"), " and ", in_quotes(name), "; ", kDamagedArchive);
       archive.root = name.substr(0, name.size() - pickle.size() + 1);
     }
   if (archive.root.empty()) fail(file, " is a zip archive but none that torch.save wrote (it has no <folder>/data.pkl): take the model's own file.");
@@ -116,9 +113,9 @@ Archive open_archive(std::span<const std::byte> bytes, const std::string& file) 
 
 Pickle open_pickle(const Archive& archive, const std::string& file) {
   const ZipEntry& entry = archive.entries.find(archive.root + "data.pkl")->second;
-  if (entry.bytes.size() > largest_pickle) fail(file, " has a data.pkl of ", entry.bytes.size(), " bytes, more than any model's; ", damaged);
+  if (entry.bytes.size() > largest_pickle) fail(file, " has a data.pkl of ", entry.bytes.size(), " bytes, more than any model's; ", kDamagedArchive);
   // 0: torch.serialization.set_crc32_options(False) was in force.
-  if (entry.checksum != 0 && crc32(entry.bytes) != entry.checksum) fail("The checksum of data.pkl in ", file, " is wrong; ", damaged);
+  if (entry.checksum != 0 && crc32(entry.bytes) != entry.checksum) fail("The checksum of data.pkl in ", file, " is wrong; ", kDamagedArchive);
   const PickleRules rules{.check_global = [&](const std::string& global) { check_global(global, file); }, .dict_like = std::string(ordered_dict)};
   return read_pickle(entry.bytes, rules, file);
 }
@@ -151,7 +148,7 @@ class TensorReader {
     Layout layout;
     const auto [type, storage] = storage_of(arguments[0], name);
     layout.type = third ? type_of_name(pickle_[arguments[6]].text) : type;
-    if (layout.type == nullptr) fail("Tensor ", in_quotes(name), " in ", file_, " lies in a storage without a type; ", damaged);
+    if (layout.type == nullptr) fail("Tensor ", in_quotes(name), " in ", file_, " lies in a storage without a type; ", kDamagedArchive);
     layout.storage = storage;
     layout.offset = size(arguments[1], name);
     layout.shape = sizes(arguments[2], name), layout.strides = sizes(arguments[3], name);
@@ -161,7 +158,7 @@ class TensorReader {
   }
 
  private:
-  [[noreturn]] void broken(const std::string& name) const { fail("Tensor ", in_quotes(name), " in ", file_, " is not described as tensors are; ", damaged); }
+  [[noreturn]] void broken(const std::string& name) const { fail("Tensor ", in_quotes(name), " in ", file_, " is not described as tensors are; ", kDamagedArchive); }
 
   // A parameter is a tensor with a wish for gradients; once, as parameters hold no parameters.
   Index without_parameter(Index index, const std::string& name) const {
@@ -181,11 +178,11 @@ class TensorReader {
     if (type == nullptr && !is_untyped_storage(storage_class)) broken(name);
     const auto entry = archive_.entries.find(archive_.root + "data/" + pickle_[id[2]].text);
     if (entry == archive_.entries.end())
-      fail("The data of tensor ", in_quotes(name), " is not in ", file_, " (it has no entry ", in_quotes("data/" + pickle_[id[2]].text), "); ", damaged);
+      fail("The data of tensor ", in_quotes(name), " is not in ", file_, " (it has no entry ", in_quotes("data/" + pickle_[id[2]].text), "); ", kDamagedArchive);
     std::uint64_t bytes = 0;
     const auto stored = entry->second.bytes;
     if (__builtin_mul_overflow(size(id[4], name), type ? type->size : 1, &bytes) || bytes != stored.size())
-      fail("The storage of tensor ", in_quotes(name), " in ", file_, " has ", stored.size(), " bytes, not as many as its description says; ", damaged);
+      fail("The storage of tensor ", in_quotes(name), " in ", file_, " has ", stored.size(), " bytes, not as many as its description says; ", kDamagedArchive);
     return {type, stored};
   }
 
@@ -217,7 +214,7 @@ class TensorReader {
     if (fits && !empty) fits = last < layout.storage.size() / layout.type->size;
     if (!fits || layout.shape.size() > 64)
       fail("Tensor ", in_quotes(name), " in ", file_, " of shape ", shape_text(layout.shape), " reaches beyond its storage of ",
-           layout.storage.size(), " bytes; ", damaged);
+           layout.storage.size(), " bytes; ", kDamagedArchive);
     layout.elements = empty ? 0 : elements;
   }
 
@@ -267,7 +264,7 @@ class DictWalk {
     if (tensors_.is_tensor(root) || !is_dict(root))
       fail(file_, " holds ", tensors_.is_tensor(root) ? "a single tensor without a name" : "something that is no dict of tensors",
            ": save a dict of tensors by name, with torch.save(model.state_dict(), ...).");
-    for (int depth = 0; depth < deepest; ++depth) {
+    for (int depth = 0; depth < deepest_dict; ++depth) {
       const std::optional<Index> model = wrapped_model(root);
       if (!model) break;
       root = *model;
@@ -299,10 +296,10 @@ class DictWalk {
   }
 
   void walk(Index index, const std::string& prefix, int depth) {
-    if (depth > deepest) fail(file_, " nests dicts deeper than ", deepest, " (", in_quotes(prefix), "): save the tensors of the model alone, with torch.save.");
+    if (depth > deepest_dict) fail(file_, " nests dicts deeper than ", deepest_dict, " (", in_quotes(prefix), "): save the tensors of the model alone, with torch.save.");
     const PickleValue& v = pickle_[index];
     for (std::size_t i = first_pair(v); i + 1 < v.items.size(); i += 2) {
-      if (++visited_ > most_tensors) fail(file_, " holds more than ", most_tensors, " values; ", damaged);
+      if (++visited_ > most_tensors) fail(file_, " holds more than ", most_tensors, " values; ", kDamagedArchive);
       const Index item = v.items[i + 1];
       const bool tensor = tensors_.is_tensor(item), dict = is_dict(item);
       if (!tensor && !dict) {
@@ -313,7 +310,7 @@ class DictWalk {
         fail(file_, " has a key that is no text in a dict of tensors", prefix.empty() ? "" : " under " + in_quotes(prefix),
              ": save the tensors of the model alone, with torch.save.");
       const std::string name = prefix + pickle_[v.items[i]].text;
-      if (name.size() > longest_name) fail(file_, " has a name of ", name.size(), " bytes, ", in_quotes(name), "; ", damaged);
+      if (name.size() > longest_name) fail(file_, " has a name of ", name.size(), " bytes, ", in_quotes(name), "; ", kDamagedArchive);
       if (tensor) found_(name, item);
       else walk(item, name + ".", depth + 1);
     }
@@ -370,7 +367,7 @@ TorchFile TorchFile::parse(std::span<const std::byte> bytes, const std::string& 
              "save it with torch.save after tensor.contiguous().");
       view.bytes = {file.copies_.emplace_back(in_order(layout)).get(), length};
     }
-    if (!file.tensors_.emplace(tensor, std::move(view)).second) fail("Tensor ", in_quotes(tensor), " stands twice in ", name, "; ", damaged);
+    if (!file.tensors_.emplace(tensor, std::move(view)).second) fail("Tensor ", in_quotes(tensor), " stands twice in ", name, "; ", kDamagedArchive);
   }).run();
   return file;
 }

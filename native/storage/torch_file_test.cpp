@@ -12,29 +12,25 @@
 #include "storage/safetensors.h"
 #include "storage/test_files.h"
 #include "storage/torch_file.h"
+#include "testing/contains.h"
 
 using namespace cheems;
 using namespace cheems::storage;
 using namespace cheems::storage::testing;
+using cheems::testing::contains;
 namespace fs = std::filesystem;
 
 namespace {
 
 const fs::path files = fs::path(CHEEMS_SOURCE_DIRECTORY) / "tests/reference/torch_files";
 
-bool contains(const std::string& text, const std::string& part) {
-  const bool found = text.find(part) != std::string::npos;
-  if (!found) MESSAGE("not in: " << text);
-  return found;
-}
-
 std::string content(const fs::path& path) {
   std::ifstream stream(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-TorchFile parse(const std::string& file) { return TorchFile::parse(std::as_bytes(std::span(file)), "weights"); }
-std::string refusal_of(const std::string& file) { return refusal([&] { parse(file); }); }
+TorchFile parse_torch(const std::string& file) { return TorchFile::parse(std::as_bytes(std::span(file)), "weights"); }
+std::string torch_refusal(const std::string& file) { return refusal([&] { parse_torch(file); }); }
 
 std::string archive_of(const std::string& pickle, const std::string& data = std::string(8, '\0')) { return make_zip({{"a/data.pkl", pickle}, {"a/data/0", data}}); }
 
@@ -70,7 +66,7 @@ TEST_CASE("PyTorch files hold the tensors that their safetensors copies hold") {
     const SafetensorsFile expected = SafetensorsFile::open(fs::path(entry.path()).replace_extension(".safetensors").string());
     CHECK(same_tensors(*open_tensor_file(entry.path().string()), expected));
     const std::string bytes = content(entry.path());
-    CHECK(same_tensors(parse(bytes), expected));
+    CHECK(same_tensors(parse_torch(bytes), expected));
     ++read;
   }
   CHECK(read == 9);
@@ -78,7 +74,7 @@ TEST_CASE("PyTorch files hold the tensors that their safetensors copies hold") {
 
 TEST_CASE("tensors of one storage lie where they lie in the file, others are copied into order and can be read") {
   const std::string bytes = content(files / "views.pt");
-  const TorchFile file = parse(bytes);
+  const TorchFile file = parse_torch(bytes);
   CHECK(file.find("tied")->bytes.data() == file.find("base")->bytes.data());
   CHECK(file.find("rows")->bytes.data() == file.find("base")->bytes.data() + 24);
   const auto inside = [&](const char* name) {
@@ -146,15 +142,15 @@ TEST_CASE("what is no file of plain tensors is refused by what it asks for, and 
     CHECK(contains(error, sentence));
     CHECK(contains(error, path));
   }
-  CHECK(contains(refusal_of("\x80\x04N."), "is a plain Python pickle"));
-  CHECK(contains(refusal_of("version https://git-lfs.github.com/spec/v1\n"), "only a Git LFS pointer"));
-  CHECK(contains(refusal_of("<html>"), "is a web page"));
-  CHECK(contains(refusal_of("GGUF\x03"), "is a GGUF file"));
-  CHECK(contains(refusal_of("\x1f\x8b\x08"), "is compressed (gzip)"));
-  CHECK(contains(refusal_of("weights"), "is no PyTorch file"));
-  CHECK(contains(refusal_of(make_zip({{"a/b", ""}})), "none that torch.save wrote"));
-  CHECK(contains(refusal_of(make_zip({{"a/data.pkl", ""}, {"b/data.pkl", ""}})), "holds the pickles of two files"));
-  CHECK(contains(refusal_of(make_zip({{"a/data.pkl", "\x80\x02}."}, {"a/byteorder", "big"}})), "byte order \"big\""));
+  CHECK(contains(torch_refusal("\x80\x04N."), "is a plain Python pickle"));
+  CHECK(contains(torch_refusal("version https://git-lfs.github.com/spec/v1\n"), "only a Git LFS pointer"));
+  CHECK(contains(torch_refusal("<html>"), "is a web page"));
+  CHECK(contains(torch_refusal("GGUF\x03"), "is a GGUF file"));
+  CHECK(contains(torch_refusal("\x1f\x8b\x08"), "is compressed (gzip)"));
+  CHECK(contains(torch_refusal("weights"), "is no PyTorch file"));
+  CHECK(contains(torch_refusal(make_zip({{"a/b", ""}})), "none that torch.save wrote"));
+  CHECK(contains(torch_refusal(make_zip({{"a/data.pkl", ""}, {"b/data.pkl", ""}})), "holds the pickles of two files"));
+  CHECK(contains(torch_refusal(make_zip({{"a/data.pkl", "\x80\x02}."}, {"a/byteorder", "big"}})), "byte order \"big\""));
   TemporaryFolder folder;
   CHECK(contains(refusal([&] { open_tensor_file(folder.put("value_head.bin", "")); }), "is empty"));
 }
@@ -168,9 +164,9 @@ TEST_CASE("a file is read as what it holds, whatever its name") {
 
 TEST_CASE("a tensor that its storage does not hold is refused") {
   const std::string floats = "torch\nFloatStorage\n", two = "K\x02\x85", one = "K\x01\x85";
-  CHECK(parse(archive_of(tensor_pickle(floats, "K\x02", std::string("K\0", 2), two, one))).find("w")->shape == std::vector<std::int64_t>{2});
+  CHECK(parse_torch(archive_of(tensor_pickle(floats, "K\x02", std::string("K\0", 2), two, one))).find("w")->shape == std::vector<std::int64_t>{2});
   const auto refused = [&](const std::string& storage, const std::string& elements, const std::string& offset, const std::string& shape, const std::string& strides) {
-    return refusal_of(archive_of(tensor_pickle(storage, elements, offset, shape, strides)));
+    return torch_refusal(archive_of(tensor_pickle(storage, elements, offset, shape, strides)));
   };
   const std::string zero("K\0", 2), largest = "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f", huge = largest + "\x85", minus_one = std::string("J\xff\xff\xff\xff");
   CHECK(contains(refused(floats, "K\x03", zero, two, one), "has 8 bytes, not as many as its description says"));
@@ -185,11 +181,11 @@ TEST_CASE("a tensor that its storage does not hold is refused") {
   CHECK(contains(refused(floats, "K\x02", zero, minus_one + "\x85", one), "is not described as tensors are"));
   CHECK(contains(refused(floats, "K\x02", zero, two, ")"), "is not described as tensors are"));
   CHECK(contains(refused("torch.storage\nUntypedStorage\n", "K\x08", zero, two, one), "lies in a storage without a type"));
-  CHECK(contains(refusal_of(make_zip({{"a/data.pkl", tensor_pickle(floats, "K\x02", zero, two, one)}})), "it has no entry \"data/0\""));
+  CHECK(contains(torch_refusal(make_zip({{"a/data.pkl", tensor_pickle(floats, "K\x02", zero, two, one)}})), "it has no entry \"data/0\""));
 }
 
 TEST_CASE("pickles that lie, loop or never end are refused") {
-  const auto pickled = [](const std::string& opcodes) { return refusal_of(archive_of("\x80\x02" + opcodes)); };
+  const auto pickled = [](const std::string& opcodes) { return torch_refusal(archive_of("\x80\x02" + opcodes)); };
   CHECK(contains(pickled(""), "ends in the middle of a value"));
   CHECK(contains(pickled("}"), "ends in the middle of a value"));
   CHECK(contains(pickled("."), "ends with more or less than one value"));
@@ -231,12 +227,12 @@ TEST_CASE("every file cut anywhere is refused, and with any byte changed read or
   for (const auto& entry : fs::directory_iterator(files)) {
     if (entry.path().extension() != ".pt") continue;
     const std::string whole = content(entry.path());
-    for (std::size_t length = 0; length < whole.size(); ++length) CHECK(refusal_of(whole.substr(0, length)) != "");
+    for (std::size_t length = 0; length < whole.size(); ++length) CHECK(torch_refusal(whole.substr(0, length)) != "");
     for (std::size_t at = 0; at < whole.size(); ++at)
       for (const int change : {0x01, 0x80, 0xff}) {
         std::string flipped = whole;
         flipped[at] = static_cast<char>(flipped[at] ^ change);
-        const std::string error = refusal_of(flipped);
+        const std::string error = torch_refusal(flipped);
         if (error.size() > 2000) FAIL_CHECK(error);
       }
   }

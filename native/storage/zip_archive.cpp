@@ -8,7 +8,6 @@
 namespace cheems::storage {
 namespace {
 
-constexpr const char* damaged = "the file is damaged: download it again.";
 
 // Numbers of records are little-endian, at any alignment.
 std::uint64_t number(std::span<const std::byte> record, std::size_t offset, std::size_t length) {
@@ -28,9 +27,9 @@ struct Record {
   std::uint32_t checksum = 0;
 };
 
-class Reader {
+class DirectoryReader {
  public:
-  Reader(std::span<const std::byte> bytes, const std::string& file) : bytes_(bytes), file_(file) {}
+  DirectoryReader(std::span<const std::byte> bytes, const std::string& file) : bytes_(bytes), file_(file) {}
 
   std::map<std::string, ZipEntry, std::less<>> read() const {
     const Directory directory = find_directory();
@@ -42,9 +41,9 @@ class Reader {
       if (record.name.ends_with('/')) continue;  // a folder
       const bool compressed = record.method != 0 || record.compressed != record.size;
       const auto [place, fresh] = entries.emplace(record.name, ZipEntry{data_of(record), compressed, record.checksum});
-      if (!fresh) fail("The archive ", file_, " holds ", in_quotes(record.name), " twice; ", damaged);
+      if (!fresh) fail("The archive ", file_, " holds ", in_quotes(record.name), " twice; ", kDamagedArchive);
     }
-    if (at != end) fail("The directory at the end of ", file_, " is longer than its entries; ", damaged);
+    if (at != end) fail("The directory at the end of ", file_, " is longer than its entries; ", kDamagedArchive);
     return entries;
   }
 
@@ -52,7 +51,7 @@ class Reader {
   // `length` bytes from `offset`, for `what`.
   std::span<const std::byte> part(std::uint64_t offset, std::uint64_t length, const char* what) const {
     if (offset > bytes_.size() || length > bytes_.size() - offset)
-      fail("In ", file_, " ", what, " lies beyond the file's end at byte ", bytes_.size(), "; ", damaged);
+      fail("In ", file_, " ", what, " lies beyond the file's end at byte ", bytes_.size(), "; ", kDamagedArchive);
     return bytes_.subspan(offset, length);
   }
 
@@ -79,16 +78,16 @@ class Reader {
     const auto locator = bytes_.subspan(end_record - locator_length, locator_length);
     if (number(locator, 0, 4) != 0x07064b50) return;
     const auto record = part(number(locator, 8, 8), 56, "the ZIP64 end record");
-    if (number(record, 0, 4) != 0x06064b50) fail("The archive ", file_, " has no ZIP64 end record where it should be; ", damaged);
+    if (number(record, 0, 4) != 0x06064b50) fail("The archive ", file_, " has no ZIP64 end record where it should be; ", kDamagedArchive);
     directory = {.begin = number(record, 48, 8), .size = number(record, 40, 8), .entries = number(record, 32, 8)};
   }
 
   Record read_record(std::uint64_t& at, std::uint64_t end) const {
     constexpr std::uint64_t length = 46;
-    const auto truncated = [&] { fail("The directory at the end of ", file_, " is shorter than its entries; ", damaged); };
+    const auto truncated = [&] { fail("The directory at the end of ", file_, " is shorter than its entries; ", kDamagedArchive); };
     if (end - at < length) truncated();
     const auto fixed = bytes_.subspan(at, length);
-    if (number(fixed, 0, 4) != 0x02014b50) fail("The directory at the end of ", file_, " has no entry at byte ", at, "; ", damaged);
+    if (number(fixed, 0, 4) != 0x02014b50) fail("The directory at the end of ", file_, " has no entry at byte ", at, "; ", kDamagedArchive);
     const std::uint64_t name_length = number(fixed, 28, 2), extra_length = number(fixed, 30, 2), comment_length = number(fixed, 32, 2);
     if (end - at < length + name_length + extra_length + comment_length) truncated();
     Record record{.flags = number(fixed, 8, 2), .method = number(fixed, 10, 2), .compressed = number(fixed, 20, 4), .size = number(fixed, 24, 4),
@@ -108,7 +107,7 @@ class Reader {
         std::size_t at = 4;
         for (std::uint64_t* value : {&record.size, &record.compressed, &record.offset}) {
           if (*value != 0xffffffff) continue;
-          if (at + 8 > 4 + length) fail("The entry ", in_quotes(record.name), " of ", file_, " lacks its ZIP64 numbers; ", damaged);
+          if (at + 8 > 4 + length) fail("The entry ", in_quotes(record.name), " of ", file_, " lacks its ZIP64 numbers; ", kDamagedArchive);
           *value = number(extra, at, 8);
           at += 8;
         }
@@ -127,7 +126,7 @@ class Reader {
     const bool same = std::equal(name.begin(), name.end(), record.name.begin(), record.name.end(),
                                  [](std::byte a, char b) { return a == static_cast<std::byte>(b); });
     if (number(header, 0, 4) != 0x04034b50 || !same)
-      fail("The entry ", in_quotes(record.name), " of ", file_, " is not where the archive's directory says; ", damaged);
+      fail("The entry ", in_quotes(record.name), " of ", file_, " is not where the archive's directory says; ", kDamagedArchive);
     return part(record.offset + length + name_length + extra_length, record.compressed, "an entry's data");
   }
 
@@ -138,7 +137,7 @@ class Reader {
 }  // namespace
 
 std::map<std::string, ZipEntry, std::less<>> read_zip_directory(std::span<const std::byte> bytes, const std::string& file) {
-  return Reader(bytes, file).read();
+  return DirectoryReader(bytes, file).read();
 }
 
 std::uint32_t crc32(std::span<const std::byte> bytes) {

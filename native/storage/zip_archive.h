@@ -12,6 +12,9 @@
 
 namespace cheems::storage {
 
+// How every complaint about the bytes of an archive ends.
+inline constexpr const char* kDamagedArchive = "the file is damaged: download it again.";
+
 struct ZipEntry {
   std::span<const std::byte> bytes;  // a part of the archive's; as compressed where they are
   bool compressed = false;

@@ -6,12 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "inference/scorer.h"
 #include "model/reward_model.h"
 #include "storage/json.h"
 #include "storage/safetensors.h"
 #include "storage/safetensors_writer.h"
 #include "storage/test_files.h"
 #include "testing/cpu.h"
+#include "testing/reference.h"
 
 namespace cheems::testing {
 
@@ -90,6 +92,24 @@ inline void check_refused(const std::string& sentence, const std::vector<std::st
     CAPTURE(part);
     CHECK(sentence.find(part) != std::string::npos);
   }
+}
+
+// Prompts shared and alone, a sample of one token, and one longer than small micro-batches; tokens below 40.
+inline OwnedSamples some_samples() {
+  OwnedSamples samples;
+  samples.add({1, 2, 3, 4, 5, 6}, 0);
+  samples.add({1, 2, 3, 4, 39}, 0);
+  samples.add({0}, 1);
+  std::vector<int32_t> longest;
+  for (int32_t i = 0; i < 100; ++i) longest.push_back(i * 7 % 40);
+  samples.add(longest, 2);
+  return samples;
+}
+
+inline std::vector<float> rewards(model::RewardModel& model, const OwnedSamples& samples,
+                                  inference::ScorerOptions options = {}) {
+  inference::Scorer scorer(model, options);
+  return scorer.score(samples.view(), Control()).rewards;
 }
 
 }  // namespace cheems::testing

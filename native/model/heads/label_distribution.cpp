@@ -11,8 +11,8 @@
 namespace cheems::model {
 namespace {
 
-constexpr const char* kRegression = "regression_layer.network.";
-constexpr const char* kGate = "gating_layer.network.";
+constexpr const char* kRegressionLayers = "regression_layer.network.";
+constexpr const char* kGateLayers = "gating_layer.network.";
 constexpr int64_t kGrades = 10;  // the published class fixes them
 
 // In place: exp(x / temperature), divided by their sum.
@@ -53,12 +53,12 @@ class LabelDistributionHead : public DenseHead {
 }  // namespace
 
 std::optional<HeadMatch> label_distribution_head(const HeadSource& source) {
-  if (layer_numbers(source, kRegression).empty() || layer_numbers(source, kGate).empty()) return std::nullopt;
+  if (layer_numbers(source, kRegressionLayers).empty() || layer_numbers(source, kGateLayers).empty()) return std::nullopt;
   HeadMatch match;
-  const std::vector<DenseLayer> regression = read_dense_layers(source, kRegression, Activation::leaky_relu, match.tensors);
-  const std::vector<DenseLayer> gate = read_dense_layers(source, kGate, Activation::leaky_relu, match.tensors);
+  const std::vector<DenseLayer> regression = read_dense_layers(source, kRegressionLayers, Activation::leaky_relu, match.tensors);
+  const std::vector<DenseLayer> gate = read_dense_layers(source, kGateLayers, Activation::leaky_relu, match.tensors);
   const int64_t objectives = gate.back().outputs;
-  const std::string last = kRegression + std::to_string(layer_numbers(source, kRegression).back()) + ".weight";
+  const std::string last = kRegressionLayers + std::to_string(layer_numbers(source, kRegressionLayers).back()) + ".weight";
   if (regression.back().outputs != kGrades * objectives) {
     source.refuse(last, "has " + std::to_string(regression.back().outputs) + " outputs, but a gate of " + std::to_string(objectives) + " objectives needs " + std::to_string(kGrades) + " grades each: " + std::to_string(kGrades * objectives) + ".");
   }

@@ -38,7 +38,7 @@ PackedTree edges() { return tree_of_segments({{-1, 63}, {0, 1}, {1, 1}, {2, 64},
 PackedTree middling() { return tree_of_segments({{-1, 65}, {0, 1}, {0, 63}, {-1, 16}}); }
 PackedTree shallow() { return tree_of_segments({{-1, 21}, {0, 13}, {0, 40}, {-1, 5}}); }
 
-struct Case {
+struct AttentionCase {
   PackedTree tree;
   AttentionShape shape;
   std::vector<int32_t> query_rows = {};  // empty: all
@@ -51,13 +51,13 @@ struct Case {
 
 struct Numbers {
   std::vector<float> q, k, v, d_context;
-  explicit Numbers(const Case& c)
+  explicit Numbers(const AttentionCase& c)
       : q(random_floats(c.queries() * c.shape.num_heads * c.shape.head_size, c.seed)), k(random_floats(c.tree.rows() * c.shape.num_key_value_heads * c.shape.head_size, c.seed + 100)),
         v(random_floats(static_cast<int64_t>(k.size()), c.seed + 200)), d_context(random_floats(static_cast<int64_t>(q.size()), c.seed + 300)) {}
 };
 
 // Forward, with and without log_sum_exp, and backward. q, k and v are column ranges of one matrix where all rows have queries, as in the model.
-OutputList run_attention(Site& site, const Case& c, const Numbers& in) {
+OutputList run_attention(Site& site, const AttentionCase& c, const Numbers& in) {
   const int64_t queries = c.queries(), rows = c.tree.rows(), q_columns = c.shape.num_heads * c.shape.head_size, k_columns = c.shape.num_key_value_heads * c.shape.head_size;
   const Tensor q = site.activations(queries, q_columns, in.q), k = site.activations(rows, k_columns, in.k, 7), v = site.activations(rows, k_columns, in.v);
   const Tensor context = site.activations(queries, q_columns), again = site.activations(queries, q_columns, {}, 5), log_sum_exp = site.floats(queries, c.shape.num_heads);
@@ -76,7 +76,7 @@ OutputList run_attention(Site& site, const Case& c, const Numbers& in) {
 }
 
 template <class Check>
-void with_captures(const Case& c, Check check) {
+void with_captures(const AttentionCase& c, Check check) {
   CAPTURE(c.shape.num_heads);
   CAPTURE(c.shape.num_key_value_heads);
   CAPTURE(c.shape.head_size);
@@ -88,7 +88,7 @@ void with_captures(const Case& c, Check check) {
 }
 
 // Every path: float32, bfloat16 on the tensor cores, bfloat16 that is not aligned; and the CPU backend.
-void check_everywhere(const Case& c) {
+void check_everywhere(const AttentionCase& c) {
   with_captures(c, [&] {
     const Numbers in(c);
     check_operation(c.request(), [&](Site& site) { return run_attention(site, c, in); });
@@ -96,7 +96,7 @@ void check_everywhere(const Case& c) {
 }
 
 // The tensor cores alone, and that they repeat bit for bit under another schedule.
-void check_bfloat16(const Case& c) {
+void check_bfloat16(const AttentionCase& c) {
   with_captures(c, [&] {
     const Numbers in(c);
     const auto run = [&](Site& site) { return run_attention(site, c, in); };
@@ -121,7 +121,7 @@ TEST_CASE("cuda attention: over a cache whose rows lie anywhere, a few queries a
     for (const bool few : {true, false}) {
       const PackedTree packed = shallow();
       const CachedTree cached = in_cache(packed, few ? packed.reward_rows : ids(0, packed.rows()));
-      const Case c{packed, shape};
+      const AttentionCase c{packed, shape};
       const Numbers in(c);
       const int64_t count = cached.tree.rows(), q_columns = shape.num_heads * shape.head_size, k_columns = shape.num_key_value_heads * shape.head_size;
       const std::vector<float> q(in.q.begin(), in.q.begin() + count * q_columns);
@@ -160,7 +160,7 @@ TEST_CASE("cuda attention: every path on a small tree, odd heads and head sizes"
 }
 
 TEST_CASE("cuda attention: float32 over tile edges") {
-  const Case c{edges(), {1, 1, 8, 0, 0.35f, 0}};
+  const AttentionCase c{edges(), {1, 1, 8, 0, 0.35f, 0}};
   const Numbers in(c);
   check_operation(c.request(), [&](Site& site) { return run_attention(site, c, in); }, {.bfloat16 = false});
 }
@@ -220,7 +220,7 @@ TEST_CASE("cuda attention: sharing changes no bit of the forward pass") {
     for (const int64_t window : {0, 75}) {
       const AttentionShape shape{2, 1, 32, window, 0.2f, 0};
       const auto context_of = [&](const PackedTree& tree, const std::vector<std::pair<int32_t, int32_t>>& names) {
-        const Case c{tree, shape};
+        const AttentionCase c{tree, shape};
         Site site(device_backend(), c.request(), {dtype, DType::float32}, {dtype, DType::float32}, Placement::aligned);
         const Tensor context = site.activations(tree.rows(), 64), log_sum_exp = site.floats(tree.rows(), 2);
         site.begin(tree);
@@ -241,7 +241,7 @@ TEST_CASE("cuda attention: sharing changes no bit of the forward pass") {
 }
 
 TEST_CASE("cuda attention: another branch's NaN stays there, forward and backward") {
-  const Case c{shallow(), {2, 1, 32, 0, 0.2f, 0}};
+  const AttentionCase c{shallow(), {2, 1, 32, 0, 0.2f, 0}};
   Numbers in(c);
   const Segment broken = c.tree.segments[2];
   const auto fill = [&](std::vector<float>& numbers, int64_t columns) { std::fill_n(numbers.begin() + broken.begin * columns, broken.length * columns, NAN); };
@@ -265,7 +265,7 @@ TEST_CASE("cuda attention: another branch's NaN stays there, forward and backwar
 #ifdef CHEEMS_CUDA_ON_CPU
 TEST_CASE("cuda attention: traffic and products against the floor") {
   // A prompt of 256 tokens with two answers of 128, four query heads on two key/value heads of 64.
-  const Case c{tree_of_segments({{-1, 256}, {0, 128}, {0, 128}}), {4, 2, 64, 0, 0.125f, 0}};
+  const AttentionCase c{tree_of_segments({{-1, 256}, {0, 128}, {0, 128}}), {4, 2, 64, 0, 0.125f, 0}};
   const Numbers in(c);
   const Precision half{DType::bfloat16, DType::float32};
   cuda_on_cpu::TrafficScope scope;

@@ -7,13 +7,13 @@ namespace {
 
 using namespace testing;
 
-struct Inputs {
+struct DisentangledInputs {
   std::vector<float> q, k, v, rel_q, rel_k;
-  explicit Inputs(const RelativeCase& c)
+  explicit DisentangledInputs(const RelativeCase& c)
       : q(c.numbers(c.queries(), 1)), k(c.numbers(c.rows(), 2)), v(c.numbers(c.rows(), 3)), rel_q(c.numbers(2 * c.side, 4)), rel_k(c.numbers(2 * c.side, 5)) {}
 };
 
-std::vector<float> run(Operations& operations, const RelativeCase& c, const Inputs& in) {
+std::vector<float> run(Operations& operations, const RelativeCase& c, const DisentangledInputs& in) {
   const PackedTree tree = c.tree();
   const std::vector<int32_t> buckets = c.buckets();
   Matrix q(c.queries(), c.columns(), in.q), k(c.rows(), c.columns(), in.k, 7), v(c.rows(), c.columns(), in.v), rel_q(2 * c.side, c.columns(), in.rel_q), rel_k(2 * c.side, c.columns(), in.rel_k, 1);
@@ -28,7 +28,7 @@ WorkspaceRequest request(const RelativeCase& c) {
   return {.longest_path = *std::max_element(c.lengths.begin(), c.lengths.end()), .head_size = c.head_size, .relative_buckets = 2 * c.side};
 }
 
-std::vector<float> run(const RelativeCase& c, const Inputs& in, int threads = 2) {
+std::vector<float> run(const RelativeCase& c, const DisentangledInputs& in, int threads = 2) {
   Cpu cpu(threads, request(c));
   return run(*cpu.operator->(), c, in);
 }
@@ -38,7 +38,7 @@ void check_attention(const RelativeCase& c) {
   CAPTURE(c.side);
   CAPTURE(c.rows());
   CAPTURE(c.first_tokens_only);
-  const Inputs in(c);
+  const DisentangledInputs in(c);
   const Outputs out = with_any_threads(request(c), [&](Cpu& cpu) -> Outputs { return {run(*cpu.operator->(), c, in)}; });
   check_rounding("context", kOutputs, out[0], run(plain_backend<float>().operations(), c, in), as<double>(run(plain_backend<double>().operations(), c, in)));
 }
@@ -60,7 +60,7 @@ TEST_CASE("disentangled attention: every size, target and thread count, of all t
 // Beside an own computation that knows the formula alone, in the order of the published code: c2p through one index, p2c through another.
 TEST_CASE("disentangled attention: one bucket serves both relative terms, as the published code's two indices do") {
   const RelativeCase c{{40}, 1, 6, 8};
-  const Inputs in(c);
+  const DisentangledInputs in(c);
   const auto found = run(c, in);
   const auto dot = [](const std::vector<float>& a, int64_t i, const std::vector<float>& b, int64_t j) {
     double sum = 0;
@@ -88,7 +88,7 @@ TEST_CASE("disentangled attention: one bucket serves both relative terms, as the
 TEST_CASE("disentangled attention: a sample's bits do not depend on the samples beside it, not even on a NaN there; a first token has its own bits") {
   for_each_simd_target([](const std::string&) {
     const RelativeCase all{{50, 83, 20}, 2, 16, 8}, alone{{83}, 2, 16, 8};
-    Inputs in(all), part(alone), broken = in;
+    DisentangledInputs in(all), part(alone), broken = in;
     const auto middle = [&](const std::vector<float>& numbers) { return std::vector<float>(numbers.begin() + 50 * 32, numbers.begin() + 133 * 32); };
     part.q = middle(in.q), part.k = middle(in.k), part.v = middle(in.v);
     const auto expected = middle(run(all, in));

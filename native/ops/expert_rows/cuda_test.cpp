@@ -8,12 +8,12 @@ namespace {
 
 using namespace testing;
 
-struct Case {
+struct ExpertRowsCase {
   int64_t tokens, k, columns;
   std::vector<int32_t> rows, places;
 
   // `step` and tokens * k have no common divisor: the places are a permutation.
-  Case(int64_t tokens_, int64_t k_, int64_t columns_, int64_t step) : tokens(tokens_), k(k_), columns(columns_), rows(static_cast<size_t>(tokens_ * k_)) {
+  ExpertRowsCase(int64_t tokens_, int64_t k_, int64_t columns_, int64_t step) : tokens(tokens_), k(k_), columns(columns_), rows(static_cast<size_t>(tokens_ * k_)) {
     for (int64_t i = 0; i < tokens * k; ++i) {
       places.push_back(static_cast<int32_t>(i * step % (tokens * k)));
       rows[static_cast<size_t>(places.back())] = static_cast<int32_t>(i / k);
@@ -27,7 +27,7 @@ struct Case {
 };
 
 TEST_CASE("cuda expert_rows: gathered to the bit, combined with float32 weights onto the residual, beside it and in its place") {
-  for (const Case& c : {Case(1, 1, 1, 1), Case(9, 2, 7, 5), Case(5, 3, 64, 7), Case(17, 2, 97, 5), Case(4, 2, 1096, 3)}) {
+  for (const ExpertRowsCase& c : {ExpertRowsCase(1, 1, 1, 1), ExpertRowsCase(9, 2, 7, 5), ExpertRowsCase(5, 3, 64, 7), ExpertRowsCase(17, 2, 97, 5), ExpertRowsCase(4, 2, 1096, 3)}) {
     CAPTURE(c.tokens);
     CAPTURE(c.columns);
     const auto residual_values = random_floats(c.tokens * c.columns, 3);
@@ -60,7 +60,7 @@ TEST_CASE("cuda expert_rows: nothing to do") {
 
 #if defined(CHEEMS_CUDA_ON_CPU) && !defined(__SANITIZE_ADDRESS__)  // AddressSanitizer's build counts no accesses
 TEST_CASE("cuda expert_rows: the traffic is the floor's") {
-  const Case c(6, 2, 896, 5);
+  const ExpertRowsCase c(6, 2, 896, 5);
   for (const DType dtype : {DType::float32, DType::bfloat16}) {
     Site site(device_backend(), {}, {dtype, dtype}, {dtype, dtype}, Placement::aligned);
     const Tensor x = site.activations(c.tokens, c.columns, random_floats(c.tokens * c.columns, 1)), gathered = site.activations(c.tokens * c.k, c.columns);

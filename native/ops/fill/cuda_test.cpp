@@ -14,9 +14,9 @@ namespace {
 using namespace testing;
 
 // `count` numbers on the device, `offset` elements behind an aligned address, between guard bytes.
-class Numbers {
+class GuardedNumbers {
  public:
-  Numbers(DType dtype, int64_t count, int64_t offset) : dtype_(dtype), count_(count), begin_((kMargin + offset) * static_cast<int64_t>(size_of(dtype))) {
+  GuardedNumbers(DType dtype, int64_t count, int64_t offset) : dtype_(dtype), count_(count), begin_((kMargin + offset) * static_cast<int64_t>(size_of(dtype))) {
     host_.assign(static_cast<size_t>(begin_ + bytes() + kMargin), kGuard);
     memory_ = device_backend().allocate(static_cast<int64_t>(host_.size()), "a test");
     device_backend().upload(memory_->data(), host_.data(), memory_->size());
@@ -60,7 +60,7 @@ TEST_CASE("cuda cast: rounded to nearest even, every count and alignment, and no
         for (const int64_t offset : {0, 1}) {
           auto values = random_floats(count, 1);
           if (count > 3) values[1] = INFINITY, values[2] = 0x1.01p0f, values[3] = -1e-40f;
-          Numbers source(from, count, offset), destination(to, count, 0);
+          GuardedNumbers source(from, count, offset), destination(to, count, 0);
           source.set(values);
           cuda::check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
           cuda::cast(destination.data(), to, source.data(), from, count, context);
@@ -79,7 +79,7 @@ TEST_CASE("cuda fill_normal: the documented numbers, whatever the alignment, and
   constexpr int64_t kCount = 4099;
   for (const DType dtype : kDTypes) {
     for (const int64_t offset : {0, 1}) {
-      Numbers numbers(dtype, kCount, offset);
+      GuardedNumbers numbers(dtype, kCount, offset);
       cuda::fill_normal(numbers.data(), dtype, kCount, 0.02f, 3, 5, context);
       const auto found = numbers.get();
       int64_t wrong = 0;
@@ -92,7 +92,7 @@ TEST_CASE("cuda fill_normal: the documented numbers, whatever the alignment, and
     }
   }
   const auto first_with = [&](uint64_t seed, uint64_t stream) {
-    Numbers numbers(DType::float32, 4, 0);
+    GuardedNumbers numbers(DType::float32, 4, 0);
     cuda::fill_normal(numbers.data(), DType::float32, 4, 1, seed, stream, context);
     return numbers.get();
   };

@@ -5,7 +5,7 @@ namespace {
 
 using namespace testing;
 
-struct Case {
+struct LossCase {
   std::vector<float> rewards;
   std::vector<int32_t> pairs;
   float reg_coef = 0;
@@ -17,7 +17,7 @@ struct Loss {
 };
 
 // The device's loss, held to the plain loops' in double: the sums to the last bits of a double, the gradient to a rounding.
-Loss check_loss(const Case& c) {
+Loss check_loss(const LossCase& c) {
   Loss loss;
   const auto run = [&](Site& site) -> OutputList {
     double* sums = site.doubles({1, 2});  // added to
@@ -38,16 +38,16 @@ Loss check_loss(const Case& c) {
 }
 
 TEST_CASE("cuda ranking_loss: few pairs, a sample in many pairs, one in none, a pair twice; with and without the regulariser") {
-  const Case c{random_floats(6, 1, 2), {0, 1, 0, 2, 3, 1, 0, 1, 4, 3}, 0, 9, 11};
+  const LossCase c{random_floats(6, 1, 2), {0, 1, 0, 2, 3, 1, 0, 1, 4, 3}, 0, 9, 11};
   const Loss without = check_loss(c);
   CHECK(without.d_rewards[5] == 0);
-  Case with = c;
+  LossCase with = c;
   with.reg_coef = 0.1f;
   CHECK(check_loss(with).d_rewards[5] == doctest::Approx(2 * 0.1 * static_cast<double>(c.rewards[5]) / 11).epsilon(1e-6));
 }
 
 TEST_CASE("cuda ranking_loss: pairs over several tiles and rewards over several blocks") {
-  Case many{random_floats(300, 2, 3), {}, 0.01f, 5000, 400};
+  LossCase many{random_floats(300, 2, 3), {}, 0.01f, 5000, 400};
   RandomStream random(3, 0);
   for (int pair = 0; pair < 461; ++pair) {
     const auto chosen = static_cast<int32_t>(random.next() % 300);

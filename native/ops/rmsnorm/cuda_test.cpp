@@ -9,7 +9,7 @@ namespace {
 using namespace testing;
 
 // y in x's dtype, or with `wide` in float32, as before the reward head.
-void check_norm(int64_t rows, int64_t columns, float offset, bool wide = false, CheckOptions options = {}) {
+void check_rmsnorm(int64_t rows, int64_t columns, float offset, bool wide = false, CheckOptions options = {}) {
   CAPTURE(rows);
   CAPTURE(columns);
   CAPTURE(wide);
@@ -40,28 +40,28 @@ void check_norm(int64_t rows, int64_t columns, float offset, bool wide = false, 
 
 TEST_CASE("rmsnorm on the device: narrow rows, one and many to a block") {
   for (const bool wide : {false, true}) {
-    check_norm(1, 1, 0, wide);
-    check_norm(3, 5, 1, wide);
-    check_norm(5, 33, 0, wide);
-    check_norm(6, 64, 1, wide);
-    check_norm(70, 40, 0, wide);
+    check_rmsnorm(1, 1, 0, wide);
+    check_rmsnorm(3, 5, 1, wide);
+    check_rmsnorm(5, 33, 0, wide);
+    check_rmsnorm(6, 64, 1, wide);
+    check_rmsnorm(70, 40, 0, wide);
   }
-  check_norm(1030, 8, 0);  // more rows than blocks
+  check_rmsnorm(1030, 8, 0);  // more rows than blocks
 }
 
 // Each width takes other threads in float32 or in bfloat16: a warp with 4 vectors a lane, blocks of 128, 256 and 512 with 2, 4
 // and 8 vectors a thread, and beyond them the plain kernels.
 TEST_CASE("rmsnorm on the device: every width of row up to the widest, and beyond") {
-  check_norm(5, 512, 0);
-  check_norm(5, 896, 0);
-  check_norm(3, 1040, 1);
-  check_norm(3, 2056, 0);
-  check_norm(2, 4104, 0);
-  for (const int64_t columns : {8200, 16384, 16392}) check_norm(2, columns, 0, false, {.cpu = false});
+  check_rmsnorm(5, 512, 0);
+  check_rmsnorm(5, 896, 0);
+  check_rmsnorm(3, 1040, 1);
+  check_rmsnorm(3, 2056, 0);
+  check_rmsnorm(2, 4104, 0);
+  for (const int64_t columns : {8200, 16384, 16392}) check_rmsnorm(2, columns, 0, false, {.cpu = false});
 }
 
 TEST_CASE("rmsnorm on the device: every width in float32 beside a bfloat16 input") {
-  for (const int64_t columns : {520, 1040, 2056, 4104, 8200, 16392}) check_norm(2, columns, 0, true, {.cpu = false});
+  for (const int64_t columns : {520, 1040, 2056, 4104, 8200, 16392}) check_rmsnorm(2, columns, 0, true, {.cpu = false});
 }
 
 TEST_CASE("rmsnorm on the device: a row's bits do not depend on the rows beside it") {

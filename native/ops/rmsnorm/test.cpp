@@ -51,7 +51,7 @@ TEST_CASE("rmsnorm: the reference's gradient is that of finite differences") {
   }
 }
 
-void check_norm(int64_t rows, int64_t columns, float offset) {
+void check_rmsnorm(int64_t rows, int64_t columns, float offset) {
   CAPTURE(rows);
   CAPTURE(columns);
   const float epsilon = 1e-5f;
@@ -83,13 +83,13 @@ void check_norm(int64_t rows, int64_t columns, float offset) {
 TEST_CASE("rmsnorm: every size, target and thread count; dx and dweight accumulate, nothing else is touched") {
   for_each_simd_target([](const std::string&) {
     for (const float offset : {0.0f, 1.0f}) {
-      check_norm(1, 1, offset);
-      check_norm(3, 5, offset);
-      check_norm(1, 97, offset);
-      check_norm(17, 7, offset);
-      check_norm(33, 64, offset);
-      check_norm(65, 63, offset);
-      check_norm(130, 31, offset);
+      check_rmsnorm(1, 1, offset);
+      check_rmsnorm(3, 5, offset);
+      check_rmsnorm(1, 97, offset);
+      check_rmsnorm(17, 7, offset);
+      check_rmsnorm(33, 64, offset);
+      check_rmsnorm(65, 63, offset);
+      check_rmsnorm(130, 31, offset);
     }
   });
 }

@@ -18,12 +18,12 @@ namespace cheems {
 namespace {
 
 using cuda_on_cpu::Devices;
+using cuda_on_cpu::kGib;
 using cuda_on_cpu::EmulatedDevice;
 using testing::check_refused;
 using testing::OwnedSamples;
 using testing::refusal;
 
-constexpr std::size_t kGib = std::size_t{1} << 30;
 
 // As the loader sees the devices of this process.
 CudaDevices seen() {

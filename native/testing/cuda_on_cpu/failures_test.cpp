@@ -18,9 +18,10 @@ namespace {
 
 using namespace testing;
 using cuda_on_cpu::Devices;
+using cuda_on_cpu::kGib;
 using cuda_on_cpu::EmulatedDevice;
 
-constexpr std::size_t kMib = std::size_t{1} << 20, kGib = std::size_t{1} << 30;
+constexpr std::size_t kMib = std::size_t{1} << 20;
 
 cudaStream_t stream_of(Backend& backend) { return static_cast<cuda::CudaOperations&>(backend.operations()).context().stream; }
 

@@ -11,17 +11,17 @@ struct Recording {
   std::vector<std::string> paths, open;
   int unmatched = 0;
 };
-std::mutex guard;
+std::mutex profiler_guard;
 Recording* recording = nullptr;
 
 }  // namespace
 
 RangeRecorder::RangeRecorder() {
-  const std::lock_guard<std::mutex> lock(guard);
+  const std::lock_guard<std::mutex> lock(profiler_guard);
   recording = new Recording;
 }
 RangeRecorder::~RangeRecorder() {
-  const std::lock_guard<std::mutex> lock(guard);
+  const std::lock_guard<std::mutex> lock(profiler_guard);
   delete recording;
   recording = nullptr;
 }
@@ -33,7 +33,7 @@ int RangeRecorder::unmatched() const { return recording->unmatched; }
 
 int nvtxRangePushA(const char* message) {
   using namespace cheems::cuda_on_cpu;
-  const std::lock_guard<std::mutex> lock(guard);
+  const std::lock_guard<std::mutex> lock(profiler_guard);
   if (recording == nullptr) return -1;
   auto& open = recording->open;
   open.push_back(open.empty() ? message : open.back() + "/" + message);
@@ -43,7 +43,7 @@ int nvtxRangePushA(const char* message) {
 
 int nvtxRangePop() {
   using namespace cheems::cuda_on_cpu;
-  const std::lock_guard<std::mutex> lock(guard);
+  const std::lock_guard<std::mutex> lock(profiler_guard);
   if (recording == nullptr) return -1;
   if (recording->open.empty()) return ++recording->unmatched, -1;
   recording->open.pop_back();

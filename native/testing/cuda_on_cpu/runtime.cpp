@@ -28,7 +28,7 @@ namespace {
 thread_local cudaError_t last_error = cudaSuccess;
 thread_local std::string last_detail;  // what happened, for cudaGetErrorString
 
-std::mutex guard;
+std::mutex runtime_guard;
 std::map<std::uintptr_t, std::size_t> pinned;
 std::map<const void*, std::int64_t> shared_bytes_asked;
 
@@ -78,7 +78,7 @@ cudaError_t check_range(const char* call, const char* role, const void* pointer,
 
 bool is_pinned(const void* pointer, std::size_t bytes) {
   const auto address = reinterpret_cast<std::uintptr_t>(pointer);
-  const std::lock_guard<std::mutex> lock(guard);
+  const std::lock_guard<std::mutex> lock(runtime_guard);
   const auto after = pinned.upper_bound(address);
   if (after == pinned.begin()) return false;
   const auto [start, length] = *std::prev(after);
@@ -125,7 +125,7 @@ cudaError_t copy(const char* call, void* to, std::size_t to_pitch, const void* f
 }  // namespace
 
 std::int64_t allowed_shared_bytes(const void* kernel) {
-  const std::lock_guard<std::mutex> lock(guard);
+  const std::lock_guard<std::mutex> lock(runtime_guard);
   const auto found = shared_bytes_asked.find(kernel);
   return found == shared_bytes_asked.end() ? kSharedBytesUnasked : std::max(found->second, kSharedBytesUnasked);
 }
@@ -274,7 +274,7 @@ cudaError_t cudaMallocHost(void** address, std::size_t bytes) {
   if (bytes == 0) return cudaSuccess;
   void* const memory = std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
   if (memory == nullptr) return emulation::error(cudaErrorMemoryAllocation, bytes, " bytes of pinned memory asked for");
-  const std::lock_guard<std::mutex> lock(emulation::guard);
+  const std::lock_guard<std::mutex> lock(emulation::runtime_guard);
   emulation::pinned[reinterpret_cast<std::uintptr_t>(memory)] = bytes;
   *address = memory;
   return cudaSuccess;
@@ -285,7 +285,7 @@ cudaError_t cudaFreeHost(void* address) {
   cudaError_t status = emulation::dead_device(emulation::current_device(), "cudaFreeHost");
   if (status == cudaSuccess) status = emulation::finish_all_streams();
   {
-    const std::lock_guard<std::mutex> lock(emulation::guard);
+    const std::lock_guard<std::mutex> lock(emulation::runtime_guard);
     if (emulation::pinned.erase(reinterpret_cast<std::uintptr_t>(address)) == 0) {
       return emulation::error(cudaErrorInvalidValue, "cudaFreeHost: this address is not the start of pinned memory");
     }
@@ -333,7 +333,7 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute
     return emulation::error(cudaErrorInvalidValue, "cudaFuncSetAttribute: ", value, " bytes of shared memory asked for, a block has at most ",
                             emulation::kMaxSharedBytes);
   }
-  const std::lock_guard<std::mutex> lock(emulation::guard);
+  const std::lock_guard<std::mutex> lock(emulation::runtime_guard);
   emulation::shared_bytes_asked[kernel] = value;
   return cudaSuccess;
 }

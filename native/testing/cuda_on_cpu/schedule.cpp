@@ -16,7 +16,7 @@ Schedule from_environment() {
   return text == nullptr || *text == 0 ? Schedule{} : parse_schedule(text);
 }
 
-std::mutex guard;
+std::mutex schedule_guard;
 
 Schedule& the_schedule() {
   static Schedule schedule = from_environment();
@@ -45,12 +45,12 @@ Schedule parse_schedule(const std::string& text) {
 }
 
 void set_schedule(Schedule schedule) {
-  const std::lock_guard<std::mutex> lock(guard);
+  const std::lock_guard<std::mutex> lock(schedule_guard);
   the_schedule() = schedule;
 }
 
 Schedule schedule() {
-  const std::lock_guard<std::mutex> lock(guard);
+  const std::lock_guard<std::mutex> lock(schedule_guard);
   return the_schedule();
 }
 

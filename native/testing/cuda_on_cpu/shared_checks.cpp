@@ -31,7 +31,7 @@ struct Readers {
 enum CellFlag : std::uint16_t { written_low = 1, written_high = 2, written_both = 3, by_atomic = 4, by_async = 8, async_under_way = 16, apart = 32 };
 
 // All zero: never touched. What earlier blocks did is told by its epoch and never has to be cleared.
-struct Cell {
+struct SharedCell {
   std::uint32_t write_epoch;
   std::uint32_t write_clock;
   std::uint32_t write_site;
@@ -40,7 +40,7 @@ struct Cell {
   Readers readers[2];  // of two warps: enough to find that any writer races with some reader
 };
 
-Cell* cells = nullptr;
+SharedCell* shared_cells = nullptr;
 std::uint32_t epoch = 0;        // counted from the first launch on, by one at every barrier and every new block
 std::uint32_t block_epoch = 0;  // the block's first
 std::int64_t poisoned_from = 0;
@@ -66,13 +66,13 @@ bool knows(const Thread& self, int lane, std::uint32_t clock) {
   return std::max(warp.known[self.lane][lane], warp.whole) > clock;
 }
 
-Cell& half(std::size_t number) {
-  Cell& first = cells[number & ~std::size_t{1}];
+SharedCell& half(std::size_t number) {
+  SharedCell& first = shared_cells[number & ~std::size_t{1}];
   if ((first.flags & apart) == 0) {
     (&first)[1] = first;
     first.flags |= apart;
   }
-  return cells[number];
+  return shared_cells[number];
 }
 
 // Calls action(cell, number) for what is known of `count` cells from the number `first` on. A write leaves the same in all of them.
@@ -84,12 +84,12 @@ void for_cells(std::size_t first, std::size_t count, bool writes, const Action& 
       action(half(i), i);
       continue;
     }
-    Cell& cell = cells[i];
+    SharedCell& cell = shared_cells[i];
     action(cell, i);
     ++i;
     if ((cell.flags & apart) == 0) continue;
-    action(cells[i], i);
-    const bool read_since = cell.readers[0].epoch == epoch || cells[i].readers[0].epoch == epoch;
+    action(shared_cells[i], i);
+    const bool read_since = cell.readers[0].epoch == epoch || shared_cells[i].readers[0].epoch == epoch;
     if (writes && !read_since) cell.flags &= static_cast<std::uint16_t>(~apart);
   }
 }
@@ -115,7 +115,7 @@ std::string race_report(const Thread& self, const AccessEvent& event, int other,
                   " the same bytes", site_name(other_site), " with no ", one_warp ? "__syncwarp or " : "", "__syncthreads in between.");
 }
 
-[[gnu::cold]] void stop_for_write(Thread& self, const AccessEvent& event, const Cell& cell) {
+[[gnu::cold]] void stop_for_write(Thread& self, const AccessEvent& event, const SharedCell& cell) {
   const char* const did = cell.flags & by_async ? "copied to by cp.async" : cell.flags & by_atomic ? "atomically changed" : "wrote";
   machine().stop([&] { return race_report(self, event, cell.writer, did, lengthened(cell.write_site, event.site)); });
 }
@@ -125,7 +125,7 @@ std::string race_report(const Thread& self, const AccessEvent& event, int other,
   machine().stop([&] { return race_report(self, event, reader, "read", lengthened(readers.site, event.site)); });
 }
 
-[[gnu::cold]] void stop_for_async(Thread& self, const AccessEvent& event, const Cell& cell) {
+[[gnu::cold]] void stop_for_async(Thread& self, const AccessEvent& event, const SharedCell& cell) {
   machine().stop([&] { return sentence(what_and_where(self, event), ", to which a cp.async of ",
                           cell.writer == self.number ? "its own" : thread_name(machine().threads[cell.writer]), ", issued",
                           site_name(lengthened(cell.write_site, event.site)),
@@ -143,7 +143,7 @@ void check_bounds(Thread& self, const AccessEvent& event) {
   machine().stop([&] { return sentence("out of range: ", what_and_where(self, event), ", of which the block has ", have, " bytes."); });
 }
 
-bool written_before(const Thread& self, const Cell& cell) {
+bool written_before(const Thread& self, const SharedCell& cell) {
   if (cell.write_epoch != epoch || cell.writer == self.number) return true;
   return cell.writer / kWarpLanes == self.warp && knows(self, cell.writer % kWarpLanes, cell.write_clock);
 }
@@ -161,7 +161,7 @@ std::uint32_t unordered(const Thread& self, const Readers& readers) {
   return found;
 }
 
-void remember_reader(const Thread& self, const AccessEvent& event, Cell& cell) {
+void remember_reader(const Thread& self, const AccessEvent& event, SharedCell& cell) {
   for (Readers& readers : cell.readers) {
     if (readers.epoch != epoch) {
       readers = {epoch, 1u << self.lane, clock_of(self), shortened(event.site), self.warp};
@@ -180,14 +180,14 @@ void remember_reader(const Thread& self, const AccessEvent& event, Cell& cell) {
   }
 }
 
-void check_read(Thread& self, const AccessEvent& event, Cell& cell, std::size_t at) {
+void check_read(Thread& self, const AccessEvent& event, SharedCell& cell, std::size_t at) {
   if (cell.write_epoch >= block_epoch && cell.flags & async_under_way) stop_for_async(self, event, cell);
   if (cell.write_epoch < block_epoch || (cell.flags & written_both) != written_both) stop_for_uninitialised(self, event, at);
   if (!written_before(self, cell)) stop_for_write(self, event, cell);
   remember_reader(self, event, cell);
 }
 
-void check_write(Thread& self, const AccessEvent& event, Cell& cell) {
+void check_write(Thread& self, const AccessEvent& event, SharedCell& cell) {
   if (cell.write_epoch >= block_epoch && cell.flags & async_under_way) stop_for_async(self, event, cell);
   const bool both_atomic = event.kind == Access::atomic && cell.flags & by_atomic;
   if (!both_atomic && !written_before(self, cell)) stop_for_write(self, event, cell);
@@ -196,7 +196,7 @@ void check_write(Thread& self, const AccessEvent& event, Cell& cell) {
   }
 }
 
-void remember_writer(const Thread& self, const void* site, Cell& cell, std::uint16_t flags) {
+void remember_writer(const Thread& self, const void* site, SharedCell& cell, std::uint16_t flags) {
   cell.write_epoch = epoch;
   cell.write_clock = clock_of(self);
   cell.write_site = shortened(site);
@@ -205,7 +205,7 @@ void remember_writer(const Thread& self, const void* site, Cell& cell, std::uint
 }
 
 void check_single_byte(Thread& self, const AccessEvent& event) {
-  Cell& cell = half(offset_of(event) / 2);
+  SharedCell& cell = half(offset_of(event) / 2);
   const std::uint16_t bit = offset_of(event) % 2 == 0 ? written_low : written_high;
   const bool fresh = cell.write_epoch < block_epoch;
   if (!fresh && cell.flags & async_under_way) stop_for_async(self, event, cell);
@@ -223,7 +223,7 @@ void check_shared_access(Thread& self, const AccessEvent& event) {
   if (!accesses_reported) return;
   if (event.bytes == 1) return check_single_byte(self, event);
   const bool writes = event.kind != Access::read;
-  for_cells(offset_of(event) / 2, event.bytes / 2, writes, [&](Cell& cell, std::size_t number) {
+  for_cells(offset_of(event) / 2, event.bytes / 2, writes, [&](SharedCell& cell, std::size_t number) {
     if (!writes) return check_read(self, event, cell, 2 * number);
     if (event.kind == Access::atomic && (cell.write_epoch < block_epoch || (cell.flags & written_both) != written_both)) {
       stop_for_uninitialised(self, event, 2 * number);
@@ -238,7 +238,7 @@ void begin_async_copy(Thread& self, const AsyncCopy& copy) {
   check_bounds(self, event);
   forbid(event.address, 16);
   if (!accesses_reported) return;
-  for_cells(offset_of(event) / 2, 8, true, [&](Cell& cell, std::size_t) {
+  for_cells(offset_of(event) / 2, 8, true, [&](SharedCell& cell, std::size_t) {
     check_write(self, event, cell);
     remember_writer(self, copy.site, cell, by_async | async_under_way);
   });
@@ -248,14 +248,14 @@ void end_async_copy(Thread& self, const AsyncCopy& copy) {
   const std::size_t first = (reinterpret_cast<std::uintptr_t>(copy.shared) - shared_stretch.start) / 2;
   permit(reinterpret_cast<std::uintptr_t>(copy.shared), 16);
   if (!accesses_reported) return;
-  for_cells(first, 8, true, [&](Cell& cell, std::size_t) { remember_writer(self, copy.site, cell, written_both | by_async); });
+  for_cells(first, 8, true, [&](SharedCell& cell, std::size_t) { remember_writer(self, copy.site, cell, written_both | by_async); });
 }
 
 void shared_checks_begin_launch(Machine& machine) {
-  if (cells == nullptr) cells = static_cast<Cell*>(reserve_address_space(kMaxSharedBytes / 2 * sizeof(Cell)));
+  if (shared_cells == nullptr) shared_cells = static_cast<SharedCell*>(reserve_address_space(kMaxSharedBytes / 2 * sizeof(SharedCell)));
   std::memset(clocks, 0, static_cast<std::size_t>(machine.warp_count) * sizeof clocks[0]);
   if (epoch > 0xf0000000u) {  // after some four thousand million barriers
-    std::memset(static_cast<void*>(cells), 0, kMaxSharedBytes / 2 * sizeof(Cell));
+    std::memset(static_cast<void*>(shared_cells), 0, kMaxSharedBytes / 2 * sizeof(SharedCell));
     epoch = 0;
   }
 }

@@ -35,18 +35,18 @@ namespace cheems::cuda_on_cpu {
 
 namespace {
 
-std::recursive_mutex guard;  // work may be done under it: the devices work one after another
+std::recursive_mutex streams_guard;  // work may be done under it: the devices work one after another
 std::set<cudaStream_t> streams;
 std::set<cudaEvent_t> events;
 
-bool from_environment() {
+bool deferred_from_environment() {
   const char* const text = std::getenv("CHEEMS_EMULATED_STREAMS");
   if (text == nullptr || *text == 0 || std::strcmp(text, "eager") == 0) return false;
   if (std::strcmp(text, "deferred") == 0) return true;
   fail("CHEEMS_EMULATED_STREAMS is ", in_quotes(text), ": write eager or deferred.");
 }
 bool& deferred() {
-  static bool value = from_environment();
+  static bool value = deferred_from_environment();
   return value;
 }
 
@@ -98,7 +98,7 @@ cudaError_t finish_event(const EventState& event, cudaStream_t stream, std::int6
 }
 
 cudaError_t check_event(const char* call, cudaEvent_t event) {
-  const std::lock_guard<std::recursive_mutex> lock(guard);
+  const std::lock_guard<std::recursive_mutex> lock(streams_guard);
   if (events.contains(event)) return cudaSuccess;
   return error(cudaErrorInvalidResourceHandle, call, ": the event was never created or is destroyed");
 }
@@ -106,28 +106,28 @@ cudaError_t check_event(const char* call, cudaEvent_t event) {
 }  // namespace
 
 void set_streams_deferred(bool wanted) {
-  const std::lock_guard<std::recursive_mutex> lock(guard);
+  const std::lock_guard<std::recursive_mutex> lock(streams_guard);
   if (finish_all_streams() != cudaSuccess) fail("The emulated device: ", cudaGetErrorString(cudaGetLastError()), ".");
   deferred() = wanted;
 }
 
 bool streams_deferred() {
-  const std::lock_guard<std::recursive_mutex> lock(guard);
+  const std::lock_guard<std::recursive_mutex> lock(streams_guard);
   return deferred();
 }
 
 HostWaits host_waits() {
-  const std::lock_guard<std::recursive_mutex> lock(guard);
+  const std::lock_guard<std::recursive_mutex> lock(streams_guard);
   return counted_waits;
 }
 
 bool stream_exists(cudaStream_t stream) {
-  const std::lock_guard<std::recursive_mutex> lock(guard);
+  const std::lock_guard<std::recursive_mutex> lock(streams_guard);
   return stream == nullptr || streams.contains(stream);
 }
 
 int device_of(cudaStream_t stream) {
-  const std::lock_guard<std::recursive_mutex> lock(guard);
+  const std::lock_guard<std::recursive_mutex> lock(streams_guard);
   return stream == nullptr ? current_device() : stream->device;
 }
 
@@ -137,7 +137,7 @@ cudaError_t check_stream(const char* call, cudaStream_t stream) {
 }
 
 void enqueue(cudaStream_t stream, std::function<void()> work) {
-  const std::lock_guard<std::recursive_mutex> lock(guard);
+  const std::lock_guard<std::recursive_mutex> lock(streams_guard);
   if (!deferred()) return work();
   if (stream != nullptr) return stream->work.push_back(std::move(work));
   for (const cudaStream_t other : streams) {
@@ -147,7 +147,7 @@ void enqueue(cudaStream_t stream, std::function<void()> work) {
 }
 
 cudaError_t finish_stream(cudaStream_t stream) {
-  const std::lock_guard<std::recursive_mutex> lock(guard);
+  const std::lock_guard<std::recursive_mutex> lock(streams_guard);
   while (stream != nullptr && !stream->work.empty()) {
     if (const cudaError_t bad = do_one(stream)) return bad;
   }
@@ -155,7 +155,7 @@ cudaError_t finish_stream(cudaStream_t stream) {
 }
 
 cudaError_t finish_all_streams() {
-  const std::lock_guard<std::recursive_mutex> lock(guard);
+  const std::lock_guard<std::recursive_mutex> lock(streams_guard);
   for (const cudaStream_t stream : streams) {
     if (const cudaError_t bad = finish_stream(stream)) return bad;
   }
@@ -174,7 +174,7 @@ cudaError_t cudaDeviceSynchronize() {
 
 cudaError_t cudaStreamCreate(cudaStream_t* stream) { return cudaStreamCreateWithFlags(stream, cudaStreamDefault); }
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
-  const Lock lock(emulation::guard);
+  const Lock lock(emulation::streams_guard);
   if (const cudaError_t bad = emulation::use_current_device("cudaStreamCreate")) return bad;
   *stream = new CUstream_st{emulation::current_device(), flags != cudaStreamNonBlocking, {}};
   emulation::streams.insert(*stream);
@@ -182,7 +182,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
 }
 // As NVIDIA's, lets the stream's work come to its end.
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-  const Lock lock(emulation::guard);
+  const Lock lock(emulation::streams_guard);
   if (!emulation::streams.contains(stream)) {
     return emulation::error(cudaErrorInvalidResourceHandle, "cudaStreamDestroy: there is no such stream");
   }
@@ -193,21 +193,21 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return status;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  const Lock lock(emulation::guard);
+  const Lock lock(emulation::streams_guard);
   if (const cudaError_t bad = emulation::check_stream("cudaStreamSynchronize", stream)) return bad;
   const emulation::CountedWait counted(stream);
   return stream == nullptr ? emulation::finish_all_streams() : emulation::finish_stream(stream);
 }
 // Each question brings the stream on by one piece of work, so that a host that keeps asking comes to an end.
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
-  const Lock lock(emulation::guard);
+  const Lock lock(emulation::streams_guard);
   if (const cudaError_t bad = emulation::check_stream("cudaStreamQuery", stream)) return bad;
   if (stream == nullptr || stream->work.empty()) return cudaSuccess;
   if (const cudaError_t bad = emulation::do_one(stream)) return bad;
   return emulation::set_last_error(cudaErrorNotReady, "");
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
-  const Lock lock(emulation::guard);
+  const Lock lock(emulation::streams_guard);
   if (const cudaError_t bad = emulation::check_stream("cudaStreamWaitEvent", stream)) return bad;
   if (const cudaError_t bad = emulation::check_event("cudaStreamWaitEvent", event)) return bad;
   emulation::enqueue(stream, [state = event->state, recorded_in = event->state->stream, ticket = event->state->asked] {
@@ -218,14 +218,14 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 
 cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, cudaEventDefault); }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
-  const Lock lock(emulation::guard);
+  const Lock lock(emulation::streams_guard);
   if (const cudaError_t bad = emulation::use_current_device("cudaEventCreate")) return bad;
   *event = new CUevent_st{emulation::current_device()};
   emulation::events.insert(*event);
   return cudaSuccess;
 }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
-  const Lock lock(emulation::guard);
+  const Lock lock(emulation::streams_guard);
   if (emulation::events.erase(event) == 0) {
     return emulation::error(cudaErrorInvalidResourceHandle, "cudaEventDestroy: there is no such event");
   }
@@ -233,7 +233,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
   return cudaSuccess;
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-  const Lock lock(emulation::guard);
+  const Lock lock(emulation::streams_guard);
   if (const cudaError_t bad = emulation::check_stream("cudaEventRecord", stream)) return bad;
   if (const cudaError_t bad = emulation::check_event("cudaEventRecord", event)) return bad;
   if (event->device != emulation::device_of(stream)) {
@@ -247,7 +247,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   return cudaSuccess;
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-  const Lock lock(emulation::guard);
+  const Lock lock(emulation::streams_guard);
   if (const cudaError_t bad = emulation::check_event("cudaEventSynchronize", event)) return bad;
   if (const cudaError_t bad = emulation::dead_device(event->device, "cudaEventSynchronize")) return bad;
   if (event->state->done >= event->state->asked) return cudaSuccess;
@@ -255,7 +255,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   return emulation::finish_event(*event->state, event->state->stream, event->state->asked);
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {
-  const Lock lock(emulation::guard);
+  const Lock lock(emulation::streams_guard);
   if (const cudaError_t bad = emulation::check_event("cudaEventQuery", event)) return bad;
   if (const cudaError_t bad = emulation::dead_device(event->device, "cudaEventQuery")) return bad;
   const EventState& state = *event->state;
@@ -266,7 +266,7 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
   return emulation::set_last_error(cudaErrorNotReady, "");
 }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
-  const Lock lock(emulation::guard);
+  const Lock lock(emulation::streams_guard);
   if (const cudaError_t bad = emulation::check_event("cudaEventElapsedTime", start)) return bad;
   if (const cudaError_t bad = emulation::check_event("cudaEventElapsedTime", end)) return bad;
   for (const cudaEvent_t event : {start, end}) {

@@ -3,6 +3,7 @@
 
 #include <cuda_runtime.h>
 
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,8 @@
 #include "testing/cuda_on_cpu/emulated_device.h"
 
 namespace cheems::cuda_on_cpu {
+
+inline constexpr std::size_t kGib = std::size_t{1} << 30;  // bytes
 
 class Devices {
  public:

@@ -17,7 +17,7 @@ bool traffic_counted = false;
 
 namespace {
 
-std::mutex guard;  // of the totals
+std::mutex traffic_guard;  // of the totals
 std::map<std::string, KernelTraffic> totals;
 KernelTraffic launch_traffic;
 
@@ -181,7 +181,7 @@ void traffic_end_launch() {
     lanes_meet(warp);  // of a kernel that failed
     warp.sites.clear();
   }
-  const std::lock_guard<std::mutex> lock(guard);
+  const std::lock_guard<std::mutex> lock(traffic_guard);
   KernelTraffic& total = totals[machine().launch->name];
   const auto add_up = [&](auto... member) { ((total.*member += launch_traffic.*member), ...); };
   using T = KernelTraffic;
@@ -195,7 +195,7 @@ void traffic_end_launch() {
 }
 
 TrafficScope::TrafficScope() {
-  const std::lock_guard<std::mutex> lock(guard);
+  const std::lock_guard<std::mutex> lock(traffic_guard);
   if (traffic_counted) fail("A TrafficScope lives already: they do not nest.");
   totals.clear();
   traffic_counted = true;
@@ -205,14 +205,14 @@ TrafficScope::~TrafficScope() { traffic_counted = false; }
 
 KernelTraffic TrafficScope::of(const std::string& kernel) const {
   finish_all_streams();  // deferred kernels run while they are counted
-  const std::lock_guard<std::mutex> lock(guard);
+  const std::lock_guard<std::mutex> lock(traffic_guard);
   const auto found = totals.find(kernel);
   return found == totals.end() ? KernelTraffic{} : found->second;
 }
 
 std::map<std::string, KernelTraffic> TrafficScope::all() const {
   finish_all_streams();
-  const std::lock_guard<std::mutex> lock(guard);
+  const std::lock_guard<std::mutex> lock(traffic_guard);
   return totals;
 }
 
