@@ -4,7 +4,7 @@
 
 import { loadedLater, offered, offeredAsync } from './door';
 import { engine } from './engine';
-import { packageVersion } from './files/package_version';
+import { packageVersion } from './support/package_version';
 import type * as Public from './public';
 import * as is from './signatures';
 

@@ -3,7 +3,7 @@
 
 import { engine } from './engine';
 import type { EngineInfo } from './engine/types';
-import { packageVersion } from './files/package_version';
+import { packageVersion } from './support/package_version';
 
 // Reward models: load one, score conversations with it.
 export { RewardModel } from './scoring/reward_model';

@@ -23,7 +23,7 @@ import {
   type Check,
   type ChecksOf,
 } from './arguments/checks';
-import { isObject } from './arguments/is_object';
+import { isObject } from './support/is_object';
 import type { ReadOptions } from './data/dataset';
 import type { CalibrationOptions } from './evaluation/metrics/calibration';
 import type { BootstrapOptions, MetricInput } from './evaluation/metrics';

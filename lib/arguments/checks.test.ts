@@ -1,7 +1,7 @@
 import test from 'ava';
 import { checkArguments, list, numbers, options, optional, text, wholeNumber, type Check } from './checks';
 import { ArgumentError } from './errors';
-import { show } from './show';
+import { show } from '../support/show';
 import { tokenIdsOf } from './token_ids';
 
 const messageFor = (check: Check, value: unknown): string => {

@@ -3,8 +3,9 @@
 
 import { closest, distance } from 'fastest-levenshtein';
 import { ArgumentError } from './errors';
-import { isObject } from './is_object';
-import { show } from './show';
+import { isObject } from '../support/is_object';
+import { show } from '../support/show';
+import { messageOf } from '../support/thrown';
 
 /** @param name how the message calls the value: `RewardModel.score: items`. */
 export type Check = (value: unknown, name: Named) => void;
@@ -171,7 +172,7 @@ export function checkArguments(call: string, signature: Signature, given: readon
     } catch (error) {
       if (error instanceof ArgumentError) throw error;
       // A getter or a proxy of the caller's threw.
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       throw new ArgumentError(path, `${call}: ${path} cannot be read (${reason}).`);
     }
   });

@@ -4,7 +4,7 @@
 import { ArgumentError } from './errors';
 import { abortSignal, callback, options, type Check } from './checks';
 import type { OptionDefinition } from './option_kinds';
-import { show } from './show';
+import { show } from '../support/show';
 
 export interface LibraryOption {
   /** As `describe` of a command's option. */

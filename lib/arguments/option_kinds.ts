@@ -1,8 +1,8 @@
 // The kinds of option values. Values come from the command line, a YAML or JSON file, the environment or a
 // caller's own code, so text is accepted wherever it spells a value of the right kind ("5e-6", "True").
 
-import { isObject } from './is_object';
-import { show } from './show';
+import { isObject } from '../support/is_object';
+import { show } from '../support/show';
 
 export interface OptionDescription {
   type: 'string' | 'number' | 'boolean' | 'array';

@@ -1,6 +1,6 @@
 // Token ids as callers have them: lists, or typed arrays of whole numbers.
 
-import { show } from './show';
+import { show } from '../support/show';
 
 const LARGEST_ID = 0x7fffffff;
 

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { LOCAL_BUILD } from '../engine/loader';
-import { packageFolder } from '../files/package_folder';
+import { packageFolder } from '../support/package_folder';
 
 const clone = packageFolder();
 

@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import { choice, flag, optionalNumber } from '../arguments/option_kinds';
 import { EngineError } from '../engine';
 import { loadEngine } from '../engine/loader';
-import { packageFolder } from '../files/package_folder';
+import { packageFolder } from '../support/package_folder';
 import { defineCommand } from './command';
 import { EXIT_ERROR } from './failure';
 import { withInterrupts } from './interrupt';

@@ -8,7 +8,7 @@ import type { EngineInfo } from '../engine/types';
 import { flag } from '../arguments/option_kinds';
 import { formatBytes } from '../training/memory';
 import { defineCommand } from './command';
-import { packageVersion } from '../files/package_version';
+import { packageVersion } from '../support/package_version';
 import { print } from './terminal';
 
 export const infoCommand = defineCommand({

@@ -15,6 +15,7 @@ import { ARCHITECTURES, makeInitConfig, type SpecialIds } from './init_config';
 import { withInterrupts } from './interrupt';
 import { requiredText, type OptionValues } from './options';
 import { print } from './terminal';
+import { unlessAborted } from '../support/abort';
 
 const SIZES = 'Sizes';
 const OTHER = 'Options';
@@ -80,7 +81,7 @@ async function makeModel(values: OptionValues<typeof options>, signal: AbortSign
     await files.writeDurably(configFile, `${JSON.stringify(config, null, 2)}\n`);
     const { parameters } = await engine.readArchitecture(folder);
     await checkSpace('--output_dir', folder, BYTES_PER_PARAMETER * parameters);
-    await untilAborted(engine.initialise(configFile, values.seed, join(folder, WEIGHTS_FILE)), signal);
+    await unlessAborted(engine.initialise(configFile, values.seed, join(folder, WEIGHTS_FILE)), signal);
     await files.flushFile(join(folder, WEIGHTS_FILE));
     signal.throwIfAborted();
   });
@@ -101,14 +102,6 @@ async function refuseOwnTokenizer(tokenizer: string, outputDir: string): Promise
   if (source === target || source!.startsWith(`${target}${sep}`)) {
     throw new UsageError(`--output_dir ${outputDir} would replace the folder of --tokenizer ${tokenizer}; give another --output_dir.`);
   }
-}
-
-/** @throws the signal's reason as soon as it is aborted; the work is left to itself. */
-async function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  work.catch(() => undefined);
-  signal.throwIfAborted();
-  const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }));
-  await Promise.race([work, aborted]);
 }
 
 /** Fills a temporary folder beside the final one, then renames it; a killed run leaves nothing under the final name. */

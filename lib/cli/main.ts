@@ -2,7 +2,7 @@
 // The command line: finds the command, settles its options, runs it, and turns what happens into an exit code.
 
 import type { Argv } from 'yargs';
-import { packageVersion } from '../files/package_version';
+import { packageVersion } from '../support/package_version';
 import { normaliseArguments } from './arguments';
 import { declareOptions, type AnyCommand } from './command';
 import { COMMANDS, PLANS } from './commands';

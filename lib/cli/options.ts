@@ -1,7 +1,7 @@
 // A command's options as data: one table gives the parser, the help, the check of the config file and the types.
 
 import type { OptionDefinition, ValueOf } from '../arguments/option_kinds';
-import { show } from '../arguments/show';
+import { show } from '../support/show';
 import { UsageError } from './failure';
 
 export { requiredText } from '../arguments/option_kinds';

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { digestOfText } from '../continuing/digests';
 import type { RunFacts } from '../continuing/run_record';
 import { modelDigest } from '../files/model_digest';
-import { packageVersion } from '../files/package_version';
+import { packageVersion } from '../support/package_version';
 
 interface Computed {
   folder: string;

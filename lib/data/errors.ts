@@ -1,4 +1,4 @@
-import { show as showAny } from '../arguments/show';
+import { show as showAny } from '../support/show';
 import { JsonNumber } from './conversation/numbers';
 import type { Source } from './types';
 

@@ -1,7 +1,7 @@
 // Checked access to the fields of one row. Every complaint names file and line.
 
 import { createHash } from 'node:crypto';
-import { isObject } from '../arguments/is_object';
+import { isObject } from '../support/is_object';
 import { DataError, show } from './errors';
 import type { Source } from './types';
 

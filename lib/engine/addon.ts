@@ -1,5 +1,5 @@
 // The compiled addon's functions, described here and nowhere else; loader.ts finds it.
-import { packageFolder } from '../files/package_folder.js';
+import { packageFolder } from '../support/package_folder.js';
 import { cudaPackage, loadEngine, type EngineSource } from './loader.js';
 import type {
   ArchitectureInfo, CausalLoadOptions, DeviceFacts, EngineInfo, EngineNote, GenerationOptions, GenerationStep, HeadInfo, MemoryPlan, NextTokens, OptimizerStep, PlanRequest, Precision, Progress, SampleBatch, ScoreResult, StepResult,

@@ -5,6 +5,7 @@ import type {
   GenerationStep, HeadInfo, MemoryPlan, ModelLoadOptions, NextTokens, OptimizerStep,
   PlanRequest, Precision, SampleBatch, ScoreOptions, ScoreResult, StepResult, TrainerOptions, WorkOptions,
 } from './types.js';
+import { unlessAborted } from '../support/abort.js';
 import { asEngineError } from './errors.js';
 
 export type * from './types.js';
@@ -31,13 +32,7 @@ async function run<T>(signal: AbortSignal | undefined, begin: () => NativeWork<T
 
 /** As `run`, for work that cannot stop half-way but whose result may be thrown away: an abort rejects at once. */
 function runOrAbandon<T>(signal: AbortSignal | undefined, begin: () => NativeWork<T>): Promise<T> {
-  const work = run(signal, begin);
-  if (signal === undefined) return work;
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
+  return unlessAborted(run(signal, begin), signal);
 }
 
 function isAbort(error: unknown): boolean {

@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, wri
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { packageFolder } from '../files/package_folder';
+import { packageFolder } from '../support/package_folder';
 import { EngineError } from './errors';
 import { cudaPackage, loadEngine, LOCAL_BUILD, type System } from './loader';
 

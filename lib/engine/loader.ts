@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import * as path from 'node:path';
 import { EngineError } from './errors.js';
 import { remedy, type Cause } from './loader_remedies.js';
+import { messageOf } from '../support/thrown';
 
 /** What the choice depends on; tests give other machines. */
 export interface System {
@@ -80,7 +81,7 @@ function unfitFile(file: string, arch: string): Cause | undefined {
 
 /** Why opening the library failed. */
 function loadFailure(file: string, error: unknown, system: () => System): Cause {
-  const text = (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ').trim();
+  const text = messageOf(error).replace(/\s+/g, ' ').trim();
   if ((error as { code?: unknown } | null)?.code === 'ERR_DLOPEN_DISABLED') {
     return { kind: 'addons disabled', reason: `Node.js was started so that it loads no compiled code (${text})` };
   }

@@ -1,5 +1,6 @@
 // An evaluation as files: results.json (figures and where they come from) and scores.jsonl (a row a response).
 
+import { PACKAGE_NAME, packageVersion } from '../support/package_version';
 import { EvaluationError } from './errors';
 import { join } from 'node:path';
 import { digestFile, writeFileAtomically } from '../files/atomic_file';
@@ -9,7 +10,6 @@ import type { ScoreTable } from './benchmarks';
 import type { EvaluatedFile, Evaluation } from './evaluate';
 import { JUDGE_FORMULAS } from './metrics';
 
-const packageInfo = require('../../package.json') as { name: string; version: string };
 
 export const RESULTS_NAMES = { results: 'results.json', scores: 'scores.jsonl', judgements: 'judgements.jsonl' } as const;
 
@@ -86,7 +86,7 @@ async function describe(
       predictor: evaluation.predictor.name,
       model: evaluation.predictor.description,
       data: await Promise.all(dataFiles.map(digestFile)),
-      package: { name: packageInfo.name, version: packageInfo.version },
+      package: { name: PACKAGE_NAME, version: packageVersion() },
       node: process.version,
       date: new Date().toISOString(),
       seed: meta.seed ?? null,

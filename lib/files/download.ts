@@ -8,6 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { realFileSystem } from './file_system';
 import { ConnectionError } from './proxy';
 import { tryLock, type LockHolder, type ProcessLock } from './process_lock';
+import { unlessAborted } from '../support/abort';
+import { messageOf } from '../support/thrown';
 
 /** A download failed for good; the message is a sentence for the person. */
 export class DownloadError extends Error {
@@ -175,18 +177,8 @@ class StallWatch {
   }
 
   /** For work that may not heed the signal. */
-  async orStalled<T>(work: Promise<T>): Promise<T> {
-    let end = (): void => undefined;
-    const aborted = new Promise<never>((_, reject) => {
-      end = () => reject(this.signal.reason as Error);
-      this.signal.addEventListener('abort', end, { once: true });
-    });
-    try {
-      this.signal.throwIfAborted();
-      return await Promise.race([work, aborted]);
-    } finally {
-      this.signal.removeEventListener('abort', end);
-    }
+  orStalled<T>(work: Promise<T>): Promise<T> {
+    return unlessAborted(work, this.signal);
   }
 }
 
@@ -219,7 +211,7 @@ function failOnDisk({ what, file }: DownloadRequest, error: unknown): never {
 /** What lies behind fetch's "fetch failed" and "terminated", without a full stop. */
 export function reasonOf(error: unknown): string {
   if (error instanceof ConnectionError) return error.message.replace(/\.$/, '');
-  const own = error instanceof Error ? error.message : String(error);
+  const own = messageOf(error);
   const cause =
     error instanceof Error && error.cause instanceof Error ? error.cause.message || (error.cause as NodeJS.ErrnoException).code : undefined;
   return cause ? `${own} (${cause})` : own;

@@ -9,7 +9,7 @@ import type { ConversationMessage, ItemSurroundings } from '../data/conversation
 import { emptyReport, note, type ReadingReport } from '../data/report';
 import type { Message, Prompt, Source, TemplateVariables } from '../data/types';
 import { engine as nativeEngine } from '../engine';
-import { asyncDispose } from '../engine/dispose';
+import { asyncDispose } from '../support/async_dispose';
 import { disposedBefore } from '../engine/errors';
 import { closingNotes } from '../engine/notes';
 import type { ArchitectureInfo, Engine, EngineCausalModel, Precision } from '../engine/types';

@@ -2,9 +2,9 @@
 // scripts/write_option_comments.cjs writes them.
 
 import { callback, flag, refuse, wholeNumber, type Check } from '../arguments/checks';
-import { isObject } from '../arguments/is_object';
+import { isObject } from '../support/is_object';
 import { like, own, SIGNAL, type LibraryOptions } from '../arguments/library_options';
-import { show } from '../arguments/show';
+import { show } from '../support/show';
 import type { Precision } from '../engine/types';
 import { scoringResources } from '../scoring/option_table';
 import type { SpecialTokensInText } from '../tokenization/special_tokens_option';

@@ -1,7 +1,7 @@
 // Prompts put together for one call of the engine: as many as there is room for, neighbours with a common beginning as one group, so that
 // the beginning is computed and kept once.
 
-import { unlessAborted, within } from '../files/abort';
+import { unlessAborted, within } from '../support/abort';
 
 export interface PackedPrompts {
   /** All ids; prompt p is `tokens.subarray(offsets[p], offsets[p + 1])`. */

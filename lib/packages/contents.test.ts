@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import test from 'ava';
-import { packageFolder } from '../files/package_folder';
+import { packageFolder } from '../support/package_folder';
 
 const root = packageFolder();
 const list = execFileSync(process.execPath, [join(root, 'scripts', 'stage_package.cjs'), 'list'], { encoding: 'utf8' });

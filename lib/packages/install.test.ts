@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
-import { packageFolder } from '../files/package_folder';
+import { packageFolder } from '../support/package_folder';
 import { startRegistry } from '../testing/stand_in_registry';
 
 const root = packageFolder();

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { packageFolder } from '../files/package_folder';
+import { packageFolder } from '../support/package_folder';
 
 interface Manifest {
   name: string;

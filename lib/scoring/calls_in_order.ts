@@ -1,6 +1,6 @@
 // Calls of the engine, two under way at once, so that it finds the next one waiting when it ends one.
 
-import { unlessAborted } from '../files/abort';
+import { unlessAborted } from '../support/abort';
 
 /** Under way at once: one computes, one waits for it. */
 const MOST_CALLS = 2;

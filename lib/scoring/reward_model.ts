@@ -6,7 +6,7 @@ import { optionsOf } from '../arguments/library_options';
 import { emptyReport, type ReadingReport } from '../data/report';
 import type { Source, TokenizedSample } from '../data/types';
 import { engine as nativeEngine } from '../engine';
-import { asyncDispose } from '../engine/dispose';
+import { asyncDispose } from '../support/async_dispose';
 import { disposedBefore } from '../engine/errors';
 import { closingNotes, newNotes } from '../engine/notes';
 import type { ArchitectureInfo, Engine, EngineModel, HeadInfo, Precision } from '../engine/types';

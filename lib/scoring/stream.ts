@@ -8,7 +8,7 @@ import { DataError } from '../data/errors';
 import type { ReadingReport } from '../data/report';
 import type { Row } from '../data/rows';
 import type { Message, TokenizedSample } from '../data/types';
-import { unlessAborted, within } from '../files/abort';
+import { unlessAborted, within } from '../support/abort';
 import { callsInOrder } from './calls_in_order';
 import { parseScoreRow, type RowId, type ScoreRow } from './rows';
 import { commonPrefix } from './sample_batch';

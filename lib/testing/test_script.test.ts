@@ -4,7 +4,7 @@ import { chmodSync, cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeF
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { packageFolder } from '../files/package_folder';
+import { packageFolder } from '../support/package_folder';
 
 const summary = (passed: number, failed: number): string =>
   `echo "[doctest] test cases: ${passed + failed} | ${passed} passed | ${failed} failed | 0 skipped"; exit ${failed}`;

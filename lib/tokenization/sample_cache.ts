@@ -9,7 +9,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { exactText } from '../data/conversation';
-import { packageVersion } from '../files/package_version';
+import { packageVersion } from '../support/package_version';
 import { FILES_READ } from './folder_files';
 import type { SampleOptions, TokenizerSource } from './sample_builder';
 import type { ChunkResult, SampleJob } from './worker_messages';

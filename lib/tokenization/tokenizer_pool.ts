@@ -3,11 +3,12 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { packageFolder } from '../files/package_folder';
+import { packageFolder } from '../support/package_folder';
 import { TokenizerError } from './errors';
 import { holdFiles } from './folder_files';
 import type { SampleOptions, TokenizerSource } from './sample_builder';
 import type { ChunkResult, SampleJob, WorkerAnswer, WorkerSetup } from './worker_messages';
+import { unlessAborted } from '../support/abort';
 
 /** Responses that go to a worker at once. */
 export const CHUNK = 32;
@@ -183,16 +184,10 @@ export async function buildSamples(
       signal?.throwIfAborted();
     }
   };
-  let abort: (() => void) | undefined;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    abort = () => reject(signal?.reason as Error);
-    signal?.addEventListener('abort', abort, { once: true });
-  });
   try {
-    // Two chunks a worker are under way, so that none waits for this thread.
-    await Promise.race([aborted, Promise.all(Array.from({ length: 2 * pool.size }, lane))]);
+    // Two chunks per worker are under way, so that none waits for this thread.
+    await unlessAborted(Promise.all(Array.from({ length: 2 * pool.size }, lane)), signal);
   } finally {
-    if (abort) signal?.removeEventListener('abort', abort);
     await pool.close();
   }
 }

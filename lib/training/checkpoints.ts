@@ -12,7 +12,8 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { codeOf, messageOf, TrainingError } from './errors';
+import { TrainingError } from './errors';
+import { codeOf, messageOf } from '../support/thrown';
 import { realFileSystem, type FileDigest, type FileSystem } from '../files/file_system';
 
 export const LAST_CHECKPOINT = 'checkpoint-last';

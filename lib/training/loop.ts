@@ -6,7 +6,8 @@ import { GlobalBatchPlanner } from '../data/global_batches';
 import { formatReport } from '../data/report';
 import type { ArchitectureInfo, Engine, EngineModel, EngineTrainer, MemoryPlan } from '../engine/types';
 import type { CheckpointReference } from './checkpoints';
-import { messageOf, TrainingError } from './errors';
+import { TrainingError } from './errors';
+import { messageOf } from '../support/thrown';
 import type { TrainCallbacks, TrainResult } from './events';
 import { modelDigest } from '../files/model_digest';
 import { realFileSystem, type FileSystem } from '../files/file_system';
@@ -18,7 +19,7 @@ import { NO_TOKENS_ADDED, replacesSampleTemplate } from '../tokenization/model_f
 import { rebuiltTokenizerNote } from '../tokenization/transformers_classes';
 import { parseTrainOptions, sampleCompat, stepsOf, type PlannedTrainOptions, type TrainOptions } from './options';
 import { openOutputFolder, removeEarlier, takeOutputFolder, type OutputFolderState, type Say } from './output_folder';
-import { packageVersion } from '../files/package_version';
+import { packageVersion } from '../support/package_version';
 import { readPaddingToken } from './padding_token';
 import { Run, OPTIMIZER_FILE, type RunStartState } from './run';
 import { compareRewards, rewardsOfFolder, type RoundingEffect } from './rounding';

@@ -3,7 +3,8 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { EngineModel, Precision } from '../engine/types';
-import { TrainingError, codeOf, messageOf } from './errors';
+import { TrainingError } from './errors';
+import { codeOf, messageOf } from '../support/thrown';
 import { realFileSystem, type FileSystem } from '../files/file_system';
 import { parseKeepingNumbers, stringifyKeepingNumbers } from '../files/exact_json';
 import { TOKENIZER_FILES } from '../files/model_files';

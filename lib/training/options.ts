@@ -3,7 +3,7 @@
 import { specialTokensInText } from '../tokenization/special_tokens_option';
 import { suggestion } from '../arguments/checks';
 import { deviceMemoryReserve } from '../arguments/memory_reserve';
-import { show } from '../arguments/show';
+import { show } from '../support/show';
 import { TrainingError } from './errors';
 import {
   choice, flag, namesOf, number, numberOr, optionalChoice, optionalNumber, paths, requiredPath, text, textWithDefault, twoNames,

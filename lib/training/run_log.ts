@@ -1,7 +1,7 @@
 // The record of a run: metrics.jsonl, one JSON object a line, and TensorBoard event files beside it.
 import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, readSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf } from './errors';
+import { messageOf } from '../support/thrown';
 import { EventFileWriter } from './tensorboard';
 
 export const METRICS_FILE = 'metrics.jsonl';

@@ -4,7 +4,8 @@
 // data, the learning rate one of the step. So (step, epoch, batch index) is all of the sampler's and schedule's state.
 import { join } from 'node:path';
 import { z } from 'zod';
-import { messageOf, TrainingError } from './errors';
+import { TrainingError } from './errors';
+import { messageOf } from '../support/thrown';
 import type { FileDigest, FileSystem } from '../files/file_system';
 import type { EngineModel, Precision } from '../engine/types';
 import type { TrainOptionName, TrainOptions } from './options';

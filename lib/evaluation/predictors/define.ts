@@ -5,6 +5,7 @@ import type { PreferencePrompt } from '../../data/types';
 import { TokenizerError } from '../../tokenization/errors';
 import { Turns } from '../metrics/blocks';
 import { PredictorError, type Predictor, type PredictorDefinition, type PredictorSample, type PromptScores, type ScoringOptions } from './predictor';
+import { messageOf } from '../../support/thrown';
 
 /**
  * Makes a predictor of a definition: `definePredictor({ name: 'short', score: (samples) => samples.map((s) => -s.response.length) })`.
@@ -120,7 +121,7 @@ export async function runPredictor(predictor: Predictor, prompts: readonly Prefe
     options.signal?.throwIfAborted();
     // These already are sentences about the user's data or module.
     if (error instanceof PredictorError || error instanceof DataError || error instanceof TokenizerError) throw error;
-    throw new PredictorError(`The predictor "${predictor.name}" failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new PredictorError(`The predictor "${predictor.name}" failed: ${messageOf(error)}`, { cause: error });
   }
   options.signal?.throwIfAborted();
   requireScores(scores, prompts, predictor.name);

@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { definePredictor, shapeProblem } from './define';
 import { lengthPredictor } from './length';
 import { PredictorError, type Predictor, type PredictorDefinition } from './predictor';
+import { messageOf } from '../../support/thrown';
 
 const registered = new Map<string, Predictor>([[lengthPredictor.name, lengthPredictor]]);
 
@@ -47,7 +48,7 @@ async function importDefault(path: string): Promise<unknown> {
     loaded = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
   } catch (error) {
     const advice = /\.[cm]?tsx?$/.test(path) ? ' It is TypeScript: compile it, and give the path of the .js file.' : '';
-    throw new PredictorError(`The predictor module ${path} could not be loaded: ${error instanceof Error ? error.message : String(error)}${advice}`, { cause: error });
+    throw new PredictorError(`The predictor module ${path} could not be loaded: ${messageOf(error)}${advice}`, { cause: error });
   }
   if (!('default' in loaded)) throw new PredictorError(`${path} has no default export. It should be: export default definePredictor({ name, score }).`);
   // A CommonJS module compiled from `export default` comes as { default: { default: … } }.

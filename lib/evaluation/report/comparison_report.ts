@@ -3,14 +3,13 @@
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../files/atomic_file';
 import { makeFolders } from '../../files/output_checks';
+import { PACKAGE_NAME, packageVersion } from '../../support/package_version';
 import { visibleLine } from '../../text/visible';
 import { ChartMaker } from './charts';
 import type { Comparison, Difference } from './compare';
 import { formatCell, type Cell, type Chart, type ReportContent, type ReportTable } from './content';
 import { reportPage } from './page';
 import { reportCsv, reportMarkdown } from './text_tables';
-
-const packageInfo = require('../../../package.json') as { name: string; version: string };
 
 /** Text that ends in a newline. */
 export function formatComparison(comparison: Comparison): string {
@@ -49,7 +48,7 @@ export function describeComparison(comparison: Comparison, charts: ChartMaker): 
       tables: [valuesTable(comparison, letter), differencesTable(comparison, letter)],
       charts: metrics.flatMap(({ name, differences }) => differenceChart(name, differences, charts)),
     }],
-    footer: `${packageInfo.name} ${packageInfo.version}. overall = ${comparison.formula}.`,
+    footer: `${PACKAGE_NAME} ${packageVersion()}. overall = ${comparison.formula}.`,
   };
 }
 

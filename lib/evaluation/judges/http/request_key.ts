@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isObject } from '../../../arguments/is_object';
+import { isObject } from '../../../support/is_object';
 
 /**
  * What an answer is stored under: the digest of the whole request, the secret key apart; the order of fields does not

@@ -1,6 +1,6 @@
 // What a body that is no answer says of itself: each provider has its own form for it.
 
-import { isObject } from '../../../arguments/is_object';
+import { isObject } from '../../../support/is_object';
 import type { Said } from './refusals';
 
 type Fields = Record<string, unknown>;

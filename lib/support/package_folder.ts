@@ -3,12 +3,11 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import * as path from 'node:path';
-
-const NAME = 'cheems-native';
+import { PACKAGE_NAME } from './package_version';
 
 function isPackage(folder: string): boolean {
   try {
-    return (JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as { name?: unknown }).name === NAME;
+    return (JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as { name?: unknown }).name === PACKAGE_NAME;
   } catch {
     return false;
   }
@@ -25,7 +24,7 @@ function above(from: string): string | undefined {
 /** The package as installed where `from` is: for code that a bundler took elsewhere. */
 function installed(from: string): string | undefined {
   try {
-    return path.dirname(createRequire(path.join(from, 'program.js')).resolve(`${NAME}/package.json`));
+    return path.dirname(createRequire(path.join(from, 'program.js')).resolve(`${PACKAGE_NAME}/package.json`));
   } catch {
     return undefined;
   }
