@@ -80,7 +80,7 @@ const PUBLIC = [
   'data/types.d.ts: Response',
   'tokenization/tokenize_dataset.d.ts: TokenizeOptions',
   'tokenization/tokenize_dataset.d.ts: TokenizeControl',
-  'hub/model_folder.d.ts: ModelFolderOptions',
+  'hub/fetch_model.d.ts: ModelFolderOptions',
   'hub/environment.d.ts: HubEnvironment',
 ];
 

@@ -14,7 +14,7 @@ import { UsageError } from './failure';
 import { withInterrupts } from './interrupt';
 import { checkJudgeOptions, describeSpending, isJudge, judgeOptions, openJudge, withoutSecrets } from './judge';
 import { generationResources } from './language_model';
-import { MODEL_FORMS, MODEL_NAME, modelFolder } from './model_folder';
+import { MODEL_FORMS, MODEL_NAME, modelFolder } from './named_model';
 import type { OptionValues } from './options';
 import { showProgress } from './progress';
 import { print, say } from './terminal';

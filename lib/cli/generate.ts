@@ -11,7 +11,7 @@ import { defineCommand } from './command';
 import { CONVERSATION_FORMS, INPUT_FORMS, openInput, refuseOneFile } from './input';
 import { withInterrupts } from './interrupt';
 import { generationResources, languageModelOptions, loadLanguageModel } from './language_model';
-import { MODEL_FORMS, MODEL_NAME } from './model_folder';
+import { MODEL_FORMS, MODEL_NAME } from './named_model';
 import { requiredText, type OptionValues } from './options';
 import { openOutput } from './output';
 import { showProgress } from './progress';

@@ -6,8 +6,7 @@ import { basename, dirname, join, resolve, sep } from 'node:path';
 import { engine } from '../engine';
 import { checkOutputFolder, checkSpace } from '../files/output_checks';
 import { realFileSystem as files } from '../files/file_system';
-import { CONFIG_FILE, WEIGHTS_FILE } from '../training/model_folder';
-import { TOKENIZER_FILES } from '../files/model_files';
+import { CONFIG_FILE, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE, TOKENIZER_FILES, WEIGHTS_FILE } from '../model_folder/files';
 import { choice, flag, number, optionalNumber, text } from '../arguments/option_kinds';
 import { defineCommand } from './command';
 import { Interrupted, UsageError } from './failure';
@@ -134,8 +133,8 @@ async function copyTokenizer(source: string, target: string): Promise<void> {
 
 /** The vocabulary's size, added tokens included, and the ids of the named special tokens. */
 async function readTokenizerFacts(folder: string): Promise<{ vocabSize: number; ids: SpecialIds }> {
-  const tokenizer = (await readJson(join(folder, 'tokenizer.json'))) as { model?: { vocab?: unknown }; added_tokens?: { id: number; content: string }[] };
-  const config = (await readJson(join(folder, 'tokenizer_config.json'))) as Record<string, unknown>;
+  const tokenizer = (await readJson(join(folder, TOKENIZER_FILE))) as { model?: { vocab?: unknown }; added_tokens?: { id: number; content: string }[] };
+  const config = (await readJson(join(folder, TOKENIZER_CONFIG_FILE))) as Record<string, unknown>;
   const vocab = tokenizer.model?.vocab;
   const idOf = new Map<string, number>(
     Array.isArray(vocab) ? vocab.map((entry, id): [string, number] => [String((entry as unknown[])[0]), id]) : Object.entries((vocab ?? {}) as Record<string, number>),
@@ -143,7 +142,7 @@ async function readTokenizerFacts(folder: string): Promise<{ vocabSize: number; 
   for (const { id, content } of tokenizer.added_tokens ?? []) idOf.set(content, id);
   let last = -1;
   for (const id of idOf.values()) last = Math.max(last, id);
-  if (last < 0) throw new Error(`${join(folder, 'tokenizer.json')} has no vocabulary.`);
+  if (last < 0) throw new Error(`${join(folder, TOKENIZER_FILE)} has no vocabulary.`);
   const special = (name: string): number | undefined => {
     const token = config[name];
     return idOf.get(String(typeof token === 'object' && token !== null ? (token as { content?: unknown }).content : token));

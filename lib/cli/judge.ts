@@ -8,7 +8,7 @@ import { judgePredictor } from '../evaluation/predictors/judge';
 import { choice, number, optionalNumber, text, textWithDefault } from '../arguments/option_kinds';
 import { UsageError } from './failure';
 import { type generationResources, languageModelOptions, loadLanguageModel, optionalJson, textList } from './language_model';
-import { MODEL_FORMS } from './model_folder';
+import { MODEL_FORMS } from './named_model';
 import type { OptionValues } from './options';
 import { scoringSamples, type scoringResources } from './scoring_model';
 import { say } from './terminal';

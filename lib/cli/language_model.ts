@@ -3,7 +3,7 @@
 import { LanguageModel, type LanguageModelOptions } from '../generation';
 import { generationResources } from '../generation/option_table';
 import { deviceLine, microBatchLine } from './device_line';
-import { modelFolder } from './model_folder';
+import { modelFolder } from './named_model';
 import type { OptionValues } from './options';
 export { optionalJson, textList } from '../arguments/option_kinds';
 import type { scoringResources } from './scoring_model';

@@ -14,7 +14,7 @@ import { defineCommand } from './command';
 import { deviceLine } from './device_line';
 import { UsageError } from './failure';
 import { evalOptions, type EvalValues } from './eval';
-import { modelFolder } from './model_folder';
+import { modelFolder } from './named_model';
 import { print, say } from './terminal';
 import { settleTrainOptions, trainOptions } from './train';
 

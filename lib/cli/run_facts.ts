@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { digestOfText } from '../continuing/digests';
 import type { RunFacts } from '../continuing/run_record';
-import { modelDigest } from '../files/model_digest';
+import { modelDigest } from '../model_folder/digest';
 import { packageVersion } from '../support/package_version';
 
 interface Computed {

@@ -10,7 +10,7 @@ import { defineCommand } from './command';
 import { UsageError } from './failure';
 import { CONVERSATION_FORMS, INPUT_FORMS, openInput, refuseOneFile } from './input';
 import { withInterrupts } from './interrupt';
-import { MODEL_FORMS, MODEL_NAME, modelFolder } from './model_folder';
+import { MODEL_FORMS, MODEL_NAME, modelFolder } from './named_model';
 import { requiredText, type OptionValues } from './options';
 import { openOutput } from './output';
 import { showProgress } from './progress';

@@ -14,7 +14,7 @@ import { defineCommand } from './command';
 import { deviceLine } from './device_line';
 import { UsageError } from './failure';
 import { withInterrupts } from './interrupt';
-import { modelFolder } from './model_folder';
+import { modelFolder } from './named_model';
 import { formatDuration, showProgress, type ProgressDisplay } from './progress';
 import { print, say } from './terminal';
 

@@ -3,7 +3,7 @@
 import { OWN_VARIABLES, textOfMessage } from '../data/conversation';
 import type { Message, TemplateVariables } from '../data/types';
 import { ChatTemplate } from '../tokenization/chat_template';
-import { readTokenizerFiles } from '../tokenization/model_folder';
+import { readTokenizerFiles } from '../tokenization/tokenizer_files';
 import { refuseSpecialToken, SpecialTokens } from '../tokenization/special_tokens';
 import type { SpecialTokensInText } from '../tokenization/special_tokens_option';
 import { reads, TemplateNames } from '../tokenization/template_names';

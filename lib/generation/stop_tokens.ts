@@ -4,7 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GenerationError } from './errors';
 import type { PromptBuilder } from './prompts';
-import { parseModelJson } from '../files/model_json';
+import { parseModelJson } from '../model_folder/json';
+import { CONFIG_FILE, GENERATION_CONFIG_FILE } from '../model_folder/files';
 
 export interface StopToken {
   id: number;
@@ -31,7 +32,7 @@ export async function readStopTokens(folder: string, prompts: PromptBuilder): Pr
       else found.set(each, { id: each, token: prompts.tokenizer.has(each) ? prompts.tokenizer.decode([each]) : undefined, from: [from] });
     }
   };
-  for (const file of ['generation_config.json', 'config.json']) add(file, await eosTokensOf(join(folder, file)));
+  for (const file of [GENERATION_CONFIG_FILE, CONFIG_FILE]) add(file, await eosTokensOf(join(folder, file)));
   add('tokenizer', [prompts.tokenizer.eosToken]);
   add('chat template', [prompts.endOfTurn()]);
   return [...found.values()];

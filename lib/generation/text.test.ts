@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { IM_END, makeLanguageModelFolder } from '../testing/language_model_folder';
 import { Detokenizer } from '../tokenization/detokenizer';
-import { readTokenizerFiles } from '../tokenization/model_folder';
+import { readTokenizerFiles } from '../tokenization/tokenizer_files';
 import { TextTokenizer } from '../tokenization/text_tokenizer';
 import { AnswerText, type AnswerParts } from './answer_text';
 

@@ -5,7 +5,8 @@ import { randomUUID } from 'node:crypto';
 import { dirname, join, relative } from 'node:path';
 import { writeFileAtomically } from '../files/atomic_file';
 import type { ModelReference } from './reference';
-import { isIndex, shardsOf, WEIGHTS_FILES } from './needed_files';
+import { shardsOf } from './needed_files';
+import { CONFIG_FILE, isIndex, WEIGHTS_FILES } from '../model_folder/files';
 
 const COMMIT = /^[0-9a-f]{40}$/;
 
@@ -62,7 +63,7 @@ export class ModelCache {
   /** Whether the snapshot holds config.json and all weights. Its files were checked when they came. */
   async isComplete(commit: string): Promise<boolean> {
     const has = (path: string) => stat(join(this.snapshot(commit), path)).then((file) => file.isFile(), () => false);
-    if (!(await has('config.json'))) return false;
+    if (!(await has(CONFIG_FILE))) return false;
     const present = await Promise.all(WEIGHTS_FILES.map(has));
     const weights = WEIGHTS_FILES.find((_, i) => present[i]);
     if (weights === undefined || !isIndex(weights)) return weights !== undefined;

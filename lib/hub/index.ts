@@ -2,5 +2,5 @@
 
 export { HubError } from './errors';
 export { hubEnvironment, type HubEnvironment } from './environment';
-export { localModelFolder, type FetchProgress, type ModelFolderOptions } from './model_folder';
+export { localModelFolder, type FetchProgress, type ModelFolderOptions } from './fetch_model';
 export { hubReference, type ModelReference } from './reference';

@@ -3,10 +3,10 @@
 
 import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { parseModelJson } from '../files/model_json';
+import { parseModelJson } from '../model_folder/json';
 import { HubError } from './errors';
 import { adapterSentence, ggufSentence, shardsSentence, type AdapterFacts } from './foreign_forms';
-import { WEIGHTS_FILES } from './needed_files';
+import { ADAPTER_CONFIG_FILE, CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILES } from '../model_folder/files';
 
 /**
  * @throws HubError for a file, or a folder without weights that holds something else that is known: GGUF files, a PEFT
@@ -18,7 +18,7 @@ export async function refuseForeignForms(path: string): Promise<void> {
   if (!found?.isDirectory()) return;
   const names = await namesIn(path);
   if (hasWeights(names)) return;
-  if (names.includes('adapter_config.json')) throw new HubError(adapterSentence(path, await adapterFacts(path, names)));
+  if (names.includes(ADAPTER_CONFIG_FILE)) throw new HubError(adapterSentence(path, await adapterFacts(path, names)));
   const gguf = names.filter((name) => name.endsWith('.gguf')).sort()[0];
   if (gguf !== undefined) throw new HubError(ggufSentence(join(path, gguf)));
   const other = shardsSentence(path, names) ?? (await checkpointsSentence(path, names));
@@ -32,8 +32,8 @@ async function refuseFile(path: string): Promise<never> {
   if (await isGguf(path)) throw new HubError(ggufSentence(path));
   const folder = dirname(path);
   const names = await namesIn(folder);
-  if (basename(path) === 'adapter_config.json') await refuseForeignForms(folder);
-  const hint = names.includes('config.json')
+  if (basename(path) === ADAPTER_CONFIG_FILE) await refuseForeignForms(folder);
+  const hint = names.includes(CONFIG_FILE)
     ? `: give the folder that it is in, ${folder}`
     : ', and there is no config.json beside it';
   throw new HubError(`${path} is a file, and a model is a folder with config.json and weights${hint}.`);
@@ -44,7 +44,7 @@ async function checkpointsSentence(folder: string, names: readonly string[]): Pr
   const inside: string[] = [];
   for (const name of names.slice(0, MOST_FOLDERS)) {
     const own = await namesIn(join(folder, name));
-    if (hasWeights(own) || own.includes('adapter_config.json')) inside.push(name);
+    if (hasWeights(own) || own.includes(ADAPTER_CONFIG_FILE)) inside.push(name);
   }
   const number = (name: string): number => Number(/\d+(?=\D*$)/.exec(name)?.[0] ?? -1);
   const newest = inside.sort((a, b) => number(b) - number(a) || (a < b ? -1 : 1))[0];
@@ -67,9 +67,9 @@ async function isGguf(file: string): Promise<boolean> {
 }
 
 async function adapterFacts(folder: string, names: readonly string[]): Promise<AdapterFacts> {
-  const hasTokenizer = names.includes('tokenizer.json');
+  const hasTokenizer = names.includes(TOKENIZER_FILE);
   try {
-    const config = parseModelJson(await readFile(join(folder, 'adapter_config.json'), 'utf8')) as Record<
+    const config = parseModelJson(await readFile(join(folder, ADAPTER_CONFIG_FILE), 'utf8')) as Record<
       string,
       unknown
     >;

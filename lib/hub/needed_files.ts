@@ -1,12 +1,9 @@
 // Which files of a model repository are needed: configuration, tokenizer, and the weights with what lies beside them.
 
-import { SMALL_MODEL_FILES } from '../files/model_files';
+import { ADAPTER_CONFIG_FILE, CONFIG_FILE, SMALL_MODEL_FILES, TOKENIZER_FILE, WEIGHTS_FILES } from '../model_folder/files';
 import { HubError } from './errors';
 import { adapterSentence, ggufSentence } from './foreign_forms';
 
-/** Weights in the order in which the engine looks for them, which is transformers': in one file, or an index of several. */
-export const WEIGHTS_FILES = ['model.safetensors', 'model.safetensors.index.json', 'pytorch_model.bin', 'pytorch_model.bin.index.json'];
-export const isIndex = (path: string): boolean => path.endsWith('.index.json');
 export const isWeights = (path: string): boolean => /\.(safetensors|bin|pt)$/.test(path);
 
 /** Heads that some trainers store beside the backbone: value_head, LDL's regression_layer.pt and gating_layer.pt. */
@@ -21,7 +18,7 @@ function headFiles(paths: readonly string[]): string[] {
 export function neededFiles(paths: readonly string[], name: string): string[] {
   const weights = WEIGHTS_FILES.find((file) => paths.includes(file));
   if (weights === undefined) refuseForeignFiles(paths, name);
-  if (!paths.includes('config.json')) throw new HubError(`${name} has no config.json: it is no model that transformers would load.`);
+  if (!paths.includes(CONFIG_FILE)) throw new HubError(`${name} has no config.json: it is no model that transformers would load.`);
   if (weights === undefined) {
     const others = paths.filter((path) => /\.(safetensors|bin|gguf|pt|pth|msgpack|h5)$/.test(path));
     const found = others.length === 0 ? 'no weights at all' : `only ${others.slice(0, 3).join(', ')}`;
@@ -34,7 +31,7 @@ export function neededFiles(paths: readonly string[], name: string): string[] {
 }
 
 function refuseForeignFiles(paths: readonly string[], name: string): void {
-  if (paths.includes('adapter_config.json')) throw new HubError(adapterSentence(name, { hasTokenizer: paths.includes('tokenizer.json') }));
+  if (paths.includes(ADAPTER_CONFIG_FILE)) throw new HubError(adapterSentence(name, { hasTokenizer: paths.includes(TOKENIZER_FILE) }));
   const gguf = paths.find((path) => path.endsWith('.gguf'));
   if (gguf !== undefined) throw new HubError(ggufSentence(`${gguf} of ${name}`));
 }

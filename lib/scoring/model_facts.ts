@@ -8,7 +8,10 @@ import { join } from 'node:path';
 import type { HeadInfo } from '../engine/types';
 import type { Stripping } from '../tokenization/sample_builder';
 import type { Pooling } from './pooling';
-import { parseModelJson } from '../files/model_json';
+import { ModelFolderError } from '../model_folder/errors';
+import { readSampleChoices } from '../model_folder/facts';
+import { CONFIG_FILE, FACTS_FILE } from '../model_folder/files';
+import { parseModelJson } from '../model_folder/json';
 
 /** How samples must be built and read for this model; another way costs accuracy. */
 export interface SampleFacts {
@@ -30,33 +33,19 @@ export interface FactsRequest {
   head?: Pick<HeadInfo, 'kind' | 'source'> | undefined;
 }
 
-/** @throws where it is no such file. */
-function parseFacts(text: string): { do_strip?: boolean; compat?: string | null; special?: unknown } {
-  const facts = JSON.parse(text) as { do_strip?: unknown; compat?: unknown; special_tokens_in_text?: unknown } | null;
-  if (typeof facts !== 'object' || facts === null || Array.isArray(facts)) throw new Error('no object');
-  const { do_strip: strip, compat, special_tokens_in_text: special } = facts;
-  if (strip !== undefined && typeof strip !== 'boolean') throw new Error('do_strip');
-  if (compat !== undefined && compat !== null && compat !== 'cheems' && compat !== 'transformers') throw new Error('compat');
-  if (special !== undefined && special !== 'keep' && special !== 'escape') throw new Error('special_tokens_in_text');
-  return { ...(strip === undefined ? {} : { do_strip: strip }), ...(compat === undefined ? {} : { compat }), special };
-}
-
 /** @throws Error naming the file where cheems.json is broken. */
 export async function readSampleFacts(folder: string, { chatTemplateFile, head }: FactsRequest = {}): Promise<SampleFacts> {
-  const file = join(folder, 'cheems.json');
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return factsOfOthers(folder, chatTemplateFile !== undefined, head);
-    throw new ScoringError(`${file} cannot be read (${(error as Error).message}).`);
-  }
-  try {
-    const facts = parseFacts(text);
-    return { doStrip: facts.do_strip ?? true, compat: facts.compat === 'cheems' ? 'cheems' : null, pooling: 'last_token', specialTokensInText: facts.special === 'escape' ? 'escape' : 'keep', reason: 'cheems.json in its folder' };
-  } catch {
-    throw new ScoringError(`${file} is broken: "do_strip" must be true or false, "compat" null, "cheems" or "transformers", and "special_tokens_in_text" "keep" or "escape". It says how this model's samples are built; restore it from the training run's folder.`);
-  }
+  const facts = await readSampleChoices(folder).catch((error: unknown) => {
+    throw error instanceof ModelFolderError ? new ScoringError(error.message) : error;
+  });
+  if (facts === undefined) return factsOfOthers(folder, chatTemplateFile !== undefined, head);
+  return {
+    doStrip: facts.do_strip ?? true,
+    compat: facts.compat === 'cheems' ? 'cheems' : null,
+    pooling: 'last_token',
+    specialTokensInText: facts.special_tokens_in_text ?? 'keep',
+    reason: `${FACTS_FILE} in its folder`,
+  };
 }
 
 /**
@@ -92,7 +81,7 @@ function poolingOf(classes: readonly string[], head: FactsRequest['head']): Pool
 
 async function architecturesOf(folder: string): Promise<string[]> {
   try {
-    const { architectures } = parseModelJson(await readFile(join(folder, 'config.json'), 'utf8')) as { architectures?: unknown };
+    const { architectures } = parseModelJson(await readFile(join(folder, CONFIG_FILE), 'utf8')) as { architectures?: unknown };
     return Array.isArray(architectures) ? architectures.filter((name): name is string => typeof name === 'string') : [];
   } catch {
     return []; // the engine tells what is wrong with it

@@ -2,7 +2,7 @@
 
 import { ScoringError } from './errors';
 import type { HeadInfo } from '../engine/types';
-import { readTokenizerFiles } from '../tokenization/model_folder';
+import { readTokenizerFiles } from '../tokenization/tokenizer_files';
 import { TextTokenizer } from '../tokenization/text_tokenizer';
 
 /** How to find them, in place of what the model's family is published with. Text is tokenised by the model folder's tokenizer. */

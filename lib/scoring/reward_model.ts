@@ -10,7 +10,7 @@ import { asyncDispose } from '../support/async_dispose';
 import { disposedBefore } from '../engine/errors';
 import { closingNotes, newNotes } from '../engine/notes';
 import type { ArchitectureInfo, Engine, EngineModel, HeadInfo, Precision } from '../engine/types';
-import { NO_TOKENS_ADDED, replacesSampleTemplate } from '../tokenization/model_folder';
+import { NO_TOKENS_ADDED, replacesSampleTemplate } from '../tokenization/tokenizer_files';
 import { holdFiles, type HeldFiles } from '../tokenization/folder_files';
 import { rebuiltTokenizerNote } from '../tokenization/transformers_classes';
 import type { SpecialTokensInText } from '../tokenization/special_tokens_option';

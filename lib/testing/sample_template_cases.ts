@@ -6,7 +6,8 @@ import { basename, join } from 'node:path';
 import type { Message } from '../data/types';
 import { realFileSystem } from '../files/file_system';
 import { SampleBuilder } from '../tokenization/sample_builder';
-import { planTokenizerFiles, writeTokenizerFiles } from '../training/tokenizer_files';
+import { writeTokenizerFiles } from '../model_folder/export';
+import { planTokenizerFiles } from '../training/tokenizer_plan';
 
 const ROOT = join(__dirname, '../..');
 export const REFERENCE = join(ROOT, 'tests/reference/sample_templates');

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { withTokensOfConfig } from './config_tokens';
-import { readTokenizerFiles } from './model_folder';
+import { readTokenizerFiles } from './tokenizer_files';
 import { SampleBuilder } from './sample_builder';
 import { TextTokenizer } from './text_tokenizer';
 

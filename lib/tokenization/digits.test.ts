@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { readTokenizerFiles } from './model_folder';
+import { readTokenizerFiles } from './tokenizer_files';
 import { TextTokenizer } from './text_tokenizer';
 
 const FOLDER = join(__dirname, '..', '..', 'tests', 'reference', 'tokenizers', 'digits-gpt2-class');

@@ -3,24 +3,22 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { otherContent, parseModelJson } from '../files/model_json';
+import {
+  FACTS_FILE,
+  MERGES_FILE,
+  SENTENCEPIECE_FILES,
+  TOKENIZER_FILES_READ,
+  WORDPIECE_FILE,
+} from '../model_folder/files';
+import { otherContent, parseModelJson } from '../model_folder/json';
 import { TokenizerError } from './errors';
 
 /** By path. Bytes, which go to worker threads as they are. */
 export type HeldFiles = ReadonlyMap<string, Uint8Array>;
 
-/** Those that this package reads; `files/model_files.ts` has all that there are. */
-export const FILES_READ = [
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'chat_template.jinja',
-  'chat_template.json',
-] as const;
-
 /** What is there of a tokenizer's files, now. What cannot be read is left out, and told by who needs it. */
 export function holdFiles(folder: string, chatTemplateFile?: string): HeldFiles {
-  const files = [...FILES_READ, 'cheems.json'].map((name) => join(folder, name));
+  const files = [...TOKENIZER_FILES_READ, FACTS_FILE].map((name) => join(folder, name));
   const held = new Map<string, Uint8Array>();
   for (const file of chatTemplateFile === undefined ? files : [...files, chatTemplateFile]) {
     try {
@@ -77,10 +75,10 @@ export class FolderFiles {
 
 /** Forms of a tokenizer that transformers makes a tokenizer.json of, by one of their files. */
 const OTHER_FORMS: readonly [what: string, isThere: (name: string) => boolean][] = [
-  ['a SentencePiece model', (name) => /^(tokenizer|spiece|spm|sentencepiece\.bpe)\.model$/.test(name)],
+  ['a SentencePiece model', (name) => SENTENCEPIECE_FILES.includes(name)],
   ['a tokenizer of tiktoken', (name) => name.endsWith('.tiktoken')],
-  ['the vocabulary and merges of a BPE tokenizer', (name) => name === 'merges.txt'],
-  ['the vocabulary of a WordPiece tokenizer', (name) => name === 'vocab.txt'],
+  ['the vocabulary and merges of a BPE tokenizer', (name) => name === MERGES_FILE],
+  ['the vocabulary of a WordPiece tokenizer', (name) => name === WORDPIECE_FILE],
 ];
 
 /** Why texts cannot be tokenized: no tokenizer.json, and what to do by what is there instead. */

@@ -8,7 +8,7 @@ import type { Message, Prompt, Response, TemplateVariables } from '../data/types
 import { ChatTemplate } from './chat_template';
 import { TokenizerError } from './errors';
 import type { HeldFiles } from './folder_files';
-import { readTokenizerFiles } from './model_folder';
+import { readTokenizerFiles } from './tokenizer_files';
 import { buildTokenizer } from './pipeline';
 import { PairBuilder, pairOf } from './pair_builder';
 import { refuseSpecialToken, SpecialTokens } from './special_tokens';

@@ -10,7 +10,7 @@ import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { exactText } from '../data/conversation';
 import { packageVersion } from '../support/package_version';
-import { FILES_READ } from './folder_files';
+import { TOKENIZER_FILES_READ } from '../model_folder/files';
 import type { SampleOptions, TokenizerSource } from './sample_builder';
 import type { ChunkResult, SampleJob } from './worker_messages';
 
@@ -22,7 +22,7 @@ const RULES = 'samples-5';
 /** The file for these samples. Every input of theirs goes into its name: texts, tokenizer, template, options and the package's version. */
 export function cacheFile(folder: string, jobs: readonly SampleJob[], source: TokenizerSource, options: SampleOptions): string {
   const hash = createHash('sha256').update(`${RULES}\n${packageVersion()}\n`);
-  const files = FILES_READ.map((name) => join(source.folder, name));
+  const files = TOKENIZER_FILES_READ.map((name) => join(source.folder, name));
   for (const file of [...files, source.chatTemplateFile]) {
     const onDisk = (path: string) => (existsSync(path) ? readFileSync(path) : undefined);
     const bytes = file === undefined ? undefined : source.held ? source.held.get(file) : onDisk(file);

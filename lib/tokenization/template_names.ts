@@ -2,7 +2,7 @@
 
 import { isPlain } from '../data/conversation';
 import type { Message, Prompt, Response, TemplateVariables } from '../data/types';
-import { readTokenizerFiles } from './model_folder';
+import { readTokenizerFiles } from './tokenizer_files';
 import type { TokenizerSource } from './sample_builder';
 
 /** Whether the template's source names the variable or key at all. */

@@ -2,7 +2,7 @@
 
 import type { Tokenizer } from '@huggingface/tokenizers';
 import { TokenizerError } from './errors';
-import type { TokenizerFiles } from './model_folder';
+import type { TokenizerFiles } from './tokenizer_files';
 import { buildTokenizer } from './pipeline';
 import { tokensAround } from './tokens_around';
 

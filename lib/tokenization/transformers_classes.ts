@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { FolderFiles, type HeldFiles } from './folder_files';
+import { TOKENIZER_CONFIG_FILE, TOKENIZER_FILE } from '../model_folder/files';
 
 type Json = Record<string, unknown>;
 
@@ -63,8 +64,8 @@ function llama(prefix: boolean | undefined): Rules {
 export function rebuiltTokenizerNote(folder: string, held?: HeldFiles): string | undefined {
   const files = new FolderFiles(held);
   try {
-    const config = files.object(join(folder, 'tokenizer_config.json'));
-    return rebuiltByTransformers(withoutModel(files.text(join(folder, 'tokenizer.json'))), config);
+    const config = files.object(join(folder, TOKENIZER_CONFIG_FILE));
+    return rebuiltByTransformers(withoutModel(files.text(join(folder, TOKENIZER_FILE))), config);
   } catch {
     return undefined;
   }

@@ -4,8 +4,7 @@ import { basename, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { findFault, findLatestCheckpoint, listCheckpoints, removeLeftovers, saveCheckpoint } from './checkpoints';
 import { realFileSystem, type FileSystem } from '../files/file_system';
-import { exportModel, makeConfig, choosePadTokenId } from './model_folder';
-import { parseKeepingNumbers, stringifyKeepingNumbers } from '../files/exact_json';
+import { dyingAt } from '../testing/dying_files';
 
 function temporaryFolder(t: ExecutionContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'cheems-checkpoints-'));
@@ -23,26 +22,6 @@ const contentOf = (step: number, files: FileSystem) => async (folder: string) =>
 
 const save = (outputDir: string, step: number, files: FileSystem, totalLimit = 2, onWarning: (message: string) => void = ignore) =>
   saveCheckpoint({ outputDir, step, totalLimit, onWarning, files, write: contentOf(step, files) });
-
-const WRITING: (keyof FileSystem)[] = ['makeFolder', 'writeDurably', 'flushFile', 'flushFolder', 'rename', 'symbolicLink', 'removeFile', 'removeFolder', 'copyDurably', 'hardLink'];
-
-/** Dies at the k-th operation that changes or flushes something, and does nothing ever after; a write dies half done. */
-function dyingAt(k: number): { files: FileSystem; calls: () => number; log: string[] } {
-  let calls = 0;
-  const log: string[] = [];
-  const files = { ...realFileSystem } as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
-  for (const name of WRITING) {
-    const real = files[name]!;
-    files[name] = async (...args) => {
-      calls += 1;
-      log.push(`${name} ${args.map((arg) => (typeof arg === 'string' ? basename(arg) : '…')).join(' ')}`);
-      if (calls < k) return real(...args);
-      if (calls === k && name === 'writeDurably') writeFileSync(args[0] as string, (args[1] as string).slice(0, 5));
-      throw new Error(`dead at operation ${k}: ${name}`);
-    };
-  }
-  return { files: files as unknown as FileSystem, calls: () => calls, log };
-}
 
 test('wherever a save dies, the old checkpoint or the new one is whole, and the next run can go on', async (t) => {
   const probe = temporaryFolder(t);
@@ -133,109 +112,4 @@ test('a checkpoint-last that is a folder is left alone, with a warning', async (
   const warnings: string[] = [];
   await save(folder, 1, realFileSystem, 2, (message) => warnings.push(message));
   t.regex(warnings[0]!, /checkpoint-1 is saved, but the link checkpoint-last could not be set: .*is a folder of an earlier run/);
-});
-
-test('an export that dies leaves the checkpoint whole and no mixture of models', async (t) => {
-  const make = async () => {
-    const folder = temporaryFolder(t);
-    const old = join(folder, 'out');
-    mkdirSync(old);
-    for (const name of ['config.json', 'model.safetensors', 'tokenizer.json', 'cheems.json', 'merges.txt']) writeFileSync(join(old, name), `old ${name}`);
-    const checkpoint = join(old, 'checkpoint-1');
-    mkdirSync(checkpoint);
-    for (const name of ['config.json', 'model.safetensors', 'tokenizer.json', 'cheems.json']) writeFileSync(join(checkpoint, name), `new ${name}`);
-    return { old, checkpoint };
-  };
-  const { old, checkpoint } = await make();
-  const counter = dyingAt(Infinity);
-  await exportModel(checkpoint, old, counter.files);
-  t.false(readdirSync(old).includes('merges.txt'));
-  t.deepEqual(readdirSync(old).filter((name) => name.startsWith('.')), []);
-  await exportModel(checkpoint, old, realFileSystem);  // a second time, over links to the same files
-  t.deepEqual(readdirSync(old).filter((name) => name.startsWith('.')), []);
-  for (let k = 1; k <= counter.calls(); k += 1) {
-    const { old: folder, checkpoint: source } = await make();
-    await exportModel(source, folder, dyingAt(k).files).catch(ignore);
-    const names = readdirSync(folder);
-    const kinds = new Set(names.filter((name) => !name.startsWith('.') && name !== 'checkpoint-1').map((name) => readFileSync(join(folder, name), 'utf8').split(' ')[0]));
-    t.false(names.includes('config.json') && kinds.size > 1, `k=${k}: ${[...kinds].join()}`);
-    for (const name of readdirSync(source)) t.is(readFileSync(join(source, name), 'utf8'), `new ${name}`);
-  }
-});
-
-test('where links cannot be made the export copies', async (t) => {
-  const folder = temporaryFolder(t);
-  const checkpoint = join(folder, 'checkpoint-1');
-  mkdirSync(checkpoint);
-  for (const name of ['config.json', 'model.safetensors']) writeFileSync(join(checkpoint, name), name);
-  await exportModel(checkpoint, folder, { ...realFileSystem, hardLink: () => Promise.reject(new Error('EPERM')) });
-  t.is(readFileSync(join(folder, 'model.safetensors'), 'utf8'), 'model.safetensors');
-});
-
-test('the padding id is never one that ends a sample or a sequence', (t) => {
-  const choose = (pad: number | undefined, configPad: number | undefined, others: number[], avoid: number[], ends: number[] = []) =>
-    choosePadTokenId({ pad, others }, configPad, new Set(avoid), new Set(ends), 10);
-  t.is(choose(undefined, 0, [5], [3]), 0);
-  t.is(choose(1, 0, [5], [3]), 1);
-  t.is(choose(3, 0, [5], [3]), 0);
-  t.is(choose(3, 3, [5], [3]), 5);
-  t.is(choose(undefined, undefined, [3, 4, 5], [3], [4]), 5);
-  t.is(choose(undefined, undefined, [], [9]), 8);
-  t.is(choose(undefined, 12, [], []), 9);
-  t.throws(() => choose(0, 0, [], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]), { message: /Every id of the vocabulary/ });
-});
-
-test("a config keeps its other fields and its numbers' spelling, and takes the tokenizer's padding", async (t) => {
-  const folder = temporaryFolder(t);
-  const source = '{"architectures": ["Qwen2ForCausalLM"], "auto_map": {"AutoModel": "x.py"}, "rms_norm_eps": 1e-06, "attention_dropout": 0.0, "rope_theta": 1000000.0, "eos_token_id": 2, "name": "a \\"1.0\\" b", "big": 12345678901234567890}';
-  writeFileSync(join(folder, 'config.json'), source);
-  writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ pad_token: '<pad>', unk_token: { content: '<unk>' } }));
-  writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify({ added_tokens: [{ id: 1, content: '<pad>', special: true }, { id: 4, content: '<unk>', special: true }, { id: 2, content: '<end>', special: true }] }));
-  const request = { baseFolder: folder, classPrefix: 'Qwen2', vocabSize: 10, dtype: 'bfloat16' as const };
-  const { config, padTokenId, newPadToken } = await makeConfig({ ...request, lastTokens: new Map([[2, 100]]) });
-  t.is(padTokenId, 1);
-  t.is(newPadToken, undefined);
-  const other = await makeConfig({ ...request, lastTokens: new Map([[2, 1], [1, 1]]) });
-  t.is(other.padTokenId, 4);
-  t.is(other.newPadToken, '<unk>');
-  for (const text of ['"rms_norm_eps": 1e-06', '"attention_dropout": 0.0', '"rope_theta": 1000000.0', '"big": 12345678901234567890', '"name": "a \\"1.0\\" b"', '"pad_token_id": 1', '"dtype": "bfloat16"', '"torch_dtype": "bfloat16"']) t.true(config.includes(text), text);
-  t.false(config.includes('auto_map'));
-  t.deepEqual((JSON.parse(config) as { architectures: unknown }).architectures, ['Qwen2ForSequenceClassification']);
-});
-
-test('an InternLM2 is saved as the Llama that its class makes of what config.json leaves out', async (t) => {
-  const folder = temporaryFolder(t);
-  const saved = async (fields: Record<string, unknown>) => {
-    writeFileSync(join(folder, 'config.json'), JSON.stringify({ model_type: 'internlm2', ...fields }));
-    const made = await makeConfig({ baseFolder: folder, classPrefix: 'Llama', savedFamily: 'llama', vocabSize: 10, lastTokens: new Map([[2, 1]]), dtype: 'float32' });
-    return JSON.parse(made.config) as Record<string, unknown>;
-  };
-  t.like(await saved({}), { model_type: 'llama', attention_bias: true, vocab_size: 10 });
-  const plain = await saved({ bias: false });
-  t.like(plain, { attention_bias: false });
-  t.false('bias' in plain);
-});
-
-test('the rope of a saved model is the base model\'s in both spellings, of which transformers 5 takes rope_scaling', async (t) => {
-  const folder = temporaryFolder(t);
-  const ropeOf = async (rope: Record<string, unknown>) => {
-    writeFileSync(join(folder, 'config.json'), JSON.stringify({ model_type: 'llama', ...rope }));
-    const made = await makeConfig({ baseFolder: folder, classPrefix: 'Llama', vocabSize: 10, lastTokens: new Map([[2, 1]]), dtype: 'float32' });
-    const { rope_theta, rope_scaling, rope_parameters } = JSON.parse(made.config) as Record<string, unknown>;
-    return { rope_theta, rope_scaling, rope_parameters };
-  };
-  const yarn = { rope_type: 'yarn', factor: 4 };
-  const plain = { rope_type: 'default' };
-  // The theta within the parameters counts before the one beside them.
-  t.deepEqual(await ropeOf({ rope_theta: 50, rope_parameters: { ...yarn, rope_theta: 70 } }), { rope_theta: 70, rope_scaling: yarn, rope_parameters: { ...yarn, rope_theta: 70 } });
-  t.deepEqual(await ropeOf({ rope_theta: 50, rope_parameters: yarn }), { rope_theta: 50, rope_scaling: yarn, rope_parameters: yarn });
-  t.deepEqual(await ropeOf({ rope_scaling: {}, rope_parameters: { ...plain, rope_theta: 70 } }), { rope_theta: 70, rope_scaling: null, rope_parameters: { ...plain, rope_theta: 70 } });
-  t.deepEqual(await ropeOf({ rope_parameters: { type: 'yarn', factor: 4 } }), { rope_theta: undefined, rope_scaling: { type: 'yarn', factor: 4 }, rope_parameters: { type: 'yarn', factor: 4 } });
-  // Where rope_scaling stands beside rope_parameters, these do not count.
-  t.deepEqual(await ropeOf({ rope_theta: 50, rope_scaling: yarn, rope_parameters: { ...plain, rope_theta: 70 } }), { rope_theta: 50, rope_scaling: yarn, rope_parameters: undefined });
-});
-
-test('numbers survive reading and writing to the letter', (t) => {
-  const text = '{\n  "a": [\n    -0.0,\n    1E+5,\n    0\n  ],\n  "b\\\\\\"": "1.0"\n}\n';
-  t.is(stringifyKeepingNumbers(parseKeepingNumbers(text)), text);
 });

@@ -9,23 +9,27 @@ import type { CheckpointReference } from './checkpoints';
 import { TrainingError } from './errors';
 import { messageOf } from '../support/thrown';
 import type { TrainCallbacks, TrainResult } from './events';
-import { modelDigest } from '../files/model_digest';
+import { modelDigest } from '../model_folder/digest';
 import { realFileSystem, type FileSystem } from '../files/file_system';
 import { memoryReserve } from '../arguments/memory_reserve';
 import { formatBytes, formatMemoryPlan, planOrRefuse } from './memory';
-import { exportModel, makeConfig, sha256, type ModelFolderPlan } from './model_folder';
+import { makeConfig } from '../model_folder/config';
+import { ModelFolderError } from '../model_folder/errors';
+import { exportModel, type ModelFolderPlan } from '../model_folder/export';
+import { CONFIG_FILE } from '../model_folder/files';
+import { sha256 } from '../support/sha256';
 import { readSampleFacts } from '../scoring/model_facts';
-import { NO_TOKENS_ADDED, replacesSampleTemplate } from '../tokenization/model_folder';
+import { NO_TOKENS_ADDED, replacesSampleTemplate } from '../tokenization/tokenizer_files';
 import { rebuiltTokenizerNote } from '../tokenization/transformers_classes';
 import { parseTrainOptions, sampleCompat, stepsOf, type PlannedTrainOptions, type TrainOptions } from './options';
 import { openOutputFolder, removeEarlier, takeOutputFolder, type OutputFolderState, type Say } from './output_folder';
-import { packageVersion } from '../support/package_version';
+import { PACKAGE_NAME, packageVersion } from '../support/package_version';
 import { readPaddingToken } from './padding_token';
 import { Run, OPTIMIZER_FILE, type RunStartState } from './run';
 import { compareRewards, rewardsOfFolder, type RoundingEffect } from './rounding';
 import { RunLog } from './run_log';
 import { StepPlan } from './step_plan';
-import { planTokenizerFiles } from './tokenizer_files';
+import { planTokenizerFiles } from './tokenizer_plan';
 import { loadTrainingData, sampleOptions, type TrainingData } from './training_data';
 import { checkResumable, deviceChange, microBatchTokensOf, readState, type RunIdentity } from './training_state';
 
@@ -265,7 +269,7 @@ async function identityOf(options: TrainOptions, data: TrainingData, paddingToke
     data: data.fileDigests,
     tokenizer_sha256: data.tokenizerSha256,
     chat_template_sha256: data.chatTemplate === undefined ? null : sha256(data.chatTemplate),
-    base_config_sha256: sha256(await files.readText(join(options.model_path, 'config.json'))),
+    base_config_sha256: sha256(await files.readText(join(options.model_path, CONFIG_FILE))),
     base_model_digest: await modelDigest(options.model_path),
     reward_head: options.reward_head ?? null,
     special_tokens_in_text: options.special_tokens_in_text ?? 'keep',
@@ -284,7 +288,9 @@ async function identityOf(options: TrainOptions, data: TrainingData, paddingToke
 async function folderPlanOf(options: TrainOptions, data: TrainingData, architecture: ArchitectureInfo, files: FileSystem, say: Say): Promise<ModelFolderPlan> {
   const { classPrefix, savedFamily, vocabSize } = architecture;
   const { lastTokens } = data;
-  const { config, newPadToken } = await makeConfig({ baseFolder: options.model_path, classPrefix, savedFamily, vocabSize, lastTokens, dtype: options.dtype }, files);
+  const { config, newPadToken } = await makeConfig({ baseFolder: options.model_path, classPrefix, savedFamily, vocabSize, lastTokens, dtype: options.dtype }, files).catch((error: unknown) => {
+    throw error instanceof ModelFolderError ? new TrainingError(error.message) : error;
+  });
   const { changes, found } = await planTokenizerFiles({
     baseFolder: options.model_path,
     newPadToken,
@@ -304,7 +310,7 @@ async function folderPlanOf(options: TrainOptions, data: TrainingData, architect
     config,
     tokenizerChanges: changes,
     facts: {
-      package: 'cheems-native',
+      package: PACKAGE_NAME,
       package_version: packageVersion(),
       do_strip: options.do_strip,
       compat: sampleCompat(options) ?? null,

@@ -4,8 +4,8 @@
 import { join } from 'node:path';
 import type { FileSystem } from '../files/file_system';
 import { TrainingError } from './errors';
-import { CONFIG_FILE } from './model_folder';
-import { parseModelJson } from '../files/model_json';
+import { CONFIG_FILE } from '../model_folder/files';
+import { parseModelJson } from '../model_folder/json';
 
 /** What transformers' configuration class takes where config.json has no pad_token_id; the other families: none. */
 const DEFAULTS: Record<string, number | 'unknown'> = { gemma: 0, gemma2: 0, internlm2: 'unknown' };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { readPreferenceDataset } from '../data/dataset';
 import { formatReport } from '../data/report';
 import type { PreferenceDataset, TokenizedPrompt } from '../data/types';
-import { readTokenizerFiles } from '../tokenization/model_folder';
+import { readTokenizerFiles } from '../tokenization/tokenizer_files';
 import type { WholeSampleOptions } from '../tokenization/sample_builder';
 import type { Conversation } from '../tokenization/sample_template';
 import { tokenizeDataset, type TokenizeOptions } from '../tokenization/tokenize_dataset';
@@ -11,6 +11,7 @@ import { TrainingError } from './errors';
 import type { Phase, TrainCallbacks } from './events';
 import type { FileDigest, FileSystem } from '../files/file_system';
 import { sampleCompat, type TrainOptions } from './options';
+import { TOKENIZER_FILE } from '../model_folder/files';
 
 const TRIED_CONVERSATIONS = 256;
 
@@ -72,7 +73,7 @@ export async function loadTrainingData(options: TrainOptions, context: LoadConte
     notes: [...train.notes, ...(test?.notes ?? [])],
     fileDigests,
     chatTemplate: hasText ? readTokenizerFiles(options.model_path, options.chat_template).chatTemplate?.source : undefined,
-    tokenizerSha256: hasText ? (await context.files.digest(join(options.model_path, 'tokenizer.json'))).sha256 : null,
+    tokenizerSha256: hasText ? (await context.files.digest(join(options.model_path, TOKENIZER_FILE))).sha256 : null,
     conversations: conversationsOf([train, ...(test ? [test] : [])]),
     longestSample: samples.reduce((longest, { inputIds }) => Math.max(longest, inputIds.length), 0),
     lastTokens: countLastTokens(samples),

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Message } from '../../../data/types';
-import { modelDigest } from '../../../files/model_digest';
+import { modelDigest } from '../../../model_folder/digest';
 import { checkSampling, GenerationError, LanguageModel, type Answer, type PreparedPrompt, type Sampling } from '../../../generation';
 import { beginning } from '../../../generation/thoughts';
 import { TokenizerError } from '../../../tokenization/errors';

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { modelDigest } from './model_digest';
+import { modelDigest } from './digest';
 
 const newFolder = (): string => mkdtempSync(join(tmpdir(), 'model-digest-'));
 

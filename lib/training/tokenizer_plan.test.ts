@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import test from 'ava';
 import { CONVERSATIONS, idsOf, REFERENCE, sampleTemplateCases, writeCase } from '../testing/sample_template_cases';
 import { realFileSystem } from '../files/file_system';
-import { replacesSampleTemplate } from '../tokenization/model_folder';
+import { replacesSampleTemplate } from '../tokenization/tokenizer_files';
 import { SampleBuilder } from '../tokenization/sample_builder';
-import { sha256 } from './model_folder';
-import { planTokenizerFiles } from './tokenizer_files';
+import { sha256 } from '../support/sha256';
+import { planTokenizerFiles } from './tokenizer_plan';
 
 const recorded = JSON.parse(readFileSync(join(REFERENCE, 'recorded.json'), 'utf8')) as Record<string, number[][]>;
 const cases = sampleTemplateCases();

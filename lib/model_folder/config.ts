@@ -1,49 +1,13 @@
-// What makes a folder a reward model: config.json as transformers writes it for one label, the weights, the
-// tokenizer's files, and cheems.json with the choices that eval and score must repeat.
-import { createHash } from 'node:crypto';
+// config.json of a trained reward model: the base model's, as transformers writes it for one label.
+
 import { join } from 'node:path';
-import type { EngineModel, Precision } from '../engine/types';
-import { TrainingError } from './errors';
-import { codeOf, messageOf } from '../support/thrown';
-import { realFileSystem, type FileSystem } from '../files/file_system';
+import type { Precision } from '../engine/types';
 import { parseKeepingNumbers, stringifyKeepingNumbers } from '../files/exact_json';
-import { TOKENIZER_FILES } from '../files/model_files';
-import { writeTokenizerFiles, type TokenizerChanges } from './tokenizer_files';
-import { parseModelJson, withoutMark } from '../files/model_json';
-
-export const CONFIG_FILE = 'config.json';
-export const WEIGHTS_FILE = 'model.safetensors';
-export const FACTS_FILE = 'cheems.json';
-
-/** The content of cheems.json. */
-export interface RewardModelFacts {
-  package: 'cheems-native';
-  package_version: string;
-  /** Samples were built so, and must be built so for scoring. */
-  do_strip: boolean;
-  compat: 'cheems' | null;
-  /** Special tokens within texts; what training refused, it says nothing of. */
-  special_tokens_in_text: 'keep' | 'escape';
-  max_length: number;
-  truncation: boolean;
-  /** SHA-256 of the chat template; null where all samples came as token ids. */
-  chat_template_sha256: string | null;
-  /** Where the reward is read. */
-  reward_position: 'last token of the sample';
-  reward_head: 'score.weight';
-  /** The last ids of the training samples (at most 16, the commonest first): config.json's pad_token_id is none of them. */
-  last_token_ids: number[];
-}
-
-export interface ModelFolderPlan {
-  /** The base model's folder, where the tokenizer's files and the rest of config.json come from. */
-  baseFolder: string;
-  /** Text of the finished config.json. */
-  config: string;
-  facts: RewardModelFacts;
-  /** Of the tokenizer's files, what is not the base model's. */
-  tokenizerChanges: TokenizerChanges;
-}
+import { realFileSystem, type FileSystem } from '../files/file_system';
+import { codeOf, messageOf } from '../support/thrown';
+import { ModelFolderError } from './errors';
+import { CONFIG_FILE, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE } from './files';
+import { parseModelJson, withoutMark } from './json';
 
 /** How often each id ends a sample: what the choice of pad_token_id must avoid. */
 export type LastTokenCounts = ReadonlyMap<number, number>;
@@ -59,7 +23,7 @@ async function readJson(file: string, files: FileSystem): Promise<Record<string,
   try {
     return parseModelJson(text) as Record<string, unknown>;
   } catch (error) {
-    throw new TrainingError(`${file} ${messageOf(error)}.`);
+    throw new ModelFolderError(`${file} ${messageOf(error)}.`);
   }
 }
 
@@ -75,8 +39,8 @@ const textOfToken = (token: unknown): unknown => (typeof token === 'object' && t
 
 /** Empty for a folder without a tokenizer. */
 async function readSpecialTokens(baseFolder: string, files: FileSystem): Promise<SpecialTokens> {
-  const config = (await readJson(join(baseFolder, 'tokenizer_config.json'), files)) ?? {};
-  const tokenizer = (await readJson(join(baseFolder, 'tokenizer.json'), files)) ?? {};
+  const config = (await readJson(join(baseFolder, TOKENIZER_CONFIG_FILE), files)) ?? {};
+  const tokenizer = (await readJson(join(baseFolder, TOKENIZER_FILE), files)) ?? {};
   const listed = (Array.isArray(tokenizer['added_tokens']) ? tokenizer['added_tokens'] : []) as { id?: unknown; content?: unknown; special?: unknown }[];
   const added = listed.filter((token): token is { id: number; content: string; special?: unknown } => Number.isInteger(token.id) && typeof token.content === 'string');
   const idOf = new Map<unknown, number>(added.map(({ id, content }) => [content, id]));
@@ -104,7 +68,7 @@ export function choosePadTokenId(tokens: { pad?: number | undefined; others?: re
   for (const id of [tokens.pad, configPad]) if (usable(id)) return id;
   for (const id of tokens.others ?? []) if (usable(id) && !endIds.has(id)) return id;
   for (let id = vocabSize - 1; id >= 0; id -= 1) if (usable(id) && !endIds.has(id)) return id;
-  throw new TrainingError('Every id of the vocabulary ends some sample, so config.json can have no pad_token_id that transformers would not take for padding. Are the input_ids right?');
+  throw new ModelFolderError('Every id of the vocabulary ends some sample, so config.json can have no pad_token_id that transformers would not take for padding. Are the input_ids right?');
 }
 
 const asIds = (value: unknown): number[] => (Array.isArray(value) ? value : [value]).map(Number).filter(Number.isInteger);
@@ -189,52 +153,4 @@ function spellRopeBothWays(config: Record<string, unknown>): void {
 
 function isFilledObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null && Object.keys(value).length > 0;
-}
-
-export function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
-}
-
-/** Writes all but the weights into an existing folder. config.json comes last: without it a folder is no model. */
-export async function writeDescription(folder: string, plan: ModelFolderPlan, files: FileSystem = realFileSystem): Promise<void> {
-  await writeTokenizerFiles(folder, plan.baseFolder, plan.tokenizerChanges, files);
-  await files.writeDurably(join(folder, FACTS_FILE), `${JSON.stringify(plan.facts, null, 2)}\n`);
-  await files.writeDurably(join(folder, CONFIG_FILE), plan.config);
-}
-
-/**
- * Writes a whole model folder into an existing folder. Weights that are trained rounded to bfloat16 are saved so; others in
- * the dtype that they are held in, which is bfloat16 for the matrices of a bfloat16 optimizer state.
- */
-export async function writeModelFolder(folder: string, plan: ModelFolderPlan, model: Pick<EngineModel, 'saveWeights'>, dtype: Precision, files: FileSystem = realFileSystem): Promise<void> {
-  await model.saveWeights(join(folder, WEIGHTS_FILE), dtype === 'bfloat16' ? dtype : 'held');
-  await writeDescription(folder, plan, files);
-}
-
-const MODEL_FILES = [WEIGHTS_FILE, ...TOKENIZER_FILES, FACTS_FILE, CONFIG_FILE];
-
-/**
- * Makes `outputDir` itself the model that a checkpoint holds, by hard links where the file system has them and
- * copies elsewhere. Each file appears by a rename. config.json is removed first and set last, so that a kill in
- * between leaves a folder that is no model rather than a mixture of two; the checkpoint is not touched.
- */
-export async function exportModel(checkpoint: string, outputDir: string, files: FileSystem = realFileSystem): Promise<void> {
-  if (await files.kindOf(join(outputDir, CONFIG_FILE))) await files.removeFile(join(outputDir, CONFIG_FILE));
-  await files.flushFolder(outputDir);
-  for (const name of MODEL_FILES) {
-    const source = join(checkpoint, name);
-    const target = join(outputDir, name);
-    if (!(await files.kindOf(source))) {
-      if (await files.kindOf(target)) await files.removeFile(target);  // of an earlier run's tokenizer
-      continue;
-    }
-    const temporary = join(outputDir, `.writing-${name}-${process.pid}`);
-    await files.removeFolder(temporary);
-    await files.hardLink(source, temporary).catch(() => files.copyDurably(source, temporary));
-    // rename() does nothing where both names are links to one file already, and would leave the temporary name.
-    await files.rename(temporary, target);
-    await files.removeFolder(temporary);
-    if (name === FACTS_FILE) await files.flushFolder(outputDir);
-  }
-  await files.flushFolder(outputDir);
 }

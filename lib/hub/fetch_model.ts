@@ -9,7 +9,8 @@ import { ModelCache } from './cache';
 import { hubEnvironment, type HubEnvironment } from './environment';
 import { HubError } from './errors';
 import { refuseForeignForms } from './local_folder';
-import { isIndex, isWeights, neededFiles, shardsOf } from './needed_files';
+import { isIndex } from '../model_folder/files';
+import { isWeights, neededFiles, shardsOf } from './needed_files';
 import { hubReference, type ModelReference } from './reference';
 
 export interface FetchProgress {

@@ -5,6 +5,15 @@ import { join } from 'node:path';
 import { withTokensOfConfig } from './config_tokens';
 import { TokenizerError } from './errors';
 import { FolderFiles, missingTokenizer, type HeldFiles } from './folder_files';
+import type { RewardModelFacts } from '../model_folder/facts';
+import {
+  CHAT_TEMPLATE_FILE,
+  FACTS_FILE,
+  OLD_CHAT_TEMPLATE_FILE,
+  SPECIAL_TOKENS_FILE,
+  TOKENIZER_CONFIG_FILE,
+  TOKENIZER_FILE,
+} from '../model_folder/files';
 import { isSampleTemplate } from './sample_note';
 
 export interface TokenizerFiles {
@@ -28,12 +37,12 @@ const SPECIAL_TOKENS = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad
  */
 export function readTokenizerFiles(folder: string, chatTemplateFile?: string, held?: HeldFiles): TokenizerFiles {
   const files = new FolderFiles(held);
-  const tokenizerFile = join(folder, 'tokenizer.json');
+  const tokenizerFile = join(folder, TOKENIZER_FILE);
   if (!files.has(tokenizerFile)) throw new TokenizerError(missingTokenizer(folder));
   const tokenizer = files.object(tokenizerFile);
-  const configFile = join(folder, 'tokenizer_config.json');
+  const configFile = join(folder, TOKENIZER_CONFIG_FILE);
   const config = files.has(configFile) ? files.object(configFile) : {};
-  const mapFile = join(folder, 'special_tokens_map.json');
+  const mapFile = join(folder, SPECIAL_TOKENS_FILE);
   const map = files.has(mapFile) ? files.object(mapFile) : {};
   return {
     folder,
@@ -54,22 +63,22 @@ function findChatTemplate(
 ): TokenizerFiles['chatTemplate'] {
   if (given !== undefined && (!hasSampleTemplate(files, folder) || !isTrainedTemplate(files, folder, given)))
     return { source: files.template(given), file: given };
-  const jinja = join(folder, 'chat_template.jinja');
+  const jinja = join(folder, CHAT_TEMPLATE_FILE);
   if (files.has(jinja)) return { source: files.template(jinja), file: jinja };
-  const json = join(folder, 'chat_template.json');
+  const json = join(folder, OLD_CHAT_TEMPLATE_FILE);
   if (files.has(json)) return templateOf(files.object(json)['chat_template'], json);
   return templateOf(config['chat_template'], configFile);
 }
 
 /** Whether the folder's own template was made of the given one: that renders the samples, the given one without what the tokenizer added. */
 function isTrainedTemplate(files: FolderFiles, folder: string, given: string): boolean {
-  const facts = join(folder, 'cheems.json');
+  const facts = join(folder, FACTS_FILE);
   if (!files.has(facts)) return false;
-  return files.object(facts)['chat_template_sha256'] === createHash('sha256').update(files.text(given)).digest('hex');
+  return (files.object(facts) as Partial<RewardModelFacts>).chat_template_sha256 === createHash('sha256').update(files.text(given)).digest('hex');
 }
 
 function hasSampleTemplate(files: FolderFiles, folder: string): boolean {
-  const file = join(folder, 'chat_template.jinja');
+  const file = join(folder, CHAT_TEMPLATE_FILE);
   return files.has(file) && isSampleTemplate(files.text(file));
 }
 

@@ -3,17 +3,21 @@
 // library builds it anew.
 import { join } from 'node:path';
 import type { FileSystem } from '../files/file_system';
-import { readTokenizerFiles } from '../tokenization/model_folder';
+import { readTokenizerFiles } from '../tokenization/tokenizer_files';
 import { SampleBuilder, type WholeSampleOptions } from '../tokenization/sample_builder';
 import { findSampleTemplate, type Conversation, type FoundTemplate } from '../tokenization/sample_template';
-import { TOKENIZER_FILES } from '../files/model_files';
+import type { TokenizerChanges } from '../model_folder/export';
+import {
+  CHAT_TEMPLATE_FILE,
+  OLD_CHAT_TEMPLATE_FILE,
+  SPECIAL_TOKENS_FILE,
+  TOKENIZER_CONFIG_FILE,
+  TOKENIZER_FILE,
+} from '../model_folder/files';
 import { parseKeepingNumbers, stringifyKeepingNumbers } from '../files/exact_json';
 
 /** Those that name the special tokens. */
-const NAMING_FILES = ['tokenizer_config.json', 'special_tokens_map.json'];
-
-/** Texts of the tokenizer's files that are not the base model's; null: not written. */
-export type TokenizerChanges = ReadonlyMap<string, string | null>;
+const NAMING_FILES = [TOKENIZER_CONFIG_FILE, SPECIAL_TOKENS_FILE];
 
 export interface TokenizerRequest {
   baseFolder: string;
@@ -62,11 +66,11 @@ export async function planTokenizerFiles(request: TokenizerRequest, files: FileS
   );
   if (found.source === undefined) {
     await changeNames(baseFolder, names, {}, changes, files);
-    if (samples.chatTemplateFile !== undefined) changes.set('chat_template.jinja', source);
+    if (samples.chatTemplateFile !== undefined) changes.set(CHAT_TEMPLATE_FILE, source);
     return { changes, found };
   }
-  changes.set('chat_template.jinja', found.source);
-  changes.set('chat_template.json', null);
+  changes.set(CHAT_TEMPLATE_FILE, found.source);
+  changes.set(OLD_CHAT_TEMPLATE_FILE, null);
   await changeNames(
     baseFolder,
     sampleNames,
@@ -76,7 +80,7 @@ export async function planTokenizerFiles(request: TokenizerRequest, files: FileS
   );
   const { before, after } = builder.tokensAround;
   if (before.length + after.length > 0)
-    changes.set('tokenizer.json', withoutAdding(await files.readText(join(baseFolder, 'tokenizer.json'))));
+    changes.set(TOKENIZER_FILE, withoutAdding(await files.readText(join(baseFolder, TOKENIZER_FILE))));
   return { changes, found };
 }
 
@@ -135,7 +139,7 @@ async function changeNames(
   files: FileSystem,
 ): Promise<void> {
   for (const name of NAMING_FILES) {
-    const isConfig = name === 'tokenizer_config.json';
+    const isConfig = name === TOKENIZER_CONFIG_FILE;
     const fields = isConfig ? { ...names, ...config } : names;
     if (Object.keys(fields).length === 0) continue;
     const file = join(baseFolder, name);
@@ -153,20 +157,4 @@ function withoutAdding(text: string): string {
   const processor = tokenizer['post_processor'] as { processors?: { type?: string }[] } | null | undefined;
   const kept = (processor?.processors ?? []).find(({ type }) => type === 'ByteLevel');
   return stringifyKeepingNumbers({ ...tokenizer, post_processor: kept ?? null });
-}
-
-/** Writes the tokenizer's files into an existing folder. */
-export async function writeTokenizerFiles(
-  folder: string,
-  baseFolder: string,
-  changes: TokenizerChanges,
-  files: FileSystem,
-): Promise<void> {
-  for (const name of TOKENIZER_FILES) {
-    const changed = changes.get(name);
-    const [source, target] = [join(baseFolder, name), join(folder, name)];
-    if (changed === null) continue;
-    if (changed !== undefined) await files.writeDurably(target, changed);
-    else if ((await files.kindOf(source)) !== undefined) await files.copyDurably(source, target); // follows links, as download caches have them
-  }
 }

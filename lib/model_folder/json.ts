@@ -1,6 +1,6 @@
 // The JSON files of model folders, as Python's json module writes and reads them.
 
-import { parseWithNumbers } from './exact_json';
+import { parseWithNumbers } from '../files/exact_json';
 
 /** A number, or the name of one that JSON does not know. */
 const readNumber = (spelling: string): number | string => (/[NI]/.test(spelling) ? spelling : Number(spelling));

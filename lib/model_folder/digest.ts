@@ -3,7 +3,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { open, readdir, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SMALL_MODEL_FILES } from './model_files';
+import { ADAPTER_CONFIG_FILE, isIndex, SMALL_MODEL_FILES } from './files';
 
 const WEIGHTS = /\.(?:safetensors|bin|pt|pth)$/;
 /** States of an optimizer are none of the model. */
@@ -56,8 +56,8 @@ export async function modelDigest(folder: string): Promise<string> {
 
 const isOfModel = (name: string): boolean =>
   SMALL_MODEL_FILES.has(name) ||
-  name === 'adapter_config.json' ||
-  name.endsWith('.index.json') ||
+  name === ADAPTER_CONFIG_FILE ||
+  isIndex(name) ||
   (WEIGHTS.test(name) && !OF_TRAINING.test(name));
 
 type Read = (begin: number, length: number) => Promise<void>;

@@ -1,0 +1,67 @@
+// cheems.json: how a trained model's samples were built, and must be built for scoring. Written and read by one schema.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { z } from 'zod';
+import { PACKAGE_NAME } from '../support/package_version';
+import { codeOf, messageOf } from '../support/thrown';
+import { ModelFolderError } from './errors';
+import { FACTS_FILE } from './files';
+
+function factsSchema() {
+  const { z } = require('zod') as typeof import('zod'); // for those who have such a file
+  return z.object({
+    package: z.literal(PACKAGE_NAME),
+    package_version: z.string(),
+    /** Samples were built so, and must be built so for scoring. */
+    do_strip: z.boolean(),
+    /** 'transformers': of early versions; it changes no sample. */
+    compat: z.enum(['cheems', 'transformers']).nullable(),
+    /** Special tokens within texts; what training refused, it says nothing of. */
+    special_tokens_in_text: z.enum(['keep', 'escape']),
+    max_length: z.number(),
+    truncation: z.boolean(),
+    /** SHA-256 of the chat template; null where all samples came as token ids. */
+    chat_template_sha256: z.string().nullable(),
+    /** Where the reward is read. */
+    reward_position: z.literal('last token of the sample'),
+    reward_head: z.literal('score.weight'),
+    /** The last ids of the training samples (at most 16, the commonest first): config.json's pad_token_id is none of them. */
+    last_token_ids: z.array(z.number()),
+  });
+}
+
+/** The content of cheems.json. */
+export type RewardModelFacts = z.infer<ReturnType<typeof factsSchema>>;
+/** What scoring follows. Early versions wrote less. */
+export type SampleChoices = Partial<Pick<RewardModelFacts, 'do_strip' | 'compat' | 'special_tokens_in_text'>>;
+
+/** The text of cheems.json. */
+export function factsText(facts: RewardModelFacts): string {
+  return `${JSON.stringify(factsSchema().parse(facts), null, 2)}\n`;
+}
+
+/**
+ * What a folder's cheems.json says of its samples; undefined where there is none.
+ * @throws ModelFolderError naming the file where it is broken.
+ */
+export async function readSampleChoices(folder: string): Promise<SampleChoices | undefined> {
+  const file = join(folder, FACTS_FILE);
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return undefined;
+    throw new ModelFolderError(`${file} cannot be read (${messageOf(error)}).`);
+  }
+  const read = factsSchema().pick({ do_strip: true, compat: true, special_tokens_in_text: true }).partial();
+  try {
+    return read.parse(JSON.parse(text)) as SampleChoices;
+  } catch {
+    throw new ModelFolderError(
+      `${file} is broken: "do_strip" must be true or false, "compat" null, "cheems" or "transformers", and ` +
+        `"special_tokens_in_text" "keep" or "escape". It says how this model's samples are built; restore it from the ` +
+        "training run's folder.",
+    );
+  }
+}

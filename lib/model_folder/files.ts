@@ -1,0 +1,56 @@
+// The files of a model folder: the one list, for what is read, fetched, copied, saved and digested.
+
+export const CONFIG_FILE = 'config.json';
+export const GENERATION_CONFIG_FILE = 'generation_config.json';
+/** How a reward model's samples were built; see facts.ts. */
+export const FACTS_FILE = 'cheems.json';
+/** What training writes. */
+export const WEIGHTS_FILE = 'model.safetensors';
+
+export const TOKENIZER_FILE = 'tokenizer.json';
+export const TOKENIZER_CONFIG_FILE = 'tokenizer_config.json';
+export const SPECIAL_TOKENS_FILE = 'special_tokens_map.json';
+export const CHAT_TEMPLATE_FILE = 'chat_template.jinja';
+export const OLD_CHAT_TEMPLATE_FILE = 'chat_template.json';
+
+/** Of a tokenizer's files, those that are read here, and so count for what the tokens are. */
+export const TOKENIZER_FILES_READ = [
+  TOKENIZER_FILE,
+  TOKENIZER_CONFIG_FILE,
+  SPECIAL_TOKENS_FILE,
+  CHAT_TEMPLATE_FILE,
+  OLD_CHAT_TEMPLATE_FILE,
+] as const;
+
+export const SENTENCEPIECE_FILES: readonly string[] = [
+  'tokenizer.model',
+  'spiece.model',
+  'spm.model',
+  'sentencepiece.bpe.model',
+];
+export const MERGES_FILE = 'merges.txt';
+export const WORDPIECE_FILE = 'vocab.txt';
+
+/** Tokenizer and templates of a model folder, as transformers and SentencePiece name them. */
+export const TOKENIZER_FILES: readonly string[] = [
+  ...TOKENIZER_FILES_READ,
+  'added_tokens.json',
+  'vocab.json',
+  WORDPIECE_FILE,
+  MERGES_FILE,
+  ...SENTENCEPIECE_FILES,
+];
+
+/** With its configuration. What else may lie there (logs, results, states of training) is none of the model. */
+export const SMALL_MODEL_FILES: ReadonlySet<string> = new Set([
+  CONFIG_FILE,
+  GENERATION_CONFIG_FILE,
+  FACTS_FILE,
+  ...TOKENIZER_FILES,
+]);
+
+/** Weights in the order in which the engine looks for them, which is transformers': in one file, or an index of several. */
+export const WEIGHTS_FILES = [WEIGHTS_FILE, `${WEIGHTS_FILE}.index.json`, 'pytorch_model.bin', 'pytorch_model.bin.index.json'];
+/** Of an adapter in PEFT's form. */
+export const ADAPTER_CONFIG_FILE = 'adapter_config.json';
+export const isIndex = (path: string): boolean => path.endsWith('.index.json');
