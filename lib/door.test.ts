@@ -79,7 +79,7 @@ function loadedBy(program: string): string[] {
 }
 
 const HEAVY =
-  /evaluation\/(judges|report|benchmarks|metrics)|^hub\/|training\/(loop|run|checkpoints)|cli\/|^(@huggingface|zod|yaml|cli-|undici|linkedom|hyparquet|@observablehq|yargs)/;
+  /(judging|reporting)\/|evaluation\/(benchmarks|metrics)|^hub\/|training\/(loop|run|checkpoints)|cli\/|^(@huggingface|zod|yaml|cli-|undici|linkedom|hyparquet|@observablehq|yargs)/;
 
 test('require loads no judges, no reports, no hub; what is called is loaded then', (t) => {
   const files = loadedBy("require('./index')");

@@ -3,10 +3,10 @@
 import { basename, dirname, resolve } from 'node:path';
 import { formatReport } from '../data/report';
 import { evaluate, findBenchmark, loadPredictor, readBenchmarkFile, registeredBenchmarks, registeredPredictors, tableFor, writeReport, writeResults, RESULT_FILES, type Evaluation, type EvaluationDataset, type Predictor, type WrittenResults } from '../evaluation';
-import { requireVerdicts } from '../evaluation/judges/verdicts';
+import { requireVerdicts } from '../evaluation/verdicts';
 import { withFolderLock } from '../files/folder_lock';
 import { checkOutputFolder } from '../files/output_checks';
-import { readCheemsJudgeData } from '../evaluation/judges/cheems_data';
+import { readCheemsJudgeData } from '../judging/cheems_data';
 import { rewardModelPredictor } from '../evaluation/predictors/reward_model';
 import { choice, number, paths, text } from '../arguments/option_kinds';
 import { defineCommand } from './command';

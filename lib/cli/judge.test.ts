@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { requestKey } from '../evaluation/judges/http/request_key';
+import { requestKey } from '../judging/http/request_key';
 import { resolveValues } from './command';
 import { evalOptions } from './eval';
 import { checkJudgeOptions, openJudge } from './judge';

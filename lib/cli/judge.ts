@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { counted } from '../text/counted';
 import type { Predictor } from '../evaluation';
-import { bothOrders, findJudgeTemplate, JudgeError, openEndpoint, openLocalJudge, parseHeaders, registeredJudgeTemplates, singleOrder, type Completer, type PairOrders } from '../evaluation/judges';
+import { bothOrders, findJudgeTemplate, JudgeError, openEndpoint, openLocalJudge, parseHeaders, registeredJudgeTemplates, singleOrder, type Completer, type PairOrders } from '../judging';
 import { judgePredictor } from '../evaluation/predictors/judge';
 import { choice, number, optionalNumber, text, textWithDefault } from '../arguments/option_kinds';
 import { UsageError } from './failure';

@@ -4,7 +4,7 @@ import { EvaluationError } from './errors';
 import { formatReport } from '../data/report';
 import type { PreferenceDataset, PreferencePrompt } from '../data/types';
 import { figureIntervalBlocks, findBenchmark, type ScoredFile, type ScoreTable } from './benchmarks';
-import { reasonsWithoutVerdict } from './judges/verdicts';
+import { reasonsWithoutVerdict } from './verdicts';
 import { responseLengths } from './lengths';
 import { computeMetricsInBlocks, type BootstrapOptions, type Interval, type Judgement, type JudgeStatistics, type LengthUnit, type MetricPrompt } from './metrics';
 import { runInBlocks, type Blocks } from './metrics/blocks';

@@ -7,5 +7,6 @@ export { formatEvaluation, tableFor, type TableOptions } from './table';
 export * from './metrics';
 export * from './benchmarks';
 export * from './predictors';
-export * from './judges';
+export * from '../judging';
+export { requireVerdicts } from './verdicts';
 export { judgePredictor, type JudgePredictorOptions } from './predictors/judge';

@@ -4,8 +4,8 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import type { Completion } from '../evaluation/judges/completer';
-import { openEndpoint, type EndpointOptions, type HttpCompleter } from '../evaluation/judges/http';
+import type { Completion } from '../judging/completer';
+import { openEndpoint, type EndpointOptions, type HttpCompleter } from '../judging/http';
 import { startJudgeServer, type ChatRequest, type JudgeServer, type JudgeServerOptions } from './judge_server';
 
 export type Reply = { status: number; body: unknown; headers?: Record<string, string> };

@@ -4,7 +4,8 @@ import { DataError } from '../../data/errors';
 import type { PreferencePrompt } from '../../data/types';
 import { TokenizerError } from '../../tokenization/errors';
 import { Turns } from '../metrics/blocks';
-import { PredictorError, type Predictor, type PredictorDefinition, type PredictorSample, type PromptScores, type ScoringOptions } from './predictor';
+import type { Predictor, PredictorDefinition, PredictorSample, PromptScores, ScoringOptions } from './predictor';
+import { PredictorError } from '../../judging/errors';
 import { messageOf } from '../../support/thrown';
 
 /**

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { datasetFromRows } from '../../data/dataset';
 import type { Message } from '../../data/types';
-import { bothOrders, findJudgeTemplate, letterProbability, pairsToJudge, singleOrder, type Completer, type Completion, type CompletionOptions } from '../judges';
+import { bothOrders, findJudgeTemplate, letterProbability, pairsToJudge, singleOrder, type Completer, type Completion, type CompletionOptions } from '../../judging';
 import { evaluate, formatEvaluation, judgePredictor, writeResults, type JudgePredictorOptions } from '../index';
 
 const folder = mkdtempSync(join(tmpdir(), 'judge-predictor-'));

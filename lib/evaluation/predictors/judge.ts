@@ -5,14 +5,15 @@ import { createHash } from 'node:crypto';
 import { DataError } from '../../data/errors';
 import type { Message, PreferencePrompt, Response } from '../../data/types';
 import { maxTokensOf } from '../../generation';
-import type { Completer, Completion, CompletionOptions } from '../judges/completer';
-import { letterProbability } from '../judges/letters';
-import { bothOrders, pairsToJudge, type PairOrders, type Showing } from '../judges/pair_orders';
-import { bindParser, type BoundParser } from '../judges/parsers';
-import { renderPair, type JudgeTemplate, type TemplateChoice } from '../judges/templates';
-import { transcript } from '../judges/templates/template';
+import type { Completer, Completion, CompletionOptions } from '../../judging/completer';
+import { letterProbability } from '../../judging/letters';
+import { bothOrders, pairsToJudge, type PairOrders, type Showing } from '../../judging/pair_orders';
+import { bindParser, type BoundParser } from '../../judging/parsers';
+import { renderPair, type JudgeTemplate, type TemplateChoice } from '../../judging/templates';
+import { transcript } from '../../judging/templates/template';
 import { comparisonMargin, type Comparison, type Judgement } from '../metrics';
-import { PredictorError, type Predictor, type PromptScores, type ScoringOptions } from './predictor';
+import type { Predictor, PromptScores, ScoringOptions } from './predictor';
+import { PredictorError } from '../../judging/errors';
 
 export interface JudgePredictorOptions {
   /** The judge, as `openEndpoint` or `openLocalJudge` gives it. */

@@ -75,8 +75,3 @@ export interface PredictorDefinition {
   /** Frees what the predictor holds. */
   dispose?(): Promise<void> | void;
 }
-
-/** Something is wrong with a predictor: its shape, its answer, or an error that it threw (then in `cause`). */
-export class PredictorError extends Error {
-  override readonly name: string = 'PredictorError';
-}

@@ -3,7 +3,8 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PreferencePrompt } from '../../data/types';
-import { definePredictor, lengthPredictor, loadPredictor, PredictorError, registerPredictor, runPredictor, type PredictorDefinition } from './index';
+import { definePredictor, lengthPredictor, loadPredictor, registerPredictor, runPredictor, type PredictorDefinition } from './index';
+import { PredictorError } from '../../judging/errors';
 
 const prompt = (id: string, texts: string[], more: Partial<PreferencePrompt> = {}): PreferencePrompt => ({
   id,

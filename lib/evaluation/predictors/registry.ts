@@ -5,7 +5,8 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { definePredictor, shapeProblem } from './define';
 import { lengthPredictor } from './length';
-import { PredictorError, type Predictor, type PredictorDefinition } from './predictor';
+import type { Predictor, PredictorDefinition } from './predictor';
+import { PredictorError } from '../../judging/errors';
 import { messageOf } from '../../support/thrown';
 
 const registered = new Map<string, Predictor>([[lengthPredictor.name, lengthPredictor]]);

@@ -1,0 +1,70 @@
+// Whether a judge judged anything: figures that rest on no verdict at all are no figures.
+
+import type { Evaluation } from './evaluate';
+import type { Judgement, JudgeStatistics } from './metrics';
+import { JudgeError } from '../judging/errors';
+
+type Reasons = JudgeStatistics['unparsable_because'];
+
+const REASONS: readonly (readonly [keyof Reasons, string])[] = [
+  ['cut_off', 'cut off at the token limit'],
+  ['filtered', 'refused by a content filter'],
+  ['too_long', 'too long for the judge'],
+  ['no_verdict', 'no verdict in the answer'],
+];
+
+/** `cut off at the token limit: 3; too long for the judge: 1`. */
+export function reasonsWithoutVerdict(because: Reasons): string {
+  return REASONS.flatMap(([reason, name]) => (because[reason] > 0 ? [`${name}: ${because[reason]}`] : [])).join('; ');
+}
+
+/** @throws JudgeError where not one judgement has a verdict: why, what was said first, and what may help. */
+export function requireVerdicts({ files, predictor }: Evaluation): void {
+  const statistics = files.flatMap(({ report }) => (report.judge ? [report.judge] : []));
+  const sum = (count: (one: JudgeStatistics) => number) => statistics.reduce((total, one) => total + count(one), 0);
+  const judgements = sum((one) => one.judgements);
+  if (judgements === 0) {
+    throw new JudgeError(
+      `There is nothing to judge: no prompt of ${files.map(({ name }) => name).join(', ')} has two responses ` +
+        `of which one is known to be better.`,
+    );
+  }
+  if (sum(({ unparsable }) => unparsable) < judgements) return;
+  const because = Object.fromEntries(
+    REASONS.map(([reason]) => [reason, sum((one) => one.unparsable_because[reason])]),
+  ) as unknown as Reasons;
+  const [main] = [...REASONS].sort(([a], [b]) => because[b] - because[a])[0]!;
+  const { sampling, mode } = predictor.description as { sampling?: { maxTokens?: number }; mode?: string };
+  const parts = [
+    `The judge ${predictor.name} gave no verdict in any of ${judgements} judgements ` +
+      `(${reasonsWithoutVerdict(because)}).`,
+    quoteOf(
+      files.flatMap(({ scores }) =>
+        scores.flatMap(({ comparisons = [] }) => comparisons.flatMap((one) => one.judgements)),
+      ),
+    ),
+    remedyFor(main, mode === 'logits', sampling?.maxTokens),
+  ];
+  throw new JudgeError(parts.filter((part) => part !== '').join(' '));
+}
+
+/** What the first one says for itself. */
+function quoteOf(judgements: readonly Judgement[]): string {
+  const found = judgements.find(({ said, answer }) => (said ?? answer ?? '') !== '');
+  if (!found) return '';
+  const words = (found.said ?? found.answer!).replaceAll(/\s+/g, ' ').trim();
+  return `The first: "${words.length > 300 ? `${words.slice(0, 300)}…` : words}".`;
+}
+
+function remedyFor(reason: keyof Reasons, logits: boolean, maxTokens: number | undefined): string {
+  const now = maxTokens === undefined || logits ? '' : `, now ${maxTokens}`;
+  if (reason === 'cut_off') return `Raise --judge_max_tokens${now}.`;
+  if (reason === 'too_long')
+    return logits
+      ? 'Take a judge with a longer context.'
+      : `Lower --judge_max_tokens${now}, or take a judge with a longer context.`;
+  if (reason === 'filtered') return 'Another judge may answer.';
+  return logits
+    ? 'Its first token is none of the letters that --judge_template asks for.'
+    : 'Check that --judge_template and its parser fit this judge.';
+}
