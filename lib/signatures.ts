@@ -33,7 +33,7 @@ import type { CompletionOptions } from './judging/completer';
 import type { JudgePredictorOptions } from './evaluation/predictors/judge';
 import type { ScoringOptions } from './evaluation/predictors/predictor';
 import type { ResultsMeta } from './evaluation/results';
-import type { TableOptions } from './evaluation/table';
+import type { TableOptions } from './reporting/table';
 import type { ModelFolderOptions } from './hub';
 import { SPECIAL_TOKENS_IN_TEXT } from './tokenization/special_tokens_option';
 import type { TokenizeControl, TokenizeOptions } from './tokenization/tokenize_dataset';

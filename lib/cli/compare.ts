@@ -1,6 +1,6 @@
 // `cheems-native compare`: evaluations of the same data beside each other.
 
-import { compareResults, formatComparison, readResults, writeComparison } from '../evaluation/report';
+import { compareResults, formatComparison, readResults, writeComparison } from '../reporting/report';
 import { checkOutputFolder } from '../files/output_checks';
 import { number, paths, text } from '../arguments/option_kinds';
 import { defineCommand } from './command';

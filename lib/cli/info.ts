@@ -6,7 +6,7 @@ import { engineSource } from '../engine/addon';
 import type { EngineSource } from '../engine/loader';
 import type { EngineInfo } from '../engine/types';
 import { flag } from '../arguments/option_kinds';
-import { formatBytes } from '../training/memory';
+import { formatBytes } from '../text/bytes';
 import { defineCommand } from './command';
 import { packageVersion } from '../support/package_version';
 import { print } from './terminal';

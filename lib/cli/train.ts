@@ -6,7 +6,7 @@ import { headline } from '../training/evaluate';
 import type { EvaluationResult, StepMetrics, TrainCallbacks, TrainResult } from '../training/events';
 import { train } from '../training/loop';
 import { counted } from '../text/counted';
-import { formatMemoryPlan } from '../training/memory';
+import { formatMemoryPlan } from '../reporting/memory_table';
 import { describeRounding } from '../training/rounding';
 import { parseTrainOptions, trainOptionDefinitions, type TrainOptionName, type TrainOptions } from '../training/options';
 import type { OptionDefinition } from '../arguments/option_kinds';

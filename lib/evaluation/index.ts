@@ -2,8 +2,8 @@
 
 export { evaluate, type EvaluateOptions, type EvaluatedFile, type Evaluation, type EvaluationDataset, type EvaluationProgress } from './evaluate';
 export { describeResults, writeResults, type ResultsMeta, type WrittenResults } from './results';
-export { compareResults, formatComparison, readResults, writeComparison, writeReport, RESULT_FILES, type ResultsComparison, type StoredResults, type WrittenComparison, type WrittenReport } from './report';
-export { formatEvaluation, tableFor, type TableOptions } from './table';
+export { compareResults, formatComparison, readResults, writeComparison, writeReport, RESULT_FILES, type ResultsComparison, type StoredResults, type WrittenComparison, type WrittenReport } from '../reporting/report';
+export { formatEvaluation, tableFor, type TableOptions } from '../reporting/table';
 export * from './metrics';
 export * from './benchmarks';
 export * from './predictors';

@@ -1,6 +1,7 @@
 import test from 'ava';
 import type { MemoryPlan } from '../engine/types';
-import { formatMemoryPlan, planOrRefuse } from './memory';
+import { formatMemoryPlan } from '../reporting/memory_table';
+import { planOrRefuse } from './memory';
 
 const plan: MemoryPlan = {
   entries: [

@@ -1,44 +1,7 @@
-// The memory plan as people read it, and the refusal of what cannot fit.
+// The refusal of what cannot fit.
 import type { Engine, MemoryPlan, PlanRequest } from '../engine/types';
 import { TrainingError } from './errors';
-
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-const RESERVE = 'left free (--device_memory_reserve)';
-const MICRO_BATCH = 'tokens of a micro-batch (--micro_batch_tokens)';
-
-/** 1536 -> "1.5 KiB". */
-export function formatBytes(bytes: number): string {
-  let unit = 0;
-  let value = bytes;
-  while (value >= 1024 && unit < UNITS.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${UNITS[unit]}`;
-}
-
-/** A table of the plan: every entry with its kind, a sum, and what the machine has. No entry of 0 bytes. Lines where the table is too wide. */
-export function formatMemoryPlan(plan: MemoryPlan, width = Infinity): string {
-  const Table = require('cli-table3') as typeof import('cli-table3'); // for those who print one
-  const table = new Table({ head: ['memory', 'kind', 'size'], colAligns: ['left', 'left', 'right'], style: { head: [], border: [], compact: true } });
-  const entries = plan.entries.filter(({ bytes }) => bytes > 0);
-  for (const { name, kind, bytes } of entries) table.push([name, kind, formatBytes(bytes)]);
-  table.push(['in all', '', formatBytes(plan.totalBytes)]);
-  const reserve = plan.reserveBytes > 0 ? formatBytes(plan.reserveBytes) : undefined;
-  if (reserve !== undefined) table.push([RESERVE, '', reserve]);
-  const available = plan.availableBytes === null ? 'not known' : formatBytes(plan.availableBytes);
-  table.push(['available on this machine', '', available]);
-  table.push([MICRO_BATCH, '', String(plan.microBatchTokens)]);
-  const drawn = table.toString();
-  if (drawn.split('\n')[0]!.length <= width) return drawn;
-  return [
-    ...entries.map(({ name, bytes }) => `${formatBytes(bytes)} ${name}`),
-    `${formatBytes(plan.totalBytes)} in all`,
-    ...(reserve === undefined ? [] : [`${reserve} ${RESERVE}`]),
-    `${available} available on this machine`,
-    `${plan.microBatchTokens} ${MICRO_BATCH}`,
-  ].join('\n');
-}
+import { formatBytes } from '../text/bytes';
 
 /** What is planned for a device that is not here passes: its memory is not known. */
 export const fits = (plan: MemoryPlan): boolean => plan.availableBytes === null || plan.totalBytes <= usableBytes(plan);

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import type { PreferencePrompt } from '../../data/types';
 import { describeResults, evaluate, findBenchmark, formatEvaluation, readBenchmarkFile, type Evaluation } from '../index';
 import { quantile, randomSource } from '../metrics/bootstrap';
-import { describeReport } from '../report';
+import { describeReport } from '../../reporting/report';
 import { figureInterval, figureOf } from './figure';
 import type { ScoredFile } from './index';
 import type { RewardBench2Prompt } from './rewardbench2';

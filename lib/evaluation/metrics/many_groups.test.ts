@@ -1,7 +1,7 @@
 // Data with as many categories as prompts: the cost is that of the prompts, and the process stays awake.
 
 import test from 'ava';
-import { formatEvaluation } from '../table';
+import { formatEvaluation } from '../../reporting/table';
 import { evaluate, type Evaluation, type PromptScores } from '../index';
 import type { PreferencePrompt } from '../../data/types';
 import { runInBlocks, type Blocks } from './blocks';

@@ -1,6 +1,6 @@
 // The report's tables as Markdown and as CSV.
 
-import { visibleLine } from '../../text/visible';
+import { visibleLine } from '../text/visible';
 import { formatCell, tablesOf, type ReportContent, type ReportTable } from './content';
 
 /** GitHub's Markdown. Text of the data (names of files and categories) cannot become markup. */

@@ -1,10 +1,10 @@
 // A comparison as text for a terminal, and as compare.html, compare.md and compare.csv.
 
 import { join } from 'node:path';
-import { writeFileAtomically } from '../../files/atomic_file';
-import { makeFolders } from '../../files/output_checks';
-import { PACKAGE_NAME, packageVersion } from '../../support/package_version';
-import { visibleLine } from '../../text/visible';
+import { writeFileAtomically } from '../files/atomic_file';
+import { makeFolders } from '../files/output_checks';
+import { PACKAGE_NAME, packageVersion } from '../support/package_version';
+import { visibleLine } from '../text/visible';
 import { ChartMaker } from './charts';
 import type { Comparison, Difference } from './compare';
 import { formatCell, type Cell, type Chart, type ReportContent, type ReportTable } from './content';

@@ -2,10 +2,10 @@
 
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { writeFileAtomically } from '../../files/atomic_file';
-import type { Evaluation } from '../evaluate';
-import { RESULTS_NAMES, type ResultsOrigin } from '../results';
-import { headlineMetrics } from '../benchmarks';
+import { writeFileAtomically } from '../files/atomic_file';
+import type { Evaluation } from '../evaluation/evaluate';
+import { RESULTS_NAMES, type ResultsOrigin } from '../evaluation/results';
+import { headlineMetrics } from '../evaluation/benchmarks';
 import { ChartMaker } from './charts';
 import type { ReportContent } from './content';
 import { reportPage } from './page';

@@ -1,9 +1,9 @@
 // Two or more evaluations of the same prompts: is one better, or was it the luck of the prompts? Paired bootstrap over prompts
 // (Efron 1979; Koehn 2004 for systems on the same test set): every resample draws the same prompts for all of them.
 
-import { EvaluationError } from '../errors';
-import { randomSource, quantile } from '../metrics/bootstrap';
-import type { BootstrapOptions, Interval } from '../metrics';
+import { EvaluationError } from '../evaluation/errors';
+import { randomSource, quantile } from '../evaluation/metrics/bootstrap';
+import type { BootstrapOptions, Interval } from '../evaluation/metrics';
 import type { PromptRow } from './prompts';
 import type { StoredResults } from './stored_results';
 

@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { readBenchmarkFile, findBenchmark, evaluate, formatEvaluation, writeReport, writeResults } from '../index';
-import { compareResults, formatComparison, readResults, writeComparison } from './index';
+import { readBenchmarkFile, findBenchmark, evaluate, formatEvaluation, writeReport, writeResults } from '../evaluation';
+import { compareResults, formatComparison, readResults, writeComparison } from './report';
 import { csvField, escapeMarkdown } from './text_tables';
 
 test('what a spreadsheet would run as a formula gets an apostrophe', (t) => {
@@ -33,7 +33,7 @@ test('Markdown of the data is text', (t) => {
 const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
 
 test('no control character of the data reaches the terminal, the page, Markdown or CSV; JSON has them as they are', async (t) => {
-  const file = join(__dirname, '..', '..', '..', 'tests', 'cases', 'terminal-escapes', 'ev.jsonl');
+  const file = join(__dirname, '..', '..', 'tests', 'cases', 'terminal-escapes', 'ev.jsonl');
   const folder = mkdtempSync(join(tmpdir(), 'escapes-'));
   const dataset = await readBenchmarkFile(findBenchmark('cheems-bench'), file, {});
   const predictor = { name: 'length\x1b[31m\u202e', scorePrompts: async (prompts: readonly { responses: readonly unknown[] }[]) => prompts.map(({ responses }) => ({ rewards: responses.map((_, i) => i) })) };

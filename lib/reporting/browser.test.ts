@@ -8,8 +8,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { datasetFromRows } from '../../data/dataset';
-import { evaluate, writeReport, writeResults } from '../index';
+import { datasetFromRows } from '../data/dataset';
+import { evaluate, writeReport, writeResults } from '../evaluation';
 
 const browser = ['chromium', 'chromium-browser', 'google-chrome'].find((name) => {
   try {

@@ -1,8 +1,8 @@
 // Every measured pair of an evaluation, with the texts it is about.
 
-import type { PreferencePrompt } from '../../data/types';
-import type { EvaluatedFile } from '../evaluate';
-import { comparisonMargin, type Comparison } from '../metrics';
+import type { PreferencePrompt } from '../data/types';
+import type { EvaluatedFile } from '../evaluation/evaluate';
+import { comparisonMargin, type Comparison } from '../evaluation/metrics';
 import type { WorstPair } from './content';
 
 export interface ScoredPair {

@@ -3,10 +3,10 @@
 import { counted } from '../text/counted';
 import { visibleLine } from '../text/visible';
 import { displayWidth } from '../text/width';
-import { headlineMetrics, type ScoreTable } from './benchmarks';
-import type { EvaluatedFile, Evaluation } from './evaluate';
+import { headlineMetrics, type ScoreTable } from '../evaluation/benchmarks';
+import type { EvaluatedFile, Evaluation } from '../evaluation/evaluate';
 import { listedCategories, listedRows, listingNotes, MOST_LISTED } from './listing';
-import type { Interval, JudgeStatistics, LengthBin } from './metrics';
+import type { Interval, JudgeStatistics, LengthBin } from '../evaluation/metrics';
 
 export interface TableOptions {
   /** Columns of the terminal. */

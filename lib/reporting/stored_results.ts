@@ -1,6 +1,6 @@
 // An evaluation read back from its folder: results.json and prompts.jsonl.
 
-import { EvaluationError } from '../errors';
+import { EvaluationError } from '../evaluation/errors';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';

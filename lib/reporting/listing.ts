@@ -1,7 +1,7 @@
 // What tables and charts list where data have more groups than a person reads. results.json has them all.
 
-import type { MetricReport } from './metrics';
-import { largestPlaces } from './metrics/bootstrap';
+import type { MetricReport } from '../evaluation/metrics';
+import { largestPlaces } from '../evaluation/metrics/bootstrap';
 
 /** Rows of a table, bars of a chart. */
 export const MOST_LISTED = 100;

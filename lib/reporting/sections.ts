@@ -1,11 +1,11 @@
 // An evaluation told as sections: figures, tables, pictures, pairs to read.
 
-import { counted } from '../../text/counted';
-import { CHEEMS_FILES } from '../../hub/cheems_data';
-import { headlineMetrics, type ScoreTable } from '../benchmarks';
-import type { EvaluatedFile, Evaluation } from '../evaluate';
-import { listedCategories, listedRows, listingNotes, MOST_LISTED } from '../listing';
-import { calibrationCurve, isFigureOfWhole, JUDGE_FORMULAS, type JudgeStatistics, type LengthBin } from '../metrics';
+import { counted } from '../text/counted';
+import { CHEEMS_FILES } from '../hub/cheems_data';
+import { headlineMetrics, type ScoreTable } from '../evaluation/benchmarks';
+import type { EvaluatedFile, Evaluation } from '../evaluation/evaluate';
+import { listedCategories, listedRows, listingNotes, MOST_LISTED } from './listing';
+import { calibrationCurve, isFigureOfWhole, JUDGE_FORMULAS, type JudgeStatistics, type LengthBin } from '../evaluation/metrics';
 import type { CalibrationPoint, ChartMaker, HistogramBin } from './charts';
 import type { Cell, Chart, Column, ReportTable, Section } from './content';
 import { scoredPairs, worstPairs, type ScoredPair } from './pairs';
