@@ -31,13 +31,14 @@ const predictors = () => require('./evaluation/predictors') as typeof import('./
 const modelPredictor = () =>
   require('./evaluation/predictors/reward_model') as typeof import('./evaluation/predictors/reward_model');
 const options = () => require('./training/options') as typeof import('./training/options');
+const trainTable = () => require('./options/training') as typeof import('./options/training');
 
 // Classes and constants of rooms that few programs need. Written so that Node's import finds the names in the text of
 // this file.
 const later = {
   hub: loadedLater(hub),
   evaluation: loadedLater(evaluation),
-  options: loadedLater(options),
+  options: loadedLater(trainTable),
   samples: loadedLater(
     () => require('./tokenization/sample_builder') as typeof import('./tokenization/sample_builder'),
   ),

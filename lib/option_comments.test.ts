@@ -3,8 +3,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { commentOf } from './arguments/library_options';
-import { trainOptionDescriptions } from './training/options';
+import { commentOf } from './options/library_options';
+import { trainOptionDescriptions } from './options/training';
 
 const root = join(__dirname, '..');
 
@@ -57,7 +57,7 @@ const PUBLIC = [
   'generation/options.d.ts: SamplingOptions',
   'generation/options.d.ts: GenerateOptions',
   'generation/answer.d.ts: Answer',
-  'training/option_values.d.ts: TrainOptionValues',
+  'options/training_values.d.ts: TrainOptionValues',
   'training/train.d.ts: TrainControl',
   'training/events.d.ts: StepMetrics',
   'training/events.d.ts: EvaluationResult',
@@ -106,7 +106,7 @@ test('the comments of options are written from the tables', (t) => {
 });
 
 test('a train option in the declarations has the text of --help', (t) => {
-  const members = all.get('training/option_values.d.ts: TrainOptionValues')!;
+  const members = all.get('options/training_values.d.ts: TrainOptionValues')!;
   t.deepEqual([...members.keys()], Object.keys(trainOptionDescriptions));
   for (const [name, description] of Object.entries(trainOptionDescriptions))
     t.is(members.get(name), commentOf(description), name);

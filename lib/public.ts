@@ -116,11 +116,10 @@ export { EvaluationError } from './evaluation/errors';
 export { TrainingError } from './training/errors';
 export {
   parseTrainOptions,
-  trainOptionDescriptions,
-  type TrainOptionName,
   type TrainOptions,
   type TrainOptionsInput,
 } from './training/options';
+export { trainOptionDescriptions, type TrainOptionName } from './options/training';
 export type { EvaluationResult, RunStart, StepMetrics, TrainCallbacks, TrainResult } from './training/events';
 export type { RoundingEffect } from './training/rounding';
 

@@ -35,7 +35,7 @@ import type { ScoringOptions } from './evaluation/predictors/predictor';
 import type { ResultsMeta } from './evaluation/results';
 import type { TableOptions } from './reporting/table';
 import type { ModelFolderOptions } from './hub';
-import { SPECIAL_TOKENS_IN_TEXT } from './tokenization/special_tokens_option';
+import { SPECIAL_TOKENS_IN_TEXT } from './options/special_tokens';
 import type { TokenizeControl, TokenizeOptions } from './tokenization/tokenize_dataset';
 import type { TrainControl } from './training/train';
 

@@ -48,7 +48,7 @@ function commentLines(text, indent) {
 
 /** The interface's text with the comments of its members replaced. */
 function withComments(source, { file, name, table, names }) {
-  const { commentOf } = built('arguments/library_options.js');
+  const { commentOf } = built('options/library_options.js');
   const begin = source.search(new RegExp(`^export interface ${name}\\b.*\\{$`, 'm'));
   if (begin < 0) throw new Error(`${file} has no interface ${name}`);
   const end = source.indexOf('\n}\n', begin);
@@ -63,10 +63,10 @@ function withComments(source, { file, name, table, names }) {
   return source.slice(0, begin) + lines.join('\n') + source.slice(end);
 }
 
-/** lib/training/option_values.ts: all of it. */
+/** lib/options/training_values.ts: all of it. */
 function trainingValues() {
-  const { trainOptionDefinitions } = built('training/options.js');
-  const { commentOf } = built('arguments/library_options.js');
+  const { trainOptionDefinitions } = built('options/training.js');
+  const { commentOf } = built('options/library_options.js');
   const typeOf = ({ type, choices, word, default: fallback, required }) => {
     const plain = { string: 'string', number: 'number', boolean: 'boolean', array: 'string[]' }[type];
     const own = choices ? choices.map((choice) => `'${choice}'`).join(' | ') : word ? `${plain} | '${word}'` : plain;
@@ -77,7 +77,7 @@ function trainingValues() {
     `  ${name}: ${typeOf(description)};`,
   ]);
   return [
-    '// Written by scripts/write_option_comments.cjs from the table in options.ts. Change that one.',
+    '// Written by scripts/write_option_comments.cjs from the table in training.ts. Change that one.',
     '',
     '/** The options of a training run, settled. */',
     'export interface TrainOptionValues {',
@@ -89,7 +89,7 @@ function trainingValues() {
 
 /** Files and the text that they should have. */
 function wanted() {
-  const files = new Map([['lib/training/option_values.ts', trainingValues()]]);
+  const files = new Map([['lib/options/training_values.ts', trainingValues()]]);
   for (const one of targets()) {
     files.set(one.file, withComments(files.get(one.file) ?? fs.readFileSync(path.join(root, one.file), 'utf8'), one));
   }

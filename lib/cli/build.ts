@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import * as path from 'node:path';
-import { choice, flag, optionalNumber } from '../arguments/option_kinds';
+import { choice, flag, optionalNumber } from '../options/kinds';
 import { EngineError } from '../engine';
 import { loadEngine } from '../engine/loader';
 import { packageFolder } from '../support/package_folder';

@@ -1,7 +1,7 @@
 // What a command is, and how its options come from the command line, the config file and the defaults.
 
 import type { Argv, Options } from 'yargs';
-import { namesOf, twoNames, type OptionDescription } from '../arguments/option_kinds';
+import { namesOf, twoNames, type OptionDescription } from '../options/kinds';
 import { readConfigFile } from './config_file';
 import { UsageError } from './failure';
 import { checkValue, suggestion, type OptionTable, type OptionValues } from './options';

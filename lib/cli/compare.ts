@@ -2,7 +2,7 @@
 
 import { compareResults, formatComparison, readResults, writeComparison } from '../reporting/report';
 import { checkOutputFolder } from '../files/output_checks';
-import { number, paths, text } from '../arguments/option_kinds';
+import { number, paths, text } from '../options/kinds';
 import { defineCommand } from './command';
 import { print } from './terminal';
 

@@ -1,7 +1,7 @@
 // `--config FILE`: options in YAML or JSON. The command line wins over the file, the file over the defaults.
 
 import { readFileSync } from 'node:fs';
-import { namesOf } from '../arguments/option_kinds';
+import { namesOf } from '../options/kinds';
 import { UsageError } from './failure';
 import { checkValue, suggestion, type OptionTable } from './options';
 

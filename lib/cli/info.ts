@@ -5,7 +5,7 @@ import { engine } from '../engine';
 import { engineSource } from '../engine/addon';
 import type { EngineSource } from '../engine/loader';
 import type { EngineInfo } from '../engine/types';
-import { flag } from '../arguments/option_kinds';
+import { flag } from '../options/kinds';
 import { formatBytes } from '../text/bytes';
 import { defineCommand } from './command';
 import { packageVersion } from '../support/package_version';

@@ -7,7 +7,7 @@ import { engine } from '../engine';
 import { checkOutputFolder, checkSpace } from '../files/output_checks';
 import { realFileSystem as files } from '../files/file_system';
 import { CONFIG_FILE, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE, TOKENIZER_FILES, WEIGHTS_FILE } from '../model_folder/files';
-import { choice, flag, number, optionalNumber, text } from '../arguments/option_kinds';
+import { choice, flag, number, optionalNumber, text } from '../options/kinds';
 import { defineCommand } from './command';
 import { Interrupted, UsageError } from './failure';
 import { ARCHITECTURES, makeInitConfig, type SpecialIds } from './init_config';

@@ -1,11 +1,11 @@
 // What the commands that generate text share: kinds of options, and the model that they ask for.
 
 import { LanguageModel, type LanguageModelOptions } from '../generation';
-import { generationResources } from '../generation/option_table';
+import { generationResources } from '../options/generation';
 import { deviceLine, microBatchLine } from './device_line';
 import { modelFolder } from './named_model';
 import type { OptionValues } from './options';
-export { optionalJson, textList } from '../arguments/option_kinds';
+export { optionalJson, textList } from '../options/kinds';
 import type { scoringResources } from './scoring_model';
 import { say } from './terminal';
 

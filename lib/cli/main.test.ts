@@ -10,7 +10,7 @@ import { resolveValues } from './command';
 import { makeInitConfig } from './init_config';
 import { checkValue, requiredText, suggestion } from './options';
 import { settleTrainOptions, trainOptions } from './train';
-import { choice, flag, number, paths, text } from '../arguments/option_kinds';
+import { choice, flag, number, paths, text } from '../options/kinds';
 
 const root = join(__dirname, '..', '..');
 const testData = join(root, 'data', 'oasst-zh', 'test.jsonl');

@@ -4,12 +4,6 @@ import { localModelFolder } from '../hub';
 import { showProgress, type ProgressDisplay } from './progress';
 import { say } from './terminal';
 
-/** What help says of every option that takes a model. */
-export const MODEL_FORMS = 'a folder, or owner/name or owner/name@revision of the Hugging Face hub';
-
-/** The other name of --model_path, which the original's evaluation has. */
-export const MODEL_NAME = 'model_name';
-
 /** @throws what `localModelFolder` throws. */
 export async function modelFolder(folderOrId: string, signal?: AbortSignal): Promise<string> {
   let progress: ProgressDisplay | undefined;

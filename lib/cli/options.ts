@@ -1,10 +1,10 @@
 // A command's options as data: one table gives the parser, the help, the check of the config file and the types.
 
-import type { OptionDefinition, ValueOf } from '../arguments/option_kinds';
+import type { OptionDefinition, ValueOf } from '../options/kinds';
 import { show } from '../support/show';
 import { UsageError } from './failure';
 
-export { requiredText } from '../arguments/option_kinds';
+export { requiredText } from '../options/kinds';
 export { suggestion } from '../arguments/checks';
 
 export type OptionTable = Readonly<Record<string, OptionDefinition>>;

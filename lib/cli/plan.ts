@@ -1,6 +1,6 @@
 // `cheems-native plan train|eval`: the memory that the command would take, before anything is allocated.
 
-import { memoryReserve } from '../arguments/memory_reserve';
+import { memoryReserve } from '../options/engine';
 import { engine } from '../engine';
 import type { ArchitectureInfo, PlanRequest } from '../engine/types';
 import { findBenchmark, readBenchmarkFile } from '../evaluation';
@@ -9,7 +9,7 @@ import { tokenizeDataset } from '../tokenization/tokenize_dataset';
 import { realFileSystem } from '../files/file_system';
 import { formatMemoryPlan } from '../reporting/memory_table';
 import { fits, planOrRefuse } from '../training/memory';
-import { paths, text } from '../arguments/option_kinds';
+import { paths, text } from '../options/kinds';
 import { loadTrainingData } from '../training/training_data';
 import { defineCommand } from './command';
 import { deviceLine } from './device_line';

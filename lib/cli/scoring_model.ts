@@ -1,9 +1,9 @@
 // What the commands that score share: their options for samples and memory, and the model that these ask for.
 
-import { memoryReserve } from '../arguments/memory_reserve';
+import { memoryReserve } from '../options/engine';
 import { engine } from '../engine';
 import { RewardModel } from '../scoring/reward_model';
-import { RESOURCES, scoringResources, scoringSamples, scoringWeights } from '../scoring/option_table';
+import { RESOURCES, scoringResources, scoringSamples, scoringWeights } from '../options/scoring';
 import { planOrRefuse } from '../training/memory';
 import { deviceLine, microBatchLine } from './device_line';
 import type { OptionValues } from './options';

@@ -1,9 +1,9 @@
 // A language model in memory: conversations or texts in, answers out. `generate`, the local judge and the library stand on it.
 
-import { memoryReserve } from '../arguments/memory_reserve';
+import { memoryReserve } from '../options/engine';
 import { createHash } from 'node:crypto';
 import { checkArguments, filledText, flag, list, made, shape, textOr, type Signature } from '../arguments/checks';
-import { optionsOf } from '../arguments/library_options';
+import { optionsOf } from '../options/library_options';
 import { asMessages } from '../data/conversation';
 import type { ConversationMessage, ItemSurroundings } from '../data/conversation/items';
 import { emptyReport, note, type ReadingReport } from '../data/report';
@@ -13,7 +13,7 @@ import { asyncDispose } from '../support/async_dispose';
 import { disposedBefore } from '../engine/errors';
 import { closingNotes } from '../engine/notes';
 import type { ArchitectureInfo, Engine, EngineCausalModel, Precision } from '../engine/types';
-import { specialKind } from '../tokenization/special_tokens_option';
+import { specialKind } from '../tokenization/special_kind';
 import { GenerationError } from './errors';
 import type { Answer } from './answer';
 import { checkSampling, generateOptions, languageModelOptions, type GenerateOptions, type LanguageModelOptions, type Sampling } from './options';

@@ -3,13 +3,13 @@
 
 import { callback, flag, refuse, wholeNumber, type Check } from '../arguments/checks';
 import { isObject } from '../support/is_object';
-import { like, own, SIGNAL, type LibraryOptions } from '../arguments/library_options';
+import { like, own, SIGNAL, type LibraryOptions } from '../options/library_options';
 import { show } from '../support/show';
 import type { Precision } from '../engine/types';
-import { scoringResources } from '../scoring/option_table';
-import type { SpecialTokensInText } from '../tokenization/special_tokens_option';
+import { scoringResources } from '../options/scoring';
+import type { SpecialTokensInText } from '../options/special_tokens';
 import { GenerationError } from './errors';
-import { generationResources, promptTable, samplingTable } from './option_table';
+import { generationResources, promptTable, samplingTable } from '../options/generation';
 import type { Answer } from './answer';
 
 export interface LanguageModelOptions {

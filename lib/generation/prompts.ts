@@ -5,7 +5,7 @@ import type { Message, TemplateVariables } from '../data/types';
 import { ChatTemplate } from '../tokenization/chat_template';
 import { readTokenizerFiles } from '../tokenization/tokenizer_files';
 import { refuseSpecialToken, SpecialTokens } from '../tokenization/special_tokens';
-import type { SpecialTokensInText } from '../tokenization/special_tokens_option';
+import type { SpecialTokensInText } from '../options/special_tokens';
 import { reads, TemplateNames } from '../tokenization/template_names';
 import { TextTokenizer } from '../tokenization/text_tokenizer';
 import { GenerationError } from './errors';

@@ -1,6 +1,6 @@
 // One wave through the engine: its prompts advance together until each has ended.
 
-import { memoryReserve } from '../arguments/memory_reserve';
+import { memoryReserve } from '../options/engine';
 import type { EngineCausalModel } from '../engine/types';
 import type { TextTokenizer } from '../tokenization/text_tokenizer';
 import { AnswerText, type AnswerParts } from './answer_text';

@@ -2,13 +2,13 @@
 // writes them.
 
 import { callback, either, flag, list, text, wholeNumber } from '../arguments/checks';
-import { like, onEvent, own, SIGNAL, type LibraryOptions } from '../arguments/library_options';
+import { like, onEvent, own, SIGNAL, type LibraryOptions } from '../options/library_options';
 import type { Precision } from '../engine/types';
-import type { SpecialTokensInText } from '../tokenization/special_tokens_option';
-import { scoringResources, scoringSamples, scoringWeights } from './option_table';
+import type { SpecialTokensInText } from '../options/special_tokens';
+import { scoringResources, scoringSamples, scoringWeights } from '../options/scoring';
 import type { ScoreItemsProgress } from './progress';
 import type { ReadoutOptions } from './readouts';
-import type { StepReward } from './step_reward';
+import type { StepReward } from '../options/scoring';
 
 export interface RewardModelOptions extends ReadoutOptions {
   /**

@@ -2,7 +2,7 @@
 
 import { ScoringError } from './errors';
 import { abortSignal, checkArguments, filledText, list, made, optional, shape, text, textOr, type Signature } from '../arguments/checks';
-import { optionsOf } from '../arguments/library_options';
+import { optionsOf } from '../options/library_options';
 import { emptyReport, type ReadingReport } from '../data/report';
 import type { Source, TokenizedSample } from '../data/types';
 import { engine as nativeEngine } from '../engine';
@@ -13,7 +13,7 @@ import type { ArchitectureInfo, Engine, EngineModel, HeadInfo, Precision } from 
 import { NO_TOKENS_ADDED, replacesSampleTemplate } from '../tokenization/tokenizer_files';
 import { holdFiles, type HeldFiles } from '../tokenization/folder_files';
 import { rebuiltTokenizerNote } from '../tokenization/transformers_classes';
-import type { SpecialTokensInText } from '../tokenization/special_tokens_option';
+import type { SpecialTokensInText } from '../options/special_tokens';
 import type { TokenizeOptions } from '../tokenization/tokenize_dataset';
 import { callsInOrder } from './calls_in_order';
 import { promptsOf, type ScoreItem } from './items';
@@ -24,7 +24,8 @@ import { Meter } from './progress';
 import { readoutRule, type ReadoutRule } from './readouts';
 import { packSamples } from './sample_batch';
 import { SampleTokenizer, type PromptWithResponses } from './sample_tokenizer';
-import { joinSteps, STEP_REWARDS } from './step_reward';
+import { STEP_REWARDS } from '../options/scoring';
+import { joinSteps } from './step_reward';
 
 export type { RewardModelOptions, ScoreItemsOptions };
 

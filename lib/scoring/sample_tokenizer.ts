@@ -8,7 +8,7 @@ import { TokenizerError } from '../tokenization/errors';
 import type { TokenizeOptions } from '../tokenization/tokenize_dataset';
 import { CHUNK, JobError, TokenizerPool } from '../tokenization/tokenizer_pool';
 import { cutIds, endingWith } from '../tokenization/sample_builder';
-import { specialKind } from '../tokenization/special_tokens_option';
+import { specialKind } from '../tokenization/special_kind';
 import { UnreadNames } from '../tokenization/template_names';
 import type { ChunkResult, SampleJob } from '../tokenization/worker_messages';
 import type { ReadoutRule } from './readouts';

@@ -1,7 +1,6 @@
 // How the rewards of a response's steps become one.
 
-export const STEP_REWARDS = ['min', 'mean', 'product', 'last'] as const;
-export type StepReward = (typeof STEP_REWARDS)[number];
+import type { StepReward } from '../options/scoring';
 
 /** Each sample's steps as one reward. `offsets`: one more entry than there are samples, where each one's steps begin in `rewards`. */
 export function joinSteps(rewards: Float32Array, offsets: Int32Array, how: StepReward): Float32Array {

@@ -12,7 +12,7 @@ import { readTokenizerFiles } from './tokenizer_files';
 import { buildTokenizer } from './pipeline';
 import { PairBuilder, pairOf } from './pair_builder';
 import { refuseSpecialToken, SpecialTokens } from './special_tokens';
-import type { SpecialTokensInText } from './special_tokens_option';
+import type { SpecialTokensInText } from '../options/special_tokens';
 import { tokensAround, type TokensAround } from './tokens_around';
 
 /** 'newlines': newlines at the end go, a space and the EOS follow a text that does not end with the EOS, and the tokenizer adds nothing. */

@@ -8,7 +8,7 @@ import type { PreferenceDataset, PreferencePrompt, ReportEntry, Response, Tokeni
 import { TokenizerError } from './errors';
 import { cutIds, endingWith, type SampleOptions, type TokenizerSource } from './sample_builder';
 import { cacheFile, readCache, writeCache } from './sample_cache';
-import { specialKind } from './special_tokens_option';
+import { specialKind } from './special_kind';
 import { UnreadNames } from './template_names';
 import { buildSamples } from './tokenizer_pool';
 import type { ChunkResult, SampleJob } from './worker_messages';

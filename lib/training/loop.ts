@@ -11,7 +11,7 @@ import { messageOf } from '../support/thrown';
 import type { TrainCallbacks, TrainResult } from './events';
 import { modelDigest } from '../model_folder/digest';
 import { realFileSystem, type FileSystem } from '../files/file_system';
-import { memoryReserve } from '../arguments/memory_reserve';
+import { memoryReserve } from '../options/engine';
 import { formatMemoryPlan } from '../reporting/memory_table';
 import { formatBytes } from '../text/bytes';
 import { planOrRefuse } from './memory';

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { TrainingError } from './errors';
-import { parseTrainOptions, stepsOf, trainOptionDescriptions } from './options';
+import { trainOptionDescriptions } from '../options/training';
+import { parseTrainOptions, stepsOf } from './options';
 
 const needed = { model_path: 'base', train_data_path: 'a.jsonl', output_dir: 'out' };
 

@@ -8,7 +8,8 @@ import { TrainingError } from './errors';
 import { messageOf } from '../support/thrown';
 import type { FileDigest, FileSystem } from '../files/file_system';
 import type { EngineModel, Precision } from '../engine/types';
-import type { TrainOptionName, TrainOptions } from './options';
+import type { TrainOptionName } from '../options/training';
+import type { TrainOptions } from './options';
 
 export const STATE_FILE = 'trainer_state.json';
 

@@ -1,48 +1,24 @@
 // The options of scoring, as the command line names them, in one table: `score` and `eval` take their help and their
 // checks from it, `RewardModel.load` its own.
 
-import { deviceMemoryReserve } from '../arguments/memory_reserve';
-import {
-  flag,
-  number,
-  numberOr,
-  optionalChoice,
-  optionalFlag,
-  optionalNumber,
-  text,
-  textWithDefault,
-} from '../arguments/option_kinds';
-import { specialTokensInText } from '../tokenization/special_tokens_option';
-import { STEP_REWARDS } from './step_reward';
+import { device, deviceMemoryReserve, microBatchTokens, numThreads, precision } from './engine';
+import { flag, optionalChoice, optionalFlag, optionalNumber, text } from './kinds';
+import { specialTokensInText } from './special_tokens';
+
+/** How the rewards of a response's steps become one. */
+export const STEP_REWARDS = ['min', 'mean', 'product', 'last'] as const;
+export type StepReward = (typeof STEP_REWARDS)[number];
 
 const SAMPLES = 'Samples';
 export const RESOURCES =
   'Memory and speed (of these, precision alone changes a reward, and a GPU rounds otherwise than a CPU)';
 
 export const scoringResources = {
-  micro_batch_tokens: numberOr(
-    'auto',
-    { from: 1, integer: true },
-    {
-      group: RESOURCES,
-      describe:
-        "tokens computed at once: less takes less memory; 'auto': 8192 on the CPU, on a GPU as many as its memory takes and it gains by",
-    },
-  ),
+  micro_batch_tokens: microBatchTokens(RESOURCES, 8192),
   device_memory_reserve: deviceMemoryReserve(RESOURCES),
-  num_threads: number(
-    0,
-    { from: 0, integer: true },
-    { group: RESOURCES, describe: 'threads of the engine; 0: one for each usable core' },
-  ),
-  device: textWithDefault('auto', {
-    group: RESOURCES,
-    describe: "'auto' (the GPU where there is one, of several the one with the most free memory), 'cpu', 'cuda' or 'cuda:1'; `info` lists what is there",
-  }),
-  precision: optionalChoice(['float32', 'bfloat16'], {
-    group: RESOURCES,
-    describe: 'of the activations and weights that are computed with [default: bfloat16 on a GPU, float32 on the CPU]',
-  }),
+  num_threads: numThreads(RESOURCES),
+  device: device(RESOURCES),
+  precision: precision(RESOURCES),
 };
 
 /** What the weights are taken for. */

@@ -1,9 +1,9 @@
 // Options of the library's functions, in tables: what each means (its comment in the types, where editors show it) and
 // its check.
 
-import { ArgumentError } from './errors';
-import { abortSignal, callback, options, type Check } from './checks';
-import type { OptionDefinition } from './option_kinds';
+import { ArgumentError } from '../arguments/errors';
+import { abortSignal, callback, options, type Check } from '../arguments/checks';
+import type { OptionDefinition } from './kinds';
 import { show } from '../support/show';
 
 export interface LibraryOption {

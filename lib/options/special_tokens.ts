@@ -1,16 +1,10 @@
 // The option of every command that reads texts.
 
-import { optionalChoice } from '../arguments/option_kinds';
-import type { ReportKind } from '../data/report';
+import { optionalChoice } from './kinds';
 
 /** What becomes of them: read as the template's (as transformers does), read as plain text, or an error. */
 export const SPECIAL_TOKENS_IN_TEXT = ['keep', 'escape', 'refuse'] as const;
 export type SpecialTokensInText = (typeof SPECIAL_TOKENS_IN_TEXT)[number];
-
-/** How samples are told whose texts hold special tokens. */
-export function specialKind(choice: SpecialTokensInText | undefined): ReportKind {
-  return choice === 'escape' ? 'escapedSpecialTokens' : 'specialTokensInText';
-}
 
 /** @param otherwise what counts where it is not given. */
 export const specialTokensInText = (group: string, otherwise = 'keep') =>

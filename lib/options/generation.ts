@@ -1,9 +1,9 @@
 // The options of generation, as the command line names them, in one table: `generate` takes its help and its checks
 // from it, `LanguageModel` its own.
 
-import { flag, number, optionalJson, optionalNumber, text, textList } from '../arguments/option_kinds';
-import { specialTokensInText } from '../tokenization/special_tokens_option';
-import { RESOURCES } from '../scoring/option_table';
+import { flag, number, optionalJson, optionalNumber, text, textList } from './kinds';
+import { specialTokensInText } from './special_tokens';
+import { RESOURCES } from './scoring';
 
 const ANSWERS = 'Answers';
 
