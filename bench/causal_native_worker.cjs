@@ -9,7 +9,7 @@
 const { createInterface } = require('node:readline');
 const { availableParallelism } = require('node:os');
 const { parseArgs } = require('node:util');
-const { engine } = require('../dist/engine/index.js');
+const { engine } = require('../dist/engine/engine.js');
 
 /** Samples back to back. */
 function toBatch(samples, groups) {

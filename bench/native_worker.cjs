@@ -10,7 +10,7 @@ const { readFileSync } = require('node:fs');
 const { availableParallelism } = require('node:os');
 const { createInterface } = require('node:readline');
 const { parseArgs } = require('node:util');
-const { engine } = require('../dist/engine/index.js');
+const { engine } = require('../dist/engine/engine.js');
 
 const REG_COEF = 0.1;
 const OPTIMIZER = { learningRate: 1e-5, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, maxGradNorm: 1 };

@@ -3,8 +3,8 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import test from 'ava';
-import { engine } from './engine';
-import { LanguageModel } from './generation';
+import { engine } from './engine/engine';
+import { LanguageModel } from './generation/language_model';
 import * as door from './index';
 import * as rooms from './public';
 import { RewardModel } from './scoring/reward_model';
@@ -91,7 +91,7 @@ test('require loads no judges, no reports, no hub; what is called is loaded then
   const used = loadedBy(
     "const { computeMetrics } = require('./index'); computeMetrics({ prompts: [{ rewards: [1, 2], pairs: [[1, 0]] }], bootstrap: { resamples: 0 } })",
   );
-  t.true(used.includes('evaluation/metrics/index.js'));
+  t.true(used.includes('evaluation/metrics/compute.js'));
   t.deepEqual(
     used.filter((file) => /judges|report\/|^(zod|yaml)/.test(file)),
     [],

@@ -3,14 +3,15 @@
 // public.ts.
 
 import { loadedLater, offered, offeredAsync } from './door';
-import { engine } from './engine';
+import { engine } from './engine/engine';
 import { packageVersion } from './support/package_version';
 import type * as Public from './public';
+import * as check from './arguments/checks';
 import * as is from './signatures';
 
 export { ArgumentError } from './arguments/errors';
 export { DataError } from './data/errors';
-export { ENGINE_ERROR_CODES, EngineError } from './engine';
+export { ENGINE_ERROR_CODES, EngineError } from './engine/errors';
 export { GenerationError } from './generation/errors';
 export { TokenizerError } from './tokenization/errors';
 export { ScoringError } from './scoring/errors';
@@ -23,85 +24,124 @@ const data = () => require('./data/dataset') as typeof import('./data/dataset');
 const reports = () => require('./data/report') as typeof import('./data/report');
 const tokenization = () =>
   require('./tokenization/tokenize_dataset') as typeof import('./tokenization/tokenize_dataset');
-const hub = () => require('./hub') as typeof import('./hub');
+const samples = () => require('./tokenization/sample_builder') as typeof import('./tokenization/sample_builder');
 const training = () => require('./training/train') as typeof import('./training/train');
-const metrics = () => require('./evaluation/metrics') as typeof import('./evaluation/metrics');
-const evaluation = () => require('./evaluation') as typeof import('./evaluation');
-const predictors = () => require('./evaluation/predictors') as typeof import('./evaluation/predictors');
 const modelPredictor = () =>
   require('./evaluation/predictors/reward_model') as typeof import('./evaluation/predictors/reward_model');
+const hubEnvironments = () => require('./hub/environment') as typeof import('./hub/environment');
+const hub = () => require('./hub/fetch_model') as typeof import('./hub/fetch_model');
+const metrics = () => require('./evaluation/metrics/compute') as typeof import('./evaluation/metrics/compute');
+const metricRows = () => require('./evaluation/metrics/rows') as typeof import('./evaluation/metrics/rows');
+const calibration = () =>
+  require('./evaluation/metrics/calibration') as typeof import('./evaluation/metrics/calibration');
+const comparisons = () =>
+  require('./evaluation/metrics/comparisons') as typeof import('./evaluation/metrics/comparisons');
+const figures = () => require('./evaluation/benchmarks/figure') as typeof import('./evaluation/benchmarks/figure');
+const evaluation = () => require('./evaluation/evaluate') as typeof import('./evaluation/evaluate');
+const results = () => require('./evaluation/results') as typeof import('./evaluation/results');
+const resultsReport = () => require('./reporting/report') as typeof import('./reporting/report');
+const table = () => require('./reporting/table') as typeof import('./reporting/table');
+const storedResults = () => require('./reporting/stored_results') as typeof import('./reporting/stored_results');
+const comparing = () => require('./reporting/compare') as typeof import('./reporting/compare');
+const comparisonReport = () =>
+  require('./reporting/comparison_report') as typeof import('./reporting/comparison_report');
+const benchmarks = () =>
+  require('./evaluation/benchmarks/registry') as typeof import('./evaluation/benchmarks/registry');
+const benchmarkFiles = () => require('./evaluation/benchmarks/read') as typeof import('./evaluation/benchmarks/read');
+const cheemsBenchmark = () =>
+  require('./evaluation/benchmarks/cheems_bench') as typeof import('./evaluation/benchmarks/cheems_bench');
+const judgeBench = () =>
+  require('./evaluation/benchmarks/judgebench') as typeof import('./evaluation/benchmarks/judgebench');
+const predictors = () => require('./evaluation/predictors/define') as typeof import('./evaluation/predictors/define');
+const predictorRegistry = () =>
+  require('./evaluation/predictors/registry') as typeof import('./evaluation/predictors/registry');
+const judges = () => require('./evaluation/predictors/judge') as typeof import('./evaluation/predictors/judge');
+const endpoints = () => require('./judging/http/http_completer') as typeof import('./judging/http/http_completer');
+const localJudges = () =>
+  require('./judging/local/local_completer') as typeof import('./judging/local/local_completer');
+const letters = () => require('./judging/letters') as typeof import('./judging/letters');
+const pairOrders = () => require('./judging/pair_orders') as typeof import('./judging/pair_orders');
+const parsers = () => require('./judging/parsers/registry') as typeof import('./judging/parsers/registry');
+const templates = () => require('./judging/templates/registry') as typeof import('./judging/templates/registry');
+const templateFiles = () => require('./judging/templates/file') as typeof import('./judging/templates/file');
+const hubErrors = () => require('./hub/errors') as typeof import('./hub/errors');
+const judgingErrors = () => require('./judging/errors') as typeof import('./judging/errors');
+const endpointErrors = () => require('./judging/http/errors') as typeof import('./judging/http/errors');
+const judged = () => require('./evaluation/metrics/judged') as typeof import('./evaluation/metrics/judged');
+const lengths = () => require('./evaluation/predictors/length') as typeof import('./evaluation/predictors/length');
 const options = () => require('./training/options') as typeof import('./training/options');
 const trainTable = () => require('./options/training') as typeof import('./options/training');
 
 // Classes and constants of rooms that few programs need. Written so that Node's import finds the names in the text of
 // this file.
-const later = {
-  hub: loadedLater(hub),
-  evaluation: loadedLater(evaluation),
-  options: loadedLater(trainTable),
-  samples: loadedLater(
-    () => require('./tokenization/sample_builder') as typeof import('./tokenization/sample_builder'),
-  ),
-};
-const { hub: hubRoom, evaluation: evaluationRoom, options: optionsRoom, samples: samplesRoom } = later;
+const hubErrorsRoom = loadedLater(hubErrors);
+const judgingErrorsRoom = loadedLater(judgingErrors);
+const endpointErrorsRoom = loadedLater(endpointErrors);
+const endpointsRoom = loadedLater(endpoints);
+const judgedRoom = loadedLater(judged);
+const cheemsBenchmarkRoom = loadedLater(cheemsBenchmark);
+const lengthsRoom = loadedLater(lengths);
+const pairOrdersRoom = loadedLater(pairOrders);
+const trainTableRoom = loadedLater(trainTable);
+const samplesRoom = loadedLater(samples);
 Object.defineProperty(exports, 'HubError', {
   enumerable: true,
   get: function () {
-    return hubRoom.HubError;
+    return hubErrorsRoom.HubError;
   },
 });
 Object.defineProperty(exports, 'PredictorError', {
   enumerable: true,
   get: function () {
-    return evaluationRoom.PredictorError;
+    return judgingErrorsRoom.PredictorError;
   },
 });
 Object.defineProperty(exports, 'JudgeError', {
   enumerable: true,
   get: function () {
-    return evaluationRoom.JudgeError;
+    return judgingErrorsRoom.JudgeError;
   },
 });
 Object.defineProperty(exports, 'EndpointError', {
   enumerable: true,
   get: function () {
-    return evaluationRoom.EndpointError;
+    return endpointErrorsRoom.EndpointError;
   },
 });
 Object.defineProperty(exports, 'HttpCompleter', {
   enumerable: true,
   get: function () {
-    return evaluationRoom.HttpCompleter;
+    return endpointsRoom.HttpCompleter;
   },
 });
 Object.defineProperty(exports, 'JUDGE_FORMULAS', {
   enumerable: true,
   get: function () {
-    return evaluationRoom.JUDGE_FORMULAS;
+    return judgedRoom.JUDGE_FORMULAS;
   },
 });
 Object.defineProperty(exports, 'cheemsBench', {
   enumerable: true,
   get: function () {
-    return evaluationRoom.cheemsBench;
+    return cheemsBenchmarkRoom.cheemsBench;
   },
 });
 Object.defineProperty(exports, 'lengthPredictor', {
   enumerable: true,
   get: function () {
-    return evaluationRoom.lengthPredictor;
+    return lengthsRoom.lengthPredictor;
   },
 });
 Object.defineProperty(exports, 'bothOrders', {
   enumerable: true,
   get: function () {
-    return evaluationRoom.bothOrders;
+    return pairOrdersRoom.bothOrders;
   },
 });
 Object.defineProperty(exports, 'trainOptionDescriptions', {
   enumerable: true,
   get: function () {
-    return optionsRoom.trainOptionDescriptions;
+    return trainTableRoom.trainOptionDescriptions;
   },
 });
 Object.defineProperty(exports, 'SampleBuilder', {
@@ -122,7 +162,7 @@ export const readPreferenceDataset = offeredAsync('readPreferenceDataset', () =>
 ]);
 export const datasetFromRows = offered('datasetFromRows', () => data().datasetFromRows, [
   ['rows', is.rows],
-  ['name', is.maybe(is.text)],
+  ['name', is.maybe(check.text)],
 ]);
 export const formatReport = offered(
   'formatReport',
@@ -142,9 +182,9 @@ export const tokenizeDataset = offeredAsync(
 );
 
 // The hub.
-export const hubEnvironment = offered('hubEnvironment', () => hub().hubEnvironment, [['variables', is.variables]]);
+export const hubEnvironment = offered('hubEnvironment', () => hubEnvironments().hubEnvironment, [['variables', is.variables]]);
 export const localModelFolder = offeredAsync('localModelFolder', () => hub().localModelFolder, [
-  ['folderOrId', is.path],
+  ['folderOrId', check.path],
   ['options', is.modelFolderOptions],
 ]);
 
@@ -159,26 +199,26 @@ export const parseTrainOptions = offered('parseTrainOptions', () => options().pa
 
 // Metrics.
 export const computeMetrics = offered('computeMetrics', () => metrics().computeMetrics, [['input', is.metricInput]]);
-export const promptsFromRows = offered('promptsFromRows', () => metrics().promptsFromRows, [['rows', is.metricRows]]);
-export const calibrationCurve = offered('calibrationCurve', () => metrics().calibrationCurve, [
-  ['chosen', is.numbers],
-  ['rejected', is.numbers],
+export const promptsFromRows = offered('promptsFromRows', () => metricRows().promptsFromRows, [['rows', is.metricRows]]);
+export const calibrationCurve = offered('calibrationCurve', () => calibration().calibrationCurve, [
+  ['chosen', check.numbers],
+  ['rejected', check.numbers],
   ['options', is.calibrationOptions],
 ]);
-export const expectedCalibrationError = offered('expectedCalibrationError', () => metrics().expectedCalibrationError, [
+export const expectedCalibrationError = offered('expectedCalibrationError', () => calibration().expectedCalibrationError, [
   ['curve', is.calibrationCurve],
 ]);
-export const comparisonMargin = offered('comparisonMargin', () => metrics().comparisonMargin, [
+export const comparisonMargin = offered('comparisonMargin', () => comparisons().comparisonMargin, [
   ['comparison', is.comparison],
 ]);
-export const judgedMargin = offered('judgedMargin', () => metrics().judgedMargin, [
+export const judgedMargin = offered('judgedMargin', () => comparisons().judgedMargin, [
   ['comparisons', is.comparisons],
-  ['chosen', is.wholeNumber(0)],
-  ['rejected', is.wholeNumber(0)],
+  ['chosen', check.wholeNumber(0)],
+  ['rejected', check.wholeNumber(0)],
 ]);
 export const figureInterval = offered(
   'figureInterval',
-  () => evaluation().figureInterval,
+  () => figures().figureInterval,
   [
     ['strata', is.strata],
     ['options', is.maybe(is.bootstrapOptions)],
@@ -190,9 +230,9 @@ export const figureInterval = offered(
 export const evaluate = offeredAsync('evaluate', () => evaluation().evaluate, [['options', is.evaluateOptions]]);
 export const writeResults = offeredAsync(
   'writeResults',
-  () => evaluation().writeResults,
+  () => results().writeResults,
   [
-    ['folder', is.path],
+    ['folder', check.path],
     ['evaluation', is.evaluation],
     ['meta', is.resultsMeta],
   ],
@@ -200,7 +240,7 @@ export const writeResults = offeredAsync(
 );
 export const describeResults = offeredAsync(
   'describeResults',
-  () => evaluation().describeResults,
+  () => results().describeResults,
   [
     ['evaluation', is.evaluation],
     ['meta', is.resultsMeta],
@@ -209,9 +249,9 @@ export const describeResults = offeredAsync(
 );
 export const writeReport = offeredAsync(
   'writeReport',
-  () => evaluation().writeReport,
+  () => resultsReport().writeReport,
   [
-    ['folder', is.path],
+    ['folder', check.path],
     ['evaluation', is.evaluation],
     ['origin', is.maybe(is.object)],
   ],
@@ -219,7 +259,7 @@ export const writeReport = offeredAsync(
 );
 export const formatEvaluation = offered(
   'formatEvaluation',
-  () => evaluation().formatEvaluation,
+  () => table().formatEvaluation,
   [
     ['evaluation', is.evaluation],
     ['options', is.tableOptions],
@@ -228,17 +268,17 @@ export const formatEvaluation = offered(
 );
 export const tableFor = offered(
   'tableFor',
-  () => evaluation().tableFor,
+  () => table().tableFor,
   [
     ['evaluation', is.evaluation],
     ['stream', is.stream],
   ],
   is.givesEvaluation,
 );
-export const readResults = offeredAsync('readResults', () => evaluation().readResults, [['path', is.path]]);
+export const readResults = offeredAsync('readResults', () => storedResults().readResults, [['path', check.path]]);
 export const compareResults = offered(
   'compareResults',
-  () => evaluation().compareResults,
+  () => comparing().compareResults,
   [
     ['results', is.storedResults],
     ['options', is.maybe(is.bootstrapOptions)],
@@ -247,38 +287,38 @@ export const compareResults = offered(
 );
 export const formatComparison = offered(
   'formatComparison',
-  () => evaluation().formatComparison,
+  () => comparisonReport().formatComparison,
   [['comparison', is.compared]],
   is.givesCompared,
 );
 export const writeComparison = offeredAsync(
   'writeComparison',
-  () => evaluation().writeComparison,
+  () => comparisonReport().writeComparison,
   [
-    ['folder', is.path],
+    ['folder', check.path],
     ['comparison', is.compared],
   ],
   is.givesCompared,
 );
 
 // Benchmarks.
-export const registerBenchmark = offered('registerBenchmark', () => evaluation().registerBenchmark, [
+export const registerBenchmark = offered('registerBenchmark', () => benchmarks().registerBenchmark, [
   ['benchmark', is.benchmark],
 ]);
-export const registeredBenchmarks = offered('registeredBenchmarks', () => evaluation().registeredBenchmarks, []);
-export const findBenchmark = offered('findBenchmark', () => evaluation().findBenchmark, [['name', is.text]]);
-export const readBenchmarkFile = offeredAsync('readBenchmarkFile', () => evaluation().readBenchmarkFile, [
+export const registeredBenchmarks = offered('registeredBenchmarks', () => benchmarks().registeredBenchmarks, []);
+export const findBenchmark = offered('findBenchmark', () => benchmarks().findBenchmark, [['name', check.text]]);
+export const readBenchmarkFile = offeredAsync('readBenchmarkFile', () => benchmarkFiles().readBenchmarkFile, [
   ['benchmark', is.benchmark],
-  ['file', is.path],
+  ['file', check.path],
   ['options', is.reader],
 ]);
 export const headlineMetrics = offered(
   'headlineMetrics',
-  () => evaluation().headlineMetrics,
+  () => cheemsBenchmark().headlineMetrics,
   [['file', is.scoredFile]],
   is.givesScoredFile,
 );
-export const isRightInBothOrders = offered('isRightInBothOrders', () => evaluation().isRightInBothOrders, [
+export const isRightInBothOrders = offered('isRightInBothOrders', () => judgeBench().isRightInBothOrders, [
   ['label', is.label],
   ['first', is.verdict],
   ['second', is.verdict],
@@ -288,11 +328,11 @@ export const isRightInBothOrders = offered('isRightInBothOrders', () => evaluati
 export const definePredictor = offered('definePredictor', () => predictors().definePredictor, [
   ['definition', is.definition],
 ]);
-export const registerPredictor = offered('registerPredictor', () => predictors().registerPredictor, [
+export const registerPredictor = offered('registerPredictor', () => predictorRegistry().registerPredictor, [
   ['definition', is.definition],
 ]);
-export const registeredPredictors = offered('registeredPredictors', () => predictors().registeredPredictors, []);
-export const loadPredictor = offeredAsync('loadPredictor', () => predictors().loadPredictor, [['nameOrPath', is.path]]);
+export const registeredPredictors = offered('registeredPredictors', () => predictorRegistry().registeredPredictors, []);
+export const loadPredictor = offeredAsync('loadPredictor', () => predictorRegistry().loadPredictor, [['nameOrPath', check.path]]);
 export const runPredictor = offeredAsync('runPredictor', () => predictors().runPredictor, [
   ['predictor', is.predictor],
   ['prompts', is.prompts],
@@ -300,58 +340,58 @@ export const runPredictor = offeredAsync('runPredictor', () => predictors().runP
 ]);
 export const rewardModelPredictor = offered('rewardModelPredictor', () => modelPredictor().rewardModelPredictor, [
   ['model', is.scorer],
-  ['name', is.maybe(is.text)],
+  ['name', is.maybe(check.text)],
 ]);
-export const judgePredictor = offered('judgePredictor', () => evaluation().judgePredictor, [
+export const judgePredictor = offered('judgePredictor', () => judges().judgePredictor, [
   ['options', is.judgePredictorOptions],
 ]);
 
 // Judges.
-export const openEndpoint = offeredAsync('openEndpoint', () => evaluation().openEndpoint, [
+export const openEndpoint = offeredAsync('openEndpoint', () => endpoints().openEndpoint, [
   ['options', is.endpointOptions],
 ]);
-export const openLocalJudge = offeredAsync('openLocalJudge', () => evaluation().openLocalJudge, [
+export const openLocalJudge = offeredAsync('openLocalJudge', () => localJudges().openLocalJudge, [
   ['model', is.languageModel],
   ['options', is.localJudgeOptions],
 ]);
-export const letterProbability = offered('letterProbability', () => evaluation().letterProbability, [
+export const letterProbability = offered('letterProbability', () => letters().letterProbability, [
   ['tokens', is.tokenProbabilities],
   ['letters', is.letters],
 ]);
 export const pairsToJudge = offered(
   'pairsToJudge',
-  () => evaluation().pairsToJudge,
+  () => pairOrders().pairsToJudge,
   [['prompts', is.prompts]],
   is.givesDataset,
 );
-export const singleOrder = offered('singleOrder', () => evaluation().singleOrder, [
-  ['seed', is.wholeNumber(0)],
-  ['name', is.maybe(is.oneOf('single', 'cheems'))],
+export const singleOrder = offered('singleOrder', () => pairOrders().singleOrder, [
+  ['seed', check.wholeNumber(0)],
+  ['name', is.maybe(check.oneOf('single', 'cheems'))],
 ]);
-export const bindParser = offered('bindParser', () => evaluation().bindParser, [
-  ['name', is.text],
+export const bindParser = offered('bindParser', () => parsers().bindParser, [
+  ['name', check.text],
   ['options', is.maybe(is.object)],
-  ['reasoning', is.maybe(is.oneOf('strip', 'keep'))],
+  ['reasoning', is.maybe(check.oneOf('strip', 'keep'))],
 ]);
 export const registeredVerdictParsers = offered(
   'registeredVerdictParsers',
-  () => evaluation().registeredVerdictParsers,
+  () => parsers().registeredVerdictParsers,
   [],
 );
-export const registerVerdictParser = offered('registerVerdictParser', () => evaluation().registerVerdictParser, [
+export const registerVerdictParser = offered('registerVerdictParser', () => parsers().registerVerdictParser, [
   ['parser', is.verdictParser],
 ]);
-export const findJudgeTemplate = offeredAsync('findJudgeTemplate', () => evaluation().findJudgeTemplate, [
-  ['nameOrFile', is.path],
+export const findJudgeTemplate = offeredAsync('findJudgeTemplate', () => templates().findJudgeTemplate, [
+  ['nameOrFile', check.path],
 ]);
-export const readTemplateFile = offeredAsync('readTemplateFile', () => evaluation().readTemplateFile, [
-  ['file', is.path],
+export const readTemplateFile = offeredAsync('readTemplateFile', () => templateFiles().readTemplateFile, [
+  ['file', check.path],
 ]);
 export const registeredJudgeTemplates = offered(
   'registeredJudgeTemplates',
-  () => evaluation().registeredJudgeTemplates,
+  () => templates().registeredJudgeTemplates,
   [],
 );
-export const registerJudgeTemplate = offered('registerJudgeTemplate', () => evaluation().registerJudgeTemplate, [
+export const registerJudgeTemplate = offered('registerJudgeTemplate', () => templates().registerJudgeTemplate, [
   ['template', is.judgeTemplate],
 ]);

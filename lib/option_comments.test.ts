@@ -68,7 +68,7 @@ const PUBLIC = [
   'evaluation/evaluate.d.ts: EvaluationDataset',
   'evaluation/evaluate.d.ts: EvaluationProgress',
   'judging/http/options.d.ts: EndpointOptions',
-  'judging/local/index.d.ts: LocalJudgeOptions',
+  'judging/local/local_completer.d.ts: LocalJudgeOptions',
   'judging/completer.d.ts: CompletionOptions',
   'evaluation/predictors/judge.d.ts: JudgePredictorOptions',
   'evaluation/predictors/predictor.d.ts: PredictorDefinition',

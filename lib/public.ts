@@ -1,26 +1,23 @@
 // The library's types, and what each of its names stands for. `lib/index.ts` offers the same names checked and loaded
 // when they are needed; programs see the comments here.
 
-import { engine } from './engine';
+import { engine } from './engine/engine';
 import type { EngineInfo } from './engine/types';
 import { packageVersion } from './support/package_version';
 
 // Reward models: load one, score conversations with it.
 export { RewardModel } from './scoring/reward_model';
-export type { RewardModelOptions, ScoreItemsOptions } from './scoring/reward_model';
+export type { RewardModelOptions, ScoreItemsOptions } from './scoring/options';
 export type { ScoredResponse, ScoreItem } from './scoring/items';
 export type { ScoreItemsProgress } from './scoring/progress';
 
 // Language models: load one, let it answer prompts.
-export { GenerationError, LanguageModel } from './generation';
-export type {
-  Answer,
-  GenerateOptions,
-  GenerationItem,
-  LanguageModelOptions,
-  SamplingOptions,
-  StopToken,
-} from './generation';
+export { GenerationError } from './generation/errors';
+export { LanguageModel } from './generation/language_model';
+export type { Answer } from './generation/answer';
+export type { GenerateOptions, LanguageModelOptions, SamplingOptions } from './generation/options';
+export type { GenerationItem } from './generation/language_model';
+export type { StopToken } from './generation/stop_tokens';
 
 // Data: read files of any form, or make a data set of rows in memory; then tokenise.
 export { datasetFromRows, readPreferenceDataset, type ReadOptions } from './data/dataset';
@@ -42,73 +39,108 @@ export { SampleBuilder, type Sample, type SampleOptions } from './tokenization/s
 export { TokenizerError } from './tokenization/errors';
 
 // Evaluation: metrics from rewards alone, predictors of one's own, whole evaluations.
-export type * from './evaluation';
-export {
-  bindParser,
-  bothOrders,
-  calibrationCurve,
-  cheemsBench,
-  comparisonMargin,
-  compareResults,
-  computeMetrics,
-  definePredictor,
-  describeResults,
-  EndpointError,
-  evaluate,
-  expectedCalibrationError,
-  figureInterval,
-  findBenchmark,
-  findJudgeTemplate,
-  formatComparison,
-  formatEvaluation,
-  headlineMetrics,
-  HttpCompleter,
-  isRightInBothOrders,
-  JUDGE_FORMULAS,
-  judgedMargin,
-  JudgeError,
-  judgePredictor,
-  lengthPredictor,
-  letterProbability,
-  loadPredictor,
-  openEndpoint,
-  openLocalJudge,
-  pairsToJudge,
-  PredictorError,
-  promptsFromRows,
-  readBenchmarkFile,
-  readResults,
-  readTemplateFile,
-  registerBenchmark,
-  registeredBenchmarks,
-  registeredJudgeTemplates,
-  registeredPredictors,
-  registeredVerdictParsers,
-  registerJudgeTemplate,
-  registerPredictor,
-  registerVerdictParser,
-  runPredictor,
-  singleOrder,
-  tableFor,
-  writeComparison,
-  writeReport,
-  writeResults,
-} from './evaluation';
+export type {
+  Benchmark,
+  BenchmarkScore,
+  FileReport,
+  RowFormat,
+  ScoredFile,
+  ScoreTable,
+} from './evaluation/benchmarks/benchmark';
+export type { JudgeBenchLabel, Verdict } from './evaluation/benchmarks/judgebench';
+export type {
+  EvaluatedFile,
+  EvaluateOptions,
+  Evaluation,
+  EvaluationDataset,
+  EvaluationProgress,
+} from './evaluation/evaluate';
+export type { CalibrationCurve, CalibrationOptions } from './evaluation/metrics/calibration';
+export type { MetricRows } from './evaluation/metrics/rows';
+export type {
+  Basis,
+  BootstrapOptions,
+  Comparison,
+  GroupCounts,
+  Interval,
+  Judgement,
+  JudgeStatistics,
+  LengthBin,
+  LengthReport,
+  LengthUnit,
+  MetricInput,
+  MetricPrompt,
+  MetricReport,
+} from './evaluation/metrics/types';
+export type { JudgePredictorOptions } from './evaluation/predictors/judge';
+export type {
+  Predictor,
+  PredictorDefinition,
+  PredictorSample,
+  PromptScores,
+  ScoringOptions,
+  ScoringProgress,
+} from './evaluation/predictors/predictor';
+export type { ResultsMeta, WrittenResults } from './evaluation/results';
+export type {
+  Completer,
+  Completion,
+  CompletionControl,
+  CompletionOptions,
+  TokenProbability,
+} from './judging/completer';
+export type { EndpointOptions } from './judging/http/options';
+export type { LocalCompleter, LocalJudgeOptions } from './judging/local/local_completer';
+export type { PairOrders, Showing } from './judging/pair_orders';
+export type { VerdictParser } from './judging/parsers/parser';
+export type { BoundParser } from './judging/parsers/registry';
+export type { TemplateChoice } from './judging/templates/registry';
+export type { JudgeTemplate } from './judging/templates/template';
+export type { Comparison as ResultsComparison } from './reporting/compare';
+export type { WrittenComparison } from './reporting/comparison_report';
+export type { WrittenReport } from './reporting/report';
+export type { StoredResults } from './reporting/stored_results';
+export type { TableOptions } from './reporting/table';
+export { bindParser, registeredVerdictParsers, registerVerdictParser } from './judging/parsers/registry';
+export { bothOrders, pairsToJudge, singleOrder } from './judging/pair_orders';
+export { calibrationCurve, expectedCalibrationError } from './evaluation/metrics/calibration';
+export { cheemsBench, headlineMetrics } from './evaluation/benchmarks/cheems_bench';
+export { comparisonMargin, judgedMargin } from './evaluation/metrics/comparisons';
+export { compareResults } from './reporting/compare';
+export { computeMetrics } from './evaluation/metrics/compute';
+export { definePredictor, runPredictor } from './evaluation/predictors/define';
+export { describeResults, writeResults } from './evaluation/results';
+export { EndpointError } from './judging/http/errors';
+export { evaluate } from './evaluation/evaluate';
+export { figureInterval } from './evaluation/benchmarks/figure';
+export { findBenchmark, registerBenchmark, registeredBenchmarks } from './evaluation/benchmarks/registry';
+export { findJudgeTemplate, registeredJudgeTemplates, registerJudgeTemplate } from './judging/templates/registry';
+export { formatComparison, writeComparison } from './reporting/comparison_report';
+export { formatEvaluation, tableFor } from './reporting/table';
+export { HttpCompleter, openEndpoint } from './judging/http/http_completer';
+export { isRightInBothOrders } from './evaluation/benchmarks/judgebench';
+export { JUDGE_FORMULAS } from './evaluation/metrics/judged';
+export { JudgeError, PredictorError } from './judging/errors';
+export { judgePredictor } from './evaluation/predictors/judge';
+export { lengthPredictor } from './evaluation/predictors/length';
+export { letterProbability } from './judging/letters';
+export { loadPredictor, registeredPredictors, registerPredictor } from './evaluation/predictors/registry';
+export { openLocalJudge } from './judging/local/local_completer';
+export { promptsFromRows } from './evaluation/metrics/rows';
+export { readBenchmarkFile } from './evaluation/benchmarks/read';
+export { readResults } from './reporting/stored_results';
+export { readTemplateFile } from './judging/templates/file';
+export { writeReport } from './reporting/report';
 export { rewardModelPredictor } from './evaluation/predictors/reward_model';
 
 // Models of the Hugging Face hub: `RewardModel.load` and `train` take their ids, and this gives the folder of one.
-export {
-  hubEnvironment,
-  HubError,
-  localModelFolder,
-  type FetchProgress,
-  type HubEnvironment,
-  type ModelFolderOptions,
-} from './hub';
+export { hubEnvironment, type HubEnvironment } from './hub/environment';
+export { HubError } from './hub/errors';
+export { type FetchProgress, localModelFolder, type ModelFolderOptions } from './hub/fetch_model';
 
 // Errors: what is given to a function, what the engine cannot do.
 export { ArgumentError } from './arguments/errors';
-export { ENGINE_ERROR_CODES, EngineError, type EngineErrorCode } from './engine';
+export { ENGINE_ERROR_CODES, EngineError, type EngineErrorCode } from './engine/errors';
 
 // Training.
 export { ScoringError } from './scoring/errors';

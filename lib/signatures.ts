@@ -26,7 +26,7 @@ import {
 import { isObject } from './support/is_object';
 import type { ReadOptions } from './data/dataset';
 import type { CalibrationOptions } from './evaluation/metrics/calibration';
-import type { BootstrapOptions, MetricInput } from './evaluation/metrics';
+import type { BootstrapOptions, MetricInput } from './evaluation/metrics/types';
 import type { EvaluateOptions } from './evaluation/evaluate';
 import type { EndpointOptions } from './judging/http/options';
 import type { CompletionOptions } from './judging/completer';
@@ -34,7 +34,7 @@ import type { JudgePredictorOptions } from './evaluation/predictors/judge';
 import type { ScoringOptions } from './evaluation/predictors/predictor';
 import type { ResultsMeta } from './evaluation/results';
 import type { TableOptions } from './reporting/table';
-import type { ModelFolderOptions } from './hub';
+import type { ModelFolderOptions } from './hub/fetch_model';
 import { SPECIAL_TOKENS_IN_TEXT } from './options/special_tokens';
 import type { TokenizeControl, TokenizeOptions } from './tokenization/tokenize_dataset';
 import type { TrainControl } from './training/train';
@@ -289,4 +289,3 @@ export const trainControl = given<TrainControl>({
   onMemoryPlan: callback,
 });
 export const maybe = optional;
-export { filledText, flag, number, numbers, path, text, wholeNumber, oneOf };

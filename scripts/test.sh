@@ -111,12 +111,13 @@ install_npm_packages() {
 
 compile_typescript() {
   npx --no-install tsc -p tsconfig.json || return 1
-  # Tests whose source is gone would go on running.
+  # What was compiled from a source that is gone would go on running, and be packed.
   local file source
   while IFS= read -r file; do
     source=${file#dist/}
+    source=${source%.d.ts}
     [ -e "lib/${source%.js}.ts" ] || { echo "removing $file, whose source is gone"; rm "$file"; }
-  done < <(find dist -name '*.test.js')
+  done < <(find dist -name '*.js' -o -name '*.d.ts')
 }
 
 # build_cpp TREE TARGET…
@@ -159,7 +160,7 @@ report_doctest() {
 
 # The TypeScript tests that start no process and load no engine, as their text tells.
 quick_typescript_tests() {
-  find dist -name '*.test.js' -exec grep -LE 'child_process|worker_threads|/testing/(engine|endpoint|kill|small)|/engine(/index)?"|RewardModel|LanguageModel' {} +
+  find dist -name '*.test.js' -exec grep -LE 'child_process|worker_threads|/testing/(engine|endpoint|kill|small)|/engine/engine(\.js)?"|RewardModel|LanguageModel' {} +
 }
 
 # run_ava [FILE…]

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import * as path from 'node:path';
 import { choice, flag, optionalNumber } from '../options/kinds';
-import { EngineError } from '../engine';
+import { EngineError } from '../engine/errors';
 import { loadEngine } from '../engine/loader';
 import { packageFolder } from '../support/package_folder';
 import { defineCommand } from './command';

@@ -4,7 +4,8 @@ import type { Argv, Options } from 'yargs';
 import { namesOf, twoNames, type OptionDescription } from '../options/kinds';
 import { readConfigFile } from './config_file';
 import { UsageError } from './failure';
-import { checkValue, suggestion, type OptionTable, type OptionValues } from './options';
+import { checkValue, type OptionTable, type OptionValues } from './options';
+import { suggestion } from '../arguments/checks';
 
 export interface Command<T extends OptionTable = OptionTable> {
   /** As typed: `train`, or `plan train`. */

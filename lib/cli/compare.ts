@@ -1,6 +1,8 @@
 // `cheems-native compare`: evaluations of the same data beside each other.
 
-import { compareResults, formatComparison, readResults, writeComparison } from '../reporting/report';
+import { compareResults } from '../reporting/compare';
+import { formatComparison, writeComparison } from '../reporting/comparison_report';
+import { readResults } from '../reporting/stored_results';
 import { checkOutputFolder } from '../files/output_checks';
 import { number, paths, text } from '../options/kinds';
 import { defineCommand } from './command';

@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { namesOf } from '../options/kinds';
 import { UsageError } from './failure';
-import { checkValue, suggestion, type OptionTable } from './options';
+import { checkValue, type OptionTable } from './options';
+import { suggestion } from '../arguments/checks';
 
 /**
  * The options that a file sets, checked. Keys may be written in snake_case or kebab-case. Paths in it are relative to the

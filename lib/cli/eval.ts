@@ -2,7 +2,14 @@
 
 import { basename, dirname, resolve } from 'node:path';
 import { formatReport } from '../data/report';
-import { evaluate, findBenchmark, loadPredictor, readBenchmarkFile, registeredBenchmarks, registeredPredictors, tableFor, writeReport, writeResults, RESULT_FILES, type Evaluation, type EvaluationDataset, type Predictor, type WrittenResults } from '../evaluation';
+import { evaluate, type Evaluation, type EvaluationDataset } from '../evaluation/evaluate';
+import { findBenchmark, registeredBenchmarks } from '../evaluation/benchmarks/registry';
+import { loadPredictor, registeredPredictors } from '../evaluation/predictors/registry';
+import { readBenchmarkFile } from '../evaluation/benchmarks/read';
+import { tableFor } from '../reporting/table';
+import { RESULT_FILES, writeReport } from '../reporting/report';
+import { writeResults, type WrittenResults } from '../evaluation/results';
+import type { Predictor } from '../evaluation/predictors/predictor';
 import { requireVerdicts } from '../evaluation/verdicts';
 import { withFolderLock } from '../files/folder_lock';
 import { checkOutputFolder } from '../files/output_checks';
@@ -13,13 +20,14 @@ import { defineCommand } from './command';
 import { UsageError } from './failure';
 import { withInterrupts } from './interrupt';
 import { checkJudgeOptions, describeSpending, isJudge, judgeOptions, openJudge, withoutSecrets } from './judge';
-import { generationResources } from './language_model';
+import { generationResources } from '../options/generation';
 import { MODEL_FORMS, MODEL_NAME } from '../options/model';
 import { modelFolder } from './named_model';
 import type { OptionValues } from './options';
 import { showProgress } from './progress';
 import { print, say } from './terminal';
-import { loadScoringModel, scoringResources, scoringSamples, scoringWeights } from './scoring_model';
+import { loadScoringModel } from './scoring_model';
+import { scoringResources, scoringSamples, scoringWeights } from '../options/scoring';
 
 const FILES = 'Files';
 const METRICS = 'Metrics';

@@ -2,22 +2,23 @@
 
 import type { RunFacts } from '../continuing/run_record';
 import { formatReport } from '../data/report';
-import { checkSampling, type LanguageModel } from '../generation';
+import { checkSampling } from '../generation/options';
+import type { LanguageModel } from '../generation/language_model';
 import { generateStream, type GenerationCounts } from '../generation/stream';
-import { flag } from '../options/kinds';
-import { promptTable, samplingTable } from '../options/generation';
+import { flag, requiredText } from '../options/kinds';
+import { generationResources, promptTable, samplingTable } from '../options/generation';
 import { counted } from '../text/counted';
 import { defineCommand } from './command';
 import { CONVERSATION_FORMS, INPUT_FORMS, openInput, refuseOneFile } from './input';
 import { withInterrupts } from './interrupt';
-import { generationResources, languageModelOptions, loadLanguageModel } from './language_model';
+import { languageModelOptions, loadLanguageModel } from './language_model';
 import { MODEL_FORMS, MODEL_NAME } from '../options/model';
-import { requiredText, type OptionValues } from './options';
+import type { OptionValues } from './options';
 import { openOutput } from './output';
 import { showProgress } from './progress';
 import { runFacts, valuesOf } from './run_facts';
 import { say } from './terminal';
-import { scoringResources } from './scoring_model';
+import { scoringResources } from '../options/scoring';
 
 const FILES = 'Files';
 const answers = { ...samplingTable, ...promptTable };

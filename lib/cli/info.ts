@@ -1,7 +1,7 @@
 // `cheems-native info`: versions, processor, threads and backends, for a person or (--json) for a bug report.
 
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
-import { engine } from '../engine';
+import { engine } from '../engine/engine';
 import { engineSource } from '../engine/addon';
 import type { EngineSource } from '../engine/loader';
 import type { EngineInfo } from '../engine/types';

@@ -3,16 +3,16 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
-import { engine } from '../engine';
+import { engine } from '../engine/engine';
 import { checkOutputFolder, checkSpace } from '../files/output_checks';
 import { realFileSystem as files } from '../files/file_system';
 import { CONFIG_FILE, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE, TOKENIZER_FILES, WEIGHTS_FILE } from '../model_folder/files';
-import { choice, flag, number, optionalNumber, text } from '../options/kinds';
+import { choice, flag, number, optionalNumber, requiredText, text } from '../options/kinds';
 import { defineCommand } from './command';
 import { Interrupted, UsageError } from './failure';
 import { ARCHITECTURES, makeInitConfig, type SpecialIds } from './init_config';
 import { withInterrupts } from './interrupt';
-import { requiredText, type OptionValues } from './options';
+import type { OptionValues } from './options';
 import { print } from './terminal';
 import { unlessAborted } from '../support/abort';
 

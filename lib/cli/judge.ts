@@ -2,14 +2,21 @@
 
 import { join } from 'node:path';
 import { counted } from '../text/counted';
-import type { Predictor } from '../evaluation';
-import { bothOrders, findJudgeTemplate, JudgeError, openEndpoint, openLocalJudge, parseHeaders, registeredJudgeTemplates, singleOrder, type Completer, type PairOrders } from '../judging';
+import type { Predictor } from '../evaluation/predictors/predictor';
+import { bothOrders, type PairOrders, singleOrder } from '../judging/pair_orders';
+import { findJudgeTemplate, registeredJudgeTemplates } from '../judging/templates/registry';
+import { JudgeError } from '../judging/errors';
+import { openEndpoint } from '../judging/http/http_completer';
+import { openLocalJudge } from '../judging/local/local_completer';
+import { parseHeaders } from '../judging/http/headers';
+import type { Completer } from '../judging/completer';
 import { judgePredictor } from '../evaluation/predictors/judge';
 import { judgeOptionTable } from '../options/judging';
 import { UsageError } from './failure';
-import { type generationResources, languageModelOptions, loadLanguageModel } from './language_model';
+import type { generationResources } from '../options/generation';
+import { languageModelOptions, loadLanguageModel } from './language_model';
 import type { OptionValues } from './options';
-import { scoringSamples, type scoringResources } from './scoring_model';
+import { type scoringResources, scoringSamples } from '../options/scoring';
 import { say } from './terminal';
 
 export const judgeOptions = judgeOptionTable(registeredJudgeTemplates());

@@ -1,15 +1,13 @@
 // What the commands that generate text share: kinds of options, and the model that they ask for.
 
-import { LanguageModel, type LanguageModelOptions } from '../generation';
+import { LanguageModel } from '../generation/language_model';
+import type { LanguageModelOptions } from '../generation/options';
 import { generationResources } from '../options/generation';
 import { deviceLine, microBatchLine } from './device_line';
 import { modelFolder } from './named_model';
 import type { OptionValues } from './options';
-export { optionalJson, textList } from '../options/kinds';
-import type { scoringResources } from './scoring_model';
+import type { scoringResources } from '../options/scoring';
 import { say } from './terminal';
-
-export { generationResources };
 
 /** The options of the engine and the chat template, as the command line names them. */
 export function languageModelOptions(values: OptionValues<typeof scoringResources & typeof generationResources> & { chat_template?: string | undefined }): LanguageModelOptions {

@@ -8,9 +8,10 @@ import test from 'ava';
 import { normaliseArguments } from './arguments';
 import { resolveValues } from './command';
 import { makeInitConfig } from './init_config';
-import { checkValue, requiredText, suggestion } from './options';
+import { checkValue } from './options';
+import { choice, flag, number, paths, requiredText, text } from '../options/kinds';
+import { suggestion } from '../arguments/checks';
 import { settleTrainOptions, trainOptions } from './train';
-import { choice, flag, number, paths, text } from '../options/kinds';
 
 const root = join(__dirname, '..', '..');
 const testData = join(root, 'data', 'oasst-zh', 'test.jsonl');

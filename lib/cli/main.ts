@@ -7,7 +7,7 @@ import { normaliseArguments } from './arguments';
 import { declareOptions, type AnyCommand } from './command';
 import { COMMANDS, PLANS } from './commands';
 import { EXIT_ERROR, EXIT_OK, reportFailure, UsageError } from './failure';
-import { suggestion } from './options';
+import { suggestion } from '../arguments/checks';
 import { print } from './terminal';
 
 type Job = { command: AnyCommand; parsed: Record<string, unknown> };

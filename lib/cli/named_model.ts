@@ -1,6 +1,6 @@
 // A model named on the command line, as a folder: fetched from the hub where it is an id, with progress on stderr.
 
-import { localModelFolder } from '../hub';
+import { localModelFolder } from '../hub/fetch_model';
 import { showProgress, type ProgressDisplay } from './progress';
 import { say } from './terminal';
 

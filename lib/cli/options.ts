@@ -4,9 +4,6 @@ import type { OptionDefinition, ValueOf } from '../options/kinds';
 import { show } from '../support/show';
 import { UsageError } from './failure';
 
-export { requiredText } from '../options/kinds';
-export { suggestion } from '../arguments/checks';
-
 export type OptionTable = Readonly<Record<string, OptionDefinition>>;
 
 /** The values that a table describes, as its schemas give them. */

@@ -1,9 +1,10 @@
 // `cheems-native plan train|eval`: the memory that the command would take, before anything is allocated.
 
 import { memoryReserve } from '../options/engine';
-import { engine } from '../engine';
+import { engine } from '../engine/engine';
 import type { ArchitectureInfo, PlanRequest } from '../engine/types';
-import { findBenchmark, readBenchmarkFile } from '../evaluation';
+import { findBenchmark } from '../evaluation/benchmarks/registry';
+import { readBenchmarkFile } from '../evaluation/benchmarks/read';
 import { readSampleFacts } from '../scoring/model_facts';
 import { tokenizeDataset } from '../tokenization/tokenize_dataset';
 import { realFileSystem } from '../files/file_system';

@@ -4,7 +4,7 @@ import type { RunFacts } from '../continuing/run_record';
 import { formatReport } from '../data/report';
 import type { RewardModel } from '../scoring/reward_model';
 import { scoreStream, type ScoreStreamProgress } from '../scoring/stream';
-import { flag } from '../options/kinds';
+import { flag, requiredText } from '../options/kinds';
 import { counted } from '../text/counted';
 import { defineCommand } from './command';
 import { UsageError } from './failure';
@@ -12,12 +12,13 @@ import { CONVERSATION_FORMS, INPUT_FORMS, openInput, refuseOneFile } from './inp
 import { withInterrupts } from './interrupt';
 import { MODEL_FORMS, MODEL_NAME } from '../options/model';
 import { modelFolder } from './named_model';
-import { requiredText, type OptionValues } from './options';
+import type { OptionValues } from './options';
 import { openOutput } from './output';
 import { showProgress } from './progress';
 import { runFacts, valuesOf } from './run_facts';
 import { say } from './terminal';
-import { loadScoringModel, scoringResources, scoringSamples, scoringWeights } from './scoring_model';
+import { loadScoringModel } from './scoring_model';
+import { scoringResources, scoringSamples, scoringWeights } from '../options/scoring';
 
 const FILES = 'Files';
 const options = {

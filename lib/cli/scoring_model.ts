@@ -1,15 +1,13 @@
 // What the commands that score share: their options for samples and memory, and the model that these ask for.
 
 import { memoryReserve } from '../options/engine';
-import { engine } from '../engine';
+import { engine } from '../engine/engine';
 import { RewardModel } from '../scoring/reward_model';
-import { RESOURCES, scoringResources, scoringSamples, scoringWeights } from '../options/scoring';
+import { scoringResources, scoringSamples, scoringWeights } from '../options/scoring';
 import { planOrRefuse } from '../training/memory';
 import { deviceLine, microBatchLine } from './device_line';
 import type { OptionValues } from './options';
 import { say } from './terminal';
-
-export { RESOURCES, scoringResources, scoringSamples, scoringWeights };
 
 type ScoringValues = OptionValues<typeof scoringSamples & typeof scoringResources & typeof scoringWeights>;
 

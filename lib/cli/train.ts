@@ -1,6 +1,6 @@
 // `cheems-native train`: the training room's options and events on a command line.
 
-import { engine } from '../engine';
+import { engine } from '../engine/engine';
 import { TrainingError } from '../training/errors';
 import { headline } from '../training/evaluate';
 import type { EvaluationResult, StepMetrics, TrainCallbacks, TrainResult } from '../training/events';

@@ -1,7 +1,7 @@
 // What tells one row from another, and one template from another: digests of texts and of values that were read.
 
 import { createHash } from 'node:crypto';
-import { exactText } from '../data/conversation';
+import { exactText } from '../data/conversation/numbers';
 
 /** 128 bits, as hexadecimal digits: enough for rows that are compared place by place. */
 export const DIGEST_CHARACTERS = 32;

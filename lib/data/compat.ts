@@ -3,8 +3,8 @@
 
 import type { ReadOptions } from './dataset';
 import { DataError, show } from './errors';
-import { field, has, isObject, listOf, textId, textOf } from './fields';
-import type { JsonObject } from './fields';
+import { field, has, type JsonObject, listOf, textId, textOf } from './fields';
+import { isObject } from '../support/is_object';
 import { parsePythonInteger } from './python_text';
 import { emptyReport, note } from './report';
 import { readRows } from './rows';

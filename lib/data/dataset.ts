@@ -2,11 +2,13 @@
 
 import { readCheems } from './compat';
 import { DataError, show } from './errors';
-import { exactText, idOf, isPlain, ReadKeys, rowOf, surroundingsOf, type Surroundings } from './conversation';
-import { has, textOf } from './fields';
-import type { JsonObject } from './fields';
+import { exactText } from './conversation/numbers';
+import { idOf } from './conversation/ids';
+import { isPlain } from './conversation/messages';
+import { ReadKeys, rowOf, type Surroundings, surroundingsOf } from './conversation/conversation';
+import { has, type JsonObject, textOf } from './fields';
 import type { Contribution, Vote } from './forms/form';
-import { formOf } from './forms/index';
+import { formOf } from './forms/registry';
 import { contentKey, resolvePairs } from './pairs';
 import { emptyReport, note } from './report';
 import { readRows } from './rows';

@@ -17,8 +17,6 @@ export function field(row: JsonObject, key: string): unknown {
   return has(row, key) ? row[key] : undefined;
 }
 
-export { isObject };
-
 /** A well-formed text. `what` is the subject of the error message. */
 export function textOf(value: unknown, what: string, source: Source): string {
   if (typeof value !== 'string') throw new DataError(source, `${what} must be text, but is ${show(value)}`);

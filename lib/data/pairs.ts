@@ -1,6 +1,6 @@
 // From annotators' votes to training pairs.
 
-import { exactText } from './conversation';
+import { exactText } from './conversation/numbers';
 import type { Vote } from './forms/form';
 import { note } from './report';
 import type { DatasetReport, Response, Source } from './types';

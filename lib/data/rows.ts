@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { contentKind, HEAD_BYTES, UNPACK, type ContentKind } from '../files/content_kinds';
 import { arrowFile, dataFolder } from './arrow';
-import { parseRow } from './conversation';
+import { parseRow } from './conversation/numbers';
 import { DataError } from './errors';
 import { parquetRows } from './parquet';
 

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import * as path from 'node:path';
 import test from 'ava';
 import { makeSmallModel, randomBatch } from '../testing/small_model.js';
-import { engine } from './index.js';
+import { engine } from './engine.js';
 import type { PlanRequest } from './types.js';
 
 process.env['CHEEMS_DEVICE'] = 'emulated';

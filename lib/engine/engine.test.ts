@@ -4,7 +4,7 @@ import { copyFile, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import { adamStep, longBatch, makeSmallModel, neighbourPairs, randomBatch } from '../testing/small_model.js';
 import { EngineError } from './errors.js';
-import { engine } from './index.js';
+import { engine } from './engine.js';
 import type { EngineModel, ModelLoadOptions, Progress, SampleBatch } from './types.js';
 
 const reference = path.join(__dirname, '..', '..', 'tests', 'reference', 'huggingface', 'qwen2-gqa');

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import test from 'ava';
-import { engine, type EngineCausalModel, type GenerationOptions, type SampleBatch } from './index.js';
+import { engine } from './engine.js';
+import type { EngineCausalModel, GenerationOptions, SampleBatch } from './types.js';
 
 const folder = path.join(__dirname, '..', '..', 'tests', 'reference', 'huggingface', 'qwen2-causal');
 interface Case { prompt: number[]; new_ids: number[]; logprobs: number[] }

@@ -336,7 +336,7 @@ export interface CudaInfo {
   missing: string[];
 }
 
-/** lib/engine/index.ts exports an object of this shape as `engine`. */
+/** lib/engine/engine.ts exports an object of this shape as `engine`. */
 export interface Engine {
   info(): EngineInfo;
   readArchitecture(folder: string): Promise<ArchitectureInfo>;

@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { datasetFromRows } from '../data/dataset';
 import { writeFileAtomically } from '../files/atomic_file';
-import { evaluate, writeResults, formatEvaluation, tableFor, type EvaluationDataset, type PromptScores } from './index';
+import { evaluate, type EvaluationDataset } from './evaluate';
+import { writeResults } from './results';
+import { formatEvaluation, tableFor } from '../reporting/table';
+import type { PromptScores } from './predictors/predictor';
 
 const CATEGORIES = ['写作', '代码', '开放问答'];
 

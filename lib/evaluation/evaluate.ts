@@ -3,13 +3,17 @@
 import { EvaluationError } from './errors';
 import { formatReport } from '../data/report';
 import type { PreferenceDataset, PreferencePrompt } from '../data/types';
-import { figureIntervalBlocks, findBenchmark, type ScoredFile, type ScoreTable } from './benchmarks';
+import { figureIntervalBlocks } from './benchmarks/figure';
+import { findBenchmark } from './benchmarks/registry';
+import type { ScoredFile, ScoreTable } from './benchmarks/benchmark';
 import { reasonsWithoutVerdict } from './verdicts';
 import { responseLengths } from './lengths';
-import { computeMetricsInBlocks, type BootstrapOptions, type Interval, type Judgement, type JudgeStatistics, type LengthUnit, type MetricPrompt } from './metrics';
+import { computeMetricsInBlocks } from './metrics/compute';
+import type { BootstrapOptions, Interval, Judgement, JudgeStatistics, LengthUnit, MetricPrompt } from './metrics/types';
 import { runInBlocks, type Blocks } from './metrics/blocks';
 import { PROMPTS_A_BLOCK } from './metrics/groups';
-import { definePredictor, runPredictor, type Predictor, type PredictorDefinition, type PromptScores } from './predictors';
+import { definePredictor, runPredictor } from './predictors/define';
+import type { Predictor, PredictorDefinition, PromptScores } from './predictors/predictor';
 
 export interface EvaluationDataset {
   /** The name in tables and `results.json`, as a rule the file as the user gave it. No two of an evaluation are the same. */

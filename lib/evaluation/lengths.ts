@@ -1,8 +1,8 @@
 // How long a response is: what the length baseline and the accuracy by length difference rest on.
 
-import { textOfMessage } from '../data/conversation';
+import { textOfMessage } from '../data/conversation/texts';
 import type { PreferencePrompt, Response } from '../data/types';
-import type { LengthUnit } from './metrics';
+import type { LengthUnit } from './metrics/types';
 import type { Blocks } from './metrics/blocks';
 import { PROMPTS_A_BLOCK } from './metrics/groups';
 

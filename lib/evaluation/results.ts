@@ -6,10 +6,9 @@ import { join } from 'node:path';
 import { digestFile, writeFileAtomically } from '../files/atomic_file';
 import { JoinedRecords, jsonPieces } from '../files/json_pieces';
 import { makeFolders, whyNot } from '../files/output_checks';
-import type { ScoreTable } from './benchmarks';
+import type { ScoreTable } from './benchmarks/benchmark';
 import type { EvaluatedFile, Evaluation } from './evaluate';
-import { JUDGE_FORMULAS } from './metrics';
-
+import { JUDGE_FORMULAS } from './metrics/judged';
 
 export const RESULTS_NAMES = { results: 'results.json', scores: 'scores.jsonl', judgements: 'judgements.jsonl' } as const;
 

@@ -3,7 +3,7 @@ import { datasetFromRows } from '../data/dataset';
 import { evaluate } from './evaluate';
 import { judgePredictor } from './predictors/judge';
 import type { Completer, Completion } from '../judging/completer';
-import { findJudgeTemplate } from '../judging/templates';
+import { findJudgeTemplate } from '../judging/templates/registry';
 import { requireVerdicts } from './verdicts';
 
 const pair = (id: string) => ({ id, prompt: `q ${id}`, chosen: 'good', rejected: 'bad' });

@@ -1,7 +1,7 @@
 // Whether a judge judged anything: figures that rest on no verdict at all are no figures.
 
 import type { Evaluation } from './evaluate';
-import type { Judgement, JudgeStatistics } from './metrics';
+import type { Judgement, JudgeStatistics } from './metrics/types';
 import { JudgeError } from '../judging/errors';
 
 type Reasons = JudgeStatistics['unparsable_because'];

@@ -1,10 +1,12 @@
 import test from 'ava';
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
-import { engine as nativeEngine } from '../engine';
+import { engine as nativeEngine } from '../engine/engine';
 import { fakeCausalEngine, type FakeCausalOptions } from '../testing/fake_causal_engine';
 import { IM_END, makeLanguageModelFolder } from '../testing/language_model_folder';
-import { LanguageModel, type Answer, type LanguageModelOptions } from './language_model';
+import { LanguageModel } from './language_model';
+import type { Answer } from './answer';
+import type { LanguageModelOptions } from './options';
 
 const folder = makeLanguageModelFolder();
 

@@ -4,11 +4,11 @@ import { memoryReserve } from '../options/engine';
 import { createHash } from 'node:crypto';
 import { checkArguments, filledText, flag, list, made, shape, textOr, type Signature } from '../arguments/checks';
 import { optionsOf } from '../options/library_options';
-import { asMessages } from '../data/conversation';
+import { asMessages } from '../data/conversation/messages';
 import type { ConversationMessage, ItemSurroundings } from '../data/conversation/items';
 import { emptyReport, note, type ReadingReport } from '../data/report';
 import type { Message, Prompt, Source, TemplateVariables } from '../data/types';
-import { engine as nativeEngine } from '../engine';
+import { engine as nativeEngine } from '../engine/engine';
 import { asyncDispose } from '../support/async_dispose';
 import { disposedBefore } from '../engine/errors';
 import { closingNotes } from '../engine/notes';
@@ -54,8 +54,6 @@ export interface PreparedPrompt extends EncodedPrompt {
   sequence: number;
 }
 
-export type { Answer, GenerateOptions, LanguageModelOptions };
-
 /** Tokens of the prompts of one batch. */
 const LARGEST_BATCH = 1 << 22;
 
@@ -88,7 +86,7 @@ export class LanguageModel {
   static async load(folderOrId: string, options: LanguageModelOptions = {}, engine: Pick<Engine, 'loadCausalModel'> = nativeEngine): Promise<LanguageModel> {
     checkArguments('LanguageModel.load', LOAD, [folderOrId, options]);
     const { device = 'auto', numThreads = 0, keep16Bit = true, precision, signal } = options;
-    const { localModelFolder } = require('../hub') as typeof import('../hub'); // with the first model
+    const { localModelFolder } = require('../hub/fetch_model') as typeof import('../hub/fetch_model'); // with the first model
     const folder = await localModelFolder(folderOrId, { signal });
     // Before the weights: what is wrong here shows at once.
     const prompts = new PromptBuilder(folder, options);

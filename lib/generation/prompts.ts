@@ -1,6 +1,7 @@
 // A conversation -> the token ids after which the model writes its answer.
 
-import { OWN_VARIABLES, textOfMessage } from '../data/conversation';
+import { OWN_VARIABLES } from '../data/conversation/conversation';
+import { textOfMessage } from '../data/conversation/texts';
 import type { Message, TemplateVariables } from '../data/types';
 import { ChatTemplate } from '../tokenization/chat_template';
 import { readTokenizerFiles } from '../tokenization/tokenizer_files';

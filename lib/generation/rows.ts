@@ -1,19 +1,13 @@
 // Rows to be answered, as `generate` reads them: an id, the prompt by any of its names, and what stands beside it, as
 // everywhere (lib/data/conversation).
 
-import {
-  asMessages,
-  promptKeysOf,
-  ReadKeys,
-  readPrompt,
-  rowIdOf,
-  rowOf,
-  surroundingsOf,
-  type RowId,
-} from '../data/conversation';
+import { asMessages } from '../data/conversation/messages';
+import { promptKeysOf, ReadKeys, readPrompt, rowOf, surroundingsOf } from '../data/conversation/conversation';
+import { type RowId, rowIdOf } from '../data/conversation/ids';
 import { ITEM_KEYS, itemRow } from '../data/conversation/items';
 import { DataError, show } from '../data/errors';
-import { isObject, type JsonObject } from '../data/fields';
+import { isObject } from '../support/is_object';
+import type { JsonObject } from '../data/fields';
 import { note, type ReadingReport } from '../data/report';
 import type { Source } from '../data/types';
 import type { GenerationItem, PromptToAnswer } from './language_model';

@@ -2,8 +2,8 @@ import test from 'ava';
 import type { Row } from '../data/rows';
 import { fakeCausalEngine, type FakeCausalOptions } from '../testing/fake_causal_engine';
 import { makeLanguageModelFolder } from '../testing/language_model_folder';
-import { LanguageModel, type LanguageModelOptions } from './language_model';
-import { checkSampling } from './options';
+import { LanguageModel } from './language_model';
+import { checkSampling, type LanguageModelOptions } from './options';
 import { generateStream } from './stream';
 
 const folder = makeLanguageModelFolder();

@@ -2,14 +2,15 @@
 
 import { digestOfValue } from '../continuing/digests';
 import type { OutputRow, RowOutput } from '../continuing/row_output';
-import { idText, withId, type RowId } from '../data/conversation';
+import { idText, type RowId, withId } from '../data/conversation/ids';
 import { DataError } from '../data/errors';
 import type { ReadingReport } from '../data/report';
 import type { Row } from '../data/rows';
 import type { Source } from '../data/types';
 import { TokenizerError } from '../tokenization/errors';
 import { GenerationError } from './errors';
-import type { Answer, LanguageModel, PreparedPrompt } from './language_model';
+import type { Answer } from './answer';
+import type { LanguageModel, PreparedPrompt } from './language_model';
 import type { Sampling } from './options';
 import { parseGenerationRow } from './rows';
 

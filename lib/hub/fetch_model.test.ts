@@ -8,7 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileServer, serveBytes, type Request } from '../testing/file_server';
 import { COMMIT, sha256, startHub, type StandInModel } from '../testing/stand_in_hub';
-import { hubEnvironment, hubReference, localModelFolder } from '.';
+import { hubEnvironment } from './environment';
+import { hubReference } from './reference';
+import { localModelFolder } from './fetch_model';
 
 const NAME = 'owner/small-model';
 const weights = randomBytes(400_000);

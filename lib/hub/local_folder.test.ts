@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { localModelFolder } from './index';
+import { localModelFolder } from './fetch_model';
 import { neededFiles } from './needed_files';
 
 /** A folder of these files. */

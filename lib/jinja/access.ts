@@ -3,7 +3,7 @@
 import { PythonDict } from './dict';
 import { JinjaTypeError } from './errors';
 import { typeName } from './kinds';
-import { methodOf } from './methods';
+import { methodOf } from './methods/table';
 import { toIndex } from './numbers';
 import { repr } from './printing';
 import { characterAt, sliceArray, sliceIndices, sliceText, type Slice } from './text';

@@ -1,5 +1,6 @@
 import test from 'ava';
-import { JinjaError, JinjaLimitError, JinjaTemplate } from './index';
+import { JinjaError, JinjaLimitError } from './errors';
+import { JinjaTemplate } from './template';
 
 const fails = (source: string): JinjaError => {
   try {

@@ -1,7 +1,8 @@
 import test from 'ava';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { JinjaError, JinjaTemplate } from './index';
+import { JinjaError } from './errors';
+import { JinjaTemplate } from './template';
 
 const ROOT = resolve(__dirname, '../..');
 

@@ -4,7 +4,7 @@ import { native, softText } from './arguments';
 import { isAllCase } from './case';
 import { contains, equals, ordered, type Order } from './compare';
 import { PythonDict } from './dict';
-import { FILTERS } from './filters';
+import { FILTERS } from './filters/table';
 import { isIterable } from './iteration';
 import { isNumber, toInteger } from './numbers';
 import { operate } from './operators';

@@ -2,8 +2,8 @@
 // may be numbers, and the pairs follow the order of the "rank" object, which JSON.parse does not keep for keys such as "0".
 
 import { DataError, show } from '../data/errors';
-import { field, isObject, listOf, textOf } from '../data/fields';
-import type { JsonObject } from '../data/fields';
+import { field, type JsonObject, listOf, textOf } from '../data/fields';
+import { isObject } from '../support/is_object';
 import { parsePythonInteger } from '../data/python_text';
 import { emptyReport, note } from '../data/report';
 import { readRows } from '../data/rows';

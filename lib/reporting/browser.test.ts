@@ -9,7 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { datasetFromRows } from '../data/dataset';
-import { evaluate, writeReport, writeResults } from '../evaluation';
+import { evaluate } from '../evaluation/evaluate';
+import { writeReport } from './report';
+import { writeResults } from '../evaluation/results';
 
 const browser = ['chromium', 'chromium-browser', 'google-chrome'].find((name) => {
   try {

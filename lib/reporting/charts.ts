@@ -2,7 +2,7 @@
 // the page's CSS variables, which is how one picture serves light and dark.
 
 import type * as PlotModule from '@observablehq/plot';
-import type { Interval } from '../evaluation/metrics';
+import type { Interval } from '../evaluation/metrics/types';
 
 /** About as wide as a phone shows at full size. */
 const WIDTH = 460;

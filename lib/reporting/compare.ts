@@ -3,7 +3,7 @@
 
 import { EvaluationError } from '../evaluation/errors';
 import { randomSource, quantile } from '../evaluation/metrics/bootstrap';
-import type { BootstrapOptions, Interval } from '../evaluation/metrics';
+import type { BootstrapOptions, Interval } from '../evaluation/metrics/types';
 import type { PromptRow } from './prompts';
 import type { StoredResults } from './stored_results';
 

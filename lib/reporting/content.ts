@@ -1,7 +1,7 @@
 // What a report is made of, before it is a page, Markdown or CSV.
 
 import type { PreferencePrompt } from '../data/types';
-import type { Interval } from '../evaluation/metrics';
+import type { Interval } from '../evaluation/metrics/types';
 
 /** A share or number with its interval, or alone; text; undefined: the cell is empty, NaN: not defined on these data. */
 export type Cell = string | number | { value: number; interval: Interval | undefined } | undefined;

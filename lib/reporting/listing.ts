@@ -1,6 +1,6 @@
 // What tables and charts list where data have more groups than a person reads. results.json has them all.
 
-import type { MetricReport } from '../evaluation/metrics';
+import type { MetricReport } from '../evaluation/metrics/types';
 import { largestPlaces } from '../evaluation/metrics/bootstrap';
 
 /** Rows of a table, bars of a chart. */

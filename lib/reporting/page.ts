@@ -1,6 +1,6 @@
 // The report as one HTML file that fetches nothing and runs nothing: styles and pictures stand in it, and its own policy forbids the rest.
 
-import { textOfMessage } from '../data/conversation';
+import { textOfMessage } from '../data/conversation/texts';
 import type { Message, PreferencePrompt, Response } from '../data/types';
 import { characterCount } from '../evaluation/lengths';
 import { formatCell, formatInterval, formatNumber, type Cell, type Chart, type Column, type ReportContent, type ReportTable, type Section, type WorstPair } from './content';

@@ -2,7 +2,8 @@
 
 import type { PreferencePrompt } from '../data/types';
 import type { EvaluatedFile } from '../evaluation/evaluate';
-import { comparisonMargin, type Comparison } from '../evaluation/metrics';
+import { comparisonMargin } from '../evaluation/metrics/comparisons';
+import type { Comparison } from '../evaluation/metrics/types';
 import type { WorstPair } from './content';
 
 export interface ScoredPair {

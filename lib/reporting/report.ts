@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { writeFileAtomically } from '../files/atomic_file';
 import type { Evaluation } from '../evaluation/evaluate';
 import { RESULTS_NAMES, type ResultsOrigin } from '../evaluation/results';
-import { headlineMetrics } from '../evaluation/benchmarks';
+import { headlineMetrics } from '../evaluation/benchmarks/cheems_bench';
 import { ChartMaker } from './charts';
 import type { ReportContent } from './content';
 import { reportPage } from './page';
@@ -14,10 +14,6 @@ import { benchmarkSection, fileSection, publishedSection } from './sections';
 import { reportCsv, reportMarkdown } from './text_tables';
 
 const REPORT_NAMES = { html: 'report.html', markdown: 'report.md', csv: 'report.csv', prompts: 'prompts.jsonl' } as const;
-
-export { compareResults, type Comparison as ResultsComparison } from './compare';
-export { readResults, type StoredResults } from './stored_results';
-export { formatComparison, writeComparison, type WrittenComparison } from './comparison_report';
 
 /** Every file that an evaluation leaves in its folder. */
 export const RESULT_FILES: ReadonlySet<string> = new Set([...Object.values(RESULTS_NAMES), ...Object.values(REPORT_NAMES)]);

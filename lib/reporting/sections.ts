@@ -2,10 +2,14 @@
 
 import { counted } from '../text/counted';
 import { CHEEMS_FILES } from '../hub/cheems_data';
-import { headlineMetrics, type ScoreTable } from '../evaluation/benchmarks';
+import { headlineMetrics } from '../evaluation/benchmarks/cheems_bench';
+import type { ScoreTable } from '../evaluation/benchmarks/benchmark';
 import type { EvaluatedFile, Evaluation } from '../evaluation/evaluate';
 import { listedCategories, listedRows, listingNotes, MOST_LISTED } from './listing';
-import { calibrationCurve, isFigureOfWhole, JUDGE_FORMULAS, type JudgeStatistics, type LengthBin } from '../evaluation/metrics';
+import { calibrationCurve } from '../evaluation/metrics/calibration';
+import { isFigureOfWhole } from '../evaluation/metrics/compute';
+import { JUDGE_FORMULAS } from '../evaluation/metrics/judged';
+import type { JudgeStatistics, LengthBin } from '../evaluation/metrics/types';
 import type { CalibrationPoint, ChartMaker, HistogramBin } from './charts';
 import type { Cell, Chart, Column, ReportTable, Section } from './content';
 import { scoredPairs, worstPairs, type ScoredPair } from './pairs';

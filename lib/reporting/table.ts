@@ -3,10 +3,11 @@
 import { counted } from '../text/counted';
 import { visibleLine } from '../text/visible';
 import { displayWidth } from '../text/width';
-import { headlineMetrics, type ScoreTable } from '../evaluation/benchmarks';
+import { headlineMetrics } from '../evaluation/benchmarks/cheems_bench';
+import type { ScoreTable } from '../evaluation/benchmarks/benchmark';
 import type { EvaluatedFile, Evaluation } from '../evaluation/evaluate';
 import { listedCategories, listedRows, listingNotes, MOST_LISTED } from './listing';
-import type { Interval, JudgeStatistics, LengthBin } from '../evaluation/metrics';
+import type { Interval, JudgeStatistics, LengthBin } from '../evaluation/metrics/types';
 
 export interface TableOptions {
   /** Columns of the terminal. */

@@ -2,8 +2,15 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { readBenchmarkFile, findBenchmark, evaluate, formatEvaluation, writeReport, writeResults } from '../evaluation';
-import { compareResults, formatComparison, readResults, writeComparison } from './report';
+import { readBenchmarkFile } from '../evaluation/benchmarks/read';
+import { findBenchmark } from '../evaluation/benchmarks/registry';
+import { evaluate } from '../evaluation/evaluate';
+import { formatEvaluation } from './table';
+import { writeReport } from './report';
+import { writeResults } from '../evaluation/results';
+import { compareResults } from './compare';
+import { formatComparison, writeComparison } from './comparison_report';
+import { readResults } from './stored_results';
 import { csvField, escapeMarkdown } from './text_tables';
 
 test('what a spreadsheet would run as a formula gets an apostrophe', (t) => {

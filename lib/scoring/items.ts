@@ -1,11 +1,12 @@
 // What `RewardModel.score` takes, as prompts with their responses: the rows of `score`, with JavaScript's names.
 
 import { tokenIdsOf } from '../arguments/token_ids';
-import { ReadKeys, refuseUnknown, surroundingsOf } from '../data/conversation';
+import { ReadKeys, surroundingsOf } from '../data/conversation/conversation';
+import { refuseUnknown } from '../data/conversation/known_keys';
 import { ANSWER_KEYS } from '../data/conversation/answers';
 import { ITEM_KEYS, itemRow, type ConversationMessage, type ItemSurroundings } from '../data/conversation/items';
 import { DataError, show } from '../data/errors';
-import { isObject } from '../data/fields';
+import { isObject } from '../support/is_object';
 import type { Source } from '../data/types';
 import { promptAndResponses, type Holder } from './rows';
 import type { PromptWithResponses } from './sample_tokenizer';

@@ -5,7 +5,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
-import { engine } from '../engine';
+import { engine } from '../engine/engine';
 import { makeLanguageModelFolder } from '../testing/language_model_folder';
 
 const run = promisify(execFile);

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { readRows } from '../data/rows';
-import { RewardModel, type RewardModelOptions } from './reward_model';
+import { RewardModel } from './reward_model';
+import type { RewardModelOptions } from './options';
 import { scoreStream } from './stream';
 import { linesTo } from '../continuing/row_output';
 

@@ -5,7 +5,7 @@ import { abortSignal, checkArguments, filledText, list, made, optional, shape, t
 import { optionsOf } from '../options/library_options';
 import { emptyReport, type ReadingReport } from '../data/report';
 import type { Source, TokenizedSample } from '../data/types';
-import { engine as nativeEngine } from '../engine';
+import { engine as nativeEngine } from '../engine/engine';
 import { asyncDispose } from '../support/async_dispose';
 import { disposedBefore } from '../engine/errors';
 import { closingNotes, newNotes } from '../engine/notes';
@@ -26,8 +26,6 @@ import { packSamples } from './sample_batch';
 import { SampleTokenizer, type PromptWithResponses } from './sample_tokenizer';
 import { STEP_REWARDS } from '../options/scoring';
 import { joinSteps } from './step_reward';
-
-export type { RewardModelOptions, ScoreItemsOptions };
 
 /** Micro-batches that one call of the engine gets: between calls progress is told. */
 const MICRO_BATCHES_A_CALL = 8;
@@ -80,7 +78,7 @@ export class RewardModel {
   static load(folderOrId: string, options: RewardModelOptions, engine: Pick<Engine, 'loadModel'>): Promise<RewardModel>;
   static async load(folderOrId: string, options: RewardModelOptions = {}, engine: Pick<Engine, 'loadModel'> = nativeEngine): Promise<RewardModel> {
     checkArguments('RewardModel.load', LOAD, [folderOrId, options]);
-    const { localModelFolder } = require('../hub') as typeof import('../hub'); // with the first model
+    const { localModelFolder } = require('../hub/fetch_model') as typeof import('../hub/fetch_model'); // with the first model
     const folder = await localModelFolder(folderOrId, { signal: options.signal });
     await readSampleFacts(folder); // a broken file is told of before weights are read
     const model = await engine.loadModel(

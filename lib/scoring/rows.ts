@@ -6,23 +6,15 @@
 // The prompt goes by any of its names, and system prompt, tools and the like stand beside it, as everywhere
 // (lib/data/conversation). A response is text, {content}, {input_ids} or a list of messages.
 
-import {
-  messagesOf,
-  promptKeysOf,
-  ReadKeys,
-  readPrompt,
-  rowIdOf,
-  rowOf,
-  surroundingsOf,
-  type RowId,
-} from '../data/conversation';
+import { messagesOf } from '../data/conversation/messages';
+import { promptKeysOf, ReadKeys, readPrompt, rowOf, surroundingsOf } from '../data/conversation/conversation';
+import { type RowId, rowIdOf } from '../data/conversation/ids';
 import { answerOf, splitConversation, turnsAnswer } from '../data/conversation/answers';
 import { DataError, show } from '../data/errors';
-import { has, isObject, listOf, textOf, tokenIdsOf, type JsonObject } from '../data/fields';
+import { has, type JsonObject, listOf, textOf, tokenIdsOf } from '../data/fields';
+import { isObject } from '../support/is_object';
 import { note, type ReadingReport } from '../data/report';
 import type { Message, Prompt, Response, Source, TemplateVariables } from '../data/types';
-
-export type { RowId };
 
 export interface ScoreRow {
   /** Undefined where the row has none. */

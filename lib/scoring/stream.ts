@@ -3,14 +3,15 @@
 
 import { digestOfValue } from '../continuing/digests';
 import type { OutputRow, RowOutput } from '../continuing/row_output';
-import { exactText, idText, withId } from '../data/conversation';
+import { exactText } from '../data/conversation/numbers';
+import { idText, type RowId, withId } from '../data/conversation/ids';
 import { DataError } from '../data/errors';
 import type { ReadingReport } from '../data/report';
 import type { Row } from '../data/rows';
 import type { Message, TokenizedSample } from '../data/types';
 import { unlessAborted, within } from '../support/abort';
 import { callsInOrder } from './calls_in_order';
-import { parseScoreRow, type RowId, type ScoreRow } from './rows';
+import { parseScoreRow, type ScoreRow } from './rows';
 import { commonPrefix } from './sample_batch';
 
 /** What scores: the reward model of this package, or a test's stand-in. */

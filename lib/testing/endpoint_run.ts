@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Completion } from '../judging/completer';
-import { openEndpoint, type EndpointOptions, type HttpCompleter } from '../judging/http';
+import { type HttpCompleter, openEndpoint } from '../judging/http/http_completer';
+import type { EndpointOptions } from '../judging/http/options';
 import { startJudgeServer, type ChatRequest, type JudgeServer, type JudgeServerOptions } from './judge_server';
 
 export type Reply = { status: number; body: unknown; headers?: Record<string, string> };

@@ -6,7 +6,7 @@ import * as path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import type { Addon } from '../engine/addon.js';
-import { engine } from '../engine/index.js';
+import { engine } from '../engine/engine.js';
 import type { EngineModel } from '../engine/types.js';
 import { adamStep, longBatch, neighbourPairs, randomBatch } from './small_model.js';
 

@@ -1,6 +1,6 @@
 // A process that fetches the model named by its first argument, in the hub environment of its second, and says where it is.
 
-import { localModelFolder } from '../hub';
+import { localModelFolder } from '../hub/fetch_model';
 
 const [name, environment] = process.argv.slice(2);
 localModelFolder(name!, { environment: JSON.parse(environment!), pauseMs: 5 }).then(

@@ -4,7 +4,7 @@
 
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LanguageModel } from '../generation';
+import { LanguageModel } from '../generation/language_model';
 import { RewardModel } from '../scoring/reward_model';
 
 const [kind = '', times = '10', rewardModel = '', languageModel = ''] = process.argv.slice(2);

@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
-import { engine } from '../engine/index.js';
+import { engine } from '../engine/engine.js';
 import type { OptimizerStep, SampleBatch } from '../engine/types.js';
 
 export const smallVocabSize = 512;

@@ -1,7 +1,9 @@
 // Chat templates, rendered as transformers renders them.
 
 import type { Message } from '../data/types';
-import { HiddenFunction, JinjaError, JinjaRaised, JinjaTemplate } from '../jinja';
+import { HiddenFunction } from '../jinja/values';
+import { JinjaError, JinjaRaised } from '../jinja/errors';
+import { JinjaTemplate } from '../jinja/template';
 import { TokenizerError } from './errors';
 import { formatDate } from './date_format';
 

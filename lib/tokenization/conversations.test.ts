@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { parseRow } from '../data/conversation';
+import { parseRow } from '../data/conversation/numbers';
 import { datasetFromRows } from '../data/dataset';
 import { parseScoreRow } from '../scoring/rows';
 import { makeLanguageModelFolder } from '../testing/language_model_folder';

@@ -1,7 +1,7 @@
 // Question and answer as a pair of texts, `[CLS] question [SEP] answer [SEP]`: how reward models over encoders (DeBERTa) read a sample.
 
 import type { Tokenizer } from '@huggingface/tokenizers';
-import { textOfMessage } from '../data/conversation';
+import { textOfMessage } from '../data/conversation/texts';
 import type { Message } from '../data/types';
 import { TokenizerError } from './errors';
 

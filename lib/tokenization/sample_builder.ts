@@ -2,14 +2,14 @@
 
 import { checkArguments, path, shape } from '../arguments/checks';
 import type { Tokenizer } from '@huggingface/tokenizers';
-import { asMessages } from '../data/conversation';
+import { asMessages } from '../data/conversation/messages';
 import { pythonStrip } from '../data/python_text';
 import type { Message, Prompt, Response, TemplateVariables } from '../data/types';
 import { ChatTemplate } from './chat_template';
 import { TokenizerError } from './errors';
 import type { HeldFiles } from './folder_files';
 import { readTokenizerFiles } from './tokenizer_files';
-import { buildTokenizer } from './pipeline';
+import { buildTokenizer } from './pipeline/build';
 import { PairBuilder, pairOf } from './pair_builder';
 import { refuseSpecialToken, SpecialTokens } from './special_tokens';
 import type { SpecialTokensInText } from '../options/special_tokens';

@@ -8,7 +8,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
-import { exactText } from '../data/conversation';
+import { exactText } from '../data/conversation/numbers';
 import { packageVersion } from '../support/package_version';
 import { TOKENIZER_FILES_READ } from '../model_folder/files';
 import type { SampleOptions, TokenizerSource } from './sample_builder';

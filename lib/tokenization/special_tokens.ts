@@ -3,9 +3,9 @@
 // tokenized as plain text, as the tokenizers library does with `encode_special_tokens`.
 
 import { randomInt } from 'node:crypto';
-import { mapTexts } from '../data/conversation';
+import { mapTexts } from '../data/conversation/texts';
 import { TokenizerError } from './errors';
-import { buildTokenizer } from './pipeline';
+import { buildTokenizer } from './pipeline/build';
 
 type Json = Record<string, unknown>;
 

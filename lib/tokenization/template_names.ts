@@ -1,6 +1,6 @@
 // Which names a chat template reads.
 
-import { isPlain } from '../data/conversation';
+import { isPlain } from '../data/conversation/messages';
 import type { Message, Prompt, Response, TemplateVariables } from '../data/types';
 import { readTokenizerFiles } from './tokenizer_files';
 import type { TokenizerSource } from './sample_builder';

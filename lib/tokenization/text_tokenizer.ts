@@ -3,7 +3,7 @@
 import type { Tokenizer } from '@huggingface/tokenizers';
 import { TokenizerError } from './errors';
 import type { TokenizerFiles } from './tokenizer_files';
-import { buildTokenizer } from './pipeline';
+import { buildTokenizer } from './pipeline/build';
 import { tokensAround } from './tokens_around';
 
 export class TextTokenizer {

@@ -1,7 +1,7 @@
 // PreferenceDataset -> token ids per response, with what is too long dropped or cut, and counted.
 
 import { DataError, show } from '../data/errors';
-import { asMessages } from '../data/conversation';
+import { asMessages } from '../data/conversation/messages';
 import { keepSamples, pruneUnpaired } from '../data/pruning';
 import { emptyReport, note } from '../data/report';
 import type { PreferenceDataset, PreferencePrompt, ReportEntry, Response, TokenizedPrompt, TokenizedSample } from '../data/types';

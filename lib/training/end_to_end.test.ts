@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { engine } from '../engine';
+import { engine } from '../engine/engine';
 import type { ModelLoadOptions } from '../engine/types';
 import { readSafetensors, roundedToBfloat16 } from '../testing/fake_engine';
 import { RewardModel } from '../scoring/reward_model';

@@ -2,7 +2,8 @@
 import { flattenBatch } from '../data/global_batches';
 import type { TokenizedPrompt } from '../data/types';
 import type { EngineTrainer, SampleBatch } from '../engine/types';
-import { computeMetrics, type MetricReport } from '../evaluation/metrics';
+import { computeMetrics } from '../evaluation/metrics/compute';
+import type { MetricReport } from '../evaluation/metrics/types';
 
 /** Prompts scored at a time: often enough for progress and for stopping in good order. */
 const PROMPTS_A_CALL = 32;

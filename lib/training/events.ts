@@ -1,5 +1,5 @@
 // What a run tells its caller while it goes.
-import type { MetricReport } from '../evaluation/metrics';
+import type { MetricReport } from '../evaluation/metrics/types';
 import type { MemoryPlan, Precision } from '../engine/types';
 import type { CheckpointReference } from './checkpoints';
 import type { RoundingEffect } from './rounding';

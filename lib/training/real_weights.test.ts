@@ -6,8 +6,8 @@ import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { engine } from '../engine';
-import { LanguageModel } from '../generation';
+import { engine } from '../engine/engine';
+import { LanguageModel } from '../generation/language_model';
 import { RewardModel } from '../scoring/reward_model';
 import { train } from './loop';
 

@@ -1,7 +1,7 @@
 // Training as the library offers it: the model may be the hub's, signals and callbacks come together.
 
-import { engine } from '../engine';
-import { localModelFolder } from '../hub';
+import { engine } from '../engine/engine';
+import { localModelFolder } from '../hub/fetch_model';
 import type { TrainCallbacks, TrainResult } from './events';
 import { train as trainWith } from './loop';
 import { underOwnNames, withoutAbsent, type TrainOptionsInput } from './options';

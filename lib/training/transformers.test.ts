@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
-import { engine } from '../engine';
+import { engine } from '../engine/engine';
 import { readSafetensors } from '../testing/fake_engine';
 import { parseKeepingNumbers, stringifyKeepingNumbers } from '../files/exact_json';
 import { train } from './loop';

@@ -2,7 +2,8 @@
 // reader for training, evaluation, scoring and generation.
 
 import { DataError, show } from '../errors';
-import { field, has, isObject, listOf, objectOf, textOf, type JsonObject } from '../fields';
+import { field, has, type JsonObject, listOf, objectOf, textOf } from '../fields';
+import { isObject } from '../../support/is_object';
 import type { Message, Prompt, Source, TemplateVariables } from '../types';
 import { refuseNearly } from './known_keys';
 import { promptOf, simplified } from './messages';

@@ -1,7 +1,8 @@
 // Items of the library as rows: the same fields, under JavaScript's names. Here every key is known or refused.
 
 import { DataError, show } from '../errors';
-import { isObject, type JsonObject } from '../fields';
+import { isObject } from '../../support/is_object';
+import type { JsonObject } from '../fields';
 import type { Source, TemplateVariables } from '../types';
 import { refuseUnknown } from './known_keys';
 

@@ -4,7 +4,8 @@ import test from 'ava';
 import { parseGenerationRow } from '../../generation/rows';
 import { ChatTemplate } from '../../tokenization/chat_template';
 import { emptyReport } from '../report';
-import { asMessages, exactText, parseRow } from './index';
+import { asMessages } from './messages';
+import { exactText, parseRow } from './numbers';
 import { textOfMessage } from './texts';
 
 test('keys of arguments and parameters stay in the order of the text, integers among them', (t) => {

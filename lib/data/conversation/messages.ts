@@ -2,7 +2,8 @@
 // ShareGPT's {from, value}.
 
 import { DataError, show } from '../errors';
-import { has, isObject, listOf, objectOf, textOf, type JsonObject } from '../fields';
+import { has, type JsonObject, listOf, objectOf, textOf } from '../fields';
+import { isObject } from '../../support/is_object';
 import type { Message, Prompt, Source } from '../types';
 import { parseTemplateJson } from './numbers';
 import { refuseNearly } from './known_keys';

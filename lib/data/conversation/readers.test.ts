@@ -9,7 +9,8 @@ import { bestOfN } from '../../evaluation/benchmarks/best_of_n';
 import { datasetFromRows } from '../dataset';
 import { emptyReport, type ReadingReport } from '../report';
 import type { Prompt, TemplateVariables } from '../types';
-import { asMessages, parseRow } from './index';
+import { asMessages } from './messages';
+import { parseRow } from './numbers';
 
 interface Read {
   prompt: Prompt;

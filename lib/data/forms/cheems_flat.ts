@@ -1,7 +1,6 @@
 import { DataError, show } from '../errors';
-import { ReadKeys, readPrompt } from '../conversation';
-import { has, textId, textOf } from '../fields';
-import type { JsonObject } from '../fields';
+import { ReadKeys, readPrompt } from '../conversation/conversation';
+import { has, type JsonObject, textId, textOf } from '../fields';
 import type { Source } from '../types';
 import type { Contribution, DataForm } from './form';
 

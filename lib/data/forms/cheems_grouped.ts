@@ -1,7 +1,8 @@
 import { DataError, show } from '../errors';
-import { idOf, ReadKeys, readPrompt } from '../conversation';
-import { has, isObject, listOf, objectOf, textOf, tokenIdsOf } from '../fields';
-import type { JsonObject } from '../fields';
+import { idOf } from '../conversation/ids';
+import { ReadKeys, readPrompt } from '../conversation/conversation';
+import { has, type JsonObject, listOf, objectOf, textOf, tokenIdsOf } from '../fields';
+import { isObject } from '../../support/is_object';
 import { parsePythonInteger } from '../python_text';
 import { answerOf } from '../conversation/answers';
 import type { Response, Source } from '../types';

@@ -1,8 +1,10 @@
 import { DataError, show } from '../errors';
-import { exactText, isPlain, messageOf, messagesOf, ReadKeys, readPrompt, simplified } from '../conversation';
+import { exactText } from '../conversation/numbers';
+import { isPlain, messageOf, messagesOf, simplified } from '../conversation/messages';
+import { ReadKeys, readPrompt } from '../conversation/conversation';
 import { turnsAnswer } from '../conversation/answers';
-import { has, isObject, textId, textOf, tokenIdsOf, tokensId } from '../fields';
-import type { JsonObject } from '../fields';
+import { has, type JsonObject, textId, textOf, tokenIdsOf, tokensId } from '../fields';
+import { isObject } from '../../support/is_object';
 import type { Message, Prompt, Response, Source } from '../types';
 import type { Contribution, DataForm, Vote } from './form';
 

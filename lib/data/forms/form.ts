@@ -1,6 +1,6 @@
 // What a data form is: it recognises its rows and reads one into a contribution to a prompt.
 
-import type { ReadKeys } from '../conversation';
+import type { ReadKeys } from '../conversation/conversation';
 import type { JsonObject } from '../fields';
 import type { Prompt, Response, Source } from '../types';
 

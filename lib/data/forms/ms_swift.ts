@@ -1,4 +1,5 @@
-import { historyOf, messagesOf, ReadKeys, simplified } from '../conversation';
+import { historyOf, ReadKeys } from '../conversation/conversation';
+import { messagesOf, simplified } from '../conversation/messages';
 import { splitConversation } from '../conversation/answers';
 import { DataError } from '../errors';
 import { has, textOf, type JsonObject } from '../fields';

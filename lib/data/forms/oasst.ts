@@ -1,5 +1,5 @@
 import { DataError } from '../errors';
-import { instructionPrompt, ReadKeys } from '../conversation';
+import { instructionPrompt, ReadKeys } from '../conversation/conversation';
 import { has, listOf, textId, textOf } from '../fields';
 import type { Response } from '../types';
 import type { DataForm } from './form';

@@ -1,4 +1,5 @@
-import { promptOf, ReadKeys } from '../conversation';
+import { promptOf } from '../conversation/messages';
+import { ReadKeys } from '../conversation/conversation';
 import { has } from '../fields';
 import { readSides } from './chosen_rejected';
 import type { DataForm } from './form';

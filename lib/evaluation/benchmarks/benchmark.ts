@@ -2,7 +2,7 @@
 
 import type { JsonObject } from '../../data/fields';
 import type { PreferencePrompt, Source } from '../../data/types';
-import type { MetricReport } from '../metrics';
+import type { MetricReport } from '../metrics/types';
 import type { PromptScores } from '../predictors/predictor';
 import type { FigureStratum } from './figure';
 

@@ -6,18 +6,13 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { PreferencePrompt } from '../../data/types';
-import type { PromptScores } from '../predictors';
-import {
-  describeResults,
-  evaluate,
-  findBenchmark,
-  formatEvaluation,
-  isRightInBothOrders,
-  readBenchmarkFile,
-  type Evaluation,
-  type JudgeBenchLabel,
-  type Verdict,
-} from '../index';
+import type { PromptScores } from '../predictors/predictor';
+import { describeResults } from '../results';
+import { evaluate, type Evaluation } from '../evaluate';
+import { findBenchmark } from './registry';
+import { formatEvaluation } from '../../reporting/table';
+import { isRightInBothOrders, type JudgeBenchLabel, type Verdict } from './judgebench';
+import { readBenchmarkFile } from './read';
 
 const FOLDER = join(__dirname, '../../../tests/reference/evaluation/benchmarks');
 const expected = JSON.parse(readFileSync(join(FOLDER, 'expected.json'), 'utf8'));

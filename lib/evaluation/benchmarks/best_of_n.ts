@@ -1,9 +1,11 @@
 // Best-of-N: how good the candidate is that the reward picks, against a gold score, for every N up to the number of candidates.
 
 import { show } from '../../data/errors';
-import { promptOf, readPrompt, surroundingsOf } from '../../data/conversation';
-import { isObject, listOf, textOf, type JsonObject } from '../../data/fields';
-import { formOf } from '../../data/forms';
+import { promptOf } from '../../data/conversation/messages';
+import { readPrompt, surroundingsOf } from '../../data/conversation/conversation';
+import { isObject } from '../../support/is_object';
+import { type JsonObject, listOf, textOf } from '../../data/fields';
+import { formOf } from '../../data/forms/registry';
 import type { PreferencePrompt, Prompt, Response, Source } from '../../data/types';
 import type { Benchmark, BenchmarkScore, ScoredFile, ScoreTable } from './benchmark';
 import { expectedPick, kendall, pickIsBest, spearman } from './best_of_n_statistics';

@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readPreferenceDataset } from '../../data/dataset';
 import { evaluate } from '../evaluate';
-import { computeMetrics } from '../metrics';
-import { cheemsBench, findBenchmark, registerBenchmark } from './index';
+import { computeMetrics } from '../metrics/compute';
+import { cheemsBench } from './cheems_bench';
+import { findBenchmark, registerBenchmark } from './registry';
 
 const REFERENCE = join(__dirname, '../../../tests/reference/cheems');
 interface GoldenSet {

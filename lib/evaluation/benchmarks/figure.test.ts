@@ -3,11 +3,15 @@
 import test from 'ava';
 import { basename, join } from 'node:path';
 import type { PreferencePrompt } from '../../data/types';
-import { describeResults, evaluate, findBenchmark, formatEvaluation, readBenchmarkFile, type Evaluation } from '../index';
+import { describeResults } from '../results';
+import { evaluate, type Evaluation } from '../evaluate';
+import { findBenchmark } from './registry';
+import { formatEvaluation } from '../../reporting/table';
+import { readBenchmarkFile } from './read';
 import { quantile, randomSource } from '../metrics/bootstrap';
 import { describeReport } from '../../reporting/report';
 import { figureInterval, figureOf } from './figure';
-import type { ScoredFile } from './index';
+import type { ScoredFile } from './benchmark';
 import type { RewardBench2Prompt } from './rewardbench2';
 
 const FOLDER = join(__dirname, '../../../tests/reference/evaluation/benchmarks');

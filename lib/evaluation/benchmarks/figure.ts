@@ -2,7 +2,7 @@
 
 import { percentileInterval, randomSource } from '../metrics/bootstrap';
 import { runAtOnce, type Blocks } from '../metrics/blocks';
-import type { BootstrapOptions, Interval } from '../metrics';
+import type { BootstrapOptions, Interval } from '../metrics/types';
 import { groupBy, type ScoredRow } from './scored_rows';
 
 /** weight * sum of numerators / sum of denominators. Both lists have one entry a unit of the stratum. */

@@ -2,7 +2,7 @@
 
 import { DataError, show } from '../../data/errors';
 import { readPreferenceDataset, type ReadOptions } from '../../data/dataset';
-import { isObject } from '../../data/fields';
+import { isObject } from '../../support/is_object';
 import { emptyReport, note } from '../../data/report';
 import { readRows } from '../../data/rows';
 import type { PreferenceDataset, PreferencePrompt } from '../../data/types';

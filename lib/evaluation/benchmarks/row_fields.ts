@@ -1,7 +1,7 @@
 // Checked fields of benchmark rows. Every complaint names file, line and the form that the benchmark's rows have.
 
 import { DataError, show } from '../../data/errors';
-import { idOf } from '../../data/conversation';
+import { idOf } from '../../data/conversation/ids';
 import { has, listOf, textOf, type JsonObject } from '../../data/fields';
 import type { PreferencePrompt, Prompt, Response, Source } from '../../data/types';
 

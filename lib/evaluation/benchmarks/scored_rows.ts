@@ -1,7 +1,7 @@
 // What benchmarks share: the scored rows of all files, and means over them.
 
 import type { PreferencePrompt } from '../../data/types';
-import { judgedMargin } from '../metrics';
+import { judgedMargin } from '../metrics/comparisons';
 import type { PromptScores } from '../predictors/predictor';
 import type { ScoredFile } from './benchmark';
 

@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pairRewards } from './cheems';
 import { groupPrompts } from './groups';
-import { calibrationCurve, computeMetrics, expectedCalibrationError, promptsFromRows, type MetricRows } from './index';
+import { calibrationCurve, expectedCalibrationError } from './calibration';
+import { computeMetrics } from './compute';
+import { type MetricRows, promptsFromRows } from './rows';
 
 const REFERENCE = join(__dirname, '../../../tests/reference/cheems');
 const read = (name: string) => JSON.parse(readFileSync(join(REFERENCE, name), 'utf8'));

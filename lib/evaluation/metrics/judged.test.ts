@@ -1,5 +1,7 @@
 import test from 'ava';
-import { comparisonMargin, computeMetrics, judgedMargin, type Comparison, type Judgement, type MetricPrompt } from './index';
+import { comparisonMargin, judgedMargin } from './comparisons';
+import { computeMetrics } from './compute';
+import type { Comparison, Judgement, MetricPrompt } from './types';
 
 type Said = 'A' | 'B' | 'tie' | 'unparsable';
 /** Response 0 is the better one; shown first, then second. */

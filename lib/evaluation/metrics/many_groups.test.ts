@@ -2,11 +2,13 @@
 
 import test from 'ava';
 import { formatEvaluation } from '../../reporting/table';
-import { evaluate, type Evaluation, type PromptScores } from '../index';
+import { evaluate, type Evaluation } from '../evaluate';
+import type { PromptScores } from '../predictors/predictor';
 import type { PreferencePrompt } from '../../data/types';
 import { runInBlocks, type Blocks } from './blocks';
 import { percentileInterval, randomSource } from './bootstrap';
-import { computeMetrics, isFigureOfWhole, type MetricPrompt } from './index';
+import { computeMetrics, isFigureOfWhole } from './compute';
+import type { MetricPrompt } from './types';
 
 const RESAMPLES = 50;
 

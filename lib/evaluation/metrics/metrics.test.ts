@@ -1,6 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { computeMetrics, type MetricPrompt, type MetricReport } from './index';
+import { computeMetrics } from './compute';
+import type { MetricPrompt, MetricReport } from './types';
 
 const report = (prompts: MetricPrompt[], resamples = 0): MetricReport => computeMetrics({ prompts, bootstrap: { resamples } });
 

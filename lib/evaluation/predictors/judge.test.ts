@@ -4,8 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { datasetFromRows } from '../../data/dataset';
 import type { Message } from '../../data/types';
-import { bothOrders, findJudgeTemplate, letterProbability, pairsToJudge, singleOrder, type Completer, type Completion, type CompletionOptions } from '../../judging';
-import { evaluate, formatEvaluation, judgePredictor, writeResults, type JudgePredictorOptions } from '../index';
+import { bothOrders, pairsToJudge, singleOrder } from '../../judging/pair_orders';
+import { findJudgeTemplate } from '../../judging/templates/registry';
+import { letterProbability } from '../../judging/letters';
+import type { Completer, Completion, CompletionOptions } from '../../judging/completer';
+import { evaluate } from '../evaluate';
+import { formatEvaluation } from '../../reporting/table';
+import { judgePredictor, type JudgePredictorOptions } from './judge';
+import { writeResults } from '../results';
 
 const folder = mkdtempSync(join(tmpdir(), 'judge-predictor-'));
 const bare = join(folder, 'bare.yaml');

@@ -4,14 +4,15 @@
 import { createHash } from 'node:crypto';
 import { DataError } from '../../data/errors';
 import type { Message, PreferencePrompt, Response } from '../../data/types';
-import { maxTokensOf } from '../../generation';
+import { maxTokensOf } from '../../generation/options';
 import type { Completer, Completion, CompletionOptions } from '../../judging/completer';
 import { letterProbability } from '../../judging/letters';
 import { bothOrders, pairsToJudge, type PairOrders, type Showing } from '../../judging/pair_orders';
-import { bindParser, type BoundParser } from '../../judging/parsers';
-import { renderPair, type JudgeTemplate, type TemplateChoice } from '../../judging/templates';
-import { transcript } from '../../judging/templates/template';
-import { comparisonMargin, type Comparison, type Judgement } from '../metrics';
+import { bindParser, type BoundParser } from '../../judging/parsers/registry';
+import { type JudgeTemplate, renderPair, transcript } from '../../judging/templates/template';
+import type { TemplateChoice } from '../../judging/templates/registry';
+import { comparisonMargin } from '../metrics/comparisons';
+import type { Comparison, Judgement } from '../metrics/types';
 import type { Predictor, PromptScores, ScoringOptions } from './predictor';
 import { PredictorError } from '../../judging/errors';
 

@@ -10,7 +10,7 @@ import { readCheemsJudgeData } from '../../judging/cheems_data';
 import type { Completer } from '../../judging/completer';
 import { singleOrder } from '../../judging/pair_orders';
 import { PythonRandom } from '../../judging/python_random';
-import { findJudgeTemplate } from '../../judging/templates';
+import { findJudgeTemplate } from '../../judging/templates/registry';
 
 const ROOT = join(__dirname, '../../../tests/reference');
 type Metrics = Record<string, Record<string, number>>;

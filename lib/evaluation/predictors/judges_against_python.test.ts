@@ -6,13 +6,14 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { findBenchmark, readBenchmarkFile } from '../benchmarks';
+import { findBenchmark } from '../benchmarks/registry';
+import { readBenchmarkFile } from '../benchmarks/read';
 import { evaluate } from '../evaluate';
 import { judgePredictor } from './judge';
 import { readCheemsJudgeData } from '../../judging/cheems_data';
 import type { Completer } from '../../judging/completer';
 import { bothOrders, singleOrder } from '../../judging/pair_orders';
-import { findJudgeTemplate } from '../../judging/templates';
+import { findJudgeTemplate } from '../../judging/templates/registry';
 
 const FOLDER = join(__dirname, '../../../tests/reference/evaluation/judges');
 const DATA = join(FOLDER, 'data.jsonl');

@@ -3,7 +3,10 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PreferencePrompt } from '../../data/types';
-import { definePredictor, lengthPredictor, loadPredictor, registerPredictor, runPredictor, type PredictorDefinition } from './index';
+import { definePredictor, runPredictor } from './define';
+import { lengthPredictor } from './length';
+import { loadPredictor, registerPredictor } from './registry';
+import type { PredictorDefinition } from './predictor';
 import { PredictorError } from '../../judging/errors';
 
 const prompt = (id: string, texts: string[], more: Partial<PreferencePrompt> = {}): PreferencePrompt => ({

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import type { Message } from '../../data/types';
 import { startJudgeServer, type Fault, type JudgeServer, type JudgeServerOptions } from '../../testing/judge_server';
 import type { CompletionOptions } from '../completer';
-import { openEndpoint, type EndpointOptions, type HttpCompleter } from '.';
-import { completionsUrl } from './options';
+import { type HttpCompleter, openEndpoint } from './http_completer';
+import { completionsUrl, type EndpointOptions } from './options';
 import { retryAfterOf } from './retry_after';
 
 const GREEDY: CompletionOptions = { temperature: 0, maxTokens: 16 };

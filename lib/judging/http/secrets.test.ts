@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { against, answered, OK, said, type Reply } from '../../testing/endpoint_run';
 import { parseHeaders } from './headers';
-import { openEndpoint } from '.';
+import { openEndpoint } from './http_completer';
 import { completionsUrl, shownUrl } from './options';
 import { Secrets } from './secrets';
 

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { z } from 'zod';
-import { bindParser, registeredVerdictParsers, registerVerdictParser, withoutReasoning } from '.';
+import { bindParser, registeredVerdictParsers, registerVerdictParser } from './registry';
+import { withoutReasoning } from './parser';
 
 type Case = [text: string, verdict: 'A' | 'B' | 'tie' | undefined];
 

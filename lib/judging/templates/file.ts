@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { z } from 'zod';
 import { JudgeError } from '../errors';
-import { bindParser } from '../parsers';
+import { bindParser } from '../parsers/registry';
 import { ROLES_EN } from './roles';
 import { checkTemplate, type JudgeTemplate } from './template';
 

@@ -1,6 +1,7 @@
 // A judge's prompt: what stands in it and how a pair of responses is put into it.
 
-import { asMessages, textOfMessage } from '../../data/conversation';
+import { asMessages } from '../../data/conversation/messages';
+import { textOfMessage } from '../../data/conversation/texts';
 import type { Message, Prompt } from '../../data/types';
 import { JudgeError } from '../errors';
 

@@ -2,8 +2,9 @@ import test from 'ava';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { bindParser } from '../parsers';
-import { findJudgeTemplate, isChinese, registeredJudgeTemplates, registerJudgeTemplate, renderPair, type JudgeTemplate } from '.';
+import { bindParser } from '../parsers/registry';
+import { findJudgeTemplate, isChinese, registeredJudgeTemplates, registerJudgeTemplate } from './registry';
+import { type JudgeTemplate, renderPair } from './template';
 
 const folder = mkdtempSync(join(tmpdir(), 'templates-'));
 let files = 0;

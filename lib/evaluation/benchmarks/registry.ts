@@ -11,12 +11,6 @@ import { rewardBench } from './rewardbench';
 import { rewardBench2 } from './rewardbench2';
 import { rmBench } from './rm_bench';
 
-export type { Benchmark, BenchmarkScore, FileReport, RowFormat, ScoredFile, ScoreTable } from './benchmark';
-export { figureInterval, figureIntervalBlocks } from './figure';
-export { cheemsBench, headlineMetrics } from './cheems_bench';
-export { isRightInBothOrders, type JudgeBenchLabel, type Verdict } from './judgebench';
-export { readBenchmarkFile } from './read';
-
 // A benchmark is only ever given the prompts that its own format read.
 type AnyBenchmark = Benchmark<any>;
 

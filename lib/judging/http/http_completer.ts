@@ -21,10 +21,6 @@ import { requestKey } from './request_key';
 import { withRetries } from './retry';
 import { Spending } from './spending';
 
-export { EndpointError } from './errors';
-export { parseHeaders } from './headers';
-export type { EndpointOptions } from './options';
-
 const CONCURRENCY = 8;
 /** An answer limit for one attempt: 64 MiB. */
 const LARGEST_ANSWER = 64 * 1024 * 1024;

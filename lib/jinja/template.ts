@@ -9,12 +9,6 @@ import { stackExhausted, startBudget } from './limits';
 import { parse } from './parser';
 import { RenderState } from './runtime';
 
-export { JinjaError, JinjaLimitError, JinjaRaised, JinjaSyntaxError, JinjaUndefinedError } from './errors';
-export { LIMITS } from './limits';
-export { toPython } from './kinds';
-export { PythonDict } from './dict';
-export { HiddenFunction, PythonFloat, type Value } from './values';
-
 export class JinjaTemplate {
   private readonly run: (state: RenderState) => void;
 

@@ -8,9 +8,6 @@ import type {
 import { unlessAborted } from '../support/abort.js';
 import { asEngineError } from './errors.js';
 
-export type * from './types.js';
-export { EngineError, ENGINE_ERROR_CODES, type EngineErrorCode } from './errors.js';
-
 /**
  * Starts work and awaits it; an abort of the signal stops it. The promise rejects with the signal's reason once the
  * work has stopped, and resolves when the abort came too late: a training step either happened or it did not.

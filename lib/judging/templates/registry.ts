@@ -1,7 +1,7 @@
 // Judge templates by name. To add one, write one file that makes it and name it here, or register it; or give a file of your own.
 
 import { existsSync } from 'node:fs';
-import { textOfMessage } from '../../data/conversation';
+import { textOfMessage } from '../../data/conversation/texts';
 import type { Prompt } from '../../data/types';
 import { JudgeError } from '../errors';
 import { readTemplateFile } from './file';
@@ -9,9 +9,6 @@ import { jsonEn, jsonZh } from './json';
 import { letterEn, letterZh } from './letter';
 import { checkTemplate, type JudgeTemplate } from './template';
 import { verdictEn, verdictZh } from './verdict';
-
-export { readTemplateFile } from './file';
-export { renderPair, type JudgedPair, type JudgeTemplate } from './template';
 
 const OWN = [verdictZh, verdictEn, letterZh, letterEn, jsonZh, jsonEn];
 const registered = new Map<string, JudgeTemplate>(OWN.map((template) => [template.name, checkTemplate(template)]));

@@ -9,9 +9,6 @@ import { outputLetterParser } from './output_letter';
 import { withoutReasoning, type Verdict, type VerdictParser } from './parser';
 import { scoresParser } from './scores';
 
-export type { Verdict, VerdictParser } from './parser';
-export { withoutReasoning } from './parser';
-
 const shipped = [bracketsParser, letterParser, outputLetterParser, jsonParser, afterParser, scoresParser];
 const registered = new Map<string, VerdictParser<any>>(shipped.map((parser) => [parser.name, parser]));
 

@@ -3,7 +3,10 @@
 import { createHash } from 'node:crypto';
 import type { Message } from '../../data/types';
 import { modelDigest } from '../../model_folder/digest';
-import { checkSampling, GenerationError, LanguageModel, type Answer, type PreparedPrompt, type Sampling } from '../../generation';
+import { checkSampling, type Sampling } from '../../generation/options';
+import { GenerationError } from '../../generation/errors';
+import { LanguageModel, type PreparedPrompt } from '../../generation/language_model';
+import type { Answer } from '../../generation/answer';
 import { beginning } from '../../generation/thoughts';
 import { TokenizerError } from '../../tokenization/errors';
 import type { Completer, Completion, CompletionControl, CompletionOptions, TokenProbability } from '../completer';

@@ -12,12 +12,6 @@ import { accuracyByLengthDifference } from './length';
 import { ORIGINAL_SHARES, SHARES, type Share } from './shares';
 import type { Basis, GroupCounts, Interval, MetricInput, MetricReport } from './types';
 
-export { calibrationCurve, expectedCalibrationError, type CalibrationCurve, type CalibrationOptions } from './calibration';
-export { comparisonMargin, judgedMargin } from './comparisons';
-export { JUDGE_FORMULAS } from './judged';
-export { promptsFromRows, type MetricRows } from './rows';
-export type * from './types';
-
 /** Categories that a note names one by one. */
 const MOST_NAMED = 5;
 
