@@ -270,7 +270,7 @@ test('whole files that cannot be read are refused by name', async (t) => {
   await refused(file('{"a": 1}', '.json'), /:1: no data form has these fields \(a\)/);
   await refused(file('{\n  "a": 1\n}', '.json'), /:1: the line holds the beginning of a JSON object alone/);
   t.is((await readPreferenceDataset(file(lines(PAIR, PAIR), '.json'))).report.files[0]!.rows, 2, 'JSON lines, as the hub often names them');
-  await refused(file('[{"a": 1},\n{"b" 2}]', '.json'), /:2: the file is not valid JSON/);
+  await refused(file(`[${JSON.stringify(PAIR)},\n{"b" 2}]`, '.json'), /:2: the file is not valid JSON/);
   await refused(file(`${lines(PAIR)}{"a": \n`, '.json'), /:2: the line is not valid JSON/);
   await refused(file(Buffer.concat([Buffer.from('[\n"'), Buffer.from([0xff]), Buffer.from('"]')]), '.json'), /:2: invalid UTF-8 near byte 2/);
   await refused(file(gzipSync(lines(PAIR)).subarray(0, 30), '.jsonl.gz'), /the gzip data are broken/);

@@ -11,6 +11,7 @@ import { contentKind, HEAD_BYTES, UNPACK, type ContentKind } from '../files/cont
 import { arrowFile, dataFolder } from './arrow';
 import { parseRow } from './conversation/numbers';
 import { DataError } from './errors';
+import { elementsOf, LONGEST_ROW, type ArrayElement } from './json_array';
 import { parquetRows } from './parquet';
 
 export interface Row {
@@ -27,7 +28,6 @@ export interface RowsOptions {
   onBlankLine?: (line: number) => void;
 }
 
-const LONGEST_LINE = 256 * 1024 * 1024;
 const BYTE_ORDER_MARK = '\uFEFF';
 
 /**
@@ -68,7 +68,7 @@ export async function* rowsOfStream(stream: Readable, name: string, options: Row
   const chunks = textChunks(stream, name, options.signal);
   const { first, whole } = await peek(chunks);
   if (first === undefined) return;
-  if (beginsAsArray(first)) yield* rowsOfArray(await allBytes(whole), name);
+  if (beginsAsArray(first)) yield* rowsOfArray(whole, name);
   else yield* rowsOfLines(whole, name, options);
 }
 
@@ -76,12 +76,13 @@ export async function* rowsOfStream(stream: Readable, name: string, options: Row
 async function peek(chunks: AsyncGenerator<Buffer>): Promise<{ first: Buffer | undefined; whole: AsyncGenerator<Buffer> }> {
   const begin: Buffer[] = [];
   let first: Buffer | undefined;
-  while (first === undefined || first.toString('utf8').replace(BYTE_ORDER_MARK, '').trim() === '') {
+  // A byte order mark, of three bytes, may come in pieces.
+  while (first === undefined || first.length < 3 || first.toString('utf8').replace(BYTE_ORDER_MARK, '').trim() === '') {
     const { value, done } = await chunks.next();
     if (done === true) break;
     begin.push(value);
     first = Buffer.concat(begin);
-    if (first.length > LONGEST_LINE) break;
+    if (first.length > LONGEST_ROW) break;
   }
   async function* whole(): AsyncGenerator<Buffer> {
     yield* begin;
@@ -168,12 +169,6 @@ async function firstChunk(stream: Readable): Promise<Buffer | null> {
   }
 }
 
-async function allBytes(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  for await (const chunk of chunks) parts.push(chunk);
-  return Buffer.concat(parts);
-}
-
 async function* rowsOfLines(chunks: AsyncIterable<Buffer>, name: string, options: RowsOptions): AsyncGenerator<Row> {
   let pending: Buffer[] = [];
   let pendingBytes = 0;
@@ -197,7 +192,7 @@ async function* rowsOfLines(chunks: AsyncIterable<Buffer>, name: string, options
     if (begin < chunk.length) {
       pending.push(chunk.subarray(begin));
       pendingBytes += chunk.length - begin;
-      if (pendingBytes > LONGEST_LINE) {
+      if (pendingBytes > LONGEST_ROW) {
         throw new DataError({ file: name, line: line + 1 }, 'the line is longer than 256 MiB; JSON lines hold one row a line');
       }
     }
@@ -226,7 +221,8 @@ function notJson(text: string, { message }: Error): string {
   return `the line is not valid JSON (${message})`;
 }
 
-function invalidUtf8(bytes: Buffer): string {
+/** @param before bytes of the line before these. */
+function invalidUtf8(bytes: Buffer, before = 0): string {
   let good = 0;
   for (let bad = bytes.length; good + 1 < bad; ) {
     const middle = (good + bad) >> 1;
@@ -235,79 +231,40 @@ function invalidUtf8(bytes: Buffer): string {
     if (complete) good = middle;
     else bad = middle;
   }
-  return `invalid UTF-8 near byte ${good + 1} of the line; save the file as UTF-8`;
+  return `invalid UTF-8 near byte ${before + good + 1} of the line; save the file as UTF-8`;
 }
 
-function* rowsOfArray(bytes: Buffer, name: string): Generator<Row> {
-  const text = decodeWhole(bytes, name);
-  if (text.trim() === '') return;
-  let value: unknown;
+async function* rowsOfArray(chunks: AsyncIterable<Buffer>, name: string): AsyncGenerator<Row> {
+  for await (const element of elementsOf(chunks, name)) yield { value: parseElement(element, name), line: element.line };
+}
+
+function parseElement(element: ArrayElement, name: string): unknown {
+  const { bytes, line } = element;
+  if (!isUtf8(bytes)) refuseBytes(element, name);
+  const text = bytes.toString('utf8');
   try {
-    value = parseRow(text, (path) => path.slice(1));
+    return parseRow(text);
   } catch (error) {
-    const message = (error as Error).message;
-    const position = /position (\d+)/.exec(message);
-    const line = position ? lineAt(text, Number(position[1])) : lineAt(text, text.length);
+    const { message } = error as Error;
+    // Positions count from the row's beginning; the line says where it is in the file.
+    const [place, position = text.trimEnd().length] = / (?:in JSON )?at position (\d+)(?: \(line \d+ column \d+\))?/.exec(message) ?? [''];
     throw new DataError(
-      { file: name, line },
-      `the file is not valid JSON (${message})`,
+      { file: name, line: line + newlinesIn(text.slice(0, Number(position))) },
+      `the file is not valid JSON (${message.replace(place, '')})`,
     );
   }
-  if (!Array.isArray(value)) throw new DataError({ file: name, line: 1 }, 'the file holds one JSON value, not a list of rows');
-  const lines = elementLines(text);
-  for (let i = 0; i < value.length; i += 1) yield { value: value[i], line: lines[i] ?? 1 };
 }
 
-function decodeWhole(bytes: Buffer, name: string): string {
-  if (bytes.length > LONGEST_LINE) {
-    throw new DataError({ file: name }, 'a JSON array may take 256 MiB; convert the file to JSON lines, which are streamed');
+/** Names the first line that is no UTF-8. */
+function refuseBytes({ bytes, line, column }: ArrayElement, name: string): never {
+  let [begin, at] = [0, line];
+  for (;;) {
+    const newline = bytes.indexOf(10, begin);
+    const part = bytes.subarray(begin, newline < 0 ? bytes.length : newline);
+    if (newline < 0 || !isUtf8(part)) throw new DataError({ file: name, line: at }, invalidUtf8(part, at === line ? column : 0));
+    begin = newline + 1;
+    at += 1;
   }
-  if (!isUtf8(bytes)) {
-    let line = 1;
-    for (let begin = 0; begin <= bytes.length; line += 1) {
-      const newline = bytes.indexOf(10, begin);
-      const end = newline < 0 ? bytes.length : newline;
-      const part = bytes.subarray(begin, end);
-      if (!isUtf8(part)) throw new DataError({ file: name, line }, invalidUtf8(part));
-      begin = end + 1;
-    }
-  }
-  const text = bytes.toString('utf8');
-  return text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text;
 }
 
-function lineAt(text: string, position: number): number {
-  let line = 1;
-  for (let at = text.indexOf('\n'); at >= 0 && at < position; at = text.indexOf('\n', at + 1)) line += 1;
-  return line;
-}
-
-/** The line on which each element of a valid JSON array begins. */
-function elementLines(text: string): number[] {
-  const lines: number[] = [];
-  let line = 1;
-  let depth = 0;
-  let expecting = false; // an element of the outer array may begin here
-  let inString = false;
-  for (let i = 0; i < text.length; i += 1) {
-    const code = text.charCodeAt(i);
-    if (inString) {
-      if (code === 0x5c) i += 1;
-      else if (code === 0x22) inString = false;
-      continue;
-    }
-    if (code === 0x0a) line += 1;
-    if (code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d) continue;
-    if (expecting && code !== 0x5d) {
-      lines.push(line);
-      expecting = false;
-    }
-    if (code === 0x22) inString = true;
-    else if (code === 0x5b || code === 0x7b) {
-      depth += 1;
-      expecting = depth === 1;
-    } else if (code === 0x5d || code === 0x7d) depth -= 1;
-    else if (code === 0x2c && depth === 1) expecting = true;
-  }
-  return lines;
-}
+const newlinesIn = (text: string): number => text.split('\n').length - 1;

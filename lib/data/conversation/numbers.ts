@@ -52,15 +52,9 @@ type Path = readonly (string | number)[];
 
 /**
  * JSON.parse, but for ids and values that reach templates, which keep their numbers.
- * @param within a path's part within its row, where the text holds several.
  * @throws SyntaxError
  */
-export function parseRow(text: string, within: (path: Path) => Path = (path) => path): unknown {
-  const numberWithin = (spelling: string, path: Path): unknown => numberAt(spelling, within(path));
-  const isPrintedWithin = (path: Path): boolean => {
-    const place = within(path);
-    return TEMPLATE_KEYS.some((key) => place.includes(key)) && isPrinted(place);
-  };
+export function parseRow(text: string): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -68,12 +62,12 @@ export function parseRow(text: string, within: (path: Path) => Path = (path) => 
     // Python writes NaN and Infinity, which only matter where the field is read.
     if (!/\b(?:NaN|Infinity)\b/.test(text)) throw error;
     try {
-      return parseWithNumbers(text, numberWithin, isPrintedWithin);
+      return parseWithNumbers(text, numberAt, isPrintedBelow);
     } catch {
       throw error;
     }
   }
-  return mayLoseDigits(text) ? parseWithNumbers(text, numberWithin, isPrintedWithin) : value;
+  return mayLoseDigits(text) ? parseWithNumbers(text, numberAt, isPrintedBelow) : value;
 }
 
 /** JSON text within a field, such as tools written as text. @throws SyntaxError */
@@ -82,6 +76,7 @@ export function parseTemplateJson(text: string): unknown {
 }
 
 const isPrinted = (path: Path): boolean => PRINTED_KEYS.some((key) => path.includes(key));
+const isPrintedBelow = (path: Path): boolean => TEMPLATE_KEYS.some((key) => path.includes(key)) && isPrinted(path);
 
 function numberAt(spelling: string, path: Path): unknown {
   if (path.some((key) => TEMPLATE_KEYS.includes(key as string))) return templateNumber(spelling);
