@@ -35,6 +35,7 @@ Napi::Object initialise_addon(Napi::Env env, Napi::Object exports) {
   stop_when_process_exits(env, environment->thread);
   add<engine_info>(exports, "info");
   add<add_plugin_folder_of_package>(exports, "addPluginFolder");
+  add<lock_file>(exports, "lockFile");
   add<read_architecture>(exports, "readArchitecture");
   add<initialise>(exports, "initialise");
   add<plan_memory>(exports, "planMemory");

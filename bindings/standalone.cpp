@@ -1,8 +1,10 @@
 #include "standalone.h"
 
 #include <hwy/targets.h>
+#include <sys/file.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <memory>
 #include <string>
 #include <utility>
@@ -109,6 +111,16 @@ Napi::Value engine_info(const Napi::CallbackInfo& call) {
 Napi::Value add_plugin_folder_of_package(const Napi::CallbackInfo& info) {
   add_plugin_folder(text_from(info[0], "folder"));
   return info.Env().Undefined();
+}
+
+Napi::Value lock_file(const Napi::CallbackInfo& info) {
+  if (!info[0].IsNumber()) fail("The file to lock must be a descriptor.");
+  const int descriptor = info[0].As<Napi::Number>().Int32Value();
+  int error = 0;
+  do {
+    error = flock(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+  } while (error == EINTR);
+  return Napi::Number::New(info.Env(), error);
 }
 
 Napi::Value read_architecture(const Napi::CallbackInfo& info) {

@@ -1,4 +1,5 @@
 // The compiled addon's functions, described here and nowhere else; loader.ts finds it.
+import { provideFileLocker } from '../files/kernel_lock.js';
 import { packageFolder } from '../support/package_folder.js';
 import { cudaPackage, loadEngine, type EngineSource } from './loader.js';
 import type {
@@ -47,6 +48,8 @@ export interface Addon {
   info(): EngineInfo;
   /** A folder in which a package brought libcheems_cuda.so: looked into after the addon's own. */
   addPluginFolder(folder: string): void;
+  /** flock(2), without waiting, of a file that is open for writing: 0, or the system's error number. */
+  lockFile(descriptor: number): number;
   readArchitecture(folder: string): NativeWork<ArchitectureInfo>;
   initialise(options: { configFile: string; seed: number; weightsFile: string }): NativeWork<void>;
   /** Without microBatchTokens: what fills the memory. */
@@ -98,6 +101,8 @@ function load(): { addon: Addon; source: EngineSource } {
 }
 
 export const addon = (): Addon => load().addon;
+
+provideFileLocker(() => addon().lockFile);
 
 /** Which file the engine came from. */
 export const engineSource = (): EngineSource => load().source;

@@ -1,23 +1,25 @@
-// A lock between processes: a file that names its process. One whose process is gone is taken over at once. Elsewhere
-// (another host of a shared disk, another container, the machine before its restart) processes cannot be looked up,
-// whatever the host's name and the process numbers say: there a lock counts as held while its holder keeps touching it.
+// A lock between processes: a file that its holder keeps locked in the kernel, and that names the holder. What is left
+// of a killed process holds nothing. Over NFS the lock is the server's, so it holds between hosts too.
 
-import { randomUUID } from 'node:crypto';
-import { link, readFile, readlink, stat, unlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-
-const TOUCH_EVERY_MS = 10_000;
-const STALE_AFTER_MS = 60_000;
+import { lockDescriptor } from './kernel_lock';
 
 export interface LockHolder {
   pid: number;
   host: string;
-  /** Start time of the process in clock ticks since the machine started: tells a reused process number. */
-  started: string;
-  /** The running kernel and its namespace of process numbers: only within them does a number name a process. */
-  place: string;
-  /** When the lock was taken, as ISO 8601. */
+  /** When the lock was taken, as ISO 8601; '' where that is not known. */
   since: string;
 }
 
@@ -33,138 +35,131 @@ export class LockHeld extends Error {
   /** What to do, as the beginning of a sentence. */
   readonly again: string;
 
-  constructor(file: string, { pid, host, since }: LockHolder, isNear: boolean) {
+  constructor(file: string, { pid, host, since }: LockHolder) {
     const time = since.replace('T', ' ').replace(/\.\d+Z$/, ' UTC');
     const holder = `process ${pid} on ${host}${since === '' ? '' : `, since ${time}`}`;
     super(`${file} is held by ${holder}.`);
     this.holder = holder;
-    this.again = isNear ? 'Wait for it' : 'If it was killed, try again in a minute; else wait for it';
+    // The server of a shared disk waits a while for a host that is gone.
+    this.again =
+      host === hostname() ? 'Wait for it' : 'If that machine has failed, try again in a few minutes; else wait for it';
   }
 }
 
-/** Where this process runs; '' where the system does not tell. */
-async function placeOfProcesses(): Promise<string> {
-  const [kernel, numbers] = await Promise.all([
-    readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => ''),
-    readlink('/proc/self/ns/pid').catch(() => ''),
-  ]);
-  return `${kernel.trim()} ${numbers}`.trim();
-}
-
-/**
- * Field 22 of /proc/<pid>/stat, or '' where there is no such process. The command's name may hold spaces and brackets.
- */
-async function startTime(pid: number): Promise<string> {
-  try {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
-  } catch {
-    return '';
-  }
-}
+const UNKNOWN: LockHolder = { pid: 0, host: 'an unknown host', since: '' };
 
 function parseHolder(text: string): LockHolder | undefined {
   try {
-    const { pid, host, started, place = '', since = '' } = JSON.parse(text) as Partial<LockHolder>;
-    const texts = [host, started, place, since];
-    if (typeof pid !== 'number' || !texts.every((part) => typeof part === 'string')) return undefined;
-    return { pid, host, started, place, since } as LockHolder;
+    const { pid, host, since = '' } = JSON.parse(text) as Partial<LockHolder>;
+    return typeof pid === 'number' && typeof host === 'string' && typeof since === 'string'
+      ? { pid, host, since }
+      : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Whether the holder can be looked up from here. */
-const isNear = (holder: LockHolder | undefined, place: string): boolean =>
-  holder?.host === hostname() && holder.place === place;
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
 
-async function isHeld(file: string, holder: LockHolder | undefined, place: string): Promise<boolean> {
-  if (holder && isNear(holder, place)) return holder.started !== '' && (await startTime(holder.pid)) === holder.started;
-  const touched = (await stat(file).catch(() => undefined))?.mtimeMs ?? 0;
-  return Date.now() - touched < STALE_AFTER_MS;
+/** Opens or makes the file. Another user's, which may only be read, can be locked as well. */
+function openLockFile(file: string): { descriptor: number; isWritable: boolean } {
+  try {
+    return { descriptor: openSync(file, constants.O_RDWR | constants.O_CREAT, 0o666), isWritable: true };
+  } catch (error) {
+    if (codeOf(error) !== 'EACCES') throw error;
+    try {
+      return { descriptor: openSync(file, constants.O_RDONLY), isWritable: false };
+    } catch (second) {
+      if (codeOf(second) === 'ENOENT') throw error; // the folder does not let us make it
+      throw second;
+    }
+  }
 }
 
-/**
- * Touches the file and removes it in the end, unless another process has taken it over (this one was stopped for long).
- */
-function keepTouching(file: string, text: string): ProcessLock {
-  const isOwn = async (): Promise<boolean> => (await readFile(file, 'utf8').catch(() => undefined)) === text;
-  const timer = setInterval(() => {
-    void isOwn().then((own) => {
-      const now = new Date();
-      return own ? utimes(file, now, now).catch(() => undefined) : undefined;
-    });
-  }, TOUCH_EVERY_MS);
-  timer.unref();
+/** Whether the name still is that of the open file: who releases a lock removes the file, and another may be there. */
+function isNamed(file: string, descriptor: number): boolean {
+  const [open, named] = [fstatSync(descriptor), statSync(file, { throwIfNoEntry: false })];
+  return named?.ino === open.ino && named.dev === open.dev;
+}
+
+function remove(file: string, descriptor: number): void {
+  try {
+    if (isNamed(file, descriptor)) unlinkSync(file);
+  } catch {
+    // It stays, and holds nothing.
+  }
+}
+
+const warned = new Set<string>();
+
+function warnOnce(file: string, reason: string): void {
+  if (warned.has(reason)) return;
+  warned.add(reason);
+  process.emitWarning(
+    `${file} is no lock: ${reason}. See to it that no other run of cheems-native writes to the same place at the same time.`,
+  );
+}
+
+/** Takes the lock, or says that another has it; undefined where the file was replaced meanwhile. */
+function attempt(file: string): { lock: ProcessLock } | 'held' | undefined {
+  const { descriptor, isWritable } = openLockFile(file);
+  let isOurs = false;
+  try {
+    const locked = lockDescriptor(descriptor);
+    if (locked === false) return 'held';
+    if (!isNamed(file, descriptor)) return undefined;
+    if (!isWritable) {
+      unlinkSync(file); // a dead process's, in which our name cannot stand
+      return undefined;
+    }
+    if (locked !== true) warnOnce(file, locked.reason);
+    ftruncateSync(descriptor);
+    const holder: LockHolder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
+    writeSync(descriptor, JSON.stringify(holder), 0);
+    isOurs = true;
+  } finally {
+    if (!isOurs) closeSync(descriptor);
+  }
+  let isReleased = false;
   return {
-    async release() {
-      clearInterval(timer);
-      if (await isOwn()) await unlink(file).catch(() => undefined);
+    lock: {
+      async release() {
+        if (isReleased) return; // the number may be another file's now
+        isReleased = true;
+        remove(file, descriptor);
+        closeSync(descriptor);
+      },
     },
   };
 }
 
-/** Makes a file with its whole content at once; false where it exists. */
-async function create(file: string, content: string): Promise<boolean> {
-  const aside = `${file}.${randomUUID()}`;
-  try {
-    await writeFile(aside, content);
-    await link(aside, file);
-    return true;
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? '';
-    if (code === 'EEXIST') return false;
-    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code)) throw error;
-    // A file system without hard links.
-    return await writeFile(file, content, { flag: 'wx' }).then(() => true, (second: NodeJS.ErrnoException) => {
-      if (second.code === 'EEXIST') return false;
-      throw second;
-    });
-  } finally {
-    await unlink(aside).catch(() => undefined);
-  }
-}
-
 /**
- * Takes away a lock whose text is `stale`. Only who has the guard beside it may, so that no one takes away the lock
- * that another process has meanwhile put in its place. A guard is held for an instant; one that is older was left by a
- * killed process.
+ * Takes the lock, or says who has it. The file's folder exists. Where the file system has no locks, the lock is given
+ * to all, with a warning of the process.
  */
-async function removeStale(file: string, stale: string): Promise<void> {
-  const guard = `${file}.guard`;
-  if (!(await create(guard, ''))) {
-    const made = (await stat(guard).catch(() => undefined))?.mtimeMs ?? Date.now();
-    if (Date.now() - made > STALE_AFTER_MS) await unlink(guard).catch(() => undefined);
-    await sleep(10);
-    return;
-  }
-  try {
-    if ((await readFile(file, 'utf8').catch(() => undefined)) === stale) await unlink(file);
-  } finally {
-    await unlink(guard).catch(() => undefined);
-  }
-}
-
-/** Takes the lock, or says who has it. The file's folder exists. */
-export async function tryLock(file: string): Promise<{ lock: ProcessLock } | { holder: LockHolder; isNear: boolean }> {
-  const place = await placeOfProcesses();
-  const since = new Date().toISOString();
-  const mine: LockHolder = { pid: process.pid, host: hostname(), started: await startTime(process.pid), place, since };
-  const own = JSON.stringify({ ...mine, key: randomUUID() });
-  for (;;) {
-    if (await create(file, own)) return { lock: keepTouching(file, own) };
-    const text = await readFile(file, 'utf8').catch(() => undefined);
-    if (text === undefined) continue; // released just now
+export async function tryLock(file: string): Promise<{ lock: ProcessLock } | { holder: LockHolder }> {
+  for (let nameless = 0; ;) {
+    const result = attempt(file);
+    if (result === undefined) continue;
+    if (result !== 'held') return result;
+    let text: string;
+    try {
+      text = readFileSync(file, 'utf8');
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') continue; // released just now
+      return { holder: UNKNOWN };
+    }
     const holder = parseHolder(text);
-    const unknown = { pid: 0, host: 'an unknown host', started: '', place: '', since: '' };
-    if (await isHeld(file, holder, place)) return { holder: holder ?? unknown, isNear: isNear(holder, place) };
-    await removeStale(file, text);
+    // Between locking and writing its name a process has no name.
+    if (holder !== undefined || nameless === 20) return { holder: holder ?? UNKNOWN };
+    nameless += 1;
+    await sleep(10);
   }
 }
 
 /** As `tryLock`. @throws LockHeld where another process has it. */
 export async function takeLock(file: string): Promise<ProcessLock> {
-  const attempt = await tryLock(file);
-  if ('lock' in attempt) return attempt.lock;
-  throw new LockHeld(file, attempt.holder, attempt.isNear);
+  const result = await tryLock(file);
+  if ('lock' in result) return result.lock;
+  throw new LockHeld(file, result.holder);
 }

@@ -253,7 +253,8 @@ test('processes that want one model at once fetch it once; one that is killed le
   });
   const children = [1, 2, 3].map(() => fetchInProcess(environment));
   const ends = children.map((child) => new Promise<unknown>((resolve) => child.once('message', resolve).once('exit', () => resolve('killed'))));
-  while (!existsSync(`${blob}.lock`)) await new Promise((resolve) => setTimeout(resolve, 5));
+  const isNamed = (): boolean => existsSync(`${blob}.lock`) && readFileSync(`${blob}.lock`, 'utf8') !== '';
+  while (!isNamed()) await new Promise((resolve) => setTimeout(resolve, 5));
   const holder = (JSON.parse(readFileSync(`${blob}.lock`, 'utf8')) as { pid: number }).pid;
   children.find(({ pid }) => pid === holder)?.kill('SIGKILL');
   const results = await Promise.all(ends);
