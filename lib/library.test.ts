@@ -54,7 +54,7 @@ test('a consumer compiles as CommonJS and as ESM, on node16 and nodenext', async
   writeFileSync(join(folder, 'common.cts'), `${USER}\nimport required = require('cheems-native');\nvoid required.RewardModel;\n`);
   writeFileSync(join(folder, 'module.mts'), USER);
   for (const module of ['node16', 'nodenext']) {
-    const args = [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '--ignoreConfig', '--noEmit', '--strict', '--target', 'es2022', '--types', 'node', '--module', module, 'common.cts', 'module.mts'];
+    const args = [join(root, 'node_modules', '.bin', 'tsc'), '--ignoreConfig', '--noEmit', '--strict', '--target', 'es2022', '--types', 'node', '--module', module, 'common.cts', 'module.mts'];
     const result = await run(process.execPath, args, { cwd: folder }).catch((error: { stdout: string }) => error);
     t.is(result.stdout, '', module);
   }

@@ -211,7 +211,7 @@ test.serial(
       `import cheems = require('cheems-native');\n${TYPES}\nconst ${VALUES} = cheems;${USER}`,
     );
     writeFileSync(join(project, 'user.ts'), `import ${VALUES} from 'cheems-native';\n${TYPES}${USER}`);
-    const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+    const compiler = join(root, 'node_modules', '.bin', 'tsc');
     const common = [
       '--ignoreConfig',
       '--noEmit',
