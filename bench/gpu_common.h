@@ -20,6 +20,7 @@
 #include "core/error.h"
 #include "model/architecture.h"
 #include "ops/fill/fill.h"
+#include "ops/linear/linear.h"
 
 namespace cheems::bench {
 

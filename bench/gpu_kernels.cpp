@@ -15,6 +15,17 @@
 
 #include "batch/packed_tree.h"
 #include "core/random.h"
+#include "ops/adamw/adamw.h"
+#include "ops/attention/attention.h"
+#include "ops/embedding/embedding.h"
+#include "ops/gated_mlp/gated_mlp.h"
+#include "ops/grad_norm/grad_norm.h"
+#include "ops/linear/linear.h"
+#include "ops/ranking_loss/ranking_loss.h"
+#include "ops/reward_head/reward_head.h"
+#include "ops/rmsnorm/rmsnorm.h"
+#include "ops/rope/rope.h"
+#include "ops/rows/rows.h"
 #include "gpu_common.h"
 
 namespace cheems::cuda {

@@ -1,14 +1,12 @@
 // A backend whose operations are timed one by one, by whatever clock fits the backend.
 #pragma once
 
-#include <algorithm>
 #include <memory>
-#include <span>
 #include <string>
 
 #include "backends/backend.h"
-#include "batch/packed_tree.h"
 #include "ops/operations.h"
+#include "ops/work.h"
 
 namespace cheems::bench {
 
@@ -21,56 +19,22 @@ class OperationClock {
   virtual void end(const char* operation, double flops) = 0;
 };
 
-// Multiply-adds of attention, counted twice, that causality leaves: pairs of a query and a key in sight, over all heads.
-inline double attention_flops(const PackedTree& tree, std::span<const int32_t> query_rows, const AttentionShape& shape, double products) {
-  double pairs = 0;
-  const auto count = [&](int32_t row) {
-    const double position = tree.positions[static_cast<size_t>(row)] + 1;
-    pairs += shape.window > 0 ? std::min<double>(position, static_cast<double>(shape.window)) : position;
-  };
-  if (query_rows.empty()) for (int32_t row = 0; row < tree.rows(); ++row) count(row);
-  else for (const int32_t row : query_rows) count(row);
-  return 2 * products * pairs * static_cast<double>(shape.head_size * shape.num_heads);
-}
-
 class TimedOperations : public Operations {
  public:
   TimedOperations(Operations& inner, OperationClock& clock) : inner_(inner), clock_(clock) {}
   int64_t workspace_bytes(const WorkspaceRequest& r) const override { return inner_.workspace_bytes(r); }
   void set_workspace(void* workspace, int64_t bytes) override { inner_.set_workspace(workspace, bytes); }
   void begin_batch(const PackedTree& tree) override { inner_.begin_batch(tree); }
-#define TIMED(method, Argument, flop_count) \
-  void method(const Argument& a) override { time(#method, [&] { return static_cast<double>(flop_count); }, [&] { inner_.method(a); }); }
-  TIMED(embedding_forward, EmbeddingForward, 0)
-  TIMED(embedding_backward, EmbeddingBackward, 0)
-  TIMED(rmsnorm_forward, RmsNormForward, 0)
-  TIMED(rmsnorm_apply, RmsNormApply, 0)
-  TIMED(rmsnorm_backward, RmsNormBackward, 0)
-  TIMED(activation_forward, ActivationForward, 0)
-  TIMED(layernorm_forward, LayerNormForward, 0)
-  TIMED(linear_forward, LinearForward, 2.0 * a.y.rows * a.y.columns * a.x.columns)
-  TIMED(linear_backward_input, LinearBackwardInput, 2.0 * a.dx.rows * a.dx.columns * a.dy.columns)
-  TIMED(linear_backward_weight, LinearBackwardWeight, 2.0 * a.x.rows * a.x.columns * a.dy.columns)
-  TIMED(rope_forward, RopeForward, 0)
-  TIMED(rope_backward, RopeBackward, 0)
-  TIMED(attention_forward, AttentionForward, attention_flops(*a.tree, a.query_rows, a.shape, 2))
-  TIMED(attention_backward, AttentionBackward, attention_flops(*a.tree, a.query_rows, a.shape, 5))
-  TIMED(disentangled_attention_forward, DisentangledAttentionForward, 0)
-  TIMED(gated_mlp_forward, GatedMlpForward, 0)
-  TIMED(gated_mlp_backward, GatedMlpBackward, 0)
-  TIMED(expert_routing, ExpertRouting, 0)
-  TIMED(gather_expert_rows, GatherExpertRows, 0)
-  TIMED(combine_expert_rows, CombineExpertRows, 0)
-  TIMED(gelu_forward, GeluForward, 0)
-  TIMED(gather_rows, GatherRows, 0)
-  TIMED(scatter_rows, ScatterRows, 0)
-  TIMED(scatter_add_rows, ScatterAddRows, 0)
-  TIMED(reward_head_forward, RewardHeadForward, 0)
-  TIMED(reward_head_backward, RewardHeadBackward, 0)
-  TIMED(ranking_loss, RankingLoss, 0)
-  TIMED(sum_of_squares, SumOfSquares, 0)
-  TIMED(adamw_update, AdamWUpdate, 0)
-#undef TIMED
+#define CHEEMS_WORK_none(name) 0.0
+#define CHEEMS_WORK_products(name) name##_work(a)
+#define CHEEMS_TIMED(name, Contract, cpu, cuda, work)                            \
+  void name(const Contract& a) override {                                        \
+    time(#name, [&] { return CHEEMS_WORK_##work(name); }, [&] { inner_.name(a); }); \
+  }
+  CHEEMS_OPERATIONS(CHEEMS_TIMED)
+#undef CHEEMS_TIMED
+#undef CHEEMS_WORK_products
+#undef CHEEMS_WORK_none
 
  private:
   template <class Flops, class Body>

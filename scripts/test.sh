@@ -198,8 +198,9 @@ fi
 targets=()
 ! has ts sanitize || targets+=(cheems_cuda_emulated)
 ! has cpp quick || targets+=(cheems_native_tests)
+! has cpp || targets+=(operation_times) # benchmarks are compiled too, so that they go on compiling
 ! has cuda quick || targets+=(cheems_cuda_emulated_tests)
-! has cuda || targets+=(gpu_steps_emulated gpu_kernels_emulated)
+! has cuda || targets+=(gpu_steps_emulated gpu_kernels_emulated gpu_resume_emulated kernel_traffic)
 if [ ${#targets[@]} -gt 0 ] && step cpp-build build_cpp build/cmake "${targets[@]}"; then
   # Tests that leave cores idle (the emulated device is one thread) run beside what comes next.
   ! has cpp quick || start_doctest cpp-tests build/cmake/cheems_native_tests

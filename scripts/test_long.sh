@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What scripts/test.sh leaves out, after it: kernels for all the architectures that are checked, the CUDA backend's tests under ASan and UBSan,
-# long fuzz runs, a thousand loads of each kind, the engine for arm64 under qemu. About half an hour on two cores; ends with status 0 when all passed.
+# long fuzz runs, a thousand loads of each kind, the engine for arm64 under qemu, a new operation. About half an hour on two cores; ends with status 0 when all passed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -17,3 +17,4 @@ done
 [ -e dist/index.js ] || npm run build:ts
 CHEEMS_LOADS=1000 npx --no-install ava --timeout 40m dist/scoring/leaks.test.js
 bash scripts/test_arm64.sh
+bash scripts/test_new_operation.sh

@@ -35,7 +35,7 @@ class PluginOperations : public Operations {
   int64_t workspace_bytes(const WorkspaceRequest& request) const override { return call(calls_.workspace_bytes, inner_, request); }
   void set_workspace(void* workspace, int64_t bytes) override { call(calls_.set_workspace, inner_, workspace, bytes); }
   void begin_batch(const PackedTree& tree) override { call(calls_.begin_batch, inner_, tree); }
-#define CHEEMS_FORWARD(name, Contract) \
+#define CHEEMS_FORWARD(name, Contract, ...) \
   void name(const Contract& a) override { call(calls_.name, inner_, a); }
   CHEEMS_OPERATIONS(CHEEMS_FORWARD)
 #undef CHEEMS_FORWARD

@@ -48,7 +48,7 @@ struct OperationsCalls {
   PluginCall<&Operations::workspace_bytes> workspace_bytes;
   PluginCall<&Operations::set_workspace> set_workspace;
   PluginCall<&Operations::begin_batch> begin_batch;
-#define CHEEMS_DECLARE(function, Contract) PluginCall<&Operations::function> function;
+#define CHEEMS_DECLARE(function, Contract, ...) PluginCall<&Operations::function> function;
   CHEEMS_OPERATIONS(CHEEMS_DECLARE)
 #undef CHEEMS_DECLARE
 };

@@ -65,7 +65,7 @@ constexpr PluginCalls guarded_calls() {
   calls.operations.workspace_bytes = &Guarded<&Operations::workspace_bytes>::call;
   calls.operations.set_workspace = &Guarded<&Operations::set_workspace>::call;
   calls.operations.begin_batch = &Guarded<&Operations::begin_batch>::call;
-#define CHEEMS_TAKE(function, Contract) calls.operations.function = &Guarded<&Operations::function>::call;
+#define CHEEMS_TAKE(function, Contract, ...) calls.operations.function = &Guarded<&Operations::function>::call;
   CHEEMS_OPERATIONS(CHEEMS_TAKE)
 #undef CHEEMS_TAKE
   return calls;

@@ -15,6 +15,7 @@
 #include "backends/plugin.h"
 #include "core/error.h"
 #include "ops/operations.h"
+#include "ops/rows/rows.h"
 #include "storage/test_files.h"
 #include "testing/small_model.h"
 

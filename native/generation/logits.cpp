@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "ops/linear/linear.h"
 #include "ops/operations.h"
 
 namespace cheems::generation {

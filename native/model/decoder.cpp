@@ -3,6 +3,16 @@
 #include <cmath>
 
 #include "model/rope_table.h"
+#include "ops/attention/attention.h"
+#include "ops/embedding/embedding.h"
+#include "ops/expert_routing/expert_routing.h"
+#include "ops/expert_rows/expert_rows.h"
+#include "ops/gated_mlp/gated_mlp.h"
+#include "ops/linear/linear.h"
+#include "ops/reward_head/reward_head.h"
+#include "ops/rmsnorm/rmsnorm.h"
+#include "ops/rope/rope.h"
+#include "ops/rows/rows.h"
 #include "storage/checkpoint.h"
 
 namespace cheems::model {

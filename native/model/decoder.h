@@ -12,6 +12,7 @@
 #include "model/activations.h"
 #include "model/key_value_cache.h"
 #include "model/parameters.h"
+#include "ops/attention/attention.h"
 #include "ops/operations.h"
 
 namespace cheems::model {

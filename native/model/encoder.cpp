@@ -5,6 +5,12 @@
 
 #include "core/error.h"
 #include "model/relative_positions.h"
+#include "ops/disentangled_attention/disentangled_attention.h"
+#include "ops/embedding/embedding.h"
+#include "ops/gelu/gelu.h"
+#include "ops/layernorm/layernorm.h"
+#include "ops/linear/linear.h"
+#include "ops/rows/rows.h"
 
 namespace cheems::model {
 

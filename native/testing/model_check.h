@@ -12,6 +12,7 @@
 #include "batch/packed_tree.h"
 #include "inference/scorer.h"
 #include "model/decoder.h"
+#include "ops/ranking_loss/ranking_loss.h"
 #include "testing/numbers.h"
 #include "testing/reference.h"
 #include "training/trainer.h"

@@ -1,4 +1,5 @@
 // The check of device operations (operation_check.h) against devices with a planted bug: each must be caught.
+#include "ops/rmsnorm/rmsnorm.h"
 #include "testing/operation_check.h"
 
 namespace cheems {

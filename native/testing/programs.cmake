@@ -2,10 +2,12 @@
 
 # Test code is compiled without the optimizer, in half the time: what it waits for is the engine, which has it. The plain loops, the
 # yardstick of every operation, are optimized; like the entry point, they are the same for every device.
+file(GLOB plain_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/native/ops/*/plain.cpp")
 add_library(cheems_test_support OBJECT EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/native/testing/main.cpp"
-  "${PROJECT_SOURCE_DIR}/native/testing/plain_backend.cpp")
+  "${PROJECT_SOURCE_DIR}/native/testing/plain_backend.cpp" ${plain_sources})
+target_compile_options(cheems_test_support PRIVATE -O2)
 set_source_files_properties("${PROJECT_SOURCE_DIR}/native/testing/main.cpp" PROPERTIES COMPILE_OPTIONS -O0)
-set_source_files_properties("${PROJECT_SOURCE_DIR}/native/testing/plain_backend.cpp" PROPERTIES COMPILE_OPTIONS -O2)
+cheems_compile_rooms(cheems_test_support)
 # Tests that compute much themselves.
 set_source_files_properties("${PROJECT_SOURCE_DIR}/native/backends/cpu/matrix_product_test.cpp" PROPERTIES COMPILE_OPTIONS -O2
   SKIP_PRECOMPILE_HEADERS ON)

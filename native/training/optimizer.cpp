@@ -5,6 +5,8 @@
 
 #include "core/error.h"
 #include "model/saved_tensors.h"
+#include "ops/adamw/adamw.h"
+#include "ops/grad_norm/grad_norm.h"
 #include "ops/operations.h"
 #include "storage/safetensors.h"
 #include "storage/safetensors_writer.h"

@@ -7,6 +7,7 @@
 #include "batch/packed_tree.h"
 #include "core/error.h"
 #include "model/decoder.h"
+#include "ops/ranking_loss/ranking_loss.h"
 #include "training/optimizer.h"
 
 namespace cheems::training {

@@ -10,8 +10,8 @@
 #include "backends/backend.h"
 #include "backends/cpu/cpu_facts.h"
 #include "backends/cpu/kernels.h"
-#include "backends/cpu/matrix_product.h"
 #include "core/error.h"
+#include "ops/operations.h"
 
 namespace cheems {
 namespace {
@@ -36,9 +36,15 @@ class CpuOperations : public Operations {
 
   int64_t workspace_bytes(const WorkspaceRequest& request) const override {
     // Kernels run one after another, so they share: the most that any of them needs.
-    return std::max({cpu::matrix_product_workspace(pool_.size()), cpu::attention_workspace(request, pool_.size()),
-                     cpu::disentangled_attention_workspace(request, pool_.size()),
-                     request.backward ? cpu::partial_sums_workspace(request.rows, request.widest_row) : 0});
+    int64_t most = 0;
+#define CHEEMS_MOST_none(name)
+#define CHEEMS_MOST_scratch(name) most = std::max(most, cpu::name##_workspace(request, pool_.size()));
+#define CHEEMS_MOST(name, Contract, cpu, cuda, work) CHEEMS_MOST_##cpu(name)
+    CHEEMS_OPERATIONS(CHEEMS_MOST)
+#undef CHEEMS_MOST
+#undef CHEEMS_MOST_scratch
+#undef CHEEMS_MOST_none
+    return most;
   }
   void set_workspace(void* workspace, int64_t bytes) override {
     context_.workspace = static_cast<char*>(workspace);
@@ -46,35 +52,10 @@ class CpuOperations : public Operations {
   }
   void begin_batch(const PackedTree&) override {}
 
-  void embedding_forward(const EmbeddingForward& a) override { cpu::embedding_forward(a, context_); }
-  void embedding_backward(const EmbeddingBackward& a) override { cpu::embedding_backward(a, context_); }
-  void rmsnorm_forward(const RmsNormForward& a) override { cpu::rmsnorm_forward(a, context_); }
-  void rmsnorm_apply(const RmsNormApply& a) override { cpu::rmsnorm_apply(a, context_); }
-  void rmsnorm_backward(const RmsNormBackward& a) override { cpu::rmsnorm_backward(a, context_); }
-  void layernorm_forward(const LayerNormForward& a) override { cpu::layernorm_forward(a, context_); }
-  void linear_forward(const LinearForward& a) override { cpu::linear_forward(a, context_); }
-  void linear_backward_input(const LinearBackwardInput& a) override { cpu::linear_backward_input(a, context_); }
-  void linear_backward_weight(const LinearBackwardWeight& a) override { cpu::linear_backward_weight(a, context_); }
-  void rope_forward(const RopeForward& a) override { cpu::rope_forward(a, context_); }
-  void rope_backward(const RopeBackward& a) override { cpu::rope_backward(a, context_); }
-  void attention_forward(const AttentionForward& a) override { cpu::attention_forward(a, context_); }
-  void attention_backward(const AttentionBackward& a) override { cpu::attention_backward(a, context_); }
-  void disentangled_attention_forward(const DisentangledAttentionForward& a) override { cpu::disentangled_attention_forward(a, context_); }
-  void gated_mlp_forward(const GatedMlpForward& a) override { cpu::gated_mlp_forward(a, context_); }
-  void gated_mlp_backward(const GatedMlpBackward& a) override { cpu::gated_mlp_backward(a, context_); }
-  void expert_routing(const ExpertRouting& a) override { cpu::expert_routing(a, context_); }
-  void gather_expert_rows(const GatherExpertRows& a) override { cpu::gather_expert_rows(a, context_); }
-  void combine_expert_rows(const CombineExpertRows& a) override { cpu::combine_expert_rows(a, context_); }
-  void gelu_forward(const GeluForward& a) override { cpu::gelu_forward(a, context_); }
-  void activation_forward(const ActivationForward& a) override { cpu::activation_forward(a, context_); }
-  void gather_rows(const GatherRows& a) override { cpu::gather_rows(a, context_); }
-  void scatter_rows(const ScatterRows& a) override { cpu::scatter_rows(a, context_); }
-  void scatter_add_rows(const ScatterAddRows& a) override { cpu::scatter_add_rows(a, context_); }
-  void reward_head_forward(const RewardHeadForward& a) override { cpu::reward_head_forward(a, context_); }
-  void reward_head_backward(const RewardHeadBackward& a) override { cpu::reward_head_backward(a, context_); }
-  void ranking_loss(const RankingLoss& a) override { cpu::ranking_loss(a, context_); }
-  void sum_of_squares(const SumOfSquares& a) override { cpu::sum_of_squares(a, context_); }
-  void adamw_update(const AdamWUpdate& a) override { cpu::adamw_update(a, context_); }
+#define CHEEMS_DISPATCH(name, Contract, ...) \
+  void name(const Contract& a) override { cpu::name(a, context_); }
+  CHEEMS_OPERATIONS(CHEEMS_DISPATCH)
+#undef CHEEMS_DISPATCH
 
  private:
   ThreadPool pool_;

@@ -9,6 +9,8 @@
 #include "testing/operation_check.h"
 #include "testing/trees.h"
 #ifdef CHEEMS_CUDA_ON_CPU
+#include "ops/linear/linear.h"
+#include "ops/rows/rows.h"
 #include "testing/cuda_on_cpu/emulated_device.h"
 #endif
 

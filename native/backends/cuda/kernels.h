@@ -3,39 +3,13 @@
 #pragma once
 
 #include "backends/cuda/context.h"
-#include "ops/operations.h"
+#include "ops/list.h"
 
 namespace cheems::cuda {
 
-void embedding_forward(const EmbeddingForward&, Context&);
-void embedding_backward(const EmbeddingBackward&, Context&);
-void rmsnorm_forward(const RmsNormForward&, Context&);
-void rmsnorm_apply(const RmsNormApply&, Context&);
-void rmsnorm_backward(const RmsNormBackward&, Context&);
-void layernorm_forward(const LayerNormForward&, Context&);
-void linear_forward(const LinearForward&, Context&);
-void linear_backward_input(const LinearBackwardInput&, Context&);
-void linear_backward_weight(const LinearBackwardWeight&, Context&);
-void rope_forward(const RopeForward&, Context&);
-void rope_backward(const RopeBackward&, Context&);
-void attention_forward(const AttentionForward&, Context&);
-void attention_backward(const AttentionBackward&, Context&);
-void disentangled_attention_forward(const DisentangledAttentionForward&, Context&);
-void gated_mlp_forward(const GatedMlpForward&, Context&);
-void gated_mlp_backward(const GatedMlpBackward&, Context&);
-void expert_routing(const ExpertRouting&, Context&);
-void gather_expert_rows(const GatherExpertRows&, Context&);
-void combine_expert_rows(const CombineExpertRows&, Context&);
-void gelu_forward(const GeluForward&, Context&);
-void activation_forward(const ActivationForward&, Context&);
-void gather_rows(const GatherRows&, Context&);
-void scatter_rows(const ScatterRows&, Context&);
-void scatter_add_rows(const ScatterAddRows&, Context&);
-void reward_head_forward(const RewardHeadForward&, Context&);
-void reward_head_backward(const RewardHeadBackward&, Context&);
-void ranking_loss(const RankingLoss&, Context&);
-void sum_of_squares(const SumOfSquares&, Context&);
-void adamw_update(const AdamWUpdate&, Context&);
+#define CHEEMS_DECLARE(name, Contract, ...) void name(const Contract&, Context&);
+CHEEMS_OPERATIONS(CHEEMS_DECLARE)
+#undef CHEEMS_DECLARE
 
 // One of the kernels: whether the device has code for it, it has for all.
 const void* any_kernel();

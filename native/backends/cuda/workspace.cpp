@@ -2,19 +2,18 @@
 
 #include <algorithm>
 
-#include "ops/attention/cuda_workspace.h"
-#include "ops/embedding/cuda_workspace.h"
-#include "ops/gated_mlp/cuda_workspace.h"
-#include "ops/grad_norm/cuda_workspace.h"
-#include "ops/linear/cuda_workspace.h"
-#include "ops/rmsnorm/cuda_workspace.h"
-#include "ops/rope/cuda_workspace.h"
-
 namespace cheems::cuda {
 
 int64_t workspace_bytes(const WorkspaceRequest& request, int64_t most_for_cublas_lt) {
-  return std::max({attention_workspace(request), embedding_workspace(request), gated_mlp_workspace(request), grad_norm_workspace(request), linear_workspace(request, most_for_cublas_lt),
-                   rmsnorm_workspace(request), rope_workspace(request)});
+  int64_t most = 0;
+#define CHEEMS_MOST_none(name)
+#define CHEEMS_MOST_scratch(name) most = std::max(most, name##_workspace(request, most_for_cublas_lt));
+#define CHEEMS_MOST(name, Contract, cpu, cuda, work) CHEEMS_MOST_##cuda(name)
+  CHEEMS_OPERATIONS(CHEEMS_MOST)
+#undef CHEEMS_MOST
+#undef CHEEMS_MOST_scratch
+#undef CHEEMS_MOST_none
+  return most;
 }
 
 }  // namespace cheems::cuda

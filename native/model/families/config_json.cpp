@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "model/families/rope_json.h"
+#include "ops/gated_mlp/gated_mlp.h"
 #include "storage/strict_json.h"
 
 namespace cheems::model {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/architecture.h"
+#include "ops/gated_mlp/gated_mlp.h"
 #include "storage/json.h"
 
 namespace cheems::model {

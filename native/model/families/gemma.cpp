@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "model/families/families.h"
+#include "ops/gated_mlp/gated_mlp.h"
 
 namespace cheems::model {
 namespace {

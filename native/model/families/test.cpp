@@ -1,6 +1,7 @@
 #include <numbers>
 
 #include "model/rope_table.h"
+#include "ops/gated_mlp/gated_mlp.h"
 #include "testing/small_model.h"
 
 namespace cheems::model {

@@ -4,6 +4,8 @@
 #include <charconv>
 
 #include "core/error.h"
+#include "ops/activation/activation.h"
+#include "ops/linear/linear.h"
 
 namespace cheems::model {
 namespace {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/heads/head.h"
+#include "ops/activation/activation.h"
 #include "ops/operations.h"
 
 namespace cheems::model {

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "model/heads/dense_layers.h"
 #include "model/heads/heads.h"
+#include "ops/activation/activation.h"
 
 namespace cheems::model {
 namespace {

@@ -6,6 +6,7 @@
 
 #include "model/heads/dense_layers.h"
 #include "model/heads/heads.h"
+#include "ops/activation/activation.h"
 
 namespace cheems::model {
 namespace {

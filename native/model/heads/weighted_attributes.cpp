@@ -3,6 +3,7 @@
 #include "model/heads/dense_layers.h"
 #include "model/heads/heads.h"
 #include "model/parameters.h"
+#include "ops/activation/activation.h"
 
 namespace cheems::model {
 namespace {

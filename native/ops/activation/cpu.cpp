@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "backends/cpu/kernels.h"
+#include "ops/activation/activation.h"
 
 namespace cheems::cpu {
 namespace {

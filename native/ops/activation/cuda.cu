@@ -3,6 +3,7 @@
 // Fused: nothing. Floor: 8 bytes per element. A thread takes 16 bytes of one row, or one element where rows are not aligned.
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/vector_access.cuh"
+#include "ops/activation/activation.h"
 
 namespace cheems::cuda {
 namespace {

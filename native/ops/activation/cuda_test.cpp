@@ -1,3 +1,4 @@
+#include "ops/activation/activation.h"
 #include "testing/operation_check.h"
 
 namespace cheems {

@@ -1,5 +1,6 @@
+#include "ops/activation/activation.h"
+#include "ops/activation/plain.h"
 #include "testing/cpu.h"
-#include "testing/plain/activation.h"
 
 namespace cheems {
 namespace {

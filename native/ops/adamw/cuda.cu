@@ -18,6 +18,7 @@
 
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/vector_access.cuh"
+#include "ops/adamw/adamw.h"
 #include "ops/adamw/stochastic_rounding.h"
 
 namespace cheems::cuda {

@@ -4,6 +4,7 @@
 #include "ops/adamw/stochastic_rounding.h"
 #include "testing/operation_check.h"
 #ifdef CHEEMS_CUDA_ON_CPU
+#include "ops/adamw/adamw.h"
 #include "testing/cuda_on_cpu/traffic.h"
 #endif
 

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "ops/adamw/adamw.h"
 #include "testing/cpu.h"
 
 namespace cheems {

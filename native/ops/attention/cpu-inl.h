@@ -6,6 +6,7 @@
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/matrix_tiles-inl.h"
 #include "backends/cpu/elementary-inl.h"
+#include "ops/attention/attention.h"
 
 #if defined(CHEEMS_ATTENTION_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef CHEEMS_ATTENTION_INL_H_

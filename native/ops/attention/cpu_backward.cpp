@@ -119,6 +119,10 @@ void backward(const AttentionBackward& a, Context& context) {
   });
 }
 
+int64_t backward_scratch_floats(int64_t path, int64_t head_size) {
+  return Scratch(nullptr, path, head_size, true).floats_used;
+}
+
 }  // namespace
 }  // namespace cheems::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -126,6 +130,12 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace cheems::cpu {
 HWY_EXPORT(backward);
+HWY_EXPORT(backward_scratch_floats);
 void attention_backward(const AttentionBackward& a, Context& context) { HWY_DYNAMIC_DISPATCH(backward)(a, context); }
+int64_t attention_backward_workspace(const WorkspaceRequest& request, int threads) {
+  if (!request.backward) return 0;
+  const int64_t floats = HWY_DYNAMIC_DISPATCH(backward_scratch_floats)(request.longest_path, request.head_size);
+  return floats * threads * static_cast<int64_t>(sizeof(float));
+}
 }  // namespace cheems::cpu
 #endif

@@ -112,7 +112,7 @@ void forward(const AttentionForward& a, Context& context) {
   });
 }
 
-int64_t scratch_floats(int64_t path, int64_t head_size, bool backward) { return Scratch(nullptr, path, head_size, backward).floats_used; }
+int64_t scratch_floats(int64_t path, int64_t head_size) { return Scratch(nullptr, path, head_size, false).floats_used; }
 
 }  // namespace
 }  // namespace cheems::cpu::HWY_NAMESPACE
@@ -123,8 +123,9 @@ namespace cheems::cpu {
 HWY_EXPORT(forward);
 HWY_EXPORT(scratch_floats);
 void attention_forward(const AttentionForward& a, Context& context) { HWY_DYNAMIC_DISPATCH(forward)(a, context); }
-int64_t attention_workspace(const WorkspaceRequest& request, int threads) {
-  return HWY_DYNAMIC_DISPATCH(scratch_floats)(request.longest_path, request.head_size, request.backward) * threads * static_cast<int64_t>(sizeof(float));
+int64_t attention_forward_workspace(const WorkspaceRequest& request, int threads) {
+  const int64_t floats = HWY_DYNAMIC_DISPATCH(scratch_floats)(request.longest_path, request.head_size);
+  return floats * threads * static_cast<int64_t>(sizeof(float));
 }
 }  // namespace cheems::cpu
 #endif

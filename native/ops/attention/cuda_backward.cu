@@ -17,7 +17,6 @@
 // in row order (QueryWalk). The key/value head's group of query heads is summed in the same accumulators.
 #include "ops/attention/cuda_common.cuh"
 #include "ops/attention/cuda_launch.h"
-#include "ops/attention/cuda_workspace.h"
 
 namespace cheems::cuda::attention {
 namespace {

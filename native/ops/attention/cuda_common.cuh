@@ -8,6 +8,7 @@
 
 #include "backends/cuda/device.cuh"
 #include "backends/cuda/kernels.h"
+#include "ops/attention/attention.h"
 
 namespace cheems::cuda::attention {
 

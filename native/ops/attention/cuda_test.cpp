@@ -4,6 +4,7 @@
 #include "testing/operation_check.h"
 #include "testing/trees.h"
 #ifdef CHEEMS_CUDA_ON_CPU
+#include "ops/attention/attention.h"
 #include "testing/cuda_on_cpu/traffic.h"
 #endif
 

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "ops/attention/attention.h"
 #include "testing/cpu.h"
 #include "testing/gradient_check.h"
 #include "testing/trees.h"

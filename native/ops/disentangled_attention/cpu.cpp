@@ -9,6 +9,7 @@
 #include "backends/cpu/matrix_tiles-inl.h"
 #include "backends/cpu/elementary-inl.h"
 #include "core/error.h"
+#include "ops/disentangled_attention/disentangled_attention.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cheems::cpu::HWY_NAMESPACE {
@@ -165,7 +166,7 @@ void disentangled_attention_forward(const DisentangledAttentionForward& a, Conte
   }
   HWY_DYNAMIC_DISPATCH(forward)(a, context);
 }
-int64_t disentangled_attention_workspace(const WorkspaceRequest& request, int threads) {
+int64_t disentangled_attention_forward_workspace(const WorkspaceRequest& request, int threads) {
   if (request.relative_buckets == 0) return 0;
   return HWY_DYNAMIC_DISPATCH(scratch_floats)(request.longest_path, request.head_size, request.relative_buckets) * threads * static_cast<int64_t>(sizeof(float));
 }

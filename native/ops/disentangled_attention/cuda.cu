@@ -16,6 +16,7 @@
 
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/vector_access.cuh"
+#include "ops/disentangled_attention/disentangled_attention.h"
 
 namespace cheems::cuda {
 namespace {

@@ -1,3 +1,4 @@
+#include "ops/disentangled_attention/disentangled_attention.h"
 #include "testing/operation_check.h"
 #include "testing/relative_case.h"
 

@@ -1,3 +1,4 @@
+#include "ops/disentangled_attention/disentangled_attention.h"
 #include "testing/cpu.h"
 #include "testing/plain_backend.h"
 #include "testing/relative_case.h"

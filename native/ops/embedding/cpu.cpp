@@ -7,6 +7,7 @@
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/simd-inl.h"
 #include "core/dtype.h"
+#include "ops/embedding/embedding.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cheems::cpu::HWY_NAMESPACE {

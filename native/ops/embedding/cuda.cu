@@ -14,7 +14,8 @@
 
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/vector_access.cuh"
-#include "ops/embedding/cuda_workspace.h"
+#include "ops/embedding/embedding.h"
+#include "ops/embedding/cuda_pieces.h"
 
 namespace cheems::cuda {
 namespace {

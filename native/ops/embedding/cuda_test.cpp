@@ -2,6 +2,7 @@
 
 #include "testing/operation_check.h"
 #ifdef CHEEMS_CUDA_ON_CPU
+#include "ops/embedding/embedding.h"
 #include "testing/cuda_on_cpu/traffic.h"
 #endif
 

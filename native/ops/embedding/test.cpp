@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ops/embedding/embedding.h"
 #include "testing/cpu.h"
 #include "testing/weights.h"
 

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "backends/cpu/kernels.h"
+#include "ops/expert_routing/expert_routing.h"
 
 namespace cheems::cpu {
 namespace {

@@ -11,6 +11,7 @@
 #include "backends/cuda/device.cuh"
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/vector_access.cuh"
+#include "ops/expert_routing/expert_routing.h"
 
 namespace cheems::cuda {
 namespace {

@@ -1,3 +1,4 @@
+#include "ops/expert_routing/expert_routing.h"
 #include "testing/operation_check.h"
 
 namespace cheems {

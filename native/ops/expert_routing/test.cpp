@@ -1,5 +1,6 @@
 #include <numeric>
 
+#include "ops/expert_routing/expert_routing.h"
 #include "testing/cpu.h"
 
 namespace cheems {

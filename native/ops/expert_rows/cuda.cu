@@ -6,6 +6,7 @@
 // choices are added in their order, in float32: no two blocks write one row.
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/vector_access.cuh"
+#include "ops/expert_rows/expert_rows.h"
 
 namespace cheems::cuda {
 namespace {

@@ -1,5 +1,6 @@
 #include "testing/operation_check.h"
 #ifdef CHEEMS_CUDA_ON_CPU
+#include "ops/expert_rows/expert_rows.h"
 #include "testing/cuda_on_cpu/traffic.h"
 #endif
 

@@ -1,3 +1,4 @@
+#include "ops/expert_rows/expert_rows.h"
 #include "testing/cpu.h"
 
 namespace cheems {

@@ -15,7 +15,7 @@
 
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/vector_access.cuh"
-#include "ops/gated_mlp/cuda_workspace.h"
+#include "ops/gated_mlp/gated_mlp.h"
 
 namespace cheems::cuda {
 namespace {

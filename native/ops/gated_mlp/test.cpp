@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "ops/gated_mlp/gated_mlp.h"
 #include "testing/cpu.h"
 #include "testing/gradient_check.h"
 

@@ -5,6 +5,7 @@
 // other; where rows are not aligned it takes one element.
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/vector_access.cuh"
+#include "ops/gelu/gelu.h"
 
 namespace cheems::cuda {
 namespace {

@@ -1,5 +1,6 @@
+#include "ops/gelu/gelu.h"
+#include "ops/gelu/plain.h"
 #include "testing/cpu.h"
-#include "testing/plain/gelu.h"
 
 namespace cheems {
 namespace {

@@ -6,6 +6,7 @@
 
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/simd-inl.h"
+#include "ops/grad_norm/grad_norm.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cheems::cpu::HWY_NAMESPACE {
@@ -43,5 +44,7 @@ HWY_AFTER_NAMESPACE();
 namespace cheems::cpu {
 HWY_EXPORT(sum);
 void sum_of_squares(const SumOfSquares& a, Context& context) { HWY_DYNAMIC_DISPATCH(sum)(a, context); }
+// One double per block; with less than a sum has blocks it goes in turns.
+int64_t sum_of_squares_workspace(const WorkspaceRequest&, int) { return 1024 * static_cast<int64_t>(sizeof(double)); }
 }  // namespace cheems::cpu
 #endif

@@ -9,7 +9,8 @@
 
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/vector_access.cuh"
-#include "ops/grad_norm/cuda_workspace.h"
+#include "ops/grad_norm/grad_norm.h"
+#include "ops/grad_norm/cuda_blocks.h"
 
 namespace cheems::cuda {
 namespace {

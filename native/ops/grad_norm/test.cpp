@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "ops/grad_norm/grad_norm.h"
 #include "testing/cpu.h"
 
 namespace cheems {

@@ -9,6 +9,7 @@
 // three times, twice from the cache.
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/vector_access.cuh"
+#include "ops/layernorm/layernorm.h"
 
 namespace cheems::cuda {
 namespace {

@@ -1,3 +1,4 @@
+#include "ops/layernorm/layernorm.h"
 #include "testing/cpu.h"
 #include "testing/plain_backend.h"
 

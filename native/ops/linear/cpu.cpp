@@ -7,6 +7,7 @@
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/matrix_product.h"
 #include "backends/cpu/simd-inl.h"
+#include "ops/linear/linear.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cheems::cpu::HWY_NAMESPACE {
@@ -60,6 +61,13 @@ void linear_backward_weight(const LinearBackwardWeight& a, Context& context) {
                   /*accumulate=*/true},
                  context.pool, context.workspace);
   if (a.d_bias) HWY_DYNAMIC_DISPATCH(bias_backward)(a, context);
+}
+
+int64_t linear_forward_workspace(const WorkspaceRequest&, int threads) { return matrix_product_workspace(threads); }
+int64_t linear_backward_input_workspace(const WorkspaceRequest&, int threads) { return matrix_product_workspace(threads); }
+int64_t linear_backward_weight_workspace(const WorkspaceRequest& request, int threads) {
+  const int64_t bias = request.backward ? partial_sums_workspace(request.rows, request.widest_row) : 0;
+  return std::max(matrix_product_workspace(threads), bias);
 }
 }  // namespace cheems::cpu
 #endif

@@ -21,7 +21,8 @@
 #include "backends/cuda/device.cuh"
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/slow_products.h"
-#include "ops/linear/cuda_workspace.h"
+#include "ops/linear/linear.h"
+#include "ops/linear/cuda_scratch.h"
 
 namespace cheems::cuda {
 namespace {

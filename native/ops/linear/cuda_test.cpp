@@ -8,6 +8,7 @@
 #endif
 
 #ifdef CHEEMS_CUDA_ON_CPU
+#include "ops/linear/linear.h"
 #include "testing/cuda_on_cpu/emulated_device.h"
 #endif
 

@@ -1,3 +1,4 @@
+#include "ops/linear/linear.h"
 #include "testing/cpu.h"
 #include "testing/gradient_check.h"
 #include "testing/weights.h"

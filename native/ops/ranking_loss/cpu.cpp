@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "backends/cpu/kernels.h"
+#include "ops/ranking_loss/ranking_loss.h"
 
 namespace cheems::cpu {
 

@@ -8,6 +8,7 @@
 // The exponentials are worked out once a block; block 0 also adds up the losses and squares, thread by thread, then over the block.
 #include "backends/cuda/device.cuh"
 #include "backends/cuda/kernels.h"
+#include "ops/ranking_loss/ranking_loss.h"
 
 namespace cheems::cuda {
 namespace {

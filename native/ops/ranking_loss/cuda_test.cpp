@@ -1,3 +1,4 @@
+#include "ops/ranking_loss/ranking_loss.h"
 #include "testing/operation_check.h"
 
 namespace cheems {

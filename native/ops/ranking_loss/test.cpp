@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "ops/ranking_loss/ranking_loss.h"
 #include "testing/cpu.h"
 #include "testing/gradient_check.h"
 

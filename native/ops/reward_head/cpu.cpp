@@ -1,6 +1,7 @@
 #include <cstring>
 
 #include "backends/cpu/kernels.h"
+#include "ops/reward_head/reward_head.h"
 
 namespace cheems::cpu {
 

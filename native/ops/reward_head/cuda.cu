@@ -11,6 +11,7 @@
 //     the 8 sums in order. No atomics; the order depends on R alone.
 #include "backends/cuda/device.cuh"
 #include "backends/cuda/kernels.h"
+#include "ops/reward_head/reward_head.h"
 
 namespace cheems::cuda {
 namespace {

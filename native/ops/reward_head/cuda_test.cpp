@@ -1,3 +1,4 @@
+#include "ops/reward_head/reward_head.h"
 #include "testing/operation_check.h"
 
 namespace cheems {

@@ -1,3 +1,4 @@
+#include "ops/reward_head/reward_head.h"
 #include "testing/cpu.h"
 #include "testing/gradient_check.h"
 

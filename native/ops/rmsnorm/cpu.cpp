@@ -6,6 +6,7 @@
 
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/simd-inl.h"
+#include "ops/rmsnorm/rmsnorm.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cheems::cpu::HWY_NAMESPACE {
@@ -100,6 +101,9 @@ void rmsnorm_apply(const RmsNormApply& a, Context& context) { HWY_DYNAMIC_DISPAT
 void rmsnorm_backward(const RmsNormBackward& a, Context& context) { HWY_DYNAMIC_DISPATCH(backward)(a, context); }
 void add_partial_sums(const float* partials, int64_t chunks, int64_t columns, float* d, ThreadPool& pool) {
   HWY_DYNAMIC_DISPATCH(add_partials)(partials, chunks, columns, d, pool);
+}
+int64_t rmsnorm_backward_workspace(const WorkspaceRequest& request, int) {
+  return request.backward ? partial_sums_workspace(request.rows, request.widest_row) : 0;
 }
 }  // namespace cheems::cpu
 #endif

@@ -22,7 +22,8 @@
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/partial_sums.cuh"
 #include "backends/cuda/vector_access.cuh"
-#include "ops/rmsnorm/cuda_workspace.h"
+#include "ops/rmsnorm/rmsnorm.h"
+#include "ops/rmsnorm/cuda_blocks.h"
 
 namespace cheems::cuda {
 namespace {

@@ -1,3 +1,4 @@
+#include "ops/rmsnorm/rmsnorm.h"
 #include "testing/cpu.h"
 #include "testing/gradient_check.h"
 

@@ -7,6 +7,7 @@
 
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/simd-inl.h"
+#include "ops/rope/rope.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace cheems::cpu::HWY_NAMESPACE {
@@ -99,5 +100,8 @@ HWY_EXPORT(forward);
 HWY_EXPORT(backward);
 void rope_forward(const RopeForward& a, Context& context) { HWY_DYNAMIC_DISPATCH(forward)(a, context); }
 void rope_backward(const RopeBackward& a, Context& context) { HWY_DYNAMIC_DISPATCH(backward)(a, context); }
+int64_t rope_backward_workspace(const WorkspaceRequest& request, int) {
+  return request.backward ? partial_sums_workspace(request.rows, request.widest_row) : 0;
+}
 }  // namespace cheems::cpu
 #endif

@@ -19,7 +19,8 @@
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/partial_sums.cuh"
 #include "backends/cuda/vector_access.cuh"
-#include "ops/rope/cuda_workspace.h"
+#include "ops/rope/rope.h"
+#include "ops/rope/cuda_blocks.h"
 
 namespace cheems::cuda {
 namespace {

@@ -1,6 +1,7 @@
 #include "core/error.h"
 #include "testing/operation_check.h"
 #ifdef CHEEMS_CUDA_ON_CPU
+#include "ops/rope/rope.h"
 #include "testing/cuda_on_cpu/traffic.h"
 #endif
 

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "ops/rope/rope.h"
 #include "testing/cpu.h"
 #include "testing/gradient_check.h"
 

@@ -1,6 +1,7 @@
 #include <cstring>
 
 #include "backends/cpu/kernels.h"
+#include "ops/rows/rows.h"
 
 namespace cheems::cpu {
 

@@ -7,6 +7,7 @@
 // micro-batch: rows are distinct, so no two blocks of scatter_add meet.
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/vector_access.cuh"
+#include "ops/rows/rows.h"
 
 namespace cheems::cuda {
 namespace {

@@ -1,3 +1,4 @@
+#include "ops/rows/rows.h"
 #include "testing/cpu.h"
 
 namespace cheems {

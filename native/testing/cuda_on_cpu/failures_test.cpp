@@ -7,6 +7,7 @@
 
 #include "backends/cuda/cuda_backend.h"
 #include "backends/cuda/cuda_operations.h"
+#include "ops/linear/linear.h"
 #include "testing/cuda_on_cpu/kernel_calls.h"
 #include "testing/cuda_on_cpu/test_devices.h"
 #include "testing/model_check.h"

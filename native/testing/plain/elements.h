@@ -45,4 +45,11 @@ std::vector<A> get_all(const ConstTensor& t) {
   return values;
 }
 
+template <class A>
+A dot(const ConstTensor& a, int64_t a_row, int64_t a_column, const ConstTensor& b, int64_t b_row, int64_t b_column, int64_t count) {
+  A sum = 0;
+  for (int64_t i = 0; i < count; ++i) sum += get<A>(a, a_row, a_column + i) * get<A>(b, b_row, b_column + i);
+  return sum;
+}
+
 }  // namespace cheems::testing::plain

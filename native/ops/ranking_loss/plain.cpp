@@ -1,0 +1,31 @@
+// The operation in plain loops: the yardstick of every backend. In double whatever Accumulate is: the contract says so.
+#include <cmath>
+
+#include "ops/ranking_loss/ranking_loss.h"
+#include "testing/plain/elements.h"
+#include "testing/plain/operations.h"
+
+namespace cheems::testing::plain {
+
+template <class>
+void ranking_loss(const RankingLoss& a) {
+  const auto pairs = static_cast<double>(a.total_pairs), count = static_cast<double>(a.total_rewards);
+  std::vector<double> d(static_cast<size_t>(a.rewards.columns));
+  for (int64_t i = 0; i < a.rewards.columns; ++i) {
+    const double r = get<double>(a.rewards, 0, i);
+    a.sums[1] += r * r / count;
+    if (a.reg_coef > 0) d[static_cast<size_t>(i)] = 2 * static_cast<double>(a.reg_coef) * r / count;
+  }
+  for (size_t p = 0; p + 1 < a.pairs.size(); p += 2) {
+    const double difference = get<double>(a.rewards, 0, a.pairs[p]) - get<double>(a.rewards, 0, a.pairs[p + 1]);
+    a.sums[0] += (std::max(-difference, 0.0) + std::log1p(std::exp(-std::abs(difference)))) / pairs;
+    const double wrong = 1 / (1 + std::exp(difference));  // sigmoid(-difference); exp may be infinite, and then it is 0
+    d[static_cast<size_t>(a.pairs[p])] -= wrong / pairs;
+    d[static_cast<size_t>(a.pairs[p + 1])] += wrong / pairs;
+  }
+  for (int64_t i = 0; i < a.rewards.columns; ++i) put<double>(a.d_rewards, 0, i, d[static_cast<size_t>(i)]);
+}
+
+CHEEMS_PLAIN(ranking_loss, RankingLoss)
+
+}  // namespace cheems::testing::plain

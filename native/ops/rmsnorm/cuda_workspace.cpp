@@ -1,0 +1,15 @@
+#include <algorithm>
+
+#include "backends/cuda/workspace.h"
+#include "ops/rmsnorm/cuda_blocks.h"
+
+namespace cheems::cuda {
+
+int64_t rmsnorm_backward_workspace(const WorkspaceRequest& request, int64_t) {
+  if (!request.backward) return 0;
+  // The number of blocks does not grow steadily with the rows, its bound does.
+  const int64_t blocks = std::min(kRmsNormBlocks, (request.rows + 3) / 4);
+  return blocks * request.widest_row * static_cast<int64_t>(sizeof(float));
+}
+
+}  // namespace cheems::cuda
