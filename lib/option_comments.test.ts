@@ -75,7 +75,7 @@ const PUBLIC = [
   'evaluation/metrics/types.d.ts: MetricInput',
   'evaluation/metrics/types.d.ts: MetricPrompt',
   'evaluation/metrics/types.d.ts: BootstrapOptions',
-  'data/dataset.d.ts: ReadOptions',
+  'data/read_options.d.ts: ReadOptions',
   'data/types.d.ts: PreferencePrompt',
   'data/types.d.ts: Response',
   'tokenization/tokenize_dataset.d.ts: TokenizeOptions',

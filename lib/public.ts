@@ -16,11 +16,12 @@ export { GenerationError } from './generation/errors';
 export { LanguageModel } from './generation/language_model';
 export type { Answer } from './generation/answer';
 export type { GenerateOptions, LanguageModelOptions, SamplingOptions } from './generation/options';
-export type { GenerationItem } from './generation/language_model';
+export type { GenerationItem } from './generation/items';
 export type { StopToken } from './generation/stop_tokens';
 
 // Data: read files of any form, or make a data set of rows in memory; then tokenise.
-export { datasetFromRows, readPreferenceDataset, type ReadOptions } from './data/dataset';
+export { datasetFromRows, readPreferenceDataset } from './data/dataset';
+export type { ReadOptions } from './data/read_options';
 export { DataError } from './data/errors';
 export { formatReport } from './data/report';
 export type {

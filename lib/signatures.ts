@@ -24,7 +24,7 @@ import {
   type ChecksOf,
 } from './arguments/checks';
 import { isObject } from './support/is_object';
-import type { ReadOptions } from './data/dataset';
+import type { ReadOptions } from './data/read_options';
 import type { CalibrationOptions } from './evaluation/metrics/calibration';
 import type { BootstrapOptions, MetricInput } from './evaluation/metrics/types';
 import type { EvaluateOptions } from './evaluation/evaluate';

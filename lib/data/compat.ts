@@ -1,7 +1,7 @@
 // The original's loading and converting, reproduced for `--compat cheems`: what it keeps, what it drops and where it fails.
 // The default rules are in dataset.ts; the README lists how they differ.
 
-import type { ReadOptions } from './dataset';
+import type { ReadOptions } from './read_options';
 import { DataError, show } from './errors';
 import { field, has, type JsonObject, listOf, textId, textOf } from './fields';
 import { isObject } from '../support/is_object';

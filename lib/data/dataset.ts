@@ -11,6 +11,7 @@ import type { Contribution, Vote } from './forms/form';
 import { formOf } from './forms/registry';
 import { contentKey, resolvePairs } from './pairs';
 import { emptyReport, note } from './report';
+import type { ReadOptions } from './read_options';
 import { readRows } from './rows';
 import type {
   DatasetReport,
@@ -21,17 +22,6 @@ import type {
   Source,
   TemplateVariables,
 } from './types';
-
-export interface ReadOptions {
-  /** 'cheems': exactly the original's result, its failures too (`compat.ts`); else the default rules. */
-  compat?: 'cheems' | undefined;
-  /** Rejects with the signal's reason. */
-  signal?: AbortSignal | undefined;
-  /** Called now and then with the rows read of a file. */
-  onProgress?: ((progress: { file: string; rows: number }) => void) | undefined;
-  /** Where a file's rows come from: the file system, unless given. */
-  rowsOf?: typeof readRows | undefined;
-}
 
 /** A prompt while its rows come in. */
 export interface PromptDraft {

@@ -2,14 +2,13 @@
 
 import type { AsyncBuffer, FileMetaData } from 'hyparquet';
 import { DataError } from './errors';
-import type { Row } from './rows';
 
 /**
  * The rows with their running number from 1 as line. Whole numbers come as numbers, or from 2^53 on as bigints; bytes, dates and the like are not turned into
  * anything that JSON has no name for, so forms refuse them by name.
  * @throws DataError naming the file: missing, not parquet, broken.
  */
-export async function* parquetRows(file: string, options: { signal?: AbortSignal | undefined } = {}): AsyncGenerator<Row> {
+export async function* parquetRows(file: string, options: { signal?: AbortSignal | undefined } = {}): AsyncGenerator<{ value: unknown; line: number }> {
   const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } = await import('hyparquet');
   const { compressors } = await import('hyparquet-compressors');
   let buffer: AsyncBuffer;

@@ -6,7 +6,8 @@ import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { packageFolder } from '../support/package_folder';
 import { EngineError } from './errors';
-import { cudaPackage, loadEngine, LOCAL_BUILD, type System } from './loader';
+import { cudaPackage, loadEngine, LOCAL_BUILD } from './loader';
+import type { System } from './installation';
 
 const here = packageFolder();
 const realAddon = join(here, LOCAL_BUILD);

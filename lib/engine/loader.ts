@@ -4,16 +4,9 @@ import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } fr
 import { createRequire } from 'node:module';
 import * as path from 'node:path';
 import { EngineError } from './errors.js';
+import type { Manifest, System } from './installation';
 import { remedy, type Cause } from './loader_remedies.js';
 import { messageOf } from '../support/thrown';
-
-/** What the choice depends on; tests give other machines. */
-export interface System {
-  platform: string;
-  arch: string;
-  /** Its version; undefined where the C library is another, such as Alpine's musl. */
-  glibc: string | undefined;
-}
 
 /** Where the engine that runs was found. */
 export interface EngineSource {
@@ -22,12 +15,6 @@ export interface EngineSource {
   origin: string;
   /** What was tried before it and did not load, and what was found amiss: a sentence each. */
   remarks: string[];
-}
-
-export interface Manifest {
-  name: string;
-  version: string;
-  optionalDependencies?: Record<string, string>;
 }
 
 export const LOCAL_BUILD = path.join('build', 'Release', 'cheems_native.node');

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import * as path from 'node:path';
 import { quoteCommand } from '../text/shell.js';
-import type { Manifest, System } from './loader.js';
+import type { Manifest, System } from './installation';
 
 export type CauseKind =
   | 'addons disabled'

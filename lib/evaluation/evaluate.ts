@@ -6,7 +6,7 @@ import type { PreferenceDataset, PreferencePrompt } from '../data/types';
 import { figureIntervalBlocks } from './benchmarks/figure';
 import { findBenchmark } from './benchmarks/registry';
 import type { ScoredFile, ScoreTable } from './benchmarks/benchmark';
-import { reasonsWithoutVerdict } from './verdicts';
+import { reasonsWithoutVerdict } from './verdict_reasons';
 import { responseLengths } from './lengths';
 import { computeMetricsInBlocks } from './metrics/compute';
 import type { BootstrapOptions, Interval, Judgement, JudgeStatistics, LengthUnit, MetricPrompt } from './metrics/types';

@@ -3,20 +3,7 @@
 import type { Evaluation } from './evaluate';
 import type { Judgement, JudgeStatistics } from './metrics/types';
 import { JudgeError } from '../judging/errors';
-
-type Reasons = JudgeStatistics['unparsable_because'];
-
-const REASONS: readonly (readonly [keyof Reasons, string])[] = [
-  ['cut_off', 'cut off at the token limit'],
-  ['filtered', 'refused by a content filter'],
-  ['too_long', 'too long for the judge'],
-  ['no_verdict', 'no verdict in the answer'],
-];
-
-/** `cut off at the token limit: 3; too long for the judge: 1`. */
-export function reasonsWithoutVerdict(because: Reasons): string {
-  return REASONS.flatMap(([reason, name]) => (because[reason] > 0 ? [`${name}: ${because[reason]}`] : [])).join('; ');
-}
+import { REASONS, reasonsWithoutVerdict, type Reasons } from './verdict_reasons';
 
 /** @throws JudgeError where not one judgement has a verdict: why, what was said first, and what may help. */
 export function requireVerdicts({ files, predictor }: Evaluation): void {

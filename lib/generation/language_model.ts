@@ -5,9 +5,8 @@ import { createHash } from 'node:crypto';
 import { checkArguments, filledText, flag, list, made, shape, textOr, type Signature } from '../arguments/checks';
 import { optionsOf } from '../options/library_options';
 import { asMessages } from '../data/conversation/messages';
-import type { ConversationMessage, ItemSurroundings } from '../data/conversation/items';
 import { emptyReport, note, type ReadingReport } from '../data/report';
-import type { Message, Prompt, Source, TemplateVariables } from '../data/types';
+import type { Message, Source } from '../data/types';
 import { engine as nativeEngine } from '../engine/engine';
 import { asyncDispose } from '../support/async_dispose';
 import { disposedBefore } from '../engine/errors';
@@ -19,29 +18,10 @@ import type { Answer } from './answer';
 import { checkSampling, generateOptions, languageModelOptions, type GenerateOptions, type LanguageModelOptions, type Sampling } from './options';
 import { PromptBuilder, type EncodedPrompt } from './prompts';
 import { parseGenerationItem } from './rows';
+import type { GenerationItem, PromptToAnswer } from './items';
 import { readStopTokens, type StopToken } from './stop_tokens';
 import { runWave } from './wave';
 import { packPrompts, wavesOf, type WaveBounds, type WaveControl } from './waves';
-
-/** A prompt to be answered: a text (one user turn), a conversation, or either with a system prompt. */
-export type GenerationItem =
-  | string
-  | readonly ConversationMessage[]
-  | GenerationPrompt;
-
-export interface GenerationPrompt extends ItemSurroundings {
-  /** What is answered: text (one user turn), or a conversation. */
-  prompt?: string | readonly ConversationMessage[];
-  /** The conversation, where `prompt` is absent. */
-  messages?: readonly ConversationMessage[];
-}
-
-/** A prompt as it was read, with what stands beside it. */
-export interface PromptToAnswer {
-  prompt: Prompt;
-  systemPrompt?: string;
-  templateVariables?: TemplateVariables;
-}
 
 export interface TokenProbability {
   token: string;

@@ -10,7 +10,7 @@ import { isObject } from '../support/is_object';
 import type { JsonObject } from '../data/fields';
 import { note, type ReadingReport } from '../data/report';
 import type { Source } from '../data/types';
-import type { GenerationItem, PromptToAnswer } from './language_model';
+import type { GenerationItem, PromptToAnswer } from './items';
 
 export interface GenerationRow {
   /** Undefined where the row has none. */

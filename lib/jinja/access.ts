@@ -1,27 +1,27 @@
 // `object.name`, `object[index]` and slices, as jinja2's immutable sandbox allows them.
 
-import { PythonDict } from './dict';
-import { JinjaTypeError } from './errors';
-import { typeName } from './kinds';
-import { methodOf } from './methods/table';
-import { toIndex } from './numbers';
-import { repr } from './printing';
-import { characterAt, sliceArray, sliceIndices, sliceText, type Slice } from './text';
 import {
   Callable,
   HiddenFunction,
+  type Keywords,
   Markup,
   NamedTuple,
   NativeObject,
   orElse,
   PythonBytes,
+  PythonDict,
   PythonRange,
   PythonTuple,
   textOf,
+  typeName,
   Undefined,
-  type Keywords,
   type Value,
 } from './values';
+import { JinjaTypeError } from './errors';
+import { methodOf } from './methods/table';
+import { toIndex } from './numbers';
+import { repr } from './printing';
+import { characterAt, sliceArray, sliceIndices, sliceText, type Slice } from './text';
 
 /** `object.name`: an attribute, or else an item. */
 export function getAttribute(object: Value, name: string): Value {

@@ -1,10 +1,9 @@
 // How native functions take their arguments: by place and by name, as Python's do.
 
 import { JinjaTypeError } from './errors';
-import { typeName } from './kinds';
+import { type Keywords, type NativeFunction, textOf, typeName, Undefined, type Value } from './values';
 import { toFloat, toIndex } from './numbers';
 import { str } from './printing';
-import { textOf, Undefined, type Keywords, type NativeFunction, type Value } from './values';
 
 export type Bound = readonly (Value | undefined)[];
 

@@ -1,23 +1,23 @@
 // Truth, equality, order and membership, as Python has them.
 
-import { PythonDict } from './dict';
-import { JinjaTypeError, type JinjaError } from './errors';
-import { typeName } from './kinds';
-import { charge, checkValueDepth } from './limits';
-import { toInteger, type Integer } from './numbers';
-import { iterate } from './iteration';
 import {
   DictView,
   NativeObject,
   PythonBytes,
+  PythonDict,
   PythonFloat,
   PythonIterator,
   PythonRange,
   PythonTuple,
   textOf,
+  typeName,
   Undefined,
   type Value,
 } from './values';
+import { JinjaTypeError, type JinjaError } from './errors';
+import { charge, checkValueDepth } from './limits';
+import { toInteger, type Integer } from './numbers';
+import { iterate } from './iteration';
 
 export function isTrue(value: Value): boolean {
   if (typeof value === 'boolean') return value;

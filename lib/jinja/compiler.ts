@@ -17,20 +17,13 @@ import { JinjaError, JinjaSyntaxError, JinjaTypeError, JinjaValueError } from '.
 import { compileBlockFilter, compileCall, compileExpression, compilePrinted } from './expressions';
 import { iterate } from './iteration';
 import { charge, stackExhausted } from './limits';
+import { Signal, type Execute } from './execution';
 import { compileFor } from './loops';
 import { Locals, Macro, Namespace, type RenderState } from './runtime';
 import { entering, functionFrame, FunctionScope, innerFrame, leaving, variableOf, type Frame } from './scope';
 import { analyze, descendants, findUndeclared, Symbols } from './symbols';
 import { orElse, Undefined, type Value } from './values';
 
-/** How a statement ended. */
-export const enum Signal {
-  Done,
-  Break,
-  Continue,
-}
-
-export type Execute = (locals: Locals) => Signal;
 type Blocks = Map<string, (state: RenderState) => void>;
 
 export class Compiler {

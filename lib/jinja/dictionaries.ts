@@ -1,10 +1,9 @@
 // Python's dict(…).
 
-import { PythonDict } from './dict';
+import { type Keywords, PythonDict, type Value } from './values';
 import { JinjaTypeError, JinjaValueError } from './errors';
 import { iterate } from './iteration';
 import { charge } from './limits';
-import type { Keywords, Value } from './values';
 
 export function dictFrom(items: Iterable<Value>, entry: (item: Value) => readonly [Value, Value]): PythonDict {
   const dict = new PythonDict();

@@ -1,9 +1,10 @@
 // Expressions made into functions.
 
+import './methods/format';
 import { call, getAttribute, getItem, getSlice } from './access';
 import type { Arguments, CallNode, Expression, FilterNode } from './ast';
 import { contains, equals, isTrue, ordered, type Order } from './compare';
-import { PythonDict } from './dict';
+import { type Keywords, type NativeFunction, PythonDict, PythonTuple, textOf, Undefined, type Value } from './values';
 import { JinjaError, JinjaSyntaxError, JinjaTypeError } from './errors';
 import { FILTERS } from './filters/table';
 import { iterate } from './iteration';
@@ -15,7 +16,6 @@ import { str } from './printing';
 import type { Locals } from './runtime';
 import { orUndefined, variableOf, type Frame } from './scope';
 import { TESTS } from './tests';
-import { PythonTuple, Undefined, textOf, type Keywords, type NativeFunction, type Value } from './values';
 
 export type Evaluate = (locals: Locals) => Value;
 

@@ -1,21 +1,22 @@
 // Going through values, and their lengths.
 
-import { PythonDict } from './dict';
-import { JinjaTypeError } from './errors';
-import { notIterable, typeName } from './kinds';
-import { charge } from './limits';
-import { codePoints, lengthOf } from './text';
 import {
   DictView,
   NativeObject,
   PythonBytes,
+  PythonDict,
   PythonIterator,
   PythonRange,
   PythonTuple,
   textOf,
+  typeName,
   Undefined,
   type Value,
 } from './values';
+import { JinjaTypeError } from './errors';
+import { notIterable } from './kinds';
+import { charge } from './limits';
+import { codePoints, lengthOf } from './text';
 
 /** @throws JinjaTypeError where the value cannot be gone through. */
 export function iterate(value: Value): Iterable<Value> {

@@ -2,15 +2,13 @@
 
 import { native, needIndex } from './arguments';
 import { isTrue } from './compare';
-import { PythonDict } from './dict';
+import { PythonDict, PythonFloat, PythonTuple, textOf, typeName, type Value } from './values';
 import { JinjaTypeError, JinjaValueError } from './errors';
 import { iterate } from './iteration';
-import { typeName } from './kinds';
 import { charge, checkLength, checkValueDepth } from './limits';
 import { integerText } from './numbers';
 import { floatText } from './printing';
 import { sorted } from './sorting';
-import { PythonFloat, PythonTuple, textOf, type Value } from './values';
 
 interface Layout {
   indent: string | undefined;

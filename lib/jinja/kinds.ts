@@ -1,38 +1,15 @@
 // Which type a value has, and Python's values from JSON's.
 
-import { PythonDict } from './dict';
-import { JinjaTypeError } from './errors';
 import {
-  DictView,
-  Markup,
   NativeObject,
-  PythonBytes,
+  PythonDict,
   PythonFloat,
-  PythonIterator,
-  PythonRange,
   PythonTuple,
+  typeName,
   Undefined,
   type Value,
 } from './values';
-
-/** Python's name of a value's type. */
-export function typeName(value: Value): string {
-  if (value === null) return 'NoneType';
-  if (typeof value === 'boolean') return 'bool';
-  if (typeof value === 'number' || typeof value === 'bigint') return 'int';
-  if (typeof value === 'string') return 'str';
-  if (Array.isArray(value)) return 'list';
-  if (value instanceof NativeObject) return value.typeName;
-  if (value instanceof DictView) return `dict_${value.kind}`;
-  if (value instanceof PythonIterator) return value.kind;
-  if (value instanceof PythonFloat) return 'float';
-  if (value instanceof PythonTuple) return 'tuple';
-  if (value instanceof PythonDict) return 'dict';
-  if (value instanceof PythonRange) return 'range';
-  if (value instanceof Markup) return 'Markup';
-  if (value instanceof PythonBytes) return 'bytes';
-  return value instanceof Undefined ? 'Undefined' : 'object';
-}
+import { JinjaTypeError } from './errors';
 
 export function notIterable(value: Value): JinjaTypeError {
   return new JinjaTypeError(`'${typeName(value)}' object is not iterable`);

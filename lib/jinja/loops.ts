@@ -2,7 +2,7 @@
 
 import type { ForNode, Target } from './ast';
 import { isTrue } from './compare';
-import { Signal, type Compiler, type Execute } from './compiler';
+import { Signal, type Execute, type StatementCompiler } from './execution';
 import { JinjaSyntaxError } from './errors';
 import { compileExpression } from './expressions';
 import { iterate } from './iteration';
@@ -16,7 +16,7 @@ type Filter = (locals: Locals, items: Value) => Iterable<Value>;
 
 type Recursion = (items: Value, depth: number) => string;
 
-export function compileFor(compiler: Compiler, node: ForNode, frame: Frame): Execute {
+export function compileFor(compiler: StatementCompiler, node: ForNode, frame: Frame): Execute {
   for (const { kind, ...rest } of descendants([node])) {
     if (kind === 'name' && 'use' in rest && rest.use === 'store' && rest.name === 'loop') {
       throw new JinjaSyntaxError("'loop' cannot be set within a loop", rest.line);
@@ -25,13 +25,13 @@ export function compileFor(compiler: Compiler, node: ForNode, frame: Frame): Exe
   return node.recursive ? compileRecursive(compiler, node, frame) : compileSimple(compiler, node, frame);
 }
 
-function compileSimple(compiler: Compiler, node: ForNode, frame: Frame): Execute {
+function compileSimple(compiler: StatementCompiler, node: ForNode, frame: Frame): Execute {
   const turns = compileTurns(compiler, node, frame, frame);
   const iterated = compileExpression(node.iterated, frame);
   return (locals) => turns(locals, iterated(locals), 0, undefined);
 }
 
-function compileRecursive(compiler: Compiler, node: ForNode, frame: Frame): Execute {
+function compileRecursive(compiler: StatementCompiler, node: ForNode, frame: Frame): Execute {
   // The loop is a function, which calls itself; its frames lie in that function.
   const own = functionFrame(frame);
   const turns = compileTurns(compiler, node, frame, { ...frame, scope: own.scope, inLoop: false });
@@ -52,7 +52,7 @@ function compileRecursive(compiler: Compiler, node: ForNode, frame: Frame): Exec
 type Turns = (locals: Locals, items: Value, depth: number, recursion: Recursion | undefined) => Signal;
 
 /** @param around the frame whose names the loop sees, @param place the same in the function that the loop runs in. */
-function compileTurns(compiler: Compiler, node: ForNode, around: Frame, place: Frame): Turns {
+function compileTurns(compiler: StatementCompiler, node: ForNode, around: Frame, place: Frame): Turns {
   const inner = innerFrame(place);
   const extended =
     node.recursive ||
@@ -93,7 +93,7 @@ function compileTurns(compiler: Compiler, node: ForNode, around: Frame, place: F
 }
 
 /** What stands behind `else`, for a loop of which no turn came to its end. */
-function compileElse(compiler: Compiler, node: ForNode, place: Frame): Execute {
+function compileElse(compiler: StatementCompiler, node: ForNode, place: Frame): Execute {
   if (node.otherwise.length === 0) return () => Signal.Done;
   const frame = innerFrame(place);
   analyzeFor(frame.symbols, node, 'else');
@@ -101,7 +101,7 @@ function compileElse(compiler: Compiler, node: ForNode, place: Frame): Execute {
 }
 
 /** `for … if test`: the items for which the test holds, found as they are asked for. */
-function compileTest(compiler: Compiler, node: ForNode, around: Frame, place: Frame): Filter {
+function compileTest(compiler: StatementCompiler, node: ForNode, around: Frame, place: Frame): Filter {
   const frame = functionFrame({ ...around, scope: place.scope });
   analyzeFor(frame.symbols, node, 'test');
   const enter = entering(frame);

@@ -2,9 +2,9 @@
 
 import { pythonStrip } from '../data/python_text';
 import { JinjaTypeError, JinjaValueError } from './errors';
-import { normalInteger, typeName } from './kinds';
+import { normalInteger } from './kinds';
+import { PythonFloat, typeName, type Value } from './values';
 import { checkBits } from './limits';
-import { PythonFloat, type Value } from './values';
 
 export type Integer = number | bigint;
 

@@ -4,11 +4,10 @@ import type { ArithmeticOperator } from './ast';
 import { JinjaTypeError } from './errors';
 import { formatPercent } from './formatting/percent';
 import { escapeHtml } from './html';
-import { typeName } from './kinds';
+import { isText, Markup, PythonBytes, PythonTuple, textOf, typeName, Undefined, type Value } from './values';
 import { charge, checkLength, chargeText } from './limits';
 import { arithmetic, toIndex } from './numbers';
 import { str } from './printing';
-import { isText, Markup, PythonBytes, PythonTuple, textOf, Undefined, type Value } from './values';
 
 export function operate(operator: ArithmeticOperator, left: Value, right: Value): Value {
   if (operator === '+') return add(left, right);

@@ -1,12 +1,11 @@
 // Python's pprint.pformat: values on one line of 80 characters where they fit, else an item a line; keys in order.
 
-import { PythonDict } from './dict';
+import { PythonDict, PythonTuple, type Value } from './values';
 import { JinjaTypeError } from './errors';
 import { charge, checkLength, checkValueDepth } from './limits';
 import { repr } from './printing';
 import { sorted } from './sorting';
 import { lengthOf } from './text';
-import { PythonTuple, type Value } from './values';
 
 const WIDTH = 80;
 

@@ -7,16 +7,16 @@ import { charge, checkLength, enterCall, leaveCall } from './limits';
 import { quote, repr } from './printing';
 import {
   Callable,
+  type Keywords,
+  type NativeFunction,
   NativeObject,
   orElse,
+  PythonDict,
   PythonFunction,
   PythonTuple,
   Undefined,
-  type Keywords,
-  type NativeFunction,
   type Value,
 } from './values';
-import { PythonDict } from './dict';
 
 /** What one rendering has: its output, which blocks that catch their text set aside, and variables by name. */
 export class RenderState {

@@ -3,27 +3,27 @@
 import { native, softText } from './arguments';
 import { isAllCase } from './case';
 import { contains, equals, ordered, type Order } from './compare';
-import { PythonDict } from './dict';
-import { FILTERS } from './filters/table';
-import { isIterable } from './iteration';
-import { isNumber, toInteger } from './numbers';
-import { operate } from './operators';
 import {
   Callable,
   Markup,
+  type NativeFunction,
   PythonBytes,
+  PythonDict,
   PythonFloat,
   PythonRange,
   PythonTuple,
   textOf,
   Undefined,
-  type NativeFunction,
   type Value,
 } from './values';
+import { isIterable } from './iteration';
+import { isNumber, toInteger } from './numbers';
+import { operate } from './operators';
 
 export const TESTS = new Map<string, NativeFunction>();
 
-const one = (name: string, holds: (value: Value) => boolean): void => {
+/** A test of the value alone. */
+export const one = (name: string, holds: (value: Value) => boolean): void => {
   TESTS.set(
     name,
     native(`is ${name}`, 'value /', ([value]) => holds(value!)),
@@ -47,7 +47,6 @@ TESTS.set(
 );
 one('defined', (value) => !(value instanceof Undefined));
 one('undefined', (value) => value instanceof Undefined);
-one('filter', (value) => FILTERS.has(nameIn(value)));
 one('test', (value) => TESTS.has(nameIn(value)));
 one('none', (value) => value === null);
 one('boolean', (value) => typeof value === 'boolean');
@@ -85,7 +84,8 @@ for (const [names, order] of [
 }
 
 /** A name to look up; what cannot be a key raises. */
-function nameIn(value: Value): string {
+/** A name that a test asks about. */
+export function nameIn(value: Value): string {
   new PythonDict().has(value);
   return textOf(value) ?? '';
 }

@@ -2,9 +2,8 @@
 
 import { JinjaTypeError, JinjaValueError } from './errors';
 import { charge, chargeText } from './limits';
-import { typeName } from './kinds';
+import { typeName, type Value } from './values';
 import { toIndex } from './numbers';
-import type { Value } from './values';
 
 const SURROGATE = /[\ud800-\udfff]/;
 

@@ -4,7 +4,6 @@ import type { JsonObject } from '../../data/fields';
 import type { PreferencePrompt, Source } from '../../data/types';
 import type { MetricReport } from '../metrics/types';
 import type { PromptScores } from '../predictors/predictor';
-import type { FigureStratum } from './figure';
 
 export interface FileReport {
   name: string;
@@ -24,6 +23,16 @@ export interface ScoreTable {
   /** One value a column; undefined: the cell is empty, NaN: not defined on these data. */
   rows: readonly { name: string; values: readonly (number | undefined)[] }[];
 }
+
+/** weight * sum of numerators / sum of denominators. Both lists have one entry a unit of the stratum. */
+export interface FigureTerm {
+  weight: number;
+  numerators: Float64Array;
+  denominators: Float64Array;
+}
+
+/** Terms over the same units: a unit drawn counts in all of them. Units are drawn within their stratum, so that none is ever empty. */
+export type FigureStratum = readonly FigureTerm[];
 
 export interface BenchmarkScore {
   /** NaN where it is not defined on these data; a note then says why. */

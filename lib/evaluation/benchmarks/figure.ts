@@ -3,17 +3,8 @@
 import { percentileInterval, randomSource } from '../metrics/bootstrap';
 import { runAtOnce, type Blocks } from '../metrics/blocks';
 import type { BootstrapOptions, Interval } from '../metrics/types';
+import type { FigureStratum, FigureTerm } from './benchmark';
 import { groupBy, type ScoredRow } from './scored_rows';
-
-/** weight * sum of numerators / sum of denominators. Both lists have one entry a unit of the stratum. */
-export interface FigureTerm {
-  weight: number;
-  numerators: Float64Array;
-  denominators: Float64Array;
-}
-
-/** Terms over the same units: a unit drawn counts in all of them. Units are drawn within their stratum, so that none is ever empty. */
-export type FigureStratum = readonly FigureTerm[];
 
 /** The mean of `value` over the rows of all units; undefined: the row has no part in it. */
 export function meanTerm<T>(weight: number, units: readonly (readonly T[])[], value: (row: T) => number | undefined): FigureTerm {

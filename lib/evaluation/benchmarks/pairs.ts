@@ -1,9 +1,9 @@
 // Any preference data as pairs: how often the chosen response's reward is above the rejected one's.
 
 import type { PreferencePrompt } from '../../data/types';
-import type { Benchmark, BenchmarkScore, ScoredFile } from './benchmark';
+import type { Benchmark, BenchmarkScore, FigureTerm, ScoredFile } from './benchmark';
 import type { PromptScores } from '../predictors/predictor';
-import { unitsByPrompt, type FigureTerm } from './figure';
+import { unitsByPrompt } from './figure';
 import { groupBy, margin } from './scored_rows';
 
 interface Counts {

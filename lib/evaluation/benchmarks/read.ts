@@ -1,7 +1,8 @@
 // A benchmark's file -> prompts, in its published form.
 
 import { DataError, show } from '../../data/errors';
-import { readPreferenceDataset, type ReadOptions } from '../../data/dataset';
+import { readPreferenceDataset } from '../../data/dataset';
+import type { ReadOptions } from '../../data/read_options';
 import { isObject } from '../../support/is_object';
 import { emptyReport, note } from '../../data/report';
 import { readRows } from '../../data/rows';

@@ -2,8 +2,8 @@
 
 import type { JsonObject } from '../../data/fields';
 import type { PreferencePrompt, Source } from '../../data/types';
-import type { Benchmark, BenchmarkScore, ScoredFile } from './benchmark';
-import { meanTerm, unitsByPrompt, type FigureStratum } from './figure';
+import type { Benchmark, BenchmarkScore, FigureStratum, ScoredFile } from './benchmark';
+import { meanTerm, unitsByPrompt } from './figure';
 import { pairedPrompt, RowFields } from './row_fields';
 import { groupBy, mean, scoredRows, type ScoredRow } from './scored_rows';
 

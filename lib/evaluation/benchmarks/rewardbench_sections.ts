@@ -1,7 +1,7 @@
 // The sections of RewardBench and what each of their subsets weighs; M-RewardBench has the same sections.
 
-import type { ScoreTable } from './benchmark';
-import { meanTerm, unitsByPrompt, type FigureStratum } from './figure';
+import type { FigureStratum, ScoreTable } from './benchmark';
+import { meanTerm, unitsByPrompt } from './figure';
 import { groupBy, inOrder, margin, mean, type ScoredRow } from './scored_rows';
 
 export const SECTIONS = {

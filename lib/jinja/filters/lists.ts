@@ -3,7 +3,21 @@
 import { getAttributeOnly } from '../access';
 import { native, needIndex, needText } from '../arguments';
 import { equals, isTrue, ordered } from '../compare';
-import { PythonDict } from '../dict';
+import {
+  DictView,
+  isText,
+  Markup,
+  NamedTuple,
+  type NativeFunction,
+  orElse,
+  PythonDict,
+  PythonIterator,
+  PythonRange,
+  PythonTuple,
+  textOf,
+  Undefined,
+  type Value,
+} from '../values';
 import { JinjaTypeError, JinjaValueError } from '../errors';
 import { iterate, listOf, pythonLength } from '../iteration';
 import { toJson } from '../json';
@@ -12,20 +26,6 @@ import { add } from '../operators';
 import { str } from '../printing';
 import { sorted } from '../sorting';
 import { codePoints } from '../text';
-import {
-  DictView,
-  isText,
-  Markup,
-  NamedTuple,
-  orElse,
-  PythonIterator,
-  PythonRange,
-  PythonTuple,
-  textOf,
-  Undefined,
-  type NativeFunction,
-  type Value,
-} from '../values';
 
 import { attributeGetter, attributesGetter, caseAdapter } from './attributes';
 

@@ -4,7 +4,8 @@ import { native, needFloat, needIndex } from '../arguments';
 import { isTrue } from '../compare';
 import { fixed, formatFloat, fraction, roundedQuotient } from '../formatting/numbers';
 import { JinjaTypeError, JinjaValueError, type JinjaError } from '../errors';
-import { normalInteger, typeName } from '../kinds';
+import { normalInteger } from '../kinds';
+import { type NativeFunction, orElse, PythonFloat, textOf, typeName, Undefined, type Value } from '../values';
 import { checkBits } from '../limits';
 import {
   arithmetic,
@@ -16,7 +17,6 @@ import {
   truncate,
   type Integer,
 } from '../numbers';
-import { orElse, PythonFloat, textOf, Undefined, type NativeFunction, type Value } from '../values';
 
 export function addNumberFilters(filters: Map<string, NativeFunction>): void {
   filters.set(

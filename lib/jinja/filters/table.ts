@@ -1,5 +1,6 @@
 // jinja2's filters, by name.
 
+import { nameIn, one } from '../tests';
 import type { NativeFunction } from '../values';
 import { addListFilters } from './lists';
 import { addNumberFilters } from './numbers';
@@ -14,3 +15,6 @@ addListFilters(FILTERS);
 addNumberFilters(FILTERS);
 addSelectionFilters(FILTERS);
 addWebFilters(FILTERS);
+
+// A test that needs the filters, which need the tests.
+one('filter', (value) => FILTERS.has(nameIn(value)));

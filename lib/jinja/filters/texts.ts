@@ -16,8 +16,7 @@ import { lengthOf, sliceText } from '../text';
 import { center } from '../methods/text';
 import { replace, rightSplit, splitLines, strip } from '../methods/text_parts';
 import { wrap } from '../wrapping';
-import { PythonDict } from '../dict';
-import { isText, Markup, PythonTuple, Undefined, type NativeFunction, type Value } from '../values';
+import { isText, Markup, type NativeFunction, PythonDict, PythonTuple, Undefined, type Value } from '../values';
 
 export function addTextFilters(filters: Map<string, NativeFunction>): void {
   const set = (names: string, signature: string, body: (bound: Bound) => Value): void => {

@@ -2,13 +2,12 @@
 
 import { native, needText } from '../arguments';
 import { isTrue } from '../compare';
-import { PythonDict } from '../dict';
+import { DictView, Markup, type NativeFunction, PythonDict, textOf, Undefined, type Value } from '../values';
 import { JinjaTypeError, JinjaValueError } from '../errors';
 import { escapeHtml } from '../html';
 import { isIterable, iterate } from '../iteration';
 import { charge } from '../limits';
 import { quote, str } from '../printing';
-import { DictView, Markup, Undefined, textOf, type NativeFunction, type Value } from '../values';
 
 export function addWebFilters(filters: Map<string, NativeFunction>): void {
   filters.set(

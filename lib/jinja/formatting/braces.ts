@@ -1,10 +1,9 @@
 // `'{} {name!r:>10}'.format(…)`: Python's format strings, with fields looked up as templates look things up.
 
-import { PythonDict } from '../dict';
+import { type Keywords, PythonDict, PythonFloat, textOf, typeName, type Value } from '../values';
 import { JinjaTypeError, JinjaValueError } from '../errors';
-import { normalInteger, typeName } from '../kinds';
+import { normalInteger } from '../kinds';
 import { chargeText } from '../limits';
-import { PythonFloat, textOf, type Keywords, type Value } from '../values';
 import { codeEscape, repr, str } from '../printing';
 import { toInteger } from '../numbers';
 import { formatSpec } from './spec';

@@ -1,13 +1,21 @@
 // `'%s: %d' % (name, 3)`: Python's printf-style formatting.
 
-import { PythonDict } from '../dict';
+import {
+  PythonBytes,
+  PythonDict,
+  PythonFloat,
+  PythonRange,
+  PythonTuple,
+  textOf,
+  typeName,
+  Undefined,
+  type Value,
+} from '../values';
 import { JinjaTypeError, JinjaValueError } from '../errors';
-import { typeName } from '../kinds';
 import { chargeText } from '../limits';
 import { toFloat, toInteger, truncate, type Integer } from '../numbers';
 import { codeEscape, repr, str } from '../printing';
 import { codePoints, lengthOf } from '../text';
-import { PythonBytes, PythonFloat, PythonRange, PythonTuple, textOf, Undefined, type Value } from '../values';
 import { formatFloat, integerDigits } from './numbers';
 
 const DIRECTIVE = /%(?:\(([^()]*(?:\([^()]*\)[^()]*)*)\))?([#0\- +]*)(\*|\d+)?(?:\.(\*|\d+)?)?[hlL]?(.)?/gsu;

@@ -4,23 +4,24 @@
 import { native, needIndex, needText, parameters, type Bound } from '../arguments';
 import { equals } from '../compare';
 import { dictFrom } from '../dictionaries';
-import { PythonDict } from '../dict';
+import {
+  DictView,
+  type Keywords,
+  type NativeFunction,
+  orElse,
+  PythonBytes,
+  PythonDict,
+  PythonFloat,
+  PythonTuple,
+  typeName,
+  type Value,
+} from '../values';
 import { JinjaValueError } from '../errors';
 import { iterate } from '../iteration';
-import { normalInteger, typeName } from '../kinds';
+import { normalInteger } from '../kinds';
 import { charge, chargeText } from '../limits';
 import { bitLength, toInteger } from '../numbers';
 import { fraction } from '../formatting/numbers';
-import {
-  DictView,
-  orElse,
-  PythonBytes,
-  PythonFloat,
-  PythonTuple,
-  type Keywords,
-  type NativeFunction,
-  type Value,
-} from '../values';
 
 export type Methods<Self> = ReadonlyMap<string, (self: Self) => NativeFunction>;
 

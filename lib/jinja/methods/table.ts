@@ -1,15 +1,15 @@
 // Attributes and methods of Python's own types.
 
-import { PythonDict } from '../dict';
 import {
+  type Keywords,
   Markup,
+  type NativeFunction,
   PythonBytes,
+  PythonDict,
   PythonFloat,
   PythonFunction,
   PythonRange,
   PythonTuple,
-  type Keywords,
-  type NativeFunction,
   type Undefined,
   type Value,
 } from '../values';

@@ -1,20 +1,15 @@
 // The methods of str.
 
-import { getAttribute, getItem } from '../access';
 import { needIndex, needText, parameters, type Bound } from '../arguments';
 import { capitalize, caseFold, isAllCase, isTitle, swapCase, title } from '../case';
 
-import { PythonDict } from '../dict';
+import { type Keywords, Markup, PythonBytes, PythonDict, PythonTuple, textOf, typeName, type Value } from '../values';
 import { JinjaTypeError, JinjaValueError } from '../errors';
-import { formatBraces } from '../formatting/braces';
 import { escapeHtml } from '../html';
 import { iterate } from '../iteration';
-import { typeName } from '../kinds';
 import { charge, checkLength, chargeText } from '../limits';
 import { UNPRINTABLE } from '../printing';
-import { byPlace } from '../runtime';
 import { codePoints, lengthOf, sliceText, toPoints } from '../text';
-import { Markup, PythonBytes, PythonTuple, textOf, type Keywords, type Value } from '../values';
 import { IS_SPACE, replace, rightSplit, split, splitLines, strip } from './text_parts';
 
 type TextMethod = (text: string, args: Value[], keywords: Keywords) => Value;
@@ -234,15 +229,6 @@ function translated(character: string, table: Value): string {
   if (value === null) return '';
   return typeof value === 'number' ? String.fromCodePoint(value) : needText(value, 'a translation');
 }
-
-const LOOKUP = { attribute: getAttribute, item: getItem };
-TEXT_METHODS.set('format', (text, args, keywords) => formatBraces(text, args, keywords, LOOKUP));
-TEXT_METHODS.set('format_map', (text, args, keywords) => {
-  return byPlace('format_map', ([mapping, ...more]) => {
-    if (!(mapping instanceof PythonDict) || more.length > 0) throw new JinjaTypeError('format_map() takes one mapping');
-    return formatBraces(text, [], mapping, LOOKUP);
-  })(args, keywords);
-});
 
 /** Of Markup: what is put in is escaped, what comes out is Markup again. */
 export function markupMethod(name: string, self: Markup, args: Value[], keywords: Keywords): Value {
