@@ -49,7 +49,7 @@ const positive =
 const share: Check = (value, name) => {
   if (typeof value !== 'number' || !(value > 0 && value < 1)) refuse(name, 'a number above 0 and below 1', value);
 };
-export const nonNegative: Check = (value, name) => {
+const nonNegative: Check = (value, name) => {
   if (typeof value !== 'number' || !(value >= 0)) refuse(name, 'a number from 0', value);
 };
 

@@ -5,7 +5,7 @@ import { say } from './terminal';
 
 export const EXIT_OK = 0;
 export const EXIT_ERROR = 1;
-export const EXIT_USAGE = 2;
+const EXIT_USAGE = 2;
 
 /** The command line itself is wrong: exit code 2. */
 export class UsageError extends Error {

@@ -75,7 +75,7 @@ class Counter {
 const BAR_WIDTH = 20;
 
 /** One line of at most `width` columns: what matters most gets the room, then the other facts, then the bar. */
-export function progressLine(counter: Counter, total: number | undefined, width: number): string {
+function progressLine(counter: Counter, total: number | undefined, width: number): string {
   const facts = counter.all();
   const texts = facts.map(([name, value]) => ` | ${name} ${value}`);
   const important = [0, facts.findIndex(([name]) => name === 'left'), ...facts.keys()].filter((place) => place >= 0 && place < facts.length);

@@ -73,7 +73,7 @@ export function datasetFromRows(rows: Iterable<unknown>, name = 'rows'): Prefere
   return builder.finish();
 }
 
-export class DatasetBuilder {
+class DatasetBuilder {
   readonly report: DatasetReport = emptyReport();
   private readonly drafts: PromptDraft[] = [];
   private readonly byPrompt = new Map<string, PromptDraft>();

@@ -20,7 +20,7 @@ export interface EngineSource {
 export const LOCAL_BUILD = path.join('build', 'Release', 'cheems_native.node');
 const ADDON = 'cheems_native.node';
 
-export function thisSystem(): System {
+function thisSystem(): System {
   const { platform, arch, report } = process;
   if (report === undefined) return { platform, arch, glibc: undefined };
   // Without it, the report looks up the names of connected hosts.

@@ -57,7 +57,7 @@ function installCommand(root: string, main: Manifest, { arch }: System): string 
 }
 
 /** Builds the engine from the sources that lie in `root`. A broken or foreign build goes first. */
-export function buildCommand(root: string, isRebuild = false): string {
+function buildCommand(root: string, isRebuild = false): string {
   const place = owner(root);
   if (place === undefined) {
     const build = `(${quoteCommand(['cd', root])} && node scripts/build_addon.cjs)`;

@@ -118,7 +118,7 @@ function describeFile(file: EvaluatedFile): Record<string, unknown>[] {
 }
 
 /** One line a response; `reward` is null where it was not scored, `tokens` and `truncated` where the predictor does not say. */
-export function* scoreLines(files: readonly EvaluatedFile[]): Generator<string> {
+function* scoreLines(files: readonly EvaluatedFile[]): Generator<string> {
   for (const { name, prompts, scores } of files) {
     for (const [p, prompt] of prompts.entries()) {
       const { rewards, tokens, truncated } = scores[p]!;
@@ -133,7 +133,7 @@ export function* scoreLines(files: readonly EvaluatedFile[]): Generator<string> 
 }
 
 /** One line a judgement: which responses were shown first and second, and what the judge made of them. */
-export function* judgementLines(files: readonly EvaluatedFile[]): Generator<string> {
+function* judgementLines(files: readonly EvaluatedFile[]): Generator<string> {
   for (const { name, prompts, scores } of files) {
     for (const [p, { id: promptId, responses }] of prompts.entries()) {
       let lines = '';

@@ -88,6 +88,7 @@ export interface SamplingOptions {
   stop?: readonly string[] | undefined;
 }
 
+/** @public scripts/write_option_comments.cjs reads it. */
 export const samplingOptions: LibraryOptions<SamplingOptions> = {
   maxTokens: like(samplingTable.max_tokens),
   maxNewTokens: own("another name of maxTokens, transformers' own", like(samplingTable.max_tokens).check),

@@ -148,7 +148,7 @@ function compareSets(a: DictView, b: DictView): number {
 }
 
 /** By code point, where JavaScript compares code units. */
-export function compareTexts(a: string, b: string): number {
+function compareTexts(a: string, b: string): number {
   charge(Math.min(a.length, b.length) / 16);
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {

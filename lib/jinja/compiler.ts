@@ -328,7 +328,7 @@ function asParameter(target: Target): Target {
     : target;
 }
 
-export function unpack(value: Value, count: number): Value[] {
+function unpack(value: Value, count: number): Value[] {
   const values: Value[] = [];
   for (const item of iterate(value)) {
     charge(1);

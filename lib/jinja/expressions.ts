@@ -229,7 +229,7 @@ export function compileCall(node: CallNode, frame: Frame, caller?: (locals: Loca
   };
 }
 
-export function compileFilter(node: FilterNode, frame: Frame, operand: Evaluate): Evaluate {
+function compileFilter(node: FilterNode, frame: Frame, operand: Evaluate): Evaluate {
   return compileNamed(node, frame, 'filter', FILTERS, operand);
 }
 

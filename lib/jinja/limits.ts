@@ -3,7 +3,7 @@
 
 import { JinjaLimitError } from './errors';
 
-export const LIMITS = {
+const LIMITS = {
   /** Turns of loops, calls, items and characters touched (CHARACTERS_PER_STEP of these are one step). */
   steps: 20_000_000,
   /** Characters of one text, and of the whole output. */

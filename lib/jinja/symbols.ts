@@ -102,7 +102,7 @@ export function analyzeFor(symbols: Symbols, node: ForNode, branch: 'body' | 'te
 }
 
 /** Names that a frame gets with a value. */
-export function declare(symbols: Symbols, target: Target): void {
+function declare(symbols: Symbols, target: Target): void {
   if (target.kind === 'name') symbols.parameter(target.name);
   else if (target.kind === 'tuple') for (const item of target.items) declare(symbols, item as Target);
   else symbols.load(target.name);

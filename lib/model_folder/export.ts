@@ -37,7 +37,7 @@ export async function writeTokenizerFiles(
 }
 
 /** Writes all but the weights into an existing folder. config.json comes last: without it a folder is no model. */
-export async function writeDescription(folder: string, plan: ModelFolderPlan, files: FileSystem = realFileSystem): Promise<void> {
+async function writeDescription(folder: string, plan: ModelFolderPlan, files: FileSystem = realFileSystem): Promise<void> {
   await writeTokenizerFiles(folder, plan.baseFolder, plan.tokenizerChanges, files);
   await files.writeDurably(join(folder, FACTS_FILE), factsText(plan.facts));
   await files.writeDurably(join(folder, CONFIG_FILE), plan.config);

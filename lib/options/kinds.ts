@@ -83,7 +83,7 @@ const toNumber = (value: unknown): unknown =>
   typeof value === 'string' && value.trim() !== '' && Number.isFinite(Number(value)) ? Number(value) : value;
 
 /** One path, several, or the original's spelling of several: "[a.jsonl,b.jsonl]" or a JSON list. */
-export function toPaths(value: unknown): unknown {
+function toPaths(value: unknown): unknown {
   if (Array.isArray(value)) return value.flatMap((entry) => toPaths(entry) as unknown[]);
   if (typeof value !== 'string') return value;
   const text = value.trim();

@@ -36,7 +36,7 @@ export async function writeComparison(folder: string, comparison: Comparison): P
   return written;
 }
 
-export function describeComparison(comparison: Comparison, charts: ChartMaker): ReportContent {
+function describeComparison(comparison: Comparison, charts: ChartMaker): ReportContent {
   const { benchmark, models, prompts, data, metrics, notes } = comparison;
   return {
     title: `${models.map(({ name }) => name).join(' / ')} on ${benchmark}`,

@@ -23,7 +23,7 @@ export function* promptLines(files: readonly EvaluatedFile[]): Generator<string>
 }
 
 /** Exactly what the metrics count, one prompt at a time. */
-export function* promptRows({ name, prompts, measured, report: { basis, categories } }: EvaluatedFile): Generator<PromptRow> {
+function* promptRows({ name, prompts, measured, report: { basis, categories } }: EvaluatedFile): Generator<PromptRow> {
   const shareOf = (metric: string) => SHARES.find((share) => share.name === `${metric}-${basis}`);
   const [accuracy, exactMatch] = [shareOf('accuracy'), shareOf('exact_match')];
   const placeOf = new Map(prompts.map((prompt) => [`${prompt.id} (${prompt.source.file}:${prompt.source.line})`, prompt]));

@@ -239,7 +239,7 @@ function lengthChart({ report: { length } }: EvaluatedFile, charts: ChartMaker):
   }];
 }
 
-export function lengthBinName({ from, to }: LengthBin): string {
+function lengthBinName({ from, to }: LengthBin): string {
   const edge = (value: number) => (value > 0 ? `+${value}` : String(value));
   if (from === 0 && to === 1) return 'equal';
   if (from === -Infinity) return `${edge(to - 1)} and less`;

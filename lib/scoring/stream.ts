@@ -274,7 +274,7 @@ function formatRows(rows: readonly PendingRow[], rewards: Float32Array, stepsOf:
 }
 
 /** Nine digits tell every float32 from its neighbours. */
-export function formatReward(reward: number): number {
+function formatReward(reward: number): number {
   return Number(reward.toPrecision(9));
 }
 

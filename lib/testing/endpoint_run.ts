@@ -10,7 +10,7 @@ import type { EndpointOptions } from '../judging/http/options';
 import { startJudgeServer, type ChatRequest, type JudgeServer, type JudgeServerOptions } from './judge_server';
 
 export type Reply = { status: number; body: unknown; headers?: Record<string, string> };
-export const talk = (text: string) => [{ role: 'user' as const, content: text }];
+const talk = (text: string) => [{ role: 'user' as const, content: text }];
 export const said = (message: string, code: unknown = null, type: unknown = null) => ({
   error: { message, code, type, param: null },
 });

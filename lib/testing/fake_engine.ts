@@ -19,7 +19,7 @@ export interface FakeEngineOptions {
 }
 
 /** One tensor [n] a name, float32. */
-export function writeSafetensors(file: string, tensors: Record<string, Float32Array>): void {
+function writeSafetensors(file: string, tensors: Record<string, Float32Array>): void {
   const header: Record<string, unknown> = {};
   let offset = 0;
   for (const [name, values] of Object.entries(tensors)) {

@@ -6,7 +6,7 @@ const circle: Record<string, unknown> = {};
 circle['self'] = circle;
 const revoked = Proxy.revocable({}, {});
 revoked.revoke();
-export const JUNK: readonly unknown[] = [
+const JUNK: readonly unknown[] = [
   undefined,
   null,
   true,
@@ -76,7 +76,7 @@ async function outcome(call: () => unknown): Promise<unknown> {
 }
 
 /** What is wrong with the way in which the call refuses what it was given; undefined where nothing is. */
-export async function complaintOf(call: () => unknown): Promise<string | undefined> {
+async function complaintOf(call: () => unknown): Promise<string | undefined> {
   const error = await outcome(call);
   if (error === undefined) return undefined;
   if (!errors.some((known) => error instanceof known)) return `no error class of the library: ${String(error)}`;

@@ -12,7 +12,6 @@ export interface FolderFacts {
   tokenizerConfig?: Record<string, unknown>;
 }
 
-export const IM_START = 8190;
 export const IM_END = 8191;
 
 export function makeLanguageModelFolder({ config = {}, generationConfig, chatTemplate, tokenizerConfig = {} }: FolderFacts = {}): string {

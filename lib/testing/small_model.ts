@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import { engine } from '../engine/engine.js';
 import type { OptimizerStep, SampleBatch } from '../engine/types.js';
 
-export const smallVocabSize = 512;
+const smallVocabSize = 512;
 
 /** Makes a causal language model folder (no reward head: load it with `createHead`) and returns its path. */
 export async function makeSmallModel(): Promise<string> {

@@ -6,7 +6,7 @@ import type { Message } from '../data/types';
 import { TokenizerError } from './errors';
 
 /** Between the turns of a conversation that make up one question; no roles are written. */
-export const TURN_SEPARATOR = '\n\n';
+const TURN_SEPARATOR = '\n\n';
 
 export interface Pair {
   question: string;

@@ -35,7 +35,7 @@ const quoted = (text: string): string => `'${text.replace(/\\/g, '\\\\').replace
 const ASKS_FOR_CLOCK = /\bstrftime_now\s+is\s+(?:not\s+)?(?:un)?defined\b/;
 
 /** `source` made into a template of whole samples; unchanged where it renders them already. */
-export function sampleTemplate(source: string, parts: SampleParts): string {
+function sampleTemplate(source: string, parts: SampleParts): string {
   // transformers gives templates the day's date; training has no clock. Who calls it without asking prints no date there.
   const names: PinnedNames = {
     ...(ASKS_FOR_CLOCK.test(source) ? { strftime_now: undefined } : {}),

@@ -16,7 +16,7 @@ import { TrainingError } from './errors';
 import { codeOf, messageOf } from '../support/thrown';
 import { realFileSystem, type FileDigest, type FileSystem } from '../files/file_system';
 
-export const LAST_CHECKPOINT = 'checkpoint-last';
+const LAST_CHECKPOINT = 'checkpoint-last';
 export const DIGESTS_FILE = 'digests.json';
 
 const TEMPORARY_PREFIXES = ['.writing-', '.deleting-', '.link-'];

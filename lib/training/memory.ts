@@ -7,7 +7,7 @@ import { formatBytes } from '../text/bytes';
 export const fits = (plan: MemoryPlan): boolean => plan.availableBytes === null || plan.totalBytes <= usableBytes(plan);
 
 /** What is available but for the reserve. */
-export const usableBytes = ({ availableBytes, reserveBytes }: MemoryPlan): number => (availableBytes ?? Infinity) - reserveBytes;
+const usableBytes = ({ availableBytes, reserveBytes }: MemoryPlan): number => (availableBytes ?? Infinity) - reserveBytes;
 
 /**
  * Plans, and throws a TrainingError where the plan exceeds the available memory. The error tells what the same

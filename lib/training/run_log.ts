@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { messageOf } from '../support/thrown';
 import { EventFileWriter } from './tensorboard';
 
-export const METRICS_FILE = 'metrics.jsonl';
-export const EVENTS_FOLDER = 'runs';
+const METRICS_FILE = 'metrics.jsonl';
+const EVENTS_FOLDER = 'runs';
 
 /** One line: numbers (not finite ones become null), texts and flags under their names. */
 export type LogRecord = { kind: 'train' | 'evaluation' | 'rounding' | 'note'; step: number } & Record<string, number | string | boolean | undefined>;

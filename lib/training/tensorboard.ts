@@ -72,12 +72,12 @@ function floatField(field: number, value: number): Buffer {
 }
 
 /** The event that opens every file. */
-export function versionEvent(wallTime: number): Buffer {
+function versionEvent(wallTime: number): Buffer {
   return Buffer.concat([doubleField(1, wallTime), bytesField(3, Buffer.from('brain.Event:2'))]);
 }
 
 /** Tells TensorBoard to forget what earlier files of the folder hold from `step` on, as PyTorch's purge_step does. */
-export function sessionStartEvent(wallTime: number, step: number): Buffer {
+function sessionStartEvent(wallTime: number, step: number): Buffer {
   const status = Buffer.concat([key(1, VARINT), varint(1)]);
   return Buffer.concat([doubleField(1, wallTime), key(2, VARINT), varint(step), bytesField(7, status)]);
 }

@@ -36,7 +36,7 @@ export interface ItemSurroundings {
 }
 
 /** JavaScript's names and those of rows, which are understood too. */
-export const ITEM_NAMES: Readonly<Record<string, string>> = {
+const ITEM_NAMES: Readonly<Record<string, string>> = {
   systemPrompt: 'system_prompt',
   chatTemplateKwargs: 'chat_template_kwargs',
 };

@@ -7,7 +7,7 @@ import type { Source } from '../types';
 const bare = (key: string): string => key.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
 
 /** The known key that this one is meant for, as it seems: written together or in capitals, or a letter or two off. */
-export function nearest(key: string, known: readonly string[]): string | undefined {
+function nearest(key: string, known: readonly string[]): string | undefined {
   const own = bare(key);
   if (own === '') return undefined;
   let [found, least]: [string | undefined, number] = [undefined, Infinity];

@@ -90,7 +90,7 @@ function numberAt(spelling: string, path: Path): unknown {
  * A number as Python tells them apart: an integer (number, or bigint from 2^53 on), or a float: a number with a
  * fraction, else a Number object. These survive the way to worker threads.
  */
-export function templateNumber(spelling: string): unknown {
+function templateNumber(spelling: string): unknown {
   const value = Number(spelling);
   if (/^-?\d+$/.test(spelling)) return Number.isSafeInteger(value) ? value + 0 : BigInt(spelling); // -0 is 0
   return Number.isInteger(value) ? Object(value) : value;

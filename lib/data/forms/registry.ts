@@ -12,7 +12,7 @@ import { oasst } from './oasst';
 import { sharegpt } from './sharegpt';
 
 /** The first form that matches reads the row. */
-export const DATA_FORMS: readonly DataForm[] = [
+const DATA_FORMS: readonly DataForm[] = [
   cheemsGrouped,
   cheemsFlat,
   msSwift,

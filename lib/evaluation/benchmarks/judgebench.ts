@@ -26,7 +26,7 @@ export function isRightInBothOrders(label: JudgeBenchLabel, first: Verdict, seco
 }
 
 /** livebench-math -> math, and so on; every mmlu-pro subject is knowledge. */
-export function groupOfSource(source: string): (typeof GROUPS)[number] | undefined {
+function groupOfSource(source: string): (typeof GROUPS)[number] | undefined {
   if (source.startsWith('mmlu-pro')) return 'knowledge';
   if (source.startsWith('livebench-reasoning')) return 'reasoning';
   if (source.startsWith('livebench-math')) return 'math';

@@ -13,7 +13,7 @@ export interface MultilingualPrompt extends PreferencePrompt {
 }
 
 /** Rows of each subset that its filtering left, as its published analysis weighs them (math-prm: as the six code subsets). */
-export const M_REWARDBENCH_WEIGHTS: SubsetWeights = {
+const M_REWARDBENCH_WEIGHTS: SubsetWeights = {
   'alpacaeval-easy': 79,
   'alpacaeval-length': 79,
   'alpacaeval-hard': 76,

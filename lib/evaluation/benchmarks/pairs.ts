@@ -13,7 +13,7 @@ interface Counts {
 }
 
 /** The annotated pairs; of a prompt with ranks and no pair, the pairs that the ranks order. */
-export function pairsOfPrompt({ pairs, ranks }: PreferencePrompt): readonly (readonly [chosen: number, rejected: number])[] {
+function pairsOfPrompt({ pairs, ranks }: PreferencePrompt): readonly (readonly [chosen: number, rejected: number])[] {
   if (pairs.length > 0 || !ranks) return pairs;
   return ranks.flatMap((better, i) => ranks.flatMap((worse, j): [number, number][] => (better < worse ? [[i, j]] : [])));
 }

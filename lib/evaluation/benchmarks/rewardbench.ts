@@ -8,7 +8,7 @@ import { pairedPrompt, RowFields } from './row_fields';
 import { scoredRows } from './scored_rows';
 
 /** Rows of each subset in the published set; math-prm has 447 rows and weighs as much as the six code subsets together. */
-export const REWARDBENCH_WEIGHTS: SubsetWeights = {
+const REWARDBENCH_WEIGHTS: SubsetWeights = {
   'alpacaeval-easy': 100,
   'alpacaeval-length': 95,
   'alpacaeval-hard': 95,

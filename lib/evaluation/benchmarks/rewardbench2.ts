@@ -18,7 +18,7 @@ export interface RewardBench2Prompt extends PreferencePrompt {
 }
 
 /** 1 / (responses with the highest reward) where the first, the correct one, is among them, else 0. */
-export function bestOfCredit(rewards: Float32Array): number {
+function bestOfCredit(rewards: Float32Array): number {
   const highest = Math.max(...rewards);
   return rewards[0] === highest ? 1 / rewards.filter((reward) => reward === highest).length : 0;
 }
@@ -35,7 +35,7 @@ export interface TiesScore {
 }
 
 /** The published score of the Ties subset; 0 for an accuracy without prompts, NaN where no `ref` has its `tied`. */
-export function tiesScore(rows: readonly ScoredRow<RewardBench2Prompt>[]): TiesScore {
+function tiesScore(rows: readonly ScoredRow<RewardBench2Prompt>[]): TiesScore {
   const [ref, tied] = [gapsByNumber(rows, 'ref'), gapsByNumber(rows, 'tied')];
   const accuracy = (group: ReadonlyMap<string, Gaps>) => (group.size === 0 ? 0 : mean([...group.values()].map(({ gap }) => Number(gap > 0))));
   const both = [...tied].flatMap(([number, own]) =>

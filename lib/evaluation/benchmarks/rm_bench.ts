@@ -28,7 +28,7 @@ export interface StyleScores {
 }
 
 /** The published matrix; equal rewards are wrong. NaN without rows. */
-export function styleScores(rows: readonly ScoredRow[]): StyleScores {
+function styleScores(rows: readonly ScoredRow[]): StyleScores {
   const matrix = STYLES.map((_, i) => STYLES.map((__, j) => mean(rows.map((row) => Number(margin(row, i, STYLES.length + j) > 0)))));
   const cells = (test: (chosen: number, rejected: number) => boolean) => mean(matrix.flatMap((row, i) => row.filter((_, j) => test(i, j))));
   const [hard, normal, easy] = [cells((i, j) => i < j), cells((i, j) => i === j), cells((i, j) => i > j)];

@@ -35,7 +35,7 @@ export interface JudgedPair {
   responseB: string;
 }
 
-export const PLACEHOLDERS = ['prompt', 'response_a', 'response_b', 'history', 'system_prompt'] as const;
+const PLACEHOLDERS = ['prompt', 'response_a', 'response_b', 'history', 'system_prompt'] as const;
 const NEEDED = ['prompt', 'response_a', 'response_b'] as const;
 const PATTERN = /\{\{([a-z][a-z0-9_]*)\}\}|\{([a-z][a-z0-9_]*)\}/g;
 
