@@ -2,7 +2,7 @@
 // has the model's merges, the special tokens around a text and the decoder; what comes before the model is done here, because
 // it differs there: white space, words, digits, tokens with single_word, lstrip or rstrip, SentencePiece's charsmap.
 
-import { Tokenizer } from '@huggingface/tokenizers';
+import { Tokenizer, type TokenizerModel } from '@huggingface/tokenizers';
 import { byteLevelEncoder } from '../byte_level_bpe';
 import { AddedTokenSplitter, type AddedToken } from './added_tokens';
 import { bpePieces } from './bpe';
@@ -20,11 +20,10 @@ export interface BuiltTokenizer {
 
 /** @param file tokenizer.json @param config tokenizer_config.json. @throws Error */
 export function buildTokenizer(file: Json, config: Json): BuiltTokenizer {
-  const tokenizer = new Tokenizer(readable(file) as never, config as never);
+  const tokenizer = new Tokenizer(readable(file), config);
   const encodeText = guarded(textEncoder(tokenizer, file));
   // The library calls it for each text, alone or of a pair, and puts the special tokens around what it returns.
-  (tokenizer as unknown as { encode_text(text: string | null): string[] | null }).encode_text = (text) =>
-    text === null ? null : encodeText(text);
+  tokenizer.encode_text = (text) => (text === null ? null : encodeText(text));
   const byteLevel = byteLevelEncoder(tokenizer, file);
   const encodeBare = byteLevel
     ? guarded(byteLevel)
@@ -106,8 +105,6 @@ function modelOf(tokenizer: Tokenizer, description: Json): (words: string[]) => 
   if (pieces) return pieces;
   // The library writes added tokens into the model's vocabulary too, where a word that reads like one would become it.
   const tokens_to_ids = new Map(Object.entries(description['vocab'] as Record<string, number>));
-  const model = Object.create(tokenizer.model, { tokens_to_ids: { value: tokens_to_ids } }) as {
-    _call(words: string[]): string[];
-  };
+  const model = Object.create(tokenizer.model, { tokens_to_ids: { value: tokens_to_ids } }) as TokenizerModel;
   return (words) => model._call(words);
 }

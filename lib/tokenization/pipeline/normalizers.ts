@@ -1,6 +1,6 @@
 // What tokenizer.json's normalizer does to a text, as the tokenizers library (Rust) does it.
 
-import * as library from '@huggingface/tokenizers';
+import { PrecompiledNormalizer } from '@huggingface/tokenizers';
 import { Charsmap } from './charsmap';
 import { isWhiteSpace, trimEnd, trimStart } from './characters';
 import { patternOf } from './pattern';
@@ -10,9 +10,6 @@ export type Normalizer = (text: string) => string;
 
 /** What the JavaScript library does in place of any charsmap, NFKC in the main. The tokenizers library takes no empty one. */
 function withoutCharsmap(): Normalizer {
-  type Approximation = new (config: object) => { normalize: Normalizer };
-  // Its types leave the class out, which it exports.
-  const { PrecompiledNormalizer } = library as unknown as { PrecompiledNormalizer: Approximation };
   const approximation = new PrecompiledNormalizer({});
   return (text) => approximation.normalize(text);
 }

@@ -1,13 +1,9 @@
 // Patterns of tokenizer.json, which are Oniguruma's or plain texts, as JavaScript's: the library translates them.
 
-import * as library from '@huggingface/tokenizers';
-
-type Splitter = new (config: { pattern: unknown; invert: boolean }) => { pattern: RegExp | null };
+import { SplitPreTokenizer } from '@huggingface/tokenizers';
 
 /** @param pattern {Regex} or {String}. @throws Error */
 export function patternOf(pattern: unknown): RegExp {
-  // Its types leave the class out, which it exports.
-  const { SplitPreTokenizer } = library as unknown as { SplitPreTokenizer: Splitter };
   const known = typeof pattern === 'object' && pattern !== null && ('Regex' in pattern || 'String' in pattern);
   const found = known ? new SplitPreTokenizer({ pattern, invert: true }).pattern : null;
   if (found === null) throw new Error(`its pattern ${JSON.stringify(pattern)} is not known`);

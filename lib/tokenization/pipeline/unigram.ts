@@ -1,6 +1,6 @@
 // The pieces of a Unigram model: of all ways to cut a word the one of the highest score, found from left to right.
 
-import type { Tokenizer } from '@huggingface/tokenizers';
+import type { Tokenizer, TokenizerModel } from '@huggingface/tokenizers';
 
 interface Node {
   is_leaf: boolean;
@@ -8,9 +8,8 @@ interface Node {
 }
 
 /** What the JavaScript library's model has read from tokenizer.json. */
-interface LibraryModel {
+interface LibraryModel extends TokenizerModel {
   trie: { root: Node };
-  tokens_to_ids: Map<string, number>;
   scores: number[];
   unk_token_id: number;
   unk_token: string;
@@ -25,7 +24,7 @@ const UNKNOWN = -1;
  * @param byteFallback unknown pieces are written as <0x..> of their bytes.
  */
 export function unigramPieces(tokenizer: Tokenizer, byteFallback: boolean): (word: string) => string[] {
-  const model = tokenizer.model as unknown as LibraryModel;
+  const model = tokenizer.model as LibraryModel;
   const utf8 = new TextEncoder();
   const bytesOf = (piece: string) => {
     const tokens = Array.from(utf8.encode(piece), (byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
