@@ -15,12 +15,13 @@ type ScoringValues = OptionValues<typeof scoringSamples & typeof scoringResource
 export async function loadScoringModel(folder: string, values: ScoringValues, signal: AbortSignal): Promise<RewardModel> {
   // The weights and one micro-batch must fit; of the samples nothing is known yet but max_length.
   const { micro_batch_tokens: asked } = values;
+  const longestSample = asked === 'auto' ? values.max_length : Math.min(values.max_length ?? Infinity, asked);
   const { microBatchTokens } = await planOrRefuse(engine, {
     folder,
     purpose: 'score',
     microBatchTokens: asked,
     keep16Bit: true,
-    longestSample: asked === 'auto' ? values.max_length : Math.min(values.max_length ?? Infinity, asked),
+    ...(longestSample === undefined ? {} : { longestSample }),
     numThreads: values.num_threads,
     device: values.device,
     ...memoryReserve(values.device_memory_reserve),

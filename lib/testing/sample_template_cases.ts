@@ -154,7 +154,7 @@ export async function writeCase({ name, tokenizer, template, mode }: Case, out: 
   for (const ids of trainedIds) if (ids) lastTokens.set(ids.at(-1)!, 1);
   const conversations = CONVERSATIONS.filter((_, i) => trainedIds[i]).map((prompt) => ({
     prompt,
-    response: { content: undefined, messages: [] },
+    response: { messages: [] },
   }));
   const { changes, found } = await planTokenizerFiles(
     { baseFolder: base, samples: { chatTemplateFile, options, conversations, lastTokens } },

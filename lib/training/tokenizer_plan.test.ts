@@ -70,7 +70,7 @@ test('training on from a written folder leaves its template as it is', async (t)
   );
   const conversations = CONVERSATIONS.slice(0, 1).map((prompt) => ({
     prompt,
-    response: { content: undefined, messages: [] },
+    response: { messages: [] },
   }));
   const { changes, found } = await planTokenizerFiles(
     {

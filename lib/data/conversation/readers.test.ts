@@ -42,7 +42,7 @@ const A = { role: 'assistant', content: null, tool_calls: [CALL] };
 const TOOLS = [{ type: 'function', function: { name: 'w' } }];
 
 /** [what, row, turns, system prompt, variables]; the library knows those rows that have its keys. */
-const GOOD: [string, Row, unknown[], string?, object?][] = [
+const GOOD: [string, Row, unknown[], (string | undefined)?, object?][] = [
   ['text', { prompt: 'q' }, [U]],
   ['messages', { messages: [U] }, [U]],
   ['messages under the name of the prompt', { prompt: [U] }, [U]],

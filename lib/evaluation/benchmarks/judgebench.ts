@@ -34,7 +34,7 @@ function groupOfSource(source: string): (typeof GROUPS)[number] | undefined {
 }
 
 function read(row: JsonObject, source: Source): PreferencePrompt {
-  const fields = new RowFields(row, source, `a JudgeBench row is ${FIELDS}`);
+  const fields: RowFields = new RowFields(row, source, `a JudgeBench row is ${FIELDS}`);
   const [question, a, b, from] = [fields.text('question'), fields.text('response_A'), fields.text('response_B'), fields.text('source')];
   const category = groupOfSource(from);
   if (category === undefined) fields.fail(`source is "${from}"; known are mmlu-pro-..., livebench-reasoning, livebench-math and livecodebench`);
