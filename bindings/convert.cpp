@@ -6,7 +6,7 @@
 #include <unordered_set>
 
 #include "core/error.h"
-#include "model/parameters.h"
+#include "model/parameters/parameters.h"
 
 namespace cheems::bindings {
 namespace {

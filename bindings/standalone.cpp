@@ -21,7 +21,7 @@
 #include "handle.h"
 #include "inference/scorer.h"
 #include "job.h"
-#include "model/parameters.h"
+#include "model/parameters/parameters.h"
 #include "model/reward_model.h"
 #include "training/trainer.h"
 

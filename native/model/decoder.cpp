@@ -1,5 +1,6 @@
 #include "model/decoder.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "model/rope_table.h"
@@ -42,6 +43,24 @@ int64_t rope_bytes(const Architecture& a, const ActivationCapacity& capacity) {
 
 // Columns of a bias, or nothing where there is none.
 Tensor columns_of(const Tensor& bias, int64_t begin, int64_t count) { return bias ? bias.column_range(begin, count) : Tensor{}; }
+
+// Rows of a gradient, or nothing where it is absent.
+Tensor rows_of(const Tensor& gradient, int64_t begin, int64_t count) { return gradient ? gradient.row_range(begin, count) : Tensor{}; }
+
+// Takes the first of the parts away, with those that lie right behind it.
+Tensor take_matrix(std::span<const Tensor>& parts) {
+  Tensor matrix = parts.front();
+  const auto lies_behind = [&](const Tensor& next) { return next.data == matrix.row_range(matrix.rows, 0).data && next.dtype == matrix.dtype; };
+  for (parts = parts.subspan(1); !parts.empty() && lies_behind(parts.front()); parts = parts.subspan(1)) matrix.rows += parts.front().rows;
+  return matrix;
+}
+
+// The lowest layer with a gradient: -1 where the embedding has one, the number of layers where none has.
+int64_t lowest_trained(const ModelTensors& gradients) {
+  if (gradients.embedding) return -1;
+  const auto trained = [](const LayerTensors& layer) { return layer.any_of_attention() || layer.any_of_mlp(); };
+  return std::find_if(gradients.layers.begin(), gradients.layers.end(), trained) - gradients.layers.begin();
+}
 
 }  // namespace
 
@@ -187,11 +206,23 @@ void Decoder::forward_experts(const LayerTensors& w, const LayerActivations& a, 
 void Decoder::multiply(const Tensor& y, const Tensor& x, std::span<const Tensor> parts, const Tensor& bias) {
   int64_t column = 0;
   while (!parts.empty()) {
-    Tensor weight = parts.front();
-    for (parts = parts.subspan(1); !parts.empty() && parts.front().data == weight.row_range(weight.rows, 0).data; parts = parts.subspan(1)) weight.rows += parts.front().rows;
+    const Tensor weight = take_matrix(parts);
     ops_.linear_forward({.y = y.column_range(column, weight.rows), .x = x, .weight = weight, .bias = columns_of(bias, column, weight.rows), .residual = {}});
     column += weight.rows;
   }
+}
+
+void Decoder::multiply_backward(const Tensor& dx, const Tensor& dy, std::span<const Tensor> parts) {
+  int64_t column = 0;
+  while (!parts.empty()) {
+    const Tensor weight = take_matrix(parts);
+    ops_.linear_backward_input({.dx = dx, .dy = dy.column_range(column, weight.rows), .weight = weight, .accumulate = column > 0});
+    column += weight.rows;
+  }
+}
+
+void Decoder::add_weight_gradient(const Tensor& d_weight, const Tensor& d_bias, const Tensor& dy, const Tensor& x) {
+  if (d_weight || d_bias) ops_.linear_backward_weight({.d_weight = d_weight, .d_bias = d_bias, .dy = dy, .x = x});
 }
 
 // out = residual + x W^T + bias, the branch normed first where it has a norm.
@@ -220,48 +251,55 @@ void Decoder::backward(const PackedTree& tree, const ModelTensors& gradients, co
   const LayerActivations last = activations_->layer(architecture_.num_layers - 1, tree.rows(), reward_rows);
   const Tensor d_last = head_rows(activations_->d_last, reward_rows), d_normed = head_rows(activations_->d_final_normed, reward_rows);
   const Tensor normed = head_rows(activations_->final_normed, reward_rows);
-  ops_.reward_head_backward({.dx = d_normed, .d_weight = gradients.head, .d_rewards = d_rewards(tree), .x = normed, .weight = weights_.head, .index = tree.reward_index});
+  const int64_t lowest = lowest_trained(gradients);
+  const bool goes_on = gradients.final_norm || lowest < architecture_.num_layers;
+  if (!goes_on && !gradients.head) return;
+  ops_.reward_head_backward({.dx = goes_on ? d_normed : Tensor{}, .d_weight = gradients.head, .d_rewards = d_rewards(tree), .x = normed, .weight = weights_.head, .index = tree.reward_index});
+  if (!goes_on) return;
   zero(d_last);
   ops_.rmsnorm_backward({.dx = d_last, .d_weight = gradients.final_norm, .dy = d_normed, .x = last.residual_out, .inverse_rms = activations_->final_inverse_rms,
                          .weight = weights_.final_norm, .weight_offset = architecture_.norm_weight_offset});
-  for (int64_t layer = architecture_.num_layers - 1; layer >= 0; --layer) {
+  for (int64_t layer = architecture_.num_layers - 1; layer >= std::max<int64_t>(lowest, 0); --layer) {
     control.check();
     // The last layer's activations are always its own; those of the others were overwritten if they are shared.
     if (capacity_.checkpointing && !is_last(layer)) forward_layer(layer, tree);
-    backward_layer(layer, tree, gradients.layers[static_cast<size_t>(layer)]);
+    backward_layer(layer, tree, gradients.layers[static_cast<size_t>(layer)], layer > lowest);
   }
+  if (!gradients.embedding) return;
   ops_.embedding_backward({.d_table = gradients.embedding, .dy = head_rows(activations_->d_residual, tree.rows()), .tokens = tree.tokens,
                            .token_order = tree.token_order, .token_runs = tree.token_runs, .scale = architecture_.embedding_scale});
 }
 
 // Turns the gradient of the layer's output (d_last in the last layer, else d_residual) into that of its input (d_residual).
-void Decoder::backward_layer(int64_t layer, const PackedTree& tree, const LayerTensors& gradient) {
+void Decoder::backward_layer(int64_t layer, const PackedTree& tree, const LayerTensors& gradient, bool goes_on) {
   const Range range(backend_, "layer", layer);
   const auto reward_rows = static_cast<int64_t>(tree.reward_rows.size());
   const LayerActivations a = activations_->layer(layer, tree.rows(), reward_rows);
   const Tensor d_out = is_last(layer) ? head_rows(activations_->d_last, reward_rows) : head_rows(activations_->d_residual, tree.rows());
-  backward_mlp(weights_.layers[static_cast<size_t>(layer)], gradient, a, d_out);
-  backward_attention(layer, gradient, a, tree, d_out);
+  const bool to_attention = goes_on || gradient.any_of_attention();
+  backward_mlp(weights_.layers[static_cast<size_t>(layer)], gradient, a, d_out, to_attention);
+  if (to_attention) backward_attention(layer, gradient, a, tree, d_out, goes_on);
 }
 
 // d_out: in, the gradient of residual_out; out, that of residual_mid.
-void Decoder::backward_mlp(const LayerTensors& w, const LayerTensors& gradient, const LayerActivations& a, const Tensor& d_out) {
+void Decoder::backward_mlp(const LayerTensors& w, const LayerTensors& gradient, const LayerActivations& a, const Tensor& d_out, bool goes_on) {
   const float offset = architecture_.norm_weight_offset;
   const Tensor normed = head_rows(activations_->normed, d_out.rows), d_normed = head_rows(activations_->d_normed, d_out.rows);
   const Tensor mlp_in = head_rows(activations_->mlp_in, d_out.rows), d_mlp_in = head_rows(activations_->d_mlp_in, d_out.rows);
   const Tensor d_branch = begin_branch_backward(w.mlp_branch_norm, gradient.mlp_branch_norm, a.mlp_branch, a.inverse_rms_4, d_out);
   ops_.linear_backward_input({.dx = d_mlp_in, .dy = d_branch, .weight = w.down});
-  ops_.gated_mlp_backward({.d_gate_up = a.gate_up, .y = mlp_in, .dy = d_mlp_in, .gate_up = a.gate_up, .activation = architecture_.activation});
-  ops_.linear_backward_weight({.d_weight = gradient.down, .d_bias = gradient.down_bias, .dy = d_branch, .x = mlp_in});
-  ops_.rmsnorm_apply({.y = normed, .x = a.residual_mid, .inverse_rms = a.inverse_rms_2, .weight = w.mlp_norm, .weight_offset = offset});
-  ops_.linear_backward_weight({.d_weight = gradient.gate_up, .d_bias = gradient.gate_up_bias, .dy = a.gate_up, .x = normed});
-  ops_.linear_backward_input({.dx = d_normed, .dy = a.gate_up, .weight = w.gate_up});
+  ops_.gated_mlp_backward({.d_gate_up = a.gate_up, .y = gradient.down ? mlp_in : Tensor{}, .dy = d_mlp_in, .gate_up = a.gate_up, .activation = architecture_.activation});
+  add_weight_gradient(gradient.down, gradient.down_bias, d_branch, mlp_in);
+  if (gradient.gate_up) ops_.rmsnorm_apply({.y = normed, .x = a.residual_mid, .inverse_rms = a.inverse_rms_2, .weight = w.mlp_norm, .weight_offset = offset});
+  add_weight_gradient(gradient.gate_up, gradient.gate_up_bias, a.gate_up, normed);
+  if (!goes_on && !gradient.mlp_norm) return;
+  multiply_backward(d_normed, a.gate_up, w.gate_up_parts);
   ops_.rmsnorm_backward({.dx = d_out, .d_weight = gradient.mlp_norm, .dy = d_normed, .x = a.residual_mid, .inverse_rms = a.inverse_rms_2,
                          .weight = w.mlp_norm, .weight_offset = offset});
 }
 
 // d_out: in, the gradient of residual_mid. d_residual: out, that of residual_in, for all rows.
-void Decoder::backward_attention(int64_t layer, const LayerTensors& gradient, const LayerActivations& a, const PackedTree& tree, const Tensor& d_out) {
+void Decoder::backward_attention(int64_t layer, const LayerTensors& gradient, const LayerActivations& a, const PackedTree& tree, const Tensor& d_out, bool goes_on) {
   const LayerTensors& w = weights_.layers[static_cast<size_t>(layer)];
   const bool last = is_last(layer);
   const int64_t query_size = architecture_.query_size(), key_value_size = architecture_.key_value_size(), head_size = architecture_.head_size;
@@ -273,7 +311,7 @@ void Decoder::backward_attention(int64_t layer, const LayerTensors& gradient, co
   const Tensor d_k = d_kv.column_range(0, key_value_size), d_v = d_kv.column_range(key_value_size, key_value_size);
 
   const Tensor d_branch = begin_branch_backward(w.attention_branch_norm, gradient.attention_branch_norm, a.attention_branch, a.inverse_rms_3, d_out);
-  ops_.linear_backward_weight({.d_weight = gradient.output, .d_bias = gradient.output_bias, .dy = d_branch, .x = a.context});
+  add_weight_gradient(gradient.output, gradient.output_bias, d_branch, a.context);
   ops_.linear_backward_input({.dx = d_context, .dy = d_branch, .weight = w.output});
   ops_.attention_backward({.dq = d_q, .dk = d_k, .dv = d_v, .d_context = d_context, .context = a.context, .log_sum_exp = a.log_sum_exp, .q = a.q_turned, .k = a.k_turned, .v = a.v,
                            .tree = &tree, .query_rows = last ? std::span<const int32_t>(tree.reward_rows) : std::span<const int32_t>{}, .shape = attention_shape(layer)});
@@ -282,22 +320,25 @@ void Decoder::backward_attention(int64_t layer, const LayerTensors& gradient, co
   ops_.rope_backward({.dx = d_k, .d_norm_weight = gradient.k_norm, .dy = d_k, .x = a.k, .head_size = head_size, .positions = tree.positions,
                       .cosine = cosine_, .sine = sine_, .norm_weight = w.k_norm, .epsilon = epsilon, .weight_offset = offset});
 
-  ops_.rmsnorm_apply({.y = normed, .x = a.residual_in, .inverse_rms = a.inverse_rms_1, .weight = w.input_norm, .weight_offset = offset});
+  const bool needs_input = goes_on || gradient.input_norm;
+  if (gradient.qkv) ops_.rmsnorm_apply({.y = normed, .x = a.residual_in, .inverse_rms = a.inverse_rms_1, .weight = w.input_norm, .weight_offset = offset});
   const Tensor d_residual = head_rows(activations_->d_residual, tree.rows());
   if (last) {
     const Tensor query_normed = head_rows(activations_->query_normed, d_out.rows), d_query_normed = head_rows(activations_->d_query_normed, d_out.rows);
-    ops_.gather_rows({.y = query_normed, .x = normed, .rows = tree.reward_rows});
-    ops_.linear_backward_weight({.d_weight = gradient.qkv.row_range(0, query_size), .d_bias = columns_of(gradient.qkv_bias, 0, query_size), .dy = d_q, .x = query_normed});
-    ops_.linear_backward_weight({.d_weight = gradient.qkv.row_range(query_size, d_kv.columns), .d_bias = columns_of(gradient.qkv_bias, query_size, d_kv.columns), .dy = d_kv, .x = normed});
-    ops_.linear_backward_input({.dx = d_normed, .dy = d_kv, .weight = w.qkv.row_range(query_size, d_kv.columns)});
-    ops_.linear_backward_input({.dx = d_query_normed, .dy = d_q, .weight = w.qkv.row_range(0, query_size)});
+    if (gradient.qkv) ops_.gather_rows({.y = query_normed, .x = normed, .rows = tree.reward_rows});
+    add_weight_gradient(rows_of(gradient.qkv, 0, query_size), columns_of(gradient.qkv_bias, 0, query_size), d_q, query_normed);
+    add_weight_gradient(rows_of(gradient.qkv, query_size, d_kv.columns), columns_of(gradient.qkv_bias, query_size, d_kv.columns), d_kv, normed);
+    if (!needs_input) return;
+    multiply_backward(d_normed, d_kv, std::span(w.qkv_parts).subspan(1));
+    ops_.linear_backward_input({.dx = d_query_normed, .dy = d_q, .weight = w.qkv_parts[0]});
     ops_.scatter_add_rows({.x = d_normed, .y = d_query_normed, .rows = tree.reward_rows});
     // The residual's own gradient reaches the reward rows alone.
     zero(d_residual);
     ops_.scatter_add_rows({.x = d_residual, .y = d_out, .rows = tree.reward_rows});
   } else {
-    ops_.linear_backward_weight({.d_weight = gradient.qkv, .d_bias = gradient.qkv_bias, .dy = d_qkv, .x = normed});
-    ops_.linear_backward_input({.dx = d_normed, .dy = d_qkv, .weight = w.qkv});
+    add_weight_gradient(gradient.qkv, gradient.qkv_bias, d_qkv, normed);
+    if (!needs_input) return;
+    multiply_backward(d_normed, d_qkv, w.qkv_parts);
   }
   ops_.rmsnorm_backward({.dx = d_residual, .d_weight = gradient.input_norm, .dy = d_normed, .x = a.residual_in, .inverse_rms = a.inverse_rms_1,
                          .weight = w.input_norm, .weight_offset = offset});

@@ -11,7 +11,7 @@
 #include "core/memory_plan.h"
 #include "model/activations.h"
 #include "model/key_value_cache.h"
-#include "model/parameters.h"
+#include "model/parameters/parameters.h"
 #include "ops/attention/attention.h"
 #include "ops/operations.h"
 
@@ -30,7 +30,8 @@ class Decoder {
   Tensor forward_hidden(const PackedTree& tree, const Control& control, const KeyValueCache* cache = nullptr);
   // Rewards of the tree's samples by the linear head, in the order of tree.samples; download them from rewards().
   void forward(const PackedTree& tree, const Control& control);
-  // After forward of the same tree: adds the gradients for d_rewards() to `gradients`. Consumes the activations.
+  // After forward of the same tree: adds the gradients for d_rewards() to `gradients`; those that are absent are not computed, and
+  // nothing below the lowest that is there. Consumes the activations.
   void backward(const PackedTree& tree, const ModelTensors& gradients, const Control& control);
 
   Tensor rewards(const PackedTree& tree) const;    // [1, R]
@@ -40,9 +41,10 @@ class Decoder {
 
  private:
   void forward_layer(int64_t layer, const PackedTree& tree, const KeyValueCache* cache = nullptr);
-  void backward_layer(int64_t layer, const PackedTree& tree, const LayerTensors& gradient);
-  void backward_mlp(const LayerTensors& w, const LayerTensors& gradient, const LayerActivations& a, const Tensor& d_out);
-  void backward_attention(int64_t layer, const LayerTensors& gradient, const LayerActivations& a, const PackedTree& tree, const Tensor& d_out);
+  // `goes_on`: whether anything below has a gradient.
+  void backward_layer(int64_t layer, const PackedTree& tree, const LayerTensors& gradient, bool goes_on);
+  void backward_mlp(const LayerTensors& w, const LayerTensors& gradient, const LayerActivations& a, const Tensor& d_out, bool goes_on);
+  void backward_attention(int64_t layer, const LayerTensors& gradient, const LayerActivations& a, const PackedTree& tree, const Tensor& d_out, bool goes_on);
   void forward_experts(const LayerTensors& w, const LayerActivations& a, const Tensor& normed);
   AttentionShape attention_shape(int64_t layer) const;
   void zero(const Tensor& contiguous);
@@ -53,6 +55,9 @@ class Decoder {
   void end_branch(const BranchEnd& branch);
   // y = x W^T + bias, W in parts [out_i, in] one below the other, wherever they lie.
   void multiply(const Tensor& y, const Tensor& x, std::span<const Tensor> parts, const Tensor& bias);
+  // dx = dy W.
+  void multiply_backward(const Tensor& dx, const Tensor& dy, std::span<const Tensor> parts);
+  void add_weight_gradient(const Tensor& d_weight, const Tensor& d_bias, const Tensor& dy, const Tensor& x);
   Tensor begin_branch_backward(const Tensor& norm, const Tensor& d_norm, const Tensor& branch, const Tensor& inverse_rms, const Tensor& d_out);
   bool is_last(int64_t layer) const { return layer + 1 == architecture_.num_layers; }
 

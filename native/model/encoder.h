@@ -9,7 +9,7 @@
 #include "core/control.h"
 #include "core/memory_plan.h"
 #include "model/activations.h"
-#include "model/encoder_parameters.h"
+#include "model/parameters/encoder_parameters.h"
 #include "ops/operations.h"
 
 namespace cheems::model {

@@ -28,7 +28,7 @@ int64_t mapped_count(const RewardModel& model) {
 }
 int64_t matrix_count(const RewardModel& model) {
   int64_t count = 0;
-  for (const auto& parameter : model.parameters().layout().parameters()) count += ParameterLayout::is_matrix(parameter);
+  for (const auto& parameter : model.parameters().layout().parameters()) count += parameter.is_matrix();
   return count;
 }
 

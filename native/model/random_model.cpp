@@ -44,7 +44,7 @@ std::unique_ptr<RewardModel> RewardModel::random(const Architecture& architectur
       ++stream;
       const Tensor tensor = layout.tensor(parameter, parameters.data());
       if (parameter.shape.size() == 2) {
-        if (matrices_only && !ParameterLayout::is_matrix(parameter)) continue;
+        if (matrices_only && !parameter.is_matrix()) continue;
         const float deviation = parameter.name == kHeadName ? 1 / static_cast<float>(architecture.hidden_size + 1) : architecture.initializer_range;
         if (options.fill_normal) options.fill_normal(tensor, deviation, options.seed, stream);
         else fill_from_host(tensor, deviation, options.seed, stream, backend);

@@ -93,6 +93,12 @@ std::unique_ptr<RewardModel> RewardModel::load(const LoadOptions& options, Backe
     const ParameterLayout stored(architecture, DType::float32, end);
     if (!is_rounded) matrix_dtype = reader.common_matrix_dtype(stored);
     mapped = reader.mapped_matrices(stored, matrix_dtype);
+    if (options.trained) {
+      matrix_dtype = model->precision_;
+      for (const auto& parameter : stored.parameters()) {
+        if (options.trained(parameter)) mapped.erase(parameter.name);
+      }
+    }
   }
   model->parameters_ = std::make_unique<Parameters>(architecture, matrix_dtype, backend, end, std::move(mapped), opened);
   if (options.float32_copy && (is_rounded || matrix_dtype != DType::float32)) model->float32_copy_ = std::make_unique<Parameters>(architecture, DType::float32, backend, end);
@@ -119,7 +125,7 @@ std::unique_ptr<RewardModel> RewardModel::load(const LoadOptions& options, Backe
 }
 
 bool RewardModel::is_copied(const Parameter& parameter) const {
-  return float32_copy_ && (weight_dtype_ != DType::float32 || ParameterLayout::is_matrix(parameter));
+  return float32_copy_ && (weight_dtype_ != DType::float32 || parameter.is_matrix());
 }
 
 void RewardModel::round_from_copy() {
@@ -145,12 +151,9 @@ DType RewardModel::matrix_dtype(DType activations, DType weight_dtype, bool wide
 void RewardModel::initialise(const std::string& config_file, uint64_t seed, const std::string& weights_file) {
   const Architecture architecture = read_architecture_file(config_file);
   require_decoder(architecture, "new weights");
-  const ParameterLayout layout(architecture, DType::float32);
+  const ParameterLayout layout(architecture, DType::float32, ModelEnd::vocabulary);
   std::vector<storage::TensorDeclaration> declared;
-  for (const auto& parameter : layout.parameters()) {
-    if (parameter.name != kHeadName) declared.push_back({parameter.name, DType::float32, parameter.shape});
-  }
-  if (!architecture.tied_embeddings) declared.push_back({"lm_head.weight", DType::float32, {architecture.vocab_size, architecture.hidden_size}});
+  for (const auto& parameter : layout.parameters()) declared.push_back({parameter.name, DType::float32, parameter.shape});
   storage::SafetensorsWriter writer(weights_file, declared);
   uint64_t stream = 0;
   for (const auto& tensor : declared) {

@@ -11,7 +11,7 @@
 #include "core/memory_plan.h"
 #include "model/architecture.h"
 #include "model/heads/head.h"
-#include "model/parameters.h"
+#include "model/parameters/parameters.h"
 
 namespace cheems::model {
 
@@ -29,6 +29,9 @@ struct LoadOptions {
   // saved in it or a tool that loads in it. With a float32 copy that is trained, the weights are its rounding. float32: as stored.
   DType weight_dtype = DType::float32;
   std::string reward_head = {};   // where a folder has more than one: the head's kind, or its tensor's name (heads/head.h)
+  // With keep_16_bit: what will be trained, which is copied and has the activations' dtype; the rest may stay in its mapped
+  // files. Empty: nothing will be trained.
+  TrainedSet trained = {};
   bool normalize_reward = false;  // apply config.json's mean and std to a linear head's rewards (OpenRLHF)
 };
 

@@ -59,15 +59,17 @@ TEST_CASE("parameters: every parameter has the same elements of the same range, 
         auto& own = places.emplace_back();
         for (const auto& parameter : layout.parameters()) {
           const auto* at = static_cast<const char*>(layout.tensor(parameter, block.data()).data);
-          for (size_t range = 0; range < ranges.size(); ++range) {
-            const auto element = static_cast<int64_t>(size_of(ranges[range].dtype));
-            const int64_t begin = (at - static_cast<const char*>(ranges[range].data)) / element;
-            if (begin >= 0 && begin < ranges[range].rows * ranges[range].columns && parameter.dtype == ranges[range].dtype) own.emplace_back(range, begin);
+          for (size_t number = 0; number < ranges.size(); ++number) {
+            const Tensor& range = ranges[number].tensor;
+            const auto element = static_cast<int64_t>(size_of(range.dtype));
+            const int64_t begin = (at - static_cast<const char*>(range.data)) / element;
+            if (begin >= 0 && begin < range.rows * range.columns && parameter.dtype == range.dtype) own.emplace_back(number, begin);
           }
         }
-        for (const Tensor& range : ranges) own.emplace_back(0, range.rows * range.columns);
+        for (const ParameterRange& range : ranges) own.emplace_back(0, range.tensor.rows * range.tensor.columns);
       }
-      CHECK(places[0].size() == ParameterLayout(architecture, DType::float32).parameters().size() + 3);
+      // The embedding, matrices and vectors of each of two layers, and the vectors outside.
+      CHECK(places[0].size() == ParameterLayout(architecture, DType::float32).parameters().size() + 6);
       CHECK(places[0] == places[1]);
     }
   }

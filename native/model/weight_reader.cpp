@@ -76,7 +76,7 @@ std::string WeightReader::assumptions() const {
 DType WeightReader::common_matrix_dtype(const ParameterLayout& layout) const {
   std::set<DType> types;
   for (const auto& parameter : layout.parameters()) {
-    if (!ParameterLayout::is_matrix(parameter)) continue;
+    if (!parameter.is_matrix()) continue;
     const auto* view = checkpoint_.find(stored(parameter.name).name);
     types.insert((view ? view->float_dtype() : std::nullopt).value_or(DType::float32));
   }
@@ -88,9 +88,9 @@ MappedMatrices WeightReader::mapped_matrices(const ParameterLayout& layout, DTyp
   if (architecture_.is_encoder()) return mapped;
   for (const auto& parameter : layout.parameters()) {
     const StoredTensor from = stored(parameter.name);
-    const auto* view = ParameterLayout::is_matrix(parameter) && from.count == 0 ? checkpoint_.find(from.name) : nullptr;
+    const auto* view = parameter.is_matrix() && from.count == 0 ? checkpoint_.find(from.name) : nullptr;
     if (!view || view->float_dtype() != matrix_dtype || view->shape != parameter.shape) continue;
-    if (reinterpret_cast<uintptr_t>(view->bytes.data()) % size_of(matrix_dtype) == 0) mapped[parameter.name] = {view->bytes.data(), from.name};
+    if (reinterpret_cast<uintptr_t>(view->bytes.data()) % size_of(matrix_dtype) == 0) mapped[parameter.name] = {view->bytes.data(), matrix_dtype, from.name};
   }
   return mapped;
 }

@@ -9,7 +9,7 @@
 
 #include "backends/backend.h"
 #include "model/architecture.h"
-#include "model/parameters.h"
+#include "model/parameters/parameters.h"
 #include "model/stored_tensor.h"
 #include "storage/checkpoint.h"
 

@@ -28,7 +28,7 @@ inline nlohmann::json small_mixtral_config() {
 inline void round_matrices(const model::CausalModel& model) {
   const auto& layout = model.parameters().layout();
   for (const auto& parameter : layout.parameters()) {
-    if (!model::ParameterLayout::is_matrix(parameter)) continue;
+    if (!parameter.is_matrix()) continue;
     std::vector<float> values(static_cast<size_t>(parameter.count()));
     void* memory = layout.tensor(parameter, model.parameters().data()).data;
     const auto bytes = static_cast<int64_t>(values.size() * sizeof(float));

@@ -59,7 +59,7 @@ inline std::unique_ptr<model::RewardModel> load_model(const std::string& folder,
   if (run.round_matrices) {
     const auto& layout = loaded->parameters().layout();
     for (const auto& parameter : layout.parameters()) {
-      if (!model::ParameterLayout::is_matrix(parameter)) continue;
+      if (!parameter.is_matrix()) continue;
       std::vector<float> values(static_cast<size_t>(parameter.count()));
       void* memory = layout.tensor(parameter, loaded->parameters().data()).data;
       const auto bytes = static_cast<int64_t>(values.size() * sizeof(float));
@@ -82,11 +82,9 @@ struct LossAndGradients {
   NamedValues gradients;
 };
 
-// The reference's training set in one packed tree: loss, and the gradient of every parameter before clipping.
-inline LossAndGradients gradients_of(const ReferenceModel& reference, const ModelRun& run) {
-  const auto loaded = load_model(reference.folder(), run);
-  std::vector<int32_t> pairs;
-  const OwnedSamples samples = reference.training_set(pairs);
+// The samples in one packed tree: loss, and the gradient of every parameter before clipping.
+inline LossAndGradients gradients_of(model::RewardModel& loaded, const OwnedSamples& samples,
+                                     const std::vector<int32_t>& pairs, const ModelRun& run) {
   std::vector<int32_t> all(samples.groups.size());
   std::iota(all.begin(), all.end(), 0);
   const PackedTree tree = pack_tree(samples.view(), all, run.share_prompts);
@@ -94,10 +92,10 @@ inline LossAndGradients gradients_of(const ReferenceModel& reference, const Mode
   for (size_t r = 0; r < tree.samples.size(); ++r) place[static_cast<size_t>(tree.samples[r])] = static_cast<int32_t>(r);
   for (const int32_t sample : pairs) local.push_back(place[static_cast<size_t>(sample)]);
 
-  model::Decoder decoder(loaded->architecture(), loaded->parameters().tensors(), run.backend,
+  model::Decoder decoder(loaded.architecture(), loaded.parameters().tensors(), run.backend,
                          {.rows = tree.rows(), .rewards = tree.rewards(), .longest_path = tree.longest_path, .training = true,
                           .checkpointing = run.checkpointing, .dtype = run.precision});
-  const model::ParameterLayout layout(loaded->architecture(), run.optimizer_state);
+  const model::ParameterLayout layout(loaded.architecture(), run.optimizer_state);
   const auto memory = run.backend.allocate(layout.bytes(), "gradients"), sums_memory = run.backend.allocate(2 * sizeof(double), "the loss");
   auto* device_sums = static_cast<double*>(sums_memory->data());
   decoder.forward(tree, Control());
@@ -107,6 +105,14 @@ inline LossAndGradients gradients_of(const ReferenceModel& reference, const Mode
   double sums[2];
   run.backend.download(sums, device_sums, sizeof sums);
   return {sums[0] + 0.1 * sums[1], download_parameters(run.backend, layout, memory->data())};
+}
+
+// Of the reference's training set.
+inline LossAndGradients gradients_of(const ReferenceModel& reference, const ModelRun& run) {
+  const auto loaded = load_model(reference.folder(), run);
+  std::vector<int32_t> pairs;
+  const OwnedSamples samples = reference.training_set(pairs);
+  return gradients_of(*loaded, samples, pairs, run);
 }
 
 struct TrainedModel {

@@ -1,6 +1,7 @@
 // Whole models on the device: transformers' numbers in float32 within the CPU's tolerances; in bfloat16 an error of at most 2
 // (rewards) or 3 (gradients) times that of the same mathematics in plain loops; and small training runs that follow the CPU's.
 // The config's spelling is the reader's business, not the device's: one is enough here.
+#include "testing/frozen_check.h"
 #include "testing/model_check.h"
 #include "testing/operation_check.h"
 #include "testing/small_model.h"
@@ -168,6 +169,13 @@ TEST_CASE("device: gradients in bfloat16 are as near to the truth and to transfo
 TEST_CASE("device: three training steps equal transformers' in float32, whole or cut into micro-batches") {
   for_each_reference([](const ReferenceModel& reference) { check_three_steps(reference, {.backend = device_backend()}); });
   check_three_steps(ReferenceModel(reference_folder(kVaried[0]), false), {.backend = device_backend(), .micro_batch_tokens = 20});
+}
+
+TEST_CASE("device: with frozen parameters, the others have AdamW's float64 numbers, and the bits of a run that trains all") {
+  const auto cases = frozen_cases();
+  for (const size_t number : {0, 1}) check_frozen_steps(device_backend(), "qwen3", cases[number]);
+  for (const FrozenCase& frozen : cases) check_frozen_bits(device_backend(), "llama", frozen);
+  check_frozen_bits(device_backend(), "gemma2", cases[1], DType::bfloat16);
 }
 
 // --- a whole small run

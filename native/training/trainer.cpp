@@ -74,7 +74,7 @@ struct Trainer::State {
   std::unique_ptr<Buffer> crossing;      // rewards and their gradients of prompts that span micro-batches
   std::vector<int32_t> place;            // scratch: sample -> index in the tree's samples
 
-  State(model::RewardModel& m, const TrainerOptions& o) : model(m), options(o), optimizer(m, o.optimizer_state, o.seed), sums(m.backend().allocate(2 * sizeof(double), "the loss")) {}
+  State(model::RewardModel& m, const TrainerOptions& o) : model(m), options(o), optimizer(m, o), sums(m.backend().allocate(2 * sizeof(double), "the loss")) {}
 
   void ensure_capacity(int64_t longest) {
     if (decoder && decoder->capacity().longest_path >= longest) return;
@@ -128,10 +128,11 @@ Trainer::Trainer(model::RewardModel& model, const TrainerOptions& options) {
   state_ = std::make_unique<State>(model, options);
   if (options.micro_batch_tokens <= 0) fail("micro_batch_tokens is ", options.micro_batch_tokens, "; it must be at least 1.");
   for (const auto& parameter : model.parameters().layout().parameters()) {
+    if (options.trained && !options.trained(parameter)) continue;
     if (parameter.mapped && parameter.dtype == model.precision()) {
       fail("The model was loaded with its weights left in their files, where they can be scored with but not trained; load it without keeping weights as stored.");
     }
-    if (model.weight_dtype() == DType::float32 && model::ParameterLayout::is_matrix(parameter) && parameter.dtype != model.precision()) {
+    if (model.weight_dtype() == DType::float32 && parameter.is_matrix() && parameter.dtype != model.precision()) {
       fail("The model was loaded with ", name(parameter.dtype), " weights for ", name(model.precision()), " activations, which can be scored with but not trained; load it without keeping 16-bit weights.");
     }
   }
@@ -253,6 +254,7 @@ StepResult Trainer::step(const Samples& samples, std::span<const int32_t> pairs,
     result.regulariser = sums[1];
     result.loss = result.ranking_loss + (state.options.reg_coef > 0 ? static_cast<double>(state.options.reg_coef) * result.regulariser : 0.0);
     if (!std::isfinite(result.loss)) {
+      state.model.parameters().check_mapped_finite();
       fail("The loss of step ", optimizer.step, " is not finite (", result.loss, "): training has diverged, or the weights hold extreme values. Lower --learning_rate, and resume from the last checkpoint.");
     }
     control.check();
@@ -297,13 +299,13 @@ int64_t Trainer::checkpoint_bytes(const model::Architecture& architecture, const
                                   DType exact_matrices, DType weight_dtype) {
   const auto saved_as = weight_dtype == DType::float32 ? std::nullopt : std::optional(weight_dtype);
   return model::RewardModel::saved_bytes(architecture, exact_matrices, saved_as) +
-         Optimizer::saved_bytes(architecture, options.optimizer_state, weight_dtype);
+         Optimizer::saved_bytes(architecture, options, weight_dtype);
 }
 
 void Trainer::plan(const model::Architecture& architecture, const TrainerOptions& options, DType precision, int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan) {
   refuse_experts(architecture);
   model::require_decoder(architecture, "training");
-  Optimizer::plan(architecture, options.optimizer_state, plan);
+  Optimizer::plan(architecture, options, plan);
   model::Decoder::plan(architecture, capacity_for(options, precision, longest_sample), workspace_bytes, plan);
 }
 

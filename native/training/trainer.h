@@ -23,6 +23,8 @@ struct TrainerOptions {
   float reg_coef = 0.1f;              // weight of mean(reward^2) in the loss; <= 0 is off
   // The token whose embedding row gets no gradient (weight decay it gets), as PyTorch's padding_idx has it; negative: none.
   int64_t padding_token = -1;
+  // Which parameters are trained: the others keep their bits, and have neither gradient nor moments. Empty: all.
+  model::TrainedSet trained = {};
 };
 
 struct OptimizerStep {

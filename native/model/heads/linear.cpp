@@ -10,7 +10,7 @@
 
 #include "core/error.h"
 #include "model/heads/heads.h"
-#include "model/parameters.h"
+#include "model/parameters/parameter.h"
 
 namespace cheems::model {
 namespace {

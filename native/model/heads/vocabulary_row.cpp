@@ -2,7 +2,7 @@
 // a folder from a plain language model, whose row 0 means nothing: it is used only where the user says so.
 #include "core/error.h"
 #include "model/heads/heads.h"
-#include "model/parameters.h"
+#include "model/parameters/parameter.h"
 
 namespace cheems::model {
 

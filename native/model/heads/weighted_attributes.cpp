@@ -2,7 +2,7 @@
 //   (mean_i, deviation_i) = score h, [attributes, 2];   w = layers with SELU (weights.fc.{0,2,4});   reward = sum_i mean_i w_i
 #include "model/heads/dense_layers.h"
 #include "model/heads/heads.h"
-#include "model/parameters.h"
+#include "model/parameters/parameter.h"
 #include "ops/activation/activation.h"
 
 namespace cheems::model {

@@ -57,9 +57,11 @@ void linear_backward_input(const LinearBackwardInput& a, Context& context) {
 }
 
 void linear_backward_weight(const LinearBackwardWeight& a, Context& context) {
-  matrix_product({a.d_weight.rows, a.d_weight.columns, a.dy.rows, floats(a.dy), a.dy.stride, true, a.x.data, a.x.dtype, a.x.stride, false, floats(a.d_weight), a.d_weight.stride,
-                  /*accumulate=*/true},
-                 context.pool, context.workspace);
+  if (a.d_weight) {
+    matrix_product({a.d_weight.rows, a.d_weight.columns, a.dy.rows, floats(a.dy), a.dy.stride, true, a.x.data, a.x.dtype, a.x.stride, false, floats(a.d_weight), a.d_weight.stride,
+                    /*accumulate=*/true},
+                   context.pool, context.workspace);
+  }
   if (a.d_bias) HWY_DYNAMIC_DISPATCH(bias_backward)(a, context);
 }
 

@@ -241,9 +241,11 @@ void linear_backward_input(const LinearBackwardInput& a, Context& context) {
 void linear_backward_weight(const LinearBackwardWeight& a, Context& context) {
   require_dtypes(a.dy.dtype, a.x.dtype, a.d_weight.dtype, "linear_backward_weight");
   if (a.dy.rows == 0) return;
-  multiply({.rows = a.d_weight.rows, .columns = a.d_weight.columns, .inner = a.dy.rows, .a = a.dy.data, .a_stride = a.dy.stride, .a_transposed = true, .b = a.x.data, .b_stride = a.x.stride,
-            .b_transposed = false, .d = a.d_weight.data, .d_stride = a.d_weight.stride, .operands = a.dy.dtype, .result = a.d_weight.dtype, .c = a.d_weight.data, .c_stride = a.d_weight.stride},
-           nullptr, "linear_backward_weight", context);
+  if (a.d_weight) {
+    multiply({.rows = a.d_weight.rows, .columns = a.d_weight.columns, .inner = a.dy.rows, .a = a.dy.data, .a_stride = a.dy.stride, .a_transposed = true, .b = a.x.data, .b_stride = a.x.stride,
+              .b_transposed = false, .d = a.d_weight.data, .d_stride = a.d_weight.stride, .operands = a.dy.dtype, .result = a.d_weight.dtype, .c = a.d_weight.data, .c_stride = a.d_weight.stride},
+             nullptr, "linear_backward_weight", context);
+  }
   if (!a.d_bias) return;
   if (a.dy.dtype == DType::float32) launch_bias_gradient<float>(a, context);
   else launch_bias_gradient<bfloat16>(a, context);

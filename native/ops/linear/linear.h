@@ -29,7 +29,7 @@ struct LinearBackwardInput {
 };
 
 struct LinearBackwardWeight {
-  Tensor d_weight;   // [out, in] accumulated
+  Tensor d_weight;   // [out, in] accumulated, or absent
   Tensor d_bias;     // [1, out] accumulated, or absent
   ConstTensor dy;    // [N, out]
   ConstTensor x;     // [N, in]

@@ -12,6 +12,7 @@ double linear_backward_input_work(const LinearBackwardInput& a) {
 }
 
 double linear_backward_weight_work(const LinearBackwardWeight& a) {
+  if (!a.d_weight) return 0;
   return 2.0 * static_cast<double>(a.x.rows) * static_cast<double>(a.x.columns) * static_cast<double>(a.dy.columns);
 }
 

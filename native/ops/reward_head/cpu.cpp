@@ -20,11 +20,12 @@ void reward_head_backward(const RewardHeadBackward& a, Context&) {
   for (size_t r = 0; r < a.index.size(); ++r) {
     const float d = floats(a.d_rewards)[r];
     const float* x = floats(a.x) + a.index[r] * a.x.stride;
-    float* dx = floats(a.dx) + a.index[r] * a.dx.stride;
-    for (int64_t i = 0; i < a.x.columns; ++i) {
-      dx[i] += d * floats(a.weight)[i];
-      floats(a.d_weight)[i] += d * x[i];
+    if (a.dx) {
+      float* dx = floats(a.dx) + a.index[r] * a.dx.stride;
+      for (int64_t i = 0; i < a.x.columns; ++i) dx[i] += d * floats(a.weight)[i];
     }
+    if (!a.d_weight) continue;
+    for (int64_t i = 0; i < a.x.columns; ++i) floats(a.d_weight)[i] += d * x[i];
   }
 }
 

@@ -78,7 +78,7 @@ void reward_head_backward(const RewardHeadBackward& a, Context& context) {
     launch("reward_head_backward_input", head_backward_input_kernel, Grid{a.dx.rows}, kThreads, sizeof(SumShared), context.stream,
            floats(a.dx), a.dx.stride, floats(a.d_rewards), floats(a.weight), index, rewards, a.dx.columns);
   }
-  if (rewards > 0) {
+  if (rewards > 0 && a.d_weight) {
     launch("reward_head_backward_weight", head_backward_weight_kernel, Grid{divide_up(a.x.columns, kColumns)}, kThreads, sizeof(WeightShared), context.stream,
            floats(a.d_weight), floats(a.d_rewards), floats(a.x), a.x.stride, index, rewards, a.x.columns);
   }

@@ -19,8 +19,8 @@ struct RewardHeadForward {
 };
 
 struct RewardHeadBackward {
-  Tensor dx;           // [U, H] overwritten
-  Tensor d_weight;     // [1, H] accumulated
+  Tensor dx;           // [U, H] overwritten, or absent
+  Tensor d_weight;     // [1, H] accumulated, or absent
   ConstTensor d_rewards;  // [1, R]
   ConstTensor x;
   ConstTensor weight;

@@ -75,7 +75,7 @@ void backward(const RmsNormBackward& a, Context& context) {
     memset(d_weight, 0, static_cast<size_t>(columns) * sizeof(float));
     for (int64_t row = chunk * kRowsPerPartialSum; row < std::min(a.x.rows, (chunk + 1) * kRowsPerPartialSum); ++row) backward_row(a, row, d_weight);
   });
-  add_partial_sums(partials, chunks, columns, floats(a.d_weight), context.pool);
+  if (a.d_weight) add_partial_sums(partials, chunks, columns, floats(a.d_weight), context.pool);
 }
 
 void add_partials(const float* partials, int64_t chunks, int64_t columns, float* d, ThreadPool& pool) {

@@ -348,6 +348,7 @@ void backward_of(const RmsNormBackward& a, Context& context) {
   const bool done = vectors_fit(kWidth, a.dx, a.dy, a.x) && vectors_fit(4, a.weight) &&
                     with_team<kWidth>(columns / kWidth, [&]<int Team, int Vectors>() { launch_backward<X, Y, Team, Vectors>(arguments, blocks, context); });
   if (!done) launch("rmsnorm_backward", rmsnorm_backward_plain_kernel<X, Y>, Grid{blocks}, kPlainThreads, sizeof(PlainShared), context.stream, arguments);
+  if (!a.d_weight) return;
   add_partial_sums("rmsnorm_backward_weight", partials, blocks, columns, floats(a.d_weight), context);
 }
 

@@ -47,6 +47,7 @@ void rmsnorm_backward(const RmsNormBackward& a) {
       d_weight[h] += dy[h] * x[h] * r;
     }
   }
+  if (!a.d_weight) return;
   for (int64_t h = 0; h < a.x.columns; ++h) add<A>(a.d_weight, 0, h, d_weight[static_cast<size_t>(h)]);
 }
 

@@ -24,7 +24,7 @@ struct RmsNormForward {
 
 struct RmsNormBackward {
   Tensor dx;            // [N, H] accumulated
-  Tensor d_weight;      // [1, H] accumulated
+  Tensor d_weight;      // [1, H] accumulated, or absent
   ConstTensor dy;       // [N, H]; as y
   ConstTensor x;        // [N, H]
   ConstTensor inverse_rms;  // [1, N]

@@ -87,7 +87,7 @@ void backward(const RopeBackward& a, Context& context) {
       }
     }
   });
-  if (a.norm_weight) add_partial_sums(partials, chunks, size, floats(a.d_norm_weight), context.pool);
+  if (a.d_norm_weight) add_partial_sums(partials, chunks, size, floats(a.d_norm_weight), context.pool);
 }
 
 }  // namespace

@@ -300,6 +300,7 @@ void launch_backward(RopeArguments<A> a, float* d_norm_weight, Context& context)
   const int64_t blocks = grid.x * grid.y;
   a.partials = reinterpret_cast<float*>(require_workspace(context, blocks * a.head_size * static_cast<int64_t>(sizeof(float)), "rope_backward"));
   launch("rope_norm_backward", rope_norm_backward_kernel<A, Width, Vectors>, grid, kThreads, sizeof(BackwardShared), context.stream, a);
+  if (!d_norm_weight) return;
   add_partial_sums("rope_norm_backward_weight", a.partials, blocks, a.head_size, d_norm_weight, context);
 }
 

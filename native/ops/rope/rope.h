@@ -27,7 +27,7 @@ struct RopeForward {
 
 struct RopeBackward {
   Tensor dx;       // overwritten; may be dy itself
-  Tensor d_norm_weight;  // [1, head_size] accumulated, or absent
+  Tensor d_norm_weight;  // [1, head_size] accumulated, or absent (no norm, or one whose weight is not trained)
   ConstTensor dy;
   ConstTensor x;   // the forward's x; needed only with a norm
   int64_t head_size;

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "model/parameters.h"
+#include "model/parameters/layout.h"
 
 namespace cheems::model {
 
@@ -30,6 +30,9 @@ struct EncoderTensors {
   WeightAndBias pooler;          // [H, H], [1, H], float32
   WeightAndBias classifier;      // [1, H], [1, 1], float32
 };
+
+// Names each parameter once, in the order of the files that are saved.
+EncoderTensors visit_encoder(const Architecture& architecture, ModelEnd end, ParameterVisitor& visitor);
 
 // `layout` is of an encoder's architecture with its reward head.
 EncoderTensors encoder_tensors(const ParameterLayout& layout, const Architecture& architecture, void* base);

@@ -1,0 +1,66 @@
+// Where each parameter of a model lies in one block of memory.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/tensor.h"
+#include "model/architecture.h"
+#include "model/parameters/decoder_parameters.h"
+#include "model/parameters/parameter.h"
+#include "model/parameters/visitor.h"
+
+namespace cheems::model {
+
+// A matrix that is used where it lies in a mapped file, row-major.
+struct MappedMatrix {
+  const void* data;
+  DType dtype;
+  std::string stored_name;  // of the tensor in the checkpoint
+};
+using MappedMatrices = std::map<std::string, MappedMatrix>;  // by the parameter's name
+
+// Parameters of one layer (or outside the layers) that lie one after another: what an update, or a rank, takes at once.
+struct ParameterRange {
+  Tensor tensor;  // an embedding [V, H]; else [rows, 16], gaps between parameters hold zeros
+  Role role;      // embedding; matrix, or vector for all that is float32 always
+  int64_t layer;  // or kOutsideLayers
+};
+
+// Matrices have `matrix_dtype`; vectors (norms, biases) and heads are float32 always. The embedding comes first, the other
+// matrices after it and all that is float32 always at the end, layer by layer; layouts of one architecture have the
+// same elements in each range, whatever their dtype. Matrices in `mapped` have no room in the block.
+class ParameterLayout {
+ public:
+  ParameterLayout(const Architecture& architecture, DType matrix_dtype, ModelEnd end = ModelEnd::reward_head,
+                  const MappedMatrices& mapped = {});
+  // Of gradients or moments: what is not trained has no room, and its view is empty. Throws Error where nothing is trained, and
+  // where of parameters that are one matrix some are trained and others are not.
+  ParameterLayout(const Architecture& architecture, DType matrix_dtype, const TrainedSet& trained);
+
+  const std::vector<Parameter>& parameters() const { return parameters_; }
+  int64_t bytes() const { return bytes_; }
+  int64_t count() const;  // numbers in all
+  // Hands out the views of a block that begins at `base` to a body's description.
+  ParameterVisitor views(void* base) const;
+  // The views of a decoder; an encoder's are encoder_tensors().
+  ModelTensors tensors(void* base) const;
+  Tensor tensor(const Parameter& parameter, void* base) const;
+  // In the order of the block: all that `trained`, a layout of the same parameters, has room for.
+  std::vector<ParameterRange> ranges(void* base, const ParameterLayout& trained) const;
+  std::vector<ParameterRange> ranges(void* base) const { return ranges(base, *this); }
+
+ private:
+  void describe(ParameterVisitor visitor) const;
+  void declare(const MappedMatrices& mapped);
+  void lay_out();
+  bool has_room(const Parameter& parameter) const { return parameter.trained && !parameter.mapped; }
+  Architecture architecture_;
+  DType matrix_dtype_;
+  ModelEnd end_;
+  std::vector<Parameter> parameters_;  // in the order of the description
+  int64_t bytes_ = 0;
+};
+
+}  // namespace cheems::model

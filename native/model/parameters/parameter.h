@@ -1,0 +1,63 @@
+// One parameter of a model: what a body's description (decoder_parameters.cpp, encoder_parameters.cpp) says of it, and
+// where a layout has put it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/dtype.h"
+
+namespace cheems::model {
+
+constexpr const char* kHeadName = "score.weight";
+constexpr const char* kVocabularyName = "lm_head.weight";
+// The head of an encoder, with the suffixes .weight and .bias.
+constexpr const char *kPoolerName = "pooler.dense", *kClassifierName = "classifier";
+
+// What follows the final norm: the linear head of a reward, a language model's vocabulary (lm_head, or the embedding where
+// the two are tied), or nothing that these parameters hold (another kind of reward head keeps its own, see heads/).
+enum class ModelEnd { reward_head, vocabulary, none };
+
+enum class Role {
+  embedding,  // the table that tokens choose rows of; rows that were never chosen have no gradient
+  matrix,     // of a linear layer
+  vector,     // norms and biases, float32 always
+  head,       // matrices and biases of a reward head, float32 always
+};
+
+// How ranks that compute one model together may share a parameter: each has some rows (outputs), some columns (inputs),
+// or all of it. Cuts fall on multiples of `unit`: an attention head stays whole.
+struct Sharding {
+  enum class Axis { none, rows, columns };
+  Axis axis = Axis::none;
+  int64_t unit = 1;
+};
+
+constexpr int64_t kOutsideLayers = -1;
+
+struct Parameter {
+  std::string name;            // as in the model file: model.layers.0.self_attn.q_proj.weight
+  std::vector<int64_t> shape;  // [out, in] or [size]
+  Role role = Role::matrix;
+  int64_t layer = kOutsideLayers;
+  Sharding sharding = {};
+  bool follows_previous = false;  // lies right after the parameter of its kind added before it: both are one matrix
+  DType dtype = DType::float32;
+  bool trained = true;           // false in a layout of gradients or moments: it has no room there
+  int64_t offset = 0;            // bytes from the block's start
+  const void* mapped = nullptr;  // where it lies instead: in a mapped file, which is never written to
+
+  // Whether it has the dtype of the model's matrices; the others are float32 always.
+  bool is_matrix() const { return role == Role::embedding || role == Role::matrix; }
+  int64_t rows() const { return shape.size() == 2 ? shape[0] : 1; }
+  int64_t columns() const { return shape.back(); }
+  int64_t count() const { return rows() * columns(); }
+};
+
+// Chooses the parameters that are trained, by what the description says of them. Those that are one matrix (q, k and v; gate
+// and up), or one bias, are trained together or not at all. Empty: all are trained.
+using TrainedSet = std::function<bool(const Parameter&)>;
+
+}  // namespace cheems::model
