@@ -228,15 +228,15 @@ void measure_head(Bench& bench, const model::Architecture& a, const PackedTree& 
   const Tensor x = bench.tensor(n, h), picked = bench.tensor(u, h), normed = bench.tensor(u, h, DType::float32), dx = bench.tensor(u, h, DType::float32);
   const Tensor weight = bench.vector(h), d_weight = bench.vector(h), rewards = bench.vector(r), d_rewards = bench.vector(r);
   auto* sums = static_cast<double*>(bench.zeros(2 * sizeof(double)));
-  std::vector<int32_t> pairs;
-  for (int32_t i = 0; i + 1 < r; i += 2) pairs.insert(pairs.end(), {i, i + 1});
+  std::vector<Comparison> pairs;
+  for (int32_t i = 0; i + 1 < r; i += 2) pairs.push_back({.a = i, .b = i + 1});
   bench.add("gather_rows", shape_of({u, h}), 2 * elements * kElement, 0, [&] { bench.ops().gather_rows({.y = picked, .x = x, .rows = tree.reward_rows}); });
   bench.add("scatter_rows", shape_of({u, h}), 2 * elements * kElement, 0, [&] { bench.ops().scatter_rows({.x = x, .y = picked, .rows = tree.reward_rows}); });
   bench.add("scatter_add_rows", shape_of({u, h}), 3 * elements * kElement, 0, [&] { bench.ops().scatter_add_rows({.x = x, .y = picked, .rows = tree.reward_rows}); });
   bench.add("reward_head_forward", shape_of({u, h}), 4 * elements, 0, [&] { bench.ops().reward_head_forward({.rewards = rewards, .x = normed, .weight = weight, .index = tree.reward_index}); });
   bench.add("reward_head_backward", shape_of({u, h}), 8 * elements, 0, [&] { bench.ops().reward_head_backward({.dx = dx, .d_weight = d_weight, .d_rewards = d_rewards, .x = normed, .weight = weight, .index = tree.reward_index}); });
-  bench.add("ranking_loss", std::to_string(pairs.size() / 2) + " pairs", 8 * static_cast<double>(r), 0,
-            [&] { bench.ops().ranking_loss({.sums = sums, .d_rewards = d_rewards, .rewards = rewards, .pairs = pairs, .total_pairs = static_cast<int64_t>(pairs.size() / 2), .total_rewards = r, .reg_coef = 0.1f}); });
+  bench.add("ranking_loss", std::to_string(pairs.size()) + " pairs", 8 * static_cast<double>(r), 0,
+            [&] { bench.ops().ranking_loss({.sums = sums, .d_rewards = d_rewards, .rewards = rewards, .comparisons = pairs, .total_comparisons = static_cast<int64_t>(pairs.size()), .total_rewards = r, .reg_coef = 0.1f}); });
   bench.release();
 }
 

@@ -43,7 +43,8 @@ struct Workload {
 };
 
 struct Batch {
-  std::vector<int32_t> tokens, offsets{0}, groups, pairs;
+  std::vector<int32_t> tokens, offsets{0}, groups;
+  std::vector<Comparison> pairs;
   Samples samples() const { return {tokens, offsets, groups}; }
 };
 
@@ -63,7 +64,7 @@ Batch make_batch(const Workload& work, int64_t tokens, int64_t vocab, uint64_t s
       batch.groups.push_back(group);
     }
     for (int32_t a = 0; a < work.responses; ++a) {
-      for (auto b = static_cast<int32_t>(a + 1); b < work.responses; ++b) batch.pairs.insert(batch.pairs.end(), {first + a, first + b});
+      for (auto b = static_cast<int32_t>(a + 1); b < work.responses; ++b) batch.pairs.push_back({.a = first + a, .b = first + b});
     }
   }
   return batch;

@@ -45,7 +45,8 @@ class HostClock : public bench::OperationClock {
 };
 
 struct Step {
-  std::vector<int32_t> tokens, offsets{0}, groups, pairs;
+  std::vector<int32_t> tokens, offsets{0}, groups;
+  std::vector<Comparison> pairs;
   Samples view() const { return {tokens, offsets, groups}; }
 };
 
@@ -60,7 +61,7 @@ Step read_step(const std::string& line) {
   }
   const auto order = row["order"].get<std::vector<int32_t>>();
   for (size_t i = 0; i < order.size(); ++i) {
-    for (size_t j = i + 1; j < order.size(); ++j) step.pairs.insert(step.pairs.end(), {order[i], order[j]});
+    for (size_t j = i + 1; j < order.size(); ++j) step.pairs.push_back({.a = order[i], .b = order[j]});
   }
   return step;
 }

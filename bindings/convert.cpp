@@ -50,6 +50,27 @@ void check_groups(const std::vector<int32_t>& groups) {
   }
 }
 
+std::vector<int32_t> pairs_from(Napi::Value value) {
+  std::vector<int32_t> pairs = int32_array_from(value, "pairs");
+  if (pairs.empty()) fail("The batch has no pair of a chosen and a rejected sample: there is nothing to learn from it.");
+  if (pairs.size() % 2 != 0) {
+    fail("pairs must hold two sample numbers a pair, chosen and rejected; it has ", pairs.size(), " entries.");
+  }
+  return pairs;
+}
+
+// One number for each comparison, where the array is given.
+void set_numbers(const Napi::Object& object, const char* name, std::vector<Comparison>& comparisons, float Comparison::* field) {
+  const Napi::Value value = object.Get(name);
+  if (value.IsUndefined()) return;
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array) fail(name, " must be a Float32Array.");
+  const auto array = value.As<Napi::Float32Array>();
+  if (array.ElementLength() != comparisons.size()) {
+    fail(name, " must hold one number for each pair: it has ", array.ElementLength(), ", and there are ", comparisons.size(), " pairs.");
+  }
+  for (std::size_t i = 0; i < comparisons.size(); ++i) comparisons[i].*field = array[i];
+}
+
 }  // namespace
 
 OwnedSamples samples_from(Napi::Value batch) {
@@ -69,21 +90,15 @@ OwnedSamples samples_from(Napi::Value batch) {
   return samples;
 }
 
-std::vector<int32_t> pairs_from(Napi::Value value, int64_t samples) {
-  std::vector<int32_t> pairs = int32_array_from(value, "pairs");
-  if (pairs.empty()) fail("The batch has no pair of a chosen and a rejected sample: there is nothing to learn from it.");
-  if (pairs.size() % 2 != 0) {
-    fail("pairs must hold two sample numbers a pair, chosen and rejected; it has ", pairs.size(), " entries.");
-  }
-  for (std::size_t i = 0; i < pairs.size(); ++i) {
-    if (pairs[i] < 0 || pairs[i] >= samples) {
-      fail("Pair ", i / 2, " names sample ", pairs[i], ", but the batch has samples 0 to ", samples - 1, ".");
-    }
-    if (i % 2 == 1 && pairs[i] == pairs[i - 1]) {
-      fail("Pair ", i / 2, " compares sample ", pairs[i], " with itself.");
-    }
-  }
-  return pairs;
+std::vector<Comparison> comparisons_from(Napi::Value value, int64_t samples) {
+  if (!value.IsObject() || value.IsTypedArray()) fail("The comparisons must be an object with pairs.");
+  const auto object = value.As<Napi::Object>();
+  auto comparisons = comparisons_of(pairs_from(object.Get("pairs")));
+  set_numbers(object, "targets", comparisons, &Comparison::target);
+  set_numbers(object, "weights", comparisons, &Comparison::weight);
+  set_numbers(object, "margins", comparisons, &Comparison::margin);
+  check_comparisons(comparisons, samples);
+  return comparisons;
 }
 
 std::string text_from(Napi::Value value, const char* what) {

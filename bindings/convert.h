@@ -11,6 +11,7 @@
 
 #include "backends/backend.h"
 #include "batch/samples.h"
+#include "core/comparison.h"
 #include "core/dtype.h"
 #include "core/memory_plan.h"
 #include "error_codes.h"
@@ -29,8 +30,9 @@ struct OwnedSamples {
 
 // From { tokens, offsets, groups } and, where a head reads other places than the last, { readouts, readoutOffsets }, Int32Arrays; checks all but the ids against the vocabulary.
 OwnedSamples samples_from(Napi::Value batch);
-// From an Int32Array [chosen, rejected, chosen, rejected, …] of sample numbers below `samples`.
-std::vector<int32_t> pairs_from(Napi::Value pairs, int64_t samples);
+// From { pairs, targets?, weights?, margins? }: an Int32Array [a, b, a, b, …] of sample numbers below `samples`, and
+// Float32Arrays of a number for each pair; without them, the defaults.
+std::vector<Comparison> comparisons_from(Napi::Value comparisons, int64_t samples);
 // A non-empty string without NUL; `what` names it in the error.
 std::string text_from(Napi::Value value, const char* what);
 

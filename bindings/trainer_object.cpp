@@ -118,12 +118,12 @@ Napi::Value create_trainer(const Napi::CallbackInfo& info) {
 Napi::Value train_step(const Napi::CallbackInfo& info) {
   auto& handle = trainer_from(info[0]);
   auto samples = samples_from(info[1]);
-  auto pairs = pairs_from(info[2], samples.count());
+  auto comparisons = comparisons_from(info[2], samples.count());
   auto job = std::make_shared<ComputeJob<training::StepResult>>(
       "training",
-      [state = handle.state, samples = std::move(samples), pairs = std::move(pairs),
+      [state = handle.state, samples = std::move(samples), comparisons = std::move(comparisons),
        optimizer = optimizer_step_from(info[3])](const Control& control) {
-        return state->trainer->step(samples.view(), pairs, optimizer, control);
+        return state->trainer->step(samples.view(), comparisons, optimizer, control);
       },
       step_result);
   return start_on(info.Env(), handle, std::move(job), info[4]);

@@ -33,7 +33,8 @@ nlohmann::json config(int64_t hidden) {
 
 // Two prompts of three responses, of lengths that differ.
 struct Batch {
-  std::vector<int32_t> tokens, offsets{0}, groups, pairs;
+  std::vector<int32_t> tokens, offsets{0}, groups;
+  std::vector<Comparison> pairs;
   explicit Batch(int64_t step) {
     RandomStream random(static_cast<uint64_t>(step), 11);
     const auto id = [&] { return static_cast<int32_t>(random.next() % kVocab); };
@@ -46,7 +47,7 @@ struct Batch {
         offsets.push_back(static_cast<int32_t>(tokens.size()));
         groups.push_back(group);
       }
-      for (const auto& [a, b] : {std::pair{0, 1}, {0, 2}, {1, 2}}) pairs.insert(pairs.end(), {3 * group + a, 3 * group + b});
+      for (const auto& [a, b] : {std::pair{0, 1}, {0, 2}, {1, 2}}) pairs.push_back({.a = 3 * group + a, .b = 3 * group + b});
     }
   }
 };

@@ -3,7 +3,7 @@ import { provideFileLocker } from '../files/kernel_lock.js';
 import { packageFolder } from '../support/package_folder.js';
 import { cudaPackage, loadEngine, type EngineSource } from './loader.js';
 import type {
-  ArchitectureInfo, CausalLoadOptions, DeviceFacts, EngineInfo, EngineNote, GenerationOptions, GenerationStep, HeadInfo, MemoryPlan, NextTokens, OptimizerStep, PlanRequest, Precision, Progress, SampleBatch, ScoreResult, StepResult,
+  ArchitectureInfo, CausalLoadOptions, ComparisonArrays, DeviceFacts, EngineInfo, EngineNote, GenerationOptions, GenerationStep, HeadInfo, MemoryPlan, NextTokens, OptimizerStep, PlanRequest, Precision, Progress, SampleBatch, ScoreResult, StepResult,
   TrainerOptions,
 } from './types.js';
 
@@ -67,7 +67,7 @@ export interface Addon {
   disposeModel(model: ModelHandle): NativeWork<void>;
   createTrainer(model: ModelHandle, options: TrainerOptions): NativeWork<TrainerHandle>;
   trainStep(
-    trainer: TrainerHandle, batch: SampleBatch, pairs: Int32Array, optimizer: OptimizerStep, onProgress: OnProgress,
+    trainer: TrainerHandle, batch: SampleBatch, comparisons: ComparisonArrays, optimizer: OptimizerStep, onProgress: OnProgress,
   ): NativeWork<StepResult>;
   trainerScore(trainer: TrainerHandle, batch: SampleBatch, onProgress: OnProgress): NativeWork<ScoreResult>;
   saveOptimizer(trainer: TrainerHandle, file: string): NativeWork<void>;

@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import { adamStep, longBatch, makeSmallModel, neighbourPairs, randomBatch } from '../testing/small_model.js';
 import { EngineError } from './errors.js';
 import { engine } from './engine.js';
-import type { EngineModel, ModelLoadOptions, Progress, SampleBatch } from './types.js';
+import type { ComparisonArrays, EngineModel, ModelLoadOptions, Progress, SampleBatch, StepResult } from './types.js';
 
 const reference = path.join(__dirname, '..', '..', 'tests', 'reference', 'huggingface', 'qwen2-gqa');
 let folder: string;
@@ -221,6 +221,28 @@ test.serial('saved weights and optimiser state are read back', async (t) => {
   await Promise.all([model.dispose(), again.dispose()]);
 });
 
+test.serial("comparisons' targets, weights and margins reach the loss; the defaults are plain pairs", async (t) => {
+  const batch = randomBatch(4, 16);
+  const stepWith = async (numbers: Partial<ComparisonArrays>): Promise<StepResult> => {
+    const model = await load();
+    const trainer = await model.createTrainer({ regCoef: 0 });
+    const result = await trainer.step(batch, { ...neighbourPairs(4), ...numbers }, adamStep);
+    await model.dispose();
+    return result;
+  };
+  const plain = await stepWith({});
+  const ones = Float32Array.of(1, 1);
+  t.deepEqual(await stepWith({ targets: ones, weights: ones, margins: new Float32Array(2) }), plain);
+  const [targets, weights, margins] = [Float32Array.of(0.25, 1), Float32Array.of(2, 0.5), Float32Array.of(0.5, -1)];
+  const { loss, rewards } = await stepWith({ targets, weights, margins });
+  const expected = [0, 1].map((pair) => {
+    const difference = rewards[2 * pair]! - rewards[2 * pair + 1]! - margins[pair]!;
+    const [right, wrong] = [Math.log1p(Math.exp(-difference)), Math.log1p(Math.exp(difference))];
+    return weights[pair]! * (targets[pair]! * right + (1 - targets[pair]!) * wrong);
+  });
+  t.true(Math.abs(loss - (expected[0]! + expected[1]!) / 2) < 1e-12);
+});
+
 test.serial('a memory plan names its parts', async (t) => {
   const request = { folder, longestSample: 128, microBatchTokens: 1024 };
   const [score, train] = await Promise.all([
@@ -285,11 +307,11 @@ test.serial('wrong arguments are refused with sentences that name them', async (
 
   const trainer = await model.createTrainer({});
   const refusePairs = async (pairs: number[], message: RegExp): Promise<void> => {
-    await t.throwsAsync(trainer.step(batch, Int32Array.from(pairs), adamStep), { code: 'INVALID_ARGUMENT', message });
+    await t.throwsAsync(trainer.step(batch, { pairs: Int32Array.from(pairs) }, adamStep), { code: 'INVALID_ARGUMENT', message });
   };
   await refusePairs([], /no pair/);
   await refusePairs([0, 1, 2], /two sample numbers a pair/);
-  await refusePairs([0, 1, 2, 4], /Pair 1 names sample 4, but the batch has samples 0 to 3/);
+  await refusePairs([0, 1, 2, 4], /Pair 1 names sample 4 of a batch of 4 samples/);
   await refusePairs([2, 2], /compares sample 2 with itself/);
   await t.throwsAsync(trainer.step(batch, neighbourPairs(4), { ...adamStep, beta2: 1 }), { message: /beta2 must be/ });
   await t.throwsAsync(trainer.step(batch, neighbourPairs(4), { ...adamStep, learningRate: NaN }), { message: /learningRate must be a finite number/ });

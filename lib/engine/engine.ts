@@ -1,7 +1,7 @@
 // The one typed door to the engine: abort signals, devices and disposal over the addon's calls.
 import { addon, type CausalHandle, type GenerationHandle, type ModelHandle, type NativeWork, type TrainerHandle } from './addon.js';
 import type {
-  ArchitectureInfo, CausalLoadOptions, DeviceFacts, Engine, EngineCausalModel, EngineGeneration, EngineInfo, EngineModel, EngineNote, EngineTrainer, GenerationOptions,
+  ArchitectureInfo, CausalLoadOptions, ComparisonArrays, DeviceFacts, Engine, EngineCausalModel, EngineGeneration, EngineInfo, EngineModel, EngineNote, EngineTrainer, GenerationOptions,
   GenerationStep, HeadInfo, MemoryPlan, ModelLoadOptions, NextTokens, OptimizerStep,
   PlanRequest, Precision, SampleBatch, ScoreOptions, ScoreResult, StepResult, TrainerOptions, WorkOptions,
 } from './types.js';
@@ -81,9 +81,9 @@ class Trainer implements EngineTrainer {
   constructor(private readonly handle: TrainerHandle) {}
 
   step(
-    batch: SampleBatch, pairs: Int32Array, optimizer: OptimizerStep, options: WorkOptions = {},
+    batch: SampleBatch, comparisons: ComparisonArrays, optimizer: OptimizerStep, options: WorkOptions = {},
   ): Promise<StepResult> {
-    return run(options.signal, () => addon().trainStep(this.handle, batch, pairs, optimizer, options.onProgress));
+    return run(options.signal, () => addon().trainStep(this.handle, batch, comparisons, optimizer, options.onProgress));
   }
 
   score(batch: SampleBatch, options: WorkOptions = {}): Promise<ScoreResult> {

@@ -199,8 +199,20 @@ export interface EngineModel {
   dispose(): Promise<void>;
 }
 
+/** What is known of P pairs of a batch's samples. Without an array all pairs have its default. */
+export interface ComparisonArrays {
+  /** [2 P]: the two samples of each pair, alternating. */
+  pairs: Int32Array;
+  /** [P]: the probability that the first is the better one; 1 by default. */
+  targets?: Float32Array;
+  /** [P]: how much the pair counts; 1 by default. */
+  weights?: Float32Array;
+  /** [P]: by how much the first one's reward should exceed the second's; 0 by default. */
+  margins?: Float32Array;
+}
+
 export interface EngineTrainer {
-  step(batch: SampleBatch, pairs: Int32Array, optimizer: OptimizerStep, options?: WorkOptions): Promise<StepResult>;
+  step(batch: SampleBatch, comparisons: ComparisonArrays, optimizer: OptimizerStep, options?: WorkOptions): Promise<StepResult>;
   score(batch: SampleBatch, options?: WorkOptions): Promise<ScoreResult>;
   saveOptimizer(file: string): Promise<void>;
   loadOptimizer(file: string): Promise<void>;

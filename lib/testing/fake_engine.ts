@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type {
-  ArchitectureInfo, DeviceFacts, Engine, EngineModel, EngineNote, EngineTrainer, MemoryPlan, OptimizerStep, PlanRequest, SampleBatch, StepResult, TrainerOptions,
+  ArchitectureInfo, ComparisonArrays, DeviceFacts, Engine, EngineModel, EngineNote, EngineTrainer, MemoryPlan, OptimizerStep, PlanRequest, SampleBatch, StepResult, TrainerOptions,
 } from '../engine/types';
 
 const { fround, exp, log1p, sqrt } = Math;
@@ -112,7 +112,7 @@ class FakeTrainer implements EngineTrainer {
     this.second = new Float32Array(model.weight.length);
   }
 
-  async step(batch: SampleBatch, pairs: Int32Array, optimizer: OptimizerStep): Promise<StepResult> {
+  async step(batch: SampleBatch, { pairs }: ComparisonArrays, optimizer: OptimizerStep): Promise<StepResult> {
     await this.options.beforeStep?.(optimizer.step);
     const { regCoef = 0, paddingToken } = this.trainer;
     const rewards = this.model.rewards(batch);

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { engine } from '../engine/engine.js';
-import type { OptimizerStep, SampleBatch } from '../engine/types.js';
+import type { ComparisonArrays, OptimizerStep, SampleBatch } from '../engine/types.js';
 
 const smallVocabSize = 512;
 
@@ -47,8 +47,8 @@ export function longBatch(): SampleBatch {
 }
 
 /** Each even sample chosen over the odd one after it. */
-export function neighbourPairs(samples: number): Int32Array {
-  return Int32Array.from({ length: samples - (samples % 2) }, (_, index) => index);
+export function neighbourPairs(samples: number): ComparisonArrays {
+  return { pairs: Int32Array.from({ length: samples - (samples % 2) }, (_, index) => index) };
 }
 
 export const adamStep: OptimizerStep = {

@@ -113,7 +113,7 @@ export class Run {
     const began = performance.now();
     let result: StepResult;
     try {
-      result = await trainer.step(samples, pairs, {
+      result = await trainer.step(samples, { pairs }, {
         step,
         learningRate,
         beta1: options.adam_beta1,

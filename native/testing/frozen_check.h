@@ -33,14 +33,14 @@ inline std::vector<FrozenCase> frozen_cases() {
 }
 
 // Two prompts with two responses each.
-inline OwnedSamples frozen_samples(std::vector<int32_t>& pairs) {
+inline OwnedSamples frozen_samples(std::vector<Comparison>& pairs) {
   OwnedSamples samples;
   for (int32_t sample = 0; sample < 4; ++sample) {
     std::vector<int32_t> ids;
     for (int32_t i = 0; i < 10 + 2 * sample; ++i) ids.push_back((i < 6 ? 3 * i + 5 * (sample / 2) : 7 * i + 11 * sample) % 40);
     samples.add(ids, sample / 2);
   }
-  pairs = {0, 1, 3, 2};
+  pairs = {{.a = 0, .b = 1}, {.a = 3, .b = 2}};
   return samples;
 }
 
@@ -93,7 +93,7 @@ inline void check_frozen_steps(Backend& backend, const std::string& family, cons
   const SmallModel folder(layered_config(family)), exact_folder(layered_config(family));
   const auto loaded = model::RewardModel::load({.folder = folder.folder(), .precision = DType::float32}, backend);
   training::Trainer trainer(*loaded, {.trained = frozen.trained});
-  std::vector<int32_t> pairs;
+  std::vector<Comparison> pairs;
   const OwnedSamples samples = frozen_samples(pairs);
   const auto trained = trained_names(*loaded, frozen.trained);
   const auto weights = [&] { return download_parameters(backend, loaded->parameters().layout(), loaded->parameters().data()); };
@@ -135,7 +135,7 @@ inline void check_frozen_steps(Backend& backend, const std::string& family, cons
 inline StoredTensors moments_of(Backend& backend, const SmallModel& folder, const training::TrainerOptions& options, DType precision) {
   const auto loaded = load_model(folder.folder(), {.backend = backend, .precision = precision});
   training::Trainer trainer(*loaded, options);
-  std::vector<int32_t> pairs;
+  std::vector<Comparison> pairs;
   const OwnedSamples samples = frozen_samples(pairs);
   auto step = frozen_step(1);
   step.max_grad_norm = 0;

@@ -84,13 +84,13 @@ struct LossAndGradients {
 
 // The samples in one packed tree: loss, and the gradient of every parameter before clipping.
 inline LossAndGradients gradients_of(model::RewardModel& loaded, const OwnedSamples& samples,
-                                     const std::vector<int32_t>& pairs, const ModelRun& run) {
+                                     std::vector<Comparison> pairs, const ModelRun& run) {
   std::vector<int32_t> all(samples.groups.size());
   std::iota(all.begin(), all.end(), 0);
   const PackedTree tree = pack_tree(samples.view(), all, run.share_prompts);
-  std::vector<int32_t> place(all.size()), local;
+  std::vector<int32_t> place(all.size());
   for (size_t r = 0; r < tree.samples.size(); ++r) place[static_cast<size_t>(tree.samples[r])] = static_cast<int32_t>(r);
-  for (const int32_t sample : pairs) local.push_back(place[static_cast<size_t>(sample)]);
+  for (Comparison& c : pairs) c.a = place[static_cast<size_t>(c.a)], c.b = place[static_cast<size_t>(c.b)];
 
   model::Decoder decoder(loaded.architecture(), loaded.parameters().tensors(), run.backend,
                          {.rows = tree.rows(), .rewards = tree.rewards(), .longest_path = tree.longest_path, .training = true,
@@ -99,8 +99,8 @@ inline LossAndGradients gradients_of(model::RewardModel& loaded, const OwnedSamp
   const auto memory = run.backend.allocate(layout.bytes(), "gradients"), sums_memory = run.backend.allocate(2 * sizeof(double), "the loss");
   auto* device_sums = static_cast<double*>(sums_memory->data());
   decoder.forward(tree, Control());
-  run.backend.operations().ranking_loss({.sums = device_sums, .d_rewards = decoder.d_rewards(tree), .rewards = decoder.rewards(tree), .pairs = local,
-                                         .total_pairs = static_cast<int64_t>(pairs.size() / 2), .total_rewards = tree.rewards(), .reg_coef = 0.1f});
+  run.backend.operations().ranking_loss({.sums = device_sums, .d_rewards = decoder.d_rewards(tree), .rewards = decoder.rewards(tree), .comparisons = pairs,
+                                         .total_comparisons = static_cast<int64_t>(pairs.size()), .total_rewards = tree.rewards(), .reg_coef = 0.1f});
   decoder.backward(tree, layout.tensors(memory->data()), Control());
   double sums[2];
   run.backend.download(sums, device_sums, sizeof sums);
@@ -110,7 +110,7 @@ inline LossAndGradients gradients_of(model::RewardModel& loaded, const OwnedSamp
 // Of the reference's training set.
 inline LossAndGradients gradients_of(const ReferenceModel& reference, const ModelRun& run) {
   const auto loaded = load_model(reference.folder(), run);
-  std::vector<int32_t> pairs;
+  std::vector<Comparison> pairs;
   const OwnedSamples samples = reference.training_set(pairs);
   return gradients_of(*loaded, samples, pairs, run);
 }
@@ -126,7 +126,7 @@ inline TrainedModel train_on(const ReferenceModel& reference, const ModelRun& ru
   training::Trainer trainer(*loaded,
       {.micro_batch_tokens = run.micro_batch_tokens, .gradient_checkpointing = run.checkpointing, .share_prompts = run.share_prompts,
        .optimizer_state = run.optimizer_state, .reg_coef = 0.1f});
-  std::vector<int32_t> pairs;
+  std::vector<Comparison> pairs;
   const OwnedSamples samples = reference.training_set(pairs);
   TrainedModel trained;
   for (int64_t step = 1; step <= count; ++step) {

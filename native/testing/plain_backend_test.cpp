@@ -196,7 +196,7 @@ TEST_CASE("plain loops: gated mlp, beside and in place") {
 TEST_CASE("plain loops: rows, reward head and ranking loss") {
   const PackedTree tree = deep_tree();
   const int64_t rows = tree.rows(), picked = static_cast<int64_t>(tree.reward_rows.size()), rewards = tree.rewards(), columns = 7;
-  const std::vector<int32_t> pairs{0, 1, 1, 2, 5, 0, 3, 3};
+  const std::vector<Comparison> comparisons{{.a = 0, .b = 1}, {.a = 1, .b = 2, .target = 0.5f, .weight = 2}, {.a = 5, .b = 0, .margin = 0.75f}, {.a = 3, .b = 3}};
   check_plain({.rows = rows, .backward = true}, [&](Site& site) -> OutputList {
     const Tensor x = site.activations(rows, columns, random_floats(rows * columns, 1)), y = site.activations(picked, columns);
     const Tensor added = site.activations(rows, columns, random_floats(rows * columns, 2)), put = site.activations(rows, columns, random_floats(rows * columns, 6));
@@ -209,7 +209,7 @@ TEST_CASE("plain loops: rows, reward head and ranking loss") {
     site->scatter_add_rows({.x = added, .y = y, .rows = tree.reward_rows});
     site->scatter_rows({.x = put, .y = y, .rows = tree.reward_rows});
     site->reward_head_forward({.rewards = r, .x = top, .weight = weight, .index = tree.reward_index});
-    site->ranking_loss({.sums = sums, .d_rewards = d_rewards, .rewards = r, .pairs = pairs, .total_pairs = 11, .total_rewards = 19, .reg_coef = 0.1f});
+    site->ranking_loss({.sums = sums, .d_rewards = d_rewards, .rewards = r, .comparisons = comparisons, .total_comparisons = 11, .total_rewards = 19, .reg_coef = 0.1f});
     site->reward_head_backward({.dx = d_top, .d_weight = d_weight, .d_rewards = d_rewards, .x = top, .weight = weight, .index = tree.reward_index});
     return {{"gathered", site.values(y), kOutputs}, {"scattered", site.values(added), kOutputs}, {"put", site.values(put), kOutputs}, {"rewards", site.values(r), kOutputs},
         {"losses", site.values(sums, 2), kOutputs},

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "batch/samples.h"
+#include "core/comparison.h"
 #include "storage/json.h"
 #include "storage/safetensors.h"
 
@@ -58,7 +59,7 @@ class ReferenceModel {
     return samples;
   }
   // The training set: every response of every prompt, and the pairs as the trainer takes them.
-  OwnedSamples training_set(std::vector<int32_t>& pairs) const {
+  OwnedSamples training_set(std::vector<Comparison>& pairs) const {
     OwnedSamples samples;
     int32_t group = 0;
     for (const auto& entry : json_["train"]["groups"]) {
@@ -70,7 +71,7 @@ class ReferenceModel {
       }
       ++group;
     }
-    for (const auto& pair : json_["train"]["pairs"]) pairs.insert(pairs.end(), {pair[0].get<int32_t>(), pair[1].get<int32_t>()});
+    for (const auto& pair : json_["train"]["pairs"]) pairs.push_back({.a = pair[0].get<int32_t>(), .b = pair[1].get<int32_t>()});
     return samples;
   }
 

@@ -63,10 +63,10 @@ TEST_CASE("cuda trainer: however many micro-batches a step has, the device idles
   const auto model = load_model(folder.folder(), {.backend = device_backend(), .precision = DType::bfloat16});
   training::Trainer trainer(*model, {.micro_batch_tokens = 8, .share_prompts = false});
   OwnedSamples samples;
-  std::vector<int32_t> pairs;
+  std::vector<Comparison> pairs;
   for (int32_t s = 0; s < 8; ++s) {
     samples.add(s % 2 == 0 ? std::vector<int32_t>{1 + s, 2} : std::vector<int32_t>{1 + s, 2, 3, 4, 5}, s / 2);
-    if (s % 2 == 1) pairs.insert(pairs.end(), {s - 1, s});
+    if (s % 2 == 1) pairs.push_back({.a = s - 1, .b = s});
   }
   const auto step = [&](int64_t number) { return trainer.step(samples.view(), pairs, {.step = number, .learning_rate = 1e-3}, Control()); };
   REQUIRE(step(1).micro_batches == 4);
@@ -196,7 +196,7 @@ OwnedSamples small_batch(uint64_t seed) {
   }
   return samples;
 }
-const std::vector<int32_t> kPairs = {0, 1, 0, 2, 1, 2, 3, 4, 4, 5, 3, 5, 6, 7, 7, 8, 6, 8};
+const std::vector<Comparison> kPairs = comparisons_of(std::vector<int32_t>{0, 1, 0, 2, 1, 2, 3, 4, 4, 5, 3, 5, 6, 7, 7, 8, 6, 8});
 constexpr int64_t kSteps = 20, kRepeated = 5;  // steps of a run, and of its repetition
 
 training::TrainerOptions trainer_options(const ModelRun& run) {

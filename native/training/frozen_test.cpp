@@ -51,7 +51,7 @@ TEST_CASE("frozen parameters: saved and loaded in the middle, a run goes on bit 
     const auto load = [&] {
       return model::RewardModel::load({.folder = folder.folder(), .float32_copy = rounded, .weight_dtype = weight_dtype}, cpu_backend(1));
     };
-    std::vector<int32_t> pairs;
+    std::vector<Comparison> pairs;
     const OwnedSamples samples = frozen_samples(pairs);
     const auto loaded = load();
     Trainer trainer(*loaded, {.trained = trained});
@@ -93,7 +93,7 @@ TEST_CASE("frozen parameters: a base that is not trained stays mapped, and train
       CHECK((parameter.mapped != nullptr) == (parameter.is_matrix() && !trained(parameter)));
     }
     const StoredTensors before = folder.tensors();
-    std::vector<int32_t> pairs;
+    std::vector<Comparison> pairs;
     const OwnedSamples samples = frozen_samples(pairs);
     Trainer trainer(*mapped, {.trained = trained}), other(*copied, {.trained = trained});
     for (int64_t step = 1; step <= 3; ++step) {
@@ -124,7 +124,7 @@ TEST_CASE("frozen parameters: a loss of a mapped base that is not finite names i
   const model::TrainedSet trained = frozen_cases()[0].trained;
   const auto mapped = model::RewardModel::load({.folder = folder.folder(), .keep_16_bit = true, .trained = trained}, cpu_backend(1));
   Trainer trainer(*mapped, {.trained = trained});
-  std::vector<int32_t> pairs;
+  std::vector<Comparison> pairs;
   const OwnedSamples samples = frozen_samples(pairs);
   check_refused(refusal([&] { trainer.step(samples.view(), pairs, frozen_step(1), Control()); }), {"up_proj.weight"});
 }

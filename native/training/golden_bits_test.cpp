@@ -78,7 +78,7 @@ TEST_CASE("golden bits: a model whose sums have many parts") {
     Digest digest;
     const auto loaded = small.load(2);
     training::Trainer trainer(*loaded, {.micro_batch_tokens = 300});
-    const std::vector<int32_t> pairs = {0, 1, 3, 2};
+    const std::vector<Comparison> pairs = {{.a = 0, .b = 1}, {.a = 3, .b = 2}};
     for (const float reward : trainer.step(samples.view(), pairs, {.learning_rate = 1e-3}, Control()).rewards) digest.add(reward);
     for (const float reward : trainer.score(samples.view(), Control())) digest.add(reward);
     for (const float value : parameter_values(*loaded)) digest.add(value);

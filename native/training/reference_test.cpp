@@ -26,7 +26,7 @@ TEST_CASE("rewards of single sequences equal transformers'") {
 
 TEST_CASE("a sample's reward has the same bits alone, in any batch, order, micro-batch size, with any threads, shared or not") {
   for_each_reference([](const ReferenceModel& reference) {
-    std::vector<int32_t> pairs;
+    std::vector<Comparison> pairs;
     const OwnedSamples samples = reference.training_set(pairs);
     const std::string folder = reference.folder();
     const auto expected = score(folder, samples, {.backend = cpu_backend(1)});

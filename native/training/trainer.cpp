@@ -6,8 +6,8 @@
 #include "backends/finish_at_end.h"
 #include "batch/packed_tree.h"
 #include "core/error.h"
+#include "losses/loss.h"
 #include "model/decoder.h"
-#include "ops/ranking_loss/ranking_loss.h"
 #include "training/optimizer.h"
 
 namespace cheems::training {
@@ -30,11 +30,11 @@ int64_t longest_of(const Samples& samples) {
   return longest;
 }
 
-// One micro-batch of a global batch: its samples, and the pairs that lie inside it.
+// One micro-batch of a global batch: its samples, and the comparisons that lie inside it.
 struct MicroBatch {
   std::vector<int32_t> chosen;  // sample numbers
-  std::vector<int32_t> pairs;   // of sample numbers; once packed, indices into tree.samples
-  bool pairs_cross = false;     // some pair has its other side in another micro-batch
+  std::vector<Comparison> comparisons;  // of sample numbers; once packed, of indices into tree.samples
+  bool pairs_cross = false;     // some comparison has its other side in another micro-batch
   PackedTree tree;              // packed just before it runs first: on a device, while the micro-batch before it computes
   std::vector<float> rewards;   // of tree.samples, once forward ran and the backend finished
 };
@@ -43,17 +43,6 @@ struct MicroBatch {
 void collect_rewards(const std::vector<MicroBatch>& batches, std::vector<float>& rewards) {
   for (const MicroBatch& batch : batches) {
     for (size_t r = 0; r < batch.rewards.size(); ++r) rewards[static_cast<size_t>(batch.tree.samples[r])] = batch.rewards[r];
-  }
-}
-
-void check_pairs(std::span<const int32_t> pairs, int64_t samples) {
-  if (pairs.empty()) fail("The global batch has no pair, so there is nothing to rank. Annotate the prompts, or raise --global_batch_size.");
-  if (pairs.size() % 2 != 0) fail("The list of pairs has ", pairs.size(), " entries; it must hold a chosen and a rejected sample for each pair.");
-  for (size_t p = 0; p < pairs.size(); p += 2) {
-    for (const int32_t sample : {pairs[p], pairs[p + 1]}) {
-      if (sample < 0 || sample >= samples) fail("Pair ", p / 2, " names sample ", sample, " of a batch of ", samples, " samples.");
-    }
-    if (pairs[p] == pairs[p + 1]) fail("Pair ", p / 2, " compares sample ", pairs[p], " with itself.");
   }
 }
 
@@ -69,12 +58,14 @@ struct Trainer::State {
   TrainerOptions options;
   Optimizer optimizer;
   std::unique_ptr<model::Decoder> decoder;
+  std::unique_ptr<losses::Loss> loss;
 
   std::unique_ptr<Buffer> sums;          // [2] doubles: ranking loss and regulariser of the step
   std::unique_ptr<Buffer> crossing;      // rewards and their gradients of prompts that span micro-batches
   std::vector<int32_t> place;            // scratch: sample -> index in the tree's samples
 
-  State(model::RewardModel& m, const TrainerOptions& o) : model(m), options(o), optimizer(m, o), sums(m.backend().allocate(2 * sizeof(double), "the loss")) {}
+  State(model::RewardModel& m, const TrainerOptions& o)
+      : model(m), options(o), optimizer(m, o), loss(losses::bradley_terry(o.reg_coef)), sums(m.backend().allocate(2 * sizeof(double), "the loss")) {}
 
   void ensure_capacity(int64_t longest) {
     if (decoder && decoder->capacity().longest_path >= longest) return;
@@ -86,7 +77,7 @@ struct Trainer::State {
   void check(const Samples& samples) const { check_samples(samples, model.architecture().vocab_size, model.architecture().max_position_embeddings); }
 
   // Planned, not packed.
-  std::vector<MicroBatch> micro_batches(const Samples& samples, std::span<const int32_t> pairs) const {
+  std::vector<MicroBatch> micro_batches(const Samples& samples, std::span<const Comparison> comparisons) const {
     const Range range(model.backend(), "plan");
     std::vector<MicroBatch> batches;
     std::vector<size_t> batch_of(static_cast<size_t>(samples.count()));
@@ -94,10 +85,10 @@ struct Trainer::State {
       for (const int32_t sample : chosen) batch_of[static_cast<size_t>(sample)] = batches.size();
       batches.emplace_back().chosen = std::move(chosen);
     }
-    for (size_t p = 0; p < pairs.size(); p += 2) {
-      const size_t chosen = batch_of[static_cast<size_t>(pairs[p])], rejected = batch_of[static_cast<size_t>(pairs[p + 1])];
-      if (chosen == rejected) batches[chosen].pairs.insert(batches[chosen].pairs.end(), {pairs[p], pairs[p + 1]});
-      else batches[chosen].pairs_cross = batches[rejected].pairs_cross = true;
+    for (const Comparison& c : comparisons) {
+      const size_t a = batch_of[static_cast<size_t>(c.a)], b = batch_of[static_cast<size_t>(c.b)];
+      if (a == b) batches[a].comparisons.push_back(c);
+      else batches[a].pairs_cross = batches[b].pairs_cross = true;
     }
     return batches;
   }
@@ -110,7 +101,7 @@ struct Trainer::State {
     if (order == TokenOrder::sorted && options.padding_token >= 0) leave_token_out(batch.tree, static_cast<int32_t>(options.padding_token));
     place.resize(static_cast<size_t>(samples.count()));
     for (size_t r = 0; r < batch.tree.samples.size(); ++r) place[static_cast<size_t>(batch.tree.samples[r])] = static_cast<int32_t>(r);
-    for (int32_t& sample : batch.pairs) sample = place[static_cast<size_t>(sample)];
+    for (Comparison& c : batch.comparisons) c.a = place[static_cast<size_t>(c.a)], c.b = place[static_cast<size_t>(c.b)];
   }
 
   // Its rewards come to batch.rewards with the backend's next download.
@@ -158,9 +149,9 @@ Trainer::~Trainer() = default;
 
 namespace {
 
-// Loss and reward gradients of pairs whose samples lie in several micro-batches, over the rewards of all samples.
+// Loss and reward gradients of comparisons whose samples lie in several micro-batches, over the rewards of all samples.
 // The sums are added to on the device; `memory` is kept from step to step.
-void loss_across(const std::vector<MicroBatch>& batches, std::span<const int32_t> pairs, const TrainerOptions& options, Backend& backend, const std::vector<float>& rewards,
+void loss_across(const std::vector<MicroBatch>& batches, std::span<const Comparison> comparisons, const losses::Loss& loss, Backend& backend, const std::vector<float>& rewards,
                  double* sums, std::unique_ptr<Buffer>& memory, std::vector<float>& d_rewards) {
   const Range range(backend, "loss");
   std::vector<uint8_t> crossing(rewards.size(), 0);
@@ -168,24 +159,24 @@ void loss_across(const std::vector<MicroBatch>& batches, std::span<const int32_t
     for (const int32_t sample : batch.chosen) crossing[static_cast<size_t>(sample)] = batch.pairs_cross;
   }
   // The loss wants them side by side.
-  std::vector<int32_t> index(rewards.size(), -1), local_pairs;
+  std::vector<int32_t> index(rewards.size(), -1);
+  std::vector<Comparison> local;
   std::vector<float> local_rewards;
   for (size_t s = 0; s < rewards.size(); ++s) {
     if (!crossing[s]) continue;
     index[s] = static_cast<int32_t>(local_rewards.size());
     local_rewards.push_back(rewards[s]);
   }
-  for (size_t p = 0; p < pairs.size(); p += 2) {
-    const int32_t chosen = index[static_cast<size_t>(pairs[p])], rejected = index[static_cast<size_t>(pairs[p + 1])];
-    if (chosen >= 0 && rejected >= 0) local_pairs.insert(local_pairs.end(), {chosen, rejected});
+  for (Comparison c : comparisons) {
+    c.a = index[static_cast<size_t>(c.a)], c.b = index[static_cast<size_t>(c.b)];
+    if (c.a >= 0 && c.b >= 0) local.push_back(c);
   }
   const auto count = static_cast<int64_t>(local_rewards.size()), bytes = count * static_cast<int64_t>(sizeof(float));
   if (!memory || memory->size() < 2 * bytes) memory = backend.allocate(4 * bytes, "the rewards of a prompt that spans micro-batches");
   auto* values = static_cast<float*>(memory->data());
   backend.upload(values, local_rewards.data(), bytes);
-  backend.operations().ranking_loss({.sums = sums, .d_rewards = float_tensor(values + count, 1, count),
-                                     .rewards = float_tensor(values, 1, count), .pairs = local_pairs, .total_pairs = static_cast<int64_t>(pairs.size() / 2),
-                                     .total_rewards = static_cast<int64_t>(rewards.size()), .reg_coef = options.reg_coef});
+  loss.add(backend.operations(), {.sums = sums, .d_rewards = float_tensor(values + count, 1, count), .rewards = float_tensor(values, 1, count), .comparisons = local,
+                                  .total_comparisons = static_cast<int64_t>(comparisons.size()), .total_rewards = static_cast<int64_t>(rewards.size())});
   std::vector<float> local_gradients(local_rewards.size());
   backend.download(local_gradients.data(), values + count, bytes);
   for (size_t s = 0; s < rewards.size(); ++s) {
@@ -195,16 +186,17 @@ void loss_across(const std::vector<MicroBatch>& batches, std::span<const int32_t
 
 }  // namespace
 
-StepResult Trainer::step(const Samples& samples, std::span<const int32_t> pairs, const OptimizerStep& optimizer, const Control& control) {
+StepResult Trainer::step(const Samples& samples, std::span<const Comparison> comparisons, const OptimizerStep& optimizer, const Control& control) {
   State& state = *state_;
   const Range range(state.model.backend(), "step", optimizer.step);
   state.check(samples);
-  check_pairs(pairs, samples.count());
+  if (comparisons.empty()) fail("The global batch has no pair, so there is nothing to rank. Annotate the prompts, or raise --global_batch_size.");
+  check_comparisons(comparisons, samples.count());
   state.ensure_capacity(longest_of(samples));
   Backend& backend = state.model.backend();
   StepResult result;
   result.rewards.resize(static_cast<size_t>(samples.count()));
-  auto batches = state.micro_batches(samples, pairs);
+  auto batches = state.micro_batches(samples, comparisons);
   const FinishAtEnd finish(backend);
   backend.zero(state.sums->data(), state.sums->size());
   result.micro_batches = static_cast<int64_t>(batches.size());
@@ -222,7 +214,7 @@ StepResult Trainer::step(const Samples& samples, std::span<const int32_t> pairs,
     if (any_cross) {
       backend.finish();
       collect_rewards(batches, result.rewards);
-      loss_across(batches, pairs, state.options, backend, result.rewards, state.device_sums(), state.crossing, d_rewards);
+      loss_across(batches, comparisons, *state.loss, backend, result.rewards, state.device_sums(), state.crossing, d_rewards);
     }
     int64_t done = 0;
     for (MicroBatch& batch : batches) {
@@ -235,8 +227,8 @@ StepResult Trainer::step(const Samples& samples, std::span<const int32_t> pairs,
         backend.upload(d_local.data, local.data(), static_cast<int64_t>(local.size() * sizeof(float)));
       } else {
         const Range range(backend, "loss");
-        backend.operations().ranking_loss({.sums = state.device_sums(), .d_rewards = d_local, .rewards = state.decoder->rewards(batch.tree),
-                                           .pairs = batch.pairs, .total_pairs = static_cast<int64_t>(pairs.size() / 2), .total_rewards = samples.count(), .reg_coef = state.options.reg_coef});
+        state.loss->add(backend.operations(), {.sums = state.device_sums(), .d_rewards = d_local, .rewards = state.decoder->rewards(batch.tree), .comparisons = batch.comparisons,
+                                               .total_comparisons = static_cast<int64_t>(comparisons.size()), .total_rewards = samples.count()});
       }
       state.decoder->backward(batch.tree, state.optimizer.gradients(), control);
       result.computed_tokens += batch.tree.rows();
@@ -252,7 +244,7 @@ StepResult Trainer::step(const Samples& samples, std::span<const int32_t> pairs,
     collect_rewards(batches, result.rewards);
     result.ranking_loss = sums[0];
     result.regulariser = sums[1];
-    result.loss = result.ranking_loss + (state.options.reg_coef > 0 ? static_cast<double>(state.options.reg_coef) * result.regulariser : 0.0);
+    result.loss = state.loss->total(sums[0], sums[1]);
     if (!std::isfinite(result.loss)) {
       state.model.parameters().check_mapped_finite();
       fail("The loss of step ", optimizer.step, " is not finite (", result.loss, "): training has diverged, or the weights hold extreme values. Lower --learning_rate, and resume from the last checkpoint.");

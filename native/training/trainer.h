@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "batch/samples.h"
+#include "core/comparison.h"
 #include "core/control.h"
 #include "core/memory_plan.h"
 #include "model/reward_model.h"
@@ -48,12 +49,11 @@ class Trainer {
   Trainer(model::RewardModel& model, const TrainerOptions& options);
   ~Trainer();
 
-  // One update from one global batch. pairs[2 p] and pairs[2 p + 1] are the chosen and the rejected
-  // sample of pair p. The loss is the mean over all pairs of -log sigmoid(r_chosen - r_rejected) plus
-  // reg_coef * the mean over all samples of r^2. Throws Error for a batch with no pair, ids outside the
+  // One update from one global batch. The loss is the mean over all comparisons of -log sigmoid(r_a - r_b), or what targets,
+  // weights and margins make of it (ops/ranking_loss), plus reg_coef * the mean over all samples of r^2. Throws Error for a batch with no pair, ids outside the
   // vocabulary, or a loss that is not finite (the parameters are then unchanged); Cancelled when
   // cancelled before the update (parameters unchanged, gradients discarded).
-  StepResult step(const Samples& samples, std::span<const int32_t> pairs, const OptimizerStep& optimizer, const Control& control);
+  StepResult step(const Samples& samples, std::span<const Comparison> comparisons, const OptimizerStep& optimizer, const Control& control);
 
   // Rewards without any update, with the memory that the trainer already has.
   std::vector<float> score(const Samples& samples, const Control& control);

@@ -29,7 +29,7 @@ OwnedSamples batch(uint64_t seed = 1) {
   }
   return samples;
 }
-const std::vector<int32_t> kPairs = {0, 1, 0, 2, 4, 3, 5, 4, 8, 6};
+const std::vector<Comparison> kPairs = comparisons_of(std::vector<int32_t>{0, 1, 0, 2, 4, 3, 5, 4, 8, 6});
 
 OptimizerStep step_number(int64_t step) { return {.step = step, .learning_rate = 1e-2, .weight_decay = 0.01, .max_grad_norm = 1}; }
 
@@ -59,20 +59,45 @@ TEST_CASE("trainer: steps learn, and report what they did") {
   CHECK(loss < 0.5 * first.loss);
 }
 
+TEST_CASE("trainer: the loss is that of the comparisons' targets, weights and margins, in one micro-batch or cut") {
+  std::vector<Comparison> comparisons = kPairs;
+  for (size_t i = 0; i < comparisons.size(); ++i) {
+    comparisons[i].target = 1 - static_cast<float>(i) / 4, comparisons[i].weight = 0.5f + static_cast<float>(i), comparisons[i].margin = static_cast<float>(i) - 1;
+  }
+  const SmallModel folder;
+  std::vector<float> whole;
+  for (const int64_t tokens : {1000, 60, 40}) {  // 40: prompts are cut as well
+    const auto model = folder.load();
+    const StepResult result = Trainer(*model, {.micro_batch_tokens = tokens}).step(batch().view(), comparisons, step_number(1), Control());
+    double expected = 0;
+    for (const Comparison& c : comparisons) {
+      const double d = static_cast<double>(result.rewards[static_cast<size_t>(c.a)]) - result.rewards[static_cast<size_t>(c.b)] - c.margin;
+      const double t = c.target;
+      expected += c.weight * (t * std::log(1 + std::exp(-d)) + (1 - t) * std::log(1 + std::exp(d))) / static_cast<double>(comparisons.size());
+    }
+    CHECK(result.ranking_loss == doctest::Approx(expected).epsilon(1e-12));
+    const auto values = parameter_values(*model);
+    if (whole.empty()) whole = values;
+    for (size_t i = 0; i < whole.size(); i += 7) CHECK(values[i] == doctest::Approx(whole[i]).epsilon(1e-3));
+  }
+}
+
 TEST_CASE("trainer: batches that cannot be trained on are refused and change nothing") {
   const SmallModel folder;
   const auto model = folder.load();
   Trainer trainer(*model, {});
   const OwnedSamples samples = batch();
   const auto before = parameter_values(*model);
-  const auto refused = [&](const OwnedSamples& some, const std::vector<int32_t>& pairs) {
+  const auto refused = [&](const OwnedSamples& some, const std::vector<Comparison>& pairs) {
     return refusal([&] { trainer.step(some.view(), pairs, step_number(1), Control()); });
   };
   check_refused(refused(samples, {}), {"no pair"});
-  check_refused(refused(samples, {0, 1, 2}), {"3 entries"});
-  check_refused(refused(samples, {0, 9}), {"Pair 0", "sample 9", "9 samples"});
-  check_refused(refused(samples, {0, 1, -1, 2}), {"Pair 1", "sample -1"});
-  check_refused(refused(samples, {2, 2}), {"itself"});
+  check_refused(refused(samples, {{.a = 0, .b = 9}}), {"Pair 0", "sample 9", "9 samples"});
+  check_refused(refused(samples, {{.a = 0, .b = 1}, {.a = -1, .b = 2}}), {"Pair 1", "sample -1"});
+  check_refused(refused(samples, {{.a = 2, .b = 2}}), {"itself"});
+  check_refused(refused(samples, {{.a = 2, .b = 1, .target = 1.5f}}), {"Pair 0", "target 1.5"});
+  check_refused(refused(samples, {{.a = 2, .b = 1, .weight = -1}}), {"Pair 0", "weight -1"});
+  check_refused(refused(samples, {{.a = 2, .b = 1, .margin = NAN}}), {"Pair 0", "margin nan"});
   OwnedSamples bad = samples;
   bad.add({1, 40}, 3);
   check_refused(refused(bad, kPairs), {"token id 40", "position 1"});

@@ -116,7 +116,7 @@ TEST_CASE("heads: linear ones are trained, the others are not") {
     training::Trainer trainer(*model, {});
     const auto before = trainer.score(batch.view(), Control());
     for (size_t i = 1; i < before.size(); ++i) CHECK(before[i] - before[0] == doctest::Approx(expected[i] - expected[0]).epsilon(1e-4));
-    const std::vector<int32_t> pairs = {1, 0, 3, 2};
+    const std::vector<Comparison> pairs = {{.a = 1, .b = 0}, {.a = 3, .b = 2}};
     const auto step = trainer.step(batch.view(), pairs, {.learning_rate = 1e-4}, Control());
     CHECK(trainer.step(batch.view(), pairs, {.learning_rate = 1e-4}, Control()).loss < step.loss);
   }

@@ -1,9 +1,9 @@
 // The Cheems loss and its gradient on CUDA. Contract: ops/ranking_loss/ranking_loss.h, double precision throughout.
 //
-// Fused: loss, regulariser and gradient in one launch. Floor: 4 bytes read and 4 written per reward, 8 read per pair; what it takes is
+// Fused: loss, regulariser and gradient in one launch. Floor: 4 bytes read and 4 written per reward, 20 read per comparison; what it takes is
 // latency, not bytes. A micro-batch has some hundred rewards and some hundred to ten thousand pairs.
-// Layout: a block has 128 rewards, a thread its own. The block walks all pairs in tiles of 128: each thread works out sigmoid(-d) / pairs
-// of one pair and leaves it in shared memory, then scans the tile for the pairs that its reward is in. So a gradient gathers its
+// Layout: a block has 128 rewards, a thread its own. The block walks all comparisons in tiles of 128: each thread works out the
+// gradient of one and leaves it in shared memory, then scans the tile for those that its reward is in. So a gradient gathers its
 // pairs in order, without atomics, at R * P comparisons in all (3 million for 1000 rewards with 6 pairs each: some 10 us over 8 blocks).
 // The exponentials are worked out once a block; block 0 also adds up the losses and squares, thread by thread, then over the block.
 #include "backends/cuda/device.cuh"
@@ -16,8 +16,8 @@ namespace {
 constexpr int kThreads = 128;
 
 struct alignas(16) PairGradient {
-  int32_t chosen, rejected;
-  double wrong;  // sigmoid(r_rejected - r_chosen) / total_pairs
+  int32_t a, b;
+  double gradient;  // of r_b; r_a has its opposite
 };
 struct LossShared {
   PairGradient pairs[kThreads];
@@ -28,30 +28,33 @@ struct LossArguments {
   double* sums;
   float* d_rewards;
   const float* rewards;
-  const int32_t* pairs;
-  int64_t num_rewards, num_pairs;
-  double total_pairs, total_rewards, reg_coef;
+  const Comparison* comparisons;
+  int64_t num_rewards, num_comparisons;
+  double total_comparisons, total_rewards, reg_coef;
 };
 
 __global__ __launch_bounds__(kThreads) void ranking_loss_kernel(const LossArguments a) {
   auto& shared = shared_memory<LossShared>();
   const int64_t mine = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   double gradient = 0, loss = 0, squares = 0;
-  for (int64_t first = 0; first < a.num_pairs; first += kThreads) {
-    const int count = static_cast<int>(a.num_pairs - first < kThreads ? a.num_pairs - first : kThreads);
+  for (int64_t first = 0; first < a.num_comparisons; first += kThreads) {
+    const int count = static_cast<int>(a.num_comparisons - first < kThreads ? a.num_comparisons - first : kThreads);
     if (static_cast<int>(threadIdx.x) < count) {
-      const int64_t pair = first + threadIdx.x;
-      const int32_t chosen = a.pairs[2 * pair], rejected = a.pairs[2 * pair + 1];
-      const double difference = static_cast<double>(a.rewards[chosen]) - static_cast<double>(a.rewards[rejected]);
+      const Comparison& c = a.comparisons[first + threadIdx.x];
+      const double weight = static_cast<double>(c.weight), other = 1 - static_cast<double>(c.target);
+      const double difference = static_cast<double>(a.rewards[c.a]) - static_cast<double>(a.rewards[c.b]) - static_cast<double>(c.margin);
       const double decay = exp(-fabs(difference));
-      loss += fmax(-difference, 0.0) + log1p(decay);
-      shared.pairs[threadIdx.x] = {chosen, rejected, (difference >= 0 ? decay : 1.0) / (1 + decay) / a.total_pairs};
+      double own = fmax(-difference, 0.0) + log1p(decay);
+      if (other != 0) own += other * difference;  // not 0 times infinity
+      loss += weight * own;
+      const double wrong = (difference >= 0 ? decay : 1.0) / (1 + decay);  // sigmoid(-difference)
+      shared.pairs[threadIdx.x] = {c.a, c.b, weight * (wrong - other) / a.total_comparisons};
     }
     __syncthreads();
     for (int i = 0; i < count; ++i) {
       const PairGradient pair = shared.pairs[i];
-      if (pair.chosen == mine) gradient -= pair.wrong;
-      if (pair.rejected == mine) gradient += pair.wrong;
+      if (pair.a == mine) gradient -= pair.gradient;
+      if (pair.b == mine) gradient += pair.gradient;
     }
     __syncthreads();
   }
@@ -67,7 +70,7 @@ __global__ __launch_bounds__(kThreads) void ranking_loss_kernel(const LossArgume
   loss = block_sum<kThreads>(loss, shared.partials);
   squares = block_sum<kThreads>(squares, shared.partials);
   if (threadIdx.x == 0) {
-    if (a.num_pairs > 0) a.sums[0] += loss / a.total_pairs;
+    if (a.num_comparisons > 0) a.sums[0] += loss / a.total_comparisons;
     a.sums[1] += squares / a.total_rewards;
   }
 }
@@ -77,8 +80,8 @@ __global__ __launch_bounds__(kThreads) void ranking_loss_kernel(const LossArgume
 void ranking_loss(const RankingLoss& a, Context& context) {
   const int64_t rewards = a.rewards.columns;
   if (rewards == 0) return;
-  const LossArguments arguments{a.sums, floats(a.d_rewards), floats(a.rewards), context.device(a.pairs), rewards, static_cast<int64_t>(a.pairs.size() / 2),
-                                static_cast<double>(a.total_pairs), static_cast<double>(a.total_rewards), static_cast<double>(a.reg_coef)};
+  const LossArguments arguments{a.sums, floats(a.d_rewards), floats(a.rewards), context.device(a.comparisons), rewards,
+                                static_cast<int64_t>(a.comparisons.size()), static_cast<double>(a.total_comparisons), static_cast<double>(a.total_rewards), static_cast<double>(a.reg_coef)};
   launch("ranking_loss", ranking_loss_kernel, Grid{divide_up(rewards, kThreads)}, kThreads, sizeof(LossShared), context.stream, arguments);
 }
 

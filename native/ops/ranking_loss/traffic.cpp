@@ -6,15 +6,17 @@ namespace {
 
 void count_loss(Report& report, const PackedTree& tree) {
   const int64_t r = tree.rewards();
-  std::vector<int32_t> pairs;
-  for (int32_t i = 0; i < r; ++i) pairs.insert(pairs.end(), {i, static_cast<int32_t>((i + 1) % r), i, static_cast<int32_t>((i + 3) % r)});
-  const double count = static_cast<double>(pairs.size() / 2);
+  std::vector<Comparison> pairs;
+  for (int32_t i = 0; i < r; ++i) {
+    for (const int32_t far : {1, 3}) pairs.push_back({.a = i, .b = static_cast<int32_t>((i + far) % r)});
+  }
+  const auto count = static_cast<double>(pairs.size());
   Device& d = report.device;
-  report.measure("ranking_loss", "float32, sums in double", std::to_string(r) + " rewards, " + std::to_string(pairs.size() / 2) + " pairs",
-      {8.0 * static_cast<double>(r) + 8 * count, 0}, [&] {
+  report.measure("ranking_loss", "float32, sums in double", std::to_string(r) + " rewards, " + std::to_string(pairs.size()) + " pairs",
+      {8.0 * static_cast<double>(r) + sizeof(Comparison) * count, 0}, [&] {
     Operations& ops = d.operations(tree, {.widest_row = 64});
-    const RankingLoss a{.sums = static_cast<double*>(d.raw(16)), .d_rewards = d.vector(r), .rewards = d.vector(r), .pairs = pairs,
-        .total_pairs = static_cast<int64_t>(count), .total_rewards = r, .reg_coef = 0.1f};
+    const RankingLoss a{.sums = static_cast<double*>(d.raw(16)), .d_rewards = d.vector(r), .rewards = d.vector(r), .comparisons = pairs,
+        .total_comparisons = static_cast<int64_t>(count), .total_rewards = r, .reg_coef = 0.1f};
     return [&ops, a] { ops.ranking_loss(a); };
   });
 }

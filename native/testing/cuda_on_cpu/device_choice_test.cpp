@@ -117,7 +117,7 @@ TEST_CASE("two devices at once: two models trained in turn by one thread and sco
   const auto first = create_cuda_backend(0), second = create_cuda_backend(1);
   OwnedSamples samples;
   for (int32_t s = 0; s < 4; ++s) samples.add({1 + s, 2, 3, 4, 5, 6}, s / 2);
-  const std::vector<int32_t> pairs{0, 1, 2, 3};
+  const std::vector<Comparison> pairs{{.a = 0, .b = 1}, {.a = 2, .b = 3}};
   struct Side {
     std::unique_ptr<model::RewardModel> model;
     std::unique_ptr<training::Trainer> trainer;

@@ -46,7 +46,7 @@ struct SmallRun {
   std::unique_ptr<model::RewardModel> model;
   std::unique_ptr<training::Trainer> trainer;
   OwnedSamples samples;
-  const std::vector<int32_t> pairs{0, 1, 2, 3};
+  const std::vector<Comparison> pairs{{.a = 0, .b = 1}, {.a = 2, .b = 3}};
 };
 
 TEST_CASE("a device that dies in a step: the step tells the first error, later calls tell it again, and all is freed in peace") {

@@ -42,7 +42,7 @@ TEST_CASE("profiler: a training step names its phases and layers, nested and bal
   const ModelRun run{.backend = device_backend(), .precision = DType::bfloat16};
   const auto model = load_model(folder.folder(), run);
   training::Trainer trainer(*model, {.micro_batch_tokens = 8});
-  const std::vector<int32_t> pairs{0, 1, 2, 3};
+  const std::vector<Comparison> pairs{{.a = 0, .b = 1}, {.a = 2, .b = 3}};
   const RangeRecorder recorder;
   CHECK(trainer.step(two_prompts().view(), pairs, {.step = 7, .learning_rate = 1e-3}, Control()).micro_batches == 2);
   CHECK(recorder.open() == 0);
