@@ -1,12 +1,15 @@
 // The original's loading and converting, reproduced for `--compat cheems`: what it keeps, what it drops and where it fails.
-// The default rules are in dataset.ts; the README lists how they differ.
+// The default rules are in dataset.ts; docs/data_formats.md lists how they differ.
 
-import type { ReadOptions } from './read_options';
+import type { AnnotatedVote } from './annotated';
 import { DataError, show } from './errors';
 import { field, has, type JsonObject, listOf, textId, textOf } from './fields';
 import { isObject } from '../support/is_object';
 import { parsePythonInteger } from './python_text';
 import { emptyReport, note } from './report';
+import { resolveAsCheems } from './resolve/cheems';
+import { placesOf, type PlaceOf } from './resolve/resolver';
+import type { ReadOptions } from './read_options';
 import { readRows } from './rows';
 import type { PreferenceDataset, PreferencePrompt, Response, Source } from './types';
 
@@ -132,30 +135,20 @@ function mergeRow(byInput: Map<string, CheemsPrompt>, row: CheemsPrompt, report:
 
 /** The original's convert: ids become places. Pairs keep duplicates, contradictions and self pairs. */
 function convertPrompt(prompt: CheemsPrompt, number: number): PreferencePrompt {
-  const places = new Map([...prompt.responses.keys()].map((id, i) => [id, i]));
-  const placeOf = (id: unknown, source: Source): number => {
-    const place = typeof id === 'string' ? places.get(id) : undefined;
-    if (place === undefined) throw new DataError(source, `the prompt has no response ${show(id)}`);
-    return place;
-  };
-  const responses: Response[] = [...prompt.responses].map(([id, response]) => {
+  const responses = new Map<string, Response>();
+  for (const [id, response] of prompt.responses) {
     if (!has(response, 'content')) throw new DataError(prompt.source, `response ${show(id)} has no content`);
-    return { id, content: textOf(response['content'], 'content', prompt.source), source: prompt.source };
-  });
-  const pairs: [number, number][] = [];
-  prompt.annotations.forEach((annotation, i) => {
-    const source = prompt.annotationSources[i] ?? prompt.source;
-    if (!Array.isArray(annotation) || annotation.length !== 3 || annotation.some((part) => typeof part !== 'string')) {
-      throw new DataError(source, `an annotation must be [id1, id2, "1"], all texts, but is ${show(annotation)}`);
-    }
-    if (annotation[2] === '1') pairs.push([placeOf(annotation[0], source), placeOf(annotation[1], source)]);
-  });
+    responses.set(id, { id, content: textOf(response['content'], 'content', prompt.source), source: prompt.source });
+  }
+  const votes = prompt.annotations.map((annotation, i) => voteOf(annotation, prompt.annotationSources[i] ?? prompt.source));
+  const placeOf = placesOf({ responses });
+  const { pairs } = resolveAsCheems({ responses, votes });
   const category = categoryOf(prompt);
   const id = prompt.plain.get('id');
   return {
     id: typeof id === 'string' || typeof id === 'number' ? String(id) : String(number),
     prompt: prompt.input,
-    responses,
+    responses: [...responses.values()],
     pairs,
     ...(prompt.rank ? { ranks: ranksOf(prompt, placeOf) } : {}),
     ...(category === undefined ? {} : { category }),
@@ -163,15 +156,24 @@ function convertPrompt(prompt: CheemsPrompt, number: number): PreferencePrompt {
   };
 }
 
+/** What the original takes for a preference: the first, said by "1"; any other text says nothing to it. */
+function voteOf(annotation: unknown, source: Source): AnnotatedVote {
+  if (!Array.isArray(annotation) || annotation.length !== 3 || annotation.some((part) => typeof part !== 'string')) {
+    throw new DataError(source, `an annotation must be [id1, id2, "1"], all texts, but is ${show(annotation)}`);
+  }
+  const [first, second, preference] = annotation as [string, string, string];
+  return { first, second, outcome: preference === '1' ? 1 : preference === '2' ? 2 : 0, source };
+}
+
 /** A response that the rank does not name gets 0, which is better than 1. */
-function ranksOf(prompt: CheemsPrompt, placeOf: (id: unknown, source: Source) => number): number[] {
+function ranksOf(prompt: CheemsPrompt, placeOf: PlaceOf): number[] {
   const ranks = new Array<number>(prompt.responses.size).fill(0);
   for (const [id, rank] of prompt.rank ?? []) {
     const parsed = typeof rank === 'string' ? parsePythonInteger(rank) : undefined;
     if (parsed === undefined) {
       throw new DataError(prompt.source, `the rank of ${show(id)} must be an integer as a text, such as "1", but is ${show(rank)}`);
     }
-    ranks[placeOf(id, prompt.source)] = parsed;
+    ranks[placeOf(id, 'rank', prompt.source)] = parsed;
   }
   return ranks;
 }

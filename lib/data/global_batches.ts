@@ -1,5 +1,6 @@
-// The optimiser's batches: whole prompts, so that every annotated pair counts in exactly one step of an epoch.
+// The optimiser's batches: whole prompts, so that every comparison counts in exactly one step of an epoch.
 
+import { comparisonCount, comparisonsOf, type Comparison } from './comparisons';
 import { shuffledIndices, SplitMix64 } from './random';
 import { emptyReport, note } from './report';
 import type { ReportEntry, TokenizedPrompt } from './types';
@@ -32,7 +33,7 @@ export class GlobalBatchPlanner {
 
   /** @throws RangeError for a batch size below 1 or an empty list. */
   constructor(
-    private readonly prompts: readonly Pick<TokenizedPrompt, 'samples' | 'pairs' | 'prompt'>[],
+    private readonly prompts: readonly Pick<TokenizedPrompt, 'samples' | 'pairs' | 'comparisons' | 'prompt'>[],
     private readonly options: GlobalBatchOptions,
   ) {
     if (!Number.isInteger(options.globalBatchSize) || options.globalBatchSize < 1) {
@@ -75,15 +76,17 @@ export class GlobalBatchPlanner {
     };
     for (let i = 0; i < count; i += 1) {
       const index = order ? order[i]! : i;
-      const { samples, pairs } = this.prompts[index]!;
+      const prompt = this.prompts[index]!;
+      const { samples } = prompt;
+      const pairs = comparisonCount(prompt);
       if (samples.length > this.options.globalBatchSize) {
-        batches.push({ promptIndices: [index], responses: samples.length, pairs: pairs.length });
+        batches.push({ promptIndices: [index], responses: samples.length, pairs });
         continue;
       }
       if (open.responses + samples.length > this.options.globalBatchSize) close();
       open.promptIndices.push(index);
       open.responses += samples.length;
-      open.pairs += pairs.length;
+      open.pairs += pairs;
     }
     close();
     return batches;
@@ -98,8 +101,8 @@ export interface FlatBatch {
   sampleOffsets: Int32Array;
   /** [R]: the number, within the batch, of the prompt that the sample belongs to; samples of a group may share a prefix. */
   groups: Int32Array;
-  /** [2 P]: chosen and rejected sample number of each pair, alternating. */
-  pairs: Int32Array;
+  /** Of all prompts, by sample numbers. */
+  comparisons: Comparison[];
 }
 
 /**
@@ -107,22 +110,20 @@ export interface FlatBatch {
  * @throws RangeError beyond 2^31 - 1 tokens.
  */
 export function flattenBatch(
-  prompts: readonly Pick<TokenizedPrompt, 'samples' | 'pairs'>[],
+  prompts: readonly Pick<TokenizedPrompt, 'samples' | 'pairs' | 'comparisons'>[],
   promptIndices: readonly number[] = prompts.map((_, i) => i),
 ): FlatBatch {
   const chosen = promptIndices.map((index) => prompts[index]!);
   const samples = chosen.reduce((n, prompt) => n + prompt.samples.length, 0);
-  const pairs = chosen.reduce((n, prompt) => n + prompt.pairs.length, 0);
   const tokens = chosen.reduce((n, prompt) => n + prompt.samples.reduce((m, one) => m + one.inputIds.length, 0), 0);
   if (tokens > 0x7fffffff) throw new RangeError(`a batch of ${tokens} tokens is too large; lower the global batch size`);
   const flat: FlatBatch = {
     tokens: new Int32Array(tokens),
     sampleOffsets: new Int32Array(samples + 1),
     groups: new Int32Array(samples),
-    pairs: new Int32Array(2 * pairs),
+    comparisons: [],
   };
   let sample = 0;
-  let pair = 0;
   chosen.forEach((prompt, group) => {
     const first = sample;
     for (const { inputIds } of prompt.samples) {
@@ -132,11 +133,7 @@ export function flattenBatch(
       sample += 1;
       flat.sampleOffsets[sample] = offset + inputIds.length;
     }
-    for (const [better, worse] of prompt.pairs) {
-      flat.pairs[pair] = first + better;
-      flat.pairs[pair + 1] = first + worse;
-      pair += 2;
-    }
+    for (const one of comparisonsOf(prompt)) flat.comparisons.push({ ...one, a: first + one.a, b: first + one.b });
   });
   return flat;
 }

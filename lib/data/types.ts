@@ -1,5 +1,7 @@
 // The one shape that every data form is read into, and that training and evaluation work on.
 
+import type { Comparison } from './comparisons';
+
 /** One turn of a conversation, as chat templates take it. */
 export interface Message {
   role: string;
@@ -52,6 +54,8 @@ export interface PreferencePrompt {
   responses: Response[];
   /** Annotated pairs, [chosen, rejected], as indices into `responses`; under the default rules each at most once. */
   pairs: [chosen: number, rejected: number][];
+  /** What training learns from where it is more than the pairs: soft targets, weights, margins, ties. */
+  comparisons?: Comparison[];
   /** Pairs that an annotator called equal and no majority decides; they are not in `pairs`. */
   ties?: [number, number][];
   /** One rank a response, 1 is best, equal ranks are ties; absent where the data do not rank every response. */
@@ -92,10 +96,11 @@ export interface TokenizedSample {
   responseIndex: number;
 }
 
-/** A prompt whose responses are token ids. `pairs`, `ranks` speak of `samples`, not of the prompt's responses. */
+/** A prompt whose responses are token ids. `pairs`, `comparisons`, `ranks` speak of `samples`, not of the prompt's responses. */
 export interface TokenizedPrompt {
   prompt: PreferencePrompt;
   samples: TokenizedSample[];
   pairs: [chosen: number, rejected: number][];
+  comparisons?: Comparison[];
   ranks?: number[];
 }

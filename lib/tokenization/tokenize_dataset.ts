@@ -1,5 +1,6 @@
 // PreferenceDataset -> token ids per response, with what is too long dropped or cut, and counted.
 
+import { comparisonCount } from '../data/comparisons';
 import { DataError, show } from '../data/errors';
 import { asMessages } from '../data/conversation/messages';
 import { keepSamples, pruneUnpaired } from '../data/pruning';
@@ -246,6 +247,7 @@ export function assemble(prompt: PreferencePrompt, slots: Slot[]): TokenizedProm
     prompt,
     samples: slots.map((slot) => slot.sample),
     pairs: prompt.pairs,
+    ...(prompt.comparisons ? { comparisons: prompt.comparisons } : {}),
     ...(prompt.ranks ? { ranks: prompt.ranks } : {}),
   };
 }
@@ -262,7 +264,7 @@ export function dropTooLong(
   const long = slots.filter((slot) => slot.length > limit);
   for (const slot of long) note(report, 'tooLongResponses', sourceOf(slot));
   const kept = long.length === 0 ? prompt : keepSamples(prompt, (i) => slots[i]!.length <= limit);
-  const lost = prompt.pairs.length - kept.pairs.length;
+  const lost = comparisonCount(prompt) - comparisonCount(kept);
   if (lost > 0) note(report, 'pairsOfTooLong', sourceOf(long[0]!), lost);
   if (kept.samples.length > 0) return [kept];
   note(report, 'emptiedPrompts', prompt.prompt.source);

@@ -1,7 +1,8 @@
 // The metrics of the model as it stands, on the test prompts, with the memory that the trainer already has.
 import { flattenBatch } from '../data/global_batches';
 import type { TokenizedPrompt } from '../data/types';
-import type { EngineTrainer, SampleBatch } from '../engine/types';
+import type { ComparisonArrays, EngineTrainer, SampleBatch } from '../engine/types';
+import { comparisonArrays } from './comparison_arrays';
 import { computeMetrics } from '../evaluation/metrics/compute';
 import type { MetricReport } from '../evaluation/metrics/types';
 
@@ -16,13 +17,13 @@ export interface EvaluateOptions {
 }
 
 export interface EngineBatch extends SampleBatch {
-  pairs: Int32Array;
+  comparisons: ComparisonArrays;
 }
 
 /** The engine's arrays of some prompts. */
 export function engineBatch(prompts: readonly TokenizedPrompt[], indices: readonly number[]): EngineBatch {
-  const { tokens, sampleOffsets, groups, pairs } = flattenBatch(prompts, indices);
-  return { tokens, offsets: sampleOffsets, groups, pairs };
+  const { tokens, sampleOffsets, groups, comparisons } = flattenBatch(prompts, indices);
+  return { tokens, offsets: sampleOffsets, groups, comparisons: comparisonArrays(comparisons) };
 }
 
 /** The rewards of each prompt's responses; undefined when stopped. */
@@ -35,7 +36,7 @@ export async function scorePrompts(
   for (let begin = 0; begin < prompts.length; begin += PROMPTS_A_CALL) {
     if (options.isStopped?.()) return undefined;
     const indices = Array.from({ length: Math.min(PROMPTS_A_CALL, prompts.length - begin) }, (_, i) => begin + i);
-    const { pairs: _pairs, ...batch } = engineBatch(prompts, indices);
+    const { comparisons: _comparisons, ...batch } = engineBatch(prompts, indices);
     const scored = await trainer.score(batch, options.signal ? { signal: options.signal } : {});
     let sample = 0;
     for (const index of indices) {

@@ -2,6 +2,7 @@
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { comparisonCount } from '../data/comparisons';
 import { GlobalBatchPlanner } from '../data/global_batches';
 import { formatReport } from '../data/report';
 import type { ArchitectureInfo, Engine, EngineModel, EngineTrainer, MemoryPlan } from '../engine/types';
@@ -164,7 +165,7 @@ async function runSteps(prepared: Prepared): Promise<TrainResult> {
       warmupSteps: plan.warmupSteps,
       prompts: data.train.length,
       responses: data.train.reduce((sum, { samples }) => sum + samples.length, 0),
-      pairs: data.train.reduce((sum, { pairs }) => sum + pairs.length, 0),
+      pairs: data.train.reduce((sum, prompt) => sum + comparisonCount(prompt), 0),
       testPrompts: data.test.length,
       parameters: model.architecture.parameters,
       device: model.device,

@@ -5,6 +5,7 @@ import type { EngineModel, EngineTrainer, StepResult } from '../engine/types';
 import { saveCheckpoint, type CheckpointReference } from './checkpoints';
 import { TrainingError } from './errors';
 import { messageOf } from '../support/thrown';
+import { verdictsOf } from './comparison_arrays';
 import { engineBatch, headline, metricsOf, pairStatistics, scorePrompts, type EngineBatch } from './evaluate';
 import type { EvaluationResult, StepMetrics, TrainCallbacks } from './events';
 import type { FileSystem } from '../files/file_system';
@@ -109,11 +110,11 @@ export class Run {
     const step = this.step + 1;
     const batch = engineBatch(train, plan.batchAt(this.place).promptIndices);
     const learningRate = plan.learningRate(step);
-    const { pairs, ...samples } = batch;
+    const { comparisons, ...samples } = batch;
     const began = performance.now();
     let result: StepResult;
     try {
-      result = await trainer.step(samples, { pairs }, {
+      result = await trainer.step(samples, comparisons, {
         step,
         learningRate,
         beta1: options.adam_beta1,
@@ -152,7 +153,7 @@ export class Run {
 
   private reportStep(result: StepResult, batch: EngineBatch, learningRate: number, seconds: number): void {
     const { plan, log, callbacks } = this.parts;
-    const { accuracy, margin } = pairStatistics(result.rewards, batch.pairs);
+    const { accuracy, margin } = pairStatistics(result.rewards, verdictsOf(batch.comparisons));
     const elapsed = (Date.now() - this.startedAt) / 1000;
     const metrics: StepMetrics = {
       step: this.step,
@@ -166,7 +167,7 @@ export class Run {
       learningRate,
       gradientNorm: result.gradientNorm,
       responses: batch.groups.length,
-      pairs: batch.pairs.length / 2,
+      pairs: batch.comparisons.pairs.length / 2,
       computedTokens: result.computedTokens,
       tokensPerSecond: result.computedTokens / Math.max(seconds, 1e-9),
       seconds,

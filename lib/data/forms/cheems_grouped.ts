@@ -7,7 +7,8 @@ import { parsePythonInteger } from '../python_text';
 import { answerOf } from '../conversation/answers';
 import type { Response, Source } from '../types';
 import { COMPARISON_KEYS, outcomeOf, readComparison } from './cheems_flat';
-import type { Contribution, DataForm, Vote } from './form';
+import type { Vote } from '../annotated';
+import type { Contribution, DataForm } from './form';
 
 function readResponse(value: unknown, at: string, source: Source, read: ReadKeys): Response {
   const object = objectOf(value, at, source);

@@ -6,7 +6,8 @@ import { turnsAnswer } from '../conversation/answers';
 import { has, type JsonObject, textId, textOf, tokenIdsOf, tokensId } from '../fields';
 import { isObject } from '../../support/is_object';
 import type { Message, Prompt, Response, Source } from '../types';
-import type { Contribution, DataForm, Vote } from './form';
+import type { Vote } from '../annotated';
+import type { Contribution, DataForm } from './form';
 
 /** Names under which the two sides come as token ids of whole samples. */
 const TOKEN_KEYS: readonly (readonly [chosen: string, rejected: string])[] = [

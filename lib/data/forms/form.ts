@@ -1,15 +1,9 @@
 // What a data form is: it recognises its rows and reads one into a contribution to a prompt.
 
 import type { ReadKeys } from '../conversation/conversation';
+import type { Vote } from '../annotated';
 import type { JsonObject } from '../fields';
 import type { Prompt, Response, Source } from '../types';
-
-/** What one annotator says of two responses: 1, the first is better; 2, the second; 0, neither. */
-export interface Vote {
-  first: string;
-  second: string;
-  outcome: 0 | 1 | 2;
-}
 
 /** What one row tells about its prompt. Ids are checked only after all rows are read, since lines and files merge. */
 export interface Contribution {

@@ -1,9 +1,10 @@
-// From annotators' votes to training pairs.
+// The default rule: the majority decides.
 
-import { exactText } from './conversation/numbers';
-import type { Vote } from './forms/form';
-import { note } from './report';
-import type { DatasetReport, Response, Source } from './types';
+import type { AnnotatedVote } from '../annotated';
+import { contentKey } from '../content_key';
+import { note, type ReadingReport } from '../report';
+import type { Source } from '../types';
+import { placesOf, type PlaceOf, type Resolver } from './resolver';
 
 interface Tally {
   low: number;
@@ -18,13 +19,9 @@ interface Tally {
  * directions drop the pair. Votes for a tie decide nothing where there are others, and else make the pair a tie. A response
  * compared with itself, or with one of the same content, gives no pair. All of it is noted in the report.
  */
-export function resolvePairs(
-  votes: readonly (Vote & { source: Source })[],
-  responses: readonly Response[],
-  placeOf: (id: string, what: string, source: Source) => number,
-  report: DatasetReport,
-): { pairs: [number, number][]; ties: [number, number][] } {
-  const tallies = tally(votes, placeOf, report);
+export const resolveByMajority: Resolver = (prompt, report) => {
+  const responses = [...prompt.responses.values()];
+  const tallies = tally(prompt.votes, placesOf(prompt), report);
   const pairs: [number, number][] = [];
   const ties: [number, number][] = [];
   for (const { low, high, lowWins, highWins, source } of tallies) {
@@ -38,15 +35,11 @@ export function resolvePairs(
       pairs.push(lowWins > highWins ? [low, high] : [high, low]);
     }
   }
-  return { pairs, ties };
-}
+  return { pairs, ...(ties.length === 0 ? {} : { ties }) };
+};
 
 /** The votes by pair, in the order in which the pairs were first met. */
-function tally(
-  votes: readonly (Vote & { source: Source })[],
-  placeOf: (id: string, what: string, source: Source) => number,
-  report: DatasetReport,
-): Iterable<Tally> {
+function tally(votes: readonly AnnotatedVote[], placeOf: PlaceOf, report: ReadingReport): Iterable<Tally> {
   const tallies = new Map<string, Tally>();
   for (const { first, second, outcome, source } of votes) {
     const a = placeOf(first, 'an annotation', source);
@@ -66,11 +59,4 @@ function tally(
     else entry.highWins += 1;
   }
   return tallies.values();
-}
-
-/** Equal exactly where two responses would be the same sample. */
-export function contentKey(response: Response): string {
-  if (response.inputIds) return `ids:${response.inputIds.join(',')}`;
-  if (response.messages) return `turns:${exactText(response.messages)}`;
-  return `text:${response.content}`;
 }
