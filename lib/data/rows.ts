@@ -37,9 +37,10 @@ const BYTE_ORDER_MARK = '\uFEFF';
  */
 export async function* readRows(file: string, options: RowsOptions = {}): AsyncGenerator<Row> {
   if (await isParquet(file)) return yield* parquetRows(file, options);
-  const stream = createReadStream(file, { highWaterMark: 1 << 18 });
   // What cannot be looked at is told of by the reader. A pipe has no size.
   const before = await stat(file).catch(() => undefined);
+  // Nothing may be awaited before the reader listens: an error that comes earlier would end the process.
+  const stream = createReadStream(file, { highWaterMark: 1 << 18 });
   yield* rowsOfStream(stream, file, options);
   if (before === undefined || stream.bytesRead >= before.size) return;
   if (((await stat(file).catch(() => undefined))?.size ?? before.size) < before.size) {
