@@ -34,7 +34,10 @@ export function offered<F extends AnyFunction>(
     checkArguments(name, signature, given);
     try {
       const result = load()(...given);
-      return result instanceof Promise ? result.catch((error: unknown) => Promise.reject(refused(error))) : result;
+      if (!(result instanceof Promise)) return result;
+      return result.catch((error: unknown) => {
+        throw refused(error);
+      });
     } catch (error) {
       throw refused(error);
     }

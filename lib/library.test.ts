@@ -91,7 +91,7 @@ function fakeEngine(vocabSize: number): { engine: Pick<Engine, 'loadModel'>; bat
       await new Promise((resolve) => setTimeout(resolve, 5));
       options.signal?.throwIfAborted();
       const rewards = Float32Array.from(Array.from(batch.groups, (_, i) => {
-        const ids = batch.tokens.subarray(batch.offsets[i]!, batch.offsets[i + 1]!);
+        const ids = batch.tokens.subarray(batch.offsets[i], batch.offsets[i + 1]);
         return ids.reduce((sum, id) => sum + id, 0) / ids.length;
       }));
       options.onProgress?.({ done: rewards.length, total: rewards.length, tokens: batch.tokens.length });

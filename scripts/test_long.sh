@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# What scripts/test.sh leaves out, after it: kernels for all the architectures that are checked, the CUDA backend's tests under ASan and UBSan,
+# What scripts/test.sh leaves out, after it: ESLint with types, kernels for all the architectures that are checked, the CUDA backend's tests under ASan and UBSan,
 # long fuzz runs, a thousand loads of each kind, the engine for arm64 under qemu, a new operation. About half an hour on two cores; ends with status 0 when all passed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+npm run --silent lint # type-checked, about half a minute of one core
 node scripts/compile_kernels.cjs
 cmake -S . -B build/sanitize -DCHEEMS_SANITIZE=ON -DCHEEMS_OPTIMIZE_EMULATED=ON
 cmake --build build/sanitize --parallel 2 --target cheems_cuda_emulated_tests cheems_fuzzers

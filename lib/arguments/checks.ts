@@ -29,7 +29,7 @@ export function refuse({ call, path }: Named, wanted: string, value: unknown): n
 /** ` Did you mean "learning_rate"?` (with the space), or nothing where no name is near. */
 export function suggestion(name: string, known: readonly string[]): string {
   if (known.length === 0) return '';
-  const nearest = closest(name, known as string[]);
+  const nearest = closest(name, known);
   return distance(name, nearest) <= Math.max(2, Math.floor(name.length / 3)) ? ` Did you mean "${nearest}"?` : '';
 }
 

@@ -18,7 +18,7 @@ export interface Command<T extends OptionTable = OptionTable> {
   /** Text below the options. */
   notes?: string;
   /** Returns the exit code, or nothing for 0. */
-  run(values: OptionValues<T>): Promise<number | void>;
+  run: (values: OptionValues<T>) => Promise<number | void>;
 }
 
 /** A command whose options' types are no longer known. */
@@ -78,7 +78,7 @@ export function resolveValues<T extends OptionTable>(command: Pick<Command<T>, '
     if (['_', '$0', 'help', 'version'].includes(name) || raw === undefined) continue;
     const own = names.get(name);
     const option = own === undefined ? undefined : command.options[own];
-    const value = Array.isArray(raw) && option?.description.type !== 'array' ? raw.at(-1) : raw;
+    const value = Array.isArray(raw) && option?.description.type !== 'array' ? (raw as unknown[]).at(-1) : raw;
     if (name === CONFIG_NAME) config = String(value);
     else if (option) setOnce(given, own!, checkValue(option, value, `--${name}`), () => twoNames(command.options, own!, '--'));
     else throw new UsageError(`Unknown option "--${name}".${suggestion(name, [...names.keys(), CONFIG_NAME])}`);

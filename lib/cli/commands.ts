@@ -4,7 +4,7 @@ import type { AnyCommand } from './command';
 
 interface Entry {
   summary: string;
-  load(): AnyCommand;
+  load: () => AnyCommand;
 }
 
 export const COMMANDS: Readonly<Record<string, Entry>> = {

@@ -2,7 +2,7 @@
 
 import { LanguageModel } from '../generation/language_model';
 import type { LanguageModelOptions } from '../generation/options';
-import { generationResources } from '../options/generation';
+import type { generationResources } from '../options/generation';
 import { deviceLine, microBatchLine } from './device_line';
 import { modelFolder } from './named_model';
 import type { OptionValues } from './options';

@@ -3,7 +3,7 @@
 import { memoryReserve } from '../options/engine';
 import { engine } from '../engine/engine';
 import { RewardModel } from '../scoring/reward_model';
-import { scoringResources, scoringSamples, scoringWeights } from '../options/scoring';
+import type { scoringResources, scoringSamples, scoringWeights } from '../options/scoring';
 import { planOrRefuse } from '../training/memory';
 import { deviceLine, microBatchLine } from './device_line';
 import type { OptionValues } from './options';

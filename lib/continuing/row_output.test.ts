@@ -17,7 +17,7 @@ const source = { file: 'in.jsonl', line: 1 };
 async function writeRows(
   file: string,
   rows: number,
-  { facts = FACTS as RunFacts, overwrite = false } = {},
+  { facts = FACTS, overwrite = false }: { facts?: RunFacts; overwrite?: boolean } = {},
 ): Promise<{ found: string | undefined; skipped: number }> {
   const output = await FileOutput.open(file, SCORES);
   try {

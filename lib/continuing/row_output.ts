@@ -237,8 +237,8 @@ export class FileOutput implements RowOutput {
 }
 
 /** The whole lines among the first `size` bytes. */
-async function* linesOf(file: string, size = Infinity): AsyncGenerator<Buffer> {
-  if (size === 0) return;
+async function* linesOf(file: string, size = Infinity): AsyncGenerator<Buffer, undefined> {
+  if (size === 0) return undefined;
   const stream = createReadStream(file, { end: size - 1, highWaterMark: 1 << 18 });
   let rest: Buffer[] = [];
   for await (const chunk of stream as AsyncIterable<Buffer>) {

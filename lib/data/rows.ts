@@ -36,7 +36,10 @@ const BYTE_ORDER_MARK = '\uFEFF';
  * @throws DataError with file and line: unreadable file, what is not read, broken gzip, invalid UTF-8, malformed JSON.
  */
 export async function* readRows(file: string, options: RowsOptions = {}): AsyncGenerator<Row> {
-  if (await isParquet(file)) return yield* parquetRows(file, options);
+  if (await isParquet(file)) {
+    yield* parquetRows(file, options);
+    return;
+  }
   // What cannot be looked at is told of by the reader. A pipe has no size.
   const before = await stat(file).catch(() => undefined);
   // Nothing may be awaited before the reader listens: an error that comes earlier would end the process.
@@ -79,9 +82,9 @@ async function peek(chunks: AsyncGenerator<Buffer>): Promise<{ first: Buffer | u
   let first: Buffer | undefined;
   // A byte order mark, of three bytes, may come in pieces.
   while (first === undefined || first.length < 3 || first.toString('utf8').replace(BYTE_ORDER_MARK, '').trim() === '') {
-    const { value, done } = await chunks.next();
-    if (done === true) break;
-    begin.push(value);
+    const next = await chunks.next();
+    if (next.done === true) break;
+    begin.push(next.value);
     first = Buffer.concat(begin);
     if (first.length > LONGEST_ROW) break;
   }
@@ -162,7 +165,8 @@ async function firstChunk(stream: Readable): Promise<Buffer | null> {
     await new Promise<void>((resolve, reject) => {
       const settle = (error?: Error) => {
         stream.off('readable', settle).off('end', settle).off('error', settle).off('close', settle);
-        error instanceof Error ? reject(error) : resolve();
+        if (error instanceof Error) reject(error);
+        else resolve();
       };
       if (stream.destroyed) settle(stream.errored ?? new Error('the stream was closed'));
       else stream.on('readable', settle).on('end', settle).on('error', settle).on('close', settle);

@@ -49,7 +49,7 @@ export interface Addon {
   /** A folder in which a package brought libcheems_cuda.so: looked into after the addon's own. */
   addPluginFolder(folder: string): void;
   /** flock(2), without waiting, of a file that is open for writing: 0, or the system's error number. */
-  lockFile(descriptor: number): number;
+  lockFile: (descriptor: number) => number;
   readArchitecture(folder: string): NativeWork<ArchitectureInfo>;
   initialise(options: { configFile: string; seed: number; weightsFile: string }): NativeWork<void>;
   /** Without microBatchTokens: what fills the memory. */

@@ -37,7 +37,7 @@ export function asEngineError(error: unknown): unknown {
   const { code, message } = error as { code?: unknown; message?: unknown };
   return typeof code === 'string' &&
     Object.hasOwn(ENGINE_ERROR_CODES, code) &&
-    (error as object).constructor.name === 'Error'
+    (error).constructor.name === 'Error'
     ? new EngineError(code as EngineErrorCode, String(message))
     : error;
 }

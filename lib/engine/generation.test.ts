@@ -96,7 +96,7 @@ test('an aborted call loses nothing; prompts can be ended; two generations go on
 
 test('misuse is refused in sentences', async (t) => {
   const model = await engine.loadCausalModel({ folder, device: 'cpu' });
-  const start = (options: Record<string, unknown>, prompts = batch) => model.startGeneration(prompts, { maxNewTokens: 4, ...options } as GenerationOptions);
+  const start = (options: Record<string, unknown>, prompts = batch) => model.startGeneration(prompts, { maxNewTokens: 4, ...options });
   await t.throwsAsync(start({ temperature: -1 }), { message: /temperature/ });
   await t.throwsAsync(start({ topP: 0 }), { message: /top_p/ });
   await t.throwsAsync(start({ maxNewTokens: undefined }), { message: /max_new_tokens has 0 entries for 3 prompts/ });

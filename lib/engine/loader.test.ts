@@ -48,7 +48,7 @@ function addPackage({ write }: Installation, addon: Buffer | undefined, name = o
 function refused(t: ExecutionContext, root: string, machine = system): string[] {
   const error = t.throws(() => loadEngine(root, () => machine), { instanceOf: EngineError });
   t.is(error?.code, 'NOT_BUILT');
-  return error!.message.split('\n');
+  return error.message.split('\n');
 }
 
 /** The addon, as if it had been built on a system of the future. */

@@ -26,7 +26,7 @@ async function judged(
     complete: async (conversations) =>
       Array.from(
         conversations,
-        () => ({ text: '', finish: 'stop', ...answers[Math.min(n++, answers.length - 1)] }) as Completion,
+        () => ({ text: '', finish: 'stop', ...answers[Math.min(n++, answers.length - 1)] }),
       ),
   };
   const templates = await findJudgeTemplate(mode === 'text' ? 'verdict' : 'letter');

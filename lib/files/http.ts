@@ -50,7 +50,7 @@ export const fetchThroughProxy: Fetch = async (input, init) => {
     opened ??= openCarrier();
     const carrier = await opened;
     const options = { ...init, dispatcher: carrier.dispatcher } as Parameters<typeof UndiciFetch>[1];
-    return (await carrier.fetch(input as Parameters<typeof UndiciFetch>[0], options)) as unknown as Response;
+    return await carrier.fetch(input as Parameters<typeof UndiciFetch>[0], options);
   } catch (error) {
     init?.signal?.throwIfAborted();
     throw (proxy && proxyTrouble(error, proxy, url)) ?? certificateTrouble(error, url.host) ?? error;

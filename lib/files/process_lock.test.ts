@@ -40,7 +40,7 @@ testBothWays("a lock is one process's until it is released", async (t) => {
   const file = place();
   const lock = await takeLock(file);
   const error = await t.throwsAsync(takeLock(file), { instanceOf: LockHeld });
-  const { holder, again } = error as LockHeld;
+  const { holder, again } = error;
   const since = `${new Date().getUTCFullYear()}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d UTC`;
   t.regex(holder, new RegExp(`^process ${process.pid} on ${hostname()}, since ${since}$`));
   t.is(again, 'Wait for it');
@@ -90,8 +90,8 @@ test.serial('a holder on another host is one whose machine may have failed', asy
   const lock = await takeLock(file);
   writeFileSync(file, JSON.stringify({ pid: 1, host: 'elsewhere', since: '' }));
   const error = await t.throwsAsync(takeLock(file), { instanceOf: LockHeld });
-  t.is((error as LockHeld).holder, 'process 1 on elsewhere');
-  t.regex((error as LockHeld).again, /^If that machine has failed, try again in a few minutes/);
+  t.is((error).holder, 'process 1 on elsewhere');
+  t.regex((error).again, /^If that machine has failed, try again in a few minutes/);
   await lock.release();
 });
 

@@ -65,7 +65,7 @@ test('a value that is no address of an HTTP proxy is told with its variable, and
   ];
   for (const [env, message] of cases) {
     const error = t.throws(() => at(PLAIN, env), { name: 'ConnectionError', message });
-    t.false(error!.message.includes('secret'));
+    t.false(error.message.includes('secret'));
   }
 });
 
@@ -197,7 +197,7 @@ test.serial('a proxy that does not do its work is blamed, and not the other side
         message,
       });
       t.is((error as unknown as { retryable: boolean }).retryable, retryable);
-      t.false(error!.message.includes('wrong-one'));
+      t.false(error.message.includes('wrong-one'));
     });
     proxy.close();
   }

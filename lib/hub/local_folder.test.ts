@@ -31,7 +31,7 @@ test('a GGUF file, by its name or its first bytes, and a folder of them are told
       name: 'HubError',
       message: /is a GGUF file: .*llama\.cpp.*original Hugging Face repository.*gguf_file=NAME/,
     });
-    t.true(error!.message.startsWith(path === folder ? join(folder, 'a.Q8_0.gguf') : path));
+    t.true(error.message.startsWith(path === folder ? join(folder, 'a.Q8_0.gguf') : path));
   }
   await t.throwsAsync(localModelFolder(join(folder, 'short')), {
     name: 'HubError',

@@ -6,7 +6,7 @@ import type { Frame } from './scope';
 import type { Value } from './values';
 
 /** How a statement ended. */
-export const enum Signal {
+export enum Signal {
   Done,
   Break,
   Continue,

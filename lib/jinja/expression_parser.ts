@@ -2,7 +2,7 @@
 
 import type { Arguments, CallNode, ComparisonOperator, Expression, FilterNode, Target } from './ast';
 import { checkSourceDepth } from './limits';
-import { describe, TokenStream } from './token_stream';
+import { describe, type TokenStream } from './token_stream';
 
 const NO_ARGUMENTS: Arguments = { positional: [], keywords: [] };
 const COMPARISONS = new Set(['==', '!=', '<', '<=', '>', '>=']);

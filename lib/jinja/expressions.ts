@@ -5,7 +5,7 @@ import { call, getAttribute, getItem, getSlice } from './access';
 import type { Arguments, CallNode, Expression, FilterNode } from './ast';
 import { contains, equals, isTrue, ordered, type Order } from './compare';
 import { type Keywords, type NativeFunction, PythonDict, PythonTuple, textOf, Undefined, type Value } from './values';
-import { JinjaError, JinjaSyntaxError, JinjaTypeError } from './errors';
+import { type JinjaError, JinjaSyntaxError, JinjaTypeError } from './errors';
 import { FILTERS } from './filters/table';
 import { iterate } from './iteration';
 import { charge } from './limits';

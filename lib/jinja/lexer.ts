@@ -82,8 +82,8 @@ class Lexer {
     }
     const [, text, raw, rawSign, block, blockSign, comment, commentSign, variable, variableSign] = match;
     const sign = rawSign ?? blockSign ?? commentSign ?? variableSign ?? '';
-    this.data(this.before(text!, sign, variable !== undefined), text!);
-    this.advance(match[0], text!);
+    this.data(this.before(text!, sign, variable !== undefined), text);
+    this.advance(match[0], text);
     if (raw !== undefined) this.raw();
     else if (comment !== undefined) this.comment();
     else if (block !== undefined) this.tag('block_begin', 'block_end', BLOCK_END);

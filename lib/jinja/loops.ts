@@ -1,6 +1,6 @@
 // `{% for %}`.
 
-import type { ForNode, Target } from './ast';
+import type { ForNode } from './ast';
 import { isTrue } from './compare';
 import { Signal, type Execute, type StatementCompiler } from './execution';
 import { JinjaSyntaxError } from './errors';
@@ -105,7 +105,7 @@ function compileTest(compiler: StatementCompiler, node: ForNode, around: Frame, 
   const frame = functionFrame({ ...around, scope: place.scope });
   analyzeFor(frame.symbols, node, 'test');
   const enter = entering(frame);
-  const assign = compiler.assignment(node.target as Target, frame, false);
+  const assign = compiler.assignment(node.target, frame, false);
   const test = compileExpression(node.test!, frame);
   return function* (outer, items) {
     const locals = new Locals(outer.state, frame.scope.size, outer);

@@ -170,8 +170,8 @@ export class LoopContext extends Callable {
 
   private peek(): Value | undefined {
     if (this.after !== undefined) return this.after;
-    const { done, value } = this.iterator.next();
-    this.after = done ? undefined : value;
+    const next = this.iterator.next();
+    this.after = next.done ? undefined : next.value;
     return this.after;
   }
 

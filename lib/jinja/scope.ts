@@ -3,7 +3,7 @@
 
 import { JinjaSyntaxError } from './errors';
 import type { Locals } from './runtime';
-import { levelOf, Symbols } from './symbols';
+import { levelOf, type Symbols } from './symbols';
 import { Undefined, type Value } from './values';
 
 export class FunctionScope {
@@ -57,8 +57,8 @@ export function functionFrame(frame: Frame): Frame {
 }
 
 export interface Variable {
-  get(locals: Locals): Value | undefined;
-  set(locals: Locals, value: Value | undefined): void;
+  get: (locals: Locals) => Value | undefined;
+  set: (locals: Locals, value: Value | undefined) => void;
 }
 
 export function variableOf(frame: Frame, name: string, line: number): Variable {

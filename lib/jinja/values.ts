@@ -73,8 +73,8 @@ export class PythonIterator {
   }
 
   next(): Value | undefined {
-    const { done, value } = this.iterator.next();
-    return done ? undefined : value;
+    const next = this.iterator.next();
+    return next.done ? undefined : next.value;
   }
 
   *[Symbol.iterator](): Iterator<Value> {
@@ -282,7 +282,7 @@ function unhashable(key: Value): JinjaTypeError {
   return new JinjaTypeError(`unhashable type: '${typeName(key)}'`);
 }
 
-function floatHash(value: number): Hash {
+function floatHash(value: number): number | bigint {
   return Number.isInteger(value) && !Number.isSafeInteger(value) ? BigInt(value) : value;
 }
 

@@ -141,7 +141,7 @@ export function paths(facts: Facts, least: 0 | 1) {
     const list = toPaths(given ?? []);
     if (!Array.isArray(list)) return { problem: 'expected one or more file paths' };
     if (!list.every((path) => typeof path === 'string')) return { problem: 'expected file paths' };
-    return list.length < least ? { problem: 'is required: give one or more files' } : { value: list as string[] };
+    return list.length < least ? { problem: 'is required: give one or more files' } : { value: list };
   });
   return { description: { ...facts, type: 'array' as const, required: least === 1 }, schema };
 }
@@ -169,7 +169,7 @@ export function choice<const Choices extends readonly [string, ...string[]]>(
   facts: Facts,
 ) {
   const schema = defaultSchema<Choices[number]>(value, oneOf(choices));
-  return { description: { ...facts, type: 'string' as const, choices, default: value as string }, schema };
+  return { description: { ...facts, type: 'string' as const, choices, default: value }, schema };
 }
 
 export function optionalChoice<const Choices extends readonly [string, ...string[]]>(choices: Choices, facts: Facts) {

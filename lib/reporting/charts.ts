@@ -43,7 +43,8 @@ export class ChartMaker {
   /** Loads the library, which only a report needs. */
   static async open(): Promise<ChartMaker> {
     const [plot, { parseHTML }] = await Promise.all([import('@observablehq/plot'), import('linkedom')]);
-    return new ChartMaker(plot, parseHTML('<html></html>').document);
+    const { document } = parseHTML('<html></html>') as { document: unknown };
+    return new ChartMaker(plot, document);
   }
 
   /** Horizontal bars from 0 to 1, one below the other, with a line at chance. */
@@ -127,7 +128,7 @@ export class ChartMaker {
         Plot.axisY({ tickSize: 0, lineWidth: (marginLeft - 12) / 13, textOverflow: 'ellipsis' }),
         Plot.gridX({ ticks: 5, stroke: MUTED, strokeOpacity: 0.3 }),
         Plot.ruleX([0], { stroke: MUTED, strokeDasharray: '4,3' }),
-        Plot.ruleY(bars, { x1: (bar) => bar.interval.low, x2: (bar) => bar.interval.high, y: 'name', stroke: ACCENT, strokeWidth: 2, marker: 'tick' }),
+        Plot.ruleY(bars, { x1: ({ interval }: (typeof bars)[number]) => interval.low, x2: ({ interval }: (typeof bars)[number]) => interval.high, y: 'name', stroke: ACCENT, strokeWidth: 2, marker: 'tick' }),
         Plot.dot(bars, { x: 'value', y: 'name', r: 5, fill: ACCENT }),
       ],
     });

@@ -30,6 +30,6 @@ export function html(strings: TemplateStringsArray, ...values: Value[]): Markup 
 function render(value: Value): string {
   if (value === undefined) return '';
   if (value instanceof Markup) return value.text;
-  if (Array.isArray(value)) return value.map((entry: Value) => render(entry)).join('');
+  if (typeof value === 'object') return value.map(render).join('');
   return escapeHtml(String(value));
 }

@@ -37,5 +37,5 @@ test('a DeBERTa reward model scores texts as transformers does, without a chat t
 
 test('a chat template for a model that reads pairs is refused', async (t) => {
   const error = await t.throwsAsync(RewardModel.load(folder, { device: 'cpu', numThreads: 1, chatTemplateFile: path.join(folder, 'config.json') }));
-  t.regex(error!.message, /pair of texts.*--chat_template/);
+  t.regex(error.message, /pair of texts.*--chat_template/);
 });

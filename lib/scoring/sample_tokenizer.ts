@@ -43,7 +43,7 @@ interface BuiltSample {
 interface Waiting {
   job: SampleJob;
   resolve(sample: BuiltSample): void;
-  reject(error: Error): void;
+  reject: (error: Error) => void;
 }
 
 export class SampleTokenizer {

@@ -29,7 +29,7 @@ class FakeScorer implements RowScorer {
   async score(groups: TokenizedSample[][]): Promise<Float32Array> {
     const batch = packSamples(groups);
     this.batches.push(batch);
-    return Float32Array.from(Array.from(batch.offsets.slice(1), (end, i) => rewardOf(batch.tokens.subarray(batch.offsets[i]!, end))));
+    return Float32Array.from(Array.from(batch.offsets.slice(1), (end, i) => rewardOf(batch.tokens.subarray(batch.offsets[i], end))));
   }
 }
 

@@ -146,7 +146,7 @@ class FakeTrainer implements EngineTrainer {
       const value = raw * scale;
       this.first[i] = beta1 * this.first[i]! + (1 - beta1) * value;
       this.second[i] = beta2 * this.second[i]! + (1 - beta2) * value * value;
-      const direction = this.first[i]! / (1 - beta1 ** step) / (sqrt(this.second[i]! / (1 - beta2 ** step)) + epsilon);
+      const direction = this.first[i] / (1 - beta1 ** step) / (sqrt(this.second[i] / (1 - beta2 ** step)) + epsilon);
       this.model.weight[i] = this.model.weight[i]! * (1 - learningRate * weightDecay) - learningRate * direction;
     }
   }

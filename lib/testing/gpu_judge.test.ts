@@ -38,7 +38,7 @@ function reportOf(
   const output = join(folder, 'report.json');
   execFileSync('python3', [judge, folder, output], { stdio: 'pipe' });
   const all = JSON.parse(readFileSync(output, 'utf8')) as Report;
-  return Object.assign(Object.fromEntries(all.predictions.map((each) => [each.id, each])), { all }) as never;
+  return Object.assign(Object.fromEntries(all.predictions.map((each) => [each.id, each])), { all });
 }
 
 judged(

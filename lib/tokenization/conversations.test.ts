@@ -87,7 +87,7 @@ test("the template's own special tokens stay tokens where those of texts are esc
     return samples.buildSample(messages, `s${word}`, `r${word}`, { specialTokensInText: 'escape' }, { tools });
   };
   const special = (ids: Int32Array) => [...ids].filter((id) => samples.addedToken(id) !== undefined);
-  const [escaped, innocent] = [build(bad!), build(mark!)];
+  const [escaped, innocent] = [build(bad), build(mark)];
   t.true(escaped.specialInText);
   t.false(innocent.specialInText);
   t.deepEqual(special(escaped.inputIds), special(innocent.inputIds));
@@ -96,7 +96,7 @@ test("the template's own special tokens stay tokens where those of texts are esc
     message: /holds "<\|im_end\|>", a special token of the tokenizer \(--special_tokens_in_text refuse;/,
   });
   t.throws(
-    () => new PromptBuilder(folder, { specialTokensInText: 'refuse' }).encode([{ role: 'user', content: bad! }]),
+    () => new PromptBuilder(folder, { specialTokensInText: 'refuse' }).encode([{ role: 'user', content: bad }]),
     {
       name: 'TokenizerError',
     },

@@ -28,7 +28,7 @@ test('another form of tokenizer is named, with the lines that write tokenizer.js
   ];
   for (const [files, said] of forms) {
     const error = t.throws(() => readTokenizerFiles(folderOf(files)), { name: 'TokenizerError', message: said });
-    t.regex(error!.message, REMEDY);
+    t.regex(error.message, REMEDY);
   }
   t.throws(() => readTokenizerFiles(folderOf({ 'config.json': '{}' })), {
     message: /no tokenizer\.json\. Texts cannot/,

@@ -76,7 +76,7 @@ export function mergeSymbols(symbols: Int32Array, merges: MergeTable, found: (at
     const slot = right < count ? merges.find(symbols[i]!, symbols[right]!) : -1;
     slots[i] = slot;
     ranks[i] = slot < 0 ? NO_MERGE : merges.ranks[slot]!;
-    if (slot >= 0) heap.push(ranks[i]!, i);
+    if (slot >= 0) heap.push(ranks[i], i);
   };
   for (let i = 0; i < count; i += 1) lookUp(i);
   while (heap.pop()) {
@@ -86,7 +86,7 @@ export function mergeSymbols(symbols: Int32Array, merges: MergeTable, found: (at
     symbols[at] = merges.merged[slots[at]!]!;
     next[at] = next[right]!;
     ranks[right] = NO_MERGE;
-    if (next[at]! < count) before[next[at]!] = at;
+    if (next[at] < count) before[next[at]] = at;
     lookUp(at);
     if (before[at]! >= 0) lookUp(before[at]!);
   }

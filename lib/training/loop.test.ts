@@ -397,7 +397,7 @@ test('the disk must hold all checkpoints that stand there at once; those of an e
   const { options } = setUp(t, { save_total_limit: 2 });
   const withFree = (free: number, more: object = {}) =>
     train({ ...options, ...more }, { engine: fakeEngine(), files: { ...realFileSystem, freeBytes: async () => free } });
-  const message = (await t.throwsAsync(withFree(1)))!.message;
+  const message = (await t.throwsAsync(withFree(1))).message;
   t.regex(message, /^A checkpoint takes about [\d.]+ \w+ in .*out, and 3 of them stand there at once \([\d.]+ \w+; save_total_limit 2, .*\), and 1 B are free\./);
   const { parameters } = await fakeEngine().readArchitecture(options['model_path'] as string);
   const each = 12 * parameters;

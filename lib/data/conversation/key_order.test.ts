@@ -13,7 +13,7 @@ test('keys of arguments and parameters stay in the order of the text, integers a
   const call = `{"function":{"name":"f","arguments":${written}}}`;
   const row = parseRow(`{"messages":[{"role":"user","content":"q"},{"role":"assistant","tool_calls":[${call}]}]}`);
   const [, turn] = asMessages(
-    parseGenerationRow(row as Record<string, unknown>, { file: 'f', line: 1 }, emptyReport()).item.prompt,
+    parseGenerationRow(row, { file: 'f', line: 1 }, emptyReport()).item.prompt,
   );
   const printed = new ChatTemplate('{{ messages[1].tool_calls[0].function.arguments | tojson }}', 'f', {});
   const right =

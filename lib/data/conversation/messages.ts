@@ -182,7 +182,7 @@ export function isPlain(message: Message): message is Message & { content: strin
 
 export function simplified(messages: Message[]): Prompt {
   const [first] = messages;
-  return messages.length === 1 && first!.role === 'user' && isPlain(first!) ? first!.content : messages;
+  return messages.length === 1 && first!.role === 'user' && isPlain(first!) ? first.content : messages;
 }
 
 export function asMessages(prompt: Prompt): Message[] {

@@ -32,8 +32,8 @@ const READERS: Record<string, (row: Row, report: ReadingReport) => Read> = {
   'best-of-n': (row) => bestOfN.format!.read({ ...row, responses: ['r', 's'], scores: [1, 0] }, SOURCE),
 };
 const LIBRARY: Record<string, (row: Row) => Read> = {
-  'RewardModel.score': (row) => promptsOf([{ ...row, responses: ['r'] } as never]).prompts[0]!,
-  'LanguageModel.generate': (row) => parseGenerationItem(row as never, SOURCE),
+  'RewardModel.score': (row) => promptsOf([{ ...row, responses: ['r'] }]).prompts[0]!,
+  'LanguageModel.generate': (row) => parseGenerationItem(row, SOURCE),
 };
 
 const U = { role: 'user', content: 'q' };
@@ -297,7 +297,7 @@ test('keys of responses that nothing reads are told, and refused in items of the
     },
   ]);
   t.like(own.entries.get('unreadKeys'), { count: 1, names: ['responses.model', 'responses.length'] });
-  t.throws(() => promptsOf([{ prompt: 'q', responses: [response] } as never]), {
+  t.throws(() => promptsOf([{ prompt: 'q', responses: [response] }]), {
     message: /response 0 has the unknown key "model"; known are role, content, /,
   });
   t.throws(() => parseScoreRow({ prompt: 'q', response: { content: 'r', toolcalls: [] } }, SOURCE), {

@@ -256,7 +256,7 @@ test("a judge's verdicts in both orders count as JudgeBench publishes it, and pa
                 ],
               },
             ],
-          }) as PromptScores,
+          }),
       ),
   };
   const { overall } = await scored('judgebench', [file], judge);
@@ -275,7 +275,7 @@ test("a judge's verdicts in both orders count as JudgeBench publishes it, and pa
             judgements: [{ first: chosen, second: 3 + style, verdict: chosen < style ? 'A' : 'B', answer: '' }],
           })),
         ),
-      } as PromptScores,
+      },
     ],
   };
   const { hard, normal, easy } = cellsOf(await scored('rm-bench', [temporary('rows.json', [row])], hardOnly), 'Domains')['chat']!;

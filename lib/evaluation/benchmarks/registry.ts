@@ -11,13 +11,10 @@ import { rewardBench } from './rewardbench';
 import { rewardBench2 } from './rewardbench2';
 import { rmBench } from './rm_bench';
 
-// A benchmark is only ever given the prompts that its own format read.
-type AnyBenchmark = Benchmark<any>;
+const known: Benchmark[] = [cheemsBench, rewardBench, rewardBench2, rmBench, judgeBench, mRewardBench, pairsBenchmark, bestOfN];
+const registered = new Map<string, Benchmark>(known.map((benchmark) => [benchmark.name, benchmark]));
 
-const known: AnyBenchmark[] = [cheemsBench, rewardBench, rewardBench2, rmBench, judgeBench, mRewardBench, pairsBenchmark, bestOfN];
-const registered = new Map<string, AnyBenchmark>(known.map((benchmark) => [benchmark.name, benchmark]));
-
-export function registerBenchmark(benchmark: AnyBenchmark): void {
+export function registerBenchmark(benchmark: Benchmark): void {
   if (registered.has(benchmark.name)) throw new EvaluationError(`A benchmark named "${benchmark.name}" is registered already; choose another name.`);
   registered.set(benchmark.name, benchmark);
 }
@@ -26,7 +23,7 @@ export function registeredBenchmarks(): string[] {
   return [...registered.keys()];
 }
 
-export function findBenchmark(name: string): AnyBenchmark {
+export function findBenchmark(name: string): Benchmark {
   const benchmark = registered.get(name);
   if (!benchmark) throw new EvaluationError(`There is no benchmark "${name}"; known are: ${registeredBenchmarks().join(', ')}.`);
   return benchmark;

@@ -57,9 +57,9 @@ export function calibrationCurve(chosen: ArrayLike<number>, rejected: ArrayLike<
   const differences = Float32Array.from({ length: chosen.length }, (_, i) => Math.fround(Math.fround(chosen[i]!) - Math.fround(rejected[i]!)));
   const maxDifference = options.maxDifference ?? differences.reduce((top, d) => Math.max(top, Math.abs(d)), 0);
   const step = maxDifference / bins;
-  const hits: number[] = Array(bins).fill(0);
-  const sums: number[] = Array(bins).fill(0);
-  const counts: number[] = Array(bins).fill(0);
+  const hits: number[] = new Array<number>(bins).fill(0);
+  const sums: number[] = new Array<number>(bins).fill(0);
+  const counts: number[] = new Array<number>(bins).fill(0);
   for (const difference of differences) {
     const size = Math.abs(difference);
     const bin = binOf(size, step, bins, options.countEveryPair ?? false);

@@ -95,7 +95,7 @@ function* countShares(groups: readonly Group[], shares: readonly Share[]): Block
   for (const { prompts } of groups) {
     for (const prompt of prompts) {
       for (const share of shares) {
-        [table[place], table[place + 1]] = share.count(prompt) as [number, number];
+        [table[place], table[place + 1]] = share.count(prompt);
         place += 2;
       }
       if (place % (2 * shares.length * PROMPTS_A_BLOCK) === 0) yield;

@@ -126,7 +126,7 @@ test('real rewards of five models on 350 pairs, with and without categories', (t
       inputIndices: model.scores.flatMap((_, pair) => [pair, pair]),
       outputIndices: model.scores.flatMap(() => [0, 1]),
       ranks: model.best.flatMap((best) => (best === 0 ? [1, 2] : [2, 1])),
-      pairs: Object.fromEntries(model.best.map((best, pair) => [pair, [[best, 1 - best]]])) as Record<number, [number, number][]>,
+      pairs: Object.fromEntries(model.best.map((best, pair) => [pair, [[best, 1 - best]]])),
       categories: model.categories.flatMap((category) => [category, category]),
       categoryNames: category_names,
     };

@@ -20,7 +20,7 @@ export interface ScoredPrompt {
   /** Whether pairs were compared by a judge, not by rewards. */
   judged: boolean;
   /** Above 0 where the chosen response is ahead, by rewards or in a judge's verdicts. */
-  difference(chosen: number, rejected: number): number;
+  difference: (chosen: number, rejected: number) => number;
 }
 
 /** The whole, or one category. */

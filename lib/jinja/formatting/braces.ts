@@ -1,6 +1,6 @@
 // `'{} {name!r:>10}'.format(…)`: Python's format strings, with fields looked up as templates look things up.
 
-import { type Keywords, PythonDict, PythonFloat, textOf, typeName, type Value } from '../values';
+import { type Keywords, type PythonDict, PythonFloat, textOf, typeName, type Value } from '../values';
 import { JinjaTypeError, JinjaValueError } from '../errors';
 import { normalInteger } from '../kinds';
 import { chargeText } from '../limits';
@@ -67,8 +67,8 @@ class Formatter {
 
   private value(path: string): Value {
     const [first] = /^[^.[]*/.exec(path)!;
-    let value = this.first(first!);
-    const rest = path.slice(first!.length);
+    let value = this.first(first);
+    const rest = path.slice(first.length);
     const step = /\.([^.[]+)|\[([^\]]+)\]/gy;
     let at = 0;
     for (let match = step.exec(rest); match; match = step.exec(rest)) {

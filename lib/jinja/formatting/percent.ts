@@ -32,7 +32,8 @@ export function formatPercent(format: string, values: Value, escape?: (text: str
   };
   let length = 0;
   let usesNames = false;
-  const text = format.replace(DIRECTIVE, (whole, key, flags, width, precision, type) => {
+  const text = format.replace(DIRECTIVE, (whole, ...groups: (string | undefined)[]) => {
+    const [key, flags = '', width, precision, type] = groups;
     if (type === undefined) throw new JinjaValueError('incomplete format');
     if (type === '%' && whole === '%%') return '%';
     if (key !== undefined) {

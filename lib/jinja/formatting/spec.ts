@@ -30,7 +30,7 @@ export function formatSpec(value: string | Integer | PythonFloat, text: string):
   if (spec.type === 'c' && !(value instanceof PythonFloat))
     return pad(String.fromCodePoint(Number(value)), '', spec, '<');
   const isFloat = value instanceof PythonFloat || 'eEfFgG%'.includes(spec.type || ' ');
-  return isFloat ? formatReal(toFloat(value)!, spec) : formatInteger(value as Integer, spec);
+  return isFloat ? formatReal(toFloat(value)!, spec) : formatInteger(value, spec);
 }
 
 function parse(text: string): Spec {

@@ -221,7 +221,7 @@ test('the probabilities of the first token come with their piece', (t) => {
   const body = bodyOfEvents(
     events(delta({ role: 'assistant' }), delta({ content: 'A' }, null, probabilities), delta({}, 'length'), '[DONE]'),
   );
-  t.like(body as object, { choices: [{ finish_reason: 'length', logprobs: probabilities.logprobs }] });
+  t.like(body, { choices: [{ finish_reason: 'length', logprobs: probabilities.logprobs }] });
 });
 
 test('what is taken for events', (t) => {

@@ -102,7 +102,7 @@ class StreamedAnswer {
     const { delta, message, finish_reason: finish, logprobs } = choice;
     if (finish !== undefined && finish !== null && finish !== '') this.finish = finish;
     const content = (logprobs as { content?: unknown } | null | undefined)?.content;
-    if (Array.isArray(content)) this.probabilities.push(...content);
+    if (Array.isArray(content)) this.probabilities.push(...(content as unknown[]));
     // A whole message at the end says again what the pieces said.
     if (delta !== undefined && delta !== null) this.add(delta as Fields);
     else if (Object.keys(this.texts).length === 0 && message) this.add(message as Fields);

@@ -174,7 +174,7 @@ test.serial('trouble that stays is one sentence that says what to do, and the ke
     const completer = await openEndpoint({ endpoint: running.url, model: 'judge', backoffMs: FAST, retries: 2, timeoutMs: message.source.includes('no answer within') ? 100 : 30_000, keyVariable: 'CHEEMS_TEST_SECRET' });
     const error = await t.throwsAsync(completer.complete([talk('q')], GREEDY), { name: 'EndpointError', message });
     t.is(running.log.length, attempts, String(message));
-    const everything = JSON.stringify([error, error!.stack, completer.describe(), completer], (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value instanceof Map ? [...value] : value));
+    const everything = JSON.stringify([error, error.stack, completer.describe(), completer], (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value instanceof Map ? [...value] : value));
     t.false(everything.includes(key), everything);
     await completer.dispose();
     await running.close();
@@ -279,7 +279,7 @@ test.serial('addresses', (t) => {
   t.throws(() => completionsUrl('ftp://h/v1'), { message: /must begin with http/ });
   for (const secret of ['http://me:hunter2@h/v1', 'http://h/v1?api_key=hunter2', 'http://h/v1?KEY=hunter2']) {
     const error = t.throws(() => completionsUrl(secret), { message: /holds a (name or password|secret)/ });
-    t.false(error!.message.includes('hunter2'));
+    t.false(error.message.includes('hunter2'));
   }
 });
 

@@ -162,7 +162,7 @@ test('the predictor over it: thoughts are never parsed, figures as the verdicts 
   const { files } = await evaluate({ datasets: [{ name: 'd', dataset: datasetFromRows(rows, 'd') }], predictor, benchmark: 'pairs', bootstrap: { resamples: 0 } });
   t.like(files[0]!.report.judge, { pairs: 3, judgements: 6, unparsable: 0 });
   t.true(Math.abs(files[0]!.report.judge!.consistency! - 2 / 3) < 1e-12);
-  t.true(Math.abs(files[0]!.report.judge!.position_bias! - 1 / 3) < 1e-12, String(files[0]!.report.judge!.position_bias));
+  t.true(Math.abs(files[0]!.report.judge!.position_bias - 1 / 3) < 1e-12, String(files[0]!.report.judge!.position_bias));
 });
 
 test('letter logits through the predictor: normalised over both letters; neither among the tokens: unparsable', async (t) => {

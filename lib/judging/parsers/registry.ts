@@ -10,7 +10,7 @@ import { withoutReasoning, type Verdict, type VerdictParser } from './parser';
 import { scoresParser } from './scores';
 
 const shipped = [bracketsParser, letterParser, outputLetterParser, jsonParser, afterParser, scoresParser];
-const registered = new Map<string, VerdictParser<any>>(shipped.map((parser) => [parser.name, parser]));
+const registered = new Map<string, VerdictParser>(shipped.map((parser) => [parser.name, parser]));
 
 export function registerVerdictParser<Options>(parser: VerdictParser<Options>): void {
   if (registered.has(parser.name)) throw new JudgeError(`A verdict parser named "${parser.name}" is registered already; choose another name.`);
