@@ -6,7 +6,8 @@
 const FLOORS = [
   ['support'],
   ['arguments', 'files', 'text'],
-  ['data', 'engine', 'options'],
+  ['data', 'engine'],
+  ['options'],
   ['continuing', 'jinja', 'model_folder'],
   ['hub', 'tokenization'],
   ['generation', 'scoring'],

@@ -6,6 +6,7 @@
 #include "engine_thread.h"
 #include "handle.h"
 #include "model_object.h"
+#include "schema.h"
 #include "standalone.h"
 #include "trainer_object.h"
 
@@ -34,6 +35,7 @@ Napi::Object initialise_addon(Napi::Env env, Napi::Object exports) {
       env, [](void* thread) { static_cast<EngineThread*>(thread)->stop(); }, environment->thread.get());
   stop_when_process_exits(env, environment->thread);
   add<engine_info>(exports, "info");
+  add<schema>(exports, "schema");
   add<add_plugin_folder_of_package>(exports, "addPluginFolder");
   add<lock_file>(exports, "lockFile");
   add<read_architecture>(exports, "readArchitecture");

@@ -5,8 +5,10 @@
 #include <new>
 #include <unordered_set>
 
+#include "backends/plugin_loader.h"
 #include "core/error.h"
 #include "model/parameters/parameters.h"
+#include "requests.h"
 
 namespace cheems::bindings {
 namespace {
@@ -101,108 +103,36 @@ std::vector<Comparison> comparisons_from(Napi::Value value, int64_t samples) {
   return comparisons;
 }
 
-std::string text_from(Napi::Value value, const char* what) {
-  if (!value.IsString()) fail(what, " must be a string.");
-  std::string text = value.As<Napi::String>();
-  if (text.empty()) fail(what, " must not be empty.");
-  if (text.find('\0') != std::string::npos) fail(what, " must not contain a NUL character.");
-  return text;
+std::unique_ptr<Backend> backend_for(const DeviceOptions& options, std::string& choice) {
+  return coded(error_codes::kDevice, [&] { return create_backend(options.device, static_cast<int>(options.num_threads), choice); });
 }
 
-Options::Options(Napi::Value value) {
-  if (!value.IsObject()) fail("The options must be an object.");
-  object_ = value.As<Napi::Object>();
-}
-
-Napi::Value Options::get(const char* name) const { return object_.Get(name); }
-
-int64_t Options::integer(const char* name, int64_t fallback, int64_t least, int64_t most) const {
-  const double value = number(name, static_cast<double>(fallback));
-  if (std::trunc(value) != value || value < static_cast<double>(least) || value > static_cast<double>(most)) {
-    fail(name, " must be a whole number from ", least, " to ", most, ", not ", value, ".");
-  }
-  return static_cast<int64_t>(value);
-}
-
-double Options::number(const char* name, double fallback) const {
-  return get(name).IsUndefined() ? fallback : required_number(name);
-}
-
-double Options::required_number(const char* name) const {
-  const Napi::Value value = get(name);
-  if (!value.IsNumber() || !std::isfinite(value.As<Napi::Number>().DoubleValue())) fail(name, " must be a finite number.");
-  return value.As<Napi::Number>().DoubleValue();
-}
-
-bool Options::boolean(const char* name, bool fallback) const {
-  const Napi::Value value = get(name);
-  if (value.IsUndefined()) return fallback;
-  if (!value.IsBoolean()) fail(name, " must be true or false.");
-  return value.As<Napi::Boolean>();
-}
-
-std::string Options::text(const char* name) const { return text_from(get(name), name); }
-
-std::string Options::text(const char* name, const char* fallback) const { return get(name).IsUndefined() ? fallback : text(name); }
-
-std::optional<DType> Options::dtype(const char* name) const {
-  if (get(name).IsUndefined()) return std::nullopt;
-  const std::string given = text(name);
-  for (const DType dtype : {DType::float32, DType::bfloat16}) {
-    if (given == cheems::name(dtype)) return dtype;
-  }
-  fail(name, " must be float32 or bfloat16, not ", in_quotes(given), ".");
-}
-
-Napi::Value to_js(Napi::Env env, const Progress& progress) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("done", static_cast<double>(progress.done));
-  object.Set("total", static_cast<double>(progress.total));
-  object.Set("tokens", static_cast<double>(progress.tokens));
-  return object;
-}
-
-Napi::Value to_js(Napi::Env env, const model::HeadFacts& head) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("kind", head.kind);
-  object.Set("source", head.source);
-  object.Set("description", head.description);
-  object.Set("readout", model::name(head.readout));
-  return object;
-}
-
-Napi::Value to_js(Napi::Env env, const model::Architecture& architecture) {
-  const model::ParameterLayout layout(architecture, DType::float32);
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("family", architecture.family);
-  object.Set("classPrefix", architecture.class_prefix);
-  object.Set("hiddenSize", static_cast<double>(architecture.hidden_size));
-  object.Set("intermediateSize", static_cast<double>(architecture.intermediate_size));
-  object.Set("numLayers", static_cast<double>(architecture.num_layers));
-  object.Set("numHeads", static_cast<double>(architecture.num_heads));
-  object.Set("numKeyValueHeads", static_cast<double>(architecture.num_key_value_heads));
-  object.Set("headSize", static_cast<double>(architecture.head_size));
-  object.Set("vocabSize", static_cast<double>(architecture.vocab_size));
-  object.Set("maxPositionEmbeddings", static_cast<double>(architecture.max_position_embeddings));
-  object.Set("sampleForm", architecture.is_encoder() ? "pair" : "conversation");
-  object.Set("anyLength", architecture.is_encoder());
-  object.Set("savedFamily", architecture.saved_family);
-  if (architecture.pad_token_id >= 0) object.Set("padToken", static_cast<double>(architecture.pad_token_id));
-  if (architecture.reward_token_id >= 0) object.Set("rewardToken", static_cast<double>(architecture.reward_token_id));
-  object.Set("parameters", static_cast<double>(layout.count()));
-  return object;
+ArchitectureInfo info_of(const model::Architecture& a) {
+  ArchitectureInfo info{.family = a.family,
+                        .class_prefix = a.class_prefix,
+                        .saved_family = a.saved_family,
+                        .sample_form = a.is_encoder() ? "pair" : "conversation",
+                        .hidden_size = a.hidden_size,
+                        .intermediate_size = a.intermediate_size,
+                        .num_layers = a.num_layers,
+                        .num_heads = a.num_heads,
+                        .num_key_value_heads = a.num_key_value_heads,
+                        .head_size = a.head_size,
+                        .vocab_size = a.vocab_size,
+                        .max_position_embeddings = a.max_position_embeddings,
+                        .parameters = model::ParameterLayout(a, DType::float32).count(),
+                        .any_length = a.is_encoder(),
+                        .pad_token = {},
+                        .reward_token = {},
+                        .keeps_output_layer = {}};
+  if (a.pad_token_id >= 0) info.pad_token = a.pad_token_id;
+  if (a.reward_token_id >= 0) info.reward_token = a.reward_token_id;
+  return info;
 }
 
 Napi::Value to_js(Napi::Env env, const MemoryPlan& plan, int64_t available_bytes) {
-  Napi::Array entries = Napi::Array::New(env, plan.entries.size());
-  for (std::size_t i = 0; i < plan.entries.size(); ++i) {
-    const MemoryPlanEntry& entry = plan.entries[i];
-    Napi::Object object = Napi::Object::New(env);
-    object.Set("name", entry.name);
-    object.Set("kind", entry.kind);
-    object.Set("bytes", static_cast<double>(entry.bytes));
-    entries.Set(static_cast<uint32_t>(i), object);
-  }
+  Napi::Array entries = Napi::Array::New(env);
+  for (MemoryPlanEntry entry : plan.entries) entries.Set(entries.Length(), write_result(env, entry));
   Napi::Object object = Napi::Object::New(env);
   object.Set("entries", entries);
   object.Set("totalBytes", static_cast<double>(plan.total()));
@@ -211,13 +141,8 @@ Napi::Value to_js(Napi::Env env, const MemoryPlan& plan, int64_t available_bytes
 }
 
 Napi::Value to_js(Napi::Env env, const std::vector<BackendNote>& notes) {
-  Napi::Array array = Napi::Array::New(env, notes.size());
-  for (std::size_t i = 0; i < notes.size(); ++i) {
-    Napi::Object object = Napi::Object::New(env);
-    object.Set("text", notes[i].text);
-    object.Set("count", static_cast<double>(notes[i].count));
-    array.Set(static_cast<uint32_t>(i), object);
-  }
+  Napi::Array array = Napi::Array::New(env);
+  for (BackendNote note : notes) array.Set(array.Length(), write_result(env, note));
   return array;
 }
 
@@ -228,12 +153,6 @@ Napi::Value to_js(Napi::Env env, const DeviceFacts& facts) {
   object.Set("entries", entries);
   object.Set("arithmetic", facts.arithmetic);
   return object;
-}
-
-Napi::Float32Array to_js(Napi::Env env, const std::vector<float>& values) {
-  auto array = Napi::Float32Array::New(env, values.size());
-  std::copy(values.begin(), values.end(), array.Data());
-  return array;
 }
 
 Napi::Error to_js_error(Napi::Env env, const std::exception_ptr& failure, const Purpose& purpose,

@@ -18,6 +18,7 @@
 #include "job.h"
 #include "model/architecture.h"
 #include "model/heads/head.h"
+#include "schema.h"
 
 namespace cheems::bindings {
 
@@ -33,33 +34,9 @@ OwnedSamples samples_from(Napi::Value batch);
 // From { pairs, targets?, weights?, margins? }: an Int32Array [a, b, a, b, …] of sample numbers below `samples`, and
 // Float32Arrays of a number for each pair; without them, the defaults.
 std::vector<Comparison> comparisons_from(Napi::Value comparisons, int64_t samples);
-// A non-empty string without NUL; `what` names it in the error.
-std::string text_from(Napi::Value value, const char* what);
-
-// A JS object of options; an absent or undefined entry takes its default.
-class Options {
- public:
-  explicit Options(Napi::Value value);
-  int64_t integer(const char* name, int64_t fallback, int64_t least, int64_t most = INT64_C(1) << 53) const;
-  double number(const char* name, double fallback) const;
-  double required_number(const char* name) const;
-  bool boolean(const char* name, bool fallback) const;
-  std::string text(const char* name) const;  // required
-  std::string text(const char* name, const char* fallback) const;
-  std::optional<DType> dtype(const char* name) const;  // float32 or bfloat16
-
- private:
-  Napi::Value get(const char* name) const;  // undefined when absent
-  Napi::Object object_;
-};
-
-Napi::Value to_js(Napi::Env env, const Progress& progress);
-Napi::Value to_js(Napi::Env env, const model::Architecture& architecture);
-Napi::Value to_js(Napi::Env env, const model::HeadFacts& head);
 Napi::Value to_js(Napi::Env env, const MemoryPlan& plan, int64_t available_bytes);  // below 0: null, not known
 Napi::Value to_js(Napi::Env env, const std::vector<BackendNote>& notes);
 Napi::Value to_js(Napi::Env env, const DeviceFacts& facts);
-Napi::Float32Array to_js(Napi::Env env, const std::vector<float>& values);
 
 // cheems::Error: its sentence and the purpose's code, or its own. Cancelled by the caller: name 'AbortError', code
 // 'ABORT_ERR'; since its object was disposed, which `cancel_reason` then says: code DISPOSED. bad_alloc: a sentence

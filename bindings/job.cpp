@@ -90,10 +90,10 @@ void deliver(Napi::Env env, Napi::Function, Delivery* delivery, Message* message
   Napi::HandleScope scope(env);
   try {
     if (*message == Message::progress) {
-      const Progress progress = delivery->job->latest_progress();
+      Progress progress = delivery->job->latest_progress();
       if (delivery->on_progress.IsEmpty() || delivery->thrown || delivery->job->control().cancelled()) return;
       try {
-        delivery->on_progress.Call({to_js(env, progress)});
+        delivery->on_progress.Call({write_result(env, progress)});
       } catch (const Napi::Error& error) {
         delivery->thrown = error;
         delivery->job->cancel("The progress callback threw an exception");

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/control.h"
+#include "core/description.h"
 #include "error_codes.h"
 
 namespace cheems::bindings {
@@ -32,6 +33,13 @@ using Notifier = Napi::TypedThreadSafeFunction<Delivery, Message, deliver>;
 struct Progress {
   int64_t done = 0, total = 0, tokens = 0;  // samples, samples, computed tokens
 };
+
+template <class Visitor>
+void describe(Visitor& visit, Progress& progress) {
+  visit("done", progress.done, "Samples.");
+  visit("total", progress.total, "Samples of the whole work.");
+  visit("tokens", progress.tokens, "Tokens computed so far, each shared prompt counted once.");
+}
 
 class Job {
  public:

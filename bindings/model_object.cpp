@@ -7,6 +7,7 @@
 #include "convert.h"
 #include "core/error.h"
 #include "core/micro_batch_tokens.h"
+#include "requests.h"
 #include "trainer_object.h"
 
 namespace cheems::bindings {
@@ -57,34 +58,24 @@ Handle<ModelState>& model_from(Napi::Value value) {
 }
 
 Napi::Value load_model(const Napi::CallbackInfo& info) {
-  const Options options(info[0]);
-  model::LoadOptions load{.folder = options.text("folder"),
-                          .create_head = options.boolean("createHead", false),
-                          .seed = static_cast<uint64_t>(options.integer("seed", 0, 0)),
-                          .precision = options.dtype("precision"),
-                          .keep_16_bit = options.boolean("keep16Bit", false),
-                          .float32_copy = options.boolean("float32Copy", false),
-                          .weight_dtype = options.dtype("dtype").value_or(DType::float32),
-                          .reward_head = options.text("rewardHead", ""),
-                          .normalize_reward = options.boolean("normalizeReward", false)};
-  const std::string device = options.text("device", "auto");
-  const int threads = static_cast<int>(options.integer("numThreads", 0, 0, 4096));
-  const int64_t reserve = options.integer("memoryReserve", -1, -1);
+  auto request = read_options<ModelRequest>(info[0]);
   using Loaded = std::shared_ptr<ModelState>;
   auto job = std::make_shared<ComputeJob<Loaded>>(
       Purpose("loading a model", error_codes::kModelFile),
-      [load = std::move(load), device, threads, reserve](const Control& control) {
+      [request = std::move(request)](const Control& control) {
         auto state = std::make_shared<ModelState>();
-        state->backend = coded(error_codes::kDevice, [&] { return create_backend(device, threads, state->device_choice); });
-        state->model = model::RewardModel::load(load, *state->backend);
-        state->micro_batch_tokens = usual_micro_batch(*state, reserve);
+        state->backend = backend_for(request.device, state->device_choice);
+        state->model = model::RewardModel::load(request.load, *state->backend);
+        state->micro_batch_tokens = usual_micro_batch(*state, request.device.memory_reserve);
         control.check();
         return state;
       },
       [](Napi::Env env, Loaded& state) -> Napi::Value {
         Napi::Object result = Napi::Object::New(env);
-        result.Set("architecture", to_js(env, state->model->architecture()));
-        result.Set("head", to_js(env, state->model->head()));
+        ArchitectureInfo architecture = info_of(state->model->architecture());
+        model::HeadFacts head = state->model->head();
+        result.Set("architecture", write_result(env, architecture));
+        result.Set("head", write_result(env, head));
         result.Set("device", state->backend->name());
         result.Set("deviceChoice", "Device: " + state->device_choice + ".");
         result.Set("deviceFacts", to_js(env, state->backend->facts()));
@@ -97,26 +88,16 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
   return start(info.Env(), engine_thread(info.Env()), std::move(job), info.Env().Undefined());
 }
 
-Napi::Value score_result(Napi::Env env, const std::vector<float>& rewards, int64_t computed_tokens) {
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("rewards", to_js(env, rewards));
-  result.Set("computedTokens", static_cast<double>(computed_tokens));
-  return result;
-}
-
 Napi::Value score(const Napi::CallbackInfo& info) {
   auto& handle = model_from(info[0]);
-  const Options options(info[2]);
-  inference::ScorerOptions scorer_options;
-  scorer_options.micro_batch_tokens = options.integer("microBatchTokens", scorer_options.micro_batch_tokens, 1);
-  scorer_options.share_prompts = options.boolean("sharePrompts", scorer_options.share_prompts);
+  const auto scorer_options = read_options<inference::ScorerOptions>(info[2]);
   using Result = inference::Scorer::Result;
   auto job = std::make_shared<ComputeJob<Result>>(
       "scoring",
       [state = handle.state, samples = samples_from(info[1]), scorer_options](const Control& control) {
         return state->scorer_for(scorer_options).score(samples.view(), control);
       },
-      [](Napi::Env env, Result& result) { return score_result(env, result.rewards, result.computed_tokens); });
+      [](Napi::Env env, Result& result) -> Napi::Value { return write_result(env, result); });
   handle.state->jobs.add(job);
   return start(info.Env(), handle.thread, std::move(job), info[3]);
 }

@@ -23,6 +23,7 @@
 #include "job.h"
 #include "model/parameters/parameters.h"
 #include "model/reward_model.h"
+#include "requests.h"
 #include "training/trainer.h"
 
 namespace cheems::bindings {
@@ -81,8 +82,6 @@ Napi::Object plugin_entry(Napi::Env env, const PluginReport& report) {
   return entry;
 }
 
-int thread_count(const Options& options) { return static_cast<int>(options.integer("numThreads", 0, 0, 4096)); }
-
 }  // namespace
 
 Napi::Value engine_info(const Napi::CallbackInfo& call) {
@@ -127,17 +126,18 @@ Napi::Value read_architecture(const Napi::CallbackInfo& info) {
   auto job = std::make_shared<ComputeJob<model::Architecture>>(
       Purpose("reading config.json", error_codes::kModelFile),
       [folder = text_from(info[0], "folder")](const Control&) { return model::RewardModel::read_architecture(folder); },
-      [](Napi::Env env, model::Architecture& architecture) { return to_js(env, architecture); });
+      [](Napi::Env env, model::Architecture& architecture) -> Napi::Value {
+        ArchitectureInfo described = info_of(architecture);
+        return write_result(env, described);
+      });
   return start(info.Env(), engine_thread(info.Env()), std::move(job), info.Env().Undefined());
 }
 
 Napi::Value initialise(const Napi::CallbackInfo& info) {
-  const Options options(info[0]);
   auto job = std::make_shared<ComputeJob<Nothing>>(
       Purpose("initialising a model", error_codes::kFile),
-      [config = options.text("configFile"), weights = options.text("weightsFile"),
-       seed = static_cast<uint64_t>(options.integer("seed", 0, 0))](const Control&) {
-        model::RewardModel::initialise(config, seed, weights);
+      [request = read_options<InitialiseRequest>(info[0])](const Control&) {
+        model::RewardModel::initialise(request.config_file, request.seed, request.weights_file);
         return Nothing{};
       },
       undefined);
@@ -145,15 +145,7 @@ Napi::Value initialise(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value plan_memory(const Napi::CallbackInfo& info) {
-  const Options options(info[0]);
-  const std::string purpose = options.text("purpose");
-  if (purpose != "train" && purpose != "score") fail("purpose must be train or score, not ", purpose, ".");
-  training::TrainerOptions trainer;
-  trainer.optimizer_state = options.dtype("optimizerState").value_or(DType::float32);
-  trainer.gradient_checkpointing = options.boolean("gradientCheckpointing", false);
-  inference::ScorerOptions scorer;
-  // Absent: what fills the memory, up to mostTokens. An absent longestSample is a whole micro-batch.
-  const int64_t micro_batch_tokens = options.integer("microBatchTokens", 0, 0), most_tokens = options.integer("mostTokens", 0, 0);
+  const auto request = read_options<PlanRequest>(info[0]);
   struct Planned {
     MemoryPlan plan;
     int64_t micro_batch_tokens;
@@ -164,38 +156,42 @@ Napi::Value plan_memory(const Napi::CallbackInfo& info) {
   };
   auto job = std::make_shared<ComputeJob<Planned>>(
       Purpose("planning memory", error_codes::kModelFile),
-      [folder = options.text("folder"), train = purpose == "train", trainer, scorer, micro_batch_tokens, most_tokens,
-       keep_16_bit = options.boolean("keep16Bit", false), longest = options.integer("longestSample", 0, 0),
-       precision = options.dtype("precision"), weight_dtype = options.dtype("dtype").value_or(DType::float32), device = options.text("device", "auto"),
-       reserve = options.integer("memoryReserve", -1, -1), threads = thread_count(options)](const Control&) {
-        const PlanningBackend planned = coded(error_codes::kDevice, [&] { return planning_backend(device, threads); });
-        const auto architecture = model::RewardModel::read_architecture(folder);
-        const DType activations = precision.value_or(planned.default_activations);
-        const bool as_stored = !train && keep_16_bit && planned.widens_weights;
-        const DType matrices = model::RewardModel::matrix_dtype(activations, weight_dtype, planned.widens_weights);
-        const bool is_rounded = weight_dtype != DType::float32 || matrices != DType::float32;
+      [request](const Control&) {
+        const bool train = request.purpose == "train";
+        training::TrainerOptions trainer;
+        trainer.optimizer_state = request.optimizer_state;
+        trainer.gradient_checkpointing = request.gradient_checkpointing;
+        const inference::ScorerOptions scorer;
+        const PlanningBackend planned = coded(error_codes::kDevice, [&] {
+          return planning_backend(request.device.device, static_cast<int>(request.device.num_threads));
+        });
+        const auto architecture = model::RewardModel::read_architecture(request.folder);
+        const DType activations = request.precision.value_or(planned.default_activations);
+        const bool as_stored = !train && request.keep_16_bit && planned.widens_weights;
+        const DType matrices = model::RewardModel::matrix_dtype(activations, request.dtype, planned.widens_weights);
+        const bool is_rounded = request.dtype != DType::float32 || matrices != DType::float32;
         const bool float32_copy = train && trainer.optimizer_state == DType::float32 && is_rounded;
-        const int64_t kept_free = reserve < 0 ? planned.memory_reserve : reserve;
+        const int64_t kept_free = request.device.memory_reserve < 0 ? planned.memory_reserve : request.device.memory_reserve;
         MemoryPlan weights;
-        if (as_stored) model::RewardModel::plan_as_stored(folder, weight_dtype, weights);
+        if (as_stored) model::RewardModel::plan_as_stored(request.folder, request.dtype, weights);
         else model::RewardModel::plan(architecture, matrices, float32_copy, weights);
         const auto plan_for = [&](int64_t tokens) {
           MemoryPlan plan = weights;
           training::TrainerOptions training = trainer;
           inference::ScorerOptions scoring = scorer;
           training.micro_batch_tokens = scoring.micro_batch_tokens = tokens;
-          if (train) training::Trainer::plan(architecture, training, activations, longest, planned.workspace_bytes, plan);
-          else inference::Scorer::plan(architecture, scoring, activations, longest > 0 ? longest : tokens, planned.workspace_bytes, plan);
+          if (train) training::Trainer::plan(architecture, training, activations, request.longest_sample, planned.workspace_bytes, plan);
+          else inference::Scorer::plan(architecture, scoring, activations, request.longest_sample > 0 ? request.longest_sample : tokens, planned.workspace_bytes, plan);
           return plan;
         };
-        int64_t tokens = micro_batch_tokens;
+        int64_t tokens = request.micro_batch_tokens;
         if (tokens == 0) {
-          tokens = choose_micro_batch_tokens({.usual = train ? trainer.micro_batch_tokens : scorer.micro_batch_tokens, .useful = planned.useful_micro_batch, .most = most_tokens,
+          tokens = choose_micro_batch_tokens({.usual = train ? trainer.micro_batch_tokens : scorer.micro_batch_tokens, .useful = planned.useful_micro_batch, .most = request.most_tokens,
                                               .memory = planned.available_memory < 0 ? -1 : std::max<int64_t>(0, planned.available_memory - kept_free)},
                                              [&](int64_t count) { return plan_for(count).total(); });
         }
         const DType exact = float32_copy ? DType::float32 : matrices;
-        const int64_t checkpoint = train ? training::Trainer::checkpoint_bytes(architecture, trainer, exact, weight_dtype) : 0;
+        const int64_t checkpoint = train ? training::Trainer::checkpoint_bytes(architecture, trainer, exact, request.dtype) : 0;
         return Planned{plan_for(tokens), tokens, planned.available_memory, kept_free, checkpoint, planned.choice};
       },
       [](Napi::Env env, Planned& planned) {

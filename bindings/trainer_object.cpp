@@ -41,7 +41,10 @@ class TrainerScoreJob final : public Job {
  public:
   TrainerScoreJob(std::shared_ptr<TrainerState> state, OwnedSamples samples)
       : Job("scoring"), state_(std::move(state)), samples_(std::move(samples)) {}
-  Napi::Value result(Napi::Env env) override { return score_result(env, rewards_, computed_tokens()); }
+  Napi::Value result(Napi::Env env) override {
+    inference::Scorer::Result result{std::move(rewards_), computed_tokens()};
+    return write_result(env, result);
+  }
 
  protected:
   void compute(const Control& control) override { rewards_ = state_->trainer->score(samples_.view(), control); }
@@ -52,49 +55,20 @@ class TrainerScoreJob final : public Job {
   std::vector<float> rewards_;
 };
 
+// The numbers of a step are those of float32, as the reference's optimizer takes them.
 training::OptimizerStep optimizer_step_from(Napi::Value value) {
-  const Options options(value);
-  training::OptimizerStep step;
-  step.step = options.integer("step", 0, 1);
-  step.learning_rate = static_cast<float>(options.required_number("learningRate"));
-  step.beta1 = static_cast<float>(options.required_number("beta1"));
-  step.beta2 = static_cast<float>(options.required_number("beta2"));
-  step.epsilon = static_cast<float>(options.required_number("epsilon"));
-  step.weight_decay = static_cast<float>(options.required_number("weightDecay"));
-  step.max_grad_norm = static_cast<float>(options.required_number("maxGradNorm"));
-  if (step.learning_rate < 0) fail("learningRate must not be negative: it is ", step.learning_rate, ".");
-  if (step.beta1 < 0 || step.beta1 >= 1) fail("beta1 must be at least 0 and below 1: it is ", step.beta1, ".");
-  if (step.beta2 < 0 || step.beta2 >= 1) fail("beta2 must be at least 0 and below 1: it is ", step.beta2, ".");
-  if (step.epsilon < 0) fail("epsilon must not be negative: it is ", step.epsilon, ".");
-  if (step.weight_decay < 0) fail("weightDecay must not be negative: it is ", step.weight_decay, ".");
+  auto step = read_options<training::OptimizerStep>(value);
+  for (double* number : {&step.learning_rate, &step.beta1, &step.beta2, &step.epsilon, &step.weight_decay, &step.max_grad_norm}) {
+    *number = static_cast<float>(*number);
+  }
   return step;
-}
-
-Napi::Value step_result(Napi::Env env, training::StepResult& result) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("loss", result.loss);
-  object.Set("rankingLoss", result.ranking_loss);
-  object.Set("regulariser", result.regulariser);
-  object.Set("gradientNorm", result.gradient_norm);
-  object.Set("rewards", to_js(env, result.rewards));
-  object.Set("computedTokens", static_cast<double>(result.computed_tokens));
-  object.Set("microBatches", static_cast<double>(result.micro_batches));
-  return object;
 }
 
 }  // namespace
 
 Napi::Value create_trainer(const Napi::CallbackInfo& info) {
   auto& handle = model_from(info[0]);
-  const Options options(info[1]);
-  training::TrainerOptions trainer_options;
-  trainer_options.micro_batch_tokens = options.integer("microBatchTokens", trainer_options.micro_batch_tokens, 1);
-  trainer_options.gradient_checkpointing = options.boolean("gradientCheckpointing", false);
-  trainer_options.share_prompts = options.boolean("sharePrompts", true);
-  trainer_options.optimizer_state = options.dtype("optimizerState").value_or(DType::float32);
-  trainer_options.seed = static_cast<uint64_t>(options.integer("seed", 0, 0));
-  trainer_options.padding_token = options.integer("paddingToken", trainer_options.padding_token, -1);
-  trainer_options.reg_coef = static_cast<float>(options.number("regCoef", trainer_options.reg_coef));
+  const auto trainer_options = read_options<training::TrainerOptions>(info[1]);
   struct Created {
     std::shared_ptr<TrainerState> state;
     int64_t bytes;
@@ -125,7 +99,7 @@ Napi::Value train_step(const Napi::CallbackInfo& info) {
        optimizer = optimizer_step_from(info[3])](const Control& control) {
         return state->trainer->step(samples.view(), comparisons, optimizer, control);
       },
-      step_result);
+      [](Napi::Env env, training::StepResult& result) -> Napi::Value { return write_result(env, result); });
   return start_on(info.Env(), handle, std::move(job), info[4]);
 }
 

@@ -76,7 +76,10 @@ function fakeEngine(vocabSize: number): { engine: Pick<Engine, 'loadModel'>; bat
   const loads: ModelLoadOptions[] = [];
   let isDisposed = false;
   const model: EngineModel = {
-    architecture: { family: 'qwen2', classPrefix: 'Qwen2', hiddenSize: 8, intermediateSize: 8, numLayers: 1, numHeads: 1, numKeyValueHeads: 1, headSize: 8, vocabSize, maxPositionEmbeddings: 64, parameters: 1000 },
+    architecture: { family: 'qwen2',
+ savedFamily: 'qwen2',
+ sampleForm: 'conversation',
+ anyLength: false, classPrefix: 'Qwen2', hiddenSize: 8, intermediateSize: 8, numLayers: 1, numHeads: 1, numKeyValueHeads: 1, headSize: 8, vocabSize, maxPositionEmbeddings: 64, parameters: 1000 },
     head: { kind: 'linear', source: 'score.weight', description: 'linear, score.weight [1, 4]', readout: 'last_token' },
     device: 'cpu',
     deviceChoice: 'The fake engine, for tests.',

@@ -2,8 +2,9 @@
 import { provideFileLocker } from '../files/kernel_lock.js';
 import { packageFolder } from '../support/package_folder.js';
 import { cudaPackage, loadEngine, type EngineSource } from './loader.js';
+import type { InitialiseOptions, PlanningOptions, ScorerOptions } from './types.generated.js';
 import type {
-  ArchitectureInfo, CausalLoadOptions, ComparisonArrays, DeviceFacts, EngineInfo, EngineNote, GenerationOptions, GenerationStep, HeadInfo, MemoryPlan, NextTokens, OptimizerStep, PlanRequest, Precision, Progress, SampleBatch, ScoreResult, StepResult,
+  ArchitectureInfo, CausalLoadOptions, ComparisonArrays, DeviceFacts, EngineInfo, EngineNote, GenerationOptions, GenerationStep, HeadInfo, MemoryPlan, ModelLoadOptions, NextTokenOptions, NextTokens, OptimizerStep, Precision, Progress, SampleBatch, ScoreResult, StepResult,
   TrainerOptions,
 } from './types.js';
 
@@ -46,20 +47,19 @@ type OnProgress = ((progress: Progress) => void) | undefined;
 /** The addon's exports. Arguments that do not fit throw at once; everything else comes through the promises. */
 export interface Addon {
   info(): EngineInfo;
+  /** What types.generated.ts is made of, as JSON. */
+  schema(): string;
   /** A folder in which a package brought libcheems_cuda.so: looked into after the addon's own. */
   addPluginFolder(folder: string): void;
   /** flock(2), without waiting, of a file that is open for writing: 0, or the system's error number. */
   lockFile: (descriptor: number) => number;
   readArchitecture(folder: string): NativeWork<ArchitectureInfo>;
-  initialise(options: { configFile: string; seed: number; weightsFile: string }): NativeWork<void>;
+  initialise(options: InitialiseOptions): NativeWork<void>;
   /** Without microBatchTokens: what fills the memory. */
-  planMemory(request: Omit<PlanRequest, 'microBatchTokens'> & { microBatchTokens?: number }): NativeWork<MemoryPlan>;
-  loadModel(options: {
-    folder: string; device?: string; numThreads?: number; createHead?: boolean; seed?: number; keep16Bit?: boolean;
-    precision?: Precision; float32Copy?: boolean; dtype?: Precision;
-  }): NativeWork<LoadedModel>;
+  planMemory(request: PlanningOptions): NativeWork<MemoryPlan>;
+  loadModel(options: ModelLoadOptions): NativeWork<LoadedModel>;
   score(
-    model: ModelHandle, batch: SampleBatch, options: { microBatchTokens?: number; sharePrompts?: boolean },
+    model: ModelHandle, batch: SampleBatch, options: ScorerOptions,
     onProgress: OnProgress,
   ): NativeWork<ScoreResult>;
   saveWeights(model: ModelHandle, file: string, dtype?: Precision | 'held'): NativeWork<void>;
@@ -75,7 +75,7 @@ export interface Addon {
   disposeTrainer(trainer: TrainerHandle): NativeWork<void>;
   loadCausalModel(options: CausalLoadOptions): NativeWork<LoadedCausalModel>;
   nextTokens(
-    model: CausalHandle, prompts: SampleBatch, options: { count: number; microBatchTokens?: number }, onProgress: OnProgress,
+    model: CausalHandle, prompts: SampleBatch, options: NextTokenOptions, onProgress: OnProgress,
   ): NativeWork<NextTokens>;
   causalModelNotes(model: CausalHandle): EngineNote[];
   disposeCausalModel(model: CausalHandle): NativeWork<void>;

@@ -2,7 +2,7 @@
 import { addon, type CausalHandle, type GenerationHandle, type ModelHandle, type NativeWork, type TrainerHandle } from './addon.js';
 import type {
   ArchitectureInfo, CausalLoadOptions, ComparisonArrays, DeviceFacts, Engine, EngineCausalModel, EngineGeneration, EngineInfo, EngineModel, EngineNote, EngineTrainer, GenerationOptions,
-  GenerationStep, HeadInfo, MemoryPlan, ModelLoadOptions, NextTokens, OptimizerStep,
+  GenerationStep, HeadInfo, MemoryPlan, ModelLoadOptions, NextTokenOptions, NextTokens, OptimizerStep,
   PlanRequest, Precision, SampleBatch, ScoreOptions, ScoreResult, StepResult, TrainerOptions, WorkOptions,
 } from './types.js';
 import { unlessAborted } from '../support/abort.js';
@@ -123,7 +123,7 @@ class CausalModel implements EngineCausalModel {
     return new Generation(await runOrAbandon(signal, () => addon().startGeneration(this.handle, prompts, options)));
   }
 
-  nextTokenLogProbabilities(prompts: SampleBatch, options: { count: number; microBatchTokens?: number }, work: WorkOptions = {}): Promise<NextTokens> {
+  nextTokenLogProbabilities(prompts: SampleBatch, options: NextTokenOptions, work: WorkOptions = {}): Promise<NextTokens> {
     return run(work.signal, () => addon().nextTokens(this.handle, prompts, options, work.onProgress));
   }
 

@@ -1,4 +1,12 @@
 // The engine as the rest of the package sees it. Only lib/engine knows that an addon stands behind it.
+// Options, results, defaults and enums come from the descriptions in C++ (types.generated.ts).
+import type {
+  ArchitectureInfo, CausalLoadOptions, EngineNote, GenerationOptions, GenerationStep, HeadInfo, MemoryPlanEntry, ModelLoadOptions, NextTokenOptions, NextTokens, OptimizerStep, PlanningOptions, Precision, Progress, ScoreResult, ScorerOptions, StepResult, TrainerOptions,
+} from './types.generated.js';
+
+export type {
+  ArchitectureInfo, CausalLoadOptions, EngineNote, GenerationOptions, GenerationStep, HeadInfo, MemoryPlanEntry, ModelLoadOptions, NextTokenOptions, NextTokens, OptimizerStep, Precision, Progress, ScoreResult, StepResult, TrainerOptions,
+} from './types.generated.js';
 
 /** Token sequences back to back, grouped by the prompt that they share. */
 export interface SampleBatch {
@@ -13,136 +21,12 @@ export interface SampleBatch {
   readoutOffsets?: Int32Array;
 }
 
-export interface Progress {
-  /** Samples. */
-  done: number;
-  total: number;
-  /** Tokens computed so far, each shared prompt counted once. */
-  tokens: number;
-}
-
 export interface WorkOptions {
   signal?: AbortSignal;
   onProgress?: (progress: Progress) => void;
 }
 
-export type Precision = 'float32' | 'bfloat16';
-
-export interface ModelLoadOptions {
-  folder: string;
-  /** 'auto', 'cpu', 'cuda' or 'cuda:<number>'. */
-  device?: string;
-  /** Of the activations and the matrices that they meet; absent: bfloat16 on a GPU, float32 on the CPU. */
-  precision?: Precision;
-  /** Training with 16-bit weights and float32 optimiser state: keep the weights in float32 too. */
-  float32Copy?: boolean;
-  /** 'bfloat16': round every weight to it before computing, as where a folder is loaded in that dtype; with `float32Copy`, train so over the exact ones. */
-  dtype?: Precision;
-  /** 0 or absent: one a usable core. */
-  numThreads?: number;
-  /** Make a new seeded head where the folder has none (training); otherwise such a folder is refused. */
-  createHead?: boolean;
-  seed?: number;
-  /** On the CPU: leave matrices as stored and where they lie, in the mapped files; the same rewards. Scoring only. */
-  keep16Bit?: boolean;
-  /** Where a folder has more than one reward head: the head's kind, or its tensor's name. */
-  rewardHead?: string;
-  /** Apply config.json's mean and std to a linear head's rewards (OpenRLHF). Scoring only. */
-  normalizeReward?: boolean;
-  /** Bytes of the device's memory that `microBatchTokens` of the model leaves; absent: 1 GiB on a GPU, none on the CPU. */
-  memoryReserve?: number;
-}
-
-/** The head that a folder was found to have (native/model/heads). */
-export interface HeadInfo {
-  kind: 'linear' | 'relu_layers' | 'gated_attributes' | 'weighted_attributes' | 'label_distribution' | 'process' | (string & {});
-  /** The tensor of its last layer: 'score.weight', …; 'new' where there was none. */
-  source: string;
-  /** A line for people. */
-  description: string;
-  /** Which tokens of a sample it reads: see `SampleBatch.readouts`. With `every_step` there is one reward for each. */
-  readout: 'last_token' | 'prompt_and_last' | 'every_step';
-}
-
-/** What a folder's config.json says; sizes in elements. */
-export interface ArchitectureInfo {
-  family: string;
-  classPrefix: string;
-  hiddenSize: number;
-  intermediateSize: number;
-  numLayers: number;
-  numHeads: number;
-  numKeyValueHeads: number;
-  headSize: number;
-  vocabSize: number;
-  maxPositionEmbeddings: number;
-  /** How the model reads a sample: a conversation (the default), or question and answer as a pair of texts, of which no beginnings are shared (encoders). */
-  sampleForm?: 'conversation' | 'pair';
-  /** True where samples may be longer than maxPositionEmbeddings: positions are relative, and all beyond the farthest count alike. */
-  anyLength?: boolean;
-  /** model_type of what is saved: as `family`, but for families that are saved as another. */
-  savedFamily?: string;
-  /** config.json's pad_token_id, or its class's, where there is one. */
-  padToken?: number;
-  /** The token that every sample must end with (config.json's reward_token_id), where there is one. */
-  rewardToken?: number;
-  /** True for a language model whose config.json ties the output layer to the embedding, but whose files have another one, which is used. */
-  keepsOutputLayer?: boolean;
-  parameters: number;
-}
-
-export interface ScoreOptions extends WorkOptions {
-  /** Tokens computed at once: memory, never the result. */
-  microBatchTokens?: number;
-  sharePrompts?: boolean;
-}
-
-export interface ScoreResult {
-  /** One a sample; with the readout `every_step` one a readout, sample after sample. */
-  rewards: Float32Array;
-  computedTokens: number;
-}
-
-export interface TrainerOptions {
-  microBatchTokens?: number;
-  gradientCheckpointing?: boolean;
-  sharePrompts?: boolean;
-  /** Of gradients and moments: 'float32' (the default), or 'bfloat16' with bfloat16 weights, rounded stochastically. */
-  optimizerState?: Precision;
-  /** Of the stochastic rounding. */
-  seed?: number;
-  regCoef?: number;
-  /** The token whose embedding row gets no gradient, as PyTorch's padding_idx has it; absent or -1: none. */
-  paddingToken?: number;
-}
-
-export interface OptimizerStep {
-  /** 1 for the first update. */
-  step: number;
-  learningRate: number;
-  beta1: number;
-  beta2: number;
-  epsilon: number;
-  weightDecay: number;
-  /** 0 or less: no clipping. */
-  maxGradNorm: number;
-}
-
-export interface StepResult {
-  loss: number;
-  rankingLoss: number;
-  regulariser: number;
-  gradientNorm: number;
-  rewards: Float32Array;
-  computedTokens: number;
-  microBatches: number;
-}
-
-export interface MemoryPlanEntry {
-  name: string;
-  kind: 'weights' | 'gradients' | 'optimiser' | 'activations' | 'workspace';
-  bytes: number;
-}
+export type ScoreOptions = WorkOptions & ScorerOptions;
 
 export interface MemoryPlan {
   entries: MemoryPlanEntry[];
@@ -165,12 +49,6 @@ export interface DeviceFacts {
   entries: Record<string, string>;
   /** What the bits of results hang on: where this text is the same, they are. */
   arithmetic: string;
-}
-
-/** What the user should know of the work that was done: a sentence, and how often it came about. */
-export interface EngineNote {
-  text: string;
-  count: number;
 }
 
 /** A model in the engine's memory. All work runs on the engine's own thread, one piece after another. */
@@ -219,58 +97,6 @@ export interface EngineTrainer {
   dispose(): Promise<void>;
 }
 
-export interface CausalLoadOptions {
-  folder: string;
-  /** As of ModelLoadOptions. */
-  device?: string;
-  numThreads?: number;
-  precision?: Precision;
-  /** On the CPU: leave matrices as stored and where they lie, in the mapped files; the same numbers. */
-  keep16Bit?: boolean;
-  /** As of ModelLoadOptions. */
-  memoryReserve?: number;
-}
-
-export interface GenerationOptions {
-  /** Of every prompt, or one for each. A prompt ends earlier where the model's positions do. */
-  maxNewTokens: number | readonly number[] | Int32Array;
-  /** 0, the default: greedy. */
-  temperature?: number;
-  /** 0, the default: off. */
-  topK?: number;
-  /** 1, the default: off. */
-  topP?: number;
-  seed?: number;
-  /** Names each prompt's random stream: its tokens depend on no other prompt. Absent: 0, 1, 2, … */
-  sequenceNumbers?: Int32Array;
-  /** End a prompt's text and are not part of it. */
-  stopTokens?: readonly number[];
-  /** Tokens of prompts computed at once: memory, never the result. */
-  microBatchTokens?: number;
-  /** Tokens of prompts and texts kept at once; absent: as many as are of use, as far as half the available memory goes. Prompts wait for room. */
-  cacheTokens?: number;
-  /** Bytes of the available memory to leave alone where cacheTokens is absent; absent: 1 GiB on a GPU, none on the CPU. */
-  memoryReserve?: number;
-  /** Prompts under way at once; 64 by default. */
-  maxSequences?: number;
-}
-
-export interface GenerationStep {
-  /** The new tokens of all prompts, back to back. */
-  tokens: Int32Array;
-  /** New tokens of each prompt. */
-  counts: Int32Array;
-  /** 0: goes on (or waits); 1: ended by a stop token; 2: by its length; 3: by the caller. */
-  finished: Uint8Array;
-}
-
-export interface NextTokens {
-  /** `count` ids a prompt, the likeliest first, of equals the lower ids. */
-  ids: Int32Array;
-  /** Natural logarithms of their probabilities over the whole vocabulary. */
-  logProbabilities: Float32Array;
-}
-
 /** A language model in the engine's memory. All work runs on the engine's own thread, one piece after another. */
 export interface EngineCausalModel {
   readonly architecture: ArchitectureInfo;
@@ -285,7 +111,7 @@ export interface EngineCausalModel {
   /** Of all work since the model was loaded; none once it is disposed. */
   notes(): EngineNote[];
   /** The `count` likeliest next tokens of each prompt: one forward pass. */
-  nextTokenLogProbabilities(prompts: SampleBatch, options: { count: number; microBatchTokens?: number }, work?: WorkOptions): Promise<NextTokens>;
+  nextTokenLogProbabilities(prompts: SampleBatch, options: NextTokenOptions, work?: WorkOptions): Promise<NextTokens>;
   /** Frees the memory once running work has stopped, that of its generations too; later calls reject. */
   dispose(): Promise<void>;
 }
@@ -299,26 +125,10 @@ export interface EngineGeneration {
   dispose(): Promise<void>;
 }
 
-export interface PlanRequest {
-  folder: string;
-  purpose: 'train' | 'score';
+export type PlanRequest = Omit<PlanningOptions, 'microBatchTokens'> & {
   /** 'auto': on a GPU what fills its memory; absent: the same. */
-  microBatchTokens?: number | 'auto';
-  /** Tokens that there will ever be at once: what 'auto' need not exceed. */
-  mostTokens?: number;
-  gradientCheckpointing?: boolean;
-  keep16Bit?: boolean;
-  precision?: Precision;
-  /** As of ModelLoadOptions. */
-  dtype?: Precision;
-  optimizerState?: Precision;
-  /** Tokens of the longest sample: the least that a micro-batch must hold. Absent: as long as a micro-batch. */
-  longestSample?: number;
-  /** Bytes of the available memory that the run must leave; absent: 1 GiB on a GPU, none on the CPU. */
-  memoryReserve?: number;
-  numThreads?: number;
-  device?: string;
-}
+  microBatchTokens?: number | 'auto' | undefined;
+};
 
 export interface EngineInfo {
   version: string;

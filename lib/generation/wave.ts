@@ -1,5 +1,6 @@
 // One wave through the engine: its prompts advance together until each has ended.
 
+import { Finish } from '../engine/types.generated';
 import { memoryReserve } from '../options/engine';
 import type { EngineCausalModel } from '../engine/types';
 import type { TextTokenizer } from '../tokenization/text_tokenizer';
@@ -63,11 +64,11 @@ export async function runWave(prompts: readonly WavePrompt[], setting: WaveSetti
         const text = running.get(i);
         if (!text) continue;
         const stopped = text.push(fresh);
-        if (!stopped && finished[i] === 0) continue;
+        if (!stopped && finished[i] === Finish.running) continue;
         running.delete(i);
-        if (finished[i] === 0) ended.push(i);
+        if (finished[i] === Finish.running) ended.push(i);
         const answer = text.finish();
-        onAnswer(i, { ...answer, finish: answer.stopped || finished[i] === 1 ? 'stop' : 'length' });
+        onAnswer(i, { ...answer, finish: answer.stopped || finished[i] === Finish.stopToken ? 'stop' : 'length' });
       }
     }
   } finally {

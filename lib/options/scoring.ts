@@ -1,6 +1,7 @@
 // The options of scoring, as the command line names them, in one table: `score` and `eval` take their help and their
 // checks from it, `RewardModel.load` its own.
 
+import { ENGINE_DEFAULTS } from '../engine/types.generated';
 import { device, deviceMemoryReserve, microBatchTokens, numThreads, precision } from './engine';
 import { flag, optionalChoice, optionalFlag, optionalNumber, text } from './kinds';
 import { specialTokensInText } from './special_tokens';
@@ -14,7 +15,7 @@ export const RESOURCES =
   'Memory and speed (of these, precision alone changes a reward, and a GPU rounds otherwise than a CPU)';
 
 export const scoringResources = {
-  micro_batch_tokens: microBatchTokens(RESOURCES, 8192),
+  micro_batch_tokens: microBatchTokens(RESOURCES, ENGINE_DEFAULTS.ScorerOptions.microBatchTokens),
   device_memory_reserve: deviceMemoryReserve(RESOURCES),
   num_threads: numThreads(RESOURCES),
   device: device(RESOURCES),

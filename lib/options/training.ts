@@ -1,6 +1,7 @@
 // The options of a training run: Hugging Face's names, the defaults of the original's scripts/train_rm.sh.
 // One table gives the schema, the defaults and the help texts, so that they cannot drift apart.
 
+import { ENGINE_DEFAULTS } from '../engine/types.generated';
 import { device, deviceMemoryReserve, microBatchTokens, numThreads, precision } from './engine';
 import {
   choice,
@@ -56,7 +57,7 @@ export const trainOptionDefinitions = {
   adam_epsilon: number(1e-8, { above: 0 }, { group: OPTIMISER, describe: 'added to the root of the second moment' }),
   max_grad_norm: number(1, { from: 0 }, { group: OPTIMISER, describe: 'gradients are scaled down to this global norm; 0 is off' }),
   dtype: choice(['float32', 'bfloat16'], 'float32', { otherName: 'torch_dtype', group: OPTIMISER, describe: "of the saved weights, which training computes with: 'bfloat16' rounds every weight, over float32 masters that AdamW updates and checkpoints keep, so that the folder is half as large and means the same to tools that load in 16 bits" }),
-  reg_coef: number(0.1, {}, { group: OPTIMISER, describe: 'weight of the mean square reward in the loss; 0 or less is off' }),
+  reg_coef: number(ENGINE_DEFAULTS.TrainerOptions.regCoef, {}, { group: OPTIMISER, describe: 'weight of the mean square reward in the loss; 0 or less is off' }),
 
   max_length: number(2048, { from: 1, integer: true }, { group: SAMPLES, describe: 'tokens of prompt and response together' }),
   truncation: flag(false, { group: SAMPLES, describe: 'cut longer samples from the left; otherwise they are dropped and counted' }),
@@ -70,7 +71,7 @@ export const trainOptionDefinitions = {
       "embedding row of config.json's pad_token_id (padding_idx) gets no gradient [default: it gets its gradient, as any row]",
   }),
 
-  micro_batch_tokens: microBatchTokens(RESOURCES, 4096, ', and in a resumed run as many as before'),
+  micro_batch_tokens: microBatchTokens(RESOURCES, ENGINE_DEFAULTS.TrainerOptions.microBatchTokens, ', and in a resumed run as many as before'),
   gradient_checkpointing: flag(false, { group: RESOURCES, describe: "keep only each layer's input and compute the layer again going back: less memory, about a third more time" }),
   device_memory_reserve: deviceMemoryReserve(RESOURCES),
   num_threads: numThreads(RESOURCES),

@@ -65,7 +65,10 @@ function fakeModel(fake: FakeCausalEngine, options: FakeCausalOptions, vocabSize
   let disposed = false;
   return {
     architecture: {
-      family: 'qwen2', classPrefix: 'Qwen2', hiddenSize: 1, intermediateSize: 1, numLayers: 1, numHeads: 1, numKeyValueHeads: 1, headSize: 1,
+      family: 'qwen2',
+      savedFamily: 'qwen2',
+      sampleForm: 'conversation',
+      anyLength: false, classPrefix: 'Qwen2', hiddenSize: 1, intermediateSize: 1, numLayers: 1, numHeads: 1, numKeyValueHeads: 1, headSize: 1,
       vocabSize, maxPositionEmbeddings: positions, parameters: vocabSize,
     },
     device: 'fake',

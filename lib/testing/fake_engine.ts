@@ -177,7 +177,10 @@ export function fakeEngine(options: FakeEngineOptions = {}): Engine {
   const readArchitecture = async (folder: string): Promise<ArchitectureInfo> => {
     const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as { vocab_size: number };
     return {
-      family: 'qwen2', classPrefix: 'Qwen2', hiddenSize: 1, intermediateSize: 1, numLayers: 1, numHeads: 1, numKeyValueHeads: 1, headSize: 1,
+      family: 'qwen2',
+      savedFamily: 'qwen2',
+      sampleForm: 'conversation',
+      anyLength: false, classPrefix: 'Qwen2', hiddenSize: 1, intermediateSize: 1, numLayers: 1, numHeads: 1, numKeyValueHeads: 1, headSize: 1,
       vocabSize: config.vocab_size, maxPositionEmbeddings: 4096, parameters: config.vocab_size,
     };
   };

@@ -28,6 +28,12 @@ struct BackendNote {
   int64_t count = 0;
 };
 
+template <class Visitor>
+void describe(Visitor& visit, BackendNote& note) {
+  visit("text", note.text, "What the user should know of the work that was done: a sentence.");
+  visit("count", note.count, "How often it came about.");
+}
+
 // What a run's record says of its device.
 struct DeviceFacts {
   // Names and values, in the order to be shown: {"name", "NVIDIA H100 80GB HBM3"}, {"driver", "580.65.06"}, …

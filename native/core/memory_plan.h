@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/description.h"
+
 namespace cheems {
 
 struct MemoryPlanEntry {
@@ -12,6 +14,13 @@ struct MemoryPlanEntry {
   std::string kind;  // weights | gradients | optimiser | activations | workspace
   int64_t bytes = 0;
 };
+
+template <class Visitor>
+void describe(Visitor& visit, MemoryPlanEntry& entry) {
+  visit("name", entry.name, "");
+  visit("kind", entry.kind, "", {.one_of = "weights | gradients | optimiser | activations | workspace"});
+  visit("bytes", entry.bytes, "");
+}
 
 struct MemoryPlan {
   std::vector<MemoryPlanEntry> entries;

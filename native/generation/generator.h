@@ -32,6 +32,25 @@ struct GenerationOptions {
   std::function<void(int64_t prompt, int64_t step, std::span<const float> logits)> on_logits = {};
 };
 
+// Without the sampling options, which describe themselves.
+template <class Visitor>
+void describe(Visitor& visit, GenerationOptions& options) {
+  visit("maxNewTokens", options.max_new_tokens, "Of every prompt, or one for each. A prompt ends earlier where the model's positions do.",
+        {.required = true, .one_for_all = true});
+  visit("sequenceNumbers", options.sequence_numbers,
+        "Names each prompt's random stream: its tokens depend on no other prompt. Absent: 0, 1, 2, …", {.stands_for_none = true});
+  visit("stopTokens", options.stop_tokens, "End a prompt's text and are not part of it.", {.stands_for_none = true});
+  visit("microBatchTokens", options.micro_batch_tokens, "Tokens of prompts computed at once: memory, never the result.", {.least = 1});
+  visit("cacheTokens", options.cache_tokens,
+        "Tokens of prompts and texts kept at once; absent: as many as are of use, as far as half the available memory goes. "
+        "Prompts wait for room.",
+        {.least = 0, .stands_for_none = true});
+  visit("memoryReserve", options.memory_reserve,
+        "Bytes of the available memory to leave alone where cacheTokens is absent; absent: 1 GiB on a GPU, none on the CPU.",
+        {.least = -1, .stands_for_none = true});
+  visit("maxSequences", options.max_sequences, "Prompts under way at once.", {.least = 1, .most = 4096});
+}
+
 enum class Finish : uint8_t { running = 0, stop_token = 1, length = 2, by_caller = 3 };
 
 class Generator {
@@ -45,6 +64,13 @@ class Generator {
     std::vector<int32_t> tokens;   // new ones since the last call, prompt by prompt, back to back
     std::vector<int32_t> counts;   // [prompts] how many of them are each prompt's
     std::vector<uint8_t> finished; // [prompts] Finish
+
+    template <class Visitor>
+    friend void describe(Visitor& visit, Advanced& advanced) {
+      visit("tokens", advanced.tokens, "The new tokens of all prompts, back to back.");
+      visit("counts", advanced.counts, "New tokens of each prompt.");
+      visit("finished", advanced.finished, "A `Finish` for each prompt.");
+    }
   };
   // At most `steps` steps: up to as many new tokens for each prompt, none for those that wait for room. First ends the prompts in
   // `stop`. Cancelled: what is done by then comes with the next call. Throws Error where nothing is left to generate.

@@ -15,6 +15,12 @@ struct NextTokens {
   std::vector<float> log_probabilities;  // the same, log-softmax over the whole vocabulary
 };
 
+template <class Visitor>
+void describe(Visitor& visit, NextTokens& tokens) {
+  visit("ids", tokens.ids, "`count` ids per prompt, the likeliest first, of equals the lower ids.");
+  visit("logProbabilities", tokens.log_probabilities, "Natural logarithms of their probabilities over the whole vocabulary.");
+}
+
 class NextTokenReader {
  public:
   // `micro_batch_tokens`: computed at once; memory, never the result. The model outlives the reader.

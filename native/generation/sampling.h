@@ -6,6 +6,8 @@
 // Sources: Fan et al. 2018 (arXiv 1805.04833) for top-k, Holtzman et al. 2020 (arXiv 1904.09751) for top-p.
 #pragma once
 
+#include "core/description.h"
+
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -19,6 +21,14 @@ struct SamplingOptions {
   double top_p = 1;        // 1: off
   uint64_t seed = 0;
 };
+
+template <class Visitor>
+void describe(Visitor& visit, SamplingOptions& options) {
+  visit("temperature", options.temperature, "0: greedy.");
+  visit("topK", options.top_k, "0: off.", {.least = 0});
+  visit("topP", options.top_p, "1: off.");
+  visit("seed", options.seed, "", {.least = 0});
+}
 
 // Throws Error, naming the option, for a temperature below 0, a negative top_k and a top_p outside (0, 1].
 void check_sampling(const SamplingOptions& options);

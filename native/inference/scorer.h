@@ -6,6 +6,7 @@
 
 #include "batch/samples.h"
 #include "core/control.h"
+#include "core/description.h"
 #include "core/memory_plan.h"
 #include "model/reward_model.h"
 #include "ops/operations.h"
@@ -17,6 +18,12 @@ struct ScorerOptions {
   bool share_prompts = true;          // false computes every sample from its first token, as it is with encoders always
 };
 
+template <class Visitor>
+void describe(Visitor& visit, ScorerOptions& options) {
+  visit("microBatchTokens", options.micro_batch_tokens, "Tokens computed at once: memory, never the result.", {.least = 1});
+  visit("sharePrompts", options.share_prompts, "Compute what samples of one prompt have in common once.");
+}
+
 class Scorer {
  public:
   Scorer(model::RewardModel& model, const ScorerOptions& options);
@@ -24,6 +31,12 @@ class Scorer {
   struct Result {
     std::vector<float> rewards;   // one a sample, in the order given; with Readout::every_step one a readout, sample after sample
     int64_t computed_tokens = 0;  // after sharing prompts
+
+    template <class Visitor>
+    friend void describe(Visitor& visit, Result& result) {
+      visit("rewards", result.rewards, "One per sample; with the readout `every_step` one per readout, sample after sample.");
+      visit("computedTokens", result.computed_tokens, "Tokens that were computed, each shared prompt counted once.");
+    }
   };
   // The samples' readouts must be those that the model's head asks for (RewardModel::head().readout): none for the last token alone.
   // A sample's reward is the same bits whatever else is in the call. Throws Error for ids outside

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "backends/backend.h"
+#include "core/description.h"
 #include "core/memory_plan.h"
 #include "model/architecture.h"
 #include "model/heads/head.h"
@@ -34,6 +35,27 @@ struct LoadOptions {
   TrainedSet trained = {};
   bool normalize_reward = false;  // apply config.json's mean and std to a linear head's rewards (OpenRLHF)
 };
+
+template <class Visitor>
+void describe(Visitor& visit, LoadOptions& options) {
+  visit("folder", options.folder, "A Hugging Face folder: config.json and the weights.", {.required = true});
+  visit("precision", options.precision,
+        "Of the activations and the matrices that they meet; absent: bfloat16 on a GPU, float32 on the CPU.");
+  visit("float32Copy", options.float32_copy,
+        "Training with 16-bit weights and float32 optimiser state: keep the weights in float32 too.");
+  visit("dtype", options.weight_dtype,
+        "`bfloat16`: round every weight to it before computing, as where a folder is loaded in that dtype; with `float32Copy`, "
+        "train so over the exact ones.");
+  visit("createHead", options.create_head,
+        "Make a new seeded head where the folder has none (training); otherwise such a folder is refused.");
+  visit("seed", options.seed, "Of a new head.", {.least = 0});
+  visit("keep16Bit", options.keep_16_bit,
+        "On the CPU: leave matrices as stored and where they lie, in the mapped files; the same rewards. Scoring only.");
+  visit("rewardHead", options.reward_head,
+        "Where a folder has more than one reward head: the head's kind, or its tensor's name.", {.stands_for_none = true});
+  visit("normalizeReward", options.normalize_reward,
+        "Apply config.json's mean and std to a linear head's rewards (OpenRLHF). Scoring only.");
+}
 
 struct RandomOptions {
   uint64_t seed = 0;

@@ -9,6 +9,7 @@
 #include "batch/samples.h"
 #include "core/comparison.h"
 #include "core/control.h"
+#include "core/description.h"
 #include "core/memory_plan.h"
 #include "model/reward_model.h"
 #include "ops/operations.h"
@@ -43,6 +44,43 @@ struct StepResult {
   int64_t computed_tokens = 0;   // after sharing prompts
   int64_t micro_batches = 0;
 };
+
+template <class Visitor>
+void describe(Visitor& visit, TrainerOptions& options) {
+  visit("microBatchTokens", options.micro_batch_tokens, "Tokens computed at once: memory, never the result (to float32 rounding).",
+        {.least = 1});
+  visit("gradientCheckpointing", options.gradient_checkpointing,
+        "Keep the input of each layer alone, and compute the layer again in the backward pass.");
+  visit("sharePrompts", options.share_prompts, "Compute what samples of one prompt have in common once.");
+  visit("optimizerState", options.optimizer_state,
+        "Of gradients and moments; `bfloat16` with bfloat16 weights, rounded stochastically.");
+  visit("seed", options.seed, "Of the stochastic rounding.", {.least = 0});
+  visit("regCoef", options.reg_coef, "Weight of mean(reward^2) in the loss; 0 or less: none.");
+  visit("paddingToken", options.padding_token,
+        "The token whose embedding row gets no gradient, as PyTorch's padding_idx has it; -1: none.", {.least = -1});
+}
+
+template <class Visitor>
+void describe(Visitor& visit, OptimizerStep& step) {
+  visit("step", step.step, "1 for the first update.", {.least = 1, .required = true});
+  visit("learningRate", step.learning_rate, "", {.least = 0, .required = true});
+  visit("beta1", step.beta1, "", {.least = 0, .most = 1, .below_most = true, .required = true});
+  visit("beta2", step.beta2, "", {.least = 0, .most = 1, .below_most = true, .required = true});
+  visit("epsilon", step.epsilon, "", {.least = 0, .required = true});
+  visit("weightDecay", step.weight_decay, "Decoupled, on all parameters.", {.least = 0, .required = true});
+  visit("maxGradNorm", step.max_grad_norm, "0 or less: no clipping.", {.required = true});
+}
+
+template <class Visitor>
+void describe(Visitor& visit, StepResult& result) {
+  visit("loss", result.loss, "`rankingLoss` + regCoef * `regulariser`.");
+  visit("rankingLoss", result.ranking_loss, "");
+  visit("regulariser", result.regulariser, "mean(reward^2)");
+  visit("gradientNorm", result.gradient_norm, "Before clipping.");
+  visit("rewards", result.rewards, "One per sample, before the update.");
+  visit("computedTokens", result.computed_tokens, "Tokens that were computed, each shared prompt counted once.");
+  visit("microBatches", result.micro_batches, "");
+}
 
 class Trainer {
  public:

@@ -12,6 +12,7 @@
 
 #include "backends/backend.h"
 #include "batch/packed_tree.h"
+#include "core/description.h"
 #include "core/tensor.h"
 #include "model/architecture.h"
 #include "model/families/config_json.h"
@@ -28,12 +29,25 @@ enum class Readout {
 const char* name(Readout readout);
 
 struct HeadFacts {
-  std::string kind;         // linear | relu_layers | gated_attributes | weighted_attributes | label_distribution | process | vocabulary_row | pooler (encoders)
+  std::string kind;         // of kHeadKinds
   std::string source;       // the tensor that the last layer is: "score.weight"
   std::string description;  // a line for people: shapes, and what is done with them
   Readout readout = Readout::last_token;
   bool linear() const { return kind == "linear"; }
 };
+
+// Every kind that HeadFacts may name; the last is an encoder's own.
+inline constexpr const char* kHeadKinds =
+    "linear | relu_layers | gated_attributes | weighted_attributes | label_distribution | process | vocabulary_row | pooler";
+
+template <class Visitor>
+void describe(Visitor& visit, HeadFacts& facts) {
+  visit("kind", facts.kind, "", {.one_of = kHeadKinds});
+  visit("source", facts.source, "The tensor of its last layer: `score.weight`, …; `new` where there was none.");
+  visit("description", facts.description, "A line for people.");
+  visit("readout", facts.readout,
+        "Which tokens of a sample it reads: see `SampleBatch.readouts`. With `every_step` there is one reward for each.");
+}
 
 // What a linear head adds to w . h, and what it is divided by: (w . h + bias - mean) * scale. Done on the host in float64.
 struct LinearRule {

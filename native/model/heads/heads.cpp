@@ -9,7 +9,6 @@
 namespace cheems::model {
 namespace {
 
-constexpr const char* kKinds = "linear, relu_layers, gated_attributes, weighted_attributes, label_distribution, process, vocabulary_row";
 
 // All heads whose tensors are there. A kind that explains tensors of another one's name stands before it and takes them.
 std::vector<HeadMatch> all_heads(const HeadSource& source) {
@@ -25,6 +24,14 @@ std::vector<HeadMatch> all_heads(const HeadSource& source) {
     if (!taken.contains(match.facts.source)) found.push_back(std::move(match));
   }
   return found;
+}
+
+// The kinds that a choice may name: an encoder has its pooler and no other.
+std::string kinds() {
+  std::string list = kHeadKinds;
+  list.erase(list.rfind(" | "));
+  for (size_t at; (at = list.find(" | ")) != std::string::npos;) list.replace(at, 3, ", ");
+  return list;
 }
 
 std::string listed(const std::vector<HeadMatch>& heads) {
@@ -93,7 +100,7 @@ std::optional<HeadMatch> find_head(const HeadSource& source) {
     for (auto& head : chosen) head.tensors.merge(left_aside);
     if (chosen.empty()) {
       fail(source.checkpoint.folder(), " has no reward head ", in_quotes(source.choice), " (--reward_head): ", heads.empty() ? std::string("it has none at all") : "it has " + listed(heads),
-           ". The kinds are ", kKinds, "; a linear head may be chosen by its tensor's name.");
+           ". The kinds are ", kinds(), "; a linear head may be chosen by its tensor's name.");
     }
     heads = std::move(chosen);
   }

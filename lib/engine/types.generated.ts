@@ -1,0 +1,327 @@
+// Made by scripts/generate_engine_types.cjs from the descriptions in C++: change those, build, and run it again.
+
+export type Precision = 'float32' | 'bfloat16';
+export type Readout = 'last_token' | 'prompt_and_last' | 'every_step';
+
+export const Finish = { running: 0, stopToken: 1, length: 2, byCaller: 3 } as const;
+
+export interface ScorerOptions {
+  /** Tokens computed at once: memory, never the result. Default: 8192. */
+  microBatchTokens?: number | undefined;
+  /** Compute what samples of one prompt have in common once. Default: true. */
+  sharePrompts?: boolean | undefined;
+}
+
+export interface TrainerOptions {
+  /** Tokens computed at once: memory, never the result (to float32 rounding). Default: 4096. */
+  microBatchTokens?: number | undefined;
+  /** Keep the input of each layer alone, and compute the layer again in the backward pass. Default: false. */
+  gradientCheckpointing?: boolean | undefined;
+  /** Compute what samples of one prompt have in common once. Default: true. */
+  sharePrompts?: boolean | undefined;
+  /** Of gradients and moments; `bfloat16` with bfloat16 weights, rounded stochastically. Default: "float32". */
+  optimizerState?: Precision | undefined;
+  /** Of the stochastic rounding. Default: 0. */
+  seed?: number | undefined;
+  /** Weight of mean(reward^2) in the loss; 0 or less: none. Default: 0.1. */
+  regCoef?: number | undefined;
+  /** The token whose embedding row gets no gradient, as PyTorch's padding_idx has it; -1: none. Default: -1. */
+  paddingToken?: number | undefined;
+}
+
+export interface OptimizerStep {
+  /** 1 for the first update. */
+  step: number;
+  learningRate: number;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  /** Decoupled, on all parameters. */
+  weightDecay: number;
+  /** 0 or less: no clipping. */
+  maxGradNorm: number;
+}
+
+export interface ModelLoadOptions {
+  /** A Hugging Face folder: config.json and the weights. */
+  folder: string;
+  /** Of the activations and the matrices that they meet; absent: bfloat16 on a GPU, float32 on the CPU. */
+  precision?: Precision | undefined;
+  /** Training with 16-bit weights and float32 optimiser state: keep the weights in float32 too. Default: false. */
+  float32Copy?: boolean | undefined;
+  /**
+   * `bfloat16`: round every weight to it before computing, as where a folder is loaded in that dtype; with
+   * `float32Copy`, train so over the exact ones. Default: "float32".
+   */
+  dtype?: Precision | undefined;
+  /**
+   * Make a new seeded head where the folder has none (training); otherwise such a folder is refused. Default:
+   * false.
+   */
+  createHead?: boolean | undefined;
+  /** Of a new head. Default: 0. */
+  seed?: number | undefined;
+  /**
+   * On the CPU: leave matrices as stored and where they lie, in the mapped files; the same rewards. Scoring only.
+   * Default: false.
+   */
+  keep16Bit?: boolean | undefined;
+  /** Where a folder has more than one reward head: the head's kind, or its tensor's name. */
+  rewardHead?: string | undefined;
+  /** Apply config.json's mean and std to a linear head's rewards (OpenRLHF). Scoring only. Default: false. */
+  normalizeReward?: boolean | undefined;
+  /** 'auto', 'cpu', 'cuda' or 'cuda:<number>'. Default: "auto". */
+  device?: string | undefined;
+  /** 0: one per usable core. Default: 0. */
+  numThreads?: number | undefined;
+  /** Bytes of the device's memory to leave alone; absent: 1 GiB on a GPU, none on the CPU. */
+  memoryReserve?: number | undefined;
+}
+
+export interface CausalLoadOptions {
+  /** A Hugging Face folder: config.json and the weights. */
+  folder: string;
+  /** Of the activations; absent: bfloat16 on a GPU, float32 on the CPU. */
+  precision?: Precision | undefined;
+  /**
+   * On the CPU: leave matrices as stored and where they lie, in the mapped files; the same numbers. Default:
+   * false.
+   */
+  keep16Bit?: boolean | undefined;
+  /** 'auto', 'cpu', 'cuda' or 'cuda:<number>'. Default: "auto". */
+  device?: string | undefined;
+  /** 0: one per usable core. Default: 0. */
+  numThreads?: number | undefined;
+  /** Bytes of the device's memory to leave alone; absent: 1 GiB on a GPU, none on the CPU. */
+  memoryReserve?: number | undefined;
+}
+
+export interface GenerationOptions {
+  /** Of every prompt, or one for each. A prompt ends earlier where the model's positions do. */
+  maxNewTokens: number | readonly number[] | Int32Array;
+  /** Names each prompt's random stream: its tokens depend on no other prompt. Absent: 0, 1, 2, … */
+  sequenceNumbers?: readonly number[] | Int32Array | undefined;
+  /** End a prompt's text and are not part of it. */
+  stopTokens?: readonly number[] | Int32Array | undefined;
+  /** Tokens of prompts computed at once: memory, never the result. Default: 8192. */
+  microBatchTokens?: number | undefined;
+  /**
+   * Tokens of prompts and texts kept at once; absent: as many as are of use, as far as half the available memory
+   * goes. Prompts wait for room.
+   */
+  cacheTokens?: number | undefined;
+  /**
+   * Bytes of the available memory to leave alone where cacheTokens is absent; absent: 1 GiB on a GPU, none on the
+   * CPU.
+   */
+  memoryReserve?: number | undefined;
+  /** Prompts under way at once. Default: 64. */
+  maxSequences?: number | undefined;
+  /** 0: greedy. Default: 0. */
+  temperature?: number | undefined;
+  /** 0: off. Default: 0. */
+  topK?: number | undefined;
+  /** 1: off. Default: 1. */
+  topP?: number | undefined;
+  /** Default: 0. */
+  seed?: number | undefined;
+}
+
+export interface NextTokenOptions {
+  /** Tokens to tell for each prompt. */
+  count: number;
+  /** Tokens computed at once: memory, never the result. Default: 8192. */
+  microBatchTokens?: number | undefined;
+}
+
+export interface InitialiseOptions {
+  configFile: string;
+  weightsFile: string;
+  /** Default: 0. */
+  seed?: number | undefined;
+}
+
+export interface PlanningOptions {
+  folder: string;
+  purpose: 'train' | 'score';
+  /** Absent: what fills the memory. */
+  microBatchTokens?: number | undefined;
+  /** Tokens that there will ever be at once: what fills the memory need not exceed them. */
+  mostTokens?: number | undefined;
+  /** Tokens of the longest sample: the least that a micro-batch must hold. Absent: as long as a micro-batch. */
+  longestSample?: number | undefined;
+  /** Default: false. */
+  gradientCheckpointing?: boolean | undefined;
+  /** Default: false. */
+  keep16Bit?: boolean | undefined;
+  precision?: Precision | undefined;
+  /** As of ModelLoadOptions. Default: "float32". */
+  dtype?: Precision | undefined;
+  /** Default: "float32". */
+  optimizerState?: Precision | undefined;
+  /** 'auto', 'cpu', 'cuda' or 'cuda:<number>'. Default: "auto". */
+  device?: string | undefined;
+  /** 0: one per usable core. Default: 0. */
+  numThreads?: number | undefined;
+  /** Bytes of the device's memory to leave alone; absent: 1 GiB on a GPU, none on the CPU. */
+  memoryReserve?: number | undefined;
+}
+
+export interface ScoreResult {
+  /** One per sample; with the readout `every_step` one per readout, sample after sample. */
+  rewards: Float32Array;
+  /** Tokens that were computed, each shared prompt counted once. */
+  computedTokens: number;
+}
+
+export interface StepResult {
+  /** `rankingLoss` + regCoef * `regulariser`. */
+  loss: number;
+  rankingLoss: number;
+  /** mean(reward^2) */
+  regulariser: number;
+  /** Before clipping. */
+  gradientNorm: number;
+  /** One per sample, before the update. */
+  rewards: Float32Array;
+  /** Tokens that were computed, each shared prompt counted once. */
+  computedTokens: number;
+  microBatches: number;
+}
+
+export interface HeadInfo {
+  kind: 'linear' | 'relu_layers' | 'gated_attributes' | 'weighted_attributes' | 'label_distribution' | 'process' | 'vocabulary_row' | 'pooler';
+  /** The tensor of its last layer: `score.weight`, …; `new` where there was none. */
+  source: string;
+  /** A line for people. */
+  description: string;
+  /** Which tokens of a sample it reads: see `SampleBatch.readouts`. With `every_step` there is one reward for each. */
+  readout: Readout;
+}
+
+export interface ArchitectureInfo {
+  family: string;
+  classPrefix: string;
+  hiddenSize: number;
+  intermediateSize: number;
+  numLayers: number;
+  numHeads: number;
+  numKeyValueHeads: number;
+  headSize: number;
+  vocabSize: number;
+  maxPositionEmbeddings: number;
+  /**
+   * How the model reads a sample: a conversation, or question and answer as a pair of texts, of which no
+   * beginnings are shared (encoders).
+   */
+  sampleForm: 'conversation' | 'pair';
+  /**
+   * Whether samples may be longer than maxPositionEmbeddings: positions are relative, and all beyond the farthest
+   * count alike.
+   */
+  anyLength: boolean;
+  /** model_type of what is saved: as `family`, but for families that are saved as another. */
+  savedFamily: string;
+  /** config.json's pad_token_id, or its class's, where there is one. */
+  padToken?: number;
+  /** The token that every sample must end with (config.json's reward_token_id), where there is one. */
+  rewardToken?: number;
+  /**
+   * True for a language model whose config.json ties the output layer to the embedding, but whose files have
+   * another one, which is used.
+   */
+  keepsOutputLayer?: boolean;
+  parameters: number;
+}
+
+export interface NextTokens {
+  /** `count` ids per prompt, the likeliest first, of equals the lower ids. */
+  ids: Int32Array;
+  /** Natural logarithms of their probabilities over the whole vocabulary. */
+  logProbabilities: Float32Array;
+}
+
+export interface GenerationStep {
+  /** The new tokens of all prompts, back to back. */
+  tokens: Int32Array;
+  /** New tokens of each prompt. */
+  counts: Int32Array;
+  /** A `Finish` for each prompt. */
+  finished: Uint8Array;
+}
+
+export interface Progress {
+  /** Samples. */
+  done: number;
+  /** Samples of the whole work. */
+  total: number;
+  /** Tokens computed so far, each shared prompt counted once. */
+  tokens: number;
+}
+
+export interface MemoryPlanEntry {
+  name: string;
+  kind: 'weights' | 'gradients' | 'optimiser' | 'activations' | 'workspace';
+  bytes: number;
+}
+
+export interface EngineNote {
+  /** What the user should know of the work that was done: a sentence. */
+  text: string;
+  /** How often it came about. */
+  count: number;
+}
+
+/** What the engine takes where an option is absent. */
+export const ENGINE_DEFAULTS = {
+  ScorerOptions: {
+    microBatchTokens: 8192,
+    sharePrompts: true,
+  },
+  TrainerOptions: {
+    microBatchTokens: 4096,
+    gradientCheckpointing: false,
+    sharePrompts: true,
+    optimizerState: 'float32',
+    seed: 0,
+    regCoef: 0.1,
+    paddingToken: -1,
+  },
+  ModelLoadOptions: {
+    float32Copy: false,
+    dtype: 'float32',
+    createHead: false,
+    seed: 0,
+    keep16Bit: false,
+    normalizeReward: false,
+    device: 'auto',
+    numThreads: 0,
+  },
+  CausalLoadOptions: {
+    keep16Bit: false,
+    device: 'auto',
+    numThreads: 0,
+  },
+  GenerationOptions: {
+    microBatchTokens: 8192,
+    maxSequences: 64,
+    temperature: 0,
+    topK: 0,
+    topP: 1,
+    seed: 0,
+  },
+  NextTokenOptions: {
+    microBatchTokens: 8192,
+  },
+  InitialiseOptions: {
+    seed: 0,
+  },
+  PlanningOptions: {
+    gradientCheckpointing: false,
+    keep16Bit: false,
+    dtype: 'float32',
+    optimizerState: 'float32',
+    device: 'auto',
+    numThreads: 0,
+  },
+} as const;
