@@ -24,7 +24,8 @@ function sidesOf(folder: string, change: (file: JsonObject) => void = () => {}):
   const config = readJson(join(folder, 'tokenizer_config.json'));
   const tokenizer = new Tokenizer(file, config);
   const reference = new Tokenizer(file, config);
-  return { file, own: byteLevelEncoder(tokenizer, file)!, library: (text) => reference.encode(text, { add_special_tokens: false }).ids };
+  const encoder = byteLevelEncoder(tokenizer, file)!;
+  return { file, own: (text) => encoder.encode(text), library: (text) => reference.encode(text, { add_special_tokens: false }).ids };
 }
 
 const realTexts = ['oasst-zh/test.jsonl', 'dpo-zh/train.jsonl'].flatMap((name) => readFileSync(join(ROOT, 'data', name), 'utf8').trimEnd().split('\n').slice(0, 60));

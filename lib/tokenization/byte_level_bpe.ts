@@ -5,6 +5,7 @@
 // its responses. That is exact: in these tokenizers nothing reaches over a special token, and nothing over a word's end.
 
 import type { Tokenizer } from '@huggingface/tokenizers';
+import type { IdEncoder } from './id_encoder';
 import type { AddedToken } from './pipeline/added_tokens';
 import { mergeSymbols, MergeTable, NO_MERGE } from './merges';
 import { BYTE_TEXTS, byteTexts, preTokenizerOf, splitsBeforeBytes } from './pipeline/pre_tokenizers';
@@ -18,11 +19,11 @@ const WORDS_REMEMBERED = 40_000;
 const STRETCHES_REMEMBERED = 64;
 
 /**
- * A text's ids, without special tokens around them; undefined where tokenizer.json holds anything that this file does not do: another model
+ * Undefined where tokenizer.json holds anything that this file does not do: another model
  * or normalizer, special tokens that take spaces along, words that depend on their place.
  * @param file tokenizer.json, as the tokenizer was built from it.
  */
-export function byteLevelEncoder(tokenizer: Tokenizer, file: JsonObject): ((text: string) => number[]) | undefined {
+export function byteLevelEncoder(tokenizer: Tokenizer, file: JsonObject): IdEncoder | undefined {
   const words = wordSplitter(file['pre_tokenizer']);
   const vocabulary = tokenizer.model?.tokens_to_ids;
   const own = (file['model'] as JsonObject)['vocab'] as Record<string, number>;
@@ -31,8 +32,7 @@ export function byteLevelEncoder(tokenizer: Tokenizer, file: JsonObject): ((text
   const merges = MergeTable.from((file['model'] as JsonObject)['merges'], vocabulary);
   const byteIds = BYTE_TEXTS.map((text) => vocabulary.get(text));
   if (!merges || byteIds.some((id) => id === undefined) || new Set(vocabulary.values()).size !== vocabulary.size) return undefined;
-  const encoder = new ByteLevelBpe(file['normalizer'] !== null, own, added, words, merges, Int32Array.from(byteIds as number[]), (file['model'] as JsonObject)['ignore_merges'] === true);
-  return (text) => encoder.encode(text);
+  return new ByteLevelBpe(file['normalizer'] !== null, own, added, words, merges, Int32Array.from(byteIds as number[]), (file['model'] as JsonObject)['ignore_merges'] === true);
 }
 
 function isPlain(file: JsonObject): boolean {
@@ -64,7 +64,7 @@ function wordSplitter(description: unknown): Words | undefined {
   return cut && ((text) => cut([{ text, first: false }]).map(({ text: word }) => word));
 }
 
-class ByteLevelBpe {
+class ByteLevelBpe implements IdEncoder {
   private readonly special: RegExp | undefined;
   private readonly stretches = new Map<string, number[]>();
   private readonly words = new Map<string, number[]>();

@@ -9,6 +9,7 @@ import { ChatTemplate } from './chat_template';
 import { TokenizerError } from './errors';
 import type { HeldFiles } from './folder_files';
 import { readTokenizerFiles } from './tokenizer_files';
+import type { IdEncoder } from './id_encoder';
 import { buildTokenizer } from './pipeline/build';
 import { PairBuilder, pairOf } from './pair_builder';
 import { refuseSpecialToken, SpecialTokens } from './special_tokens';
@@ -81,7 +82,7 @@ export type SampleForm = 'conversation' | 'pair';
 
 export class SampleBuilder {
   private readonly tokenizer: Tokenizer;
-  private readonly encodeBare: (text: string) => number[];
+  private readonly encoder: IdEncoder;
   /** Undefined where samples are pairs and the folder has none. */
   private readonly template: ChatTemplate | undefined;
   private readonly pairs: PairBuilder | undefined;
@@ -105,11 +106,11 @@ export class SampleBuilder {
     this.specialTokens = files.specialTokens;
     this.template = files.chatTemplate && new ChatTemplate(files.chatTemplate.source, files.chatTemplate.file, files.specialTokens);
     try {
-      const { tokenizer, encodeBare } = buildTokenizer(files.tokenizer, files.config);
-      [this.tokenizer, this.encodeBare] = [tokenizer, encodeBare];
+      const { tokenizer, encoder } = buildTokenizer(files.tokenizer, files.config);
+      [this.tokenizer, this.encoder] = [tokenizer, encoder];
       this.tokensAround = tokensAround(tokenizer);
       this.specials = new SpecialTokens(files.tokenizer, files.config);
-      this.pairs = source.form === 'pair' ? new PairBuilder(tokenizer, encodeBare) : undefined;
+      this.pairs = source.form === 'pair' ? new PairBuilder(tokenizer, (text) => encoder.encode(text)) : undefined;
     } catch (error) {
       throw new TokenizerError(`${source.folder}/tokenizer.json cannot be used (${(error as Error).message}).`);
     }
@@ -213,7 +214,7 @@ export class SampleBuilder {
   /** Text to ids, with nothing added. @throws TokenizerError */
   encode(text: string): number[] {
     try {
-      return this.encodeBare(text);
+      return this.encoder.encode(text);
     } catch (error) {
       throw new TokenizerError(`the tokenizer fails on a text of ${text.length} characters (${(error as Error).message}).`);
     }

@@ -87,10 +87,10 @@ export class SpecialTokens {
       content: (token.special && this.placeholders.get(token.content)) || token.content,
     }));
     const file = { ...this.file, added_tokens: renamed };
-    const { encodeBare: encode } = buildTokenizer(file, this.config);
+    const { encoder } = buildTokenizer(file, this.config);
     this.encodeEscaped = (text) => {
       try {
-        return encode(text);
+        return encoder.encode(text);
       } catch (error) {
         throw new TokenizerError(
           `the tokenizer fails on a text of ${text.length} characters (${(error as Error).message}).`,

@@ -3,6 +3,7 @@
 import type { Tokenizer } from '@huggingface/tokenizers';
 import { TokenizerError } from './errors';
 import type { TokenizerFiles } from './tokenizer_files';
+import type { IdEncoder } from './id_encoder';
 import { buildTokenizer } from './pipeline/build';
 import { tokensAround } from './tokens_around';
 
@@ -11,13 +12,13 @@ export class TextTokenizer {
   /** Of the tokens that stand outside the vocabulary proper: id -> content. */
   private readonly added = new Map<number, { content: string; special: boolean }>();
   private readonly eos: string | undefined;
-  private readonly encodeBare: (text: string) => number[];
+  private readonly encoder: IdEncoder;
   private anchor: { ids: number[]; text: string } | undefined;
 
   /** Takes about a second for large vocabularies. @throws TokenizerError */
   constructor({ folder, tokenizer, config, specialTokens }: TokenizerFiles) {
     try {
-      ({ tokenizer: this.tokenizer, encodeBare: this.encodeBare } = buildTokenizer(tokenizer, config));
+      ({ tokenizer: this.tokenizer, encoder: this.encoder } = buildTokenizer(tokenizer, config));
     } catch (error) {
       throw new TokenizerError(`${folder}/tokenizer.json cannot be used (${(error as Error).message}).`);
     }
@@ -33,7 +34,7 @@ export class TextTokenizer {
   /** `withSpecial`: with what the tokenizer adds around a text, such as BOS. A chat template writes these itself. */
   encode(text: string, withSpecial = false): Int32Array {
     try {
-      return Int32Array.from(withSpecial ? this.tokenizer.encode(text, { add_special_tokens: true }).ids : this.encodeBare(text));
+      return Int32Array.from(withSpecial ? this.tokenizer.encode(text, { add_special_tokens: true }).ids : this.encoder.encode(text));
     } catch (error) {
       throw new TokenizerError(`the tokenizer fails on a text of ${text.length} characters (${(error as Error).message}).`);
     }

@@ -1,10 +1,12 @@
 // A worker thread that builds samples, so that the event loop stays free.
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { keepQuiet } from './pipeline/build';
 import { SampleBuilder } from './sample_builder';
 import type { ChunkResult, SampleJob, WorkerAnswer, WorkerSetup } from './worker_messages';
 
-const { source, options } = workerData as WorkerSetup;
+const { source, options, isQuiet = false } = workerData as WorkerSetup;
+if (isQuiet) keepQuiet();
 let builder: SampleBuilder | undefined;
 let current = -1;
 

@@ -120,7 +120,9 @@ export class TokenizerPool {
   }
 
   private start(): Worker {
-    const worker = new Worker(join(packageFolder(), 'dist', 'tokenization', 'tokenize_worker.js'), { workerData: this.setup });
+    const worker = new Worker(join(packageFolder(), 'dist', 'tokenization', 'tokenize_worker.js'), {
+      workerData: { ...this.setup, isQuiet: this.workers.size > 0 } satisfies WorkerSetup,
+    });
     worker.on('message', (answer: WorkerAnswer) => {
       const task = this.workers.get(worker);
       if (!task) return; // dismissed, and its last words were under way

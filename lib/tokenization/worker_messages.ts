@@ -7,6 +7,8 @@ import type { SampleOptions, TokenizerSource } from './sample_builder';
 export interface WorkerSetup {
   source: TokenizerSource;
   options: SampleOptions;
+  /** Whether another worker says what is to be said of the tokenizer. */
+  isQuiet?: boolean;
 }
 
 export interface SampleJob {

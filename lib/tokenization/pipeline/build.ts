@@ -4,6 +4,8 @@
 
 import { Tokenizer, type TokenizerModel } from '@huggingface/tokenizers';
 import { byteLevelEncoder } from '../byte_level_bpe';
+import type { IdEncoder } from '../id_encoder';
+import { findNativeLibrary, NATIVE_PACKAGES, NativeTokenizer } from '../native_library';
 import { AddedTokenSplitter, type AddedToken } from './added_tokens';
 import { bpePieces } from './bpe';
 import { keepsBeginning, normalizerOf, type Normalizer } from './normalizers';
@@ -14,21 +16,65 @@ type Json = Record<string, unknown>;
 
 export interface BuiltTokenizer {
   tokenizer: Tokenizer;
-  /** A text's ids, with nothing added around them. */
-  encodeBare: (text: string) => number[];
+  encoder: IdEncoder;
 }
 
 /** @param file tokenizer.json @param config tokenizer_config.json. @throws Error */
 export function buildTokenizer(file: Json, config: Json): BuiltTokenizer {
   const tokenizer = new Tokenizer(readable(file), config);
-  const encodeText = guarded(textEncoder(tokenizer, file));
+  const { tokens, encoder } = encodersOf(tokenizer, file);
+  const encodeText = guarded(tokens);
   // The library calls it for each text, alone or of a pair, and puts the special tokens around what it returns.
   tokenizer.encode_text = (text) => (text === null ? null : encodeText(text));
-  const byteLevel = byteLevelEncoder(tokenizer, file);
-  const encodeBare = byteLevel
-    ? guarded(byteLevel)
-    : (text: string) => tokenizer.encode(text, { add_special_tokens: false }).ids;
-  return { tokenizer, encodeBare };
+  return { tokenizer, encoder: { encode: guarded((text) => encoder.encode(text)) } };
+}
+
+interface Encoders {
+  /** A text's tokens before the post-processor. */
+  tokens: (text: string) => string[];
+  encoder: IdEncoder;
+}
+
+/** Our own, else the native library's where it is installed. @throws Error naming what is not known here. */
+function encodersOf(tokenizer: Tokenizer, file: Json): Encoders {
+  try {
+    return ownEncoders(tokenizer, file);
+  } catch (error) {
+    const { message } = error as Error;
+    const library = findNativeLibrary();
+    if (library === undefined) {
+      throw new Error(`${message}; where the package ${NATIVE_PACKAGES[0]} is installed, it is asked instead`, {
+        cause: error,
+      });
+    }
+    return nativeEncoders(file, library, message);
+  }
+}
+
+let isQuiet = false;
+
+/** For all threads but one, so that one line says that the native library is used. */
+export function keepQuiet(): void {
+  isQuiet = true;
+}
+
+function nativeEncoders(file: Json, library: { name: string; file: string }, reason: string): Encoders {
+  let tokenizer: NativeTokenizer;
+  try {
+    tokenizer = new NativeTokenizer(library.file, file);
+  } catch (error) {
+    throw new Error(`${reason}; and the package ${library.name} says: ${(error as Error).message}`, { cause: error });
+  }
+  if (!isQuiet) process.emitWarning(`Texts are tokenized by the package ${library.name}: ${reason} in tokenizer.json.`);
+  isQuiet = true;
+  return { tokens: (text) => tokenizer.encode(text).tokens, encoder: { encode: (text) => tokenizer.encode(text).ids } };
+}
+
+function ownEncoders(tokenizer: Tokenizer, file: Json): Encoders {
+  const encoder = byteLevelEncoder(tokenizer, file) ?? {
+    encode: (text: string) => tokenizer.encode(text, { add_special_tokens: false }).ids,
+  };
+  return { tokens: textEncoder(tokenizer, file), encoder };
 }
 
 /** No model reads as much, and a few times more would end the process. */

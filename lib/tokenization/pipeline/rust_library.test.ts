@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import test from 'ava';
+import { findNativeLibrary, NativeTokenizer } from '../native_library';
 import { TextTokenizer } from '../text_tokenizer';
 
 type Json = Record<string, unknown>;
@@ -67,10 +68,16 @@ test('a run of one character takes a time that grows with its length alone, and 
   }
 });
 
-test('what is not known in a tokenizer.json is refused with its name', (t) => {
+const installed = findNativeLibrary();
+
+// Where the native library is installed, it is asked instead.
+(installed === undefined ? test : test.skip)('what is not known in a tokenizer.json is refused with its name', (t) => {
   const { tokenizer } = kinds['metaspace']!;
   const refused: [Json, RegExp][] = [
-    [{ pre_tokenizer: { type: 'UnicodeScripts' } }, /pre_tokenizer UnicodeScripts is not known/],
+    [
+      { pre_tokenizer: { type: 'UnicodeScripts' } },
+      /pre_tokenizer UnicodeScripts is not known; where the package @anush008\/tokenizers is installed, it is asked/,
+    ],
     [{ normalizer: { type: 'Sequence', normalizers: [{ type: 'Nmt' }] } }, /normalizer Nmt is not known/],
     [{ normalizer: { type: 'Precompiled', precompiled_charsmap: 'AAEA' } }, /precompiled_charsmap is damaged/],
     [{ pre_tokenizer: { type: 'Split', pattern: {}, behavior: 'Isolated' } }, /pattern \{\} is not known/],
@@ -81,4 +88,49 @@ test('what is not known in a tokenizer.json is refused with its name', (t) => {
   ];
   for (const [change, message] of refused)
     t.throws(() => tokenizerOf({ ...tokenizer, ...change }), { name: 'TokenizerError', message });
+});
+
+const withCharsmap = (tokenizer: Json): Json =>
+  JSON.parse(JSON.stringify(tokenizer).replaceAll('"the charsmap"', () => JSON.stringify(charsmap))) as Json;
+
+test('the native library, where it is installed, gives the ids that are recorded, and those of our own', (t) => {
+  if (installed === undefined) {
+    t.log('SKIPPED: no native tokenizers package is installed');
+    t.pass();
+    return;
+  }
+  for (const [name, { tokenizer, ids }] of Object.entries(kinds)) {
+    const native = new NativeTokenizer(installed.file, withCharsmap(tokenizer));
+    for (let i = 0; i < strings.length; i += 9) {
+      t.deepEqual(native.encode(strings[i]!).ids, ids[i], `${name}: ${JSON.stringify(strings[i])}`);
+    }
+  }
+});
+
+test('what is not known is tokenized by the native library where it is installed, and one line says so', async (t) => {
+  if (installed === undefined) {
+    t.log('SKIPPED: no native tokenizers package is installed');
+    t.pass();
+    return;
+  }
+  const { tokenizer } = kinds['metaspace']!;
+  const steps = [{ type: 'UnicodeScripts' }, tokenizer['pre_tokenizer']];
+  const unknown = withCharsmap({ ...tokenizer, pre_tokenizer: { type: 'Sequence', pretokenizers: steps } });
+  const warnings: string[] = [];
+  const listen = ({ message }: Error): void => void warnings.push(message);
+  process.on('warning', listen);
+  const [own, again] = [tokenizerOf(unknown), tokenizerOf(unknown)];
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('warning', listen);
+  const said = `Texts are tokenized by the package ${installed.name}: its pre_tokenizer UnicodeScripts is not known in tokenizer.json.`;
+  t.deepEqual(warnings, [said]);
+  const native = new NativeTokenizer(installed.file, unknown);
+  for (const text of strings.slice(0, 100)) {
+    const { ids } = native.encode(text);
+    t.deepEqual([...own.encode(text)], ids, JSON.stringify(text));
+    t.deepEqual(again.encode(text, true), again.between(ids));
+  }
+  const broken = { ...unknown, pre_tokenizer: { type: 'NoSuchThing' } };
+  const error = t.throws(() => tokenizerOf(broken), { name: 'TokenizerError' });
+  t.regex(error.message, /pre_tokenizer NoSuchThing is not known; and the package .* says: /);
 });
