@@ -24,6 +24,20 @@ module.exports = tseslint.config(
     },
   },
   {
+    // Rooms have no doors: a name is imported from the file that declares it.
+    files: ['lib/**/*.ts'],
+    ignores: ['lib/index.ts', 'lib/public.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: ':matches(ExportAllDeclaration, ExportNamedDeclaration[source])',
+          message: 'Import the name from the file that declares it; lib/index.ts alone exports again.',
+        },
+      ],
+    },
+  },
+  {
     // Tests read JSON without describing it, and give functions what they are not made for.
     files: ['lib/**/*.test.ts', 'lib/testing/*.ts'],
     rules: {

@@ -156,7 +156,8 @@ export { trainOptionDescriptions, type TrainOptionName } from './options/trainin
 export type { EvaluationResult, RunStart, StepMetrics, TrainCallbacks, TrainResult } from './training/events';
 export type { RoundingEffect } from './training/rounding';
 
-export type { ArchitectureInfo, EngineInfo, MemoryPlan } from './engine/types';
+export type { ArchitectureInfo } from './engine/types.generated';
+export type { EngineInfo, MemoryPlan } from './engine/types';
 
 export { train, type TrainControl } from './training/train';
 

@@ -5,7 +5,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { COMMIT, sha256, startHub } from '../testing/stand_in_hub';
+import { COMMIT, startHub } from '../testing/stand_in_hub';
+import { sha256 } from '../support/sha256';
 
 const root = join(__dirname, '..', '..');
 const work = mkdtempSync(join(tmpdir(), 'cheems-hub-'));

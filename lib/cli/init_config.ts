@@ -3,7 +3,7 @@
 import { UsageError } from './failure';
 
 export const ARCHITECTURES = ['qwen2', 'llama', 'mistral', 'qwen3'] as const;
-export type ArchitectureName = (typeof ARCHITECTURES)[number];
+type ArchitectureName = (typeof ARCHITECTURES)[number];
 
 const CLASS_PREFIX: Record<ArchitectureName, string> = { qwen2: 'Qwen2', llama: 'Llama', mistral: 'Mistral', qwen3: 'Qwen3' };
 

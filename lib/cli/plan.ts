@@ -2,7 +2,8 @@
 
 import { memoryReserve } from '../options/engine';
 import { engine } from '../engine/engine';
-import type { ArchitectureInfo, PlanRequest } from '../engine/types';
+import type { ArchitectureInfo } from '../engine/types.generated';
+import type { PlanRequest } from '../engine/types';
 import { findBenchmark } from '../evaluation/benchmarks/registry';
 import { readBenchmarkFile } from '../evaluation/benchmarks/read';
 import { readSampleFacts } from '../scoring/model_facts';

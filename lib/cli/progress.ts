@@ -6,7 +6,7 @@ import { cutToWidth, displayWidth } from '../text/width';
 import { addLiveLine, say } from './terminal';
 
 /** Shown in their order, the first before all others where there is little room, such as {loss: '0.512'}. A fact named `left` takes the place of the estimate made here. */
-export type ProgressFacts = Record<string, string>;
+type ProgressFacts = Record<string, string>;
 
 export interface ProgressDisplay {
   update(done: number, facts?: ProgressFacts): void;

@@ -1,14 +1,14 @@
 // What tells one row from another, and one template from another: digests of texts and of values that were read.
 
-import { createHash } from 'node:crypto';
 import { exactText } from '../data/conversation/numbers';
+import { sha256 } from '../support/sha256';
 
 /** 128 bits, as hexadecimal digits: enough for rows that are compared place by place. */
 export const DIGEST_CHARACTERS = 32;
 
 /** Of bytes, or of the UTF-8 of a text. */
 export function digestOfText(text: string | Uint8Array): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, DIGEST_CHARACTERS);
+  return sha256(text).slice(0, DIGEST_CHARACTERS);
 }
 
 /** Of a value as JSON writes it. */

@@ -19,7 +19,7 @@ export interface AnnotatedVote extends Vote {
 }
 
 /** A row's order of responses: the rank by id, 1 is best. */
-export interface Ranking {
+interface Ranking {
   ranks: Map<string, number>;
   source: Source;
 }

@@ -2,7 +2,7 @@ import { placeOf } from './errors';
 import type { DatasetReport, ReportEntry, Source } from './types';
 
 /** Every kind of thing that reading, tokenising and planning count, with the sentence that tells it: `{of one|of many}`. */
-export const REPORT_KINDS = {
+const REPORT_KINDS = {
   blankLines: 'blank line{|s} {was|were} skipped',
   mergedRows: 'row{|s} {was|were} merged into a prompt met before',
   repeatedResponses: 'response{|s} came again with the same id and the same text, and {counts|count} once',

@@ -1,12 +1,28 @@
 // The compiled addon's functions, described here and nowhere else; loader.ts finds it.
-import { provideFileLocker } from '../files/kernel_lock.js';
-import { packageFolder } from '../support/package_folder.js';
-import { cudaPackage, loadEngine, type EngineSource } from './loader.js';
-import type { InitialiseOptions, PlanningOptions, ScorerOptions } from './types.generated.js';
+import { provideFileLocker } from '../files/kernel_lock';
+import { packageFolder } from '../support/package_folder';
+import { cudaPackage, loadEngine, type EngineSource } from './loader';
 import type {
-  ArchitectureInfo, CausalLoadOptions, ComparisonArrays, DeviceFacts, EngineInfo, EngineNote, GenerationOptions, GenerationStep, HeadInfo, MemoryPlan, ModelLoadOptions, NextTokenOptions, NextTokens, OptimizerStep, Precision, Progress, SampleBatch, ScoreResult, StepResult,
+  ArchitectureInfo,
+  CausalLoadOptions,
+  EngineNote,
+  GenerationOptions,
+  GenerationStep,
+  HeadInfo,
+  InitialiseOptions,
+  ModelLoadOptions,
+  NextTokenOptions,
+  NextTokens,
+  OptimizerStep,
+  PlanningOptions,
+  Precision,
+  Progress,
+  ScoreResult,
+  ScorerOptions,
+  StepResult,
   TrainerOptions,
-} from './types.js';
+} from './types.generated';
+import type { ComparisonArrays, DeviceFacts, EngineInfo, MemoryPlan, SampleBatch } from './types';
 
 /** Work on the engine's thread; `cancel` lets the promise reject with an AbortError as soon as the work has stopped. */
 export interface NativeWork<T> {
@@ -21,7 +37,7 @@ export interface TrainerHandle { readonly [handle]: 'trainer' }
 export interface CausalHandle { readonly [handle]: 'language model' }
 export interface GenerationHandle { readonly [handle]: 'generation' }
 
-export interface LoadedModel {
+interface LoadedModel {
   handle: ModelHandle;
   architecture: ArchitectureInfo;
   head: HeadInfo;
@@ -33,7 +49,7 @@ export interface LoadedModel {
   microBatchTokens: number;
 }
 
-export interface LoadedCausalModel {
+interface LoadedCausalModel {
   handle: CausalHandle;
   architecture: ArchitectureInfo;
   device: string;

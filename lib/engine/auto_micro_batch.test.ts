@@ -2,9 +2,9 @@
 import { rm } from 'node:fs/promises';
 import * as path from 'node:path';
 import test from 'ava';
-import { makeSmallModel, randomBatch } from '../testing/small_model.js';
-import { engine } from './engine.js';
-import type { PlanRequest } from './types.js';
+import { makeSmallModel, randomBatch } from '../testing/small_model';
+import { engine } from './engine';
+import type { PlanRequest } from './types';
 
 process.env['CHEEMS_DEVICE'] = 'emulated';
 

@@ -2,10 +2,11 @@
 import test from 'ava';
 import { copyFile, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import * as path from 'node:path';
-import { adamStep, longBatch, makeSmallModel, neighbourPairs, randomBatch } from '../testing/small_model.js';
-import { EngineError } from './errors.js';
-import { engine } from './engine.js';
-import type { ComparisonArrays, EngineModel, ModelLoadOptions, Progress, SampleBatch, StepResult } from './types.js';
+import { adamStep, longBatch, makeSmallModel, neighbourPairs, randomBatch } from '../testing/small_model';
+import { EngineError } from './errors';
+import { engine } from './engine';
+import type { ComparisonArrays, EngineModel, SampleBatch } from './types';
+import type { ModelLoadOptions, Progress, StepResult } from './types.generated';
 
 const reference = path.join(__dirname, '..', '..', 'tests', 'reference', 'huggingface', 'qwen2-gqa');
 let folder: string;

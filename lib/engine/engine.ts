@@ -1,12 +1,38 @@
 // The one typed door to the engine: abort signals, devices and disposal over the addon's calls.
-import { addon, type CausalHandle, type GenerationHandle, type ModelHandle, type NativeWork, type TrainerHandle } from './addon.js';
+import { addon, type CausalHandle, type GenerationHandle, type ModelHandle, type NativeWork, type TrainerHandle } from './addon';
 import type {
-  ArchitectureInfo, CausalLoadOptions, ComparisonArrays, DeviceFacts, Engine, EngineCausalModel, EngineGeneration, EngineInfo, EngineModel, EngineNote, EngineTrainer, GenerationOptions,
-  GenerationStep, HeadInfo, MemoryPlan, ModelLoadOptions, NextTokenOptions, NextTokens, OptimizerStep,
-  PlanRequest, Precision, SampleBatch, ScoreOptions, ScoreResult, StepResult, TrainerOptions, WorkOptions,
-} from './types.js';
-import { unlessAborted } from '../support/abort.js';
-import { asEngineError } from './errors.js';
+  ArchitectureInfo,
+  CausalLoadOptions,
+  EngineNote,
+  GenerationOptions,
+  GenerationStep,
+  HeadInfo,
+  ModelLoadOptions,
+  NextTokenOptions,
+  NextTokens,
+  OptimizerStep,
+  Precision,
+  ScoreResult,
+  StepResult,
+  TrainerOptions,
+} from './types.generated';
+import type {
+  ComparisonArrays,
+  DeviceFacts,
+  Engine,
+  EngineCausalModel,
+  EngineGeneration,
+  EngineInfo,
+  EngineModel,
+  EngineTrainer,
+  MemoryPlan,
+  PlanRequest,
+  SampleBatch,
+  ScoreOptions,
+  WorkOptions,
+} from './types';
+import { unlessAborted } from '../support/abort';
+import { asEngineError } from './errors';
 
 /**
  * Starts work and awaits it; an abort of the signal stops it. The promise rejects with the signal's reason once the

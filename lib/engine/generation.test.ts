@@ -2,8 +2,9 @@
 import { readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import test from 'ava';
-import { engine } from './engine.js';
-import type { EngineCausalModel, GenerationOptions, SampleBatch } from './types.js';
+import { engine } from './engine';
+import type { EngineCausalModel, SampleBatch } from './types';
+import type { GenerationOptions } from './types.generated';
 
 const folder = path.join(__dirname, '..', '..', 'tests', 'reference', 'huggingface', 'qwen2-causal');
 interface Case { prompt: number[]; new_ids: number[]; logprobs: number[] }

@@ -4,8 +4,8 @@ import { execFile, execFileSync } from 'node:child_process';
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
-import { engineSource } from './addon.js';
-import { makeSmallModel } from '../testing/small_model.js';
+import { engineSource } from './addon';
+import { makeSmallModel } from '../testing/small_model';
 
 interface Outcome {
   code: number | null;

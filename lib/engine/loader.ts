@@ -3,9 +3,9 @@
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import * as path from 'node:path';
-import { EngineError } from './errors.js';
+import { EngineError } from './errors';
 import type { Manifest, System } from './installation';
-import { remedy, type Cause } from './loader_remedies.js';
+import { remedy, type Cause } from './loader_remedies';
 import { messageOf } from '../support/thrown';
 
 /** Where the engine that runs was found. */

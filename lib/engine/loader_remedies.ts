@@ -1,10 +1,10 @@
 // What helps where the engine does not load: one command, chosen by the cause.
 import { existsSync } from 'node:fs';
 import * as path from 'node:path';
-import { quoteCommand } from '../text/shell.js';
+import { quoteCommand } from '../text/shell';
 import type { Manifest, System } from './installation';
 
-export type CauseKind =
+type CauseKind =
   | 'addons disabled'
   | 'damaged'
   | 'does not load'

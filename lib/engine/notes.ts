@@ -1,7 +1,7 @@
 // What the engine noted while it worked: told when it is new, and listed at the end of a run.
 
 import { counted } from '../text/counted';
-import type { EngineNote } from './types';
+import type { EngineNote } from './types.generated';
 
 /** @returns what came about since the last call, each note once: the first in full, of others their number. */
 export function newNotes(model: { notes(): EngineNote[] }): () => string[] {

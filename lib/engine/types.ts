@@ -2,11 +2,7 @@
 // Options, results, defaults and enums come from the descriptions in C++ (types.generated.ts).
 import type {
   ArchitectureInfo, CausalLoadOptions, EngineNote, GenerationOptions, GenerationStep, HeadInfo, MemoryPlanEntry, ModelLoadOptions, NextTokenOptions, NextTokens, OptimizerStep, PlanningOptions, Precision, Progress, ScoreResult, ScorerOptions, StepResult, TrainerOptions,
-} from './types.generated.js';
-
-export type {
-  ArchitectureInfo, CausalLoadOptions, EngineNote, GenerationOptions, GenerationStep, HeadInfo, MemoryPlanEntry, ModelLoadOptions, NextTokenOptions, NextTokens, OptimizerStep, Precision, Progress, ScoreResult, StepResult, TrainerOptions,
-} from './types.generated.js';
+} from './types.generated';
 
 /** Token sequences back to back, grouped by the prompt that they share. */
 export interface SampleBatch {
@@ -142,7 +138,7 @@ export interface EngineInfo {
 }
 
 /** What there is of the CUDA backend. Where no plug-in could be taken, `missing` alone says why. */
-export interface CudaInfo {
+interface CudaInfo {
   /** The plug-in's file, and the version of the package that it is part of. */
   file?: string;
   version?: string;

@@ -9,7 +9,7 @@ export type GenerationItem =
   | readonly ConversationMessage[]
   | GenerationPrompt;
 
-export interface GenerationPrompt extends ItemSurroundings {
+interface GenerationPrompt extends ItemSurroundings {
   /** What is answered: text (one user turn), or a conversation. */
   prompt?: string | readonly ConversationMessage[];
   /** The conversation, where `prompt` is absent. */

@@ -11,7 +11,8 @@ import { engine as nativeEngine } from '../engine/engine';
 import { asyncDispose } from '../support/async_dispose';
 import { disposedBefore } from '../engine/errors';
 import { closingNotes } from '../engine/notes';
-import type { ArchitectureInfo, Engine, EngineCausalModel, Precision } from '../engine/types';
+import type { ArchitectureInfo, Precision } from '../engine/types.generated';
+import type { Engine, EngineCausalModel } from '../engine/types';
 import { specialKind } from '../tokenization/special_kind';
 import { GenerationError } from './errors';
 import type { Answer } from './answer';
@@ -23,7 +24,7 @@ import { readStopTokens, type StopToken } from './stop_tokens';
 import { runWave } from './wave';
 import { packPrompts, wavesOf, type WaveBounds, type WaveControl } from './waves';
 
-export interface TokenProbability {
+interface TokenProbability {
   token: string;
   /** Natural logarithm of its probability. */
   logprob: number;

@@ -5,7 +5,7 @@ import { callback, flag, refuse, wholeNumber, type Check } from '../arguments/ch
 import { isObject } from '../support/is_object';
 import { like, own, SIGNAL, type LibraryOptions } from '../options/library_options';
 import { show } from '../support/show';
-import type { Precision } from '../engine/types';
+import type { Precision } from '../engine/types.generated';
 import { scoringResources } from '../options/scoring';
 import type { SpecialTokensInText } from '../options/special_tokens';
 import { GenerationError } from './errors';

@@ -7,7 +7,8 @@ import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileServer, serveBytes, type Request } from '../testing/file_server';
-import { COMMIT, sha256, startHub, type StandInModel } from '../testing/stand_in_hub';
+import { COMMIT, type StandInModel, startHub } from '../testing/stand_in_hub';
+import { sha256 } from '../support/sha256';
 import { hubEnvironment } from './environment';
 import { hubReference } from './reference';
 import { localModelFolder } from './fetch_model';

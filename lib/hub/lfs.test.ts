@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { spawn } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
@@ -11,9 +11,9 @@ import { dirname, join } from 'node:path';
 import { FileServer, serveBytes, type Request, type ServeOptions } from '../testing/file_server';
 import { CHEEMS_FILES } from './cheems_data';
 import { fetchLfsFiles, type LfsFile } from './lfs';
+import { sha256 } from '../support/sha256';
 
 const content = randomBytes(300_000);
-const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 const file: LfsFile = { path: 'bench/human.jsonl', bytes: content.length, sha256: sha256(content) };
 const folder = () => mkdtempSync(join(tmpdir(), 'lfs-'));
 const quick = { attempts: 6, pauseMs: 5, stallMs: 10_000 };

@@ -18,8 +18,8 @@ export interface Arguments {
 }
 
 export type NameNode = At & { kind: 'name'; name: string; use: 'load' | 'store' | 'parameter' };
-export type AttributeTarget = At & { kind: 'attribute_target'; name: string; attribute: string };
-export type TupleNode = At & { kind: 'tuple'; items: Expression[] };
+type AttributeTarget = At & { kind: 'attribute_target'; name: string; attribute: string };
+type TupleNode = At & { kind: 'tuple'; items: Expression[] };
 export type CallNode = At & { kind: 'call'; callee: Expression; args: Arguments };
 /** `operand` is undefined in filter blocks, whose text it is. */
 export type FilterNode = At & { kind: 'filter'; operand?: Expression | undefined; name: string; args: Arguments };
@@ -78,7 +78,7 @@ export type SetBlockNode = At & {
   body: Statement[];
 };
 export type FilterBlockNode = At & { kind: 'filter_block'; filter: FilterNode; body: Statement[] };
-export type ScopeNode = At & { kind: 'scope'; body: Statement[] };
+type ScopeNode = At & { kind: 'scope'; body: Statement[] };
 export type BlockNode = At & { kind: 'block'; name: string; scoped: boolean; body: Statement[] };
 
 export type Statement =

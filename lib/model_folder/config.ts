@@ -1,7 +1,7 @@
 // config.json of a trained reward model: the base model's, as transformers writes it for one label.
 
 import { join } from 'node:path';
-import type { Precision } from '../engine/types';
+import type { Precision } from '../engine/types.generated';
 import { parseKeepingNumbers, stringifyKeepingNumbers } from '../files/exact_json';
 import { realFileSystem, type FileSystem } from '../files/file_system';
 import { codeOf, messageOf } from '../support/thrown';
@@ -10,7 +10,7 @@ import { CONFIG_FILE, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE } from './files';
 import { parseModelJson, withoutMark } from './json';
 
 /** How often each id ends a sample: what the choice of pad_token_id must avoid. */
-export type LastTokenCounts = ReadonlyMap<number, number>;
+type LastTokenCounts = ReadonlyMap<number, number>;
 
 async function readJson(file: string, files: FileSystem): Promise<Record<string, unknown> | undefined> {
   let text: string;

@@ -2,7 +2,8 @@
 // tokenizer's files, and cheems.json with the choices that eval and score must repeat.
 
 import { join } from 'node:path';
-import type { EngineModel, Precision } from '../engine/types';
+import type { EngineModel } from '../engine/types';
+import type { Precision } from '../engine/types.generated';
 import { realFileSystem, type FileSystem } from '../files/file_system';
 import { factsText, type RewardModelFacts } from './facts';
 import { CONFIG_FILE, FACTS_FILE, TOKENIZER_FILES, WEIGHTS_FILE } from './files';

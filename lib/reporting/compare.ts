@@ -7,7 +7,7 @@ import type { BootstrapOptions, Interval } from '../evaluation/metrics/types';
 import type { PromptRow } from './prompts';
 import type { StoredResults } from './stored_results';
 
-export interface ComparedModel {
+interface ComparedModel {
   /** The predictor's name; with its folder where two have the same. */
   name: string;
   path: string;
@@ -27,7 +27,7 @@ export interface Difference {
   probabilityFirstIsBetter?: number;
 }
 
-export interface ComparedMetric {
+interface ComparedMetric {
   name: string;
   /** One a model, over the prompts that all models have. NaN: not defined on these data. */
   values: number[];

@@ -12,7 +12,7 @@ import { promptAndResponses, type Holder } from './rows';
 import type { PromptWithResponses } from './sample_tokenizer';
 
 /** Token ids: whole numbers, in a list or a typed array. */
-export type TokenIds =
+type TokenIds =
   readonly number[] | Int32Array | Uint32Array | Int16Array | Uint16Array | Uint8Array | BigInt64Array | BigUint64Array;
 
 /** A response to be scored: text, the turns after the prompt, or the whole sample as token ids. */
@@ -24,7 +24,7 @@ export type ScoredResponse = string | readonly ConversationMessage[] | { content
  */
 export type ScoreItem = PromptItem | ConversationItem;
 
-export interface PromptItem extends ItemSurroundings {
+interface PromptItem extends ItemSurroundings {
   /** What the responses answer: text (one user turn), or a conversation. */
   prompt?: string | readonly ConversationMessage[];
   /** The conversation, where `prompt` is absent. */
@@ -33,7 +33,7 @@ export interface PromptItem extends ItemSurroundings {
   responses: readonly ScoredResponse[];
 }
 
-export interface ConversationItem extends ItemSurroundings {
+interface ConversationItem extends ItemSurroundings {
   /** The whole conversation, which ends with the assistant's message that is scored. */
   messages: readonly ConversationMessage[];
   /** Not beside a conversation alone. */

@@ -5,7 +5,7 @@ import { ScoringError } from './errors';
 import { readFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { HeadInfo } from '../engine/types';
+import type { HeadInfo } from '../engine/types.generated';
 import type { Stripping } from '../tokenization/sample_builder';
 import type { Pooling } from './pooling';
 import { ModelFolderError } from '../model_folder/errors';

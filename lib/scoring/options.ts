@@ -3,12 +3,11 @@
 
 import { callback, either, flag, list, text, wholeNumber } from '../arguments/checks';
 import { like, onEvent, own, SIGNAL, type LibraryOptions } from '../options/library_options';
-import type { Precision } from '../engine/types';
+import type { Precision } from '../engine/types.generated';
 import type { SpecialTokensInText } from '../options/special_tokens';
-import { scoringResources, scoringSamples, scoringWeights } from '../options/scoring';
+import { scoringResources, scoringSamples, scoringWeights, type StepReward } from '../options/scoring';
 import type { ScoreItemsProgress } from './progress';
 import type { ReadoutOptions } from './readouts';
-import type { StepReward } from '../options/scoring';
 
 export interface RewardModelOptions extends ReadoutOptions {
   /**

@@ -1,7 +1,7 @@
 // Which tokens of a sample a reward head reads, where that is not the last one alone.
 
 import { ScoringError } from './errors';
-import type { HeadInfo } from '../engine/types';
+import type { HeadInfo } from '../engine/types.generated';
 import { readTokenizerFiles } from '../tokenization/tokenizer_files';
 import { TextTokenizer } from '../tokenization/text_tokenizer';
 

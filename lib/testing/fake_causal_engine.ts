@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Engine, EngineCausalModel, EngineGeneration, GenerationOptions, SampleBatch } from '../engine/types';
+import type { Engine, EngineCausalModel, EngineGeneration, SampleBatch } from '../engine/types';
+import type { GenerationOptions } from '../engine/types.generated';
 
 export interface FakeCausalOptions {
   /** The answer of a prompt, a stop token at its end included; undefined: by the hash. */

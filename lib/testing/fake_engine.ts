@@ -3,7 +3,21 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type {
-  ArchitectureInfo, ComparisonArrays, DeviceFacts, Engine, EngineModel, EngineNote, EngineTrainer, MemoryPlan, OptimizerStep, PlanRequest, SampleBatch, StepResult, TrainerOptions,
+  ArchitectureInfo,
+  EngineNote,
+  OptimizerStep,
+  StepResult,
+  TrainerOptions,
+} from '../engine/types.generated';
+import type {
+  ComparisonArrays,
+  DeviceFacts,
+  Engine,
+  EngineModel,
+  EngineTrainer,
+  MemoryPlan,
+  PlanRequest,
+  SampleBatch,
 } from '../engine/types';
 
 const { fround, exp, log1p, sqrt } = Math;

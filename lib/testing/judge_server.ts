@@ -1,8 +1,8 @@
 // An OpenAI-compatible endpoint for tests: it answers as it is told, fails as it is told, and counts.
 
-import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { sha256 } from '../support/sha256';
 
 export type Fault = '429' | '429 wait' | '500' | 'silence' | 'cut JSON' | 'reset' | 'reset in body' | 'no choices' | 'no JSON';
 
@@ -56,7 +56,7 @@ export async function startJudgeServer(options: JudgeServerOptions): Promise<Jud
     most = Math.max(most, now);
     response.on('close', () => now--);
     message.setEncoding('utf8').on('data', (chunk: string) => (body += chunk)).on('end', () => {
-      const digest = createHash('sha256').update(body).digest('hex');
+      const digest = sha256(body);
       const request = JSON.parse(body) as ChatRequest;
       const count = counts.get(digest) ?? { came: 0, answered: 0 };
       counts.set(digest, count);

@@ -14,7 +14,7 @@ export const REFERENCE = join(ROOT, 'tests/reference/sample_templates');
 const SHIPPED = join(ROOT, 'data/chat_templates');
 
 /** 'strip' and 'nostrip': do_strip; 'cheems': --compat cheems, whose doubled BOS stays. */
-export type Mode = 'strip' | 'nostrip' | 'cheems';
+type Mode = 'strip' | 'nostrip' | 'cheems';
 
 export interface Case {
   name: string;

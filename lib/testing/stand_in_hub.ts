@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { isWeights } from '../hub/needed_files';
 import { FileServer, serveBytes, type Request, type ServeOptions } from './file_server';
+import { sha256 } from '../support/sha256';
 
 export const COMMIT = '0123456789abcdef0123456789abcdef01234567';
 
@@ -23,7 +24,6 @@ export interface StandInModel {
   storage?: () => string;
 }
 
-export const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 const gitBlob = (bytes: Buffer): string => createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
 
 export function startHub(model: StandInModel): Promise<FileServer> {

@@ -6,9 +6,9 @@ import { ChatTemplate } from './chat_template';
 import { isSampleTemplate, NOTE } from './sample_note';
 import { messagesOf, type SampleBuilder, type WholeSampleOptions } from './sample_builder';
 
-export type PinnedNames = Readonly<Record<string, string | undefined>>;
+type PinnedNames = Readonly<Record<string, string | undefined>>;
 
-export interface SampleParts {
+interface SampleParts {
   doStrip: boolean;
   /** Texts of the tokens that the tokenizer adds around a text. */
   before: readonly string[];

@@ -1,6 +1,5 @@
 // The tokenizer's files of a Hugging Face model folder.
 
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { withTokensOfConfig } from './config_tokens';
 import { TokenizerError } from './errors';
@@ -15,6 +14,7 @@ import {
   TOKENIZER_FILE,
 } from '../model_folder/files';
 import { isSampleTemplate } from './sample_note';
+import { sha256 } from '../support/sha256';
 
 export interface TokenizerFiles {
   folder: string;
@@ -74,7 +74,7 @@ function findChatTemplate(
 function isTrainedTemplate(files: FolderFiles, folder: string, given: string): boolean {
   const facts = join(folder, FACTS_FILE);
   if (!files.has(facts)) return false;
-  return (files.object(facts) as Partial<RewardModelFacts>).chat_template_sha256 === createHash('sha256').update(files.text(given)).digest('hex');
+  return (files.object(facts) as Partial<RewardModelFacts>).chat_template_sha256 === sha256(files.text(given));
 }
 
 function hasSampleTemplate(files: FolderFiles, folder: string): boolean {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { engine } from '../engine/engine';
-import type { ModelLoadOptions } from '../engine/types';
+import type { ModelLoadOptions } from '../engine/types.generated';
 import { readSafetensors, roundedToBfloat16 } from '../testing/fake_engine';
 import { RewardModel } from '../scoring/reward_model';
 import { train } from './loop';

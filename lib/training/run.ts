@@ -1,7 +1,8 @@
 // The steps of one run: batch, update, log, evaluate, save; stopping in good order.
 import type { TokenizedPrompt } from '../data/types';
 import { closingNotes, newNotes } from '../engine/notes';
-import type { EngineModel, EngineTrainer, StepResult } from '../engine/types';
+import type { EngineModel, EngineTrainer } from '../engine/types';
+import type { StepResult } from '../engine/types.generated';
 import { saveCheckpoint, type CheckpointReference } from './checkpoints';
 import { TrainingError } from './errors';
 import { messageOf } from '../support/thrown';

@@ -27,7 +27,7 @@ export interface TokenizerRequest {
   samples?: SampleRequest | undefined;
 }
 
-export interface SampleRequest {
+interface SampleRequest {
   chatTemplateFile?: string | undefined;
   options: WholeSampleOptions;
   /** To try a template on. */

@@ -7,7 +7,8 @@ import { z } from 'zod';
 import { TrainingError } from './errors';
 import { messageOf } from '../support/thrown';
 import type { FileDigest, FileSystem } from '../files/file_system';
-import type { EngineModel, Precision } from '../engine/types';
+import type { EngineModel } from '../engine/types';
+import type { Precision } from '../engine/types.generated';
 import type { TrainOptionName } from '../options/training';
 import type { TrainOptions } from './options';
 

@@ -6,7 +6,6 @@
 // tests/reference/transformers/recorded.json, beside the digests of the files that it scored: a record of other bytes proves
 // nothing and fails. UPDATE_RECORDED=1 with such a Python writes the record anew.
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +15,7 @@ import { engine } from '../engine/engine';
 import { readSafetensors } from '../testing/fake_engine';
 import { parseKeepingNumbers, stringifyKeepingNumbers } from '../files/exact_json';
 import { train } from './loop';
+import { sha256 } from '../support/sha256';
 
 const run = promisify(execFile);
 const ROOT = join(__dirname, '..', '..');
@@ -111,7 +111,6 @@ interface Written {
 }
 
 const readJson = <T>(...path: string[]): T => JSON.parse(readFileSync(join(...path), 'utf8')) as T;
-const digest = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
 
 function referenceOf({ fixture }: Case): Reference {
   return readJson(FIXTURES, LANGUAGE_MODELS.includes(fixture) ? SAMPLES_OF_OTHERS : fixture, 'reference.json');
@@ -191,7 +190,7 @@ async function scoreInPython({ command }: Python, jobs: { folder: string; rowsFi
 
 function describeWritten({ folder }: Written): Pick<CaseRecord, 'weights' | 'config'> {
   const { transformers_version: _, ...config } = readJson<Record<string, unknown>>(folder, 'config.json');
-  return { weights: digest(readFileSync(join(folder, 'model.safetensors'))), config: digest(JSON.stringify(config)) };
+  return { weights: sha256(readFileSync(join(folder, 'model.safetensors'))), config: sha256(JSON.stringify(config)) };
 }
 
 function saveRecord({ transformers, torch }: Python): void {

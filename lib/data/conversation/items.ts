@@ -7,7 +7,7 @@ import type { Source, TemplateVariables } from '../types';
 import { refuseUnknown } from './known_keys';
 
 /** A part of a message's content. */
-export interface TextPart {
+interface TextPart {
   /** Text is all that is read. */
   type: 'text';
   /** Its text; parts stand together as the chat template joins them. */

@@ -23,7 +23,7 @@ function bestOfCredit(rewards: Float32Array): number {
   return rewards[0] === highest ? 1 / rewards.filter((reward) => reward === highest).length : 0;
 }
 
-export interface TiesScore {
+interface TiesScore {
   refAccuracy: number;
   tiedAccuracy: number;
   /** Share of prompts whose correct answers lie closer together than the worst of them to the best wrong one. */

@@ -15,7 +15,7 @@ const FIELDS =
   `{prompt, chosen: [concise, long plain, long Markdown], rejected: [the same], id?, domain: ${PARTS.join(' | ')}} (domain may stand ` +
   `in the file's name)`;
 
-export interface StyleScores {
+interface StyleScores {
   /** matrix[i][j]: share of rows in which the chosen answer of style i is above the rejected one of style j. */
   matrix: number[][];
   /** The rejected answer has the richer style. */

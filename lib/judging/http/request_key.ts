@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { isObject } from '../../support/is_object';
+import { sha256 } from '../../support/sha256';
 
 /**
  * What an answer is stored under: the digest of the whole request, the secret key apart; the order of fields does not
@@ -9,5 +9,5 @@ export function requestKey(url: string, body: Record<string, unknown>): string {
   const sorted = JSON.stringify({ url, body }, (_, value: unknown) =>
     isObject(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value,
   );
-  return createHash('sha256').update(sorted).digest('hex');
+  return sha256(sorted);
 }
