@@ -7,6 +7,7 @@
 
 #include "backends/plugin_loader.h"
 #include "core/error.h"
+#include "model/networks/body.h"
 #include "model/parameters/parameters.h"
 #include "requests.h"
 
@@ -111,7 +112,7 @@ ArchitectureInfo info_of(const model::Architecture& a) {
   ArchitectureInfo info{.family = a.family,
                         .class_prefix = a.class_prefix,
                         .saved_family = a.saved_family,
-                        .sample_form = a.is_encoder() ? "pair" : "conversation",
+                        .sample_form = model::body_of(a).sample_form,
                         .hidden_size = a.hidden_size,
                         .intermediate_size = a.intermediate_size,
                         .num_layers = a.num_layers,
@@ -121,7 +122,7 @@ ArchitectureInfo info_of(const model::Architecture& a) {
                         .vocab_size = a.vocab_size,
                         .max_position_embeddings = a.max_position_embeddings,
                         .parameters = model::ParameterLayout(a, DType::float32).count(),
-                        .any_length = a.is_encoder(),
+                        .any_length = model::body_of(a).any_length,
                         .pad_token = {},
                         .reward_token = {},
                         .keeps_output_layer = {}};

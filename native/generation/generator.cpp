@@ -4,10 +4,10 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "execution/session.h"
 #include "generation/logits.h"
 #include "generation/row_allocator.h"
 #include "generation/step_tree.h"
-#include "model/decoder.h"
 #include "model/key_value_cache.h"
 
 namespace cheems::generation {
@@ -70,11 +70,12 @@ struct Generator::State {
   bool broken = false;
   std::unique_ptr<RowAllocator> rows;
   std::unique_ptr<model::KeyValueCache> cache;
-  std::unique_ptr<model::Decoder> decoder;
+  execution::Session session;
   std::unique_ptr<Logits> logits;
 
   State(const model::CausalModel& causal_model, const Samples& prompts, GenerationOptions given)
-      : model(causal_model), options(std::move(given)), tokens(copied(prompts.tokens)), offsets(copied(prompts.offsets)), groups(copied(prompts.groups)) {
+      : model(causal_model), options(std::move(given)), tokens(copied(prompts.tokens)), offsets(copied(prompts.offsets)), groups(copied(prompts.groups)),
+        session(model, {.micro_batch_tokens = options.micro_batch_tokens, .hidden_dtype = model.precision()}) {
     const auto& architecture = model.architecture();
     for (size_t i = 0; i < groups.size(); ++i) {
       Sequence sequence;
@@ -119,7 +120,7 @@ struct Generator::State {
     capacity.rows = most + std::min(options.micro_batch_tokens, static_cast<int64_t>(tokens.size()));
     capacity.rewards = most + 1;
     capacity.dtype = capacity.final_dtype = model.precision();
-    decoder = std::make_unique<model::Decoder>(model.architecture(), model.parameters().tensors(), model.backend(), capacity);
+    session.network_with(capacity);
     logits = std::make_unique<Logits>(model, most);
   }
 
@@ -146,7 +147,7 @@ struct Generator::State {
       if (sequences[i].finish == Finish::running) chosen.push_back(static_cast<int32_t>(i));
     }
     auto cached = std::make_shared<CachedPrompts>();
-    cached->tree = pack_tree(prompts(), chosen, true, TokenOrder::none);
+    cached->tree = session.pack(prompts(), chosen, TokenOrder::none);
     std::vector<std::pair<int64_t, int64_t>> taken;
     const auto take = [&](int64_t count) {
       const auto first = rows->take(count);
@@ -215,7 +216,7 @@ struct Generator::State {
     if (builder.empty()) return false;
     StepTree::Readers readers;
     const PackedTree tree = builder.finish(readers);
-    const Tensor hidden = decoder->forward_hidden(tree, control, cache.get());
+    const Tensor hidden = session.network().forward_hidden(tree, control, cache.get());
     computed_tokens += tree.rows();
     for (const auto& [prompts, to] : filled) prompts->computed = to;
     std::erase_if(filling, [](const auto& prompts) { return prompts->computed == prompts->tree.rows(); });

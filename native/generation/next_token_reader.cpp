@@ -2,71 +2,61 @@
 
 #include <algorithm>
 
-#include "batch/packed_tree.h"
 #include "core/error.h"
+#include "execution/session.h"
 #include "generation/logits.h"
 #include "generation/sampling.h"
-#include "model/decoder.h"
 
 namespace cheems::generation {
 namespace {
 
-constexpr int64_t kLeastPath = 256;
 constexpr int64_t kPlannedPath = 8192;
 
-model::ActivationCapacity capacity_for(const model::CausalModel& model, int64_t micro_batch_tokens, int64_t longest_path) {
-  model::ActivationCapacity capacity;
-  capacity.longest_path = longest_path;
-  capacity.rows = std::max(micro_batch_tokens, longest_path);
-  capacity.rewards = reward_capacity(capacity.rows);
-  capacity.dtype = capacity.final_dtype = model.precision();
-  return capacity;
+execution::SessionOptions session_options(const model::CausalModel& model, int64_t micro_batch_tokens) {
+  return {.micro_batch_tokens = micro_batch_tokens, .hidden_dtype = model.precision()};
 }
 
 }  // namespace
 
 int64_t NextTokenReader::planned_bytes(const model::CausalModel& model, int64_t micro_batch_tokens) {
-  const int64_t longest = std::min(kPlannedPath, std::max(kLeastPath, model.architecture().max_position_embeddings));
+  const auto& architecture = model.architecture();
+  const int64_t longest = std::min(kPlannedPath, std::max(model::body_of(architecture).least_path, architecture.max_position_embeddings));
   MemoryPlan plan;
-  model::Decoder::plan(model.architecture(), capacity_for(model, micro_batch_tokens, longest),
-                       [&](const WorkspaceRequest& request) { return model.backend().operations().workspace_bytes(request); }, plan);
+  execution::Session::plan(architecture, session_options(model, micro_batch_tokens), model.precision(), longest,
+                           [&](const WorkspaceRequest& request) { return model.backend().operations().workspace_bytes(request); }, plan);
   return plan.total();
 }
 
 struct NextTokenReader::State {
   const model::CausalModel& model;
-  int64_t micro_batch_tokens;
-  std::unique_ptr<model::Decoder> decoder;
+  execution::Session session;
   std::unique_ptr<Logits> logits;
+  int64_t logits_rows = 0;
 
-  // Memory for prompts of that length; taken again, larger, only when a longer one comes than ever before.
-  void ensure_capacity(int64_t longest) {
-    if (decoder && decoder->capacity().longest_path >= longest) return;
-    const int64_t known = decoder ? decoder->capacity().longest_path : 0;
-    decoder.reset();
-    const auto capacity = capacity_for(model, micro_batch_tokens, std::max({longest, 2 * known, kLeastPath}));
-    decoder = std::make_unique<model::Decoder>(model.architecture(), model.parameters().tensors(), model.backend(), capacity);
-    logits = std::make_unique<Logits>(model, capacity.rewards);
+  State(const model::CausalModel& m, int64_t micro_batch_tokens) : model(m), session(m, session_options(m, micro_batch_tokens)) {}
+
+  void prepare(const Samples& prompts) {
+    const int64_t rows = session.network_for(prompts).capacity().rewards;
+    if (logits && logits_rows >= rows) return;
+    logits = std::make_unique<Logits>(model, rows);
+    logits_rows = rows;
   }
 };
 
-NextTokenReader::NextTokenReader(const model::CausalModel& model, int64_t micro_batch_tokens) : state_(new State{model, micro_batch_tokens, nullptr, nullptr}) {
-  if (micro_batch_tokens < 1) fail("micro_batch_tokens is ", micro_batch_tokens, "; it must be at least 1.");
-}
+NextTokenReader::NextTokenReader(const model::CausalModel& model, int64_t micro_batch_tokens) : state_(new State(model, micro_batch_tokens)) {}
 NextTokenReader::~NextTokenReader() = default;
 
 NextTokens NextTokenReader::read(const Samples& prompts, int64_t count, const Control& control) {
   const auto& architecture = state_->model.architecture();
-  check_samples(prompts, architecture.vocab_size, architecture.max_position_embeddings);
+  execution::Session& session = state_->session;
+  session.check(prompts);
   if (count < 1 || count > architecture.vocab_size) fail("count is ", count, "; it must be from 1 to the vocabulary's ", architecture.vocab_size, " tokens.");
-  int64_t longest = 1;
-  for (size_t s = 0; s + 1 < prompts.offsets.size(); ++s) longest = std::max<int64_t>(longest, prompts.offsets[s + 1] - prompts.offsets[s]);
-  state_->ensure_capacity(longest);
+  state_->prepare(prompts);
   NextTokens result{std::vector<int32_t>(static_cast<size_t>(prompts.count() * count)), std::vector<float>(static_cast<size_t>(prompts.count() * count))};
   int64_t done = 0, tokens = 0;
-  for (const auto& chosen : plan_micro_batches(prompts, state_->micro_batch_tokens, true)) {
-    const PackedTree tree = pack_tree(prompts, chosen, true, TokenOrder::none);
-    const Tensor hidden = state_->decoder->forward_hidden(tree, control);
+  for (const auto& chosen : session.micro_batches(prompts)) {
+    const PackedTree tree = session.pack(prompts, chosen, TokenOrder::none);
+    const Tensor hidden = session.network().forward_hidden(tree, control);
     state_->logits->for_each_row(hidden, control, [&](int64_t row, std::span<const float> logits) {
       const auto best = likeliest_tokens(logits, count);
       for (size_t r = 0; r < tree.samples.size(); ++r) {

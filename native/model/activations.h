@@ -55,7 +55,7 @@ class Activations {
   // The experts' scratch cut to `queries` rows.
   ExpertActivations experts(int64_t queries) const;
 
-  // Scratch of both directions, overwritten all the time. Cut them with head_rows().
+  // Scratch of both directions, overwritten all the time. Cut them with first_rows().
   Tensor normed;         // [N, H]: a norm's output, the input of a projection
   Tensor mlp_in;         // [N, I]: the gated activation
   Tensor query_normed, query_residual;  // [U, H]: the last layer's reward rows
@@ -82,7 +82,7 @@ class Activations {
 };
 
 // The first `rows` rows.
-inline Tensor head_rows(Tensor tensor, int64_t rows) {
+inline Tensor first_rows(Tensor tensor, int64_t rows) {
   tensor.rows = rows;
   return tensor;
 }

@@ -56,11 +56,9 @@ struct Architecture {
   int64_t pad_token_id = -1;
   int64_t reward_token_id = -1;  // InternLM2's reward models: samples end with this token; -1: none
   // Encoders alone, whose attention looks both ways and knows relative positions in log buckets, `position_buckets` of them a side.
-  int64_t position_buckets = 0;  // 0: a decoder
+  int64_t position_buckets = 0;  // 0: a decoder (networks/body.h)
   int64_t max_relative_positions = 0;
   float layer_norm_epsilon = 1e-7f;
-
-  bool is_encoder() const { return position_buckets > 0; }
 
   int64_t query_size() const { return num_heads * head_size; }
   int64_t key_value_size() const { return num_key_value_heads * head_size; }

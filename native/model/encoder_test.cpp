@@ -1,7 +1,8 @@
 // DeBERTa v3 against transformers' float64 rewards (tests/reference/models/deberta-v3), on the CPU.
 #include <doctest/doctest.h>
 
-#include "model/encoder.h"
+#include "model/networks/body.h"
+#include "model/networks/encoder.h"
 #include "model/relative_positions.h"
 #include "model/reward_model.h"
 #include "testing/encoder_check.h"
@@ -111,7 +112,7 @@ TEST_CASE("deberta: what is not DeBERTa v3, and training, is refused with a sent
 TEST_CASE("deberta: the plan's bytes are those that a scorer takes") {
   const ReferenceModel reference(encoder_folder(), false);
   const auto architecture = model::RewardModel::read_architecture(reference.folder());
-  CHECK(architecture.is_encoder());
+  CHECK(&model::body_of(architecture) == &model::encoder_body());
   MemoryPlan plan;
   inference::Scorer::plan(architecture, {.micro_batch_tokens = 100}, DType::float32, 512, [](const WorkspaceRequest& request) {
     CHECK(request.relative_buckets == 32);

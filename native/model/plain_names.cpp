@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "model/families/families.h"
+#include "model/networks/body.h"
 #include "model/quantization.h"
 #include "model/weight_reader.h"
 
@@ -134,7 +135,7 @@ struct Anchor {
 };
 
 Anchor anchor_of(const Architecture& architecture) {
-  if (architecture.is_encoder()) return {"embeddings.word_embeddings.weight", {"deberta."}};
+  if (const Body& body = body_of(architecture); !body.embedding.empty()) return {body.embedding, {body.prefix}};
   const std::string name = stored_tensor(architecture, "model.embed_tokens.weight").name;
   return {name.starts_with("model.") ? name.substr(6) : name, {kDecoderPrefixes.begin(), kDecoderPrefixes.end()}};
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "model/heads/heads.h"
 #include "model/reward_model.h"
 #include "ops/fill/normal.h"
 
@@ -32,11 +33,12 @@ std::unique_ptr<RewardModel> RewardModel::random(const Architecture& architectur
   model->backend_ = &backend;
   model->architecture_ = architecture;
   model->precision_ = options.precision;
-  if (architecture.is_encoder()) model->head_ = {.kind = "pooler", .source = "new", .description = "pooler and classifier, of random numbers"};
-  else model->head_ = {.kind = "linear", .source = "new", .description = "linear, of random numbers"};
+  const HeadMatch head = new_head(architecture, "of random numbers");
+  model->head_ = head.facts;
   model->parameters_ = std::make_unique<Parameters>(architecture, options.precision, backend);
   if (options.float32_copy && options.precision != DType::float32) model->float32_copy_ = std::make_unique<Parameters>(architecture, DType::float32, backend);
 
+  model->reward_head_ = head.make(*model->parameters_, backend);
   const auto fill_all = [&](const Parameters& parameters, bool matrices_only) {
     const ParameterLayout& layout = parameters.layout();
     uint64_t stream = 0;

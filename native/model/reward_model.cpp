@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "model/heads/heads.h"
+#include "model/heads/linear.h"
 #include "model/plain_names.h"
 #include "model/saved_tensors.h"
 #include "model/weight_reader.h"
@@ -33,39 +34,29 @@ DType RewardModel::stored_matrix_dtype(const std::string& folder) {
 
 Architecture RewardModel::read_architecture(const std::string& folder) { return read_architecture_file(folder + "/config.json"); }
 
-// A folder's head, made ready for training or scoring, or the facts of a new one.
-std::optional<HeadMatch> RewardModel::take_head(const storage::Checkpoint& checkpoint, const LoadOptions& options) {
-  if (architecture_.is_encoder()) {
-    if (options.create_head) require_decoder(architecture_, "training");
-    const std::string source = std::string(kClassifierName) + ".weight";
-    if (!options.reward_head.empty() && options.reward_head != "pooler" && options.reward_head != source) {
-      fail(options.folder, " has no reward head \"", options.reward_head, "\": an encoder's is its pooler with its classifier (pooler).");
-    }
-    head_ = {.kind = "pooler", .source = source, .description = "classifier of the pooled first token, with GELU between and both with bias"};
-    return {};
-  }
+// A folder's head, made ready for training or scoring, or a new one.
+HeadMatch RewardModel::take_head(const Architecture& architecture, const storage::Checkpoint& checkpoint, const LoadOptions& options) {
+  if (options.create_head) require_decoder(architecture, "training");
   const ConfigJson config(options.folder + "/config.json");
   if (options.create_head && config.has("attention_dropout") && config.number("attention_dropout") != 0) {
     config.refuse("attention_dropout", "this engine trains without dropout. Set it to 0.0 to train so; scores and texts do not depend on it.");
   }
-  std::optional<HeadMatch> head = find_head({checkpoint, config, architecture_, options.reward_head, options.normalize_reward});
-  if (!head) {
-    if (!options.create_head) {
-      fail(options.folder, " has no reward head of any known kind (score.weight, v_head.weight, …; docs/models.md lists them): it is a language model, and scoring with it would give noise. Train it first (cheems-native train --model_path ...), or name the folder of a trained reward model. "
-           "A model whose reward is the logit of vocabulary id 0 (Nemotron-70B-Reward) is scored with --reward_head vocabulary_row.");
-    }
-    head_ = {.kind = "linear", .source = "new", .description = "linear, new"};
-    return head;
+  std::optional<HeadMatch> found = find_head({checkpoint, config, architecture, options.reward_head, options.normalize_reward});
+  if (!found) {
+    if (options.create_head) return new_head(architecture, "new");
+    fail(options.folder, " has no reward head of any known kind (score.weight, v_head.weight, …; docs/models.md lists them): it is a language model, and scoring with it would give noise. Train it first (cheems-native train --model_path ...), or name the folder of a trained reward model. "
+         "A model whose reward is the logit of vocabulary id 0 (Nemotron-70B-Reward) is scored with --reward_head vocabulary_row.");
   }
-  if (options.create_head && !head->facts.linear()) {
-    fail(options.folder, " has a reward head of kind ", head->facts.kind, " (", head->facts.description, "), which can be scored with but not trained: training knows heads of one linear layer.");
+  HeadMatch head = std::move(*found);
+  if (!options.create_head) return head;
+  if (!head.facts.linear()) {
+    fail(options.folder, " has a reward head of kind ", head.facts.kind, " (", head.facts.description, "), which can be scored with but not trained: training knows heads of one linear layer.");
   }
-  head_ = head->facts;
-  head_rule_ = head->rule;
-  if (options.create_head && !head_rule_.plain()) {
-    for (float& weight : head->weight) weight = static_cast<float>(static_cast<double>(weight) * head_rule_.scale);
-    head_rule_ = {};
-    head_.description += "; training leaves out its offset, which shifts all rewards alike";
+  if (!head.rule.plain()) {
+    for (float& weight : head.weight) weight = static_cast<float>(static_cast<double>(weight) * head.rule.scale);
+    head.rule = {};
+    head.facts.description += "; training leaves out its offset, which shifts all rewards alike";
+    finish_linear_head(head);
   }
   return head;
 }
@@ -80,12 +71,12 @@ std::unique_ptr<RewardModel> RewardModel::load(const LoadOptions& options, Backe
   add_head_files(checkpoint);
   // What is trained is rounded from its float32 copy instead, whose numbers are the files' own.
   if (!options.float32_copy) checkpoint.round_to(options.weight_dtype);
-  const std::optional<HeadMatch> head = model->take_head(checkpoint, options);
+  const HeadMatch head = take_head(architecture, checkpoint, options);
+  model->head_ = head.facts;
   model->precision_ = activation_dtype(options.precision, backend);
   model->weight_dtype_ = options.weight_dtype;
   const WeightReader reader(checkpoint, architecture);
-  // An encoder's head is among its parameters too.
-  const ModelEnd end = model->head_.linear() || architecture.is_encoder() ? ModelEnd::reward_head : ModelEnd::none;
+  const ModelEnd end = head.in_parameters ? ModelEnd::reward_head : ModelEnd::none;
   const bool is_rounded = options.weight_dtype != DType::float32;
   DType matrix_dtype = RewardModel::matrix_dtype(model->precision_, options.weight_dtype, backend.widens_weights());
   MappedMatrices mapped;
@@ -103,17 +94,17 @@ std::unique_ptr<RewardModel> RewardModel::load(const LoadOptions& options, Backe
   model->parameters_ = std::make_unique<Parameters>(architecture, matrix_dtype, backend, end, std::move(mapped), opened);
   if (options.float32_copy && (is_rounded || matrix_dtype != DType::float32)) model->float32_copy_ = std::make_unique<Parameters>(architecture, DType::float32, backend, end);
   const ParameterLayout& layout = model->parameters_->layout();
-  reader.refuse_unknown_tensors(layout, head ? head->tensors : std::set<std::string>{});
+  reader.refuse_unknown_tensors(layout, head.tensors);
   const auto read = [&](const Parameter& parameter, void* destination) {
     if (parameter.name != kHeadName) return reader.read(parameter, destination, backend);
-    const std::vector<float> weight = head ? head->weight : normal_values(parameter.count(), 1.0 / static_cast<double>(architecture.hidden_size + 1), options.seed, kHeadStream);
+    const std::vector<float> weight = !head.weight.empty() ? head.weight : normal_values(parameter.count(), 1.0 / static_cast<double>(architecture.hidden_size + 1), options.seed, kHeadStream);
     backend.upload(destination, weight.data(), parameter.count() * static_cast<int64_t>(sizeof(float)));
   };
   const bool rounds_copy = is_rounded && model->float32_copy_;
   for (const auto& parameter : layout.parameters()) {
     if (!parameter.mapped && !rounds_copy) read(parameter, layout.tensor(parameter, model->parameters_->data()).data);
   }
-  if (head && head->make) model->layered_head_ = head->make(backend);
+  model->reward_head_ = head.make(*model->parameters_, backend);
   if (model->float32_copy_) {
     const ParameterLayout& copy = model->float32_copy_->layout();
     for (const auto& parameter : copy.parameters()) {

@@ -98,10 +98,7 @@ class RewardModel {
   // What turns hidden states into rewards. Its source is "new" where there was none.
   const HeadFacts& head() const { return head_; }
   const std::string& head_source() const { return head_.source; }
-  // Of a linear head: what is done with w . h, when scoring. (Training leaves an offset out: no pair's difference knows it.)
-  const LinearRule& head_rule() const { return head_rule_; }
-  // Null where the head is linear, and so one of the parameters.
-  LayeredHead* layered_head() const { return layered_head_.get(); }
+  Head& reward_head() const { return *reward_head_; }
   Backend& backend() const { return *backend_; }
   // The dtype that matrices have when they are kept as stored: the 16-bit type that all share, or float32.
   static DType stored_matrix_dtype(const std::string& folder);
@@ -116,7 +113,7 @@ class RewardModel {
 
  private:
   RewardModel() = default;
-  std::optional<HeadMatch> take_head(const storage::Checkpoint& checkpoint, const LoadOptions& options);
+  static HeadMatch take_head(const Architecture& architecture, const storage::Checkpoint& checkpoint, const LoadOptions& options);
   // Whether the float32 copy holds this parameter's exact numbers.
   bool is_copied(const Parameter& parameter) const;
   // The exact numbers of the parameter, in their own dtype.
@@ -125,8 +122,7 @@ class RewardModel {
   DType precision_ = DType::float32, weight_dtype_ = DType::float32;
   std::unique_ptr<Parameters> parameters_, float32_copy_;
   HeadFacts head_;
-  LinearRule head_rule_;
-  std::unique_ptr<LayeredHead> layered_head_;
+  std::unique_ptr<Head> reward_head_;
   Backend* backend_ = nullptr;
 };
 

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "model/families/families.h"
+#include "model/networks/body.h"
 
 namespace cheems::model {
 namespace {
@@ -51,11 +52,12 @@ StoredTensor WeightReader::stored(const std::string& parameter) const {
 }
 
 // Tensors that published models bring along and that nothing reads: a language model's output layer, tables that are computed
-// here, the second copy of the decoder in Starling's files, and what DeBERTa was pretrained with.
+// here, the second copy of the decoder in Starling's files, and what a body's pretraining left.
 bool WeightReader::is_unused(const std::string& name) const {
+  const Body& body = body_of(architecture_);
   return name == kVocabularyName || name == stored(kVocabularyName).name || name.ends_with(".rotary_emb.inv_freq") || name.ends_with(".attn.bias") ||
          (prefix_ == "transformer." && name.starts_with("model.")) ||
-         (architecture_.is_encoder() && (name == "deberta.embeddings.position_ids" || name.starts_with("lm_predictions.") || name.starts_with("mask_predictions.")));
+         body.unused.contains(name) || std::any_of(body.unused_prefixes.begin(), body.unused_prefixes.end(), [&](const auto& prefix) { return name.starts_with(prefix); });
 }
 
 void WeightReader::refuse_unknown_tensors(const ParameterLayout& layout, const std::set<std::string>& others) const {
@@ -85,7 +87,7 @@ DType WeightReader::common_matrix_dtype(const ParameterLayout& layout) const {
 
 MappedMatrices WeightReader::mapped_matrices(const ParameterLayout& layout, DType matrix_dtype) const {
   MappedMatrices mapped;
-  if (architecture_.is_encoder()) return mapped;
+  if (!body_of(architecture_).maps_weights) return mapped;
   for (const auto& parameter : layout.parameters()) {
     const StoredTensor from = stored(parameter.name);
     const auto* view = parameter.is_matrix() && from.count == 0 ? checkpoint_.find(from.name) : nullptr;

@@ -6,7 +6,7 @@
 
 #include "batch/packed_tree.h"
 #include "model/causal_model.h"
-#include "model/decoder.h"
+#include "model/networks/decoder.h"
 #include "ops/linear/linear.h"
 #include "testing/reference.h"
 #include "testing/small_model.h"

@@ -11,7 +11,7 @@
 
 #include "batch/packed_tree.h"
 #include "inference/scorer.h"
-#include "model/decoder.h"
+#include "model/networks/decoder.h"
 #include "ops/ranking_loss/ranking_loss.h"
 #include "testing/numbers.h"
 #include "testing/reference.h"
@@ -98,10 +98,14 @@ inline LossAndGradients gradients_of(model::RewardModel& loaded, const OwnedSamp
   const model::ParameterLayout layout(loaded.architecture(), run.optimizer_state);
   const auto memory = run.backend.allocate(layout.bytes(), "gradients"), sums_memory = run.backend.allocate(2 * sizeof(double), "the loss");
   auto* device_sums = static_cast<double*>(sums_memory->data());
-  decoder.forward(tree, Control());
+  model::HeadGradients& head = *loaded.reward_head().gradients();
+  const model::HeadBatch batch{tree, decoder.forward_hidden(tree, Control()), decoder.rewards(tree)};
+  head.forward(batch);
   run.backend.operations().ranking_loss({.sums = device_sums, .d_rewards = decoder.d_rewards(tree), .rewards = decoder.rewards(tree), .comparisons = pairs,
                                          .total_comparisons = static_cast<int64_t>(pairs.size()), .total_rewards = tree.rewards(), .reg_coef = 0.1f});
-  decoder.backward(tree, layout.tensors(memory->data()), Control());
+  const model::ModelTensors gradients = layout.tensors(memory->data());
+  head.backward(batch, decoder.d_rewards(tree), decoder.d_hidden(tree), gradients);
+  decoder.backward(tree, gradients, Control());
   double sums[2];
   run.backend.download(sums, device_sums, sizeof sums);
   return {sums[0] + 0.1 * sums[1], download_parameters(run.backend, layout, memory->data())};

@@ -6,28 +6,15 @@
 #include "backends/finish_at_end.h"
 #include "batch/packed_tree.h"
 #include "core/error.h"
+#include "execution/session.h"
 #include "losses/loss.h"
-#include "model/decoder.h"
 #include "training/optimizer.h"
 
 namespace cheems::training {
 namespace {
 
-model::ActivationCapacity capacity_for(const TrainerOptions& options, DType precision, int64_t longest_sample) {
-  model::ActivationCapacity capacity;
-  capacity.dtype = precision;
-  capacity.rows = std::max(options.micro_batch_tokens, longest_sample);
-  capacity.rewards = reward_capacity(capacity.rows);
-  capacity.longest_path = longest_sample;
-  capacity.training = true;
-  capacity.checkpointing = options.gradient_checkpointing;
-  return capacity;
-}
-
-int64_t longest_of(const Samples& samples) {
-  int64_t longest = 0;
-  for (size_t s = 0; s + 1 < samples.offsets.size(); ++s) longest = std::max<int64_t>(longest, samples.offsets[s + 1] - samples.offsets[s]);
-  return longest;
+execution::SessionOptions session_options(const TrainerOptions& options) {
+  return {.micro_batch_tokens = options.micro_batch_tokens, .share_prompts = options.share_prompts, .training = true, .checkpointing = options.gradient_checkpointing};
 }
 
 // One micro-batch of a global batch: its samples, and the comparisons that lie inside it.
@@ -51,13 +38,20 @@ void refuse_experts(const model::Architecture& architecture) {
   fail("A model with experts (", architecture.family, ", ", architecture.num_experts, " a layer) cannot be trained here: this engine runs sparse experts forward alone, for scoring and judging. Train a dense model.");
 }
 
+model::HeadGradients& head_of(model::RewardModel& model) {
+  model::HeadGradients* head = model.reward_head().gradients();
+  if (!head) fail("The model's reward head is of kind ", model.head().kind, ", which can be scored with but not trained.");
+  return *head;
+}
+
 }  // namespace
 
 struct Trainer::State {
   model::RewardModel& model;
   TrainerOptions options;
   Optimizer optimizer;
-  std::unique_ptr<model::Decoder> decoder;
+  execution::Session session;
+  model::HeadGradients& head;
   std::unique_ptr<losses::Loss> loss;
 
   std::unique_ptr<Buffer> sums;          // [2] doubles: ranking loss and regulariser of the step
@@ -65,23 +59,19 @@ struct Trainer::State {
   std::vector<int32_t> place;            // scratch: sample -> index in the tree's samples
 
   State(model::RewardModel& m, const TrainerOptions& o)
-      : model(m), options(o), optimizer(m, o), loss(losses::bradley_terry(o.reg_coef)), sums(m.backend().allocate(2 * sizeof(double), "the loss")) {}
-
-  void ensure_capacity(int64_t longest) {
-    if (decoder && decoder->capacity().longest_path >= longest) return;
-    const int64_t known = decoder ? decoder->capacity().longest_path : 0;
-    decoder.reset();
-    decoder = std::make_unique<model::Decoder>(model.architecture(), model.parameters().tensors(), model.backend(), capacity_for(options, model.precision(), std::max({longest, 2 * known, int64_t{256}})));
-  }
-
-  void check(const Samples& samples) const { check_samples(samples, model.architecture().vocab_size, model.architecture().max_position_embeddings); }
+      : model(m),
+        options(o),
+        optimizer(m, o),
+        session(m, session_options(o)),
+        head(head_of(m)),
+        loss(losses::bradley_terry(o.reg_coef)),
+        sums(m.backend().allocate(2 * sizeof(double), "the loss")) {}
 
   // Planned, not packed.
   std::vector<MicroBatch> micro_batches(const Samples& samples, std::span<const Comparison> comparisons) const {
-    const Range range(model.backend(), "plan");
     std::vector<MicroBatch> batches;
     std::vector<size_t> batch_of(static_cast<size_t>(samples.count()));
-    for (auto& chosen : plan_micro_batches(samples, options.micro_batch_tokens, options.share_prompts)) {
+    for (auto& chosen : session.micro_batches(samples)) {
       for (const int32_t sample : chosen) batch_of[static_cast<size_t>(sample)] = batches.size();
       batches.emplace_back().chosen = std::move(chosen);
     }
@@ -96,8 +86,7 @@ struct Trainer::State {
   // With the order of tokens where a backward pass will need it.
   void pack(const Samples& samples, MicroBatch& batch, TokenOrder order) {
     if (batch.tree.rows() > 0) return;
-    const Range range(model.backend(), "pack");
-    batch.tree = pack_tree(samples, batch.chosen, options.share_prompts, order);
+    batch.tree = session.pack(samples, batch.chosen, order);
     if (order == TokenOrder::sorted && options.padding_token >= 0) leave_token_out(batch.tree, static_cast<int32_t>(options.padding_token));
     place.resize(static_cast<size_t>(samples.count()));
     for (size_t r = 0; r < batch.tree.samples.size(); ++r) place[static_cast<size_t>(batch.tree.samples[r])] = static_cast<int32_t>(r);
@@ -105,11 +94,22 @@ struct Trainer::State {
   }
 
   // Its rewards come to batch.rewards with the backend's next download.
-  void forward(MicroBatch& batch, const Control& control) {
-    decoder->forward(batch.tree, control);
+  model::HeadBatch forward(MicroBatch& batch, const Control& control) {
+    model::Network& network = session.network();
+    const model::HeadBatch computed{batch.tree, network.forward_hidden(batch.tree, control), network.rewards(batch.tree)};
+    head.forward(computed);
     batch.rewards.resize(batch.tree.samples.size());
     const Range range(model.backend(), "download");
-    model.backend().download_later(batch.rewards.data(), decoder->rewards(batch.tree).data, static_cast<int64_t>(batch.rewards.size() * sizeof(float)));
+    model.backend().download_later(batch.rewards.data(), computed.rewards.data, static_cast<int64_t>(batch.rewards.size() * sizeof(float)));
+    return computed;
+  }
+  // From the gradients of its rewards, which stand in the network's d_rewards.
+  void backward(const model::HeadBatch& computed, const Control& control) {
+    model::Network& network = session.network();
+    const model::ModelTensors& gradients = optimizer.gradients();
+    const bool goes_on = gradients.any_of_network();
+    head.backward(computed, network.d_rewards(computed.tree), goes_on ? network.d_hidden(computed.tree) : Tensor{}, gradients);
+    if (goes_on) network.backward(computed.tree, gradients, control);
   }
   double* device_sums() const { return static_cast<double*>(sums->data()); }
 };
@@ -117,7 +117,6 @@ struct Trainer::State {
 Trainer::Trainer(model::RewardModel& model, const TrainerOptions& options) {
   refuse_experts(model.architecture());
   state_ = std::make_unique<State>(model, options);
-  if (options.micro_batch_tokens <= 0) fail("micro_batch_tokens is ", options.micro_batch_tokens, "; it must be at least 1.");
   for (const auto& parameter : model.parameters().layout().parameters()) {
     if (options.trained && !options.trained(parameter)) continue;
     if (parameter.mapped && parameter.dtype == model.precision()) {
@@ -189,10 +188,10 @@ void loss_across(const std::vector<MicroBatch>& batches, std::span<const Compari
 StepResult Trainer::step(const Samples& samples, std::span<const Comparison> comparisons, const OptimizerStep& optimizer, const Control& control) {
   State& state = *state_;
   const Range range(state.model.backend(), "step", optimizer.step);
-  state.check(samples);
+  state.session.check(samples);
   if (comparisons.empty()) fail("The global batch has no pair, so there is nothing to rank. Annotate the prompts, or raise --global_batch_size.");
   check_comparisons(comparisons, samples.count());
-  state.ensure_capacity(longest_of(samples));
+  state.session.network_for(samples);
   Backend& backend = state.model.backend();
   StepResult result;
   result.rewards.resize(static_cast<size_t>(samples.count()));
@@ -219,18 +218,18 @@ StepResult Trainer::step(const Samples& samples, std::span<const Comparison> com
     int64_t done = 0;
     for (MicroBatch& batch : batches) {
       state.pack(samples, batch, TokenOrder::sorted);
-      state.forward(batch, control);
-      const Tensor d_local = state.decoder->d_rewards(batch.tree);
+      const model::HeadBatch computed = state.forward(batch, control);
+      const Tensor d_local = state.session.network().d_rewards(batch.tree);
       if (batch.pairs_cross) {
         std::vector<float> local;
         for (const int32_t sample : batch.tree.samples) local.push_back(d_rewards[static_cast<size_t>(sample)]);
         backend.upload(d_local.data, local.data(), static_cast<int64_t>(local.size() * sizeof(float)));
       } else {
         const Range range(backend, "loss");
-        state.loss->add(backend.operations(), {.sums = state.device_sums(), .d_rewards = d_local, .rewards = state.decoder->rewards(batch.tree), .comparisons = batch.comparisons,
+        state.loss->add(backend.operations(), {.sums = state.device_sums(), .d_rewards = d_local, .rewards = computed.rewards, .comparisons = batch.comparisons,
                                                .total_comparisons = static_cast<int64_t>(comparisons.size()), .total_rewards = samples.count()});
       }
-      state.decoder->backward(batch.tree, state.optimizer.gradients(), control);
+      state.backward(computed, control);
       result.computed_tokens += batch.tree.rows();
       done += static_cast<int64_t>(batch.chosen.size());
       control.report(done, samples.count(), result.computed_tokens);
@@ -266,8 +265,8 @@ StepResult Trainer::step(const Samples& samples, std::span<const Comparison> com
 std::vector<float> Trainer::score(const Samples& samples, const Control& control) {
   State& state = *state_;
   const Range range(state.model.backend(), "score");
-  state.check(samples);
-  state.ensure_capacity(longest_of(samples));
+  state.session.check(samples);
+  state.session.network_for(samples);
   std::vector<float> rewards(static_cast<size_t>(samples.count()));
   int64_t done = 0, tokens = 0;
   auto batches = state.micro_batches(samples, {});
@@ -298,7 +297,7 @@ void Trainer::plan(const model::Architecture& architecture, const TrainerOptions
   refuse_experts(architecture);
   model::require_decoder(architecture, "training");
   Optimizer::plan(architecture, options, plan);
-  model::Decoder::plan(architecture, capacity_for(options, precision, longest_sample), workspace_bytes, plan);
+  execution::Session::plan(architecture, session_options(options), precision, longest_sample, workspace_bytes, plan);
 }
 
 }  // namespace cheems::training

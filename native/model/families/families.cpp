@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "model/networks/body.h"
 #include "model/quantization.h"
 
 namespace cheems::model {
@@ -60,8 +61,8 @@ Architecture read_architecture_file(const std::string& config_file) {
 }
 
 void require_decoder(const Architecture& architecture, const std::string& purpose) {
-  if (!architecture.is_encoder()) return;
-  fail("This model is an encoder (", architecture.family, "), which this engine can score with but has no ", purpose, " for: that is for decoders (llama, qwen2, gemma2, …).");
+  if (body_of(architecture).has_backward && body_of(architecture).has_cache) return;
+  fail("This model is an ", body_of(architecture).name, " (", architecture.family, "), which this engine can score with but has no ", purpose, " for: that is for decoders (llama, qwen2, gemma2, …).");
 }
 
 StoredTensor stored_tensor(const Architecture& architecture, const std::string& parameter) {

@@ -103,16 +103,10 @@ int64_t DenseHead::widest() const {
   return widest;
 }
 
-int64_t DenseHead::bytes() const {
-  int64_t bytes = 0;
-  for (const DenseLayers& stack : stacks_) bytes += stack.bytes();
-  return bytes;
-}
-
-int64_t DenseHead::launch(const Tensor& hidden, HeadOutputs& outputs) {
+int64_t DenseHead::launch(const HeadBatch& batch, HeadOutputs& outputs) {
   outputs.resize(stacks_.size());
   int64_t download = 0;
-  for (size_t i = 0; i < stacks_.size(); ++i) download = stacks_[i].launch(hidden, outputs[i]);
+  for (size_t i = 0; i < stacks_.size(); ++i) download = stacks_[i].launch(batch.hidden, outputs[i]);
   return download;
 }
 

@@ -35,7 +35,6 @@ class DenseLayers {
   int64_t launch(const Tensor& x, std::vector<float>& outputs);
   int64_t outputs() const { return outputs_; }
   int64_t widest() const { return widest_; }
-  int64_t bytes() const { return weights_->size(); }
 
  private:
   struct Placed {
@@ -49,7 +48,7 @@ class DenseLayers {
 };
 
 // A head of such stacks, which all read the same hidden states. What is made of their outputs, each kind says.
-class DenseHead : public LayeredHead {
+class DenseHead : public Head {
  public:
   struct Stack {
     const std::vector<DenseLayer>& layers;
@@ -57,8 +56,7 @@ class DenseHead : public LayeredHead {
   };
   DenseHead(const std::vector<Stack>& stacks, Backend& backend);
   int64_t widest() const override;
-  int64_t bytes() const override;
-  int64_t launch(const Tensor& hidden, HeadOutputs& outputs) override;
+  int64_t launch(const HeadBatch& batch, HeadOutputs& outputs) override;
 
  protected:
   // Numbers that the stack gives for each row.

@@ -141,7 +141,7 @@ std::optional<HeadMatch> gated_attributes_head(const HeadSource& source) {
   match.facts.description = std::to_string(rule.objectives) + " attributes" + (rule.quantiles > 1 ? " of " + std::to_string(rule.quantiles) + " quantiles" : "") + " (" + kRegression + "), weighed by a gate of " +
                             std::to_string(gate.size()) + " layers" + (batch_norm ? " with batch norm" : "") + " that reads the prompt";
   const std::vector<DenseLayer> regression = {{.inputs = shape[1], .outputs = shape[0], .weight = source.read(kRegression, shape), .bias = {}, .activation = {}}};
-  match.make = [regression, gate, rule](Backend& backend) { return std::make_unique<GatedAttributesHead>(regression, gate, rule, backend); };
+  match.make = [regression, gate, rule](const Parameters&, Backend& backend) { return std::make_unique<GatedAttributesHead>(regression, gate, rule, backend); };
   return match;
 }
 

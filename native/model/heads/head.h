@@ -16,6 +16,7 @@
 #include "core/tensor.h"
 #include "model/architecture.h"
 #include "model/families/config_json.h"
+#include "model/parameters/parameters.h"
 #include "storage/checkpoint.h"
 
 namespace cheems::model {
@@ -33,7 +34,7 @@ struct HeadFacts {
   std::string source;       // the tensor that the last layer is: "score.weight"
   std::string description;  // a line for people: shapes, and what is done with them
   Readout readout = Readout::last_token;
-  bool linear() const { return kind == "linear"; }
+  bool linear() const { return kind == "linear"; }  // of one layer, w . h
 };
 
 // Every kind that HeadFacts may name; the last is an encoder's own.
@@ -59,20 +60,37 @@ struct LinearRule {
 // What a head's layers gave for a tree: for each stack of layers [U, outputs], row after row.
 using HeadOutputs = std::vector<std::vector<float>>;
 
-// A head that is more than one linear layer. Its layers run on the backend, what follows them on the host in float64.
-class LayeredHead {
+// A tree that went through the network.
+struct HeadBatch {
+  const PackedTree& tree;
+  Tensor hidden;   // [U, H] float32: Network::forward_hidden
+  Tensor rewards;  // [1, R] float32: room for what the head makes of them (Network::rewards)
+};
+
+// The gradients of a head whose formulas are known.
+class HeadGradients {
  public:
-  virtual ~LayeredHead() = default;
-  // The widest layer, and the rows that one call may have at most, are what workspace is planned with.
-  virtual int64_t widest() const = 0;
-  // Bytes that its weights take in the backend's memory.
-  virtual int64_t bytes() const = 0;
-  // hidden: [U, H] float32, a tree's reward_rows. Puts the layers on the backend; `outputs` has their results once the download
-  // that is returned has arrived (Backend::wait_for).
-  virtual int64_t launch(const Tensor& hidden, HeadOutputs& outputs) = 0;
+  virtual ~HeadGradients() = default;
+  // The rewards of the tree's samples in batch.rewards, in the backend's memory, where a loss can read them.
+  virtual void forward(const HeadBatch& batch) = 0;
+  // From d_rewards [1, R]: overwrites d_hidden [U, H] and adds to the head's own `gradients`; not what is absent of them.
+  virtual void backward(const HeadBatch& batch, const Tensor& d_rewards, const Tensor& d_hidden, const ModelTensors& gradients) = 0;
+};
+
+// Its layers run on the backend, what follows them on the host in float64.
+class Head {
+ public:
+  virtual ~Head() = default;
+  // The widest of its layers, which workspace is planned with; 0: none is wider than the hidden states.
+  virtual int64_t widest() const { return 0; }
+  // Puts the layers on the backend; `outputs` has their results once the download that is returned has arrived
+  // (Backend::wait_for).
+  virtual int64_t launch(const HeadBatch& batch, HeadOutputs& outputs) = 0;
   // From those outputs, one reward for each sample of the tree's samples, whose readouts stand next to each other; with
   // Readout::every_step one for each readout.
   virtual std::vector<float> rewards(const HeadOutputs& outputs, const PackedTree& tree) const = 0;
+  // Null where none are known: the head can be scored with but not trained.
+  virtual HeadGradients* gradients() { return nullptr; }
 };
 
 // What recognition may look at.
@@ -95,11 +113,12 @@ struct HeadSource {
 struct HeadMatch {
   HeadFacts facts;
   std::set<std::string> tensors;  // all that belong to it
-  // Of a linear head: the weights [H] and what is done with their product. Else empty.
+  // Of a linear head: the weights [H], empty where they are new, and what is done with their product.
   std::vector<float> weight;
   LinearRule rule;
-  // Of the others: makes it in a backend's memory. Empty for linear heads.
-  std::function<std::unique_ptr<LayeredHead>(Backend&)> make;
+  // Makes it. Its weights are the model's parameters, or of its own and put into the backend's memory.
+  std::function<std::unique_ptr<Head>(const Parameters&, Backend&)> make;
+  bool in_parameters = false;  // whether they are the model's (ModelEnd::reward_head)
 };
 
 }  // namespace cheems::model

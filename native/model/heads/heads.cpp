@@ -5,6 +5,9 @@
 #include <functional>
 
 #include "core/error.h"
+#include "model/heads/linear.h"
+#include "model/heads/pooler.h"
+#include "model/networks/body.h"
 
 namespace cheems::model {
 namespace {
@@ -86,7 +89,15 @@ void add_head_files(storage::Checkpoint& checkpoint) {
   }
 }
 
+HeadMatch new_head(const Architecture& architecture, const std::string& description) {
+  HeadMatch match = body_of(architecture).pooled ? new_pooler_head() : new_linear_head();
+  match.facts.source = "new";
+  match.facts.description += ", " + description;
+  return match;
+}
+
 std::optional<HeadMatch> find_head(const HeadSource& source) {
+  if (body_of(source.architecture).pooled) return pooler_head(source);
   std::vector<HeadMatch> heads = all_heads(source);
   if (source.choice == "vocabulary_row") return vocabulary_row_head(source);
   if (!source.choice.empty()) {

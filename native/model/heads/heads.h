@@ -21,5 +21,10 @@ std::optional<HeadMatch> gated_attributes_head(const HeadSource& source);
 std::optional<HeadMatch> weighted_attributes_head(const HeadSource& source);
 std::optional<HeadMatch> label_distribution_head(const HeadSource& source);
 std::optional<HeadMatch> vocabulary_row_head(const HeadSource& source);
+// An encoder's, which is the only one that it can have.
+std::optional<HeadMatch> pooler_head(const HeadSource& source);
+
+// Of numbers that nobody has yet: a linear head, or an encoder's pooler. `description` tells where they come from.
+HeadMatch new_head(const Architecture& architecture, const std::string& description);
 
 }  // namespace cheems::model

@@ -67,7 +67,7 @@ std::optional<HeadMatch> label_distribution_head(const HeadSource& source) {
   if (temperature < 0) source.config.refuse("temperature", "a positive number is needed.");
   match.facts = {.kind = "label_distribution", .source = last, .description = {}, .readout = Readout::last_token};
   match.facts.description = "distributions over " + std::to_string(kGrades) + " grades of " + std::to_string(objectives) + " objectives (regression_layer), mixed by a gate (gating_layer" + (temperature > 0 ? ", softmax)" : ", raw)");
-  match.make = [regression, gate, temperature](Backend& backend) { return std::make_unique<LabelDistributionHead>(regression, gate, temperature, backend); };
+  match.make = [regression, gate, temperature](const Parameters&, Backend& backend) { return std::make_unique<LabelDistributionHead>(regression, gate, temperature, backend); };
   return match;
 }
 

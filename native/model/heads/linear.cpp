@@ -6,11 +6,15 @@
 //   v_head.summary       TRL's and LLaMA-Factory's value heads, GRM's linear one
 //   score_head           Beaver, with its running normalisation
 // and the name that config.json's value_head_prefix says (OpenRLHF). A bias is added, and normalisation done, on the host.
+#include <algorithm>
 #include <cmath>
+
+#include "model/heads/linear.h"
 
 #include "core/error.h"
 #include "model/heads/heads.h"
-#include "model/parameters/parameter.h"
+#include "ops/operations.h"
+#include "ops/reward_head/reward_head.h"
 
 namespace cheems::model {
 namespace {
@@ -74,6 +78,41 @@ std::vector<float> read_weight(const HeadSource& source, const std::string& name
 
 }  // namespace
 
+LinearHead::LinearHead(const Tensor& weight, const LinearRule& rule, Backend& backend) : weight_(weight), rule_(rule), backend_(backend) {}
+
+void LinearHead::forward(const HeadBatch& batch) {
+  backend_.operations().reward_head_forward({.rewards = batch.rewards, .x = batch.hidden, .weight = weight_, .index = batch.tree.reward_index});
+}
+
+void LinearHead::backward(const HeadBatch& batch, const Tensor& d_rewards, const Tensor& d_hidden, const ModelTensors& gradients) {
+  if (!d_hidden && !gradients.head) return;
+  backend_.operations().reward_head_backward({.dx = d_hidden, .d_weight = gradients.head, .d_rewards = d_rewards, .x = batch.hidden, .weight = weight_, .index = batch.tree.reward_index});
+}
+
+int64_t LinearHead::launch(const HeadBatch& batch, HeadOutputs& outputs) {
+  forward(batch);
+  auto& products = outputs.emplace_back(static_cast<size_t>(batch.tree.rewards()));
+  return backend_.download_later(products.data(), batch.rewards.data, static_cast<int64_t>(products.size() * sizeof(float)));
+}
+
+std::vector<float> LinearHead::rewards(const HeadOutputs& outputs, const PackedTree&) const {
+  std::vector<float> rewards = outputs[0];
+  if (!rule_.plain()) std::transform(rewards.begin(), rewards.end(), rewards.begin(), [&](float product) { return rule_.apply(product); });
+  return rewards;
+}
+
+HeadMatch new_linear_head() {
+  HeadMatch match;
+  match.facts = {.kind = "linear", .source = {}, .description = "linear"};
+  finish_linear_head(match);
+  return match;
+}
+
+void finish_linear_head(HeadMatch& match) {
+  match.in_parameters = true;
+  match.make = [rule = match.rule](const Parameters& parameters, Backend& backend) { return std::make_unique<LinearHead>(parameters.tensors().head, rule, backend); };
+}
+
 std::vector<HeadMatch> linear_heads(const HeadSource& source) {
   std::set<std::string> names = {kHeadName, "v_head.weight", "regression_head.weight", "value_head.weight", "v_head.summary.weight", "score_head.weight"};
   const std::string prefix = source.config.text_or("value_head_prefix", "");
@@ -96,6 +135,7 @@ std::vector<HeadMatch> linear_heads(const HeadSource& source) {
     }
     if (name == "score_head.weight") read_beaver_rule(source, head);
     else read_openrlhf_rule(source, head);
+    finish_linear_head(head);
     heads.push_back(std::move(head));
   }
   return heads;

@@ -45,7 +45,7 @@ std::optional<HeadMatch> layers_under(const HeadSource& source, const std::strin
   match.facts.kind = outputs == 1 ? "relu_layers" : "process";
   match.facts.description = outputs == 1 ? "layers with ReLU, " + shapes_of(prefix, layers) : "process reward, " + shapes_of(prefix, layers) + ", the softmax's second entry at each step's end";
   if (outputs == 2) match.facts.readout = Readout::every_step;
-  match.make = [layers](Backend& backend) { return std::make_unique<ReluLayersHead>(layers, backend); };
+  match.make = [layers](const Parameters&, Backend& backend) { return std::make_unique<ReluLayersHead>(layers, backend); };
   return match;
 }
 

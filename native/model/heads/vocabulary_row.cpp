@@ -2,7 +2,7 @@
 // a folder from a plain language model, whose row 0 means nothing: it is used only where the user says so.
 #include "core/error.h"
 #include "model/heads/heads.h"
-#include "model/parameters/parameter.h"
+#include "model/heads/linear.h"
 
 namespace cheems::model {
 
@@ -23,6 +23,7 @@ std::optional<HeadMatch> vocabulary_row_head(const HeadSource& source) {
     match.weight = source.read(kVocabularyName, shape);
     match.weight.resize(static_cast<size_t>(source.architecture.hidden_size));
   }
+  finish_linear_head(match);
   return match;
 }
 

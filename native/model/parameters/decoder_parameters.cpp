@@ -1,5 +1,6 @@
 #include "model/parameters/decoder_parameters.h"
 
+#include <algorithm>
 #include <string>
 
 namespace cheems::model {
@@ -81,6 +82,11 @@ bool LayerTensors::any_of_attention() const {
 
 bool LayerTensors::any_of_mlp() const {
   return mlp_norm || gate_up || gate_up_bias || down || down_bias || mlp_branch_norm;
+}
+
+bool ModelTensors::any_of_network() const {
+  const auto any = [](const LayerTensors& layer) { return layer.any_of_attention() || layer.any_of_mlp(); };
+  return embedding || final_norm || std::any_of(layers.begin(), layers.end(), any);
 }
 
 ModelTensors visit_decoder(const Architecture& a, ModelEnd end, ParameterVisitor& visitor) {

@@ -49,6 +49,9 @@ struct ModelTensors {
   Tensor head;        // [1, H]; absent but for ModelEnd::reward_head
   Tensor vocabulary;  // [V, H]; absent but for ModelEnd::vocabulary
   const storage::Checkpoint* files = nullptr;  // in whose mapped files some matrices lie; null where none does
+
+  // Of gradients: whether any of the network's is there, or the head's alone.
+  bool any_of_network() const;
 };
 
 // Names each parameter once, in the order of the files that are saved.

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "model/parameters/encoder_parameters.h"
+#include "model/networks/body.h"
 
 namespace cheems::model {
 namespace {
@@ -45,13 +45,8 @@ ParameterLayout::ParameterLayout(const Architecture& architecture, DType matrix_
   lay_out();
 }
 
-void ParameterLayout::describe(ParameterVisitor visitor) const {
-  if (architecture_.is_encoder()) (void)visit_encoder(architecture_, end_, visitor);
-  else (void)visit_decoder(architecture_, end_, visitor);
-}
-
 void ParameterLayout::declare(const MappedMatrices& mapped) {
-  describe(ParameterVisitor([&](Parameter parameter) {
+  ParameterVisitor visitor([&](Parameter parameter) {
     if (parameter.is_matrix()) parameter.dtype = matrix_dtype_;
     if (const auto found = mapped.find(parameter.name); found != mapped.end()) {
       parameter.mapped = found->second.data;
@@ -59,7 +54,8 @@ void ParameterLayout::declare(const MappedMatrices& mapped) {
     }
     parameters_.push_back(std::move(parameter));
     return Tensor{};
-  }));
+  });
+  body_of(architecture_).describe(architecture_, end_, visitor);
 }
 
 void ParameterLayout::lay_out() {
@@ -88,7 +84,7 @@ ParameterVisitor ParameterLayout::views(void* base) const {
 }
 
 ModelTensors ParameterLayout::tensors(void* base) const {
-  if (architecture_.is_encoder()) return {};
+  if (!body_of(architecture_).has_backward) return {};
   ParameterVisitor visitor = views(base);
   return visit_decoder(architecture_, end_, visitor);
 }

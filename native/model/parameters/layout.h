@@ -39,6 +39,7 @@ class ParameterLayout {
   // where of parameters that are one matrix some are trained and others are not.
   ParameterLayout(const Architecture& architecture, DType matrix_dtype, const TrainedSet& trained);
 
+  const Architecture& architecture() const { return architecture_; }
   const std::vector<Parameter>& parameters() const { return parameters_; }
   int64_t bytes() const { return bytes_; }
   int64_t count() const;  // numbers in all
@@ -52,7 +53,6 @@ class ParameterLayout {
   std::vector<ParameterRange> ranges(void* base) const { return ranges(base, *this); }
 
  private:
-  void describe(ParameterVisitor visitor) const;
   void declare(const MappedMatrices& mapped);
   void lay_out();
   bool has_room(const Parameter& parameter) const { return parameter.trained && !parameter.mapped; }

@@ -1,4 +1,4 @@
-// DeBERTa v3 with its reward head: one flat list of operations over samples that stand back to back. Inference only.
+// DeBERTa v3: one flat list of operations over samples that stand back to back. Inference only.
 #pragma once
 
 #include <memory>
@@ -9,23 +9,28 @@
 #include "core/control.h"
 #include "core/memory_plan.h"
 #include "model/activations.h"
+#include "model/networks/network.h"
 #include "model/parameters/encoder_parameters.h"
 #include "ops/operations.h"
 
 namespace cheems::model {
 
-class Encoder {
+class Encoder : public Network {
  public:
   // Takes all memory that any batch within `capacity` (without training) will need, and computes what depends on the weights
   // alone: the layers' projections of the relative position embeddings. The weights outlive the encoder and do not change.
   Encoder(const Architecture& architecture, const EncoderTensors& weights, Backend& backend, const ActivationCapacity& capacity);
-  ~Encoder();
+  ~Encoder() override;
 
-  const ActivationCapacity& capacity() const { return capacity_; }
+  const ActivationCapacity& capacity() const override { return capacity_; }
 
-  // Rewards of the tree's samples, which must not share prefixes, in the order of tree.samples; download them from rewards().
-  void forward(const PackedTree& tree, const Control& control);
-  Tensor rewards(const PackedTree& tree) const;  // [R, 1] float32, contiguous
+  // The tree's samples must not share prefixes; hidden states are in the order of tree.samples.
+  Tensor forward_hidden(const PackedTree& tree, const Control& control, const KeyValueCache* cache = nullptr) override;
+  Tensor rewards(const PackedTree& tree) const override;
+  // Defects of the caller: an encoder has no backward pass.
+  Tensor d_rewards(const PackedTree& tree) const override;
+  Tensor d_hidden(const PackedTree& tree) const override;
+  void backward(const PackedTree& tree, const ModelTensors& gradients, const Control& control) override;
 
   static void plan(const Architecture& architecture, const ActivationCapacity& capacity, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan);
 
@@ -37,10 +42,9 @@ class Encoder {
   };
   void project_relative_positions();
   void forward_layer(int64_t layer, const PackedTree& tree);
-  void forward_last_layer(const PackedTree& tree);
+  Tensor forward_last_layer(const PackedTree& tree);
   void attend(int64_t layer, const PackedTree& tree, const Tensor& context, const Tensor& q, const Tensor& k, const Tensor& v, bool first_tokens_only);
   void forward_mlp(const EncoderLayerTensors& w, const Tensor& mid, const Tensor& out);
-  void forward_head(const Tensor& first);
   void norm(const WeightAndBias& w, const Tensor& x, const Tensor& y);
 
   const Architecture architecture_;

@@ -1,9 +1,11 @@
-#include "model/encoder.h"
+#include "model/networks/encoder.h"
 
 #include <cmath>
 #include <numeric>
 
 #include "core/error.h"
+#include "model/heads/pooler.h"
+#include "model/networks/body.h"
 #include "model/relative_positions.h"
 #include "ops/disentangled_attention/disentangled_attention.h"
 #include "ops/embedding/embedding.h"
@@ -14,7 +16,7 @@
 
 namespace cheems::model {
 
-// What a forward pass uses, overwritten by every layer; N token rows, R samples. Cut them with head_rows().
+// What a forward pass uses, overwritten by every layer; N token rows, R samples. Cut them with first_rows().
 struct Encoder::Buffers {
   Tensor x;         // [N, H]: the residual stream between layers
   Tensor mid;       // [N, H]: after attention
@@ -22,8 +24,8 @@ struct Encoder::Buffers {
   Tensor context;   // [N, H]
   Tensor inner;     // [N, I]
   Tensor first, first_q;           // [R, H]: of the first tokens, in the last layer
-  Tensor last, pooler_in, pooled;  // [R, H]: last of the activations' dtype, the other two float32
-  Tensor rewards;                  // [R, 1] float32
+  Tensor last, last_normed;        // [R, H]: last of the activations' dtype, the other float32
+  Tensor rewards;                  // [1, R] float32
 
   Buffers(const Architecture& a, const ActivationCapacity& capacity, Arena& arena) {
     const auto take = [&](int64_t rows, int64_t columns) { return arena.matrix(rows, columns, capacity.dtype); };
@@ -35,9 +37,8 @@ struct Encoder::Buffers {
     first = take(capacity.rewards, a.hidden_size);
     first_q = take(capacity.rewards, a.hidden_size);
     last = take(capacity.rewards, a.hidden_size);
-    pooler_in = arena.floats(capacity.rewards, a.hidden_size);
-    pooled = arena.floats(capacity.rewards, a.hidden_size);
-    rewards = arena.floats(capacity.rewards, 1);
+    last_normed = arena.floats(capacity.rewards, a.hidden_size);
+    rewards = arena.floats(1, capacity.rewards);
   }
 };
 
@@ -59,14 +60,29 @@ int64_t relative_bytes(const Architecture& a, DType dtype) {
 int64_t bucket_bytes(const ActivationCapacity& capacity) { return (2 * capacity.longest_path - 1) * static_cast<int64_t>(sizeof(int32_t)); }
 
 // Transformers divides by sqrt(head_size * 3): one for the content scores and one for each relative term.
+[[noreturn]] void refuse_backward() { fail("An encoder was asked for gradients, which it has none of; this is a defect of the engine."); }
+
 float score_scale(const Architecture& a) { return static_cast<float>(1 / std::sqrt(3.0 * static_cast<double>(a.head_size))); }
 
 }  // namespace
 
+const Body& encoder_body() {
+  static const Body body = {
+      .name = "encoder", .sample_form = "pair", .any_length = true, .shares_prompts = false, .has_backward = false, .has_cache = false,
+      .maps_weights = false, .pooled = true, .least_path = 512, .prefix = "deberta.", .embedding = "embeddings.word_embeddings.weight",
+      .unused = {"deberta.embeddings.position_ids"}, .unused_prefixes = {"lm_predictions.", "mask_predictions."},
+      .describe = [](const Architecture& a, ModelEnd end, ParameterVisitor& visitor) { (void)visit_encoder(a, end, visitor); },
+      .make = [](const Architecture& a, const Parameters& weights, Backend& backend, const ActivationCapacity& capacity) -> std::unique_ptr<Network> {
+        return std::make_unique<Encoder>(a, encoder_tensors(weights.layout(), a, weights.data()), backend, capacity);
+      },
+      .plan = Encoder::plan};
+  return body;
+}
+
 void Encoder::plan(const Architecture& a, const ActivationCapacity& capacity, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan) {
   Arena counter;
   const Buffers counted(a, capacity, counter);
-  plan.add("activations, forward", "activations", counter.used());
+  plan.add("activations, forward", "activations", counter.used() + PoolerHead::scratch_bytes(a.hidden_size, capacity.rewards));
   plan.add("projections of the relative positions", "workspace", relative_bytes(a, capacity.dtype) + bucket_bytes(capacity));
   plan.add("workspace of the kernels", "workspace", workspace_bytes(encoder_workspace(a, capacity)));
 }
@@ -109,14 +125,19 @@ void Encoder::project_relative_positions() {
   }
 }
 
-Tensor Encoder::rewards(const PackedTree& tree) const { return head_rows(buffers_->rewards, tree.rewards()); }
+Tensor Encoder::rewards(const PackedTree& tree) const { return buffers_->rewards.column_range(0, tree.rewards()); }
 
-void Encoder::forward(const PackedTree& tree, const Control& control) {
+Tensor Encoder::d_rewards(const PackedTree&) const { refuse_backward(); }
+Tensor Encoder::d_hidden(const PackedTree&) const { refuse_backward(); }
+void Encoder::backward(const PackedTree&, const ModelTensors&, const Control&) { refuse_backward(); }
+
+Tensor Encoder::forward_hidden(const PackedTree& tree, const Control& control, const KeyValueCache* cache) {
+  if (cache) fail("An encoder was given a key/value cache; this is a defect of the engine.");
   if (tree.segments.size() != tree.samples.size()) fail("An encoder was given samples that share a prefix; this is a defect of the engine.");
   ops_.set_workspace(workspace_->data(), workspace_->size());
   ops_.begin_batch(tree);
   const Range range(backend_, "forward");
-  const Tensor x = head_rows(buffers_->x, tree.rows());
+  const Tensor x = first_rows(buffers_->x, tree.rows());
   ops_.embedding_forward({.y = x, .table = weights_.embedding, .tokens = tree.tokens});
   norm(weights_.embedding_norm, x, x);
   for (int64_t layer = 0; layer + 1 < architecture_.num_layers; ++layer) {
@@ -124,7 +145,7 @@ void Encoder::forward(const PackedTree& tree, const Control& control) {
     forward_layer(layer, tree);
   }
   control.check();
-  forward_last_layer(tree);
+  return forward_last_layer(tree);
 }
 
 // mid = norm(x + output(attention(x)));  x = norm(mid + down(gelu(up(mid))))
@@ -132,7 +153,7 @@ void Encoder::forward_layer(int64_t layer, const PackedTree& tree) {
   const Range range(backend_, "layer", layer);
   const EncoderLayerTensors& w = weights_.layers[static_cast<size_t>(layer)];
   const int64_t hidden = architecture_.hidden_size;
-  const Tensor x = head_rows(buffers_->x, tree.rows()), qkv = head_rows(buffers_->qkv, tree.rows()), context = head_rows(buffers_->context, tree.rows()), mid = head_rows(buffers_->mid, tree.rows());
+  const Tensor x = first_rows(buffers_->x, tree.rows()), qkv = first_rows(buffers_->qkv, tree.rows()), context = first_rows(buffers_->context, tree.rows()), mid = first_rows(buffers_->mid, tree.rows());
   ops_.linear_forward({.y = qkv, .x = x, .weight = w.qkv.weight, .bias = w.qkv.bias, .residual = {}});
   attend(layer, tree, context, qkv.column_range(0, hidden), qkv.column_range(hidden, hidden), qkv.column_range(2 * hidden, hidden), false);
   ops_.linear_forward({.y = mid, .x = context, .weight = w.output.weight, .bias = w.output.bias, .residual = x});
@@ -141,25 +162,28 @@ void Encoder::forward_layer(int64_t layer, const PackedTree& tree) {
   norm(w.mlp_norm, x, x);
 }
 
-// As forward_layer, but what follows the keys and values is computed for the first tokens alone, which the head reads.
-void Encoder::forward_last_layer(const PackedTree& tree) {
+// As forward_layer, but what follows the keys and values is computed for the first tokens alone, which the head reads: from the
+// last norm's output on in float32, for 16-bit rewards would make false ties.
+Tensor Encoder::forward_last_layer(const PackedTree& tree) {
   const Range range(backend_, "layer", architecture_.num_layers - 1);
   const EncoderLayerTensors& w = weights_.layers.back();
   const int64_t hidden = architecture_.hidden_size, samples = tree.rewards();
-  const Tensor x = head_rows(buffers_->x, tree.rows()), first = head_rows(buffers_->first, samples), q = head_rows(buffers_->first_q, samples), last = head_rows(buffers_->last, samples);
-  const Tensor context = head_rows(buffers_->context, samples), mid = head_rows(buffers_->mid, samples);
-  Tensor kv = head_rows(buffers_->qkv, tree.rows());
+  const Tensor x = first_rows(buffers_->x, tree.rows()), first = first_rows(buffers_->first, samples), q = first_rows(buffers_->first_q, samples), last = first_rows(buffers_->last, samples);
+  const Tensor context = first_rows(buffers_->context, samples), mid = first_rows(buffers_->mid, samples);
+  Tensor kv = first_rows(buffers_->qkv, tree.rows());
   kv.columns = kv.stride = 2 * hidden;
-  std::vector<int32_t> first_rows;
-  for (const Segment& segment : tree.segments) first_rows.push_back(segment.begin);
-  ops_.gather_rows({.y = first, .x = x, .rows = first_rows});
+  std::vector<int32_t> rows;
+  for (const Segment& segment : tree.segments) rows.push_back(segment.begin);
+  ops_.gather_rows({.y = first, .x = x, .rows = rows});
   ops_.linear_forward({.y = q, .x = first, .weight = w.qkv.weight.row_range(0, hidden), .bias = w.qkv.bias.column_range(0, hidden), .residual = {}});
   ops_.linear_forward({.y = kv, .x = x, .weight = w.qkv.weight.row_range(hidden, 2 * hidden), .bias = w.qkv.bias.column_range(hidden, 2 * hidden), .residual = {}});
   attend(architecture_.num_layers - 1, tree, context, q, kv.column_range(0, hidden), kv.column_range(hidden, hidden), true);
   ops_.linear_forward({.y = mid, .x = context, .weight = w.output.weight, .bias = w.output.bias, .residual = first});
   norm(w.attention_norm, mid, mid);
   forward_mlp(w, mid, last);
-  forward_head(last);
+  const Tensor normed = first_rows(buffers_->last_normed, samples);
+  norm(w.mlp_norm, last, normed);
+  return normed;
 }
 
 void Encoder::attend(int64_t layer, const PackedTree& tree, const Tensor& context, const Tensor& q, const Tensor& k, const Tensor& v, bool first_tokens_only) {
@@ -171,19 +195,10 @@ void Encoder::attend(int64_t layer, const PackedTree& tree, const Tensor& contex
 
 // out = mid + down(gelu(up(mid))), before its norm.
 void Encoder::forward_mlp(const EncoderLayerTensors& w, const Tensor& mid, const Tensor& out) {
-  const Tensor inner = head_rows(buffers_->inner, mid.rows);
+  const Tensor inner = first_rows(buffers_->inner, mid.rows);
   ops_.linear_forward({.y = inner, .x = mid, .weight = w.up.weight, .bias = w.up.bias, .residual = {}});
   ops_.gelu_forward({.y = inner, .x = inner});
   ops_.linear_forward({.y = out, .x = inner, .weight = w.down.weight, .bias = w.down.bias, .residual = mid});
-}
-
-// reward = classifier(gelu(pooler(norm(first)))), from the last norm's output on in float32: 16-bit rewards would make false ties.
-void Encoder::forward_head(const Tensor& first) {
-  const Tensor normed = head_rows(buffers_->pooler_in, first.rows), pooled = head_rows(buffers_->pooled, first.rows);
-  norm(weights_.layers.back().mlp_norm, first, normed);
-  ops_.linear_forward({.y = pooled, .x = normed, .weight = weights_.pooler.weight, .bias = weights_.pooler.bias, .residual = {}});
-  ops_.gelu_forward({.y = pooled, .x = pooled});
-  ops_.linear_forward({.y = head_rows(buffers_->rewards, first.rows), .x = pooled, .weight = weights_.classifier.weight, .bias = weights_.classifier.bias, .residual = {}});
 }
 
 }  // namespace cheems::model

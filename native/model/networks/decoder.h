@@ -1,5 +1,4 @@
-// The decoder, with the linear reward head where its weights have one: two flat lists of operations, one per direction, over a
-// packed prompt tree.
+// The decoder: two flat lists of operations, one per direction, over a packed prompt tree.
 #pragma once
 
 #include <memory>
@@ -11,31 +10,26 @@
 #include "core/memory_plan.h"
 #include "model/activations.h"
 #include "model/key_value_cache.h"
+#include "model/networks/network.h"
 #include "model/parameters/parameters.h"
 #include "ops/attention/attention.h"
 #include "ops/operations.h"
 
 namespace cheems::model {
 
-class Decoder {
+class Decoder : public Network {
  public:
   // Takes all memory that any batch within `capacity` will need. The weights outlive the decoder.
   Decoder(const Architecture& architecture, const ModelTensors& weights, Backend& backend, const ActivationCapacity& capacity);
-  ~Decoder();
+  ~Decoder() override;
 
-  const ActivationCapacity& capacity() const { return capacity_; }
+  const ActivationCapacity& capacity() const override { return capacity_; }
 
-  // The hidden states of tree.reward_rows after the final norm, [U, H] of capacity's final_dtype: for whatever reads them. Valid until
-  // the next call. With a cache, the tokens' keys and values are kept at tree.cache_rows and attention reads the cache.
-  Tensor forward_hidden(const PackedTree& tree, const Control& control, const KeyValueCache* cache = nullptr);
-  // Rewards of the tree's samples by the linear head, in the order of tree.samples; download them from rewards().
-  void forward(const PackedTree& tree, const Control& control);
-  // After forward of the same tree: adds the gradients for d_rewards() to `gradients`; those that are absent are not computed, and
-  // nothing below the lowest that is there. Consumes the activations.
-  void backward(const PackedTree& tree, const ModelTensors& gradients, const Control& control);
-
-  Tensor rewards(const PackedTree& tree) const;    // [1, R]
-  Tensor d_rewards(const PackedTree& tree) const;  // [1, R]
+  Tensor forward_hidden(const PackedTree& tree, const Control& control, const KeyValueCache* cache = nullptr) override;
+  Tensor rewards(const PackedTree& tree) const override;
+  Tensor d_rewards(const PackedTree& tree) const override;
+  Tensor d_hidden(const PackedTree& tree) const override;
+  void backward(const PackedTree& tree, const ModelTensors& gradients, const Control& control) override;
 
   static void plan(const Architecture& architecture, const ActivationCapacity& capacity, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan);
 

@@ -1,8 +1,9 @@
-#include "model/decoder.h"
+#include "model/networks/decoder.h"
 
 #include <algorithm>
 #include <cmath>
 
+#include "model/networks/body.h"
 #include "model/rope_table.h"
 #include "ops/attention/attention.h"
 #include "ops/embedding/embedding.h"
@@ -64,6 +65,18 @@ int64_t lowest_trained(const ModelTensors& gradients) {
 
 }  // namespace
 
+const Body& decoder_body() {
+  static const Body body = {
+      .name = "decoder", .sample_form = "conversation", .any_length = false, .shares_prompts = true, .has_backward = true, .has_cache = true,
+      .maps_weights = true, .pooled = false, .least_path = 256, .prefix = {}, .embedding = {}, .unused = {}, .unused_prefixes = {},
+      .describe = [](const Architecture& a, ModelEnd end, ParameterVisitor& visitor) { (void)visit_decoder(a, end, visitor); },
+      .make = [](const Architecture& a, const Parameters& weights, Backend& backend, const ActivationCapacity& capacity) -> std::unique_ptr<Network> {
+        return std::make_unique<Decoder>(a, weights.tensors(), backend, capacity);
+      },
+      .plan = Decoder::plan};
+  return body;
+}
+
 void Decoder::plan(const Architecture& a, const ActivationCapacity& capacity, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan) {
   plan.add(capacity.training ? "activations, forward and backward" : "activations, forward", "activations", activation_bytes(a, capacity));
   plan.add("rope tables", "workspace", rope_bytes(a, capacity));
@@ -105,6 +118,10 @@ Tensor Decoder::d_rewards(const PackedTree& tree) const {
   return d_rewards;
 }
 
+Tensor Decoder::d_hidden(const PackedTree& tree) const {
+  return first_rows(activations_->d_final_normed, static_cast<int64_t>(tree.reward_rows.size()));
+}
+
 void Decoder::zero(const Tensor& contiguous) {
   backend_.zero(contiguous.data, contiguous.rows * contiguous.columns * static_cast<int64_t>(size_of(contiguous.dtype)));
 }
@@ -121,15 +138,10 @@ Tensor Decoder::forward_hidden(const PackedTree& tree, const Control& control, c
     forward_layer(layer, tree, cache);
   }
   const LayerActivations last = activations_->layer(architecture_.num_layers - 1, tree.rows(), reward_rows);
-  const Tensor normed = head_rows(activations_->final_normed, reward_rows);
+  const Tensor normed = first_rows(activations_->final_normed, reward_rows);
   ops_.rmsnorm_forward({.y = normed, .inverse_rms = activations_->final_inverse_rms, .x = last.residual_out, .weight = weights_.final_norm,
                         .epsilon = architecture_.rms_norm_epsilon, .weight_offset = architecture_.norm_weight_offset});
   return normed;
-}
-
-void Decoder::forward(const PackedTree& tree, const Control& control) {
-  const Tensor normed = forward_hidden(tree, control);
-  ops_.reward_head_forward({.rewards = rewards(tree), .x = normed, .weight = weights_.head, .index = tree.reward_index});
 }
 
 // residual_mid = residual_in + o_proj(attention(norm(residual_in)));  residual_out = residual_mid + mlp(norm(residual_mid));
@@ -143,13 +155,13 @@ void Decoder::forward_layer(int64_t layer, const PackedTree& tree, const KeyValu
   const bool last = is_last(layer);
   const int64_t queries = last ? reward_rows : tree.rows(), query_size = architecture_.query_size(), head_size = architecture_.head_size;
   const float epsilon = architecture_.rms_norm_epsilon, offset = architecture_.norm_weight_offset;
-  const Tensor normed = head_rows(activations_->normed, tree.rows());
+  const Tensor normed = first_rows(activations_->normed, tree.rows());
   Tensor residual = a.residual_in;
 
   ops_.rmsnorm_forward({.y = normed, .inverse_rms = a.inverse_rms_1, .x = a.residual_in, .weight = w.input_norm, .epsilon = epsilon, .weight_offset = offset});
   if (last) {
-    const Tensor query_normed = head_rows(activations_->query_normed, queries);
-    residual = head_rows(activations_->query_residual, queries);
+    const Tensor query_normed = first_rows(activations_->query_normed, queries);
+    residual = first_rows(activations_->query_residual, queries);
     ops_.gather_rows({.y = query_normed, .x = normed, .rows = tree.reward_rows});
     ops_.gather_rows({.y = residual, .x = a.residual_in, .rows = tree.reward_rows});
     ops_.linear_forward({.y = a.q, .x = query_normed, .weight = w.qkv_parts[0], .bias = columns_of(w.qkv_bias, 0, query_size), .residual = {}});
@@ -172,7 +184,7 @@ void Decoder::forward_layer(int64_t layer, const PackedTree& tree, const KeyValu
   ops_.attention_forward({.context = a.context, .log_sum_exp = a.log_sum_exp, .q = a.q_turned, .k = keys, .v = values, .tree = &tree, .query_rows = query_rows, .shape = attention_shape(layer)});
   end_branch({.x = a.context, .weight = w.output, .bias = w.output_bias, .norm = w.attention_branch_norm, .branch = a.attention_branch, .inverse_rms = a.inverse_rms_3, .residual = residual, .out = a.residual_mid});
 
-  const Tensor query_normed = head_rows(activations_->normed, queries), mlp_in = head_rows(activations_->mlp_in, queries);
+  const Tensor query_normed = first_rows(activations_->normed, queries), mlp_in = first_rows(activations_->mlp_in, queries);
   ops_.rmsnorm_forward({.y = query_normed, .inverse_rms = a.inverse_rms_2, .x = a.residual_mid, .weight = w.mlp_norm, .epsilon = epsilon, .weight_offset = offset});
   if (w.router) return forward_experts(w, a, query_normed);
   multiply(a.gate_up, query_normed, w.gate_up_parts, w.gate_up_bias);
@@ -193,7 +205,7 @@ void Decoder::forward_experts(const LayerTensors& w, const LayerActivations& a, 
   for (size_t expert = 0; expert < w.experts.size(); ++expert) {
     const int64_t count = bounds[expert + 1] - bounds[expert];
     if (count == 0) continue;
-    const Tensor rows = e.rows.row_range(bounds[expert], count), gate_up = head_rows(a.gate_up, count), mlp_in = head_rows(activations_->mlp_in, count);
+    const Tensor rows = e.rows.row_range(bounds[expert], count), gate_up = first_rows(a.gate_up, count), mlp_in = first_rows(activations_->mlp_in, count);
     multiply(gate_up, rows, w.experts[expert].gate_up_parts, {});
     ops_.gated_mlp_forward({.y = mlp_in, .gate_up = gate_up, .activation = architecture_.activation});
     ops_.linear_forward({.y = rows, .x = mlp_in, .weight = w.experts[expert].down, .bias = {}, .residual = {}});
@@ -239,7 +251,7 @@ void Decoder::end_branch(const BranchEnd& b) {
 // The gradient of the branch before its norm, from d_out, that of the sum with the residual; d_out itself where there is no norm.
 Tensor Decoder::begin_branch_backward(const Tensor& norm, const Tensor& d_norm, const Tensor& branch, const Tensor& inverse_rms, const Tensor& d_out) {
   if (!norm) return d_out;
-  const Tensor d_branch = head_rows(activations_->d_branch, d_out.rows);
+  const Tensor d_branch = first_rows(activations_->d_branch, d_out.rows);
   zero(d_branch);
   ops_.rmsnorm_backward({.dx = d_branch, .d_weight = d_norm, .dy = d_out, .x = branch, .inverse_rms = inverse_rms, .weight = norm, .weight_offset = architecture_.norm_weight_offset});
   return d_branch;
@@ -249,15 +261,10 @@ void Decoder::backward(const PackedTree& tree, const ModelTensors& gradients, co
   const Range range(backend_, "backward");
   const auto reward_rows = static_cast<int64_t>(tree.reward_rows.size());
   const LayerActivations last = activations_->layer(architecture_.num_layers - 1, tree.rows(), reward_rows);
-  const Tensor d_last = head_rows(activations_->d_last, reward_rows), d_normed = head_rows(activations_->d_final_normed, reward_rows);
-  const Tensor normed = head_rows(activations_->final_normed, reward_rows);
+  const Tensor d_last = first_rows(activations_->d_last, reward_rows);
   const int64_t lowest = lowest_trained(gradients);
-  const bool goes_on = gradients.final_norm || lowest < architecture_.num_layers;
-  if (!goes_on && !gradients.head) return;
-  ops_.reward_head_backward({.dx = goes_on ? d_normed : Tensor{}, .d_weight = gradients.head, .d_rewards = d_rewards(tree), .x = normed, .weight = weights_.head, .index = tree.reward_index});
-  if (!goes_on) return;
   zero(d_last);
-  ops_.rmsnorm_backward({.dx = d_last, .d_weight = gradients.final_norm, .dy = d_normed, .x = last.residual_out, .inverse_rms = activations_->final_inverse_rms,
+  ops_.rmsnorm_backward({.dx = d_last, .d_weight = gradients.final_norm, .dy = d_hidden(tree), .x = last.residual_out, .inverse_rms = activations_->final_inverse_rms,
                          .weight = weights_.final_norm, .weight_offset = architecture_.norm_weight_offset});
   for (int64_t layer = architecture_.num_layers - 1; layer >= std::max<int64_t>(lowest, 0); --layer) {
     control.check();
@@ -266,7 +273,7 @@ void Decoder::backward(const PackedTree& tree, const ModelTensors& gradients, co
     backward_layer(layer, tree, gradients.layers[static_cast<size_t>(layer)], layer > lowest);
   }
   if (!gradients.embedding) return;
-  ops_.embedding_backward({.d_table = gradients.embedding, .dy = head_rows(activations_->d_residual, tree.rows()), .tokens = tree.tokens,
+  ops_.embedding_backward({.d_table = gradients.embedding, .dy = first_rows(activations_->d_residual, tree.rows()), .tokens = tree.tokens,
                            .token_order = tree.token_order, .token_runs = tree.token_runs, .scale = architecture_.embedding_scale});
 }
 
@@ -275,7 +282,7 @@ void Decoder::backward_layer(int64_t layer, const PackedTree& tree, const LayerT
   const Range range(backend_, "layer", layer);
   const auto reward_rows = static_cast<int64_t>(tree.reward_rows.size());
   const LayerActivations a = activations_->layer(layer, tree.rows(), reward_rows);
-  const Tensor d_out = is_last(layer) ? head_rows(activations_->d_last, reward_rows) : head_rows(activations_->d_residual, tree.rows());
+  const Tensor d_out = is_last(layer) ? first_rows(activations_->d_last, reward_rows) : first_rows(activations_->d_residual, tree.rows());
   const bool to_attention = goes_on || gradient.any_of_attention();
   backward_mlp(weights_.layers[static_cast<size_t>(layer)], gradient, a, d_out, to_attention);
   if (to_attention) backward_attention(layer, gradient, a, tree, d_out, goes_on);
@@ -284,8 +291,8 @@ void Decoder::backward_layer(int64_t layer, const PackedTree& tree, const LayerT
 // d_out: in, the gradient of residual_out; out, that of residual_mid.
 void Decoder::backward_mlp(const LayerTensors& w, const LayerTensors& gradient, const LayerActivations& a, const Tensor& d_out, bool goes_on) {
   const float offset = architecture_.norm_weight_offset;
-  const Tensor normed = head_rows(activations_->normed, d_out.rows), d_normed = head_rows(activations_->d_normed, d_out.rows);
-  const Tensor mlp_in = head_rows(activations_->mlp_in, d_out.rows), d_mlp_in = head_rows(activations_->d_mlp_in, d_out.rows);
+  const Tensor normed = first_rows(activations_->normed, d_out.rows), d_normed = first_rows(activations_->d_normed, d_out.rows);
+  const Tensor mlp_in = first_rows(activations_->mlp_in, d_out.rows), d_mlp_in = first_rows(activations_->d_mlp_in, d_out.rows);
   const Tensor d_branch = begin_branch_backward(w.mlp_branch_norm, gradient.mlp_branch_norm, a.mlp_branch, a.inverse_rms_4, d_out);
   ops_.linear_backward_input({.dx = d_mlp_in, .dy = d_branch, .weight = w.down});
   ops_.gated_mlp_backward({.d_gate_up = a.gate_up, .y = gradient.down ? mlp_in : Tensor{}, .dy = d_mlp_in, .gate_up = a.gate_up, .activation = architecture_.activation});
@@ -304,9 +311,9 @@ void Decoder::backward_attention(int64_t layer, const LayerTensors& gradient, co
   const bool last = is_last(layer);
   const int64_t query_size = architecture_.query_size(), key_value_size = architecture_.key_value_size(), head_size = architecture_.head_size;
   const float epsilon = architecture_.rms_norm_epsilon, offset = architecture_.norm_weight_offset;
-  const Tensor normed = head_rows(activations_->normed, tree.rows()), d_normed = head_rows(activations_->d_normed, tree.rows());
-  const Tensor d_context = head_rows(activations_->d_context, d_out.rows), d_qkv = head_rows(activations_->d_qkv, tree.rows());
-  const Tensor d_q = last ? head_rows(activations_->d_query, d_out.rows) : d_qkv.column_range(0, query_size);
+  const Tensor normed = first_rows(activations_->normed, tree.rows()), d_normed = first_rows(activations_->d_normed, tree.rows());
+  const Tensor d_context = first_rows(activations_->d_context, d_out.rows), d_qkv = first_rows(activations_->d_qkv, tree.rows());
+  const Tensor d_q = last ? first_rows(activations_->d_query, d_out.rows) : d_qkv.column_range(0, query_size);
   const Tensor d_kv = d_qkv.column_range(query_size, 2 * key_value_size);
   const Tensor d_k = d_kv.column_range(0, key_value_size), d_v = d_kv.column_range(key_value_size, key_value_size);
 
@@ -322,9 +329,9 @@ void Decoder::backward_attention(int64_t layer, const LayerTensors& gradient, co
 
   const bool needs_input = goes_on || gradient.input_norm;
   if (gradient.qkv) ops_.rmsnorm_apply({.y = normed, .x = a.residual_in, .inverse_rms = a.inverse_rms_1, .weight = w.input_norm, .weight_offset = offset});
-  const Tensor d_residual = head_rows(activations_->d_residual, tree.rows());
+  const Tensor d_residual = first_rows(activations_->d_residual, tree.rows());
   if (last) {
-    const Tensor query_normed = head_rows(activations_->query_normed, d_out.rows), d_query_normed = head_rows(activations_->d_query_normed, d_out.rows);
+    const Tensor query_normed = first_rows(activations_->query_normed, d_out.rows), d_query_normed = first_rows(activations_->d_query_normed, d_out.rows);
     if (gradient.qkv) ops_.gather_rows({.y = query_normed, .x = normed, .rows = tree.reward_rows});
     add_weight_gradient(rows_of(gradient.qkv, 0, query_size), columns_of(gradient.qkv_bias, 0, query_size), d_q, query_normed);
     add_weight_gradient(rows_of(gradient.qkv, query_size, d_kv.columns), columns_of(gradient.qkv_bias, query_size, d_kv.columns), d_kv, normed);
