@@ -11,7 +11,7 @@ const root = join(__dirname, '..');
 /** Interfaces of a declaration file: each member's name and its comment, in one line. */
 function interfacesOf(text: string): Map<string, Map<string, string>> {
   const found = new Map<string, Map<string, string>>();
-  for (const [, name, body] of text.matchAll(/^export interface (\w+)[^{]*\{\n(.*?)\n\}/gms)) {
+  for (const [, name, body] of text.matchAll(/^(?:export )?interface (\w+)[^{]*\{\n(.*?)\n\}/gms)) {
     const members = new Map<string, string>();
     let comment = '';
     for (const [, commented, member] of body!.matchAll(

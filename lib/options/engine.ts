@@ -1,5 +1,6 @@
 // Options of every command that computes: each is told once, and stands in a group of the command's own.
 
+import { ENGINE_DEFAULTS } from '../engine/types.generated';
 import { number, numberOr, optionalChoice, optionalNumber, textWithDefault } from './kinds';
 
 const GIB = 2 ** 30;
@@ -31,10 +32,10 @@ export const deviceMemoryReserve = (group: string) =>
   );
 
 export const numThreads = (group: string) =>
-  number(0, { from: 0, integer: true }, { group, describe: 'threads of the engine; 0: one for each usable core' });
+  number(ENGINE_DEFAULTS.ModelLoadOptions.numThreads, { from: 0, integer: true }, { group, describe: 'threads of the engine; 0: one for each usable core' });
 
 export const device = (group: string) =>
-  textWithDefault('auto', {
+  textWithDefault(ENGINE_DEFAULTS.ModelLoadOptions.device, {
     group,
     describe:
       "'auto' (the GPU where there is one, of several the one with the most free memory), 'cpu', 'cuda' or 'cuda:1'; " +

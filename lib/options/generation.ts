@@ -1,6 +1,7 @@
 // The options of generation, as the command line names them, in one table: `generate` takes its help and its checks
 // from it, `LanguageModel` its own.
 
+import { ENGINE_DEFAULTS } from '../engine/types.generated';
 import { flag, number, optionalJson, optionalNumber, text, textList } from './kinds';
 import { specialTokensInText } from './special_tokens';
 import { RESOURCES } from './scoring';
@@ -13,18 +14,18 @@ export const samplingTable = {
     { from: 1, integer: true },
     { group: ANSWERS, otherName: 'max_new_tokens', describe: 'tokens of an answer, thoughts included' },
   ),
-  temperature: number(0, { from: 0 }, { group: ANSWERS, describe: 'of sampling; 0: greedy' }),
+  temperature: number(ENGINE_DEFAULTS.GenerationOptions.temperature, { from: 0 }, { group: ANSWERS, describe: 'of sampling; 0: greedy' }),
   top_p: number(
-    1,
+    ENGINE_DEFAULTS.GenerationOptions.topP,
     { above: 0, to: 1 },
     { group: ANSWERS, describe: 'draw among the likeliest tokens whose probabilities reach this sum' },
   ),
   top_k: number(
-    0,
+    ENGINE_DEFAULTS.GenerationOptions.topK,
     { from: 0, integer: true },
     { group: ANSWERS, describe: 'draw among this many likeliest tokens; 0: all' },
   ),
-  seed: number(0, { from: 0, to: 0xffffffff, integer: true }, { group: ANSWERS, describe: 'of sampling' }),
+  seed: number(ENGINE_DEFAULTS.GenerationOptions.seed, { from: 0, to: 0xffffffff, integer: true }, { group: ANSWERS, describe: 'of sampling' }),
   stop: textList({ group: ANSWERS, describe: 'texts that end an answer, which is cut before them' }),
 };
 

@@ -57,7 +57,7 @@ export const scoringSamples = {
     describe:
       "where the folder has more than one reward head: the head's kind or its tensor's name; 'vocabulary_row': the logit of vocabulary id 0 (Nemotron)",
   }),
-  normalize_reward: flag(false, {
+  normalize_reward: flag(ENGINE_DEFAULTS.ModelLoadOptions.normalizeReward, {
     group: SAMPLES,
     describe: "apply the mean and std of config.json (OpenRLHF's heads)",
   }),

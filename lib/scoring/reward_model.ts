@@ -91,7 +91,7 @@ export class RewardModel {
         ...(options.precision ? { precision: options.precision } : {}),
         ...(options.dtype ? { dtype: options.dtype } : {}),
         ...(options.rewardHead === undefined ? {} : { rewardHead: options.rewardHead }),
-        normalizeReward: options.normalizeReward ?? false,
+        normalizeReward: options.normalizeReward,
       },
       options.signal ? { signal: options.signal } : {},
     );
