@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/control.h"
+#include "core/knobs.h"
 #include "core/memory_plan.h"
 #include "generation/next_token_reader.h"
 #include "inference/scorer.h"
@@ -146,6 +147,8 @@ int64_t OptionsReader::integer(Napi::Value value, const char* name, const Values
 }
 
 Napi::Value schema(const Napi::CallbackInfo& info) {
+  ordered_json knobs = ordered_json::array();
+  for (const std::string_view knob : kKnobs) knobs.push_back(knob);
   using generation::Finish;
   const ordered_json described = {
       {"options",
@@ -172,6 +175,7 @@ Napi::Value schema(const Napi::CallbackInfo& info) {
        {{"Precision", names({name(DType::float32), name(DType::bfloat16)})},
         {"Readout", names({model::name(model::Readout::last_token), model::name(model::Readout::prompt_and_last),
                            model::name(model::Readout::every_step)})}}},
+      {"knobs", knobs},
       {"codes",
        {{"Finish",
          {{"running", static_cast<int>(Finish::running)},

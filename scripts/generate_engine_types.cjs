@@ -54,7 +54,7 @@ function defaultsOf(options) {
 }
 
 function generate() {
-  const { options, results, enums, codes } = JSON.parse(require(join(root, 'build', 'Release', 'cheems_native.node')).schema());
+  const { options, results, enums, codes, knobs } = JSON.parse(require(join(root, 'build', 'Release', 'cheems_native.node')).schema());
   return [
     '// Made by scripts/generate_engine_types.cjs from the descriptions in C++: change those, build, and run it again.',
     '',
@@ -67,6 +67,9 @@ function generate() {
     ...Object.entries(options).flatMap(([name, fields]) => interfaceOf(name, fields, true)),
     ...Object.entries(results).flatMap(([name, fields]) => interfaceOf(name, fields, false)),
     ...defaultsOf(options),
+    '/** Options that sentences of the engine name, in backticks. */',
+    `export const ENGINE_KNOBS: readonly string[] = [${knobs.map(quoted).join(', ')}];`,
+    '',
   ].join('\n');
 }
 

@@ -2,6 +2,7 @@
 // written never mixes with the bar, and no control character of the data gets through.
 
 import { visibleJson, visibleText } from '../text/visible';
+import { withFlags } from './flags';
 
 /** Something that is drawn again and again on the last line of the terminal. */
 export interface LiveLine {
@@ -27,7 +28,7 @@ function between(write: () => void): void {
 
 /** A sentence on standard error. Line feeds in it begin indented lines, which nobody takes for sentences of ours. */
 export function say(sentence: string, stream: NodeJS.WritableStream = process.stderr): void {
-  between(() => stream.write(`${visibleText(sentence).replaceAll('\n', '\n  ')}\n`));
+  between(() => stream.write(`${visibleText(withFlags(sentence)).replaceAll('\n', '\n  ')}\n`));
 }
 
 /** A result on standard output: lines that end in a line feed. */

@@ -325,3 +325,6 @@ export const ENGINE_DEFAULTS = {
     numThreads: 0,
   },
 } as const;
+
+/** Options that sentences of the engine name, in backticks. */
+export const ENGINE_KNOBS: readonly string[] = ['device', 'deviceMemoryReserve', 'dtype', 'globalBatchSize', 'gradientCheckpointing', 'learningRate', 'maxLength', 'microBatchTokens', 'normalizeReward', 'optimizerState', 'precision', 'rewardHead', 'truncation', 'warmupRatio'];

@@ -95,7 +95,7 @@ for (const folder of FOLDERS) {
 
 test('a language model is refused unless its row 0 is said to be the reward', async (t) => {
   const error = await t.throwsAsync(RewardModel.load(open('nemotron'), { device: 'cpu' }));
-  t.regex(error.message, /no reward head.*--reward_head vocabulary_row/);
+  t.regex(error.message, /no reward head.*`rewardHead: vocabulary_row`/);
 });
 
 test('a gate without its pattern, and a sample without it, are told with what to do', async (t) => {

@@ -19,6 +19,7 @@
 #include "backends/device_choice.h"
 #include "backends/plugin.h"
 #include "core/error.h"
+#include "core/knobs.h"
 
 namespace cheems {
 namespace {
@@ -206,7 +207,7 @@ PluginPlace PluginPlace::of_this_process() {
   if (dladdr(reinterpret_cast<void*>(&cuda_number), &info) && info.dli_fname && std::strchr(info.dli_fname, '/')) place.folder = std::filesystem::absolute(info.dli_fname).parent_path().string();
   else place.folder = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
   if (const char* device = std::getenv("CHEEMS_DEVICE"); device && *device) {
-    if (std::strcmp(device, "emulated") != 0) fail("The environment has CHEEMS_DEVICE=", device, "; its only value is emulated (run CUDA's kernels on the CPU). To choose a device use --device.");
+    if (std::strcmp(device, "emulated") != 0) fail("The environment has CHEEMS_DEVICE=", device, "; its only value is emulated (run CUDA's kernels on the CPU). To choose a device use ", knob("device"), ".");
     place.emulated = true;
   }
   const std::lock_guard lock(folders_mutex);
@@ -257,10 +258,10 @@ std::unique_ptr<Backend> create_backend(const std::string& device, int threads, 
   const int number = cuda_number(device);
   if (number < 0) fail("There is no device ", in_quotes(device), "; it is auto, cpu, cuda or cuda:N with N from 0.");
   const CudaDevices devices = cuda_devices(place);
-  if (devices.list.empty()) fail("The device ", device, " cannot be used, because ", devices.missing, ". Use --device cpu, or auto.");
+  if (devices.list.empty()) fail("The device ", device, " cannot be used, because ", devices.missing, ". Use ", knob("device", "cpu"), ", or auto.");
   if (device == "cuda") {
     TakenDevice taken = take_some_cuda(devices, place, choice);
-    if (!taken.backend) fail("No GPU of this machine can be used: ", taken.why, ". Use --device cpu, or auto.");
+    if (!taken.backend) fail("No GPU of this machine can be used: ", taken.why, ". Use ", knob("device", "cpu"), ", or auto.");
     return std::move(taken.backend);
   }
   auto backend = create_cuda(devices, number);

@@ -50,7 +50,7 @@ std::string said_of(const std::string& bytes) {
   std::string choice;
   CHECK(create_backend("auto", 1, choice, place)->name() == "cpu");
   CHECK(choice == "cpu, 1 thread; no CUDA device, because " + backends[1].detail);
-  check_refused(refusal([&] { create_backend("cuda", 1, choice, place); }), {"The device cuda cannot be used, because " + backends[1].detail, "--device cpu"});
+  check_refused(refusal([&] { create_backend("cuda", 1, choice, place); }), {"The device cuda cannot be used, because " + backends[1].detail, "`device: cpu`"});
   return backends[1].detail;
 }
 
@@ -205,7 +205,7 @@ TEST_CASE("plug-in: where no GPU can be taken auto takes the CPU and says why of
   CHECK(create_backend("auto", 1, choice, place)->name() == "cpu");
   check_refused(choice, {"cpu, 1 thread; cuda:1 (Strange, compute capability 12.0, 16 GiB) was not taken: the CUDA backend holds no code for compute capability 12.0 (Strange); it holds sm_80 sm_90",
                          "; cuda:0 (Busy, compute capability 9.0, 16 GiB) was not taken: "});
-  check_refused(refusal([&] { create_backend("cuda", 1, choice, place); }), {"No GPU of this machine can be used: cuda:1 (Strange", "; cuda:0 (Busy", "Use --device cpu, or auto."});
+  check_refused(refusal([&] { create_backend("cuda", 1, choice, place); }), {"No GPU of this machine can be used: cuda:1 (Strange", "; cuda:0 (Busy", "Use `device: cpu`, or auto."});
   const Emulated none("", "PTX 8.0");
   CHECK(create_backend("auto", 1, choice, place)->name() == "cpu");
   check_refused(choice, {"no CUDA device, because the NVIDIA driver sees no GPU"});
@@ -233,7 +233,7 @@ TEST_CASE("plug-in: the environment's switch has one value") {
   setenv("CHEEMS_DEVICE", "emulated", 1);
   CHECK(PluginPlace::of_this_process().emulated);
   setenv("CHEEMS_DEVICE", "cuda", 1);
-  check_refused(refusal([] { PluginPlace::of_this_process(); }), {"CHEEMS_DEVICE=cuda", "emulated", "--device"});
+  check_refused(refusal([] { PluginPlace::of_this_process(); }), {"CHEEMS_DEVICE=cuda", "emulated", "`device`"});
   unsetenv("CHEEMS_DEVICE");
   const PluginPlace place = PluginPlace::of_this_process();
   CHECK_FALSE(place.emulated);

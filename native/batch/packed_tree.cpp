@@ -6,6 +6,7 @@
 
 #include "batch/branching.h"
 #include "core/error.h"
+#include "core/knobs.h"
 
 namespace cheems {
 namespace {
@@ -151,7 +152,7 @@ void check_samples(const Samples& samples, int64_t vocab_size, int64_t max_posit
     const int64_t length = int64_t{samples.offsets[s + 1]} - samples.offsets[s];
     if (length <= 0) fail("Sample ", s, " of the batch is empty (no token ids); a reward needs at least one token.");
     if (max_positions > 0 && length > max_positions) {
-      fail("Sample ", s, " of the batch has ", length, " tokens, but the model's config.json allows ", max_positions, " positions (max_position_embeddings); shorten it (--max_length, --truncation).");
+      fail("Sample ", s, " of the batch has ", length, " tokens, but the model's config.json allows ", max_positions, " positions (max_position_embeddings); shorten it (", knob("maxLength"), ", ", knob("truncation"), ").");
     }
     for (int64_t i = 0; i < length; ++i) {
       const int32_t id = samples.tokens[static_cast<size_t>(samples.offsets[s] + i)];

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/knobs.h"
 #include "core/random.h"
 #include "model/heads/heads.h"
 #include "model/heads/linear.h"
@@ -45,7 +46,7 @@ HeadMatch RewardModel::take_head(const Architecture& architecture, const storage
   if (!found) {
     if (options.create_head) return new_head(architecture, "new");
     fail(options.folder, " has no reward head of any known kind (score.weight, v_head.weight, …; docs/models.md lists them): it is a language model, and scoring with it would give noise. Train it first (cheems-native train --model_path ...), or name the folder of a trained reward model. "
-         "A model whose reward is the logit of vocabulary id 0 (Nemotron-70B-Reward) is scored with --reward_head vocabulary_row.");
+         "A model whose reward is the logit of vocabulary id 0 (Nemotron-70B-Reward) is scored with ", knob("rewardHead", "vocabulary_row"), ".");
   }
   HeadMatch head = std::move(*found);
   if (!options.create_head) return head;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/knobs.h"
 #include "model/families/families.h"
 #include "model/networks/body.h"
 
@@ -159,7 +160,7 @@ void WeightReader::read(const Parameter& parameter, void* destination, Backend& 
 DType activation_dtype(std::optional<DType> wanted, const Backend& backend) {
   const DType dtype = wanted.value_or(backend.default_activations());
   if (!backend.computes_in(dtype)) {
-    fail("The backend ", backend.name(), " does not compute in ", name(dtype), "; leave --precision out, or use ", name(backend.default_activations()), ".");
+    fail("The backend ", backend.name(), " does not compute in ", name(dtype), "; leave ", knob("precision"), " out, or use ", name(backend.default_activations()), ".");
   }
   return dtype;
 }

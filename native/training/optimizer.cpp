@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/knobs.h"
 #include "model/saved_tensors.h"
 #include "ops/adamw/adamw.h"
 #include "ops/grad_norm/grad_norm.h"
@@ -107,7 +108,7 @@ double Optimizer::update(const OptimizerStep& step) {
   backend_.download(&squares, squares_on_device, sizeof(double));
   const double norm = std::sqrt(squares);
   if (!std::isfinite(norm)) {
-    fail("The gradient of step ", step.step, " is not finite (norm ", norm, "): training has diverged. Lower --learning_rate or raise --warmup_ratio, and resume from the last checkpoint.");
+    fail("The gradient of step ", step.step, " is not finite (norm ", norm, "): training has diverged. Lower ", knob("learningRate"), " or raise ", knob("warmupRatio"), ", and resume from the last checkpoint.");
   }
   return norm;
 }

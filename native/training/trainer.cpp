@@ -6,6 +6,7 @@
 #include "backends/finish_at_end.h"
 #include "batch/packed_tree.h"
 #include "core/error.h"
+#include "core/knobs.h"
 #include "execution/session.h"
 #include "losses/loss.h"
 #include "training/optimizer.h"
@@ -131,13 +132,13 @@ Trainer::Trainer(model::RewardModel& model, const TrainerOptions& options) {
   }
   if (options.optimizer_state == DType::float16) fail("The optimiser's state cannot be float16; use float32 or bfloat16.");
   if (options.optimizer_state == DType::bfloat16 && model.weight_dtype() != DType::float32) {
-    fail("Weights that are trained rounded to ", name(model.weight_dtype()), " need a float32 copy and a float32 optimiser state. Use --optimizer_state float32, or --dtype float32.");
+    fail("Weights that are trained rounded to ", name(model.weight_dtype()), " need a float32 copy and a float32 optimiser state. Use ", knob("optimizerState", "float32"), ", or ", knob("dtype", "float32"), ".");
   }
   if (model.weight_dtype() != DType::float32 && !model.float32_copy()) {
     fail("The model was loaded with its weights rounded to ", name(model.weight_dtype()), ", which can be scored with but not trained; load it with float32_copy.");
   }
   if (options.optimizer_state == DType::bfloat16 && model.precision() != DType::bfloat16) {
-    fail("A bfloat16 optimiser state needs bfloat16 weights, but the model computes in ", name(model.precision()), ". Use --precision bfloat16 where the device has it, or --optimizer_state float32.");
+    fail("A bfloat16 optimiser state needs bfloat16 weights, but the model computes in ", name(model.precision()), ". Use ", knob("precision", "bfloat16"), " where the device has it, or ", knob("optimizerState", "float32"), ".");
   }
   if (options.optimizer_state == DType::bfloat16 && model.float32_copy()) fail("The model was loaded with a float32 copy of its weights, which a bfloat16 optimiser state does not update.");
   if (options.optimizer_state == DType::float32 && model.precision() != DType::float32 && !model.float32_copy()) {
@@ -189,7 +190,7 @@ StepResult Trainer::step(const Samples& samples, std::span<const Comparison> com
   State& state = *state_;
   const Range range(state.model.backend(), "step", optimizer.step);
   state.session.check(samples);
-  if (comparisons.empty()) fail("The global batch has no pair, so there is nothing to rank. Annotate the prompts, or raise --global_batch_size.");
+  if (comparisons.empty()) fail("The global batch has no pair, so there is nothing to rank. Annotate the prompts, or raise ", knob("globalBatchSize"), ".");
   check_comparisons(comparisons, samples.count());
   state.session.network_for(samples);
   Backend& backend = state.model.backend();
@@ -246,7 +247,7 @@ StepResult Trainer::step(const Samples& samples, std::span<const Comparison> com
     result.loss = state.loss->total(sums[0], sums[1]);
     if (!std::isfinite(result.loss)) {
       state.model.parameters().check_mapped_finite();
-      fail("The loss of step ", optimizer.step, " is not finite (", result.loss, "): training has diverged, or the weights hold extreme values. Lower --learning_rate, and resume from the last checkpoint.");
+      fail("The loss of step ", optimizer.step, " is not finite (", result.loss, "): training has diverged, or the weights hold extreme values. Lower ", knob("learningRate"), ", and resume from the last checkpoint.");
     }
     control.check();
     state.optimizer.mark_tokens(samples.tokens);

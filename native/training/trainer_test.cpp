@@ -272,7 +272,7 @@ TEST_CASE("trainer: a new head is rounded from its seeded numbers; without maste
   round_to(DType::bfloat16, head.data(), head.size());
   CHECK(same_bits(head_of(model->parameters()), head));
 
-  check_refused(refusal([&] { Trainer(*model, {.optimizer_state = DType::bfloat16}); }), {"bfloat16", "--optimizer_state float32", "--dtype float32"});
+  check_refused(refusal([&] { Trainer(*model, {.optimizer_state = DType::bfloat16}); }), {"bfloat16", "`optimizerState: float32`", "`dtype: float32`"});
   const SmallModel whole;
   const auto scored = model::RewardModel::load({.folder = whole.folder(), .weight_dtype = DType::bfloat16}, cpu_backend(1));
   check_refused(refusal([&] { Trainer(*scored, {}); }), {"rounded to bfloat16", "float32_copy"});

@@ -11,6 +11,7 @@
 #include "backends/cpu/cpu_facts.h"
 #include "backends/cpu/kernels.h"
 #include "core/error.h"
+#include "core/knobs.h"
 #include "ops/operations.h"
 
 namespace cheems {
@@ -90,7 +91,7 @@ class CpuBackend : public Backend {
     bytes = std::max<int64_t>(bytes, 1);
     void* data = mmap(nullptr, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (data == MAP_FAILED) {
-      fail("Out of memory: ", bytes >> 20, " MiB for ", purpose, " could not be had; ", available_memory() >> 20, " MiB are available. Lower --micro_batch_tokens or use --gradient_checkpointing.");
+      fail("Out of memory: ", bytes >> 20, " MiB for ", purpose, " could not be had; ", available_memory() >> 20, " MiB are available. Lower ", knob("microBatchTokens"), " or use ", knob("gradientCheckpointing"), ".");
     }
     madvise(data, static_cast<size_t>(bytes), MADV_HUGEPAGE);
     return std::make_unique<CpuBuffer>(data, bytes);

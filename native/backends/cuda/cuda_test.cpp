@@ -64,7 +64,7 @@ TEST_CASE("cuda backend: memory begins as zeros, also where other numbers stood 
 
 TEST_CASE("cuda backend: memory that is not to be had is refused with its size, its purpose and what to do") {
   const std::string said = sentence_of([] { device_backend().allocate(int64_t{1} << 50, "the activations"); });
-  for (const char* part : {"Out of GPU memory", "1073741824 MiB", "the activations", "cuda:0", "MiB are free", "--micro_batch_tokens"}) {
+  for (const char* part : {"Out of GPU memory", "1073741824 MiB", "the activations", "cuda:0", "MiB are free", "`microBatchTokens`"}) {
     CAPTURE(said);
     CAPTURE(part);
     CHECK(said.find(part) != std::string::npos);

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "core/error.h"
+#include "core/knobs.h"
 
 namespace cheems::cuda {
 namespace {
@@ -78,7 +79,7 @@ void fail_out_of_memory(const std::string& wanted) {
   const bool known = cudaMemGetInfo(&free, &total) == cudaSuccess;
   (void)cudaGetLastError();
   fail("Out of GPU memory: ", wanted, " could not be had on cuda:", device, " (", properties.name, "); ", known ? sentence(free >> 20, " of ", total >> 20, " MiB are free") : "how much is free is not known",
-       ". Lower --micro_batch_tokens, use --gradient_checkpointing, raise --device_memory_reserve, or end what else runs on this GPU (nvidia-smi lists it).");
+       ". Lower ", knob("microBatchTokens"), ", use ", knob("gradientCheckpointing"), ", raise ", knob("deviceMemoryReserve"), ", or end what else runs on this GPU (nvidia-smi lists it).");
 }
 
 void forget_first_errors() {

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "core/error.h"
+#include "core/knobs.h"
 #include "model/heads/linear.h"
 #include "model/heads/pooler.h"
 #include "model/networks/body.h"
@@ -110,17 +111,17 @@ std::optional<HeadMatch> find_head(const HeadSource& source) {
     }
     for (auto& head : chosen) head.tensors.merge(left_aside);
     if (chosen.empty()) {
-      fail(source.checkpoint.folder(), " has no reward head ", in_quotes(source.choice), " (--reward_head): ", heads.empty() ? std::string("it has none at all") : "it has " + listed(heads),
+      fail(source.checkpoint.folder(), " has no reward head ", in_quotes(source.choice), " (", knob("rewardHead"), "): ", heads.empty() ? std::string("it has none at all") : "it has " + listed(heads),
            ". The kinds are ", kinds(), "; a linear head may be chosen by its tensor's name.");
     }
     heads = std::move(chosen);
   }
   if (heads.size() > 1) {
     fail(source.checkpoint.folder(), " holds ", heads.size() == 2 ? "two" : "several", " reward heads, ", listed(heads),
-         "; which one the model was trained with cannot be told. Choose with --reward_head NAME (rewardHead), or remove one from the weights.");
+         "; which one the model was trained with cannot be told. Choose with ", knob("rewardHead", "NAME"), ", or remove one from the weights.");
   }
   if (heads.empty()) return std::nullopt;
-  if (source.normalize_reward && !heads[0].facts.linear()) fail(source.checkpoint.folder(), ": --normalize_reward applies config.json's mean and std to a linear head, but this model's head is of kind ", heads[0].facts.kind, ".");
+  if (source.normalize_reward && !heads[0].facts.linear()) fail(source.checkpoint.folder(), ": ", knob("normalizeReward"), " applies config.json's mean and std to a linear head, but this model's head is of kind ", heads[0].facts.kind, ".");
   return std::move(heads[0]);
 }
 

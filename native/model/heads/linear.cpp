@@ -12,6 +12,7 @@
 #include "model/heads/linear.h"
 
 #include "core/error.h"
+#include "core/knobs.h"
 #include "model/heads/heads.h"
 #include "ops/operations.h"
 #include "ops/reward_head/reward_head.h"
@@ -42,7 +43,7 @@ void read_beaver_rule(const HeadSource& source, HeadMatch& head) {
 // OpenRLHF writes mean and std into config.json; its loader normalises only where it is told to.
 void read_openrlhf_rule(const HeadSource& source, HeadMatch& head) {
   if (!source.normalize_reward) {
-    if (source.config.has("mean") && source.config.has("std")) head.facts.description += ", raw (config.json has a mean and a std: --normalize_reward applies them)";
+    if (source.config.has("mean") && source.config.has("std")) head.facts.description += ", raw (config.json has a mean and a std: " + knob("normalizeReward") + " applies them)";
     return;
   }
   head.rule.mean = source.config.number("mean");

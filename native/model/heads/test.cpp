@@ -53,7 +53,7 @@ TEST_CASE("heads: OpenRLHF's mean and std are applied when asked for, and only b
   const auto model = RewardModel::load({.folder = reference.folder(), .normalize_reward = true}, cpu_backend(1));
   check_rewards(score(*model, reference.batch(false)), reference.rewards("reward_normalized_f64"));
   check_refused(refusal([] { RewardModel::load({.folder = HeadReference("eurus").folder(), .normalize_reward = true}, cpu_backend(1)); }), {"config.json", "mean"});
-  check_refused(refusal([] { RewardModel::load({.folder = HeadReference("inf-orm").folder(), .normalize_reward = true}, cpu_backend(1)); }), {"--normalize_reward", "relu_layers"});
+  check_refused(refusal([] { RewardModel::load({.folder = HeadReference("inf-orm").folder(), .normalize_reward = true}, cpu_backend(1)); }), {"`normalizeReward`", "relu_layers"});
 }
 
 TEST_CASE("heads: two are refused unless one is chosen; what is not there cannot be chosen") {
@@ -64,7 +64,7 @@ TEST_CASE("heads: two are refused unless one is chosen; what is not there cannot
   for (float& w : tensors["regression_head.weight"].values) w = -w;
   folder.write(tensors);
   const auto load_small = [&](const std::string& choice) { return RewardModel::load({.folder = folder.folder(), .reward_head = choice}, cpu_backend(1)); };
-  check_refused(refusal([&] { load_small(""); }), {"two reward heads", "score.weight", "regression_head.weight", "--reward_head"});
+  check_refused(refusal([&] { load_small(""); }), {"two reward heads", "score.weight", "regression_head.weight", "`rewardHead: NAME`"});
   check_refused(refusal([&] { load_small("linear"); }), {"two reward heads"});
   check_refused(refusal([&] { load_small("process"); }), {"no reward head", "process", "score.weight"});
   HeadReference::Batch batch;

@@ -1,13 +1,14 @@
 // Nemotron-70B-Reward: the reward is the logit of vocabulary id 0, that is, row 0 of lm_head. Nothing in config.json or the tensors tells such
 // a folder from a plain language model, whose row 0 means nothing: it is used only where the user says so.
 #include "core/error.h"
+#include "core/knobs.h"
 #include "model/heads/heads.h"
 #include "model/heads/linear.h"
 
 namespace cheems::model {
 
 std::optional<HeadMatch> vocabulary_row_head(const HeadSource& source) {
-  if (!source.has(kVocabularyName)) fail(source.checkpoint.folder(), ": --reward_head vocabulary_row reads the reward from row 0 of ", kVocabularyName, ", which the weights lack.");
+  if (!source.has(kVocabularyName)) fail(source.checkpoint.folder(), ": ", knob("rewardHead", "vocabulary_row"), " reads the reward from row 0 of ", kVocabularyName, ", which the weights lack.");
   const auto* view = source.checkpoint.find(kVocabularyName);
   const std::vector<int64_t> shape = {source.architecture.vocab_size, source.architecture.hidden_size};
   if (view->shape != shape || !view->reads_as_float32()) source.refuse(kVocabularyName, "has shape " + storage::shape_text(view->shape) + " where config.json needs " + storage::shape_text(shape) + ".");

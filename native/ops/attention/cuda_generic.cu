@@ -12,6 +12,7 @@
 //   softmax    over the lanes (forward), or P from log_sum_exp (backward)
 //   gather     lane c: out[row, c], out[row, c + 32] ... += weight[row, j] * tile[j, c], j in order; weights by way of shared memory
 // Key tiles are tiles of path positions, as in cuda_forward.cu, so that sharing changes no bit of the forward pass.
+#include "core/knobs.h"
 #include "ops/attention/cuda_common.cuh"
 #include "ops/attention/cuda_launch.h"
 
@@ -275,7 +276,7 @@ void launch_backward(Problem<T> p, const AttentionBackward& a, Context& context)
 }
 
 void check_shape(const AttentionShape& shape, const ConstTensor& q, const ConstTensor& k, const ConstTensor& v) {
-  if (shape.head_size < 1 || shape.head_size > 256) fail("The CUDA attention has kernels for head sizes up to 256, not for ", shape.head_size, "; use the CPU backend (--device cpu) for this model.");
+  if (shape.head_size < 1 || shape.head_size > 256) fail("The CUDA attention has kernels for head sizes up to 256, not for ", shape.head_size, "; use the CPU backend (", knob("device", "cpu"), ") for this model.");
   if (q.dtype == DType::float16 || k.dtype != q.dtype || v.dtype != q.dtype) {
     fail("The CUDA attention computes with queries, keys and values of one dtype, float32 or bfloat16, not with ", name(q.dtype), ", ", name(k.dtype), " and ", name(v.dtype), ".");
   }

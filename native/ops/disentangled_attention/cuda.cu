@@ -16,6 +16,7 @@
 
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/vector_access.cuh"
+#include "core/knobs.h"
 #include "ops/disentangled_attention/disentangled_attention.h"
 
 namespace cheems::cuda {
@@ -138,7 +139,7 @@ void launch_attention(const Problem<T>& p, int64_t tiles, Context& context) {
 }
 
 void check(const DisentangledAttentionForward& a) {
-  if (a.head_size > 128) fail("The CUDA backend's disentangled attention has kernels for head sizes up to 128, not for ", a.head_size, "; use the CPU backend (--device cpu) for this model.");
+  if (a.head_size > 128) fail("The CUDA backend's disentangled attention has kernels for head sizes up to 128, not for ", a.head_size, "; use the CPU backend (", knob("device", "cpu"), ") for this model.");
   for (const ConstTensor& tensor : {a.k, a.v, a.rel_q, a.rel_k, ConstTensor(a.context)}) require_dtype(tensor, a.q.dtype, "A tensor of the disentangled attention");
   for (const Segment& segment : a.tree->segments) {
     if (segment.parent >= 0) fail("Attention in both directions was given samples that share a prefix; this is a defect of the engine.");

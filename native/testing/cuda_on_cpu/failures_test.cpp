@@ -120,7 +120,7 @@ TEST_CASE("cuBLASLt's own lack of memory is told as lack of memory; its other fa
     const auto product = [&] { return refusal([&] { backend->operations().linear_forward({.y = matrix(0), .x = matrix(1), .weight = matrix(2), .bias = {}, .residual = {}}); }); };
     const std::string out_of_memory = sentence("Out of GPU memory: what cuBLASLt itself needs (cublasLtMatmul: ");
     cuda_on_cpu::set_cublas_lt_answers(0, CUBLAS_STATUS_ALLOC_FAILED);
-    check_refused(product(), {out_of_memory, "allocation failed", sentence("cuda:", device), "MiB are free", "--micro_batch_tokens"});
+    check_refused(product(), {out_of_memory, "allocation failed", sentence("cuda:", device), "MiB are free", "`microBatchTokens`"});
     for (const auto status : {CUBLAS_STATUS_INTERNAL_ERROR, CUBLAS_STATUS_NOT_INITIALIZED}) {
       cuda_on_cpu::set_cublas_lt_answers(0, status);
       if (device == 1) check_refused(product(), {out_of_memory});
