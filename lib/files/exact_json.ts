@@ -6,22 +6,40 @@ const MARK = '\u0001';
 const NUMBER = `${MARK}number:`;
 /** Before a text of the file that begins with the mark itself. */
 const TEXT = `${MARK}text:`;
-const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?(?:(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|Infinity\b)|NaN\b/g;
+/** Outside of texts. */
+const SPELLING = /-?(?:(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|Infinity\b)|NaN\b/g;
 const MARKED = /"\\u0001(?:number:([^"]*)"|text:)/g;
 
 /** Keys that JavaScript puts before all others, in ascending order. */
 const INTEGER_KEY = /^(?:0|[1-9]\d*)$/;
 const QUOTED_INTEGER = /^"(?:0|[1-9]\d*)"$/;
 
-/** The text as JSON with every number a marked text; `markKeys`: integers as keys too, which then keep their places. */
+/** The place behind the text that begins with a quote at `begin`; the end of all where it does not end. */
+function endOfText(text: string, begin: number): number {
+  for (let quote = text.indexOf('"', begin + 1); quote >= 0; quote = text.indexOf('"', quote + 1)) {
+    let backslashes = 0;
+    while (text[quote - 1 - backslashes] === '\\') backslashes += 1;
+    if (backslashes % 2 === 0) return quote + 1;
+  }
+  return text.length;
+}
+
+/**
+ * The text as JSON with every number a marked text; `markKeys`: integers as keys too, which then keep their places. A
+ * pattern that matches texts would need a stack as deep as a text is long.
+ */
 function marked(text: string, markKeys = false): unknown {
-  return JSON.parse(
-    text.replace(STRING_OR_NUMBER, (token, at: number) => {
-      if (!token.startsWith('"')) return JSON.stringify(NUMBER + token);
-      const isKey = markKeys && QUOTED_INTEGER.test(token) && /^\s*:/.test(text.slice(at + token.length, at + 99));
-      return isKey || token.startsWith('"\\u0001') ? JSON.stringify(TEXT).slice(0, -1) + token.slice(1) : token;
-    }),
-  );
+  const parts: string[] = [];
+  for (let at = 0; at < text.length;) {
+    const quote = text.indexOf('"', at);
+    const begin = quote < 0 ? text.length : quote;
+    parts.push(text.slice(at, begin).replace(SPELLING, (spelling) => JSON.stringify(NUMBER + spelling)));
+    at = quote < 0 ? begin : endOfText(text, begin);
+    const token = text.slice(begin, at);
+    const isKey = markKeys && QUOTED_INTEGER.test(token) && /^\s*:/.test(text.slice(at, at + 99));
+    parts.push(isKey || token.startsWith('"\\u0001') ? JSON.stringify(TEXT).slice(0, -1) + token.slice(1) : token);
+  }
+  return JSON.parse(parts.join(''));
 }
 
 /** Like JSON.parse, but each number becomes a text that `stringifyKeepingNumbers` turns back into the same digits. */
