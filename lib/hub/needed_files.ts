@@ -1,17 +1,22 @@
 // Which files of a model repository are needed: configuration, tokenizer, and the weights with what lies beside them.
 
-import { ADAPTER_CONFIG_FILE, CONFIG_FILE, SMALL_MODEL_FILES, TOKENIZER_FILE, WEIGHTS_FILES } from '../model_folder/files';
+import {
+  ADAPTER_CONFIG_FILE,
+  CONFIG_FILE,
+  isHead,
+  SMALL_MODEL_FILES,
+  TOKENIZER_FILE,
+  VALUE_HEAD_FILES,
+  WEIGHTS_FILES,
+} from '../model_folder/files';
 import { HubError } from './errors';
 import { adapterSentence, ggufSentence } from './foreign_forms';
 
 export const isWeights = (path: string): boolean => /\.(safetensors|bin|pt)$/.test(path);
 
-/** Heads that some trainers store beside the backbone: value_head, LDL's regression_layer.pt and gating_layer.pt. */
-const HEAD_FILE = /^(value_head\.(safetensors|bin)|[\w-]+_layer\.pt)$/;
-
 function headFiles(paths: readonly string[]): string[] {
-  const asSafetensors = paths.includes('value_head.safetensors');
-  return paths.filter((path) => HEAD_FILE.test(path) && !(path === 'value_head.bin' && asSafetensors));
+  const [first, second] = VALUE_HEAD_FILES;
+  return paths.filter((path) => isHead(path) && !(path === second && paths.includes(first)));
 }
 
 /** Configuration, tokenizer, heads, and the weights' index or their only file; of several forms of the weights, the one that the engine reads. */

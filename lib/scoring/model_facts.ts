@@ -10,7 +10,7 @@ import type { Stripping } from '../tokenization/sample_builder';
 import type { Pooling } from './pooling';
 import { ModelFolderError } from '../model_folder/errors';
 import { readSampleChoices } from '../model_folder/facts';
-import { CONFIG_FILE, FACTS_FILE } from '../model_folder/files';
+import { CONFIG_FILE, FACTS_FILE, VALUE_HEAD_FILES } from '../model_folder/files';
 import { parseModelJson } from '../model_folder/json';
 
 /** How samples must be built and read for this model; another way costs accuracy. */
@@ -61,7 +61,7 @@ async function factsOfOthers(folder: string, givenTemplate: boolean, head: Facts
       ? as(true, "the class RewardModel in config.json with the original's v_head")
       : as('newlines', "the class RewardModel in config.json with OpenRLHF's head");
   }
-  if (head?.source.startsWith('v_head.summary') || existsSync(join(folder, 'value_head.safetensors')) || existsSync(join(folder, 'value_head.bin'))) {
+  if (head?.source.startsWith('v_head.summary') || VALUE_HEAD_FILES.some((name) => existsSync(join(folder, name)))) {
     return as(false, "a value head as LLaMA-Factory and TRL write it; they do not strip");
   }
   if (first?.endsWith('ForSequenceClassification') && head?.source !== 'v_head.weight') return as(false, `the class ${first} in config.json, whose trainers do not strip`);
