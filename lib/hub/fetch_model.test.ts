@@ -253,7 +253,7 @@ test('processes that want one model at once fetch it once; one that is killed le
     fault: (file, time) => (file === 'model.safetensors' && time === 1 ? { cutAfter: 200_000 } : {}),
   });
   const children = [1, 2, 3].map(() => fetchInProcess(environment));
-  const ends = children.map((child) => new Promise<unknown>((resolve) => child.once('message', resolve).once('exit', () => resolve('killed'))));
+  const ends = children.map((child) => new Promise<unknown>((resolve) => child.once('message', resolve).once('disconnect', () => resolve('killed'))));
   const isNamed = (): boolean => existsSync(`${blob}.lock`) && readFileSync(`${blob}.lock`, 'utf8') !== '';
   while (!isNamed()) await new Promise((resolve) => setTimeout(resolve, 5));
   const holder = (JSON.parse(readFileSync(`${blob}.lock`, 'utf8')) as { pid: number }).pid;
