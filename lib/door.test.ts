@@ -93,7 +93,7 @@ test('require loads no judges, no reports, no hub; what is called is loaded then
   );
   t.true(used.includes('evaluation/metrics/compute.js'));
   t.deepEqual(
-    used.filter((file) => /judges|report\/|^(zod|yaml)/.test(file)),
+    used.filter((file) => /judging|reporting\/|^(zod|yaml)/.test(file)),
     [],
   );
 });

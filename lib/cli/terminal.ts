@@ -2,7 +2,6 @@
 // written never mixes with the bar, and no control character of the data gets through.
 
 import { visibleJson, visibleText } from '../text/visible';
-import { withFlags } from './flags';
 
 /** Something that is drawn again and again on the last line of the terminal. */
 export interface LiveLine {
@@ -26,9 +25,13 @@ function between(write: () => void): void {
   for (const line of live) line.show();
 }
 
+/** Loaded for those who say something of an option. */
+const flagged = (sentence: string): string =>
+  sentence.includes('`') ? (require('./flags') as typeof import('./flags')).withFlags(sentence) : sentence;
+
 /** A sentence on standard error. Line feeds in it begin indented lines, which nobody takes for sentences of ours. */
 export function say(sentence: string, stream: NodeJS.WritableStream = process.stderr): void {
-  between(() => stream.write(`${visibleText(withFlags(sentence)).replaceAll('\n', '\n  ')}\n`));
+  between(() => stream.write(`${visibleText(flagged(sentence)).replaceAll('\n', '\n  ')}\n`));
 }
 
 /** A result on standard output: lines that end in a line feed. */
