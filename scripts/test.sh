@@ -192,6 +192,7 @@ fi
 if has ts; then
   step addon-build node scripts/build_addon.cjs
   step figures-in-documents node bench/tables.cjs --check # 0.1 s
+  step format bash scripts/format.sh --check
   # Which room imports which, and that nothing is exported for nobody: about 3 s each.
   step rooms-of-lib npx --no-install depcruise lib --config .dependency-cruiser.cjs --output-type err
   step unused-exports npx --no-install knip --no-progress
