@@ -77,7 +77,7 @@ std::unique_ptr<RewardModel> RewardModel::load(const LoadOptions& options, Backe
   model->precision_ = activation_dtype(options.precision, backend);
   model->weight_dtype_ = options.weight_dtype;
   const WeightReader reader(checkpoint, architecture);
-  const ModelEnd end = head.in_parameters ? ModelEnd::reward_head : ModelEnd::none;
+  const ModelEnd& end = head.end;
   const bool is_rounded = options.weight_dtype != DType::float32;
   DType matrix_dtype = RewardModel::matrix_dtype(model->precision_, options.weight_dtype, backend.widens_weights());
   MappedMatrices mapped;

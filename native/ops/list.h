@@ -32,6 +32,7 @@
   operation(combine_expert_rows, CombineExpertRows, none, none, none) \
   operation(gelu_forward, GeluForward, none, none, none) \
   operation(activation_forward, ActivationForward, none, none, none) \
+  operation(activation_backward, ActivationBackward, none, none, none) \
   operation(gather_rows, GatherRows, none, none, none) \
   operation(scatter_rows, ScatterRows, none, none, none) \
   operation(scatter_add_rows, ScatterAddRows, none, none, none) \

@@ -38,7 +38,7 @@ bool lies_behind(const Tensor& next, const Tensor& first) {
 }  // namespace
 
 Optimizer::Optimizer(model::RewardModel& model, const TrainerOptions& options)
-    : model_(model), backend_(model.backend()), seed_(options.seed), layout_(model.architecture(), options.optimizer_state, options.trained) {
+    : model_(model), backend_(model.backend()), seed_(options.seed), layout_(model.architecture(), options.optimizer_state, model.parameters().layout().end(), options.trained) {
   gradient_memory_ = backend_.allocate(layout_.bytes(), "gradients");
   first_moment_memory_ = backend_.allocate(layout_.bytes(), "AdamW's first moments");
   second_moment_memory_ = backend_.allocate(layout_.bytes(), "AdamW's second moments");
@@ -135,7 +135,7 @@ void Optimizer::save(const std::string& path) const {
 
 int64_t Optimizer::saved_bytes(const model::Architecture& architecture, const TrainerOptions& options, DType weight_dtype) {
   std::vector<storage::TensorDeclaration> declared;
-  const model::ParameterLayout moments(architecture, options.optimizer_state, options.trained), masters(architecture, DType::float32);
+  const model::ParameterLayout moments(architecture, options.optimizer_state, model::ModelEnd::reward_head, options.trained), masters(architecture, DType::float32);
   declare(kFirstMoment, trained_of(moments, moments), declared);
   declare(kSecondMoment, trained_of(moments, moments), declared);
   if (weight_dtype != DType::float32) declare(kMaster, trained_of(masters, moments), declared);
@@ -179,7 +179,7 @@ void Optimizer::load(const std::string& path) {
 
 void Optimizer::plan(const model::Architecture& architecture, const TrainerOptions& options, MemoryPlan& plan) {
   const DType state = options.optimizer_state;
-  const int64_t bytes = model::ParameterLayout(architecture, state, options.trained).bytes();
+  const int64_t bytes = model::ParameterLayout(architecture, state, model::ModelEnd::reward_head, options.trained).bytes();
   plan.add(std::string("gradients, ") + name(state), "gradients", bytes);
   plan.add(std::string("AdamW moments, ") + name(state), "optimiser", 2 * bytes);
 }

@@ -14,8 +14,8 @@
 namespace cheems::training {
 namespace {
 
-execution::SessionOptions session_options(const TrainerOptions& options) {
-  return {.micro_batch_tokens = options.micro_batch_tokens, .share_prompts = options.share_prompts, .training = true, .checkpointing = options.gradient_checkpointing};
+execution::SessionOptions session_options(const TrainerOptions& options, int64_t widest_head = 0) {
+  return {.micro_batch_tokens = options.micro_batch_tokens, .share_prompts = options.share_prompts, .training = true, .checkpointing = options.gradient_checkpointing, .widest_head = widest_head};
 }
 
 // One micro-batch of a global batch: its samples, and the comparisons that lie inside it.
@@ -63,7 +63,7 @@ struct Trainer::State {
       : model(m),
         options(o),
         optimizer(m, o),
-        session(m, session_options(o)),
+        session(m, session_options(o, m.reward_head().widest())),
         head(head_of(m)),
         loss(losses::bradley_terry(o.reg_coef)),
         sums(m.backend().allocate(2 * sizeof(double), "the loss")) {}

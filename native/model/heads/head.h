@@ -118,7 +118,7 @@ struct HeadMatch {
   LinearRule rule;
   // Makes it. Its weights are the model's parameters, or of its own and put into the backend's memory.
   std::function<std::unique_ptr<Head>(const Parameters&, Backend&)> make;
-  bool in_parameters = false;  // whether they are the model's (ModelEnd::reward_head)
+  ModelEnd end = ModelEnd::none;  // reward_head where they are the model's
 };
 
 }  // namespace cheems::model

@@ -110,7 +110,7 @@ HeadMatch new_linear_head() {
 }
 
 void finish_linear_head(HeadMatch& match) {
-  match.in_parameters = true;
+  match.end = ModelEnd::reward_head;
   match.make = [rule = match.rule](const Parameters& parameters, Backend& backend) { return std::make_unique<LinearHead>(parameters.tensors().head, rule, backend); };
 }
 

@@ -41,7 +41,7 @@ std::vector<float> PoolerHead::rewards(const HeadOutputs& outputs, const PackedT
 HeadMatch new_pooler_head() {
   HeadMatch match;
   match.facts = {.kind = "pooler", .source = {}, .description = "classifier of the pooled first token, with GELU between and both with bias"};
-  match.in_parameters = true;
+  match.end = ModelEnd::reward_head;
   match.make = [](const Parameters& parameters, Backend& backend) {
     const EncoderTensors tensors = encoder_tensors(parameters.layout(), parameters.layout().architecture(), parameters.data());
     return std::make_unique<PoolerHead>(tensors.pooler, tensors.classifier, backend);

@@ -6,6 +6,7 @@
 
 #include "model/heads/dense_layers.h"
 #include "model/heads/heads.h"
+#include "model/heads/reward_layers.h"
 #include "ops/activation/activation.h"
 
 namespace cheems::model {
@@ -17,24 +18,28 @@ std::string shapes_of(const std::string& prefix, const std::vector<DenseLayer>& 
   return text + " -> " + std::to_string(layers.back().outputs);
 }
 
-class ReluLayersHead : public DenseHead {
+class ProcessHead : public DenseHead {
  public:
-  ReluLayersHead(const std::vector<DenseLayer>& layers, Backend& backend) : DenseHead({{layers, "the reward head"}}, backend) {}
+  ProcessHead(const std::vector<DenseLayer>& layers, Backend& backend) : DenseHead({{layers, "the reward head"}}, backend) {}
   std::vector<float> rewards(const HeadOutputs& stacks, const PackedTree& tree) const override {
-    const std::vector<float>& outputs = stacks[0];
     std::vector<float> rewards;
     for (const int32_t row : tree.reward_index) {
-      if (width(0) == 1) {
-        rewards.push_back(outputs[static_cast<size_t>(row)]);
-        continue;
-      }
       // softmax([a, b])[1] = 1 / (1 + exp(a - b))
-      const double a = outputs[static_cast<size_t>(2 * row)], b = outputs[static_cast<size_t>(2 * row + 1)];
+      const double a = stacks[0][static_cast<size_t>(2 * row)], b = stacks[0][static_cast<size_t>(2 * row + 1)];
       rewards.push_back(static_cast<float>(1 / (1 + std::exp(a - b))));
     }
     return rewards;
   }
 };
+
+// Layers that are trained lie among the model's parameters, under the names that they have in its files.
+void keep_in_parameters(const HeadSource& source, const std::string& prefix, const std::vector<DenseLayer>& layers, HeadMatch& match) {
+  const std::vector<int64_t> numbers = layer_numbers(source, prefix);
+  std::vector<ModelEnd::Layer> described;
+  for (size_t i = 0; i < layers.size(); ++i) described.push_back({prefix + std::to_string(numbers[i]), layers[i].outputs, layers[i].inputs, !layers[i].bias.empty()});
+  match.end = ModelEnd(std::move(described));
+  match.make = [](const Parameters& parameters, Backend& backend) { return std::make_unique<RewardLayers>(parameters.tensors().head_layers, Activation::relu, backend); };
+}
 
 std::optional<HeadMatch> layers_under(const HeadSource& source, const std::string& prefix, int64_t outputs) {
   if (layer_numbers(source, prefix).size() < 2) return std::nullopt;
@@ -44,8 +49,12 @@ std::optional<HeadMatch> layers_under(const HeadSource& source, const std::strin
   match.facts.source = prefix + std::to_string(layer_numbers(source, prefix).back()) + ".weight";
   match.facts.kind = outputs == 1 ? "relu_layers" : "process";
   match.facts.description = outputs == 1 ? "layers with ReLU, " + shapes_of(prefix, layers) : "process reward, " + shapes_of(prefix, layers) + ", the softmax's second entry at each step's end";
-  if (outputs == 2) match.facts.readout = Readout::every_step;
-  match.make = [layers](const Parameters&, Backend& backend) { return std::make_unique<ReluLayersHead>(layers, backend); };
+  if (outputs == 1) {
+    keep_in_parameters(source, prefix, layers, match);
+    return match;
+  }
+  match.facts.readout = Readout::every_step;
+  match.make = [layers](const Parameters&, Backend& backend) { return std::make_unique<ProcessHead>(layers, backend); };
   return match;
 }
 

@@ -1,5 +1,6 @@
 #include "model/heads/head_check.h"
 #include "testing/cpu.h"
+#include "testing/plain_backend.h"
 #include "testing/small_model.h"
 #include "training/trainer.h"
 
@@ -119,6 +120,100 @@ TEST_CASE("heads: linear ones are trained, the others are not") {
     const std::vector<Comparison> pairs = {{.a = 1, .b = 0}, {.a = 3, .b = 2}};
     const auto step = trainer.step(batch.view(), pairs, {.learning_rate = 1e-4}, Control());
     CHECK(trainer.step(batch.view(), pairs, {.learning_rate = 1e-4}, Control()).loss < step.loss);
+  }
+}
+
+std::vector<float> values_of(const Tensor& tensor) { return {floats(tensor), floats(tensor) + tensor.rows * tensor.columns}; }
+
+// A weighed sum of rewards around the weights in memory.
+TEST_CASE("heads: gradients of a head of several layers equal differences in float64, with equal samples, whatever is trained") {
+  for (const char* name : {"grm-mlp-deep", "inf-orm", "qwen2-math-rm", "grm-mlp"}) {
+    CAPTURE(std::string(name));
+    const auto model = RewardModel::load({.folder = HeadReference(name).folder()}, plain_backend<double>());
+    Backend& backend = model->backend();
+    HeadGradients& head = *model->reward_head().gradients();
+    const ParameterLayout layout(model->architecture(), DType::float32, model->parameters().layout().end(), TrainedSet());
+    const auto memory = backend.allocate(layout.bytes(), "gradients");
+    const ModelTensors gradients = layout.tensors(memory->data());
+    constexpr int64_t kRows = 3;
+    PackedTree tree;
+    tree.samples = {0, 1, 2, 3};
+    tree.reward_index = {0, 2, 1, 2};  // two samples are equal
+    const int64_t hidden_size = model->architecture().hidden_size;
+    std::vector<float> hidden = random_floats(kRows * hidden_size, 3), d_hidden(hidden.size()), rewards(4), d_rewards = {1, -2, 0.5f, 3};
+    const HeadBatch batch{tree, float_tensor(hidden.data(), kRows, hidden_size), float_tensor(rewards.data(), 1, 4)};
+    const auto weighed_rewards = [&] {
+      head.forward(batch);
+      double sum = 0;
+      for (size_t r = 0; r < rewards.size(); ++r) sum += static_cast<double>(rewards[r]) * static_cast<double>(d_rewards[r]);
+      return sum;
+    };
+    weighed_rewards();
+    head.backward(batch, float_tensor(d_rewards.data(), 1, 4), float_tensor(d_hidden.data(), kRows, hidden_size), gradients);
+    // Rewards are float32: what a change of a thousandth makes is known to about a part in a thousand.
+    const auto check = [&](const Tensor& values, const Tensor& gradient, const char* what) {
+      CAPTURE(std::string(what));
+      double most = 0;
+      for (int64_t i = 0; i < values.rows * values.columns; ++i) most = std::max(most, std::abs(static_cast<double>(floats(gradient)[i])));
+      CHECK(most > 0);
+      for (int64_t i = 0; i < values.rows * values.columns; i += 7) {
+        const float kept = floats(values)[i];
+        floats(values)[i] = kept + 1e-3f;
+        const double above = weighed_rewards();
+        floats(values)[i] = kept - 1e-3f;
+        const double below = weighed_rewards();
+        floats(values)[i] = kept;
+        CHECK(std::abs((above - below) / 2e-3 - static_cast<double>(floats(gradient)[i])) <= 5e-3 * most + 2e-3);
+      }
+    };
+    check(batch.hidden, float_tensor(d_hidden.data(), kRows, hidden_size), "hidden states");
+    const ModelTensors& weights = model->parameters().tensors();
+    for (size_t layer = 0; layer < weights.head_layers.size(); ++layer) {
+      check(weights.head_layers[layer].weight, gradients.head_layers[layer].weight, "weight");
+      if (weights.head_layers[layer].bias) check(weights.head_layers[layer].bias, gradients.head_layers[layer].bias, "bias");
+    }
+    // One layer alone, and nothing below the head: the same bits, and no others are written.
+    weighed_rewards();
+    for (size_t only = 0; only < weights.head_layers.size(); ++only) {
+      const auto some_memory = backend.allocate(layout.bytes(), "gradients");
+      ModelTensors some = layout.tensors(some_memory->data());
+      for (size_t layer = 0; layer < some.head_layers.size(); ++layer) {
+        if (layer != only) some.head_layers[layer] = {};
+      }
+      head.backward(batch, float_tensor(d_rewards.data(), 1, 4), {}, some);
+      CHECK(same_bits(values_of(some.head_layers[only].weight), values_of(gradients.head_layers[only].weight)));
+    }
+  }
+}
+
+TEST_CASE("heads: one of several layers trains with its network, is saved under its names, and goes on bit for bit") {
+  for (const char* name : {"grm-mlp-deep", "inf-orm"}) {
+    CAPTURE(std::string(name));
+    const HeadReference reference(name);
+    const storage::testing::TemporaryFolder folder;
+    std::filesystem::copy_file(reference.folder() + "/config.json", folder.file("config.json"));
+    const auto model = RewardModel::load({.folder = reference.folder()}, cpu_backend(2));
+    const auto exact = RewardModel::load({.folder = reference.folder()}, plain_backend<double>());
+    training::Trainer trainer(*model, {}), truth(*exact, {});
+    const auto batch = reference.batch(false);
+    const auto pairs = comparisons_of(std::vector<int32_t>{1, 0, 3, 2});
+    const auto step = [&](training::Trainer& one, int64_t number) { return one.step(batch.view(), pairs, {.step = number, .learning_rate = 1e-3}, Control()); };
+    const auto first = step(trainer, 1), expected = step(truth, 1);
+    CHECK(first.loss == doctest::Approx(expected.loss).epsilon(1e-5));
+    CHECK(first.gradient_norm == doctest::Approx(expected.gradient_norm).epsilon(1e-4));
+    model->save_weights(folder.file("model.safetensors"));
+    trainer.save_optimizer(folder.file("optimizer.safetensors"));
+    const auto again = RewardModel::load({.folder = folder.path.string()}, cpu_backend(1));
+    CHECK(again->head().kind == "relu_layers");
+    CHECK(score(*again, batch) == trainer.score(batch.view(), Control()));
+    training::Trainer resumed(*again, {});
+    resumed.load_optimizer(folder.file("optimizer.safetensors"));
+    const auto second = step(trainer, 2);
+    CHECK(step(resumed, 2).loss == second.loss);
+    CHECK(second.loss < first.loss);
+    CHECK(same_bits(parameter_values(*again), parameter_values(*model)));
+    const auto before = RewardModel::load({.folder = reference.folder()}, cpu_backend(1));
+    CHECK_FALSE(same_bits(values_of(before->parameters().tensors().head_layers[0].weight), values_of(model->parameters().tensors().head_layers[0].weight)));
   }
 }
 

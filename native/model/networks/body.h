@@ -32,7 +32,7 @@ struct Body {
   std::set<std::string> unused_prefixes;  // the same, by the beginnings of their names
 
   // Names each parameter once (model/parameters/).
-  void (*describe)(const Architecture& architecture, ModelEnd end, ParameterVisitor& visitor);
+  void (*describe)(const Architecture& architecture, const ModelEnd& end, ParameterVisitor& visitor);
   // Takes all memory that any batch within `capacity` will need. The weights outlive the network.
   std::unique_ptr<Network> (*make)(const Architecture& architecture, const Parameters& weights, Backend& backend,
                                    const ActivationCapacity& capacity);

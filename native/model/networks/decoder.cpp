@@ -69,7 +69,7 @@ const Body& decoder_body() {
   static const Body body = {
       .name = "decoder", .sample_form = "conversation", .any_length = false, .shares_prompts = true, .has_backward = true, .has_cache = true,
       .maps_weights = true, .pooled = false, .least_path = 256, .prefix = {}, .embedding = {}, .unused = {}, .unused_prefixes = {},
-      .describe = [](const Architecture& a, ModelEnd end, ParameterVisitor& visitor) { (void)visit_decoder(a, end, visitor); },
+      .describe = [](const Architecture& a, const ModelEnd& end, ParameterVisitor& visitor) { (void)visit_decoder(a, end, visitor); },
       .make = [](const Architecture& a, const Parameters& weights, Backend& backend, const ActivationCapacity& capacity) -> std::unique_ptr<Network> {
         return std::make_unique<Decoder>(a, weights.tensors(), backend, capacity);
       },

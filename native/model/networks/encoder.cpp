@@ -71,7 +71,7 @@ const Body& encoder_body() {
       .name = "encoder", .sample_form = "pair", .any_length = true, .shares_prompts = false, .has_backward = false, .has_cache = false,
       .maps_weights = false, .pooled = true, .least_path = 512, .prefix = "deberta.", .embedding = "embeddings.word_embeddings.weight",
       .unused = {"deberta.embeddings.position_ids"}, .unused_prefixes = {"lm_predictions.", "mask_predictions."},
-      .describe = [](const Architecture& a, ModelEnd end, ParameterVisitor& visitor) { (void)visit_encoder(a, end, visitor); },
+      .describe = [](const Architecture& a, const ModelEnd& end, ParameterVisitor& visitor) { (void)visit_encoder(a, end, visitor); },
       .make = [](const Architecture& a, const Parameters& weights, Backend& backend, const ActivationCapacity& capacity) -> std::unique_ptr<Network> {
         return std::make_unique<Encoder>(a, encoder_tensors(weights.layout(), a, weights.data()), backend, capacity);
       },

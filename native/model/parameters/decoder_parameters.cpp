@@ -74,6 +74,16 @@ LayerTensors visit_decoder_layer(const Architecture& a, const std::string& prefi
   return layer;
 }
 
+void visit_reward_head(const Architecture& a, const ModelEnd& end, ParameterVisitor& visitor, ModelTensors& model) {
+  if (end.layers.empty()) model.head = visitor.head(kHeadName, {1, a.hidden_size});
+  for (const ModelEnd::Layer& layer : end.layers) {
+    HeadLayerTensors tensors;
+    tensors.weight = visitor.head(layer.name + ".weight", {layer.outputs, layer.inputs});
+    if (layer.has_bias) tensors.bias = visitor.head(layer.name + ".bias", {layer.outputs});
+    model.head_layers.push_back(tensors);
+  }
+}
+
 }  // namespace
 
 bool LayerTensors::any_of_attention() const {
@@ -89,7 +99,7 @@ bool ModelTensors::any_of_network() const {
   return embedding || final_norm || std::any_of(layers.begin(), layers.end(), any);
 }
 
-ModelTensors visit_decoder(const Architecture& a, ModelEnd end, ParameterVisitor& visitor) {
+ModelTensors visit_decoder(const Architecture& a, const ModelEnd& end, ParameterVisitor& visitor) {
   ModelTensors model;
   model.embedding = visitor.embedding("model.embed_tokens.weight", a.vocab_size, a.hidden_size);
   for (int64_t layer = 0; layer < a.num_layers; ++layer) {
@@ -98,8 +108,8 @@ ModelTensors visit_decoder(const Architecture& a, ModelEnd end, ParameterVisitor
   }
   visitor.set_layer(kOutsideLayers);
   model.final_norm = visitor.vector("model.norm.weight", a.hidden_size);
-  if (end == ModelEnd::reward_head) model.head = visitor.head(kHeadName, {1, a.hidden_size});
-  if (end == ModelEnd::vocabulary) {
+  if (end.kind == ModelEnd::reward_head) visit_reward_head(a, end, visitor, model);
+  if (end.kind == ModelEnd::vocabulary) {
     model.vocabulary = a.tied_embeddings ? model.embedding
                                          : visitor.matrix(kVocabularyName, a.vocab_size, a.hidden_size, kRows);
   }

@@ -42,11 +42,17 @@ struct LayerTensors {
   bool any_of_mlp() const;
 };
 
+// Of a reward head of several layers, float32.
+struct HeadLayerTensors {
+  Tensor weight, bias;  // [out, in]; [1, out], or absent
+};
+
 struct ModelTensors {
   Tensor embedding;  // [V, H]
   std::vector<LayerTensors> layers;
   Tensor final_norm;  // [1, H]
-  Tensor head;        // [1, H]; absent but for ModelEnd::reward_head
+  Tensor head;        // [1, H]; absent but for a linear head (ModelEnd::reward_head)
+  std::vector<HeadLayerTensors> head_layers;  // of a head of several layers
   Tensor vocabulary;  // [V, H]; absent but for ModelEnd::vocabulary
   const storage::Checkpoint* files = nullptr;  // in whose mapped files some matrices lie; null where none does
 
@@ -55,6 +61,6 @@ struct ModelTensors {
 };
 
 // Names each parameter once, in the order of the files that are saved.
-ModelTensors visit_decoder(const Architecture& architecture, ModelEnd end, ParameterVisitor& visitor);
+ModelTensors visit_decoder(const Architecture& architecture, const ModelEnd& end, ParameterVisitor& visitor);
 
 }  // namespace cheems::model

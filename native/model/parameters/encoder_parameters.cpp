@@ -41,7 +41,7 @@ EncoderLayerTensors visit_encoder_layer(const Architecture& a, const std::string
 }  // namespace
 
 // Under the names of transformers' DebertaV2ForSequenceClassification.
-EncoderTensors visit_encoder(const Architecture& a, ModelEnd end, ParameterVisitor& visitor) {
+EncoderTensors visit_encoder(const Architecture& a, const ModelEnd& end, ParameterVisitor& visitor) {
   const int64_t hidden = a.hidden_size;
   EncoderTensors model;
   model.embedding = visitor.embedding("deberta.embeddings.word_embeddings.weight", a.vocab_size, hidden);
@@ -53,7 +53,7 @@ EncoderTensors visit_encoder(const Architecture& a, ModelEnd end, ParameterVisit
     model.layers.push_back(visit_encoder_layer(a, "deberta.encoder.layer." + std::to_string(layer) + ".", visitor));
   }
   visitor.set_layer(kOutsideLayers);
-  if (end != ModelEnd::reward_head) return model;
+  if (end.kind != ModelEnd::reward_head) return model;
   model.pooler = visit_head(kPoolerName, hidden, hidden, visitor);
   model.classifier = visit_head(kClassifierName, 1, hidden, visitor);
   return model;

@@ -32,7 +32,7 @@ struct EncoderTensors {
 };
 
 // Names each parameter once, in the order of the files that are saved.
-EncoderTensors visit_encoder(const Architecture& architecture, ModelEnd end, ParameterVisitor& visitor);
+EncoderTensors visit_encoder(const Architecture& architecture, const ModelEnd& end, ParameterVisitor& visitor);
 
 // `layout` is of an encoder's architecture with its reward head.
 EncoderTensors encoder_tensors(const ParameterLayout& layout, const Architecture& architecture, void* base);

@@ -28,15 +28,16 @@ void check_trained(const std::vector<Parameter>& parameters) {
 
 }  // namespace
 
-ParameterLayout::ParameterLayout(const Architecture& architecture, DType matrix_dtype, ModelEnd end,
+ParameterLayout::ParameterLayout(const Architecture& architecture, DType matrix_dtype, const ModelEnd& end,
                                  const MappedMatrices& mapped)
     : architecture_(architecture), matrix_dtype_(matrix_dtype), end_(end) {
   declare(mapped);
   lay_out();
 }
 
-ParameterLayout::ParameterLayout(const Architecture& architecture, DType matrix_dtype, const TrainedSet& trained)
-    : architecture_(architecture), matrix_dtype_(matrix_dtype), end_(ModelEnd::reward_head) {
+ParameterLayout::ParameterLayout(const Architecture& architecture, DType matrix_dtype, const ModelEnd& end,
+                                 const TrainedSet& trained)
+    : architecture_(architecture), matrix_dtype_(matrix_dtype), end_(end) {
   declare({});
   if (trained) {
     for (Parameter& parameter : parameters_) parameter.trained = trained(parameter);

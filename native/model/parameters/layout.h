@@ -33,12 +33,13 @@ struct ParameterRange {
 // same elements in each range, whatever their dtype. Matrices in `mapped` have no room in the block.
 class ParameterLayout {
  public:
-  ParameterLayout(const Architecture& architecture, DType matrix_dtype, ModelEnd end = ModelEnd::reward_head,
+  ParameterLayout(const Architecture& architecture, DType matrix_dtype, const ModelEnd& end = ModelEnd::reward_head,
                   const MappedMatrices& mapped = {});
   // Of gradients or moments: what is not trained has no room, and its view is empty. Throws Error where nothing is trained, and
   // where of parameters that are one matrix some are trained and others are not.
-  ParameterLayout(const Architecture& architecture, DType matrix_dtype, const TrainedSet& trained);
+  ParameterLayout(const Architecture& architecture, DType matrix_dtype, const ModelEnd& end, const TrainedSet& trained);
 
+  const ModelEnd& end() const { return end_; }
   const Architecture& architecture() const { return architecture_; }
   const std::vector<Parameter>& parameters() const { return parameters_; }
   int64_t bytes() const { return bytes_; }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/dtype.h"
@@ -16,9 +17,21 @@ constexpr const char* kVocabularyName = "lm_head.weight";
 // The head of an encoder, with the suffixes .weight and .bias.
 constexpr const char *kPoolerName = "pooler.dense", *kClassifierName = "classifier";
 
-// What follows the final norm: the linear head of a reward, a language model's vocabulary (lm_head, or the embedding where
+// What follows the final norm: the head of a reward, a language model's vocabulary (lm_head, or the embedding where
 // the two are tied), or nothing that these parameters hold (another kind of reward head keeps its own, see heads/).
-enum class ModelEnd { reward_head, vocabulary, none };
+struct ModelEnd {
+  enum Kind { reward_head, vocabulary, none };
+  // A layer of a reward head of several.
+  struct Layer {
+    std::string name;  // without .weight or .bias
+    int64_t outputs, inputs;
+    bool has_bias;
+  };
+  ModelEnd(Kind end_kind) : kind(end_kind) {}
+  explicit ModelEnd(std::vector<Layer> head_layers) : kind(reward_head), layers(std::move(head_layers)) {}
+  Kind kind;
+  std::vector<Layer> layers;  // of a reward head; empty: the one of a linear head, kHeadName
+};
 
 enum class Role {
   embedding,  // the table that tokens choose rows of; rows that were never chosen have no gradient

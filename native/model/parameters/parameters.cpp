@@ -4,10 +4,10 @@
 
 namespace cheems::model {
 
-Parameters::Parameters(const Architecture& architecture, DType matrix_dtype, Backend& backend, ModelEnd end)
+Parameters::Parameters(const Architecture& architecture, DType matrix_dtype, Backend& backend, const ModelEnd& end)
     : Parameters(architecture, matrix_dtype, backend, end, {}, nullptr) {}
 
-Parameters::Parameters(const Architecture& architecture, DType matrix_dtype, Backend& backend, ModelEnd end,
+Parameters::Parameters(const Architecture& architecture, DType matrix_dtype, Backend& backend, const ModelEnd& end,
                        MappedMatrices mapped, std::shared_ptr<const storage::Checkpoint> files)
     : mapped_(std::move(mapped)),
       files_(std::move(files)),

@@ -11,9 +11,9 @@ namespace cheems::model {
 class Parameters {
  public:
   Parameters(const Architecture& architecture, DType matrix_dtype, Backend& backend,
-             ModelEnd end = ModelEnd::reward_head);
+             const ModelEnd& end = ModelEnd::reward_head);
   // The same with `mapped` matrices in the files of `files`, which is kept.
-  Parameters(const Architecture& architecture, DType matrix_dtype, Backend& backend, ModelEnd end,
+  Parameters(const Architecture& architecture, DType matrix_dtype, Backend& backend, const ModelEnd& end,
              MappedMatrices mapped, std::shared_ptr<const storage::Checkpoint> files);
   const ParameterLayout& layout() const { return layout_; }
   const ModelTensors& tensors() const { return tensors_; }

@@ -74,7 +74,7 @@ TEST_CASE("parameters: ranges are per layer, hold every parameter once, and leav
     CAPTURE(a.family);
     const ParameterLayout weights(a, DType::bfloat16);
     std::vector<char> block(static_cast<size_t>(weights.bytes()));
-    const ParameterLayout trained(a, DType::float32, [](const Parameter& p) { return p.layer != 1; });
+    const ParameterLayout trained(a, DType::float32, ModelEnd::reward_head, [](const Parameter& p) { return p.layer != 1; });
     for (const ParameterLayout* chosen : {&weights, &trained}) {
       const auto ranges = weights.ranges(block.data(), *chosen);
       const auto holders = [&](const Parameter& p) {
@@ -108,7 +108,7 @@ TEST_CASE("parameters: ranges are per layer, hold every parameter once, and leav
 
 TEST_CASE("parameters: what is not trained has no view among the gradients") {
   const Architecture a = every_body().front();
-  const ParameterLayout gradients(a, DType::float32, [](const Parameter& p) { return p.layer == 0 && p.role == Role::vector; });
+  const ParameterLayout gradients(a, DType::float32, ModelEnd::reward_head, [](const Parameter& p) { return p.layer == 0 && p.role == Role::vector; });
   std::vector<char> block(static_cast<size_t>(gradients.bytes()));
   const ModelTensors tensors = gradients.tensors(block.data());
   CHECK_FALSE((tensors.embedding || tensors.head || tensors.final_norm || tensors.layers[0].qkv || tensors.layers[0].down));

@@ -16,6 +16,16 @@ float activated(float x, Activation activation) {
   return x;
 }
 
+// f' by what f gave; a NaN makes it one.
+float slope(float y, Activation activation) {
+  switch (activation) {
+    case Activation::relu: return y <= 0 ? 0.0f : 1.0f;
+    case Activation::leaky_relu: return y <= 0 ? kLeakyReluSlope : 1.0f;
+    case Activation::selu: return y <= 0 ? y + static_cast<float>(kSeluScale * kSeluAlpha) : static_cast<float>(kSeluScale);
+  }
+  return 1;
+}
+
 }  // namespace
 
 void activation_forward(const ActivationForward& a, Context& context) {
@@ -23,6 +33,14 @@ void activation_forward(const ActivationForward& a, Context& context) {
     const float* x = floats(a.x) + row * a.x.stride;
     float* y = floats(a.y) + row * a.y.stride;
     std::transform(x, x + a.y.columns, y, [&](float value) { return activated(value, a.activation); });
+  });
+}
+
+void activation_backward(const ActivationBackward& a, Context& context) {
+  context.pool.parallel_for(a.dx.rows, [&](int64_t row, int) {
+    const float *dy = floats(a.dy) + row * a.dy.stride, *y = floats(a.y) + row * a.y.stride;
+    float* dx = floats(a.dx) + row * a.dx.stride;
+    for (int64_t i = 0; i < a.dx.columns; ++i) dx[i] = dy[i] * slope(y[i], a.activation);
   });
 }
 

@@ -28,6 +28,33 @@ __global__ void __launch_bounds__(kThreads) activation_kernel(float* y, int64_t 
   store_floats<Width>(y + row * y_stride + column, values);
 }
 
+__device__ __forceinline__ float slope(float y, Activation activation) {
+  if (y > 0) return activation == Activation::selu ? static_cast<float>(kSeluScale) : 1.0f;
+  if (activation == Activation::relu) return y <= 0 ? 0.0f : 1.0f;
+  if (activation == Activation::leaky_relu) return y <= 0 ? kLeakyReluSlope : 1.0f;
+  return y + static_cast<float>(kSeluScale * kSeluAlpha);
+}
+
+template <int Width>
+__global__ void __launch_bounds__(kThreads) activation_backward_kernel(float* dx, int64_t dx_stride, const float* dy, int64_t dy_stride, const float* y, int64_t y_stride, int64_t columns,
+                                                                       int64_t chunks, Activation activation) {
+  const int64_t row = blockIdx.x / chunks, column = (blockIdx.x % chunks * kThreads + threadIdx.x) * Width;
+  if (column >= columns) return;
+  float values[Width], results[Width];
+  load_floats<Width>(dy + row * dy_stride + column, values);
+  load_floats<Width>(y + row * y_stride + column, results);
+#pragma unroll
+  for (int i = 0; i < Width; ++i) values[i] *= slope(results[i], activation);
+  store_floats<Width>(dx + row * dx_stride + column, values);
+}
+
+template <int Width>
+void launch_activation_backward(const ActivationBackward& a, Context& context) {
+  const int64_t chunks = divide_up(a.dx.columns, int64_t{kThreads} * Width);
+  launch("activation_backward", activation_backward_kernel<Width>, Grid{a.dx.rows * chunks}, kThreads, 0, context.stream, static_cast<float*>(a.dx.data), a.dx.stride,
+         static_cast<const float*>(a.dy.data), a.dy.stride, static_cast<const float*>(a.y.data), a.y.stride, a.dx.columns, chunks, a.activation);
+}
+
 template <int Width>
 void launch_activation(const ActivationForward& a, Context& context) {
   const int64_t chunks = divide_up(a.y.columns, int64_t{kThreads} * Width);
@@ -43,6 +70,13 @@ void activation_forward(const ActivationForward& a, Context& context) {
   if (a.y.rows == 0) return;
   if (vectors_fit(kVectorWidth<float>, a.y, a.x)) launch_activation<kVectorWidth<float>>(a, context);
   else launch_activation<1>(a, context);
+}
+
+void activation_backward(const ActivationBackward& a, Context& context) {
+  for (const ConstTensor& tensor : {ConstTensor(a.dx), a.dy, a.y}) require_dtype(tensor, DType::float32, "the activation's gradient");
+  if (a.dx.rows == 0) return;
+  if (vectors_fit(kVectorWidth<float>, a.dx, a.dy, a.y)) launch_activation_backward<kVectorWidth<float>>(a, context);
+  else launch_activation_backward<1>(a, context);
 }
 
 }  // namespace cheems::cuda

@@ -13,6 +13,14 @@ void activation_forward(const ActivationForward& a) {
   }
 }
 
+template <class A>
+void activation_backward(const ActivationBackward& a) {
+  for (int64_t n = 0; n < a.dx.rows; ++n) {
+    for (int64_t h = 0; h < a.dx.columns; ++h) put<A>(a.dx, n, h, get<A>(a.dy, n, h) * activation_slope(get<A>(a.y, n, h), a.activation));
+  }
+}
+
 CHEEMS_PLAIN(activation_forward, ActivationForward)
+CHEEMS_PLAIN(activation_backward, ActivationBackward)
 
 }  // namespace cheems::testing::plain
