@@ -1,5 +1,6 @@
-// What the GPU benchmarks share: the device, Qwen2.5's shapes, cards' peaks, and timing on the stream. Compiled for a GPU and,
-// at tiny sizes, for the CUDA backend executed on the CPU (to show that the programs run; its times say nothing).
+// What the GPU benchmarks share: the device, Qwen2.5's shapes, cards' peaks, and timing on the stream. Compiled for a
+// GPU and, at tiny sizes, for the CUDA backend executed on the CPU (to show that the programs run; its times say
+// nothing).
 #pragma once
 
 #include <cuda_runtime.h>
@@ -36,9 +37,10 @@ struct CardPeak {
   double teraflops, gigabytes_per_second;
 };
 constexpr CardPeak kCards[] = {
-    {"H100 PCIe", 756, 2039},   {"H100 NVL", 835.5, 3938},  {"H100", 989.4, 3352},       {"H200", 989.4, 4800},    {"A100-SXM4-80", 312, 2039},
-    {"A100 80GB", 312, 1935},   {"A100", 312, 1555},        {"L40S", 362, 864},          {"L40", 181, 864},        {"L4", 121, 300},
-    {"RTX 4090", 165.2, 1008},  {"RTX 3090", 71, 936},      {"RTX 5090", 209.5, 1792},
+    {"H100 PCIe", 756, 2039},    {"H100 NVL", 835.5, 3938}, {"H100", 989.4, 3352},     {"H200", 989.4, 4800},
+    {"A100-SXM4-80", 312, 2039}, {"A100 80GB", 312, 1935},  {"A100", 312, 1555},       {"L40S", 362, 864},
+    {"L40", 181, 864},           {"L4", 121, 300},          {"RTX 4090", 165.2, 1008}, {"RTX 3090", 71, 936},
+    {"RTX 5090", 209.5, 1792},
 };
 inline CardPeak peak_of(const std::string& name) {
   for (const CardPeak& card : kCards) {
@@ -58,8 +60,8 @@ class Device {
   cuda::Context& context() { return static_cast<cuda::CudaOperations&>(backend_->operations()).context(); }
   std::string card() const { return properties_.name; }
   CardPeak peak() const { return peak_of(card()); }
-  // The products of these models all have an algorithm of cuBLASLt's. Those that had none, each told on stderr too: figures with them
-  // are none, and the program must fail.
+  // The products of these models all have an algorithm of cuBLASLt's. Those that had none, each told on stderr too:
+  // figures with them are none, and the program must fail.
   nlohmann::json slow_products() const {
     auto slow = nlohmann::json::array();
     for (const auto& [text, count] : backend_->notes()) {
@@ -74,7 +76,8 @@ class Device {
     return static_cast<int64_t>(total - free);
   }
   void fill_normal(const Tensor& contiguous, float deviation, uint64_t seed, uint64_t stream) {
-    cuda::fill_normal(contiguous.data, contiguous.dtype, contiguous.rows * contiguous.columns, deviation, seed, stream, context());
+    cuda::fill_normal(contiguous.data, contiguous.dtype, contiguous.rows * contiguous.columns, deviation, seed, stream,
+                      context());
   }
 
  private:
@@ -112,11 +115,14 @@ struct Times {
   double median = 0, lowest = 0;  // milliseconds
 };
 
-// `body` puts one operation on the stream. Before each timed one a buffer larger than any L2 cache is overwritten: the operation
-// finds its operands in memory, and by the time the buffer is done the host has queued all that is timed.
+// `body` puts one operation on the stream. Before each timed one a buffer larger than any L2 cache is overwritten: the
+// operation finds its operands in memory, and by the time the buffer is done the host has queued all that is timed.
 class ColdTimer {
  public:
-  explicit ColdTimer(Device& device) : device_(device), timer_(device.context().stream), flush_(device.backend().allocate(kFlushBytes, "flushing the L2 cache")) {}
+  explicit ColdTimer(Device& device)
+      : device_(device),
+        timer_(device.context().stream),
+        flush_(device.backend().allocate(kFlushBytes, "flushing the L2 cache")) {}
   Times measure(int repeats, const std::function<void()>& body) {
     for (int i = 0; i < (kEmulated ? 1 : 3); ++i) body();
     std::vector<double> times;
@@ -137,14 +143,16 @@ class ColdTimer {
   std::unique_ptr<Buffer> flush_;
 };
 
-// cuBLASLt's own speed on this card: C = A B^T, all [size, size] bfloat16, through the very call that the linear layers make.
+// cuBLASLt's own speed on this card: C = A B^T, all [size, size] bfloat16, through the very call that the linear layers
+// make.
 inline double measured_gemm_teraflops(Device& device, int64_t size, int repeats) {
   const auto memory = device.backend().allocate(3 * size * size * 2, "the matrices of the peak");
   const auto workspace = device.backend().allocate(cuda::kCublasLtWorkspaceBytes, "cuBLASLt's workspace");
   const auto matrix = [&](int64_t number) {
     return Tensor{static_cast<char*>(memory->data()) + number * size * size * 2, DType::bfloat16, size, size, size};
   };
-  for (int64_t number = 0; number < 2; ++number) device.fill_normal(matrix(number), 1, 1, static_cast<uint64_t>(number));
+  for (int64_t number = 0; number < 2; ++number)
+    device.fill_normal(matrix(number), 1, 1, static_cast<uint64_t>(number));
   device.ops().set_workspace(workspace->data(), workspace->size());
   StreamTimer timer(device.context().stream);
   std::vector<double> times;
@@ -168,7 +176,8 @@ inline model::Architecture qwen(const std::string& size) {
   a.rope.theta = 1e6;
   a.qkv_bias = true;
   a.tied_embeddings = size != "7B";
-  const auto set = [&](int64_t hidden, int64_t layers, int64_t heads, int64_t key_value_heads, int64_t head_size, int64_t intermediate, int64_t vocab) {
+  const auto set = [&](int64_t hidden, int64_t layers, int64_t heads, int64_t key_value_heads, int64_t head_size,
+                       int64_t intermediate, int64_t vocab) {
     a.hidden_size = hidden, a.num_layers = layers, a.num_heads = heads, a.num_key_value_heads = key_value_heads;
     a.head_size = head_size, a.intermediate_size = intermediate, a.vocab_size = vocab;
     a.windows.assign(static_cast<size_t>(layers), 0);
@@ -217,8 +226,12 @@ class Arguments {
     }
   }
   bool has(const std::string& name) const { return find(name) != nullptr; }
-  std::string text(const std::string& name, const std::string& otherwise) const { return find(name) ? *find(name) : otherwise; }
-  int64_t number(const std::string& name, int64_t otherwise) const { return find(name) ? std::stoll(*find(name)) : otherwise; }
+  std::string text(const std::string& name, const std::string& otherwise) const {
+    return find(name) ? *find(name) : otherwise;
+  }
+  int64_t number(const std::string& name, int64_t otherwise) const {
+    return find(name) ? std::stoll(*find(name)) : otherwise;
+  }
 
  private:
   const std::string* find(const std::string& name) const {

@@ -1,10 +1,11 @@
-// What each operation of the CUDA backend moves and computes, counted while its kernels are executed on the CPU, beside the floor of
-// its contract (native/ops/*/traffic.cpp). Prints JSON; scripts/compile_kernels.cjs --write-table makes bench/KERNELS.md of it.
+// What each operation of the CUDA backend moves and computes, counted while its kernels are executed on the CPU, beside
+// the floor of its contract (native/ops/*/traffic.cpp). Prints JSON; scripts/compile_kernels.cjs --write-table makes
+// bench/KERNELS.md of it.
 //
 //   kernel_traffic [WORD]      operations with WORD in their name alone
 //
-// Shapes are those of Qwen2.5 0.5B and 7B. Numbers are zeros: what is moved does not depend on them. A floor counts each tensor
-// once, in its real dtype, however often a kernel must come back to it.
+// Shapes are those of Qwen2.5 0.5B and 7B. Numbers are zeros: what is moved does not depend on them. A floor counts
+// each tensor once, in its real dtype, however often a kernel must come back to it.
 #include <iostream>
 
 #include "testing/cuda_on_cpu/operation_traffic.h"

@@ -4,8 +4,8 @@
 //   operation_times peak [threads]        the matrix peak alone, as {"gflops": N}: 2048 x 2048 x 2048, best of eight
 //
 // The workload is what bench/huggingface.py make writes. One prompt with all its responses is a step. Prints a row an
-// operation: share of the time, milliseconds a step, and GFLOP/s for the matrix work (the tree's own FLOPs, shared prompts
-// counted once), then the whole step's rate and the machine's matrix peak measured beside it.
+// operation: share of the time, milliseconds a step, and GFLOP/s for the matrix work (the tree's own FLOPs, shared
+// prompts counted once), then the whole step's rate and the machine's matrix peak measured beside it.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -70,7 +70,8 @@ double matrix_peak(int threads) {
   constexpr int64_t n = 2048;
   ThreadPool pool(threads);
   const auto backend = create_cpu_backend(1);
-  const auto memory = backend->allocate(3 * n * n * 4, "matrices"), workspace = backend->allocate(cpu::matrix_product_workspace(pool.size()), "workspace");
+  const auto memory = backend->allocate(3 * n * n * 4, "matrices"),
+             workspace = backend->allocate(cpu::matrix_product_workspace(pool.size()), "workspace");
   auto* a = static_cast<float*>(memory->data());
   for (int64_t i = 0; i < 2 * n * n; ++i) a[i] = static_cast<float>(i % 17) / 17;
   const cpu::MatrixProduct product{n, n, n, a, n, false, a + n * n, DType::float32, n, true, a + 2 * n * n, n};
@@ -90,13 +91,17 @@ void print(double seconds, int64_t steps, int64_t responses, double peak) {
   std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.second.seconds > b.second.seconds; });
   std::printf("%-24s %7s %9s %9s %9s\n", "operation", "share", "ms/step", "calls", "GFLOP/s");
   for (const auto& [name, t] : rows) {
-    std::printf("%-24s %6.1f%% %9.3f %9.1f", name.c_str(), 100 * t.seconds / seconds, 1e3 * t.seconds / static_cast<double>(steps), static_cast<double>(t.calls) / static_cast<double>(steps));
+    std::printf("%-24s %6.1f%% %9.3f %9.1f", name.c_str(), 100 * t.seconds / seconds,
+                1e3 * t.seconds / static_cast<double>(steps),
+                static_cast<double>(t.calls) / static_cast<double>(steps));
     if (t.flops > 0) std::printf(" %9.1f", t.flops / t.seconds * 1e-9);
     std::printf("\n");
   }
-  std::printf("%-24s %6.1f%% %9.3f\n", "everything else", 100 * (seconds - timed) / seconds, 1e3 * (seconds - timed) / static_cast<double>(steps));
-  std::printf("step %.2f ms, %.1f responses/s, %.1f GFLOP/s = %.1f %% of the matrix peak of %.1f GFLOP/s\n", 1e3 * seconds / static_cast<double>(steps),
-              static_cast<double>(responses) / seconds, flops / seconds * 1e-9, 100 * flops / seconds * 1e-9 / peak, peak);
+  std::printf("%-24s %6.1f%% %9.3f\n", "everything else", 100 * (seconds - timed) / seconds,
+              1e3 * (seconds - timed) / static_cast<double>(steps));
+  std::printf("step %.2f ms, %.1f responses/s, %.1f GFLOP/s = %.1f %% of the matrix peak of %.1f GFLOP/s\n",
+              1e3 * seconds / static_cast<double>(steps), static_cast<double>(responses) / seconds,
+              flops / seconds * 1e-9, 100 * flops / seconds * 1e-9 / peak, peak);
 }
 
 }  // namespace
@@ -122,7 +127,8 @@ int main(int argc, char** argv) {
   const auto model = model::RewardModel::load({.folder = argv[1]}, backend);
   std::unique_ptr<training::Trainer> trainer;
   std::unique_ptr<inference::Scorer> scorer;
-  if (train) trainer = std::make_unique<training::Trainer>(*model, training::TrainerOptions{.micro_batch_tokens = 8192});
+  if (train)
+    trainer = std::make_unique<training::Trainer>(*model, training::TrainerOptions{.micro_batch_tokens = 8192});
   else scorer = std::make_unique<inference::Scorer>(*model, inference::ScorerOptions{});
   const double peak_before = matrix_peak(threads);
   double seconds = 0;
@@ -131,7 +137,8 @@ int main(int argc, char** argv) {
     const Step& step = work[static_cast<size_t>(i + 2) % work.size()];
     if (i == 0) timings.clear();
     const double start = now();
-    if (train) trainer->step(step.view(), step.pairs, {.step = i + 3, .learning_rate = 1e-5, .weight_decay = 0.01}, Control());
+    if (train)
+      trainer->step(step.view(), step.pairs, {.step = i + 3, .learning_rate = 1e-5, .weight_decay = 0.01}, Control());
     else scorer->score(step.view(), Control());
     if (i < 0) continue;
     seconds += now() - start;

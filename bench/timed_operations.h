@@ -10,7 +10,8 @@
 
 namespace cheems::bench {
 
-// Told before and after each operation; `flops` are those of its matrix work, 0 for others and where they are not wanted.
+// Told before and after each operation; `flops` are those of its matrix work, 0 for others and where they are not
+// wanted.
 class OperationClock {
  public:
   virtual ~OperationClock() = default;
@@ -27,9 +28,10 @@ class TimedOperations : public Operations {
   void begin_batch(const PackedTree& tree) override { inner_.begin_batch(tree); }
 #define CHEEMS_WORK_none(name) 0.0
 #define CHEEMS_WORK_products(name) name##_work(a)
-#define CHEEMS_TIMED(name, Contract, cpu, cuda, work)                            \
-  void name(const Contract& a) override {                                        \
-    time(#name, [&] { return CHEEMS_WORK_##work(name); }, [&] { inner_.name(a); }); \
+#define CHEEMS_TIMED(name, Contract, cpu, cuda, work)                              \
+  void name(const Contract& a) override {                                          \
+    time(                                                                          \
+        #name, [&] { return CHEEMS_WORK_##work(name); }, [&] { inner_.name(a); }); \
   }
   CHEEMS_OPERATIONS(CHEEMS_TIMED)
 #undef CHEEMS_TIMED
@@ -59,10 +61,14 @@ class TimedBackend : public Backend {
   bool computes_in(DType activations) const override { return inner_.computes_in(activations); }
   DType default_activations() const override { return inner_.default_activations(); }
   bool widens_weights() const override { return inner_.widens_weights(); }
-  std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string& purpose) override { return inner_.allocate(bytes, purpose); }
+  std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string& purpose) override {
+    return inner_.allocate(bytes, purpose);
+  }
   void upload(void* destination, const void* host, int64_t bytes) override { inner_.upload(destination, host, bytes); }
   void download(void* host, const void* source, int64_t bytes) override { inner_.download(host, source, bytes); }
-  int64_t download_later(void* host, const void* source, int64_t bytes) override { return inner_.download_later(host, source, bytes); }
+  int64_t download_later(void* host, const void* source, int64_t bytes) override {
+    return inner_.download_later(host, source, bytes);
+  }
   bool arrived(int64_t download) override { return inner_.arrived(download); }
   void wait_for(int64_t download) override { inner_.wait_for(download); }
   void finish() override { inner_.finish(); }

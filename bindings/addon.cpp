@@ -18,8 +18,8 @@ void add(Napi::Object exports, const char* name) {
   exports.Set(name, Napi::Function::New<guarded<function>>(exports.Env(), name));
 }
 
-// process.exit() runs no cleanup hook of the main environment, and the handlers of exit() come too late for work that opens
-// a library: what the library has just registered is torn down first, while the thread still sets it up.
+// process.exit() runs no cleanup hook of the main environment, and the handlers of exit() come too late for work that
+// opens a library: what the library has just registered is torn down first, while the thread still sets it up.
 void stop_when_process_exits(Napi::Env env, std::shared_ptr<EngineThread> thread) {
   const auto process = env.Global().Get("process").As<Napi::Object>();
   const auto stop =

@@ -35,21 +35,30 @@ namespace {
 // What fills half of the memory that the loaded weights leave; the other half is the cache's.
 int64_t usual_micro_batch(const CausalState& state, int64_t reserve) {
   Backend& backend = *state.backend;
-  const int64_t memory = std::max<int64_t>(0, backend.available_memory() - (reserve < 0 ? backend.memory_reserve() : reserve)) / 2;
-  return choose_micro_batch_tokens({.usual = generation::GenerationOptions{}.micro_batch_tokens, .useful = backend.useful_micro_batch(), .most = 0, .memory = memory},
-                                   [&](int64_t tokens) { return generation::NextTokenReader::planned_bytes(*state.model, tokens); });
+  const int64_t memory =
+      std::max<int64_t>(0, backend.available_memory() - (reserve < 0 ? backend.memory_reserve() : reserve)) / 2;
+  return choose_micro_batch_tokens(
+      {.usual = generation::GenerationOptions{}.micro_batch_tokens,
+       .useful = backend.useful_micro_batch(),
+       .most = 0,
+       .memory = memory},
+      [&](int64_t tokens) { return generation::NextTokenReader::planned_bytes(*state.model, tokens); });
 }
 
 Handle<CausalState>& causal_from(Napi::Value value) {
   auto& handle = handle_from<CausalState>(value);
-  if (handle.state->disposed) fail_with(error_codes::kDisposed, "The language model has been disposed: load it again to go on using it.");
+  if (handle.state->disposed)
+    fail_with(error_codes::kDisposed, "The language model has been disposed: load it again to go on using it.");
   return handle;
 }
 
 Handle<GenerationState>& generation_from(Napi::Value value) {
   auto& handle = handle_from<GenerationState>(value);
-  if (handle.state->disposed) fail_with(error_codes::kDisposed, "The generation has been disposed: start another from the model.");
-  if (handle.state->model->disposed) fail_with(error_codes::kDisposed, "The generation's language model has been disposed: load it again to go on generating.");
+  if (handle.state->disposed)
+    fail_with(error_codes::kDisposed, "The generation has been disposed: start another from the model.");
+  if (handle.state->model->disposed)
+    fail_with(error_codes::kDisposed,
+              "The generation's language model has been disposed: load it again to go on generating.");
   return handle;
 }
 
@@ -153,7 +162,10 @@ Napi::Value advance_generation(const Napi::CallbackInfo& info) {
   using Advanced = generation::Generator::Advanced;
   auto job = std::make_shared<ComputeJob<Advanced>>(
       "generating",
-      [state = handle.state, steps = int32_from(info[1], "steps"), stop = info[2].IsUndefined() ? std::vector<int32_t>() : int32s_from(info[2], "stop")](const Control& control) { return state->generator->advance(steps, stop, control); },
+      [state = handle.state, steps = int32_from(info[1], "steps"),
+       stop = info[2].IsUndefined() ? std::vector<int32_t>() : int32s_from(info[2], "stop")](const Control& control) {
+        return state->generator->advance(steps, stop, control);
+      },
       [](Napi::Env env, Advanced& advanced) -> Napi::Value { return write_result(env, advanced); });
   handle.state->jobs.add(job);
   handle.state->model->jobs.add(job);

@@ -53,12 +53,15 @@ struct GenerationState {
   JobList jobs;
 };
 
-Napi::Value load_causal_model(const Napi::CallbackInfo& info);     // (options) -> { handle, architecture, device, deviceChoice, precision }
-Napi::Value next_tokens(const Napi::CallbackInfo& info);           // (model, prompts, options, onProgress) -> { ids, logProbabilities }
+Napi::Value load_causal_model(
+    const Napi::CallbackInfo& info);  // (options) -> { handle, architecture, device, deviceChoice, precision }
+Napi::Value next_tokens(
+    const Napi::CallbackInfo& info);  // (model, prompts, options, onProgress) -> { ids, logProbabilities }
 Napi::Value causal_model_notes(const Napi::CallbackInfo& info);    // (model) -> [{ text, count }], at once
 Napi::Value dispose_causal_model(const Napi::CallbackInfo& info);  // (model) -> undefined
 Napi::Value start_generation(const Napi::CallbackInfo& info);      // (model, prompts, options) -> generation
-Napi::Value advance_generation(const Napi::CallbackInfo& info);    // (generation, steps, stop, onProgress) -> { tokens, counts, finished }
-Napi::Value dispose_generation(const Napi::CallbackInfo& info);    // (generation) -> undefined
+Napi::Value advance_generation(
+    const Napi::CallbackInfo& info);  // (generation, steps, stop, onProgress) -> { tokens, counts, finished }
+Napi::Value dispose_generation(const Napi::CallbackInfo& info);  // (generation) -> undefined
 
 }  // namespace cheems::bindings

@@ -32,7 +32,8 @@ void check_offsets(const OwnedSamples& samples) {
   if (offsets.front() != 0) fail("batch.offsets must begin with 0, not ", offsets.front(), ".");
   for (std::size_t s = 0; s + 1 < offsets.size(); ++s) {
     if (offsets[s + 1] <= offsets[s]) {
-      fail("Sample ", s, " of the batch has no tokens: batch.offsets goes from ", offsets[s], " to ", offsets[s + 1], ".");
+      fail("Sample ", s, " of the batch has no tokens: batch.offsets goes from ", offsets[s], " to ", offsets[s + 1],
+           ".");
     }
   }
   if (static_cast<std::size_t>(offsets.back()) != samples.tokens.size()) {
@@ -55,7 +56,8 @@ void check_groups(const std::vector<int32_t>& groups) {
 
 std::vector<int32_t> pairs_from(Napi::Value value) {
   std::vector<int32_t> pairs = int32_array_from(value, "pairs");
-  if (pairs.empty()) fail("The batch has no pair of a chosen and a rejected sample: there is nothing to learn from it.");
+  if (pairs.empty())
+    fail("The batch has no pair of a chosen and a rejected sample: there is nothing to learn from it.");
   if (pairs.size() % 2 != 0) {
     fail("pairs must hold two sample numbers a pair, chosen and rejected; it has ", pairs.size(), " entries.");
   }
@@ -63,13 +65,16 @@ std::vector<int32_t> pairs_from(Napi::Value value) {
 }
 
 // One number for each comparison, where the array is given.
-void set_numbers(const Napi::Object& object, const char* name, std::vector<Comparison>& comparisons, float Comparison::* field) {
+void set_numbers(const Napi::Object& object, const char* name, std::vector<Comparison>& comparisons,
+                 float Comparison::*field) {
   const Napi::Value value = object.Get(name);
   if (value.IsUndefined()) return;
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array) fail(name, " must be a Float32Array.");
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array)
+    fail(name, " must be a Float32Array.");
   const auto array = value.As<Napi::Float32Array>();
   if (array.ElementLength() != comparisons.size()) {
-    fail(name, " must hold one number for each pair: it has ", array.ElementLength(), ", and there are ", comparisons.size(), " pairs.");
+    fail(name, " must hold one number for each pair: it has ", array.ElementLength(), ", and there are ",
+         comparisons.size(), " pairs.");
   }
   for (std::size_t i = 0; i < comparisons.size(); ++i) comparisons[i].*field = array[i];
 }
@@ -105,7 +110,8 @@ std::vector<Comparison> comparisons_from(Napi::Value value, int64_t samples) {
 }
 
 std::unique_ptr<Backend> backend_for(const DeviceOptions& options, std::string& choice) {
-  return coded(error_codes::kDevice, [&] { return create_backend(options.device, static_cast<int>(options.num_threads), choice); });
+  return coded(error_codes::kDevice,
+               [&] { return create_backend(options.device, static_cast<int>(options.num_threads), choice); });
 }
 
 ArchitectureInfo info_of(const model::Architecture& a) {
@@ -137,7 +143,8 @@ Napi::Value to_js(Napi::Env env, const MemoryPlan& plan, int64_t available_bytes
   Napi::Object object = Napi::Object::New(env);
   object.Set("entries", entries);
   object.Set("totalBytes", static_cast<double>(plan.total()));
-  object.Set("availableBytes", available_bytes < 0 ? env.Null() : Napi::Number::New(env, static_cast<double>(available_bytes)));
+  object.Set("availableBytes",
+             available_bytes < 0 ? env.Null() : Napi::Number::New(env, static_cast<double>(available_bytes)));
   return object;
 }
 
@@ -182,7 +189,8 @@ Napi::Error to_js_error(Napi::Env env, const std::exception_ptr& failure, const 
     return make("The engine failed while " + purpose.text + ", which is a defect of cheems-native: " + error.what(),
                 error_codes::kDefect);
   } catch (...) {
-    return make("The engine failed while " + purpose.text + ", which is a defect of cheems-native.", error_codes::kDefect);
+    return make("The engine failed while " + purpose.text + ", which is a defect of cheems-native.",
+                error_codes::kDefect);
   }
 }
 

@@ -29,7 +29,8 @@ struct OwnedSamples {
   int64_t count() const { return static_cast<int64_t>(groups.size()); }
 };
 
-// From { tokens, offsets, groups } and, where a head reads other places than the last, { readouts, readoutOffsets }, Int32Arrays; checks all but the ids against the vocabulary.
+// From { tokens, offsets, groups } and, where a head reads other places than the last, { readouts, readoutOffsets },
+// Int32Arrays; checks all but the ids against the vocabulary.
 OwnedSamples samples_from(Napi::Value batch);
 // From { pairs, targets?, weights?, margins? }: an Int32Array [a, b, a, b, …] of sample numbers below `samples`, and
 // Float32Arrays of a number for each pair; without them, the defaults.

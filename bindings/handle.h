@@ -55,7 +55,8 @@ Napi::Value make_handle(Napi::Env env, std::shared_ptr<State> state, int64_t byt
 template <class State>
 Handle<State>& handle_from(Napi::Value value) {
   bool matches = false;
-  if (!value.IsExternal() || napi_check_object_type_tag(value.Env(), value, &State::kTag, &matches) != napi_ok || !matches) {
+  if (!value.IsExternal() || napi_check_object_type_tag(value.Env(), value, &State::kTag, &matches) != napi_ok ||
+      !matches) {
     fail("This is not a ", State::kName, " of the engine.");
   }
   return *value.As<Napi::External<Handle<State>>>().Data();

@@ -132,14 +132,18 @@ Napi::Value start(Napi::Env env, const std::shared_ptr<EngineThread>& thread, st
   if (on_progress.IsFunction()) delivery->on_progress = Napi::Persistent(on_progress.As<Napi::Function>());
   const Napi::Promise promise = delivery->deferred.Promise();
   Delivery* context = delivery.release();
-  job->attach(Notifier::New(env, "cheems-native work", 0, 1, context,
-                            [](Napi::Env, Delivery* finished, Delivery*) { delete finished; }, context),
+  job->attach(Notifier::New(
+                  env, "cheems-native work", 0, 1, context,
+                  [](Napi::Env, Delivery* finished, Delivery*) { delete finished; }, context),
               on_progress.IsFunction());
   Napi::Object work = Napi::Object::New(env);
   work.Set("promise", promise);
-  work.Set("cancel", Napi::Function::New(env, [thread, weak = std::weak_ptr<Job>(job)](const Napi::CallbackInfo&) {
-             if (const auto running = weak.lock()) thread->cancel(running, "");
-           }, "cancel"));
+  work.Set("cancel", Napi::Function::New(
+                         env,
+                         [thread, weak = std::weak_ptr<Job>(job)](const Napi::CallbackInfo&) {
+                           if (const auto running = weak.lock()) thread->cancel(running, "");
+                         },
+                         "cancel"));
   thread->push(std::move(job));
   return work;
 }

@@ -18,15 +18,19 @@ int64_t usual_micro_batch(const ModelState& state, int64_t reserve) {
   Backend& backend = *state.backend;
   const auto& architecture = state.model->architecture();
   const inference::ScorerOptions usual;
-  const int64_t longest = std::min(usual.micro_batch_tokens, std::max<int64_t>(1, architecture.max_position_embeddings));
-  const int64_t memory = std::max<int64_t>(0, backend.available_memory() - (reserve < 0 ? backend.memory_reserve() : reserve));
+  const int64_t longest =
+      std::min(usual.micro_batch_tokens, std::max<int64_t>(1, architecture.max_position_embeddings));
+  const int64_t memory =
+      std::max<int64_t>(0, backend.available_memory() - (reserve < 0 ? backend.memory_reserve() : reserve));
   const auto bytes = [&](int64_t tokens) {
     MemoryPlan plan;
-    inference::Scorer::plan(architecture, {.micro_batch_tokens = tokens}, state.model->precision(), longest,
-                            [&](const WorkspaceRequest& request) { return backend.operations().workspace_bytes(request); }, plan);
+    inference::Scorer::plan(
+        architecture, {.micro_batch_tokens = tokens}, state.model->precision(), longest,
+        [&](const WorkspaceRequest& request) { return backend.operations().workspace_bytes(request); }, plan);
     return plan.total();
   };
-  return choose_micro_batch_tokens({.usual = usual.micro_batch_tokens, .useful = backend.useful_micro_batch(), .most = 0, .memory = memory}, bytes);
+  return choose_micro_batch_tokens(
+      {.usual = usual.micro_batch_tokens, .useful = backend.useful_micro_batch(), .most = 0, .memory = memory}, bytes);
 }
 
 }  // namespace
@@ -53,7 +57,8 @@ void ModelState::free() {
 
 Handle<ModelState>& model_from(Napi::Value value) {
   auto& handle = handle_from<ModelState>(value);
-  if (handle.state->disposed) fail_with(error_codes::kDisposed, "The model has been disposed: load it again to go on using it.");
+  if (handle.state->disposed)
+    fail_with(error_codes::kDisposed, "The model has been disposed: load it again to go on using it.");
   return handle;
 }
 

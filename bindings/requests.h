@@ -74,7 +74,8 @@ struct NextTokenRequest {
 template <class Visitor>
 void describe(Visitor& visit, NextTokenRequest& request) {
   visit("count", request.count, "Tokens to tell for each prompt.", {.least = 1, .required = true});
-  visit("microBatchTokens", request.micro_batch_tokens, "Tokens computed at once: memory, never the result.", {.least = 1});
+  visit("microBatchTokens", request.micro_batch_tokens, "Tokens computed at once: memory, never the result.",
+        {.least = 1});
 }
 
 struct InitialiseRequest {
@@ -102,8 +103,10 @@ template <class Visitor>
 void describe(Visitor& visit, PlanRequest& request) {
   visit("folder", request.folder, "", {.required = true});
   visit("purpose", request.purpose, "", {.required = true, .one_of = "train | score"});
-  visit("microBatchTokens", request.micro_batch_tokens, "Absent: what fills the memory.", {.least = 0, .stands_for_none = true});
-  visit("mostTokens", request.most_tokens, "Tokens that there will ever be at once: what fills the memory need not exceed them.",
+  visit("microBatchTokens", request.micro_batch_tokens, "Absent: what fills the memory.",
+        {.least = 0, .stands_for_none = true});
+  visit("mostTokens", request.most_tokens,
+        "Tokens that there will ever be at once: what fills the memory need not exceed them.",
         {.least = 0, .stands_for_none = true});
   visit("longestSample", request.longest_sample,
         "Tokens of the longest sample: the least that a micro-batch must hold. Absent: as long as a micro-batch.",
@@ -140,17 +143,21 @@ void describe(Visitor& visit, ArchitectureInfo& info) {
   visit("vocabSize", info.vocab_size, "");
   visit("maxPositionEmbeddings", info.max_position_embeddings, "");
   visit("sampleForm", info.sample_form,
-        "How the model reads a sample: a conversation, or question and answer as a pair of texts, of which no beginnings are "
+        "How the model reads a sample: a conversation, or question and answer as a pair of texts, of which no "
+        "beginnings are "
         "shared (encoders).",
         {.one_of = "conversation | pair"});
   visit("anyLength", info.any_length,
-        "Whether samples may be longer than maxPositionEmbeddings: positions are relative, and all beyond the farthest count alike.");
-  visit("savedFamily", info.saved_family, "model_type of what is saved: as `family`, but for families that are saved as another.");
+        "Whether samples may be longer than maxPositionEmbeddings: positions are relative, and all beyond the farthest "
+        "count alike.");
+  visit("savedFamily", info.saved_family,
+        "model_type of what is saved: as `family`, but for families that are saved as another.");
   visit("padToken", info.pad_token, "config.json's pad_token_id, or its class's, where there is one.");
   visit("rewardToken", info.reward_token,
         "The token that every sample must end with (config.json's reward_token_id), where there is one.");
   visit("keepsOutputLayer", info.keeps_output_layer,
-        "True for a language model whose config.json ties the output layer to the embedding, but whose files have another one, which is used.");
+        "True for a language model whose config.json ties the output layer to the embedding, but whose files have "
+        "another one, which is used.");
   visit("parameters", info.parameters, "");
 }
 

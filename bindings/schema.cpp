@@ -48,7 +48,8 @@ class SchemaWriter {
   template <class Value>
   static void add_default(ordered_json& field, const Value& value) {
     if constexpr (std::is_same_v<Value, DType>) field["default"] = name(value);
-    else if constexpr (std::is_same_v<Value, float>) field["default"] = std::stod(sentence(value));  // 0.1, not what float32 makes of it
+    else if constexpr (std::is_same_v<Value, float>)
+      field["default"] = std::stod(sentence(value));  // 0.1, not what float32 makes of it
     else if constexpr (std::is_arithmetic_v<Value> || std::is_same_v<Value, std::string>) field["default"] = value;
   }
 };
@@ -75,7 +76,8 @@ std::string text_from(Napi::Value value, const char* what) {
 
 int32_t int32_from(Napi::Value value, const char* what) {
   const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
-  if (!(std::trunc(number) == number && std::abs(number) <= INT32_MAX)) fail(what, " must hold whole numbers of 32 bits.");
+  if (!(std::trunc(number) == number && std::abs(number) <= INT32_MAX))
+    fail(what, " must hold whole numbers of 32 bits.");
   return static_cast<int32_t>(number);
 }
 
@@ -127,21 +129,26 @@ DType OptionsReader::dtype(Napi::Value value, const char* name) {
 }
 
 double OptionsReader::number(Napi::Value value, const char* name, const Values& values) {
-  if (!value.IsNumber() || !std::isfinite(value.As<Napi::Number>().DoubleValue())) fail(name, " must be a finite number.");
+  if (!value.IsNumber() || !std::isfinite(value.As<Napi::Number>().DoubleValue()))
+    fail(name, " must be a finite number.");
   const double number = value.As<Napi::Number>().DoubleValue();
   const bool is_above = values.below_most ? number >= values.most : number > values.most;
-  if (number < values.least && values.least == 0 && std::isinf(values.most)) fail(name, " must not be negative: it is ", number, ".");
+  if (number < values.least && values.least == 0 && std::isinf(values.most))
+    fail(name, " must not be negative: it is ", number, ".");
   if (number < values.least || is_above) {
-    fail(name, " must be at least ", values.least, " and ", values.below_most ? "below " : "at most ", values.most, ": it is ", number, ".");
+    fail(name, " must be at least ", values.least, " and ", values.below_most ? "below " : "at most ", values.most,
+         ": it is ", number, ".");
   }
   return number;
 }
 
 int64_t OptionsReader::integer(Napi::Value value, const char* name, const Values& values) {
   constexpr double kExact = 9007199254740992.0;  // 2^53, as far as JavaScript's numbers count
-  const double given = number(value, name, {}), least = std::max(values.least, -kExact), most = std::min(values.most, kExact);
+  const double given = number(value, name, {}), least = std::max(values.least, -kExact),
+               most = std::min(values.most, kExact);
   if (std::trunc(given) != given || given < least || given > most) {
-    fail(name, " must be a whole number from ", static_cast<int64_t>(least), " to ", static_cast<int64_t>(most), ", not ", given, ".");
+    fail(name, " must be a whole number from ", static_cast<int64_t>(least), " to ", static_cast<int64_t>(most),
+         ", not ", given, ".");
   }
   return static_cast<int64_t>(given);
 }

@@ -24,8 +24,8 @@ int32_t int32_from(Napi::Value value, const char* what);
 // An Int32Array or an array of whole numbers of 32 bits.
 std::vector<int32_t> int32s_from(Napi::Value value, const char* what);
 
-// Reads the fields of an options object: one that is absent or undefined keeps what the struct has. Throws Error, naming the
-// field, for what it may not be.
+// Reads the fields of an options object: one that is absent or undefined keeps what the struct has. Throws Error,
+// naming the field, for what it may not be.
 class OptionsReader {
  public:
   explicit OptionsReader(Napi::Value options);
@@ -42,7 +42,8 @@ class OptionsReader {
     } else if constexpr (std::is_same_v<Value, DType> || std::is_same_v<Value, std::optional<DType>>) {
       value = dtype(given, name);
     } else if constexpr (std::is_same_v<Value, std::vector<int32_t>>) {
-      value = values.one_for_all && given.IsNumber() ? std::vector<int32_t>{int32_from(given, name)} : int32s_from(given, name);
+      value = values.one_for_all && given.IsNumber() ? std::vector<int32_t>{int32_from(given, name)}
+                                                     : int32s_from(given, name);
     } else if constexpr (std::is_floating_point_v<Value>) {
       value = static_cast<Value>(number(given, name, values));
     } else {

@@ -32,12 +32,15 @@ namespace {
 std::vector<std::string> cpu_features() {
   std::vector<std::string> features;
 #if defined(__x86_64__) || defined(__i386__)
-  const std::pair<const char*, bool> known[] = {
-      {"sse4.2", __builtin_cpu_supports("sse4.2")},     {"avx", __builtin_cpu_supports("avx")},
-      {"avx2", __builtin_cpu_supports("avx2")},         {"fma", __builtin_cpu_supports("fma")},
-      {"avx512f", __builtin_cpu_supports("avx512f")},   {"avx512bw", __builtin_cpu_supports("avx512bw")},
-      {"avx512dq", __builtin_cpu_supports("avx512dq")}, {"avx512vl", __builtin_cpu_supports("avx512vl")},
-      {"avx512bf16", __builtin_cpu_supports("avx512bf16")}};
+  const std::pair<const char*, bool> known[] = {{"sse4.2", __builtin_cpu_supports("sse4.2")},
+                                                {"avx", __builtin_cpu_supports("avx")},
+                                                {"avx2", __builtin_cpu_supports("avx2")},
+                                                {"fma", __builtin_cpu_supports("fma")},
+                                                {"avx512f", __builtin_cpu_supports("avx512f")},
+                                                {"avx512bw", __builtin_cpu_supports("avx512bw")},
+                                                {"avx512dq", __builtin_cpu_supports("avx512dq")},
+                                                {"avx512vl", __builtin_cpu_supports("avx512vl")},
+                                                {"avx512bf16", __builtin_cpu_supports("avx512bf16")}};
   for (const auto& [name, supported] : known) {
     if (supported) features.emplace_back(name);
   }
@@ -64,8 +67,11 @@ Napi::Object backend_entry(Napi::Env env, const BackendInfo& backend) {
 
 Napi::Object plugin_entry(Napi::Env env, const PluginReport& report) {
   Napi::Object entry = Napi::Object::New(env);
-  for (const auto& [name, text] : {std::pair{"file", report.file}, {"version", report.version}, {"images", report.images},
-                                   {"toolkit", report.toolkit}, {"driver", report.driver}}) {
+  for (const auto& [name, text] : {std::pair{"file", report.file},
+                                   {"version", report.version},
+                                   {"images", report.images},
+                                   {"toolkit", report.toolkit},
+                                   {"driver", report.driver}}) {
     if (!text.empty()) entry.Set(name, text);
   }
   Napi::Array libraries = Napi::Array::New(env), missing = Napi::Array::New(env);
@@ -171,7 +177,8 @@ Napi::Value plan_memory(const Napi::CallbackInfo& info) {
         const DType matrices = model::RewardModel::matrix_dtype(activations, request.dtype, planned.widens_weights);
         const bool is_rounded = request.dtype != DType::float32 || matrices != DType::float32;
         const bool float32_copy = train && trainer.optimizer_state == DType::float32 && is_rounded;
-        const int64_t kept_free = request.device.memory_reserve < 0 ? planned.memory_reserve : request.device.memory_reserve;
+        const int64_t kept_free =
+            request.device.memory_reserve < 0 ? planned.memory_reserve : request.device.memory_reserve;
         MemoryPlan weights;
         if (as_stored) model::RewardModel::plan_as_stored(request.folder, request.dtype, weights);
         else model::RewardModel::plan(architecture, matrices, float32_copy, weights);
@@ -180,18 +187,28 @@ Napi::Value plan_memory(const Napi::CallbackInfo& info) {
           training::TrainerOptions training = trainer;
           inference::ScorerOptions scoring = scorer;
           training.micro_batch_tokens = scoring.micro_batch_tokens = tokens;
-          if (train) training::Trainer::plan(architecture, training, activations, request.longest_sample, planned.workspace_bytes, plan);
-          else inference::Scorer::plan(architecture, scoring, activations, request.longest_sample > 0 ? request.longest_sample : tokens, planned.workspace_bytes, plan);
+          if (train)
+            training::Trainer::plan(architecture, training, activations, request.longest_sample,
+                                    planned.workspace_bytes, plan);
+          else
+            inference::Scorer::plan(architecture, scoring, activations,
+                                    request.longest_sample > 0 ? request.longest_sample : tokens,
+                                    planned.workspace_bytes, plan);
           return plan;
         };
         int64_t tokens = request.micro_batch_tokens;
         if (tokens == 0) {
-          tokens = choose_micro_batch_tokens({.usual = train ? trainer.micro_batch_tokens : scorer.micro_batch_tokens, .useful = planned.useful_micro_batch, .most = request.most_tokens,
-                                              .memory = planned.available_memory < 0 ? -1 : std::max<int64_t>(0, planned.available_memory - kept_free)},
-                                             [&](int64_t count) { return plan_for(count).total(); });
+          tokens = choose_micro_batch_tokens(
+              {.usual = train ? trainer.micro_batch_tokens : scorer.micro_batch_tokens,
+               .useful = planned.useful_micro_batch,
+               .most = request.most_tokens,
+               .memory =
+                   planned.available_memory < 0 ? -1 : std::max<int64_t>(0, planned.available_memory - kept_free)},
+              [&](int64_t count) { return plan_for(count).total(); });
         }
         const DType exact = float32_copy ? DType::float32 : matrices;
-        const int64_t checkpoint = train ? training::Trainer::checkpoint_bytes(architecture, trainer, exact, request.dtype) : 0;
+        const int64_t checkpoint =
+            train ? training::Trainer::checkpoint_bytes(architecture, trainer, exact, request.dtype) : 0;
         return Planned{plan_for(tokens), tokens, planned.available_memory, kept_free, checkpoint, planned.choice};
       },
       [](Napi::Env env, Planned& planned) {

@@ -12,8 +12,11 @@ namespace {
 
 Handle<TrainerState>& trainer_from(Napi::Value value) {
   auto& handle = handle_from<TrainerState>(value);
-  if (handle.state->disposed) fail_with(error_codes::kDisposed, "The trainer has been disposed: create another from the model to go on training.");
-  if (handle.state->model->disposed) fail_with(error_codes::kDisposed, "The trainer's model has been disposed: load it again to go on training.");
+  if (handle.state->disposed)
+    fail_with(error_codes::kDisposed,
+              "The trainer has been disposed: create another from the model to go on training.");
+  if (handle.state->model->disposed)
+    fail_with(error_codes::kDisposed, "The trainer's model has been disposed: load it again to go on training.");
   return handle;
 }
 
@@ -27,8 +30,9 @@ Napi::Value start_on(Napi::Env env, Handle<TrainerState>& handle, std::shared_pt
 // Gradients and optimiser state, what the trainer holds on to between steps.
 int64_t lasting_bytes(const ModelState& model, const training::TrainerOptions& options) {
   MemoryPlan plan;
-  training::Trainer::plan(model.model->architecture(), options, model.model->precision(), 1,
-                          [&](const WorkspaceRequest& request) { return model.backend->operations().workspace_bytes(request); }, plan);
+  training::Trainer::plan(
+      model.model->architecture(), options, model.model->precision(), 1,
+      [&](const WorkspaceRequest& request) { return model.backend->operations().workspace_bytes(request); }, plan);
   int64_t bytes = 0;
   for (const auto& entry : plan.entries) {
     if (entry.kind == "gradients" || entry.kind == "optimiser") bytes += entry.bytes;
@@ -58,7 +62,8 @@ class TrainerScoreJob final : public Job {
 // The numbers of a step are those of float32, as the reference's optimizer takes them.
 training::OptimizerStep optimizer_step_from(Napi::Value value) {
   auto step = read_options<training::OptimizerStep>(value);
-  for (double* number : {&step.learning_rate, &step.beta1, &step.beta2, &step.epsilon, &step.weight_decay, &step.max_grad_norm}) {
+  for (double* number :
+       {&step.learning_rate, &step.beta1, &step.beta2, &step.epsilon, &step.weight_decay, &step.max_grad_norm}) {
     *number = static_cast<float>(*number);
   }
   return step;

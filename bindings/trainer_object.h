@@ -22,8 +22,8 @@ struct TrainerState {
   JobList jobs;
 };
 
-Napi::Value create_trainer(const Napi::CallbackInfo& info);   // (model, options) -> trainer
-Napi::Value train_step(const Napi::CallbackInfo& info);       // (trainer, batch, pairs, optimizer, onProgress) -> StepResult
+Napi::Value create_trainer(const Napi::CallbackInfo& info);  // (model, options) -> trainer
+Napi::Value train_step(const Napi::CallbackInfo& info);  // (trainer, batch, pairs, optimizer, onProgress) -> StepResult
 Napi::Value trainer_score(const Napi::CallbackInfo& info);    // (trainer, batch, onProgress) -> ScoreResult
 Napi::Value save_optimizer(const Napi::CallbackInfo& info);   // (trainer, file) -> undefined
 Napi::Value load_optimizer(const Napi::CallbackInfo& info);   // (trainer, file) -> undefined

@@ -182,7 +182,9 @@ export const tokenizeDataset = offeredAsync(
 );
 
 // The hub.
-export const hubEnvironment = offered('hubEnvironment', () => hubEnvironments().hubEnvironment, [['variables', is.variables]]);
+export const hubEnvironment = offered('hubEnvironment', () => hubEnvironments().hubEnvironment, [
+  ['variables', is.variables],
+]);
 export const localModelFolder = offeredAsync('localModelFolder', () => hub().localModelFolder, [
   ['folderOrId', check.path],
   ['options', is.modelFolderOptions],
@@ -199,15 +201,19 @@ export const parseTrainOptions = offered('parseTrainOptions', () => options().pa
 
 // Metrics.
 export const computeMetrics = offered('computeMetrics', () => metrics().computeMetrics, [['input', is.metricInput]]);
-export const promptsFromRows = offered('promptsFromRows', () => metricRows().promptsFromRows, [['rows', is.metricRows]]);
+export const promptsFromRows = offered('promptsFromRows', () => metricRows().promptsFromRows, [
+  ['rows', is.metricRows],
+]);
 export const calibrationCurve = offered('calibrationCurve', () => calibration().calibrationCurve, [
   ['chosen', check.numbers],
   ['rejected', check.numbers],
   ['options', is.calibrationOptions],
 ]);
-export const expectedCalibrationError = offered('expectedCalibrationError', () => calibration().expectedCalibrationError, [
-  ['curve', is.calibrationCurve],
-]);
+export const expectedCalibrationError = offered(
+  'expectedCalibrationError',
+  () => calibration().expectedCalibrationError,
+  [['curve', is.calibrationCurve]],
+);
 export const comparisonMargin = offered('comparisonMargin', () => comparisons().comparisonMargin, [
   ['comparison', is.comparison],
 ]);
@@ -332,7 +338,9 @@ export const registerPredictor = offered('registerPredictor', () => predictorReg
   ['definition', is.definition],
 ]);
 export const registeredPredictors = offered('registeredPredictors', () => predictorRegistry().registeredPredictors, []);
-export const loadPredictor = offeredAsync('loadPredictor', () => predictorRegistry().loadPredictor, [['nameOrPath', check.path]]);
+export const loadPredictor = offeredAsync('loadPredictor', () => predictorRegistry().loadPredictor, [
+  ['nameOrPath', check.path],
+]);
 export const runPredictor = offeredAsync('runPredictor', () => predictors().runPredictor, [
   ['predictor', is.predictor],
   ['prompts', is.prompts],

@@ -52,10 +52,26 @@ function project(): string {
 
 test('a consumer compiles as CommonJS and as ESM, on node16 and nodenext', async (t) => {
   const folder = project();
-  writeFileSync(join(folder, 'common.cts'), `${USER}\nimport required = require('cheems-native');\nvoid required.RewardModel;\n`);
+  writeFileSync(
+    join(folder, 'common.cts'),
+    `${USER}\nimport required = require('cheems-native');\nvoid required.RewardModel;\n`,
+  );
   writeFileSync(join(folder, 'module.mts'), USER);
   for (const module of ['node16', 'nodenext']) {
-    const args = [join(root, 'node_modules', '.bin', 'tsc'), '--ignoreConfig', '--noEmit', '--strict', '--target', 'es2022', '--types', 'node', '--module', module, 'common.cts', 'module.mts'];
+    const args = [
+      join(root, 'node_modules', '.bin', 'tsc'),
+      '--ignoreConfig',
+      '--noEmit',
+      '--strict',
+      '--target',
+      'es2022',
+      '--types',
+      'node',
+      '--module',
+      module,
+      'common.cts',
+      'module.mts',
+    ];
     const result = await run(process.execPath, args, { cwd: folder }).catch((error: { stdout: string }) => error);
     t.is(result.stdout, '', module);
   }
@@ -63,24 +79,48 @@ test('a consumer compiles as CommonJS and as ESM, on node16 and nodenext', async
 
 test('require and import give the same names', async (t) => {
   const folder = project();
-  const names = "['RewardModel', 'train', 'computeMetrics', 'definePredictor', 'registerPredictor', 'readPreferenceDataset', 'datasetFromRows', 'engineInfo', 'evaluate']";
-  writeFileSync(join(folder, 'a.cjs'), `const c = require('cheems-native'); console.log(${names}.map((n) => typeof c[n]).join());`);
-  writeFileSync(join(folder, 'a.mjs'), `import { RewardModel, train } from 'cheems-native'; import * as c from 'cheems-native'; console.log(${names}.map((n) => typeof c[n]).join(), typeof RewardModel, typeof train);`);
+  const names =
+    "['RewardModel', 'train', 'computeMetrics', 'definePredictor', 'registerPredictor', 'readPreferenceDataset', 'datasetFromRows', 'engineInfo', 'evaluate']";
+  writeFileSync(
+    join(folder, 'a.cjs'),
+    `const c = require('cheems-native'); console.log(${names}.map((n) => typeof c[n]).join());`,
+  );
+  writeFileSync(
+    join(folder, 'a.mjs'),
+    `import { RewardModel, train } from 'cheems-native'; import * as c from 'cheems-native'; console.log(${names}.map((n) => typeof c[n]).join(), typeof RewardModel, typeof train);`,
+  );
   const functions = Array(9).fill('function').join();
   t.is((await run(process.execPath, ['a.cjs'], { cwd: folder })).stdout, `${functions}\n`);
   t.is((await run(process.execPath, ['a.mjs'], { cwd: folder })).stdout, `${functions} function function\n`);
 });
 
 /** An engine whose reward of a sample is the mean of its ids; it remembers what it was given. */
-function fakeEngine(vocabSize: number): { engine: Pick<Engine, 'loadModel'>; batches: SampleBatch[]; loads: ModelLoadOptions[]; disposed: () => boolean } {
+function fakeEngine(vocabSize: number): {
+  engine: Pick<Engine, 'loadModel'>;
+  batches: SampleBatch[];
+  loads: ModelLoadOptions[];
+  disposed: () => boolean;
+} {
   const batches: SampleBatch[] = [];
   const loads: ModelLoadOptions[] = [];
   let isDisposed = false;
   const model: EngineModel = {
-    architecture: { family: 'qwen2',
- savedFamily: 'qwen2',
- sampleForm: 'conversation',
- anyLength: false, classPrefix: 'Qwen2', hiddenSize: 8, intermediateSize: 8, numLayers: 1, numHeads: 1, numKeyValueHeads: 1, headSize: 8, vocabSize, maxPositionEmbeddings: 64, parameters: 1000 },
+    architecture: {
+      family: 'qwen2',
+      savedFamily: 'qwen2',
+      sampleForm: 'conversation',
+      anyLength: false,
+      classPrefix: 'Qwen2',
+      hiddenSize: 8,
+      intermediateSize: 8,
+      numLayers: 1,
+      numHeads: 1,
+      numKeyValueHeads: 1,
+      headSize: 8,
+      vocabSize,
+      maxPositionEmbeddings: 64,
+      parameters: 1000,
+    },
     head: { kind: 'linear', source: 'score.weight', description: 'linear, score.weight [1, 4]', readout: 'last_token' },
     device: 'cpu',
     deviceChoice: 'The fake engine, for tests.',
@@ -94,10 +134,12 @@ function fakeEngine(vocabSize: number): { engine: Pick<Engine, 'loadModel'>; bat
       batches.push(batch);
       await new Promise((resolve) => setTimeout(resolve, 5));
       options.signal?.throwIfAborted();
-      const rewards = Float32Array.from(Array.from(batch.groups, (_, i) => {
-        const ids = batch.tokens.subarray(batch.offsets[i], batch.offsets[i + 1]);
-        return ids.reduce((sum, id) => sum + id, 0) / ids.length;
-      }));
+      const rewards = Float32Array.from(
+        Array.from(batch.groups, (_, i) => {
+          const ids = batch.tokens.subarray(batch.offsets[i], batch.offsets[i + 1]);
+          return ids.reduce((sum, id) => sum + id, 0) / ids.length;
+        }),
+      );
       options.onProgress?.({ done: rewards.length, total: rewards.length, tokens: batch.tokens.length });
       return { rewards, computedTokens: batch.tokens.length };
     },
@@ -106,7 +148,12 @@ function fakeEngine(vocabSize: number): { engine: Pick<Engine, 'loadModel'>; bat
     createTrainer: () => Promise.reject(new Error('not here')),
     dispose: async () => void (isDisposed = true),
   };
-  return { engine: { loadModel: async (options) => (loads.push(options), model) }, batches, loads, disposed: () => isDisposed };
+  return {
+    engine: { loadModel: async (options) => (loads.push(options), model) },
+    batches,
+    loads,
+    disposed: () => isDisposed,
+  };
 }
 
 function modelFolder(facts?: object): string {
@@ -125,8 +172,13 @@ test('score: rewards by item and response, prompts together, progress to the end
     ...Array.from({ length: 20 }, (_, i) => ({ responses: [{ inputIds: [i, i, i] }, { inputIds: [i, i + 2] }] })),
     { prompt: '你好', responses: ['你好！', [{ role: 'assistant', content: '你好！' }]] },
   ];
-  const rewards = await model.score(items, { onProgress: ({ done, total }) => void (t.is(total, 42), progress.push(done)) });
-  t.deepEqual(rewards.slice(0, 20), Array.from({ length: 20 }, (_, i) => [i, i + 1]));
+  const rewards = await model.score(items, {
+    onProgress: ({ done, total }) => void (t.is(total, 42), progress.push(done)),
+  });
+  t.deepEqual(
+    rewards.slice(0, 20),
+    Array.from({ length: 20 }, (_, i) => [i, i + 1]),
+  );
   t.is(rewards[20]![0], rewards[20]![1]);
   t.is(progress.at(-1), 42);
   t.true(fake.batches.length > 1, 'several calls');
@@ -138,13 +190,22 @@ test('score: rewards by item and response, prompts together, progress to the end
 test('a conversation alone is the sample that its last message is as the response', async (t) => {
   const fake = fakeEngine(8192);
   const model = await RewardModel.load(modelFolder(), {}, fake.engine);
-  const turns = [{ role: 'user', content: '问' }, { role: 'assistant', content: '答' }, { role: 'user', content: '再问' }];
-  const rewards = await model.score([{ messages: [...turns, { role: 'assistant', content: '再答' }] }, { messages: turns, responses: ['再答'] }]);
+  const turns = [
+    { role: 'user', content: '问' },
+    { role: 'assistant', content: '答' },
+    { role: 'user', content: '再问' },
+  ];
+  const rewards = await model.score([
+    { messages: [...turns, { role: 'assistant', content: '再答' }] },
+    { messages: turns, responses: ['再答'] },
+  ]);
   t.is(rewards[0]!.length, 1);
   t.deepEqual(rewards[0], rewards[1]);
   const [{ tokens, offsets }] = fake.batches as [SampleBatch];
   t.deepEqual([...tokens.subarray(0, offsets[1])], [...tokens.subarray(offsets[1], offsets[2])]);
-  await t.throwsAsync(model.score([{ messages: turns }]), { message: /^items:1: there is no "responses", and the "messages" end with a message of role "user"/ });
+  await t.throwsAsync(model.score([{ messages: turns }]), {
+    message: /^items:1: there is no "responses", and the "messages" end with a message of role "user"/,
+  });
   await model.dispose();
 });
 
@@ -168,9 +229,13 @@ test('the strip that training chose is obeyed: with it the sample ends at <|im_e
   t.is(last[1], 8191);
   t.not(last[2], 8191);
   const fake = fakeEngine(8192);
-  await (await RewardModel.load(modelFolder({ do_strip: false }), { doStrip: true }, fake.engine)).score([{ prompt: 'p', responses: ['r'] }]);
+  await (
+    await RewardModel.load(modelFolder({ do_strip: false }), { doStrip: true }, fake.engine)
+  ).score([{ prompt: 'p', responses: ['r'] }]);
   t.is(fake.batches[0]!.tokens.at(-1), 8191, 'what is asked for wins');
-  await t.throwsAsync(RewardModel.load(modelFolder({ do_strip: 'yes' }), {}, fakeEngine(8).engine), { message: /cheems\.json is broken/ });
+  await t.throwsAsync(RewardModel.load(modelFolder({ do_strip: 'yes' }), {}, fakeEngine(8).engine), {
+    message: /cheems\.json is broken/,
+  });
 });
 
 test('what cannot be scored is refused with the item, and what is to be done', async (t) => {
@@ -179,8 +244,16 @@ test('what cannot be scored is refused with the item, and what is to be done', a
   const bare = await RewardModel.load(tmpdir(), {}, fakeEngine(100).engine);
   for (const [scored, items, message] of [
     [model, [{ responses: [{ inputIds: [1, 2, 3, 4, 5] }] }], /items:1: the sample has 5 tokens, and max_length is 4/],
-    [model, [{ responses: [{ inputIds: [1] }] }, { responses: [{ inputIds: [100] }] }], /items:2: token 0 of the sample is 100, but the model in .* has the ids 0 to 99/],
-    [unlimited, [{ responses: [{ inputIds: Array(65).fill(1) }] }], /items:1: the sample has 65 tokens, but the model in .* is made for 64/],
+    [
+      model,
+      [{ responses: [{ inputIds: [1] }] }, { responses: [{ inputIds: [100] }] }],
+      /items:2: token 0 of the sample is 100, but the model in .* has the ids 0 to 99/,
+    ],
+    [
+      unlimited,
+      [{ responses: [{ inputIds: Array(65).fill(1) }] }],
+      /items:1: the sample has 65 tokens, but the model in .* is made for 64/,
+    ],
     [model, [{ responses: ['text'] }], /items:1: the item has neither "prompt" nor "messages"/],
     [model, [{ responses: [{ inputIds: [] }] }], /"inputIds" of response 0 is empty/],
     [bare, [{ prompt: 'p', responses: ['r'] }], /items:1: .*tokenizer\.json/],
@@ -204,22 +277,67 @@ test('cancelled: the promise rejects with the reason, and the model can go on', 
 
 test('as a predictor: too long responses are not scored, and all rewards find their responses', async (t) => {
   const dataset = datasetFromRows([
-    { id: 'p', input: 'x', responses: [{ id: 'a', input_ids: [1, 1] }, { id: 'b', input_ids: [9, 9, 9, 9] }, { id: 'c', input_ids: [4] }], annotations: [['c', 'a', '1']] },
-    { id: 'q', input: 'y', responses: [{ id: 'a', input_ids: [9, 9, 9, 9] }, { id: 'b', input_ids: [9, 9, 9, 9] }], annotations: [['a', 'b', '1']] },
+    {
+      id: 'p',
+      input: 'x',
+      responses: [
+        { id: 'a', input_ids: [1, 1] },
+        { id: 'b', input_ids: [9, 9, 9, 9] },
+        { id: 'c', input_ids: [4] },
+      ],
+      annotations: [['c', 'a', '1']],
+    },
+    {
+      id: 'q',
+      input: 'y',
+      responses: [
+        { id: 'a', input_ids: [9, 9, 9, 9] },
+        { id: 'b', input_ids: [9, 9, 9, 9] },
+      ],
+      annotations: [['a', 'b', '1']],
+    },
   ]);
   const model = await RewardModel.load(tmpdir(), { maxLength: 3 }, fakeEngine(10).engine);
   const evaluation = await evaluate({ datasets: [{ name: 'd', dataset }], predictor: rewardModelPredictor(model) });
-  t.deepEqual(evaluation.files[0]!.scores.map(({ rewards }) => rewards), [[1, null, 4], [null, null]]);
+  t.deepEqual(
+    evaluation.files[0]!.scores.map(({ rewards }) => rewards),
+    [
+      [1, null, 4],
+      [null, null],
+    ],
+  );
   t.is(evaluation.files[0]!.unscoredResponses, 3);
   t.is(evaluation.files[0]!.report.cheems['accuracy-labels'], 1);
 });
 
 test('ids that are no ids are refused, whatever holds them', async (t) => {
   const model = await RewardModel.load(tmpdir(), {}, fakeEngine(100).engine);
-  for (const inputIds of [[1, 1.5], [1, NaN], [1, -1], [1, '2'], [1, 2 ** 40], [1, undefined], [1, , 2], [1n], '12', { length: 1 }, null, Float32Array.of(0.5)]) {
-    await t.throwsAsync(model.score([{ responses: [{ inputIds: inputIds as never }] }]), { name: 'DataError', message: /^items:1: "inputIds" of response 0 / });
+  for (const inputIds of [
+    [1, 1.5],
+    [1, NaN],
+    [1, -1],
+    [1, '2'],
+    [1, 2 ** 40],
+    [1, undefined],
+    [1, , 2],
+    [1n],
+    '12',
+    { length: 1 },
+    null,
+    Float32Array.of(0.5),
+  ]) {
+    await t.throwsAsync(model.score([{ responses: [{ inputIds: inputIds as never }] }]), {
+      name: 'DataError',
+      message: /^items:1: "inputIds" of response 0 /,
+    });
   }
-  const rewards = await model.score([{ responses: [[1, 3], Int32Array.of(1, 3), Uint8Array.of(1, 3), BigInt64Array.of(1n, 3n)].map((inputIds) => ({ inputIds })) }]);
+  const rewards = await model.score([
+    {
+      responses: [[1, 3], Int32Array.of(1, 3), Uint8Array.of(1, 3), BigInt64Array.of(1n, 3n)].map((inputIds) => ({
+        inputIds,
+      })),
+    },
+  ]);
   t.deepEqual(rewards, [[2, 2, 2, 2]]);
 });
 
@@ -228,9 +346,16 @@ test('disposed before, in the middle: the model says so, and no row is blamed', 
   const items = Array.from({ length: 500 }, (_, i) => ({ prompt: `你好${i}`, responses: ['好'] }));
   const work = model.score(items);
   setTimeout(() => void model.dispose(), 20);
-  await t.throwsAsync(work, { instanceOf: EngineError, code: 'DISPOSED', message: /^The model (was|has been) disposed/ });
+  await t.throwsAsync(work, {
+    instanceOf: EngineError,
+    code: 'DISPOSED',
+    message: /^The model (was|has been) disposed/,
+  });
   for (const call of [() => model.score([]), () => model.score(items.slice(0, 1)), () => model.scoreAll([])]) {
-    await t.throwsAsync(call(), { code: 'DISPOSED', message: 'The model has been disposed: load it again to go on using it.' });
+    await t.throwsAsync(call(), {
+      code: 'DISPOSED',
+      message: 'The model has been disposed: load it again to go on using it.',
+    });
   }
   await model.dispose();
 });
@@ -244,7 +369,13 @@ test.serial('disposed after an abort: nothing of the work is left to reject unhe
     const controller = new AbortController();
     if (patience === 0) controller.abort();
     else setTimeout(() => controller.abort(), patience);
-    const work = model.score([{ prompt: '你好', responses: ['好'] }, { prompt: '你'.repeat(50_000), responses: ['好'] }], { signal: controller.signal });
+    const work = model.score(
+      [
+        { prompt: '你好', responses: ['好'] },
+        { prompt: '你'.repeat(50_000), responses: ['好'] },
+      ],
+      { signal: controller.signal },
+    );
     await Promise.allSettled([work]);
     await model.dispose();
     await new Promise((resolve) => setTimeout(resolve, 50));

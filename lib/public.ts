@@ -147,11 +147,7 @@ export { ENGINE_ERROR_CODES, EngineError, type EngineErrorCode } from './engine/
 export { ScoringError } from './scoring/errors';
 export { EvaluationError } from './evaluation/errors';
 export { TrainingError } from './training/errors';
-export {
-  parseTrainOptions,
-  type TrainOptions,
-  type TrainOptionsInput,
-} from './training/options';
+export { parseTrainOptions, type TrainOptions, type TrainOptionsInput } from './training/options';
 export { trainOptionDescriptions, type TrainOptionName } from './options/training';
 export type { EvaluationResult, RunStart, StepMetrics, TrainCallbacks, TrainResult } from './training/events';
 export type { RoundingEffect } from './training/rounding';

@@ -11,7 +11,9 @@ const data = join('tests', 'reference', 'evaluation', 'benchmarks');
 const work = mkdtempSync(join(tmpdir(), 'cheems-benchmark-'));
 
 function cli(args: string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, [join(__dirname, 'main.js'), 'eval', '--bootstrap', '0', ...args], { cwd: root });
+  const child = spawn(process.execPath, [join(__dirname, 'main.js'), 'eval', '--bootstrap', '0', ...args], {
+    cwd: root,
+  });
   let [out, err] = ['', ''];
   child.stdout.on('data', (chunk) => (out += chunk));
   child.stderr.on('data', (chunk) => (err += chunk));
@@ -36,7 +38,10 @@ test('a benchmark prints its groups and its formula, and stores them', async (t)
     work,
   ]);
   t.is(code, 0, err);
-  t.regex(out, /54 prompts[^]*\nDomains\n[^]*Precise IF +6 +\d\.\d{3}\n[^]*Ties\n[^]*overall = \d\.\d{3} {3}\(mean of the six domains/);
+  t.regex(
+    out,
+    /54 prompts[^]*\nDomains\n[^]*Precise IF +6 +\d\.\d{3}\n[^]*Ties\n[^]*overall = \d\.\d{3} {3}\(mean of the six domains/,
+  );
   const results = JSON.parse(readFileSync(join(work, 'results.json'), 'utf8'));
   const expected = JSON.parse(readFileSync(join(root, data, 'expected.json'), 'utf8'));
   t.true(Math.abs(results.overall - expected.rewardbench2.overall) < 1e-12);
@@ -45,7 +50,14 @@ test('a benchmark prints its groups and its formula, and stores them', async (t)
 });
 
 test("another benchmark's file is refused with file and line", async (t) => {
-  const { code, out, err } = await cli(['--benchmark', 'judgebench', '--predictor', 'length', '--data_path', join(data, 'pairs.jsonl')]);
+  const { code, out, err } = await cli([
+    '--benchmark',
+    'judgebench',
+    '--predictor',
+    'length',
+    '--data_path',
+    join(data, 'pairs.jsonl'),
+  ]);
   t.is(code, 1);
   t.is(out, '');
   t.regex(err, /error: \S+pairs\.jsonl:1: question is missing; a JudgeBench row is \{pair_id/);

@@ -39,9 +39,15 @@ const SPELLING = 'Every option may be written with - for _ (--kebab-case), and b
 export function declareOptions(parser: Argv, command: Omit<AnyCommand, 'start'>, summary: string): Argv {
   for (const [name, { description }] of Object.entries(command.options)) {
     parser.option(name, parserOption(description));
-    if (description.otherName !== undefined) parser.option(description.otherName, { ...parserOption(description), hidden: true });
+    if (description.otherName !== undefined)
+      parser.option(description.otherName, { ...parserOption(description), hidden: true });
   }
-  parser.option(CONFIG_NAME, { type: 'string', requiresArg: true, group: 'Other', description: 'YAML or JSON file with any of these options; the command line wins over it' });
+  parser.option(CONFIG_NAME, {
+    type: 'string',
+    requiresArg: true,
+    group: 'Other',
+    description: 'YAML or JSON file with any of these options; the command line wins over it',
+  });
   parser.group(['help', 'version'], 'Other');
   for (const [line, text] of command.examples) parser.example(`$0 ${line}`, text);
   const notes = command.notes === undefined ? SPELLING : `${command.notes}\n\n${SPELLING}`;
@@ -68,7 +74,10 @@ function parserOption(option: OptionDescription): Options {
  * The command's values from what yargs parsed. The last of a repeated single-valued option counts.
  * @throws UsageError for unknown options, stray words, missing required options and unfit values.
  */
-export function resolveValues<T extends OptionTable>(command: Pick<Command<T>, 'name' | 'options' | 'operands'>, parsed: Record<string, unknown>): OptionValues<T> {
+export function resolveValues<T extends OptionTable>(
+  command: Pick<Command<T>, 'name' | 'options' | 'operands'>,
+  parsed: Record<string, unknown>,
+): OptionValues<T> {
   if (command.operands === undefined) refuseStrayWords(command, parsed);
   else takeOperands(command.operands, command.name, parsed);
   const names = namesOf(command.options);
@@ -80,14 +89,16 @@ export function resolveValues<T extends OptionTable>(command: Pick<Command<T>, '
     const option = own === undefined ? undefined : command.options[own];
     const value = Array.isArray(raw) && option?.description.type !== 'array' ? (raw as unknown[]).at(-1) : raw;
     if (name === CONFIG_NAME) config = String(value);
-    else if (option) setOnce(given, own!, checkValue(option, value, `--${name}`), () => twoNames(command.options, own!, '--'));
+    else if (option)
+      setOnce(given, own!, checkValue(option, value, `--${name}`), () => twoNames(command.options, own!, '--'));
     else throw new UsageError(`Unknown option "--${name}".${suggestion(name, [...names.keys(), CONFIG_NAME])}`);
   }
   const fromFile = config === undefined ? new Map<string, unknown>() : readConfigFile(config, command.options);
   const values: Record<string, unknown> = {};
   for (const [name, option] of Object.entries(command.options)) {
     const value = given.get(name) ?? fromFile.get(name);
-    if (value === undefined && option.description.required === true) throw new UsageError(`--${name} is missing: ${option.description.describe}.`);
+    if (value === undefined && option.description.required === true)
+      throw new UsageError(`--${name} is missing: ${option.description.describe}.`);
     values[name] = value ?? option.schema.parse(undefined);
   }
   return values as OptionValues<T>;
@@ -107,5 +118,8 @@ function takeOperands(option: string, command: string, parsed: Record<string, un
 function refuseStrayWords(command: { name: string }, parsed: Record<string, unknown>): void {
   const words = (parsed['_'] as (string | number)[] | undefined) ?? [];
   const stray = words[command.name.split(' ').length];
-  if (stray !== undefined) throw new UsageError(`"${stray}" stands alone on the command line: a value follows the name of its option ("--name ${stray}").`);
+  if (stray !== undefined)
+    throw new UsageError(
+      `"${stray}" stands alone on the command line: a value follows the name of its option ("--name ${stray}").`,
+    );
 }

@@ -34,7 +34,8 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => (require('./init') as typeof import('./init')).initCommand,
   },
   build: {
-    summary: 'Builds the engine on this machine from the sources in the package, where the one that npm installed does not load.',
+    summary:
+      'Builds the engine on this machine from the sources in the package, where the one that npm installed does not load.',
     load: () => (require('./build') as typeof import('./build')).buildCommand,
   },
   info: {

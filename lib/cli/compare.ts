@@ -14,16 +14,28 @@ export const compareCommand = defineCommand({
   name: 'compare',
   operands: 'results',
   options: {
-    results: paths({ group: FILES, describe: 'two or more results.json that eval --output_dir wrote; they may also follow the command without --results' }, 1),
+    results: paths(
+      {
+        group: FILES,
+        describe:
+          'two or more results.json that eval --output_dir wrote; they may also follow the command without --results',
+      },
+      1,
+    ),
     output_dir: text({ group: FILES, describe: 'folder for compare.html, compare.md and compare.csv' }),
-    bootstrap: number(2000, { from: 0, integer: true }, { group: 'Metrics', describe: 'resamplings of the prompts; 0: differences alone' }),
+    bootstrap: number(
+      2000,
+      { from: 0, integer: true },
+      { group: 'Metrics', describe: 'resamplings of the prompts; 0: differences alone' },
+    ),
     seed: number(0, { from: 0, to: 0xffffffff, integer: true }, { group: 'Metrics', describe: 'of the resampling' }),
   },
   examples: [
     ['compare runs/a/results.json runs/b/results.json', 'two models'],
     ['compare runs/*/results.json --output_dir runs/compare', 'several, as a page too'],
   ],
-  notes: 'Beside each results.json its prompts.jsonl is read. Results of other data (by the digests of the files) or of another benchmark are refused.',
+  notes:
+    'Beside each results.json its prompts.jsonl is read. Results of other data (by the digests of the files) or of another benchmark are refused.',
   run: async (values) => {
     if (values.output_dir !== undefined) await checkOutputFolder('--output_dir', values.output_dir);
     const results = await Promise.all(values.results.map(readResults));

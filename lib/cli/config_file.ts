@@ -20,7 +20,8 @@ export function readConfigFile(file: string, options: OptionTable): Map<string, 
   const values = new Map<string, unknown>();
   const contents = document.contents;
   if (contents === null || (isScalar(contents) && contents.value === null)) return values;
-  if (!isMap(contents)) throw new UsageError(`${file}: the file must hold "name: value" lines (YAML) or one object (JSON).`);
+  if (!isMap(contents))
+    throw new UsageError(`${file}: the file must hold "name: value" lines (YAML) or one object (JSON).`);
   const plain = document.toJS() as Record<string, unknown>;
   const names = namesOf(options);
   for (const { key: node } of contents.items) {
@@ -29,9 +30,13 @@ export function readConfigFile(file: string, options: OptionTable): Map<string, 
     const place = `${file}:${lines.linePos(node.range?.[0] ?? 0).line}`;
     const written = key.replaceAll('-', '_');
     const name = names.get(written);
-    if (name === undefined) throw new UsageError(`${place}: unknown key "${key}".${suggestion(written, [...names.keys()])}`);
+    if (name === undefined)
+      throw new UsageError(`${place}: unknown key "${key}".${suggestion(written, [...names.keys()])}`);
     const option = options[name]!;
-    if (values.has(name)) throw new UsageError(`${place}: "${name}" is set twice${written === name ? '' : ` ("${written}" is another name of it)`}.`);
+    if (values.has(name))
+      throw new UsageError(
+        `${place}: "${name}" is set twice${written === name ? '' : ` ("${written}" is another name of it)`}.`,
+      );
     const value = plain[key];
     if (value === null) throw new UsageError(`${place}: "${key}" has no value; leave the line out for the default.`);
     values.set(name, checkValue(option, value, `${place}: ${key}`));
@@ -44,6 +49,8 @@ function readText(file: string): string {
     return readFileSync(file, 'utf8');
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    throw new UsageError(`--config: ${file} ${code === 'ENOENT' ? 'does not exist' : `cannot be read (${(error as Error).message})`}.`);
+    throw new UsageError(
+      `--config: ${file} ${code === 'ENOENT' ? 'does not exist' : `cannot be read (${(error as Error).message})`}.`,
+    );
   }
 }

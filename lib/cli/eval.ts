@@ -43,11 +43,32 @@ export const evalOptions = {
     otherName: MODEL_NAME,
     describe: `trained reward model (required unless --predictor or --judge_model is given): ${MODEL_FORMS}`,
   }),
-  predictor: text({ group: FILES, describe: `score with this instead: a module (JavaScript) whose default export is definePredictor({...}), or one of: ${[...registeredPredictors(), 'judge'].join(', ')} (a language model that compares, see below)` }),
-  data_path: paths({ group: FILES, describe: 'files of JSON lines, JSON arrays (gzip too) or parquet; for CheemsBench each is a data set of its own, and the overall figure is the mean over them' }, 1),
-  output_dir: text({ group: FILES, describe: 'folder for results.json, scores.jsonl, prompts.jsonl, and the report to look at: report.html, report.md, report.csv' }),
-  benchmark: choice(benchmarks, benchmarks[0], { group: METRICS, describe: `what the files hold, and how their figures become one: ${benchmarkList()}` }),
-  bootstrap: number(2000, { from: 0, integer: true }, { group: METRICS, describe: 'resamplings of the prompts for the 95 % intervals; 0: none' }),
+  predictor: text({
+    group: FILES,
+    describe: `score with this instead: a module (JavaScript) whose default export is definePredictor({...}), or one of: ${[...registeredPredictors(), 'judge'].join(', ')} (a language model that compares, see below)`,
+  }),
+  data_path: paths(
+    {
+      group: FILES,
+      describe:
+        'files of JSON lines, JSON arrays (gzip too) or parquet; for CheemsBench each is a data set of its own, and the overall figure is the mean over them',
+    },
+    1,
+  ),
+  output_dir: text({
+    group: FILES,
+    describe:
+      'folder for results.json, scores.jsonl, prompts.jsonl, and the report to look at: report.html, report.md, report.csv',
+  }),
+  benchmark: choice(benchmarks, benchmarks[0], {
+    group: METRICS,
+    describe: `what the files hold, and how their figures become one: ${benchmarkList()}`,
+  }),
+  bootstrap: number(
+    2000,
+    { from: 0, integer: true },
+    { group: METRICS, describe: 'resamplings of the prompts for the 95 % intervals; 0: none' },
+  ),
   seed: number(0, { from: 0, to: 0xffffffff, integer: true }, { group: METRICS, describe: 'of the resampling' }),
   ...judgeOptions,
   ...scoringWeights,
@@ -64,57 +85,89 @@ export const evalCommand = defineCommand({
   examples: [
     ['eval --model_path runs/rm --data_path human.jsonl open.jsonl --output_dir runs/rm/eval', 'CheemsBench'],
     ['eval --predictor ./my-predictor.js --data_path test.jsonl', 'a scorer of your own'],
-    ['eval --model_path runs/rm --benchmark rewardbench2 --data_path rewardbench2.parquet', 'another benchmark, in its published form'],
-    ['eval --judge_endpoint http://localhost:8000/v1 --judge_model Qwen3-32B --data_path human.jsonl --output_dir runs/judge', 'a language model as the judge'],
-    ['eval --judge_model Qwen/Qwen2.5-7B-Instruct --judge_mode logits --data_path human.jsonl --output_dir runs/judge', 'the same, run here, by the probabilities of A and B'],
+    [
+      'eval --model_path runs/rm --benchmark rewardbench2 --data_path rewardbench2.parquet',
+      'another benchmark, in its published form',
+    ],
+    [
+      'eval --judge_endpoint http://localhost:8000/v1 --judge_model Qwen3-32B --data_path human.jsonl --output_dir runs/judge',
+      'a language model as the judge',
+    ],
+    [
+      'eval --judge_model Qwen/Qwen2.5-7B-Instruct --judge_mode logits --data_path human.jsonl --output_dir runs/judge',
+      'the same, run here, by the probabilities of A and B',
+    ],
     ['eval --predictor length --data_path test.jsonl', 'what choosing the longer response scores'],
   ],
-  notes: "No sample is cut by default, and each is built as the model's training built it (cheems.json in its folder). The table goes to standard output. Rows with input_ids need no tokenizer.",
+  notes:
+    "No sample is cut by default, and each is built as the model's training built it (cheems.json in its folder). The table goes to standard output. Rows with input_ids need no tokenizer.",
   run: (given) => {
     const values = settlePredictor(given);
     let isMeasured = false;
-    return withInterrupts(() => (isMeasured ? 'Stopping; the figures stand on standard output, and the files that are whole stay.' : announcement(values)), async (signal) => {
-      if ((values.model_path === undefined) === (values.predictor === undefined)) {
-        throw new UsageError('Give either --model_path (a reward model), --judge_model (a language model that compares) or --predictor (a scorer of your own).');
-      }
-      if (values.dtype !== undefined && values.model_path === undefined) {
-        throw new UsageError(`--dtype (${values.dtype}) rounds the weights of the reward model that --model_path names, and none is named: leave it out.`);
-      }
-      if (values.truncation && values.max_length === undefined) throw new UsageError('--truncation needs --max_length: the length to cut to.');
-      checkJudgeOptions(values);
-      if (values.output_dir !== undefined) await checkResultsFolder(values.output_dir, values.data_path);
-      await withFolderLock('--output_dir', values.output_dir, async () => {
-        const datasets = await readDatasets(values, signal);
-        const predictor = await openPredictor(values, signal);
-        const total = datasets.reduce((sum, { dataset }) => sum + dataset.prompts.reduce((n, { responses }) => n + responses.length, 0), 0);
-        const progress = showProgress({ label: 'eval', unit: 'responses', total });
-        const began = performance.now();
-        try {
-          const evaluation = await evaluate({
-            datasets,
-            predictor,
-            benchmark: values.benchmark,
-            bootstrap: { resamples: values.bootstrap, seed: values.seed },
-            signal,
-            onProgress: ({ done, tokens }) => progress.update(done, tokens === undefined ? {} : { 'tokens/s': (tokens / ((performance.now() - began) / 1000)).toFixed(0) }),
-          });
-          progress.finish();
-          const spending = isJudge(values) ? describeSpending(evaluation.predictor.description) : '';
-          if (isJudge(values)) requireVerdictsOrSay(evaluation, spending);
-          for (const line of predictor.notes?.() ?? []) say(line);
-          isMeasured = true;
-          print(tableFor(evaluation));
-          if (isJudge(values)) print(`\n${spending}`);
-          if (values.output_dir !== undefined) {
-            const { written, report } = await writeFiles(values.output_dir, evaluation, values, signal);
-            print(`\nresults: ${written.results}\nscores:  ${written.scores}\n${written.judgements === undefined ? '' : `judged:  ${written.judgements}\n`}report:  ${report.html}\n`);
-          }
-        } finally {
-          progress.finish();
-          await predictor.dispose?.();
+    return withInterrupts(
+      () =>
+        isMeasured
+          ? 'Stopping; the figures stand on standard output, and the files that are whole stay.'
+          : announcement(values),
+      async (signal) => {
+        if ((values.model_path === undefined) === (values.predictor === undefined)) {
+          throw new UsageError(
+            'Give either --model_path (a reward model), --judge_model (a language model that compares) or --predictor (a scorer of your own).',
+          );
         }
-      });
-    });
+        if (values.dtype !== undefined && values.model_path === undefined) {
+          throw new UsageError(
+            `--dtype (${values.dtype}) rounds the weights of the reward model that --model_path names, and none is named: leave it out.`,
+          );
+        }
+        if (values.truncation && values.max_length === undefined)
+          throw new UsageError('--truncation needs --max_length: the length to cut to.');
+        checkJudgeOptions(values);
+        if (values.output_dir !== undefined) await checkResultsFolder(values.output_dir, values.data_path);
+        await withFolderLock('--output_dir', values.output_dir, async () => {
+          const datasets = await readDatasets(values, signal);
+          const predictor = await openPredictor(values, signal);
+          const total = datasets.reduce(
+            (sum, { dataset }) => sum + dataset.prompts.reduce((n, { responses }) => n + responses.length, 0),
+            0,
+          );
+          const progress = showProgress({ label: 'eval', unit: 'responses', total });
+          const began = performance.now();
+          try {
+            const evaluation = await evaluate({
+              datasets,
+              predictor,
+              benchmark: values.benchmark,
+              bootstrap: { resamples: values.bootstrap, seed: values.seed },
+              signal,
+              onProgress: ({ done, tokens }) =>
+                progress.update(
+                  done,
+                  tokens === undefined
+                    ? {}
+                    : { 'tokens/s': (tokens / ((performance.now() - began) / 1000)).toFixed(0) },
+                ),
+            });
+            progress.finish();
+            const spending = isJudge(values) ? describeSpending(evaluation.predictor.description) : '';
+            if (isJudge(values)) requireVerdictsOrSay(evaluation, spending);
+            for (const line of predictor.notes?.() ?? []) say(line);
+            isMeasured = true;
+            print(tableFor(evaluation));
+            if (isJudge(values)) print(`\n${spending}`);
+            if (values.output_dir !== undefined) {
+              const { written, report } = await writeFiles(values.output_dir, evaluation, values, signal);
+              print(
+                `\nresults: ${written.results}\nscores:  ${written.scores}\n${written.judgements === undefined ? '' : `judged:  ${written.judgements}\n`}report:  ${report.html}\n`,
+              );
+            }
+          } finally {
+            progress.finish();
+            await predictor.dispose?.();
+          }
+        });
+      },
+    );
   },
 });
 
@@ -132,7 +185,10 @@ function requireVerdictsOrSay(evaluation: Evaluation, spending: string): void {
 async function checkResultsFolder(folder: string, dataFiles: readonly string[]): Promise<void> {
   await checkOutputFolder('--output_dir', folder);
   const data = dataFiles.find((file) => dirname(resolve(file)) === resolve(folder) && RESULT_FILES.has(basename(file)));
-  if (data !== undefined) throw new UsageError(`--output_dir ${folder} would replace ${data}, which is evaluated on; give another --output_dir.`);
+  if (data !== undefined)
+    throw new UsageError(
+      `--output_dir ${folder} would replace ${data}, which is evaluated on; give another --output_dir.`,
+    );
 }
 
 /** The figures have been printed. @throws Error that says which files are there and which are not. */
@@ -155,10 +211,14 @@ function settlePredictor(values: EvalValues): EvalValues {
   const { judge_model: judge, predictor, model_path: model } = values;
   if (judge === undefined || isJudge(values)) return values;
   if (predictor !== undefined) {
-    throw new UsageError(`--judge_model ${judge} asks for a judge and --predictor ${predictor} for another scorer; leave one of them out.`);
+    throw new UsageError(
+      `--judge_model ${judge} asks for a judge and --predictor ${predictor} for another scorer; leave one of them out.`,
+    );
   }
   if (model !== undefined) {
-    throw new UsageError(`--judge_model ${judge} asks for a judge and --model_path ${model} for a reward model; leave one of them out.`);
+    throw new UsageError(
+      `--judge_model ${judge} asks for a judge and --model_path ${model} for a reward model; leave one of them out.`,
+    );
   }
   say(`Predictor: judge, as --judge_model ${judge} asks.`);
   return { ...values, predictor: 'judge' };
@@ -167,16 +227,21 @@ function settlePredictor(values: EvalValues): EvalValues {
 function announcement(values: EvalValues): string {
   const again = '(Ctrl-C again leaves at once.)';
   if (!isJudge(values)) return `Stopping; nothing is written. ${again}`;
-  return values.judge_endpoint === undefined ? `Stopping; the answers that have ended are kept. ${again}` : `Stopping when the answers under way have come. ${again}`;
+  return values.judge_endpoint === undefined
+    ? `Stopping; the answers that have ended are kept. ${again}`
+    : `Stopping when the answers under way have come. ${again}`;
 }
 
 async function readDatasets(values: EvalValues, signal: AbortSignal): Promise<EvaluationDataset[]> {
   const benchmark = findBenchmark(values.benchmark);
   const datasets: EvaluationDataset[] = [];
   for (const file of values.data_path) {
-    if (datasets.some(({ name }) => name === file)) throw new UsageError(`--data_path names ${file} twice; give each file once.`);
+    if (datasets.some(({ name }) => name === file))
+      throw new UsageError(`--data_path names ${file} twice; give each file once.`);
     const asOriginalJudge = isJudge(values) && values.compat === 'cheems' && !benchmark.format;
-    const dataset = asOriginalJudge ? await readCheemsJudgeData(file, signal) : await readBenchmarkFile(benchmark, file, { compat: values.compat, signal });
+    const dataset = asOriginalJudge
+      ? await readCheemsJudgeData(file, signal)
+      : await readBenchmarkFile(benchmark, file, { compat: values.compat, signal });
     for (const line of formatReport(dataset.report)) say(`${file}: ${line}`);
     datasets.push({ name: file, files: [file], dataset });
   }

@@ -36,7 +36,11 @@ function run(): Promise<void> | void {
   const files = CHEEMS_FILES.filter(({ path }) => !values.bench || path.startsWith('cheems_bench/'));
   return withInterrupts('Stopping; the same command goes on from here.', async (signal) => {
     const missing = files.filter(({ path }) => !existsSync(join(folder, path)));
-    await checkOutputFolder('--folder', folder, missing.reduce((sum, { bytes }) => sum + bytes, 0));
+    await checkOutputFolder(
+      '--folder',
+      folder,
+      missing.reduce((sum, { bytes }) => sum + bytes, 0),
+    );
     for (const file of files) {
       const progress = showProgress({ label: file.path, unit: 'MB', total: Math.ceil(file.bytes / 1e6) });
       try {

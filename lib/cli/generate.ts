@@ -27,7 +27,10 @@ const options = {
   model_path: requiredText({ group: FILES, otherName: MODEL_NAME, describe: `language model: ${MODEL_FORMS}` }),
   input: requiredText({ group: FILES, describe: INPUT_FORMS }),
   output: requiredText({ group: FILES, describe: 'JSONL file, or - for standard output' }),
-  overwrite: flag(false, { group: FILES, describe: 'replace an output file that exists; otherwise the rows that the same model and options gave are kept' }),
+  overwrite: flag(false, {
+    group: FILES,
+    describe: 'replace an output file that exists; otherwise the rows that the same model and options gave are kept',
+  }),
   ...answers,
   ...scoringResources,
   ...generationResources,
@@ -44,53 +47,69 @@ export const generateCommand = defineCommand({
   options,
   examples: [
     ['generate --model_path Qwen/Qwen2.5-0.5B-Instruct --input prompts.jsonl --output answers.jsonl', 'a file'],
-    ['generate --model_path models/base --raw --temperature 0.8 --input - --output - < texts.jsonl', 'texts continued, in a pipe'],
+    [
+      'generate --model_path models/base --raw --temperature 0.8 --input - --output - < texts.jsonl',
+      'texts continued, in a pipe',
+    ],
   ],
   notes: NOTES,
   run: (values) =>
-    withInterrupts('Stopping; the rows written so far stay, and the same command goes on from there.', async (signal) => {
-      refuseOneFile(values.input, values.output);
-      const rows = openInput(values.input, signal);
-      const { max_tokens: maxTokens, temperature, top_p: topP, top_k: topK, seed, stop } = values;
-      const output = await openOutput(values.output, { name: 'answers', fields: ['text'] });
-      let model: LanguageModel | undefined;
-      const progress = showProgress({ label: 'generate', unit: 'rows', live: values.output !== '-' });
-      try {
-        const answering = (model = await loadLanguageModel(
-          values.model_path,
-          { ...languageModelOptions(values), templateOptions: values.template_options, specialTokensInText: values.special_tokens_in_text },
-          signal,
-        ));
-        await output.begin(() => factsOf(answering, values), values.overwrite);
-        const began = performance.now();
-        const counts = await generateStream({
-          rows,
-          name: values.input === '-' ? 'standard input' : values.input,
-          model: answering,
-          sampling: checkSampling({ maxTokens, temperature, topP, topK, seed, stop }),
-          raw: values.raw,
-          output,
-          report: answering.readingReport,
-          signal,
-          onProgress: (now) => progress.update(now.rows, { 'tokens/s': (now.tokens / Math.max((performance.now() - began) / 1000, 1e-3)).toFixed(1) }),
-        });
-        progress.finish();
-        await output.finish();
-        report(counts, answering.positions);
-        for (const line of [...formatReport(answering.readingReport), ...answering.engineNotes]) say(line);
-      } finally {
-        progress.finish();
-        if (values.input === '-') process.stdin.destroy();
-        await output.close();
-        await model?.dispose();
-      }
-    }),
+    withInterrupts(
+      'Stopping; the rows written so far stay, and the same command goes on from there.',
+      async (signal) => {
+        refuseOneFile(values.input, values.output);
+        const rows = openInput(values.input, signal);
+        const { max_tokens: maxTokens, temperature, top_p: topP, top_k: topK, seed, stop } = values;
+        const output = await openOutput(values.output, { name: 'answers', fields: ['text'] });
+        let model: LanguageModel | undefined;
+        const progress = showProgress({ label: 'generate', unit: 'rows', live: values.output !== '-' });
+        try {
+          const answering = (model = await loadLanguageModel(
+            values.model_path,
+            {
+              ...languageModelOptions(values),
+              templateOptions: values.template_options,
+              specialTokensInText: values.special_tokens_in_text,
+            },
+            signal,
+          ));
+          await output.begin(() => factsOf(answering, values), values.overwrite);
+          const began = performance.now();
+          const counts = await generateStream({
+            rows,
+            name: values.input === '-' ? 'standard input' : values.input,
+            model: answering,
+            sampling: checkSampling({ maxTokens, temperature, topP, topK, seed, stop }),
+            raw: values.raw,
+            output,
+            report: answering.readingReport,
+            signal,
+            onProgress: (now) =>
+              progress.update(now.rows, {
+                'tokens/s': (now.tokens / Math.max((performance.now() - began) / 1000, 1e-3)).toFixed(1),
+              }),
+          });
+          progress.finish();
+          await output.finish();
+          report(counts, answering.positions);
+          for (const line of [...formatReport(answering.readingReport), ...answering.engineNotes]) say(line);
+        } finally {
+          progress.finish();
+          if (values.input === '-') process.stdin.destroy();
+          await output.close();
+          await model?.dispose();
+        }
+      },
+    ),
 });
 
 function report({ rows, skippedRows, promptTokens, tokens, cut, tooLong }: GenerationCounts, positions: number): void {
   const parts = [`${counted(rows, 'row')} answered (${promptTokens} + ${counted(tokens, 'token')})`];
   if (cut > 0) parts.push(`${counted(cut, 'answer')} cut at --max_tokens`);
-  if (tooLong > 0) parts.push(`${counted(tooLong, 'prompt')} not answered: longer, with --max_tokens, than the model's ${positions} positions`);
+  if (tooLong > 0)
+    parts.push(
+      `${counted(tooLong, 'prompt')} not answered: longer, with --max_tokens, than the model's ${positions} positions`,
+    );
   if (skippedRows > 0) parts.push(`${counted(skippedRows, 'row')} there already`);
   say(`${parts.join('; ')}.`);
 }

@@ -16,7 +16,10 @@ export const infoCommand = defineCommand({
   options: {
     json: flag(false, { group: 'Options', describe: 'print JSON' }),
   },
-  examples: [['info', 'what this machine offers'], ['info --json', 'the same for programs']],
+  examples: [
+    ['info', 'what this machine offers'],
+    ['info --json', 'the same for programs'],
+  ],
   async run({ json }) {
     const report = {
       package: packageVersion(),
@@ -59,7 +62,10 @@ export function formatInfo(report: Report): string {
     ['SIMD', engine.simdTarget],
     ['threads', `${engine.numThreads} (${report.usableCores} usable cores)`],
     ['memory', `${formatBytes(report.totalMemory)}, ${formatBytes(report.freeMemory)} free`],
-    ...engine.backends.map(({ name, found, detail }): [string, string] => [`backend ${name}`, `${found ? 'found' : 'not found'}: ${detail}`]),
+    ...engine.backends.map(({ name, found, detail }): [string, string] => [
+      `backend ${name}`,
+      `${found ? 'found' : 'not found'}: ${detail}`,
+    ]),
     ...cudaLines(engine),
   ];
   return `${lines.map(([name, text]) => `${name.padEnd(16)}${text}`).join('\n')}\n`;

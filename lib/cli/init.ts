@@ -6,7 +6,13 @@ import { basename, dirname, join, resolve, sep } from 'node:path';
 import { engine } from '../engine/engine';
 import { checkOutputFolder, checkSpace } from '../files/output_checks';
 import { realFileSystem as files } from '../files/file_system';
-import { CONFIG_FILE, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE, TOKENIZER_FILES, WEIGHTS_FILE } from '../model_folder/files';
+import {
+  CONFIG_FILE,
+  TOKENIZER_CONFIG_FILE,
+  TOKENIZER_FILE,
+  TOKENIZER_FILES,
+  WEIGHTS_FILE,
+} from '../model_folder/files';
 import { choice, flag, number, optionalNumber, requiredText, text } from '../options/kinds';
 import { defineCommand } from './command';
 import { Interrupted, UsageError } from './failure';
@@ -25,18 +31,43 @@ const options = {
   hidden_size: number(128, size, { group: SIZES, describe: 'width of the model' }),
   num_hidden_layers: number(2, size, { group: SIZES, describe: 'decoder layers' }),
   num_attention_heads: optionalNumber(size, { group: SIZES, describe: 'query heads [default: hidden_size / 64]' }),
-  num_key_value_heads: optionalNumber(size, { group: SIZES, describe: 'key and value heads [default: num_attention_heads]' }),
+  num_key_value_heads: optionalNumber(size, {
+    group: SIZES,
+    describe: 'key and value heads [default: num_attention_heads]',
+  }),
   intermediate_size: optionalNumber(size, { group: SIZES, describe: 'width of the MLP [default: 3 x hidden_size]' }),
-  head_dim: optionalNumber(size, { group: SIZES, describe: 'size of a head [default: hidden_size / num_attention_heads]' }),
-  vocab_size: optionalNumber(size, { group: SIZES, describe: 'token ids [default: those of the tokenizer, added tokens included]' }),
-  max_position_embeddings: number(32768, size, { group: SIZES, describe: 'longest sample that the model is meant for' }),
-  rope_theta: optionalNumber({ above: 0 }, { group: SIZES, describe: "base of the rotary embedding [default: the family's]" }),
+  head_dim: optionalNumber(size, {
+    group: SIZES,
+    describe: 'size of a head [default: hidden_size / num_attention_heads]',
+  }),
+  vocab_size: optionalNumber(size, {
+    group: SIZES,
+    describe: 'token ids [default: those of the tokenizer, added tokens included]',
+  }),
+  max_position_embeddings: number(32768, size, {
+    group: SIZES,
+    describe: 'longest sample that the model is meant for',
+  }),
+  rope_theta: optionalNumber(
+    { above: 0 },
+    { group: SIZES, describe: "base of the rotary embedding [default: the family's]" },
+  ),
   tie_word_embeddings: flag(false, { group: SIZES, describe: 'let the language-model head be the embedding' }),
-  rms_norm_eps: optionalNumber({ above: 0 }, { group: SIZES, describe: "epsilon of the norms [default: the family's]" }),
-  sliding_window: optionalNumber(size, { group: SIZES, describe: 'tokens that a layer sees, oneself included [default: all]' }),
+  rms_norm_eps: optionalNumber(
+    { above: 0 },
+    { group: SIZES, describe: "epsilon of the norms [default: the family's]" },
+  ),
+  sliding_window: optionalNumber(size, {
+    group: SIZES,
+    describe: 'tokens that a layer sees, oneself included [default: all]',
+  }),
   initializer_range: number(0.02, { above: 0 }, { group: OTHER, describe: 'standard deviation of the weights' }),
   seed: number(0, { from: 0, to: 0xffffffff, integer: true }, { group: OTHER, describe: 'same seed, same weights' }),
-  tokenizer: text({ group: OTHER, describe: 'folder with tokenizer.json and tokenizer_config.json, copied into the model folder; without it samples must be given as input_ids' }),
+  tokenizer: text({
+    group: OTHER,
+    describe:
+      'folder with tokenizer.json and tokenizer_config.json, copied into the model folder; without it samples must be given as input_ids',
+  }),
   output_dir: requiredText({ group: OTHER, describe: 'the model folder to make' }),
   overwrite: flag(false, { group: OTHER, describe: 'replace the folder if it exists' }),
 };
@@ -48,8 +79,14 @@ export const initCommand = defineCommand({
   name: 'init',
   options,
   examples: [
-    ['init --architecture qwen2 --hidden_size 256 --num_hidden_layers 4 --tokenizer models/Qwen2.5-0.5B --output_dir models/tiny', 'a small Qwen2, with the tokenizer of another folder'],
-    ['init --architecture llama --hidden-size 64 --vocab-size 1000 --output-dir models/ids-only', 'no tokenizer: for data with input_ids'],
+    [
+      'init --architecture qwen2 --hidden_size 256 --num_hidden_layers 4 --tokenizer models/Qwen2.5-0.5B --output_dir models/tiny',
+      'a small Qwen2, with the tokenizer of another folder',
+    ],
+    [
+      'init --architecture llama --hidden-size 64 --vocab-size 1000 --output-dir models/ids-only',
+      'no tokenizer: for data with input_ids',
+    ],
   ],
   run: async (values) => {
     try {
@@ -71,7 +108,9 @@ async function makeModel(values: OptionValues<typeof options>, signal: AbortSign
   const vocabSize = values.vocab_size ?? tokenizer?.vocabSize;
   if (vocabSize === undefined) throw new UsageError('Give --tokenizer DIR, whose vocabulary counts, or --vocab_size.');
   if (tokenizer && vocabSize < tokenizer.vocabSize) {
-    throw new UsageError(`--vocab_size ${vocabSize} is too small: the tokenizer in ${values.tokenizer} has ids up to ${tokenizer.vocabSize - 1}.`);
+    throw new UsageError(
+      `--vocab_size ${vocabSize} is too small: the tokenizer in ${values.tokenizer} has ids up to ${tokenizer.vocabSize - 1}.`,
+    );
   }
   const config = makeInitConfig({ ...values, vocab_size: vocabSize }, tokenizer?.ids ?? {});
   await writeFolder(outputDir, values.overwrite, async (folder) => {
@@ -85,7 +124,9 @@ async function makeModel(values: OptionValues<typeof options>, signal: AbortSign
     signal.throwIfAborted();
   });
   const { parameters } = await engine.readArchitecture(outputDir);
-  print(`${values.output_dir}: ${values.architecture}, ${parameters.toLocaleString('en')} parameters, vocabulary ${vocabSize}, seed ${values.seed}\n`);
+  print(
+    `${values.output_dir}: ${values.architecture}, ${parameters.toLocaleString('en')} parameters, vocabulary ${vocabSize}, seed ${values.seed}\n`,
+  );
 }
 
 async function refuseExisting(folder: string, overwrite: boolean): Promise<void> {
@@ -97,14 +138,22 @@ async function refuseExisting(folder: string, overwrite: boolean): Promise<void>
 
 /** --overwrite removes the folder with all in it. */
 async function refuseOwnTokenizer(tokenizer: string, outputDir: string): Promise<void> {
-  const [source, target] = await Promise.all([tokenizer, outputDir].map((path) => realpath(path).catch(() => resolve(path))));
+  const [source, target] = await Promise.all(
+    [tokenizer, outputDir].map((path) => realpath(path).catch(() => resolve(path))),
+  );
   if (source === target || source!.startsWith(`${target}${sep}`)) {
-    throw new UsageError(`--output_dir ${outputDir} would replace the folder of --tokenizer ${tokenizer}; give another --output_dir.`);
+    throw new UsageError(
+      `--output_dir ${outputDir} would replace the folder of --tokenizer ${tokenizer}; give another --output_dir.`,
+    );
   }
 }
 
 /** Fills a temporary folder beside the final one, then renames it; a killed run leaves nothing under the final name. */
-async function writeFolder(folder: string, overwrite: boolean, fill: (temporary: string) => Promise<void>): Promise<void> {
+async function writeFolder(
+  folder: string,
+  overwrite: boolean,
+  fill: (temporary: string) => Promise<void>,
+): Promise<void> {
   const parent = dirname(folder);
   await files.makeFolders(parent);
   const name = `${basename(folder)}-${process.pid}-${randomBytes(4).toString('hex')}`;
@@ -127,17 +176,23 @@ async function writeFolder(folder: string, overwrite: boolean, fill: (temporary:
 
 async function copyTokenizer(source: string, target: string): Promise<void> {
   for (const name of TOKENIZER_FILES) {
-    if ((await files.kindOf(join(source, name))) !== undefined) await files.copyDurably(join(source, name), join(target, name));
+    if ((await files.kindOf(join(source, name))) !== undefined)
+      await files.copyDurably(join(source, name), join(target, name));
   }
 }
 
 /** The vocabulary's size, added tokens included, and the ids of the named special tokens. */
 async function readTokenizerFacts(folder: string): Promise<{ vocabSize: number; ids: SpecialIds }> {
-  const tokenizer = (await readJson(join(folder, TOKENIZER_FILE))) as { model?: { vocab?: unknown }; added_tokens?: { id: number; content: string }[] };
+  const tokenizer = (await readJson(join(folder, TOKENIZER_FILE))) as {
+    model?: { vocab?: unknown };
+    added_tokens?: { id: number; content: string }[];
+  };
   const config = (await readJson(join(folder, TOKENIZER_CONFIG_FILE))) as Record<string, unknown>;
   const vocab = tokenizer.model?.vocab;
   const idOf = new Map<string, number>(
-    Array.isArray(vocab) ? vocab.map((entry, id): [string, number] => [String((entry as unknown[])[0]), id]) : Object.entries((vocab ?? {}) as Record<string, number>),
+    Array.isArray(vocab)
+      ? vocab.map((entry, id): [string, number] => [String((entry as unknown[])[0]), id])
+      : Object.entries((vocab ?? {}) as Record<string, number>),
   );
   for (const { id, content } of tokenizer.added_tokens ?? []) idOf.set(content, id);
   let last = -1;
@@ -145,9 +200,14 @@ async function readTokenizerFacts(folder: string): Promise<{ vocabSize: number; 
   if (last < 0) throw new Error(`${join(folder, TOKENIZER_FILE)} has no vocabulary.`);
   const special = (name: string): number | undefined => {
     const token = config[name];
-    return idOf.get(String(typeof token === 'object' && token !== null ? (token as { content?: unknown }).content : token));
+    return idOf.get(
+      String(typeof token === 'object' && token !== null ? (token as { content?: unknown }).content : token),
+    );
   };
-  return { vocabSize: last + 1, ids: { bos: special('bos_token'), eos: special('eos_token'), pad: special('pad_token') } };
+  return {
+    vocabSize: last + 1,
+    ids: { bos: special('bos_token'), eos: special('eos_token'), pad: special('pad_token') },
+  };
 }
 
 async function readJson(file: string): Promise<unknown> {
@@ -155,7 +215,9 @@ async function readJson(file: string): Promise<unknown> {
   try {
     content = await readFile(file, 'utf8');
   } catch (error) {
-    throw new Error(`--tokenizer: ${file} cannot be read (${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : (error as Error).message}).`);
+    throw new Error(
+      `--tokenizer: ${file} cannot be read (${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : (error as Error).message}).`,
+    );
   }
   try {
     return JSON.parse(content);

@@ -5,10 +5,20 @@ import { UsageError } from './failure';
 export const ARCHITECTURES = ['qwen2', 'llama', 'mistral', 'qwen3'] as const;
 type ArchitectureName = (typeof ARCHITECTURES)[number];
 
-const CLASS_PREFIX: Record<ArchitectureName, string> = { qwen2: 'Qwen2', llama: 'Llama', mistral: 'Mistral', qwen3: 'Qwen3' };
+const CLASS_PREFIX: Record<ArchitectureName, string> = {
+  qwen2: 'Qwen2',
+  llama: 'Llama',
+  mistral: 'Mistral',
+  qwen3: 'Qwen3',
+};
 
 /** transformers' own defaults of the family. */
-const ROPE_THETA: Record<ArchitectureName, number> = { qwen2: 1_000_000, llama: 10_000, mistral: 10_000, qwen3: 1_000_000 };
+const ROPE_THETA: Record<ArchitectureName, number> = {
+  qwen2: 1_000_000,
+  llama: 10_000,
+  mistral: 10_000,
+  qwen3: 1_000_000,
+};
 const RMS_NORM_EPSILON: Record<ArchitectureName, number> = { qwen2: 1e-6, llama: 1e-5, mistral: 1e-5, qwen3: 1e-6 };
 
 export interface InitSizes {
@@ -40,11 +50,17 @@ export function makeInitConfig(sizes: InitSizes, ids: SpecialIds): Record<string
   const heads = sizes.num_attention_heads ?? Math.max(1, Math.round(hidden / 64));
   const keyValueHeads = sizes.num_key_value_heads ?? heads;
   if (sizes.head_dim === undefined && hidden % heads !== 0) {
-    throw new UsageError(`--hidden_size ${hidden} is not divisible by --num_attention_heads ${heads}; choose others or give --head_dim.`);
+    throw new UsageError(
+      `--hidden_size ${hidden} is not divisible by --num_attention_heads ${heads}; choose others or give --head_dim.`,
+    );
   }
   const headDim = sizes.head_dim ?? hidden / heads;
-  if (headDim % 2 !== 0) throw new UsageError(`The head size must be even (rotary embeddings turn pairs), but it is ${headDim}: hidden_size / num_attention_heads, or --head_dim.`);
-  if (heads % keyValueHeads !== 0) throw new UsageError(`--num_attention_heads ${heads} is not divisible by --num_key_value_heads ${keyValueHeads}.`);
+  if (headDim % 2 !== 0)
+    throw new UsageError(
+      `The head size must be even (rotary embeddings turn pairs), but it is ${headDim}: hidden_size / num_attention_heads, or --head_dim.`,
+    );
+  if (heads % keyValueHeads !== 0)
+    throw new UsageError(`--num_attention_heads ${heads} is not divisible by --num_key_value_heads ${keyValueHeads}.`);
   const theta = sizes.rope_theta ?? ROPE_THETA[architecture];
   return {
     architectures: [`${CLASS_PREFIX[architecture]}ForCausalLM`],
@@ -78,9 +94,16 @@ export function makeInitConfig(sizes: InitSizes, ids: SpecialIds): Record<string
 }
 
 /** Mistral has its window in every layer; Qwen in the layers from max_window_layers on, here all. */
-function windowFields({ architecture, sliding_window: window, num_hidden_layers: layers }: InitSizes): Record<string, unknown> {
+function windowFields({
+  architecture,
+  sliding_window: window,
+  num_hidden_layers: layers,
+}: InitSizes): Record<string, unknown> {
   if (architecture === 'llama') {
-    if (window !== undefined) throw new UsageError('--sliding_window does not go with --architecture llama: Llama attends to all tokens. Choose mistral, qwen2 or qwen3.');
+    if (window !== undefined)
+      throw new UsageError(
+        '--sliding_window does not go with --architecture llama: Llama attends to all tokens. Choose mistral, qwen2 or qwen3.',
+      );
     return {};
   }
   if (architecture === 'mistral') return { sliding_window: window ?? null };

@@ -7,7 +7,8 @@ import { readRows, rowsOfStream, type Row } from '../data/rows';
 import { UsageError } from './failure';
 
 /** What `--input` names. */
-export const INPUT_FORMS = 'file of JSON lines or a JSON array (each gzipped too) or a parquet table, told by its content; or - for standard input';
+export const INPUT_FORMS =
+  'file of JSON lines or a JSON array (each gzipped too) or a parquet table, told by its content; or - for standard input';
 
 /** Which fields a row's conversation stands in: the same in every command. */
 export const CONVERSATION_FORMS =
@@ -26,5 +27,6 @@ export function openInput(input: string, signal: AbortSignal): AsyncIterable<Row
 export function refuseOneFile(input: string, output: string): void {
   if (input === '-' || output === '-' || !existsSync(input) || !existsSync(output)) return;
   const [a, b] = [statSync(input), statSync(output)];
-  if (resolve(input) === resolve(output) || (a.dev === b.dev && a.ino === b.ino)) throw new UsageError(`--input and --output are one file (${input}); give another --output.`);
+  if (resolve(input) === resolve(output) || (a.dev === b.dev && a.ino === b.ino))
+    throw new UsageError(`--input and --output are one file (${input}); give another --output.`);
 }

@@ -7,7 +7,10 @@ import { say } from './terminal';
  * Runs `work` with a signal that SIGINT, SIGTERM and SIGHUP abort (the reason is an `Interrupted`). `announce` is written to stderr
  * when that happens, and the returned promise then rejects with it, however the work ended. A second signal ends the process at once.
  */
-export async function withInterrupts<T>(announce: string | (() => string), work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function withInterrupts<T>(
+  announce: string | (() => string),
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const controller = new AbortController();
   const names: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   const stop = (name: NodeJS.Signals): void => {

@@ -21,7 +21,10 @@ interface Run {
 }
 
 function start(args: string[], env: Record<string, string> = {}): Run {
-  const child = spawn(process.execPath, [join(__dirname, 'main.js'), 'eval', '--predictor', 'judge', ...args], { env: { ...process.env, OPENAI_API_KEY: '', ...env }, cwd: root });
+  const child = spawn(process.execPath, [join(__dirname, 'main.js'), 'eval', '--predictor', 'judge', ...args], {
+    env: { ...process.env, OPENAI_API_KEY: '', ...env },
+    cwd: root,
+  });
   let [out, err] = ['', ''];
   child.stdout.on('data', (chunk) => (out += chunk));
   child.stderr.on('data', (chunk) => (err += chunk));
@@ -33,13 +36,20 @@ const data = join(work, 'data.jsonl');
 const template = join(work, 'bare.yaml');
 const PROMPTS = 40;
 writeFileSync(template, 'user: "{prompt}\\n#\\n{response_a}\\n#\\n{response_b}"\nparser: brackets\n');
-writeFileSync(data, Array.from({ length: PROMPTS }, (_, i) => `${JSON.stringify({
-  id: `p${i}`,
-  input: `问题${i}`,
-  responses: [0, 1, 2].map((r) => ({ id: `r${r}`, content: `${'答'.repeat(1 + ((i + 2 * r) % 5))}${r}` })),
-  rank: { r0: '1', r1: '2', r2: '3' },
-  category: [i % 2 ? '写作' : '代码'],
-})}\n`).join(''));
+writeFileSync(
+  data,
+  Array.from(
+    { length: PROMPTS },
+    (_, i) =>
+      `${JSON.stringify({
+        id: `p${i}`,
+        input: `问题${i}`,
+        responses: [0, 1, 2].map((r) => ({ id: `r${r}`, content: `${'答'.repeat(1 + ((i + 2 * r) % 5))}${r}` })),
+        rank: { r0: '1', r1: '2', r2: '3' },
+        category: [i % 2 ? '写作' : '代码'],
+      })}\n`,
+  ).join(''),
+);
 /** Three pairs a prompt, in both orders. */
 const REQUESTS = PROMPTS * 3 * 2;
 
@@ -62,81 +72,143 @@ function faults(): (request: ChatRequest, attempt: number) => Fault | undefined 
 }
 
 const keyOf = (server: JudgeServer, request: ChatRequest) => requestKey(`${server.url}/chat/completions`, request);
-const cachedKeys = (file: string) => (existsSync(file) ? readFileSync(file, 'utf8') : '').split('\n').slice(0, -1).map((line) => (JSON.parse(line) as { key: string }).key);
+const cachedKeys = (file: string) =>
+  (existsSync(file) ? readFileSync(file, 'utf8') : '')
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => (JSON.parse(line) as { key: string }).key);
 
 function figures(outputDir: string): unknown {
-  const { overall, files } = JSON.parse(readFileSync(join(outputDir, 'results.json'), 'utf8')) as { overall: number; files: object };
+  const { overall, files } = JSON.parse(readFileSync(join(outputDir, 'results.json'), 'utf8')) as {
+    overall: number;
+    files: object;
+  };
   return { overall, files, judgements: readFileSync(join(outputDir, 'judgements.jsonl'), 'utf8') };
 }
 
 const common = (server: JudgeServer, outputDir: string) => [
-  '--judge-endpoint', server.url, '--judge_model', 'stand-in', '--judge_template', template, '--data_path', data, '--output_dir', outputDir, '--judge-concurrency', String(CONCURRENCY),
-  '--judge_timeout', '2', '--bootstrap', '20',
+  '--judge-endpoint',
+  server.url,
+  '--judge_model',
+  'stand-in',
+  '--judge_template',
+  template,
+  '--data_path',
+  data,
+  '--output_dir',
+  outputDir,
+  '--judge-concurrency',
+  String(CONCURRENCY),
+  '--judge_timeout',
+  '2',
+  '--bootstrap',
+  '20',
 ];
 
-test.serial('killed twice in the middle, among faults of every kind: nothing lost, nothing asked twice, the same figures', async (t) => {
-  const calm = await startJudgeServer({ answer: verdict });
-  const undisturbed = folder();
-  const { code, err } = await start(common(calm, undisturbed)).ended;
-  t.is(code, 0, err);
-  t.is(calm.answered(), REQUESTS);
-  t.is(calm.log.length, REQUESTS);
-  await calm.close();
+test.serial(
+  'killed twice in the middle, among faults of every kind: nothing lost, nothing asked twice, the same figures',
+  async (t) => {
+    const calm = await startJudgeServer({ answer: verdict });
+    const undisturbed = folder();
+    const { code, err } = await start(common(calm, undisturbed)).ended;
+    t.is(code, 0, err);
+    t.is(calm.answered(), REQUESTS);
+    t.is(calm.log.length, REQUESTS);
+    await calm.close();
 
-  const server = await startJudgeServer({ answer: verdict, fault: faults(), delay: 15 });
-  const outputDir = folder();
-  const cache = join(outputDir, 'judge_cache.jsonl');
-  const asked = new Set<string>(); // answers that were on disk when a run was killed
-  for (const [run, killAt] of [REQUESTS / 4, REQUESTS / 2].entries()) {
-    const { child, ended } = start(common(server, outputDir));
-    while (server.answered() < killAt && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 5));
-    child.kill('SIGKILL');
-    t.is((await ended).code, null, 'killed, not finished');
-    await new Promise((resolve) => setTimeout(resolve, 100)); // what was on its way to the dead process ends
-    const kept = cachedKeys(cache);
-    t.is(new Set(kept).size, kept.length, 'no answer is stored twice');
-    t.true(server.answered() - kept.length <= (run + 1) * CONCURRENCY, `${server.answered()} answers, ${kept.length} kept: only those under way were lost`);
-    t.true(kept.length > 0);
+    const server = await startJudgeServer({ answer: verdict, fault: faults(), delay: 15 });
+    const outputDir = folder();
+    const cache = join(outputDir, 'judge_cache.jsonl');
+    const asked = new Set<string>(); // answers that were on disk when a run was killed
+    for (const [run, killAt] of [REQUESTS / 4, REQUESTS / 2].entries()) {
+      const { child, ended } = start(common(server, outputDir));
+      while (server.answered() < killAt && child.exitCode === null)
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      child.kill('SIGKILL');
+      t.is((await ended).code, null, 'killed, not finished');
+      await new Promise((resolve) => setTimeout(resolve, 100)); // what was on its way to the dead process ends
+      const kept = cachedKeys(cache);
+      t.is(new Set(kept).size, kept.length, 'no answer is stored twice');
+      t.true(
+        server.answered() - kept.length <= (run + 1) * CONCURRENCY,
+        `${server.answered()} answers, ${kept.length} kept: only those under way were lost`,
+      );
+      t.true(kept.length > 0);
+      const before = server.log.length;
+      for (const key of kept) asked.add(key);
+      // Asked before the kill and on disk: must not come again.
+      const again = start(common(server, outputDir));
+      while (server.log.length < before + 10 && again.child.exitCode === null)
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      again.child.kill('SIGKILL');
+      await again.ended;
+      const late = server.log
+        .slice(before)
+        .map(({ request }) => keyOf(server, request))
+        .filter((key) => asked.has(key));
+      t.deepEqual(late, [], 'what is on disk is not asked for');
+      for (const key of cachedKeys(cache)) asked.add(key);
+    }
+
     const before = server.log.length;
-    for (const key of kept) asked.add(key);
-    // Asked before the kill and on disk: must not come again.
-    const again = start(common(server, outputDir));
-    while (server.log.length < before + 10 && again.child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 5));
-    again.child.kill('SIGKILL');
-    await again.ended;
-    const late = server.log.slice(before).map(({ request }) => keyOf(server, request)).filter((key) => asked.has(key));
-    t.deepEqual(late, [], 'what is on disk is not asked for');
-    for (const key of cachedKeys(cache)) asked.add(key);
-  }
+    const last = await start(common(server, outputDir)).ended;
+    t.is(last.code, 0, last.err);
+    t.deepEqual(
+      server.log
+        .slice(before)
+        .map(({ request }) => keyOf(server, request))
+        .filter((key) => asked.has(key)),
+      [],
+    );
+    const kept = cachedKeys(cache);
+    t.is(kept.length, REQUESTS);
+    t.is(new Set(kept).size, REQUESTS);
+    t.is(server.counts.size, REQUESTS, 'every request came');
+    t.true(server.log.length - server.counts.size >= REQUESTS / 5 - 4, 'the faults came about');
+    t.deepEqual(figures(outputDir), figures(undisturbed));
+    t.regex(last.out, /asked: +\d+ requests answered, \d+ from the cache/);
 
-  const before = server.log.length;
-  const last = await start(common(server, outputDir)).ended;
-  t.is(last.code, 0, last.err);
-  t.deepEqual(server.log.slice(before).map(({ request }) => keyOf(server, request)).filter((key) => asked.has(key)), []);
-  const kept = cachedKeys(cache);
-  t.is(kept.length, REQUESTS);
-  t.is(new Set(kept).size, REQUESTS);
-  t.is(server.counts.size, REQUESTS, 'every request came');
-  t.true(server.log.length - server.counts.size >= REQUESTS / 5 - 4, 'the faults came about');
-  t.deepEqual(figures(outputDir), figures(undisturbed));
-  t.regex(last.out, /asked: +\d+ requests answered, \d+ from the cache/);
-
-  const answered = server.answered();
-  const more = await start(common(server, outputDir)).ended;
-  t.is(more.code, 0, more.err);
-  t.is(server.answered(), answered, 'a finished evaluation asks nothing');
-  t.regex(more.out, new RegExp(`asked: +0 requests answered, ${REQUESTS} from the cache`));
-  t.deepEqual(readdirSync(outputDir).sort(), ['judge_cache.jsonl', 'judgements.jsonl', 'prompts.jsonl', 'report.csv', 'report.html', 'report.md', 'results.json', 'scores.jsonl'], 'no lock or temporary file stays');
-  await server.close();
-});
+    const answered = server.answered();
+    const more = await start(common(server, outputDir)).ended;
+    t.is(more.code, 0, more.err);
+    t.is(server.answered(), answered, 'a finished evaluation asks nothing');
+    t.regex(more.out, new RegExp(`asked: +0 requests answered, ${REQUESTS} from the cache`));
+    t.deepEqual(
+      readdirSync(outputDir).sort(),
+      [
+        'judge_cache.jsonl',
+        'judgements.jsonl',
+        'prompts.jsonl',
+        'report.csv',
+        'report.html',
+        'report.md',
+        'results.json',
+        'scores.jsonl',
+      ],
+      'no lock or temporary file stays',
+    );
+    await server.close();
+  },
+);
 
 test.serial('within one run every answer is asked for once, whatever fails', async (t) => {
   const server = await startJudgeServer({ answer: verdict, fault: faults() });
-  const { code, err, out } = await start([...common(server, folder()), '--judge_price_input', '1000', '--judge_price_output', '0']).ended;
+  const { code, err, out } = await start([
+    ...common(server, folder()),
+    '--judge_price_input',
+    '1000',
+    '--judge_price_output',
+    '0',
+  ]).ended;
   t.is(code, 0, err);
   t.true([...server.counts.values()].every(({ answered }) => answered === 1));
   t.is(server.mostAtOnce <= CONCURRENCY + 1, true);
-  t.regex(out, new RegExp(`${REQUESTS} requests answered, 0 from the cache, failed attempts .*429: \\d+.*; ${REQUESTS * 10} \\+ ${REQUESTS * 2} tokens; cost ${(REQUESTS * 10 * 1000) / 1e6}`));
+  t.regex(
+    out,
+    new RegExp(
+      `${REQUESTS} requests answered, 0 from the cache, failed attempts .*429: \\d+.*; ${REQUESTS * 10} \\+ ${REQUESTS * 2} tokens; cost ${(REQUESTS * 10 * 1000) / 1e6}`,
+    ),
+  );
   await server.close();
 });
 
@@ -154,7 +226,7 @@ test.serial('Ctrl-C: what is under way is kept, exit code 130, and the same comm
   await server.close();
 });
 
-test.serial('the original\'s figures by command, and no key in anything that is written', async (t) => {
+test.serial("the original's figures by command, and no key in anything that is written", async (t) => {
   const key = 'sk-test-secret-7f3a';
   const server = await startJudgeServer({ answer: () => 'A' });
   const outputDir = folder();
@@ -162,10 +234,32 @@ test.serial('the original\'s figures by command, and no key in anything that is 
   writeFileSync(bare, JSON.stringify({ user: '{prompt}{response_a}{response_b}', parser: 'letter' }));
   const files = ['human2.jsonl', 'open2.jsonl'].map((name) => join(root, 'tests/reference/cheems/generative', name));
   const config = join(outputDir, 'judge.yaml');
-  writeFileSync(config, `judge-model: m\njudge_key_env: CHEEMS_TEST_KEY\njudge_extra: {max_tokens: null, max_completion_tokens: 9}\njudge_template: ${bare}\n`);
-  const { code, out, err } = await start(['--config', config, '--judge_endpoint', server.url, '--data_path', ...files, '--compat', 'cheems', '--output_dir', join(outputDir, 'out'), '--bootstrap', '0'], { CHEEMS_TEST_KEY: key }).ended;
+  writeFileSync(
+    config,
+    `judge-model: m\njudge_key_env: CHEEMS_TEST_KEY\njudge_extra: {max_tokens: null, max_completion_tokens: 9}\njudge_template: ${bare}\n`,
+  );
+  const { code, out, err } = await start(
+    [
+      '--config',
+      config,
+      '--judge_endpoint',
+      server.url,
+      '--data_path',
+      ...files,
+      '--compat',
+      'cheems',
+      '--output_dir',
+      join(outputDir, 'out'),
+      '--bootstrap',
+      '0',
+    ],
+    { CHEEMS_TEST_KEY: key },
+  ).ended;
   t.is(code, 0, err);
-  const { overall, meta } = JSON.parse(readFileSync(join(outputDir, 'out/results.json'), 'utf8')) as { overall: number; meta: { model: { order: string } } };
+  const { overall, meta } = JSON.parse(readFileSync(join(outputDir, 'out/results.json'), 'utf8')) as {
+    overall: number;
+    meta: { model: { order: string } };
+  };
   t.true(Math.abs(overall - 0.2125534188034188) < 1e-12);
   t.is(meta.model.order, 'cheems');
   t.is(server.log.length, 50);
@@ -176,8 +270,14 @@ test.serial('the original\'s figures by command, and no key in anything that is 
   for (const text of [out, err, ...written]) t.false(text.includes(key));
   await server.close();
 
-  const closed = await startJudgeServer({ answer: () => 'A', reply: () => ({ status: 401, body: { error: { message: `bad key ${key}` } } }) });
-  const refused = await start(['--config', config, '--judge_endpoint', closed.url, '--data_path', ...files], { CHEEMS_TEST_KEY: key, CHEEMS_DEBUG: '1' }).ended;
+  const closed = await startJudgeServer({
+    answer: () => 'A',
+    reply: () => ({ status: 401, body: { error: { message: `bad key ${key}` } } }),
+  });
+  const refused = await start(['--config', config, '--judge_endpoint', closed.url, '--data_path', ...files], {
+    CHEEMS_TEST_KEY: key,
+    CHEEMS_DEBUG: '1',
+  }).ended;
   t.is(refused.code, 1);
   t.regex(refused.err, /error: http.* refuses the key \(401\) from the environment variable CHEEMS_TEST_KEY/);
   t.false(refused.err.includes(key));
@@ -186,7 +286,22 @@ test.serial('the original\'s figures by command, and no key in anything that is 
 
 test.serial('letter logits by command', async (t) => {
   const server = await startJudgeServer({
-    answer: (request) => ({ message: { content: 'A' }, finish_reason: 'length', logprobs: { content: [{ token: 'A', logprob: -0.1, top_logprobs: [{ token: 'A', logprob: Math.log(verdict(request).includes('[[A]]') ? 0.9 : 0.2) }, { token: 'B', logprob: Math.log(0.1) }] }] } }),
+    answer: (request) => ({
+      message: { content: 'A' },
+      finish_reason: 'length',
+      logprobs: {
+        content: [
+          {
+            token: 'A',
+            logprob: -0.1,
+            top_logprobs: [
+              { token: 'A', logprob: Math.log(verdict(request).includes('[[A]]') ? 0.9 : 0.2) },
+              { token: 'B', logprob: Math.log(0.1) },
+            ],
+          },
+        ],
+      },
+    }),
   });
   const { code, err, out } = await start([...common(server, folder()), '--judge_mode', 'logits']).ended;
   t.is(code, 0, err);
@@ -199,10 +314,19 @@ test('what does not fit together is told before anything is asked', async (t) =>
   const service = { judge_endpoint: 'http://h/v1', judge_model: 'm' };
   for (const [given, message] of [
     [{}, /--predictor judge needs --judge_model: the judge's name at the endpoint, or the model to run here/],
-    [{ judge_model: 'm', judge_extra: '{"x": 1}' }, /--judge_extra goes with --judge_endpoint, and without one the judge runs here/],
+    [
+      { judge_model: 'm', judge_extra: '{"x": 1}' },
+      /--judge_extra goes with --judge_endpoint, and without one the judge runs here/,
+    ],
     [{ judge_model: 'm', judge_concurrency: '3' }, /--judge_concurrency goes with --judge_endpoint/],
-    [{ ...service, judge_top_k: '5' }, /--judge_top_k goes with a judge that runs here, not with --judge_endpoint\. Endpoints that know it/],
-    [{ ...service, judge_template_options: '{"enable_thinking": false}' }, /--judge_template_options goes with a judge that runs here/],
+    [
+      { ...service, judge_top_k: '5' },
+      /--judge_top_k goes with a judge that runs here, not with --judge_endpoint\. Endpoints that know it/,
+    ],
+    [
+      { ...service, judge_template_options: '{"enable_thinking": false}' },
+      /--judge_template_options goes with a judge that runs here/,
+    ],
     [{ ...service, device: 'cpu' }, /--device goes with a judge that runs here/],
     [{ ...service, chat_template: 'x.jinja' }, /--chat_template goes with a judge that runs here/],
     [{ ...service, max_length: '5' }, /--max_length goes with a reward model/],
@@ -225,7 +349,10 @@ test('what does not fit together is told before anything is asked', async (t) =>
     [{ ...service, judge_concurrency: '0' }, /must be at least 1/],
   ] as const) {
     const attempt = async (): Promise<void> => {
-      const values = resolveValues({ name: 'eval', options: evalOptions }, { _: ['eval'], data_path: [data], predictor: 'judge', ...given });
+      const values = resolveValues(
+        { name: 'eval', options: evalOptions },
+        { _: ['eval'], data_path: [data], predictor: 'judge', ...given },
+      );
       checkJudgeOptions(values);
       await openJudge(values);
     };

@@ -21,16 +21,44 @@ import { say } from './terminal';
 
 export const judgeOptions = judgeOptionTable(registeredJudgeTemplates());
 
-type JudgeValues = OptionValues<typeof judgeOptions & typeof scoringResources & typeof generationResources & Pick<typeof scoringSamples, 'compat' | 'chat_template'>> &
-  Partial<OptionValues<Omit<typeof scoringSamples, 'compat' | 'chat_template'>>> & { predictor?: string | undefined; output_dir?: string | undefined; seed: number };
+type JudgeValues = OptionValues<
+  typeof judgeOptions &
+    typeof scoringResources &
+    typeof generationResources &
+    Pick<typeof scoringSamples, 'compat' | 'chat_template'>
+> &
+  Partial<OptionValues<Omit<typeof scoringSamples, 'compat' | 'chat_template'>>> & {
+    predictor?: string | undefined;
+    output_dir?: string | undefined;
+    seed: number;
+  };
 
 export const isJudge = ({ predictor }: { predictor?: string | undefined }) => predictor === 'judge';
 
-const OF_ENDPOINTS = ['judge_extra', 'judge_header', 'judge_key_env', 'judge_concurrency', 'judge_retries', 'judge_timeout', 'judge_price_input', 'judge_price_output'] as const;
+const OF_ENDPOINTS = [
+  'judge_extra',
+  'judge_header',
+  'judge_key_env',
+  'judge_concurrency',
+  'judge_retries',
+  'judge_timeout',
+  'judge_price_input',
+  'judge_price_output',
+] as const;
 const OF_MODELS_HERE = ['judge_top_k', 'judge_template_options'] as const;
-const OF_THE_ENGINE = { device: 'auto', precision: undefined, num_threads: 0, micro_batch_tokens: 'auto', device_memory_reserve: undefined, kv_cache_tokens: undefined, chat_template: undefined } as const;
+const OF_THE_ENGINE = {
+  device: 'auto',
+  precision: undefined,
+  num_threads: 0,
+  micro_batch_tokens: 'auto',
+  device_memory_reserve: undefined,
+  kv_cache_tokens: undefined,
+  chat_template: undefined,
+} as const;
 
-const OF_REWARD_MODELS = (Object.keys(scoringSamples) as (keyof typeof scoringSamples)[]).filter((name) => name !== 'compat' && name !== 'chat_template');
+const OF_REWARD_MODELS = (Object.keys(scoringSamples) as (keyof typeof scoringSamples)[]).filter(
+  (name) => name !== 'compat' && name !== 'chat_template',
+);
 
 /** @throws UsageError for options that do not go together. */
 export function checkJudgeOptions(values: JudgeValues): void {
@@ -41,32 +69,44 @@ export function checkJudgeOptions(values: JudgeValues): void {
   };
   if (!isJudge(values)) {
     const stray = (Object.keys(judgeOptions) as (keyof typeof judgeOptions)[]).find(isGiven);
-    if (stray !== undefined) throw new UsageError(`--${stray} goes with --predictor judge, which --judge_model alone asks for.`);
+    if (stray !== undefined)
+      throw new UsageError(`--${stray} goes with --predictor judge, which --judge_model alone asks for.`);
     return;
   }
   const sample = OF_REWARD_MODELS.find((name) => values[name] !== undefined && values[name] !== false);
-  if (sample !== undefined) throw new UsageError(`--${sample} goes with a reward model; a judge reads whole texts, and says which were too long for it.`);
+  if (sample !== undefined)
+    throw new UsageError(
+      `--${sample} goes with a reward model; a judge reads whole texts, and says which were too long for it.`,
+    );
   if (values.judge_model === undefined) {
-    throw new UsageError(`--predictor judge needs --judge_model: ${judgeOptions.judge_model.description.describe.replace(' (required)', '')}.`);
+    throw new UsageError(
+      `--predictor judge needs --judge_model: ${judgeOptions.judge_model.description.describe.replace(' (required)', '')}.`,
+    );
   }
   if (values.judge_endpoint === undefined) {
     const stray = OF_ENDPOINTS.find(isGiven);
-    if (stray !== undefined) throw new UsageError(`--${stray} goes with --judge_endpoint, and without one the judge runs here.`);
+    if (stray !== undefined)
+      throw new UsageError(`--${stray} goes with --judge_endpoint, and without one the judge runs here.`);
     return;
   }
-  const stray = OF_MODELS_HERE.find(isGiven) ?? (Object.keys(OF_THE_ENGINE) as (keyof typeof OF_THE_ENGINE)[]).find((name) => values[name] !== OF_THE_ENGINE[name]);
+  const stray =
+    OF_MODELS_HERE.find(isGiven) ??
+    (Object.keys(OF_THE_ENGINE) as (keyof typeof OF_THE_ENGINE)[]).find((name) => values[name] !== OF_THE_ENGINE[name]);
   if (stray !== undefined) {
     const instead = stray === 'judge_top_k' ? ' Endpoints that know it take it by --judge_extra \'{"top_k": …}\'.' : '';
     throw new UsageError(`--${stray} goes with a judge that runs here, not with --judge_endpoint.${instead}`);
   }
   const keyIsNamed = values.judge_key_env !== judgeOptions.judge_key_env.description.default;
-  if (keyIsNamed && !process.env[values.judge_key_env]) throw new UsageError(`The environment variable ${values.judge_key_env} (--judge_key_env) is not set.`);
+  if (keyIsNamed && !process.env[values.judge_key_env])
+    throw new UsageError(`The environment variable ${values.judge_key_env} (--judge_key_env) is not set.`);
 }
 
 /** @throws UsageError for an unfit template or address, or a cache that is in use; what loading a model throws. */
 export async function openJudge(values: JudgeValues, signal?: AbortSignal): Promise<Predictor> {
   try {
-    const templates = await findJudgeTemplate(values.judge_template ?? (values.judge_mode === 'logits' ? 'letter' : 'verdict'));
+    const templates = await findJudgeTemplate(
+      values.judge_template ?? (values.judge_mode === 'logits' ? 'letter' : 'verdict'),
+    );
     const { completer, maxTokens } =
       values.judge_endpoint === undefined
         ? await openHere(values, signal)
@@ -115,8 +155,15 @@ export function withoutSecrets<T extends { judge_header: string[] }>(values: T):
 }
 
 /** A judge that runs here, and how long its answers may be: the usual length leaves half of a short model to the conversation. */
-async function openHere(values: JudgeValues, signal?: AbortSignal): Promise<{ completer: Completer; maxTokens: number }> {
-  const model = await loadLanguageModel(values.judge_model!, { ...languageModelOptions(values), templateOptions: values.judge_template_options }, signal);
+async function openHere(
+  values: JudgeValues,
+  signal?: AbortSignal,
+): Promise<{ completer: Completer; maxTokens: number }> {
+  const model = await loadLanguageModel(
+    values.judge_model!,
+    { ...languageModelOptions(values), templateOptions: values.judge_template_options },
+    signal,
+  );
   try {
     const { judge_max_tokens: given } = values;
     const isUsual = given === judgeOptions.judge_max_tokens.description.default;
@@ -148,7 +195,13 @@ function ordersOf({ compat, judge_order: order, seed }: JudgeValues): PairOrders
 
 /** What was asked of a judge and what it cost, from the predictor's description: one line, and what was unusual. */
 export function describeSpending(description: Record<string, unknown>): string {
-  const { requests, answers, notes = [], tokens, cost } = description as {
+  const {
+    requests,
+    answers,
+    notes = [],
+    tokens,
+    cost,
+  } = description as {
     requests?: {
       answered: number;
       from_cache: number;
@@ -169,7 +222,8 @@ export function describeSpending(description: Record<string, unknown>): string {
   const failures = Object.entries(requests.failed_attempts).map(([kind, count]) => `${kind}: ${count}`);
   const money = (value: number) => String(Number(value.toPrecision(4)));
   const uncounted = requests.answers_without_token_counts;
-  const missing = uncounted > 0 ? `, without ${counted(uncounted, 'answer')} whose tokens the endpoint did not count` : '';
+  const missing =
+    uncounted > 0 ? `, without ${counted(uncounted, 'answer')} whose tokens the endpoint did not count` : '';
   const line = [
     `asked:   ${counted(requests.answered, 'request')} answered, ${requests.from_cache} from the cache${failures.length > 0 ? `, failed attempts ${failures.join(', ')}` : ''}`,
     `${amount}${missing}`,

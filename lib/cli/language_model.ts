@@ -10,13 +10,34 @@ import type { scoringResources } from '../options/scoring';
 import { say } from './terminal';
 
 /** The options of the engine and the chat template, as the command line names them. */
-export function languageModelOptions(values: OptionValues<typeof scoringResources & typeof generationResources> & { chat_template?: string | undefined }): LanguageModelOptions {
-  const { device, precision, num_threads: numThreads, micro_batch_tokens: microBatchTokens, kv_cache_tokens: kvCacheTokens, chat_template: chatTemplateFile } = values;
-  return { device, precision, numThreads, microBatchTokens, kvCacheTokens, chatTemplateFile, deviceMemoryReserve: values.device_memory_reserve };
+export function languageModelOptions(
+  values: OptionValues<typeof scoringResources & typeof generationResources> & { chat_template?: string | undefined },
+): LanguageModelOptions {
+  const {
+    device,
+    precision,
+    num_threads: numThreads,
+    micro_batch_tokens: microBatchTokens,
+    kv_cache_tokens: kvCacheTokens,
+    chat_template: chatTemplateFile,
+  } = values;
+  return {
+    device,
+    precision,
+    numThreads,
+    microBatchTokens,
+    kvCacheTokens,
+    chatTemplateFile,
+    deviceMemoryReserve: values.device_memory_reserve,
+  };
 }
 
 /** Loads a folder or a model of the hub, and tells on stderr what was taken and what is unusual. */
-export async function loadLanguageModel(folderOrId: string, options: LanguageModelOptions, signal?: AbortSignal): Promise<LanguageModel> {
+export async function loadLanguageModel(
+  folderOrId: string,
+  options: LanguageModelOptions,
+  signal?: AbortSignal,
+): Promise<LanguageModel> {
   const model = await LanguageModel.load(await modelFolder(folderOrId, signal), { ...options, signal });
   say(deviceLine(model.deviceChoice));
   if (model.device !== 'cpu' && options.microBatchTokens === 'auto') say(microBatchLine(model.microBatchTokens));

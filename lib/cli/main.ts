@@ -24,14 +24,24 @@ async function parse(argv: readonly string[], onHelp: (text: string) => void): P
   const yargs = library();
   const addAll = (parser: Argv, commands: typeof COMMANDS): void => {
     for (const [name, { summary, load }] of Object.entries(commands)) {
-      parser.command(name, summary, (own) => declareOptions(own, load(), summary), (parsed) => void (job = { command: load(), parsed }));
+      parser.command(
+        name,
+        summary,
+        (own) => declareOptions(own, load(), summary),
+        (parsed) => void (job = { command: load(), parsed }),
+      );
     }
   };
   const root = yargs()
     .scriptName('cheems-native')
     .locale('en')
     .usage('$0 <command> [options]\n\nTrains, evaluates and runs reward models on a native engine.')
-    .parserConfiguration({ 'camel-case-expansion': false, 'dot-notation': false, 'greedy-arrays': true, 'parse-positional-numbers': false })
+    .parserConfiguration({
+      'camel-case-expansion': false,
+      'dot-notation': false,
+      'greedy-arrays': true,
+      'parse-positional-numbers': false,
+    })
     .version(packageVersion())
     .alias('h', 'help')
     .wrap(helpWidth())
@@ -58,7 +68,10 @@ async function parse(argv: readonly string[], onHelp: (text: string) => void): P
 function noCommand([first, second]: string[]): UsageError {
   const names = [...Object.keys(COMMANDS), 'plan'];
   if (first === undefined) return new UsageError(`No command was given; the commands are ${names.join(', ')}.`);
-  if (first === 'plan') return new UsageError(`Say what to plan, "plan train" or "plan eval"${second === undefined ? '' : `, not "plan ${second}"`}; the options are those of that command.`);
+  if (first === 'plan')
+    return new UsageError(
+      `Say what to plan, "plan train" or "plan eval"${second === undefined ? '' : `, not "plan ${second}"`}; the options are those of that command.`,
+    );
   return new UsageError(`There is no command "${first}".${suggestion(first, names)}`);
 }
 
@@ -95,7 +108,8 @@ if (require.main === module) {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') return;
-      if (stream === process.stdout) process.stderr.write(`cheems-native: error: standard output cannot be written (${error.message}).\n`);
+      if (stream === process.stdout)
+        process.stderr.write(`cheems-native: error: standard output cannot be written (${error.message}).\n`);
       process.exit(EXIT_ERROR);
     });
   }

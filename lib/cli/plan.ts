@@ -21,7 +21,8 @@ import { modelFolder } from './named_model';
 import { print, say } from './terminal';
 import { settleTrainOptions, trainOptions } from './train';
 
-const NOTES = 'With data the longest sample is measured; without, max_length stands for it. Exit code 1 where it does not fit.';
+const NOTES =
+  'With data the longest sample is measured; without, max_length stands for it. Exit code 1 where it does not fit.';
 
 export const planTrainCommand = defineCommand({
   name: 'plan train',
@@ -30,7 +31,9 @@ export const planTrainCommand = defineCommand({
     train_data_path: paths({ group: 'Paths', describe: 'as of train; may be left out' }, 0),
     output_dir: text({ group: 'Paths', describe: 'as of train; not touched' }),
   },
-  examples: [['plan train --model_path models/Qwen2.5-0.5B --max_length 2048 --gradient_checkpointing', 'a 0.5B model']],
+  examples: [
+    ['plan train --model_path models/Qwen2.5-0.5B --max_length 2048 --gradient_checkpointing', 'a 0.5B model'],
+  ],
   notes: NOTES,
   async run(values) {
     const hasData = values.train_data_path.length > 0;
@@ -43,7 +46,13 @@ export const planTrainCommand = defineCommand({
     options.model_path = await modelFolder(options.model_path);
     const architecture = await engine.readArchitecture(options.model_path);
     const longestSample = hasData
-      ? (await loadTrainingData(options, { vocabularySize: architecture.vocabSize, files: realFileSystem, callbacks: {} })).longestSample
+      ? (
+          await loadTrainingData(options, {
+            vocabularySize: architecture.vocabSize,
+            files: realFileSystem,
+            callbacks: {},
+          })
+        ).longestSample
       : options.max_length;
     await printPlan({
       folder: options.model_path,
@@ -68,12 +77,14 @@ export const planEvalCommand = defineCommand({
   examples: [['plan eval --model_path runs/rm --max_length 4096', 'samples of up to 4096 tokens']],
   notes: NOTES,
   async run(values) {
-    if (values.model_path === undefined) throw new UsageError('--model_path is missing: the folder of the model whose memory is planned.');
+    if (values.model_path === undefined)
+      throw new UsageError('--model_path is missing: the folder of the model whose memory is planned.');
     const folder = await modelFolder(values.model_path);
     const architecture = await engine.readArchitecture(folder);
-    const longestSample = values.data_path.length > 0
-      ? await longestOf(folder, values, architecture)
-      : Math.min(values.max_length ?? Infinity, architecture.maxPositionEmbeddings);
+    const longestSample =
+      values.data_path.length > 0
+        ? await longestOf(folder, values, architecture)
+        : Math.min(values.max_length ?? Infinity, architecture.maxPositionEmbeddings);
     await printPlan({
       folder,
       purpose: 'score',
@@ -89,20 +100,32 @@ export const planEvalCommand = defineCommand({
   },
 });
 
-async function longestOf(folder: string, values: EvalValues, { vocabSize: vocabularySize, sampleForm, rewardToken }: ArchitectureInfo): Promise<number> {
+async function longestOf(
+  folder: string,
+  values: EvalValues,
+  { vocabSize: vocabularySize, sampleForm, rewardToken }: ArchitectureInfo,
+): Promise<number> {
   const facts = await readSampleFacts(folder, { chatTemplateFile: values.chat_template });
-  const read = await Promise.all(values.data_path.map((file) => readBenchmarkFile(findBenchmark(values.benchmark), file, { compat: values.compat })));
-  const { prompts } = await tokenizeDataset({ prompts: read.flatMap((dataset) => dataset.prompts) }, {
-    tokenizer: { folder, chatTemplateFile: values.chat_template, form: sampleForm },
-    doStrip: values.do_strip ?? facts.doStrip,
-    doubledBos: (values.compat ?? facts.compat) === 'cheems' ? 'keep' : 'drop',
-    maxLength: values.max_length ?? null,
-    truncation: values.truncation,
-    vocabularySize,
-    rewardToken,
-    dropUnpaired: false,
-  });
-  return prompts.reduce((longest, { samples }) => samples.reduce((most, { inputIds }) => Math.max(most, inputIds.length), longest), 0);
+  const read = await Promise.all(
+    values.data_path.map((file) => readBenchmarkFile(findBenchmark(values.benchmark), file, { compat: values.compat })),
+  );
+  const { prompts } = await tokenizeDataset(
+    { prompts: read.flatMap((dataset) => dataset.prompts) },
+    {
+      tokenizer: { folder, chatTemplateFile: values.chat_template, form: sampleForm },
+      doStrip: values.do_strip ?? facts.doStrip,
+      doubledBos: (values.compat ?? facts.compat) === 'cheems' ? 'keep' : 'drop',
+      maxLength: values.max_length ?? null,
+      truncation: values.truncation,
+      vocabularySize,
+      rewardToken,
+      dropUnpaired: false,
+    },
+  );
+  return prompts.reduce(
+    (longest, { samples }) => samples.reduce((most, { inputIds }) => Math.max(most, inputIds.length), longest),
+    0,
+  );
 }
 
 async function printPlan(request: PlanRequest): Promise<void> {

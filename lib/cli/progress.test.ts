@@ -7,7 +7,14 @@ const stream = (columns: number) => {
   const terminal = new FakeTerminal(columns);
   return { terminal, stream: terminal as unknown as NodeJS.WriteStream };
 };
-const facts = { loss: '0.6931', accuracy: '0.512', margin: '0.012', lr: '1.00e-5', 'tokens/s': '12345', left: '1 h 07 min' };
+const facts = {
+  loss: '0.6931',
+  accuracy: '0.512',
+  margin: '0.012',
+  lr: '1.00e-5',
+  'tokens/s': '12345',
+  left: '1 h 07 min',
+};
 
 for (const columns of [20, 40, 60, 80, 120, 200]) {
   test.serial(`a training run at ${columns} columns: one line, the loss on it, and it stays at the end`, (t) => {
@@ -21,7 +28,8 @@ for (const columns of [20, 40, 60, 80, 120, 200]) {
     t.true(bar.includes('20/39'), bar);
     if (columns >= 40) t.true(bar.includes('loss 0.6931'), bar);
     if (columns >= 60) t.true(bar.includes('left 1 h 07 min'), bar);
-    if (columns >= 120) for (const [name, value] of Object.entries(facts)) t.true(bar.includes(`${name} ${value}`), bar);
+    if (columns >= 120)
+      for (const [name, value] of Object.entries(facts)) t.true(bar.includes(`${name} ${value}`), bar);
     progress.update(39, { ...facts, loss: '0.5000' });
     progress.finish();
     progress.finish();
@@ -34,18 +42,21 @@ for (const columns of [20, 40, 60, 80, 120, 200]) {
   });
 }
 
-test.serial('a sentence never shares a line with the bar, and control characters of names do not reach the terminal', (t) => {
-  const { terminal, stream: out } = stream(80);
-  const progress = showProgress({ label: 'score\x1b[2J', unit: 'rows', stream: out });
-  progress.update(1, { file: 'a\u009b\r\nb' });
-  say('o5.jsonl exists: rows are skipped.\ncheems-native: error: \x1b]0;forged', out);
-  progress.finish();
-  t.deepEqual(terminal.screen, [
-    'o5.jsonl exists: rows are skipped.',
-    '  cheems-native: error: \\x1b]0;forged',
-    'score\\x1b[2J 1 row | file a\\u009b\\r\\nb',
-  ]);
-});
+test.serial(
+  'a sentence never shares a line with the bar, and control characters of names do not reach the terminal',
+  (t) => {
+    const { terminal, stream: out } = stream(80);
+    const progress = showProgress({ label: 'score\x1b[2J', unit: 'rows', stream: out });
+    progress.update(1, { file: 'a\u009b\r\nb' });
+    say('o5.jsonl exists: rows are skipped.\ncheems-native: error: \x1b]0;forged', out);
+    progress.finish();
+    t.deepEqual(terminal.screen, [
+      'o5.jsonl exists: rows are skipped.',
+      '  cheems-native: error: \\x1b]0;forged',
+      'score\\x1b[2J 1 row | file a\\u009b\\r\\nb',
+    ]);
+  },
+);
 
 test.serial('where nothing was done no line of it stays', (t) => {
   const { terminal, stream: out } = stream(80);

@@ -78,7 +78,9 @@ const BAR_WIDTH = 20;
 function progressLine(counter: Counter, total: number | undefined, width: number): string {
   const facts = counter.all();
   const texts = facts.map(([name, value]) => ` | ${name} ${value}`);
-  const important = [0, facts.findIndex(([name]) => name === 'left'), ...facts.keys()].filter((place) => place >= 0 && place < facts.length);
+  const important = [0, facts.findIndex(([name]) => name === 'left'), ...facts.keys()].filter(
+    (place) => place >= 0 && place < facts.length,
+  );
   const first = important.length === 0 ? '' : texts[important[0]!]!;
   const head = displayWidth(counter.head(true) + first) <= width ? counter.head(true) : counter.head(false);
   const shown = new Set<number>();
@@ -106,7 +108,10 @@ class Bar implements ProgressDisplay {
   private drawn = 0;
   private isEnded = false;
 
-  constructor(private readonly options: ProgressOptions, private readonly stream: NodeJS.WriteStream) {
+  constructor(
+    private readonly options: ProgressOptions,
+    private readonly stream: NodeJS.WriteStream,
+  ) {
     this.counter = new Counter(options);
     this.remove = addLiveLine({ hide: () => void this.stream.write(CLEAR), show: () => this.draw() });
     this.draw();
@@ -142,7 +147,10 @@ class Lines implements ProgressDisplay {
   private last = performance.now();
   private isPending = false;
 
-  constructor(private readonly options: ProgressOptions, private readonly stream: NodeJS.WriteStream) {
+  constructor(
+    private readonly options: ProgressOptions,
+    private readonly stream: NodeJS.WriteStream,
+  ) {
     this.counter = new Counter(options);
   }
 
@@ -156,6 +164,12 @@ class Lines implements ProgressDisplay {
     if (!this.isPending || this.counter.done === 0) return;
     this.isPending = false;
     this.last = performance.now();
-    say(`${this.counter.head(true)}${this.counter.all().map(([name, value]) => ` | ${name} ${value}`).join('')}`, this.stream);
+    say(
+      `${this.counter.head(true)}${this.counter
+        .all()
+        .map(([name, value]) => ` | ${name} ${value}`)
+        .join('')}`,
+      this.stream,
+    );
   }
 }

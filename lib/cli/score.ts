@@ -25,7 +25,10 @@ const options = {
   model_path: requiredText({ group: FILES, otherName: MODEL_NAME, describe: `trained reward model: ${MODEL_FORMS}` }),
   input: requiredText({ group: FILES, describe: INPUT_FORMS }),
   output: requiredText({ group: FILES, describe: 'JSONL file, or - for standard output' }),
-  overwrite: flag(false, { group: FILES, describe: 'replace an output file that exists; otherwise the rows that the same model and options gave are kept' }),
+  overwrite: flag(false, {
+    group: FILES,
+    describe: 'replace an output file that exists; otherwise the rows that the same model and options gave are kept',
+  }),
   ...scoringWeights,
   ...scoringSamples,
   ...scoringResources,
@@ -46,42 +49,46 @@ export const scoreCommand = defineCommand({
   ],
   notes: NOTES,
   run: (values) =>
-    withInterrupts('Stopping; the rows written so far stay, and the same command goes on from there.', async (signal) => {
-      refuseOneFile(values.input, values.output);
-      if (values.truncation && values.max_length === undefined) throw new UsageError('--truncation needs --max_length: the length to cut to.');
-      const rows = openInput(values.input, signal);
-      const output = await openOutput(values.output, { name: 'scores', fields: ['reward', 'rewards'] });
-      let model: RewardModel | undefined;
-      const progress = showProgress({ label: 'score', unit: 'rows', live: values.output !== '-' });
-      try {
-        const scorer = (model = await loadScoringModel(await modelFolder(values.model_path, signal), values, signal));
-        await output.begin(() => factsOf(scorer, values), values.overwrite);
-        const began = performance.now();
-        const counts = await scoreStream({
-          rows,
-          name: values.input === '-' ? 'standard input' : values.input,
-          scorer: {
-            tokenize: (row) => scorer.tokenize(row),
-            score: (groups, stop) => scorer.scoreGroups(groups, stop),
-            stepsOf: scorer.rewardsSteps ? (sample) => scorer.rewardCount(sample) : undefined,
-          },
-          output,
-          report: scorer.readingReport,
-          batchTokens: 2 * scorer.microBatchTokens,
-          signal,
-          onProgress: (counts) => progress.update(counts.rows, rates(counts, began)),
-        });
-        progress.finish();
-        await output.finish();
-        report(counts);
-        for (const line of [...formatReport(scorer.readingReport), ...scorer.engineNotes]) say(line);
-      } finally {
-        progress.finish();
-        if (values.input === '-') process.stdin.destroy();
-        await output.close();
-        await model?.dispose();
-      }
-    }),
+    withInterrupts(
+      'Stopping; the rows written so far stay, and the same command goes on from there.',
+      async (signal) => {
+        refuseOneFile(values.input, values.output);
+        if (values.truncation && values.max_length === undefined)
+          throw new UsageError('--truncation needs --max_length: the length to cut to.');
+        const rows = openInput(values.input, signal);
+        const output = await openOutput(values.output, { name: 'scores', fields: ['reward', 'rewards'] });
+        let model: RewardModel | undefined;
+        const progress = showProgress({ label: 'score', unit: 'rows', live: values.output !== '-' });
+        try {
+          const scorer = (model = await loadScoringModel(await modelFolder(values.model_path, signal), values, signal));
+          await output.begin(() => factsOf(scorer, values), values.overwrite);
+          const began = performance.now();
+          const counts = await scoreStream({
+            rows,
+            name: values.input === '-' ? 'standard input' : values.input,
+            scorer: {
+              tokenize: (row) => scorer.tokenize(row),
+              score: (groups, stop) => scorer.scoreGroups(groups, stop),
+              stepsOf: scorer.rewardsSteps ? (sample) => scorer.rewardCount(sample) : undefined,
+            },
+            output,
+            report: scorer.readingReport,
+            batchTokens: 2 * scorer.microBatchTokens,
+            signal,
+            onProgress: (counts) => progress.update(counts.rows, rates(counts, began)),
+          });
+          progress.finish();
+          await output.finish();
+          report(counts);
+          for (const line of [...formatReport(scorer.readingReport), ...scorer.engineNotes]) say(line);
+        } finally {
+          progress.finish();
+          if (values.input === '-') process.stdin.destroy();
+          await output.close();
+          await model?.dispose();
+        }
+      },
+    ),
 });
 
 function rates({ tokens, skippedRows }: ScoreStreamProgress, began: number): Record<string, string> {
@@ -94,7 +101,9 @@ function rates({ tokens, skippedRows }: ScoreStreamProgress, began: number): Rec
 }
 
 function report(counts: ScoreStreamProgress): void {
-  const parts = [`${counted(counts.rows, 'row')} scored (${counted(counts.samples, 'response')}, ${counted(counts.tokens, 'token')})`];
+  const parts = [
+    `${counted(counts.rows, 'row')} scored (${counted(counts.samples, 'response')}, ${counted(counts.tokens, 'token')})`,
+  ];
   if (counts.truncated > 0) parts.push(`${counted(counts.truncated, 'response')} cut from the left`);
   if (counts.skippedRows > 0) parts.push(`${counted(counts.skippedRows, 'row')} there already`);
   say(`${parts.join('; ')}.`);
@@ -103,5 +112,10 @@ function report(counts: ScoreStreamProgress): void {
 /** What a reward hangs on. */
 function factsOf(model: RewardModel, values: OptionValues<typeof options>): Promise<RunFacts> {
   const { do_strip, compat, head, special_tokens_in_text } = model.describe();
-  return runFacts('score', model, { ...valuesOf(values, scoringWeights), ...valuesOf(values, scoringSamples) }, { do_strip, compat, special_tokens_in_text, reward_head: head });
+  return runFacts(
+    'score',
+    model,
+    { ...valuesOf(values, scoringWeights), ...valuesOf(values, scoringSamples) },
+    { do_strip, compat, special_tokens_in_text, reward_head: head },
+  );
 }

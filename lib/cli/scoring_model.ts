@@ -12,7 +12,11 @@ import { say } from './terminal';
 type ScoringValues = OptionValues<typeof scoringSamples & typeof scoringResources & typeof scoringWeights>;
 
 /** @throws what `planOrRefuse` and `RewardModel.load` throw. */
-export async function loadScoringModel(folder: string, values: ScoringValues, signal: AbortSignal): Promise<RewardModel> {
+export async function loadScoringModel(
+  folder: string,
+  values: ScoringValues,
+  signal: AbortSignal,
+): Promise<RewardModel> {
   // The weights and one micro-batch must fit; of the samples nothing is known yet but max_length.
   const { micro_batch_tokens: asked } = values;
   const longestSample = asked === 'auto' ? values.max_length : Math.min(values.max_length ?? Infinity, asked);

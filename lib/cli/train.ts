@@ -35,7 +35,10 @@ export const trainCommand = defineCommand({
   name: 'train',
   options: trainOptions,
   examples: [
-    ['train --model_path models/Qwen2.5-0.5B --train_data_path train.jsonl --test_data_path human.jsonl open.jsonl --output_dir runs/rm', 'defaults of the original'],
+    [
+      'train --model_path models/Qwen2.5-0.5B --train_data_path train.jsonl --test_data_path human.jsonl open.jsonl --output_dir runs/rm',
+      'defaults of the original',
+    ],
     ['train --config run.yaml --learning_rate 1e-5', 'options from a file, one changed'],
     ['train --config run.yaml --resume_if_possible', 'go on with a run that was stopped'],
   ],
@@ -45,15 +48,19 @@ export const trainCommand = defineCommand({
     let hasStarted = false;
     const stop = new AbortController();
     const abandon = new AbortController();
-    const announce = () => (hasStarted
-      ? 'Finishing the step under way, then saving a checkpoint. (Ctrl-C again leaves at once.)'
-      : 'Stopping before the first step; nothing is saved.');
+    const announce = () =>
+      hasStarted
+        ? 'Finishing the step under way, then saving a checkpoint. (Ctrl-C again leaves at once.)'
+        : 'Stopping before the first step; nothing is saved.';
     return withInterrupts(announce, async (signal) => {
       signal.addEventListener('abort', () => (hasStarted ? stop.abort(signal.reason) : abandon.abort(signal.reason)));
       const display = new TrainDisplay(() => (hasStarted = true));
       try {
         const folder = await modelFolder(String(values.model_path), abandon.signal);
-        const result = await train({ ...values, model_path: folder }, { engine, callbacks: display.callbacks, signal: abandon.signal, stop: stop.signal });
+        const result = await train(
+          { ...values, model_path: folder },
+          { engine, callbacks: display.callbacks, signal: abandon.signal, stop: stop.signal },
+        );
         display.close();
         reportEnd(result);
       } finally {
@@ -72,13 +79,18 @@ class TrainDisplay {
   constructor(onStart: () => void) {
     this.callbacks = {
       onLog: ({ level, message }) => this.log(level === 'warning' ? `Warning: ${message}` : message),
-      onMemoryPlan: (plan) => formatMemoryPlan(plan, process.stderr.isTTY ? process.stderr.columns : undefined).split('\n').forEach((line) => this.log(line)),
+      onMemoryPlan: (plan) =>
+        formatMemoryPlan(plan, process.stderr.isTTY ? process.stderr.columns : undefined)
+          .split('\n')
+          .forEach((line) => this.log(line)),
       onProgress: ({ phase, done, total }) => this.showPhase(phase, done, total),
       onStart: (start) => {
         onStart();
         this.closePhase();
         const resumed = start.resumedStep > 0 ? `, going on after step ${start.resumedStep}` : '';
-        this.log(`${counted(start.prompts, 'prompt')}, ${counted(start.responses, 'response')}, ${counted(start.pairs, 'pair')}; ${counted(start.totalSteps, 'step')} (${start.warmupSteps} of warm-up)${resumed}; ${start.parameters.toLocaleString('en')} parameters on ${start.device} in ${start.precision}.`);
+        this.log(
+          `${counted(start.prompts, 'prompt')}, ${counted(start.responses, 'response')}, ${counted(start.pairs, 'pair')}; ${counted(start.totalSteps, 'step')} (${start.warmupSteps} of warm-up)${resumed}; ${start.parameters.toLocaleString('en')} parameters on ${start.device} in ${start.precision}.`,
+        );
         this.log(deviceLine(start.deviceChoice));
         this.steps = showProgress({ label: 'train', unit: 'steps', total: start.totalSteps, secondsBetweenLines: 0 });
       },
@@ -134,14 +146,21 @@ class TrainDisplay {
 function formatEvaluationResult({ step, report, responses, seconds }: EvaluationResult): string {
   const { name, value } = headline(report);
   const others = Object.entries(report.cheems)
-    .filter(([metric, figure]) => metric !== name && /^(exact_match-rank|expectation_calibration_error-labels|accuracy-labels)$/.test(metric) && Number.isFinite(figure))
+    .filter(
+      ([metric, figure]) =>
+        metric !== name &&
+        /^(exact_match-rank|expectation_calibration_error-labels|accuracy-labels)$/.test(metric) &&
+        Number.isFinite(figure),
+    )
     .map(([metric, figure]) => `, ${metric} ${figure.toFixed(4)}`);
   return `Evaluation after step ${step}: ${name} ${value.toFixed(4)}${others.join('')} (${counted(responses, 'response')} in ${formatDuration(seconds)}).`;
 }
 
 function reportEnd(result: TrainResult): void {
   if (result.interrupted) {
-    const kept = result.checkpoint ? `The checkpoint is ${result.checkpoint.folder}; --resume_if_possible goes on from it.` : 'No step had been taken, so nothing was saved.';
+    const kept = result.checkpoint
+      ? `The checkpoint is ${result.checkpoint.folder}; --resume_if_possible goes on from it.`
+      : 'No step had been taken, so nothing was saved.';
     say(`Stopped after step ${result.step} of ${result.totalSteps}. ${kept}`);
     return;
   }

@@ -55,7 +55,8 @@ for (const golden of cases.filter((one) => !one.error)) {
       annotations: prompt.annotations,
       ...(prompt.rank ? { rank: prompt.rank } : {}),
     }));
-    const sorted = (list: LoadedPrompt[]) => list.map((one) => (one.rank ? { ...one, rank: [...one.rank].sort() } : one));
+    const sorted = (list: LoadedPrompt[]) =>
+      list.map((one) => (one.rank ? { ...one, rank: [...one.rank].sort() } : one));
     t.deepEqual(sorted(loaded), sorted(golden.load ?? []));
 
     const dataset = await readCheems(filesOf(golden));
@@ -82,7 +83,10 @@ for (const golden of cases.filter((one) => !one.error)) {
 for (const golden of cases.filter((one) => one.error)) {
   test(`compat cheems fails where the original fails: ${golden.name}`, async (t) => {
     const error = await t.throwsAsync(readCheems(filesOf(golden)), { instanceOf: DataError });
-    t.true(golden.files.some((file) => error.message.includes(file)), error.message);
+    t.true(
+      golden.files.some((file) => error.message.includes(file)),
+      error.message,
+    );
   });
 }
 
@@ -106,7 +110,8 @@ const DIFFERENT: Record<string, (prompts: PreferencePrompt[]) => boolean> = {
 /** What the original reads in silence and the default refuses. */
 const REFUSED: Record<string, RegExp> = {
   'tuple-preference-not-1': /tuple-preference-not-1\.0\.jsonl:1: annotations\[3\]\[2\] must be 1 .*but is " 1"/,
-  'unknown-id-preference-2': /unknown-id-preference-2\.0\.jsonl:1: an annotation names response "r9".*it has \["r1","r2","r3"\]/,
+  'unknown-id-preference-2':
+    /unknown-id-preference-2\.0\.jsonl:1: an annotation names response "r9".*it has \["r1","r2","r3"\]/,
   'input-only': /input-only\.0\.jsonl:1: no data form has these fields \(input\)/,
 };
 
@@ -121,7 +126,10 @@ for (const golden of cases.filter((one) => one.convert && !(one.name in REFUSED)
     const rows = golden.convert ?? [];
     dataset.prompts.forEach((prompt, i) => {
       const mine = rows.filter((row) => row.input_indices === i);
-      t.deepEqual(prompt.responses.map((response) => response.content), mine.map((row) => row.outputs));
+      t.deepEqual(
+        prompt.responses.map((response) => response.content),
+        mine.map((row) => row.outputs),
+      );
       t.deepEqual(prompt.category, golden.category_names?.[mine[0]?.category_ids ?? -1]);
       t.deepEqual(prompt.ranks, mine[0]?.ranks === undefined ? undefined : mine.map((row) => row.ranks as number));
       // Pairs: each once, contradictions by majority, neither self pairs nor pairs of one text.
@@ -132,10 +140,14 @@ for (const golden of cases.filter((one) => one.convert && !(one.name in REFUSED)
       }
       const expected = [...votes].filter(([pair, n]) => n > (votes.get(pair.split(',').reverse().join(',')) ?? 0));
       // The random cases hold tuples that call the second better, which the original overlooks.
-      if (!golden.name.startsWith('random-')) t.deepEqual(prompt.pairs.map(String).sort(), expected.map(([pair]) => pair).sort());
+      if (!golden.name.startsWith('random-'))
+        t.deepEqual(prompt.pairs.map(String).sort(), expected.map(([pair]) => pair).sort());
       if (typeof mine[0]?.sys_prompts === 'string') t.is(prompt.systemPrompt, mine[0].sys_prompts);
     });
-    t.is(dataset.prompts.reduce((n, prompt) => n + prompt.responses.length, 0), rows.length);
+    t.is(
+      dataset.prompts.reduce((n, prompt) => n + prompt.responses.length, 0),
+      rows.length,
+    );
   });
 }
 
@@ -167,7 +179,10 @@ for (const golden of cases.filter((one) => one.error)) {
   test(`an input that breaks the original is ${prompt === undefined ? 'refused with its place' : 'read'}: ${golden.name}`, async (t) => {
     if (prompt !== undefined) {
       const dataset = await readPreferenceDataset(filesOf(golden));
-      t.deepEqual(dataset.prompts.map((one) => one.prompt), [prompt]);
+      t.deepEqual(
+        dataset.prompts.map((one) => one.prompt),
+        [prompt],
+      );
       return;
     }
     const error = await t.throwsAsync(readPreferenceDataset(filesOf(golden)), { instanceOf: DataError });

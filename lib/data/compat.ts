@@ -33,7 +33,9 @@ export async function readCheems(
 ): Promise<PreferenceDataset> {
   const { prompts, report } = await loadCheems(files, options);
   const converted = prompts.map((prompt, i) => convertPrompt(prompt, i));
-  const categories = [...new Set(converted.flatMap((prompt) => (prompt.category === undefined ? [] : [prompt.category])))];
+  const categories = [
+    ...new Set(converted.flatMap((prompt) => (prompt.category === undefined ? [] : [prompt.category]))),
+  ];
   return { prompts: converted, categories, report };
 }
 
@@ -45,10 +47,14 @@ export async function loadCheems(
   const report = emptyReport();
   const byInput = new Map<string, CheemsPrompt>();
   for (const file of files) {
-    if (!file.endsWith('jsonl')) throw new DataError({ file }, 'compat cheems takes only files whose name ends with jsonl');
+    if (!file.endsWith('jsonl'))
+      throw new DataError({ file }, 'compat cheems takes only files whose name ends with jsonl');
     let rows = 0;
     const onBlankLine = (line: number) => note(report, 'blankLines', { file, line });
-    for await (const { value, line, text } of (options.rowsOf ?? readRows)(file, { signal: options.signal, onBlankLine })) {
+    for await (const { value, line, text } of (options.rowsOf ?? readRows)(file, {
+      signal: options.signal,
+      onBlankLine,
+    })) {
       mergeRow(byInput, readRow(value, text ?? '', { file, line }), report);
       rows += 1;
     }
@@ -66,9 +72,11 @@ export async function loadCheems(
 
 function readRow(value: unknown, text: string, source: Source): CheemsPrompt {
   if (!isObject(value)) throw new DataError(source, `a row must be a JSON object, but is ${show(value)}`);
-  if (!has(value, 'input')) throw new DataError(source, '"input" is missing; compat cheems takes no other name for the prompt');
+  if (!has(value, 'input'))
+    throw new DataError(source, '"input" is missing; compat cheems takes no other name for the prompt');
   // JSON.parse makes 1.0 the number 1, which the original refuses as a preference.
-  if (/"preference"\s*:\s*-?\d+[.eE]/.test(text)) throw new DataError(source, 'a preference must be 1 or 2, not a fraction');
+  if (/"preference"\s*:\s*-?\d+[.eE]/.test(text))
+    throw new DataError(source, 'a preference must be 1 or 2, not a fraction');
   const prompt: CheemsPrompt = {
     input: textOf(value['input'], 'input', source),
     responses: new Map(),
@@ -125,7 +133,8 @@ function mergeRow(byInput: Map<string, CheemsPrompt>, row: CheemsPrompt, report:
     return;
   }
   note(report, 'mergedRows', row.source);
-  if (known.rank && row.rank) throw new DataError(row.source, 'the prompt has a "rank" already; the original cannot merge two');
+  if (known.rank && row.rank)
+    throw new DataError(row.source, 'the prompt has a "rank" already; the original cannot merge two');
   for (const [id, response] of row.responses) known.responses.set(id, response);
   known.annotations.push(...row.annotations);
   known.annotationSources.push(...row.annotationSources);
@@ -140,7 +149,9 @@ function convertPrompt(prompt: CheemsPrompt, number: number): PreferencePrompt {
     if (!has(response, 'content')) throw new DataError(prompt.source, `response ${show(id)} has no content`);
     responses.set(id, { id, content: textOf(response['content'], 'content', prompt.source), source: prompt.source });
   }
-  const votes = prompt.annotations.map((annotation, i) => voteOf(annotation, prompt.annotationSources[i] ?? prompt.source));
+  const votes = prompt.annotations.map((annotation, i) =>
+    voteOf(annotation, prompt.annotationSources[i] ?? prompt.source),
+  );
   const placeOf = placesOf({ responses });
   const { pairs } = resolveAsCheems({ responses, votes });
   const category = categoryOf(prompt);
@@ -171,7 +182,10 @@ function ranksOf(prompt: CheemsPrompt, placeOf: PlaceOf): number[] {
   for (const [id, rank] of prompt.rank ?? []) {
     const parsed = typeof rank === 'string' ? parsePythonInteger(rank) : undefined;
     if (parsed === undefined) {
-      throw new DataError(prompt.source, `the rank of ${show(id)} must be an integer as a text, such as "1", but is ${show(rank)}`);
+      throw new DataError(
+        prompt.source,
+        `the rank of ${show(id)} must be an integer as a text, such as "1", but is ${show(rank)}`,
+      );
     }
     ranks[placeOf(id, 'rank', prompt.source)] = parsed;
   }
@@ -183,6 +197,7 @@ function categoryOf(prompt: CheemsPrompt): string | undefined {
   if (!prompt.plain.has('category')) return undefined;
   const value = prompt.plain.get('category');
   const first: unknown = typeof value === 'string' ? [...value][0] : Array.isArray(value) ? value[0] : undefined;
-  if (typeof first !== 'string') throw new DataError(prompt.source, `category must be a list of texts, but is ${show(value)}`);
+  if (typeof first !== 'string')
+    throw new DataError(prompt.source, `category must be a list of texts, but is ${show(value)}`);
   return first;
 }

@@ -46,7 +46,10 @@ function firstWithoutReport(...rows: unknown[]) {
 test('blank lines, a byte order mark, CRLF and a missing last newline are tolerated, and counted', async (t) => {
   const path = file(`\uFEFF${JSON.stringify(PAIR)}\r\n\r\n  \n${JSON.stringify({ ...PAIR, input: '问' })}`);
   const { prompts, report } = await readPreferenceDataset(path);
-  t.deepEqual(prompts.map((prompt) => prompt.prompt), ['q', '问']);
+  t.deepEqual(
+    prompts.map((prompt) => prompt.prompt),
+    ['q', '问'],
+  );
   t.deepEqual(prompts[1]?.source, { file: path, line: 4 });
   t.is(countOf(report, 'blankLines'), 2);
   t.deepEqual(formatReport(report), [`2 blank lines were skipped (first: ${path}:2)`]);
@@ -66,8 +69,12 @@ test('lines are found whatever the pieces in which bytes come, within characters
     const pieces: Buffer[] = [];
     for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size));
     const rows: unknown[] = [];
-    for await (const row of rowsOfStream(Readable.from(pieces, { objectMode: false }), 'stdin')) rows.push([row.line, row.value]);
-    t.deepEqual(rows, [[1, { ...PAIR, input: '天空😀' }], [2, PAIR]]);
+    for await (const row of rowsOfStream(Readable.from(pieces, { objectMode: false }), 'stdin'))
+      rows.push([row.line, row.value]);
+    t.deepEqual(rows, [
+      [1, { ...PAIR, input: '天空😀' }],
+      [2, PAIR],
+    ]);
   }
 });
 
@@ -75,8 +82,13 @@ test('gzip and JSON arrays are read, with the line on which an element begins', 
   const rows = [PAIR, { ...PAIR, input: '] , {"' }, { ...PAIR, input: 'c', sys_prompt: 'x\n' }];
   const zipped = await readPreferenceDataset(file(gzipSync(lines(...rows)), '.jsonl.gz'));
   t.is(zipped.prompts.length, 3);
-  const array = await readPreferenceDataset(file(`\uFEFF[\n${rows.map((row) => JSON.stringify(row, null, 1)).join(',\n\n')}]`, '.json'));
-  t.deepEqual(array.prompts.map((prompt) => prompt.source.line), [2, 9, 16]);
+  const array = await readPreferenceDataset(
+    file(`\uFEFF[\n${rows.map((row) => JSON.stringify(row, null, 1)).join(',\n\n')}]`, '.json'),
+  );
+  t.deepEqual(
+    array.prompts.map((prompt) => prompt.source.line),
+    [2, 9, 16],
+  );
   const zippedArray = await readPreferenceDataset(file(gzipSync(JSON.stringify(rows)), '.json.gz'));
   t.is(zippedArray.prompts.length, 3);
 });
@@ -85,11 +97,26 @@ test('prompts merge over files by exact text; without a prompt they never do', a
   const a = file(lines(PAIR, { ...PAIR, input: 'q ' }));
   const b = file(lines({ input: [{ role: 'user', content: 'q' }], answer1: 'c', answer2: 'a', preference: 2 }));
   const { prompts, report } = await readPreferenceDataset([a, b]);
-  t.deepEqual(prompts.map((prompt) => prompt.responses.length), [3, 2]);
+  t.deepEqual(
+    prompts.map((prompt) => prompt.responses.length),
+    [3, 2],
+  );
   t.is(countOf(report, 'mergedRows'), 1);
-  const ids = { responses: [{ id: 'x', input_ids: [1] }, { id: 'y', input_ids: [2] }], annotations: [['x', 'y', 1]] };
+  const ids = {
+    responses: [
+      { id: 'x', input_ids: [1] },
+      { id: 'y', input_ids: [2] },
+    ],
+    annotations: [['x', 'y', 1]],
+  };
   t.is(datasetFromRows([ids, ids]).prompts.length, 2);
-  t.is(datasetFromRows([{ ...ids, input: 'name' }, { ...ids, input: 'name' }]).prompts.length, 1);
+  t.is(
+    datasetFromRows([
+      { ...ids, input: 'name' },
+      { ...ids, input: 'name' },
+    ]).prompts.length,
+    1,
+  );
 });
 
 test('chosen and rejected: texts, messages, with and without a prompt', (t) => {
@@ -101,11 +128,19 @@ test('chosen and rejected: texts, messages, with and without a prompt', (t) => {
   t.deepEqual(firstWithoutReport({ prompt: 'q', chosen: [user, a], rejected: [user, b] }), expected);
   t.deepEqual(firstWithoutReport({ chosen: [user, a], rejected: [user, b] }), expected);
   t.deepEqual(firstWithoutReport({ instruction: 'q', input: '', chosen: a, rejected: b }), expected);
-  t.deepEqual(firstWithoutReport({ chosen: '\n\nHuman: q\n\nAssistant: a', rejected: '\n\nHuman: q\n\nAssistant: b' }), expected);
+  t.deepEqual(
+    firstWithoutReport({ chosen: '\n\nHuman: q\n\nAssistant: a', rejected: '\n\nHuman: q\n\nAssistant: b' }),
+    expected,
+  );
   t.deepEqual(firstWithoutReport({ prompt: 'q', chosen: ['a', 'c'], rejected: ['b', 'd'] }), {
     prompt: 'q',
     texts: ['a', 'c', 'b', 'd'],
-    pairs: [[0, 2], [0, 3], [1, 2], [1, 3]],
+    pairs: [
+      [0, 2],
+      [0, 3],
+      [1, 2],
+      [1, 3],
+    ],
     count: 1,
   });
   t.deepEqual(firstWithoutReport({ chosen: 'a', rejected: 'b' }), { ...expected, prompt: [] });
@@ -120,14 +155,23 @@ test('conversations that part before the last turn keep their differing turns', 
     },
   ]);
   t.is(prompts[0]?.prompt, 'q');
-  t.deepEqual(prompts[0]?.responses[0]?.messages?.map((message) => message.content), ['a', 'r', 'c']);
+  t.deepEqual(
+    prompts[0]?.responses[0]?.messages?.map((message) => message.content),
+    ['a', 'r', 'c'],
+  );
   t.is(prompts[0]?.responses[1]?.content, 'd');
 });
 
 test('ShareGPT pairs, with a system turn and both kinds of answer', (t) => {
-  const conversations = [{ from: 'system', value: 's' }, { from: 'human', value: 'q' }];
+  const conversations = [
+    { from: 'system', value: 's' },
+    { from: 'human', value: 'q' },
+  ];
   const expected = {
-    prompt: [{ role: 'system', content: 's' }, { role: 'user', content: 'q' }],
+    prompt: [
+      { role: 'system', content: 's' },
+      { role: 'user', content: 'q' },
+    ],
     texts: ['a', 'b'],
     pairs: [[0, 1]] as [number, number][],
     count: 1,
@@ -138,11 +182,24 @@ test('ShareGPT pairs, with a system turn and both kinds of answer', (t) => {
 });
 
 test('ranked outputs: all strict pairs and ranks; an answer listed twice keeps its best place', (t) => {
-  const { report, ...rest } = first({ instruction: 'q', input: '', output: ['a', 'b', 'a', 'c'], history: [['h', 'i']] });
+  const { report, ...rest } = first({
+    instruction: 'q',
+    input: '',
+    output: ['a', 'b', 'a', 'c'],
+    history: [['h', 'i']],
+  });
   t.deepEqual(rest, {
-    prompt: [{ role: 'user', content: 'h' }, { role: 'assistant', content: 'i' }, { role: 'user', content: 'q' }],
+    prompt: [
+      { role: 'user', content: 'h' },
+      { role: 'assistant', content: 'i' },
+      { role: 'user', content: 'q' },
+    ],
     texts: ['a', 'b', 'c'],
-    pairs: [[0, 1], [0, 2], [1, 2]],
+    pairs: [
+      [0, 1],
+      [0, 2],
+      [1, 2],
+    ],
     ranks: [1, 2, 4],
     count: 1,
   });
@@ -154,7 +211,10 @@ test('ranks: integers or texts, ties; annotations have precedence for training',
   t.deepEqual(firstWithoutReport({ input: 'q', responses, rank: { x: '2', y: 1, z: ' ２ ' }, category: '数学' }), {
     prompt: 'q',
     texts: ['x', 'y', 'z'],
-    pairs: [[1, 0], [1, 2]],
+    pairs: [
+      [1, 0],
+      [1, 2],
+    ],
     ranks: [2, 1, 2],
     category: '数学',
     count: 1,
@@ -166,20 +226,37 @@ test('ranks: integers or texts, ties; annotations have precedence for training',
 });
 
 test('token ids stand in for content in every form', (t) => {
-  const expected = { prompt: [], texts: [[1, 2], [1, 3]], pairs: [[0, 1]] as [number, number][], count: 1 };
+  const expected = {
+    prompt: [],
+    texts: [
+      [1, 2],
+      [1, 3],
+    ],
+    pairs: [[0, 1]] as [number, number][],
+    count: 1,
+  };
   t.deepEqual(firstWithoutReport({ chosen_ids: [1, 2], rejected_ids: [1, 3] }), expected);
   t.deepEqual(firstWithoutReport({ chosen_input_ids: [1, 2], rejected_input_ids: [1, 3] }), expected);
   t.deepEqual(firstWithoutReport({ chosen: { input_ids: [1, 2] }, rejected: { input_ids: [1, 3] } }), expected);
-  const responses = [{ id: 0, input_ids: [1, 2] }, { id: 1, input_ids: [1, 3] }];
+  const responses = [
+    { id: 0, input_ids: [1, 2] },
+    { id: 1, input_ids: [1, 3] },
+  ];
   t.deepEqual(firstWithoutReport({ responses, rank: { 0: 1, 1: 2 } }), { ...expected, ranks: [1, 2] });
-  t.deepEqual(firstWithoutReport({ prompt: 'n', responses, annotations: [['1', '0', '2']] }), { ...expected, prompt: 'n' });
+  t.deepEqual(firstWithoutReport({ prompt: 'n', responses, annotations: [['1', '0', '2']] }), {
+    ...expected,
+    prompt: 'n',
+  });
 });
 
 test('votes: the majority decides, draws drop the pair, ties and self pairs are no pairs, all of it counted', (t) => {
   const responses = ['x', 'y', 'z', 'w'].map((id) => ({ id, content: id === 'w' ? 'z' : id }));
   const annotations = [
-    ['x', 'y', 1], ['y', 'x', 1], ['x', 'y', '1'], // 2 : 1
-    ['x', 'z', 1], ['z', 'x', 1], // draw
+    ['x', 'y', 1],
+    ['y', 'x', 1],
+    ['x', 'y', '1'], // 2 : 1
+    ['x', 'z', 1],
+    ['z', 'x', 1], // draw
     ['y', 'z', 0], // tie
     ['y', 'z', 2], // decides against the tie
     ['x', 'x', 1],
@@ -187,7 +264,10 @@ test('votes: the majority decides, draws drop the pair, ties and self pairs are 
     ['x', 'w', 'equal'],
   ];
   const { prompts, report } = datasetFromRows([{ input: 'q', responses, annotations }]);
-  t.deepEqual(prompts[0]?.pairs, [[0, 1], [2, 1]]);
+  t.deepEqual(prompts[0]?.pairs, [
+    [0, 1],
+    [2, 1],
+  ]);
   t.deepEqual(prompts[0]?.ties, [[0, 3]]);
   const counts: Partial<Record<ReportKind, number>> = {
     conflictsByMajority: 1,
@@ -204,45 +284,118 @@ test('votes: the majority decides, draws drop the pair, ties and self pairs are 
 
 test('later lines overwrite plain fields and contents, and that is counted', (t) => {
   const { report, ...rest } = first(
-    { input: 'q', id: 7, sys_prompt: 's', category: ['c'], responses: [{ id: 'x', content: '1' }, { id: 'y', content: '2' }] },
+    {
+      input: 'q',
+      id: 7,
+      sys_prompt: 's',
+      category: ['c'],
+      responses: [
+        { id: 'x', content: '1' },
+        { id: 'y', content: '2' },
+      ],
+    },
     { prompt: 'q', id: 8, sys_prompt: 't', category: ['d'], responses: [{ id: 'x', content: '3' }] },
     { input: 'r', answer1: 'a', answer2: 'b', preference: '2', id: 7 },
   );
   t.deepEqual(rest, { prompt: 'q', systemPrompt: 't', texts: ['3', '2'], pairs: [], category: 'd', count: 2 });
-  for (const kind of ['overwrittenSystemPrompts', 'overwrittenCategories', 'overwrittenResponses', 'repeatedIds', 'promptsWithoutPair', 'promptsWithoutCategory'] as const) {
+  for (const kind of [
+    'overwrittenSystemPrompts',
+    'overwrittenCategories',
+    'overwrittenResponses',
+    'repeatedIds',
+    'promptsWithoutPair',
+    'promptsWithoutCategory',
+  ] as const) {
     t.is(countOf(report, kind), 1, kind);
   }
 });
 
 test('an answer without an id has the md5 of its text as id', (t) => {
   const { prompts } = datasetFromRows([PAIR]);
-  t.deepEqual(prompts[0]?.responses.map((response) => response.id), [textId('a'), textId('b')]);
+  t.deepEqual(
+    prompts[0]?.responses.map((response) => response.id),
+    [textId('a'), textId('b')],
+  );
   t.is(textId('好'), 'ac2c8f13c6e60810197b19d683f5f184');
 });
 
 const BAD_LINES: [name: string, line: string | Buffer, message: RegExp][] = [
   ['malformed JSON', '{"input": ', /:2: the line is not valid JSON/],
   ['invalid UTF-8', Buffer.from([0x7b, 0x22, 0xe5, 0xa4, 0x22, 0x7d]), /:2: invalid UTF-8 near byte 3 /],
-  ['a lone surrogate', '{"input": "q\\ud800", "answer1": "a", "answer2": "b", "preference": 1}', /:2: input holds half of a surrogate pair/],
+  [
+    'a lone surrogate',
+    '{"input": "q\\ud800", "answer1": "a", "answer2": "b", "preference": 1}',
+    /:2: input holds half of a surrogate pair/,
+  ],
   ['a row that is no object', '[1]', /:2: a row must be a JSON object, but is \[1\]/],
-  ['unknown fields', '{"question": "q", "output_1": "a"}', /:2: no data form has these fields \(question, output_1\)\. Accepted are:\n {2}Cheems groups: /],
-  ['an unknown id', '{"input": "q", "responses": [{"id": "a", "content": "A"}], "rank": {"a": 1, "z": 2}}', /:2: rank names response "z", but the prompt has no such response; it has \["a"\]/],
-  ['a bad preference', '{"input": "q", "answer1": "a", "answer2": "b", "preference": 3}', /:2: preference must be 1 .*but is 3/],
-  ['a missing preference', '{"input": "q", "answer1": "a", "answer2": "b"}', /:2: preference is missing; a comparison has answer1, answer2 and preference/],
-  ['a missing prompt', '{"answer1": "a", "answer2": "b", "preference": 1}', /:2: the prompt is missing; it stands in "input" or "prompt"/],
+  [
+    'unknown fields',
+    '{"question": "q", "output_1": "a"}',
+    /:2: no data form has these fields \(question, output_1\)\. Accepted are:\n {2}Cheems groups: /,
+  ],
+  [
+    'an unknown id',
+    '{"input": "q", "responses": [{"id": "a", "content": "A"}], "rank": {"a": 1, "z": 2}}',
+    /:2: rank names response "z", but the prompt has no such response; it has \["a"\]/,
+  ],
+  [
+    'a bad preference',
+    '{"input": "q", "answer1": "a", "answer2": "b", "preference": 3}',
+    /:2: preference must be 1 .*but is 3/,
+  ],
+  [
+    'a missing preference',
+    '{"input": "q", "answer1": "a", "answer2": "b"}',
+    /:2: preference is missing; a comparison has answer1, answer2 and preference/,
+  ],
+  [
+    'a missing prompt',
+    '{"answer1": "a", "answer2": "b", "preference": 1}',
+    /:2: the prompt is missing; it stands in "input" or "prompt"/,
+  ],
   ['a missing side', '{"prompt": "q", "chosen": "a"}', /:2: rejected is missing/],
-  ['a token id below 0', '{"chosen_ids": [1], "rejected_ids": [1, -1]}', /:2: rejected_ids\[1\] must be an integer from 0 to 2147483647, but is -1/],
-  ['a token id that is no integer', '{"chosen_ids": [1.5], "rejected_ids": [1]}', /:2: chosen_ids\[0\] must be an integer/],
+  [
+    'a token id below 0',
+    '{"chosen_ids": [1], "rejected_ids": [1, -1]}',
+    /:2: rejected_ids\[1\] must be an integer from 0 to 2147483647, but is -1/,
+  ],
+  [
+    'a token id that is no integer',
+    '{"chosen_ids": [1.5], "rejected_ids": [1]}',
+    /:2: chosen_ids\[0\] must be an integer/,
+  ],
   ['no token ids', '{"chosen_ids": [], "rejected_ids": [1]}', /:2: chosen_ids is empty/],
-  ['content and token ids', '{"input": "q", "responses": [{"id": "a", "content": "A", "input_ids": [1]}]}', /:2: responses\[0\] \(id "a"\) has both content and input_ids/],
-  ['no content', '{"input": "q", "responses": [{"id": "a"}]}', /:2: responses\[0\] \(id "a"\) has neither content nor input_ids/],
-  ['a rank that is no integer', '{"input": "q", "responses": [{"id": "a", "content": "A"}], "rank": {"a": 1.5}}', /:2: the rank of response "a" must be an integer \(1 is best\), but is 1\.5/],
-  ['an unknown role', '{"conversations": [{"from": "robot", "value": "q"}], "chosen": "a", "rejected": "b"}', /:2: conversations\[0\]\.from is "robot"; known are human, /],
-  ['a category of numbers', '{"input": "q", "answer1": "a", "answer2": "b", "preference": 1, "category": [1]}', /:2: category\[0\] must be text/],
+  [
+    'content and token ids',
+    '{"input": "q", "responses": [{"id": "a", "content": "A", "input_ids": [1]}]}',
+    /:2: responses\[0\] \(id "a"\) has both content and input_ids/,
+  ],
+  [
+    'no content',
+    '{"input": "q", "responses": [{"id": "a"}]}',
+    /:2: responses\[0\] \(id "a"\) has neither content nor input_ids/,
+  ],
+  [
+    'a rank that is no integer',
+    '{"input": "q", "responses": [{"id": "a", "content": "A"}], "rank": {"a": 1.5}}',
+    /:2: the rank of response "a" must be an integer \(1 is best\), but is 1\.5/,
+  ],
+  [
+    'an unknown role',
+    '{"conversations": [{"from": "robot", "value": "q"}], "chosen": "a", "rejected": "b"}',
+    /:2: conversations\[0\]\.from is "robot"; known are human, /,
+  ],
+  [
+    'a category of numbers',
+    '{"input": "q", "answer1": "a", "answer2": "b", "preference": 1, "category": [1]}',
+    /:2: category\[0\] must be text/,
+  ],
 ];
 for (const [name, line, message] of BAD_LINES) {
   test(`refused with file and line: ${name}`, async (t) => {
-    const path = file(Buffer.concat([Buffer.from(lines({ ...PAIR, input: 'other' })), Buffer.from(line), Buffer.from('\n')]));
+    const path = file(
+      Buffer.concat([Buffer.from(lines({ ...PAIR, input: 'other' })), Buffer.from(line), Buffer.from('\n')]),
+    );
     const error = await t.throwsAsync(readPreferenceDataset(path), { instanceOf: DataError, message });
     t.true(error.message.startsWith(`${path}:2: `));
     t.is(error.line, 2);
@@ -258,21 +411,37 @@ test('whole files that cannot be read are refused by name', async (t) => {
   await refused(folder, /this is a folder; name the data file in it/);
   writeFileSync(join(folder, 'dataset_info.json'), '{}');
   writeFileSync(join(folder, 'state.json'), '{}');
-  await refused(folder, /folder that save_to_disk of the datasets library wrote .*datasets\.load_from_disk\(FOLDER\)\.to_parquet\("data\.parquet"\)/);
+  await refused(
+    folder,
+    /folder that save_to_disk of the datasets library wrote .*datasets\.load_from_disk\(FOLDER\)\.to_parquet\("data\.parquet"\)/,
+  );
   writeFileSync(join(folder, 'dataset_dict.json'), '{}');
   await refused(folder, /of several splits; .*load_from_disk\(FOLDER\)\["train"\]\.to_parquet/);
   const stream = file(Buffer.from([0xff, 0xff, 0xff, 0xff, 0xb8, 1, 0, 0]), '.arrow');
-  await refused(stream, /: the file is an Arrow IPC stream, .*\.to_json\("data\.jsonl"\).*Dataset\.from_file\(".*\.arrow"\)/);
-  await refused(file(Buffer.from('ARROW1\0\0'), '.arrow'), /: the file is an Arrow IPC file, .*pyarrow\.ipc\.open_file/);
+  await refused(
+    stream,
+    /: the file is an Arrow IPC stream, .*\.to_json\("data\.jsonl"\).*Dataset\.from_file\(".*\.arrow"\)/,
+  );
+  await refused(
+    file(Buffer.from('ARROW1\0\0'), '.arrow'),
+    /: the file is an Arrow IPC file, .*pyarrow\.ipc\.open_file/,
+  );
   await refused(file(''), /the file is empty/);
   await refused(file('\n \n'), /the file is empty/);
   await refused(file('[]', '.json'), /the file is empty/);
   await refused(file('{"a": 1}', '.json'), /:1: no data form has these fields \(a\)/);
   await refused(file('{\n  "a": 1\n}', '.json'), /:1: the line holds the beginning of a JSON object alone/);
-  t.is((await readPreferenceDataset(file(lines(PAIR, PAIR), '.json'))).report.files[0]!.rows, 2, 'JSON lines, as the hub often names them');
+  t.is(
+    (await readPreferenceDataset(file(lines(PAIR, PAIR), '.json'))).report.files[0]!.rows,
+    2,
+    'JSON lines, as the hub often names them',
+  );
   await refused(file(`[${JSON.stringify(PAIR)},\n{"b" 2}]`, '.json'), /:2: the file is not valid JSON/);
   await refused(file(`${lines(PAIR)}{"a": \n`, '.json'), /:2: the line is not valid JSON/);
-  await refused(file(Buffer.concat([Buffer.from('[\n"'), Buffer.from([0xff]), Buffer.from('"]')]), '.json'), /:2: invalid UTF-8 near byte 2/);
+  await refused(
+    file(Buffer.concat([Buffer.from('[\n"'), Buffer.from([0xff]), Buffer.from('"]')]), '.json'),
+    /:2: invalid UTF-8 near byte 2/,
+  );
   await refused(file(gzipSync(lines(PAIR)).subarray(0, 30), '.jsonl.gz'), /the gzip data are broken/);
   await t.throwsAsync(readPreferenceDataset([]), { instanceOf: DataError, message: /no data file was given/ });
   t.throws(() => datasetFromRows([]), { instanceOf: DataError, message: /holds no row/ });

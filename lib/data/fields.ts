@@ -21,7 +21,10 @@ export function field(row: JsonObject, key: string): unknown {
 export function textOf(value: unknown, what: string, source: Source): string {
   if (typeof value !== 'string') throw new DataError(source, `${what} must be text, but is ${show(value)}`);
   if (/\p{Surrogate}/u.test(value)) {
-    throw new DataError(source, `${what} holds half of a surrogate pair (a lone \\uD800 to \\uDFFF), which is no character`);
+    throw new DataError(
+      source,
+      `${what} holds half of a surrogate pair (a lone \\uD800 to \\uDFFF), which is no character`,
+    );
   }
   return value;
 }
@@ -58,5 +61,7 @@ export function textId(text: string): string {
 
 /** The id of an answer given as token ids: md5 of "ids:1,2,3". */
 export function tokensId(ids: Int32Array): string {
-  return createHash('md5').update(`ids:${ids.join(',')}`).digest('hex');
+  return createHash('md5')
+    .update(`ids:${ids.join(',')}`)
+    .digest('hex');
 }

@@ -33,7 +33,10 @@ test('a shuffle is a permutation that seed and stream decide, and that is unifor
   t.deepEqual(order(3, 2), order(3, 2));
   t.notDeepEqual(order(3, 2), order(3, 3));
   t.notDeepEqual(order(0, 1), order(1, 0));
-  t.deepEqual(order(7, 1).sort((a, b) => a - b), Array.from({ length: 50 }, (_, i) => i));
+  t.deepEqual(
+    order(7, 1).sort((a, b) => a - b),
+    Array.from({ length: 50 }, (_, i) => i),
+  );
   // 6 orders of 3, 6000 draws: each about 1000 times, standard deviation 29.
   const counts = new Map<string, number>();
   for (let seed = 0; seed < 6000; seed += 1) {
@@ -57,7 +60,10 @@ test('every prompt is whole in one batch an epoch, no batch is too full, and the
         const planner = new GlobalBatchPlanner(prompts, { globalBatchSize, seed, shuffle });
         const batches = planner.epoch(epoch);
         const seen = batches.flatMap((batch) => batch.promptIndices).sort((a, b) => a - b);
-        t.deepEqual(seen, sizes.map((_, i) => i));
+        t.deepEqual(
+          seen,
+          sizes.map((_, i) => i),
+        );
         for (const batch of batches) {
           const responses = batch.promptIndices.reduce((n, index) => n + sizes[index]!, 0);
           t.is(batch.responses, responses);
@@ -77,14 +83,34 @@ test('every prompt is whole in one batch an epoch, no batch is too full, and the
 test('without shuffling batches keep the order, and steps are counted over epochs and their fractions', (t) => {
   const prompts = [2, 3, 3, 2].map((size, i) => promptOf(i, size, [[0, 1]]));
   const planner = new GlobalBatchPlanner(prompts, { globalBatchSize: 5, seed: 0, shuffle: false });
-  t.deepEqual(planner.epoch(0).map((batch) => batch.promptIndices), [[0, 1], [2, 3]]);
+  t.deepEqual(
+    planner.epoch(0).map((batch) => batch.promptIndices),
+    [
+      [0, 1],
+      [2, 3],
+    ],
+  );
   t.is(planner.stepsOf(3), 6);
   t.is(planner.stepsOf(1.5), 3);
-  t.throws(() => new GlobalBatchPlanner(prompts, { globalBatchSize: 0, seed: 0, shuffle: false }), { instanceOf: RangeError });
+  t.throws(() => new GlobalBatchPlanner(prompts, { globalBatchSize: 0, seed: 0, shuffle: false }), {
+    instanceOf: RangeError,
+  });
 });
 
 test('a flat batch holds each sample, its prompt and its pairs', (t) => {
-  const prompts = [promptOf(0, 2, [[1, 0]]), promptOf(1, 3, [[0, 2], [2, 1]], 2), promptOf(2, 2, [])];
+  const prompts = [
+    promptOf(0, 2, [[1, 0]]),
+    promptOf(
+      1,
+      3,
+      [
+        [0, 2],
+        [2, 1],
+      ],
+      2,
+    ),
+    promptOf(2, 2, []),
+  ];
   const flat = flattenBatch(prompts, [1, 0]);
   t.deepEqual([...flat.sampleOffsets], [0, 2, 5, 9, 10, 12]);
   t.deepEqual([...flat.tokens], [100, 101, 110, 111, 112, 120, 121, 122, 123, 0, 10, 11]);
@@ -98,7 +124,10 @@ test('pruning drops what is in no pair, renumbers the rest and counts', (t) => {
   const [kept, ...others] = pruneUnpaired([promptOf(0, 4, [[3, 1]]), promptOf(1, 2, [])], report);
   t.deepEqual(others, []);
   t.deepEqual(kept?.pairs, [[1, 0]]);
-  t.deepEqual(kept?.samples.map((sample) => sample.responseIndex), [1, 3]);
+  t.deepEqual(
+    kept?.samples.map((sample) => sample.responseIndex),
+    [1, 3],
+  );
   t.is(countOf(report, 'droppedResponses'), 2);
   t.is(countOf(report, 'droppedPrompts'), 1);
 });

@@ -116,7 +116,8 @@ export function flattenBatch(
   const chosen = promptIndices.map((index) => prompts[index]!);
   const samples = chosen.reduce((n, prompt) => n + prompt.samples.length, 0);
   const tokens = chosen.reduce((n, prompt) => n + prompt.samples.reduce((m, one) => m + one.inputIds.length, 0), 0);
-  if (tokens > 0x7fffffff) throw new RangeError(`a batch of ${tokens} tokens is too large; lower the global batch size`);
+  if (tokens > 0x7fffffff)
+    throw new RangeError(`a batch of ${tokens} tokens is too large; lower the global batch size`);
   const flat: FlatBatch = {
     tokens: new Int32Array(tokens),
     sampleOffsets: new Int32Array(samples + 1),

@@ -8,7 +8,10 @@ import { DataError } from './errors';
  * anything that JSON has no name for, so forms refuse them by name.
  * @throws DataError naming the file: missing, not parquet, broken.
  */
-export async function* parquetRows(file: string, options: { signal?: AbortSignal | undefined } = {}): AsyncGenerator<{ value: unknown; line: number }> {
+export async function* parquetRows(
+  file: string,
+  options: { signal?: AbortSignal | undefined } = {},
+): AsyncGenerator<{ value: unknown; line: number }> {
   const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } = await import('hyparquet');
   const { compressors } = await import('hyparquet-compressors');
   let buffer: AsyncBuffer;
@@ -26,7 +29,13 @@ export async function* parquetRows(file: string, options: { signal?: AbortSignal
     const rowStart = line;
     let rows: Record<string, unknown>[];
     try {
-      rows = await parquetReadObjects({ file: buffer, metadata, rowStart, rowEnd: rowStart + Number(count), compressors });
+      rows = await parquetReadObjects({
+        file: buffer,
+        metadata,
+        rowStart,
+        rowEnd: rowStart + Number(count),
+        compressors,
+      });
     } catch (error) {
       throw new DataError({ file }, `the rows from ${rowStart + 1} cannot be read (${(error as Error).message})`);
     }
@@ -43,6 +52,8 @@ function asJson(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(asJson);
   if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
   return Object.fromEntries(
-    Object.entries(value).flatMap(([key, entry]) => (entry === null || entry === undefined ? [] : [[key, asJson(entry)]])),
+    Object.entries(value).flatMap(([key, entry]) =>
+      entry === null || entry === undefined ? [] : [[key, asJson(entry)]],
+    ),
   );
 }

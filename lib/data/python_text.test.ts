@@ -3,10 +3,36 @@ import { parsePythonInteger, pythonLeftStrip, pythonRightStrip, pythonStrip } fr
 
 test('integers are those of Python', (t) => {
   const sound: [string, number][] = [
-    ['1', 1], [' 3 ', 3], ['+1', 1], ['-2', -2], ['1_0', 10], ['３', 3], ['007', 7], ['٤٢', 42], ['𝟗', 9], ['\x1f5\x85', 5], ['-0', 0],
+    ['1', 1],
+    [' 3 ', 3],
+    ['+1', 1],
+    ['-2', -2],
+    ['1_0', 10],
+    ['３', 3],
+    ['007', 7],
+    ['٤٢', 42],
+    ['𝟗', 9],
+    ['\x1f5\x85', 5],
+    ['-0', 0],
   ];
   for (const [text, value] of sound) t.is(parsePythonInteger(text), value, text);
-  for (const text of ['', ' ', '1.5', '1.0', '1e3', '_1', '1_', '1__0', '+ 1', '--1', 'x', '½', '一', '\uFEFF1', '99999999999999999999']) {
+  for (const text of [
+    '',
+    ' ',
+    '1.5',
+    '1.0',
+    '1e3',
+    '_1',
+    '1_',
+    '1__0',
+    '+ 1',
+    '--1',
+    'x',
+    '½',
+    '一',
+    '\uFEFF1',
+    '99999999999999999999',
+  ]) {
     t.is(parsePythonInteger(text), undefined, text);
   }
 });

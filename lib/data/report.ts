@@ -12,8 +12,10 @@ const REPORT_KINDS = {
   overwrittenCategories: '{category|categories} {was|were} replaced by that of a later line of the same prompt',
   unreadKeys: 'row{|s} {holds|hold} keys that are not read',
   unreadByTemplate: 'sample{|s} {holds|hold} keys that the chat template does not read',
-  specialTokensInText: 'sample{|s} {holds|hold} special tokens within {its|their} texts, which are read as if the chat template had written them; --special_tokens_in_text escape or refuse changes that',
-  escapedSpecialTokens: 'sample{|s} {holds|hold} special tokens within {its|their} texts, which are tokenized as plain text',
+  specialTokensInText:
+    'sample{|s} {holds|hold} special tokens within {its|their} texts, which are read as if the chat template had written them; --special_tokens_in_text escape or refuse changes that',
+  escapedSpecialTokens:
+    'sample{|s} {holds|hold} special tokens within {its|their} texts, which are tokenized as plain text',
   rowsWithoutPrompt: 'row{|s} {has|have} no prompt: {its|their} responses stand alone',
   repeatedIds: "prompt{|s} {carries|carry} another prompt's id",
   repeatedAnnotations: 'annotation{|s} {repeats|repeat} a pair already annotated the same way, and {counts|count} once',
@@ -22,8 +24,10 @@ const REPORT_KINDS = {
   ties: 'pair{|s} {is|are} annotated as equal and {is|are} not trained on',
   conflictsDropped: 'pair{|s} {is|are} annotated both ways equally often and {was|were} dropped in both directions',
   conflictsByMajority: 'pair{|s} {is|are} annotated both ways and {goes|go} with the majority',
-  differentRankings: 'prompt{|s} {has|have} several different rankings: each gives training pairs, none gives ranks for evaluation',
-  incompleteRanks: 'prompt{|s} {has|have} a rank for only some of {its|their} responses: it gives training pairs, not ranks for evaluation',
+  differentRankings:
+    'prompt{|s} {has|have} several different rankings: each gives training pairs, none gives ranks for evaluation',
+  incompleteRanks:
+    'prompt{|s} {has|have} a rank for only some of {its|their} responses: it gives training pairs, not ranks for evaluation',
   promptsWithoutCategory: 'prompt{|s} {has|have} no category although others have one',
   promptsWithoutPair: 'prompt{|s} {has|have} no pair to train on',
   responsesInNoPair: 'response{|s} {is|are} in no pair',
@@ -33,9 +37,11 @@ const REPORT_KINDS = {
   droppedResponses: 'response{|s} in no pair {was|were} dropped',
   droppedPrompts: 'prompt{|s} without a pair {was|were} dropped',
   emptiedPrompts: 'prompt{|s} {has|have} no response (left) and {was|were} dropped',
-  doubledBos: 'sample{|s} {begins|begin} with two BOS tokens, one of the chat template and one of the tokenizer, as in the original',
+  doubledBos:
+    'sample{|s} {begins|begin} with two BOS tokens, one of the chat template and one of the tokenizer, as in the original',
   slowTexts: 'text{|s} {has|have} a million equal characters in a row, which the tokenizer takes seconds for',
-  oversizedPrompts: 'prompt{|s} {has|have} more responses than a global batch and {gets|get} a batch of {its|their} own',
+  oversizedPrompts:
+    'prompt{|s} {has|have} more responses than a global batch and {gets|get} a batch of {its|their} own',
 } as const;
 
 export type ReportKind = keyof typeof REPORT_KINDS;
@@ -48,7 +54,13 @@ export function emptyReport(): DatasetReport {
 }
 
 /** Counts `count` things of a kind; the first place stays, and each name once. */
-export function note(report: { entries: Map<string, ReportEntry> }, kind: ReportKind, source: Source, count = 1, names: readonly string[] = []): void {
+export function note(
+  report: { entries: Map<string, ReportEntry> },
+  kind: ReportKind,
+  source: Source,
+  count = 1,
+  names: readonly string[] = [],
+): void {
   let entry = report.entries.get(kind);
   if (entry) entry.count += count;
   else report.entries.set(kind, (entry = { count, first: { file: source.file, line: source.line } }));
@@ -69,7 +81,8 @@ export function formatReport(report: { entries: Map<string, ReportEntry> }): str
   const lines: string[] = [];
   for (const [kind, sentence] of Object.entries(REPORT_KINDS)) {
     const entry = report.entries.get(kind);
-    if (entry) lines.push(`${entry.count} ${inNumber(sentence, entry.count)}${namesIn(entry)} (first: ${placeOf(entry.first)})`);
+    if (entry)
+      lines.push(`${entry.count} ${inNumber(sentence, entry.count)}${namesIn(entry)} (first: ${placeOf(entry.first)})`);
   }
   return lines;
 }

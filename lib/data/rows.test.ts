@@ -27,10 +27,13 @@ async function readWith(file: string, meanwhile: () => void): Promise<number> {
 
 test('a file that is cut while it is read is told of, one that grows is read on', async (t) => {
   const cut = newFile();
-  await t.throwsAsync(readWith(cut, () => truncateSync(cut, row.length * 10_000)), {
-    instanceOf: DataError,
-    message: /in\.jsonl: the file was cut while it was read: it had \d+ bytes and ended after \d+/,
-  });
+  await t.throwsAsync(
+    readWith(cut, () => truncateSync(cut, row.length * 10_000)),
+    {
+      instanceOf: DataError,
+      message: /in\.jsonl: the file was cut while it was read: it had \d+ bytes and ended after \d+/,
+    },
+  );
   const grown = newFile();
   t.is(await readWith(grown, () => appendFileSync(grown, row)), 20_001);
 });
@@ -65,7 +68,9 @@ test('an array is read row by row, however large the file is', async (t) => {
 
 const inPieces = (text: string | Buffer, size: number): Readable => {
   const bytes = Buffer.from(text as string);
-  const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
+  const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
+    bytes.subarray(i * size, (i + 1) * size),
+  );
   return Readable.from(pieces, { objectMode: false });
 };
 
@@ -78,13 +83,20 @@ async function readPieces(text: string | Buffer, size: number): Promise<Row[]> {
 test('an array is the same however its bytes are cut', async (t) => {
   const values = [{ a: '"\\', b: [1, [2, {}]] }, [], 'x,]}\n"', -1.5e3, null, [{ 字: '😀' }], true, {}];
   const texts = values.map((value) => JSON.stringify(value, null, 1));
-  const linesBefore = (i: number): number => texts.slice(0, i).reduce((sum, one) => sum + one.split('\n').length + 1, 0);
+  const linesBefore = (i: number): number =>
+    texts.slice(0, i).reduce((sum, one) => sum + one.split('\n').length + 1, 0);
   const lines = values.map((_, i) => 3 + linesBefore(i));
   const text = `\uFEFF \n[\r\n${texts.join(' ,\n\n ')}\n]\n\n`;
   for (const size of [1, 2, 3, 7, 1000]) {
     const rows = await readPieces(text, size);
-    t.deepEqual(rows.map(({ value }) => value), values);
-    t.deepEqual(rows.map(({ line }) => line), lines);
+    t.deepEqual(
+      rows.map(({ value }) => value),
+      values,
+    );
+    t.deepEqual(
+      rows.map(({ line }) => line),
+      lines,
+    );
     t.deepEqual(await readPieces(' [ ] ', size), []);
   }
 });
@@ -92,7 +104,10 @@ test('an array is the same however its bytes are cut', async (t) => {
 test('what is wrong in an array is told with the line', async (t) => {
   const invalid = Buffer.concat([Buffer.from('[1, "a",\n2, "x\u4f60'), Buffer.from([0xc0]), Buffer.from('"]')]);
   const cases: [string | Buffer, RegExp][] = [
-    ['[1,\n2,\n{"a":\n1,,}]', /^in\.json:4: the file is not valid JSON \(Expected double-quoted property name(?: in JSON)?\)$/],
+    [
+      '[1,\n2,\n{"a":\n1,,}]',
+      /^in\.json:4: the file is not valid JSON \(Expected double-quoted property name(?: in JSON)?\)$/,
+    ],
     ['[1,\n\n2', /^in\.json:3: .*\(it ends before the list does\)$/],
     ['[1,\n\n,2]', /^in\.json:3: .*\(there is a comma with no row on one side\)$/],
     ['[1,\n2,\n]', /^in\.json:3: .*comma with no row/],

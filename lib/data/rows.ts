@@ -47,7 +47,10 @@ export async function* readRows(file: string, options: RowsOptions = {}): AsyncG
   yield* rowsOfStream(stream, file, options);
   if (before === undefined || stream.bytesRead >= before.size) return;
   if (((await stat(file).catch(() => undefined))?.size ?? before.size) < before.size) {
-    throw new DataError({ file }, `the file was cut while it was read: it had ${before.size} bytes and ended after ${stream.bytesRead}`);
+    throw new DataError(
+      { file },
+      `the file was cut while it was read: it had ${before.size} bytes and ended after ${stream.bytesRead}`,
+    );
   }
 }
 
@@ -59,7 +62,13 @@ async function isParquet(file: string): Promise<boolean> {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
     const head = buffer.subarray(0, bytesRead);
     const kind = contentKind(head);
-    return kind === 'parquet' || (kind === 'other' && file.endsWith('.parquet') && arrowFile(head, file) === undefined && !/^\s*[[{]/.test(head.toString('utf8').replace(BYTE_ORDER_MARK, '')));
+    return (
+      kind === 'parquet' ||
+      (kind === 'other' &&
+        file.endsWith('.parquet') &&
+        arrowFile(head, file) === undefined &&
+        !/^\s*[[{]/.test(head.toString('utf8').replace(BYTE_ORDER_MARK, '')))
+    );
   } catch {
     return false;
   } finally {
@@ -77,7 +86,9 @@ export async function* rowsOfStream(stream: Readable, name: string, options: Row
 }
 
 /** The first chunk in which something stands, and all chunks, it among them. */
-async function peek(chunks: AsyncGenerator<Buffer>): Promise<{ first: Buffer | undefined; whole: AsyncGenerator<Buffer> }> {
+async function peek(
+  chunks: AsyncGenerator<Buffer>,
+): Promise<{ first: Buffer | undefined; whole: AsyncGenerator<Buffer> }> {
   const begin: Buffer[] = [];
   let first: Buffer | undefined;
   // A byte order mark, of three bytes, may come in pieces.
@@ -95,7 +106,8 @@ async function peek(chunks: AsyncGenerator<Buffer>): Promise<{ first: Buffer | u
   return { first, whole: whole() };
 }
 
-const beginsAsArray = (first: Buffer): boolean => first.toString('utf8').replace(BYTE_ORDER_MARK, '').trimStart().startsWith('[');
+const beginsAsArray = (first: Buffer): boolean =>
+  first.toString('utf8').replace(BYTE_ORDER_MARK, '').trimStart().startsWith('[');
 
 /** The stream's bytes as UTF-8: gunzipped, and recoded from UTF-16, where they begin so. System errors become DataErrors. */
 async function* textChunks(stream: Readable, name: string, signal?: AbortSignal): AsyncGenerator<Buffer> {
@@ -105,11 +117,17 @@ async function* textChunks(stream: Readable, name: string, signal?: AbortSignal)
     if (kind === 'gzip') {
       const unpacked = pipeline(stream, createGunzip(), () => {});
       kind = kindOf(await firstChunk(unpacked), name);
-      if (kind === 'gzip' || kind === 'parquet') throw new DataError({ file: name }, `the file is ${kind} within gzip, which is not read; unpack it with gunzip`);
+      if (kind === 'gzip' || kind === 'parquet')
+        throw new DataError(
+          { file: name },
+          `the file is ${kind} within gzip, which is not read; unpack it with gunzip`,
+        );
       source = unpacked;
     }
-    const decoder = kind === 'utf-16le' || kind === 'utf-16be' ? new TextDecoder(kind, { fatal: true, ignoreBOM: true }) : undefined;
-    if (kind === 'parquet') throw new DataError({ file: name }, 'a parquet table is not read from a stream; name its file');
+    const decoder =
+      kind === 'utf-16le' || kind === 'utf-16be' ? new TextDecoder(kind, { fatal: true, ignoreBOM: true }) : undefined;
+    if (kind === 'parquet')
+      throw new DataError({ file: name }, 'a parquet table is not read from a stream; name its file');
     for await (const chunk of source) {
       signal?.throwIfAborted();
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
@@ -138,7 +156,11 @@ function kindOf(head: Buffer | null, name: string): ContentKind {
   }
   if (kind === 'utf-32') throw new DataError({ file: name }, 'the file is UTF-32, which is not read; save it as UTF-8');
   const unpack = UNPACK[kind];
-  if (unpack !== undefined) throw new DataError({ file: name }, `the file is packed by ${kind}, which is not read; unpack it (${unpack}), or pack it with gzip`);
+  if (unpack !== undefined)
+    throw new DataError(
+      { file: name },
+      `the file is packed by ${kind}, which is not read; unpack it (${unpack}), or pack it with gzip`,
+    );
   return kind;
 }
 
@@ -147,7 +169,8 @@ function readingError(error: unknown, name: string): Error {
   const { code = '', message } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT') return new DataError({ file: name }, 'the file does not exist');
   if (code === 'EISDIR') return new DataError({ file: name }, dataFolder(name));
-  if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return new DataError({ file: name }, 'the file is not valid UTF-16; save it as UTF-8');
+  if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
+    return new DataError({ file: name }, 'the file is not valid UTF-16; save it as UTF-8');
   if (code.startsWith('Z_')) return new DataError({ file: name }, `the gzip data are broken (${message})`);
   return new DataError({ file: name }, `the file cannot be read (${message})`);
 }
@@ -198,7 +221,10 @@ async function* rowsOfLines(chunks: AsyncIterable<Buffer>, name: string, options
       pending.push(chunk.subarray(begin));
       pendingBytes += chunk.length - begin;
       if (pendingBytes > LONGEST_ROW) {
-        throw new DataError({ file: name, line: line + 1 }, 'the line is longer than 256 MiB; JSON lines hold one row a line');
+        throw new DataError(
+          { file: name, line: line + 1 },
+          'the line is longer than 256 MiB; JSON lines hold one row a line',
+        );
       }
     }
   }
@@ -222,17 +248,20 @@ function parseLine(bytes: Buffer, name: string, line: number): Row | null {
 }
 
 function notJson(text: string, { message }: Error): string {
-  if (/^\s*\{\s*$/.test(text)) return 'the line holds the beginning of a JSON object alone; JSON lines hold one whole row each, and a JSON array is read too';
+  if (/^\s*\{\s*$/.test(text))
+    return 'the line holds the beginning of a JSON object alone; JSON lines hold one whole row each, and a JSON array is read too';
   return `the line is not valid JSON (${message})`;
 }
 
 /** @param before bytes of the line before these. */
 function invalidUtf8(bytes: Buffer, before = 0): string {
   let good = 0;
-  for (let bad = bytes.length; good + 1 < bad; ) {
+  for (let bad = bytes.length; good + 1 < bad;) {
     const middle = (good + bad) >> 1;
     // A prefix may end within a character: up to three more bytes may complete it.
-    const complete = [0, 1, 2, 3].some((more) => middle + more <= bytes.length && isUtf8(bytes.subarray(0, middle + more)));
+    const complete = [0, 1, 2, 3].some(
+      (more) => middle + more <= bytes.length && isUtf8(bytes.subarray(0, middle + more)),
+    );
     if (complete) good = middle;
     else bad = middle;
   }
@@ -240,7 +269,8 @@ function invalidUtf8(bytes: Buffer, before = 0): string {
 }
 
 async function* rowsOfArray(chunks: AsyncIterable<Buffer>, name: string): AsyncGenerator<Row> {
-  for await (const element of elementsOf(chunks, name)) yield { value: parseElement(element, name), line: element.line };
+  for await (const element of elementsOf(chunks, name))
+    yield { value: parseElement(element, name), line: element.line };
 }
 
 function parseElement(element: ArrayElement, name: string): unknown {
@@ -252,7 +282,8 @@ function parseElement(element: ArrayElement, name: string): unknown {
   } catch (error) {
     const { message } = error as Error;
     // Positions count from the row's beginning; the line says where it is in the file.
-    const [place, position = text.trimEnd().length] = / (?:in JSON )?at position (\d+)(?: \(line \d+ column \d+\))?/.exec(message) ?? [''];
+    const [place, position = text.trimEnd().length] =
+      / (?:in JSON )?at position (\d+)(?: \(line \d+ column \d+\))?/.exec(message) ?? [''];
     throw new DataError(
       { file: name, line: line + newlinesIn(text.slice(0, Number(position))) },
       `the file is not valid JSON (${message.replace(place, '')})`,
@@ -266,7 +297,8 @@ function refuseBytes({ bytes, line, column }: ArrayElement, name: string): never
   for (;;) {
     const newline = bytes.indexOf(10, begin);
     const part = bytes.subarray(begin, newline < 0 ? bytes.length : newline);
-    if (newline < 0 || !isUtf8(part)) throw new DataError({ file: name, line: at }, invalidUtf8(part, at === line ? column : 0));
+    if (newline < 0 || !isUtf8(part))
+      throw new DataError({ file: name, line: at }, invalidUtf8(part, at === line ? column : 0));
     begin = newline + 1;
     at += 1;
   }

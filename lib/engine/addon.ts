@@ -32,10 +32,18 @@ export interface NativeWork<T> {
 
 declare const handle: unique symbol;
 /** Opaque: the addon checks what it is given. Its memory is freed when it is disposed or collected. */
-export interface ModelHandle { readonly [handle]: 'model' }
-export interface TrainerHandle { readonly [handle]: 'trainer' }
-export interface CausalHandle { readonly [handle]: 'language model' }
-export interface GenerationHandle { readonly [handle]: 'generation' }
+export interface ModelHandle {
+  readonly [handle]: 'model';
+}
+export interface TrainerHandle {
+  readonly [handle]: 'trainer';
+}
+export interface CausalHandle {
+  readonly [handle]: 'language model';
+}
+export interface GenerationHandle {
+  readonly [handle]: 'generation';
+}
 
 interface LoadedModel {
   handle: ModelHandle;
@@ -75,7 +83,9 @@ export interface Addon {
   planMemory(request: PlanningOptions): NativeWork<MemoryPlan>;
   loadModel(options: ModelLoadOptions): NativeWork<LoadedModel>;
   score(
-    model: ModelHandle, batch: SampleBatch, options: ScorerOptions,
+    model: ModelHandle,
+    batch: SampleBatch,
+    options: ScorerOptions,
     onProgress: OnProgress,
   ): NativeWork<ScoreResult>;
   saveWeights(model: ModelHandle, file: string, dtype?: Precision | 'held'): NativeWork<void>;
@@ -83,7 +93,11 @@ export interface Addon {
   disposeModel(model: ModelHandle): NativeWork<void>;
   createTrainer(model: ModelHandle, options: TrainerOptions): NativeWork<TrainerHandle>;
   trainStep(
-    trainer: TrainerHandle, batch: SampleBatch, comparisons: ComparisonArrays, optimizer: OptimizerStep, onProgress: OnProgress,
+    trainer: TrainerHandle,
+    batch: SampleBatch,
+    comparisons: ComparisonArrays,
+    optimizer: OptimizerStep,
+    onProgress: OnProgress,
   ): NativeWork<StepResult>;
   trainerScore(trainer: TrainerHandle, batch: SampleBatch, onProgress: OnProgress): NativeWork<ScoreResult>;
   saveOptimizer(trainer: TrainerHandle, file: string): NativeWork<void>;
@@ -91,13 +105,19 @@ export interface Addon {
   disposeTrainer(trainer: TrainerHandle): NativeWork<void>;
   loadCausalModel(options: CausalLoadOptions): NativeWork<LoadedCausalModel>;
   nextTokens(
-    model: CausalHandle, prompts: SampleBatch, options: NextTokenOptions, onProgress: OnProgress,
+    model: CausalHandle,
+    prompts: SampleBatch,
+    options: NextTokenOptions,
+    onProgress: OnProgress,
   ): NativeWork<NextTokens>;
   causalModelNotes(model: CausalHandle): EngineNote[];
   disposeCausalModel(model: CausalHandle): NativeWork<void>;
   startGeneration(model: CausalHandle, prompts: SampleBatch, options: GenerationOptions): NativeWork<GenerationHandle>;
   advanceGeneration(
-    generation: GenerationHandle, steps: number, stop: readonly number[] | undefined, onProgress: OnProgress,
+    generation: GenerationHandle,
+    steps: number,
+    stop: readonly number[] | undefined,
+    onProgress: OnProgress,
   ): NativeWork<GenerationStep>;
   disposeGeneration(generation: GenerationHandle): NativeWork<void>;
 }

@@ -10,7 +10,8 @@ test('the build command that is printed can be pasted, wherever the package lies
   for (const name of ['我的 项目 (1)', "it's $HOME", 'plain']) {
     const place = join(base, name);
     mkdirSync(join(place, 'scripts'), { recursive: true });
-    for (const room of ['engine', 'files', 'support', 'text']) cpSync(join(__dirname, '..', room), join(place, 'dist', room), { recursive: true });
+    for (const room of ['engine', 'files', 'support', 'text'])
+      cpSync(join(__dirname, '..', room), join(place, 'dist', room), { recursive: true });
     writeFileSync(join(place, 'package.json'), '{"name":"cheems-native","version":"0.0.0"}');
     writeFileSync(join(place, 'scripts', 'build_addon.cjs'), 'console.log(process.cwd())');
     const load = `try { require(${JSON.stringify(join(place, 'dist', 'engine', 'addon.js'))}).addon() } catch (error) { console.log(error.message) }`;

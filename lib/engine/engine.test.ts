@@ -26,7 +26,13 @@ test.serial('info names the CPU backend and says why CUDA is not there', (t) => 
   t.regex(info.compiler, /\d/);
   t.regex(info.simdTarget, /\w/);
   t.true(info.numThreads >= 1);
-  t.deepEqual(info.backends.map(({ name, found }) => [name, found]), [['cpu', true], ['cuda', false]]);
+  t.deepEqual(
+    info.backends.map(({ name, found }) => [name, found]),
+    [
+      ['cpu', true],
+      ['cuda', false],
+    ],
+  );
   t.regex(info.backends[1]?.detail ?? '', /no CUDA backend is installed|NVIDIA driver/);
 });
 
@@ -37,7 +43,14 @@ test.serial('a reference folder is described and scored', async (t) => {
   };
   const architecture = await engine.readArchitecture(reference);
   t.is(architecture.parameters, recorded.parameters);
-  t.like(architecture, { family: 'qwen2', classPrefix: 'Qwen2', hiddenSize: 40, numHeads: 5, numKeyValueHeads: 1, vocabSize: 97 });
+  t.like(architecture, {
+    family: 'qwen2',
+    classPrefix: 'Qwen2',
+    hiddenSize: 40,
+    numHeads: 5,
+    numKeyValueHeads: 1,
+    vocabSize: 97,
+  });
   const model = await engine.loadModel({ folder: reference });
   t.is(model.head.source, 'score.weight');
   t.is(model.device, 'cpu');
@@ -48,7 +61,10 @@ test.serial('a reference folder is described and scored', async (t) => {
     groups: Int32Array.from(lengths.keys()),
   });
   recorded.eval.forEach(({ reward_f64: expected }, sample) => {
-    t.true(Math.abs((rewards[sample] ?? NaN) - expected) < 1e-5, `sample ${sample}: ${rewards[sample]} and ${expected}`);
+    t.true(
+      Math.abs((rewards[sample] ?? NaN) - expected) < 1e-5,
+      `sample ${sample}: ${rewards[sample]} and ${expected}`,
+    );
   });
   await model.dispose();
 });
@@ -87,7 +103,10 @@ test.serial('an abort before the start, and of work that waits for its turn, rej
   const model = await load();
   const running = new AbortController();
   const waiting = new AbortController();
-  await t.throwsAsync(model.score(randomBatch(2, 8), { signal: AbortSignal.abort() }), { any: true, name: 'AbortError' });
+  await t.throwsAsync(model.score(randomBatch(2, 8), { signal: AbortSignal.abort() }), {
+    any: true,
+    name: 'AbortError',
+  });
   const first = model.score(longBatch(), { signal: running.signal });
   const second = model.score(randomBatch(2, 8), { signal: waiting.signal });
   const third = model.score(randomBatch(2, 8));
@@ -96,7 +115,10 @@ test.serial('an abort before the start, and of work that waits for its turn, rej
   running.abort();
   await t.throwsAsync(first, { any: true, name: 'AbortError' });
   t.is((await third).rewards.length, 2);
-  await t.throwsAsync(engine.loadModel({ folder, createHead: true }, { signal: AbortSignal.abort() }), { any: true, name: 'AbortError' });
+  await t.throwsAsync(engine.loadModel({ folder, createHead: true }, { signal: AbortSignal.abort() }), {
+    any: true,
+    name: 'AbortError',
+  });
   const loading = new AbortController();
   const loadingModel = engine.loadModel({ folder, createHead: true }, { signal: loading.signal });
   loading.abort();
@@ -110,11 +132,15 @@ test.serial('progress rises to the whole, and comes seldom enough', async (t) =>
   const seen: Progress[] = [];
   const started = performance.now();
   const { computedTokens } = await model.score(randomBatch(samples, 64), {
-    microBatchTokens: 128, onProgress: (progress) => seen.push(progress),
+    microBatchTokens: 128,
+    onProgress: (progress) => seen.push(progress),
   });
   const last = seen.at(-1);
   t.deepEqual([last?.done, last?.total, last?.tokens], [samples, samples, computedTokens]);
-  t.deepEqual(seen, [...seen].sort((a, b) => a.done - b.done));
+  t.deepEqual(
+    seen,
+    [...seen].sort((a, b) => a.done - b.done),
+  );
   const limit = 3 + (performance.now() - started) / 45;
   t.true(seen.length <= limit, `${seen.length} calls, at most ${limit} expected`);
   const trainer = await model.createTrainer({});
@@ -125,9 +151,26 @@ test.serial('progress rises to the whole, and comes seldom enough', async (t) =>
 test.serial('an exception of the progress callback stops the work and rejects with it', async (t) => {
   const model = await load();
   const mine = new Error('mine');
-  t.is(await t.throwsAsync(model.score(longBatch(), { onProgress: () => { throw mine; } })), mine);
+  t.is(
+    await t.throwsAsync(
+      model.score(longBatch(), {
+        onProgress: () => {
+          throw mine;
+        },
+      }),
+    ),
+    mine,
+  );
   let thrown: unknown;
-  await model.score(longBatch(), { onProgress: () => { throw 'text'; } }).catch((error: unknown) => { thrown = error; });
+  await model
+    .score(longBatch(), {
+      onProgress: () => {
+        throw 'text';
+      },
+    })
+    .catch((error: unknown) => {
+      thrown = error;
+    });
   t.is(thrown, 'text');
   await model.dispose();
 });
@@ -152,7 +195,11 @@ test.serial('disposing stops running and waiting work; later calls reject', asyn
   }
   await disposed;
   await model.dispose();
-  await t.throwsAsync(model.score(randomBatch(2, 8)), { code: 'DISPOSED', name: 'EngineError', message: /model has been disposed/ });
+  await t.throwsAsync(model.score(randomBatch(2, 8)), {
+    code: 'DISPOSED',
+    name: 'EngineError',
+    message: /model has been disposed/,
+  });
   await t.throwsAsync(model.saveWeights('x'), { message: /model has been disposed/ });
   await t.throwsAsync(model.createTrainer({}), { message: /model has been disposed/ });
   await t.throwsAsync(trainer.score(randomBatch(2, 8)), { message: /trainer's model has been disposed/ });
@@ -208,7 +255,10 @@ test.serial('saved weights and optimiser state are read back', async (t) => {
   t.is((await engine.planMemory({ folder, purpose: 'train', longestSample: 64 })).checkpointBytes, written);
   // It is held in float32: as it is, it is the same file.
   await model.saveWeights(path.join(target, 'held.safetensors'), 'held');
-  t.deepEqual(await readFile(path.join(target, 'held.safetensors')), await readFile(path.join(target, 'model.safetensors')));
+  t.deepEqual(
+    await readFile(path.join(target, 'held.safetensors')),
+    await readFile(path.join(target, 'model.safetensors')),
+  );
   await rm(path.join(target, 'held.safetensors'));
   await copyFile(path.join(folder, 'config.json'), path.join(target, 'config.json'));
   const again = await load({ folder: target, createHead: false });
@@ -247,10 +297,14 @@ test.serial("comparisons' targets, weights and margins reach the loss; the defau
 test.serial('a memory plan names its parts', async (t) => {
   const request = { folder, longestSample: 128, microBatchTokens: 1024 };
   const [score, train] = await Promise.all([
-    engine.planMemory({ ...request, purpose: 'score' }), engine.planMemory({ ...request, purpose: 'train' }),
+    engine.planMemory({ ...request, purpose: 'score' }),
+    engine.planMemory({ ...request, purpose: 'train' }),
   ]);
   for (const plan of [score, train]) {
-    t.is(plan.totalBytes, plan.entries.reduce((sum, { bytes }) => sum + bytes, 0));
+    t.is(
+      plan.totalBytes,
+      plan.entries.reduce((sum, { bytes }) => sum + bytes, 0),
+    );
     t.true(plan.availableBytes! > 0);
     t.is(plan.reserveBytes, 0, 'of the CPU');
     t.true(plan.entries.some(({ kind, bytes }) => kind === 'weights' && bytes > 0));
@@ -261,7 +315,12 @@ test.serial('a memory plan names its parts', async (t) => {
   t.is((await engine.planMemory({ ...request, purpose: 'score', device: 'cuda:7' })).reserveBytes, 2 ** 30);
   const asStored = await engine.planMemory({ ...request, purpose: 'score', keep16Bit: true });
   t.true(asStored.totalBytes <= score.totalBytes, 'a float32 folder stays float32');
-  t.true(asStored.entries.some(({ name, kind, bytes }) => /^weights, float32, mapped from their files$/.test(name) && kind === 'weights' && bytes > 0));
+  t.true(
+    asStored.entries.some(
+      ({ name, kind, bytes }) =>
+        /^weights, float32, mapped from their files$/.test(name) && kind === 'weights' && bytes > 0,
+    ),
+  );
   t.true(train.entries.some(({ kind }) => kind === 'optimiser'));
 });
 
@@ -280,7 +339,7 @@ test.serial('16-bit matrices kept as stored take less memory and give the same r
     const { entries } = await engine.planMemory({ folder: target, purpose: 'score', longestSample: 32, keep16Bit });
     return entries.filter(({ kind }) => kind === 'weights').reduce((sum, { bytes }) => sum + bytes, 0);
   };
-  t.true(await weights(true) < 0.6 * await weights(false));
+  t.true((await weights(true)) < 0.6 * (await weights(false)));
   await Promise.all([kept.dispose(), widened.dispose()]);
 });
 
@@ -302,20 +361,27 @@ test.serial('wrong arguments are refused with sentences that name them', async (
   await refuse({ tokens: batch.tokens.map((_, index) => (index === 20 ? 512 : 1)) }, /vocabulary/, 'COMPUTATION');
   await refuse({ tokens: batch.tokens.map((_, index) => (index === 20 ? -1 : 1)) }, /vocabulary/, 'COMPUTATION');
   await t.throwsAsync(model.score(null as unknown as SampleBatch), { message: /batch must be an object/ });
-  await t.throwsAsync(model.score(batch, { microBatchTokens: 0.5 }), { message: /microBatchTokens must be a whole number/ });
+  await t.throwsAsync(model.score(batch, { microBatchTokens: 0.5 }), {
+    message: /microBatchTokens must be a whole number/,
+  });
   await t.throwsAsync(model.score(batch, { onProgress: 1 as never }), { message: /onProgress must be a function/ });
   await t.throwsAsync(model.saveWeights('x', 'int8' as never), { message: /float32 or bfloat16, not int8/ });
 
   const trainer = await model.createTrainer({});
   const refusePairs = async (pairs: number[], message: RegExp): Promise<void> => {
-    await t.throwsAsync(trainer.step(batch, { pairs: Int32Array.from(pairs) }, adamStep), { code: 'INVALID_ARGUMENT', message });
+    await t.throwsAsync(trainer.step(batch, { pairs: Int32Array.from(pairs) }, adamStep), {
+      code: 'INVALID_ARGUMENT',
+      message,
+    });
   };
   await refusePairs([], /no pair/);
   await refusePairs([0, 1, 2], /two sample numbers a pair/);
   await refusePairs([0, 1, 2, 4], /Pair 1 names sample 4 of a batch of 4 samples/);
   await refusePairs([2, 2], /compares sample 2 with itself/);
   await t.throwsAsync(trainer.step(batch, neighbourPairs(4), { ...adamStep, beta2: 1 }), { message: /beta2 must be/ });
-  await t.throwsAsync(trainer.step(batch, neighbourPairs(4), { ...adamStep, learningRate: NaN }), { message: /learningRate must be a finite number/ });
+  await t.throwsAsync(trainer.step(batch, neighbourPairs(4), { ...adamStep, learningRate: NaN }), {
+    message: /learningRate must be a finite number/,
+  });
   await model.dispose();
 
   await t.throwsAsync(load({ folder: '' }), { code: 'INVALID_ARGUMENT', message: /folder must not be empty/ });
@@ -323,6 +389,8 @@ test.serial('wrong arguments are refused with sentences that name them', async (
   await t.throwsAsync(load({ createHead: false }), { code: 'MODEL_FILE', message: /head/ });
   await t.throwsAsync(load({ seed: -1 }), { message: /seed must be a whole number/ });
   await t.throwsAsync(load({ device: 'cuda:99' }), { code: 'DEVICE', message: /cuda:99/ });
-  await t.throwsAsync(load({ device: 'gpu' }), { message: /There is no device "gpu"; it is auto, cpu, cuda or cuda:N/ });
+  await t.throwsAsync(load({ device: 'gpu' }), {
+    message: /There is no device "gpu"; it is auto, cpu, cuda or cuda:N/,
+  });
   await t.throwsAsync(load({ device: 'cpu', precision: 'bfloat16' }), { message: /cpu does not compute in bfloat16/ });
 });

@@ -1,5 +1,12 @@
 // The one typed door to the engine: abort signals, devices and disposal over the addon's calls.
-import { addon, type CausalHandle, type GenerationHandle, type ModelHandle, type NativeWork, type TrainerHandle } from './addon';
+import {
+  addon,
+  type CausalHandle,
+  type GenerationHandle,
+  type ModelHandle,
+  type NativeWork,
+  type TrainerHandle,
+} from './addon';
 import type {
   ArchitectureInfo,
   CausalLoadOptions,
@@ -107,7 +114,10 @@ class Trainer implements EngineTrainer {
   constructor(private readonly handle: TrainerHandle) {}
 
   step(
-    batch: SampleBatch, comparisons: ComparisonArrays, optimizer: OptimizerStep, options: WorkOptions = {},
+    batch: SampleBatch,
+    comparisons: ComparisonArrays,
+    optimizer: OptimizerStep,
+    options: WorkOptions = {},
   ): Promise<StepResult> {
     return run(options.signal, () => addon().trainStep(this.handle, batch, comparisons, optimizer, options.onProgress));
   }
@@ -145,11 +155,19 @@ class CausalModel implements EngineCausalModel {
     return this.#disposed;
   }
 
-  async startGeneration(prompts: SampleBatch, options: GenerationOptions, { signal }: { signal?: AbortSignal } = {}): Promise<EngineGeneration> {
+  async startGeneration(
+    prompts: SampleBatch,
+    options: GenerationOptions,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<EngineGeneration> {
     return new Generation(await runOrAbandon(signal, () => addon().startGeneration(this.handle, prompts, options)));
   }
 
-  nextTokenLogProbabilities(prompts: SampleBatch, options: NextTokenOptions, work: WorkOptions = {}): Promise<NextTokens> {
+  nextTokenLogProbabilities(
+    prompts: SampleBatch,
+    options: NextTokenOptions,
+    work: WorkOptions = {},
+  ): Promise<NextTokens> {
     return run(work.signal, () => addon().nextTokens(this.handle, prompts, options, work.onProgress));
   }
 
@@ -166,7 +184,10 @@ class CausalModel implements EngineCausalModel {
 class Generation implements EngineGeneration {
   constructor(private readonly handle: GenerationHandle) {}
 
-  advance(steps: number, { stop, signal, onProgress }: WorkOptions & { stop?: readonly number[] } = {}): Promise<GenerationStep> {
+  advance(
+    steps: number,
+    { stop, signal, onProgress }: WorkOptions & { stop?: readonly number[] } = {},
+  ): Promise<GenerationStep> {
     return run(signal, () => addon().advanceGeneration(this.handle, steps, stop, onProgress));
   }
 
@@ -191,7 +212,10 @@ export const engine: Engine = {
   },
 
   async loadCausalModel(options: CausalLoadOptions, work: WorkOptions = {}): Promise<EngineCausalModel> {
-    const { handle, architecture, device, deviceChoice, precision, microBatchTokens } = await runOrAbandon(work.signal, () => addon().loadCausalModel(options));
+    const { handle, architecture, device, deviceChoice, precision, microBatchTokens } = await runOrAbandon(
+      work.signal,
+      () => addon().loadCausalModel(options),
+    );
     return new CausalModel(handle, architecture, device, deviceChoice, precision, microBatchTokens);
   },
 
@@ -200,6 +224,8 @@ export const engine: Engine = {
   },
 
   async planMemory({ microBatchTokens = 'auto', ...request }: PlanRequest): Promise<MemoryPlan> {
-    return run(undefined, () => addon().planMemory({ ...request, ...(microBatchTokens === 'auto' ? {} : { microBatchTokens }) }));
+    return run(undefined, () =>
+      addon().planMemory({ ...request, ...(microBatchTokens === 'auto' ? {} : { microBatchTokens }) }),
+    );
   },
 };

@@ -35,9 +35,7 @@ export class EngineError extends Error {
 export function asEngineError(error: unknown): unknown {
   if (typeof error !== 'object' || error === null || error instanceof EngineError) return error;
   const { code, message } = error as { code?: unknown; message?: unknown };
-  return typeof code === 'string' &&
-    Object.hasOwn(ENGINE_ERROR_CODES, code) &&
-    (error).constructor.name === 'Error'
+  return typeof code === 'string' && Object.hasOwn(ENGINE_ERROR_CODES, code) && error.constructor.name === 'Error'
     ? new EngineError(code as EngineErrorCode, String(message))
     : error;
 }

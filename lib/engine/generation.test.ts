@@ -7,8 +7,14 @@ import type { EngineCausalModel, SampleBatch } from './types';
 import type { GenerationOptions } from './types.generated';
 
 const folder = path.join(__dirname, '..', '..', 'tests', 'reference', 'huggingface', 'qwen2-causal');
-interface Case { prompt: number[]; new_ids: number[]; logprobs: number[] }
-const { generate: cases } = JSON.parse(readFileSync(path.join(folder, 'reference.json'), 'utf8')) as { generate: Case[] };
+interface Case {
+  prompt: number[];
+  new_ids: number[];
+  logprobs: number[];
+}
+const { generate: cases } = JSON.parse(readFileSync(path.join(folder, 'reference.json'), 'utf8')) as {
+  generate: Case[];
+};
 
 function batchOf(prompts: readonly number[][]): SampleBatch {
   const offsets = new Int32Array(prompts.length + 1);
@@ -46,8 +52,14 @@ test('greedy tokens are those of transformers, from one pass and step by step', 
     t.is(model.device, 'cpu');
     t.is(model.precision, 'float32');
     const { texts, finished } = await generateAll(model, batch, { maxNewTokens: 16 });
-    t.deepEqual(texts, cases.map(({ new_ids }) => new_ids));
-    t.deepEqual(finished, cases.map(() => 2));
+    t.deepEqual(
+      texts,
+      cases.map(({ new_ids }) => new_ids),
+    );
+    t.deepEqual(
+      finished,
+      cases.map(() => 2),
+    );
     const { ids, logProbabilities } = await model.nextTokenLogProbabilities(batch, { count: 3, microBatchTokens: 64 });
     t.is(ids.length, 3 * cases.length);
     cases.forEach(({ new_ids, logprobs }, i) => {
@@ -58,18 +70,31 @@ test('greedy tokens are those of transformers, from one pass and step by step', 
 
 test('options take arrays of either kind; sampling repeats by seed and stream; stop tokens and lengths end prompts', (t) =>
   withModel(async (model) => {
-    const options = { maxNewTokens: 12, temperature: 1.2, topK: 40, topP: 0.95, seed: 7, sequenceNumbers: Int32Array.of(4, 5, 6) };
+    const options = {
+      maxNewTokens: 12,
+      temperature: 1.2,
+      topK: 40,
+      topP: 0.95,
+      seed: 7,
+      sequenceNumbers: Int32Array.of(4, 5, 6),
+    };
     const first = await generateAll(model, batch, options);
     t.deepEqual(await generateAll(model, batch, options, 1), first);
     t.notDeepEqual(await generateAll(model, batch, { ...options, seed: 8 }), first);
-    const alone = await generateAll(model, batchOf([cases[1]!.prompt]), { ...options, sequenceNumbers: Int32Array.of(5) });
+    const alone = await generateAll(model, batchOf([cases[1]!.prompt]), {
+      ...options,
+      sequenceNumbers: Int32Array.of(5),
+    });
     t.deepEqual(alone.texts[0], first.texts[1]);
     const stop = cases[2]!.new_ids[4]!;
     const ended = await generateAll(model, batch, { maxNewTokens: [3, 1, 16], stopTokens: [stop] });
     t.deepEqual(ended.texts[2], cases[2]!.new_ids.slice(0, cases[2]!.new_ids.indexOf(stop)));
     t.is(ended.finished[2], 1);
     const lengths = await generateAll(model, batch, { maxNewTokens: Int32Array.of(3, 1, 2), maxSequences: 1 });
-    t.deepEqual(lengths.texts, cases.map(({ new_ids }, i) => new_ids.slice(0, [3, 1, 2][i])));
+    t.deepEqual(
+      lengths.texts,
+      cases.map(({ new_ids }, i) => new_ids.slice(0, [3, 1, 2][i])),
+    );
   }));
 
 test('an aborted call loses nothing; prompts can be ended; two generations go on side by side', (t) =>
@@ -79,7 +104,10 @@ test('an aborted call loses nothing; prompts can be ended; two generations go on
     const abort = new AbortController();
     const advancing = one.advance(16, { signal: abort.signal });
     abort.abort(new Error('enough'));
-    const aborted = await advancing.then(() => undefined, (error: Error) => error);
+    const aborted = await advancing.then(
+      () => undefined,
+      (error: Error) => error,
+    );
     if (aborted) t.is(aborted.message, 'enough');
     const second = await other.advance(2);
     t.deepEqual([...second.counts], [2, 2, 2]);
@@ -88,7 +116,10 @@ test('an aborted call loses nothing; prompts can be ended; two generations go on
     if (aborted) {
       const { tokens, counts } = await one.advance(16);
       t.deepEqual([...counts], [16, 16, 16]);
-      t.deepEqual([...tokens], cases.flatMap(({ new_ids }) => new_ids));
+      t.deepEqual(
+        [...tokens],
+        cases.flatMap(({ new_ids }) => new_ids),
+      );
     }
     await t.throwsAsync(one.advance(1), { message: /All prompts of this generation have ended/, code: 'COMPUTATION' });
     await Promise.all([one.dispose(), other.dispose()]);
@@ -97,7 +128,8 @@ test('an aborted call loses nothing; prompts can be ended; two generations go on
 
 test('misuse is refused in sentences', async (t) => {
   const model = await engine.loadCausalModel({ folder, device: 'cpu' });
-  const start = (options: Record<string, unknown>, prompts = batch) => model.startGeneration(prompts, { maxNewTokens: 4, ...options });
+  const start = (options: Record<string, unknown>, prompts = batch) =>
+    model.startGeneration(prompts, { maxNewTokens: 4, ...options });
   await t.throwsAsync(start({ temperature: -1 }), { message: /temperature/ });
   await t.throwsAsync(start({ topP: 0 }), { message: /top_p/ });
   await t.throwsAsync(start({ maxNewTokens: undefined }), { message: /max_new_tokens has 0 entries for 3 prompts/ });
@@ -120,5 +152,7 @@ test('misuse is refused in sentences', async (t) => {
   await t.throwsAsync(generation.advance(1), { message: /disposed/ });
   await t.throwsAsync(start({}), { message: /disposed/ });
   await generation.dispose();
-  await t.throwsAsync(engine.loadCausalModel({ folder: path.join(folder, '..', 'qwen2-gqa'), device: 'cpu' }), { code: 'MODEL_FILE' });
+  await t.throwsAsync(engine.loadCausalModel({ folder: path.join(folder, '..', 'qwen2-gqa'), device: 'cpu' }), {
+    code: 'MODEL_FILE',
+  });
 });

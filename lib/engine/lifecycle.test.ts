@@ -25,8 +25,12 @@ test.after.always(() => rm(path.dirname(folder), { recursive: true, force: true 
 
 function runScene(scene: string, nodeOptions: string[] = [], sceneFolder = folder): Promise<Outcome> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [...nodeOptions, program, scene, sceneFolder], { timeout: 120_000 },
-      (_error, stdout, stderr) => resolve({ code: child.exitCode, signal: child.signalCode, stdout, stderr }));
+    const child = execFile(
+      process.execPath,
+      [...nodeOptions, program, scene, sceneFolder],
+      { timeout: 120_000 },
+      (_error, stdout, stderr) => resolve({ code: child.exitCode, signal: child.signalCode, stdout, stderr }),
+    );
   });
 }
 
@@ -83,7 +87,12 @@ test.serial('workers that alone loaded the engine exit in the middle of work', a
 });
 
 test.serial('models that nobody refers to are collected', async (t) => {
-  t.deepEqual(await runScene('collectIdleModels', ['--expose-gc']), { code: 0, signal: null, stdout: '8\n', stderr: '' });
+  t.deepEqual(await runScene('collectIdleModels', ['--expose-gc']), {
+    code: 0,
+    signal: null,
+    stdout: '8\n',
+    stderr: '',
+  });
 });
 
 test.serial('the garbage collector knows the weight of models', async (t) => {
@@ -91,5 +100,10 @@ test.serial('the garbage collector knows the weight of models', async (t) => {
 });
 
 test.serial('work in progress keeps its model and trainer from being collected', async (t) => {
-  t.deepEqual(await runScene('collectWhileWorking', ['--expose-gc']), { code: 0, signal: null, stdout: '128\n', stderr: '' });
+  t.deepEqual(await runScene('collectWhileWorking', ['--expose-gc']), {
+    code: 0,
+    signal: null,
+    stdout: '128\n',
+    stderr: '',
+  });
 });

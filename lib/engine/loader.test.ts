@@ -225,7 +225,8 @@ test('Node.js that loads no compiled code says so', (t) => {
   const place = install(t);
   addPackage(place, readFileSync(realAddon));
   cpSync(join(here, 'dist', 'engine'), join(place.root, 'dist', 'engine'), { recursive: true });
-  for (const room of ['support', 'text']) cpSync(join(here, 'dist', room), join(place.root, 'dist', room), { recursive: true });
+  for (const room of ['support', 'text'])
+    cpSync(join(here, 'dist', room), join(place.root, 'dist', room), { recursive: true });
   const program = `try { require(${JSON.stringify(join(place.root, 'dist', 'engine', 'loader.js'))}).loadEngine(${JSON.stringify(place.root)}) } catch (error) { console.log(error.message) }`;
   const message = execFileSync(process.execPath, ['--no-addons', '-e', program], { encoding: 'utf8' });
   t.regex(message, /- Node\.js was started so that it loads no compiled code/);

@@ -10,7 +10,8 @@ export function newNotes(model: { notes(): EngineNote[] }): () => string[] {
     const fresh = model.notes().filter(({ text }) => !told.has(text));
     for (const { text } of fresh) told.add(text);
     if (fresh.length === 0) return [];
-    const others = fresh.length > 1 ? ` ${counted(fresh.length - 1, 'other')} like it; the end of the run lists all.` : '';
+    const others =
+      fresh.length > 1 ? ` ${counted(fresh.length - 1, 'other')} like it; the end of the run lists all.` : '';
     return [`${fresh[0]!.text}${others}`];
   };
 }

@@ -1,7 +1,24 @@
 // The engine as the rest of the package sees it. Only lib/engine knows that an addon stands behind it.
 // Options, results, defaults and enums come from the descriptions in C++ (types.generated.ts).
 import type {
-  ArchitectureInfo, CausalLoadOptions, EngineNote, GenerationOptions, GenerationStep, HeadInfo, MemoryPlanEntry, ModelLoadOptions, NextTokenOptions, NextTokens, OptimizerStep, PlanningOptions, Precision, Progress, ScoreResult, ScorerOptions, StepResult, TrainerOptions,
+  ArchitectureInfo,
+  CausalLoadOptions,
+  EngineNote,
+  GenerationOptions,
+  GenerationStep,
+  HeadInfo,
+  MemoryPlanEntry,
+  ModelLoadOptions,
+  NextTokenOptions,
+  NextTokens,
+  OptimizerStep,
+  PlanningOptions,
+  Precision,
+  Progress,
+  ScoreResult,
+  ScorerOptions,
+  StepResult,
+  TrainerOptions,
 } from './types.generated';
 
 /** Token sequences back to back, grouped by the prompt that they share. */
@@ -86,7 +103,12 @@ export interface ComparisonArrays {
 }
 
 export interface EngineTrainer {
-  step(batch: SampleBatch, comparisons: ComparisonArrays, optimizer: OptimizerStep, options?: WorkOptions): Promise<StepResult>;
+  step(
+    batch: SampleBatch,
+    comparisons: ComparisonArrays,
+    optimizer: OptimizerStep,
+    options?: WorkOptions,
+  ): Promise<StepResult>;
   score(batch: SampleBatch, options?: WorkOptions): Promise<ScoreResult>;
   saveOptimizer(file: string): Promise<void>;
   loadOptimizer(file: string): Promise<void>;
@@ -103,7 +125,11 @@ export interface EngineCausalModel {
   readonly microBatchTokens: number;
   readonly disposed: boolean;
   /** Takes the memory for all prompts; several generations may go on at once. An aborted start is freed by the garbage collector. */
-  startGeneration(prompts: SampleBatch, options: GenerationOptions, work?: { signal?: AbortSignal }): Promise<EngineGeneration>;
+  startGeneration(
+    prompts: SampleBatch,
+    options: GenerationOptions,
+    work?: { signal?: AbortSignal },
+  ): Promise<EngineGeneration>;
   /** Of all work since the model was loaded; none once it is disposed. */
   notes(): EngineNote[];
   /** The `count` likeliest next tokens of each prompt: one forward pass. */

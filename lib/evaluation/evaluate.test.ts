@@ -16,7 +16,10 @@ function ranked(name: string, count = 30): EvaluationDataset {
   const rows = Array.from({ length: count }, (_, i) => ({
     id: `p${i}`,
     input: `${name}问题${i}`,
-    responses: [0, 1, 2].map((r) => ({ id: `r${r}`, content: '字'.repeat(5 + ((i + r * (i % 3 === 0 ? -1 : 1)) % 7 + 7) * (1 + r)) })),
+    responses: [0, 1, 2].map((r) => ({
+      id: `r${r}`,
+      content: '字'.repeat(5 + (((i + r * (i % 3 === 0 ? -1 : 1)) % 7) + 7) * (1 + r)),
+    })),
     rank: { r0: '3', r1: '2', r2: '1' },
     category: [CATEGORIES[i % 3]!],
   }));
@@ -27,14 +30,25 @@ function ranked(name: string, count = 30): EvaluationDataset {
 const mostlyRight = {
   name: 'mostly-right',
   scorePrompts: async (prompts: readonly { responses: readonly unknown[] }[]): Promise<PromptScores[]> =>
-    prompts.map(({ responses }, p) => ({ rewards: responses.map((_, r) => (p % 4 === 0 ? -r : r) / 2), tokens: responses.map(() => 9), truncated: responses.map((_, r) => p === 1 && r === 0) })),
+    prompts.map(({ responses }, p) => ({
+      rewards: responses.map((_, r) => (p % 4 === 0 ? -r : r) / 2),
+      tokens: responses.map(() => 9),
+      truncated: responses.map((_, r) => p === 1 && r === 0),
+    })),
   describe: () => ({ folder: 'models/last' }),
 };
 
 test('scores, measures, counts what was cut, and reports progress over all data sets', async (t) => {
   const progress: [string, number, number][] = [];
-  const result = await evaluate({ datasets: [ranked('a'), ranked('b', 10)], predictor: mostlyRight, onProgress: ({ name, done, total }) => progress.push([name, done, total]) });
-  t.deepEqual(progress.map(([name]) => name), ['a', 'b']);
+  const result = await evaluate({
+    datasets: [ranked('a'), ranked('b', 10)],
+    predictor: mostlyRight,
+    onProgress: ({ name, done, total }) => progress.push([name, done, total]),
+  });
+  t.deepEqual(
+    progress.map(([name]) => name),
+    ['a', 'b'],
+  );
   t.deepEqual(progress[1], ['b', 90, 120]);
   const { report, truncatedResponses } = result.files[0]!;
   t.true(Math.abs(report.extras['accuracy_micro-rank']! - 22 / 30) < 1e-12);
@@ -47,42 +61,77 @@ test('unscored responses are left out with what hangs on them, and counted', asy
   const predictor = {
     name: 'some',
     scorePrompts: async (prompts: readonly { responses: readonly unknown[] }[]) =>
-      prompts.map(({ responses }, p) => ({ rewards: responses.map((_, r) => (p === 0 ? (r === 0 ? 1 : null) : p === 1 && r === 1 ? null : r)) })),
+      prompts.map(({ responses }, p) => ({
+        rewards: responses.map((_, r) => (p === 0 ? (r === 0 ? 1 : null) : p === 1 && r === 1 ? null : r)),
+      })),
   };
   const { files } = await evaluate({ datasets: [ranked('a', 3)], predictor, bootstrap: { resamples: 0 } });
   const { report, unscoredResponses } = files[0]!;
   t.is(unscoredResponses, 3);
   t.is(report.counts.prompts, 2);
   t.is(report.counts.rankPairs, 4, 'one pair of the second prompt, three of the third');
-  t.regex(report.notes.join(), /not scored and count in no metric: 3; .*fewer than two of their responses were scored: 1\./);
+  t.regex(
+    report.notes.join(),
+    /not scored and count in no metric: 3; .*fewer than two of their responses were scored: 1\./,
+  );
 });
 
 test('an abort, no data, an empty set and one name twice are refused', async (t) => {
   const predictor = mostlyRight;
-  await t.throwsAsync(evaluate({ datasets: [ranked('a')], predictor, signal: AbortSignal.abort(new Error('enough')) }), { message: 'enough' });
+  await t.throwsAsync(
+    evaluate({ datasets: [ranked('a')], predictor, signal: AbortSignal.abort(new Error('enough')) }),
+    { message: 'enough' },
+  );
   await t.throwsAsync(evaluate({ datasets: [], predictor }), { message: /no data set was given/ });
-  await t.throwsAsync(evaluate({ datasets: [{ name: 'empty', dataset: { prompts: [] } }], predictor }), { message: /"empty" holds no prompt/ });
-  await t.throwsAsync(evaluate({ datasets: [ranked('a'), ranked('a')], predictor }), { message: /Two data sets are named "a"/ });
+  await t.throwsAsync(evaluate({ datasets: [{ name: 'empty', dataset: { prompts: [] } }], predictor }), {
+    message: /"empty" holds no prompt/,
+  });
+  await t.throwsAsync(evaluate({ datasets: [ranked('a'), ranked('a')], predictor }), {
+    message: /Two data sets are named "a"/,
+  });
 });
 
 test('results.json and scores.jsonl hold the figures, their origin and every response', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'results-'));
   const data = join(folder, 'data.jsonl');
   writeFileSync(data, 'abc');
-  const result = await evaluate({ datasets: [{ ...ranked('data.jsonl', 6), files: [data] }], predictor: mostlyRight, bootstrap: { resamples: 100, seed: 7 } });
+  const result = await evaluate({
+    datasets: [{ ...ranked('data.jsonl', 6), files: [data] }],
+    predictor: mostlyRight,
+    bootstrap: { resamples: 100, seed: 7 },
+  });
   const written = await writeResults(join(folder, 'out'), result, { seed: 3, options: { data_path: [data] } });
   const results = JSON.parse(readFileSync(written.results, 'utf8'));
   const file = results.files['data.jsonl'];
-  t.deepEqual(Object.keys(file).slice(0, 6), ['reward_mean', 'reward_std', 'reward_mean-写作', 'reward_std-写作', 'exact_match-rank-写作', 'accuracy-rank-写作']);
+  t.deepEqual(Object.keys(file).slice(0, 6), [
+    'reward_mean',
+    'reward_std',
+    'reward_mean-写作',
+    'reward_std-写作',
+    'exact_match-rank-写作',
+    'accuracy-rank-写作',
+  ]);
   t.is(file['accuracy-rank'], result.files[0]!.report.cheems['accuracy-rank']);
   t.is(file.length.bins[0].from, null);
-  t.deepEqual(results.meta.data, [{ file: data, bytes: 3, sha256: 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad' }]);
+  t.deepEqual(results.meta.data, [
+    { file: data, bytes: 3, sha256: 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad' },
+  ]);
   t.deepEqual(results.meta.model, { folder: 'models/last' });
   t.deepEqual(results.meta.intervals, { resamples: 100, seed: 7, level: 0.95 });
   t.is(results.meta.seed, 3);
-  const rows = readFileSync(written.scores, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
+  const rows = readFileSync(written.scores, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
   t.is(rows.length, 18);
-  t.deepEqual(rows[3], { file: 'data.jsonl', prompt_id: 'p1', response_id: 'r0', reward: 0, tokens: 9, truncated: true });
+  t.deepEqual(rows[3], {
+    file: 'data.jsonl',
+    prompt_id: 'p1',
+    response_id: 'r0',
+    reward: 0,
+    tokens: 9,
+    truncated: true,
+  });
   t.deepEqual(readdirSync(join(folder, 'out')).sort(), ['results.json', 'scores.jsonl'], 'no temporary file stays');
 });
 
@@ -95,7 +144,9 @@ test('a file is replaced whole or not at all', async (t) => {
     t.is(readFileSync(file, 'utf8'), 'old\n', 'not touched while the new one is written');
     throw new Error('disk full');
   }
-  await t.throwsAsync(writeFileAtomically(file, failing()), { message: /scores\.jsonl could not be written: disk full/ });
+  await t.throwsAsync(writeFileAtomically(file, failing()), {
+    message: /scores\.jsonl could not be written: disk full/,
+  });
   t.is(readFileSync(file, 'utf8'), 'old\n');
   t.deepEqual(readdirSync(folder), ['scores.jsonl']);
   mkdirSync(join(folder, 'taken'));
@@ -110,11 +161,18 @@ function expectText(t: import('ava').ExecutionContext, name: string, text: strin
 }
 
 /** Columns as a terminal shows them: East Asian characters take two. */
-const columns = (line: string) => [...line].reduce((sum, c) => sum + (/[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff00-\uff60]/.test(c) ? 2 : 1), 0);
+const columns = (line: string) =>
+  [...line].reduce(
+    (sum, c) => sum + (/[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff00-\uff60]/.test(c) ? 2 : 1),
+    0,
+  );
 
 for (const width of [40, 80, 120]) {
   test(`the table at ${width} columns`, async (t) => {
-    const result = await evaluate({ datasets: [ranked('data/cheems_bench/human.jsonl'), ranked('data/cheems_bench/open.jsonl', 10)], predictor: mostlyRight });
+    const result = await evaluate({
+      datasets: [ranked('data/cheems_bench/human.jsonl'), ranked('data/cheems_bench/open.jsonl', 10)],
+      predictor: mostlyRight,
+    });
     const text = formatEvaluation(result, { lines: true, width });
     for (const line of text.split('\n')) t.true(columns(line) <= width, `${columns(line)}: ${line}`);
     expectText(t, `table_${width}.txt`, text);
@@ -131,7 +189,10 @@ test('plain text where there is no terminal', async (t) => {
 
 test('data without ranks and a long name on a narrow terminal', async (t) => {
   const dataset = datasetFromRows([{ input: '问', answer1: '好', answer2: '很不好', preference: 1 }], 'pairs');
-  const result = await evaluate({ datasets: [{ name: `${'很长的路径/'.repeat(8)}pairs.jsonl`, dataset }], predictor: { name: 'length', score: (samples) => samples.map((s) => s.response.length) } });
+  const result = await evaluate({
+    datasets: [{ name: `${'很长的路径/'.repeat(8)}pairs.jsonl`, dataset }],
+    predictor: { name: 'length', score: (samples) => samples.map((s) => s.response.length) },
+  });
   const text = formatEvaluation(result, { lines: true, width: 40 });
   t.regex(text, /…[^\n]*pairs\.jsonl\n/);
   t.regex(text.replaceAll(/\s+/g, ' '), /no ranks: accuracy and exact match rest on the annotated pairs/);

@@ -93,7 +93,8 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const scoringSeconds = (performance.now() - start) / 1000;
 
   const files: EvaluatedFile[] = [];
-  for (const [i, dataset] of options.datasets.entries()) files.push(await measureFile(dataset, scores[i]!, categories, bootstrap, options.signal));
+  for (const [i, dataset] of options.datasets.entries())
+    files.push(await measureFile(dataset, scores[i]!, categories, bootstrap, options.signal));
   const { strata, ...score } = benchmark.overall(files);
   const overallInterval = strata && (await runInBlocks(figureIntervalBlocks(strata, bootstrap), options.signal));
   return {
@@ -111,8 +112,12 @@ function requireDatasets(datasets: readonly EvaluationDataset[]): void {
   if (datasets.length === 0) throw new EvaluationError('There is nothing to evaluate: no data set was given.');
   const names = new Set<string>();
   for (const { name, dataset } of datasets) {
-    if (names.has(name)) throw new EvaluationError(`Two data sets are named "${name}"; their results could not be told apart. Give each file once.`);
-    if (dataset.prompts.length === 0) throw new EvaluationError(`The data set "${name}" holds no prompt, so there is nothing to evaluate.`);
+    if (names.has(name))
+      throw new EvaluationError(
+        `Two data sets are named "${name}"; their results could not be told apart. Give each file once.`,
+      );
+    if (dataset.prompts.length === 0)
+      throw new EvaluationError(`The data set "${name}" holds no prompt, so there is nothing to evaluate.`);
     names.add(name);
   }
 }
@@ -123,14 +128,23 @@ function categoriesOf(datasets: readonly EvaluationDataset[]): string[] {
   return [...new Set(all)].filter((category) => category !== undefined);
 }
 
-async function scoreAll(predictor: Predictor, { datasets, signal, onProgress }: EvaluateOptions): Promise<PromptScores[][]> {
+async function scoreAll(
+  predictor: Predictor,
+  { datasets, signal, onProgress }: EvaluateOptions,
+): Promise<PromptScores[][]> {
   const total = datasets.reduce((sum, { dataset }) => sum + responsesOf(dataset.prompts), 0);
   const all: PromptScores[][] = [];
   let before = 0;
   let tokensBefore = 0;
   for (const { name, dataset } of datasets) {
     let tokens: number | undefined;
-    const report = (done: number) => onProgress?.({ name, done: before + done, total, ...(tokens === undefined ? {} : { tokens: tokensBefore + tokens }) });
+    const report = (done: number) =>
+      onProgress?.({
+        name,
+        done: before + done,
+        total,
+        ...(tokens === undefined ? {} : { tokens: tokensBefore + tokens }),
+      });
     report(0);
     all.push(
       await runPredictor(predictor, dataset.prompts, {
@@ -147,7 +161,8 @@ async function scoreAll(predictor: Predictor, { datasets, signal, onProgress }: 
   return all;
 }
 
-const responsesOf = (prompts: readonly PreferencePrompt[]) => prompts.reduce((sum, prompt) => sum + prompt.responses.length, 0);
+const responsesOf = (prompts: readonly PreferencePrompt[]) =>
+  prompts.reduce((sum, prompt) => sum + prompt.responses.length, 0);
 
 async function measureFile(
   { name, files, dataset }: EvaluationDataset,
@@ -160,33 +175,62 @@ async function measureFile(
   const unscoredResponses = count(({ rewards }) => rewards.filter((reward) => reward === null).length);
   const truncatedResponses = count(({ truncated }) => truncated?.filter(Boolean).length ?? 0);
   const { prompts, lengthUnit } = await runInBlocks(metricPrompts(dataset.prompts, scores), signal);
-  const report = await computeMetricsInBlocks({ prompts, categories, bootstrap, ...(lengthUnit ? { lengthUnit } : {}) }, signal);
+  const report = await computeMetricsInBlocks(
+    { prompts, categories, bootstrap, ...(lengthUnit ? { lengthUnit } : {}) },
+    signal,
+  );
   const scoringNotes: string[] = [];
   if (report.judge) scoringNotes.push(...judgeNotes(report.judge, unscoredResponses));
   else if (unscoredResponses > 0) {
     const lost = dataset.prompts.length - prompts.length;
-    scoringNotes.push(`Responses that were not scored and count in no metric: ${unscoredResponses}${lost > 0 ? `; prompts left out because fewer than two of their responses were scored: ${lost}` : ''}.`);
+    scoringNotes.push(
+      `Responses that were not scored and count in no metric: ${unscoredResponses}${lost > 0 ? `; prompts left out because fewer than two of their responses were scored: ${lost}` : ''}.`,
+    );
   }
-  if (truncatedResponses > 0) scoringNotes.push(`Responses that were too long and were scored with their beginning cut off: ${truncatedResponses}.`);
+  if (truncatedResponses > 0)
+    scoringNotes.push(
+      `Responses that were too long and were scored with their beginning cut off: ${truncatedResponses}.`,
+    );
   report.notes.push(...scoringNotes);
   const dataReport = dataset.report ? formatReport(dataset.report) : [];
-  return { name, files: files ?? [], prompts: dataset.prompts, scores, measured: prompts, report, scoringNotes, unscoredResponses, truncatedResponses, dataReport };
+  return {
+    name,
+    files: files ?? [],
+    prompts: dataset.prompts,
+    scores,
+    measured: prompts,
+    report,
+    scoringNotes,
+    unscoredResponses,
+    truncatedResponses,
+    dataReport,
+  };
 }
 
-function judgeNotes({ judgements, unparsable, unparsable_because: because }: JudgeStatistics, responsesWithoutPair: number): string[] {
+function judgeNotes(
+  { judgements, unparsable, unparsable_because: because }: JudgeStatistics,
+  responsesWithoutPair: number,
+): string[] {
   const notes: string[] = [];
   if (unparsable > 0) {
-    notes.push(`Judgements without a verdict, which never make a pair right: ${unparsable} of ${judgements} (${reasonsWithoutVerdict(because)}).`);
+    notes.push(
+      `Judgements without a verdict, which never make a pair right: ${unparsable} of ${judgements} (${reasonsWithoutVerdict(because)}).`,
+    );
   }
-  if (responsesWithoutPair > 0) notes.push(`Responses that are in no pair of known order and were not judged: ${responsesWithoutPair}.`);
+  if (responsesWithoutPair > 0)
+    notes.push(`Responses that are in no pair of known order and were not judged: ${responsesWithoutPair}.`);
   return notes;
 }
 
 /** The metrics' input: unscored responses are taken out, and so are the prompts whose comparison they undo. */
-function* metricPrompts(prompts: readonly PreferencePrompt[], scores: readonly PromptScores[]): Blocks<{ prompts: MetricPrompt[]; lengthUnit: LengthUnit | undefined }> {
+function* metricPrompts(
+  prompts: readonly PreferencePrompt[],
+  scores: readonly PromptScores[],
+): Blocks<{ prompts: MetricPrompt[]; lengthUnit: LengthUnit | undefined }> {
   const measured = yield* responseLengths(prompts);
   const hasPairs = prompts.some((prompt) => prompt.pairs.length > 0);
-  if (scores.some(({ comparisons }) => comparisons)) return { prompts: judgedPrompts(prompts, scores, measured?.lengths), lengthUnit: measured?.unit };
+  if (scores.some(({ comparisons }) => comparisons))
+    return { prompts: judgedPrompts(prompts, scores, measured?.lengths), lengthUnit: measured?.unit };
   const list: MetricPrompt[] = [];
   for (const [p, prompt] of prompts.entries()) {
     if (p % PROMPTS_A_BLOCK === 0) yield;
@@ -208,15 +252,25 @@ function* metricPrompts(prompts: readonly PreferencePrompt[], scores: readonly P
 }
 
 /** Of a judge the comparisons count. Prompts that are one question (`PromptScores.question`) are measured as one. */
-function judgedPrompts(prompts: readonly PreferencePrompt[], scores: readonly PromptScores[], lengths: number[][] | undefined): MetricPrompt[] {
+function judgedPrompts(
+  prompts: readonly PreferencePrompt[],
+  scores: readonly PromptScores[],
+  lengths: number[][] | undefined,
+): MetricPrompt[] {
   const byQuestion = new Map<string | PreferencePrompt, MetricPrompt>();
   for (const [p, prompt] of prompts.entries()) {
     const { comparisons = [], question } = scores[p]!;
     const key = question ?? prompt;
     const known = byQuestion.get(key);
     const before = known?.rewards.length ?? 0;
-    const moved = comparisons.map((comparison) => ({ ...comparison, chosen: before + comparison.chosen, rejected: before + comparison.rejected, judgements: moveJudgements(comparison.judgements, before) }));
-    const join = (name: 'ranks' | 'lengths', own: readonly number[] | undefined) => (own ? { [name]: [...Array.from(known?.[name] ?? []), ...own] } : {});
+    const moved = comparisons.map((comparison) => ({
+      ...comparison,
+      chosen: before + comparison.chosen,
+      rejected: before + comparison.rejected,
+      judgements: moveJudgements(comparison.judgements, before),
+    }));
+    const join = (name: 'ranks' | 'lengths', own: readonly number[] | undefined) =>
+      own ? { [name]: [...Array.from(known?.[name] ?? []), ...own] } : {};
     byQuestion.set(key, {
       id: known?.id ?? `${prompt.id} (${prompt.source.file}:${prompt.source.line})`,
       rewards: new Float32Array(before + prompt.responses.length),
@@ -229,7 +283,8 @@ function judgedPrompts(prompts: readonly PreferencePrompt[], scores: readonly Pr
   return [...byQuestion.values()];
 }
 
-const moveJudgements = (judgements: readonly Judgement[], by: number) => judgements.map((judgement) => ({ ...judgement, first: judgement.first + by, second: judgement.second + by }));
+const moveJudgements = (judgements: readonly Judgement[], by: number) =>
+  judgements.map((judgement) => ({ ...judgement, first: judgement.first + by, second: judgement.second + by }));
 
 function keptPairs(pairs: PreferencePrompt['pairs'], places: ReadonlyMap<number, number>): [number, number][] {
   return pairs.flatMap(([chosen, rejected]) => {

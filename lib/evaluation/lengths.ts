@@ -26,7 +26,9 @@ export function responseLength({ content, messages }: Pick<Response, 'content' |
  * One length a response: characters where every response of the data has text, else tokens of the whole sample where every
  * one has `inputIds` (the prompt's tokens are the same on both sides of a pair), else undefined.
  */
-export function* responseLengths(prompts: readonly PreferencePrompt[]): Blocks<{ unit: LengthUnit; lengths: number[][] } | undefined> {
+export function* responseLengths(
+  prompts: readonly PreferencePrompt[],
+): Blocks<{ unit: LengthUnit; lengths: number[][] } | undefined> {
   const characters = yield* lengthsBy(prompts, responseLength);
   if (characters) return { unit: 'characters', lengths: characters };
   const tokens = yield* lengthsBy(prompts, (response) => response.inputIds?.length);

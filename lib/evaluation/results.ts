@@ -10,7 +10,11 @@ import type { ScoreTable } from './benchmarks/benchmark';
 import type { EvaluatedFile, Evaluation } from './evaluate';
 import { JUDGE_FORMULAS } from './metrics/judged';
 
-export const RESULTS_NAMES = { results: 'results.json', scores: 'scores.jsonl', judgements: 'judgements.jsonl' } as const;
+export const RESULTS_NAMES = {
+  results: 'results.json',
+  scores: 'scores.jsonl',
+  judgements: 'judgements.jsonl',
+} as const;
 
 export interface ResultsMeta {
   /** The command's options, as given and defaulted. */
@@ -39,7 +43,11 @@ export interface WrittenResults {
 }
 
 /** Makes the folder where it is missing and writes the files, each atomically, `results.json` last. */
-export async function writeResults(folder: string, evaluation: Evaluation, meta: ResultsMeta = {}): Promise<WrittenResults> {
+export async function writeResults(
+  folder: string,
+  evaluation: Evaluation,
+  meta: ResultsMeta = {},
+): Promise<WrittenResults> {
   try {
     await makeFolders(folder);
   } catch (error) {
@@ -53,7 +61,8 @@ export async function writeResults(folder: string, evaluation: Evaluation, meta:
   };
   if (evaluation.files.some(({ report }) => report.judge)) written.judgements = join(folder, RESULTS_NAMES.judgements);
   await writeFileAtomically(written.scores, scoreLines(evaluation.files), meta.signal);
-  if (written.judgements !== undefined) await writeFileAtomically(written.judgements, judgementLines(evaluation.files), meta.signal);
+  if (written.judgements !== undefined)
+    await writeFileAtomically(written.judgements, judgementLines(evaluation.files), meta.signal);
   await writeFileAtomically(written.results, jsonPieces(results), meta.signal);
   return written;
 }
@@ -100,21 +109,30 @@ async function describe(
 function groupsOf(tables: readonly ScoreTable[]): Record<string, Record<string, Record<string, number>>> {
   const cells = (columns: ScoreTable['columns'], values: readonly (number | undefined)[]) =>
     Object.fromEntries(columns.flatMap(({ name }, i) => (values[i] === undefined ? [] : [[name, values[i]]])));
-  return Object.fromEntries(tables.map(({ title, columns, rows }) => [title, Object.fromEntries(rows.map(({ name, values }) => [name, cells(columns, values)]))]));
+  return Object.fromEntries(
+    tables.map(({ title, columns, rows }) => [
+      title,
+      Object.fromEntries(rows.map(({ name, values }) => [name, cells(columns, values)])),
+    ]),
+  );
 }
 
 /** Parts without a common key. */
 function describeFile(file: EvaluatedFile): Record<string, unknown>[] {
   const { cheems, extras, intervals, counts, judge, length, basis, notes } = file.report;
-  return [cheems, extras, {
-    basis,
-    intervals,
-    counts: { ...counts, unscoredResponses: file.unscoredResponses, truncatedResponses: file.truncatedResponses },
-    ...(judge ? { judge: { ...judge, formulas: JUDGE_FORMULAS } } : {}),
-    length: length ?? null,
-    notes,
-    data_report: file.dataReport,
-  }];
+  return [
+    cheems,
+    extras,
+    {
+      basis,
+      intervals,
+      counts: { ...counts, unscoredResponses: file.unscoredResponses, truncatedResponses: file.truncatedResponses },
+      ...(judge ? { judge: { ...judge, formulas: JUDGE_FORMULAS } } : {}),
+      length: length ?? null,
+      notes,
+      data_report: file.dataReport,
+    },
+  ];
 }
 
 /** One line a response; `reward` is null where it was not scored, `tokens` and `truncated` where the predictor does not say. */
@@ -124,7 +142,14 @@ function* scoreLines(files: readonly EvaluatedFile[]): Generator<string> {
       const { rewards, tokens, truncated } = scores[p]!;
       let lines = '';
       for (const [r, response] of prompt.responses.entries()) {
-        const row = { file: name, prompt_id: prompt.id, response_id: response.id, reward: rewards[r], tokens: tokens?.[r] ?? null, truncated: truncated?.[r] ?? null };
+        const row = {
+          file: name,
+          prompt_id: prompt.id,
+          response_id: response.id,
+          reward: rewards[r],
+          tokens: tokens?.[r] ?? null,
+          truncated: truncated?.[r] ?? null,
+        };
         lines += `${JSON.stringify(row)}\n`;
       }
       yield lines;
@@ -139,7 +164,12 @@ function* judgementLines(files: readonly EvaluatedFile[]): Generator<string> {
       let lines = '';
       for (const { chosen, rejected, judgements } of scores[p]!.comparisons ?? []) {
         for (const { first, second, ...rest } of judgements) {
-          const ids = { chosen: responses[chosen]!.id, rejected: responses[rejected]!.id, first: responses[first]!.id, second: responses[second]!.id };
+          const ids = {
+            chosen: responses[chosen]!.id,
+            rejected: responses[rejected]!.id,
+            first: responses[first]!.id,
+            second: responses[second]!.id,
+          };
           lines += `${JSON.stringify({ file: name, prompt_id: promptId, ...ids, ...rest })}\n`;
         }
       }

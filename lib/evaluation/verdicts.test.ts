@@ -24,10 +24,7 @@ async function judged(
   const completer: Completer = {
     name: 'judge-1',
     complete: async (conversations) =>
-      Array.from(
-        conversations,
-        () => ({ text: '', finish: 'stop', ...answers[Math.min(n++, answers.length - 1)] }),
-      ),
+      Array.from(conversations, () => ({ text: '', finish: 'stop', ...answers[Math.min(n++, answers.length - 1)] })),
   };
   const templates = await findJudgeTemplate(mode === 'text' ? 'verdict' : 'letter');
   const predictor = judgePredictor({ completer, templates, mode, completion: { maxTokens: 300 } });

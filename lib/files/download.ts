@@ -79,7 +79,9 @@ async function waitForLock(request: DownloadRequest): Promise<ProcessLock | unde
     if ('lock' in attempt) return attempt.lock;
     if (!told) request.onWait?.(attempt.holder);
     told = true;
-    await sleep(200, undefined, request.signal ? { signal: request.signal } : {}).catch(() => request.signal?.throwIfAborted());
+    await sleep(200, undefined, request.signal ? { signal: request.signal } : {}).catch(() =>
+      request.signal?.throwIfAborted(),
+    );
   }
 }
 
@@ -118,7 +120,9 @@ async function fetchAll(request: DownloadRequest): Promise<void> {
       const kept = `${after} of ${bytes} bytes are kept; the same command goes on from there.`;
       throw new DownloadError(`${what} could not be fetched: ${reason}. ${kept}`, { cause: failure });
     }
-    await sleep(pauseMs * 2 ** (failures - 1), undefined, signal ? { signal } : {}).catch(() => signal?.throwIfAborted());
+    await sleep(pauseMs * 2 ** (failures - 1), undefined, signal ? { signal } : {}).catch(() =>
+      signal?.throwIfAborted(),
+    );
   }
 }
 
@@ -164,7 +168,10 @@ class StallWatch {
   readonly signal: AbortSignal;
 
   constructor(milliseconds: number, caller: AbortSignal | undefined) {
-    this.timer = setTimeout(() => this.controller.abort(new Error(`nothing came for ${milliseconds / 1000} s`)), milliseconds);
+    this.timer = setTimeout(
+      () => this.controller.abort(new Error(`nothing came for ${milliseconds / 1000} s`)),
+      milliseconds,
+    );
     this.signal = caller ? AbortSignal.any([caller, this.controller.signal]) : this.controller.signal;
   }
 
@@ -187,7 +194,8 @@ async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
 }
 
 async function digestIsRight({ file, bytes, digest, signal }: DownloadRequest): Promise<boolean> {
-  const hash: Hash = digest.algorithm === 'sha256' ? createHash('sha256') : createHash('sha1').update(`blob ${bytes}\0`);
+  const hash: Hash =
+    digest.algorithm === 'sha256' ? createHash('sha256') : createHash('sha1').update(`blob ${bytes}\0`);
   for await (const chunk of createReadStream(`${file}.incomplete`, { highWaterMark: 1 << 20 })) {
     signal?.throwIfAborted();
     hash.update(chunk as Buffer);
@@ -200,11 +208,15 @@ function failOnDisk({ what, file }: DownloadRequest, error: unknown): never {
   const cause = { cause: error };
   if (code === 'ENOSPC' || code === 'EDQUOT')
     throw new DownloadError(
-      `There is no room left for ${what} on the disk of ${dirname(file)}. Free some ` + `space, or choose another place; what was received is kept.`,
+      `There is no room left for ${what} on the disk of ${dirname(file)}. Free some ` +
+        `space, or choose another place; what was received is kept.`,
       cause,
     );
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
-    throw new DownloadError(`${what} cannot be written to ${dirname(file)} ` + `(${message}). Choose a folder that may be written.`, cause);
+    throw new DownloadError(
+      `${what} cannot be written to ${dirname(file)} ` + `(${message}). Choose a folder that may be written.`,
+      cause,
+    );
   throw new DownloadError(`${what} cannot be written to ${file}: ${message}.`, cause);
 }
 
@@ -213,6 +225,8 @@ export function reasonOf(error: unknown): string {
   if (error instanceof ConnectionError) return error.message.replace(/\.$/, '');
   const own = messageOf(error);
   const cause =
-    error instanceof Error && error.cause instanceof Error ? error.cause.message || (error.cause as NodeJS.ErrnoException).code : undefined;
+    error instanceof Error && error.cause instanceof Error
+      ? error.cause.message || (error.cause as NodeJS.ErrnoException).code
+      : undefined;
   return cause ? `${own} (${cause})` : own;
 }

@@ -2,7 +2,23 @@
 // an interface so that tests can let any one of them fail, as a crash or a full disk would.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { constants, copyFile, link, lstat, mkdir, open, readdir, readFile, readlink, rename, rm, statfs, symlink, truncate, unlink } from 'node:fs/promises';
+import {
+  constants,
+  copyFile,
+  link,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  statfs,
+  symlink,
+  truncate,
+  unlink,
+} from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { makeFolders } from './output_checks';
 
@@ -81,7 +97,13 @@ export const realFileSystem: FileSystem = {
   async kindOf(path) {
     try {
       const status = await lstat(path);
-      const kind = status.isFile() ? 'file' : status.isDirectory() ? 'folder' : status.isSymbolicLink() ? 'link' : 'other';
+      const kind = status.isFile()
+        ? 'file'
+        : status.isDirectory()
+          ? 'folder'
+          : status.isSymbolicLink()
+            ? 'link'
+            : 'other';
       return { kind, bytes: status.size };
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;

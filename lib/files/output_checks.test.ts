@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -32,20 +41,34 @@ test('a file in the way is named, wherever in the path it stands', async (t) => 
   const place = folder();
   writeFileSync(join(place, 'file'), '');
   for (const path of ['file', 'file/a', 'file/a/b']) {
-    await t.throwsAsync(checkOutputFolder('--output_dir', join(place, path)), { message: /^--output_dir: the folder .* cannot be written: a part of its path is a file, not a folder/ }, path);
+    await t.throwsAsync(
+      checkOutputFolder('--output_dir', join(place, path)),
+      { message: /^--output_dir: the folder .* cannot be written: a part of its path is a file, not a folder/ },
+      path,
+    );
   }
   symlinkSync(join(place, 'nowhere'), join(place, 'dangling'));
-  await t.throwsAsync(checkOutputFolder('--output_dir', join(place, 'dangling')), { message: /cannot be written: its folder does not exist/ });
-  await t.throwsAsync(checkOutputFolder('--output_dir', join(place, 'x'.repeat(300))), { message: /the name is too long/ });
+  await t.throwsAsync(checkOutputFolder('--output_dir', join(place, 'dangling')), {
+    message: /cannot be written: its folder does not exist/,
+  });
+  await t.throwsAsync(checkOutputFolder('--output_dir', join(place, 'x'.repeat(300))), {
+    message: /the name is too long/,
+  });
   t.deepEqual(readdirSync(place).sort(), ['dangling', 'file']);
 });
 
 test('permissions: the folder, its parent, a file', (t) => {
   const place = folder();
   chmodSync(place, 0o755);
-  t.regex(asUser('checkOutputFolder', join(place, 'new', 'deeper')), /^--output: the folder .*deeper cannot be written: permission denied \(.*new\)\./);
+  t.regex(
+    asUser('checkOutputFolder', join(place, 'new', 'deeper')),
+    /^--output: the folder .*deeper cannot be written: permission denied \(.*new\)\./,
+  );
   t.regex(asUser('checkOutputFolder', place), /permission denied/);
-  t.regex(asUser('checkOutputFile', join(place, 'rows.jsonl')), /^--output: .*rows\.jsonl cannot be written: permission denied\.$/);
+  t.regex(
+    asUser('checkOutputFile', join(place, 'rows.jsonl')),
+    /^--output: .*rows\.jsonl cannot be written: permission denied\.$/,
+  );
   writeFileSync(join(place, 'mine'), 'kept');
   chmodSync(join(place, 'mine'), 0o644);
   t.regex(asUser('checkOutputFile', join(place, 'mine')), /permission denied/);
@@ -62,23 +85,49 @@ test('a file to write: made and taken back, or left as it is', async (t) => {
   await checkOutputFile('--output', join(place, 'rows.jsonl'));
   t.is(readFileSync(join(place, 'rows.jsonl'), 'utf8'), 'row\n');
   await t.throwsAsync(checkOutputFile('--output', place), { message: /it is a folder/ });
-  await t.throwsAsync(checkOutputFile('--output', join(place, 'no', 'rows.jsonl')), { message: /its folder does not exist/ });
-  await t.throwsAsync(checkOutputFile('--output', join(place, 'rows.jsonl', 'x')), { message: /a part of its path is a file/ });
+  await t.throwsAsync(checkOutputFile('--output', join(place, 'no', 'rows.jsonl')), {
+    message: /its folder does not exist/,
+  });
+  await t.throwsAsync(checkOutputFile('--output', join(place, 'rows.jsonl', 'x')), {
+    message: /a part of its path is a file/,
+  });
 });
 
 test('a disk that is too small is told with both figures', async (t) => {
   await checkSpace('--output_dir', join(folder(), 'not', 'there'), 1);
-  await t.throwsAsync(checkSpace('--output_dir', folder(), 1e18), { message: /^--output_dir: the disk of .* has [\d,]+ MB free, and 1,000,000,000,000 MB will be written\. Free some space/ });
+  await t.throwsAsync(checkSpace('--output_dir', folder(), 1e18), {
+    message:
+      /^--output_dir: the disk of .* has [\d,]+ MB free, and 1,000,000,000,000 MB will be written\. Free some space/,
+  });
 });
 
 /** A read-only file system, where this machine has one. */
-const readOnly = readFileSync('/proc/mounts', 'utf8').split('\n').map((line) => line.split(' ')).find(([, path, , flags]) =>
-  flags?.split(',').includes('ro') && path !== undefined && /^\/[\w/-]+$/.test(path) && existsSync(path) && spawnSync('mkdir', [join(path, 'cheems-probe')], { env: { PATH: process.env['PATH'], LC_ALL: 'C' }, encoding: 'utf8' }).stderr.includes('Read-only file system'))?.[1];
+const readOnly = readFileSync('/proc/mounts', 'utf8')
+  .split('\n')
+  .map((line) => line.split(' '))
+  .find(
+    ([, path, , flags]) =>
+      flags?.split(',').includes('ro') &&
+      path !== undefined &&
+      /^\/[\w/-]+$/.test(path) &&
+      existsSync(path) &&
+      spawnSync('mkdir', [join(path, 'cheems-probe')], {
+        env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+        encoding: 'utf8',
+      }).stderr.includes('Read-only file system'),
+  )?.[1];
 
-(readOnly === undefined ? test.skip : test)('a read-only file system is told as such, not as a folder that does not exist', async (t) => {
-  await t.throwsAsync(checkOutputFolder('--output_dir', join(readOnly!, 'a', 'b')), { message: /the file system is read-only \(/ });
-  await t.throwsAsync(checkOutputFile('--output', join(readOnly!, 'rows.jsonl')), { message: /the file system is read-only/ });
-});
+(readOnly === undefined ? test.skip : test)(
+  'a read-only file system is told as such, not as a folder that does not exist',
+  async (t) => {
+    await t.throwsAsync(checkOutputFolder('--output_dir', join(readOnly!, 'a', 'b')), {
+      message: /the file system is read-only \(/,
+    });
+    await t.throwsAsync(checkOutputFile('--output', join(readOnly!, 'rows.jsonl')), {
+      message: /the file system is read-only/,
+    });
+  },
+);
 
 test('reasons are words, and what is not known keeps its own', (t) => {
   const error = (code: string) => Object.assign(new Error(`${code}: text of the system`), { code });

@@ -35,7 +35,8 @@ async function makeMissing(folder: string): Promise<string[]> {
     missing.unshift(place);
     place = dirname(place);
   }
-  if (!(await stat(place)).isDirectory()) throw Object.assign(new Error(`${place} is a file`), { code: 'ENOTDIR', path: place });
+  if (!(await stat(place)).isDirectory())
+    throw Object.assign(new Error(`${place} is a file`), { code: 'ENOTDIR', path: place });
   const made: string[] = [];
   try {
     for (const each of missing) {
@@ -96,8 +97,14 @@ export async function checkOutputFolder(name: string, folder: string, bytes = 0)
     await probe(folder);
   } catch (error) {
     const { path } = error as NodeJS.ErrnoException;
-    const where = path === undefined || resolve(path) === resolve(folder) || basename(path).startsWith('.writing-probe-') ? '' : ` (${path})`;
-    throw new Error(`${name}: the folder ${folder} cannot be written: ${whyNot(error)}${where}. Choose another, or change what stands in the way.`, { cause: error });
+    const where =
+      path === undefined || resolve(path) === resolve(folder) || basename(path).startsWith('.writing-probe-')
+        ? ''
+        : ` (${path})`;
+    throw new Error(
+      `${name}: the folder ${folder} cannot be written: ${whyNot(error)}${where}. Choose another, or change what stands in the way.`,
+      { cause: error },
+    );
   } finally {
     await removeEmpty(made);
   }
@@ -109,7 +116,9 @@ export async function checkSpace(name: string, folder: string, bytes: number): P
   const free = await freeBytes(folder);
   if (free >= bytes) return;
   const inMegabytes = (count: number) => `${Math.ceil(count / 1e6).toLocaleString('en')} MB`;
-  throw new Error(`${name}: the disk of ${folder} has ${inMegabytes(free)} free, and ${inMegabytes(bytes)} will be written. Free some space, or choose another place.`);
+  throw new Error(
+    `${name}: the disk of ${folder} has ${inMegabytes(free)} free, and ${inMegabytes(bytes)} will be written. Free some space, or choose another place.`,
+  );
 }
 
 async function freeBytes(folder: string): Promise<number> {

@@ -90,8 +90,8 @@ test.serial('a holder on another host is one whose machine may have failed', asy
   const lock = await takeLock(file);
   writeFileSync(file, JSON.stringify({ pid: 1, host: 'elsewhere', since: '' }));
   const error = await t.throwsAsync(takeLock(file), { instanceOf: LockHeld });
-  t.is((error).holder, 'process 1 on elsewhere');
-  t.regex((error).again, /^If that machine has failed, try again in a few minutes/);
+  t.is(error.holder, 'process 1 on elsewhere');
+  t.regex(error.again, /^If that machine has failed, try again in a few minutes/);
   await lock.release();
 });
 

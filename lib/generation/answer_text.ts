@@ -41,7 +41,10 @@ export class AnswerText {
   private end: number | undefined;
   private readonly longestStop: number;
 
-  constructor(private readonly tokenizer: TextTokenizer, private readonly options: AnswerTextOptions) {
+  constructor(
+    private readonly tokenizer: TextTokenizer,
+    private readonly options: AnswerTextOptions,
+  ) {
     this.detokenizer = new Detokenizer(tokenizer, options.before);
     this.longestStop = Math.max(0, ...options.stop.map(({ length }) => length));
     this.state = options.thoughts === undefined ? 'beginning' : 'thoughts';

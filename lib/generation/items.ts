@@ -4,10 +4,7 @@ import type { ConversationMessage, ItemSurroundings } from '../data/conversation
 import type { Prompt, TemplateVariables } from '../data/types';
 
 /** A prompt to be answered: a text (one user turn), a conversation, or either with a system prompt. */
-export type GenerationItem =
-  | string
-  | readonly ConversationMessage[]
-  | GenerationPrompt;
+export type GenerationItem = string | readonly ConversationMessage[] | GenerationPrompt;
 
 interface GenerationPrompt extends ItemSurroundings {
   /** What is answered: text (one user turn), or a conversation. */

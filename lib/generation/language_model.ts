@@ -16,7 +16,14 @@ import type { Engine, EngineCausalModel } from '../engine/types';
 import { specialKind } from '../tokenization/special_kind';
 import { GenerationError } from './errors';
 import type { Answer } from './answer';
-import { checkSampling, generateOptions, languageModelOptions, type GenerateOptions, type LanguageModelOptions, type Sampling } from './options';
+import {
+  checkSampling,
+  generateOptions,
+  languageModelOptions,
+  type GenerateOptions,
+  type LanguageModelOptions,
+  type Sampling,
+} from './options';
 import { PromptBuilder, type EncodedPrompt } from './prompts';
 import { parseGenerationItem } from './rows';
 import type { GenerationItem, PromptToAnswer } from './items';
@@ -38,13 +45,25 @@ export interface PreparedPrompt extends EncodedPrompt {
 /** Tokens of the prompts of one batch. */
 const LARGEST_BATCH = 1 << 22;
 
-const LOAD: Signature = [['folderOrId', filledText], ['options', optionsOf(languageModelOptions)]];
+const LOAD: Signature = [
+  ['folderOrId', filledText],
+  ['options', optionsOf(languageModelOptions)],
+];
 const conversation = list(shape({}, 'a message'), 'a list of messages');
-const ITEM = textOr('text, a list of messages, or an object with "prompt" or "messages"', { list: conversation, object: shape({}) });
-const GENERATE: Signature = [['items', list(ITEM, 'a list of prompts')], ['options', optionsOf(generateOptions)]];
+const ITEM = textOr('text, a list of messages, or an object with "prompt" or "messages"', {
+  list: conversation,
+  object: shape({}),
+});
+const GENERATE: Signature = [
+  ['items', list(ITEM, 'a list of prompts')],
+  ['options', optionsOf(generateOptions)],
+];
 const ONE_ITEM: Source = { file: 'items', line: 1 };
 const IDS: Signature = [['ids', made('an Int32Array of token ids', 'BYTES_PER_ELEMENT', 'subarray')]];
-const PREPARE: Signature = [['item', ITEM], ['raw', flag]];
+const PREPARE: Signature = [
+  ['item', ITEM],
+  ['raw', flag],
+];
 
 export class LanguageModel {
   private constructor(
@@ -63,8 +82,16 @@ export class LanguageModel {
    */
   static load(folderOrId: string, options?: LanguageModelOptions): Promise<LanguageModel>;
   /** @internal With another engine, for tests. */
-  static load(folderOrId: string, options: LanguageModelOptions, engine: Pick<Engine, 'loadCausalModel'>): Promise<LanguageModel>;
-  static async load(folderOrId: string, options: LanguageModelOptions = {}, engine: Pick<Engine, 'loadCausalModel'> = nativeEngine): Promise<LanguageModel> {
+  static load(
+    folderOrId: string,
+    options: LanguageModelOptions,
+    engine: Pick<Engine, 'loadCausalModel'>,
+  ): Promise<LanguageModel>;
+  static async load(
+    folderOrId: string,
+    options: LanguageModelOptions = {},
+    engine: Pick<Engine, 'loadCausalModel'> = nativeEngine,
+  ): Promise<LanguageModel> {
     checkArguments('LanguageModel.load', LOAD, [folderOrId, options]);
     const { device = 'auto', numThreads = 0, keep16Bit = true, precision, signal } = options;
     const { localModelFolder } = require('../hub/fetch_model') as typeof import('../hub/fetch_model'); // with the first model
@@ -73,7 +100,10 @@ export class LanguageModel {
     const prompts = new PromptBuilder(folder, options);
     const stopTokens = await readStopTokens(folder, prompts);
     const reserve = memoryReserve(options.deviceMemoryReserve);
-    const model = await engine.loadCausalModel({ folder, device, numThreads, keep16Bit, ...reserve, ...(precision ? { precision } : {}) }, signal ? { signal } : {});
+    const model = await engine.loadCausalModel(
+      { folder, device, numThreads, keep16Bit, ...reserve, ...(precision ? { precision } : {}) },
+      signal ? { signal } : {},
+    );
     return new LanguageModel(folder, model, prompts, stopTokens, options);
   }
 
@@ -112,7 +142,9 @@ export class LanguageModel {
   get notes(): string[] {
     return [
       ...(this.prompts.hasTemplate && this.systemTurns === 'folded'
-        ? ["The model's chat template takes no system turn: a system text stands at the beginning of the first user turn."]
+        ? [
+            "The model's chat template takes no system turn: a system text stands at the beginning of the first user turn.",
+          ]
         : []),
       ...(this.architecture.keepsOutputLayer
         ? [
@@ -121,7 +153,9 @@ export class LanguageModel {
           ]
         : []),
       ...(this.prompts.rebuiltNote === undefined ? [] : [this.prompts.rebuiltNote]),
-      ...(this.stopTokens.length === 0 ? ['Nothing in the model folder names an end-of-text token: answers end at the token limit or a stop string.'] : []),
+      ...(this.stopTokens.length === 0
+        ? ['Nothing in the model folder names an end-of-text token: answers end at the token limit or a stop string.']
+        : []),
     ];
   }
 
@@ -164,13 +198,17 @@ export class LanguageModel {
 
   /** The same for a prompt that was read. @param source where it stands, for the report. */
   prepareRead(item: PromptToAnswer, raw: boolean, source: Source): EncodedPrompt {
-    const prompt = raw ? this.prompts.encodeText(textOf(item)) : this.prompts.encode(conversationOf(item), item.templateVariables);
+    const prompt = raw
+      ? this.prompts.encodeText(textOf(item))
+      : this.prompts.encode(conversationOf(item), item.templateVariables);
     this.report(prompt, source);
     if (prompt.ids.length === 0) throw new GenerationError('The prompt has no tokens; there is nothing to go on from.');
     const { vocabSize } = this.model.architecture;
     const foreign = prompt.ids.find((id) => id >= vocabSize);
     if (foreign === undefined) return prompt;
-    throw new GenerationError(`The tokenizer in ${this.folder} gives the token ${foreign}, but the model has the ids 0 to ${vocabSize - 1}; they do not belong together.`);
+    throw new GenerationError(
+      `The tokenizer in ${this.folder} gives the token ${foreign}, but the model has the ids 0 to ${vocabSize - 1}; they do not belong together.`,
+    );
   }
 
   /** What was unusual about the prompts so far, for `formatReport`. */
@@ -198,9 +236,14 @@ export class LanguageModel {
     { signal, patience, onAnswer }: WaveControl & { onAnswer: (prompt: T, answer: Answer) => void | Promise<void> },
   ): Promise<void> {
     const setting = {
-      model: this.model, tokenizer: this.prompts.tokenizer, sampling,
+      model: this.model,
+      tokenizer: this.prompts.tokenizer,
+      sampling,
       stopTokens: this.stopTokens.map(({ id }) => id).filter((id) => id < this.model.architecture.vocabSize),
-      microBatchTokens: this.microBatchTokens, cacheTokens: this.options.kvCacheTokens, reserve: this.options.deviceMemoryReserve, signal,
+      microBatchTokens: this.microBatchTokens,
+      cacheTokens: this.options.kvCacheTokens,
+      reserve: this.options.deviceMemoryReserve,
+      signal,
     };
     for await (const wave of wavesOf(prompts, this.bounds, ({ ids }) => ids.length, { signal, patience })) {
       signal?.throwIfAborted();
@@ -221,7 +264,13 @@ export class LanguageModel {
   async firstTokensOfAll<T extends EncodedPrompt>(
     prompts: Iterable<T> | AsyncIterable<T>,
     count: number,
-    { signal, onTokens }: { signal?: AbortSignal | undefined; onTokens: (prompt: T, tokens: FirstToken[] | undefined) => void | Promise<void> },
+    {
+      signal,
+      onTokens,
+    }: {
+      signal?: AbortSignal | undefined;
+      onTokens: (prompt: T, tokens: FirstToken[] | undefined) => void | Promise<void>;
+    },
   ): Promise<void> {
     const wanted = Math.min(count, this.model.architecture.vocabSize);
     const bounds = { prompts: this.bounds.prompts, tokens: 2 * this.microBatchTokens };
@@ -232,7 +281,11 @@ export class LanguageModel {
         for (const prompt of wave) if (!fitting.includes(prompt)) keep(onTokens(prompt, undefined));
         if (fitting.length === 0) return;
         const packed = packPrompts(fitting.map(({ ids }) => ids));
-        const { ids, logProbabilities } = await this.model.nextTokenLogProbabilities(packed, { count: wanted, microBatchTokens: this.microBatchTokens }, signal ? { signal } : {});
+        const { ids, logProbabilities } = await this.model.nextTokenLogProbabilities(
+          packed,
+          { count: wanted, microBatchTokens: this.microBatchTokens },
+          signal ? { signal } : {},
+        );
         fitting.forEach((prompt, p) => {
           const tokens = Array.from({ length: wanted }, (_, rank) => {
             const id = ids[p * wanted + rank]!;

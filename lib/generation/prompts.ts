@@ -52,7 +52,10 @@ export class PromptBuilder {
   private system: 'turn' | 'folded' | undefined;
 
   /** @throws TokenizerError, or GenerationError for a variable that the template does not read. */
-  constructor(folder: string, { chatTemplateFile, templateOptions = {}, specialTokensInText = 'keep' }: PromptOptions = {}) {
+  constructor(
+    folder: string,
+    { chatTemplateFile, templateOptions = {}, specialTokensInText = 'keep' }: PromptOptions = {},
+  ) {
     const files = readTokenizerFiles(folder, chatTemplateFile);
     this.folder = folder;
     this.tokenizer = new TextTokenizer(files);
@@ -64,9 +67,14 @@ export class PromptBuilder {
     if (!files.chatTemplate) return;
     const { source, file } = files.chatTemplate;
     for (const name of Object.keys(templateOptions)) {
-      if (OWN_VARIABLES.includes(name)) throw new GenerationError(`"${name}" is given to the chat template by the conversation; it cannot be an option of it.`);
+      if (OWN_VARIABLES.includes(name))
+        throw new GenerationError(
+          `"${name}" is given to the chat template by the conversation; it cannot be an option of it.`,
+        );
       if (!reads(source, name)) {
-        throw new GenerationError(`The chat template in ${file} reads no variable "${name}", so that it would have no effect; take it out of the template's options.`);
+        throw new GenerationError(
+          `The chat template in ${file} reads no variable "${name}", so that it would have no effect; take it out of the template's options.`,
+        );
       }
     }
     this.template = new ChatTemplate(source, file, files.specialTokens);
@@ -101,7 +109,9 @@ export class PromptBuilder {
   /** The template alone writes special tokens, so that BOS is never doubled. */
   encode(messages: readonly Message[], variables: TemplateVariables = {}): EncodedPrompt {
     const isEscaped = this.escapes(this.specials.findIn([messages, variables]));
-    const text = isEscaped ? this.render(this.specials.marked(messages), this.specials.marked(variables)) : this.render(messages, variables);
+    const text = isEscaped
+      ? this.render(this.specials.marked(messages), this.specials.marked(variables))
+      : this.render(messages, variables);
     const thoughts = openThoughts(text);
     const unread = this.names.unread(messages, variables);
     return {
@@ -132,7 +142,15 @@ export class PromptBuilder {
   endOfTurn(): number | undefined {
     let text: string;
     try {
-      text = this.template?.render([{ role: 'user', content: 'q' }, { role: 'assistant', content: MARK }], false, this.variables) ?? '';
+      text =
+        this.template?.render(
+          [
+            { role: 'user', content: 'q' },
+            { role: 'assistant', content: MARK },
+          ],
+          false,
+          this.variables,
+        ) ?? '';
     } catch {
       return undefined; // such a conversation is not for this template
     }
@@ -143,7 +161,14 @@ export class PromptBuilder {
 
   private takesSystemTurns(): boolean {
     try {
-      return this.template!.render([{ role: 'system', content: MARK }, { role: 'user', content: 'q' }], true, this.variables).includes(MARK);
+      return this.template!.render(
+        [
+          { role: 'system', content: MARK },
+          { role: 'user', content: 'q' },
+        ],
+        true,
+        this.variables,
+      ).includes(MARK);
     } catch {
       return false;
     }
@@ -155,6 +180,11 @@ function folded(messages: readonly Message[]): Message[] {
   const system = messages.filter(({ role }) => role === 'system').map(textOfMessage);
   const rest = messages.filter(({ role }) => role !== 'system');
   const first = rest.findIndex(({ role }) => role === 'user');
-  if (first < 0) throw new GenerationError('The chat template takes no system turn, and the conversation has no user turn that could begin with its text.');
-  return rest.map((message, i) => (i === first ? { ...message, content: [...system, message.content ?? ''].join('\n\n') } : message));
+  if (first < 0)
+    throw new GenerationError(
+      'The chat template takes no system turn, and the conversation has no user turn that could begin with its text.',
+    );
+  return rest.map((message, i) =>
+    i === first ? { ...message, content: [...system, message.content ?? ''].join('\n\n') } : message,
+  );
 }

@@ -29,7 +29,12 @@ export async function readStopTokens(folder: string, prompts: PromptBuilder): Pr
       if (each === undefined) continue;
       const known = found.get(each);
       if (known) known.from.push(from);
-      else found.set(each, { id: each, token: prompts.tokenizer.has(each) ? prompts.tokenizer.decode([each]) : undefined, from: [from] });
+      else
+        found.set(each, {
+          id: each,
+          token: prompts.tokenizer.has(each) ? prompts.tokenizer.decode([each]) : undefined,
+          from: [from],
+        });
     }
   };
   for (const file of [GENERATION_CONFIG_FILE, CONFIG_FILE]) add(file, await eosTokensOf(join(folder, file)));
@@ -52,7 +57,8 @@ async function eosTokensOf(file: string): Promise<number[]> {
   } catch (error) {
     throw new GenerationError(`${file} ${(error as Error).message}.`);
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new GenerationError(`${file} must hold a JSON object.`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new GenerationError(`${file} must hold a JSON object.`);
   const { eos_token_id: eos } = value as { eos_token_id?: unknown };
   if (eos === undefined || eos === null) return [];
   const ids = Array.isArray(eos) ? (eos as unknown[]) : [eos];

@@ -33,7 +33,10 @@ async function run({ values = inputs, written = 0, model = {}, fake = {}, raw = 
   const lines: string[] = [];
   let asked = 0;
   const counts = generateStream({
-    rows: rowsOf(values, wait), name: 'in.jsonl', sampling, raw,
+    rows: rowsOf(values, wait),
+    name: 'in.jsonl',
+    sampling,
+    raw,
     model: await LanguageModel.load(folder, model, engine),
     output: {
       has: async () => (asked += 1) <= written,
@@ -46,12 +49,18 @@ async function run({ values = inputs, written = 0, model = {}, fake = {}, raw = 
 
 const done = async (given: Case) => {
   const { counts, lines } = await run(given);
-  return { counts: await counts, rows: lines.map((line) => JSON.parse(line) as { id: string; text: string; finish: string }) };
+  return {
+    counts: await counts,
+    rows: lines.map((line) => JSON.parse(line) as { id: string; text: string; finish: string }),
+  };
 };
 
 test('in order, whatever the waves; a continued run draws what an undisturbed one draws', async (t) => {
   const whole = await done({});
-  t.deepEqual(whole.rows.map(({ id }) => id), inputs.map((_, i) => `r${i}`));
+  t.deepEqual(
+    whole.rows.map(({ id }) => id),
+    inputs.map((_, i) => `r${i}`),
+  );
   t.not(whole.rows[0]!.text, whole.rows[3]!.text, 'the same prompt in another row draws otherwise');
   t.deepEqual((await done({ model: { batchPrompts: 3 } })).rows, whole.rows);
   const rest = await done({ written: 5, model: { batchPrompts: 4 } });
@@ -72,12 +81,18 @@ test('the first bad row ends the work by its line, after the waves before it', a
     t.true(lines.length >= 3, String(lines.length));
   }
   const { counts } = await run({ values: [{ messages: [{ role: 'user', content: 'x' }] }], raw: true });
-  await t.throwsAsync(counts, { name: 'DataError', message: /in\.jsonl:1: What is continued as it stands must be a text/ });
+  await t.throwsAsync(counts, {
+    name: 'DataError',
+    message: /in\.jsonl:1: What is continued as it stands must be a text/,
+  });
 });
 
 test('a row that another program is slow to write does not hold back those before it; an abort ends the wait', async (t) => {
   const controller = new AbortController();
-  const { counts, lines } = await run({ wait: (i) => (i === 2 ? new Promise(() => {}) : Promise.resolve()), signal: controller.signal });
+  const { counts, lines } = await run({
+    wait: (i) => (i === 2 ? new Promise(() => {}) : Promise.resolve()),
+    signal: controller.signal,
+  });
   counts.catch(() => {});
   while (lines.length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
   controller.abort(new Error('enough'));

@@ -84,7 +84,10 @@ export async function generateStream(options: GenerationStreamOptions): Promise<
   return counts;
 }
 
-async function* waitingRows({ rows, name, model, raw, output, report }: GenerationStreamOptions, counts: GenerationCounts): AsyncGenerator<Waiting> {
+async function* waitingRows(
+  { rows, name, model, raw, output, report }: GenerationStreamOptions,
+  counts: GenerationCounts,
+): AsyncGenerator<Waiting> {
   let numbered: boolean | undefined;
   let sequence = -1;
   let place = 0;
@@ -94,11 +97,21 @@ async function* waitingRows({ rows, name, model, raw, output, report }: Generati
     const { id, item } = parseGenerationRow(value, source, report);
     numbered ??= id === undefined;
     if (numbered !== (id === undefined)) {
-      throw new DataError(source, `this row has ${numbered ? 'an "id", but the first row has none' : 'no "id", but the first row has one'}; give every row an id or none (rows are then named by their line)`);
+      throw new DataError(
+        source,
+        `this row has ${numbered ? 'an "id", but the first row has none' : 'no "id", but the first row has one'}; give every row an id or none (rows are then named by their line)`,
+      );
     }
     const read = digestOfValue([idText(id ?? line), item]);
     if (await output.has(read, source)) counts.skippedRows += 1;
-    else yield { ...placed(() => model.prepareRead(item, raw, source), source), id: id ?? line, read, sequence, place: place++ };
+    else
+      yield {
+        ...placed(() => model.prepareRead(item, raw, source), source),
+        id: id ?? line,
+        read,
+        sequence,
+        place: place++,
+      };
   }
 }
 
@@ -107,12 +120,20 @@ function placed<T>(make: () => T, source: Source): T {
   try {
     return make();
   } catch (error) {
-    throw error instanceof GenerationError || error instanceof TokenizerError ? new DataError(source, error.message) : error;
+    throw error instanceof GenerationError || error instanceof TokenizerError
+      ? new DataError(source, error.message)
+      : error;
   }
 }
 
 function resultLine(id: RowId, { text, reasoning, finish, usage }: Answer): string {
-  const fields = { text, ...(reasoning === undefined ? {} : { reasoning }), finish, prompt_tokens: usage.promptTokens, tokens: usage.completionTokens };
+  const fields = {
+    text,
+    ...(reasoning === undefined ? {} : { reasoning }),
+    finish,
+    prompt_tokens: usage.promptTokens,
+    tokens: usage.completionTokens,
+  };
   return withId(id, fields);
 }
 

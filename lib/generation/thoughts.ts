@@ -8,7 +8,9 @@ export function openThoughts(prompt: string): string | undefined {
 }
 
 /** What an answer's beginning is: `undecided` while it may still become the opening of thoughts. */
-export function beginning(text: string): { kind: 'undecided' | 'answer' } | { kind: 'thoughts'; tag: string; begin: number } {
+export function beginning(
+  text: string,
+): { kind: 'undecided' | 'answer' } | { kind: 'thoughts'; tag: string; begin: number } {
   const start = text.trimStart();
   for (const tag of TAGS) {
     const opening = `<${tag}>`;

@@ -36,7 +36,11 @@ const STEPS = 32;
 const STEPS_WITH_STOP_STRINGS = 8;
 
 /** Calls `onAnswer` for each prompt as soon as it has ended. Rejects with the signal's reason when aborted. */
-export async function runWave(prompts: readonly WavePrompt[], setting: WaveSetting, onAnswer: (index: number, answer: WaveAnswer) => void): Promise<void> {
+export async function runWave(
+  prompts: readonly WavePrompt[],
+  setting: WaveSetting,
+  onAnswer: (index: number, answer: WaveAnswer) => void,
+): Promise<void> {
   const { model, tokenizer, sampling, microBatchTokens, cacheTokens, reserve, signal } = setting;
   const { maxTokens, temperature, topK, topP, seed, stop } = sampling;
   const stopTokens = new Set(setting.stopTokens);
@@ -44,7 +48,12 @@ export async function runWave(prompts: readonly WavePrompt[], setting: WaveSetti
   const generation = await model.startGeneration(
     packPrompts(prompts.map(({ ids }) => ids)),
     {
-      maxNewTokens: maxTokens, temperature, topK, topP, seed, microBatchTokens,
+      maxNewTokens: maxTokens,
+      temperature,
+      topK,
+      topP,
+      seed,
+      microBatchTokens,
       sequenceNumbers: Int32Array.from(prompts, ({ sequence }) => sequence),
       stopTokens: [...stopTokens],
       ...(cacheTokens === undefined ? {} : { cacheTokens }),
@@ -53,10 +62,15 @@ export async function runWave(prompts: readonly WavePrompt[], setting: WaveSetti
     work,
   );
   try {
-    const running = new Map(prompts.map(({ thoughts, before }, i) => [i, new AnswerText(tokenizer, { stop, stopTokens, thoughts, before })]));
+    const running = new Map(
+      prompts.map(({ thoughts, before }, i) => [i, new AnswerText(tokenizer, { stop, stopTokens, thoughts, before })]),
+    );
     let ended: number[] = [];
     while (running.size > 0) {
-      const { tokens, counts, finished } = await generation.advance(stop.length > 0 ? STEPS_WITH_STOP_STRINGS : STEPS, { stop: ended, ...work });
+      const { tokens, counts, finished } = await generation.advance(stop.length > 0 ? STEPS_WITH_STOP_STRINGS : STEPS, {
+        stop: ended,
+        ...work,
+      });
       ended = [];
       let next = 0;
       for (let i = 0; i < prompts.length; i += 1) {

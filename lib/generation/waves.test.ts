@@ -27,17 +27,34 @@ test('groups are those that compute the fewest tokens: against all ways of cutti
     let best = Infinity;
     for (let cuts = 0; cuts < 1 << (count - 1); cuts += 1) {
       let group = 0;
-      best = Math.min(best, cost(prompts, prompts.map((_, i) => (i > 0 && (cuts >> (i - 1)) & 1 ? ++group : group))));
+      best = Math.min(
+        best,
+        cost(
+          prompts,
+          prompts.map((_, i) => (i > 0 && (cuts >> (i - 1)) & 1 ? ++group : group)),
+        ),
+      );
     }
     const groups = [...groupPrompts(prompts)];
     t.is(cost(prompts, groups), best, JSON.stringify([prompts.map((ids) => [...ids]), groups]));
-    t.deepEqual(groups, [...groups].sort((a, b) => a - b), 'members stand together');
+    t.deepEqual(
+      groups,
+      [...groups].sort((a, b) => a - b),
+      'members stand together',
+    );
   }
 });
 
 test('packed back to back', (t) => {
   const { tokens, offsets, groups } = packPrompts([Int32Array.of(1, 2, 3), Int32Array.of(1, 2, 4), Int32Array.of(9)]);
-  t.deepEqual([[...tokens], [...offsets], [...groups]], [[1, 2, 3, 1, 2, 4, 9], [0, 3, 6, 7], [0, 0, 1]]);
+  t.deepEqual(
+    [[...tokens], [...offsets], [...groups]],
+    [
+      [1, 2, 3, 1, 2, 4, 9],
+      [0, 3, 6, 7],
+      [0, 0, 1],
+    ],
+  );
 });
 
 test('waves are bounded by number and tokens, in order; one that is too large stands alone', async (t) => {
@@ -56,7 +73,8 @@ test('memory does not grow with the items, nor with a signal that is never abort
       }
     };
     let seen = 0;
-    for await (const wave of wavesOf(items(), { prompts: 100, tokens: 1e6 }, () => 1, { signal, patience: 1000 })) seen += wave.length;
+    for await (const wave of wavesOf(items(), { prompts: 100, tokens: 1e6 }, () => 1, { signal, patience: 1000 }))
+      seen += wave.length;
     t.is(seen, 100_000);
   });
   t.true(bytes < 100, `${bytes.toFixed(0)} bytes an item`);

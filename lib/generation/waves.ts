@@ -72,7 +72,12 @@ export interface WaveControl {
  * Cuts a stream into waves, in order; a prompt that is too large by itself is a wave of its own. Waiting for an item ends when the
  * signal is aborted.
  */
-export async function* wavesOf<T>(items: Iterable<T> | AsyncIterable<T>, bounds: WaveBounds, tokensOf: (item: T) => number, { signal, patience }: WaveControl = {}): AsyncGenerator<T[]> {
+export async function* wavesOf<T>(
+  items: Iterable<T> | AsyncIterable<T>,
+  bounds: WaveBounds,
+  tokensOf: (item: T) => number,
+  { signal, patience }: WaveControl = {},
+): AsyncGenerator<T[]> {
   const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
   let wave: T[] = [];
   let tokens = 0;

@@ -41,10 +41,13 @@ export class HubApi {
   /** The commit that the revision names now. */
   async commit(): Promise<string> {
     const { name, revision } = this.reference;
-    const { sha } = await this.ask(() => library().modelInfo({ name, revision, additionalFields: ['sha'], ...this.access(this.signal) }));
+    const { sha } = await this.ask(() =>
+      library().modelInfo({ name, revision, additionalFields: ['sha'], ...this.access(this.signal) }),
+    );
     if (typeof sha !== 'string' || !/^[0-9a-f]{40}$/.test(sha))
       throw new HubError(
-        `${this.environment.endpoint} did not say which commit ` + `${revision} of ${name} is; it may be no mirror of the hub. Check HF_ENDPOINT.`,
+        `${this.environment.endpoint} did not say which commit ` +
+          `${revision} of ${name} is; it may be no mirror of the hub. Check HF_ENDPOINT.`,
       );
     return sha;
   }
@@ -53,37 +56,60 @@ export class HubApi {
   async files(commit: string): Promise<HubFile[]> {
     const entries = await this.ask(async () => {
       const list = [];
-      for await (const entry of library().listFiles({ repo: this.repository, revision: commit, ...this.access(this.signal) })) list.push(entry);
+      for await (const entry of library().listFiles({
+        repo: this.repository,
+        revision: commit,
+        ...this.access(this.signal),
+      }))
+        list.push(entry);
       return list;
     });
     return entries
       .filter(({ type, path }) => type === 'file' && !path.includes('/'))
       .map(({ path, size, oid, lfs }): HubFile => {
-        const digest: ExpectedDigest = lfs ? { algorithm: 'sha256', hex: lfs.oid } : { algorithm: 'git-blob', hex: oid ?? '' };
+        const digest: ExpectedDigest = lfs
+          ? { algorithm: 'sha256', hex: lfs.oid }
+          : { algorithm: 'git-blob', hex: oid ?? '' };
         if (!/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(digest.hex))
           throw new HubError(
-            `${this.environment.endpoint} gave no digest for ${path} of ` + `${this.reference.name}, so it could not be checked. Check HF_ENDPOINT.`,
+            `${this.environment.endpoint} gave no digest for ${path} of ` +
+              `${this.reference.name}, so it could not be checked. Check HF_ENDPOINT.`,
           );
         return { path, bytes: lfs?.size ?? size, etag: digest.hex, digest };
       });
   }
 
   /** A file's content from `offset` on. */
-  async open(commit: string, path: string, offset: number, signal: AbortSignal | undefined): Promise<AsyncIterable<Uint8Array>> {
+  async open(
+    commit: string,
+    path: string,
+    offset: number,
+    signal: AbortSignal | undefined,
+  ): Promise<AsyncIterable<Uint8Array>> {
     const refusal: { error?: HubError } = {};
-    const blob = await library().downloadFile({ repo: this.repository, path, revision: commit, xet: false, ...this.access(signal, refusal) });
+    const blob = await library().downloadFile({
+      repo: this.repository,
+      path,
+      revision: commit,
+      xet: false,
+      ...this.access(signal, refusal),
+    });
     if (blob === null) throw new HubError(`${this.reference.name} lists ${path}, but the hub does not have it.`);
     const stream = Readable.fromWeb(blob.slice(offset).stream() as ReadableStream<Uint8Array>);
     return withErrors(stream, refusal);
   }
 
   /** The address, and a `fetch` that carries token and signal. The library's own token check wants "hf_", which mirrors do not. */
-  private access(signal: AbortSignal | undefined, refusal?: { error?: HubError }): { hubUrl: string; fetch: typeof fetch } {
+  private access(
+    signal: AbortSignal | undefined,
+    refusal?: { error?: HubError },
+  ): { hubUrl: string; fetch: typeof fetch } {
     const { endpoint, token } = this.environment;
     const carrying: typeof fetch = async (input, init) => {
       const url = new URL(input instanceof Request ? input.url : input);
       const headers = new Headers(init?.headers);
-      if (token !== undefined && url.origin === new URL(endpoint).origin) headers.set('Authorization', `Bearer ${token}`);
+      if (token !== undefined && url.origin === new URL(endpoint).origin)
+        headers.set('Authorization', `Bearer ${token}`);
       const response = await fetchThroughProxy(url, { ...init, headers, ...(signal ? { signal } : {}) });
       const error = this.refusalOf(response);
       if (error === undefined) return response;
@@ -109,7 +135,9 @@ export class HubApi {
       );
     }
     if (code === 'RevisionNotFound')
-      return new HubError(`${name} has no revision "${revision}"; its branches and tags are listed at ${page}/tree/main.`);
+      return new HubError(
+        `${name} has no revision "${revision}"; its branches and tags are listed at ${page}/tree/main.`,
+      );
     if (status === 401 || code === 'RepoNotFound' || (status === 404 && code !== 'EntryNotFound')) {
       const local = `There is no folder ${name} here, and`;
       if (status === 401 && token !== undefined)
@@ -134,11 +162,14 @@ export class HubApi {
         this.signal?.throwIfAborted();
         if (error instanceof HubError) throw error;
         if (error instanceof library().HubApiError && error.statusCode < 500 && error.statusCode !== 429)
-          throw new HubError(`${this.environment.endpoint} ` + `refused to tell about ${this.reference.name}: ${error.message}`, { cause: error });
+          throw new HubError(
+            `${this.environment.endpoint} ` + `refused to tell about ${this.reference.name}: ${error.message}`,
+            { cause: error },
+          );
         const isLast = attempt === METADATA_ATTEMPTS || (error instanceof ConnectionError && !error.retryable);
         if (isLast) throw new HubUnreachable(reasonOf(error), { cause: error });
-        await sleep(this.pauseMs * 2 ** (attempt - 1), undefined, this.signal ? { signal: this.signal } : {}).catch(() =>
-          this.signal?.throwIfAborted(),
+        await sleep(this.pauseMs * 2 ** (attempt - 1), undefined, this.signal ? { signal: this.signal } : {}).catch(
+          () => this.signal?.throwIfAborted(),
         );
       }
     }
@@ -146,7 +177,10 @@ export class HubApi {
 }
 
 /** The library passes a failed request on as its message alone. */
-async function* withErrors(stream: AsyncIterable<Uint8Array>, refusal: { error?: HubError }): AsyncGenerator<Uint8Array> {
+async function* withErrors(
+  stream: AsyncIterable<Uint8Array>,
+  refusal: { error?: HubError },
+): AsyncGenerator<Uint8Array> {
   try {
     yield* stream;
   } catch (error) {

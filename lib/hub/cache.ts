@@ -14,7 +14,10 @@ const COMMIT = /^[0-9a-f]{40}$/;
 export class ModelCache {
   readonly folder: string;
 
-  constructor(cache: string, private readonly reference: ModelReference) {
+  constructor(
+    cache: string,
+    private readonly reference: ModelReference,
+  ) {
     this.folder = join(cache, `models--${reference.name.replaceAll('/', '--')}`);
   }
 
@@ -62,13 +65,21 @@ export class ModelCache {
 
   /** Whether the snapshot holds config.json and all weights. Its files were checked when they came. */
   async isComplete(commit: string): Promise<boolean> {
-    const has = (path: string) => stat(join(this.snapshot(commit), path)).then((file) => file.isFile(), () => false);
+    const has = (path: string) =>
+      stat(join(this.snapshot(commit), path)).then(
+        (file) => file.isFile(),
+        () => false,
+      );
     if (!(await has(CONFIG_FILE))) return false;
     const present = await Promise.all(WEIGHTS_FILES.map(has));
     const weights = WEIGHTS_FILES.find((_, i) => present[i]);
     if (weights === undefined || !isIndex(weights)) return weights !== undefined;
     try {
-      const shards = shardsOf(await readFile(join(this.snapshot(commit), weights), 'utf8'), weights, this.reference.name);
+      const shards = shardsOf(
+        await readFile(join(this.snapshot(commit), weights), 'utf8'),
+        weights,
+        this.reference.name,
+      );
       return (await Promise.all(shards.map(has))).every(Boolean);
     } catch {
       return false;

@@ -17,7 +17,8 @@ export interface HubEnvironment {
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-const given = (value: string | undefined): string | undefined => (value === undefined || value.trim() === '' ? undefined : value.trim());
+const given = (value: string | undefined): string | undefined =>
+  value === undefined || value.trim() === '' ? undefined : value.trim();
 const isTrue = (value: string | undefined): boolean => /^(1|on|yes|true)$/i.test(value?.trim() ?? '');
 
 function expandHome(path: string, home: string): string {

@@ -3,7 +3,17 @@
 import test from 'ava';
 import { fork, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileServer, serveBytes, type Request } from '../testing/file_server';
@@ -27,8 +37,14 @@ const quick = { attempts: 6, pauseMs: 5 };
 
 async function hub(model: Partial<StandInModel> = {}) {
   const server = await startHub({ name: NAME, files: FILES, ...model });
-  const environment = { endpoint: server.url, token: undefined as string | undefined, cache: mkdtempSync(join(tmpdir(), 'hub-')), offline: false };
-  const contents = (file: string) => server.requests.filter(({ url, headers }: Request) => url.endsWith(`/${file}`) && headers.range !== 'bytes=0-0');
+  const environment = {
+    endpoint: server.url,
+    token: undefined as string | undefined,
+    cache: mkdtempSync(join(tmpdir(), 'hub-')),
+    offline: false,
+  };
+  const contents = (file: string) =>
+    server.requests.filter(({ url, headers }: Request) => url.endsWith(`/${file}`) && headers.range !== 'bytes=0-0');
   const storage = join(environment.cache, 'models--owner--small-model');
   return { server, environment, contents, storage, blob: join(storage, 'blobs', sha256(weights)) };
 }
@@ -36,9 +52,16 @@ async function hub(model: Partial<StandInModel> = {}) {
 test('what is needed comes into the usual cache, checked, and only once', async (t) => {
   const { server, environment, contents, storage, blob } = await hub();
   const progress: number[] = [];
-  const folder = await localModelFolder(NAME, { environment, onProgress: ({ done, total }) => progress.push(done / total) });
+  const folder = await localModelFolder(NAME, {
+    environment,
+    onProgress: ({ done, total }) => progress.push(done / total),
+  });
   t.is(folder, join(storage, 'snapshots', COMMIT));
-  t.deepEqual(readdirSync(folder).sort(), ['config.json', 'model.safetensors', 'tokenizer.json'], 'no .bin, no .gguf, no README');
+  t.deepEqual(
+    readdirSync(folder).sort(),
+    ['config.json', 'model.safetensors', 'tokenizer.json'],
+    'no .bin, no .gguf, no README',
+  );
   t.deepEqual(readFileSync(join(folder, 'model.safetensors')), weights);
   t.true(lstatSync(join(folder, 'config.json')).isSymbolicLink());
   t.is(readlinkSync(join(folder, 'model.safetensors')), join('..', '..', 'blobs', sha256(weights)));
@@ -55,9 +78,16 @@ test('what is needed comes into the usual cache, checked, and only once', async 
 });
 
 test('weights in several files come by their index', async (t) => {
-  const shards = { 'model-00001-of-00002.safetensors': randomBytes(1000), 'model-00002-of-00002.safetensors': randomBytes(2000) };
+  const shards = {
+    'model-00001-of-00002.safetensors': randomBytes(1000),
+    'model-00002-of-00002.safetensors': randomBytes(2000),
+  };
   const index = {
-    weight_map: { a: 'model-00001-of-00002.safetensors', b: 'model-00002-of-00002.safetensors', c: 'model-00002-of-00002.safetensors' },
+    weight_map: {
+      a: 'model-00001-of-00002.safetensors',
+      b: 'model-00002-of-00002.safetensors',
+      c: 'model-00002-of-00002.safetensors',
+    },
   };
   const files = {
     'config.json': FILES['config.json'],
@@ -68,10 +98,18 @@ test('weights in several files come by their index', async (t) => {
   };
   const { server, environment } = await hub({ files });
   const folder = await localModelFolder(NAME, { environment });
-  t.deepEqual(readdirSync(folder).sort(), ['config.json', ...Object.keys(shards), 'model.safetensors.index.json', 'value_head.safetensors']);
+  t.deepEqual(readdirSync(folder).sort(), [
+    'config.json',
+    ...Object.keys(shards),
+    'model.safetensors.index.json',
+    'value_head.safetensors',
+  ]);
   await server.stop();
   const incomplete = await hub({
-    files: { 'config.json': files['config.json'], 'model.safetensors.index.json': files['model.safetensors.index.json'] },
+    files: {
+      'config.json': files['config.json'],
+      'model.safetensors.index.json': files['model.safetensors.index.json'],
+    },
   });
   await t.throwsAsync(localModelFolder(NAME, { environment: incomplete.environment }), {
     message: /names model-00001-of-00002\.safetensors, which the repository does not have/,
@@ -90,13 +128,20 @@ test('where there are no safetensors, PyTorch files are fetched, and the heads b
   };
   const one = await hub({ files: single });
   const folder = await localModelFolder(NAME, { environment: one.environment });
-  t.deepEqual(readdirSync(folder).sort(), ['config.json', 'pytorch_model.bin', 'value_head.bin'], 'training_args.bin and optimizer.pt are not for scoring');
+  t.deepEqual(
+    readdirSync(folder).sort(),
+    ['config.json', 'pytorch_model.bin', 'value_head.bin'],
+    'training_args.bin and optimizer.pt are not for scoring',
+  );
   t.deepEqual(readFileSync(join(folder, 'pytorch_model.bin')), single['pytorch_model.bin']);
   t.is(await localModelFolder(NAME, { environment: { ...one.environment, offline: true } }), folder);
   await one.server.stop();
 
   const index = { weight_map: { a: 'pytorch_model-00001-of-00002.bin', b: 'pytorch_model-00002-of-00002.bin' } };
-  const shards = { 'pytorch_model-00001-of-00002.bin': randomBytes(1000), 'pytorch_model-00002-of-00002.bin': randomBytes(2000) };
+  const shards = {
+    'pytorch_model-00001-of-00002.bin': randomBytes(1000),
+    'pytorch_model-00002-of-00002.bin': randomBytes(2000),
+  };
   const several = await hub({
     files: {
       'config.json': config,
@@ -109,7 +154,14 @@ test('where there are no safetensors, PyTorch files are fetched, and the heads b
     },
   });
   const copy = await localModelFolder(NAME, { environment: several.environment });
-  const expected = ['config.json', 'gating_layer.pt', ...Object.keys(shards), 'pytorch_model.bin.index.json', 'regression_layer.pt', 'value_head.safetensors'];
+  const expected = [
+    'config.json',
+    'gating_layer.pt',
+    ...Object.keys(shards),
+    'pytorch_model.bin.index.json',
+    'regression_layer.pt',
+    'value_head.safetensors',
+  ];
   t.deepEqual(readdirSync(copy).sort(), expected.sort());
   const offline = { ...several.environment, offline: true };
   t.is(await localModelFolder(NAME, { environment: offline }), copy);
@@ -120,7 +172,8 @@ test('where there are no safetensors, PyTorch files are fetched, and the heads b
 
 test('a cut connection and a failing server are gone over from the byte that was reached', async (t) => {
   const { server, environment, contents } = await hub({
-    fault: (file, time) => (file !== 'model.safetensors' ? {} : time === 1 ? { cutAfter: 150_000 } : time === 2 ? { status: 503 } : {}),
+    fault: (file, time) =>
+      file !== 'model.safetensors' ? {} : time === 1 ? { cutAfter: 150_000 } : time === 2 ? { status: 503 } : {},
   });
   const folder = await localModelFolder(NAME, { environment, ...quick });
   t.deepEqual(readFileSync(join(folder, 'model.safetensors')), weights);
@@ -136,13 +189,17 @@ test('an aborted call keeps its bytes, and the next one goes on; so after a kill
   const stopped = localModelFolder(NAME, {
     environment,
     signal: controller.signal,
-    onProgress: ({ file, done }) => file === 'model.safetensors' && done > 1000 && controller.abort(new Error('enough')),
+    onProgress: ({ file, done }) =>
+      file === 'model.safetensors' && done > 1000 && controller.abort(new Error('enough')),
   });
   await t.throwsAsync(stopped, { message: 'enough' });
   t.false(existsSync(blob));
   const kept = readFileSync(`${blob}.incomplete`).length;
   t.true(kept > 0);
-  writeFileSync(`${blob}.lock`, JSON.stringify({ pid: 1, host: (await import('node:os')).hostname(), started: 'in another life' }));
+  writeFileSync(
+    `${blob}.lock`,
+    JSON.stringify({ pid: 1, host: (await import('node:os')).hostname(), started: 'in another life' }),
+  );
   const folder = await localModelFolder(NAME, { environment });
   t.deepEqual(readFileSync(join(folder, 'model.safetensors')), weights);
   if (kept < weights.length) t.is(contents('model.safetensors').at(-1)!.headers.range, `bytes=${kept}-399999`);
@@ -150,7 +207,9 @@ test('an aborted call keeps its bytes, and the next one goes on; so after a kill
 });
 
 test('wrong bytes are refused and removed; a blob of another size is fetched anew', async (t) => {
-  const wrong = await hub({ fault: (file) => (file === 'model.safetensors' ? { content: randomBytes(weights.length) } : {}) });
+  const wrong = await hub({
+    fault: (file) => (file === 'model.safetensors' ? { content: randomBytes(weights.length) } : {}),
+  });
   await t.throwsAsync(localModelFolder(NAME, { environment: wrong.environment, ...quick }), {
     name: 'DownloadError',
     message: /model\.safetensors of owner\/small-model came with the right size but another content/,
@@ -172,7 +231,8 @@ test('without the right to read: what to do is said', async (t) => {
   const closed = await hub({ token: 'secret' });
   await t.throwsAsync(localModelFolder(NAME, { environment: closed.environment }), {
     name: 'HubError',
-    message: /no folder owner\/small-model here, and .* no model of that name that may be read without a token\. If it is private, set HF_TOKEN/,
+    message:
+      /no folder owner\/small-model here, and .* no model of that name that may be read without a token\. If it is private, set HF_TOKEN/,
   });
   await t.throwsAsync(localModelFolder('owner/other', { environment: { ...closed.environment, token: 'hf_wrong' } }), {
     message: /does not let your token .* the token may be wrong or expired, or the model private or not there/,
@@ -187,7 +247,9 @@ test('without the right to read: what to do is said', async (t) => {
     name: 'HubError',
     message: /is gated: accept its conditions at http:.*\/owner\/small-model, then set HF_TOKEN/,
   });
-  await t.throwsAsync(localModelFolder(`${NAME}@v9`, { environment: gated.environment }), { message: /owner\/small-model has no revision "v9"/ });
+  await t.throwsAsync(localModelFolder(`${NAME}@v9`, { environment: gated.environment }), {
+    message: /owner\/small-model has no revision "v9"/,
+  });
   await gated.server.stop();
 });
 
@@ -212,17 +274,23 @@ test('offline and unreachable: the copy in the cache serves, where it is complet
   const asked = server.requests.length;
   t.is(await localModelFolder(NAME, { environment: offline }), folder);
   t.is(server.requests.length, asked, 'nothing is asked');
-  await t.throwsAsync(localModelFolder(`${NAME}@v2`, { environment: offline }), { message: /no complete copy of owner\/small-model@v2/ });
+  await t.throwsAsync(localModelFolder(`${NAME}@v2`, { environment: offline }), {
+    message: /no complete copy of owner\/small-model@v2/,
+  });
   await server.stop();
   const notes: string[] = [];
   t.is(await localModelFolder(NAME, { environment, pauseMs: 1, onNote: (note) => notes.push(note) }), folder);
   t.regex(notes.join(), /cannot be reached \(fetch failed.*: the copy of owner\/small-model in the cache is used/);
   rmSync(join(storage, 'snapshots', COMMIT, 'model.safetensors'));
-  await t.throwsAsync(localModelFolder(NAME, { environment, pauseMs: 1 }), { message: /cannot be reached .* and there is no complete copy/ });
+  await t.throwsAsync(localModelFolder(NAME, { environment, pauseMs: 1 }), {
+    message: /cannot be reached .* and there is no complete copy/,
+  });
 });
 
 test('no room on the disk and no weights are told before the large files', async (t) => {
-  const { server, environment, contents } = await hub({ files: { 'config.json': FILES['config.json'], 'consolidated.00.pth': randomBytes(10) } });
+  const { server, environment, contents } = await hub({
+    files: { 'config.json': FILES['config.json'], 'consolidated.00.pth': randomBytes(10) },
+  });
   await t.throwsAsync(localModelFolder(NAME, { environment }), {
     message: /has no model\.safetensors .*\(only consolidated\.00\.pth\)\. .*save the model as safetensors first/,
   });
@@ -234,7 +302,13 @@ test('no room on the disk and no weights are told before the large files', async
       return void response.end(
         JSON.stringify([
           { type: 'file', path: 'config.json', oid: 'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391', size: 0 },
-          { type: 'file', path: 'model.safetensors', size: 1e18, oid: '0'.repeat(40), lfs: { oid: '0'.repeat(64), size: 1e18 } },
+          {
+            type: 'file',
+            path: 'model.safetensors',
+            size: 1e18,
+            oid: '0'.repeat(40),
+            lfs: { oid: '0'.repeat(64), size: 1e18 },
+          },
         ]),
       );
     return void response.end(JSON.stringify({ id: NAME, sha: COMMIT, lastModified: '2024-01-01' }));
@@ -246,14 +320,19 @@ test('no room on the disk and no weights are told before the large files', async
 });
 
 const fetchInProcess = (environment: object): ChildProcess =>
-  fork(join(__dirname, '../testing/fetch_model.js'), [NAME, JSON.stringify(environment)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  fork(join(__dirname, '../testing/fetch_model.js'), [NAME, JSON.stringify(environment)], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
 
 test('processes that want one model at once fetch it once; one that is killed leaves it to the other', async (t) => {
   const { server, environment, contents, blob } = await hub({
     fault: (file, time) => (file === 'model.safetensors' && time === 1 ? { cutAfter: 200_000 } : {}),
   });
   const children = [1, 2, 3].map(() => fetchInProcess(environment));
-  const ends = children.map((child) => new Promise<unknown>((resolve) => child.once('message', resolve).once('disconnect', () => resolve('killed'))));
+  const ends = children.map(
+    (child) =>
+      new Promise<unknown>((resolve) => child.once('message', resolve).once('disconnect', () => resolve('killed'))),
+  );
   const isNamed = (): boolean => existsSync(`${blob}.lock`) && readFileSync(`${blob}.lock`, 'utf8') !== '';
   while (!isNamed()) await new Promise((resolve) => setTimeout(resolve, 5));
   const holder = (JSON.parse(readFileSync(`${blob}.lock`, 'utf8')) as { pid: number }).pid;

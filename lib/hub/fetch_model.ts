@@ -66,7 +66,9 @@ export async function localModelFolder(folderOrId: string, options: ModelFolderO
       `${environment.endpoint} cannot be reached (${error.message}), and there is no complete copy of ` +
         `${nameOf(reference)} in ${environment.cache}. Check the connection and HF_ENDPOINT, or give the path of a folder.`,
     );
-    options.onNote?.(`${environment.endpoint} cannot be reached (${error.message}): the copy of ${nameOf(reference)} in the cache is used.`);
+    options.onNote?.(
+      `${environment.endpoint} cannot be reached (${error.message}): the copy of ${nameOf(reference)} in the cache is used.`,
+    );
     return folder;
   }
 }
@@ -119,7 +121,9 @@ class ModelFetch {
     const { name } = this.reference;
     const shards = shardsOf(await readFile(join(this.cache.snapshot(commit), index), 'utf8'), index, name);
     return shards.map(
-      (path) => files.find((file) => file.path === path) ?? fail(`${index} of ${name} names ${path}, which the repository does not have.`),
+      (path) =>
+        files.find((file) => file.path === path) ??
+        fail(`${index} of ${name} names ${path}, which the repository does not have.`),
     );
   }
 
@@ -134,7 +138,8 @@ class ModelFetch {
       digest: file.digest,
       open: (offset, stop) => this.api.open(commit, file.path, offset, stop),
       signal,
-      onProgress: onProgress && ((bytes) => onProgress({ file: file.path, done: this.before + bytes, total: this.total })),
+      onProgress:
+        onProgress && ((bytes) => onProgress({ file: file.path, done: this.before + bytes, total: this.total })),
       onWait: onNote && (({ pid, host }) => onNote(`Process ${pid} on ${host} is fetching ${what}; waiting for it.`)),
       ...(attempts === undefined ? {} : { attempts }),
       ...(pauseMs === undefined ? {} : { pauseMs }),
@@ -149,7 +154,10 @@ class ModelFetch {
     const present = async (file: string) => (await stat(file).catch(() => undefined))?.size ?? 0;
     let missing = 0;
     for (const { etag, bytes } of files)
-      missing += (await present(this.cache.blob(etag))) === bytes ? 0 : bytes - (await present(`${this.cache.blob(etag)}.incomplete`));
+      missing +=
+        (await present(this.cache.blob(etag))) === bytes
+          ? 0
+          : bytes - (await present(`${this.cache.blob(etag)}.incomplete`));
     const free = await realFileSystem.freeBytes(this.cache.folder);
     if (missing <= free) return;
     const gigabytes = (value: number) => `${(value / 1e9).toFixed(1)} GB`;

@@ -31,13 +31,19 @@ async function repository(fault: (time: number) => ServeOptions & { content?: Bu
           transfer: 'basic',
           objects: [
             known
-              ? { ...object, actions: { download: { href: `${server.url}/storage/${object!.oid}`, header: { 'X-Key': 'signed' } } } }
+              ? {
+                  ...object,
+                  actions: {
+                    download: { href: `${server.url}/storage/${object!.oid}`, header: { 'X-Key': 'signed' } },
+                  },
+                }
               : { ...object, error: { code: 404, message: 'Object does not exist' } },
           ],
         }),
       );
     }
-    if (request.url !== `/storage/${file.sha256}` || request.headers['x-key'] !== 'signed') return void response.writeHead(404).end();
+    if (request.url !== `/storage/${file.sha256}` || request.headers['x-key'] !== 'signed')
+      return void response.writeHead(404).end();
     const { status, content: other, ...options } = fault((time += 1));
     if (status !== undefined) return void response.writeHead(status).end();
     return serveBytes(request, response, other ?? content, options);
@@ -57,7 +63,11 @@ test('a file comes through the batch API, and is not fetched again', async (t) =
   t.deepEqual(readdirSync(dirname(join(place, file.path))), ['human.jsonl'], 'nothing else stays');
   const [batch] = server.requests;
   t.is(batch!.headers['accept'], 'application/vnd.git-lfs+json');
-  t.deepEqual(JSON.parse(batch!.body), { operation: 'download', transfers: ['basic'], objects: [{ oid: file.sha256, size: file.bytes }] });
+  t.deepEqual(JSON.parse(batch!.body), {
+    operation: 'download',
+    transfers: ['basic'],
+    objects: [{ oid: file.sha256, size: file.bytes }],
+  });
   await fetchLfsFiles([file], { repository: url, folder: place });
   t.is(storageRequests().length, 1);
   await server.stop();
@@ -71,7 +81,12 @@ test('a cut connection and a busy storage are gone over, from the byte that was 
   } = await repository((time) => (time === 1 ? { cutAfter: 100_000 } : time === 2 ? { status: 503 } : {}));
   const place = folder();
   const progress: number[] = [];
-  await fetchLfsFiles([file], { repository: url, folder: place, ...quick, onProgress: (_, bytes) => progress.push(bytes) });
+  await fetchLfsFiles([file], {
+    repository: url,
+    folder: place,
+    ...quick,
+    onProgress: (_, bytes) => progress.push(bytes),
+  });
   t.deepEqual(readFileSync(join(place, file.path)), content);
   const ranges = storageRequests().map(({ headers }) => headers['range']);
   t.is(ranges[0], undefined);
@@ -123,7 +138,9 @@ test('wrong bytes of an earlier attempt are thrown away, wrong bytes of the serv
 });
 
 test('a storage that ignores the range is taken from the beginning', async (t) => {
-  const { server, repository: url } = await repository((time) => (time === 1 ? { cutAfter: 1000 } : { ignoreRange: true }));
+  const { server, repository: url } = await repository((time) =>
+    time === 1 ? { cutAfter: 1000 } : { ignoreRange: true },
+  );
   const place = folder();
   await fetchLfsFiles([file], { repository: url, folder: place, ...quick });
   t.deepEqual(readFileSync(join(place, file.path)), content);
@@ -139,7 +156,8 @@ test('what is not there, and what keeps failing, is told in a sentence', async (
     message: /answered 404 when asked for bench\/human\.jsonl: the repository is gone, private/,
   });
   await t.throwsAsync(fetchLfsFiles([file], { repository: url, folder: folder(), ...quick }), {
-    message: /could not be fetched: the storage of .* answered 500.* (1000|0) of 300000 bytes are kept; the same command goes on/,
+    message:
+      /could not be fetched: the storage of .* answered 500.* (1000|0) of 300000 bytes are kept; the same command goes on/,
   });
   await server.stop();
   await t.throwsAsync(fetchLfsFiles([file], { repository: url, folder: folder(), ...quick, attempts: 2 }), {
@@ -163,7 +181,9 @@ test('two processes that want one file do not disturb each other', async (t) => 
   const { server, repository: url, storageRequests } = await repository();
   const place = folder();
   const waits: number[] = [];
-  const both = [1, 2].map(() => fetchLfsFiles([file], { repository: url, folder: place, onWait: (_, pid) => waits.push(pid) }));
+  const both = [1, 2].map(() =>
+    fetchLfsFiles([file], { repository: url, folder: place, onWait: (_, pid) => waits.push(pid) }),
+  );
   await Promise.all(both);
   t.deepEqual(readFileSync(join(place, file.path)), content);
   t.is(storageRequests().length, 1);
@@ -188,10 +208,22 @@ test('through the proxy of the environment', async (t) => {
   await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
   const place = folder();
   const port = (proxy.address() as AddressInfo).port;
-  const child = spawn('bash', ['scripts/fetch_data.sh', '--repository', url.replace('127.0.0.1', 'hub.invalid'), '--folder', place], {
-    cwd: join(__dirname, '../..'),
-    env: { ...process.env, http_proxy: `http://127.0.0.1:${port}`, HTTP_PROXY: '', https_proxy: '', HTTPS_PROXY: '', no_proxy: '', NO_PROXY: '' },
-  });
+  const child = spawn(
+    'bash',
+    ['scripts/fetch_data.sh', '--repository', url.replace('127.0.0.1', 'hub.invalid'), '--folder', place],
+    {
+      cwd: join(__dirname, '../..'),
+      env: {
+        ...process.env,
+        http_proxy: `http://127.0.0.1:${port}`,
+        HTTP_PROXY: '',
+        https_proxy: '',
+        HTTPS_PROXY: '',
+        no_proxy: '',
+        NO_PROXY: '',
+      },
+    },
+  );
   let errors = '';
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
   await new Promise((resolve) => child.once('close', resolve));
@@ -204,14 +236,24 @@ test('through the proxy of the environment', async (t) => {
 
 test('a proxy that cannot be used is named with its variable, and not tried again', async (t) => {
   const cases = [
-    ['socks5://me:secret-word@127.0.0.1:1', /could not be fetched: The environment variable http_proxy names a SOCKS proxy/],
-    ['ftp://h', /could not be fetched: The environment variable http_proxy \("ftp:\/\/h"\) holds no address of a proxy/],
+    [
+      'socks5://me:secret-word@127.0.0.1:1',
+      /could not be fetched: The environment variable http_proxy names a SOCKS proxy/,
+    ],
+    [
+      'ftp://h',
+      /could not be fetched: The environment variable http_proxy \("ftp:\/\/h"\) holds no address of a proxy/,
+    ],
   ] as const;
   for (const [value, message] of cases) {
-    const child = spawn('bash', ['scripts/fetch_data.sh', '--repository', 'http://hub.invalid/x.git', '--folder', folder()], {
-      cwd: join(__dirname, '../..'),
-      env: { ...process.env, http_proxy: value, no_proxy: '' },
-    });
+    const child = spawn(
+      'bash',
+      ['scripts/fetch_data.sh', '--repository', 'http://hub.invalid/x.git', '--folder', folder()],
+      {
+        cwd: join(__dirname, '../..'),
+        env: { ...process.env, http_proxy: value, no_proxy: '' },
+      },
+    );
     let errors = '';
     child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
     t.is(await new Promise((resolve) => child.once('close', resolve)), 1);
@@ -223,7 +265,9 @@ test('a proxy that cannot be used is named with its variable, and not tried agai
 test('scripts/fetch_data.sh asks for the three files by their published digests', async (t) => {
   const { server, repository: url } = await repository();
   const place = folder();
-  const child = spawn('bash', ['scripts/fetch_data.sh', '--repository', url, '--folder', place], { cwd: join(__dirname, '../..') });
+  const child = spawn('bash', ['scripts/fetch_data.sh', '--repository', url, '--folder', place], {
+    cwd: join(__dirname, '../..'),
+  });
   let errors = '';
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
   const code = await new Promise((resolve) => child.once('close', resolve));

@@ -36,7 +36,9 @@ const MEDIA_TYPE = 'application/vnd.git-lfs+json';
  */
 export async function fetchLfsFiles(files: readonly LfsFile[], options: LfsOptions): Promise<void> {
   const { attempts, pauseMs, stallMs } = options;
-  const patience = Object.fromEntries(Object.entries({ attempts, pauseMs, stallMs }).filter(([, value]) => value !== undefined));
+  const patience = Object.fromEntries(
+    Object.entries({ attempts, pauseMs, stallMs }).filter(([, value]) => value !== undefined),
+  );
   for (const file of files) {
     await download({
       what: file.path,
@@ -58,7 +60,12 @@ interface DownloadAction {
 }
 
 /** Each attempt asks anew where the object lies: such addresses expire. */
-async function openObject(file: LfsFile, offset: number, repository: string, signal: AbortSignal | undefined): Promise<AsyncIterable<Uint8Array>> {
+async function openObject(
+  file: LfsFile,
+  offset: number,
+  repository: string,
+  signal: AbortSignal | undefined,
+): Promise<AsyncIterable<Uint8Array>> {
   const { href, header } = await locate(file, repository, signal);
   const headers = { ...header, ...(offset > 0 ? { Range: `bytes=${offset}-` } : {}) };
   const response = await fetchThroughProxy(href, { headers, ...(signal ? { signal } : {}) });
@@ -69,7 +76,11 @@ async function openObject(file: LfsFile, offset: number, repository: string, sig
   return Readable.fromWeb(response.body as ReadableStream<Uint8Array>);
 }
 
-async function locate({ path, bytes, sha256 }: LfsFile, repository: string, signal: AbortSignal | undefined): Promise<DownloadAction> {
+async function locate(
+  { path, bytes, sha256 }: LfsFile,
+  repository: string,
+  signal: AbortSignal | undefined,
+): Promise<DownloadAction> {
   const response = await fetchThroughProxy(`${repository}/info/lfs/objects/batch`, {
     method: 'POST',
     headers: { Accept: MEDIA_TYPE, 'Content-Type': MEDIA_TYPE },
@@ -80,7 +91,9 @@ async function locate({ path, bytes, sha256 }: LfsFile, repository: string, sign
     await response.body?.cancel();
     const sentence = `${repository} answered ${response.status} when asked for ${path}`;
     if ([401, 403, 404].includes(response.status))
-      throw new DownloadError(`${sentence}: the repository is gone, private, or has no Git LFS files. ` + `Check the address.`);
+      throw new DownloadError(
+        `${sentence}: the repository is gone, private, or has no Git LFS files. ` + `Check the address.`,
+      );
     throw new Error(sentence);
   }
   const answer = (await response.json().catch((error: unknown) => {

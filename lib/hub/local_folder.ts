@@ -69,10 +69,7 @@ async function isGguf(file: string): Promise<boolean> {
 async function adapterFacts(folder: string, names: readonly string[]): Promise<AdapterFacts> {
   const hasTokenizer = names.includes(TOKENIZER_FILE);
   try {
-    const config = parseModelJson(await readFile(join(folder, ADAPTER_CONFIG_FILE), 'utf8')) as Record<
-      string,
-      unknown
-    >;
+    const config = parseModelJson(await readFile(join(folder, ADAPTER_CONFIG_FILE), 'utf8')) as Record<string, unknown>;
     const { base_model_name_or_path: base, task_type: task, peft_type: kind } = config;
     return { base: textOr(base), task: textOr(task), kind: textOr(kind), hasTokenizer };
   } catch {

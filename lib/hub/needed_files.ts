@@ -23,7 +23,8 @@ function headFiles(paths: readonly string[]): string[] {
 export function neededFiles(paths: readonly string[], name: string): string[] {
   const weights = WEIGHTS_FILES.find((file) => paths.includes(file));
   if (weights === undefined) refuseForeignFiles(paths, name);
-  if (!paths.includes(CONFIG_FILE)) throw new HubError(`${name} has no config.json: it is no model that transformers would load.`);
+  if (!paths.includes(CONFIG_FILE))
+    throw new HubError(`${name} has no config.json: it is no model that transformers would load.`);
   if (weights === undefined) {
     const others = paths.filter((path) => /\.(safetensors|bin|gguf|pt|pth|msgpack|h5)$/.test(path));
     const found = others.length === 0 ? 'no weights at all' : `only ${others.slice(0, 3).join(', ')}`;
@@ -36,7 +37,8 @@ export function neededFiles(paths: readonly string[], name: string): string[] {
 }
 
 function refuseForeignFiles(paths: readonly string[], name: string): void {
-  if (paths.includes(ADAPTER_CONFIG_FILE)) throw new HubError(adapterSentence(name, { hasTokenizer: paths.includes(TOKENIZER_FILE) }));
+  if (paths.includes(ADAPTER_CONFIG_FILE))
+    throw new HubError(adapterSentence(name, { hasTokenizer: paths.includes(TOKENIZER_FILE) }));
   const gguf = paths.find((path) => path.endsWith('.gguf'));
   if (gguf !== undefined) throw new HubError(ggufSentence(`${gguf} of ${name}`));
 }
@@ -50,7 +52,10 @@ export function shardsOf(index: string, file: string, name: string): string[] {
     throw new HubError(`${file} of ${name} is not valid JSON (${(error as Error).message}).`);
   }
   const files = typeof map === 'object' && map !== null ? Object.values(map) : [];
-  if (files.length === 0 || !files.every((shard) => typeof shard === 'string' && /^[\w.-]+$/.test(shard) && !shard.startsWith('.'))) {
+  if (
+    files.length === 0 ||
+    !files.every((shard) => typeof shard === 'string' && /^[\w.-]+$/.test(shard) && !shard.startsWith('.'))
+  ) {
     throw new HubError(`${file} of ${name} has no "weight_map" of tensor names to files.`);
   }
   return [...new Set(files as string[])];

@@ -18,7 +18,10 @@ export function hubReference(text: string): ModelReference | undefined {
   const match = HUB_ID.exec(text);
   if (!match) return undefined;
   const revision = match[2] ?? 'main';
-  if (!/^[\w./+-]+$/.test(revision) || revision.split('/').some((part) => part === '' || part === '.' || part === '..')) {
+  if (
+    !/^[\w./+-]+$/.test(revision) ||
+    revision.split('/').some((part) => part === '' || part === '.' || part === '..')
+  ) {
     throw new HubError(`"${revision}" in ${text} cannot be a revision; give a branch, a tag or a commit after the @.`);
   }
   return { name: match[1]!, revision };

@@ -1,14 +1,6 @@
 // Which type a value has, and Python's values from JSON's.
 
-import {
-  NativeObject,
-  PythonDict,
-  PythonFloat,
-  PythonTuple,
-  typeName,
-  Undefined,
-  type Value,
-} from './values';
+import { NativeObject, PythonDict, PythonFloat, PythonTuple, typeName, Undefined, type Value } from './values';
 import { JinjaTypeError } from './errors';
 
 export function notIterable(value: Value): JinjaTypeError {

@@ -28,24 +28,46 @@ export async function readCheemsJudgeData(file: string, signal?: AbortSignal): P
 
 function promptOf(row: JsonObject, text: string, source: Source, number: number): PreferencePrompt {
   const rank = field(row, 'rank');
-  if (!isObject(rank)) throw new DataError(source, `compat cheems judges ranked data only, but "rank" is ${rank === undefined ? 'missing' : show(rank)}`);
-  const contents = new Map(listOf(row['responses'], 'responses', source).map((response) => {
-    if (!isObject(response) || typeof response['id'] !== 'string') throw new DataError(source, `a response must have an id, but is ${show(response)}`);
-    return [response['id'], textOf(response['content'], 'content', source)];
-  }));
+  if (!isObject(rank))
+    throw new DataError(
+      source,
+      `compat cheems judges ranked data only, but "rank" is ${rank === undefined ? 'missing' : show(rank)}`,
+    );
+  const contents = new Map(
+    listOf(row['responses'], 'responses', source).map((response) => {
+      if (!isObject(response) || typeof response['id'] !== 'string')
+        throw new DataError(source, `a response must have an id, but is ${show(response)}`);
+      return [response['id'], textOf(response['content'], 'content', source)];
+    }),
+  );
   const ids = keysInOrder(rank, text, source);
   const responses = ids.map((id) => {
     const content = contents.get(id);
-    if (content === undefined) throw new DataError(source, `"rank" names ${show(id)}, which is no response of this row`);
+    if (content === undefined)
+      throw new DataError(source, `"rank" names ${show(id)}, which is no response of this row`);
     return { id, content, source };
   });
   const ranks = ids.map((id) => {
     const given = rank[id];
-    const parsed = typeof given === 'number' && Number.isInteger(given) ? given : typeof given === 'string' ? parsePythonInteger(given) : undefined;
-    if (parsed === undefined) throw new DataError(source, `the rank of ${show(id)} must be an integer, but is ${show(given)}`);
+    const parsed =
+      typeof given === 'number' && Number.isInteger(given)
+        ? given
+        : typeof given === 'string'
+          ? parsePythonInteger(given)
+          : undefined;
+    if (parsed === undefined)
+      throw new DataError(source, `the rank of ${show(id)} must be an integer, but is ${show(given)}`);
     return parsed;
   });
-  return { id: String(number), prompt: textOf(row['input'], 'input', source), responses, pairs: [], ranks, category: categoryOf(row, source), source };
+  return {
+    id: String(number),
+    prompt: textOf(row['input'], 'input', source),
+    responses,
+    pairs: [],
+    ranks,
+    category: categoryOf(row, source),
+    source,
+  };
 }
 
 /** The keys of the row's "rank" as they stand in the text. A key given twice keeps its first place, as in Python. */
@@ -57,7 +79,10 @@ function keysInOrder(rank: JsonObject, text: string, source: Source): string[] {
   const found = [...body.matchAll(/("(?:[^"\\]|\\.)*")\s*:/g)].map((match) => JSON.parse(match[1]!) as string);
   const inOrder = [...new Set(found)];
   if (inOrder.length === keys.length && inOrder.every((key) => Object.hasOwn(rank, key))) return inOrder;
-  throw new DataError(source, 'the order of the keys of "rank" cannot be told, and the original judges in that order; give the data as JSON lines, one row a line');
+  throw new DataError(
+    source,
+    'the order of the keys of "rank" cannot be told, and the original judges in that order; give the data as JSON lines, one row a line',
+  );
 }
 
 /** Element 0: of a plain text that is its first character. */
@@ -65,7 +90,10 @@ function categoryOf(row: JsonObject, source: Source): string {
   const value = field(row, 'category');
   const first: unknown = typeof value === 'string' ? [...value][0] : Array.isArray(value) ? value[0] : undefined;
   if (typeof first !== 'string') {
-    throw new DataError(source, `compat cheems judges data with a category only: a list of texts, not ${value === undefined ? 'nothing' : show(value)}`);
+    throw new DataError(
+      source,
+      `compat cheems judges data with a category only: a list of texts, not ${value === undefined ? 'nothing' : show(value)}`,
+    );
   }
   return first;
 }

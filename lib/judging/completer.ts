@@ -53,7 +53,11 @@ export interface Completer {
    * One completion a conversation, in their order. The conversations may come from a generator: they are taken as there is
    * room. Rejects where one of them cannot be had at all; what was answered by then must not be lost where it cost something.
    */
-  complete(conversations: Iterable<readonly Message[]>, options: CompletionOptions, control?: CompletionControl): Promise<Completion[]>;
+  complete(
+    conversations: Iterable<readonly Message[]>,
+    options: CompletionOptions,
+    control?: CompletionControl,
+  ): Promise<Completion[]>;
   /** Facts for `results.json`: plain JSON, no secrets. */
   describe?(): Record<string, unknown>;
   dispose?(): Promise<void> | void;

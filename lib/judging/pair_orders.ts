@@ -28,10 +28,12 @@ export function pairsToJudge(prompts: readonly PreferencePrompt[]): [chosen: num
   const ranked = prompts.some(({ ranks }) => ranks);
   return prompts.map(({ ranks, pairs }) => {
     if (!ranked) return distinct(pairs);
-    return (ranks ?? []).flatMap((_, i) => ranks!.slice(i + 1).flatMap((rank, k): [number, number][] => {
-      const j = i + 1 + k;
-      return ranks![i]! < rank ? [[i, j]] : rank < ranks![i]! ? [[j, i]] : [];
-    }));
+    return (ranks ?? []).flatMap((_, i) =>
+      ranks!.slice(i + 1).flatMap((rank, k): [number, number][] => {
+        const j = i + 1 + k;
+        return ranks![i]! < rank ? [[i, j]] : rank < ranks![i]! ? [[j, i]] : [];
+      }),
+    );
   });
 }
 

@@ -6,7 +6,11 @@ import type { Completion } from './completer';
 import { ResponseCache } from './response_cache';
 
 const file = () => join(mkdtempSync(join(tmpdir(), 'cache-')), 'cache.jsonl');
-const completion = (text: string): Completion => ({ text, finish: 'stop', usage: { promptTokens: 3, completionTokens: 1 } });
+const completion = (text: string): Completion => ({
+  text,
+  finish: 'stop',
+  usage: { promptTokens: 3, completionTokens: 1 },
+});
 
 test('what was set is there, at once and after opening anew', async (t) => {
   const path = file();
@@ -18,7 +22,11 @@ test('what was set is there, at once and after opening anew', async (t) => {
   const check = async (one: ResponseCache) => {
     t.is(one.size, 5);
     t.deepEqual(await one.get('b'), completion('b\n"b"'));
-    t.deepEqual(await one.get('long'), { ...completion(long), reasoning: 'hm', firstTokens: [{ token: 'A', logprob: -0.1 }] });
+    t.deepEqual(await one.get('long'), {
+      ...completion(long),
+      reasoning: 'hm',
+      firstTokens: [{ token: 'A', logprob: -0.1 }],
+    });
     t.deepEqual(await one.get('d'), completion('d'));
     t.is(await one.get('x'), undefined);
   };
@@ -48,7 +56,8 @@ test('torn at any byte: every whole line is kept, and the file goes on', async (
     await torn.close();
     const again = await ResponseCache.open(path);
     t.is(again.size, torn.size);
-    for (const [i, key] of ['a', 'b'].entries()) if (torn.size > i + 1) t.deepEqual(await again.get(key), completion(`text of ${key}, 中文`));
+    for (const [i, key] of ['a', 'b'].entries())
+      if (torn.size > i + 1) t.deepEqual(await again.get(key), completion(`text of ${key}, 中文`));
     await again.close();
   }
 });
@@ -75,7 +84,10 @@ test('a file or folder that is removed, moved or replaced meanwhile takes no fur
     const cache = await ResponseCache.open(path);
     await cache.set('a', completion('a'));
     remove(path);
-    await t.throwsAsync(cache.set('b', completion('b')), { name: 'JudgeError', message: /could not be written to .*removed, moved or replaced/ });
+    await t.throwsAsync(cache.set('b', completion('b')), {
+      name: 'JudgeError',
+      message: /could not be written to .*removed, moved or replaced/,
+    });
     t.is(await cache.get('b'), undefined);
     await cache.close();
   }

@@ -33,7 +33,10 @@ export class ResponseCache {
   private writing: Promise<void> | undefined;
   private end = 0;
 
-  private constructor(readonly file: string, private readonly handle: FileHandle) {}
+  private constructor(
+    readonly file: string,
+    private readonly handle: FileHandle,
+  ) {}
 
   /**
    * Opens or makes the file (its folder exists) and reads which answers it has. The caller sees to it that no other process writes it.
@@ -96,7 +99,9 @@ export class ResponseCache {
         await this.append(batch);
         for (const { resolve } of batch) resolve();
       } catch (error) {
-        const failure = new JudgeError(`The answers could not be written to ${this.file} (${(error as Error).message}). Those that were written before stay good.`);
+        const failure = new JudgeError(
+          `The answers could not be written to ${this.file} (${(error as Error).message}). Those that were written before stay good.`,
+        );
         for (const { reject } of batch) reject(failure);
       }
     }
@@ -150,7 +155,9 @@ export class ResponseCache {
     if (bytes.length === 0) return;
     const parsed = parseLine(bytes);
     if (!parsed) {
-      throw new JudgeError(`${this.file}:${line}: this is no stored answer. If the file is a cache that was damaged, delete the line; else give another --judge_cache.`);
+      throw new JudgeError(
+        `${this.file}:${line}: this is no stored answer. If the file is a cache that was damaged, delete the line; else give another --judge_cache.`,
+      );
     }
     this.places.set(parsed.key, { offset, length: bytes.length });
   }
@@ -194,7 +201,9 @@ export async function openLockedCache(file: string): Promise<LockedCache> {
     };
   } catch (error) {
     await lock.release();
-    throw error instanceof JudgeError ? error : new JudgeError(`The answers of the judge cannot be kept in ${file} (${(error as Error).message}).`);
+    throw error instanceof JudgeError
+      ? error
+      : new JudgeError(`The answers of the judge cannot be kept in ${file} (${(error as Error).message}).`);
   }
 }
 
@@ -203,7 +212,10 @@ async function lockCache(file: string): Promise<ProcessLock> {
     await mkdir(dirname(file), { recursive: true });
     return await takeLock(`${file}.lock`);
   } catch (error) {
-    if (error instanceof LockHeld) throw new JudgeError(`${file} is in use by another evaluation (${error.holder}). ${error.again}, or give another --judge_cache.`);
+    if (error instanceof LockHeld)
+      throw new JudgeError(
+        `${file} is in use by another evaluation (${error.holder}). ${error.again}, or give another --judge_cache.`,
+      );
     throw new JudgeError(`${file} cannot be locked (${(error as Error).message}).`);
   }
 }

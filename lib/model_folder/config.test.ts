@@ -11,8 +11,13 @@ function temporaryFolder(t: ExecutionContext): string {
 }
 
 test('the padding id is never one that ends a sample or a sequence', (t) => {
-  const choose = (pad: number | undefined, configPad: number | undefined, others: number[], avoid: number[], ends: number[] = []) =>
-    choosePadTokenId({ pad, others }, configPad, new Set(avoid), new Set(ends), 10);
+  const choose = (
+    pad: number | undefined,
+    configPad: number | undefined,
+    others: number[],
+    avoid: number[],
+    ends: number[] = [],
+  ) => choosePadTokenId({ pad, others }, configPad, new Set(avoid), new Set(ends), 10);
   t.is(choose(undefined, 0, [5], [3]), 0);
   t.is(choose(1, 0, [5], [3]), 1);
   t.is(choose(3, 0, [5], [3]), 0);
@@ -25,18 +30,47 @@ test('the padding id is never one that ends a sample or a sequence', (t) => {
 
 test("a config keeps its other fields and its numbers' spelling, and takes the tokenizer's padding", async (t) => {
   const folder = temporaryFolder(t);
-  const source = '{"architectures": ["Qwen2ForCausalLM"], "auto_map": {"AutoModel": "x.py"}, "rms_norm_eps": 1e-06, "attention_dropout": 0.0, "rope_theta": 1000000.0, "eos_token_id": 2, "name": "a \\"1.0\\" b", "big": 12345678901234567890}';
+  const source =
+    '{"architectures": ["Qwen2ForCausalLM"], "auto_map": {"AutoModel": "x.py"}, "rms_norm_eps": 1e-06, "attention_dropout": 0.0, "rope_theta": 1000000.0, "eos_token_id": 2, "name": "a \\"1.0\\" b", "big": 12345678901234567890}';
   writeFileSync(join(folder, 'config.json'), source);
-  writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ pad_token: '<pad>', unk_token: { content: '<unk>' } }));
-  writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify({ added_tokens: [{ id: 1, content: '<pad>', special: true }, { id: 4, content: '<unk>', special: true }, { id: 2, content: '<end>', special: true }] }));
+  writeFileSync(
+    join(folder, 'tokenizer_config.json'),
+    JSON.stringify({ pad_token: '<pad>', unk_token: { content: '<unk>' } }),
+  );
+  writeFileSync(
+    join(folder, 'tokenizer.json'),
+    JSON.stringify({
+      added_tokens: [
+        { id: 1, content: '<pad>', special: true },
+        { id: 4, content: '<unk>', special: true },
+        { id: 2, content: '<end>', special: true },
+      ],
+    }),
+  );
   const request = { baseFolder: folder, classPrefix: 'Qwen2', vocabSize: 10, dtype: 'bfloat16' as const };
   const { config, padTokenId, newPadToken } = await makeConfig({ ...request, lastTokens: new Map([[2, 100]]) });
   t.is(padTokenId, 1);
   t.is(newPadToken, undefined);
-  const other = await makeConfig({ ...request, lastTokens: new Map([[2, 1], [1, 1]]) });
+  const other = await makeConfig({
+    ...request,
+    lastTokens: new Map([
+      [2, 1],
+      [1, 1],
+    ]),
+  });
   t.is(other.padTokenId, 4);
   t.is(other.newPadToken, '<unk>');
-  for (const text of ['"rms_norm_eps": 1e-06', '"attention_dropout": 0.0', '"rope_theta": 1000000.0', '"big": 12345678901234567890', '"name": "a \\"1.0\\" b"', '"pad_token_id": 1', '"dtype": "bfloat16"', '"torch_dtype": "bfloat16"']) t.true(config.includes(text), text);
+  for (const text of [
+    '"rms_norm_eps": 1e-06',
+    '"attention_dropout": 0.0',
+    '"rope_theta": 1000000.0',
+    '"big": 12345678901234567890',
+    '"name": "a \\"1.0\\" b"',
+    '"pad_token_id": 1',
+    '"dtype": "bfloat16"',
+    '"torch_dtype": "bfloat16"',
+  ])
+    t.true(config.includes(text), text);
   t.false(config.includes('auto_map'));
   t.deepEqual((JSON.parse(config) as { architectures: unknown }).architectures, ['Qwen2ForSequenceClassification']);
 });
@@ -45,7 +79,14 @@ test('an InternLM2 is saved as the Llama that its class makes of what config.jso
   const folder = temporaryFolder(t);
   const saved = async (fields: Record<string, unknown>) => {
     writeFileSync(join(folder, 'config.json'), JSON.stringify({ model_type: 'internlm2', ...fields }));
-    const made = await makeConfig({ baseFolder: folder, classPrefix: 'Llama', savedFamily: 'llama', vocabSize: 10, lastTokens: new Map([[2, 1]]), dtype: 'float32' });
+    const made = await makeConfig({
+      baseFolder: folder,
+      classPrefix: 'Llama',
+      savedFamily: 'llama',
+      vocabSize: 10,
+      lastTokens: new Map([[2, 1]]),
+      dtype: 'float32',
+    });
     return JSON.parse(made.config) as Record<string, unknown>;
   };
   t.like(await saved({}), { model_type: 'llama', attention_bias: true, vocab_size: 10 });
@@ -54,21 +95,47 @@ test('an InternLM2 is saved as the Llama that its class makes of what config.jso
   t.false('bias' in plain);
 });
 
-test('the rope of a saved model is the base model\'s in both spellings, of which transformers 5 takes rope_scaling', async (t) => {
+test("the rope of a saved model is the base model's in both spellings, of which transformers 5 takes rope_scaling", async (t) => {
   const folder = temporaryFolder(t);
   const ropeOf = async (rope: Record<string, unknown>) => {
     writeFileSync(join(folder, 'config.json'), JSON.stringify({ model_type: 'llama', ...rope }));
-    const made = await makeConfig({ baseFolder: folder, classPrefix: 'Llama', vocabSize: 10, lastTokens: new Map([[2, 1]]), dtype: 'float32' });
+    const made = await makeConfig({
+      baseFolder: folder,
+      classPrefix: 'Llama',
+      vocabSize: 10,
+      lastTokens: new Map([[2, 1]]),
+      dtype: 'float32',
+    });
     const { rope_theta, rope_scaling, rope_parameters } = JSON.parse(made.config) as Record<string, unknown>;
     return { rope_theta, rope_scaling, rope_parameters };
   };
   const yarn = { rope_type: 'yarn', factor: 4 };
   const plain = { rope_type: 'default' };
   // The theta within the parameters counts before the one beside them.
-  t.deepEqual(await ropeOf({ rope_theta: 50, rope_parameters: { ...yarn, rope_theta: 70 } }), { rope_theta: 70, rope_scaling: yarn, rope_parameters: { ...yarn, rope_theta: 70 } });
-  t.deepEqual(await ropeOf({ rope_theta: 50, rope_parameters: yarn }), { rope_theta: 50, rope_scaling: yarn, rope_parameters: yarn });
-  t.deepEqual(await ropeOf({ rope_scaling: {}, rope_parameters: { ...plain, rope_theta: 70 } }), { rope_theta: 70, rope_scaling: null, rope_parameters: { ...plain, rope_theta: 70 } });
-  t.deepEqual(await ropeOf({ rope_parameters: { type: 'yarn', factor: 4 } }), { rope_theta: undefined, rope_scaling: { type: 'yarn', factor: 4 }, rope_parameters: { type: 'yarn', factor: 4 } });
+  t.deepEqual(await ropeOf({ rope_theta: 50, rope_parameters: { ...yarn, rope_theta: 70 } }), {
+    rope_theta: 70,
+    rope_scaling: yarn,
+    rope_parameters: { ...yarn, rope_theta: 70 },
+  });
+  t.deepEqual(await ropeOf({ rope_theta: 50, rope_parameters: yarn }), {
+    rope_theta: 50,
+    rope_scaling: yarn,
+    rope_parameters: yarn,
+  });
+  t.deepEqual(await ropeOf({ rope_scaling: {}, rope_parameters: { ...plain, rope_theta: 70 } }), {
+    rope_theta: 70,
+    rope_scaling: null,
+    rope_parameters: { ...plain, rope_theta: 70 },
+  });
+  t.deepEqual(await ropeOf({ rope_parameters: { type: 'yarn', factor: 4 } }), {
+    rope_theta: undefined,
+    rope_scaling: { type: 'yarn', factor: 4 },
+    rope_parameters: { type: 'yarn', factor: 4 },
+  });
   // Where rope_scaling stands beside rope_parameters, these do not count.
-  t.deepEqual(await ropeOf({ rope_theta: 50, rope_scaling: yarn, rope_parameters: { ...plain, rope_theta: 70 } }), { rope_theta: 50, rope_scaling: yarn, rope_parameters: undefined });
+  t.deepEqual(await ropeOf({ rope_theta: 50, rope_scaling: yarn, rope_parameters: { ...plain, rope_theta: 70 } }), {
+    rope_theta: 50,
+    rope_scaling: yarn,
+    rope_parameters: undefined,
+  });
 });

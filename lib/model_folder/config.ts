@@ -35,14 +35,22 @@ interface SpecialTokens {
   textOf: Map<number, string>;
 }
 
-const textOfToken = (token: unknown): unknown => (typeof token === 'object' && token !== null ? (token as { content?: unknown }).content : token);
+const textOfToken = (token: unknown): unknown =>
+  typeof token === 'object' && token !== null ? (token as { content?: unknown }).content : token;
 
 /** Empty for a folder without a tokenizer. */
 async function readSpecialTokens(baseFolder: string, files: FileSystem): Promise<SpecialTokens> {
   const config = (await readJson(join(baseFolder, TOKENIZER_CONFIG_FILE), files)) ?? {};
   const tokenizer = (await readJson(join(baseFolder, TOKENIZER_FILE), files)) ?? {};
-  const listed = (Array.isArray(tokenizer['added_tokens']) ? tokenizer['added_tokens'] : []) as { id?: unknown; content?: unknown; special?: unknown }[];
-  const added = listed.filter((token): token is { id: number; content: string; special?: unknown } => Number.isInteger(token.id) && typeof token.content === 'string');
+  const listed = (Array.isArray(tokenizer['added_tokens']) ? tokenizer['added_tokens'] : []) as {
+    id?: unknown;
+    content?: unknown;
+    special?: unknown;
+  }[];
+  const added = listed.filter(
+    (token): token is { id: number; content: string; special?: unknown } =>
+      Number.isInteger(token.id) && typeof token.content === 'string',
+  );
   const idOf = new Map<unknown, number>(added.map(({ id, content }) => [content, id]));
   const named = ['unk_token', 'bos_token'].map((name) => idOf.get(textOfToken(config[name])));
   const special = added.filter((token) => token.special === true).map(({ id }) => id);
@@ -63,15 +71,25 @@ async function readSpecialTokens(baseFolder: string, files: FileSystem): Promise
  * begin and other special tokens (never an end-of-sequence id of config.json), then the highest id of the vocabulary
  * that no sample ends with.
  */
-export function choosePadTokenId(tokens: { pad?: number | undefined; others?: readonly number[] }, configPad: number | undefined, avoid: ReadonlySet<number>, endIds: ReadonlySet<number>, vocabSize: number): number {
-  const usable = (id: number | undefined): id is number => id !== undefined && id >= 0 && id < vocabSize && !avoid.has(id);
+export function choosePadTokenId(
+  tokens: { pad?: number | undefined; others?: readonly number[] },
+  configPad: number | undefined,
+  avoid: ReadonlySet<number>,
+  endIds: ReadonlySet<number>,
+  vocabSize: number,
+): number {
+  const usable = (id: number | undefined): id is number =>
+    id !== undefined && id >= 0 && id < vocabSize && !avoid.has(id);
   for (const id of [tokens.pad, configPad]) if (usable(id)) return id;
   for (const id of tokens.others ?? []) if (usable(id) && !endIds.has(id)) return id;
   for (let id = vocabSize - 1; id >= 0; id -= 1) if (usable(id) && !endIds.has(id)) return id;
-  throw new ModelFolderError('Every id of the vocabulary ends some sample, so config.json can have no pad_token_id that transformers would not take for padding. Are the input_ids right?');
+  throw new ModelFolderError(
+    'Every id of the vocabulary ends some sample, so config.json can have no pad_token_id that transformers would not take for padding. Are the input_ids right?',
+  );
 }
 
-const asIds = (value: unknown): number[] => (Array.isArray(value) ? value : [value]).map(Number).filter(Number.isInteger);
+const asIds = (value: unknown): number[] =>
+  (Array.isArray(value) ? value : [value]).map(Number).filter(Number.isInteger);
 
 export interface ConfigRequest {
   baseFolder: string;
@@ -107,7 +125,7 @@ export async function makeConfig(request: ConfigRequest, files: FileSystem = rea
     new Set(plain['eos_token_id'] == null ? [] : asIds(plain['eos_token_id'])),
     request.vocabSize,
   );
-  delete config['auto_map'];  // names Python files of the base model that are not copied
+  delete config['auto_map']; // names Python files of the base model that are not copied
   delete config['num_labels'];
   if (request.savedFamily !== undefined && request.savedFamily !== plain['model_type']) {
     // Weights of another family's names: the fields that only the base model's own code knows would mislead.
@@ -142,7 +160,7 @@ function spellRopeBothWays(config: Record<string, unknown>): void {
   const parameters = config['rope_parameters'];
   if (typeof parameters !== 'object' || parameters === null) return;
   if (isFilledObject(config['rope_scaling'])) {
-    delete config['rope_parameters'];  // it does not count
+    delete config['rope_parameters']; // it does not count
     return;
   }
   const { rope_theta: theta, ...scaling } = parameters as Record<string, unknown>;

@@ -38,7 +38,11 @@ export async function writeTokenizerFiles(
 }
 
 /** Writes all but the weights into an existing folder. config.json comes last: without it a folder is no model. */
-async function writeDescription(folder: string, plan: ModelFolderPlan, files: FileSystem = realFileSystem): Promise<void> {
+async function writeDescription(
+  folder: string,
+  plan: ModelFolderPlan,
+  files: FileSystem = realFileSystem,
+): Promise<void> {
   await writeTokenizerFiles(folder, plan.baseFolder, plan.tokenizerChanges, files);
   await files.writeDurably(join(folder, FACTS_FILE), factsText(plan.facts));
   await files.writeDurably(join(folder, CONFIG_FILE), plan.config);
@@ -48,7 +52,13 @@ async function writeDescription(folder: string, plan: ModelFolderPlan, files: Fi
  * Writes a whole model folder into an existing folder. Weights that are trained rounded to bfloat16 are saved so; others in
  * the dtype that they are held in, which is bfloat16 for the matrices of a bfloat16 optimizer state.
  */
-export async function writeModelFolder(folder: string, plan: ModelFolderPlan, model: Pick<EngineModel, 'saveWeights'>, dtype: Precision, files: FileSystem = realFileSystem): Promise<void> {
+export async function writeModelFolder(
+  folder: string,
+  plan: ModelFolderPlan,
+  model: Pick<EngineModel, 'saveWeights'>,
+  dtype: Precision,
+  files: FileSystem = realFileSystem,
+): Promise<void> {
   await model.saveWeights(join(folder, WEIGHTS_FILE), dtype === 'bfloat16' ? dtype : 'held');
   await writeDescription(folder, plan, files);
 }
@@ -60,14 +70,18 @@ const MODEL_FILES = [WEIGHTS_FILE, ...TOKENIZER_FILES, FACTS_FILE, CONFIG_FILE];
  * copies elsewhere. Each file appears by a rename. config.json is removed first and set last, so that a kill in
  * between leaves a folder that is no model rather than a mixture of two; the checkpoint is not touched.
  */
-export async function exportModel(checkpoint: string, outputDir: string, files: FileSystem = realFileSystem): Promise<void> {
+export async function exportModel(
+  checkpoint: string,
+  outputDir: string,
+  files: FileSystem = realFileSystem,
+): Promise<void> {
   if (await files.kindOf(join(outputDir, CONFIG_FILE))) await files.removeFile(join(outputDir, CONFIG_FILE));
   await files.flushFolder(outputDir);
   for (const name of MODEL_FILES) {
     const source = join(checkpoint, name);
     const target = join(outputDir, name);
     if (!(await files.kindOf(source))) {
-      if (await files.kindOf(target)) await files.removeFile(target);  // of an earlier run's tokenizer
+      if (await files.kindOf(target)) await files.removeFile(target); // of an earlier run's tokenizer
       continue;
     }
     const temporary = join(outputDir, `.writing-${name}-${process.pid}`);

@@ -30,7 +30,14 @@ test('what training writes into cheems.json is what scoring reads; another shape
   t.is(factsText(FACTS), `${JSON.stringify(FACTS, null, 2)}\n`);
   writeFileSync(file, '{"do_strip": true, "of a later version": 1}');
   t.deepEqual(await readSampleChoices(folder), { do_strip: true });
-  for (const broken of ['[]', 'null', '{', '{"do_strip": 1}', '{"compat": "other"}', '{"special_tokens_in_text": null}']) {
+  for (const broken of [
+    '[]',
+    'null',
+    '{',
+    '{"do_strip": 1}',
+    '{"compat": "other"}',
+    '{"special_tokens_in_text": null}',
+  ]) {
     writeFileSync(file, broken);
     const error = await t.throwsAsync(readSampleChoices(folder), { instanceOf: ModelFolderError });
     t.true(error.message.startsWith(`${file} is broken`), broken);

@@ -50,7 +50,12 @@ export const SMALL_MODEL_FILES: ReadonlySet<string> = new Set([
 ]);
 
 /** Weights in the order in which the engine looks for them, which is transformers': in one file, or an index of several. */
-export const WEIGHTS_FILES = [WEIGHTS_FILE, `${WEIGHTS_FILE}.index.json`, 'pytorch_model.bin', 'pytorch_model.bin.index.json'];
+export const WEIGHTS_FILES = [
+  WEIGHTS_FILE,
+  `${WEIGHTS_FILE}.index.json`,
+  'pytorch_model.bin',
+  'pytorch_model.bin.index.json',
+];
 /** Heads that some trainers store beside the backbone; of the two the first counts. */
 export const VALUE_HEAD_FILES = ['value_head.safetensors', 'value_head.bin'] as const;
 /** LDL's regression_layer.pt and gating_layer.pt. */

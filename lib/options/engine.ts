@@ -27,12 +27,16 @@ export const deviceMemoryReserve = (group: string) =>
     {
       group,
       describe:
-        'GiB of the free memory that must be left: NVIDIA\'s libraries take some at their first use [default: 1 on a GPU, 0 on the CPU]',
+        "GiB of the free memory that must be left: NVIDIA's libraries take some at their first use [default: 1 on a GPU, 0 on the CPU]",
     },
   );
 
 export const numThreads = (group: string) =>
-  number(ENGINE_DEFAULTS.ModelLoadOptions.numThreads, { from: 0, integer: true }, { group, describe: 'threads of the engine; 0: one for each usable core' });
+  number(
+    ENGINE_DEFAULTS.ModelLoadOptions.numThreads,
+    { from: 0, integer: true },
+    { group, describe: 'threads of the engine; 0: one for each usable core' },
+  );
 
 export const device = (group: string) =>
   textWithDefault(ENGINE_DEFAULTS.ModelLoadOptions.device, {

@@ -14,7 +14,11 @@ export const samplingTable = {
     { from: 1, integer: true },
     { group: ANSWERS, otherName: 'max_new_tokens', describe: 'tokens of an answer, thoughts included' },
   ),
-  temperature: number(ENGINE_DEFAULTS.GenerationOptions.temperature, { from: 0 }, { group: ANSWERS, describe: 'of sampling; 0: greedy' }),
+  temperature: number(
+    ENGINE_DEFAULTS.GenerationOptions.temperature,
+    { from: 0 },
+    { group: ANSWERS, describe: 'of sampling; 0: greedy' },
+  ),
   top_p: number(
     ENGINE_DEFAULTS.GenerationOptions.topP,
     { above: 0, to: 1 },
@@ -25,7 +29,11 @@ export const samplingTable = {
     { from: 0, integer: true },
     { group: ANSWERS, describe: 'draw among this many likeliest tokens; 0: all' },
   ),
-  seed: number(ENGINE_DEFAULTS.GenerationOptions.seed, { from: 0, to: 0xffffffff, integer: true }, { group: ANSWERS, describe: 'of sampling' }),
+  seed: number(
+    ENGINE_DEFAULTS.GenerationOptions.seed,
+    { from: 0, to: 0xffffffff, integer: true },
+    { group: ANSWERS, describe: 'of sampling' },
+  ),
   stop: textList({ group: ANSWERS, describe: 'texts that end an answer, which is cut before them' }),
 };
 

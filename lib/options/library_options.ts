@@ -25,7 +25,8 @@ const TYPES = { string: 'text', number: 'a number', boolean: 'true or false', ar
 export function like({ description, schema }: OptionDefinition): LibraryOption {
   const check: Check = (value, { call, path }) => {
     const { type, word } = description;
-    const isOfType = (type === 'array' ? Array.isArray(value) : typeof value === type) || (word !== undefined && value === word);
+    const isOfType =
+      (type === 'array' ? Array.isArray(value) : typeof value === type) || (word !== undefined && value === word);
     const wanted = word === undefined ? TYPES[type] : `'${word}' or ${TYPES[type]}`;
     const result = isOfType ? schema.safeParse(value) : { problem: `expected ${wanted}` };
     if ('problem' in result) throw new ArgumentError(path, `${call}: ${path} (${show(value)}): ${result.problem}.`);

@@ -22,12 +22,23 @@ const browser = ['chromium', 'chromium-browser', 'google-chrome'].find((name) =>
   }
 });
 const inBrowser = browser === undefined ? test.skip : test.serial;
-if (browser === undefined) test('no chromium was found: the report is not tried in a browser (apt-get install chromium)', (t) => t.pass());
+if (browser === undefined)
+  test('no chromium was found: the report is not tried in a browser (apt-get install chromium)', (t) => t.pass());
 
 async function run(page: string, extra: readonly string[]): Promise<{ stdout: string; stderr: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'browser-'));
-  const flags = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run', `--user-data-dir=${folder}`];
-  return promisify(execFile)(browser!, [...flags, '--enable-logging=stderr', '--v=0', ...extra, page], { timeout: 240_000, maxBuffer: 1 << 26 });
+  const flags = [
+    '--headless=new',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-background-networking',
+    '--no-first-run',
+    `--user-data-dir=${folder}`,
+  ];
+  return promisify(execFile)(browser!, [...flags, '--enable-logging=stderr', '--v=0', ...extra, page], {
+    timeout: 240_000,
+    maxBuffer: 1 << 26,
+  });
 }
 
 const consoleLines = (stderr: string) => stderr.split('\n').filter((line) => line.includes(':CONSOLE'));
@@ -37,11 +48,17 @@ async function hostileReport(): Promise<string> {
   const hostile = `</div></summary></svg><script>document.title = "ran"; console.error("ran")</script><img src="HOST/pixel.png" onerror="console.error(1)"><style>@import "HOST/style.css";</style>`;
   const rows = Array.from({ length: 12 }, (_, i) => ({
     input: `问题${i}${hostile}`,
-    responses: [{ id: 'a', content: `${hostile}好` }, { id: 'b', content: `${'长'.repeat(900)}${hostile}` }],
+    responses: [
+      { id: 'a', content: `${hostile}好` },
+      { id: 'b', content: `${'长'.repeat(900)}${hostile}` },
+    ],
     rank: { a: 1, b: 2 },
     category: [`类别${i % 3}${hostile}`],
   }));
-  const evaluation = await evaluate({ datasets: [{ name: 'human.jsonl', dataset: datasetFromRows(rows, 'x') }], predictor: { name: hostile, score: (samples) => samples.map(({ response }) => response.length) } });
+  const evaluation = await evaluate({
+    datasets: [{ name: 'human.jsonl', dataset: datasetFromRows(rows, 'x') }],
+    predictor: { name: hostile, score: (samples) => samples.map(({ response }) => response.length) },
+  });
   await writeResults(folder, evaluation);
   return (await writeReport(folder, evaluation)).html;
 }
@@ -63,7 +80,11 @@ inBrowser('the page draws, logs nothing and asks for nothing, from a file and fr
 
   const { stdout, stderr } = await run(`${host}/report.html`, ['--dump-dom']);
   t.deepEqual(consoleLines(stderr), []);
-  t.deepEqual(requests.filter((path) => path !== '/report.html' && path !== '/favicon.ico'), [], 'nothing but the page (the browser itself asks for an icon)');
+  t.deepEqual(
+    requests.filter((path) => path !== '/report.html' && path !== '/favicon.ico'),
+    [],
+    'nothing but the page (the browser itself asks for an icon)',
+  );
   t.notRegex(stdout, /<title>ran<\/title>|<script|<img/);
   t.is(stdout.match(/<figure>/g)?.length, 4);
   t.is(stdout.match(/<\/svg>/g)?.length, 4, 'no text of the data ended a picture');

@@ -59,16 +59,37 @@ export class ChartMaker {
       marginBottom: 44,
       marginLeft,
       marginRight: 46,
-      x: { domain: [0, 1], label, labelArrow: 'none', labelAnchor: 'center', ticks: [0, 0.25, 0.5, 0.75, 1], tickFormat: (x: number) => String(x) },
+      x: {
+        domain: [0, 1],
+        label,
+        labelArrow: 'none',
+        labelAnchor: 'center',
+        ticks: [0, 0.25, 0.5, 0.75, 1],
+        tickFormat: (x: number) => String(x),
+      },
       y: { domain: bars.map(({ name }) => name), label: null, padding: 0.3 },
       marks: [
         Plot.axisY({ tickSize: 0, lineWidth: (marginLeft - 12) / 13, textOverflow: 'ellipsis' }),
         Plot.gridX({ stroke: MUTED, strokeOpacity: 0.3 }),
         Plot.barX(known, { x: 'value', y: 'name', fill: ACCENT, fillOpacity: 0.75 }),
         Plot.ruleX([0.5], { stroke: MUTED, strokeDasharray: '4,3' }),
-        Plot.ruleY(withInterval, { x1: (bar: ShareBar) => bar.interval!.low, x2: (bar: ShareBar) => bar.interval!.high, y: 'name', stroke: 'currentColor', strokeWidth: 1.5, marker: 'tick' }),
+        Plot.ruleY(withInterval, {
+          x1: (bar: ShareBar) => bar.interval!.low,
+          x2: (bar: ShareBar) => bar.interval!.high,
+          y: 'name',
+          stroke: 'currentColor',
+          strokeWidth: 1.5,
+          marker: 'tick',
+        }),
         Plot.ruleX([0]),
-        Plot.text(known, { x: (bar: ShareBar) => Math.max(bar.value, bar.interval?.high ?? 0), y: 'name', text: (bar: ShareBar) => bar.value.toFixed(3), textAnchor: 'start', dx: 6, fill: 'currentColor' }),
+        Plot.text(known, {
+          x: (bar: ShareBar) => Math.max(bar.value, bar.interval?.high ?? 0),
+          y: 'name',
+          text: (bar: ShareBar) => bar.value.toFixed(3),
+          textAnchor: 'start',
+          dx: 6,
+          fill: 'currentColor',
+        }),
       ],
     });
   }
@@ -86,9 +107,22 @@ export class ChartMaker {
       r: { range: [0, 14], domain: [0, Math.max(...points.map(({ pairs }) => pairs))] },
       marks: [
         Plot.gridY({ stroke: MUTED, strokeOpacity: 0.3 }),
-        Plot.line([[0.5, 0.5], [1, 1]], { stroke: MUTED, strokeDasharray: '4,3' }),
+        Plot.line(
+          [
+            [0.5, 0.5],
+            [1, 1],
+          ],
+          { stroke: MUTED, strokeDasharray: '4,3' },
+        ),
         Plot.line(points, { x: 'predicted', y: 'accuracy', stroke: ACCENT }),
-        Plot.dot(points, { x: 'predicted', y: 'accuracy', r: 'pairs', fill: ACCENT, fillOpacity: 0.75, stroke: 'var(--surface)' }),
+        Plot.dot(points, {
+          x: 'predicted',
+          y: 'accuracy',
+          r: 'pairs',
+          fill: ACCENT,
+          fillOpacity: 0.75,
+          stroke: 'var(--surface)',
+        }),
       ],
     });
   }
@@ -105,7 +139,17 @@ export class ChartMaker {
       marks: [
         Plot.gridY({ stroke: MUTED, strokeOpacity: 0.3 }),
         Plot.rectY(bins, { x1: 'from', x2: 'to', y: 'chosen', fill: 'var(--chosen)', fillOpacity: 0.55, inset: 0.5 }),
-        Plot.rectY(bins, { x1: 'from', x2: 'to', y: 'rejected', fill: 'var(--rejected)', fillOpacity: 0.2, stroke: 'var(--rejected)', strokeWidth: 1.5, strokeDasharray: '3,2', inset: 1 }),
+        Plot.rectY(bins, {
+          x1: 'from',
+          x2: 'to',
+          y: 'rejected',
+          fill: 'var(--rejected)',
+          fillOpacity: 0.2,
+          stroke: 'var(--rejected)',
+          strokeWidth: 1.5,
+          strokeDasharray: '3,2',
+          inset: 1,
+        }),
         Plot.ruleY([0]),
       ],
     });
@@ -114,7 +158,8 @@ export class ChartMaker {
   /** Differences around 0: to the right the first is better. */
   differences(bars: readonly (ShareBar & { interval: Interval })[], label: string): string {
     const Plot = this.#plot;
-    const reach = Math.max(0.01, ...bars.flatMap(({ interval: { low, high } }) => [Math.abs(low), Math.abs(high)])) * 1.05;
+    const reach =
+      Math.max(0.01, ...bars.flatMap(({ interval: { low, high } }) => [Math.abs(low), Math.abs(high)])) * 1.05;
     const marginLeft = labelMargin(bars.map(({ name }) => name));
     return this.#draw({
       height: 64 + 32 * bars.length,
@@ -128,7 +173,14 @@ export class ChartMaker {
         Plot.axisY({ tickSize: 0, lineWidth: (marginLeft - 12) / 13, textOverflow: 'ellipsis' }),
         Plot.gridX({ ticks: 5, stroke: MUTED, strokeOpacity: 0.3 }),
         Plot.ruleX([0], { stroke: MUTED, strokeDasharray: '4,3' }),
-        Plot.ruleY(bars, { x1: ({ interval }: (typeof bars)[number]) => interval.low, x2: ({ interval }: (typeof bars)[number]) => interval.high, y: 'name', stroke: ACCENT, strokeWidth: 2, marker: 'tick' }),
+        Plot.ruleY(bars, {
+          x1: ({ interval }: (typeof bars)[number]) => interval.low,
+          x2: ({ interval }: (typeof bars)[number]) => interval.high,
+          y: 'name',
+          stroke: ACCENT,
+          strokeWidth: 2,
+          marker: 'tick',
+        }),
         Plot.dot(bars, { x: 'value', y: 'name', r: 5, fill: ACCENT }),
       ],
     });
@@ -137,13 +189,19 @@ export class ChartMaker {
   /** An <svg>, without a name of its own. */
   #draw(options: PlotModule.PlotOptions): string {
     // The document's type belongs to browsers, which this package's compiler does not know.
-    const figure = this.#plot.plot({ document: this.#document as never, width: WIDTH, style: FONT as never, ...options }) as unknown as { outerHTML: string };
+    const figure = this.#plot.plot({
+      document: this.#document as never,
+      width: WIDTH,
+      style: FONT as never,
+      ...options,
+    }) as unknown as { outerHTML: string };
     return figure.outerHTML;
   }
 }
 
 /** Room for the longest name, up to a third of the picture; what does not fit ends in an ellipsis. */
 function labelMargin(names: readonly string[]): number {
-  const width = (name: string) => [...name].reduce((sum, character) => sum + (character.codePointAt(0)! >= 0x1100 ? 13 : 7.8), 0);
+  const width = (name: string) =>
+    [...name].reduce((sum, character) => sum + (character.codePointAt(0)! >= 0x1100 ? 13 : 7.8), 0);
   return Math.min(WIDTH / 3, Math.max(40, ...names.map(width)) + 18);
 }

@@ -67,31 +67,60 @@ export function compareResults(all: readonly StoredResults[], options: Bootstrap
   requireSameData(all);
   const [{ benchmark, formula, data }] = all as [StoredResults];
   const { files, strata, prompts, notes } = joinPrompts(all);
-  const names = metricNames(files.map(({ file }) => file), benchmark);
+  const names = metricNames(
+    files.map(({ file }) => file),
+    benchmark,
+  );
   const everyRow = strata.map(({ rows }) => rows.map((_, i) => i));
   const values = all.map((_, model) => measure(strata, everyRow, model, files.length, names.length));
   const resampled = resample(strata, all.length, files.length, names.length, bootstrap);
-  if (benchmark !== 'cheems-bench') notes.push(`The overall figure of ${benchmark} has a formula of its own; what is compared here is accuracy and exact match over its prompts.`);
+  if (benchmark !== 'cheems-bench')
+    notes.push(
+      `The overall figure of ${benchmark} has a formula of its own; what is compared here is accuracy and exact match over its prompts.`,
+    );
   return {
-    benchmark, formula, data, prompts, notes, bootstrap,
+    benchmark,
+    formula,
+    data,
+    prompts,
+    notes,
+    bootstrap,
     models: nameModels(all),
     metrics: names.map((name, m) => ({
       name,
       values: values.map((own) => own[m]!),
-      differences: all.flatMap((_, first) => all.flatMap((__, second): Difference[] => (first < second ? [differ(first, second, m, values, resampled, bootstrap.level)] : []))),
+      differences: all.flatMap((_, first) =>
+        all.flatMap((__, second): Difference[] =>
+          first < second ? [differ(first, second, m, values, resampled, bootstrap.level)] : [],
+        ),
+      ),
     })),
   };
 }
 
 function requireSameData(all: readonly StoredResults[]): void {
   const [first, ...others] = all;
-  if (!first || others.length === 0) throw new EvaluationError(`A comparison needs two or more results.json, but ${all.length === 1 ? 'one was' : 'none was'} given.`);
-  const digests = (results: StoredResults) => results.data.map(({ sha256 }) => sha256).sort().join();
+  if (!first || others.length === 0)
+    throw new EvaluationError(
+      `A comparison needs two or more results.json, but ${all.length === 1 ? 'one was' : 'none was'} given.`,
+    );
+  const digests = (results: StoredResults) =>
+    results.data
+      .map(({ sha256 }) => sha256)
+      .sort()
+      .join();
   for (const other of others) {
-    if (other.benchmark !== first.benchmark) throw new EvaluationError(`${first.path} is an evaluation on ${first.benchmark}, ${other.path} on ${other.benchmark}: only results of the same benchmark can be compared.`);
+    if (other.benchmark !== first.benchmark)
+      throw new EvaluationError(
+        `${first.path} is an evaluation on ${first.benchmark}, ${other.path} on ${other.benchmark}: only results of the same benchmark can be compared.`,
+      );
     if (digests(other) !== digests(first)) {
-      const list = (results: StoredResults) => results.data.map(({ file, sha256 }) => `${file} (SHA-256 ${sha256.slice(0, 12)}…)`).join(', ') || 'data without files';
-      throw new EvaluationError(`${first.path} was measured on ${list(first)}, ${other.path} on ${list(other)}: these are different data, so the results cannot be compared. Evaluate both on the same files.`);
+      const list = (results: StoredResults) =>
+        results.data.map(({ file, sha256 }) => `${file} (SHA-256 ${sha256.slice(0, 12)}…)`).join(', ') ||
+        'data without files';
+      throw new EvaluationError(
+        `${first.path} was measured on ${list(first)}, ${other.path} on ${list(other)}: these are different data, so the results cannot be compared. Evaluate both on the same files.`,
+      );
     }
   }
 }
@@ -101,10 +130,16 @@ function joinPrompts(all: readonly StoredResults[]) {
   const keyed = all.map(keyRows);
   const first = keyed[0]!;
   const shared = [...first.keys()].filter((key) => keyed.every((rows) => rows.has(key)));
-  if (shared.length === 0) throw new EvaluationError(`No prompt stands in all of ${all.map(({ path }) => path).join(', ')}, so there is nothing to compare.`);
+  if (shared.length === 0)
+    throw new EvaluationError(
+      `No prompt stands in all of ${all.map(({ path }) => path).join(', ')}, so there is nothing to compare.`,
+    );
   const notes: string[] = [];
   const most = Math.max(...keyed.map(({ size }) => size));
-  if (shared.length < most) notes.push(`Prompts that not every evaluation has (not scored, or merged by a judge's rules) and that are left out: ${most - shared.length}.`);
+  if (shared.length < most)
+    notes.push(
+      `Prompts that not every evaluation has (not scored, or merged by a judge's rules) and that are left out: ${most - shared.length}.`,
+    );
   const files = new Map<string, string[]>();
   for (const key of shared) {
     const rows = keyed.map((own) => own.get(key)!);
@@ -148,12 +183,22 @@ function metricNames(files: readonly string[], benchmark: string): string[] {
 function nameModels(all: readonly StoredResults[]): ComparedModel[] {
   return all.map(({ predictor, path, overall }) => {
     const isAlone = all.filter((other) => other.predictor === predictor).length === 1;
-    return { name: isAlone ? predictor : `${predictor} (${path.replace(/[/\\]?results\.json$/, '') || '.'})`, path, overall };
+    return {
+      name: isAlone ? predictor : `${predictor} (${path.replace(/[/\\]?results\.json$/, '') || '.'})`,
+      path,
+      overall,
+    };
   });
 }
 
 /** Accuracy and exact match of each file, then their mean where it is asked for, over the drawn rows of each stratum. */
-function measure(strata: readonly Stratum[], drawn: readonly ArrayLike<number>[], model: number, files: number, length: number): Float64Array {
+function measure(
+  strata: readonly Stratum[],
+  drawn: readonly ArrayLike<number>[],
+  model: number,
+  files: number,
+  length: number,
+): Float64Array {
   const values = new Float64Array(length);
   const parts = new Float64Array(files);
   for (const { file } of strata) parts[file]!++;
@@ -170,13 +215,21 @@ function measure(strata: readonly Stratum[], drawn: readonly ArrayLike<number>[]
     values[2 * file]! += sums[0] / sums[1] / parts[file]!;
     values[2 * file + 1]! += sums[2] / sums[3] / parts[file]!;
   }
-  if (length > 2 * files) values[2 * files] = values.subarray(0, 2 * files).reduce((sum, value) => sum + value, 0) / (2 * files);
+  if (length > 2 * files)
+    values[2 * files] = values.subarray(0, 2 * files).reduce((sum, value) => sum + value, 0) / (2 * files);
   return values;
 }
 
 /** By resample and model, the figures; the same prompts for every model. */
-function resample(strata: readonly Stratum[], models: number, files: number, length: number, { resamples, seed }: Required<BootstrapOptions>): Float64Array[][] {
-  if (!Number.isInteger(resamples) || resamples < 0) throw new EvaluationError(`The number of bootstrap resamples must be a whole number from 0, not ${resamples}.`);
+function resample(
+  strata: readonly Stratum[],
+  models: number,
+  files: number,
+  length: number,
+  { resamples, seed }: Required<BootstrapOptions>,
+): Float64Array[][] {
+  if (!Number.isInteger(resamples) || resamples < 0)
+    throw new EvaluationError(`The number of bootstrap resamples must be a whole number from 0, not ${resamples}.`);
   const random = randomSource(seed);
   const drawn = strata.map(({ rows }) => new Uint32Array(rows.length));
   return Array.from({ length: resamples }, () => {
@@ -185,15 +238,28 @@ function resample(strata: readonly Stratum[], models: number, files: number, len
   });
 }
 
-function differ(first: number, second: number, metric: number, values: readonly Float64Array[], resampled: readonly Float64Array[][], level: number): Difference {
+function differ(
+  first: number,
+  second: number,
+  metric: number,
+  values: readonly Float64Array[],
+  resampled: readonly Float64Array[][],
+  level: number,
+): Difference {
   const difference = values[first]![metric]! - values[second]![metric]!;
   const all = Float64Array.from(resampled, (models) => models[first]![metric]! - models[second]![metric]!);
   const sorted = all.filter((value) => !Number.isNaN(value)).sort();
   if (sorted.length === 0) return { first, second, difference };
   const better = sorted.reduce((sum, value) => sum + (value > 0 ? 1 : value === 0 ? 0.5 : 0), 0) / sorted.length;
   return {
-    first, second, difference,
-    interval: { low: quantile(sorted, (1 - level) / 2), high: quantile(sorted, (1 + level) / 2), resamples: sorted.length },
+    first,
+    second,
+    difference,
+    interval: {
+      low: quantile(sorted, (1 - level) / 2),
+      high: quantile(sorted, (1 + level) / 2),
+      resamples: sorted.length,
+    },
     probabilityFirstIsBetter: better,
   };
 }

@@ -66,7 +66,8 @@ export function formatNumber(value: number, kind: Column['kind']): string {
   return kind === 'count' ? String(value) : String(Number(value.toPrecision(4)));
 }
 
-export const formatInterval = ({ low, high }: Interval) => `${low.toFixed(3)}${low < 0 ? ' to ' : '–'}${high.toFixed(3)}`;
+export const formatInterval = ({ low, high }: Interval) =>
+  `${low.toFixed(3)}${low < 0 ? ' to ' : '–'}${high.toFixed(3)}`;
 
 /** As a person reads it; the interval in brackets. */
 export function formatCell(cell: Cell, kind: Column['kind']): string {
@@ -78,5 +79,7 @@ export function formatCell(cell: Cell, kind: Column['kind']): string {
 
 /** All tables of a report in their order, those of the charts too, each with its section. */
 export function tablesOf({ sections }: Pick<ReportContent, 'sections'>): { section: string; table: ReportTable }[] {
-  return sections.flatMap(({ title, tables, charts, furtherTables = [] }) => [...tables, ...charts.map(({ table }) => table), ...furtherTables].map((table) => ({ section: title, table })));
+  return sections.flatMap(({ title, tables, charts, furtherTables = [] }) =>
+    [...tables, ...charts.map(({ table }) => table), ...furtherTables].map((table) => ({ section: title, table })),
+  );
 }

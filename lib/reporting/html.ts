@@ -6,7 +6,13 @@ export class Markup {
 
 type Value = string | number | Markup | undefined | readonly Value[];
 
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
 /**
  * What HTML forbids or silently changes: control characters but tab and line feed, and halves of surrogate pairs; and the controls
  * of direction, which make text read otherwise than it is.

@@ -9,13 +9,20 @@ export const MOST_LISTED = 100;
 /** The categories with the most prompts, in the order of the report. */
 export function listedCategories({ categories, counts }: Pick<MetricReport, 'categories' | 'counts'>): string[] {
   if (categories.length <= MOST_LISTED) return categories;
-  const listed = largestPlaces(categories.map((category) => counts.byCategory[category]!.prompts), MOST_LISTED);
+  const listed = largestPlaces(
+    categories.map((category) => counts.byCategory[category]!.prompts),
+    MOST_LISTED,
+  );
   return categories.filter((_, place) => listed.has(place));
 }
 
 /** What `listedCategories` leaves out, as a sentence; nothing where all are listed. */
 export function listingNotes({ categories }: Pick<MetricReport, 'categories'>): string[] {
-  return categories.length <= MOST_LISTED ? [] : [`Listed are the ${MOST_LISTED} categories with the most prompts, of ${categories.length}; results.json has all.`];
+  return categories.length <= MOST_LISTED
+    ? []
+    : [
+        `Listed are the ${MOST_LISTED} categories with the most prompts, of ${categories.length}; results.json has all.`,
+      ];
 }
 
 /** Of a benchmark's own table: its last row sums up, where there is one, so it stays. */

@@ -9,7 +9,11 @@ const MICRO_BATCH = 'tokens of a micro-batch (--micro_batch_tokens)';
 /** A table of the plan: every entry with its kind, a sum, and what the machine has. No entry of 0 bytes. Lines where the table is too wide. */
 export function formatMemoryPlan(plan: MemoryPlan, width = Infinity): string {
   const Table = require('cli-table3') as typeof import('cli-table3'); // for those who print one
-  const table = new Table({ head: ['memory', 'kind', 'size'], colAligns: ['left', 'left', 'right'], style: { head: [], border: [], compact: true } });
+  const table = new Table({
+    head: ['memory', 'kind', 'size'],
+    colAligns: ['left', 'left', 'right'],
+    style: { head: [], border: [], compact: true },
+  });
   const entries = plan.entries.filter(({ bytes }) => bytes > 0);
   for (const { name, kind, bytes } of entries) table.push([name, kind, formatBytes(bytes)]);
   table.push(['in all', '', formatBytes(plan.totalBytes)]);

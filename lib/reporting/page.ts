@@ -3,7 +3,18 @@
 import { textOfMessage } from '../data/conversation/texts';
 import type { Message, PreferencePrompt, Response } from '../data/types';
 import { characterCount } from '../evaluation/lengths';
-import { formatCell, formatInterval, formatNumber, type Cell, type Chart, type Column, type ReportContent, type ReportTable, type Section, type WorstPair } from './content';
+import {
+  formatCell,
+  formatInterval,
+  formatNumber,
+  type Cell,
+  type Chart,
+  type Column,
+  type ReportContent,
+  type ReportTable,
+  type Section,
+  type WorstPair,
+} from './content';
 import { html, Markup, withoutUnfit } from './html';
 import { STYLE } from './style';
 
@@ -44,7 +55,10 @@ function headlineFigure({ name, value, interval, note }: ReportContent['headline
   return html`<div class="figure"><span class="name">${name}</span><strong>${dataOf(value, 'share')}</strong>${interval ? html`<span class="interval">${formatInterval(interval)}</span>` : ''}${note === undefined ? '' : html`<span class="note">${note}</span>`}</div>`;
 }
 
-function sectionMarkup({ title, paragraphs, tables, charts, furtherTables = [], pairs }: Section, index: number): Markup {
+function sectionMarkup(
+  { title, paragraphs, tables, charts, furtherTables = [], pairs }: Section,
+  index: number,
+): Markup {
   return html`<section id="section-${index}" aria-labelledby="title-${index}">
 <h2 id="title-${index}" dir="auto">${title}</h2>
 ${paragraphs.map((text) => html`<p dir="auto">${text}</p>`)}
@@ -77,12 +91,19 @@ function named(svg: string, description: string): Markup {
 
 function tableMarkup({ title, columns, rows, notes = [] }: ReportTable): Markup {
   const cell = (value: Cell, { kind }: Column, i: number) =>
-    i === 0 ? html`<th scope="row" dir="auto">${formatCell(value, kind)}</th>` : html`<td class="${kind}">${cellMarkup(value, kind)}</td>`;
+    i === 0
+      ? html`<th scope="row" dir="auto">${formatCell(value, kind)}</th>`
+      : html`<td class="${kind}">${cellMarkup(value, kind)}</td>`;
   return html`<div class="table" tabindex="0" role="region" aria-label="${title}"><table>
 <caption>${title}</caption>
 <thead><tr>${columns.map(({ name, kind }) => html`<th scope="col" class="${kind}">${name}</th>`)}</tr></thead>
-<tbody>${rows.map(({ cells, isOwn }) => html`<tr${isOwn ? new Markup(' class="own"') : ''}>${columns.map((column, i) => cell(cells[i], column, i))}</tr>
-`)}</tbody>
+<tbody>${rows.map(
+    ({
+      cells,
+      isOwn,
+    }) => html`<tr${isOwn ? new Markup(' class="own"') : ''}>${columns.map((column, i) => cell(cells[i], column, i))}</tr>
+`,
+  )}</tbody>
 </table></div>
 ${notes.map((note) => html`<p class="note">${note}</p>`)}`;
 }
@@ -90,11 +111,14 @@ ${notes.map((note) => html`<p class="note">${note}</p>`)}`;
 function cellMarkup(cell: Cell, kind: Column['kind']): Markup | string {
   if (cell === undefined || typeof cell === 'string') return cell ?? '';
   if (typeof cell === 'number') return dataOf(cell, kind);
-  return cell.interval ? html`${dataOf(cell.value, kind)} <span class="interval">${formatInterval(cell.interval)}</span>` : dataOf(cell.value, kind);
+  return cell.interval
+    ? html`${dataOf(cell.value, kind)} <span class="interval">${formatInterval(cell.interval)}</span>`
+    : dataOf(cell.value, kind);
 }
 
 /** The number as shown, with all its digits in the attribute. */
-const dataOf = (value: number, kind: Column['kind']) => (Number.isFinite(value) ? html`<data value="${value}">${formatNumber(value, kind)}</data>` : html`n/a`);
+const dataOf = (value: number, kind: Column['kind']) =>
+  Number.isFinite(value) ? html`<data value="${value}">${formatNumber(value, kind)}</data>` : html`n/a`;
 
 function pairsMarkup(pairs: readonly WorstPair[]): Markup {
   if (pairs.length === 0) return html`<h3>Pairs to read</h3><p>No pair is the wrong way round.</p>`;
@@ -121,7 +145,8 @@ ${judged ? judgedMarkup(judged) : ''}
 
 function judgedMarkup({ margin, answers }: NonNullable<WorstPair['judged']>): Markup {
   return html`<div class="judged"><h4>The judge: margin ${dataOf(margin, 'number')}</h4>${answers.map(
-    ({ chosenFirst, verdict, answer }) => html`<p>Chosen shown ${chosenFirst ? 'first (A)' : 'second (B)'}: verdict ${verdict}</p>${answer === undefined ? '' : textMarkup(answer)}`,
+    ({ chosenFirst, verdict, answer }) =>
+      html`<p>Chosen shown ${chosenFirst ? 'first (A)' : 'second (B)'}: verdict ${verdict}</p>${answer === undefined ? '' : textMarkup(answer)}`,
   )}</div>`;
 }
 
@@ -138,11 +163,15 @@ function responseMarkup({ content, messages, inputIds }: Response): Markup {
   return html`<p class="note">Given as ${inputIds?.length ?? 0} token ids, without text.</p>`;
 }
 
-const turnsMarkup = (turns: readonly Message[]) => html`${turns.map((turn) => html`<p class="role">${turn.role}</p>${textMarkup(textOfMessage(turn))}`)}`;
+const turnsMarkup = (turns: readonly Message[]) =>
+  html`${turns.map((turn) => html`<p class="role">${turn.role}</p>${textMarkup(textOfMessage(turn))}`)}`;
 
 /** Text of the data, as it is; its end folded away where it is long. Han characters are marked as Chinese, for the right shapes. */
 function textMarkup(text: string): Markup {
-  const language = /\p{Script=Han}/u.test(text) && !/[\p{Script=Hiragana}\p{Script=Katakana}]/u.test(text) ? new Markup(' lang="zh-Hans"') : '';
+  const language =
+    /\p{Script=Han}/u.test(text) && !/[\p{Script=Hiragana}\p{Script=Katakana}]/u.test(text)
+      ? new Markup(' lang="zh-Hans"')
+      : '';
   const characters = characterCount(text);
   if (characters <= FOLD * 1.5) return html`<div class="text" dir="auto"${language}>${text}</div>`;
   return html`<details class="text"${language}><summary dir="auto">${[...text.slice(0, 2 * FOLD)].slice(0, FOLD).join('')}… <span class="note" lang="en">(${characters} characters)</span></summary><div dir="auto">${text}</div></details>`;

@@ -22,8 +22,16 @@ export interface ScoredPair {
 export function scoredPairs({ prompts, scores, report }: EvaluatedFile): ScoredPair[] {
   return prompts.flatMap((prompt, p): ScoredPair[] => {
     const { rewards, comparisons } = scores[p]!;
-    if (comparisons) return comparisons.map((comparison) => ({ prompt, chosen: comparison.chosen, rejected: comparison.rejected, difference: comparisonMargin(comparison), comparison }));
-    const order = report.basis === 'rank' ? rankedPairs(prompt.ranks) : report.basis === 'labels' ? distinct(prompt.pairs) : [];
+    if (comparisons)
+      return comparisons.map((comparison) => ({
+        prompt,
+        chosen: comparison.chosen,
+        rejected: comparison.rejected,
+        difference: comparisonMargin(comparison),
+        comparison,
+      }));
+    const order =
+      report.basis === 'rank' ? rankedPairs(prompt.ranks) : report.basis === 'labels' ? distinct(prompt.pairs) : [];
     return order.flatMap(([chosen, rejected]): ScoredPair[] => {
       const [better, worse] = [rewards[chosen], rewards[rejected]];
       if (better === null || better === undefined || worse === null || worse === undefined) return [];
@@ -34,28 +42,38 @@ export function scoredPairs({ prompts, scores, report }: EvaluatedFile): ScoredP
 }
 
 function rankedPairs(ranks: readonly number[] = []): [number, number][] {
-  return ranks.flatMap((better, i) => ranks.flatMap((worse, j): [number, number][] => (better < worse ? [[i, j]] : [])));
+  return ranks.flatMap((better, i) =>
+    ranks.flatMap((worse, j): [number, number][] => (better < worse ? [[i, j]] : [])),
+  );
 }
 
-const distinct = (pairs: readonly [number, number][]) => [...new Map(pairs.map((pair) => [pair.join(), pair])).values()];
+const distinct = (pairs: readonly [number, number][]) => [
+  ...new Map(pairs.map((pair) => [pair.join(), pair])).values(),
+];
 
 /** The pairs most wrong, worst first, at most one a prompt. */
 export function worstPairs(pairs: readonly ScoredPair[], count: number): WorstPair[] {
   const wrong = pairs.filter(({ difference }) => difference < 0).sort((a, b) => a.difference - b.difference);
   const byPrompt = new Map<PreferencePrompt, ScoredPair>();
   for (const pair of wrong) if (!byPrompt.has(pair.prompt)) byPrompt.set(pair.prompt, pair);
-  return [...byPrompt.values()].slice(0, count).map(({ prompt, chosen, rejected, difference, rewards, comparison }) => ({
-    prompt,
-    chosen,
-    rejected,
-    ...(rewards ? { rewards } : {}),
-    ...(comparison
-      ? {
-          judged: {
-            margin: difference,
-            answers: comparison.judgements.map(({ first, verdict, answer }) => ({ chosenFirst: first === chosen, verdict, answer })),
-          },
-        }
-      : {}),
-  }));
+  return [...byPrompt.values()]
+    .slice(0, count)
+    .map(({ prompt, chosen, rejected, difference, rewards, comparison }) => ({
+      prompt,
+      chosen,
+      rejected,
+      ...(rewards ? { rewards } : {}),
+      ...(comparison
+        ? {
+            judged: {
+              margin: difference,
+              answers: comparison.judgements.map(({ first, verdict, answer }) => ({
+                chosenFirst: first === chosen,
+                verdict,
+                answer,
+              })),
+            },
+          }
+        : {}),
+    }));
 }

@@ -26,7 +26,9 @@ export function* promptLines(files: readonly EvaluatedFile[]): Generator<string>
 function* promptRows({ name, prompts, measured, report: { basis, categories } }: EvaluatedFile): Generator<PromptRow> {
   const shareOf = (metric: string) => SHARES.find((share) => share.name === `${metric}-${basis}`);
   const [accuracy, exactMatch] = [shareOf('accuracy'), shareOf('exact_match')];
-  const placeOf = new Map(prompts.map((prompt) => [`${prompt.id} (${prompt.source.file}:${prompt.source.line})`, prompt]));
+  const placeOf = new Map(
+    prompts.map((prompt) => [`${prompt.id} (${prompt.source.file}:${prompt.source.line})`, prompt]),
+  );
   const known = new Set(categories);
   for (const [i, own] of measured.entries()) {
     const { id = String(i), category } = own;

@@ -15,7 +15,14 @@ export const PUBLISHED_SOURCE =
   'Published: Cheems (arXiv 2502.17173 v3), tables 2 and 8, taken from a full translation of the paper; not measured here. ' +
   'Two rows whose published figures contradict each other (Skywork-Reward-Llama-3.1-8B, GPT-4o) are left out.';
 
-type Figures = [name: string, openAccuracy: number, openExactMatch: number, humanAccuracy: number, humanExactMatch: number, overall: number];
+type Figures = [
+  name: string,
+  openAccuracy: number,
+  openExactMatch: number,
+  humanAccuracy: number,
+  humanExactMatch: number,
+  overall: number,
+];
 
 const REWARD_MODELS: readonly Figures[] = [
   ['CheemsRM (72B)', 0.857, 0.508, 0.832, 0.431, 0.657],
@@ -59,7 +66,18 @@ const JUDGES: readonly Figures[] = [
 ];
 
 const rows = (kind: PublishedRow['kind'], figures: readonly Figures[]): PublishedRow[] =>
-  figures.map(([name, openAccuracy, openExactMatch, humanAccuracy, humanExactMatch, overall]) => ({ name, kind, openAccuracy, openExactMatch, humanAccuracy, humanExactMatch, overall }));
+  figures.map(([name, openAccuracy, openExactMatch, humanAccuracy, humanExactMatch, overall]) => ({
+    name,
+    kind,
+    openAccuracy,
+    openExactMatch,
+    humanAccuracy,
+    humanExactMatch,
+    overall,
+  }));
 
 /** Best first. */
-export const PUBLISHED_ROWS: readonly PublishedRow[] = [...rows('reward model', REWARD_MODELS), ...rows('judge', JUDGES)].sort((a, b) => b.overall - a.overall);
+export const PUBLISHED_ROWS: readonly PublishedRow[] = [
+  ...rows('reward model', REWARD_MODELS),
+  ...rows('judge', JUDGES),
+].sort((a, b) => b.overall - a.overall);

@@ -46,29 +46,54 @@ async function written(evaluation: Evaluation) {
     page: readFileSync(report.html, 'utf8'),
     markdown: readFileSync(report.markdown, 'utf8'),
     csv: readFileSync(report.csv, 'utf8'),
-    prompts: readFileSync(report.prompts, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line) as PromptRow),
+    prompts: readFileSync(report.prompts, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as PromptRow),
   };
 }
 
-const evaluated = () => evaluate({ datasets: [{ name: 'human.jsonl', dataset: hostile() }], predictor: mostlyRight, bootstrap: { resamples: 200 } });
+const evaluated = () =>
+  evaluate({
+    datasets: [{ name: 'human.jsonl', dataset: hostile() }],
+    predictor: mostlyRight,
+    bootstrap: { resamples: 200 },
+  });
 
 test('escaping: markup of the data stays text, in elements and in attributes', (t) => {
   t.is(escapeHtml(`<a b="c" d='e'>&`), '&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;');
   t.is(escapeHtml('a\u0000b\ud800c\r\nd'), 'a\ufffdb\ufffdc\nd');
   t.is(escapeHtml('𠮷'), '𠮷', 'whole surrogate pairs stay');
-  t.is(html`<p title="${'"><script>'}">${['<', new Markup('<br>'), 1, undefined]}</p>`.text, '<p title="&quot;&gt;&lt;script&gt;">&lt;<br>1</p>');
+  t.is(
+    html`<p title="${'"><script>'}">${['<', new Markup('<br>'), 1, undefined]}</p>`.text,
+    '<p title="&quot;&gt;&lt;script&gt;">&lt;<br>1</p>',
+  );
 });
 
 test('the page has no script, no handler and no address outside, whatever the data hold', async (t) => {
   const { page, folder } = await written(await evaluated());
   t.notRegex(page, /<script|<img|<iframe|<link|<object|<embed/i);
   const tags = page.match(/<[a-z][^>]*>/gi)!;
-  t.deepEqual(tags.filter((tag) => / on\w+=/i.test(tag.replace(/"[^"]*"/g, '""'))), []);
-  t.deepEqual(tags.filter((tag) => / (src|href|action|data|poster|srcset|xlink:href)="(?!#)/i.test(tag)), [], 'only links within the page');
+  t.deepEqual(
+    tags.filter((tag) => / on\w+=/i.test(tag.replace(/"[^"]*"/g, '""'))),
+    [],
+  );
+  t.deepEqual(
+    tags.filter((tag) => / (src|href|action|data|poster|srcset|xlink:href)="(?!#)/i.test(tag)),
+    [],
+    'only links within the page',
+  );
   t.notRegex(page.match(/<style>[\s\S]*?<\/style>/)![0], /url\(|@import/);
   t.regex(page, /Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'"/);
   t.is(page.match(/<title>model &lt;\/title&gt;/g)?.length, 1);
-  t.deepEqual(readdirSync(folder).sort(), ['prompts.jsonl', 'report.csv', 'report.html', 'report.md', 'results.json', 'scores.jsonl']);
+  t.deepEqual(readdirSync(folder).sort(), [
+    'prompts.jsonl',
+    'report.csv',
+    'report.html',
+    'report.md',
+    'results.json',
+    'scores.jsonl',
+  ]);
 });
 
 test('the figures on the page, in CSV and Markdown are those of results.json', async (t) => {
@@ -76,14 +101,33 @@ test('the figures on the page, in CSV and Markdown are those of results.json', a
   const file = results.files['human.jsonl'];
   const values = new Set([...page.matchAll(/<data value="([^"]*)"/g)].map((match) => Number(match[1])));
   const categories = ['写作<script>"x"</script>', '=代码|'];
-  const names = ['', ...categories.map((name) => `-${name}`)].flatMap((suffix) => [`accuracy-rank${suffix}`, `exact_match-rank${suffix}`]);
-  for (const name of [...names, 'accuracy_micro-rank', 'reward_mean', 'reward_std', 'exact_match_strict-rank']) t.true(values.has(file[name]), name);
+  const names = ['', ...categories.map((name) => `-${name}`)].flatMap((suffix) => [
+    `accuracy-rank${suffix}`,
+    `exact_match-rank${suffix}`,
+  ]);
+  for (const name of [...names, 'accuracy_micro-rank', 'reward_mean', 'reward_std', 'exact_match_strict-rank'])
+    t.true(values.has(file[name]), name);
   t.true(values.has(results.overall));
-  t.true(page.includes(`<data value="${file['accuracy-rank']}">${file['accuracy-rank'].toFixed(3)}</data> <span class="interval">${file.intervals['accuracy-rank'].low.toFixed(3)}–`));
-  for (const bin of file.length.bins.filter(({ pairs }: { pairs: number }) => pairs > 0)) t.true(values.has(bin.accuracy));
-  t.true(csv.includes(`Results on human.jsonl,All figures,accuracy-rank,value,${file['accuracy-rank']},${file.intervals['accuracy-rank'].low},${file.intervals['accuracy-rank'].high}\r\n`));
-  t.true(csv.includes("Results on human.jsonl,Accuracy and exact match,'=代码|,accuracy,"), 'no formula for a spreadsheet');
-  t.true(markdown.includes(`| =代码\\| | 12 | 36 | ${file['accuracy-rank-=代码|'].toFixed(3)} (`), 'a bar in a name is no column');
+  t.true(
+    page.includes(
+      `<data value="${file['accuracy-rank']}">${file['accuracy-rank'].toFixed(3)}</data> <span class="interval">${file.intervals['accuracy-rank'].low.toFixed(3)}–`,
+    ),
+  );
+  for (const bin of file.length.bins.filter(({ pairs }: { pairs: number }) => pairs > 0))
+    t.true(values.has(bin.accuracy));
+  t.true(
+    csv.includes(
+      `Results on human.jsonl,All figures,accuracy-rank,value,${file['accuracy-rank']},${file.intervals['accuracy-rank'].low},${file.intervals['accuracy-rank'].high}\r\n`,
+    ),
+  );
+  t.true(
+    csv.includes("Results on human.jsonl,Accuracy and exact match,'=代码|,accuracy,"),
+    'no formula for a spreadsheet',
+  );
+  t.true(
+    markdown.includes(`| =代码\\| | 12 | 36 | ${file['accuracy-rank-=代码|'].toFixed(3)} (`),
+    'a bar in a name is no column',
+  );
   t.notRegex(markdown, /(?<!\\)[<&]/);
 });
 
@@ -103,22 +147,48 @@ test('Chinese text is whole, marked as Chinese, and folded where it is long', as
 });
 
 test('the pairs are those that were measured; the worst lead, one a prompt', async (t) => {
-  const { files: [file] } = await evaluated();
+  const {
+    files: [file],
+  } = await evaluated();
   const pairs = scoredPairs(file!);
   t.is(pairs.length, file!.report.counts.rankPairs);
-  t.is(pairs.filter(({ difference }) => difference > 0).length / pairs.length, file!.report.extras['accuracy_micro-rank']!);
+  t.is(
+    pairs.filter(({ difference }) => difference > 0).length / pairs.length,
+    file!.report.extras['accuracy_micro-rank']!,
+  );
   const worst = worstPairs(pairs, 4);
-  t.deepEqual(worst.map(({ prompt }) => prompt.id), ['p20', 'p16', 'p12', 'p8']);
+  t.deepEqual(
+    worst.map(({ prompt }) => prompt.id),
+    ['p20', 'p16', 'p12', 'p8'],
+  );
   t.deepEqual(worst[0]!.rewards, { chosen: -21, rejected: -0 });
   const bins = histogram(pairs);
-  t.is(bins.reduce((sum, { chosen }) => sum + chosen, 0), pairs.length);
-  t.is(bins.reduce((sum, { rejected }) => sum + rejected, 0), pairs.length);
+  t.is(
+    bins.reduce((sum, { chosen }) => sum + chosen, 0),
+    pairs.length,
+  );
+  t.is(
+    bins.reduce((sum, { rejected }) => sum + rejected, 0),
+    pairs.length,
+  );
 });
 
 test('prompts.jsonl gives the figures back', async (t) => {
   const { prompts, results } = await written(await evaluated());
   t.is(prompts.length, 24);
-  t.deepEqual({ ...prompts[0], line: typeof prompts[0]!.line }, { file: 'human.jsonl', prompt_id: 'p0', line: 'number', category: '写作<script>"x"</script>', pairs: 3, right: 0, asked: 1, exact: 0 });
+  t.deepEqual(
+    { ...prompts[0], line: typeof prompts[0]!.line },
+    {
+      file: 'human.jsonl',
+      prompt_id: 'p0',
+      line: 'number',
+      category: '写作<script>"x"</script>',
+      pairs: 3,
+      right: 0,
+      asked: 1,
+      exact: 0,
+    },
+  );
   const macro = ['写作<script>"x"</script>', '=代码|'].map((name) => {
     const own = prompts.filter(({ category }) => category === name);
     return own.reduce((sum, { right }) => sum + right, 0) / own.reduce((sum, { pairs }) => sum + pairs, 0);
@@ -131,19 +201,40 @@ test('published rows stand beside CheemsBench only, marked, with a caution on ot
   t.is(page.match(/<td class="text">published (reward model|judge)<\/td>/g)?.length, PUBLISHED_ROWS.length);
   t.regex(page, /arXiv 2502\.17173/);
   t.regex(page, /not comparable/);
-  const other = await written(await evaluate({ datasets: [{ name: 'human.jsonl', dataset: hostile() }], predictor: mostlyRight, benchmark: 'pairs', bootstrap: { resamples: 0 } }));
+  const other = await written(
+    await evaluate({
+      datasets: [{ name: 'human.jsonl', dataset: hostile() }],
+      predictor: mostlyRight,
+      benchmark: 'pairs',
+      bootstrap: { resamples: 0 },
+    }),
+  );
   t.notRegex(other.page, /published/);
   t.regex(other.page, /<caption>Pairs<\/caption>/);
 });
 
 test('of the published files, known by their digests, the published rows come first', async (t) => {
-  const datasets = ['open', 'human'].map((half) => ({ name: `${half}.jsonl`, files: [`${half}.jsonl`], dataset: hostile() }));
+  const datasets = ['open', 'human'].map((half) => ({
+    name: `${half}.jsonl`,
+    files: [`${half}.jsonl`],
+    dataset: hostile(),
+  }));
   const evaluation = await evaluate({ datasets, predictor: mostlyRight, bootstrap: { resamples: 20 } });
-  const data = ['open', 'human'].map((half) => ({ file: `${half}.jsonl`, sha256: CHEEMS_FILES.find(({ path }) => path === `cheems_bench/${half}.jsonl`)!.sha256 }));
-  const { sections } = await describeReport(evaluation, { date: '2026-01-01T00:00:00Z', data, package: { name: 'x', version: '1' }, model: {} });
+  const data = ['open', 'human'].map((half) => ({
+    file: `${half}.jsonl`,
+    sha256: CHEEMS_FILES.find(({ path }) => path === `cheems_bench/${half}.jsonl`)!.sha256,
+  }));
+  const { sections } = await describeReport(evaluation, {
+    date: '2026-01-01T00:00:00Z',
+    data,
+    package: { name: 'x', version: '1' },
+    model: {},
+  });
   t.is(sections[0]!.title, 'Beside the published results');
   t.regex(sections[0]!.paragraphs[0]!, /are the published CheemsBench files/);
-  const own = sections[0]!.tables[0]!.rows[0]!.cells.slice(2).map((cell) => (typeof cell === 'object' ? cell.value : cell));
+  const own = sections[0]!.tables[0]!.rows[0]!.cells.slice(2).map((cell) =>
+    typeof cell === 'object' ? cell.value : cell,
+  );
   t.deepEqual(own, [0.75, 0.75, 0.75, 0.75, 0.75]);
 });
 
@@ -159,10 +250,28 @@ test('a judge: its figures and answers, no calibration and no rewards', async (t
     scorePrompts: async (prompts: readonly unknown[]): Promise<PromptScores[]> =>
       prompts.map((_, p) => ({
         rewards: [0, 0.5, 1],
-        comparisons: [{ chosen: 2, rejected: 0, judgements: [{ first: 2, second: 0, verdict: p % 3 === 0 ? ('B' as const) : ('A' as const), answer: '<script>判决</script>' }, { first: 0, second: 2, verdict: p % 2 === 0 ? ('A' as const) : ('unparsable' as const) }] }],
+        comparisons: [
+          {
+            chosen: 2,
+            rejected: 0,
+            judgements: [
+              {
+                first: 2,
+                second: 0,
+                verdict: p % 3 === 0 ? ('B' as const) : ('A' as const),
+                answer: '<script>判决</script>',
+              },
+              { first: 0, second: 2, verdict: p % 2 === 0 ? ('A' as const) : ('unparsable' as const) },
+            ],
+          },
+        ],
       })),
   };
-  const evaluation = await evaluate({ datasets: [{ name: 'a', dataset: hostile() }], predictor: judge, bootstrap: { resamples: 50 } });
+  const evaluation = await evaluate({
+    datasets: [{ name: 'a', dataset: hostile() }],
+    predictor: judge,
+    bootstrap: { resamples: 50 },
+  });
   const { page, results } = await written(evaluation);
   t.regex(page, /<caption>The judge<\/caption>/);
   t.true(page.includes(`<data value="${results.files.a.judge.position_bias}">`));
@@ -171,8 +280,19 @@ test('a judge: its figures and answers, no calibration and no rewards', async (t
 });
 
 test('token ids, ties of all rewards and data without any order make a report too', async (t) => {
-  const rows = [{ input: '', responses: [{ id: 'a', content: '甲' }, { id: 'b', content: '乙' }] }];
-  const evaluation = await evaluate({ datasets: [{ name: 'x', dataset: datasetFromRows(rows, 'x') }], predictor: { name: 'same', score: (samples) => samples.map(() => 1) } });
+  const rows = [
+    {
+      input: '',
+      responses: [
+        { id: 'a', content: '甲' },
+        { id: 'b', content: '乙' },
+      ],
+    },
+  ];
+  const evaluation = await evaluate({
+    datasets: [{ name: 'x', dataset: datasetFromRows(rows, 'x') }],
+    predictor: { name: 'same', score: (samples) => samples.map(() => 1) },
+  });
   const { page, results } = await written(evaluation);
   t.is(results.overall, null);
   t.regex(page, /n\/a/);

@@ -13,10 +13,18 @@ import { promptLines } from './prompts';
 import { benchmarkSection, fileSection, publishedSection } from './sections';
 import { reportCsv, reportMarkdown } from './text_tables';
 
-const REPORT_NAMES = { html: 'report.html', markdown: 'report.md', csv: 'report.csv', prompts: 'prompts.jsonl' } as const;
+const REPORT_NAMES = {
+  html: 'report.html',
+  markdown: 'report.md',
+  csv: 'report.csv',
+  prompts: 'prompts.jsonl',
+} as const;
 
 /** Every file that an evaluation leaves in its folder. */
-export const RESULT_FILES: ReadonlySet<string> = new Set([...Object.values(RESULTS_NAMES), ...Object.values(REPORT_NAMES)]);
+export const RESULT_FILES: ReadonlySet<string> = new Set([
+  ...Object.values(RESULTS_NAMES),
+  ...Object.values(REPORT_NAMES),
+]);
 
 export interface WrittenReport {
   html: string;
@@ -29,7 +37,11 @@ export interface WrittenReport {
  * Writes the report of an evaluation whose `results.json` lies in the folder. Each file is written whole or not at all.
  * @param origin what `writeResults` returned as `meta`; read from `results.json` where it is not given.
  */
-export async function writeReport(folder: string, evaluation: Evaluation, origin?: ResultsOrigin): Promise<WrittenReport> {
+export async function writeReport(
+  folder: string,
+  evaluation: Evaluation,
+  origin?: ResultsOrigin,
+): Promise<WrittenReport> {
   const content = await describeReport(evaluation, origin ?? (await readOrigin(folder)));
   const written = {
     html: join(folder, REPORT_NAMES.html),
@@ -66,11 +78,16 @@ export async function describeReport(evaluation: Evaluation, meta: ResultsOrigin
       ['scoring', `${evaluation.scoringSeconds.toPrecision(3)} s`],
       ...modelFacts(meta.model),
     ],
-    headline: [{ name: 'overall', value: evaluation.overall, interval: evaluation.overallInterval, note: evaluation.formula }, ...(evaluation.tables ? [] : headlineFigures(evaluation))],
+    headline: [
+      { name: 'overall', value: evaluation.overall, interval: evaluation.overallInterval, note: evaluation.formula },
+      ...(evaluation.tables ? [] : headlineFigures(evaluation)),
+    ],
     sections: [
       ...(published?.isComparable ? [published.section] : []),
       ...benchmarkSection(evaluation),
-      ...(evaluation.notes.length > 0 && !evaluation.tables ? [{ title: 'Notes', paragraphs: evaluation.notes, tables: [], charts: [] }] : []),
+      ...(evaluation.notes.length > 0 && !evaluation.tables
+        ? [{ title: 'Notes', paragraphs: evaluation.notes, tables: [], charts: [] }]
+        : []),
       ...files.map((file) => fileSection(file, files.length > 1, charts)),
       ...(published && !published.isComparable ? [published.section] : []),
     ],
@@ -83,7 +100,12 @@ function headlineFigures({ files }: Evaluation): ReportContent['headline'] {
     const names = headlineMetrics(file);
     if (!names) return [];
     const where = files.length > 1 ? `${basename(file.name)}: ` : '';
-    return ([['accuracy', names.accuracy], ['exact match', names.exactMatch]] as const).map(([label, name]) => ({
+    return (
+      [
+        ['accuracy', names.accuracy],
+        ['exact match', names.exactMatch],
+      ] as const
+    ).map(([label, name]) => ({
       name: `${where}${label}`,
       value: file.report.cheems[name] ?? file.report.extras[name]!,
       interval: file.report.intervals[name],
@@ -93,5 +115,7 @@ function headlineFigures({ files }: Evaluation): ReportContent['headline'] {
 
 /** What the model says about itself in plain words or numbers. */
 function modelFacts(model: Record<string, unknown>): [string, string][] {
-  return Object.entries(model).flatMap(([name, value]): [string, string][] => (typeof value === 'string' || typeof value === 'number' ? [[name.replaceAll('_', ' '), String(value)]] : []));
+  return Object.entries(model).flatMap(([name, value]): [string, string][] =>
+    typeof value === 'string' || typeof value === 'number' ? [[name.replaceAll('_', ' '), String(value)]] : [],
+  );
 }

@@ -22,7 +22,8 @@ const COUNT = (name: string): Column => ({ name, kind: 'count' });
 const SHARE = (name: string): Column => ({ name, kind: 'share' });
 const NUMBER = (name: string): Column => ({ name, kind: 'number' });
 
-const valueOf = ({ report: { cheems, extras } }: EvaluatedFile, name: string): number | undefined => cheems[name] ?? extras[name];
+const valueOf = ({ report: { cheems, extras } }: EvaluatedFile, name: string): number | undefined =>
+  cheems[name] ?? extras[name];
 const cellOf = (file: EvaluatedFile, name: string): Cell => {
   const value = valueOf(file, name);
   return value === undefined ? undefined : { value, interval: file.report.intervals[name] };
@@ -31,12 +32,25 @@ const cellOf = (file: EvaluatedFile, name: string): Cell => {
 /** The benchmark's own tables; nothing where the files' metrics are its result. */
 export function benchmarkSection({ benchmark, tables, formula, notes }: Evaluation): Section[] {
   if (!tables) return [];
-  return [{ title: `Benchmark: ${benchmark}`, paragraphs: [`overall = ${formula}`, ...notes], tables: tables.map(benchmarkTable), charts: [] }];
+  return [
+    {
+      title: `Benchmark: ${benchmark}`,
+      paragraphs: [`overall = ${formula}`, ...notes],
+      tables: tables.map(benchmarkTable),
+      charts: [],
+    },
+  ];
 }
 
 function benchmarkTable({ title, columns, rows }: ScoreTable): ReportTable {
-  const notes = rows.length > MOST_LISTED ? [`Listed are ${MOST_LISTED} of ${rows.length} rows; results.json has all.`] : [];
-  return { title, columns: [TEXT(''), ...columns], rows: listedRows(rows).map(({ name, values }) => ({ cells: [name, ...values] })), notes };
+  const notes =
+    rows.length > MOST_LISTED ? [`Listed are ${MOST_LISTED} of ${rows.length} rows; results.json has all.`] : [];
+  return {
+    title,
+    columns: [TEXT(''), ...columns],
+    rows: listedRows(rows).map(({ name, values }) => ({ cells: [name, ...values] })),
+    notes,
+  };
 }
 
 /** Which half of CheemsBench each file is, by its digest, else (`certain` false) by its name. */
@@ -54,7 +68,10 @@ function halvesOf(evaluation: Evaluation, digests: ReadonlyMap<string, string>) 
 }
 
 /** The own row above those of the paper. Only of CheemsBench; `isComparable`: the data are its two files. */
-export function publishedSection(evaluation: Evaluation, digests: ReadonlyMap<string, string>): { section: Section; isComparable: boolean } | undefined {
+export function publishedSection(
+  evaluation: Evaluation,
+  digests: ReadonlyMap<string, string>,
+): { section: Section; isComparable: boolean } | undefined {
   if (evaluation.benchmark !== 'cheems-bench') return undefined;
   const { open, human } = halvesOf(evaluation, digests);
   const isWhole = evaluation.files.length === 2 && open?.certain === true && human?.certain === true;
@@ -63,8 +80,12 @@ export function publishedSection(evaluation: Evaluation, digests: ReadonlyMap<st
     return names ? cellOf(half.file, names[which]) : undefined;
   };
   const ownCells: Cell[] = [
-    evaluation.predictor.name, 'this evaluation',
-    own(open, 'accuracy'), own(open, 'exactMatch'), own(human, 'accuracy'), own(human, 'exactMatch'),
+    evaluation.predictor.name,
+    'this evaluation',
+    own(open, 'accuracy'),
+    own(open, 'exactMatch'),
+    own(human, 'accuracy'),
+    own(human, 'exactMatch'),
     evaluation.overall,
   ];
   const caution = isWhole
@@ -73,16 +94,34 @@ export function publishedSection(evaluation: Evaluation, digests: ReadonlyMap<st
   const section: Section = {
     title: 'Beside the published results',
     paragraphs: [caution, PUBLISHED_SOURCE],
-    tables: [{
-      title: 'CheemsBench, this evaluation and published rows',
-      columns: [TEXT('model'), TEXT('kind'), SHARE('open accuracy'), SHARE('open exact match'), SHARE('human accuracy'), SHARE('human exact match'), SHARE('overall')],
-      rows: [
-        { cells: ownCells, isOwn: true },
-        ...PUBLISHED_ROWS.map((row) => ({
-          cells: [row.name, `published ${row.kind}`, row.openAccuracy, row.openExactMatch, row.humanAccuracy, row.humanExactMatch, row.overall],
-        })),
-      ],
-    }],
+    tables: [
+      {
+        title: 'CheemsBench, this evaluation and published rows',
+        columns: [
+          TEXT('model'),
+          TEXT('kind'),
+          SHARE('open accuracy'),
+          SHARE('open exact match'),
+          SHARE('human accuracy'),
+          SHARE('human exact match'),
+          SHARE('overall'),
+        ],
+        rows: [
+          { cells: ownCells, isOwn: true },
+          ...PUBLISHED_ROWS.map((row) => ({
+            cells: [
+              row.name,
+              `published ${row.kind}`,
+              row.openAccuracy,
+              row.openExactMatch,
+              row.humanAccuracy,
+              row.humanExactMatch,
+              row.overall,
+            ],
+          })),
+        ],
+      },
+    ],
     charts: [],
   };
   return { section, isComparable: isWhole };
@@ -99,7 +138,11 @@ export function fileSection(file: EvaluatedFile, isMany: boolean, charts: ChartM
   ];
   return {
     title: isMany ? file.name : `Results on ${file.name}`,
-    paragraphs: [`${counted(report.counts.prompts, 'prompt')}, ${counted(report.counts.responses, 'response')}.`, ...report.notes, ...file.dataReport],
+    paragraphs: [
+      `${counted(report.counts.prompts, 'prompt')}, ${counted(report.counts.responses, 'response')}.`,
+      ...report.notes,
+      ...file.dataReport,
+    ],
     tables: [...headlineTable(file), ...(report.judge ? [judgeTable(report.judge)] : [])],
     furtherTables: [metricsTable(file)],
     charts: drawn,
@@ -111,21 +154,46 @@ function headlineTable(file: EvaluatedFile): ReportTable[] {
   const names = headlineMetrics(file);
   if (!names) return [];
   const { basis, categories, counts } = file.report;
-  const pairsIn = (own: { rankPairs: number; labelPairs: number }) => (basis === 'rank' ? own.rankPairs : own.labelPairs);
+  const pairsIn = (own: { rankPairs: number; labelPairs: number }) =>
+    basis === 'rank' ? own.rankPairs : own.labelPairs;
   const row = (label: string, suffix: string, own: { prompts: number; rankPairs: number; labelPairs: number }) => ({
-    cells: [label, own.prompts, pairsIn(own), cellOf(file, names.accuracy + suffix), cellOf(file, names.exactMatch + suffix), valueOf(file, `length_accuracy-${basis}${suffix}`)],
+    cells: [
+      label,
+      own.prompts,
+      pairsIn(own),
+      cellOf(file, names.accuracy + suffix),
+      cellOf(file, names.exactMatch + suffix),
+      valueOf(file, `length_accuracy-${basis}${suffix}`),
+    ],
   });
-  const rows = categories.length === 0 ? [row('all', '', counts)] : [
-    ...listedCategories(file.report).map((category) => row(category, `-${category}`, counts.byCategory[category]!)),
-    { ...row('macro mean', '', counts), isOwn: true },
-    { cells: ['all pairs', counts.prompts, pairsIn(counts), cellOf(file, `accuracy_micro-${basis}`)] },
+  const rows =
+    categories.length === 0
+      ? [row('all', '', counts)]
+      : [
+          ...listedCategories(file.report).map((category) =>
+            row(category, `-${category}`, counts.byCategory[category]!),
+          ),
+          { ...row('macro mean', '', counts), isOwn: true },
+          { cells: ['all pairs', counts.prompts, pairsIn(counts), cellOf(file, `accuracy_micro-${basis}`)] },
+        ];
+  return [
+    {
+      title: 'Accuracy and exact match',
+      columns: [
+        TEXT('category'),
+        COUNT('prompts'),
+        COUNT('pairs'),
+        SHARE('accuracy'),
+        SHARE('exact match'),
+        SHARE('longer alone'),
+      ],
+      rows,
+      notes: [
+        ...listingNotes(file.report),
+        'Beside the figures: their bootstrap intervals over prompts. longer alone: the accuracy of choosing the longer response.',
+      ],
+    },
   ];
-  return [{
-    title: 'Accuracy and exact match',
-    columns: [TEXT('category'), COUNT('prompts'), COUNT('pairs'), SHARE('accuracy'), SHARE('exact match'), SHARE('longer alone')],
-    rows,
-    notes: [...listingNotes(file.report), 'Beside the figures: their bootstrap intervals over prompts. longer alone: the accuracy of choosing the longer response.'],
-  }];
 }
 
 /** All plain figures (not by category), so that nothing of results.json is missing. */
@@ -142,7 +210,9 @@ function metricsTable(file: EvaluatedFile): ReportTable {
 
 function judgeTable(judge: JudgeStatistics): ReportTable {
   const { unparsable_because: because, ...figures } = judge;
-  const rows = Object.entries(figures).map(([name, value]): { cells: Cell[] } => ({ cells: [name, value, JUDGE_FORMULAS[name as keyof JudgeStatistics] ?? ''] }));
+  const rows = Object.entries(figures).map(([name, value]): { cells: Cell[] } => ({
+    cells: [name, value, JUDGE_FORMULAS[name as keyof JudgeStatistics] ?? ''],
+  }));
   return {
     title: 'The judge',
     columns: [TEXT('figure'), NUMBER('value'), TEXT('what it is')],
@@ -153,34 +223,68 @@ function judgeTable(judge: JudgeStatistics): ReportTable {
 function categoryChart(file: EvaluatedFile, charts: ChartMaker): Chart[] {
   const names = headlineMetrics(file);
   if (!names) return [];
-  const suffixes = file.report.categories.length > 0 ? [...listedCategories(file.report).map((name) => [name, `-${name}`] as const), ['macro mean', ''] as const] : [['all', ''] as const];
-  const bars = suffixes.map(([name, suffix]) => ({ name, value: valueOf(file, names.accuracy + suffix) ?? NaN, interval: file.report.intervals[names.accuracy + suffix] }));
+  const suffixes =
+    file.report.categories.length > 0
+      ? [...listedCategories(file.report).map((name) => [name, `-${name}`] as const), ['macro mean', ''] as const]
+      : [['all', ''] as const];
+  const bars = suffixes.map(([name, suffix]) => ({
+    name,
+    value: valueOf(file, names.accuracy + suffix) ?? NaN,
+    interval: file.report.intervals[names.accuracy + suffix],
+  }));
   const description = `Accuracy by category with bootstrap intervals: ${bars.map(({ name, value }) => `${name} ${value.toFixed(3)}`).join(', ')}. The dashed line is chance.`;
-  return [{
-    title: 'Accuracy by category',
-    description,
-    svg: charts.shares(bars, 'accuracy'),
-    table: { title: 'Accuracy by category', columns: [TEXT('category'), SHARE('accuracy')], rows: bars.map(({ name, value, interval }) => ({ cells: [name, { value, interval }] })), notes: listingNotes(file.report) },
-  }];
+  return [
+    {
+      title: 'Accuracy by category',
+      description,
+      svg: charts.shares(bars, 'accuracy'),
+      table: {
+        title: 'Accuracy by category',
+        columns: [TEXT('category'), SHARE('accuracy')],
+        rows: bars.map(({ name, value, interval }) => ({ cells: [name, { value, interval }] })),
+        notes: listingNotes(file.report),
+      },
+    },
+  ];
 }
 
 function calibrationChart(pairs: readonly ScoredPair[], charts: ChartMaker): Chart[] {
   const sides = pairs.flatMap(({ rewards }) => (rewards ? [rewards] : []));
   if (sides.length === 0) return [];
-  const curve = calibrationCurve(sides.map(({ chosen }) => chosen), sides.map(({ rejected }) => rejected), { countEveryPair: true });
-  const points = curve.counts.map((count, i): CalibrationPoint => ({ predicted: 1 / (1 + Math.exp(-curve.differences[i]!)), accuracy: curve.accuracies[i]!, pairs: count }));
+  const curve = calibrationCurve(
+    sides.map(({ chosen }) => chosen),
+    sides.map(({ rejected }) => rejected),
+    { countEveryPair: true },
+  );
+  const points = curve.counts.map((count, i): CalibrationPoint => ({
+    predicted: 1 / (1 + Math.exp(-curve.differences[i]!)),
+    accuracy: curve.accuracies[i]!,
+    pairs: count,
+  }));
   const description = `Calibration: in each bin of reward difference, the probability that the rewards claim and the accuracy: ${points.map(({ predicted, accuracy, pairs: n }) => `${predicted.toFixed(2)} claimed, ${accuracy.toFixed(2)} right of ${n}`).join('; ')}.`;
-  return [{
-    title: 'Calibration',
-    description,
-    svg: charts.calibration(points),
-    table: {
+  return [
+    {
       title: 'Calibration',
-      columns: [TEXT('bin'), NUMBER('mean difference'), SHARE('claimed probability'), SHARE('accuracy'), COUNT('pairs')],
-      rows: points.map(({ predicted, accuracy, pairs: n }, i) => ({ cells: [String(i + 1), curve.differences[i]!, predicted, accuracy, n] })),
-      notes: ['Five bins of |chosen - rejected|; claimed: sigmoid of the mean difference; a tie counts one half. On the dashed line the rewards mean what they say; above it they are too modest. The larger the dot, the more pairs.'],
+      description,
+      svg: charts.calibration(points),
+      table: {
+        title: 'Calibration',
+        columns: [
+          TEXT('bin'),
+          NUMBER('mean difference'),
+          SHARE('claimed probability'),
+          SHARE('accuracy'),
+          COUNT('pairs'),
+        ],
+        rows: points.map(({ predicted, accuracy, pairs: n }, i) => ({
+          cells: [String(i + 1), curve.differences[i]!, predicted, accuracy, n],
+        })),
+        notes: [
+          'Five bins of |chosen - rejected|; claimed: sigmoid of the mean difference; a tie counts one half. On the dashed line the rewards mean what they say; above it they are too modest. The larger the dot, the more pairs.',
+        ],
+      },
     },
-  }];
+  ];
 }
 
 /** Equal bins from the lowest to the highest reward of any pair. */
@@ -194,7 +298,12 @@ export function histogram(pairs: readonly ScoredPair[], count = HISTOGRAM_BINS):
   }
   if (low === high) [low, high] = [low - 0.5, high + 0.5];
   const step = (high - low) / count;
-  const bins = Array.from({ length: count }, (_, i): HistogramBin => ({ from: low + i * step, to: low + (i + 1) * step, chosen: 0, rejected: 0 }));
+  const bins = Array.from({ length: count }, (_, i): HistogramBin => ({
+    from: low + i * step,
+    to: low + (i + 1) * step,
+    chosen: 0,
+    rejected: 0,
+  }));
   const binOf = (reward: number) => bins[Math.min(count - 1, Math.floor((reward - low) / step))]!;
   for (const { chosen, rejected } of sides) {
     binOf(chosen).chosen++;
@@ -206,19 +315,24 @@ export function histogram(pairs: readonly ScoredPair[], count = HISTOGRAM_BINS):
 function distributionChart(pairs: readonly ScoredPair[], charts: ChartMaker): Chart[] {
   const bins = histogram(pairs);
   if (bins.length === 0) return [];
-  const mean = (side: 'chosen' | 'rejected') => pairs.reduce((sum, { rewards }) => sum + rewards![side], 0) / pairs.length;
+  const mean = (side: 'chosen' | 'rejected') =>
+    pairs.reduce((sum, { rewards }) => sum + rewards![side], 0) / pairs.length;
   const description = `Rewards of the chosen (mean ${mean('chosen').toPrecision(3)}) and of the rejected responses (mean ${mean('rejected').toPrecision(3)}) of ${counted(pairs.length, 'pair')}, as two histograms over one another.`;
-  return [{
-    title: 'Rewards of chosen and rejected',
-    description,
-    svg: charts.rewards(bins),
-    table: {
+  return [
+    {
       title: 'Rewards of chosen and rejected',
-      columns: [TEXT('reward'), COUNT('chosen'), COUNT('rejected')],
-      rows: bins.map(({ from, to, chosen, rejected }) => ({ cells: [`${from.toPrecision(4)} to ${to.toPrecision(4)}`, chosen, rejected] })),
-      notes: ['One entry a pair and side. Filled: chosen; dashed outline: rejected.'],
+      description,
+      svg: charts.rewards(bins),
+      table: {
+        title: 'Rewards of chosen and rejected',
+        columns: [TEXT('reward'), COUNT('chosen'), COUNT('rejected')],
+        rows: bins.map(({ from, to, chosen, rejected }) => ({
+          cells: [`${from.toPrecision(4)} to ${to.toPrecision(4)}`, chosen, rejected],
+        })),
+        notes: ['One entry a pair and side. Filled: chosen; dashed outline: rejected.'],
+      },
     },
-  }];
+  ];
 }
 
 function lengthChart({ report: { length } }: EvaluatedFile, charts: ChartMaker): Chart[] {
@@ -226,17 +340,21 @@ function lengthChart({ report: { length } }: EvaluatedFile, charts: ChartMaker):
   if (!length || bins.length === 0) return [];
   const bars = bins.map((bin) => ({ name: lengthBinName(bin), value: bin.accuracy }));
   const description = `Accuracy by length of chosen minus rejected in ${length.unit}: ${bars.map(({ name, value }) => `${name}: ${value.toFixed(3)}`).join(', ')}. The dashed line is chance.`;
-  return [{
-    title: `Accuracy by length difference (${length.unit})`,
-    description,
-    svg: charts.shares(bars, 'accuracy'),
-    table: {
-      title: `Accuracy by length of chosen minus rejected, ${length.unit}`,
-      columns: [TEXT('difference'), COUNT('pairs'), SHARE('accuracy')],
-      rows: bins.map((bin) => ({ cells: [lengthBinName(bin), bin.pairs, bin.accuracy] })),
-      notes: ['A model that only follows length is right where the chosen response is longer and wrong where it is shorter.'],
+  return [
+    {
+      title: `Accuracy by length difference (${length.unit})`,
+      description,
+      svg: charts.shares(bars, 'accuracy'),
+      table: {
+        title: `Accuracy by length of chosen minus rejected, ${length.unit}`,
+        columns: [TEXT('difference'), COUNT('pairs'), SHARE('accuracy')],
+        rows: bins.map((bin) => ({ cells: [lengthBinName(bin), bin.pairs, bin.accuracy] })),
+        notes: [
+          'A model that only follows length is right where the chosen response is longer and wrong where it is shorter.',
+        ],
+      },
     },
-  }];
+  ];
 }
 
 function lengthBinName({ from, to }: LengthBin): string {
@@ -246,4 +364,3 @@ function lengthBinName({ from, to }: LengthBin): string {
   if (to === Infinity) return `${edge(from)} and more`;
   return `${edge(from)} to ${edge(to - 1)}`;
 }
-

@@ -10,12 +10,23 @@ const RESULTS = z.object({
   overall: z.number().nullable(),
   formula: z.string(),
   files: z.record(z.string(), z.object({ basis: z.enum(['rank', 'labels', 'none']) })),
-  meta: z.object({ benchmark: z.string(), predictor: z.string(), data: z.array(z.object({ file: z.string(), sha256: z.string() })), date: z.string() }),
+  meta: z.object({
+    benchmark: z.string(),
+    predictor: z.string(),
+    data: z.array(z.object({ file: z.string(), sha256: z.string() })),
+    date: z.string(),
+  }),
 });
 
 const PROMPT = z.object({
-  file: z.string(), prompt_id: z.string(), line: z.number().nullable(), category: z.string().nullable(),
-  pairs: z.number(), right: z.number(), asked: z.number(), exact: z.number(),
+  file: z.string(),
+  prompt_id: z.string(),
+  line: z.number().nullable(),
+  category: z.string().nullable(),
+  pairs: z.number(),
+  right: z.number(),
+  asked: z.number(),
+  exact: z.number(),
 });
 
 export interface StoredResults {
@@ -32,12 +43,35 @@ export interface StoredResults {
 
 /** @throws Error with a sentence where a file is missing, torn or of another kind. */
 export async function readResults(path: string): Promise<StoredResults> {
-  const results = parse(RESULTS, await read(path, 'Give the results.json that eval --output_dir wrote.'), path, 'it is no results.json of an evaluation');
+  const results = parse(
+    RESULTS,
+    await read(path, 'Give the results.json that eval --output_dir wrote.'),
+    path,
+    'it is no results.json of an evaluation',
+  );
   const promptsFile = join(dirname(path), 'prompts.jsonl');
-  const lines = (await read(promptsFile, 'A comparison needs it beside results.json; run eval with --output_dir again to have it written.')).split('\n');
-  const prompts = lines.flatMap((line, i) => (line.trim() === '' ? [] : [parse(PROMPT, line, `${promptsFile}:${i + 1}`, 'it is no row of an evaluation\'s prompts')]));
+  const lines = (
+    await read(
+      promptsFile,
+      'A comparison needs it beside results.json; run eval with --output_dir again to have it written.',
+    )
+  ).split('\n');
+  const prompts = lines.flatMap((line, i) =>
+    line.trim() === ''
+      ? []
+      : [parse(PROMPT, line, `${promptsFile}:${i + 1}`, "it is no row of an evaluation's prompts")],
+  );
   const { overall, formula, meta } = results;
-  return { path, overall: overall ?? NaN, formula, benchmark: meta.benchmark, predictor: meta.predictor, date: meta.date, data: meta.data, prompts };
+  return {
+    path,
+    overall: overall ?? NaN,
+    formula,
+    benchmark: meta.benchmark,
+    predictor: meta.predictor,
+    date: meta.date,
+    data: meta.data,
+    prompts,
+  };
 }
 
 async function read(path: string, remedy: string): Promise<string> {

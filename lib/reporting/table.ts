@@ -36,30 +36,49 @@ const PLAIN_WIDTH = 120;
 const NARROWEST = 32;
 
 /** The table for a stream: lines and its width on a terminal, plain text elsewhere. */
-export function tableFor(evaluation: Evaluation, stream: { isTTY?: boolean; columns?: number } = process.stdout): string {
+export function tableFor(
+  evaluation: Evaluation,
+  stream: { isTTY?: boolean; columns?: number } = process.stdout,
+): string {
   return formatEvaluation(evaluation, stream.isTTY ? { lines: true, width: stream.columns ?? 80 } : {});
 }
 
 /** The whole result as text that ends in a newline; no line is wider than `width`, but for single words that are. */
-export function formatEvaluation(evaluation: Evaluation, { lines = false, width = PLAIN_WIDTH }: TableOptions = {}): string {
+export function formatEvaluation(
+  evaluation: Evaluation,
+  { lines = false, width = PLAIN_WIDTH }: TableOptions = {},
+): string {
   const room = Math.max(width, NARROWEST);
   const level = `${Number((evaluation.bootstrap.level * 100).toFixed(2))} %`;
   const { files, tables } = evaluation;
-  const blocks = tables ? [...files.map((file) => fileHead(file, room, lines)), ...tables.map((table) => scoreTable(table, room, lines))] : files.flatMap((file) => fileBlocks(file, level, room, lines));
-  const summary = [`overall = ${share(evaluation.overall)}${evaluation.overallInterval ? ` (${level}: ${range(evaluation.overallInterval)})` : ''}   (${evaluation.formula})`, ...evaluation.notes.map((note) => `Note: ${note}`), ...(tables ? tablesLegend(evaluation, level) : legend(evaluation, level))];
+  const blocks = tables
+    ? [...files.map((file) => fileHead(file, room, lines)), ...tables.map((table) => scoreTable(table, room, lines))]
+    : files.flatMap((file) => fileBlocks(file, level, room, lines));
+  const summary = [
+    `overall = ${share(evaluation.overall)}${evaluation.overallInterval ? ` (${level}: ${range(evaluation.overallInterval)})` : ''}   (${evaluation.formula})`,
+    ...evaluation.notes.map((note) => `Note: ${note}`),
+    ...(tables ? tablesLegend(evaluation, level) : legend(evaluation, level)),
+  ];
   blocks.push(summary.map((line) => wrap(line, lines ? room : Infinity)).join('\n'));
   return `${blocks.join('\n\n')}\n`;
 }
 
-const bootstrapLine = ({ resamples, seed }: Evaluation['bootstrap'], level: string) => `${level}: bootstrap interval over prompts (${resamples} resamples, seed ${seed}).`;
-const tablesLegend = ({ overallInterval, bootstrap }: Evaluation, level: string) => (overallInterval ? [bootstrapLine(bootstrap, level)] : []);
+const bootstrapLine = ({ resamples, seed }: Evaluation['bootstrap'], level: string) =>
+  `${level}: bootstrap interval over prompts (${resamples} resamples, seed ${seed}).`;
+const tablesLegend = ({ overallInterval, bootstrap }: Evaluation, level: string) =>
+  overallInterval ? [bootstrapLine(bootstrap, level)] : [];
 
 function legend({ bootstrap, files }: Evaluation, level: string): string[] {
   const lines: string[] = [];
   if (bootstrap.resamples > 0) lines.push(bootstrapLine(bootstrap, level));
-  if (files.some((file) => file.report.judge)) lines.push('A judge is right about a pair where it prefers the better response over all orders shown; undecided is wrong. exact match: prompts with every pair right.');
-  if (files.some((file) => file.report.length)) lines.push('longer: the accuracy of choosing the longer response alone.');
-  if (files.some((file) => file.report.categories.length > 0)) lines.push('macro mean: every category weighs alike, as in the overall figure; all pairs: every pair does.');
+  if (files.some((file) => file.report.judge))
+    lines.push(
+      'A judge is right about a pair where it prefers the better response over all orders shown; undecided is wrong. exact match: prompts with every pair right.',
+    );
+  if (files.some((file) => file.report.length))
+    lines.push('longer: the accuracy of choosing the longer response alone.');
+  if (files.some((file) => file.report.categories.length > 0))
+    lines.push('macro mean: every category weighs alike, as in the overall figure; all pairs: every pair does.');
   return lines;
 }
 
@@ -67,7 +86,11 @@ function legend({ bootstrap, files }: Evaluation, level: string): string[] {
 function fileHead(file: EvaluatedFile, width: number, lines: boolean): string {
   const textWidth = lines ? width : Infinity;
   const { judge } = file.report;
-  return [fileTitle(file, textWidth), ...(judge ? judgeRemarks(judge).map((line) => wrap(line, textWidth)) : []), ...file.scoringNotes.map((note) => wrap(`Note: ${note}`, textWidth))].join('\n');
+  return [
+    fileTitle(file, textWidth),
+    ...(judge ? judgeRemarks(judge).map((line) => wrap(line, textWidth)) : []),
+    ...file.scoringNotes.map((note) => wrap(`Note: ${note}`, textWidth)),
+  ].join('\n');
 }
 
 function fileTitle({ name, report: { counts } }: EvaluatedFile, textWidth: number): string {
@@ -75,9 +98,22 @@ function fileTitle({ name, report: { counts } }: EvaluatedFile, textWidth: numbe
 }
 
 function scoreTable({ title, columns, rows }: ScoreTable, width: number, lines: boolean): string {
-  const cells = [['', ...columns.map(({ name }) => name)], ...listedRows(rows).map(({ name, values }) => [visibleLine(name), ...columns.map(({ kind }, i) => show[kind](values[i]))])];
-  const left = rows.length > MOST_LISTED ? [wrap(`Listed are ${MOST_LISTED} of ${rows.length} rows; results.json has all.`, lines ? width : Infinity)] : [];
-  return [wrap(title, lines ? width : Infinity), ...columnsThatFit(cells, width).map((part) => draw(part, width, lines)), ...left].join('\n');
+  const cells = [
+    ['', ...columns.map(({ name }) => name)],
+    ...listedRows(rows).map(({ name, values }) => [
+      visibleLine(name),
+      ...columns.map(({ kind }, i) => show[kind](values[i])),
+    ]),
+  ];
+  const left =
+    rows.length > MOST_LISTED
+      ? [wrap(`Listed are ${MOST_LISTED} of ${rows.length} rows; results.json has all.`, lines ? width : Infinity)]
+      : [];
+  return [
+    wrap(title, lines ? width : Infinity),
+    ...columnsThatFit(cells, width).map((part) => draw(part, width, lines)),
+    ...left,
+  ].join('\n');
 }
 
 /** Cuts a table that is too wide into several, one below the other, each with the first column, which may shrink to a quarter. */
@@ -104,7 +140,11 @@ function fileBlocks(file: EvaluatedFile, level: string, width: number, lines: bo
   const rows = rowsOf(file);
   const blocks = [title];
   if (rows.length > 0) blocks[0] += `\n${drawTable(columnsFor(width, level), rows, width, lines)}`;
-  const remarks = [...listingNotes(file.report), ...remarksOn(file, level, width), ...notes.map((note) => `Note: ${note}`)].map((line) => wrap(line, textWidth));
+  const remarks = [
+    ...listingNotes(file.report),
+    ...remarksOn(file, level, width),
+    ...notes.map((note) => `Note: ${note}`),
+  ].map((line) => wrap(line, textWidth));
   if (remarks.length > 0) blocks.push(remarks.join('\n'));
   const bins = file.report.length?.bins.filter((bin) => bin.pairs > 0) ?? [];
   if (bins.length > 0) blocks.push(drawBins(bins, file.report.length!.unit, width, lines));
@@ -132,7 +172,11 @@ function rowsOf(file: EvaluatedFile): Row[] {
   if (!names) return [];
   const { cheems, extras, intervals, counts } = report;
   const value = (name: string) => cheems[name] ?? extras[name];
-  const ofGroup = (label: string, suffix: string, own: { prompts: number; rankPairs: number; labelPairs: number }): Row => ({
+  const ofGroup = (
+    label: string,
+    suffix: string,
+    own: { prompts: number; rankPairs: number; labelPairs: number },
+  ): Row => ({
     label,
     prompts: String(own.prompts),
     pairs: String(report.basis === 'rank' ? own.rankPairs : own.labelPairs),
@@ -148,7 +192,14 @@ function rowsOf(file: EvaluatedFile): Row[] {
   return [
     ...listedCategories(report).map((category) => ofGroup(category, `-${category}`, counts.byCategory[category]!)),
     ofGroup('macro mean', '', counts),
-    { ...all, accuracy: value(micro), accuracyInterval: intervals[micro], exactMatch: undefined, exactMatchInterval: undefined, longer: undefined },
+    {
+      ...all,
+      accuracy: value(micro),
+      accuracyInterval: intervals[micro],
+      exactMatch: undefined,
+      exactMatchInterval: undefined,
+      longer: undefined,
+    },
   ];
 }
 
@@ -159,7 +210,9 @@ function remarksOn(file: EvaluatedFile, level: string, width: number): string[] 
     const interval = intervals[name];
     return `${name} ${share(cheems[name] ?? extras[name])}${interval ? ` (${level}: ${range(interval)})` : ''}`;
   };
-  const remarks = judge ? judgeRemarks(judge) : [`reward ${decimal(cheems['reward_mean'])}, standard deviation ${decimal(cheems['reward_std'])}`];
+  const remarks = judge
+    ? judgeRemarks(judge)
+    : [`reward ${decimal(cheems['reward_mean'])}, standard deviation ${decimal(cheems['reward_std'])}`];
   const names = headlineMetrics(file);
   if (names && width < 70) remarks.push(withInterval(names.accuracy), withInterval(names.exactMatch));
   if (basis !== 'none' && !judge) remarks.push(withInterval(`exact_match_strict-${basis}`));
@@ -173,9 +226,12 @@ function remarksOn(file: EvaluatedFile, level: string, width: number): string[] 
 }
 
 function judgeRemarks(judge: JudgeStatistics): string[] {
-  const orders = judge.consistency === undefined ? [] : [
-    `consistency ${share(judge.consistency)} (the same verdict in both orders), ${share(judge.agreement)} of the pairs with a verdict in both; right in both ${share(judge.both_right_share)}`,
-  ];
+  const orders =
+    judge.consistency === undefined
+      ? []
+      : [
+          `consistency ${share(judge.consistency)} (the same verdict in both orders), ${share(judge.agreement)} of the pairs with a verdict in both; right in both ${share(judge.both_right_share)}`,
+        ];
   return [
     `${counted(judge.judgements, 'judgement')} of ${counted(judge.pairs, 'pair')}: right ${share(judge.judgement_accuracy)}, ties ${share(judge.tie_share)}, unparsable ${share(judge.unparsable_share)}`,
     ...orders,
@@ -202,8 +258,21 @@ function drawBins(bins: readonly LengthBin[], unit: string, width: number, lines
 }
 
 const NO_LINES = {
-  top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '',
-  left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ',
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '  ',
 };
 const ROW_LINES_OFF = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
 
@@ -223,16 +292,29 @@ function draw(written: readonly (readonly string[])[], width: number, lines: boo
     style: { head: [], border: [], 'padding-left': padding / 2, 'padding-right': padding / 2 },
   });
   table.push(...cells.map((row) => [...row]));
-  return table.toString().split('\n').map((line) => line.trimEnd()).join('\n');
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n');
 }
 
-const share = (value: number | undefined) => (value === undefined ? '' : Number.isNaN(value) ? 'n/a' : value.toFixed(3));
-const decimal = (value: number | undefined) => (value === undefined || Number.isNaN(value) ? 'n/a' : value.toPrecision(4));
+const share = (value: number | undefined) =>
+  value === undefined ? '' : Number.isNaN(value) ? 'n/a' : value.toFixed(3);
+const decimal = (value: number | undefined) =>
+  value === undefined || Number.isNaN(value) ? 'n/a' : value.toPrecision(4);
 const count = (value: number | undefined) => (value === undefined ? '' : String(value));
-const show = { share, count, number: (value: number | undefined) => (value === undefined ? '' : Number.isNaN(value) ? 'n/a' : String(Number(value.toPrecision(4)))) };
-const range = (interval: Interval | undefined) => (interval ? `${interval.low.toFixed(3)}–${interval.high.toFixed(3)}` : '');
+const show = {
+  share,
+  count,
+  number: (value: number | undefined) =>
+    value === undefined ? '' : Number.isNaN(value) ? 'n/a' : String(Number(value.toPrecision(4))),
+};
+const range = (interval: Interval | undefined) =>
+  interval ? `${interval.low.toFixed(3)}–${interval.high.toFixed(3)}` : '';
 
-const widest = (cells: readonly (readonly string[])[], column: number) => cells.reduce((most, row) => Math.max(most, displayWidth(row[column]!)), 0);
+const widest = (cells: readonly (readonly string[])[], column: number) =>
+  cells.reduce((most, row) => Math.max(most, displayWidth(row[column]!)), 0);
 
 /** The end of a path says most. */
 function shorten(name: string, width: number): string {

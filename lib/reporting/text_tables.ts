@@ -5,13 +5,22 @@ import { formatCell, tablesOf, type ReportContent, type ReportTable } from './co
 
 /** GitHub's Markdown. Text of the data (names of files and categories) cannot become markup. */
 export function reportMarkdown(content: ReportContent): string {
-  const lines = [`# ${escapeMarkdown(content.title)}`, '', ...content.facts.map(([name, value]) => `- ${escapeMarkdown(name)}: ${escapeMarkdown(value)}`), ''];
+  const lines = [
+    `# ${escapeMarkdown(content.title)}`,
+    '',
+    ...content.facts.map(([name, value]) => `- ${escapeMarkdown(name)}: ${escapeMarkdown(value)}`),
+    '',
+  ];
   for (const { name, value, interval, note } of content.headline) {
-    lines.push(`**${escapeMarkdown(name)}: ${formatCell({ value, interval }, 'share')}**${note === undefined ? '' : `  ${escapeMarkdown(note)}`}`, '');
+    lines.push(
+      `**${escapeMarkdown(name)}: ${formatCell({ value, interval }, 'share')}**${note === undefined ? '' : `  ${escapeMarkdown(note)}`}`,
+      '',
+    );
   }
   for (const { title, paragraphs, tables, charts, furtherTables = [] } of content.sections) {
     lines.push(`## ${escapeMarkdown(title)}`, '', ...paragraphs.flatMap((text) => [escapeMarkdown(text), '']));
-    for (const table of [...tables, ...charts.map((chart) => chart.table), ...furtherTables]) lines.push(...markdownTable(table), '');
+    for (const table of [...tables, ...charts.map((chart) => chart.table), ...furtherTables])
+      lines.push(...markdownTable(table), '');
   }
   return `${lines.join('\n')}\n${escapeMarkdown(content.footer)}\n`;
 }
@@ -24,10 +33,12 @@ function markdownTable({ title, columns, rows, notes = [] }: ReportTable): strin
     line(columns.map(({ name }) => escapeMarkdown(name))),
     line(columns.map(({ kind }) => (kind === 'text' ? '---' : '---:'))),
     ...rows.map(({ cells, isOwn }) =>
-      line(columns.map(({ kind }, i) => {
-        const text = escapeMarkdown(formatCell(cells[i], kind));
-        return isOwn && text !== '' ? `**${text}**` : text;
-      })),
+      line(
+        columns.map(({ kind }, i) => {
+          const text = escapeMarkdown(formatCell(cells[i], kind));
+          return isOwn && text !== '' ? `**${text}**` : text;
+        }),
+      ),
     ),
     ...notes.flatMap((note) => ['', escapeMarkdown(note)]),
   ];
@@ -42,7 +53,8 @@ export function escapeMarkdown(text: string): string {
 /** One line a figure, in full precision: section, table, row, column, value, low, high (RFC 4180). */
 export function reportCsv(content: ReportContent): string {
   const lines = [['section', 'table', 'row', 'column', 'value', 'low', 'high']];
-  for (const { name, value, interval } of content.headline) lines.push(['Headline', content.title, name, 'value', csvNumber(value), ...bounds(interval)]);
+  for (const { name, value, interval } of content.headline)
+    lines.push(['Headline', content.title, name, 'value', csvNumber(value), ...bounds(interval)]);
   for (const { section, table } of tablesOf(content)) {
     for (const { cells } of table.rows) {
       const row = formatCell(cells[0], 'text');
@@ -50,7 +62,14 @@ export function reportCsv(content: ReportContent): string {
         const cell = cells[i];
         if (i === 0 || cell === undefined) continue;
         const value = typeof cell === 'string' ? cell : csvNumber(typeof cell === 'number' ? cell : cell.value);
-        lines.push([section, table.title, row, name, value, ...bounds(typeof cell === 'object' ? cell.interval : undefined)]);
+        lines.push([
+          section,
+          table.title,
+          row,
+          name,
+          value,
+          ...bounds(typeof cell === 'object' ? cell.interval : undefined),
+        ]);
       }
     }
   }
@@ -58,7 +77,8 @@ export function reportCsv(content: ReportContent): string {
 }
 
 const csvNumber = (value: number) => (Number.isNaN(value) ? '' : String(value));
-const bounds = (interval: { low: number; high: number } | undefined) => (interval ? [String(interval.low), String(interval.high)] : ['', '']);
+const bounds = (interval: { low: number; high: number } | undefined) =>
+  interval ? [String(interval.low), String(interval.high)] : ['', ''];
 
 /**
  * What begins a formula in spreadsheets, also behind blanks that they take away and in the wide forms of East Asian keyboards. In \s are
@@ -76,4 +96,3 @@ export function csvField(value: string): string {
   const safe = isFormula ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
-

@@ -82,8 +82,12 @@ test('where rewards are read: by class and head', async (t) => {
 });
 
 test('special tokens within texts are read as in training', async (t) => {
-  const of = async (facts: object) => (await readSampleFacts(folderWith(t, { 'cheems.json': facts }))).specialTokensInText;
+  const of = async (facts: object) =>
+    (await readSampleFacts(folderWith(t, { 'cheems.json': facts }))).specialTokensInText;
   t.is(await of({ do_strip: true }), 'keep');
   t.is(await of({ do_strip: true, special_tokens_in_text: 'escape' }), 'escape');
-  await t.throwsAsync(of({ special_tokens_in_text: 'x' }), { name: 'ScoringError', message: /"special_tokens_in_text" "keep" or "escape"/ });
+  await t.throwsAsync(of({ special_tokens_in_text: 'x' }), {
+    name: 'ScoringError',
+    message: /"special_tokens_in_text" "keep" or "escape"/,
+  });
 });

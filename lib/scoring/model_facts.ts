@@ -34,7 +34,10 @@ export interface FactsRequest {
 }
 
 /** @throws Error naming the file where cheems.json is broken. */
-export async function readSampleFacts(folder: string, { chatTemplateFile, head }: FactsRequest = {}): Promise<SampleFacts> {
+export async function readSampleFacts(
+  folder: string,
+  { chatTemplateFile, head }: FactsRequest = {},
+): Promise<SampleFacts> {
   const facts = await readSampleChoices(folder).catch((error: unknown) => {
     throw error instanceof ModelFolderError ? new ScoringError(error.message) : error;
   });
@@ -55,16 +58,23 @@ export async function readSampleFacts(folder: string, { chatTemplateFile, head }
 async function factsOfOthers(folder: string, givenTemplate: boolean, head: FactsRequest['head']): Promise<SampleFacts> {
   const classes = await architecturesOf(folder);
   const [first] = classes;
-  const as = (doStrip: Stripping, reason: string): SampleFacts => ({ doStrip, compat: null, pooling: poolingOf(classes, head), specialTokensInText: 'keep', reason });
+  const as = (doStrip: Stripping, reason: string): SampleFacts => ({
+    doStrip,
+    compat: null,
+    pooling: poolingOf(classes, head),
+    specialTokensInText: 'keep',
+    reason,
+  });
   if (classes.includes('RewardModel')) {
     return head === undefined || head.source === 'v_head.weight'
       ? as(true, "the class RewardModel in config.json with the original's v_head")
       : as('newlines', "the class RewardModel in config.json with OpenRLHF's head");
   }
   if (head?.source.startsWith('v_head.summary') || VALUE_HEAD_FILES.some((name) => existsSync(join(folder, name)))) {
-    return as(false, "a value head as LLaMA-Factory and TRL write it; they do not strip");
+    return as(false, 'a value head as LLaMA-Factory and TRL write it; they do not strip');
   }
-  if (first?.endsWith('ForSequenceClassification') && head?.source !== 'v_head.weight') return as(false, `the class ${first} in config.json, whose trainers do not strip`);
+  if (first?.endsWith('ForSequenceClassification') && head?.source !== 'v_head.weight')
+    return as(false, `the class ${first} in config.json, whose trainers do not strip`);
   if (givenTemplate) return as(true, 'a template given for a model whose folder shows no trainer');
   return as(false, "the folder's own template");
 }
@@ -74,14 +84,19 @@ function poolingOf(classes: readonly string[], head: FactsRequest['head']): Pool
   if (!head) return 'last_token';
   const isClassifier = classes[0]?.endsWith('ForSequenceClassification') === true;
   if (head.kind === 'linear' && head.source === 'score.weight' && isClassifier) return 'last_not_padding';
-  const isStarling = head.kind === 'linear' && head.source === 'v_head.weight' && (isClassifier || classes[0] === 'LlamaForCausalLM');
+  const isStarling =
+    head.kind === 'linear' && head.source === 'v_head.weight' && (isClassifier || classes[0] === 'LlamaForCausalLM');
   const isScoreLayers = head.kind === 'relu_layers' && head.source.startsWith('score.');
-  return isStarling || isScoreLayers || ['gated_attributes', 'label_distribution'].includes(head.kind) ? 'before_first_padding' : 'last_token';
+  return isStarling || isScoreLayers || ['gated_attributes', 'label_distribution'].includes(head.kind)
+    ? 'before_first_padding'
+    : 'last_token';
 }
 
 async function architecturesOf(folder: string): Promise<string[]> {
   try {
-    const { architectures } = parseModelJson(await readFile(join(folder, CONFIG_FILE), 'utf8')) as { architectures?: unknown };
+    const { architectures } = parseModelJson(await readFile(join(folder, CONFIG_FILE), 'utf8')) as {
+      architectures?: unknown;
+    };
     return Array.isArray(architectures) ? architectures.filter((name): name is string => typeof name === 'string') : [];
   } catch {
     return []; // the engine tells what is wrong with it

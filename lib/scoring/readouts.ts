@@ -32,11 +32,22 @@ const GATE_PATTERNS: Readonly<Record<string, string>> = {
 const STEP_TOKEN = '<extra_0>';
 
 /** Undefined for heads that read the last token. @throws Error where the tokens are neither given nor in the tokenizer. */
-export function readoutRule({ readout, description }: HeadInfo, model: { folder: string; family: string }, options: ReadoutOptions): ReadoutRule | undefined {
+export function readoutRule(
+  { readout, description }: HeadInfo,
+  model: { folder: string; family: string },
+  options: ReadoutOptions,
+): ReadoutRule | undefined {
   if (readout === 'last_token') return undefined;
   if (readout === 'every_step') {
-    const [id, ...more] = idsOf(options.stepToken ?? STEP_TOKEN, model.folder, `The model's head (${description}) rewards each step. Name the token that ends one with --step_token (stepToken), as text or as its id.`);
-    if (id === undefined || more.length > 0) throw new ScoringError(`--step_token (stepToken) must be one token; ${JSON.stringify(options.stepToken ?? STEP_TOKEN)} is ${more.length + 1} to the tokenizer of ${model.folder}.`);
+    const [id, ...more] = idsOf(
+      options.stepToken ?? STEP_TOKEN,
+      model.folder,
+      `The model's head (${description}) rewards each step. Name the token that ends one with --step_token (stepToken), as text or as its id.`,
+    );
+    if (id === undefined || more.length > 0)
+      throw new ScoringError(
+        `--step_token (stepToken) must be one token; ${JSON.stringify(options.stepToken ?? STEP_TOKEN)} is ${more.length + 1} to the tokenizer of ${model.folder}.`,
+      );
     return {
       positions: (inputIds) => Array.from(inputIds.keys()).filter((place) => inputIds[place] === id),
       missing: `the token that ends a step (${id}) is nowhere in the sample, so there is no step to reward; the response must have it after each step (--step_token names another)`,

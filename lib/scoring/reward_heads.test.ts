@@ -17,11 +17,17 @@ interface Reference {
 }
 
 const ROOT = join(process.cwd(), 'tests', 'reference');
-const FOLDERS = ['models', 'heads'].flatMap((room) => readdirSync(join(ROOT, room)).map((name) => join(ROOT, room, name))).filter((folder) => existsSync(join(folder, 'reference.json')));
-const readReference = (folder: string): Reference => JSON.parse(readFileSync(join(folder, 'reference.json'), 'utf8')) as Reference;
+const FOLDERS = ['models', 'heads']
+  .flatMap((room) => readdirSync(join(ROOT, room)).map((name) => join(ROOT, room, name)))
+  .filter((folder) => existsSync(join(folder, 'reference.json')));
+const readReference = (folder: string): Reference =>
+  JSON.parse(readFileSync(join(folder, 'reference.json'), 'utf8')) as Reference;
 const open = (name: string): string => FOLDERS.find((folder) => folder.endsWith(`/${name}`))!;
 
-function optionsFor(folder: string, { token_rules: { gating_pattern } = {}, eval: [first] }: Reference): RewardModelOptions {
+function optionsFor(
+  folder: string,
+  { token_rules: { gating_pattern } = {}, eval: [first] }: Reference,
+): RewardModelOptions {
   const { scored_position: scored, ids } = first!;
   return {
     device: 'cpu',
@@ -31,7 +37,8 @@ function optionsFor(folder: string, { token_rules: { gating_pattern } = {}, eval
   };
 }
 
-const close = (found: number, expected: number): boolean => Math.abs(found - expected) <= 3e-5 * Math.max(1, Math.abs(expected));
+const close = (found: number, expected: number): boolean =>
+  Math.abs(found - expected) <= 3e-5 * Math.max(1, Math.abs(expected));
 
 for (const folder of FOLDERS) {
   const reference = readReference(folder);
@@ -43,7 +50,8 @@ for (const folder of FOLDERS) {
     for (const [i, { reward_f64: expected }] of reference.eval.entries()) {
       const [found, wanted] = [[rewards[i]!].flat(), [expected].flat()];
       t.is(found.length, wanted.length);
-      for (const [step, reward] of found.entries()) t.true(close(reward, wanted[step]!), `${reward} for ${wanted[step]}`);
+      for (const [step, reward] of found.entries())
+        t.true(close(reward, wanted[step]!), `${reward} for ${wanted[step]}`);
     }
     await model.dispose();
   });
@@ -53,7 +61,11 @@ test('the reward token is put behind samples that lack it', async (t) => {
   const folder = open('internlm2-reward');
   const { eval: cases } = readReference(folder);
   const model = await RewardModel.load(folder, { device: 'cpu' });
-  const [rewards] = await model.score([{ responses: cases.map(({ ids }) => ({ inputIds: ids.slice(0, -1) })).filter(({ inputIds }) => inputIds.length > 0) }]);
+  const [rewards] = await model.score([
+    {
+      responses: cases.map(({ ids }) => ({ inputIds: ids.slice(0, -1) })).filter(({ inputIds }) => inputIds.length > 0),
+    },
+  ]);
   for (const [i, reward] of rewards!.entries()) t.true(close(reward, cases[i]!.reward_f64 as number));
   await model.dispose();
 });
@@ -62,10 +74,14 @@ test('classifiers of transformers are read before padding, by its id, which is t
   const notes: string[] = [];
   const source = join(ROOT, 'huggingface', 'qwen2-gqa'); // pad_token_id is 0 there
   const model = await RewardModel.load(source, { device: 'cpu', onNote: (sentence) => notes.push(sentence) });
-  const [[bare, inside]] = (await model.score([{ responses: [{ inputIds: [5, 7] }, { inputIds: [5, 0, 7] }] }])) as [[number, number]];
+  const [[bare, inside]] = (await model.score([{ responses: [{ inputIds: [5, 7] }, { inputIds: [5, 0, 7] }] }])) as [
+    [number, number],
+  ];
   t.deepEqual(notes, []);
   // transformers: the rightmost id that is not padding; of padding alone the first.
-  const item = { responses: [{ inputIds: [5, 7, 0] }, { inputIds: [5, 0, 7, 0, 0] }, { inputIds: [0, 0] }, { inputIds: [0] }] };
+  const item = {
+    responses: [{ inputIds: [5, 7, 0] }, { inputIds: [5, 0, 7, 0, 0] }, { inputIds: [0, 0] }, { inputIds: [0] }],
+  };
   const [[one, two, only, first]] = (await model.score([item])) as [[number, number, number, number]];
   t.deepEqual([one, two, only], [bare, inside, first]);
   t.is(notes.length, 1);
@@ -88,7 +104,8 @@ for (const folder of FOLDERS) {
   test(`rewards of ${folder.slice(ROOT.length + 1)} are read where its published class finds the padding`, async (t) => {
     const model = await RewardModel.load(folder, optionsFor(folder, reference));
     const [rewards] = await model.score([{ responses: cases.map(({ ids }) => ({ inputIds: ids })) }]);
-    for (const [i, { reward_f64: expected, case: name }] of cases.entries()) t.true(close(rewards![i]!, expected), `${name}: ${rewards![i]!} for ${expected}`);
+    for (const [i, { reward_f64: expected, case: name }] of cases.entries())
+      t.true(close(rewards![i]!, expected), `${name}: ${rewards![i]!} for ${expected}`);
     await model.dispose();
   });
 }
@@ -118,7 +135,12 @@ test('steps become one reward as asked, and are refused where one is needed and 
   t.regex(refused.message, /rewards each step.*--step_reward min/);
   await steps.dispose();
   const wanted = reference.eval.map(({ reward_f64 }) => reward_f64 as number[]);
-  const joined = { min: (x: number[]) => Math.min(...x), mean: (x: number[]) => x.reduce((a, b) => a + b, 0) / x.length, product: (x: number[]) => x.reduce((a, b) => a * b, 1), last: (x: number[]) => x.at(-1)! };
+  const joined = {
+    min: (x: number[]) => Math.min(...x),
+    mean: (x: number[]) => x.reduce((a, b) => a + b, 0) / x.length,
+    product: (x: number[]) => x.reduce((a, b) => a * b, 1),
+    last: (x: number[]) => x.at(-1)!,
+  };
   for (const [stepReward, join] of Object.entries(joined) as [keyof typeof joined, (x: number[]) => number][]) {
     const model = await RewardModel.load(folder, { ...options, stepReward });
     const [rewards] = await model.score([{ responses }]);
@@ -137,11 +159,20 @@ test('score writes the rewards of all steps, one list a response', async (t) => 
   const model = await RewardModel.load(folder, optionsFor(folder, reference));
   let text = '';
   await scoreStream({
-    rows: readRows(input), name: input, batchTokens: 1000,
-    scorer: { tokenize: (row) => model.tokenize(row), score: (groups, stop) => model.scoreGroups(groups, stop), stepsOf: (sample) => model.rewardCount(sample) },
+    rows: readRows(input),
+    name: input,
+    batchTokens: 1000,
+    scorer: {
+      tokenize: (row) => model.tokenize(row),
+      score: (groups, stop) => model.scoreGroups(groups, stop),
+      stepsOf: (sample) => model.rewardCount(sample),
+    },
     output: linesTo(async (lines) => void (text += lines)),
   });
-  const rows = text.trim().split('\n').map((line) => JSON.parse(line) as { id: number; rewards: number[] });
+  const rows = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { id: number; rewards: number[] });
   for (const [i, { id, rewards }] of rows.entries()) {
     t.is(id, i);
     const wanted = reference.eval[i]!.reward_f64 as number[];

@@ -1,7 +1,18 @@
 // A reward model in memory: texts or token ids in, rewards out. `score`, `eval` and the library stand on it.
 
 import { ScoringError } from './errors';
-import { abortSignal, checkArguments, filledText, list, made, optional, shape, text, textOr, type Signature } from '../arguments/checks';
+import {
+  abortSignal,
+  checkArguments,
+  filledText,
+  list,
+  made,
+  optional,
+  shape,
+  text,
+  textOr,
+  type Signature,
+} from '../arguments/checks';
 import { optionsOf } from '../options/library_options';
 import { emptyReport, type ReadingReport } from '../data/report';
 import type { Source, TokenizedSample } from '../data/types';
@@ -33,17 +44,40 @@ const MICRO_BATCHES_A_CALL = 8;
 /** Prompts that `score` has tokenised ahead of the engine: memory, never the result. */
 const PROMPTS_AHEAD = 64;
 
-const LOAD: Signature = [['folderOrId', filledText], ['options', optionsOf(rewardModelOptions)]];
-const SCORE: Signature = [['items', list(shape({}, 'an object with "prompt" or "messages", and "responses"'), 'a list of items')], ['options', optionsOf(scoreItemsOptions)]];
+const LOAD: Signature = [
+  ['folderOrId', filledText],
+  ['options', optionsOf(rewardModelOptions)],
+];
+const SCORE: Signature = [
+  ['items', list(shape({}, 'an object with "prompt" or "messages", and "responses"'), 'a list of items')],
+  ['options', optionsOf(scoreItemsOptions)],
+];
 const IDS = made('an Int32Array of token ids', 'BYTES_PER_ELEMENT', 'subarray');
 const SAMPLE = shape({ inputIds: IDS }, 'a tokenized sample');
 const GROUPS = list(list(SAMPLE), 'a list of lists of tokenized samples');
-const GROUPS_AND_OPTIONS: Signature = [['groups', GROUPS], ['options', optionsOf(scoreItemsOptions)]];
-const GROUPS_AND_SIGNAL: Signature = [['groups', GROUPS], ['signal', optional(abortSignal)]];
+const GROUPS_AND_OPTIONS: Signature = [
+  ['groups', GROUPS],
+  ['options', optionsOf(scoreItemsOptions)],
+];
+const GROUPS_AND_SIGNAL: Signature = [
+  ['groups', GROUPS],
+  ['signal', optional(abortSignal)],
+];
 const PLACE = shape({ file: text }, 'a place in a file');
-const IDS_AND_PLACE: Signature = [['inputIds', IDS], ['place', PLACE]];
+const IDS_AND_PLACE: Signature = [
+  ['inputIds', IDS],
+  ['place', PLACE],
+];
 const PROMPT = textOr('text or a list of messages', { list: list(shape({}, 'a message')) });
-const ENTRY: Signature = [['entry', shape({ prompt: PROMPT, responses: list(shape({}, 'a response'), 'a list of responses'), source: PLACE }, 'a prompt with its responses')]];
+const ENTRY: Signature = [
+  [
+    'entry',
+    shape(
+      { prompt: PROMPT, responses: list(shape({}, 'a response'), 'a list of responses'), source: PLACE },
+      'a prompt with its responses',
+    ),
+  ],
+];
 
 export class RewardModel {
   /** What was unusual about the texts so far, for `formatReport`. */
@@ -66,7 +100,11 @@ export class RewardModel {
     this.held = holdFiles(folder, options.chatTemplateFile);
     const { vocabSize: vocabularySize, maxPositionEmbeddings, anyLength } = model.architecture;
     const maxPositions = anyLength === true ? Infinity : maxPositionEmbeddings;
-    this.tokenizer = new SampleTokenizer({ folder, vocabularySize, maxPositions, readouts }, this.tokenizeOptions(), this.readingReport);
+    this.tokenizer = new SampleTokenizer(
+      { folder, vocabularySize, maxPositions, readouts },
+      this.tokenizeOptions(),
+      this.readingReport,
+    );
   }
 
   /**
@@ -77,7 +115,11 @@ export class RewardModel {
   static load(folderOrId: string, options?: RewardModelOptions): Promise<RewardModel>;
   /** @internal With another engine, for tests. */
   static load(folderOrId: string, options: RewardModelOptions, engine: Pick<Engine, 'loadModel'>): Promise<RewardModel>;
-  static async load(folderOrId: string, options: RewardModelOptions = {}, engine: Pick<Engine, 'loadModel'> = nativeEngine): Promise<RewardModel> {
+  static async load(
+    folderOrId: string,
+    options: RewardModelOptions = {},
+    engine: Pick<Engine, 'loadModel'> = nativeEngine,
+  ): Promise<RewardModel> {
     checkArguments('RewardModel.load', LOAD, [folderOrId, options]);
     const { localModelFolder } = require('../hub/fetch_model') as typeof import('../hub/fetch_model'); // with the first model
     const folder = await localModelFolder(folderOrId, { signal: options.signal });
@@ -97,7 +139,9 @@ export class RewardModel {
     );
     try {
       if (model.architecture.sampleForm === 'pair' && options.chatTemplateFile !== undefined) {
-        throw new ScoringError(`The model in ${folder} (${model.architecture.family}) reads question and answer as a pair of texts, without a chat template; leave --chat_template (chatTemplateFile) out.`);
+        throw new ScoringError(
+          `The model in ${folder} (${model.architecture.family}) reads question and answer as a pair of texts, without a chat template; leave --chat_template (chatTemplateFile) out.`,
+        );
       }
       const found = await readSampleFacts(folder, { chatTemplateFile: options.chatTemplateFile, head: model.head });
       const facts: SampleFacts = {
@@ -105,7 +149,13 @@ export class RewardModel {
         ...(options.doStrip === undefined ? {} : { doStrip: options.doStrip, reason: 'the option do_strip' }),
         compat: options.compat ?? found.compat,
       };
-      return new RewardModel(folder, model, facts, options, readoutRule(model.head, { folder, family: model.architecture.family }, options));
+      return new RewardModel(
+        folder,
+        model,
+        facts,
+        options,
+        readoutRule(model.head, { folder, family: model.architecture.family }, options),
+      );
     } catch (error) {
       await model.dispose();
       throw error;
@@ -142,7 +192,11 @@ export class RewardModel {
   /** How samples are made of texts, and why so: a sentence. */
   get sampleChoice(): string {
     const { doStrip, reason } = this.facts;
-    const ways = { true: 'stripped of white space', false: 'taken as the chat template writes them', newlines: "taken as OpenRLHF does: without last newlines, with an EOS at the end" };
+    const ways = {
+      true: 'stripped of white space',
+      false: 'taken as the chat template writes them',
+      newlines: 'taken as OpenRLHF does: without last newlines, with an EOS at the end',
+    };
     const caution = replacesSampleTemplate(this.folder, this.options.chatTemplateFile) ? ` ${NO_TOKENS_ADDED}` : '';
     return `Texts are ${ways[`${doStrip}`]} (${reason}).${caution}`;
   }
@@ -185,7 +239,8 @@ export class RewardModel {
   async scoreSteps(items: readonly ScoreItem[], options: ScoreItemsOptions = {}): Promise<number[][][]> {
     checkArguments('RewardModel.scoreSteps', SCORE, [items, options]);
     this.refuseDisposed();
-    if (!this.rewardsSteps) throw new ScoringError(`The model in ${this.folder} gives one reward a response; use score().`);
+    if (!this.rewardsSteps)
+      throw new ScoringError(`The model in ${this.folder} gives one reward a response; use score().`);
     const { prompts } = promptsOf(items);
     const steps: number[][][] = [];
     for await (const samples of this.tokenizeAll(prompts)) {
@@ -214,7 +269,11 @@ export class RewardModel {
    * The same for groups that are still being made: the next ones are asked for while the engine computes.
    * @param samples how many there will be, for the progress.
    */
-  async scoreAsTheyCome(groups: Iterable<TokenizedSample[]> | AsyncIterable<TokenizedSample[]>, samples: number, options: ScoreItemsOptions = {}): Promise<Float32Array[]> {
+  async scoreAsTheyCome(
+    groups: Iterable<TokenizedSample[]> | AsyncIterable<TokenizedSample[]>,
+    samples: number,
+    options: ScoreItemsOptions = {},
+  ): Promise<Float32Array[]> {
     this.refuseSteps();
     const { signal } = options;
     const meter = new Meter(samples, options.onProgress);
@@ -249,7 +308,12 @@ export class RewardModel {
   /** How this model's samples are built, for `tokenizeDataset`. */
   tokenizeOptions(): TokenizeOptions {
     return {
-      tokenizer: { folder: this.folder, chatTemplateFile: this.options.chatTemplateFile, held: this.held, form: this.model.architecture.sampleForm },
+      tokenizer: {
+        folder: this.folder,
+        chatTemplateFile: this.options.chatTemplateFile,
+        held: this.held,
+        form: this.model.architecture.sampleForm,
+      },
       doStrip: this.facts.doStrip,
       doubledBos: this.facts.compat === 'cheems' ? 'keep' : 'drop',
       maxLength: this.options.maxLength ?? null,
@@ -297,7 +361,9 @@ export class RewardModel {
   }
 
   /** What one call of the engine gets: groups until their tokens are enough. */
-  private async *callsOf(groups: Iterable<TokenizedSample[]> | AsyncIterable<TokenizedSample[]>): AsyncGenerator<TokenizedSample[][], void, undefined> {
+  private async *callsOf(
+    groups: Iterable<TokenizedSample[]> | AsyncIterable<TokenizedSample[]>,
+  ): AsyncGenerator<TokenizedSample[][], void, undefined> {
     let call: TokenizedSample[][] = [];
     let tokens = 0;
     for await (const group of groups) {
@@ -311,7 +377,11 @@ export class RewardModel {
     if (call.length > 0) yield call;
   }
 
-  private async callEngine(groups: readonly TokenizedSample[][], signal?: AbortSignal, meter?: Meter): Promise<Float32Array> {
+  private async callEngine(
+    groups: readonly TokenizedSample[][],
+    signal?: AbortSignal,
+    meter?: Meter,
+  ): Promise<Float32Array> {
     signal?.throwIfAborted();
     if (samplesIn(groups) === 0) return new Float32Array(0);
     try {
@@ -323,7 +393,9 @@ export class RewardModel {
       });
       meter?.after(batch.groups.length, computedTokens);
       for (const note of this.freshNotes()) this.options.onNote?.(note);
-      return this.options.stepReward && batch.readoutOffsets && this.head.readout === 'every_step' ? joinSteps(rewards, batch.readoutOffsets, this.options.stepReward) : rewards;
+      return this.options.stepReward && batch.readoutOffsets && this.head.readout === 'every_step'
+        ? joinSteps(rewards, batch.readoutOffsets, this.options.stepReward)
+        : rewards;
     } catch (error) {
       signal?.throwIfAborted();
       throw error;
@@ -336,14 +408,18 @@ export class RewardModel {
     const { padToken, sampleForm } = this.model.architecture;
     if (pooling === 'last_token' || padToken === undefined || sampleForm === 'pair') return groups;
     let isCut = false;
-    const read = groups.map((group) => group.map((sample) => {
-      const inputIds = upToReadToken(sample.inputIds, pooling, padToken);
-      isCut ||= inputIds.length < sample.inputIds.length;
-      return { ...sample, inputIds };
-    }));
+    const read = groups.map((group) =>
+      group.map((sample) => {
+        const inputIds = upToReadToken(sample.inputIds, pooling, padToken);
+        isCut ||= inputIds.length < sample.inputIds.length;
+        return { ...sample, inputIds };
+      }),
+    );
     if (isCut && !this.paddingNoted) {
       this.paddingNoted = true;
-      this.options.onNote?.(`There are samples that hold the id of padding (pad_token_id ${padToken}, by config.json in ${this.folder} or its class's default) as a token of their own: their rewards are read ${READ_AT[pooling]}, as the model's class does it.`);
+      this.options.onNote?.(
+        `There are samples that hold the id of padding (pad_token_id ${padToken}, by config.json in ${this.folder} or its class's default) as a token of their own: their rewards are read ${READ_AT[pooling]}, as the model's class does it.`,
+      );
     }
     return read;
   }
@@ -354,10 +430,14 @@ export class RewardModel {
 
   private refuseSteps(): void {
     if (!this.rewardsSteps) return;
-    throw new ScoringError(`The model in ${this.folder} rewards each step of a response and has no reward for the whole (${this.head.description}). Say how the steps become one: --step_reward ${STEP_REWARDS.join(' | ')} (stepReward); \`score\` gives them all without.`);
+    throw new ScoringError(
+      `The model in ${this.folder} rewards each step of a response and has no reward for the whole (${this.head.description}). Say how the steps become one: --step_reward ${STEP_REWARDS.join(' | ')} (stepReward); \`score\` gives them all without.`,
+    );
   }
 
-  private async *tokenizeAll(prompts: readonly PromptWithResponses[]): AsyncGenerator<TokenizedSample[], void, undefined> {
+  private async *tokenizeAll(
+    prompts: readonly PromptWithResponses[],
+  ): AsyncGenerator<TokenizedSample[], void, undefined> {
     const ahead: Promise<TokenizedSample[]>[] = [];
     for (let begun = 0, done = 0; done < prompts.length; done += 1) {
       for (; begun < prompts.length && ahead.length < PROMPTS_AHEAD; begun += 1) {
@@ -370,5 +450,7 @@ export class RewardModel {
   }
 }
 
-const tokensIn = (samples: readonly TokenizedSample[]): number => samples.reduce((sum, { inputIds }) => sum + inputIds.length, 0);
-const samplesIn = (groups: readonly TokenizedSample[][]): number => groups.reduce((sum, group) => sum + group.length, 0);
+const tokensIn = (samples: readonly TokenizedSample[]): number =>
+  samples.reduce((sum, { inputIds }) => sum + inputIds.length, 0);
+const samplesIn = (groups: readonly TokenizedSample[][]): number =>
+  groups.reduce((sum, group) => sum + group.length, 0);

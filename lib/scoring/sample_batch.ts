@@ -13,7 +13,8 @@ export function packSamples(groups: readonly TokenizedSample[][], rule?: Readout
   const places = groups.flatMap((samples) => samples.map(({ inputIds }) => rule.positions(inputIds)));
   batch.readouts = Int32Array.from(places.flat());
   batch.readoutOffsets = new Int32Array(places.length + 1);
-  for (const [sample, { length }] of places.entries()) batch.readoutOffsets[sample + 1] = batch.readoutOffsets[sample]! + length;
+  for (const [sample, { length }] of places.entries())
+    batch.readoutOffsets[sample + 1] = batch.readoutOffsets[sample]! + length;
   return batch;
 }
 

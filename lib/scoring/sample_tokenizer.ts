@@ -63,13 +63,22 @@ export class SampleTokenizer {
    * One sample for each response. Calls that are made without waiting for one another share their way to the threads.
    * @throws DataError naming the place: no tokenizer, too long, ids outside the vocabulary.
    */
-  tokenize({ prompt, systemPrompt, templateVariables, responses, source }: PromptWithResponses): Promise<TokenizedSample[]> {
+  tokenize({
+    prompt,
+    systemPrompt,
+    templateVariables,
+    responses,
+    source,
+  }: PromptWithResponses): Promise<TokenizedSample[]> {
     return Promise.all(
       responses.map(async (response, responseIndex) => {
         const place = response.source ?? source;
         const { inputIds, messages, content } = response;
-        const built = inputIds ? this.given(inputIds, place) : await this.built({ prompt, systemPrompt, content, messages, templateVariables }, place);
-        if (this.report) this.note(built, { prompt, ...(templateVariables ? { templateVariables } : {}) }, response, place);
+        const built = inputIds
+          ? this.given(inputIds, place)
+          : await this.built({ prompt, systemPrompt, content, messages, templateVariables }, place);
+        if (this.report)
+          this.note(built, { prompt, ...(templateVariables ? { templateVariables } : {}) }, response, place);
         this.check(built, place);
         return { inputIds: built.inputIds, truncated: built.truncated, responseIndex };
       }),
@@ -88,12 +97,20 @@ export class SampleTokenizer {
     const { length } = inputIds;
     if (readouts?.positions(inputIds).length === 0) throw new DataError(place, readouts.missing);
     if (length <= maxPositions) return;
-    throw new DataError(place, `the sample has ${length} tokens, but the model in ${folder} is made for ${maxPositions} (max_position_embeddings in its config.json); cut samples with --max_length ${maxPositions} --truncation (truncation: true)`);
+    throw new DataError(
+      place,
+      `the sample has ${length} tokens, but the model in ${folder} is made for ${maxPositions} (max_position_embeddings in its config.json); cut samples with --max_length ${maxPositions} --truncation (truncation: true)`,
+    );
   }
 
   private names: UnreadNames | undefined;
 
-  private note({ specialInText }: BuiltSample, prompt: Pick<PromptWithResponses, 'prompt' | 'templateVariables'>, response: Response, place: Source): void {
+  private note(
+    { specialInText }: BuiltSample,
+    prompt: Pick<PromptWithResponses, 'prompt' | 'templateVariables'>,
+    response: Response,
+    place: Source,
+  ): void {
     if (specialInText) note(this.report!, specialKind(this.options.specialTokensInText), place);
     if (response.inputIds || !this.options.tokenizer) return;
     this.names ??= new UnreadNames(this.options.tokenizer);
@@ -106,7 +123,11 @@ export class SampleTokenizer {
     const ids = endingWith(givenIds, rewardToken);
     this.refuseForeignIds(ids, place);
     const truncated = typeof maxLength === 'number' && truncation === true && ids.length > maxLength;
-    return { inputIds: truncated ? cutIds(ids, maxLength, this.options.tokenizer?.form) : ids, truncated, length: ids.length };
+    return {
+      inputIds: truncated ? cutIds(ids, maxLength, this.options.tokenizer?.form) : ids,
+      truncated,
+      length: ids.length,
+    };
   }
 
   private async built(job: SampleJob, place: Source): Promise<BuiltSample> {
@@ -137,7 +158,8 @@ export class SampleTokenizer {
       const result = await this.pool.build(waiting.map(({ job }) => job));
       samplesOf(result).forEach((sample, i) => waiting[i]!.resolve(sample));
     } catch (error) {
-      if (error instanceof JobError && error.job >= 0 && waiting.length > 1) await Promise.all(waiting.map((one) => this.build([one])));
+      if (error instanceof JobError && error.job >= 0 && waiting.length > 1)
+        await Promise.all(waiting.map((one) => this.build([one])));
       else for (const one of waiting) one.reject(error as Error);
     }
   }
@@ -146,7 +168,10 @@ export class SampleTokenizer {
     const { maxLength } = this.options;
     if (length === 0) throw new DataError(place, 'the sample has no tokens at all');
     if (typeof maxLength === 'number' && length > maxLength && !truncated) {
-      throw new DataError(place, `the sample has ${length} tokens, and max_length is ${maxLength}; give --truncation (truncation: true) to cut it from the left, or a greater max_length`);
+      throw new DataError(
+        place,
+        `the sample has ${length} tokens, and max_length is ${maxLength}; give --truncation (truncation: true) to cut it from the left, or a greater max_length`,
+      );
     }
     this.refuseForeignIds(inputIds, place);
     this.refuseUnreadable(inputIds, place);
@@ -157,7 +182,10 @@ export class SampleTokenizer {
     for (let index = 0; index < ids.length; index += 1) {
       const id = ids[index]!;
       if (id < 0 || id >= vocabularySize) {
-        throw new DataError(place, `token ${index} of the sample is ${id}, but the model in ${folder} has the ids 0 to ${vocabularySize - 1}; was it tokenised with this model's tokenizer?`);
+        throw new DataError(
+          place,
+          `token ${index} of the sample is ${id}, but the model in ${folder} has the ids 0 to ${vocabularySize - 1}; was it tokenised with this model's tokenizer?`,
+        );
       }
     }
   }
@@ -165,5 +193,10 @@ export class SampleTokenizer {
 
 function samplesOf({ ids, counts, lengths, truncated, specialInText }: ChunkResult): BuiltSample[] {
   let at = 0;
-  return Array.from(counts, (count, i) => ({ inputIds: ids.slice(at, (at += count)), truncated: truncated[i] === 1, length: lengths[i]!, specialInText: specialInText[i] === 1 }));
+  return Array.from(counts, (count, i) => ({
+    inputIds: ids.slice(at, (at += count)),
+    truncated: truncated[i] === 1,
+    length: lengths[i]!,
+    specialInText: specialInText[i] === 1,
+  }));
 }

@@ -7,10 +7,14 @@ export function joinSteps(rewards: Float32Array, offsets: Int32Array, how: StepR
   return Float32Array.from({ length: offsets.length - 1 }, (_, sample) => {
     const steps = Array.from(rewards.subarray(offsets[sample], offsets[sample + 1]));
     switch (how) {
-      case 'min': return Math.min(...steps);
-      case 'mean': return steps.reduce((sum, step) => sum + step, 0) / steps.length;
-      case 'product': return steps.reduce((product, step) => product * step, 1);
-      case 'last': return steps.at(-1)!;
+      case 'min':
+        return Math.min(...steps);
+      case 'mean':
+        return steps.reduce((sum, step) => sum + step, 0) / steps.length;
+      case 'product':
+        return steps.reduce((product, step) => product * step, 1);
+      case 'last':
+        return steps.at(-1)!;
     }
   });
 }

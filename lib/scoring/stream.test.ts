@@ -20,7 +20,9 @@ class FakeScorer implements RowScorer {
 
   tokenize(row: ScoreRow) {
     return row.responses.map((response, responseIndex) => ({
-      inputIds: response.inputIds ?? Int32Array.from([...`${String(row.prompt)}>${response.content}`].map((c) => c.codePointAt(0)!)),
+      inputIds:
+        response.inputIds ??
+        Int32Array.from([...`${String(row.prompt)}>${response.content}`].map((c) => c.codePointAt(0)!)),
       truncated: false,
       responseIndex,
     }));
@@ -29,7 +31,9 @@ class FakeScorer implements RowScorer {
   async score(groups: TokenizedSample[][]): Promise<Float32Array> {
     const batch = packSamples(groups);
     this.batches.push(batch);
-    return Float32Array.from(Array.from(batch.offsets.slice(1), (end, i) => rewardOf(batch.tokens.subarray(batch.offsets[i], end))));
+    return Float32Array.from(
+      Array.from(batch.offsets.slice(1), (end, i) => rewardOf(batch.tokens.subarray(batch.offsets[i], end))),
+    );
   }
 }
 
@@ -61,7 +65,11 @@ async function run(lines: string[], options: { batchTokens?: number; output?: Ro
   return result;
 }
 
-const parsed = (out: string): Record<string, unknown>[] => out.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Record<string, unknown>);
+const parsed = (out: string): Record<string, unknown>[] =>
+  out
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 test('one reward a response, a list for a list, in order, with tokens and truncation', async (t) => {
   const { out, progress } = await run([
@@ -70,11 +78,17 @@ test('one reward a response, a list for a list, in order, with tokens and trunca
     JSON.stringify({ id: 'c', prompt: '问', responses: ['一', '二二'] }),
   ]);
   const rows = parsed(out);
-  t.deepEqual(rows.map((row) => row['id']), ['a', 7, 'c']);
+  t.deepEqual(
+    rows.map((row) => row['id']),
+    ['a', 7, 'c'],
+  );
   t.is(Math.fround(rows[1]!['reward'] as number), rewardOf(Int32Array.from([5, 6, 7])));
   t.is(rows[1]!['tokens'], 3);
   t.is(rows[1]!['truncated'], false);
-  t.deepEqual((rows[2]!['rewards'] as number[]).map(Math.fround), ['问>一', '问>二二'].map((text) => rewardOf(Int32Array.from([...text].map((c) => c.codePointAt(0)!)))));
+  t.deepEqual(
+    (rows[2]!['rewards'] as number[]).map(Math.fround),
+    ['问>一', '问>二二'].map((text) => rewardOf(Int32Array.from([...text].map((c) => c.codePointAt(0)!)))),
+  );
   t.deepEqual(rows[2]!['tokens'], [3, 4]);
   t.is(progress?.rows, 3);
   t.is(progress?.samples, 4);
@@ -82,13 +96,18 @@ test('one reward a response, a list for a list, in order, with tokens and trunca
 
 test('rewards are written so that their float32 comes back bit for bit', (t) => {
   fc.assert(
-    fc.property(fc.float({ noNaN: true, noDefaultInfinity: true }), (x) => Math.fround(Number(JSON.stringify(Number(x.toPrecision(9))))) === x || x === 0),
+    fc.property(
+      fc.float({ noNaN: true, noDefaultInfinity: true }),
+      (x) => Math.fround(Number(JSON.stringify(Number(x.toPrecision(9))))) === x || x === 0,
+    ),
   );
   t.pass();
 });
 
 test('the batch budget changes neither rows nor order, and bounds what is collected', async (t) => {
-  const lines = Array.from({ length: 50 }, (_, i) => JSON.stringify({ id: i, input_ids: Array.from({ length: 1 + (i % 9) }, (_, k) => i + k) }));
+  const lines = Array.from({ length: 50 }, (_, i) =>
+    JSON.stringify({ id: i, input_ids: Array.from({ length: 1 + (i % 9) }, (_, k) => i + k) }),
+  );
   const whole = await run(lines, { batchTokens: 1e6 });
   const cut = await run(lines, { batchTokens: 20 });
   t.is(whole.out, cut.out);
@@ -112,25 +131,45 @@ test('neighbours of one prompt are one group, others are not', async (t) => {
 test('a bad row stops the work with its line, after the rows before it were written', async (t) => {
   for (const [bad, message] of [
     ['{"id": "b"', /in\.jsonl:3: /],
-    ['{"id": "b", "prompt": "p"}', /in\.jsonl:3: .*exactly one of "response", "responses" and "input_ids" .*has none of them/],
+    [
+      '{"id": "b", "prompt": "p"}',
+      /in\.jsonl:3: .*exactly one of "response", "responses" and "input_ids" .*has none of them/,
+    ],
     ['{"id": "b", "response": "p"}', /in\.jsonl:3: .*neither "prompt" nor "messages"/],
-    ['{"id": "b", "input_ids": [1, 2.5]}', /in\.jsonl:3: input_ids\[1\] must be an integer from 0 to 2147483647, but is 2\.5/],
+    [
+      '{"id": "b", "input_ids": [1, 2.5]}',
+      /in\.jsonl:3: input_ids\[1\] must be an integer from 0 to 2147483647, but is 2\.5/,
+    ],
     ['{"id": "b", "input_ids": []}', /input_ids is empty/],
     ['{"input_ids": [1]}', /in\.jsonl:3: this row has no "id", but the first row has one/],
     ['{"id": ["x"], "input_ids": [1]}', /"id" must be text or a number/],
     ['[1]', /must be a JSON object/],
   ] as const) {
-    const { out, error } = await run(['{"id": "a", "input_ids": [1]}', '{"id": "a2", "input_ids": [1]}', bad, '{"id": "c", "input_ids": [2]}']);
+    const { out, error } = await run([
+      '{"id": "a", "input_ids": [1]}',
+      '{"id": "a2", "input_ids": [1]}',
+      bad,
+      '{"id": "c", "input_ids": [2]}',
+    ]);
     t.regex(error?.message ?? '', message);
-    t.deepEqual(parsed(out).map((row) => row['id']), ['a', 'a2']);
+    t.deepEqual(
+      parsed(out).map((row) => row['id']),
+      ['a', 'a2'],
+    );
   }
 });
 
 test('rows without any id are named by their line', async (t) => {
   const { out, error } = await run(['{"input_ids": [1]}', '', '{"input_ids": [2]}']);
   t.is(error, undefined);
-  t.deepEqual(parsed(out).map((row) => row['id']), [1, 3]);
-  t.regex((await run(['{"input_ids": [1]}', '{"id": 4, "input_ids": [2]}'])).error!.message, /in\.jsonl:2: this row has an "id"/);
+  t.deepEqual(
+    parsed(out).map((row) => row['id']),
+    [1, 3],
+  );
+  t.regex(
+    (await run(['{"input_ids": [1]}', '{"id": 4, "input_ids": [2]}'])).error!.message,
+    /in\.jsonl:2: this row has an "id"/,
+  );
 });
 
 /** A run into a file, as the command makes one. */
@@ -157,7 +196,8 @@ function copyOf(file: string, content: Uint8Array | string): string {
 
 const newFile = (): string => join(mkdtempSync(join(tmpdir(), 'cheems-score-')), 'out.jsonl');
 const texts = (...list: string[]): string[] => list.map((text) => JSON.stringify({ prompt: '问', response: text }));
-const named = (...ids: (string | number)[]): string[] => ids.map((id) => JSON.stringify({ id, prompt: '问', response: '答' }));
+const named = (...ids: (string | number)[]): string[] =>
+  ids.map((id) => JSON.stringify({ id, prompt: '问', response: '答' }));
 
 test('cut anywhere, a second run completes the output to the same bytes', async (t) => {
   const lines = Array.from({ length: 3 }, (_, i) => JSON.stringify({ id: `行${i}`, input_ids: [i, i + 1] }));
@@ -187,8 +227,16 @@ test('what an input was is proved row by row: another is refused, and the output
   const cases: [then: string[], now: string[], message: RegExp][] = [
     [texts('甲', '乙'), texts('丙', '乙'), /^in\.jsonl:1: row 1 of .* was made from another row than this one/], // no ids
     [texts('甲', '乙'), texts('甲', '丙'), /^in\.jsonl:2: row 2 of /],
-    [named('a', 'b'), [named('a')[0]!, JSON.stringify({ id: 'b', prompt: '问', response: '别' })], /^in\.jsonl:2: row 2 of /],
-    [named('a', 'b'), [named('a')[0]!, JSON.stringify({ id: 'b', prompt: '问', response: '答', sys_prompt: '系统' })], /row 2 of /],
+    [
+      named('a', 'b'),
+      [named('a')[0]!, JSON.stringify({ id: 'b', prompt: '问', response: '别' })],
+      /^in\.jsonl:2: row 2 of /,
+    ],
+    [
+      named('a', 'b'),
+      [named('a')[0]!, JSON.stringify({ id: 'b', prompt: '问', response: '答', sys_prompt: '系统' })],
+      /row 2 of /,
+    ],
     [named('a', 'b'), [named('a')[0]!, JSON.stringify({ id: 'b', prompt: '问', responses: ['答'] })], /row 2 of /],
     [named('a', 'b'), named('new', 'a', 'b'), /^in\.jsonl:1: row 1 of /], // inserted
     [named('a', 'b', 'c'), named('a', 'c'), /^in\.jsonl:2: row 2 of /], // removed
@@ -233,7 +281,10 @@ test('a row that takes long to tokenise, and a very long one, keep their places'
     output: linesTo(async (text) => void (out += text)),
     batchTokens: 10,
   });
-  t.deepEqual(parsed(out).map(({ id }) => id), ids);
+  t.deepEqual(
+    parsed(out).map(({ id }) => id),
+    ids,
+  );
 });
 
 test('two calls are with the engine at once; where one fails, the rows before it are written, and none behind it', async (t) => {
@@ -259,14 +310,23 @@ test('two calls are with the engine at once; where one fails, the rows before it
     batchTokens: 2,
   });
   await t.throwsAsync(work, { message: 'the engine failed' });
-  t.deepEqual(parsed(out).map(({ id }) => id), [0, 1, 2, 3, 4]);
+  t.deepEqual(
+    parsed(out).map(({ id }) => id),
+    [0, 1, 2, 3, 4],
+  );
   t.is(most, 2);
 });
 
 test('a slow pipe gets its rewards without waiting for a full batch', async (t) => {
   const input = new PassThrough();
   let out = '';
-  const work = scoreStream({ rows: rowsOfStream(input, 'stdin'), name: 'stdin', scorer: new FakeScorer(), output: linesTo(async (text) => void (out += text)), batchTokens: 1e6 });
+  const work = scoreStream({
+    rows: rowsOfStream(input, 'stdin'),
+    name: 'stdin',
+    scorer: new FakeScorer(),
+    output: linesTo(async (text) => void (out += text)),
+    batchTokens: 1e6,
+  });
   input.write('{"id": 1, "input_ids": [1]}\n');
   const begin = performance.now();
   while (out === '' && performance.now() - begin < 5000) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -278,27 +338,60 @@ test('a slow pipe gets its rewards without waiting for a full batch', async (t) 
 test('cancelling ends a wait for input, with the reason', async (t) => {
   const input = new PassThrough();
   const controller = new AbortController();
-  const work = scoreStream({ rows: rowsOfStream(input, 'stdin'), name: 'stdin', scorer: new FakeScorer(), output: linesTo(async () => {}), batchTokens: 10, signal: controller.signal });
+  const work = scoreStream({
+    rows: rowsOfStream(input, 'stdin'),
+    name: 'stdin',
+    scorer: new FakeScorer(),
+    output: linesTo(async () => {}),
+    batchTokens: 10,
+    signal: controller.signal,
+  });
   setTimeout(() => controller.abort(new Error('enough')), 50);
   await t.throwsAsync(work, { message: 'enough' });
   input.destroy();
 });
 
 test("messages that end with the assistant's are scored as they stand; others need a response", (t) => {
-  const [user, assistant] = [{ role: 'user', content: '问' }, { role: 'assistant', content: '答' }];
+  const [user, assistant] = [
+    { role: 'user', content: '问' },
+    { role: 'assistant', content: '答' },
+  ];
   const parse = (row: object) => parseScoreRow({ id: 'x', ...row }, { file: 'f', line: 3 });
   for (const row of [{ messages: [user, assistant] }, { messages: [user, assistant], response: null, prompt: null }]) {
-    t.like(parse(row), { prompt: [user], responses: [{ id: '0', content: '答', messages: [assistant] }], isList: false });
+    t.like(parse(row), {
+      prompt: [user],
+      responses: [{ id: '0', content: '答', messages: [assistant] }],
+      isList: false,
+    });
   }
-  t.like(parse({ messages: [user, assistant, user], response: '答' }), { prompt: [user, assistant, user], responses: [{ content: '答' }] });
+  t.like(parse({ messages: [user, assistant, user], response: '答' }), {
+    prompt: [user, assistant, user],
+    responses: [{ content: '答' }],
+  });
   t.like(parse({ messages: [user, assistant], responses: ['再答'] }), { prompt: [user, assistant], isList: true });
-  t.throws(() => parse({ messages: [assistant, user] }), { message: /^f:3: there is no "response".*"messages" end with a message of role "user": .* where its last message is the assistant's/ });
+  t.throws(() => parse({ messages: [assistant, user] }), {
+    message:
+      /^f:3: there is no "response".*"messages" end with a message of role "user": .* where its last message is the assistant's/,
+  });
   t.throws(() => parse({ prompt: [user, assistant] }), { message: /exactly one of .*has none of them/ });
 });
 
 test('a row takes messages, sys_prompt and responses of every form', (t) => {
-  const row = parseScoreRow({ id: 'x', messages: [{ role: 'user', content: '问' }], sys_prompt: '系统', responses: ['a', { content: 'b' }, { input_ids: [3] }, [{ role: 'assistant', content: 'c' }]] }, { file: 'f', line: 1 });
+  const row = parseScoreRow(
+    {
+      id: 'x',
+      messages: [{ role: 'user', content: '问' }],
+      sys_prompt: '系统',
+      responses: ['a', { content: 'b' }, { input_ids: [3] }, [{ role: 'assistant', content: 'c' }]],
+    },
+    { file: 'f', line: 1 },
+  );
   t.is(row.systemPrompt, '系统');
-  t.deepEqual(row.responses.map(({ content, inputIds }) => content ?? [...inputIds!]), ['a', 'b', [3], 'c']);
-  t.throws(() => parseScoreRow({ prompt: 'p', messages: [], response: 'r' }, { file: 'f', line: 1 }), { message: /either "prompt" or "messages"/ });
+  t.deepEqual(
+    row.responses.map(({ content, inputIds }) => content ?? [...inputIds!]),
+    ['a', 'b', [3], 'c'],
+  );
+  t.throws(() => parseScoreRow({ prompt: 'p', messages: [], response: 'r' }, { file: 'f', line: 1 }), {
+    message: /either "prompt" or "messages"/,
+  });
 });

@@ -98,7 +98,9 @@ export async function scoreStream(options: ScoreStreamOptions): Promise<ScoreStr
 }
 
 /** A row on its way through the tokeniser, or how the rows ended. */
-type Coming = { id: RowId; row: ScoreRow; read: string; size: number; samples: Promise<TokenizedSample[]> } | { failure?: { error: unknown } };
+type Coming =
+  | { id: RowId; row: ScoreRow; read: string; size: number; samples: Promise<TokenizedSample[]> }
+  | { failure?: { error: unknown } };
 
 /** Reads on by itself, as far ahead as its bounds allow. */
 class RowReader {
@@ -143,7 +145,8 @@ class RowReader {
   private async read(): Promise<void> {
     try {
       for (;;) {
-        while (!this.closed && (this.coming.length >= ROWS_AHEAD || this.characters >= CHARACTERS_AHEAD)) await new Promise<void>((resolve) => (this.wakeReader = resolve));
+        while (!this.closed && (this.coming.length >= ROWS_AHEAD || this.characters >= CHARACTERS_AHEAD))
+          await new Promise<void>((resolve) => (this.wakeReader = resolve));
         if (this.closed) return;
         this.options.signal?.throwIfAborted();
         // A read from a pipe may never end by itself.
@@ -169,8 +172,16 @@ class RowReader {
   private async take({ value, line }: Row): Promise<Coming | undefined> {
     const row = parseScoreRow(value, { file: this.options.name, line }, this.options.report);
     this.numbered ??= row.id === undefined;
-    if (this.numbered && row.id !== undefined) throw new DataError(row.source, 'this row has an "id", but the first row has none; give every row an id or none (rows are then named by their line)');
-    if (!this.numbered && row.id === undefined) throw new DataError(row.source, 'this row has no "id", but the first row has one; give every row an id or none (rows are then named by their line)');
+    if (this.numbered && row.id !== undefined)
+      throw new DataError(
+        row.source,
+        'this row has an "id", but the first row has none; give every row an id or none (rows are then named by their line)',
+      );
+    if (!this.numbered && row.id === undefined)
+      throw new DataError(
+        row.source,
+        'this row has no "id", but the first row has one; give every row an id or none (rows are then named by their line)',
+      );
     const id = row.id ?? line;
     const read = digestOfValue([idText(id), { ...row, id: undefined, source: undefined }]);
     if (await this.options.output.has(read, row.source)) {
@@ -184,7 +195,11 @@ class RowReader {
 /** Characters and ids, the prompt counted once a response. */
 function sizeOf({ prompt, responses }: ScoreRow): number {
   const own = typeof prompt === 'string' ? prompt.length : charactersOf(prompt);
-  return responses.reduce((sum, { content, inputIds, messages }) => sum + own + (inputIds?.length ?? 0) + (messages ? charactersOf(messages) : (content?.length ?? 0)), 0);
+  return responses.reduce(
+    (sum, { content, inputIds, messages }) =>
+      sum + own + (inputIds?.length ?? 0) + (messages ? charactersOf(messages) : (content?.length ?? 0)),
+    0,
+  );
 }
 
 const charactersOf = (messages: readonly Message[]): number =>
@@ -206,7 +221,7 @@ class BatchReader {
 
   /** Up to the last, which says what went wrong where something did. */
   async *batches(): AsyncGenerator<Batch, void, undefined> {
-    for (let isLast = false; !isLast; ) {
+    for (let isLast = false; !isLast;) {
       const batch = await this.next();
       isLast = batch.end || batch.failure !== undefined;
       yield batch;

@@ -7,7 +7,9 @@ import { PACKAGE_NAME } from './package_version';
 
 function isPackage(folder: string): boolean {
   try {
-    return (JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as { name?: unknown }).name === PACKAGE_NAME;
+    return (
+      (JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as { name?: unknown }).name === PACKAGE_NAME
+    );
   } catch {
     return false;
   }

@@ -59,13 +59,25 @@ function choice(t: ExecutionContext, capabilities: string, { status = 0, images 
   );
   t.is(code, 0, stderr);
   const [architectures, imagesLine, ...notes] = stderr.trim().split('\n');
-  return { architectures: architectures!.replace('architectures ', ''), images: imagesLine!.replace('images ', ''), notes };
+  return {
+    architectures: architectures!.replace('architectures ', ''),
+    images: imagesLine!.replace('images ', ''),
+    notes,
+  };
 }
 
 test('machine code for the GPUs that are here, and PTX of 8.0 always', (t) => {
   t.deepEqual(choice(t, '8.0\n'), { architectures: '80', images: 'sm_80 PTX 8.0', notes: [] });
-  t.deepEqual(choice(t, '9.0\n9.0\n9.0\n'), { architectures: '80-virtual;90-real', images: 'sm_90 PTX 8.0', notes: [] });
-  t.deepEqual(choice(t, '8.0\r\n12.0\r\n'), { architectures: '80;120-real', images: 'sm_80 sm_120 PTX 8.0', notes: [] });
+  t.deepEqual(choice(t, '9.0\n9.0\n9.0\n'), {
+    architectures: '80-virtual;90-real',
+    images: 'sm_90 PTX 8.0',
+    notes: [],
+  });
+  t.deepEqual(choice(t, '8.0\r\n12.0\r\n'), {
+    architectures: '80;120-real',
+    images: 'sm_80 sm_120 PTX 8.0',
+    notes: [],
+  });
   // MIG: each line is the card's, however many instances it is cut into.
   t.is(choice(t, '10.0\n10.0\n8.6\n').architectures, '80-virtual;100-real;86-real');
 });
@@ -102,7 +114,8 @@ test('a release has the images of release_architectures.txt, whatever this machi
 function checkout(t: ExecutionContext): string {
   const folder = path.join(temporaryFolder(t), 'a checkout (1)');
   mkdirSync(folder);
-  for (const name of ['native', 'bindings', 'CMakeLists.txt', 'package.json']) symlinkSync(path.join(root, name), path.join(folder, name));
+  for (const name of ['native', 'bindings', 'CMakeLists.txt', 'package.json'])
+    symlinkSync(path.join(root, name), path.join(folder, name));
   cpSync(path.join(root, 'scripts'), path.join(folder, 'scripts'), { recursive: true });
   return folder;
 }
@@ -136,7 +149,8 @@ test('without a toolkit nothing is said and nothing is tried; asked for, it is a
 test('a toolkit that does not do is a sentence with its reason, and an error only where it was asked for', (t) => {
   const folder = checkout(t);
   const toolkit = path.join(folder, 'toolkit');
-  const tried = (variables: NodeJS.ProcessEnv = {}, ...args: string[]) => buildCuda(folder, { CUDACXX: path.join(toolkit, 'bin/nvcc'), ...variables }, ...args);
+  const tried = (variables: NodeJS.ProcessEnv = {}, ...args: string[]) =>
+    buildCuda(folder, { CUDACXX: path.join(toolkit, 'bin/nvcc'), ...variables }, ...args);
   const refused = (words: RegExp) => {
     const { status, said } = tried();
     t.is(status, 0, said);
@@ -151,45 +165,62 @@ test('a toolkit that does not do is a sentence with its reason, and an error onl
   refused(/The CUDA backend is not built: cublasLt\.h was not found in .*libcublas-dev/);
   for (const part of ['include', 'nvvm/libdevice']) mkdirSync(path.join(toolkit, part), { recursive: true });
   writeFileSync(path.join(toolkit, 'include/cublasLt.h'), '');
-  standInNvcc(toolkit, { otherwise: 'echo "host_config.h:166:2: error: #error -- unsupported GNU version! gcc versions later than 15 are not supported!" >&2; exit 1' });
-  refused(/nvcc does not compile with .* and nvcc's own: host_config.*unsupported GNU version! gcc versions.*cuda_check\.log/);
+  standInNvcc(toolkit, {
+    otherwise:
+      'echo "host_config.h:166:2: error: #error -- unsupported GNU version! gcc versions later than 15 are not supported!" >&2; exit 1',
+  });
+  refused(
+    /nvcc does not compile with .* and nvcc's own: host_config.*unsupported GNU version! gcc versions.*cuda_check\.log/,
+  );
   t.false(existsSync(path.join(folder, 'build/Release')));
   t.is(tried({ CHEEMS_CUDA: 'ON' }).status, 1);
   t.deepEqual(tried({}, '-DCHEEMS_CUDA=OFF'), { status: 0, said: '' });
   t.deepEqual(tried({ CHEEMS_CUDA: 'OFF' }), { status: 0, said: '' });
 });
 
-withToolkit('with a real toolkit: a V100 in the machine is left out, and a kernel that does not compile is a sentence', (t) => {
-  const folder = checkout(t);
-  program(path.join(folder, 'tools'), 'nvidia-smi', 'echo 7.0');
-  // It compiles one kernel wrongly, and makes empty objects of the rest.
-  const nvcc = program(
-    path.join(folder, 'bin'),
-    'nvcc',
-    'case "$*" in',
-    '  *rmsnorm*) echo "native/ops/rmsnorm/cuda.cu(12): error: identifier \\"no_such\\" is undefined" >&2; exit 1 ;;',
-    '  *native/ops*.cu*) while [ $# -gt 1 ]; do [ "$1" != -o ] || : >"$2"; shift; done ;;',
-    `  *) exec "${realNvcc}" "$@" ;;`,
-    'esac',
-  );
-  const { status, said } = buildCuda(folder, { CUDACXX: nvcc });
-  t.is(status, 0, said);
-  t.regex(said, /compute capability 7\.0, below the 8\.0/);
-  t.regex(said, /its backend is built too, for sm_80 PTX 8\.0/);
-  t.regex(said, /not built: its compilation failed, see .*build\.log\. It says: native\/ops\/rmsnorm\/cuda\.cu\(12\): error: identifier/);
-});
+withToolkit(
+  'with a real toolkit: a V100 in the machine is left out, and a kernel that does not compile is a sentence',
+  (t) => {
+    const folder = checkout(t);
+    program(path.join(folder, 'tools'), 'nvidia-smi', 'echo 7.0');
+    // It compiles one kernel wrongly, and makes empty objects of the rest.
+    const nvcc = program(
+      path.join(folder, 'bin'),
+      'nvcc',
+      'case "$*" in',
+      '  *rmsnorm*) echo "native/ops/rmsnorm/cuda.cu(12): error: identifier \\"no_such\\" is undefined" >&2; exit 1 ;;',
+      '  *native/ops*.cu*) while [ $# -gt 1 ]; do [ "$1" != -o ] || : >"$2"; shift; done ;;',
+      `  *) exec "${realNvcc}" "$@" ;;`,
+      'esac',
+    );
+    const { status, said } = buildCuda(folder, { CUDACXX: nvcc });
+    t.is(status, 0, said);
+    t.regex(said, /compute capability 7\.0, below the 8\.0/);
+    t.regex(said, /its backend is built too, for sm_80 PTX 8\.0/);
+    t.regex(
+      said,
+      /not built: its compilation failed, see .*build\.log\. It says: native\/ops\/rmsnorm\/cuda\.cu\(12\): error: identifier/,
+    );
+  },
+);
 
-withToolkit('with a real toolkit: the plug-in lies beside the addon, and info tells what it is and what is missing', (t) => {
-  t.true(existsSync(path.join(root, 'build/Release/libcheems_cuda.so')), 'node scripts/build_addon.cjs builds it');
-  const { CHEEMS_DEVICE, ...environment } = process.env;
-  const output = execFileSync(process.execPath, [path.join(root, 'dist/cli/main.js'), 'info', '--json'], { encoding: 'utf8', env: environment });
-  const { engine } = JSON.parse(output) as { engine: import('../engine/types').EngineInfo };
-  t.is(engine.cuda.version, JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).version);
-  t.regex(engine.cuda.images ?? '', /^(sm_\d+ )+PTX 8\.0$/);
-  t.regex(engine.cuda.toolkit ?? '', /^CUDA 1[23]\.\d+$/);
-  t.is(engine.cuda.file, path.join(root, 'build/Release/libcheems_cuda.so'));
-  if (existsSync('/proc/driver/nvidia/version')) return;
-  t.is(engine.cuda.driver, undefined);
-  t.regex(engine.cuda.missing.join('\n'), /No NVIDIA driver is installed/);
-  t.regex(engine.backends.find(({ name }) => name === 'cuda')?.detail ?? '', /no NVIDIA driver is installed/);
-});
+withToolkit(
+  'with a real toolkit: the plug-in lies beside the addon, and info tells what it is and what is missing',
+  (t) => {
+    t.true(existsSync(path.join(root, 'build/Release/libcheems_cuda.so')), 'node scripts/build_addon.cjs builds it');
+    const { CHEEMS_DEVICE, ...environment } = process.env;
+    const output = execFileSync(process.execPath, [path.join(root, 'dist/cli/main.js'), 'info', '--json'], {
+      encoding: 'utf8',
+      env: environment,
+    });
+    const { engine } = JSON.parse(output) as { engine: import('../engine/types').EngineInfo };
+    t.is(engine.cuda.version, JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).version);
+    t.regex(engine.cuda.images ?? '', /^(sm_\d+ )+PTX 8\.0$/);
+    t.regex(engine.cuda.toolkit ?? '', /^CUDA 1[23]\.\d+$/);
+    t.is(engine.cuda.file, path.join(root, 'build/Release/libcheems_cuda.so'));
+    if (existsSync('/proc/driver/nvidia/version')) return;
+    t.is(engine.cuda.driver, undefined);
+    t.regex(engine.cuda.missing.join('\n'), /No NVIDIA driver is installed/);
+    t.regex(engine.backends.find(({ name }) => name === 'cuda')?.detail ?? '', /no NVIDIA driver is installed/);
+  },
+);

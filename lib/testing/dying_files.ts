@@ -4,7 +4,18 @@ import { writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { realFileSystem, type FileSystem } from '../files/file_system';
 
-const WRITING: (keyof FileSystem)[] = ['makeFolder', 'writeDurably', 'flushFile', 'flushFolder', 'rename', 'symbolicLink', 'removeFile', 'removeFolder', 'copyDurably', 'hardLink'];
+const WRITING: (keyof FileSystem)[] = [
+  'makeFolder',
+  'writeDurably',
+  'flushFile',
+  'flushFolder',
+  'rename',
+  'symbolicLink',
+  'removeFile',
+  'removeFolder',
+  'copyDurably',
+  'hardLink',
+];
 
 /** Dies at the k-th operation that changes or flushes something, and does nothing ever after; a write dies half done. */
 export function dyingAt(k: number): { files: FileSystem; calls: () => number; log: string[] } {

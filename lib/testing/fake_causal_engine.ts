@@ -36,11 +36,22 @@ function random(text: string): number {
 /** Scores of a few tokens after these; the others are out of reach. */
 function scores(ids: readonly number[], vocabSize: number): [id: number, score: number][] {
   const context = ids.slice(-3).join();
-  const candidates = new Map(Array.from({ length: 24 }, (_, i) => [Math.floor(random(`${context}:${i}`) * vocabSize), 3 * random(`${context}/${i}`)]));
+  const candidates = new Map(
+    Array.from({ length: 24 }, (_, i) => [
+      Math.floor(random(`${context}:${i}`) * vocabSize),
+      3 * random(`${context}/${i}`),
+    ]),
+  );
   return [...candidates].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
 }
 
-function next(ids: readonly number[], vocabSize: number, { temperature = 0, topK = 0, seed = 0 }: GenerationOptions, sequence: number, step: number): number {
+function next(
+  ids: readonly number[],
+  vocabSize: number,
+  { temperature = 0, topK = 0, seed = 0 }: GenerationOptions,
+  sequence: number,
+  step: number,
+): number {
   const ranked = scores(ids, vocabSize).slice(0, topK === 0 ? undefined : topK);
   if (temperature === 0) return ranked[0]![0];
   const weights = ranked.map(([, score]) => Math.exp(score / temperature));
@@ -55,22 +66,39 @@ export function fakeCausalEngine(options: FakeCausalOptions = {}): FakeCausalEng
     tokens: 0,
     open: 0,
     async loadCausalModel({ folder }) {
-      const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as { vocab_size: number; max_position_embeddings: number };
+      const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as {
+        vocab_size: number;
+        max_position_embeddings: number;
+      };
       return fakeModel(fake, options, config.vocab_size, options.positions ?? config.max_position_embeddings);
     },
   };
   return fake;
 }
 
-function fakeModel(fake: FakeCausalEngine, options: FakeCausalOptions, vocabSize: number, positions: number): EngineCausalModel {
+function fakeModel(
+  fake: FakeCausalEngine,
+  options: FakeCausalOptions,
+  vocabSize: number,
+  positions: number,
+): EngineCausalModel {
   let disposed = false;
   return {
     architecture: {
       family: 'qwen2',
       savedFamily: 'qwen2',
       sampleForm: 'conversation',
-      anyLength: false, classPrefix: 'Qwen2', hiddenSize: 1, intermediateSize: 1, numLayers: 1, numHeads: 1, numKeyValueHeads: 1, headSize: 1,
-      vocabSize, maxPositionEmbeddings: positions, parameters: vocabSize,
+      anyLength: false,
+      classPrefix: 'Qwen2',
+      hiddenSize: 1,
+      intermediateSize: 1,
+      numLayers: 1,
+      numHeads: 1,
+      numKeyValueHeads: 1,
+      headSize: 1,
+      vocabSize,
+      maxPositionEmbeddings: positions,
+      parameters: vocabSize,
     },
     device: 'fake',
     deviceChoice: 'The fake engine, for tests.',
@@ -92,13 +120,19 @@ function fakeModel(fake: FakeCausalEngine, options: FakeCausalOptions, vocabSize
       fake.probed.push({ prompts, count });
       const ranked = prompts.map((ids) => {
         const first = options.script?.(ids)?.[0];
-        const all = first === undefined ? scores(ids, vocabSize) : ([[first, 5], ...scores(ids, vocabSize).filter(([id]) => id !== first)] as [number, number][]);
+        const all =
+          first === undefined
+            ? scores(ids, vocabSize)
+            : ([[first, 5], ...scores(ids, vocabSize).filter(([id]) => id !== first)] as [number, number][]);
         const sum = all.reduce((total, [, score]) => total + Math.exp(score), 0);
         // The rest of the vocabulary, with next to no probability.
         for (let id = 0; all.length < count; id += 1) if (!all.some(([known]) => known === id)) all.push([id, -30]);
         return all.slice(0, count).map(([id, score]) => [id, score - Math.log(sum)] as const);
       });
-      return { ids: Int32Array.from(ranked.flat(), ([id]) => id), logProbabilities: Float32Array.from(ranked.flat(), ([, score]) => score) };
+      return {
+        ids: Int32Array.from(ranked.flat(), ([id]) => id),
+        logProbabilities: Float32Array.from(ranked.flat(), ([, score]) => score),
+      };
     },
     async dispose() {
       disposed = true;
@@ -106,8 +140,20 @@ function fakeModel(fake: FakeCausalEngine, options: FakeCausalOptions, vocabSize
   };
 }
 
-function fakeGeneration(fake: FakeCausalEngine, { script, beforeAdvance }: FakeCausalOptions, prompts: number[][], given: GenerationOptions, vocabSize: number): EngineGeneration {
-  const states = prompts.map((ids, p) => ({ ids: [...ids], script: script?.(ids), made: 0, finished: 0, sequence: given.sequenceNumbers?.[p] ?? p }));
+function fakeGeneration(
+  fake: FakeCausalEngine,
+  { script, beforeAdvance }: FakeCausalOptions,
+  prompts: number[][],
+  given: GenerationOptions,
+  vocabSize: number,
+): EngineGeneration {
+  const states = prompts.map((ids, p) => ({
+    ids: [...ids],
+    script: script?.(ids),
+    made: 0,
+    finished: 0,
+    sequence: given.sequenceNumbers?.[p] ?? p,
+  }));
   const limit = (p: number) => (typeof given.maxNewTokens === 'number' ? given.maxNewTokens : given.maxNewTokens[p]!);
   return {
     async advance(steps, { stop = [], signal } = {}) {
@@ -129,7 +175,11 @@ function fakeGeneration(fake: FakeCausalEngine, { script, beforeAdvance }: FakeC
           if (state.made >= limit(p)) state.finished = 2;
         }
       }
-      return { tokens: Int32Array.from(fresh.flat()), counts: Int32Array.from(fresh, ({ length }) => length), finished: Uint8Array.from(states, ({ finished }) => finished) };
+      return {
+        tokens: Int32Array.from(fresh.flat()),
+        counts: Int32Array.from(fresh, ({ length }) => length),
+        finished: Uint8Array.from(states, ({ finished }) => finished),
+      };
     },
     async dispose() {
       fake.open -= 1;

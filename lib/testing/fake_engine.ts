@@ -43,19 +43,31 @@ function writeSafetensors(file: string, tensors: Record<string, Float32Array>): 
   const text = Buffer.from(JSON.stringify(header));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(text.length));
-  writeFileSync(file, Buffer.concat([length, text, ...Object.values(tensors).map((values) => Buffer.from(values.buffer, values.byteOffset, values.byteLength))]));
+  writeFileSync(
+    file,
+    Buffer.concat([
+      length,
+      text,
+      ...Object.values(tensors).map((values) => Buffer.from(values.buffer, values.byteOffset, values.byteLength)),
+    ]),
+  );
 }
 
 /** The float32 tensors of a file, flat; those of other types and the metadata are left out. */
 export function readSafetensors(file: string): Record<string, Float32Array> {
   const bytes = readFileSync(file);
   const length = Number(bytes.readBigUInt64LE(0));
-  const header = JSON.parse(bytes.toString('utf8', 8, 8 + length)) as Record<string, { dtype: string; data_offsets: [number, number] }>;
+  const header = JSON.parse(bytes.toString('utf8', 8, 8 + length)) as Record<
+    string,
+    { dtype: string; data_offsets: [number, number] }
+  >;
   const tensors: Record<string, Float32Array> = {};
   for (const [name, { dtype, data_offsets }] of Object.entries(header)) {
     if (name === '__metadata__' || dtype !== 'F32') continue;
     const [begin, end] = data_offsets;
-    tensors[name] = new Float32Array(bytes.buffer.slice(bytes.byteOffset + 8 + length + begin, bytes.byteOffset + 8 + length + end));
+    tensors[name] = new Float32Array(
+      bytes.buffer.slice(bytes.byteOffset + 8 + length + begin, bytes.byteOffset + 8 + length + end),
+    );
   }
   return tensors;
 }
@@ -68,9 +80,17 @@ export function roundedToBfloat16(values: Float32Array): Float32Array {
 
 /** A model folder that the fake engine loads: weights of zeros but for a slope, no head file entry needed. */
 export function writeFakeModel(folder: string, vocabSize: number): void {
-  const config = { architectures: ['Qwen2ForCausalLM'], model_type: 'qwen2', vocab_size: vocabSize, eos_token_id: 2, rope_theta: 10000 };
+  const config = {
+    architectures: ['Qwen2ForCausalLM'],
+    model_type: 'qwen2',
+    vocab_size: vocabSize,
+    eos_token_id: 2,
+    rope_theta: 10000,
+  };
   writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
-  writeSafetensors(join(folder, 'model.safetensors'), { weight: Float32Array.from({ length: vocabSize }, (_, id) => fround(0.001 * (id % 7))) });
+  writeSafetensors(join(folder, 'model.safetensors'), {
+    weight: Float32Array.from({ length: vocabSize }, (_, id) => fround(0.001 * (id % 7))),
+  });
 }
 
 class FakeModel implements EngineModel {
@@ -82,7 +102,11 @@ class FakeModel implements EngineModel {
   readonly microBatchTokens = 8192;
   disposed = false;
 
-  constructor(readonly architecture: ArchitectureInfo, readonly weight: Float32Array, private readonly options: FakeEngineOptions) {
+  constructor(
+    readonly architecture: ArchitectureInfo,
+    readonly weight: Float32Array,
+    private readonly options: FakeEngineOptions,
+  ) {
     const arithmetic = options.arithmetic ?? 'fake arithmetic';
     this.deviceFacts = { entries: { name: 'a fake' }, arithmetic };
   }
@@ -121,7 +145,11 @@ class FakeTrainer implements EngineTrainer {
   private first: Float32Array;
   private second: Float32Array;
 
-  constructor(private readonly model: FakeModel, private readonly trainer: TrainerOptions, private readonly options: FakeEngineOptions) {
+  constructor(
+    private readonly model: FakeModel,
+    private readonly trainer: TrainerOptions,
+    private readonly options: FakeEngineOptions,
+  ) {
     this.first = new Float32Array(model.weight.length);
     this.second = new Float32Array(model.weight.length);
   }
@@ -151,10 +179,22 @@ class FakeTrainer implements EngineTrainer {
     const gradientNorm = sqrt(gradient.reduce((sum, value) => sum + value * value, 0));
     this.update(gradient, gradientNorm, optimizer);
     const regulariser = rewards.reduce((sum, reward) => sum + reward * reward, 0) / samples;
-    return { loss: rankingLoss + regCoef * regulariser, rankingLoss, regulariser, gradientNorm, rewards, computedTokens: batch.tokens.length, microBatches: 1 };
+    return {
+      loss: rankingLoss + regCoef * regulariser,
+      rankingLoss,
+      regulariser,
+      gradientNorm,
+      rewards,
+      computedTokens: batch.tokens.length,
+      microBatches: 1,
+    };
   }
 
-  private update(gradient: Float64Array, norm: number, { step, learningRate, beta1, beta2, epsilon, weightDecay, maxGradNorm }: OptimizerStep): void {
+  private update(
+    gradient: Float64Array,
+    norm: number,
+    { step, learningRate, beta1, beta2, epsilon, weightDecay, maxGradNorm }: OptimizerStep,
+  ): void {
     const scale = maxGradNorm > 0 ? Math.min(1, maxGradNorm / (norm + 1e-6)) : 1;
     for (const [i, raw] of gradient.entries()) {
       const value = raw * scale;
@@ -182,7 +222,14 @@ class FakeTrainer implements EngineTrainer {
   async dispose(): Promise<void> {}
 }
 
-const AMPLE: MemoryPlan = { entries: [{ name: 'weights', kind: 'weights', bytes: 4096 }], totalBytes: 4096, availableBytes: 1 << 30, reserveBytes: 0, microBatchTokens: 4096, deviceChoice: 'Device: the fake engine.' };
+const AMPLE: MemoryPlan = {
+  entries: [{ name: 'weights', kind: 'weights', bytes: 4096 }],
+  totalBytes: 4096,
+  availableBytes: 1 << 30,
+  reserveBytes: 0,
+  microBatchTokens: 4096,
+  deviceChoice: 'Device: the fake engine.',
+};
 
 /** A checkpoint: weights and two moments in float32. */
 const BYTES_PER_PARAMETER = 12;
@@ -194,16 +241,37 @@ export function fakeEngine(options: FakeEngineOptions = {}): Engine {
       family: 'qwen2',
       savedFamily: 'qwen2',
       sampleForm: 'conversation',
-      anyLength: false, classPrefix: 'Qwen2', hiddenSize: 1, intermediateSize: 1, numLayers: 1, numHeads: 1, numKeyValueHeads: 1, headSize: 1,
-      vocabSize: config.vocab_size, maxPositionEmbeddings: 4096, parameters: config.vocab_size,
+      anyLength: false,
+      classPrefix: 'Qwen2',
+      hiddenSize: 1,
+      intermediateSize: 1,
+      numLayers: 1,
+      numHeads: 1,
+      numKeyValueHeads: 1,
+      headSize: 1,
+      vocabSize: config.vocab_size,
+      maxPositionEmbeddings: 4096,
+      parameters: config.vocab_size,
     };
   };
   return {
-    info: () => ({ version: 'fake', compiler: '', simdTarget: '', cpuFeatures: [], numThreads: 1, backends: [], cuda: { libraries: [], missing: [] } }),
+    info: () => ({
+      version: 'fake',
+      compiler: '',
+      simdTarget: '',
+      cpuFeatures: [],
+      numThreads: 1,
+      backends: [],
+      cuda: { libraries: [], missing: [] },
+    }),
     readArchitecture,
     async loadModel({ folder, dtype }) {
       const weight = readSafetensors(join(folder, 'model.safetensors'))['weight']!;
-      return new FakeModel(await readArchitecture(folder), dtype === 'bfloat16' ? roundedToBfloat16(weight) : weight, options);
+      return new FakeModel(
+        await readArchitecture(folder),
+        dtype === 'bfloat16' ? roundedToBfloat16(weight) : weight,
+        options,
+      );
     },
     async loadCausalModel() {
       throw new Error('the fake engine has no language models');

@@ -27,7 +27,8 @@ export class FakeTerminal extends Writable {
     if (part === '\x1b[K') this.lines[row] = this.lines[row]!.slice(0, this.column);
     else if (part === '\r') this.column = 0;
     else if (part === '\n') this.lines.push('');
-    else if (/[\u0000-\u001f\u007f-\u009f]/.test(part)) throw new Error(`the terminal was sent ${JSON.stringify(part)}`);
+    else if (/[\u0000-\u001f\u007f-\u009f]/.test(part))
+      throw new Error(`the terminal was sent ${JSON.stringify(part)}`);
     else return this.put(part);
     if (part === '\n') this.column = 0;
   }

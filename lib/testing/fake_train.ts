@@ -8,7 +8,11 @@ async function main(file: string): Promise<void> {
   const write = (line: string) => void process.stderr.write(`${line}\n`);
   await train(options, {
     engine: fakeEngine(),
-    callbacks: { onLog: ({ message }) => write(message), onStep: ({ step }) => write(`step ${step}`), onSave: ({ folder }) => write(`Saved ${folder}.`) },
+    callbacks: {
+      onLog: ({ message }) => write(message),
+      onStep: ({ step }) => write(`step ${step}`),
+      onSave: ({ folder }) => write(`Saved ${folder}.`),
+    },
   });
 }
 

@@ -19,16 +19,18 @@ export class FileServer {
 
   /** @param address of the loopback interface: another one is another host, on machines without a name for one too. */
   static async start(handler: Handler, address = '127.0.0.1'): Promise<FileServer> {
-    const files: FileServer = new FileServer(createServer((message, response) => {
-      let body = '';
-      message.setEncoding('utf8');
-      message.on('data', (chunk: string) => (body += chunk));
-      message.on('end', () => {
-        const request = { method: message.method ?? '', url: message.url ?? '', headers: message.headers, body };
-        files.requests.push(request);
-        Promise.resolve(handler(request, response)).catch((error: unknown) => response.destroy(error as Error));
-      });
-    }));
+    const files: FileServer = new FileServer(
+      createServer((message, response) => {
+        let body = '';
+        message.setEncoding('utf8');
+        message.on('data', (chunk: string) => (body += chunk));
+        message.on('end', () => {
+          const request = { method: message.method ?? '', url: message.url ?? '', headers: message.headers, body };
+          files.requests.push(request);
+          Promise.resolve(handler(request, response)).catch((error: unknown) => response.destroy(error as Error));
+        });
+      }),
+    );
     await new Promise<void>((resolve) => files.server.listen(0, address, resolve));
     // A test that fails before it closes the server must not keep its process alive.
     files.server.unref();
@@ -56,7 +58,12 @@ export interface ServeOptions {
 }
 
 /** Answers a GET with the content, or with the range that was asked for. */
-export function serveBytes({ headers }: Request, response: ServerResponse, content: Buffer, options: ServeOptions = {}): void {
+export function serveBytes(
+  { headers }: Request,
+  response: ServerResponse,
+  content: Buffer,
+  options: ServeOptions = {},
+): void {
   const range = options.ignoreRange ? null : /^bytes=(\d+)-(\d*)$/.exec(headers['range'] ?? '');
   const start = range ? Number(range[1]) : 0;
   const end = range?.[2] ? Math.min(Number(range[2]) + 1, content.length) : content.length;

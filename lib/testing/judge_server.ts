@@ -4,7 +4,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { sha256 } from '../support/sha256';
 
-export type Fault = '429' | '429 wait' | '500' | 'silence' | 'cut JSON' | 'reset' | 'reset in body' | 'no choices' | 'no JSON';
+export type Fault =
+  '429' | '429 wait' | '500' | 'silence' | 'cut JSON' | 'reset' | 'reset in body' | 'no choices' | 'no JSON';
 
 export interface ChatRequest {
   model: string;
@@ -18,7 +19,10 @@ export interface JudgeServerOptions {
   /** `attempt`: how often the same request came before. */
   fault?: (request: ChatRequest, attempt: number) => Fault | undefined;
   /** Answers of another kind: status, body and headers. */
-  reply?: (request: ChatRequest, message: IncomingMessage) => { status: number; body: unknown; headers?: Record<string, string> } | undefined;
+  reply?: (
+    request: ChatRequest,
+    message: IncomingMessage,
+  ) => { status: number; body: unknown; headers?: Record<string, string> } | undefined;
   /** Milliseconds before a good answer. */
   delay?: number;
   port?: number;
@@ -55,23 +59,33 @@ export async function startJudgeServer(options: JudgeServerOptions): Promise<Jud
     now++;
     most = Math.max(most, now);
     response.on('close', () => now--);
-    message.setEncoding('utf8').on('data', (chunk: string) => (body += chunk)).on('end', () => {
-      const digest = sha256(body);
-      const request = JSON.parse(body) as ChatRequest;
-      const count = counts.get(digest) ?? { came: 0, answered: 0 };
-      counts.set(digest, count);
-      count.came++;
-      log.push({ at: performance.now(), digest, headers: message.headers, authorization: message.headers.authorization, url: message.url, request });
-      const reply = options.reply?.(request, message);
-      if (reply) return void send(response, reply.status, reply.body, reply.headers);
-      const fault = options.fault?.(request, count.came - 1);
-      if (fault !== undefined) return fail(fault, response);
-      setTimeout(() => {
-        if (response.destroyed) return; // whoever asked is gone
-        send(response, 200, completion(request, options.answer(request)));
-        count.answered++;
-      }, options.delay ?? 0);
-    });
+    message
+      .setEncoding('utf8')
+      .on('data', (chunk: string) => (body += chunk))
+      .on('end', () => {
+        const digest = sha256(body);
+        const request = JSON.parse(body) as ChatRequest;
+        const count = counts.get(digest) ?? { came: 0, answered: 0 };
+        counts.set(digest, count);
+        count.came++;
+        log.push({
+          at: performance.now(),
+          digest,
+          headers: message.headers,
+          authorization: message.headers.authorization,
+          url: message.url,
+          request,
+        });
+        const reply = options.reply?.(request, message);
+        if (reply) return void send(response, reply.status, reply.body, reply.headers);
+        const fault = options.fault?.(request, count.came - 1);
+        if (fault !== undefined) return fail(fault, response);
+        setTimeout(() => {
+          if (response.destroyed) return; // whoever asked is gone
+          send(response, 200, completion(request, options.answer(request)));
+          count.answered++;
+        }, options.delay ?? 0);
+      });
   });
   server.on('clientError', (_, socket) => socket.destroy());
   await new Promise<void>((resolve) => server.listen(options.port ?? 0, '127.0.0.1', resolve));
@@ -87,33 +101,51 @@ export async function startJudgeServer(options: JudgeServerOptions): Promise<Jud
       return most;
     },
     answered: () => [...counts.values()].reduce((sum, { answered }) => sum + answered, 0),
-    close: () => new Promise((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    }),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
   };
 }
 
 function completion(request: ChatRequest, answer: string | Record<string, unknown>): Record<string, unknown> {
-  const choice = typeof answer === 'string' ? { message: { role: 'assistant', content: answer }, finish_reason: 'stop' } : answer;
-  return { id: 'x', object: 'chat.completion', model: request.model, choices: [{ index: 0, ...choice }], usage: { prompt_tokens: 10, completion_tokens: 2, total_tokens: 12 } };
+  const choice =
+    typeof answer === 'string' ? { message: { role: 'assistant', content: answer }, finish_reason: 'stop' } : answer;
+  return {
+    id: 'x',
+    object: 'chat.completion',
+    model: request.model,
+    choices: [{ index: 0, ...choice }],
+    usage: { prompt_tokens: 10, completion_tokens: 2, total_tokens: 12 },
+  };
 }
 
 function send(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
-  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(typeof body === 'string' ? body : JSON.stringify(body));
+  response
+    .writeHead(status, { 'content-type': 'application/json', ...headers })
+    .end(typeof body === 'string' ? body : JSON.stringify(body));
 }
 
 function fail(fault: Fault, response: ServerResponse): void {
   const whole = JSON.stringify({ choices: [{ message: { content: '[[A]]' }, finish_reason: 'stop' }] });
   switch (fault) {
-    case '429': return send(response, 429, { error: { message: 'slow down', code: 'rate_limit_exceeded' } });
-    case '429 wait': return send(response, 429, { error: { message: 'slow down' } }, { 'retry-after-ms': '60' });
-    case '500': return send(response, 500, '<html>internal error</html>');
-    case 'silence': return; // until the other side gives up
-    case 'cut JSON': return send(response, 200, whole.slice(0, whole.length >> 1));
-    case 'no choices': return send(response, 200, { choices: [] });
-    case 'no JSON': return send(response, 200, 'upstream says hello');
-    case 'reset': return void response.socket?.resetAndDestroy();
+    case '429':
+      return send(response, 429, { error: { message: 'slow down', code: 'rate_limit_exceeded' } });
+    case '429 wait':
+      return send(response, 429, { error: { message: 'slow down' } }, { 'retry-after-ms': '60' });
+    case '500':
+      return send(response, 500, '<html>internal error</html>');
+    case 'silence':
+      return; // until the other side gives up
+    case 'cut JSON':
+      return send(response, 200, whole.slice(0, whole.length >> 1));
+    case 'no choices':
+      return send(response, 200, { choices: [] });
+    case 'no JSON':
+      return send(response, 200, 'upstream says hello');
+    case 'reset':
+      return void response.socket?.resetAndDestroy();
     case 'reset in body':
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': String(whole.length) });
       response.write(whole.slice(0, 20), () => response.socket?.destroy());

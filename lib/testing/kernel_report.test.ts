@@ -20,7 +20,11 @@ interface KernelReport {
   parsePtxas(log: string): Kernel[];
   parseResourceUsage(log: string): Kernel[];
   faults(kernels: Kernel[], exempt?: { kernel: RegExp; reason: string }[]): string[];
-  occupancy(kernel: { architecture: string; registers: number; threads: number; sharedBytes: number }): { blocks: number; fraction: number; limitedBy: string[] };
+  occupancy(kernel: { architecture: string; registers: number; threads: number; sharedBytes: number }): {
+    blocks: number;
+    fraction: number;
+    limitedBy: string[];
+  };
   splitName(demangled: string): { kernel: string; instance: string };
 }
 const scripts = path.join(__dirname, '../../scripts');
@@ -48,7 +52,15 @@ test('ptxas: registers, shared memory, spills and stack frames by kernel and arc
   const clean = { stackBytes: 0, spillStoreBytes: 0, spillLoadBytes: 0 };
   t.deepEqual(report.parsePtxas(LOG), [
     { symbol: '_Z4goodPf', architecture: 'sm_90a', registers: 76, staticSharedBytes: 2048, ...clean },
-    { symbol: '_Z7spilledPf', architecture: 'sm_80', registers: 24, staticSharedBytes: 0, stackBytes: 72, spillStoreBytes: 68, spillLoadBytes: 132 },
+    {
+      symbol: '_Z7spilledPf',
+      architecture: 'sm_80',
+      registers: 24,
+      staticSharedBytes: 0,
+      stackBytes: 72,
+      spillStoreBytes: 68,
+      spillLoadBytes: 132,
+    },
     { symbol: '_Z6callerPf', architecture: 'sm_120', registers: 12, staticSharedBytes: 0, ...clean, stackBytes: 16 },
   ]);
   t.throws(() => report.parsePtxas(LOG.replace('Used 12', 'Has 12')), { message: /_Z6callerPf.*sm_120/ });
@@ -65,14 +77,30 @@ test('kernels that spill or have a stack frame are named with their architecture
 
 // Checked by hand against NVIDIA's occupancy calculator's rules.
 test('occupancy is what the scarcest of warps, blocks, registers and shared memory leaves', (t) => {
-  t.like(report.occupancy({ architecture: 'sm_80', registers: 32, threads: 256, sharedBytes: 0 }), { blocks: 8, fraction: 1 });
+  t.like(report.occupancy({ architecture: 'sm_80', registers: 32, threads: 256, sharedBytes: 0 }), {
+    blocks: 8,
+    fraction: 1,
+  });
   // 255 registers are given out as 256: 8 warps a multiprocessor.
-  t.like(report.occupancy({ architecture: 'sm_90a', registers: 255, threads: 128, sharedBytes: 0 }), { blocks: 2, fraction: 8 / 64, limitedBy: ['registers'] });
+  t.like(report.occupancy({ architecture: 'sm_90a', registers: 255, threads: 128, sharedBytes: 0 }), {
+    blocks: 2,
+    fraction: 8 / 64,
+    limitedBy: ['registers'],
+  });
   // 98304 bytes and the system's 1024: once into 100 KiB, twice into 228 KiB.
-  t.like(report.occupancy({ architecture: 'sm_120', registers: 64, threads: 128, sharedBytes: 98304 }),
-      { blocks: 1, fraction: 4 / 48, limitedBy: ['shared memory'] });
-  t.like(report.occupancy({ architecture: 'sm_90a', registers: 64, threads: 128, sharedBytes: 98304 }), { blocks: 2, limitedBy: ['shared memory'] });
-  t.like(report.occupancy({ architecture: 'sm_120', registers: 16, threads: 32, sharedBytes: 0 }), { blocks: 24, limitedBy: ['blocks'] });
+  t.like(report.occupancy({ architecture: 'sm_120', registers: 64, threads: 128, sharedBytes: 98304 }), {
+    blocks: 1,
+    fraction: 4 / 48,
+    limitedBy: ['shared memory'],
+  });
+  t.like(report.occupancy({ architecture: 'sm_90a', registers: 64, threads: 128, sharedBytes: 98304 }), {
+    blocks: 2,
+    limitedBy: ['shared memory'],
+  });
+  t.like(report.occupancy({ architecture: 'sm_120', registers: 16, threads: 32, sharedBytes: 0 }), {
+    blocks: 24,
+    limitedBy: ['blocks'],
+  });
   t.is(report.occupancy({ architecture: 'sm_120', registers: 32, threads: 128, sharedBytes: 120 * 1024 }).blocks, 0);
 });
 
@@ -80,10 +108,15 @@ test('names of template instances are told apart', (t) => {
   const inside = 'cheems::cuda::attention::(anonymous namespace)::';
   const name = `void ${inside}forward_kernel<${inside}ForwardShape<64, 4, 2, 64> >(cheems::cuda::Problem<__nv_bfloat16>)`;
   t.deepEqual(report.splitName(name), { kernel: 'forward_kernel', instance: 'ForwardShape<64, 4, 2, 64>' });
-  t.deepEqual(report.splitName('cheems::cuda::(anonymous namespace)::add_kernel(float*)'), { kernel: 'add_kernel', instance: '' });
+  t.deepEqual(report.splitName('cheems::cuda::(anonymous namespace)::add_kernel(float*)'), {
+    kernel: 'add_kernel',
+    instance: '',
+  });
 });
 
-const { findNvcc } = createRequire(__filename)(path.join(scripts, 'find_nvcc.cjs')) as { findNvcc(): string | undefined };
+const { findNvcc } = createRequire(__filename)(path.join(scripts, 'find_nvcc.cjs')) as {
+  findNvcc(): string | undefined;
+};
 const nvcc = findNvcc();
 const KERNEL = (registers: string): string => `__global__ ${registers} void planted(float* out, const float* in) {
   float v[64];
@@ -94,26 +127,40 @@ const KERNEL = (registers: string): string => `__global__ ${registers} void plan
 }
 `;
 
-(nvcc ? test : test.skip)('compile_kernels.cjs fails on a kernel that is made to spill, and passes it with enough registers', (t) => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'cheems-kernels-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  const compile = (name: string, source: string, architectures = ['80']) => {
-    const file = path.join(folder, name);
-    writeFileSync(file, source);
-    const options = ['--file', file, '--cache', path.join(folder, 'cache'), '--nvcc', nvcc ?? '', ...architectures.flatMap((a) => ['--architecture', a])];
-    return spawnSync(process.execPath, [path.join(scripts, 'compile_kernels.cjs'), ...options], { encoding: 'utf8' });
-  };
-  const spilling = compile('spilling.cu', KERNEL('__launch_bounds__(1024, 2)'), ['80', '120']);
-  t.is(spilling.status, 1, spilling.stderr);
-  for (const architecture of ['sm_80', 'sm_120']) {
-    t.regex(spilling.stderr, new RegExp(`planted.* on ${architecture} spills registers \\(\\d+ bytes stored, \\d+ bytes loaded\\)`));
-  }
-  const roomy = compile('roomy.cu', KERNEL('__launch_bounds__(128)'));
-  t.is(roomy.status, 0, roomy.stderr);
-  const broken = compile('broken.cu', 'no kernel');
-  t.is(broken.status, 1);
-  t.regex(broken.stderr, /broken\.cu does not compile for sm_80/);
-});
+(nvcc ? test : test.skip)(
+  'compile_kernels.cjs fails on a kernel that is made to spill, and passes it with enough registers',
+  (t) => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'cheems-kernels-'));
+    t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+    const compile = (name: string, source: string, architectures = ['80']) => {
+      const file = path.join(folder, name);
+      writeFileSync(file, source);
+      const options = [
+        '--file',
+        file,
+        '--cache',
+        path.join(folder, 'cache'),
+        '--nvcc',
+        nvcc ?? '',
+        ...architectures.flatMap((a) => ['--architecture', a]),
+      ];
+      return spawnSync(process.execPath, [path.join(scripts, 'compile_kernels.cjs'), ...options], { encoding: 'utf8' });
+    };
+    const spilling = compile('spilling.cu', KERNEL('__launch_bounds__(1024, 2)'), ['80', '120']);
+    t.is(spilling.status, 1, spilling.stderr);
+    for (const architecture of ['sm_80', 'sm_120']) {
+      t.regex(
+        spilling.stderr,
+        new RegExp(`planted.* on ${architecture} spills registers \\(\\d+ bytes stored, \\d+ bytes loaded\\)`),
+      );
+    }
+    const roomy = compile('roomy.cu', KERNEL('__launch_bounds__(128)'));
+    t.is(roomy.status, 0, roomy.stderr);
+    const broken = compile('broken.cu', 'no kernel');
+    t.is(broken.status, 1);
+    t.regex(broken.stderr, /broken\.cu does not compile for sm_80/);
+  },
+);
 
 const USAGE = `Fatbin elf code:
 ================
@@ -138,7 +185,13 @@ Resource usage:
 test('kernels of a built library: what cuobjdump says, and a stack frame is a fault', (t) => {
   const kernels = report.parseResourceUsage(USAGE);
   t.deepEqual(
-    kernels.map(({ symbol, architecture, registers, staticSharedBytes, stackBytes }) => [symbol, architecture, registers, staticSharedBytes, stackBytes]),
+    kernels.map(({ symbol, architecture, registers, staticSharedBytes, stackBytes }) => [
+      symbol,
+      architecture,
+      registers,
+      staticSharedBytes,
+      stackBytes,
+    ]),
     [
       ['_Z4goodPf', 'sm_80', 76, 2048, 0],
       ['_Z7spilledPf', 'sm_80', 24, 0, 72],

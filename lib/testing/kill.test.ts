@@ -21,8 +21,14 @@ test('killed six times, a run keeps what it reported as saved and ends with the 
     steps: 15,
     command: (outputDir) => {
       const options = {
-        model_path: base, train_data_path: join(folder, 'train.jsonl'), output_dir: outputDir, resume_if_possible: true,
-        global_batch_size: 12, learning_rate: 0.01, save_steps: 1, save_total_limit: 2,
+        model_path: base,
+        train_data_path: join(folder, 'train.jsonl'),
+        output_dir: outputDir,
+        resume_if_possible: true,
+        global_batch_size: 12,
+        learning_rate: 0.01,
+        save_steps: 1,
+        save_total_limit: 2,
       };
       const file = `${outputDir}.json`;
       writeFileSync(file, JSON.stringify(options));

@@ -51,7 +51,8 @@ function attempt(command: string[], when: KillWhen): Promise<Attempt> {
     const arm = () => {
       if (when && saves >= when.afterSaves) timer ??= setTimeout(() => child.kill('SIGKILL'), when.milliseconds);
     };
-    const reported = () => Math.max(0, ...[...output.matchAll(/^Saved .*checkpoint-(\d+)\.?$/gm)].map((match) => Number(match[1])));
+    const reported = () =>
+      Math.max(0, ...[...output.matchAll(/^Saved .*checkpoint-(\d+)\.?$/gm)].map((match) => Number(match[1])));
     child.stderr.on('data', (chunk: Buffer) => {
       output += chunk.toString();
       saves = [...output.matchAll(/^Saved .*checkpoint-\d+/gm)].length;
@@ -78,7 +79,10 @@ async function verify(outputDir: string, reported: number): Promise<number> {
     const fault = await findFault(folder);
     assert(fault === undefined, `a kill left a checkpoint that is not whole: ${fault}`);
   }
-  assert(reported === 0 || checkpoints.some(({ step }) => step >= reported), `checkpoint-${reported} was reported as saved and neither it nor a later one is there`);
+  assert(
+    reported === 0 || checkpoints.some(({ step }) => step >= reported),
+    `checkpoint-${reported} was reported as saved and neither it nor a later one is there`,
+  );
   const last = join(outputDir, 'checkpoint-last');
   if (checkpoints.length > 1 || reported > 0) {
     const fault = await findFault(last);
@@ -88,16 +92,32 @@ async function verify(outputDir: string, reported: number): Promise<number> {
 }
 
 const recordsIn = (folder: string) =>
-  readFileSync(join(folder, 'metrics.jsonl'), 'utf8').trim().split('\n').map((line) => {
-    const { seconds: _seconds, tokens_per_second: _rate, ...record } = JSON.parse(line) as Record<string, unknown>;
-    return JSON.stringify(record);
-  }).join('\n');
+  readFileSync(join(folder, 'metrics.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const { seconds: _seconds, tokens_per_second: _rate, ...record } = JSON.parse(line) as Record<string, unknown>;
+      return JSON.stringify(record);
+    })
+    .join('\n');
 
 function compare(outputDir: string, whole: string, steps: number): void {
-  for (const file of ['model.safetensors', join(`checkpoint-${steps}`, 'model.safetensors'), join(`checkpoint-${steps}`, 'optimizer.safetensors'), 'config.json', 'cheems.json']) {
-    assert(readFileSync(join(outputDir, file)).equals(readFileSync(join(whole, file))), `${file} of the killed and resumed run differs from that of the uninterrupted run`);
+  for (const file of [
+    'model.safetensors',
+    join(`checkpoint-${steps}`, 'model.safetensors'),
+    join(`checkpoint-${steps}`, 'optimizer.safetensors'),
+    'config.json',
+    'cheems.json',
+  ]) {
+    assert(
+      readFileSync(join(outputDir, file)).equals(readFileSync(join(whole, file))),
+      `${file} of the killed and resumed run differs from that of the uninterrupted run`,
+    );
   }
-  assert(recordsIn(outputDir) === recordsIn(whole), 'metrics.jsonl of the killed and resumed run differs from that of the uninterrupted run');
+  assert(
+    recordsIn(outputDir) === recordsIn(whole),
+    'metrics.jsonl of the killed and resumed run differs from that of the uninterrupted run',
+  );
 }
 
 /** @throws Error at the first broken promise. */
@@ -114,15 +134,27 @@ export async function killTest(request: KillTestRequest): Promise<KillTestReport
   assert(reference.code === 0, `the uninterrupted run failed:\n${reference.output}`);
   onProgress?.(`the uninterrupted run took ${(duration / 1000).toFixed(1)} s`);
 
-  const report: KillTestReport = { kills: 0, whileSaving: 0, whileRemoving: 0, elsewhere: 0, finishedRuns: 0, checkpointsVerified: 0 };
+  const report: KillTestReport = {
+    kills: 0,
+    whileSaving: 0,
+    whileRemoving: 0,
+    elsewhere: 0,
+    finishedRuns: 0,
+    checkpointsVerified: 0,
+  };
   const perSave = Math.max(20, Math.ceil(duration / steps));
   for (let run = 0; report.kills < kills; run += 1) {
     const outputDir = join(folder, `killed-${run}`);
     let reported = 0;
-    for (let finished = false; !finished; ) {
+    for (let finished = false; !finished;) {
       // One kill in four anywhere from the start on; the others within a few saves, where the danger is.
       const anywhere = below(4) === 0;
-      const when = report.kills >= kills ? undefined : anywhere ? { afterSaves: 0, milliseconds: below(Math.ceil(duration / 2)) } : { afterSaves: 1 + below(2), milliseconds: below(2 * perSave) };
+      const when =
+        report.kills >= kills
+          ? undefined
+          : anywhere
+            ? { afterSaves: 0, milliseconds: below(Math.ceil(duration / 2)) }
+            : { afterSaves: 1 + below(2), milliseconds: below(2 * perSave) };
       const outcome = await attempt(request.command(outputDir), when);
       reported = Math.max(reported, outcome.reported);
       if (existsSync(outputDir)) report.checkpointsVerified += await verify(outputDir, reported);
@@ -152,7 +184,18 @@ export function rankedRows(count: number, first: number, end: number, seed: numb
   const id = () => first + Number(random.next() % BigInt(end - first));
   return Array.from({ length: count }, (_, row) => {
     const prompt = Array.from({ length: 4 }, id);
-    const responses = ['a', 'b', 'c'].map((name) => ({ id: name, input_ids: [...prompt, ...Array.from({ length: 3 + Number(random.next() % 6n) }, id)] }));
-    return JSON.stringify({ input: `row ${row}`, responses, annotations: [['a', 'b', '1'], ['b', 'c', '1'], ['a', 'c', '1']] });
+    const responses = ['a', 'b', 'c'].map((name) => ({
+      id: name,
+      input_ids: [...prompt, ...Array.from({ length: 3 + Number(random.next() % 6n) }, id)],
+    }));
+    return JSON.stringify({
+      input: `row ${row}`,
+      responses,
+      annotations: [
+        ['a', 'b', '1'],
+        ['b', 'c', '1'],
+        ['a', 'c', '1'],
+      ],
+    });
   }).join('\n');
 }

@@ -14,13 +14,29 @@ export interface FolderFacts {
 
 export const IM_END = 8191;
 
-export function makeLanguageModelFolder({ config = {}, generationConfig, chatTemplate, tokenizerConfig = {} }: FolderFacts = {}): string {
+export function makeLanguageModelFolder({
+  config = {},
+  generationConfig,
+  chatTemplate,
+  tokenizerConfig = {},
+}: FolderFacts = {}): string {
   const folder = mkdtempSync(join(tmpdir(), 'language-model-'));
   cpSync(join(__dirname, '../../data/tokenizer'), folder, { recursive: true });
   const write = (name: string, value: unknown) => writeFileSync(join(folder, name), JSON.stringify(value));
-  write('config.json', { architectures: ['Qwen2ForCausalLM'], model_type: 'qwen2', vocab_size: 8192, max_position_embeddings: 32768, eos_token_id: IM_END, ...config });
+  write('config.json', {
+    architectures: ['Qwen2ForCausalLM'],
+    model_type: 'qwen2',
+    vocab_size: 8192,
+    max_position_embeddings: 32768,
+    eos_token_id: IM_END,
+    ...config,
+  });
   if (generationConfig !== undefined) write('generation_config.json', generationConfig);
   const given = JSON.parse(readFileSync(join(folder, 'tokenizer_config.json'), 'utf8')) as Record<string, unknown>;
-  write('tokenizer_config.json', { ...given, ...tokenizerConfig, ...(chatTemplate === undefined ? {} : { chat_template: chatTemplate }) });
+  write('tokenizer_config.json', {
+    ...given,
+    ...tokenizerConfig,
+    ...(chatTemplate === undefined ? {} : { chat_template: chatTemplate }),
+  });
   return folder;
 }

@@ -1,7 +1,16 @@
 // scripts/setup_cuda.sh with a stand-in nvidia-smi, python3 and pip: which wheels it asks for, and what it makes of them.
 import test, { type ExecutionContext } from 'ava';
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -66,24 +75,39 @@ function setUp(t: ExecutionContext, { smi, smiStatus = 0, nvcc }: Machine, ...ar
   return { status, said: stdout + stderr, wheels, toolkit: path.join(folder, 'build/cuda-toolkit') };
 }
 
-const table = (version: string) => `| NVIDIA-SMI 580.65.06    Driver Version: 580.65.06    CUDA Version: ${version}     |`;
+const table = (version: string) =>
+  `| NVIDIA-SMI 580.65.06    Driver Version: 580.65.06    CUDA Version: ${version}     |`;
 
 test('without a driver, and with one of CUDA 13 or newer, the wheels of version 13 are fetched', (t) => {
-  for (const machine of [{}, { smi: table('13.0') }, { smi: table('14.1') }, { smi: 'NVIDIA-SMI has failed', smiStatus: 9 }]) {
+  for (const machine of [
+    {},
+    { smi: table('13.0') },
+    { smi: table('14.1') },
+    { smi: 'NVIDIA-SMI has failed', smiStatus: 9 },
+  ]) {
     const { status, said, wheels, toolkit } = setUp(t, machine);
     t.is(status, 0, said);
-    t.true(wheels.includes('nvidia-cuda-nvcc==13.0.*') && wheels.includes('nvidia-cublas==13.*') && wheels.includes('nvidia-nvtx==13.*'), wheels.join());
+    t.true(
+      wheels.includes('nvidia-cuda-nvcc==13.0.*') &&
+        wheels.includes('nvidia-cublas==13.*') &&
+        wheels.includes('nvidia-nvtx==13.*'),
+      wheels.join(),
+    );
     t.is(readlinkSync(path.join(toolkit, 'lib/libcublasLt.so')), 'libcublasLt.so.13');
   }
   t.regex(setUp(t, {}).said, /CUDA 13: no driver is here\./);
 });
 
 test('a driver of CUDA 12 gets cuBLAS of version 12 beside an nvcc of version 12, which no wheel holds', (t) => {
-  if (readdirSync('/usr/local').some((name) => name.startsWith('cuda'))) return t.pass('this machine has a toolkit where the script finds it');
+  if (readdirSync('/usr/local').some((name) => name.startsWith('cuda')))
+    return t.pass('this machine has a toolkit where the script finds it');
   const without = setUp(t, { smi: table('12.8') });
   t.is(without.status, 1);
   t.deepEqual(without.wheels, []);
-  t.regex(without.said, /The driver here runs CUDA 12\.8\. NVIDIA's wheels of version 12 hold no nvcc.*cuda-nvcc-12-9.*driver to 580/);
+  t.regex(
+    without.said,
+    /The driver here runs CUDA 12\.8\. NVIDIA's wheels of version 12 hold no nvcc.*cuda-nvcc-12-9.*driver to 580/,
+  );
   // Too old, and of another version.
   for (const nvcc of ['12.4', '13.0', '11.8']) t.is(setUp(t, { smi: table('12.8'), nvcc }).status, 1);
   const { status, said, wheels, toolkit } = setUp(t, { smi: table('12.8'), nvcc: '12.8' });
@@ -100,5 +124,8 @@ test('the version can be forced; a driver that cannot run it is told, and one th
   t.regex(forced.said, /driver runs CUDA 12\.4: what a toolkit of version 13 compiles will not run here/);
   t.deepEqual(setUp(t, { nvcc: '12.9' }, '--cuda=12', '--without-cublas').wheels, []);
   t.is(setUp(t, {}, '--cuda', '11').status, 2);
-  t.regex(setUp(t, { smi: table('11.8') }).said, /driver runs CUDA 11\.8, and the kernels need 12 or 13: update the driver/);
+  t.regex(
+    setUp(t, { smi: table('11.8') }).said,
+    /driver runs CUDA 11\.8, and the kernels need 12 or 13: update the driver/,
+  );
 });

@@ -13,10 +13,22 @@ export async function makeSmallModel(): Promise<string> {
   const folder = path.join(await mkdtemp(path.join(tmpdir(), 'cheems-engine-')), 'model');
   await mkdir(folder);
   const config = {
-    architectures: ['Qwen2ForCausalLM'], model_type: 'qwen2', hidden_act: 'silu', hidden_size: 128, initializer_range: 0.02,
-    intermediate_size: 256, max_position_embeddings: 1024, num_attention_heads: 4, num_hidden_layers: 4,
-    num_key_value_heads: 2, rms_norm_eps: 1e-6, rope_theta: 10000, tie_word_embeddings: false, torch_dtype: 'float32',
-    use_sliding_window: false, vocab_size: smallVocabSize,
+    architectures: ['Qwen2ForCausalLM'],
+    model_type: 'qwen2',
+    hidden_act: 'silu',
+    hidden_size: 128,
+    initializer_range: 0.02,
+    intermediate_size: 256,
+    max_position_embeddings: 1024,
+    num_attention_heads: 4,
+    num_hidden_layers: 4,
+    num_key_value_heads: 2,
+    rms_norm_eps: 1e-6,
+    rope_theta: 10000,
+    tie_word_embeddings: false,
+    torch_dtype: 'float32',
+    use_sliding_window: false,
+    vocab_size: smallVocabSize,
   };
   const configFile = path.join(folder, 'config.json');
   await writeFile(configFile, JSON.stringify(config));
@@ -53,5 +65,11 @@ export function neighbourPairs(samples: number): ComparisonArrays {
 }
 
 export const adamStep: OptimizerStep = {
-  step: 1, learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, maxGradNorm: 1,
+  step: 1,
+  learningRate: 1e-3,
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0.01,
+  maxGradNorm: 1,
 };

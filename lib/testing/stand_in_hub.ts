@@ -24,7 +24,8 @@ export interface StandInModel {
   storage?: () => string;
 }
 
-const gitBlob = (bytes: Buffer): string => createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
+const gitBlob = (bytes: Buffer): string =>
+  createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
 
 export function startHub(model: StandInModel): Promise<FileServer> {
   const times = new Map<string, number>();
@@ -35,9 +36,15 @@ export function startHub(model: StandInModel): Promise<FileServer> {
     const api = new RegExp(`^/api/models/${model.name}/(revision|tree)/([^/]+)$`).exec(url.pathname);
     const file = new RegExp(`^/${model.name}/resolve/([^/]+)/(.+)$`).exec(url.pathname);
     if (!api && !file) return refuse(response, 401, 'RepoNotFound', 'Repository not found');
-    if (!known.includes(decodeURIComponent((api?.[2] ?? file?.[1])!))) return refuse(response, 404, 'RevisionNotFound', 'Invalid rev id');
+    if (!known.includes(decodeURIComponent((api?.[2] ?? file?.[1])!)))
+      return refuse(response, 404, 'RevisionNotFound', 'Invalid rev id');
     if (!allowed && (file || !model.gated))
-      return refuse(response, request.headers.authorization ? 403 : 401, model.gated ? 'GatedRepo' : 'RepoNotFound', 'no access');
+      return refuse(
+        response,
+        request.headers.authorization ? 403 : 401,
+        model.gated ? 'GatedRepo' : 'RepoNotFound',
+        'no access',
+      );
     if (api?.[1] === 'revision')
       return json(response, {
         _id: '1',
@@ -54,12 +61,20 @@ export function startHub(model: StandInModel): Promise<FileServer> {
   });
 }
 
-function serveFile(model: StandInModel, times: Map<string, number>, request: Request, response: ServerResponse, path: string): void {
+function serveFile(
+  model: StandInModel,
+  times: Map<string, number>,
+  request: Request,
+  response: ServerResponse,
+  path: string,
+): void {
   const own = model.files[path];
   if (!own) return refuse(response, 404, 'EntryNotFound', 'Entry not found');
   const etag = isWeights(path) ? sha256(own) : gitBlob(own);
-  if (request.headers.range === 'bytes=0-0') return serveBytes(request, response, own, { headers: { ETag: `"${etag}"` } });
-  if (model.storage && isWeights(path)) return void response.writeHead(302, { Location: `${model.storage()}/${path}` }).end();
+  if (request.headers.range === 'bytes=0-0')
+    return serveBytes(request, response, own, { headers: { ETag: `"${etag}"` } });
+  if (model.storage && isWeights(path))
+    return void response.writeHead(302, { Location: `${model.storage()}/${path}` }).end();
   const time = (times.get(path) ?? 0) + 1;
   times.set(path, time);
   const { status, content, ...options } = model.fault?.(path, time) ?? {};
@@ -82,5 +97,7 @@ function json(response: ServerResponse, value: unknown): void {
 }
 
 function refuse(response: ServerResponse, status: number, code: string, message: string): void {
-  response.writeHead(status, { 'Content-Type': 'application/json', 'X-Error-Code': code }).end(JSON.stringify({ error: message }));
+  response
+    .writeHead(status, { 'Content-Type': 'application/json', 'X-Error-Code': code })
+    .end(JSON.stringify({ error: message }));
 }

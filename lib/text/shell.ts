@@ -2,7 +2,8 @@
 export function quoteWord(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;
   // A control character would be a command to the terminal that it is pasted into: bash and zsh read it written out.
-  if (/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/.test(word)) return `$'${[...word].map(ansiEscaped).join('')}'`;
+  if (/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/.test(word))
+    return `$'${[...word].map(ansiEscaped).join('')}'`;
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 

@@ -22,15 +22,33 @@ test('JSON for a terminal means the same', (t) => {
 });
 
 test('a quoted word is one word of the shell, whatever it holds', (t) => {
-  const words = ['plain/path-1.0', "/我的 项目 (1)/it's", '$(touch x)`y`"z"', '-n', '', 'a\\b', '*?[~', 'tab\there', 'line\nfeed', 'esc\x1b[2J', '!x'];
-  const out = execFileSync('bash', ['-c', `printf '%s\\0' ${quoteCommand(words)}`], { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C.UTF-8' } });
+  const words = [
+    'plain/path-1.0',
+    "/我的 项目 (1)/it's",
+    '$(touch x)`y`"z"',
+    '-n',
+    '',
+    'a\\b',
+    '*?[~',
+    'tab\there',
+    'line\nfeed',
+    'esc\x1b[2J',
+    '!x',
+  ];
+  const out = execFileSync('bash', ['-c', `printf '%s\\0' ${quoteCommand(words)}`], {
+    encoding: 'utf8',
+    env: { ...process.env, LC_ALL: 'C.UTF-8' },
+  });
   t.deepEqual(out.split('\0').slice(0, -1), words);
   t.is(quoteWord('plain/path-1.0'), 'plain/path-1.0');
   for (const word of words) t.notRegex(quoteWord(word), /[\u0000-\u001f]/);
 });
 
 test('counts, widths', (t) => {
-  t.deepEqual([0, 1, 2].map((n) => counted(n, 'row')), ['0 rows', '1 row', '2 rows']);
+  t.deepEqual(
+    [0, 1, 2].map((n) => counted(n, 'row')),
+    ['0 rows', '1 row', '2 rows'],
+  );
   t.is(counted(1, 'category', 'categories'), '1 category');
   t.is(counted(3, 'category', 'categories'), '3 categories');
   t.is(displayWidth('a中'), 3);

@@ -7,7 +7,10 @@ const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t'
 
 function written(character: string): string {
   const code = character.charCodeAt(0);
-  return NAMED[character] ?? (code < 0x80 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`);
+  return (
+    NAMED[character] ??
+    (code < 0x80 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`)
+  );
 }
 
 /** One line: every control character is written out (`\x1b`, `\n`, `\u202e`). */
@@ -17,10 +20,14 @@ export function visibleLine(text: string): string {
 
 /** As `visibleLine`, but line feeds and tabs stay: for text of our own that is put together of visible lines. */
 export function visibleText(text: string): string {
-  return text.replaceAll('\r\n', '\n').replace(CONTROLS, (character) => (character === '\n' || character === '\t' ? character : written(character)));
+  return text
+    .replaceAll('\r\n', '\n')
+    .replace(CONTROLS, (character) => (character === '\n' || character === '\t' ? character : written(character)));
 }
 
 /** JSON that means the same and holds no control character, for a terminal. JSON itself escapes those below U+0020 alone. */
 export function visibleJson(lines: string): string {
-  return lines.replace(CONTROLS, (character) => (character === '\n' ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`));
+  return lines.replace(CONTROLS, (character) =>
+    character === '\n' ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

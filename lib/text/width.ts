@@ -1,7 +1,8 @@
 /** Columns that a text takes: wide East Asian characters take two. At times one too many, never one too few. */
 export function displayWidth(text: string): number {
   let width = 0;
-  for (const character of text) width += character.codePointAt(0)! >= 0x1100 && character !== '–' && character !== '…' ? 2 : 1;
+  for (const character of text)
+    width += character.codePointAt(0)! >= 0x1100 && character !== '–' && character !== '…' ? 2 : 1;
   return width;
 }
 

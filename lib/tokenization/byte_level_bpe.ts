@@ -31,15 +31,32 @@ export function byteLevelEncoder(tokenizer: Tokenizer, file: JsonObject): IdEnco
   if (!words || !vocabulary || !added || !isPlain(file)) return undefined;
   const merges = MergeTable.from((file['model'] as JsonObject)['merges'], vocabulary);
   const byteIds = BYTE_TEXTS.map((text) => vocabulary.get(text));
-  if (!merges || byteIds.some((id) => id === undefined) || new Set(vocabulary.values()).size !== vocabulary.size) return undefined;
-  return new ByteLevelBpe(file['normalizer'] !== null, own, added, words, merges, Int32Array.from(byteIds as number[]), (file['model'] as JsonObject)['ignore_merges'] === true);
+  if (!merges || byteIds.some((id) => id === undefined) || new Set(vocabulary.values()).size !== vocabulary.size)
+    return undefined;
+  return new ByteLevelBpe(
+    file['normalizer'] !== null,
+    own,
+    added,
+    words,
+    merges,
+    Int32Array.from(byteIds as number[]),
+    (file['model'] as JsonObject)['ignore_merges'] === true,
+  );
 }
 
 function isPlain(file: JsonObject): boolean {
   const model = file['model'] as JsonObject;
   const normalizer = file['normalizer'] as JsonObject | null;
-  const plainModel = model['type'] === 'BPE' && !model['byte_fallback'] && !model['end_of_word_suffix'] && (model['continuing_subword_suffix'] ?? null) === null;
-  return plainModel && (normalizer === null || normalizer['type'] === 'NFC') && addsOnlyAround(file['post_processor'] as JsonObject | null);
+  const plainModel =
+    model['type'] === 'BPE' &&
+    !model['byte_fallback'] &&
+    !model['end_of_word_suffix'] &&
+    (model['continuing_subword_suffix'] ?? null) === null;
+  return (
+    plainModel &&
+    (normalizer === null || normalizer['type'] === 'NFC') &&
+    addsOnlyAround(file['post_processor'] as JsonObject | null)
+  );
 }
 
 /** Whether the post-processor leaves the ids of a text alone when no special tokens are asked for. */
@@ -91,7 +108,9 @@ class ByteLevelBpe implements IdEncoder {
   ) {
     this.longestToken = Object.keys(vocabulary).reduce((longest, { length }) => Math.max(longest, length), 0);
     // The longest at a place wins, as in the library's trie.
-    const contents = [...added.keys()].sort((a, b) => b.length - a.length).map((content) => content.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
+    const contents = [...added.keys()]
+      .sort((a, b) => b.length - a.length)
+      .map((content) => content.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
     this.special = contents.length > 0 ? new RegExp(`(${contents.join('|')})`) : undefined;
   }
 

@@ -15,7 +15,10 @@ export class Detokenizer {
   private settledText: string;
 
   /** @param before the tokens that the text goes on from, whose own text is not given out: a space behind them is part of the text then. */
-  constructor(private readonly tokenizer: Pick<TextTokenizer, 'decode'>, before: readonly number[] = []) {
+  constructor(
+    private readonly tokenizer: Pick<TextTokenizer, 'decode'>,
+    before: readonly number[] = [],
+  ) {
     this.window = [...before];
     this.settled = before.length;
     this.settledText = tokenizer.decode(before);

@@ -30,21 +30,29 @@ test('system text and earlier turns are part of the question, an empty line betw
   const { messages, answer, input_ids: expected } = recorded.find((one) => one.messages)!;
   const [system, ...turns] = messages!;
   t.deepEqual([...builder.buildSample(turns, system!.content!, answer).inputIds], expected);
-  t.deepEqual([...builder.buildSample([...messages!, { role: 'assistant', content: answer }], undefined, null).inputIds], expected);
-  t.deepEqual([...builder.buildSample(messages!.map(({ content }) => content).join('\n\n'), undefined, answer).inputIds], expected);
+  t.deepEqual(
+    [...builder.buildSample([...messages!, { role: 'assistant', content: answer }], undefined, null).inputIds],
+    expected,
+  );
+  t.deepEqual(
+    [...builder.buildSample(messages!.map(({ content }) => content).join('\n\n'), undefined, answer).inputIds],
+    expected,
+  );
 });
 
-test('white space at both ends is the tokenizer\'s matter, whatever doStrip says', (t) => {
+test("white space at both ends is the tokenizer's matter, whatever doStrip says", (t) => {
   const builder = new SampleBuilder({ folder, form: 'pair' });
   const { question, answer, input_ids: expected } = recorded[2]!;
-  for (const doStrip of [true, false]) t.deepEqual([...builder.buildSample(question!, undefined, answer, { doStrip }).inputIds], expected);
+  for (const doStrip of [true, false])
+    t.deepEqual([...builder.buildSample(question!, undefined, answer, { doStrip }).inputIds], expected);
 });
 
-test('cutting takes the question\'s beginning first, then the answer\'s; special tokens stay', (t) => {
+test("cutting takes the question's beginning first, then the answer's; special tokens stay", (t) => {
   const builder = new SampleBuilder({ folder, form: 'pair' });
   const { question, answer, input_ids: whole } = recorded[0]!;
   const separator = whole.indexOf(whole.at(-1)!);
-  const cut = (maxLength: number, truncation = true) => builder.buildSample(question!, undefined, answer, { maxLength, truncation });
+  const cut = (maxLength: number, truncation = true) =>
+    builder.buildSample(question!, undefined, answer, { maxLength, truncation });
   t.deepEqual([...cut(whole.length).inputIds], whole);
   t.deepEqual([...cut(5, false).inputIds], whole);
   const shorter = cut(whole.length - 3);
@@ -60,12 +68,18 @@ test('cutting takes the question\'s beginning first, then the answer\'s; special
 
 test('a response without a prompt, and a tokenizer that knows no pairs, are refused with a sentence', (t) => {
   const builder = new SampleBuilder({ folder, form: 'pair' });
-  t.throws(() => builder.buildSample([], undefined, 'alone'), { instanceOf: TokenizerError, message: /pair of question and answer/ });
+  t.throws(() => builder.buildSample([], undefined, 'alone'), {
+    instanceOf: TokenizerError,
+    message: /pair of question and answer/,
+  });
   t.throws(() => builder.renderText('q', undefined, 'a'), { instanceOf: TokenizerError, message: /no chat template/ });
   t.throws(() => new SampleBuilder({ folder }), { instanceOf: TokenizerError, message: /no chat template/ });
   const tokenizer = JSON.parse(readFileSync(path.join(folder, 'tokenizer.json'), 'utf8')) as Record<string, unknown>;
   const bare = mkdtempSync(path.join(tmpdir(), 'cheems-pair-'));
   t.teardown(() => rmSync(bare, { recursive: true, force: true }));
   writeFileSync(path.join(bare, 'tokenizer.json'), JSON.stringify({ ...tokenizer, post_processor: null }));
-  t.throws(() => new SampleBuilder({ folder: bare, form: 'pair' }), { instanceOf: TokenizerError, message: /tokenizer\.json.*pair of texts/ });
+  t.throws(() => new SampleBuilder({ folder: bare, form: 'pair' }), {
+    instanceOf: TokenizerError,
+    message: /tokenizer\.json.*pair of texts/,
+  });
 });

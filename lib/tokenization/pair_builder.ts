@@ -17,7 +17,9 @@ export interface Pair {
 export function pairOf(messages: readonly Message[]): Pair {
   const last = messages.at(-1);
   if (last === undefined || messages.length < 2) {
-    throw new TokenizerError('this model reads a pair of question and answer; the sample is a response without a prompt.');
+    throw new TokenizerError(
+      'this model reads a pair of question and answer; the sample is a response without a prompt.',
+    );
   }
   return { question: messages.slice(0, -1).map(textOfMessage).join(TURN_SEPARATOR), answer: textOfMessage(last) };
 }
@@ -50,24 +52,44 @@ export class PairBuilder {
    * @param encode in place of the usual way to a text's ids.
    * @throws TokenizerError
    */
-  build({ question, answer }: Pair, room = Infinity, encode = this.encodeBare): { inputIds: Int32Array; length: number } {
+  build(
+    { question, answer }: Pair,
+    room = Infinity,
+    encode = this.encodeBare,
+  ): { inputIds: Int32Array; length: number } {
     const { before, between, after } = this.around;
     const [first, second] = [encode(question), encode(answer)];
     const special = before.length + between.length + after.length;
     const length = special + first.length + second.length;
-    if (length > room && room <= special) throw new TokenizerError(`a maximum length of ${room} leaves no room beside the tokenizer's own special tokens.`);
+    if (length > room && room <= special)
+      throw new TokenizerError(`a maximum length of ${room} leaves no room beside the tokenizer's own special tokens.`);
     const excess = Math.max(0, length - room);
     const fromFirst = Math.min(excess, first.length);
-    return { inputIds: Int32Array.from([...before, ...first.slice(fromFirst), ...between, ...second.slice(excess - fromFirst), ...after]), length };
+    return {
+      inputIds: Int32Array.from([
+        ...before,
+        ...first.slice(fromFirst),
+        ...between,
+        ...second.slice(excess - fromFirst),
+        ...after,
+      ]),
+      length,
+    };
   }
 }
 
 function split(whole: readonly number[], first: readonly number[], second: readonly number[]): Around {
   const firstAt = find(whole, first, 0);
   const secondAt = firstAt < 0 ? -1 : find(whole, second, firstAt + first.length);
-  const around = { before: whole.slice(0, Math.max(0, firstAt)), between: whole.slice(firstAt + first.length, secondAt), after: whole.slice(secondAt + second.length) };
+  const around = {
+    before: whole.slice(0, Math.max(0, firstAt)),
+    between: whole.slice(firstAt + first.length, secondAt),
+    after: whole.slice(secondAt + second.length),
+  };
   if (secondAt < 0 || around.before.length === 0 || around.between.length === 0) {
-    throw new Error('its post-processor has no form for a pair of texts with special tokens before and between them, which this model needs');
+    throw new Error(
+      'its post-processor has no form for a pair of texts with special tokens before and between them, which this model needs',
+    );
   }
   return around;
 }

@@ -96,7 +96,11 @@ export class SampleBuilder {
 
   /** Reads and builds tokenizer and template; takes about a second for large vocabularies. @throws TokenizerError */
   constructor(source: TokenizerSource) {
-    checkArguments('SampleBuilder', [['source', shape({ folder: path }, 'an object with the "folder" of a tokenizer')]], [source]);
+    checkArguments(
+      'SampleBuilder',
+      [['source', shape({ folder: path }, 'an object with the "folder" of a tokenizer')]],
+      [source],
+    );
     const files = readTokenizerFiles(source.folder, source.chatTemplateFile, source.held);
     if (!files.chatTemplate && source.form !== 'pair') {
       throw new TokenizerError(
@@ -104,7 +108,8 @@ export class SampleBuilder {
       );
     }
     this.specialTokens = files.specialTokens;
-    this.template = files.chatTemplate && new ChatTemplate(files.chatTemplate.source, files.chatTemplate.file, files.specialTokens);
+    this.template =
+      files.chatTemplate && new ChatTemplate(files.chatTemplate.source, files.chatTemplate.file, files.specialTokens);
     try {
       const { tokenizer, encoder } = buildTokenizer(files.tokenizer, files.config);
       [this.tokenizer, this.encoder] = [tokenizer, encoder];
@@ -130,7 +135,8 @@ export class SampleBuilder {
   }
 
   private rendered(messages: readonly Message[], addGenerationPrompt: boolean, variables: TemplateVariables): string {
-    if (!this.template) throw new TokenizerError('this model has no chat template: it reads question and answer as a pair.');
+    if (!this.template)
+      throw new TokenizerError('this model has no chat template: it reads question and answer as a pair.');
     return this.template.render(messages, addGenerationPrompt, variables);
   }
 
@@ -159,8 +165,10 @@ export class SampleBuilder {
       : this.encode(render(messages, variables));
     const { before, after: added } = strip === true ? this.tokensAround : NOTHING_ADDED;
     const { rewardToken } = options;
-    const after = rewardToken === undefined || (added.at(-1) ?? body.at(-1)) === rewardToken ? added : [...added, rewardToken];
-    const bosDoubled = this.bosTokenId !== undefined && before.at(-1) === this.bosTokenId && body[0] === this.bosTokenId;
+    const after =
+      rewardToken === undefined || (added.at(-1) ?? body.at(-1)) === rewardToken ? added : [...added, rewardToken];
+    const bosDoubled =
+      this.bosTokenId !== undefined && before.at(-1) === this.bosTokenId && body[0] === this.bosTokenId;
     if (bosDoubled && options.doubledBos === 'drop') body = body.slice(1);
     const length = before.length + body.length + after.length;
     const { maxLength } = options;
@@ -168,7 +176,9 @@ export class SampleBuilder {
     if (truncated) {
       const room = maxLength - before.length - after.length;
       if (room < 1) {
-        throw new TokenizerError(`a maximum length of ${maxLength} leaves no room beside the tokenizer's own special tokens.`);
+        throw new TokenizerError(
+          `a maximum length of ${maxLength} leaves no room beside the tokenizer's own special tokens.`,
+        );
       }
       body = body.slice(-room);
     }
@@ -194,15 +204,25 @@ export class SampleBuilder {
   }
 
   /** Of the options, only length and cutting are a pair's: the tokenizer's special tokens are what makes it one, and white space is the tokenizer's matter. */
-  private buildPair(messages: readonly Message[], { maxLength, truncation }: SampleOptions, isEscaped: boolean): Omit<Sample, 'specialInText'> {
+  private buildPair(
+    messages: readonly Message[],
+    { maxLength, truncation }: SampleOptions,
+    isEscaped: boolean,
+  ): Omit<Sample, 'specialInText'> {
     const pair = pairOf(messages);
     const room = truncation === true && typeof maxLength === 'number' ? maxLength : Infinity;
     try {
-      const { inputIds, length } = this.pairs!.build(pair, room, isEscaped ? (text) => this.specials.encodePlain(text) : undefined);
+      const { inputIds, length } = this.pairs!.build(
+        pair,
+        room,
+        isEscaped ? (text) => this.specials.encodePlain(text) : undefined,
+      );
       return { inputIds, length, truncated: length > room, bosDoubled: false };
     } catch (error) {
       if (error instanceof TokenizerError) throw error;
-      throw new TokenizerError(`the tokenizer fails on a pair of texts of ${pair.question.length} and ${pair.answer.length} characters (${(error as Error).message}).`);
+      throw new TokenizerError(
+        `the tokenizer fails on a pair of texts of ${pair.question.length} and ${pair.answer.length} characters (${(error as Error).message}).`,
+      );
     }
   }
 
@@ -216,14 +236,20 @@ export class SampleBuilder {
     try {
       return this.encoder.encode(text);
     } catch (error) {
-      throw new TokenizerError(`the tokenizer fails on a text of ${text.length} characters (${(error as Error).message}).`);
+      throw new TokenizerError(
+        `the tokenizer fails on a text of ${text.length} characters (${(error as Error).message}).`,
+      );
     }
   }
 }
 
 const NOTHING_ADDED = { before: [] as number[], after: [] as number[] };
 
-export function messagesOf(prompt: Prompt, systemPrompt: string | undefined, response: string | Pick<Response, 'content' | 'messages'> | null): Message[] {
+export function messagesOf(
+  prompt: Prompt,
+  systemPrompt: string | undefined,
+  response: string | Pick<Response, 'content' | 'messages'> | null,
+): Message[] {
   const system: Message[] = systemPrompt === undefined ? [] : [{ role: 'system', content: systemPrompt }];
   return [...system, ...asMessages(prompt), ...turnsOf(response)];
 }

@@ -20,7 +20,12 @@ const DIGEST_BYTES = 32;
 const RULES = 'samples-5';
 
 /** The file for these samples. Every input of theirs goes into its name: texts, tokenizer, template, options and the package's version. */
-export function cacheFile(folder: string, jobs: readonly SampleJob[], source: TokenizerSource, options: SampleOptions): string {
+export function cacheFile(
+  folder: string,
+  jobs: readonly SampleJob[],
+  source: TokenizerSource,
+  options: SampleOptions,
+): string {
   const hash = createHash('sha256').update(`${RULES}\n${packageVersion()}\n`);
   const files = TOKENIZER_FILES_READ.map((name) => join(source.folder, name));
   for (const file of [...files, source.chatTemplateFile]) {
@@ -28,11 +33,31 @@ export function cacheFile(folder: string, jobs: readonly SampleJob[], source: To
     const bytes = file === undefined ? undefined : source.held ? source.held.get(file) : onDisk(file);
     hash.update(bytes ? `${bytes.length}\n` : 'none\n').update(bytes ?? '');
   }
-  const { doStrip = true, maxLength = null, truncation = false, addGenerationPrompt = false, doubledBos = 'keep', rewardToken, specialTokensInText = 'keep' } = options;
-  hash.update(JSON.stringify([doStrip, maxLength, truncation, addGenerationPrompt, doubledBos, specialTokensInText, ...(rewardToken === undefined ? [] : [rewardToken])]));
+  const {
+    doStrip = true,
+    maxLength = null,
+    truncation = false,
+    addGenerationPrompt = false,
+    doubledBos = 'keep',
+    rewardToken,
+    specialTokensInText = 'keep',
+  } = options;
+  hash.update(
+    JSON.stringify([
+      doStrip,
+      maxLength,
+      truncation,
+      addGenerationPrompt,
+      doubledBos,
+      specialTokensInText,
+      ...(rewardToken === undefined ? [] : [rewardToken]),
+    ]),
+  );
   if (source.form === 'pair') hash.update('\npair');
   for (const { prompt, systemPrompt, content, messages, templateVariables } of jobs) {
-    hash.update(`\n${exactText([prompt, systemPrompt ?? null, content ?? null, messages ?? null, ...(templateVariables ? [templateVariables] : [])])}`);
+    hash.update(
+      `\n${exactText([prompt, systemPrompt ?? null, content ?? null, messages ?? null, ...(templateVariables ? [templateVariables] : [])])}`,
+    );
   }
   return join(folder, `samples-${hash.digest('hex').slice(0, 40)}.bin`);
 }
@@ -47,7 +72,8 @@ export async function readCache(file: string, samples: number): Promise<ChunkRes
   }
   const head = MAGIC.length + DIGEST_BYTES;
   const body = bytes.subarray(head);
-  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC) || !digest(body).equals(bytes.subarray(MAGIC.length, head))) return undefined;
+  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC) || !digest(body).equals(bytes.subarray(MAGIC.length, head)))
+    return undefined;
   const numbers = body.buffer.slice(body.byteOffset, body.byteOffset + body.length); // aligned
   const [count, ids] = new Int32Array(numbers, 0, 2) as unknown as [number, number];
   if (count !== samples) return undefined;
@@ -65,9 +91,18 @@ export async function readCache(file: string, samples: number): Promise<ChunkRes
 /** Writes beside the file and renames, so that no reader meets half of it. @throws what the file system throws. */
 export async function writeCache(folder: string, file: string, samples: ChunkResult): Promise<void> {
   if (endianness() !== 'LE') return; // the numbers would be another machine's
-  const flags = samples.truncated.map((flag, i) => flag | ((samples.bosDoubled[i] ?? 0) << 1) | ((samples.specialInText[i] ?? 0) << 2));
-  const numbers = [Int32Array.of(samples.counts.length, samples.ids.length), samples.counts, samples.lengths, samples.ids];
-  const body = Buffer.concat([...numbers, flags].map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength)));
+  const flags = samples.truncated.map(
+    (flag, i) => flag | ((samples.bosDoubled[i] ?? 0) << 1) | ((samples.specialInText[i] ?? 0) << 2),
+  );
+  const numbers = [
+    Int32Array.of(samples.counts.length, samples.ids.length),
+    samples.counts,
+    samples.lengths,
+    samples.ids,
+  ];
+  const body = Buffer.concat(
+    [...numbers, flags].map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength)),
+  );
   await mkdir(folder, { recursive: true });
   const partial = `${file}.${process.pid}.partial`;
   try {

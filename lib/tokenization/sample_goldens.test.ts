@@ -55,7 +55,11 @@ for (const [name, rows, doubled, sharedName] of [
       const addGenerationPrompt = golden.add_generation_prompt ?? false;
       const systemPrompt = golden.sys_prompt ?? undefined;
       const before = JSON.stringify(golden.input);
-      t.is(builder.renderText(golden.input, systemPrompt, golden.output, addGenerationPrompt), golden.text, golden.name);
+      t.is(
+        builder.renderText(golden.input, systemPrompt, golden.output, addGenerationPrompt),
+        golden.text,
+        golden.name,
+      );
       const build = (options: { doStrip: boolean; truncation?: boolean; maxLength?: number; doubledBos?: 'drop' }) =>
         builder.buildSample(golden.input, systemPrompt, golden.output, { addGenerationPrompt, ...options });
       t.deepEqual([...build({ doStrip: true }).inputIds], golden.strip, golden.name);

@@ -122,11 +122,7 @@ export function findSampleTemplate(
 }
 
 /** Undefined where a token around the text has no text of its own. */
-function partsOf(
-  builder: SampleBuilder,
-  options: WholeSampleOptions,
-  pinned: PinnedNames,
-): SampleParts | undefined {
+function partsOf(builder: SampleBuilder, options: WholeSampleOptions, pinned: PinnedNames): SampleParts | undefined {
   const doStrip = options.doStrip !== false;
   const { before, after } = doStrip ? builder.tokensAround : { before: [], after: [] };
   const texts = [...before, ...after].map((id) => builder.addedToken(id));
@@ -153,7 +149,13 @@ function countDiffering(
 ): number {
   const template = new ChatTemplate(source, 'the template of whole samples', { ...names });
   return conversations.filter(({ prompt, systemPrompt, response, templateVariables }) => {
-    const { inputIds } = builder.buildSample(prompt, systemPrompt, response, { ...options, specialTokensInText: 'keep' }, templateVariables);
+    const { inputIds } = builder.buildSample(
+      prompt,
+      systemPrompt,
+      response,
+      { ...options, specialTokensInText: 'keep' },
+      templateVariables,
+    );
     const ids = builder.encode(template.render(messagesOf(prompt, systemPrompt, response), false, templateVariables));
     return ids.length !== inputIds.length || ids.some((id, i) => id !== inputIds[i]);
   }).length;

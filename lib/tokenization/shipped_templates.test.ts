@@ -21,30 +21,54 @@ function template(name: string): ChatTemplate {
 }
 
 /** The texts of one turn and of two; null: several turns are refused. */
-const EXPECTED: Record<string, { one: [prompt: string, response: string, text: string]; two: string | null; system: boolean }> = {
+const EXPECTED: Record<
+  string,
+  { one: [prompt: string, response: string, text: string]; two: string | null; system: boolean }
+> = {
   ultrarm: { one: ['Sural?', 'The calf.', 'Human: Sural?\n\nAssistant: The calf.'], two: null, system: false },
-  eurus: { one: ['Sural?', 'The calf.', '[INST] Sural? [/INST] The calf.'], two: '[INST] q1 [/INST] a1</s>[INST] q2 [/INST] a2', system: false },
+  eurus: {
+    one: ['Sural?', 'The calf.', '[INST] Sural? [/INST] The calf.'],
+    two: '[INST] q1 [/INST] a1</s>[INST] q2 [/INST] a2',
+    system: false,
+  },
   starling_7b: {
     one: ['Hello?', 'Hi, how can I help you?', '<s>[INST] Hello? </s> [/INST] Hi, how can I help you?</s>'],
     two: '<s>[INST] q1 </s> [/INST] a1</s><s>[INST] q2 </s> [/INST] a2</s>',
     system: false,
   },
   starling_34b: {
-    one: ['Hello!', 'Hi, how can I help you?', '<|im_start|>user\nHello!<|im_end|>\n<|im_start|>assistant\nHi, how can I help you?<|im_end|>'],
+    one: [
+      'Hello!',
+      'Hi, how can I help you?',
+      '<|im_start|>user\nHello!<|im_end|>\n<|im_start|>assistant\nHi, how can I help you?<|im_end|>',
+    ],
     two: '<|im_start|>user\nq1<|im_end|>\n<|im_start|>assistant\na1<|im_end|>\n<|im_start|>user\nq2<|im_end|>\n<|im_start|>assistant\na2<|im_end|>',
     system: true,
   },
   beaver: {
-    one: ['hello', 'Hello! How can I help you today?', 'BEGINNING OF CONVERSATION: USER: hello ASSISTANT:Hello! How can I help you today?'],
+    one: [
+      'hello',
+      'Hello! How can I help you today?',
+      'BEGINNING OF CONVERSATION: USER: hello ASSISTANT:Hello! How can I help you today?',
+    ],
     two: 'BEGINNING OF CONVERSATION: USER: q1 ASSISTANT:a1</s>USER: q2 ASSISTANT:a2',
     system: false,
   },
-  ziya: { one: ['列举一种空气污染。', '汽车尾气。', 'Human:列举一种空气污染。\n\nAssistant:汽车尾气。</s>'], two: null, system: false },
+  ziya: {
+    one: ['列举一种空气污染。', '汽车尾气。', 'Human:列举一种空气污染。\n\nAssistant:汽车尾气。</s>'],
+    two: null,
+    system: false,
+  },
 };
 
 test('every shipped template has its expected text here', (t) => {
   const files = readdirSync(FOLDER).filter((name) => name.endsWith('.jinja'));
-  t.deepEqual(files.sort(), Object.keys(EXPECTED).map((name) => `${name}.jinja`).sort());
+  t.deepEqual(
+    files.sort(),
+    Object.keys(EXPECTED)
+      .map((name) => `${name}.jinja`)
+      .sort(),
+  );
 });
 
 for (const [name, { one, two, system }] of Object.entries(EXPECTED)) {

@@ -22,7 +22,8 @@ export class TextTokenizer {
     } catch (error) {
       throw new TokenizerError(`${folder}/tokenizer.json cannot be used (${(error as Error).message}).`);
     }
-    for (const [id, { content, special }] of this.tokenizer.get_added_tokens_decoder()) this.added.set(id, { content, special });
+    for (const [id, { content, special }] of this.tokenizer.get_added_tokens_decoder())
+      this.added.set(id, { content, special });
     this.eos = specialTokens['eos_token'];
   }
 
@@ -34,9 +35,13 @@ export class TextTokenizer {
   /** `withSpecial`: with what the tokenizer adds around a text, such as BOS. A chat template writes these itself. */
   encode(text: string, withSpecial = false): Int32Array {
     try {
-      return Int32Array.from(withSpecial ? this.tokenizer.encode(text, { add_special_tokens: true }).ids : this.encoder.encode(text));
+      return Int32Array.from(
+        withSpecial ? this.tokenizer.encode(text, { add_special_tokens: true }).ids : this.encoder.encode(text),
+      );
     } catch (error) {
-      throw new TokenizerError(`the tokenizer fails on a text of ${text.length} characters (${(error as Error).message}).`);
+      throw new TokenizerError(
+        `the tokenizer fails on a text of ${text.length} characters (${(error as Error).message}).`,
+      );
     }
   }
 

@@ -14,7 +14,11 @@ import { JobError, TokenizerPool } from './tokenizer_pool';
 const folder = join(__dirname, '../../data/tokenizer');
 const rows = Array.from({ length: 160 }, (_, i) => ({
   input: `问题${i}`,
-  responses: [0, 1, 2].map((r) => (i % 7 === 3 && r === 1 ? { id: `r${r}`, input_ids: [1, 2, r] } : { id: `r${r}`, content: '好的，'.repeat((i * 5 + r * 31) % 90) })),
+  responses: [0, 1, 2].map((r) =>
+    i % 7 === 3 && r === 1
+      ? { id: `r${r}`, input_ids: [1, 2, r] }
+      : { id: `r${r}`, content: '好的，'.repeat((i * 5 + r * 31) % 90) },
+  ),
   rank: { r0: 1, r1: 2, r2: 3 },
 }));
 
@@ -25,7 +29,8 @@ async function all(generator: AsyncIterable<TokenizedPrompt | undefined>): Promi
 }
 
 /** This process's threads beside the main one and Node's own. */
-const poolThreads = () => process.getActiveResourcesInfo().filter((name) => name === 'MessagePort' || name === 'Worker').length;
+const poolThreads = () =>
+  process.getActiveResourcesInfo().filter((name) => name === 'MessagePort' || name === 'Worker').length;
 
 test.serial('the prompts of tokenizeDataset, in order; where all responses are too long, nothing', async (t) => {
   for (const options of [{}, { maxLength: 60 }, { maxLength: 30, truncation: true }]) {
@@ -34,16 +39,33 @@ test.serial('the prompts of tokenizeDataset, in order; where all responses are t
     const ahead = await all(tokenizeAhead(dataset, given));
     t.is(ahead.length, dataset.prompts.length);
     const { prompts } = await tokenizeDataset(dataset, { ...given, dropUnpaired: false });
-    t.deepEqual(ahead.filter((one) => one !== undefined), prompts);
-    t.deepEqual(ahead.map((one, i) => one?.prompt ?? dataset.prompts[i]), dataset.prompts);
+    t.deepEqual(
+      ahead.filter((one) => one !== undefined),
+      prompts,
+    );
+    t.deepEqual(
+      ahead.map((one, i) => one?.prompt ?? dataset.prompts[i]),
+      dataset.prompts,
+    );
     t.is(ahead.at(-1) === undefined, 'maxLength' in options && !('truncation' in options));
   }
 });
 
 test.serial('the first prompts come before the last are made, and stopping early ends the threads', async (t) => {
-  const many = datasetFromRows(Array.from({ length: 4000 }, (_, i) => ({ input: `问${i}`, answer1: '答案是这样的。'.repeat(30), answer2: `另一个${i}`, preference: 1 })));
+  const many = datasetFromRows(
+    Array.from({ length: 4000 }, (_, i) => ({
+      input: `问${i}`,
+      answer1: '答案是这样的。'.repeat(30),
+      answer2: `另一个${i}`,
+      preference: 1,
+    })),
+  );
   let done = 0;
-  const ahead = tokenizeAhead(many, { tokenizer: { folder }, workers: 1 }, { onProgress: (progress) => (done = progress.done) });
+  const ahead = tokenizeAhead(
+    many,
+    { tokenizer: { folder }, workers: 1 },
+    { onProgress: (progress) => (done = progress.done) },
+  );
   t.is((await ahead.next()).value?.prompt, many.prompts[0]);
   t.true(done < 8000, `${done} responses were made before the first prompt came`);
   await ahead.return();
@@ -52,11 +74,15 @@ test.serial('the first prompts come before the last are made, and stopping early
 });
 
 test.serial('ids outside the vocabulary end the work in their place, with file and line', async (t) => {
-  const dataset = datasetFromRows([...rows.slice(0, 40), { chosen_ids: [1], rejected_ids: [9_999_999] }, ...rows.slice(40)], 'a.jsonl');
+  const dataset = datasetFromRows(
+    [...rows.slice(0, 40), { chosen_ids: [1], rejected_ids: [9_999_999] }, ...rows.slice(40)],
+    'a.jsonl',
+  );
   const seen: unknown[] = [];
   await t.throwsAsync(
     async () => {
-      for await (const one of tokenizeAhead(dataset, { tokenizer: { folder }, vocabularySize: 8192, workers: 1 })) seen.push(one);
+      for await (const one of tokenizeAhead(dataset, { tokenizer: { folder }, vocabularySize: 8192, workers: 1 }))
+        seen.push(one);
     },
     { instanceOf: DataError, message: /^a\.jsonl:41: response ".*" has token id 9999999/ },
   );
@@ -78,9 +104,17 @@ test.serial('a pool answers each chunk by itself, says which job failed, and goe
   const pool = new TokenizerPool({ folder }, {}, { workers: 2 });
   const job = (content: string) => ({ prompt: '问', systemPrompt: undefined, content, messages: undefined });
   const builder = new SampleBuilder({ folder });
-  const results = await Promise.all(['甲', '乙乙', '丙丙丙', '丁'].map((text) => pool.build([job(text), job(`${text}。`)])));
+  const results = await Promise.all(
+    ['甲', '乙乙', '丙丙丙', '丁'].map((text) => pool.build([job(text), job(`${text}。`)])),
+  );
   for (const [i, text] of ['甲', '乙乙', '丙丙丙', '丁'].entries()) {
-    t.deepEqual([...results[i]!.ids], [...builder.buildSample('问', undefined, text).inputIds, ...builder.buildSample('问', undefined, `${text}。`).inputIds]);
+    t.deepEqual(
+      [...results[i]!.ids],
+      [
+        ...builder.buildSample('问', undefined, text).inputIds,
+        ...builder.buildSample('问', undefined, `${text}。`).inputIds,
+      ],
+    );
   }
   const bad = { ...job('x'), messages: [{ role: 'assistant' } as never] };
   const error = await t.throwsAsync(pool.build([job('a'), bad, job('b')]));

@@ -2,7 +2,15 @@
 
 import { emptyReport, type ReadingReport } from '../data/report';
 import type { PreferenceDataset, TokenizedPrompt } from '../data/types';
-import { assemble, checkVocabulary, dropTooLong, slotsOf, tokenizeTexts, type TokenizeControl, type TokenizeOptions } from './tokenize_dataset';
+import {
+  assemble,
+  checkVocabulary,
+  dropTooLong,
+  slotsOf,
+  tokenizeTexts,
+  type TokenizeControl,
+  type TokenizeOptions,
+} from './tokenize_dataset';
 
 /**
  * What `tokenizeDataset` with `dropUnpaired: false` gives, prompt by prompt in their order, each as soon as its responses are tokenised;

@@ -5,7 +5,14 @@ import { DataError, show } from '../data/errors';
 import { asMessages } from '../data/conversation/messages';
 import { keepSamples, pruneUnpaired } from '../data/pruning';
 import { emptyReport, note } from '../data/report';
-import type { PreferenceDataset, PreferencePrompt, ReportEntry, Response, TokenizedPrompt, TokenizedSample } from '../data/types';
+import type {
+  PreferenceDataset,
+  PreferencePrompt,
+  ReportEntry,
+  Response,
+  TokenizedPrompt,
+  TokenizedSample,
+} from '../data/types';
 import { TokenizerError } from './errors';
 import { cutIds, endingWith, type SampleOptions, type TokenizerSource } from './sample_builder';
 import { cacheFile, readCache, writeCache } from './sample_cache';
@@ -79,9 +86,18 @@ export function slotsOf(prompt: PreferencePrompt, options: TokenizeOptions): Slo
   return prompt.responses.map((response, responseIndex): Slot => {
     const ids = response.inputIds && endingWith(response.inputIds, options.rewardToken);
     const { maxLength } = options;
-    const truncated = ids !== undefined && options.truncation === true && typeof maxLength === 'number' && ids.length > maxLength;
-    const inputIds = ids === undefined ? new Int32Array(0) : truncated ? cutIds(ids, maxLength, options.tokenizer?.form) : ids;
-    return { prompt, response, sample: { inputIds, truncated, responseIndex }, length: ids?.length ?? 0, bosDoubled: false, specialInText: false };
+    const truncated =
+      ids !== undefined && options.truncation === true && typeof maxLength === 'number' && ids.length > maxLength;
+    const inputIds =
+      ids === undefined ? new Int32Array(0) : truncated ? cutIds(ids, maxLength, options.tokenizer?.form) : ids;
+    return {
+      prompt,
+      response,
+      sample: { inputIds, truncated, responseIndex },
+      length: ids?.length ?? 0,
+      bosDoubled: false,
+      specialInText: false,
+    };
   });
 }
 
@@ -97,7 +113,9 @@ export async function tokenizeTexts(
   if (first === undefined) return undefined;
   const { tokenizer, cacheFolder } = options;
   if (!tokenizer) {
-    throw new TokenizerError(`${placed(first)} is text, but no tokenizer was named; only rows with input_ids need none.`);
+    throw new TokenizerError(
+      `${placed(first)} is text, but no tokenizer was named; only rows with input_ids need none.`,
+    );
   }
   for (const slot of slots) if (hasLongRun(slot)) note(report, 'slowTexts', sourceOf(slot));
   const jobs = slots.map(({ prompt, response }): SampleJob => ({
@@ -108,15 +126,18 @@ export async function tokenizeTexts(
     templateVariables: prompt.templateVariables,
   }));
   noteUnread(slots, tokenizer, report);
-  const file = cacheFolder === undefined ? undefined : cacheFile(cacheFolder, jobs, tokenizer, sampleOptionsOf(options));
+  const file =
+    cacheFolder === undefined ? undefined : cacheFile(cacheFolder, jobs, tokenizer, sampleOptionsOf(options));
   const cached = file === undefined ? undefined : await readCache(file, jobs.length);
   if (cached) {
     fill(slots, 0, cached);
     onFilled(0, slots.length);
     control.onProgress?.({ done: slots.length, total: slots.length });
   } else await runThreads(slots, jobs, tokenizer, options, control, onFilled);
-  for (const slot of slots) if (slot.specialInText) note(report, specialKind(options.specialTokensInText), sourceOf(slot));
-  for (const slot of slots) if (slot.bosDoubled && options.doubledBos !== 'drop') note(report, 'doubledBos', sourceOf(slot));
+  for (const slot of slots)
+    if (slot.specialInText) note(report, specialKind(options.specialTokensInText), sourceOf(slot));
+  for (const slot of slots)
+    if (slot.bosDoubled && options.doubledBos !== 'drop') note(report, 'doubledBos', sourceOf(slot));
   if (file === undefined || cacheFolder === undefined) return undefined;
   if (cached) return { file, state: 'read' };
   try {
@@ -235,7 +256,9 @@ export function checkVocabulary(slot: Slot, size: number | undefined): void {
   const position = slot.sample.inputIds.findIndex((id) => id < 0 || id >= size);
   if (position < 0) return;
   const id = slot.sample.inputIds[position];
-  const hint = slot.response.inputIds ? 'were the ids made with another tokenizer?' : "the folder's tokenizer does not belong to the model.";
+  const hint = slot.response.inputIds
+    ? 'were the ids made with another tokenizer?'
+    : "the folder's tokenizer does not belong to the model.";
   throw new DataError(
     sourceOf(slot),
     `${named(slot)} has token id ${id} at position ${position}, outside the model's vocabulary of ${size} tokens; ${hint}`,

@@ -103,7 +103,9 @@ function templateOf(value: unknown, file: string): TokenizerFiles['chatTemplate'
       return candidate?.name === 'default' && typeof candidate.template === 'string';
     });
     if (named) return { source: named.template, file };
-    throw new TokenizerError(`${file} lists chat templates, but none named "default"; choose one with --chat_template FILE.`);
+    throw new TokenizerError(
+      `${file} lists chat templates, but none named "default"; choose one with --chat_template FILE.`,
+    );
   }
   throw new TokenizerError(`chat_template in ${file} must be text or a list of {name, template}.`);
 }

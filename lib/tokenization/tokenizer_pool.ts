@@ -56,11 +56,21 @@ export class TokenizerPool {
   private closed: Error | undefined;
 
   /** @param expected how many responses there will be, where that is known: so many workers start at once. */
-  constructor(source: TokenizerSource, options: SampleOptions, { workers, expected = 0 }: { workers?: number | undefined; expected?: number } = {}) {
+  constructor(
+    source: TokenizerSource,
+    options: SampleOptions,
+    { workers, expected = 0 }: { workers?: number | undefined; expected?: number } = {},
+  ) {
     // Workers start as they are needed, and the folder may be gone by then.
     const held = source.held ?? holdFiles(source.folder, source.chatTemplateFile);
     this.setup = { source: { ...source, held }, options: { ...options } };
-    const most = workers ?? Math.min(availableParallelism(), MOST_WORKERS, expected > 0 ? Math.ceil(expected / RESPONSES_A_WORKER) : Infinity);
+    const most =
+      workers ??
+      Math.min(
+        availableParallelism(),
+        MOST_WORKERS,
+        expected > 0 ? Math.ceil(expected / RESPONSES_A_WORKER) : Infinity,
+      );
     this.most = Math.max(1, expected > 0 ? Math.min(most, Math.ceil(expected / CHUNK)) : most);
     this.served = expected > 0 ? this.most * RESPONSES_A_WORKER : 0;
   }
@@ -98,7 +108,12 @@ export class TokenizerPool {
     for (const [worker, task] of this.workers) {
       if (task === undefined) this.give(worker);
     }
-    while (this.queue.length > 0 && this.workers.size < this.most && this.served >= this.workers.size * RESPONSES_A_WORKER) this.give(this.start());
+    while (
+      this.queue.length > 0 &&
+      this.workers.size < this.most &&
+      this.served >= this.workers.size * RESPONSES_A_WORKER
+    )
+      this.give(this.start());
   }
 
   private give(worker: Worker): void {
@@ -131,8 +146,12 @@ export class TokenizerPool {
       if ('error' in answer) task.reject(new JobError(answer.job, answer.error));
       else task.resolve(answer.result);
     });
-    worker.on('error', (error: Error) => this.dismiss(worker, new TokenizerError(`a tokenising thread failed (${error.message}).`)));
-    worker.on('exit', (code) => this.dismiss(worker, new TokenizerError(`a tokenising thread ended early (exit code ${code}).`)));
+    worker.on('error', (error: Error) =>
+      this.dismiss(worker, new TokenizerError(`a tokenising thread failed (${error.message}).`)),
+    );
+    worker.on('exit', (code) =>
+      this.dismiss(worker, new TokenizerError(`a tokenising thread ended early (exit code ${code}).`)),
+    );
     return worker;
   }
 

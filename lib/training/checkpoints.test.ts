@@ -20,8 +20,13 @@ const contentOf = (step: number, files: FileSystem) => async (folder: string) =>
   await files.writeDurably(join(folder, 'trainer_state.json'), JSON.stringify({ step }));
 };
 
-const save = (outputDir: string, step: number, files: FileSystem, totalLimit = 2, onWarning: (message: string) => void = ignore) =>
-  saveCheckpoint({ outputDir, step, totalLimit, onWarning, files, write: contentOf(step, files) });
+const save = (
+  outputDir: string,
+  step: number,
+  files: FileSystem,
+  totalLimit = 2,
+  onWarning: (message: string) => void = ignore,
+) => saveCheckpoint({ outputDir, step, totalLimit, onWarning, files, write: contentOf(step, files) });
 
 test('wherever a save dies, the old checkpoint or the new one is whole, and the next run can go on', async (t) => {
   const probe = temporaryFolder(t);
@@ -36,14 +41,18 @@ test('wherever a save dies, the old checkpoint or the new one is whole, and the 
     const folder = temporaryFolder(t);
     for (const step of [1, 2]) await save(folder, step, realFileSystem);
     await save(folder, 3, dyingAt(k).files).catch(ignore);
-    for (const { folder: checkpoint } of await listCheckpoints(folder)) t.is(await findFault(checkpoint), undefined, `k=${k}`);
+    for (const { folder: checkpoint } of await listCheckpoints(folder))
+      t.is(await findFault(checkpoint), undefined, `k=${k}`);
     const { latest, broken } = await findLatestCheckpoint(folder);
     t.true(latest?.step === 2 || latest?.step === 3, `k=${k}: ${latest?.step}`);
     t.deepEqual(broken, []);
     t.true(['checkpoint-2', 'checkpoint-3'].includes(readlinkSync(join(folder, 'checkpoint-last'))));
     t.is(await findFault(join(folder, 'checkpoint-last')), undefined);
     await removeLeftovers(folder);
-    t.deepEqual(readdirSync(folder).filter((name) => name.startsWith('.')), []);
+    t.deepEqual(
+      readdirSync(folder).filter((name) => name.startsWith('.')),
+      [],
+    );
     if (latest?.step === 2) await save(folder, 3, realFileSystem);
     t.is((await findLatestCheckpoint(folder)).latest?.step, 3);
     newest.push(latest!.step);
@@ -61,16 +70,30 @@ test('every file and the folder are flushed before the rename that makes a check
   t.true(before.some((line) => line.startsWith('writeDurably digests.json')));
   t.regex(before.at(-1)!, /^flushFolder \.writing-checkpoint-7/);
   t.is(log[visible + 1], `flushFolder ${basename(folder)}`);
-  t.deepEqual(Object.keys((JSON.parse(readFileSync(join(folder, 'checkpoint-7', 'digests.json'), 'utf8')) as { files: object }).files), ['model.safetensors', 'trainer_state.json']);
+  t.deepEqual(
+    Object.keys(
+      (JSON.parse(readFileSync(join(folder, 'checkpoint-7', 'digests.json'), 'utf8')) as { files: object }).files,
+    ),
+    ['model.safetensors', 'trainer_state.json'],
+  );
 });
 
 test('an error while saving leaves nothing behind and tells what stands', async (t) => {
   const folder = temporaryFolder(t);
   await save(folder, 1, realFileSystem);
-  const full: FileSystem = { ...realFileSystem, writeDurably: () => Promise.reject(Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })) };
-  await t.throwsAsync(save(folder, 2, full), { message: /checkpoint-2 could not be saved in .*ENOSPC.*disk is full.*checkpoint-1 stands as it was/ });
+  const full: FileSystem = {
+    ...realFileSystem,
+    writeDurably: () =>
+      Promise.reject(Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })),
+  };
+  await t.throwsAsync(save(folder, 2, full), {
+    message: /checkpoint-2 could not be saved in .*ENOSPC.*disk is full.*checkpoint-1 stands as it was/,
+  });
   t.deepEqual(readdirSync(folder).sort(), ['checkpoint-1', 'checkpoint-last']);
-  const unflushed: FileSystem = { ...realFileSystem, flushFolder: (path) => (path === folder ? Promise.reject(new Error('EIO')) : realFileSystem.flushFolder(path)) };
+  const unflushed: FileSystem = {
+    ...realFileSystem,
+    flushFolder: (path) => (path === folder ? Promise.reject(new Error('EIO')) : realFileSystem.flushFolder(path)),
+  };
   await t.throwsAsync(save(folder, 2, unflushed), { message: /EIO/ });
   t.is((await findLatestCheckpoint(folder)).latest?.step, 1);
   t.is((await save(folder, 2, realFileSystem)).step, 2);
@@ -81,11 +104,17 @@ test('old checkpoints go only after the new one stands; a limit of zero keeps al
   const folder = temporaryFolder(t);
   const { files, log } = dyingAt(Infinity);
   for (const step of [5, 10, 20]) await save(folder, step, files, 1);
-  t.deepEqual((await listCheckpoints(folder)).map(({ step }) => step), [20]);
+  t.deepEqual(
+    (await listCheckpoints(folder)).map(({ step }) => step),
+    [20],
+  );
   const visible = log.findIndex((line) => line.startsWith('rename .writing-checkpoint-20'));
   t.true(log.findIndex((line) => line.startsWith('rename checkpoint-10 .deleting')) > visible);
   for (const step of [30, 40]) await save(folder, step, files, 0);
-  t.deepEqual((await listCheckpoints(folder)).map(({ step }) => step), [20, 30, 40]);
+  t.deepEqual(
+    (await listCheckpoints(folder)).map(({ step }) => step),
+    [20, 30, 40],
+  );
 });
 
 test('a fault is named: a file missing, cut or changed, and digests missing', async (t) => {
@@ -100,8 +129,16 @@ test('a fault is named: a file missing, cut or changed, and digests missing', as
   rmSync(file(5, 'digests.json'));
   const { latest, broken } = await findLatestCheckpoint(folder);
   t.is(latest?.step, 1);
-  t.deepEqual(broken.map(({ step }) => step), [5, 4, 3, 2]);
-  for (const [i, pattern] of [/digests\.json is missing/, /model\.safetensors does not have the SHA-256/, /model\.safetensors has 5 bytes/, /trainer_state\.json is missing/].entries()) {
+  t.deepEqual(
+    broken.map(({ step }) => step),
+    [5, 4, 3, 2],
+  );
+  for (const [i, pattern] of [
+    /digests\.json is missing/,
+    /model\.safetensors does not have the SHA-256/,
+    /model\.safetensors has 5 bytes/,
+    /trainer_state\.json is missing/,
+  ].entries()) {
     t.regex(broken[i]!.fault, pattern);
   }
 });
@@ -111,5 +148,8 @@ test('a checkpoint-last that is a folder is left alone, with a warning', async (
   mkdirSync(join(folder, 'checkpoint-last'));
   const warnings: string[] = [];
   await save(folder, 1, realFileSystem, 2, (message) => warnings.push(message));
-  t.regex(warnings[0]!, /checkpoint-1 is saved, but the link checkpoint-last could not be set: .*is a folder of an earlier run/);
+  t.regex(
+    warnings[0]!,
+    /checkpoint-1 is saved, but the link checkpoint-last could not be set: .*is a folder of an earlier run/,
+  );
 });

@@ -32,10 +32,14 @@ export interface CheckpointReference {
   folder: string;
 }
 
-const temporaryName = (prefix: string, name: string): string => `${prefix}${name}-${process.pid}-${randomBytes(4).toString('hex')}`;
+const temporaryName = (prefix: string, name: string): string =>
+  `${prefix}${name}-${process.pid}-${randomBytes(4).toString('hex')}`;
 
 /** All folders named checkpoint-<step>, oldest first; whether they are whole is not looked at. */
-export async function listCheckpoints(outputDir: string, files: FileSystem = realFileSystem): Promise<CheckpointReference[]> {
+export async function listCheckpoints(
+  outputDir: string,
+  files: FileSystem = realFileSystem,
+): Promise<CheckpointReference[]> {
   if ((await files.kindOf(outputDir))?.kind !== 'folder') return [];
   const found: CheckpointReference[] = [];
   for (const name of await files.list(outputDir)) {
@@ -74,7 +78,8 @@ export async function saveCheckpoint(request: SaveRequest): Promise<CheckpointRe
   let visible = false;
   const early = new Map<string, Promise<FileDigest>>();
   try {
-    if (await files.kindOf(folder)) throw new TrainingError('there is something of that name already, which this run did not write');
+    if (await files.kindOf(folder))
+      throw new TrainingError('there is something of that name already, which this run did not write');
     await files.makeFolder(temporary);
     await request.write(temporary, (file) => {
       const digest = flushedDigest(join(temporary, file), files);
@@ -92,7 +97,8 @@ export async function saveCheckpoint(request: SaveRequest): Promise<CheckpointRe
     throw await saveError(error, outputDir, name, files);
   }
   await pointLastAt(outputDir, name, files).catch((error: unknown) =>
-    onWarning(`${folder} is saved, but the link ${LAST_CHECKPOINT} could not be set: ${messageOf(error)}`));
+    onWarning(`${folder} is saved, but the link ${LAST_CHECKPOINT} could not be set: ${messageOf(error)}`),
+  );
   await removeOldest(request, files);
   return { step, folder };
 }
@@ -103,7 +109,11 @@ async function flushedDigest(file: string, files: FileSystem): Promise<FileDiges
 }
 
 /** Flushes each file and records its digest, if it is not in `early`. Subfolders have no place in a checkpoint. */
-async function writeDigests(folder: string, early: ReadonlyMap<string, Promise<FileDigest>>, files: FileSystem): Promise<void> {
+async function writeDigests(
+  folder: string,
+  early: ReadonlyMap<string, Promise<FileDigest>>,
+  files: FileSystem,
+): Promise<void> {
   const digests: Record<string, FileDigest> = {};
   for (const name of (await files.list(folder)).sort()) {
     digests[name] = await (early.get(name) ?? flushedDigest(join(folder, name), files));
@@ -124,8 +134,10 @@ async function saveError(error: unknown, outputDir: string, name: string, files:
   };
   const code = codeOf(error);
   const message = messageOf(error).replace(/\.$/, '');
-  const hint = code && !/disk is full/i.test(message) ? advice[code] : undefined;  // the engine's own errors give their advice
-  return new TrainingError(`${name} could not be saved in ${outputDir}: ${message}. ${hint ? `${hint} ` : ''}${kept}`, { cause: error });
+  const hint = code && !/disk is full/i.test(message) ? advice[code] : undefined; // the engine's own errors give their advice
+  return new TrainingError(`${name} could not be saved in ${outputDir}: ${message}. ${hint ? `${hint} ` : ''}${kept}`, {
+    cause: error,
+  });
 }
 
 /** Points checkpoint-last at a checkpoint by a rename, so that the link is never missing or half set. */
@@ -186,11 +198,13 @@ export async function findFault(folder: string, files: FileSystem = realFileSyst
     const file = join(folder, name);
     const status = await files.kindOf(file);
     if (status?.kind !== 'file') return `${file} is missing`;
-    if (status.bytes !== expected.bytes) return `${file} has ${status.bytes} bytes where ${expected.bytes} were written`;
+    if (status.bytes !== expected.bytes)
+      return `${file} has ${status.bytes} bytes where ${expected.bytes} were written`;
   }
   for (const [name, expected] of Object.entries(recorded.files)) {
     const file = join(folder, name);
-    if ((await files.digest(file)).sha256 !== expected.sha256) return `${file} does not have the SHA-256 that was recorded when it was written`;
+    if ((await files.digest(file)).sha256 !== expected.sha256)
+      return `${file} does not have the SHA-256 that was recorded when it was written`;
   }
   return undefined;
 }
@@ -203,7 +217,10 @@ export interface LatestCheckpoint {
 }
 
 /** The newest checkpoint whose every file has the digest recorded when it was written; broken ones are passed over and named. */
-export async function findLatestCheckpoint(outputDir: string, files: FileSystem = realFileSystem): Promise<LatestCheckpoint> {
+export async function findLatestCheckpoint(
+  outputDir: string,
+  files: FileSystem = realFileSystem,
+): Promise<LatestCheckpoint> {
   const broken: LatestCheckpoint['broken'] = [];
   for (const checkpoint of (await listCheckpoints(outputDir, files)).reverse()) {
     const fault = await findFault(checkpoint.folder, files);

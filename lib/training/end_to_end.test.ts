@@ -10,7 +10,16 @@ import { RewardModel } from '../scoring/reward_model';
 import { train } from './loop';
 
 const REFERENCE = join(__dirname, '..', '..', 'tests', 'reference', 'huggingface');
-const CLASSIFIERS = ['llama-gqa', 'llama3-rope', 'mistral-sliding', 'qwen2-gqa', 'qwen2-tied', 'qwen3-qknorm', 'gemma-mqa', 'gemma2-softcap'];
+const CLASSIFIERS = [
+  'llama-gqa',
+  'llama3-rope',
+  'mistral-sliding',
+  'qwen2-gqa',
+  'qwen2-tied',
+  'qwen3-qknorm',
+  'gemma-mqa',
+  'gemma2-softcap',
+];
 
 interface Reference {
   eval: { ids: number[]; reward_f64: number }[];
@@ -22,7 +31,8 @@ interface Reference {
   };
 }
 
-const readReference = (name: string) => JSON.parse(readFileSync(join(REFERENCE, name, 'reference.json'), 'utf8')) as Reference;
+const readReference = (name: string) =>
+  JSON.parse(readFileSync(join(REFERENCE, name, 'reference.json'), 'utf8')) as Reference;
 
 function temporaryFolder(t: ExecutionContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'cheems-end-'));
@@ -32,25 +42,48 @@ function temporaryFolder(t: ExecutionContext): string {
 
 /** The reference's three prompts as rows of token ids. */
 function rowsOf({ train: { groups, pairs } }: Reference): string {
-  return groups.map(({ prompt, responses, indices }, group) => JSON.stringify({
-    input: `group ${group}`,
-    responses: responses.map((response, i) => ({ id: String(indices[i]), input_ids: [...prompt, ...response] })),
-    annotations: pairs.filter(([chosen]) => indices.includes(chosen)).map(([chosen, rejected]) => [String(chosen), String(rejected), '1']),
-  })).join('\n');
+  return groups
+    .map(({ prompt, responses, indices }, group) =>
+      JSON.stringify({
+        input: `group ${group}`,
+        responses: responses.map((response, i) => ({ id: String(indices[i]), input_ids: [...prompt, ...response] })),
+        annotations: pairs
+          .filter(([chosen]) => indices.includes(chosen))
+          .map(([chosen, rejected]) => [String(chosen), String(rejected), '1']),
+      }),
+    )
+    .join('\n');
 }
 
 function optionsFor(folder: string, name: string, more: object = {}): Record<string, unknown> {
   const file = join(folder, 'train.jsonl');
   writeFileSync(file, rowsOf(readReference(name)));
   return {
-    model_path: join(REFERENCE, name), train_data_path: file, output_dir: join(folder, 'out'), report_to: 'none', global_batch_size: 11, max_steps: 3,
-    learning_rate: 1e-3, lr_scheduler_type: 'constant', warmup_ratio: 0, weight_decay: 0.01, max_grad_norm: 1, reg_coef: 0.1, num_threads: 1, ...more,
+    model_path: join(REFERENCE, name),
+    train_data_path: file,
+    output_dir: join(folder, 'out'),
+    report_to: 'none',
+    global_batch_size: 11,
+    max_steps: 3,
+    learning_rate: 1e-3,
+    lr_scheduler_type: 'constant',
+    warmup_ratio: 0,
+    weight_decay: 0.01,
+    max_grad_norm: 1,
+    reg_coef: 0.1,
+    num_threads: 1,
+    ...more,
   };
 }
 
-const lossesIn = (folder: string) => readFileSync(join(folder, 'metrics.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { loss: number; grad_norm: number });
+const lossesIn = (folder: string) =>
+  readFileSync(join(folder, 'metrics.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { loss: number; grad_norm: number });
 
-const near = (value: number, expected: number, relative: number) => Math.abs(value - expected) <= relative * Math.max(1e-6, Math.abs(expected));
+const near = (value: number, expected: number, relative: number) =>
+  Math.abs(value - expected) <= relative * Math.max(1e-6, Math.abs(expected));
 
 for (const name of CLASSIFIERS) {
   for (const spelling of ['config.json', 'config.legacy.json']) {
@@ -70,7 +103,11 @@ for (const name of CLASSIFIERS) {
         t.true(near(loss, expected.loss, 1e-4), `loss of step ${i + 1}: ${loss}, not ${expected.loss}`);
         // Where float32 costs transformers itself more (Gemma 2's third step), three times that.
         const theirs = Math.abs(reference.train.grad_norm_f32[i]! - expected.grad_norm_before_clip);
-        t.true(Math.abs(grad_norm - expected.grad_norm_before_clip) <= Math.max(1e-4 * expected.grad_norm_before_clip, 3 * theirs), `norm of step ${i + 1}: ${grad_norm}, not ${expected.grad_norm_before_clip}`);
+        t.true(
+          Math.abs(grad_norm - expected.grad_norm_before_clip) <=
+            Math.max(1e-4 * expected.grad_norm_before_clip, 3 * theirs),
+          `norm of step ${i + 1}: ${grad_norm}, not ${expected.grad_norm_before_clip}`,
+        );
       }
       const arrays = readSafetensors(join(REFERENCE, name, 'reference.safetensors'));
       const trained = readSafetensors(join(result.modelFolder!, 'model.safetensors'));
@@ -80,7 +117,10 @@ for (const name of CLASSIFIERS) {
         const values = trained[key.slice('adamw3.'.length)];
         t.is(values?.length, expected.length, key);
         const errors = expected.map((value, i) => Math.abs(values![i]! - value));
-        t.true(errors.every((error) => error <= 3e-3), `${key}: ${Math.max(...errors)}`);
+        t.true(
+          errors.every((error) => error <= 3e-3),
+          `${key}: ${Math.max(...errors)}`,
+        );
         t.true(errors.filter((error) => error <= 2e-5).length >= 0.995 * errors.length, key);
         compared += 1;
       }
@@ -91,12 +131,18 @@ for (const name of CLASSIFIERS) {
 
 test("compat 'transformers': with a pad token that samples hold, losses and norms are transformers', and its row has the decay alone", async (t) => {
   // transformers 5.24 with torch, float64 arithmetic, the options of `optionsFor`, qwen2-gqa with pad_token_id 73 in config.json.
-  const expected = [[0.8087634515373714, 34.05621310428065], [0.42244597387951793, 8.50239022521106], [0.35062142717601574, 4.099747000127436]] as const;
+  const expected = [
+    [0.8087634515373714, 34.05621310428065],
+    [0.42244597387951793, 8.50239022521106],
+    [0.35062142717601574, 4.099747000127436],
+  ] as const;
   const pad = 73;
   const folder = temporaryFolder(t);
   const base = join(folder, 'base');
   mkdirSync(base);
-  const config = JSON.parse(readFileSync(join(REFERENCE, 'qwen2-gqa', 'config.json'), 'utf8')) as { hidden_size: number };
+  const config = JSON.parse(readFileSync(join(REFERENCE, 'qwen2-gqa', 'config.json'), 'utf8')) as {
+    hidden_size: number;
+  };
   const hidden = config.hidden_size;
   writeFileSync(join(base, 'config.json'), JSON.stringify({ ...config, pad_token_id: pad }));
   copyFileSync(join(REFERENCE, 'qwen2-gqa', 'model.safetensors'), join(base, 'model.safetensors'));
@@ -106,7 +152,11 @@ test("compat 'transformers': with a pad token that samples hold, losses and norm
     t.true(near(loss, expected[i]![0], 1e-4), `loss of step ${i + 1}: ${loss}`);
     t.true(near(grad_norm, expected[i]![1], 1e-4), `norm of step ${i + 1}: ${grad_norm}`);
   }
-  const rowIn = (at: string) => readSafetensors(join(at, 'model.safetensors'))['model.embed_tokens.weight']!.subarray(pad * hidden, (pad + 1) * hidden);
+  const rowIn = (at: string) =>
+    readSafetensors(join(at, 'model.safetensors'))['model.embed_tokens.weight']!.subarray(
+      pad * hidden,
+      (pad + 1) * hidden,
+    );
   const keep = Math.fround(1 - 1e-3 * 0.01);
   const decayed = rowIn(base).map((value) => Math.fround(Math.fround(Math.fround(value * keep) * keep) * keep));
   t.deepEqual(rowIn(modelFolder!), decayed);
@@ -119,17 +169,33 @@ test('the written folder loads again and scores as the trained model does', asyn
   const model = await engine.loadModel({ folder: modelFolder!, numThreads: 1 });
   t.teardown(() => model.dispose());
   t.is(model.head.source, 'score.weight');
-  const samples = reference.train.groups.flatMap(({ prompt, responses }) => responses.map((response) => [...prompt, ...response]));
-  const offsets = Int32Array.from([0, ...samples.map((_, i) => samples.slice(0, i + 1).reduce((sum, { length }) => sum + length, 0))]);
-  const { rewards } = await model.score({ tokens: Int32Array.from(samples.flat()), offsets, groups: Int32Array.from(samples.map((_, i) => i)) });
+  const samples = reference.train.groups.flatMap(({ prompt, responses }) =>
+    responses.map((response) => [...prompt, ...response]),
+  );
+  const offsets = Int32Array.from([
+    0,
+    ...samples.map((_, i) => samples.slice(0, i + 1).reduce((sum, { length }) => sum + length, 0)),
+  ]);
+  const { rewards } = await model.score({
+    tokens: Int32Array.from(samples.flat()),
+    offsets,
+    groups: Int32Array.from(samples.map((_, i) => i)),
+  });
   const order = reference.train.groups.flatMap(({ indices }) => indices);
   const expected = reference.train.steps_f64[3]!.rewards;
-  for (const [i, reward] of rewards.entries()) t.true(Math.abs(reward - expected[order[i]!]!) < 5e-3, `${reward}, not ${expected[order[i]!]}`);
+  for (const [i, reward] of rewards.entries())
+    t.true(Math.abs(reward - expected[order[i]!]!) < 5e-3, `${reward}, not ${expected[order[i]!]}`);
 });
 
 test('stopped after any step and resumed, and with one thread or two, the bits are the same', async (t) => {
   const folder = temporaryFolder(t);
-  const options = optionsFor(folder, 'qwen2-gqa', { max_steps: 6, global_batch_size: 4, lr_scheduler_type: 'cosine', warmup_ratio: 0.3, save_steps: 2 });
+  const options = optionsFor(folder, 'qwen2-gqa', {
+    max_steps: 6,
+    global_batch_size: 4,
+    lr_scheduler_type: 'cosine',
+    warmup_ratio: 0.3,
+    save_steps: 2,
+  });
   const bits = (name: string) => readFileSync(join(folder, name, 'model.safetensors'));
   const moments = (name: string) => readFileSync(join(folder, name, 'checkpoint-6', 'optimizer.safetensors'));
   await train({ ...options, output_dir: join(folder, 'whole') }, { engine });
@@ -139,7 +205,11 @@ test('stopped after any step and resumed, and with one thread or two, the bits a
     const name = `stopped-${step}`;
     const stop = new AbortController();
     const run = { ...options, output_dir: join(folder, name), resume_if_possible: true };
-    const first = await train(run, { engine, stop: stop.signal, callbacks: { onStep: (metrics) => metrics.step === step && stop.abort() } });
+    const first = await train(run, {
+      engine,
+      stop: stop.signal,
+      callbacks: { onStep: (metrics) => metrics.step === step && stop.abort() },
+    });
     t.true(first.interrupted);
     await train(run, { engine });
     t.deepEqual(bits(name), bits('whole'));
@@ -151,9 +221,18 @@ test('stopped after any step and resumed, and with one thread or two, the bits a
 async function folderRewards(folder: string, name: string, more: Partial<ModelLoadOptions> = {}): Promise<number[]> {
   const model = await engine.loadModel({ folder, numThreads: 1, ...more });
   try {
-    const samples = readReference(name).train.groups.flatMap(({ prompt, responses }, group) => responses.map((response) => ({ ids: [...prompt, ...response], group })));
-    const offsets = Int32Array.from([0, ...samples.map((_, i) => samples.slice(0, i + 1).reduce((sum, { ids }) => sum + ids.length, 0))]);
-    const { rewards } = await model.score({ tokens: Int32Array.from(samples.flatMap(({ ids }) => ids)), offsets, groups: Int32Array.from(samples.map(({ group }) => group)) });
+    const samples = readReference(name).train.groups.flatMap(({ prompt, responses }, group) =>
+      responses.map((response) => ({ ids: [...prompt, ...response], group })),
+    );
+    const offsets = Int32Array.from([
+      0,
+      ...samples.map((_, i) => samples.slice(0, i + 1).reduce((sum, { ids }) => sum + ids.length, 0)),
+    ]);
+    const { rewards } = await model.score({
+      tokens: Int32Array.from(samples.flatMap(({ ids }) => ids)),
+      offsets,
+      groups: Int32Array.from(samples.map(({ group }) => group)),
+    });
     return [...rewards];
   } finally {
     await model.dispose();
@@ -174,10 +253,14 @@ test('trained with dtype bfloat16, the folder is half as large and has the rewar
   t.deepEqual(readSafetensors(join(modelFolder!, 'model.safetensors')), {}, 'no tensor is float32');
   const expected = evaluation!.rewards.flatMap((rewards) => [...rewards]);
   for (const dtype of ['float32', 'bfloat16'] as const) {
-    for (const keep16Bit of [true, false]) t.deepEqual(await folderRewards(modelFolder!, 'qwen3-qknorm', { dtype, keep16Bit }), expected);
+    for (const keep16Bit of [true, false])
+      t.deepEqual(await folderRewards(modelFolder!, 'qwen3-qknorm', { dtype, keep16Bit }), expected);
   }
   // The float32 run says what rounding its folder does, and that is what loading it so gives.
-  const [before, after] = [await folderRewards(float32.modelFolder!, 'qwen3-qknorm'), await folderRewards(float32.modelFolder!, 'qwen3-qknorm', { dtype: 'bfloat16' })];
+  const [before, after] = [
+    await folderRewards(float32.modelFolder!, 'qwen3-qknorm'),
+    await folderRewards(float32.modelFolder!, 'qwen3-qknorm', { dtype: 'bfloat16' }),
+  ];
   t.is(float32.rounding?.largestShift, Math.max(...after.map((reward, i) => Math.abs(reward - before[i]!))));
   t.true(float32.rounding!.largestShift > 0);
 });
@@ -191,8 +274,11 @@ test('a float32 folder loaded in bfloat16 has the rewards of the folder whose ev
   roundFile(join(modelFolder!, 'model.safetensors'), join(rounded, 'model.safetensors'));
   const expected = await folderRewards(rounded, 'llama-gqa');
   t.notDeepEqual(await folderRewards(modelFolder!, 'llama-gqa'), expected);
-  for (const keep16Bit of [true, false]) t.deepEqual(await folderRewards(modelFolder!, 'llama-gqa', { dtype: 'bfloat16', keep16Bit }), expected);
-  const items = readReference('llama-gqa').train.groups.map(({ prompt, responses }) => ({ responses: responses.map((response) => ({ inputIds: [...prompt, ...response] })) }));
+  for (const keep16Bit of [true, false])
+    t.deepEqual(await folderRewards(modelFolder!, 'llama-gqa', { dtype: 'bfloat16', keep16Bit }), expected);
+  const items = readReference('llama-gqa').train.groups.map(({ prompt, responses }) => ({
+    responses: responses.map((response) => ({ inputIds: [...prompt, ...response] })),
+  }));
   const model = await RewardModel.load(modelFolder!, { dtype: 'bfloat16', numThreads: 1 });
   t.teardown(() => model.dispose());
   t.deepEqual((await model.score(items)).flat(), expected);
@@ -209,8 +295,16 @@ function roundFile(source: string, target: string): void {
 
 test('with dtype bfloat16, stopped and resumed the bits are the same, masters too', async (t) => {
   const folder = temporaryFolder(t);
-  const options = optionsFor(folder, 'qwen2-gqa', { max_steps: 4, global_batch_size: 4, dtype: 'bfloat16', save_steps: 1 });
-  const bits = (name: string) => ['model.safetensors', 'optimizer.safetensors'].map((file) => readFileSync(join(folder, name, 'checkpoint-4', file)));
+  const options = optionsFor(folder, 'qwen2-gqa', {
+    max_steps: 4,
+    global_batch_size: 4,
+    dtype: 'bfloat16',
+    save_steps: 1,
+  });
+  const bits = (name: string) =>
+    ['model.safetensors', 'optimizer.safetensors'].map((file) =>
+      readFileSync(join(folder, name, 'checkpoint-4', file)),
+    );
   await train({ ...options, output_dir: join(folder, 'whole') }, { engine });
   const stop = new AbortController();
   const run = { ...options, output_dir: join(folder, 'stopped'), resume_if_possible: true, num_threads: 2 };
@@ -219,7 +313,9 @@ test('with dtype bfloat16, stopped and resumed the bits are the same, masters to
   for (const [i, file] of bits('stopped').entries()) t.true(file.equals(bits('whole')[i]!));
   const masters = readSafetensors(join(folder, 'whole', 'checkpoint-4', 'optimizer.safetensors'));
   t.is(masters['master.score.weight']?.length, masters['first_moment.score.weight']?.length);
-  await t.throwsAsync(train({ ...run, dtype: 'float32' }, { engine }), { message: /dtype \(bfloat16 then, float32 now\)/ });
+  await t.throwsAsync(train({ ...run, dtype: 'float32' }, { engine }), {
+    message: /dtype \(bfloat16 then, float32 now\)/,
+  });
 });
 
 test('a base without a head gets a seeded one: the same seed, the same bits', async (t) => {
@@ -239,12 +335,26 @@ test('a base without a head gets a seeded one: the same seed, the same bits', as
 
 test("going on from a classifier that is read before its padding says so where samples end with it; the trained folder's padding is another", async (t) => {
   const folder = temporaryFolder(t);
-  const options: Record<string, unknown> = { ...optionsFor(folder, 'qwen2-gqa'), model_path: join(REFERENCE, '../trainers/trl_texts'), max_steps: 1 };
+  const options: Record<string, unknown> = {
+    ...optionsFor(folder, 'qwen2-gqa'),
+    model_path: join(REFERENCE, '../trainers/trl_texts'),
+    max_steps: 1,
+  };
   const run = async (name: string, end: number) => {
-    writeFileSync(options['train_data_path'] as string, JSON.stringify({ chosen_ids: [1, 5, 6, end], rejected_ids: [1, 5, 7, end] }));
+    writeFileSync(
+      options['train_data_path'] as string,
+      JSON.stringify({ chosen_ids: [1, 5, 6, end], rejected_ids: [1, 5, 7, end] }),
+    );
     const said: string[] = [];
-    await train({ ...options, output_dir: join(folder, name) }, { engine, callbacks: { onLog: ({ level, message }) => level === 'warning' && said.push(message) } });
-    return { said, pad: (JSON.parse(readFileSync(join(folder, name, 'config.json'), 'utf8')) as { pad_token_id: number }).pad_token_id };
+    await train(
+      { ...options, output_dir: join(folder, name) },
+      { engine, callbacks: { onLog: ({ level, message }) => level === 'warning' && said.push(message) } },
+    );
+    return {
+      said,
+      pad: (JSON.parse(readFileSync(join(folder, name, 'config.json'), 'utf8')) as { pad_token_id: number })
+        .pad_token_id,
+    };
   };
   const padded = await run('padded', 2);
   t.regex(padded.said.join(), /end with the id that is padding in .*trl_texts \(pad_token_id 2\)/);

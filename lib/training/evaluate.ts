@@ -50,7 +50,11 @@ export async function scorePrompts(
 }
 
 /** Metrics without bootstrap intervals (`eval` has them). */
-export function metricsOf(prompts: readonly TokenizedPrompt[], rewards: readonly Float32Array[], categories: readonly string[]): MetricReport {
+export function metricsOf(
+  prompts: readonly TokenizedPrompt[],
+  rewards: readonly Float32Array[],
+  categories: readonly string[],
+): MetricReport {
   return computeMetrics({
     prompts: prompts.map(({ prompt, samples, pairs, ranks }, i) => ({
       id: prompt.id,

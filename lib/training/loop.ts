@@ -74,23 +74,34 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
   const { resumed, doomed } = await openOutputFolder(options, files, say);
   const architecture = await engine.readArchitecture(options.model_path);
   if (architecture.sampleForm === 'pair') {
-    throw new TrainingError(`The model in ${options.model_path} is an encoder (${architecture.family}): it can be scored and evaluated with, but training knows decoders alone (llama, qwen2, gemma2, …).`);
+    throw new TrainingError(
+      `The model in ${options.model_path} is an encoder (${architecture.family}): it can be scored and evaluated with, but training knows decoders alone (llama, qwen2, gemma2, …).`,
+    );
   }
-  const paddingToken = options.compat === undefined ? null : await readPaddingToken(options.model_path, architecture, files);
+  const paddingToken =
+    options.compat === undefined ? null : await readPaddingToken(options.model_path, architecture, files);
   if (paddingToken !== null) {
-    say(`The embedding row of token ${paddingToken} (pad_token_id of the base model) gets no gradient, as in transformers (compat ${options.compat}).`);
+    say(
+      `The embedding row of token ${paddingToken} (pad_token_id of the base model) gets no gradient, as in transformers (compat ${options.compat}).`,
+    );
   }
   const data = await loadTrainingData(options, {
     vocabularySize: architecture.vocabSize,
     rewardToken: architecture.rewardToken,
     cacheFolder: options.cache_dir ?? join(options.output_dir, 'cache'),
-    files, callbacks, signal,
+    files,
+    callbacks,
+    signal,
   });
 
   if (replacesSampleTemplate(options.model_path, options.chat_template)) say(NO_TOKENS_ADDED, 'warning');
   const rebuilt = rebuiltTokenizerNote(options.model_path);
   if (rebuilt !== undefined) say(rebuilt);
-  const planner = new GlobalBatchPlanner(data.train, { globalBatchSize: options.global_batch_size, seed: options.seed, shuffle: options.do_shuffle });
+  const planner = new GlobalBatchPlanner(data.train, {
+    globalBatchSize: options.global_batch_size,
+    seed: options.seed,
+    shuffle: options.do_shuffle,
+  });
   for (const line of [...data.notes, ...formatReport(planner.report)]) say(line);
   const plan = new StepPlan(planner, options);
   const identity = await identityOf(options, data, paddingToken, files);
@@ -125,10 +136,27 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
       const change = deviceChange(resumed.folder, start.device, model);
       if (change !== undefined) say(change, 'warning');
     }
-    if (model.head.source === 'new') say(`${options.model_path} has no reward head: a new one is made, normal with standard deviation 1/(hidden size + 1), seed ${options.seed}.`);
-    else if (!resumed) say(`Training goes on from the reward head of ${options.model_path}: ${model.head.description}.`);
+    if (model.head.source === 'new')
+      say(
+        `${options.model_path} has no reward head: a new one is made, normal with standard deviation 1/(hidden size + 1), seed ${options.seed}.`,
+      );
+    else if (!resumed)
+      say(`Training goes on from the reward head of ${options.model_path}: ${model.head.description}.`);
     if (!resumed) await tellOtherPooling(options, model, data, say);
-    return await runSteps({ options: planned, context, files, data, plan, folderPlan, identity, start, resumed, model, trainer, memory });
+    return await runSteps({
+      options: planned,
+      context,
+      files,
+      data,
+      plan,
+      folderPlan,
+      identity,
+      start,
+      resumed,
+      model,
+      trainer,
+      memory,
+    });
   } finally {
     await trainer.dispose();
     await model.dispose();
@@ -151,7 +179,8 @@ interface Prepared {
 }
 
 async function runSteps(prepared: Prepared): Promise<TrainResult> {
-  const { options, context, files, data, plan, folderPlan, identity, start, resumed, model, trainer, memory } = prepared;
+  const { options, context, files, data, plan, folderPlan, identity, start, resumed, model, trainer, memory } =
+    prepared;
   const { callbacks = {}, signal, stop } = context;
   const log = new RunLog({
     outputDir: options.output_dir,
@@ -175,11 +204,28 @@ async function runSteps(prepared: Prepared): Promise<TrainResult> {
       memory,
       outputDir: options.output_dir,
     });
-    const run = new Run({
-      options, plan, train: data.train, test: data.test, testCategories: data.testCategories, model, trainer,
-      folderPlan, identity, packageVersion: packageVersion(), log, files, callbacks, signal, stop,
-      sleep: async (milliseconds) => void (await (context.sleep ?? sleep)(milliseconds)),
-    }, start, resumed);
+    const run = new Run(
+      {
+        options,
+        plan,
+        train: data.train,
+        test: data.test,
+        testCategories: data.testCategories,
+        model,
+        trainer,
+        folderPlan,
+        identity,
+        packageVersion: packageVersion(),
+        log,
+        files,
+        callbacks,
+        signal,
+        stop,
+        sleep: async (milliseconds) => void (await (context.sleep ?? sleep)(milliseconds)),
+      },
+      start,
+      resumed,
+    );
     const outcome = await run.go();
     const result: TrainResult = { ...outcome, totalSteps: plan.totalSteps };
     if (outcome.interrupted || !outcome.checkpoint) return result;
@@ -196,23 +242,39 @@ async function runSteps(prepared: Prepared): Promise<TrainResult> {
 }
 
 /** What loading the finished float32 folder in bfloat16 does to the test prompts; undefined where there is nothing to say or it is on record. */
-async function measureRounding({ options, context, data: { test } }: Prepared, { step, evaluation }: TrainResult, log: RunLog): Promise<RoundingEffect | undefined> {
+async function measureRounding(
+  { options, context, data: { test } }: Prepared,
+  { step, evaluation }: TrainResult,
+  log: RunLog,
+): Promise<RoundingEffect | undefined> {
   const { engine, callbacks = {}, signal, stop } = context;
   if (options.dtype !== 'float32' || test.length === 0 || log.has('rounding', step)) return undefined;
   const work = { signal, isStopped: () => stop?.aborted ?? false };
   try {
-    const before = evaluation?.step === step ? evaluation.rewards : await rewardsOfFolder(engine, options, test, 'float32', work);
-    const after = before && await rewardsOfFolder(engine, options, test, 'bfloat16', work);
+    const before =
+      evaluation?.step === step ? evaluation.rewards : await rewardsOfFolder(engine, options, test, 'float32', work);
+    const after = before && (await rewardsOfFolder(engine, options, test, 'bfloat16', work));
     if (!after) return undefined;
     const effect: RoundingEffect = { step, dtype: 'bfloat16', ...compareRewards(test, before, after) };
     log.write({
-      kind: 'rounding', step, dtype: effect.dtype, pairs: effect.pairs, changed_pairs: effect.changedPairs, accuracy_before: effect.accuracyBefore,
-      accuracy_after: effect.accuracyAfter, rms_shift: effect.rmsShift, largest_shift: effect.largestShift, standard_deviation: effect.standardDeviation,
+      kind: 'rounding',
+      step,
+      dtype: effect.dtype,
+      pairs: effect.pairs,
+      changed_pairs: effect.changedPairs,
+      accuracy_before: effect.accuracyBefore,
+      accuracy_after: effect.accuracyAfter,
+      rms_shift: effect.rmsShift,
+      largest_shift: effect.largestShift,
+      standard_deviation: effect.standardDeviation,
     });
     return effect;
   } catch (error) {
     signal?.throwIfAborted();
-    callbacks.onLog?.({ level: 'warning', message: `The model is saved, but what loading it in bfloat16 does to the test pairs could not be found out: ${messageOf(error)}` });
+    callbacks.onLog?.({
+      level: 'warning',
+      message: `The model is saved, but what loading it in bfloat16 does to the test pairs could not be found out: ${messageOf(error)}`,
+    });
     return undefined;
   }
 }
@@ -222,15 +284,32 @@ interface Start extends RunStartState {
   microBatchTokens: TrainOptions['micro_batch_tokens'];
 }
 
-async function startState(resumed: CheckpointReference | undefined, identity: RunIdentity, asked: TrainOptions, files: FileSystem, say: Say): Promise<Start> {
+async function startState(
+  resumed: CheckpointReference | undefined,
+  identity: RunIdentity,
+  asked: TrainOptions,
+  files: FileSystem,
+  say: Say,
+): Promise<Start> {
   const { micro_batch_tokens: microBatchTokens } = asked;
   if (!resumed) return { step: 0, place: { epoch: 0, batch: 0 }, computedTokens: 0, seconds: 0, microBatchTokens };
   const state = await readState(resumed.folder, files);
-  const options = microBatchTokens === 'auto' ? { ...asked, micro_batch_tokens: microBatchTokensOf(state) ?? microBatchTokens } : asked;
-  for (const change of checkResumable(resumed.folder, state, identity, options, packageVersion())) say(change, 'warning');
+  const options =
+    microBatchTokens === 'auto'
+      ? { ...asked, micro_batch_tokens: microBatchTokensOf(state) ?? microBatchTokens }
+      : asked;
+  for (const change of checkResumable(resumed.folder, state, identity, options, packageVersion()))
+    say(change, 'warning');
   say(`Going on from ${resumed.folder}, after step ${state.global_step}.`);
   const { next_epoch: epoch, next_batch: batch, computed_tokens: computedTokens, seconds, device } = state.cheems;
-  return { step: state.global_step, place: { epoch, batch }, computedTokens, seconds, microBatchTokens: options.micro_batch_tokens, ...(device ? { device } : {}) };
+  return {
+    step: state.global_step,
+    place: { epoch, batch },
+    computedTokens,
+    seconds,
+    microBatchTokens: options.micro_batch_tokens,
+    ...(device ? { device } : {}),
+  };
 }
 
 async function loadModel(
@@ -240,17 +319,20 @@ async function loadModel(
   resumed: CheckpointReference | undefined,
   signal: AbortSignal | undefined,
 ): Promise<{ model: EngineModel; trainer: EngineTrainer }> {
-  const model = await engine.loadModel({
-    folder: resumed?.folder ?? options.model_path,
-    device: options.device,
-    numThreads: options.num_threads,
-    createHead: !resumed,
-    seed: options.seed,
-    float32Copy: options.optimizer_state === 'float32',
-    dtype: options.dtype,
-    ...(options.precision ? { precision: options.precision } : {}),
-    ...(options.reward_head === undefined || resumed ? {} : { rewardHead: options.reward_head }),
-  }, signal ? { signal } : {});
+  const model = await engine.loadModel(
+    {
+      folder: resumed?.folder ?? options.model_path,
+      device: options.device,
+      numThreads: options.num_threads,
+      createHead: !resumed,
+      seed: options.seed,
+      float32Copy: options.optimizer_state === 'float32',
+      dtype: options.dtype,
+      ...(options.precision ? { precision: options.precision } : {}),
+      ...(options.reward_head === undefined || resumed ? {} : { rewardHead: options.reward_head }),
+    },
+    signal ? { signal } : {},
+  );
   try {
     const trainer = await model.createTrainer({
       microBatchTokens: options.micro_batch_tokens,
@@ -268,7 +350,12 @@ async function loadModel(
   }
 }
 
-async function identityOf(options: TrainOptions, data: TrainingData, paddingToken: number | null, files: FileSystem): Promise<RunIdentity> {
+async function identityOf(
+  options: TrainOptions,
+  data: TrainingData,
+  paddingToken: number | null,
+  files: FileSystem,
+): Promise<RunIdentity> {
   return {
     data: data.fileDigests,
     tokenizer_sha256: data.tokenizerSha256,
@@ -289,24 +376,42 @@ async function identityOf(options: TrainOptions, data: TrainingData, paddingToke
   };
 }
 
-async function folderPlanOf(options: TrainOptions, data: TrainingData, architecture: ArchitectureInfo, files: FileSystem, say: Say): Promise<ModelFolderPlan> {
+async function folderPlanOf(
+  options: TrainOptions,
+  data: TrainingData,
+  architecture: ArchitectureInfo,
+  files: FileSystem,
+  say: Say,
+): Promise<ModelFolderPlan> {
   const { classPrefix, savedFamily, vocabSize } = architecture;
   const { lastTokens } = data;
-  const { config, newPadToken } = await makeConfig({ baseFolder: options.model_path, classPrefix, savedFamily, vocabSize, lastTokens, dtype: options.dtype }, files).catch((error: unknown) => {
+  const { config, newPadToken } = await makeConfig(
+    { baseFolder: options.model_path, classPrefix, savedFamily, vocabSize, lastTokens, dtype: options.dtype },
+    files,
+  ).catch((error: unknown) => {
     throw error instanceof ModelFolderError ? new TrainingError(error.message) : error;
   });
-  const { changes, found } = await planTokenizerFiles({
-    baseFolder: options.model_path,
-    newPadToken,
-    samples: data.chatTemplate === undefined ? undefined : {
-      chatTemplateFile: options.chat_template,
-      options: sampleOptions(options, architecture.rewardToken),
-      conversations: data.conversations,
-      lastTokens,
+  const { changes, found } = await planTokenizerFiles(
+    {
+      baseFolder: options.model_path,
+      newPadToken,
+      samples:
+        data.chatTemplate === undefined
+          ? undefined
+          : {
+              chatTemplateFile: options.chat_template,
+              options: sampleOptions(options, architecture.rewardToken),
+              conversations: data.conversations,
+              lastTokens,
+            },
     },
-  }, files);
+    files,
+  );
   if (found && found.source === undefined) {
-    say(`No chat template can say what is trained on: ${found.differing} of ${found.compared} samples that were tried get other tokens when a template's text is tokenized. cheems-native reads the trained folder right; other tools will read such samples otherwise.`, 'warning');
+    say(
+      `No chat template can say what is trained on: ${found.differing} of ${found.compared} samples that were tried get other tokens when a template's text is tokenized. cheems-native reads the trained folder right; other tools will read such samples otherwise.`,
+      'warning',
+    );
   }
   const commonest = [...data.lastTokens].sort(([a, m], [b, n]) => n - m || a - b).slice(0, 16);
   return {
@@ -330,17 +435,26 @@ async function folderPlanOf(options: TrainOptions, data: TrainingData, architect
 }
 
 /** A head that was trained to be read before padding goes on being trained at the last token: who continues such a model must know. */
-async function tellOtherPooling({ model_path: folder }: TrainOptions, { head, architecture: { padToken } }: EngineModel, { lastTokens }: TrainingData, say: Say): Promise<void> {
+async function tellOtherPooling(
+  { model_path: folder }: TrainOptions,
+  { head, architecture: { padToken } }: EngineModel,
+  { lastTokens }: TrainingData,
+  say: Say,
+): Promise<void> {
   if (head.source === 'new' || padToken === undefined || !lastTokens.has(padToken)) return;
   const { pooling } = await readSampleFacts(folder, { head });
   if (pooling === 'last_token') return;
-  say(`Samples end with the id that is padding in ${folder} (pad_token_id ${padToken}), before which the model's class reads the reward. Training reads it at the last token, and the trained folder names another pad token.`, 'warning');
+  say(
+    `Samples end with the id that is padding in ${folder} (pad_token_id ${padToken}), before which the model's class reads the reward. Training reads it at the last token, and the trained folder names another pad token.`,
+    'warning',
+  );
 }
 
 /** How many checkpoints are yet to be added at most: a new one is whole before the oldest goes. */
 function checkpointsAtOnce(options: TrainOptions, totalSteps: number, isResumed: boolean): number {
   const epochs = options.max_steps > 0 ? 1 : Math.ceil(options.num_train_epochs);
-  const bySteps = options.save_strategy === 'steps' ? Math.floor(totalSteps / stepsOf(options.save_steps, totalSteps)) : 0;
+  const bySteps =
+    options.save_strategy === 'steps' ? Math.floor(totalSteps / stepsOf(options.save_steps, totalSteps)) : 0;
   const saves = Math.max(1, Math.min(totalSteps, options.save_strategy === 'no' ? 1 : bySteps + epochs));
   // Of a resumed run the folder holds some already; how many of them will have gone is not known, so one is counted.
   if (isResumed) return 1;
@@ -355,12 +469,23 @@ async function bytesIn(folder: string, files: FileSystem): Promise<number> {
 
 /** The finished model is written into output_dir itself, so it must not be the base model's folder. */
 async function refuseOwnBase(options: TrainOptions): Promise<void> {
-  const [base, output] = await Promise.all([options.model_path, options.output_dir].map((path) => realpath(path).catch(() => path)));
-  if (base === output) throw new TrainingError(`output_dir (${options.output_dir}) is the folder of the base model, which the trained model would overwrite. Choose another.`);
+  const [base, output] = await Promise.all(
+    [options.model_path, options.output_dir].map((path) => realpath(path).catch(() => path)),
+  );
+  if (base === output)
+    throw new TrainingError(
+      `output_dir (${options.output_dir}) is the folder of the base model, which the trained model would overwrite. Choose another.`,
+    );
 }
 
 /** A checkpoint that cannot fit is told of before the training, not after it. `each`: bytes of its weights and optimizer state. */
-async function refuseFullDisk(options: TrainOptions, each: number, totalSteps: number, files: FileSystem, { resumed, doomed }: OutputFolderState): Promise<void> {
+async function refuseFullDisk(
+  options: TrainOptions,
+  each: number,
+  totalSteps: number,
+  files: FileSystem,
+  { resumed, doomed }: OutputFolderState,
+): Promise<void> {
   const count = checkpointsAtOnce(options, totalSteps, resumed !== undefined);
   const needed = each * count;
   let free: number;
@@ -371,7 +496,12 @@ async function refuseFullDisk(options: TrainOptions, each: number, totalSteps: n
     throw new TrainingError(`The free space of ${options.output_dir} cannot be found out: ${messageOf(error)}.`);
   }
   if (free < needed) {
-    const kept = count === 1 ? '' : `, and ${count} of them stand there at once (${formatBytes(needed)}; save_total_limit ${options.save_total_limit}, the newest beside those that it replaces)`;
-    throw new TrainingError(`A checkpoint takes about ${formatBytes(each)} in ${options.output_dir}${kept}, and ${formatBytes(free)} are free. Free some space, keep fewer, or choose another output_dir.`);
+    const kept =
+      count === 1
+        ? ''
+        : `, and ${count} of them stand there at once (${formatBytes(needed)}; save_total_limit ${options.save_total_limit}, the newest beside those that it replaces)`;
+    throw new TrainingError(
+      `A checkpoint takes about ${formatBytes(each)} in ${options.output_dir}${kept}, and ${formatBytes(free)} are free. Free some space, keep fewer, or choose another output_dir.`,
+    );
   }
 }

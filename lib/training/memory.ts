@@ -7,7 +7,8 @@ import { formatBytes } from '../text/bytes';
 export const fits = (plan: MemoryPlan): boolean => plan.availableBytes === null || plan.totalBytes <= usableBytes(plan);
 
 /** What is available but for the reserve. */
-const usableBytes = ({ availableBytes, reserveBytes }: MemoryPlan): number => (availableBytes ?? Infinity) - reserveBytes;
+const usableBytes = ({ availableBytes, reserveBytes }: MemoryPlan): number =>
+  (availableBytes ?? Infinity) - reserveBytes;
 
 /**
  * Plans, and throws a TrainingError where the plan exceeds the available memory. The error tells what the same
@@ -27,8 +28,13 @@ export async function planOrRefuse(engine: Pick<Engine, 'planMemory'>, request: 
     lines.push('It fits with:');
     for (const { options, plan: smaller } of helpful) lines.push(`  ${options}: ${formatBytes(smaller.totalBytes)}`);
   } else {
-    const least = savings.reduce<MemoryPlan>((best, saving) => (saving.plan.totalBytes < best.totalBytes ? saving.plan : best), plan);
-    lines.push(`No option for memory is enough: with all of them it still takes ${formatBytes(least.totalBytes)}. A lower --max_length (the longest sample has ${request.longestSample ?? plan.microBatchTokens} tokens), a smaller model, or more memory would help.`);
+    const least = savings.reduce<MemoryPlan>(
+      (best, saving) => (saving.plan.totalBytes < best.totalBytes ? saving.plan : best),
+      plan,
+    );
+    lines.push(
+      `No option for memory is enough: with all of them it still takes ${formatBytes(least.totalBytes)}. A lower --max_length (the longest sample has ${request.longestSample ?? plan.microBatchTokens} tokens), a smaller model, or more memory would help.`,
+    );
   }
   throw new TrainingError(lines.join('\n'));
 }
@@ -38,21 +44,30 @@ interface Saving {
   plan: MemoryPlan;
 }
 
-async function plannedSavings(engine: Pick<Engine, 'planMemory'>, request: PlanRequest, plan: MemoryPlan): Promise<Saving[]> {
+async function plannedSavings(
+  engine: Pick<Engine, 'planMemory'>,
+  request: PlanRequest,
+  plan: MemoryPlan,
+): Promise<Saving[]> {
   const given = plan.microBatchTokens;
   const least = Math.max(1, request.longestSample ?? given);
   const smallerCut = given > least ? Math.max(least, Math.floor(given / 2)) : undefined;
   const leastCut = given > least ? least : undefined;
   const cuts = [...new Set([smallerCut, leastCut])].filter((cut) => cut !== undefined);
   const candidates: { options: string; request: PlanRequest }[] = [];
-  for (const cut of cuts) candidates.push({ options: `--micro_batch_tokens ${cut}`, request: { ...request, microBatchTokens: cut } });
+  for (const cut of cuts)
+    candidates.push({ options: `--micro_batch_tokens ${cut}`, request: { ...request, microBatchTokens: cut } });
   if (request.purpose === 'train' && !request.gradientCheckpointing) {
     candidates.push({ options: '--gradient_checkpointing', request: { ...request, gradientCheckpointing: true } });
     for (const cut of cuts) {
-      candidates.push({ options: `--gradient_checkpointing --micro_batch_tokens ${cut}`, request: { ...request, gradientCheckpointing: true, microBatchTokens: cut } });
+      candidates.push({
+        options: `--gradient_checkpointing --micro_batch_tokens ${cut}`,
+        request: { ...request, gradientCheckpointing: true, microBatchTokens: cut },
+      });
     }
   }
   const savings: Saving[] = [];
-  for (const candidate of candidates) savings.push({ options: candidate.options, plan: await engine.planMemory(candidate.request) });
+  for (const candidate of candidates)
+    savings.push({ options: candidate.options, plan: await engine.planMemory(candidate.request) });
   return savings;
 }

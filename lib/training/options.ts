@@ -14,12 +14,17 @@ type ParsedOptions = TrainOptionValues;
  * which evaluation calls it by.
  */
 export type TrainOptionsInput = Partial<Omit<ParsedOptions, 'model_path' | 'train_data_path' | 'test_data_path'>> &
-  Pick<ParsedOptions, 'output_dir'> & ListsOrOne<Pick<ParsedOptions, 'train_data_path'>> & ListsOrOne<Partial<Pick<ParsedOptions, 'test_data_path'>>> &
-  ((Pick<ParsedOptions, 'model_path'> & { model_name?: string }) | {
-    model_path?: undefined;
-    /** Another name of model_path. */
-    model_name: string;
-  });
+  Pick<ParsedOptions, 'output_dir'> &
+  ListsOrOne<Pick<ParsedOptions, 'train_data_path'>> &
+  ListsOrOne<Partial<Pick<ParsedOptions, 'test_data_path'>>> &
+  (
+    | (Pick<ParsedOptions, 'model_path'> & { model_name?: string })
+    | {
+        model_path?: undefined;
+        /** Another name of model_path. */
+        model_name: string;
+      }
+  );
 
 /** A single file need not be a list. */
 type ListsOrOne<T> = { [Name in keyof T]: T[Name] | string };
@@ -45,13 +50,19 @@ export function parseTrainOptions(input: object): TrainOptions {
   const given = underOwnNames(withoutAbsent(input));
   const options = settled(given);
   if (options.resume_if_possible && options.overwrite_output_dir) {
-    throw new TrainingError('Option resume_if_possible (true) contradicts overwrite_output_dir (true): the one goes on from the checkpoints that the other deletes. Give one of them.');
+    throw new TrainingError(
+      'Option resume_if_possible (true) contradicts overwrite_output_dir (true): the one goes on from the checkpoints that the other deletes. Give one of them.',
+    );
   }
   if (options.evaluation_strategy && options.evaluation_strategy !== 'no' && options.test_data_path.length === 0) {
-    throw new TrainingError(`Option evaluation_strategy ('${options.evaluation_strategy}') needs test_data_path: name the files to evaluate on, or set it to 'no'.`);
+    throw new TrainingError(
+      `Option evaluation_strategy ('${options.evaluation_strategy}') needs test_data_path: name the files to evaluate on, or set it to 'no'.`,
+    );
   }
   if (options.dtype === 'bfloat16' && options.optimizer_state === 'bfloat16') {
-    throw new TrainingError("Option dtype ('bfloat16') rounds the weights from float32 masters, which optimizer_state ('bfloat16') does not keep: leave one of them out.");
+    throw new TrainingError(
+      "Option dtype ('bfloat16') rounds the weights from float32 masters, which optimizer_state ('bfloat16') does not keep: leave one of them out.",
+    );
   }
   return {
     ...options,
@@ -96,7 +107,12 @@ function settled(given: Record<string, unknown>): ParsedOptions {
   for (const [name, { schema }] of Object.entries(trainOptionDefinitions)) {
     const value = Object.hasOwn(given, name) ? given[name] : undefined;
     const result = schema.safeParse(value);
-    if ('problem' in result) problems.push(value === undefined ? `Option ${name} ${result.problem}.` : `Option ${name} (${show(value)}): ${result.problem}.`);
+    if ('problem' in result)
+      problems.push(
+        value === undefined
+          ? `Option ${name} ${result.problem}.`
+          : `Option ${name} (${show(value)}): ${result.problem}.`,
+      );
     else values[name] = result.value;
   }
   if (problems.length > 0) throw new TrainingError(problems.join('\n'));

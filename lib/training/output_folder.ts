@@ -2,7 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { whyNot } from '../files/output_checks';
-import { findLatestCheckpoint, listCheckpoints, removeCheckpoint, removeLeftovers, setAside, type CheckpointReference } from './checkpoints';
+import {
+  findLatestCheckpoint,
+  listCheckpoints,
+  removeCheckpoint,
+  removeLeftovers,
+  setAside,
+  type CheckpointReference,
+} from './checkpoints';
 import { TrainingError } from './errors';
 import type { FileSystem } from '../files/file_system';
 import type { ProcessLock } from '../files/process_lock';
@@ -19,9 +26,15 @@ export type Say = (message: string, level?: 'info' | 'warning') => void;
 export async function takeOutputFolder(folder: string, files: FileSystem): Promise<ProcessLock> {
   const fail = (error: unknown): never => {
     if (error instanceof TrainingError) throw error;
-    throw new TrainingError(`output_dir ${folder} cannot be written: ${whyNot(error)}. Change its permissions, free some space, or choose another.`, { cause: error });
+    throw new TrainingError(
+      `output_dir ${folder} cannot be written: ${whyNot(error)}. Change its permissions, free some space, or choose another.`,
+      { cause: error },
+    );
   };
-  const lock = await files.makeFolders(folder).then(() => lockFolder(folder)).catch(fail);
+  const lock = await files
+    .makeFolders(folder)
+    .then(() => lockFolder(folder))
+    .catch(fail);
   try {
     const probe = join(folder, `.writing-probe-${process.pid}-${randomBytes(4).toString('hex')}`);
     await files.writeDurably(probe, 'x');
@@ -48,29 +61,42 @@ export interface OutputFolderState {
 export async function openOutputFolder(options: TrainOptions, files: FileSystem, say: Say): Promise<OutputFolderState> {
   const folder = options.output_dir;
   const leftovers = await removeLeftovers(folder, files);
-  if (leftovers.length > 0) say(`Removed what a killed run left unfinished in ${folder}: ${leftovers.join(', ')}.`, 'warning');
+  if (leftovers.length > 0)
+    say(`Removed what a killed run left unfinished in ${folder}: ${leftovers.join(', ')}.`, 'warning');
   const existing = await listCheckpoints(folder, files);
   if (existing.length === 0) return { resumed: undefined, doomed: [] };
   if (options.overwrite_output_dir) return { resumed: undefined, doomed: existing };
   if (!options.resume_if_possible) {
     const held = existing.length === 1 ? 'a checkpoint' : `${existing.length} checkpoints`;
-    throw new TrainingError(`${folder} already holds ${held} of an earlier run, the newest of step ${existing.at(-1)!.step}. Give --resume_if_possible to go on from it, --overwrite_output_dir to delete them, or another --output_dir.`);
+    throw new TrainingError(
+      `${folder} already holds ${held} of an earlier run, the newest of step ${existing.at(-1)!.step}. Give --resume_if_possible to go on from it, --overwrite_output_dir to delete them, or another --output_dir.`,
+    );
   }
   return { resumed: await newestWhole(folder, files, say), doomed: [] };
 }
 
 /** Deletes the checkpoints of an earlier run. */
-export async function removeEarlier(checkpoints: readonly CheckpointReference[], files: FileSystem, say: Say): Promise<void> {
+export async function removeEarlier(
+  checkpoints: readonly CheckpointReference[],
+  files: FileSystem,
+  say: Say,
+): Promise<void> {
   if (checkpoints.length === 0) return;
   for (const { folder } of checkpoints) await removeCheckpoint(folder, files);
-  say(`Removed ${checkpoints.length === 1 ? 'a checkpoint' : `${checkpoints.length} checkpoints`} of an earlier run (overwrite_output_dir).`, 'warning');
+  say(
+    `Removed ${checkpoints.length === 1 ? 'a checkpoint' : `${checkpoints.length} checkpoints`} of an earlier run (overwrite_output_dir).`,
+    'warning',
+  );
 }
 
 async function newestWhole(folder: string, files: FileSystem, say: Say): Promise<CheckpointReference | undefined> {
   const { latest, broken } = await findLatestCheckpoint(folder, files);
   for (const checkpoint of broken) {
     const place = await setAside(checkpoint, files);
-    say(`${checkpoint.folder} is not whole (${checkpoint.fault}) and is not used. It was renamed to ${place}.`, 'warning');
+    say(
+      `${checkpoint.folder} is not whole (${checkpoint.fault}) and is not used. It was renamed to ${place}.`,
+      'warning',
+    );
   }
   if (!latest) say(`No checkpoint in ${folder} is whole: the run starts from the beginning.`, 'warning');
   return latest;

@@ -15,7 +15,14 @@ import { WEIGHTS_FILE } from '../model_folder/files';
 import type { TrainOptions } from './options';
 import type { RunLog } from './run_log';
 import type { Place, StepPlan } from './step_plan';
-import { deviceRecord, numericOptions, STATE_FILE, type DeviceRecord, type RunIdentity, type TrainerState } from './training_state';
+import {
+  deviceRecord,
+  numericOptions,
+  STATE_FILE,
+  type DeviceRecord,
+  type RunIdentity,
+  type TrainerState,
+} from './training_state';
 import { join } from 'node:path';
 
 export const OPTIMIZER_FILE = 'optimizer.safetensors';
@@ -70,7 +77,11 @@ export class Run {
   private retrySaveAt: number | undefined;
   private evaluation: EvaluationResult | undefined;
 
-  constructor(private readonly parts: RunParts, start: RunStartState, resumedFrom?: CheckpointReference) {
+  constructor(
+    private readonly parts: RunParts,
+    start: RunStartState,
+    resumedFrom?: CheckpointReference,
+  ) {
     this.freshNotes = newNotes(parts.model);
     this.step = start.step;
     this.firstStep = start.step;
@@ -81,7 +92,12 @@ export class Run {
   }
 
   /** Takes all steps that are left. Returns early, with everything saved, once `stop` is aborted. */
-  async go(): Promise<{ interrupted: boolean; step: number; checkpoint?: CheckpointReference; evaluation?: EvaluationResult }> {
+  async go(): Promise<{
+    interrupted: boolean;
+    step: number;
+    checkpoint?: CheckpointReference;
+    evaluation?: EvaluationResult;
+  }> {
     const { plan } = this.parts;
     await this.catchUpEvaluation();
     while (this.step < plan.totalSteps && !this.isStopped) {
@@ -115,15 +131,20 @@ export class Run {
     const began = performance.now();
     let result: StepResult;
     try {
-      result = await trainer.step(samples, comparisons, {
-        step,
-        learningRate,
-        beta1: options.adam_beta1,
-        beta2: options.adam_beta2,
-        epsilon: options.adam_epsilon,
-        weightDecay: options.weight_decay,
-        maxGradNorm: options.max_grad_norm,
-      }, signal ? { signal } : {});
+      result = await trainer.step(
+        samples,
+        comparisons,
+        {
+          step,
+          learningRate,
+          beta1: options.adam_beta1,
+          beta2: options.adam_beta2,
+          epsilon: options.adam_epsilon,
+          weightDecay: options.weight_decay,
+          maxGradNorm: options.max_grad_norm,
+        },
+        signal ? { signal } : {},
+      );
     } catch (error) {
       signal?.throwIfAborted();
       throw this.stepError(error, step);
@@ -177,10 +198,21 @@ export class Run {
     };
     if (metrics.logged) {
       log.write({
-        kind: 'train', step: metrics.step, epoch: metrics.epoch, loss: metrics.loss, ranking_loss: metrics.rankingLoss,
-        regulariser: metrics.regulariser, accuracy, margin, learning_rate: learningRate, grad_norm: metrics.gradientNorm,
-        responses: metrics.responses, pairs: metrics.pairs, computed_tokens: metrics.computedTokens,
-        tokens_per_second: metrics.tokensPerSecond, seconds,
+        kind: 'train',
+        step: metrics.step,
+        epoch: metrics.epoch,
+        loss: metrics.loss,
+        ranking_loss: metrics.rankingLoss,
+        regulariser: metrics.regulariser,
+        accuracy,
+        margin,
+        learning_rate: learningRate,
+        grad_norm: metrics.gradientNorm,
+        responses: metrics.responses,
+        pairs: metrics.pairs,
+        computed_tokens: metrics.computedTokens,
+        tokens_per_second: metrics.tokensPerSecond,
+        seconds,
       });
     }
     callbacks.onStep?.(metrics);
@@ -202,14 +234,25 @@ export class Run {
       onProgress: (done, total) => callbacks.onProgress?.({ phase: 'evaluating', done, total }),
     });
     if (!rewards) {
-      callbacks.onLog?.({ level: 'warning', message: `The evaluation after step ${this.step} was given up; a resumed run makes it first.` });
+      callbacks.onLog?.({
+        level: 'warning',
+        message: `The evaluation after step ${this.step} was given up; a resumed run makes it first.`,
+      });
       return;
     }
     const report = metricsOf(test, rewards, testCategories);
     const seconds = (performance.now() - began) / 1000;
     const responses = test.reduce((count, prompt) => count + prompt.samples.length, 0);
     this.evaluation = { step: this.step, epoch: plan.epochsDone(this.place), report, rewards, responses, seconds };
-    log.write({ kind: 'evaluation', step: this.step, epoch: this.evaluation.epoch, accuracy: headline(report).value, seconds, ...report.cheems, ...report.extras });
+    log.write({
+      kind: 'evaluation',
+      step: this.step,
+      epoch: this.evaluation.epoch,
+      accuracy: headline(report).value,
+      seconds,
+      ...report.cheems,
+      ...report.extras,
+    });
     callbacks.onEvaluate?.(this.evaluation);
   }
 
@@ -221,7 +264,10 @@ export class Run {
     } catch (error) {
       this.parts.signal?.throwIfAborted();
       this.retrySaveAt = Date.now() + RETRY_IN_RUN_MS;
-      this.parts.callbacks.onLog?.({ level: 'warning', message: `${messageOf(error)} Training goes on, and the save is tried again when the next one is due, at the latest in a minute.` });
+      this.parts.callbacks.onLog?.({
+        level: 'warning',
+        message: `${messageOf(error)} Training goes on, and the save is tried again when the next one is due, at the latest in a minute.`,
+      });
     }
   }
 
@@ -232,7 +278,10 @@ export class Run {
       } catch (error) {
         this.parts.signal?.throwIfAborted();
         if (waited >= RETRY_AT_END_FOR_MS) throw error;
-        this.parts.callbacks.onLog?.({ level: 'warning', message: `${messageOf(error)} The trained model is still in memory; trying again in ${RETRY_AT_END_EVERY_MS / 1000} seconds.` });
+        this.parts.callbacks.onLog?.({
+          level: 'warning',
+          message: `${messageOf(error)} The trained model is still in memory; trying again in ${RETRY_AT_END_EVERY_MS / 1000} seconds.`,
+        });
         await this.parts.sleep(RETRY_AT_END_EVERY_MS);
       }
     }

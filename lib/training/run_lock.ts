@@ -11,7 +11,10 @@ export async function lockFolder(folder: string): Promise<ProcessLock> {
   try {
     return await takeLock(join(folder, LOCK_FILE));
   } catch (error) {
-    if (error instanceof LockHeld) throw new TrainingError(`${folder} is in use by another training run (${error.holder}). ${error.again}, or choose another output_dir.`);
+    if (error instanceof LockHeld)
+      throw new TrainingError(
+        `${folder} is in use by another training run (${error.holder}). ${error.again}, or choose another output_dir.`,
+      );
     throw error;
   }
 }

@@ -1,4 +1,13 @@
-import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -10,7 +19,11 @@ function temporaryFolder(t: ExecutionContext): string {
   return folder;
 }
 
-const linesOf = (folder: string) => readFileSync(join(folder, 'metrics.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+const linesOf = (folder: string) =>
+  readFileSync(join(folder, 'metrics.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 test('lines beyond the checkpoint and torn ones go on resuming; a fresh run starts an empty file', (t) => {
   const folder = temporaryFolder(t);
@@ -25,7 +38,14 @@ test('lines beyond the checkpoint and torn ones go on resuming; a fresh run star
   resumed.write({ kind: 'train', step: 3, loss: 30 });
   t.false(resumed.has('evaluation', 2));
   resumed.close();
-  t.deepEqual(linesOf(folder).map(({ step, loss }) => [step, loss]), [[1, 1], [2, 2], [3, 30]]);
+  t.deepEqual(
+    linesOf(folder).map(({ step, loss }) => [step, loss]),
+    [
+      [1, 1],
+      [2, 2],
+      [3, 30],
+    ],
+  );
 
   new RunLog({ outputDir: folder, resumedStep: 0, tensorboard: false }).close();
   t.is(readFileSync(join(folder, 'metrics.jsonl'), 'utf8'), '');
@@ -58,7 +78,12 @@ test('lines that a full disk refuses are kept and written later, with one warnin
   if (!existsSync('/dev/full')) return t.pass('no /dev/full here');
   const folder = temporaryFolder(t);
   const warnings: string[] = [];
-  const log = new RunLog({ outputDir: folder, resumedStep: 0, tensorboard: false, onWarning: (message) => warnings.push(message) });
+  const log = new RunLog({
+    outputDir: folder,
+    resumedStep: 0,
+    tensorboard: false,
+    onWarning: (message) => warnings.push(message),
+  });
   const real = (log as unknown as { descriptor: number }).descriptor;
   const full = openSync('/dev/full', 'w');
   Object.assign(log, { descriptor: full });
@@ -73,5 +98,12 @@ test('lines that a full disk refuses are kept and written later, with one warnin
   log.flush();
   log.write({ kind: 'train', step: 2, loss: 2 });
   log.close();
-  t.deepEqual(linesOf(folder).map(({ kind, step }) => [kind, step]), [['train', 1], ['evaluation', 1], ['train', 2]]);
+  t.deepEqual(
+    linesOf(folder).map(({ kind, step }) => [kind, step]),
+    [
+      ['train', 1],
+      ['evaluation', 1],
+      ['train', 2],
+    ],
+  );
 });

@@ -1,5 +1,17 @@
 // The record of a run: metrics.jsonl, one JSON object a line, and TensorBoard event files beside it.
-import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, readSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  readSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../support/thrown';
 import { EventFileWriter } from './tensorboard';
@@ -8,7 +20,10 @@ const METRICS_FILE = 'metrics.jsonl';
 const EVENTS_FOLDER = 'runs';
 
 /** One line: numbers (not finite ones become null), texts and flags under their names. */
-export type LogRecord = { kind: 'train' | 'evaluation' | 'rounding' | 'note'; step: number } & Record<string, number | string | boolean | undefined>;
+export type LogRecord = { kind: 'train' | 'evaluation' | 'rounding' | 'note'; step: number } & Record<
+  string,
+  number | string | boolean | undefined
+>;
 
 export interface RunLogOptions {
   outputDir: string;
@@ -51,7 +66,9 @@ export class RunLog {
     }
     this.descriptor = openSync(this.file, 'a+');
     this.onWarning = options.onWarning;
-    this.events = options.tensorboard ? new EventFileWriter(join(options.outputDir, EVENTS_FOLDER), options.resumedStep) : undefined;
+    this.events = options.tensorboard
+      ? new EventFileWriter(join(options.outputDir, EVENTS_FOLDER), options.resumedStep)
+      : undefined;
   }
 
   /** Never throws: a full disk must not end a run whose state is in memory. */
@@ -63,7 +80,10 @@ export class RunLog {
       this.writeEvents(record);
       this.hasWarned = false;
     } catch (error) {
-      if (!this.hasWarned) this.onWarning?.(`The log in ${this.file} cannot be written: ${messageOf(error)}. Training goes on; its lines are kept in memory until they can be written.`);
+      if (!this.hasWarned)
+        this.onWarning?.(
+          `The log in ${this.file} cannot be written: ${messageOf(error)}. Training goes on; its lines are kept in memory until they can be written.`,
+        );
       this.hasWarned = true;
     }
   }
@@ -72,9 +92,9 @@ export class RunLog {
     const length = fstatSync(this.descriptor).size;
     const data = Buffer.from(this.pending.join(''));
     try {
-      for (let written = 0; written < data.length; ) written += writeSync(this.descriptor, data, written);
+      for (let written = 0; written < data.length;) written += writeSync(this.descriptor, data, written);
     } catch (error) {
-      if (fstatSync(this.descriptor).size > length) ftruncateSync(this.descriptor, length);  // no half line stays
+      if (fstatSync(this.descriptor).size > length) ftruncateSync(this.descriptor, length); // no half line stays
       throw error;
     }
     this.pending = [];
@@ -92,7 +112,9 @@ export class RunLog {
 
   /** Whether a line of this kind after this step is on record. */
   has(kind: LogRecord['kind'], step: number): boolean {
-    const lines = (this.content().toString('utf8') + this.pending.join('')).split('\n').filter((line) => line.includes(`"${kind}"`));
+    const lines = (this.content().toString('utf8') + this.pending.join(''))
+      .split('\n')
+      .filter((line) => line.includes(`"${kind}"`));
     return lines.some((line) => {
       const record = JSON.parse(line) as Partial<LogRecord>;
       return record.kind === kind && record.step === step;
@@ -109,7 +131,7 @@ export class RunLog {
   /** Of the open file, which is there even where its name was removed. */
   private content(): Buffer {
     const bytes = Buffer.alloc(fstatSync(this.descriptor).size);
-    for (let read = 0; read < bytes.length; ) read += readSync(this.descriptor, bytes, read, bytes.length - read, read);
+    for (let read = 0; read < bytes.length;) read += readSync(this.descriptor, bytes, read, bytes.length - read, read);
     return bytes;
   }
 

@@ -67,7 +67,8 @@ export class StepPlan {
       strategy !== 'no' && (isEpochEnd || (strategy === 'steps' && every(interval)));
     return {
       log: isEnd || step === 1 || every(options.logging_steps),
-      evaluate: options.evaluation_strategy !== 'no' && (isEnd || byStrategy(options.evaluation_strategy, options.eval_steps)),
+      evaluate:
+        options.evaluation_strategy !== 'no' && (isEnd || byStrategy(options.evaluation_strategy, options.eval_steps)),
       save: isEnd || byStrategy(options.save_strategy, options.save_steps),
     };
   }

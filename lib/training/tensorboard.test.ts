@@ -26,10 +26,13 @@ test('a record is framed as TFRecord has it', (t) => {
 test('an event is the protocol buffer that event.proto and summary.proto describe', (t) => {
   const event = scalarsEvent(1.5, 300, { 'train/loss': 0.25 });
   const expected = Buffer.concat([
-    Buffer.from([0x09]), Buffer.from(new Float64Array([1.5]).buffer),
+    Buffer.from([0x09]),
+    Buffer.from(new Float64Array([1.5]).buffer),
     Buffer.from([0x10, 0xac, 0x02]),
-    Buffer.from([0x2a, 0x13, 0x0a, 0x11, 0x0a, 0x0a]), Buffer.from('train/loss'),
-    Buffer.from([0x15]), Buffer.from(new Float32Array([0.25]).buffer),
+    Buffer.from([0x2a, 0x13, 0x0a, 0x11, 0x0a, 0x0a]),
+    Buffer.from('train/loss'),
+    Buffer.from([0x15]),
+    Buffer.from(new Float32Array([0.25]).buffer),
   ]);
   t.deepEqual(event, expected);
 });
@@ -45,7 +48,7 @@ test('a file reads back record by record: version, session start, scalars', (t) 
   t.regex(writer.file, /events\.out\.tfevents\.\d+\./);
   const bytes = readFileSync(writer.file);
   const records: Buffer[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const length = Number(bytes.readBigUInt64LE(at));
     t.is(bytes.readUInt32LE(at + 8), maskedCrc32c(bytes.subarray(at, at + 8)));
     records.push(bytes.subarray(at + 12, at + 12 + length));

@@ -57,7 +57,8 @@ function varint(value: number): Buffer {
 
 const key = (field: number, wireType: number): Buffer => varint((field << 3) | wireType);
 
-const bytesField = (field: number, data: Uint8Array): Buffer => Buffer.concat([key(field, LENGTH_DELIMITED), varint(data.length), data]);
+const bytesField = (field: number, data: Uint8Array): Buffer =>
+  Buffer.concat([key(field, LENGTH_DELIMITED), varint(data.length), data]);
 
 function doubleField(field: number, value: number): Buffer {
   const data = Buffer.alloc(8);
@@ -85,7 +86,8 @@ function sessionStartEvent(wallTime: number, step: number): Buffer {
 /** `wallTime` in seconds since 1970. */
 export function scalarsEvent(wallTime: number, step: number, scalars: Record<string, number>): Buffer {
   const values = Object.entries(scalars).map(([tag, value]) =>
-    bytesField(1, Buffer.concat([bytesField(1, Buffer.from(tag)), floatField(2, value)])));
+    bytesField(1, Buffer.concat([bytesField(1, Buffer.from(tag)), floatField(2, value)])),
+  );
   return Buffer.concat([doubleField(1, wallTime), key(2, VARINT), varint(step), bytesField(5, Buffer.concat(values))]);
 }
 

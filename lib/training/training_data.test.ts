@@ -17,13 +17,30 @@ function setUp(t: ExecutionContext) {
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const base = join(folder, 'base');
   mkdirSync(base);
-  const tokenizer = JSON.parse(readFileSync(join(DATA, 'tokenizer', 'tokenizer.json'), 'utf8')) as { model: { vocab: object }; added_tokens: { id: number; content: string }[] };
-  const vocabularySize = Math.max(...Object.values(tokenizer.model.vocab) as number[], ...tokenizer.added_tokens.map(({ id }) => id)) + 1;
+  const tokenizer = JSON.parse(readFileSync(join(DATA, 'tokenizer', 'tokenizer.json'), 'utf8')) as {
+    model: { vocab: object };
+    added_tokens: { id: number; content: string }[];
+  };
+  const vocabularySize =
+    Math.max(...(Object.values(tokenizer.model.vocab) as number[]), ...tokenizer.added_tokens.map(({ id }) => id)) + 1;
   writeFakeModel(base, vocabularySize);
-  for (const name of ['tokenizer.json', 'tokenizer_config.json']) copyFileSync(join(DATA, 'tokenizer', name), join(base, name));
+  for (const name of ['tokenizer.json', 'tokenizer_config.json'])
+    copyFileSync(join(DATA, 'tokenizer', name), join(base, name));
   const file = join(folder, 'train.jsonl');
-  writeFileSync(file, readFileSync(join(DATA, 'oasst-zh', 'test.jsonl'), 'utf8').split('\n').slice(0, 24).join('\n'));
-  const input = { model_path: base, train_data_path: file, test_data_path: file, output_dir: join(folder, 'out'), report_to: 'none' };
+  writeFileSync(
+    file,
+    readFileSync(join(DATA, 'oasst-zh', 'test.jsonl'), 'utf8')
+      .split('\n')
+      .slice(0, 24)
+      .join('\n'),
+  );
+  const input = {
+    model_path: base,
+    train_data_path: file,
+    test_data_path: file,
+    output_dir: join(folder, 'out'),
+    report_to: 'none',
+  };
   return { folder, base, file, vocabularySize, tokenizer, input };
 }
 
@@ -41,7 +58,10 @@ test('texts become samples that end with the template, and are read from the cac
   const end = tokenizer.added_tokens.find(({ id }) => id === [...data.lastTokens.keys()][0]);
   t.is(end?.content, '<|im_end|>');
   const lengths = data.train.flatMap(({ samples }) => samples.map(({ inputIds }) => inputIds.length));
-  t.is(data.longestSample, Math.max(...lengths, ...data.test.flatMap(({ samples }) => samples.map(({ inputIds }) => inputIds.length))));
+  t.is(
+    data.longestSample,
+    Math.max(...lengths, ...data.test.flatMap(({ samples }) => samples.map(({ inputIds }) => inputIds.length))),
+  );
 
   const again = await loadTrainingData(options, context);
   t.true(again.notes.some((note) => note.includes('tokenised before')));
@@ -54,7 +74,8 @@ test('texts become samples that end with the template, and are read from the cac
 
 test("compat 'transformers' builds samples as without it, and not as 'cheems' does", async (t) => {
   const { vocabularySize, input } = setUp(t);
-  const load = (compat?: string) => loadTrainingData(parseTrainOptions({ ...input, compat }), { vocabularySize, files: realFileSystem, callbacks: {} });
+  const load = (compat?: string) =>
+    loadTrainingData(parseTrainOptions({ ...input, compat }), { vocabularySize, files: realFileSystem, callbacks: {} });
   const plain = await load();
   t.deepEqual(await load('transformers'), plain);
   // The original knows no conversation as the prompt.
@@ -65,22 +86,31 @@ test('a run on texts leaves a model folder with the tokenizer, whose padding is 
   const { base, folder, input, tokenizer } = setUp(t);
   const template = join(folder, 'template.jinja');
   writeFileSync(template, "{% for message in messages %}{{ message['content'] + '<|im_end|>' }}{% endfor %}");
-  const result = await train({ ...input, max_steps: 2, global_batch_size: 8, chat_template: template }, { engine: fakeEngine() });
+  const result = await train(
+    { ...input, max_steps: 2, global_batch_size: 8, chat_template: template },
+    { engine: fakeEngine() },
+  );
   const out = result.modelFolder!;
   t.deepEqual(readFileSync(join(out, 'tokenizer.json')), readFileSync(join(base, 'tokenizer.json')));
   const written = readFileSync(join(out, 'chat_template.jinja'), 'utf8');
   t.true(written.endsWith(`{% filter trim %}${readFileSync(template, 'utf8')}{% endfilter %}`), written);
-  t.is((JSON.parse(readFileSync(join(out, 'tokenizer_config.json'), 'utf8')) as { chat_template: string }).chat_template, written);
+  t.is(
+    (JSON.parse(readFileSync(join(out, 'tokenizer_config.json'), 'utf8')) as { chat_template: string }).chat_template,
+    written,
+  );
   const config = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')) as { pad_token_id: number };
   const padded = tokenizer.added_tokens.find(({ id }) => id === config.pad_token_id);
   t.truthy(padded);
   t.not(padded!.content, '<|im_end|>');
-  const facts = JSON.parse(readFileSync(join(out, 'cheems.json'), 'utf8')) as { chat_template_sha256: string; do_strip: boolean };
+  const facts = JSON.parse(readFileSync(join(out, 'cheems.json'), 'utf8')) as {
+    chat_template_sha256: string;
+    do_strip: boolean;
+  };
   t.regex(facts.chat_template_sha256, /^[0-9a-f]{64}$/);
   t.true(facts.do_strip);
 });
 
-test('where no template renders the samples, the run says so before it starts, and the folder keeps the base model\'s', async (t) => {
+test("where no template renders the samples, the run says so before it starts, and the folder keeps the base model's", async (t) => {
   const { base, folder, input } = setUp(t);
   // What the tokenizer adds here is a token of plain text, which the same text may not be cut into.
   const file = join(base, 'tokenizer.json');
@@ -90,11 +120,20 @@ test('where no template renders the samples, the run says so before it starts, a
   const template = join(folder, 'template.jinja');
   writeFileSync(template, '{% for message in messages %}{{ message.content }}{% endfor %}');
   const said: string[] = [];
-  const result = await train({ ...input, max_steps: 1, global_batch_size: 8, chat_template: template }, {
-    engine: fakeEngine(),
-    callbacks: { onLog: ({ level, message }) => void (level === 'warning' && said.push(message)), onStart: () => void said.push('start') },
-  });
-  t.regex(said.find((line) => line.startsWith('No chat template'))!, /\d+ of \d+ samples/);
+  const result = await train(
+    { ...input, max_steps: 1, global_batch_size: 8, chat_template: template },
+    {
+      engine: fakeEngine(),
+      callbacks: {
+        onLog: ({ level, message }) => void (level === 'warning' && said.push(message)),
+        onStart: () => void said.push('start'),
+      },
+    },
+  );
+  t.regex(
+    said.find((line) => line.startsWith('No chat template'))!,
+    /\d+ of \d+ samples/,
+  );
   t.true(said.findIndex((line) => line.startsWith('No chat template')) < said.indexOf('start'));
   t.is(readFileSync(join(result.modelFolder!, 'chat_template.jinja'), 'utf8'), readFileSync(template, 'utf8'));
   t.deepEqual(readFileSync(join(result.modelFolder!, 'tokenizer.json')), readFileSync(join(base, 'tokenizer.json')));
@@ -103,7 +142,13 @@ test('where no template renders the samples, the run says so before it starts, a
 test('a tokenizer that pads with the end marker gets another pad token, and keeps the rest', async (t) => {
   const { base, input } = setUp(t);
   const file = join(base, 'tokenizer_config.json');
-  writeFileSync(file, readFileSync(file, 'utf8').replace('"pad_token": "<|endoftext|>"', '"pad_token": "<|im_end|>", "model_max_length": 1000000000000000019884624838656'));
+  writeFileSync(
+    file,
+    readFileSync(file, 'utf8').replace(
+      '"pad_token": "<|endoftext|>"',
+      '"pad_token": "<|im_end|>", "model_max_length": 1000000000000000019884624838656',
+    ),
+  );
   const result = await train({ ...input, max_steps: 1, global_batch_size: 8 }, { engine: fakeEngine() });
   const config = JSON.parse(readFileSync(join(result.modelFolder!, 'config.json'), 'utf8')) as { pad_token_id: number };
   const text = readFileSync(join(result.modelFolder!, 'tokenizer_config.json'), 'utf8');

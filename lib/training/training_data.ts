@@ -59,20 +59,25 @@ export async function loadTrainingData(options: TrainOptions, context: LoadConte
   // The original leaves responses in no pair out of its test set too; without `compat` they stay, so that the figures
   // are those that `eval` gives on the same files.
   const train = await loadPart(options, options.train_data_path, 'training', true, context);
-  const test = options.test_data_path.length === 0
-    ? undefined
-    : await loadPart(options, options.test_data_path, 'test', sampleCompat(options) === 'cheems', context);
+  const test =
+    options.test_data_path.length === 0
+      ? undefined
+      : await loadPart(options, options.test_data_path, 'test', sampleCompat(options) === 'cheems', context);
   const samples = [...train.prompts, ...(test?.prompts ?? [])].flatMap((prompt) => prompt.samples);
   const fileDigests: FileDigest[] = [];
   for (const file of options.train_data_path) fileDigests.push(await context.files.digest(file));
-  const hasText = [train, test].some((part) => part?.dataset.prompts.some(({ responses }) => responses.some(({ inputIds }) => !inputIds)));
+  const hasText = [train, test].some((part) =>
+    part?.dataset.prompts.some(({ responses }) => responses.some(({ inputIds }) => !inputIds)),
+  );
   return {
     train: train.prompts,
     test: test?.prompts ?? [],
     testCategories: test?.dataset.categories ?? [],
     notes: [...train.notes, ...(test?.notes ?? [])],
     fileDigests,
-    chatTemplate: hasText ? readTokenizerFiles(options.model_path, options.chat_template).chatTemplate?.source : undefined,
+    chatTemplate: hasText
+      ? readTokenizerFiles(options.model_path, options.chat_template).chatTemplate?.source
+      : undefined,
     tokenizerSha256: hasText ? (await context.files.digest(join(options.model_path, TOKENIZER_FILE))).sha256 : null,
     conversations: conversationsOf([train, ...(test ? [test] : [])]),
     longestSample: samples.reduce((longest, { inputIds }) => Math.max(longest, inputIds.length), 0),
@@ -80,19 +85,40 @@ export async function loadTrainingData(options: TrainOptions, context: LoadConte
   };
 }
 
-async function loadPart(options: TrainOptions, paths: string[], name: 'training' | 'test', dropUnpaired: boolean, context: LoadContext): Promise<Part> {
+async function loadPart(
+  options: TrainOptions,
+  paths: string[],
+  name: 'training' | 'test',
+  dropUnpaired: boolean,
+  context: LoadContext,
+): Promise<Part> {
   const { callbacks, signal } = context;
   const progress = (phase: Phase, done: number, total: number) => callbacks.onProgress?.({ phase, done, total });
-  const dataset = await readPreferenceDataset(paths, { compat: sampleCompat(options), signal, onProgress: ({ rows }) => progress('reading', rows, 0) });
+  const dataset = await readPreferenceDataset(paths, {
+    compat: sampleCompat(options),
+    signal,
+    onProgress: ({ rows }) => progress('reading', rows, 0),
+  });
   const tokenized = await tokenizeDataset(dataset, tokenizeOptions(options, dropUnpaired, context), {
     signal,
     onProgress: ({ done, total }) => progress('tokenising', done, total),
   });
-  const notes = [...formatReport(dataset.report), ...formatReport(tokenized.report)].map((line) => `${name} data: ${line}`);
-  if (tokenized.cache?.state === 'read') notes.push(`${name} data: tokenised before; read from ${tokenized.cache.file}`);
-  if (tokenized.cache?.state === 'not written') notes.push(`${name} data: could not be kept in ${tokenized.cache.file} (${tokenized.cache.reason ?? 'no reason given'}), so the next run tokenises them again`);
+  const notes = [...formatReport(dataset.report), ...formatReport(tokenized.report)].map(
+    (line) => `${name} data: ${line}`,
+  );
+  if (tokenized.cache?.state === 'read')
+    notes.push(`${name} data: tokenised before; read from ${tokenized.cache.file}`);
+  if (tokenized.cache?.state === 'not written')
+    notes.push(
+      `${name} data: could not be kept in ${tokenized.cache.file} (${tokenized.cache.reason ?? 'no reason given'}), so the next run tokenises them again`,
+    );
   if (tokenized.prompts.length === 0) {
-    throw new TrainingError([`Nothing is left of the ${name} data (${paths.join(', ')}): ${name === 'training' ? 'no prompt has a pair of responses' : 'no prompt has a response'} within max_length (${options.max_length} tokens).`, ...notes].join('\n'));
+    throw new TrainingError(
+      [
+        `Nothing is left of the ${name} data (${paths.join(', ')}): ${name === 'training' ? 'no prompt has a pair of responses' : 'no prompt has a response'} within max_length (${options.max_length} tokens).`,
+        ...notes,
+      ].join('\n'),
+    );
   }
   return { dataset, prompts: tokenized.prompts, notes };
 }
@@ -112,12 +138,22 @@ function tokenizeOptions(options: TrainOptions, dropUnpaired: boolean, context: 
 /** How a whole sample is built, whatever its length. */
 export function sampleOptions(options: TrainOptions, rewardToken: number | undefined): WholeSampleOptions {
   const { special_tokens_in_text: specialTokensInText } = options;
-  return { doStrip: options.do_strip, doubledBos: sampleCompat(options) === 'cheems' ? 'keep' : 'drop', rewardToken, specialTokensInText };
+  return {
+    doStrip: options.do_strip,
+    doubledBos: sampleCompat(options) === 'cheems' ? 'keep' : 'drop',
+    rewardToken,
+    specialTokensInText,
+  };
 }
 
 function conversationsOf(parts: readonly Part[]): Conversation[] {
-  const texts = parts.flatMap(({ dataset }) => dataset.prompts.flatMap(({ prompt, systemPrompt, templateVariables, responses }) =>
-    responses.filter(({ inputIds }) => inputIds === undefined).map((response): Conversation => ({ prompt, systemPrompt, templateVariables, response }))));
+  const texts = parts.flatMap(({ dataset }) =>
+    dataset.prompts.flatMap(({ prompt, systemPrompt, templateVariables, responses }) =>
+      responses
+        .filter(({ inputIds }) => inputIds === undefined)
+        .map((response): Conversation => ({ prompt, systemPrompt, templateVariables, response })),
+    ),
+  );
   const every = Math.max(1, Math.ceil(texts.length / TRIED_CONVERSATIONS));
   return texts.filter((_, index) => index % every === 0);
 }

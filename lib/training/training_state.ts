@@ -99,8 +99,21 @@ export function deviceChange(
 
 /** Options that change the numbers but not the batches: a resumed run may change them, and is then told so. */
 const NUMERIC_OPTIONS: TrainOptionName[] = [
-  'num_train_epochs', 'max_steps', 'learning_rate', 'lr_scheduler_type', 'warmup_ratio', 'warmup_steps', 'weight_decay',
-  'adam_beta1', 'adam_beta2', 'adam_epsilon', 'max_grad_norm', 'reg_coef', 'micro_batch_tokens', 'device', 'precision',
+  'num_train_epochs',
+  'max_steps',
+  'learning_rate',
+  'lr_scheduler_type',
+  'warmup_ratio',
+  'warmup_steps',
+  'weight_decay',
+  'adam_beta1',
+  'adam_beta2',
+  'adam_epsilon',
+  'max_grad_norm',
+  'reg_coef',
+  'micro_batch_tokens',
+  'device',
+  'precision',
   'optimizer_state',
 ];
 
@@ -113,7 +126,9 @@ export async function readState(folder: string, files: FileSystem): Promise<Trai
   try {
     return stateSchema.parse(JSON.parse(await files.readText(file)));
   } catch (error) {
-    throw new TrainingError(`${file} is not a training state that this version can go on from: ${messageOf(error)}. Start afresh in another output_dir, or with overwrite_output_dir.`);
+    throw new TrainingError(
+      `${file} is not a training state that this version can go on from: ${messageOf(error)}. Start afresh in another output_dir, or with overwrite_output_dir.`,
+    );
   }
 }
 
@@ -146,22 +161,34 @@ const IDENTITY_NAMES: Record<keyof RunIdentity, string> = {
  * Throws a TrainingError where the checkpoint was trained on other batches than this run would make. Returns the
  * numeric options that differ, as sentences: the run goes on, but not as the uninterrupted one would have.
  */
-export function checkResumable(folder: string, state: TrainerState, identity: RunIdentity, options: TrainOptions, version: string): string[] {
+export function checkResumable(
+  folder: string,
+  state: TrainerState,
+  identity: RunIdentity,
+  options: TrainOptions,
+  version: string,
+): string[] {
   const saved = state.cheems.identity;
   const differences = (Object.keys(IDENTITY_NAMES) as (keyof RunIdentity)[])
     .filter((name) => !(name === 'base_model_digest' && saved[name] === null))
     .filter((name) => JSON.stringify(saved[name]) !== JSON.stringify(identity[name]))
     .map((name) => `${IDENTITY_NAMES[name]}${describeChange(saved[name], identity[name])}`);
   if (differences.length > 0) {
-    throw new TrainingError(`${folder} cannot be resumed, because these differ from the run that wrote it: ${differences.join('; ')}. Give the same as then, or start afresh in another output_dir (or with overwrite_output_dir).`);
+    throw new TrainingError(
+      `${folder} cannot be resumed, because these differ from the run that wrote it: ${differences.join('; ')}. Give the same as then, or start afresh in another output_dir (or with overwrite_output_dir).`,
+    );
   }
   const before = state.cheems.options;
   return Object.entries({ ...numericOptions(options), package_version: version })
     .filter(([name, value]) => name in before && JSON.stringify(before[name]) !== JSON.stringify(value))
-    .map(([name, value]) => `${name} was ${JSON.stringify(before[name])} and is now ${JSON.stringify(value)}: the run goes on with it, and no longer equals the uninterrupted one.`);
+    .map(
+      ([name, value]) =>
+        `${name} was ${JSON.stringify(before[name])} and is now ${JSON.stringify(value)}: the run goes on with it, and no longer equals the uninterrupted one.`,
+    );
 }
 
 function describeChange(before: unknown, now: unknown): string {
-  const plain = (value: unknown) => typeof value === 'number' || typeof value === 'boolean' || value === 'float32' || value === 'bfloat16';
+  const plain = (value: unknown) =>
+    typeof value === 'number' || typeof value === 'boolean' || value === 'float32' || value === 'bfloat16';
   return plain(before) && plain(now) ? ` (${String(before)} then, ${String(now)} now)` : '';
 }

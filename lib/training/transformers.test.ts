@@ -41,8 +41,24 @@ interface Case {
   newHead?: boolean;
 }
 
-const CLASSIFIERS = ['llama-gqa', 'llama3-rope', 'mistral-sliding', 'qwen2-gqa', 'qwen2-tied', 'qwen3-qknorm', 'gemma-mqa', 'gemma2-softcap'];
-const CLASS_PREFIXES = { gemma2: 'Gemma2', gemma: 'Gemma', llama: 'Llama', mistral: 'Mistral', qwen2: 'Qwen2', qwen3: 'Qwen3' };
+const CLASSIFIERS = [
+  'llama-gqa',
+  'llama3-rope',
+  'mistral-sliding',
+  'qwen2-gqa',
+  'qwen2-tied',
+  'qwen3-qknorm',
+  'gemma-mqa',
+  'gemma2-softcap',
+];
+const CLASS_PREFIXES = {
+  gemma2: 'Gemma2',
+  gemma: 'Gemma',
+  llama: 'Llama',
+  mistral: 'Mistral',
+  qwen2: 'Qwen2',
+  qwen3: 'Qwen3',
+};
 const LANGUAGE_MODELS = ['qwen2-causal', 'qwen2-causal-tied'];
 /** Samples for the language models, whose fixtures have none with rewards; the same vocabulary. */
 const SAMPLES_OF_OTHERS = 'qwen2-gqa';
@@ -50,13 +66,20 @@ const SAMPLES_OF_OTHERS = 'qwen2-gqa';
 /** As the original saves a reward model: a language model with its lm_head, and the head beside it. */
 function asOriginal(file: Buffer): Buffer {
   const length = Number(file.readBigUInt64LE(0));
-  const { 'score.weight': head, ...header } = JSON.parse(file.toString('utf8', 8, 8 + length)) as Record<string, { data_offsets: [number, number] }>;
+  const { 'score.weight': head, ...header } = JSON.parse(file.toString('utf8', 8, 8 + length)) as Record<
+    string,
+    { data_offsets: [number, number] }
+  >;
   const data = file.subarray(8 + length);
   const embedding = header['model.embed_tokens.weight']!;
   const lmHead = data.subarray(...embedding.data_offsets);
-  const text = Buffer.from(JSON.stringify({
-    ...header, 'v_head.weight': head, 'lm_head.weight': { ...embedding, data_offsets: [data.length, data.length + lmHead.length] },
-  }));
+  const text = Buffer.from(
+    JSON.stringify({
+      ...header,
+      'v_head.weight': head,
+      'lm_head.weight': { ...embedding, data_offsets: [data.length, data.length + lmHead.length] },
+    }),
+  );
   const size = Buffer.alloc(8);
   size.writeBigUInt64LE(BigInt(text.length));
   return Buffer.concat([size, text, data, lmHead]);
@@ -70,9 +93,19 @@ const spellings = (fixture: string, more: Partial<Case> = {}): Case[] => [
 const CASES: Case[] = [
   ...CLASSIFIERS.flatMap((fixture) => spellings(fixture)),
   ...LANGUAGE_MODELS.flatMap((fixture) => spellings(fixture, { newHead: true })),
-  { name: "the original's v_head.weight", fixture: 'qwen2-gqa', change: { architectures: ['RewardModel'] }, weights: asOriginal },
+  {
+    name: "the original's v_head.weight",
+    fixture: 'qwen2-gqa',
+    change: { architectures: ['RewardModel'] },
+    weights: asOriginal,
+  },
   // transformers reads the reward at the last id that is not pad_token_id: with the base's it would be one token early.
-  { name: "a base whose pad token is the samples' end token", fixture: 'qwen2-gqa', change: { pad_token_id: 43 }, ending: 43 },
+  {
+    name: "a base whose pad token is the samples' end token",
+    fixture: 'qwen2-gqa',
+    change: { pad_token_id: 43 },
+    ending: 43,
+  },
   { name: 'a base without a pad token', fixture: 'llama-gqa', change: { pad_token_id: null }, ending: 96 },
 ];
 
@@ -119,7 +152,10 @@ function referenceOf({ fixture }: Case): Reference {
 function makeBase(one: Case, folder: string): void {
   mkdirSync(folder);
   // transformers refuses a 30 where it wants a 30.0.
-  const config = { ...(parseKeepingNumbers(readFileSync(join(FIXTURES, one.fixture, one.config ?? 'config.json'), 'utf8')) as object), ...one.change };
+  const config = {
+    ...(parseKeepingNumbers(readFileSync(join(FIXTURES, one.fixture, one.config ?? 'config.json'), 'utf8')) as object),
+    ...one.change,
+  };
   writeFileSync(join(folder, 'config.json'), stringifyKeepingNumbers(config));
   const weights = readFileSync(join(FIXTURES, one.fixture, 'model.safetensors'));
   writeFileSync(join(folder, 'model.safetensors'), one.weights?.(weights) ?? weights);
@@ -127,17 +163,30 @@ function makeBase(one: Case, folder: string): void {
 
 function trainingRows({ ending }: Case, { train: { groups, pairs } }: Reference): string {
   const end = ending === undefined ? [] : [ending];
-  return groups.map(({ prompt, responses, indices }, group) => JSON.stringify({
-    input: `group ${group}`,
-    responses: responses.map((response, i) => ({ id: String(indices[i]), input_ids: [...prompt, ...response, ...end] })),
-    annotations: pairs.filter(([chosen]) => indices.includes(chosen)).map(([chosen, rejected]) => [String(chosen), String(rejected), '1']),
-  })).join('\n');
+  return groups
+    .map(({ prompt, responses, indices }, group) =>
+      JSON.stringify({
+        input: `group ${group}`,
+        responses: responses.map((response, i) => ({
+          id: String(indices[i]),
+          input_ids: [...prompt, ...response, ...end],
+        })),
+        annotations: pairs
+          .filter(([chosen]) => indices.includes(chosen))
+          .map(([chosen, rejected]) => [String(chosen), String(rejected), '1']),
+      }),
+    )
+    .join('\n');
 }
 
 async function scoreHere(folder: string, samples: number[][]): Promise<number[]> {
   const model = await engine.loadModel({ folder, numThreads: 1 });
   const offsets = Int32Array.from([0, ...samples.map((_, i) => samples.slice(0, i + 1).flat().length)]);
-  const { rewards } = await model.score({ tokens: Int32Array.from(samples.flat()), offsets, groups: Int32Array.from(samples.keys()) });
+  const { rewards } = await model.score({
+    tokens: Int32Array.from(samples.flat()),
+    offsets,
+    groups: Int32Array.from(samples.keys()),
+  });
   await model.dispose();
   return [...rewards];
 }
@@ -151,10 +200,21 @@ async function write(one: Case, root: string): Promise<Written> {
   const reference = referenceOf(one);
   const data = join(place, 'train.jsonl');
   writeFileSync(data, trainingRows(one, reference));
-  const { modelFolder } = await train({
-    model_path: base, train_data_path: data, output_dir: join(place, 'out'), report_to: 'none', max_steps: 1, global_batch_size: 11,
-    learning_rate: 0, weight_decay: 0.01, seed: 7, num_threads: 1,
-  }, { engine });
+  const { modelFolder } = await train(
+    {
+      model_path: base,
+      train_data_path: data,
+      output_dir: join(place, 'out'),
+      report_to: 'none',
+      max_steps: 1,
+      global_batch_size: 11,
+      learning_rate: 0,
+      weight_decay: 0.01,
+      seed: 7,
+      num_threads: 1,
+    },
+    { engine },
+  );
   const samples = reference.eval.map(({ ids }) => (one.ending === undefined ? ids : [...ids, one.ending]));
   const rowsFile = join(place, 'rows.jsonl');
   writeFileSync(rowsFile, samples.map((input_ids, id) => `${JSON.stringify({ id, input_ids })}\n`).join(''));
@@ -172,20 +232,39 @@ async function findPython(): Promise<Python | undefined> {
   const chosen = process.env['CHEEMS_PYTHON'];
   const command = chosen ?? 'python3';
   try {
-    const { stdout } = await run(command, ['-c', 'import json, torch, transformers; print(json.dumps({"transformers": transformers.__version__, "torch": torch.__version__}))']);
+    const { stdout } = await run(command, [
+      '-c',
+      'import json, torch, transformers; print(json.dumps({"transformers": transformers.__version__, "torch": torch.__version__}))',
+    ]);
     return { command, ...(JSON.parse(stdout) as { transformers: string; torch: string }) };
   } catch (error) {
-    if (chosen !== undefined) throw new Error(`CHEEMS_PYTHON is ${chosen}, but that cannot import transformers and torch: ${(error as Error).message}`);
-    if (UPDATING) throw new Error('UPDATE_RECORDED=1 needs a Python with transformers and torch: name it in CHEEMS_PYTHON.');
+    if (chosen !== undefined)
+      throw new Error(
+        `CHEEMS_PYTHON is ${chosen}, but that cannot import transformers and torch: ${(error as Error).message}`,
+      );
+    if (UPDATING)
+      throw new Error('UPDATE_RECORDED=1 needs a Python with transformers and torch: name it in CHEEMS_PYTHON.');
     return undefined;
   }
 }
 
 /** transformers' rewards of several folders, from one process: starting it is what takes the time. */
-async function scoreInPython({ command }: Python, jobs: { folder: string; rowsFile: string; samples: number[][] }[]): Promise<PythonReward[][]> {
-  const { stdout } = await run(command, [SCRIPT, '--padded-batch', ...jobs.flatMap(({ folder, rowsFile }) => [folder, rowsFile])], { env: { ...process.env, OMP_NUM_THREADS: '1' } });
-  const rows = stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as PythonReward & { id: number });
-  return jobs.map(({ samples }) => rows.splice(0, samples.length).map(({ reward, padded_reward }) => ({ reward, padded_reward })));
+async function scoreInPython(
+  { command }: Python,
+  jobs: { folder: string; rowsFile: string; samples: number[][] }[],
+): Promise<PythonReward[][]> {
+  const { stdout } = await run(
+    command,
+    [SCRIPT, '--padded-batch', ...jobs.flatMap(({ folder, rowsFile }) => [folder, rowsFile])],
+    { env: { ...process.env, OMP_NUM_THREADS: '1' } },
+  );
+  const rows = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as PythonReward & { id: number });
+  return jobs.map(({ samples }) =>
+    rows.splice(0, samples.length).map(({ reward, padded_reward }) => ({ reward, padded_reward })),
+  );
 }
 
 function describeWritten({ folder }: Written): Pick<CaseRecord, 'weights' | 'config'> {
@@ -194,11 +273,17 @@ function describeWritten({ folder }: Written): Pick<CaseRecord, 'weights' | 'con
 }
 
 function saveRecord({ transformers, torch }: Python): void {
-  const about = "Rewards by transformers of the folders that lib/training/transformers.test.ts makes: each sample alone, and in one padded batch. weights: SHA-256 of model.safetensors; config: SHA-256 of config.json without transformers_version, as JSON.stringify writes it. Written anew by UPDATE_RECORDED=1.";
-  const cases = Object.fromEntries(CASES.map(({ name }) => [name, { ...describeWritten(written.get(name)!), rewards: live.get(name)! }]));
+  const about =
+    'Rewards by transformers of the folders that lib/training/transformers.test.ts makes: each sample alone, and in one padded batch. weights: SHA-256 of model.safetensors; config: SHA-256 of config.json without transformers_version, as JSON.stringify writes it. Written anew by UPDATE_RECORDED=1.';
+  const cases = Object.fromEntries(
+    CASES.map(({ name }) => [name, { ...describeWritten(written.get(name)!), rewards: live.get(name)! }]),
+  );
   const text = JSON.stringify({ about, transformers, torch, cases } satisfies RecordFile, null, 1);
   // One line a sample.
-  writeFileSync(RECORD_FILE, `${text.replace(/\{\s+("reward": [^,]+),\s+("padded_reward": [^\s}]+)\s+\}/g, '{$1, $2}')}\n`);
+  writeFileSync(
+    RECORD_FILE,
+    `${text.replace(/\{\s+("reward": [^,]+),\s+("padded_reward": [^\s}]+)\s+\}/g, '{$1, $2}')}\n`,
+  );
 }
 
 const written = new Map<string, Written>();
@@ -214,7 +299,10 @@ test.before(async () => {
   python = await findPython();
   if (!python) return;
   const padded = CASES.filter(({ change }) => typeof change?.['pad_token_id'] === 'number');
-  const jobs = [...CASES.map(({ name }) => written.get(name)!), ...padded.map(({ name }) => ({ ...written.get(name)!, folder: written.get(name)!.base }))];
+  const jobs = [
+    ...CASES.map(({ name }) => written.get(name)!),
+    ...padded.map(({ name }) => ({ ...written.get(name)!, folder: written.get(name)!.base })),
+  ];
   const rewards = await scoreInPython(python, jobs);
   for (const [i, { name }] of CASES.entries()) live.set(name, rewards[i]!);
   for (const [i, { name }] of padded.entries()) underBasePad.set(name, rewards[CASES.length + i]!);
@@ -226,7 +314,9 @@ test.after.always(() => rmSync(root, { recursive: true, force: true }));
 /** Our rewards against transformers', alone and padded; logs the largest differences. */
 function compare(t: ExecutionContext, one: Case, own: number[], theirs: PythonReward[], from: string): void {
   // What float32 costs transformers itself, which counts for Gemma 2.
-  const theirError = LANGUAGE_MODELS.includes(one.fixture) ? 0 : readJson<{ eval_hf_f32_max_err: number }>(FIXTURES, one.fixture, 'reference.json').eval_hf_f32_max_err;
+  const theirError = LANGUAGE_MODELS.includes(one.fixture)
+    ? 0
+    : readJson<{ eval_hf_f32_max_err: number }>(FIXTURES, one.fixture, 'reference.json').eval_hf_f32_max_err;
   t.is(theirs.length, own.length);
   const differences = { reward: 0, padded_reward: 0 };
   for (const [i, reward] of own.entries()) {
@@ -234,10 +324,15 @@ function compare(t: ExecutionContext, one: Case, own: number[], theirs: PythonRe
       const expected = theirs[i]![kind];
       const difference = Math.abs(reward - expected);
       differences[kind] = Math.max(differences[kind], difference);
-      t.true(difference <= tolerance(expected) + theirError, `sample ${i}: ${reward} here, ${expected} (${kind}) ${from}`);
+      t.true(
+        difference <= tolerance(expected) + theirError,
+        `sample ${i}: ${reward} here, ${expected} (${kind}) ${from}`,
+      );
     }
   }
-  t.log(`largest difference ${from}: ${differences.reward.toExponential(1)} alone, ${differences.padded_reward.toExponential(1)} in a padded batch`);
+  t.log(
+    `largest difference ${from}: ${differences.reward.toExponential(1)} alone, ${differences.padded_reward.toExponential(1)} in a padded batch`,
+  );
 }
 
 for (const one of CASES) {
@@ -245,8 +340,16 @@ for (const one of CASES) {
     const { base, folder } = written.get(one.name)!;
     const config = readJson<{ architectures: string[]; num_labels: number; id2label: object }>(folder, 'config.json');
     const [, prefix] = Object.entries(CLASS_PREFIXES).find(([family]) => one.fixture.startsWith(family))!;
-    t.like(config, { architectures: [`${prefix}ForSequenceClassification`], num_labels: 1, id2label: { 0: 'LABEL_0' } });
-    const { 'lm_head.weight': _, 'v_head.weight': originalHead, ...source } = readSafetensors(join(base, 'model.safetensors'));
+    t.like(config, {
+      architectures: [`${prefix}ForSequenceClassification`],
+      num_labels: 1,
+      id2label: { 0: 'LABEL_0' },
+    });
+    const {
+      'lm_head.weight': _,
+      'v_head.weight': originalHead,
+      ...source
+    } = readSafetensors(join(base, 'model.safetensors'));
     const { 'score.weight': head, ...body } = readSafetensors(join(folder, 'model.safetensors'));
     const { 'score.weight': sourceHead = originalHead, ...sourceBody } = source;
     t.deepEqual(Object.keys(body).sort(), Object.keys(sourceBody).sort());
@@ -266,7 +369,11 @@ for (const one of CASES) {
     const recorded = record.cases[one.name];
     if (!recorded) return t.fail(`${RECORD_FILE} has no "${one.name}"; write it anew with UPDATE_RECORDED=1`);
     const { rewards, ...files } = recorded;
-    t.deepEqual(describeWritten(written.get(one.name)!), files, 'other bytes are written than those that the record is about; write it anew with UPDATE_RECORDED=1');
+    t.deepEqual(
+      describeWritten(written.get(one.name)!),
+      files,
+      'other bytes are written than those that the record is about; write it anew with UPDATE_RECORDED=1',
+    );
     compare(t, one, ownRewards, rewards, `as recorded of transformers ${record.transformers}`);
   });
 }
@@ -278,6 +385,10 @@ for (const { name, change } of CASES.filter(({ change }) => change && 'pad_token
     t.true(Number.isInteger(pad));
     t.false(samples.some((sample) => sample.at(-1) === pad));
     const wrong = underBasePad.get(name);
-    if (wrong) t.true(wrong.some(({ reward }, i) => Math.abs(reward - ownRewards[i]!) > 1e-3), `with pad_token_id ${String(change!['pad_token_id'])} transformers must read another token, or this case shows nothing`);
+    if (wrong)
+      t.true(
+        wrong.some(({ reward }, i) => Math.abs(reward - ownRewards[i]!) > 1e-3),
+        `with pad_token_id ${String(change!['pad_token_id'])} transformers must read another token, or this case shows nothing`,
+      );
   });
 }

@@ -57,15 +57,15 @@ class Backend {
   virtual bool widens_weights() const = 0;
   // Throws Error, naming `purpose` and the sizes, when the memory is not to be had.
   virtual std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string& purpose) = 0;
-  // In the order of the operations around them. `host` may be reused as soon as upload returns; download waits until the
-  // numbers are there, and so for all that was asked for before.
+  // In the order of the operations around them. `host` may be reused as soon as upload returns; download waits until
+  // the numbers are there, and so for all that was asked for before.
   virtual void upload(void* destination, const void* host, int64_t bytes) = 0;
   virtual void download(void* host, const void* source, int64_t bytes) = 0;
-  // As download, but the numbers are there only once the download of the returned number has arrived, or after finish() or a
-  // later download.
+  // As download, but the numbers are there only once the download of the returned number has arrived, or after finish()
+  // or a later download.
   virtual int64_t download_later(void* host, const void* source, int64_t bytes) = 0;
-  // Whether that download's numbers are there, without waiting; and waiting until they are, but for nothing that was asked for
-  // after it. A backend that computes at once has nothing to wait for.
+  // Whether that download's numbers are there, without waiting; and waiting until they are, but for nothing that was
+  // asked for after it. A backend that computes at once has nothing to wait for.
   virtual bool arrived(int64_t) { return true; }
   virtual void wait_for(int64_t) {}
   virtual void finish() = 0;
@@ -74,12 +74,13 @@ class Backend {
   virtual int64_t available_memory() const = 0;
   // Bytes of them that a plan leaves alone when nobody says how many: for what libraries load at their first use.
   virtual int64_t memory_reserve() const { return 0; }
-  // Tokens of a micro-batch up to which throughput grows, so that they are worth the memory; 0: the usual number is enough.
+  // Tokens of a micro-batch up to which throughput grows, so that they are worth the memory; 0: the usual number is
+  // enough.
   virtual int64_t useful_micro_batch() const { return 0; }
   // Of all work since the backend was made, in an order that does not change. May be asked on any thread, at any time.
   virtual std::vector<BackendNote> notes() const { return {}; }
-  // A named stretch of the calling thread's work, for profilers; `number` follows the name unless it is negative. Ranges are
-  // nested, and ended in the reverse order. Use Range below. Nothing where nobody profiles.
+  // A named stretch of the calling thread's work, for profilers; `number` follows the name unless it is negative.
+  // Ranges are nested, and ended in the reverse order. Use Range below. Nothing where nobody profiles.
   virtual void begin_range(const char* name, int64_t number) { (void)name, (void)number; }
   virtual void end_range() {}
 };
@@ -87,7 +88,9 @@ class Backend {
 // A range from here to the end of the scope.
 class Range {
  public:
-  Range(Backend& backend, const char* name, int64_t number = -1) : backend_(backend) { backend.begin_range(name, number); }
+  Range(Backend& backend, const char* name, int64_t number = -1) : backend_(backend) {
+    backend.begin_range(name, number);
+  }
   ~Range() { backend_.end_range(); }
   Range(const Range&) = delete;
   Range& operator=(const Range&) = delete;

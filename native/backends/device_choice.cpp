@@ -36,7 +36,8 @@ std::vector<int> order_of_trial(const std::vector<int>& usable, const std::vecto
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return gib(a) > gib(b); });
   const auto is_kept = std::find_if(order.begin(), order.end(), [&](size_t i) { return usable[i] == kept; });
-  if (is_kept != order.end() && gib(order.front()) - gib(*is_kept) <= kKeepGib) std::rotate(order.begin(), is_kept, is_kept + 1);
+  if (is_kept != order.end() && gib(order.front()) - gib(*is_kept) <= kKeepGib)
+    std::rotate(order.begin(), is_kept, is_kept + 1);
   std::vector<int> numbers;
   for (const size_t i : order) numbers.push_back(usable[i]);
   return numbers;
@@ -45,7 +46,10 @@ std::vector<int> order_of_trial(const std::vector<int>& usable, const std::vecto
 TakenDevice take_cuda(const CudaDevices& devices, int& kept) {
   std::vector<int> usable;
   std::string refused;
-  const auto refuse = [&](int number, const std::string& reason) { refused += sentence("; cuda:", number, " (", devices.list[static_cast<size_t>(number)].description, ") was not taken: ", without_stop(reason)); };
+  const auto refuse = [&](int number, const std::string& reason) {
+    refused += sentence("; cuda:", number, " (", devices.list[static_cast<size_t>(number)].description,
+                        ") was not taken: ", without_stop(reason));
+  };
   for (size_t i = 0; i < devices.list.size(); ++i) {
     if (devices.list[i].unusable.empty()) usable.push_back(static_cast<int>(i));
     else refuse(static_cast<int>(i), devices.list[i].unusable);
@@ -56,8 +60,12 @@ TakenDevice take_cuda(const CudaDevices& devices, int& kept) {
     try {
       auto backend = create_cuda(devices, number);
       kept = number;
-      const int64_t free = free_bytes[static_cast<size_t>(std::find(usable.begin(), usable.end(), number) - usable.begin())];
-      if (usable.size() > 1) refused = sentence("; taken of ", usable.size(), " GPUs", free < 0 ? " in their order" : sentence(" by free memory: ", in_gib(free))) + refused;
+      const int64_t free =
+          free_bytes[static_cast<size_t>(std::find(usable.begin(), usable.end(), number) - usable.begin())];
+      if (usable.size() > 1)
+        refused = sentence("; taken of ", usable.size(), " GPUs",
+                           free < 0 ? " in their order" : sentence(" by free memory: ", in_gib(free))) +
+                  refused;
       return {std::move(backend), refused};
     } catch (const Error& error) {
       refuse(number, error.what());

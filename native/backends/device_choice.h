@@ -24,10 +24,10 @@ struct CudaDevices {
 // Throws Error where the device cannot be had.
 std::unique_ptr<Backend> create_cuda(const CudaDevices& devices, int number);
 
-// The order in which GPUs are tried: by free memory in whole GiB, the most first, of equals the lower number; those whose free
-// memory is not known come in the order of their numbers behind the others. `kept`, a GPU that this process took before (below 0:
-// none), comes first as long as no other has more than 4 GiB more: its context, which stays, must not send the next model of one
-// run to another GPU.
+// The order in which GPUs are tried: by free memory in whole GiB, the most first, of equals the lower number; those
+// whose free memory is not known come in the order of their numbers behind the others. `kept`, a GPU that this process
+// took before (below 0: none), comes first as long as no other has more than 4 GiB more: its context, which stays, must
+// not send the next model of one run to another GPU.
 std::vector<int> order_of_trial(const std::vector<int>& usable, const std::vector<int64_t>& free_bytes, int kept);
 
 struct TakenDevice {

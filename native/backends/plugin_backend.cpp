@@ -16,7 +16,8 @@ void throw_again(PluginOutcome outcome, const char* text) {
 }
 
 template <class Object, class Result, class... Parameters, class... Arguments>
-Result call(PluginOutcome (*function)(PluginText, Object&, Result*, Parameters...), std::type_identity_t<Object>& object, Arguments&&... arguments) {
+Result call(PluginOutcome (*function)(PluginText, Object&, Result*, Parameters...),
+            std::type_identity_t<Object>& object, Arguments&&... arguments) {
   std::array<char, 4096> text;  // written only where the call does not end well
   const PluginText to{text.data(), static_cast<int64_t>(text.size())};
   if constexpr (std::is_void_v<Result>) {
@@ -32,7 +33,9 @@ class PluginOperations : public Operations {
  public:
   PluginOperations(Operations& inner, const OperationsCalls& calls) : inner_(inner), calls_(calls) {}
 
-  int64_t workspace_bytes(const WorkspaceRequest& request) const override { return call(calls_.workspace_bytes, inner_, request); }
+  int64_t workspace_bytes(const WorkspaceRequest& request) const override {
+    return call(calls_.workspace_bytes, inner_, request);
+  }
   void set_workspace(void* workspace, int64_t bytes) override { call(calls_.set_workspace, inner_, workspace, bytes); }
   void begin_batch(const PackedTree& tree) override { call(calls_.begin_batch, inner_, tree); }
 #define CHEEMS_FORWARD(name, Contract, ...) \
@@ -45,10 +48,12 @@ class PluginOperations : public Operations {
   const OperationsCalls& calls_;
 };
 
-// Every virtual function of Backend is here (plugin_backend_test.cpp looks); those that cannot throw are called as they are.
+// Every virtual function of Backend is here (plugin_backend_test.cpp looks); those that cannot throw are called as they
+// are.
 class PluginBackend : public Backend {
  public:
-  PluginBackend(std::unique_ptr<Backend> inner, const PluginCalls& calls) : inner_(std::move(inner)), calls_(calls.backend), operations_(inner_->operations(), calls.operations) {}
+  PluginBackend(std::unique_ptr<Backend> inner, const PluginCalls& calls)
+      : inner_(std::move(inner)), calls_(calls.backend), operations_(inner_->operations(), calls.operations) {}
 
   std::string name() const override { return call(calls_.name, *inner_); }
   std::string description() const override { return call(calls_.description, *inner_); }
@@ -57,10 +62,18 @@ class PluginBackend : public Backend {
   bool computes_in(DType activations) const override { return inner_->computes_in(activations); }
   DType default_activations() const override { return inner_->default_activations(); }
   bool widens_weights() const override { return inner_->widens_weights(); }
-  std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string& purpose) override { return call(calls_.allocate, *inner_, bytes, purpose); }
-  void upload(void* destination, const void* host, int64_t bytes) override { call(calls_.upload, *inner_, destination, host, bytes); }
-  void download(void* host, const void* source, int64_t bytes) override { call(calls_.download, *inner_, host, source, bytes); }
-  int64_t download_later(void* host, const void* source, int64_t bytes) override { return call(calls_.download_later, *inner_, host, source, bytes); }
+  std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string& purpose) override {
+    return call(calls_.allocate, *inner_, bytes, purpose);
+  }
+  void upload(void* destination, const void* host, int64_t bytes) override {
+    call(calls_.upload, *inner_, destination, host, bytes);
+  }
+  void download(void* host, const void* source, int64_t bytes) override {
+    call(calls_.download, *inner_, host, source, bytes);
+  }
+  int64_t download_later(void* host, const void* source, int64_t bytes) override {
+    return call(calls_.download_later, *inner_, host, source, bytes);
+  }
   bool arrived(int64_t download) override { return call(calls_.arrived, *inner_, download); }
   void wait_for(int64_t download) override { call(calls_.wait_for, *inner_, download); }
   void finish() override { call(calls_.finish, *inner_); }

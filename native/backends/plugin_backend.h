@@ -7,7 +7,8 @@
 
 namespace cheems {
 
-// The plug-in's backend as one of the engine's own: calls go through `calls`, and what was thrown in the plug-in is thrown again here.
+// The plug-in's backend as one of the engine's own: calls go through `calls`, and what was thrown in the plug-in is
+// thrown again here.
 std::unique_ptr<Backend> backend_of_plugin(std::unique_ptr<Backend> backend, const PluginCalls& calls);
 
 }  // namespace cheems

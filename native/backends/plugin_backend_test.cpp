@@ -1,5 +1,6 @@
-// What is thrown in a plug-in comes out as an exception of the engine's own, with its sentence; and no function of a backend is
-// left out on the way. (That the two libraries' own unwinders never meet is shown through the addon: lib/cli/emulated_device.test.ts.)
+// What is thrown in a plug-in comes out as an exception of the engine's own, with its sentence; and no function of a
+// backend is left out on the way. (That the two libraries' own unwinders never meet is shown through the addon:
+// lib/cli/emulated_device.test.ts.)
 #include "backends/plugin_backend.h"
 
 #include <doctest/doctest.h>
@@ -30,7 +31,8 @@ TEST_CASE("plug-in: what stands between it and the engine has every function of 
   const std::string declarations = header.substr(begin, end - begin);
   const std::regex declaration(R"(\n  virtual [^;{~]*?(\w+)\()");
   std::set<std::string> functions;
-  for (std::sregex_iterator at(declarations.begin(), declarations.end(), declaration), none; at != none; ++at) functions.insert((*at)[1]);
+  for (std::sregex_iterator at(declarations.begin(), declarations.end(), declaration), none; at != none; ++at)
+    functions.insert((*at)[1]);
   CHECK(functions.count("upload") == 1);
   CHECK(functions.size() >= 13);
   for (const auto& function : functions) {
@@ -48,7 +50,8 @@ TEST_CASE("plug-in: an error keeps its sentence and its kind, whichever function
   };
   CHECK(thrown([] {}) == std::pair(PluginOutcome::done, std::string()));
   CHECK(thrown([] { fail("a sentence"); }) == std::pair(PluginOutcome::error, std::string("a sentence")));
-  CHECK(thrown([] { throw std::runtime_error("of the library"); }) == std::pair(PluginOutcome::failure, std::string("of the library")));
+  CHECK(thrown([] { throw std::runtime_error("of the library"); }) ==
+        std::pair(PluginOutcome::failure, std::string("of the library")));
   CHECK(thrown([] { throw 1; }).first == PluginOutcome::failure);
   CHECK(thrown([] { fail(std::string(100, 'x')); }).second == std::string(31, 'x'));
 

@@ -1,7 +1,9 @@
-// How the engine calls a backend that lives in a plug-in: through C functions of the plug-in, out of which no exception comes. Both
-// libraries have the C++ library linked into them, and with it an unwinder each; one that meets the other's frames ends the process.
+// How the engine calls a backend that lives in a plug-in: through C functions of the plug-in, out of which no exception
+// comes. Both libraries have the C++ library linked into them, and with it an unwinder each; one that meets the other's
+// frames ends the process.
 //
-// A function of Backend that can throw stands in CHEEMS_BACKEND_CALLS, and in PluginBackend (plugin_backend.cpp) like all of them.
+// A function of Backend that can throw stands in CHEEMS_BACKEND_CALLS, and in PluginBackend (plugin_backend.cpp) like
+// all of them.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +11,9 @@
 #include "backends/backend.h"
 #include "ops/operations.h"
 
-#define CHEEMS_BACKEND_CALLS(call) \
-  call(name) call(description) call(facts) call(allocate) call(upload) call(download) call(download_later) call(arrived) \
-  call(wait_for) call(finish) call(zero) call(available_memory) call(notes)
+#define CHEEMS_BACKEND_CALLS(call)                                                                         \
+  call(name) call(description) call(facts) call(allocate) call(upload) call(download) call(download_later) \
+      call(arrived) call(wait_for) call(finish) call(zero) call(available_memory) call(notes)
 
 namespace cheems {
 

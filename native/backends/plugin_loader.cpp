@@ -32,9 +32,12 @@ std::string damage_of(const std::string& file) {
   if (error) return "it cannot be read: " + error.message();
   std::ifstream stream(file, std::ios::binary);
   Elf64_Ehdr header{};
-  if (!stream.read(reinterpret_cast<char*>(&header), sizeof header) || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64) return "it is no 64-bit ELF library";
+  if (!stream.read(reinterpret_cast<char*>(&header), sizeof header) ||
+      std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64)
+    return "it is no 64-bit ELF library";
   // The table of sections stands at the very end.
-  uint64_t end = std::max(header.e_shoff + uint64_t{header.e_shnum} * header.e_shentsize, header.e_phoff + uint64_t{header.e_phnum} * header.e_phentsize);
+  uint64_t end = std::max(header.e_shoff + uint64_t{header.e_shnum} * header.e_shentsize,
+                          header.e_phoff + uint64_t{header.e_phnum} * header.e_phentsize);
   if (header.e_phentsize == sizeof(Elf64_Phdr)) {
     stream.seekg(static_cast<std::streamoff>(header.e_phoff));
     for (int i = 0; i < header.e_phnum; ++i) {
@@ -49,7 +52,8 @@ std::string damage_of(const std::string& file) {
 
 #if defined(__x86_64__)
 constexpr const char* kHowToGetPlugin =
-    "the package cheems-native-linux-x64-cuda brings it, and 'npx cheems-native build' builds it where a CUDA toolkit is";
+    "the package cheems-native-linux-x64-cuda brings it, and 'npx cheems-native build' builds it where a CUDA toolkit "
+    "is";
 #else
 constexpr const char* kHowToGetPlugin = "'npx cheems-native build' builds it where a CUDA toolkit is";
 #endif
@@ -119,9 +123,13 @@ Plugin plugin_at(const PluginPlace& place) {
   }
   if (!reasons.empty()) return {nullptr, "", reasons};
   if (place.emulated) {
-    return {nullptr, "", sentence("CHEEMS_DEVICE=emulated asks for ", absent, ", which is not there (build the target cheems_cuda_emulated)")};
+    return {nullptr, "",
+            sentence("CHEEMS_DEVICE=emulated asks for ", absent,
+                     ", which is not there (build the target cheems_cuda_emulated)")};
   }
-  return {nullptr, "", sentence("no CUDA backend is installed (", absent, folders.size() == 1 ? " is" : " are", " not there; ", kHowToGetPlugin, ")")};
+  return {nullptr, "",
+          sentence("no CUDA backend is installed (", absent, folders.size() == 1 ? " is" : " are", " not there; ",
+                   kHowToGetPlugin, ")")};
 }
 
 // "no driver is installed" -> "No driver is installed."
@@ -204,10 +212,14 @@ PluginPlace PluginPlace::of_this_process() {
   PluginPlace place;
   Dl_info info{};
   // A program may be known by the name that it was called by alone.
-  if (dladdr(reinterpret_cast<void*>(&cuda_number), &info) && info.dli_fname && std::strchr(info.dli_fname, '/')) place.folder = std::filesystem::absolute(info.dli_fname).parent_path().string();
+  if (dladdr(reinterpret_cast<void*>(&cuda_number), &info) && info.dli_fname && std::strchr(info.dli_fname, '/'))
+    place.folder = std::filesystem::absolute(info.dli_fname).parent_path().string();
   else place.folder = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
   if (const char* device = std::getenv("CHEEMS_DEVICE"); device && *device) {
-    if (std::strcmp(device, "emulated") != 0) fail("The environment has CHEEMS_DEVICE=", device, "; its only value is emulated (run CUDA's kernels on the CPU). To choose a device use ", knob("device"), ".");
+    if (std::strcmp(device, "emulated") != 0)
+      fail("The environment has CHEEMS_DEVICE=", device,
+           "; its only value is emulated (run CUDA's kernels on the CPU). To choose a device use ", knob("device"),
+           ".");
     place.emulated = true;
   }
   const std::lock_guard lock(folders_mutex);
@@ -252,16 +264,20 @@ PluginReport report_plugin(const PluginPlace& place) {
   return report;
 }
 
-std::unique_ptr<Backend> create_backend(const std::string& device, int threads, std::string& choice, const PluginPlace& place) {
+std::unique_ptr<Backend> create_backend(const std::string& device, int threads, std::string& choice,
+                                        const PluginPlace& place) {
   if (device == "cpu") return take_cpu(threads, "", choice);
   if (device == "auto") return take_cuda_or_cpu(threads, place, choice);
   const int number = cuda_number(device);
   if (number < 0) fail("There is no device ", in_quotes(device), "; it is auto, cpu, cuda or cuda:N with N from 0.");
   const CudaDevices devices = cuda_devices(place);
-  if (devices.list.empty()) fail("The device ", device, " cannot be used, because ", devices.missing, ". Use ", knob("device", "cpu"), ", or auto.");
+  if (devices.list.empty())
+    fail("The device ", device, " cannot be used, because ", devices.missing, ". Use ", knob("device", "cpu"),
+         ", or auto.");
   if (device == "cuda") {
     TakenDevice taken = take_some_cuda(devices, place, choice);
-    if (!taken.backend) fail("No GPU of this machine can be used: ", taken.why, ". Use ", knob("device", "cpu"), ", or auto.");
+    if (!taken.backend)
+      fail("No GPU of this machine can be used: ", taken.why, ". Use ", knob("device", "cpu"), ", or auto.");
     return std::move(taken.backend);
   }
   auto backend = create_cuda(devices, number);

@@ -50,7 +50,8 @@ std::string said_of(const std::string& bytes) {
   std::string choice;
   CHECK(create_backend("auto", 1, choice, place)->name() == "cpu");
   CHECK(choice == "cpu, 1 thread; no CUDA device, because " + backends[1].detail);
-  check_refused(refusal([&] { create_backend("cuda", 1, choice, place); }), {"The device cuda cannot be used, because " + backends[1].detail, "`device: cpu`"});
+  check_refused(refusal([&] { create_backend("cuda", 1, choice, place); }),
+                {"The device cuda cannot be used, because " + backends[1].detail, "`device: cpu`"});
   return backends[1].detail;
 }
 
@@ -59,8 +60,10 @@ TEST_CASE("plug-in: without the library the CPU is taken, and the sentence says 
   const PluginPlace place{folder.path.string(), false};
   std::string choice;
   CHECK(create_backend("auto", 2, choice, place)->name() == "cpu");
-  check_refused(choice, {"cpu, 2 threads; no CUDA device, because no CUDA backend is installed", folder.file(kLibrary)});
-  check_refused(list_backends({folder.path.string(), true}).at(1).detail, {"CHEEMS_DEVICE=emulated", "libcheems_cuda_emulated.so", "cheems_cuda_emulated"});
+  check_refused(choice,
+                {"cpu, 2 threads; no CUDA device, because no CUDA backend is installed", folder.file(kLibrary)});
+  check_refused(list_backends({folder.path.string(), true}).at(1).detail,
+                {"CHEEMS_DEVICE=emulated", "libcheems_cuda_emulated.so", "cheems_cuda_emulated"});
   CHECK(create_backend("cpu", 1, choice, place)->name() == "cpu");
   CHECK(choice == "cpu, 1 thread");
 }
@@ -69,14 +72,16 @@ TEST_CASE("plug-in: a device that has no such name is refused") {
   std::string choice;
   for (const std::string device : {"gpu", "", "cuda:", "cuda:x", "cuda:-1", "cuda:1x", "cuda:99999999999", "CPU"}) {
     CAPTURE(device);
-    check_refused(refusal([&] { create_backend(device, 1, choice); }), {"There is no device", "auto, cpu, cuda or cuda:N"});
+    check_refused(refusal([&] { create_backend(device, 1, choice); }),
+                  {"There is no device", "auto, cpu, cuda or cuda:N"});
   }
 }
 
 TEST_CASE("plug-in: files that are no library, or were cut off, never reach the loader") {
   const std::string whole = contents(plugin_file());
   check_refused(said_of(""), {"is damaged", "no 64-bit ELF library", "build it again"});
-  check_refused(said_of("#!/bin/sh\necho no library, however long this text may be\n"), {"is damaged", "no 64-bit ELF library"});
+  check_refused(said_of("#!/bin/sh\necho no library, however long this text may be\n"),
+                {"is damaged", "no 64-bit ELF library"});
   for (const size_t part : {size_t{64}, size_t{4096}, whole.size() / 2, whole.size() - 1}) {
     CAPTURE(part);
     check_refused(said_of(whole.substr(0, part)), {"is damaged", "cut off", std::to_string(part), "build it again"});
@@ -87,7 +92,8 @@ TEST_CASE("plug-in: another library, and one of another build, are refused befor
   Dl_info info{};
   double (*const cosine)(double) = std::cos;
   REQUIRE(dladdr(reinterpret_cast<void*>(cosine), &info));
-  if (std::string(info.dli_fname).find("libm") != std::string::npos) check_refused(said_of(contents(info.dli_fname)), {"is no plug-in of cheems-native"});
+  if (std::string(info.dli_fname).find("libm") != std::string::npos)
+    check_refused(said_of(contents(info.dli_fname)), {"is no plug-in of cheems-native"});
 
   std::string other = contents(plugin_file());
   const std::string id = kPluginBuildId;
@@ -179,7 +185,9 @@ class Emulated {
 
 TEST_CASE("plug-in: of several GPUs auto and cuda take the freest that can be taken, and say what was tried") {
   const PluginPlace place{CHEEMS_PLUGIN_FOLDER, true};
-  const Emulated devices("name=Old,capability=7.5;name=Small,memory=8192;name=Busy,memory=90000,busy=1;name=Large,memory=40960,used=1024", "PTX 8.0");
+  const Emulated devices(
+      "name=Old,capability=7.5;name=Small,memory=8192;name=Busy,memory=90000,busy=1;name=Large,memory=40960,used=1024",
+      "PTX 8.0");
   const auto backends = list_backends(place);
   REQUIRE(backends.size() == 5);
   CHECK_FALSE(backends[1].available);
@@ -188,14 +196,17 @@ TEST_CASE("plug-in: of several GPUs auto and cuda take the freest that can be ta
   for (const std::string device : {"auto", "cuda"}) {
     std::string choice;
     CHECK(create_backend(device, 1, choice, place)->name() == "cuda:3");
-    check_refused(choice, {"cuda:3, Large, compute capability 9.0, 40 GiB; taken of 3 GPUs by free memory: 39.0 GiB", "; cuda:0 (Old, compute capability 7.5, 16 GiB) was not taken: ",
+    check_refused(choice, {"cuda:3, Large, compute capability 9.0, 40 GiB; taken of 3 GPUs by free memory: 39.0 GiB",
+                           "; cuda:0 (Old, compute capability 7.5, 16 GiB) was not taken: ",
                            "; cuda:2 (Busy, compute capability 9.0, 87 GiB) was not taken: "});
   }
   std::string choice;
   CHECK(create_backend("cuda:1", 1, choice, place)->name() == "cuda:1");
   CHECK(choice == "cuda:1, Small, compute capability 9.0, 8 GiB");
-  check_refused(refusal([&] { create_backend("cuda:2", 1, choice, place); }), {"cuda:2 (Busy) cannot be used: another process has it for itself"});
-  check_refused(refusal([&] { create_backend("cuda:0", 1, choice, place); }), {"cuda:0 cannot be used: the Old has compute capability 7.5"});
+  check_refused(refusal([&] { create_backend("cuda:2", 1, choice, place); }),
+                {"cuda:2 (Busy) cannot be used: another process has it for itself"});
+  check_refused(refusal([&] { create_backend("cuda:0", 1, choice, place); }),
+                {"cuda:0 cannot be used: the Old has compute capability 7.5"});
 }
 
 TEST_CASE("plug-in: where no GPU can be taken auto takes the CPU and says why of each, cuda refuses") {
@@ -203,9 +214,12 @@ TEST_CASE("plug-in: where no GPU can be taken auto takes the CPU and says why of
   const Emulated devices("name=Busy,busy=1;name=Strange,capability=12.0", "sm_80 sm_90");
   std::string choice;
   CHECK(create_backend("auto", 1, choice, place)->name() == "cpu");
-  check_refused(choice, {"cpu, 1 thread; cuda:1 (Strange, compute capability 12.0, 16 GiB) was not taken: the CUDA backend holds no code for compute capability 12.0 (Strange); it holds sm_80 sm_90",
+  check_refused(choice, {"cpu, 1 thread; cuda:1 (Strange, compute capability 12.0, 16 GiB) was not taken: the CUDA "
+                         "backend holds no code for compute capability 12.0 (Strange); it holds sm_80 sm_90",
                          "; cuda:0 (Busy, compute capability 9.0, 16 GiB) was not taken: "});
-  check_refused(refusal([&] { create_backend("cuda", 1, choice, place); }), {"No GPU of this machine can be used: cuda:1 (Strange", "; cuda:0 (Busy", "Use `device: cpu`, or auto."});
+  check_refused(
+      refusal([&] { create_backend("cuda", 1, choice, place); }),
+      {"No GPU of this machine can be used: cuda:1 (Strange", "; cuda:0 (Busy", "Use `device: cpu`, or auto."});
   const Emulated none("", "PTX 8.0");
   CHECK(create_backend("auto", 1, choice, place)->name() == "cpu");
   check_refused(choice, {"no CUDA device, because the NVIDIA driver sees no GPU"});
@@ -218,13 +232,16 @@ TEST_CASE("plug-in: operations and errors cross the library's border") {
   const auto from = backend->allocate(24, "a test"), to = backend->allocate(8, "a test");
   backend->upload(from->data(), numbers.data(), 24);
   const std::vector<int32_t> rows{2};
-  backend->operations().gather_rows({.y = float_tensor(static_cast<float*>(to->data()), 1, 2), .x = float_tensor(static_cast<float*>(from->data()), 3, 2), .rows = rows});
+  backend->operations().gather_rows({.y = float_tensor(static_cast<float*>(to->data()), 1, 2),
+                                     .x = float_tensor(static_cast<float*>(from->data()), 3, 2),
+                                     .rows = rows});
   std::vector<float> found(2);
   backend->download(found.data(), to->data(), 8);
   CHECK(found == std::vector<float>{5, 6});
   // Caught by its type, thrown in another library.
   CHECK_THROWS_AS(backend->allocate(int64_t{1} << 50, "far too much"), Error);
-  check_refused(refusal([&] { backend->allocate(int64_t{1} << 50, "far too much"); }), {"Out of GPU memory", "far too much"});
+  check_refused(refusal([&] { backend->allocate(int64_t{1} << 50, "far too much"); }),
+                {"Out of GPU memory", "far too much"});
 }
 
 TEST_CASE("plug-in: the environment's switch has one value") {

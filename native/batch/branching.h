@@ -33,7 +33,8 @@ inline std::vector<std::span<const int32_t>> by_group(const Samples& samples, st
 // Tells a Sink of the trees that samples make, parents first:
 //   void start_tree();
 //   int32_t add_segment(std::span<const int32_t> ids, int64_t position, int32_t parent);  // returns its number
-//   void add_reward(int32_t sample, int32_t segment);                                     // the sample ends with that segment
+//   void add_reward(int32_t sample, int32_t segment);                                     // the sample ends with that
+//   segment
 template <class Sink>
 class Branching {
  public:
@@ -82,9 +83,11 @@ class Branching {
     for (size_t begin = 0, end; begin < longer.size(); begin = end) {
       for (end = begin + 1; end < longer.size() && token_at(longer[end]) == token_at(longer[begin]);) ++end;
       const auto branch = std::span<const int32_t>(longer).subspan(begin, end - begin);
-      const int64_t saved = branch.size() > 1 ? common_prefix(branch, next) * static_cast<int64_t>(branch.size() - 1) : 0;
+      const int64_t saved =
+          branch.size() > 1 ? common_prefix(branch, next) * static_cast<int64_t>(branch.size() - 1) : 0;
       if (branch.size() == 1 || saved >= kLeastSharedTokens) add_branch(branch, next, segment);
-      else for (const int32_t& sample : branch) add_branch({&sample, 1}, next, segment);
+      else
+        for (const int32_t& sample : branch) add_branch({&sample, 1}, next, segment);
     }
   }
 

@@ -9,7 +9,8 @@
 
 namespace cheems {
 
-// A run of tokens without a branch. Tokens of a segment see all tokens of its ancestors and, causally, their own segment.
+// A run of tokens without a branch. Tokens of a segment see all tokens of its ancestors and, causally, their own
+// segment.
 struct Segment {
   int32_t begin;     // first token row
   int32_t length;    // tokens, at least 1
@@ -18,25 +19,28 @@ struct Segment {
   int32_t tree;      // number of the tree (root) it belongs to, from 0, in order
 };
 
-// N token rows and R rewards, one for each readout of each sample (a sample's next to each other). Host memory; segments are in the order of their rows, parents first, trees one after another.
-// With a key/value cache (generation) segments speak of the cache's rows, in any order but parents first and with gaps between
-// them; they may hold rows of earlier calls, and the tokens are those that are new.
+// N token rows and R rewards, one for each readout of each sample (a sample's next to each other). Host memory;
+// segments are in the order of their rows, parents first, trees one after another. With a key/value cache (generation)
+// segments speak of the cache's rows, in any order but parents first and with gaps between them; they may hold rows of
+// earlier calls, and the tokens are those that are new.
 struct PackedTree {
-  std::vector<int32_t> tokens;        // [N]
-  std::vector<int32_t> positions;     // [N]
+  std::vector<int32_t> tokens;     // [N]
+  std::vector<int32_t> positions;  // [N]
   std::vector<Segment> segments;
-  std::vector<int32_t> tree_begins;   // [trees + 1] first segment of each tree
-  std::vector<int32_t> samples;       // [R] which sample (as the caller numbers them) reward r belongs to
-  std::vector<int32_t> reward_rows;   // [U] the token rows that are read (where no readouts are given: that end a sample), ascending, each once
+  std::vector<int32_t> tree_begins;       // [trees + 1] first segment of each tree
+  std::vector<int32_t> samples;           // [R] which sample (as the caller numbers them) reward r belongs to
+  std::vector<int32_t> reward_rows;       // [U] the token rows that are read (where no readouts are given: that end a
+                                          // sample), ascending, each once
   std::vector<int32_t> reward_positions;  // [U] their positions
-  std::vector<int32_t> cache_rows;         // with a cache: [N] the rows of the tokens' keys and values there, ascending; else empty
+  std::vector<int32_t>
+      cache_rows;  // with a cache: [N] the rows of the tokens' keys and values there, ascending; else empty
   std::vector<int32_t> reward_cache_rows;  // with a cache: [U] those of reward_rows
-  std::vector<int32_t> reward_index;  // [R] entry of reward_rows that holds reward r (equal samples share one)
-  // For the backward pass: token rows sorted by token id (ties in row order), and where each distinct id's run begins: [N],
-  // [distinct + 1]; fewer by a token that was left out. Both empty in a tree without that order.
+  std::vector<int32_t> reward_index;       // [R] entry of reward_rows that holds reward r (equal samples share one)
+  // For the backward pass: token rows sorted by token id (ties in row order), and where each distinct id's run begins:
+  // [N], [distinct + 1]; fewer by a token that was left out. Both empty in a tree without that order.
   std::vector<int32_t> token_order;
   std::vector<int32_t> token_runs;
-  int64_t longest_path = 0;           // tokens of the longest sample
+  int64_t longest_path = 0;  // tokens of the longest sample
 
   int64_t rows() const { return static_cast<int64_t>(tokens.size()); }
   int64_t rewards() const { return static_cast<int64_t>(samples.size()); }
@@ -46,10 +50,11 @@ struct PackedTree {
 // one group share the longest common prefix of their ids, and smaller groups inside them share on while that
 // saves at least 16 tokens; without, every sample is a tree of its own. Forward passes need no token order.
 enum class TokenOrder { sorted, none };
-PackedTree pack_tree(const Samples& samples, std::span<const int32_t> chosen, bool share, TokenOrder order = TokenOrder::sorted);
+PackedTree pack_tree(const Samples& samples, std::span<const int32_t> chosen, bool share,
+                     TokenOrder order = TokenOrder::sorted);
 
-// Takes the token's rows out of token_order, and its run out of token_runs: the embedding's backward then leaves that row of
-// the table without a gradient. Nothing changes where the tree has no such token.
+// Takes the token's rows out of token_order, and its run out of token_runs: the embedding's backward then leaves that
+// row of the table without a gradient. Nothing changes where the tree has no such token.
 void leave_token_out(PackedTree& tree, int32_t token);
 
 // Cuts samples into micro-batches of at most `budget` packed tokens, whole groups first; a group that does not
@@ -60,8 +65,8 @@ std::vector<std::vector<int32_t>> plan_micro_batches(const Samples& samples, int
 // The most readouts of a micro-batch of that many tokens: a bound on what the last layer and the head must hold.
 constexpr int64_t reward_capacity(int64_t budget) { return budget < 1024 ? 64 : budget / 16; }
 
-// Throws Error (naming the sample) for offsets that do not ascend, empty samples, ids outside [0, vocab_size), readouts outside the sample,
-// and samples longer than the model's `max_positions` (0: no limit).
+// Throws Error (naming the sample) for offsets that do not ascend, empty samples, ids outside [0, vocab_size), readouts
+// outside the sample, and samples longer than the model's `max_positions` (0: no limit).
 void check_samples(const Samples& samples, int64_t vocab_size, int64_t max_positions);
 
 }  // namespace cheems

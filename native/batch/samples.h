@@ -19,7 +19,9 @@ struct Samples {
   std::span<const int32_t> readout_offsets = {};  // S + 1 entries
   int64_t count() const { return static_cast<int64_t>(groups.size()); }
   int64_t readouts_of(int32_t sample) const {
-    return readout_offsets.empty() ? 1 : readout_offsets[static_cast<size_t>(sample) + 1] - readout_offsets[static_cast<size_t>(sample)];
+    return readout_offsets.empty()
+               ? 1
+               : readout_offsets[static_cast<size_t>(sample) + 1] - readout_offsets[static_cast<size_t>(sample)];
   }
 };
 

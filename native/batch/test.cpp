@@ -12,7 +12,9 @@ namespace {
 
 using namespace testing;
 
-std::vector<int32_t> tokens_of(const OwnedSamples& samples, size_t s) { return {samples.tokens.begin() + samples.offsets[s], samples.tokens.begin() + samples.offsets[s + 1]}; }
+std::vector<int32_t> tokens_of(const OwnedSamples& samples, size_t s) {
+  return {samples.tokens.begin() + samples.offsets[s], samples.tokens.begin() + samples.offsets[s + 1]};
+}
 
 // Groups of random samples that share prefixes at several depths, by few distinct ids and copied beginnings.
 OwnedSamples random_samples(uint64_t seed) {
@@ -43,14 +45,17 @@ int64_t distinct_prefixes(const OwnedSamples& samples, const std::vector<int32_t
   std::set<std::pair<int32_t, std::vector<int32_t>>> prefixes;
   for (const int32_t s : chosen) {
     const auto ids = tokens_of(samples, static_cast<size_t>(s));
-    for (size_t length = 1; length <= ids.size(); ++length) prefixes.insert({samples.groups[static_cast<size_t>(s)], {ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(length)}});
+    for (size_t length = 1; length <= ids.size(); ++length)
+      prefixes.insert(
+          {samples.groups[static_cast<size_t>(s)], {ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(length)}});
   }
   return static_cast<int64_t>(prefixes.size());
 }
 
 int64_t token_count(const OwnedSamples& samples, const std::vector<int32_t>& chosen) {
   int64_t sum = 0;
-  for (const int32_t s : chosen) sum += samples.offsets[static_cast<size_t>(s) + 1] - samples.offsets[static_cast<size_t>(s)];
+  for (const int32_t s : chosen)
+    sum += samples.offsets[static_cast<size_t>(s) + 1] - samples.offsets[static_cast<size_t>(s)];
   return sum;
 }
 
@@ -70,7 +75,8 @@ void check_segments(const PackedTree& tree) {
       CHECK(s.tree == parent.tree);
     }
     CHECK(s.tree == trees);
-    CHECK((static_cast<int32_t>(i) >= tree.tree_begins[static_cast<size_t>(s.tree)] && static_cast<int32_t>(i) < tree.tree_begins[static_cast<size_t>(s.tree) + 1]));
+    CHECK((static_cast<int32_t>(i) >= tree.tree_begins[static_cast<size_t>(s.tree)] &&
+           static_cast<int32_t>(i) < tree.tree_begins[static_cast<size_t>(s.tree) + 1]));
     for (int32_t t = 0; t < s.length; ++t) CHECK(tree.positions[static_cast<size_t>(row + t)] == s.position + t);
     row += s.length;
   }
@@ -81,12 +87,16 @@ void check_segments(const PackedTree& tree) {
 
 void check_token_order(const PackedTree& tree) {
   std::vector<int32_t> expected = ids(0, tree.rows());
-  std::stable_sort(expected.begin(), expected.end(), [&](int32_t a, int32_t b) { return tree.tokens[static_cast<size_t>(a)] < tree.tokens[static_cast<size_t>(b)]; });
+  std::stable_sort(expected.begin(), expected.end(), [&](int32_t a, int32_t b) {
+    return tree.tokens[static_cast<size_t>(a)] < tree.tokens[static_cast<size_t>(b)];
+  });
   CHECK(tree.token_order == expected);
   REQUIRE(tree.token_runs.size() == std::set<int32_t>(tree.tokens.begin(), tree.tokens.end()).size() + 1);
   CHECK((tree.token_runs.front() == 0 && tree.token_runs.back() == tree.rows()));
   for (size_t run = 0; run + 1 < tree.token_runs.size(); ++run) {
-    const auto id = [&](int32_t at) { return tree.tokens[static_cast<size_t>(tree.token_order[static_cast<size_t>(at)])]; };
+    const auto id = [&](int32_t at) {
+      return tree.tokens[static_cast<size_t>(tree.token_order[static_cast<size_t>(at)])];
+    };
     CHECK(id(tree.token_runs[run]) == id(tree.token_runs[run + 1] - 1));
   }
 }
@@ -104,7 +114,8 @@ void check_tree(const OwnedSamples& samples, const std::vector<int32_t>& chosen,
     const auto index = static_cast<size_t>(tree.reward_index[r]);
     const auto expected = tokens_of(samples, static_cast<size_t>(tree.samples[r]));
     std::vector<int32_t> spelled;
-    for (const int32_t row : path_to(tree, tree.reward_rows[index])) spelled.push_back(tree.tokens[static_cast<size_t>(row)]);
+    for (const int32_t row : path_to(tree, tree.reward_rows[index]))
+      spelled.push_back(tree.tokens[static_cast<size_t>(row)]);
     CHECK(spelled == expected);
     CHECK(tree.reward_positions[index] == static_cast<int32_t>(expected.size()) - 1);
     longest = std::max(longest, static_cast<int64_t>(expected.size()));
@@ -167,7 +178,8 @@ TEST_CASE("packed tree: a token left out has no rows in the order, and the other
     for (const int32_t row : whole.token_order) {
       const int32_t id = whole.tokens[static_cast<size_t>(row)];
       if (id == token) continue;
-      if (order.empty() || whole.tokens[static_cast<size_t>(order.back())] != id) runs.push_back(static_cast<int32_t>(order.size()));
+      if (order.empty() || whole.tokens[static_cast<size_t>(order.back())] != id)
+        runs.push_back(static_cast<int32_t>(order.size()));
       order.push_back(row);
     }
     runs.push_back(static_cast<int32_t>(order.size()));

@@ -10,7 +10,8 @@ void check_comparisons(std::span<const Comparison> comparisons, int64_t samples)
   for (size_t p = 0; p < comparisons.size(); ++p) {
     const Comparison& c = comparisons[p];
     for (const int32_t sample : {c.a, c.b}) {
-      if (sample < 0 || sample >= samples) fail("Pair ", p, " names sample ", sample, " of a batch of ", samples, " samples.");
+      if (sample < 0 || sample >= samples)
+        fail("Pair ", p, " names sample ", sample, " of a batch of ", samples, " samples.");
     }
     if (c.a == c.b) fail("Pair ", p, " compares sample ", c.a, " with itself.");
     if (!(c.target >= 0 && c.target <= 1)) {

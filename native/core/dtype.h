@@ -20,9 +20,12 @@ constexpr std::size_t size_of(DType dtype) { return dtype == DType::float32 ? 4 
 // The name as config.json ("torch_dtype", "dtype") spells it.
 constexpr const char* name(DType dtype) {
   switch (dtype) {
-    case DType::float32: return "float32";
-    case DType::bfloat16: return "bfloat16";
-    case DType::float16: return "float16";
+    case DType::float32:
+      return "float32";
+    case DType::bfloat16:
+      return "bfloat16";
+    case DType::float16:
+      return "float16";
   }
   return "unknown";
 }
@@ -106,8 +109,7 @@ inline void narrow(const float* source, DType dtype, void* destination, std::siz
   }
   unsigned char* bytes = static_cast<unsigned char*>(destination);
   for (std::size_t i = 0; i < count; ++i) {
-    const std::uint16_t bits =
-        dtype == DType::bfloat16 ? float_to_bfloat16(source[i]) : float_to_float16(source[i]);
+    const std::uint16_t bits = dtype == DType::bfloat16 ? float_to_bfloat16(source[i]) : float_to_float16(source[i]);
     std::memcpy(bytes + 2 * i, &bits, sizeof bits);
   }
 }

@@ -1,5 +1,5 @@
-// How sentences for people name an option: by the name that it has in JavaScript, in backticks. The command line writes its flag in
-// that place (lib/cli/flags.ts), so what is listed here is a flag there, too, in snake_case.
+// How sentences for people name an option: by the name that it has in JavaScript, in backticks. The command line writes
+// its flag in that place (lib/cli/flags.ts), so what is listed here is a flag there, too, in snake_case.
 #pragma once
 
 #include <string>
@@ -7,10 +7,20 @@
 
 namespace cheems {
 
-inline constexpr std::string_view kKnobs[] = {
-    "device",         "deviceMemoryReserve", "dtype",           "globalBatchSize", "gradientCheckpointing",
-    "learningRate",   "maxLength",           "microBatchTokens", "normalizeReward",
-    "optimizerState", "precision",           "rewardHead",      "truncation",      "warmupRatio"};
+inline constexpr std::string_view kKnobs[] = {"device",
+                                              "deviceMemoryReserve",
+                                              "dtype",
+                                              "globalBatchSize",
+                                              "gradientCheckpointing",
+                                              "learningRate",
+                                              "maxLength",
+                                              "microBatchTokens",
+                                              "normalizeReward",
+                                              "optimizerState",
+                                              "precision",
+                                              "rewardHead",
+                                              "truncation",
+                                              "warmupRatio"};
 
 class Knob {
  public:

@@ -13,8 +13,8 @@ struct MicroBatchBounds {
   int64_t memory;  // bytes to be had; below 0: not known
 };
 
-// The largest multiple of 1024 within the bounds whose plan fits the memory, at least 1024: what takes more memory even so is
-// refused elsewhere. `bytes` is what a run with that many tokens takes; it does not fall as they grow.
+// The largest multiple of 1024 within the bounds whose plan fits the memory, at least 1024: what takes more memory even
+// so is refused elsewhere. `bytes` is what a run with that many tokens takes; it does not fall as they grow.
 int64_t choose_micro_batch_tokens(const MicroBatchBounds& bounds, const std::function<int64_t(int64_t tokens)>& bytes);
 
 }  // namespace cheems

@@ -19,7 +19,8 @@ TEST_CASE("micro-batch tokens: the largest multiple of 1024 that memory takes, u
   }
 }
 
-TEST_CASE("micro-batch tokens: the usual number where more is of no use or memory is not known; 1024 where nothing fits") {
+TEST_CASE(
+    "micro-batch tokens: the usual number where more is of no use or memory is not known; 1024 where nothing fits") {
   CHECK(choose({.usual = 4096, .useful = 0, .most = 0, .memory = bytes(1 << 30)}) == 4096);
   CHECK(choose({.usual = 8192, .useful = 32768, .most = 0, .memory = -1}) == 8192);
   CHECK(choose({.usual = 4096, .useful = 32768, .most = 0, .memory = 5}) == 1024);

@@ -10,7 +10,8 @@ namespace cheems {
 // SplitMix64 (Steele, Lea & Flood 2014): number i of a stream is a hash of (seed, i), so streams can be cut anywhere.
 class RandomStream {
  public:
-  RandomStream(uint64_t seed, uint64_t stream) : state_(mix(seed + kStep) ^ mix((stream + 1) * 0xd1342543de82ef95ull)) {}
+  RandomStream(uint64_t seed, uint64_t stream)
+      : state_(mix(seed + kStep) ^ mix((stream + 1) * 0xd1342543de82ef95ull)) {}
 
   uint64_t next() { return mix(state_ += kStep); }
   // Uniform in (0, 1].

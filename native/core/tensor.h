@@ -36,9 +36,13 @@ struct BasicTensor {
 
  private:
   template <class P>
-  struct ByteOf { using type = char; };
+  struct ByteOf {
+    using type = char;
+  };
   template <class P>
-  struct ByteOf<const P*> { using type = const char; };
+  struct ByteOf<const P*> {
+    using type = const char;
+  };
   using Byte = typename ByteOf<Pointer>::type;
 };
 

@@ -58,7 +58,8 @@ void ThreadPool::run(int64_t tasks, Call call, void* context) {
   loop_number_.fetch_add(1, std::memory_order_release);
   loop_number_.notify_all();
   claim_tasks(0);
-  for (int left = working_.load(std::memory_order_acquire); left != 0; left = working_.load(std::memory_order_acquire)) {
+  for (int left = working_.load(std::memory_order_acquire); left != 0;
+       left = working_.load(std::memory_order_acquire)) {
     wait_while_equal(working_, left);
   }
 }

@@ -12,7 +12,8 @@
 namespace cheems {
 namespace {
 
-TEST_CASE("thread pool: every task runs once, on a thread of the pool, whether there are more tasks than threads or fewer") {
+TEST_CASE(
+    "thread pool: every task runs once, on a thread of the pool, whether there are more tasks than threads or fewer") {
   for (const int threads : {1, 2, 3, 8}) {
     ThreadPool pool(threads);
     CHECK(pool.size() == threads);
@@ -64,7 +65,8 @@ TEST_CASE("thread pool: scratch of its own for each thread is never shared by tw
 
 TEST_CASE("arena: hands out aligned pieces in order, and counts without memory exactly what it takes with it") {
   Arena counter;
-  for (const auto& [rows, columns] : {std::pair<int64_t, int64_t>{1, 1}, {3, 5}, {0, 7}, {17, 31}}) CHECK(counter.floats(rows, columns).data == nullptr);
+  for (const auto& [rows, columns] : {std::pair<int64_t, int64_t>{1, 1}, {3, 5}, {0, 7}, {17, 31}})
+    CHECK(counter.floats(rows, columns).data == nullptr);
   alignas(64) static char memory[1 << 14];
   Arena arena(memory);
   const char* end = memory;

@@ -21,7 +21,8 @@ int64_t most_readouts(const Samples& samples) {
   return most;
 }
 
-model::ActivationCapacity capacity_for(const SessionOptions& options, DType precision, int64_t longest_sample, int64_t readouts) {
+model::ActivationCapacity capacity_for(const SessionOptions& options, DType precision, int64_t longest_sample,
+                                       int64_t readouts) {
   model::ActivationCapacity capacity;
   capacity.dtype = precision;
   capacity.final_dtype = options.hidden_dtype;
@@ -36,9 +37,13 @@ model::ActivationCapacity capacity_for(const SessionOptions& options, DType prec
 
 }  // namespace
 
-Session::Session(const model::Architecture& architecture, const model::Parameters& parameters, DType precision, Backend& backend,
-                 const SessionOptions& options)
-    : architecture_(architecture), parameters_(parameters), precision_(precision), backend_(backend), options_(options) {
+Session::Session(const model::Architecture& architecture, const model::Parameters& parameters, DType precision,
+                 Backend& backend, const SessionOptions& options)
+    : architecture_(architecture),
+      parameters_(parameters),
+      precision_(precision),
+      backend_(backend),
+      options_(options) {
   if (options.micro_batch_tokens < 1) {
     fail("micro_batch_tokens is ", options.micro_batch_tokens, "; it must be at least 1.");
   }
@@ -76,9 +81,10 @@ PackedTree Session::pack(const Samples& samples, std::span<const int32_t> chosen
   return pack_tree(samples, chosen, shares_prompts(), order);
 }
 
-void Session::plan(const model::Architecture& architecture, const SessionOptions& options, DType precision, int64_t longest_sample,
-                   const WorkspaceBytes& workspace_bytes, MemoryPlan& plan) {
-  model::body_of(architecture).plan(architecture, capacity_for(options, precision, longest_sample, 1), workspace_bytes, plan);
+void Session::plan(const model::Architecture& architecture, const SessionOptions& options, DType precision,
+                   int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan) {
+  model::body_of(architecture)
+      .plan(architecture, capacity_for(options, precision, longest_sample, 1), workspace_bytes, plan);
 }
 
 }  // namespace cheems::execution

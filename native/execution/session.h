@@ -1,5 +1,5 @@
-// A model at work on batches: memory for the samples that come, their micro-batches and the trees that these are packed into. Under
-// training, scoring, next-token reading and generation.
+// A model at work on batches: memory for the samples that come, their micro-batches and the trees that these are packed
+// into. Under training, scoring, next-token reading and generation.
 #pragma once
 
 #include <memory>
@@ -21,22 +21,24 @@ struct SessionOptions {
   bool training = false;           // with a backward pass
   bool checkpointing = false;      // which computes each layer again
   int64_t widest_head = 0;         // of the head behind the hidden states (Head::widest)
-  DType hidden_dtype = DType::float32;  // of the hidden states: float32 for a reward head, the activations' before a vocabulary
+  DType hidden_dtype =
+      DType::float32;  // of the hidden states: float32 for a reward head, the activations' before a vocabulary
 };
 
 class Session {
  public:
-  // `model` has an architecture(), parameters(), a precision() and a backend(), and outlives the session. Throws Error for
-  // micro_batch_tokens below 1.
+  // `model` has an architecture(), parameters(), a precision() and a backend(), and outlives the session. Throws Error
+  // for micro_batch_tokens below 1.
   template <class Model>
   Session(const Model& model, const SessionOptions& options)
       : Session(model.architecture(), model.parameters(), model.precision(), model.backend(), options) {}
-  Session(const model::Architecture& architecture, const model::Parameters& parameters, DType precision, Backend& backend,
-          const SessionOptions& options);
+  Session(const model::Architecture& architecture, const model::Parameters& parameters, DType precision,
+          Backend& backend, const SessionOptions& options);
 
   // Throws Error, naming the sample, for samples that the model cannot read.
   void check(const Samples& samples) const;
-  // The network, with memory for these samples; taken again, larger, only when longer ones or more readouts come than ever before.
+  // The network, with memory for these samples; taken again, larger, only when longer ones or more readouts come than
+  // ever before.
   model::Network& network_for(const Samples& samples);
   // The network with memory for just that.
   model::Network& network_with(const model::ActivationCapacity& capacity);
@@ -47,8 +49,8 @@ class Session {
   PackedTree pack(const Samples& samples, std::span<const int32_t> chosen, TokenOrder order) const;
 
   // What network_for takes for samples of at most `longest_sample` tokens.
-  static void plan(const model::Architecture& architecture, const SessionOptions& options, DType precision, int64_t longest_sample,
-                   const WorkspaceBytes& workspace_bytes, MemoryPlan& plan);
+  static void plan(const model::Architecture& architecture, const SessionOptions& options, DType precision,
+                   int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan);
 
  private:
   bool shares_prompts() const;

@@ -42,13 +42,17 @@ void check_options(const GenerationOptions& o, const Samples& prompts, const mod
   if (count == 0) fail("There are no prompts to generate from.");
   check_samples(prompts, architecture.vocab_size, architecture.max_position_embeddings);
   if (!prompts.readout_offsets.empty()) fail("Prompts have no readouts: generation goes on from their last tokens.");
-  if (o.max_new_tokens.size() != count) fail("max_new_tokens has ", o.max_new_tokens.size(), " entries for ", count, " prompts.");
+  if (o.max_new_tokens.size() != count)
+    fail("max_new_tokens has ", o.max_new_tokens.size(), " entries for ", count, " prompts.");
   for (size_t i = 0; i < count; ++i) {
-    if (o.max_new_tokens[i] < 1) fail("max_new_tokens of prompt ", i, " is ", o.max_new_tokens[i], "; it must be at least 1.");
+    if (o.max_new_tokens[i] < 1)
+      fail("max_new_tokens of prompt ", i, " is ", o.max_new_tokens[i], "; it must be at least 1.");
   }
-  if (!o.sequence_numbers.empty() && o.sequence_numbers.size() != count) fail("sequence_numbers has ", o.sequence_numbers.size(), " entries for ", count, " prompts.");
+  if (!o.sequence_numbers.empty() && o.sequence_numbers.size() != count)
+    fail("sequence_numbers has ", o.sequence_numbers.size(), " entries for ", count, " prompts.");
   for (const int32_t id : o.stop_tokens) {
-    if (id < 0 || id >= architecture.vocab_size) fail("Stop token ", id, " is outside the model's vocabulary of ", architecture.vocab_size, " ids.");
+    if (id < 0 || id >= architecture.vocab_size)
+      fail("Stop token ", id, " is outside the model's vocabulary of ", architecture.vocab_size, " ids.");
   }
   if (o.micro_batch_tokens < 1) fail("micro_batch_tokens is ", o.micro_batch_tokens, "; it must be at least 1.");
   if (o.max_sequences < 1) fail("max_sequences is ", o.max_sequences, "; it must be at least 1.");
@@ -74,7 +78,11 @@ struct Generator::State {
   std::unique_ptr<Logits> logits;
 
   State(const model::CausalModel& causal_model, const Samples& prompts, GenerationOptions given)
-      : model(causal_model), options(std::move(given)), tokens(copied(prompts.tokens)), offsets(copied(prompts.offsets)), groups(copied(prompts.groups)),
+      : model(causal_model),
+        options(std::move(given)),
+        tokens(copied(prompts.tokens)),
+        offsets(copied(prompts.offsets)),
+        groups(copied(prompts.groups)),
         session(model, {.micro_batch_tokens = options.micro_batch_tokens, .hidden_dtype = model.precision()}) {
     const auto& architecture = model.architecture();
     for (size_t i = 0; i < groups.size(); ++i) {
@@ -82,7 +90,9 @@ struct Generator::State {
       sequence.prompt_length = offsets[i + 1] - offsets[i];
       sequence.max_new_tokens = options.max_new_tokens[i];
       // The last of the new tokens needs no position.
-      if (architecture.max_position_embeddings > 0) sequence.max_new_tokens = std::min(sequence.max_new_tokens, architecture.max_position_embeddings - sequence.prompt_length + 1);
+      if (architecture.max_position_embeddings > 0)
+        sequence.max_new_tokens =
+            std::min(sequence.max_new_tokens, architecture.max_position_embeddings - sequence.prompt_length + 1);
       sequences.push_back(std::move(sequence));
     }
     take_memory();
@@ -91,10 +101,12 @@ struct Generator::State {
   Samples prompts() const { return {.tokens = tokens, .offsets = offsets, .groups = groups}; }
 
   int64_t cache_rows() const {
-    const auto largest = std::max_element(sequences.begin(), sequences.end(), [](const Sequence& a, const Sequence& b) { return a.rows() < b.rows(); });
+    const auto largest = std::max_element(sequences.begin(), sequences.end(),
+                                          [](const Sequence& a, const Sequence& b) { return a.rows() < b.rows(); });
     if (options.cache_tokens > 0) {
       if (options.cache_tokens < largest->rows()) {
-        fail("A cache of ", options.cache_tokens, " tokens (cache_tokens) cannot hold prompt ", largest - sequences.begin(), " with ", largest->prompt_length, " tokens and ", largest->max_new_tokens,
+        fail("A cache of ", options.cache_tokens, " tokens (cache_tokens) cannot hold prompt ",
+             largest - sequences.begin(), " with ", largest->prompt_length, " tokens and ", largest->max_new_tokens,
              " new ones; it must have room for ", largest->rows(), ".");
       }
       return options.cache_tokens;
@@ -132,9 +144,12 @@ struct Generator::State {
         continue;
       }
       size_t end = next;  // the prompts of one group that may come in together, and share what they have in common
-      while (end < sequences.size() && groups[end] == groups[next] && static_cast<int64_t>(end - next) < options.max_sequences - in_cache) ++end;
+      while (end < sequences.size() && groups[end] == groups[next] &&
+             static_cast<int64_t>(end - next) < options.max_sequences - in_cache)
+        ++end;
       size_t admitted = 0;
-      for (size_t count = end - next; count > 0 && admitted == 0; count /= 2) admitted = admit_group(next, next + count) ? count : 0;
+      for (size_t count = end - next; count > 0 && admitted == 0; count /= 2)
+        admitted = admit_group(next, next + count) ? count : 0;
       if (admitted == 0) return;
       next += admitted;
     }
@@ -166,7 +181,8 @@ struct Generator::State {
     }
     for (size_t r = 0; r < cached->tree.samples.size(); ++r) {
       Sequence& sequence = sequences[static_cast<size_t>(cached->tree.samples[r])];
-      sequence.last_segment = segment_ending_at(cached->tree, cached->tree.reward_rows[static_cast<size_t>(cached->tree.reward_index[r])]);
+      sequence.last_segment =
+          segment_ending_at(cached->tree, cached->tree.reward_rows[static_cast<size_t>(cached->tree.reward_index[r])]);
     }
     for (size_t i = 0; i < chosen.size(); ++i) {
       Sequence& sequence = sequences[static_cast<size_t>(chosen[i])];
@@ -211,7 +227,8 @@ struct Generator::State {
     }
     for (const int32_t number : under_way) {
       const Sequence& s = sequences[static_cast<size_t>(number)];
-      builder.add_token(*s.prompts, {number, s.tokens.back(), s.last_segment, s.begin, static_cast<int64_t>(s.tokens.size()) - 1});
+      builder.add_token(*s.prompts,
+                        {number, s.tokens.back(), s.last_segment, s.begin, static_cast<int64_t>(s.tokens.size()) - 1});
     }
     if (builder.empty()) return false;
     StepTree::Readers readers;
@@ -224,7 +241,8 @@ struct Generator::State {
     // From here on nothing may be left half done, so nothing is cancelled.
     logits->for_each_row(hidden, Control(), [&](int64_t row, std::span<const float> numbers) {
       const auto at = static_cast<size_t>(row);
-      for (int32_t i = readers.begins[at]; i < readers.begins[at + 1]; ++i) choose(readers.sequences[static_cast<size_t>(i)], numbers);
+      for (int32_t i = readers.begins[at]; i < readers.begins[at + 1]; ++i)
+        choose(readers.sequences[static_cast<size_t>(i)], numbers);
     });
     return true;
   }
@@ -234,25 +252,31 @@ struct Generator::State {
     if (sequence.finish != Finish::running) return;
     const auto step_number = static_cast<int64_t>(sequence.tokens.size());
     if (options.on_logits) options.on_logits(number, step_number, numbers);
-    const int64_t stream = options.sequence_numbers.empty() ? number : options.sequence_numbers[static_cast<size_t>(number)];
+    const int64_t stream =
+        options.sequence_numbers.empty() ? number : options.sequence_numbers[static_cast<size_t>(number)];
     const int32_t token = next_token(numbers, options.sampling, stream, step_number);
-    if (std::find(options.stop_tokens.begin(), options.stop_tokens.end(), token) != options.stop_tokens.end()) return end(number, Finish::stop_token);
+    if (std::find(options.stop_tokens.begin(), options.stop_tokens.end(), token) != options.stop_tokens.end())
+      return end(number, Finish::stop_token);
     sequence.tokens.push_back(token);
     if (static_cast<int64_t>(sequence.tokens.size()) == sequence.max_new_tokens) return end(number, Finish::length);
     if (step_number == 0) under_way.push_back(number);
   }
 
   bool done() const {
-    return std::all_of(sequences.begin(), sequences.end(), [](const Sequence& s) { return s.finish != Finish::running; });
+    return std::all_of(sequences.begin(), sequences.end(),
+                       [](const Sequence& s) { return s.finish != Finish::running; });
   }
   bool delivered() const {
-    return std::all_of(sequences.begin(), sequences.end(), [](const Sequence& s) { return s.delivered == s.tokens.size(); });
+    return std::all_of(sequences.begin(), sequences.end(),
+                       [](const Sequence& s) { return s.delivered == s.tokens.size(); });
   }
 
   Advanced deliver() {
     Advanced result;
     for (Sequence& sequence : sequences) {
-      result.tokens.insert(result.tokens.end(), sequence.tokens.begin() + static_cast<std::ptrdiff_t>(sequence.delivered), sequence.tokens.end());
+      result.tokens.insert(result.tokens.end(),
+                           sequence.tokens.begin() + static_cast<std::ptrdiff_t>(sequence.delivered),
+                           sequence.tokens.end());
       result.counts.push_back(static_cast<int32_t>(sequence.tokens.size() - sequence.delivered));
       result.finished.push_back(static_cast<uint8_t>(sequence.finish));
       sequence.delivered = sequence.tokens.size();
@@ -276,14 +300,16 @@ Generator::Advanced Generator::advance(int64_t steps, std::span<const int32_t> s
   if (steps < 1) fail("advance was asked for ", steps, " steps; it must be at least 1.");
   if (s.done() && s.delivered()) fail("All prompts of this generation have ended: there is nothing left to generate.");
   for (const int32_t number : stop) {
-    if (number < 0 || number >= static_cast<int32_t>(s.sequences.size())) fail("advance was told to stop prompt ", number, ", but there are prompts 0 to ", s.sequences.size() - 1, ".");
+    if (number < 0 || number >= static_cast<int32_t>(s.sequences.size()))
+      fail("advance was told to stop prompt ", number, ", but there are prompts 0 to ", s.sequences.size() - 1, ".");
   }
   for (const int32_t number : stop) {
     if (s.sequences[static_cast<size_t>(number)].finish == Finish::running) s.end(number, Finish::by_caller);
   }
   try {
     for (int64_t step = 0; step < steps && s.step(control); ++step) {
-      const auto ended = std::count_if(s.sequences.begin(), s.sequences.end(), [](const Sequence& q) { return q.finish != Finish::running; });
+      const auto ended = std::count_if(s.sequences.begin(), s.sequences.end(),
+                                       [](const Sequence& q) { return q.finish != Finish::running; });
       control.report(ended, static_cast<int64_t>(s.sequences.size()), s.computed_tokens);
     }
   } catch (const Cancelled&) {

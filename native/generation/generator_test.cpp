@@ -20,7 +20,8 @@ TEST_CASE("generation: transformers' greedy tokens and logits, with a vocabulary
   }
 }
 
-// The logits of a step are those of one forward pass over the prompt and all tokens so far, without any cache, to the bit.
+// The logits of a step are those of one forward pass over the prompt and all tokens so far, without any cache, to the
+// bit.
 TEST_CASE("generation: with a cache every family's logits are those of whole sequences") {
   for (const std::string& family : kDecoderFamilies) {
     CAPTURE(family);
@@ -29,9 +30,12 @@ TEST_CASE("generation: with a cache every family's logits are those of whole seq
     const Generated found = generate(*model, prompts, {});
     OwnedSamples whole;
     for (size_t i = 0; i < found.tokens.size(); ++i) {
-      const std::vector<int32_t> prompt(prompts.tokens.begin() + prompts.offsets[i], prompts.tokens.begin() + prompts.offsets[i + 1]);
+      const std::vector<int32_t> prompt(prompts.tokens.begin() + prompts.offsets[i],
+                                        prompts.tokens.begin() + prompts.offsets[i + 1]);
       REQUIRE(found.tokens[i].size() == 10);
-      for (int64_t step = 0; step < 10; ++step) whole.add(joined(prompt, {found.tokens[i].begin(), found.tokens[i].begin() + step}), static_cast<int32_t>(10 * i) + static_cast<int32_t>(step));
+      for (int64_t step = 0; step < 10; ++step)
+        whole.add(joined(prompt, {found.tokens[i].begin(), found.tokens[i].begin() + step}),
+                  static_cast<int32_t>(10 * i) + static_cast<int32_t>(step));
     }
     const int64_t vocabulary = model->architecture().vocab_size;
     const NextTokens exact = NextTokenReader(*model, 8192).read(whole.view(), vocabulary, Control());
@@ -54,7 +58,8 @@ TEST_CASE("generation: a sequence's bits do not depend on company, room, chunks 
       const CausalFolder folder(causal_config(family));
       const auto model = folder.load(cpu_backend(1));
       const OwnedSamples prompts = mixed_prompts();
-      GenerationOptions options{.sampling = {.temperature = temperature, .top_k = 20, .top_p = 0.95, .seed = 11}, .sequence_numbers = {3, 1, 4, 1, 5, 9, 2}};
+      GenerationOptions options{.sampling = {.temperature = temperature, .top_k = 20, .top_p = 0.95, .seed = 11},
+                                .sequence_numbers = {3, 1, 4, 1, 5, 9, 2}};
       const Generated together = generate(*model, prompts, options);
       // Equal prompts with equal sequence numbers are one sequence.
       CHECK(together.tokens[1] == together.tokens[3]);
@@ -82,10 +87,12 @@ TEST_CASE("generation: a sequence's bits do not depend on company, room, chunks 
 
 TEST_CASE("generation: 16-bit weights kept as stored give the bits of the same weights in float32") {
   const CausalFolder folder(causal_config("qwen2"), DType::bfloat16);
-  check_same(generate(*folder.load(cpu_backend(2), DType::float32, true), mixed_prompts(), {}), generate(*folder.load(cpu_backend(2)), mixed_prompts(), {}));
+  check_same(generate(*folder.load(cpu_backend(2), DType::float32, true), mixed_prompts(), {}),
+             generate(*folder.load(cpu_backend(2)), mixed_prompts(), {}));
 }
 
-TEST_CASE("generation: stop tokens, lengths of each prompt, the end of the positions, and prompts that the caller ends") {
+TEST_CASE(
+    "generation: stop tokens, lengths of each prompt, the end of the positions, and prompts that the caller ends") {
   const auto model = CausalFolder(causal_config("llama")).load(cpu_backend(1));
   const OwnedSamples prompts = mixed_prompts();
   const Generated free = generate(*model, prompts, {}, 12);
@@ -126,9 +133,11 @@ TEST_CASE("generation: ended sequences make room in a cache for one prompt at a 
   const auto model = CausalFolder(causal_config("mistral")).load(cpu_backend(2));
   const OwnedSamples prompts = mixed_prompts();
   int64_t largest = 0;
-  for (size_t i = 0; i + 1 < prompts.offsets.size(); ++i) largest = std::max<int64_t>(largest, prompts.offsets[i + 1] - prompts.offsets[i] + 9);
+  for (size_t i = 0; i + 1 < prompts.offsets.size(); ++i)
+    largest = std::max<int64_t>(largest, prompts.offsets[i + 1] - prompts.offsets[i] + 9);
   check_same(generate(*model, prompts, {.cache_tokens = largest}), generate(*model, prompts, {}));
-  check_refused(refusal([&] { generate(*model, prompts, {.cache_tokens = largest - 1}); }), {"cache_tokens", "prompt 1", std::to_string(largest)});
+  check_refused(refusal([&] { generate(*model, prompts, {.cache_tokens = largest - 1}); }),
+                {"cache_tokens", "prompt 1", std::to_string(largest)});
 }
 
 TEST_CASE("generation: what is cancelled goes on where it stopped and loses nothing") {
@@ -153,7 +162,9 @@ TEST_CASE("generation: what is cancelled goes on where it stopped and loses noth
 TEST_CASE("generation: prompts and options that do not fit are refused by name") {
   const auto model = CausalFolder(causal_config("llama")).load(cpu_backend(1));
   const OwnedSamples prompts = only(mixed_prompts(), 0);
-  const auto refused = [&](GenerationOptions options, const OwnedSamples& samples) { return refusal([&] { Generator(*model, samples.view(), std::move(options)); }); };
+  const auto refused = [&](GenerationOptions options, const OwnedSamples& samples) {
+    return refusal([&] { Generator(*model, samples.view(), std::move(options)); });
+  };
   check_refused(refused({}, prompts), {"max_new_tokens", "0 entries", "1 prompts"});
   check_refused(refused({.max_new_tokens = {0}}, prompts), {"max_new_tokens of prompt 0", "at least 1"});
   check_refused(refused({.sampling = {.top_p = 2}, .max_new_tokens = {1}}, prompts), {"top_p"});

@@ -15,14 +15,16 @@ class Logits {
  public:
   // At most `rows` rows will be asked for at a time. The model outlives this.
   Logits(const model::CausalModel& model, int64_t rows);
-  // Calls visit(row, logits) for each row of `hidden` (as Decoder::forward_hidden leaves them), in order: logits [vocab_size] in
-  // float32 = hidden . vocabulary^T, soft-capped where the model asks for it. Throws Error where one is not finite.
-  void for_each_row(const Tensor& hidden, const Control& control, const std::function<void(int64_t, std::span<const float>)>& visit);
+  // Calls visit(row, logits) for each row of `hidden` (as Decoder::forward_hidden leaves them), in order: logits
+  // [vocab_size] in float32 = hidden . vocabulary^T, soft-capped where the model asks for it. Throws Error where one is
+  // not finite.
+  void for_each_row(const Tensor& hidden, const Control& control,
+                    const std::function<void(int64_t, std::span<const float>)>& visit);
 
  private:
   const model::CausalModel& model_;
   std::unique_ptr<Buffer> memory_;
-  Tensor device_logits_;      // [rows of a piece, vocab_size] in the backend's memory
+  Tensor device_logits_;  // [rows of a piece, vocab_size] in the backend's memory
   std::vector<float> host_;
 };
 

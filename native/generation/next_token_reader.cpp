@@ -20,10 +20,12 @@ execution::SessionOptions session_options(const model::CausalModel& model, int64
 
 int64_t NextTokenReader::planned_bytes(const model::CausalModel& model, int64_t micro_batch_tokens) {
   const auto& architecture = model.architecture();
-  const int64_t longest = std::min(kPlannedPath, std::max(model::body_of(architecture).least_path, architecture.max_position_embeddings));
+  const int64_t longest =
+      std::min(kPlannedPath, std::max(model::body_of(architecture).least_path, architecture.max_position_embeddings));
   MemoryPlan plan;
-  execution::Session::plan(architecture, session_options(model, micro_batch_tokens), model.precision(), longest,
-                           [&](const WorkspaceRequest& request) { return model.backend().operations().workspace_bytes(request); }, plan);
+  execution::Session::plan(
+      architecture, session_options(model, micro_batch_tokens), model.precision(), longest,
+      [&](const WorkspaceRequest& request) { return model.backend().operations().workspace_bytes(request); }, plan);
   return plan.total();
 }
 
@@ -33,7 +35,8 @@ struct NextTokenReader::State {
   std::unique_ptr<Logits> logits;
   int64_t logits_rows = 0;
 
-  State(const model::CausalModel& m, int64_t micro_batch_tokens) : model(m), session(m, session_options(m, micro_batch_tokens)) {}
+  State(const model::CausalModel& m, int64_t micro_batch_tokens)
+      : model(m), session(m, session_options(m, micro_batch_tokens)) {}
 
   void prepare(const Samples& prompts) {
     const int64_t rows = session.network_for(prompts).capacity().rewards;
@@ -43,16 +46,19 @@ struct NextTokenReader::State {
   }
 };
 
-NextTokenReader::NextTokenReader(const model::CausalModel& model, int64_t micro_batch_tokens) : state_(new State(model, micro_batch_tokens)) {}
+NextTokenReader::NextTokenReader(const model::CausalModel& model, int64_t micro_batch_tokens)
+    : state_(new State(model, micro_batch_tokens)) {}
 NextTokenReader::~NextTokenReader() = default;
 
 NextTokens NextTokenReader::read(const Samples& prompts, int64_t count, const Control& control) {
   const auto& architecture = state_->model.architecture();
   execution::Session& session = state_->session;
   session.check(prompts);
-  if (count < 1 || count > architecture.vocab_size) fail("count is ", count, "; it must be from 1 to the vocabulary's ", architecture.vocab_size, " tokens.");
+  if (count < 1 || count > architecture.vocab_size)
+    fail("count is ", count, "; it must be from 1 to the vocabulary's ", architecture.vocab_size, " tokens.");
   state_->prepare(prompts);
-  NextTokens result{std::vector<int32_t>(static_cast<size_t>(prompts.count() * count)), std::vector<float>(static_cast<size_t>(prompts.count() * count))};
+  NextTokens result{std::vector<int32_t>(static_cast<size_t>(prompts.count() * count)),
+                    std::vector<float>(static_cast<size_t>(prompts.count() * count))};
   int64_t done = 0, tokens = 0;
   for (const auto& chosen : session.micro_batches(prompts)) {
     const PackedTree tree = session.pack(prompts, chosen, TokenOrder::none);

@@ -1,4 +1,5 @@
-// The likeliest next tokens of prompts: one forward pass, nothing generated. For judging by the probabilities of letters.
+// The likeliest next tokens of prompts: one forward pass, nothing generated. For judging by the probabilities of
+// letters.
 #pragma once
 
 #include <memory>
@@ -18,7 +19,8 @@ struct NextTokens {
 template <class Visitor>
 void describe(Visitor& visit, NextTokens& tokens) {
   visit("ids", tokens.ids, "`count` ids per prompt, the likeliest first, of equals the lower ids.");
-  visit("logProbabilities", tokens.log_probabilities, "Natural logarithms of their probabilities over the whole vocabulary.");
+  visit("logProbabilities", tokens.log_probabilities,
+        "Natural logarithms of their probabilities over the whole vocabulary.");
 }
 
 class NextTokenReader {
@@ -28,8 +30,9 @@ class NextTokenReader {
   ~NextTokenReader();
   // What a reader for such micro-batches takes beside the weights, with prompts of up to 8192 tokens.
   static int64_t planned_bytes(const model::CausalModel& model, int64_t micro_batch_tokens);
-  // The `count` likeliest tokens of each prompt. On the CPU a prompt's numbers are the same bits whatever else is in the call. Throws
-  // Error for ids outside the vocabulary, empty prompts and a count outside 1 … vocab_size; Cancelled when cancelled.
+  // The `count` likeliest tokens of each prompt. On the CPU a prompt's numbers are the same bits whatever else is in
+  // the call. Throws Error for ids outside the vocabulary, empty prompts and a count outside 1 … vocab_size; Cancelled
+  // when cancelled.
   NextTokens read(const Samples& prompts, int64_t count, const Control& control);
 
  private:

@@ -13,7 +13,8 @@ class RowAllocator {
     if (rows > 0) free_[0] = rows;
   }
 
-  // The first row of `count` consecutive ones, now taken; nothing where no run is long enough. 0 rows are to be had always.
+  // The first row of `count` consecutive ones, now taken; nothing where no run is long enough. 0 rows are to be had
+  // always.
   std::optional<int64_t> take(int64_t count) {
     if (count == 0) return 0;
     for (auto run = free_.begin(); run != free_.end(); ++run) {

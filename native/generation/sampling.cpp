@@ -39,7 +39,9 @@ std::vector<int32_t> top_k_ids(std::span<const float> logits, int64_t k) {
 
 // Keeps the likeliest candidates until their mass reaches p. Few are taken from many, so a heap and no sort.
 std::vector<Candidate> top_p_candidates(std::vector<Candidate> all, double p) {
-  const auto less_likely = [](const Candidate& a, const Candidate& b) { return a.probability < b.probability || (a.probability == b.probability && a.id > b.id); };
+  const auto less_likely = [](const Candidate& a, const Candidate& b) {
+    return a.probability < b.probability || (a.probability == b.probability && a.id > b.id);
+  };
   std::make_heap(all.begin(), all.end(), less_likely);
   std::vector<Candidate> kept;
   for (double mass = 0; !all.empty() && (kept.empty() || mass < p);) {
@@ -61,19 +63,24 @@ void normalise(std::vector<Candidate>& candidates) {
 }  // namespace
 
 void check_sampling(const SamplingOptions& options) {
-  if (!(options.temperature >= 0) || !std::isfinite(options.temperature)) fail("temperature is ", options.temperature, "; it must be 0 (greedy) or above.");
+  if (!(options.temperature >= 0) || !std::isfinite(options.temperature))
+    fail("temperature is ", options.temperature, "; it must be 0 (greedy) or above.");
   if (options.top_k < 0) fail("top_k is ", options.top_k, "; it must be 0 (off) or above.");
-  if (!(options.top_p > 0 && options.top_p <= 1)) fail("top_p is ", options.top_p, "; it must be above 0 and at most 1 (off).");
+  if (!(options.top_p > 0 && options.top_p <= 1))
+    fail("top_p is ", options.top_p, "; it must be above 0 and at most 1 (off).");
 }
 
-int32_t likeliest(std::span<const float> logits) { return static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin()); }
+int32_t likeliest(std::span<const float> logits) {
+  return static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+}
 
 std::vector<Candidate> candidates(std::span<const float> logits, const SamplingOptions& options) {
   const std::vector<int32_t> ids = top_k_ids(logits, options.top_k);
   const double highest = *std::max_element(logits.begin(), logits.end());
   std::vector<Candidate> kept;
   kept.reserve(ids.size());
-  for (const int32_t id : ids) kept.push_back({id, std::exp((logits[static_cast<size_t>(id)] - highest) / options.temperature)});
+  for (const int32_t id : ids)
+    kept.push_back({id, std::exp((logits[static_cast<size_t>(id)] - highest) / options.temperature)});
   normalise(kept);
   if (options.top_p < 1) {
     kept = top_p_candidates(std::move(kept), options.top_p);
@@ -94,7 +101,8 @@ int32_t next_token(std::span<const float> logits, const SamplingOptions& options
     mass += candidate.probability;
     if (mass >= drawn) return candidate.id;
   }
-  return std::find_if(kept.rbegin(), kept.rend(), [](const Candidate& c) { return c.probability > 0; })->id;  // rounding left a gap before 1
+  return std::find_if(kept.rbegin(), kept.rend(), [](const Candidate& c) { return c.probability > 0; })
+      ->id;  // rounding left a gap before 1
 }
 
 double log_sum_exp(std::span<const float> logits) {
@@ -110,7 +118,8 @@ std::vector<std::pair<int32_t, float>> likeliest_tokens(std::span<const float> l
   std::partial_sort(ids.begin(), end, ids.end(), by_logit(logits));
   const double total = log_sum_exp(logits);
   std::vector<std::pair<int32_t, float>> best;
-  for (auto id = ids.begin(); id != end; ++id) best.emplace_back(*id, static_cast<float>(logits[static_cast<size_t>(*id)] - total));
+  for (auto id = ids.begin(); id != end; ++id)
+    best.emplace_back(*id, static_cast<float>(logits[static_cast<size_t>(*id)] - total));
   return best;
 }
 

@@ -1,9 +1,10 @@
 // Choosing the next token from its logits.
 //
-// Temperature 0: the likeliest token, the lowest id of equals. Otherwise one draw from softmax(logits / temperature) after two
-// filters, in the order of transformers' warpers: top-k keeps the tokens whose logit is at least the k-th largest (equals of it
-// too), top-p of those the smallest set of the likeliest whose mass reaches p (of equals the lower ids; at least one token).
-// Sources: Fan et al. 2018 (arXiv 1805.04833) for top-k, Holtzman et al. 2020 (arXiv 1904.09751) for top-p.
+// Temperature 0: the likeliest token, the lowest id of equals. Otherwise one draw from softmax(logits / temperature)
+// after two filters, in the order of transformers' warpers: top-k keeps the tokens whose logit is at least the k-th
+// largest (equals of it too), top-p of those the smallest set of the likeliest whose mass reaches p (of equals the
+// lower ids; at least one token). Sources: Fan et al. 2018 (arXiv 1805.04833) for top-k, Holtzman et al. 2020 (arXiv
+// 1904.09751) for top-p.
 #pragma once
 
 #include "core/description.h"
@@ -44,8 +45,8 @@ std::vector<Candidate> candidates(std::span<const float> logits, const SamplingO
 // The id of the largest logit, the lowest of equals.
 int32_t likeliest(std::span<const float> logits);
 
-// The token of step `step` (0 for the first new token) of sequence number `sequence`: its random number is a function of (seed,
-// sequence, step) alone, so that it does not depend on what else is generated.
+// The token of step `step` (0 for the first new token) of sequence number `sequence`: its random number is a function
+// of (seed, sequence, step) alone, so that it does not depend on what else is generated.
 int32_t next_token(std::span<const float> logits, const SamplingOptions& options, int64_t sequence, int64_t step);
 
 // log sum_j exp(logits_j), in float64.

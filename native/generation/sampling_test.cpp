@@ -28,7 +28,8 @@ TEST_CASE("sampling: the kept tokens and their probabilities are those of transf
     std::vector<int32_t> ids;
     for (const Candidate& candidate : kept) ids.push_back(candidate.id);
     REQUIRE(ids == entry["ids"].get<std::vector<int32_t>>());
-    for (size_t i = 0; i < kept.size(); ++i) CHECK(kept[i].probability == doctest::Approx(entry["probabilities"][i].get<double>()).epsilon(1e-12));
+    for (size_t i = 0; i < kept.size(); ++i)
+      CHECK(kept[i].probability == doctest::Approx(entry["probabilities"][i].get<double>()).epsilon(1e-12));
   }
 }
 
@@ -62,14 +63,16 @@ TEST_CASE("sampling: tokens come as often as their probabilities say, by seed, s
   // Chi square, whose 99.99 % quantile for 11 degrees of freedom is 39.
   double chi_square = 0;
   constexpr double kDraws = kSequences * kSteps;
-  for (const auto& [id, probability] : kept) chi_square += std::pow(static_cast<double>(counts[id]) - kDraws * probability, 2) / (kDraws * probability);
+  for (const auto& [id, probability] : kept)
+    chi_square += std::pow(static_cast<double>(counts[id]) - kDraws * probability, 2) / (kDraws * probability);
   CHECK(counts.size() == kept.size());
   CHECK(chi_square < 39);
   CHECK(next_token(logits, options, 7, 3) == drawn[7 * kSteps + 3]);
   // Neighbours in sequence, step and seed draw for themselves: two independent draws agree as often as sum p^2.
   double same = 0, expected = 0;
   for (const auto& [id, probability] : kept) expected += probability * probability;
-  for (size_t i = 0; i + static_cast<size_t>(kSteps) < drawn.size(); ++i) same += drawn[i] == drawn[i + static_cast<size_t>(kSteps)];
+  for (size_t i = 0; i + static_cast<size_t>(kSteps) < drawn.size(); ++i)
+    same += drawn[i] == drawn[i + static_cast<size_t>(kSteps)];
   CHECK(same / (kDraws - kSteps) == doctest::Approx(expected).epsilon(0.05));
   same = 0;
   for (size_t i = 0; i + 1 < drawn.size(); ++i) same += drawn[i] == drawn[i + 1];

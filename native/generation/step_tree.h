@@ -18,8 +18,8 @@ struct CachedPrompts {
   int64_t users = 0;     // sequences that have not ended
 };
 
-// A sequence's new token: `length` tokens of the sequence are in the cache from row `begin` on, behind segment `last_segment` of its
-// prompt, and this one comes after them.
+// A sequence's new token: `length` tokens of the sequence are in the cache from row `begin` on, behind segment
+// `last_segment` of its prompt, and this one comes after them.
 struct SequenceToken {
   int32_t sequence;
   int32_t token;
@@ -39,7 +39,8 @@ class StepTree {
     }
     for (size_t r = 0; r < prompts.tree.samples.size(); ++r) {
       const int64_t row = prompts.tree.reward_rows[static_cast<size_t>(prompts.tree.reward_index[r])];
-      if (row >= prompts.computed && row < to) readers_.push_back({static_cast<int32_t>(prompts.begin + row), prompts.tree.samples[r]});
+      if (row >= prompts.computed && row < to)
+        readers_.push_back({static_cast<int32_t>(prompts.begin + row), prompts.tree.samples[r]});
     }
   }
 
@@ -54,7 +55,8 @@ class StepTree {
 
   bool empty() const { return new_.empty(); }
 
-  // Who reads a row of the logits: `sequences` (prompt numbers) of entry `u` of reward_rows are readers[begins[u] … begins[u + 1]).
+  // Who reads a row of the logits: `sequences` (prompt numbers) of entry `u` of reward_rows are readers[begins[u] …
+  // begins[u + 1]).
   struct Readers {
     std::vector<int32_t> sequences, begins;
   };
@@ -90,7 +92,8 @@ class StepTree {
   };
 
   void read_row(int32_t cache_row) {
-    const auto at = std::lower_bound(tree_.cache_rows.begin(), tree_.cache_rows.end(), cache_row) - tree_.cache_rows.begin();
+    const auto at =
+        std::lower_bound(tree_.cache_rows.begin(), tree_.cache_rows.end(), cache_row) - tree_.cache_rows.begin();
     tree_.reward_cache_rows.push_back(cache_row);
     tree_.reward_rows.push_back(static_cast<int32_t>(at));
     tree_.reward_positions.push_back(tree_.positions[static_cast<size_t>(at)]);

@@ -1,4 +1,5 @@
-// The scorer on a device: it keeps one micro-batch ahead, so that the device is left without work at the end of a call alone.
+// The scorer on a device: it keeps one micro-batch ahead, so that the device is left without work at the end of a call
+// alone.
 #include "inference/scorer.h"
 #include "model/heads/head_check.h"
 #include "testing/encoder_check.h"
@@ -35,7 +36,8 @@ TEST_CASE("cuda scorer: cancelled in the middle, it leaves no download behind") 
   CHECK(scorer.score(samples.view(), Control()).rewards == expected);
 }
 
-TEST_CASE("cuda scorer: progress comes in order and ends with all samples; a reward that is not finite names its sample") {
+TEST_CASE(
+    "cuda scorer: progress comes in order and ends with all samples; a reward that is not finite names its sample") {
   const SmallModel folder;
   const auto model = load_model(folder.folder(), {.backend = device_backend()});
   const Tensor embedding = model->parameters().tensors().embedding;
@@ -54,7 +56,8 @@ TEST_CASE("cuda scorer: progress comes in order and ends with all samples; a rew
   CHECK(seen == std::vector<int64_t>{1, 2, 3, 4, 5, 6});
   OwnedSamples spoilt = samples;
   spoilt.tokens[3 * 6] = 39;
-  check_refused(refusal([&] { scorer.score(spoilt.view(), Control()); }), {"The reward of sample 3 of the batch is not finite"});
+  check_refused(refusal([&] { scorer.score(spoilt.view(), Control()); }),
+                {"The reward of sample 3 of the batch is not finite"});
   CHECK(scorer.score(samples.view(), Control()).rewards == expected);
 }
 
@@ -84,7 +87,9 @@ std::vector<float> without_idling(Scorer& scorer, const Samples& samples) {
   return rewards;
 }
 
-TEST_CASE("cuda scorer: of six micro-batches the device idles after the last alone, whatever the head, and rewards keep their bits") {
+TEST_CASE(
+    "cuda scorer: of six micro-batches the device idles after the last alone, whatever the head, and rewards keep "
+    "their bits") {
   const SmallModel folder;
   const auto model = load_model(folder.folder(), {.backend = device_backend()});
   Scorer scorer(*model, {.micro_batch_tokens = kOneSample});
@@ -98,7 +103,8 @@ TEST_CASE("cuda scorer: heads of layers, their readouts and encoders keep a micr
     if (std::string(known.kind) == "linear") continue;
     CAPTURE(std::string(known.name));
     const HeadReference reference(known.name);
-    const auto model = model::RewardModel::load({.folder = reference.folder(), .reward_head = known.choice}, device_backend());
+    const auto model =
+        model::RewardModel::load({.folder = reference.folder(), .reward_head = known.choice}, device_backend());
     const auto batch = reference.batch(false, 0, 4);
     Scorer scorer(*model, {.micro_batch_tokens = 1});
     const auto expected = scorer.score(batch.view(), Control()).rewards;

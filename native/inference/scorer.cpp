@@ -13,17 +13,23 @@ namespace cheems::inference {
 namespace {
 
 execution::SessionOptions session_options(const ScorerOptions& options, int64_t widest_head = 0) {
-  return {.micro_batch_tokens = options.micro_batch_tokens, .share_prompts = options.share_prompts, .widest_head = widest_head};
+  return {.micro_batch_tokens = options.micro_batch_tokens,
+          .share_prompts = options.share_prompts,
+          .widest_head = widest_head};
 }
 
 void check_readouts_fit(const Samples& samples, const model::HeadFacts& head) {
   if (head.readout == model::Readout::last_token) {
-    if (!samples.readout_offsets.empty()) fail("The model's head (", head.kind, ") reads the last token of each sample; no readouts are to be given.");
+    if (!samples.readout_offsets.empty())
+      fail("The model's head (", head.kind, ") reads the last token of each sample; no readouts are to be given.");
     return;
   }
-  if (samples.readout_offsets.empty()) fail("The model's head (", head.kind, ") reads more than the last token of each sample: say which (readouts).");
+  if (samples.readout_offsets.empty())
+    fail("The model's head (", head.kind, ") reads more than the last token of each sample: say which (readouts).");
   for (int32_t s = 0; s < samples.count(); ++s) {
-    if (head.readout == model::Readout::prompt_and_last && samples.readouts_of(s) != 2) fail("Sample ", s, " of the batch has ", samples.readouts_of(s), " readouts; the model's head reads two, the gate's place in the prompt and the last token.");
+    if (head.readout == model::Readout::prompt_and_last && samples.readouts_of(s) != 2)
+      fail("Sample ", s, " of the batch has ", samples.readouts_of(s),
+           " readouts; the model's head reads two, the gate's place in the prompt and the last token.");
   }
 }
 
@@ -41,7 +47,8 @@ struct Scorer::State {
   model::RewardModel& model;
   execution::Session session;
 
-  State(model::RewardModel& m, const ScorerOptions& options) : model(m), session(m, session_options(options, m.reward_head().widest())) {}
+  State(model::RewardModel& m, const ScorerOptions& options)
+      : model(m), session(m, session_options(options, m.reward_head().widest())) {}
 
   // Puts the micro-batch on the backend, up to the download of what its rewards are made of.
   void launch(MicroBatch& batch, const Control& control) {
@@ -59,11 +66,13 @@ struct Scorer::State {
     for (size_t readout = 0; readout < batch.tree.samples.size();) {
       const int32_t sample = batch.tree.samples[readout];
       const auto readouts = static_cast<size_t>(samples.readouts_of(sample)), count = every_step ? readouts : 1;
-      const size_t to = every_step ? static_cast<size_t>(samples.readout_offsets[static_cast<size_t>(sample)]) : static_cast<size_t>(sample);
+      const size_t to = every_step ? static_cast<size_t>(samples.readout_offsets[static_cast<size_t>(sample)])
+                                   : static_cast<size_t>(sample);
       for (size_t i = 0; i < count; ++i, ++reward) {
         if (!std::isfinite(rewards[reward])) {
           model.parameters().check_mapped_finite();
-          fail("The reward of sample ", sample, " of the batch is not finite: the model's weights overflow float32. Check the model folder.");
+          fail("The reward of sample ", sample,
+               " of the batch is not finite: the model's weights overflow float32. Check the model folder.");
         }
         all[to + i] = rewards[reward];
       }
@@ -85,7 +94,8 @@ Scorer::Result Scorer::score(const Samples& samples, const Control& control) {
   result.rewards.resize(every_step ? samples.readouts.size() : static_cast<size_t>(samples.count()));
   Backend& backend = state_->model.backend();
   int64_t done = 0;
-  std::deque<MicroBatch> under_way;  // one computing, one behind it: the device never waits for the host to pack and launch
+  std::deque<MicroBatch>
+      under_way;  // one computing, one behind it: the device never waits for the host to pack and launch
   const FinishAtEnd finish(backend);
   const auto collect_first = [&] {
     MicroBatch& first = under_way.front();
@@ -110,7 +120,8 @@ Scorer::Result Scorer::score(const Samples& samples, const Control& control) {
   return result;
 }
 
-void Scorer::plan(const model::Architecture& architecture, const ScorerOptions& options, DType precision, int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan) {
+void Scorer::plan(const model::Architecture& architecture, const ScorerOptions& options, DType precision,
+                  int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan) {
   execution::Session::plan(architecture, session_options(options), precision, longest_sample, workspace_bytes, plan);
 }
 

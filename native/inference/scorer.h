@@ -20,7 +20,8 @@ struct ScorerOptions {
 
 template <class Visitor>
 void describe(Visitor& visit, ScorerOptions& options) {
-  visit("microBatchTokens", options.micro_batch_tokens, "Tokens computed at once: memory, never the result.", {.least = 1});
+  visit("microBatchTokens", options.micro_batch_tokens, "Tokens computed at once: memory, never the result.",
+        {.least = 1});
   visit("sharePrompts", options.share_prompts, "Compute what samples of one prompt have in common once.");
 }
 
@@ -29,22 +30,25 @@ class Scorer {
   Scorer(model::RewardModel& model, const ScorerOptions& options);
   ~Scorer();
   struct Result {
-    std::vector<float> rewards;   // one a sample, in the order given; with Readout::every_step one a readout, sample after sample
+    std::vector<float>
+        rewards;  // one a sample, in the order given; with Readout::every_step one a readout, sample after sample
     int64_t computed_tokens = 0;  // after sharing prompts
 
     template <class Visitor>
     friend void describe(Visitor& visit, Result& result) {
-      visit("rewards", result.rewards, "One per sample; with the readout `every_step` one per readout, sample after sample.");
+      visit("rewards", result.rewards,
+            "One per sample; with the readout `every_step` one per readout, sample after sample.");
       visit("computedTokens", result.computed_tokens, "Tokens that were computed, each shared prompt counted once.");
     }
   };
-  // The samples' readouts must be those that the model's head asks for (RewardModel::head().readout): none for the last token alone.
-  // A sample's reward is the same bits whatever else is in the call. Throws Error for ids outside
-  // the vocabulary, empty samples and non-finite rewards (naming the sample), Cancelled when cancelled.
+  // The samples' readouts must be those that the model's head asks for (RewardModel::head().readout): none for the last
+  // token alone. A sample's reward is the same bits whatever else is in the call. Throws Error for ids outside the
+  // vocabulary, empty samples and non-finite rewards (naming the sample), Cancelled when cancelled.
   Result score(const Samples& samples, const Control& control);
 
   // What a Scorer for samples of at most `longest_sample` tokens takes beside the weights.
-  static void plan(const model::Architecture& architecture, const ScorerOptions& options, DType precision, int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan);
+  static void plan(const model::Architecture& architecture, const ScorerOptions& options, DType precision,
+                   int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan);
 
  private:
   struct State;

@@ -1,6 +1,6 @@
 // What a training step minimizes: a function of the rewards of a global batch and of what is known about them. A loss
-// runs on the backend, micro-batch by micro-batch, and gives the gradient of the rewards; everything below the rewards is
-// the same for all.
+// runs on the backend, micro-batch by micro-batch, and gives the gradient of the rewards; everything below the rewards
+// is the same for all.
 #pragma once
 
 #include <memory>
@@ -14,9 +14,9 @@ namespace cheems::losses {
 
 // A micro-batch's part of a global batch.
 struct LossInput {
-  double* sums;                              // [2] in the backend's memory: the comparisons' part and mean(reward^2), added to
-  Tensor d_rewards;                          // [1, R] overwritten
-  ConstTensor rewards;                       // [1, R]
+  double* sums;         // [2] in the backend's memory: the comparisons' part and mean(reward^2), added to
+  Tensor d_rewards;     // [1, R] overwritten
+  ConstTensor rewards;  // [1, R]
   std::span<const Comparison> comparisons;   // of indices into rewards
   int64_t total_comparisons, total_rewards;  // of the global batch, by which the parts are divided
 };

@@ -5,7 +5,9 @@ namespace {
 
 ExpertActivations take_experts(const Architecture& a, const ActivationCapacity& capacity, Arena& arena) {
   const int64_t rows = capacity.rows, k = a.experts_per_token;
-  const auto integers = [&](int64_t count) { return static_cast<int32_t*>(arena.floats(1, count).data); };  // as wide as a float
+  const auto integers = [&](int64_t count) {
+    return static_cast<int32_t*>(arena.floats(1, count).data);
+  };  // as wide as a float
   ExpertActivations experts;
   experts.logits = arena.floats(rows, a.num_experts);
   experts.weights = arena.floats(rows, k);
@@ -19,9 +21,13 @@ ExpertActivations take_experts(const Architecture& a, const ActivationCapacity& 
 
 }  // namespace
 
-LayerActivations Activations::take_layer(const Architecture& a, const ActivationCapacity& capacity, bool last, Arena& arena) const {
-  const int64_t rows = capacity.rows, queries = last ? capacity.rewards : rows, query = a.query_size(), key_value = a.key_value_size();
-  const auto take = [&](int64_t matrix_rows, int64_t columns) { return arena.matrix(matrix_rows, columns, capacity.dtype); };
+LayerActivations Activations::take_layer(const Architecture& a, const ActivationCapacity& capacity, bool last,
+                                         Arena& arena) const {
+  const int64_t rows = capacity.rows, queries = last ? capacity.rewards : rows, query = a.query_size(),
+                key_value = a.key_value_size();
+  const auto take = [&](int64_t matrix_rows, int64_t columns) {
+    return arena.matrix(matrix_rows, columns, capacity.dtype);
+  };
   LayerActivations layer;
   layer.inverse_rms_1 = arena.floats(1, rows);
   if (last) {
@@ -53,7 +59,9 @@ LayerActivations Activations::take_layer(const Architecture& a, const Activation
 
 Activations::Activations(const Architecture& a, const ActivationCapacity& capacity, Arena& arena) {
   const int64_t rows = capacity.rows, rewards = capacity.rewards, hidden = a.hidden_size;
-  const auto take = [&](int64_t matrix_rows, int64_t columns) { return arena.matrix(matrix_rows, columns, capacity.dtype); };
+  const auto take = [&](int64_t matrix_rows, int64_t columns) {
+    return arena.matrix(matrix_rows, columns, capacity.dtype);
+  };
   const bool keep_all = capacity.training && !capacity.checkpointing;
   // Without a need to keep them, all layers but the last share one set, and residuals two buffers in turn.
   const LayerActivations last = take_layer(a, capacity, true, arena);
@@ -102,7 +110,9 @@ LayerActivations Activations::layer(int64_t number, int64_t rows, int64_t reward
   LayerActivations layer = layers_[static_cast<size_t>(number)];
   const int64_t queries = number + 1 == static_cast<int64_t>(layers_.size()) ? reward_rows : rows;
   for (Tensor* tensor : {&layer.residual_in, &layer.k, &layer.v, &layer.k_turned, &layer.qkv}) tensor->rows = rows;
-  for (Tensor* tensor : {&layer.q, &layer.q_turned, &layer.context, &layer.log_sum_exp, &layer.residual_mid, &layer.attention_branch, &layer.mlp_branch, &layer.gate_up, &layer.residual_out}) tensor->rows = queries;
+  for (Tensor* tensor : {&layer.q, &layer.q_turned, &layer.context, &layer.log_sum_exp, &layer.residual_mid,
+                         &layer.attention_branch, &layer.mlp_branch, &layer.gate_up, &layer.residual_out})
+    tensor->rows = queries;
   layer.inverse_rms_1.columns = rows;
   for (Tensor* tensor : {&layer.inverse_rms_2, &layer.inverse_rms_3, &layer.inverse_rms_4}) tensor->columns = queries;
   return layer;

@@ -11,34 +11,36 @@ namespace cheems::model {
 
 // How large a batch may be, and how much of it is kept.
 struct ActivationCapacity {
-  int64_t rows = 0;          // token rows of a packed tree
-  int64_t rewards = 0;       // samples of a packed tree
-  int64_t longest_path = 0;  // tokens of the longest sample
-  int64_t widest_head = 0;   // columns of the widest layer of a reward head of several layers
-  bool training = false;     // keep every layer's activations for a backward pass
-  bool checkpointing = false;  // training: keep only each layer's input, compute the rest again
+  int64_t rows = 0;              // token rows of a packed tree
+  int64_t rewards = 0;           // samples of a packed tree
+  int64_t longest_path = 0;      // tokens of the longest sample
+  int64_t widest_head = 0;       // columns of the widest layer of a reward head of several layers
+  bool training = false;         // keep every layer's activations for a backward pass
+  bool checkpointing = false;    // training: keep only each layer's input, compute the rest again
   DType dtype = DType::float32;  // of the activations and their gradients, but for those marked float32 below
-  DType final_dtype = DType::float32;  // of final_normed: float32 for a reward head, the activations' before a vocabulary
+  DType final_dtype =
+      DType::float32;  // of final_normed: float32 for a reward head, the activations' before a vocabulary
 };
 
 // N token rows, Q queries: all rows, but in the last layer the reward rows alone.
 struct LayerActivations {
-  Tensor residual_in;    // [N, H]
-  Tensor inverse_rms_1;  // [1, N] float32
-  Tensor q, k, v;        // [Q, heads * size], [N, kv heads * size] twice: projections, turned by rope in place …
+  Tensor residual_in;         // [N, H]
+  Tensor inverse_rms_1;       // [1, N] float32
+  Tensor q, k, v;             // [Q, heads * size], [N, kv heads * size] twice: projections, turned by rope in place …
   Tensor q_turned, k_turned;  // … or, where heads are normalised, beside them; else the same views as q and k
-  Tensor qkv;            // [N, all]: q, k and v as one matrix; in the last layer k and v alone
-  Tensor context;        // [Q, heads * size]
-  Tensor log_sum_exp;    // [Q, heads] float32; absent without training
+  Tensor qkv;                 // [N, all]: q, k and v as one matrix; in the last layer k and v alone
+  Tensor context;             // [Q, heads * size]
+  Tensor log_sum_exp;         // [Q, heads] float32; absent without training
   Tensor attention_branch, inverse_rms_3;  // [Q, H], [1, Q] float32: the branch before its norm (branch_norms)
-  Tensor residual_mid;   // [Q, H] after attention
-  Tensor inverse_rms_2;  // [1, Q] float32
-  Tensor gate_up;        // [Q, 2 I]; the backward pass turns it into its own gradient
+  Tensor residual_mid;                     // [Q, H] after attention
+  Tensor inverse_rms_2;                    // [1, Q] float32
+  Tensor gate_up;                          // [Q, 2 I]; the backward pass turns it into its own gradient
   Tensor mlp_branch, inverse_rms_4;        // as of attention
-  Tensor residual_out;   // [Q, H]: the next layer's residual_in
+  Tensor residual_out;                     // [Q, H]: the next layer's residual_in
 };
 
-// What a layer with experts needs of its own, scratch of the forward pass, as ops/expert_routing describes it. k choices a token.
+// What a layer with experts needs of its own, scratch of the forward pass, as ops/expert_routing describes it. k
+// choices a token.
 struct ExpertActivations {
   Tensor logits;   // [Q, E] float32
   Tensor weights;  // [Q, k] float32
@@ -56,27 +58,28 @@ class Activations {
   ExpertActivations experts(int64_t queries) const;
 
   // Scratch of both directions, overwritten all the time. Cut them with first_rows().
-  Tensor normed;         // [N, H]: a norm's output, the input of a projection
-  Tensor mlp_in;         // [N, I]: the gated activation
+  Tensor normed;                        // [N, H]: a norm's output, the input of a projection
+  Tensor mlp_in;                        // [N, I]: the gated activation
   Tensor query_normed, query_residual;  // [U, H]: the last layer's reward rows
   // After the last layer, float32: 16-bit rewards would make false ties.
-  Tensor final_normed;       // [U, H] final_dtype
-  Tensor final_inverse_rms;  // [1, U]
-  Tensor rewards, d_rewards; // [1, R]
+  Tensor final_normed;        // [U, H] final_dtype
+  Tensor final_inverse_rms;   // [1, U]
+  Tensor rewards, d_rewards;  // [1, R]
   // Gradients, with training only.
-  Tensor d_residual;     // [N, H]
-  Tensor d_final_normed; // [U, H] float32
-  Tensor d_last;         // [U, H]: of the last layer's output
-  Tensor d_normed;       // [N, H]
-  Tensor d_branch;       // [N, H]: of a branch before its norm (branch_norms)
-  Tensor d_query_normed; // [U, H]
-  Tensor d_mlp_in;       // [N, I]
-  Tensor d_context;      // [N, heads * size]
-  Tensor d_qkv;          // [N, all]
-  Tensor d_query;        // [U, heads * size]
+  Tensor d_residual;      // [N, H]
+  Tensor d_final_normed;  // [U, H] float32
+  Tensor d_last;          // [U, H]: of the last layer's output
+  Tensor d_normed;        // [N, H]
+  Tensor d_branch;        // [N, H]: of a branch before its norm (branch_norms)
+  Tensor d_query_normed;  // [U, H]
+  Tensor d_mlp_in;        // [N, I]
+  Tensor d_context;       // [N, heads * size]
+  Tensor d_qkv;           // [N, all]
+  Tensor d_query;         // [U, heads * size]
 
  private:
-  LayerActivations take_layer(const Architecture& architecture, const ActivationCapacity& capacity, bool last, Arena& arena) const;
+  LayerActivations take_layer(const Architecture& architecture, const ActivationCapacity& capacity, bool last,
+                              Arena& arena) const;
   std::vector<LayerActivations> layers_;
   ExpertActivations experts_;
 };

@@ -12,7 +12,8 @@ std::unique_ptr<CausalModel> CausalModel::load(const LoadOptions& options, Backe
   model->architecture_ = RewardModel::read_architecture(options.folder);
   require_decoder(model->architecture_, "text generation");
   model->precision_ = activation_dtype(options.precision, backend);
-  const auto checkpoint = std::make_shared<const storage::Checkpoint>(open_weights(options.folder, model->architecture_));
+  const auto checkpoint =
+      std::make_shared<const storage::Checkpoint>(open_weights(options.folder, model->architecture_));
   const WeightReader reader(*checkpoint, model->architecture_);
   model->keeps_output_layer_ = model->architecture_.tied_embeddings && reader.has_output_layer_of_its_own();
   if (model->keeps_output_layer_) model->architecture_.tied_embeddings = false;
@@ -23,7 +24,8 @@ std::unique_ptr<CausalModel> CausalModel::load(const LoadOptions& options, Backe
     matrix_dtype = reader.common_matrix_dtype(stored);
     mapped = reader.mapped_matrices(stored, matrix_dtype);
   }
-  model->parameters_ = std::make_unique<Parameters>(model->architecture_, matrix_dtype, backend, ModelEnd::vocabulary, std::move(mapped), checkpoint);
+  model->parameters_ = std::make_unique<Parameters>(model->architecture_, matrix_dtype, backend, ModelEnd::vocabulary,
+                                                    std::move(mapped), checkpoint);
   const ParameterLayout& layout = model->parameters_->layout();
   reader.refuse_unknown_tensors(layout, {});
   for (const auto& parameter : layout.parameters()) {

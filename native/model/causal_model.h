@@ -9,8 +9,8 @@ namespace cheems::model {
 
 class CausalModel {
  public:
-  // Of LoadOptions, folder, precision and keep_16_bit count. Throws Error for a folder without lm_head.weight whose config.json
-  // does not tie it to the embedding.
+  // Of LoadOptions, folder, precision and keep_16_bit count. Throws Error for a folder without lm_head.weight whose
+  // config.json does not tie it to the embedding.
   static std::unique_ptr<CausalModel> load(const LoadOptions& options, Backend& backend);
 
   const Architecture& architecture() const { return architecture_; }

@@ -25,7 +25,8 @@ Loaded load(const SmallModel& folder, bool tied, const StoredTensors& tensors) {
   return {model->keeps_output_layer(), logits_of(*model, {1, 5, 9, 20, 33, 7})};
 }
 
-TEST_CASE("language model: an lm_head of its own is used although config.json ties it to the embedding, and is told of") {
+TEST_CASE(
+    "language model: an lm_head of its own is used although config.json ties it to the embedding, and is told of") {
   const SmallModel folder;
   StoredTensors tensors = folder.tensors();
   tensors.erase("score.weight");

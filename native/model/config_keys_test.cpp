@@ -15,7 +15,8 @@ using nlohmann::json;
 constexpr double kTolerance = 3e-5;
 
 // The weights of make_config_keys.py, `values` there.
-StoredTensor made_tensor(const std::string& name, const std::vector<int64_t>& shape, uint64_t seed, bool norms_add_one) {
+StoredTensor made_tensor(const std::string& name, const std::vector<int64_t>& shape, uint64_t seed,
+                         bool norms_add_one) {
   const auto mix = [](uint64_t x) {
     x += 0x9E3779B97F4A7C15;
     x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
@@ -62,14 +63,17 @@ void check_rewards(const SmallModel& folder, const json& samples, const json& ex
 }
 
 TEST_CASE("config.json: every edit of a key gives transformers' rewards, or is refused by the key's name") {
-  const json recorded = json::parse(std::ifstream(std::string(CHEEMS_SOURCE_DIRECTORY) + "/tests/reference/config_keys/config_keys.json"));
+  const json recorded = json::parse(
+      std::ifstream(std::string(CHEEMS_SOURCE_DIRECTORY) + "/tests/reference/config_keys/config_keys.json"));
   const SmallModel folder;
   size_t obeyed = 0, refused = 0;
   for (const json& family : recorded["families"]) {
     const json& config = family["config"];
     const auto name = config["model_type"].get<std::string>();
     StoredTensors tensors;
-    for (const auto& [tensor, shape] : family["tensors"].items()) tensors[tensor] = made_tensor(tensor, shape.get<std::vector<int64_t>>(), family["seed"], name.starts_with("gemma"));
+    for (const auto& [tensor, shape] : family["tensors"].items())
+      tensors[tensor] =
+          made_tensor(tensor, shape.get<std::vector<int64_t>>(), family["seed"], name.starts_with("gemma"));
     folder.write(tensors);
     folder.write_config(config);
     CAPTURE(name);

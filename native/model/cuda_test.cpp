@@ -1,5 +1,5 @@
-// DeBERTa v3 on the device: transformers' rewards in float32 within the CPU's tolerance; in bfloat16 an error of at most twice that of the
-// same mathematics in plain loops.
+// DeBERTa v3 on the device: transformers' rewards in float32 within the CPU's tolerance; in bfloat16 an error of at
+// most twice that of the same mathematics in plain loops.
 #include "testing/encoder_check.h"
 #include "testing/operation_check.h"
 
@@ -18,7 +18,8 @@ TEST_CASE("device: DeBERTa's rewards in bfloat16, and the same bits again") {
   const ReferenceModel reference(encoder_folder(), false);
   const EncoderCases cases = encoder_cases(reference);
   const auto run = [&](Backend& backend, DType precision, bool round_matrices = false) {
-    const auto loaded = load_model(reference.folder(), {.backend = backend, .precision = precision, .round_matrices = round_matrices});
+    const auto loaded =
+        load_model(reference.folder(), {.backend = backend, .precision = precision, .round_matrices = round_matrices});
     inference::Scorer scorer(*loaded, {});
     return scorer.score(cases.samples.view(), Control()).rewards;
   };

@@ -13,7 +13,8 @@ namespace {
 
 using namespace testing;
 
-TEST_CASE("relative positions: the buckets that transformers computes, mirrored, and rows that never ascend or skip one") {
+TEST_CASE(
+    "relative positions: the buckets that transformers computes, mirrored, and rows that never ascend or skip one") {
   const ReferenceModel reference(encoder_folder(), false);
   const auto arrays = reference.arrays();
   const auto* view = arrays.find("buckets");  // I64
@@ -45,12 +46,15 @@ TEST_CASE("deberta: a reward's bits depend on its sample alone, whatever the thr
   const ReferenceModel reference(encoder_folder(), false);
   const EncoderCases cases = encoder_cases(reference, 3);
   const auto expected = score_encoder(reference, cases.samples, {cpu_backend(1)});
-  for (const int threads : {2, 5}) CHECK(same_bits(score_encoder(reference, cases.samples, {cpu_backend(threads)}), expected));
-  for (const int64_t budget : {1, 64, 200}) CHECK(same_bits(score_encoder(reference, cases.samples, {cpu_backend(2), DType::float32, budget}), expected));
+  for (const int threads : {2, 5})
+    CHECK(same_bits(score_encoder(reference, cases.samples, {cpu_backend(threads)}), expected));
+  for (const int64_t budget : {1, 64, 200})
+    CHECK(same_bits(score_encoder(reference, cases.samples, {cpu_backend(2), DType::float32, budget}), expected));
   // One at a time, the last first; and all as responses to one prompt, which must not be shared.
   OwnedSamples grouped;
   for (size_t s = cases.samples.groups.size(); s-- > 0;) {
-    const std::vector<int32_t> ids(cases.samples.tokens.begin() + cases.samples.offsets[s], cases.samples.tokens.begin() + cases.samples.offsets[s + 1]);
+    const std::vector<int32_t> ids(cases.samples.tokens.begin() + cases.samples.offsets[s],
+                                   cases.samples.tokens.begin() + cases.samples.offsets[s + 1]);
     OwnedSamples alone;
     alone.add(ids, 0);
     CHECK(score_encoder(reference, alone, {cpu_backend(2)})[0] == expected[s]);
@@ -61,10 +65,9 @@ TEST_CASE("deberta: a reward's bits depend on its sample alone, whatever the thr
   CHECK(same_bits(backwards, expected));
 }
 
-// The rewards of texts several times as long as max_position_embeddings, by transformers in float64 (long.json beside them).
-TEST_CASE("deberta: texts longer than max_position_embeddings") {
-  check_long_texts({cpu_backend(2)}, 3e-5);
-}
+// The rewards of texts several times as long as max_position_embeddings, by transformers in float64 (long.json beside
+// them).
+TEST_CASE("deberta: texts longer than max_position_embeddings") { check_long_texts({cpu_backend(2)}, 3e-5); }
 
 TEST_CASE("deberta: matrices kept in 16 bits give the rewards of the same numbers in float32") {
   const ReferenceModel reference(encoder_folder(), false);
@@ -104,9 +107,19 @@ TEST_CASE("deberta: what is not DeBERTa v3, and training, is refused with a sent
   refused("id2label", nlohmann::json{{"0", "A"}, {"1", "B"}, {"2", "C"}}, {"3 labels", "id2label"});
   refused("num_hidden_layers", 2, {"deberta.encoder.layer.2", "no place"});
   refused("num_hidden_layers", 4, {"deberta.encoder.layer.3", "lack"});
-  check_refused(refusal([&] { model::RewardModel::load({.folder = reference.folder(), .create_head = true}, cpu_backend(1)); }), {"encoder", "no training"});
-  check_refused(refusal([&] { model::RewardModel::load({.folder = reference.folder(), .reward_head = "score.weight"}, cpu_backend(1)); }), {"score.weight", "pooler"});
-  check_refused(refusal([&] { model::RewardModel::initialise(reference.folder() + "/config.json", 1, reference.folder() + "/new.safetensors"); }), {"encoder", "new weights"});
+  check_refused(
+      refusal([&] { model::RewardModel::load({.folder = reference.folder(), .create_head = true}, cpu_backend(1)); }),
+      {"encoder", "no training"});
+  check_refused(refusal([&] {
+                  model::RewardModel::load({.folder = reference.folder(), .reward_head = "score.weight"},
+                                           cpu_backend(1));
+                }),
+                {"score.weight", "pooler"});
+  check_refused(refusal([&] {
+                  model::RewardModel::initialise(reference.folder() + "/config.json", 1,
+                                                 reference.folder() + "/new.safetensors");
+                }),
+                {"encoder", "new weights"});
 }
 
 TEST_CASE("deberta: the plan's bytes are those that a scorer takes") {
@@ -114,10 +127,13 @@ TEST_CASE("deberta: the plan's bytes are those that a scorer takes") {
   const auto architecture = model::RewardModel::read_architecture(reference.folder());
   CHECK(&model::body_of(architecture) == &model::encoder_body());
   MemoryPlan plan;
-  inference::Scorer::plan(architecture, {.micro_batch_tokens = 100}, DType::float32, 512, [](const WorkspaceRequest& request) {
-    CHECK(request.relative_buckets == 32);
-    return cpu_backend(2).operations().workspace_bytes(request);
-  }, plan);
+  inference::Scorer::plan(
+      architecture, {.micro_batch_tokens = 100}, DType::float32, 512,
+      [](const WorkspaceRequest& request) {
+        CHECK(request.relative_buckets == 32);
+        return cpu_backend(2).operations().workspace_bytes(request);
+      },
+      plan);
   CHECK(plan.entries.size() == 3);
   CHECK(plan.total() > 0);
 }

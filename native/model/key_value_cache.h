@@ -1,4 +1,5 @@
-// Keys (turned by rope) and values of tokens that a decoder has seen, layer by layer, so that new tokens attend to them.
+// Keys (turned by rope) and values of tokens that a decoder has seen, layer by layer, so that new tokens attend to
+// them.
 #pragma once
 
 #include <memory>
@@ -14,7 +15,8 @@ namespace cheems::model {
 class KeyValueCache {
  public:
   // `dtype`: of the activations.
-  KeyValueCache(const Architecture& architecture, int64_t rows, DType dtype, Backend& backend) : rows_(rows), buffer_(backend.allocate(bytes(architecture, rows, dtype), "the key/value cache")) {
+  KeyValueCache(const Architecture& architecture, int64_t rows, DType dtype, Backend& backend)
+      : rows_(rows), buffer_(backend.allocate(bytes(architecture, rows, dtype), "the key/value cache")) {
     Arena arena(buffer_->data());
     take(architecture, rows, dtype, arena);
   }

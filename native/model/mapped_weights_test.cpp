@@ -19,7 +19,9 @@ namespace {
 using namespace testing;
 namespace fs = std::filesystem;
 
-std::unique_ptr<RewardModel> load(const std::string& folder, bool as_stored) { return RewardModel::load({.folder = folder, .keep_16_bit = as_stored}, cpu_backend(2)); }
+std::unique_ptr<RewardModel> load(const std::string& folder, bool as_stored) {
+  return RewardModel::load({.folder = folder, .keep_16_bit = as_stored}, cpu_backend(2));
+}
 
 int64_t mapped_count(const RewardModel& model) {
   int64_t count = 0;
@@ -98,7 +100,8 @@ TEST_CASE("mapped weights: rewards have the bits of copied ones, in every family
 TEST_CASE("mapped weights: a layer's parts lie apart in the file, and one after another in a copy") {
   const SmallModel folder(small_config(), DType::bfloat16);
   const auto mapped = load(folder.folder(), true), widened = load(folder.folder(), false);
-  const LayerTensors &apart = mapped->parameters().tensors().layers[0], &together = widened->parameters().tensors().layers[0];
+  const LayerTensors &apart = mapped->parameters().tensors().layers[0],
+                     &together = widened->parameters().tensors().layers[0];
   CHECK_FALSE(apart.qkv);  // k_proj, o_proj, q_proj, v_proj is their order in the file
   CHECK((apart.qkv_parts.size() == 3 && apart.qkv_parts[1].rows == 8));
   CHECK((together.qkv.rows == 32 && together.gate_up.rows == 48));
@@ -124,7 +127,9 @@ TEST_CASE("mapped weights: the memory plan tells the mapped from the rest") {
   CHECK(copied.total() == whole.total());
 }
 
-TEST_CASE("mapped weights: a file that changes is noticed, NaN is named, a saved file leaves them whole, training is refused") {
+TEST_CASE(
+    "mapped weights: a file that changes is noticed, NaN is named, a saved file leaves them whole, training is "
+    "refused") {
   const SmallModel folder(small_config(), DType::bfloat16);
   const auto model = load(folder.folder(), true);
   const std::vector<float> before = rewards(*model, some_samples());
@@ -143,7 +148,8 @@ TEST_CASE("mapped weights: a file that changes is noticed, NaN is named, a saved
   tensors["model.layers.1.mlp.up_proj.weight"].values[17] = NAN;
   broken.write(tensors);
   const auto with_nan = load(broken.folder(), true);
-  check_refused(refusal([&] { rewards(*with_nan, some_samples()); }), {"\"model.layers.1.mlp.up_proj.weight\"", "NaN at index 17", "[1, 1]"});
+  check_refused(refusal([&] { rewards(*with_nan, some_samples()); }),
+                {"\"model.layers.1.mlp.up_proj.weight\"", "NaN at index 17", "[1, 1]"});
 }
 
 }  // namespace

@@ -35,14 +35,19 @@ TEST_CASE("mixtral: logits are transformers', read from both spellings of config
   check_mixtral_logits(mixtral_folder(), false, plain_backend<double>());
 }
 
-TEST_CASE("mixtral: a sample's reward is its own to the bit, alone, packed, in any order, cut anyhow, with 1, 2 and 3 threads") {
+TEST_CASE(
+    "mixtral: a sample's reward is its own to the bit, alone, packed, in any order, cut anyhow, with 1, 2 and 3 "
+    "threads") {
   const SmallModel folder(small_mixtral_config());
   const OwnedSamples samples = long_prompts();
   const auto expected = rewards(*folder.load(1), samples);
   OwnedSamples reversed;
   std::vector<float> turned;
   const auto count = static_cast<int32_t>(samples.groups.size());
-  const auto tokens_of = [&](int32_t s) { return std::vector<int32_t>(samples.tokens.begin() + samples.offsets[static_cast<size_t>(s)], samples.tokens.begin() + samples.offsets[static_cast<size_t>(s) + 1]); };
+  const auto tokens_of = [&](int32_t s) {
+    return std::vector<int32_t>(samples.tokens.begin() + samples.offsets[static_cast<size_t>(s)],
+                                samples.tokens.begin() + samples.offsets[static_cast<size_t>(s) + 1]);
+  };
   for (int32_t s = count - 1; s >= 0; --s) {
     reversed.add(tokens_of(s), 3 - samples.groups[static_cast<size_t>(s)]);
     turned.push_back(expected[static_cast<size_t>(s)]);
@@ -74,17 +79,23 @@ TEST_CASE("mixtral: with experts that are all alike it is a Mistral, and experts
     }
     const std::string layer = name.substr(0, at), matrix = name.substr(name.size() - 9, 2);
     tensor = sparse.at(layer + experts + "0." + matrix + ".weight");
-    one[layer + (matrix == "w1" ? ".mlp.gate_proj.weight" : matrix == "w3" ? ".mlp.up_proj.weight" : ".mlp.down_proj.weight")] = tensor;
+    one[layer + (matrix == "w1"   ? ".mlp.gate_proj.weight"
+                 : matrix == "w3" ? ".mlp.up_proj.weight"
+                                  : ".mlp.down_proj.weight")] = tensor;
   }
   folder.write(sparse);
   dense.write(one);
   const auto expected = rewards(*dense.load(), long_prompts());
-  const auto close = [&](const std::vector<float>& found) { CHECK(worst_error(found, as<double>(expected)) <= 1e-6 * std::max(1.0, largest(as<double>(expected)))); };
+  const auto close = [&](const std::vector<float>& found) {
+    CHECK(worst_error(found, as<double>(expected)) <= 1e-6 * std::max(1.0, largest(as<double>(expected))));
+  };
   close(rewards(*folder.load(), long_prompts()));
-  // A router of zeros: all tokens go to experts 0 and 1, which is as many rows as an expert can get; the others overflow.
+  // A router of zeros: all tokens go to experts 0 and 1, which is as many rows as an expert can get; the others
+  // overflow.
   for (auto& [name, tensor] : sparse) {
     if (name.ends_with("gate.weight")) std::fill(tensor.values.begin(), tensor.values.end(), 0.0f);
-    if (name.find("experts.2.") != std::string::npos || name.find("experts.3.") != std::string::npos) std::fill(tensor.values.begin(), tensor.values.end(), 1e38f);
+    if (name.find("experts.2.") != std::string::npos || name.find("experts.3.") != std::string::npos)
+      std::fill(tensor.values.begin(), tensor.values.end(), 1e38f);
   }
   folder.write(sparse);
   close(rewards(*folder.load(), long_prompts()));
@@ -98,7 +109,8 @@ TEST_CASE("mixtral: 16-bit weights stay 16-bit in memory, and score as the same 
   CHECK(same_bits(rewards(*kept, long_prompts()), rewards(*widened, long_prompts())));
 }
 
-TEST_CASE("mixtral: weights have their published names, gate and up of an expert are one matrix, saved ones come back") {
+TEST_CASE(
+    "mixtral: weights have their published names, gate and up of an expert are one matrix, saved ones come back") {
   const SmallModel folder(small_mixtral_config());
   const auto model = folder.load();
   const StoredTensors before = folder.tensors();
@@ -123,26 +135,44 @@ TEST_CASE("mixtral: weights have their published names, gate and up of an expert
 
 TEST_CASE("mixtral: config.json in full, with transformers' defaults, and what cannot be") {
   const storage::testing::TemporaryFolder folder;
-  const auto read = [&](const nlohmann::json& config) { return read_architecture_file(folder.put("config.json", config.dump())); };
+  const auto read = [&](const nlohmann::json& config) {
+    return read_architecture_file(folder.put("config.json", config.dump()));
+  };
   const auto with = [](nlohmann::json config, const nlohmann::json& changes) {
     config.merge_patch(changes);  // a null removes the key
     return config;
   };
   const nlohmann::json config = small_mixtral_config();
   const Architecture a = read(config);
-  CHECK((a.family == "mixtral" && a.class_prefix == "Mixtral" && a.num_experts == 4 && a.experts_per_token == 2 && a.windows == std::vector<int64_t>{0, 0}));
+  CHECK((a.family == "mixtral" && a.class_prefix == "Mixtral" && a.num_experts == 4 && a.experts_per_token == 2 &&
+         a.windows == std::vector<int64_t>{0, 0}));
   CHECK(read(with(config, {{"sliding_window", 9}})).windows == std::vector<int64_t>{9, 9});
-  const Architecture defaults = read(with(config, {{"num_local_experts", nullptr}, {"num_experts_per_tok", nullptr}, {"rms_norm_eps", nullptr}, {"rope_theta", nullptr}}));
-  CHECK((defaults.num_experts == 8 && defaults.experts_per_token == 2 && defaults.rms_norm_epsilon == 1e-5f && defaults.rope.theta == 1e6));
-  check_refused(refusal([&] { read(with(config, {{"num_experts_per_tok", 5}})); }), {"config.json", "num_experts_per_tok", "5", "4"});
+  const Architecture defaults = read(with(config, {{"num_local_experts", nullptr},
+                                                   {"num_experts_per_tok", nullptr},
+                                                   {"rms_norm_eps", nullptr},
+                                                   {"rope_theta", nullptr}}));
+  CHECK((defaults.num_experts == 8 && defaults.experts_per_token == 2 && defaults.rms_norm_epsilon == 1e-5f &&
+         defaults.rope.theta == 1e6));
+  check_refused(refusal([&] {
+                  read(with(config, {{"num_experts_per_tok", 5}}));
+                }),
+                {"config.json", "num_experts_per_tok", "5", "4"});
   check_refused(refusal([&] { read(with(config, {{"num_local_experts", 0}})); }), {"num_local_experts", "positive"});
-  check_refused(refusal([&] { read(with(config, {{"num_local_experts", 20000}})); }), {"num_local_experts", "more than any model"});
-  check_refused(refusal([&] { read(with(config, {{"num_local_experts", 9999}, {"intermediate_size", 1000000000}})); }), {"parameters", "written wrongly"});
+  check_refused(refusal([&] {
+                  read(with(config, {{"num_local_experts", 20000}}));
+                }),
+                {"num_local_experts", "more than any model"});
+  check_refused(refusal([&] {
+                  read(with(config, {{"num_local_experts", 9999}, {"intermediate_size", 1000000000}}));
+                }),
+                {"parameters", "written wrongly"});
 }
 
 TEST_CASE("mixtral: the plan of 8x7B counts every expert, and training is refused with a sentence") {
-  nlohmann::json config = {{"model_type", "mixtral"}, {"hidden_size", 4096}, {"intermediate_size", 14336}, {"num_hidden_layers", 32}, {"num_attention_heads", 32}, {"num_key_value_heads", 8},
-                           {"vocab_size", 32000}, {"rope_theta", 1e6}, {"rms_norm_eps", 1e-5}, {"num_local_experts", 8}, {"num_experts_per_tok", 2}, {"tie_word_embeddings", false}};
+  nlohmann::json config = {{"model_type", "mixtral"}, {"hidden_size", 4096},       {"intermediate_size", 14336},
+                           {"num_hidden_layers", 32}, {"num_attention_heads", 32}, {"num_key_value_heads", 8},
+                           {"vocab_size", 32000},     {"rope_theta", 1e6},         {"rms_norm_eps", 1e-5},
+                           {"num_local_experts", 8},  {"num_experts_per_tok", 2},  {"tie_word_embeddings", false}};
   const storage::testing::TemporaryFolder folder;
   const Architecture a = read_architecture_file(folder.put("config.json", config.dump()));
   // A layer: four projections, the router, three matrices an expert, two norms; then embedding, lm_head and final norm.
@@ -152,7 +182,11 @@ TEST_CASE("mixtral: the plan of 8x7B counts every expert, and training is refuse
   CHECK(layout.count() == 46702792704);  // the published 46.7 billion
   MemoryPlan plan;
   training::TrainerOptions options;
-  check_refused(refusal([&] { training::Trainer::plan(a, options, DType::float32, 512, [](const WorkspaceRequest&) { return int64_t{0}; }, plan); }), {"experts", "mixtral", "cannot be trained"});
+  check_refused(refusal([&] {
+                  training::Trainer::plan(
+                      a, options, DType::float32, 512, [](const WorkspaceRequest&) { return int64_t{0}; }, plan);
+                }),
+                {"experts", "mixtral", "cannot be trained"});
   const SmallModel small(small_mixtral_config());
   const auto model = small.load();
   check_refused(refusal([&] { training::Trainer(*model, options); }), {"experts", "mixtral", "cannot be trained"});

@@ -18,7 +18,8 @@ namespace cheems::model {
 namespace {
 
 using storage::Checkpoint;
-using Names = std::map<std::string, std::string>;  // the file's name -> the plain one; tensors that are left out have none
+using Names =
+    std::map<std::string, std::string>;  // the file's name -> the plain one; tensors that are left out have none
 
 // Modules that stand between a module and its own name, and mean nothing: no known model has a module of such a name.
 constexpr std::string_view kWrappers[] = {
@@ -33,8 +34,9 @@ constexpr std::string_view kTrainedCopies = "modules_to_save", kOriginalCopy = "
 
 // The parameters of PEFT's adapters, as they stand beside the layer that they change.
 constexpr std::string_view kAdapterParts[] = {
-    "lora_A",  "lora_B",  "lora_embedding_A", "lora_embedding_B", "lora_magnitude_vector", "ia3_l",           "hada_w1_a",     "lokr_w1",
-    "lokr_w1_a", "oft_r",   "oft_R",            "boft_R",           "vera_lambda_b",         "token_adapter", "prompt_encoder"};
+    "lora_A", "lora_B",    "lora_embedding_A", "lora_embedding_B", "lora_magnitude_vector",
+    "ia3_l",  "hada_w1_a", "lokr_w1",          "lokr_w1_a",        "oft_r",
+    "oft_R",  "boft_R",    "vera_lambda_b",    "token_adapter",    "prompt_encoder"};
 
 std::vector<std::string> split(const std::string& name) {
   std::vector<std::string> parts(1);
@@ -62,17 +64,22 @@ void refuse_other_contents(const Checkpoint& checkpoint) {
     const std::string place = checkpoint.file_of(name) + ": tensor " + in_quotes(name) + " ";
     const auto is_adapter = [](const std::string& part) { return holds(kAdapterParts, part); };
     if (std::any_of(parts.begin(), parts.end(), is_adapter) || holds(parts, "base_layer")) {
-      fail(place, "belongs to a PEFT adapter (LoRA) that is not merged into the weights. Merge it first, in Python: "
+      fail(place,
+           "belongs to a PEFT adapter (LoRA) that is not merged into the weights. Merge it first, in Python: "
            "model.merge_and_unload().save_pretrained(OUT), where model is the PeftModel that was saved here.");
     }
     if (holds(parts, "_flat_param") || holds(parts, "flat_param")) {
-      fail(place, "is one of FSDP's flat parameters, which hold several tensors without their names. Save the model in full: with "
+      fail(place,
+           "is one of FSDP's flat parameters, which hold several tensors without their names. Save the model in full: "
+           "with "
            "StateDictType.FULL_STATE_DICT, or accelerate's fsdp_state_dict_type: FULL_STATE_DICT.");
     }
     const auto& shape = checkpoint.find(name)->shape;
     if (std::find(shape.begin(), shape.end(), 0) != shape.end()) {
-      fail(place, "is empty (shape ", storage::shape_text(shape), "), as in a model that was saved under DeepSpeed's ZeRO-3 without gathering its "
-           "parameters from all processes. Convert the run's checkpoint with the zero_to_fp32.py that lies in it, or save "
+      fail(place, "is empty (shape ", storage::shape_text(shape),
+           "), as in a model that was saved under DeepSpeed's ZeRO-3 without gathering its "
+           "parameters from all processes. Convert the run's checkpoint with the zero_to_fp32.py that lies in it, or "
+           "save "
            "with stage3_gather_16bit_weights_on_model_save.");
     }
   }
@@ -88,7 +95,8 @@ Names without_wrappers(const Checkpoint& checkpoint) {
     for (std::string& part : split(name)) {
       if (!holds(kWrappers, part)) parts.push_back(std::move(part));
     }
-    if (const auto copies = std::find(parts.begin(), parts.end(), kTrainedCopies); copies != parts.end() && parts.end() - copies > 2) {
+    if (const auto copies = std::find(parts.begin(), parts.end(), kTrainedCopies);
+        copies != parts.end() && parts.end() - copies > 2) {
       adapters.insert(copies[1]);
       parts.erase(copies, copies + 2);
       trained.insert(join(parts));
@@ -100,12 +108,15 @@ Names without_wrappers(const Checkpoint& checkpoint) {
     plain[name] = join(parts);
   }
   if (adapters.size() > 1) {
-    fail(checkpoint.folder(), ": the weights hold layers of several PEFT adapters (", kTrainedCopies, ".", *adapters.begin(), ", ", kTrainedCopies, ".", *adapters.rbegin(),
-         "); which one is meant cannot be told. Save the model with one of them: model.set_adapter(NAME), model.merge_and_unload().save_pretrained(OUT).");
+    fail(checkpoint.folder(), ": the weights hold layers of several PEFT adapters (", kTrainedCopies, ".",
+         *adapters.begin(), ", ", kTrainedCopies, ".", *adapters.rbegin(),
+         "); which one is meant cannot be told. Save the model with one of them: model.set_adapter(NAME), "
+         "model.merge_and_unload().save_pretrained(OUT).");
   }
   for (const auto& [name, layer] : originals) {
     if (!trained.contains(layer)) {
-      fail(checkpoint.file_of(name), ": tensor ", in_quotes(name), " is the layer as it was before PEFT trained it, and the trained one (", kTrainedCopies,
+      fail(checkpoint.file_of(name), ": tensor ", in_quotes(name),
+           " is the layer as it was before PEFT trained it, and the trained one (", kTrainedCopies,
            ") is missing. Save the model again: model.merge_and_unload().save_pretrained(OUT).");
     }
   }
@@ -164,15 +175,18 @@ void strip_prefixes(const Checkpoint& checkpoint, const Architecture& architectu
   const Anchor anchor = anchor_of(architecture);
   const auto is_plain = [&] {
     const auto found = embeddings(names, anchor);
-    return found.empty() || std::any_of(found.begin(), found.end(), [&](const std::string& each) { return holds(anchor.known, each); });
+    return found.empty() ||
+           std::any_of(found.begin(), found.end(), [&](const std::string& each) { return holds(anchor.known, each); });
   };
   if (is_plain()) return;
   strip(names, anchor.strip_known(common_beginning(names)));
   if (is_plain()) return;
   const auto found = embeddings(names, anchor);
   if (found.size() > 1) {
-    fail(checkpoint.folder(), ": the weights hold ", found.size(), " decoders, among them ", *found.begin(), anchor.name, " and ", *found.rbegin(), anchor.name,
-         "; which one is meant cannot be told. Save the one that gives rewards alone: torch.save(model.state_dict(), ...).");
+    fail(checkpoint.folder(), ": the weights hold ", found.size(), " decoders, among them ", *found.begin(),
+         anchor.name, " and ", *found.rbegin(), anchor.name,
+         "; which one is meant cannot be told. Save the one that gives rewards alone: torch.save(model.state_dict(), "
+         "...).");
   }
   const std::string inner = anchor.strip_known(*found.begin());
   strip(names, inner.empty() ? *found.begin() : inner);

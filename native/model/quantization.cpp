@@ -50,16 +50,21 @@ std::optional<QuantizedTensor> first_quantized(const Checkpoint& checkpoint) {
     }
     // MLX packs a matrix as whole numbers under its own name, with scales and biases for its groups beside it.
     constexpr std::string_view scales = ".scales";
-    if (name.ends_with(scales) && checkpoint.find(name.substr(0, name.size() - scales.size()) + ".biases")) return QuantizedTensor{name, "MLX"};
+    if (name.ends_with(scales) && checkpoint.find(name.substr(0, name.size() - scales.size()) + ".biases"))
+      return QuantizedTensor{name, "MLX"};
     const std::string& dtype = checkpoint.find(name)->dtype;
-    if (dtype.starts_with("F8_") || dtype.starts_with("F4") || dtype.starts_with("F6_")) return QuantizedTensor{name, dtype};
+    if (dtype.starts_with("F8_") || dtype.starts_with("F4") || dtype.starts_with("F6_"))
+      return QuantizedTensor{name, dtype};
   }
   return std::nullopt;
 }
 
 // "gptq, 4 bits", as far as the configuration says it.
 std::string method_of(const nlohmann::json& quantization, const char* otherwise) {
-  const auto text = [&](const char* key) { return quantization.contains(key) && quantization[key].is_string() ? quantization[key].get<std::string>() : std::string(); };
+  const auto text = [&](const char* key) {
+    return quantization.contains(key) && quantization[key].is_string() ? quantization[key].get<std::string>()
+                                                                       : std::string();
+  };
   const auto is_set = [&](const char* key) { return quantization.contains(key) && quantization[key] == true; };
   if (!quantization.is_object()) return otherwise;
   std::string method = text("quant_method");
@@ -67,7 +72,8 @@ std::string method_of(const nlohmann::json& quantization, const char* otherwise)
   if (is_set("load_in_4bit")) return method + ", 4 bits";
   if (is_set("load_in_8bit")) return method + ", 8 bits";
   const char* bits = quantization.contains("bits") ? "bits" : "w_bit";
-  if (quantization.contains(bits) && quantization[bits].is_number_integer()) method += ", " + quantization[bits].dump() + " bits";
+  if (quantization.contains(bits) && quantization[bits].is_number_integer())
+    method += ", " + quantization[bits].dump() + " bits";
   return method;
 }
 
@@ -91,15 +97,20 @@ void refuse_quantized_config(const ConfigJson& config) {
   const std::string method = method_of(quantization, config.has("quantization") ? "MLX" : "an unnamed method");
   const auto tensor = quantized_tensor_beside(config.file());
   if (tensor && tensor->empty()) {
-    fail(config.file(), ": \"", key, "\" says that the weights are quantized (", method, "), but all tensors beside it are plain numbers. If they were made plain "
-         "by dequantizing or merging, remove the key; if config.json belongs to other weights, take the right one. This engine quantizes nothing, and computes in bfloat16 or float32.");
+    fail(config.file(), ": \"", key, "\" says that the weights are quantized (", method,
+         "), but all tensors beside it are plain numbers. If they were made plain "
+         "by dequantizing or merging, remove the key; if config.json belongs to other weights, take the right one. "
+         "This engine quantizes nothing, and computes in bfloat16 or float32.");
   }
-  fail(config.file(), ": the weights are quantized (", method, "; \"", key, "\")", tensor ? ", as tensor " + in_quotes(*tensor) + " shows" : "", ", which this engine does not compute with. ", kRemedy);
+  fail(config.file(), ": the weights are quantized (", method, "; \"", key, "\")",
+       tensor ? ", as tensor " + in_quotes(*tensor) + " shows" : "", ", which this engine does not compute with. ",
+       kRemedy);
 }
 
 void refuse_quantized_tensors(const Checkpoint& checkpoint) {
   if (const auto found = first_quantized(checkpoint)) {
-    fail(checkpoint.file_of(found->name), ": tensor ", in_quotes(found->name), " is one of quantized weights (", found->method, "), which this engine does not compute with. ", kRemedy);
+    fail(checkpoint.file_of(found->name), ": tensor ", in_quotes(found->name), " is one of quantized weights (",
+         found->method, "), which this engine does not compute with. ", kRemedy);
   }
 }
 

@@ -18,17 +18,21 @@ void fill_from_host(const Tensor& tensor, float deviation, uint64_t seed, uint64
   std::vector<char> stored;
   for (int64_t begin = 0; begin < count; begin += kPiece) {
     values.resize(static_cast<size_t>(std::min(kPiece, count - begin)));
-    for (size_t i = 0; i < values.size(); ++i) values[i] = deviation * normal_from_bits(random_bits(key, static_cast<uint64_t>(begin) + i));
+    for (size_t i = 0; i < values.size(); ++i)
+      values[i] = deviation * normal_from_bits(random_bits(key, static_cast<uint64_t>(begin) + i));
     stored.resize(values.size() * size_of(tensor.dtype));
     narrow(values.data(), tensor.dtype, stored.data(), values.size());
-    backend.upload(static_cast<char*>(tensor.data) + begin * static_cast<int64_t>(size_of(tensor.dtype)), stored.data(), static_cast<int64_t>(stored.size()));
+    backend.upload(static_cast<char*>(tensor.data) + begin * static_cast<int64_t>(size_of(tensor.dtype)), stored.data(),
+                   static_cast<int64_t>(stored.size()));
   }
 }
 
 }  // namespace
 
-std::unique_ptr<RewardModel> RewardModel::random(const Architecture& architecture, const RandomOptions& options, Backend& backend) {
-  if (!backend.computes_in(options.precision)) fail("The backend ", backend.name(), " does not compute in ", name(options.precision), ".");
+std::unique_ptr<RewardModel> RewardModel::random(const Architecture& architecture, const RandomOptions& options,
+                                                 Backend& backend) {
+  if (!backend.computes_in(options.precision))
+    fail("The backend ", backend.name(), " does not compute in ", name(options.precision), ".");
   std::unique_ptr<RewardModel> model(new RewardModel);
   model->backend_ = &backend;
   model->architecture_ = architecture;
@@ -36,7 +40,8 @@ std::unique_ptr<RewardModel> RewardModel::random(const Architecture& architectur
   const HeadMatch head = new_head(architecture, "of random numbers");
   model->head_ = head.facts;
   model->parameters_ = std::make_unique<Parameters>(architecture, options.precision, backend);
-  if (options.float32_copy && options.precision != DType::float32) model->float32_copy_ = std::make_unique<Parameters>(architecture, DType::float32, backend);
+  if (options.float32_copy && options.precision != DType::float32)
+    model->float32_copy_ = std::make_unique<Parameters>(architecture, DType::float32, backend);
 
   model->reward_head_ = head.make(*model->parameters_, backend);
   const auto fill_all = [&](const Parameters& parameters, bool matrices_only) {
@@ -47,7 +52,8 @@ std::unique_ptr<RewardModel> RewardModel::random(const Architecture& architectur
       const Tensor tensor = layout.tensor(parameter, parameters.data());
       if (parameter.shape.size() == 2) {
         if (matrices_only && !parameter.is_matrix()) continue;
-        const float deviation = parameter.name == kHeadName ? 1 / static_cast<float>(architecture.hidden_size + 1) : architecture.initializer_range;
+        const float deviation = parameter.name == kHeadName ? 1 / static_cast<float>(architecture.hidden_size + 1)
+                                                            : architecture.initializer_range;
         if (options.fill_normal) options.fill_normal(tensor, deviation, options.seed, stream);
         else fill_from_host(tensor, deviation, options.seed, stream, backend);
       } else if (!matrices_only && !parameter.name.ends_with(".bias")) {  // biases begin at 0, as the memory does

@@ -33,25 +33,36 @@ DType RewardModel::stored_matrix_dtype(const std::string& folder) {
   return WeightReader(checkpoint, architecture).common_matrix_dtype(ParameterLayout(architecture, DType::float32));
 }
 
-Architecture RewardModel::read_architecture(const std::string& folder) { return read_architecture_file(folder + "/config.json"); }
+Architecture RewardModel::read_architecture(const std::string& folder) {
+  return read_architecture_file(folder + "/config.json");
+}
 
 // A folder's head, made ready for training or scoring, or a new one.
-HeadMatch RewardModel::take_head(const Architecture& architecture, const storage::Checkpoint& checkpoint, const LoadOptions& options) {
+HeadMatch RewardModel::take_head(const Architecture& architecture, const storage::Checkpoint& checkpoint,
+                                 const LoadOptions& options) {
   if (options.create_head) require_decoder(architecture, "training");
   const ConfigJson config(options.folder + "/config.json");
   if (options.create_head && config.has("attention_dropout") && config.number("attention_dropout") != 0) {
-    config.refuse("attention_dropout", "this engine trains without dropout. Set it to 0.0 to train so; scores and texts do not depend on it.");
+    config.refuse(
+        "attention_dropout",
+        "this engine trains without dropout. Set it to 0.0 to train so; scores and texts do not depend on it.");
   }
-  std::optional<HeadMatch> found = find_head({checkpoint, config, architecture, options.reward_head, options.normalize_reward});
+  std::optional<HeadMatch> found =
+      find_head({checkpoint, config, architecture, options.reward_head, options.normalize_reward});
   if (!found) {
     if (options.create_head) return new_head(architecture, "new");
-    fail(options.folder, " has no reward head of any known kind (score.weight, v_head.weight, …; docs/models.md lists them): it is a language model, and scoring with it would give noise. Train it first (cheems-native train --model_path ...), or name the folder of a trained reward model. "
-         "A model whose reward is the logit of vocabulary id 0 (Nemotron-70B-Reward) is scored with ", knob("rewardHead", "vocabulary_row"), ".");
+    fail(options.folder,
+         " has no reward head of any known kind (score.weight, v_head.weight, …; docs/models.md lists them): it is a "
+         "language model, and scoring with it would give noise. Train it first (cheems-native train --model_path ...), "
+         "or name the folder of a trained reward model. "
+         "A model whose reward is the logit of vocabulary id 0 (Nemotron-70B-Reward) is scored with ",
+         knob("rewardHead", "vocabulary_row"), ".");
   }
   HeadMatch head = std::move(*found);
   if (!options.create_head) return head;
   if (!head.facts.linear()) {
-    fail(options.folder, " has a reward head of kind ", head.facts.kind, " (", head.facts.description, "), which can be scored with but not trained: training knows heads of one linear layer.");
+    fail(options.folder, " has a reward head of kind ", head.facts.kind, " (", head.facts.description,
+         "), which can be scored with but not trained: training knows heads of one linear layer.");
   }
   if (!head.rule.plain()) {
     for (float& weight : head.weight) weight = static_cast<float>(static_cast<double>(weight) * head.rule.scale);
@@ -92,13 +103,18 @@ std::unique_ptr<RewardModel> RewardModel::load(const LoadOptions& options, Backe
       }
     }
   }
-  model->parameters_ = std::make_unique<Parameters>(architecture, matrix_dtype, backend, end, std::move(mapped), opened);
-  if (options.float32_copy && (is_rounded || matrix_dtype != DType::float32)) model->float32_copy_ = std::make_unique<Parameters>(architecture, DType::float32, backend, end);
+  model->parameters_ =
+      std::make_unique<Parameters>(architecture, matrix_dtype, backend, end, std::move(mapped), opened);
+  if (options.float32_copy && (is_rounded || matrix_dtype != DType::float32))
+    model->float32_copy_ = std::make_unique<Parameters>(architecture, DType::float32, backend, end);
   const ParameterLayout& layout = model->parameters_->layout();
   reader.refuse_unknown_tensors(layout, head.tensors);
   const auto read = [&](const Parameter& parameter, void* destination) {
     if (parameter.name != kHeadName) return reader.read(parameter, destination, backend);
-    const std::vector<float> weight = !head.weight.empty() ? head.weight : normal_values(parameter.count(), 1.0 / static_cast<double>(architecture.hidden_size + 1), options.seed, kHeadStream);
+    const std::vector<float> weight =
+        !head.weight.empty() ? head.weight
+                             : normal_values(parameter.count(), 1.0 / static_cast<double>(architecture.hidden_size + 1),
+                                             options.seed, kHeadStream);
     backend.upload(destination, weight.data(), parameter.count() * static_cast<int64_t>(sizeof(float)));
   };
   const bool rounds_copy = is_rounded && model->float32_copy_;
@@ -132,7 +148,8 @@ void RewardModel::round_from_copy() {
     backend_->download(values.data(), exact, static_cast<int64_t>(values.size() * sizeof(float)));
     round_to(weight_dtype_, values.data(), values.size());
     narrow(values.data(), parameter.dtype, stored.data(), values.size());
-    backend_->upload(layout.tensor(parameter, parameters_->data()).data, stored.data(), static_cast<int64_t>(stored.size()));
+    backend_->upload(layout.tensor(parameter, parameters_->data()).data, stored.data(),
+                     static_cast<int64_t>(stored.size()));
   }
 }
 
@@ -145,7 +162,8 @@ void RewardModel::initialise(const std::string& config_file, uint64_t seed, cons
   require_decoder(architecture, "new weights");
   const ParameterLayout layout(architecture, DType::float32, ModelEnd::vocabulary);
   std::vector<storage::TensorDeclaration> declared;
-  for (const auto& parameter : layout.parameters()) declared.push_back({parameter.name, DType::float32, parameter.shape});
+  for (const auto& parameter : layout.parameters())
+    declared.push_back({parameter.name, DType::float32, parameter.shape});
   storage::SafetensorsWriter writer(weights_file, declared);
   uint64_t stream = 0;
   for (const auto& tensor : declared) {
@@ -153,8 +171,10 @@ void RewardModel::initialise(const std::string& config_file, uint64_t seed, cons
     for (const int64_t size : tensor.shape) count *= size;
     // Vectors are norm weights, which begin at 1 (at 0 where the norm adds 1), or biases, which begin at 0.
     const bool bias = tensor.name.ends_with(".bias");
-    const std::vector<float> values = tensor.shape.size() == 2 ? normal_values(count, architecture.initializer_range, seed, stream)
-                                                               : std::vector<float>(static_cast<size_t>(count), bias ? 0.0f : 1.0f - architecture.norm_weight_offset);
+    const std::vector<float> values =
+        tensor.shape.size() == 2
+            ? normal_values(count, architecture.initializer_range, seed, stream)
+            : std::vector<float>(static_cast<size_t>(count), bias ? 0.0f : 1.0f - architecture.norm_weight_offset);
     writer.write(tensor.name, values.data());
     ++stream;
   }
@@ -165,7 +185,8 @@ Tensor RewardModel::exact_tensor(const Parameter& parameter) const {
   const ParameterLayout& layout = parameters_->layout();
   if (!is_copied(parameter)) return layout.tensor(parameter, parameters_->data());
   const auto& copies = float32_copy_->layout().parameters();  // in the same order
-  return float32_copy_->layout().tensor(copies[static_cast<size_t>(&parameter - layout.parameters().data())], float32_copy_->data());
+  return float32_copy_->layout().tensor(copies[static_cast<size_t>(&parameter - layout.parameters().data())],
+                                        float32_copy_->data());
 }
 
 void RewardModel::save_weights(const std::string& path, std::optional<DType> dtype) const {
@@ -175,7 +196,8 @@ void RewardModel::save_weights(const std::string& path, std::optional<DType> dty
     declared.push_back({parameter.name, dtype.value_or(exact_tensor(parameter).dtype), parameter.shape});
   }
   storage::SafetensorsWriter writer(path, declared);
-  for (size_t i = 0; i < parameters.size(); ++i) save_tensor(writer, declared[i], exact_tensor(parameters[i]), *backend_);
+  for (size_t i = 0; i < parameters.size(); ++i)
+    save_tensor(writer, declared[i], exact_tensor(parameters[i]), *backend_);
   writer.finish();
 }
 
@@ -199,13 +221,16 @@ void RewardModel::plan_as_stored(const std::string& folder, DType weight_dtype, 
   for (const auto& parameter : layout.parameters()) {
     if (parameter.mapped) mapped += parameter.count() * static_cast<int64_t>(size_of(parameter.dtype));
   }
-  plan.add(std::string("weights, ") + name(dtype) + (mapped > 0 ? ", beside the mapped" : ""), "weights", layout.bytes());
+  plan.add(std::string("weights, ") + name(dtype) + (mapped > 0 ? ", beside the mapped" : ""), "weights",
+           layout.bytes());
   if (mapped > 0) plan.add(std::string("weights, ") + name(dtype) + ", mapped from their files", "weights", mapped);
 }
 
 void RewardModel::plan(const Architecture& architecture, DType matrix_dtype, bool float32_copy, MemoryPlan& plan) {
-  plan.add(std::string("weights, ") + name(matrix_dtype), "weights", ParameterLayout(architecture, matrix_dtype).bytes());
-  if (float32_copy) plan.add("weights, the float32 copy", "weights", ParameterLayout(architecture, DType::float32).bytes());
+  plan.add(std::string("weights, ") + name(matrix_dtype), "weights",
+           ParameterLayout(architecture, matrix_dtype).bytes());
+  if (float32_copy)
+    plan.add("weights, the float32 copy", "weights", ParameterLayout(architecture, DType::float32).bytes());
 }
 
 }  // namespace cheems::model

@@ -17,21 +17,24 @@
 namespace cheems::model {
 
 struct LoadOptions {
-  std::string folder;             // a Hugging Face folder: config.json and safetensors
-  bool create_head = false;       // true: a folder without a reward head gets a new one (training); false: it is refused
-  uint64_t seed = 0;              // of the new head: normal, std 1 / (hidden + 1)
+  std::string folder;        // a Hugging Face folder: config.json and safetensors
+  bool create_head = false;  // true: a folder without a reward head gets a new one (training); false: it is refused
+  uint64_t seed = 0;         // of the new head: normal, std 1 / (hidden + 1)
   std::optional<DType> precision = std::nullopt;  // of the activations; absent: the backend's own choice
   // Where the backend widens weights as it computes: matrices stay as stored, and where they lie, in the mapped files
-  // (scoring); only those that are not stored whole, in the type of all, or at an even address are copied. Elsewhere, and with
-  // float32_copy, matrices have the activations' dtype (weight_dtype, where they are rounded to it) and memory of their own.
+  // (scoring); only those that are not stored whole, in the type of all, or at an even address are copied. Elsewhere,
+  // and with float32_copy, matrices have the activations' dtype (weight_dtype, where they are rounded to it) and memory
+  // of their own.
   bool keep_16_bit = false;
-  bool float32_copy = false;      // true: beside bfloat16 weights, keep them in float32 too (training)
-  // bfloat16: every weight, matrix, vector or head, is rounded to it before anything is computed, as in a folder that is
-  // saved in it or a tool that loads in it. With a float32 copy that is trained, the weights are its rounding. float32: as stored.
+  bool float32_copy = false;  // true: beside bfloat16 weights, keep them in float32 too (training)
+  // bfloat16: every weight, matrix, vector or head, is rounded to it before anything is computed, as in a folder that
+  // is saved in it or a tool that loads in it. With a float32 copy that is trained, the weights are its rounding.
+  // float32: as stored.
   DType weight_dtype = DType::float32;
-  std::string reward_head = {};   // where a folder has more than one: the head's kind, or its tensor's name (heads/head.h)
-  // With keep_16_bit: what will be trained, which is copied and has the activations' dtype; the rest may stay in its mapped
-  // files. Empty: nothing will be trained.
+  std::string reward_head =
+      {};  // where a folder has more than one: the head's kind, or its tensor's name (heads/head.h)
+  // With keep_16_bit: what will be trained, which is copied and has the activations' dtype; the rest may stay in its
+  // mapped files. Empty: nothing will be trained.
   TrainedSet trained = {};
   bool normalize_reward = false;  // apply config.json's mean and std to a linear head's rewards (OpenRLHF)
 };
@@ -44,15 +47,18 @@ void describe(Visitor& visit, LoadOptions& options) {
   visit("float32Copy", options.float32_copy,
         "Training with 16-bit weights and float32 optimiser state: keep the weights in float32 too.");
   visit("dtype", options.weight_dtype,
-        "`bfloat16`: round every weight to it before computing, as where a folder is loaded in that dtype; with `float32Copy`, "
+        "`bfloat16`: round every weight to it before computing, as where a folder is loaded in that dtype; with "
+        "`float32Copy`, "
         "train so over the exact ones.");
   visit("createHead", options.create_head,
         "Make a new seeded head where the folder has none (training); otherwise such a folder is refused.");
   visit("seed", options.seed, "Of a new head.", {.least = 0});
-  visit("keep16Bit", options.keep_16_bit,
-        "On the CPU: leave matrices as stored and where they lie, in the mapped files; the same rewards. Scoring only.");
+  visit(
+      "keep16Bit", options.keep_16_bit,
+      "On the CPU: leave matrices as stored and where they lie, in the mapped files; the same rewards. Scoring only.");
   visit("rewardHead", options.reward_head,
-        "Where a folder has more than one reward head: the head's kind, or its tensor's name.", {.stands_for_none = true});
+        "Where a folder has more than one reward head: the head's kind, or its tensor's name.",
+        {.stands_for_none = true});
   visit("normalizeReward", options.normalize_reward,
         "Apply config.json's mean and std to a linear head's rewards (OpenRLHF). Scoring only.");
 }
@@ -61,8 +67,8 @@ struct RandomOptions {
   uint64_t seed = 0;
   DType precision = DType::float32;  // of the activations and the matrices
   bool float32_copy = false;         // as in LoadOptions; the matrices are its numbers, rounded
-  // Fills a contiguous tensor with normal numbers times `deviation`, number i a function of (seed, stream, i) alone, on the
-  // backend's own device; absent: made here and uploaded.
+  // Fills a contiguous tensor with normal numbers times `deviation`, number i a function of (seed, stream, i) alone, on
+  // the backend's own device; absent: made here and uploaded.
   std::function<void(const Tensor&, float deviation, uint64_t seed, uint64_t stream)> fill_normal = {};
 };
 
@@ -70,17 +76,19 @@ class RewardModel {
  public:
   // Reads config.json and the weights. Throws Error with file and tensor for anything that does not fit.
   static std::unique_ptr<RewardModel> load(const LoadOptions& options, Backend& backend);
-  // A model without files: matrices normal with std initializer_range, norms 1, biases 0, the head as create_head makes it but
-  // of other numbers.
-  static std::unique_ptr<RewardModel> random(const Architecture& architecture, const RandomOptions& options, Backend& backend);
-  // A randomly initialised causal language model folder's weights (normal, std initializer_range; norms 1; biases 0), no head.
+  // A model without files: matrices normal with std initializer_range, norms 1, biases 0, the head as create_head makes
+  // it but of other numbers.
+  static std::unique_ptr<RewardModel> random(const Architecture& architecture, const RandomOptions& options,
+                                             Backend& backend);
+  // A randomly initialised causal language model folder's weights (normal, std initializer_range; norms 1; biases 0),
+  // no head.
   static void initialise(const std::string& config_file, uint64_t seed, const std::string& weights_file);
   // The architecture that a folder's config.json describes; reads no weights.
   static Architecture read_architecture(const std::string& folder);
 
-  // Writes all parameters under their Hugging Face names, the head as score.weight, as one safetensors file in `dtype`, or
-  // (nullopt) each in the dtype that it is held in; from the float32 copy of those that have one. Folder layout, config.json,
-  // atomic renaming and digests are the caller's.
+  // Writes all parameters under their Hugging Face names, the head as score.weight, as one safetensors file in `dtype`,
+  // or (nullopt) each in the dtype that it is held in; from the float32 copy of those that have one. Folder layout,
+  // config.json, atomic renaming and digests are the caller's.
   void save_weights(const std::string& path, std::optional<DType> dtype = DType::float32) const;
   // Bytes of that file for a model whose exact matrices, the float32 copy where there is one, are of `exact_matrices`.
   static int64_t saved_bytes(const Architecture& architecture, DType exact_matrices, std::optional<DType> dtype);
@@ -102,18 +110,19 @@ class RewardModel {
   Backend& backend() const { return *backend_; }
   // The dtype that matrices have when they are kept as stored: the 16-bit type that all share, or float32.
   static DType stored_matrix_dtype(const std::string& folder);
-  // The dtype that matrices have beside activations of dtype `activations`: theirs, or where the backend widens weights that
-  // which all weights are rounded to.
+  // The dtype that matrices have beside activations of dtype `activations`: theirs, or where the backend widens weights
+  // that which all weights are rounded to.
   static DType matrix_dtype(DType activations, DType weight_dtype, bool widens_weights);
   // Weights alone, for a plan made before they are loaded. `float32_copy`: with one beside them.
   static void plan(const Architecture& architecture, DType matrix_dtype, bool float32_copy, MemoryPlan& plan);
-  // The same for a folder whose matrices are kept as stored: those in the mapped files, which are pages of the system's that
-  // processes share and that it takes back when memory is short, apart from the copies.
+  // The same for a folder whose matrices are kept as stored: those in the mapped files, which are pages of the system's
+  // that processes share and that it takes back when memory is short, apart from the copies.
   static void plan_as_stored(const std::string& folder, DType weight_dtype, MemoryPlan& plan);
 
  private:
   RewardModel() = default;
-  static HeadMatch take_head(const Architecture& architecture, const storage::Checkpoint& checkpoint, const LoadOptions& options);
+  static HeadMatch take_head(const Architecture& architecture, const storage::Checkpoint& checkpoint,
+                             const LoadOptions& options);
   // Whether the float32 copy holds this parameter's exact numbers.
   bool is_copied(const Parameter& parameter) const;
   // The exact numbers of the parameter, in their own dtype.

@@ -63,7 +63,8 @@ TEST_CASE("parameters: every parameter has the same elements of the same range, 
             const Tensor& range = ranges[number].tensor;
             const auto element = static_cast<int64_t>(size_of(range.dtype));
             const int64_t begin = (at - static_cast<const char*>(range.data)) / element;
-            if (begin >= 0 && begin < range.rows * range.columns && parameter.dtype == range.dtype) own.emplace_back(number, begin);
+            if (begin >= 0 && begin < range.rows * range.columns && parameter.dtype == range.dtype)
+              own.emplace_back(number, begin);
           }
         }
         for (const ParameterRange& range : ranges) own.emplace_back(0, range.tensor.rows * range.tensor.columns);
@@ -98,7 +99,8 @@ TEST_CASE("reward model: no head is refused unless a new one is asked for, which
   folder.write(tensors);
   check_refused(load_refusal(folder), {"no reward head", "score.weight", "train"});
   const auto head = [&](uint64_t seed) {
-    const auto model = RewardModel::load({.folder = folder.folder(), .create_head = true, .seed = seed}, cpu_backend(1));
+    const auto model =
+        RewardModel::load({.folder = folder.folder(), .create_head = true, .seed = seed}, cpu_backend(1));
     CHECK(model->head_source() == "new");
     const Tensor view = model->parameters().tensors().head;
     return std::vector<float>(floats(view), floats(view) + view.columns);
@@ -146,17 +148,33 @@ TEST_CASE("reward model: what config.json and the weights disagree on is refused
   };
   const std::string q = "model.layers.1.self_attn.q_proj.weight";
   check_refused(refused_with([&](auto& t) { t.erase(q); }), {q, "lack"});
-  check_refused(refused_with([&](auto& t) { t["model.layers.2.self_attn.q_proj.weight"] = t[q]; }), {"model.layers.2.self_attn.q_proj.weight", "model.safetensors", "no place"});
-  check_refused(refused_with([&](auto& t) { t["model.layers.0.self_attn.q_norm.weight"] = {DType::float32, {4}, {1, 1, 1, 1}}; }), {"q_norm", "no place"});
+  check_refused(refused_with([&](auto& t) { t["model.layers.2.self_attn.q_proj.weight"] = t[q]; }),
+                {"model.layers.2.self_attn.q_proj.weight", "model.safetensors", "no place"});
+  check_refused(refused_with([&](auto& t) {
+                  t["model.layers.0.self_attn.q_norm.weight"] = {DType::float32, {4}, {1, 1, 1, 1}};
+                }),
+                {"q_norm", "no place"});
   check_refused(refused_with([&](auto& t) { t[q].shape = {8, 32}; }), {q, "model.safetensors", "[8, 32]"});
   check_refused(refused_with([&](auto& t) { t[q].shape = {256}; }), {q, "[256]"});
   check_refused(refused_with([&](auto& t) { t[q].values[17] = NAN; }), {q, "model.safetensors"});
   check_refused(refused_with([&](auto& t) { t["model.norm.weight"].values[3] = INFINITY; }), {"model.norm.weight"});
   check_refused(refused_with([&](auto& t) { t["score.weight"].values[0] = NAN; }), {"score.weight"});
-  check_refused(refused_with([&](auto& t) { t["score.weight"] = {DType::float32, {2, 16}, random_floats(32, 1)}; }), {"score.weight", "2 outputs", "num_labels"});
-  check_refused(refused_with([&](auto& t) { t["score.weight"] = {DType::float32, {1, 8}, random_floats(8, 1)}; }), {"score.weight", "[1, 8]", "[1, 16]"});
-  check_refused(refused_with([&](auto& t) { t["score.weight"] = {DType::float32, {16}, random_floats(16, 1)}; }), {"score.weight", "[16]"});
-  check_refused(refused_with([&](auto& t) { t["score.extra"] = {DType::float32, {1}, {1}}; }), {"score.extra", "no place"});
+  check_refused(refused_with([&](auto& t) {
+                  t["score.weight"] = {DType::float32, {2, 16}, random_floats(32, 1)};
+                }),
+                {"score.weight", "2 outputs", "num_labels"});
+  check_refused(refused_with([&](auto& t) {
+                  t["score.weight"] = {DType::float32, {1, 8}, random_floats(8, 1)};
+                }),
+                {"score.weight", "[1, 8]", "[1, 16]"});
+  check_refused(refused_with([&](auto& t) {
+                  t["score.weight"] = {DType::float32, {16}, random_floats(16, 1)};
+                }),
+                {"score.weight", "[16]"});
+  check_refused(refused_with([&](auto& t) {
+                  t["score.extra"] = {DType::float32, {1}, {1}};
+                }),
+                {"score.extra", "no place"});
   // What a language model brings along is passed over.
   CHECK(refused_with([&](auto& t) {
           t["lm_head.weight"] = t["model.embed_tokens.weight"];
@@ -235,14 +253,16 @@ TEST_CASE("reward model: initialise is fixed by its seed and has the distributio
     CHECK(std::abs(sum / count) < 5 * 0.05 / std::sqrt(count));
     CHECK(std::sqrt(squares / count) == doctest::Approx(0.05).epsilon(5 / std::sqrt(2 * count)));
   }
-  CHECK(tensors.at("model.layers.0.self_attn.q_proj.weight").values != tensors.at("model.layers.1.self_attn.q_proj.weight").values);
+  CHECK(tensors.at("model.layers.0.self_attn.q_proj.weight").values !=
+        tensors.at("model.layers.1.self_attn.q_proj.weight").values);
   config["tie_word_embeddings"] = true;
   folder.put("config.json", config.dump());
   RewardModel::initialise(config_file, 5, folder.file("tied"));
   CHECK_FALSE(read_tensors(folder.file("tied")).contains("lm_head.weight"));
 }
 
-TEST_CASE("scorer: rewards do not depend on the batch; an empty batch, bad ids, cancellation and overflow are met in order") {
+TEST_CASE(
+    "scorer: rewards do not depend on the batch; an empty batch, bad ids, cancellation and overflow are met in order") {
   const SmallModel folder;
   const auto model = folder.load(2);
   const OwnedSamples samples = some_samples();
@@ -273,7 +293,9 @@ TEST_CASE("scorer: rewards do not depend on the batch; an empty batch, bad ids, 
   check_refused(refusal([&] { rewards(*huge, samples); }), {"not finite"});
 }
 
-TEST_CASE("a random model: made here or by whoever knows better, trainable, its float32 copy the very numbers that were rounded") {
+TEST_CASE(
+    "a random model: made here or by whoever knows better, trainable, its float32 copy the very numbers that were "
+    "rounded") {
   const SmallModel folder;
   const Architecture architecture = RewardModel::read_architecture(folder.folder());
   const auto model = RewardModel::random(architecture, {.seed = 5}, cpu_backend(1));
@@ -282,19 +304,27 @@ TEST_CASE("a random model: made here or by whoever knows better, trainable, its 
   const ModelTensors& tensors = model->parameters().tensors();
   const auto deviation_of = [](const Tensor& tensor) {
     double squares = 0;
-    for (int64_t i = 0; i < tensor.rows * tensor.columns; ++i) squares += std::pow(static_cast<double>(floats(tensor)[i]), 2);
+    for (int64_t i = 0; i < tensor.rows * tensor.columns; ++i)
+      squares += std::pow(static_cast<double>(floats(tensor)[i]), 2);
     return std::sqrt(squares / static_cast<double>(tensor.rows * tensor.columns));
   };
-  CHECK(deviation_of(tensors.embedding) == doctest::Approx(static_cast<double>(architecture.initializer_range)).epsilon(0.1));  // of 640 numbers: 3 deviations
+  CHECK(deviation_of(tensors.embedding) == doctest::Approx(static_cast<double>(architecture.initializer_range))
+                                               .epsilon(0.1));  // of 640 numbers: 3 deviations
   CHECK(deviation_of(tensors.head) > 0);
   CHECK(floats(tensors.final_norm)[0] == 1);
   std::vector<int64_t> filled;
-  const auto given = RewardModel::random(architecture, {.fill_normal = [&](const Tensor& tensor, float, uint64_t, uint64_t) { filled.push_back(tensor.rows * tensor.columns); }}, cpu_backend(1));
+  const auto given =
+      RewardModel::random(architecture,
+                          {.fill_normal = [&](const Tensor& tensor, float, uint64_t,
+                                              uint64_t) { filled.push_back(tensor.rows * tensor.columns); }},
+                          cpu_backend(1));
   int64_t matrices = 0;
   for (const auto& parameter : given->parameters().layout().parameters()) matrices += parameter.shape.size() == 2;
   CHECK(static_cast<int64_t>(filled.size()) == matrices);
-  const auto rounded = RewardModel::random(architecture, {.seed = 5, .precision = DType::bfloat16, .float32_copy = true}, testing::plain_backend<float>());
-  const auto *copy = static_cast<const float*>(rounded->float32_copy()->tensors().embedding.data), *expected = floats(tensors.embedding);
+  const auto rounded = RewardModel::random(
+      architecture, {.seed = 5, .precision = DType::bfloat16, .float32_copy = true}, testing::plain_backend<float>());
+  const auto *copy = static_cast<const float*>(rounded->float32_copy()->tensors().embedding.data),
+             *expected = floats(tensors.embedding);
   const auto* narrowed = static_cast<const uint16_t*>(rounded->parameters().tensors().embedding.data);
   for (int64_t i = 0; i < tensors.embedding.rows * tensors.embedding.columns; ++i) {
     REQUIRE(copy[i] == expected[i]);

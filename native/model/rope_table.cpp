@@ -17,14 +17,16 @@ double llama3_scaled(const Rope& rope, double frequency) {
   return (1 - smooth) * frequency / rope.factor + smooth * frequency;
 }
 
-// YaRN: pairs that turn beta_fast times or more over the original positions keep their frequency, those that turn beta_slow times
-// or less have it divided by the factor, and between the two it is blended linearly by the pair's number.
+// YaRN: pairs that turn beta_fast times or more over the original positions keep their frequency, those that turn
+// beta_slow times or less have it divided by the factor, and between the two it is blended linearly by the pair's
+// number.
 class YarnBlend {
  public:
   YarnBlend(const Rope& rope, int64_t head_size) : factor_(rope.factor) {
     const auto size = static_cast<double>(head_size);
     const auto pair_that_turns = [&](double turns) {
-      return size * std::log(rope.original_max_position_embeddings / (turns * 2 * std::numbers::pi)) / (2 * std::log(rope.theta));
+      return size * std::log(rope.original_max_position_embeddings / (turns * 2 * std::numbers::pi)) /
+             (2 * std::log(rope.theta));
     };
     low_ = pair_that_turns(rope.beta_fast), high_ = pair_that_turns(rope.beta_slow);
     if (rope.truncate) low_ = std::floor(low_), high_ = std::ceil(high_);
@@ -44,7 +46,8 @@ class YarnBlend {
 
 std::vector<double> inverse_frequencies(const Rope& rope, int64_t head_size) {
   std::vector<double> frequencies;
-  const std::optional<YarnBlend> yarn = rope.type == "yarn" ? std::optional<YarnBlend>({rope, head_size}) : std::nullopt;
+  const std::optional<YarnBlend> yarn =
+      rope.type == "yarn" ? std::optional<YarnBlend>({rope, head_size}) : std::nullopt;
   for (int64_t i = 0; i < head_size / 2; ++i) {
     double frequency = std::pow(rope.theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_size));
     if (rope.type == "linear") frequency /= rope.factor;

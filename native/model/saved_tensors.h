@@ -9,8 +9,8 @@
 
 namespace cheems::model {
 
-// Writes a contiguous tensor under `name`, in the dtype that it was declared with: as it is where that is its own, else rounded
-// to it. A few megabytes pass through the host's memory at once, however large the tensor.
+// Writes a contiguous tensor under `name`, in the dtype that it was declared with: as it is where that is its own, else
+// rounded to it. A few megabytes pass through the host's memory at once, however large the tensor.
 void save_tensor(storage::SafetensorsWriter& writer, const storage::TensorDeclaration& declared, const Tensor& held,
                  Backend& backend);
 

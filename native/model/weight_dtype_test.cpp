@@ -53,7 +53,8 @@ class RoundedFolder {
 template <class Score>
 void check_rounded(const std::string& source, const std::string& choice, Score score) {
   const auto load = [&](const std::string& folder, bool keep, DType dtype) {
-    return RewardModel::load({.folder = folder, .keep_16_bit = keep, .weight_dtype = dtype, .reward_head = choice}, cpu_backend(2));
+    return RewardModel::load({.folder = folder, .keep_16_bit = keep, .weight_dtype = dtype, .reward_head = choice},
+                             cpu_backend(2));
   };
   const RoundedFolder rounded(source);
   const std::vector<float> expected = score(*load(rounded.folder(), false, DType::float32));
@@ -72,7 +73,8 @@ TEST_CASE("weight dtype: every kind of head and decoder scores as the folder who
     CAPTURE(std::string(known.name));
     const HeadReference reference(known.name);
     if (!can_be_written(reference.folder())) continue;
-    check_rounded(reference.folder(), known.choice, [&](RewardModel& model) { return score(model, reference.batch(false)); });
+    check_rounded(reference.folder(), known.choice,
+                  [&](RewardModel& model) { return score(model, reference.batch(false)); });
     checked += 1;
   }
   CHECK(checked >= 19);
@@ -92,12 +94,14 @@ TEST_CASE("weight dtype: the plan counts the rounded weights, and the float32 co
   const Architecture architecture = RewardModel::read_architecture(folder.folder());
   MemoryPlan scoring, training;
   RewardModel::plan_as_stored(folder.folder(), DType::bfloat16, scoring);
-  const auto scored = RewardModel::load({.folder = folder.folder(), .keep_16_bit = true, .weight_dtype = DType::bfloat16}, cpu_backend(1));
+  const auto scored = RewardModel::load(
+      {.folder = folder.folder(), .keep_16_bit = true, .weight_dtype = DType::bfloat16}, cpu_backend(1));
   CHECK(scoring.total() == scored->parameters().layout().bytes());
   CHECK(RewardModel::matrix_dtype(DType::float32, DType::bfloat16, true) == DType::bfloat16);
   CHECK(RewardModel::matrix_dtype(DType::float32, DType::bfloat16, false) == DType::float32);
   RewardModel::plan(architecture, DType::bfloat16, true, training);
-  const auto trained = RewardModel::load({.folder = folder.folder(), .float32_copy = true, .weight_dtype = DType::bfloat16}, cpu_backend(1));
+  const auto trained = RewardModel::load(
+      {.folder = folder.folder(), .float32_copy = true, .weight_dtype = DType::bfloat16}, cpu_backend(1));
   CHECK(training.total() == trained->parameters().layout().bytes() + trained->float32_copy()->layout().bytes());
 }
 

@@ -26,20 +26,23 @@ const char* deciding_keys(const Parameter& parameter) {
   if (has("norm")) return "hidden_size, num_hidden_layers";
   if (has("q_proj") || has("o_proj")) return "num_attention_heads, head_dim, hidden_size, num_hidden_layers";
   if (has("k_proj") || has("v_proj")) return "num_key_value_heads, head_dim, hidden_size, num_hidden_layers";
-  if (has("block_sparse_moe")) return "num_local_experts or num_experts, intermediate_size, hidden_size, num_hidden_layers";
+  if (has("block_sparse_moe"))
+    return "num_local_experts or num_experts, intermediate_size, hidden_size, num_hidden_layers";
   if (has("rel_embeddings")) return "position_buckets, max_relative_positions, hidden_size";
   return "intermediate_size, hidden_size, num_hidden_layers";
 }
 
 }  // namespace
 
-WeightReader::WeightReader(const storage::Checkpoint& checkpoint, const Architecture& architecture) : checkpoint_(checkpoint), architecture_(architecture), prefix_(kEnginePrefix) {
+WeightReader::WeightReader(const storage::Checkpoint& checkpoint, const Architecture& architecture)
+    : checkpoint_(checkpoint), architecture_(architecture), prefix_(kEnginePrefix) {
   const std::string embedding = behind_prefix(stored_tensor(architecture, "model.embed_tokens.weight").name);
   std::string found;
   for (const std::string prefix : kDecoderPrefixes) {
     if (!checkpoint.find(prefix + embedding)) continue;
     if (!found.empty()) {
-      fail(checkpoint.folder(), " holds two decoders, one of ", found, " and one of ", prefix, embedding, "; which one is meant cannot be told. Remove one from the weights.");
+      fail(checkpoint.folder(), " holds two decoders, one of ", found, " and one of ", prefix, embedding,
+           "; which one is meant cannot be told. Remove one from the weights.");
     }
     found = prefix + embedding;
     prefix_ = prefix;
@@ -52,13 +55,15 @@ StoredTensor WeightReader::stored(const std::string& parameter) const {
   return stored;
 }
 
-// Tensors that published models bring along and that nothing reads: a language model's output layer, tables that are computed
-// here, the second copy of the decoder in Starling's files, and what a body's pretraining left.
+// Tensors that published models bring along and that nothing reads: a language model's output layer, tables that are
+// computed here, the second copy of the decoder in Starling's files, and what a body's pretraining left.
 bool WeightReader::is_unused(const std::string& name) const {
   const Body& body = body_of(architecture_);
-  return name == kVocabularyName || name == stored(kVocabularyName).name || name.ends_with(".rotary_emb.inv_freq") || name.ends_with(".attn.bias") ||
-         (prefix_ == "transformer." && name.starts_with("model.")) ||
-         body.unused.contains(name) || std::any_of(body.unused_prefixes.begin(), body.unused_prefixes.end(), [&](const auto& prefix) { return name.starts_with(prefix); });
+  return name == kVocabularyName || name == stored(kVocabularyName).name || name.ends_with(".rotary_emb.inv_freq") ||
+         name.ends_with(".attn.bias") || (prefix_ == "transformer." && name.starts_with("model.")) ||
+         body.unused.contains(name) ||
+         std::any_of(body.unused_prefixes.begin(), body.unused_prefixes.end(),
+                     [&](const auto& prefix) { return name.starts_with(prefix); });
 }
 
 void WeightReader::refuse_unknown_tensors(const ParameterLayout& layout, const std::set<std::string>& others) const {
@@ -66,13 +71,18 @@ void WeightReader::refuse_unknown_tensors(const ParameterLayout& layout, const s
   for (const auto& parameter : layout.parameters()) known.insert(stored(parameter.name).name);
   for (const auto& name : checkpoint_.names()) {
     if (known.contains(name) || is_unused(name)) continue;
-    fail(checkpoint_.file_of(name), ": tensor ", in_quotes(name), " has no place in the model that config.json describes (another architecture: model_type; fewer layers or experts: num_hidden_layers, num_local_experts, num_experts; no biases: attention_bias, mlp_bias, bias; or a reward head of a kind that this engine does not know).", assumptions());
+    fail(checkpoint_.file_of(name), ": tensor ", in_quotes(name),
+         " has no place in the model that config.json describes (another architecture: model_type; fewer layers or "
+         "experts: num_hidden_layers, num_local_experts, num_experts; no biases: attention_bias, mlp_bias, bias; or a "
+         "reward head of a kind that this engine does not know).",
+         assumptions());
   }
 }
 
 std::string WeightReader::assumptions() const {
   std::string text;
-  for (const std::string& each : architecture_.assumed) text += (text.empty() ? " Missing in config.json, so that transformers' defaults were taken: " : ", ") + each;
+  for (const std::string& each : architecture_.assumed)
+    text += (text.empty() ? " Missing in config.json, so that transformers' defaults were taken: " : ", ") + each;
   return text.empty() ? text : text + ".";
 }
 
@@ -93,7 +103,8 @@ MappedMatrices WeightReader::mapped_matrices(const ParameterLayout& layout, DTyp
     const StoredTensor from = stored(parameter.name);
     const auto* view = parameter.is_matrix() && from.count == 0 ? checkpoint_.find(from.name) : nullptr;
     if (!view || view->float_dtype() != matrix_dtype || view->shape != parameter.shape) continue;
-    if (reinterpret_cast<uintptr_t>(view->bytes.data()) % size_of(matrix_dtype) == 0) mapped[parameter.name] = {view->bytes.data(), matrix_dtype, from.name};
+    if (reinterpret_cast<uintptr_t>(view->bytes.data()) % size_of(matrix_dtype) == 0)
+      mapped[parameter.name] = {view->bytes.data(), matrix_dtype, from.name};
   }
   return mapped;
 }
@@ -104,7 +115,8 @@ bool WeightReader::has_output_layer_of_its_own() const {
   if (!output || !embedding) return false;
   const auto output_dtype = output->float_dtype(), embedding_dtype = embedding->float_dtype();
   if (output->shape != embedding->shape) return true;  // which reading it will refuse
-  if (output->dtype == embedding->dtype) return !std::equal(output->bytes.begin(), output->bytes.end(), embedding->bytes.begin());
+  if (output->dtype == embedding->dtype)
+    return !std::equal(output->bytes.begin(), output->bytes.end(), embedding->bytes.begin());
   if (!output_dtype || !embedding_dtype) return true;
   constexpr size_t kPiece = 1 << 16;
   const auto count = static_cast<size_t>(output->elements());
@@ -124,7 +136,8 @@ std::vector<float> WeightReader::read_rows(const StoredTensor& stored, const Par
     checkpoint_.read_float32(stored.name, values.data(), parameter.shape);
     return values;
   }
-  // Of a packed tensor: as many groups as make the parameter; its first axis is counted in rows of matrices, entries of vectors.
+  // Of a packed tensor: as many groups as make the parameter; its first axis is counted in rows of matrices, entries of
+  // vectors.
   std::vector<int64_t> whole = parameter.shape;
   const int64_t wanted = whole[0], width = parameter.count() / wanted, groups = wanted / stored.count;
   whole[0] = groups * stored.step;
@@ -141,11 +154,15 @@ void WeightReader::read(const Parameter& parameter, void* destination, Backend& 
   const StoredTensor from = stored(parameter.name);
   const auto* view = checkpoint_.find(from.name);
   if (!view) {
-    fail(checkpoint_.folder(), ": the weights lack tensor ", from.name, ", which config.json asks for (", deciding_keys(parameter), "). The download may be incomplete, or config.json belongs to another model (model_type).", assumptions());
+    fail(checkpoint_.folder(), ": the weights lack tensor ", from.name, ", which config.json asks for (",
+         deciding_keys(parameter),
+         "). The download may be incomplete, or config.json belongs to another model (model_type).", assumptions());
   }
   if (from.count == 0 && view->shape != parameter.shape) {
-    fail(checkpoint_.file_of(from.name), ": tensor ", in_quotes(from.name), " has shape ", storage::shape_text(view->shape), ", but the model's configuration needs ", storage::shape_text(parameter.shape), " (",
-         deciding_keys(parameter), " in config.json): the weights and the configuration do not belong together.", assumptions());
+    fail(checkpoint_.file_of(from.name), ": tensor ", in_quotes(from.name), " has shape ",
+         storage::shape_text(view->shape), ", but the model's configuration needs ",
+         storage::shape_text(parameter.shape), " (", deciding_keys(parameter),
+         " in config.json): the weights and the configuration do not belong together.", assumptions());
   }
   std::vector<char> staging(static_cast<size_t>(parameter.count()) * size_of(parameter.dtype));
   if (from.count == 0 && parameter.dtype != DType::float32 && view->float_dtype() == parameter.dtype) {
@@ -160,7 +177,8 @@ void WeightReader::read(const Parameter& parameter, void* destination, Backend& 
 DType activation_dtype(std::optional<DType> wanted, const Backend& backend) {
   const DType dtype = wanted.value_or(backend.default_activations());
   if (!backend.computes_in(dtype)) {
-    fail("The backend ", backend.name(), " does not compute in ", name(dtype), "; leave ", knob("precision"), " out, or use ", name(backend.default_activations()), ".");
+    fail("The backend ", backend.name(), " does not compute in ", name(dtype), "; leave ", knob("precision"),
+         " out, or use ", name(backend.default_activations()), ".");
   }
   return dtype;
 }

@@ -1,10 +1,11 @@
 // All operations that a backend offers: the list is list.h, the contract of each is in the operation's own folder.
 // Tensors lie in the backend's memory, spans on the host. Nothing here allocates; workspace is given beforehand.
 //
-// Dtypes, where a contract does not say another: activations and their gradients share one dtype (float32; bfloat16 where
-// Backend::computes_in says so), matrices of weights are of that dtype too (any dtype where Backend::widens_weights),
-// gradients of matrices are float32 or bfloat16. Norm weights, biases and the reward head, their gradients, inverse_rms,
-// log_sum_exp, rewards and the output of a norm before the head are float32 always. Sums are float32 or wider.
+// Dtypes, where a contract does not say another: activations and their gradients share one dtype (float32; bfloat16
+// where Backend::computes_in says so), matrices of weights are of that dtype too (any dtype where
+// Backend::widens_weights), gradients of matrices are float32 or bfloat16. Norm weights, biases and the reward head,
+// their gradients, inverse_rms, log_sum_exp, rewards and the output of a norm before the head are float32 always. Sums
+// are float32 or wider.
 #pragma once
 
 #include "ops/list.h"

@@ -1,4 +1,5 @@
-// FLOPs of the matrix work that one call of an operation does, for the benchmarks (ops/FOLDER/work.cpp). A multiply-add counts twice.
+// FLOPs of the matrix work that one call of an operation does, for the benchmarks (ops/FOLDER/work.cpp). A multiply-add
+// counts twice.
 #pragma once
 
 #include "ops/list.h"

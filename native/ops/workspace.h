@@ -10,8 +10,8 @@ namespace cheems {
 struct WorkspaceRequest {
   int64_t longest_path = 0;  // tokens of the longest sample
   int64_t num_heads = 0, num_key_value_heads = 0, head_size = 0;
-  int64_t widest_row = 0;    // columns of the widest activation or norm
-  int64_t rows = 0;          // token rows of the largest micro-batch
+  int64_t widest_row = 0;  // columns of the widest activation or norm
+  int64_t rows = 0;        // token rows of the largest micro-batch
   bool backward = false;
   int64_t relative_buckets = 0;  // rows of the relative position embeddings; 0: no disentangled attention
 };

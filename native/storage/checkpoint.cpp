@@ -40,18 +40,21 @@ void check_folder(const std::string& folder) {
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     const std::string name = entry->path().filename().string();
-    if (name.ends_with(".safetensors") || (name.starts_with("pytorch_model") && name.ends_with(".bin"))) other = std::max(other, name);
+    if (name.ends_with(".safetensors") || (name.starts_with("pytorch_model") && name.ends_with(".bin")))
+      other = std::max(other, name);
   }
   if (error) fail("The model folder ", folder, " cannot be listed: ", error.message(), ".");
   if (exists(join(folder, "adapter_config.json")))
     fail("The folder ", folder, " holds an adapter (LoRA) and no model: merge it into its base model first.");
   if (!other.empty()) {
     const bool torch = other.ends_with(".bin");
-    fail("The folder ", folder, " has neither ", torch ? torch_single_name : single_name, " nor ", torch ? torch_index_name : index_name, "; ", other,
-         " is read only if the index lists it: download the index, or rename a single file to ", torch ? torch_single_name : single_name, ".");
+    fail("The folder ", folder, " has neither ", torch ? torch_single_name : single_name, " nor ",
+         torch ? torch_index_name : index_name, "; ", other,
+         " is read only if the index lists it: download the index, or rename a single file to ",
+         torch ? torch_single_name : single_name, ".");
   }
-  fail("The folder ", folder, " has no weights, neither ", single_name, " nor ", index_name, ", nor ", torch_single_name, " with or without an index",
-       ": check the path, or download the model again.");
+  fail("The folder ", folder, " has no weights, neither ", single_name, " nor ", index_name, ", nor ",
+       torch_single_name, " with or without an index", ": check the path, or download the model again.");
 }
 
 void check_shard_name(const std::string& shard, const std::string& tensor, const std::string& file) {
@@ -84,7 +87,8 @@ Checkpoint Checkpoint::open(const std::string& folder) {
   check_folder(folder);
   Checkpoint checkpoint;
   checkpoint.folder_ = folder;
-  for (const auto& [single, index] : {std::pair(single_name, index_name), std::pair(torch_single_name, torch_index_name)}) {
+  for (const auto& [single, index] :
+       {std::pair(single_name, index_name), std::pair(torch_single_name, torch_index_name)}) {
     if (exists(join(folder, single))) {
       checkpoint.add_file(join(folder, single));
       return checkpoint;
@@ -108,8 +112,9 @@ void Checkpoint::open_shards(const std::string& index_path) {
   for (const std::string& shard : shards)
     if (!exists(join(folder_, shard)) && missing++ == 0) first_missing = shard;
   if (missing > 0)
-    fail("The folder ", folder_, " lacks ", missing, " of the ", shards.size(), " files that ", fs::path(index_path).filename().string(),
-         " lists, the first of them ", first_missing, ": download the missing files.");
+    fail("The folder ", folder_, " lacks ", missing, " of the ", shards.size(), " files that ",
+         fs::path(index_path).filename().string(), " lists, the first of them ", first_missing,
+         ": download the missing files.");
   for (const std::string& shard : shards) add_file(join(folder_, shard));
   for (const auto& [tensor, shard] : map) {
     const std::string path = join(folder_, shard);
@@ -136,8 +141,10 @@ void Checkpoint::rename(const std::map<std::string, std::string>& names) {
     const Place& place = require(name);
     const auto [other, fresh] = renamed.emplace(plain, place);
     if (!fresh)
-      fail("Tensors ", in_quotes(other->second.name), " and ", in_quotes(name), " in ", place.file->path(), " are both ", in_quotes(plain),
-           " of the model once the names of wrappers are taken off; which one is meant cannot be told. Remove one from the weights.");
+      fail("Tensors ", in_quotes(other->second.name), " and ", in_quotes(name), " in ", place.file->path(),
+           " are both ", in_quotes(plain),
+           " of the model once the names of wrappers are taken off; which one is meant cannot be told. Remove one from "
+           "the weights.");
   }
   places_ = std::move(renamed);
 }

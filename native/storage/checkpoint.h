@@ -12,8 +12,8 @@
 
 namespace cheems::storage {
 
-// The "weight_map" of a model.safetensors.index.json or pytorch_model.bin.index.json: tensor name -> file name inside the folder. Throws Error,
-// naming `file`, when the text is not such an index or names a file outside the folder.
+// The "weight_map" of a model.safetensors.index.json or pytorch_model.bin.index.json: tensor name -> file name inside
+// the folder. Throws Error, naming `file`, when the text is not such an index or names a file outside the folder.
 std::map<std::string, std::string> parse_weight_map(std::string_view text, const std::string& file);
 
 // Move-only; the views it hands out live as long as it does. Safe to read from several threads at once.
@@ -29,8 +29,8 @@ class Checkpoint {
   // name that is there already.
   void add_file(const std::string& path, const std::string& prefix = "");
 
-  // Gives the tensors other names: by their own, the new ones. A tensor without an entry is left out. Errors go on naming tensors
-  // as the files do. Throws Error where two tensors would have one name.
+  // Gives the tensors other names: by their own, the new ones. A tensor without an entry is left out. Errors go on
+  // naming tensors as the files do. Throws Error where two tensors would have one name.
   void rename(const std::map<std::string, std::string>& names);
 
   const std::string& folder() const { return folder_; }
@@ -46,8 +46,8 @@ class Checkpoint {
   void read_raw(std::string_view name, void* destination, DType dtype,
                 const std::vector<std::int64_t>& expected_shape) const;
 
-  // From here on read_float32 gives every number rounded to `dtype`, to nearest even: what a tool that loads the folder in
-  // that dtype has. Raw bytes and views stay as they are stored.
+  // From here on read_float32 gives every number rounded to `dtype`, to nearest even: what a tool that loads the folder
+  // in that dtype has. Raw bytes and views stay as they are stored.
   void round_to(DType dtype) { rounded_to_ = dtype; }
   DType rounded_to() const { return rounded_to_; }
 

@@ -31,7 +31,8 @@ TEST_CASE("a checkpoint of one file") {
   CHECK(checkpoint.find("a")->shape == std::vector<std::int64_t>{2});
   CHECK(checkpoint.find("b") == nullptr);
   CHECK(checkpoint.file_of("a") == folder.file("model.safetensors"));
-  CHECK(contains(refusal([&] { checkpoint.read_float32("b", nullptr, {2}); }), "Tensor \"b\" is missing from the weights in"));
+  CHECK(contains(refusal([&] { checkpoint.read_float32("b", nullptr, {2}); }),
+                 "Tensor \"b\" is missing from the weights in"));
 }
 
 TEST_CASE("a head beside the weights is added under a prefix, and never in the place of another tensor") {
@@ -49,14 +50,18 @@ TEST_CASE("a head beside the weights is added under a prefix, and never in the p
   CHECK(values == std::vector<float>{1.0f, 2.0f});
   CHECK(checkpoint.file_of("value_head.weight") == head);
   CHECK(checkpoint.file_of("weight") == folder.file("model.safetensors"));
-  CHECK(contains(refusal([&] { checkpoint.add_file(head, "value_head."); }), "Tensor \"value_head.weight\" is in two files"));
-  CHECK(contains(refusal([&] { checkpoint.add_file(folder.file("regression_layer.pt"), "regression_layer."); }), "does not exist"));
+  CHECK(contains(refusal([&] { checkpoint.add_file(head, "value_head."); }),
+                 "Tensor \"value_head.weight\" is in two files"));
+  CHECK(contains(refusal([&] { checkpoint.add_file(folder.file("regression_layer.pt"), "regression_layer."); }),
+                 "does not exist"));
   CHECK(checkpoint.names().size() == 2);
 }
 
 TEST_CASE("a checkpoint of shards, whole and broken in every way") {
   TemporaryFolder folder;
-  const auto put_index = [&](const std::string& map) { folder.put("model.safetensors.index.json", "{\"metadata\":{\"total_size\":16},\"weight_map\":{" + map + "}}"); };
+  const auto put_index = [&](const std::string& map) {
+    folder.put("model.safetensors.index.json", "{\"metadata\":{\"total_size\":16},\"weight_map\":{" + map + "}}");
+  };
   const auto opening = [&] { return refusal([&] { Checkpoint::open(folder.path.string()); }); };
   const std::string map = R"("a":"model-1.safetensors","b":"model-2.safetensors")";
   folder.put("model-1.safetensors", small_file("a"));
@@ -73,7 +78,9 @@ TEST_CASE("a checkpoint of shards, whole and broken in every way") {
   put_index(R"("a":"model-2.safetensors","b":"model-1.safetensors")");
   CHECK(contains(opening(), "tensor \"a\" is in model-2.safetensors, but it is not there"));
   put_index(map + R"(,"c":"model-3.safetensors","d":"model-4.safetensors")");
-  CHECK(contains(opening(), "lacks 2 of the 4 files that model.safetensors.index.json lists, the first of them model-3.safetensors"));
+  CHECK(contains(
+      opening(),
+      "lacks 2 of the 4 files that model.safetensors.index.json lists, the first of them model-3.safetensors"));
   put_index(R"("a":"../model-1.safetensors")");
   CHECK(contains(opening(), "not the name of a .safetensors file in its folder"));
   put_index(R"("a":"model-1.bin")");
@@ -102,21 +109,29 @@ TEST_CASE("a folder without weights says why") {
   folder.put("other.safetensors", small_file());
   CHECK(contains(opening(), "other.safetensors is read only if the index lists it"));
   folder.put("pytorch_model-00001-of-00002.bin", "x");
-  CHECK(contains(opening(), "has neither pytorch_model.bin nor pytorch_model.bin.index.json; pytorch_model-00001-of-00002.bin is read only if"));
+  CHECK(contains(opening(),
+                 "has neither pytorch_model.bin nor pytorch_model.bin.index.json; pytorch_model-00001-of-00002.bin is "
+                 "read only if"));
   folder.put("adapter_config.json", "{}");
   CHECK(contains(opening(), "holds an adapter (LoRA)"));
 }
 
 TEST_CASE("strict JSON refuses what damage looks like") {
   CHECK(parse_strict_json(R"({"a":[1,{"a":2}],"b":{"a":3}})", "f").at("b").at("a") == 3);
-  CHECK(contains(refusal([] { parse_strict_json(R"({"a":{"b":1,"b":2}})", "f"); }), "The file f has the key \"b\" twice"));
+  CHECK(contains(refusal([] { parse_strict_json(R"({"a":{"b":1,"b":2}})", "f"); }),
+                 "The file f has the key \"b\" twice"));
   CHECK(contains(refusal([] { parse_strict_json(std::string(100'000, '['), "f"); }), "nested deeper than 64"));
-  CHECK(contains(refusal([] { parse_strict_json("{\n  \"a\": 1,\n  x}", "f"); }), "not valid JSON at line 3, column 3"));
+  CHECK(
+      contains(refusal([] { parse_strict_json("{\n  \"a\": 1,\n  x}", "f"); }), "not valid JSON at line 3, column 3"));
   CHECK(contains(refusal([] { parse_strict_json("[1e999]", "f"); }), "a number too large"));
-  CHECK(parse_strict_json(R"({"a":[NaN,-Infinity,Infinity],"b\"NaN":"x NaN"})", "f").dump() == R"({"a":["NaN","-Infinity","Infinity"],"b\"NaN":"x NaN"})");
-  for (const char* text : {"NaNNaN", "[Infinit]", "nNaN", "\"NaN", "[--Infinity]"}) CHECK(contains(refusal([&] { parse_strict_json(text, "f"); }), "not valid JSON at line 1"));
-  for (const char* text : {"[1, /* one */ 2]", "[1, // one\n2]", "# one\n[]"}) CHECK(contains(refusal([&] { parse_strict_json(text, "f"); }), "has a comment at line 1"));
-  CHECK(contains(refusal([] { parse_strict_json(std::string("{}\n\0{", 5), "f"); }), "not valid JSON at line 2, column 1"));
+  CHECK(parse_strict_json(R"({"a":[NaN,-Infinity,Infinity],"b\"NaN":"x NaN"})", "f").dump() ==
+        R"({"a":["NaN","-Infinity","Infinity"],"b\"NaN":"x NaN"})");
+  for (const char* text : {"NaNNaN", "[Infinit]", "nNaN", "\"NaN", "[--Infinity]"})
+    CHECK(contains(refusal([&] { parse_strict_json(text, "f"); }), "not valid JSON at line 1"));
+  for (const char* text : {"[1, /* one */ 2]", "[1, // one\n2]", "# one\n[]"})
+    CHECK(contains(refusal([&] { parse_strict_json(text, "f"); }), "has a comment at line 1"));
+  CHECK(contains(refusal([] { parse_strict_json(std::string("{}\n\0{", 5), "f"); }),
+                 "not valid JSON at line 2, column 1"));
 }
 
 TEST_CASE("what is written reads back: every dtype, in any order, aligned, in several blocks") {
@@ -126,8 +141,11 @@ TEST_CASE("what is written reads back: every dtype, in any order, aligned, in se
   for (std::size_t i = 0; i < many.size(); ++i) many[i] = static_cast<float>(i) * 0.37f - 1000.0f;
   const float one = 1.0009765625f;  // 1 + 2^-10: exact in float16, rounds down to 1 in bfloat16
   {
-    SafetensorsWriter writer(path, {{"big.bf16", DType::bfloat16, {600'001}}, {"a\"权", DType::float32, {}},
-                                    {"h", DType::float16, {1, 1}}, {"none", DType::float32, {0, 3}}, {"big", DType::float32, {600'001}}});
+    SafetensorsWriter writer(path, {{"big.bf16", DType::bfloat16, {600'001}},
+                                    {"a\"权", DType::float32, {}},
+                                    {"h", DType::float16, {1, 1}},
+                                    {"none", DType::float32, {0, 3}},
+                                    {"big", DType::float32, {600'001}}});
     writer.write("big", many.data());
     writer.write("h", &one);
     writer.write_raw("a\"权", &one);
@@ -176,9 +194,11 @@ TEST_CASE("a disk that refuses is reported, and the partial file removed") {
   TemporaryFolder folder;
   const std::vector<TensorDeclaration> tensors = {{"a", DType::float32, {100'000}}};
   CHECK(contains(refusal([&] { SafetensorsWriter(folder.file("none/out"), tensors); }), "its folder does not exist"));
-  CHECK(contains(refusal([&] { SafetensorsWriter(folder.path.string(), tensors); }), "could not be written: Is a directory"));
+  CHECK(contains(refusal([&] { SafetensorsWriter(folder.path.string(), tensors); }),
+                 "could not be written: Is a directory"));
   if (fs::is_character_file("/dev/full")) {
-    CHECK(contains(refusal([&] { SafetensorsWriter("/dev/full", tensors); }), "The disk is full: /dev/full could not be written"));
+    CHECK(contains(refusal([&] { SafetensorsWriter("/dev/full", tensors); }),
+                   "The disk is full: /dev/full could not be written"));
     CHECK(fs::is_character_file("/dev/full"));
   }
   rlimit before = {};

@@ -39,9 +39,12 @@ struct Parts {
 
 // A valid file of up to six tensors of all kinds.
 Parts valid_parts(Random& random) {
-  struct Kind { const char* name; std::size_t bits; };
-  static const Kind kinds[] = {{"F32", 32}, {"BF16", 16}, {"F16", 16}, {"F32", 32}, {"BF16", 16}, {"F16", 16},
-                               {"I64", 64}, {"U8", 8}, {"BOOL", 8}, {"F8_E4M3", 8}, {"F4", 4}};
+  struct Kind {
+    const char* name;
+    std::size_t bits;
+  };
+  static const Kind kinds[] = {{"F32", 32}, {"BF16", 16}, {"F16", 16}, {"F32", 32},    {"BF16", 16}, {"F16", 16},
+                               {"I64", 64}, {"U8", 8},    {"BOOL", 8}, {"F8_E4M3", 8}, {"F4", 4}};
   Parts parts;
   parts.json = below(random, 2) ? R"({"__metadata__":{"format":"pt"})" : "{";
   const std::uint64_t count = below(random, 7);
@@ -73,10 +76,31 @@ void flip_bits(Random& random, std::string& text) {
 
 // Puts something else in the place of one number of the JSON text.
 void lie_about_number(Random& random, std::string& json) {
-  static const char* lies[] = {"0", "1", "-1", "3", "1.5", "1e3", "1e999", "-0", "null", "\"1\"", "[]", "{}", "true",
-                               "9223372036854775807", "9223372036854775808", "18446744073709551615",
-                               "18446744073709551616", "4611686018427387904", "4294967296", "-9223372036854775808",
-                               "340282366920938463463374607431768211456", "0x10", "01", "NaN", ""};
+  static const char* lies[] = {"0",
+                               "1",
+                               "-1",
+                               "3",
+                               "1.5",
+                               "1e3",
+                               "1e999",
+                               "-0",
+                               "null",
+                               "\"1\"",
+                               "[]",
+                               "{}",
+                               "true",
+                               "9223372036854775807",
+                               "9223372036854775808",
+                               "18446744073709551615",
+                               "18446744073709551616",
+                               "4611686018427387904",
+                               "4294967296",
+                               "-9223372036854775808",
+                               "340282366920938463463374607431768211456",
+                               "0x10",
+                               "01",
+                               "NaN",
+                               ""};
   std::vector<std::pair<std::size_t, std::size_t>> numbers;
   for (std::size_t i = 0; i < json.size();) {
     std::size_t end = i;
@@ -94,16 +118,49 @@ void lie_about_number(Random& random, std::string& json) {
 
 // Inserts, repeats, removes or replaces a piece of the JSON text.
 void mutate_json(Random& random, std::string& json) {
-  static const char* pieces[] = {"{", "}", "[", "]", ",", ":", "\"", "\\", "\\u0000", "\\ud800", "\xff", "\xc0\x80",
-                                 "\xed\xa0\x80", "null", "true", "{\"a\":1}", "[[]]", "\"dtype\":\"F32\",",
-                                 "\"shape\":[1],", "\"data_offsets\":[0,4],", "\"__metadata__\":{\"a\":\"b\"},",
-                                 "\"__metadata__\":null,", "\"extra\":0,", " ", "\n", "/**/", "BF16", "F99", "F64"};
-  const std::size_t at = below(random, json.size() + 1), length = below(random, std::min<std::size_t>(json.size() - at, 40) + 1);
+  static const char* pieces[] = {"{",
+                                 "}",
+                                 "[",
+                                 "]",
+                                 ",",
+                                 ":",
+                                 "\"",
+                                 "\\",
+                                 "\\u0000",
+                                 "\\ud800",
+                                 "\xff",
+                                 "\xc0\x80",
+                                 "\xed\xa0\x80",
+                                 "null",
+                                 "true",
+                                 "{\"a\":1}",
+                                 "[[]]",
+                                 "\"dtype\":\"F32\",",
+                                 "\"shape\":[1],",
+                                 "\"data_offsets\":[0,4],",
+                                 "\"__metadata__\":{\"a\":\"b\"},",
+                                 "\"__metadata__\":null,",
+                                 "\"extra\":0,",
+                                 " ",
+                                 "\n",
+                                 "/**/",
+                                 "BF16",
+                                 "F99",
+                                 "F64"};
+  const std::size_t at = below(random, json.size() + 1),
+                    length = below(random, std::min<std::size_t>(json.size() - at, 40) + 1);
   switch (below(random, 4)) {
-    case 0: json.insert(at, pick(random, pieces)); break;
-    case 1: json.insert(at, json.substr(at, length)); break;
-    case 2: json.erase(at, length); break;
-    default: json.replace(at, length, pick(random, pieces));
+    case 0:
+      json.insert(at, pick(random, pieces));
+      break;
+    case 1:
+      json.insert(at, json.substr(at, length));
+      break;
+    case 2:
+      json.erase(at, length);
+      break;
+    default:
+      json.replace(at, length, pick(random, pieces));
   }
 }
 
@@ -120,8 +177,13 @@ std::string damaged_file(Random& random, const char*& kind) {
   Parts parts = valid_parts(random);
   std::string file;
   switch (below(random, 9)) {
-    case 0: kind = "untouched"; return testing::make_file(parts.json, parts.data);
-    case 1: kind = "bits flipped"; flip_bits(random, file = testing::make_file(parts.json, parts.data)); return file;
+    case 0:
+      kind = "untouched";
+      return testing::make_file(parts.json, parts.data);
+    case 1:
+      kind = "bits flipped";
+      flip_bits(random, file = testing::make_file(parts.json, parts.data));
+      return file;
     case 2:
       kind = "cut or grown";
       file = testing::make_file(parts.json, parts.data);
@@ -130,16 +192,36 @@ std::string damaged_file(Random& random, const char*& kind) {
     case 3: {
       kind = "header length";
       file = testing::make_file(parts.json, parts.data);
-      const std::uint64_t lies[] = {0, 1, 100'000'000, 100'000'001, ~0ull, 1ull << 63, file.size() - 8, file.size(),
-                                    parts.json.size() + below(random, 17) - 8, random()};
+      const std::uint64_t lies[] = {0,
+                                    1,
+                                    100'000'000,
+                                    100'000'001,
+                                    ~0ull,
+                                    1ull << 63,
+                                    file.size() - 8,
+                                    file.size(),
+                                    parts.json.size() + below(random, 17) - 8,
+                                    random()};
       const std::uint64_t lie = pick(random, lies);
       for (int i = 0; i < 8; ++i) file[i] = static_cast<char>(lie >> (8 * i) & 0xff);
       return file;
     }
-    case 4: kind = "header bits"; flip_bits(random, parts.json); break;
-    case 5: kind = "number"; lie_about_number(random, parts.json); break;
-    case 6: kind = "JSON"; for (std::uint64_t n = 1 + below(random, 3); n-- > 0;) mutate_json(random, parts.json); break;
-    case 7: kind = "nesting"; nest_deeply(random, parts.json); break;
+    case 4:
+      kind = "header bits";
+      flip_bits(random, parts.json);
+      break;
+    case 5:
+      kind = "number";
+      lie_about_number(random, parts.json);
+      break;
+    case 6:
+      kind = "JSON";
+      for (std::uint64_t n = 1 + below(random, 3); n-- > 0;) mutate_json(random, parts.json);
+      break;
+    case 7:
+      kind = "nesting";
+      nest_deeply(random, parts.json);
+      break;
     default:
       kind = "several";
       for (std::uint64_t n = 2 + below(random, 3); n-- > 0;)
@@ -199,7 +281,8 @@ std::string outcome(const std::string& file, const std::string& name) {
 
 // The same file through open() and a mapping must give the same outcome.
 void check_mapped(const std::string& file, const std::string& expected, int descriptor, const std::string& path) {
-  require(::ftruncate(descriptor, 0) == 0 && ::pwrite(descriptor, file.data(), file.size(), 0) == static_cast<ssize_t>(file.size()),
+  require(::ftruncate(descriptor, 0) == 0 &&
+              ::pwrite(descriptor, file.data(), file.size(), 0) == static_cast<ssize_t>(file.size()),
           "the memory file could not be written");
   std::string found;
   try {
@@ -221,13 +304,21 @@ void check_mapped(const std::string& file, const std::string& expected, int desc
 bool index_accepted(Random& random) {
   std::string json = R"({"metadata":{"total_size":123},"weight_map":{)";
   for (std::uint64_t t = 0, count = 1 + below(random, 5); t < count; ++t)
-    json += (t ? "," : "") + std::string("\"layer.") + std::to_string(t) + R"(":"model-0000)" + std::to_string(below(random, 3)) + R"(.safetensors")";
+    json += (t ? "," : "") + std::string("\"layer.") + std::to_string(t) + R"(":"model-0000)" +
+            std::to_string(below(random, 3)) + R"(.safetensors")";
   json += "}}";
   switch (below(random, 4)) {
-    case 0: flip_bits(random, json); break;
-    case 1: nest_deeply(random, json); break;
-    case 2: json.resize(below(random, json.size())); break;
-    default: for (std::uint64_t n = 1 + below(random, 3); n-- > 0;) mutate_json(random, json);
+    case 0:
+      flip_bits(random, json);
+      break;
+    case 1:
+      nest_deeply(random, json);
+      break;
+    case 2:
+      json.resize(below(random, json.size()));
+      break;
+    default:
+      for (std::uint64_t n = 1 + below(random, 3); n-- > 0;) mutate_json(random, json);
   }
   try {
     for (const auto& [tensor, shard] : parse_weight_map(json, "index"))
@@ -251,7 +342,9 @@ int main(int argc, char** argv) {
   const int descriptor = ::memfd_create("fuzz.safetensors", MFD_CLOEXEC);
   require(descriptor >= 0, "no memory file");
   const std::string path = "/proc/self/fd/" + std::to_string(descriptor);
-  struct Count { std::uint64_t accepted = 0, refused = 0; };
+  struct Count {
+    std::uint64_t accepted = 0, refused = 0;
+  };
   std::map<std::string, Count> counts;
   for (std::uint64_t i = 0; i < inputs; ++i) {
     Random random(seed * 0x9e3779b97f4a7c15ull + i);

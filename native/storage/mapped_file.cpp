@@ -37,8 +37,8 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
     if (size_ == 0) return;
     void* data = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor_, 0);
     if (data == MAP_FAILED)
-      fail("The file ", path, " (", size_, " bytes) cannot be mapped into memory: ",
-           std::generic_category().message(errno), ".");
+      fail("The file ", path, " (", size_,
+           " bytes) cannot be mapped into memory: ", std::generic_category().message(errno), ".");
     data_ = static_cast<const std::byte*>(data);
     explain_faults_in(data_, size_, path_);
   } catch (...) {
@@ -87,7 +87,7 @@ void MappedFile::release(std::span<const std::byte> part) const {
   const auto address = reinterpret_cast<std::uintptr_t>(part.data());
   const auto mapped = reinterpret_cast<std::uintptr_t>(data_);
   if (address < mapped || address + part.size() > mapped + size_) return;  // a copy; other memory would be wiped
-  const std::uintptr_t begin = (address + page - 1) / page * page;  // inwards: neighbours may still be in use
+  const std::uintptr_t begin = (address + page - 1) / page * page;         // inwards: neighbours may still be in use
   const std::uintptr_t end = (address + part.size()) / page * page;
   // Advice only: where the kernel does not take it, the pages merely stay.
   if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);

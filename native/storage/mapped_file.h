@@ -30,8 +30,8 @@ class MappedFile {
 
   // Throws Error when the file's size or time of change differs from what it was when opened.
   void check_unchanged() const;
-  // Gives the pages of `part` back (of memory outside of bytes() nothing), so that weights already copied do not count twice in the
-  // process's resident memory. They are fetched again if they are read again.
+  // Gives the pages of `part` back (of memory outside of bytes() nothing), so that weights already copied do not count
+  // twice in the process's resident memory. They are fetched again if they are read again.
   void release(std::span<const std::byte> part) const;
 
  private:

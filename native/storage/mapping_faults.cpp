@@ -12,7 +12,8 @@
 namespace cheems::storage {
 namespace {
 
-// Entries are claimed and freed under the mutex; the handler, which may take none, reads begin last written and first cleared.
+// Entries are claimed and freed under the mutex; the handler, which may take none, reads begin last written and first
+// cleared.
 struct Mapping {
   std::atomic<const std::byte*> begin{nullptr};
   std::atomic<std::size_t> size{0};
@@ -32,10 +33,12 @@ void explain(int, siginfo_t* info, void*) {
   const auto* address = static_cast<const std::byte*>(info->si_addr);
   for (const Mapping& mapping : mappings) {
     const std::byte* begin = mapping.begin.load(std::memory_order_acquire);
-    if (begin == nullptr || address < begin || address >= begin + mapping.size.load(std::memory_order_relaxed)) continue;
+    if (begin == nullptr || address < begin || address >= begin + mapping.size.load(std::memory_order_relaxed))
+      continue;
     say("cheems-native: the weights file ");
     say(mapping.path.data());
-    say(" can no longer be read: another process cut it short while it was in use, or its disk failed. The process ends. "
+    say(" can no longer be read: another process cut it short while it was in use, or its disk failed. The process "
+        "ends. "
         "Replace weights by renaming, and start again.\n");
     break;
   }

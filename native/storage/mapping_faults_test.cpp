@@ -30,7 +30,8 @@ TEST_CASE("a mapped file cut while it is read ends the process with a sentence t
   ::close(ends[1]);
   std::string said;
   char text[4096];
-  for (ssize_t count; (count = ::read(ends[0], text, sizeof text)) > 0;) said.append(text, static_cast<std::size_t>(count));
+  for (ssize_t count; (count = ::read(ends[0], text, sizeof text)) > 0;)
+    said.append(text, static_cast<std::size_t>(count));
   ::close(ends[0]);
   int status = 0;
   REQUIRE(::waitpid(child, &status, 0) == child);

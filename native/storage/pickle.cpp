@@ -20,11 +20,13 @@ constexpr std::size_t longest_global = 200;
 
 class Reader {
  public:
-  Reader(std::span<const std::byte> bytes, const PickleRules& rules, const std::string& name) : bytes_(bytes), rules_(rules), name_(name) {}
+  Reader(std::span<const std::byte> bytes, const PickleRules& rules, const std::string& name)
+      : bytes_(bytes), rules_(rules), name_(name) {}
 
   Pickle read() {
     // None, False, True and () are one value each, however often they occur.
-    for (const Kind kind : {Kind::none, Kind::boolean, Kind::boolean, Kind::tuple}) pickle_.values.push_back({kind, 0, {}, {}});
+    for (const Kind kind : {Kind::none, Kind::boolean, Kind::boolean, Kind::tuple})
+      pickle_.values.push_back({kind, 0, {}, {}});
     pickle_.values[true_index].integer = 1;
     while (step()) {
     }
@@ -37,7 +39,8 @@ class Reader {
   static constexpr Index none_index = 0, false_index = 1, true_index = 2, empty_tuple_index = 3;
 
   [[noreturn]] void damaged(const std::string& what) const {
-    fail("The pickle in ", name_, " ", what, " (at byte ", at_, " of ", bytes_.size(), "); the file is damaged: download it again.");
+    fail("The pickle in ", name_, " ", what, " (at byte ", at_, " of ", bytes_.size(),
+         "); the file is damaged: download it again.");
   }
 
   std::span<const std::byte> take(std::uint64_t count) {
@@ -113,7 +116,8 @@ class Reader {
 
   void push_global_of_stack() {
     const Index name = pop(), module = pop();
-    if (value(name).kind != Kind::text || value(module).kind != Kind::text || value(name).text.size() + value(module).text.size() > 2 * longest_global)
+    if (value(name).kind != Kind::text || value(module).kind != Kind::text ||
+        value(name).text.size() + value(module).text.size() > 2 * longest_global)
       damaged("names a global by something else than text");
     push_global(value(module).text + "." + value(name).text);
   }
@@ -128,7 +132,8 @@ class Reader {
 
   void call() {
     const Index arguments = pop(), function = pop();
-    if (value(function).kind != Kind::global || value(arguments).kind != Kind::tuple) damaged("calls something that is no function");
+    if (value(function).kind != Kind::global || value(arguments).kind != Kind::tuple)
+      damaged("calls something that is no function");
     push({Kind::call, 0, {}, {function, arguments}});
   }
 
@@ -155,7 +160,8 @@ class Reader {
     pop();
     if (dict_like(top())) return;
     const PickleValue& v = value(top());
-    fail(name_, " sets the state of an object of the class ", in_quotes(v.kind == Kind::call ? value(v.items[0]).text : "?"),
+    fail(name_, " sets the state of an object of the class ",
+         in_quotes(v.kind == Kind::call ? value(v.items[0]).text : "?"),
          ", which is not read: save the tensors alone, with torch.save(model.state_dict(), ...).");
   }
 
@@ -171,7 +177,8 @@ class Reader {
   [[noreturn]] void unknown(unsigned code) const {
     std::ostringstream text;
     text << "0x" << std::hex << std::setw(2) << std::setfill('0') << code;
-    fail("The pickle in ", name_, " has the opcode ", text.str(), " at byte ", at_ - 1, ", which files of tensors do not have: either the file is ",
+    fail("The pickle in ", name_, " has the opcode ", text.str(), " at byte ", at_ - 1,
+         ", which files of tensors do not have: either the file is ",
          "damaged, or it holds more than tensors; save the tensors alone, with torch.save(model.state_dict(), ...).");
   }
 
@@ -183,33 +190,89 @@ class Reader {
   // Returns false at the end of the program.
   bool old_opcode(unsigned code) {
     switch (code) {
-      case '.': return false;
-      case '(': marks_.push_back(stack_.size()); return check_marks();
-      case 'N': stack_.push_back(none_index); return check_stack();
-      case ')': stack_.push_back(empty_tuple_index); return check_stack();
-      case ']': push({Kind::list, 0, {}, {}}); break;
-      case '}': push({Kind::dict, 0, {}, {}}); break;
-      case 'J': push_integer(static_cast<std::int32_t>(number(4))); break;
-      case 'K': push_integer(static_cast<std::int64_t>(number(1))); break;
-      case 'M': push_integer(static_cast<std::int64_t>(number(2))); break;
-      case 'G': take(8), push({Kind::real, 0, {}, {}}); break;
-      case 'X': push_text(characters(number(4))); break;
-      case 'B': take(number(4)), push({Kind::bytes, 0, {}, {}}); break;
-      case 'C': take(number(1)), push({Kind::bytes, 0, {}, {}}); break;
-      case 'c': push_named_global(); break;
-      case 'q': remember(number(1)); break;
-      case 'r': remember(number(4)); break;
-      case 'h': recall(number(1)); break;
-      case 'j': recall(number(4)); break;
-      case 't': push({Kind::tuple, 0, {}, pop_to_mark()}); break;
-      case 'a': append_items({pop()}); break;
-      case 'e': append_items(pop_to_mark()); break;
-      case 's': { const Index last = pop(), key = pop(); set_items({key, last}); break; }
-      case 'u': set_items(pop_to_mark()); break;
-      case 'R': call(); break;
-      case 'b': build(); break;
-      case 'Q': { const Index id = pop(); push({Kind::persistent, 0, {}, {id}}); break; }
-      default: unknown(code);
+      case '.':
+        return false;
+      case '(':
+        marks_.push_back(stack_.size());
+        return check_marks();
+      case 'N':
+        stack_.push_back(none_index);
+        return check_stack();
+      case ')':
+        stack_.push_back(empty_tuple_index);
+        return check_stack();
+      case ']':
+        push({Kind::list, 0, {}, {}});
+        break;
+      case '}':
+        push({Kind::dict, 0, {}, {}});
+        break;
+      case 'J':
+        push_integer(static_cast<std::int32_t>(number(4)));
+        break;
+      case 'K':
+        push_integer(static_cast<std::int64_t>(number(1)));
+        break;
+      case 'M':
+        push_integer(static_cast<std::int64_t>(number(2)));
+        break;
+      case 'G':
+        take(8), push({Kind::real, 0, {}, {}});
+        break;
+      case 'X':
+        push_text(characters(number(4)));
+        break;
+      case 'B':
+        take(number(4)), push({Kind::bytes, 0, {}, {}});
+        break;
+      case 'C':
+        take(number(1)), push({Kind::bytes, 0, {}, {}});
+        break;
+      case 'c':
+        push_named_global();
+        break;
+      case 'q':
+        remember(number(1));
+        break;
+      case 'r':
+        remember(number(4));
+        break;
+      case 'h':
+        recall(number(1));
+        break;
+      case 'j':
+        recall(number(4));
+        break;
+      case 't':
+        push({Kind::tuple, 0, {}, pop_to_mark()});
+        break;
+      case 'a':
+        append_items({pop()});
+        break;
+      case 'e':
+        append_items(pop_to_mark());
+        break;
+      case 's': {
+        const Index last = pop(), key = pop();
+        set_items({key, last});
+        break;
+      }
+      case 'u':
+        set_items(pop_to_mark());
+        break;
+      case 'R':
+        call();
+        break;
+      case 'b':
+        build();
+        break;
+      case 'Q': {
+        const Index id = pop();
+        push({Kind::persistent, 0, {}, {id}});
+        break;
+      }
+      default:
+        unknown(code);
     }
     return true;
   }
@@ -217,20 +280,44 @@ class Reader {
   bool new_opcode(unsigned code) {
     switch (code) {
       case 0x80:  // PROTO
-        if (const std::uint64_t protocol = number(1); protocol < 2 || protocol > 5) damaged(sentence("is of protocol ", protocol, ", not 2 to 5"));
+        if (const std::uint64_t protocol = number(1); protocol < 2 || protocol > 5)
+          damaged(sentence("is of protocol ", protocol, ", not 2 to 5"));
         break;
-      case 0x85: push_tuple(1); break;
-      case 0x86: push_tuple(2); break;
-      case 0x87: push_tuple(3); break;
-      case 0x88: stack_.push_back(true_index); return check_stack();
-      case 0x89: stack_.push_back(false_index); return check_stack();
-      case 0x8a: push_integer_of(number(1)); break;
-      case 0x8c: push_text(characters(number(1))); break;
-      case 0x8d: push_text(characters(number(8))); break;
-      case 0x93: push_global_of_stack(); break;
-      case 0x94: remember(memo_.size()); break;  // MEMOIZE
-      case 0x95: number(8); break;               // FRAME: how much follows, for readers of streams
-      default: unknown(code);
+      case 0x85:
+        push_tuple(1);
+        break;
+      case 0x86:
+        push_tuple(2);
+        break;
+      case 0x87:
+        push_tuple(3);
+        break;
+      case 0x88:
+        stack_.push_back(true_index);
+        return check_stack();
+      case 0x89:
+        stack_.push_back(false_index);
+        return check_stack();
+      case 0x8a:
+        push_integer_of(number(1));
+        break;
+      case 0x8c:
+        push_text(characters(number(1)));
+        break;
+      case 0x8d:
+        push_text(characters(number(8)));
+        break;
+      case 0x93:
+        push_global_of_stack();
+        break;
+      case 0x94:
+        remember(memo_.size());
+        break;  // MEMOIZE
+      case 0x95:
+        number(8);
+        break;  // FRAME: how much follows, for readers of streams
+      default:
+        unknown(code);
     }
     return true;
   }
@@ -258,6 +345,8 @@ class Reader {
 
 }  // namespace
 
-Pickle read_pickle(std::span<const std::byte> bytes, const PickleRules& rules, const std::string& name) { return Reader(bytes, rules, name).read(); }
+Pickle read_pickle(std::span<const std::byte> bytes, const PickleRules& rules, const std::string& name) {
+  return Reader(bytes, rules, name).read();
+}
 
 }  // namespace cheems::storage

@@ -1,6 +1,6 @@
-// Reading of Python pickles without running anything. A pickle is a program that calls functions by their names; here its
-// opcodes only build a description of the calls, and a name outside a given list ends the reading with an Error. What the
-// calls mean is for the caller to know (torch_file.cpp).
+// Reading of Python pickles without running anything. A pickle is a program that calls functions by their names; here
+// its opcodes only build a description of the calls, and a name outside a given list ends the reading with an Error.
+// What the calls mean is for the caller to know (torch_file.cpp).
 //
 // Opcodes: those that Python's picklers write for dicts, lists, tuples, numbers, text and calls, protocols 2 to 5:
 // https://github.com/python/cpython/blob/main/Lib/pickletools.py
@@ -19,7 +19,7 @@ namespace cheems::storage {
 struct PickleValue {
   enum class Kind : std::uint8_t {
     none,
-    boolean,     // integer: 0 or 1
+    boolean,  // integer: 0 or 1
     integer,
     real,        // its value is not kept
     text,        // text

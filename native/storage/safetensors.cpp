@@ -20,10 +20,10 @@ constexpr const char* truncated = "the file is truncated: download it again.";
 // file (position ids, say) and must not make it unreadable.
 std::optional<unsigned> bits_of(std::string_view dtype) {
   static constexpr std::array<std::pair<std::string_view, unsigned>, 22> known = {{
-      {"F32", 32}, {"BF16", 16}, {"F16", 16}, {"F64", 64}, {"C64", 64}, {"BOOL", 8}, {"U8", 8}, {"I8", 8},
-      {"U16", 16}, {"I16", 16}, {"U32", 32}, {"I32", 32}, {"U64", 64}, {"I64", 64}, {"F8_E4M3", 8},
-      {"F8_E5M2", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"F8_E8M0", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6},
-      {"F4", 4},
+      {"F32", 32},    {"BF16", 16},   {"F16", 16},    {"F64", 64},    {"C64", 64},        {"BOOL", 8},
+      {"U8", 8},      {"I8", 8},      {"U16", 16},    {"I16", 16},    {"U32", 32},        {"I32", 32},
+      {"U64", 64},    {"I64", 64},    {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8},
+      {"F8_E8M0", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4},
   }};
   for (const auto& [name, bits] : known)
     if (name == dtype) return bits;
@@ -76,14 +76,14 @@ TensorView check_entry(const std::string& name, HeaderEntry&& entry, std::span<c
                        const std::string& file) {
   const std::uint64_t expected = expected_bytes(name, entry, file);
   if (entry.begin > entry.end)
-    fail("Tensor ", in_quotes(name), " in ", file, " begins at byte ", entry.begin, " after its end at ", entry.end, "; ",
-         kDamagedSafetensors);
+    fail("Tensor ", in_quotes(name), " in ", file, " begins at byte ", entry.begin, " after its end at ", entry.end,
+         "; ", kDamagedSafetensors);
   if (entry.end - entry.begin != expected)
     fail("Tensor ", in_quotes(name), " in ", file, " has ", entry.end - entry.begin, " bytes, but dtype ", entry.dtype,
          " and shape ", shape_text(entry.shape), " need ", expected, "; ", kDamagedSafetensors);
   if (entry.end > data.size())
-    fail("Tensor ", in_quotes(name), " in ", file, " ends at byte ", entry.end, " of the data, of which the file has only ",
-         data.size(), "; ", truncated);
+    fail("Tensor ", in_quotes(name), " in ", file, " ends at byte ", entry.end,
+         " of the data, of which the file has only ", data.size(), "; ", truncated);
   return {std::move(entry.dtype), std::move(entry.shape), data.subspan(entry.begin, entry.end - entry.begin)};
 }
 
@@ -102,14 +102,17 @@ void check_layout(const std::map<std::string, TensorView, std::less<>>& tensors,
   for (const auto& [bytes, name] : order) {
     const auto begin = static_cast<std::size_t>(bytes.data() - data.data());
     if (begin < covered)
-      fail("Tensors ", in_quotes(*previous), " and ", in_quotes(*name), " overlap in ", file, "; ", kDamagedSafetensors);
+      fail("Tensors ", in_quotes(*previous), " and ", in_quotes(*name), " overlap in ", file, "; ",
+           kDamagedSafetensors);
     if (begin > covered)
-      fail("There are ", begin - covered, " unused bytes before tensor ", in_quotes(*name), " in ", file, "; ", kDamagedSafetensors);
+      fail("There are ", begin - covered, " unused bytes before tensor ", in_quotes(*name), " in ", file, "; ",
+           kDamagedSafetensors);
     covered = begin + bytes.size();
     previous = name;
   }
   if (covered != data.size())
-    fail("There are ", data.size() - covered, " unused bytes after the last tensor in ", file, "; ", kDamagedSafetensors);
+    fail("There are ", data.size() - covered, " unused bytes after the last tensor in ", file, "; ",
+         kDamagedSafetensors);
 }
 
 }  // namespace

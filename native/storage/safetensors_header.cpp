@@ -11,7 +11,6 @@ namespace {
 
 using nlohmann::json;
 
-
 // Receives the header piece by piece, so that nothing is built in memory but the entries themselves: nesting beyond
 // what the format knows is refused at its first bracket, and a 100 MB header of zeros costs no tree of JSON values.
 class HeaderReader {
@@ -62,8 +61,8 @@ class HeaderReader {
 
   bool end_array() {
     if (place_ == Place::offsets && offsets_ != 2)
-      fail("The header of ", file_, " gives tensor ", in_quotes(name_), " ", offsets_,
-           " data_offsets instead of two; ", kDamagedSafetensors);
+      fail("The header of ", file_, " gives tensor ", in_quotes(name_), " ", offsets_, " data_offsets instead of two; ",
+           kDamagedSafetensors);
     place_ = Place::tensor;
     return true;
   }
@@ -100,7 +99,8 @@ class HeaderReader {
 
   bool number_unsigned(number_unsigned_t value) {
     if (place_ == Place::shape) {
-      if (value > static_cast<number_unsigned_t>(std::numeric_limits<std::int64_t>::max())) refuse_number(std::to_string(value));
+      if (value > static_cast<number_unsigned_t>(std::numeric_limits<std::int64_t>::max()))
+        refuse_number(std::to_string(value));
       entry_->shape.push_back(static_cast<std::int64_t>(value));
     } else if (place_ == Place::offsets) {
       if (offsets_ == 0) entry_->begin = value;
@@ -157,19 +157,28 @@ class HeaderReader {
 
   bool refuse_number(const std::string& number) {
     if (place_ != Place::shape && place_ != Place::offsets) return refuse("a number");
-    fail("The header of ", file_, " has ", in_quotes(number), " in the ", place_ == Place::shape ? "shape" : "data_offsets",
-         " of tensor ", in_quotes(name_), ", which must be an integer between 0 and 2^63 - 1; ", kDamagedSafetensors);
+    fail("The header of ", file_, " has ", in_quotes(number), " in the ",
+         place_ == Place::shape ? "shape" : "data_offsets", " of tensor ", in_quotes(name_),
+         ", which must be an integer between 0 and 2^63 - 1; ", kDamagedSafetensors);
   }
 
   // A value of the wrong kind for its place.
   bool refuse(const char* found) {
     switch (place_) {
-      case Place::outside: fail("The header of ", file_, " is ", found, " instead of a JSON object; ", kDamagedSafetensors);
-      case Place::top: fail("The header of ", file_, " has ", found, " instead of an object under ", in_quotes(name_), "; ", kDamagedSafetensors);
-      case Place::metadata: fail("The header of ", file_, " has ", found, " in __metadata__, where all values are strings; ", kDamagedSafetensors);
-      case Place::tensor: fail("The header of ", file_, " has ", found, " as the ", field_, " of tensor ", in_quotes(name_), "; ", kDamagedSafetensors);
+      case Place::outside:
+        fail("The header of ", file_, " is ", found, " instead of a JSON object; ", kDamagedSafetensors);
+      case Place::top:
+        fail("The header of ", file_, " has ", found, " instead of an object under ", in_quotes(name_), "; ",
+             kDamagedSafetensors);
+      case Place::metadata:
+        fail("The header of ", file_, " has ", found, " in __metadata__, where all values are strings; ",
+             kDamagedSafetensors);
+      case Place::tensor:
+        fail("The header of ", file_, " has ", found, " as the ", field_, " of tensor ", in_quotes(name_), "; ",
+             kDamagedSafetensors);
       case Place::shape:
-      case Place::offsets: break;
+      case Place::offsets:
+        break;
     }
     fail("The header of ", file_, " has ", found, " inside the ", field_, " of tensor ", in_quotes(name_),
          ", where integers are expected; ", kDamagedSafetensors);
@@ -187,7 +196,7 @@ class HeaderReader {
   bool seen_dtype_ = false, seen_shape_ = false, seen_offsets_ = false;
 };
 
-}  // namespace 
+}  // namespace
 
 SafetensorsHeader parse_safetensors_header(std::string_view text, const std::string& file) {
   // The parser takes a zero byte for the end of its input, and would leave what follows unread.

@@ -22,9 +22,12 @@ constexpr std::size_t alignment = 8;
 
 const char* file_name_of(DType dtype) {
   switch (dtype) {
-    case DType::float32: return "F32";
-    case DType::bfloat16: return "BF16";
-    case DType::float16: return "F16";
+    case DType::float32:
+      return "F32";
+    case DType::bfloat16:
+      return "BF16";
+    case DType::float16:
+      return "F16";
   }
   return "";
 }
@@ -66,9 +69,11 @@ SafetensorsWriter::Layout SafetensorsWriter::lay_out(const std::vector<TensorDec
       if (size_of(tensor.dtype) != element_size) continue;
       const std::uint64_t begin = end, elements = elements_of(tensor);
       end += elements * element_size;
-      if (tensor.name == "__metadata__" || !layout.slots.emplace(tensor.name, Slot{tensor.dtype, elements, begin, false}).second)
+      if (tensor.name == "__metadata__" ||
+          !layout.slots.emplace(tensor.name, Slot{tensor.dtype, elements, begin, false}).second)
         throw std::invalid_argument("tensor " + tensor.name + " is declared twice, or has a reserved name");
-      header[tensor.name] = {{"dtype", file_name_of(tensor.dtype)}, {"shape", tensor.shape}, {"data_offsets", {begin, end}}};
+      header[tensor.name] = {
+          {"dtype", file_name_of(tensor.dtype)}, {"shape", tensor.shape}, {"data_offsets", {begin, end}}};
     }
   }
   std::string json = header.dump();
@@ -117,7 +122,8 @@ void SafetensorsWriter::fail_system(int error) {
     fail("The disk is full", error == EDQUOT ? " (the user's quota is used up)" : "", ": ", path_,
          " could not be written", free_space, ". Free some space or choose another output folder.");
   if (error == EACCES || error == EPERM)
-    fail("The file ", path_, " may not be written by this user: change the folder's permissions or choose another one.");
+    fail("The file ", path_,
+         " may not be written by this user: change the folder's permissions or choose another one.");
   if (error == EROFS) fail("The file ", path_, " lies on a read-only file system: choose another output folder.");
   if (error == ENOENT) fail("The file ", path_, " cannot be created: its folder does not exist.");
   if (error == EFBIG)

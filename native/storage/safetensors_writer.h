@@ -41,8 +41,8 @@ class SafetensorsWriter {
   void write(const std::string& name, const float* values);
   // Writes the tensor from memory that holds the declared dtype already.
   void write_raw(const std::string& name, const void* elements);
-  // The same piece by piece, so that no tensor need be whole in memory: `fetch` returns `count` elements from `first` on,
-  // which must stay as they are until its next call.
+  // The same piece by piece, so that no tensor need be whole in memory: `fetch` returns `count` elements from `first`
+  // on, which must stay as they are until its next call.
   using Fetch = std::function<const void*(std::uint64_t first, std::uint64_t count)>;
   void write_pieces(const std::string& name, std::uint64_t elements_at_once, const Fetch& fetch);
   // Flushes the file to the disk and closes it. Every declared tensor must have been written.
@@ -66,7 +66,8 @@ class SafetensorsWriter {
     std::string header;  // with its length in front
     std::uint64_t file_size;
   };
-  static Layout lay_out(const std::vector<TensorDeclaration>& tensors, const std::map<std::string, std::string>& metadata);
+  static Layout lay_out(const std::vector<TensorDeclaration>& tensors,
+                        const std::map<std::string, std::string>& metadata);
   void create();
   Slot& claim(const std::string& name);
   void write_at(const void* data, std::uint64_t size, std::uint64_t offset);

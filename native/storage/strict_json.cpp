@@ -20,7 +20,8 @@ std::string place_text(std::string_view text, std::size_t byte) {
   const std::string_view before = text.substr(0, std::min(byte > 0 ? byte - 1 : 0, text.size()));
   const auto line = 1 + std::count(before.begin(), before.end(), '\n');
   const std::size_t newline = before.rfind('\n');
-  return sentence("line ", line, ", column ", before.size() - (newline == std::string_view::npos ? 0 : newline + 1) + 1);
+  return sentence("line ", line, ", column ",
+                  before.size() - (newline == std::string_view::npos ? 0 : newline + 1) + 1);
 }
 
 // Whether the parser stopped at NaN, Infinity or -Infinity: Python's json writes and reads them, JSON knows none.
@@ -33,7 +34,9 @@ bool is_python_number(std::string_view text, std::size_t byte) {
 // Whether the parser stopped at the first or second character of a comment.
 bool is_comment(std::string_view text, std::size_t byte) {
   if (byte == 0 || byte > text.size()) return false;
-  const auto begins = [&](std::size_t at) { return text.substr(at).starts_with("//") || text.substr(at).starts_with("/*"); };
+  const auto begins = [&](std::size_t at) {
+    return text.substr(at).starts_with("//") || text.substr(at).starts_with("/*");
+  };
   return text[byte - 1] == '#' || begins(byte - 1) || (byte > 1 && begins(byte - 2));
 }
 
@@ -71,7 +74,8 @@ nlohmann::json parse_strict_json(std::string_view text, const std::string& file)
     fail("The file ", file, " has ", text.size(), " bytes, too many for a JSON file of a model: it is damaged.");
   // The parser takes a zero byte for the end of its input, and would leave what follows unread.
   if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos)
-    fail("The file ", file, " is not valid JSON at ", place_text(text, zero + 1), ": correct it, or download it again.");
+    fail("The file ", file, " is not valid JSON at ", place_text(text, zero + 1),
+         ": correct it, or download it again.");
   std::vector<std::set<std::string>> open_objects;  // the keys met so far in each object around the current place
   std::string last_key;
   const auto watch = [&](int depth, json::parse_event_t event, json& value) {
@@ -90,10 +94,13 @@ nlohmann::json parse_strict_json(std::string_view text, const std::string& file)
   } catch (const json::parse_error& error) {
     if (is_python_number(text, error.byte)) return parse_strict_json(with_python_numbers_as_texts(text), file);
     if (is_comment(text, error.byte))
-      fail("The file ", file, " has a comment at ", place_text(text, error.byte), ", which JSON does not know: remove it.");
-    fail("The file ", file, " is not valid JSON at ", place_text(text, error.byte), ": correct it, or download it again.");
+      fail("The file ", file, " has a comment at ", place_text(text, error.byte),
+           ", which JSON does not know: remove it.");
+    fail("The file ", file, " is not valid JSON at ", place_text(text, error.byte),
+         ": correct it, or download it again.");
   } catch (const json::out_of_range&) {
-    fail("The file ", file, " holds a number too large for any computer behind the key ", in_quotes(last_key), ": it is damaged.");
+    fail("The file ", file, " holds a number too large for any computer behind the key ", in_quotes(last_key),
+         ": it is damaged.");
   }
 }
 

@@ -29,9 +29,12 @@ bool any_non_finite(const void* elements, std::size_t count, Bits exponent) {
 
 bool any_non_finite(const void* elements, DType dtype, std::size_t count) {
   switch (dtype) {
-    case DType::float32: return any_non_finite<std::uint32_t>(elements, count, 0x7f800000u);
-    case DType::bfloat16: return any_non_finite<std::uint16_t>(elements, count, 0x7f80u);
-    case DType::float16: return any_non_finite<std::uint16_t>(elements, count, 0x7c00u);
+    case DType::float32:
+      return any_non_finite<std::uint32_t>(elements, count, 0x7f800000u);
+    case DType::bfloat16:
+      return any_non_finite<std::uint16_t>(elements, count, 0x7f80u);
+    case DType::float16:
+      return any_non_finite<std::uint16_t>(elements, count, 0x7c00u);
   }
   return false;
 }
@@ -88,13 +91,16 @@ const TensorView* TensorFile::find(std::string_view name) const {
   return found == tensors_.end() ? nullptr : &found->second;
 }
 
-const TensorView& TensorFile::require_shape(std::string_view name, const std::vector<std::int64_t>& expected_shape) const {
+const TensorView& TensorFile::require_shape(std::string_view name,
+                                            const std::vector<std::int64_t>& expected_shape) const {
   const TensorView* view = find(name);
   if (view == nullptr)
-    fail("Tensor ", in_quotes(name), " is missing from ", path_, ": the file does not belong to this model, or is incomplete.");
+    fail("Tensor ", in_quotes(name), " is missing from ", path_,
+         ": the file does not belong to this model, or is incomplete.");
   if (view->shape != expected_shape)
-    fail("Tensor ", in_quotes(name), " in ", path_, " has shape ", shape_text(view->shape), ", but the model's configuration needs ",
-         shape_text(expected_shape), ": the weights and the configuration do not belong together.");
+    fail("Tensor ", in_quotes(name), " in ", path_, " has shape ", shape_text(view->shape),
+         ", but the model's configuration needs ", shape_text(expected_shape),
+         ": the weights and the configuration do not belong together.");
   if (mapping_) mapping_->check_unchanged();
   return *view;
 }
@@ -103,7 +109,8 @@ const TensorView& TensorFile::require(std::string_view name, const std::vector<s
   const TensorView& view = require_shape(name, expected_shape);
   if (!view.float_dtype())
     fail("Tensor ", in_quotes(name), " in ", path_, " has dtype ", view.dtype,
-         "; only F32, BF16 and F16 can be computed with: convert the model to one of them (a quantized model to its original).");
+         "; only F32, BF16 and F16 can be computed with: convert the model to one of them (a quantized model to its "
+         "original).");
   return view;
 }
 
@@ -115,15 +122,18 @@ void TensorFile::read_float64(std::string_view name, const TensorView& view, flo
     std::memcpy(&value, view.bytes.data() + i * sizeof value, sizeof value);
     destination[i] = static_cast<float>(value);
     if (!std::isfinite(destination[i]))
-      fail("Tensor ", in_quotes(name), " in ", path_, " holds ", value, " at index ", i, " (", position_text(static_cast<std::int64_t>(i), view.shape), " of shape ",
-           shape_text(view.shape), "), which is no finite number in float32; such a model cannot be used: take an earlier checkpoint, or download the file again.");
+      fail("Tensor ", in_quotes(name), " in ", path_, " holds ", value, " at index ", i, " (",
+           position_text(static_cast<std::int64_t>(i), view.shape), " of shape ", shape_text(view.shape),
+           "), which is no finite number in float32; such a model cannot be used: take an earlier checkpoint, or "
+           "download the file again.");
   }
   if (mapping_) mapping_->release(view.bytes);
 }
 
 void TensorFile::read_float32(std::string_view name, float* destination,
                               const std::vector<std::int64_t>& expected_shape) const {
-  if (const TensorView* wide = find(name); wide && wide->dtype == "F64") return read_float64(name, require_shape(name, expected_shape), destination);
+  if (const TensorView* wide = find(name); wide && wide->dtype == "F64")
+    return read_float64(name, require_shape(name, expected_shape), destination);
   const TensorView& view = require(name, expected_shape);
   const DType dtype = *view.float_dtype();
   const auto total = static_cast<std::size_t>(view.elements());

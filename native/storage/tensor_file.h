@@ -43,8 +43,9 @@ class TensorFile {
   // Null when the file has no such tensor.
   const TensorView* find(std::string_view name) const;
 
-  // Copies a tensor to `destination` as float32, widening bfloat16 and float16 and rounding float64 to nearest. Throws Error when it is absent, of
-  // another shape or dtype, or holds NaN or Inf (naming the first). Safe from several threads at once.
+  // Copies a tensor to `destination` as float32, widening bfloat16 and float16 and rounding float64 to nearest. Throws
+  // Error when it is absent, of another shape or dtype, or holds NaN or Inf (naming the first). Safe from several
+  // threads at once.
   void read_float32(std::string_view name, float* destination, const std::vector<std::int64_t>& expected_shape) const;
   // Copies a tensor to `destination` (product of shape * size_of(dtype) bytes) unconverted; `dtype` must be the
   // file's. The same checks.
@@ -70,8 +71,8 @@ class TensorFile {
   void read_float64(std::string_view name, const TensorView& view, float* destination) const;
 };
 
-// Maps and checks a file of any format that is read, told by how it begins; by its name (.bin, .pt, .pth) only where it begins
-// as neither format's files do, for the error. Throws Error.
+// Maps and checks a file of any format that is read, told by how it begins; by its name (.bin, .pt, .pth) only where it
+// begins as neither format's files do, for the error. Throws Error.
 std::unique_ptr<const TensorFile> open_tensor_file(const std::string& path);
 
 }  // namespace cheems::storage

@@ -19,7 +19,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-SafetensorsFile parse(const std::string& file) { return SafetensorsFile::parse(std::as_bytes(std::span(file)), "weights"); }
+SafetensorsFile parse(const std::string& file) {
+  return SafetensorsFile::parse(std::as_bytes(std::span(file)), "weights");
+}
 
 std::string refusal_of(const std::string& json, const std::string& data = "") {
   return refusal([&] { parse(make_file(json, data)); });
@@ -33,8 +35,9 @@ TEST_CASE("reads float32, bfloat16 and float16, scalars, empty tensors and other
                            entry("f32", "F32", "[2,1]", "[1,9]") + "," + entry("bf16", "BF16", "[3]", "[9,15]") + "," +
                            entry("f16", "F16", "[2]", "[15,19]") + "," + entry("scalar", "F32", "[]", "[19,23]") + "," +
                            entry("empty", "F32", "[4,0]", "[23,23]") + "}  ";
-  const std::string file = make_file(json, "x" + bytes_of<float>({1.5f, -2.0f}) + bytes_of<std::uint16_t>({0x3f80, 0xc000, 0x0001}) +
-                                               bytes_of<std::uint16_t>({0x3c00, 0x0001}) + bytes_of<float>({7.0f}));
+  const std::string file =
+      make_file(json, "x" + bytes_of<float>({1.5f, -2.0f}) + bytes_of<std::uint16_t>({0x3f80, 0xc000, 0x0001}) +
+                          bytes_of<std::uint16_t>({0x3c00, 0x0001}) + bytes_of<float>({7.0f}));
   const SafetensorsFile weights = parse(file);
   CHECK(weights.tensors().size() == 6);
   CHECK(weights.metadata() == std::map<std::string, std::string>{{"format", "pt"}});
@@ -61,14 +64,19 @@ TEST_CASE("a file may have no tensors, and null for its metadata") {
 }
 
 TEST_CASE("a tensor that cannot be used is refused by name") {
-  const std::string file = make_file("{" + entry("a", "F32", "[2]", "[0,8]") + "," + entry("q", "I8", "[4]", "[8,12]") + "}",
-                                     bytes_of<float>({1, 2}) + "1234");
+  const std::string file =
+      make_file("{" + entry("a", "F32", "[2]", "[0,8]") + "," + entry("q", "I8", "[4]", "[8,12]") + "}",
+                bytes_of<float>({1, 2}) + "1234");
   const SafetensorsFile weights = parse(file);
   float values[4];
   CHECK(contains(refusal([&] { weights.read_float32("b", values, {2}); }), "Tensor \"b\" is missing from weights"));
-  CHECK(contains(refusal([&] { weights.read_float32("a", values, {1, 2}); }), "has shape [2], but the model's configuration needs [1, 2]"));
+  CHECK(contains(refusal([&] {
+                   weights.read_float32("a", values, {1, 2});
+                 }),
+                 "has shape [2], but the model's configuration needs [1, 2]"));
   CHECK(contains(refusal([&] { weights.read_float32("q", values, {4}); }), "has dtype I8; only F32, BF16 and F16"));
-  CHECK(contains(refusal([&] { weights.read_raw("a", values, DType::float16, {2}); }), "has dtype F32, but float16 is needed"));
+  CHECK(contains(refusal([&] { weights.read_raw("a", values, DType::float16, {2}); }),
+                 "has dtype F32, but float16 is needed"));
 }
 
 TEST_CASE("float64 is rounded once to float32, and what has no place there is named") {
@@ -84,7 +92,8 @@ TEST_CASE("float64 is rounded once to float32, and what has no place there is na
   for (const double value : {1e39, std::numeric_limits<double>::quiet_NaN()}) {
     const std::string large = make_file(entries, bytes_of<double>({0, 1, 2, value, 4}));
     const SafetensorsFile bad = parse(large);
-    CHECK(contains(refusal([&] { bad.read_float32("w", values.data(), {5}); }), "at index 3 ([3] of shape [5]), which is no finite number in float32"));
+    CHECK(contains(refusal([&] { bad.read_float32("w", values.data(), {5}); }),
+                   "at index 3 ([3] of shape [5]), which is no finite number in float32"));
   }
 }
 
@@ -95,9 +104,13 @@ TEST_CASE("the first NaN or Inf is named, in every dtype") {
     const std::string file = make_file("{" + entry("w", dtype, "[300,200]", "[0," + end + "]") + "}", data);
     const SafetensorsFile weights = parse(file);
     std::vector<float> values(rows * columns);
-    const std::string expected = "Tensor \"w\" in weights holds " + kind + " at index 54321 ([271, 121] of shape [300, 200])";
+    const std::string expected =
+        "Tensor \"w\" in weights holds " + kind + " at index 54321 ([271, 121] of shape [300, 200])";
     CHECK(contains(refusal([&] { weights.read_float32("w", values.data(), {300, 200}); }), expected));
-    CHECK(contains(refusal([&] { weights.read_raw("w", values.data(), *weights.find("w")->float_dtype(), {300, 200}); }), expected));
+    CHECK(contains(refusal([&] {
+                     weights.read_raw("w", values.data(), *weights.find("w")->float_dtype(), {300, 200});
+                   }),
+                   expected));
   };
   for (const float value : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
     const std::string kind = std::isnan(value) ? "NaN" : "an infinite value";
@@ -132,7 +145,8 @@ TEST_CASE("a lying header length is refused") {
   CHECK(contains(with_length(file.size() - 7), "but ends after"));
   CHECK(contains(with_length(0), "does not begin with '{'"));
   CHECK(contains(with_length(5), "is not valid UTF-8 JSON"));
-  CHECK(contains(refusal([&] { parse("version https://git-lfs.github.com/spec/v1\noid sha256:0\n"); }), "git lfs pull"));
+  CHECK(
+      contains(refusal([&] { parse("version https://git-lfs.github.com/spec/v1\noid sha256:0\n"); }), "git lfs pull"));
 }
 
 TEST_CASE("a header that is not the format's JSON is refused") {
@@ -141,10 +155,13 @@ TEST_CASE("a header that is not the format's JSON is refused") {
   CHECK(contains(refusal_of("{\"a\":1}"), "has a number instead of an object under \"a\""));
   CHECK(contains(refusal_of("{" + tensor + "," + tensor + "}", "1234"), "has the key \"a\" twice"));
   CHECK(contains(refusal_of("{\"__metadata__\":{},\"__metadata__\":{}}"), "has the key \"__metadata__\" twice"));
-  CHECK(contains(refusal_of("{\"__metadata__\":{\"k\":\"1\",\"k\":\"2\"}}"), "the key \"k\" twice in \"__metadata__\""));
+  CHECK(
+      contains(refusal_of("{\"__metadata__\":{\"k\":\"1\",\"k\":\"2\"}}"), "the key \"k\" twice in \"__metadata__\""));
   CHECK(contains(refusal_of("{\"__metadata__\":{\"k\":1}}"), "a number in __metadata__"));
-  CHECK(contains(refusal_of(R"({"a":{"dtype":"F32","dtype":"F16","shape":[],"data_offsets":[0,4]}})"), "the key \"dtype\" twice"));
-  CHECK(contains(refusal_of(R"({"a":{"dtype":"F32","shape":[],"data_offsets":[0,4],"x":0}})"), "unknown field \"x\" in tensor \"a\""));
+  CHECK(contains(refusal_of(R"({"a":{"dtype":"F32","dtype":"F16","shape":[],"data_offsets":[0,4]}})"),
+                 "the key \"dtype\" twice"));
+  CHECK(contains(refusal_of(R"({"a":{"dtype":"F32","shape":[],"data_offsets":[0,4],"x":0}})"),
+                 "unknown field \"x\" in tensor \"a\""));
   CHECK(contains(refusal_of(R"({"a":{"shape":[],"data_offsets":[0,4]}})"), "gives tensor \"a\" no dtype"));
   CHECK(contains(refusal_of(R"({"a":{"dtype":"F32","data_offsets":[0,4]}})"), "no shape"));
   CHECK(contains(refusal_of(R"({"a":{"dtype":"F32","shape":[]}})"), "no data_offsets"));
@@ -160,7 +177,8 @@ TEST_CASE("a header that is not the format's JSON is refused") {
 }
 
 TEST_CASE("a name from a file is cut and cleaned before it stands in a sentence") {
-  const std::string sentence = refusal_of("{" + entry(std::string(100'000, 'n') + "\\n", "F99", "[1]", "[0,4]") + "}", "1234");
+  const std::string sentence =
+      refusal_of("{" + entry(std::string(100'000, 'n') + "\\n", "F99", "[1]", "[0,4]") + "}", "1234");
   CHECK(sentence.size() < 500);
   CHECK(in_quotes("a\nb") == "\"a?b\"");
   CHECK(in_quotes(std::string(159, 'a') + "权重") == "\"" + std::string(159, 'a') + "...\"");
@@ -176,7 +194,8 @@ TEST_CASE("dtypes, shapes and offsets that lie are refused") {
   CHECK(contains(one("F32", "[2.0]", "[0,8]", data), "\"2.0\" in the shape"));
   CHECK(contains(one("F32", "[18446744073709551616]", "[0,8]", data), "\"18446744073709551616\" in the shape"));
   CHECK(contains(one("F32", "[9223372036854775808]", "[0,8]", data), "\"9223372036854775808\" in the shape"));
-  CHECK(contains(one("F32", "[4294967296,4294967296,2]", "[0,8]", data), "a shape too large for any file, [4294967296, 4294967296, 2]"));
+  CHECK(contains(one("F32", "[4294967296,4294967296,2]", "[0,8]", data),
+                 "a shape too large for any file, [4294967296, 4294967296, 2]"));
   CHECK(contains(one("F32", "[9223372036854775807]", "[0,8]", data), "a shape too large"));
   CHECK(contains(one("F4", "[3]", "[0,1]", "1"), "not a whole number of bytes"));
   CHECK(contains(one("F32", "[3]", "[0,8]", data), "has 8 bytes, but dtype F32 and shape [3] need 12"));
@@ -192,7 +211,8 @@ TEST_CASE("dtypes, shapes and offsets that lie are refused") {
 
 TEST_CASE("tensors must cover the data without overlap or hole") {
   const auto two = [](const char* first, const char* second, std::size_t size) {
-    return refusal_of("{" + entry("a", "F32", "[1]", first) + "," + entry("b", "F32", "[1]", second) + "}", std::string(size, '1'));
+    return refusal_of("{" + entry("a", "F32", "[1]", first) + "," + entry("b", "F32", "[1]", second) + "}",
+                      std::string(size, '1'));
   };
   CHECK(two("[0,4]", "[4,8]", 8) == "");
   CHECK(two("[4,8]", "[0,4]", 8) == "");

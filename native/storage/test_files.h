@@ -67,12 +67,13 @@ inline std::string make_zip(const std::vector<std::pair<std::string, std::string
     return text;
   };
   for (const auto& [name, data] : entries) {
-    const std::string common = number(0, 4) + number(0, 4) + number(0, 4) + number(data.size(), 4) + number(data.size(), 4) + number(name.size(), 2) + number(0, 2);
+    const std::string common = number(0, 4) + number(0, 4) + number(0, 4) + number(data.size(), 4) +
+                               number(data.size(), 4) + number(name.size(), 2) + number(0, 2);
     directory += number(0x02014b50, 4) + number(0, 4) + common + std::string(10, '\0') + number(file.size(), 4) + name;
     file += number(0x04034b50, 4) + number(0, 2) + common + name + data;
   }
-  return file + directory + number(0x06054b50, 4) + number(0, 4) + number(entries.size(), 2) + number(entries.size(), 2) + number(directory.size(), 4) +
-         number(file.size(), 4) + number(0, 2);
+  return file + directory + number(0x06054b50, 4) + number(0, 4) + number(entries.size(), 2) +
+         number(entries.size(), 2) + number(directory.size(), 4) + number(file.size(), 4) + number(0, 2);
 }
 
 // The sentence with which `action` is refused; "" when it is not.

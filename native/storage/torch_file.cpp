@@ -30,13 +30,20 @@ struct ElementType {
 };
 
 constexpr std::array element_types = {
-    ElementType{"FloatStorage", "float32", "F32", 4},       ElementType{"HalfStorage", "float16", "F16", 2},
-    ElementType{"BFloat16Storage", "bfloat16", "BF16", 2},  ElementType{"DoubleStorage", "float64", "F64", 8},
-    ElementType{"LongStorage", "int64", "I64", 8},          ElementType{"IntStorage", "int32", "I32", 4},
-    ElementType{"ShortStorage", "int16", "I16", 2},         ElementType{"CharStorage", "int8", "I8", 1},
-    ElementType{"ByteStorage", "uint8", "U8", 1},           ElementType{"BoolStorage", "bool", "BOOL", 1},
-    ElementType{"", "uint16", "U16", 2},                    ElementType{"", "uint32", "U32", 4},
-    ElementType{"", "uint64", "U64", 8},                    ElementType{"", "float8_e4m3fn", "F8_E4M3", 1},
+    ElementType{"FloatStorage", "float32", "F32", 4},
+    ElementType{"HalfStorage", "float16", "F16", 2},
+    ElementType{"BFloat16Storage", "bfloat16", "BF16", 2},
+    ElementType{"DoubleStorage", "float64", "F64", 8},
+    ElementType{"LongStorage", "int64", "I64", 8},
+    ElementType{"IntStorage", "int32", "I32", 4},
+    ElementType{"ShortStorage", "int16", "I16", 2},
+    ElementType{"CharStorage", "int8", "I8", 1},
+    ElementType{"ByteStorage", "uint8", "U8", 1},
+    ElementType{"BoolStorage", "bool", "BOOL", 1},
+    ElementType{"", "uint16", "U16", 2},
+    ElementType{"", "uint32", "U32", 4},
+    ElementType{"", "uint64", "U64", 8},
+    ElementType{"", "float8_e4m3fn", "F8_E4M3", 1},
     ElementType{"", "float8_e5m2", "F8_E5M2", 1},
 };
 
@@ -54,23 +61,33 @@ const ElementType* type_of_name(std::string_view global) {
       if (global.substr(6) == type.name) return &type;
   return nullptr;
 }
-bool is_untyped_storage(std::string_view global) { return global == "torch.storage.UntypedStorage" || global == "torch.UntypedStorage"; }
+bool is_untyped_storage(std::string_view global) {
+  return global == "torch.storage.UntypedStorage" || global == "torch.UntypedStorage";
+}
 
-constexpr std::string_view ordered_dict = "collections.OrderedDict", rebuild_tensor_2 = "torch._utils._rebuild_tensor_v2",
-                           rebuild_tensor_3 = "torch._utils._rebuild_tensor_v3", rebuild_parameter = "torch._utils._rebuild_parameter";
+constexpr std::string_view ordered_dict = "collections.OrderedDict",
+                           rebuild_tensor_2 = "torch._utils._rebuild_tensor_v2",
+                           rebuild_tensor_3 = "torch._utils._rebuild_tensor_v3",
+                           rebuild_parameter = "torch._utils._rebuild_parameter";
 
 void check_global(const std::string& global, const std::string& file) {
   for (const std::string_view known : {ordered_dict, rebuild_tensor_2, rebuild_tensor_3, rebuild_parameter})
     if (global == known) return;
   if (is_untyped_storage(global) || type_of_storage(global) || type_of_name(global)) return;
-  fail(file, " asks for the Python object ", in_quotes(global), ", which no file of plain tensors needs and which is not run: ",
-       "load the file in Python if you trust its author, and save its tensors alone, with torch.save(model.state_dict(), ...).");
+  fail(file, " asks for the Python object ", in_quotes(global),
+       ", which no file of plain tensors needs and which is not run: ",
+       "load the file in Python if you trust its author, and save its tensors alone, with "
+       "torch.save(model.state_dict(), ...).");
 }
 
-// A pickle of protocol 2 to 5; `legacy` ones, before PyTorch 1.6, begin with a pickle of this number: 0x1950a86a20f9469cfc6c.
-bool begins_as_pickle(std::string_view text) { return text.size() >= 2 && text[0] == '\x80' && text[1] >= 2 && text[1] <= 5; }
+// A pickle of protocol 2 to 5; `legacy` ones, before PyTorch 1.6, begin with a pickle of this number:
+// 0x1950a86a20f9469cfc6c.
+bool begins_as_pickle(std::string_view text) {
+  return text.size() >= 2 && text[0] == '\x80' && text[1] >= 2 && text[1] <= 5;
+}
 bool begins_as_legacy(std::string_view text) {
-  return begins_as_pickle(text) && text.substr(2).starts_with(std::string_view("\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 12));
+  return begins_as_pickle(text) &&
+         text.substr(2).starts_with(std::string_view("\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 12));
 }
 
 struct Archive {
@@ -83,10 +100,17 @@ void refuse_other_forms(std::span<const std::byte> bytes, const std::string& fil
   if (text.starts_with("PK\x03\x04")) return;
   refuse_other_content(bytes, file);
   if (begins_as_legacy(text))
-    fail(file, " has the form that PyTorch wrote before version 1.6, which is not read. Convert it in Python, with any PyTorch since: ",
+    fail(file,
+         " has the form that PyTorch wrote before version 1.6, which is not read. Convert it in Python, with any "
+         "PyTorch since: ",
          "weights = torch.load(path, map_location=\"cpu\", weights_only=True); torch.save(weights, path).");
-  if (begins_as_pickle(text)) fail(file, " is a plain Python pickle, not a file of torch.save: save the tensors with torch.save(model.state_dict(), ...).");
-  fail(file, " is no PyTorch file (a zip archive that torch.save wrote): it is damaged or something else; download it again.");
+  if (begins_as_pickle(text))
+    fail(file,
+         " is a plain Python pickle, not a file of torch.save: save the tensors with torch.save(model.state_dict(), "
+         "...).");
+  fail(
+      file,
+      " is no PyTorch file (a zip archive that torch.save wrote): it is damaged or something else; download it again.");
 }
 
 Archive open_archive(std::span<const std::byte> bytes, const std::string& file) {
@@ -95,15 +119,22 @@ Archive open_archive(std::span<const std::byte> bytes, const std::string& file) 
   constexpr std::string_view pickle = "/data.pkl";
   for (const auto& [name, entry] : archive.entries)
     if (name.ends_with(pickle) && name.find('/') == name.size() - pickle.size()) {
-      if (!archive.root.empty()) fail(file, " holds the pickles of two files, ", in_quotes(archive.root + "data.pkl"), " and ", in_quotes(name), "; ", kDamagedArchive);
+      if (!archive.root.empty())
+        fail(file, " holds the pickles of two files, ", in_quotes(archive.root + "data.pkl"), " and ", in_quotes(name),
+             "; ", kDamagedArchive);
       archive.root = name.substr(0, name.size() - pickle.size() + 1);
     }
-  if (archive.root.empty()) fail(file, " is a zip archive but none that torch.save wrote (it has no <folder>/data.pkl): take the model's own file.");
+  if (archive.root.empty())
+    fail(file,
+         " is a zip archive but none that torch.save wrote (it has no <folder>/data.pkl): take the model's own file.");
   if (archive.entries.contains(archive.root + "constants.pkl"))
-    fail(file, " is a TorchScript program, not a file of tensors: save the tensors with torch.save(model.state_dict(), ...).");
+    fail(
+        file,
+        " is a TorchScript program, not a file of tensors: save the tensors with torch.save(model.state_dict(), ...).");
   for (const auto& [name, entry] : archive.entries)
     if (entry.compressed)
-      fail("The entry ", in_quotes(name), " of ", file, " is compressed, which torch.save does not do: load the file with torch.load and save it again.");
+      fail("The entry ", in_quotes(name), " of ", file,
+           " is compressed, which torch.save does not do: load the file with torch.load and save it again.");
   const auto order = archive.entries.find(archive.root + "byteorder");
   if (order != archive.entries.end() && text_of(order->second.bytes) != "little")
     fail(file, " was written on a machine of the byte order ", in_quotes(text_of(order->second.bytes)),
@@ -113,10 +144,13 @@ Archive open_archive(std::span<const std::byte> bytes, const std::string& file) 
 
 Pickle open_pickle(const Archive& archive, const std::string& file) {
   const ZipEntry& entry = archive.entries.find(archive.root + "data.pkl")->second;
-  if (entry.bytes.size() > largest_pickle) fail(file, " has a data.pkl of ", entry.bytes.size(), " bytes, more than any model's; ", kDamagedArchive);
+  if (entry.bytes.size() > largest_pickle)
+    fail(file, " has a data.pkl of ", entry.bytes.size(), " bytes, more than any model's; ", kDamagedArchive);
   // 0: torch.serialization.set_crc32_options(False) was in force.
-  if (entry.checksum != 0 && crc32(entry.bytes) != entry.checksum) fail("The checksum of data.pkl in ", file, " is wrong; ", kDamagedArchive);
-  const PickleRules rules{.check_global = [&](const std::string& global) { check_global(global, file); }, .dict_like = std::string(ordered_dict)};
+  if (entry.checksum != 0 && crc32(entry.bytes) != entry.checksum)
+    fail("The checksum of data.pkl in ", file, " is wrong; ", kDamagedArchive);
+  const PickleRules rules{.check_global = [&](const std::string& global) { check_global(global, file); },
+                          .dict_like = std::string(ordered_dict)};
   return read_pickle(entry.bytes, rules, file);
 }
 
@@ -130,7 +164,8 @@ struct Layout {
 
 class TensorReader {
  public:
-  TensorReader(const Archive& archive, const Pickle& pickle, const std::string& file) : archive_(archive), pickle_(pickle), file_(file) {}
+  TensorReader(const Archive& archive, const Pickle& pickle, const std::string& file)
+      : archive_(archive), pickle_(pickle), file_(file) {}
 
   // The call of a _rebuild function, or none: whether the value is a tensor.
   bool is_tensor(Index index) const {
@@ -148,7 +183,8 @@ class TensorReader {
     Layout layout;
     const auto [type, storage] = storage_of(arguments[0], name);
     layout.type = third ? type_of_name(pickle_[arguments[6]].text) : type;
-    if (layout.type == nullptr) fail("Tensor ", in_quotes(name), " in ", file_, " lies in a storage without a type; ", kDamagedArchive);
+    if (layout.type == nullptr)
+      fail("Tensor ", in_quotes(name), " in ", file_, " lies in a storage without a type; ", kDamagedArchive);
     layout.storage = storage;
     layout.offset = size(arguments[1], name);
     layout.shape = sizes(arguments[2], name), layout.strides = sizes(arguments[3], name);
@@ -158,13 +194,17 @@ class TensorReader {
   }
 
  private:
-  [[noreturn]] void broken(const std::string& name) const { fail("Tensor ", in_quotes(name), " in ", file_, " is not described as tensors are; ", kDamagedArchive); }
+  [[noreturn]] void broken(const std::string& name) const {
+    fail("Tensor ", in_quotes(name), " in ", file_, " is not described as tensors are; ", kDamagedArchive);
+  }
 
   // A parameter is a tensor with a wish for gradients; once, as parameters hold no parameters.
   Index without_parameter(Index index, const std::string& name) const {
     if (pickle_[pickle_[index].items[0]].text != rebuild_parameter) return index;
     const auto& arguments = pickle_[pickle_[index].items[1]].items;
-    if (arguments.empty() || !is_tensor(arguments[0]) || pickle_[pickle_[arguments[0]].items[0]].text == rebuild_parameter) broken(name);
+    if (arguments.empty() || !is_tensor(arguments[0]) ||
+        pickle_[pickle_[arguments[0]].items[0]].text == rebuild_parameter)
+      broken(name);
     return arguments[0];
   }
 
@@ -172,17 +212,21 @@ class TensorReader {
   std::pair<const ElementType*, std::span<const std::byte>> storage_of(Index index, const std::string& name) const {
     if (pickle_[index].kind != Kind::persistent) broken(name);
     const auto& id = pickle_[pickle_[index].items[0]].items;
-    if (id.size() != 5 || pickle_[id[0]].text != "storage" || pickle_[id[1]].kind != Kind::global || pickle_[id[2]].kind != Kind::text) broken(name);
+    if (id.size() != 5 || pickle_[id[0]].text != "storage" || pickle_[id[1]].kind != Kind::global ||
+        pickle_[id[2]].kind != Kind::text)
+      broken(name);
     const std::string& storage_class = pickle_[id[1]].text;
     const ElementType* type = type_of_storage(storage_class);
     if (type == nullptr && !is_untyped_storage(storage_class)) broken(name);
     const auto entry = archive_.entries.find(archive_.root + "data/" + pickle_[id[2]].text);
     if (entry == archive_.entries.end())
-      fail("The data of tensor ", in_quotes(name), " is not in ", file_, " (it has no entry ", in_quotes("data/" + pickle_[id[2]].text), "); ", kDamagedArchive);
+      fail("The data of tensor ", in_quotes(name), " is not in ", file_, " (it has no entry ",
+           in_quotes("data/" + pickle_[id[2]].text), "); ", kDamagedArchive);
     std::uint64_t bytes = 0;
     const auto stored = entry->second.bytes;
     if (__builtin_mul_overflow(size(id[4], name), type ? type->size : 1, &bytes) || bytes != stored.size())
-      fail("The storage of tensor ", in_quotes(name), " in ", file_, " has ", stored.size(), " bytes, not as many as its description says; ", kDamagedArchive);
+      fail("The storage of tensor ", in_quotes(name), " in ", file_, " has ", stored.size(),
+           " bytes, not as many as its description says; ", kDamagedArchive);
     return {type, stored};
   }
 
@@ -205,16 +249,18 @@ class TensorReader {
     bool fits = true;
     const bool empty = std::find(layout.shape.begin(), layout.shape.end(), 0) != layout.shape.end();
     for (std::size_t axis = 0; axis < layout.shape.size(); ++axis) {
-      const auto size = static_cast<std::uint64_t>(layout.shape[axis]), stride = static_cast<std::uint64_t>(layout.strides[axis]);
+      const auto size = static_cast<std::uint64_t>(layout.shape[axis]),
+                 stride = static_cast<std::uint64_t>(layout.strides[axis]);
       std::uint64_t reach = 0;
       fits = fits && !__builtin_mul_overflow(elements, size, &elements);
-      if (!empty) fits = fits && !__builtin_mul_overflow(size - 1, stride, &reach) && !__builtin_add_overflow(last, reach, &last);
+      if (!empty)
+        fits = fits && !__builtin_mul_overflow(size - 1, stride, &reach) && !__builtin_add_overflow(last, reach, &last);
     }
     fits = fits && !__builtin_mul_overflow(elements, layout.type->size, &bytes);
     if (fits && !empty) fits = last < layout.storage.size() / layout.type->size;
     if (!fits || layout.shape.size() > 64)
-      fail("Tensor ", in_quotes(name), " in ", file_, " of shape ", shape_text(layout.shape), " reaches beyond its storage of ",
-           layout.storage.size(), " bytes; ", kDamagedArchive);
+      fail("Tensor ", in_quotes(name), " in ", file_, " of shape ", shape_text(layout.shape),
+           " reaches beyond its storage of ", layout.storage.size(), " bytes; ", kDamagedArchive);
     layout.elements = empty ? 0 : elements;
   }
 
@@ -262,7 +308,8 @@ class DictWalk {
   void run() {
     Index root = pickle_.root;
     if (tensors_.is_tensor(root) || !is_dict(root))
-      fail(file_, " holds ", tensors_.is_tensor(root) ? "a single tensor without a name" : "something that is no dict of tensors",
+      fail(file_, " holds ",
+           tensors_.is_tensor(root) ? "a single tensor without a name" : "something that is no dict of tensors",
            ": save a dict of tensors by name, with torch.save(model.state_dict(), ...).");
     for (int depth = 0; depth < deepest_dict; ++depth) {
       const std::optional<Index> model = wrapped_model(root);
@@ -287,16 +334,21 @@ class DictWalk {
     for (std::size_t i = first_pair(v); i + 1 < v.items.size(); i += 2) {
       if (tensors_.is_tensor(v.items[i + 1])) return std::nullopt;
       const std::string& key = pickle_[v.items[i]].text;
-      if (!is_dict(v.items[i + 1]) || (key != "state_dict" && key != "model_state_dict" && key != "model" && key != "module")) continue;
+      if (!is_dict(v.items[i + 1]) ||
+          (key != "state_dict" && key != "model_state_dict" && key != "model" && key != "module"))
+        continue;
       if (model && *model != v.items[i + 1])
-        fail(file_, " holds two models, one of them under ", in_quotes(key), "; which one is meant cannot be told: save its tensors alone, with torch.save.");
+        fail(file_, " holds two models, one of them under ", in_quotes(key),
+             "; which one is meant cannot be told: save its tensors alone, with torch.save.");
       model = v.items[i + 1];
     }
     return model;
   }
 
   void walk(Index index, const std::string& prefix, int depth) {
-    if (depth > deepest_dict) fail(file_, " nests dicts deeper than ", deepest_dict, " (", in_quotes(prefix), "): save the tensors of the model alone, with torch.save.");
+    if (depth > deepest_dict)
+      fail(file_, " nests dicts deeper than ", deepest_dict, " (", in_quotes(prefix),
+           "): save the tensors of the model alone, with torch.save.");
     const PickleValue& v = pickle_[index];
     for (std::size_t i = first_pair(v); i + 1 < v.items.size(); i += 2) {
       if (++visited_ > most_tensors) fail(file_, " holds more than ", most_tensors, " values; ", kDamagedArchive);
@@ -307,10 +359,12 @@ class DictWalk {
         continue;
       }
       if (pickle_[v.items[i]].kind != Kind::text)
-        fail(file_, " has a key that is no text in a dict of tensors", prefix.empty() ? "" : " under " + in_quotes(prefix),
+        fail(file_, " has a key that is no text in a dict of tensors",
+             prefix.empty() ? "" : " under " + in_quotes(prefix),
              ": save the tensors of the model alone, with torch.save.");
       const std::string name = prefix + pickle_[v.items[i]].text;
-      if (name.size() > longest_name) fail(file_, " has a name of ", name.size(), " bytes, ", in_quotes(name), "; ", kDamagedArchive);
+      if (name.size() > longest_name)
+        fail(file_, " has a name of ", name.size(), " bytes, ", in_quotes(name), "; ", kDamagedArchive);
       if (tensor) found_(name, item);
       else walk(item, name + ".", depth + 1);
     }
@@ -319,7 +373,8 @@ class DictWalk {
   void refuse_list_of_tensors(Index index, const std::string& prefix) const {
     const PickleValue& v = pickle_[index];
     if (v.kind != Kind::list && v.kind != Kind::tuple) return;
-    if (std::any_of(v.items.begin(), v.items.end(), [&](Index item) { return tensors_.is_tensor(item) || is_dict(item); }))
+    if (std::any_of(v.items.begin(), v.items.end(),
+                    [&](Index item) { return tensors_.is_tensor(item) || is_dict(item); }))
       fail(file_, " holds tensors or dicts in a list", prefix.empty() ? "" : " under " + in_quotes(prefix),
            ", where they have no names: save a dict of tensors by name, with torch.save.");
   }
@@ -363,11 +418,12 @@ TorchFile TorchFile::parse(std::span<const std::byte> bytes, const std::string& 
     } else if (length > 0) {
       // Views that show elements many times over (expand) could be of any size.
       if (length > layout.storage.size() || (copied += length) > bytes.size())
-        fail("Tensor ", in_quotes(tensor), " in ", name, " of shape ", shape_text(layout.shape), " shows elements of its storage more than once: ",
-             "save it with torch.save after tensor.contiguous().");
+        fail("Tensor ", in_quotes(tensor), " in ", name, " of shape ", shape_text(layout.shape),
+             " shows elements of its storage more than once: ", "save it with torch.save after tensor.contiguous().");
       view.bytes = {file.copies_.emplace_back(in_order(layout)).get(), length};
     }
-    if (!file.tensors_.emplace(tensor, std::move(view)).second) fail("Tensor ", in_quotes(tensor), " stands twice in ", name, "; ", kDamagedArchive);
+    if (!file.tensors_.emplace(tensor, std::move(view)).second)
+      fail("Tensor ", in_quotes(tensor), " stands twice in ", name, "; ", kDamagedArchive);
   }).run();
   return file;
 }

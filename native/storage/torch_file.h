@@ -2,9 +2,9 @@
 // <root>/data.pkl, and one entry <root>/data/<key> a storage. Nothing of the pickle is run: it may name the functions
 // that state dicts need and no other, and those are read as descriptions of tensors.
 //
-// Names: those of the dict; of dicts in it, outer and inner name joined by a dot. Where a dict holds no tensor itself but
-// a dict under "state_dict", "model_state_dict", "model" or "module", that dict alone is the model. What is no tensor
-// (numbers, text, None) is passed over.
+// Names: those of the dict; of dicts in it, outer and inner name joined by a dot. Where a dict holds no tensor itself
+// but a dict under "state_dict", "model_state_dict", "model" or "module", that dict alone is the model. What is no
+// tensor (numbers, text, None) is passed over.
 //
 // Tensors lie where they lie in the mapped file, several perhaps in the same bytes (tied weights); one whose elements
 // are not row-major in its storage (a transposed view) is copied into order when the file is opened.
@@ -23,8 +23,8 @@ namespace cheems::storage {
 
 class TorchFile : public TensorFile {
  public:
-  // Maps and checks a file. Throws Error for one that is damaged, is of the form before PyTorch 1.6 (saying how to convert
-  // it), or holds anything but plain tensors.
+  // Maps and checks a file. Throws Error for one that is damaged, is of the form before PyTorch 1.6 (saying how to
+  // convert it), or holds anything but plain tensors.
   static TorchFile open(const std::string& path);
   // The same for a file that is in memory already. `bytes` must outlive the result; `name` stands in errors.
   static TorchFile parse(std::span<const std::byte> bytes, const std::string& name);

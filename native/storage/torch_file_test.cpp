@@ -30,15 +30,22 @@ std::string content(const fs::path& path) {
 }
 
 TorchFile parse_torch(const std::string& file) { return TorchFile::parse(std::as_bytes(std::span(file)), "weights"); }
-std::string torch_refusal(const std::string& file) { return refusal([&] { parse_torch(file); }); }
+std::string torch_refusal(const std::string& file) {
+  return refusal([&] { parse_torch(file); });
+}
 
-std::string archive_of(const std::string& pickle, const std::string& data = std::string(8, '\0')) { return make_zip({{"a/data.pkl", pickle}, {"a/data/0", data}}); }
+std::string archive_of(const std::string& pickle, const std::string& data = std::string(8, '\0')) {
+  return make_zip({{"a/data.pkl", pickle}, {"a/data/0", data}});
+}
 
 // A pickle of {"w": tensor}, with what its call says about it written out in opcodes.
-std::string tensor_pickle(const std::string& storage, const std::string& elements, const std::string& offset, const std::string& shape, const std::string& strides) {
+std::string tensor_pickle(const std::string& storage, const std::string& elements, const std::string& offset,
+                          const std::string& shape, const std::string& strides) {
   const std::string function = "ctorch._utils\n_rebuild_tensor_v2\n";
-  const std::string id = "(X\x07" + std::string(3, '\0') + "storagec" + storage + "X\x01" + std::string(3, '\0') + "0X\x03" + std::string(3, '\0') + "cpu" + elements + "tQ";
-  return "\x80\x02}X\x01" + std::string(3, '\0') + "w" + function + "(" + id + offset + shape + strides + "\x89Nt" + "Rs.";
+  const std::string id = "(X\x07" + std::string(3, '\0') + "storagec" + storage + "X\x01" + std::string(3, '\0') +
+                         "0X\x03" + std::string(3, '\0') + "cpu" + elements + "tQ";
+  return "\x80\x02}X\x01" + std::string(3, '\0') + "w" + function + "(" + id + offset + shape + strides + "\x89Nt" +
+         "Rs.";
 }
 
 bool same_tensors(const TensorFile& found, const TensorFile& expected) {
@@ -51,7 +58,8 @@ bool same_tensors(const TensorFile& found, const TensorFile& expected) {
     CHECK(other->dtype == view.dtype);
     CHECK(other->shape == view.shape);
     CHECK(other->bytes.size() == view.bytes.size());
-    CHECK((view.bytes.empty() || (other->bytes.size() == view.bytes.size() && std::memcmp(other->bytes.data(), view.bytes.data(), view.bytes.size()) == 0)));
+    CHECK((view.bytes.empty() || (other->bytes.size() == view.bytes.size() &&
+                                  std::memcmp(other->bytes.data(), view.bytes.data(), view.bytes.size()) == 0)));
   }
   return true;
 }
@@ -63,7 +71,8 @@ TEST_CASE("PyTorch files hold the tensors that their safetensors copies hold") {
   for (const auto& entry : fs::directory_iterator(files)) {
     if (entry.path().extension() != ".pt" || entry.path().filename().string().starts_with("refused_")) continue;
     INFO(entry.path());
-    const SafetensorsFile expected = SafetensorsFile::open(fs::path(entry.path()).replace_extension(".safetensors").string());
+    const SafetensorsFile expected =
+        SafetensorsFile::open(fs::path(entry.path()).replace_extension(".safetensors").string());
     CHECK(same_tensors(*open_tensor_file(entry.path().string()), expected));
     const std::string bytes = content(entry.path());
     CHECK(same_tensors(parse_torch(bytes), expected));
@@ -99,7 +108,9 @@ TEST_CASE("a checkpoint of PyTorch files: one, shards, a head beside it") {
   const auto opening = [&] { return refusal([&] { Checkpoint::open(folder.path.string()); }); };
   fs::copy_file(files / "state_dict.pt", folder.file("pytorch_model-00001-of-00002.bin"));
   fs::copy_file(files / "protocol_4.pt", folder.file("pytorch_model-00002-of-00002.bin"));
-  const auto put_index = [&](const std::string& entries) { folder.put("pytorch_model.bin.index.json", "{\"weight_map\":{" + entries + "}}"); };
+  const auto put_index = [&](const std::string& entries) {
+    folder.put("pytorch_model.bin.index.json", "{\"weight_map\":{" + entries + "}}");
+  };
   put_index(R"("dense.weight":"pytorch_model-00001-of-00002.bin","network.0.bias":"pytorch_model-00002-of-00002.bin")");
   Checkpoint shards = Checkpoint::open(folder.path.string());
   CHECK(shards.find("network.0.weight")->shape == std::vector<std::int64_t>{2, 2});
@@ -117,7 +128,8 @@ TEST_CASE("a checkpoint of PyTorch files: one, shards, a head beside it") {
   CHECK(contains(opening(), "files that pytorch_model.bin.index.json lists, the first of them pytorch_model-3.bin"));
 
   fs::copy_file(files / "nested.pt", folder.file("pytorch_model.bin"));
-  CHECK(Checkpoint::open(folder.path.string()).names() == std::vector<std::string>{"gating.layers.0", "logit_scale", "regression.weight"});
+  CHECK(Checkpoint::open(folder.path.string()).names() ==
+        std::vector<std::string>{"gating.layers.0", "logit_scale", "regression.weight"});
   folder.put("model.safetensors", small_file());
   CHECK(Checkpoint::open(folder.path.string()).names() == std::vector<std::string>{"a"});
 }
@@ -125,7 +137,8 @@ TEST_CASE("a checkpoint of PyTorch files: one, shards, a head beside it") {
 TEST_CASE("what is no file of plain tensors is refused by what it asks for, and nothing is run") {
   const std::pair<const char*, const char*> sentences[] = {
       {"legacy", "before version 1.6, which is not read. Convert it in Python"},
-      {"command", "asks for the Python object \"posix.system\", which no file of plain tensors needs and which is not run"},
+      {"command",
+       "asks for the Python object \"posix.system\", which no file of plain tensors needs and which is not run"},
       {"module", "asks for the Python object \"torch.nn.modules.linear.Linear\""},
       {"arguments", "asks for the Python object \"argparse.Namespace\""},
       {"expanded", "Tensor \"weight\" in"},
@@ -150,7 +163,8 @@ TEST_CASE("what is no file of plain tensors is refused by what it asks for, and 
   CHECK(contains(torch_refusal("weights"), "is no PyTorch file"));
   CHECK(contains(torch_refusal(make_zip({{"a/b", ""}})), "none that torch.save wrote"));
   CHECK(contains(torch_refusal(make_zip({{"a/data.pkl", ""}, {"b/data.pkl", ""}})), "holds the pickles of two files"));
-  CHECK(contains(torch_refusal(make_zip({{"a/data.pkl", "\x80\x02}."}, {"a/byteorder", "big"}})), "byte order \"big\""));
+  CHECK(
+      contains(torch_refusal(make_zip({{"a/data.pkl", "\x80\x02}."}, {"a/byteorder", "big"}})), "byte order \"big\""));
   TemporaryFolder folder;
   CHECK(contains(refusal([&] { open_tensor_file(folder.put("value_head.bin", "")); }), "is empty"));
 }
@@ -164,11 +178,14 @@ TEST_CASE("a file is read as what it holds, whatever its name") {
 
 TEST_CASE("a tensor that its storage does not hold is refused") {
   const std::string floats = "torch\nFloatStorage\n", two = "K\x02\x85", one = "K\x01\x85";
-  CHECK(parse_torch(archive_of(tensor_pickle(floats, "K\x02", std::string("K\0", 2), two, one))).find("w")->shape == std::vector<std::int64_t>{2});
-  const auto refused = [&](const std::string& storage, const std::string& elements, const std::string& offset, const std::string& shape, const std::string& strides) {
+  CHECK(parse_torch(archive_of(tensor_pickle(floats, "K\x02", std::string("K\0", 2), two, one))).find("w")->shape ==
+        std::vector<std::int64_t>{2});
+  const auto refused = [&](const std::string& storage, const std::string& elements, const std::string& offset,
+                           const std::string& shape, const std::string& strides) {
     return torch_refusal(archive_of(tensor_pickle(storage, elements, offset, shape, strides)));
   };
-  const std::string zero("K\0", 2), largest = "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f", huge = largest + "\x85", minus_one = std::string("J\xff\xff\xff\xff");
+  const std::string zero("K\0", 2), largest = "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f", huge = largest + "\x85",
+                                    minus_one = std::string("J\xff\xff\xff\xff");
   CHECK(contains(refused(floats, "K\x03", zero, two, one), "has 8 bytes, not as many as its description says"));
   CHECK(contains(refused("torch\nDoubleStorage\n", "K\x01", zero, two, one), "reaches beyond its storage of 8 bytes"));
   CHECK(contains(refused(floats, "K\x02", "K\x01", two, one), "reaches beyond its storage"));
@@ -180,8 +197,10 @@ TEST_CASE("a tensor that its storage does not hold is refused") {
   CHECK(contains(refused(floats, "K\x02", minus_one, two, one), "is not described as tensors are"));
   CHECK(contains(refused(floats, "K\x02", zero, minus_one + "\x85", one), "is not described as tensors are"));
   CHECK(contains(refused(floats, "K\x02", zero, two, ")"), "is not described as tensors are"));
-  CHECK(contains(refused("torch.storage\nUntypedStorage\n", "K\x08", zero, two, one), "lies in a storage without a type"));
-  CHECK(contains(torch_refusal(make_zip({{"a/data.pkl", tensor_pickle(floats, "K\x02", zero, two, one)}})), "it has no entry \"data/0\""));
+  CHECK(contains(refused("torch.storage\nUntypedStorage\n", "K\x08", zero, two, one),
+                 "lies in a storage without a type"));
+  CHECK(contains(torch_refusal(make_zip({{"a/data.pkl", tensor_pickle(floats, "K\x02", zero, two, one)}})),
+                 "it has no entry \"data/0\""));
 }
 
 TEST_CASE("pickles that lie, loop or never end are refused") {
@@ -205,14 +224,16 @@ TEST_CASE("pickles that lie, loop or never end are refused") {
   CHECK(contains(pickled("c" + std::string(1000, 'x')), "a name without an end"));
   CHECK(contains(pickled("cos\nsystem\n"), "asks for the Python object \"os.system\""));
   CHECK(contains(pickled("\x8c\x02os\x8c\x06system\x93."), "asks for the Python object \"os.system\""));
-  CHECK(contains(pickled("ctorch._utils\n_rebuild_tensor_v2\n)R}b."), "sets the state of an object of the class \"torch._utils._rebuild_tensor_v2\""));
+  CHECK(contains(pickled("ctorch._utils\n_rebuild_tensor_v2\n)R}b."),
+                 "sets the state of an object of the class \"torch._utils._rebuild_tensor_v2\""));
   const std::string key("X\x01\0\0\0k", 6);
-  CHECK(contains(pickled("}q\x01" + key + "h\x01s."), "nests dicts deeper than 16"));                    // a dict in itself
+  CHECK(contains(pickled("}q\x01" + key + "h\x01s."), "nests dicts deeper than 16"));  // a dict in itself
   CHECK(contains(pickled("}q\x01X\x05" + std::string(3, '\0') + "model" + "h\x01s."), "nests dicts deeper than 16"));
   CHECK(contains(pickled(std::string(5'000'000, 'N')), "more values than any model has"));
   CHECK(contains(pickled(std::string(5'000'000, ']')), "more values than any model has"));
   CHECK(contains(pickled(std::string(5'000'000, '(')), "more values than any model has"));
-  CHECK(contains(pickled("N" + std::string(2'000'000, '\x85') + "."), "something that is no dict"));     // nested, freed without a deep stack
+  CHECK(contains(pickled("N" + std::string(2'000'000, '\x85') + "."),
+                 "something that is no dict"));  // nested, freed without a deep stack
   // Ten dicts, each with the one before under eight keys: 8^10 by reference.
   std::string powers = "}q" + std::string(1, '\0');
   for (char i = 0; i < 10; ++i) {

@@ -35,16 +35,20 @@ class CausalFolder {
     for (auto& [name, tensor] : tensors) {
       // Weights of a few tenths, so that every part of the model matters.
       tensor.dtype = dtype;
-      if (tensor.shape.size() == 1) tensor.values = sum_of(tensor.values, random_floats(tensor.shape[0], ++stream, 0.2));
-      else for (float& value : tensor.values) value *= 10;
+      if (tensor.shape.size() == 1)
+        tensor.values = sum_of(tensor.values, random_floats(tensor.shape[0], ++stream, 0.2));
+      else
+        for (float& value : tensor.values) value *= 10;
       declared.push_back({name, dtype, tensor.shape});
     }
     storage::SafetensorsWriter writer(weights, declared);
     for (const auto& [name, tensor] : tensors) writer.write(name, tensor.values.data());
     writer.finish();
   }
-  std::unique_ptr<model::CausalModel> load(Backend& backend, DType precision = DType::float32, bool keep_16_bit = false) const {
-    return model::CausalModel::load({.folder = folder_.path.string(), .precision = precision, .keep_16_bit = keep_16_bit}, backend);
+  std::unique_ptr<model::CausalModel> load(Backend& backend, DType precision = DType::float32,
+                                           bool keep_16_bit = false) const {
+    return model::CausalModel::load(
+        {.folder = folder_.path.string(), .precision = precision, .keep_16_bit = keep_16_bit}, backend);
   }
 
  private:

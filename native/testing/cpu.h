@@ -24,9 +24,11 @@ inline Backend& cpu_backend(int threads) {
 
 class Cpu {
  public:
-  explicit Cpu(int threads, const WorkspaceRequest& request = {}) : operations_(cpu_backend(threads).operations()), bytes_(operations_.workspace_bytes(request)) {
+  explicit Cpu(int threads, const WorkspaceRequest& request = {})
+      : operations_(cpu_backend(threads).operations()), bytes_(operations_.workspace_bytes(request)) {
     workspace_.reset(static_cast<char*>(std::aligned_alloc(64, static_cast<size_t>((bytes_ + 63) / 64 * 64))));
-    // What a kernel reads before it wrote it is a NaN. (The beginning is enough: the large part is the matrix products'.)
+    // What a kernel reads before it wrote it is a NaN. (The beginning is enough: the large part is the matrix
+    // products'.)
     std::memset(workspace_.get(), 0xff, static_cast<size_t>(std::min<int64_t>(bytes_, 1 << 19)));
   }
   ~Cpu() { operations_.set_workspace(nullptr, 0); }

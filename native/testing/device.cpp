@@ -11,7 +11,9 @@ struct NameDevice : doctest::IReporter {
   std::ostream& out;
   explicit NameDevice(const doctest::ContextOptions& options) : out(*options.cout) {}
 
-  void test_run_start() override { out << "device under test: " << cheems::testing::device_backend().description() << std::endl; }
+  void test_run_start() override {
+    out << "device under test: " << cheems::testing::device_backend().description() << std::endl;
+  }
   void report_query(const doctest::QueryData&) override {}
   void test_run_end(const doctest::TestRunStats&) override {}
   void test_case_start(const doctest::TestCaseData&) override {}

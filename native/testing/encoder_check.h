@@ -9,7 +9,9 @@
 
 namespace cheems::testing {
 
-inline std::string encoder_folder() { return std::string(CHEEMS_SOURCE_DIRECTORY) + "/tests/reference/models/deberta-v3"; }
+inline std::string encoder_folder() {
+  return std::string(CHEEMS_SOURCE_DIRECTORY) + "/tests/reference/models/deberta-v3";
+}
 
 struct EncoderRun {
   Backend& backend;
@@ -34,7 +36,8 @@ inline EncoderCases encoder_cases(const ReferenceModel& reference, int copies = 
   return cases;
 }
 
-inline std::vector<float> score_encoder(const ReferenceModel& reference, const OwnedSamples& samples, const EncoderRun& run) {
+inline std::vector<float> score_encoder(const ReferenceModel& reference, const OwnedSamples& samples,
+                                        const EncoderRun& run) {
   const auto loaded = model::RewardModel::load({.folder = reference.folder(), .precision = run.precision}, run.backend);
   inference::Scorer scorer(*loaded, {.micro_batch_tokens = run.micro_batch_tokens});
   return scorer.score(samples.view(), Control()).rewards;

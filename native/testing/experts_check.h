@@ -1,4 +1,5 @@
-// Mixtral on any backend: the logits of the reference (tests/reference/models/mixtral-causal), and rewards of small models.
+// Mixtral on any backend: the logits of the reference (tests/reference/models/mixtral-causal), and rewards of small
+// models.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +16,9 @@ namespace cheems::testing {
 
 constexpr double kLogitTolerance = 1e-4;  // tests/reference/models/README.md
 
-inline std::string mixtral_folder() { return std::string(CHEEMS_SOURCE_DIRECTORY) + "/tests/reference/models/mixtral-causal"; }
+inline std::string mixtral_folder() {
+  return std::string(CHEEMS_SOURCE_DIRECTORY) + "/tests/reference/models/mixtral-causal";
+}
 
 inline nlohmann::json small_mixtral_config() {
   nlohmann::json config = small_config("mixtral");
@@ -38,7 +41,8 @@ inline void round_matrices(const model::CausalModel& model) {
   }
 }
 
-// The logits after every token of `ids`, [tokens * vocabulary], by one product of the decoder's hidden states with lm_head.
+// The logits after every token of `ids`, [tokens * vocabulary], by one product of the decoder's hidden states with
+// lm_head.
 inline std::vector<float> logits_of(const model::CausalModel& model, const std::vector<int32_t>& ids) {
   OwnedSamples samples;
   samples.add(ids, 0);
@@ -50,17 +54,25 @@ inline std::vector<float> logits_of(const model::CausalModel& model, const std::
   const auto tokens = static_cast<int64_t>(ids.size()), vocab = model.architecture().vocab_size;
   Backend& backend = model.backend();
   model::Decoder decoder(model.architecture(), model.parameters().tensors(), backend,
-                         {.rows = tokens, .rewards = tokens, .longest_path = tokens, .dtype = model.precision(), .final_dtype = model.precision()});
+                         {.rows = tokens,
+                          .rewards = tokens,
+                          .longest_path = tokens,
+                          .dtype = model.precision(),
+                          .final_dtype = model.precision()});
   const auto memory = backend.allocate(tokens * vocab * static_cast<int64_t>(sizeof(float)), "logits");
   const Tensor logits = float_tensor(static_cast<float*>(memory->data()), tokens, vocab);
-  backend.operations().linear_forward({.y = logits, .x = decoder.forward_hidden(tree, Control()), .weight = model.parameters().tensors().vocabulary, .bias = {}, .residual = {}});
+  backend.operations().linear_forward({.y = logits,
+                                       .x = decoder.forward_hidden(tree, Control()),
+                                       .weight = model.parameters().tensors().vocabulary,
+                                       .bias = {},
+                                       .residual = {}});
   std::vector<float> values(static_cast<size_t>(tokens * vocab));
   backend.download(values.data(), logits.data, static_cast<int64_t>(values.size() * sizeof(float)));
   return values;
 }
 
-// Prompt and continuation of every `generate` case in one pass, in float32: the logits that transformers had, before and during
-// generation.
+// Prompt and continuation of every `generate` case in one pass, in float32: the logits that transformers had, before
+// and during generation.
 inline void check_mixtral_logits(const std::string& source, bool legacy, Backend& backend) {
   const ReferenceModel reference(source, legacy);
   const auto model = model::CausalModel::load({.folder = reference.folder(), .precision = DType::float32}, backend);
@@ -76,9 +88,11 @@ inline void check_mixtral_logits(const std::string& source, bool legacy, Backend
     const auto vocab = static_cast<std::size_t>(model->architecture().vocab_size);
     const auto check = [&](const std::string& name, size_t first, size_t count) {
       std::vector<float> expected(count * vocab);
-      arrays.read_float32("generate." + std::to_string(number) + "." + name, expected.data(), {static_cast<int64_t>(count), static_cast<int64_t>(vocab)});
+      arrays.read_float32("generate." + std::to_string(number) + "." + name, expected.data(),
+                          {static_cast<int64_t>(count), static_cast<int64_t>(vocab)});
       double worst = 0;
-      for (size_t i = 0; i < expected.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(found[first * vocab + i]) - expected[i]));
+      for (size_t i = 0; i < expected.size(); ++i)
+        worst = std::max(worst, std::abs(static_cast<double>(found[first * vocab + i]) - expected[i]));
       CAPTURE(name);
       CHECK(worst <= kLogitTolerance);
     };

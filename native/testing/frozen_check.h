@@ -26,7 +26,8 @@ inline std::vector<FrozenCase> frozen_cases() {
   using model::Parameter, model::Role;
   return {{"the head alone", [](const Parameter& p) { return p.role == Role::head; }},
           {"two layers frozen", [](const Parameter& p) { return p.layer != 1 && p.layer != 2; }},
-          {"the lowest layers and the embedding frozen", [](const Parameter& p) { return p.role != Role::embedding && (p.layer < 0 || p.layer > 1); }},
+          {"the lowest layers and the embedding frozen",
+           [](const Parameter& p) { return p.role != Role::embedding && (p.layer < 0 || p.layer > 1); }},
           {"one MLP", [](const Parameter& p) { return p.layer == 2 && p.name.find(".mlp.") != std::string::npos; }},
           {"matrices alone", [](const Parameter& p) { return p.role == Role::matrix; }},
           {"vectors alone", [](const Parameter& p) { return p.role == Role::vector; }}};
@@ -37,7 +38,8 @@ inline OwnedSamples frozen_samples(std::vector<Comparison>& pairs) {
   OwnedSamples samples;
   for (int32_t sample = 0; sample < 4; ++sample) {
     std::vector<int32_t> ids;
-    for (int32_t i = 0; i < 10 + 2 * sample; ++i) ids.push_back((i < 6 ? 3 * i + 5 * (sample / 2) : 7 * i + 11 * sample) % 40);
+    for (int32_t i = 0; i < 10 + 2 * sample; ++i)
+      ids.push_back((i < 6 ? 3 * i + 5 * (sample / 2) : 7 * i + 11 * sample) % 40);
     samples.add(ids, sample / 2);
   }
   pairs = {{.a = 0, .b = 1}, {.a = 3, .b = 2}};
@@ -59,7 +61,8 @@ inline std::map<std::string, bool> trained_names(const model::RewardModel& loade
 class ExactAdamW {
  public:
   // Returns the norm of the gradients.
-  double update(NamedValues& weights, const NamedValues& gradients, const std::map<std::string, bool>& trained, const training::OptimizerStep& o) {
+  double update(NamedValues& weights, const NamedValues& gradients, const std::map<std::string, bool>& trained,
+                const training::OptimizerStep& o) {
     double squares = 0;
     for (const auto& [name, gradient] : gradients) {
       if (!trained.at(name)) continue;
@@ -76,7 +79,8 @@ class ExactAdamW {
         m[i] = o.beta1 * m[i] + (1 - o.beta1) * g;
         v[i] = o.beta2 * v[i] + (1 - o.beta2) * g * g;
         double& w = weights.at(name)[i];
-        w = w * (1 - o.learning_rate * o.weight_decay) - o.learning_rate * (m[i] / correction1) / (std::sqrt(v[i] / correction2) + o.epsilon);
+        w = w * (1 - o.learning_rate * o.weight_decay) -
+            o.learning_rate * (m[i] / correction1) / (std::sqrt(v[i] / correction2) + o.epsilon);
       }
     }
     return norm;
@@ -96,7 +100,9 @@ inline void check_frozen_steps(Backend& backend, const std::string& family, cons
   std::vector<Comparison> pairs;
   const OwnedSamples samples = frozen_samples(pairs);
   const auto trained = trained_names(*loaded, frozen.trained);
-  const auto weights = [&] { return download_parameters(backend, loaded->parameters().layout(), loaded->parameters().data()); };
+  const auto weights = [&] {
+    return download_parameters(backend, loaded->parameters().layout(), loaded->parameters().data());
+  };
   const NamedValues before = weights();
   NamedValues exact = before;
   ExactAdamW adamw;
@@ -132,7 +138,8 @@ inline void check_frozen_steps(Backend& backend, const std::string& family, cons
 }
 
 // The first moments after a step without clipping: a tenth of the gradients.
-inline StoredTensors moments_of(Backend& backend, const SmallModel& folder, const training::TrainerOptions& options, DType precision) {
+inline StoredTensors moments_of(Backend& backend, const SmallModel& folder, const training::TrainerOptions& options,
+                                DType precision) {
   const auto loaded = load_model(folder.folder(), {.backend = backend, .precision = precision});
   training::Trainer trainer(*loaded, options);
   std::vector<Comparison> pairs;
@@ -145,14 +152,17 @@ inline StoredTensors moments_of(Backend& backend, const SmallModel& folder, cons
 }
 
 // The state of what is trained has the bits of a run that trains all, and there is no other state.
-inline void check_frozen_bits(Backend& backend, const std::string& family, const FrozenCase& frozen, DType precision = DType::float32) {
+inline void check_frozen_bits(Backend& backend, const std::string& family, const FrozenCase& frozen,
+                              DType precision = DType::float32) {
   CAPTURE(family);
   CAPTURE(frozen.name);
   const SmallModel folder(layered_config(family));
-  const auto names = trained_names(*load_model(folder.folder(), {.backend = backend, .precision = precision}), frozen.trained);
+  const auto names =
+      trained_names(*load_model(folder.folder(), {.backend = backend, .precision = precision}), frozen.trained);
   const StoredTensors all = moments_of(backend, folder, {}, precision);
   for (const bool checkpointing : {false, true}) {
-    const StoredTensors some = moments_of(backend, folder, {.gradient_checkpointing = checkpointing, .trained = frozen.trained}, precision);
+    const StoredTensors some =
+        moments_of(backend, folder, {.gradient_checkpointing = checkpointing, .trained = frozen.trained}, precision);
     size_t count = 0;
     for (const auto& [name, is_trained] : names) {
       CAPTURE(name);

@@ -18,14 +18,15 @@ using namespace generation;
 const std::vector<std::string> kDecoderFamilies = {"llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "mixtral"};
 
 struct Generated {
-  std::vector<std::vector<int32_t>> tokens;                // of each prompt
+  std::vector<std::vector<int32_t>> tokens;  // of each prompt
   std::vector<Finish> finish;
-  std::vector<std::vector<std::vector<float>>> logits;     // [prompt][step]
+  std::vector<std::vector<std::vector<float>>> logits;  // [prompt][step]
   int64_t computed_tokens = 0;
 };
 
 // Runs to the end, `steps` a call.
-inline Generated generate(const model::CausalModel& model, const OwnedSamples& prompts, GenerationOptions options, int64_t new_tokens = 10, int64_t steps = 3) {
+inline Generated generate(const model::CausalModel& model, const OwnedSamples& prompts, GenerationOptions options,
+                          int64_t new_tokens = 10, int64_t steps = 3) {
   Generated result;
   const size_t count = prompts.groups.size();
   result.tokens.resize(count), result.logits.resize(count), result.finish.resize(count);
@@ -77,13 +78,15 @@ inline OwnedSamples mixed_prompts() {
   return prompts;
 }
 
-// The float32 numbers of transformers' CausalLM fixtures (tests/reference/huggingface/README.md): greedy ids, logits of every step.
+// The float32 numbers of transformers' CausalLM fixtures (tests/reference/huggingface/README.md): greedy ids, logits of
+// every step.
 inline void check_causal_reference(const std::string& name, bool legacy, Backend& backend) {
   const ReferenceModel reference(reference_folder(name), legacy);
   const auto model = model::CausalModel::load({.folder = reference.folder(), .precision = DType::float32}, backend);
   const auto& cases = reference.json()["generate"];
   OwnedSamples prompts;
-  for (const auto& entry : cases) prompts.add(entry["prompt"].get<std::vector<int32_t>>(), static_cast<int32_t>(prompts.groups.size()));
+  for (const auto& entry : cases)
+    prompts.add(entry["prompt"].get<std::vector<int32_t>>(), static_cast<int32_t>(prompts.groups.size()));
   const Generated found = generate(*model, prompts, {}, 16);
   const NextTokens next = NextTokenReader(*model, 64).read(prompts.view(), 5, Control());
   const auto arrays = reference.arrays();
@@ -96,8 +99,10 @@ inline void check_causal_reference(const std::string& name, bool legacy, Backend
     arrays.read_float32(sentence("generate.", i, ".step_logits"), expected.data(), view->shape);
     const auto columns = static_cast<size_t>(view->shape[1]);
     for (size_t step = 0; step < 16; ++step) {
-      for (size_t c = 0; c < columns; ++c) CHECK(std::abs(found.logits[i][step][c] - expected[step * columns + c]) <= 1e-4);
-      const double log_probability = found.logits[i][step][static_cast<size_t>(found.tokens[i][step])] - log_sum_exp(found.logits[i][step]);
+      for (size_t c = 0; c < columns; ++c)
+        CHECK(std::abs(found.logits[i][step][c] - expected[step * columns + c]) <= 1e-4);
+      const double log_probability =
+          found.logits[i][step][static_cast<size_t>(found.tokens[i][step])] - log_sum_exp(found.logits[i][step]);
       CHECK(log_probability == doctest::Approx(cases[i]["logprobs"][step].get<double>()).epsilon(1e-4));
     }
     CHECK(next.ids[5 * i] == found.tokens[i][0]);

@@ -5,7 +5,8 @@
 
 namespace cheems::testing {
 
-// The gradient of f at x by central differences. f takes the whole vector; errors are about 1e-10 of f's third derivatives.
+// The gradient of f at x by central differences. f takes the whole vector; errors are about 1e-10 of f's third
+// derivatives.
 template <class Function>
 std::vector<double> numeric_gradient(std::vector<double> x, Function f, double step = 1e-5) {
   std::vector<double> gradient(x.size());
@@ -29,7 +30,8 @@ inline double weighed(const std::vector<double>& outputs, const std::vector<doub
 
 // Proves the float64 formulas of a gradient: `analytic` against differences of f around x.
 template <class Function>
-void check_gradient(const std::string& what, const std::vector<double>& analytic, const std::vector<double>& x, Function f) {
+void check_gradient(const std::string& what, const std::vector<double>& analytic, const std::vector<double>& x,
+                    Function f) {
   CAPTURE(what);
   const std::vector<double> numeric = numeric_gradient(x, f);
   CHECK(worst_error(analytic, numeric) <= 1e-7 * (1 + largest(numeric)));

@@ -19,8 +19,8 @@
 
 namespace cheems::testing {
 
-const std::vector<std::string> kClassifiers = {"llama-gqa", "llama3-rope", "mistral-sliding", "qwen2-gqa", "qwen2-tied", "qwen3-qknorm",
-    "gemma-mqa", "gemma2-softcap"};
+const std::vector<std::string> kClassifiers = {"llama-gqa",  "llama3-rope",  "mistral-sliding", "qwen2-gqa",
+                                               "qwen2-tied", "qwen3-qknorm", "gemma-mqa",       "gemma2-softcap"};
 constexpr double kRewardTolerance = 2e-5, kGradientTolerance = 2e-4, kScalarTolerance = 1e-4;
 
 // How a model is run.
@@ -31,7 +31,8 @@ struct ModelRun {
   int64_t micro_batch_tokens = 8192;
   bool share_prompts = true;
   bool checkpointing = false;
-  // Round the matrices to bfloat16 where the precision is float32: on plain loops in double, the truth of a bfloat16 run.
+  // Round the matrices to bfloat16 where the precision is float32: on plain loops in double, the truth of a bfloat16
+  // run.
   bool round_matrices = false;
   DType weight_dtype = DType::float32;  // bfloat16: all weights rounded to it, for training over float32 masters
 };
@@ -55,7 +56,9 @@ inline NamedValues download_parameters(Backend& backend, const model::ParameterL
 inline std::unique_ptr<model::RewardModel> load_model(const std::string& folder, const ModelRun& run) {
   const bool rounds = run.precision != DType::float32 || run.weight_dtype != DType::float32;
   const bool copy = rounds && run.optimizer_state == DType::float32;
-  auto loaded = model::RewardModel::load({.folder = folder, .precision = run.precision, .float32_copy = copy, .weight_dtype = run.weight_dtype}, run.backend);
+  auto loaded = model::RewardModel::load(
+      {.folder = folder, .precision = run.precision, .float32_copy = copy, .weight_dtype = run.weight_dtype},
+      run.backend);
   if (run.round_matrices) {
     const auto& layout = loaded->parameters().layout();
     for (const auto& parameter : layout.parameters()) {
@@ -89,20 +92,31 @@ inline LossAndGradients gradients_of(model::RewardModel& loaded, const OwnedSamp
   std::iota(all.begin(), all.end(), 0);
   const PackedTree tree = pack_tree(samples.view(), all, run.share_prompts);
   std::vector<int32_t> place(all.size());
-  for (size_t r = 0; r < tree.samples.size(); ++r) place[static_cast<size_t>(tree.samples[r])] = static_cast<int32_t>(r);
+  for (size_t r = 0; r < tree.samples.size(); ++r)
+    place[static_cast<size_t>(tree.samples[r])] = static_cast<int32_t>(r);
   for (Comparison& c : pairs) c.a = place[static_cast<size_t>(c.a)], c.b = place[static_cast<size_t>(c.b)];
 
   model::Decoder decoder(loaded.architecture(), loaded.parameters().tensors(), run.backend,
-                         {.rows = tree.rows(), .rewards = tree.rewards(), .longest_path = tree.longest_path, .training = true,
-                          .checkpointing = run.checkpointing, .dtype = run.precision});
+                         {.rows = tree.rows(),
+                          .rewards = tree.rewards(),
+                          .longest_path = tree.longest_path,
+                          .training = true,
+                          .checkpointing = run.checkpointing,
+                          .dtype = run.precision});
   const model::ParameterLayout layout(loaded.architecture(), run.optimizer_state);
-  const auto memory = run.backend.allocate(layout.bytes(), "gradients"), sums_memory = run.backend.allocate(2 * sizeof(double), "the loss");
+  const auto memory = run.backend.allocate(layout.bytes(), "gradients"),
+             sums_memory = run.backend.allocate(2 * sizeof(double), "the loss");
   auto* device_sums = static_cast<double*>(sums_memory->data());
   model::HeadGradients& head = *loaded.reward_head().gradients();
   const model::HeadBatch batch{tree, decoder.forward_hidden(tree, Control()), decoder.rewards(tree)};
   head.forward(batch);
-  run.backend.operations().ranking_loss({.sums = device_sums, .d_rewards = decoder.d_rewards(tree), .rewards = decoder.rewards(tree), .comparisons = pairs,
-                                         .total_comparisons = static_cast<int64_t>(pairs.size()), .total_rewards = tree.rewards(), .reg_coef = 0.1f});
+  run.backend.operations().ranking_loss({.sums = device_sums,
+                                         .d_rewards = decoder.d_rewards(tree),
+                                         .rewards = decoder.rewards(tree),
+                                         .comparisons = pairs,
+                                         .total_comparisons = static_cast<int64_t>(pairs.size()),
+                                         .total_rewards = tree.rewards(),
+                                         .reg_coef = 0.1f});
   const model::ModelTensors gradients = layout.tensors(memory->data());
   head.backward(batch, decoder.d_rewards(tree), decoder.d_hidden(tree), gradients);
   decoder.backward(tree, gradients, Control());
@@ -127,14 +141,18 @@ struct TrainedModel {
 // `count` steps on the reference's whole training set, as its README says.
 inline TrainedModel train_on(const ReferenceModel& reference, const ModelRun& run, int64_t count) {
   const auto loaded = load_model(reference.folder(), run);
-  training::Trainer trainer(*loaded,
-      {.micro_batch_tokens = run.micro_batch_tokens, .gradient_checkpointing = run.checkpointing, .share_prompts = run.share_prompts,
-       .optimizer_state = run.optimizer_state, .reg_coef = 0.1f});
+  training::Trainer trainer(*loaded, {.micro_batch_tokens = run.micro_batch_tokens,
+                                      .gradient_checkpointing = run.checkpointing,
+                                      .share_prompts = run.share_prompts,
+                                      .optimizer_state = run.optimizer_state,
+                                      .reg_coef = 0.1f});
   std::vector<Comparison> pairs;
   const OwnedSamples samples = reference.training_set(pairs);
   TrainedModel trained;
   for (int64_t step = 1; step <= count; ++step) {
-    trained.steps.push_back(trainer.step(samples.view(), pairs, {.step = step, .learning_rate = 1e-3, .weight_decay = 0.01, .max_grad_norm = 1}, Control()));
+    trained.steps.push_back(
+        trainer.step(samples.view(), pairs,
+                     {.step = step, .learning_rate = 1e-3, .weight_decay = 0.01, .max_grad_norm = 1}, Control()));
   }
   trained.parameters = download_parameters(run.backend, loaded->parameters().layout(), loaded->parameters().data());
   return trained;
@@ -142,8 +160,8 @@ inline TrainedModel train_on(const ReferenceModel& reference, const ModelRun& ru
 
 // --- against transformers' numbers, in float32
 
-// Beside the tolerance of all models, twice what float32 costs transformers itself with this one (most with Gemma 2). What doing
-// one thing wrongly costs, `sensitivity_max_abs_reward_change`, is at least thirty times as much.
+// Beside the tolerance of all models, twice what float32 costs transformers itself with this one (most with Gemma 2).
+// What doing one thing wrongly costs, `sensitivity_max_abs_reward_change`, is at least thirty times as much.
 inline double reward_tolerance(const ReferenceModel& reference) {
   return kRewardTolerance + 2 * reference.json()["eval_hf_f32_max_err"].get<double>();
 }
@@ -174,7 +192,9 @@ inline NamedValues reference_gradients(const ReferenceModel& reference, const Na
   return gradients;
 }
 
-inline double first_loss(const ReferenceModel& reference) { return reference.json()["train"]["steps_f64"][0]["loss"].get<double>(); }
+inline double first_loss(const ReferenceModel& reference) {
+  return reference.json()["train"]["steps_f64"][0]["loss"].get<double>();
+}
 
 inline void check_gradients(const ReferenceModel& reference, const ModelRun& run) {
   const LossAndGradients found = gradients_of(reference, run);
@@ -185,8 +205,9 @@ inline void check_gradients(const ReferenceModel& reference, const ModelRun& run
   }
 }
 
-// Three steps on the whole set, then every parameter. Where float32 does not settle a step (AdamW follows the signs of gradients that are
-// nearly zero: Gemma 2's third), the tolerance is what rounding alone does to transformers' own float32.
+// Three steps on the whole set, then every parameter. Where float32 does not settle a step (AdamW follows the signs of
+// gradients that are nearly zero: Gemma 2's third), the tolerance is what rounding alone does to transformers' own
+// float32.
 inline void check_three_steps(const ReferenceModel& reference, const ModelRun& run) {
   const TrainedModel found = train_on(reference, run, 3);
   const auto& spread = reference.float32_spread();
@@ -200,7 +221,8 @@ inline void check_three_steps(const ReferenceModel& reference, const ModelRun& r
     const double theirs = spread.is_null() ? 3 * once : spread["grad_norm"][step].get<double>();
     CHECK(std::abs(result.gradient_norm - norm) <= std::max(kScalarTolerance * (1 + norm), theirs));
     for (size_t r = 0; r < result.rewards.size(); ++r) {
-      check_reward(result.rewards[r], expected["rewards"][r].get<double>(), step == 0 ? reward_tolerance(reference) : 1e-3);
+      check_reward(result.rewards[r], expected["rewards"][r].get<double>(),
+                   step == 0 ? reward_tolerance(reference) : 1e-3);
     }
   }
   const double close_share = std::min(0.995, spread.is_null() ? 1.0 : spread["close_share"].get<double>());

@@ -24,7 +24,9 @@ inline std::vector<float> random_floats(int64_t count, uint64_t seed, double sca
 
 // The same numbers in the precision that a reference is asked for.
 template <class Real, class From>
-std::vector<Real> as(const std::vector<From>& values) { return {values.begin(), values.end()}; }
+std::vector<Real> as(const std::vector<From>& values) {
+  return {values.begin(), values.end()};
+}
 
 template <class Real>
 std::vector<Real> sum_of(std::vector<Real> a, const std::vector<Real>& b) {
@@ -41,7 +43,10 @@ inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) 
 class Matrix {
  public:
   Matrix(int64_t rows, int64_t columns, const std::vector<float>& values = {}, int64_t gap = 3)
-      : rows_(rows), columns_(columns), stride_(columns + gap), memory_(static_cast<size_t>(kMargin + rows * stride_ + kMargin), kGuard) {
+      : rows_(rows),
+        columns_(columns),
+        stride_(columns + gap),
+        memory_(static_cast<size_t>(kMargin + rows * stride_ + kMargin), kGuard) {
     for (int64_t i = 0; i < rows * columns; ++i) cell(i) = values.empty() ? 0.0f : values[static_cast<size_t>(i)];
   }
   Tensor view() { return {memory_.data() + kMargin, DType::float32, rows_, columns_, stride_}; }
@@ -68,7 +73,9 @@ class Matrix {
 };
 
 // A vector [1, n], or a matrix that must be contiguous.
-inline Matrix contiguous(int64_t rows, int64_t columns, const std::vector<float>& values = {}) { return Matrix(rows, columns, values, 0); }
+inline Matrix contiguous(int64_t rows, int64_t columns, const std::vector<float>& values = {}) {
+  return Matrix(rows, columns, values, 0);
+}
 
 template <class Value>
 double worst_error(const std::vector<Value>& found, const std::vector<double>& exact) {
@@ -88,9 +95,10 @@ inline double largest(const std::vector<double>& values) {
 }
 
 // The rule of flash-attention's tests: the largest error may be `factor` times that of plain float32 loops of the same
-// mathematics. The floor, 8 units in the last place of the largest number, is for inputs where the loops happen to be exact;
-// `terms` is the size of the terms, where they may cancel down to a smaller result.
-inline void check_rounding(const std::string& what, double factor, const std::vector<float>& found, const std::vector<float>& plain, const std::vector<double>& exact, double terms = 0) {
+// mathematics. The floor, 8 units in the last place of the largest number, is for inputs where the loops happen to be
+// exact; `terms` is the size of the terms, where they may cancel down to a smaller result.
+inline void check_rounding(const std::string& what, double factor, const std::vector<float>& found,
+                           const std::vector<float>& plain, const std::vector<double>& exact, double terms = 0) {
   CAPTURE(what);
   CAPTURE(found.size());
   const double allowed = factor * worst_error(plain, exact) + 8 * 0x1p-24 * std::max(largest(exact), terms) + 1e-37;

@@ -7,14 +7,15 @@
 //     return {{"y", site.values(y), kOutputs}};
 //   });
 //
-// The rule: the largest error against the truth may be `factor` times (2 for outputs, 3 for gradients) that of plain loops
-// (plain_backend.h) with the same storage dtypes, plus a floor. The truth is plain loops in double, on float32 storage,
-// fed with the same rounded numbers.
+// The rule: the largest error against the truth may be `factor` times (2 for outputs, 3 for gradients) that of plain
+// loops (plain_backend.h) with the same storage dtypes, plus a floor. The truth is plain loops in double, on float32
+// storage, fed with the same rounded numbers.
 //
-// The floor is for results where the plain loops happen to be exact or lucky, as with one number or one term. It is counted in
-// units of the largest number's (or term's) last rounding, u = 2^-24 for float32 and 2^-8 for bfloat16:
+// The floor is for results where the plain loops happen to be exact or lucky, as with one number or one term. It is
+// counted in units of the largest number's (or term's) last rounding, u = 2^-24 for float32 and 2^-8 for bfloat16:
 //   float32: 8 u, as on the CPU. Another order of summation and an approximate exponential of 2 units stay below it; a
-//     bfloat16 rounding where the contract has none is 2^16 u, a wrong index or a lost term is of the size of the numbers.
+//     bfloat16 rounding where the contract has none is 2^16 u, a wrong index or a lost term is of the size of the
+//     numbers.
 //   bfloat16: 1 u, the one rounding at the end that no right code is without. Nothing else is given to bfloat16: what
 //     rounds once more than plain code does must find room in the factor.
 #pragma once
@@ -43,15 +44,16 @@ struct CheckOptions {
   bool bfloat16 = true;             // also with bfloat16 activations
   bool bfloat16_gradients = false;  // and with bfloat16 gradients of matrices beside float32 ones
   bool cpu = true;                  // also hold the CPU backend to the rule, in float32
-  // Called before each run on the device with another number each time: where threads are scheduled by the tests, in another order.
+  // Called before each run on the device with another number each time: where threads are scheduled by the tests, in
+  // another order.
   std::function<void(uint64_t)> reseed_schedule = {};
 };
 
 inline double floor_of(DType dtype) { return dtype == DType::bfloat16 ? 0x1p-8 : 8 * 0x1p-24; }
 
 inline bool same_bits(const Values& a, const Values& b) {
-  return a.dtype == b.dtype && a.numbers.size() == b.numbers.size()
-      && (a.numbers.empty() || std::memcmp(a.numbers.data(), b.numbers.data(), a.numbers.size() * sizeof(double)) == 0);
+  return a.dtype == b.dtype && a.numbers.size() == b.numbers.size() &&
+         (a.numbers.empty() || std::memcmp(a.numbers.data(), b.numbers.data(), a.numbers.size() * sizeof(double)) == 0);
 }
 
 // The rule itself.
@@ -68,20 +70,22 @@ inline void check_outputs(const OutputList& found, const OutputList& plain, cons
     const double plain_error = worst_error(plain[i].values.numbers, exact);
     CAPTURE(plain_error);
     CAPTURE(size);
-    CHECK(worst_error(found[i].values.numbers, exact) <= found[i].factor * plain_error + floor_of(found[i].values.dtype) * size + 1e-37);
+    CHECK(worst_error(found[i].values.numbers, exact) <=
+          found[i].factor * plain_error + floor_of(found[i].values.dtype) * size + 1e-37);
   }
 }
 
 template <class Run>
-OutputList outputs_on(Backend& backend, const WorkspaceRequest& request, Precision storage, Precision numbers, Placement placement, Run run) {
+OutputList outputs_on(Backend& backend, const WorkspaceRequest& request, Precision storage, Precision numbers,
+                      Placement placement, Run run) {
   Site site(backend, request, storage, numbers, placement);
   OutputList outputs = run(site);
   CHECK(site.guards_hold());
   return outputs;
 }
 
-// Runs run(Site&) -> OutputList everywhere and compares. On the device every precision is run in both placements and twice
-// in each, which must give the same bits.
+// Runs run(Site&) -> OutputList everywhere and compares. On the device every precision is run in both placements and
+// twice in each, which must give the same bits.
 template <class Run>
 void check_operation_on(Backend& device, const WorkspaceRequest& request, Run run, const CheckOptions& options = {}) {
   std::vector<Precision> precisions{{}};

@@ -22,7 +22,8 @@ template <class Spoil>
 void check_norm_with(Spoil spoil) {
   runs_on_device = 0;
   check_operation_on(device(), {.widest_row = kColumns, .rows = kRows}, [&](Site& site) -> OutputList {
-    const Tensor x = site.activations(kRows, kColumns, random_floats(kRows * kColumns, 1)), weight = site.vector(random_floats(kColumns, 2));
+    const Tensor x = site.activations(kRows, kColumns, random_floats(kRows * kColumns, 1)),
+                 weight = site.vector(random_floats(kColumns, 2));
     const Tensor y = site.activations(kRows, kColumns), r = site.vector(kRows);
     site->rmsnorm_forward({.y = y, .inverse_rms = r, .x = x, .weight = weight, .epsilon = 1e-6f});
     if (&site.backend() == &device()) ++runs_on_device, spoil(site, y);
@@ -55,20 +56,23 @@ TEST_CASE("operation check catches a cell left unwritten" * doctest::should_fail
 
 TEST_CASE("operation check catches a bit that changes from run to run" * doctest::should_fail()) {
   check_norm_with([](Site&, const Tensor& y) {
-    if (y.dtype == DType::float32) change_element(y, 3, [](float value) { return runs_on_device % 2 ? value : std::nextafter(value, 9.0f); });
+    if (y.dtype == DType::float32)
+      change_element(y, 3, [](float value) { return runs_on_device % 2 ? value : std::nextafter(value, 9.0f); });
   });
 }
 
 TEST_CASE("operation check catches a float32 result that was bfloat16 on the way" * doctest::should_fail()) {
   check_norm_with([](Site&, const Tensor& y) {
-    if (y.dtype == DType::float32) change_element(y, 3, [](float value) { return bfloat16_to_float(float_to_bfloat16(value)); });
+    if (y.dtype == DType::float32)
+      change_element(y, 3, [](float value) { return bfloat16_to_float(float_to_bfloat16(value)); });
   });
 }
 
 TEST_CASE("operation check catches bfloat16 results a few roundings away" * doctest::should_fail()) {
   check_norm_with([](Site&, const Tensor& y) {
     if (y.dtype != DType::bfloat16) return;
-    for (int64_t column = 0; column < kColumns; ++column) change_element(y, column, [](float value) { return value * (1 + 4 * 0x1p-8f); });
+    for (int64_t column = 0; column < kColumns; ++column)
+      change_element(y, column, [](float value) { return value * (1 + 4 * 0x1p-8f); });
   });
 }
 

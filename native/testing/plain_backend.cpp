@@ -14,7 +14,8 @@ namespace {
 
 class PlainBuffer : public Buffer {
  public:
-  explicit PlainBuffer(int64_t size) : size_(size), data_(std::calloc(static_cast<size_t>(std::max<int64_t>(size, 1)), 1)) {
+  explicit PlainBuffer(int64_t size)
+      : size_(size), data_(std::calloc(static_cast<size_t>(std::max<int64_t>(size, 1)), 1)) {
     if (!data_) fail("Out of memory: ", size, " bytes for a test could not be had.");
   }
   ~PlainBuffer() override { std::free(data_); }
@@ -48,12 +49,16 @@ void copy(void* to, const void* from, int64_t bytes) {
 template <class A>
 class PlainBackend : public Backend {
  public:
-  std::string name() const override { return std::string("plain loops in ") + (sizeof(A) == sizeof(float) ? "float32" : "float64"); }
+  std::string name() const override {
+    return std::string("plain loops in ") + (sizeof(A) == sizeof(float) ? "float32" : "float64");
+  }
   Operations& operations() override { return operations_; }
   bool computes_in(DType activations) const override { return activations != DType::float16; }
   DType default_activations() const override { return DType::float32; }
   bool widens_weights() const override { return true; }
-  std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string&) override { return std::make_unique<PlainBuffer>(bytes); }
+  std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string&) override {
+    return std::make_unique<PlainBuffer>(bytes);
+  }
   void upload(void* destination, const void* host, int64_t bytes) override { copy(destination, host, bytes); }
   void download(void* host, const void* source, int64_t bytes) override { copy(host, source, bytes); }
   int64_t download_later(void* host, const void* source, int64_t bytes) override {
@@ -71,7 +76,9 @@ class PlainBackend : public Backend {
 }  // namespace
 
 template <class Accumulate>
-std::unique_ptr<Backend> create_plain_backend() { return std::make_unique<PlainBackend<Accumulate>>(); }
+std::unique_ptr<Backend> create_plain_backend() {
+  return std::make_unique<PlainBackend<Accumulate>>();
+}
 template std::unique_ptr<Backend> create_plain_backend<float>();
 template std::unique_ptr<Backend> create_plain_backend<double>();
 

@@ -1,9 +1,10 @@
-// A backend of plain loops: every operation as its contract writes it, one number after another, sums in `Accumulate` in
-// their natural order, stored in the tensors' own dtypes, rounded once, to nearest even. Nothing is fused, blocked or
-// clever, so that each operation (testing/plain/NAME.h) can be read against its contract.
+// A backend of plain loops: every operation as its contract writes it, one number after another, sums in `Accumulate`
+// in their natural order, stored in the tensors' own dtypes, rounded once, to nearest even. Nothing is fused, blocked
+// or clever, so that each operation (testing/plain/NAME.h) can be read against its contract.
 //
-// With Accumulate = float it is the yardstick of the tolerance rule: "the same mathematics done in plain code", in float32
-// or in bfloat16 with float32 sums. With double, on float32 storage, it is the truth that errors are measured from.
+// With Accumulate = float it is the yardstick of the tolerance rule: "the same mathematics done in plain code", in
+// float32 or in bfloat16 with float32 sums. With double, on float32 storage, it is the truth that errors are measured
+// from.
 #pragma once
 
 #include <memory>

@@ -16,7 +16,9 @@
 namespace cheems::testing {
 
 #ifdef CHEEMS_SOURCE_DIRECTORY
-inline std::string reference_folder(const std::string& name) { return std::string(CHEEMS_SOURCE_DIRECTORY) + "/tests/reference/huggingface/" + name; }
+inline std::string reference_folder(const std::string& name) {
+  return std::string(CHEEMS_SOURCE_DIRECTORY) + "/tests/reference/huggingface/" + name;
+}
 #endif
 
 // Owns what a Samples points to.
@@ -33,7 +35,10 @@ struct OwnedSamples {
 // A model folder with either spelling of config.json, in a temporary place of its own.
 class ReferenceModel {
  public:
-  ReferenceModel(const std::string& source, bool legacy) : source_(source), folder_(std::filesystem::temp_directory_path() / ("cheems-reference-" + std::to_string(::getpid()) + "-" + std::to_string(next_number()))) {
+  ReferenceModel(const std::string& source, bool legacy)
+      : source_(source),
+        folder_(std::filesystem::temp_directory_path() /
+                ("cheems-reference-" + std::to_string(::getpid()) + "-" + std::to_string(next_number()))) {
     std::filesystem::create_directories(folder_);
     std::filesystem::copy_file(source + (legacy ? "/config.legacy.json" : "/config.json"), folder_ / "config.json");
     std::filesystem::create_symlink(source + "/model.safetensors", folder_ / "model.safetensors");
@@ -71,7 +76,8 @@ class ReferenceModel {
       }
       ++group;
     }
-    for (const auto& pair : json_["train"]["pairs"]) pairs.push_back({.a = pair[0].get<int32_t>(), .b = pair[1].get<int32_t>()});
+    for (const auto& pair : json_["train"]["pairs"])
+      pairs.push_back({.a = pair[0].get<int32_t>(), .b = pair[1].get<int32_t>()});
     return samples;
   }
 

@@ -10,7 +10,7 @@
 namespace cheems::testing {
 
 struct RelativeCase {
-  std::vector<int64_t> lengths;  // of the samples
+  std::vector<int64_t> lengths;        // of the samples
   int64_t num_heads, head_size, side;  // `side` buckets on each side of 0
   bool first_tokens_only = false;
   double score_scale = 1;
@@ -29,7 +29,8 @@ struct RelativeCase {
     PackedTree tree;
     for (const int64_t length : lengths) {
       tree.tree_begins.push_back(static_cast<int32_t>(tree.segments.size()));
-      tree.segments.push_back({static_cast<int32_t>(tree.rows()), static_cast<int32_t>(length), -1, 0, static_cast<int32_t>(tree.segments.size())});
+      tree.segments.push_back({static_cast<int32_t>(tree.rows()), static_cast<int32_t>(length), -1, 0,
+                               static_cast<int32_t>(tree.segments.size())});
       for (int64_t i = 0; i < length; ++i) tree.tokens.push_back(0), tree.positions.push_back(static_cast<int32_t>(i));
       tree.longest_path = std::max(tree.longest_path, length);
     }
@@ -44,7 +45,8 @@ struct RelativeCase {
   }
   std::vector<int32_t> buckets() const {
     std::vector<int32_t> table;
-    for (int64_t distance = 1 - reach(); distance < reach(); ++distance) table.push_back(static_cast<int32_t>(std::clamp<int64_t>(side + bucket(-distance), 0, 2 * side - 1)));
+    for (int64_t distance = 1 - reach(); distance < reach(); ++distance)
+      table.push_back(static_cast<int32_t>(std::clamp<int64_t>(side + bucket(-distance), 0, 2 * side - 1)));
     return table;
   }
   std::vector<float> numbers(int64_t count, uint64_t seed) const { return random_floats(count * columns(), seed); }

@@ -1,5 +1,5 @@
-// Where a test runs an operation: a backend, the dtypes that its tensors have there, and tensors in that backend's memory
-// with guard cells around them.
+// Where a test runs an operation: a backend, the dtypes that its tensors have there, and tensors in that backend's
+// memory with guard cells around them.
 #pragma once
 
 #include <memory>
@@ -17,8 +17,8 @@ struct Precision {
   DType gradients = DType::float32;    // of the gradients of matrices
 };
 
-// Whether tensors begin at odd addresses with odd strides, or all rows at multiples of 64 bytes: a kernel's scalar and vector paths.
-// What is contiguous (gap 0) stays so in both.
+// Whether tensors begin at odd addresses with odd strides, or all rows at multiples of 64 bytes: a kernel's scalar and
+// vector paths. What is contiguous (gap 0) stays so in both.
 enum class Placement { ragged, aligned };
 
 // Numbers as a test compares them, and the precision that they were stored in.
@@ -29,22 +29,31 @@ struct Values {
 
 class Site {
  public:
-  // Tensors are stored in `storage`; the numbers put into them are first rounded to `numbers`, so that the truth, which is
-  // stored in float32, begins with the very numbers that a bfloat16 run begins with.
-  Site(Backend& backend, const WorkspaceRequest& request, Precision storage, Precision numbers, Placement placement = Placement::ragged)
-      : backend_(backend), storage_(storage), numbers_(numbers), placement_(placement), workspace_bytes_(backend.operations().workspace_bytes(request)) {
-    workspace_ = backend_.allocate(workspace_bytes_ + static_cast<int64_t>(workspace_guard_.size()), "a test's workspace");
-    // What a kernel reads before it wrote it is a NaN. (The beginning is enough: the large part is the matrix products'.)
+  // Tensors are stored in `storage`; the numbers put into them are first rounded to `numbers`, so that the truth, which
+  // is stored in float32, begins with the very numbers that a bfloat16 run begins with.
+  Site(Backend& backend, const WorkspaceRequest& request, Precision storage, Precision numbers,
+       Placement placement = Placement::ragged)
+      : backend_(backend),
+        storage_(storage),
+        numbers_(numbers),
+        placement_(placement),
+        workspace_bytes_(backend.operations().workspace_bytes(request)) {
+    workspace_ =
+        backend_.allocate(workspace_bytes_ + static_cast<int64_t>(workspace_guard_.size()), "a test's workspace");
+    // What a kernel reads before it wrote it is a NaN. (The beginning is enough: the large part is the matrix
+    // products'.)
     const std::vector<char> poison = guard_cells(std::min<int64_t>(workspace_bytes_, 1 << 19) / 2 * 2);
     backend_.upload(workspace_->data(), poison.data(), static_cast<int64_t>(poison.size()));
-    backend_.upload(static_cast<char*>(workspace_->data()) + workspace_bytes_, workspace_guard_.data(), static_cast<int64_t>(workspace_guard_.size()));
+    backend_.upload(static_cast<char*>(workspace_->data()) + workspace_bytes_, workspace_guard_.data(),
+                    static_cast<int64_t>(workspace_guard_.size()));
   }
   ~Site() { backend_.operations().set_workspace(nullptr, 0); }
   Site(const Site&) = delete;
 
   // The operations, with exactly the workspace that they ask for.
   Operations* operator->() {
-    backend_.operations().set_workspace(workspace_->data(), workspace_bytes_);  // another Site may have used the backend in between
+    backend_.operations().set_workspace(workspace_->data(),
+                                        workspace_bytes_);  // another Site may have used the backend in between
     return &backend_.operations();
   }
   void begin(const PackedTree& tree) { backend_.operations().begin_batch(tree); }
@@ -70,9 +79,15 @@ class Site {
   // [1, n] float32: norm weights, biases, rewards, their gradients.
   Tensor vector(const std::vector<float>& values) { return floats(1, static_cast<int64_t>(values.size()), values, 0); }
   Tensor vector(int64_t columns) { return floats(1, columns, {}, 0); }
-  double* doubles(const std::vector<double>& values) { return static_cast<double*>(copied(values.data(), values.size() * sizeof(double))); }
-  int32_t* integers(const std::vector<int32_t>& values) { return static_cast<int32_t*>(copied(values.data(), values.size() * sizeof(int32_t))); }
-  uint8_t* bytes(const std::vector<uint8_t>& values) { return static_cast<uint8_t*>(copied(values.data(), values.size())); }
+  double* doubles(const std::vector<double>& values) {
+    return static_cast<double*>(copied(values.data(), values.size() * sizeof(double)));
+  }
+  int32_t* integers(const std::vector<int32_t>& values) {
+    return static_cast<int32_t*>(copied(values.data(), values.size() * sizeof(int32_t)));
+  }
+  uint8_t* bytes(const std::vector<uint8_t>& values) {
+    return static_cast<uint8_t*>(copied(values.data(), values.size()));
+  }
 
   // The numbers of a tensor, row by row without the gaps.
   Values values(const ConstTensor& tensor) {
@@ -80,7 +95,9 @@ class Site {
     std::vector<float> row(static_cast<size_t>(tensor.columns));
     std::vector<char> stored(row.size() * size_of(tensor.dtype));
     for (int64_t r = 0; r < tensor.rows; ++r) {
-      backend_.download(stored.data(), static_cast<const char*>(tensor.data) + r * tensor.stride * static_cast<int64_t>(size_of(tensor.dtype)),
+      backend_.download(
+          stored.data(),
+          static_cast<const char*>(tensor.data) + r * tensor.stride * static_cast<int64_t>(size_of(tensor.dtype)),
           static_cast<int64_t>(stored.size()));
       widen(stored.data(), tensor.dtype, row.data(), row.size());
       all.numbers.insert(all.numbers.end(), row.begin(), row.end());
@@ -104,7 +121,9 @@ class Site {
     for (const Block& block : blocks_) {
       std::vector<char> now(block.before.size());
       backend_.download(now.data(), block.memory->data(), static_cast<int64_t>(now.size()));
-      const auto same = [&](int64_t begin, int64_t end) { return std::equal(now.begin() + begin, now.begin() + end, block.before.begin() + begin); };
+      const auto same = [&](int64_t begin, int64_t end) {
+        return std::equal(now.begin() + begin, now.begin() + end, block.before.begin() + begin);
+      };
       bool holds = same(0, block.margin);
       for (int64_t row = 0; row < block.rows; ++row) {
         const int64_t begin = block.margin + row * block.row_stride;
@@ -113,7 +132,8 @@ class Site {
       if (!holds || !same(block.margin + block.rows * block.row_stride, static_cast<int64_t>(now.size()))) return false;
     }
     std::vector<char> now(workspace_guard_.size());
-    backend_.download(now.data(), static_cast<char*>(workspace_->data()) + workspace_bytes_, static_cast<int64_t>(now.size()));
+    backend_.download(now.data(), static_cast<char*>(workspace_->data()) + workspace_bytes_,
+                      static_cast<int64_t>(now.size()));
     return now == workspace_guard_;
   }
 
@@ -141,7 +161,8 @@ class Site {
   }
   void* address(size_t block) { return static_cast<char*>(blocks_[block].memory->data()) + blocks_[block].margin; }
   void upload(size_t block) {
-    backend_.upload(blocks_[block].memory->data(), blocks_[block].before.data(), static_cast<int64_t>(blocks_[block].before.size()));
+    backend_.upload(blocks_[block].memory->data(), blocks_[block].before.data(),
+                    static_cast<int64_t>(blocks_[block].before.size()));
   }
 
   void* copied(const void* host, size_t bytes) {
@@ -150,12 +171,14 @@ class Site {
     upload(block);
     return address(block);
   }
-  Tensor matrix(DType stored, DType rounded, int64_t rows, int64_t columns, const std::vector<float>& values, int64_t gap) {
+  Tensor matrix(DType stored, DType rounded, int64_t rows, int64_t columns, const std::vector<float>& values,
+                int64_t gap) {
     REQUIRE((values.empty() || static_cast<int64_t>(values.size()) == rows * columns));
     const bool aligned = placement_ == Placement::aligned;
     const auto element = static_cast<int64_t>(size_of(stored));
     const int64_t stride = aligned && gap > 0 ? (columns + gap + 31) / 32 * 32 : columns + gap;
-    const int64_t margin = aligned ? 256 : 21 * element;  // an odd number of elements, so that nothing happens to be aligned
+    const int64_t margin =
+        aligned ? 256 : 21 * element;  // an odd number of elements, so that nothing happens to be aligned
     const size_t block = add_block(margin, rows, columns * element, stride * element);
     for (int64_t row = 0; row < rows && !values.empty(); ++row) {
       const float* from = values.data() + row * columns;

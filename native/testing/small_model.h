@@ -18,8 +18,11 @@
 namespace cheems::testing {
 
 inline nlohmann::json small_config(const std::string& family = "qwen2") {
-  return {{"model_type", family}, {"hidden_size", 16}, {"intermediate_size", 24}, {"num_hidden_layers", 2}, {"num_attention_heads", 4}, {"num_key_value_heads", 2}, {"head_dim", 4}, {"vocab_size", 40},
-          {"max_position_embeddings", 128}, {"rms_norm_eps", 1e-6}, {"rope_theta", 10000.0}, {"hidden_act", "silu"}, {"tie_word_embeddings", false}};
+  return {
+      {"model_type", family},           {"hidden_size", 16},        {"intermediate_size", 24}, {"num_hidden_layers", 2},
+      {"num_attention_heads", 4},       {"num_key_value_heads", 2}, {"head_dim", 4},           {"vocab_size", 40},
+      {"max_position_embeddings", 128}, {"rms_norm_eps", 1e-6},     {"rope_theta", 10000.0},   {"hidden_act", "silu"},
+      {"tie_word_embeddings", false}};
 }
 
 struct StoredTensor {
@@ -50,12 +53,16 @@ class SmallModel {
     // Weights of a few tenths, so that every part of the model matters.
     StoredTensors tensors = read_tensors(weights_file());
     tensors.erase("lm_head.weight");
-    tensors["score.weight"] = {DType::float32, {1, config["hidden_size"].get<int64_t>()}, random_floats(config["hidden_size"].get<int64_t>(), seed + 100)};
+    tensors["score.weight"] = {DType::float32,
+                               {1, config["hidden_size"].get<int64_t>()},
+                               random_floats(config["hidden_size"].get<int64_t>(), seed + 100)};
     uint64_t stream = seed;
     for (auto& [name, tensor] : tensors) {
       tensor.dtype = dtype;
-      if (tensor.shape.size() == 1) tensor.values = sum_of(tensor.values, random_floats(tensor.shape[0], ++stream, 0.2));
-      else for (float& value : tensor.values) value *= 10;
+      if (tensor.shape.size() == 1)
+        tensor.values = sum_of(tensor.values, random_floats(tensor.shape[0], ++stream, 0.2));
+      else
+        for (float& value : tensor.values) value *= 10;
     }
     write(tensors);
   }
@@ -71,7 +78,9 @@ class SmallModel {
     for (const auto& [name, tensor] : tensors) writer.write(name, tensor.values.data());
     writer.finish();
   }
-  std::unique_ptr<model::RewardModel> load(int threads = 1, bool keep_16_bit = false) const { return model::RewardModel::load({.folder = folder(), .keep_16_bit = keep_16_bit}, cpu_backend(threads)); }
+  std::unique_ptr<model::RewardModel> load(int threads = 1, bool keep_16_bit = false) const {
+    return model::RewardModel::load({.folder = folder(), .keep_16_bit = keep_16_bit}, cpu_backend(threads));
+  }
 
  private:
   storage::testing::TemporaryFolder folder_;

@@ -20,18 +20,22 @@ inline std::vector<int32_t> joined(std::vector<int32_t> a, const std::vector<int
   return a;
 }
 
-inline std::vector<int32_t> all_samples(const OwnedSamples& samples) { return ids(0, static_cast<int64_t>(samples.groups.size())); }
+inline std::vector<int32_t> all_samples(const OwnedSamples& samples) {
+  return ids(0, static_cast<int64_t>(samples.groups.size()));
+}
 
 // The token rows of a path that ends in `row`, in the order of positions.
 inline std::vector<int32_t> path_to(const PackedTree& tree, int32_t row) {
   int32_t segment = 0;
-  while (tree.segments[static_cast<size_t>(segment)].begin + tree.segments[static_cast<size_t>(segment)].length <= row) ++segment;
+  while (tree.segments[static_cast<size_t>(segment)].begin + tree.segments[static_cast<size_t>(segment)].length <= row)
+    ++segment;
   std::vector<int32_t> path;
   for (int32_t last = row; segment >= 0;) {
     const Segment& s = tree.segments[static_cast<size_t>(segment)];
     for (; last >= s.begin; --last) path.push_back(last);
     segment = s.parent;
-    if (segment >= 0) last = tree.segments[static_cast<size_t>(segment)].begin + tree.segments[static_cast<size_t>(segment)].length - 1;
+    if (segment >= 0)
+      last = tree.segments[static_cast<size_t>(segment)].begin + tree.segments[static_cast<size_t>(segment)].length - 1;
   }
   std::reverse(path.begin(), path.end());
   return path;
@@ -41,7 +45,8 @@ inline std::vector<int32_t> path_to(const PackedTree& tree, int32_t row) {
 inline std::vector<std::vector<int32_t>> sample_rows(const PackedTree& tree) {
   std::vector<std::vector<int32_t>> rows(tree.samples.size());
   for (size_t r = 0; r < tree.samples.size(); ++r) {
-    rows[static_cast<size_t>(tree.samples[r])] = path_to(tree, tree.reward_rows[static_cast<size_t>(tree.reward_index[r])]);
+    rows[static_cast<size_t>(tree.samples[r])] =
+        path_to(tree, tree.reward_rows[static_cast<size_t>(tree.reward_index[r])]);
   }
   return rows;
 }
@@ -60,13 +65,14 @@ inline OwnedSamples deep_samples() {
   return samples;
 }
 
-// The tree with the rows of its segments scattered over a key/value cache: segments in an order of their own, gaps between them.
-// `new_rows` of the packed tree, ascending, are the tokens of the step; all others are rows of earlier steps.
+// The tree with the rows of its segments scattered over a key/value cache: segments in an order of their own, gaps
+// between them. `new_rows` of the packed tree, ascending, are the tokens of the step; all others are rows of earlier
+// steps.
 struct CachedTree {
   PackedTree tree;
-  std::vector<int32_t> row_of;      // [rows of the packed tree] each row's place in the cache
-  std::vector<int32_t> query_order; // the new rows as the step has them: ascending in the cache
-  int64_t rows = 0;                 // of the cache
+  std::vector<int32_t> row_of;       // [rows of the packed tree] each row's place in the cache
+  std::vector<int32_t> query_order;  // the new rows as the step has them: ascending in the cache
+  int64_t rows = 0;                  // of the cache
 };
 inline CachedTree in_cache(const PackedTree& packed, const std::vector<int32_t>& new_rows) {
   CachedTree cached;
@@ -78,13 +84,16 @@ inline CachedTree in_cache(const PackedTree& packed, const std::vector<int32_t>&
     const size_t s = i % 2 == 0 ? count - 1 - i / 2 : i / 2;  // from both ends
     Segment& segment = cached.tree.segments[s];
     cached.rows += 1 + static_cast<int64_t>(s % 5);
-    for (int32_t j = 0; j < segment.length; ++j) cached.row_of[static_cast<size_t>(segment.begin + j)] = static_cast<int32_t>(cached.rows) + j;
+    for (int32_t j = 0; j < segment.length; ++j)
+      cached.row_of[static_cast<size_t>(segment.begin + j)] = static_cast<int32_t>(cached.rows) + j;
     segment.begin = static_cast<int32_t>(cached.rows);
     cached.rows += segment.length;
   }
   cached.rows += 3;
   cached.query_order = new_rows;
-  std::sort(cached.query_order.begin(), cached.query_order.end(), [&](int32_t a, int32_t b) { return cached.row_of[static_cast<size_t>(a)] < cached.row_of[static_cast<size_t>(b)]; });
+  std::sort(cached.query_order.begin(), cached.query_order.end(), [&](int32_t a, int32_t b) {
+    return cached.row_of[static_cast<size_t>(a)] < cached.row_of[static_cast<size_t>(b)];
+  });
   for (const int32_t row : cached.query_order) {
     cached.tree.tokens.push_back(packed.tokens[static_cast<size_t>(row)]);
     cached.tree.positions.push_back(packed.positions[static_cast<size_t>(row)]);
@@ -94,10 +103,12 @@ inline CachedTree in_cache(const PackedTree& packed, const std::vector<int32_t>&
   return cached;
 }
 // Rows of the packed tree at their places in the cache; `fill` where nothing is cached.
-inline std::vector<float> cache_of(const CachedTree& cached, const std::vector<float>& matrix, int64_t columns, float fill) {
+inline std::vector<float> cache_of(const CachedTree& cached, const std::vector<float>& matrix, int64_t columns,
+                                   float fill) {
   std::vector<float> cache(static_cast<size_t>(cached.rows * columns), fill);
   for (size_t row = 0; row < cached.row_of.size(); ++row) {
-    std::copy_n(matrix.begin() + static_cast<std::ptrdiff_t>(row) * columns, columns, cache.begin() + static_cast<std::ptrdiff_t>(cached.row_of[row]) * columns);
+    std::copy_n(matrix.begin() + static_cast<std::ptrdiff_t>(row) * columns, columns,
+                cache.begin() + static_cast<std::ptrdiff_t>(cached.row_of[row]) * columns);
   }
   return cache;
 }

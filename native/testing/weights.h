@@ -8,7 +8,8 @@ namespace cheems::testing {
 
 class Weights {
  public:
-  Weights(int64_t rows, int64_t columns, DType dtype, const std::vector<float>& values) : rows_(rows), columns_(columns), dtype_(dtype) {
+  Weights(int64_t rows, int64_t columns, DType dtype, const std::vector<float>& values)
+      : rows_(rows), columns_(columns), dtype_(dtype) {
     stored_.resize(values.size() * size_of(dtype));
     narrow(values.data(), dtype, stored_.data(), values.size());
     widened_.resize(values.size());

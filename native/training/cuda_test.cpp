@@ -1,6 +1,6 @@
-// Whole models on the device: transformers' numbers in float32 within the CPU's tolerances; in bfloat16 an error of at most 2
-// (rewards) or 3 (gradients) times that of the same mathematics in plain loops; and small training runs that follow the CPU's.
-// The config's spelling is the reader's business, not the device's: one is enough here.
+// Whole models on the device: transformers' numbers in float32 within the CPU's tolerances; in bfloat16 an error of at
+// most 2 (rewards) or 3 (gradients) times that of the same mathematics in plain loops; and small training runs that
+// follow the CPU's. The config's spelling is the reader's business, not the device's: one is enough here.
 #include "testing/frozen_check.h"
 #include "testing/model_check.h"
 #include "testing/operation_check.h"
@@ -25,14 +25,17 @@ void for_each_reference(Check check) {
   }
 }
 
-ModelRun in_bfloat16(Backend& backend, DType state = DType::float32) { return {.backend = backend, .precision = DType::bfloat16, .optimizer_state = state}; }
+ModelRun in_bfloat16(Backend& backend, DType state = DType::float32) {
+  return {.backend = backend, .precision = DType::bfloat16, .optimizer_state = state};
+}
 
-// What a bfloat16 run would give if it rounded nothing but its weights: errors from here are the run's own, and the rule's
-// worst errors are taken from here.
+// What a bfloat16 run would give if it rounded nothing but its weights: errors from here are the run's own, and the
+// rule's worst errors are taken from here.
 ModelRun truth_of_bfloat16() { return {.backend = plain_backend<double>(), .round_matrices = true}; }
 
 // The tolerance rule over a list of numbers; the floor is one bfloat16 rounding of the largest.
-void check_bfloat16(double factor, const std::vector<double>& found, const std::vector<double>& plain, const std::vector<double>& exact) {
+void check_bfloat16(double factor, const std::vector<double>& found, const std::vector<double>& plain,
+                    const std::vector<double>& exact) {
   const double plain_error = worst_error(plain, exact), size = largest(exact);
   CAPTURE(plain_error);
   CAPTURE(size);
@@ -68,7 +71,9 @@ TEST_CASE("cuda trainer: however many micro-batches a step has, the device idles
     samples.add(s % 2 == 0 ? std::vector<int32_t>{1 + s, 2} : std::vector<int32_t>{1 + s, 2, 3, 4, 5}, s / 2);
     if (s % 2 == 1) pairs.push_back({.a = s - 1, .b = s});
   }
-  const auto step = [&](int64_t number) { return trainer.step(samples.view(), pairs, {.step = number, .learning_rate = 1e-3}, Control()); };
+  const auto step = [&](int64_t number) {
+    return trainer.step(samples.view(), pairs, {.step = number, .learning_rate = 1e-3}, Control());
+  };
   REQUIRE(step(1).micro_batches == 4);
   cuda_on_cpu::set_streams_deferred(true);
   const auto before = cuda_on_cpu::host_waits();
@@ -81,7 +86,9 @@ TEST_CASE("cuda trainer: however many micro-batches a step has, the device idles
 #endif
 
 // On a backend of its own: the tests of the operations bring products that have none.
-TEST_CASE("device: every matrix product of a model has an algorithm of cuBLASLt's, in float32 and bfloat16, forward and backward") {
+TEST_CASE(
+    "device: every matrix product of a model has an algorithm of cuBLASLt's, in float32 and bfloat16, forward and "
+    "backward") {
   for_each_reference([](const ReferenceModel& reference) {
     for (const DType precision : {DType::float32, DType::bfloat16}) {
       const auto backend = create_cuda_backend(0);
@@ -92,12 +99,13 @@ TEST_CASE("device: every matrix product of a model has an algorithm of cuBLASLt'
 }
 
 TEST_CASE("device: rewards of single sequences equal transformers' in float32") {
-  for_each_reference([](const ReferenceModel& reference) { check_single_sequences(reference, {.backend = device_backend()}); });
+  for_each_reference(
+      [](const ReferenceModel& reference) { check_single_sequences(reference, {.backend = device_backend()}); });
 }
 
-// Against transformers' float64 numbers, which belong to weights that were not rounded: what rounding those did may happen to
-// make up for a run's own error in one number or another, in plain loops too. So the rule is held by the root mean square error
-// over many numbers, each list relative to its largest.
+// Against transformers' float64 numbers, which belong to weights that were not rounded: what rounding those did may
+// happen to make up for a run's own error in one number or another, in plain loops too. So the rule is held by the root
+// mean square error over many numbers, each list relative to its largest.
 class Together {
  public:
   void add(const std::vector<double>& found, const std::vector<double>& plain, const std::vector<double>& exact) {
@@ -117,14 +125,18 @@ class Together {
 // The reference's sequences and, for a worst error that means something, beginnings of the longest.
 OwnedSamples many_sequences(const ReferenceModel& reference, std::vector<double>& expected) {
   OwnedSamples samples = reference.sequences(expected);
-  const std::vector<int32_t> longest(samples.tokens.begin() + samples.offsets[samples.groups.size() - 1], samples.tokens.end());
+  const std::vector<int32_t> longest(samples.tokens.begin() + samples.offsets[samples.groups.size() - 1],
+                                     samples.tokens.end());
   for (size_t length = 4; length < longest.size(); length += 4) {
-    samples.add({longest.begin(), longest.begin() + static_cast<std::ptrdiff_t>(length)}, static_cast<int32_t>(samples.groups.size()));
+    samples.add({longest.begin(), longest.begin() + static_cast<std::ptrdiff_t>(length)},
+                static_cast<int32_t>(samples.groups.size()));
   }
   return samples;
 }
 
-TEST_CASE("device: rewards in bfloat16 are as near to the truth and to transformers' float64 as plain loops are, twice over") {
+TEST_CASE(
+    "device: rewards in bfloat16 are as near to the truth and to transformers' float64 as plain loops are, twice "
+    "over") {
   Together all;
   for_each_reference([&](const ReferenceModel& reference) {
     std::vector<double> expected;
@@ -138,7 +150,8 @@ TEST_CASE("device: rewards in bfloat16 are as near to the truth and to transform
 }
 
 TEST_CASE("device: gradients of every parameter equal transformers' in float32, shared, unshared and recomputed") {
-  for_each_reference([](const ReferenceModel& reference) { check_gradients(reference, {.backend = device_backend()}); });
+  for_each_reference(
+      [](const ReferenceModel& reference) { check_gradients(reference, {.backend = device_backend()}); });
   for (const auto& name : kVaried) {
     const ReferenceModel reference(reference_folder(name), false);
     check_gradients(reference, {.backend = device_backend(), .share_prompts = false});
@@ -146,7 +159,9 @@ TEST_CASE("device: gradients of every parameter equal transformers' in float32, 
   }
 }
 
-TEST_CASE("device: gradients in bfloat16 are as near to the truth and to transformers' float64 as plain loops are, three times over") {
+TEST_CASE(
+    "device: gradients in bfloat16 are as near to the truth and to transformers' float64 as plain loops are, three "
+    "times over") {
   for_each_reference([](const ReferenceModel& reference) {
     const NamedValues exact = gradients_of(reference, truth_of_bfloat16()).gradients;
     for (const DType state : {DType::float32, DType::bfloat16}) {
@@ -167,11 +182,14 @@ TEST_CASE("device: gradients in bfloat16 are as near to the truth and to transfo
 }
 
 TEST_CASE("device: three training steps equal transformers' in float32, whole or cut into micro-batches") {
-  for_each_reference([](const ReferenceModel& reference) { check_three_steps(reference, {.backend = device_backend()}); });
-  check_three_steps(ReferenceModel(reference_folder(kVaried[0]), false), {.backend = device_backend(), .micro_batch_tokens = 20});
+  for_each_reference(
+      [](const ReferenceModel& reference) { check_three_steps(reference, {.backend = device_backend()}); });
+  check_three_steps(ReferenceModel(reference_folder(kVaried[0]), false),
+                    {.backend = device_backend(), .micro_batch_tokens = 20});
 }
 
-TEST_CASE("device: with frozen parameters, the others have AdamW's float64 numbers, and the bits of a run that trains all") {
+TEST_CASE(
+    "device: with frozen parameters, the others have AdamW's float64 numbers, and the bits of a run that trains all") {
   const auto cases = frozen_cases();
   for (const size_t number : {0, 1}) check_frozen_steps(device_backend(), "qwen3", cases[number]);
   for (const FrozenCase& frozen : cases) check_frozen_bits(device_backend(), "llama", frozen);
@@ -190,23 +208,29 @@ OwnedSamples small_batch(uint64_t seed) {
     for (int response = 0; response < 3; ++response) {
       auto tokens = prompt;
       // What the loss can learn to tell.
-      for (int i = 0; i < 4 + 3 * response; ++i) tokens.push_back(static_cast<int32_t>(30 + 3 * response + static_cast<int32_t>(random.next() % 4)));
+      for (int i = 0; i < 4 + 3 * response; ++i)
+        tokens.push_back(static_cast<int32_t>(30 + 3 * response + static_cast<int32_t>(random.next() % 4)));
       samples.add(tokens, group);
     }
   }
   return samples;
 }
-const std::vector<Comparison> kPairs = comparisons_of(std::vector<int32_t>{0, 1, 0, 2, 1, 2, 3, 4, 4, 5, 3, 5, 6, 7, 7, 8, 6, 8});
+const std::vector<Comparison> kPairs =
+    comparisons_of(std::vector<int32_t>{0, 1, 0, 2, 1, 2, 3, 4, 4, 5, 3, 5, 6, 7, 7, 8, 6, 8});
 constexpr int64_t kSteps = 20, kRepeated = 5;  // steps of a run, and of its repetition
 
 training::TrainerOptions trainer_options(const ModelRun& run) {
-  return {.micro_batch_tokens = run.micro_batch_tokens, .gradient_checkpointing = run.checkpointing, .share_prompts = run.share_prompts,
-      .optimizer_state = run.optimizer_state, .seed = 7, .reg_coef = 0.1f};
+  return {.micro_batch_tokens = run.micro_batch_tokens,
+          .gradient_checkpointing = run.checkpointing,
+          .share_prompts = run.share_prompts,
+          .optimizer_state = run.optimizer_state,
+          .seed = 7,
+          .reg_coef = 0.1f};
 }
 
 training::StepResult one_step(training::Trainer& trainer, int64_t step) {
   return trainer.step(small_batch(static_cast<uint64_t>(step)).view(), kPairs,
-      {.step = step, .learning_rate = 3e-3, .weight_decay = 0.01, .max_grad_norm = 1}, Control());
+                      {.step = step, .learning_rate = 3e-3, .weight_decay = 0.01, .max_grad_norm = 1}, Control());
 }
 
 NamedValues parameters_of(const model::RewardModel& loaded) {
@@ -240,20 +264,27 @@ void check_repeats(const SmallModel& folder, const ModelRun& run, const SmallRun
 }
 
 void check_follows(const SmallRun& found, const SmallRun& cpu) {
-  for (size_t step = 0; step < found.losses.size(); ++step) CHECK(found.losses[step] == doctest::Approx(cpu.losses[step]).epsilon(1e-3));
+  for (size_t step = 0; step < found.losses.size(); ++step)
+    CHECK(found.losses[step] == doctest::Approx(cpu.losses[step]).epsilon(1e-3));
 }
 
-TEST_CASE("device: a small training run in float32 has the CPU's losses, whatever the micro-batches, and repeats bit for bit") {
+TEST_CASE(
+    "device: a small training run in float32 has the CPU's losses, whatever the micro-batches, and repeats bit for "
+    "bit") {
   const SmallModel folder;
   const ModelRun run{.backend = device_backend()};
   const SmallRun cpu = train_small(folder, {.backend = cpu_backend(2)}), found = train_small(folder, run);
   CHECK(cpu.losses.back() < 0.5 * cpu.losses.front());  // there was something to follow
   check_follows(found, cpu);
-  check_follows(train_small(folder, {.backend = device_backend(), .micro_batch_tokens = 25, .checkpointing = true}, 2 * kRepeated), cpu);
+  check_follows(train_small(folder, {.backend = device_backend(), .micro_batch_tokens = 25, .checkpointing = true},
+                            2 * kRepeated),
+                cpu);
   check_repeats(folder, run, found);
 }
 
-TEST_CASE("device: a small training run in bfloat16 follows the CPU's losses as plain loops do, with either optimiser state, and repeats bit for bit") {
+TEST_CASE(
+    "device: a small training run in bfloat16 follows the CPU's losses as plain loops do, with either optimiser state, "
+    "and repeats bit for bit") {
   const SmallModel folder;
   const SmallRun cpu = train_small(folder, {.backend = cpu_backend(2)});
   for (const DType state : {DType::float32, DType::bfloat16}) {
@@ -261,7 +292,8 @@ TEST_CASE("device: a small training run in bfloat16 follows the CPU's losses as 
     CAPTURE(optimizer_state);
     ModelRun run = in_bfloat16(device_backend(), state);
     run.micro_batch_tokens = 60;
-    const SmallRun found = train_small(folder, run), plain = train_small(folder, in_bfloat16(plain_backend<float>(), state));
+    const SmallRun found = train_small(folder, run),
+                   plain = train_small(folder, in_bfloat16(plain_backend<float>(), state));
     check_bfloat16(kOutputs, found.losses, plain.losses, cpu.losses);
     CHECK(found.losses.back() < 0.5 * found.losses.front());
     check_repeats(folder, run, found);
@@ -269,10 +301,13 @@ TEST_CASE("device: a small training run in bfloat16 follows the CPU's losses as 
 }
 
 TEST_CASE("device: saved and loaded in the middle, a run goes on bit for bit in every precision") {
-  std::vector<ModelRun> runs{{.backend = device_backend()}, in_bfloat16(device_backend()), in_bfloat16(device_backend(), DType::bfloat16)};
-  for (const DType precision : {DType::float32, DType::bfloat16}) runs.push_back({.backend = device_backend(), .precision = precision, .weight_dtype = DType::bfloat16});
+  std::vector<ModelRun> runs{
+      {.backend = device_backend()}, in_bfloat16(device_backend()), in_bfloat16(device_backend(), DType::bfloat16)};
+  for (const DType precision : {DType::float32, DType::bfloat16})
+    runs.push_back({.backend = device_backend(), .precision = precision, .weight_dtype = DType::bfloat16});
   for (const ModelRun& run : runs) {
-    const std::string precision = name(run.precision), optimizer_state = name(run.optimizer_state), weight_dtype = name(run.weight_dtype);
+    const std::string precision = name(run.precision), optimizer_state = name(run.optimizer_state),
+                      weight_dtype = name(run.weight_dtype);
     CAPTURE(weight_dtype);
     CAPTURE(precision);
     CAPTURE(optimizer_state);
@@ -293,7 +328,8 @@ TEST_CASE("device: saved and loaded in the middle, a run goes on bit for bit in 
     }
     const DType exact_matrices = narrow_state ? DType::bfloat16 : DType::float32;
     const auto bytes = [&](const std::string& file) { return static_cast<int64_t>(std::filesystem::file_size(file)); };
-    CHECK(training::Trainer::checkpoint_bytes(loaded->architecture(), trainer_options(run), exact_matrices, run.weight_dtype) ==
+    CHECK(training::Trainer::checkpoint_bytes(loaded->architecture(), trainer_options(run), exact_matrices,
+                                              run.weight_dtype) ==
           bytes(folder.weights_file()) + bytes(folder.file("optimizer.safetensors")));
     std::vector<double> losses, resumed_losses;
     for (int64_t step = 4; step <= 6; ++step) losses.push_back(one_step(trainer, step).loss);
@@ -312,7 +348,8 @@ TEST_CASE("device: saved and loaded in the middle, a run goes on bit for bit in 
     }
     // The folder's own rewards are the trainer's.
     loaded->save_weights(folder.weights_file(), run.weight_dtype);
-    const auto scored = load_model(folder.folder(), {.backend = device_backend(), .precision = run.precision, .optimizer_state = DType::bfloat16});
+    const auto scored = load_model(
+        folder.folder(), {.backend = device_backend(), .precision = run.precision, .optimizer_state = DType::bfloat16});
     inference::Scorer scorer(*scored, {.micro_batch_tokens = run.micro_batch_tokens});
     CHECK(scorer.score(small_batch(9).view(), Control()).rewards == trainer.score(small_batch(9).view(), Control()));
   }

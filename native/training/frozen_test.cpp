@@ -1,5 +1,5 @@
-// Training a part of the parameters. What is frozen keeps its bits and costs no memory; what is trained goes as it would
-// with all.
+// Training a part of the parameters. What is frozen keeps its bits and costs no memory; what is trained goes as it
+// would with all.
 #include "testing/cpu.h"
 #include "testing/frozen_check.h"
 
@@ -8,7 +8,9 @@ namespace {
 
 using namespace testing;
 
-TEST_CASE("frozen parameters: three steps with everything but the head frozen, two layers frozen and others follow AdamW in float64") {
+TEST_CASE(
+    "frozen parameters: three steps with everything but the head frozen, two layers frozen and others follow AdamW in "
+    "float64") {
   for (const std::string family : {"qwen3", "llama"}) {
     for (const FrozenCase& frozen : frozen_cases()) check_frozen_steps(cpu_backend(2), family, frozen);
   }
@@ -27,10 +29,13 @@ TEST_CASE("frozen parameters: the plan and the state's file count what is traine
   const TrainerOptions head_alone{.trained = frozen_cases()[0].trained};
   const auto bytes_of = [&](const TrainerOptions& options) {
     MemoryPlan plan;
-    const auto workspace = [](const WorkspaceRequest& request) { return cpu_backend(1).operations().workspace_bytes(request); };
+    const auto workspace = [](const WorkspaceRequest& request) {
+      return cpu_backend(1).operations().workspace_bytes(request);
+    };
     Trainer::plan(loaded->architecture(), options, DType::float32, 128, workspace, plan);
     int64_t bytes = 0;
-    for (const auto& entry : plan.entries) bytes += entry.kind == "gradients" || entry.kind == "optimiser" ? entry.bytes : 0;
+    for (const auto& entry : plan.entries)
+      bytes += entry.kind == "gradients" || entry.kind == "optimiser" ? entry.bytes : 0;
     return bytes;
   };
   CHECK(bytes_of(head_alone) == 3 * 64 * 4);  // 16 numbers, and their alignment
@@ -38,18 +43,23 @@ TEST_CASE("frozen parameters: the plan and the state's file count what is traine
   Trainer trainer(*loaded, head_alone);
   trainer.save_optimizer(folder.file("optimizer.safetensors"));
   loaded->save_weights(folder.file("weights.safetensors"));
-  const auto size_of_file = [&](const char* name) { return static_cast<int64_t>(std::filesystem::file_size(folder.file(name))); };
+  const auto size_of_file = [&](const char* name) {
+    return static_cast<int64_t>(std::filesystem::file_size(folder.file(name)));
+  };
   CHECK(Trainer::checkpoint_bytes(loaded->architecture(), head_alone, DType::float32, DType::float32) ==
         size_of_file("optimizer.safetensors") + size_of_file("weights.safetensors"));
 }
 
-TEST_CASE("frozen parameters: saved and loaded in the middle, a run goes on bit for bit; the state of another choice is refused") {
+TEST_CASE(
+    "frozen parameters: saved and loaded in the middle, a run goes on bit for bit; the state of another choice is "
+    "refused") {
   for (const DType weight_dtype : {DType::float32, DType::bfloat16}) {
     const SmallModel folder(layered_config("qwen2"));
     const model::TrainedSet trained = frozen_cases()[1].trained;
     const bool rounded = weight_dtype != DType::float32;
     const auto load = [&] {
-      return model::RewardModel::load({.folder = folder.folder(), .float32_copy = rounded, .weight_dtype = weight_dtype}, cpu_backend(1));
+      return model::RewardModel::load(
+          {.folder = folder.folder(), .float32_copy = rounded, .weight_dtype = weight_dtype}, cpu_backend(1));
     };
     std::vector<Comparison> pairs;
     const OwnedSamples samples = frozen_samples(pairs);
@@ -66,15 +76,19 @@ TEST_CASE("frozen parameters: saved and loaded in the middle, a run goes on bit 
     CHECK(same_bits(parameter_values(*again), parameter_values(*loaded)));
     const auto other = load();
     Trainer less(*other, {.trained = frozen_cases()[0].trained}), all(*other, {});
-    check_refused(refusal([&] { less.load_optimizer(folder.file("optimizer.safetensors")); }), {"optimizer.safetensors", "trained model.embed_tokens.weight"});
-    check_refused(refusal([&] { all.load_optimizer(folder.file("optimizer.safetensors")); }), {"optimizer.safetensors", "first_moment.model.layers.1"});
+    check_refused(refusal([&] { less.load_optimizer(folder.file("optimizer.safetensors")); }),
+                  {"optimizer.safetensors", "trained model.embed_tokens.weight"});
+    check_refused(refusal([&] { all.load_optimizer(folder.file("optimizer.safetensors")); }),
+                  {"optimizer.safetensors", "first_moment.model.layers.1"});
   }
 }
 
 TEST_CASE("frozen parameters: a choice of nothing, and one that cuts a matrix, is refused") {
   const SmallModel folder(layered_config("qwen2"));
   const auto loaded = folder.load();
-  const auto refused = [&](const model::TrainedSet& trained) { return refusal([&] { Trainer(*loaded, {.trained = trained}); }); };
+  const auto refused = [&](const model::TrainedSet& trained) {
+    return refusal([&] { Trainer(*loaded, {.trained = trained}); });
+  };
   check_refused(refused([](const model::Parameter&) { return false; }), {"nothing to update"});
   check_refused(refused([](const model::Parameter& p) { return p.name.find("q_proj.weight") != std::string::npos; }),
                 {"q_proj.weight", "k_proj.weight", "one matrix"});
@@ -85,8 +99,11 @@ TEST_CASE("frozen parameters: a base that is not trained stays mapped, and train
   for (const bool head_alone : {true, false}) {
     CAPTURE(head_alone);
     const SmallModel folder(layered_config("qwen2"), DType::bfloat16);
-    const model::TrainedSet trained = [&](const model::Parameter& p) { return p.role == model::Role::head || (!head_alone && p.layer == 1); };
-    const auto mapped = model::RewardModel::load({.folder = folder.folder(), .keep_16_bit = true, .trained = trained}, cpu_backend(2));
+    const model::TrainedSet trained = [&](const model::Parameter& p) {
+      return p.role == model::Role::head || (!head_alone && p.layer == 1);
+    };
+    const auto mapped =
+        model::RewardModel::load({.folder = folder.folder(), .keep_16_bit = true, .trained = trained}, cpu_backend(2));
     const auto copied = folder.load(2);
     for (const auto& parameter : mapped->parameters().layout().parameters()) {
       CAPTURE(parameter.name);
@@ -102,7 +119,9 @@ TEST_CASE("frozen parameters: a base that is not trained stays mapped, and train
       if (head_alone || step == 1) CHECK(found.loss == expected.loss);
       CHECK(found.gradient_norm == doctest::Approx(expected.gradient_norm).epsilon(1e-5));
     }
-    const auto values = [](const model::RewardModel& model) { return download_parameters(model.backend(), model.parameters().layout(), model.parameters().data()); };
+    const auto values = [](const model::RewardModel& model) {
+      return download_parameters(model.backend(), model.parameters().layout(), model.parameters().data());
+    };
     const NamedValues found = values(*mapped), expected = values(*copied);
     for (const auto& parameter : copied->parameters().layout().parameters()) {
       CAPTURE(parameter.name);
@@ -122,7 +141,8 @@ TEST_CASE("frozen parameters: a loss of a mapped base that is not finite names i
   tensors.at("model.layers.0.mlp.up_proj.weight").values[3] = NAN;
   folder.write(tensors);
   const model::TrainedSet trained = frozen_cases()[0].trained;
-  const auto mapped = model::RewardModel::load({.folder = folder.folder(), .keep_16_bit = true, .trained = trained}, cpu_backend(1));
+  const auto mapped =
+      model::RewardModel::load({.folder = folder.folder(), .keep_16_bit = true, .trained = trained}, cpu_backend(1));
   Trainer trainer(*mapped, {.trained = trained});
   std::vector<Comparison> pairs;
   const OwnedSamples samples = frozen_samples(pairs);

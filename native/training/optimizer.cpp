@@ -19,7 +19,8 @@ constexpr const char* kSecondMoment = "second_moment.";
 constexpr const char* kMaster = "master.";
 
 // The parameters of `layout` that `trained`, a layout of gradients, has room for.
-std::vector<const model::Parameter*> trained_of(const model::ParameterLayout& layout, const model::ParameterLayout& trained) {
+std::vector<const model::Parameter*> trained_of(const model::ParameterLayout& layout,
+                                                const model::ParameterLayout& trained) {
   std::vector<const model::Parameter*> chosen;
   for (size_t i = 0; i < layout.parameters().size(); ++i) {
     if (trained.parameters()[i].trained) chosen.push_back(&layout.parameters()[i]);
@@ -27,8 +28,10 @@ std::vector<const model::Parameter*> trained_of(const model::ParameterLayout& la
   return chosen;
 }
 
-void declare(const char* prefix, const std::vector<const model::Parameter*>& parameters, std::vector<storage::TensorDeclaration>& declared) {
-  for (const auto* parameter : parameters) declared.push_back({prefix + parameter->name, parameter->dtype, parameter->shape});
+void declare(const char* prefix, const std::vector<const model::Parameter*>& parameters,
+             std::vector<storage::TensorDeclaration>& declared) {
+  for (const auto* parameter : parameters)
+    declared.push_back({prefix + parameter->name, parameter->dtype, parameter->shape});
 }
 
 bool lies_behind(const Tensor& next, const Tensor& first) {
@@ -38,7 +41,10 @@ bool lies_behind(const Tensor& next, const Tensor& first) {
 }  // namespace
 
 Optimizer::Optimizer(model::RewardModel& model, const TrainerOptions& options)
-    : model_(model), backend_(model.backend()), seed_(options.seed), layout_(model.architecture(), options.optimizer_state, model.parameters().layout().end(), options.trained) {
+    : model_(model),
+      backend_(model.backend()),
+      seed_(options.seed),
+      layout_(model.architecture(), options.optimizer_state, model.parameters().layout().end(), options.trained) {
   gradient_memory_ = backend_.allocate(layout_.bytes(), "gradients");
   first_moment_memory_ = backend_.allocate(layout_.bytes(), "AdamW's first moments");
   second_moment_memory_ = backend_.allocate(layout_.bytes(), "AdamW's second moments");
@@ -63,7 +69,8 @@ void Optimizer::clear_gradients() { backend_.zero(gradient_memory_->data(), grad
 std::vector<Optimizer::Range> Optimizer::ranges() {
   const auto parameters = model_.parameters().layout().ranges(model_.parameters().data(), layout_);
   const auto gradients = layout_.ranges(gradient_memory_->data());
-  const auto first = layout_.ranges(first_moment_memory_->data()), second = layout_.ranges(second_moment_memory_->data());
+  const auto first = layout_.ranges(first_moment_memory_->data()),
+             second = layout_.ranges(second_moment_memory_->data());
   std::vector<model::ParameterRange> masters(parameters.size());
   if (const model::Parameters* copy = model_.float32_copy()) masters = copy->layout().ranges(copy->data(), layout_);
   std::vector<Range> all;
@@ -72,10 +79,13 @@ std::vector<Optimizer::Range> Optimizer::ranges() {
     const bool is_embedding = parameters[i].role == model::Role::embedding;
     // Vectors are float32 themselves.
     const bool has_master = parameters[i].role != model::Role::vector || model_.weight_dtype() != DType::float32;
-    Range range{parameters[i].tensor, has_master ? masters[i].tensor : Tensor{}, gradients[i].tensor, first[i].tensor, second[i].tensor,
-                is_embedding ? static_cast<const uint8_t*>(row_seen_memory_->data()) : nullptr};
+    Range range{parameters[i].tensor, has_master ? masters[i].tensor : Tensor{},
+                gradients[i].tensor,  first[i].tensor,
+                second[i].tensor,     is_embedding ? static_cast<const uint8_t*>(row_seen_memory_->data()) : nullptr};
     if (previous && parameters[i].role == parameters[i - 1].role && goes_on(*previous, range)) {
-      for (Tensor* part : {&all.back().parameter, &all.back().master, &all.back().gradient, &all.back().first_moment, &all.back().second_moment}) part->rows += range.gradient.rows;
+      for (Tensor* part : {&all.back().parameter, &all.back().master, &all.back().gradient, &all.back().first_moment,
+                           &all.back().second_moment})
+        part->rows += range.gradient.rows;
     } else {
       all.push_back(range);
     }
@@ -84,39 +94,58 @@ std::vector<Optimizer::Range> Optimizer::ranges() {
   return all;
 }
 
-// Sums over a range and random bits within it go by the range's elements, so that how ranges are joined belongs to the arithmetic.
+// Sums over a range and random bits within it go by the range's elements, so that how ranges are joined belongs to the
+// arithmetic.
 bool Optimizer::goes_on(const Range& range, const Range& next) {
-  return lies_behind(next.parameter, range.parameter) && lies_behind(next.gradient, range.gradient) && (next.master ? lies_behind(next.master, range.master) : !range.master);
+  return lies_behind(next.parameter, range.parameter) && lies_behind(next.gradient, range.gradient) &&
+         (next.master ? lies_behind(next.master, range.master) : !range.master);
 }
 
 double Optimizer::update(const OptimizerStep& step) {
   const cheems::Range range(backend_, "optimizer");
   Operations& ops = backend_.operations();
   const auto all = ranges();
-  if (trains_embedding() && !row_seen_uploaded_) backend_.upload(row_seen_memory_->data(), row_seen_.data(), static_cast<int64_t>(row_seen_.size()));
+  if (trains_embedding() && !row_seen_uploaded_)
+    backend_.upload(row_seen_memory_->data(), row_seen_.data(), static_cast<int64_t>(row_seen_.size()));
   row_seen_uploaded_ = true;
   auto* squares_on_device = static_cast<double*>(squares_memory_->data());
   backend_.zero(squares_on_device, sizeof(double));
-  for (const Range& range : all) ops.sum_of_squares({.sum = squares_on_device, .x = range.gradient, .row_seen = range.row_seen});
+  for (const Range& range : all)
+    ops.sum_of_squares({.sum = squares_on_device, .x = range.gradient, .row_seen = range.row_seen});
   uint64_t number = 0;
   for (const Range& range : all) {
-    ops.adamw_update({.parameter = range.parameter, .master = range.master, .gradient = range.gradient, .first_moment = range.first_moment, .second_moment = range.second_moment,
-                      .row_seen = range.row_seen, .squares = squares_on_device, .max_grad_norm = step.max_grad_norm, .step = step.step, .learning_rate = step.learning_rate,
-                      .beta1 = step.beta1, .beta2 = step.beta2, .epsilon = step.epsilon, .weight_decay = step.weight_decay, .seed = seed_ + (number++ << 32)});
+    ops.adamw_update({.parameter = range.parameter,
+                      .master = range.master,
+                      .gradient = range.gradient,
+                      .first_moment = range.first_moment,
+                      .second_moment = range.second_moment,
+                      .row_seen = range.row_seen,
+                      .squares = squares_on_device,
+                      .max_grad_norm = step.max_grad_norm,
+                      .step = step.step,
+                      .learning_rate = step.learning_rate,
+                      .beta1 = step.beta1,
+                      .beta2 = step.beta2,
+                      .epsilon = step.epsilon,
+                      .weight_decay = step.weight_decay,
+                      .seed = seed_ + (number++ << 32)});
   }
   double squares = 0;
   backend_.download(&squares, squares_on_device, sizeof(double));
   const double norm = std::sqrt(squares);
   if (!std::isfinite(norm)) {
-    fail("The gradient of step ", step.step, " is not finite (norm ", norm, "): training has diverged. Lower ", knob("learningRate"), " or raise ", knob("warmupRatio"), ", and resume from the last checkpoint.");
+    fail("The gradient of step ", step.step, " is not finite (norm ", norm, "): training has diverged. Lower ",
+         knob("learningRate"), " or raise ", knob("warmupRatio"), ", and resume from the last checkpoint.");
   }
   return norm;
 }
 
 std::vector<Optimizer::Block> Optimizer::blocks() const {
-  std::vector<Block> all{{kFirstMoment, layout_, first_moment_memory_->data()}, {kSecondMoment, layout_, second_moment_memory_->data()}};
+  std::vector<Block> all{{kFirstMoment, layout_, first_moment_memory_->data()},
+                         {kSecondMoment, layout_, second_moment_memory_->data()}};
   // Where the weights' own file has their exact numbers, the state need not.
-  if (model_.weight_dtype() != DType::float32) all.push_back({kMaster, model_.float32_copy()->layout(), model_.float32_copy()->data()});
+  if (model_.weight_dtype() != DType::float32)
+    all.push_back({kMaster, model_.float32_copy()->layout(), model_.float32_copy()->data()});
   return all;
 }
 
@@ -133,9 +162,12 @@ void Optimizer::save(const std::string& path) const {
   writer.finish();
 }
 
-int64_t Optimizer::saved_bytes(const model::Architecture& architecture, const TrainerOptions& options, DType weight_dtype) {
+int64_t Optimizer::saved_bytes(const model::Architecture& architecture, const TrainerOptions& options,
+                               DType weight_dtype) {
   std::vector<storage::TensorDeclaration> declared;
-  const model::ParameterLayout moments(architecture, options.optimizer_state, model::ModelEnd::reward_head, options.trained), masters(architecture, DType::float32);
+  const model::ParameterLayout moments(architecture, options.optimizer_state, model::ModelEnd::reward_head,
+                                       options.trained),
+      masters(architecture, DType::float32);
   declare(kFirstMoment, trained_of(moments, moments), declared);
   declare(kSecondMoment, trained_of(moments, moments), declared);
   if (weight_dtype != DType::float32) declare(kMaster, trained_of(masters, moments), declared);
@@ -146,7 +178,8 @@ int64_t Optimizer::saved_bytes(const model::Architecture& architecture, const Tr
 void Optimizer::refuse_untrained(const storage::SafetensorsFile& file, const std::string& path) const {
   for (const auto& parameter : layout_.parameters()) {
     if (parameter.trained || !file.find(kFirstMoment + parameter.name)) continue;
-    fail(path, ": the optimizer state is of a run that trained ", parameter.name, ", which this one does not; train the same parameters to go on with it.");
+    fail(path, ": the optimizer state is of a run that trained ", parameter.name,
+         ", which this one does not; train the same parameters to go on with it.");
   }
 }
 
@@ -165,7 +198,8 @@ void Optimizer::load(const std::string& path) {
       stored.resize(values.size() * size_of(parameter.dtype));
       file.read_float32(block.prefix + parameter.name, values.data(), parameter.shape);
       narrow(values.data(), parameter.dtype, stored.data(), values.size());
-      backend_.upload(block.layout.tensor(parameter, block.data).data, stored.data(), static_cast<int64_t>(stored.size()));
+      backend_.upload(block.layout.tensor(parameter, block.data).data, stored.data(),
+                      static_cast<int64_t>(stored.size()));
       if (block.prefix == kMaster || parameter.role != model::Role::embedding) continue;
       // A row with zero moments is as good as one that never had a gradient.
       for (int64_t row = 0; row < vocab; ++row) {
@@ -179,7 +213,8 @@ void Optimizer::load(const std::string& path) {
 
 void Optimizer::plan(const model::Architecture& architecture, const TrainerOptions& options, MemoryPlan& plan) {
   const DType state = options.optimizer_state;
-  const int64_t bytes = model::ParameterLayout(architecture, state, model::ModelEnd::reward_head, options.trained).bytes();
+  const int64_t bytes =
+      model::ParameterLayout(architecture, state, model::ModelEnd::reward_head, options.trained).bytes();
   plan.add(std::string("gradients, ") + name(state), "gradients", bytes);
   plan.add(std::string("AdamW moments, ") + name(state), "optimiser", 2 * bytes);
 }

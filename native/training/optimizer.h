@@ -15,9 +15,9 @@ namespace cheems::training {
 
 class Optimizer {
  public:
-  // options.optimizer_state is the dtype of the moments and of the matrices' gradients: float32, or bfloat16 with a model whose
-  // matrices are bfloat16, whose updates are then rounded stochastically by options.seed. Gradients and moments of what is
-  // not trained take no memory.
+  // options.optimizer_state is the dtype of the moments and of the matrices' gradients: float32, or bfloat16 with a
+  // model whose matrices are bfloat16, whose updates are then rounded stochastically by options.seed. Gradients and
+  // moments of what is not trained take no memory.
   Optimizer(model::RewardModel& model, const TrainerOptions& options);
 
   // Backward passes add to them, update() clears them. Absent for what is not trained.
@@ -33,11 +33,13 @@ class Optimizer {
   void save(const std::string& path) const;
   void load(const std::string& path);
   // Bytes of that file, for weights that are trained in `weight_dtype`.
-  static int64_t saved_bytes(const model::Architecture& architecture, const TrainerOptions& options, DType weight_dtype);
+  static int64_t saved_bytes(const model::Architecture& architecture, const TrainerOptions& options,
+                             DType weight_dtype);
   static void plan(const model::Architecture& architecture, const TrainerOptions& options, MemoryPlan& plan);
 
  private:
-  // Parameters that are updated at once: all that lie one after another, whole layers where they are trained, in every block.
+  // Parameters that are updated at once: all that lie one after another, whole layers where they are trained, in every
+  // block.
   struct Range {
     Tensor parameter, master, gradient, first_moment, second_moment;
     const uint8_t* row_seen;  // of an embedding, in the backend's memory
@@ -46,8 +48,8 @@ class Optimizer {
   static bool goes_on(const Range& range, const Range& next);
   void refuse_untrained(const storage::SafetensorsFile& file, const std::string& path) const;
   bool trains_embedding() const { return !row_seen_.empty(); }
-  // What a file of the state holds of what is trained, block by block: a name before the parameters' own, their layout and
-  // where they lie.
+  // What a file of the state holds of what is trained, block by block: a name before the parameters' own, their layout
+  // and where they lie.
   struct Block {
     const char* prefix;
     const model::ParameterLayout& layout;
@@ -59,9 +61,11 @@ class Optimizer {
   Backend& backend_;
   const uint64_t seed_;
   const model::ParameterLayout layout_;  // of the gradients and of either moment
-  std::unique_ptr<Buffer> gradient_memory_, first_moment_memory_, second_moment_memory_, squares_memory_, row_seen_memory_;
+  std::unique_ptr<Buffer> gradient_memory_, first_moment_memory_, second_moment_memory_, squares_memory_,
+      row_seen_memory_;
   model::ModelTensors gradient_tensors_;
-  std::vector<uint8_t> row_seen_;  // one per vocabulary entry: whether it has ever had a gradient; empty where none is trained
+  std::vector<uint8_t>
+      row_seen_;  // one per vocabulary entry: whether it has ever had a gradient; empty where none is trained
   bool row_seen_uploaded_ = false;
 };
 

@@ -1,5 +1,5 @@
-// The engine on the CPU against transformers: rewards, gradients and three AdamW steps of every family, both config spellings,
-// within the tolerances that tests/reference/huggingface/README.md derives.
+// The engine on the CPU against transformers: rewards, gradients and three AdamW steps of every family, both config
+// spellings, within the tolerances that tests/reference/huggingface/README.md derives.
 #include "testing/cpu.h"
 #include "testing/model_check.h"
 
@@ -21,10 +21,13 @@ void for_each_reference(Check check) {
 }
 
 TEST_CASE("rewards of single sequences equal transformers'") {
-  for_each_reference([](const ReferenceModel& reference) { check_single_sequences(reference, {.backend = cpu_backend(1)}); });
+  for_each_reference(
+      [](const ReferenceModel& reference) { check_single_sequences(reference, {.backend = cpu_backend(1)}); });
 }
 
-TEST_CASE("a sample's reward has the same bits alone, in any batch, order, micro-batch size, with any threads, shared or not") {
+TEST_CASE(
+    "a sample's reward has the same bits alone, in any batch, order, micro-batch size, with any threads, shared or "
+    "not") {
   for_each_reference([](const ReferenceModel& reference) {
     std::vector<Comparison> pairs;
     const OwnedSamples samples = reference.training_set(pairs);
@@ -32,7 +35,8 @@ TEST_CASE("a sample's reward has the same bits alone, in any batch, order, micro
     const auto expected = score(folder, samples, {.backend = cpu_backend(1)});
     CHECK(score(folder, samples, {.backend = cpu_backend(3)}) == expected);
     CHECK(score(folder, samples, {.backend = cpu_backend(2), .share_prompts = false}) == expected);
-    for (const int64_t budget : {1, 7, 33, 100}) CHECK(score(folder, samples, {.backend = cpu_backend(2), .micro_batch_tokens = budget}) == expected);
+    for (const int64_t budget : {1, 7, 33, 100})
+      CHECK(score(folder, samples, {.backend = cpu_backend(2), .micro_batch_tokens = budget}) == expected);
     for (size_t s = 0; s < samples.groups.size(); ++s) {
       OwnedSamples alone;
       alone.add({samples.tokens.begin() + samples.offsets[s], samples.tokens.begin() + samples.offsets[s + 1]}, 0);
@@ -40,7 +44,8 @@ TEST_CASE("a sample's reward has the same bits alone, in any batch, order, micro
     }
     OwnedSamples reversed;
     for (size_t s = samples.groups.size(); s-- > 0;) {
-      reversed.add({samples.tokens.begin() + samples.offsets[s], samples.tokens.begin() + samples.offsets[s + 1]}, samples.groups[s]);
+      reversed.add({samples.tokens.begin() + samples.offsets[s], samples.tokens.begin() + samples.offsets[s + 1]},
+                   samples.groups[s]);
     }
     auto backwards = score(folder, reversed, {.backend = cpu_backend(2)});
     std::reverse(backwards.begin(), backwards.end());
@@ -59,7 +64,8 @@ TEST_CASE("gradients of every parameter equal transformers', with shared prompts
 TEST_CASE("three training steps equal transformers', whole or cut into micro-batches") {
   for_each_reference([](const ReferenceModel& reference) {
     check_three_steps(reference, {.backend = cpu_backend(2)});
-    check_three_steps(reference, {.backend = cpu_backend(1), .micro_batch_tokens = 20});  // prompts are cut between their responses
+    check_three_steps(
+        reference, {.backend = cpu_backend(1), .micro_batch_tokens = 20});  // prompts are cut between their responses
   });
 }
 

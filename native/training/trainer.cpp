@@ -15,33 +15,41 @@ namespace cheems::training {
 namespace {
 
 execution::SessionOptions session_options(const TrainerOptions& options, int64_t widest_head = 0) {
-  return {.micro_batch_tokens = options.micro_batch_tokens, .share_prompts = options.share_prompts, .training = true, .checkpointing = options.gradient_checkpointing, .widest_head = widest_head};
+  return {.micro_batch_tokens = options.micro_batch_tokens,
+          .share_prompts = options.share_prompts,
+          .training = true,
+          .checkpointing = options.gradient_checkpointing,
+          .widest_head = widest_head};
 }
 
 // One micro-batch of a global batch: its samples, and the comparisons that lie inside it.
 struct MicroBatch {
-  std::vector<int32_t> chosen;  // sample numbers
+  std::vector<int32_t> chosen;          // sample numbers
   std::vector<Comparison> comparisons;  // of sample numbers; once packed, of indices into tree.samples
-  bool pairs_cross = false;     // some comparison has its other side in another micro-batch
-  PackedTree tree;              // packed just before it runs first: on a device, while the micro-batch before it computes
-  std::vector<float> rewards;   // of tree.samples, once forward ran and the backend finished
+  bool pairs_cross = false;             // some comparison has its other side in another micro-batch
+  PackedTree tree;  // packed just before it runs first: on a device, while the micro-batch before it computes
+  std::vector<float> rewards;  // of tree.samples, once forward ran and the backend finished
 };
 
 // The rewards of micro-batches that ran, in the order of the samples.
 void collect_rewards(const std::vector<MicroBatch>& batches, std::vector<float>& rewards) {
   for (const MicroBatch& batch : batches) {
-    for (size_t r = 0; r < batch.rewards.size(); ++r) rewards[static_cast<size_t>(batch.tree.samples[r])] = batch.rewards[r];
+    for (size_t r = 0; r < batch.rewards.size(); ++r)
+      rewards[static_cast<size_t>(batch.tree.samples[r])] = batch.rewards[r];
   }
 }
 
 void refuse_experts(const model::Architecture& architecture) {
   if (architecture.num_experts == 0) return;
-  fail("A model with experts (", architecture.family, ", ", architecture.num_experts, " a layer) cannot be trained here: this engine runs sparse experts forward alone, for scoring and judging. Train a dense model.");
+  fail("A model with experts (", architecture.family, ", ", architecture.num_experts,
+       " a layer) cannot be trained here: this engine runs sparse experts forward alone, for scoring and judging. "
+       "Train a dense model.");
 }
 
 model::HeadGradients& head_of(model::RewardModel& model) {
   model::HeadGradients* head = model.reward_head().gradients();
-  if (!head) fail("The model's reward head is of kind ", model.head().kind, ", which can be scored with but not trained.");
+  if (!head)
+    fail("The model's reward head is of kind ", model.head().kind, ", which can be scored with but not trained.");
   return *head;
 }
 
@@ -55,9 +63,9 @@ struct Trainer::State {
   model::HeadGradients& head;
   std::unique_ptr<losses::Loss> loss;
 
-  std::unique_ptr<Buffer> sums;          // [2] doubles: ranking loss and regulariser of the step
-  std::unique_ptr<Buffer> crossing;      // rewards and their gradients of prompts that span micro-batches
-  std::vector<int32_t> place;            // scratch: sample -> index in the tree's samples
+  std::unique_ptr<Buffer> sums;      // [2] doubles: ranking loss and regulariser of the step
+  std::unique_ptr<Buffer> crossing;  // rewards and their gradients of prompts that span micro-batches
+  std::vector<int32_t> place;        // scratch: sample -> index in the tree's samples
 
   State(model::RewardModel& m, const TrainerOptions& o)
       : model(m),
@@ -88,20 +96,25 @@ struct Trainer::State {
   void pack(const Samples& samples, MicroBatch& batch, TokenOrder order) {
     if (batch.tree.rows() > 0) return;
     batch.tree = session.pack(samples, batch.chosen, order);
-    if (order == TokenOrder::sorted && options.padding_token >= 0) leave_token_out(batch.tree, static_cast<int32_t>(options.padding_token));
+    if (order == TokenOrder::sorted && options.padding_token >= 0)
+      leave_token_out(batch.tree, static_cast<int32_t>(options.padding_token));
     place.resize(static_cast<size_t>(samples.count()));
-    for (size_t r = 0; r < batch.tree.samples.size(); ++r) place[static_cast<size_t>(batch.tree.samples[r])] = static_cast<int32_t>(r);
-    for (Comparison& c : batch.comparisons) c.a = place[static_cast<size_t>(c.a)], c.b = place[static_cast<size_t>(c.b)];
+    for (size_t r = 0; r < batch.tree.samples.size(); ++r)
+      place[static_cast<size_t>(batch.tree.samples[r])] = static_cast<int32_t>(r);
+    for (Comparison& c : batch.comparisons)
+      c.a = place[static_cast<size_t>(c.a)], c.b = place[static_cast<size_t>(c.b)];
   }
 
   // Its rewards come to batch.rewards with the backend's next download.
   model::HeadBatch forward(MicroBatch& batch, const Control& control) {
     model::Network& network = session.network();
-    const model::HeadBatch computed{batch.tree, network.forward_hidden(batch.tree, control), network.rewards(batch.tree)};
+    const model::HeadBatch computed{batch.tree, network.forward_hidden(batch.tree, control),
+                                    network.rewards(batch.tree)};
     head.forward(computed);
     batch.rewards.resize(batch.tree.samples.size());
     const Range range(model.backend(), "download");
-    model.backend().download_later(batch.rewards.data(), computed.rewards.data, static_cast<int64_t>(batch.rewards.size() * sizeof(float)));
+    model.backend().download_later(batch.rewards.data(), computed.rewards.data,
+                                   static_cast<int64_t>(batch.rewards.size() * sizeof(float)));
     return computed;
   }
   // From the gradients of its rewards, which stand in the network's d_rewards.
@@ -109,7 +122,8 @@ struct Trainer::State {
     model::Network& network = session.network();
     const model::ModelTensors& gradients = optimizer.gradients();
     const bool goes_on = gradients.any_of_network();
-    head.backward(computed, network.d_rewards(computed.tree), goes_on ? network.d_hidden(computed.tree) : Tensor{}, gradients);
+    head.backward(computed, network.d_rewards(computed.tree), goes_on ? network.d_hidden(computed.tree) : Tensor{},
+                  gradients);
     if (goes_on) network.backward(computed.tree, gradients, control);
   }
   double* device_sums() const { return static_cast<double*>(sums->data()); }
@@ -121,28 +135,40 @@ Trainer::Trainer(model::RewardModel& model, const TrainerOptions& options) {
   for (const auto& parameter : model.parameters().layout().parameters()) {
     if (options.trained && !options.trained(parameter)) continue;
     if (parameter.mapped && parameter.dtype == model.precision()) {
-      fail("The model was loaded with its weights left in their files, where they can be scored with but not trained; load it without keeping weights as stored.");
+      fail(
+          "The model was loaded with its weights left in their files, where they can be scored with but not trained; "
+          "load it without keeping weights as stored.");
     }
     if (model.weight_dtype() == DType::float32 && parameter.is_matrix() && parameter.dtype != model.precision()) {
-      fail("The model was loaded with ", name(parameter.dtype), " weights for ", name(model.precision()), " activations, which can be scored with but not trained; load it without keeping 16-bit weights.");
+      fail("The model was loaded with ", name(parameter.dtype), " weights for ", name(model.precision()),
+           " activations, which can be scored with but not trained; load it without keeping 16-bit weights.");
     }
   }
   if (const int64_t vocab_size = model.architecture().vocab_size; options.padding_token >= vocab_size) {
-    fail("The padding token ", options.padding_token, " is outside the model's vocabulary of ", vocab_size, " (vocab_size in config.json); correct pad_token_id there.");
+    fail("The padding token ", options.padding_token, " is outside the model's vocabulary of ", vocab_size,
+         " (vocab_size in config.json); correct pad_token_id there.");
   }
-  if (options.optimizer_state == DType::float16) fail("The optimiser's state cannot be float16; use float32 or bfloat16.");
+  if (options.optimizer_state == DType::float16)
+    fail("The optimiser's state cannot be float16; use float32 or bfloat16.");
   if (options.optimizer_state == DType::bfloat16 && model.weight_dtype() != DType::float32) {
-    fail("Weights that are trained rounded to ", name(model.weight_dtype()), " need a float32 copy and a float32 optimiser state. Use ", knob("optimizerState", "float32"), ", or ", knob("dtype", "float32"), ".");
+    fail("Weights that are trained rounded to ", name(model.weight_dtype()),
+         " need a float32 copy and a float32 optimiser state. Use ", knob("optimizerState", "float32"), ", or ",
+         knob("dtype", "float32"), ".");
   }
   if (model.weight_dtype() != DType::float32 && !model.float32_copy()) {
-    fail("The model was loaded with its weights rounded to ", name(model.weight_dtype()), ", which can be scored with but not trained; load it with float32_copy.");
+    fail("The model was loaded with its weights rounded to ", name(model.weight_dtype()),
+         ", which can be scored with but not trained; load it with float32_copy.");
   }
   if (options.optimizer_state == DType::bfloat16 && model.precision() != DType::bfloat16) {
-    fail("A bfloat16 optimiser state needs bfloat16 weights, but the model computes in ", name(model.precision()), ". Use ", knob("precision", "bfloat16"), " where the device has it, or ", knob("optimizerState", "float32"), ".");
+    fail("A bfloat16 optimiser state needs bfloat16 weights, but the model computes in ", name(model.precision()),
+         ". Use ", knob("precision", "bfloat16"), " where the device has it, or ", knob("optimizerState", "float32"),
+         ".");
   }
-  if (options.optimizer_state == DType::bfloat16 && model.float32_copy()) fail("The model was loaded with a float32 copy of its weights, which a bfloat16 optimiser state does not update.");
+  if (options.optimizer_state == DType::bfloat16 && model.float32_copy())
+    fail("The model was loaded with a float32 copy of its weights, which a bfloat16 optimiser state does not update.");
   if (options.optimizer_state == DType::float32 && model.precision() != DType::float32 && !model.float32_copy()) {
-    fail("A float32 optimiser state needs the weights in float32 beside their ", name(model.precision()), " copy; load the model with float32_copy.");
+    fail("A float32 optimiser state needs the weights in float32 beside their ", name(model.precision()),
+         " copy; load the model with float32_copy.");
   }
 }
 Trainer::~Trainer() = default;
@@ -151,8 +177,9 @@ namespace {
 
 // Loss and reward gradients of comparisons whose samples lie in several micro-batches, over the rewards of all samples.
 // The sums are added to on the device; `memory` is kept from step to step.
-void loss_across(const std::vector<MicroBatch>& batches, std::span<const Comparison> comparisons, const losses::Loss& loss, Backend& backend, const std::vector<float>& rewards,
-                 double* sums, std::unique_ptr<Buffer>& memory, std::vector<float>& d_rewards) {
+void loss_across(const std::vector<MicroBatch>& batches, std::span<const Comparison> comparisons,
+                 const losses::Loss& loss, Backend& backend, const std::vector<float>& rewards, double* sums,
+                 std::unique_ptr<Buffer>& memory, std::vector<float>& d_rewards) {
   const Range range(backend, "loss");
   std::vector<uint8_t> crossing(rewards.size(), 0);
   for (const MicroBatch& batch : batches) {
@@ -172,11 +199,16 @@ void loss_across(const std::vector<MicroBatch>& batches, std::span<const Compari
     if (c.a >= 0 && c.b >= 0) local.push_back(c);
   }
   const auto count = static_cast<int64_t>(local_rewards.size()), bytes = count * static_cast<int64_t>(sizeof(float));
-  if (!memory || memory->size() < 2 * bytes) memory = backend.allocate(4 * bytes, "the rewards of a prompt that spans micro-batches");
+  if (!memory || memory->size() < 2 * bytes)
+    memory = backend.allocate(4 * bytes, "the rewards of a prompt that spans micro-batches");
   auto* values = static_cast<float*>(memory->data());
   backend.upload(values, local_rewards.data(), bytes);
-  loss.add(backend.operations(), {.sums = sums, .d_rewards = float_tensor(values + count, 1, count), .rewards = float_tensor(values, 1, count), .comparisons = local,
-                                  .total_comparisons = static_cast<int64_t>(comparisons.size()), .total_rewards = static_cast<int64_t>(rewards.size())});
+  loss.add(backend.operations(), {.sums = sums,
+                                  .d_rewards = float_tensor(values + count, 1, count),
+                                  .rewards = float_tensor(values, 1, count),
+                                  .comparisons = local,
+                                  .total_comparisons = static_cast<int64_t>(comparisons.size()),
+                                  .total_rewards = static_cast<int64_t>(rewards.size())});
   std::vector<float> local_gradients(local_rewards.size());
   backend.download(local_gradients.data(), values + count, bytes);
   for (size_t s = 0; s < rewards.size(); ++s) {
@@ -186,11 +218,14 @@ void loss_across(const std::vector<MicroBatch>& batches, std::span<const Compari
 
 }  // namespace
 
-StepResult Trainer::step(const Samples& samples, std::span<const Comparison> comparisons, const OptimizerStep& optimizer, const Control& control) {
+StepResult Trainer::step(const Samples& samples, std::span<const Comparison> comparisons,
+                         const OptimizerStep& optimizer, const Control& control) {
   State& state = *state_;
   const Range range(state.model.backend(), "step", optimizer.step);
   state.session.check(samples);
-  if (comparisons.empty()) fail("The global batch has no pair, so there is nothing to rank. Annotate the prompts, or raise ", knob("globalBatchSize"), ".");
+  if (comparisons.empty())
+    fail("The global batch has no pair, so there is nothing to rank. Annotate the prompts, or raise ",
+         knob("globalBatchSize"), ".");
   check_comparisons(comparisons, samples.count());
   state.session.network_for(samples);
   Backend& backend = state.model.backend();
@@ -214,7 +249,8 @@ StepResult Trainer::step(const Samples& samples, std::span<const Comparison> com
     if (any_cross) {
       backend.finish();
       collect_rewards(batches, result.rewards);
-      loss_across(batches, comparisons, *state.loss, backend, result.rewards, state.device_sums(), state.crossing, d_rewards);
+      loss_across(batches, comparisons, *state.loss, backend, result.rewards, state.device_sums(), state.crossing,
+                  d_rewards);
     }
     int64_t done = 0;
     for (MicroBatch& batch : batches) {
@@ -227,15 +263,20 @@ StepResult Trainer::step(const Samples& samples, std::span<const Comparison> com
         backend.upload(d_local.data, local.data(), static_cast<int64_t>(local.size() * sizeof(float)));
       } else {
         const Range range(backend, "loss");
-        state.loss->add(backend.operations(), {.sums = state.device_sums(), .d_rewards = d_local, .rewards = computed.rewards, .comparisons = batch.comparisons,
-                                               .total_comparisons = static_cast<int64_t>(comparisons.size()), .total_rewards = samples.count()});
+        state.loss->add(backend.operations(), {.sums = state.device_sums(),
+                                               .d_rewards = d_local,
+                                               .rewards = computed.rewards,
+                                               .comparisons = batch.comparisons,
+                                               .total_comparisons = static_cast<int64_t>(comparisons.size()),
+                                               .total_rewards = samples.count()});
       }
       state.backward(computed, control);
       result.computed_tokens += batch.tree.rows();
       done += static_cast<int64_t>(batch.chosen.size());
       control.report(done, samples.count(), result.computed_tokens);
     }
-    // The one place where a device is waited for before the update: a loss that is not finite must leave the weights alone.
+    // The one place where a device is waited for before the update: a loss that is not finite must leave the weights
+    // alone.
     double sums[2];
     {
       const Range range(backend, "download");
@@ -247,7 +288,9 @@ StepResult Trainer::step(const Samples& samples, std::span<const Comparison> com
     result.loss = state.loss->total(sums[0], sums[1]);
     if (!std::isfinite(result.loss)) {
       state.model.parameters().check_mapped_finite();
-      fail("The loss of step ", optimizer.step, " is not finite (", result.loss, "): training has diverged, or the weights hold extreme values. Lower ", knob("learningRate"), ", and resume from the last checkpoint.");
+      fail("The loss of step ", optimizer.step, " is not finite (", result.loss,
+           "): training has diverged, or the weights hold extreme values. Lower ", knob("learningRate"),
+           ", and resume from the last checkpoint.");
     }
     control.check();
     state.optimizer.mark_tokens(samples.tokens);
@@ -294,7 +337,8 @@ int64_t Trainer::checkpoint_bytes(const model::Architecture& architecture, const
          Optimizer::saved_bytes(architecture, options, weight_dtype);
 }
 
-void Trainer::plan(const model::Architecture& architecture, const TrainerOptions& options, DType precision, int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan) {
+void Trainer::plan(const model::Architecture& architecture, const TrainerOptions& options, DType precision,
+                   int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan) {
   refuse_experts(architecture);
   model::require_decoder(architecture, "training");
   Optimizer::plan(architecture, options, plan);

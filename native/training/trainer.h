@@ -17,13 +17,15 @@
 namespace cheems::training {
 
 struct TrainerOptions {
-  int64_t micro_batch_tokens = 4096;  // tokens computed at once: memory, never the result (to float32 rounding)
+  int64_t micro_batch_tokens = 4096;    // tokens computed at once: memory, never the result (to float32 rounding)
   bool gradient_checkpointing = false;  // keep each layer's input only and compute the layer again in the backward pass
   bool share_prompts = true;
-  DType optimizer_state = DType::float32;  // bfloat16: gradients, moments and weights in bfloat16, rounded stochastically
-  uint64_t seed = 0;                  // of the stochastic rounding
-  float reg_coef = 0.1f;              // weight of mean(reward^2) in the loss; <= 0 is off
-  // The token whose embedding row gets no gradient (weight decay it gets), as PyTorch's padding_idx has it; negative: none.
+  DType optimizer_state =
+      DType::float32;     // bfloat16: gradients, moments and weights in bfloat16, rounded stochastically
+  uint64_t seed = 0;      // of the stochastic rounding
+  float reg_coef = 0.1f;  // weight of mean(reward^2) in the loss; <= 0 is off
+  // The token whose embedding row gets no gradient (weight decay it gets), as PyTorch's padding_idx has it; negative:
+  // none.
   int64_t padding_token = -1;
   // Which parameters are trained: the others keep their bits, and have neither gradient nor moments. Empty: all.
   model::TrainedSet trained = {};
@@ -39,16 +41,16 @@ struct OptimizerStep {
 
 struct StepResult {
   double loss = 0, ranking_loss = 0, regulariser = 0;  // loss = ranking_loss + reg_coef * regulariser
-  double gradient_norm = 0;      // before clipping
-  std::vector<float> rewards;    // one a sample, before the update
-  int64_t computed_tokens = 0;   // after sharing prompts
+  double gradient_norm = 0;                            // before clipping
+  std::vector<float> rewards;                          // one a sample, before the update
+  int64_t computed_tokens = 0;                         // after sharing prompts
   int64_t micro_batches = 0;
 };
 
 template <class Visitor>
 void describe(Visitor& visit, TrainerOptions& options) {
-  visit("microBatchTokens", options.micro_batch_tokens, "Tokens computed at once: memory, never the result (to float32 rounding).",
-        {.least = 1});
+  visit("microBatchTokens", options.micro_batch_tokens,
+        "Tokens computed at once: memory, never the result (to float32 rounding).", {.least = 1});
   visit("gradientCheckpointing", options.gradient_checkpointing,
         "Keep the input of each layer alone, and compute the layer again in the backward pass.");
   visit("sharePrompts", options.share_prompts, "Compute what samples of one prompt have in common once.");
@@ -87,26 +89,30 @@ class Trainer {
   Trainer(model::RewardModel& model, const TrainerOptions& options);
   ~Trainer();
 
-  // One update from one global batch. The loss is the mean over all comparisons of -log sigmoid(r_a - r_b), or what targets,
-  // weights and margins make of it (ops/ranking_loss), plus reg_coef * the mean over all samples of r^2. Throws Error for a batch with no pair, ids outside the
-  // vocabulary, or a loss that is not finite (the parameters are then unchanged); Cancelled when
-  // cancelled before the update (parameters unchanged, gradients discarded).
-  StepResult step(const Samples& samples, std::span<const Comparison> comparisons, const OptimizerStep& optimizer, const Control& control);
+  // One update from one global batch. The loss is the mean over all comparisons of -log sigmoid(r_a - r_b), or what
+  // targets, weights and margins make of it (ops/ranking_loss), plus reg_coef * the mean over all samples of r^2.
+  // Throws Error for a batch with no pair, ids outside the vocabulary, or a loss that is not finite (the parameters are
+  // then unchanged); Cancelled when cancelled before the update (parameters unchanged, gradients discarded).
+  StepResult step(const Samples& samples, std::span<const Comparison> comparisons, const OptimizerStep& optimizer,
+                  const Control& control);
 
   // Rewards without any update, with the memory that the trainer already has.
   std::vector<float> score(const Samples& samples, const Control& control);
 
-  // Optimiser state (first and second moments under the parameters' names, and the float32 copy of a model whose weights are
-  // rounded to the dtype that they are saved in) as a safetensors file. Loading sets such a model's weights too.
+  // Optimiser state (first and second moments under the parameters' names, and the float32 copy of a model whose
+  // weights are rounded to the dtype that they are saved in) as a safetensors file. Loading sets such a model's weights
+  // too.
   void save_optimizer(const std::string& path) const;
   void load_optimizer(const std::string& path);
 
-  // Bytes of a checkpoint's weights and optimiser state. `exact_matrices`: the dtype of the matrices, of their float32 copy
-  // where there is one. `weight_dtype`: which numbers the weights may be; those of float32 are saved as they are held.
+  // Bytes of a checkpoint's weights and optimiser state. `exact_matrices`: the dtype of the matrices, of their float32
+  // copy where there is one. `weight_dtype`: which numbers the weights may be; those of float32 are saved as they are
+  // held.
   static int64_t checkpoint_bytes(const model::Architecture& architecture, const TrainerOptions& options,
                                   DType exact_matrices, DType weight_dtype);
   // `precision` is the dtype of the activations and of the matrices that they meet.
-  static void plan(const model::Architecture& architecture, const TrainerOptions& options, DType precision, int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan);
+  static void plan(const model::Architecture& architecture, const TrainerOptions& options, DType precision,
+                   int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan);
 
  private:
   struct State;

@@ -20,10 +20,12 @@ OwnedSamples batch(uint64_t seed = 1) {
   RandomStream random(seed, 3);
   for (int32_t group = 0; group < 3; ++group) {
     std::vector<int32_t> prompt;
-    for (int i = 0; i < 20; ++i) prompt.push_back(static_cast<int32_t>(random.next() % 30));  // ids 30 to 39 never occur
+    for (int i = 0; i < 20; ++i)
+      prompt.push_back(static_cast<int32_t>(random.next() % 30));  // ids 30 to 39 never occur
     for (int response = 0; response < 3; ++response) {
       auto ids = prompt;
-      for (int i = 0; i < 4 + 3 * response; ++i) ids.push_back(group == 1 ? 7 : static_cast<int32_t>(random.next() % 30));
+      for (int i = 0; i < 4 + 3 * response; ++i)
+        ids.push_back(group == 1 ? 7 : static_cast<int32_t>(random.next() % 30));
       samples.add(ids, group);
     }
   }
@@ -31,10 +33,13 @@ OwnedSamples batch(uint64_t seed = 1) {
 }
 const std::vector<Comparison> kPairs = comparisons_of(std::vector<int32_t>{0, 1, 0, 2, 4, 3, 5, 4, 8, 6});
 
-OptimizerStep step_number(int64_t step) { return {.step = step, .learning_rate = 1e-2, .weight_decay = 0.01, .max_grad_norm = 1}; }
+OptimizerStep step_number(int64_t step) {
+  return {.step = step, .learning_rate = 1e-2, .weight_decay = 0.01, .max_grad_norm = 1};
+}
 
 void run_steps(Trainer& trainer, int64_t first, int64_t last) {
-  for (int64_t step = first; step <= last; ++step) trainer.step(batch(static_cast<uint64_t>(step)).view(), kPairs, step_number(step), Control());
+  for (int64_t step = first; step <= last; ++step)
+    trainer.step(batch(static_cast<uint64_t>(step)).view(), kPairs, step_number(step), Control());
 }
 
 TEST_CASE("trainer: steps learn, and report what they did") {
@@ -51,29 +56,35 @@ TEST_CASE("trainer: steps learn, and report what they did") {
   CHECK(first.loss == doctest::Approx(first.ranking_loss + 0.1 * first.regulariser));
   CHECK(first.gradient_norm > 0);
   CHECK(first.micro_batches == 3);
-  // The middle prompt's responses of 4, 7 and 10 equal ids share the first 4; what two of them share beyond is too short to split off.
+  // The middle prompt's responses of 4, 7 and 10 equal ids share the first 4; what two of them share beyond is too
+  // short to split off.
   CHECK(first.computed_tokens == 3 * 20 + 2 * (4 + 7 + 10) + 4 + 3 + 6);
   CHECK(progress == std::vector<std::pair<int64_t, int64_t>>{{3, 9}, {6, 9}, {9, 9}});
   double loss = first.loss;
-  for (int64_t step = 2; step <= 20; ++step) loss = trainer.step(samples.view(), kPairs, step_number(step), Control()).loss;
+  for (int64_t step = 2; step <= 20; ++step)
+    loss = trainer.step(samples.view(), kPairs, step_number(step), Control()).loss;
   CHECK(loss < 0.5 * first.loss);
 }
 
 TEST_CASE("trainer: the loss is that of the comparisons' targets, weights and margins, in one micro-batch or cut") {
   std::vector<Comparison> comparisons = kPairs;
   for (size_t i = 0; i < comparisons.size(); ++i) {
-    comparisons[i].target = 1 - static_cast<float>(i) / 4, comparisons[i].weight = 0.5f + static_cast<float>(i), comparisons[i].margin = static_cast<float>(i) - 1;
+    comparisons[i].target = 1 - static_cast<float>(i) / 4, comparisons[i].weight = 0.5f + static_cast<float>(i),
+    comparisons[i].margin = static_cast<float>(i) - 1;
   }
   const SmallModel folder;
   std::vector<float> whole;
   for (const int64_t tokens : {1000, 60, 40}) {  // 40: prompts are cut as well
     const auto model = folder.load();
-    const StepResult result = Trainer(*model, {.micro_batch_tokens = tokens}).step(batch().view(), comparisons, step_number(1), Control());
+    const StepResult result =
+        Trainer(*model, {.micro_batch_tokens = tokens}).step(batch().view(), comparisons, step_number(1), Control());
     double expected = 0;
     for (const Comparison& c : comparisons) {
-      const double d = static_cast<double>(result.rewards[static_cast<size_t>(c.a)]) - result.rewards[static_cast<size_t>(c.b)] - c.margin;
+      const double d = static_cast<double>(result.rewards[static_cast<size_t>(c.a)]) -
+                       result.rewards[static_cast<size_t>(c.b)] - c.margin;
       const double t = c.target;
-      expected += c.weight * (t * std::log(1 + std::exp(-d)) + (1 - t) * std::log(1 + std::exp(d))) / static_cast<double>(comparisons.size());
+      expected += c.weight * (t * std::log(1 + std::exp(-d)) + (1 - t) * std::log(1 + std::exp(d))) /
+                  static_cast<double>(comparisons.size());
     }
     CHECK(result.ranking_loss == doctest::Approx(expected).epsilon(1e-12));
     const auto values = parameter_values(*model);
@@ -137,7 +148,8 @@ TEST_CASE("trainer: a loss that is not finite is refused, and nothing has change
   const auto model = folder.load();
   Trainer trainer(*model, {});
   const auto before = parameter_values(*model);
-  check_refused(refusal([&] { trainer.step(batch().view(), kPairs, step_number(4), Control()); }), {"step 4", "not finite"});
+  check_refused(refusal([&] { trainer.step(batch().view(), kPairs, step_number(4), Control()); }),
+                {"step 4", "not finite"});
   CHECK(same_bits(parameter_values(*model), before));
 }
 
@@ -150,7 +162,8 @@ TEST_CASE("trainer: saved and loaded in the middle, a run goes on bit for bit") 
     model->save_weights(folder.weights_file());
     trainer.save_optimizer(folder.file("optimizer.safetensors"));
     int64_t bytes = 0;
-    for (const char* name : {"model.safetensors", "optimizer.safetensors"}) bytes += static_cast<int64_t>(std::filesystem::file_size(folder.file(name)));
+    for (const char* name : {"model.safetensors", "optimizer.safetensors"})
+      bytes += static_cast<int64_t>(std::filesystem::file_size(folder.file(name)));
     CHECK(Trainer::checkpoint_bytes(model->architecture(), {}, DType::float32, DType::float32) == bytes);
     // What it is held in is float32: the same file.
     model->save_weights(folder.file("held.safetensors"), std::nullopt);
@@ -176,7 +189,8 @@ TEST_CASE("trainer: saved and loaded in the middle, a run goes on bit for bit") 
 // --- weights that are trained rounded to the dtype that they are saved in
 
 std::unique_ptr<model::RewardModel> load_rounded(const SmallModel& folder, int threads = 1) {
-  return model::RewardModel::load({.folder = folder.folder(), .float32_copy = true, .weight_dtype = DType::bfloat16}, cpu_backend(threads));
+  return model::RewardModel::load({.folder = folder.folder(), .float32_copy = true, .weight_dtype = DType::bfloat16},
+                                  cpu_backend(threads));
 }
 
 StoredTensors rounded(StoredTensors tensors) {
@@ -189,7 +203,9 @@ StoredTensors saved_state(const Trainer& trainer, const SmallModel& folder) {
   return read_tensors(folder.file("optimizer.safetensors"));
 }
 
-TEST_CASE("trainer: weights in bfloat16 have the loss and gradients of the rounded numbers, and AdamW moves their float32 masters") {
+TEST_CASE(
+    "trainer: weights in bfloat16 have the loss and gradients of the rounded numbers, and AdamW moves their float32 "
+    "masters") {
   const SmallModel folder, twin_folder;
   const auto model = load_rounded(folder, 2);
   Trainer trainer(*model, {});
@@ -202,19 +218,23 @@ TEST_CASE("trainer: weights in bfloat16 have the loss and gradients of the round
     if (step > 1) twin.load_optimizer(folder.file("optimizer.safetensors"));
     const OwnedSamples samples = batch(static_cast<uint64_t>(step));
     const OptimizerStep h = step_number(step);
-    const StepResult found = trainer.step(samples.view(), kPairs, h, Control()), expected = twin.step(samples.view(), kPairs, h, Control());
+    const StepResult found = trainer.step(samples.view(), kPairs, h, Control()),
+                     expected = twin.step(samples.view(), kPairs, h, Control());
     CHECK((found.loss == expected.loss && found.gradient_norm == expected.gradient_norm));
     CHECK(found.rewards == expected.rewards);
     const StoredTensors state = saved_state(trainer, folder), twin_state = saved_state(twin, twin_folder);
-    const double correction1 = 1 - std::pow(h.beta1, static_cast<double>(step)), correction2 = 1 - std::pow(h.beta2, static_cast<double>(step));
+    const double correction1 = 1 - std::pow(h.beta1, static_cast<double>(step)),
+                 correction2 = 1 - std::pow(h.beta2, static_cast<double>(step));
     for (auto& [name, master] : masters) {
       CAPTURE(name);
-      const auto &m = state.at("first_moment." + name).values, &v = state.at("second_moment." + name).values, &after = state.at("master." + name).values;
+      const auto &m = state.at("first_moment." + name).values, &v = state.at("second_moment." + name).values,
+                 &after = state.at("master." + name).values;
       CHECK(same_bits(m, twin_state.at("first_moment." + name).values));
       CHECK(same_bits(v, twin_state.at("second_moment." + name).values));
       double worst = 0;
       for (size_t i = 0; i < m.size(); ++i) {
-        const double update = h.learning_rate * (static_cast<double>(m[i]) / correction1) / (std::sqrt(static_cast<double>(v[i]) / correction2) + h.epsilon);
+        const double update = h.learning_rate * (static_cast<double>(m[i]) / correction1) /
+                              (std::sqrt(static_cast<double>(v[i]) / correction2) + h.epsilon);
         const double exact = static_cast<double>(master.values[i]) * (1 - h.learning_rate * h.weight_decay) - update;
         worst = std::max(worst, std::abs(static_cast<double>(after[i]) - exact) / (std::abs(exact) + 0.01));
       }
@@ -230,7 +250,9 @@ TEST_CASE("trainer: weights in bfloat16 have the loss and gradients of the round
   }
 }
 
-TEST_CASE("trainer: a folder saved in the dtype that was trained with has the trainer's rewards, and with the masters goes on bit for bit") {
+TEST_CASE(
+    "trainer: a folder saved in the dtype that was trained with has the trainer's rewards, and with the masters goes "
+    "on bit for bit") {
   const SmallModel folder;
   const auto model = load_rounded(folder, 2);
   Trainer trainer(*model, {});
@@ -242,7 +264,8 @@ TEST_CASE("trainer: a folder saved in the dtype that was trained with has the tr
   const std::vector<float> expected = trainer.score(batch(9).view(), Control());
   for (const bool keep : {false, true}) {
     for (const DType dtype : {DType::float32, DType::bfloat16}) {
-      const auto loaded = model::RewardModel::load({.folder = folder.folder(), .keep_16_bit = keep, .weight_dtype = dtype}, cpu_backend(1));
+      const auto loaded = model::RewardModel::load(
+          {.folder = folder.folder(), .keep_16_bit = keep, .weight_dtype = dtype}, cpu_backend(1));
       CHECK(inference::Scorer(*loaded, {}).score(batch(9).view(), Control()).rewards == expected);
     }
   }
@@ -253,16 +276,25 @@ TEST_CASE("trainer: a folder saved in the dtype that was trained with has the tr
   run_steps(resumed, 4, 6);
   CHECK(same_bits(parameter_values(*again), parameter_values(*model)));
   const StoredTensors resumed_state = saved_state(resumed, folder);
-  for (const auto& [name, tensor] : saved_state(trainer, folder)) CHECK(same_bits(tensor.values, resumed_state.at(name).values));
+  for (const auto& [name, tensor] : saved_state(trainer, folder))
+    CHECK(same_bits(tensor.values, resumed_state.at(name).values));
 }
 
-TEST_CASE("trainer: a new head is rounded from its seeded numbers; without masters, or with a bfloat16 state, rounded weights are refused") {
+TEST_CASE(
+    "trainer: a new head is rounded from its seeded numbers; without masters, or with a bfloat16 state, rounded "
+    "weights are refused") {
   const SmallModel folder;
   auto tensors = folder.tensors();
   tensors.erase("score.weight");
   folder.write(tensors);
-  const auto exact = model::RewardModel::load({.folder = folder.folder(), .create_head = true, .seed = 3}, cpu_backend(1));
-  const auto model = model::RewardModel::load({.folder = folder.folder(), .create_head = true, .seed = 3, .float32_copy = true, .weight_dtype = DType::bfloat16}, cpu_backend(1));
+  const auto exact =
+      model::RewardModel::load({.folder = folder.folder(), .create_head = true, .seed = 3}, cpu_backend(1));
+  const auto model = model::RewardModel::load({.folder = folder.folder(),
+                                               .create_head = true,
+                                               .seed = 3,
+                                               .float32_copy = true,
+                                               .weight_dtype = DType::bfloat16},
+                                              cpu_backend(1));
   const auto head_of = [](const model::Parameters& parameters) {
     const auto* head = static_cast<const float*>(parameters.tensors().head.data);
     return std::vector<float>(head, head + 16);
@@ -272,14 +304,17 @@ TEST_CASE("trainer: a new head is rounded from its seeded numbers; without maste
   round_to(DType::bfloat16, head.data(), head.size());
   CHECK(same_bits(head_of(model->parameters()), head));
 
-  check_refused(refusal([&] { Trainer(*model, {.optimizer_state = DType::bfloat16}); }), {"bfloat16", "`optimizerState: float32`", "`dtype: float32`"});
+  check_refused(refusal([&] { Trainer(*model, {.optimizer_state = DType::bfloat16}); }),
+                {"bfloat16", "`optimizerState: float32`", "`dtype: float32`"});
   const SmallModel whole;
-  const auto scored = model::RewardModel::load({.folder = whole.folder(), .weight_dtype = DType::bfloat16}, cpu_backend(1));
+  const auto scored =
+      model::RewardModel::load({.folder = whole.folder(), .weight_dtype = DType::bfloat16}, cpu_backend(1));
   check_refused(refusal([&] { Trainer(*scored, {}); }), {"rounded to bfloat16", "float32_copy"});
   const auto float32 = whole.load(), other = load_rounded(whole);
   Trainer plain(*float32, {}), trainer(*other, {});
   plain.save_optimizer(whole.file("optimizer.safetensors"));
-  check_refused(refusal([&] { trainer.load_optimizer(whole.file("optimizer.safetensors")); }), {"optimizer.safetensors", "master.model.embed_tokens.weight"});
+  check_refused(refusal([&] { trainer.load_optimizer(whole.file("optimizer.safetensors")); }),
+                {"optimizer.safetensors", "master.model.embed_tokens.weight"});
 }
 
 TEST_CASE("trainer: optimiser files of another model, cut or missing, are refused") {
@@ -291,7 +326,8 @@ TEST_CASE("trainer: optimiser files of another model, cut or missing, are refuse
   Trainer trainer(*model, {}), other_trainer(*other_model, {});
   run_steps(other_trainer, 1, 1);
   other_trainer.save_optimizer(other.file("optimizer.safetensors"));
-  check_refused(refusal([&] { trainer.load_optimizer(other.file("optimizer.safetensors")); }), {"optimizer.safetensors", "first_moment.model.layers.0.mlp", "[25, 16]"});
+  check_refused(refusal([&] { trainer.load_optimizer(other.file("optimizer.safetensors")); }),
+                {"optimizer.safetensors", "first_moment.model.layers.0.mlp", "[25, 16]"});
   check_refused(refusal([&] { trainer.load_optimizer(folder.file("nothing.safetensors")); }), {"nothing.safetensors"});
   check_refused(refusal([&] { trainer.load_optimizer(folder.weights_file()); }), {"model.safetensors", "first_moment"});
 }
@@ -316,7 +352,9 @@ TEST_CASE("trainer: checkpointing and threads change no bit, micro-batches and s
     return std::pair(result, trainer.score(batch(2).view(), Control()));
   };
   const auto [whole, whole_rewards] = rewards_after({});
-  for (const TrainerOptions options : {TrainerOptions{.micro_batch_tokens = 60}, TrainerOptions{.micro_batch_tokens = 25}, TrainerOptions{.micro_batch_tokens = 1}, TrainerOptions{.share_prompts = false}}) {
+  for (const TrainerOptions options :
+       {TrainerOptions{.micro_batch_tokens = 60}, TrainerOptions{.micro_batch_tokens = 25},
+        TrainerOptions{.micro_batch_tokens = 1}, TrainerOptions{.share_prompts = false}}) {
     const auto [result, found] = rewards_after(options);
     CHECK(result.rewards == whole.rewards);
     CHECK(result.loss == doctest::Approx(whole.loss).epsilon(1e-12));
@@ -364,7 +402,8 @@ TEST_CASE("trainer: the padding token's embedding row has no gradient, but decay
     const bool is_table = name.find("embed_tokens") != std::string::npos;
     for (size_t i = 0; i < tensor.values.size(); ++i) {
       const bool is_padding = is_table && static_cast<int64_t>(i) / 16 == kPadding;
-      if (is_padding && name.starts_with("first_moment.")) left_out += std::pow(10 * static_cast<double>(tensor.values[i]), 2);
+      if (is_padding && name.starts_with("first_moment."))
+        left_out += std::pow(10 * static_cast<double>(tensor.values[i]), 2);
       if (other[i] != (is_padding ? 0 : tensor.values[i])) FAIL_CHECK("element " << i << " is " << other[i]);
     }
   }
@@ -373,7 +412,8 @@ TEST_CASE("trainer: the padding token's embedding row has no gradient, but decay
   const auto keep = static_cast<float>(1 - 1e-2 * 0.01);
   for (size_t i = kPadding * 16; i < (kPadding + 1) * 16; ++i) CHECK(after[i] == before[i] * keep);
   const auto model = folder.load();
-  check_refused(refusal([&] { Trainer(*model, {.padding_token = 40}); }), {"padding token 40", "vocabulary of 40", "pad_token_id"});
+  check_refused(refusal([&] { Trainer(*model, {.padding_token = 40}); }),
+                {"padding token 40", "vocabulary of 40", "pad_token_id"});
 }
 
 TEST_CASE("trainer: the clipped step is the same however large the norm; without clipping it is reported alike") {
@@ -396,7 +436,9 @@ TEST_CASE("trainer: the plan counts what a trainer takes beside the weights") {
   const auto architecture = model::RewardModel::read_architecture(folder.folder());
   const auto planned = [&](TrainerOptions options) {
     MemoryPlan plan;
-    Trainer::plan(architecture, options, DType::float32, 128, [](const WorkspaceRequest& request) { return cpu_backend(1).operations().workspace_bytes(request); }, plan);
+    Trainer::plan(
+        architecture, options, DType::float32, 128,
+        [](const WorkspaceRequest& request) { return cpu_backend(1).operations().workspace_bytes(request); }, plan);
     return plan;
   };
   const int64_t weights = model::ParameterLayout(architecture, DType::float32).bytes();

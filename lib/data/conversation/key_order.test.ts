@@ -12,9 +12,7 @@ test('keys of arguments and parameters stay in the order of the text, integers a
   const written = '{"city":"x","10":1,"2":{"b":1,"1":2.0},"__proto__":{"a":1},"0":[{"z":1,"5":"\\u0001\\"7\\": "}]}';
   const call = `{"function":{"name":"f","arguments":${written}}}`;
   const row = parseRow(`{"messages":[{"role":"user","content":"q"},{"role":"assistant","tool_calls":[${call}]}]}`);
-  const [, turn] = asMessages(
-    parseGenerationRow(row, { file: 'f', line: 1 }, emptyReport()).item.prompt,
-  );
+  const [, turn] = asMessages(parseGenerationRow(row, { file: 'f', line: 1 }, emptyReport()).item.prompt);
   const printed = new ChatTemplate('{{ messages[1].tool_calls[0].function.arguments | tojson }}', 'f', {});
   const right =
     '{"city": "x", "10": 1, "2": {"b": 1, "1": 2.0}, "__proto__": {"a": 1}, "0": [{"z": 1, "5": "\\u0001\\"7\\": "}]}';

@@ -19,7 +19,10 @@ const OUTCOMES = new Map<unknown, 0 | 1 | 2>([
 export function outcomeOf(value: unknown, what: string, source: Source): 0 | 1 | 2 {
   const outcome = OUTCOMES.get(value);
   if (outcome === undefined) {
-    throw new DataError(source, `${what} must be 1 (the first is better), 2 (the second) or 0, "equal", "tie", but is ${show(value)}`);
+    throw new DataError(
+      source,
+      `${what} must be 1 (the first is better), 2 (the second) or 0, "equal", "tie", but is ${show(value)}`,
+    );
   }
   return outcome;
 }
@@ -27,7 +30,11 @@ export function outcomeOf(value: unknown, what: string, source: Source): 0 | 1 |
 export const COMPARISON_KEYS = ['answer1', 'answer2', 'preference'];
 
 /** Two answers and a preference: the whole flat row, and an annotation of the grouped form. `at` goes before the names. */
-export function readComparison(object: JsonObject, at: string, source: Source): Pick<Contribution, 'responses' | 'votes'> {
+export function readComparison(
+  object: JsonObject,
+  at: string,
+  source: Source,
+): Pick<Contribution, 'responses' | 'votes'> {
   for (const key of COMPARISON_KEYS) {
     if (!has(object, key)) {
       throw new DataError(source, `${at}${key} is missing; a comparison has answer1, answer2 and preference`);
@@ -38,7 +45,10 @@ export function readComparison(object: JsonObject, at: string, source: Source): 
     return { id: textId(content), content, source };
   }) as [{ id: string; content: string; source: Source }, { id: string; content: string; source: Source }];
   const outcome = outcomeOf(object['preference'], `${at}preference`, source);
-  return { responses: first.id === second.id ? [first] : [first, second], votes: [{ first: first.id, second: second.id, outcome }] };
+  return {
+    responses: first.id === second.id ? [first] : [first, second],
+    votes: [{ first: first.id, second: second.id, outcome }],
+  };
 }
 
 export const cheemsFlat: DataForm = {

@@ -12,7 +12,8 @@ import type { Contribution, DataForm } from './form';
 
 function readResponse(value: unknown, at: string, source: Source, read: ReadKeys): Response {
   const object = objectOf(value, at, source);
-  if (!has(object, 'id')) throw new DataError(source, `${at} has no id; a response is {id, content} or {id, input_ids}`);
+  if (!has(object, 'id'))
+    throw new DataError(source, `${at} has no id; a response is {id, content} or {id, input_ids}`);
   const id = idOf(object['id'], `${at}.id`, source);
   const tokenised = has(object, 'input_ids');
   if (tokenised === (has(object, 'content') || has(object, 'tool_calls'))) {
@@ -26,7 +27,10 @@ function readResponse(value: unknown, at: string, source: Source, read: ReadKeys
 function readAnnotation(value: unknown, at: string, source: Source): Pick<Contribution, 'responses' | 'votes'> {
   if (isObject(value)) return readComparison(value, `${at}.`, source);
   if (!Array.isArray(value) || value.length !== 3) {
-    throw new DataError(source, `${at} must be [id1, id2, 1 | 2] or {answer1, answer2, preference}, but is ${show(value)}`);
+    throw new DataError(
+      source,
+      `${at} must be [id1, id2, 1 | 2] or {answer1, answer2, preference}, but is ${show(value)}`,
+    );
   }
   const vote: Vote = {
     first: idOf(value[0], `${at}[0]`, source),
@@ -42,7 +46,10 @@ function readRanking(value: unknown, source: Source): Map<string, number> {
     if (rank === null) continue; // a table's column for another row's response
     const parsed = typeof rank === 'string' ? parsePythonInteger(rank) : rank;
     if (typeof parsed !== 'number' || !Number.isSafeInteger(parsed)) {
-      throw new DataError(source, `the rank of response ${show(id)} must be an integer (1 is best), but is ${show(rank)}`);
+      throw new DataError(
+        source,
+        `the rank of response ${show(id)} must be an integer (1 is best), but is ${show(rank)}`,
+      );
     }
     ranking.set(textOf(id, 'an id in rank', source), parsed);
   }
@@ -51,7 +58,8 @@ function readRanking(value: unknown, source: Source): Map<string, number> {
 
 export const cheemsGrouped: DataForm = {
   name: 'Cheems groups',
-  fields: '{input, responses: [{id, content | input_ids}], annotations?: [[id1, id2, 1 | 2]], rank?: {id: integer}, category?}',
+  fields:
+    '{input, responses: [{id, content | input_ids}], annotations?: [[id1, id2, 1 | 2]], rank?: {id: integer}, category?}',
   matches: (row) => ['responses', 'annotations', 'rank'].some((key) => has(row, key)),
   read(row: JsonObject, source: Source, read = new ReadKeys()): Contribution {
     read.add('responses', 'annotations', 'rank');
@@ -76,7 +84,10 @@ export const cheemsGrouped: DataForm = {
     }
     const prompt = readPrompt(row, source, read);
     if (prompt === undefined && responses.some((response) => response.inputIds === undefined)) {
-      throw new DataError(source, 'the prompt is missing; it stands in "input" or "prompt" (only rows whose responses all have input_ids need none)');
+      throw new DataError(
+        source,
+        'the prompt is missing; it stands in "input" or "prompt" (only rows whose responses all have input_ids need none)',
+      );
     }
     if (prompt === undefined && responses.length === 0) {
       throw new DataError(source, 'the row has neither a prompt ("input" or "prompt") nor responses');

@@ -52,7 +52,10 @@ function readSide(value: unknown, what: string, source: Source): { responses: Re
     }
     return { turns: messagesOf(value, what, source) };
   }
-  throw new DataError(source, `${what} must be text, a list of messages, {role, content} or {input_ids}, but is ${show(value)}`);
+  throw new DataError(
+    source,
+    `${what} must be text, a list of messages, {role, content} or {input_ids}, but is ${show(value)}`,
+  );
 }
 
 /** Whether the turns begin a conversation, rather than continue the prompt. */
@@ -79,7 +82,8 @@ export function readSides(row: JsonObject, given: Prompt | undefined, source: So
   const rejected = readSide(row['rejected'], 'rejected', source);
   if ('turns' in chosen && 'turns' in rejected && isWhole(chosen.turns) && isWhole(rejected.turns)) {
     const shared = commonTurns(chosen.turns, rejected.turns);
-    if (shared === 0) throw new DataError(source, 'chosen and rejected are whole conversations, but do not begin with the same turn');
+    if (shared === 0)
+      throw new DataError(source, 'chosen and rejected are whole conversations, but do not begin with the same turn');
     const prompt = simplified(chosen.turns.slice(0, shared));
     return pairing(
       prompt,
@@ -90,7 +94,10 @@ export function readSides(row: JsonObject, given: Prompt | undefined, source: So
   const responsesOf = (side: typeof chosen, what: string) => {
     if ('responses' in side) return side.responses;
     if (isWhole(side.turns)) {
-      throw new DataError(source, `${what} is a whole conversation and the other side is not; give both in the same form`);
+      throw new DataError(
+        source,
+        `${what} is a whole conversation and the other side is not; give both in the same form`,
+      );
     }
     return [turnsResponse(side.turns, what, source)];
   };
@@ -133,7 +140,11 @@ export const chosenRejected: DataForm = {
       for (const key of keys) {
         if (!has(row, key)) throw new DataError(source, `${key} is missing; a pair has both ${keys[0]} and ${keys[1]}`);
       }
-      return pairing(prompt, [tokenResponse(row[keys[0]], keys[0], source)], [tokenResponse(row[keys[1]], keys[1], source)]);
+      return pairing(
+        prompt,
+        [tokenResponse(row[keys[0]], keys[0], source)],
+        [tokenResponse(row[keys[1]], keys[1], source)],
+      );
     }
     if (prompt === undefined) {
       const chosen = dialogueTurns(row['chosen']);
@@ -143,4 +154,3 @@ export const chosenRejected: DataForm = {
     return readSides(row, prompt, source);
   },
 };
-

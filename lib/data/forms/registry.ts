@@ -12,14 +12,7 @@ import { oasst } from './oasst';
 import { sharegpt } from './sharegpt';
 
 /** The first form that matches reads the row. */
-const DATA_FORMS: readonly DataForm[] = [
-  cheemsGrouped,
-  cheemsFlat,
-  msSwift,
-  sharegpt,
-  chosenRejected,
-  oasst,
-];
+const DATA_FORMS: readonly DataForm[] = [cheemsGrouped, cheemsFlat, msSwift, sharegpt, chosenRejected, oasst];
 
 /** @throws DataError that lists the accepted forms. */
 export function formOf(row: JsonObject, source: Source): DataForm {

@@ -20,7 +20,8 @@ const expected = JSON.parse(readFileSync(join(FOLDER, 'expected.json'), 'utf8'))
 /** The fixtures write a response's reward at its end. */
 const written = {
   name: 'written',
-  score: (samples: { response: string }[]) => samples.map(({ response }) => Number(response.slice(response.lastIndexOf('#') + 1))),
+  score: (samples: { response: string }[]) =>
+    samples.map(({ response }) => Number(response.slice(response.lastIndexOf('#') + 1))),
 };
 
 const FILES: Record<string, string[]> = {
@@ -39,7 +40,11 @@ async function scored(
   predictor: Parameters<typeof evaluate>[0]['predictor'] = written,
 ): Promise<Evaluation> {
   const datasets = await Promise.all(
-    files.map(async (file) => ({ name: basename(file), files: [file], dataset: await readBenchmarkFile(findBenchmark(benchmark), file) })),
+    files.map(async (file) => ({
+      name: basename(file),
+      files: [file],
+      dataset: await readBenchmarkFile(findBenchmark(benchmark), file),
+    })),
   );
   return evaluate({ datasets, predictor, benchmark, bootstrap: { resamples: 0 } });
 }
@@ -47,7 +52,9 @@ async function scored(
 /** The table's figures by row and column name. */
 function cellsOf({ tables }: Evaluation, title: string): Record<string, Record<string, number>> {
   const { columns, rows } = tables!.find((table) => table.title.startsWith(title))!;
-  return Object.fromEntries(rows.map(({ name, values }) => [name, Object.fromEntries(columns.map((column, i) => [column.name, values[i]!]))]));
+  return Object.fromEntries(
+    rows.map(({ name, values }) => [name, Object.fromEntries(columns.map((column, i) => [column.name, values[i]!]))]),
+  );
 }
 
 function near(t: ExecutionContext, actual: number | undefined, wanted: number, what: string): void {
@@ -59,8 +66,15 @@ for (const benchmark of Object.keys(FILES)) {
     const result = await scored(benchmark);
     near(t, result.overall, expected[benchmark].overall, 'overall');
     t.deepEqual(result.notes, []);
-    t.regex(formatEvaluation(result), new RegExp(`overall = ${expected[benchmark].overall.toFixed(3)}   \\(.*(equal|highest) reward`));
-    const { overall, groups, meta } = (await describeResults(result)) as { overall: number; groups: object; meta: { benchmark: string } };
+    t.regex(
+      formatEvaluation(result),
+      new RegExp(`overall = ${expected[benchmark].overall.toFixed(3)}   \\(.*(equal|highest) reward`),
+    );
+    const { overall, groups, meta } = (await describeResults(result)) as {
+      overall: number;
+      groups: object;
+      meta: { benchmark: string };
+    };
     t.is(overall, result.overall);
     t.is(meta.benchmark, benchmark);
     t.deepEqual(
@@ -73,9 +87,11 @@ for (const benchmark of Object.keys(FILES)) {
 test('RewardBench: sections and subsets; equal prompts stay rows of their own', async (t) => {
   const result = await scored('rewardbench');
   const sections = cellsOf(result, 'Sections');
-  for (const [name, value] of Object.entries<number>(expected.rewardbench.sections)) near(t, sections[name]!['score'], value, name);
+  for (const [name, value] of Object.entries<number>(expected.rewardbench.sections))
+    near(t, sections[name]!['score'], value, name);
   const subsets = cellsOf(result, 'Subsets');
-  for (const [name, value] of Object.entries<number>(expected.rewardbench.subsets)) near(t, subsets[name]!['accuracy'], value, name);
+  for (const [name, value] of Object.entries<number>(expected.rewardbench.subsets))
+    near(t, subsets[name]!['accuracy'], value, name);
   t.is(subsets['math-prm']!['weight'], 984);
   t.is(result.files[0]!.prompts.length, 69);
 });
@@ -83,20 +99,28 @@ test('RewardBench: sections and subsets; equal prompts stay rows of their own', 
 test('M-RewardBench: one row a language, the files pooled', async (t) => {
   const languages = cellsOf(await scored('m-rewardbench'), 'Languages');
   for (const [language, sections] of Object.entries<Record<string, number>>(expected['m-rewardbench'].languages)) {
-    for (const [name, value] of Object.entries(sections)) near(t, languages[language]![name], value, `${language} ${name}`);
+    for (const [name, value] of Object.entries(sections))
+      near(t, languages[language]![name], value, `${language} ${name}`);
   }
 });
 
 test('RewardBench 2: best of four and every term of Ties', async (t) => {
   const result = await scored('rewardbench2');
   const domains = cellsOf(result, 'Domains');
-  for (const [name, value] of Object.entries<number>(expected.rewardbench2.domains)) near(t, domains[name]!['score'], value, name);
+  for (const [name, value] of Object.entries<number>(expected.rewardbench2.domains))
+    near(t, domains[name]!['score'], value, name);
   const ties = cellsOf(result, 'Ties');
-  for (const [name, value] of Object.entries<number>(expected.rewardbench2.ties)) near(t, ties[name]!['value'], value, name);
+  for (const [name, value] of Object.entries<number>(expected.rewardbench2.ties))
+    near(t, ties[name]!['value'], value, name);
 });
 
 test('RewardBench 2 as parquet, as pyarrow writes it (lists, zstd): the same score', async (t) => {
-  near(t, (await scored('rewardbench2', [join(FOLDER, 'rewardbench2.parquet')])).overall, expected.rewardbench2.overall, 'overall');
+  near(
+    t,
+    (await scored('rewardbench2', [join(FOLDER, 'rewardbench2.parquet')])).overall,
+    expected.rewardbench2.overall,
+    'overall',
+  );
 });
 
 test('RM-Bench: hard, normal and easy by domain; safety pooled', async (t) => {
@@ -108,7 +132,8 @@ test('RM-Bench: hard, normal and easy by domain; safety pooled', async (t) => {
 
 test('JudgeBench: groups of sources', async (t) => {
   const groups = cellsOf(await scored('judgebench'), 'Groups');
-  for (const [name, value] of Object.entries<number>(expected.judgebench.groups)) near(t, groups[name]!['accuracy'], value, name);
+  for (const [name, value] of Object.entries<number>(expected.judgebench.groups))
+    near(t, groups[name]!['accuracy'], value, name);
 });
 
 test('pairs: ties are counted, wrong in the headline and one half beside it', async (t) => {
@@ -126,12 +151,16 @@ test('best-of-N: exact over all subsets of every size, with ties of rewards', as
   }
   near(t, cellsOf(result, 'Correlation')['Spearman']!['mean'], expected['best-of-n'].spearman, 'Spearman');
   const categories = cellsOf(result, 'Gold best picked');
-  for (const [name, value] of Object.entries<number>(expected['best-of-n'].categories)) near(t, categories[name]!['agreement'], value, name);
+  for (const [name, value] of Object.entries<number>(expected['best-of-n'].categories))
+    near(t, categories[name]!['agreement'], value, name);
 });
 
 const temporary = (name: string, rows: unknown[]) => {
   const file = join(mkdtempSync(join(tmpdir(), 'benchmark-')), name);
-  writeFileSync(file, name.endsWith('.json') ? JSON.stringify(rows, null, 1) : rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  writeFileSync(
+    file,
+    name.endsWith('.json') ? JSON.stringify(rows, null, 1) : rows.map((row) => `${JSON.stringify(row)}\n`).join(''),
+  );
   return file;
 };
 
@@ -182,17 +211,41 @@ test('RM-Bench takes the domain from the name of a published part', async (t) =>
 
 test('rows of another form are refused with file, line and the form that is wanted', async (t) => {
   const refused: [string, unknown, RegExp][] = [
-    ['rewardbench', { prompt: 'q', chosen: 'a', subset: 'hep-go' }, /:1: rejected is missing; a RewardBench row is \{prompt, chosen/],
-    ['rewardbench', { prompt: 'q', chosen: 'a', rejected: 'b', subset: 'hep-perl' }, /subset is "hep-perl"; known are alpacaeval-easy/],
-    ['rewardbench2', { id: '1', prompt: 'q', chosen: ['a', 'b'], rejected: ['c'], subset: 'Math' }, /chosen must list one text outside Ties/],
-    ['rewardbench2', { id: '1', prompt: 'q', chosen: ['a'], rejected: ['c'], subset: 'Ties' }, /must be "ref:N" or "tied:N", but is "1"/],
+    [
+      'rewardbench',
+      { prompt: 'q', chosen: 'a', subset: 'hep-go' },
+      /:1: rejected is missing; a RewardBench row is \{prompt, chosen/,
+    ],
+    [
+      'rewardbench',
+      { prompt: 'q', chosen: 'a', rejected: 'b', subset: 'hep-perl' },
+      /subset is "hep-perl"; known are alpacaeval-easy/,
+    ],
+    [
+      'rewardbench2',
+      { id: '1', prompt: 'q', chosen: ['a', 'b'], rejected: ['c'], subset: 'Math' },
+      /chosen must list one text outside Ties/,
+    ],
+    [
+      'rewardbench2',
+      { id: '1', prompt: 'q', chosen: ['a'], rejected: ['c'], subset: 'Ties' },
+      /must be "ref:N" or "tied:N", but is "1"/,
+    ],
     [
       'rewardbench2',
       { id: '1', prompt: 'q', chosen: ['a'], rejected: ['c'], num_correct: 2, subset: 'Math' },
       /num_correct is 2, but chosen lists 1/,
     ],
-    ['rm-bench', { prompt: 'q', chosen: ['a', 'b'], rejected: ['a', 'b', 'c'], domain: 'chat' }, /chosen must list 3 texts, but lists 2/],
-    ['judgebench', { question: 'q', response_A: 'a', response_B: 'b', source: 'livecodebench', label: 'A' }, /label is "A"; known are A>B, B>A/],
+    [
+      'rm-bench',
+      { prompt: 'q', chosen: ['a', 'b'], rejected: ['a', 'b', 'c'], domain: 'chat' },
+      /chosen must list 3 texts, but lists 2/,
+    ],
+    [
+      'judgebench',
+      { question: 'q', response_A: 'a', response_B: 'b', source: 'livecodebench', label: 'A' },
+      /label is "A"; known are A>B, B>A/,
+    ],
     ['m-rewardbench', { prompt: 'q', chosen: 'a', rejected: 'b', subset: 'hep-go' }, /language is missing/],
     ['best-of-n', { prompt: 'q', responses: ['a', 'b'], scores: [1] }, /scores lists 1 numbers, but responses lists 2/],
     ['best-of-n', { prompt: 'q', chosen: 'a', rejected: 'b' }, /neither gold scores nor a rank for every response/],
@@ -209,7 +262,10 @@ test('a part of RewardBench has no score but its sections, and unscored rows are
     { prompt: 'r', chosen: 'a #1', rejected: 'b #2', subset: 'hep-go' },
   ];
   const file = temporary('part.jsonl', rows);
-  const predictor = { name: 'half', scorePrompts: async (): Promise<PromptScores[]> => [{ rewards: [1, 0] }, { rewards: [null, 2] }] };
+  const predictor = {
+    name: 'half',
+    scorePrompts: async (): Promise<PromptScores[]> => [{ rewards: [1, 0] }, { rewards: [null, 2] }],
+  };
   const result = await scored('rewardbench', [file], predictor);
   t.true(Number.isNaN(result.overall));
   t.is(cellsOf(result, 'Sections')['Reasoning']!['score'], 1);
@@ -236,28 +292,33 @@ test("a judge's verdicts in both orders count as JudgeBench publishes it, and pa
   t.is(cases.filter(({ label, first, second }) => isRightInBothOrders(label, first, second)).length, 2 * 5);
   const file = temporary(
     'judged.jsonl',
-    cases.map(({ label }, i) => ({ pair_id: i, source: 'livecodebench', question: `q${i}`, response_A: 'a', response_B: 'b', label })),
+    cases.map(({ label }, i) => ({
+      pair_id: i,
+      source: 'livecodebench',
+      question: `q${i}`,
+      response_A: 'a',
+      response_B: 'b',
+      label,
+    })),
   );
-  const shown = (verdict: Verdict) => (verdict === 'A>B' ? 'A' : verdict === 'B>A' ? 'B' : verdict === null ? 'unparsable' : 'tie');
+  const shown = (verdict: Verdict) =>
+    verdict === 'A>B' ? 'A' : verdict === 'B>A' ? 'B' : verdict === null ? 'unparsable' : 'tie';
   const judge = {
     name: 'judge',
     scorePrompts: async (prompts: readonly PreferencePrompt[]): Promise<PromptScores[]> =>
-      prompts.map(
-        ({ pairs: [[chosen, rejected] = [0, 1]] }, i) =>
-          ({
-            rewards: [0.5, 0.5],
-            comparisons: [
-              {
-                chosen,
-                rejected,
-                judgements: [
-                  { first: 0, second: 1, verdict: shown(cases[i]!.first) },
-                  { first: 1, second: 0, verdict: shown(cases[i]!.second) },
-                ],
-              },
+      prompts.map(({ pairs: [[chosen, rejected] = [0, 1]] }, i) => ({
+        rewards: [0.5, 0.5],
+        comparisons: [
+          {
+            chosen,
+            rejected,
+            judgements: [
+              { first: 0, second: 1, verdict: shown(cases[i]!.first) },
+              { first: 1, second: 0, verdict: shown(cases[i]!.second) },
             ],
-          }),
-      ),
+          },
+        ],
+      })),
   };
   const { overall } = await scored('judgebench', [file], judge);
   t.is(overall, 10 / 32);
@@ -278,6 +339,9 @@ test("a judge's verdicts in both orders count as JudgeBench publishes it, and pa
       },
     ],
   };
-  const { hard, normal, easy } = cellsOf(await scored('rm-bench', [temporary('rows.json', [row])], hardOnly), 'Domains')['chat']!;
+  const { hard, normal, easy } = cellsOf(
+    await scored('rm-bench', [temporary('rows.json', [row])], hardOnly),
+    'Domains',
+  )['chat']!;
   t.deepEqual([hard, normal, easy], [1, 0, 0]);
 });

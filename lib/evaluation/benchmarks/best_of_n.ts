@@ -37,7 +37,14 @@ function numberOf(value: unknown, what: string, fields: RowFields): number {
 }
 
 /** A list of objects with a text and a score each. */
-function listed(key: string, list: unknown[], textKey: string, scoreKey: string, fields: RowFields, source: Source): Omit<Candidates, 'prompt'> {
+function listed(
+  key: string,
+  list: unknown[],
+  textKey: string,
+  scoreKey: string,
+  fields: RowFields,
+  source: Source,
+): Omit<Candidates, 'prompt'> {
   const gold: number[] = [];
   const responses = list.map((entry, i): Response => {
     if (!isObject(entry)) return fields.fail(`${key}[${i}] must be an object, but is ${show(entry)}`);
@@ -55,12 +62,20 @@ function readOwnForms(row: JsonObject, fields: RowFields, source: Source): Candi
   const list = listOf(row[key], key, source);
   if (fields.has('scores')) {
     const gold = listOf(row['scores'], 'scores', source).map((value, i) => numberOf(value, `scores[${i}]`, fields));
-    if (gold.length !== list.length) fields.fail(`scores lists ${gold.length} numbers, but ${key} lists ${list.length}`);
-    return { prompt, responses: list.map((value, i) => ({ id: String(i), content: textOf(value, `${key}[${i}]`, source), source })), gold };
+    if (gold.length !== list.length)
+      fields.fail(`scores lists ${gold.length} numbers, but ${key} lists ${list.length}`);
+    return {
+      prompt,
+      responses: list.map((value, i) => ({ id: String(i), content: textOf(value, `${key}[${i}]`, source), source })),
+      gold,
+    };
   }
   const scoreKey = ['score', 'overall_score', 'gold'].find((name) => isObject(list[0]) && name in list[0]);
   if (scoreKey === undefined) return undefined;
-  return { prompt, ...listed(key, list, isObject(list[0]) && 'response' in list[0] ? 'response' : 'content', scoreKey, fields, source) };
+  return {
+    prompt,
+    ...listed(key, list, isObject(list[0]) && 'response' in list[0] ? 'response' : 'content', scoreKey, fields, source),
+  };
 }
 
 /** RMB's best-of-N set: one best answer (gold 1) and its losers (gold 0). */
@@ -85,7 +100,8 @@ function readRanked(row: JsonObject, fields: RowFields, source: Source): Candida
   const { prompt, responses, ranking } = formOf(row, source).read(row, source);
   if (prompt === undefined) return fields.fail('the prompt is missing');
   const gold = responses.map(({ id }) => ranking?.get(id));
-  if (!gold.every((rank) => rank !== undefined)) return fields.fail('the row has neither gold scores nor a rank for every response');
+  if (!gold.every((rank) => rank !== undefined))
+    return fields.fail('the row has neither gold scores nor a rank for every response');
   return { prompt, responses, gold: gold.map((rank) => -rank) };
 }
 
@@ -99,7 +115,8 @@ function read(row: JsonObject, source: Source): BestOfNPrompt {
   const fields: RowFields = new RowFields(row, source, `a best-of-n row is ${FIELDS}`);
   const { prompt, responses, gold } = readOwnForms(row, fields, source) ?? readRanked(row, fields, source);
   if (responses.length < 2) fields.fail(`there must be two or more candidates, but there is ${responses.length}`);
-  if (responses.length > MOST_CANDIDATES) fields.fail(`there may be ${MOST_CANDIDATES} candidates at most, but there are ${responses.length}`);
+  if (responses.length > MOST_CANDIDATES)
+    fields.fail(`there may be ${MOST_CANDIDATES} candidates at most, but there are ${responses.length}`);
   const category = categoryOf(row);
   const ranks = gold.map((own) => 1 + gold.filter((other) => other > own).length);
   return {
@@ -141,7 +158,9 @@ export const bestOfN: Benchmark<BestOfNPrompt> = {
     }
     return {
       overall: agreement(rows),
-      strata: [[meanTerm(1, unitsByPrompt(rows), ({ prompt, rewards }) => pickIsBest(rewards, prompt.gold, rewards.length))]],
+      strata: [
+        [meanTerm(1, unitsByPrompt(rows), ({ prompt, rewards }) => pickIsBest(rewards, prompt.gold, rewards.length))],
+      ],
       formula:
         'share of prompts whose highest reward of all candidates is on a candidate with the highest gold score; k equal highest rewards count 1/k each. ' +
         'For each N, exact means over all subsets of N candidates: gain = (picked - random) / (oracle - random)',
@@ -154,7 +173,11 @@ export const bestOfN: Benchmark<BestOfNPrompt> = {
 function byNumber(rows: readonly ScoredRow<BestOfNPrompt>[]): ScoreTable {
   const most = rows.reduce((longest, { rewards }) => Math.max(longest, rewards.length), -Infinity);
   const numbers = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512].filter((n) => n < most);
-  const rowOf = (name: string, own: readonly ScoredRow<BestOfNPrompt>[], sizeOf: (row: ScoredRow<BestOfNPrompt>) => number) => {
+  const rowOf = (
+    name: string,
+    own: readonly ScoredRow<BestOfNPrompt>[],
+    sizeOf: (row: ScoredRow<BestOfNPrompt>) => number,
+  ) => {
     const picked = mean(own.map((row) => expectedPick(row.rewards, row.prompt.gold, sizeOf(row))));
     const oracle = mean(own.map((row) => expectedPick(row.prompt.gold, row.prompt.gold, sizeOf(row))));
     const random = mean(own.map(({ prompt }) => mean(prompt.gold)));

@@ -21,7 +21,8 @@ function chanceOfPick(rewards: ArrayLike<number>, i: number, size: number, count
     else if (rewards[j]! < rewards[i]!) lower++;
   }
   let subsets = 0;
-  for (let t = 0; t <= Math.min(ties, size - 1); t++) subsets += (choose(ties, t) * choose(lower, size - 1 - t)) / (t + 1);
+  for (let t = 0; t <= Math.min(ties, size - 1); t++)
+    subsets += (choose(ties, t) * choose(lower, size - 1 - t)) / (t + 1);
   return subsets / choose(rewards.length, size);
 }
 
@@ -43,13 +44,16 @@ export function pickIsBest(rewards: ArrayLike<number>, gold: ArrayLike<number>, 
 export function spearman(a: ArrayLike<number>, b: ArrayLike<number>): number {
   const [x, y] = [ranksOf(a), ranksOf(b)];
   const middle = (x.length + 1) / 2;
-  const product = (p: number[], q: number[]) => p.reduce((sum, value, i) => sum + (value - middle) * (q[i]! - middle), 0);
+  const product = (p: number[], q: number[]) =>
+    p.reduce((sum, value, i) => sum + (value - middle) * (q[i]! - middle), 0);
   return product(x, y) / Math.sqrt(product(x, x) * product(y, y));
 }
 
 function ranksOf(values: ArrayLike<number>): number[] {
   const list = Array.from(values);
-  return list.map((own) => list.filter((other) => other < own).length + (list.filter((other) => other === own).length + 1) / 2);
+  return list.map(
+    (own) => list.filter((other) => other < own).length + (list.filter((other) => other === own).length + 1) / 2,
+  );
 }
 
 /** Kendall's tau-b; NaN where a side is constant. */

@@ -10,7 +10,11 @@ import { findBenchmark, registerBenchmark } from './registry';
 const REFERENCE = join(__dirname, '../../../tests/reference/cheems');
 interface GoldenSet {
   files: string[];
-  rm_evaluate: { rewards: [string, string, string, number][]; metrics: Record<string, Record<string, number | null>>; overall: number | null };
+  rm_evaluate: {
+    rewards: [string, string, string, number][];
+    metrics: Record<string, Record<string, number | null>>;
+    overall: number | null;
+  };
 }
 const golden: { sets: GoldenSet[] } = JSON.parse(readFileSync(join(REFERENCE, 'rm_evaluate.json'), 'utf8'));
 
@@ -27,7 +31,10 @@ for (const compat of [undefined, 'cheems'] as const) {
       const known = new Map(rewards.map(([, input, response, reward]) => [`${input}\n${response}`, reward]));
       const result = await evaluate({
         datasets: await Promise.all(set.files.map((file) => datasetOf(file, compat))),
-        predictor: { name: 'known', score: (samples) => samples.map(({ prompt, response }) => known.get(`${prompt as string}\n${response}`)!) },
+        predictor: {
+          name: 'known',
+          score: (samples) => samples.map(({ prompt, response }) => known.get(`${prompt as string}\n${response}`)!),
+        },
         bootstrap: { resamples: 50 },
       });
       for (const file of result.files) {
@@ -35,7 +42,10 @@ for (const compat of [undefined, 'cheems'] as const) {
         const actual = file.report.cheems;
         const shared = Object.keys(actual).filter((name) => name in expected);
         t.deepEqual(shared, Object.keys(expected), 'every name of the original, in its order');
-        t.true(Object.keys(actual).every((name) => name in expected || name.includes('-labels')), 'the original is not given the labels here');
+        t.true(
+          Object.keys(actual).every((name) => name in expected || name.includes('-labels')),
+          'the original is not given the labels here',
+        );
         for (const [name, value] of Object.entries(expected)) {
           if (value === null) t.true(Number.isNaN(actual[name]), name);
           else t.true(Math.abs(actual[name]! - value) <= 1e-5 * 8, `${name}: ${actual[name]} instead of ${value}`);
@@ -53,7 +63,14 @@ test('a set whose overall is a number is among the goldens', (t) => {
 
 test('a file without ranks counts with its annotated pairs, and the formula says so', async (t) => {
   const datasets = [await datasetOf('human2.jsonl'), await datasetOf('no-rank.jsonl')];
-  const result = await evaluate({ datasets, predictor: { name: 'length', score: (samples) => samples.map((s) => (s.response === 'x' ? 1 : s.response.length / 10)) }, bootstrap: { resamples: 0 } });
+  const result = await evaluate({
+    datasets,
+    predictor: {
+      name: 'length',
+      score: (samples) => samples.map((s) => (s.response === 'x' ? 1 : s.response.length / 10)),
+    },
+    bootstrap: { resamples: 0 },
+  });
   const [ranked, labelled] = result.files.map((file) => file.report);
   t.is(labelled!.basis, 'labels');
   t.is(labelled!.cheems['accuracy-labels'], 1);
@@ -71,6 +88,8 @@ test('a file with nothing to compare makes the overall undefined and is named', 
 
 test('benchmarks are found by name, and a name is taken once', (t) => {
   t.is(findBenchmark('cheems-bench'), cheemsBench);
-  t.throws(() => findBenchmark('rewardbench3'), { message: /no benchmark "rewardbench3"; known are: cheems-bench, rewardbench, / });
+  t.throws(() => findBenchmark('rewardbench3'), {
+    message: /no benchmark "rewardbench3"; known are: cheems-bench, rewardbench, /,
+  });
   t.throws(() => registerBenchmark(cheemsBench), { message: /registered already/ });
 });

@@ -18,7 +18,8 @@ const FOLDER = join(__dirname, '../../../tests/reference/evaluation/benchmarks')
 /** The fixtures write a response's reward at its end. */
 const written = {
   name: 'written',
-  score: (samples: { response: string }[]) => samples.map(({ response }) => Number(response.slice(response.lastIndexOf('#') + 1))),
+  score: (samples: { response: string }[]) =>
+    samples.map(({ response }) => Number(response.slice(response.lastIndexOf('#') + 1))),
 };
 
 interface Drawing {
@@ -33,16 +34,35 @@ interface Drawing {
 const tieOf = (prompt: PreferencePrompt) => (prompt as RewardBench2Prompt).tie;
 const DRAWINGS: Record<string, Drawing> = {
   rewardbench: { files: ['rewardbench.jsonl'], stratum: ({ category }) => category! },
-  rewardbench2: { files: ['rewardbench2.jsonl'], stratum: ({ category }) => category!, order: ['Factuality', 'Precise IF', 'Math', 'Safety', 'Focus', 'Ties'], unit: (prompt) => tieOf(prompt)?.number ?? JSON.stringify(prompt.prompt) },
-  'rm-bench': { files: ['rm_bench.json'], stratum: ({ category }) => category!, order: ['chat', 'code', 'math', 'safety'] },
+  rewardbench2: {
+    files: ['rewardbench2.jsonl'],
+    stratum: ({ category }) => category!,
+    order: ['Factuality', 'Precise IF', 'Math', 'Safety', 'Focus', 'Ties'],
+    unit: (prompt) => tieOf(prompt)?.number ?? JSON.stringify(prompt.prompt),
+  },
+  'rm-bench': {
+    files: ['rm_bench.json'],
+    stratum: ({ category }) => category!,
+    order: ['chat', 'code', 'math', 'safety'],
+  },
   judgebench: { files: ['judgebench.jsonl'], stratum: () => 'all' },
-  'm-rewardbench': { files: ['m_rewardbench_zho_Hans.jsonl', 'm_rewardbench_zho_Hant.jsonl'], stratum: ({ category }) => category!, unit: ({ id }) => id.slice(id.indexOf(':') + 1) },
+  'm-rewardbench': {
+    files: ['m_rewardbench_zho_Hans.jsonl', 'm_rewardbench_zho_Hant.jsonl'],
+    stratum: ({ category }) => category!,
+    unit: ({ id }) => id.slice(id.indexOf(':') + 1),
+  },
   pairs: { files: ['pairs.jsonl'], stratum: () => 'all' },
   'best-of-n': { files: ['best_of_n.jsonl'], stratum: () => 'all' },
 };
 
 async function evaluated(benchmark: string, resamples: number, seed = 3): Promise<Evaluation> {
-  const datasets = await Promise.all(DRAWINGS[benchmark]!.files.map(async (name) => ({ name: basename(name), files: [join(FOLDER, name)], dataset: await readBenchmarkFile(findBenchmark(benchmark), join(FOLDER, name)) })));
+  const datasets = await Promise.all(
+    DRAWINGS[benchmark]!.files.map(async (name) => ({
+      name: basename(name),
+      files: [join(FOLDER, name)],
+      dataset: await readBenchmarkFile(findBenchmark(benchmark), join(FOLDER, name)),
+    })),
+  );
   return evaluate({ datasets, predictor: written, benchmark, bootstrap: { resamples, seed } });
 }
 
@@ -62,17 +82,40 @@ function copyOf({ prompt, scores }: Scored, copy: number): Scored {
 }
 
 /** Ties: numbers in the order of the tied rows, then of the refs without one. */
-const tiedFirst = (rows: readonly Scored[]) => [...rows].sort((a, b) => Number(tieOf(b.prompt)?.kind === 'tied') - Number(tieOf(a.prompt)?.kind === 'tied'));
+const tiedFirst = (rows: readonly Scored[]) =>
+  [...rows].sort((a, b) => Number(tieOf(b.prompt)?.kind === 'tied') - Number(tieOf(a.prompt)?.kind === 'tied'));
 
-function plainBootstrap(benchmark: string, { files }: Evaluation, resamples: number, seed: number): { low: number; high: number; resamples: number } {
-  const { stratum, order, unit = ({ prompt, systemPrompt }) => JSON.stringify([prompt, systemPrompt]) } = DRAWINGS[benchmark]!;
-  const rows = files.flatMap(({ prompts, scores }) => prompts.map((prompt, i): Scored => ({ prompt, scores: scores[i]! })));
+function plainBootstrap(
+  benchmark: string,
+  { files }: Evaluation,
+  resamples: number,
+  seed: number,
+): { low: number; high: number; resamples: number } {
+  const {
+    stratum,
+    order,
+    unit = ({ prompt, systemPrompt }) => JSON.stringify([prompt, systemPrompt]),
+  } = DRAWINGS[benchmark]!;
+  const rows = files.flatMap(({ prompts, scores }) =>
+    prompts.map((prompt, i): Scored => ({ prompt, scores: scores[i]! })),
+  );
   const strata = grouped(rows, ({ prompt }) => stratum(prompt));
-  const units = (order ?? [...strata.keys()]).map((name) => [...grouped(tiedFirst(strata.get(name)!), ({ prompt }) => unit(prompt)).values()]);
+  const units = (order ?? [...strata.keys()]).map((name) => [
+    ...grouped(tiedFirst(strata.get(name)!), ({ prompt }) => unit(prompt)).values(),
+  ]);
   const random = randomSource(seed);
   const values = Array.from({ length: resamples }, () => {
-    const drawn = units.flatMap((all) => all.map(() => random(all.length)).flatMap((which, copy) => all[which]!.map((row) => copyOf(row, copy))));
-    return findBenchmark(benchmark).overall([{ name: 'drawn', report: files[0]!.report, prompts: drawn.map(({ prompt }) => prompt), scores: drawn.map(({ scores }) => scores) }]).overall;
+    const drawn = units.flatMap((all) =>
+      all.map(() => random(all.length)).flatMap((which, copy) => all[which]!.map((row) => copyOf(row, copy))),
+    );
+    return findBenchmark(benchmark).overall([
+      {
+        name: 'drawn',
+        report: files[0]!.report,
+        prompts: drawn.map(({ prompt }) => prompt),
+        scores: drawn.map(({ scores }) => scores),
+      },
+    ]).overall;
   });
   const sorted = Float64Array.from(values.filter((value) => !Number.isNaN(value))).sort();
   return { low: quantile(sorted, 0.025), high: quantile(sorted, 0.975), resamples: sorted.length };
@@ -86,7 +129,8 @@ for (const benchmark of Object.keys(DRAWINGS)) {
     const interval = result.overallInterval!;
     const plain = plainBootstrap(benchmark, result, 120, 3);
     t.is(interval.resamples, plain.resamples);
-    for (const side of ['low', 'high'] as const) t.true(Math.abs(interval[side] - plain[side]) < 1e-9, `${side}: ${interval[side]} instead of ${plain[side]}`);
+    for (const side of ['low', 'high'] as const)
+      t.true(Math.abs(interval[side] - plain[side]) < 1e-9, `${side}: ${interval[side]} instead of ${plain[side]}`);
     t.true(interval.low < interval.high && interval.low <= result.overall && result.overall <= interval.high);
     t.deepEqual((await evaluated(benchmark, 120)).overallInterval, interval, 'the same for the same seed');
     const shown = `${interval.low.toFixed(3)}–${interval.high.toFixed(3)}`;
@@ -110,7 +154,11 @@ test('no resamples, no interval; nor where the score is not defined', async (t) 
 
 test('twice as many prompts of the same kind: an interval narrower by about the root of two', (t) => {
   const width = (units: number) => {
-    const term = { weight: 1, numerators: Float64Array.from({ length: units }, (_, i) => i % 2), denominators: new Float64Array(units).fill(1) };
+    const term = {
+      weight: 1,
+      numerators: Float64Array.from({ length: units }, (_, i) => i % 2),
+      denominators: new Float64Array(units).fill(1),
+    };
     const { low, high } = figureInterval([[term]], { resamples: 4000 })!;
     return high - low;
   };

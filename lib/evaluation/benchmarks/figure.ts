@@ -7,7 +7,11 @@ import type { FigureStratum, FigureTerm } from './benchmark';
 import { groupBy, type ScoredRow } from './scored_rows';
 
 /** The mean of `value` over the rows of all units; undefined: the row has no part in it. */
-export function meanTerm<T>(weight: number, units: readonly (readonly T[])[], value: (row: T) => number | undefined): FigureTerm {
+export function meanTerm<T>(
+  weight: number,
+  units: readonly (readonly T[])[],
+  value: (row: T) => number | undefined,
+): FigureTerm {
   const term = { weight, numerators: new Float64Array(units.length), denominators: new Float64Array(units.length) };
   for (const [i, unit] of units.entries()) {
     for (const row of unit) {
@@ -28,7 +32,9 @@ export function unitsByPrompt<R extends Pick<ScoredRow, 'prompt'>>(rows: readonl
 /** The figure of the data themselves; NaN where a share is over nothing. */
 export function figureOf(strata: readonly FigureStratum[]): number {
   const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
-  return strata.flat().reduce((total, { weight, numerators, denominators }) => total + (weight * sum(numerators)) / sum(denominators), 0);
+  return strata
+    .flat()
+    .reduce((total, { weight, numerators, denominators }) => total + (weight * sum(numerators)) / sum(denominators), 0);
 }
 
 /** Percentile interval of the figure; undefined where it is not defined on the data, or nothing is resampled. Seeded as the metrics' intervals are. */

@@ -21,7 +21,8 @@ export type Verdict = JudgeBenchLabel | 'A=B' | null;
  * @param second the verdict after the answers changed places.
  */
 export function isRightInBothOrders(label: JudgeBenchLabel, first: Verdict, second: Verdict): boolean {
-  const value = (verdict: Verdict, right: JudgeBenchLabel) => (verdict === null || verdict === 'A=B' ? 0 : verdict === right ? 1 : -1);
+  const value = (verdict: Verdict, right: JudgeBenchLabel) =>
+    verdict === null || verdict === 'A=B' ? 0 : verdict === right ? 1 : -1;
   return value(first, label) + value(second, label === 'A>B' ? 'B>A' : 'A>B') > 0;
 }
 
@@ -35,9 +36,15 @@ function groupOfSource(source: string): (typeof GROUPS)[number] | undefined {
 
 function read(row: JsonObject, source: Source): PreferencePrompt {
   const fields: RowFields = new RowFields(row, source, `a JudgeBench row is ${FIELDS}`);
-  const [question, a, b, from] = [fields.text('question'), fields.text('response_A'), fields.text('response_B'), fields.text('source')];
+  const [question, a, b, from] = [
+    fields.text('question'),
+    fields.text('response_A'),
+    fields.text('response_B'),
+    fields.text('source'),
+  ];
   const category = groupOfSource(from);
-  if (category === undefined) fields.fail(`source is "${from}"; known are mmlu-pro-..., livebench-reasoning, livebench-math and livecodebench`);
+  if (category === undefined)
+    fields.fail(`source is "${from}"; known are mmlu-pro-..., livebench-reasoning, livebench-math and livecodebench`);
   return {
     id: fields.id('pair_id'),
     prompt: question,

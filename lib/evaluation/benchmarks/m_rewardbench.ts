@@ -4,7 +4,16 @@ import type { JsonObject } from '../../data/fields';
 import type { PreferencePrompt, Source } from '../../data/types';
 import type { Benchmark, BenchmarkScore, FigureStratum, ScoredFile } from './benchmark';
 import { meanTerm } from './figure';
-import { isRight, missingSections, scoreSections, SECTION_NAMES, SUBSETS, subsetWeight, type Subset, type SubsetWeights } from './rewardbench_sections';
+import {
+  isRight,
+  missingSections,
+  scoreSections,
+  SECTION_NAMES,
+  SUBSETS,
+  subsetWeight,
+  type Subset,
+  type SubsetWeights,
+} from './rewardbench_sections';
 import { pairedPrompt, RowFields } from './row_fields';
 import { groupBy, mean, scoredRows, type ScoredRow } from './scored_rows';
 
@@ -49,10 +58,21 @@ export const mRewardBench: Benchmark<MultilingualPrompt> = {
     fields: FIELDS,
     read(row: JsonObject, source: Source) {
       const fields = new RowFields(row, source, `an M-RewardBench row is ${FIELDS}`);
-      const [prompt, chosen, rejected, language] = [fields.text('prompt'), fields.text('chosen'), fields.text('rejected'), fields.text('language')];
+      const [prompt, chosen, rejected, language] = [
+        fields.text('prompt'),
+        fields.text('chosen'),
+        fields.text('rejected'),
+        fields.text('language'),
+      ];
       // The rows of one sentence have the same id in every language.
       const id = `${language}:${fields.id()}`;
-      return { ...pairedPrompt({ id, prompt, chosen: [chosen], rejected: [rejected], category: fields.oneOf('subset', SUBSETS) }, source), language };
+      return {
+        ...pairedPrompt(
+          { id, prompt, chosen: [chosen], rejected: [rejected], category: fields.oneOf('subset', SUBSETS) },
+          source,
+        ),
+        language,
+      };
     },
   },
   overall(files: readonly ScoredFile<MultilingualPrompt>[]): BenchmarkScore {
@@ -65,7 +85,10 @@ export const mRewardBench: Benchmark<MultilingualPrompt> = {
     for (const scores of languages) {
       const missing = missingSections(scores);
       if (missing.length > 0)
-        notes.push(`The data hold no row of ${missing.join(', ')} in ${scores.language}, so its score is not defined, nor the ` + `overall one.`);
+        notes.push(
+          `The data hold no row of ${missing.join(', ')} in ${scores.language}, so its score is not defined, nor the ` +
+            `overall one.`,
+        );
     }
     const isDefined = languages.every((scores) => missingSections(scores).length === 0);
     return {
@@ -96,15 +119,22 @@ export const mRewardBench: Benchmark<MultilingualPrompt> = {
 /** Draws sentences within each subset: one sentence's rows in all languages together. */
 function languageStrata(rows: readonly ScoredRow<MultilingualPrompt>[]): FigureStratum[] {
   const languages = [...groupBy(rows, ({ prompt }) => prompt.language)];
-  const weightIn = new Map(languages.map(([language, own]) => {
-    const present = [...new Set(own.map(({ prompt }) => prompt.category as Subset))];
-    return [language, new Map(present.map((name) => [name, subsetWeight(name, present, M_REWARDBENCH_WEIGHTS) / languages.length]))];
-  }));
+  const weightIn = new Map(
+    languages.map(([language, own]) => {
+      const present = [...new Set(own.map(({ prompt }) => prompt.category as Subset))];
+      return [
+        language,
+        new Map(present.map((name) => [name, subsetWeight(name, present, M_REWARDBENCH_WEIGHTS) / languages.length])),
+      ];
+    }),
+  );
   return [...groupBy(rows, ({ prompt }) => prompt.category!)].map(([subset, own]) => {
     const sentences = [...groupBy(own, ({ prompt }) => prompt.id.slice(prompt.language.length + 1)).values()];
     return languages.flatMap(([language]) => {
       const weight = weightIn.get(language)!.get(subset as Subset);
-      return weight === undefined ? [] : [meanTerm(weight, sentences, (row) => (row.prompt.language === language ? Number(isRight(row)) : undefined))];
+      return weight === undefined
+        ? []
+        : [meanTerm(weight, sentences, (row) => (row.prompt.language === language ? Number(isRight(row)) : undefined))];
     });
   });
 }

@@ -15,7 +15,9 @@ interface Counts {
 /** The annotated pairs; of a prompt with ranks and no pair, the pairs that the ranks order. */
 function pairsOfPrompt({ pairs, ranks }: PreferencePrompt): readonly (readonly [chosen: number, rejected: number])[] {
   if (pairs.length > 0 || !ranks) return pairs;
-  return ranks.flatMap((better, i) => ranks.flatMap((worse, j): [number, number][] => (better < worse ? [[i, j]] : [])));
+  return ranks.flatMap((better, i) =>
+    ranks.flatMap((worse, j): [number, number][] => (better < worse ? [[i, j]] : [])),
+  );
 }
 
 type Scored = Pick<PromptScores, 'rewards' | 'comparisons'> & { prompt: PreferencePrompt };
@@ -41,7 +43,11 @@ function countPairs(prompts: readonly Scored[]): Counts & { unscored: number } {
 /** Prompts are drawn, each with all of its pairs; prompts with one text together. */
 function pairTerm(prompts: readonly Scored[]): FigureTerm {
   const counts = unitsByPrompt(prompts).map(countPairs);
-  return { weight: 1, numerators: Float64Array.from(counts, ({ right }) => right), denominators: Float64Array.from(counts, ({ pairs }) => pairs) };
+  return {
+    weight: 1,
+    numerators: Float64Array.from(counts, ({ right }) => right),
+    denominators: Float64Array.from(counts, ({ pairs }) => pairs),
+  };
 }
 
 /** overall = pairs with chosen above rejected / all pairs; a tie is wrong. Beside it the accuracy with a tie as one half. */
@@ -49,19 +55,28 @@ export const pairsBenchmark: Benchmark = {
   name: 'pairs',
   description: 'any preference data: accuracy over all pairs, a tie of rewards being wrong',
   overall(files: readonly ScoredFile[]): BenchmarkScore {
-    const prompts = files.flatMap((file) => file.prompts.map((prompt, i) => ({ file: file.name, prompt, ...file.scores[i]! })));
+    const prompts = files.flatMap((file) =>
+      file.prompts.map((prompt, i) => ({ file: file.name, prompt, ...file.scores[i]! })),
+    );
     const total = countPairs(prompts);
-    const rowOf = (name: string, { right, tied, pairs }: Counts) => ({ name, values: [pairs, tied, right / pairs, (right + tied / 2) / pairs] });
+    const rowOf = (name: string, { right, tied, pairs }: Counts) => ({
+      name,
+      values: [pairs, tied, right / pairs, (right + tied / 2) / pairs],
+    });
     const notes: string[] = [];
     if (total.pairs === 0) notes.push('The data hold no pair of scored responses, so the accuracy is not defined.');
     if (total.unscored > 0) notes.push(`Pairs left out because a side was not scored: ${total.unscored}.`);
     const categories = groupBy(prompts, ({ prompt }) => prompt.category ?? '(no category)');
-    const byFile = files.length > 1 ? files.map(({ name }) => rowOf(name, countPairs(prompts.filter(({ file }) => file === name)))) : [];
+    const byFile =
+      files.length > 1
+        ? files.map(({ name }) => rowOf(name, countPairs(prompts.filter(({ file }) => file === name))))
+        : [];
     const byCategory = categories.size > 1 ? [...categories].map(([name, own]) => rowOf(name, countPairs(own))) : [];
     return {
       overall: total.right / total.pairs,
       strata: [[pairTerm(prompts)]],
-      formula: 'pairs with the chosen reward above the rejected one / all pairs; equal rewards are wrong (in the last column they count one half)',
+      formula:
+        'pairs with the chosen reward above the rejected one / all pairs; equal rewards are wrong (in the last column they count one half)',
       notes,
       tables: [
         {

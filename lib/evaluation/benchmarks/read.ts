@@ -13,16 +13,27 @@ import type { Benchmark } from './benchmark';
  * Reads one file (JSON lines, a JSON array or parquet). Rows of a benchmark with a form of its own are never merged.
  * @throws DataError with file and line; the signal's reason when aborted.
  */
-export async function readBenchmarkFile(benchmark: Benchmark, file: string, options: Pick<ReadOptions, 'compat' | 'signal'> = {}): Promise<PreferenceDataset> {
+export async function readBenchmarkFile(
+  benchmark: Benchmark,
+  file: string,
+  options: Pick<ReadOptions, 'compat' | 'signal'> = {},
+): Promise<PreferenceDataset> {
   const { format } = benchmark;
   if (!format) return readPreferenceDataset(file, options);
   const report = emptyReport();
   const prompts: PreferencePrompt[] = [];
   const ids = new Set<string>();
   let rows = 0;
-  for await (const { value, line } of readRows(file, { signal: options.signal, onBlankLine: (line) => note(report, 'blankLines', { file, line }) })) {
+  for await (const { value, line } of readRows(file, {
+    signal: options.signal,
+    onBlankLine: (line) => note(report, 'blankLines', { file, line }),
+  })) {
     const source = { file, line };
-    if (!isObject(value)) throw new DataError(source, `a row must be a JSON object, but is ${show(value)}; a row of ${benchmark.name} is ${format.fields}`);
+    if (!isObject(value))
+      throw new DataError(
+        source,
+        `a row must be a JSON object, but is ${show(value)}; a row of ${benchmark.name} is ${format.fields}`,
+      );
     const prompt = format.read(value, source);
     if (ids.has(prompt.id)) note(report, 'repeatedIds', source);
     ids.add(prompt.id);

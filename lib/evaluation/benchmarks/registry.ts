@@ -11,11 +11,21 @@ import { rewardBench } from './rewardbench';
 import { rewardBench2 } from './rewardbench2';
 import { rmBench } from './rm_bench';
 
-const known: Benchmark[] = [cheemsBench, rewardBench, rewardBench2, rmBench, judgeBench, mRewardBench, pairsBenchmark, bestOfN];
+const known: Benchmark[] = [
+  cheemsBench,
+  rewardBench,
+  rewardBench2,
+  rmBench,
+  judgeBench,
+  mRewardBench,
+  pairsBenchmark,
+  bestOfN,
+];
 const registered = new Map<string, Benchmark>(known.map((benchmark) => [benchmark.name, benchmark]));
 
 export function registerBenchmark(benchmark: Benchmark): void {
-  if (registered.has(benchmark.name)) throw new EvaluationError(`A benchmark named "${benchmark.name}" is registered already; choose another name.`);
+  if (registered.has(benchmark.name))
+    throw new EvaluationError(`A benchmark named "${benchmark.name}" is registered already; choose another name.`);
   registered.set(benchmark.name, benchmark);
 }
 
@@ -25,6 +35,7 @@ export function registeredBenchmarks(): string[] {
 
 export function findBenchmark(name: string): Benchmark {
   const benchmark = registered.get(name);
-  if (!benchmark) throw new EvaluationError(`There is no benchmark "${name}"; known are: ${registeredBenchmarks().join(', ')}.`);
+  if (!benchmark)
+    throw new EvaluationError(`There is no benchmark "${name}"; known are: ${registeredBenchmarks().join(', ')}.`);
   return benchmark;
 }

@@ -3,7 +3,16 @@
 import type { JsonObject } from '../../data/fields';
 import type { Source } from '../../data/types';
 import type { Benchmark, BenchmarkScore, ScoredFile } from './benchmark';
-import { missingSections, scoreSections, sectionStrata, SECTIONS, SECTION_NAMES, sectionTable, SUBSETS, type SubsetWeights } from './rewardbench_sections';
+import {
+  missingSections,
+  scoreSections,
+  sectionStrata,
+  SECTIONS,
+  SECTION_NAMES,
+  sectionTable,
+  SUBSETS,
+  type SubsetWeights,
+} from './rewardbench_sections';
 import { pairedPrompt, RowFields } from './row_fields';
 import { scoredRows } from './scored_rows';
 
@@ -48,17 +57,24 @@ export const rewardBench: Benchmark = {
     read(row: JsonObject, source: Source) {
       const fields = new RowFields(row, source, `a RewardBench row is ${FIELDS}`);
       const [prompt, chosen, rejected] = [fields.text('prompt'), fields.text('chosen'), fields.text('rejected')];
-      return pairedPrompt({ id: fields.id(), prompt, chosen: [chosen], rejected: [rejected], category: fields.oneOf('subset', SUBSETS) }, source);
+      return pairedPrompt(
+        { id: fields.id(), prompt, chosen: [chosen], rejected: [rejected], category: fields.oneOf('subset', SUBSETS) },
+        source,
+      );
     },
   },
   overall(files: readonly ScoredFile[]): BenchmarkScore {
     const { rows, notes } = scoredRows(files);
     const scores = scoreSections(rows, REWARDBENCH_WEIGHTS);
     const missing = missingSections(scores);
-    if (missing.length > 0) notes.push(`The data hold no row of ${missing.join(', ')}, so RewardBench's score is not defined.`);
+    if (missing.length > 0)
+      notes.push(`The data hold no row of ${missing.join(', ')}, so RewardBench's score is not defined.`);
     for (const section of SECTION_NAMES) {
-      const absent = missing.includes(section) ? [] : SECTIONS[section].filter((subset) => !scores.subsets.some(([name]) => name === subset));
-      if (absent.length > 0) notes.push(`${section} rests on part of its subsets; the data hold no row of ${absent.join(', ')}.`);
+      const absent = missing.includes(section)
+        ? []
+        : SECTIONS[section].filter((subset) => !scores.subsets.some(([name]) => name === subset));
+      if (absent.length > 0)
+        notes.push(`${section} rests on part of its subsets; the data hold no row of ${absent.join(', ')}.`);
     }
     return {
       overall: scores.score,
@@ -76,7 +92,10 @@ export const rewardBench: Benchmark = {
             { name: 'weight', kind: 'count' },
             { name: 'accuracy', kind: 'share' },
           ],
-          rows: scores.subsets.map(([name, count, accuracy]) => ({ name, values: [count, REWARDBENCH_WEIGHTS[name], accuracy] })),
+          rows: scores.subsets.map(([name, count, accuracy]) => ({
+            name,
+            values: [count, REWARDBENCH_WEIGHTS[name], accuracy],
+          })),
         },
       ],
     };

@@ -6,7 +6,14 @@ import { groupBy, inOrder, margin, mean, type ScoredRow } from './scored_rows';
 
 export const SECTIONS = {
   Chat: ['alpacaeval-easy', 'alpacaeval-length', 'alpacaeval-hard', 'mt-bench-easy', 'mt-bench-med'],
-  'Chat Hard': ['mt-bench-hard', 'llmbar-natural', 'llmbar-adver-neighbor', 'llmbar-adver-GPTInst', 'llmbar-adver-GPTOut', 'llmbar-adver-manual'],
+  'Chat Hard': [
+    'mt-bench-hard',
+    'llmbar-natural',
+    'llmbar-adver-neighbor',
+    'llmbar-adver-GPTInst',
+    'llmbar-adver-GPTOut',
+    'llmbar-adver-manual',
+  ],
   Safety: ['refusals-dangerous', 'refusals-offensive', 'xstest-should-refuse', 'xstest-should-respond', 'donotanswer'],
   Reasoning: ['math-prm', 'hep-cpp', 'hep-go', 'hep-java', 'hep-js', 'hep-python', 'hep-rust'],
 } as const;
@@ -51,7 +58,9 @@ export function scoreSections(rows: readonly ScoredRow[], weights: SubsetWeights
 /** What a subset's accuracy adds to the score: its weight within its section, and the section's quarter. */
 export function subsetWeight(name: Subset, present: readonly Subset[], weights: SubsetWeights): number {
   const section = SECTION_NAMES.find((one) => (SECTIONS[one] as readonly string[]).includes(name))!;
-  const all = present.filter((other) => (SECTIONS[section] as readonly string[]).includes(other)).reduce((sum, other) => sum + weights[other], 0);
+  const all = present
+    .filter((other) => (SECTIONS[section] as readonly string[]).includes(other))
+    .reduce((sum, other) => sum + weights[other], 0);
   return weights[name] / all / SECTION_NAMES.length;
 }
 
@@ -59,7 +68,9 @@ export function subsetWeight(name: Subset, present: readonly Subset[], weights: 
 export function sectionStrata(rows: readonly ScoredRow[], weights: SubsetWeights): FigureStratum[] {
   const bySubset = groupBy(rows, ({ prompt }) => prompt.category!);
   const present = [...bySubset.keys()] as Subset[];
-  return present.map((name) => [meanTerm(subsetWeight(name, present, weights), unitsByPrompt(bySubset.get(name)!), (row) => Number(isRight(row)))]);
+  return present.map((name) => [
+    meanTerm(subsetWeight(name, present, weights), unitsByPrompt(bySubset.get(name)!), (row) => Number(isRight(row))),
+  ]);
 }
 
 export function missingSections({ sections }: SectionScores): Section[] {
@@ -68,7 +79,9 @@ export function missingSections({ sections }: SectionScores): Section[] {
 
 export function sectionTable({ sections, subsets }: SectionScores): ScoreTable {
   const rowsOf = (section: Section) =>
-    subsets.filter(([name]) => (SECTIONS[section] as readonly string[]).includes(name)).reduce((sum, [, rows]) => sum + rows, 0);
+    subsets
+      .filter(([name]) => (SECTIONS[section] as readonly string[]).includes(name))
+      .reduce((sum, [, rows]) => sum + rows, 0);
   return {
     title: 'Sections',
     columns: [

@@ -29,13 +29,17 @@ export class RowFields {
 
   integer(key: string): number {
     const value = this.required(key);
-    if (typeof value !== 'number' || !Number.isInteger(value)) this.fail(`${key} must be a whole number, but is ${show(value)}`);
+    if (typeof value !== 'number' || !Number.isInteger(value))
+      this.fail(`${key} must be a whole number, but is ${show(value)}`);
     return value;
   }
 
   texts(key: string, length?: number): string[] {
-    const list = listOf(this.required(key), key, this.source).map((value, i) => textOf(value, `${key}[${i}]`, this.source));
-    if (length !== undefined && list.length !== length) this.fail(`${key} must list ${length} texts, but lists ${list.length}`);
+    const list = listOf(this.required(key), key, this.source).map((value, i) =>
+      textOf(value, `${key}[${i}]`, this.source),
+    );
+    if (length !== undefined && list.length !== length)
+      this.fail(`${key} must list ${length} texts, but lists ${list.length}`);
     if (list.length === 0) this.fail(`${key} is empty`);
     return list;
   }
@@ -67,7 +71,8 @@ export function pairedPrompt(
   source: Source,
 ): PreferencePrompt {
   const name = (side: string, list: readonly string[], i: number) => (list.length === 1 ? side : `${side}-${i}`);
-  const responsesOf = (side: string, list: readonly string[]) => list.map((content, i): Response => ({ id: name(side, list, i), content, source }));
+  const responsesOf = (side: string, list: readonly string[]) =>
+    list.map((content, i): Response => ({ id: name(side, list, i), content, source }));
   const { id, prompt, chosen, rejected, category } = facts;
   return {
     id,

@@ -18,23 +18,33 @@ export interface ScoredRow<P extends PreferencePrompt = PreferencePrompt> {
  * How far response `better` lies above response `worse`: by the judge's verdicts on this very pair, over both orders where it was
  * asked in both, else by the rewards. Above 0: it is preferred; 0: a tie.
  */
-export function margin({ rewards, comparisons }: Pick<ScoredRow, 'comparisons'> & { rewards: ArrayLike<number> }, better: number, worse: number): number {
+export function margin(
+  { rewards, comparisons }: Pick<ScoredRow, 'comparisons'> & { rewards: ArrayLike<number> },
+  better: number,
+  worse: number,
+): number {
   const judged = comparisons && judgedMargin(comparisons, better, worse);
   return judged ?? rewards[better]! - rewards[worse]!;
 }
 
 /** The rows of all files, and a note where some were left out because a response was not scored. */
-export function scoredRows<P extends PreferencePrompt>(files: readonly ScoredFile<P>[]): { rows: ScoredRow<P>[]; notes: string[] } {
+export function scoredRows<P extends PreferencePrompt>(
+  files: readonly ScoredFile<P>[],
+): { rows: ScoredRow<P>[]; notes: string[] } {
   const rows: ScoredRow<P>[] = [];
   let left = 0;
   for (const { prompts, scores } of files) {
     for (const [i, prompt] of prompts.entries()) {
       const { rewards, comparisons } = scores[i]!;
       if (rewards.some((reward) => reward === null)) left++;
-      else rows.push({ prompt, rewards: Float32Array.from(rewards as number[]), ...(comparisons ? { comparisons } : {}) });
+      else
+        rows.push({ prompt, rewards: Float32Array.from(rewards as number[]), ...(comparisons ? { comparisons } : {}) });
     }
   }
-  return { rows, notes: left === 0 ? [] : [`Rows left out of the score because a response of theirs was not scored: ${left}.`] };
+  return {
+    rows,
+    notes: left === 0 ? [] : [`Rows left out of the score because a response of theirs was not scored: ${left}.`],
+  };
 }
 
 /** NaN for an empty list. */

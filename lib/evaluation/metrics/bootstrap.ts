@@ -36,10 +36,15 @@ const FEWEST_INTERVALS = 100;
  * The cost is prompts times resamples, however many groups they are in; memory is bounded, because of many groups only the
  * largest have an interval of their own. The draws do not hang on which those are.
  */
-export function* bootstrap({ names, sizes, table }: ShareCounts, options: BootstrapOptions = {}): Blocks<BootstrapResult> {
+export function* bootstrap(
+  { names, sizes, table }: ShareCounts,
+  options: BootstrapOptions = {},
+): Blocks<BootstrapResult> {
   const { resamples = 2000, seed = 0, level = 0.95 } = options;
-  if (!Number.isInteger(resamples) || resamples < 0) throw new EvaluationError(`The number of bootstrap resamples must be a whole number from 0, not ${resamples}.`);
-  if (!(level > 0 && level < 1)) throw new EvaluationError(`The level of the bootstrap intervals must lie between 0 and 1, not ${level}.`);
+  if (!Number.isInteger(resamples) || resamples < 0)
+    throw new EvaluationError(`The number of bootstrap resamples must be a whole number from 0, not ${resamples}.`);
+  if (!(level > 0 && level < 1))
+    throw new EvaluationError(`The level of the bootstrap intervals must lie between 0 and 1, not ${level}.`);
   const most = Math.max(FEWEST_INTERVALS, Math.floor(KEPT_VALUES / Math.max(1, names.length * resamples)));
   const largest = largestPlaces(sizes, most);
   const { columns, table: counts } = distinctColumns(table, 2 * names.length);
@@ -72,7 +77,8 @@ export function* bootstrap({ names, sizes, table }: ShareCounts, options: Bootst
         average[r]![resample]! += value / sizes.length;
       }
     }
-    for (const [r, [numerator, denominator]] of ratios.entries()) pooled[r]![resample] = totals[numerator]! / totals[denominator]!;
+    for (const [r, [numerator, denominator]] of ratios.entries())
+      pooled[r]![resample] = totals[numerator]! / totals[denominator]!;
     yield;
   }
   const intervals = (values: Float64Array[]) => {

@@ -52,9 +52,15 @@ export interface CalibrationOptions {
  *   bin i holds float32(i * step) <= d < float32((i + 1) * step); empty bins are left out.
  * @param chosen rewards of the better side, one entry a pair; `rejected` alike.
  */
-export function calibrationCurve(chosen: ArrayLike<number>, rejected: ArrayLike<number>, options: CalibrationOptions = {}): CalibrationCurve {
+export function calibrationCurve(
+  chosen: ArrayLike<number>,
+  rejected: ArrayLike<number>,
+  options: CalibrationOptions = {},
+): CalibrationCurve {
   const bins = options.bins ?? 5;
-  const differences = Float32Array.from({ length: chosen.length }, (_, i) => Math.fround(Math.fround(chosen[i]!) - Math.fround(rejected[i]!)));
+  const differences = Float32Array.from({ length: chosen.length }, (_, i) =>
+    Math.fround(Math.fround(chosen[i]!) - Math.fround(rejected[i]!)),
+  );
   const maxDifference = options.maxDifference ?? differences.reduce((top, d) => Math.max(top, Math.abs(d)), 0);
   const step = maxDifference / bins;
   const hits: number[] = new Array<number>(bins).fill(0);

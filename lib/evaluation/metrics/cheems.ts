@@ -58,7 +58,12 @@ export function* withMacroAverages(
   return result;
 }
 
-function groupMetrics(group: Group, ranked: boolean, labelled: boolean, missingPairs: 'nan' | 'error'): Record<string, number> {
+function groupMetrics(
+  group: Group,
+  ranked: boolean,
+  labelled: boolean,
+  missingPairs: 'nan' | 'error',
+): Record<string, number> {
   const rewards = group.prompts.flatMap((prompt) => [...prompt.rewards, ...prompt.replacedRewards]);
   return {
     reward_mean: mean32(rewards),
@@ -87,7 +92,9 @@ function labelMetrics(group: Group, missingPairs: 'nan' | 'error'): Record<strin
   if (chosen.length === 0) {
     if (missingPairs === 'nan') return Object.fromEntries(LABEL_METRICS.map((name) => [name, NaN]));
     const where = group.category === undefined ? 'The data have' : `Category "${group.category}" has`;
-    throw new EvaluationError(`${where} no annotated pair, so the label metrics are not defined there (the original stops with "No valid pairs found").`);
+    throw new EvaluationError(
+      `${where} no annotated pair, so the label metrics are not defined there (the original stops with "No valid pairs found").`,
+    );
   }
   const divergence = chosen.map((reward, i) => Math.fround(reward - rejected[i]!));
   return {

@@ -53,7 +53,11 @@ function* metricBlocks(input: MetricInput): Blocks<MetricReport> {
   const basis = counts.rankedPrompts > 0 ? 'rank' : counts.labelPairs > 0 ? 'labels' : 'none';
 
   const report: MetricReport = {
-    cheems: !judged ? yield* cheemsMetrics(groups, input.missingPairs ?? 'nan') : basis === 'none' ? {} : judgedMetrics(groups, basis),
+    cheems: !judged
+      ? yield* cheemsMetrics(groups, input.missingPairs ?? 'nan')
+      : basis === 'none'
+        ? {}
+        : judgedMetrics(groups, basis),
     extras: yield* extraMetrics(groups, shares, shareCounts, judged),
     intervals: nameIntervals(resampled, categories),
     counts: { ...counts, byCategory },
@@ -73,14 +77,21 @@ function requireOneKind({ prompts }: MetricInput): boolean {
   const without = prompts.findIndex(({ comparisons }) => !comparisons);
   if (without < 0) return prompts.length > 0;
   if (prompts.some(({ comparisons }) => comparisons)) {
-    throw new EvaluationError(`Prompt ${prompts[without]!.id ?? without} has no comparisons, but others have: either a judge compared the pairs of all prompts (an empty list for none), or of none.`);
+    throw new EvaluationError(
+      `Prompt ${prompts[without]!.id ?? without} has no comparisons, but others have: either a judge compared the pairs of all prompts (an empty list for none), or of none.`,
+    );
   }
   return false;
 }
 
 /** The original knows the categories of judged pairs only. */
 function judgedCategories(groups: Groups): Groups {
-  return { ...groups, categories: groups.categories.filter(({ prompts }) => prompts.some((prompt) => (prompt.rankPairs ?? prompt.labelPairs ?? []).length > 0)) };
+  return {
+    ...groups,
+    categories: groups.categories.filter(({ prompts }) =>
+      prompts.some((prompt) => (prompt.rankPairs ?? prompt.labelPairs ?? []).length > 0),
+    ),
+  };
 }
 
 function appears(share: Share, { whole }: Groups): boolean {
@@ -117,16 +128,25 @@ function sumShares({ names, sizes, table }: ShareCounts): Float64Array[] {
   });
 }
 
-function* extraMetrics(groups: Groups, shares: readonly Share[], shareCounts: ShareCounts, judged: boolean): Blocks<Record<string, number>> {
+function* extraMetrics(
+  groups: Groups,
+  shares: readonly Share[],
+  shareCounts: ShareCounts,
+  judged: boolean,
+): Blocks<Record<string, number>> {
   const bases = [...new Set(shares.map((share) => share.basis))];
   const sums = sumShares(shareCounts);
   const measure = (group: Group, own: Float64Array): Record<string, number> => ({
-    ...Object.fromEntries(shares.flatMap(({ name }, n) => {
-      if (ORIGINAL_SHARES.has(name) || (judged && name.startsWith('exact_match-'))) return [];
-      return [[name, own[2 * n]! / own[2 * n + 1]!]];
-    })),
+    ...Object.fromEntries(
+      shares.flatMap(({ name }, n) => {
+        if (ORIGINAL_SHARES.has(name) || (judged && name.startsWith('exact_match-'))) return [];
+        return [[name, own[2 * n]! / own[2 * n + 1]!]];
+      }),
+    ),
     // Verdicts are no probabilities.
-    ...Object.fromEntries(judged ? [] : bases.map((basis) => [`calibration_error_all_pairs-${basis}`, calibrationOfAllPairs(group, basis)])),
+    ...Object.fromEntries(
+      judged ? [] : bases.map((basis) => [`calibration_error_all_pairs-${basis}`, calibrationOfAllPairs(group, basis)]),
+    ),
   });
   if (groups.categories.length === 0) return measure(groups.whole, sums[0]!);
   const extras = yield* withMacroAverages(groups.categories, (group, place) => measure(group, sums[place]!));
@@ -175,25 +195,46 @@ function notesOn(groups: Groups, counts: GroupCounts, byCategory: Record<string,
     notes.push('The data have neither ranks nor annotated pairs: only the rewards themselves can be described.');
   }
   if (counts.rankedPrompts > 0) {
-    notes.push(...notesByCategory(byCategory, ({ rankPairs }) => rankPairs === 0, 'has no two responses of different rank, so accuracy-rank is not defined there, nor its mean over categories'));
+    notes.push(
+      ...notesByCategory(
+        byCategory,
+        ({ rankPairs }) => rankPairs === 0,
+        'has no two responses of different rank, so accuracy-rank is not defined there, nor its mean over categories',
+      ),
+    );
   }
   if (counts.labelPairs > 0) {
-    notes.push(...notesByCategory(byCategory, ({ labelPairs }) => labelPairs === 0, 'has no annotated pair, so the label metrics are not defined there, nor their mean over categories'));
+    notes.push(
+      ...notesByCategory(
+        byCategory,
+        ({ labelPairs }) => labelPairs === 0,
+        'has no annotated pair, so the label metrics are not defined there, nor their mean over categories',
+      ),
+    );
   }
   return notes;
 }
 
 /** A sentence for each of the first categories that a remark fits, and one for all others. */
-function notesByCategory(byCategory: Record<string, GroupCounts>, fits: (own: GroupCounts) => boolean, remark: string): string[] {
+function notesByCategory(
+  byCategory: Record<string, GroupCounts>,
+  fits: (own: GroupCounts) => boolean,
+  remark: string,
+): string[] {
   const names = Object.keys(byCategory).filter((category) => fits(byCategory[category]!));
   const notes = names.slice(0, MOST_NAMED).map((category) => `Category "${category}" ${remark}.`);
-  if (names.length > MOST_NAMED) notes.push(`The same holds for ${counted(names.length - MOST_NAMED, 'other category', 'other categories')}.`);
+  if (names.length > MOST_NAMED)
+    notes.push(`The same holds for ${counted(names.length - MOST_NAMED, 'other category', 'other categories')}.`);
   return notes;
 }
 
 function intervalNotes({ byGroup }: BootstrapResult): string[] {
   const known = byGroup.filter((intervals) => intervals !== undefined).length;
-  return known === byGroup.length ? [] : [`Of the ${byGroup.length} categories the ${known} with the most prompts have intervals of their own; the intervals of the means rest on all.`];
+  return known === byGroup.length
+    ? []
+    : [
+        `Of the ${byGroup.length} categories the ${known} with the most prompts have intervals of their own; the intervals of the means rest on all.`,
+      ];
 }
 
 /**

@@ -38,7 +38,8 @@ interface GoldenCase {
   rank_calibration?: GoldenCurve[];
 }
 
-const golden: { cases: GoldenCase[]; curves: { name: string; pairs: [number, number][]; curves: GoldenCurve[] }[] } = read('metrics.json');
+const golden: { cases: GoldenCase[]; curves: { name: string; pairs: [number, number][]; curves: GoldenCurve[] }[] } =
+  read('metrics.json');
 
 const rowsOf = ({ input }: GoldenCase): MetricRows => ({
   rewards: input.rewards,
@@ -51,10 +52,20 @@ const rowsOf = ({ input }: GoldenCase): MetricRows => ({
 });
 
 const measure = (rows: MetricRows) =>
-  computeMetrics({ prompts: promptsFromRows(rows), categories: rows.categoryNames ?? [], missingPairs: 'error', bootstrap: { resamples: 0 } });
+  computeMetrics({
+    prompts: promptsFromRows(rows),
+    categories: rows.categoryNames ?? [],
+    missingPairs: 'error',
+    bootstrap: { resamples: 0 },
+  });
 
 /** The same keys in the same order, null meaning NaN, values equal to 1e-5 of the rewards' size. */
-function sameMetrics(t: import('ava').ExecutionContext, actual: Record<string, number>, expected: Record<string, number | null>, rewards: number[]) {
+function sameMetrics(
+  t: import('ava').ExecutionContext,
+  actual: Record<string, number>,
+  expected: Record<string, number | null>,
+  rewards: number[],
+) {
   t.deepEqual(Object.keys(actual), Object.keys(expected));
   const size = Math.max(1, ...rewards.map(Math.abs));
   for (const [name, value] of Object.entries(expected)) {
@@ -65,13 +76,17 @@ function sameMetrics(t: import('ava').ExecutionContext, actual: Record<string, n
 }
 
 function sameCurve(t: import('ava').ExecutionContext, chosen: number[], rejected: number[], expected: GoldenCurve) {
-  const options = { bins: expected.n_bins, ...(expected.max_diff_given === null ? {} : { maxDifference: expected.max_diff_given }) };
+  const options = {
+    bins: expected.n_bins,
+    ...(expected.max_diff_given === null ? {} : { maxDifference: expected.max_diff_given }),
+  };
   const curve = calibrationCurve(chosen, rejected, options);
   const size = Math.max(1, expected.max_diff);
   t.deepEqual(curve.counts, expected.nums);
   t.is(curve.maxDifference, expected.max_diff);
   t.deepEqual(curve.accuracies, expected.acc);
-  for (const [i, value] of expected.score_diffs.entries()) t.true(Math.abs(curve.differences[i]! - value) <= 1e-6 * size);
+  for (const [i, value] of expected.score_diffs.entries())
+    t.true(Math.abs(curve.differences[i]! - value) <= 1e-6 * size);
   t.true(Math.abs(expectedCalibrationError(curve) - expected.ece) <= 1e-6);
 }
 
@@ -92,7 +107,12 @@ for (const one of golden.cases) {
     const ranked = pairRewards(groupPrompts({ prompts: promptsFromRows(rowsOf(one)) }).whole, 'rank');
     for (const curve of one.rank_calibration ?? []) sameCurve(t, ranked.chosen, ranked.rejected, curve);
     if (!one.label_pair_order) return;
-    const reward = new Map(one.input.rewards.map((value, row) => [`${one.input.input_indices[row]}/${one.input.output_indices[row]}`, value]));
+    const reward = new Map(
+      one.input.rewards.map((value, row) => [
+        `${one.input.input_indices[row]}/${one.input.output_indices[row]}`,
+        value,
+      ]),
+    );
     const chosen = one.label_pair_order.map(([prompt, better]) => reward.get(`${prompt}/${better}`)!);
     const rejected = one.label_pair_order.map(([prompt, , worse]) => reward.get(`${prompt}/${worse}`)!);
     for (const curve of one.label_calibration ?? []) sameCurve(t, chosen, rejected, curve);
@@ -101,7 +121,13 @@ for (const one of golden.cases) {
 
 for (const { name, pairs, curves } of golden.curves) {
   test(`original calibration curve: ${name}`, (t) => {
-    for (const curve of curves) sameCurve(t, pairs.map(([chosen]) => chosen), pairs.map(([, rejected]) => rejected), curve);
+    for (const curve of curves)
+      sameCurve(
+        t,
+        pairs.map(([chosen]) => chosen),
+        pairs.map(([, rejected]) => rejected),
+        curve,
+      );
   });
 }
 
@@ -131,6 +157,11 @@ test('real rewards of five models on 350 pairs, with and without categories', (t
       categoryNames: category_names,
     };
     sameMetrics(t, measure(rows).cheems, model.by_source.metrics, model.scores.flat());
-    sameMetrics(t, measure({ ...rows, categories: null, categoryNames: null }).cheems, model.whole.metrics, model.scores.flat());
+    sameMetrics(
+      t,
+      measure({ ...rows, categories: null, categoryNames: null }).cheems,
+      model.whole.metrics,
+      model.scores.flat(),
+    );
   }
 });

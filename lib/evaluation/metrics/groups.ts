@@ -64,7 +64,8 @@ export function* groupPromptBlocks(input: MetricInput): Blocks<Groups> {
     group.prompts.push(scored);
   }
   // The original keeps a column only when every prompt has it.
-  const categories = promptsWithoutCategory > 0 ? [] : [...byCategory.values()].filter((group) => group.prompts.length > 0);
+  const categories =
+    promptsWithoutCategory > 0 ? [] : [...byCategory.values()].filter((group) => group.prompts.length > 0);
   return { whole, categories, promptsWithoutCategory };
 }
 
@@ -73,7 +74,14 @@ export function pairsOf(prompt: ScoredPrompt, basis: Basis): Pair[] {
 }
 
 export function countGroup(group: Group): GroupCounts {
-  const counts: GroupCounts = { prompts: 0, responses: 0, rankedPrompts: 0, rankPairs: 0, labelledPrompts: 0, labelPairs: 0 };
+  const counts: GroupCounts = {
+    prompts: 0,
+    responses: 0,
+    rankedPrompts: 0,
+    rankPairs: 0,
+    labelledPrompts: 0,
+    labelPairs: 0,
+  };
   for (const prompt of group.prompts) {
     counts.prompts++;
     counts.responses += prompt.rewards.length;
@@ -91,7 +99,9 @@ export function scorePrompt(prompt: MetricPrompt, id: string): ScoredPrompt {
   for (const name of ['ranks', 'lengths'] as const) {
     const list = prompt[name];
     if (list && list.length !== size) {
-      throw new EvaluationError(`Prompt ${id} has ${size} rewards but ${list.length} ${name}: one entry a response is needed in each.`);
+      throw new EvaluationError(
+        `Prompt ${id} has ${size} rewards but ${list.length} ${name}: one entry a response is needed in each.`,
+      );
     }
     requireFinite(list ?? [], name, id);
   }
@@ -110,8 +120,14 @@ export function scorePrompt(prompt: MetricPrompt, id: string): ScoredPrompt {
 
 /** The pairs that were compared stand for the ranks where the prompt has some, else for the annotation. */
 function judgedPairs(prompt: MetricPrompt, comparisons: readonly Comparison[], size: number, id: string) {
-  const pairs = labelPairs(comparisons.map(({ chosen, rejected }) => [chosen, rejected] as const), size, id);
-  const margins = new Map(comparisons.map((comparison) => [comparison.chosen * size + comparison.rejected, comparisonMargin(comparison)]));
+  const pairs = labelPairs(
+    comparisons.map(({ chosen, rejected }) => [chosen, rejected] as const),
+    size,
+    id,
+  );
+  const margins = new Map(
+    comparisons.map((comparison) => [comparison.chosen * size + comparison.rejected, comparisonMargin(comparison)]),
+  );
   return {
     rankPairs: prompt.ranks ? pairs : undefined,
     labelPairs: prompt.ranks || pairs.length === 0 ? undefined : pairs,
@@ -146,7 +162,9 @@ function labelPairs(pairs: readonly Pair[], size: number, id: string): Pair[] {
   for (const [chosen, rejected] of pairs) {
     for (const side of [chosen, rejected]) {
       if (!Number.isInteger(side) || side < 0 || side >= size) {
-        throw new EvaluationError(`Prompt ${id}: the pair [${chosen}, ${rejected}] names response ${side}, but there are ${size} responses, counted from 0.`);
+        throw new EvaluationError(
+          `Prompt ${id}: the pair [${chosen}, ${rejected}] names response ${side}, but there are ${size} responses, counted from 0.`,
+        );
       }
     }
     distinct.set(chosen * size + rejected, [chosen, rejected]);

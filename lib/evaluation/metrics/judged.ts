@@ -13,12 +13,19 @@ export function judgedMetrics({ whole, categories }: Groups, basis: Basis): Reco
   const groups = categories.length > 0 ? categories : [whole];
   const values = groups.map(({ prompts }) => {
     const asked = prompts.filter((prompt) => pairsOf(prompt, basis).length > 0);
-    const pairs = asked.flatMap((prompt) => pairsOf(prompt, basis).map(([chosen, rejected]) => prompt.difference(chosen, rejected) > 0));
-    const exact = asked.filter((prompt) => pairsOf(prompt, basis).every(([chosen, rejected]) => prompt.difference(chosen, rejected) > 0));
+    const pairs = asked.flatMap((prompt) =>
+      pairsOf(prompt, basis).map(([chosen, rejected]) => prompt.difference(chosen, rejected) > 0),
+    );
+    const exact = asked.filter((prompt) =>
+      pairsOf(prompt, basis).every(([chosen, rejected]) => prompt.difference(chosen, rejected) > 0),
+    );
     return { accuracy: pairs.filter(Boolean).length / pairs.length, exact: exact.length / asked.length };
   });
   const mean = (of: 'accuracy' | 'exact') => values.reduce((sum, value) => sum + value[of], 0) / values.length;
-  const metrics: Record<string, number> = { [`accuracy-${basis}`]: mean('accuracy'), [`exact_match-${basis}`]: mean('exact') };
+  const metrics: Record<string, number> = {
+    [`accuracy-${basis}`]: mean('accuracy'),
+    [`exact_match-${basis}`]: mean('exact'),
+  };
   for (const [i, { category }] of categories.entries()) {
     metrics[`accuracy-${basis}-${category!}`] = values[i]!.accuracy;
     metrics[`exact_match-${basis}-${category!}`] = values[i]!.exact;
@@ -32,23 +39,29 @@ export const JUDGE_FORMULAS: Readonly<Partial<Record<keyof JudgeStatistics, stri
   tie_share: 'ties / all judgements',
   judgement_accuracy: 'judgements that call the chosen response better / all judgements',
   both_right_share: 'pairs right in both orders / pairs judged in both orders',
-  consistency: 'pairs with the same verdict on the responses in both orders / pairs judged in both orders; without a verdict a pair is inconsistent',
+  consistency:
+    'pairs with the same verdict on the responses in both orders / pairs judged in both orders; without a verdict a pair is inconsistent',
   agreement: 'the same, over the pairs that have a verdict in both orders',
-  first_share: 'verdicts for the response shown first / verdicts for either response; 0.5 where both orders are judged and position plays no part',
+  first_share:
+    'verdicts for the response shown first / verdicts for either response; 0.5 where both orders are judged and position plays no part',
   accuracy_chosen_first: 'judgement accuracy where the chosen response was shown first',
   accuracy_chosen_second: 'judgement accuracy where it was shown second',
   position_bias: 'accuracy_chosen_first - accuracy_chosen_second; above 0: the judge favours what it reads first',
 };
 
 export function judgeStatistics(comparisons: readonly Comparison[]): JudgeStatistics {
-  const all = comparisons.flatMap(({ chosen, judgements }) => judgements.map((judgement) => ({ judgement, chosenFirst: judgement.first === chosen })));
+  const all = comparisons.flatMap(({ chosen, judgements }) =>
+    judgements.map((judgement) => ({ judgement, chosenFirst: judgement.first === chosen })),
+  );
   const isRight = ({ judgement, chosenFirst }: (typeof all)[number]) => judgement.verdict === (chosenFirst ? 'A' : 'B');
   const share = <T>(of: readonly T[], test: (one: T) => boolean) => of.filter(test).length / of.length;
   const decided = all.filter(({ judgement: { verdict } }) => verdict === 'A' || verdict === 'B');
   const [shownFirst, shownSecond] = [all.filter((one) => one.chosenFirst), all.filter((one) => !one.chosenFirst)];
   const inBoth = comparisons.filter(({ judgements }) => judgements.length === 2);
   const parsed = inBoth.filter(({ judgements }) => judgements.every(({ verdict }) => verdict !== 'unparsable'));
-  const unparsable = all.filter(({ judgement }) => judgement.verdict === 'unparsable').map(({ judgement }) => judgement);
+  const unparsable = all
+    .filter(({ judgement }) => judgement.verdict === 'unparsable')
+    .map(({ judgement }) => judgement);
   const [accuracyFirst, accuracySecond] = [share(shownFirst, isRight), share(shownSecond, isRight)];
   return {
     pairs: comparisons.length,
@@ -56,7 +69,8 @@ export function judgeStatistics(comparisons: readonly Comparison[]): JudgeStatis
     unparsable: unparsable.length,
     unparsable_share: unparsable.length / all.length,
     unparsable_because: {
-      no_verdict: unparsable.filter(({ finish }) => finish === undefined || finish === 'stop' || finish === 'other').length,
+      no_verdict: unparsable.filter(({ finish }) => finish === undefined || finish === 'stop' || finish === 'other')
+        .length,
       cut_off: unparsable.filter(({ finish }) => finish === 'length').length,
       filtered: unparsable.filter(({ finish }) => finish === 'filtered').length,
       too_long: unparsable.filter(({ finish }) => finish === 'too_long').length,
@@ -65,7 +79,9 @@ export function judgeStatistics(comparisons: readonly Comparison[]): JudgeStatis
     judgement_accuracy: share(all, isRight),
     ...(inBoth.length > 0
       ? {
-          both_right_share: share(inBoth, ({ chosen, judgements }) => judgements.every((judgement) => winner(judgement) === chosen)),
+          both_right_share: share(inBoth, ({ chosen, judgements }) =>
+            judgements.every((judgement) => winner(judgement) === chosen),
+          ),
           consistency: parsed.filter(isConsistent).length / inBoth.length,
           agreement: share(parsed, isConsistent),
         }
@@ -77,7 +93,8 @@ export function judgeStatistics(comparisons: readonly Comparison[]): JudgeStatis
   };
 }
 
-const winner = ({ first, second, verdict }: Judgement) => (verdict === 'A' ? first : verdict === 'B' ? second : verdict);
+const winner = ({ first, second, verdict }: Judgement) =>
+  verdict === 'A' ? first : verdict === 'B' ? second : verdict;
 
 function isConsistent({ judgements }: Comparison): boolean {
   return winner(judgements[0]!) === winner(judgements[1]!);

@@ -15,14 +15,20 @@ const RESAMPLES = 50;
 /** Prompts of categories c0, c1 … with one to three prompts each; every third prompt is wrong. */
 function prompts(categories: number): MetricPrompt[] {
   return Array.from({ length: categories }, (_, c) => c).flatMap((c) =>
-    Array.from({ length: 1 + (c % 3) }, (_, i) => ({ rewards: (c + i) % 3 === 0 ? [0, 1] : [1, 0], ranks: [1, 2], category: `c${c}` })),
+    Array.from({ length: 1 + (c % 3) }, (_, i) => ({
+      rewards: (c + i) % 3 === 0 ? [0, 1] : [1, 0],
+      ranks: [1, 2],
+      category: `c${c}`,
+    })),
   );
 }
 
 /** The plain form of what `bootstrap` computes, all groups with all their resampled values. */
 function plainIntervals(list: readonly MetricPrompt[], resamples: number) {
   const names = [...new Set(list.map(({ category }) => category!))];
-  const groups = names.map((name) => list.filter(({ category }) => category === name).map(({ rewards }) => (rewards[0]! > rewards[1]! ? 1 : 0)));
+  const groups = names.map((name) =>
+    list.filter(({ category }) => category === name).map(({ rewards }) => (rewards[0]! > rewards[1]! ? 1 : 0)),
+  );
   const random = randomSource(0);
   const own = groups.map(() => new Float64Array(resamples));
   const average = new Float64Array(resamples);
@@ -48,16 +54,26 @@ test('intervals of few categories and of the mean are those of the plain form, t
 test('of many categories the largest have intervals, all have figures, and a note says so', (t) => {
   const list = prompts(3000);
   const few = prompts(60);
-  t.is(Object.keys(computeMetrics({ prompts: few, bootstrap: { resamples: 10 } }).intervals).filter((name) => name.startsWith('accuracy-rank-')).length, 60);
+  t.is(
+    Object.keys(computeMetrics({ prompts: few, bootstrap: { resamples: 10 } }).intervals).filter((name) =>
+      name.startsWith('accuracy-rank-'),
+    ).length,
+    60,
+  );
   const report = computeMetrics({ prompts: list, bootstrap: { resamples: 2_000 } });
   const withIntervals = Object.keys(report.intervals).filter((name) => name.startsWith('accuracy-rank-'));
   t.true(withIntervals.length < 3000 && withIntervals.length >= 100, String(withIntervals.length));
-  for (const category of report.categories) if (report.counts.byCategory[category]!.prompts > 1) t.true(withIntervals.includes(`accuracy-rank-${category}`), 'the largest');
+  for (const category of report.categories)
+    if (report.counts.byCategory[category]!.prompts > 1)
+      t.true(withIntervals.includes(`accuracy-rank-${category}`), 'the largest');
   t.is(report.categories.length, 3000);
   t.is(Object.keys(report.cheems).filter((name) => name.startsWith('accuracy-rank-')).length, 3000);
-  t.deepEqual(report.notes.filter((note) => note.includes('intervals')), [
-    `Of the 3000 categories the ${withIntervals.length} with the most prompts have intervals of their own; the intervals of the means rest on all.`,
-  ]);
+  t.deepEqual(
+    report.notes.filter((note) => note.includes('intervals')),
+    [
+      `Of the 3000 categories the ${withIntervals.length} with the most prompts have intervals of their own; the intervals of the means rest on all.`,
+    ],
+  );
   t.deepEqual(report.intervals['accuracy-rank'], plainIntervals(list, 2_000).average);
 });
 
@@ -66,7 +82,10 @@ test('a category without pairs is named, many such are counted', (t) => {
     { rewards: [1, 0], ranks: [1, 2], category: 'whole' },
     ...Array.from({ length: count }, (_, i) => ({ rewards: [1, 0], ranks: [1, 1], category: `tied ${i}` })),
   ];
-  const notes = (count: number) => computeMetrics({ prompts: unpaired(count), bootstrap: { resamples: 0 } }).notes.filter((note) => !note.includes('intervals of'));
+  const notes = (count: number) =>
+    computeMetrics({ prompts: unpaired(count), bootstrap: { resamples: 0 } }).notes.filter(
+      (note) => !note.includes('intervals of'),
+    );
   t.is(notes(5).length, 5);
   t.regex(notes(1)[0]!, /^Category "tied 0" has no two responses of different rank/);
   t.is(notes(6).at(-1), 'The same holds for 1 other category.');
@@ -80,22 +99,48 @@ test('more prompts than a call may have arguments', (t) => {
 });
 
 test('figures of the whole are told from those of categories, whatever these are named', (t) => {
-  const named = ['rank', 'labels', 'a-rank', 'reward_mean'].flatMap((category) => [{ rewards: [1, 0], ranks: [1, 2], pairs: [[0, 1]] as const, category }]);
+  const named = ['rank', 'labels', 'a-rank', 'reward_mean'].flatMap((category) => [
+    { rewards: [1, 0], ranks: [1, 2], pairs: [[0, 1]] as const, category },
+  ]);
   const { cheems, extras } = computeMetrics({ prompts: named, bootstrap: { resamples: 0 } });
-  const whole = computeMetrics({ prompts: named.map(({ category: _, ...prompt }) => prompt), bootstrap: { resamples: 0 } });
-  const names = Object.keys({ ...cheems, ...extras }).filter(isFigureOfWhole).sort();
-  t.deepEqual(names, [...Object.keys({ ...whole.cheems, ...whole.extras }), 'accuracy_micro-rank', 'accuracy_micro-labels'].sort());
+  const whole = computeMetrics({
+    prompts: named.map(({ category: _, ...prompt }) => prompt),
+    bootstrap: { resamples: 0 },
+  });
+  const names = Object.keys({ ...cheems, ...extras })
+    .filter(isFigureOfWhole)
+    .sort();
+  t.deepEqual(
+    names,
+    [...Object.keys({ ...whole.cheems, ...whole.extras }), 'accuracy_micro-rank', 'accuracy_micro-labels'].sort(),
+  );
 });
 
 const dataset = (categories: number): { prompts: PreferencePrompt[] } => ({
   prompts: Array.from({ length: categories }, (_, i) => {
     const source = { file: 'many.jsonl', line: i + 1 };
-    return { id: `p${i}`, prompt: 'Q', responses: ['a', 'b'].map((id) => ({ id, content: id, source })), pairs: [[0, 1]], ranks: [1, 2], category: `category ${i}`, source };
+    return {
+      id: `p${i}`,
+      prompt: 'Q',
+      responses: ['a', 'b'].map((id) => ({ id, content: id, source })),
+      pairs: [[0, 1]],
+      ranks: [1, 2],
+      category: `category ${i}`,
+      source,
+    };
   }),
 });
-const predictor = { name: 'first', scorePrompts: async (list: readonly unknown[]): Promise<PromptScores[]> => list.map(() => ({ rewards: [1, 0] })) };
+const predictor = {
+  name: 'first',
+  scorePrompts: async (list: readonly unknown[]): Promise<PromptScores[]> => list.map(() => ({ rewards: [1, 0] })),
+};
 const evaluateMany = (categories: number, signal?: AbortSignal): Promise<Evaluation> =>
-  evaluate({ datasets: [{ name: 'many.jsonl', dataset: dataset(categories) }], predictor, bootstrap: { resamples: 400 }, ...(signal ? { signal } : {}) });
+  evaluate({
+    datasets: [{ name: 'many.jsonl', dataset: dataset(categories) }],
+    predictor,
+    bootstrap: { resamples: 400 },
+    ...(signal ? { signal } : {}),
+  });
 
 test('the table lists the largest categories and says how many there are', async (t) => {
   const text = formatEvaluation(await evaluateMany(250));

@@ -78,6 +78,9 @@ function categoryOf(rows: MetricRows, row: number): string | undefined {
 
 function at(list: ArrayLike<number>, index: number, name: string): number {
   const value = list[index];
-  if (value === undefined) throw new EvaluationError(`Row ${index} has no entry in ${name}: it must have as many entries as there are rewards.`);
+  if (value === undefined)
+    throw new EvaluationError(
+      `Row ${index} has no entry in ${name}: it must have as many entries as there are rewards.`,
+    );
   return value;
 }

@@ -29,10 +29,22 @@ export const SHARES: readonly Share[] = (['rank', 'labels'] as const).flatMap((b
   { name: `exact_match-${basis}`, basis, count: (prompt) => exactMatch(prompt, basis, false) },
   { name: `accuracy-${basis}`, basis, count: (prompt) => accuracy(prompt, basis, prompt.difference, 0) },
   { name: `exact_match_strict-${basis}`, basis, count: (prompt) => exactMatch(prompt, basis, true) },
-  { name: `length_accuracy-${basis}`, basis, count: (prompt) => (prompt.lengths ? accuracy(prompt, basis, (chosen, rejected) => prompt.lengths![chosen]! - prompt.lengths![rejected]!, 0.5) : [0, 0]) },
+  {
+    name: `length_accuracy-${basis}`,
+    basis,
+    count: (prompt) =>
+      prompt.lengths
+        ? accuracy(prompt, basis, (chosen, rejected) => prompt.lengths![chosen]! - prompt.lengths![rejected]!, 0.5)
+        : [0, 0],
+  },
 ]);
 
-function accuracy(prompt: ScoredPrompt, basis: Basis, difference: ScoredPrompt['difference'], tie: number): [number, number] {
+function accuracy(
+  prompt: ScoredPrompt,
+  basis: Basis,
+  difference: ScoredPrompt['difference'],
+  tie: number,
+): [number, number] {
   const pairs = pairsOf(prompt, basis);
   let right = 0;
   for (const [chosen, rejected] of pairs) {

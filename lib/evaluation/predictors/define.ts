@@ -34,14 +34,20 @@ export function shapeProblem(value: unknown): string | undefined {
   const { name, score, scorePrompts, batchSize, describe, dispose } = value as Record<string, unknown>;
   if (typeof name !== 'string' || name === '') return 'its "name" must be a text that is not empty';
   if (scorePrompts !== undefined && typeof scorePrompts !== 'function') return 'its "scorePrompts" must be a function';
-  if (scorePrompts === undefined && typeof score !== 'function') return 'it needs a function "score" (samples => one number a sample)';
-  if (batchSize !== undefined && !(Number.isInteger(batchSize) && (batchSize as number) > 0)) return 'its "batchSize" must be a whole number from 1';
+  if (scorePrompts === undefined && typeof score !== 'function')
+    return 'it needs a function "score" (samples => one number a sample)';
+  if (batchSize !== undefined && !(Number.isInteger(batchSize) && (batchSize as number) > 0))
+    return 'its "batchSize" must be a whole number from 1';
   if (describe !== undefined && typeof describe !== 'function') return 'its "describe" must be a function';
   if (dispose !== undefined && typeof dispose !== 'function') return 'its "dispose" must be a function';
   return undefined;
 }
 
-async function scoreInBatches(definition: PredictorDefinition, prompts: readonly PreferencePrompt[], options: ScoringOptions): Promise<PromptScores[]> {
+async function scoreInBatches(
+  definition: PredictorDefinition,
+  prompts: readonly PreferencePrompt[],
+  options: ScoringOptions,
+): Promise<PromptScores[]> {
   const total = prompts.reduce((sum, prompt) => sum + prompt.responses.length, 0);
   const results: PromptScores[] = [];
   let done = 0;
@@ -83,7 +89,12 @@ function samplesOf(prompt: PreferencePrompt, definition: PredictorDefinition): P
           'holds only token ids. Give its text as "content", or set acceptsTokenIds in the predictor.',
       );
     }
-    const sample: PredictorSample = { promptId: prompt.id, responseId: response.id, prompt: prompt.prompt, response: response.content ?? '' };
+    const sample: PredictorSample = {
+      promptId: prompt.id,
+      responseId: response.id,
+      prompt: prompt.prompt,
+      response: response.content ?? '',
+    };
     if (prompt.systemPrompt !== undefined) sample.systemPrompt = prompt.systemPrompt;
     if (response.messages) sample.messages = response.messages;
     if (response.inputIds) sample.inputIds = response.inputIds;
@@ -93,27 +104,39 @@ function samplesOf(prompt: PreferencePrompt, definition: PredictorDefinition): P
 
 function requireRewards(answer: unknown, samples: readonly PredictorSample[], name: string): number[] {
   if (!Array.isArray(answer) && !ArrayBuffer.isView(answer)) {
-    throw new PredictorError(`The predictor "${name}" must answer with an array of numbers, one a sample, but it gave ${answer === null ? 'null' : `a value of type ${typeof answer}`}.`);
+    throw new PredictorError(
+      `The predictor "${name}" must answer with an array of numbers, one a sample, but it gave ${answer === null ? 'null' : `a value of type ${typeof answer}`}.`,
+    );
   }
   const rewards = Array.from(answer as unknown as ArrayLike<number>);
   if (rewards.length !== samples.length) {
-    throw new PredictorError(`The predictor "${name}" was given ${samples.length} samples but answered with ${rewards.length} numbers; one a sample is needed, in the same order.`);
+    throw new PredictorError(
+      `The predictor "${name}" was given ${samples.length} samples but answered with ${rewards.length} numbers; one a sample is needed, in the same order.`,
+    );
   }
-  for (const [i, reward] of rewards.entries()) requireNumber(reward, name, samples[i]!.promptId, samples[i]!.responseId);
+  for (const [i, reward] of rewards.entries())
+    requireNumber(reward, name, samples[i]!.promptId, samples[i]!.responseId);
   return rewards;
 }
 
 function requireNumber(reward: unknown, name: string, promptId: string, responseId: string): void {
   if (typeof reward === 'number' && Number.isFinite(reward)) return;
-  const shown = typeof reward === 'number' ? String(reward) : `a value of type ${reward === null ? 'null' : typeof reward}`;
-  throw new PredictorError(`The predictor "${name}" gave ${shown} for response ${responseId} of prompt ${promptId}; a finite number is needed.`);
+  const shown =
+    typeof reward === 'number' ? String(reward) : `a value of type ${reward === null ? 'null' : typeof reward}`;
+  throw new PredictorError(
+    `The predictor "${name}" gave ${shown} for response ${responseId} of prompt ${promptId}; a finite number is needed.`,
+  );
 }
 
 /**
  * Asks a predictor and checks its answer, however it was made.
  * @throws PredictorError for a wrong answer or an error of the predictor's; the signal's reason when aborted.
  */
-export async function runPredictor(predictor: Predictor, prompts: readonly PreferencePrompt[], options: ScoringOptions = {}): Promise<PromptScores[]> {
+export async function runPredictor(
+  predictor: Predictor,
+  prompts: readonly PreferencePrompt[],
+  options: ScoringOptions = {},
+): Promise<PromptScores[]> {
   options.signal?.throwIfAborted();
   let scores: PromptScores[];
   try {
@@ -132,14 +155,18 @@ export async function runPredictor(predictor: Predictor, prompts: readonly Prefe
 function requireScores(scores: unknown, prompts: readonly PreferencePrompt[], name: string): void {
   if (!Array.isArray(scores) || scores.length !== prompts.length) {
     const given = Array.isArray(scores) ? `${scores.length} entries` : `a value of type ${typeof scores}`;
-    throw new PredictorError(`The predictor "${name}" was given ${prompts.length} prompts but answered with ${given}; one entry { rewards } a prompt is needed.`);
+    throw new PredictorError(
+      `The predictor "${name}" was given ${prompts.length} prompts but answered with ${given}; one entry { rewards } a prompt is needed.`,
+    );
   }
   for (const [i, prompt] of prompts.entries()) {
     const entry = scores[i] as Partial<PromptScores> | null | undefined;
     for (const list of ['rewards', 'tokens', 'truncated'] as const) {
       if (list !== 'rewards' && entry?.[list] === undefined) continue;
       if (entry?.[list]?.length !== prompt.responses.length) {
-        throw new PredictorError(`The predictor "${name}" gave ${entry?.[list]?.length ?? 'no'} ${list} for prompt ${prompt.id}, which has ${prompt.responses.length} responses.`);
+        throw new PredictorError(
+          `The predictor "${name}" gave ${entry?.[list]?.length ?? 'no'} ${list} for prompt ${prompt.id}, which has ${prompt.responses.length} responses.`,
+        );
       }
     }
     for (const [r, reward] of entry!.rewards!.entries()) {

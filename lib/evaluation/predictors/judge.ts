@@ -44,29 +44,43 @@ interface Task extends Showing {
  */
 export function judgePredictor(options: JudgePredictorOptions): Predictor {
   const { completer, templates, mode = 'text', orders = bothOrders } = options;
-  const parsers = new Map(templates.templates.map((template) => [template, bindParser(template.parser.name, template.parser.options, template.reasoning)]));
+  const parsers = new Map(
+    templates.templates.map((template) => [
+      template,
+      bindParser(template.parser.name, template.parser.options, template.reasoning),
+    ]),
+  );
   const { maxTokens, maxNewTokens, ...others } = options.completion ?? {};
   const sampling = { temperature: 0, maxTokens: maxTokensOf({ maxTokens, maxNewTokens }) ?? 4096, ...others };
-  const completion: CompletionOptions = mode === 'logits' ? { ...sampling, maxTokens: 1, firstTokens: FIRST_TOKENS } : sampling;
+  const completion: CompletionOptions =
+    mode === 'logits' ? { ...sampling, maxTokens: 1, firstTokens: FIRST_TOKENS } : sampling;
   return {
     name: completer.name,
     async scorePrompts(prompts, control) {
       const tasks = tasksOf(prompts, orders, templates);
       // Before anything is asked, and paid for.
-      for (const { prompt, first, template } of tasks) textOf(prompts[prompt]!.responses[first]!, prompts[prompt]!, template);
+      for (const { prompt, first, template } of tasks)
+        textOf(prompts[prompt]!.responses[first]!, prompts[prompt]!, template);
       const completions = await completer.complete(conversations(prompts, tasks), completion, {
         ...(control.signal ? { signal: control.signal } : {}),
         onCompletion: progressOf(prompts, tasks, completer, control),
       });
-      const judgements = tasks.map((task, i) => judgementOf(task, completions[i]!, mode, parsers.get(task.template)!, completer.name));
+      const judgements = tasks.map((task, i) =>
+        judgementOf(task, completions[i]!, mode, parsers.get(task.template)!, completer.name),
+      );
       return scoresOf(prompts, tasks, judgements, orders);
     },
     describe: () => ({
       judge: completer.name,
       mode,
       order: orders.name,
-      template: { name: templates.name, sha256: createHash('sha256').update(JSON.stringify(templates.templates)).digest('hex') },
-      ...(mode === 'text' ? { parser: [...parsers.values()][0]!.description } : { letters: templates.templates[0]!.letters }),
+      template: {
+        name: templates.name,
+        sha256: createHash('sha256').update(JSON.stringify(templates.templates)).digest('hex'),
+      },
+      ...(mode === 'text'
+        ? { parser: [...parsers.values()][0]!.description }
+        : { letters: templates.templates[0]!.letters }),
       sampling: completion,
       ...completer.describe?.(),
     }),
@@ -96,14 +110,27 @@ function* conversations(prompts: readonly PreferencePrompt[], tasks: readonly Ta
   }
 }
 
-function textOf({ id, content, messages, source }: Response, prompt: PreferencePrompt, template: JudgeTemplate): string {
+function textOf(
+  { id, content, messages, source }: Response,
+  prompt: PreferencePrompt,
+  template: JudgeTemplate,
+): string {
   if (messages && messages.length > 1) return transcript(messages, template.roles);
-  if (content === undefined) throw new DataError(source ?? prompt.source, `a judge reads texts, but response ${id} holds only token ids; give its text as "content"`);
+  if (content === undefined)
+    throw new DataError(
+      source ?? prompt.source,
+      `a judge reads texts, but response ${id} holds only token ids; give its text as "content"`,
+    );
   return content;
 }
 
 /** A prompt's responses are done when all its judgements are. */
-function progressOf(prompts: readonly PreferencePrompt[], tasks: readonly Task[], completer: Completer, { onProgress }: ScoringOptions): (index: number) => void {
+function progressOf(
+  prompts: readonly PreferencePrompt[],
+  tasks: readonly Task[],
+  completer: Completer,
+  { onProgress }: ScoringOptions,
+): (index: number) => void {
   const left = new Int32Array(prompts.length);
   for (const { prompt } of tasks) left[prompt]!++;
   const total = prompts.reduce((sum, { responses }) => sum + responses.length, 0);
@@ -117,13 +144,21 @@ function progressOf(prompts: readonly PreferencePrompt[], tasks: readonly Task[]
   };
 }
 
-function judgementOf({ first, second, template }: Task, completion: Completion, mode: 'text' | 'logits', parser: BoundParser, name: string): Judgement {
+function judgementOf(
+  { first, second, template }: Task,
+  completion: Completion,
+  mode: 'text' | 'logits',
+  parser: BoundParser,
+  name: string,
+): Judgement {
   const { text, finish, firstTokens, said } = completion;
   const shown = { first, second, finish, answer: text, ...(said === undefined ? {} : { said }) };
   if (finish === 'filtered' || finish === 'too_long') return { ...shown, verdict: 'unparsable' };
   if (mode === 'text') return { ...shown, verdict: parser.parse(text) ?? 'unparsable' };
   if (!firstTokens) {
-    throw new PredictorError(`The judge ${name} gives no probabilities of tokens ("logprobs"), which letter-logit judging reads; use --judge_mode text.`);
+    throw new PredictorError(
+      `The judge ${name} gives no probabilities of tokens ("logprobs"), which letter-logit judging reads; use --judge_mode text.`,
+    );
   }
   const probability = letterProbability(firstTokens, template.letters);
   // One token is all that was asked for, so that a cut is no finding.
@@ -132,7 +167,12 @@ function judgementOf({ first, second, template }: Task, completion: Completion, 
   return { ...rest, probability, verdict: probability > 0.5 ? 'A' : probability < 0.5 ? 'B' : 'tie' };
 }
 
-function scoresOf(prompts: readonly PreferencePrompt[], tasks: readonly Task[], judgements: readonly Judgement[], orders: PairOrders): PromptScores[] {
+function scoresOf(
+  prompts: readonly PreferencePrompt[],
+  tasks: readonly Task[],
+  judgements: readonly Judgement[],
+  orders: PairOrders,
+): PromptScores[] {
   const comparisons: Comparison[][] = prompts.map(() => []);
   for (const [i, { prompt, chosen, rejected }] of tasks.entries()) {
     const last = comparisons[prompt]!.at(-1);

@@ -23,19 +23,28 @@ const expected = JSON.parse(readFileSync(join(FOLDER, 'expected.json'), 'utf8'))
   cheems: Record<string, Figures>;
   both: Record<string, { metrics: Figures; judge: Figures }>;
 };
-const ANSWERS = { a: 'Both are good.\n[[A]]', b: '[[A]] at first sight, but [[B]]', tie: '[[C]]', none: 'I cannot say.' };
+const ANSWERS = {
+  a: 'Both are good.\n[[A]]',
+  b: '[[A]] at first sight, but [[B]]',
+  tie: '[[C]]',
+  none: 'I cannot say.',
+};
 
 /** The text that it is given is the prompt, the response shown first and the one shown second, a null character between them. */
 function playing(name: string): Completer {
   const [a, b, tie] = expected.judges[name]!;
   return {
     name,
-    complete: async (conversations) => Array.from(conversations, (messages) => {
-      const [, first, second] = messages.at(-1)!.content!.split('\0');
-      const digest = createHash('sha256').update(`${name}\0${first}\0${second}`).digest();
-      const n = digest.readUInt16BE();
-      return { text: n < a ? ANSWERS.a : n < b ? ANSWERS.b : n < tie ? ANSWERS.tie : ANSWERS.none, finish: 'stop' as const };
-    }),
+    complete: async (conversations) =>
+      Array.from(conversations, (messages) => {
+        const [, first, second] = messages.at(-1)!.content!.split('\0');
+        const digest = createHash('sha256').update(`${name}\0${first}\0${second}`).digest();
+        const n = digest.readUInt16BE();
+        return {
+          text: n < a ? ANSWERS.a : n < b ? ANSWERS.b : n < tie ? ANSWERS.tie : ANSWERS.none,
+          finish: 'stop' as const,
+        };
+      }),
   };
 }
 
@@ -46,13 +55,22 @@ async function templates() {
 }
 
 function near(t: ExecutionContext, actual: Record<string, unknown>, wanted: Figures): void {
-  for (const [name, value] of Object.entries(wanted)) t.true(Math.abs((actual[name] as number) - value) < 1e-12, `${name}: ${String(actual[name])} instead of ${value}`);
+  for (const [name, value] of Object.entries(wanted))
+    t.true(Math.abs((actual[name] as number) - value) < 1e-12, `${name}: ${String(actual[name])} instead of ${value}`);
 }
 
 for (const name of Object.keys(expected.judges)) {
   test(`${name}: the original's single random order`, async (t) => {
-    const predictor = judgePredictor({ completer: playing(name), templates: await templates(), orders: singleOrder(0, 'cheems') });
-    const { files, overall } = await evaluate({ datasets: [{ name: 'data', dataset: await readCheemsJudgeData(DATA) }], predictor, bootstrap: { resamples: 0 } });
+    const predictor = judgePredictor({
+      completer: playing(name),
+      templates: await templates(),
+      orders: singleOrder(0, 'cheems'),
+    });
+    const { files, overall } = await evaluate({
+      datasets: [{ name: 'data', dataset: await readCheemsJudgeData(DATA) }],
+      predictor,
+      bootstrap: { resamples: 0 },
+    });
     const wanted = expected.cheems[name]!;
     t.deepEqual(Object.keys(files[0]!.report.cheems).sort(), Object.keys(wanted).sort());
     near(t, files[0]!.report.cheems, wanted);

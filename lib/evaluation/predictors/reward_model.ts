@@ -15,20 +15,33 @@ export function rewardModelPredictor(model: RewardModel, name = model.folder): P
   return {
     name,
     scorePrompts: (prompts, options) => scorePrompts(model, prompts, options),
-    describe: () => ({ ...model.describe(), ...(model.engineNotes.length > 0 ? { engine_notes: model.engineNotes } : {}) }),
+    describe: () => ({
+      ...model.describe(),
+      ...(model.engineNotes.length > 0 ? { engine_notes: model.engineNotes } : {}),
+    }),
     notes: () => [...formatReport(model.readingReport), ...model.engineNotes],
     dispose: () => model.dispose(),
   };
 }
 
-async function scorePrompts(model: RewardModel, prompts: readonly PreferencePrompt[], { signal, onProgress }: ScoringOptions): Promise<PromptScores[]> {
+async function scorePrompts(
+  model: RewardModel,
+  prompts: readonly PreferencePrompt[],
+  { signal, onProgress }: ScoringOptions,
+): Promise<PromptScores[]> {
   const total = prompts.reduce((sum, { responses }) => sum + responses.length, 0);
   const tokenized: (TokenizedPrompt | undefined)[] = [];
   let dropped = 0;
   async function* samples(): AsyncGenerator<TokenizedSample[]> {
-    for await (const one of tokenizeAhead({ prompts: [...prompts] }, model.tokenizeOptions(), { signal }, model.readingReport)) {
+    for await (const one of tokenizeAhead(
+      { prompts: [...prompts] },
+      model.tokenizeOptions(),
+      { signal },
+      model.readingReport,
+    )) {
       const prompt = prompts[tokenized.length]!;
-      for (const { inputIds, responseIndex } of one?.samples ?? []) model.refuseUnreadable(inputIds, prompt.responses[responseIndex]!.source ?? prompt.source);
+      for (const { inputIds, responseIndex } of one?.samples ?? [])
+        model.refuseUnreadable(inputIds, prompt.responses[responseIndex]!.source ?? prompt.source);
       tokenized.push(one);
       dropped += prompt.responses.length - (one?.samples.length ?? 0);
       yield one?.samples ?? [];

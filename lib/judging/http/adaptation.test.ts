@@ -149,7 +149,10 @@ const LIMITS: [provider: string, string][] = [
     'Volcano Ark',
     'The parameter `max_tokens` specified in the request is not valid: integer above maximum value, expected a value <= 2048, but got 4096 instead.',
   ],
-  ['FastAPI', '[{"loc":["body","max_tokens"],"msg":"ensure this value is less than or equal to 2048","type":"value_error"}]'],
+  [
+    'FastAPI',
+    '[{"loc":["body","max_tokens"],"msg":"ensure this value is less than or equal to 2048","type":"value_error"}]',
+  ],
   ['in Chinese', 'max_tokens 不能超过 2048'],
 ];
 for (const [provider, message] of LIMITS) {

@@ -11,7 +11,8 @@ export class Pause {
 
   /** Resolves when no pause is left. @throws the signal's reason when aborted. */
   async over(signal: AbortSignal): Promise<void> {
-    for (let left = this.left(); left > 0; left = this.left()) await delay(left, undefined, { signal }).catch(() => signal.throwIfAborted());
+    for (let left = this.left(); left > 0; left = this.left())
+      await delay(left, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
 
   private left(): number {

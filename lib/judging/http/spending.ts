@@ -45,7 +45,11 @@ export class Spending {
   describe(): Record<string, unknown> {
     const { now, earlier, prices } = this;
     const hasPrice = prices.input !== undefined || prices.output !== undefined;
-    const cost = { this_run: this.costOf(now), with_cached_answers: this.costOf(now) + this.costOf(earlier), price_per_million: { ...prices } };
+    const cost = {
+      this_run: this.costOf(now),
+      with_cached_answers: this.costOf(now) + this.costOf(earlier),
+      price_per_million: { ...prices },
+    };
     return {
       requests: {
         answered: this.asked,

@@ -40,9 +40,17 @@ interface Job {
 }
 
 /** A judge on a loaded model, of which it disposes. @throws JudgeError where the cache is in use or is none. */
-export async function openLocalJudge(model: LanguageModel, { name = model.folder, cacheFile }: LocalJudgeOptions = {}): Promise<LocalCompleter> {
+export async function openLocalJudge(
+  model: LanguageModel,
+  { name = model.folder, cacheFile }: LocalJudgeOptions = {},
+): Promise<LocalCompleter> {
   const digest = await modelDigest(model.folder);
-  return new LocalCompleter(name, model, digest, cacheFile === undefined ? undefined : await openLockedCache(cacheFile));
+  return new LocalCompleter(
+    name,
+    model,
+    digest,
+    cacheFile === undefined ? undefined : await openLockedCache(cacheFile),
+  );
 }
 
 export class LocalCompleter implements Completer {
@@ -54,34 +62,62 @@ export class LocalCompleter implements Completer {
   /** Answers of one token that would have begun with thoughts. */
   private thinking = 0;
 
-  constructor(readonly name: string, private readonly model: LanguageModel, private readonly digest: string, private readonly locked?: LockedCache) {}
+  constructor(
+    readonly name: string,
+    private readonly model: LanguageModel,
+    private readonly digest: string,
+    private readonly locked?: LockedCache,
+  ) {}
 
   /**
    * An answer depends on the model, its conversation and the options alone: sampling draws from a stream that the conversation names,
    * and equal conversations have one answer. When the signal is aborted, what has ended is kept, and the promise rejects with its reason.
    * @throws JudgeError where a conversation cannot be put to the model.
    */
-  async complete(conversations: Iterable<readonly Message[]>, options: CompletionOptions, control: CompletionControl = {}): Promise<Completion[]> {
+  async complete(
+    conversations: Iterable<readonly Message[]>,
+    options: CompletionOptions,
+    control: CompletionControl = {},
+  ): Promise<Completion[]> {
     const { firstTokens, temperature, topP, topK, maxTokens, seed, stop } = options;
     const sampling = checkSampling({ temperature, topP, topK, maxTokens, seed, stop });
     const job: Job = { conversations, sampling, firstTokens, control, completions: [], asked: new Map() };
     const { signal } = control;
     try {
       if (firstTokens === undefined) {
-        await this.model.answerAll(this.questions(job), sampling, { signal, onAnswer: (question, answer) => this.answered(job, question, completionOf(answer)) });
+        await this.model.answerAll(this.questions(job), sampling, {
+          signal,
+          onAnswer: (question, answer) => this.answered(job, question, completionOf(answer)),
+        });
       } else {
-        await this.model.firstTokensOfAll(this.questions(job), firstTokens, { signal, onTokens: (question, tokens) => this.probed(job, question, tokens) });
+        await this.model.firstTokensOfAll(this.questions(job), firstTokens, {
+          signal,
+          onTokens: (question, tokens) => this.probed(job, question, tokens),
+        });
       }
     } catch (error) {
-      throw error instanceof GenerationError || error instanceof TokenizerError ? new JudgeError(`${this.name}: ${error.message}`, { cause: error }) : error;
+      throw error instanceof GenerationError || error instanceof TokenizerError
+        ? new JudgeError(`${this.name}: ${error.message}`, { cause: error })
+        : error;
     }
     return job.completions;
   }
 
   describe(): Record<string, unknown> {
     const { notes, ...facts } = this.model.describe();
-    const all = [...(notes as string[]), ...this.model.engineNotes, ...[this.tooLong, this.thinksFirst].filter((note) => note !== undefined)];
-    return { ...facts, notes: all, digest: this.digest, cache: this.locked?.cache.file ?? null, answers: { ...this.counts }, tokens: { ...this.spent } };
+    const all = [
+      ...(notes as string[]),
+      ...this.model.engineNotes,
+      ...[this.tooLong, this.thinksFirst].filter((note) => note !== undefined),
+    ];
+    return {
+      ...facts,
+      notes: all,
+      digest: this.digest,
+      cache: this.locked?.cache.file ?? null,
+      answers: { ...this.counts },
+      tokens: { ...this.spent },
+    };
   }
 
   /** Tokens computed by this run so far, but for what prompts share. */
@@ -133,7 +169,9 @@ export class LocalCompleter implements Completer {
   }
 
   private opensThoughts(tag: string): JudgeError {
-    return new JudgeError(`The chat template of ${this.name} opens thoughts (<${tag}>) before the answer, so that its first token is no letter. ${WITHOUT_THOUGHTS}`);
+    return new JudgeError(
+      `The chat template of ${this.name} opens thoughts (<${tag}>) before the answer, so that its first token is no letter. ${WITHOUT_THOUGHTS}`,
+    );
   }
 
   private async answered(job: Job, question: Question, completion: Completion): Promise<void> {
@@ -152,19 +190,30 @@ export class LocalCompleter implements Completer {
     this.tell(job, twins, { ...completion, cached: true });
   }
 
-  private probed(job: Job, question: Question, tokens: (TokenProbability & { id: number })[] | undefined): Promise<void> {
+  private probed(
+    job: Job,
+    question: Question,
+    tokens: (TokenProbability & { id: number })[] | undefined,
+  ): Promise<void> {
     const usage = { promptTokens: question.ids.length, completionTokens: tokens ? 1 : 0 };
     if (!tokens) return this.answered(job, question, { text: '', finish: 'too_long', usage });
     const isEnd = this.model.stopTokens.some(({ id }) => id === tokens[0]!.id);
     const firstTokens = tokens.map(({ token, logprob }) => ({ token, logprob }));
-    return this.answered(job, question, { text: isEnd ? '' : tokens[0]!.token, finish: isEnd ? 'stop' : 'length', firstTokens, usage });
+    return this.answered(job, question, {
+      text: isEnd ? '' : tokens[0]!.token,
+      finish: isEnd ? 'stop' : 'length',
+      firstTokens,
+      usage,
+    });
   }
 
   private tell({ completions, control }: Job, indices: readonly number[], completion: Completion): void {
     const { finish, cached, usage } = completion;
     for (const index of indices) {
       this.counts[finish === 'too_long' ? 'too_long' : cached ? 'from_cache' : 'computed'] += 1;
-      const [prompt, answer] = cached ? (['prompt_from_cache', 'completion_from_cache'] as const) : (['prompt', 'completion'] as const);
+      const [prompt, answer] = cached
+        ? (['prompt_from_cache', 'completion_from_cache'] as const)
+        : (['prompt', 'completion'] as const);
       if (finish !== 'too_long') {
         this.spent[prompt] += usage!.promptTokens;
         this.spent[answer] += usage!.completionTokens;
@@ -178,8 +227,13 @@ export class LocalCompleter implements Completer {
   private keyOf(ids: Int32Array, { sampling, firstTokens }: Job): string {
     const { temperature, topP, topK, seed, maxTokens, stop } = sampling;
     const drawn = temperature === 0 ? { temperature } : { temperature, topP, topK, seed };
-    const how = firstTokens === undefined ? { ...drawn, maxTokens, stop, stopTokens: this.model.stopTokens.map(({ id }) => id) } : { firstTokens };
-    const hash = createHash('sha256').update(JSON.stringify({ model: this.digest, precision: this.model.precision, ...how }));
+    const how =
+      firstTokens === undefined
+        ? { ...drawn, maxTokens, stop, stopTokens: this.model.stopTokens.map(({ id }) => id) }
+        : { firstTokens };
+    const hash = createHash('sha256').update(
+      JSON.stringify({ model: this.digest, precision: this.model.precision, ...how }),
+    );
     return hash.update(Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength)).digest('hex');
   }
 }

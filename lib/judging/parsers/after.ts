@@ -12,7 +12,13 @@ export const afterParser: VerdictParser<z.output<typeof options>> = {
   description: 'a label behind words that the template names ("words: [RESULT]"); the last one counts',
   options,
   parse(text, labels) {
-    const words = plain(labels.words).replaceAll(/[.*+?^${}()|[\]\\/-]/g, '\\$&').replaceAll(/\s+/g, '\\s+');
-    return lastMatch(plain(text), new RegExp(`${words}[\\s*_\`"'“”:(\\[]{0,16}(${alternatives(labels)})(?![\\p{L}\\p{N}])`, 'giu'), labels);
+    const words = plain(labels.words)
+      .replaceAll(/[.*+?^${}()|[\]\\/-]/g, '\\$&')
+      .replaceAll(/\s+/g, '\\s+');
+    return lastMatch(
+      plain(text),
+      new RegExp(`${words}[\\s*_\`"'“”:(\\[]{0,16}(${alternatives(labels)})(?![\\p{L}\\p{N}])`, 'giu'),
+      labels,
+    );
   },
 };

@@ -8,5 +8,6 @@ export const bracketsParser: VerdictParser<z.output<typeof options>> = {
   name: 'brackets',
   description: '[[A]] or [[B]], [[C]] for a tie; the last one counts',
   options,
-  parse: (text, labels) => lastMatch(plain(text), new RegExp(`\\[\\[\\s*(${alternatives(labels)})\\s*\\]\\]`, 'gi'), labels),
+  parse: (text, labels) =>
+    lastMatch(plain(text), new RegExp(`\\[\\[\\s*(${alternatives(labels)})\\s*\\]\\]`, 'gi'), labels),
 };

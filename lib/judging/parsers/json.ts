@@ -21,7 +21,9 @@ export const jsonParser: VerdictParser<JsonOptions> = {
   description: 'a JSON object with the verdict in one field: 1 or 2, 0 for a tie; the last one counts',
   options,
   parse(text, given) {
-    const found = objectsIn(text).filter((object) => Object.hasOwn(object, given.field)).at(-1);
+    const found = objectsIn(text)
+      .filter((object) => Object.hasOwn(object, given.field))
+      .at(-1);
     return verdictFrom(found ? found[given.field] : looseValue(text, given.field), given);
   },
 };

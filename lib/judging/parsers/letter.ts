@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { alternatives, labelOptions, lastMatch, plain, verdictOf, type Labels, type Verdict, type VerdictParser } from './parser';
+import {
+  alternatives,
+  labelOptions,
+  lastMatch,
+  plain,
+  verdictOf,
+  type Labels,
+  type Verdict,
+  type VerdictParser,
+} from './parser';
 
 const options = z.strictObject(labelOptions);
 
@@ -17,19 +26,28 @@ const LONGEST_ALONE = 100;
  */
 export const letterParser: VerdictParser<z.output<typeof options>> = {
   name: 'letter',
-  description: 'a bare letter A or B, C for a tie: alone, on the last or first line, or called the answer in English or Chinese',
+  description:
+    'a bare letter A or B, C for a tie: alone, on the last or first line, or called the answer in English or Chinese',
   options,
   parse(text, labels) {
     const whole = plain(text).trim();
     const lines = whole.split(/\r?\n/).filter((line) => line.trim() !== '');
-    return alone(whole, labels) ?? alone(lines.at(-1) ?? '', labels) ?? named(whole, labels) ?? leading(lines[0] ?? '', labels);
+    return (
+      alone(whole, labels) ??
+      alone(lines.at(-1) ?? '', labels) ??
+      named(whole, labels) ??
+      leading(lines[0] ?? '', labels)
+    );
   },
 };
 
 /** The letter, or "Assistant B", "回答A", with nothing else beside it. */
 function alone(text: string, labels: Labels): Verdict | undefined {
   if (text.length > LONGEST_ALONE) return undefined;
-  const match = new RegExp(`^${DECORATION}(?:(?:${NOUN})${DECORATION})?(${alternatives(labels)})${DECORATION}$`, 'i').exec(text);
+  const match = new RegExp(
+    `^${DECORATION}(?:(?:${NOUN})${DECORATION})?(${alternatives(labels)})${DECORATION}$`,
+    'i',
+  ).exec(text);
   return match ? verdictOf(match[1]!, labels) : undefined;
 }
 
@@ -47,11 +65,17 @@ function named(text: string, labels: Labels): Verdict | undefined {
   const after = `(?<![a-z0-9])${letter}\\s*(?:更好|更优|较好|较优|胜出|优于|is better|wins)`;
   const spelt = new Set(alternatives(labels).replaceAll('\\', '').split('|'));
   const matches = [before + joint + letter, after].flatMap((pattern) => [...text.matchAll(new RegExp(pattern, 'giu'))]);
-  const last = matches.filter((match) => spelt.has(match[1]!)).sort((x, y) => x.index - y.index).at(-1);
+  const last = matches
+    .filter((match) => spelt.has(match[1]!))
+    .sort((x, y) => x.index - y.index)
+    .at(-1);
   return last && verdictOf(last[1]!, labels);
 }
 
 /** "A. Because …", "B：…", or a letter alone on the first line. */
 function leading(line: string, labels: Labels): Verdict | undefined {
-  return alone(line, labels) ?? lastMatch(line, new RegExp(`^${DECORATION}(${alternatives(labels)})[\\s*_)\\]】]*[.。:：,，;；]`, 'gi'), labels);
+  return (
+    alone(line, labels) ??
+    lastMatch(line, new RegExp(`^${DECORATION}(${alternatives(labels)})[\\s*_)\\]】]*[.。:：,，;；]`, 'gi'), labels)
+  );
 }

@@ -13,7 +13,9 @@ export const outputLetterParser: VerdictParser<z.output<typeof options>> = {
   description: 'Output (a) or Output (b); the last one counts',
   options,
   parse(text, labels) {
-    const word = plain(labels.word).trim().replaceAll(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
+    const word = plain(labels.word)
+      .trim()
+      .replaceAll(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
     return lastMatch(plain(text), new RegExp(`${word}\\s*\\(\\s*(${alternatives(labels)})\\s*\\)`, 'gi'), labels);
   },
 };

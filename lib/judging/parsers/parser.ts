@@ -41,7 +41,10 @@ export function verdictOf(label: string, labels: Labels): Verdict | undefined {
 /** The labels as an alternative of a regular expression, the longest first. */
 export function alternatives(labels: Labels): string {
   const names = [labels.a, labels.b, labels.tie].filter((name) => name !== null).map((name) => plain(name).trim());
-  return names.sort((x, y) => y.length - x.length).map((name) => name.replaceAll(/[.*+?^${}()|[\]\\/-]/g, '\\$&')).join('|');
+  return names
+    .sort((x, y) => y.length - x.length)
+    .map((name) => name.replaceAll(/[.*+?^${}()|[\]\\/-]/g, '\\$&'))
+    .join('|');
 }
 
 /** The verdict of the last match's first group: a judge that weighs both sides aloud decides at the end. */

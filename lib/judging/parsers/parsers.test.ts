@@ -27,9 +27,33 @@ parses('brackets', [
   ['[[A]]\n<think>but then [[B]]', 'A'],
   ['**[[A]]**', 'A'],
 ]);
-parses('brackets', [['[[A>B]]', 'A'], ['[[B>A]]', 'B'], ['[[A=B]]', 'tie'], ['[[A]]', undefined]], { a: 'A>B', b: 'B>A', tie: 'A=B' });
-parses('brackets', [['[[C]]', undefined], ['[[甲]]', undefined]], { tie: null });
-parses('brackets', [['结论：[[甲]]', 'A'], ['[[乙]]', 'B'], ['[[平]]', 'tie']], { a: '甲', b: '乙', tie: '平' });
+parses(
+  'brackets',
+  [
+    ['[[A>B]]', 'A'],
+    ['[[B>A]]', 'B'],
+    ['[[A=B]]', 'tie'],
+    ['[[A]]', undefined],
+  ],
+  { a: 'A>B', b: 'B>A', tie: 'A=B' },
+);
+parses(
+  'brackets',
+  [
+    ['[[C]]', undefined],
+    ['[[甲]]', undefined],
+  ],
+  { tie: null },
+);
+parses(
+  'brackets',
+  [
+    ['结论：[[甲]]', 'A'],
+    ['[[乙]]', 'B'],
+    ['[[平]]', 'tie'],
+  ],
+  { a: '甲', b: '乙', tie: '平' },
+);
 
 parses('output_letter', [
   ['Output (a)', 'A'],
@@ -40,7 +64,14 @@ parses('output_letter', [
   ['Output (c)', undefined],
   ['(a)', undefined],
 ]);
-parses('output_letter', [['Response (c)', 'tie'], ['Output (a)', undefined]], { word: 'Response', tie: 'c' });
+parses(
+  'output_letter',
+  [
+    ['Response (c)', 'tie'],
+    ['Output (a)', undefined],
+  ],
+  { word: 'Response', tie: 'c' },
+);
 
 parses('letter', [
   ['A', 'A'],
@@ -76,7 +107,16 @@ parses('letter', [
   ['data wins', undefined],
   ['<think>A or B?</think>B', 'B'],
 ]);
-parses('letter', [['1', 'A'], ['Answer: 2', 'B'], ['12', undefined], ['A', undefined]], { a: '1', b: '2', tie: null });
+parses(
+  'letter',
+  [
+    ['1', 'A'],
+    ['Answer: 2', 'B'],
+    ['12', undefined],
+    ['A', undefined],
+  ],
+  { a: '1', b: '2', tie: null },
+);
 
 parses('json', [
   ['{"choice": 1}', 'A'],
@@ -91,26 +131,58 @@ parses('json', [
   ['no object', undefined],
   ['{"choice": 1', 'A'],
 ]);
-parses('json', [['{"原因": "……", "更好的回答": 2}', 'B'], ['{"原因": "……", "更好的回答": "1"}', 'A'], ['{"更好的回答": 0}', undefined]], { field: '更好的回答', tie: null });
-parses('json', [['{"winner": "model_a"}', 'A'], ['{"winner": "MODEL_B"}', 'B'], ['{"winner": "tie"}', 'tie']], { field: 'winner', a: 'model_a', b: 'model_b', tie: 'tie' });
+parses(
+  'json',
+  [
+    ['{"原因": "……", "更好的回答": 2}', 'B'],
+    ['{"原因": "……", "更好的回答": "1"}', 'A'],
+    ['{"更好的回答": 0}', undefined],
+  ],
+  { field: '更好的回答', tie: null },
+);
+parses(
+  'json',
+  [
+    ['{"winner": "model_a"}', 'A'],
+    ['{"winner": "MODEL_B"}', 'B'],
+    ['{"winner": "tie"}', 'tie'],
+  ],
+  { field: 'winner', a: 'model_a', b: 'model_b', tie: 'tie' },
+);
 
-parses('after', [
-  ['Feedback: A is short, B is right. [RESULT] B', 'B'],
-  ['[RESULT] A', 'A'],
-  ['**[RESULT]** **B**', 'B'],
-  ['[result]: a', 'A'],
-  ['[RESULT] (A or B) … [RESULT] B', 'B'],
-  ['[RESULT]\nA', 'A'],
-  ['[RESULT] Although', undefined],
-  ['RESULT A', undefined],
-  ['A', undefined],
-], { words: '[RESULT]', tie: null });
-parses('after', [
-  ['So, the final decision is Response 1. It is clearer.', 'A'],
-  ['So, the final decision is  Response 2', 'B'],
-  ['So, the final decision is Response 12', undefined],
-], { words: 'final decision is Response', a: '1', b: '2', tie: null });
-parses('after', [['评分后，胜者：甲', 'A'], ['胜者:乙。', 'B'], ['胜者：甲乙', undefined]], { words: '胜者', a: '甲', b: '乙', tie: '平' });
+parses(
+  'after',
+  [
+    ['Feedback: A is short, B is right. [RESULT] B', 'B'],
+    ['[RESULT] A', 'A'],
+    ['**[RESULT]** **B**', 'B'],
+    ['[result]: a', 'A'],
+    ['[RESULT] (A or B) … [RESULT] B', 'B'],
+    ['[RESULT]\nA', 'A'],
+    ['[RESULT] Although', undefined],
+    ['RESULT A', undefined],
+    ['A', undefined],
+  ],
+  { words: '[RESULT]', tie: null },
+);
+parses(
+  'after',
+  [
+    ['So, the final decision is Response 1. It is clearer.', 'A'],
+    ['So, the final decision is  Response 2', 'B'],
+    ['So, the final decision is Response 12', undefined],
+  ],
+  { words: 'final decision is Response', a: '1', b: '2', tie: null },
+);
+parses(
+  'after',
+  [
+    ['评分后，胜者：甲', 'A'],
+    ['胜者:乙。', 'B'],
+    ['胜者：甲乙', undefined],
+  ],
+  { words: '胜者', a: '甲', b: '乙', tie: '平' },
+);
 
 parses('scores', [
   ['8 7\nThe first is more complete.', 'A'],
@@ -135,13 +207,23 @@ test('thoughts are taken away, or kept where asked', (t) => {
 });
 
 test('a parser that is not known, and options that do not fit, are told', (t) => {
-  t.throws(() => bindParser('bracket'), { name: 'JudgeError', message: /no verdict parser "bracket"; known are: brackets, letter, output_letter, json, after, scores/ });
-  t.throws(() => bindParser('json', { feild: 'x' }), { message: /options of the verdict parser "json" are unfit: Unrecognized key: "feild"/ });
+  t.throws(() => bindParser('bracket'), {
+    name: 'JudgeError',
+    message: /no verdict parser "bracket"; known are: brackets, letter, output_letter, json, after, scores/,
+  });
+  t.throws(() => bindParser('json', { feild: 'x' }), {
+    message: /options of the verdict parser "json" are unfit: Unrecognized key: "feild"/,
+  });
   t.throws(() => bindParser('brackets', { a: 3 }), { message: /"brackets" are unfit: "a": / });
 });
 
 test('a parser of one own is found by name, and a name is taken once', (t) => {
-  const parser = { name: 'shout', description: 'd', options: z.strictObject({}), parse: (text: string) => (text.includes('FIRST') ? ('A' as const) : undefined) };
+  const parser = {
+    name: 'shout',
+    description: 'd',
+    options: z.strictObject({}),
+    parse: (text: string) => (text.includes('FIRST') ? ('A' as const) : undefined),
+  };
   registerVerdictParser(parser);
   t.true(registeredVerdictParsers().includes('shout'));
   t.is(bindParser('shout').parse('FIRST!'), 'A');
@@ -150,8 +232,16 @@ test('a parser of one own is found by name, and a name is taken once', (t) => {
 
 test('long runs of marks take no time', (t) => {
   const began = performance.now();
-  for (const [name, options] of [['brackets'], ['letter'], ['output_letter'], ['json'], ['after', { words: '[RESULT]' }], ['scores']] as const) {
-    for (const run of ['*', '{', '"', ' ', 'answer: ', '[', '\n', 'A ', '[RESULT] ', '1 ', '1']) bindParser(name, options).parse(run.repeat(20_000 / run.length));
+  for (const [name, options] of [
+    ['brackets'],
+    ['letter'],
+    ['output_letter'],
+    ['json'],
+    ['after', { words: '[RESULT]' }],
+    ['scores'],
+  ] as const) {
+    for (const run of ['*', '{', '"', ' ', 'answer: ', '[', '\n', 'A ', '[RESULT] ', '1 ', '1'])
+      bindParser(name, options).parse(run.repeat(20_000 / run.length));
   }
   t.true(performance.now() - began < 5000, `${performance.now() - began} ms`);
 });

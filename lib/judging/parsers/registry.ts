@@ -13,7 +13,8 @@ const shipped = [bracketsParser, letterParser, outputLetterParser, jsonParser, a
 const registered = new Map<string, VerdictParser>(shipped.map((parser) => [parser.name, parser]));
 
 export function registerVerdictParser<Options>(parser: VerdictParser<Options>): void {
-  if (registered.has(parser.name)) throw new JudgeError(`A verdict parser named "${parser.name}" is registered already; choose another name.`);
+  if (registered.has(parser.name))
+    throw new JudgeError(`A verdict parser named "${parser.name}" is registered already; choose another name.`);
   registered.set(parser.name, parser);
 }
 
@@ -32,13 +33,20 @@ export interface BoundParser {
  * @param reasoning `strip` (the default) takes thoughts such as `<think>…</think>` away first; `keep` parses the whole text.
  * @throws JudgeError naming the parser, the option and what is wrong with it.
  */
-export function bindParser(name: string, options: Record<string, unknown> = {}, reasoning: 'strip' | 'keep' = 'strip'): BoundParser {
+export function bindParser(
+  name: string,
+  options: Record<string, unknown> = {},
+  reasoning: 'strip' | 'keep' = 'strip',
+): BoundParser {
   const parser = registered.get(name);
-  if (!parser) throw new JudgeError(`There is no verdict parser "${name}"; known are: ${registeredVerdictParsers().join(', ')}.`);
+  if (!parser)
+    throw new JudgeError(`There is no verdict parser "${name}"; known are: ${registeredVerdictParsers().join(', ')}.`);
   const settled = parser.options.safeParse(options);
   if (!settled.success) {
     const { path, message } = settled.error.issues[0]!;
-    throw new JudgeError(`The options of the verdict parser "${name}" are unfit: ${path.length > 0 ? `"${path.join('.')}": ` : ''}${message}.`);
+    throw new JudgeError(
+      `The options of the verdict parser "${name}" are unfit: ${path.length > 0 ? `"${path.join('.')}": ` : ''}${message}.`,
+    );
   }
   const bound: unknown = settled.data;
   return {

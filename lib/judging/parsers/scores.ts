@@ -2,13 +2,18 @@ import { z } from 'zod';
 import { plain, type VerdictParser } from './parser';
 
 const options = z.strictObject({
-  line: z.enum(['first', 'last'], 'must be first or last').default('first').describe('which line with two numbers alone counts'),
+  line: z
+    .enum(['first', 'last'], 'must be first or last')
+    .default('first')
+    .describe('which line with two numbers alone counts'),
 });
 
 /** Two marks take no more; longer lines are prose. */
 const LONGEST_LINE = 100;
 const NUMBER = '(-?\\d+(?:\\.\\d+)?)(?:\\s*/\\s*\\d+)?';
-const TWO_NUMBERS = new RegExp(`^[\\s*_\`\\[(]*${NUMBER}(?:[\\s*_\`]*[,;、]|[\\s*_\`])[\\s*_\`]*${NUMBER}[\\s*_\`\\])]*$`);
+const TWO_NUMBERS = new RegExp(
+  `^[\\s*_\`\\[(]*${NUMBER}(?:[\\s*_\`]*[,;、]|[\\s*_\`])[\\s*_\`]*${NUMBER}[\\s*_\`\\])]*$`,
+);
 
 /** `8 6.5`: a mark for each response, in the order in which they were shown, on a line of its own. The higher wins; equal marks are a tie. */
 export const scoresParser: VerdictParser<z.output<typeof options>> = {
@@ -16,7 +21,9 @@ export const scoresParser: VerdictParser<z.output<typeof options>> = {
   description: 'two marks on a line of their own, the first response\'s first ("8 6"); the higher wins',
   options,
   parse(text, { line }) {
-    const lines = plain(text).split(/\r?\n/).filter((each) => each.length <= LONGEST_LINE && TWO_NUMBERS.test(each));
+    const lines = plain(text)
+      .split(/\r?\n/)
+      .filter((each) => each.length <= LONGEST_LINE && TWO_NUMBERS.test(each));
     const found = TWO_NUMBERS.exec((line === 'first' ? lines[0] : lines.at(-1)) ?? '');
     if (!found) return undefined;
     const [a, b] = [Number(found[1]), Number(found[2])];

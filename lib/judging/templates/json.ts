@@ -3,7 +3,12 @@
 import { ROLES_EN, ROLES_ZH } from './roles';
 import type { JudgeTemplate } from './template';
 
-const shared = { history: 'transcript', reasoning: 'strip', letters: { a: '1', b: '2' }, parser: { name: 'json', options: {} } } as const;
+const shared = {
+  history: 'transcript',
+  reasoning: 'strip',
+  letters: { a: '1', b: '2' },
+  parser: { name: 'json', options: {} },
+} as const;
 
 export const jsonZh: JudgeTemplate = {
   ...shared,

@@ -3,7 +3,12 @@
 import { ROLES_EN, ROLES_ZH } from './roles';
 import type { JudgeTemplate } from './template';
 
-const shared = { history: 'transcript', reasoning: 'strip', letters: { a: 'A', b: 'B' }, parser: { name: 'letter', options: { tie: null } } } as const;
+const shared = {
+  history: 'transcript',
+  reasoning: 'strip',
+  letters: { a: 'A', b: 'B' },
+  parser: { name: 'letter', options: { tie: null } },
+} as const;
 
 export const letterZh: JudgeTemplate = {
   ...shared,

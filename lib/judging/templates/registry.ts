@@ -14,7 +14,11 @@ const OWN = [verdictZh, verdictEn, letterZh, letterEn, jsonZh, jsonEn];
 const registered = new Map<string, JudgeTemplate>(OWN.map((template) => [template.name, checkTemplate(template)]));
 
 /** Names without a language: the Chinese or the English one, by each prompt's own text. */
-const BILINGUAL = new Map([['verdict', [verdictZh, verdictEn]], ['letter', [letterZh, letterEn]], ['json', [jsonZh, jsonEn]]] as const);
+const BILINGUAL = new Map([
+  ['verdict', [verdictZh, verdictEn]],
+  ['letter', [letterZh, letterEn]],
+  ['json', [jsonZh, jsonEn]],
+] as const);
 
 export function registerJudgeTemplate(template: JudgeTemplate): void {
   if (registered.has(template.name) || BILINGUAL.has(template.name as 'verdict')) {
@@ -40,7 +44,9 @@ export async function findJudgeTemplate(nameOrFile: string): Promise<TemplateCho
   if (both) return { name: nameOrFile, templates: both, templateFor: (prompt) => both[isChinese(prompt) ? 0 : 1] };
   const known = registered.get(nameOrFile);
   if (!known && !existsSync(nameOrFile)) {
-    throw new JudgeError(`"${nameOrFile}" is neither a judge template (${registeredJudgeTemplates().join(', ')}) nor a file that exists.`);
+    throw new JudgeError(
+      `"${nameOrFile}" is neither a judge template (${registeredJudgeTemplates().join(', ')}) nor a file that exists.`,
+    );
   }
   const template = known ?? (await readTemplateFile(nameOrFile));
   return { name: template.name, templates: [template], templateFor: () => template };

@@ -41,10 +41,13 @@ const PATTERN = /\{\{([a-z][a-z0-9_]*)\}\}|\{([a-z][a-z0-9_]*)\}/g;
 
 /** @throws JudgeError where a needed placeholder is missing, or one is not known. */
 export function checkTemplate(template: JudgeTemplate): JudgeTemplate {
-  const used = new Set([...`${template.user}\n${template.system ?? ''}`.matchAll(PATTERN)].flatMap((match) => match[2] ?? []));
+  const used = new Set(
+    [...`${template.user}\n${template.system ?? ''}`.matchAll(PATTERN)].flatMap((match) => match[2] ?? []),
+  );
   const inUser = new Set([...template.user.matchAll(PATTERN)].flatMap((match) => match[2] ?? []));
   for (const name of NEEDED) {
-    if (!inUser.has(name)) throw new JudgeError(`The judge template "${template.name}" lacks {${name}} in its user text.`);
+    if (!inUser.has(name))
+      throw new JudgeError(`The judge template "${template.name}" lacks {${name}} in its user text.`);
   }
   for (const name of used) {
     if ((PLACEHOLDERS as readonly string[]).includes(name)) continue;
@@ -54,10 +57,14 @@ export function checkTemplate(template: JudgeTemplate): JudgeTemplate {
     );
   }
   if (template.history === 'separate' && !used.has('history')) {
-    throw new JudgeError(`The judge template "${template.name}" has "history: separate" but no {history} where the earlier turns would go.`);
+    throw new JudgeError(
+      `The judge template "${template.name}" has "history: separate" but no {history} where the earlier turns would go.`,
+    );
   }
   if (template.history !== 'separate' && used.has('history')) {
-    throw new JudgeError(`The judge template "${template.name}" names {history}, which only "history: separate" fills.`);
+    throw new JudgeError(
+      `The judge template "${template.name}" names {history}, which only "history: separate" fills.`,
+    );
   }
   return template;
 }
@@ -72,9 +79,19 @@ export function renderPair(template: JudgeTemplate, pair: JudgedPair): TextMessa
   const turns = turnsOf(pair, !named);
   const system = named ? (pair.systemPrompt ?? '') : '';
   const { prompt, history } = splitTurns(template, turns);
-  const values: Record<string, string> = { prompt, history, system_prompt: system, response_a: pair.responseA, response_b: pair.responseB };
-  const fill = (text: string) => text.replace(PATTERN, (_, doubled: string | undefined, name: string) => (doubled === undefined ? values[name]! : `{${doubled}}`));
-  const messages: TextMessage[] = template.system === undefined ? [] : [{ role: 'system', content: fill(template.system) }];
+  const values: Record<string, string> = {
+    prompt,
+    history,
+    system_prompt: system,
+    response_a: pair.responseA,
+    response_b: pair.responseB,
+  };
+  const fill = (text: string) =>
+    text.replace(PATTERN, (_, doubled: string | undefined, name: string) =>
+      doubled === undefined ? values[name]! : `{${doubled}}`,
+    );
+  const messages: TextMessage[] =
+    template.system === undefined ? [] : [{ role: 'system', content: fill(template.system) }];
   return [...messages, { role: 'user', content: fill(template.user) }];
 }
 
@@ -86,7 +103,8 @@ function turnsOf({ prompt, systemPrompt }: JudgedPair, withSystem: boolean): Mes
 function splitTurns(template: JudgeTemplate, turns: readonly Message[]): { prompt: string; history: string } {
   if (turns.length <= 1) return { prompt: turns[0] ? textOfMessage(turns[0]) : '', history: '' };
   if (template.history === 'transcript') return { prompt: transcript(turns, template.roles), history: '' };
-  if (template.history === 'separate') return { prompt: textOfMessage(turns.at(-1)!), history: transcript(turns.slice(0, -1), template.roles) };
+  if (template.history === 'separate')
+    return { prompt: textOfMessage(turns.at(-1)!), history: transcript(turns.slice(0, -1), template.roles) };
   throw new JudgeError(
     `The judge template "${template.name}" takes prompts of one turn only ("history: refuse"), but a prompt has ${turns.length} turns, a system prompt included. ` +
       'Choose "history: transcript" or "history: separate".',

@@ -3,7 +3,12 @@
 import { ROLES_EN, ROLES_ZH } from './roles';
 import type { JudgeTemplate } from './template';
 
-const shared = { history: 'transcript', reasoning: 'strip', letters: { a: 'A', b: 'B' }, parser: { name: 'brackets', options: {} } } as const;
+const shared = {
+  history: 'transcript',
+  reasoning: 'strip',
+  letters: { a: 'A', b: 'B' },
+  parser: { name: 'brackets', options: {} },
+} as const;
 
 export const verdictZh: JudgeTemplate = {
   ...shared,
@@ -38,7 +43,8 @@ export const verdictEn: JudgeTemplate = {
   ...shared,
   name: 'verdict-en',
   roles: ROLES_EN,
-  system: 'You are a careful and impartial reviewer. You compare two responses to one request and decide which of them serves the person who asked better.',
+  system:
+    'You are a careful and impartial reviewer. You compare two responses to one request and decide which of them serves the person who asked better.',
   user: `Compare the two responses to the request below.
 
 Consider in turn:

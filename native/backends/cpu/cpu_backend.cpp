@@ -80,7 +80,9 @@ class CpuBackend : public Backend {
   explicit CpuBackend(int threads) : operations_(threads) {}
 
   std::string name() const override { return "cpu"; }
-  std::string description() const override { return sentence(operations_.threads(), operations_.threads() == 1 ? " thread" : " threads"); }
+  std::string description() const override {
+    return sentence(operations_.threads(), operations_.threads() == 1 ? " thread" : " threads");
+  }
   DeviceFacts facts() const override { return cpu::cpu_facts(); }
   Operations& operations() override { return operations_; }
   bool computes_in(DType activations) const override { return activations == DType::float32; }
@@ -91,7 +93,8 @@ class CpuBackend : public Backend {
     bytes = std::max<int64_t>(bytes, 1);
     void* data = mmap(nullptr, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (data == MAP_FAILED) {
-      fail("Out of memory: ", bytes >> 20, " MiB for ", purpose, " could not be had; ", available_memory() >> 20, " MiB are available. Lower ", knob("microBatchTokens"), " or use ", knob("gradientCheckpointing"), ".");
+      fail("Out of memory: ", bytes >> 20, " MiB for ", purpose, " could not be had; ", available_memory() >> 20,
+           " MiB are available. Lower ", knob("microBatchTokens"), " or use ", knob("gradientCheckpointing"), ".");
     }
     madvise(data, static_cast<size_t>(bytes), MADV_HUGEPAGE);
     return std::make_unique<CpuBuffer>(data, bytes);

@@ -23,7 +23,9 @@ HWY_INLINE DoubleVec set_double(double x) { return hn::Set(Doubles(), x); }
 struct Exponential {
   DoubleVec scale, rest;
   DoubleVec value() const { return hn::MulAdd(scale, rest, scale); }
-  DoubleVec minus_one() const { return hn::MulAdd(scale, rest, hn::Sub(scale, set_double(1))); }  // exp(x) - 1, exact to the last bits near 0 too
+  DoubleVec minus_one() const {
+    return hn::MulAdd(scale, rest, hn::Sub(scale, set_double(1)));
+  }  // exp(x) - 1, exact to the last bits near 0 too
 };
 
 // Within [low, high]; a NaN stays one, which Highway's Min and Max do not promise.
@@ -39,14 +41,17 @@ HWY_INLINE DoubleVec clamped(DoubleVec x) { return clamped(Doubles(), x, -300, 3
 HWY_INLINE Exponential exponential(DoubleVec x) {
   const Doubles d;
   const hn::RebindToSigned<Doubles> d_int;
-  constexpr double kLog2E = 1.4426950408889634, kRoundToWhole = 6755399441055744.0;  // 1.5 * 2^52: adding it rounds, and leaves the whole number in the low bits
+  constexpr double kLog2E = 1.4426950408889634,
+                   kRoundToWhole =
+                       6755399441055744.0;  // 1.5 * 2^52: adding it rounds, and leaves the whole number in the low bits
   const DoubleVec binary = hn::Mul(x, set_double(kLog2E));
   const DoubleVec shifted = hn::Add(binary, set_double(kRoundToWhole));
   const DoubleVec r = hn::Sub(binary, hn::Sub(shifted, set_double(kRoundToWhole)));
   const auto exponent = hn::ShiftLeft<52>(hn::BitCast(d_int, shifted));
   // (2^r - 1) / r on [-1/2, 1/2], minimax, relative error 2^-37.7.
-  constexpr double kPolynomial[] = {1.3215476998808278e-06, 1.5303609837515253e-05, 0.00015403629589874745, 0.0013333478814240955,
-                                    0.009618128942529695,   0.0555041090600695,     0.24022650696489162,    0.6931471805568766};
+  constexpr double kPolynomial[] = {1.3215476998808278e-06, 1.5303609837515253e-05, 0.00015403629589874745,
+                                    0.0013333478814240955,  0.009618128942529695,   0.0555041090600695,
+                                    0.24022650696489162,    0.6931471805568766};
   DoubleVec p = set_double(kPolynomial[0]);
   for (size_t i = 1; i < 8; ++i) p = hn::MulAdd(p, r, set_double(kPolynomial[i]));
   return {hn::BitCast(d, hn::Add(exponent, hn::BitCast(d_int, set_double(1)))), hn::Mul(r, p)};
@@ -67,9 +72,10 @@ HWY_INLINE DoubleVec tanh(DoubleVec x) {
 // Phi(-a) = exp(-a^2 / 2) t P(t), and Phi(a) = 1 - Phi(-a). P is minimax on a in [0, 15], relative error 2^-34;
 // beyond, Phi(-a) is 0 in float32.
 HWY_INLINE DoubleVec normal_distribution(DoubleVec x) {
-  constexpr double kPolynomial[] = {-0.005845882364804644, 0.053314738117829275, -0.2055589334424383, 0.43018907763179026, -0.5193333521560591,
-                                    0.3704011585099585,    -0.20224731753362113, 0.10224677406656302, 0.037934710297221966, 0.09103294313276761,
-                                    0.1084703940765648,    0.11971399886927862,  0.11968169082126577};
+  constexpr double kPolynomial[] = {
+      -0.005845882364804644, 0.053314738117829275, -0.2055589334424383, 0.43018907763179026,  -0.5193333521560591,
+      0.3704011585099585,    -0.20224731753362113, 0.10224677406656302, 0.037934710297221966, 0.09103294313276761,
+      0.1084703940765648,    0.11971399886927862,  0.11968169082126577};
   const DoubleVec one = set_double(1), a = hn::Abs(clamped(Doubles(), x, -20, 20));
   const DoubleVec t = hn::Div(one, hn::MulAdd(set_double(0.3), a, one));
   DoubleVec p = set_double(kPolynomial[0]);

@@ -18,10 +18,18 @@ void evaluate(Function function, const float* x, float* y, int64_t count) {
   for (int64_t i = 0; i < count; i += kFloatLanes) {
     const FloatVec v = load(x + i, count - i);
     switch (function) {
-      case Function::exp: store(narrow(exp(v)), y + i, count - i); break;
-      case Function::sigmoid: store(in_double(v, [](DoubleVec d) HWY_ATTR { return sigmoid(d); }), y + i, count - i); break;
-      case Function::tanh: store(in_double(v, [](DoubleVec d) HWY_ATTR { return tanh(d); }), y + i, count - i); break;
-      case Function::normal_distribution: store(in_double(v, [](DoubleVec d) HWY_ATTR { return normal_distribution(d); }), y + i, count - i); break;
+      case Function::exp:
+        store(narrow(exp(v)), y + i, count - i);
+        break;
+      case Function::sigmoid:
+        store(in_double(v, [](DoubleVec d) HWY_ATTR { return sigmoid(d); }), y + i, count - i);
+        break;
+      case Function::tanh:
+        store(in_double(v, [](DoubleVec d) HWY_ATTR { return tanh(d); }), y + i, count - i);
+        break;
+      case Function::normal_distribution:
+        store(in_double(v, [](DoubleVec d) HWY_ATTR { return normal_distribution(d); }), y + i, count - i);
+        break;
     }
   }
 }
@@ -48,8 +56,12 @@ HWY_EXPORT(evaluate);
 HWY_EXPORT(sums);
 namespace {
 // Where one target is compiled alone, Highway looks for its functions from where it is asked.
-void evaluate_with_chosen(Function function, const float* x, float* y, int64_t count) { HWY_DYNAMIC_DISPATCH(evaluate)(function, x, y, count); }
-void sums_with_chosen(const float* x, int64_t count, double* dot_product, float* largest) { HWY_DYNAMIC_DISPATCH(sums)(x, count, dot_product, largest); }
+void evaluate_with_chosen(Function function, const float* x, float* y, int64_t count) {
+  HWY_DYNAMIC_DISPATCH(evaluate)(function, x, y, count);
+}
+void sums_with_chosen(const float* x, int64_t count, double* dot_product, float* largest) {
+  HWY_DYNAMIC_DISPATCH(sums)(x, count, dot_product, largest);
+}
 }  // namespace
 }  // namespace cpu
 namespace {
@@ -58,10 +70,14 @@ using namespace testing;
 
 double exact(Function function, double x) {
   switch (function) {
-    case Function::exp: return std::exp(x);
-    case Function::sigmoid: return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x));
-    case Function::tanh: return std::tanh(x);
-    case Function::normal_distribution: return std::erfc(-x / std::sqrt(2.0)) / 2;
+    case Function::exp:
+      return std::exp(x);
+    case Function::sigmoid:
+      return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x));
+    case Function::tanh:
+      return std::tanh(x);
+    case Function::normal_distribution:
+      return std::erfc(-x / std::sqrt(2.0)) / 2;
   }
   return 0;
 }
@@ -71,7 +87,8 @@ double unit_in_last_place(double value) { return std::ldexp(1.0, std::max(std::i
 
 double error_in_units(float y, double value) {
   if (std::isnan(value)) return std::isnan(y) ? 0 : INFINITY;
-  if (y == static_cast<float>(value)) return value == 0 || std::isinf(y) ? 0 : std::abs(y - value) / unit_in_last_place(value);
+  if (y == static_cast<float>(value))
+    return value == 0 || std::isinf(y) ? 0 : std::abs(y - value) / unit_in_last_place(value);
   return std::isfinite(y) ? std::abs(y - value) / unit_in_last_place(value) : INFINITY;
 }
 
@@ -80,8 +97,10 @@ TEST_CASE("elementary functions: at most 0.501 units in the last place, over all
   const char* given = std::getenv("CHEEMS_FLOAT_STEP");
   const uint64_t step = given ? std::strtoull(given, nullptr, 10) : 20011;
   REQUIRE(step > 0);
-  constexpr std::pair<Function, const char*> kFunctions[] = {
-      {Function::exp, "exp"}, {Function::sigmoid, "sigmoid"}, {Function::tanh, "tanh"}, {Function::normal_distribution, "normal_distribution"}};
+  constexpr std::pair<Function, const char*> kFunctions[] = {{Function::exp, "exp"},
+                                                             {Function::sigmoid, "sigmoid"},
+                                                             {Function::tanh, "tanh"},
+                                                             {Function::normal_distribution, "normal_distribution"}};
   for_each_simd_target([&](const std::string& target) {
     for (const auto& [function, name] : kFunctions) {
       double worst = 0;
@@ -100,12 +119,15 @@ TEST_CASE("elementary functions: at most 0.501 units in the last place, over all
         x.push_back(std::bit_cast<float>(static_cast<uint32_t>(bits)));
         if (x.size() == 1 << 16) take();
       }
-      x.insert(x.end(), {0.0f, -0.0f, INFINITY, -INFINITY, NAN, 88.72f, 88.73f, -87.4f, -103.2f, -104.5f, 1e-30f, -1e-30f, 0.5f, -0.5f, 3e38f, -3e38f});
+      x.insert(x.end(), {0.0f, -0.0f, INFINITY, -INFINITY, NAN, 88.72f, 88.73f, -87.4f, -103.2f, -104.5f, 1e-30f,
+                         -1e-30f, 0.5f, -0.5f, 3e38f, -3e38f});
       take();
       CAPTURE(name);
       CAPTURE(worst_at);
       CHECK(worst < 0.501);
-      if (given) MESSAGE(target << ": " << std::string(name) << " errs by up to " << worst << " units in the last place, at " << worst_at);
+      if (given)
+        MESSAGE(target << ": " << std::string(name) << " errs by up to " << worst << " units in the last place, at "
+                       << worst_at);
     }
   });
 }
@@ -114,7 +136,8 @@ TEST_CASE("sums across lanes have a written order") {
   for_each_simd_target([](const std::string&) {
     std::vector<float> x(1000);
     // Numbers whose sum depends on its order in float32, and hardly in float64.
-    for (size_t i = 0; i < x.size(); ++i) x[i] = std::ldexp(static_cast<float>(static_cast<int>(i % 13) - 6), static_cast<int>(i * 7 % 24));
+    for (size_t i = 0; i < x.size(); ++i)
+      x[i] = std::ldexp(static_cast<float>(static_cast<int>(i % 13) - 6), static_cast<int>(i * 7 % 24));
     double total = 0, dot_product = 0;
     for (const float value : x) total += static_cast<double>(value) * value;
     float largest = 0;

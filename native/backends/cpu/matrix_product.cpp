@@ -11,14 +11,15 @@
 namespace cheems::cpu {
 namespace {
 // B is packed in chunks of at most this many floats (8 MiB, a share of the last-level cache), A in blocks of kBlockRows
-// rows by kBlockDepth (288 KiB, in the second-level cache); one B panel of kBlockDepth rows is read again from there for all A
-// panels of a block. Deep blocks go to C less often, which gains more than panels of the first-level cache's size. Whichever way a product is computed, its bits are those of
-// c = ([c +] block_0 + block_1 + …) [+ addend], from left to right, where a block is the sum of its chains (matrix_tiles-inl.h).
+// rows by kBlockDepth (288 KiB, in the second-level cache); one B panel of kBlockDepth rows is read again from there
+// for all A panels of a block. Deep blocks go to C less often, which gains more than panels of the first-level cache's
+// size. Whichever way a product is computed, its bits are those of c = ([c +] block_0 + block_1 + …) [+ addend], from
+// left to right, where a block is the sum of its chains (matrix_tiles-inl.h).
 constexpr int64_t kChunkFloats = int64_t{1} << 21;
 constexpr int64_t kBlockRows = 96;
 constexpr int64_t kBlockDepth = 768;
-// Up to so many rows a weight costs more to fetch than to multiply with: B's panels go through the nearest caches, kBlockDepth deep,
-// and are used at once for all rows, instead of through a chunk that is written and read again.
+// Up to so many rows a weight costs more to fetch than to multiply with: B's panels go through the nearest caches,
+// kBlockDepth deep, and are used at once for all rows, instead of through a chunk that is written and read again.
 constexpr int64_t kFewRows = 48;
 }  // namespace
 }  // namespace cheems::cpu
@@ -39,16 +40,20 @@ void pack_b(const MatrixProduct& p, int64_t column, int64_t k, int64_t depth, fl
 // Rows [k, k + depth) of the panel of B that begins at `column`.
 void pack_b_panel(const MatrixProduct& p, int64_t column, int64_t k, int64_t depth, float* panel) {
   switch (p.b_dtype) {
-    case DType::float32: return pack_b<float>(p, column, k, depth, panel);
-    case DType::bfloat16: return pack_b<Bfloat16Bits>(p, column, k, depth, panel);
-    case DType::float16: return pack_b<Float16Bits>(p, column, k, depth, panel);
+    case DType::float32:
+      return pack_b<float>(p, column, k, depth, panel);
+    case DType::bfloat16:
+      return pack_b<Bfloat16Bits>(p, column, k, depth, panel);
+    case DType::float16:
+      return pack_b<Float16Bits>(p, column, k, depth, panel);
   }
 }
 
 // The tile of C at (row, column), for the block that begins at `k`.
 HWY_INLINE TileOutput output_at(const MatrixProduct& p, int64_t row, int64_t column, int64_t k) {
   TileOutput out{p.c + row * p.c_stride + column, p.c_stride, p.accumulate || k > 0};
-  if (p.addend && k + kBlockDepth >= p.depth) out.addend = p.addend + row * p.addend_stride + column, out.addend_stride = p.addend_stride;
+  if (p.addend && k + kBlockDepth >= p.depth)
+    out.addend = p.addend + row * p.addend_stride + column, out.addend_stride = p.addend_stride;
   return out;
 }
 
@@ -56,7 +61,9 @@ HWY_INLINE TileOutput output_at(const MatrixProduct& p, int64_t row, int64_t col
 void multiply_few_rows(const MatrixProduct& p, ThreadPool& pool, float* workspace) {
   const int64_t panel_depth = padded_depth(p.depth), b_floats = kBlockDepth * kTileColumns;
   float* packed_b = workspace + kChunkFloats;
-  for (int64_t i = 0; i < p.rows; i += kTileRows) pack_a_rows(p.a + i * p.a_stride, p.a_stride, HWY_MIN(p.rows - i, kTileRows), p.depth, 1.0f, workspace + i * panel_depth, panel_depth);
+  for (int64_t i = 0; i < p.rows; i += kTileRows)
+    pack_a_rows(p.a + i * p.a_stride, p.a_stride, HWY_MIN(p.rows - i, kTileRows), p.depth, 1.0f,
+                workspace + i * panel_depth, panel_depth);
   pool.parallel_for((p.columns + kTileColumns - 1) / kTileColumns, [&](int64_t panel, int thread) {
     const int64_t column = panel * kTileColumns;
     float* b = packed_b + thread * b_floats;
@@ -64,28 +71,33 @@ void multiply_few_rows(const MatrixProduct& p, ThreadPool& pool, float* workspac
       const int64_t depth = HWY_MIN(kBlockDepth, p.depth - k);
       pack_b_panel(p, column, k, depth, b);
       for (int64_t i = 0; i < p.rows; i += kTileRows) {
-        tile(depth, workspace + i * panel_depth + 4 * k, panel_depth, b, output_at(p, i, column, k), p.rows - i, p.columns - column);
+        tile(depth, workspace + i * panel_depth + 4 * k, panel_depth, b, output_at(p, i, column, k), p.rows - i,
+             p.columns - column);
       }
     }
   });
 }
 
-// Rows [row, row_end) of C, columns of the packed panels [first_panel, last_panel) of a chunk that begins at column `chunk`.
-void multiply_block(const MatrixProduct& p, int64_t row, int64_t row_end, int64_t chunk, int64_t first_panel, int64_t last_panel, const float* packed_b,
-                    float* packed_a) {
+// Rows [row, row_end) of C, columns of the packed panels [first_panel, last_panel) of a chunk that begins at column
+// `chunk`.
+void multiply_block(const MatrixProduct& p, int64_t row, int64_t row_end, int64_t chunk, int64_t first_panel,
+                    int64_t last_panel, const float* packed_b, float* packed_a) {
   for (int64_t k = 0; k < p.depth; k += kBlockDepth) {
     const int64_t depth = HWY_MIN(kBlockDepth, p.depth - k);
     const int64_t panel_depth = padded_depth(depth);
     if (p.a_transposed) {
       pack_a_columns(p.a + k * p.a_stride + row, p.a_stride, row_end - row, depth, packed_a, panel_depth);
     } else {
-      for (int64_t i = row; i < row_end; i += kTileRows) pack_a_rows(p.a + i * p.a_stride + k, p.a_stride, HWY_MIN(row_end - i, kTileRows), depth, 1.0f, packed_a + (i - row) * panel_depth, panel_depth);
+      for (int64_t i = row; i < row_end; i += kTileRows)
+        pack_a_rows(p.a + i * p.a_stride + k, p.a_stride, HWY_MIN(row_end - i, kTileRows), depth, 1.0f,
+                    packed_a + (i - row) * panel_depth, panel_depth);
     }
     for (int64_t b_panel = first_panel; b_panel < last_panel; ++b_panel) {
       const float* b = packed_b + (b_panel * p.depth + k) * kTileColumns;
       const int64_t column = chunk + b_panel * kTileColumns;
       for (int64_t i = row; i < row_end; i += kTileRows) {
-        tile(depth, packed_a + (i - row) * panel_depth, panel_depth, b, output_at(p, i, column, k), row_end - i, p.columns - column);
+        tile(depth, packed_a + (i - row) * panel_depth, panel_depth, b, output_at(p, i, column, k), row_end - i,
+             p.columns - column);
       }
     }
   }
@@ -103,7 +115,8 @@ void add_only(const MatrixProduct& p) {
 
 void multiply(const MatrixProduct& p, ThreadPool& pool, float* workspace) {
   if (p.depth == 0) return add_only(p);
-  if (p.rows <= kFewRows && !p.a_transposed && round_up(p.rows, kTileRows) * padded_depth(p.depth) <= kChunkFloats) return multiply_few_rows(p, pool, workspace);
+  if (p.rows <= kFewRows && !p.a_transposed && round_up(p.rows, kTileRows) * padded_depth(p.depth) <= kChunkFloats)
+    return multiply_few_rows(p, pool, workspace);
   float* packed_b = workspace;
   float* packed_a = workspace + kChunkFloats;
   const int64_t a_floats = round_up(kBlockRows, kTileRows) * padded_depth(kBlockDepth);
@@ -114,7 +127,8 @@ void multiply(const MatrixProduct& p, ThreadPool& pool, float* workspace) {
     for (int64_t k = 0; k < p.depth; k += part) {
       piece.depth = HWY_MIN(part, p.depth - k);
       piece.a = p.a + (p.a_transposed ? k * p.a_stride : k);
-      piece.b = static_cast<const char*>(p.b) + (p.b_transposed ? k : k * p.b_stride) * static_cast<int64_t>(size_of(p.b_dtype));
+      piece.b = static_cast<const char*>(p.b) +
+                (p.b_transposed ? k : k * p.b_stride) * static_cast<int64_t>(size_of(p.b_dtype));
       piece.accumulate = p.accumulate || k > 0;
       piece.addend = k + part >= p.depth ? p.addend : nullptr;
       multiply(piece, pool, workspace);
@@ -124,15 +138,21 @@ void multiply(const MatrixProduct& p, ThreadPool& pool, float* workspace) {
   const int64_t chunk_panels = HWY_MAX(int64_t{1}, kChunkFloats / (p.depth * kTileColumns));
   for (int64_t chunk = 0; chunk < p.columns; chunk += chunk_panels * kTileColumns) {
     const int64_t panels = HWY_MIN(chunk_panels, (p.columns - chunk + kTileColumns - 1) / kTileColumns);
-    pool.parallel_for(panels, [&](int64_t panel, int) { pack_b_panel(p, chunk + panel * kTileColumns, 0, p.depth, packed_b + panel * p.depth * kTileColumns); });
+    pool.parallel_for(panels, [&](int64_t panel, int) {
+      pack_b_panel(p, chunk + panel * kTileColumns, 0, p.depth, packed_b + panel * p.depth * kTileColumns);
+    });
     // Enough blocks for every thread several times over; columns are cut too where there are few rows.
     int64_t block_rows = round_up(kBlockRows, kTileRows);
-    while (block_rows > kTileRows * 4 && (p.rows + block_rows - 1) / block_rows < 6 * pool.size()) block_rows = round_up(block_rows / 2, kTileRows);
+    while (block_rows > kTileRows * 4 && (p.rows + block_rows - 1) / block_rows < 6 * pool.size())
+      block_rows = round_up(block_rows / 2, kTileRows);
     const int64_t row_blocks = (p.rows + block_rows - 1) / block_rows;
-    const int64_t cuts = pool.size() == 1 || row_blocks >= 6 * pool.size() ? 1 : HWY_MIN(panels, (6 * pool.size() + row_blocks - 1) / row_blocks);
+    const int64_t cuts = pool.size() == 1 || row_blocks >= 6 * pool.size()
+                             ? 1
+                             : HWY_MIN(panels, (6 * pool.size() + row_blocks - 1) / row_blocks);
     pool.parallel_for(row_blocks * cuts, [&](int64_t task, int thread) {
       const int64_t row = task / cuts * block_rows, cut = task % cuts;
-      multiply_block(p, row, HWY_MIN(row + block_rows, p.rows), chunk, panels * cut / cuts, panels * (cut + 1) / cuts, packed_b, packed_a + thread * a_floats);
+      multiply_block(p, row, HWY_MIN(row + block_rows, p.rows), chunk, panels * cut / cuts, panels * (cut + 1) / cuts,
+                     packed_b, packed_a + thread * a_floats);
     });
   }
 }

@@ -22,7 +22,7 @@ struct MatrixProduct {
   bool b_transposed;  // false: B(k, j) = b[k * stride + j]; true: b[j * stride + k]
   float* c;
   int64_t c_stride;
-  bool accumulate = false;  // c += instead of c =
+  bool accumulate = false;        // c += instead of c =
   const float* addend = nullptr;  // added to the whole product: one row (a bias, stride 0) or a matrix other than c
   int64_t addend_stride = 0;
 };

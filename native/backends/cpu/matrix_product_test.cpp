@@ -1,4 +1,5 @@
-// The order of every element's sum is fixed (matrix_tiles-inl.h, kBlockDepth in matrix_product.cpp), so the tests ask for its exact bits.
+// The order of every element's sum is fixed (matrix_tiles-inl.h, kBlockDepth in matrix_product.cpp), so the tests ask
+// for its exact bits.
 #include "backends/cpu/cpu_facts.h"
 #include "backends/cpu/matrix_product.h"
 
@@ -26,17 +27,23 @@ struct Numbers {
   std::vector<float> a, initial;  // a as it is stored
   Weights b;
   explicit Numbers(const Problem& p)
-      : a(random_floats(p.rows * p.depth, 1)), initial(random_floats(p.start == Problem::Start::bias ? p.columns : p.rows * p.columns, 3)),
-        b(p.b_transposed ? p.columns : p.depth, p.b_transposed ? p.depth : p.columns, p.dtype, random_floats(p.columns * p.depth, 2)) {}
+      : a(random_floats(p.rows * p.depth, 1)),
+        initial(random_floats(p.start == Problem::Start::bias ? p.columns : p.rows * p.columns, 3)),
+        b(p.b_transposed ? p.columns : p.depth, p.b_transposed ? p.depth : p.columns, p.dtype,
+          random_floats(p.columns * p.depth, 2)) {}
 };
 
-// [c +] block_0 + block_1 + … [+ addend]; a block of 768 terms is the sum of twelve chains of 64 multiply-adds from zero.
+// [c +] block_0 + block_1 + … [+ addend]; a block of 768 terms is the sum of twelve chains of 64 multiply-adds from
+// zero.
 std::vector<float> chains(const Problem& p, const Numbers& n, bool fused) {
   constexpr int64_t kChain = 64, kBlock = 768;
   std::vector<float> c(static_cast<size_t>(p.rows * p.columns));
   for (int64_t i = 0; i < p.rows; ++i) {
     for (int64_t j = 0; j < p.columns; ++j) {
-      const float initial = p.start == Problem::Start::zero ? 0 : n.initial[static_cast<size_t>(p.start == Problem::Start::bias ? j : i * p.columns + j)];
+      const float initial =
+          p.start == Problem::Start::zero
+              ? 0
+              : n.initial[static_cast<size_t>(p.start == Problem::Start::bias ? j : i * p.columns + j)];
       float sum = p.start == Problem::Start::itself ? initial : 0, block = 0, chain = 0;
       for (int64_t k = 0; k < p.depth; ++k) {
         const float left = n.a[static_cast<size_t>(p.a_transposed ? k * p.rows + i : i * p.depth + k)];
@@ -54,16 +61,21 @@ std::vector<float> chains(const Problem& p, const Numbers& n, bool fused) {
 
 class Product {
  public:
-  explicit Product(int threads) : pool_(threads), workspace_(static_cast<char*>(std::aligned_alloc(64, static_cast<size_t>((cpu::matrix_product_workspace(threads) + 63) / 64 * 64)))) {}
+  explicit Product(int threads)
+      : pool_(threads),
+        workspace_(static_cast<char*>(
+            std::aligned_alloc(64, static_cast<size_t>((cpu::matrix_product_workspace(threads) + 63) / 64 * 64)))) {}
   std::vector<float> operator()(const Problem& p, const Numbers& n) {
     Matrix a(p.a_transposed ? p.depth : p.rows, p.a_transposed ? p.rows : p.depth, n.a);
     Matrix c(p.rows, p.columns, p.start == Problem::Start::itself ? n.initial : std::vector<float>(), 5);
-    Matrix beside(p.start == Problem::Start::bias ? 1 : p.rows, p.columns, p.start == Problem::Start::zero ? std::vector<float>() : n.initial, 2);
+    Matrix beside(p.start == Problem::Start::bias ? 1 : p.rows, p.columns,
+                  p.start == Problem::Start::zero ? std::vector<float>() : n.initial, 2);
     const Tensor a_view = a.view(), c_view = c.view(), addend = beside.view();
     const bool adds = p.start == Problem::Start::bias || p.start == Problem::Start::matrix;
     const ConstTensor b = n.b.view();
-    cpu::matrix_product({p.rows, p.columns, p.depth, floats(a_view), a_view.stride, p.a_transposed, b.data, b.dtype, b.stride, p.b_transposed, floats(c_view), c_view.stride,
-                         p.start == Problem::Start::itself, adds ? floats(addend) : nullptr, p.start == Problem::Start::bias ? 0 : addend.stride},
+    cpu::matrix_product({p.rows, p.columns, p.depth, floats(a_view), a_view.stride, p.a_transposed, b.data, b.dtype,
+                         b.stride, p.b_transposed, floats(c_view), c_view.stride, p.start == Problem::Start::itself,
+                         adds ? floats(addend) : nullptr, p.start == Problem::Start::bias ? 0 : addend.stride},
                         pool_, workspace_.get());
     CHECK((a.guards_hold() && c.guards_hold() && beside.guards_hold()));
     return c.values();
@@ -96,15 +108,27 @@ std::vector<std::unique_ptr<Product>> with_threads(std::initializer_list<int> co
   return products;
 }
 
-TEST_CASE("matrix_product: each element is the sum of its chains in order, to the last bit, for every shape, layout, dtype, start, target and thread count") {
+TEST_CASE(
+    "matrix_product: each element is the sum of its chains in order, to the last bit, for every shape, layout, dtype, "
+    "start, target and thread count") {
   auto products = with_threads({1, 2, 5});
   for_each_simd_target([&](const std::string& target) {
     for (const bool a_transposed : {false, true}) {
       for (const bool b_transposed : {false, true}) {
         for (const DType dtype : kEveryDType) {
-          for (const auto& [rows, columns, depth] : {std::array<int64_t, 3>{1, 1, 1}, {3, 5, 7}, {17, 33, 31}, {1, 65, 97}, {13, 97, 5}, {97, 3, 63}, {14, 40, 64}, {5, 33, 129}, {50, 7, 769}}) check_product({rows, columns, depth, a_transposed, b_transposed, dtype}, target, products);
+          for (const auto& [rows, columns, depth] : {std::array<int64_t, 3>{1, 1, 1},
+                                                     {3, 5, 7},
+                                                     {17, 33, 31},
+                                                     {1, 65, 97},
+                                                     {13, 97, 5},
+                                                     {97, 3, 63},
+                                                     {14, 40, 64},
+                                                     {5, 33, 129},
+                                                     {50, 7, 769}})
+            check_product({rows, columns, depth, a_transposed, b_transposed, dtype}, target, products);
         }
-        for (const auto start : {Problem::Start::bias, Problem::Start::matrix, Problem::Start::itself}) check_product({31, 63, 900, a_transposed, b_transposed, DType::float32, start}, target, products);
+        for (const auto start : {Problem::Start::bias, Problem::Start::matrix, Problem::Start::itself})
+          check_product({31, 63, 900, a_transposed, b_transposed, DType::float32, start}, target, products);
       }
     }
   });
@@ -117,7 +141,8 @@ TEST_CASE("matrix_product: many chunks of columns, and products so deep that one
     check_product({50, 2200, 1003, false, true, DType::bfloat16, Problem::Start::bias}, target, products);
     check_product({3, 5, (1 << 21) / 12 + 77, true, false, DType::float32, Problem::Start::itself}, target, products);
     check_product({3, 13, (1 << 21) / 24 + 77, false, true, DType::float16, Problem::Start::bias}, target, products);
-    check_product({2, 37, (1 << 21) / 32 * 2 + 1, false, false, DType::float32, Problem::Start::matrix}, target, products);
+    check_product({2, 37, (1 << 21) / 32 * 2 + 1, false, false, DType::float32, Problem::Start::matrix}, target,
+                  products);
   });
 }
 
@@ -127,7 +152,10 @@ TEST_CASE("matrix_product: the chains are the product, as float64 knows it") {
   std::vector<double> exact(static_cast<size_t>(p.rows * p.columns));
   for (int64_t i = 0; i < p.rows; ++i) {
     for (int64_t j = 0; j < p.columns; ++j) {
-      for (int64_t k = 0; k < p.depth; ++k) exact[static_cast<size_t>(i * p.columns + j)] += static_cast<double>(n.a[static_cast<size_t>(i * p.depth + k)]) * n.b.widened()[static_cast<size_t>(j * p.depth + k)];
+      for (int64_t k = 0; k < p.depth; ++k)
+        exact[static_cast<size_t>(i * p.columns + j)] +=
+            static_cast<double>(n.a[static_cast<size_t>(i * p.depth + k)]) *
+            n.b.widened()[static_cast<size_t>(j * p.depth + k)];
     }
   }
   check_rounding("product", kOutputs, Product(2)(p, n), chains(p, n, false), exact);
@@ -145,13 +173,16 @@ TEST_CASE("matrix_product: a large initial value costs the product no digits") {
       for (int64_t i = 0; i < p.rows; ++i) {
         for (int64_t j = 0; j < p.columns; ++j) {
           double exact = n.initial[static_cast<size_t>(i * p.columns + j)];
-          for (int64_t k = 0; k < p.depth; ++k) exact += static_cast<double>(n.a[static_cast<size_t>(i * p.depth + k)]) * n.b.widened()[static_cast<size_t>(j * p.depth + k)];
+          for (int64_t k = 0; k < p.depth; ++k)
+            exact += static_cast<double>(n.a[static_cast<size_t>(i * p.depth + k)]) *
+                     n.b.widened()[static_cast<size_t>(j * p.depth + k)];
           squares += std::pow(out[static_cast<size_t>(i * p.columns + j)] - exact, 2);
         }
       }
       const double rms = std::sqrt(squares / static_cast<double>(p.rows * p.columns));
       CAPTURE(rms);
-      // One rounding of a number between 4096 and 8192 has a deviation of 2^-11 / sqrt 12. A chain that begins there: 20 times as much.
+      // One rounding of a number between 4096 and 8192 has a deviation of 2^-11 / sqrt 12. A chain that begins there:
+      // 20 times as much.
       CHECK(rms < 1.5 * std::pow(2, -11) / std::sqrt(12));
     }
   });
@@ -171,7 +202,8 @@ TEST_CASE("matrix_product: a row keeps its bits among any other rows, at any pla
         Numbers other(some);
         std::copy_n(n.a.begin() + row * p.depth, p.depth, other.a.begin() + place * p.depth);
         const auto out = product(some, other);
-        CHECK(same_bits({out.begin() + place * p.columns, out.begin() + (place + 1) * p.columns}, {whole.begin() + row * p.columns, whole.begin() + (row + 1) * p.columns}));
+        CHECK(same_bits({out.begin() + place * p.columns, out.begin() + (place + 1) * p.columns},
+                        {whole.begin() + row * p.columns, whole.begin() + (row + 1) * p.columns}));
       }
       auto broken = n;
       broken.a[static_cast<size_t>(row * p.depth + 3)] = NAN;

@@ -2,10 +2,10 @@
 // Included once per SIMD target (Highway's foreach_target); everything else builds on these.
 //
 // The order of every sum is written here. The inner index is cut into chains of kChainDepth; a chain is
-// fma(a_k, b_k, chain) for k = 0, 1, 2, … from zero, and a tile adds its chains in order: (chain_0 + chain_1) + chain_2 …
-// So a row's result has the same bits whatever the other rows are, however the work is cut and however many threads share it.
-// Why from zero: what a product is added to is often a thousand times as large (a residual connection). A chain that
-// began there would round each of its terms to the residual's last bit.
+// fma(a_k, b_k, chain) for k = 0, 1, 2, … from zero, and a tile adds its chains in order: (chain_0 + chain_1) + chain_2
+// … So a row's result has the same bits whatever the other rows are, however the work is cut and however many threads
+// share it. Why from zero: what a product is added to is often a thousand times as large (a residual connection). A
+// chain that began there would round each of its terms to the residual's last bit.
 
 #include <cstdint>
 #include <cstring>
@@ -25,8 +25,8 @@ HWY_BEFORE_NAMESPACE();
 namespace cheems::cpu::HWY_NAMESPACE {
 
 // The tile's accumulators fill the register file but for what a multiply-add needs beside them:
-// 12 x 2 vectors of AVX-512's 32 registers, 8 x 3 of 64-bit Arm's 32 short ones, 4 x 3 of the 16 of the others. Tile rows are a
-// multiple of 4.
+// 12 x 2 vectors of AVX-512's 32 registers, 8 x 3 of 64-bit Arm's 32 short ones, 4 x 3 of the 16 of the others. Tile
+// rows are a multiple of 4.
 #if HWY_TARGET <= HWY_AVX3
 constexpr int64_t kTileRows = 12, kTileVectors = 2;
 #elif HWY_ARCH_ARM_A64
@@ -36,16 +36,20 @@ constexpr int64_t kTileRows = 4, kTileVectors = 3;
 #endif
 constexpr int64_t kTileColumns = kTileVectors * kFloatLanes;
 
-// Terms of one chain of multiply-adds. The variance of a sum's rounding error grows with kChainDepth + n / kChainDepth for n terms;
-// ending a chain costs about as much as two of its terms.
+// Terms of one chain of multiply-adds. The variance of a sum's rounding error grows with kChainDepth + n / kChainDepth
+// for n terms; ending a chain costs about as much as two of its terms.
 constexpr int64_t kChainDepth = 64;
 
 constexpr int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 // Loads kFloatLanes consecutive numbers as float32; 16-bit weights are widened here, on their way into a panel.
 HWY_INLINE FloatVec load_widened(Floats d, const float* p) { return hn::LoadU(d, p); }
-struct Bfloat16Bits { uint16_t bits; };
-struct Float16Bits { uint16_t bits; };
+struct Bfloat16Bits {
+  uint16_t bits;
+};
+struct Float16Bits {
+  uint16_t bits;
+};
 HWY_INLINE FloatVec load_widened(Floats d, const Bfloat16Bits* p) {
   const hn::Rebind<uint16_t, Floats> d16;
   const hn::RebindToUnsigned<Floats> d32;
@@ -59,13 +63,14 @@ HWY_INLINE float widen_one(float x) { return x; }
 HWY_INLINE float widen_one(Bfloat16Bits x) { return to_float(x.bits, DType::bfloat16); }
 HWY_INLINE float widen_one(Float16Bits x) { return to_float(x.bits, DType::float16); }
 
-// ---- A panels: kTileRows rows, stored as kTileRows / 4 groups of [panel_depth][4], of which `depth` are filled; rows past
-// the end are zero. Groups whose distance is a multiple of 4 KiB would meet in one cache set: see padded_depth().
+// ---- A panels: kTileRows rows, stored as kTileRows / 4 groups of [panel_depth][4], of which `depth` are filled; rows
+// past the end are zero. Groups whose distance is a multiple of 4 KiB would meet in one cache set: see padded_depth().
 
 constexpr int64_t padded_depth(int64_t depth) { return depth + 4; }
 
 // From a row-major matrix: element (row, k) at a[row * stride + k]; each row is scaled by `scale`.
-HWY_INLINE void pack_a_rows(const float* a, int64_t stride, int64_t rows, int64_t depth, float scale, float* panel, int64_t panel_depth) {
+HWY_INLINE void pack_a_rows(const float* a, int64_t stride, int64_t rows, int64_t depth, float scale, float* panel,
+                            int64_t panel_depth) {
   const Floats d;
   const FloatVec factor = hn::Set(d, scale);
   for (int64_t group = 0; group < kTileRows; group += 4, panel += 4 * panel_depth) {
@@ -76,11 +81,13 @@ HWY_INLINE void pack_a_rows(const float* a, int64_t stride, int64_t rows, int64_
     }
     const float* row[4];
     for (int64_t i = 0; i < 4; ++i) row[i] = a + (group + (i < live ? i : 0)) * stride;
-    const FloatVec f1 = live > 1 ? factor : hn::Zero(d), f2 = live > 2 ? factor : hn::Zero(d), f3 = live > 3 ? factor : hn::Zero(d);
+    const FloatVec f1 = live > 1 ? factor : hn::Zero(d), f2 = live > 2 ? factor : hn::Zero(d),
+                   f3 = live > 3 ? factor : hn::Zero(d);
     int64_t k = 0;
     for (; k + kFloatLanes <= depth; k += kFloatLanes) {
       hn::StoreInterleaved4(hn::Mul(factor, hn::LoadU(d, row[0] + k)), hn::Mul(f1, hn::LoadU(d, row[1] + k)),
-                            hn::Mul(f2, hn::LoadU(d, row[2] + k)), hn::Mul(f3, hn::LoadU(d, row[3] + k)), d, panel + 4 * k);
+                            hn::Mul(f2, hn::LoadU(d, row[2] + k)), hn::Mul(f3, hn::LoadU(d, row[3] + k)), d,
+                            panel + 4 * k);
     }
     for (; k < depth; ++k) {
       for (int64_t i = 0; i < 4; ++i) panel[4 * k + i] = i < live ? scale * row[i][k] : 0.0f;
@@ -90,11 +97,13 @@ HWY_INLINE void pack_a_rows(const float* a, int64_t stride, int64_t rows, int64_
 
 // From a transposed matrix: element (row, k) at a[k * stride + row]. Packs all panels of `rows` rows side by side (a
 // group of four begins at rows * panel_depth), so that each of a's rows is read once, in one go.
-HWY_INLINE void pack_a_columns(const float* a, int64_t stride, int64_t rows, int64_t depth, float* panels, int64_t panel_depth) {
+HWY_INLINE void pack_a_columns(const float* a, int64_t stride, int64_t rows, int64_t depth, float* panels,
+                               int64_t panel_depth) {
   const int64_t whole = rows / 4 * 4, padded = round_up(rows, kTileRows);
   for (int64_t k = 0; k < depth; ++k, a += stride) {
     for (int64_t row = 0; row < whole; row += 4) memcpy(panels + row * panel_depth + 4 * k, a + row, 4 * sizeof(float));
-    for (int64_t row = whole; row < padded; ++row) panels[row / 4 * 4 * panel_depth + 4 * k + row % 4] = row < rows ? a[row] : 0.0f;
+    for (int64_t row = whole; row < padded; ++row)
+      panels[row / 4 * 4 * panel_depth + 4 * k + row % 4] = row < rows ? a[row] : 0.0f;
   }
 }
 
@@ -106,12 +115,14 @@ HWY_INLINE void pack_b_rows(const T* b, int64_t stride, int64_t columns, int64_t
   const Floats d;
   if (columns >= kTileColumns) {
     for (int64_t k = 0; k < depth; ++k) {
-      for (int64_t v = 0; v < kTileVectors; ++v) hn::StoreU(load_widened(d, b + k * stride + v * kFloatLanes), d, panel + k * kTileColumns + v * kFloatLanes);
+      for (int64_t v = 0; v < kTileVectors; ++v)
+        hn::StoreU(load_widened(d, b + k * stride + v * kFloatLanes), d, panel + k * kTileColumns + v * kFloatLanes);
     }
     return;
   }
   for (int64_t k = 0; k < depth; ++k) {
-    for (int64_t j = 0; j < kTileColumns; ++j) panel[k * kTileColumns + j] = j < columns ? widen_one(b[k * stride + j]) : 0.0f;
+    for (int64_t j = 0; j < kTileColumns; ++j)
+      panel[k * kTileColumns + j] = j < columns ? widen_one(b[k * stride + j]) : 0.0f;
   }
 }
 
@@ -134,10 +145,14 @@ HWY_INLINE void transpose_units(const T* columns, int64_t stride, hn::Vec<hn::Re
   const hn::RebindToUnsigned<Floats> d32;
   const hn::Repartition<uint64_t, Floats> d64;
   const hn::Repartition<T, Floats> d;
-  const auto v0 = hn::BitCast(d32, load_blocks(d, columns, 4 * stride)), v1 = hn::BitCast(d32, load_blocks(d, columns + stride, 4 * stride));
-  const auto v2 = hn::BitCast(d32, load_blocks(d, columns + 2 * stride, 4 * stride)), v3 = hn::BitCast(d32, load_blocks(d, columns + 3 * stride, 4 * stride));
-  const auto low01 = hn::BitCast(d64, hn::InterleaveLower(d32, v0, v1)), high01 = hn::BitCast(d64, hn::InterleaveUpper(d32, v0, v1));
-  const auto low23 = hn::BitCast(d64, hn::InterleaveLower(d32, v2, v3)), high23 = hn::BitCast(d64, hn::InterleaveUpper(d32, v2, v3));
+  const auto v0 = hn::BitCast(d32, load_blocks(d, columns, 4 * stride)),
+             v1 = hn::BitCast(d32, load_blocks(d, columns + stride, 4 * stride));
+  const auto v2 = hn::BitCast(d32, load_blocks(d, columns + 2 * stride, 4 * stride)),
+             v3 = hn::BitCast(d32, load_blocks(d, columns + 3 * stride, 4 * stride));
+  const auto low01 = hn::BitCast(d64, hn::InterleaveLower(d32, v0, v1)),
+             high01 = hn::BitCast(d64, hn::InterleaveUpper(d32, v0, v1));
+  const auto low23 = hn::BitCast(d64, hn::InterleaveLower(d32, v2, v3)),
+             high23 = hn::BitCast(d64, hn::InterleaveUpper(d32, v2, v3));
   out[0] = hn::BitCast(d32, hn::InterleaveLower(d64, low01, low23));
   out[1] = hn::BitCast(d32, hn::InterleaveUpper(d64, low01, low23));
   out[2] = hn::BitCast(d32, hn::InterleaveLower(d64, high01, high23));
@@ -169,7 +184,8 @@ HWY_INLINE void pack_b_lanes(const Float16Bits* b, int64_t stride, float* to) {
   transpose_units(reinterpret_cast<const uint16_t*>(b), stride, units);
   for (int64_t i = 0; i < 4; ++i) {
     hn::StoreU(hn::PromoteTo(d, hn::BitCast(dh, hn::TruncateTo(d16, units[i]))), d, to + 2 * i * kTileColumns);
-    hn::StoreU(hn::PromoteTo(d, hn::BitCast(dh, hn::TruncateTo(d16, hn::ShiftRight<16>(units[i])))), d, to + (2 * i + 1) * kTileColumns);
+    hn::StoreU(hn::PromoteTo(d, hn::BitCast(dh, hn::TruncateTo(d16, hn::ShiftRight<16>(units[i])))), d,
+               to + (2 * i + 1) * kTileColumns);
   }
 }
 #endif
@@ -183,7 +199,8 @@ HWY_INLINE void pack_b_columns(const T* b, int64_t stride, int64_t columns, int6
     constexpr int64_t kUnits = 16 / static_cast<int64_t>(sizeof(T));
     int64_t k = 0;
     for (; k + kUnits <= depth; k += kUnits) {
-      for (int64_t v = 0; v < kTileColumns; v += kFloatLanes) pack_b_lanes(b + v * stride + k, stride, panel + k * kTileColumns + v);
+      for (int64_t v = 0; v < kTileColumns; v += kFloatLanes)
+        pack_b_lanes(b + v * stride + k, stride, panel + k * kTileColumns + v);
     }
     for (; k < depth; ++k) {
       for (int64_t j = 0; j < kTileColumns; ++j) panel[k * kTileColumns + j] = widen_one(b[j * stride + k]);
@@ -197,9 +214,11 @@ HWY_INLINE void pack_b_columns(const T* b, int64_t stride, int64_t columns, int6
     const T* column = b + j * stride;
     int64_t k = 0;
     for (; k + kFloatLanes <= depth; k += kFloatLanes) {
-      hn::StoreInterleaved4(load_widened(d, column + k), load_widened(d, column + stride + k), load_widened(d, column + 2 * stride + k),
-                            load_widened(d, column + 3 * stride + k), d, block);
-      for (int64_t i = 0; i < kFloatLanes; ++i) memcpy(panel + (k + i) * kTileColumns + j, block + 4 * i, 4 * sizeof(float));
+      hn::StoreInterleaved4(load_widened(d, column + k), load_widened(d, column + stride + k),
+                            load_widened(d, column + 2 * stride + k), load_widened(d, column + 3 * stride + k), d,
+                            block);
+      for (int64_t i = 0; i < kFloatLanes; ++i)
+        memcpy(panel + (k + i) * kTileColumns + j, block + 4 * i, 4 * sizeof(float));
     }
     for (; k < depth; ++k) {
       for (int64_t i = 0; i < 4; ++i) panel[k * kTileColumns + j + i] = widen_one(column[i * stride + k]);
@@ -223,7 +242,8 @@ struct TileOutput {
 
 // sum += column k of an A panel times row k of a B panel; `a` and `b` point at them.
 template <int64_t Rows>
-HWY_INLINE void multiply_add(const float* HWY_RESTRICT a, int64_t a_depth, const float* HWY_RESTRICT b, FloatVec (&sum)[Rows][kTileVectors]) {
+HWY_INLINE void multiply_add(const float* HWY_RESTRICT a, int64_t a_depth, const float* HWY_RESTRICT b,
+                             FloatVec (&sum)[Rows][kTileVectors]) {
   const Floats d;
   FloatVec right[kTileVectors];
 #pragma GCC unroll 4
@@ -236,11 +256,11 @@ HWY_INLINE void multiply_add(const float* HWY_RESTRICT a, int64_t a_depth, const
   }
 }
 
-// A B over `depth` into out[Rows, kTileColumns], for Rows a multiple of 4 up to kTileRows. `a_depth` is the A panel's panel_depth.
-// The first chain has `first_chain` terms, the others kChainDepth.
+// A B over `depth` into out[Rows, kTileColumns], for Rows a multiple of 4 up to kTileRows. `a_depth` is the A panel's
+// panel_depth. The first chain has `first_chain` terms, the others kChainDepth.
 template <int64_t Rows>
-HWY_INLINE void full_tile(int64_t depth, int64_t first_chain, const float* HWY_RESTRICT a, int64_t a_depth, const float* HWY_RESTRICT b,
-                          const TileOutput& out) {
+HWY_INLINE void full_tile(int64_t depth, int64_t first_chain, const float* HWY_RESTRICT a, int64_t a_depth,
+                          const float* HWY_RESTRICT b, const TileOutput& out) {
   const Floats d;
   HWY_ALIGN float totals[Rows * kTileColumns];  // of the chains before
   for (int64_t begin = 0, end = HWY_MIN(first_chain, depth);; begin = end, end = HWY_MIN(end + kChainDepth, depth)) {
@@ -255,7 +275,8 @@ HWY_INLINE void full_tile(int64_t depth, int64_t first_chain, const float* HWY_R
     int64_t k = begin;
     for (; k + kUnroll <= end; k += kUnroll) {
 #pragma GCC unroll 4
-      for (int64_t u = 0; u < kUnroll; ++u) multiply_add<Rows>(a + 4 * (k + u), a_depth, b + (k + u) * kTileColumns, sum);
+      for (int64_t u = 0; u < kUnroll; ++u)
+        multiply_add<Rows>(a + 4 * (k + u), a_depth, b + (k + u) * kTileColumns, sum);
     }
 #pragma GCC unroll 1
     for (; k < end; ++k) multiply_add<Rows>(a + 4 * k, a_depth, b + k * kTileColumns, sum);
@@ -263,7 +284,8 @@ HWY_INLINE void full_tile(int64_t depth, int64_t first_chain, const float* HWY_R
 #pragma GCC unroll 16
       for (int64_t i = 0; i < Rows; ++i) {
 #pragma GCC unroll 4
-        for (int64_t v = 0; v < kTileVectors; ++v) sum[i][v] = hn::Add(hn::Load(d, totals + i * kTileColumns + v * kFloatLanes), sum[i][v]);
+        for (int64_t v = 0; v < kTileVectors; ++v)
+          sum[i][v] = hn::Add(hn::Load(d, totals + i * kTileColumns + v * kFloatLanes), sum[i][v]);
       }
     }
     if (end == depth) {
@@ -273,7 +295,8 @@ HWY_INLINE void full_tile(int64_t depth, int64_t first_chain, const float* HWY_R
         for (int64_t v = 0; v < kTileVectors; ++v) {
           float* c = out.c + i * out.stride + v * kFloatLanes;
           if (out.accumulate) sum[i][v] = hn::Add(hn::LoadU(d, c), sum[i][v]);
-          if (out.addend) sum[i][v] = hn::Add(hn::LoadU(d, out.addend + i * out.addend_stride + v * kFloatLanes), sum[i][v]);
+          if (out.addend)
+            sum[i][v] = hn::Add(hn::LoadU(d, out.addend + i * out.addend_stride + v * kFloatLanes), sum[i][v]);
           hn::StoreU(sum[i][v], d, c);
         }
       }
@@ -287,10 +310,10 @@ HWY_INLINE void full_tile(int64_t depth, int64_t first_chain, const float* HWY_R
   }
 }
 
-// The same for a tile at the edge: only [rows, columns] of c and of the addend exist. By default all chains but the last are
-// whole; `first_chain` says where another alignment is wanted.
-HWY_INLINE void tile(int64_t depth, const float* a, int64_t a_depth, const float* b, const TileOutput& out, int64_t rows, int64_t columns,
-                     int64_t first_chain = kChainDepth) {
+// The same for a tile at the edge: only [rows, columns] of c and of the addend exist. By default all chains but the
+// last are whole; `first_chain` says where another alignment is wanted.
+HWY_INLINE void tile(int64_t depth, const float* a, int64_t a_depth, const float* b, const TileOutput& out,
+                     int64_t rows, int64_t columns, int64_t first_chain = kChainDepth) {
   if (rows >= kTileRows && columns >= kTileColumns) {
     full_tile<kTileRows>(depth, first_chain, a, a_depth, b, out);
     return;
@@ -306,7 +329,8 @@ HWY_INLINE void tile(int64_t depth, const float* a, int64_t a_depth, const float
   const TileOutput inner{edge, kTileColumns, out.accumulate, out.addend ? addend : nullptr, kTileColumns};
   // Fours of rows that are not there are not computed either.
   if (rows <= 4) full_tile<4>(depth, first_chain, a, a_depth, b, inner);
-  else if (kTileRows > 8 && rows <= 8) full_tile<HWY_MIN(int64_t{8}, kTileRows)>(depth, first_chain, a, a_depth, b, inner);
+  else if (kTileRows > 8 && rows <= 8)
+    full_tile<HWY_MIN(int64_t{8}, kTileRows)>(depth, first_chain, a, a_depth, b, inner);
   else full_tile<kTileRows>(depth, first_chain, a, a_depth, b, inner);
   for (int64_t i = 0; i < rows; ++i) memcpy(out.c + i * out.stride, edge + i * kTileColumns, bytes);
 }

@@ -1,4 +1,5 @@
-// What every CPU kernel uses, once per SIMD target: whole and partial vectors of float32, sums in a written order, float64 inside.
+// What every CPU kernel uses, once per SIMD target: whole and partial vectors of float32, sums in a written order,
+// float64 inside.
 #include <cstdint>
 #include <cstring>
 
@@ -69,7 +70,8 @@ HWY_INLINE Widened widen(FloatVec x) {
 
 HWY_INLINE FloatVec narrow(const Widened& x) {
 #if HWY_TARGET == HWY_SCALAR
-  return hn::Set(Floats(), static_cast<float>(hn::GetLane(x.part[0])));  // DemoteTo would make FLT_MAX of what overflows
+  return hn::Set(Floats(),
+                 static_cast<float>(hn::GetLane(x.part[0])));  // DemoteTo would make FLT_MAX of what overflows
 #else
   const hn::Half<Floats> half;
   return hn::Combine(Floats(), hn::DemoteTo(half, x.part[1]), hn::DemoteTo(half, x.part[0]));
@@ -98,8 +100,8 @@ HWY_INLINE float largest_lane(FloatVec v) {
   return largest;
 }
 
-// A sum in float64 of terms that are numbered from 0. Term i goes to the partial sum i % 16, whatever the width of a vector,
-// and halves of the partial sums are added until one is left: so the order is the same on every target.
+// A sum in float64 of terms that are numbered from 0. Term i goes to the partial sum i % 16, whatever the width of a
+// vector, and halves of the partial sums are added until one is left: so the order is the same on every target.
 class DoubleSum {
  public:
   HWY_INLINE DoubleSum() {  // written out, so that it is compiled for the target
@@ -120,7 +122,8 @@ class DoubleSum {
   HWY_INLINE double total() const {
     HWY_ALIGN double sums[kPartialSums];
     for (int64_t g = 0; g < kGroups; ++g) {
-      for (int64_t i = 0; i < kDoubleParts; ++i) hn::Store(groups_[g].part[i], Doubles(), sums + g * kFloatLanes + i * (kFloatLanes / kDoubleParts));
+      for (int64_t i = 0; i < kDoubleParts; ++i)
+        hn::Store(groups_[g].part[i], Doubles(), sums + g * kFloatLanes + i * (kFloatLanes / kDoubleParts));
     }
     for (int64_t half = kPartialSums / 2; half > 0; half /= 2) {
       for (int64_t i = 0; i < half; ++i) sums[i] += sums[i + half];
@@ -145,7 +148,8 @@ HWY_INLINE double dot(const float* a, const float* b, int64_t n) {
 // y += a * x
 HWY_INLINE void add_scaled(float a, const float* x, float* y, int64_t n) {
   const FloatVec factor = set(a);
-  for (int64_t i = 0; i < n; i += kFloatLanes) store(hn::MulAdd(factor, load(x + i, n - i), load(y + i, n - i)), y + i, n - i);
+  for (int64_t i = 0; i < n; i += kFloatLanes)
+    store(hn::MulAdd(factor, load(x + i, n - i), load(y + i, n - i)), y + i, n - i);
 }
 
 }  // namespace cheems::cpu::HWY_NAMESPACE

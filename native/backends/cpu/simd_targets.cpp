@@ -1,7 +1,8 @@
-// Highway's dispatch at run time, for the targets that this engine compiles (CMakeLists.txt): which of them the CPU has.
+// Highway's dispatch at run time, for the targets that this engine compiles (CMakeLists.txt): which of them the CPU
+// has.
 //
-// These are the few functions of Highway's library that its headers call. Defined here, the engine needs the headers alone: Debian has
-// the library as a shared object only, and an addon that is installed elsewhere must not ask for one.
+// These are the few functions of Highway's library that its headers call. Defined here, the engine needs the headers
+// alone: Debian has the library as a shared object only, and an addon that is installed elsewhere must not ask for one.
 #include <hwy/highway.h>
 
 #include <atomic>
@@ -30,16 +31,16 @@ Registers cpuid(unsigned leaf) {
   return r;
 }
 
-// __builtin_cpu_supports asks the system too whether it saves the registers. The two features of the second line have no name
-// in older compilers' builtin.
+// __builtin_cpu_supports asks the system too whether it saves the registers. The two features of the second line have
+// no name in older compilers' builtin.
 bool has_avx2() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
-         (cpuid(1).ecx & bit_F16C) != 0 && (cpuid(0x80000001).ecx & bit_ABM) != 0;
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+         __builtin_cpu_supports("bmi2") && (cpuid(1).ecx & bit_F16C) != 0 && (cpuid(0x80000001).ecx & bit_ABM) != 0;
 }
 
 bool has_avx3() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512cd");
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512cd");
 }
 #endif
 
@@ -48,7 +49,8 @@ int64_t detected_targets() {
   int64_t targets = HWY_ENABLED_BASELINE | HWY_EMU128 | HWY_SCALAR;
 #if HWY_ARCH_X86
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("ssse3") && __builtin_cpu_supports("sse4.1") && __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul")) {
+  if (__builtin_cpu_supports("ssse3") && __builtin_cpu_supports("sse4.1") && __builtin_cpu_supports("sse4.2") &&
+      __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul")) {
     targets |= HWY_SSE4;
     if (has_avx2()) {
       targets |= HWY_AVX2;

@@ -25,7 +25,8 @@ void grow(char*& memory, int64_t& capacity, int64_t bytes) {
   void* fresh = nullptr;
   const int64_t wanted = std::max(kLeastBytes, aligned(bytes + bytes / 2));
   const cudaError_t error = cudaMalloc(&fresh, static_cast<size_t>(wanted));
-  if (error == cudaErrorMemoryAllocation) fail_out_of_memory(mebibytes_for(wanted, "a micro-batch's token ids and tree"));
+  if (error == cudaErrorMemoryAllocation)
+    fail_out_of_memory(mebibytes_for(wanted, "a micro-batch's token ids and tree"));
   check(error, sentence("cudaMalloc (", wanted >> 10, " KiB for a micro-batch's token ids and tree)"));
   memory = static_cast<char*>(fresh);
   capacity = wanted;
@@ -58,10 +59,17 @@ void BatchMemory::lay_out(const PackedTree& tree) {
   used_ = 0;
   image_.clear();
   pieces_.clear();
-  device_tree_ = {.segments = add(tree.segments), .subtree_end = add(subtree_end_), .subtree_row_end = add(subtree_row_end_),
-                  .positions = add(tree.positions), .num_segments = static_cast<int32_t>(tree.segments.size()), .num_rows = static_cast<int32_t>(tree.rows()),
+  device_tree_ = {.segments = add(tree.segments),
+                  .subtree_end = add(subtree_end_),
+                  .subtree_row_end = add(subtree_row_end_),
+                  .positions = add(tree.positions),
+                  .num_segments = static_cast<int32_t>(tree.segments.size()),
+                  .num_rows = static_cast<int32_t>(tree.rows()),
                   .longest_path = static_cast<int32_t>(tree.longest_path)};
-  for (const auto* numbers : {&tree.tokens, &tree.tree_begins, &tree.samples, &tree.reward_rows, &tree.reward_positions, &tree.cache_rows, &tree.reward_cache_rows, &tree.reward_index, &tree.token_order, &tree.token_runs}) add(*numbers);
+  for (const auto* numbers :
+       {&tree.tokens, &tree.tree_begins, &tree.samples, &tree.reward_rows, &tree.reward_positions, &tree.cache_rows,
+        &tree.reward_cache_rows, &tree.reward_index, &tree.token_order, &tree.token_runs})
+    add(*numbers);
 }
 
 void BatchMemory::begin(const PackedTree& tree) {
@@ -82,7 +90,8 @@ void BatchMemory::begin(const PackedTree& tree) {
   tree_ = nullptr;
   lay_out(tree);
   // Room for some tile lists too; those that find none are staged anew by each operation.
-  const int64_t lists = 8 * aligned((tree.rows() / 16 + static_cast<int64_t>(count) + 1) * static_cast<int64_t>(sizeof(TreeTile)));
+  const int64_t lists =
+      8 * aligned((tree.rows() / 16 + static_cast<int64_t>(count) + 1) * static_cast<int64_t>(sizeof(TreeTile)));
   if (used_ + lists > region_bytes_) {
     grow(region_, region_bytes_, used_ + lists);
     lay_out(tree);
@@ -112,7 +121,8 @@ const void* BatchMemory::device_address(const void* host, int64_t bytes) {
 }
 
 void BatchMemory::require(const PackedTree& tree) const {
-  if (&tree != tree_ || tree.rows() != device_tree_.num_rows) fail("An operation was given another packed tree than begin_batch; this is a defect of the engine.");
+  if (&tree != tree_ || tree.rows() != device_tree_.num_rows)
+    fail("An operation was given another packed tree than begin_batch; this is a defect of the engine.");
 }
 
 const DeviceTree& BatchMemory::device_tree(const PackedTree& tree) const {
@@ -136,7 +146,8 @@ std::vector<TreeTile> cut_into_tiles(const PackedTree& tree, std::span<const int
     const auto [begin, end] = queries_of(tree.segments[s], query_rows);
     for (int32_t at = begin; at < end; at += rows_per_tile) {
       const int32_t tile_end = std::min(end, at + rows_per_tile);
-      tiles.push_back({static_cast<int32_t>(s), at, tile_end, query_rows.empty() ? tile_end - 1 : query_rows[static_cast<size_t>(tile_end) - 1]});
+      tiles.push_back({static_cast<int32_t>(s), at, tile_end,
+                       query_rows.empty() ? tile_end - 1 : query_rows[static_cast<size_t>(tile_end) - 1]});
     }
   }
   return tiles;
@@ -144,11 +155,15 @@ std::vector<TreeTile> cut_into_tiles(const PackedTree& tree, std::span<const int
 
 }  // namespace
 
-const BatchMemory::BuiltList& BatchMemory::built(BuiltList::Kind kind, std::span<const int32_t> query_rows, int rows_per_tile) {
+const BatchMemory::BuiltList& BatchMemory::built(BuiltList::Kind kind, std::span<const int32_t> query_rows,
+                                                 int rows_per_tile) {
   const auto is = [&](const std::vector<int32_t>& rows) { return query_rows.data() == rows.data(); };
-  const bool all_or_tree = query_rows.empty() || is(tree_->reward_rows) || is(tree_->cache_rows) || is(tree_->reward_cache_rows);
+  const bool all_or_tree =
+      query_rows.empty() || is(tree_->reward_rows) || is(tree_->cache_rows) || is(tree_->reward_cache_rows);
   for (const BuiltList& list : lists_) {
-    if (all_or_tree && list.kind == kind && list.rows_per_tile == rows_per_tile && list.query_rows == query_rows.data() && list.num_queries == query_rows.size()) return list;
+    if (all_or_tree && list.kind == kind && list.rows_per_tile == rows_per_tile &&
+        list.query_rows == query_rows.data() && list.num_queries == query_rows.size())
+      return list;
   }
   std::vector<TreeTile> tiles;
   std::vector<int32_t> ranges;
@@ -164,11 +179,13 @@ const BatchMemory::BuiltList& BatchMemory::built(BuiltList::Kind kind, std::span
       const Segment& segment = tree_->segments[static_cast<size_t>(tile.segment)];
       return tile.last_row - segment.begin + segment.position + 1;
     };
-    std::stable_sort(tiles.begin(), tiles.end(), [&](const TreeTile& a, const TreeTile& b) { return work(a) > work(b); });
+    std::stable_sort(tiles.begin(), tiles.end(),
+                     [&](const TreeTile& a, const TreeTile& b) { return work(a) > work(b); });
   }
   const void* host = ranges.empty() ? static_cast<const void*>(tiles.data()) : ranges.data();
   const auto bytes = static_cast<int64_t>(ranges.size() * sizeof(int32_t) + tiles.size() * sizeof(TreeTile));
-  BuiltList list{kind, rows_per_tile, query_rows.data(), query_rows.size(), nullptr, static_cast<int32_t>(tiles.size())};
+  BuiltList list{
+      kind, rows_per_tile, query_rows.data(), query_rows.size(), nullptr, static_cast<int32_t>(tiles.size())};
   if (bytes == 0) {
     // no queries: nothing to copy
   } else if (all_or_tree && used_ + bytes <= region_bytes_) {
@@ -205,8 +222,12 @@ const int32_t* BatchMemory::segment_queries(const PackedTree& tree, std::span<co
 
 const void* Context::device_address(const void* host, int64_t bytes) { return batch->device_address(host, bytes); }
 const DeviceTree& Context::device_tree(const PackedTree& tree) { return batch->device_tree(tree); }
-TileList Context::query_tiles(const PackedTree& tree, std::span<const int32_t> query_rows, int rows_per_tile) { return batch->query_tiles(tree, query_rows, rows_per_tile); }
+TileList Context::query_tiles(const PackedTree& tree, std::span<const int32_t> query_rows, int rows_per_tile) {
+  return batch->query_tiles(tree, query_rows, rows_per_tile);
+}
 TileList Context::key_tiles(const PackedTree& tree, int rows_per_tile) { return batch->key_tiles(tree, rows_per_tile); }
-const int32_t* Context::segment_queries(const PackedTree& tree, std::span<const int32_t> query_rows) { return batch->segment_queries(tree, query_rows); }
+const int32_t* Context::segment_queries(const PackedTree& tree, std::span<const int32_t> query_rows) {
+  return batch->segment_queries(tree, query_rows);
+}
 
 }  // namespace cheems::cuda

@@ -1,5 +1,5 @@
-// The packed tree on the device, and small lists beside it: copied once a micro-batch, through pinned memory, in the order of
-// the stream.
+// The packed tree on the device, and small lists beside it: copied once a micro-batch, through pinned memory, in the
+// order of the stream.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -57,9 +57,9 @@ class BatchMemory {
 
   cudaStream_t stream_;
   StagingRing ring_;
-  char* region_ = nullptr;   // the tree, then the lists built from it
+  char* region_ = nullptr;  // the tree, then the lists built from it
   int64_t region_bytes_ = 0, used_ = 0;
-  char* staged_ = nullptr;   // spans outside the tree, one behind the other, and round again
+  char* staged_ = nullptr;  // spans outside the tree, one behind the other, and round again
   int64_t staged_bytes_ = 0, staged_used_ = 0;
 
   const PackedTree* tree_ = nullptr;
@@ -67,7 +67,7 @@ class BatchMemory {
   std::vector<char> image_;  // the region's tree part, as on the device
   std::vector<Piece> pieces_;
   std::vector<BuiltList> lists_;
-  BuiltList unkept_{};       // the last list that found no room in the region
+  BuiltList unkept_{};  // the last list that found no room in the region
   std::vector<int32_t> subtree_end_, subtree_row_end_;
 };
 

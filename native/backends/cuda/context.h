@@ -14,15 +14,16 @@
 
 namespace cheems::cuda {
 
-class BatchMemory;  // batch_memory.h
-class CublasLt;     // cublas_lt.h
-class SlowProducts; // slow_products.h
+class BatchMemory;   // batch_memory.h
+class CublasLt;      // cublas_lt.h
+class SlowProducts;  // slow_products.h
 
 // A run of consecutive rows of one segment.
 struct TreeTile {
   int32_t segment;
-  int32_t begin, end;  // entries of the query list (query tiles; token rows where there is none) or token rows (key tiles)
-  int32_t last_row;    // the token row of entry end - 1
+  int32_t begin,
+      end;  // entries of the query list (query tiles; token rows where there is none) or token rows (key tiles)
+  int32_t last_row;  // the token row of entry end - 1
 };
 
 // Tiles in the device's memory, the most work first, so that the last blocks to start are the short ones.
@@ -32,13 +33,13 @@ struct TileList {
 };
 
 // The batch's tree on the device. Segments are in depth-first order: the descendants of segment s are the segments
-// [s + 1, subtree_end[s]), and the token rows of s with all its descendants are [s.begin, subtree_row_end[s]) (not so with a
-// key/value cache, over which no backward pass goes).
+// [s + 1, subtree_end[s]), and the token rows of s with all its descendants are [s.begin, subtree_row_end[s]) (not so
+// with a key/value cache, over which no backward pass goes).
 struct DeviceTree {
-  const Segment* segments = nullptr;           // [num_segments]
-  const int32_t* subtree_end = nullptr;        // [num_segments]
-  const int32_t* subtree_row_end = nullptr;    // [num_segments]
-  const int32_t* positions = nullptr;          // [num_rows]
+  const Segment* segments = nullptr;         // [num_segments]
+  const int32_t* subtree_end = nullptr;      // [num_segments]
+  const int32_t* subtree_row_end = nullptr;  // [num_segments]
+  const int32_t* positions = nullptr;        // [num_rows]
   int32_t num_segments = 0;
   int32_t num_rows = 0;
   int32_t longest_path = 0;
@@ -46,19 +47,19 @@ struct DeviceTree {
 
 struct Context {
   cudaStream_t stream = nullptr;
-  char* workspace = nullptr;       // 256-byte aligned device memory
+  char* workspace = nullptr;  // 256-byte aligned device memory
   int64_t workspace_bytes = 0;
   int multiprocessors = 1;
-  int compute_capability = 80;     // 80, 86, 89, 90, 100, 120
-  int64_t shared_memory_bytes = 0; // the most dynamic shared memory that a block may ask for
+  int compute_capability = 80;      // 80, 86, 89, 90, 100, 120
+  int64_t shared_memory_bytes = 0;  // the most dynamic shared memory that a block may ask for
   BatchMemory* batch = nullptr;
   CublasLt* cublas_lt = nullptr;
-  int64_t cublas_lt_bytes = 0;     // of the workspace, that a matrix product may use
+  int64_t cublas_lt_bytes = 0;  // of the workspace, that a matrix product may use
   SlowProducts* slow_products = nullptr;
 
-  // The device's address of host numbers: of the tree begun with begin_batch (a whole vector of it or a part), else of a
-  // copy staged now, good for the operation that is being launched. The host memory may be reused at once. Null for an
-  // empty span.
+  // The device's address of host numbers: of the tree begun with begin_batch (a whole vector of it or a part), else of
+  // a copy staged now, good for the operation that is being launched. The host memory may be reused at once. Null for
+  // an empty span.
   template <class T>
   const T* device(std::span<const T> host) {
     static_assert(std::is_trivially_copyable_v<T>);
@@ -72,8 +73,8 @@ struct Context {
   TileList query_tiles(const PackedTree& tree, std::span<const int32_t> query_rows, int rows_per_tile);
   // Tiles of at most `rows_per_tile` token rows of one segment each, ordered by the token rows that may see them.
   TileList key_tiles(const PackedTree& tree, int rows_per_tile);
-  // Where the queries of each segment begin and end in `query_rows`: [2 * num_segments] (begin, end), for the keys' gather
-  // over their descendants. With an empty list: the token rows themselves.
+  // Where the queries of each segment begin and end in `query_rows`: [2 * num_segments] (begin, end), for the keys'
+  // gather over their descendants. With an empty list: the token rows themselves.
   const int32_t* segment_queries(const PackedTree& tree, std::span<const int32_t> query_rows);
 
  private:

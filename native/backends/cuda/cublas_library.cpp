@@ -14,7 +14,8 @@
 namespace cheems::cuda {
 namespace {
 
-constexpr int kFirstMajor = 12, kLastMajor = 13;  // the versions whose functions and structures are the ones in the header
+constexpr int kFirstMajor = 12,
+              kLastMajor = 13;  // the versions whose functions and structures are the ones in the header
 
 std::string file_name(int major) { return "libcublasLt.so." + std::to_string(major); }
 
@@ -66,11 +67,11 @@ std::string refusal_of(const CublasLtFunctions& functions, bool creates) {
 // The functions of an open library, or in `reason` why they cannot be had.
 std::optional<CublasLtFunctions> functions_of(void* library, std::string& reason) {
   CublasLtFunctions functions;
-#define CHEEMS_TAKE(function)                                                                        \
-  functions.function = reinterpret_cast<decltype(functions.function)>(dlsym(library, #function));    \
-  if (!functions.function) {                                                                         \
-    reason = "it has no function " #function;                                                        \
-    return std::nullopt;                                                                             \
+#define CHEEMS_TAKE(function)                                                                     \
+  functions.function = reinterpret_cast<decltype(functions.function)>(dlsym(library, #function)); \
+  if (!functions.function) {                                                                      \
+    reason = "it has no function " #function;                                                     \
+    return std::nullopt;                                                                          \
   }
   CHEEMS_CUBLAS_LT_FUNCTIONS(CHEEMS_TAKE)
 #undef CHEEMS_TAKE
@@ -125,7 +126,8 @@ std::vector<std::string> cublas_lt_candidates(const CublasLtSearch& search) {
     for (const char* part : {"/lib64", "/lib", "/targets/x86_64-linux/lib"}) folders.push_back(toolkit + part);
   }
   for (const int major : majors) {
-    for (const auto& folder : folders) names.push_back(folder.empty() ? file_name(major) : folder + "/" + file_name(major));
+    for (const auto& folder : folders)
+      names.push_back(folder.empty() ? file_name(major) : folder + "/" + file_name(major));
   }
   return names;
 }
@@ -158,8 +160,10 @@ CublasLtLibrary open_cublas_lt(const std::vector<std::string>& candidates, bool 
   }
   fail(reasons.empty() ? "cuBLASLt was not found" : "No cuBLASLt library can be used (" + reasons + ")",
        missing.empty() ? "" : "; not there: " + missing,
-       ". Install the CUDA toolkit's libcublas, or NVIDIA's Python wheel (pip install nvidia-cublas, nvidia-cublas-cu12 for a "
-       "driver of CUDA 12), and set CHEEMS_CUBLASLT_PATH to the folder of its libcublasLt.so where it is not found by itself.");
+       ". Install the CUDA toolkit's libcublas, or NVIDIA's Python wheel (pip install nvidia-cublas, "
+       "nvidia-cublas-cu12 for a "
+       "driver of CUDA 12), and set CHEEMS_CUBLASLT_PATH to the folder of its libcublasLt.so where it is not found by "
+       "itself.");
 }
 
 #ifdef CHEEMS_CUDA_ON_CPU

@@ -8,13 +8,13 @@
 
 namespace cheems::cuda {
 
-#define CHEEMS_CUBLAS_LT_FUNCTIONS(apply)                                                                                   \
-  apply(cublasLtCreate) apply(cublasLtDestroy) apply(cublasLtGetVersion) apply(cublasLtGetStatusString)                     \
-  apply(cublasLtMatmul) apply(cublasLtMatmulDescCreate) apply(cublasLtMatmulDescDestroy)                                    \
-  apply(cublasLtMatmulDescSetAttribute) apply(cublasLtMatrixLayoutCreate) apply(cublasLtMatrixLayoutDestroy)                \
-  apply(cublasLtMatmulPreferenceCreate) apply(cublasLtMatmulPreferenceDestroy)                                              \
-  apply(cublasLtMatmulPreferenceSetAttribute) apply(cublasLtMatmulAlgoGetHeuristic)                                         \
-  apply(cublasLtMatmulAlgoCheck)
+#define CHEEMS_CUBLAS_LT_FUNCTIONS(apply)                                                                            \
+  apply(cublasLtCreate) apply(cublasLtDestroy) apply(cublasLtGetVersion) apply(cublasLtGetStatusString)              \
+      apply(cublasLtMatmul) apply(cublasLtMatmulDescCreate) apply(cublasLtMatmulDescDestroy)                         \
+          apply(cublasLtMatmulDescSetAttribute) apply(cublasLtMatrixLayoutCreate) apply(cublasLtMatrixLayoutDestroy) \
+              apply(cublasLtMatmulPreferenceCreate) apply(cublasLtMatmulPreferenceDestroy)                           \
+                  apply(cublasLtMatmulPreferenceSetAttribute) apply(cublasLtMatmulAlgoGetHeuristic)                  \
+                      apply(cublasLtMatmulAlgoCheck)
 
 // The functions of libcublasLt that are called, typed from its header. Versions 12 and 13 have them alike.
 struct CublasLtFunctions {
@@ -35,20 +35,20 @@ struct CublasLtSearch {
   std::string given;          // CHEEMS_CUBLASLT_PATH: a file, or a folder; then nothing else is tried
   std::string plugin_folder;  // where this plug-in lies
   std::vector<std::string> python_environments;  // VIRTUAL_ENV, CONDA_PREFIX
-  std::vector<std::string> toolkits;             // CUDA_PATH, CUDA_HOME, /usr/local/cuda, the one that this was compiled with
+  std::vector<std::string> toolkits;  // CUDA_PATH, CUDA_HOME, /usr/local/cuda, the one that this was compiled with
   static CublasLtSearch of_this_process();
 };
 
-// Paths, and names that the dynamic loader looks up, in the order in which they are tried: all places for the version that
-// the driver can run, then all for the other.
+// Paths, and names that the dynamic loader looks up, in the order in which they are tried: all places for the version
+// that the driver can run, then all for the other.
 std::vector<std::string> cublas_lt_candidates(const CublasLtSearch& search);
 
-// The first of `candidates` that loads, has all functions and, with `creates`, makes a handle on the current device. Throws
-// Error with every reason where none does.
+// The first of `candidates` that loads, has all functions and, with `creates`, makes a handle on the current device.
+// Throws Error with every reason where none does.
 CublasLtLibrary open_cublas_lt(const std::vector<std::string>& candidates, bool creates);
 
-// The library that products use: opened once per process, tried with a handle. A failed attempt is made again by the next
-// caller.
+// The library that products use: opened once per process, tried with a handle. A failed attempt is made again by the
+// next caller.
 const CublasLtLibrary& cublas_lt_library();
 
 // What cublas_lt_library() would take, found without touching a device. Throws Error where there is none.

@@ -63,11 +63,15 @@ std::string refusal_of(const MatrixProduct& p, const char* cublas_reason) {
     const void* data;
     int64_t row_bytes;
   };
-  for (const Matrix& matrix : {Matrix{"the first operand", p.a, p.a_stride * bytes}, Matrix{"the second operand", p.b, p.b_stride * bytes},
-                               Matrix{"the result", p.d, p.d_stride * result_bytes}, Matrix{"what is added", p.c, p.c ? p.c_stride * result_bytes : 0}}) {
+  for (const Matrix& matrix :
+       {Matrix{"the first operand", p.a, p.a_stride * bytes}, Matrix{"the second operand", p.b, p.b_stride * bytes},
+        Matrix{"the result", p.d, p.d_stride * result_bytes},
+        Matrix{"what is added", p.c, p.c ? p.c_stride * result_bytes : 0}}) {
     if (p.operands == DType::float32) break;  // any multiple of 4 will do
     if (matrix.row_bytes % 16 != 0) {
-      return sentence("rows of ", matrix.name, " are ", matrix.row_bytes, " bytes apart, and cuBLASLt's products on tensor cores want multiples of 16 (sizes that are multiples of 8)");
+      return sentence(
+          "rows of ", matrix.name, " are ", matrix.row_bytes,
+          " bytes apart, and cuBLASLt's products on tensor cores want multiples of 16 (sizes that are multiples of 8)");
     }
     if (alignment_of(matrix.data) < 16) return sentence(matrix.name, " does not begin at a multiple of 16 bytes");
   }
@@ -78,13 +82,24 @@ std::string refusal_of(const MatrixProduct& p, const char* cublas_reason) {
 using Key = std::array<int64_t, 12>;
 
 Key key_of(const MatrixProduct& p, int64_t workspace_bytes) {
-  const int64_t flags = (p.a_transposed ? 1 : 0) | (p.b_transposed ? 2 : 0) | (p.c ? 4 : 0) | (p.bias ? 8 : 0) | (p.c == p.d ? 16 : 0);
-  return {p.rows, p.columns, p.inner, p.a_stride, p.b_stride, p.d_stride, p.c ? p.c_stride : 0, static_cast<int64_t>(p.operands) * 8 + static_cast<int64_t>(p.result), flags,
-          alignment_of(p.a) * 32 + alignment_of(p.b), alignment_of(p.c) * 32 + alignment_of(p.d), workspace_bytes};
+  const int64_t flags =
+      (p.a_transposed ? 1 : 0) | (p.b_transposed ? 2 : 0) | (p.c ? 4 : 0) | (p.bias ? 8 : 0) | (p.c == p.d ? 16 : 0);
+  return {p.rows,
+          p.columns,
+          p.inner,
+          p.a_stride,
+          p.b_stride,
+          p.d_stride,
+          p.c ? p.c_stride : 0,
+          static_cast<int64_t>(p.operands) * 8 + static_cast<int64_t>(p.result),
+          flags,
+          alignment_of(p.a) * 32 + alignment_of(p.b),
+          alignment_of(p.c) * 32 + alignment_of(p.d),
+          workspace_bytes};
 }
 
-// The product that an algorithm is asked for: with the count of tokens rounded up by at most an eighth, and by 255. All other
-// counts are the model's. Tokens are the rows, or what a weight's gradient sums over.
+// The product that an algorithm is asked for: with the count of tokens rounded up by at most an eighth, and by 255. All
+// other counts are the model's. Tokens are the rows, or what a weight's gradient sums over.
 MatrixProduct bucket_of(MatrixProduct p) {
   int64_t& tokens = p.a_transposed ? p.inner : p.rows;
   int64_t step = 1;
@@ -131,23 +146,30 @@ void CublasLt::Implementation::require(cublasStatus_t status, const char* call, 
   const cudaError_t device = cudaStreamQuery(stream);
   if (is_sticky(device)) check(device, call);
   (void)cudaGetLastError();
-  const bool may_be_memory = status == CUBLAS_STATUS_NOT_INITIALIZED || status == CUBLAS_STATUS_INTERNAL_ERROR || status == CUBLAS_STATUS_EXECUTION_FAILED;
+  const bool may_be_memory = status == CUBLAS_STATUS_NOT_INITIALIZED || status == CUBLAS_STATUS_INTERNAL_ERROR ||
+                             status == CUBLAS_STATUS_EXECUTION_FAILED;
   if (status == CUBLAS_STATUS_ALLOC_FAILED || (may_be_memory && memory_is_short())) {
-    fail_out_of_memory(sentence("what cuBLASLt itself needs (", call, ": ", functions.cublasLtGetStatusString(status), ", ", static_cast<int>(status), ")"));
+    fail_out_of_memory(sentence("what cuBLASLt itself needs (", call, ": ", functions.cublasLtGetStatusString(status),
+                                ", ", static_cast<int>(status), ")"));
   }
   fail("cuBLASLt: ", call, " failed: ", functions.cublasLtGetStatusString(status), " (", static_cast<int>(status), ").",
-       status == CUBLAS_STATUS_EXECUTION_FAILED ? " Either this product or an earlier kernel failed on the GPU; restart this process before using the GPU again. With CUDA_LAUNCH_BLOCKING=1 in the environment the kernel is named." : "");
+       status == CUBLAS_STATUS_EXECUTION_FAILED
+           ? " Either this product or an earlier kernel failed on the GPU; restart this process before using the GPU "
+             "again. With CUDA_LAUNCH_BLOCKING=1 in the environment the kernel is named."
+           : "");
 }
 
 std::unique_ptr<Plan> CublasLt::Implementation::describe(const MatrixProduct& p) {
   const auto& f = functions;
   auto plan = std::make_unique<Plan>(f);
   const auto set = [&](cublasLtMatmulDescAttributes_t attribute, const auto& value) {
-    require(f.cublasLtMatmulDescSetAttribute(plan->operation, attribute, &value, sizeof value), "cublasLtMatmulDescSetAttribute");
+    require(f.cublasLtMatmulDescSetAttribute(plan->operation, attribute, &value, sizeof value),
+            "cublasLtMatmulDescSetAttribute");
   };
   // CUBLAS_COMPUTE_32F is float32 throughout: TF32 would have to be asked for.
   require(f.cublasLtMatmulDescCreate(&plan->operation, CUBLAS_COMPUTE_32F, CUDA_R_32F), "cublasLtMatmulDescCreate");
-  const cublasOperation_t op_b = p.b_transposed ? CUBLAS_OP_T : CUBLAS_OP_N, op_a = p.a_transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+  const cublasOperation_t op_b = p.b_transposed ? CUBLAS_OP_T : CUBLAS_OP_N,
+                          op_a = p.a_transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
   set(CUBLASLT_MATMUL_DESC_TRANSA, op_b);
   set(CUBLASLT_MATMUL_DESC_TRANSB, op_a);
   if (p.bias) {
@@ -155,9 +177,12 @@ std::unique_ptr<Plan> CublasLt::Implementation::describe(const MatrixProduct& p)
     set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias);
   }
   const auto layout = [&](cublasLtMatrixLayout_t& made, DType dtype, int64_t rows, int64_t columns, int64_t stride) {
-    require(f.cublasLtMatrixLayoutCreate(&made, data_type(dtype), static_cast<uint64_t>(columns), static_cast<uint64_t>(rows), stride), "cublasLtMatrixLayoutCreate");
+    require(f.cublasLtMatrixLayoutCreate(&made, data_type(dtype), static_cast<uint64_t>(columns),
+                                         static_cast<uint64_t>(rows), stride),
+            "cublasLtMatrixLayoutCreate");
   };
-  layout(plan->first, p.operands, p.b_transposed ? p.columns : p.inner, p.b_transposed ? p.inner : p.columns, p.b_stride);
+  layout(plan->first, p.operands, p.b_transposed ? p.columns : p.inner, p.b_transposed ? p.inner : p.columns,
+         p.b_stride);
   layout(plan->second, p.operands, p.a_transposed ? p.inner : p.rows, p.a_transposed ? p.rows : p.inner, p.a_stride);
   layout(plan->added, p.result, p.rows, p.columns, p.c ? p.c_stride : p.d_stride);
   layout(plan->result, p.result, p.rows, p.columns, p.d_stride);
@@ -169,9 +194,11 @@ Choice CublasLt::Implementation::ask(const MatrixProduct& p, int64_t workspace_b
   const auto plan = describe(p);
   cublasLtMatmulPreference_t preference = nullptr;
   require(f.cublasLtMatmulPreferenceCreate(&preference), "cublasLtMatmulPreferenceCreate");
-  const std::unique_ptr<std::remove_pointer_t<cublasLtMatmulPreference_t>, decltype(f.cublasLtMatmulPreferenceDestroy)> owned(preference, f.cublasLtMatmulPreferenceDestroy);
+  const std::unique_ptr<std::remove_pointer_t<cublasLtMatmulPreference_t>, decltype(f.cublasLtMatmulPreferenceDestroy)>
+      owned(preference, f.cublasLtMatmulPreferenceDestroy);
   const auto prefer = [&](cublasLtMatmulPreferenceAttributes_t attribute, const auto& value) {
-    require(f.cublasLtMatmulPreferenceSetAttribute(preference, attribute, &value, sizeof value), "cublasLtMatmulPreferenceSetAttribute");
+    require(f.cublasLtMatmulPreferenceSetAttribute(preference, attribute, &value, sizeof value),
+            "cublasLtMatmulPreferenceSetAttribute");
   };
   prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, static_cast<size_t>(workspace_bytes));
   prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, static_cast<uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
@@ -183,14 +210,19 @@ Choice CublasLt::Implementation::ask(const MatrixProduct& p, int64_t workspace_b
   cublasLtMatmulHeuristicResult_t best{};
   int count = 0;
   ++heuristics_asked;
-  const cublasStatus_t status = f.cublasLtMatmulAlgoGetHeuristic(handle, plan->operation, plan->first, plan->second, plan->added, plan->result, preference, 1, &best, &count);
+  const cublasStatus_t status = f.cublasLtMatmulAlgoGetHeuristic(
+      handle, plan->operation, plan->first, plan->second, plan->added, plan->result, preference, 1, &best, &count);
   if (status == CUBLAS_STATUS_INVALID_VALUE) {
-    fail("cuBLASLt takes the matrix product ", shape_text(p), " for invalid (rows ", p.a_stride, ", ", p.b_stride, " and ", p.d_stride, " numbers apart",
-         p.bias ? ", with a bias" : "", p.c ? ", added to" : "", "); this is a defect of the engine: please report it.");
+    fail("cuBLASLt takes the matrix product ", shape_text(p), " for invalid (rows ", p.a_stride, ", ", p.b_stride,
+         " and ", p.d_stride, " numbers apart", p.bias ? ", with a bias" : "", p.c ? ", added to" : "",
+         "); this is a defect of the engine: please report it.");
   }
   if (status != CUBLAS_STATUS_NOT_SUPPORTED) require(status, "cublasLtMatmulAlgoGetHeuristic");
   if (status == CUBLAS_STATUS_SUCCESS && count > 0 && best.state == CUBLAS_STATUS_SUCCESS) return {true, best.algo, ""};
-  return {false, {}, refusal_of(p, f.cublasLtGetStatusString(status == CUBLAS_STATUS_SUCCESS ? CUBLAS_STATUS_NOT_SUPPORTED : status))};
+  return {
+      false,
+      {},
+      refusal_of(p, f.cublasLtGetStatusString(status == CUBLAS_STATUS_SUCCESS ? CUBLAS_STATUS_NOT_SUPPORTED : status))};
 }
 
 Choice CublasLt::Implementation::choice_for_bucket(const MatrixProduct& bucket, int64_t workspace_bytes) {
@@ -205,9 +237,12 @@ Choice CublasLt::Implementation::choice_for_bucket(const MatrixProduct& bucket, 
 bool CublasLt::Implementation::fits(const Choice& choice, const Plan& plan, int64_t workspace_bytes) {
   if (!choice.found) return false;
   cublasLtMatmulHeuristicResult_t checked{};
-  const cublasStatus_t status = functions.cublasLtMatmulAlgoCheck(handle, plan.operation, plan.first, plan.second, plan.added, plan.result, &choice.algorithm, &checked);
-  if (status != CUBLAS_STATUS_NOT_SUPPORTED && status != CUBLAS_STATUS_INVALID_VALUE) require(status, "cublasLtMatmulAlgoCheck");
-  return status == CUBLAS_STATUS_SUCCESS && checked.state == CUBLAS_STATUS_SUCCESS && checked.workspaceSize <= static_cast<size_t>(workspace_bytes);
+  const cublasStatus_t status = functions.cublasLtMatmulAlgoCheck(handle, plan.operation, plan.first, plan.second,
+                                                                  plan.added, plan.result, &choice.algorithm, &checked);
+  if (status != CUBLAS_STATUS_NOT_SUPPORTED && status != CUBLAS_STATUS_INVALID_VALUE)
+    require(status, "cublasLtMatmulAlgoCheck");
+  return status == CUBLAS_STATUS_SUCCESS && checked.state == CUBLAS_STATUS_SUCCESS &&
+         checked.workspaceSize <= static_cast<size_t>(workspace_bytes);
 }
 
 Plan& CublasLt::Implementation::plan(const MatrixProduct& p, int64_t workspace_bytes) {
@@ -226,7 +261,8 @@ Plan& CublasLt::Implementation::plan(const MatrixProduct& p, int64_t workspace_b
 CublasLt::CublasLt() : implementation_(std::make_unique<Implementation>()) {}
 CublasLt::~CublasLt() = default;
 
-bool CublasLt::multiply(const MatrixProduct& p, void* workspace, int64_t workspace_bytes, cudaStream_t stream, std::string& refusal) {
+bool CublasLt::multiply(const MatrixProduct& p, void* workspace, int64_t workspace_bytes, cudaStream_t stream,
+                        std::string& refusal) {
   Implementation& i = *implementation_;
   const CublasLtFunctions& f = i.functions;
   Plan& plan = i.plan(p, workspace_bytes);
@@ -234,9 +270,13 @@ bool CublasLt::multiply(const MatrixProduct& p, void* workspace, int64_t workspa
     refusal = plan.choice.refusal;
     return false;
   }
-  if (p.bias) i.require(f.cublasLtMatmulDescSetAttribute(plan.operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &p.bias, sizeof p.bias), "cublasLtMatmulDescSetAttribute");
+  if (p.bias)
+    i.require(
+        f.cublasLtMatmulDescSetAttribute(plan.operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &p.bias, sizeof p.bias),
+        "cublasLtMatmulDescSetAttribute");
   const float one = 1, beta = p.c ? 1.0f : 0.0f;
-  i.require(f.cublasLtMatmul(i.handle, plan.operation, &one, p.b, plan.first, p.a, plan.second, &beta, p.c ? p.c : p.d, plan.added, p.d, plan.result, &plan.choice.algorithm, workspace,
+  i.require(f.cublasLtMatmul(i.handle, plan.operation, &one, p.b, plan.first, p.a, plan.second, &beta, p.c ? p.c : p.d,
+                             plan.added, p.d, plan.result, &plan.choice.algorithm, workspace,
                              static_cast<size_t>(workspace_bytes), stream),
             "cublasLtMatmul", stream);
   return true;

@@ -19,7 +19,8 @@ namespace cheems {
 namespace cuda {
 namespace {
 
-// Tensor-core products of bfloat16 and copies from global to shared memory behind the computation's back begin there (Ampere).
+// Tensor-core products of bfloat16 and copies from global to shared memory behind the computation's back begin there
+// (Ampere).
 constexpr int kLeastComputeCapability = 80;
 
 int compute_capability(const cudaDeviceProp& properties) { return properties.major * 10 + properties.minor; }
@@ -35,7 +36,8 @@ int count_devices(std::string& missing) {
   if (driver == 0) {
     missing = "no NVIDIA driver is installed (or it is not visible here, as in a container started without the GPU)";
   } else if (error == cudaErrorInsufficientDriver) {
-    missing = sentence("the NVIDIA driver is too old: it offers CUDA ", cuda_version_text(driver), ", this build needs ", cuda_version_text(runtime), "; update the driver");
+    missing = sentence("the NVIDIA driver is too old: it offers CUDA ", cuda_version_text(driver),
+                       ", this build needs ", cuda_version_text(runtime), "; update the driver");
   } else if (error == cudaSuccess || error == cudaErrorNoDevice) {
     missing = "the NVIDIA driver sees no GPU (CUDA_VISIBLE_DEVICES may hide it)";
   } else {
@@ -51,19 +53,24 @@ cudaDeviceProp properties_of(int device) {
 }
 
 std::string describe(const cudaDeviceProp& properties) {
-  return sentence(properties.name, ", compute capability ", properties.major, ".", properties.minor, ", ", static_cast<int64_t>(properties.totalGlobalMem) >> 30, " GiB");
+  return sentence(properties.name, ", compute capability ", properties.major, ".", properties.minor, ", ",
+                  static_cast<int64_t>(properties.totalGlobalMem) >> 30, " GiB");
 }
 
-std::string capability_text(const cudaDeviceProp& properties) { return sentence(properties.major, ".", properties.minor); }
+std::string capability_text(const cudaDeviceProp& properties) {
+  return sentence(properties.major, ".", properties.minor);
+}
 
 std::string no_image(const cudaDeviceProp& properties) {
   const std::string images = kernel_images();
-  return sentence("the CUDA backend holds no code for compute capability ", capability_text(properties), " (", properties.name, "); ",
-                  images.empty() ? "" : sentence("it holds ", images, "; "), "build it on this machine (npx cheems-native build)");
+  return sentence("the CUDA backend holds no code for compute capability ", capability_text(properties), " (",
+                  properties.name, "); ", images.empty() ? "" : sentence("it holds ", images, "; "),
+                  "build it on this machine (npx cheems-native build)");
 }
 
 std::string too_old(const cudaDeviceProp& properties) {
-  return sentence("the ", properties.name, " has compute capability ", properties.major, ".", properties.minor, ", and these kernels need 8.0 (an Ampere GPU or a later one)");
+  return sentence("the ", properties.name, " has compute capability ", properties.major, ".", properties.minor,
+                  ", and these kernels need 8.0 (an Ampere GPU or a later one)");
 }
 
 }  // namespace
@@ -83,12 +90,14 @@ std::vector<DeviceDescription> describe_devices(std::string& missing) {
 
 char* require_workspace(Context& context, int64_t bytes, const char* operation) {
   if (bytes > context.workspace_bytes) {
-    fail("CUDA: ", operation, " needs ", bytes, " bytes of workspace and was given ", context.workspace_bytes, "; this is a defect of the engine's plan.");
+    fail("CUDA: ", operation, " needs ", bytes, " bytes of workspace and was given ", context.workspace_bytes,
+         "; this is a defect of the engine's plan.");
   }
   return context.workspace;
 }
 
-CudaOperations::CudaOperations(int device, const Context& context) : device_(device), context_(context), batch_(context.stream) {
+CudaOperations::CudaOperations(int device, const Context& context)
+    : device_(device), context_(context), batch_(context.stream) {
   context_.batch = &batch_;
   context_.cublas_lt = &cublas_lt_;
   context_.cublas_lt_bytes = kOwnCublasLtBytes;
@@ -96,23 +105,28 @@ CudaOperations::CudaOperations(int device, const Context& context) : device_(dev
 }
 
 void CudaOperations::begin_batch(const PackedTree& tree) {
-  check(cudaSetDevice(device_), "cudaSetDevice");  // the calling thread may be another than the one that made the backend
+  check(cudaSetDevice(device_),
+        "cudaSetDevice");  // the calling thread may be another than the one that made the backend
   batch_.begin(tree);
 }
 
 namespace {
 
-// A context on the device and, before the first launch asks for it, code for it. Throws Error where one of them is not to be had.
+// A context on the device and, before the first launch asks for it, code for it. Throws Error where one of them is not
+// to be had.
 void open_device(int device, const cudaDeviceProp& properties) {
   const cudaError_t chosen = cudaSetDevice(device);
   const int code = static_cast<int>(chosen);
   if (code == 46) {
     (void)cudaGetLastError();
-    fail("cuda:", device, " (", properties.name, ") cannot be used: another process has it for itself, or its compute mode forbids all use (nvidia-smi -q -d COMPUTE tells).");
+    fail("cuda:", device, " (", properties.name,
+         ") cannot be used: another process has it for itself, or its compute mode forbids all use (nvidia-smi -q -d "
+         "COMPUTE tells).");
   }
   if (chosen == cudaErrorMemoryAllocation) {
     (void)cudaGetLastError();
-    fail("Out of GPU memory: cuda:", device, " (", properties.name, ") has not even room for CUDA's own context; end what else runs on it (nvidia-smi lists it).");
+    fail("Out of GPU memory: cuda:", device, " (", properties.name,
+         ") has not even room for CUDA's own context; end what else runs on it (nvidia-smi lists it).");
   }
   check(chosen, sentence("cudaSetDevice (", device, ")"));
   cudaFuncAttributes attributes{};
@@ -122,7 +136,9 @@ void open_device(int device, const cudaDeviceProp& properties) {
   const int reason = static_cast<int>(image);
   if (reason == 209) fail("cuda:", device, " cannot be used: ", no_image(properties), ".");
   if (reason == 222) {
-    fail("cuda:", device, " cannot be used: for the ", properties.name, " the CUDA backend holds PTX alone, and of a newer CUDA than the driver knows; update the driver, or build it on this machine (npx cheems-native build).");
+    fail("cuda:", device, " cannot be used: for the ", properties.name,
+         " the CUDA backend holds PTX alone, and of a newer CUDA than the driver knows; update the driver, or build it "
+         "on this machine (npx cheems-native build).");
   }
   check(image, sentence("cudaFuncGetAttributes (whether cuda:", device, " runs these kernels)"));
 }
@@ -160,12 +176,16 @@ Context context_for(cudaStream_t stream, const cudaDeviceProp& properties) {
   return context;
 }
 
-// One stream for everything: a micro-batch's own copies are a hundredth of a millisecond, which a second stream would not hide
-// but whose order it would make a matter of events.
+// One stream for everything: a micro-batch's own copies are a hundredth of a millisecond, which a second stream would
+// not hide but whose order it would make a matter of events.
 class CudaBackend : public Backend {
  public:
   CudaBackend(int device, const cudaDeviceProp& properties)
-      : device_(device), properties_(properties), description_(describe(properties)), operations_(device, context_for(stream_.handle, properties)), ring_(stream_.handle, kSlots, kSlotBytes) {}
+      : device_(device),
+        properties_(properties),
+        description_(describe(properties)),
+        operations_(device, context_for(stream_.handle, properties)),
+        ring_(stream_.handle, kSlots, kSlotBytes) {}
   ~CudaBackend() override {
     // Nothing may be thrown here, also where the device has died.
     (void)cudaSetDevice(device_);
@@ -178,7 +198,9 @@ class CudaBackend : public Backend {
   Operations& operations() override { return operations_; }
   void begin_range(const char* name, int64_t number) override { push_range(name, number); }
   void end_range() override { pop_range(); }
-  bool computes_in(DType activations) const override { return activations == DType::float32 || activations == DType::bfloat16; }
+  bool computes_in(DType activations) const override {
+    return activations == DType::float32 || activations == DType::bfloat16;
+  }
   DType default_activations() const override { return DType::bfloat16; }
   bool widens_weights() const override { return false; }
 
@@ -220,7 +242,8 @@ class CudaBackend : public Backend {
   void zero(void* destination, int64_t bytes) override {
     if (bytes == 0) return;
     select();
-    check(cudaMemsetAsync(destination, 0, static_cast<size_t>(bytes), stream_.handle), sentence("cudaMemsetAsync (", bytes, " bytes)"));
+    check(cudaMemsetAsync(destination, 0, static_cast<size_t>(bytes), stream_.handle),
+          sentence("cudaMemsetAsync (", bytes, " bytes)"));
   }
   int64_t available_memory() const override {
     select();
@@ -254,9 +277,12 @@ std::unique_ptr<Backend> create_cuda_backend(int device) {
   std::string missing;
   const int count = cuda::count_devices(missing);
   if (count == 0) fail("The CUDA backend cannot be used: ", missing, ".");
-  if (device < 0 || device >= count) fail("There is no device cuda:", device, ": this machine has ", count, count == 1 ? " GPU (cuda:0)." : sentence(" GPUs (cuda:0 to cuda:", count - 1, ")."));
+  if (device < 0 || device >= count)
+    fail("There is no device cuda:", device, ": this machine has ", count,
+         count == 1 ? " GPU (cuda:0)." : sentence(" GPUs (cuda:0 to cuda:", count - 1, ")."));
   const auto properties = cuda::properties_of(device);
-  if (cuda::compute_capability(properties) < cuda::kLeastComputeCapability) fail("cuda:", device, " cannot be used: ", cuda::too_old(properties), ".");
+  if (cuda::compute_capability(properties) < cuda::kLeastComputeCapability)
+    fail("cuda:", device, " cannot be used: ", cuda::too_old(properties), ".");
   cuda::open_device(device, properties);
   return std::make_unique<cuda::CudaBackend>(device, properties);
 }

@@ -25,7 +25,9 @@ class CudaOperations : public Operations {
   // `context` has the stream and the device's properties; `device` is its number.
   CudaOperations(int device, const Context& context);
 
-  int64_t workspace_bytes(const WorkspaceRequest& request) const override { return cuda::workspace_bytes(request, kOwnCublasLtBytes); }
+  int64_t workspace_bytes(const WorkspaceRequest& request) const override {
+    return cuda::workspace_bytes(request, kOwnCublasLtBytes);
+  }
   void set_workspace(void* workspace, int64_t bytes) override {
     context_.workspace = static_cast<char*>(workspace);
     context_.workspace_bytes = bytes;

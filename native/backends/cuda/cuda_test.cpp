@@ -34,7 +34,9 @@ std::vector<float> downloaded(Backend& backend, const void* from, int64_t count)
   return numbers;
 }
 
-Tensor matrix(const Buffer& buffer, int64_t rows, int64_t columns) { return float_tensor(static_cast<float*>(buffer.data()), rows, columns); }
+Tensor matrix(const Buffer& buffer, int64_t rows, int64_t columns) {
+  return float_tensor(static_cast<float*>(buffer.data()), rows, columns);
+}
 
 TEST_CASE("cuda backend: what it says of itself") {
   Backend& backend = device_backend();
@@ -64,7 +66,8 @@ TEST_CASE("cuda backend: memory begins as zeros, also where other numbers stood 
 
 TEST_CASE("cuda backend: memory that is not to be had is refused with its size, its purpose and what to do") {
   const std::string said = sentence_of([] { device_backend().allocate(int64_t{1} << 50, "the activations"); });
-  for (const char* part : {"Out of GPU memory", "1073741824 MiB", "the activations", "cuda:0", "MiB are free", "`microBatchTokens`"}) {
+  for (const char* part :
+       {"Out of GPU memory", "1073741824 MiB", "the activations", "cuda:0", "MiB are free", "`microBatchTokens`"}) {
     CAPTURE(said);
     CAPTURE(part);
     CHECK(said.find(part) != std::string::npos);
@@ -101,12 +104,14 @@ TEST_CASE("cuda backend: uploads, zeroing, operations and downloads keep their o
     backend.zero(to->data(), 16);
   }
   backend.finish();
-  for (int round = 0; round < 100; ++round) CHECK(later[static_cast<size_t>(round)] == std::vector<float>(4, static_cast<float>(round)));
+  for (int round = 0; round < 100; ++round)
+    CHECK(later[static_cast<size_t>(round)] == std::vector<float>(4, static_cast<float>(round)));
   CHECK(downloaded(backend, to->data(), 4) == std::vector<float>(4, 0.0f));
 }
 
 #ifdef CHEEMS_CUDA_ON_CPU
-TEST_CASE("cuda backend: one download is waited for without those behind it, and what has arrived is told without waiting") {
+TEST_CASE(
+    "cuda backend: one download is waited for without those behind it, and what has arrived is told without waiting") {
   Backend& backend = device_backend();
   const auto buffer = backend.allocate(4, "a test");
   backend.finish();
@@ -186,10 +191,13 @@ TEST_CASE("cuda backend: a tree larger than the memory kept for it, and a span l
 
 TEST_CASE("cuda backend: a workspace that is too small is refused, not overrun") {
   Site site(device_backend(), {.widest_row = 64, .rows = 4, .backward = true}, {}, {});
-  const Tensor dy = site.floats(300, 64, random_floats(300 * 64, 1)), x = site.floats(300, 8, random_floats(300 * 8, 2)), d_weight = site.floats(64, 8, random_floats(64 * 8, 3), 0), d_bias = site.vector(random_floats(64, 4));
+  const Tensor dy = site.floats(300, 64, random_floats(300 * 64, 1)),
+               x = site.floats(300, 8, random_floats(300 * 8, 2)),
+               d_weight = site.floats(64, 8, random_floats(64 * 8, 3), 0), d_bias = site.vector(random_floats(64, 4));
   Operations* operations = site.operator->();
   operations->set_workspace(nullptr, 0);
-  const std::string said = sentence_of([&] { operations->linear_backward_weight({.d_weight = d_weight, .d_bias = d_bias, .dy = dy, .x = x}); });
+  const std::string said = sentence_of(
+      [&] { operations->linear_backward_weight({.d_weight = d_weight, .d_bias = d_bias, .dy = dy, .x = x}); });
   CAPTURE(said);
   CHECK(said.find("linear_backward_weight needs 768 bytes of workspace and was given 0") != std::string::npos);
 }

@@ -1,7 +1,8 @@
-// What kernels are written in: the vocabulary shared by every native/ops/*/cuda.cu. One kernel source is compiled twice,
-// by nvcc for a GPU and by g++ for the execution model in native/testing/cuda_on_cpu, which runs it on the CPU and checks
-// it; so a kernel uses ordinary CUDA C++ (threadIdx, __syncthreads, __shfl_*_sync, ...) and, for everything that has no
-// portable spelling, the functions below. No inline assembly, no <<<>>> and no __shared__ outside this folder.
+// What kernels are written in: the vocabulary shared by every native/ops/*/cuda.cu. One kernel source is compiled
+// twice, by nvcc for a GPU and by g++ for the execution model in native/testing/cuda_on_cpu, which runs it on the CPU
+// and checks it; so a kernel uses ordinary CUDA C++ (threadIdx, __syncthreads, __shfl_*_sync, ...) and, for everything
+// that has no portable spelling, the functions below. No inline assembly, no <<<>>> and no __shared__ outside this
+// folder.
 //
 // Below this file lies one layer that differs by compiler: the instructions themselves and the launch.
 //
@@ -9,14 +10,14 @@
 //   cp_async_16 / _commit / _wait<Pending>      copies from global to shared memory behind the computation's back
 //   ldmatrix_x4 / x2 / ..._transposed           8x8 bfloat16 matrices from shared memory into mma fragments
 //   mma_m16n8k16                                d += a * b on the tensor cores, bfloat16 with float32 accumulation
-//   fast_exp, fast_exp2, fast_tanh              the hardware's approximations (relative error about 2^-22, 2^-22, 2^-11)
-//   load_vector, store_vector                   one 4-, 8- or 16-byte access
-//   launch("name", kernel, Grid{...}, threads, shared_bytes, stream, arguments...)
+//   fast_exp, fast_exp2, fast_tanh              the hardware's approximations (relative error about 2^-22, 2^-22,
+//   2^-11) load_vector, store_vector                   one 4-, 8- or 16-byte access launch("name", kernel, Grid{...},
+//   threads, shared_bytes, stream, arguments...)
 //
-// Fragments of m16n8k16, with g = lane / 4 and q = 2 * (lane % 4): a[i] holds row g + 8 * (i % 2), columns q + 8 * (i / 2)
-// and the next; b[i] holds k = q + 8 * i and the next, column g; d[0], d[1] are row g, columns q and q + 1, and d[2], d[3]
-// eight rows below. In ldmatrix lane 8 * m + r gives the address of row r of matrix m (16 bytes, aligned), and register m
-// receives row g, columns q and q + 1 of matrix m, or of its transpose.
+// Fragments of m16n8k16, with g = lane / 4 and q = 2 * (lane % 4): a[i] holds row g + 8 * (i % 2), columns q + 8 * (i /
+// 2) and the next; b[i] holds k = q + 8 * i and the next, column g; d[0], d[1] are row g, columns q and q + 1, and
+// d[2], d[3] eight rows below. In ldmatrix lane 8 * m + r gives the address of row r of matrix m (16 bytes, aligned),
+// and register m receives row g, columns q and q + 1 of matrix m, or of its transpose.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -44,7 +45,8 @@ constexpr uint32_t kWholeWarp = 0xffffffffu;
 // A pack of values that moves in one access.
 template <class T, int N>
 struct alignas(N * sizeof(T)) Vector {
-  static_assert(N * sizeof(T) == 4 || N * sizeof(T) == 8 || N * sizeof(T) == 16, "a vector access is of 4, 8 or 16 bytes");
+  static_assert(N * sizeof(T) == 4 || N * sizeof(T) == 8 || N * sizeof(T) == 16,
+                "a vector access is of 4, 8 or 16 bytes");
   T values[N];
 };
 
@@ -52,7 +54,9 @@ struct alignas(N * sizeof(T)) Vector {
 template <class T>
 inline constexpr int kVectorWidth = 16 / static_cast<int>(sizeof(T));
 
-__host__ __device__ constexpr int64_t divide_up(int64_t dividend, int64_t divisor) { return (dividend + divisor - 1) / divisor; }
+__host__ __device__ constexpr int64_t divide_up(int64_t dividend, int64_t divisor) {
+  return (dividend + divisor - 1) / divisor;
+}
 
 }  // namespace cheems::cuda
 
@@ -99,12 +103,14 @@ __device__ __forceinline__ double warp_sum(double value) { return warp_sum_of(va
 
 __device__ __forceinline__ float warp_max(float value) {
 #pragma unroll
-  for (int offset = kWarpThreads / 2; offset > 0; offset /= 2) value = fmaxf(value, __shfl_xor_sync(kWholeWarp, value, offset));
+  for (int offset = kWarpThreads / 2; offset > 0; offset /= 2)
+    value = fmaxf(value, __shfl_xor_sync(kWholeWarp, value, offset));
   return value;
 }
 
-// The sum over the Threads threads of a one-dimensional block; every thread receives it. `partials` lies in shared memory
-// and is free to be used again when the call returns. All threads of the block must call (it holds two barriers).
+// The sum over the Threads threads of a one-dimensional block; every thread receives it. `partials` lies in shared
+// memory and is free to be used again when the call returns. All threads of the block must call (it holds two
+// barriers).
 template <int Threads, class T>
 __device__ __forceinline__ T block_sum_of(T value, T (&partials)[Threads / kWarpThreads]) {
   static_assert(Threads % kWarpThreads == 0, "a block sum is over whole warps");

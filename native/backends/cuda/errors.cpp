@@ -29,7 +29,9 @@ bool launches_are_waited_for() {
   return text && std::strcmp(text, "1") == 0;
 }
 
-std::string words(cudaError_t error) { return sentence(cudaGetErrorName(error), " (", static_cast<int>(error), "): ", cudaGetErrorString(error), "."); }
+std::string words(cudaError_t error) {
+  return sentence(cudaGetErrorName(error), " (", static_cast<int>(error), "): ", cudaGetErrorString(error), ".");
+}
 
 // The device's context is gone.
 [[noreturn]] void fail_for_good(const std::string& what) {
@@ -37,11 +39,13 @@ std::string words(cudaError_t error) { return sentence(cudaGetErrorName(error), 
   const std::lock_guard lock(guard);
   const auto [known, is_first] = first_errors().try_emplace(device, what);
   if (is_first) fail(what, " The GPU can be used again only after this process has been restarted.");
-  fail("cuda:", device, " failed before and cannot be used again by this process; start it again. The first error was: ", known->second);
+  fail("cuda:", device,
+       " failed before and cannot be used again by this process; start it again. The first error was: ", known->second);
 }
 
 constexpr const char* kFindTheKernel =
-    " Whichever call comes next reports the failure of an earlier kernel; to have that kernel named, run again with CUDA_LAUNCH_BLOCKING=1 in the environment.";
+    " Whichever call comes next reports the failure of an earlier kernel; to have that kernel named, run again with "
+    "CUDA_LAUNCH_BLOCKING=1 in the environment.";
 
 }  // namespace
 
@@ -49,7 +53,8 @@ bool is_sticky(cudaError_t error) {
   // By number, since these are the driver's too: an uncorrectable ECC error, an exception in a kernel (illegal address,
   // timeout, assertion, …), a lost device, and the unknown error.
   const int code = static_cast<int>(error);
-  return code == 214 || code == 226 || code == 700 || code == 702 || code == 710 || (code >= 714 && code <= 719) || code == 721 || code == 999;
+  return code == 214 || code == 226 || code == 700 || code == 702 || code == 710 || (code >= 714 && code <= 719) ||
+         code == 721 || code == 999;
 }
 
 void check(cudaError_t error, const std::string& call) {
@@ -60,15 +65,20 @@ void check(cudaError_t error, const std::string& call) {
   fail_for_good(launches_are_waited_for() ? what : what + kFindTheKernel);
 }
 
-void fail_launch(cudaError_t error, const char* kernel, int64_t grid_x, int64_t grid_y, int64_t grid_z, int threads, int64_t shared_bytes) {
-  const std::string launch = sentence(grid_x, " x ", grid_y, " x ", grid_z, " blocks of ", threads, " threads and ", shared_bytes, " bytes of shared memory: ", words(error));
+void fail_launch(cudaError_t error, const char* kernel, int64_t grid_x, int64_t grid_y, int64_t grid_z, int threads,
+                 int64_t shared_bytes) {
+  const std::string launch = sentence(grid_x, " x ", grid_y, " x ", grid_z, " blocks of ", threads, " threads and ",
+                                      shared_bytes, " bytes of shared memory: ", words(error));
   (void)cudaGetLastError();
   if (!is_sticky(error)) fail("CUDA kernel ", kernel, " cannot be launched with ", launch);
   if (launches_are_waited_for()) fail_for_good(sentence("CUDA kernel ", kernel, " failed, launched with ", launch));
-  fail_for_good(sentence("CUDA: the launch of ", kernel, " found the device failed with ", words(error), kFindTheKernel));
+  fail_for_good(
+      sentence("CUDA: the launch of ", kernel, " found the device failed with ", words(error), kFindTheKernel));
 }
 
-std::string mebibytes_for(int64_t bytes, const std::string& purpose) { return sentence((bytes + (1 << 20) - 1) >> 20, " MiB for ", purpose); }
+std::string mebibytes_for(int64_t bytes, const std::string& purpose) {
+  return sentence((bytes + (1 << 20) - 1) >> 20, " MiB for ", purpose);
+}
 
 void fail_out_of_memory(const std::string& wanted) {
   (void)cudaGetLastError();
@@ -78,8 +88,10 @@ void fail_out_of_memory(const std::string& wanted) {
   (void)cudaGetDeviceProperties(&properties, device);
   const bool known = cudaMemGetInfo(&free, &total) == cudaSuccess;
   (void)cudaGetLastError();
-  fail("Out of GPU memory: ", wanted, " could not be had on cuda:", device, " (", properties.name, "); ", known ? sentence(free >> 20, " of ", total >> 20, " MiB are free") : "how much is free is not known",
-       ". Lower ", knob("microBatchTokens"), ", use ", knob("gradientCheckpointing"), ", raise ", knob("deviceMemoryReserve"), ", or end what else runs on this GPU (nvidia-smi lists it).");
+  fail("Out of GPU memory: ", wanted, " could not be had on cuda:", device, " (", properties.name, "); ",
+       known ? sentence(free >> 20, " of ", total >> 20, " MiB are free") : "how much is free is not known", ". Lower ",
+       knob("microBatchTokens"), ", use ", knob("gradientCheckpointing"), ", raise ", knob("deviceMemoryReserve"),
+       ", or end what else runs on this GPU (nvidia-smi lists it).");
 }
 
 void forget_first_errors() {

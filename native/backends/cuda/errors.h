@@ -9,13 +9,15 @@
 namespace cheems::cuda {
 
 // Throws Error with the call, the error's name and its text where `error` is not cudaSuccess. `call` reads as in
-// "cudaMemcpyAsync (12 MiB to the device)". Where the device's context is lost with it, the sentence says so, and how to find the
-// kernel; from then on every such Error of that device tells the first one, since what comes later only follows from it.
+// "cudaMemcpyAsync (12 MiB to the device)". Where the device's context is lost with it, the sentence says so, and how
+// to find the kernel; from then on every such Error of that device tells the first one, since what comes later only
+// follows from it.
 void check(cudaError_t error, const std::string& call);
 
-// The Error of a kernel that could not be launched, or that failed while launches are waited for (CUDA_LAUNCH_BLOCKING=1).
-[[noreturn]] void fail_launch(cudaError_t error, const char* kernel, int64_t grid_x, int64_t grid_y, int64_t grid_z, int threads,
-                              int64_t shared_bytes);
+// The Error of a kernel that could not be launched, or that failed while launches are waited for
+// (CUDA_LAUNCH_BLOCKING=1).
+[[noreturn]] void fail_launch(cudaError_t error, const char* kernel, int64_t grid_x, int64_t grid_y, int64_t grid_z,
+                              int threads, int64_t shared_bytes);
 
 // Throws "Out of GPU memory: 12 MiB for `purpose` could not be had on cuda:0 …", of the thread's device.
 [[noreturn]] void fail_out_of_memory(const std::string& wanted);

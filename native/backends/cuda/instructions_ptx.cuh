@@ -1,4 +1,5 @@
-// The lowest layer of device.cuh on a GPU: PTX instructions (sm_80 and later) and the launch. Include device.cuh instead.
+// The lowest layer of device.cuh on a GPU: PTX instructions (sm_80 and later) and the launch. Include device.cuh
+// instead.
 #pragma once
 
 namespace cheems::cuda {
@@ -19,11 +20,17 @@ __device__ __forceinline__ Layout& shared_memory() {
 template <int Bytes>
 struct VectorWord;
 template <>
-struct VectorWord<4> { using type = uint32_t; };
+struct VectorWord<4> {
+  using type = uint32_t;
+};
 template <>
-struct VectorWord<8> { using type = uint2; };
+struct VectorWord<8> {
+  using type = uint2;
+};
 template <>
-struct VectorWord<16> { using type = uint4; };
+struct VectorWord<16> {
+  using type = uint4;
+};
 
 template <int N, class T>
 __device__ __forceinline__ Vector<T, N> load_vector(const T* from) {
@@ -44,7 +51,8 @@ __device__ __forceinline__ void store_vector(T* to, Vector<T, N> vector) {
 
 // Where `valid` is false sixteen zeros are written and `global` is not read.
 __device__ __forceinline__ void cp_async_16(void* shared, const void* global, bool valid = true) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared_address(shared)), "l"(global), "r"(valid ? 16 : 0)
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared_address(shared)), "l"(global),
+               "r"(valid ? 16 : 0)
                : "memory");
 }
 __device__ __forceinline__ void cp_async_commit() { asm volatile("cp.async.commit_group;\n" ::: "memory"); }
@@ -99,11 +107,11 @@ __device__ __forceinline__ float fast_tanh(float x) {
   return y;
 }
 
-// Queues the kernel on the stream. Its own faults show at the next synchronisation; a launch that the device refuses is an
-// Error here. More than 48 KiB of shared memory must be asked for first, which is done here too.
+// Queues the kernel on the stream. Its own faults show at the next synchronisation; a launch that the device refuses is
+// an Error here. More than 48 KiB of shared memory must be asked for first, which is done here too.
 template <class... Parameters, class... Arguments>
-void launch(const char* name, void (*kernel)(Parameters...), Grid grid, int threads, int64_t shared_bytes, cudaStream_t stream,
-            Arguments&&... arguments) {
+void launch(const char* name, void (*kernel)(Parameters...), Grid grid, int threads, int64_t shared_bytes,
+            cudaStream_t stream, Arguments&&... arguments) {
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
   if (grid.x < 0 || grid.x > 0x7fffffff || grid.y < 0 || grid.y > 65535 || grid.z < 0 || grid.z > 65535) {
     fail("CUDA kernel ", name, " cannot be launched: a grid of ", grid.x, " x ", grid.y, " x ", grid.z,

@@ -1,5 +1,5 @@
-// The CUDA launchers, each defined in its operation's folder (ops/NAME/cuda.cu) to that operation's contract: they put their
-// kernels on the context's stream and return at once.
+// The CUDA launchers, each defined in its operation's folder (ops/NAME/cuda.cu) to that operation's contract: they put
+// their kernels on the context's stream and return at once.
 #pragma once
 
 #include "backends/cuda/context.h"

@@ -1,5 +1,5 @@
-// Free memory of a GPU as the driver's management library (NVML, libnvidia-ml.so.1) tells it: without a context, which would take
-// half a GiB on every GPU that is only looked at.
+// Free memory of a GPU as the driver's management library (NVML, libnvidia-ml.so.1) tells it: without a context, which
+// would take half a GiB on every GPU that is only looked at.
 #pragma once
 
 #include <cstdint>

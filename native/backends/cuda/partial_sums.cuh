@@ -1,8 +1,9 @@
-// The second half of a deterministic sum over rows: d[c] += partials[0][c] + partials[1][c] + …, in an order that depends on
-// `count` alone. The first half is the caller's: each of its blocks sums over a fixed set of rows into one row of partials.
+// The second half of a deterministic sum over rows: d[c] += partials[0][c] + partials[1][c] + …, in an order that
+// depends on `count` alone. The first half is the caller's: each of its blocks sums over a fixed set of rows into one
+// row of partials.
 //
-// Floor: 4 * count * columns bytes read, 8 * columns read and written. A block takes 32 columns with 8 warps; a warp sums an
-// eighth of the partials, in order, then the eighths are added in order.
+// Floor: 4 * count * columns bytes read, 8 * columns read and written. A block takes 32 columns with 8 warps; a warp
+// sums an eighth of the partials, in order, then the eighths are added in order.
 #pragma once
 
 #include "backends/cuda/context.h"
@@ -16,7 +17,8 @@ struct PartialSumsShared {
 };
 
 template <int Warps>
-__global__ void __launch_bounds__(32 * Warps) add_partial_sums_kernel(const float* partials, int32_t count, int32_t columns, float* d) {
+__global__ void __launch_bounds__(32 * Warps)
+    add_partial_sums_kernel(const float* partials, int32_t count, int32_t columns, float* d) {
   auto& shared = shared_memory<PartialSumsShared<Warps>>();
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int64_t column = static_cast<int64_t>(blockIdx.x) * 32 + lane;
@@ -35,10 +37,12 @@ __global__ void __launch_bounds__(32 * Warps) add_partial_sums_kernel(const floa
   d[column] += total;
 }
 
-inline void add_partial_sums(const char* name, const float* partials, int64_t count, int64_t columns, float* d, Context& context) {
+inline void add_partial_sums(const char* name, const float* partials, int64_t count, int64_t columns, float* d,
+                             Context& context) {
   constexpr int kWarps = 8;
-  launch(name, add_partial_sums_kernel<kWarps>, Grid{divide_up(columns, 32)}, 32 * kWarps, sizeof(PartialSumsShared<kWarps>), context.stream, partials,
-         static_cast<int32_t>(count), static_cast<int32_t>(columns), d);
+  launch(name, add_partial_sums_kernel<kWarps>, Grid{divide_up(columns, 32)}, 32 * kWarps,
+         sizeof(PartialSumsShared<kWarps>), context.stream, partials, static_cast<int32_t>(count),
+         static_cast<int32_t>(columns), d);
 }
 
 }  // namespace cheems::cuda

@@ -67,8 +67,16 @@ int64_t free_memory(int device) {
   }
 }
 
-constexpr cheems::PluginTable kTable{cheems::kPluginAbi, cheems::kPluginBuildId, CHEEMS_VERSION, CHEEMS_CUDA_IMAGES,
-                                     CHEEMS_CUDA_TOOLKIT, probe, create, free_memory, describe, cheems::guarded_calls()};
+constexpr cheems::PluginTable kTable{cheems::kPluginAbi,
+                                     cheems::kPluginBuildId,
+                                     CHEEMS_VERSION,
+                                     CHEEMS_CUDA_IMAGES,
+                                     CHEEMS_CUDA_TOOLKIT,
+                                     probe,
+                                     create,
+                                     free_memory,
+                                     describe,
+                                     cheems::guarded_calls()};
 
 }  // namespace
 

@@ -1,5 +1,6 @@
-// Named ranges for NVIDIA's profilers (NVTX), by the header that comes with CUDA toolkits: nothing is linked, and nothing is
-// loaded but where a profiler is (it names its library in the environment). Built without that header there are no ranges.
+// Named ranges for NVIDIA's profilers (NVTX), by the header that comes with CUDA toolkits: nothing is linked, and
+// nothing is loaded but where a profiler is (it names its library in the environment). Built without that header there
+// are no ranges.
 #pragma once
 
 #include <cstdint>

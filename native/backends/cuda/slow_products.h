@@ -1,5 +1,5 @@
-// Matrix products that cuBLASLt had no algorithm for and that ran on a kernel of ours, a hundred times slower: counted, so that it
-// is told.
+// Matrix products that cuBLASLt had no algorithm for and that ran on a kernel of ours, a hundred times slower: counted,
+// so that it is told.
 #pragma once
 
 #include <array>

@@ -8,10 +8,12 @@
 
 namespace cheems::cuda {
 
-StagingRing::StagingRing(cudaStream_t stream, int slots, int64_t slot_bytes) : stream_(stream), slot_bytes_(slot_bytes), slots_(static_cast<size_t>(slots)) {
+StagingRing::StagingRing(cudaStream_t stream, int slots, int64_t slot_bytes)
+    : stream_(stream), slot_bytes_(slot_bytes), slots_(static_cast<size_t>(slots)) {
   try {
     for (Slot& slot : slots_) {
-      check(cudaMallocHost(&slot.memory, static_cast<size_t>(slot_bytes)), sentence("cudaMallocHost (", slot_bytes >> 10, " KiB of pinned memory)"));
+      check(cudaMallocHost(&slot.memory, static_cast<size_t>(slot_bytes)),
+            sentence("cudaMallocHost (", slot_bytes >> 10, " KiB of pinned memory)"));
       check(cudaEventCreateWithFlags(&slot.copied, cudaEventDisableTiming), "cudaEventCreateWithFlags");
     }
   } catch (...) {
@@ -62,18 +64,21 @@ void StagingRing::record(Slot& slot) {
 }
 
 void StagingRing::upload_filled(void* destination, int64_t bytes, const std::function<void(void*)>& fill) {
-  if (bytes > slot_bytes_) fail("A staged copy of ", bytes, " bytes does not fit a staging buffer of ", slot_bytes_, " bytes.");
+  if (bytes > slot_bytes_)
+    fail("A staged copy of ", bytes, " bytes does not fit a staging buffer of ", slot_bytes_, " bytes.");
   Slot& slot = next_slot();
   fill(slot.memory);
-  check(cudaMemcpyAsync(destination, slot.memory, static_cast<size_t>(bytes), cudaMemcpyHostToDevice, stream_), "cudaMemcpyAsync (to the device)");
+  check(cudaMemcpyAsync(destination, slot.memory, static_cast<size_t>(bytes), cudaMemcpyHostToDevice, stream_),
+        "cudaMemcpyAsync (to the device)");
   record(slot);
 }
 
 void StagingRing::upload(void* destination, const void* host, int64_t bytes) {
   for (int64_t done = 0; done < bytes;) {
     const int64_t part = std::min(slot_bytes_, bytes - done);
-    upload_filled(static_cast<char*>(destination) + done, part,
-                  [&](void* memory) { std::memcpy(memory, static_cast<const char*>(host) + done, static_cast<size_t>(part)); });
+    upload_filled(static_cast<char*>(destination) + done, part, [&](void* memory) {
+      std::memcpy(memory, static_cast<const char*>(host) + done, static_cast<size_t>(part));
+    });
     done += part;
   }
 }
@@ -82,7 +87,8 @@ int64_t StagingRing::download_later(void* host, const void* source, int64_t byte
   for (int64_t done = 0; done < bytes;) {
     const int64_t part = std::min(slot_bytes_, bytes - done);
     Slot& slot = next_slot();
-    check(cudaMemcpyAsync(slot.memory, static_cast<const char*>(source) + done, static_cast<size_t>(part), cudaMemcpyDeviceToHost, stream_),
+    check(cudaMemcpyAsync(slot.memory, static_cast<const char*>(source) + done, static_cast<size_t>(part),
+                          cudaMemcpyDeviceToHost, stream_),
           "cudaMemcpyAsync (to the host)");
     record(slot);
     slot.download_to = static_cast<char*>(host) + done;

@@ -24,9 +24,11 @@ class StagingRing {
   void upload_filled(void* destination, int64_t bytes, const std::function<void(void*)>& fill);
   // Waits for all that was put on the stream before, and for the copy itself.
   void download(void* host, const void* source, int64_t bytes);
-  // The copy is on the stream when this returns, its numbers are in `host` once it has arrived or after finish(). Returns its number.
+  // The copy is on the stream when this returns, its numbers are in `host` once it has arrived or after finish().
+  // Returns its number.
   int64_t download_later(void* host, const void* source, int64_t bytes);
-  // Whether the numbers of that download are in `host`, without waiting; and waiting for them, but for nothing behind them.
+  // Whether the numbers of that download are in `host`, without waiting; and waiting for them, but for nothing behind
+  // them.
   bool arrived(int64_t download);
   void wait_for(int64_t download);
   // Waits for the stream and hands out what download_later asked for.

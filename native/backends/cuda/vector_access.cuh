@@ -1,5 +1,5 @@
-// Rows in vectors of 16 bytes where the layout allows it, element by element where it does not: both from one kernel source.
-// Kernels are templates of the elements per access; the launcher asks vectors_fit which one it may take.
+// Rows in vectors of 16 bytes where the layout allows it, element by element where it does not: both from one kernel
+// source. Kernels are templates of the elements per access; the launcher asks vectors_fit which one it may take.
 #pragma once
 
 #include <algorithm>
@@ -70,7 +70,8 @@ bool vectors_fit(int64_t width, const Tensors&... tensors) {
     if (!tensor) return true;
     const int64_t bytes = width * static_cast<int64_t>(size_of(tensor.dtype));
     const bool rows_aligned = tensor.rows <= 1 || tensor.stride % width == 0;
-    return reinterpret_cast<uintptr_t>(tensor.data) % static_cast<uintptr_t>(bytes < 16 ? bytes : 16) == 0 && rows_aligned && tensor.columns % width == 0;
+    return reinterpret_cast<uintptr_t>(tensor.data) % static_cast<uintptr_t>(bytes < 16 ? bytes : 16) == 0 &&
+           rows_aligned && tensor.columns % width == 0;
   };
   return (fits(tensors) && ...);
 }
@@ -79,16 +80,21 @@ bool vectors_fit(int64_t width, const Tensors&... tensors) {
 template <class Function>
 void with_element_type(DType dtype, const char* what, Function function) {
   switch (dtype) {
-    case DType::float32: return function.template operator()<float>();
-    case DType::bfloat16: return function.template operator()<bfloat16>();
-    case DType::float16: break;
+    case DType::float32:
+      return function.template operator()<float>();
+    case DType::bfloat16:
+      return function.template operator()<bfloat16>();
+    case DType::float16:
+      break;
   }
-  fail(what, " is of dtype ", name(dtype), ", which the CUDA kernels do not compute in; they take float32 and bfloat16.");
+  fail(what, " is of dtype ", name(dtype),
+       ", which the CUDA kernels do not compute in; they take float32 and bfloat16.");
 }
 
 // The contract's dtype, or a sentence.
 inline void require_dtype(const ConstTensor& tensor, DType expected, const char* what) {
-  if (tensor.dtype != expected) fail(what, " is of dtype ", name(tensor.dtype), ", but this CUDA operation takes it as ", name(expected), ".");
+  if (tensor.dtype != expected)
+    fail(what, " is of dtype ", name(tensor.dtype), ", but this CUDA operation takes it as ", name(expected), ".");
 }
 
 }  // namespace cheems::cuda

@@ -1,4 +1,5 @@
-// How much workspace the CUDA operations need: pure arithmetic, so that a run on a GPU can be planned where there is none.
+// How much workspace the CUDA operations need: pure arithmetic, so that a run on a GPU can be planned where there is
+// none.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,8 @@ constexpr int64_t kCublasLtWorkspaceBytes = int64_t{32} << 20;
 // programs (a desktop, a monitor) take some too.
 constexpr int64_t kMemoryReserveBytes = int64_t{1} << 30;
 
-// With so many rows even the narrowest product of a 0.5B model has a dozen tiles for each multiprocessor of an H100, and the
-// gradients, which every micro-batch reads and writes, are a few per cent of its time.
+// With so many rows even the narrowest product of a 0.5B model has a dozen tiles for each multiprocessor of an H100,
+// and the gradients, which every micro-batch reads and writes, are a few per cent of its time.
 constexpr int64_t kUsefulMicroBatch = 32768;
 
 // What each operation needs that has scratch (ops/NAME/cuda_workspace.cpp), in bytes; `most_for_cublas_lt` as below.

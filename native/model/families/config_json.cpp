@@ -23,19 +23,27 @@ void ConfigJson::refuse(const std::string& key, const std::string& why) const {
 }
 
 int64_t ConfigJson::size(const std::string& key) const {
-  if (!has(key) || !json_[key].is_number_integer() || json_[key].get<int64_t>() <= 0) refuse(key, "a positive whole number is needed.");
+  if (!has(key) || !json_[key].is_number_integer() || json_[key].get<int64_t>() <= 0)
+    refuse(key, "a positive whole number is needed.");
   const auto value = json_[key].get<int64_t>();
   if (value > (int64_t{1} << 31)) refuse(key, "that is more than any model has.");
   return value;
 }
-int64_t ConfigJson::size_or(const std::string& key, int64_t fallback) const { return json_.contains(key) ? size(key) : fallback; }
-std::optional<int64_t> ConfigJson::optional_size(const std::string& key) const { return has(key) ? std::optional(size(key)) : std::nullopt; }
+int64_t ConfigJson::size_or(const std::string& key, int64_t fallback) const {
+  return json_.contains(key) ? size(key) : fallback;
+}
+std::optional<int64_t> ConfigJson::optional_size(const std::string& key) const {
+  return has(key) ? std::optional(size(key)) : std::nullopt;
+}
 
 double ConfigJson::number(const std::string& key) const {
-  if (!has(key) || !json_[key].is_number() || !std::isfinite(json_[key].get<double>())) refuse(key, "a number is needed.");
+  if (!has(key) || !json_[key].is_number() || !std::isfinite(json_[key].get<double>()))
+    refuse(key, "a number is needed.");
   return json_[key].get<double>();
 }
-double ConfigJson::number_or(const std::string& key, double fallback) const { return json_.contains(key) ? number(key) : fallback; }
+double ConfigJson::number_or(const std::string& key, double fallback) const {
+  return json_.contains(key) ? number(key) : fallback;
+}
 double ConfigJson::positive_or(const std::string& key, double fallback) const {
   const double value = number_or(key, fallback);
   if (!(value > 0)) refuse(key, "a positive number is needed.");
@@ -69,13 +77,15 @@ namespace {
 
 // Keys that transformers' base class reads for every family, and that make another model of it.
 void refuse_other_decoders(const ConfigJson& config) {
-  if (config.json().contains("is_causal") && !config.flag_or("is_causal", true)) config.refuse("is_causal", "this engine's attention is causal (true).");
+  if (config.json().contains("is_causal") && !config.flag_or("is_causal", true))
+    config.refuse("is_causal", "this engine's attention is causal (true).");
   for (const char* key : {"per_layer_config", "text_config", "text_encoder", "decoder", "generator"}) {
     if (config.has(key)) config.refuse(key, "this engine knows one configuration for the whole model.");
   }
 }
 
-// The sizes that decide which shapes the weights must have; those that config.json lacks are remembered for errors about shapes.
+// The sizes that decide which shapes the weights must have; those that config.json lacks are remembered for errors
+// about shapes.
 void read_sizes(const ConfigJson& config, const ClassDefaults& defaults, Architecture& a) {
   const auto size = [&](const char* key, int64_t fallback) {
     if (fallback > 0 && !config.json().contains(key)) a.assumed.push_back(sentence(key, " (", fallback, ")"));
@@ -84,19 +94,27 @@ void read_sizes(const ConfigJson& config, const ClassDefaults& defaults, Archite
   a.hidden_size = size("hidden_size", defaults.hidden_size);
   a.intermediate_size = size("intermediate_size", defaults.intermediate_size);
   a.num_layers = size("num_hidden_layers", defaults.num_layers);
-  if (a.num_layers > 10000) config.refuse("num_hidden_layers", "that is more than any model has.");  // memory is taken per layer below
+  if (a.num_layers > 10000)
+    config.refuse("num_hidden_layers", "that is more than any model has.");  // memory is taken per layer below
   a.num_heads = size("num_attention_heads", defaults.num_heads);
   a.vocab_size = size("vocab_size", defaults.vocab_size);
   // A null is as many as there are query heads; so is an absent key, in classes without a number of their own.
-  a.num_key_value_heads = config.is_null("num_key_value_heads") ? a.num_heads : size("num_key_value_heads", defaults.num_key_value_heads > 0 ? defaults.num_key_value_heads : a.num_heads);
+  a.num_key_value_heads =
+      config.is_null("num_key_value_heads")
+          ? a.num_heads
+          : size("num_key_value_heads", defaults.num_key_value_heads > 0 ? defaults.num_key_value_heads : a.num_heads);
   if (a.num_heads % a.num_key_value_heads != 0) {
-    fail(config.file(), ": ", a.num_heads, " attention heads (num_attention_heads) cannot share ", a.num_key_value_heads, " key/value heads (num_key_value_heads) evenly.");
+    fail(config.file(), ": ", a.num_heads, " attention heads (num_attention_heads) cannot share ",
+         a.num_key_value_heads, " key/value heads (num_key_value_heads) evenly.");
   }
   if (config.has("head_dim")) a.head_size = config.size("head_dim");
   else if (defaults.head_size > 0) a.head_size = size("head_dim", defaults.head_size);  // a null is refused
   else if (a.hidden_size % a.num_heads == 0) a.head_size = a.hidden_size / a.num_heads;
-  else fail(config.file(), ": hidden_size ", a.hidden_size, " is not a multiple of num_attention_heads ", a.num_heads, " and there is no head_dim.");
-  if (a.head_size % 2 != 0) fail(config.file(), ": a head size of ", a.head_size, " (head_dim) is odd; rotary position embedding needs pairs.");
+  else
+    fail(config.file(), ": hidden_size ", a.hidden_size, " is not a multiple of num_attention_heads ", a.num_heads,
+         " and there is no head_dim.");
+  if (a.head_size % 2 != 0)
+    fail(config.file(), ": a head size of ", a.head_size, " (head_dim) is odd; rotary position embedding needs pairs.");
 }
 
 }  // namespace
@@ -117,11 +135,13 @@ Architecture read_common(const ConfigJson& config, const ClassDefaults& defaults
   if (config.has("pad_token_id")) {
     const auto& pad = config.json()["pad_token_id"];
     if (!pad.is_number_integer()) config.refuse("pad_token_id", "a whole number is needed, or null.");
-    if (pad.get<int64_t>() >= a.vocab_size || pad.get<int64_t>() < -a.vocab_size) config.refuse("pad_token_id", "the vocabulary has " + std::to_string(a.vocab_size) + " ids.");
+    if (pad.get<int64_t>() >= a.vocab_size || pad.get<int64_t>() < -a.vocab_size)
+      config.refuse("pad_token_id", "the vocabulary has " + std::to_string(a.vocab_size) + " ids.");
   }
   a.pad_token_id = std::max<int64_t>(token("pad_token_id"), -1);
   a.reward_token_id = token("reward_token_id");
-  if (a.reward_token_id >= a.vocab_size) config.refuse("reward_token_id", "the vocabulary has " + std::to_string(a.vocab_size) + " ids.");
+  if (a.reward_token_id >= a.vocab_size)
+    config.refuse("reward_token_id", "the vocabulary has " + std::to_string(a.vocab_size) + " ids.");
   set_windows(a, 0);
   return a;
 }
@@ -140,13 +160,19 @@ bool read_layer_types(const ConfigJson& config, int64_t window, Architecture& a)
   if (!config.has("layer_types")) return false;
   const auto types = config.texts("layer_types");
   if (static_cast<int64_t>(types.size()) != a.num_layers) {
-    fail(config.file(), ": layer_types has ", types.size(), " entries for ", a.num_layers, " layers (num_hidden_layers).");
+    fail(config.file(), ": layer_types has ", types.size(), " entries for ", a.num_layers,
+         " layers (num_hidden_layers).");
   }
   for (size_t layer = 0; layer < types.size(); ++layer) {
     if (types[layer] == "full_attention") a.windows[layer] = 0;
-    else if (types[layer] != "sliding_attention") fail(config.file(), ": layer_types entry ", layer, " is ", in_quotes(types[layer]), "; this engine knows full_attention and sliding_attention.");
+    else if (types[layer] != "sliding_attention")
+      fail(config.file(), ": layer_types entry ", layer, " is ", in_quotes(types[layer]),
+           "; this engine knows full_attention and sliding_attention.");
     else if (window > 0) a.windows[layer] = window;
-    else fail(config.file(), ": layer_types entry ", layer, " is sliding_attention, but there is no window: this family has none, sliding_window is null, or use_sliding_window is not true.");
+    else
+      fail(config.file(), ": layer_types entry ", layer,
+           " is sliding_attention, but there is no window: this family has none, sliding_window is null, or "
+           "use_sliding_window is not true.");
   }
   return true;
 }

@@ -11,8 +11,9 @@
 
 namespace cheems::model {
 
-// A key that is absent has the fallback, which is transformers' default. A null is not an absent key: transformers gives most
-// keys no meaning for it, so it is refused by the `_or` functions, and kept apart by `optional_size` for the keys that have one.
+// A key that is absent has the fallback, which is transformers' default. A null is not an absent key: transformers
+// gives most keys no meaning for it, so it is refused by the `_or` functions, and kept apart by `optional_size` for the
+// keys that have one.
 class ConfigJson {
  public:
   // Throws Error when the file cannot be read or is no JSON object.
@@ -24,7 +25,7 @@ class ConfigJson {
   int64_t size(const std::string& key) const;  // a positive whole number; required
   int64_t size_or(const std::string& key, int64_t fallback) const;
   std::optional<int64_t> optional_size(const std::string& key) const;  // nothing where absent or null
-  double number(const std::string& key) const;  // finite; required
+  double number(const std::string& key) const;                         // finite; required
   double number_or(const std::string& key, double fallback) const;
   double positive_or(const std::string& key, double fallback) const;
   bool flag_or(const std::string& key, bool fallback) const;
@@ -40,7 +41,8 @@ class ConfigJson {
 
 // What transformers' class of a family has for keys that config.json lacks.
 struct ClassDefaults {
-  int64_t vocab_size = 0, hidden_size = 0, intermediate_size = 0, num_layers = 0, num_heads = 0;  // 0: the key is needed
+  int64_t vocab_size = 0, hidden_size = 0, intermediate_size = 0, num_layers = 0,
+          num_heads = 0;            // 0: the key is needed
   int64_t num_key_value_heads = 0;  // 0: as many as num_attention_heads
   int64_t head_size = 0;            // 0: hidden_size / num_attention_heads
   int64_t max_position_embeddings = 0;
@@ -49,8 +51,8 @@ struct ClassDefaults {
   bool tied_embeddings = false;
 };
 
-// The fields that all decoder families spell alike: sizes, epsilon, rope. Refuses what makes the decoder another one in all of
-// them: attention that looks both ways, settings of single layers, a config within the config.
+// The fields that all decoder families spell alike: sizes, epsilon, rope. Refuses what makes the decoder another one in
+// all of them: attention that looks both ways, settings of single layers, a config within the config.
 Architecture read_common(const ConfigJson& config, const ClassDefaults& defaults);
 // The gate's activation under `key`, by transformers' names.
 GateActivation read_activation(const ConfigJson& config, const std::string& key, const std::string& fallback);

@@ -34,9 +34,11 @@ constexpr Family kFamilies[] = {
 void refuse_absurd_size(const ConfigJson& config, const Architecture& a) {
   const auto real = [](int64_t size) { return static_cast<double>(size); };
   const double heads = real(a.num_heads) + 2 * real(a.num_key_value_heads);
-  const double layer = real(a.hidden_size) * (heads * real(a.head_size) + real(a.num_heads) * real(a.head_size) + 3 * real(a.intermediate_size) * std::max(1.0, real(a.num_experts)));
+  const double layer = real(a.hidden_size) * (heads * real(a.head_size) + real(a.num_heads) * real(a.head_size) +
+                                              3 * real(a.intermediate_size) * std::max(1.0, real(a.num_experts)));
   const double parameters = real(a.vocab_size) * real(a.hidden_size) + real(a.num_layers) * layer;
-  if (parameters > 1e14) fail(config.file(), ": these sizes make a model of ", parameters, " parameters; is a size written wrongly?");
+  if (parameters > 1e14)
+    fail(config.file(), ": these sizes make a model of ", parameters, " parameters; is a size written wrongly?");
 }
 
 }  // namespace
@@ -62,7 +64,9 @@ Architecture read_architecture_file(const std::string& config_file) {
 
 void require_decoder(const Architecture& architecture, const std::string& purpose) {
   if (body_of(architecture).has_backward && body_of(architecture).has_cache) return;
-  fail("This model is an ", body_of(architecture).name, " (", architecture.family, "), which this engine can score with but has no ", purpose, " for: that is for decoders (llama, qwen2, gemma2, …).");
+  fail("This model is an ", body_of(architecture).name, " (", architecture.family,
+       "), which this engine can score with but has no ", purpose,
+       " for: that is for decoders (llama, qwen2, gemma2, …).");
 }
 
 StoredTensor stored_tensor(const Architecture& architecture, const std::string& parameter) {

@@ -34,7 +34,8 @@ TEST_CASE("families: sizes, biases, norms and classes as each family has them") 
     CAPTURE(family);
     const Architecture a = read(small_config(family));
     CHECK(a.family == family);
-    CHECK((a.hidden_size == 16 && a.intermediate_size == 24 && a.num_layers == 2 && a.num_heads == 4 && a.num_key_value_heads == 2 && a.head_size == 4 && a.vocab_size == 40 && a.max_position_embeddings == 128));
+    CHECK((a.hidden_size == 16 && a.intermediate_size == 24 && a.num_layers == 2 && a.num_heads == 4 &&
+           a.num_key_value_heads == 2 && a.head_size == 4 && a.vocab_size == 40 && a.max_position_embeddings == 128));
     CHECK(a.qkv_size() == 32);
     CHECK(a.qkv_bias == (family == "qwen2"));
     CHECK_FALSE((a.output_bias || a.mlp_bias));
@@ -46,7 +47,8 @@ TEST_CASE("families: sizes, biases, norms and classes as each family has them") 
     CHECK(read(with(small_config(family), {{"pad_token_id", 3}})).pad_token_id == 3);
     CHECK(read(with(small_config(family), {{"tie_word_embeddings", true}})).tied_embeddings);
   }
-  for (const nlohmann::json& wrong : {nlohmann::json("0"), nlohmann::json({0}), nlohmann::json(0.5), nlohmann::json(true), nlohmann::json(100000), nlohmann::json(-100000)}) {
+  for (const nlohmann::json& wrong : {nlohmann::json("0"), nlohmann::json({0}), nlohmann::json(0.5),
+                                      nlohmann::json(true), nlohmann::json(100000), nlohmann::json(-100000)}) {
     CHECK_THROWS_WITH(read(with(small_config("llama"), {{"pad_token_id", wrong}})), doctest::Contains("pad_token_id"));
   }
   CHECK(read(with(small_config("llama"), {{"pad_token_id", -2}})).pad_token_id == -1);
@@ -59,16 +61,24 @@ TEST_CASE("families: sizes, biases, norms and classes as each family has them") 
 }
 
 TEST_CASE("families: what config.json leaves out has transformers' defaults") {
-  const Architecture a = read(with(small_config("llama"), {{"num_key_value_heads", nullptr}, {"head_dim", nullptr}, {"rope_theta", nullptr}, {"hidden_act", nullptr}, {"tie_word_embeddings", nullptr}, {"rms_norm_eps", nullptr}}));
+  const Architecture a = read(with(small_config("llama"), {{"num_key_value_heads", nullptr},
+                                                           {"head_dim", nullptr},
+                                                           {"rope_theta", nullptr},
+                                                           {"hidden_act", nullptr},
+                                                           {"tie_word_embeddings", nullptr},
+                                                           {"rms_norm_eps", nullptr}}));
   CHECK((a.num_key_value_heads == 4 && a.head_size == 4 && a.rope.theta == 10000 && !a.tied_embeddings));
   CHECK(a.rms_norm_epsilon == 1e-6f);
-  const std::pair<const char*, int64_t> positions[] = {{"llama", 2048}, {"mistral", 131072}, {"mixtral", 131072}, {"qwen2", 32768}, {"qwen3", 32768}, {"gemma", 8192}, {"gemma2", 8192}, {"internlm2", 2048}};
+  const std::pair<const char*, int64_t> positions[] = {{"llama", 2048},  {"mistral", 131072}, {"mixtral", 131072},
+                                                       {"qwen2", 32768}, {"qwen3", 32768},    {"gemma", 8192},
+                                                       {"gemma2", 8192}, {"internlm2", 2048}};
   for (const auto& [family, expected] : positions) {
     CAPTURE(std::string(family));
     json config = with(small_config(family), {{"max_position_embeddings", nullptr}});
     CHECK(read(config).max_position_embeddings == expected);
   }
-  const std::pair<const char*, int64_t> key_value_heads[] = {{"llama", 32}, {"mistral", 8}, {"mixtral", 8}, {"qwen2", 32}, {"gemma2", 4}};
+  const std::pair<const char*, int64_t> key_value_heads[] = {
+      {"llama", 32}, {"mistral", 8}, {"mixtral", 8}, {"qwen2", 32}, {"gemma2", 4}};
   for (const auto& [family, expected] : key_value_heads) {
     CAPTURE(std::string(family));
     const json config = with(small_config(family), {{"num_key_value_heads", nullptr}, {"num_attention_heads", 32}});
@@ -78,14 +88,17 @@ TEST_CASE("families: what config.json leaves out has transformers' defaults") {
   const Architecture sizeless = read({{"model_type", "llama"}});
   CHECK((sizeless.hidden_size == 4096 && sizeless.num_layers == 32 && sizeless.vocab_size == 32000));
   CHECK(sizeless.assumed.front() == "hidden_size (4096)");
-  CHECK((read(small_config("internlm2")).qkv_bias && read(with(small_config("gemma"), {{"tie_word_embeddings", nullptr}})).tied_embeddings));
-  CHECK(read(with(small_config("mixtral"), {{"rope_theta", nullptr}, {"rope_parameters", {{"rope_type", "default"}}}})).rope.theta == 1e6);
+  CHECK((read(small_config("internlm2")).qkv_bias &&
+         read(with(small_config("gemma"), {{"tie_word_embeddings", nullptr}})).tied_embeddings));
+  CHECK(read(with(small_config("mixtral"), {{"rope_theta", nullptr}, {"rope_parameters", {{"rope_type", "default"}}}}))
+            .rope.theta == 1e6);
   CHECK(read(with(small_config("qwen3"), {{"head_dim", nullptr}})).head_size == 128);
   CHECK(read(with(small_config("qwen3"), {{"head_dim", nullptr}, {"hidden_size", 18}})).head_size == 128);
 }
 
 TEST_CASE("families: rope is read alike from the old spelling and the new") {
-  const json scaling = {{"factor", 8.0}, {"low_freq_factor", 1.0}, {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 64}};
+  const json scaling = {
+      {"factor", 8.0}, {"low_freq_factor", 1.0}, {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 64}};
   for (const std::string type : {"default", "linear", "llama3"}) {
     CAPTURE(type);
     json old_settings = scaling, older = scaling, fresh = scaling;
@@ -99,7 +112,8 @@ TEST_CASE("families: rope is read alike from the old spelling and the new") {
       CHECK(rope.theta == 500000);
       CHECK(rope.type == type);
       CHECK(rope.factor == (type == "default" ? 1 : 8));
-      if (type == "llama3") CHECK((rope.low_freq_factor == 1 && rope.high_freq_factor == 4 && rope.original_max_position_embeddings == 64));
+      if (type == "llama3")
+        CHECK((rope.low_freq_factor == 1 && rope.high_freq_factor == 4 && rope.original_max_position_embeddings == 64));
     }
   }
 }
@@ -107,10 +121,15 @@ TEST_CASE("families: rope is read alike from the old spelling and the new") {
 TEST_CASE("families: sliding windows as each family and each spelling says") {
   CHECK(read(with(small_config("mistral"), {{"sliding_window", 8}})).windows == std::vector<int64_t>{8, 8});
   const json types = {"sliding_attention", "full_attention"};
-  for (const std::string family : {"mistral", "mixtral"}) CHECK(read(with_null(small_config(family), "sliding_window")).windows == std::vector<int64_t>{0, 0});
-  CHECK(read(with(small_config("mistral"), {{"sliding_window", 8}, {"layer_types", types}})).windows == std::vector<int64_t>{8, 0});
-  CHECK(read(with(small_config("mixtral"), {{"sliding_window", 8}, {"layer_types", types}})).windows == std::vector<int64_t>{8, 8});  // whose class has one mask for all layers
-  for (const std::string family : {"llama", "gemma"}) check_refused(refused(with(small_config(family), {{"sliding_window", 8}, {"layer_types", types}})), {"layer_types", "sliding_attention"});
+  for (const std::string family : {"mistral", "mixtral"})
+    CHECK(read(with_null(small_config(family), "sliding_window")).windows == std::vector<int64_t>{0, 0});
+  CHECK(read(with(small_config("mistral"), {{"sliding_window", 8}, {"layer_types", types}})).windows ==
+        std::vector<int64_t>{8, 0});
+  CHECK(read(with(small_config("mixtral"), {{"sliding_window", 8}, {"layer_types", types}})).windows ==
+        std::vector<int64_t>{8, 8});  // whose class has one mask for all layers
+  for (const std::string family : {"llama", "gemma"})
+    check_refused(refused(with(small_config(family), {{"sliding_window", 8}, {"layer_types", types}})),
+                  {"layer_types", "sliding_attention"});
   CHECK(read(small_config("mistral")).windows == std::vector<int64_t>{4096, 4096});
   CHECK(read(small_config("mixtral")).windows == std::vector<int64_t>{0, 0});
   CHECK(read(small_config("gemma2")).windows == std::vector<int64_t>{4096, 0});
@@ -118,12 +137,18 @@ TEST_CASE("families: sliding windows as each family and each spelling says") {
   for (const std::string family : {"qwen2", "qwen3"}) {
     const json sliding = with(small_config(family), {{"sliding_window", 8}});
     CHECK(read(sliding).windows == std::vector<int64_t>{0, 0});  // use_sliding_window is not said
-    CHECK(read(with(sliding, {{"use_sliding_window", true}, {"max_window_layers", 1}})).windows == std::vector<int64_t>{0, 8});
-    CHECK(read(with(sliding, {{"use_sliding_window", true}, {"max_window_layers", 0}})).windows == std::vector<int64_t>{8, 8});
-    CHECK(read(with(sliding, {{"use_sliding_window", true}})).windows == std::vector<int64_t>{0, 0});  // 28 layers come first
-    CHECK(read(with(sliding, {{"use_sliding_window", true}, {"layer_types", types}})).windows == std::vector<int64_t>{8, 0});
-    CHECK(read(with_null(with(sliding, {{"use_sliding_window", true}, {"max_window_layers", 0}}), "sliding_window")).windows == std::vector<int64_t>{0, 0});
-    CHECK(read(with(small_config(family), {{"use_sliding_window", true}, {"max_window_layers", 0}})).windows == std::vector<int64_t>{4096, 4096});
+    CHECK(read(with(sliding, {{"use_sliding_window", true}, {"max_window_layers", 1}})).windows ==
+          std::vector<int64_t>{0, 8});
+    CHECK(read(with(sliding, {{"use_sliding_window", true}, {"max_window_layers", 0}})).windows ==
+          std::vector<int64_t>{8, 8});
+    CHECK(read(with(sliding, {{"use_sliding_window", true}})).windows ==
+          std::vector<int64_t>{0, 0});  // 28 layers come first
+    CHECK(read(with(sliding, {{"use_sliding_window", true}, {"layer_types", types}})).windows ==
+          std::vector<int64_t>{8, 0});
+    CHECK(read(with_null(with(sliding, {{"use_sliding_window", true}, {"max_window_layers", 0}}), "sliding_window"))
+              .windows == std::vector<int64_t>{0, 0});
+    CHECK(read(with(small_config(family), {{"use_sliding_window", true}, {"max_window_layers", 0}})).windows ==
+          std::vector<int64_t>{4096, 4096});
     check_refused(refused(with(sliding, {{"layer_types", types}})), {"layer_types", "use_sliding_window"});
   }
 }
@@ -133,7 +158,11 @@ TEST_CASE("families: what cannot be is refused with file, key and value") {
     json changes;
     std::vector<std::string> said;
   };
-  const json llama3 = {{"rope_type", "llama3"}, {"factor", 8.0}, {"low_freq_factor", 1.0}, {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 64}};
+  const json llama3 = {{"rope_type", "llama3"},
+                       {"factor", 8.0},
+                       {"low_freq_factor", 1.0},
+                       {"high_freq_factor", 4.0},
+                       {"original_max_position_embeddings", 64}};
   const std::vector<Bad> bad = {
       {{{"model_type", "gpt2"}}, {"model_type", "gpt2", "llama, mistral, mixtral, qwen2, qwen3"}},
       {{{"model_type", nullptr}}, {"model_type", "missing"}},
@@ -163,7 +192,8 @@ TEST_CASE("families: what cannot be is refused with file, key and value") {
       {{{"is_causal", false}}, {"is_causal", "causal"}},
       {{{"per_layer_config", {{"0", {{"sliding_window", 4}}}}}}, {"per_layer_config"}},
       {{{"quantization_config", {{"quant_method", "gptq"}}}}, {"quantization_config", "gptq", "bfloat16"}},
-      {{{"rope_parameters", {{"rope_type", "longrope"}}}}, {"rope_parameters", "longrope", "default, linear, llama3, yarn and dynamic"}},
+      {{{"rope_parameters", {{"rope_type", "longrope"}}}},
+       {"rope_parameters", "longrope", "default, linear, llama3, yarn and dynamic"}},
       {{{"rope_parameters", {{"rope_type", 3}}}}, {"rope_parameters", "string"}},
       {{{"rope_scaling", "linear"}}, {"rope_scaling", "object"}},
       {{{"rope_scaling", {{"rope_type", "linear"}}}}, {"factor"}},
@@ -178,44 +208,62 @@ TEST_CASE("families: what cannot be is refused with file, key and value") {
     parts.push_back("config.json");
     check_refused(refused(with(small_config("llama"), changes)), parts);
   }
-  check_refused(refused(with(small_config("qwen2"), {{"layer_types", {"full_attention"}}})), {"layer_types", "1 entries", "2 layers"});
-  check_refused(refused(with(small_config("qwen2"), {{"layer_types", {"full_attention", "linear_attention"}}})), {"layer_types", "linear_attention"});
+  check_refused(refused(with(small_config("qwen2"), {{"layer_types", {"full_attention"}}})),
+                {"layer_types", "1 entries", "2 layers"});
+  check_refused(refused(with(small_config("qwen2"), {{"layer_types", {"full_attention", "linear_attention"}}})),
+                {"layer_types", "linear_attention"});
   check_refused(refused(with(small_config("qwen2"), {{"layer_types", "full_attention"}})), {"layer_types", "list"});
   check_refused(refused(with(small_config("mistral"), {{"sliding_window", -4}})), {"sliding_window", "-4"});
 }
 
 TEST_CASE("families: a null is no absent key: refused, but for the keys to which transformers gives it a meaning") {
-  for (const std::string key : {"hidden_size", "max_position_embeddings", "rms_norm_eps", "hidden_act", "tie_word_embeddings", "rope_theta", "attention_bias", "is_causal"}) {
+  for (const std::string key : {"hidden_size", "max_position_embeddings", "rms_norm_eps", "hidden_act",
+                                "tie_word_embeddings", "rope_theta", "attention_bias", "is_causal"}) {
     CAPTURE(key);
     check_refused(refused(with_null(small_config("llama"), key)), {key, "null"});
   }
-  for (const std::string key : {"rope_scaling", "rope_parameters", "num_key_value_heads", "head_dim", "pad_token_id", "partial_rotary_factor", "quantization_config"}) {
+  for (const std::string key : {"rope_scaling", "rope_parameters", "num_key_value_heads", "head_dim", "pad_token_id",
+                                "partial_rotary_factor", "quantization_config"}) {
     CAPTURE(key);
     CHECK(read(with_null(small_config("llama"), key)).head_size == 4);
   }
 }
 
 TEST_CASE("families: of two places for a rope setting, transformers' choice counts") {
-  const json scaling = {{"rope_type", "linear"}, {"factor", 2.0}}, parameters = {{"rope_type", "linear"}, {"factor", 4.0}, {"rope_theta", 500.0}};
-  const Rope both = read(with(small_config("llama"), {{"rope_scaling", scaling}, {"rope_parameters", parameters}})).rope;
+  const json scaling = {{"rope_type", "linear"}, {"factor", 2.0}},
+             parameters = {{"rope_type", "linear"}, {"factor", 4.0}, {"rope_theta", 500.0}};
+  const Rope both =
+      read(with(small_config("llama"), {{"rope_scaling", scaling}, {"rope_parameters", parameters}})).rope;
   CHECK((both.factor == 2 && both.theta == 10000));
   json empty = with(small_config("llama"), {{"rope_parameters", parameters}});
   empty["rope_scaling"] = json::object();
   const Rope within = read(empty).rope;
   CHECK((within.factor == 4 && within.theta == 500));
-  const json llama3 = {{"rope_type", "llama3"}, {"factor", 8.0}, {"low_freq_factor", 1.0}, {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 64}};
+  const json llama3 = {{"rope_type", "llama3"},
+                       {"factor", 8.0},
+                       {"low_freq_factor", 1.0},
+                       {"high_freq_factor", 4.0},
+                       {"original_max_position_embeddings", 64}};
   CHECK(read(with(small_config("llama"), {{"rope_scaling", llama3}})).rope.original_max_position_embeddings == 64);
-  CHECK(read(with(small_config("llama"), {{"rope_scaling", llama3}, {"original_max_position_embeddings", 16.5}})).rope.original_max_position_embeddings == 16.5);
-  CHECK(read(with(small_config("llama"), {{"rope_scaling", with(llama3, {{"original_max_position_embeddings", nullptr}})}})).rope.original_max_position_embeddings == 128);
+  CHECK(read(with(small_config("llama"), {{"rope_scaling", llama3}, {"original_max_position_embeddings", 16.5}}))
+            .rope.original_max_position_embeddings == 16.5);
+  CHECK(read(with(small_config("llama"),
+                  {{"rope_scaling", with(llama3, {{"original_max_position_embeddings", nullptr}})}}))
+            .rope.original_max_position_embeddings == 128);
 }
 
 TEST_CASE("families: Gemma's activations, of which published files name one and mean another") {
-  const auto activation = [&](const std::string& family, const json& changes) { return read(with(small_config(family), changes)).activation; };
+  const auto activation = [&](const std::string& family, const json& changes) {
+    return read(with(small_config(family), changes)).activation;
+  };
   CHECK(activation("gemma", {{"hidden_act", "gelu"}}) == GateActivation::gelu_tanh);
   CHECK(activation("gemma", {{"hidden_act", nullptr}}) == GateActivation::gelu_tanh);
   CHECK(activation("gemma", {{"hidden_act", "silu"}}) == GateActivation::silu);
-  CHECK(activation("gemma", {{"hidden_act", "gelu"}, {"hidden_activation", "gelu_pytorch_tanh"}}) == GateActivation::gelu_tanh);
-  check_refused(refused(with(small_config("gemma"), {{"hidden_act", "silu"}, {"hidden_activation", "gelu_pytorch_tanh"}})), {"hidden_activation", "hidden_act"});
+  CHECK(activation("gemma", {{"hidden_act", "gelu"}, {"hidden_activation", "gelu_pytorch_tanh"}}) ==
+        GateActivation::gelu_tanh);
+  check_refused(
+      refused(with(small_config("gemma"), {{"hidden_act", "silu"}, {"hidden_activation", "gelu_pytorch_tanh"}})),
+      {"hidden_activation", "hidden_act"});
   CHECK(activation("gemma2", {{"hidden_act", "silu"}}) == GateActivation::gelu_tanh);
   CHECK(activation("gemma2", {{"hidden_activation", "silu"}}) == GateActivation::silu);
   check_refused(refused(with(small_config("gemma2"), {{"hidden_activation", "gelu"}})), {"hidden_activation", "gelu"});
@@ -233,15 +281,31 @@ TEST_CASE("families: files that are no JSON object are refused, not crashed on")
     CAPTURE(text);
     check_refused(refusal([&] { read_architecture_file(folder.put("config.json", text)); }), {"config.json"});
   }
-  const std::string infinite = refusal([&] { read_architecture_file(folder.put("config.json", "{\"model_type\": \"llama\",\n \"rms_norm_eps\": -Infinity}")); });
+  const std::string infinite = refusal([&] {
+    read_architecture_file(folder.put("config.json", "{\"model_type\": \"llama\",\n \"rms_norm_eps\": -Infinity}"));
+  });
   check_refused(infinite, {"config.json", "rms_norm_eps", "-Infinity", "a number is needed"});
-  check_refused(refusal([&] { read_architecture_file(folder.put("config.json", "{\"model_type\": \"llama\", \"rms_norm_eps\": NaN}")); }), {"rms_norm_eps", "NaN", "a number is needed"});
-  const std::string unread = "{\"model_type\": \"llama\", \"limits\": [0, Infinity, -Infinity, NaN], \"note\": \"NaN \\\"NaN\"}";
+  check_refused(
+      refusal([&] {
+        read_architecture_file(folder.put("config.json", "{\"model_type\": \"llama\", \"rms_norm_eps\": NaN}"));
+      }),
+      {"rms_norm_eps", "NaN", "a number is needed"});
+  const std::string unread =
+      "{\"model_type\": \"llama\", \"limits\": [0, Infinity, -Infinity, NaN], \"note\": \"NaN \\\"NaN\"}";
   CHECK(read_architecture_file(folder.put("config.json", "\xef\xbb\xbf" + unread)).hidden_size == 4096);
-  check_refused(refusal([&] { read_architecture_file(folder.put("config.json", "{\n // the family\n \"model_type\": \"llama\"}")); }), {"comment at line 2", "remove it"});
-  check_refused(refusal([&] { read_architecture_file(folder.put("config.json", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n")); }), {"config.json", "git lfs pull"});
-  check_refused(refusal([&] { read_architecture_file(folder.put("config.json", "\n<!DOCTYPE html><html>")); }), {"config.json", "web page"});
-  check_refused(refusal([&] { read_architecture_file(folder.put("config.json", "{\"rope_theta\": 1e400}")); }), {"rope_theta", "too large"});
+  check_refused(refusal([&] {
+                  read_architecture_file(folder.put("config.json", "{\n // the family\n \"model_type\": \"llama\"}"));
+                }),
+                {"comment at line 2", "remove it"});
+  check_refused(
+      refusal([&] {
+        read_architecture_file(folder.put("config.json", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n"));
+      }),
+      {"config.json", "git lfs pull"});
+  check_refused(refusal([&] { read_architecture_file(folder.put("config.json", "\n<!DOCTYPE html><html>")); }),
+                {"config.json", "web page"});
+  check_refused(refusal([&] { read_architecture_file(folder.put("config.json", "{\"rope_theta\": 1e400}")); }),
+                {"rope_theta", "too large"});
   check_refused(refusal([&] { read_architecture_file(folder.file("nowhere.json")); }), {"nowhere.json"});
 }
 
@@ -251,7 +315,8 @@ TEST_CASE("rope table: frequencies by the formulas of each type") {
   const Rope plain;
   const auto frequencies = inverse_frequencies(plain, 8);
   REQUIRE(frequencies.size() == 4);
-  for (size_t i = 0; i < 4; ++i) CHECK(frequencies[i] == doctest::Approx(std::pow(10000.0, -static_cast<double>(i) / 4)).epsilon(1e-14));
+  for (size_t i = 0; i < 4; ++i)
+    CHECK(frequencies[i] == doctest::Approx(std::pow(10000.0, -static_cast<double>(i) / 4)).epsilon(1e-14));
   Rope linear = plain;
   linear.type = "linear", linear.factor = 4;
   for (size_t i = 0; i < 4; ++i) CHECK(inverse_frequencies(linear, 8)[i] == frequencies[i] / 4);
@@ -279,7 +344,8 @@ TEST_CASE("rope table: frequencies by the formulas of each type") {
 }
 
 TEST_CASE("rope table: YaRN's frequencies and attention factors are transformers'") {
-  const json yarn = {{"rope_type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 64}, {"rope_theta", 1000.0}};
+  const json yarn = {
+      {"rope_type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 64}, {"rope_theta", 1000.0}};
   struct Known {
     json changes;
     double second, third, sixth, attention_factor;  // transformers 5.24, of a head of 16

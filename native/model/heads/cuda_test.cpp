@@ -10,7 +10,8 @@ using namespace testing;
 
 std::vector<float> rewards_in(const KnownHead& known, DType precision) {
   const HeadReference reference(known.name);
-  const auto model = RewardModel::load({.folder = reference.folder(), .precision = precision, .reward_head = known.choice}, device_backend());
+  const auto model = RewardModel::load(
+      {.folder = reference.folder(), .precision = precision, .reward_head = known.choice}, device_backend());
   return score(*model, reference.batch(true), {.micro_batch_tokens = 150});
 }
 
@@ -20,7 +21,8 @@ TEST_CASE("heads on the device: every kind scores as its definition in float32, 
     const auto expected = HeadReference(known.name).rewards();
     const auto found = rewards_in(known, DType::float32);
     REQUIRE(found.size() == expected.size());
-    for (size_t i = 0; i < found.size(); ++i) CHECK(std::abs(found[i] - expected[i]) <= 3e-5 * std::max(1.0, std::abs(expected[i])));
+    for (size_t i = 0; i < found.size(); ++i)
+      CHECK(std::abs(found[i] - expected[i]) <= 3e-5 * std::max(1.0, std::abs(expected[i])));
     CHECK(rewards_in(known, DType::float32) == found);
   }
 }
@@ -44,13 +46,16 @@ TEST_CASE("heads on the device: one of several layers trains as on the CPU") {
   const auto batch = reference.batch(false);
   const auto pairs = comparisons_of(std::vector<int32_t>{1, 0, 3, 2});
   const auto steps = [&](Backend& backend, DType precision) {
-    const auto model = RewardModel::load({.folder = reference.folder(), .precision = precision, .float32_copy = precision != DType::float32}, backend);
+    const auto model = RewardModel::load(
+        {.folder = reference.folder(), .precision = precision, .float32_copy = precision != DType::float32}, backend);
     training::Trainer trainer(*model, {});
     std::vector<training::StepResult> results;
-    for (int64_t step = 1; step <= 3; ++step) results.push_back(trainer.step(batch.view(), pairs, {.step = step, .learning_rate = 1e-3}, Control()));
+    for (int64_t step = 1; step <= 3; ++step)
+      results.push_back(trainer.step(batch.view(), pairs, {.step = step, .learning_rate = 1e-3}, Control()));
     return results;
   };
-  const auto expected = steps(cpu_backend(2), DType::float32), found = steps(device_backend(), DType::float32), narrow = steps(device_backend(), DType::bfloat16);
+  const auto expected = steps(cpu_backend(2), DType::float32), found = steps(device_backend(), DType::float32),
+             narrow = steps(device_backend(), DType::bfloat16);
   for (size_t step = 0; step < expected.size(); ++step) {
     CHECK(found[step].loss == doctest::Approx(expected[step].loss).epsilon(1e-3));
     CHECK(found[step].gradient_norm == doctest::Approx(expected[step].gradient_norm).epsilon(5e-3));

@@ -29,11 +29,16 @@ std::vector<int64_t> layer_numbers(const HeadSource& source, const std::string& 
   return numbers;
 }
 
-DenseLayer read_dense_layer(const HeadSource& source, const std::string& prefix, int64_t number, int64_t inputs, std::set<std::string>& tensors) {
-  const std::string weight = prefix + std::to_string(number) + ".weight", bias = prefix + std::to_string(number) + ".bias";
+DenseLayer read_dense_layer(const HeadSource& source, const std::string& prefix, int64_t number, int64_t inputs,
+                            std::set<std::string>& tensors) {
+  const std::string weight = prefix + std::to_string(number) + ".weight",
+                    bias = prefix + std::to_string(number) + ".bias";
   const auto shape = source.shape(weight);
-  if (shape[1] != inputs) source.refuse(weight, "has shape [" + std::to_string(shape[0]) + ", " + std::to_string(shape[1]) + "], but what it is given has " + std::to_string(inputs) + " numbers.");
-  DenseLayer layer{.inputs = inputs, .outputs = shape[0], .weight = source.read(weight, shape), .bias = {}, .activation = {}};
+  if (shape[1] != inputs)
+    source.refuse(weight, "has shape [" + std::to_string(shape[0]) + ", " + std::to_string(shape[1]) +
+                              "], but what it is given has " + std::to_string(inputs) + " numbers.");
+  DenseLayer layer{
+      .inputs = inputs, .outputs = shape[0], .weight = source.read(weight, shape), .bias = {}, .activation = {}};
   tensors.insert(weight);
   if (source.has(bias)) {
     layer.bias = source.read(bias, {layer.outputs});
@@ -42,7 +47,8 @@ DenseLayer read_dense_layer(const HeadSource& source, const std::string& prefix,
   return layer;
 }
 
-std::vector<DenseLayer> read_dense_layers(const HeadSource& source, const std::string& prefix, Activation activation, std::set<std::string>& tensors) {
+std::vector<DenseLayer> read_dense_layers(const HeadSource& source, const std::string& prefix, Activation activation,
+                                          std::set<std::string>& tensors) {
   std::vector<DenseLayer> layers;
   int64_t inputs = source.architecture.hidden_size;
   for (const int64_t number : layer_numbers(source, prefix)) {
@@ -54,7 +60,8 @@ std::vector<DenseLayer> read_dense_layers(const HeadSource& source, const std::s
   return layers;
 }
 
-DenseLayers::DenseLayers(const std::vector<DenseLayer>& layers, Backend& backend, const std::string& purpose) : backend_(backend) {
+DenseLayers::DenseLayers(const std::vector<DenseLayer>& layers, Backend& backend, const std::string& purpose)
+    : backend_(backend) {
   int64_t floats = 0;
   for (const auto& layer : layers) floats += aligned(layer.outputs * layer.inputs) + aligned(layer.outputs);
   weights_ = backend.allocate(floats * static_cast<int64_t>(sizeof(float)), purpose);
@@ -77,14 +84,16 @@ int64_t DenseLayers::launch(const Tensor& x, std::vector<float>& outputs) {
   if (x.rows > rows_) {
     rows_ = x.rows;
     scratch_.reset();
-    scratch_ = backend_.allocate(2 * aligned(rows_ * widest_) * static_cast<int64_t>(sizeof(float)), "the reward head's layers");
+    scratch_ = backend_.allocate(2 * aligned(rows_ * widest_) * static_cast<int64_t>(sizeof(float)),
+                                 "the reward head's layers");
   }
   Operations& ops = backend_.operations();
   ConstTensor input = x;
   auto* const scratch = static_cast<float*>(scratch_->data());
   for (size_t i = 0; i < layers_.size(); ++i) {
     const Placed& layer = layers_[i];
-    const Tensor output = float_tensor(scratch + static_cast<int64_t>(i % 2) * aligned(rows_ * widest_), x.rows, layer.weight.rows);
+    const Tensor output =
+        float_tensor(scratch + static_cast<int64_t>(i % 2) * aligned(rows_ * widest_), x.rows, layer.weight.rows);
     ops.linear_forward({.y = output, .x = input, .weight = layer.weight, .bias = layer.bias, .residual = {}});
     if (layer.activation) ops.activation_forward({.y = output, .x = output, .activation = *layer.activation});
     input = output;

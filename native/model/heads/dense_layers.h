@@ -15,17 +15,19 @@ namespace cheems::model {
 // One layer's weights on the host: y = f(W x + b).
 struct DenseLayer {
   int64_t inputs = 0, outputs = 0;
-  std::vector<float> weight;  // [outputs, inputs]
-  std::vector<float> bias;    // [outputs]; empty: none
+  std::vector<float> weight;             // [outputs, inputs]
+  std::vector<float> bias;               // [outputs]; empty: none
   std::optional<Activation> activation;  // f; absent: none
 };
 
 // Reads <prefix><number>.weight and, where it is there, .bias, and checks that it takes `inputs` numbers.
-DenseLayer read_dense_layer(const HeadSource& source, const std::string& prefix, int64_t number, int64_t inputs, std::set<std::string>& tensors);
+DenseLayer read_dense_layer(const HeadSource& source, const std::string& prefix, int64_t number, int64_t inputs,
+                            std::set<std::string>& tensors);
 // The numbers n of all tensors <prefix><n>.weight, ascending.
 std::vector<int64_t> layer_numbers(const HeadSource& source, const std::string& prefix);
 // The layers <prefix><n> of a Sequential in their order, `activation` after all but the last.
-std::vector<DenseLayer> read_dense_layers(const HeadSource& source, const std::string& prefix, Activation activation, std::set<std::string>& tensors);
+std::vector<DenseLayer> read_dense_layers(const HeadSource& source, const std::string& prefix, Activation activation,
+                                          std::set<std::string>& tensors);
 
 class DenseLayers {
  public:

@@ -1,9 +1,10 @@
 // Attributes weighed by a gate that reads the prompt: ArmoRM and QRM.
-//   g = softmax(gate(h_prompt) / gating_temperature) * logit_scale;   a = R h_last, [objectives] or [objectives, quantiles] (their mean)
-//   reward = sum_o g_o (a M)_o, a as a row vector; M = reward_transform_matrix, or none
-// The gate is Linear and ReLU layers (ArmoRM), or Linear, ReLU, batch norm in that order (QRM), and a last Linear. Batch norm with its running
-// statistics is an affine map: it is folded into the layer that follows. h_prompt is the hidden state at the first token of the last
-// "end of turn, assistant's header" pattern; which ids that is, the tokenizer says (Samples::readouts).
+//   g = softmax(gate(h_prompt) / gating_temperature) * logit_scale;   a = R h_last, [objectives] or [objectives,
+//   quantiles] (their mean) reward = sum_o g_o (a M)_o, a as a row vector; M = reward_transform_matrix, or none
+// The gate is Linear and ReLU layers (ArmoRM), or Linear, ReLU, batch norm in that order (QRM), and a last Linear.
+// Batch norm with its running statistics is an affine map: it is folded into the layer that follows. h_prompt is the
+// hidden state at the first token of the last "end of turn, assistant's header" pattern; which ids that is, the
+// tokenizer says (Samples::readouts).
 #include <algorithm>
 #include <cmath>
 
@@ -28,14 +29,18 @@ struct GateRule {
 
 class GatedAttributesHead : public DenseHead {
  public:
-  GatedAttributesHead(const std::vector<DenseLayer>& regression, const std::vector<DenseLayer>& gate, GateRule rule, Backend& backend)
-      : DenseHead({{regression, "the reward head"}, {gate, "the reward head's gate"}}, backend), rule_(std::move(rule)) {}
+  GatedAttributesHead(const std::vector<DenseLayer>& regression, const std::vector<DenseLayer>& gate, GateRule rule,
+                      Backend& backend)
+      : DenseHead({{regression, "the reward head"}, {gate, "the reward head's gate"}}, backend),
+        rule_(std::move(rule)) {}
   std::vector<float> rewards(const HeadOutputs& stacks, const PackedTree& tree) const override {
     const std::vector<float>&attributes = stacks[0], &gates = stacks[1];
     std::vector<float> rewards;
     for (size_t r = 0; r + 1 < tree.reward_index.size(); r += 2) {
-      const auto prompt = static_cast<size_t>(tree.reward_index[r]), last = static_cast<size_t>(tree.reward_index[r + 1]);
-      rewards.push_back(reward(gates.data() + prompt * static_cast<size_t>(rule_.objectives), attributes.data() + last * static_cast<size_t>(rule_.objectives * rule_.quantiles)));
+      const auto prompt = static_cast<size_t>(tree.reward_index[r]),
+                 last = static_cast<size_t>(tree.reward_index[r + 1]);
+      rewards.push_back(reward(gates.data() + prompt * static_cast<size_t>(rule_.objectives),
+                               attributes.data() + last * static_cast<size_t>(rule_.objectives * rule_.quantiles)));
     }
     return rewards;
   }
@@ -54,7 +59,8 @@ class GatedAttributesHead : public DenseHead {
     double reward = 0;
     for (size_t o = 0; o < objectives; ++o) {
       double turned = rule_.transform.empty() ? means[o] : 0;
-      for (size_t i = 0; !rule_.transform.empty() && i < objectives; ++i) turned += means[i] * static_cast<double>(rule_.transform[i * objectives + o]);
+      for (size_t i = 0; !rule_.transform.empty() && i < objectives; ++i)
+        turned += means[i] * static_cast<double>(rule_.transform[i * objectives + o]);
       reward += weights[o] / sum * rule_.logit_scale * turned;
     }
     return static_cast<float>(reward);
@@ -77,10 +83,13 @@ void fold_before(const std::vector<double>& scale, const std::vector<double>& sh
   }
 }
 
-void read_batch_norm(const HeadSource& source, const std::string& prefix, int64_t size, std::vector<double>& scale, std::vector<double>& shift, std::set<std::string>& tensors) {
+void read_batch_norm(const HeadSource& source, const std::string& prefix, int64_t size, std::vector<double>& scale,
+                     std::vector<double>& shift, std::set<std::string>& tensors) {
   const auto weight = source.read(prefix + "weight", {size}), bias = source.read(prefix + "bias", {size});
-  const auto mean = source.read(prefix + "running_mean", {size}), variance = source.read(prefix + "running_var", {size});
-  for (const char* part : {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"}) tensors.insert(prefix + part);
+  const auto mean = source.read(prefix + "running_mean", {size}),
+             variance = source.read(prefix + "running_var", {size});
+  for (const char* part : {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"})
+    tensors.insert(prefix + part);
   scale.resize(static_cast<size_t>(size)), shift.resize(static_cast<size_t>(size));
   for (size_t i = 0; i < scale.size(); ++i) {
     scale[i] = static_cast<double>(weight[i]) / std::sqrt(static_cast<double>(variance[i]) + kBatchNormEpsilon);
@@ -95,7 +104,8 @@ std::vector<DenseLayer> read_gate(const HeadSource& source, std::set<std::string
   for (const int64_t number : layer_numbers(source, kGate)) {
     const std::string prefix = kGate + std::to_string(number) + ".";
     if (source.has(prefix + "running_mean")) {
-      if (layers.empty() || !scale.empty()) source.refuse(prefix + "weight", "is a batch norm where the gate needs a linear layer first.");
+      if (layers.empty() || !scale.empty())
+        source.refuse(prefix + "weight", "is a batch norm where the gate needs a linear layer first.");
       read_batch_norm(source, prefix, inputs, scale, shift, tensors);
       batch_norm = true;
       continue;
@@ -106,7 +116,8 @@ std::vector<DenseLayer> read_gate(const HeadSource& source, std::set<std::string
     scale.clear();
     inputs = layers.back().outputs;
   }
-  if (!scale.empty() || layers.empty()) fail(source.checkpoint.folder(), ": the gate (", kGate, "*) does not end in a linear layer.");
+  if (!scale.empty() || layers.empty())
+    fail(source.checkpoint.folder(), ": the gate (", kGate, "*) does not end in a linear layer.");
   layers.back().activation.reset();
   return layers;
 }
@@ -122,10 +133,13 @@ std::optional<HeadMatch> gated_attributes_head(const HeadSource& source) {
   GateRule rule;
   rule.objectives = gate.back().outputs;
   if (shape[0] % rule.objectives != 0 || shape[1] != source.architecture.hidden_size) {
-    source.refuse(kRegression, "has shape " + storage::shape_text(shape) + ", which does not fit a gate of " + std::to_string(rule.objectives) + " objectives and hidden_size " + std::to_string(source.architecture.hidden_size) + ".");
+    source.refuse(kRegression, "has shape " + storage::shape_text(shape) + ", which does not fit a gate of " +
+                                   std::to_string(rule.objectives) + " objectives and hidden_size " +
+                                   std::to_string(source.architecture.hidden_size) + ".");
   }
   rule.quantiles = shape[0] / rule.objectives;
-  // ArmoRM's and QRM's classes for Llama take 10 where config.json is silent; without a transform matrix (QRM on Gemma 2) it is 1.
+  // ArmoRM's and QRM's classes for Llama take 10 where config.json is silent; without a transform matrix (QRM on Gemma
+  // 2) it is 1.
   rule.temperature = source.config.number_or("gating_temperature", source.has(kTransform) ? 10 : 1);
   if (!(rule.temperature > 0)) source.config.refuse("gating_temperature", "a positive number is needed.");
   match.tensors.insert(kRegression);
@@ -137,11 +151,20 @@ std::optional<HeadMatch> gated_attributes_head(const HeadSource& source) {
     rule.transform = source.read(kTransform, {rule.objectives, rule.objectives});
     match.tensors.insert(kTransform);
   }
-  match.facts = {.kind = "gated_attributes", .source = kRegression, .description = {}, .readout = Readout::prompt_and_last};
-  match.facts.description = std::to_string(rule.objectives) + " attributes" + (rule.quantiles > 1 ? " of " + std::to_string(rule.quantiles) + " quantiles" : "") + " (" + kRegression + "), weighed by a gate of " +
-                            std::to_string(gate.size()) + " layers" + (batch_norm ? " with batch norm" : "") + " that reads the prompt";
-  const std::vector<DenseLayer> regression = {{.inputs = shape[1], .outputs = shape[0], .weight = source.read(kRegression, shape), .bias = {}, .activation = {}}};
-  match.make = [regression, gate, rule](const Parameters&, Backend& backend) { return std::make_unique<GatedAttributesHead>(regression, gate, rule, backend); };
+  match.facts = {
+      .kind = "gated_attributes", .source = kRegression, .description = {}, .readout = Readout::prompt_and_last};
+  match.facts.description = std::to_string(rule.objectives) + " attributes" +
+                            (rule.quantiles > 1 ? " of " + std::to_string(rule.quantiles) + " quantiles" : "") + " (" +
+                            kRegression + "), weighed by a gate of " + std::to_string(gate.size()) + " layers" +
+                            (batch_norm ? " with batch norm" : "") + " that reads the prompt";
+  const std::vector<DenseLayer> regression = {{.inputs = shape[1],
+                                               .outputs = shape[0],
+                                               .weight = source.read(kRegression, shape),
+                                               .bias = {},
+                                               .activation = {}}};
+  match.make = [regression, gate, rule](const Parameters&, Backend& backend) {
+    return std::make_unique<GatedAttributesHead>(regression, gate, rule, backend);
+  };
   return match;
 }
 

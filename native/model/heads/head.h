@@ -1,5 +1,5 @@
-// A reward head: what turns hidden states after the final norm into rewards. One file a kind of head; heads.cpp tells which one a
-// model folder has, from its tensors and its config.json, never from its name.
+// A reward head: what turns hidden states after the final norm into rewards. One file a kind of head; heads.cpp tells
+// which one a model folder has, from its tensors and its config.json, never from its name.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,8 @@
 
 namespace cheems::model {
 
-// Which tokens of a sample a head reads. Where they lie is the caller's to say (Samples::readouts); absent: the last token.
+// Which tokens of a sample a head reads. Where they lie is the caller's to say (Samples::readouts); absent: the last
+// token.
 enum class Readout {
   last_token,
   prompt_and_last,  // the place in the prompt that the gate reads, then the last token
@@ -39,18 +40,21 @@ struct HeadFacts {
 
 // Every kind that HeadFacts may name; the last is an encoder's own.
 inline constexpr const char* kHeadKinds =
-    "linear | relu_layers | gated_attributes | weighted_attributes | label_distribution | process | vocabulary_row | pooler";
+    "linear | relu_layers | gated_attributes | weighted_attributes | label_distribution | process | vocabulary_row | "
+    "pooler";
 
 template <class Visitor>
 void describe(Visitor& visit, HeadFacts& facts) {
   visit("kind", facts.kind, "", {.one_of = kHeadKinds});
   visit("source", facts.source, "The tensor of its last layer: `score.weight`, …; `new` where there was none.");
   visit("description", facts.description, "A line for people.");
-  visit("readout", facts.readout,
-        "Which tokens of a sample it reads: see `SampleBatch.readouts`. With `every_step` there is one reward for each.");
+  visit(
+      "readout", facts.readout,
+      "Which tokens of a sample it reads: see `SampleBatch.readouts`. With `every_step` there is one reward for each.");
 }
 
-// What a linear head adds to w . h, and what it is divided by: (w . h + bias - mean) * scale. Done on the host in float64.
+// What a linear head adds to w . h, and what it is divided by: (w . h + bias - mean) * scale. Done on the host in
+// float64.
 struct LinearRule {
   double bias = 0, mean = 0, scale = 1;
   bool plain() const { return bias == 0 && mean == 0 && scale == 1; }
@@ -73,8 +77,10 @@ class HeadGradients {
   virtual ~HeadGradients() = default;
   // The rewards of the tree's samples in batch.rewards, in the backend's memory, where a loss can read them.
   virtual void forward(const HeadBatch& batch) = 0;
-  // From d_rewards [1, R]: overwrites d_hidden [U, H] and adds to the head's own `gradients`; not what is absent of them.
-  virtual void backward(const HeadBatch& batch, const Tensor& d_rewards, const Tensor& d_hidden, const ModelTensors& gradients) = 0;
+  // From d_rewards [1, R]: overwrites d_hidden [U, H] and adds to the head's own `gradients`; not what is absent of
+  // them.
+  virtual void backward(const HeadBatch& batch, const Tensor& d_rewards, const Tensor& d_hidden,
+                        const ModelTensors& gradients) = 0;
 };
 
 // Its layers run on the backend, what follows them on the host in float64.
@@ -103,7 +109,8 @@ struct HeadSource {
   bool normalize_reward = false;  // apply config.json's mean and std (OpenRLHF)
 
   bool has(const std::string& tensor) const { return checkpoint.find(tensor) != nullptr; }
-  // [rows, columns] of a matrix that must be there; [entries, 1] of a vector. Throws Error naming file and tensor for other shapes.
+  // [rows, columns] of a matrix that must be there; [entries, 1] of a vector. Throws Error naming file and tensor for
+  // other shapes.
   std::vector<int64_t> shape(const std::string& tensor) const;
   std::vector<float> read(const std::string& tensor, const std::vector<int64_t>& shape) const;
   [[noreturn]] void refuse(const std::string& tensor, const std::string& why) const;

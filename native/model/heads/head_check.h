@@ -38,8 +38,10 @@ class HeadReference {
     for (size_t i = begin; i < std::min(begin + count, eval.size()); ++i) {
       batch.samples.add(eval[i]["ids"].get<std::vector<int32_t>>(), one_group ? 0 : static_cast<int32_t>(i));
       const auto& scored = eval[i]["scored_position"];
-      if (scored.is_array()) for (const auto& position : scored) batch.readouts.push_back(position.get<int32_t>());
-      else if (eval[i].contains("prompt_position")) batch.readouts.insert(batch.readouts.end(), {eval[i]["prompt_position"].get<int32_t>(), scored.get<int32_t>()});
+      if (scored.is_array())
+        for (const auto& position : scored) batch.readouts.push_back(position.get<int32_t>());
+      else if (eval[i].contains("prompt_position"))
+        batch.readouts.insert(batch.readouts.end(), {eval[i]["prompt_position"].get<int32_t>(), scored.get<int32_t>()});
       batch.readout_offsets.push_back(static_cast<int32_t>(batch.readouts.size()));
     }
     return batch;
@@ -48,7 +50,8 @@ class HeadReference {
   std::vector<double> rewards(const char* key = "reward_f64") const {
     std::vector<double> rewards;
     for (const auto& entry : json_["eval"]) {
-      if (entry[key].is_array()) for (const auto& reward : entry[key]) rewards.push_back(reward.get<double>());
+      if (entry[key].is_array())
+        for (const auto& reward : entry[key]) rewards.push_back(reward.get<double>());
       else rewards.push_back(entry[key].get<double>());
     }
     return rewards;
@@ -59,7 +62,8 @@ class HeadReference {
   nlohmann::json json_;
 };
 
-inline std::vector<float> score(model::RewardModel& model, const HeadReference::Batch& batch, inference::ScorerOptions options = {}) {
+inline std::vector<float> score(model::RewardModel& model, const HeadReference::Batch& batch,
+                                inference::ScorerOptions options = {}) {
   inference::Scorer scorer(model, options);
   return scorer.score(batch.view(), Control()).rewards;
 }
@@ -70,11 +74,30 @@ struct KnownHead {
   const char* kind;
   const char* choice = "";
 };
-inline constexpr KnownHead kKnownHeads[] = {
-    {"armorm", "gated_attributes"},       {"beaver-cost", "linear"},       {"beaver-reward", "linear"},          {"cheems-vhead", "linear"},    {"eurus", "linear"},
-    {"grm-linear-gemma2", "linear"},      {"grm-mlp", "relu_layers"},      {"inf-orm", "relu_layers"},           {"internlm2-reward", "linear"}, {"ldl-gemma2", "label_distribution"},
-    {"ldl-gemma2-softmax", "label_distribution"}, {"nemotron", "linear", "vocabulary_row"}, {"openrlhf-score", "linear"}, {"openrlhf-value-head", "linear"}, {"qrm", "gated_attributes"},
-    {"qwen2-math-prm", "process"},        {"qwen2-math-rm", "relu_layers"}, {"starling", "linear"},              {"ultrarm", "linear"},         {"urm", "weighted_attributes"},
-    {"value-head", "linear"},             {"grm-mlp-deep", "relu_layers"}, {"qrm-gemma2", "gated_attributes"},  {"starling-7b", "linear"},     {"ziya", "linear"}};
+inline constexpr KnownHead kKnownHeads[] = {{"armorm", "gated_attributes"},
+                                            {"beaver-cost", "linear"},
+                                            {"beaver-reward", "linear"},
+                                            {"cheems-vhead", "linear"},
+                                            {"eurus", "linear"},
+                                            {"grm-linear-gemma2", "linear"},
+                                            {"grm-mlp", "relu_layers"},
+                                            {"inf-orm", "relu_layers"},
+                                            {"internlm2-reward", "linear"},
+                                            {"ldl-gemma2", "label_distribution"},
+                                            {"ldl-gemma2-softmax", "label_distribution"},
+                                            {"nemotron", "linear", "vocabulary_row"},
+                                            {"openrlhf-score", "linear"},
+                                            {"openrlhf-value-head", "linear"},
+                                            {"qrm", "gated_attributes"},
+                                            {"qwen2-math-prm", "process"},
+                                            {"qwen2-math-rm", "relu_layers"},
+                                            {"starling", "linear"},
+                                            {"ultrarm", "linear"},
+                                            {"urm", "weighted_attributes"},
+                                            {"value-head", "linear"},
+                                            {"grm-mlp-deep", "relu_layers"},
+                                            {"qrm-gemma2", "gated_attributes"},
+                                            {"starling-7b", "linear"},
+                                            {"ziya", "linear"}};
 
 }  // namespace cheems::testing

@@ -13,12 +13,13 @@
 namespace cheems::model {
 namespace {
 
-
-// All heads whose tensors are there. A kind that explains tensors of another one's name stands before it and takes them.
+// All heads whose tensors are there. A kind that explains tensors of another one's name stands before it and takes
+// them.
 std::vector<HeadMatch> all_heads(const HeadSource& source) {
   std::vector<HeadMatch> found;
   std::set<std::string> taken;
-  for (const auto recognise : {gated_attributes_head, weighted_attributes_head, label_distribution_head, process_head, relu_layers_head}) {
+  for (const auto recognise :
+       {gated_attributes_head, weighted_attributes_head, label_distribution_head, process_head, relu_layers_head}) {
     if (auto match = recognise(source)) {
       taken.insert(match->tensors.begin(), match->tensors.end());
       found.push_back(std::move(*match));
@@ -40,7 +41,11 @@ std::string kinds() {
 
 std::string listed(const std::vector<HeadMatch>& heads) {
   std::string list;
-  for (size_t i = 0; i < heads.size(); ++i) list += (i == 0 ? "" : i + 1 == heads.size() ? " and " : ", ") + heads[i].facts.source + " (" + heads[i].facts.kind + ")";
+  for (size_t i = 0; i < heads.size(); ++i)
+    list += (i == 0                  ? ""
+             : i + 1 == heads.size() ? " and "
+                                     : ", ") +
+            heads[i].facts.source + " (" + heads[i].facts.kind + ")";
   return list;
 }
 
@@ -48,23 +53,30 @@ std::string listed(const std::vector<HeadMatch>& heads) {
 
 const char* name(Readout readout) {
   switch (readout) {
-    case Readout::last_token: return "last_token";
-    case Readout::prompt_and_last: return "prompt_and_last";
-    case Readout::every_step: return "every_step";
+    case Readout::last_token:
+      return "last_token";
+    case Readout::prompt_and_last:
+      return "prompt_and_last";
+    case Readout::every_step:
+      return "every_step";
   }
   return "";
 }
 
 std::vector<int64_t> HeadSource::shape(const std::string& tensor) const {
   const auto* view = checkpoint.find(tensor);
-  if (!view) fail(checkpoint.folder(), ": the weights lack tensor ", tensor, ", which the model's reward head needs beside its others. The download may be incomplete.");
+  if (!view)
+    fail(checkpoint.folder(), ": the weights lack tensor ", tensor,
+         ", which the model's reward head needs beside its others. The download may be incomplete.");
   if (view->shape.size() == 2) return view->shape;
   if (view->shape.size() == 1) return {view->shape[0], 1};
   refuse(tensor, "has shape " + storage::shape_text(view->shape) + "; a matrix or a vector is expected.");
 }
 
 std::vector<float> HeadSource::read(const std::string& tensor, const std::vector<int64_t>& shape) const {
-  if (!has(tensor)) fail(checkpoint.folder(), ": the weights lack tensor ", tensor, ", which the model's reward head needs beside its others. The download may be incomplete.");
+  if (!has(tensor))
+    fail(checkpoint.folder(), ": the weights lack tensor ", tensor,
+         ", which the model's reward head needs beside its others. The download may be incomplete.");
   int64_t count = 1;
   for (const int64_t size : shape) count *= size;
   std::vector<float> values(static_cast<size_t>(count));
@@ -72,7 +84,9 @@ std::vector<float> HeadSource::read(const std::string& tensor, const std::vector
   return values;
 }
 
-void HeadSource::refuse(const std::string& tensor, const std::string& why) const { fail(checkpoint.file_of(tensor), ": ", tensor, " ", why); }
+void HeadSource::refuse(const std::string& tensor, const std::string& why) const {
+  fail(checkpoint.file_of(tensor), ": ", tensor, " ", why);
+}
 
 void add_head_files(storage::Checkpoint& checkpoint) {
   const std::filesystem::path folder = checkpoint.folder();
@@ -102,7 +116,9 @@ std::optional<HeadMatch> find_head(const HeadSource& source) {
   std::vector<HeadMatch> heads = all_heads(source);
   if (source.choice == "vocabulary_row") return vocabulary_row_head(source);
   if (!source.choice.empty()) {
-    const auto other = [&](const HeadMatch& head) { return head.facts.kind != source.choice && head.facts.source != source.choice; };
+    const auto other = [&](const HeadMatch& head) {
+      return head.facts.kind != source.choice && head.facts.source != source.choice;
+    };
     std::vector<HeadMatch> chosen;
     std::set<std::string> left_aside;
     for (auto& head : heads) {
@@ -111,17 +127,22 @@ std::optional<HeadMatch> find_head(const HeadSource& source) {
     }
     for (auto& head : chosen) head.tensors.merge(left_aside);
     if (chosen.empty()) {
-      fail(source.checkpoint.folder(), " has no reward head ", in_quotes(source.choice), " (", knob("rewardHead"), "): ", heads.empty() ? std::string("it has none at all") : "it has " + listed(heads),
-           ". The kinds are ", kinds(), "; a linear head may be chosen by its tensor's name.");
+      fail(source.checkpoint.folder(), " has no reward head ", in_quotes(source.choice), " (", knob("rewardHead"),
+           "): ", heads.empty() ? std::string("it has none at all") : "it has " + listed(heads), ". The kinds are ",
+           kinds(), "; a linear head may be chosen by its tensor's name.");
     }
     heads = std::move(chosen);
   }
   if (heads.size() > 1) {
     fail(source.checkpoint.folder(), " holds ", heads.size() == 2 ? "two" : "several", " reward heads, ", listed(heads),
-         "; which one the model was trained with cannot be told. Choose with ", knob("rewardHead", "NAME"), ", or remove one from the weights.");
+         "; which one the model was trained with cannot be told. Choose with ", knob("rewardHead", "NAME"),
+         ", or remove one from the weights.");
   }
   if (heads.empty()) return std::nullopt;
-  if (source.normalize_reward && !heads[0].facts.linear()) fail(source.checkpoint.folder(), ": ", knob("normalizeReward"), " applies config.json's mean and std to a linear head, but this model's head is of kind ", heads[0].facts.kind, ".");
+  if (source.normalize_reward && !heads[0].facts.linear())
+    fail(source.checkpoint.folder(), ": ", knob("normalizeReward"),
+         " applies config.json's mean and std to a linear head, but this model's head is of kind ", heads[0].facts.kind,
+         ".");
   return std::move(heads[0]);
 }
 

@@ -5,12 +5,12 @@
 
 namespace cheems::model {
 
-// Adds what published models keep in files beside their main weights: value_head.safetensors or .bin (LLaMA-Factory, TRL),
-// heads.safetensors, or regression_layer.pt and gating_layer.pt (LDL).
+// Adds what published models keep in files beside their main weights: value_head.safetensors or .bin (LLaMA-Factory,
+// TRL), heads.safetensors, or regression_layer.pt and gating_layer.pt (LDL).
 void add_head_files(storage::Checkpoint& checkpoint);
 
-// The folder's head, or nothing where it has none. Throws Error where two are there and none was chosen, where the chosen one is
-// not there, and for a head whose shapes do not fit.
+// The folder's head, or nothing where it has none. Throws Error where two are there and none was chosen, where the
+// chosen one is not there, and for a head whose shapes do not fit.
 std::optional<HeadMatch> find_head(const HeadSource& source);
 
 // The kinds, one file each: nothing where the tensors are not theirs.

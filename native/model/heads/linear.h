@@ -13,7 +13,8 @@ class LinearHead : public Head, public HeadGradients {
   std::vector<float> rewards(const HeadOutputs& outputs, const PackedTree& tree) const override;
   HeadGradients* gradients() override { return this; }
   void forward(const HeadBatch& batch) override;
-  void backward(const HeadBatch& batch, const Tensor& d_rewards, const Tensor& d_hidden, const ModelTensors& gradients) override;
+  void backward(const HeadBatch& batch, const Tensor& d_rewards, const Tensor& d_hidden,
+                const ModelTensors& gradients) override;
 
  private:
   const Tensor weight_;  // [1, H]

@@ -31,7 +31,8 @@ int64_t PoolerHead::launch(const HeadBatch& batch, HeadOutputs& outputs) {
   const Tensor rewards = float_tensor(floats(batch.rewards), hidden.rows, 1);
   ops.linear_forward({.y = pooled, .x = hidden, .weight = pooler_.weight, .bias = pooler_.bias, .residual = {}});
   ops.gelu_forward({.y = pooled, .x = pooled});
-  ops.linear_forward({.y = rewards, .x = pooled, .weight = classifier_.weight, .bias = classifier_.bias, .residual = {}});
+  ops.linear_forward(
+      {.y = rewards, .x = pooled, .weight = classifier_.weight, .bias = classifier_.bias, .residual = {}});
   auto& numbers = outputs.emplace_back(static_cast<size_t>(hidden.rows));
   return backend_.download_later(numbers.data(), rewards.data, static_cast<int64_t>(numbers.size() * sizeof(float)));
 }
@@ -40,10 +41,13 @@ std::vector<float> PoolerHead::rewards(const HeadOutputs& outputs, const PackedT
 
 HeadMatch new_pooler_head() {
   HeadMatch match;
-  match.facts = {.kind = "pooler", .source = {}, .description = "classifier of the pooled first token, with GELU between and both with bias"};
+  match.facts = {.kind = "pooler",
+                 .source = {},
+                 .description = "classifier of the pooled first token, with GELU between and both with bias"};
   match.end = ModelEnd::reward_head;
   match.make = [](const Parameters& parameters, Backend& backend) {
-    const EncoderTensors tensors = encoder_tensors(parameters.layout(), parameters.layout().architecture(), parameters.data());
+    const EncoderTensors tensors =
+        encoder_tensors(parameters.layout(), parameters.layout().architecture(), parameters.data());
     return std::make_unique<PoolerHead>(tensors.pooler, tensors.classifier, backend);
   };
   return match;
@@ -52,7 +56,8 @@ HeadMatch new_pooler_head() {
 std::optional<HeadMatch> pooler_head(const HeadSource& source) {
   const std::string last = std::string(kClassifierName) + ".weight";
   if (!source.choice.empty() && source.choice != "pooler" && source.choice != last) {
-    fail(source.checkpoint.folder(), " has no reward head ", in_quotes(source.choice), ": an encoder's is its pooler with its classifier (pooler).");
+    fail(source.checkpoint.folder(), " has no reward head ", in_quotes(source.choice),
+         ": an encoder's is its pooler with its classifier (pooler).");
   }
   HeadMatch match = new_pooler_head();
   match.facts.source = last;

@@ -1,5 +1,5 @@
-// The head of an encoder: reward = classifier(gelu(pooler(h))), h the first token's hidden state. Both layers have a bias and are
-// among the model's parameters.
+// The head of an encoder: reward = classifier(gelu(pooler(h))), h the first token's hidden state. Both layers have a
+// bias and are among the model's parameters.
 #pragma once
 
 #include <memory>

@@ -20,7 +20,8 @@ std::string shapes_of(const std::string& prefix, const std::vector<DenseLayer>& 
 
 class ProcessHead : public DenseHead {
  public:
-  ProcessHead(const std::vector<DenseLayer>& layers, Backend& backend) : DenseHead({{layers, "the reward head"}}, backend) {}
+  ProcessHead(const std::vector<DenseLayer>& layers, Backend& backend)
+      : DenseHead({{layers, "the reward head"}}, backend) {}
   std::vector<float> rewards(const HeadOutputs& stacks, const PackedTree& tree) const override {
     std::vector<float> rewards;
     for (const int32_t row : tree.reward_index) {
@@ -33,12 +34,17 @@ class ProcessHead : public DenseHead {
 };
 
 // Layers that are trained lie among the model's parameters, under the names that they have in its files.
-void keep_in_parameters(const HeadSource& source, const std::string& prefix, const std::vector<DenseLayer>& layers, HeadMatch& match) {
+void keep_in_parameters(const HeadSource& source, const std::string& prefix, const std::vector<DenseLayer>& layers,
+                        HeadMatch& match) {
   const std::vector<int64_t> numbers = layer_numbers(source, prefix);
   std::vector<ModelEnd::Layer> described;
-  for (size_t i = 0; i < layers.size(); ++i) described.push_back({prefix + std::to_string(numbers[i]), layers[i].outputs, layers[i].inputs, !layers[i].bias.empty()});
+  for (size_t i = 0; i < layers.size(); ++i)
+    described.push_back(
+        {prefix + std::to_string(numbers[i]), layers[i].outputs, layers[i].inputs, !layers[i].bias.empty()});
   match.end = ModelEnd(std::move(described));
-  match.make = [](const Parameters& parameters, Backend& backend) { return std::make_unique<RewardLayers>(parameters.tensors().head_layers, Activation::relu, backend); };
+  match.make = [](const Parameters& parameters, Backend& backend) {
+    return std::make_unique<RewardLayers>(parameters.tensors().head_layers, Activation::relu, backend);
+  };
 }
 
 std::optional<HeadMatch> layers_under(const HeadSource& source, const std::string& prefix, int64_t outputs) {
@@ -48,7 +54,9 @@ std::optional<HeadMatch> layers_under(const HeadSource& source, const std::strin
   if (layers.back().outputs != outputs) return std::nullopt;
   match.facts.source = prefix + std::to_string(layer_numbers(source, prefix).back()) + ".weight";
   match.facts.kind = outputs == 1 ? "relu_layers" : "process";
-  match.facts.description = outputs == 1 ? "layers with ReLU, " + shapes_of(prefix, layers) : "process reward, " + shapes_of(prefix, layers) + ", the softmax's second entry at each step's end";
+  match.facts.description =
+      outputs == 1 ? "layers with ReLU, " + shapes_of(prefix, layers)
+                   : "process reward, " + shapes_of(prefix, layers) + ", the softmax's second entry at each step's end";
   if (outputs == 1) {
     keep_in_parameters(source, prefix, layers, match);
     return match;

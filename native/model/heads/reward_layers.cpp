@@ -51,20 +51,29 @@ void RewardLayers::backward(const HeadBatch& batch, const Tensor& d_rewards, con
                             const ModelTensors& gradients) {
   Operations& ops = backend_.operations();
   const int64_t rows = batch.hidden.rows;
-  const auto gradient_of = [&](size_t layer) { return float_tensor(floats(d_outputs_[layer % 2]), rows, layers_[layer].weight.rows); };
-  const auto trained = [&](size_t layer) { return gradients.head_layers[layer].weight || gradients.head_layers[layer].bias; };
+  const auto gradient_of = [&](size_t layer) {
+    return float_tensor(floats(d_outputs_[layer % 2]), rows, layers_[layer].weight.rows);
+  };
+  const auto trained = [&](size_t layer) {
+    return gradients.head_layers[layer].weight || gradients.head_layers[layer].bias;
+  };
   size_t lowest = 0;  // layer with a gradient
   if (!d_hidden) {
     while (lowest < layers_.size() && !trained(lowest)) ++lowest;
   }
   if (lowest == layers_.size()) return;
   size_t layer = layers_.size() - 1;
-  ops.reward_head_backward({.dx = gradient_of(layer), .d_weight = {}, .d_rewards = d_rewards,
-                            .x = first_rows(outputs_[layer], rows), .weight = one_, .index = batch.tree.reward_index});
+  ops.reward_head_backward({.dx = gradient_of(layer),
+                            .d_weight = {},
+                            .d_rewards = d_rewards,
+                            .x = first_rows(outputs_[layer], rows),
+                            .weight = one_,
+                            .index = batch.tree.reward_index});
   for (;; --layer) {
     const Tensor dy = gradient_of(layer), x = layer == 0 ? batch.hidden : first_rows(outputs_[layer - 1], rows);
     const HeadLayerTensors& d_layer = gradients.head_layers[layer];
-    if (trained(layer)) ops.linear_backward_weight({.d_weight = d_layer.weight, .d_bias = d_layer.bias, .dy = dy, .x = x});
+    if (trained(layer))
+      ops.linear_backward_weight({.d_weight = d_layer.weight, .d_bias = d_layer.bias, .dy = dy, .x = x});
     if (layer == lowest && !(layer == 0 && d_hidden)) return;
     const Tensor dx = layer == 0 ? d_hidden : gradient_of(layer - 1);
     ops.linear_backward_input({.dx = dx, .dy = dy, .weight = layers_[layer].weight});
@@ -76,7 +85,8 @@ void RewardLayers::backward(const HeadBatch& batch, const Tensor& d_rewards, con
 int64_t RewardLayers::launch(const HeadBatch& batch, HeadOutputs& outputs) {
   forward(batch);
   auto& numbers = outputs.emplace_back(static_cast<size_t>(batch.tree.rewards()));
-  return backend_.download_later(numbers.data(), batch.rewards.data, static_cast<int64_t>(numbers.size() * sizeof(float)));
+  return backend_.download_later(numbers.data(), batch.rewards.data,
+                                 static_cast<int64_t>(numbers.size() * sizeof(float)));
 }
 
 std::vector<float> RewardLayers::rewards(const HeadOutputs& outputs, const PackedTree&) const { return outputs[0]; }

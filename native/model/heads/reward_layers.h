@@ -1,4 +1,5 @@
-// Dense layers to one number, whose weights are among the model's parameters: y = W2 f(W1 h + b1) + b2, with any number of layers.
+// Dense layers to one number, whose weights are among the model's parameters: y = W2 f(W1 h + b1) + b2, with any number
+// of layers.
 #pragma once
 
 #include <memory>
@@ -18,7 +19,8 @@ class RewardLayers : public Head, public HeadGradients {
   std::vector<float> rewards(const HeadOutputs& outputs, const PackedTree& tree) const override;
   HeadGradients* gradients() override { return this; }
   void forward(const HeadBatch& batch) override;
-  void backward(const HeadBatch& batch, const Tensor& d_rewards, const Tensor& d_hidden, const ModelTensors& gradients) override;
+  void backward(const HeadBatch& batch, const Tensor& d_rewards, const Tensor& d_hidden,
+                const ModelTensors& gradients) override;
 
  private:
   void take_memory(int64_t rows);

@@ -12,7 +12,8 @@ using namespace testing;
 constexpr double kRewardTolerance = 3e-5;  // tests/reference/models/README.md; absolute, or relative to 1
 
 std::unique_ptr<RewardModel> load(const KnownHead& known, int threads = 1) {
-  return RewardModel::load({.folder = HeadReference(known.name).folder(), .reward_head = known.choice}, cpu_backend(threads));
+  return RewardModel::load({.folder = HeadReference(known.name).folder(), .reward_head = known.choice},
+                           cpu_backend(threads));
 }
 
 void check_rewards(const std::vector<float>& found, const std::vector<double>& expected) {
@@ -53,8 +54,16 @@ TEST_CASE("heads: OpenRLHF's mean and std are applied when asked for, and only b
   const HeadReference reference("openrlhf-score");
   const auto model = RewardModel::load({.folder = reference.folder(), .normalize_reward = true}, cpu_backend(1));
   check_rewards(score(*model, reference.batch(false)), reference.rewards("reward_normalized_f64"));
-  check_refused(refusal([] { RewardModel::load({.folder = HeadReference("eurus").folder(), .normalize_reward = true}, cpu_backend(1)); }), {"config.json", "mean"});
-  check_refused(refusal([] { RewardModel::load({.folder = HeadReference("inf-orm").folder(), .normalize_reward = true}, cpu_backend(1)); }), {"`normalizeReward`", "relu_layers"});
+  check_refused(refusal([] {
+                  RewardModel::load({.folder = HeadReference("eurus").folder(), .normalize_reward = true},
+                                    cpu_backend(1));
+                }),
+                {"config.json", "mean"});
+  check_refused(refusal([] {
+                  RewardModel::load({.folder = HeadReference("inf-orm").folder(), .normalize_reward = true},
+                                    cpu_backend(1));
+                }),
+                {"`normalizeReward`", "relu_layers"});
 }
 
 TEST_CASE("heads: two are refused unless one is chosen; what is not there cannot be chosen") {
@@ -64,8 +73,11 @@ TEST_CASE("heads: two are refused unless one is chosen; what is not there cannot
   tensors["regression_head.weight"] = first;
   for (float& w : tensors["regression_head.weight"].values) w = -w;
   folder.write(tensors);
-  const auto load_small = [&](const std::string& choice) { return RewardModel::load({.folder = folder.folder(), .reward_head = choice}, cpu_backend(1)); };
-  check_refused(refusal([&] { load_small(""); }), {"two reward heads", "score.weight", "regression_head.weight", "`rewardHead: NAME`"});
+  const auto load_small = [&](const std::string& choice) {
+    return RewardModel::load({.folder = folder.folder(), .reward_head = choice}, cpu_backend(1));
+  };
+  check_refused(refusal([&] { load_small(""); }),
+                {"two reward heads", "score.weight", "regression_head.weight", "`rewardHead: NAME`"});
   check_refused(refusal([&] { load_small("linear"); }), {"two reward heads"});
   check_refused(refusal([&] { load_small("process"); }), {"no reward head", "process", "score.weight"});
   HeadReference::Batch batch;
@@ -116,23 +128,29 @@ TEST_CASE("heads: linear ones are trained, the others are not") {
     const auto expected = reference.rewards();
     training::Trainer trainer(*model, {});
     const auto before = trainer.score(batch.view(), Control());
-    for (size_t i = 1; i < before.size(); ++i) CHECK(before[i] - before[0] == doctest::Approx(expected[i] - expected[0]).epsilon(1e-4));
+    for (size_t i = 1; i < before.size(); ++i)
+      CHECK(before[i] - before[0] == doctest::Approx(expected[i] - expected[0]).epsilon(1e-4));
     const std::vector<Comparison> pairs = {{.a = 1, .b = 0}, {.a = 3, .b = 2}};
     const auto step = trainer.step(batch.view(), pairs, {.learning_rate = 1e-4}, Control());
     CHECK(trainer.step(batch.view(), pairs, {.learning_rate = 1e-4}, Control()).loss < step.loss);
   }
 }
 
-std::vector<float> values_of(const Tensor& tensor) { return {floats(tensor), floats(tensor) + tensor.rows * tensor.columns}; }
+std::vector<float> values_of(const Tensor& tensor) {
+  return {floats(tensor), floats(tensor) + tensor.rows * tensor.columns};
+}
 
 // A weighed sum of rewards around the weights in memory.
-TEST_CASE("heads: gradients of a head of several layers equal differences in float64, with equal samples, whatever is trained") {
+TEST_CASE(
+    "heads: gradients of a head of several layers equal differences in float64, with equal samples, whatever is "
+    "trained") {
   for (const char* name : {"grm-mlp-deep", "inf-orm", "qwen2-math-rm", "grm-mlp"}) {
     CAPTURE(std::string(name));
     const auto model = RewardModel::load({.folder = HeadReference(name).folder()}, plain_backend<double>());
     Backend& backend = model->backend();
     HeadGradients& head = *model->reward_head().gradients();
-    const ParameterLayout layout(model->architecture(), DType::float32, model->parameters().layout().end(), TrainedSet());
+    const ParameterLayout layout(model->architecture(), DType::float32, model->parameters().layout().end(),
+                                 TrainedSet());
     const auto memory = backend.allocate(layout.bytes(), "gradients");
     const ModelTensors gradients = layout.tensors(memory->data());
     constexpr int64_t kRows = 3;
@@ -140,21 +158,25 @@ TEST_CASE("heads: gradients of a head of several layers equal differences in flo
     tree.samples = {0, 1, 2, 3};
     tree.reward_index = {0, 2, 1, 2};  // two samples are equal
     const int64_t hidden_size = model->architecture().hidden_size;
-    std::vector<float> hidden = random_floats(kRows * hidden_size, 3), d_hidden(hidden.size()), rewards(4), d_rewards = {1, -2, 0.5f, 3};
+    std::vector<float> hidden = random_floats(kRows * hidden_size, 3), d_hidden(hidden.size()), rewards(4),
+                       d_rewards = {1, -2, 0.5f, 3};
     const HeadBatch batch{tree, float_tensor(hidden.data(), kRows, hidden_size), float_tensor(rewards.data(), 1, 4)};
     const auto weighed_rewards = [&] {
       head.forward(batch);
       double sum = 0;
-      for (size_t r = 0; r < rewards.size(); ++r) sum += static_cast<double>(rewards[r]) * static_cast<double>(d_rewards[r]);
+      for (size_t r = 0; r < rewards.size(); ++r)
+        sum += static_cast<double>(rewards[r]) * static_cast<double>(d_rewards[r]);
       return sum;
     };
     weighed_rewards();
-    head.backward(batch, float_tensor(d_rewards.data(), 1, 4), float_tensor(d_hidden.data(), kRows, hidden_size), gradients);
+    head.backward(batch, float_tensor(d_rewards.data(), 1, 4), float_tensor(d_hidden.data(), kRows, hidden_size),
+                  gradients);
     // Rewards are float32: what a change of a thousandth makes is known to about a part in a thousand.
     const auto check = [&](const Tensor& values, const Tensor& gradient, const char* what) {
       CAPTURE(std::string(what));
       double most = 0;
-      for (int64_t i = 0; i < values.rows * values.columns; ++i) most = std::max(most, std::abs(static_cast<double>(floats(gradient)[i])));
+      for (int64_t i = 0; i < values.rows * values.columns; ++i)
+        most = std::max(most, std::abs(static_cast<double>(floats(gradient)[i])));
       CHECK(most > 0);
       for (int64_t i = 0; i < values.rows * values.columns; i += 7) {
         const float kept = floats(values)[i];
@@ -170,7 +192,8 @@ TEST_CASE("heads: gradients of a head of several layers equal differences in flo
     const ModelTensors& weights = model->parameters().tensors();
     for (size_t layer = 0; layer < weights.head_layers.size(); ++layer) {
       check(weights.head_layers[layer].weight, gradients.head_layers[layer].weight, "weight");
-      if (weights.head_layers[layer].bias) check(weights.head_layers[layer].bias, gradients.head_layers[layer].bias, "bias");
+      if (weights.head_layers[layer].bias)
+        check(weights.head_layers[layer].bias, gradients.head_layers[layer].bias, "bias");
     }
     // One layer alone, and nothing below the head: the same bits, and no others are written.
     weighed_rewards();
@@ -197,7 +220,9 @@ TEST_CASE("heads: one of several layers trains with its network, is saved under 
     training::Trainer trainer(*model, {}), truth(*exact, {});
     const auto batch = reference.batch(false);
     const auto pairs = comparisons_of(std::vector<int32_t>{1, 0, 3, 2});
-    const auto step = [&](training::Trainer& one, int64_t number) { return one.step(batch.view(), pairs, {.step = number, .learning_rate = 1e-3}, Control()); };
+    const auto step = [&](training::Trainer& one, int64_t number) {
+      return one.step(batch.view(), pairs, {.step = number, .learning_rate = 1e-3}, Control());
+    };
     const auto first = step(trainer, 1), expected = step(truth, 1);
     CHECK(first.loss == doctest::Approx(expected.loss).epsilon(1e-5));
     CHECK(first.gradient_norm == doctest::Approx(expected.gradient_norm).epsilon(1e-4));
@@ -213,7 +238,8 @@ TEST_CASE("heads: one of several layers trains with its network, is saved under 
     CHECK(second.loss < first.loss);
     CHECK(same_bits(parameter_values(*again), parameter_values(*model)));
     const auto before = RewardModel::load({.folder = reference.folder()}, cpu_backend(1));
-    CHECK_FALSE(same_bits(values_of(before->parameters().tensors().head_layers[0].weight), values_of(model->parameters().tensors().head_layers[0].weight)));
+    CHECK_FALSE(same_bits(values_of(before->parameters().tensors().head_layers[0].weight),
+                          values_of(model->parameters().tensors().head_layers[0].weight)));
   }
 }
 

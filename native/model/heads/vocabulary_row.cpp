@@ -1,5 +1,6 @@
-// Nemotron-70B-Reward: the reward is the logit of vocabulary id 0, that is, row 0 of lm_head. Nothing in config.json or the tensors tells such
-// a folder from a plain language model, whose row 0 means nothing: it is used only where the user says so.
+// Nemotron-70B-Reward: the reward is the logit of vocabulary id 0, that is, row 0 of lm_head. Nothing in config.json or
+// the tensors tells such a folder from a plain language model, whose row 0 means nothing: it is used only where the
+// user says so.
 #include "core/error.h"
 #include "core/knobs.h"
 #include "model/heads/heads.h"
@@ -8,13 +9,20 @@
 namespace cheems::model {
 
 std::optional<HeadMatch> vocabulary_row_head(const HeadSource& source) {
-  if (!source.has(kVocabularyName)) fail(source.checkpoint.folder(), ": ", knob("rewardHead", "vocabulary_row"), " reads the reward from row 0 of ", kVocabularyName, ", which the weights lack.");
+  if (!source.has(kVocabularyName))
+    fail(source.checkpoint.folder(), ": ", knob("rewardHead", "vocabulary_row"), " reads the reward from row 0 of ",
+         kVocabularyName, ", which the weights lack.");
   const auto* view = source.checkpoint.find(kVocabularyName);
   const std::vector<int64_t> shape = {source.architecture.vocab_size, source.architecture.hidden_size};
-  if (view->shape != shape || !view->reads_as_float32()) source.refuse(kVocabularyName, "has shape " + storage::shape_text(view->shape) + " where config.json needs " + storage::shape_text(shape) + ".");
+  if (view->shape != shape || !view->reads_as_float32())
+    source.refuse(kVocabularyName, "has shape " + storage::shape_text(view->shape) + " where config.json needs " +
+                                       storage::shape_text(shape) + ".");
   HeadMatch match;
   // A linear head in all but where its row is kept: it is computed as one, and trained as one.
-  match.facts = {.kind = "linear", .source = kVocabularyName, .description = "linear, row 0 of lm_head.weight (vocabulary_row)", .readout = Readout::last_token};
+  match.facts = {.kind = "linear",
+                 .source = kVocabularyName,
+                 .description = "linear, row 0 of lm_head.weight (vocabulary_row)",
+                 .readout = Readout::last_token};
   match.tensors = {kVocabularyName};
   if (const auto dtype = view->float_dtype()) {
     match.weight.resize(static_cast<size_t>(source.architecture.hidden_size));

@@ -1,5 +1,6 @@
 // URM: attributes as normal distributions, and weights for them from the same hidden state.
-//   (mean_i, deviation_i) = score h, [attributes, 2];   w = layers with SELU (weights.fc.{0,2,4});   reward = sum_i mean_i w_i
+//   (mean_i, deviation_i) = score h, [attributes, 2];   w = layers with SELU (weights.fc.{0,2,4});   reward = sum_i
+//   mean_i w_i
 #include "model/heads/dense_layers.h"
 #include "model/heads/heads.h"
 #include "model/parameters/parameter.h"
@@ -19,7 +20,8 @@ class WeightedAttributesHead : public DenseHead {
     for (const int32_t row : tree.reward_index) {
       double reward = 0;
       for (size_t i = 0; i < attributes; ++i) {
-        reward += static_cast<double>(scores[(static_cast<size_t>(row) * attributes + i) * 2]) * static_cast<double>(weights[static_cast<size_t>(row) * attributes + i]);
+        reward += static_cast<double>(scores[(static_cast<size_t>(row) * attributes + i) * 2]) *
+                  static_cast<double>(weights[static_cast<size_t>(row) * attributes + i]);
       }
       rewards.push_back(static_cast<float>(reward));
     }
@@ -37,12 +39,21 @@ std::optional<HeadMatch> weighted_attributes_head(const HeadSource& source) {
   const auto shape = source.shape(kHeadName);
   const int64_t attributes = weights.back().outputs;
   if (shape != std::vector<int64_t>{2 * attributes, source.architecture.hidden_size}) {
-    source.refuse(kHeadName, "has shape " + storage::shape_text(shape) + ", but " + std::to_string(attributes) + " weighted attributes need [" + std::to_string(2 * attributes) + ", " + std::to_string(source.architecture.hidden_size) + "]: a mean and a deviation each.");
+    source.refuse(kHeadName, "has shape " + storage::shape_text(shape) + ", but " + std::to_string(attributes) +
+                                 " weighted attributes need [" + std::to_string(2 * attributes) + ", " +
+                                 std::to_string(source.architecture.hidden_size) + "]: a mean and a deviation each.");
   }
   match.tensors.insert(kHeadName);
-  match.facts = {.kind = "weighted_attributes", .source = kHeadName, .description = std::to_string(attributes) + " attributes (score.weight) weighed by layers with SELU (weights.fc.*)", .readout = Readout::last_token};
-  const std::vector<DenseLayer> score = {{.inputs = shape[1], .outputs = shape[0], .weight = source.read(kHeadName, shape), .bias = {}, .activation = {}}};
-  match.make = [score, weights](const Parameters&, Backend& backend) { return std::make_unique<WeightedAttributesHead>(score, weights, backend); };
+  match.facts = {.kind = "weighted_attributes",
+                 .source = kHeadName,
+                 .description = std::to_string(attributes) +
+                                " attributes (score.weight) weighed by layers with SELU (weights.fc.*)",
+                 .readout = Readout::last_token};
+  const std::vector<DenseLayer> score = {
+      {.inputs = shape[1], .outputs = shape[0], .weight = source.read(kHeadName, shape), .bias = {}, .activation = {}}};
+  match.make = [score, weights](const Parameters&, Backend& backend) {
+    return std::make_unique<WeightedAttributesHead>(score, weights, backend);
+  };
   return match;
 }
 

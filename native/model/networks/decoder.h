@@ -20,7 +20,8 @@ namespace cheems::model {
 class Decoder : public Network {
  public:
   // Takes all memory that any batch within `capacity` will need. The weights outlive the decoder.
-  Decoder(const Architecture& architecture, const ModelTensors& weights, Backend& backend, const ActivationCapacity& capacity);
+  Decoder(const Architecture& architecture, const ModelTensors& weights, Backend& backend,
+          const ActivationCapacity& capacity);
   ~Decoder() override;
 
   const ActivationCapacity& capacity() const override { return capacity_; }
@@ -31,18 +32,22 @@ class Decoder : public Network {
   Tensor d_hidden(const PackedTree& tree) const override;
   void backward(const PackedTree& tree, const ModelTensors& gradients, const Control& control) override;
 
-  static void plan(const Architecture& architecture, const ActivationCapacity& capacity, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan);
+  static void plan(const Architecture& architecture, const ActivationCapacity& capacity,
+                   const WorkspaceBytes& workspace_bytes, MemoryPlan& plan);
 
  private:
   void forward_layer(int64_t layer, const PackedTree& tree, const KeyValueCache* cache = nullptr);
   // `goes_on`: whether anything below has a gradient.
   void backward_layer(int64_t layer, const PackedTree& tree, const LayerTensors& gradient, bool goes_on);
-  void backward_mlp(const LayerTensors& w, const LayerTensors& gradient, const LayerActivations& a, const Tensor& d_out, bool goes_on);
-  void backward_attention(int64_t layer, const LayerTensors& gradient, const LayerActivations& a, const PackedTree& tree, const Tensor& d_out, bool goes_on);
+  void backward_mlp(const LayerTensors& w, const LayerTensors& gradient, const LayerActivations& a, const Tensor& d_out,
+                    bool goes_on);
+  void backward_attention(int64_t layer, const LayerTensors& gradient, const LayerActivations& a,
+                          const PackedTree& tree, const Tensor& d_out, bool goes_on);
   void forward_experts(const LayerTensors& w, const LayerActivations& a, const Tensor& normed);
   AttentionShape attention_shape(int64_t layer) const;
   void zero(const Tensor& contiguous);
-  // The last projection of a branch: [Q, …] in, [Q, H] out. `norm` and what belongs to it are absent without branch norms.
+  // The last projection of a branch: [Q, …] in, [Q, H] out. `norm` and what belongs to it are absent without branch
+  // norms.
   struct BranchEnd {
     Tensor x, weight, bias, norm, branch, inverse_rms, residual, out;
   };
@@ -52,7 +57,8 @@ class Decoder : public Network {
   // dx = dy W.
   void multiply_backward(const Tensor& dx, const Tensor& dy, std::span<const Tensor> parts);
   void add_weight_gradient(const Tensor& d_weight, const Tensor& d_bias, const Tensor& dy, const Tensor& x);
-  Tensor begin_branch_backward(const Tensor& norm, const Tensor& d_norm, const Tensor& branch, const Tensor& inverse_rms, const Tensor& d_out);
+  Tensor begin_branch_backward(const Tensor& norm, const Tensor& d_norm, const Tensor& branch,
+                               const Tensor& inverse_rms, const Tensor& d_out);
   bool is_last(int64_t layer) const { return layer + 1 == architecture_.num_layers; }
 
   const Architecture architecture_;

@@ -18,14 +18,14 @@ namespace cheems::model {
 
 // What a forward pass uses, overwritten by every layer; N token rows, R samples. Cut them with first_rows().
 struct Encoder::Buffers {
-  Tensor x;         // [N, H]: the residual stream between layers
-  Tensor mid;       // [N, H]: after attention
-  Tensor qkv;       // [N, 3 H]; in the last layer k and v alone
-  Tensor context;   // [N, H]
-  Tensor inner;     // [N, I]
-  Tensor first, first_q;           // [R, H]: of the first tokens, in the last layer
-  Tensor last, last_normed;        // [R, H]: last of the activations' dtype, the other float32
-  Tensor rewards;                  // [1, R] float32
+  Tensor x;                  // [N, H]: the residual stream between layers
+  Tensor mid;                // [N, H]: after attention
+  Tensor qkv;                // [N, 3 H]; in the last layer k and v alone
+  Tensor context;            // [N, H]
+  Tensor inner;              // [N, I]
+  Tensor first, first_q;     // [R, H]: of the first tokens, in the last layer
+  Tensor last, last_normed;  // [R, H]: last of the activations' dtype, the other float32
+  Tensor rewards;            // [1, R] float32
 
   Buffers(const Architecture& a, const ActivationCapacity& capacity, Arena& arena) {
     const auto take = [&](int64_t rows, int64_t columns) { return arena.matrix(rows, columns, capacity.dtype); };
@@ -45,59 +45,94 @@ struct Encoder::Buffers {
 namespace {
 
 WorkspaceRequest encoder_workspace(const Architecture& a, const ActivationCapacity& capacity) {
-  return {.longest_path = capacity.longest_path, .num_heads = a.num_heads, .num_key_value_heads = a.num_heads, .head_size = a.head_size,
-          .widest_row = std::max(3 * a.hidden_size, a.intermediate_size), .rows = std::max(capacity.rows, 2 * a.position_buckets), .relative_buckets = 2 * a.position_buckets};
+  return {.longest_path = capacity.longest_path,
+          .num_heads = a.num_heads,
+          .num_key_value_heads = a.num_heads,
+          .head_size = a.head_size,
+          .widest_row = std::max(3 * a.hidden_size, a.intermediate_size),
+          .rows = std::max(capacity.rows, 2 * a.position_buckets),
+          .relative_buckets = 2 * a.position_buckets};
 }
 
 // One block a layer, and one that the normed embeddings pass through.
 int64_t relative_bytes(const Architecture& a, DType dtype) {
   Arena counter;
   counter.matrix(2 * a.position_buckets, a.hidden_size, dtype);
-  for (int64_t layer = 0; layer < a.num_layers; ++layer) counter.matrix(2 * a.position_buckets, 2 * a.hidden_size, dtype);
+  for (int64_t layer = 0; layer < a.num_layers; ++layer)
+    counter.matrix(2 * a.position_buckets, 2 * a.hidden_size, dtype);
   return counter.used();
 }
 
-int64_t bucket_bytes(const ActivationCapacity& capacity) { return (2 * capacity.longest_path - 1) * static_cast<int64_t>(sizeof(int32_t)); }
+int64_t bucket_bytes(const ActivationCapacity& capacity) {
+  return (2 * capacity.longest_path - 1) * static_cast<int64_t>(sizeof(int32_t));
+}
 
 // Transformers divides by sqrt(head_size * 3): one for the content scores and one for each relative term.
-[[noreturn]] void refuse_backward() { fail("An encoder was asked for gradients, which it has none of; this is a defect of the engine."); }
+[[noreturn]] void refuse_backward() {
+  fail("An encoder was asked for gradients, which it has none of; this is a defect of the engine.");
+}
 
-float score_scale(const Architecture& a) { return static_cast<float>(1 / std::sqrt(3.0 * static_cast<double>(a.head_size))); }
+float score_scale(const Architecture& a) {
+  return static_cast<float>(1 / std::sqrt(3.0 * static_cast<double>(a.head_size)));
+}
 
 }  // namespace
 
 const Body& encoder_body() {
-  static const Body body = {
-      .name = "encoder", .sample_form = "pair", .any_length = true, .shares_prompts = false, .has_backward = false, .has_cache = false,
-      .maps_weights = false, .pooled = true, .least_path = 512, .prefix = "deberta.", .embedding = "embeddings.word_embeddings.weight",
-      .unused = {"deberta.embeddings.position_ids"}, .unused_prefixes = {"lm_predictions.", "mask_predictions."},
-      .describe = [](const Architecture& a, const ModelEnd& end, ParameterVisitor& visitor) { (void)visit_encoder(a, end, visitor); },
-      .make = [](const Architecture& a, const Parameters& weights, Backend& backend, const ActivationCapacity& capacity) -> std::unique_ptr<Network> {
-        return std::make_unique<Encoder>(a, encoder_tensors(weights.layout(), a, weights.data()), backend, capacity);
-      },
-      .plan = Encoder::plan};
+  static const Body body = {.name = "encoder",
+                            .sample_form = "pair",
+                            .any_length = true,
+                            .shares_prompts = false,
+                            .has_backward = false,
+                            .has_cache = false,
+                            .maps_weights = false,
+                            .pooled = true,
+                            .least_path = 512,
+                            .prefix = "deberta.",
+                            .embedding = "embeddings.word_embeddings.weight",
+                            .unused = {"deberta.embeddings.position_ids"},
+                            .unused_prefixes = {"lm_predictions.", "mask_predictions."},
+                            .describe = [](const Architecture& a, const ModelEnd& end,
+                                           ParameterVisitor& visitor) { (void)visit_encoder(a, end, visitor); },
+                            .make = [](const Architecture& a, const Parameters& weights, Backend& backend,
+                                       const ActivationCapacity& capacity) -> std::unique_ptr<Network> {
+                              return std::make_unique<Encoder>(a, encoder_tensors(weights.layout(), a, weights.data()),
+                                                               backend, capacity);
+                            },
+                            .plan = Encoder::plan};
   return body;
 }
 
-void Encoder::plan(const Architecture& a, const ActivationCapacity& capacity, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan) {
+void Encoder::plan(const Architecture& a, const ActivationCapacity& capacity, const WorkspaceBytes& workspace_bytes,
+                   MemoryPlan& plan) {
   Arena counter;
   const Buffers counted(a, capacity, counter);
-  plan.add("activations, forward", "activations", counter.used() + PoolerHead::scratch_bytes(a.hidden_size, capacity.rewards));
-  plan.add("projections of the relative positions", "workspace", relative_bytes(a, capacity.dtype) + bucket_bytes(capacity));
+  plan.add("activations, forward", "activations",
+           counter.used() + PoolerHead::scratch_bytes(a.hidden_size, capacity.rewards));
+  plan.add("projections of the relative positions", "workspace",
+           relative_bytes(a, capacity.dtype) + bucket_bytes(capacity));
   plan.add("workspace of the kernels", "workspace", workspace_bytes(encoder_workspace(a, capacity)));
 }
 
-Encoder::Encoder(const Architecture& architecture, const EncoderTensors& weights, Backend& backend, const ActivationCapacity& capacity)
-    : architecture_(architecture), weights_(weights), backend_(backend), ops_(backend.operations()), capacity_(capacity) {
+Encoder::Encoder(const Architecture& architecture, const EncoderTensors& weights, Backend& backend,
+                 const ActivationCapacity& capacity)
+    : architecture_(architecture),
+      weights_(weights),
+      backend_(backend),
+      ops_(backend.operations()),
+      capacity_(capacity) {
   Arena counter;
   const Buffers counted(architecture, capacity, counter);
   memory_ = backend.allocate(counter.used(), "activations");
   Arena arena(memory_->data());
   buffers_ = std::make_unique<Buffers>(architecture, capacity, arena);
-  workspace_ = backend.allocate(ops_.workspace_bytes(encoder_workspace(architecture, capacity)), "the kernels' workspace");
-  relative_memory_ = backend.allocate(relative_bytes(architecture, capacity.dtype), "projections of the relative positions");
+  workspace_ =
+      backend.allocate(ops_.workspace_bytes(encoder_workspace(architecture, capacity)), "the kernels' workspace");
+  relative_memory_ =
+      backend.allocate(relative_bytes(architecture, capacity.dtype), "projections of the relative positions");
   bucket_memory_ = backend.allocate(bucket_bytes(capacity), "buckets of the relative positions");
-  const std::vector<int32_t> rows = relative_rows(architecture.position_buckets, architecture.max_relative_positions, capacity.longest_path);
+  const std::vector<int32_t> rows =
+      relative_rows(architecture.position_buckets, architecture.max_relative_positions, capacity.longest_path);
   backend.upload(bucket_memory_->data(), rows.data(), static_cast<int64_t>(rows.size() * sizeof(int32_t)));
   project_relative_positions();
 }
@@ -105,7 +140,8 @@ Encoder::Encoder(const Architecture& architecture, const EncoderTensors& weights
 Encoder::~Encoder() = default;
 
 void Encoder::norm(const WeightAndBias& w, const Tensor& x, const Tensor& y) {
-  ops_.layernorm_forward({.y = y, .x = x, .weight = w.weight, .bias = w.bias, .epsilon = architecture_.layer_norm_epsilon});
+  ops_.layernorm_forward(
+      {.y = y, .x = x, .weight = w.weight, .bias = w.bias, .epsilon = architecture_.layer_norm_epsilon});
 }
 
 // Queries and keys of the relative positions, by each layer's own projections of the content (share_att_key).
@@ -120,7 +156,11 @@ void Encoder::project_relative_positions() {
   norm(weights_.relative_norm, normed, normed);
   for (const EncoderLayerTensors& w : weights_.layers) {
     const Tensor both = arena.matrix(rows, 2 * hidden, capacity_.dtype);
-    ops_.linear_forward({.y = both, .x = normed, .weight = w.qkv.weight.row_range(0, 2 * hidden), .bias = w.qkv.bias.column_range(0, 2 * hidden), .residual = {}});
+    ops_.linear_forward({.y = both,
+                         .x = normed,
+                         .weight = w.qkv.weight.row_range(0, 2 * hidden),
+                         .bias = w.qkv.bias.column_range(0, 2 * hidden),
+                         .residual = {}});
     relative_.push_back({both, both.column_range(0, hidden), both.column_range(hidden, hidden)});
   }
 }
@@ -133,7 +173,8 @@ void Encoder::backward(const PackedTree&, const ModelTensors&, const Control&) {
 
 Tensor Encoder::forward_hidden(const PackedTree& tree, const Control& control, const KeyValueCache* cache) {
   if (cache) fail("An encoder was given a key/value cache; this is a defect of the engine.");
-  if (tree.segments.size() != tree.samples.size()) fail("An encoder was given samples that share a prefix; this is a defect of the engine.");
+  if (tree.segments.size() != tree.samples.size())
+    fail("An encoder was given samples that share a prefix; this is a defect of the engine.");
   ops_.set_workspace(workspace_->data(), workspace_->size());
   ops_.begin_batch(tree);
   const Range range(backend_, "forward");
@@ -153,31 +194,43 @@ void Encoder::forward_layer(int64_t layer, const PackedTree& tree) {
   const Range range(backend_, "layer", layer);
   const EncoderLayerTensors& w = weights_.layers[static_cast<size_t>(layer)];
   const int64_t hidden = architecture_.hidden_size;
-  const Tensor x = first_rows(buffers_->x, tree.rows()), qkv = first_rows(buffers_->qkv, tree.rows()), context = first_rows(buffers_->context, tree.rows()), mid = first_rows(buffers_->mid, tree.rows());
+  const Tensor x = first_rows(buffers_->x, tree.rows()), qkv = first_rows(buffers_->qkv, tree.rows()),
+               context = first_rows(buffers_->context, tree.rows()), mid = first_rows(buffers_->mid, tree.rows());
   ops_.linear_forward({.y = qkv, .x = x, .weight = w.qkv.weight, .bias = w.qkv.bias, .residual = {}});
-  attend(layer, tree, context, qkv.column_range(0, hidden), qkv.column_range(hidden, hidden), qkv.column_range(2 * hidden, hidden), false);
+  attend(layer, tree, context, qkv.column_range(0, hidden), qkv.column_range(hidden, hidden),
+         qkv.column_range(2 * hidden, hidden), false);
   ops_.linear_forward({.y = mid, .x = context, .weight = w.output.weight, .bias = w.output.bias, .residual = x});
   norm(w.attention_norm, mid, mid);
   forward_mlp(w, mid, x);
   norm(w.mlp_norm, x, x);
 }
 
-// As forward_layer, but what follows the keys and values is computed for the first tokens alone, which the head reads: from the
-// last norm's output on in float32, for 16-bit rewards would make false ties.
+// As forward_layer, but what follows the keys and values is computed for the first tokens alone, which the head reads:
+// from the last norm's output on in float32, for 16-bit rewards would make false ties.
 Tensor Encoder::forward_last_layer(const PackedTree& tree) {
   const Range range(backend_, "layer", architecture_.num_layers - 1);
   const EncoderLayerTensors& w = weights_.layers.back();
   const int64_t hidden = architecture_.hidden_size, samples = tree.rewards();
-  const Tensor x = first_rows(buffers_->x, tree.rows()), first = first_rows(buffers_->first, samples), q = first_rows(buffers_->first_q, samples), last = first_rows(buffers_->last, samples);
+  const Tensor x = first_rows(buffers_->x, tree.rows()), first = first_rows(buffers_->first, samples),
+               q = first_rows(buffers_->first_q, samples), last = first_rows(buffers_->last, samples);
   const Tensor context = first_rows(buffers_->context, samples), mid = first_rows(buffers_->mid, samples);
   Tensor kv = first_rows(buffers_->qkv, tree.rows());
   kv.columns = kv.stride = 2 * hidden;
   std::vector<int32_t> rows;
   for (const Segment& segment : tree.segments) rows.push_back(segment.begin);
   ops_.gather_rows({.y = first, .x = x, .rows = rows});
-  ops_.linear_forward({.y = q, .x = first, .weight = w.qkv.weight.row_range(0, hidden), .bias = w.qkv.bias.column_range(0, hidden), .residual = {}});
-  ops_.linear_forward({.y = kv, .x = x, .weight = w.qkv.weight.row_range(hidden, 2 * hidden), .bias = w.qkv.bias.column_range(hidden, 2 * hidden), .residual = {}});
-  attend(architecture_.num_layers - 1, tree, context, q, kv.column_range(0, hidden), kv.column_range(hidden, hidden), true);
+  ops_.linear_forward({.y = q,
+                       .x = first,
+                       .weight = w.qkv.weight.row_range(0, hidden),
+                       .bias = w.qkv.bias.column_range(0, hidden),
+                       .residual = {}});
+  ops_.linear_forward({.y = kv,
+                       .x = x,
+                       .weight = w.qkv.weight.row_range(hidden, 2 * hidden),
+                       .bias = w.qkv.bias.column_range(hidden, 2 * hidden),
+                       .residual = {}});
+  attend(architecture_.num_layers - 1, tree, context, q, kv.column_range(0, hidden), kv.column_range(hidden, hidden),
+         true);
   ops_.linear_forward({.y = mid, .x = context, .weight = w.output.weight, .bias = w.output.bias, .residual = first});
   norm(w.attention_norm, mid, mid);
   forward_mlp(w, mid, last);
@@ -186,11 +239,22 @@ Tensor Encoder::forward_last_layer(const PackedTree& tree) {
   return normed;
 }
 
-void Encoder::attend(int64_t layer, const PackedTree& tree, const Tensor& context, const Tensor& q, const Tensor& k, const Tensor& v, bool first_tokens_only) {
+void Encoder::attend(int64_t layer, const PackedTree& tree, const Tensor& context, const Tensor& q, const Tensor& k,
+                     const Tensor& v, bool first_tokens_only) {
   const RelativeProjections& relative = relative_[static_cast<size_t>(layer)];
-  ops_.disentangled_attention_forward({.context = context, .q = q, .k = k, .v = v, .rel_q = relative.q, .rel_k = relative.k, .buckets = static_cast<const int32_t*>(bucket_memory_->data()),
-                                       .reach = capacity_.longest_path, .tree = &tree, .first_tokens_only = first_tokens_only, .num_heads = architecture_.num_heads,
-                                       .head_size = architecture_.head_size, .scale = score_scale(architecture_)});
+  ops_.disentangled_attention_forward({.context = context,
+                                       .q = q,
+                                       .k = k,
+                                       .v = v,
+                                       .rel_q = relative.q,
+                                       .rel_k = relative.k,
+                                       .buckets = static_cast<const int32_t*>(bucket_memory_->data()),
+                                       .reach = capacity_.longest_path,
+                                       .tree = &tree,
+                                       .first_tokens_only = first_tokens_only,
+                                       .num_heads = architecture_.num_heads,
+                                       .head_size = architecture_.head_size,
+                                       .scale = score_scale(architecture_)});
 }
 
 // out = mid + down(gelu(up(mid))), before its norm.

@@ -17,9 +17,11 @@ namespace cheems::model {
 
 class Encoder : public Network {
  public:
-  // Takes all memory that any batch within `capacity` (without training) will need, and computes what depends on the weights
-  // alone: the layers' projections of the relative position embeddings. The weights outlive the encoder and do not change.
-  Encoder(const Architecture& architecture, const EncoderTensors& weights, Backend& backend, const ActivationCapacity& capacity);
+  // Takes all memory that any batch within `capacity` (without training) will need, and computes what depends on the
+  // weights alone: the layers' projections of the relative position embeddings. The weights outlive the encoder and do
+  // not change.
+  Encoder(const Architecture& architecture, const EncoderTensors& weights, Backend& backend,
+          const ActivationCapacity& capacity);
   ~Encoder() override;
 
   const ActivationCapacity& capacity() const override { return capacity_; }
@@ -32,7 +34,8 @@ class Encoder : public Network {
   Tensor d_hidden(const PackedTree& tree) const override;
   void backward(const PackedTree& tree, const ModelTensors& gradients, const Control& control) override;
 
-  static void plan(const Architecture& architecture, const ActivationCapacity& capacity, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan);
+  static void plan(const Architecture& architecture, const ActivationCapacity& capacity,
+                   const WorkspaceBytes& workspace_bytes, MemoryPlan& plan);
 
  private:
   struct Buffers;
@@ -43,7 +46,8 @@ class Encoder : public Network {
   void project_relative_positions();
   void forward_layer(int64_t layer, const PackedTree& tree);
   Tensor forward_last_layer(const PackedTree& tree);
-  void attend(int64_t layer, const PackedTree& tree, const Tensor& context, const Tensor& q, const Tensor& k, const Tensor& v, bool first_tokens_only);
+  void attend(int64_t layer, const PackedTree& tree, const Tensor& context, const Tensor& q, const Tensor& k,
+              const Tensor& v, bool first_tokens_only);
   void forward_mlp(const EncoderLayerTensors& w, const Tensor& mid, const Tensor& out);
   void norm(const WeightAndBias& w, const Tensor& x, const Tensor& y);
 

@@ -46,8 +46,8 @@ void visit_experts(const Architecture& a, const std::string& prefix, ParameterVi
   for (int64_t number = 0; number < a.num_experts; ++number) {
     const std::string own = moe + "experts." + std::to_string(number) + ".";
     ExpertTensors expert;
-    JoinedMatrices gate_up = visitor.matrices({{own + "w1", a.intermediate_size}, {own + "w3", a.intermediate_size}},
-                                              a.hidden_size, kRows);
+    JoinedMatrices gate_up =
+        visitor.matrices({{own + "w1", a.intermediate_size}, {own + "w3", a.intermediate_size}}, a.hidden_size, kRows);
     expert.gate_up = gate_up.whole;
     expert.gate_up_parts = std::move(gate_up.parts);
     expert.down = visitor.matrix(own + "w2.weight", a.hidden_size, a.intermediate_size, kColumns);
@@ -110,8 +110,8 @@ ModelTensors visit_decoder(const Architecture& a, const ModelEnd& end, Parameter
   model.final_norm = visitor.vector("model.norm.weight", a.hidden_size);
   if (end.kind == ModelEnd::reward_head) visit_reward_head(a, end, visitor, model);
   if (end.kind == ModelEnd::vocabulary) {
-    model.vocabulary = a.tied_embeddings ? model.embedding
-                                         : visitor.matrix(kVocabularyName, a.vocab_size, a.hidden_size, kRows);
+    model.vocabulary =
+        a.tied_embeddings ? model.embedding : visitor.matrix(kVocabularyName, a.vocab_size, a.hidden_size, kRows);
   }
   return model;
 }

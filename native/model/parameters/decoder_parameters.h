@@ -22,7 +22,8 @@ struct ExpertTensors {
 
 // The views that a layer computes with. Query, key and value projections lie one after another, so that they are
 // one matrix too; so do gate and up. Where they lie in a mapped file they may lie apart: then the matrix is empty, and
-// there are its parts alone. Absent tensors are empty: what the architecture lacks and, of gradients, what is not trained.
+// there are its parts alone. Absent tensors are empty: what the architecture lacks and, of gradients, what is not
+// trained.
 struct LayerTensors {
   Tensor input_norm;                              // [1, H]
   Tensor qkv, qkv_bias;                           // [Q + 2 KV, H], [1, Q + 2 KV]
@@ -50,10 +51,10 @@ struct HeadLayerTensors {
 struct ModelTensors {
   Tensor embedding;  // [V, H]
   std::vector<LayerTensors> layers;
-  Tensor final_norm;  // [1, H]
-  Tensor head;        // [1, H]; absent but for a linear head (ModelEnd::reward_head)
-  std::vector<HeadLayerTensors> head_layers;  // of a head of several layers
-  Tensor vocabulary;  // [V, H]; absent but for ModelEnd::vocabulary
+  Tensor final_norm;                           // [1, H]
+  Tensor head;                                 // [1, H]; absent but for a linear head (ModelEnd::reward_head)
+  std::vector<HeadLayerTensors> head_layers;   // of a head of several layers
+  Tensor vocabulary;                           // [V, H]; absent but for ModelEnd::vocabulary
   const storage::Checkpoint* files = nullptr;  // in whose mapped files some matrices lie; null where none does
 
   // Of gradients: whether any of the network's is there, or the head's alone.

@@ -29,8 +29,8 @@ EncoderLayerTensors visit_encoder_layer(const Architecture& a, const std::string
   EncoderLayerTensors layer;
   layer.qkv.weight = visitor.matrices(projections, hidden, {Sharding::Axis::rows, a.head_size}).whole;
   layer.qkv.bias = visitor.biases(projections, {Sharding::Axis::columns, a.head_size});
-  layer.output = visit_linear(prefix + "attention.output.dense", hidden, hidden, visitor,
-                              {Sharding::Axis::columns, a.head_size});
+  layer.output =
+      visit_linear(prefix + "attention.output.dense", hidden, hidden, visitor, {Sharding::Axis::columns, a.head_size});
   layer.attention_norm = visit_norm(prefix + "attention.output.LayerNorm", hidden, visitor);
   layer.up = visit_linear(prefix + "intermediate.dense", inner, hidden, visitor, {Sharding::Axis::rows});
   layer.down = visit_linear(prefix + "output.dense", hidden, inner, visitor, {Sharding::Axis::columns});

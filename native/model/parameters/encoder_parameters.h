@@ -16,19 +16,19 @@ struct EncoderLayerTensors {
   WeightAndBias qkv;     // [3 H, H], [1, 3 H]: query, key and value projections
   WeightAndBias output;  // [H, H], [1, H]
   WeightAndBias attention_norm;
-  WeightAndBias up;      // [I, H], [1, I]
-  WeightAndBias down;    // [H, I], [1, H]
+  WeightAndBias up;    // [I, H], [1, I]
+  WeightAndBias down;  // [H, I], [1, H]
   WeightAndBias mlp_norm;
 };
 
 struct EncoderTensors {
-  Tensor embedding;              // [V, H]
+  Tensor embedding;  // [V, H]
   WeightAndBias embedding_norm;
-  Tensor relative_embedding;     // [2 S, H]
+  Tensor relative_embedding;  // [2 S, H]
   WeightAndBias relative_norm;
   std::vector<EncoderLayerTensors> layers;
-  WeightAndBias pooler;          // [H, H], [1, H], float32
-  WeightAndBias classifier;      // [1, H], [1, 1], float32
+  WeightAndBias pooler;      // [H, H], [1, H], float32
+  WeightAndBias classifier;  // [1, H], [1, 1], float32
 };
 
 // Names each parameter once, in the order of the files that are saved.

@@ -28,15 +28,15 @@ struct ParameterRange {
   int64_t layer;  // or kOutsideLayers
 };
 
-// Matrices have `matrix_dtype`; vectors (norms, biases) and heads are float32 always. The embedding comes first, the other
-// matrices after it and all that is float32 always at the end, layer by layer; layouts of one architecture have the
-// same elements in each range, whatever their dtype. Matrices in `mapped` have no room in the block.
+// Matrices have `matrix_dtype`; vectors (norms, biases) and heads are float32 always. The embedding comes first, the
+// other matrices after it and all that is float32 always at the end, layer by layer; layouts of one architecture have
+// the same elements in each range, whatever their dtype. Matrices in `mapped` have no room in the block.
 class ParameterLayout {
  public:
   ParameterLayout(const Architecture& architecture, DType matrix_dtype, const ModelEnd& end = ModelEnd::reward_head,
                   const MappedMatrices& mapped = {});
-  // Of gradients or moments: what is not trained has no room, and its view is empty. Throws Error where nothing is trained, and
-  // where of parameters that are one matrix some are trained and others are not.
+  // Of gradients or moments: what is not trained has no room, and its view is empty. Throws Error where nothing is
+  // trained, and where of parameters that are one matrix some are trained and others are not.
   ParameterLayout(const Architecture& architecture, DType matrix_dtype, const ModelEnd& end, const TrainedSet& trained);
 
   const ModelEnd& end() const { return end_; }

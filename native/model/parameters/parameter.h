@@ -69,8 +69,8 @@ struct Parameter {
   int64_t count() const { return rows() * columns(); }
 };
 
-// Chooses the parameters that are trained, by what the description says of them. Those that are one matrix (q, k and v; gate
-// and up), or one bias, are trained together or not at all. Empty: all are trained.
+// Chooses the parameters that are trained, by what the description says of them. Those that are one matrix (q, k and v;
+// gate and up), or one bias, are trained together or not at all. Empty: all are trained.
 using TrainedSet = std::function<bool(const Parameter&)>;
 
 }  // namespace cheems::model

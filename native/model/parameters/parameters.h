@@ -20,7 +20,8 @@ class Parameters {
   void* data() const { return buffer_->data(); }
   // Whether some matrices lie in mapped files, and so can be read but not trained.
   bool mapped() const { return !mapped_.empty(); }
-  // Throws Error naming the first NaN or Inf of the mapped matrices, which were not looked through when they were loaded.
+  // Throws Error naming the first NaN or Inf of the mapped matrices, which were not looked through when they were
+  // loaded.
   void check_mapped_finite() const;
 
  private:

@@ -58,10 +58,13 @@ TEST_CASE("parameters: ranks share outputs and the inputs behind them alike") {
       const auto ends = [&](std::initializer_list<const char*> names) {
         return std::any_of(names.begin(), names.end(), [&](const char* name) { return p.name.ends_with(name); });
       };
-      const bool attention = ends({"q_proj.weight", "k_proj.weight", "v_proj.weight", "query_proj.weight", "key_proj.weight", "value_proj.weight"});
-      const bool opens = attention || ends({"gate_proj.weight", "up_proj.weight", "w1.weight", "w3.weight", "intermediate.dense.weight"});
+      const bool attention = ends({"q_proj.weight", "k_proj.weight", "v_proj.weight", "query_proj.weight",
+                                   "key_proj.weight", "value_proj.weight"});
+      const bool opens = attention || ends({"gate_proj.weight", "up_proj.weight", "w1.weight", "w3.weight",
+                                            "intermediate.dense.weight"});
       const bool closes_attention = ends({"o_proj.weight", "attention.output.dense.weight"});
-      const bool closes = closes_attention || ends({"down_proj.weight", "w2.weight"}) || (ends({"output.dense.weight"}) && !closes_attention);
+      const bool closes = closes_attention || ends({"down_proj.weight", "w2.weight"}) ||
+                          (ends({"output.dense.weight"}) && !closes_attention);
       if (opens) CHECK(p.sharding.axis == Sharding::Axis::rows);
       if (closes) CHECK(p.sharding.axis == Sharding::Axis::columns);
       if (attention || closes_attention) CHECK(p.sharding.unit == a.head_size);
@@ -74,15 +77,18 @@ TEST_CASE("parameters: ranges are per layer, hold every parameter once, and leav
     CAPTURE(a.family);
     const ParameterLayout weights(a, DType::bfloat16);
     std::vector<char> block(static_cast<size_t>(weights.bytes()));
-    const ParameterLayout trained(a, DType::float32, ModelEnd::reward_head, [](const Parameter& p) { return p.layer != 1; });
+    const ParameterLayout trained(a, DType::float32, ModelEnd::reward_head,
+                                  [](const Parameter& p) { return p.layer != 1; });
     for (const ParameterLayout* chosen : {&weights, &trained}) {
       const auto ranges = weights.ranges(block.data(), *chosen);
       const auto holders = [&](const Parameter& p) {
         const auto* at = static_cast<const char*>(weights.tensor(p, block.data()).data);
         return std::count_if(ranges.begin(), ranges.end(), [&](const ParameterRange& range) {
           const auto* begin = static_cast<const char*>(range.tensor.data);
-          const auto size = range.tensor.rows * range.tensor.columns * static_cast<int64_t>(size_of(range.tensor.dtype));
-          return at >= begin && at + p.count() * static_cast<int64_t>(size_of(p.dtype)) <= begin + size && range.layer == p.layer;
+          const auto size =
+              range.tensor.rows * range.tensor.columns * static_cast<int64_t>(size_of(range.tensor.dtype));
+          return at >= begin && at + p.count() * static_cast<int64_t>(size_of(p.dtype)) <= begin + size &&
+                 range.layer == p.layer;
         });
       };
       for (size_t i = 0; i < weights.parameters().size(); ++i) {
@@ -108,10 +114,12 @@ TEST_CASE("parameters: ranges are per layer, hold every parameter once, and leav
 
 TEST_CASE("parameters: what is not trained has no view among the gradients") {
   const Architecture a = every_body().front();
-  const ParameterLayout gradients(a, DType::float32, ModelEnd::reward_head, [](const Parameter& p) { return p.layer == 0 && p.role == Role::vector; });
+  const ParameterLayout gradients(a, DType::float32, ModelEnd::reward_head,
+                                  [](const Parameter& p) { return p.layer == 0 && p.role == Role::vector; });
   std::vector<char> block(static_cast<size_t>(gradients.bytes()));
   const ModelTensors tensors = gradients.tensors(block.data());
-  CHECK_FALSE((tensors.embedding || tensors.head || tensors.final_norm || tensors.layers[0].qkv || tensors.layers[0].down));
+  CHECK_FALSE(
+      (tensors.embedding || tensors.head || tensors.final_norm || tensors.layers[0].qkv || tensors.layers[0].down));
   CHECK((tensors.layers[0].qkv_bias && tensors.layers[0].input_norm && tensors.layers[0].gate_up_bias));
   CHECK((tensors.layers[0].any_of_mlp() && tensors.layers[0].any_of_attention()));
   CHECK_FALSE((tensors.layers[1].any_of_mlp() || tensors.layers[1].any_of_attention()));

@@ -39,8 +39,11 @@ Tensor ParameterVisitor::head(const std::string& name, std::vector<int64_t> shap
 JoinedMatrices ParameterVisitor::matrices(const std::vector<Part>& parts, int64_t inputs, Sharding sharding) {
   JoinedMatrices joined;
   for (const Part& part : parts) {
-    const Tensor view = visit({.name = part.name + ".weight", .shape = {part.outputs, inputs}, .role = Role::matrix,
-                               .sharding = sharding, .follows_previous = &part != &parts.front()});
+    const Tensor view = visit({.name = part.name + ".weight",
+                               .shape = {part.outputs, inputs},
+                               .role = Role::matrix,
+                               .sharding = sharding,
+                               .follows_previous = &part != &parts.front()});
     if (view) joined.parts.push_back(view);
   }
   joined.whole = whole_of(joined.parts);
@@ -50,8 +53,11 @@ JoinedMatrices ParameterVisitor::matrices(const std::vector<Part>& parts, int64_
 Tensor ParameterVisitor::biases(const std::vector<Part>& parts, Sharding sharding) {
   Tensor whole;
   for (const Part& part : parts) {
-    const Tensor view = visit({.name = part.name + ".bias", .shape = {part.outputs}, .role = Role::vector,
-                               .sharding = sharding, .follows_previous = &part != &parts.front()});
+    const Tensor view = visit({.name = part.name + ".bias",
+                               .shape = {part.outputs},
+                               .role = Role::vector,
+                               .sharding = sharding,
+                               .follows_previous = &part != &parts.front()});
     if (!whole) whole = view;
     else whole.columns += view.columns, whole.stride = whole.columns;
   }

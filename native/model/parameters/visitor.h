@@ -1,5 +1,5 @@
-// What a body's description tells its parameters to. It is run once to lay out, with no memory, and again to hand out views of
-// a block that was laid out: weights, gradients or moments.
+// What a body's description tells its parameters to. It is run once to lay out, with no memory, and again to hand out
+// views of a block that was laid out: weights, gradients or moments.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,8 @@
 
 namespace cheems::model {
 
-// Matrices that lie one after another are one matrix too. Where they lie apart (in a mapped file) there are the parts alone.
+// Matrices that lie one after another are one matrix too. Where they lie apart (in a mapped file) there are the parts
+// alone.
 struct JoinedMatrices {
   Tensor whole;
   std::vector<Tensor> parts;

@@ -9,9 +9,13 @@ namespace {
 
 float activated(float x, Activation activation) {
   switch (activation) {
-    case Activation::relu: return x < 0 ? 0.0f : x;  // a NaN stays one
-    case Activation::leaky_relu: return x < 0 ? kLeakyReluSlope * x : x;
-    case Activation::selu: return static_cast<float>(kSeluScale * (x < 0 ? kSeluAlpha * std::expm1(static_cast<double>(x)) : static_cast<double>(x)));
+    case Activation::relu:
+      return x < 0 ? 0.0f : x;  // a NaN stays one
+    case Activation::leaky_relu:
+      return x < 0 ? kLeakyReluSlope * x : x;
+    case Activation::selu:
+      return static_cast<float>(kSeluScale *
+                                (x < 0 ? kSeluAlpha * std::expm1(static_cast<double>(x)) : static_cast<double>(x)));
   }
   return x;
 }
@@ -19,9 +23,12 @@ float activated(float x, Activation activation) {
 // f' by what f gave; a NaN makes it one.
 float slope(float y, Activation activation) {
   switch (activation) {
-    case Activation::relu: return y <= 0 ? 0.0f : 1.0f;
-    case Activation::leaky_relu: return y <= 0 ? kLeakyReluSlope : 1.0f;
-    case Activation::selu: return y <= 0 ? y + static_cast<float>(kSeluScale * kSeluAlpha) : static_cast<float>(kSeluScale);
+    case Activation::relu:
+      return y <= 0 ? 0.0f : 1.0f;
+    case Activation::leaky_relu:
+      return y <= 0 ? kLeakyReluSlope : 1.0f;
+    case Activation::selu:
+      return y <= 0 ? y + static_cast<float>(kSeluScale * kSeluAlpha) : static_cast<float>(kSeluScale);
   }
   return 1;
 }

@@ -16,7 +16,8 @@ void activation_forward(const ActivationForward& a) {
 template <class A>
 void activation_backward(const ActivationBackward& a) {
   for (int64_t n = 0; n < a.dx.rows; ++n) {
-    for (int64_t h = 0; h < a.dx.columns; ++h) put<A>(a.dx, n, h, get<A>(a.dy, n, h) * activation_slope(get<A>(a.y, n, h), a.activation));
+    for (int64_t h = 0; h < a.dx.columns; ++h)
+      put<A>(a.dx, n, h, get<A>(a.dy, n, h) * activation_slope(get<A>(a.y, n, h), a.activation));
   }
 }
 

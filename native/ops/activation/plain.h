@@ -17,7 +17,8 @@ A activated(A x, Activation activation) {
 // The derivative, by the activation's result.
 template <class A>
 A activation_slope(A y, Activation activation) {
-  if (activation == Activation::selu) return y > 0 ? static_cast<A>(kSeluScale) : y + static_cast<A>(kSeluScale * kSeluAlpha);
+  if (activation == Activation::selu)
+    return y > 0 ? static_cast<A>(kSeluScale) : y + static_cast<A>(kSeluScale * kSeluAlpha);
   return y > 0 ? A{1} : activation == Activation::relu ? A{0} : static_cast<A>(kLeakyReluSlope);
 }
 

@@ -22,7 +22,8 @@ TEST_CASE("activation: every kind, size and thread count, beside and in place; e
         for (const Matrix* matrix : {&in, &y, &in_place}) CHECK(matrix->guards_hold());
         return {y.values()};
       });
-      for (size_t i = 0; i < x.size(); ++i) CHECK(out[0][i] == doctest::Approx(plain::activated<double>(x[i], activation)).epsilon(3e-7));
+      for (size_t i = 0; i < x.size(); ++i)
+        CHECK(out[0][i] == doctest::Approx(plain::activated<double>(x[i], activation)).epsilon(3e-7));
     }
     Cpu cpu(1);
     Matrix nan(1, 1, {NAN});
@@ -31,7 +32,9 @@ TEST_CASE("activation: every kind, size and thread count, beside and in place; e
   }
 }
 
-TEST_CASE("activation backward: finite differences in float64, then every kind, size and thread count, beside and in place; ends and NaN") {
+TEST_CASE(
+    "activation backward: finite differences in float64, then every kind, size and thread count, beside and in place; "
+    "ends and NaN") {
   for (const Activation activation : {Activation::relu, Activation::leaky_relu, Activation::selu}) {
     for (const auto& [rows, columns] : {std::pair<int64_t, int64_t>{1, 1}, {3, 5}, {17, 31}, {7, 97}}) {
       CAPTURE(columns);
@@ -50,8 +53,10 @@ TEST_CASE("activation backward: finite differences in float64, then every kind, 
       });
       const Outputs out = with_any_threads({}, [&, rows = rows, columns = columns](Cpu& cpu) -> Outputs {
         Matrix result(rows, columns, y), upstream(rows, columns, dy, 5), dx(rows, columns), in_place(rows, columns, dy);
-        cpu->activation_backward({.dx = dx.view(), .dy = upstream.view(), .y = result.view(), .activation = activation});
-        cpu->activation_backward({.dx = in_place.view(), .dy = in_place.view(), .y = result.view(), .activation = activation});
+        cpu->activation_backward(
+            {.dx = dx.view(), .dy = upstream.view(), .y = result.view(), .activation = activation});
+        cpu->activation_backward(
+            {.dx = in_place.view(), .dy = in_place.view(), .y = result.view(), .activation = activation});
         CHECK(same_bits(dx.values(), in_place.values()));
         for (const Matrix* matrix : {&result, &upstream, &dx, &in_place}) CHECK(matrix->guards_hold());
         return {dx.values()};

@@ -1,17 +1,18 @@
 // AdamW on CUDA, in both forms. Contract: ops/adamw/adamw.h.
 //
-// Fused: clipping by the global norm (worked out on the device from *squares, so that the host need not wait for it), the whole update,
-// the copy of a float32 master that is rounded to bfloat16 (stored so, or in float32), stochastic rounding, and zeroing the gradient.
-// Floor, bytes read + written per parameter:
+// Fused: clipping by the global norm (worked out on the device from *squares, so that the host need not wait for it),
+// the whole update, the copy of a float32 master that is rounded to bfloat16 (stored so, or in float32), stochastic
+// rounding, and zeroing the gradient. Floor, bytes read + written per parameter:
 //   float32 throughout                        16 + 16
 //   the same with a float32 master            16 + 20
 //   float32 state, bfloat16 parameter         12 + 14 and the gradient: 2 + 2 or 4 + 4
 //   bfloat16 state                             6 +  6 and the gradient: 2 + 2 or 4 + 4
-// Rows never seen: only the parameter (with its master), and nothing where there is no decay. About 15 FLOPs, a square root and a
-// division per parameter; the random bits of bfloat16 state add about 20 integer operations. Bound by memory.
-// Layout: one block takes a run: a row where rows are marked, else 4096 parameters; a thread takes as many parameters at a time
-// as make 16 bytes of the widest type, so all streams are loaded and stored in whole sectors. Thread 0 works out the clipping
-// factor in double, looks up its row, and shares both. Arithmetic follows ops/adamw/cpu.cpp operation by operation, fused multiply-adds written out.
+// Rows never seen: only the parameter (with its master), and nothing where there is no decay. About 15 FLOPs, a square
+// root and a division per parameter; the random bits of bfloat16 state add about 20 integer operations. Bound by
+// memory. Layout: one block takes a run: a row where rows are marked, else 4096 parameters; a thread takes as many
+// parameters at a time as make 16 bytes of the widest type, so all streams are loaded and stored in whole sectors.
+// Thread 0 works out the clipping factor in double, looks up its row, and shares both. Arithmetic follows
+// ops/adamw/cpu.cpp operation by operation, fused multiply-adds written out.
 #include <algorithm>
 #include <cmath>
 #include <type_traits>
@@ -35,7 +36,8 @@ struct Scalars {
 template <class Parameter, class Gradient, class State>
 struct Arguments {
   Parameter* parameter;
-  float* master;  // with float32 state: never null where the parameter is bfloat16, may be null where it is float32; else null
+  float* master;  // with float32 state: never null where the parameter is bfloat16, may be null where it is float32;
+                  // else null
   Gradient* gradient;
   State *first_moment, *second_moment;
   const uint8_t* row_seen;
@@ -60,7 +62,8 @@ __device__ __forceinline__ void store(T* to, const Values& elements) {
 }
 
 // The factor is that of torch.nn.utils.clip_grad_norm_, in double.
-__device__ __forceinline__ void work_out(const double* squares, double max_grad_norm, const uint8_t* row_seen, RunShared& shared) {
+__device__ __forceinline__ void work_out(const double* squares, double max_grad_norm, const uint8_t* row_seen,
+                                         RunShared& shared) {
   const double sum = squares ? *squares : 0;
   const double clip = max_grad_norm > 0 ? max_grad_norm / (sqrt(sum) + 1e-6) : 1;
   shared.clip = static_cast<float>(squares && clip < 1 ? clip : 1);
@@ -69,7 +72,8 @@ __device__ __forceinline__ void work_out(const double* squares, double max_grad_
 }
 
 // One parameter in float32: the moments are replaced, the new parameter returned.
-__device__ __forceinline__ float update(const Scalars& s, float clip, float parameter, float gradient, float& first_moment, float& second_moment) {
+__device__ __forceinline__ float update(const Scalars& s, float clip, float parameter, float gradient,
+                                        float& first_moment, float& second_moment) {
   const float g = gradient * clip;
   const float m = fmaf(s.beta1, first_moment, s.one_minus_beta1 * g);
   const float v = fmaf(s.beta2, second_moment, s.one_minus_beta2 * g * g);
@@ -99,7 +103,8 @@ template <int Width, class Parameter, class Gradient, class State>
 __device__ __forceinline__ void update_at(const Arguments<Parameter, Gradient, State>& a, float clip, int64_t i) {
   constexpr bool kStochastic = sizeof(State) == 2;
   const auto gradient = load_elements<Width>(static_cast<const Gradient*>(a.gradient + i));
-  auto first = load_elements<Width>(static_cast<const State*>(a.first_moment + i)), second = load_elements<Width>(static_cast<const State*>(a.second_moment + i));
+  auto first = load_elements<Width>(static_cast<const State*>(a.first_moment + i)),
+       second = load_elements<Width>(static_cast<const State*>(a.second_moment + i));
   if constexpr (kStochastic) {
     auto parameter = load_elements<Width>(static_cast<const Parameter*>(a.parameter + i));
 #pragma unroll
@@ -117,7 +122,9 @@ __device__ __forceinline__ void update_at(const Arguments<Parameter, Gradient, S
     if constexpr (sizeof(Parameter) == 4) weights = a.master ? a.master : a.parameter;
     auto weight = load_elements<Width>(static_cast<const float*>(weights + i));
 #pragma unroll
-    for (int c = 0; c < Width; ++c) weight.values[c] = update(a.scalars, clip, weight.values[c], to_float(gradient.values[c]), first.values[c], second.values[c]);
+    for (int c = 0; c < Width; ++c)
+      weight.values[c] =
+          update(a.scalars, clip, weight.values[c], to_float(gradient.values[c]), first.values[c], second.values[c]);
     store(weights + i, weight);
     if (sizeof(Parameter) == 2 || a.master) store_rounded<Width>(a.parameter + i, weight);
   }
@@ -133,7 +140,8 @@ __device__ __forceinline__ void decay_at(const Arguments<Parameter, Gradient, St
 #pragma unroll
     for (int c = 0; c < Width; ++c) {
       const uint32_t random = rounding_bits(a.key, static_cast<uint64_t>(i + c)).parameter;
-      parameter.values[c] = __ushort_as_bfloat16(round_stochastically(__float_as_uint(to_float(parameter.values[c]) * a.scalars.keep), random));
+      parameter.values[c] = __ushort_as_bfloat16(
+          round_stochastically(__float_as_uint(to_float(parameter.values[c]) * a.scalars.keep), random));
     }
     store(a.parameter + i, parameter);
   } else {
@@ -151,7 +159,8 @@ __device__ __forceinline__ void decay_at(const Arguments<Parameter, Gradient, St
 template <int Width, class Each>
 __device__ __forceinline__ void for_each_vector(int64_t begin, int64_t end, Each each) {
   const int64_t vectors_end = end - (end - begin) % Width;
-  for (int64_t i = begin + threadIdx.x * Width; i < vectors_end; i += kThreads * Width) each(std::integral_constant<int, Width>(), i);
+  for (int64_t i = begin + threadIdx.x * Width; i < vectors_end; i += kThreads * Width)
+    each(std::integral_constant<int, Width>(), i);
   if constexpr (Width > 1) {
     for (int64_t i = vectors_end + threadIdx.x; i < end; i += kThreads) each(std::integral_constant<int, 1>(), i);
   }
@@ -162,7 +171,8 @@ __global__ __launch_bounds__(kThreads, 4) void adamw_kernel(const Arguments<Para
   auto& shared = shared_memory<RunShared>();
   if (threadIdx.x == 0) work_out(a.squares, a.max_grad_norm, a.row_seen, shared);
   __syncthreads();
-  const int64_t begin = static_cast<int64_t>(blockIdx.x) * a.run, end = begin + a.run < a.total ? begin + a.run : a.total;
+  const int64_t begin = static_cast<int64_t>(blockIdx.x) * a.run,
+                end = begin + a.run < a.total ? begin + a.run : a.total;
   if (!shared.seen) {
     if (!shared.finite || a.scalars.keep == 1) return;
     for_each_vector<Width>(begin, end, [&](auto width, int64_t i) { decay_at<width.value>(a, i); });
@@ -178,10 +188,16 @@ __global__ __launch_bounds__(kThreads, 4) void adamw_kernel(const Arguments<Para
 }
 
 Scalars scalars_of(const AdamWUpdate& a) {
-  const double correction1 = 1 - std::pow(a.beta1, static_cast<double>(a.step)), correction2 = 1 - std::pow(a.beta2, static_cast<double>(a.step));
+  const double correction1 = 1 - std::pow(a.beta1, static_cast<double>(a.step)),
+               correction2 = 1 - std::pow(a.beta2, static_cast<double>(a.step));
   const auto single = [](double x) { return static_cast<float>(x); };
-  return {.keep = single(1 - a.learning_rate * a.weight_decay), .beta1 = single(a.beta1), .one_minus_beta1 = single(1 - a.beta1), .beta2 = single(a.beta2),
-          .one_minus_beta2 = single(1 - a.beta2), .step_size = single(a.learning_rate / correction1), .inverse_root_correction2 = single(1 / std::sqrt(correction2)),
+  return {.keep = single(1 - a.learning_rate * a.weight_decay),
+          .beta1 = single(a.beta1),
+          .one_minus_beta1 = single(1 - a.beta1),
+          .beta2 = single(a.beta2),
+          .one_minus_beta2 = single(1 - a.beta2),
+          .step_size = single(a.learning_rate / correction1),
+          .inverse_root_correction2 = single(1 / std::sqrt(correction2)),
           .epsilon = single(a.epsilon)};
 }
 
@@ -189,18 +205,27 @@ template <class Parameter, class Gradient, class State>
 void launch_update(const AdamWUpdate& a, Context& context) {
   constexpr int kWidth = kCommonWidth<Parameter, Gradient, State>;
   const int64_t columns = a.parameter.columns;
-  const Arguments<Parameter, Gradient, State> arguments{
-      .parameter = static_cast<Parameter*>(a.parameter.data), .master = static_cast<float*>(a.master.data), .gradient = static_cast<Gradient*>(a.gradient.data),
-      .first_moment = static_cast<State*>(a.first_moment.data), .second_moment = static_cast<State*>(a.second_moment.data), .row_seen = a.row_seen,
-      .total = a.parameter.rows * columns, .run = a.row_seen ? columns : kRun, .squares = a.squares, .max_grad_norm = a.max_grad_norm, .scalars = scalars_of(a),
-      .key = rounding_key(a.seed, a.step)};
+  const Arguments<Parameter, Gradient, State> arguments{.parameter = static_cast<Parameter*>(a.parameter.data),
+                                                        .master = static_cast<float*>(a.master.data),
+                                                        .gradient = static_cast<Gradient*>(a.gradient.data),
+                                                        .first_moment = static_cast<State*>(a.first_moment.data),
+                                                        .second_moment = static_cast<State*>(a.second_moment.data),
+                                                        .row_seen = a.row_seen,
+                                                        .total = a.parameter.rows * columns,
+                                                        .run = a.row_seen ? columns : kRun,
+                                                        .squares = a.squares,
+                                                        .max_grad_norm = a.max_grad_norm,
+                                                        .scalars = scalars_of(a),
+                                                        .key = rounding_key(a.seed, a.step)};
   // Runs must begin at whole vectors; the last one may end anywhere.
   bool vectors = arguments.run % kWidth == 0;
   for (const Tensor& t : {a.parameter, a.master, a.gradient, a.first_moment, a.second_moment}) {
     vectors = vectors && reinterpret_cast<uintptr_t>(t.data) % (kWidth * size_of(t.dtype)) == 0;
   }
-  const auto kernel = vectors ? adamw_kernel<Parameter, Gradient, State, kWidth> : adamw_kernel<Parameter, Gradient, State, 1>;
-  launch("adamw_update", kernel, Grid{divide_up(arguments.total, arguments.run)}, kThreads, sizeof(RunShared), context.stream, arguments);
+  const auto kernel =
+      vectors ? adamw_kernel<Parameter, Gradient, State, kWidth> : adamw_kernel<Parameter, Gradient, State, 1>;
+  launch("adamw_update", kernel, Grid{divide_up(arguments.total, arguments.run)}, kThreads, sizeof(RunShared),
+         context.stream, arguments);
 }
 
 }  // namespace
@@ -208,17 +233,24 @@ void launch_update(const AdamWUpdate& a, Context& context) {
 void adamw_update(const AdamWUpdate& a, Context& context) {
   if (a.parameter.rows == 0 || a.parameter.columns == 0) return;
   const DType parameter = a.parameter.dtype, gradient = a.gradient.dtype, state = a.first_moment.dtype;
-  const bool narrow_gradient = gradient == DType::bfloat16, known = gradient != DType::float16 && a.second_moment.dtype == state;
+  const bool narrow_gradient = gradient == DType::bfloat16,
+             known = gradient != DType::float16 && a.second_moment.dtype == state;
   const bool with_master = a.master && a.master.dtype == DType::float32;
-  if (known && parameter == DType::float32 && state == DType::float32 && (with_master || !a.master) && !narrow_gradient) return launch_update<float, float, float>(a, context);
+  if (known && parameter == DType::float32 && state == DType::float32 && (with_master || !a.master) && !narrow_gradient)
+    return launch_update<float, float, float>(a, context);
   if (known && parameter == DType::bfloat16 && state == DType::float32 && with_master) {
-    return narrow_gradient ? launch_update<bfloat16, bfloat16, float>(a, context) : launch_update<bfloat16, float, float>(a, context);
+    return narrow_gradient ? launch_update<bfloat16, bfloat16, float>(a, context)
+                           : launch_update<bfloat16, float, float>(a, context);
   }
   if (known && parameter == DType::bfloat16 && state == DType::bfloat16 && !a.master) {
-    return narrow_gradient ? launch_update<bfloat16, bfloat16, bfloat16>(a, context) : launch_update<bfloat16, float, bfloat16>(a, context);
+    return narrow_gradient ? launch_update<bfloat16, bfloat16, bfloat16>(a, context)
+                           : launch_update<bfloat16, float, bfloat16>(a, context);
   }
-  fail("The CUDA backend's AdamW knows float32 throughout, with a master or without, bfloat16 parameters with a float32 master and float32 moments, and bfloat16 parameters with bfloat16 moments; not ",
-       name(parameter), " parameters ", a.master ? "with" : "without", " a master, a ", name(gradient), " gradient and ", name(state), " moments.");
+  fail(
+      "The CUDA backend's AdamW knows float32 throughout, with a master or without, bfloat16 parameters with a float32 "
+      "master and float32 moments, and bfloat16 parameters with bfloat16 moments; not ",
+      name(parameter), " parameters ", a.master ? "with" : "without", " a master, a ", name(gradient), " gradient and ",
+      name(state), " moments.");
 }
 
 }  // namespace cheems::cuda

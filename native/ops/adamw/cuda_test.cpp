@@ -30,15 +30,28 @@ struct Range {
     std::vector<float> start = random_floats(rows * columns, 1), zeros(start.size(), 0.0f);
     for (float& value : start) value = bfloat16_to_float(float_to_bfloat16(value));
     parameter = site.weights(rows, columns, start);
-    if (form == Form::master || (!narrow_state && site.activation_dtype() == DType::bfloat16)) master = site.floats(rows, columns, start, 0);
+    if (form == Form::master || (!narrow_state && site.activation_dtype() == DType::bfloat16))
+      master = site.floats(rows, columns, start, 0);
     first_moment = narrow_state ? site.weights(rows, columns, zeros) : site.floats(rows, columns, zeros, 0);
     second_moment = narrow_state ? site.weights(rows, columns, zeros) : site.floats(rows, columns, zeros, 0);
   }
 
   AdamWUpdate update(int64_t step, const Hyper& h) const {
-    return {.parameter = parameter, .master = master, .gradient = gradient, .first_moment = first_moment, .second_moment = second_moment, .row_seen = nullptr, .squares = nullptr,
-            .max_grad_norm = h.max_grad_norm, .step = step, .learning_rate = h.learning_rate, .beta1 = h.beta1, .beta2 = h.beta2, .epsilon = h.epsilon,
-            .weight_decay = h.weight_decay, .seed = 77};
+    return {.parameter = parameter,
+            .master = master,
+            .gradient = gradient,
+            .first_moment = first_moment,
+            .second_moment = second_moment,
+            .row_seen = nullptr,
+            .squares = nullptr,
+            .max_grad_norm = h.max_grad_norm,
+            .step = step,
+            .learning_rate = h.learning_rate,
+            .beta1 = h.beta1,
+            .beta2 = h.beta2,
+            .epsilon = h.epsilon,
+            .weight_decay = h.weight_decay,
+            .seed = 77};
   }
 };
 
@@ -53,37 +66,43 @@ void check_rounded(Site& site, const Range& range) {
 }
 
 // `steps` updates with gradients of their own; rows marked 0 in `row_seen` have none.
-void check_steps(int64_t rows, int64_t columns, int64_t steps, const Hyper& h, Form form, const std::vector<uint8_t>& row_seen = {}) {
+void check_steps(int64_t rows, int64_t columns, int64_t steps, const Hyper& h, Form form,
+                 const std::vector<uint8_t>& row_seen = {}) {
   CAPTURE(rows);
   CAPTURE(columns);
   CAPTURE(static_cast<int>(form));
-  check_operation(
-      {}, [&](Site& site) -> OutputList {
-        Range range(site, rows, columns, form);
-        for (int64_t step = 1; step <= steps; ++step) {
-          auto gradient = random_floats(rows * columns, 100 + static_cast<uint64_t>(step), 0.1);
-          double squares = 0;
-          for (size_t i = 0; i < gradient.size(); ++i) {
-            if (!row_seen.empty() && !row_seen[i / static_cast<size_t>(columns)]) gradient[i] = 0;
-            squares += static_cast<double>(gradient[i]) * static_cast<double>(gradient[i]);
-          }
-          range.gradient = site.gradient(rows, columns, gradient);
-          AdamWUpdate update = range.update(step, h);
-          if (!row_seen.empty()) update.row_seen = site.bytes(row_seen);
-          if (h.max_grad_norm > 0) update.squares = site.doubles({squares});
-          site->adamw_update(update);
-          CHECK(all_zero(site.values(range.gradient)));
-        }
-        OutputList outputs{{"first moments", site.values(range.first_moment), kOutputs}, {"second moments", site.values(range.second_moment), kOutputs},
-                           {"exact parameters", site.values(range.master ? range.master : range.parameter), kOutputs}};
-        // Two masters that differ in their last bit may round to neighbors of bfloat16: the copy is held to its own master.
-        if (range.master) check_rounded(site, range);
-        return outputs;
-      },
-      {.bfloat16_gradients = true, .cpu = form != Form::bfloat16_state});
+  check_operation({},
+                  [&](Site& site) -> OutputList {
+                    Range range(site, rows, columns, form);
+                    for (int64_t step = 1; step <= steps; ++step) {
+                      auto gradient = random_floats(rows * columns, 100 + static_cast<uint64_t>(step), 0.1);
+                      double squares = 0;
+                      for (size_t i = 0; i < gradient.size(); ++i) {
+                        if (!row_seen.empty() && !row_seen[i / static_cast<size_t>(columns)]) gradient[i] = 0;
+                        squares += static_cast<double>(gradient[i]) * static_cast<double>(gradient[i]);
+                      }
+                      range.gradient = site.gradient(rows, columns, gradient);
+                      AdamWUpdate update = range.update(step, h);
+                      if (!row_seen.empty()) update.row_seen = site.bytes(row_seen);
+                      if (h.max_grad_norm > 0) update.squares = site.doubles({squares});
+                      site->adamw_update(update);
+                      CHECK(all_zero(site.values(range.gradient)));
+                    }
+                    OutputList outputs{
+                        {"first moments", site.values(range.first_moment), kOutputs},
+                        {"second moments", site.values(range.second_moment), kOutputs},
+                        {"exact parameters", site.values(range.master ? range.master : range.parameter), kOutputs}};
+                    // Two masters that differ in their last bit may round to neighbors of bfloat16: the copy is held to
+                    // its own master.
+                    if (range.master) check_rounded(site, range);
+                    return outputs;
+                  },
+                  {.bfloat16_gradients = true, .cpu = form != Form::bfloat16_state});
 }
 
-TEST_CASE("cuda adamw: torch's formulas over one and many steps, in every form, whole and ragged vectors; gradients are cleared") {
+TEST_CASE(
+    "cuda adamw: torch's formulas over one and many steps, in every form, whole and ragged vectors; gradients are "
+    "cleared") {
   for (const Form form : kForms) {
     check_steps(1, 1, 1, {}, form);
     check_steps(3, 5, 5, {.max_grad_norm = 0.25}, form);
@@ -107,7 +126,8 @@ constexpr Placement kPlacements[] = {Placement::aligned, Placement::ragged};  //
 // All three precisions of a range of 8 x 40 parameters on the device, in both placements.
 template <class Body>
 void on_every_form(Body body) {
-  for (const Precision precision : {Precision{}, Precision{DType::bfloat16, DType::float32}, Precision{DType::bfloat16, DType::bfloat16}}) {
+  for (const Precision precision :
+       {Precision{}, Precision{DType::bfloat16, DType::float32}, Precision{DType::bfloat16, DType::bfloat16}}) {
     for (const Form form : kForms) {
       for (const Placement placement : kPlacements) {
         Site site(device_backend(), {}, precision, precision, placement);
@@ -134,7 +154,9 @@ TEST_CASE("cuda adamw: where the squares are not finite nothing changes but the 
           range.gradient = site.gradient(8, 40, numbers);
           const auto state = [&] {
             std::vector<Values> all;
-            for (const Tensor& t : {range.parameter, range.first_moment, range.second_moment, range.master ? range.master : range.parameter}) all.push_back(site.values(t));
+            for (const Tensor& t : {range.parameter, range.first_moment, range.second_moment,
+                                    range.master ? range.master : range.parameter})
+              all.push_back(site.values(t));
             return all;
           };
           const auto before = state();
@@ -160,35 +182,47 @@ TEST_CASE("cuda adamw: the gradient is clipped by the norm, as PyTorch does") {
     site->adamw_update(update);
     const Values first = site.values(range.first_moment);
     const double rounding = first.dtype == DType::bfloat16 ? 0x1p-7 : 0x1p-22;
-    for (size_t i = 0; i < first.numbers.size(); ++i) CHECK(std::abs(first.numbers[i] - 0.025 * gradient.numbers[i]) <= (rounding + 1e-6) * std::abs(0.025 * gradient.numbers[i]));
+    for (size_t i = 0; i < first.numbers.size(); ++i)
+      CHECK(std::abs(first.numbers[i] - 0.025 * gradient.numbers[i]) <=
+            (rounding + 1e-6) * std::abs(0.025 * gradient.numbers[i]));
   });
 }
 
-// Three steps of `rows` rows with bfloat16 state, each compared with the same arithmetic on the host; rows marked 0 have no gradient.
+// Three steps of `rows` rows with bfloat16 state, each compared with the same arithmetic on the host; rows marked 0
+// have no gradient.
 void check_bits(int64_t rows, int64_t columns, Placement placement, const std::vector<uint8_t>& row_seen) {
   const Precision precision{DType::bfloat16, DType::bfloat16};
   Site site(device_backend(), {}, precision, precision, placement);
   Range range(site, rows, columns, Form::bfloat16_state);
   const Hyper h{.weight_decay = 0.3};
-  const auto rounded = [](float x, uint32_t random) { return bfloat16_to_float(round_stochastically(std::bit_cast<uint32_t>(x), random)); };
-  const float beta1 = static_cast<float>(h.beta1), beta2 = static_cast<float>(h.beta2), keep = static_cast<float>(1 - h.learning_rate * h.weight_decay);
+  const auto rounded = [](float x, uint32_t random) {
+    return bfloat16_to_float(round_stochastically(std::bit_cast<uint32_t>(x), random));
+  };
+  const float beta1 = static_cast<float>(h.beta1), beta2 = static_cast<float>(h.beta2),
+              keep = static_cast<float>(1 - h.learning_rate * h.weight_decay);
   for (int64_t step = 1; step <= 3; ++step) {
     auto numbers = random_floats(rows * columns, static_cast<uint64_t>(step), 0.1);
     for (size_t i = 0; i < numbers.size(); ++i) numbers[i] *= row_seen[i / static_cast<size_t>(columns)];
     range.gradient = site.gradient(rows, columns, numbers);
-    const Values p = site.values(range.parameter), g = site.values(range.gradient), m = site.values(range.first_moment), v = site.values(range.second_moment);
+    const Values p = site.values(range.parameter), g = site.values(range.gradient), m = site.values(range.first_moment),
+                 v = site.values(range.second_moment);
     AdamWUpdate update = range.update(step, h);
     update.row_seen = rows > 1 ? site.bytes(row_seen) : nullptr;
     site->adamw_update(update);
-    const Values new_p = site.values(range.parameter), new_m = site.values(range.first_moment), new_v = site.values(range.second_moment);
-    const float step_size = static_cast<float>(h.learning_rate / (1 - std::pow(h.beta1, step))), correction = static_cast<float>(1 / std::sqrt(1 - std::pow(h.beta2, step)));
+    const Values new_p = site.values(range.parameter), new_m = site.values(range.first_moment),
+                 new_v = site.values(range.second_moment);
+    const float step_size = static_cast<float>(h.learning_rate / (1 - std::pow(h.beta1, step))),
+                correction = static_cast<float>(1 / std::sqrt(1 - std::pow(h.beta2, step)));
     const uint64_t key = rounding_key(77, step);
     int64_t wrong = 0;
     for (size_t i = 0; i < numbers.size(); ++i) {
       const float gradient = static_cast<float>(g.numbers[i]);
       const float first = std::fma(beta1, static_cast<float>(m.numbers[i]), static_cast<float>(1 - h.beta1) * gradient);
-      const float second = std::fma(beta2, static_cast<float>(v.numbers[i]), static_cast<float>(1 - h.beta2) * gradient * gradient);
-      const float parameter = std::fma(-step_size, first / std::fma(std::sqrt(second), correction, static_cast<float>(h.epsilon)), static_cast<float>(p.numbers[i]) * keep);
+      const float second =
+          std::fma(beta2, static_cast<float>(v.numbers[i]), static_cast<float>(1 - h.beta2) * gradient * gradient);
+      const float parameter =
+          std::fma(-step_size, first / std::fma(std::sqrt(second), correction, static_cast<float>(h.epsilon)),
+                   static_cast<float>(p.numbers[i]) * keep);
       const RoundingBits random = rounding_bits(key, i);
       wrong += static_cast<float>(new_p.numbers[i]) != rounded(parameter, random.parameter);
       wrong += static_cast<float>(new_m.numbers[i]) != rounded(first, random.first_moment);
@@ -198,7 +232,9 @@ void check_bits(int64_t rows, int64_t columns, Placement placement, const std::v
   }
 }
 
-TEST_CASE("cuda adamw: the steps of bfloat16 state are those of float32 arithmetic and of the documented random bits, to the bit") {
+TEST_CASE(
+    "cuda adamw: the steps of bfloat16 state are those of float32 arithmetic and of the documented random bits, to the "
+    "bit") {
   for (const Placement placement : kPlacements) {
     check_bits(1, 5003, placement, {1});
     check_bits(5, 96, placement, {1, 0, 0, 1, 0});
@@ -223,24 +259,30 @@ TEST_CASE("cuda adamw: updates far below a unit in the last place move a bfloat1
     double sum = 0;
     for (const double p : site.values(range.parameter).numbers) sum += p;
     means.push_back(sum / kCount);
-    // One step's rounding has a variance of at most 1e-4 * 2^-8: over the steps and parameters the mean's deviation is below 5e-5.
+    // One step's rounding has a variance of at most 1e-4 * 2^-8: over the steps and parameters the mean's deviation is
+    // below 5e-5.
     CHECK(std::abs(means.back() - (1 - kSteps * 1e-4)) <= 2e-4);
   }
   CHECK(means[0] != means[1]);
 }
 
 TEST_CASE("stochastic rounding: the mean over draws is the number; what bfloat16 holds, infinities and NaN stay") {
-  const auto rounded = [](float value, uint32_t random) { return bfloat16_to_float(round_stochastically(std::bit_cast<uint32_t>(value), random)); };
+  const auto rounded = [](float value, uint32_t random) {
+    return bfloat16_to_float(round_stochastically(std::bit_cast<uint32_t>(value), random));
+  };
   for (const float value : {1.0001f, -1.0039f, 3.14159f, 1e-20f, -6.02e23f, 1e-40f}) {
     CAPTURE(value);
     double sum = 0;
     for (uint32_t random = 0; random < 65536; ++random) sum += static_cast<double>(rounded(value, random));
-    CHECK(sum / 65536 == doctest::Approx(static_cast<double>(value)).epsilon(1e-12));  // exact over all random bits there are
+    CHECK(sum / 65536 ==
+          doctest::Approx(static_cast<double>(value)).epsilon(1e-12));  // exact over all random bits there are
   }
   for (const float value : {0.0f, -0.0f, 1.0f, -1.5f, 0x1p-130f, INFINITY, -INFINITY}) {
-    for (const uint32_t random : {0u, 1u, 0x7fffu, 0xffffu}) CHECK(std::bit_cast<uint32_t>(rounded(value, random)) == std::bit_cast<uint32_t>(value));
+    for (const uint32_t random : {0u, 1u, 0x7fffu, 0xffffu})
+      CHECK(std::bit_cast<uint32_t>(rounded(value, random)) == std::bit_cast<uint32_t>(value));
   }
-  for (const uint32_t random : {0u, 0xffffu}) CHECK(std::isnan(bfloat16_to_float(round_stochastically(0x7f800001u, random))));
+  for (const uint32_t random : {0u, 0xffffu})
+    CHECK(std::isnan(bfloat16_to_float(round_stochastically(0x7f800001u, random))));
 }
 
 TEST_CASE("stochastic rounding: the bits are uniform and those of parameter, moments, steps and seeds are not alike") {
@@ -252,7 +294,8 @@ TEST_CASE("stochastic rounding: the bits are uniform and those of parameter, mom
     for (uint64_t i = 0; i < kDraws; ++i) {
       const RoundingBits random = rounding_bits(key, i);
       for (const uint32_t bits : {random.parameter, random.first_moment, random.second_moment}) REQUIRE(bits < 65536);
-      parameter.push_back(random.parameter / 65536.0 - 0.5), first.push_back(random.first_moment / 65536.0 - 0.5), second.push_back(random.second_moment / 65536.0 - 0.5);
+      parameter.push_back(random.parameter / 65536.0 - 0.5), first.push_back(random.first_moment / 65536.0 - 0.5),
+          second.push_back(random.second_moment / 65536.0 - 0.5);
     }
     for (auto* stream : {&parameter, &first, &second}) streams.push_back(std::move(*stream));
   }
@@ -280,8 +323,10 @@ TEST_CASE("cuda adamw: the traffic is the floor's, in every form, with rows unse
   constexpr int64_t kRows = 12, kColumns = 896;
   std::vector<uint8_t> seen(kRows);
   for (size_t row = 0; row < seen.size(); ++row) seen[row] = row % 3 == 0;
-  const std::vector<Case> cases = {{{wide, wide}, Form::float32_state, 32, 8}, {{wide, wide}, Form::master, 36, 12}, {{narrow, narrow}, Form::master, 30, 10},
-                                   {{narrow, wide}, Form::master, 34, 10}, {{narrow, narrow}, Form::bfloat16_state, 16, 4}, {{narrow, wide}, Form::bfloat16_state, 20, 4}};
+  const std::vector<Case> cases = {
+      {{wide, wide}, Form::float32_state, 32, 8},      {{wide, wide}, Form::master, 36, 12},
+      {{narrow, narrow}, Form::master, 30, 10},        {{narrow, wide}, Form::master, 34, 10},
+      {{narrow, narrow}, Form::bfloat16_state, 16, 4}, {{narrow, wide}, Form::bfloat16_state, 20, 4}};
   for (const Case& form : cases) {
     CAPTURE(form.bytes);
     for (const bool marked : {false, true}) {
@@ -294,7 +339,8 @@ TEST_CASE("cuda adamw: the traffic is the floor's, in every form, with rows unse
       if (marked) update.row_seen = site.bytes(seen);
       const cuda_on_cpu::TrafficScope traffic;
       site->adamw_update(update);
-      const int64_t floor = kColumns * (marked ? 4 * form.bytes + 8 * form.decay_bytes : kRows * form.bytes), moved = traffic.of("adamw_update").sector_bytes();
+      const int64_t floor = kColumns * (marked ? 4 * form.bytes + 8 * form.decay_bytes : kRows * form.bytes),
+                    moved = traffic.of("adamw_update").sector_bytes();
       CAPTURE(moved);
       CHECK(moved >= floor);
       CHECK(static_cast<double>(moved) <= 1.05 * static_cast<double>(floor));

@@ -22,13 +22,15 @@ struct AdamState {
 
   // torch.optim.AdamW, single tensor, in its order.
   void step(const std::vector<float>& gradient, int64_t step, const Hyper& h) {
-    const double correction1 = 1 - std::pow(h.beta1, static_cast<double>(step)), correction2 = 1 - std::pow(h.beta2, static_cast<double>(step));
+    const double correction1 = 1 - std::pow(h.beta1, static_cast<double>(step)),
+                 correction2 = 1 - std::pow(h.beta2, static_cast<double>(step));
     for (size_t i = 0; i < p.size(); ++i) {
       const Real g = static_cast<Real>(gradient[i]) * static_cast<Real>(h.clip);
       p[i] *= static_cast<Real>(1 - h.learning_rate * h.weight_decay);
       m[i] = m[i] + (g - m[i]) * static_cast<Real>(1 - h.beta1);
       v[i] = v[i] * static_cast<Real>(h.beta2) + static_cast<Real>(1 - h.beta2) * g * g;
-      const Real denominator = std::sqrt(v[i]) / static_cast<Real>(std::sqrt(correction2)) + static_cast<Real>(h.epsilon);
+      const Real denominator =
+          std::sqrt(v[i]) / static_cast<Real>(std::sqrt(correction2)) + static_cast<Real>(h.epsilon);
       p[i] -= static_cast<Real>(h.learning_rate / correction1) * m[i] / denominator;
     }
   }
@@ -36,9 +38,21 @@ struct AdamState {
 
 constexpr double kOne = 1;
 
-AdamWUpdate update(Matrix& p, Matrix& g, Matrix& m, Matrix& v, int64_t step, const Hyper& h, const uint8_t* row_seen = nullptr) {
-  return {.parameter = p.view(), .gradient = g.view(), .first_moment = m.view(), .second_moment = v.view(), .row_seen = row_seen, .squares = &kOne, .max_grad_norm = h.max_grad_norm(), .step = step, .learning_rate = h.learning_rate,
-          .beta1 = h.beta1, .beta2 = h.beta2, .epsilon = h.epsilon, .weight_decay = h.weight_decay};
+AdamWUpdate update(Matrix& p, Matrix& g, Matrix& m, Matrix& v, int64_t step, const Hyper& h,
+                   const uint8_t* row_seen = nullptr) {
+  return {.parameter = p.view(),
+          .gradient = g.view(),
+          .first_moment = m.view(),
+          .second_moment = v.view(),
+          .row_seen = row_seen,
+          .squares = &kOne,
+          .max_grad_norm = h.max_grad_norm(),
+          .step = step,
+          .learning_rate = h.learning_rate,
+          .beta1 = h.beta1,
+          .beta2 = h.beta2,
+          .epsilon = h.epsilon,
+          .weight_decay = h.weight_decay};
 }
 
 void check_steps(int64_t rows, int64_t columns, int64_t steps, const Hyper& h) {
@@ -67,7 +81,8 @@ void check_steps(int64_t rows, int64_t columns, int64_t steps, const Hyper& h) {
   CHECK(std::all_of(out[1].begin(), out[1].end(), [](float x) { return x == 0; }));
 }
 
-TEST_CASE("adamw: torch's formulas over one and many steps, every size, target and thread count; gradients are cleared") {
+TEST_CASE(
+    "adamw: torch's formulas over one and many steps, every size, target and thread count; gradients are cleared") {
   for_each_simd_target([](const std::string&) {
     check_steps(1, 1, 1, {});
     check_steps(3, 5, 10, {.clip = 0.25});
@@ -79,7 +94,8 @@ TEST_CASE("adamw: torch's formulas over one and many steps, every size, target a
 
 TEST_CASE("adamw: the first step moves by the learning rate against the gradient's sign, however small the gradient") {
   Cpu cpu(1);
-  Matrix p = contiguous(1, 3, {1, 1, 1}), g = contiguous(1, 3, {1e-4f, -100, 0}), m = contiguous(1, 3), v = contiguous(1, 3);
+  Matrix p = contiguous(1, 3, {1, 1, 1}), g = contiguous(1, 3, {1e-4f, -100, 0}), m = contiguous(1, 3),
+         v = contiguous(1, 3);
   cpu->adamw_update(update(p, g, m, v, 1, {.weight_decay = 0}));
   CHECK(p.values()[0] == doctest::Approx(0.999).epsilon(1e-6));
   CHECK(p.values()[1] == doctest::Approx(1.001).epsilon(1e-6));
@@ -105,7 +121,8 @@ TEST_CASE("adamw: the clip is PyTorch's: max_norm / (norm + 1e-6), never above 1
 TEST_CASE("adamw: squares that are not finite leave everything but the gradient, which is cleared") {
   for (const double squares : {static_cast<double>(NAN), static_cast<double>(INFINITY)}) {
     Cpu cpu(1);
-    Matrix p = contiguous(1, 3, {1, 2, 3}), g = contiguous(1, 3, {NAN, 1, INFINITY}), m = contiguous(1, 3, {1, 1, 1}), v = m;
+    Matrix p = contiguous(1, 3, {1, 2, 3}), g = contiguous(1, 3, {NAN, 1, INFINITY}), m = contiguous(1, 3, {1, 1, 1}),
+           v = m;
     AdamWUpdate a = update(p, g, m, v, 2, {});
     a.squares = &squares;
     cpu->adamw_update(a);
@@ -124,7 +141,8 @@ TEST_CASE("adamw: rows that never had a gradient get the same bits whether they 
       for (size_t row = 0; row < seen.size(); ++row) seen[row] = row % 3 == 0;
       const auto with = [&](const uint8_t* row_seen) {
         return with_any_threads({}, [&](Cpu& cpu) -> Outputs {
-          Matrix p = contiguous(rows, columns, random_floats(rows * columns, 1)), m = contiguous(rows, columns), v = m, g = m;
+          Matrix p = contiguous(rows, columns, random_floats(rows * columns, 1)), m = contiguous(rows, columns), v = m,
+                 g = m;
           for (int64_t step = 1; step <= 20; ++step) {
             auto gradient = random_floats(rows * columns, 50 + static_cast<uint64_t>(step));
             for (size_t i = 0; i < gradient.size(); ++i) gradient[i] *= seen[i / static_cast<size_t>(columns)];
@@ -146,7 +164,9 @@ std::vector<float> rounded(std::vector<float> master) {
   return master;
 }
 
-TEST_CASE("adamw: a parameter with a master is its rounding to bfloat16 in either dtype, and the master is what a parameter without one is") {
+TEST_CASE(
+    "adamw: a parameter with a master is its rounding to bfloat16 in either dtype, and the master is what a parameter "
+    "without one is") {
   for_each_simd_target([](const std::string&) {
     const int64_t rows = 65, columns = 33;
     std::vector<uint8_t> seen(65);
@@ -156,7 +176,8 @@ TEST_CASE("adamw: a parameter with a master is its rounding to bfloat16 in eithe
       // Without a master: {parameter, moments}; with one: the same of the master, and the parameter in both dtypes.
       const auto with = [&](bool is_master, DType dtype) {
         return with_any_threads({}, [&](Cpu& cpu) -> Outputs {
-          Matrix exact = contiguous(rows, columns, start), g = exact, m = contiguous(rows, columns), v = m, wide = exact;
+          Matrix exact = contiguous(rows, columns, start), g = exact, m = contiguous(rows, columns), v = m,
+                 wide = exact;
           std::vector<uint16_t> narrow_memory(static_cast<size_t>(rows * columns), 0x7fff);
           for (int64_t step = 1; step <= 3; ++step) {
             auto gradient = random_floats(rows * columns, 50 + static_cast<uint64_t>(step));
@@ -165,7 +186,8 @@ TEST_CASE("adamw: a parameter with a master is its rounding to bfloat16 in eithe
             AdamWUpdate a = update(exact, g, m, v, step, {}, row_seen);
             if (is_master) {
               a.master = a.parameter;
-              a.parameter = dtype == DType::float32 ? wide.view() : Tensor{narrow_memory.data(), dtype, rows, columns, columns};
+              a.parameter =
+                  dtype == DType::float32 ? wide.view() : Tensor{narrow_memory.data(), dtype, rows, columns, columns};
             }
             cpu->adamw_update(a);
           }
@@ -188,7 +210,8 @@ TEST_CASE("adamw: a parameter with a master is its rounding to bfloat16 in eithe
 TEST_CASE("adamw: masters and their rounding stay where the squares are not finite; what is no master is refused") {
   Cpu cpu(1);
   const double squares = NAN;
-  Matrix master = contiguous(1, 3, {1.001f, 2, 3}), p = contiguous(1, 3, {1, 2, 3}), g = contiguous(1, 3, {NAN, 1, 1}), m = contiguous(1, 3, {1, 1, 1}), v = m;
+  Matrix master = contiguous(1, 3, {1.001f, 2, 3}), p = contiguous(1, 3, {1, 2, 3}), g = contiguous(1, 3, {NAN, 1, 1}),
+         m = contiguous(1, 3, {1, 1, 1}), v = m;
   AdamWUpdate a = update(p, g, m, v, 2, {});
   a.master = master.view();
   a.squares = &squares;

@@ -26,7 +26,9 @@ struct QueryRange {
   int64_t begin, end;
 };
 
-inline int64_t query_row(std::span<const int32_t> query_rows, int64_t query) { return query_rows.empty() ? query : query_rows[static_cast<size_t>(query)]; }
+inline int64_t query_row(std::span<const int32_t> query_rows, int64_t query) {
+  return query_rows.empty() ? query : query_rows[static_cast<size_t>(query)];
+}
 
 inline QueryRange queries_of(const Segment& segment, std::span<const int32_t> query_rows) {
   if (query_rows.empty()) return {segment.begin, segment.begin + segment.length};
@@ -38,40 +40,49 @@ inline QueryRange queries_of(const Segment& segment, std::span<const int32_t> qu
 // Calls visit(segment, first path position, tokens) for the segment and its ancestors.
 template <class Visit>
 void for_each_ancestor(const PackedTree& tree, int32_t segment, Visit visit) {
-  for (int32_t s = segment; s >= 0; s = tree.segments[static_cast<size_t>(s)].parent) visit(tree.segments[static_cast<size_t>(s)]);
+  for (int32_t s = segment; s >= 0; s = tree.segments[static_cast<size_t>(s)].parent)
+    visit(tree.segments[static_cast<size_t>(s)]);
 }
 
 // The rows of a path, in the order of positions: to[position, head_size] from the columns at `offset`.
-inline void gather_path(const PackedTree& tree, int32_t segment, const ConstTensor& from, int64_t offset, int64_t head_size, float* to) {
+inline void gather_path(const PackedTree& tree, int32_t segment, const ConstTensor& from, int64_t offset,
+                        int64_t head_size, float* to) {
   for_each_ancestor(tree, segment, [&](const Segment& s) {
     for (int64_t i = 0; i < s.length; ++i) {
-      memcpy(to + (s.position + i) * head_size, floats(from) + (s.begin + i) * from.stride + offset, static_cast<size_t>(head_size) * sizeof(float));
+      memcpy(to + (s.position + i) * head_size, floats(from) + (s.begin + i) * from.stride + offset,
+             static_cast<size_t>(head_size) * sizeof(float));
     }
   });
 }
 
 // Panels of B = rows^T, [head_size, path]: for scores and for dP. One panel per kTileColumns positions.
 inline void pack_path_transposed(const float* rows, int64_t path, int64_t head_size, float* panels) {
-  for (int64_t j = 0; j < path; j += kTileColumns) pack_b_columns(rows + j * head_size, head_size, path - j, head_size, panels + j * head_size);
+  for (int64_t j = 0; j < path; j += kTileColumns)
+    pack_b_columns(rows + j * head_size, head_size, path - j, head_size, panels + j * head_size);
 }
 
 // Panels of B = rows, [path, head_size]: for contexts and for dq.
 inline void pack_path(const float* rows, int64_t path, int64_t head_size, float* panels) {
-  for (int64_t j = 0; j < head_size; j += kTileColumns) pack_b_rows(rows + j, head_size, head_size - j, path, panels + j * path);
+  for (int64_t j = 0; j < head_size; j += kTileColumns)
+    pack_b_rows(rows + j, head_size, head_size - j, path, panels + j * path);
 }
 
 // A block of queries of one head and the positions that it sees.
 struct QueryBlock {
-  int64_t begin, count;       // queries
+  int64_t begin, count;  // queries
   int64_t positions[kQueryBlock];
-  int64_t first_key, end_key; // positions in sight of any of them; first_key is a multiple of kTileColumns
+  int64_t first_key, end_key;  // positions in sight of any of them; first_key is a multiple of kTileColumns
 
-  int64_t first_visible(int64_t query, int64_t window) const { return window > 0 ? std::max<int64_t>(0, positions[query] - window + 1) : 0; }
+  int64_t first_visible(int64_t query, int64_t window) const {
+    return window > 0 ? std::max<int64_t>(0, positions[query] - window + 1) : 0;
+  }
 };
 
-inline QueryBlock query_block(const Segment& segment, std::span<const int32_t> query_rows, int64_t begin, int64_t end, int64_t window) {
+inline QueryBlock query_block(const Segment& segment, std::span<const int32_t> query_rows, int64_t begin, int64_t end,
+                              int64_t window) {
   QueryBlock block{begin, std::min(kQueryBlock, end - begin), {}, 0, 0};
-  for (int64_t i = 0; i < block.count; ++i) block.positions[i] = query_row(query_rows, begin + i) - segment.begin + segment.position;
+  for (int64_t i = 0; i < block.count; ++i)
+    block.positions[i] = query_row(query_rows, begin + i) - segment.begin + segment.position;
   block.first_key = block.first_visible(0, window) / kTileColumns * kTileColumns;
   block.end_key = block.positions[block.count - 1] + 1;
   return block;
@@ -79,31 +90,34 @@ inline QueryBlock query_block(const Segment& segment, std::span<const int32_t> q
 
 // out[count, end_key - first_key] = scale * rows[count, head_size] . panels; only tiles with a visible key are
 // computed, the rest is left as it is. `stride` is the row stride of `out`; `packed` holds one A panel.
-inline void score_block(const QueryBlock& block, const float* rows, int64_t rows_stride, float scale, int64_t head_size, const float* panels, float* packed,
-                        float* out, int64_t stride) {
+inline void score_block(const QueryBlock& block, const float* rows, int64_t rows_stride, float scale, int64_t head_size,
+                        const float* panels, float* packed, float* out, int64_t stride) {
   for (int64_t i = 0; i < block.count; i += kTileRows) {
     const int64_t live = std::min(kTileRows, block.count - i);
     pack_a_rows(rows + i * rows_stride, rows_stride, live, head_size, scale, packed, head_size);
     const int64_t last_position = block.positions[i + live - 1];
     for (int64_t j = block.first_key; j <= last_position; j += kTileColumns) {
       // `out` has room for whole panels, so that every tile is a full one but for its rows.
-      tile(head_size, packed, head_size, panels + j * head_size, {out + i * stride + (j - block.first_key), stride}, live, kTileColumns);
+      tile(head_size, packed, head_size, panels + j * head_size, {out + i * stride + (j - block.first_key), stride},
+           live, kTileColumns);
     }
   }
 }
 
 // out[i] (+)= scale * matrix[i, first_key .. positions[i]] . panels of a path: contexts from probabilities, dq from dS.
 // Entries of `matrix` past each row's position are zero up to its tile's last position.
-inline void weigh_block(const QueryBlock& block, const float* matrix, int64_t stride, float scale, int64_t head_size, int64_t path, const float* panels,
-                        float* packed, float* out, int64_t out_stride) {
+inline void weigh_block(const QueryBlock& block, const float* matrix, int64_t stride, float scale, int64_t head_size,
+                        int64_t path, const float* panels, float* packed, float* out, int64_t out_stride) {
   for (int64_t i = 0; i < block.count; i += kTileRows) {
     const int64_t live = std::min(kTileRows, block.count - i);
     const int64_t depth = block.positions[i + live - 1] + 1 - block.first_key;
-    // Chains begin at multiples of kChainDepth whatever block a query is in, so that a position is always in the same one.
+    // Chains begin at multiples of kChainDepth whatever block a query is in, so that a position is always in the same
+    // one.
     const int64_t first_chain = kChainDepth - block.first_key % kChainDepth;
     pack_a_rows(matrix + i * stride, stride, live, depth, scale, packed, depth);
     for (int64_t j = 0; j < head_size; j += kTileColumns) {
-      tile(depth, packed, depth, panels + j * path + block.first_key * kTileColumns, {out + i * out_stride + j, out_stride}, live, head_size - j, first_chain);
+      tile(depth, packed, depth, panels + j * path + block.first_key * kTileColumns,
+           {out + i * out_stride + j, out_stride}, live, head_size - j, first_chain);
     }
   }
 }
@@ -124,14 +138,14 @@ HWY_INLINE SoftCapped soft_capped(FloatVec score, float soft_cap) {
 
 // The scratch of one thread, carved out of the workspace in one place so that its size is known before it is used.
 struct Scratch {
-  float *keys, *values;                  // [path, head_size] gathered
-  float *keys_transposed, *values_panel; // packed: forward needs K^T and V, backward K^T, V^T and K
+  float *keys, *values;                   // [path, head_size] gathered
+  float *keys_transposed, *values_panel;  // packed: forward needs K^T and V, backward K^T, V^T and K
   float* keys_panel;
-  float *scores, *d_scores;              // [kQueryBlock, path rounded up to panels]
-  float* packed;                         // one A panel, the deeper of path and head_size
-  float *d_keys, *d_values;              // [path, head_size]
+  float *scores, *d_scores;                // [kQueryBlock, path rounded up to panels]
+  float* packed;                           // one A panel, the deeper of path and head_size
+  float *d_keys, *d_values;                // [path, head_size]
   float *queries_panel, *d_context_panel;  // B panels of a query block
-  float* row_terms;                      // [kQueryBlock]
+  float* row_terms;                        // [kQueryBlock]
   int64_t floats_used = 0;
 
   // With a null base, only counts.

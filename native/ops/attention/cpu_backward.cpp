@@ -8,8 +8,10 @@ HWY_BEFORE_NAMESPACE();
 namespace cheems::cpu::HWY_NAMESPACE {
 namespace {
 
-// One row: scores become probabilities p = exp(s - log_sum_exp), and dP (in `d_scores`) becomes dS; zero outside [begin, end).
-void differentiate_row(float* scores, float* d_scores, int64_t begin, int64_t end, int64_t padded_end, float log_sum_exp, float d_dot_context, float soft_cap) {
+// One row: scores become probabilities p = exp(s - log_sum_exp), and dP (in `d_scores`) becomes dS; zero outside
+// [begin, end).
+void differentiate_row(float* scores, float* d_scores, int64_t begin, int64_t end, int64_t padded_end,
+                       float log_sum_exp, float d_dot_context, float soft_cap) {
   memset(scores, 0, static_cast<size_t>(begin) * sizeof(float));
   memset(d_scores, 0, static_cast<size_t>(begin) * sizeof(float));
   memset(scores + end, 0, static_cast<size_t>(padded_end - end) * sizeof(float));
@@ -30,7 +32,8 @@ void differentiate_row(float* scores, float* d_scores, int64_t begin, int64_t en
 
 // out[key] += sum over the block's queries of matrix[query, key] * rows[query], for the keys in sight: dk from dS and
 // the queries, dv from P and dcontext. `panels` holds the rows as B panels of depth block.count.
-void gather_block(const QueryBlock& block, const float* matrix, int64_t stride, const float* panels, int64_t head_size, float* packed, float* out) {
+void gather_block(const QueryBlock& block, const float* matrix, int64_t stride, const float* panels, int64_t head_size,
+                  float* packed, float* out) {
   int64_t first_query = 0;
   for (int64_t key = block.first_key; key < block.end_key; key += kTileRows) {
     while (block.positions[first_query] < key) ++first_query;  // queries before the key do not see it
@@ -38,16 +41,19 @@ void gather_block(const QueryBlock& block, const float* matrix, int64_t stride, 
     pack_a_columns(matrix + first_query * stride + (key - block.first_key), stride, live, depth, packed, depth);
     float* at = out + key * head_size;
     for (int64_t j = 0; j < head_size; j += kTileColumns) {
-      tile(depth, packed, depth, panels + j * block.count + first_query * kTileColumns, {at + j, head_size, /*accumulate=*/true}, live, head_size - j);
+      tile(depth, packed, depth, panels + j * block.count + first_query * kTileColumns,
+           {at + j, head_size, /*accumulate=*/true}, live, head_size - j);
     }
   }
 }
 
 void pack_block_rows(const float* rows, int64_t stride, int64_t count, int64_t head_size, float* panels) {
-  for (int64_t j = 0; j < head_size; j += kTileColumns) pack_b_rows(rows + j, stride, head_size - j, count, panels + j * count);
+  for (int64_t j = 0; j < head_size; j += kTileColumns)
+    pack_b_rows(rows + j, stride, head_size - j, count, panels + j * count);
 }
 
-void head_backward(const AttentionBackward& a, const Segment& segment, QueryRange queries, int64_t head, int64_t path, const Scratch& s) {
+void head_backward(const AttentionBackward& a, const Segment& segment, QueryRange queries, int64_t head, int64_t path,
+                   const Scratch& s) {
   const auto& shape = a.shape;
   const int64_t size = shape.head_size;
   for (int64_t begin = queries.begin; begin < queries.end; begin += kQueryBlock) {
@@ -59,10 +65,14 @@ void head_backward(const AttentionBackward& a, const Segment& segment, QueryRang
     score_block(block, d_context, a.d_context.stride, 1.0f, size, s.values_panel, s.packed, s.d_scores, width);
     for (int64_t i = 0; i < block.count; ++i) {
       const float* context = floats(a.context) + (begin + i) * a.context.stride + head * size;
-      differentiate_row(s.scores + i * width, s.d_scores + i * width, block.first_visible(i, shape.window) - block.first_key, block.positions[i] + 1 - block.first_key, width,
-                        floats(a.log_sum_exp)[(begin + i) * a.log_sum_exp.stride + head], static_cast<float>(dot(d_context + i * a.d_context.stride, context, size)), shape.soft_cap);
+      differentiate_row(s.scores + i * width, s.d_scores + i * width,
+                        block.first_visible(i, shape.window) - block.first_key,
+                        block.positions[i] + 1 - block.first_key, width,
+                        floats(a.log_sum_exp)[(begin + i) * a.log_sum_exp.stride + head],
+                        static_cast<float>(dot(d_context + i * a.d_context.stride, context, size)), shape.soft_cap);
     }
-    weigh_block(block, s.d_scores, width, shape.scale, size, path, s.keys_panel, s.packed, floats(a.dq) + begin * a.dq.stride + head * size, a.dq.stride);
+    weigh_block(block, s.d_scores, width, shape.scale, size, path, s.keys_panel, s.packed,
+                floats(a.dq) + begin * a.dq.stride + head * size, a.dq.stride);
     pack_block_rows(q, a.q.stride, block.count, size, s.queries_panel);
     pack_block_rows(d_context, a.d_context.stride, block.count, size, s.d_context_panel);
     gather_block(block, s.d_scores, width, s.queries_panel, size, s.packed, s.d_keys);
@@ -71,9 +81,12 @@ void head_backward(const AttentionBackward& a, const Segment& segment, QueryRang
 }
 
 // Adds a path's gradients to the rows of its segments.
-void scatter_path(const PackedTree& tree, int32_t segment, const float* from, float scale, int64_t head_size, int64_t offset, const Tensor& to) {
+void scatter_path(const PackedTree& tree, int32_t segment, const float* from, float scale, int64_t head_size,
+                  int64_t offset, const Tensor& to) {
   for_each_ancestor(tree, segment, [&](const Segment& part) {
-    for (int64_t i = 0; i < part.length; ++i) add_scaled(scale, from + (part.position + i) * head_size, floats(to) + (part.begin + i) * to.stride + offset, head_size);
+    for (int64_t i = 0; i < part.length; ++i)
+      add_scaled(scale, from + (part.position + i) * head_size, floats(to) + (part.begin + i) * to.stride + offset,
+                 head_size);
   });
 }
 
@@ -81,8 +94,10 @@ void scatter_path(const PackedTree& tree, int32_t segment, const float* from, fl
 void tree_backward(const AttentionBackward& a, int64_t tree_number, int64_t key_value_head, const Scratch& s) {
   const PackedTree& tree = *a.tree;
   const auto& shape = a.shape;
-  const int64_t size = shape.head_size, offset = key_value_head * size, group = shape.num_heads / shape.num_key_value_heads;
-  const int32_t first = tree.tree_begins[static_cast<size_t>(tree_number)], last = tree.tree_begins[static_cast<size_t>(tree_number) + 1];
+  const int64_t size = shape.head_size, offset = key_value_head * size,
+                group = shape.num_heads / shape.num_key_value_heads;
+  const int32_t first = tree.tree_begins[static_cast<size_t>(tree_number)],
+                last = tree.tree_begins[static_cast<size_t>(tree_number) + 1];
   for (int32_t number = first; number < last; ++number) {
     const Segment& segment = tree.segments[static_cast<size_t>(number)];
     for (int64_t row = segment.begin; row < segment.begin + segment.length; ++row) {
@@ -102,7 +117,8 @@ void tree_backward(const AttentionBackward& a, int64_t tree_number, int64_t key_
     pack_path(s.keys, path, size, s.keys_panel);
     memset(s.d_keys, 0, static_cast<size_t>(path * size) * sizeof(float));
     memset(s.d_values, 0, static_cast<size_t>(path * size) * sizeof(float));
-    for (int64_t head = key_value_head * group; head < (key_value_head + 1) * group; ++head) head_backward(a, segment, queries, head, path, s);
+    for (int64_t head = key_value_head * group; head < (key_value_head + 1) * group; ++head)
+      head_backward(a, segment, queries, head, path, s);
     scatter_path(tree, number, s.d_keys, shape.scale, size, offset, a.dk);
     scatter_path(tree, number, s.d_values, 1.0f, size, offset, a.dv);
   }
@@ -114,7 +130,8 @@ void backward(const AttentionBackward& a, Context& context) {
   const int64_t floats_per_thread = Scratch(nullptr, tree.longest_path, shape.head_size, true).floats_used;
   const auto trees = static_cast<int64_t>(tree.tree_begins.size()) - 1;
   context.pool.parallel_for(trees * shape.num_key_value_heads, [&](int64_t task, int thread) {
-    const Scratch s(reinterpret_cast<float*>(context.workspace) + thread * floats_per_thread, tree.longest_path, shape.head_size, true);
+    const Scratch s(reinterpret_cast<float*>(context.workspace) + thread * floats_per_thread, tree.longest_path,
+                    shape.head_size, true);
     tree_backward(a, task / shape.num_key_value_heads, task % shape.num_key_value_heads, s);
   });
 }

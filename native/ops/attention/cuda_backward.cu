@@ -2,27 +2,30 @@
 //
 // Three kernels, one after another:
 //   attention_d_dot_context   D = rowsum(dcontext * context), float32, into the workspace
-//   attention_backward_keys   dk, dv: a block has 64 keys and goes over all queries that see them, head by head of the group
-//   attention_backward_queries  dq: a block has 64 queries and goes over the keys of their path, as the forward does
-// Both big ones compute P = exp2(S - log_sum_exp) and dP = dcontext V^T anew: 4 products for dk and dv, 3 for dq, where one
-// kernel would need 5 in all. So 14 * pairs * head_size FLOPs per query head against the floor of 10, a price of 40 % in
-// products, for a backward without atomics: each number has one writer, which adds in one order, and repeats bit for bit.
-// (FlashAttention-2 adds its dq with float atomics; its deterministic mode keeps a float32 dq per key block and sums those.)
-// Head sizes over 128 compute dk and dv in two passes (5 products instead of 4, see keys_kernel).
-// Bytes: q and dcontext once per key tile and head in sight, k and v once per query tile and head; all from L2 but once.
+//   attention_backward_keys   dk, dv: a block has 64 keys and goes over all queries that see them, head by head of the
+//   group attention_backward_queries  dq: a block has 64 queries and goes over the keys of their path, as the forward
+//   does
+// Both big ones compute P = exp2(S - log_sum_exp) and dP = dcontext V^T anew: 4 products for dk and dv, 3 for dq, where
+// one kernel would need 5 in all. So 14 * pairs * head_size FLOPs per query head against the floor of 10, a price of 40
+// % in products, for a backward without atomics: each number has one writer, which adds in one order, and repeats bit
+// for bit. (FlashAttention-2 adds its dq with float atomics; its deterministic mode keeps a float32 dq per key block
+// and sums those.) Head sizes over 128 compute dk and dv in two passes (5 products instead of 4, see keys_kernel).
+// Bytes: q and dcontext once per key tile and head in sight, k and v once per query tile and head; all from L2 but
+// once.
 //
-// The keys' kernel computes the transposes, S^T = K Q^T and dP^T = V dcontext^T: a warp owns 16 keys, P^T and dS^T come out of
-// the accumulators as A fragments of dv += P^T dcontext and dk += dS^T Q, and nothing passes through shared memory but the
-// staged tiles. The descendants of a segment are one range of rows, so that a shared prompt's keys gather from all answers
-// in row order (QueryWalk). The key/value head's group of query heads is summed in the same accumulators.
+// The keys' kernel computes the transposes, S^T = K Q^T and dP^T = V dcontext^T: a warp owns 16 keys, P^T and dS^T come
+// out of the accumulators as A fragments of dv += P^T dcontext and dk += dS^T Q, and nothing passes through shared
+// memory but the staged tiles. The descendants of a segment are one range of rows, so that a shared prompt's keys
+// gather from all answers in row order (QueryWalk). The key/value head's group of query heads is summed in the same
+// accumulators.
 #include "ops/attention/cuda_common.cuh"
 #include "ops/attention/cuda_launch.h"
 
 namespace cheems::cuda::attention {
 namespace {
 
-// Blocks that an SM is to hold; for their sake the compiler bounds the registers. Three queries' blocks of width 64 would
-// cost sm_100 a spill.
+// Blocks that an SM is to hold; for their sake the compiler bounds the registers. Three queries' blocks of width 64
+// would cost sm_100 a spill.
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000 && __CUDA_ARCH__ < 1100
 constexpr int kWidestOfThree = 32;
 #else
@@ -43,7 +46,8 @@ struct QueriesShape {
 
 // Of one pair: a product q . k becomes P, and dP becomes dS without the scale: p (dP - D), with a cap times its slope.
 template <bool Capped>
-__device__ __forceinline__ void differentiate(const Base2Scores& score, float& product, float& d_probability, float log_sum_exp, float d_dot_context) {
+__device__ __forceinline__ void differentiate(const Base2Scores& score, float& product, float& d_probability,
+                                              float log_sum_exp, float d_dot_context) {
   float slope;
   product = fast_exp2(score.of<Capped>(product, slope) - log_sum_exp);
   d_probability = product * (d_probability - d_dot_context) * slope;
@@ -51,31 +55,37 @@ __device__ __forceinline__ void differentiate(const Base2Scores& score, float& p
 
 // One warp's 16 queries: s (products) becomes P, dp becomes dS.
 template <bool Capped, int Keys>
-__device__ __forceinline__ void differentiate_queries(float (&s)[1][Keys / 8][4], float (&dp)[1][Keys / 8][4], const Base2Scores& score, const float (&log_sum_exp)[2],
+__device__ __forceinline__ void differentiate_queries(float (&s)[1][Keys / 8][4], float (&dp)[1][Keys / 8][4],
+                                                      const Base2Scores& score, const float (&log_sum_exp)[2],
                                                       const float (&d_dot_context)[2]) {
 #pragma unroll
   for (int n = 0; n < Keys / 8; ++n) {
 #pragma unroll
-    for (int i = 0; i < 4; ++i) differentiate<Capped>(score, s[0][n][i], dp[0][n][i], log_sum_exp[i / 2], d_dot_context[i / 2]);
+    for (int i = 0; i < 4; ++i)
+      differentiate<Capped>(score, s[0][n][i], dp[0][n][i], log_sum_exp[i / 2], d_dot_context[i / 2]);
   }
 }
 
 template <class Shape>
-__global__ __launch_bounds__(Shape::kThreads, Shape::kColumns <= kWidestOfThree ? 3 : 2) void queries_kernel(const Problem<bfloat16> p) {
+__global__ __launch_bounds__(Shape::kThreads,
+                             Shape::kColumns <= kWidestOfThree ? 3 : 2) void queries_kernel(const Problem<bfloat16> p) {
   constexpr int kKeys = Shape::kKeys;
   auto& shared = shared_memory<typename Shape::Shared>();
   const QueryTile tile(p, p.tiles[blockIdx.x / p.num_heads]);
   const int head = blockIdx.x % p.num_heads, lane = threadIdx.x % 32;
-  const int64_t key_column = static_cast<int64_t>(head / p.group) * p.head_size, column = static_cast<int64_t>(head) * p.head_size;
+  const int64_t key_column = static_cast<int64_t>(head / p.group) * p.head_size,
+                column = static_cast<int64_t>(head) * p.head_size;
 
   PathRows path(p.tree.segments, tile.segment);
   const auto stage_keys = [&](int stage, int key_tile) {
-    copy_path<Shape::kThreads>(shared.stages[stage].k, shared.stages[stage].v, path, key_tile * kKeys, tile.last_position + 1, p.k + key_column, p.k_stride, p.v + key_column,
-                               p.v_stride, p.head_size);
+    copy_path<Shape::kThreads>(shared.stages[stage].k, shared.stages[stage].v, path, key_tile * kKeys,
+                               tile.last_position + 1, p.k + key_column, p.k_stride, p.v + key_column, p.v_stride,
+                               p.head_size);
     cp_async_commit();
   };
   copy_rows<Shape::kThreads>(shared.q, p.q + tile.begin * p.q_stride + column, p.q_stride, tile.count, p.head_size);
-  copy_rows<Shape::kThreads>(shared.d_context, p.d_context + tile.begin * p.d_context_stride + column, p.d_context_stride, tile.count, p.head_size);
+  copy_rows<Shape::kThreads>(shared.d_context, p.d_context + tile.begin * p.d_context_stride + column,
+                             p.d_context_stride, tile.count, p.head_size);
   const int first_tile = tile.first_key_tile(p, kKeys), last_tile = tile.last_position / kKeys;
   stage_keys(0, last_tile);
 
@@ -97,7 +107,8 @@ __global__ __launch_bounds__(Shape::kThreads, Shape::kColumns <= kWidestOfThree 
     __syncthreads();
     if (key_tile > first_tile) stage_keys(stage ^ 1, key_tile - 1);
     const int first_key = key_tile * kKeys;
-    const bool in_sight = first_row < tile.count && first_key <= warp_last_position && (p.window == 0 || first_key + kKeys > warp_first_position - p.window + 1);
+    const bool in_sight = first_row < tile.count && first_key <= warp_last_position &&
+                          (p.window == 0 || first_key + kKeys > warp_first_position - p.window + 1);
     if (!in_sight) continue;
     float s[1][kKeys / 8][4] = {}, dp[1][kKeys / 8][4] = {};
     multiply_transposed<1, kKeys>(s, shared.q, first_row, shared.stages[stage].k);
@@ -118,7 +129,8 @@ __global__ __launch_bounds__(Shape::kThreads, Shape::kColumns <= kWidestOfThree 
   }
   if (first_row >= tile.count) return;
   const float scale[1][2] = {{p.scale, p.scale}};
-  store_rows(shared.q, first_row, dq, scale, p.out + tile.begin * p.out_stride + column, p.out_stride, tile.count, p.head_size);
+  store_rows(shared.q, first_row, dq, scale, p.out + tile.begin * p.out_stride + column, p.out_stride, tile.count,
+             p.head_size);
 }
 
 template <int D, int Queries>
@@ -139,7 +151,8 @@ struct KeysShape {
 };
 
 // What a query has beside its rows. Thread i < Queries fetches it of query i of the tile that the walk stands at, into
-// registers, before the products of the tile before, and puts it into the stage after them: nobody waits for these loads.
+// registers, before the products of the tile before, and puts it into the stage after them: nobody waits for these
+// loads.
 struct QueryScalars {
   float log_sum_exp, d_dot_context;
   int row, position;
@@ -169,49 +182,58 @@ __device__ __forceinline__ void store_scalars(typename Shape::Stage& stage, cons
 
 // Starts filling a stage with the rows of the tile of queries that the walk stands at.
 template <class Shape, class Walk>
-__device__ __forceinline__ void copy_queries(typename Shape::Stage& stage, const Walk& walk, const Problem<bfloat16>& p) {
+__device__ __forceinline__ void copy_queries(typename Shape::Stage& stage, const Walk& walk,
+                                             const Problem<bfloat16>& p) {
   const int64_t column = static_cast<int64_t>(walk.head) * p.head_size;
   const int count = min(Shape::kQueries, walk.end - walk.begin);
   copy_rows<Shape::kThreads>(stage.q, p.q + walk.begin * p.q_stride + column, p.q_stride, count, p.head_size);
-  copy_rows<Shape::kThreads>(stage.d_context, p.d_context + walk.begin * p.d_context_stride + column, p.d_context_stride, count, p.head_size);
+  copy_rows<Shape::kThreads>(stage.d_context, p.d_context + walk.begin * p.d_context_stride + column,
+                             p.d_context_stride, count, p.head_size);
 }
 
 // One warp's 16 keys: s (products K Q^T) becomes P^T, dp becomes dS^T.
 template <bool Capped, class Shape>
-__device__ __forceinline__ void differentiate_keys(float (&s)[1][Shape::kQueries / 8][4], float (&dp)[1][Shape::kQueries / 8][4], const typename Shape::Stage& stage,
-                                                   const Base2Scores& score) {
+__device__ __forceinline__ void differentiate_keys(float (&s)[1][Shape::kQueries / 8][4],
+                                                   float (&dp)[1][Shape::kQueries / 8][4],
+                                                   const typename Shape::Stage& stage, const Base2Scores& score) {
 #pragma unroll
   for (int n = 0; n < Shape::kQueries / 8; ++n) {
-    const auto log_sum_exp = load_vector<2>(stage.log_sum_exp + 8 * n + threadIdx.x % 4 * 2), d_dot_context = load_vector<2>(stage.d_dot_context + 8 * n + threadIdx.x % 4 * 2);
+    const auto log_sum_exp = load_vector<2>(stage.log_sum_exp + 8 * n + threadIdx.x % 4 * 2),
+               d_dot_context = load_vector<2>(stage.d_dot_context + 8 * n + threadIdx.x % 4 * 2);
 #pragma unroll
-    for (int i = 0; i < 4; ++i) differentiate<Capped>(score, s[0][n][i], dp[0][n][i], log_sum_exp.values[i % 2], d_dot_context.values[i % 2]);
+    for (int i = 0; i < 4; ++i)
+      differentiate<Capped>(score, s[0][n][i], dp[0][n][i], log_sum_exp.values[i % 2], d_dot_context.values[i % 2]);
   }
 }
 
 // Keys and queries that do not see each other get zeros. Of the warp's 16 keys the lane has those in key_row.
 template <class Shape>
-__device__ __forceinline__ void mask_keys(float (&p)[1][Shape::kQueries / 8][4], float (&ds)[1][Shape::kQueries / 8][4], const typename Shape::Stage& stage, const int (&key_row)[2],
+__device__ __forceinline__ void mask_keys(float (&p)[1][Shape::kQueries / 8][4], float (&ds)[1][Shape::kQueries / 8][4],
+                                          const typename Shape::Stage& stage, const int (&key_row)[2],
                                           const int (&key_position)[2], int window) {
 #pragma unroll
   for (int n = 0; n < Shape::kQueries / 8; ++n) {
-    const auto row = load_vector<2>(stage.row + 8 * n + threadIdx.x % 4 * 2), position = load_vector<2>(stage.position + 8 * n + threadIdx.x % 4 * 2);
+    const auto row = load_vector<2>(stage.row + 8 * n + threadIdx.x % 4 * 2),
+               position = load_vector<2>(stage.position + 8 * n + threadIdx.x % 4 * 2);
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      const bool visible = row.values[i % 2] >= key_row[i / 2] && (window == 0 || position.values[i % 2] - key_position[i / 2] < window);
+      const bool visible =
+          row.values[i % 2] >= key_row[i / 2] && (window == 0 || position.values[i % 2] - key_position[i / 2] < window);
       if (!visible) p[0][n][i] = ds[0][n][i] = 0;
     }
   }
 }
 
-// Grid x: key tiles times key/value heads. For wide heads the accumulators of dk and dv do not fit the registers together:
-// then grid y = 2, block y = 0 computing dv and block y = 1 dk.
+// Grid x: key tiles times key/value heads. For wide heads the accumulators of dk and dv do not fit the registers
+// together: then grid y = 2, block y = 0 computing dv and block y = 1 dk.
 template <class Shape>
 __global__ __launch_bounds__(Shape::kThreads, 2) void keys_kernel(const Problem<bfloat16> p) {
   constexpr int kQueries = Shape::kQueries, kColumns = Shape::kColumns;
   auto& shared = shared_memory<typename Shape::Shared>();
   const int num_key_value_heads = p.num_heads / p.group;
   const TreeTile tile = p.tiles[blockIdx.x / num_key_value_heads];
-  const int key_value_head = blockIdx.x % num_key_value_heads, lane = threadIdx.x % 32, first_key = threadIdx.x / 32 * 16, count = tile.end - tile.begin;
+  const int key_value_head = blockIdx.x % num_key_value_heads, lane = threadIdx.x % 32,
+            first_key = threadIdx.x / 32 * 16, count = tile.end - tile.begin;
   const int64_t column = static_cast<int64_t>(key_value_head) * p.head_size;
   const bool key_pass = !Shape::kTwoPasses || blockIdx.y == 1, value_pass = !Shape::kTwoPasses || blockIdx.y == 0;
 
@@ -226,9 +248,10 @@ __global__ __launch_bounds__(Shape::kThreads, 2) void keys_kernel(const Problem<
 
   const Segment& segment = p.tree.segments[tile.segment];
   const int key_row[2] = {tile.begin + first_key + lane / 4, tile.begin + first_key + lane / 4 + 8};
-  const int key_position[2] = {key_row[0] + segment.position - segment.begin, key_row[1] + segment.position - segment.begin};
+  const int key_position[2] = {key_row[0] + segment.position - segment.begin,
+                               key_row[1] + segment.position - segment.begin};
   const Base2Scores score(p);
-  float first[1][kColumns / 8][4] = {};                                  // dk; of two passes, whichever it is
+  float first[1][kColumns / 8][4] = {};                           // dk; of two passes, whichever it is
   float second[1][Shape::kTwoPasses ? 1 : kColumns / 8][4] = {};  // dv
   for (int stage = 0; !walk.done(); stage ^= 1) {
     cp_async_wait<0>();
@@ -247,7 +270,8 @@ __global__ __launch_bounds__(Shape::kThreads, 2) void keys_kernel(const Problem<
       if (key_pass) multiply_transposed<1, kQueries>(dp, shared.v, first_key, queries.d_context);
       if (score.cap > 0) differentiate_keys<true, Shape>(s, dp, queries, score);
       else differentiate_keys<false, Shape>(s, dp, queries, score);
-      if (p.window > 0 || queries.row[0] < tile.begin + first_key + 15) mask_keys<Shape>(s, dp, queries, key_row, key_position, p.window);
+      if (p.window > 0 || queries.row[0] < tile.begin + first_key + 15)
+        mask_keys<Shape>(s, dp, queries, key_row, key_position, p.window);
       if constexpr (Shape::kTwoPasses) {
         if (key_pass) multiply_weights<1, kQueries>(first, dp, queries.q);
         else multiply_weights<1, kQueries>(first, s, queries.d_context);
@@ -262,11 +286,16 @@ __global__ __launch_bounds__(Shape::kThreads, 2) void keys_kernel(const Problem<
   __syncthreads();  // also where no query sees these keys: their tiles are overwritten now
   if (first_key >= count) return;
   const float scale[1][2] = {{p.scale, p.scale}}, one[1][2] = {{1, 1}};
-  if (key_pass) store_rows(shared.k, first_key, first, scale, p.dk + tile.begin * p.dk_stride + column, p.dk_stride, count, p.head_size);
+  if (key_pass)
+    store_rows(shared.k, first_key, first, scale, p.dk + tile.begin * p.dk_stride + column, p.dk_stride, count,
+               p.head_size);
   if constexpr (Shape::kTwoPasses) {
-    if (value_pass) store_rows(shared.v, first_key, first, one, p.dv + tile.begin * p.dv_stride + column, p.dv_stride, count, p.head_size);
+    if (value_pass)
+      store_rows(shared.v, first_key, first, one, p.dv + tile.begin * p.dv_stride + column, p.dv_stride, count,
+                 p.head_size);
   } else {
-    store_rows(shared.v, first_key, second, one, p.dv + tile.begin * p.dv_stride + column, p.dv_stride, count, p.head_size);
+    store_rows(shared.v, first_key, second, one, p.dv + tile.begin * p.dv_stride + column, p.dv_stride, count,
+               p.head_size);
   }
 }
 
@@ -300,24 +329,28 @@ void launch_d_dot_context(const Problem<T>& p, int64_t queries, Context& context
   int lanes = 1;
   while (lanes < 32 && lanes * Width < p.head_size) lanes *= 2;
   const int64_t pairs = queries * p.num_heads;
-  launch("attention_d_dot_context", d_dot_context_kernel<T, Width>, Grid{divide_up(pairs * lanes, kDotThreads), 1, 1}, kDotThreads, 0, context.stream, p, pairs, lanes);
+  launch("attention_d_dot_context", d_dot_context_kernel<T, Width>, Grid{divide_up(pairs * lanes, kDotThreads), 1, 1},
+         kDotThreads, 0, context.stream, p, pairs, lanes);
 }
 
 template <class Queries, class Keys>
 void launch_backward(Problem<bfloat16> p, const AttentionBackward& a, Context& context) {
-  const TileList query_tiles = context.query_tiles(*a.tree, a.query_rows, Queries::kQueries), key_tiles = context.key_tiles(*a.tree, Keys::kKeys);
+  const TileList query_tiles = context.query_tiles(*a.tree, a.query_rows, Queries::kQueries),
+                 key_tiles = context.key_tiles(*a.tree, Keys::kKeys);
   p.tiles = key_tiles.tiles;
-  launch("attention_backward_keys", keys_kernel<Keys>, Grid{int64_t{key_tiles.count} * (p.num_heads / p.group), Keys::kTwoPasses ? 2 : 1, 1}, Keys::kThreads,
+  launch("attention_backward_keys", keys_kernel<Keys>,
+         Grid{int64_t{key_tiles.count} * (p.num_heads / p.group), Keys::kTwoPasses ? 2 : 1, 1}, Keys::kThreads,
          static_cast<int64_t>(sizeof(typename Keys::Shared)), context.stream, p);
   p.tiles = query_tiles.tiles;
-  launch("attention_backward_queries", queries_kernel<Queries>, Grid{int64_t{query_tiles.count} * p.num_heads, 1, 1}, Queries::kThreads,
-         static_cast<int64_t>(sizeof(typename Queries::Shared)), context.stream, p);
+  launch("attention_backward_queries", queries_kernel<Queries>, Grid{int64_t{query_tiles.count} * p.num_heads, 1, 1},
+         Queries::kThreads, static_cast<int64_t>(sizeof(typename Queries::Shared)), context.stream, p);
 }
 
 template <class T, int Width>
 Problem<T> backward_problem(const AttentionBackward& a, Context& context) {
   auto p = problem_of<T>(a, context);
-  p.d_dot_context = reinterpret_cast<float*>(require_workspace(context, a.q.rows * p.num_heads * static_cast<int64_t>(sizeof(float)), "attention_backward"));
+  p.d_dot_context = reinterpret_cast<float*>(
+      require_workspace(context, a.q.rows * p.num_heads * static_cast<int64_t>(sizeof(float)), "attention_backward"));
   launch_d_dot_context<T, Width>(p, a.q.rows, context);
   return p;
 }

@@ -1,9 +1,9 @@
 // What the attention kernels share: the problem as they see it, scores in base 2, the walk along a path, and tiles of
 // bfloat16 in shared memory with the tensor cores' products over them.
 //
-// Fragments of mma.m16n8k16, with g = lane / 4 and q = 2 * (lane % 4): an accumulator block d[4] holds rows g (d[0], d[1])
-// and g + 8 (d[2], d[3]) at columns q and q + 1. Two neighbouring accumulator blocks, rounded to bfloat16, are one A
-// fragment of 16 x 16, so that probabilities go from one product into the next without leaving the registers.
+// Fragments of mma.m16n8k16, with g = lane / 4 and q = 2 * (lane % 4): an accumulator block d[4] holds rows g (d[0],
+// d[1]) and g + 8 (d[2], d[3]) at columns q and q + 1. Two neighbouring accumulator blocks, rounded to bfloat16, are
+// one A fragment of 16 x 16, so that probabilities go from one product into the next without leaving the registers.
 #pragma once
 
 #include "backends/cuda/device.cuh"
@@ -18,14 +18,15 @@ constexpr float kLog2E = 1.4426950408889634f, kLn2 = 0.6931471805599453f;
 template <class T>
 struct Problem {
   const T *q, *k, *v, *context, *d_context;
-  T *out, *dk, *dv;        // `out`: context (forward) or dq
-  float* log_sum_exp;      // natural logarithm, of scaled scores; may be null in the forward pass
-  float* d_dot_context;    // [Q, num_heads]: rowsum(dcontext * context) of each query and head
-  int64_t q_stride, k_stride, v_stride, context_stride, d_context_stride, out_stride, dk_stride, dv_stride, log_sum_exp_stride;
+  T *out, *dk, *dv;      // `out`: context (forward) or dq
+  float* log_sum_exp;    // natural logarithm, of scaled scores; may be null in the forward pass
+  float* d_dot_context;  // [Q, num_heads]: rowsum(dcontext * context) of each query and head
+  int64_t q_stride, k_stride, v_stride, context_stride, d_context_stride, out_stride, dk_stride, dv_stride,
+      log_sum_exp_stride;
   const TreeTile* tiles;
   DeviceTree tree;
-  const int32_t* query_rows;       // null: query n is token row n
-  const int32_t* segment_queries;  // [2 * segments], null where query_rows is: begin and end of each segment's queries
+  const int32_t* query_rows;        // null: query n is token row n
+  const int32_t* segment_queries;   // [2 * segments], null where query_rows is: begin and end of each segment's queries
   int num_heads, group, head_size;  // group: query heads per key/value head
   int window;                       // 0: none
   float scale, soft_cap;
@@ -40,9 +41,11 @@ struct Base2Scores {
 
   template <class T>
   __device__ explicit Base2Scores(const Problem<T>& p)
-      : factor(p.soft_cap > 0 ? p.scale / p.soft_cap : p.scale * kLog2E), cap(p.soft_cap > 0 ? p.soft_cap * kLog2E : 0) {}
+      : factor(p.soft_cap > 0 ? p.scale / p.soft_cap : p.scale * kLog2E),
+        cap(p.soft_cap > 0 ? p.soft_cap * kLog2E : 0) {}
 
-  // The score, and the slope of the cap at it: 1 - tanh^2. Loops are written for both kinds, and the kind asked for outside.
+  // The score, and the slope of the cap at it: 1 - tanh^2. Loops are written for both kinds, and the kind asked for
+  // outside.
   template <bool Capped>
   __device__ __forceinline__ float of(float product, float& slope) const {
     slope = 1;
@@ -77,11 +80,12 @@ class PathRows {
 // The queries of one tile: entries of the query list, at ascending positions of one path.
 struct QueryTile {
   int begin, count, segment;
-  int position_shift;                 // position = token row + shift
+  int position_shift;  // position = token row + shift
   int first_position, last_position;
 
   template <class T>
-  __device__ __forceinline__ QueryTile(const Problem<T>& p, const TreeTile& tile) : begin(tile.begin), count(tile.end - tile.begin), segment(tile.segment) {
+  __device__ __forceinline__ QueryTile(const Problem<T>& p, const TreeTile& tile)
+      : begin(tile.begin), count(tile.end - tile.begin), segment(tile.segment) {
     const Segment& s = p.tree.segments[segment];
     position_shift = s.position - s.begin;
     first_position = p.row_of(begin) + position_shift;
@@ -89,14 +93,19 @@ struct QueryTile {
   }
   // Of entry i; entries past the end stand at the last one's position.
   template <class T>
-  __device__ __forceinline__ int position(const Problem<T>& p, int i) const { return p.row_of(begin + min(i, count - 1)) + position_shift; }
-  // The first of the key tiles of `keys` positions that hold a key in sight of any query; the last is last_position / keys.
+  __device__ __forceinline__ int position(const Problem<T>& p, int i) const {
+    return p.row_of(begin + min(i, count - 1)) + position_shift;
+  }
+  // The first of the key tiles of `keys` positions that hold a key in sight of any query; the last is last_position /
+  // keys.
   template <class T>
-  __device__ __forceinline__ int first_key_tile(const Problem<T>& p, int keys) const { return p.window > 0 ? max(0, first_position - p.window + 1) / keys : 0; }
+  __device__ __forceinline__ int first_key_tile(const Problem<T>& p, int keys) const {
+    return p.window > 0 ? max(0, first_position - p.window + 1) / keys : 0;
+  }
 };
 
-// The queries that may see a key tile, in tiles of `Queries` entries: for each query head of the group the descendants of
-// the tile's segment, one range of rows; with a window, segment by segment, without those out of sight.
+// The queries that may see a key tile, in tiles of `Queries` entries: for each query head of the group the descendants
+// of the tile's segment, one range of rows; with a window, segment by segment, without those out of sight.
 template <int Queries, class T>
 class QueryWalk {
  public:
@@ -104,7 +113,12 @@ class QueryWalk {
   int position_shift = 0;  // position = token row + shift; with a window only
 
   __device__ __forceinline__ QueryWalk(const Problem<T>& p, const TreeTile& tile, int key_value_head)
-      : head(key_value_head * p.group), p_(p), tile_(tile), last_head_(head + p.group - 1), segment_(tile.segment), subtree_end_(p.tree.subtree_end[tile.segment]) {
+      : head(key_value_head * p.group),
+        p_(p),
+        tile_(tile),
+        last_head_(head + p.group - 1),
+        segment_(tile.segment),
+        subtree_end_(p.tree.subtree_end[tile.segment]) {
     const Segment& s = p.tree.segments[tile.segment];
     last_key_position_ = tile.last_row + s.position - s.begin;
     enter();
@@ -136,7 +150,8 @@ class QueryWalk {
     } else {  // queries up to position last_key_position + window - 1
       position_shift = s.position - s.begin;
       const int64_t visible = static_cast<int64_t>(last_key_position_) + p_.window - s.position;
-      end = visible <= 0 ? begin : entry_at(segment_, s.begin + static_cast<int>(min(visible, static_cast<int64_t>(s.length))));
+      end = visible <= 0 ? begin
+                         : entry_at(segment_, s.begin + static_cast<int>(min(visible, static_cast<int64_t>(s.length))));
     }
   }
   __device__ __forceinline__ void next_range() {
@@ -157,9 +172,9 @@ class QueryWalk {
   int last_key_position_;
 };
 
-// A row-major tile of bfloat16 in shared memory. Its 16-byte chunks lie so that the eight rows of one ldmatrix phase, at one
-// chunk column, meet all 32 banks: rotated by XOR with the row where a row has a multiple of 8 chunks, else in rows
-// lengthened to an odd number of chunks.
+// A row-major tile of bfloat16 in shared memory. Its 16-byte chunks lie so that the eight rows of one ldmatrix phase,
+// at one chunk column, meet all 32 banks: rotated by XOR with the row where a row has a multiple of 8 chunks, else in
+// rows lengthened to an odd number of chunks.
 template <int Rows, int Columns>
 struct alignas(16) SharedTile {
   static constexpr int kRows = Rows, kColumns = Columns, kChunks = Columns / 8;
@@ -167,13 +182,18 @@ struct alignas(16) SharedTile {
   static constexpr int kStride = kRotated || kChunks % 2 == 1 ? Columns : Columns + 8;
   bfloat16 values[Rows * kStride];
 
-  __device__ __forceinline__ bfloat16* at(int row, int chunk) { return values + row * kStride + (kRotated ? chunk ^ (row & 7) : chunk) * 8; }
-  __device__ __forceinline__ const bfloat16* at(int row, int chunk) const { return const_cast<SharedTile*>(this)->at(row, chunk); }
+  __device__ __forceinline__ bfloat16* at(int row, int chunk) {
+    return values + row * kStride + (kRotated ? chunk ^ (row & 7) : chunk) * 8;
+  }
+  __device__ __forceinline__ const bfloat16* at(int row, int chunk) const {
+    return const_cast<SharedTile*>(this)->at(row, chunk);
+  }
 };
 
 // acc[16 * RowBlocks, Columns] += a[row ..., D] . b[Columns, D]^T. One warp; D is the tiles' width.
 template <int RowBlocks, int Columns, class TileA, class TileB>
-__device__ __forceinline__ void multiply_transposed(float (&acc)[RowBlocks][Columns / 8][4], const TileA& a, int row, const TileB& b) {
+__device__ __forceinline__ void multiply_transposed(float (&acc)[RowBlocks][Columns / 8][4], const TileA& a, int row,
+                                                    const TileB& b) {
   const int lane = threadIdx.x % 32;
 #pragma unroll
   for (int k = 0; k < TileA::kColumns / 16; ++k) {
@@ -196,7 +216,8 @@ __device__ __forceinline__ void multiply_transposed(float (&acc)[RowBlocks][Colu
 
 // acc[16 * RowBlocks, D] += weights[16 * RowBlocks, Depth] . b[Depth, D], the weights rounded to bfloat16. One warp.
 template <int RowBlocks, int Depth, class TileB>
-__device__ __forceinline__ void multiply_weights(float (&acc)[RowBlocks][TileB::kColumns / 8][4], const float (&weights)[RowBlocks][Depth / 8][4], const TileB& b) {
+__device__ __forceinline__ void multiply_weights(float (&acc)[RowBlocks][TileB::kColumns / 8][4],
+                                                 const float (&weights)[RowBlocks][Depth / 8][4], const TileB& b) {
   const int lane = threadIdx.x % 32;
 #pragma unroll
   for (int k = 0; k < Depth / 16; ++k) {
@@ -236,8 +257,9 @@ __device__ __forceinline__ void copy_rows(Tile& tile, const bfloat16* from, int6
 // Starts copying the keys and values at positions [first, first + rows) of a path; those from `end` on become zeros.
 // Each thread walks the path once, over all its calls, from the end down.
 template <int Threads, class Tile>
-__device__ __forceinline__ void copy_path(Tile& k_tile, Tile& v_tile, PathRows& path, int first, int end, const bfloat16* k, int64_t k_stride, const bfloat16* v,
-                                          int64_t v_stride, int columns) {
+__device__ __forceinline__ void copy_path(Tile& k_tile, Tile& v_tile, PathRows& path, int first, int end,
+                                          const bfloat16* k, int64_t k_stride, const bfloat16* v, int64_t v_stride,
+                                          int columns) {
   for (int i = threadIdx.x; i < Tile::kRows * Tile::kChunks; i += Threads) {
     const int row = Tile::kRows - 1 - i / Tile::kChunks, chunk = i % Tile::kChunks;
     const bool valid = first + row < end && chunk * 8 < columns;
@@ -247,11 +269,12 @@ __device__ __forceinline__ void copy_path(Tile& k_tile, Tile& v_tile, PathRows& 
   }
 }
 
-// Writes a warp's 16 * RowBlocks rows, rounded to bfloat16, to to[row, columns] for rows below `count`: by way of its own
-// rows of a shared tile, so that each row leaves in whole 16-byte chunks.
+// Writes a warp's 16 * RowBlocks rows, rounded to bfloat16, to to[row, columns] for rows below `count`: by way of its
+// own rows of a shared tile, so that each row leaves in whole 16-byte chunks.
 template <int RowBlocks, class Tile>
-__device__ __forceinline__ void store_rows(Tile& tile, int first, const float (&acc)[RowBlocks][Tile::kColumns / 8][4], const float (&factor)[RowBlocks][2], bfloat16* to,
-                                           int64_t stride, int count, int columns) {
+__device__ __forceinline__ void store_rows(Tile& tile, int first, const float (&acc)[RowBlocks][Tile::kColumns / 8][4],
+                                           const float (&factor)[RowBlocks][2], bfloat16* to, int64_t stride, int count,
+                                           int columns) {
   const int lane = threadIdx.x % 32;
   __syncwarp();  // after the last reads of these rows
 #pragma unroll
@@ -270,7 +293,8 @@ __device__ __forceinline__ void store_rows(Tile& tile, int first, const float (&
   __syncwarp();
   for (int i = lane; i < 16 * RowBlocks * Tile::kChunks; i += 32) {
     const int row = first + i / Tile::kChunks, chunk = i % Tile::kChunks;
-    if (row < count && chunk * 8 < columns) store_vector(to + row * stride + chunk * 8, load_vector<8>(static_cast<const bfloat16*>(tile.at(row, chunk))));
+    if (row < count && chunk * 8 < columns)
+      store_vector(to + row * stride + chunk * 8, load_vector<8>(static_cast<const bfloat16*>(tile.at(row, chunk))));
   }
 }
 

@@ -1,18 +1,18 @@
 // Tree attention, forward, on the tensor cores. Contract: ops/attention/attention.h.
 //
-// Fused: scores, cap, mask, softmax and the weighing of values, in one pass over the keys (flash form, Dao et al. 2022): no
-// score ever leaves the registers. Softmax runs online in base 2, m and l being a row's maximum and sum so far.
-// Floor: 4 * pairs * head_size FLOPs per query head; bytes: q and context once (2 * head_size each per query and head), k and v
-// once per tile of 128 queries and head (neighbouring blocks work on the heads of one group: they find them in L2).
-// Head sizes between the instantiated ones are filled up with zeros: 80 costs what 96 does.
+// Fused: scores, cap, mask, softmax and the weighing of values, in one pass over the keys (flash form, Dao et al.
+// 2022): no score ever leaves the registers. Softmax runs online in base 2, m and l being a row's maximum and sum so
+// far. Floor: 4 * pairs * head_size FLOPs per query head; bytes: q and context once (2 * head_size each per query and
+// head), k and v once per tile of 128 queries and head (neighbouring blocks work on the heads of one group: they find
+// them in L2). Head sizes between the instantiated ones are filled up with zeros: 80 costs what 96 does.
 //
-// A block has the 128 queries (64 for head sizes over 128) of one tile of one segment, and one head; its keys are the path
-// of that segment in tiles of 64 (32) *positions*, from the queries' own back to the root or the window's end. A tile of
-// positions may span several segments: PathRows finds the rows. So a query meets the same numbers in the same order however
-// its path is cut into segments, and its context's bits do not depend on what it shares.
+// A block has the 128 queries (64 for head sizes over 128) of one tile of one segment, and one head; its keys are the
+// path of that segment in tiles of 64 (32) *positions*, from the queries' own back to the root or the window's end. A
+// tile of positions may span several segments: PathRows finds the rows. So a query meets the same numbers in the same
+// order however its path is cut into segments, and its context's bits do not depend on what it shares.
 //
-// Warps share nothing but the staged tiles: each has 16 or 32 queries and all their keys. Two stages of keys and values in
-// shared memory: while one is worked on, cp.async fills the other; one barrier a tile. Per warp and tile:
+// Warps share nothing but the staged tiles: each has 16 or 32 queries and all their keys. Two stages of keys and values
+// in shared memory: while one is worked on, cp.async fills the other; one barrier a tile. Per warp and tile:
 //   S = Q K^T        A from shared Q, B from shared K (ldmatrix, 16 keys at once), accumulators 16 x 8
 //   P = exp2(S - m)  in the accumulators; l += P, context *= exp2(m_old - m)
 //   context += P V   the accumulators, rounded to bfloat16, are the A fragments; B from shared V (ldmatrix transposed)
@@ -26,7 +26,8 @@ template <int D, int Warps, int RowBlocks, int Keys>
 struct ForwardShape {
   static constexpr int kColumns = D, kThreads = 32 * Warps, kRowBlocks = RowBlocks, kKeys = Keys;
   static constexpr int kWarpRows = 16 * RowBlocks, kQueries = Warps * kWarpRows;
-  static constexpr int kBlocks = D <= 32 ? 2 : 8 / Warps;  // that an SM is to hold; for their sake the compiler bounds the registers
+  static constexpr int kBlocks =
+      D <= 32 ? 2 : 8 / Warps;  // that an SM is to hold; for their sake the compiler bounds the registers
   struct Shared {
     SharedTile<kQueries, D> q;
     struct {
@@ -46,7 +47,8 @@ struct ForwardRows {
 
 // Products of queries and keys become scores.
 template <bool Capped, class Shape>
-__device__ __forceinline__ void score_products(float (&s)[Shape::kRowBlocks][Shape::kKeys / 8][4], const Base2Scores& score) {
+__device__ __forceinline__ void score_products(float (&s)[Shape::kRowBlocks][Shape::kKeys / 8][4],
+                                               const Base2Scores& score) {
 #pragma unroll
   for (int r = 0; r < Shape::kRowBlocks; ++r) {
 #pragma unroll
@@ -62,7 +64,8 @@ __device__ __forceinline__ void score_products(float (&s)[Shape::kRowBlocks][Sha
 
 // Scores of keys out of sight become -inf; column 0 is the key at position first_key.
 template <class Shape>
-__device__ __forceinline__ void mask_scores(float (&s)[Shape::kRowBlocks][Shape::kKeys / 8][4], const ForwardRows<Shape>& rows, int first_key, int window) {
+__device__ __forceinline__ void mask_scores(float (&s)[Shape::kRowBlocks][Shape::kKeys / 8][4],
+                                            const ForwardRows<Shape>& rows, int first_key, int window) {
 #pragma unroll
   for (int r = 0; r < Shape::kRowBlocks; ++r) {
 #pragma unroll
@@ -78,7 +81,8 @@ __device__ __forceinline__ void mask_scores(float (&s)[Shape::kRowBlocks][Shape:
 
 // Scores become exp2(score - maximum); sums and contexts so far are brought to the new maximum.
 template <class Shape>
-__device__ __forceinline__ void exponentiate(float (&s)[Shape::kRowBlocks][Shape::kKeys / 8][4], ForwardRows<Shape>& rows) {
+__device__ __forceinline__ void exponentiate(float (&s)[Shape::kRowBlocks][Shape::kKeys / 8][4],
+                                             ForwardRows<Shape>& rows) {
 #pragma unroll
   for (int r = 0; r < Shape::kRowBlocks; ++r) {
 #pragma unroll
@@ -114,12 +118,14 @@ __global__ __launch_bounds__(Shape::kThreads, Shape::kBlocks) void forward_kerne
   auto& shared = shared_memory<typename Shape::Shared>();
   const QueryTile tile(p, p.tiles[blockIdx.x / p.num_heads]);
   const int head = blockIdx.x % p.num_heads, lane = threadIdx.x % 32;
-  const int64_t key_column = static_cast<int64_t>(head / p.group) * p.head_size, column = static_cast<int64_t>(head) * p.head_size;
+  const int64_t key_column = static_cast<int64_t>(head / p.group) * p.head_size,
+                column = static_cast<int64_t>(head) * p.head_size;
 
   PathRows path(p.tree.segments, tile.segment);
   const auto stage_keys = [&](int stage, int key_tile) {
-    copy_path<Shape::kThreads>(shared.stages[stage].k, shared.stages[stage].v, path, key_tile * kKeys, tile.last_position + 1, p.k + key_column, p.k_stride, p.v + key_column,
-                               p.v_stride, p.head_size);
+    copy_path<Shape::kThreads>(shared.stages[stage].k, shared.stages[stage].v, path, key_tile * kKeys,
+                               tile.last_position + 1, p.k + key_column, p.k_stride, p.v + key_column, p.v_stride,
+                               p.head_size);
     cp_async_commit();
   };
   copy_rows<Shape::kThreads>(shared.q, p.q + tile.begin * p.q_stride + column, p.q_stride, tile.count, p.head_size);
@@ -127,7 +133,8 @@ __global__ __launch_bounds__(Shape::kThreads, Shape::kBlocks) void forward_kerne
   stage_keys(0, last_tile);
 
   const int first_row = threadIdx.x / 32 * Shape::kWarpRows;
-  const int warp_first_position = tile.position(p, first_row), warp_last_position = tile.position(p, first_row + Shape::kWarpRows - 1);
+  const int warp_first_position = tile.position(p, first_row),
+            warp_last_position = tile.position(p, first_row + Shape::kWarpRows - 1);
   ForwardRows<Shape> rows;
 #pragma unroll
   for (int r = 0; r < Shape::kRowBlocks; ++r) {
@@ -144,9 +151,11 @@ __global__ __launch_bounds__(Shape::kThreads, Shape::kBlocks) void forward_kerne
     __syncthreads();  // this stage is filled, and nobody reads the other one any more
     if (key_tile > first_tile) stage_keys(stage ^ 1, key_tile - 1);
     const int first_key = key_tile * kKeys;
-    const bool in_sight = first_row < tile.count && first_key <= warp_last_position && (p.window == 0 || first_key + kKeys > warp_first_position - p.window + 1);
+    const bool in_sight = first_row < tile.count && first_key <= warp_last_position &&
+                          (p.window == 0 || first_key + kKeys > warp_first_position - p.window + 1);
     if (!in_sight) continue;
-    const bool masked = first_key + kKeys - 1 > warp_first_position || (p.window > 0 && first_key <= warp_last_position - p.window);
+    const bool masked =
+        first_key + kKeys - 1 > warp_first_position || (p.window > 0 && first_key <= warp_last_position - p.window);
     float s[Shape::kRowBlocks][kKeys / 8][4] = {};
     multiply_transposed<Shape::kRowBlocks, kKeys>(s, shared.q, first_row, shared.stages[stage].k);
     if (score.cap > 0) score_products<true, Shape>(s, score);
@@ -167,11 +176,13 @@ __global__ __launch_bounds__(Shape::kThreads, Shape::kBlocks) void forward_kerne
       sum += __shfl_xor_sync(kWholeWarp, sum, 2);
       inverse[r][half] = 1 / sum;
       const int row = first_row + 16 * r + 8 * half + lane / 4;
-      if (p.log_sum_exp && lane % 4 == 0 && row < tile.count) p.log_sum_exp[(tile.begin + row) * p.log_sum_exp_stride + head] = kLn2 * rows.max[r][half] + logf(sum);
+      if (p.log_sum_exp && lane % 4 == 0 && row < tile.count)
+        p.log_sum_exp[(tile.begin + row) * p.log_sum_exp_stride + head] = kLn2 * rows.max[r][half] + logf(sum);
     }
   }
   // A warp's rows of the shared queries are read by that warp alone, which is done with them.
-  store_rows(shared.q, first_row, rows.context, inverse, p.out + tile.begin * p.out_stride + column, p.out_stride, tile.count, p.head_size);
+  store_rows(shared.q, first_row, rows.context, inverse, p.out + tile.begin * p.out_stride + column, p.out_stride,
+             tile.count, p.head_size);
 }
 
 // Head sizes from 97 to 128. bench/gpu_forward_shape.cu compiles this file with another one, to compare their times.
@@ -183,8 +194,8 @@ template <class Shape>
 void launch_forward(Problem<bfloat16> p, const AttentionForward& a, Context& context) {
   const TileList tiles = context.query_tiles(*a.tree, a.query_rows, Shape::kQueries);
   p.tiles = tiles.tiles;
-  launch("attention_forward", forward_kernel<Shape>, Grid{int64_t{tiles.count} * p.num_heads, 1, 1}, Shape::kThreads, static_cast<int64_t>(sizeof(typename Shape::Shared)),
-         context.stream, p);
+  launch("attention_forward", forward_kernel<Shape>, Grid{int64_t{tiles.count} * p.num_heads, 1, 1}, Shape::kThreads,
+         static_cast<int64_t>(sizeof(typename Shape::Shared)), context.stream, p);
 }
 
 }  // namespace

@@ -1,16 +1,17 @@
-// Tree attention for every case that the tensor cores' kernels do not take: float32, any head size up to 256, any alignment.
-// Contract: ops/attention/attention.h. Plain float32 multiply-adds with the library's exp, log and tanh: exact enough to
-// check the others by.
+// Tree attention for every case that the tensor cores' kernels do not take: float32, any head size up to 256, any
+// alignment. Contract: ops/attention/attention.h. Plain float32 multiply-adds with the library's exp, log and tanh:
+// exact enough to check the others by.
 //
 // Floor: that of cuda_forward.cu and cuda_backward.cu, the same count of products, without tensor cores.
 //
-// One layout for all three kernels. A block of 4 warps owns 16 rows, 4 a warp, and goes over columns in tiles of 32, one a
-// lane: rows are queries and columns are keys in sight, or, for dk and dv, rows are keys and columns are queries. Tiles are
-// widened to float32 in shared memory, column tiles in rows of an odd length, so that 32 lanes that read 32 rows meet 32
-// banks. Per tile and warp:
+// One layout for all three kernels. A block of 4 warps owns 16 rows, 4 a warp, and goes over columns in tiles of 32,
+// one a lane: rows are queries and columns are keys in sight, or, for dk and dv, rows are keys and columns are queries.
+// Tiles are widened to float32 in shared memory, column tiles in rows of an odd length, so that 32 lanes that read 32
+// rows meet 32 banks. Per tile and warp:
 //   products   lane j: rows . column j over the head's columns, in order
 //   softmax    over the lanes (forward), or P from log_sum_exp (backward)
-//   gather     lane c: out[row, c], out[row, c + 32] ... += weight[row, j] * tile[j, c], j in order; weights by way of shared memory
+//   gather     lane c: out[row, c], out[row, c + 32] ... += weight[row, j] * tile[j, c], j in order; weights by way of
+//   shared memory
 // Key tiles are tiles of path positions, as in cuda_forward.cu, so that sharing changes no bit of the forward pass.
 #include "core/knobs.h"
 #include "ops/attention/cuda_common.cuh"
@@ -34,12 +35,15 @@ __device__ __forceinline__ void copy_row(float* to, const T* from, bool valid, i
 }
 
 template <int Rows, int Stride, class T>
-__device__ __forceinline__ void copy_tile(float (&to)[Rows][Stride], const T* from, int64_t stride, int count, int columns) {
-  for (int row = threadIdx.x / 32; row < Rows; row += kWarps) copy_row(to[row], from + row * stride, row < count, columns);
+__device__ __forceinline__ void copy_tile(float (&to)[Rows][Stride], const T* from, int64_t stride, int count,
+                                          int columns) {
+  for (int row = threadIdx.x / 32; row < Rows; row += kWarps)
+    copy_row(to[row], from + row * stride, row < count, columns);
 }
 
 template <int D, class T>
-__device__ __forceinline__ void copy_keys(ColumnTile<D>& k, ColumnTile<D>& v, PathRows& path, int first, int end, int64_t column, const Problem<T>& p) {
+__device__ __forceinline__ void copy_keys(ColumnTile<D>& k, ColumnTile<D>& v, PathRows& path, int first, int end,
+                                          int64_t column, const Problem<T>& p) {
   for (int row = kTile - 1 - static_cast<int>(threadIdx.x) / 32; row >= 0; row -= kWarps) {
     const bool valid = first + row < end;
     const int64_t token = valid ? path(first + row) : 0;
@@ -50,7 +54,8 @@ __device__ __forceinline__ void copy_keys(ColumnTile<D>& k, ColumnTile<D>& v, Pa
 
 // products[r] = rows[first + r] . tile[lane]
 template <int D>
-__device__ __forceinline__ void multiply_columns(float (&products)[kWarpRows], const OwnRows<D>& rows, int first, const ColumnTile<D>& tile, int columns) {
+__device__ __forceinline__ void multiply_columns(float (&products)[kWarpRows], const OwnRows<D>& rows, int first,
+                                                 const ColumnTile<D>& tile, int columns) {
   const int lane = threadIdx.x % 32;
 #pragma unroll
   for (int r = 0; r < kWarpRows; ++r) products[r] = 0;
@@ -63,7 +68,8 @@ __device__ __forceinline__ void multiply_columns(float (&products)[kWarpRows], c
 
 // out[r][i] += sum_j weights[first + r][j] * tile[j][lane + 32 i]. Reads what other lanes of the warp wrote.
 template <int D>
-__device__ __forceinline__ void gather_columns(float (&out)[kWarpRows][D / 32], const Weights& weights, int first, const ColumnTile<D>& tile, int columns) {
+__device__ __forceinline__ void gather_columns(float (&out)[kWarpRows][D / 32], const Weights& weights, int first,
+                                               const ColumnTile<D>& tile, int columns) {
   const int lane = threadIdx.x % 32;
   __syncwarp();
   for (int j = 0; j < kTile; ++j) {
@@ -118,7 +124,8 @@ __global__ __launch_bounds__(kThreads, D <= 64 ? 4 : 2) void generic_forward_ker
   auto& shared = shared_memory<ForwardShared<D>>();
   const QueryTile tile(p, p.tiles[blockIdx.x / p.num_heads]);
   const int head = blockIdx.x % p.num_heads, lane = threadIdx.x % 32, first = threadIdx.x / 32 * kWarpRows;
-  const int64_t column = static_cast<int64_t>(head) * p.head_size, key_column = static_cast<int64_t>(head / p.group) * p.head_size;
+  const int64_t column = static_cast<int64_t>(head) * p.head_size,
+                key_column = static_cast<int64_t>(head / p.group) * p.head_size;
   copy_tile(shared.q, p.q + tile.begin * p.q_stride + column, p.q_stride, tile.count, p.head_size);
   PathRows path(p.tree.segments, tile.segment);
   float max[kWarpRows], sum[kWarpRows], out[kWarpRows][D / 32] = {};
@@ -166,9 +173,11 @@ __global__ __launch_bounds__(kThreads, D <= 64 ? 4 : 2) void generic_queries_ker
   auto& shared = shared_memory<QueriesShared<D>>();
   const QueryTile tile(p, p.tiles[blockIdx.x / p.num_heads]);
   const int head = blockIdx.x % p.num_heads, lane = threadIdx.x % 32, first = threadIdx.x / 32 * kWarpRows;
-  const int64_t column = static_cast<int64_t>(head) * p.head_size, key_column = static_cast<int64_t>(head / p.group) * p.head_size;
+  const int64_t column = static_cast<int64_t>(head) * p.head_size,
+                key_column = static_cast<int64_t>(head / p.group) * p.head_size;
   copy_tile(shared.q, p.q + tile.begin * p.q_stride + column, p.q_stride, tile.count, p.head_size);
-  copy_tile(shared.d_context, p.d_context + tile.begin * p.d_context_stride + column, p.d_context_stride, tile.count, p.head_size);
+  copy_tile(shared.d_context, p.d_context + tile.begin * p.d_context_stride + column, p.d_context_stride, tile.count,
+            p.head_size);
   PathRows path(p.tree.segments, tile.segment);
   float log_sum_exp[kWarpRows], d_dot_context[kWarpRows], dq[kWarpRows][D / 32] = {};
   int position[kWarpRows];
@@ -197,7 +206,8 @@ __global__ __launch_bounds__(kThreads, D <= 64 ? 4 : 2) void generic_queries_ker
   }
 #pragma unroll
   for (int r = 0; r < kWarpRows; ++r) {
-    if (first + r < tile.count) write_row<D>(p.out + (tile.begin + first + r) * p.out_stride + column, dq[r], p.scale, p.head_size);
+    if (first + r < tile.count)
+      write_row<D>(p.out + (tile.begin + first + r) * p.out_stride + column, dq[r], p.scale, p.head_size);
   }
 }
 
@@ -207,14 +217,16 @@ struct KeysShared {
   ColumnTile<D> q, d_context;
   Weights weights;  // P, then dS
 };
-static_assert(sizeof(KeysShared<256>) <= 99 * 1024 && sizeof(QueriesShared<256>) <= 99 * 1024, "must fit compute capability 8.6");
+static_assert(sizeof(KeysShared<256>) <= 99 * 1024 && sizeof(QueriesShared<256>) <= 99 * 1024,
+              "must fit compute capability 8.6");
 
 template <class T, int D>
 __global__ __launch_bounds__(kThreads, D <= 64 ? 4 : 2) void generic_keys_kernel(const Problem<T> p) {
   auto& shared = shared_memory<KeysShared<D>>();
   const int num_key_value_heads = p.num_heads / p.group;
   const TreeTile tile = p.tiles[blockIdx.x / num_key_value_heads];
-  const int key_value_head = blockIdx.x % num_key_value_heads, lane = threadIdx.x % 32, first = threadIdx.x / 32 * kWarpRows, count = tile.end - tile.begin;
+  const int key_value_head = blockIdx.x % num_key_value_heads, lane = threadIdx.x % 32,
+            first = threadIdx.x / 32 * kWarpRows, count = tile.end - tile.begin;
   const int64_t key_column = static_cast<int64_t>(key_value_head) * p.head_size;
   const Segment& segment = p.tree.segments[tile.segment];
   const int position_shift = segment.position - segment.begin;
@@ -225,9 +237,11 @@ __global__ __launch_bounds__(kThreads, D <= 64 ? 4 : 2) void generic_keys_kernel
     const int queries = min(kTile, walk.end - walk.begin);
     const int64_t column = static_cast<int64_t>(walk.head) * p.head_size;
     copy_tile(shared.q, p.q + walk.begin * p.q_stride + column, p.q_stride, queries, p.head_size);
-    copy_tile(shared.d_context, p.d_context + walk.begin * p.d_context_stride + column, p.d_context_stride, queries, p.head_size);
+    copy_tile(shared.d_context, p.d_context + walk.begin * p.d_context_stride + column, p.d_context_stride, queries,
+              p.head_size);
     const int64_t query = walk.begin + min(lane, queries - 1);
-    const float log_sum_exp = p.log_sum_exp[query * p.log_sum_exp_stride + walk.head], d_dot_context = p.d_dot_context[query * p.num_heads + walk.head];
+    const float log_sum_exp = p.log_sum_exp[query * p.log_sum_exp_stride + walk.head],
+                d_dot_context = p.d_dot_context[query * p.num_heads + walk.head];
     const int row = p.row_of(static_cast<int>(query)), position = p.tree.positions[row];
     __syncthreads();
     float scores[kWarpRows], d_scores[kWarpRows];
@@ -236,7 +250,8 @@ __global__ __launch_bounds__(kThreads, D <= 64 ? 4 : 2) void generic_keys_kernel
 #pragma unroll
     for (int r = 0; r < kWarpRows; ++r) {
       const int key_row = tile.begin + first + r;
-      const bool visible = lane < queries && row >= key_row && (p.window == 0 || position - (key_row + position_shift) < p.window);
+      const bool visible =
+          lane < queries && row >= key_row && (p.window == 0 || position - (key_row + position_shift) < p.window);
       float slope;
       const float probability = visible ? expf(score_of(p, scores[r], slope) - log_sum_exp) : 0;
       d_scores[r] = visible ? probability * (d_scores[r] - d_dot_context) * slope : 0;
@@ -261,24 +276,31 @@ template <int D, class T>
 void launch_forward(Problem<T> p, const AttentionForward& a, Context& context) {
   const TileList tiles = context.query_tiles(*a.tree, a.query_rows, kRows);
   p.tiles = tiles.tiles;
-  launch("attention_generic_forward", generic_forward_kernel<T, D>, Grid{int64_t{tiles.count} * p.num_heads, 1, 1}, kThreads, static_cast<int64_t>(sizeof(ForwardShared<D>)), context.stream, p);
+  launch("attention_generic_forward", generic_forward_kernel<T, D>, Grid{int64_t{tiles.count} * p.num_heads, 1, 1},
+         kThreads, static_cast<int64_t>(sizeof(ForwardShared<D>)), context.stream, p);
 }
 
 template <int D, class T>
 void launch_backward(Problem<T> p, const AttentionBackward& a, Context& context) {
-  const TileList query_tiles = context.query_tiles(*a.tree, a.query_rows, kRows), key_tiles = context.key_tiles(*a.tree, kRows);
+  const TileList query_tiles = context.query_tiles(*a.tree, a.query_rows, kRows),
+                 key_tiles = context.key_tiles(*a.tree, kRows);
   p.tiles = key_tiles.tiles;
-  launch("attention_generic_backward_keys", generic_keys_kernel<T, D>, Grid{int64_t{key_tiles.count} * (p.num_heads / p.group), 1, 1}, kThreads,
+  launch("attention_generic_backward_keys", generic_keys_kernel<T, D>,
+         Grid{int64_t{key_tiles.count} * (p.num_heads / p.group), 1, 1}, kThreads,
          static_cast<int64_t>(sizeof(KeysShared<D>)), context.stream, p);
   p.tiles = query_tiles.tiles;
-  launch("attention_generic_backward_queries", generic_queries_kernel<T, D>, Grid{int64_t{query_tiles.count} * p.num_heads, 1, 1}, kThreads,
-         static_cast<int64_t>(sizeof(QueriesShared<D>)), context.stream, p);
+  launch("attention_generic_backward_queries", generic_queries_kernel<T, D>,
+         Grid{int64_t{query_tiles.count} * p.num_heads, 1, 1}, kThreads, static_cast<int64_t>(sizeof(QueriesShared<D>)),
+         context.stream, p);
 }
 
 void check_shape(const AttentionShape& shape, const ConstTensor& q, const ConstTensor& k, const ConstTensor& v) {
-  if (shape.head_size < 1 || shape.head_size > 256) fail("The CUDA attention has kernels for head sizes up to 256, not for ", shape.head_size, "; use the CPU backend (", knob("device", "cpu"), ") for this model.");
+  if (shape.head_size < 1 || shape.head_size > 256)
+    fail("The CUDA attention has kernels for head sizes up to 256, not for ", shape.head_size,
+         "; use the CPU backend (", knob("device", "cpu"), ") for this model.");
   if (q.dtype == DType::float16 || k.dtype != q.dtype || v.dtype != q.dtype) {
-    fail("The CUDA attention computes with queries, keys and values of one dtype, float32 or bfloat16, not with ", name(q.dtype), ", ", name(k.dtype), " and ", name(v.dtype), ".");
+    fail("The CUDA attention computes with queries, keys and values of one dtype, float32 or bfloat16, not with ",
+         name(q.dtype), ", ", name(k.dtype), " and ", name(v.dtype), ".");
   }
 }
 
@@ -294,8 +316,11 @@ Problem<T> shared_problem(const Arguments& a, Context& context) {
   p.log_sum_exp_stride = a.log_sum_exp.stride;
   p.tree = context.device_tree(*a.tree);
   if (!a.query_rows.empty()) p.query_rows = context.device(a.query_rows);
-  p.num_heads = static_cast<int>(a.shape.num_heads), p.group = static_cast<int>(a.shape.num_heads / a.shape.num_key_value_heads), p.head_size = static_cast<int>(a.shape.head_size);
-  p.window = static_cast<int>(a.shape.window < a.tree->longest_path ? a.shape.window : 0);  // a window that holds every path is none
+  p.num_heads = static_cast<int>(a.shape.num_heads),
+  p.group = static_cast<int>(a.shape.num_heads / a.shape.num_key_value_heads),
+  p.head_size = static_cast<int>(a.shape.head_size);
+  p.window = static_cast<int>(a.shape.window < a.tree->longest_path ? a.shape.window
+                                                                    : 0);  // a window that holds every path is none
   p.scale = a.shape.scale, p.soft_cap = a.shape.soft_cap;
   return p;
 }
@@ -309,8 +334,8 @@ bool fits_tensor_cores(const AttentionForward& a) {
   return a.shape.head_size % 8 == 0 && in_chunks(a.q) && in_chunks(a.k) && in_chunks(a.v) && in_chunks(a.context);
 }
 bool fits_tensor_cores(const AttentionBackward& a) {
-  return a.shape.head_size % 8 == 0 && in_chunks(a.q) && in_chunks(a.k) && in_chunks(a.v) && in_chunks(a.context) && in_chunks(a.d_context) && in_chunks(a.dq) && in_chunks(a.dk) &&
-         in_chunks(a.dv);
+  return a.shape.head_size % 8 == 0 && in_chunks(a.q) && in_chunks(a.k) && in_chunks(a.v) && in_chunks(a.context) &&
+         in_chunks(a.d_context) && in_chunks(a.dq) && in_chunks(a.dk) && in_chunks(a.dv);
 }
 
 template <class T>

@@ -16,7 +16,8 @@ struct Problem;  // cuda_common.cuh
 // Throws where the shapes or dtypes are none that the CUDA backend has kernels for.
 void check_problem(const AttentionForward& a);
 void check_problem(const AttentionBackward& a);
-// Whether the tensor cores' kernels can take it: bfloat16, rows of whole aligned 16-byte chunks, head sizes in steps of 8.
+// Whether the tensor cores' kernels can take it: bfloat16, rows of whole aligned 16-byte chunks, head sizes in steps
+// of 8.
 bool fits_tensor_cores(const AttentionForward& a);
 bool fits_tensor_cores(const AttentionBackward& a);
 

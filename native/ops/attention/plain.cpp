@@ -18,7 +18,8 @@ inline std::vector<int64_t> visible_rows(const PackedTree& tree, int64_t row, in
     const Segment& s = tree.segments[static_cast<size_t>(segment)];
     for (int64_t at = last; at >= s.begin; --at) visible.push_back(at);
     segment = s.parent;
-    if (segment >= 0) last = tree.segments[static_cast<size_t>(segment)].begin + tree.segments[static_cast<size_t>(segment)].length - 1;
+    if (segment >= 0)
+      last = tree.segments[static_cast<size_t>(segment)].begin + tree.segments[static_cast<size_t>(segment)].length - 1;
   }
   if (window > 0 && static_cast<int64_t>(visible.size()) > window) visible.resize(static_cast<size_t>(window));
   std::reverse(visible.begin(), visible.end());
@@ -30,7 +31,9 @@ inline int64_t row_of_query(std::span<const int32_t> query_rows, int64_t query) 
 }
 
 template <class A>
-A capped(A score, A cap) { return cap > 0 ? cap * std::tanh(score / cap) : score; }
+A capped(A score, A cap) {
+  return cap > 0 ? cap * std::tanh(score / cap) : score;
+}
 
 template <class A>
 void attention_forward(const AttentionForward& a) {
@@ -41,7 +44,8 @@ void attention_forward(const AttentionForward& a) {
       const int64_t column = head * s.head_size, kv_column = head / (s.num_heads / s.num_key_value_heads) * s.head_size;
       std::vector<A> p;
       for (const int64_t row : rows) {
-        p.push_back(capped<A>(static_cast<A>(s.scale) * dot<A>(a.q, query, column, a.k, row, kv_column, s.head_size), static_cast<A>(s.soft_cap)));
+        p.push_back(capped<A>(static_cast<A>(s.scale) * dot<A>(a.q, query, column, a.k, row, kv_column, s.head_size),
+                              static_cast<A>(s.soft_cap)));
       }
       const A most = *std::max_element(p.begin(), p.end());
       A sum = 0;
@@ -64,10 +68,12 @@ struct KeyValueSums {
 
 // One query of one head: dq is stored, its parts of dk and dv are added to the sums.
 template <class A>
-void query_backward(const AttentionBackward& a, int64_t query, int64_t head, const std::vector<int64_t>& rows, KeyValueSums<A>& sums) {
+void query_backward(const AttentionBackward& a, int64_t query, int64_t head, const std::vector<int64_t>& rows,
+                    KeyValueSums<A>& sums) {
   const AttentionShape& s = a.shape;
   const int64_t column = head * s.head_size, kv_column = head / (s.num_heads / s.num_key_value_heads) * s.head_size;
-  const A scale = static_cast<A>(s.scale), cap = static_cast<A>(s.soft_cap), log_sum_exp = get<A>(a.log_sum_exp, query, head);
+  const A scale = static_cast<A>(s.scale), cap = static_cast<A>(s.soft_cap),
+          log_sum_exp = get<A>(a.log_sum_exp, query, head);
   const A d = dot<A>(a.d_context, query, column, a.context, query, column, s.head_size);
   std::vector<A> dq(static_cast<size_t>(s.head_size));
   for (const int64_t row : rows) {
@@ -88,14 +94,16 @@ void query_backward(const AttentionBackward& a, int64_t query, int64_t head, con
 template <class A>
 void attention_backward(const AttentionBackward& a) {
   const auto columns = static_cast<size_t>(a.dk.columns);
-  KeyValueSums<A> sums{std::vector<A>(static_cast<size_t>(a.dk.rows) * columns), std::vector<A>(static_cast<size_t>(a.dv.rows) * columns)};
+  KeyValueSums<A> sums{std::vector<A>(static_cast<size_t>(a.dk.rows) * columns),
+                       std::vector<A>(static_cast<size_t>(a.dv.rows) * columns)};
   for (int64_t query = 0; query < a.q.rows; ++query) {
     const std::vector<int64_t> rows = visible_rows(*a.tree, row_of_query(a.query_rows, query), a.shape.window);
     for (int64_t head = 0; head < a.shape.num_heads; ++head) query_backward<A>(a, query, head, rows, sums);
   }
   for (int64_t row = 0; row < a.dk.rows; ++row) {
     for (int64_t c = 0; c < a.dk.columns; ++c) {
-      put<A>(a.dk, row, c, static_cast<A>(a.shape.scale) * sums.dk[static_cast<size_t>(row) * columns + static_cast<size_t>(c)]);
+      put<A>(a.dk, row, c,
+             static_cast<A>(a.shape.scale) * sums.dk[static_cast<size_t>(row) * columns + static_cast<size_t>(c)]);
       put<A>(a.dv, row, c, sums.dv[static_cast<size_t>(row) * columns + static_cast<size_t>(c)]);
     }
   }

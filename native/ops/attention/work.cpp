@@ -8,7 +8,8 @@
 namespace cheems {
 namespace {
 
-// `products` multiply-adds for each pair of a query and a key that it sees, over all heads: causality leaves out the rest.
+// `products` multiply-adds for each pair of a query and a key that it sees, over all heads: causality leaves out the
+// rest.
 double products_in_sight(const PackedTree& tree, std::span<const int32_t> query_rows, const AttentionShape& shape,
                          double products) {
   double pairs = 0;
@@ -26,7 +27,9 @@ double products_in_sight(const PackedTree& tree, std::span<const int32_t> query_
 
 }  // namespace
 
-double attention_forward_work(const AttentionForward& a) { return products_in_sight(*a.tree, a.query_rows, a.shape, 2); }
+double attention_forward_work(const AttentionForward& a) {
+  return products_in_sight(*a.tree, a.query_rows, a.shape, 2);
+}
 
 double attention_backward_work(const AttentionBackward& a) {
   return products_in_sight(*a.tree, a.query_rows, a.shape, 5);

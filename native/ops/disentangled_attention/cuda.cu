@@ -1,16 +1,19 @@
-// DeBERTa's attention on CUDA, for every dtype and alignment. Contract: ops/disentangled_attention/disentangled_attention.h.
+// DeBERTa's attention on CUDA, for every dtype and alignment. Contract:
+// ops/disentangled_attention/disentangled_attention.h.
 //
-// Fused: content and relative scores, softmax (online, as in Dao et al. 2022) and the weighing of values, in one pass over the
-// keys: no score leaves the block. Plain float32 multiply-adds; 12*pairs*head_size FLOPs a head in place of the contract's floor,
-// since the relative products are formed pair by pair and not once a bucket: nothing of the size [N, buckets] is kept.
+// Fused: content and relative scores, softmax (online, as in Dao et al. 2022) and the weighing of values, in one pass
+// over the keys: no score leaves the block. Plain float32 multiply-adds; 12*pairs*head_size FLOPs a head in place of
+// the contract's floor, since the relative products are formed pair by pair and not once a bucket: nothing of the size
+// [N, buckets] is kept.
 //
-// A block of 4 warps owns 16 queries of one sample and head, 4 a warp, and goes over the sample's keys in tiles of 32, one a lane.
-// The relative positions of such a tile span 47 numbers, so at most 47 neighbouring buckets: their rows of rel_k and rel_q are staged
-// beside the keys. Tiles are widened to float32 in shared memory, in rows of an odd length, so that 32 lanes that read 32 rows meet
-// 32 banks; lanes in one bucket read one address. Per tile and warp:
+// A block of 4 warps owns 16 queries of one sample and head, 4 a warp, and goes over the sample's keys in tiles of 32,
+// one a lane. The relative positions of such a tile span 47 numbers, so at most 47 neighbouring buckets: their rows of
+// rel_k and rel_q are staged beside the keys. Tiles are widened to float32 in shared memory, in rows of an odd length,
+// so that 32 lanes that read 32 rows meet 32 banks; lanes in one bucket read one address. Per tile and warp:
 //   scores   lane j: q . (k_j + rel_k[m]) + k_j . rel_q[m]
 //   softmax  over the lanes
-//   gather   lane c: context[row, c], context[row, c + 32] ... += p[row, j] * v[j, c], j in order; p by way of shared memory
+//   gather   lane c: context[row, c], context[row, c + 32] ... += p[row, j] * v[j, c], j in order; p by way of shared
+//   memory
 #include <algorithm>
 #include <cmath>
 
@@ -29,8 +32,8 @@ struct Problem {
   const T *q, *k, *v, *rel_q, *rel_k;
   T* context;
   int64_t q_stride, k_stride, v_stride, rel_q_stride, rel_k_stride, context_stride;
-  const int32_t* buckets;   // the entry of j - i = 0
-  const TreeTile* tiles;    // null: query s is the first token of segment s
+  const int32_t* buckets;  // the entry of j - i = 0
+  const TreeTile* tiles;   // null: query s is the first token of segment s
   const Segment* segments;
   int num_heads, head_size;
   float scale;
@@ -47,28 +50,33 @@ static_assert(sizeof(AttentionShared<128>) <= 99 * 1024, "must fit compute capab
 
 // Rows [0, Rows) of a tile; those from `count` on become zeros. A warp copies a row at a time.
 template <int Rows, int Stride, class T>
-__device__ __forceinline__ void copy_rows(float (&to)[Rows][Stride], const T* from, int64_t stride, int count, int columns) {
+__device__ __forceinline__ void copy_rows(float (&to)[Rows][Stride], const T* from, int64_t stride, int count,
+                                          int columns) {
   for (int row = static_cast<int>(threadIdx.x) / 32; row < Rows; row += kWarps) {
-    for (int c = static_cast<int>(threadIdx.x) % 32; c < columns; c += 32) to[row][c] = row < count ? to_float(from[row * stride + c]) : 0.0f;
+    for (int c = static_cast<int>(threadIdx.x) % 32; c < columns; c += 32)
+      to[row][c] = row < count ? to_float(from[row * stride + c]) : 0.0f;
   }
 }
 
 // scores[r] = query first + r against the lane's key, over buckets bucket[r] of the staged ones.
 template <int D>
-__device__ __forceinline__ void score_tile(float (&scores)[kWarpRows], const AttentionShared<D>& shared, int first, const int (&bucket)[kWarpRows], int columns) {
+__device__ __forceinline__ void score_tile(float (&scores)[kWarpRows], const AttentionShared<D>& shared, int first,
+                                           const int (&bucket)[kWarpRows], int columns) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
   for (int r = 0; r < kWarpRows; ++r) scores[r] = 0;
   for (int c = 0; c < columns; ++c) {
     const float key = shared.k[lane][c];
 #pragma unroll
-    for (int r = 0; r < kWarpRows; ++r) scores[r] += shared.q[first + r][c] * (key + shared.rel_k[bucket[r]][c]) + key * shared.rel_q[bucket[r]][c];
+    for (int r = 0; r < kWarpRows; ++r)
+      scores[r] += shared.q[first + r][c] * (key + shared.rel_k[bucket[r]][c]) + key * shared.rel_q[bucket[r]][c];
   }
 }
 
 // context[r][i] += sum_j weights[first + r][j] * v[j][lane + 32 i]. Reads what other lanes of the warp wrote.
 template <int D>
-__device__ __forceinline__ void weigh_tile(float (&context)[kWarpRows][D / 32], const AttentionShared<D>& shared, int first, int columns) {
+__device__ __forceinline__ void weigh_tile(float (&context)[kWarpRows][D / 32], const AttentionShared<D>& shared,
+                                           int first, int columns) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   __syncwarp();
   for (int j = 0; j < kTile; ++j) {
@@ -85,7 +93,8 @@ __device__ __forceinline__ void weigh_tile(float (&context)[kWarpRows][D / 32], 
 template <class T, int D>
 __global__ void __launch_bounds__(kThreads) disentangled_attention_kernel(const Problem<T> p) {
   auto& shared = shared_memory<AttentionShared<D>>();
-  const int number = blockIdx.x / p.num_heads, lane = static_cast<int>(threadIdx.x) % 32, first = static_cast<int>(threadIdx.x) / 32 * kWarpRows;
+  const int number = blockIdx.x / p.num_heads, lane = static_cast<int>(threadIdx.x) % 32,
+            first = static_cast<int>(threadIdx.x) / 32 * kWarpRows;
   const int64_t column = static_cast<int64_t>(blockIdx.x % p.num_heads) * p.head_size;
   const Segment& segment = p.segments[p.tiles ? p.tiles[number].segment : number];
   const int begin = p.tiles ? p.tiles[number].begin : number, count = p.tiles ? p.tiles[number].end - begin : 1;
@@ -97,7 +106,8 @@ __global__ void __launch_bounds__(kThreads) disentangled_attention_kernel(const 
   for (int key = 0; key < segment.length; key += kTile) {
     const int keys = min(kTile, segment.length - key);
     // Buckets never ascend with key - query: the first is that of the last key and the first query.
-    const int first_bucket = p.buckets[key + keys - 1 - first_position], buckets = p.buckets[key - last_position] - first_bucket + 1;
+    const int first_bucket = p.buckets[key + keys - 1 - first_position],
+              buckets = p.buckets[key - last_position] - first_bucket + 1;
     const int64_t row = segment.begin + key;
     copy_rows(shared.k, p.k + row * p.k_stride + column, p.k_stride, keys, p.head_size);
     copy_rows(shared.v, p.v + row * p.v_stride + column, p.v_stride, keys, p.head_size);
@@ -107,12 +117,14 @@ __global__ void __launch_bounds__(kThreads) disentangled_attention_kernel(const 
     int bucket[kWarpRows];
     float scores[kWarpRows];
 #pragma unroll
-    for (int r = 0; r < kWarpRows; ++r) bucket[r] = p.buckets[key + min(lane, keys - 1) - (first_position + min(first + r, count - 1))] - first_bucket;
+    for (int r = 0; r < kWarpRows; ++r)
+      bucket[r] = p.buckets[key + min(lane, keys - 1) - (first_position + min(first + r, count - 1))] - first_bucket;
     score_tile<D>(scores, shared, first, bucket, p.head_size);
 #pragma unroll
     for (int r = 0; r < kWarpRows; ++r) {
       const float score = lane < keys ? p.scale * scores[r] : -INFINITY;
-      const float highest = fmaxf(max[r], warp_max(score)), correction = expf(max[r] - highest), weight = expf(score - highest);
+      const float highest = fmaxf(max[r], warp_max(score)), correction = expf(max[r] - highest),
+                  weight = expf(score - highest);
       sum[r] = sum[r] * correction + warp_sum(weight);
       max[r] = highest;
 #pragma unroll
@@ -135,14 +147,19 @@ __global__ void __launch_bounds__(kThreads) disentangled_attention_kernel(const 
 
 template <class T, int D>
 void launch_attention(const Problem<T>& p, int64_t tiles, Context& context) {
-  launch("disentangled_attention", disentangled_attention_kernel<T, D>, Grid{tiles * p.num_heads}, kThreads, static_cast<int64_t>(sizeof(AttentionShared<D>)), context.stream, p);
+  launch("disentangled_attention", disentangled_attention_kernel<T, D>, Grid{tiles * p.num_heads}, kThreads,
+         static_cast<int64_t>(sizeof(AttentionShared<D>)), context.stream, p);
 }
 
 void check(const DisentangledAttentionForward& a) {
-  if (a.head_size > 128) fail("The CUDA backend's disentangled attention has kernels for head sizes up to 128, not for ", a.head_size, "; use the CPU backend (", knob("device", "cpu"), ") for this model.");
-  for (const ConstTensor& tensor : {a.k, a.v, a.rel_q, a.rel_k, ConstTensor(a.context)}) require_dtype(tensor, a.q.dtype, "A tensor of the disentangled attention");
+  if (a.head_size > 128)
+    fail("The CUDA backend's disentangled attention has kernels for head sizes up to 128, not for ", a.head_size,
+         "; use the CPU backend (", knob("device", "cpu"), ") for this model.");
+  for (const ConstTensor& tensor : {a.k, a.v, a.rel_q, a.rel_k, ConstTensor(a.context)})
+    require_dtype(tensor, a.q.dtype, "A tensor of the disentangled attention");
   for (const Segment& segment : a.tree->segments) {
-    if (segment.parent >= 0) fail("Attention in both directions was given samples that share a prefix; this is a defect of the engine.");
+    if (segment.parent >= 0)
+      fail("Attention in both directions was given samples that share a prefix; this is a defect of the engine.");
   }
 }
 
@@ -152,12 +169,28 @@ void disentangled_attention_forward(const DisentangledAttentionForward& a, Conte
   check(a);
   if (a.q.rows == 0) return;
   const DeviceTree& tree = context.device_tree(*a.tree);
-  const TileList list = a.first_tokens_only ? TileList{nullptr, tree.num_segments} : context.query_tiles(*a.tree, {}, kRows);
+  const TileList list =
+      a.first_tokens_only ? TileList{nullptr, tree.num_segments} : context.query_tiles(*a.tree, {}, kRows);
   with_element_type(a.q.dtype, "The disentangled attention's queries", [&]<class T>() {
     const auto data = [](const ConstTensor& tensor) { return static_cast<const T*>(tensor.data); };
-    const Problem<T> p{data(a.q), data(a.k), data(a.v), data(a.rel_q), data(a.rel_k), static_cast<T*>(a.context.data),
-                       a.q.stride, a.k.stride, a.v.stride, a.rel_q.stride, a.rel_k.stride, a.context.stride,
-                       a.buckets + a.reach - 1, list.tiles, tree.segments, static_cast<int>(a.num_heads), static_cast<int>(a.head_size), a.scale};
+    const Problem<T> p{data(a.q),
+                       data(a.k),
+                       data(a.v),
+                       data(a.rel_q),
+                       data(a.rel_k),
+                       static_cast<T*>(a.context.data),
+                       a.q.stride,
+                       a.k.stride,
+                       a.v.stride,
+                       a.rel_q.stride,
+                       a.rel_k.stride,
+                       a.context.stride,
+                       a.buckets + a.reach - 1,
+                       list.tiles,
+                       tree.segments,
+                       static_cast<int>(a.num_heads),
+                       static_cast<int>(a.head_size),
+                       a.scale};
     if (a.head_size <= 64) launch_attention<T, 64>(p, list.count, context);
     else launch_attention<T, 128>(p, list.count, context);
   });

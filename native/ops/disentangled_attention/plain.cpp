@@ -11,12 +11,14 @@ namespace cheems::testing::plain {
 
 // One query of one head over the rows [first, first + length) of its sample.
 template <class A>
-void disentangled_query(const DisentangledAttentionForward& a, int64_t query, int64_t position, int64_t column, int64_t first, int64_t length) {
+void disentangled_query(const DisentangledAttentionForward& a, int64_t query, int64_t position, int64_t column,
+                        int64_t first, int64_t length) {
   const int64_t d = a.head_size;
   std::vector<A> p;
   for (int64_t j = 0; j < length; ++j) {
     const int64_t m = a.buckets[j - position + a.reach - 1];
-    p.push_back(static_cast<A>(a.scale) * (dot<A>(a.q, query, column, a.k, first + j, column, d) + dot<A>(a.q, query, column, a.rel_k, m, column, d) +
+    p.push_back(static_cast<A>(a.scale) * (dot<A>(a.q, query, column, a.k, first + j, column, d) +
+                                           dot<A>(a.q, query, column, a.rel_k, m, column, d) +
                                            dot<A>(a.rel_q, m, column, a.k, first + j, column, d)));
   }
   const A most = *std::max_element(p.begin(), p.end());
@@ -35,7 +37,8 @@ void disentangled_attention_forward(const DisentangledAttentionForward& a) {
     const Segment& segment = a.tree->segments[s];
     for (int64_t i = 0; i < (a.first_tokens_only ? 1 : segment.length); ++i) {
       const int64_t query = a.first_tokens_only ? static_cast<int64_t>(s) : segment.begin + i;
-      for (int64_t head = 0; head < a.num_heads; ++head) disentangled_query<A>(a, query, i, head * a.head_size, segment.begin, segment.length);
+      for (int64_t head = 0; head < a.num_heads; ++head)
+        disentangled_query<A>(a, query, i, head * a.head_size, segment.begin, segment.length);
     }
   }
 }

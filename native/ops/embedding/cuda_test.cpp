@@ -24,7 +24,9 @@ struct Tokens {
     runs.push_back(static_cast<int32_t>(order.size()));
   }
   int64_t rows() const { return static_cast<int64_t>(ids.size()); }
-  bool has(int64_t id) const { return std::any_of(order.begin(), order.end(), [&](int32_t row) { return id_of(row) == id; }); }
+  bool has(int64_t id) const {
+    return std::any_of(order.begin(), order.end(), [&](int32_t row) { return id_of(row) == id; });
+  }
 
  private:
   int32_t id_of(int32_t row) const { return ids[static_cast<size_t>(row)]; }
@@ -42,21 +44,31 @@ void check_embedding(const Tokens& tokens, int64_t vocab, int64_t columns, float
   CAPTURE(rows);
   CAPTURE(vocab);
   CAPTURE(columns);
-  const auto table = random_floats(vocab * columns, 1), dy = random_floats(rows * columns, 2), before = random_floats(vocab * columns, 3);
+  const auto table = random_floats(vocab * columns, 1), dy = random_floats(rows * columns, 2),
+             before = random_floats(vocab * columns, 3);
   const WorkspaceRequest request{.widest_row = columns, .rows = rows, .backward = true};
-  check_operation(request, [&](Site& site) -> OutputList {
-    const Tensor y = site.activations(rows, columns), d_table = site.gradient(vocab, columns, before, 5);
-    const Values as_put = site.values(d_table);
-    site->embedding_forward({.y = y, .table = site.weights(vocab, columns, table, 1), .tokens = tokens.ids, .scale = scale});
-    site->embedding_backward({.d_table = d_table, .dy = site.activations(rows, columns, dy), .tokens = tokens.ids, .token_order = tokens.order,
-                              .token_runs = tokens.runs, .scale = scale});
-    const Values after = site.values(d_table);
-    for (int64_t id = 0; id < vocab; ++id) {  // ids that do not occur keep their bits
-      if (tokens.has(id)) continue;
-      for (auto i = static_cast<size_t>(id * columns); i < static_cast<size_t>((id + 1) * columns); ++i) CHECK(after.numbers[i] == as_put.numbers[i]);
-    }
-    return {{"y", site.values(y), kOutputs}, {"d_table", after, kGradients}};
-  }, {.bfloat16_gradients = true});
+  check_operation(
+      request,
+      [&](Site& site) -> OutputList {
+        const Tensor y = site.activations(rows, columns), d_table = site.gradient(vocab, columns, before, 5);
+        const Values as_put = site.values(d_table);
+        site->embedding_forward(
+            {.y = y, .table = site.weights(vocab, columns, table, 1), .tokens = tokens.ids, .scale = scale});
+        site->embedding_backward({.d_table = d_table,
+                                  .dy = site.activations(rows, columns, dy),
+                                  .tokens = tokens.ids,
+                                  .token_order = tokens.order,
+                                  .token_runs = tokens.runs,
+                                  .scale = scale});
+        const Values after = site.values(d_table);
+        for (int64_t id = 0; id < vocab; ++id) {  // ids that do not occur keep their bits
+          if (tokens.has(id)) continue;
+          for (auto i = static_cast<size_t>(id * columns); i < static_cast<size_t>((id + 1) * columns); ++i)
+            CHECK(after.numbers[i] == as_put.numbers[i]);
+        }
+        return {{"y", site.values(y), kOutputs}, {"d_table", after, kGradients}};
+      },
+      {.bfloat16_gradients = true});
 }
 
 TEST_CASE("embedding on the device: ragged and whole vectors, several chunks of columns, ids that do not occur") {
@@ -99,7 +111,8 @@ TEST_CASE("embedding on the device: nothing to do") {
 
 #if defined(CHEEMS_CUDA_ON_CPU) && !defined(__SANITIZE_ADDRESS__)  // AddressSanitizer's build counts no accesses
 
-// What is beside the floor: an index a row and warp, and four more (the run's ends, its token) a run and warp, in sectors.
+// What is beside the floor: an index a row and warp, and four more (the run's ends, its token) a run and warp, in
+// sectors.
 TEST_CASE("embedding on the device stays within 5 % of its floor in bytes moved") {
   const auto traffic_of = [](DType dtype, int64_t rows, int64_t vocab, auto check) {
     constexpr int64_t kColumns = 512;
@@ -107,14 +120,18 @@ TEST_CASE("embedding on the device stays within 5 % of its floor in bytes moved"
     const auto distinct = static_cast<int64_t>(tokens.runs.size()) - 1, element = static_cast<int64_t>(size_of(dtype));
     const WorkspaceRequest request{.widest_row = kColumns, .rows = rows, .backward = true};
     Site site(device_backend(), request, {dtype, DType::float32}, {dtype, DType::float32}, Placement::aligned);
-    const Tensor y = site.activations(rows, kColumns), table = site.weights(vocab, kColumns, random_floats(vocab * kColumns, 1));
+    const Tensor y = site.activations(rows, kColumns),
+                 table = site.weights(vocab, kColumns, random_floats(vocab * kColumns, 1));
     const Tensor d_table = site.gradient(vocab, kColumns, random_floats(vocab * kColumns, 2));
     const cuda_on_cpu::TrafficScope traffic;
     site->embedding_forward({.y = y, .table = table, .tokens = tokens.ids});
-    site->embedding_backward({.d_table = d_table, .dy = y, .tokens = tokens.ids, .token_order = tokens.order, .token_runs = tokens.runs});
+    site->embedding_backward(
+        {.d_table = d_table, .dy = y, .tokens = tokens.ids, .token_order = tokens.order, .token_runs = tokens.runs});
     int64_t backward = 0;
-    for (const auto& [kernel, moved] : traffic.all()) backward += kernel == "embedding_forward" ? 0 : moved.sector_bytes();
-    check(static_cast<double>(traffic.of("embedding_forward").sector_bytes()) / static_cast<double>(2 * rows * kColumns * element),
+    for (const auto& [kernel, moved] : traffic.all())
+      backward += kernel == "embedding_forward" ? 0 : moved.sector_bytes();
+    check(static_cast<double>(traffic.of("embedding_forward").sector_bytes()) /
+              static_cast<double>(2 * rows * kColumns * element),
           static_cast<double>(backward) / static_cast<double>(rows * kColumns * element + 8 * distinct * kColumns));
   };
   for (const DType dtype : {DType::float32, DType::bfloat16}) {

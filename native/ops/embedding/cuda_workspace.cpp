@@ -3,7 +3,8 @@
 
 namespace cheems::cuda {
 
-// One float32 row per piece. A run of more than kEmbeddingPiece rows has at most 2 pieces for every kEmbeddingPiece + 1 rows.
+// One float32 row per piece. A run of more than kEmbeddingPiece rows has at most 2 pieces for every kEmbeddingPiece + 1
+// rows.
 int64_t embedding_backward_workspace(const WorkspaceRequest& request, int64_t) {
   if (!request.backward) return 0;
   const int64_t pieces = (request.rows + kEmbeddingPiece / 2 - 1) / (kEmbeddingPiece / 2);

@@ -12,18 +12,19 @@
 namespace cheems {
 
 struct EmbeddingForward {
-  Tensor y;           // [N, H]
-  ConstTensor table;  // [V, H] matrix of weights
+  Tensor y;                         // [N, H]
+  ConstTensor table;                // [V, H] matrix of weights
   std::span<const int32_t> tokens;  // [N]
-  float scale = 1;    // sqrt(H) for Gemma
+  float scale = 1;                  // sqrt(H) for Gemma
 };
 
 struct EmbeddingBackward {
-  Tensor d_table;     // [V, H] accumulated
-  ConstTensor dy;     // [N, H]
+  Tensor d_table;                        // [V, H] accumulated
+  ConstTensor dy;                        // [N, H]
   std::span<const int32_t> tokens;       // [N]
   std::span<const int32_t> token_order;  // [N] rows sorted by token, ties in row order; fewer where a token is left out
-  std::span<const int32_t> token_runs;   // [distinct + 1] where each of those tokens' rows begin in token_order, and their end
+  std::span<const int32_t>
+      token_runs;  // [distinct + 1] where each of those tokens' rows begin in token_order, and their end
   float scale = 1;
 };
 

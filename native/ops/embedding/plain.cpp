@@ -8,7 +8,8 @@ namespace cheems::testing::plain {
 template <class A>
 void embedding_forward(const EmbeddingForward& a) {
   for (int64_t n = 0; n < a.y.rows; ++n) {
-    for (int64_t h = 0; h < a.y.columns; ++h) put<A>(a.y, n, h, static_cast<A>(a.scale) * get<A>(a.table, a.tokens[static_cast<size_t>(n)], h));
+    for (int64_t h = 0; h < a.y.columns; ++h)
+      put<A>(a.y, n, h, static_cast<A>(a.scale) * get<A>(a.table, a.tokens[static_cast<size_t>(n)], h));
   }
 }
 

@@ -15,9 +15,12 @@ struct TokenOrder {
   std::vector<int32_t> order, runs;
   explicit TokenOrder(const std::vector<int32_t>& tokens) : order(tokens.size()) {
     std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return tokens[static_cast<size_t>(a)] < tokens[static_cast<size_t>(b)]; });
+    std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
+      return tokens[static_cast<size_t>(a)] < tokens[static_cast<size_t>(b)];
+    });
     for (size_t i = 0; i < order.size(); ++i) {
-      if (i == 0 || tokens[static_cast<size_t>(order[i])] != tokens[static_cast<size_t>(order[i - 1])]) runs.push_back(static_cast<int32_t>(i));
+      if (i == 0 || tokens[static_cast<size_t>(order[i])] != tokens[static_cast<size_t>(order[i - 1])])
+        runs.push_back(static_cast<int32_t>(i));
     }
     runs.push_back(static_cast<int32_t>(order.size()));
   }
@@ -41,7 +44,12 @@ void check_embedding(int64_t rows, int64_t vocab, int64_t columns, DType dtype, 
   const Outputs out = with_any_threads({}, [&](Cpu& cpu) -> Outputs {
     Matrix y(rows, columns), upstream(rows, columns, dy), d_table(vocab, columns, before);
     cpu->embedding_forward({.y = y.view(), .table = table.view(), .tokens = tokens, .scale = scale});
-    cpu->embedding_backward({.d_table = d_table.view(), .dy = upstream.view(), .tokens = tokens, .token_order = by_token.order, .token_runs = by_token.runs, .scale = scale});
+    cpu->embedding_backward({.d_table = d_table.view(),
+                             .dy = upstream.view(),
+                             .tokens = tokens,
+                             .token_order = by_token.order,
+                             .token_runs = by_token.runs,
+                             .scale = scale});
     CHECK((y.guards_hold() && upstream.guards_hold() && d_table.guards_hold()));
     return {y.values(), d_table.values()};
   });
@@ -49,7 +57,8 @@ void check_embedding(int64_t rows, int64_t vocab, int64_t columns, DType dtype, 
   std::vector<double> exact = as<double>(before);
   for (int64_t row = 0; row < rows; ++row) {
     for (int64_t i = 0; i < columns; ++i) {
-      const auto at = static_cast<size_t>(row * columns + i), entry = static_cast<size_t>(tokens[static_cast<size_t>(row)] * columns + i);
+      const auto at = static_cast<size_t>(row * columns + i),
+                 entry = static_cast<size_t>(tokens[static_cast<size_t>(row)] * columns + i);
       y[at] = scale * table.widened()[entry];
       plain[entry] += scale * dy[at];
       exact[entry] += static_cast<double>(scale) * dy[at];
@@ -59,7 +68,8 @@ void check_embedding(int64_t rows, int64_t vocab, int64_t columns, DType dtype, 
   check_rounding("dtable", kGradients, out[1], plain, exact);
   for (int32_t id = 0; id < vocab; ++id) {  // ids that do not occur keep their bits
     if (std::find(tokens.begin(), tokens.end(), id) != tokens.end()) continue;
-    for (int64_t i = id * columns; i < (id + 1) * columns; ++i) CHECK(out[1][static_cast<size_t>(i)] == before[static_cast<size_t>(i)]);
+    for (int64_t i = id * columns; i < (id + 1) * columns; ++i)
+      CHECK(out[1][static_cast<size_t>(i)] == before[static_cast<size_t>(i)]);
   }
 }
 
@@ -82,7 +92,11 @@ TEST_CASE("embedding: a token that fills the whole batch is summed in row order"
   for (const float value : dy) expected += value;
   Cpu cpu(5);
   Matrix upstream(301, 1, dy), d_table(4, 1);
-  cpu->embedding_backward({.d_table = d_table.view(), .dy = upstream.view(), .tokens = tokens, .token_order = by_token.order, .token_runs = by_token.runs});
+  cpu->embedding_backward({.d_table = d_table.view(),
+                           .dy = upstream.view(),
+                           .tokens = tokens,
+                           .token_order = by_token.order,
+                           .token_runs = by_token.runs});
   CHECK(d_table.values() == std::vector<float>{0, 0, expected, 0});
 }
 

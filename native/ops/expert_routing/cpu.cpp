@@ -25,7 +25,9 @@ void choose(const float* logits, int64_t num_experts, int32_t* chosen, int64_t k
 
 // The largest comes first, so no exponential is above 1.
 void weigh(const float* logits, const int32_t* chosen, float* weights, int64_t k) {
-  const auto exponential = [&](int64_t c) { return std::exp(static_cast<double>(logits[chosen[c]]) - logits[chosen[0]]); };
+  const auto exponential = [&](int64_t c) {
+    return std::exp(static_cast<double>(logits[chosen[c]]) - logits[chosen[0]]);
+  };
   double sum = 0;
   for (int64_t c = 0; c < k; ++c) sum += exponential(c);
   for (int64_t c = 0; c < k; ++c) weights[c] = static_cast<float>(exponential(c) / sum);
@@ -42,8 +44,8 @@ void expert_routing(const ExpertRouting& a, Context& context) {
       weigh(logits, a.experts + row * k, floats(a.weights) + row * a.weights.stride, k);
     }
   });
-  // Counted and laid out by one thread: two numbers a token against the products' millions. bounds[e + 1] counts expert e, then
-  // says where its next row goes, which is in the end where the rows of e + 1 begin.
+  // Counted and laid out by one thread: two numbers a token against the products' millions. bounds[e + 1] counts expert
+  // e, then says where its next row goes, which is in the end where the rows of e + 1 begin.
   std::fill(a.bounds, a.bounds + num_experts + 1, 0);
   for (int64_t i = 0; i < rows * k; ++i) ++a.bounds[a.experts[i] + 1];
   int32_t begin = 0;

@@ -1,11 +1,13 @@
 // The experts' routing on CUDA. Contract: ops/expert_routing/expert_routing.h.
 //
-//   choose_experts  one thread a token: k passes over its E logits, which stay in the nearest cache after the first; then the
+//   choose_experts  one thread a token: k passes over its E logits, which stay in the nearest cache after the first;
+//   then the
 //                   weights. Floor: 4*N*E bytes read, 8*N*k written.
-//   sort_by_expert  one block an expert: it counts the choices before its own, which is where its rows begin, then goes over
-//                   all choices in order and gives its own the next places, ranks within a warp by a ballot. No atomics, so the
-//                   order is the contract's. Reads 8*E*N*k bytes, for 8 experts and 8192 tokens a megabyte out of the cache;
-//                   writes 8*N*k.
+//   sort_by_expert  one block an expert: it counts the choices before its own, which is where its rows begin, then goes
+//   over
+//                   all choices in order and gives its own the next places, ranks within a warp by a ballot. No
+//                   atomics, so the order is the contract's. Reads 8*E*N*k bytes, for 8 experts and 8192 tokens a
+//                   megabyte out of the cache; writes 8*N*k.
 #include <cmath>
 
 #include "backends/cuda/device.cuh"
@@ -27,7 +29,8 @@ __device__ __forceinline__ bool before(float logit_a, int32_t a, float logit_b, 
 }
 
 __global__ void __launch_bounds__(kChooseThreads)
-    choose_experts_kernel(float* weights, int64_t weights_stride, int32_t* experts, const float* logits, int64_t logits_stride, int64_t rows, int32_t k, int32_t num_experts) {
+    choose_experts_kernel(float* weights, int64_t weights_stride, int32_t* experts, const float* logits,
+                          int64_t logits_stride, int64_t rows, int32_t k, int32_t num_experts) {
   const int64_t row = static_cast<int64_t>(blockIdx.x) * kChooseThreads + threadIdx.x;
   if (row >= rows) return;
   const float* mine = logits + row * logits_stride;
@@ -56,7 +59,9 @@ struct SortShared {
   int32_t partials[kSortWarps];
 };
 
-__global__ void __launch_bounds__(kSortThreads) sort_by_expert_kernel(int32_t* rows, int32_t* places, int32_t* bounds, const int32_t* experts, int64_t choices, int32_t k, int32_t num_experts) {
+__global__ void __launch_bounds__(kSortThreads)
+    sort_by_expert_kernel(int32_t* rows, int32_t* places, int32_t* bounds, const int32_t* experts, int64_t choices,
+                          int32_t k, int32_t num_experts) {
   auto& shared = shared_memory<SortShared>();
   const auto expert = static_cast<int32_t>(blockIdx.x);
   const int thread = static_cast<int>(threadIdx.x), warp = thread / kWarpThreads, lane = thread % kWarpThreads;
@@ -94,10 +99,12 @@ void expert_routing(const ExpertRouting& a, Context& context) {
   require_dtype(a.logits, DType::float32, "expert_routing: logits");
   const int64_t choices = a.weights.rows * a.weights.columns;
   const auto k = static_cast<int32_t>(a.weights.columns), num_experts = static_cast<int32_t>(a.logits.columns);
-  launch("choose_experts", choose_experts_kernel, Grid{divide_up(a.weights.rows, kChooseThreads)}, kChooseThreads, 0, context.stream, static_cast<float*>(a.weights.data), a.weights.stride,
-         a.experts, static_cast<const float*>(a.logits.data), a.logits.stride, a.weights.rows, k, num_experts);
+  launch("choose_experts", choose_experts_kernel, Grid{divide_up(a.weights.rows, kChooseThreads)}, kChooseThreads, 0,
+         context.stream, static_cast<float*>(a.weights.data), a.weights.stride, a.experts,
+         static_cast<const float*>(a.logits.data), a.logits.stride, a.weights.rows, k, num_experts);
   // Without rows the bounds are written all the same.
-  launch("sort_by_expert", sort_by_expert_kernel, Grid{num_experts}, kSortThreads, sizeof(SortShared), context.stream, a.rows, a.places, a.bounds, a.experts, choices, k, num_experts);
+  launch("sort_by_expert", sort_by_expert_kernel, Grid{num_experts}, kSortThreads, sizeof(SortShared), context.stream,
+         a.rows, a.places, a.bounds, a.experts, choices, k, num_experts);
 }
 
 }  // namespace cheems::cuda

@@ -8,12 +8,19 @@ using namespace testing;
 
 OutputList routed(Site& site, const std::vector<float>& logits, int64_t rows, int64_t num_experts, int64_t k) {
   const std::vector<int32_t> unset(static_cast<size_t>(rows * k), -7);
-  const ExpertRouting a{.weights = site.floats(rows, k), .experts = site.integers(unset), .rows = site.integers(unset), .places = site.integers(unset),
-                        .bounds = site.integers(std::vector<int32_t>(static_cast<size_t>(num_experts + 1), -7)), .logits = site.floats(rows, num_experts, logits)};
+  const ExpertRouting a{.weights = site.floats(rows, k),
+                        .experts = site.integers(unset),
+                        .rows = site.integers(unset),
+                        .places = site.integers(unset),
+                        .bounds = site.integers(std::vector<int32_t>(static_cast<size_t>(num_experts + 1), -7)),
+                        .logits = site.floats(rows, num_experts, logits)};
   site->expert_routing(a);
   // Integers up to some thousands: any difference is beyond the rule's floor.
-  return {{"weights", site.values(a.weights), kOutputs}, {"experts", site.values(a.experts, rows * k), kOutputs}, {"rows", site.values(a.rows, rows * k), kOutputs},
-          {"places", site.values(a.places, rows * k), kOutputs}, {"bounds", site.values(a.bounds, num_experts + 1), kOutputs}};
+  return {{"weights", site.values(a.weights), kOutputs},
+          {"experts", site.values(a.experts, rows * k), kOutputs},
+          {"rows", site.values(a.rows, rows * k), kOutputs},
+          {"places", site.values(a.places, rows * k), kOutputs},
+          {"bounds", site.values(a.bounds, num_experts + 1), kOutputs}};
 }
 
 void check_routing(int64_t rows, int64_t num_experts, int64_t k, bool ties) {
@@ -21,8 +28,10 @@ void check_routing(int64_t rows, int64_t num_experts, int64_t k, bool ties) {
   CAPTURE(num_experts);
   CAPTURE(k);
   auto logits = random_floats(rows * num_experts, static_cast<uint64_t>(rows + num_experts), 2);
-  if (ties) for (float& logit : logits) logit = std::round(logit);
-  check_operation({.rows = rows}, [&](Site& site) { return routed(site, logits, rows, num_experts, k); }, {.bfloat16 = false});
+  if (ties)
+    for (float& logit : logits) logit = std::round(logit);
+  check_operation({.rows = rows}, [&](Site& site) { return routed(site, logits, rows, num_experts, k); },
+                  {.bfloat16 = false});
 }
 
 TEST_CASE("cuda expert_routing: choices, ties, order, places and bounds are plain code's; more tokens than a block") {

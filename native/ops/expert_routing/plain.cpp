@@ -1,5 +1,5 @@
-// ops/expert_routing/expert_routing.h in plain loops, as it is published: a softmax over all experts, the k largest, divided by
-// their sum. (Chosen by the logits: two of them may round to one probability.)
+// ops/expert_routing/expert_routing.h in plain loops, as it is published: a softmax over all experts, the k largest,
+// divided by their sum. (Chosen by the logits: two of them may round to one probability.)
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -17,12 +17,16 @@ void expert_routing(const ExpertRouting& a) {
     const std::vector<A> logits = get_row<A>(a.logits, n);
     std::vector<int32_t> order(logits.size());
     std::iota(order.begin(), order.end(), 0);
-    const auto key = [&](int32_t e) { return std::isnan(logits[static_cast<size_t>(e)]) ? static_cast<A>(INFINITY) : logits[static_cast<size_t>(e)]; };
+    const auto key = [&](int32_t e) {
+      return std::isnan(logits[static_cast<size_t>(e)]) ? static_cast<A>(INFINITY) : logits[static_cast<size_t>(e)];
+    };
     std::stable_sort(order.begin(), order.end(), [&](int32_t left, int32_t right) { return key(left) > key(right); });
     const A most = logits[static_cast<size_t>(order[0])];
     A all = 0, chosen = 0;
     for (const A logit : logits) all += std::exp(logit - most);
-    const auto probability = [&](int64_t c) { return std::exp(logits[static_cast<size_t>(order[static_cast<size_t>(c)])] - most) / all; };
+    const auto probability = [&](int64_t c) {
+      return std::exp(logits[static_cast<size_t>(order[static_cast<size_t>(c)])] - most) / all;
+    };
     for (int64_t c = 0; c < k; ++c) chosen += probability(c);
     for (int64_t c = 0; c < k; ++c) {
       put<A>(a.weights, n, c, probability(c) / chosen);

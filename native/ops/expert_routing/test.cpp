@@ -15,10 +15,17 @@ struct Routing {
 
 Routing route(Cpu& cpu, const std::vector<float>& logits, int64_t num_experts, int64_t k) {
   const int64_t rows = static_cast<int64_t>(logits.size()) / num_experts, choices = rows * k;
-  const auto integers = [](int64_t count) { return std::vector<int32_t>(static_cast<size_t>(count + 1), -7); };  // one guard cell
+  const auto integers = [](int64_t count) {
+    return std::vector<int32_t>(static_cast<size_t>(count + 1), -7);
+  };  // one guard cell
   Routing r{{}, integers(choices), integers(choices), integers(choices), integers(num_experts + 1)};
   Matrix in(rows, num_experts, logits), weights(rows, k);
-  cpu->expert_routing({.weights = weights.view(), .experts = r.experts.data(), .rows = r.rows.data(), .places = r.places.data(), .bounds = r.bounds.data(), .logits = in.view()});
+  cpu->expert_routing({.weights = weights.view(),
+                       .experts = r.experts.data(),
+                       .rows = r.rows.data(),
+                       .places = r.places.data(),
+                       .bounds = r.bounds.data(),
+                       .logits = in.view()});
   CHECK((in.guards_hold() && weights.guards_hold()));
   for (auto* list : {&r.experts, &r.rows, &r.places, &r.bounds}) {
     CHECK(list->back() == -7);
@@ -29,7 +36,8 @@ Routing route(Cpu& cpu, const std::vector<float>& logits, int64_t num_experts, i
 }
 
 // A softmax over all experts in float64, its k largest, divided by their sum.
-std::vector<double> published_weights(const std::vector<float>& logits, int64_t num_experts, const std::vector<int32_t>& experts, int64_t k) {
+std::vector<double> published_weights(const std::vector<float>& logits, int64_t num_experts,
+                                      const std::vector<int32_t>& experts, int64_t k) {
   std::vector<double> weights;
   for (size_t n = 0; n < experts.size() / static_cast<size_t>(k); ++n) {
     const float* row = logits.data() + n * static_cast<size_t>(num_experts);
@@ -37,7 +45,8 @@ std::vector<double> published_weights(const std::vector<float>& logits, int64_t 
     for (int64_t e = 0; e < num_experts; ++e) all += std::exp(static_cast<double>(row[e]));
     std::vector<double> mine;
     for (int64_t c = 0; c < k; ++c) {
-      mine.push_back(std::exp(static_cast<double>(row[experts[n * static_cast<size_t>(k) + static_cast<size_t>(c)]])) / all);
+      mine.push_back(std::exp(static_cast<double>(row[experts[n * static_cast<size_t>(k) + static_cast<size_t>(c)]])) /
+                     all);
       chosen += mine.back();
     }
     for (const double p : mine) weights.push_back(p / chosen);
@@ -50,7 +59,8 @@ void check_routing(int64_t rows, int64_t num_experts, int64_t k, bool ties) {
   CAPTURE(num_experts);
   CAPTURE(k);
   auto logits = random_floats(rows * num_experts, static_cast<uint64_t>(rows + num_experts), 2);
-  if (ties) for (float& logit : logits) logit = std::round(logit);
+  if (ties)
+    for (float& logit : logits) logit = std::round(logit);
   Routing first;
   for (const int threads : {1, 2, 3}) {
     Cpu cpu(threads);
@@ -65,7 +75,8 @@ void check_routing(int64_t rows, int64_t num_experts, int64_t k, bool ties) {
     std::iota(order.begin(), order.end(), 0);
     const float* row = logits.data() + n * num_experts;
     std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return row[a] > row[b]; });
-    for (int64_t c = 0; c < k; ++c) CHECK(first.experts[static_cast<size_t>(n * k + c)] == order[static_cast<size_t>(c)]);
+    for (int64_t c = 0; c < k; ++c)
+      CHECK(first.experts[static_cast<size_t>(n * k + c)] == order[static_cast<size_t>(c)]);
   }
   const auto exact = published_weights(logits, num_experts, first.experts, k);
   CHECK(worst_error(first.weights, exact) <= 4 * 0x1p-24);
@@ -73,7 +84,8 @@ void check_routing(int64_t rows, int64_t num_experts, int64_t k, bool ties) {
   CHECK((first.bounds.front() == 0 && first.bounds.back() == rows * k));
   for (size_t e = 0; e < static_cast<size_t>(num_experts); ++e) {
     CHECK(first.bounds[e] <= first.bounds[e + 1]);
-    for (int32_t i = first.bounds[e] + 1; i < first.bounds[e + 1]; ++i) CHECK(first.rows[static_cast<size_t>(i - 1)] < first.rows[static_cast<size_t>(i)]);
+    for (int32_t i = first.bounds[e] + 1; i < first.bounds[e + 1]; ++i)
+      CHECK(first.rows[static_cast<size_t>(i - 1)] < first.rows[static_cast<size_t>(i)]);
   }
   std::vector<int> used(choices);
   for (size_t i = 0; i < choices; ++i) {
@@ -86,7 +98,9 @@ void check_routing(int64_t rows, int64_t num_experts, int64_t k, bool ties) {
   CHECK(std::count(used.begin(), used.end(), 1) == static_cast<int64_t>(choices));
 }
 
-TEST_CASE("expert_routing: the k largest logits, the lower expert of equal ones, rows sorted by expert, for any thread count") {
+TEST_CASE(
+    "expert_routing: the k largest logits, the lower expert of equal ones, rows sorted by expert, for any thread "
+    "count") {
   for (const bool ties : {false, true}) {
     check_routing(1, 1, 1, ties);
     check_routing(5, 4, 2, ties);
@@ -101,7 +115,10 @@ TEST_CASE("expert_routing: a token is routed alike whoever stands beside it") {
   Cpu cpu(2);
   const Routing together = route(cpu, logits, 8, 2);
   for (size_t n = 0; n < 150; ++n) {
-    const Routing alone = route(cpu, {logits.begin() + static_cast<std::ptrdiff_t>(8 * n), logits.begin() + static_cast<std::ptrdiff_t>(8 * n + 8)}, 8, 2);
+    const Routing alone = route(
+        cpu,
+        {logits.begin() + static_cast<std::ptrdiff_t>(8 * n), logits.begin() + static_cast<std::ptrdiff_t>(8 * n + 8)},
+        8, 2);
     for (size_t c = 0; c < 2; ++c) {
       CHECK(alone.experts[c] == together.experts[2 * n + c]);
       CHECK(std::memcmp(&alone.weights[c], &together.weights[2 * n + c], sizeof(float)) == 0);

@@ -25,7 +25,8 @@ void combine(const CombineExpertRows& a, Context& context) {
       for (int64_t i = 0; i < a.y.columns; i += kFloatLanes) {
         const int64_t left = a.y.columns - i;
         FloatVec sum = zero();
-        for (int64_t c = 0; c < k; ++c) sum = hn::MulAdd(set(weights[c]), load(floats(a.x) + places[c] * a.x.stride + i, left), sum);
+        for (int64_t c = 0; c < k; ++c)
+          sum = hn::MulAdd(set(weights[c]), load(floats(a.x) + places[c] * a.x.stride + i, left), sum);
         store(hn::Add(load(residual + i, left), sum), y + i, left);
       }
     }
@@ -44,7 +45,8 @@ void gather_expert_rows(const GatherExpertRows& a, Context& context) {
   constexpr int64_t kRowsPerTask = 64;
   context.pool.parallel_for((a.y.rows + kRowsPerTask - 1) / kRowsPerTask, [&](int64_t task, int) {
     for (int64_t i = task * kRowsPerTask; i < std::min(a.y.rows, (task + 1) * kRowsPerTask); ++i) {
-      memcpy(floats(a.y) + i * a.y.stride, floats(a.x) + a.rows[i] * a.x.stride, static_cast<size_t>(a.y.columns) * sizeof(float));
+      memcpy(floats(a.y) + i * a.y.stride, floats(a.x) + a.rows[i] * a.x.stride,
+             static_cast<size_t>(a.y.columns) * sizeof(float));
     }
   });
 }

@@ -1,9 +1,9 @@
 // The experts' token rows on CUDA. Contract: ops/expert_rows/expert_rows.h.
 //
-// Fused: in combine the weights, the sum over the choices and the residual, one pass over each. Floor, with e the bytes of an
-// element: 2 e per element gathered, (k + 2) e per element combined, and 4 bytes a row for each index and weight.
-// Layout: one block a row of the result; its threads stride over the columns, 16 bytes at a time where all matrices allow it. The
-// choices are added in their order, in float32: no two blocks write one row.
+// Fused: in combine the weights, the sum over the choices and the residual, one pass over each. Floor, with e the bytes
+// of an element: 2 e per element gathered, (k + 2) e per element combined, and 4 bytes a row for each index and weight.
+// Layout: one block a row of the result; its threads stride over the columns, 16 bytes at a time where all matrices
+// allow it. The choices are added in their order, in float32: no two blocks write one row.
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/vector_access.cuh"
 #include "ops/expert_rows/expert_rows.h"
@@ -14,7 +14,9 @@ namespace {
 constexpr int kThreads = 128;
 
 template <class T, int Width>
-__global__ void __launch_bounds__(kThreads) gather_expert_rows_kernel(T* y, int64_t y_stride, const T* x, int64_t x_stride, const int32_t* rows, int64_t columns) {
+__global__ void __launch_bounds__(kThreads)
+    gather_expert_rows_kernel(T* y, int64_t y_stride, const T* x, int64_t x_stride, const int32_t* rows,
+                              int64_t columns) {
   T* to = y + blockIdx.x * y_stride;
   const T* from = x + rows[blockIdx.x] * x_stride;
   for (int64_t i = threadIdx.x * Width; i < columns; i += kThreads * Width) {
@@ -62,8 +64,10 @@ void gather_expert_rows(const GatherExpertRows& a, Context& context) {
   if (a.y.rows == 0 || a.y.columns == 0) return;
   with_element_type(a.x.dtype, "gather_expert_rows: x", [&]<class T>() {
     constexpr int kWidth = kVectorWidth<T>;
-    const auto kernel = vectors_fit(kWidth, a.y, a.x) ? gather_expert_rows_kernel<T, kWidth> : gather_expert_rows_kernel<T, 1>;
-    launch("gather_expert_rows", kernel, Grid{a.y.rows}, kThreads, 0, context.stream, static_cast<T*>(a.y.data), a.y.stride, static_cast<const T*>(a.x.data), a.x.stride, a.rows, a.y.columns);
+    const auto kernel =
+        vectors_fit(kWidth, a.y, a.x) ? gather_expert_rows_kernel<T, kWidth> : gather_expert_rows_kernel<T, 1>;
+    launch("gather_expert_rows", kernel, Grid{a.y.rows}, kThreads, 0, context.stream, static_cast<T*>(a.y.data),
+           a.y.stride, static_cast<const T*>(a.x.data), a.x.stride, a.rows, a.y.columns);
   });
 }
 
@@ -74,9 +78,19 @@ void combine_expert_rows(const CombineExpertRows& a, Context& context) {
   if (a.y.rows == 0 || a.y.columns == 0) return;
   with_element_type(a.x.dtype, "combine_expert_rows: x", [&]<class T>() {
     constexpr int kWidth = kVectorWidth<T>;
-    const auto kernel = vectors_fit(kWidth, a.y, a.x, a.residual) ? combine_expert_rows_kernel<T, kWidth> : combine_expert_rows_kernel<T, 1>;
-    const CombineArguments<T> arguments{static_cast<T*>(a.y.data), static_cast<const T*>(a.x.data), floats(a.weights), a.places, static_cast<const T*>(a.residual.data),
-                                        a.y.stride, a.x.stride, a.weights.stride, a.residual.stride, a.y.columns, static_cast<int32_t>(a.weights.columns)};
+    const auto kernel = vectors_fit(kWidth, a.y, a.x, a.residual) ? combine_expert_rows_kernel<T, kWidth>
+                                                                  : combine_expert_rows_kernel<T, 1>;
+    const CombineArguments<T> arguments{static_cast<T*>(a.y.data),
+                                        static_cast<const T*>(a.x.data),
+                                        floats(a.weights),
+                                        a.places,
+                                        static_cast<const T*>(a.residual.data),
+                                        a.y.stride,
+                                        a.x.stride,
+                                        a.weights.stride,
+                                        a.residual.stride,
+                                        a.y.columns,
+                                        static_cast<int32_t>(a.weights.columns)};
     launch("combine_expert_rows", kernel, Grid{a.y.rows}, kThreads, 0, context.stream, arguments);
   });
 }

@@ -1,8 +1,9 @@
 // Casts between float32 and bfloat16, and normal random numbers made on the device. Contract: ops/fill/fill.h.
 //
-// Floor: cast 6 bytes per number between the two dtypes (8 or 4 within one); fill_normal writes 4 or 2. A normal number costs about 60
-// operations with a logarithm and a square root: below what the memory takes in float32, about it in bfloat16.
-// Layout: a thread takes 4 numbers, a block 1024; whole vectors where the pointers allow it, else one by one, and so the last few.
+// Floor: cast 6 bytes per number between the two dtypes (8 or 4 within one); fill_normal writes 4 or 2. A normal number
+// costs about 60 operations with a logarithm and a square root: below what the memory takes in float32, about it in
+// bfloat16. Layout: a thread takes 4 numbers, a block 1024; whole vectors where the pointers allow it, else one by one,
+// and so the last few.
 #include "backends/cuda/device.cuh"
 #include "core/error.h"
 #include "ops/fill/fill.h"
@@ -13,7 +14,8 @@ namespace {
 
 constexpr int kThreads = 256, kWidth = 4;
 
-// Calls wide(i) for the numbers [i, i + kWidth) of this thread, or single(i) for each of them where they are not a whole vector.
+// Calls wide(i) for the numbers [i, i + kWidth) of this thread, or single(i) for each of them where they are not a
+// whole vector.
 template <bool Wide, class Vectors, class Singles>
 __device__ __forceinline__ void for_this_thread(int64_t count, Vectors wide, Singles single) {
   const int64_t block = static_cast<int64_t>(blockIdx.x) * (kThreads * kWidth), begin = block + threadIdx.x * kWidth;
@@ -41,7 +43,9 @@ __global__ __launch_bounds__(kThreads) void cast_kernel(To* to, const From* from
 
 template <class To, bool Wide>
 __global__ __launch_bounds__(kThreads) void fill_normal_kernel(To* to, int64_t count, float scale, uint64_t key) {
-  const auto number = [&](int64_t i) { return from_float<To>(scale * normal_from_bits(random_bits(key, static_cast<uint64_t>(i)))); };
+  const auto number = [&](int64_t i) {
+    return from_float<To>(scale * normal_from_bits(random_bits(key, static_cast<uint64_t>(i))));
+  };
   for_this_thread<Wide>(
       count,
       [&](int64_t i) {
@@ -54,7 +58,9 @@ __global__ __launch_bounds__(kThreads) void fill_normal_kernel(To* to, int64_t c
 }
 
 template <class T>
-bool vectors_fit(const T* data) { return reinterpret_cast<uintptr_t>(data) % (kWidth * sizeof(T)) == 0; }
+bool vectors_fit(const T* data) {
+  return reinterpret_cast<uintptr_t>(data) % (kWidth * sizeof(T)) == 0;
+}
 
 Grid grid_for(int64_t count) { return {divide_up(count, kThreads * kWidth)}; }
 
@@ -69,7 +75,8 @@ void launch_cast(void* destination, const void* source, int64_t count, Context& 
 template <class To>
 void launch_fill(void* destination, int64_t count, float scale, uint64_t key, Context& context) {
   auto* to = static_cast<To*>(destination);
-  launch("fill_normal", vectors_fit(to) ? fill_normal_kernel<To, true> : fill_normal_kernel<To, false>, grid_for(count), kThreads, 0, context.stream, to, count, scale, key);
+  launch("fill_normal", vectors_fit(to) ? fill_normal_kernel<To, true> : fill_normal_kernel<To, false>, grid_for(count),
+         kThreads, 0, context.stream, to, count, scale, key);
 }
 
 void refuse_float16(DType dtype, const char* what) {
@@ -89,7 +96,8 @@ void cast(void* destination, DType to, const void* source, DType from, int64_t c
   launch_cast<bfloat16, bfloat16>(destination, source, count, context);
 }
 
-void fill_normal(void* destination, DType dtype, int64_t count, float scale, uint64_t seed, uint64_t stream, Context& context) {
+void fill_normal(void* destination, DType dtype, int64_t count, float scale, uint64_t seed, uint64_t stream,
+                 Context& context) {
   refuse_float16(dtype, "makes random numbers in");
   if (count == 0) return;
   const uint64_t key = random_key(seed, stream);

@@ -16,7 +16,8 @@ using namespace testing;
 // `count` numbers on the device, `offset` elements behind an aligned address, between guard bytes.
 class GuardedNumbers {
  public:
-  GuardedNumbers(DType dtype, int64_t count, int64_t offset) : dtype_(dtype), count_(count), begin_((kMargin + offset) * static_cast<int64_t>(size_of(dtype))) {
+  GuardedNumbers(DType dtype, int64_t count, int64_t offset)
+      : dtype_(dtype), count_(count), begin_((kMargin + offset) * static_cast<int64_t>(size_of(dtype))) {
     host_.assign(static_cast<size_t>(begin_ + bytes() + kMargin), kGuard);
     memory_ = device_backend().allocate(static_cast<int64_t>(host_.size()), "a test");
     device_backend().upload(memory_->data(), host_.data(), memory_->size());
@@ -86,7 +87,8 @@ TEST_CASE("cuda fill_normal: the documented numbers, whatever the alignment, and
       for (size_t i = 0; i < found.size(); ++i) {
         const float expected = 0.02f * normal_from_bits(random_bits(random_key(3, 5), i));
         // The host's logarithm may be a unit in the last place away from the device's.
-        wrong += !(std::abs(found[i] - expected) <= (dtype == DType::bfloat16 ? 0x1p-7f : 0x1p-20f) * std::abs(expected));
+        wrong +=
+            !(std::abs(found[i] - expected) <= (dtype == DType::bfloat16 ? 0x1p-7f : 0x1p-20f) * std::abs(expected));
       }
       CHECK(wrong == 0);
     }
@@ -109,7 +111,8 @@ TEST_CASE("normal numbers by counter: the bits are RandomStream's, the moments a
   int64_t beyond = 0;
   for (uint64_t i = 0; i < kCount; ++i) {
     const double x = static_cast<double>(normal_from_bits(random_bits(random_key(1, 0), i)));
-    sum += x, squares += x * x, fourth += x * x * x * x, beyond += std::abs(x) > 1.959964, worst = std::max(worst, std::abs(x));
+    sum += x, squares += x * x, fourth += x * x * x * x, beyond += std::abs(x) > 1.959964,
+        worst = std::max(worst, std::abs(x));
   }
   // Five deviations each: 1, sqrt(2), sqrt(96) and sqrt(0.05 * 0.95) over sqrt(n).
   CHECK(std::abs(sum / kCount) <= 5 / 512.0);
@@ -117,10 +120,12 @@ TEST_CASE("normal numbers by counter: the bits are RandomStream's, the moments a
   CHECK(std::abs(fourth / kCount - 3) <= 5 * 9.8 / 512);
   CHECK(std::abs(static_cast<double>(beyond) / kCount - 0.05) <= 5 * 0.218 / 512);
   CHECK(worst < 6.8);
-  for (const uint64_t bits : {uint64_t{0}, ~uint64_t{0}, uint64_t{0xffffffff}, uint64_t{0xffffffff00000000}}) CHECK(std::isfinite(normal_from_bits(bits)));
+  for (const uint64_t bits : {uint64_t{0}, ~uint64_t{0}, uint64_t{0xffffffff}, uint64_t{0xffffffff00000000}})
+    CHECK(std::isfinite(normal_from_bits(bits)));
   for (int i = 0; i <= 1000; ++i) {
     const float turns = static_cast<float>(i) / 1000;
-    CHECK(std::abs(static_cast<double>(cosine_of_turns(turns)) - std::cos(2 * std::numbers::pi * static_cast<double>(turns))) <= 3e-7);
+    CHECK(std::abs(static_cast<double>(cosine_of_turns(turns)) -
+                   std::cos(2 * std::numbers::pi * static_cast<double>(turns))) <= 3e-7);
   }
 }
 

@@ -43,7 +43,8 @@ void forward_with(const GatedMlpForward& a, Context& context, Function activatio
       float* y = floats(a.y) + row * a.y.stride;
       for (int64_t i = 0; i < width; i += kFloatLanes) {
         const int64_t left = width - i;
-        const FloatVec value = in_double(load(gate + i, left), [&](DoubleVec g) HWY_ATTR { return activation(g).value; });
+        const FloatVec value =
+            in_double(load(gate + i, left), [&](DoubleVec g) HWY_ATTR { return activation(g).value; });
         store(hn::Mul(value, load(up + i, left)), y + i, left);
       }
     }
@@ -79,15 +80,19 @@ void backward_with(const GatedMlpBackward& a, Context& context, Function activat
 
 void forward(const GatedMlpForward& a, Context& context) {
   switch (a.activation) {
-    case GateActivation::silu: return forward_with(a, context, [](DoubleVec g) HWY_ATTR { return silu(g); });
-    case GateActivation::gelu_tanh: return forward_with(a, context, [](DoubleVec g) HWY_ATTR { return gelu_tanh(g); });
+    case GateActivation::silu:
+      return forward_with(a, context, [](DoubleVec g) HWY_ATTR { return silu(g); });
+    case GateActivation::gelu_tanh:
+      return forward_with(a, context, [](DoubleVec g) HWY_ATTR { return gelu_tanh(g); });
   }
 }
 
 void backward(const GatedMlpBackward& a, Context& context) {
   switch (a.activation) {
-    case GateActivation::silu: return backward_with(a, context, [](DoubleVec g) HWY_ATTR { return silu(g); });
-    case GateActivation::gelu_tanh: return backward_with(a, context, [](DoubleVec g) HWY_ATTR { return gelu_tanh(g); });
+    case GateActivation::silu:
+      return backward_with(a, context, [](DoubleVec g) HWY_ATTR { return silu(g); });
+    case GateActivation::gelu_tanh:
+      return backward_with(a, context, [](DoubleVec g) HWY_ATTR { return gelu_tanh(g); });
   }
 }
 

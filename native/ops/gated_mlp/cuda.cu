@@ -1,16 +1,17 @@
 // The gated activation on CUDA: y = act(gate) * up, forward and backward.
 //
-// Fused: both halves' gradients and, where the forward's y was not kept, y again, in one pass over gate and up; the gradient
-// may overwrite gate_up, since a thread writes only what it alone has read. Floor, e bytes per element of [N, I]: forward 3e,
-// backward 5e, 6e with y; about 20 and 30 FLOPs per element.
+// Fused: both halves' gradients and, where the forward's y was not kept, y again, in one pass over gate and up; the
+// gradient may overwrite gate_up, since a thread writes only what it alone has read. Floor, e bytes per element of [N,
+// I]: forward 3e, backward 5e, 6e with y; about 20 and 30 FLOPs per element.
 //
 // Both activations are g * sigmoid(z), z = g for silu and z = 2u for gelu_tanh, since (1 + tanh u)/2 = sigmoid(2u):
 //   act'(g) = s (1 + g (1 - s) z'),   s = sigmoid(z)
 // which needs one exponential and no hyperbolic tangent, and keeps its relative precision in the negative tail. The
-// exponential is the full one in float32 and the special function unit's (2 units in the last place of float32) in bfloat16.
+// exponential is the full one in float32 and the special function unit's (2 units in the last place of float32) in
+// bfloat16.
 //
-// A thread takes 16 bytes of gate and of up in two to four rows at once; a warp's accesses are consecutive. Blocks are in the
-// order of the rows, the chunks of a group of rows one after another.
+// A thread takes 16 bytes of gate and of up in two to four rows at once; a warp's accesses are consecutive. Blocks are
+// in the order of the rows, the chunks of a group of rows one after another.
 #include <type_traits>
 
 #include "backends/cuda/kernels.h"
@@ -68,7 +69,8 @@ __global__ void __launch_bounds__(kThreads) gated_mlp_forward_kernel(ForwardArgu
     if (first + r >= a.rows) break;
     float y[Width];
 #pragma unroll
-    for (int i = 0; i < Width; ++i) y[i] = activate<A, Activation>(to_float(gates[r].values[i])).value * to_float(ups[r].values[i]);
+    for (int i = 0; i < Width; ++i)
+      y[i] = activate<A, Activation>(to_float(gates[r].values[i])).value * to_float(ups[r].values[i]);
     store_floats(a.y + (first + r) * a.y_stride + column, y);
   }
 }
@@ -123,20 +125,35 @@ int64_t chunks_of(int64_t columns, int width) { return divide_up(columns, kThrea
 template <class A, GateActivation Activation, int Width>
 void launch_forward(const GatedMlpForward& a, Context& context) {
   const int64_t chunks = chunks_of(a.y.columns, Width);
-  const ForwardArguments<A> arguments{static_cast<A*>(a.y.data), static_cast<const A*>(a.gate_up.data), a.y.stride, a.gate_up.stride, a.y.rows, a.y.columns,
+  const ForwardArguments<A> arguments{static_cast<A*>(a.y.data),
+                                      static_cast<const A*>(a.gate_up.data),
+                                      a.y.stride,
+                                      a.gate_up.stride,
+                                      a.y.rows,
+                                      a.y.columns,
                                       static_cast<uint32_t>(chunks)};
   const Grid grid{divide_up(a.y.rows, kForwardRows) * chunks};
-  launch("gated_mlp_forward", gated_mlp_forward_kernel<A, Activation, Width>, grid, kThreads, 0, context.stream, arguments);
+  launch("gated_mlp_forward", gated_mlp_forward_kernel<A, Activation, Width>, grid, kThreads, 0, context.stream,
+         arguments);
 }
 
 template <class A, GateActivation Activation, int Width>
 void launch_backward(const GatedMlpBackward& a, Context& context) {
   const int64_t chunks = chunks_of(a.dy.columns, Width);
-  const BackwardArguments<A> arguments{static_cast<A*>(a.d_gate_up.data), static_cast<A*>(a.y.data), static_cast<const A*>(a.dy.data),
-                                       static_cast<const A*>(a.gate_up.data), a.d_gate_up.stride, a.y.stride, a.dy.stride, a.gate_up.stride,
-                                       a.dy.rows, a.dy.columns, static_cast<uint32_t>(chunks)};
+  const BackwardArguments<A> arguments{static_cast<A*>(a.d_gate_up.data),
+                                       static_cast<A*>(a.y.data),
+                                       static_cast<const A*>(a.dy.data),
+                                       static_cast<const A*>(a.gate_up.data),
+                                       a.d_gate_up.stride,
+                                       a.y.stride,
+                                       a.dy.stride,
+                                       a.gate_up.stride,
+                                       a.dy.rows,
+                                       a.dy.columns,
+                                       static_cast<uint32_t>(chunks)};
   const Grid grid{divide_up(a.dy.rows, kBackwardRows) * chunks};
-  launch("gated_mlp_backward", gated_mlp_backward_kernel<A, Activation, Width>, grid, kThreads, 0, context.stream, arguments);
+  launch("gated_mlp_backward", gated_mlp_backward_kernel<A, Activation, Width>, grid, kThreads, 0, context.stream,
+         arguments);
 }
 
 // Calls function<A, Activation>() with what a tensor's dtype and an activation's name say.
@@ -144,8 +161,10 @@ template <class Function>
 void with_kernel_types(DType dtype, GateActivation activation, Function function) {
   with_element_type(dtype, "The gated MLP's matrix", [&]<class A>() {
     switch (activation) {
-      case GateActivation::silu: return function.template operator()<A, GateActivation::silu>();
-      case GateActivation::gelu_tanh: return function.template operator()<A, GateActivation::gelu_tanh>();
+      case GateActivation::silu:
+        return function.template operator()<A, GateActivation::silu>();
+      case GateActivation::gelu_tanh:
+        return function.template operator()<A, GateActivation::gelu_tanh>();
     }
   });
 }

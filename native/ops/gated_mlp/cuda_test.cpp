@@ -19,12 +19,14 @@ void check_gated_mlp(int64_t rows, int64_t columns, GateActivation activation, d
   // 1 + tanh u cancels below zero: the terms are as large as the gates, not as what is left of them.
   const double gate = largest(as<double>(gate_up)), upstream_size = largest(as<double>(dy));
   check_operation({.widest_row = 2 * columns, .rows = rows, .backward = true}, [&](Site& site) -> OutputList {
-    const Tensor in = site.activations(rows, 2 * columns, gate_up), y = site.activations(rows, columns), y_again = site.activations(rows, columns);
+    const Tensor in = site.activations(rows, 2 * columns, gate_up), y = site.activations(rows, columns),
+                 y_again = site.activations(rows, columns);
     const Tensor d = site.activations(rows, 2 * columns), upstream = site.activations(rows, columns, dy);
     const Tensor in_place = site.activations(rows, 2 * columns, gate_up, 5);
     site->gated_mlp_forward({.y = y, .gate_up = in, .activation = activation});
     site->gated_mlp_backward({.d_gate_up = d, .y = y_again, .dy = upstream, .gate_up = in, .activation = activation});
-    site->gated_mlp_backward({.d_gate_up = in_place, .y = {}, .dy = upstream, .gate_up = in_place, .activation = activation});
+    site->gated_mlp_backward(
+        {.d_gate_up = in_place, .y = {}, .dy = upstream, .gate_up = in_place, .activation = activation});
     CHECK(same_bits(site.values(y_again), site.values(y)));
     CHECK(same_bits(site.values(in_place), site.values(d)));
     return {{"y", site.values(y), kOutputs, gate * gate},
@@ -63,7 +65,8 @@ TEST_CASE("gated MLP on the device: nothing to do") {
   Site site(device_backend(), {}, {}, {});
   const Tensor y = site.activations(0, 4), gate_up = site.activations(0, 8);
   site->gated_mlp_forward({.y = y, .gate_up = gate_up, .activation = GateActivation::silu});
-  site->gated_mlp_backward({.d_gate_up = gate_up, .y = {}, .dy = y, .gate_up = gate_up, .activation = GateActivation::silu});
+  site->gated_mlp_backward(
+      {.d_gate_up = gate_up, .y = {}, .dy = y, .gate_up = gate_up, .activation = GateActivation::silu});
   CHECK(site.guards_hold());
 }
 
@@ -74,14 +77,17 @@ TEST_CASE("gated MLP on the device moves no byte beyond its floor") {
     constexpr int64_t kRows = 6, kColumns = 1024;  // whole blocks in both dtypes
     const auto floor = kRows * kColumns * static_cast<int64_t>(size_of(dtype));
     Site site(device_backend(), {}, {dtype, DType::float32}, {dtype, DType::float32}, Placement::aligned);
-    const Tensor gate_up = site.activations(kRows, 2 * kColumns, random_floats(kRows * 2 * kColumns, 1)), y = site.activations(kRows, kColumns);
+    const Tensor gate_up = site.activations(kRows, 2 * kColumns, random_floats(kRows * 2 * kColumns, 1)),
+                 y = site.activations(kRows, kColumns);
     const Tensor dy = site.activations(kRows, kColumns, random_floats(kRows * kColumns, 2));
     const cuda_on_cpu::TrafficScope traffic;
     site->gated_mlp_forward({.y = y, .gate_up = gate_up, .activation = GateActivation::silu});
     CHECK(traffic.of("gated_mlp_forward").sector_bytes() == 3 * floor);
-    site->gated_mlp_backward({.d_gate_up = gate_up, .y = {}, .dy = dy, .gate_up = gate_up, .activation = GateActivation::silu});
+    site->gated_mlp_backward(
+        {.d_gate_up = gate_up, .y = {}, .dy = dy, .gate_up = gate_up, .activation = GateActivation::silu});
     CHECK(traffic.of("gated_mlp_backward").sector_bytes() == 5 * floor);
-    site->gated_mlp_backward({.d_gate_up = gate_up, .y = y, .dy = dy, .gate_up = gate_up, .activation = GateActivation::silu});
+    site->gated_mlp_backward(
+        {.d_gate_up = gate_up, .y = y, .dy = dy, .gate_up = gate_up, .activation = GateActivation::silu});
     CHECK(traffic.of("gated_mlp_backward").sector_bytes() == (5 + 6) * floor);
   }
 }

@@ -27,7 +27,8 @@ Gate<A> activate(A g, GateActivation activation) {
 template <class A>
 void gated_mlp_forward(const GatedMlpForward& a) {
   for (int64_t n = 0; n < a.y.rows; ++n) {
-    for (int64_t i = 0; i < a.y.columns; ++i) put<A>(a.y, n, i, activate(get<A>(a.gate_up, n, i), a.activation).value * get<A>(a.gate_up, n, a.y.columns + i));
+    for (int64_t i = 0; i < a.y.columns; ++i)
+      put<A>(a.y, n, i, activate(get<A>(a.gate_up, n, i), a.activation).value * get<A>(a.gate_up, n, a.y.columns + i));
   }
 }
 

@@ -31,7 +31,8 @@ struct Gated {
 
 // Forward and, for the upstream gradient dy, backward. gate_up is [rows, 2 width].
 template <class Real>
-Gated<Real> gated(GateActivation activation, int64_t width, const std::vector<Real>& gate_up, const std::vector<Real>& dy) {
+Gated<Real> gated(GateActivation activation, int64_t width, const std::vector<Real>& gate_up,
+                  const std::vector<Real>& dy) {
   Gated<Real> result{std::vector<Real>(gate_up.size() / 2), std::vector<Real>(gate_up.size())};
   for (size_t i = 0; i < result.y.size(); ++i) {
     const size_t w = static_cast<size_t>(width), at = i / w * 2 * w + i % w;
@@ -46,7 +47,8 @@ Gated<Real> gated(GateActivation activation, int64_t width, const std::vector<Re
 TEST_CASE("gated_mlp: the reference's gradient is that of finite differences") {
   for (const auto activation : {GateActivation::silu, GateActivation::gelu_tanh}) {
     const auto gate_up = as<double>(random_floats(3 * 10, 1, 2)), dy = as<double>(random_floats(3 * 5, 2));
-    check_gradient("gate and up", gated(activation, 5, gate_up, dy).d_gate_up, gate_up, [&](const auto& at) { return weighed(gated(activation, 5, at, dy).y, dy); });
+    check_gradient("gate and up", gated(activation, 5, gate_up, dy).d_gate_up, gate_up,
+                   [&](const auto& at) { return weighed(gated(activation, 5, at, dy).y, dy); });
   }
 }
 
@@ -57,10 +59,16 @@ void check_gated(GateActivation activation, int64_t rows, int64_t width, double 
   CAPTURE(scale);
   const auto gate_up = random_floats(rows * 2 * width, 1, scale), dy = random_floats(rows * width, 2);
   const Outputs out = with_any_threads({}, [&](Cpu& cpu) -> Outputs {
-    Matrix in(rows, 2 * width, gate_up), y(rows, width), again(rows, width, {}, 5), upstream(rows, width, dy), d(rows, 2 * width, {}, 1), in_place(rows, 2 * width, gate_up);
+    Matrix in(rows, 2 * width, gate_up), y(rows, width), again(rows, width, {}, 5), upstream(rows, width, dy),
+        d(rows, 2 * width, {}, 1), in_place(rows, 2 * width, gate_up);
     cpu->gated_mlp_forward({.y = y.view(), .gate_up = in.view(), .activation = activation});
-    cpu->gated_mlp_backward({.d_gate_up = d.view(), .y = {}, .dy = upstream.view(), .gate_up = in.view(), .activation = activation});
-    cpu->gated_mlp_backward({.d_gate_up = in_place.view(), .y = again.view(), .dy = upstream.view(), .gate_up = in_place.view(), .activation = activation});
+    cpu->gated_mlp_backward(
+        {.d_gate_up = d.view(), .y = {}, .dy = upstream.view(), .gate_up = in.view(), .activation = activation});
+    cpu->gated_mlp_backward({.d_gate_up = in_place.view(),
+                             .y = again.view(),
+                             .dy = upstream.view(),
+                             .gate_up = in_place.view(),
+                             .activation = activation});
     CHECK(same_bits(y.values(), again.values()));
     CHECK(same_bits(d.values(), in_place.values()));
     CHECK(same_bits(in.values(), gate_up));
@@ -95,11 +103,14 @@ TEST_CASE("gated_mlp: gates at the ends of float32 saturate, and a NaN shows") {
       Cpu cpu(1);
       Matrix in(1, 2 * width, gate_up), y(1, width), dy(1, width, ones), d(1, 2 * width);
       cpu->gated_mlp_forward({.y = y.view(), .gate_up = in.view(), .activation = activation});
-      cpu->gated_mlp_backward({.d_gate_up = d.view(), .y = {}, .dy = dy.view(), .gate_up = in.view(), .activation = activation});
+      cpu->gated_mlp_backward(
+          {.d_gate_up = d.view(), .y = {}, .dy = dy.view(), .gate_up = in.view(), .activation = activation});
       const auto out = y.values(), slopes = d.values();
       for (size_t i = 0; i < gates.size(); ++i) {
         CAPTURE(gates[i]);
-        CHECK(out[i] == doctest::Approx(gates[i] > 0 ? static_cast<double>(gates[i]) * (gates[i] < 1 ? 0.5 : 1) : (gates[i] > -1 ? gates[i] * 0.5 : 0)).epsilon(1e-6));
+        CHECK(out[i] == doctest::Approx(gates[i] > 0 ? static_cast<double>(gates[i]) * (gates[i] < 1 ? 0.5 : 1)
+                                                     : (gates[i] > -1 ? gates[i] * 0.5 : 0))
+                            .epsilon(1e-6));
         if (std::abs(gates[i]) > 19) CHECK(slopes[i] == doctest::Approx(gates[i] > 0 ? 1 : 0).epsilon(1e-6));
       }
       Matrix broken(1, 2, {NAN, 1}), shown(1, 1);

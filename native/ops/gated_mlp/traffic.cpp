@@ -15,13 +15,17 @@ void count_gated_mlp(Report& report, const PackedTree& tree, const Model& m, Gat
     return [&ops, a] { ops.gated_mlp_forward(a); };
   });
   for (const bool with_y : {false, true}) {
-    report.measure("gated_mlp_backward", form + (with_y ? ", y again" : ""), size_text(n, i), {(with_y ? 12 : 10) * size, 30 * size}, [&] {
-      Operations& ops = d.operations(tree, {.widest_row = 2 * i});
-      const Tensor gate_up = d.matrix(kHalf, n, 2 * i);
-      const GatedMlpBackward a{.d_gate_up = gate_up, .y = with_y ? d.matrix(kHalf, n, i) : Tensor(), .dy = d.matrix(kHalf, n, i), .gate_up = gate_up,
-          .activation = activation};
-      return [&ops, a] { ops.gated_mlp_backward(a); };
-    });
+    report.measure("gated_mlp_backward", form + (with_y ? ", y again" : ""), size_text(n, i),
+                   {(with_y ? 12 : 10) * size, 30 * size}, [&] {
+                     Operations& ops = d.operations(tree, {.widest_row = 2 * i});
+                     const Tensor gate_up = d.matrix(kHalf, n, 2 * i);
+                     const GatedMlpBackward a{.d_gate_up = gate_up,
+                                              .y = with_y ? d.matrix(kHalf, n, i) : Tensor(),
+                                              .dy = d.matrix(kHalf, n, i),
+                                              .gate_up = gate_up,
+                                              .activation = activation};
+                     return [&ops, a] { ops.gated_mlp_backward(a); };
+                   });
   }
 }
 

@@ -1,8 +1,8 @@
 // GELU in its exact form on CUDA. Contract: ops/gelu/gelu.h.
 //
-// Fused: nothing (the bias before it is the matrix product's epilogue). Floor, e bytes per element: 2*e, and about 30 FLOPs.
-// x Phi(x) by way of erfc, which keeps its digits in the negative tail. A thread takes 16 bytes of one row; neighbours lie beside each
-// other; where rows are not aligned it takes one element.
+// Fused: nothing (the bias before it is the matrix product's epilogue). Floor, e bytes per element: 2*e, and about 30
+// FLOPs. x Phi(x) by way of erfc, which keeps its digits in the negative tail. A thread takes 16 bytes of one row;
+// neighbours lie beside each other; where rows are not aligned it takes one element.
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/vector_access.cuh"
 #include "ops/gelu/gelu.h"
@@ -13,7 +13,8 @@ namespace {
 constexpr int kThreads = 128;
 
 template <class T, int Width>
-__global__ void __launch_bounds__(kThreads) gelu_kernel(T* y, int64_t y_stride, const T* x, int64_t x_stride, int64_t columns, int64_t chunks) {
+__global__ void __launch_bounds__(kThreads)
+    gelu_kernel(T* y, int64_t y_stride, const T* x, int64_t x_stride, int64_t columns, int64_t chunks) {
   const int64_t row = blockIdx.x / chunks, column = (blockIdx.x % chunks * kThreads + threadIdx.x) * Width;
   if (column >= columns) return;
   float values[Width];
@@ -26,8 +27,8 @@ __global__ void __launch_bounds__(kThreads) gelu_kernel(T* y, int64_t y_stride, 
 template <class T, int Width>
 void launch_gelu(const GeluForward& a, Context& context) {
   const int64_t chunks = divide_up(a.y.columns, int64_t{kThreads} * Width);
-  launch("gelu_forward", gelu_kernel<T, Width>, Grid{a.y.rows * chunks}, kThreads, 0, context.stream, static_cast<T*>(a.y.data), a.y.stride,
-         static_cast<const T*>(a.x.data), a.x.stride, a.y.columns, chunks);
+  launch("gelu_forward", gelu_kernel<T, Width>, Grid{a.y.rows * chunks}, kThreads, 0, context.stream,
+         static_cast<T*>(a.y.data), a.y.stride, static_cast<const T*>(a.x.data), a.x.stride, a.y.columns, chunks);
 }
 
 }  // namespace

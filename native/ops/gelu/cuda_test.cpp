@@ -11,7 +11,8 @@ using namespace testing;
 
 TEST_CASE("gelu on the device: every width, beside and in place, and nothing to do") {
   for (const double scale : {0.1, 3.0}) {
-    for (const auto& [rows, columns] : {std::pair<int64_t, int64_t>{0, 8}, {1, 1}, {3, 5}, {5, 512}, {2, 1032}, {70, 40}}) {
+    for (const auto& [rows, columns] :
+         {std::pair<int64_t, int64_t>{0, 8}, {1, 1}, {3, 5}, {5, 512}, {2, 1032}, {70, 40}}) {
       CAPTURE(scale);
       CAPTURE(columns);
       const auto x = random_floats(rows * columns, 1, scale);
@@ -30,7 +31,8 @@ TEST_CASE("gelu on the device: every width, beside and in place, and nothing to 
 
 TEST_CASE("gelu on the device moves its floor") {
   constexpr int64_t kRows = 32, kColumns = 4096;
-  Site site(device_backend(), {}, {DType::bfloat16, DType::float32}, {DType::bfloat16, DType::float32}, Placement::aligned);
+  Site site(device_backend(), {}, {DType::bfloat16, DType::float32}, {DType::bfloat16, DType::float32},
+            Placement::aligned);
   const Tensor x = site.activations(kRows, kColumns, random_floats(kRows * kColumns, 1));
   const cuda_on_cpu::TrafficScope traffic;
   site->gelu_forward({.y = x, .x = x});

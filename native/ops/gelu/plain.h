@@ -7,6 +7,8 @@
 namespace cheems::testing::plain {
 
 template <class A>
-A gelu(A x) { return static_cast<A>(0.5) * x * (1 + std::erf(x / static_cast<A>(std::numbers::sqrt2))); }
+A gelu(A x) {
+  return static_cast<A>(0.5) * x * (1 + std::erf(x / static_cast<A>(std::numbers::sqrt2)));
+}
 
 }  // namespace cheems::testing::plain

@@ -18,7 +18,8 @@ double sum_of_squares(const float* x, int64_t count) { return dot(x, x, count); 
 
 void sum(const SumOfSquares& a, Context& context) {
   // Rows are whole in a block, so that unseen ones can be passed over.
-  const int64_t rows_per_block = std::max<int64_t>(1, kBlock / a.x.columns), blocks = (a.x.rows + rows_per_block - 1) / rows_per_block;
+  const int64_t rows_per_block = std::max<int64_t>(1, kBlock / a.x.columns),
+                blocks = (a.x.rows + rows_per_block - 1) / rows_per_block;
   double* sums = reinterpret_cast<double*>(context.workspace);
   const int64_t capacity = context.workspace_bytes / static_cast<int64_t>(sizeof(double));
   for (int64_t first = 0; first < blocks; first += capacity) {
@@ -27,9 +28,10 @@ void sum(const SumOfSquares& a, Context& context) {
       const int64_t begin = (first + block) * rows_per_block, end = std::min(a.x.rows, begin + rows_per_block);
       double total = 0;
       if (!a.row_seen) total = sum_of_squares(floats(a.x) + begin * a.x.columns, (end - begin) * a.x.columns);
-      else for (int64_t row = begin; row < end; ++row) {
-        if (a.row_seen[row]) total += sum_of_squares(floats(a.x) + row * a.x.columns, a.x.columns);
-      }
+      else
+        for (int64_t row = begin; row < end; ++row) {
+          if (a.row_seen[row]) total += sum_of_squares(floats(a.x) + row * a.x.columns, a.x.columns);
+        }
       sums[block] = total;
     });
     for (int64_t block = 0; block < count; ++block) *a.sum += sums[block];

@@ -1,10 +1,11 @@
 // The sum of squares of a gradient on CUDA. Contract: ops/grad_norm/grad_norm.h.
 //
 // Floor: 4 bytes per float32 parameter or 2 per bfloat16 one, and 2 FLOPs; unseen rows are not read.
-// Layout: two launches. The numbers are cut into runs: the rows where rows are marked, else 2048 numbers. Warp w of the grid takes the
-// runs w, w + warps, …, its lanes 16 bytes at a time, two loads in flight; each lane squares and adds four vectors in float32 and keeps
-// those sums in double (a conversion per number would cost more than the memory on cards with few double units). At most 1024 blocks
-// leave a partial sum each; one block adds those up and adds the total to *sum. Every order is fixed by the sizes and the alignment.
+// Layout: two launches. The numbers are cut into runs: the rows where rows are marked, else 2048 numbers. Warp w of the
+// grid takes the runs w, w + warps, …, its lanes 16 bytes at a time, two loads in flight; each lane squares and adds
+// four vectors in float32 and keeps those sums in double (a conversion per number would cost more than the memory on
+// cards with few double units). At most 1024 blocks leave a partial sum each; one block adds those up and adds the
+// total to *sum. Every order is fixed by the sizes and the alignment.
 #include <algorithm>
 
 #include "backends/cuda/kernels.h"
@@ -51,12 +52,14 @@ __device__ __forceinline__ double squares_of_run(const T* x, int64_t count, int 
 }
 
 template <class T, int Width>
-__global__ __launch_bounds__(kThreads, 4) void squares_kernel(double* partials, const T* x, int64_t total, int64_t run, const uint8_t* row_seen) {
+__global__ __launch_bounds__(kThreads, 4) void squares_kernel(double* partials, const T* x, int64_t total, int64_t run,
+                                                              const uint8_t* row_seen) {
   auto& shared = shared_memory<SumShared>();
   const int lane = threadIdx.x % 32;
   const int64_t runs = (total + run - 1) / run;
   double sum = 0;
-  for (int64_t r = static_cast<int64_t>(blockIdx.x) * kWarps + threadIdx.x / 32; r < runs; r += static_cast<int64_t>(gridDim.x) * kWarps) {
+  for (int64_t r = static_cast<int64_t>(blockIdx.x) * kWarps + threadIdx.x / 32; r < runs;
+       r += static_cast<int64_t>(gridDim.x) * kWarps) {
     if (row_seen && row_seen[r] == 0) continue;
     const int64_t begin = r * run, left = total - begin;
     sum += squares_of_run<T, Width>(x + begin, left < run ? left : run, lane);
@@ -77,11 +80,12 @@ template <class T>
 void launch_squares(const SumOfSquares& a, Context& context) {
   const int64_t total = a.x.rows * a.x.columns, run = a.row_seen ? a.x.columns : kRun;
   const int64_t blocks = std::min(kSquaresBlocks, divide_up(divide_up(total, run), kWarps));
-  auto* partials = reinterpret_cast<double*>(require_workspace(context, blocks * static_cast<int64_t>(sizeof(double)), "sum_of_squares"));
+  auto* partials = reinterpret_cast<double*>(
+      require_workspace(context, blocks * static_cast<int64_t>(sizeof(double)), "sum_of_squares"));
   // Runs must begin at whole vectors; the last one may end anywhere.
   const bool vectors = reinterpret_cast<uintptr_t>(a.x.data) % 16 == 0 && run % kVectorWidth<T> == 0;
-  launch("sum_of_squares", vectors ? squares_kernel<T, kVectorWidth<T>> : squares_kernel<T, 1>, Grid{blocks}, kThreads, sizeof(SumShared), context.stream, partials,
-         static_cast<const T*>(a.x.data), total, run, a.row_seen);
+  launch("sum_of_squares", vectors ? squares_kernel<T, kVectorWidth<T>> : squares_kernel<T, 1>, Grid{blocks}, kThreads,
+         sizeof(SumShared), context.stream, partials, static_cast<const T*>(a.x.data), total, run, a.row_seen);
   launch("sum_of_squares_partials", add_partials_kernel, Grid{}, kThreads, sizeof(SumShared), context.stream, a.sum,
          static_cast<const double*>(partials), static_cast<int>(blocks));
 }

@@ -15,10 +15,12 @@ void check_sum(int64_t rows, int64_t columns, const std::vector<uint8_t>& row_se
   CAPTURE(columns);
   auto numbers = random_floats(rows * columns, 1, 1e-3);
   for (int64_t row = 0; row < static_cast<int64_t>(row_seen.size()); ++row) {
-    if (!row_seen[static_cast<size_t>(row)]) std::fill_n(numbers.begin() + row * columns, columns, NAN);  // must not be read
+    if (!row_seen[static_cast<size_t>(row)])
+      std::fill_n(numbers.begin() + row * columns, columns, NAN);  // must not be read
   }
   check_operation(
-      {}, [&](Site& site) -> OutputList {
+      {},
+      [&](Site& site) -> OutputList {
         double* sum = site.doubles({0.25});
         const Tensor x = site.gradient(rows, columns, numbers);
         site->sum_of_squares({.sum = sum, .x = x, .row_seen = row_seen.empty() ? nullptr : site.bytes(row_seen)});
@@ -27,7 +29,8 @@ void check_sum(int64_t rows, int64_t columns, const std::vector<uint8_t>& row_se
         double exact = 0.25;
         const Values rounded = site.values(x);
         for (int64_t i = 0; i < rows * columns; ++i) {
-          if (row_seen.empty() || row_seen[static_cast<size_t>(i / columns)]) exact += rounded.numbers[static_cast<size_t>(i)] * rounded.numbers[static_cast<size_t>(i)];
+          if (row_seen.empty() || row_seen[static_cast<size_t>(i / columns)])
+            exact += rounded.numbers[static_cast<size_t>(i)] * rounded.numbers[static_cast<size_t>(i)];
         }
         CHECK(std::abs(got.numbers[0] - exact) <= 3e-7 * (exact - 0.25) + 1e-16);
         return {{"sum", got, kOutputs}};
@@ -71,7 +74,9 @@ TEST_CASE("cuda grad_norm: what is not finite shows in the sum") {
 
 #ifdef CHEEMS_CUDA_ON_CPU
 TEST_CASE("cuda grad_norm: the traffic is the floor's: every number once, and of unseen rows none") {
-  constexpr int64_t kRows = 60, kColumns = 1536;  // a sector for each mark is the rest: 3 % where two rows of three are unseen, in bfloat16
+  constexpr int64_t
+      kRows = 60,
+      kColumns = 1536;  // a sector for each mark is the rest: 3 % where two rows of three are unseen, in bfloat16
   std::vector<uint8_t> seen(kRows);
   for (size_t row = 0; row < seen.size(); ++row) seen[row] = row % 3 == 0;
   for (const DType dtype : {DType::float32, DType::bfloat16}) {
@@ -84,7 +89,8 @@ TEST_CASE("cuda grad_norm: the traffic is the floor's: every number once, and of
       const cuda_on_cpu::TrafficScope traffic;
       site->sum_of_squares({.sum = sum, .x = x, .row_seen = marks});
       const int64_t floor = (marked ? kRows / 3 : kRows) * kColumns * static_cast<int64_t>(size_of(dtype));
-      const int64_t moved = traffic.of("sum_of_squares").sector_bytes() + traffic.of("sum_of_squares_partials").sector_bytes();
+      const int64_t moved =
+          traffic.of("sum_of_squares").sector_bytes() + traffic.of("sum_of_squares_partials").sector_bytes();
       CAPTURE(moved);
       CHECK(moved >= floor);
       CHECK(static_cast<double>(moved) <= 1.05 * static_cast<double>(floor));

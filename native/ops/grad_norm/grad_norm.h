@@ -8,8 +8,8 @@
 namespace cheems {
 
 struct SumOfSquares {
-  double* sum;           // in the backend's memory; added to
-  ConstTensor x;         // [rows, columns] contiguous, float32 or bfloat16
+  double* sum;                        // in the backend's memory; added to
+  ConstTensor x;                      // [rows, columns] contiguous, float32 or bfloat16
   const uint8_t* row_seen = nullptr;  // as in AdamWUpdate: rows marked 0 hold zeros and are passed over
 };
 

@@ -17,7 +17,8 @@ double sum_of_squares(Cpu& cpu, Matrix& x, const uint8_t* row_seen = nullptr, do
 
 TEST_CASE("grad_norm: the sum of squares of every size, added to what is there, the same bits with any threads") {
   for_each_simd_target([](const std::string&) {
-    const std::vector<std::pair<int64_t, int64_t>> sizes = {{1, 1}, {3, 5}, {17, 97}, {1, 100003}, {4099, 31}, {3, 40001}};
+    const std::vector<std::pair<int64_t, int64_t>> sizes = {{1, 1},      {3, 5},     {17, 97},
+                                                            {1, 100003}, {4099, 31}, {3, 40001}};
     for (const auto& [rows, columns] : sizes) {
       CAPTURE(rows);
       CAPTURE(columns);

@@ -21,7 +21,8 @@ double mean_of(const float* x, int64_t columns) {
   return sum.total() / static_cast<double>(columns);
 }
 
-// The mean of squared distances from `mean`: not a difference of squares, which would lose all digits of a row far from zero.
+// The mean of squared distances from `mean`: not a difference of squares, which would lose all digits of a row far from
+// zero.
 double variance_of(const float* x, float mean, int64_t columns) {
   const FloatVec middle = set(mean);
   const int64_t whole = columns / kFloatLanes * kFloatLanes;
@@ -31,7 +32,8 @@ double variance_of(const float* x, float mean, int64_t columns) {
     sum.add_product(i, distance, distance);
   }
   if (whole < columns) {  // lanes past the end are zeros, at a distance from the mean
-    const FloatVec distance = hn::IfThenElseZero(hn::FirstN(Floats(), static_cast<size_t>(columns - whole)), hn::Sub(load(x + whole, columns - whole), middle));
+    const FloatVec distance = hn::IfThenElseZero(hn::FirstN(Floats(), static_cast<size_t>(columns - whole)),
+                                                 hn::Sub(load(x + whole, columns - whole), middle));
     sum.add_product(whole, distance, distance);
   }
   return sum.total() / static_cast<double>(columns);
@@ -39,17 +41,20 @@ double variance_of(const float* x, float mean, int64_t columns) {
 
 void norm_row(const float* x, const float* weight, const float* bias, float epsilon, int64_t columns, float* y) {
   const auto mean = static_cast<float>(mean_of(x, columns));
-  const FloatVec middle = set(mean), factor = set(static_cast<float>(1 / std::sqrt(variance_of(x, mean, columns) + epsilon)));
+  const FloatVec middle = set(mean),
+                 factor = set(static_cast<float>(1 / std::sqrt(variance_of(x, mean, columns) + epsilon)));
   for (int64_t i = 0; i < columns; i += kFloatLanes) {
     const int64_t left = columns - i;
-    store(hn::MulAdd(hn::Mul(hn::Sub(load(x + i, left), middle), factor), load(weight + i, left), load(bias + i, left)), y + i, left);
+    store(hn::MulAdd(hn::Mul(hn::Sub(load(x + i, left), middle), factor), load(weight + i, left), load(bias + i, left)),
+          y + i, left);
   }
 }
 
 void forward(const LayerNormForward& a, Context& context) {
   context.pool.parallel_for((a.x.rows + kRowsPerTask - 1) / kRowsPerTask, [&](int64_t task, int) {
     for (int64_t row = task * kRowsPerTask; row < std::min(a.x.rows, (task + 1) * kRowsPerTask); ++row) {
-      norm_row(floats(a.x) + row * a.x.stride, floats(a.weight), floats(a.bias), a.epsilon, a.x.columns, floats(a.y) + row * a.y.stride);
+      norm_row(floats(a.x) + row * a.x.stride, floats(a.weight), floats(a.bias), a.epsilon, a.x.columns,
+               floats(a.y) + row * a.y.stride);
     }
   });
 }

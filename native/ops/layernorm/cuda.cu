@@ -1,12 +1,12 @@
 // LayerNorm on CUDA, forward. Contract: ops/layernorm/layernorm.h.
 //
-// Fused: mean, variance and y in one reading of x. (The residual addition before it is the epilogue of the matrix product:
-// ops/linear.) Floor, e bytes per element of x, f of y: N*H*(e + f) + 8*H bytes, about 7 FLOPs per element.
+// Fused: mean, variance and y in one reading of x. (The residual addition before it is the epilogue of the matrix
+// product: ops/linear.) Floor, e bytes per element of x, f of y: N*H*(e + f) + 8*H bytes, about 7 FLOPs per element.
 //
-// A block a row. Each thread keeps up to eight vectors of the row in registers, so that the variance is that of distances from the
-// mean, not a difference of squares, at no second reading. The number of vectors is chosen by the width of the row, never by the
-// number of rows: a row's bits do not depend on the batch. Rows that are wider or not aligned take the plain kernel, which reads x
-// three times, twice from the cache.
+// A block a row. Each thread keeps up to eight vectors of the row in registers, so that the variance is that of
+// distances from the mean, not a difference of squares, at no second reading. The number of vectors is chosen by the
+// width of the row, never by the number of rows: a row's bits do not depend on the batch. Rows that are wider or not
+// aligned take the plain kernel, which reads x three times, twice from the cache.
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/vector_access.cuh"
 #include "ops/layernorm/layernorm.h"
@@ -53,7 +53,8 @@ __global__ void __launch_bounds__(kThreads) layernorm_kernel(Arguments<X, Y> a) 
 #pragma unroll
     for (int i = 0; i < kWidth; ++i) squares += (x[v][i] - mean) * (x[v][i] - mean);
   }
-  const float factor = 1.0f / sqrtf(block_sum<kThreads>(squares, shared.partials) / static_cast<float>(a.columns) + a.epsilon);
+  const float factor =
+      1.0f / sqrtf(block_sum<kThreads>(squares, shared.partials) / static_cast<float>(a.columns) + a.epsilon);
 #pragma unroll
   for (int v = 0; v < Vectors; ++v) {
     const int column = first_column + v * kStep;
@@ -75,8 +76,10 @@ __global__ void __launch_bounds__(kThreads) layernorm_plain_kernel(Arguments<X, 
   float sum = 0, squares = 0;
   for (int column = static_cast<int>(threadIdx.x); column < a.columns; column += kThreads) sum += to_float(x[column]);
   const float mean = block_sum<kThreads>(sum, shared.partials) / static_cast<float>(a.columns);
-  for (int column = static_cast<int>(threadIdx.x); column < a.columns; column += kThreads) squares += (to_float(x[column]) - mean) * (to_float(x[column]) - mean);
-  const float factor = 1.0f / sqrtf(block_sum<kThreads>(squares, shared.partials) / static_cast<float>(a.columns) + a.epsilon);
+  for (int column = static_cast<int>(threadIdx.x); column < a.columns; column += kThreads)
+    squares += (to_float(x[column]) - mean) * (to_float(x[column]) - mean);
+  const float factor =
+      1.0f / sqrtf(block_sum<kThreads>(squares, shared.partials) / static_cast<float>(a.columns) + a.epsilon);
   for (int column = static_cast<int>(threadIdx.x); column < a.columns; column += kThreads) {
     y[column] = from_float<Y>((to_float(x[column]) - mean) * factor * a.weight[column] + a.bias[column]);
   }
@@ -85,11 +88,20 @@ __global__ void __launch_bounds__(kThreads) layernorm_plain_kernel(Arguments<X, 
 template <class X, class Y>
 void forward_of(const LayerNormForward& a, Context& context) {
   constexpr int kWidth = kCommonWidth<X, Y>;
-  const Arguments<X, Y> arguments{static_cast<Y*>(a.y.data), static_cast<const X*>(a.x.data), floats(a.weight), floats(a.bias), a.y.stride, a.x.stride,
-                                  static_cast<int32_t>(a.x.columns), a.epsilon};
-  const auto start = [&](auto kernel) { launch("layernorm_forward", kernel, Grid{a.x.rows}, kThreads, sizeof(LayerNormShared), context.stream, arguments); };
+  const Arguments<X, Y> arguments{static_cast<Y*>(a.y.data),
+                                  static_cast<const X*>(a.x.data),
+                                  floats(a.weight),
+                                  floats(a.bias),
+                                  a.y.stride,
+                                  a.x.stride,
+                                  static_cast<int32_t>(a.x.columns),
+                                  a.epsilon};
+  const auto start = [&](auto kernel) {
+    launch("layernorm_forward", kernel, Grid{a.x.rows}, kThreads, sizeof(LayerNormShared), context.stream, arguments);
+  };
   const int64_t vectors = divide_up(a.x.columns, int64_t{kThreads} * kWidth);
-  if (!vectors_fit(kWidth, a.y, a.x) || !vectors_fit(4, a.weight, a.bias) || vectors > 8) return start(layernorm_plain_kernel<X, Y>);
+  if (!vectors_fit(kWidth, a.y, a.x) || !vectors_fit(4, a.weight, a.bias) || vectors > 8)
+    return start(layernorm_plain_kernel<X, Y>);
   if (vectors <= 1) start(layernorm_kernel<X, Y, 1>);
   else if (vectors <= 2) start(layernorm_kernel<X, Y, 2>);
   else if (vectors <= 4) start(layernorm_kernel<X, Y, 4>);

@@ -8,9 +8,11 @@ namespace {
 using namespace testing;
 
 template <class Real>
-std::vector<float> plain_norm(int64_t rows, int64_t columns, const std::vector<float>& x, const std::vector<float>& weight, const std::vector<float>& bias, float epsilon) {
+std::vector<float> plain_norm(int64_t rows, int64_t columns, const std::vector<float>& x,
+                              const std::vector<float>& weight, const std::vector<float>& bias, float epsilon) {
   Matrix in(rows, columns, x), w = contiguous(1, columns, weight), b = contiguous(1, columns, bias), y(rows, columns);
-  plain_backend<Real>().operations().layernorm_forward({.y = y.view(), .x = in.view(), .weight = w.view(), .bias = b.view(), .epsilon = epsilon});
+  plain_backend<Real>().operations().layernorm_forward(
+      {.y = y.view(), .x = in.view(), .weight = w.view(), .bias = b.view(), .epsilon = epsilon});
   return y.values();
 }
 
@@ -23,15 +25,18 @@ void check_norm(int64_t rows, int64_t columns, float middle = 0) {
   for (float& value : x) value += middle;
   const auto weight = random_floats(columns, 2), bias = random_floats(columns, 3);
   const Outputs out = with_any_threads({}, [&](Cpu& cpu) -> Outputs {
-    Matrix in(rows, columns, x), w = contiguous(1, columns, weight), b = contiguous(1, columns, bias), y(rows, columns, {}, 5), in_place(rows, columns, x);
+    Matrix in(rows, columns, x), w = contiguous(1, columns, weight), b = contiguous(1, columns, bias),
+                                 y(rows, columns, {}, 5), in_place(rows, columns, x);
     cpu->layernorm_forward({.y = y.view(), .x = in.view(), .weight = w.view(), .bias = b.view(), .epsilon = epsilon});
-    cpu->layernorm_forward({.y = in_place.view(), .x = in_place.view(), .weight = w.view(), .bias = b.view(), .epsilon = epsilon});
+    cpu->layernorm_forward(
+        {.y = in_place.view(), .x = in_place.view(), .weight = w.view(), .bias = b.view(), .epsilon = epsilon});
     CHECK(same_bits(y.values(), in_place.values()));
     CHECK(same_bits(in.values(), x));
     for (const Matrix* matrix : {&in, &w, &b, &y, &in_place}) CHECK(matrix->guards_hold());
     return {y.values()};
   });
-  check_rounding("y", kOutputs, out[0], plain_norm<float>(rows, columns, x, weight, bias, epsilon), as<double>(plain_norm<double>(rows, columns, x, weight, bias, epsilon)));
+  check_rounding("y", kOutputs, out[0], plain_norm<float>(rows, columns, x, weight, bias, epsilon),
+                 as<double>(plain_norm<double>(rows, columns, x, weight, bias, epsilon)));
 }
 
 TEST_CASE("layernorm: every size, target and thread count, beside and in place, and rows far from zero") {

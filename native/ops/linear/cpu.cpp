@@ -17,7 +17,8 @@ namespace {
 void add_bias(const Tensor& y, const float* bias, Context& context) {
   constexpr int64_t kRowsPerTask = 32;
   context.pool.parallel_for((y.rows + kRowsPerTask - 1) / kRowsPerTask, [&](int64_t task, int) {
-    for (int64_t row = task * kRowsPerTask; row < std::min(y.rows, (task + 1) * kRowsPerTask); ++row) add_scaled(1.0f, bias, floats(y) + row * y.stride, y.columns);
+    for (int64_t row = task * kRowsPerTask; row < std::min(y.rows, (task + 1) * kRowsPerTask); ++row)
+      add_scaled(1.0f, bias, floats(y) + row * y.stride, y.columns);
   });
 }
 
@@ -27,7 +28,8 @@ void bias_backward(const LinearBackwardWeight& a, Context& context) {
   context.pool.parallel_for(chunks, [&](int64_t chunk, int) {
     float* partial = partials + chunk * columns;
     memset(partial, 0, static_cast<size_t>(columns) * sizeof(float));
-    for (int64_t row = chunk * kRowsPerPartialSum; row < std::min(a.dy.rows, (chunk + 1) * kRowsPerPartialSum); ++row) add_scaled(1.0f, floats(a.dy) + row * a.dy.stride, partial, columns);
+    for (int64_t row = chunk * kRowsPerPartialSum; row < std::min(a.dy.rows, (chunk + 1) * kRowsPerPartialSum); ++row)
+      add_scaled(1.0f, floats(a.dy) + row * a.dy.stride, partial, columns);
   });
   add_partial_sums(partials, chunks, columns, floats(a.d_bias), context.pool);
 }
@@ -42,7 +44,8 @@ HWY_EXPORT(add_bias);
 HWY_EXPORT(bias_backward);
 
 void linear_forward(const LinearForward& a, Context& context) {
-  MatrixProduct product{a.y.rows, a.y.columns, a.x.columns, floats(a.x), a.x.stride, false, a.weight.data, a.weight.dtype, a.weight.stride, true, floats(a.y), a.y.stride};
+  MatrixProduct product{a.y.rows,      a.y.columns,    a.x.columns,     floats(a.x), a.x.stride,  false,
+                        a.weight.data, a.weight.dtype, a.weight.stride, true,        floats(a.y), a.y.stride};
   if (a.residual && a.residual.data == a.y.data) product.accumulate = true;
   else if (a.residual) product.addend = floats(a.residual), product.addend_stride = a.residual.stride;
   else if (a.bias) product.addend = floats(a.bias);
@@ -51,14 +54,16 @@ void linear_forward(const LinearForward& a, Context& context) {
 }
 
 void linear_backward_input(const LinearBackwardInput& a, Context& context) {
-  MatrixProduct product{a.dx.rows, a.dx.columns, a.dy.columns, floats(a.dy), a.dy.stride, false, a.weight.data, a.weight.dtype, a.weight.stride, false, floats(a.dx), a.dx.stride};
+  MatrixProduct product{a.dx.rows,     a.dx.columns,   a.dy.columns,    floats(a.dy), a.dy.stride,  false,
+                        a.weight.data, a.weight.dtype, a.weight.stride, false,        floats(a.dx), a.dx.stride};
   product.accumulate = a.accumulate;
   matrix_product(product, context.pool, context.workspace);
 }
 
 void linear_backward_weight(const LinearBackwardWeight& a, Context& context) {
   if (a.d_weight) {
-    matrix_product({a.d_weight.rows, a.d_weight.columns, a.dy.rows, floats(a.dy), a.dy.stride, true, a.x.data, a.x.dtype, a.x.stride, false, floats(a.d_weight), a.d_weight.stride,
+    matrix_product({a.d_weight.rows, a.d_weight.columns, a.dy.rows, floats(a.dy), a.dy.stride, true, a.x.data,
+                    a.x.dtype, a.x.stride, false, floats(a.d_weight), a.d_weight.stride,
                     /*accumulate=*/true},
                    context.pool, context.workspace);
   }
@@ -66,7 +71,9 @@ void linear_backward_weight(const LinearBackwardWeight& a, Context& context) {
 }
 
 int64_t linear_forward_workspace(const WorkspaceRequest&, int threads) { return matrix_product_workspace(threads); }
-int64_t linear_backward_input_workspace(const WorkspaceRequest&, int threads) { return matrix_product_workspace(threads); }
+int64_t linear_backward_input_workspace(const WorkspaceRequest&, int threads) {
+  return matrix_product_workspace(threads);
+}
 int64_t linear_backward_weight_workspace(const WorkspaceRequest& request, int threads) {
   const int64_t bias = request.backward ? partial_sums_workspace(request.rows, request.widest_row) : 0;
   return std::max(matrix_product_workspace(threads), bias);

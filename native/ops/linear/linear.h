@@ -5,8 +5,8 @@
 //   dW      += dy^T x      accumulated, rows in order
 //   dbias   += sum_n dy_n  accumulated, rows in order
 // Floor: 2*N*in*out FLOPs forward, twice that backward; 4*(N*in + N*out) bytes and the weight once.
-// On the CPU every element is a sum of short chains of multiply-adds in the order of the inner index, to which residual or bias
-// is added at the end (backends/cpu/matrix_tiles-inl.h): a row's result does not depend on the other rows.
+// On the CPU every element is a sum of short chains of multiply-adds in the order of the inner index, to which residual
+// or bias is added at the end (backends/cpu/matrix_tiles-inl.h): a row's result does not depend on the other rows.
 #pragma once
 
 #include "core/tensor.h"
@@ -22,17 +22,17 @@ struct LinearForward {
 };
 
 struct LinearBackwardInput {
-  Tensor dx;           // [N, in]
-  ConstTensor dy;      // [N, out]
-  ConstTensor weight;  // [out, in]
+  Tensor dx;                // [N, in]
+  ConstTensor dy;           // [N, out]
+  ConstTensor weight;       // [out, in]
   bool accumulate = false;  // dx += instead of dx =
 };
 
 struct LinearBackwardWeight {
-  Tensor d_weight;   // [out, in] accumulated, or absent
-  Tensor d_bias;     // [1, out] accumulated, or absent
-  ConstTensor dy;    // [N, out]
-  ConstTensor x;     // [N, in]
+  Tensor d_weight;  // [out, in] accumulated, or absent
+  Tensor d_bias;    // [1, out] accumulated, or absent
+  ConstTensor dy;   // [N, out]
+  ConstTensor x;    // [N, in]
 };
 
 }  // namespace cheems

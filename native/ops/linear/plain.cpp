@@ -38,7 +38,8 @@ void linear_backward_input(const LinearBackwardInput& a) {
 template <class A>
 void linear_backward_weight(const LinearBackwardWeight& a) {
   const std::vector<A> dy = get_all<A>(a.dy), x = get_all<A>(a.x);
-  const auto in = static_cast<size_t>(a.x.columns), out = static_cast<size_t>(a.dy.columns), rows = static_cast<size_t>(a.dy.rows);
+  const auto in = static_cast<size_t>(a.x.columns), out = static_cast<size_t>(a.dy.columns),
+             rows = static_cast<size_t>(a.dy.rows);
   for (size_t o = 0; o < out; ++o) {
     for (size_t i = 0; a.d_weight && i < in; ++i) {
       A sum = get<A>(a.d_weight, static_cast<int64_t>(o), static_cast<int64_t>(i));

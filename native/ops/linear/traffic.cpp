@@ -8,28 +8,42 @@ namespace {
 void count_linear(Report& report, const PackedTree& tree, const Model& m) {
   const int64_t n = tree.rows(), out = m.qkv_columns, in = 8;
   Device& d = report.device;
-  report.measure("linear_forward", "bfloat16, its bias (product by cuBLASLt)", size_text(n, out), {6.0 * static_cast<double>(out), 0}, [&] {
-    Operations& ops = d.operations(tree, {.widest_row = out});
-    const LinearForward a{.y = d.matrix(kHalf, n, out), .x = d.matrix(kHalf, n, in), .weight = d.matrix(kHalf, out, in), .bias = d.vector(out), .residual = {}};
-    return [&ops, a] { ops.linear_forward(a); };
-  });
+  report.measure("linear_forward", "bfloat16, its bias (product by cuBLASLt)", size_text(n, out),
+                 {6.0 * static_cast<double>(out), 0}, [&] {
+                   Operations& ops = d.operations(tree, {.widest_row = out});
+                   const LinearForward a{.y = d.matrix(kHalf, n, out),
+                                         .x = d.matrix(kHalf, n, in),
+                                         .weight = d.matrix(kHalf, out, in),
+                                         .bias = d.vector(out),
+                                         .residual = {}};
+                   return [&ops, a] { ops.linear_forward(a); };
+                 });
   report.measure("linear_backward_weight", "bfloat16, its bias (product by cuBLASLt)", size_text(n, out),
-      {2.0 * static_cast<double>(n * out) + 8.0 * static_cast<double>(out), static_cast<double>(n * out)}, [&] {
-    Operations& ops = d.operations(tree, {.widest_row = out});
-    const LinearBackwardWeight a{.d_weight = d.matrix(kHalf, out, in), .d_bias = d.vector(out), .dy = d.matrix(kHalf, n, out), .x = d.matrix(kHalf, n, in)};
-    return [&ops, a] { ops.linear_backward_weight(a); };
-  });
+                 {2.0 * static_cast<double>(n * out) + 8.0 * static_cast<double>(out), static_cast<double>(n * out)},
+                 [&] {
+                   Operations& ops = d.operations(tree, {.widest_row = out});
+                   const LinearBackwardWeight a{.d_weight = d.matrix(kHalf, out, in),
+                                                .d_bias = d.vector(out),
+                                                .dy = d.matrix(kHalf, n, out),
+                                                .x = d.matrix(kHalf, n, in)};
+                   return [&ops, a] { ops.linear_backward_weight(a); };
+                 });
 }
 
 void count_own_product(Report& report, const PackedTree& tree) {
   const int64_t rows = 129, in = 65, out = 67;  // strides that cuBLASLt has no algorithm for
   Device& d = report.device;
-  report.measure("linear_forward", "bfloat16, not aligned", "129 x 65 by 67",
+  report.measure(
+      "linear_forward", "bfloat16, not aligned", "129 x 65 by 67",
       {2.0 * static_cast<double>(rows * in + in * out + rows * out), 2.0 * static_cast<double>(rows * in * out)}, [&] {
-    Operations& ops = d.operations(tree, {.widest_row = out});
-    const LinearForward a{.y = d.matrix(kHalf, rows, out), .x = d.matrix(kHalf, rows, in), .weight = d.matrix(kHalf, out, in), .bias = {}, .residual = {}};
-    return [&ops, a] { ops.linear_forward(a); };
-  });
+        Operations& ops = d.operations(tree, {.widest_row = out});
+        const LinearForward a{.y = d.matrix(kHalf, rows, out),
+                              .x = d.matrix(kHalf, rows, in),
+                              .weight = d.matrix(kHalf, out, in),
+                              .bias = {},
+                              .residual = {}};
+        return [&ops, a] { ops.linear_forward(a); };
+      });
 }
 
 void linear_traffic(Report& report, const Trees& trees) {

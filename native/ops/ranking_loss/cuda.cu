@@ -1,11 +1,12 @@
 // The Cheems loss and its gradient on CUDA. Contract: ops/ranking_loss/ranking_loss.h, double precision throughout.
 //
-// Fused: loss, regulariser and gradient in one launch. Floor: 4 bytes read and 4 written per reward, 20 read per comparison; what it takes is
-// latency, not bytes. A micro-batch has some hundred rewards and some hundred to ten thousand pairs.
-// Layout: a block has 128 rewards, a thread its own. The block walks all comparisons in tiles of 128: each thread works out the
-// gradient of one and leaves it in shared memory, then scans the tile for those that its reward is in. So a gradient gathers its
-// pairs in order, without atomics, at R * P comparisons in all (3 million for 1000 rewards with 6 pairs each: some 10 us over 8 blocks).
-// The exponentials are worked out once a block; block 0 also adds up the losses and squares, thread by thread, then over the block.
+// Fused: loss, regulariser and gradient in one launch. Floor: 4 bytes read and 4 written per reward, 20 read per
+// comparison; what it takes is latency, not bytes. A micro-batch has some hundred rewards and some hundred to ten
+// thousand pairs. Layout: a block has 128 rewards, a thread its own. The block walks all comparisons in tiles of 128:
+// each thread works out the gradient of one and leaves it in shared memory, then scans the tile for those that its
+// reward is in. So a gradient gathers its pairs in order, without atomics, at R * P comparisons in all (3 million for
+// 1000 rewards with 6 pairs each: some 10 us over 8 blocks). The exponentials are worked out once a block; block 0 also
+// adds up the losses and squares, thread by thread, then over the block.
 #include "backends/cuda/device.cuh"
 #include "backends/cuda/kernels.h"
 #include "ops/ranking_loss/ranking_loss.h"
@@ -42,7 +43,8 @@ __global__ __launch_bounds__(kThreads) void ranking_loss_kernel(const LossArgume
     if (static_cast<int>(threadIdx.x) < count) {
       const Comparison& c = a.comparisons[first + threadIdx.x];
       const double weight = static_cast<double>(c.weight), other = 1 - static_cast<double>(c.target);
-      const double difference = static_cast<double>(a.rewards[c.a]) - static_cast<double>(a.rewards[c.b]) - static_cast<double>(c.margin);
+      const double difference =
+          static_cast<double>(a.rewards[c.a]) - static_cast<double>(a.rewards[c.b]) - static_cast<double>(c.margin);
       const double decay = exp(-fabs(difference));
       double own = fmax(-difference, 0.0) + log1p(decay);
       if (other != 0) own += other * difference;  // not 0 times infinity
@@ -80,9 +82,17 @@ __global__ __launch_bounds__(kThreads) void ranking_loss_kernel(const LossArgume
 void ranking_loss(const RankingLoss& a, Context& context) {
   const int64_t rewards = a.rewards.columns;
   if (rewards == 0) return;
-  const LossArguments arguments{a.sums, floats(a.d_rewards), floats(a.rewards), context.device(a.comparisons), rewards,
-                                static_cast<int64_t>(a.comparisons.size()), static_cast<double>(a.total_comparisons), static_cast<double>(a.total_rewards), static_cast<double>(a.reg_coef)};
-  launch("ranking_loss", ranking_loss_kernel, Grid{divide_up(rewards, kThreads)}, kThreads, sizeof(LossShared), context.stream, arguments);
+  const LossArguments arguments{a.sums,
+                                floats(a.d_rewards),
+                                floats(a.rewards),
+                                context.device(a.comparisons),
+                                rewards,
+                                static_cast<int64_t>(a.comparisons.size()),
+                                static_cast<double>(a.total_comparisons),
+                                static_cast<double>(a.total_rewards),
+                                static_cast<double>(a.reg_coef)};
+  launch("ranking_loss", ranking_loss_kernel, Grid{divide_up(rewards, kThreads)}, kThreads, sizeof(LossShared),
+         context.stream, arguments);
 }
 
 }  // namespace cheems::cuda

@@ -17,7 +17,8 @@ void ranking_loss(const RankingLoss& a) {
     if (a.reg_coef > 0) d[static_cast<size_t>(i)] = 2 * static_cast<double>(a.reg_coef) * r / count;
   }
   for (const Comparison& c : a.comparisons) {
-    const double difference = get<double>(a.rewards, 0, c.a) - get<double>(a.rewards, 0, c.b) - static_cast<double>(c.margin);
+    const double difference =
+        get<double>(a.rewards, 0, c.a) - get<double>(a.rewards, 0, c.b) - static_cast<double>(c.margin);
     const double other = 1 - static_cast<double>(c.target), weight = c.weight;
     const double loss = std::max(-difference, 0.0) + std::log1p(std::exp(-std::abs(difference)));
     a.sums[0] += weight * (other == 0 ? loss : loss + other * difference) / total;

@@ -16,7 +16,8 @@ void reward_head_forward(const RewardHeadForward& a, Context&) {
 }
 
 void reward_head_backward(const RewardHeadBackward& a, Context&) {
-  for (int64_t row = 0; row < a.dx.rows; ++row) std::memset(floats(a.dx) + row * a.dx.stride, 0, static_cast<size_t>(a.dx.columns) * sizeof(float));
+  for (int64_t row = 0; row < a.dx.rows; ++row)
+    std::memset(floats(a.dx) + row * a.dx.stride, 0, static_cast<size_t>(a.dx.columns) * sizeof(float));
   for (size_t r = 0; r < a.index.size(); ++r) {
     const float d = floats(a.d_rewards)[r];
     const float* x = floats(a.x) + a.index[r] * a.x.stride;

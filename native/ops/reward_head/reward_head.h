@@ -12,15 +12,15 @@
 namespace cheems {
 
 struct RewardHeadForward {
-  Tensor rewards;      // [1, R]
-  ConstTensor x;       // [U, H] after the final norm
-  ConstTensor weight;  // [1, H]
+  Tensor rewards;                  // [1, R]
+  ConstTensor x;                   // [U, H] after the final norm
+  ConstTensor weight;              // [1, H]
   std::span<const int32_t> index;  // [R]
 };
 
 struct RewardHeadBackward {
-  Tensor dx;           // [U, H] overwritten, or absent
-  Tensor d_weight;     // [1, H] accumulated, or absent
+  Tensor dx;              // [U, H] overwritten, or absent
+  Tensor d_weight;        // [1, H] accumulated, or absent
   ConstTensor d_rewards;  // [1, R]
   ConstTensor x;
   ConstTensor weight;

@@ -15,7 +15,8 @@ namespace {
 constexpr int64_t kRowsPerTask = 16;
 
 // `residual` may be null.
-void scale_row(const float* x, const float* weight, float offset, float inverse_rms, const float* residual, int64_t columns, float* y) {
+void scale_row(const float* x, const float* weight, float offset, float inverse_rms, const float* residual,
+               int64_t columns, float* y) {
   const FloatVec r = set(inverse_rms), shift = set(offset);
   for (int64_t i = 0; i < columns; i += kFloatLanes) {
     const int64_t left = columns - i;
@@ -30,8 +31,11 @@ void forward(const RmsNormForward& a, Context& context) {
   context.pool.parallel_for((a.x.rows + kRowsPerTask - 1) / kRowsPerTask, [&](int64_t task, int) {
     for (int64_t row = task * kRowsPerTask; row < std::min(a.x.rows, (task + 1) * kRowsPerTask); ++row) {
       const float* x = floats(a.x) + row * a.x.stride;
-      inverse_rms[row] = static_cast<float>(1 / std::sqrt(dot(x, x, columns) / static_cast<double>(columns) + a.epsilon));
-      scale_row(x, floats(a.weight), a.weight_offset, inverse_rms[row], a.residual ? floats(a.residual) + row * a.residual.stride : nullptr, columns, floats(a.y) + row * a.y.stride);
+      inverse_rms[row] =
+          static_cast<float>(1 / std::sqrt(dot(x, x, columns) / static_cast<double>(columns) + a.epsilon));
+      scale_row(x, floats(a.weight), a.weight_offset, inverse_rms[row],
+                a.residual ? floats(a.residual) + row * a.residual.stride : nullptr, columns,
+                floats(a.y) + row * a.y.stride);
     }
   });
 }
@@ -39,7 +43,8 @@ void forward(const RmsNormForward& a, Context& context) {
 void apply(const RmsNormApply& a, Context& context) {
   context.pool.parallel_for((a.x.rows + kRowsPerTask - 1) / kRowsPerTask, [&](int64_t task, int) {
     for (int64_t row = task * kRowsPerTask; row < std::min(a.x.rows, (task + 1) * kRowsPerTask); ++row) {
-      scale_row(floats(a.x) + row * a.x.stride, floats(a.weight), a.weight_offset, floats(a.inverse_rms)[row], nullptr, a.x.columns, floats(a.y) + row * a.y.stride);
+      scale_row(floats(a.x) + row * a.x.stride, floats(a.weight), a.weight_offset, floats(a.inverse_rms)[row], nullptr,
+                a.x.columns, floats(a.y) + row * a.y.stride);
     }
   });
 }
@@ -73,7 +78,8 @@ void backward(const RmsNormBackward& a, Context& context) {
   context.pool.parallel_for(chunks, [&](int64_t chunk, int) {
     float* d_weight = partials + chunk * columns;
     memset(d_weight, 0, static_cast<size_t>(columns) * sizeof(float));
-    for (int64_t row = chunk * kRowsPerPartialSum; row < std::min(a.x.rows, (chunk + 1) * kRowsPerPartialSum); ++row) backward_row(a, row, d_weight);
+    for (int64_t row = chunk * kRowsPerPartialSum; row < std::min(a.x.rows, (chunk + 1) * kRowsPerPartialSum); ++row)
+      backward_row(a, row, d_weight);
   });
   if (a.d_weight) add_partial_sums(partials, chunks, columns, floats(a.d_weight), context.pool);
 }
@@ -82,7 +88,8 @@ void add_partials(const float* partials, int64_t chunks, int64_t columns, float*
   constexpr int64_t kColumnsPerTask = 512;
   pool.parallel_for((columns + kColumnsPerTask - 1) / kColumnsPerTask, [&](int64_t task, int) {
     const int64_t begin = task * kColumnsPerTask, count = std::min(kColumnsPerTask, columns - begin);
-    for (int64_t chunk = 0; chunk < chunks; ++chunk) add_scaled(1.0f, partials + chunk * columns + begin, d + begin, count);
+    for (int64_t chunk = 0; chunk < chunks; ++chunk)
+      add_scaled(1.0f, partials + chunk * columns + begin, d + begin, count);
   });
 }
 

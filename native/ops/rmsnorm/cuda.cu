@@ -1,22 +1,24 @@
 // RMSNorm on CUDA: forward, y again from the kept r, and backward.
 //
-// Fused: forward computes r and y in one reading of x; backward adds to dx in place, which is the residual stream's gradient,
-// so the backward pass's residual addition is this kernel. (The forward's residual addition sits in the epilogue of the
-// matrix product before it: ops/linear, `residual`; where a norm ends the branch, as in Gemma 2, it is fused here.) Floor, e bytes
-// per element of x, f of y: forward and apply N*H*(e + f) + 4*N bytes (N*H*f more with a residual), about 4 FLOPs per element;
-// backward N*H*(3e + f) + 4*N, about 9. Formulas: rmsnorm.h.
+// Fused: forward computes r and y in one reading of x; backward adds to dx in place, which is the residual stream's
+// gradient, so the backward pass's residual addition is this kernel. (The forward's residual addition sits in the
+// epilogue of the matrix product before it: ops/linear, `residual`; where a norm ends the branch, as in Gemma 2, it is
+// fused here.) Floor, e bytes per element of x, f of y: forward and apply N*H*(e + f) + 4*N bytes (N*H*f more with a
+// residual), about 4 FLOPs per element; backward N*H*(3e + f) + 4*N, about 9. Formulas: rmsnorm.h.
 //
-// Threads. A row belongs to a team: a warp for rows of up to 128 vectors (1024 bfloat16 numbers), else a whole block, sized so
-// that each thread keeps two to eight vectors of 16 bytes of the row in registers; x and dy are read once. A block works
-// through several rows, so that the weight, which it keeps in registers, and dweight, which it sums there, cost little beside
-// them. Teams are chosen by the width of the row, never by the number of rows: a row's bits do not depend on the batch.
+// Threads. A row belongs to a team: a warp for rows of up to 128 vectors (1024 bfloat16 numbers), else a whole block,
+// sized so that each thread keeps two to eight vectors of 16 bytes of the row in registers; x and dy are read once. A
+// block works through several rows, so that the weight, which it keeps in registers, and dweight, which it sums there,
+// cost little beside them. Teams are chosen by the width of the row, never by the number of rows: a row's bits do not
+// depend on the batch.
 //
-// dweight. Each block sums over its own rows (their number depends on N alone) into one row of float32 partial sums in the
-// workspace; partial_sums.cuh adds those in order. 8 more bytes a block and column, 1/R of the floor or less for R rows a block.
-// Rows of more than 1024 vectors keep their sums in shared memory and read the weight again (from the cache) for each row.
+// dweight. Each block sums over its own rows (their number depends on N alone) into one row of float32 partial sums in
+// the workspace; partial_sums.cuh adds those in order. 8 more bytes a block and column, 1/R of the floor or less for R
+// rows a block. Rows of more than 1024 vectors keep their sums in shared memory and read the weight again (from the
+// cache) for each row.
 //
-// Rows that are wider than 16 KiB x 4 or that are not aligned to 16 bytes take the plain kernels at the end: a block a row,
-// element by element, x (and dy) read twice, the second time from the cache.
+// Rows that are wider than 16 KiB x 4 or that are not aligned to 16 bytes take the plain kernels at the end: a block a
+// row, element by element, x (and dy) read twice, the second time from the cache.
 #include <algorithm>
 
 #include "backends/cuda/kernels.h"
@@ -54,7 +56,7 @@ struct ForwardArguments {
   const X* x;
   float* inverse_rms;  // written by forward, read by apply
   const float* weight;
-  const Y* residual;   // null: none
+  const Y* residual;  // null: none
   int64_t y_stride, x_stride, residual_stride, rows, rows_per_block;
   int32_t columns;
   float epsilon, weight_offset;
@@ -75,7 +77,8 @@ __global__ void __launch_bounds__(kBlockThreads<Team>) rmsnorm_forward_kernel(Fo
 #pragma unroll
     for (int i = 0; i < kWidth; ++i) scale[v][i] += a.weight_offset;
   }
-  const int64_t begin = static_cast<int64_t>(blockIdx.x) * a.rows_per_block, end = min(begin + a.rows_per_block, a.rows);
+  const int64_t begin = static_cast<int64_t>(blockIdx.x) * a.rows_per_block,
+                end = min(begin + a.rows_per_block, a.rows);
   for (int64_t row = begin + static_cast<int>(threadIdx.x) / Team; row < end; row += kTeams) {
     Elements<X, kWidth> x[Vectors];
 #pragma unroll
@@ -128,8 +131,8 @@ struct BackwardArguments {
   float weight_offset;
 };
 
-// Where d_weight meets: the warps of a block add up in it when their rows are done (Team 32), or each thread has its own columns'
-// sums in it all along (Wide).
+// Where d_weight meets: the warps of a block add up in it when their rows are done (Team 32), or each thread has its
+// own columns' sums in it all along (Wide).
 template <int Team, int Floats>
 struct alignas(16) BackwardShared {
   float d_weight[Floats];
@@ -137,7 +140,9 @@ struct alignas(16) BackwardShared {
 };
 
 template <int Team, int RowFloats, bool Wide>
-constexpr int kSharedFloats = Wide ? RowFloats : Team == 32 ? kBlockThreads<Team> / Team * RowFloats : 4;
+constexpr int kSharedFloats = Wide         ? RowFloats
+                              : Team == 32 ? kBlockThreads<Team> / Team* RowFloats
+                                           : 4;
 
 template <class X, class Y, int Team, int Vectors, bool Wide>
 __global__ void __launch_bounds__(kBlockThreads<Team>) rmsnorm_backward_kernel(BackwardArguments<X, Y> a) {
@@ -145,7 +150,7 @@ __global__ void __launch_bounds__(kBlockThreads<Team>) rmsnorm_backward_kernel(B
   auto& shared = shared_memory<BackwardShared<Team, kSharedFloats<Team, Team * Vectors * kWidth, Wide>>>();
   const int team = static_cast<int>(threadIdx.x) / Team, first_column = static_cast<int>(threadIdx.x) % Team * kWidth;
   float scale[kKept][kWidth], d_weight[kKept][kWidth] = {};
-  const auto load_scale = [&](int column, float (&values)[kWidth]) {
+  const auto load_scale = [&](int column, float(&values)[kWidth]) {
     load_floats(a.weight + column, values);
 #pragma unroll
     for (int i = 0; i < kWidth; ++i) values[i] += a.weight_offset;
@@ -160,7 +165,8 @@ __global__ void __launch_bounds__(kBlockThreads<Team>) rmsnorm_backward_kernel(B
       load_scale(column, scale[v]);
     }
   }
-  const int64_t begin = static_cast<int64_t>(blockIdx.x) * a.rows_per_block, end = min(begin + a.rows_per_block, a.rows);
+  const int64_t begin = static_cast<int64_t>(blockIdx.x) * a.rows_per_block,
+                end = min(begin + a.rows_per_block, a.rows);
   for (int64_t row = begin + team; row < end; row += kTeams) {
     Elements<X, kWidth> x[Vectors];
     Elements<Y, kWidth> dy[Vectors];
@@ -181,7 +187,8 @@ __global__ void __launch_bounds__(kBlockThreads<Team>) rmsnorm_backward_kernel(B
       if (column >= a.columns) break;
       if constexpr (Wide) load_scale(column, scale[0]);
 #pragma unroll
-      for (int i = 0; i < kWidth; ++i) dot += to_float(dy[v].values[i]) * scale[Wide ? 0 : v][i] * to_float(x[v].values[i]);
+      for (int i = 0; i < kWidth; ++i)
+        dot += to_float(dy[v].values[i]) * scale[Wide ? 0 : v][i] * to_float(x[v].values[i]);
     }
     const float pull = team_sum<Team>(dot, shared.partials) / static_cast<float>(a.columns) * r * r;
 #pragma unroll
@@ -238,7 +245,8 @@ __global__ void __launch_bounds__(kPlainThreads) rmsnorm_forward_plain_kernel(Fo
     r = a.inverse_rms[row];
   } else {
     float squares = 0;
-    for (int column = static_cast<int>(threadIdx.x); column < a.columns; column += kPlainThreads) squares += to_float(x[column]) * to_float(x[column]);
+    for (int column = static_cast<int>(threadIdx.x); column < a.columns; column += kPlainThreads)
+      squares += to_float(x[column]) * to_float(x[column]);
     r = 1.0f / sqrtf(block_sum<kPlainThreads>(squares, shared.partials) / static_cast<float>(a.columns) + a.epsilon);
     if (threadIdx.x == 0) a.inverse_rms[row] = r;
   }
@@ -255,7 +263,8 @@ __global__ void __launch_bounds__(kPlainThreads) rmsnorm_backward_plain_kernel(B
   auto& shared = shared_memory<PlainShared>();
   float* d_weight = a.partials + static_cast<int64_t>(blockIdx.x) * a.columns;
   for (int column = static_cast<int>(threadIdx.x); column < a.columns; column += kPlainThreads) d_weight[column] = 0;
-  const int64_t begin = static_cast<int64_t>(blockIdx.x) * a.rows_per_block, end = min(begin + a.rows_per_block, a.rows);
+  const int64_t begin = static_cast<int64_t>(blockIdx.x) * a.rows_per_block,
+                end = min(begin + a.rows_per_block, a.rows);
   for (int64_t row = begin; row < end; ++row) {
     const X* x = a.x + row * a.x_stride;
     const Y* dy = a.dy + row * a.dy_stride;
@@ -301,23 +310,29 @@ bool with_team(int64_t vectors, Function function) {
 template <class X, class Y, int Team, int Vectors, bool Given>
 void launch_forward(const char* name, ForwardArguments<X, Y> a, Context& context) {
   constexpr int kThreads = kBlockThreads<Team>, kTeams = kThreads / Team, kThreadsPerMultiprocessor = 1024;
-  a.rows_per_block = divide_up(a.rows, static_cast<int64_t>(context.multiprocessors) * (kThreadsPerMultiprocessor / kThreads) * kTeams) * kTeams;
+  a.rows_per_block = divide_up(a.rows, static_cast<int64_t>(context.multiprocessors) *
+                                           (kThreadsPerMultiprocessor / kThreads) * kTeams) *
+                     kTeams;
   const Grid grid{divide_up(a.rows, a.rows_per_block)};
-  launch(name, rmsnorm_forward_kernel<X, Y, Team, Vectors, Given>, grid, kThreads, sizeof(TeamShared<Team>), context.stream, a);
+  launch(name, rmsnorm_forward_kernel<X, Y, Team, Vectors, Given>, grid, kThreads, sizeof(TeamShared<Team>),
+         context.stream, a);
 }
 
 template <bool Given, class X, class Y>
-void forward_of(const char* name, const Tensor& y, const ConstTensor& x, const ConstTensor& weight, const ConstTensor& residual, ForwardArguments<X, Y> a,
-                Context& context) {
+void forward_of(const char* name, const Tensor& y, const ConstTensor& x, const ConstTensor& weight,
+                const ConstTensor& residual, ForwardArguments<X, Y> a, Context& context) {
   constexpr int kWidth = kCommonWidth<X, Y>;
   a.y = static_cast<Y*>(y.data), a.x = static_cast<const X*>(x.data), a.weight = floats(weight);
   a.y_stride = y.stride, a.x_stride = x.stride, a.rows = x.rows, a.columns = static_cast<int32_t>(x.columns);
   a.residual = static_cast<const Y*>(residual.data), a.residual_stride = residual.stride;
   if (residual) require_dtype(residual, y.dtype, "The residual of a norm's output");
-  const bool done = vectors_fit(kWidth, y, x, residual) && vectors_fit(4, weight) && with_team<kWidth>(x.columns / kWidth, [&]<int Team, int Vectors>() {
-    launch_forward<X, Y, Team, Vectors, Given>(name, a, context);
-  });
-  if (!done) launch(name, rmsnorm_forward_plain_kernel<X, Y, Given>, Grid{a.rows}, kPlainThreads, sizeof(PlainShared), context.stream, a);
+  const bool done = vectors_fit(kWidth, y, x, residual) && vectors_fit(4, weight) &&
+                    with_team<kWidth>(x.columns / kWidth, [&]<int Team, int Vectors>() {
+                      launch_forward<X, Y, Team, Vectors, Given>(name, a, context);
+                    });
+  if (!done)
+    launch(name, rmsnorm_forward_plain_kernel<X, Y, Given>, Grid{a.rows}, kPlainThreads, sizeof(PlainShared),
+           context.stream, a);
 }
 
 // Calls function<X, Y>(): x in an activation's dtype, y or dy in the same or in float32.
@@ -325,7 +340,8 @@ template <class Function>
 void with_types(DType x, DType y, Function function) {
   with_element_type(x, "The norm's input", [&]<class X>() {
     if (y == DType::float32) return function.template operator()<X, float>();
-    if (y != x) fail("A norm's output on CUDA is of its input's dtype or float32, not ", name(y), " beside ", name(x), ".");
+    if (y != x)
+      fail("A norm's output on CUDA is of its input's dtype or float32, not ", name(y), " beside ", name(x), ".");
     function.template operator()<X, X>();
   });
 }
@@ -334,20 +350,36 @@ template <class X, class Y, int Team, int Vectors>
 void launch_backward(const BackwardArguments<X, Y>& a, int64_t blocks, Context& context) {
   constexpr bool kWide = Team * Vectors > 1024;
   using Shared = BackwardShared<Team, kSharedFloats<Team, Team * Vectors * kCommonWidth<X, Y>, kWide>>;
-  launch("rmsnorm_backward", rmsnorm_backward_kernel<X, Y, Team, Vectors, kWide>, Grid{blocks}, kBlockThreads<Team>, sizeof(Shared), context.stream, a);
+  launch("rmsnorm_backward", rmsnorm_backward_kernel<X, Y, Team, Vectors, kWide>, Grid{blocks}, kBlockThreads<Team>,
+         sizeof(Shared), context.stream, a);
 }
 
 template <class X, class Y>
 void backward_of(const RmsNormBackward& a, Context& context) {
   constexpr int kWidth = kCommonWidth<X, Y>;
   const int64_t rows = a.x.rows, columns = a.x.columns, blocks = rmsnorm_blocks(rows);
-  auto* partials = reinterpret_cast<float*>(require_workspace(context, blocks * columns * static_cast<int64_t>(sizeof(float)), "rmsnorm_backward"));
-  const BackwardArguments<X, Y> arguments{static_cast<X*>(a.dx.data), partials, static_cast<const Y*>(a.dy.data), static_cast<const X*>(a.x.data),
-                                          floats(a.inverse_rms), floats(a.weight), a.dx.stride, a.dy.stride, a.x.stride, rows, rmsnorm_rows_per_block(rows),
-                                          static_cast<int32_t>(columns), a.weight_offset};
+  auto* partials = reinterpret_cast<float*>(
+      require_workspace(context, blocks * columns * static_cast<int64_t>(sizeof(float)), "rmsnorm_backward"));
+  const BackwardArguments<X, Y> arguments{static_cast<X*>(a.dx.data),
+                                          partials,
+                                          static_cast<const Y*>(a.dy.data),
+                                          static_cast<const X*>(a.x.data),
+                                          floats(a.inverse_rms),
+                                          floats(a.weight),
+                                          a.dx.stride,
+                                          a.dy.stride,
+                                          a.x.stride,
+                                          rows,
+                                          rmsnorm_rows_per_block(rows),
+                                          static_cast<int32_t>(columns),
+                                          a.weight_offset};
   const bool done = vectors_fit(kWidth, a.dx, a.dy, a.x) && vectors_fit(4, a.weight) &&
-                    with_team<kWidth>(columns / kWidth, [&]<int Team, int Vectors>() { launch_backward<X, Y, Team, Vectors>(arguments, blocks, context); });
-  if (!done) launch("rmsnorm_backward", rmsnorm_backward_plain_kernel<X, Y>, Grid{blocks}, kPlainThreads, sizeof(PlainShared), context.stream, arguments);
+                    with_team<kWidth>(columns / kWidth, [&]<int Team, int Vectors>() {
+                      launch_backward<X, Y, Team, Vectors>(arguments, blocks, context);
+                    });
+  if (!done)
+    launch("rmsnorm_backward", rmsnorm_backward_plain_kernel<X, Y>, Grid{blocks}, kPlainThreads, sizeof(PlainShared),
+           context.stream, arguments);
   if (!a.d_weight) return;
   add_partial_sums("rmsnorm_backward_weight", partials, blocks, columns, floats(a.d_weight), context);
 }
@@ -358,7 +390,8 @@ void rmsnorm_forward(const RmsNormForward& a, Context& context) {
   if (a.x.rows == 0) return;
   with_types(a.x.dtype, a.y.dtype, [&]<class X, class Y>() {
     ForwardArguments<X, Y> arguments{};
-    arguments.inverse_rms = floats(a.inverse_rms), arguments.epsilon = a.epsilon, arguments.weight_offset = a.weight_offset;
+    arguments.inverse_rms = floats(a.inverse_rms), arguments.epsilon = a.epsilon,
+    arguments.weight_offset = a.weight_offset;
     forward_of<false>("rmsnorm_forward", a.y, a.x, a.weight, a.residual, arguments, context);
   });
 }
@@ -367,7 +400,8 @@ void rmsnorm_apply(const RmsNormApply& a, Context& context) {
   if (a.x.rows == 0) return;
   with_types(a.x.dtype, a.y.dtype, [&]<class X, class Y>() {
     ForwardArguments<X, Y> arguments{};
-    arguments.inverse_rms = const_cast<float*>(floats(a.inverse_rms)), arguments.weight_offset = a.weight_offset;  // read alone
+    arguments.inverse_rms = const_cast<float*>(floats(a.inverse_rms)),
+    arguments.weight_offset = a.weight_offset;  // read alone
     forward_of<true>("rmsnorm_apply", a.y, a.x, a.weight, {}, arguments, context);
   });
 }

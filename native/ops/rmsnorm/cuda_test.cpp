@@ -17,26 +17,49 @@ void check_rmsnorm(int64_t rows, int64_t columns, float offset, bool wide = fals
   const int64_t count = rows * columns;
   const auto x = random_floats(count, 1, 3), weight = random_floats(columns, 2);
   const auto dy = random_floats(count, 3), dx_before = random_floats(count, 4), dw_before = random_floats(columns, 5);
-  check_operation({.widest_row = columns, .rows = rows, .backward = true}, [&](Site& site) -> OutputList {
-    const auto output = [&](const std::vector<float>& values) {
-      return wide ? site.floats(rows, columns, values, 5) : site.activations(rows, columns, values, 5);
-    };
-    const Tensor in = site.activations(rows, columns, x), w = site.vector(weight), r = site.vector(rows), y = output({}), y_again = output({});
-    const Tensor dx = site.activations(rows, columns, dx_before, 1), dw = site.vector(dw_before);
-    site->rmsnorm_forward({.y = y, .inverse_rms = r, .x = in, .weight = w, .epsilon = 1e-5f, .weight_offset = offset});
-    site->rmsnorm_apply({.y = y_again, .x = in, .inverse_rms = r, .weight = w, .weight_offset = offset});
-    CHECK(same_bits(site.values(y_again), site.values(y)));
-    const Tensor sum = output({}), in_place = output(dy);
-    site->rmsnorm_forward({.y = sum, .inverse_rms = r, .x = in, .weight = w, .epsilon = 1e-5f, .weight_offset = offset, .residual = output(dy)});
-    site->rmsnorm_forward({.y = in_place, .inverse_rms = r, .x = in, .weight = w, .epsilon = 1e-5f, .weight_offset = offset, .residual = in_place});
-    CHECK(same_bits(site.values(in_place), site.values(sum)));
-    site->rmsnorm_backward({.dx = dx, .d_weight = dw, .dy = output(dy), .x = in, .inverse_rms = r, .weight = w, .weight_offset = offset});
-    return {{"y", site.values(y), kOutputs},
-            {"y with residual", site.values(sum), kOutputs},
-            {"inverse_rms", site.values(r), kOutputs},
-            {"dx", site.values(dx), kGradients},
-            {"d_weight", site.values(dw), kGradients}};
-  }, options);
+  check_operation(
+      {.widest_row = columns, .rows = rows, .backward = true},
+      [&](Site& site) -> OutputList {
+        const auto output = [&](const std::vector<float>& values) {
+          return wide ? site.floats(rows, columns, values, 5) : site.activations(rows, columns, values, 5);
+        };
+        const Tensor in = site.activations(rows, columns, x), w = site.vector(weight), r = site.vector(rows),
+                     y = output({}), y_again = output({});
+        const Tensor dx = site.activations(rows, columns, dx_before, 1), dw = site.vector(dw_before);
+        site->rmsnorm_forward(
+            {.y = y, .inverse_rms = r, .x = in, .weight = w, .epsilon = 1e-5f, .weight_offset = offset});
+        site->rmsnorm_apply({.y = y_again, .x = in, .inverse_rms = r, .weight = w, .weight_offset = offset});
+        CHECK(same_bits(site.values(y_again), site.values(y)));
+        const Tensor sum = output({}), in_place = output(dy);
+        site->rmsnorm_forward({.y = sum,
+                               .inverse_rms = r,
+                               .x = in,
+                               .weight = w,
+                               .epsilon = 1e-5f,
+                               .weight_offset = offset,
+                               .residual = output(dy)});
+        site->rmsnorm_forward({.y = in_place,
+                               .inverse_rms = r,
+                               .x = in,
+                               .weight = w,
+                               .epsilon = 1e-5f,
+                               .weight_offset = offset,
+                               .residual = in_place});
+        CHECK(same_bits(site.values(in_place), site.values(sum)));
+        site->rmsnorm_backward({.dx = dx,
+                                .d_weight = dw,
+                                .dy = output(dy),
+                                .x = in,
+                                .inverse_rms = r,
+                                .weight = w,
+                                .weight_offset = offset});
+        return {{"y", site.values(y), kOutputs},
+                {"y with residual", site.values(sum), kOutputs},
+                {"inverse_rms", site.values(r), kOutputs},
+                {"dx", site.values(dx), kGradients},
+                {"d_weight", site.values(dw), kGradients}};
+      },
+      options);
 }
 
 TEST_CASE("rmsnorm on the device: narrow rows, one and many to a block") {
@@ -50,8 +73,8 @@ TEST_CASE("rmsnorm on the device: narrow rows, one and many to a block") {
   check_rmsnorm(1030, 8, 0);  // more rows than blocks
 }
 
-// Each width takes other threads in float32 or in bfloat16: a warp with 4 vectors a lane, blocks of 128, 256 and 512 with 2, 4
-// and 8 vectors a thread, and beyond them the plain kernels.
+// Each width takes other threads in float32 or in bfloat16: a warp with 4 vectors a lane, blocks of 128, 256 and 512
+// with 2, 4 and 8 vectors a thread, and beyond them the plain kernels.
 TEST_CASE("rmsnorm on the device: every width of row up to the widest, and beyond") {
   check_rmsnorm(5, 512, 0);
   check_rmsnorm(5, 896, 0);
@@ -72,7 +95,11 @@ TEST_CASE("rmsnorm on the device: a row's bits do not depend on the rows beside 
       Site site(device_backend(), {}, {}, {}, Placement::aligned);
       const std::vector<float> part(x.begin() + first * columns, x.begin() + (first + rows) * columns);
       const Tensor y = site.activations(rows, columns), r = site.vector(rows);
-      site->rmsnorm_forward({.y = y, .inverse_rms = r, .x = site.activations(rows, columns, part), .weight = site.vector(weight), .epsilon = 1e-6f});
+      site->rmsnorm_forward({.y = y,
+                             .inverse_rms = r,
+                             .x = site.activations(rows, columns, part),
+                             .weight = site.vector(weight),
+                             .epsilon = 1e-6f});
       return site.values(y).numbers;
     };
     const std::vector<double> all = norm_of(0, 9), alone = norm_of(7, 1);
@@ -99,8 +126,10 @@ struct Moved {
 Moved traffic_of_norm(DType dtype, int64_t rows, int64_t columns) {
   const WorkspaceRequest request{.widest_row = columns, .rows = rows, .backward = true};
   Site site(device_backend(), request, {dtype, DType::float32}, {dtype, DType::float32}, Placement::aligned);
-  const Tensor x = site.activations(rows, columns, random_floats(rows * columns, 1)), y = site.activations(rows, columns);
-  const Tensor weight = site.vector(random_floats(columns, 2)), r = site.vector(rows), dw = site.vector(random_floats(columns, 3));
+  const Tensor x = site.activations(rows, columns, random_floats(rows * columns, 1)),
+               y = site.activations(rows, columns);
+  const Tensor weight = site.vector(random_floats(columns, 2)), r = site.vector(rows),
+               dw = site.vector(random_floats(columns, 3));
   const cuda_on_cpu::TrafficScope traffic;
   site->rmsnorm_forward({.y = y, .inverse_rms = r, .x = x, .weight = weight, .epsilon = 1e-6f});
   site->rmsnorm_apply({.y = y, .x = x, .inverse_rms = r, .weight = weight});
@@ -118,8 +147,8 @@ TEST_CASE("rmsnorm on the device stays within 5 % of its floor in bytes moved, w
   CHECK(moved.backward <= kRows * (16 * kColumns + 4) * 105 / 100);
 }
 
-// What each block reads and writes beside its rows, weights and sums of float32: for few rows it is all that is added. A lane's
-// eight float32 numbers beside eight bfloat16 ones are two accesses that touch the same sectors.
+// What each block reads and writes beside its rows, weights and sums of float32: for few rows it is all that is added.
+// A lane's eight float32 numbers beside eight bfloat16 ones are two accesses that touch the same sectors.
 TEST_CASE("rmsnorm on the device moves beyond its floor only the weight and the sums of d_weight, once a block") {
   for (const int64_t columns : {2048, 8192}) {
     CAPTURE(columns);

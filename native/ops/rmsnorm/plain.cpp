@@ -20,7 +20,9 @@ void write_normed(const RmsNormApply& a, const ConstTensor& residual) {
 }
 
 template <class A>
-void rmsnorm_apply(const RmsNormApply& a) { write_normed<A>(a, {}); }
+void rmsnorm_apply(const RmsNormApply& a) {
+  write_normed<A>(a, {});
+}
 
 template <class A>
 void rmsnorm_forward(const RmsNormForward& a) {
@@ -29,7 +31,9 @@ void rmsnorm_forward(const RmsNormForward& a) {
     for (int64_t h = 0; h < a.x.columns; ++h) squares += get<A>(a.x, n, h) * get<A>(a.x, n, h);
     put<A>(a.inverse_rms, 0, n, 1 / std::sqrt(squares / static_cast<A>(a.x.columns) + static_cast<A>(a.epsilon)));
   }
-  write_normed<A>({.y = a.y, .x = a.x, .inverse_rms = a.inverse_rms, .weight = a.weight, .weight_offset = a.weight_offset}, a.residual);
+  write_normed<A>(
+      {.y = a.y, .x = a.x, .inverse_rms = a.inverse_rms, .weight = a.weight, .weight_offset = a.weight_offset},
+      a.residual);
 }
 
 template <class A>
@@ -38,7 +42,9 @@ void rmsnorm_backward(const RmsNormBackward& a) {
   for (int64_t n = 0; n < a.x.rows; ++n) {
     const std::vector<A> x = get_row<A>(a.x, n), dy = get_row<A>(a.dy, n);
     const A r = get<A>(a.inverse_rms, 0, n);
-    const auto g = [&](size_t h) { return dy[h] * (get<A>(a.weight, 0, static_cast<int64_t>(h)) + static_cast<A>(a.weight_offset)); };
+    const auto g = [&](size_t h) {
+      return dy[h] * (get<A>(a.weight, 0, static_cast<int64_t>(h)) + static_cast<A>(a.weight_offset));
+    };
     A mean = 0;
     for (size_t h = 0; h < x.size(); ++h) mean += g(h) * x[h];
     mean /= static_cast<A>(a.x.columns);

@@ -13,22 +13,22 @@
 namespace cheems {
 
 struct RmsNormForward {
-  Tensor y;             // [N, H]; float32 before the reward head, whatever x is
-  Tensor inverse_rms;   // [1, N]: r, kept for backward
-  ConstTensor x;        // [N, H]
-  ConstTensor weight;   // [1, H]
+  Tensor y;            // [N, H]; float32 before the reward head, whatever x is
+  Tensor inverse_rms;  // [1, N]: r, kept for backward
+  ConstTensor x;       // [N, H]
+  ConstTensor weight;  // [1, H]
   float epsilon;
-  float weight_offset = 0;  // 1 for Gemma
+  float weight_offset = 0;    // 1 for Gemma
   ConstTensor residual = {};  // [N, H], or absent; may be y itself
 };
 
 struct RmsNormBackward {
-  Tensor dx;            // [N, H] accumulated
-  Tensor d_weight;      // [1, H] accumulated, or absent
-  ConstTensor dy;       // [N, H]; as y
-  ConstTensor x;        // [N, H]
+  Tensor dx;                // [N, H] accumulated
+  Tensor d_weight;          // [1, H] accumulated, or absent
+  ConstTensor dy;           // [N, H]; as y
+  ConstTensor x;            // [N, H]
   ConstTensor inverse_rms;  // [1, N]
-  ConstTensor weight;   // [1, H]
+  ConstTensor weight;       // [1, H]
   float weight_offset = 0;
 };
 

@@ -20,13 +20,16 @@ void rotate(const float* x, const float* cosine, const float* sine, float direct
   const FloatVec sign = set(direction);
   for (int64_t i = 0; i < half; i += kFloatLanes) {
     const int64_t left = half - i;
-    const FloatVec a = load(x + i, left), b = load(x + half + i, left), c = load(cosine + i, left), s = hn::Mul(sign, load(sine + i, left));
+    const FloatVec a = load(x + i, left), b = load(x + half + i, left), c = load(cosine + i, left),
+                   s = hn::Mul(sign, load(sine + i, left));
     store(hn::NegMulAdd(b, s, hn::Mul(a, c)), y + i, left);
     store(hn::MulAdd(a, s, hn::Mul(b, c)), y + half + i, left);
   }
 }
 
-float inverse_rms_of(const float* x, int64_t size, float epsilon) { return static_cast<float>(1 / std::sqrt(dot(x, x, size) / static_cast<double>(size) + epsilon)); }
+float inverse_rms_of(const float* x, int64_t size, float epsilon) {
+  return static_cast<float>(1 / std::sqrt(dot(x, x, size) / static_cast<double>(size) + epsilon));
+}
 
 void forward(const RopeForward& a, Context& context) {
   const int64_t size = a.head_size, half = size / 2, heads = a.x.columns / size;
@@ -41,7 +44,8 @@ void forward(const RopeForward& a, Context& context) {
         if (a.norm_weight) {
           const FloatVec r = set(inverse_rms_of(x, size, a.epsilon)), shift = set(a.weight_offset);
           for (int64_t i = 0; i < size; i += kFloatLanes) {
-            store(hn::Mul(hn::Mul(load(x + i, size - i), r), hn::Add(load(floats(a.norm_weight) + i, size - i), shift)), y + i, size - i);
+            store(hn::Mul(hn::Mul(load(x + i, size - i), r), hn::Add(load(floats(a.norm_weight) + i, size - i), shift)),
+                  y + i, size - i);
           }
           x = y;
         }
@@ -59,7 +63,8 @@ void norm_backward(const RopeBackward& a, const float* x, float* d, float* d_wei
   const FloatVec r = set(inverse_rms), shift = set(a.weight_offset);
   DoubleSum sum;
   for (int64_t i = 0; i < size; i += kFloatLanes) {
-    sum.add_product(i, hn::Mul(load(d + i, size - i), hn::Add(load(weight + i, size - i), shift)), load(x + i, size - i));
+    sum.add_product(i, hn::Mul(load(d + i, size - i), hn::Add(load(weight + i, size - i), shift)),
+                    load(x + i, size - i));
   }
   const FloatVec pull = set(static_cast<float>(sum.total() / static_cast<double>(size) * inverse_rms * inverse_rms));
   for (int64_t i = 0; i < size; i += kFloatLanes) {
@@ -82,7 +87,8 @@ void backward(const RopeBackward& a, Context& context) {
       const int64_t position = a.positions[static_cast<size_t>(row)];
       for (int64_t head = 0; head < heads; ++head) {
         float* dx = floats(a.dx) + row * a.dx.stride + head * size;
-        rotate(floats(a.dy) + row * a.dy.stride + head * size, floats(a.cosine) + position * half, floats(a.sine) + position * half, -1, half, dx);
+        rotate(floats(a.dy) + row * a.dy.stride + head * size, floats(a.cosine) + position * half,
+               floats(a.sine) + position * half, -1, half, dx);
         if (a.norm_weight) norm_backward(a, floats(a.x) + row * a.x.stride + head * size, dx, d_weight);
       }
     }

@@ -1,18 +1,20 @@
 // Rotary embedding on CUDA, forward and backward, with the heads' RMSNorm (Qwen3's q_norm, k_norm) where there is one.
 //
-// Fused: the norm of each head, its weight and the rotation in one reading and one writing; the normalised head is never
-// stored, and backward computes its r again from x. In place where the contract allows it: a thread writes what it alone has
-// read. Floor, e bytes per element: 2e each way, 3e backward with a norm; 3 FLOPs per element, 8 (14 backward) with the norm.
-// The tables cost 4 * head_size bytes a row, read once for all heads of a row, and mostly from the cache.
+// Fused: the norm of each head, its weight and the rotation in one reading and one writing; the normalised head is
+// never stored, and backward computes its r again from x. In place where the contract allows it: a thread writes what
+// it alone has read. Floor, e bytes per element: 2e each way, 3e backward with a norm; 3 FLOPs per element, 8 (14
+// backward) with the norm. The tables cost 4 * head_size bytes a row, read once for all heads of a row, and mostly from
+// the cache.
 //
-// Threads. The first half of a head is dealt to a team of lanes (a power of two, so that a head's sums are butterflies within
-// a warp): a lane holds `Vectors` pieces of `Width` elements of the first half and the same of the second, which is all that
-// a rotation needs. A team takes one row's heads one after another (two at once without a norm, for more reads in flight)
-// and keeps the row's angles and the norm's weight in registers; where rows are few, heads are split over blocks too.
+// Threads. The first half of a head is dealt to a team of lanes (a power of two, so that a head's sums are butterflies
+// within a warp): a lane holds `Vectors` pieces of `Width` elements of the first half and the same of the second, which
+// is all that a rotation needs. A team takes one row's heads one after another (two at once without a norm, for more
+// reads in flight) and keeps the row's angles and the norm's weight in registers; where rows are few, heads are split
+// over blocks too.
 //
-// d_norm_weight. Each team adds up over its heads and rows in registers, the block's teams in a fixed order, into one row of
-// float32 partial sums in the workspace; partial_sums.cuh adds those in order. Which rows a block has depends on the sizes and
-// on the number of multiprocessors alone, so that a GPU model gives the same bits in every run.
+// d_norm_weight. Each team adds up over its heads and rows in registers, the block's teams in a fixed order, into one
+// row of float32 partial sums in the workspace; partial_sums.cuh adds those in order. Which rows a block has depends on
+// the sizes and on the number of multiprocessors alone, so that a GPU model gives the same bits in every run.
 #include <algorithm>
 #include <bit>
 
@@ -52,7 +54,9 @@ struct Part {
 };
 
 template <class A>
-__device__ __forceinline__ int team_of(const RopeArguments<A>& a) { return static_cast<int>(threadIdx.x) / a.lanes; }
+__device__ __forceinline__ int team_of(const RopeArguments<A>& a) {
+  return static_cast<int>(threadIdx.x) / a.lanes;
+}
 
 template <int Width, int Vectors, class A>
 __device__ __forceinline__ Part<Width, Vectors> part_of(const RopeArguments<A>& a) {
@@ -66,7 +70,8 @@ struct Halves {
 };
 
 template <class T, int Width, int Vectors>
-__device__ __forceinline__ void load_halves(const T* head, const Part<Width, Vectors>& part, Halves<Width, Vectors>& h) {
+__device__ __forceinline__ void load_halves(const T* head, const Part<Width, Vectors>& part,
+                                            Halves<Width, Vectors>& h) {
 #pragma unroll
   for (int v = 0; v < Vectors; ++v) {
     if (!part.has(v)) break;
@@ -76,7 +81,8 @@ __device__ __forceinline__ void load_halves(const T* head, const Part<Width, Vec
 }
 
 template <class T, int Width, int Vectors>
-__device__ __forceinline__ void store_halves(T* head, const Part<Width, Vectors>& part, const Halves<Width, Vectors>& h) {
+__device__ __forceinline__ void store_halves(T* head, const Part<Width, Vectors>& part,
+                                             const Halves<Width, Vectors>& h) {
 #pragma unroll
   for (int v = 0; v < Vectors; ++v) {
     if (!part.has(v)) break;
@@ -87,7 +93,8 @@ __device__ __forceinline__ void store_halves(T* head, const Part<Width, Vectors>
 
 // Cosines (a) and signed sines (b) of a row's position.
 template <class A, int Width, int Vectors>
-__device__ __forceinline__ void load_angles(const RopeArguments<A>& a, int64_t row, const Part<Width, Vectors>& part, Halves<Width, Vectors>& angles) {
+__device__ __forceinline__ void load_angles(const RopeArguments<A>& a, int64_t row, const Part<Width, Vectors>& part,
+                                            Halves<Width, Vectors>& angles) {
   const int64_t position = a.positions[row];
 #pragma unroll
   for (int v = 0; v < Vectors; ++v) {
@@ -100,7 +107,8 @@ __device__ __forceinline__ void load_angles(const RopeArguments<A>& a, int64_t r
 }
 
 template <class A, int Width, int Vectors>
-__device__ __forceinline__ void load_norm_scale(const RopeArguments<A>& a, const Part<Width, Vectors>& part, Halves<Width, Vectors>& scale) {
+__device__ __forceinline__ void load_norm_scale(const RopeArguments<A>& a, const Part<Width, Vectors>& part,
+                                                Halves<Width, Vectors>& scale) {
   load_halves(a.norm_weight, part, scale);
 #pragma unroll
   for (int v = 0; v < Vectors; ++v) {
@@ -130,7 +138,8 @@ __device__ __forceinline__ float team_sum(float value, int lanes) {
 
 // 1 / rms of a head.
 template <class A, int Width, int Vectors>
-__device__ __forceinline__ float inverse_rms_of(const RopeArguments<A>& a, const Part<Width, Vectors>& part, const Halves<Width, Vectors>& h) {
+__device__ __forceinline__ float inverse_rms_of(const RopeArguments<A>& a, const Part<Width, Vectors>& part,
+                                                const Halves<Width, Vectors>& h) {
   float squares = 0;
 #pragma unroll
   for (int v = 0; v < Vectors; ++v) {
@@ -196,7 +205,8 @@ struct BackwardShared {
 
 // The teams' sums of d_norm_weight, to the block's row of partials.
 template <class A, int Width, int Vectors>
-__device__ __forceinline__ void write_partials(const RopeArguments<A>& a, const Part<Width, Vectors>& part, Halves<Width, Vectors>& d_weight) {
+__device__ __forceinline__ void write_partials(const RopeArguments<A>& a, const Part<Width, Vectors>& part,
+                                               Halves<Width, Vectors>& d_weight) {
   auto& shared = shared_memory<BackwardShared>();
   for (int offset = a.lanes; offset < 32; offset *= 2) {
 #pragma unroll
@@ -219,8 +229,8 @@ __device__ __forceinline__ void write_partials(const RopeArguments<A>& a, const 
   a.partials[block * a.head_size + column] = sum;
 }
 
-// With a norm, backward: the rotation back gives du, then as in rmsnorm.h. Two blocks at once leave each thread 128 registers;
-// unasked, the compiler aims at four and spills.
+// With a norm, backward: the rotation back gives du, then as in rmsnorm.h. Two blocks at once leave each thread 128
+// registers; unasked, the compiler aims at four and spills.
 template <class A, int Width, int Vectors>
 __global__ void __launch_bounds__(kThreads, 2) rope_norm_backward_kernel(RopeArguments<A> a) {
   const auto part = part_of<Width, Vectors>(a);
@@ -228,7 +238,8 @@ __global__ void __launch_bounds__(kThreads, 2) rope_norm_backward_kernel(RopeArg
   const int teams = kThreads / a.lanes;
   Halves<Width, Vectors> angles{}, scale{}, d_weight{};
   load_norm_scale(a, part, scale);
-  for (int64_t first = static_cast<int64_t>(blockIdx.x) * teams; first < a.rows; first += static_cast<int64_t>(gridDim.x) * teams) {
+  for (int64_t first = static_cast<int64_t>(blockIdx.x) * teams; first < a.rows;
+       first += static_cast<int64_t>(gridDim.x) * teams) {
     const int64_t row = first + team_of(a);
     const bool active = row < a.rows;
     if (active) load_angles(a, row, part, angles);
@@ -272,7 +283,8 @@ template <class A>
 Grid divide_work(RopeArguments<A>& a, int width, int vectors, const Context& context) {
   a.lanes = static_cast<int32_t>(std::bit_ceil(static_cast<uint32_t>(divide_up(a.head_size / 2, width * vectors))));
   const int64_t most_groups = std::min<int64_t>(a.heads, kMostGridRows);
-  const int64_t groups = std::clamp<int64_t>(divide_up(kThreadsWanted * context.multiprocessors, a.rows * a.lanes), 1, most_groups);
+  const int64_t groups =
+      std::clamp<int64_t>(divide_up(kThreadsWanted * context.multiprocessors, a.rows * a.lanes), 1, most_groups);
   a.heads_per_block = static_cast<int32_t>(divide_up(a.heads, groups));
   return {divide_up(a.rows, kThreads / a.lanes), divide_up(a.heads, a.heads_per_block)};
 }
@@ -283,7 +295,8 @@ void launch_forward(RopeArguments<A> a, Context& context) {
   if (a.norm_weight) {
     launch("rope_norm_forward", rope_norm_kernel<A, Width, Vectors>, grid, kThreads, 0, context.stream, a);
   } else {
-    launch(a.direction > 0 ? "rope_forward" : "rope_backward", rope_kernel<A, Width, Vectors>, grid, kThreads, 0, context.stream, a);
+    launch(a.direction > 0 ? "rope_forward" : "rope_backward", rope_kernel<A, Width, Vectors>, grid, kThreads, 0,
+           context.stream, a);
   }
 }
 
@@ -298,8 +311,10 @@ void launch_backward(RopeArguments<A> a, float* d_norm_weight, Context& context)
   }
   grid.x = std::min(grid.x, most_blocks / grid.y);
   const int64_t blocks = grid.x * grid.y;
-  a.partials = reinterpret_cast<float*>(require_workspace(context, blocks * a.head_size * static_cast<int64_t>(sizeof(float)), "rope_backward"));
-  launch("rope_norm_backward", rope_norm_backward_kernel<A, Width, Vectors>, grid, kThreads, sizeof(BackwardShared), context.stream, a);
+  a.partials = reinterpret_cast<float*>(
+      require_workspace(context, blocks * a.head_size * static_cast<int64_t>(sizeof(float)), "rope_backward"));
+  launch("rope_norm_backward", rope_norm_backward_kernel<A, Width, Vectors>, grid, kThreads, sizeof(BackwardShared),
+         context.stream, a);
   if (!d_norm_weight) return;
   add_partial_sums("rope_norm_backward_weight", a.partials, blocks, a.head_size, d_norm_weight, context);
 }
@@ -310,9 +325,12 @@ RopeArguments<A> arguments_of(const Operation& op, const Tensor& out, const Cons
   RopeArguments<A> a{};
   a.out = static_cast<A*>(out.data), a.in = static_cast<const A*>(in.data), a.x = static_cast<const A*>(op.x.data);
   a.positions = context.device(op.positions);
-  a.cosine = floats(op.cosine), a.sine = floats(op.sine), a.norm_weight = op.norm_weight ? floats(op.norm_weight) : nullptr;
-  a.out_stride = out.stride, a.in_stride = in.stride, a.x_stride = op.x.stride, a.cosine_stride = op.cosine.stride, a.sine_stride = op.sine.stride;
-  a.rows = in.rows, a.heads = static_cast<int32_t>(in.columns / op.head_size), a.head_size = static_cast<int32_t>(op.head_size);
+  a.cosine = floats(op.cosine), a.sine = floats(op.sine),
+  a.norm_weight = op.norm_weight ? floats(op.norm_weight) : nullptr;
+  a.out_stride = out.stride, a.in_stride = in.stride, a.x_stride = op.x.stride, a.cosine_stride = op.cosine.stride,
+  a.sine_stride = op.sine.stride;
+  a.rows = in.rows, a.heads = static_cast<int32_t>(in.columns / op.head_size),
+  a.head_size = static_cast<int32_t>(op.head_size);
   a.epsilon = op.epsilon, a.weight_offset = op.weight_offset;
   return a;
 }
@@ -330,10 +348,12 @@ void check_rope(const Operation& op, const Tensor& out, const ConstTensor& in) {
 // Whether a lane's piece of `width` elements is one aligned access in each half of each head, and in the tables.
 template <class Operation>
 bool pieces_fit(const Operation& op, int64_t width, const Tensor& out, const ConstTensor& in) {
-  return op.head_size / 2 % width == 0 && vectors_fit(width, out, in, op.norm_weight ? op.x : in) && vectors_fit(4, op.cosine, op.sine, op.norm_weight);
+  return op.head_size / 2 % width == 0 && vectors_fit(width, out, in, op.norm_weight ? op.x : in) &&
+         vectors_fit(4, op.cosine, op.sine, op.norm_weight);
 }
 
-constexpr int kSingles = kRopeLargestHead / 2 / 32;  // elements of each half that a lane of a whole warp takes one by one
+constexpr int kSingles =
+    kRopeLargestHead / 2 / 32;  // elements of each half that a lane of a whole warp takes one by one
 
 }  // namespace
 

@@ -31,7 +31,8 @@ void rope_forward(const RopeForward& a) {
       std::vector<A> u = get_head<A>(a.x, n, head, a.head_size);
       if (a.norm_weight) {
         const A r = inverse_rms(u, static_cast<A>(a.epsilon));
-        for (int64_t i = 0; i < a.head_size; ++i) u[static_cast<size_t>(i)] *= r * (get<A>(a.norm_weight, 0, i) + static_cast<A>(a.weight_offset));
+        for (int64_t i = 0; i < a.head_size; ++i)
+          u[static_cast<size_t>(i)] *= r * (get<A>(a.norm_weight, 0, i) + static_cast<A>(a.weight_offset));
       }
       for (int64_t i = 0; i < half; ++i) {
         const A cosine = get<A>(a.cosine, position, i), sine = get<A>(a.sine, position, i);

@@ -8,13 +8,15 @@ namespace cheems::cpu {
 // A handful of rows per micro-batch: one thread is quicker than waking the others.
 void gather_rows(const GatherRows& a, Context&) {
   for (int64_t i = 0; i < a.y.rows; ++i) {
-    std::memcpy(floats(a.y) + i * a.y.stride, floats(a.x) + a.rows[static_cast<size_t>(i)] * a.x.stride, static_cast<size_t>(a.y.columns) * sizeof(float));
+    std::memcpy(floats(a.y) + i * a.y.stride, floats(a.x) + a.rows[static_cast<size_t>(i)] * a.x.stride,
+                static_cast<size_t>(a.y.columns) * sizeof(float));
   }
 }
 
 void scatter_rows(const ScatterRows& a, Context&) {
   for (int64_t i = 0; i < a.y.rows; ++i) {
-    std::memcpy(floats(a.x) + a.rows[static_cast<size_t>(i)] * a.x.stride, floats(a.y) + i * a.y.stride, static_cast<size_t>(a.y.columns) * sizeof(float));
+    std::memcpy(floats(a.x) + a.rows[static_cast<size_t>(i)] * a.x.stride, floats(a.y) + i * a.y.stride,
+                static_cast<size_t>(a.y.columns) * sizeof(float));
   }
 }
 

@@ -1,9 +1,9 @@
 // Rows picked out of a matrix and put back, on CUDA. Contract: ops/rows/rows.h.
 //
 // Fused: nothing; the index is read where the row is.
-// Floor, with s the bytes of an element: 2 s per element for gather and scatter, 3 s for scatter_add (x and y read, x written), and 4 bytes a row
-// for the index. One addition per element of scatter_add, in float32.
-// Layout: one block a row; its threads stride over the columns, 16 bytes at a time where both matrices allow it. A few hundred rows a
+// Floor, with s the bytes of an element: 2 s per element for gather and scatter, 3 s for scatter_add (x and y read, x
+// written), and 4 bytes a row for the index. One addition per element of scatter_add, in float32. Layout: one block a
+// row; its threads stride over the columns, 16 bytes at a time where both matrices allow it. A few hundred rows a
 // micro-batch: rows are distinct, so no two blocks of scatter_add meet.
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/vector_access.cuh"
@@ -15,7 +15,8 @@ namespace {
 constexpr int kThreads = 128;
 
 template <class T, int Width>
-__global__ void __launch_bounds__(kThreads) gather_kernel(T* y, int64_t y_stride, const T* x, int64_t x_stride, const int32_t* rows, int64_t columns) {
+__global__ void __launch_bounds__(kThreads)
+    gather_kernel(T* y, int64_t y_stride, const T* x, int64_t x_stride, const int32_t* rows, int64_t columns) {
   T* to = y + blockIdx.x * y_stride;
   const T* from = x + rows[blockIdx.x] * x_stride;
   for (int64_t i = threadIdx.x * Width; i < columns; i += kThreads * Width) {
@@ -26,7 +27,8 @@ __global__ void __launch_bounds__(kThreads) gather_kernel(T* y, int64_t y_stride
 }
 
 template <class T, int Width>
-__global__ void __launch_bounds__(kThreads) scatter_kernel(T* x, int64_t x_stride, const T* y, int64_t y_stride, const int32_t* rows, int64_t columns) {
+__global__ void __launch_bounds__(kThreads)
+    scatter_kernel(T* x, int64_t x_stride, const T* y, int64_t y_stride, const int32_t* rows, int64_t columns) {
   T* to = x + rows[blockIdx.x] * x_stride;
   const T* from = y + blockIdx.x * y_stride;
   for (int64_t i = threadIdx.x * Width; i < columns; i += kThreads * Width) {
@@ -37,7 +39,8 @@ __global__ void __launch_bounds__(kThreads) scatter_kernel(T* x, int64_t x_strid
 }
 
 template <class T, int Width>
-__global__ void __launch_bounds__(kThreads) scatter_add_kernel(T* x, int64_t x_stride, const T* y, int64_t y_stride, const int32_t* rows, int64_t columns) {
+__global__ void __launch_bounds__(kThreads)
+    scatter_add_kernel(T* x, int64_t x_stride, const T* y, int64_t y_stride, const int32_t* rows, int64_t columns) {
   T* to = x + rows[blockIdx.x] * x_stride;
   const T* from = y + blockIdx.x * y_stride;
   for (int64_t i = threadIdx.x * Width; i < columns; i += kThreads * Width) {
@@ -82,8 +85,8 @@ void scatter_add_rows(const ScatterAddRows& a, Context& context) {
   with_element_type(a.x.dtype, "scatter_add_rows: x", [&]<class T>() {
     constexpr int kWidth = kVectorWidth<T>;
     const auto kernel = vectors_fit(kWidth, a.x, a.y) ? scatter_add_kernel<T, kWidth> : scatter_add_kernel<T, 1>;
-    launch("scatter_add_rows", kernel, Grid{a.y.rows}, kThreads, 0, context.stream, static_cast<T*>(a.x.data), a.x.stride,
-           static_cast<const T*>(a.y.data), a.y.stride, context.device(a.rows), a.y.columns);
+    launch("scatter_add_rows", kernel, Grid{a.y.rows}, kThreads, 0, context.stream, static_cast<T*>(a.x.data),
+           a.x.stride, static_cast<const T*>(a.y.data), a.y.stride, context.device(a.rows), a.y.columns);
   });
 }
 

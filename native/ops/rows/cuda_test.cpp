@@ -20,16 +20,21 @@ TEST_CASE("cuda rows: gathered rows are the matrix's to the bit, and scatter and
   for (const int64_t columns : {1, 7, 64, 97, 896}) {
     CAPTURE(columns);
     check_operation({.widest_row = columns, .rows = 17}, [&](Site& site) -> OutputList {
-      const Tensor x = site.activations(17, columns, random_floats(17 * columns, 1)), gathered = site.activations(4, columns, {}, 5);
-      const Tensor to = site.activations(17, columns, random_floats(17 * columns, 2)), add = site.activations(4, columns, random_floats(4 * columns, 3), 1);
+      const Tensor x = site.activations(17, columns, random_floats(17 * columns, 1)),
+                   gathered = site.activations(4, columns, {}, 5);
+      const Tensor to = site.activations(17, columns, random_floats(17 * columns, 2)),
+                   add = site.activations(4, columns, random_floats(4 * columns, 3), 1);
       const Tensor put = site.activations(17, columns, random_floats(17 * columns, 2));
       const Values before = site.values(to);
       site->gather_rows({.y = gathered, .x = x, .rows = picks});
       site->scatter_add_rows({.x = to, .y = add, .rows = picks});
       site->scatter_rows({.x = put, .y = add, .rows = picks});
-      const Values from = site.values(x), got = site.values(gathered), after = site.values(to), replaced = site.values(put), given = site.values(add);
-      for (size_t i = 0; i < picks.size(); ++i) CHECK(row_of(got, columns, static_cast<int32_t>(i)) == row_of(from, columns, picks[i]));
-      for (size_t i = 0; i < picks.size(); ++i) CHECK(row_of(replaced, columns, picks[i]) == row_of(given, columns, static_cast<int32_t>(i)));
+      const Values from = site.values(x), got = site.values(gathered), after = site.values(to),
+                   replaced = site.values(put), given = site.values(add);
+      for (size_t i = 0; i < picks.size(); ++i)
+        CHECK(row_of(got, columns, static_cast<int32_t>(i)) == row_of(from, columns, picks[i]));
+      for (size_t i = 0; i < picks.size(); ++i)
+        CHECK(row_of(replaced, columns, picks[i]) == row_of(given, columns, static_cast<int32_t>(i)));
       for (const int32_t other : {1, 2, 4, 6, 15}) {
         CHECK(row_of(after, columns, other) == row_of(before, columns, other));
         CHECK(row_of(replaced, columns, other) == row_of(before, columns, other));
@@ -48,7 +53,8 @@ TEST_CASE("cuda rows: the reward rows of a packed tree, all of them and a part")
     const auto count = static_cast<int64_t>(rows.size());
     check_operation({.widest_row = columns, .rows = tree.rows()}, [&](Site& site) -> OutputList {
       site.begin(tree);
-      const Tensor x = site.activations(tree.rows(), columns, random_floats(tree.rows() * columns, 1)), y = site.activations(count, columns);
+      const Tensor x = site.activations(tree.rows(), columns, random_floats(tree.rows() * columns, 1)),
+                   y = site.activations(count, columns);
       site->gather_rows({.y = y, .x = x, .rows = rows});
       site->scatter_add_rows({.x = x, .y = y, .rows = rows});
       return {{"gathered", site.values(y), kOutputs}, {"scattered", site.values(x), kOutputs}};
@@ -68,7 +74,9 @@ TEST_CASE("cuda rows: the traffic is the floor's") {
     site->scatter_add_rows({.x = x, .y = y, .rows = picks});
     site->scatter_rows({.x = x, .y = y, .rows = picks});
     const int64_t matrix = 5 * kColumns * static_cast<int64_t>(size_of(dtype));
-    const auto within = [](int64_t moved, int64_t floor) { return moved >= floor && static_cast<double>(moved) <= 1.05 * static_cast<double>(floor); };
+    const auto within = [](int64_t moved, int64_t floor) {
+      return moved >= floor && static_cast<double>(moved) <= 1.05 * static_cast<double>(floor);
+    };
     CHECK(within(traffic.of("gather_rows").sector_bytes(), 2 * matrix));
     CHECK(within(traffic.of("scatter_rows").sector_bytes(), 2 * matrix));
     CHECK(within(traffic.of("scatter_add_rows").sector_bytes(), 3 * matrix));

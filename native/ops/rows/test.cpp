@@ -11,7 +11,8 @@ TEST_CASE("rows: gathered rows are the matrix's, and scatter and scatter_add tou
   for (const int64_t columns : {1, 7, 33, 97}) {
     const auto x = random_floats(17 * columns, 1), y = random_floats(4 * columns, 2);
     Cpu cpu(2);
-    Matrix from(17, columns, x), gathered(4, columns, {}, 5), to(17, columns, x), put(17, columns, x, 2), add(4, columns, y, 1);
+    Matrix from(17, columns, x), gathered(4, columns, {}, 5), to(17, columns, x), put(17, columns, x, 2),
+        add(4, columns, y, 1);
     cpu->gather_rows({.y = gathered.view(), .x = from.view(), .rows = picks});
     cpu->scatter_rows({.x = put.view(), .y = add.view(), .rows = picks});
     cpu->scatter_add_rows({.x = to.view(), .y = add.view(), .rows = picks});
@@ -19,8 +20,10 @@ TEST_CASE("rows: gathered rows are the matrix's, and scatter and scatter_add tou
     for (size_t i = 0; i < picks.size(); ++i) {
       for (int64_t c = 0; c < columns; ++c) {
         expected_rows.push_back(x[static_cast<size_t>(picks[i] * columns + c)]);
-        expected_put[static_cast<size_t>(picks[i] * columns + c)] = y[i * static_cast<size_t>(columns) + static_cast<size_t>(c)];
-        expected[static_cast<size_t>(picks[i] * columns + c)] += y[i * static_cast<size_t>(columns) + static_cast<size_t>(c)];
+        expected_put[static_cast<size_t>(picks[i] * columns + c)] =
+            y[i * static_cast<size_t>(columns) + static_cast<size_t>(c)];
+        expected[static_cast<size_t>(picks[i] * columns + c)] +=
+            y[i * static_cast<size_t>(columns) + static_cast<size_t>(c)];
       }
     }
     CHECK(same_bits(gathered.values(), expected_rows));

@@ -19,11 +19,12 @@ void count_rows(Report& report, const PackedTree& tree, const Model& m) {
     const ScatterRows a{.x = d.matrix(kHalf, n, h), .y = d.matrix(kHalf, u, h), .rows = tree.reward_rows};
     return [&ops, a] { ops.scatter_rows(a); };
   });
-  report.measure("scatter_add_rows", "bfloat16", size_text(u, h), {6 * picked + 4.0 * static_cast<double>(u), picked}, [&] {
-    Operations& ops = d.operations(tree, request);
-    const ScatterAddRows a{.x = d.matrix(kHalf, n, h), .y = d.matrix(kHalf, u, h), .rows = tree.reward_rows};
-    return [&ops, a] { ops.scatter_add_rows(a); };
-  });
+  report.measure(
+      "scatter_add_rows", "bfloat16", size_text(u, h), {6 * picked + 4.0 * static_cast<double>(u), picked}, [&] {
+        Operations& ops = d.operations(tree, request);
+        const ScatterAddRows a{.x = d.matrix(kHalf, n, h), .y = d.matrix(kHalf, u, h), .rows = tree.reward_rows};
+        return [&ops, a] { ops.scatter_add_rows(a); };
+      });
 }
 
 void rows_traffic(Report& report, const Trees& trees) {

@@ -50,8 +50,10 @@ void check_elsewhere(Thread& thread, const AccessEvent& event) {
   for (int number = 0; number < machine().thread_count; ++number) {
     if (event.address - machine().threads[number].stack_low < kStackBytes) what = "the stack of another thread";
   }
-  machine().stop([&] { return sentence("illegal access: ", thread_name(thread), " ", access_name(event), " of ", what, " (0x", std::hex, event.address,
-                          ")", site_name(event.site), "."); });
+  machine().stop([&] {
+    return sentence("illegal access: ", thread_name(thread), " ", access_name(event), " of ", what, " (0x", std::hex,
+                    event.address, ")", site_name(event.site), ".");
+  });
 }
 
 }  // namespace
@@ -61,8 +63,11 @@ bool accesses_reported = false;
 void check_access(Thread& thread, const AccessEvent& event) {
   const bool one_instruction = event.bytes <= 16 && (event.bytes & (event.bytes - 1)) == 0;
   if (one_instruction && (event.address & (event.bytes - 1)) != 0) {
-    machine().stop([&] { return sentence("misaligned access: ", thread_name(thread), " ", access_name(event), " at 0x", std::hex, event.address, std::dec,
-                            ", which is not a multiple of ", event.bytes, site_name(event.site), "."); });
+    machine().stop([&] {
+      return sentence("misaligned access: ", thread_name(thread), " ", access_name(event), " at 0x", std::hex,
+                      event.address, std::dec, ", which is not a multiple of ", event.bytes, site_name(event.site),
+                      ".");
+    });
   }
   if (shared_stretch.contains(event.address)) {
     check_shared_access(thread, event);
@@ -76,7 +81,9 @@ void check_access(Thread& thread, const AccessEvent& event) {
 }
 
 std::string access_name(const AccessEvent& event) {
-  const char* const verb = event.kind == Access::read ? "reads " : event.kind == Access::write ? "writes " : "changes atomically ";
+  const char* const verb = event.kind == Access::read    ? "reads "
+                           : event.kind == Access::write ? "writes "
+                                                         : "changes atomically ";
   return sentence(verb, event.bytes, event.bytes == 1 ? " byte" : " bytes");
 }
 
@@ -115,9 +122,11 @@ void checks_end_launch(Machine&) {
 
 void checks_end_thread(Machine& machine, Thread& thread) {
   if (!thread.copies.empty()) {
-    machine.stop([&] { return sentence(thread_name(thread), " returns from the kernel with ", thread.copies.size(),
-                          thread.copies.size() == 1 ? " cp.async copy" : " cp.async copies", " it never waited for; the first was issued",
-                          site_name(thread.copies.front().site), "."); });
+    machine.stop([&] {
+      return sentence(thread_name(thread), " returns from the kernel with ", thread.copies.size(),
+                      thread.copies.size() == 1 ? " cp.async copy" : " cp.async copies",
+                      " it never waited for; the first was issued", site_name(thread.copies.front().site), ".");
+    });
   }
   if (traffic_counted && machine.live == 1) traffic_end_block();
 }

@@ -1,5 +1,5 @@
-// Memory accesses of kernels, however they are reported: by the compiler (hooks.cpp) or by the functions that know their own
-// accesses (vectors, ldmatrix, cp.async, atomics). Each is classified by its address and checked:
+// Memory accesses of kernels, however they are reported: by the compiler (hooks.cpp) or by the functions that know
+// their own accesses (vectors, ldmatrix, cp.async, atomics). Each is classified by its address and checked:
 //
 //   shared memory   bounds, initialisation, races within the block, cp.async under way: shared_checks.cpp
 //   device memory   bounds, freed memory, races between blocks: global_checks.cpp

@@ -14,16 +14,24 @@ void async_copy_16(void* shared, const void* global, bool valid, const void* sit
   Thread& self = *current;
   const auto target = reinterpret_cast<std::uintptr_t>(shared), source = reinterpret_cast<std::uintptr_t>(global);
   if (!shared_stretch.contains(target)) {
-    machine().stop([&] { return sentence(thread_name(self), " gives cp.async a target that is not in shared memory", site_name(site), "."); });
+    machine().stop([&] {
+      return sentence(thread_name(self), " gives cp.async a target that is not in shared memory", site_name(site), ".");
+    });
   }
   if (valid && !device_stretch.contains(source)) {
-    machine().stop([&] { return sentence(thread_name(self), " gives cp.async a source that is not in device memory", site_name(site), "."); });
+    machine().stop([&] {
+      return sentence(thread_name(self), " gives cp.async a source that is not in device memory", site_name(site), ".");
+    });
   }
   if (target % 16 != 0 || (valid && source % 16 != 0)) {
-    machine().stop([&] { return sentence("misaligned access: ", thread_name(self), " gives cp.async of 16 bytes ",
-                            target % 16 != 0 ? "a target" : "a source", " that is not aligned to 16 bytes", site_name(site), "."); });
+    machine().stop([&] {
+      return sentence("misaligned access: ", thread_name(self), " gives cp.async of 16 bytes ",
+                      target % 16 != 0 ? "a target" : "a source", " that is not aligned to 16 bytes", site_name(site),
+                      ".");
+    });
   }
-  const AsyncCopy copy{static_cast<unsigned char*>(shared), static_cast<const unsigned char*>(global), self.async_group, valid, site};
+  const AsyncCopy copy{static_cast<unsigned char*>(shared), static_cast<const unsigned char*>(global), self.async_group,
+                       valid, site};
   if (valid) check_access(self, {source, 16, Access::read, site});
   begin_async_copy(self, copy);
   if (traffic_counted) count_async_copy(self, copy);

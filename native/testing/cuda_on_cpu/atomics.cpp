@@ -12,13 +12,20 @@ template <class Word, class Signed>
 Word apply(AtomicOperation operation, Word old, Word operand, Word compare, bool is_signed) {
   const auto less = [&](Word a, Word b) { return is_signed ? static_cast<Signed>(a) < static_cast<Signed>(b) : a < b; };
   switch (operation) {
-    case AtomicOperation::add: return old + operand;
-    case AtomicOperation::exchange: return operand;
-    case AtomicOperation::minimum: return less(operand, old) ? operand : old;
-    case AtomicOperation::maximum: return less(old, operand) ? operand : old;
-    case AtomicOperation::bit_and: return old & operand;
-    case AtomicOperation::bit_or: return old | operand;
-    case AtomicOperation::compare_and_swap: return old == compare ? operand : old;
+    case AtomicOperation::add:
+      return old + operand;
+    case AtomicOperation::exchange:
+      return operand;
+    case AtomicOperation::minimum:
+      return less(operand, old) ? operand : old;
+    case AtomicOperation::maximum:
+      return less(old, operand) ? operand : old;
+    case AtomicOperation::bit_and:
+      return old & operand;
+    case AtomicOperation::bit_or:
+      return old | operand;
+    case AtomicOperation::compare_and_swap:
+      return old == compare ? operand : old;
   }
   return old;
 }

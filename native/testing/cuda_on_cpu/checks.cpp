@@ -16,18 +16,25 @@ bool same_place(Place a, Place b) { return a.line == b.line && (a.file == b.file
 
 const char* name(Collective collective) {
   switch (collective) {
-    case Collective::synchronise: return "__syncwarp";
-    case Collective::shuffle: return "a warp shuffle";
-    case Collective::ballot: return "a warp vote";
-    case Collective::load_matrices: return "ldmatrix";
-    case Collective::multiply_accumulate: return "mma";
+    case Collective::synchronise:
+      return "__syncwarp";
+    case Collective::shuffle:
+      return "a warp shuffle";
+    case Collective::ballot:
+      return "a warp vote";
+    case Collective::load_matrices:
+      return "ldmatrix";
+    case Collective::multiply_accumulate:
+      return "mma";
   }
   return "a warp function";
 }
 
 }  // namespace
 
-std::string block_name(uint3 position) { return sentence("block (", position.x, ", ", position.y, ", ", position.z, ")"); }
+std::string block_name(uint3 position) {
+  return sentence("block (", position.x, ", ", position.y, ", ", position.z, ")");
+}
 
 std::string thread_name(const Thread& thread) { return sentence("thread ", thread.number); }
 
@@ -45,15 +52,19 @@ void checks_barrier(Machine& machine) {
     if (thread.state != Thread::State::at_barrier) continue;
     if (first == nullptr) first = &thread;
     if (!same_place(first->place, thread.place)) {
-      machine.stop([&] { return sentence("the block meets at two different barriers: ", thread_name(*first), " at __syncthreads in ",
-                            place_name(first->place), " and ", thread_name(thread), " in ", place_name(thread.place),
-                            ". All threads must come to the same one."); });
+      machine.stop([&] {
+        return sentence("the block meets at two different barriers: ", thread_name(*first), " at __syncthreads in ",
+                        place_name(first->place), " and ", thread_name(thread), " in ", place_name(thread.place),
+                        ". All threads must come to the same one.");
+      });
     }
   }
   if (machine.live < machine.thread_count) {
-    machine.stop([&] { return sentence(machine.live, " threads wait at __syncthreads in ", place_name(first->place), ", but ",
-                          machine.thread_count - machine.live,
-                          " have already returned from the kernel. All threads of a block must come to a barrier."); });
+    machine.stop([&] {
+      return sentence(machine.live, " threads wait at __syncthreads in ", place_name(first->place), ", but ",
+                      machine.thread_count - machine.live,
+                      " have already returned from the kernel. All threads of a block must come to a barrier.");
+    });
   }
   shared_checks_barrier();
   if (traffic_counted) count_barrier();
@@ -65,13 +76,17 @@ void checks_collective(Machine& machine, Thread& self) {
     const Thread& other = lanes[std::countr_zero(left)];
     if (other.collective != self.collective || other.argument * (self.collective == Collective::load_matrices) !=
                                                    self.argument * (self.collective == Collective::load_matrices)) {
-      machine.stop([&] { return sentence("lanes of one warp call different functions with the same mask: ", thread_name(other), " ",
-                            name(other.collective), " at ", place_name(other.place), ", ", thread_name(self), " ",
-                            name(self.collective), " at ", place_name(self.place), "."); });
+      machine.stop([&] {
+        return sentence("lanes of one warp call different functions with the same mask: ", thread_name(other), " ",
+                        name(other.collective), " at ", place_name(other.place), ", ", thread_name(self), " ",
+                        name(self.collective), " at ", place_name(self.place), ".");
+      });
     }
     if (!same_place(other.place, self.place)) {
-      machine.stop([&] { return sentence("lanes of one warp meet from different lines with the same mask: ", thread_name(other), " at ",
-                            place_name(other.place), ", ", thread_name(self), " at ", place_name(self.place), "."); });
+      machine.stop([&] {
+        return sentence("lanes of one warp meet from different lines with the same mask: ", thread_name(other), " at ",
+                        place_name(other.place), ", ", thread_name(self), " at ", place_name(self.place), ".");
+      });
     }
   }
   if (traffic_counted) count_warp_function(self, self.mask);
@@ -102,11 +117,12 @@ std::string deadlock_report(const Machine& machine) {
   std::string text = "deadlock: ";
   for (std::size_t i = 0; i < groups.size(); ++i) {
     const auto [first, threads] = groups[i];
-    text += sentence(i == 0 ? "" : "; ", threads, threads == 1 ? " thread waits" : " threads wait", " (", thread_name(*first),
-                     threads == 1 ? "" : " is the first", ") at ");
+    text += sentence(i == 0 ? "" : "; ", threads, threads == 1 ? " thread waits" : " threads wait", " (",
+                     thread_name(*first), threads == 1 ? "" : " is the first", ") at ");
     text += first->state == Thread::State::at_barrier
                 ? sentence("__syncthreads in ", place_name(first->place))
-                : sentence(name(first->collective), " in ", place_name(first->place), " with the mask 0x", std::hex, first->mask);
+                : sentence(name(first->collective), " in ", place_name(first->place), " with the mask 0x", std::hex,
+                           first->mask);
   }
   const int ended = machine.thread_count - machine.live;
   return text + sentence("; ", ended, ended == 1 ? " thread has" : " threads have", " returned from the kernel.");

@@ -1,5 +1,5 @@
-// Where the execution model looks whether a kernel keeps CUDA's rules. Each function returns if all is well and stops the
-// kernel with a sentence if not.
+// Where the execution model looks whether a kernel keeps CUDA's rules. Each function returns if all is well and stops
+// the kernel with a sentence if not.
 #pragma once
 
 #include <string>

@@ -68,7 +68,8 @@ __global__ void write_after_write(float* out, bool bug) {
 __global__ void write_halves(float* out, bool bug) {
   float* const values = zeroed_floats();
   auto* const halves = reinterpret_cast<unsigned short*>(values);
-  const int word = static_cast<int>(threadIdx.x % 32), half = bug && threadIdx.x == 40 ? 0 : static_cast<int>(threadIdx.x / 32);
+  const int word = static_cast<int>(threadIdx.x % 32),
+            half = bug && threadIdx.x == 40 ? 0 : static_cast<int>(threadIdx.x / 32);
   halves[2 * word + half] = 1;
   __syncthreads();
   out[threadIdx.x] = values[word];
@@ -182,7 +183,9 @@ __global__ void async_copy(const float* in, float* out, AsyncBug bug) {
   cp_async_16(values + 4 * thread + (bug == AsyncBug::misaligned ? 1 : 0), in + 4 * thread);
   cp_async_commit();
   if (bug == AsyncBug::too_few_waited) cp_async_wait<1>();
-  else if (bug != AsyncBug::no_wait && bug != AsyncBug::touched && bug != AsyncBug::overwritten && bug != AsyncBug::never_waited) cp_async_wait<0>();
+  else if (bug != AsyncBug::no_wait && bug != AsyncBug::touched && bug != AsyncBug::overwritten &&
+           bug != AsyncBug::never_waited)
+    cp_async_wait<0>();
   if (bug == AsyncBug::touched && thread == 5) out[0] = values[4 * thread];  // its own target, before it waits
   if (bug == AsyncBug::overwritten && thread == 5) values[4 * thread + 2] = 0;
   if (bug != AsyncBug::no_barrier) __syncthreads();
@@ -250,17 +253,27 @@ __global__ void unbound(float* out) { store_first(out); }
 
 constexpr int64_t kFloats = sizeof(Floats);
 
-void launch_missing_barrier(float* out, bool bug) { launch("missing_barrier", missing_barrier, Grid{}, 64, kFloats, nullptr, out, bug); }
+void launch_missing_barrier(float* out, bool bug) {
+  launch("missing_barrier", missing_barrier, Grid{}, 64, kFloats, nullptr, out, bug);
+}
 void launch_missing_warp_barrier(float* out, bool bug) {
   launch("missing_warp_barrier", missing_warp_barrier, Grid{}, 64, kFloats, nullptr, out, bug);
 }
 void launch_partial_warp_barrier(float* out, bool bug) {
   launch("partial_warp_barrier", partial_warp_barrier, Grid{}, 32, kFloats, nullptr, out, bug);
 }
-void launch_write_after_read(float* out, bool bug) { launch("write_after_read", write_after_read, Grid{}, 64, kFloats, nullptr, out, bug); }
-void launch_write_after_write(float* out, bool bug) { launch("write_after_write", write_after_write, Grid{}, 64, kFloats, nullptr, out, bug); }
-void launch_write_halves(float* out, bool bug) { launch("write_halves", write_halves, Grid{}, 64, kFloats, nullptr, out, bug); }
-void launch_read_halves(float* out, bool bug) { launch("read_halves", read_halves, Grid{}, 64, kFloats, nullptr, out, bug); }
+void launch_write_after_read(float* out, bool bug) {
+  launch("write_after_read", write_after_read, Grid{}, 64, kFloats, nullptr, out, bug);
+}
+void launch_write_after_write(float* out, bool bug) {
+  launch("write_after_write", write_after_write, Grid{}, 64, kFloats, nullptr, out, bug);
+}
+void launch_write_halves(float* out, bool bug) {
+  launch("write_halves", write_halves, Grid{}, 64, kFloats, nullptr, out, bug);
+}
+void launch_read_halves(float* out, bool bug) {
+  launch("read_halves", read_halves, Grid{}, 64, kFloats, nullptr, out, bug);
+}
 void launch_shuffle_orders_nothing(float* out, bool bug) {
   launch("shuffle_orders_nothing", shuffle_orders_nothing, Grid{}, 32, kFloats, nullptr, out, bug);
 }
@@ -277,15 +290,25 @@ void launch_global_out_of_range(float* out, int n, bool bug) {
   launch("global_out_of_range", global_out_of_range, Grid{divide_up(n + 1, 32)}, 32, 0, nullptr, out, n, bug);
 }
 void launch_read(const float* in, float* out) { launch("read", read, Grid{}, 1, 0, nullptr, in, out); }
-void launch_read_vector(const float* in, float* out) { launch("read_vector", read_vector, Grid{}, 1, 0, nullptr, in, out); }
+void launch_read_vector(const float* in, float* out) {
+  launch("read_vector", read_vector, Grid{}, 1, 0, nullptr, in, out);
+}
 void launch_write_shared_vector(float* out, int offset) {
   launch("write_shared_vector", write_shared_vector, Grid{}, 1, kFloats, nullptr, out, offset);
 }
-void launch_divergent_barrier(float* out, bool bug) { launch("divergent_barrier", divergent_barrier, Grid{}, 32, 0, nullptr, out, bug); }
-void launch_early_return(float* out, bool bug) { launch("early_return", early_return, Grid{}, 64, 0, nullptr, out, bug); }
-void launch_two_barriers(float* out, bool bug) { launch("two_barriers", two_barriers, Grid{}, 64, 0, nullptr, out, bug); }
+void launch_divergent_barrier(float* out, bool bug) {
+  launch("divergent_barrier", divergent_barrier, Grid{}, 32, 0, nullptr, out, bug);
+}
+void launch_early_return(float* out, bool bug) {
+  launch("early_return", early_return, Grid{}, 64, 0, nullptr, out, bug);
+}
+void launch_two_barriers(float* out, bool bug) {
+  launch("two_barriers", two_barriers, Grid{}, 64, 0, nullptr, out, bug);
+}
 void launch_wrong_mask(float* out, bool bug) { launch("wrong_mask", wrong_mask, Grid{}, 32, 0, nullptr, out, bug); }
-void launch_unmatched_mask(float* out, bool bug) { launch("unmatched_mask", unmatched_mask, Grid{}, 32, 0, nullptr, out, bug); }
+void launch_unmatched_mask(float* out, bool bug) {
+  launch("unmatched_mask", unmatched_mask, Grid{}, 32, 0, nullptr, out, bug);
+}
 void launch_different_functions(float* out, bool bug) {
   launch("different_functions", different_functions, Grid{}, 32, 0, nullptr, out, bug);
 }
@@ -295,14 +318,17 @@ void launch_shuffle_from_outside(float* out, bool bug) {
 void launch_async_copy(const float* in, float* out, AsyncBug bug) {
   launch("async_copy", async_copy, Grid{}, 64, kFloats + 16, nullptr, in, out, bug);
 }
-void launch_blocks(unsigned* data, unsigned* out, BlockBug bug) { launch("blocks", blocks, Grid{3}, 32, 0, nullptr, data, out, bug); }
+void launch_blocks(unsigned* data, unsigned* out, BlockBug bug) {
+  launch("blocks", blocks, Grid{3}, 32, 0, nullptr, data, out, bug);
+}
 void launch_last_block_sums(const float* in, float* partials, unsigned* ticket, float* out, bool bug) {
   launch("last_block_sums", last_block_sums, Grid{4}, 32, 0, nullptr, in, partials, ticket, out, bug);
 }
 void launch_host_memory(float* out, bool bug) { launch("host_memory", host_memory, Grid{}, 1, 0, nullptr, out, bug); }
 void launch_bound(float* out, int threads) { launch("bound", bound, Grid{}, threads, 0, nullptr, out); }
 void launch_bound_by_template(float* out, int threads, bool many) {
-  launch("bound_by_template", many ? bound_by_template<Many> : bound_by_template<Few>, Grid{}, threads, 0, nullptr, out);
+  launch("bound_by_template", many ? bound_by_template<Many> : bound_by_template<Few>, Grid{}, threads, 0, nullptr,
+         out);
 }
 void launch_bound_too_high(float* out) { launch("bound_too_high", bound_too_high, Grid{}, 32, 0, nullptr, out); }
 void launch_unbound(float* out, int threads) { launch("unbound", unbound, Grid{}, threads, 0, nullptr, out); }

@@ -13,9 +13,9 @@
 namespace cheems::cuda {
 namespace {
 
-using storage::testing::TemporaryFolder;
 using cheems::testing::check_refused;
 using cheems::testing::refusal;
+using storage::testing::TemporaryFolder;
 
 const std::string kStandIns = CHEEMS_STAND_IN_FOLDER;
 
@@ -81,20 +81,26 @@ TEST_CASE("cuBLASLt: a library that makes no handle, or is none, is left for the
   const std::string partial = put(folder, "b/libcublasLt.so.13", "13_partial");
   const std::string whole = put(folder, "c/libcublasLt.so.12", "12");
   folder.put("text.so", "no library");
-  const auto library = open_cublas_lt({folder.file("absent.so"), refusing, partial, folder.file("text.so"), whole}, true);
+  const auto library =
+      open_cublas_lt({folder.file("absent.so"), refusing, partial, folder.file("text.so"), whole}, true);
   CHECK(library.version == "12.9.1");
   CHECK(library.file == whole);
   // Asked for its version alone, no handle is made.
   CHECK(open_cublas_lt({refusing, whole}, false).version == "13.1.2");
-  check_refused(refusal([&] { open_cublas_lt({folder.file("absent.so"), refusing, partial, folder.file("text.so")}, true); }),
-                {"No cuBLASLt library can be used", refusing + ": version 13.1.2: cublasLtCreate failed with CUBLAS_STATUS_NOT_INITIALIZED (1)",
-                 partial + ": it has no function cublasLtMatmul", folder.file("text.so"), "not there: " + folder.file("absent.so"), "CHEEMS_CUBLASLT_PATH"});
+  check_refused(refusal([&] {
+                  open_cublas_lt({folder.file("absent.so"), refusing, partial, folder.file("text.so")}, true);
+                }),
+                {"No cuBLASLt library can be used",
+                 refusing + ": version 13.1.2: cublasLtCreate failed with CUBLAS_STATUS_NOT_INITIALIZED (1)",
+                 partial + ": it has no function cublasLtMatmul", folder.file("text.so"),
+                 "not there: " + folder.file("absent.so"), "CHEEMS_CUBLASLT_PATH"});
 }
 
 TEST_CASE("cuBLASLt: where nothing is, every place is named") {
   const auto names = cublas_lt_candidates(search_for(0, {"/no-toolkit"}));
   check_refused(refusal([&] { open_cublas_lt(names, true); }),
-                {"cuBLASLt was not found", "/plugin/libcublasLt.so.13", "/no-toolkit/lib64/libcublasLt.so.12", "nvidia-cublas-cu12"});
+                {"cuBLASLt was not found", "/plugin/libcublasLt.so.13", "/no-toolkit/lib64/libcublasLt.so.12",
+                 "nvidia-cublas-cu12"});
 }
 
 TEST_CASE("cuBLASLt: a path that the user gives is the only one") {
@@ -104,7 +110,9 @@ TEST_CASE("cuBLASLt: a path that the user gives is the only one") {
   CHECK(cublas_lt_candidates(search) == std::vector<std::string>{search.given});
   CHECK(open_cublas_lt(cublas_lt_candidates(search), true).version == "12.9.1");
   search.given = folder.file("own");
-  CHECK(cublas_lt_candidates(search) == std::vector<std::string>{search.given + "/libcublasLt.so.13", search.given + "/libcublasLt.so.12", search.given + "/libcublasLt.so"});
+  CHECK(cublas_lt_candidates(search) == std::vector<std::string>{search.given + "/libcublasLt.so.13",
+                                                                 search.given + "/libcublasLt.so.12",
+                                                                 search.given + "/libcublasLt.so"});
 }
 
 }  // namespace

@@ -23,7 +23,8 @@ using std::min;
 
 inline void __syncthreads(CHEEMS_PLACE) { ::cheems::cuda_on_cpu::block_barrier({file, line}); }
 inline void __syncwarp(unsigned mask = 0xffffffffu, CHEEMS_PLACE) {
-  ::cheems::cuda_on_cpu::warp_collective(::cheems::cuda_on_cpu::Collective::synchronise, mask, nullptr, nullptr, 0, {file, line});
+  ::cheems::cuda_on_cpu::warp_collective(::cheems::cuda_on_cpu::Collective::synchronise, mask, nullptr, nullptr, 0,
+                                         {file, line});
 }
 inline void __threadfence() { ::cheems::cuda_on_cpu::memory_fence(); }
 inline void __threadfence_block() {}
@@ -98,12 +99,11 @@ inline T __ldcs(const T* address) {
 }
 
 // Integer atomics. The functions must not be inlined: their return address is the place of the call.
-#define CHEEMS_ATOMIC_32(name, operation, type, is_signed)                                                                     \
-  [[gnu::noinline]] inline type name(type* address, type value) {                                                              \
-    return static_cast<type>(::cheems::cuda_on_cpu::atomic_32(::cheems::cuda_on_cpu::AtomicOperation::operation,               \
-                                                              reinterpret_cast<std::uint32_t*>(address),                       \
-                                                              static_cast<std::uint32_t>(value), 0, is_signed,                 \
-                                                              __builtin_return_address(0)));                                   \
+#define CHEEMS_ATOMIC_32(name, operation, type, is_signed)                                            \
+  [[gnu::noinline]] inline type name(type* address, type value) {                                     \
+    return static_cast<type>(::cheems::cuda_on_cpu::atomic_32(                                        \
+        ::cheems::cuda_on_cpu::AtomicOperation::operation, reinterpret_cast<std::uint32_t*>(address), \
+        static_cast<std::uint32_t>(value), 0, is_signed, __builtin_return_address(0)));               \
   }
 CHEEMS_ATOMIC_32(atomicAdd, add, int, true)
 CHEEMS_ATOMIC_32(atomicAdd, add, unsigned, false)
@@ -118,12 +118,13 @@ CHEEMS_ATOMIC_32(atomicOr, bit_or, unsigned, false)
 #undef CHEEMS_ATOMIC_32
 
 [[gnu::noinline]] inline unsigned atomicCAS(unsigned* address, unsigned compare, unsigned value) {
-  return ::cheems::cuda_on_cpu::atomic_32(::cheems::cuda_on_cpu::AtomicOperation::compare_and_swap, address, value, compare,
-                                          false, __builtin_return_address(0));
+  return ::cheems::cuda_on_cpu::atomic_32(::cheems::cuda_on_cpu::AtomicOperation::compare_and_swap, address, value,
+                                          compare, false, __builtin_return_address(0));
 }
 [[gnu::noinline]] inline unsigned long long atomicAdd(unsigned long long* address, unsigned long long value) {
-  return ::cheems::cuda_on_cpu::atomic_64(::cheems::cuda_on_cpu::AtomicOperation::add, reinterpret_cast<std::uint64_t*>(address),
-                                          value, 0, __builtin_return_address(0));
+  return ::cheems::cuda_on_cpu::atomic_64(::cheems::cuda_on_cpu::AtomicOperation::add,
+                                          reinterpret_cast<std::uint64_t*>(address), value, 0,
+                                          __builtin_return_address(0));
 }
 
 inline float __uint_as_float(unsigned bits) { return std::bit_cast<float>(bits); }
@@ -133,7 +134,9 @@ inline int __float_as_int(float value) { return std::bit_cast<int>(value); }
 inline int __popc(unsigned bits) { return std::popcount(bits); }
 inline int __ffs(int bits) { return __builtin_ffs(bits); }
 inline int __clz(int bits) { return std::countl_zero(static_cast<unsigned>(bits)); }
-inline unsigned __umulhi(unsigned a, unsigned b) { return static_cast<unsigned>((static_cast<std::uint64_t>(a) * b) >> 32); }
+inline unsigned __umulhi(unsigned a, unsigned b) {
+  return static_cast<unsigned>((static_cast<std::uint64_t>(a) * b) >> 32);
+}
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 inline float __expf(float x) { return std::exp(x); }
 inline float __logf(float x) { return std::log(x); }

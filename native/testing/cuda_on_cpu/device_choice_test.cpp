@@ -18,12 +18,11 @@ namespace cheems {
 namespace {
 
 using cuda_on_cpu::Devices;
-using cuda_on_cpu::kGib;
 using cuda_on_cpu::EmulatedDevice;
+using cuda_on_cpu::kGib;
 using testing::check_refused;
 using testing::OwnedSamples;
 using testing::refusal;
-
 
 // As the loader sees the devices of this process.
 CudaDevices seen() {
@@ -32,7 +31,8 @@ CudaDevices seen() {
   return devices;
 }
 
-TEST_CASE("choice of device: the freest first in whole GiB, of equals the lower number, and the one that was taken before") {
+TEST_CASE(
+    "choice of device: the freest first in whole GiB, of equals the lower number, and the one that was taken before") {
   const auto gib = [](double count) { return static_cast<int64_t>(count * 0x1p30); };
   CHECK(order_of_trial({0, 1, 2}, {gib(10), gib(70), gib(40)}, -1) == std::vector<int>{1, 2, 0});
   CHECK(order_of_trial({0, 1, 2}, {gib(70.1), gib(70.9), gib(70.5)}, -1) == std::vector<int>{0, 1, 2});
@@ -46,7 +46,8 @@ TEST_CASE("choice of device: the freest first in whole GiB, of equals the lower 
 }
 
 TEST_CASE("choice of device: of several GPUs the one with the most free memory, and the same one again") {
-  const Devices devices({{.memory_bytes = 80 * kGib, .used_bytes = 60 * kGib}, {.memory_bytes = 80 * kGib, .used_bytes = kGib, .context_bytes = 2 * kGib},
+  const Devices devices({{.memory_bytes = 80 * kGib, .used_bytes = 60 * kGib},
+                         {.memory_bytes = 80 * kGib, .used_bytes = kGib, .context_bytes = 2 * kGib},
                          {.memory_bytes = 80 * kGib, .used_bytes = kGib}});
   int kept = -1;
   const TakenDevice taken = take_cuda(seen(), kept);
@@ -68,7 +69,9 @@ TEST_CASE("choice of device: without the driver's management library the GPUs' o
   CHECK(taken.why == "; taken of 2 GPUs in their order");
 }
 
-TEST_CASE("choice of device: the next GPU is taken where one is busy, full, too old or has no image, and each reason is told") {
+TEST_CASE(
+    "choice of device: the next GPU is taken where one is busy, full, too old or has no image, and each reason is "
+    "told") {
   const Devices devices({{.name = "Old", .capability = 75, .memory_bytes = 90 * kGib},
                          {.name = "Strange", .capability = 120, .memory_bytes = 90 * kGib},
                          {.name = "Busy", .memory_bytes = 89 * kGib, .busy = true},
@@ -79,10 +82,15 @@ TEST_CASE("choice of device: the next GPU is taken where one is busy, full, too 
   const TakenDevice taken = take_cuda(seen(), kept);
   REQUIRE(taken.backend);
   CHECK(taken.backend->name() == "cuda:4");
-  check_refused(taken.why, {"; taken of 3 GPUs by free memory: 8.0 GiB;", "cuda:0 (Old, compute capability 7.5, 90 GiB) was not taken: the Old has compute capability 7.5, and these kernels need 8.0",
-                            "cuda:1 (Strange, compute capability 12.0, 90 GiB) was not taken: the CUDA backend holds no code for compute capability 12.0 (Strange); it holds sm_80 sm_90;",
-                            "cuda:2 (Busy, compute capability 9.0, 89 GiB) was not taken: cuda:2 (Busy) cannot be used: another process has it for itself",
-                            "cuda:3 (Full, compute capability 9.0, 88 GiB) was not taken: Out of GPU memory: cuda:3 (Full) has not even room for CUDA's own context"});
+  check_refused(taken.why, {"; taken of 3 GPUs by free memory: 8.0 GiB;",
+                            "cuda:0 (Old, compute capability 7.5, 90 GiB) was not taken: the Old has compute "
+                            "capability 7.5, and these kernels need 8.0",
+                            "cuda:1 (Strange, compute capability 12.0, 90 GiB) was not taken: the CUDA backend holds "
+                            "no code for compute capability 12.0 (Strange); it holds sm_80 sm_90;",
+                            "cuda:2 (Busy, compute capability 9.0, 89 GiB) was not taken: cuda:2 (Busy) cannot be "
+                            "used: another process has it for itself",
+                            "cuda:3 (Full, compute capability 9.0, 88 GiB) was not taken: Out of GPU memory: cuda:3 "
+                            "(Full) has not even room for CUDA's own context"});
   CHECK(taken.why.find("..") == std::string::npos);
 }
 
@@ -91,10 +99,14 @@ TEST_CASE("choice of device: where no GPU can be taken, all reasons; a number me
   int kept = -1;
   const TakenDevice taken = take_cuda(seen(), kept);
   CHECK_FALSE(taken.backend);
-  check_refused(taken.why, {"cuda:0 (Strange, ", "no code for compute capability 12.0", "; cuda:1 (Busy, ", "another process has it"});
+  check_refused(taken.why, {"cuda:0 (Strange, ", "no code for compute capability 12.0", "; cuda:1 (Busy, ",
+                            "another process has it"});
   CHECK(kept == -1);
-  check_refused(refusal([] { create_cuda_backend(1); }), {"cuda:1 (Busy) cannot be used: another process has it for itself"});
-  check_refused(refusal([] { create_cuda_backend(0); }), {"cuda:0 cannot be used: the CUDA backend holds no code for compute capability 12.0", "it holds sm_90", "npx cheems-native build"});
+  check_refused(refusal([] { create_cuda_backend(1); }),
+                {"cuda:1 (Busy) cannot be used: another process has it for itself"});
+  check_refused(refusal([] { create_cuda_backend(0); }),
+                {"cuda:0 cannot be used: the CUDA backend holds no code for compute capability 12.0", "it holds sm_90",
+                 "npx cheems-native build"});
   check_refused(refusal([] { create_cuda_backend(2); }), {"There is no device cuda:2", "2 GPUs (cuda:0 to cuda:1)"});
 }
 
@@ -124,11 +136,14 @@ TEST_CASE("two devices at once: two models trained in turn by one thread and sco
   } sides[2];
   for (int side = 0; side < 2; ++side) {
     sides[side].model = testing::load_model(folder.folder(), {.backend = side == 0 ? *first : *second});
-    sides[side].trainer = std::make_unique<training::Trainer>(*sides[side].model, training::TrainerOptions{.micro_batch_tokens = 16});
+    sides[side].trainer =
+        std::make_unique<training::Trainer>(*sides[side].model, training::TrainerOptions{.micro_batch_tokens = 16});
   }
   for (int64_t step = 1; step <= 2; ++step) {
     double loss[2];
-    for (int side = 0; side < 2; ++side) loss[side] = sides[side].trainer->step(samples.view(), pairs, {.step = step, .learning_rate = 1e-2}, Control()).loss;
+    for (int side = 0; side < 2; ++side)
+      loss[side] =
+          sides[side].trainer->step(samples.view(), pairs, {.step = step, .learning_rate = 1e-2}, Control()).loss;
     CHECK(loss[0] == loss[1]);
   }
   std::vector<float> rewards[2];

@@ -35,7 +35,8 @@ std::string environment(const char* name, const char* otherwise) {
 
 bool sticky_from_environment() {
   const std::string text = environment("CHEEMS_EMULATED_ERRORS", "thrown");
-  if (text != "thrown" && text != "sticky") fail("CHEEMS_EMULATED_ERRORS is ", in_quotes(text), ": write thrown or sticky.");
+  if (text != "thrown" && text != "sticky")
+    fail("CHEEMS_EMULATED_ERRORS is ", in_quotes(text), ": write thrown or sticky.");
   return text == "sticky";
 }
 
@@ -62,11 +63,14 @@ thread_local int chosen = 0;
 int number_from(const std::string& text, const std::string& field) {
   int number = 0;
   const auto [stop, bad] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (bad != std::errc() || stop != text.data() + text.size() || number < 0) fail("CHEEMS_EMULATED_DEVICES: ", field, " is ", in_quotes(text), ", no number.");
+  if (bad != std::errc() || stop != text.data() + text.size() || number < 0)
+    fail("CHEEMS_EMULATED_DEVICES: ", field, " is ", in_quotes(text), ", no number.");
   return number;
 }
 
-std::size_t mebibytes(const std::string& text, const std::string& field) { return static_cast<std::size_t>(number_from(text, field)) << 20; }
+std::size_t mebibytes(const std::string& text, const std::string& field) {
+  return static_cast<std::size_t>(number_from(text, field)) << 20;
+}
 
 void set_field(EmulatedDevice& device, const std::string& field, const std::string& value) {
   if (field == "name") device.name = value;
@@ -77,7 +81,9 @@ void set_field(EmulatedDevice& device, const std::string& field, const std::stri
   else if (field == "capability" && value.find('.') != std::string::npos) {
     const auto dot = value.find('.');
     device.capability = number_from(value.substr(0, dot), field) * 10 + number_from(value.substr(dot + 1), field);
-  } else fail("CHEEMS_EMULATED_DEVICES: ", in_quotes(field + "=" + value), " is none of name=…, capability=9.0, memory=, used=, context= (MiB) and busy=1.");
+  } else
+    fail("CHEEMS_EMULATED_DEVICES: ", in_quotes(field + "=" + value),
+         " is none of name=…, capability=9.0, memory=, used=, context= (MiB) and busy=1.");
 }
 
 // A context on the device, with the table locked.
@@ -85,8 +91,10 @@ cudaError_t take_context(int number, const char* call) {
   Device& device = table().devices[static_cast<std::size_t>(number)];
   if (!device.fault.empty()) return error(cudaErrorLaunchFailure, device.fault);
   if (device.has_context) return cudaSuccess;
-  if (device.description.busy) return error(cudaErrorDevicesUnavailable, call, ": device ", number, " is another process's");
-  if (device.free() < device.description.context_bytes) return error(cudaErrorMemoryAllocation, call, ": no room for a context on device ", number);
+  if (device.description.busy)
+    return error(cudaErrorDevicesUnavailable, call, ": device ", number, " is another process's");
+  if (device.free() < device.description.context_bytes)
+    return error(cudaErrorMemoryAllocation, call, ": no room for a context on device ", number);
   device.has_context = true;
   return cudaSuccess;
 }
@@ -114,7 +122,8 @@ void set_devices(std::vector<EmulatedDevice> devices) {
   for (std::size_t i = 0; i < table().devices.size(); ++i) {
     const Device& before = table().devices[i];
     if (before.allocated == 0) continue;
-    if (i >= now.size()) fail("The emulated device ", i, " cannot go while ", before.allocated, " bytes are allocated on it.");
+    if (i >= now.size())
+      fail("The emulated device ", i, " cannot go while ", before.allocated, " bytes are allocated on it.");
     now[i].allocated = before.allocated;
     now[i].has_context = before.has_context;
   }
@@ -158,7 +167,9 @@ EmulatedDevice description_of(int device) {
 cudaError_t choose_device(int device) {
   const std::lock_guard lock(table().guard);
   const auto count = static_cast<int>(table().devices.size());
-  if (device < 0 || device >= count) return error(cudaErrorInvalidDevice, "cudaSetDevice: there are ", count, " emulated devices, and no number ", device);
+  if (device < 0 || device >= count)
+    return error(cudaErrorInvalidDevice, "cudaSetDevice: there are ", count, " emulated devices, and no number ",
+                 device);
   if (const cudaError_t bad = take_context(device, "cudaSetDevice")) return bad;
   chosen = device;
   return cudaSuccess;

@@ -36,7 +36,9 @@ void launch_in(cudaStream_t stream, void (*call)(void*), void* argument = nullpt
 }  // namespace
 
 TEST_CASE("devices: each has its name, capability and memory, and a thread its own choice") {
-  const Devices devices({{.name = "First"}, {.name = "Second", .capability = 86, .memory_bytes = 4000, .used_bytes = 1000, .context_bytes = 500}});
+  const Devices devices(
+      {{.name = "First"},
+       {.name = "Second", .capability = 86, .memory_bytes = 4000, .used_bytes = 1000, .context_bytes = 500}});
   int count = 0, device = -1;
   CHECK(cudaGetDeviceCount(&count) == cudaSuccess);
   CHECK(count == 2);
@@ -76,14 +78,20 @@ TEST_CASE("devices: memory, streams, events and products of another device are r
   REQUIRE(cudaSetDevice(0) == cudaSuccess);
   REQUIRE(cudaMalloc(&here, 64) == cudaSuccess);
   REQUIRE(cudaMalloc(&out, 64) == cudaSuccess);
-  check_holds(words_of(cudaMemcpy(&number, there, 4, cudaMemcpyDeviceToHost), cudaErrorInvalidValue), "memory of device 1, the stream belongs to device 0");
-  check_holds(words_of(cudaMemsetAsync(here, 0, 4, stream), cudaErrorInvalidValue), "memory of device 0, the stream belongs to device 1");
-  check_holds(words_of(cudaEventRecord(event, nullptr), cudaErrorInvalidResourceHandle), "the event is of device 1, the stream of device 0");
-  CHECK_THROWS_WITH_AS(launch_in(stream, [](void*) {}), doctest::Contains("the stream belongs to device 1, the thread has chosen device 0 (cudaSetDevice)"), Error);
+  check_holds(words_of(cudaMemcpy(&number, there, 4, cudaMemcpyDeviceToHost), cudaErrorInvalidValue),
+              "memory of device 1, the stream belongs to device 0");
+  check_holds(words_of(cudaMemsetAsync(here, 0, 4, stream), cudaErrorInvalidValue),
+              "memory of device 0, the stream belongs to device 1");
+  check_holds(words_of(cudaEventRecord(event, nullptr), cudaErrorInvalidResourceHandle),
+              "the event is of device 1, the stream of device 0");
+  CHECK_THROWS_WITH_AS(
+      launch_in(stream, [](void*) {}),
+      doctest::Contains("the stream belongs to device 1, the thread has chosen device 0 (cudaSetDevice)"), Error);
   CHECK(cudaMemset(here, 0, 64) == cudaSuccess);
   launch_read(here, out);
 #ifndef __SANITIZE_ADDRESS__
-  CHECK_THROWS_WITH_AS(launch_read(there, out), doctest::Contains("which is memory of device 1, by a kernel on device 0"), Error);
+  CHECK_THROWS_WITH_AS(launch_read(there, out),
+                       doctest::Contains("which is memory of device 1, by a kernel on device 0"), Error);
 #endif
   for (void* memory : {here, there, out}) CHECK(cudaFree(memory) == cudaSuccess);
   CHECK(cudaEventDestroy(event) == cudaSuccess);
@@ -91,13 +99,16 @@ TEST_CASE("devices: memory, streams, events and products of another device are r
 }
 
 TEST_CASE("devices: one that is busy, full or without an image says so as CUDA does") {
-  const Devices devices({{}, {.busy = true}, {.memory_bytes = 1000, .used_bytes = 600, .context_bytes = 500}, {.capability = 120}}, "sm_80 sm_90");
+  const Devices devices(
+      {{}, {.busy = true}, {.memory_bytes = 1000, .used_bytes = 600, .context_bytes = 500}, {.capability = 120}},
+      "sm_80 sm_90");
   check_holds(words_of(cudaSetDevice(1), cudaErrorDevicesUnavailable), "busy or unavailable");
   check_holds(words_of(cudaSetDevice(2), cudaErrorMemoryAllocation), "no room for a context on device 2");
   check_holds(words_of(cudaSetDevice(4), cudaErrorInvalidDevice), "there are 4 emulated devices, and no number 4");
   CHECK(cudaSetDevice(3) == cudaSuccess);
   cudaFuncAttributes attributes;
-  check_holds(words_of(cudaFuncGetAttributes(&attributes, nullptr), cudaErrorNoKernelImageForDevice), "the kernels are compiled for sm_80 sm_90");
+  check_holds(words_of(cudaFuncGetAttributes(&attributes, nullptr), cudaErrorNoKernelImageForDevice),
+              "the kernels are compiled for sm_80 sm_90");
   launch_in(nullptr, [](void*) { throw Error("it must not run"); });
   CHECK(cudaGetLastError() == cudaErrorNoKernelImageForDevice);
   set_kernel_images("sm_80 PTX 9.0");
@@ -108,7 +119,8 @@ TEST_CASE("devices: one that is busy, full or without an image says so as CUDA d
 }
 
 TEST_CASE("devices: the environment's words for them") {
-  const auto devices = devices_from("name=An A100,capability=8.0,memory=40960,used=100,context=300;capability=7.5,busy=1");
+  const auto devices =
+      devices_from("name=An A100,capability=8.0,memory=40960,used=100,context=300;capability=7.5,busy=1");
   REQUIRE(devices.size() == 2);
   CHECK(devices[0].name == "An A100");
   CHECK(devices[0].capability == 80);
@@ -119,10 +131,12 @@ TEST_CASE("devices: the environment's words for them") {
   CHECK(devices[1].capability == 75);
   CHECK(devices[1].busy);
   CHECK(devices_from("").empty());
-  for (const std::string wrong : {"memory=x", "capability=9", "colour=red", "busy", "memory=-1"}) CHECK_THROWS_WITH_AS(devices_from(wrong), doctest::Contains("CHEEMS_EMULATED_DEVICES"), Error);
+  for (const std::string wrong : {"memory=x", "capability=9", "colour=red", "busy", "memory=-1"})
+    CHECK_THROWS_WITH_AS(devices_from(wrong), doctest::Contains("CHEEMS_EMULATED_DEVICES"), Error);
 }
 
-TEST_CASE("a device that dies of a kernel: the launch says nothing, every later call on it fails, the other device goes on") {
+TEST_CASE(
+    "a device that dies of a kernel: the launch says nothing, every later call on it fails, the other device goes on") {
   for (const bool deferred : {false, true}) {
     CAPTURE(deferred);
     const Devices devices(std::vector<EmulatedDevice>(2));
@@ -135,7 +149,8 @@ TEST_CASE("a device that dies of a kernel: the launch says nothing, every later 
     set_errors_sticky(true);
     launch_in(stream, [](void*) { throw Error("as planted"); });
     CHECK(cudaGetLastError() == cudaSuccess);
-    check_holds(words_of(cudaStreamSynchronize(stream), cudaErrorLaunchFailure), "CUDA kernel planted, block (0, 0, 0)");
+    check_holds(words_of(cudaStreamSynchronize(stream), cudaErrorLaunchFailure),
+                "CUDA kernel planted, block (0, 0, 0)");
     for (int time = 0; time < 2; ++time) {
       CHECK(cudaMemsetAsync(memory, 0, 4, stream) == cudaErrorLaunchFailure);
       CHECK(cudaMalloc(&more, 4) == cudaErrorLaunchFailure);

@@ -1,5 +1,5 @@
-// That the execution model computes what a GPU would: built-in variables, warp functions, tensor cores, atomics, and the
-// order of threads.
+// That the execution model computes what a GPU would: built-in variables, warp functions, tensor cores, atomics, and
+// the order of threads.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -79,7 +79,7 @@ TEST_CASE("parts of a warp shuffle among themselves, independently") {
     launch_half_warps(device_in.data(), out.data());
     const std::vector<int> values = out.values();
     for (int lane = 0; lane < 16; ++lane) CHECK(values[lane] == 8 * (lane / 8 * 8) + 28);  // the sum of its eight
-    for (int lane = 16; lane < 32; ++lane) CHECK(values[lane] == 376);                      // 16 + ... + 31
+    for (int lane = 16; lane < 32; ++lane) CHECK(values[lane] == 376);                     // 16 + ... + 31
   }
 }
 
@@ -91,18 +91,21 @@ TEST_CASE("mma and ldmatrix have the fragments of PTX: products against plain lo
     for (int k = 0; k < 16; ++k) a_transposed[k * 16 + i] = a[i * 16 + k];
     for (int j = 0; j < 8; ++j) {
       expected[i * 8 + j] = static_cast<float>(i - j);
-      for (int k = 0; k < 16; ++k) expected[i * 8 + j] += __bfloat162float(a[i * 16 + k]) * __bfloat162float(b[k * 8 + j]);
+      for (int k = 0; k < 16; ++k)
+        expected[i * 8 + j] += __bfloat162float(a[i * 16 + k]) * __bfloat162float(b[k * 8 + j]);
     }
   }
   const DeviceArray<__nv_bfloat16> device_a(a), device_transposed(a_transposed), device_b(b);
   for (const Schedule schedule : kSchedules) {
     const ScheduleScope scope(schedule);
-    for (const Fragments how : {Fragments::direct, Fragments::ldmatrix, Fragments::ldmatrix_x2, Fragments::transposed_a}) {
+    for (const Fragments how :
+         {Fragments::direct, Fragments::ldmatrix, Fragments::ldmatrix_x2, Fragments::transposed_a}) {
       CAPTURE(static_cast<int>(how));
       std::vector<float> c(128);
       for (int i = 0; i < 128; ++i) c[i] = static_cast<float>(i / 8 - i % 8);
       const DeviceArray<float> device_c(c);
-      launch_matrix_product((how == Fragments::transposed_a ? device_transposed : device_a).data(), device_b.data(), device_c.data(), how);
+      launch_matrix_product((how == Fragments::transposed_a ? device_transposed : device_a).data(), device_b.data(),
+                            device_c.data(), how);
       CHECK(device_c.values() == expected);  // sums of multiples of 2^-10 below 2^14: exact in any order
     }
   }
@@ -189,7 +192,8 @@ TEST_CASE("schedules are read from words") {
   CHECK(parse_schedule("reverse").order == Order::reverse);
   CHECK(parse_schedule("warp_sprint:12").order == Order::warp_sprint);
   CHECK(parse_schedule("random:18446744073709551615").seed == 18446744073709551615u);
-  CHECK_THROWS_WITH_AS(parse_schedule("sideways"), doctest::Contains("write forward, reverse, random:SEED or warp_sprint:SEED"), Error);
+  CHECK_THROWS_WITH_AS(parse_schedule("sideways"),
+                       doctest::Contains("write forward, reverse, random:SEED or warp_sprint:SEED"), Error);
   CHECK_THROWS_WITH_AS(parse_schedule("random:x"), doctest::Contains("must be a whole number"), Error);
   CHECK_THROWS_WITH_AS(parse_schedule("random:"), doctest::Contains("must be a whole number"), Error);
 }

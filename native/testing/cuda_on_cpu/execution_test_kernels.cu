@@ -108,14 +108,17 @@ __global__ void histogram(const int* in, int n, unsigned* out) {
   HistogramShared& shared = shared_memory<HistogramShared>();
   if (threadIdx.x < 16) shared.bins[threadIdx.x] = 0;
   __syncthreads();
-  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x) atomicAdd(&shared.bins[in[i]], 1u);
+  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x)
+    atomicAdd(&shared.bins[in[i]], 1u);
   __syncthreads();
   if (threadIdx.x < 16) atomicAdd(&out[threadIdx.x], shared.bins[threadIdx.x]);
 }
 
 __global__ void order_of_arrival(unsigned* counter, unsigned* out) { out[threadIdx.x] = atomicAdd(counter, 1u); }
 
-__global__ void order_of_blocks(unsigned* counter, unsigned* out) { out[blockIdx.y * gridDim.x + blockIdx.x] = atomicAdd(counter, 1u); }
+__global__ void order_of_blocks(unsigned* counter, unsigned* out) {
+  out[blockIdx.y * gridDim.x + blockIdx.x] = atomicAdd(counter, 1u);
+}
 
 }  // namespace
 
@@ -123,7 +126,9 @@ void launch_coordinates(int* out, int blocks_x, int blocks_y, int threads) {
   launch("coordinates", coordinates, Grid{blocks_x, blocks_y}, threads, 0, nullptr, out);
 }
 
-void launch_warp_functions(const int* in, int* out) { launch("warp_functions", warp_functions, Grid{}, 32, 0, nullptr, in, out); }
+void launch_warp_functions(const int* in, int* out) {
+  launch("warp_functions", warp_functions, Grid{}, 32, 0, nullptr, in, out);
+}
 
 void launch_half_warps(const int* in, int* out) { launch("half_warps", half_warps, Grid{}, 32, 0, nullptr, in, out); }
 

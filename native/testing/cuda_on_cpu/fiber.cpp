@@ -9,7 +9,8 @@
 #endif
 
 #if CHEEMS_OWN_STACK_SWITCH
-// Saves the registers that a call must preserve on the stack that is left, and takes them from the stack that is entered.
+// Saves the registers that a call must preserve on the stack that is left, and takes them from the stack that is
+// entered.
 extern "C" void cheems_switch_stacks(void** left, void* entered);
 __asm__(
     ".text\n"
@@ -42,9 +43,9 @@ void Fiber::prepare(void* stack, std::size_t bytes, void (*entry)()) {
 #endif
 #if CHEEMS_OWN_STACK_SWITCH
   void** top = reinterpret_cast<void**>(static_cast<char*>(stack) + bytes);
-  *--top = nullptr;                            // where entry would return to; keeps the stack aligned as after a call
-  *--top = reinterpret_cast<void*>(entry);     // what the first hand-over returns to
-  top -= 6;                                    // the six registers it takes
+  *--top = nullptr;                         // where entry would return to; keeps the stack aligned as after a call
+  *--top = reinterpret_cast<void*>(entry);  // what the first hand-over returns to
+  top -= 6;                                 // the six registers it takes
   std::memset(top, 0, 6 * sizeof(void*));
   stack_pointer_ = top;
 #else

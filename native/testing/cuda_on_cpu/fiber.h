@@ -22,11 +22,12 @@ class Fiber {
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
 
-  // Makes the fiber ready to run `entry` from its beginning on the given stack, whatever it did before. `entry` must never
-  // return: its last act is a hand-over with `ended` set.
+  // Makes the fiber ready to run `entry` from its beginning on the given stack, whatever it did before. `entry` must
+  // never return: its last act is a hand-over with `ended` set.
   void prepare(void* stack, std::size_t bytes, void (*entry)());
 
-  // Suspends `from`, the fiber that calls, and goes on with `to`. The call returns when somebody switches back to `from`.
+  // Suspends `from`, the fiber that calls, and goes on with `to`. The call returns when somebody switches back to
+  // `from`.
   static void switch_to(Fiber& from, Fiber& to, bool ended = false);
 
   // The first act of every entry.

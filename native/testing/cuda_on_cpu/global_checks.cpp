@@ -1,7 +1,8 @@
-// What is known of every two bytes of device memory: which block of the running launch wrote them and which read them first.
-// Nothing orders the blocks of a launch, so two of them must not meet in the same bytes unless both only read or both use
-// atomics. The one pattern that does order them is understood: a block that writes, then __threadfence(), then an atomic
-// has published what it wrote to every block whose own atomic comes later ("the last block finishes the sum").
+// What is known of every two bytes of device memory: which block of the running launch wrote them and which read them
+// first. Nothing orders the blocks of a launch, so two of them must not meet in the same bytes unless both only read or
+// both use atomics. The one pattern that does order them is understood: a block that writes, then __threadfence(), then
+// an atomic has published what it wrote to every block whose own atomic comes later ("the last block finishes the
+// sum").
 //
 // Accesses of single bytes are checked for bounds only.
 #include <vector>
@@ -24,9 +25,9 @@ struct Cell {
 // Blocks are numbered in the order in which they run, from the first launch on, so that no cell has to be cleared.
 Cell* cells = nullptr;
 std::uint32_t block = 0, first_block_of_launch = 0;
-bool fenced = false;                // the running block has called __threadfence
-bool acquired = false;              // and has used an atomic
-std::vector<bool> published;        // in that order, from the launch's first; as long as the last one that did
+bool fenced = false;          // the running block has called __threadfence
+bool acquired = false;        // and has used an atomic
+std::vector<bool> published;  // in that order, from the launch's first; as long as the last one that did
 
 bool of_another_block(std::uint32_t number) { return number >= first_block_of_launch && number != block; }
 
@@ -41,27 +42,37 @@ std::string name_of_block(std::uint32_t number) {
 
 std::string what_and_where(const Thread& self, const AccessEvent& event, const Allocation& owner) {
   return sentence(thread_name(self), " ", access_name(event), " at byte ",
-                  static_cast<std::int64_t>(event.address) - static_cast<std::int64_t>(owner.start), " of device allocation ", owner.number,
-                  " (of ", owner.bytes, " bytes)", site_name(event.site));
+                  static_cast<std::int64_t>(event.address) - static_cast<std::int64_t>(owner.start),
+                  " of device allocation ", owner.number, " (of ", owner.bytes, " bytes)", site_name(event.site));
 }
 
 [[gnu::cold]] void stop_for_address(Thread& self, const AccessEvent& event) {
   const Allocation* const owner = allocation_at(event.address);
   if (owner == nullptr) {
-    machine().stop([&] { return sentence("illegal access: ", thread_name(self), " ", access_name(event), " of device memory that was never allocated (0x",
-                            std::hex, event.address, ")", site_name(event.site), "."); });
+    machine().stop([&] {
+      return sentence("illegal access: ", thread_name(self), " ", access_name(event),
+                      " of device memory that was never allocated (0x", std::hex, event.address, ")",
+                      site_name(event.site), ".");
+    });
   }
   if (owner->device != machine().launch->device) {
-    machine().stop([&] { return sentence("illegal access: ", what_and_where(self, event, *owner), ", which is memory of device ", owner->device, ", by a kernel on device ", machine().launch->device, "."); });
+    machine().stop([&] {
+      return sentence("illegal access: ", what_and_where(self, event, *owner), ", which is memory of device ",
+                      owner->device, ", by a kernel on device ", machine().launch->device, ".");
+    });
   }
-  if (!owner->live) machine().stop([&] { return sentence("illegal access: ", what_and_where(self, event, *owner), ", which is freed."); });
+  if (!owner->live)
+    machine().stop(
+        [&] { return sentence("illegal access: ", what_and_where(self, event, *owner), ", which is freed."); });
   machine().stop([&] { return sentence("out of range: ", what_and_where(self, event, *owner), "."); });
 }
 
 [[gnu::cold]] void check_conflict(Thread& self, const AccessEvent& event, std::uint32_t other, const char* did) {
   if (is_published(other)) return;
-  machine().stop([&] { return sentence("race between blocks: ", what_and_where(self, event, *allocation_at(event.address)), ", and ", name_of_block(other),
-                          " of the same launch ", did, " the same bytes. Blocks run in any order."); });
+  machine().stop([&] {
+    return sentence("race between blocks: ", what_and_where(self, event, *allocation_at(event.address)), ", and ",
+                    name_of_block(other), " of the same launch ", did, " the same bytes. Blocks run in any order.");
+  });
 }
 
 }  // namespace
@@ -95,7 +106,8 @@ void check_global_access(Thread& self, const AccessEvent& event) {
 
 void global_checks_begin_launch(Machine&) {
   if (cells == nullptr) cells = static_cast<Cell*>(reserve_address_space(device_stretch.bytes / 2 * sizeof(Cell)));
-  if (block > 0x70000000u) fail("The emulated CUDA device has run two thousand million blocks, as many as it can tell apart in one process.");
+  if (block > 0x70000000u)
+    fail("The emulated CUDA device has run two thousand million blocks, as many as it can tell apart in one process.");
   first_block_of_launch = block + 1;
   published.clear();
 }

@@ -52,24 +52,24 @@ inline void range_access(void* address, std::size_t bytes, Access kind, const vo
 
 using cheems::cuda_on_cpu::Access;
 
-#define CHEEMS_HOOKS(bytes)                                                                               \
-  void __tsan_read##bytes(void* address) {                                                                \
-    cheems::cuda_on_cpu::access(address, bytes, Access::read, __builtin_return_address(0));               \
-  }                                                                                                       \
-  void __tsan_write##bytes(void* address) {                                                               \
-    cheems::cuda_on_cpu::access(address, bytes, Access::write, __builtin_return_address(0));              \
-  }                                                                                                       \
-  void __tsan_volatile_read##bytes(void* address) {                                                       \
-    cheems::cuda_on_cpu::access(address, bytes, Access::read, __builtin_return_address(0));               \
-  }                                                                                                       \
-  void __tsan_volatile_write##bytes(void* address) {                                                      \
-    cheems::cuda_on_cpu::access(address, bytes, Access::write, __builtin_return_address(0));              \
-  }                                                                                                       \
-  void __tsan_unaligned_read##bytes(void* address) {                                                      \
-    cheems::cuda_on_cpu::unaligned_access(address, bytes, Access::read, __builtin_return_address(0));     \
-  }                                                                                                       \
-  void __tsan_unaligned_write##bytes(void* address) {                                                     \
-    cheems::cuda_on_cpu::unaligned_access(address, bytes, Access::write, __builtin_return_address(0));    \
+#define CHEEMS_HOOKS(bytes)                                                                            \
+  void __tsan_read##bytes(void* address) {                                                             \
+    cheems::cuda_on_cpu::access(address, bytes, Access::read, __builtin_return_address(0));            \
+  }                                                                                                    \
+  void __tsan_write##bytes(void* address) {                                                            \
+    cheems::cuda_on_cpu::access(address, bytes, Access::write, __builtin_return_address(0));           \
+  }                                                                                                    \
+  void __tsan_volatile_read##bytes(void* address) {                                                    \
+    cheems::cuda_on_cpu::access(address, bytes, Access::read, __builtin_return_address(0));            \
+  }                                                                                                    \
+  void __tsan_volatile_write##bytes(void* address) {                                                   \
+    cheems::cuda_on_cpu::access(address, bytes, Access::write, __builtin_return_address(0));           \
+  }                                                                                                    \
+  void __tsan_unaligned_read##bytes(void* address) {                                                   \
+    cheems::cuda_on_cpu::unaligned_access(address, bytes, Access::read, __builtin_return_address(0));  \
+  }                                                                                                    \
+  void __tsan_unaligned_write##bytes(void* address) {                                                  \
+    cheems::cuda_on_cpu::unaligned_access(address, bytes, Access::write, __builtin_return_address(0)); \
   }
 
 extern "C" {

@@ -36,8 +36,10 @@ void warp_collective(Collective kind, std::uint32_t mask, const void* in, void* 
   self.place = place;
   self.site = __builtin_return_address(0);
   if ((mask >> self.lane & 1) == 0) {
-    machine().stop([&] { return sentence(thread_name(self), " calls a warp function at ", place_name(place), " with the mask 0x", std::hex, mask,
-                            std::dec, ", in which its own lane ", self.lane, " is not."); });
+    machine().stop([&] {
+      return sentence(thread_name(self), " calls a warp function at ", place_name(place), " with the mask 0x", std::hex,
+                      mask, std::dec, ", in which its own lane ", self.lane, " is not.");
+    });
   }
   machine().wait_at_collective();
 }
@@ -50,22 +52,26 @@ bool launch_blocking() {
   return text != nullptr && std::strcmp(text, "1") == 0;
 }
 
-// What a GPU refuses with "invalid value" or "too many resources requested", as far as it does not hang on what nvcc makes of the
-// kernel: a block of more threads than __launch_bounds__ promised, and, without that promise, so many that the 65,536 registers
-// of a multiprocessor may not do, of which a thread has up to 255, given out by eights.
+// What a GPU refuses with "invalid value" or "too many resources requested", as far as it does not hang on what nvcc
+// makes of the kernel: a block of more threads than __launch_bounds__ promised, and, without that promise, so many that
+// the 65,536 registers of a multiprocessor may not do, of which a thread has up to 255, given out by eights.
 template <class Refuse>
 void check_launch_bounds(const Launch& launch, const Refuse& refuse) {
   if (launch.kernel == nullptr) return;  // the tests' own
   const LaunchBounds bounds = launch_bounds_of(launch.kernel);
   constexpr int kUnbounded = 65536 / 256;
   if (bounds.threads == 0) {
-    if (launch.threads > kUnbounded) refuse("without __launch_bounds__ the compiler may give a thread 255 registers, and a block of more than ", kUnbounded, " threads has no room for them.");
+    if (launch.threads > kUnbounded)
+      refuse("without __launch_bounds__ the compiler may give a thread 255 registers, and a block of more than ",
+             kUnbounded, " threads has no room for them.");
     return;
   }
-  if (launch.threads > bounds.threads) refuse("its __launch_bounds__ promise blocks of at most ", bounds.threads, " threads.");
+  if (launch.threads > bounds.threads)
+    refuse("its __launch_bounds__ promise blocks of at most ", bounds.threads, " threads.");
   const int resident = threads_per_multiprocessor(description_of(current_device()).capability);
   if (bounds.blocks * bounds.threads > resident) {
-    refuse("its __launch_bounds__ ask for ", bounds.blocks, " blocks of ", bounds.threads, " threads on a multiprocessor, which holds ", resident, " threads.");
+    refuse("its __launch_bounds__ ask for ", bounds.blocks, " blocks of ", bounds.threads,
+           " threads on a multiprocessor, which holds ", resident, " threads.");
   }
 }
 
@@ -82,8 +88,9 @@ void run_now(const Launch& launch) {
 
 void launch(const Launch& launch) {
   const auto refuse = [&](auto... why) {
-    fail("CUDA kernel ", launch.name, " cannot be launched with ", launch.grid_x, " x ", launch.grid_y, " x ", launch.grid_z,
-         " blocks of ", launch.threads, " threads and ", launch.shared_bytes, " bytes of shared memory: ", why...);
+    fail("CUDA kernel ", launch.name, " cannot be launched with ", launch.grid_x, " x ", launch.grid_y, " x ",
+         launch.grid_z, " blocks of ", launch.threads, " threads and ", launch.shared_bytes,
+         " bytes of shared memory: ", why...);
   };
   if (current != nullptr) refuse("a kernel launches no kernel.");
   if (launch.grid_x < 1 || launch.grid_x > 0x7fffffff) refuse("x must be from 1 to 2147483647.");
@@ -100,10 +107,13 @@ void launch(const Launch& launch) {
   }
   if (!stream_exists(launch.stream)) refuse("the stream was never created or is destroyed.");
   const int device = device_of(launch.stream);
-  if (device != current_device()) refuse("the stream belongs to device ", device, ", the thread has chosen device ", current_device(), " (cudaSetDevice).");
+  if (device != current_device())
+    refuse("the stream belongs to device ", device, ", the thread has chosen device ", current_device(),
+           " (cudaSetDevice).");
   // As on a GPU, what keeps a sound launch from running is the runtime's last error.
   if (use_current_device("a launch") != cudaSuccess) return;
-  if (!has_image(device)) return (void)error(cudaErrorNoKernelImageForDevice, "the kernels are compiled for ", kernel_images());
+  if (!has_image(device))
+    return (void)error(cudaErrorNoKernelImageForDevice, "the kernels are compiled for ", kernel_images());
   reserve_memory();
   Launch placed = launch;
   placed.device = device;

@@ -1,5 +1,5 @@
-// What kernels call in the execution model: the seam between code compiled as a kernel and the model itself. Kernels come
-// here through device_builtins.h and instructions_emulated.cuh.
+// What kernels call in the execution model: the seam between code compiled as a kernel and the model itself. Kernels
+// come here through device_builtins.h and instructions_emulated.cuh.
 //
 // Calls that can be wrong carry the source line of the caller, so that the model can say where threads wait.
 #pragma once
@@ -50,7 +50,8 @@ void async_copy_16(void* shared, const void* global, bool valid, const void* sit
 void async_commit();
 void async_wait(int pending_groups);
 
-// An access of `bytes` bytes that the compiler cannot report: `site` is the return address that stands for its source line.
+// An access of `bytes` bytes that the compiler cannot report: `site` is the return address that stands for its source
+// line.
 void note_read(const void* address, std::size_t bytes, const void* site);
 void note_write(const void* address, std::size_t bytes, const void* site);
 
@@ -61,8 +62,9 @@ std::uint64_t atomic_64(AtomicOperation operation, std::uint64_t* address, std::
                         const void* site);
 
 // Runs every thread of the grid to its end. `call` runs the kernel once with the arguments at `arguments`. Throws
-// cheems::Error for a launch that CUDA would refuse and for every fault the model detects; it is usable afterwards. Where streams
-// are deferred, faults are the errors of the call that waits; where errors are sticky, of whatever call comes next.
+// cheems::Error for a launch that CUDA would refuse and for every fault the model detects; it is usable afterwards.
+// Where streams are deferred, faults are the errors of the call that waits; where errors are sticky, of whatever call
+// comes next.
 struct Launch {
   const char* name;
   const void* kernel;

@@ -25,11 +25,13 @@ bool is_padding(std::uintptr_t at) { return *reinterpret_cast<const unsigned cha
 LaunchBounds launch_bounds_of(const void* kernel) {
   const auto entry = reinterpret_cast<std::uintptr_t>(kernel);
   std::uintptr_t begin = 0;
-  for (const std::uintptr_t* at = __start___patchable_function_entries; at != __stop___patchable_function_entries; ++at) {
+  for (const std::uintptr_t* at = __start___patchable_function_entries; at != __stop___patchable_function_entries;
+       ++at) {
     if (*at < entry) begin = std::max(begin, *at);
   }
   // The padding of another kernel ends where that one begins.
-  if (begin == 0 || (entry - begin) / kBytes > static_cast<std::uintptr_t>(launch_bounds_code(kMostBoundThreads, 32))) return {};
+  if (begin == 0 || (entry - begin) / kBytes > static_cast<std::uintptr_t>(launch_bounds_code(kMostBoundThreads, 32)))
+    return {};
   for (std::uintptr_t at = begin; at < entry; at += kBytes) {
     if (!is_padding(at)) return {};
   }

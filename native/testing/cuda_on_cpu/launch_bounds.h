@@ -1,5 +1,6 @@
-// __launch_bounds__(threads, blocks) of a kernel, known when it is launched. The compiler that stands in for nvcc has no such
-// attribute, but it can put as many bytes of padding before a function as it is told: their number is the bounds.
+// __launch_bounds__(threads, blocks) of a kernel, known when it is launched. The compiler that stands in for nvcc has
+// no such attribute, but it can put as many bytes of padding before a function as it is told: their number is the
+// bounds.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,7 @@ LaunchBounds launch_bounds_of(const void* kernel);
 #ifdef __clang__  // takes no such attribute with a template's numbers
 #define __launch_bounds__(...)
 #else
-#define __launch_bounds__(...)                                                                                          \
-  __attribute__((patchable_function_entry(::cheems::cuda_on_cpu::launch_bounds_code(__VA_ARGS__),                      \
+#define __launch_bounds__(...)                                                                    \
+  __attribute__((patchable_function_entry(::cheems::cuda_on_cpu::launch_bounds_code(__VA_ARGS__), \
                                           ::cheems::cuda_on_cpu::launch_bounds_code(__VA_ARGS__))))
 #endif

@@ -18,7 +18,8 @@ Machine* const the_machine = new Machine;  // never destroyed: plug-ins may be c
 void Machine::run(const Launch& asked) {
   const std::lock_guard<std::mutex> alone(one_launch_);
   launch = &asked;
-  grid = dim3(static_cast<unsigned>(asked.grid_x), static_cast<unsigned>(asked.grid_y), static_cast<unsigned>(asked.grid_z));
+  grid = dim3(static_cast<unsigned>(asked.grid_x), static_cast<unsigned>(asked.grid_y),
+              static_cast<unsigned>(asked.grid_z));
   block = dim3(static_cast<unsigned>(asked.threads));
   thread_count = asked.threads;
   warp_count = (thread_count + kWarpLanes - 1) / kWarpLanes;
@@ -44,8 +45,8 @@ void Machine::run(const Launch& asked) {
   }
 }
 
-// Block number `rank * step + offset`, modulo the number of blocks, comes at that rank; a step that has no factor in common
-// with the number meets every block once.
+// Block number `rank * step + offset`, modulo the number of blocks, comes at that rank; a step that has no factor in
+// common with the number meets every block once.
 void Machine::order_blocks() {
   block_count_ = launch->grid_x * launch->grid_y * launch->grid_z;
   block_step_ = 1;
@@ -62,9 +63,10 @@ void Machine::order_blocks() {
 }
 
 uint3 Machine::block_at(std::int64_t rank) const {
-  const auto number = static_cast<std::uint64_t>((static_cast<unsigned __int128>(rank) * static_cast<std::uint64_t>(block_step_) +
-                                                  static_cast<std::uint64_t>(block_offset_)) %
-                                                 static_cast<std::uint64_t>(block_count_));
+  const auto number =
+      static_cast<std::uint64_t>((static_cast<unsigned __int128>(rank) * static_cast<std::uint64_t>(block_step_) +
+                                  static_cast<std::uint64_t>(block_offset_)) %
+                                 static_cast<std::uint64_t>(block_count_));
   return {static_cast<unsigned>(number % grid.x), static_cast<unsigned>(number / grid.x % grid.y),
           static_cast<unsigned>(number / grid.x / grid.y)};
 }
@@ -101,7 +103,8 @@ void Machine::thread_entry() {
   try {
     self.launch->call(self.launch->arguments);
   } catch (const std::exception& thrown) {
-    self.stop([&] { return sentence("the kernel threw an exception, which no kernel may do on a GPU: ", thrown.what()); });
+    self.stop(
+        [&] { return sentence("the kernel threw an exception, which no kernel may do on a GPU: ", thrown.what()); });
   }
   checks_end_thread(self, thread);
   thread.state = Thread::State::ended;

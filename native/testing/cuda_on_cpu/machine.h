@@ -1,8 +1,8 @@
 // The execution model's device: it runs one block at a time, each of its threads on a fiber, all on the OS thread that
 // launches. Only the model's own files include this.
 //
-// A thread runs until it waits (at a barrier or a warp collective) or ends; then it hands over straight to the next ready
-// thread. Nothing is allocated by a launch once the stacks exist.
+// A thread runs until it waits (at a barrier or a warp collective) or ends; then it hands over straight to the next
+// ready thread. Nothing is allocated by a launch once the stacks exist.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,8 @@ namespace cheems::cuda_on_cpu {
 constexpr int kWarpLanes = 32;
 constexpr int kMaxThreads = 1024;
 constexpr int kMaxWarps = kMaxThreads / kWarpLanes;
-constexpr std::int64_t kMaxSharedBytes = 227 * 1024;         // with the attribute, sm_90's
-constexpr std::int64_t kSharedBytesUnasked = 48 * 1024;      // without
+constexpr std::int64_t kMaxSharedBytes = 227 * 1024;     // with the attribute, sm_90's
+constexpr std::int64_t kSharedBytesUnasked = 48 * 1024;  // without
 
 // A cp.async under way.
 struct AsyncCopy {
@@ -73,7 +73,8 @@ class Machine {
   // For the thread that runs.
   void wait_at_barrier(Place place);
   void wait_at_collective();  // the thread's request is filled in
-  // Ends the launch with an Error. Nothing on the thread's stack is destroyed, so the words are made in a call of their own.
+  // Ends the launch with an Error. Nothing on the thread's stack is destroyed, so the words are made in a call of their
+  // own.
   template <class Describe>
   [[noreturn]] void stop(const Describe& describe) {
     set_error(describe);

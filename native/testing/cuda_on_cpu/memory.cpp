@@ -22,7 +22,8 @@ Allocation* allocations = nullptr;
 
 namespace {
 
-constexpr std::size_t kSharedWindow = std::size_t{4} << 20;  // beyond what a block has: what lies behind is told from host memory
+constexpr std::size_t kSharedWindow = std::size_t{4}
+                                      << 20;  // beyond what a block has: what lies behind is told from host memory
 constexpr std::size_t kDeviceStretch = std::size_t{256} << 30;
 constexpr std::size_t kPages = kDeviceStretch / kPageBytes;
 constexpr std::uint32_t kMostAllocations = 1u << 26;
@@ -37,7 +38,8 @@ std::size_t pages_for(std::size_t bytes) { return (kOffset + bytes + kOffset + k
 
 bool page_free(std::size_t page) { return page_owner[page] == 0 || !allocations[page_owner[page]].live; }
 
-// The first of so many pages in a row: new ones while there are any, then those of freed allocations. 0: there are none.
+// The first of so many pages in a row: new ones while there are any, then those of freed allocations. 0: there are
+// none.
 std::size_t find_pages(std::size_t count) {
   if (next_page + count <= kPages) {
     next_page += count;
@@ -54,7 +56,8 @@ std::size_t find_pages(std::size_t count) {
 }  // namespace
 
 void* reserve_address_space(std::size_t bytes) {
-  void* const address = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* const address =
+      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (address == MAP_FAILED) {
     fail("The emulated CUDA device cannot reserve ", bytes, " bytes of address space: ", std::strerror(errno),
          ". It needs no memory for them; lift the limit on address space (ulimit -v unlimited).");
@@ -70,7 +73,8 @@ void reserve_memory() {
     page_owner = static_cast<std::uint32_t*>(reserve_address_space(kPages * sizeof *page_owner));
     allocations = static_cast<Allocation*>(reserve_address_space(std::size_t{kMostAllocations} * sizeof *allocations));
     stacks = static_cast<unsigned char*>(reserve_address_space(kMaxThreads * kStackBytes));
-    for (int number = 0; number < kMaxThreads; ++number) {  // a stack that overflows faults instead of entering the next
+    for (int number = 0; number < kMaxThreads;
+         ++number) {  // a stack that overflows faults instead of entering the next
       mprotect(stacks + static_cast<std::size_t>(number) * kStackBytes, kPageBytes, PROT_NONE);
     }
     device_stretch = {reinterpret_cast<std::uintptr_t>(reserve_address_space(kDeviceStretch)), kDeviceStretch};

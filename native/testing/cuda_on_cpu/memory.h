@@ -1,9 +1,9 @@
 // The address space of the emulated device. One stretch of addresses is reserved for each kind of memory, so that one
 // comparison tells what an address is: the shared memory of the block, the stacks of the threads, or device memory.
 //
-// Every allocation of device memory has pages of its own, begins 256 bytes into the first of them (a kernel that needs more
-// alignment than cudaMalloc promises is found out) and ends before the end of the last; addresses of freed memory are not
-// given out again while others are left. New memory is filled with 0xff: a NaN in float32 and in bfloat16.
+// Every allocation of device memory has pages of its own, begins 256 bytes into the first of them (a kernel that needs
+// more alignment than cudaMalloc promises is found out) and ends before the end of the last; addresses of freed memory
+// are not given out again while others are left. New memory is filled with 0xff: a NaN in float32 and in bfloat16.
 #pragma once
 
 #include <cstddef>
@@ -64,7 +64,8 @@ inline const Allocation* allocation_at(std::uintptr_t address) {
 // Whether all the bytes belong to one live allocation of that device.
 inline bool in_live_allocation(std::uintptr_t address, std::size_t bytes, int device) {
   const Allocation* const owner = allocation_at(address);
-  return owner != nullptr && owner->live && owner->device == device && address >= owner->start && address - owner->start + bytes <= owner->bytes;
+  return owner != nullptr && owner->live && owner->device == device && address >= owner->start &&
+         address - owner->start + bytes <= owner->bytes;
 }
 
 // For AddressSanitizer, where it watches.

@@ -9,7 +9,8 @@
 #include "core/random.h"
 #include "testing/cuda_on_cpu/traffic.h"
 
-extern "C" const char __executable_start;  // the linker's: kernels are told by their place behind it, which nm knows the names of
+extern "C" const char
+    __executable_start;  // the linker's: kernels are told by their place behind it, which nm knows the names of
 
 namespace cheems::traffic {
 
@@ -45,7 +46,7 @@ std::vector<void (*)(Report&, const Trees&)>& registered() {
 
 size_t place_in_list(const std::string& operation) {
   size_t place = 0;
-#define CHEEMS_PLACE(name, ...)          \
+#define CHEEMS_PLACE(name, ...)         \
   if (operation == #name) return place; \
   ++place;
   CHEEMS_OPERATIONS(CHEEMS_PLACE)
@@ -55,7 +56,9 @@ size_t place_in_list(const std::string& operation) {
 
 }  // namespace
 
-Trees make_trees() { return {.tall = tree_of(4, 256, 2, 256), .lone = tree_of(1, 256, 2, 256), .wide = tree_of(8, 8, 8, 16)}; }
+Trees make_trees() {
+  return {.tall = tree_of(4, 256, 2, 256), .lone = tree_of(1, 256, 2, 256), .wide = tree_of(8, 8, 8, 16)};
+}
 
 Device::Device() : backend_(create_cuda_backend(0)) {}
 
@@ -85,8 +88,12 @@ void Report::measure(const std::string& operation, const std::string& form, cons
     }
   }
   device.clear();
-  operations_.push_back({{"operation", operation}, {"form", form}, {"sizes", sizes}, {"floor_bytes", floor.bytes}, {"floor_flops", floor.flops},
-      {"kernels", kernels}});
+  operations_.push_back({{"operation", operation},
+                         {"form", form},
+                         {"sizes", sizes},
+                         {"floor_bytes", floor.bytes},
+                         {"floor_flops", floor.flops},
+                         {"kernels", kernels}});
 }
 
 json Report::result() const {

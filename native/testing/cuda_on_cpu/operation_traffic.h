@@ -1,5 +1,6 @@
-// What an operation of the CUDA backend moves and computes, counted while its kernels are executed on the CPU, beside the floor of
-// its contract. Each operation counts itself in ops/FOLDER/traffic.cpp; bench/kernel_traffic.cpp runs them all.
+// What an operation of the CUDA backend moves and computes, counted while its kernels are executed on the CPU, beside
+// the floor of its contract. Each operation counts itself in ops/FOLDER/traffic.cpp; bench/kernel_traffic.cpp runs them
+// all.
 #pragma once
 
 #include <functional>
@@ -26,9 +27,9 @@ inline const Model kSmall{"0.5B", 896, 14, 2, 64, 4864, 1152}, kLarge{"7B", 3584
 
 // Trees of tokens that operations are counted on.
 struct Trees {
-  PackedTree tall;   // 4 prompts of 256 tokens with 2 responses of 256 each: 3072 rows
-  PackedTree lone;   // 1 such prompt: 768 rows
-  PackedTree wide;   // 8 prompts of 8 tokens with 8 responses of 16 each: many samples
+  PackedTree tall;  // 4 prompts of 256 tokens with 2 responses of 256 each: 3072 rows
+  PackedTree lone;  // 1 such prompt: 768 rows
+  PackedTree wide;  // 8 prompts of 8 tokens with 8 responses of 16 each: many samples
 };
 Trees make_trees();
 
@@ -36,8 +37,9 @@ Trees make_trees();
 class Device {
  public:
   Device();
-  Tensor matrix(DType dtype, int64_t rows, int64_t columns) { return {raw(rows * columns * static_cast<int64_t>(size_of(dtype))), dtype, rows, columns,
-      columns}; }
+  Tensor matrix(DType dtype, int64_t rows, int64_t columns) {
+    return {raw(rows * columns * static_cast<int64_t>(size_of(dtype))), dtype, rows, columns, columns};
+  }
   Tensor vector(int64_t columns) { return matrix(kFloat, 1, columns); }
   void* raw(int64_t bytes) {
     memory_.push_back(backend_->allocate(bytes, "the operation that is counted"));
@@ -64,7 +66,8 @@ class Device {
   std::vector<std::unique_ptr<Buffer>> memory_;
 };
 
-// What is moved and computed at the least: each tensor once, in its real dtype, however often a kernel must come back to it.
+// What is moved and computed at the least: each tensor once, in its real dtype, however often a kernel must come back
+// to it.
 struct Floor {
   double bytes, flops;
 };
@@ -87,7 +90,9 @@ class Report {
   std::vector<nlohmann::json> operations_;
 };
 
-inline std::string size_text(int64_t rows, int64_t columns) { return std::to_string(rows) + " x " + std::to_string(columns); }
+inline std::string size_text(int64_t rows, int64_t columns) {
+  return std::to_string(rows) + " x " + std::to_string(columns);
+}
 
 // At namespace scope of a traffic.cpp: `count` is called by count_all.
 struct Registered {

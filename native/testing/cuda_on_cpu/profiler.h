@@ -6,8 +6,8 @@
 
 namespace cheems::cuda_on_cpu {
 
-// The ranges that begin while this lives, as paths of names in the order of their beginnings: "step 1", "step 1/forward",
-// "step 1/forward/layer 0", … One at a time.
+// The ranges that begin while this lives, as paths of names in the order of their beginnings: "step 1", "step
+// 1/forward", "step 1/forward/layer 0", … One at a time.
 class RangeRecorder {
  public:
   RangeRecorder();

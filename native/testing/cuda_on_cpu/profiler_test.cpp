@@ -26,12 +26,15 @@ OwnedSamples two_prompts() {
 std::vector<std::string> inside(const std::vector<std::string>& paths, const std::string& part) {
   std::vector<std::string> names;
   for (const std::string& path : paths) {
-    if (path.starts_with(part + "/") && path.find('/', part.size() + 1) == std::string::npos) names.push_back(path.substr(part.size() + 1));
+    if (path.starts_with(part + "/") && path.find('/', part.size() + 1) == std::string::npos)
+      names.push_back(path.substr(part.size() + 1));
   }
   return names;
 }
 
-int64_t count(const std::vector<std::string>& names, const std::string& name) { return std::count(names.begin(), names.end(), name); }
+int64_t count(const std::vector<std::string>& names, const std::string& name) {
+  return std::count(names.begin(), names.end(), name);
+}
 
 using Names = std::vector<std::string>;
 

@@ -1,5 +1,5 @@
-// The host's side of the CUDA runtime for the emulated device: the device, errors and memory; streams.cpp has the rest. What can
-// go wrong without a GPU is checked: handles, directions, and the bounds of every copy and fill.
+// The host's side of the CUDA runtime for the emulated device: the device, errors and memory; streams.cpp has the rest.
+// What can go wrong without a GPU is checked: handles, directions, and the bounds of every copy and fill.
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -34,22 +34,38 @@ std::map<const void*, std::int64_t> shared_bytes_asked;
 
 const char* describe(cudaError_t code) {
   switch (code) {
-    case cudaSuccess: return "no error";
-    case cudaErrorInvalidValue: return "invalid argument";
-    case cudaErrorMemoryAllocation: return "out of memory";
-    case cudaErrorInvalidConfiguration: return "invalid configuration argument";
-    case cudaErrorInvalidDevicePointer: return "invalid device pointer";
-    case cudaErrorInvalidMemcpyDirection: return "invalid copy direction";
-    case cudaErrorInsufficientDriver: return "CUDA driver version is insufficient for CUDA runtime version";
-    case cudaErrorNoDevice: return "no CUDA-capable device is detected";
-    case cudaErrorInvalidDevice: return "invalid device ordinal";
-    case cudaErrorDevicesUnavailable: return "CUDA-capable device(s) is/are busy or unavailable";
-    case cudaErrorNoKernelImageForDevice: return "no kernel image is available for execution on the device";
-    case cudaErrorInvalidResourceHandle: return "invalid resource handle";
-    case cudaErrorNotReady: return "device not ready";
-    case cudaErrorIllegalAddress: return "an illegal memory access was encountered";
-    case cudaErrorLaunchFailure: return "unspecified launch failure";
-    case cudaErrorUnknown: return "unknown error";
+    case cudaSuccess:
+      return "no error";
+    case cudaErrorInvalidValue:
+      return "invalid argument";
+    case cudaErrorMemoryAllocation:
+      return "out of memory";
+    case cudaErrorInvalidConfiguration:
+      return "invalid configuration argument";
+    case cudaErrorInvalidDevicePointer:
+      return "invalid device pointer";
+    case cudaErrorInvalidMemcpyDirection:
+      return "invalid copy direction";
+    case cudaErrorInsufficientDriver:
+      return "CUDA driver version is insufficient for CUDA runtime version";
+    case cudaErrorNoDevice:
+      return "no CUDA-capable device is detected";
+    case cudaErrorInvalidDevice:
+      return "invalid device ordinal";
+    case cudaErrorDevicesUnavailable:
+      return "CUDA-capable device(s) is/are busy or unavailable";
+    case cudaErrorNoKernelImageForDevice:
+      return "no kernel image is available for execution on the device";
+    case cudaErrorInvalidResourceHandle:
+      return "invalid resource handle";
+    case cudaErrorNotReady:
+      return "device not ready";
+    case cudaErrorIllegalAddress:
+      return "an illegal memory access was encountered";
+    case cudaErrorLaunchFailure:
+      return "unspecified launch failure";
+    case cudaErrorUnknown:
+      return "unknown error";
   }
   return "unrecognized error code";
 }
@@ -59,18 +75,22 @@ cudaError_t check_range(const char* call, const char* role, const void* pointer,
   const auto address = reinterpret_cast<std::uintptr_t>(pointer);
   if (device < 0) {
     if (!device_stretch.contains(address)) return cudaSuccess;
-    return error(cudaErrorInvalidMemcpyDirection, call, ": the ", role, " is device memory, the direction says host memory");
+    return error(cudaErrorInvalidMemcpyDirection, call, ": the ", role,
+                 " is device memory, the direction says host memory");
   }
   if (!device_stretch.contains(address)) {
-    return error(cudaErrorInvalidMemcpyDirection, call, ": the ", role, " is host memory, the direction says device memory");
+    return error(cudaErrorInvalidMemcpyDirection, call, ": the ", role,
+                 " is host memory, the direction says device memory");
   }
   if (in_live_allocation(address, bytes, device)) return cudaSuccess;
   const Allocation* const owner = allocation_at(address);
   if (owner == nullptr) return error(cudaErrorInvalidValue, call, ": the ", role, " was never allocated");
   if (owner->device != device) {
-    return error(cudaErrorInvalidValue, call, ": the ", role, " is memory of device ", owner->device, ", the stream belongs to device ", device);
+    return error(cudaErrorInvalidValue, call, ": the ", role, " is memory of device ", owner->device,
+                 ", the stream belongs to device ", device);
   }
-  if (!owner->live) return error(cudaErrorInvalidValue, call, ": the ", role, " lies in freed memory (allocation ", owner->number, ")");
+  if (!owner->live)
+    return error(cudaErrorInvalidValue, call, ": the ", role, " lies in freed memory (allocation ", owner->number, ")");
   return error(cudaErrorInvalidValue, call, ": ", bytes, " bytes at offset ",
                static_cast<std::int64_t>(address) - static_cast<std::int64_t>(owner->start), " of the ", role,
                " do not fit into allocation ", owner->number, " of ", owner->bytes, " bytes");
@@ -85,14 +105,15 @@ bool is_pinned(const void* pointer, std::size_t bytes) {
   return address - start + bytes <= length;
 }
 
-void copy_rows(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t width, std::size_t height) {
+void copy_rows(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t width,
+               std::size_t height) {
   for (std::size_t row = 0; row < height; ++row) {
     std::memmove(static_cast<char*>(to) + row * to_pitch, static_cast<const char*>(from) + row * from_pitch, width);
   }
 }
 
-cudaError_t copy(const char* call, void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t width,
-                 std::size_t height, cudaMemcpyKind kind, cudaStream_t stream) {
+cudaError_t copy(const char* call, void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch,
+                 std::size_t width, std::size_t height, cudaMemcpyKind kind, cudaStream_t stream) {
   if (const cudaError_t bad = check_stream(call, stream)) return bad;
   if (width == 0 || height == 0) return cudaSuccess;
   bool to_device = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
@@ -107,12 +128,15 @@ cudaError_t copy(const char* call, void* to, std::size_t to_pitch, const void* f
   const int device = device_of(stream);
   const cudaError_t bad_to = check_range(call, "target", to, (height - 1) * to_pitch + width, to_device ? device : -1);
   if (bad_to != cudaSuccess) return bad_to;
-  const cudaError_t bad_from = check_range(call, "source", from, (height - 1) * from_pitch + width, from_device ? device : -1);
+  const cudaError_t bad_from =
+      check_range(call, "source", from, (height - 1) * from_pitch + width, from_device ? device : -1);
   if (bad_from != cudaSuccess) return bad_from;
-  if (stream != nullptr && !to_device && !is_pinned(to, (height - 1) * to_pitch + width)) {  // as CUDA does, waits for the copy
+  if (stream != nullptr && !to_device &&
+      !is_pinned(to, (height - 1) * to_pitch + width)) {  // as CUDA does, waits for the copy
     if (const cudaError_t bad = finish_stream(stream)) return bad;
     copy_rows(to, to_pitch, from, from_pitch, width, height);
-  } else if (stream != nullptr && streams_deferred() && !from_device && !is_pinned(from, (height - 1) * from_pitch + width)) {  // takes a copy first
+  } else if (stream != nullptr && streams_deferred() && !from_device &&
+             !is_pinned(from, (height - 1) * from_pitch + width)) {  // takes a copy first
     std::vector<char> taken(width * height);
     copy_rows(taken.data(), width, from, from_pitch, width, height);
     enqueue(stream, [=, taken = std::move(taken)] { copy_rows(to, to_pitch, taken.data(), width, width, height); });
@@ -153,7 +177,8 @@ cudaError_t cudaGetDevice(int* device) {
 cudaError_t cudaSetDevice(int device) { return emulation::choose_device(device); }
 // Needs no context, as on a GPU.
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
-  if (device < 0 || device >= emulation::device_count()) return emulation::error(cudaErrorInvalidDevice, "cudaGetDeviceProperties: device ", device);
+  if (device < 0 || device >= emulation::device_count())
+    return emulation::error(cudaErrorInvalidDevice, "cudaGetDeviceProperties: device ", device);
   const emulation::EmulatedDevice described = emulation::description_of(device);
   *properties = {};
   std::strncpy(properties->name, described.name.c_str(), sizeof properties->name - 1);
@@ -175,20 +200,33 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   return cudaSuccess;
 }
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
-  if (device < 0 || device >= emulation::device_count()) return emulation::error(cudaErrorInvalidDevice, "cudaDeviceGetAttribute: device ", device);
+  if (device < 0 || device >= emulation::device_count())
+    return emulation::error(cudaErrorInvalidDevice, "cudaDeviceGetAttribute: device ", device);
   const int capability = emulation::description_of(device).capability;
   switch (attribute) {
-    case cudaDevAttrMaxThreadsPerBlock: *value = emulation::kMaxThreads; return cudaSuccess;
-    case cudaDevAttrMultiProcessorCount: *value = emulation::kMultiprocessors; return cudaSuccess;
-    case cudaDevAttrComputeCapabilityMajor: *value = capability / 10; return cudaSuccess;
-    case cudaDevAttrComputeCapabilityMinor: *value = capability % 10; return cudaSuccess;
-    case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = emulation::kMaxSharedBytes; return cudaSuccess;
+    case cudaDevAttrMaxThreadsPerBlock:
+      *value = emulation::kMaxThreads;
+      return cudaSuccess;
+    case cudaDevAttrMultiProcessorCount:
+      *value = emulation::kMultiprocessors;
+      return cudaSuccess;
+    case cudaDevAttrComputeCapabilityMajor:
+      *value = capability / 10;
+      return cudaSuccess;
+    case cudaDevAttrComputeCapabilityMinor:
+      *value = capability % 10;
+      return cudaSuccess;
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+      *value = emulation::kMaxSharedBytes;
+      return cudaSuccess;
   }
-  return emulation::error(cudaErrorInvalidValue, "cudaDeviceGetAttribute: attribute ", static_cast<int>(attribute), " is not emulated");
+  return emulation::error(cudaErrorInvalidValue, "cudaDeviceGetAttribute: attribute ", static_cast<int>(attribute),
+                          " is not emulated");
 }
 // The bus of the device with this number, as NVML has it too.
 cudaError_t cudaDeviceGetPCIBusId(char* text, int bytes, int device) {
-  if (device < 0 || device >= emulation::device_count()) return emulation::error(cudaErrorInvalidDevice, "cudaDeviceGetPCIBusId: device ", device);
+  if (device < 0 || device >= emulation::device_count())
+    return emulation::error(cudaErrorInvalidDevice, "cudaDeviceGetPCIBusId: device ", device);
   std::snprintf(text, static_cast<std::size_t>(bytes), "0000:%02x:00.0", device + 1);
   return cudaSuccess;
 }
@@ -207,7 +245,8 @@ cudaError_t cudaGetLastError() { return std::exchange(emulation::last_error, cud
 cudaError_t cudaPeekAtLastError() { return emulation::last_error; }
 const char* cudaGetErrorName(cudaError_t error) {
 #define NAME(code) \
-  case code: return #code
+  case code:       \
+    return #code
   switch (error) {
     NAME(cudaSuccess);
     NAME(cudaErrorInvalidValue);
@@ -233,7 +272,8 @@ const char* cudaGetErrorName(cudaError_t error) {
 const char* cudaGetErrorString(cudaError_t error) {
   static thread_local std::string text;
   static thread_local cudaError_t described = cudaSuccess;
-  if (emulation::last_detail.empty()) return error == described && !text.empty() ? text.c_str() : emulation::describe(error);
+  if (emulation::last_detail.empty())
+    return error == described && !text.empty() ? text.c_str() : emulation::describe(error);
   text = cheems::sentence(emulation::describe(error), " (", std::exchange(emulation::last_detail, {}), ")");
   described = error;
   return text.c_str();
@@ -260,7 +300,8 @@ cudaError_t cudaFree(void* address) {
   }
   if (const cudaError_t bad = emulation::finish_all_streams()) return bad;
   if (address == nullptr || emulation::release(address)) return cudaSuccess;
-  return emulation::error(cudaErrorInvalidValue, "cudaFree: nothing live begins at this address; it was freed before, or is no device memory");
+  return emulation::error(cudaErrorInvalidValue,
+                          "cudaFree: nothing live begins at this address; it was freed before, or is no device memory");
 }
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
   if (const cudaError_t bad = emulation::use_current_device("cudaMemGetInfo")) return bad;
@@ -294,21 +335,26 @@ cudaError_t cudaFreeHost(void* address) {
   return status;
 }
 cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
-  if (const cudaError_t bad = emulation::copy("cudaMemcpy", to, bytes, from, bytes, bytes, 1, kind, nullptr)) return bad;
+  if (const cudaError_t bad = emulation::copy("cudaMemcpy", to, bytes, from, bytes, bytes, 1, kind, nullptr))
+    return bad;
   return emulation::finish_stream(nullptr);
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
   return emulation::copy("cudaMemcpyAsync", to, bytes, from, bytes, bytes, 1, kind, stream);
 }
-cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t width,
-                              std::size_t height, cudaMemcpyKind kind, cudaStream_t stream) {
+cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch,
+                              std::size_t width, std::size_t height, cudaMemcpyKind kind, cudaStream_t stream) {
   return emulation::copy("cudaMemcpy2DAsync", to, to_pitch, from, from_pitch, width, height, kind, stream);
 }
-cudaError_t cudaMemset(void* address, int value, std::size_t bytes) { return cudaMemsetAsync(address, value, bytes, nullptr); }
+cudaError_t cudaMemset(void* address, int value, std::size_t bytes) {
+  return cudaMemsetAsync(address, value, bytes, nullptr);
+}
 cudaError_t cudaMemsetAsync(void* address, int value, std::size_t bytes, cudaStream_t stream) {
   if (const cudaError_t bad = emulation::check_stream("cudaMemsetAsync", stream)) return bad;
   if (bytes == 0) return cudaSuccess;
-  if (const cudaError_t bad = emulation::check_range("cudaMemsetAsync", "target", address, bytes, emulation::device_of(stream))) return bad;
+  if (const cudaError_t bad =
+          emulation::check_range("cudaMemsetAsync", "target", address, bytes, emulation::device_of(stream)))
+    return bad;
   emulation::enqueue(stream, [=] { std::memset(address, value, bytes); });
   return cudaSuccess;
 }
@@ -318,7 +364,8 @@ cudaError_t cudaMemsetAsync(void* address, int value, std::size_t bytes, cudaStr
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* kernel) {
   if (const cudaError_t bad = emulation::use_current_device("cudaFuncGetAttributes")) return bad;
   if (!emulation::has_image(emulation::current_device())) {
-    return emulation::error(cudaErrorNoKernelImageForDevice, "the kernels are compiled for ", emulation::kernel_images());
+    return emulation::error(cudaErrorNoKernelImageForDevice, "the kernels are compiled for ",
+                            emulation::kernel_images());
   }
   *attributes = {};
   const emulation::LaunchBounds bounds = emulation::launch_bounds_of(kernel);
@@ -330,8 +377,8 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* ke
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value) {
   if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize) return cudaSuccess;
   if (value < 0 || value > emulation::kMaxSharedBytes) {
-    return emulation::error(cudaErrorInvalidValue, "cudaFuncSetAttribute: ", value, " bytes of shared memory asked for, a block has at most ",
-                            emulation::kMaxSharedBytes);
+    return emulation::error(cudaErrorInvalidValue, "cudaFuncSetAttribute: ", value,
+                            " bytes of shared memory asked for, a block has at most ", emulation::kMaxSharedBytes);
   }
   const std::lock_guard<std::mutex> lock(emulation::runtime_guard);
   emulation::shared_bytes_asked[kernel] = value;

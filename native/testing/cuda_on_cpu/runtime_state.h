@@ -13,7 +13,9 @@ namespace cheems::cuda_on_cpu {
 constexpr int kMultiprocessors = 8;  // few, so that grids sized by it stay small and still exceed one wave
 
 // Threads that a multiprocessor of that compute capability holds.
-constexpr int threads_per_multiprocessor(int capability) { return capability == 86 || capability == 89 || capability / 10 == 12 ? 1536 : 2048; }
+constexpr int threads_per_multiprocessor(int capability) {
+  return capability == 86 || capability == 89 || capability / 10 == 12 ? 1536 : 2048;
+}
 
 // Makes `code` this thread's last error, with words that cudaGetErrorString adds to NVIDIA's. Returns it.
 cudaError_t set_last_error(cudaError_t code, std::string detail);

@@ -57,9 +57,12 @@ TEST_CASE("copies out of bounds, in the wrong direction or of freed memory are r
   REQUIRE(cudaFree(freed) == cudaSuccess);
   check_error(cudaMemcpy(device + 1, host, 100, cudaMemcpyHostToDevice), cudaErrorInvalidValue,
               "invalid argument (cudaMemcpy: 100 bytes at offset 1 of the target do not fit into allocation ");
-  check_error(cudaMemcpy(host, device, 50, cudaMemcpyHostToDevice), cudaErrorInvalidMemcpyDirection, "the target is host memory");
-  check_error(cudaMemcpy(device, device, 50, cudaMemcpyHostToDevice), cudaErrorInvalidMemcpyDirection, "the source is device memory");
-  check_error(cudaMemcpyAsync(host, freed, 1, cudaMemcpyDeviceToHost), cudaErrorInvalidValue, "the source lies in freed memory");
+  check_error(cudaMemcpy(host, device, 50, cudaMemcpyHostToDevice), cudaErrorInvalidMemcpyDirection,
+              "the target is host memory");
+  check_error(cudaMemcpy(device, device, 50, cudaMemcpyHostToDevice), cudaErrorInvalidMemcpyDirection,
+              "the source is device memory");
+  check_error(cudaMemcpyAsync(host, freed, 1, cudaMemcpyDeviceToHost), cudaErrorInvalidValue,
+              "the source lies in freed memory");
   check_error(cudaMemsetAsync(device, 0, 101), cudaErrorInvalidValue, "101 bytes at offset 0 of the target");
   check_error(cudaFree(freed), cudaErrorInvalidValue, "it was freed before");
   check_error(cudaFree(device + 1), cudaErrorInvalidValue, "nothing live begins at this address");
@@ -96,7 +99,8 @@ TEST_CASE("pinned memory, streams and events") {
   CHECK(cudaEventCreate(&start) == cudaSuccess);
   CHECK(cudaEventCreateWithFlags(&end, cudaEventDisableTiming) == cudaSuccess);
   float milliseconds = -1;
-  check_error(cudaEventElapsedTime(&milliseconds, start, end), cudaErrorInvalidResourceHandle, "an event was never recorded");
+  check_error(cudaEventElapsedTime(&milliseconds, start, end), cudaErrorInvalidResourceHandle,
+              "an event was never recorded");
   CHECK(cudaEventRecord(start, stream) == cudaSuccess);
   CHECK(cudaStreamWaitEvent(stream, start) == cudaSuccess);
   CHECK(cudaEventRecord(end, stream) == cudaSuccess);
@@ -106,10 +110,13 @@ TEST_CASE("pinned memory, streams and events") {
   CHECK(cudaStreamSynchronize(stream) == cudaSuccess);
   CHECK(cudaEventDestroy(start) == cudaSuccess);
   CHECK(cudaEventDestroy(end) == cudaSuccess);
-  check_error(cudaEventRecord(end, stream), cudaErrorInvalidResourceHandle, "the event was never created or is destroyed");
+  check_error(cudaEventRecord(end, stream), cudaErrorInvalidResourceHandle,
+              "the event was never created or is destroyed");
   CHECK(cudaStreamDestroy(stream) == cudaSuccess);
-  check_error(cudaStreamSynchronize(stream), cudaErrorInvalidResourceHandle, "the stream was never created or is destroyed");
-  CHECK_THROWS_WITH_AS(launch_shape(1, 1, 1, 0, nullptr, stream), doctest::Contains("the stream was never created or is destroyed"), Error);
+  check_error(cudaStreamSynchronize(stream), cudaErrorInvalidResourceHandle,
+              "the stream was never created or is destroyed");
+  CHECK_THROWS_WITH_AS(launch_shape(1, 1, 1, 0, nullptr, stream),
+                       doctest::Contains("the stream was never created or is destroyed"), Error);
 }
 
 namespace {
@@ -132,7 +139,9 @@ struct Deferred {
     cudaStreamDestroy(second);
     set_streams_deferred(false);
   }
-  void upload(cudaStream_t stream) { CHECK(cudaMemcpyAsync(device, pinned, 4, cudaMemcpyHostToDevice, stream) == cudaSuccess); }
+  void upload(cudaStream_t stream) {
+    CHECK(cudaMemcpyAsync(device, pinned, 4, cudaMemcpyHostToDevice, stream) == cudaSuccess);
+  }
   float on_device() {
     float value = 0;
     CHECK(cudaMemcpy(&value, device, 4, cudaMemcpyDeviceToHost) == cudaSuccess);
@@ -200,7 +209,8 @@ TEST_CASE("deferred: kernels run in their stream, and their faults are errors of
   CHECK(run.on_device() == 8);
   launch_on([](void*) { throw Error("as planted"); });
   run.upload(run.first);
-  check_error(cudaStreamSynchronize(run.first), cudaErrorLaunchFailure, "CUDA kernel deferred, block (0, 0, 0): the kernel threw");
+  check_error(cudaStreamSynchronize(run.first), cudaErrorLaunchFailure,
+              "CUDA kernel deferred, block (0, 0, 0): the kernel threw");
   CHECK(cudaStreamSynchronize(run.first) == cudaSuccess);  // the copy behind it was dropped
 }
 
@@ -224,18 +234,22 @@ TEST_CASE("there is one device, of compute capability 9.0") {
 TEST_CASE("launches beyond the limits of the hardware are refused") {
   launch_shape(1, 1, 1024, 48 * 1024);
   CHECK_THROWS_WITH_AS(launch_shape(1, 1, 1025, 0),
-                       "CUDA kernel shape cannot be launched with 1 x 1 x 1 blocks of 1025 threads and 0 bytes of shared memory: a block has "
+                       "CUDA kernel shape cannot be launched with 1 x 1 x 1 blocks of 1025 threads and 0 bytes of "
+                       "shared memory: a block has "
                        "1 to 1024 threads.",
                        Error);
   CHECK_THROWS_WITH_AS(launch_shape(1, 1, 0, 0), doctest::Contains("a block has 1 to 1024 threads"), Error);
   CHECK_THROWS_WITH_AS(launch_shape(1, 65536, 1, 0), doctest::Contains("y and z must be from 1 to 65535"), Error);
-  CHECK_THROWS_WITH_AS(launch_shape(std::int64_t{1} << 31, 1, 1, 0), doctest::Contains("x must be from 1 to 2147483647"), Error);
-  CHECK_THROWS_WITH_AS(launch_shape(1, 1, 1, 48 * 1024 + 1), doctest::Contains("must be asked for with cudaFuncSetAttribute first"), Error);
+  CHECK_THROWS_WITH_AS(launch_shape(std::int64_t{1} << 31, 1, 1, 0),
+                       doctest::Contains("x must be from 1 to 2147483647"), Error);
+  CHECK_THROWS_WITH_AS(launch_shape(1, 1, 1, 48 * 1024 + 1),
+                       doctest::Contains("must be asked for with cudaFuncSetAttribute first"), Error);
   const int kernel = 0;
   const auto attribute = cudaFuncAttributeMaxDynamicSharedMemorySize;
   CHECK(cudaFuncSetAttribute(static_cast<const void*>(&kernel), attribute, 227 * 1024) == cudaSuccess);
   launch_shape(1, 1, 1, 227 * 1024, &kernel);
-  CHECK_THROWS_WITH_AS(launch_shape(1, 1, 1, 227 * 1024 + 1, &kernel), doctest::Contains("at most 232448 bytes of shared memory"), Error);
+  CHECK_THROWS_WITH_AS(launch_shape(1, 1, 1, 227 * 1024 + 1, &kernel),
+                       doctest::Contains("at most 232448 bytes of shared memory"), Error);
   check_error(cudaFuncSetAttribute(static_cast<const void*>(&kernel), attribute, 227 * 1024 + 1), cudaErrorInvalidValue,
               "a block has at most 232448");
 }

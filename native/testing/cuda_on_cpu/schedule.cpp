@@ -33,8 +33,9 @@ Schedule parse_schedule(const std::string& text) {
   else if (order == "reverse") schedule.order = Order::reverse;
   else if (order == "random") schedule.order = Order::random;
   else if (order == "warp_sprint") schedule.order = Order::warp_sprint;
-  else fail("The schedule of the emulated CUDA device (CHEEMS_EMULATED_SCHEDULE) is ", in_quotes(text),
-            ": write forward, reverse, random:SEED or warp_sprint:SEED.");
+  else
+    fail("The schedule of the emulated CUDA device (CHEEMS_EMULATED_SCHEDULE) is ", in_quotes(text),
+         ": write forward, reverse, random:SEED or warp_sprint:SEED.");
   if (colon == std::string::npos) return schedule;
   const auto [end, error] = std::from_chars(seed.data(), seed.data() + seed.size(), schedule.seed);
   if (error != std::errc() || end != seed.data() + seed.size()) {

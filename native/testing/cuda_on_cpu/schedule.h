@@ -1,5 +1,5 @@
-// The order in which the threads of a block run, and the blocks of a grid. Every order is legal CUDA; a kernel that needs one
-// of them is wrong.
+// The order in which the threads of a block run, and the blocks of a grid. Every order is legal CUDA; a kernel that
+// needs one of them is wrong.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,8 @@ enum class Order : std::uint8_t {
   forward,      // round robin by thread number; blocks by number
   reverse,      // round robin from the last thread to the first, and from the last block to the first
   random,       // any ready thread; blocks in a drawn order
-  warp_sprint,  // one warp runs as far as it can while the others starve, the ranking is drawn anew at each barrier; blocks as random
+  warp_sprint,  // one warp runs as far as it can while the others starve, the ranking is drawn anew at each barrier;
+                // blocks as random
 };
 
 struct Schedule {

@@ -1,12 +1,13 @@
 // What is known of every two bytes of shared memory, and what follows from it.
 //
-// Two accesses, at least one of them a write, race unless a barrier lies between them (their epochs differ), or they are of
-// one thread, or of lanes of one warp that a __syncwarp orders. Shuffles, votes, ldmatrix and mma order nothing.
+// Two accesses, at least one of them a write, race unless a barrier lies between them (their epochs differ), or they
+// are of one thread, or of lanes of one warp that a __syncwarp orders. Shuffles, votes, ldmatrix and mma order nothing.
 //
 // Accesses of single bytes are checked for bounds and initialisation only.
 //
-// Most accesses are of four bytes or more. Four bytes that were always accessed together are kept as one cell, the first of their
-// two; the first access to a half of them takes the two apart, and a write to both puts them together again.
+// Most accesses are of four bytes or more. Four bytes that were always accessed together are kept as one cell, the
+// first of their two; the first access to a half of them takes the two apart, and a write to both puts them together
+// again.
 #include <bit>
 #include <cstring>
 
@@ -28,7 +29,15 @@ struct Readers {
   std::uint32_t warp;
 };
 
-enum CellFlag : std::uint16_t { written_low = 1, written_high = 2, written_both = 3, by_atomic = 4, by_async = 8, async_under_way = 16, apart = 32 };
+enum CellFlag : std::uint16_t {
+  written_low = 1,
+  written_high = 2,
+  written_both = 3,
+  by_atomic = 4,
+  by_async = 8,
+  async_under_way = 16,
+  apart = 32
+};
 
 // All zero: never touched. What earlier blocks did is told by its epoch and never has to be cleared.
 struct SharedCell {
@@ -37,7 +46,7 @@ struct SharedCell {
   std::uint32_t write_site;
   std::uint16_t writer;
   std::uint16_t flags;  // `apart` in the first cell of four bytes: the second is its own
-  Readers readers[2];  // of two warps: enough to find that any writer races with some reader
+  Readers readers[2];   // of two warps: enough to find that any writer races with some reader
 };
 
 SharedCell* shared_cells = nullptr;
@@ -45,13 +54,13 @@ std::uint32_t epoch = 0;        // counted from the first launch on, by one at e
 std::uint32_t block_epoch = 0;  // the block's first
 std::int64_t poisoned_from = 0;
 
-// Warps keep time in __syncwarps. A lane's clock is the number of its last; what it knows of the other lanes is the number
-// of the last one of theirs that came before it. Never set back within a launch.
+// Warps keep time in __syncwarps. A lane's clock is the number of its last; what it knows of the other lanes is the
+// number of the last one of theirs that came before it. Never set back within a launch.
 struct WarpClocks {
   std::uint32_t ticks;
-  std::uint32_t whole;                            // the last __syncwarp of all lanes
+  std::uint32_t whole;  // the last __syncwarp of all lanes
   std::uint32_t now[kWarpLanes];
-  std::uint32_t known[kWarpLanes][kWarpLanes];    // [by lane][of lane]
+  std::uint32_t known[kWarpLanes][kWarpLanes];  // [by lane][of lane]
 };
 WarpClocks clocks[kMaxWarps];
 
@@ -75,7 +84,8 @@ SharedCell& half(std::size_t number) {
   return shared_cells[number];
 }
 
-// Calls action(cell, number) for what is known of `count` cells from the number `first` on. A write leaves the same in all of them.
+// Calls action(cell, number) for what is known of `count` cells from the number `first` on. A write leaves the same in
+// all of them.
 template <typename Action>
 void for_cells(std::size_t first, std::size_t count, bool writes, const Action& action) {
   const std::size_t end = first + count;
@@ -100,23 +110,29 @@ std::uint32_t shortened(const void* site) { return static_cast<std::uint32_t>(re
 const void* lengthened(std::uint32_t site, const void* near) {
   if (site == 0 || near == nullptr) return nullptr;
   const auto base = reinterpret_cast<std::uintptr_t>(near);
-  return reinterpret_cast<const void*>(base + static_cast<std::intptr_t>(static_cast<std::int32_t>(site - shortened(near))));
+  return reinterpret_cast<const void*>(base +
+                                       static_cast<std::intptr_t>(static_cast<std::int32_t>(site - shortened(near))));
 }
 
 std::size_t offset_of(const AccessEvent& event) { return event.address - shared_stretch.start; }
 
 std::string what_and_where(const Thread& thread, const AccessEvent& event) {
-  return sentence(thread_name(thread), " ", access_name(event), " at byte ", offset_of(event), " of shared memory", site_name(event.site));
+  return sentence(thread_name(thread), " ", access_name(event), " at byte ", offset_of(event), " of shared memory",
+                  site_name(event.site));
 }
 
-std::string race_report(const Thread& self, const AccessEvent& event, int other, const char* did, const void* other_site) {
+std::string race_report(const Thread& self, const AccessEvent& event, int other, const char* did,
+                        const void* other_site) {
   const bool one_warp = other / kWarpLanes == self.warp;
-  return sentence("race in shared memory: ", what_and_where(self, event), ", and ", thread_name(machine().threads[other]), " ", did,
-                  " the same bytes", site_name(other_site), " with no ", one_warp ? "__syncwarp or " : "", "__syncthreads in between.");
+  return sentence("race in shared memory: ", what_and_where(self, event), ", and ",
+                  thread_name(machine().threads[other]), " ", did, " the same bytes", site_name(other_site),
+                  " with no ", one_warp ? "__syncwarp or " : "", "__syncthreads in between.");
 }
 
 [[gnu::cold]] void stop_for_write(Thread& self, const AccessEvent& event, const SharedCell& cell) {
-  const char* const did = cell.flags & by_async ? "copied to by cp.async" : cell.flags & by_atomic ? "atomically changed" : "wrote";
+  const char* const did = cell.flags & by_async    ? "copied to by cp.async"
+                          : cell.flags & by_atomic ? "atomically changed"
+                                                   : "wrote";
   machine().stop([&] { return race_report(self, event, cell.writer, did, lengthened(cell.write_site, event.site)); });
 }
 
@@ -126,21 +142,27 @@ std::string race_report(const Thread& self, const AccessEvent& event, int other,
 }
 
 [[gnu::cold]] void stop_for_async(Thread& self, const AccessEvent& event, const SharedCell& cell) {
-  machine().stop([&] { return sentence(what_and_where(self, event), ", to which a cp.async of ",
-                          cell.writer == self.number ? "its own" : thread_name(machine().threads[cell.writer]), ", issued",
-                          site_name(lengthened(cell.write_site, event.site)),
-                          ", is still under way: that thread must wait for it first, and a barrier must follow."); });
+  machine().stop([&] {
+    return sentence(what_and_where(self, event), ", to which a cp.async of ",
+                    cell.writer == self.number ? "its own" : thread_name(machine().threads[cell.writer]), ", issued",
+                    site_name(lengthened(cell.write_site, event.site)),
+                    ", is still under way: that thread must wait for it first, and a barrier must follow.");
+  });
 }
 
 [[gnu::cold]] void stop_for_uninitialised(Thread& self, const AccessEvent& event, std::size_t first_byte) {
-  machine().stop([&] { return sentence("uninitialised shared memory: ", what_and_where(self, event), ", of which byte ", first_byte,
-                          " was not written by this block before."); });
+  machine().stop([&] {
+    return sentence("uninitialised shared memory: ", what_and_where(self, event), ", of which byte ", first_byte,
+                    " was not written by this block before.");
+  });
 }
 
 void check_bounds(Thread& self, const AccessEvent& event) {
   const auto have = static_cast<std::size_t>(machine().launch->shared_bytes);
   if (offset_of(event) + event.bytes <= have) return;
-  machine().stop([&] { return sentence("out of range: ", what_and_where(self, event), ", of which the block has ", have, " bytes."); });
+  machine().stop([&] {
+    return sentence("out of range: ", what_and_where(self, event), ", of which the block has ", have, " bytes.");
+  });
 }
 
 bool written_before(const Thread& self, const SharedCell& cell) {
@@ -182,7 +204,8 @@ void remember_reader(const Thread& self, const AccessEvent& event, SharedCell& c
 
 void check_read(Thread& self, const AccessEvent& event, SharedCell& cell, std::size_t at) {
   if (cell.write_epoch >= block_epoch && cell.flags & async_under_way) stop_for_async(self, event, cell);
-  if (cell.write_epoch < block_epoch || (cell.flags & written_both) != written_both) stop_for_uninitialised(self, event, at);
+  if (cell.write_epoch < block_epoch || (cell.flags & written_both) != written_both)
+    stop_for_uninitialised(self, event, at);
   if (!written_before(self, cell)) stop_for_write(self, event, cell);
   remember_reader(self, event, cell);
 }
@@ -225,7 +248,8 @@ void check_shared_access(Thread& self, const AccessEvent& event) {
   const bool writes = event.kind != Access::read;
   for_cells(offset_of(event) / 2, event.bytes / 2, writes, [&](SharedCell& cell, std::size_t number) {
     if (!writes) return check_read(self, event, cell, 2 * number);
-    if (event.kind == Access::atomic && (cell.write_epoch < block_epoch || (cell.flags & written_both) != written_both)) {
+    if (event.kind == Access::atomic &&
+        (cell.write_epoch < block_epoch || (cell.flags & written_both) != written_both)) {
       stop_for_uninitialised(self, event, 2 * number);
     }
     check_write(self, event, cell);
@@ -248,11 +272,13 @@ void end_async_copy(Thread& self, const AsyncCopy& copy) {
   const std::size_t first = (reinterpret_cast<std::uintptr_t>(copy.shared) - shared_stretch.start) / 2;
   permit(reinterpret_cast<std::uintptr_t>(copy.shared), 16);
   if (!accesses_reported) return;
-  for_cells(first, 8, true, [&](SharedCell& cell, std::size_t) { remember_writer(self, copy.site, cell, written_both | by_async); });
+  for_cells(first, 8, true,
+            [&](SharedCell& cell, std::size_t) { remember_writer(self, copy.site, cell, written_both | by_async); });
 }
 
 void shared_checks_begin_launch(Machine& machine) {
-  if (shared_cells == nullptr) shared_cells = static_cast<SharedCell*>(reserve_address_space(kMaxSharedBytes / 2 * sizeof(SharedCell)));
+  if (shared_cells == nullptr)
+    shared_cells = static_cast<SharedCell*>(reserve_address_space(kMaxSharedBytes / 2 * sizeof(SharedCell)));
   std::memset(clocks, 0, static_cast<std::size_t>(machine.warp_count) * sizeof clocks[0]);
   if (epoch > 0xf0000000u) {  // after some four thousand million barriers
     std::memset(static_cast<void*>(shared_cells), 0, kMaxSharedBytes / 2 * sizeof(SharedCell));
@@ -265,7 +291,8 @@ void shared_checks_begin_block(Machine& machine) {
   const std::int64_t bytes = machine.launch->shared_bytes;
   // What a failed kernel left poisoned, and what this one may not touch.
   permit(shared_stretch.start, static_cast<std::size_t>(bytes));
-  if (bytes < poisoned_from) forbid(shared_stretch.start + static_cast<std::size_t>(bytes), static_cast<std::size_t>(poisoned_from - bytes));
+  if (bytes < poisoned_from)
+    forbid(shared_stretch.start + static_cast<std::size_t>(bytes), static_cast<std::size_t>(poisoned_from - bytes));
   poisoned_from = bytes;
   std::memset(shared_memory_start(), 0xff, static_cast<std::size_t>(bytes));
 }

@@ -1,5 +1,5 @@
-// From an address in a kernel's code to "rmsnorm/cuda.cu:57", by way of addr2line where that is installed and the code has
-// line numbers (-g1). Only called for a message.
+// From an address in a kernel's code to "rmsnorm/cuda.cu:57", by way of addr2line where that is installed and the code
+// has line numbers (-g1). Only called for a message.
 #include <dlfcn.h>
 
 #include <cstdio>
@@ -25,7 +25,8 @@ std::string find_line(const void* site) {
   const std::string program = std::strchr(object.dli_fname, '/') == nullptr ? "/proc/self/exe" : object.dli_fname;
   if (program.find('\'') != std::string::npos) return {};
   // A return address is that of the next instruction.
-  const std::size_t offset = reinterpret_cast<std::uintptr_t>(site) - reinterpret_cast<std::uintptr_t>(object.dli_fbase) - 1;
+  const std::size_t offset =
+      reinterpret_cast<std::uintptr_t>(site) - reinterpret_cast<std::uintptr_t>(object.dli_fbase) - 1;
   char command[64];
   std::snprintf(command, sizeof command, "' -i 0x%zx 2>/dev/null", offset);
   std::FILE* const pipe = popen(("addr2line -e '" + program + command).c_str(), "r");

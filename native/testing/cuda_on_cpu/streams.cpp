@@ -70,7 +70,8 @@ class CountedWait {
 };
 
 std::int64_t nanoseconds_now() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 // Does the stream's next piece of work. What fails takes all other work with it, as an error on a GPU does.
@@ -141,7 +142,8 @@ void enqueue(cudaStream_t stream, std::function<void()> work) {
   if (!deferred()) return work();
   if (stream != nullptr) return stream->work.push_back(std::move(work));
   for (const cudaStream_t other : streams) {
-    if (other->device == current_device() && other->waits_for_default && finish_stream(other) != cudaSuccess) fail(cudaGetErrorString(cudaGetLastError()), ".");
+    if (other->device == current_device() && other->waits_for_default && finish_stream(other) != cudaSuccess)
+      fail(cudaGetErrorString(cudaGetLastError()), ".");
   }
   work();
 }
@@ -211,7 +213,8 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
   if (const cudaError_t bad = emulation::check_stream("cudaStreamWaitEvent", stream)) return bad;
   if (const cudaError_t bad = emulation::check_event("cudaStreamWaitEvent", event)) return bad;
   emulation::enqueue(stream, [state = event->state, recorded_in = event->state->stream, ticket = event->state->asked] {
-    if (emulation::finish_event(*state, recorded_in, ticket) != cudaSuccess) cheems::fail(cudaGetErrorString(cudaGetLastError()));
+    if (emulation::finish_event(*state, recorded_in, ticket) != cudaSuccess)
+      cheems::fail(cudaGetErrorString(cudaGetLastError()));
   });
   return cudaSuccess;
 }
@@ -237,7 +240,8 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   if (const cudaError_t bad = emulation::check_stream("cudaEventRecord", stream)) return bad;
   if (const cudaError_t bad = emulation::check_event("cudaEventRecord", event)) return bad;
   if (event->device != emulation::device_of(stream)) {
-    return emulation::error(cudaErrorInvalidResourceHandle, "cudaEventRecord: the event is of device ", event->device, ", the stream of device ", emulation::device_of(stream));
+    return emulation::error(cudaErrorInvalidResourceHandle, "cudaEventRecord: the event is of device ", event->device,
+                            ", the stream of device ", emulation::device_of(stream));
   }
   event->state->stream = stream;
   emulation::enqueue(stream, [state = event->state, ticket = ++event->state->asked] {

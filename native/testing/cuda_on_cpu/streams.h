@@ -8,8 +8,8 @@
 
 namespace cheems::cuda_on_cpu {
 
-// Does the work after all that the stream was given before. An Error that deferred work throws is the error of the call that
-// waits for it, as on a GPU.
+// Does the work after all that the stream was given before. An Error that deferred work throws is the error of the call
+// that waits for it, as on a GPU.
 void enqueue(cudaStream_t stream, std::function<void()> work);
 
 bool streams_deferred();

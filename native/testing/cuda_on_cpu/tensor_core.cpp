@@ -17,8 +17,10 @@ void load_matrices(Thread* lanes) {
     Thread& lane = lanes[source];
     const auto address = reinterpret_cast<std::uintptr_t>(lane.in);
     if (!shared_stretch.contains(address) || address % 16 != 0) {
-      machine().stop([&] { return sentence(thread_name(lane), " gives ldmatrix at ", place_name(lane.place), " a row that is not ",
-                              address % 16 != 0 ? "aligned to 16 bytes." : "in shared memory."); });
+      machine().stop([&] {
+        return sentence(thread_name(lane), " gives ldmatrix at ", place_name(lane.place), " a row that is not ",
+                        address % 16 != 0 ? "aligned to 16 bytes." : "in shared memory.");
+      });
     }
     check_access(lane, {address, 16, Access::read, lane.site});
     std::memcpy(matrix[source / 8][source % 8], lane.in, 16);

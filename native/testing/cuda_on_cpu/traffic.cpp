@@ -86,7 +86,8 @@ int wavefronts(const Request& request, std::uint32_t lanes) {
   int count = 0;
   const int words_a_lane = std::max(1, static_cast<int>(request.bytes) / 4);
   for (std::uint32_t left = lanes & request.lanes; left != 0; left &= left - 1) {
-    for (int i = 0; i < words_a_lane; ++i) words[count++] = request.addresses[std::countr_zero(left)] / 4 + static_cast<std::uintptr_t>(i);
+    for (int i = 0; i < words_a_lane; ++i)
+      words[count++] = request.addresses[std::countr_zero(left)] / 4 + static_cast<std::uintptr_t>(i);
   }
   if (!std::is_sorted(words, words + count)) std::sort(words, words + count);
   count = static_cast<int>(std::unique(words, words + count) - words);
@@ -117,7 +118,9 @@ void count_request(Stream stream, const Request& request) {
       launch_traffic.global_store_sectors += different(request, 0xffffffffu, 32);
       break;
     case Stream::shared_load:
-    case Stream::shared_store: count_shared_request(request); break;
+    case Stream::shared_store:
+      count_shared_request(request);
+      break;
   }
 }
 
@@ -135,17 +138,25 @@ void lanes_meet(WarpTraffic& warp) {
 void count_global_access(const Thread& thread, const AccessEvent& event) {
   const auto bytes = static_cast<std::int64_t>(event.bytes);
   switch (event.kind) {
-    case Access::read: launch_traffic.global_load_bytes += bytes; break;
-    case Access::write: launch_traffic.global_store_bytes += bytes; break;
-    case Access::atomic: ++launch_traffic.global_atomics; return;
+    case Access::read:
+      launch_traffic.global_load_bytes += bytes;
+      break;
+    case Access::write:
+      launch_traffic.global_store_bytes += bytes;
+      break;
+    case Access::atomic:
+      ++launch_traffic.global_atomics;
+      return;
   }
-  add(thread, event.address, event.bytes, event.kind == Access::read ? Stream::global_load : Stream::global_store, event.site);
+  add(thread, event.address, event.bytes, event.kind == Access::read ? Stream::global_load : Stream::global_store,
+      event.site);
 }
 
 void count_shared_access(const Thread& thread, const AccessEvent& event) {
   if (event.kind == Access::atomic) return;
   const bool load = event.kind == Access::read;
-  (load ? launch_traffic.shared_load_bytes : launch_traffic.shared_store_bytes) += static_cast<std::int64_t>(event.bytes);
+  (load ? launch_traffic.shared_load_bytes : launch_traffic.shared_store_bytes) +=
+      static_cast<std::int64_t>(event.bytes);
   add(thread, event.address, event.bytes, load ? Stream::shared_load : Stream::shared_store, event.site);
 }
 
@@ -185,9 +196,10 @@ void traffic_end_launch() {
   KernelTraffic& total = totals[machine().launch->name];
   const auto add_up = [&](auto... member) { ((total.*member += launch_traffic.*member), ...); };
   using T = KernelTraffic;
-  add_up(&T::launches, &T::blocks, &T::global_load_bytes, &T::global_store_bytes, &T::global_atomics, &T::global_load_sectors,
-         &T::global_store_sectors, &T::global_load_requests, &T::global_store_requests, &T::async_copy_bytes, &T::shared_load_bytes,
-         &T::shared_store_bytes, &T::shared_wavefronts, &T::bank_conflicts, &T::barriers, &T::warp_functions, &T::mma);
+  add_up(&T::launches, &T::blocks, &T::global_load_bytes, &T::global_store_bytes, &T::global_atomics,
+         &T::global_load_sectors, &T::global_store_sectors, &T::global_load_requests, &T::global_store_requests,
+         &T::async_copy_bytes, &T::shared_load_bytes, &T::shared_store_bytes, &T::shared_wavefronts, &T::bank_conflicts,
+         &T::barriers, &T::warp_functions, &T::mma);
   const Launch& launch = *machine().launch;
   total.kernel = launch.kernel;
   total.threads = launch.threads;

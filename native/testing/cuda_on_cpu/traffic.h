@@ -1,5 +1,5 @@
-// What kernels move, counted: bytes, coalescing, bank conflicts, tensor core instructions. Counting costs time and is off
-// unless a TrafficScope lives.
+// What kernels move, counted: bytes, coalescing, bank conflicts, tensor core instructions. Counting costs time and is
+// off unless a TrafficScope lives.
 //
 //   TrafficScope scope;
 //   ... launch ...
@@ -19,21 +19,21 @@ struct KernelTraffic {
   std::int64_t launches = 0;
   std::int64_t blocks = 0;
 
-  // Device memory. Bytes are those asked for by all threads; sectors are what the hardware moves for them: the different
-  // 32-byte sectors of each warp access. Coalesced code has 32 * sectors == bytes, broadcasts have less.
+  // Device memory. Bytes are those asked for by all threads; sectors are what the hardware moves for them: the
+  // different 32-byte sectors of each warp access. Coalesced code has 32 * sectors == bytes, broadcasts have less.
   std::int64_t global_load_bytes = 0, global_store_bytes = 0, global_atomics = 0;
   std::int64_t global_load_sectors = 0, global_store_sectors = 0;
   std::int64_t global_load_requests = 0, global_store_requests = 0;  // warp accesses
-  std::int64_t async_copy_bytes = 0;                                  // by cp.async; they are among the loads, too
+  std::int64_t async_copy_bytes = 0;                                 // by cp.async; they are among the loads, too
 
-  // Shared memory, with cp.async's writes and ldmatrix's reads. A wavefront serves 32 banks of four bytes; an access that
-  // needs more wavefronts than its size explains has bank conflicts, which are the wavefronts too many.
+  // Shared memory, with cp.async's writes and ldmatrix's reads. A wavefront serves 32 banks of four bytes; an access
+  // that needs more wavefronts than its size explains has bank conflicts, which are the wavefronts too many.
   std::int64_t shared_load_bytes = 0, shared_store_bytes = 0;
   std::int64_t shared_wavefronts = 0, bank_conflicts = 0;
 
-  std::int64_t barriers = 0;   // by block
+  std::int64_t barriers = 0;  // by block
   std::int64_t warp_functions = 0;
-  std::int64_t mma = 0;        // m16n8k16 instructions, by warp
+  std::int64_t mma = 0;  // m16n8k16 instructions, by warp
 
   // How it was launched the last time: the kernel's address, threads of a block, bytes of dynamic shared memory.
   const void* kernel = nullptr;

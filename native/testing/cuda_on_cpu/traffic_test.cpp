@@ -24,7 +24,8 @@ struct Arrays {
 
 TEST_CASE("coalesced and strided copies, in every order") {
   const Arrays arrays;
-  for (const Schedule schedule : {Schedule{Order::forward, 1}, {Order::reverse, 1}, {Order::random, 4}, {Order::warp_sprint, 5}}) {
+  for (const Schedule schedule :
+       {Schedule{Order::forward, 1}, {Order::reverse, 1}, {Order::random, 4}, {Order::warp_sprint, 5}}) {
     const ScheduleScope order(schedule);
     const TrafficScope scope;
     launch_copy(arrays.in.data(), arrays.out.data(), 2000, 1);
@@ -86,7 +87,7 @@ TEST_CASE("bank conflicts of vectors: eight lanes at a time") {
     return scope.of("shared_vectors").bank_conflicts;
   };
   CHECK(conflicts(4) == 0);
-  CHECK(conflicts(8) == 4 * 1);   // two of eight lanes meet in each bank
+  CHECK(conflicts(8) == 4 * 1);  // two of eight lanes meet in each bank
   CHECK(conflicts(20) == 0);
   CHECK(conflicts(32) == 4 * 7);  // all eight do
 }
@@ -111,8 +112,8 @@ TEST_CASE("cp.async, ldmatrix and mma") {
   CHECK(traffic.mma_flops() == 3 * 4096);
   CHECK(traffic.shared_wavefronts - traffic.bank_conflicts == 4 + 3 * 4);
   const std::int64_t of_the_copy = traffic.bank_conflicts;
-  CHECK(of_the_copy == 4);         // the copy writes two pieces of four rows at a time: 128 bytes with gaps, one bank twice
-  traffic = run(64);               // 128 bytes a row: all eight rows of a matrix in the same banks
+  CHECK(of_the_copy == 4);  // the copy writes two pieces of four rows at a time: 128 bytes with gaps, one bank twice
+  traffic = run(64);        // 128 bytes a row: all eight rows of a matrix in the same banks
   CHECK(traffic.bank_conflicts == 3 * 4 * 7 + 4 * 3);
 }
 

@@ -19,8 +19,10 @@ void shuffle(Machine& machine, Thread* lanes, std::uint32_t mask) {
     Thread& taker = lanes[std::countr_zero(left)];
     const int source = taker.argument & 31;
     if ((mask >> source & 1) == 0) {
-      machine.stop([&] { return sentence(thread_name(taker), " shuffles from lane ", source, " at ", place_name(taker.place),
-                            ", which is not in the mask 0x", std::hex, mask, ": its value is undefined."); });
+      machine.stop([&] {
+        return sentence(thread_name(taker), " shuffles from lane ", source, " at ", place_name(taker.place),
+                        ", which is not in the mask 0x", std::hex, mask, ": its value is undefined.");
+      });
     }
     std::memcpy(taker.out, &given[source], sizeof given[source]);
   }
@@ -42,11 +44,20 @@ void ballot(Thread* lanes, std::uint32_t mask) {
 void perform(Machine& machine, Warp&, int warp_number, std::uint32_t mask) {
   Thread* const lanes = machine.threads + warp_number * kWarpLanes;
   switch (lanes[std::countr_zero(mask)].collective) {
-    case Collective::synchronise: break;
-    case Collective::shuffle: shuffle(machine, lanes, mask); break;
-    case Collective::ballot: ballot(lanes, mask); break;
-    case Collective::load_matrices: load_matrices(lanes); break;
-    case Collective::multiply_accumulate: multiply_accumulate(lanes); break;
+    case Collective::synchronise:
+      break;
+    case Collective::shuffle:
+      shuffle(machine, lanes, mask);
+      break;
+    case Collective::ballot:
+      ballot(lanes, mask);
+      break;
+    case Collective::load_matrices:
+      load_matrices(lanes);
+      break;
+    case Collective::multiply_accumulate:
+      multiply_accumulate(lanes);
+      break;
   }
 }
 

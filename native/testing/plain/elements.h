@@ -9,7 +9,8 @@ namespace cheems::testing::plain {
 
 template <class A>
 A get(const ConstTensor& t, int64_t row, int64_t column) {
-  const char* at = static_cast<const char*>(t.data) + (row * t.stride + column) * static_cast<int64_t>(size_of(t.dtype));
+  const char* at =
+      static_cast<const char*>(t.data) + (row * t.stride + column) * static_cast<int64_t>(size_of(t.dtype));
   float value;
   widen(at, t.dtype, &value, 1);
   return static_cast<A>(value);
@@ -24,7 +25,9 @@ void put(const Tensor& t, int64_t row, int64_t column, A value) {
 }
 
 template <class A>
-void add(const Tensor& t, int64_t row, int64_t column, A value) { put<A>(t, row, column, get<A>(t, row, column) + value); }
+void add(const Tensor& t, int64_t row, int64_t column, A value) {
+  put<A>(t, row, column, get<A>(t, row, column) + value);
+}
 
 template <class A>
 std::vector<A> get_row(const ConstTensor& t, int64_t row) {
@@ -46,7 +49,8 @@ std::vector<A> get_all(const ConstTensor& t) {
 }
 
 template <class A>
-A dot(const ConstTensor& a, int64_t a_row, int64_t a_column, const ConstTensor& b, int64_t b_row, int64_t b_column, int64_t count) {
+A dot(const ConstTensor& a, int64_t a_row, int64_t a_column, const ConstTensor& b, int64_t b_row, int64_t b_column,
+      int64_t count) {
   A sum = 0;
   for (int64_t i = 0; i < count; ++i) sum += get<A>(a, a_row, a_column + i) * get<A>(b, b_row, b_column + i);
   return sum;

@@ -1,5 +1,5 @@
-// A libcublasLt to be opened: all names are there, and it says its version and whether a handle can be made. Compiled once for
-// each kind that cublas_library_test.cpp needs.
+// A libcublasLt to be opened: all names are there, and it says its version and whether a handle can be made. Compiled
+// once for each kind that cublas_library_test.cpp needs.
 #include <cstddef>
 
 extern "C" {
