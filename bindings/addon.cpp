@@ -1,6 +1,9 @@
 // What the addon exports. lib/engine is the only caller; its addon.ts has the types.
 #include <napi.h>
 
+#include <memory>
+#include <vector>
+
 #include "causal_object.h"
 #include "convert.h"
 #include "engine_thread.h"
@@ -20,10 +23,17 @@ void add(Napi::Object exports, const char* name) {
 
 // process.exit() runs no cleanup hook of the main environment, and the handlers of exit() come too late for work that
 // opens a library: what the library has just registered is torn down first, while the thread still sets it up.
-void stop_when_process_exits(Napi::Env env, std::shared_ptr<EngineThread> thread) {
+// One listener per JS thread: tools that load modules anew for each test load the addon as often.
+void stop_when_process_exits(Napi::Env env, const std::shared_ptr<EngineThread>& thread) {
+  static thread_local std::vector<std::weak_ptr<EngineThread>> threads;
+  threads.push_back(thread);
+  if (threads.size() > 1) return;
   const auto process = env.Global().Get("process").As<Napi::Object>();
-  const auto stop =
-      Napi::Function::New(env, [thread = std::move(thread)](const Napi::CallbackInfo&) { thread->stop(); });
+  const auto stop = Napi::Function::New(env, [](const Napi::CallbackInfo&) {
+    for (const auto& entry : threads) {
+      if (const auto engine_thread = entry.lock()) engine_thread->stop();
+    }
+  });
   process.Get("on").As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), stop});
 }
 

@@ -68,6 +68,10 @@ test.serial('process.exit waits for a library that is being opened', async (t) =
   t.deepEqual(outcome, { code: 7, signal: null, stdout: '', stderr: '' });
 });
 
+test.serial('an addon that is loaded again and again listens for the exit once', async (t) => {
+  t.deepEqual(await runScene('loadAgainAndAgain'), { code: 7, signal: null, stdout: '1\n', stderr: '' });
+});
+
 test.serial('an uncaught exception ends the process in the middle of work as node would', async (t) => {
   const { code, signal, stderr } = await runScene('exceptionWhileScoring');
   t.deepEqual({ code, signal }, { code: 1, signal: null });

@@ -9,6 +9,7 @@ import { ChartMaker } from './charts';
 import type { Comparison, Difference } from './compare';
 import { formatCell, type Cell, type Chart, type ReportContent, type ReportTable } from './content';
 import { reportPage } from './page';
+import { NO_LINES } from './table';
 import { reportCsv, reportMarkdown } from './text_tables';
 
 /** Text that ends in a newline. */
@@ -138,26 +139,9 @@ function differenceChart(metric: string, differences: readonly Difference[], cha
 }
 
 function plainTable({ title, columns, rows }: ReportTable): string {
-  const none = {
-    top: '',
-    'top-mid': '',
-    'top-left': '',
-    'top-right': '',
-    bottom: '',
-    'bottom-mid': '',
-    'bottom-left': '',
-    'bottom-right': '',
-    left: '',
-    'left-mid': '',
-    mid: '',
-    'mid-mid': '',
-    right: '',
-    'right-mid': '',
-    middle: '  ',
-  };
   const Table = require('cli-table3') as typeof import('cli-table3');
   const table = new Table({
-    chars: none,
+    chars: NO_LINES,
     colAligns: columns.map(({ kind }) => (kind === 'text' ? 'left' : 'right')),
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });

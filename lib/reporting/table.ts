@@ -257,7 +257,8 @@ function drawBins(bins: readonly LengthBin[], unit: string, width: number, lines
   return `${heading}\n${draw(cells, width, lines)}`;
 }
 
-const NO_LINES = {
+/** For cli-table3: columns set apart by two spaces, without lines. */
+export const NO_LINES = {
   top: '',
   'top-mid': '',
   'top-left': '',

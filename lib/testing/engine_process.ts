@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import * as path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import type { Addon } from '../engine/addon.js';
+import { engineSource, type Addon } from '../engine/addon.js';
 import { engine } from '../engine/engine.js';
 import type { EngineModel } from '../engine/types.js';
 import { adamStep, longBatch, neighbourPairs, randomBatch } from './small_model.js';
@@ -75,6 +75,20 @@ const scenes: Record<string, Scene> = {
     const addon = createRequire(__filename)(path.join(folder, 'cheems_native.node')) as Addon;
     void addon.loadModel({ folder, device: 'cuda' }).promise;
     while (!existsSync(path.join(folder, 'opening'))) await sleep(1);
+    process.exit(7);
+  },
+
+  // As tools do that load modules anew for each test file. The last one's work is stopped like the first one's.
+  async loadAgainAndAgain(folder) {
+    const addons = Array.from({ length: 12 }, () => {
+      const loaded = { exports: {} as Addon };
+      process.dlopen(loaded, engineSource().file);
+      return loaded.exports;
+    });
+    void addons[0]!.loadModel({ folder, createHead: true, device: 'cpu' }).promise;
+    void addons[11]!.loadModel({ folder, createHead: true, device: 'cpu' }).promise;
+    console.log(process.listenerCount('exit'));
+    await sleep(50); // a warning of too many listeners comes with the next tick
     process.exit(7);
   },
 
