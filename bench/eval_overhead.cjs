@@ -4,8 +4,8 @@
 //
 //   node bench/eval_overhead.cjs [--models quickstart,tiny,medium] [--prompts 2500] [--rounds 3] [--threads 2] [--output FILE]
 //
-// "forward": a process that has all samples tokenised and packed sums the wall time of its calls of the engine, nothing else running in it.
-// "eval": the command from its start to its end: Node, reading, model, tokeniser, batches, metrics, bootstrap, report. Both also as CPU
+// "forward": a process that has all samples tokenized and packed sums the wall time of its calls of the engine, nothing else running in it.
+// "eval": the command from its start to its end: Node, reading, model, tokenizer, batches, metrics, bootstrap, report. Both also as CPU
 // seconds (user and system, all threads), which other processes' work disturbs less. Rewards of both must be equal to the bit.
 
 const { spawn } = require('node:child_process');
@@ -44,7 +44,7 @@ async function makeModel(name, folder) {
   const base = join(folder, 'base');
   mkdirSync(base, { recursive: true });
   writeFileSync(join(base, 'config.json'), config('Qwen2ForCausalLM'));
-  await engine.initialise(join(base, 'config.json'), 0, join(base, 'model.safetensors'));
+  await engine.initialize(join(base, 'config.json'), 0, join(base, 'model.safetensors'));
   const model = await engine.loadModel({ folder: base, createHead: true, seed: 0 });
   writeFileSync(join(folder, 'config.json'), config('Qwen2ForSequenceClassification'));
   await model.saveWeights(join(folder, 'model.safetensors'));

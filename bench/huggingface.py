@@ -5,7 +5,7 @@
   python3 bench/huggingface.py train --model DIR --workload FILE [--threads N] [--dtype bfloat16]
   python3 bench/huggingface.py eval  --model DIR --workload FILE [--threads N] [--dtype bfloat16]
 
-`make` writes a randomly initialised Qwen2 model folder and the workload, one prompt a line:
+`make` writes a randomly initialized Qwen2 model folder and the workload, one prompt a line:
 {"id", "prompt_ids", "response_ids": [[...], ...], "order"}, order being the responses from best to worst.
 
 `train` and `eval` are workers that bench/compare.cjs drives over standard streams. Once ready they print

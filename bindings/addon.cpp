@@ -37,7 +37,7 @@ void stop_when_process_exits(Napi::Env env, const std::shared_ptr<EngineThread>&
   process.Get("on").As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), stop});
 }
 
-Napi::Object initialise_addon(Napi::Env env, Napi::Object exports) {
+Napi::Object initialize_addon(Napi::Env env, Napi::Object exports) {
   auto* environment = new Environment{EngineThread::create()};
   env.SetInstanceData<Environment>(environment);
   // On the JS thread when the environment ends (a worker terminates, the event loop runs out), before JS values go.
@@ -49,7 +49,7 @@ Napi::Object initialise_addon(Napi::Env env, Napi::Object exports) {
   add<add_plugin_folder_of_package>(exports, "addPluginFolder");
   add<lock_file>(exports, "lockFile");
   add<read_architecture>(exports, "readArchitecture");
-  add<initialise>(exports, "initialise");
+  add<initialize>(exports, "initialize");
   add<plan_memory>(exports, "planMemory");
   add<load_model>(exports, "loadModel");
   add<score>(exports, "score");
@@ -76,6 +76,6 @@ Napi::Object initialise_addon(Napi::Env env, Napi::Object exports) {
 }  // namespace cheems::bindings
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
-  return cheems::bindings::initialise_addon(env, exports);
+  return cheems::bindings::initialize_addon(env, exports);
 }
 NODE_API_MODULE(NODE_GYP_MODULE_NAME, Init)

@@ -172,9 +172,9 @@ Napi::Error to_js_error(Napi::Env env, const std::exception_ptr& failure, const 
   };
   try {
     std::rethrow_exception(failure);
-  } catch (const Cancelled& cancelled) {
+  } catch (const Canceled& canceled) {
     if (!cancel_reason.empty()) return make(cancel_reason, error_codes::kDisposed);
-    Napi::Error error = make(cancelled.what(), "ABORT_ERR");
+    Napi::Error error = make(canceled.what(), "ABORT_ERR");
     error.Value().Set("name", "AbortError");
     return error;
   } catch (const CodedError& error) {

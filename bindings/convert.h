@@ -39,7 +39,7 @@ Napi::Value to_js(Napi::Env env, const MemoryPlan& plan, int64_t available_bytes
 Napi::Value to_js(Napi::Env env, const std::vector<BackendNote>& notes);
 Napi::Value to_js(Napi::Env env, const DeviceFacts& facts);
 
-// cheems::Error: its sentence and the purpose's code, or its own. Cancelled by the caller: name 'AbortError', code
+// cheems::Error: its sentence and the purpose's code, or its own. Canceled by the caller: name 'AbortError', code
 // 'ABORT_ERR'; since its object was disposed, which `cancel_reason` then says: code DISPOSED. bad_alloc: a sentence
 // about memory. Anything else is a defect of the engine.
 Napi::Error to_js_error(Napi::Env env, const std::exception_ptr& failure, const Purpose& purpose,

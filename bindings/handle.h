@@ -1,4 +1,4 @@
-// A JS value that stands for an object of the engine: a tagged External, whose finaliser gives the object's memory
+// A JS value that stands for an object of the engine: a tagged External, whose finalizer gives the object's memory
 // back on the engine thread. Jobs hold the object itself, so a handle may be collected while work goes on.
 #pragma once
 

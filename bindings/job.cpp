@@ -37,7 +37,7 @@ void Job::run() {
 }
 
 void Job::withdraw() {
-  failure_ = std::make_exception_ptr(Cancelled());
+  failure_ = std::make_exception_ptr(Canceled());
   finish();
 }
 
@@ -91,7 +91,7 @@ void deliver(Napi::Env env, Napi::Function, Delivery* delivery, Message* message
   try {
     if (*message == Message::progress) {
       Progress progress = delivery->job->latest_progress();
-      if (delivery->on_progress.IsEmpty() || delivery->thrown || delivery->job->control().cancelled()) return;
+      if (delivery->on_progress.IsEmpty() || delivery->thrown || delivery->job->control().canceled()) return;
       try {
         delivery->on_progress.Call({write_result(env, progress)});
       } catch (const Napi::Error& error) {

@@ -78,13 +78,13 @@ void describe(Visitor& visit, NextTokenRequest& request) {
         {.least = 1});
 }
 
-struct InitialiseRequest {
+struct InitializeRequest {
   std::string config_file, weights_file;
   uint64_t seed = 0;
 };
 
 template <class Visitor>
-void describe(Visitor& visit, InitialiseRequest& request) {
+void describe(Visitor& visit, InitializeRequest& request) {
   visit("configFile", request.config_file, "", {.required = true});
   visit("weightsFile", request.weights_file, "", {.required = true});
   visit("seed", request.seed, "", {.least = 0});

@@ -166,7 +166,7 @@ Napi::Value schema(const Napi::CallbackInfo& info) {
         {"CausalLoadOptions", fields_of<CausalRequest>()},
         {"GenerationOptions", fields_of<GenerationRequest>()},
         {"NextTokenOptions", fields_of<NextTokenRequest>()},
-        {"InitialiseOptions", fields_of<InitialiseRequest>()},
+        {"InitializeOptions", fields_of<InitializeRequest>()},
         {"PlanningOptions", fields_of<PlanRequest>()}}},
       {"results",
        {{"ScoreResult", fields_of<inference::Scorer::Result>()},

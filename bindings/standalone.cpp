@@ -139,11 +139,11 @@ Napi::Value read_architecture(const Napi::CallbackInfo& info) {
   return start(info.Env(), engine_thread(info.Env()), std::move(job), info.Env().Undefined());
 }
 
-Napi::Value initialise(const Napi::CallbackInfo& info) {
+Napi::Value initialize(const Napi::CallbackInfo& info) {
   auto job = std::make_shared<ComputeJob<Nothing>>(
-      Purpose("initialising a model", error_codes::kFile),
-      [request = read_options<InitialiseRequest>(info[0])](const Control&) {
-        model::RewardModel::initialise(request.config_file, request.seed, request.weights_file);
+      Purpose("initializing a model", error_codes::kFile),
+      [request = read_options<InitializeRequest>(info[0])](const Control&) {
+        model::RewardModel::initialize(request.config_file, request.seed, request.weights_file);
         return Nothing{};
       },
       undefined);

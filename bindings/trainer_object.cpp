@@ -27,7 +27,7 @@ Napi::Value start_on(Napi::Env env, Handle<TrainerState>& handle, std::shared_pt
   return start(env, handle.thread, std::move(job), on_progress);
 }
 
-// Gradients and optimiser state, what the trainer holds on to between steps.
+// Gradients and optimizer state, what the trainer holds on to between steps.
 int64_t lasting_bytes(const ModelState& model, const training::TrainerOptions& options) {
   MemoryPlan plan;
   training::Trainer::plan(
@@ -35,7 +35,7 @@ int64_t lasting_bytes(const ModelState& model, const training::TrainerOptions& o
       [&](const WorkspaceRequest& request) { return model.backend->operations().workspace_bytes(request); }, plan);
   int64_t bytes = 0;
   for (const auto& entry : plan.entries) {
-    if (entry.kind == "gradients" || entry.kind == "optimiser") bytes += entry.bytes;
+    if (entry.kind == "gradients" || entry.kind == "optimizer") bytes += entry.bytes;
   }
   return bytes;
 }
@@ -117,7 +117,7 @@ Napi::Value trainer_score(const Napi::CallbackInfo& info) {
 Napi::Value save_optimizer(const Napi::CallbackInfo& info) {
   auto& handle = trainer_from(info[0]);
   auto job = std::make_shared<ComputeJob<Nothing>>(
-      Purpose("saving the optimiser's state", error_codes::kFile),
+      Purpose("saving the optimizer's state", error_codes::kFile),
       [state = handle.state, file = text_from(info[1], "file")](const Control&) {
         state->trainer->save_optimizer(file);
         return Nothing{};
@@ -129,7 +129,7 @@ Napi::Value save_optimizer(const Napi::CallbackInfo& info) {
 Napi::Value load_optimizer(const Napi::CallbackInfo& info) {
   auto& handle = trainer_from(info[0]);
   auto job = std::make_shared<ComputeJob<Nothing>>(
-      Purpose("loading the optimiser's state", error_codes::kFile),
+      Purpose("loading the optimizer's state", error_codes::kFile),
       [state = handle.state, file = text_from(info[1], "file")](const Control&) {
         state->trainer->load_optimizer(file);
         return Nothing{};

@@ -264,7 +264,7 @@ test('what cannot be scored is refused with the item, and what is to be done', a
   t.deepEqual(await cut.score([{ responses: [{ inputIds: [50, 1, 2] }] }]), [[1.5]]);
 });
 
-test('cancelled: the promise rejects with the reason, and the model can go on', async (t) => {
+test('canceled: the promise rejects with the reason, and the model can go on', async (t) => {
   const fake = fakeEngine(100);
   const model = await RewardModel.load(tmpdir(), { microBatchTokens: 1 }, fake.engine);
   const items = Array.from({ length: 500 }, () => ({ responses: [{ inputIds: [1, 2] }] }));

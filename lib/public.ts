@@ -19,7 +19,7 @@ export type { GenerateOptions, LanguageModelOptions, SamplingOptions } from './g
 export type { GenerationItem } from './generation/items';
 export type { StopToken } from './generation/stop_tokens';
 
-// Data: read files of any form, or make a data set of rows in memory; then tokenise.
+// Data: read files of any form, or make a data set of rows in memory; then tokenize.
 export { datasetFromRows, readPreferenceDataset } from './data/dataset';
 export type { ReadOptions } from './data/read_options';
 export { DataError } from './data/errors';

@@ -3,7 +3,7 @@
 
   python3 scripts/make_quickstart_tokenizer.py data/tokenizer data/oasst-zh/train.jsonl data/dpo-zh/train.jsonl
 
-Byte-level BPE, normalised and pre-tokenised as Qwen2's tokenizer, 8192 entries of which the last three are Qwen's special
+Byte-level BPE, normalized and pre-tokenized as Qwen2's tokenizer, 8192 entries of which the last three are Qwen's special
 tokens, and a plain ChatML template (no system text of its own). Held-out files are left out of the training on purpose.
 Needs the Python package `tokenizers`; the package's users never run this, they get the files that it wrote.
 """

@@ -4,7 +4,7 @@
 //
 //   node scripts/make_sample_data.cjs oaast_rm_zh.json dpo_zh_demo.json [output folder, default: data]
 //
-// data/README.md says where the two source files come from and under which licence. The same source gives the same
+// data/README.md says where the two source files come from and under which license. The same source gives the same
 // bytes: nothing is drawn at random, every choice follows from a SHA-256 of the text.
 
 const { createHash } = require('node:crypto');

@@ -103,10 +103,10 @@ kill_and_resume() {
   pid=$!
   begun_or_ended $pid "$calm.log"
   began=$(milliseconds)
-  wait $pid || { fail "run with $state optimiser state" "see $calm.log"; tail -n 5 "$calm.log"; return; }
+  wait $pid || { fail "run with $state optimizer state" "see $calm.log"; tail -n 5 "$calm.log"; return; }
   duration=$(($(milliseconds) - began + 1))
-  "${run[@]}" "$again" "${arguments[@]}" >"$again.log" 2>&1 || { fail "repeated run with $state optimiser state" "see $again.log"; return; }
-  same_run "two runs of $steps steps, $state optimiser state, have equal bits" "$again" "$again.log" || return
+  "${run[@]}" "$again" "${arguments[@]}" >"$again.log" 2>&1 || { fail "repeated run with $state optimizer state" "see $again.log"; return; }
+  same_run "two runs of $steps steps, $state optimizer state, have equal bits" "$again" "$again.log" || return
   while :; do
     attempt=$((attempt + 1))
     log=$killed-$attempt.log
@@ -122,11 +122,11 @@ kill_and_resume() {
         continue
       fi
     fi
-    wait $pid || { fail "kill and resume, $state optimiser state" "life $attempt ended by itself, see $log"; tail -n 5 "$log"; return; }
+    wait $pid || { fail "kill and resume, $state optimizer state" "life $attempt ended by itself, see $log"; tail -n 5 "$log"; return; }
     break
   done
-  [ "$kills" -ge 2 ] || { fail "kill and resume, $state optimiser state" "only $kills kills came in time"; return; }
-  same_run "killed $kills times and resumed, $state optimiser state: equal bits" "$killed" "$killed"-*.log
+  [ "$kills" -ge 2 ] || { fail "kill and resume, $state optimizer state" "only $kills kills came in time"; return; }
+  same_run "killed $kills times and resumed, $state optimizer state: equal bits" "$killed" "$killed"-*.log
 }
 
 # sanitize TOOL SECONDS DOCTEST_ARGUMENT…

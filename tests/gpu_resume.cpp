@@ -2,7 +2,7 @@
 //
 //   gpu_resume FOLDER STEPS SAVE_EVERY bfloat16|float32 [hidden size]
 //
-// Trains STEPS steps in bfloat16 with that optimiser state and writes a checkpoint (config, weights, optimiser state) into
+// Trains STEPS steps in bfloat16 with that optimizer state and writes a checkpoint (config, weights, optimizer state) into
 // FOLDER/checkpoint-STEP every SAVE_EVERY steps and at the end: into a folder of another name first, then renamed, so that a
 // checkpoint is whole or not there. Begins at the newest checkpoint of FOLDER. A step's samples depend on its number alone.
 #include <cstdio>
@@ -90,7 +90,7 @@ int run(int argc, char** argv) {
     source = folder / "initial";
     fs::create_directories(source);
     std::ofstream(source / "config.json") << config(hidden).dump();
-    model::RewardModel::initialise((source / "config.json").string(), 1, (source / "model.safetensors").string());
+    model::RewardModel::initialize((source / "config.json").string(), 1, (source / "model.safetensors").string());
   }
   const auto model = model::RewardModel::load({.folder = source.string(), .create_head = done == 0, .seed = 1, .precision = DType::bfloat16, .float32_copy = state == DType::float32}, *backend);
   training::Trainer trainer(*model, {.micro_batch_tokens = 128, .optimizer_state = state, .seed = 3});

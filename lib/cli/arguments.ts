@@ -4,14 +4,14 @@
  * `--learning-rate` and `--learning_rate` are one option; `--no-do-shuffle` is the negation of `do_shuffle`. `--flag True`, as
  * Python scripts write it, is understood. Values and everything after `--` stay as they are.
  */
-export function normaliseArguments(argv: readonly string[]): string[] {
+export function normalizeArguments(argv: readonly string[]): string[] {
   const result: string[] = [];
   let afterOption = false;
   for (const [index, argument] of argv.entries()) {
     if (argument === '--') return [...result, ...argv.slice(index)];
     const option = /^--([A-Za-z][\w-]*)(=.*)?$/s.exec(argument);
     if (option) {
-      result.push(`--${normaliseName(option[1]!)}${lowerTruth(option[2] ?? '')}`);
+      result.push(`--${normalizeName(option[1]!)}${lowerTruth(option[2] ?? '')}`);
     } else {
       result.push(afterOption ? lowerTruth(argument) : argument);
     }
@@ -20,7 +20,7 @@ export function normaliseArguments(argv: readonly string[]): string[] {
   return result;
 }
 
-function normaliseName(name: string): string {
+function normalizeName(name: string): string {
   const snake = name.replaceAll('-', '_');
   return snake.startsWith('no_') ? `no-${snake.slice(3)}` : snake;
 }

@@ -1,4 +1,4 @@
-// `cheems-native init`: a randomly initialised model folder, seeded, that appears whole or not at all.
+// `cheems-native init`: a randomly initialized model folder, seeded, that appears whole or not at all.
 
 import { randomBytes } from 'node:crypto';
 import { readFile, realpath } from 'node:fs/promises';
@@ -119,7 +119,7 @@ async function makeModel(values: OptionValues<typeof options>, signal: AbortSign
     await files.writeDurably(configFile, `${JSON.stringify(config, null, 2)}\n`);
     const { parameters } = await engine.readArchitecture(folder);
     await checkSpace('--output_dir', folder, BYTES_PER_PARAMETER * parameters);
-    await unlessAborted(engine.initialise(configFile, values.seed, join(folder, WEIGHTS_FILE)), signal);
+    await unlessAborted(engine.initialize(configFile, values.seed, join(folder, WEIGHTS_FILE)), signal);
     await files.flushFile(join(folder, WEIGHTS_FILE));
     signal.throwIfAborted();
   });

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { normaliseArguments } from './arguments';
+import { normalizeArguments } from './arguments';
 import { resolveValues } from './command';
 import { makeInitConfig } from './init_config';
 import { checkValue } from './options';
@@ -44,7 +44,7 @@ function file(name: string, content: string): string {
 
 test('names in either case are one; values and what follows -- stay', (t) => {
   t.deepEqual(
-    normaliseArguments([
+    normalizeArguments([
       'train',
       '--model-path',
       'a-b',

@@ -3,7 +3,7 @@
 
 import type { Argv } from 'yargs';
 import { packageVersion } from '../support/package_version';
-import { normaliseArguments } from './arguments';
+import { normalizeArguments } from './arguments';
 import { declareOptions, type AnyCommand } from './command';
 import { COMMANDS, PLANS } from './commands';
 import { EXIT_ERROR, EXIT_OK, reportFailure, UsageError } from './failure';
@@ -57,7 +57,7 @@ async function parse(argv: readonly string[], onHelp: (text: string) => void): P
   });
   root.epilogue('"cheems-native <command> --help" tells the options of a command, with examples.');
   let helped = false;
-  const { _: words } = await root.parseAsync(normaliseArguments(argv), {}, (_error, _argv, output) => {
+  const { _: words } = await root.parseAsync(normalizeArguments(argv), {}, (_error, _argv, output) => {
     if (output) onHelp(output);
     helped = output !== '';
   });

@@ -34,7 +34,7 @@ const options = {
   ...scoringResources,
 };
 
-const NOTES = `A row {"id", "prompt" or "messages", "response"} gives {"id", "reward", "tokens", "truncated"}; a row with "responses": [...] gives lists: "rewards", "tokens", "truncated". A row {"id", "messages"} whose last message is the assistant's is scored as it stands. A row {"id", "input_ids"} is the whole sample, tokenised; then no tokenizer is needed. Where no row has an id, its line number is the id. A process reward model gives "rewards", one for each step, in place of "reward" (lists of lists for "responses"), unless --step_reward makes them one.
+const NOTES = `A row {"id", "prompt" or "messages", "response"} gives {"id", "reward", "tokens", "truncated"}; a row with "responses": [...] gives lists: "rewards", "tokens", "truncated". A row {"id", "messages"} whose last message is the assistant's is scored as it stands. A row {"id", "input_ids"} is the whole sample, tokenized; then no tokenizer is needed. Where no row has an id, its line number is the id. A process reward model gives "rewards", one for each step, in place of "reward" (lists of lists for "responses"), unless --step_reward makes them one.
 
 ${CONVERSATION_FORMS}
 

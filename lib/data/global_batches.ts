@@ -1,4 +1,4 @@
-// The optimiser's batches: whole prompts, so that every comparison counts in exactly one step of an epoch.
+// The optimizer's batches: whole prompts, so that every comparison counts in exactly one step of an epoch.
 
 import { comparisonCount, comparisonsOf, type Comparison } from './comparisons';
 import { shuffledIndices, SplitMix64 } from './random';
@@ -13,7 +13,7 @@ export interface GlobalBatchOptions {
   shuffle: boolean;
 }
 
-/** One optimiser step's prompts, as indices into the planned list. */
+/** One optimizer step's prompts, as indices into the planned list. */
 export interface GlobalBatch {
   promptIndices: number[];
   responses: number;
@@ -56,7 +56,7 @@ export class GlobalBatchPlanner {
     return this.epoch(epoch)[index];
   }
 
-  /** Optimiser steps of the first `epochs` epochs; a fraction takes that share, rounded up, of the last one's. */
+  /** Optimizer steps of the first `epochs` epochs; a fraction takes that share, rounded up, of the last one's. */
   stepsOf(epochs: number): number {
     let steps = 0;
     for (let epoch = 0; epoch < epochs; epoch += 1) {

@@ -1,4 +1,4 @@
-// Removing samples from tokenised prompts, with pairs and ranks renumbered.
+// Removing samples from tokenized prompts, with pairs and ranks renumbered.
 
 import { comparisonCount, comparisonsOf, renumbered } from './comparisons';
 import { note } from './report';

@@ -1,7 +1,7 @@
 import { placeOf } from './errors';
 import type { DatasetReport, ReportEntry, Source } from './types';
 
-/** Every kind of thing that reading, tokenising and planning count, with the sentence that tells it: `{of one|of many}`. */
+/** Every kind of thing that reading, tokenizing and planning count, with the sentence that tells it: `{of one|of many}`. */
 const REPORT_KINDS = {
   blankLines: 'blank line{|s} {was|were} skipped',
   mergedRows: 'row{|s} {was|were} merged into a prompt met before',

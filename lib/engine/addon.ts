@@ -9,7 +9,7 @@ import type {
   GenerationOptions,
   GenerationStep,
   HeadInfo,
-  InitialiseOptions,
+  InitializeOptions,
   ModelLoadOptions,
   NextTokenOptions,
   NextTokens,
@@ -78,7 +78,7 @@ export interface Addon {
   /** flock(2), without waiting, of a file that is open for writing: 0, or the system's error number. */
   lockFile: (descriptor: number) => number;
   readArchitecture(folder: string): NativeWork<ArchitectureInfo>;
-  initialise(options: InitialiseOptions): NativeWork<void>;
+  initialize(options: InitializeOptions): NativeWork<void>;
   /** Without microBatchTokens: what fills the memory. */
   planMemory(request: PlanningOptions): NativeWork<MemoryPlan>;
   loadModel(options: ModelLoadOptions): NativeWork<LoadedModel>;

@@ -1,8 +1,8 @@
-// What callers of the engine rely on: cancelling, progress, disposing, and sentences for wrong arguments.
+// What callers of the engine rely on: canceling, progress, disposing, and sentences for wrong arguments.
 import test from 'ava';
 import { copyFile, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import * as path from 'node:path';
-import { adamStep, longBatch, makeSmallModel, neighbourPairs, randomBatch } from '../testing/small_model';
+import { adamStep, longBatch, makeSmallModel, neighborPairs, randomBatch } from '../testing/small_model';
 import { EngineError } from './errors';
 import { engine } from './engine';
 import type { ComparisonArrays, EngineModel, SampleBatch } from './types';
@@ -73,7 +73,7 @@ test.serial('an abort stops scoring and training within 200 ms, with the reason 
   const model = await load();
   const trainer = await model.createTrainer({});
   const batch = longBatch();
-  const pairs = neighbourPairs(batch.groups.length);
+  const pairs = neighborPairs(batch.groups.length);
   for (const begin of [
     (signal: AbortSignal, onProgress: () => void) => model.score(batch, { signal, onProgress }),
     (signal: AbortSignal, onProgress: () => void) => trainer.score(batch, { signal, onProgress }),
@@ -182,7 +182,7 @@ test.serial('disposing stops running and waiting work; later calls reject', asyn
   await new Promise<void>((begun) => {
     running = model.score(longBatch(), { onProgress: () => begun() });
   });
-  const waiting = trainer.step(randomBatch(4, 16), neighbourPairs(4), adamStep);
+  const waiting = trainer.step(randomBatch(4, 16), neighborPairs(4), adamStep);
   const results = Promise.allSettled([running, waiting]);
   t.false(model.disposed);
   const disposed = model.dispose();
@@ -240,13 +240,13 @@ test.serial('arrays may change or go away while the engine works', async (t) => 
   await model.dispose();
 });
 
-test.serial('saved weights and optimiser state are read back', async (t) => {
+test.serial('saved weights and optimizer state are read back', async (t) => {
   const target = path.join(path.dirname(folder), 'saved');
   await mkdir(target);
   const batch = randomBatch(8, 32);
   const model = await load();
   const trainer = await model.createTrainer({ regCoef: 0.1 });
-  const step = await trainer.step(batch, neighbourPairs(8), adamStep);
+  const step = await trainer.step(batch, neighborPairs(8), adamStep);
   t.true(Number.isFinite(step.loss) && step.gradientNorm > 0);
   const optimizerFile = path.join(target, 'optimizer.safetensors');
   await trainer.saveOptimizer(optimizerFile);
@@ -267,7 +267,7 @@ test.serial('saved weights and optimiser state are read back', async (t) => {
   const resumed = await again.createTrainer({ regCoef: 0.1 });
   await resumed.loadOptimizer(optimizerFile);
   const next = { ...adamStep, step: 2 };
-  t.deepEqual(await resumed.step(batch, neighbourPairs(8), next), await trainer.step(batch, neighbourPairs(8), next));
+  t.deepEqual(await resumed.step(batch, neighborPairs(8), next), await trainer.step(batch, neighborPairs(8), next));
   t.deepEqual((await again.score(batch)).rewards, (await model.score(batch)).rewards, 'after another step');
   await Promise.all([model.dispose(), again.dispose()]);
 });
@@ -277,7 +277,7 @@ test.serial("comparisons' targets, weights and margins reach the loss; the defau
   const stepWith = async (numbers: Partial<ComparisonArrays>): Promise<StepResult> => {
     const model = await load();
     const trainer = await model.createTrainer({ regCoef: 0 });
-    const result = await trainer.step(batch, { ...neighbourPairs(4), ...numbers }, adamStep);
+    const result = await trainer.step(batch, { ...neighborPairs(4), ...numbers }, adamStep);
     await model.dispose();
     return result;
   };
@@ -321,7 +321,7 @@ test.serial('a memory plan names its parts', async (t) => {
         /^weights, float32, mapped from their files$/.test(name) && kind === 'weights' && bytes > 0,
     ),
   );
-  t.true(train.entries.some(({ kind }) => kind === 'optimiser'));
+  t.true(train.entries.some(({ kind }) => kind === 'optimizer'));
 });
 
 test.serial('16-bit matrices kept as stored take less memory and give the same rewards', async (t) => {
@@ -378,8 +378,8 @@ test.serial('wrong arguments are refused with sentences that name them', async (
   await refusePairs([0, 1, 2], /two sample numbers a pair/);
   await refusePairs([0, 1, 2, 4], /Pair 1 names sample 4 of a batch of 4 samples/);
   await refusePairs([2, 2], /compares sample 2 with itself/);
-  await t.throwsAsync(trainer.step(batch, neighbourPairs(4), { ...adamStep, beta2: 1 }), { message: /beta2 must be/ });
-  await t.throwsAsync(trainer.step(batch, neighbourPairs(4), { ...adamStep, learningRate: NaN }), {
+  await t.throwsAsync(trainer.step(batch, neighborPairs(4), { ...adamStep, beta2: 1 }), { message: /beta2 must be/ });
+  await t.throwsAsync(trainer.step(batch, neighborPairs(4), { ...adamStep, learningRate: NaN }), {
     message: /learningRate must be a finite number/,
   });
   await model.dispose();

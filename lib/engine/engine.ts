@@ -219,8 +219,8 @@ export const engine: Engine = {
     return new CausalModel(handle, architecture, device, deviceChoice, precision, microBatchTokens);
   },
 
-  initialise(configFile: string, seed: number, weightsFile: string): Promise<void> {
-    return run(undefined, () => addon().initialise({ configFile, seed, weightsFile }));
+  initialize(configFile: string, seed: number, weightsFile: string): Promise<void> {
+    return run(undefined, () => addon().initialize({ configFile, seed, weightsFile }));
   },
 
   async planMemory({ microBatchTokens = 'auto', ...request }: PlanRequest): Promise<MemoryPlan> {

@@ -47,7 +47,7 @@ export interface ModelLoadOptions {
   folder: string;
   /** Of the activations and the matrices that they meet; absent: bfloat16 on a GPU, float32 on the CPU. */
   precision?: Precision | undefined;
-  /** Training with 16-bit weights and float32 optimiser state: keep the weights in float32 too. Default: false. */
+  /** Training with 16-bit weights and float32 optimizer state: keep the weights in float32 too. Default: false. */
   float32Copy?: boolean | undefined;
   /**
    * `bfloat16`: round every weight to it before computing, as where a folder is loaded in that dtype; with
@@ -134,7 +134,7 @@ export interface NextTokenOptions {
   microBatchTokens?: number | undefined;
 }
 
-export interface InitialiseOptions {
+export interface InitializeOptions {
   configFile: string;
   weightsFile: string;
   /** Default: 0. */
@@ -261,7 +261,7 @@ export interface Progress {
 
 export interface MemoryPlanEntry {
   name: string;
-  kind: 'weights' | 'gradients' | 'optimiser' | 'activations' | 'workspace';
+  kind: 'weights' | 'gradients' | 'optimizer' | 'activations' | 'workspace';
   bytes: number;
 }
 
@@ -313,7 +313,7 @@ export const ENGINE_DEFAULTS = {
   NextTokenOptions: {
     microBatchTokens: 8192,
   },
-  InitialiseOptions: {
+  InitializeOptions: {
     seed: 0,
   },
   PlanningOptions: {

@@ -52,7 +52,7 @@ export interface MemoryPlan {
   reserveBytes: number;
   /** What is planned for and why: a sentence. */
   deviceChoice: string;
-  /** Of training: bytes of a checkpoint's weights and optimiser state. */
+  /** Of training: bytes of a checkpoint's weights and optimizer state. */
   checkpointBytes?: number;
 }
 
@@ -187,6 +187,6 @@ export interface Engine {
   loadModel(options: ModelLoadOptions, work?: WorkOptions): Promise<EngineModel>;
   loadCausalModel(options: CausalLoadOptions, work?: WorkOptions): Promise<EngineCausalModel>;
   /** Random weights for a folder whose config.json stands there already. */
-  initialise(configFile: string, seed: number, weightsFile: string): Promise<void>;
+  initialize(configFile: string, seed: number, weightsFile: string): Promise<void>;
   planMemory(request: PlanRequest): Promise<MemoryPlan>;
 }

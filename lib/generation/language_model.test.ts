@@ -137,7 +137,7 @@ test('a folder that ties the output layer in config.json and has another one in 
     max_position_embeddings: 64,
   };
   const own = makeLanguageModelFolder({ config: { ...sizes, tie_word_embeddings: false } });
-  await nativeEngine.initialise(join(own, 'config.json'), 1, join(own, 'model.safetensors'));
+  await nativeEngine.initialize(join(own, 'config.json'), 1, join(own, 'model.safetensors'));
   const tied = makeLanguageModelFolder({ config: { ...sizes, tie_word_embeddings: true } });
   cpSync(join(own, 'model.safetensors'), join(tied, 'model.safetensors'));
   const texts: string[] = [];

@@ -1,4 +1,4 @@
-// Prompts put together for one call of the engine: as many as there is room for, neighbours with a common beginning as one group, so that
+// Prompts put together for one call of the engine: as many as there is room for, neighbors with a common beginning as one group, so that
 // the beginning is computed and kept once.
 
 import { unlessAborted, within } from '../support/abort';
@@ -21,7 +21,7 @@ function commonBeginning(a: Int32Array, b: Int32Array): number {
 
 /**
  * A group for each prompt such that the fewest tokens are computed: a group computes its members' common beginning once. Members
- * stand next to each other, so that the common beginning of a run is the least of its neighbours' ones; the best cuts
+ * stand next to each other, so that the common beginning of a run is the least of its neighbors' ones; the best cuts
  * are found by dynamic programming.
  */
 export function groupPrompts(prompts: readonly Int32Array[]): Int32Array {

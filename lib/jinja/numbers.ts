@@ -168,7 +168,7 @@ export function positive(value: Value): Value {
   return result;
 }
 
-/** The int of a float, towards zero. */
+/** The int of a float, toward zero. */
 export function truncate(value: number): Integer {
   if (Number.isNaN(value)) throw new JinjaValueError('cannot convert float NaN to integer');
   if (!Number.isFinite(value)) throw new JinjaValueError('cannot convert float infinity to integer');

@@ -11,7 +11,7 @@ export class PythonRandom {
   /** @param seed a whole number from 0 below 2^32: then CPython's key is that one number. */
   constructor(seed: number) {
     const state = this.state;
-    this.initialise(19650218);
+    this.initialize(19650218);
     let i = 1;
     for (let k = N; k > 0; k--) {
       state[i] = (state[i]! ^ Math.imul(state[i - 1]! ^ (state[i - 1]! >>> 30), 1664525)) + seed;
@@ -31,7 +31,7 @@ export class PythonRandom {
     return (high * 67108864 + low) / 9007199254740992;
   }
 
-  private initialise(seed: number): void {
+  private initialize(seed: number): void {
     this.state[0] = seed;
     for (let i = 1; i < N; i++) {
       const previous = this.state[i - 1]! ^ (this.state[i - 1]! >>> 30);

@@ -20,7 +20,7 @@ import type { TrainOptionValues } from './training_values';
 
 const PATHS = 'Paths';
 const LENGTH = 'Length of the run and batches';
-const OPTIMISER = 'Optimiser and loss';
+const OPTIMIZER = 'Optimizer and loss';
 const SAMPLES = 'Samples';
 const RESOURCES = 'Memory and speed (never change the result beyond float32 rounding)';
 const EVALUATION = 'Evaluation';
@@ -57,7 +57,7 @@ export const trainOptionDefinitions = {
   cache_dir: text({
     group: PATHS,
     describe:
-      'folder where tokenised data are kept for the next run; several runs may share one [default: output_dir/cache]',
+      'folder where tokenized data are kept for the next run; several runs may share one [default: output_dir/cache]',
   }),
   overwrite_output_dir: flag(false, {
     group: PATHS,
@@ -72,13 +72,13 @@ export const trainOptionDefinitions = {
   max_steps: number(
     -1,
     { from: -1, integer: true },
-    { group: LENGTH, describe: 'optimiser steps; above 0 it overrides num_train_epochs' },
+    { group: LENGTH, describe: 'optimizer steps; above 0 it overrides num_train_epochs' },
   ),
   global_batch_size: optionalNumber(
     { from: 1, integer: true },
     {
       group: LENGTH,
-      describe: `responses in one optimiser step; all responses of a prompt stay together [default: per_device_train_batch_size x gradient_accumulation_steps where one of them is given, else ${PAPER_GLOBAL_BATCH} as in the paper]`,
+      describe: `responses in one optimizer step; all responses of a prompt stay together [default: per_device_train_batch_size x gradient_accumulation_steps where one of them is given, else ${PAPER_GLOBAL_BATCH} as in the paper]`,
     },
   ),
   per_device_train_batch_size: optionalNumber(
@@ -100,16 +100,16 @@ export const trainOptionDefinitions = {
     { group: LENGTH, describe: 'of the new head and of the order of the prompts: same seed, same bits' },
   ),
 
-  learning_rate: number(5e-6, { from: 0 }, { group: OPTIMISER, describe: 'peak learning rate of AdamW' }),
+  learning_rate: number(5e-6, { from: 0 }, { group: OPTIMIZER, describe: 'peak learning rate of AdamW' }),
   lr_scheduler_type: choice(['cosine', 'linear', 'constant'], 'cosine', {
-    group: OPTIMISER,
+    group: OPTIMIZER,
     describe: 'after the warm-up: half a cosine to 0, a line to 0, or level',
   }),
   warmup_ratio: number(
     0.1,
     { from: 0, to: 1 },
     {
-      group: OPTIMISER,
+      group: OPTIMIZER,
       describe:
         'share of all steps in which the learning rate climbs from 0 (the first step has 0, as in Hugging Face)',
     },
@@ -117,27 +117,27 @@ export const trainOptionDefinitions = {
   warmup_steps: number(
     0,
     { from: 0, integer: true },
-    { group: OPTIMISER, describe: 'the same in steps; above 0 it overrides warmup_ratio' },
+    { group: OPTIMIZER, describe: 'the same in steps; above 0 it overrides warmup_ratio' },
   ),
-  weight_decay: number(0, { from: 0 }, { group: OPTIMISER, describe: "AdamW's decoupled weight decay" }),
-  adam_beta1: number(0.9, { from: 0, below: 1 }, { group: OPTIMISER, describe: 'decay of the first moment' }),
-  adam_beta2: number(0.999, { from: 0, below: 1 }, { group: OPTIMISER, describe: 'decay of the second moment' }),
-  adam_epsilon: number(1e-8, { above: 0 }, { group: OPTIMISER, describe: 'added to the root of the second moment' }),
+  weight_decay: number(0, { from: 0 }, { group: OPTIMIZER, describe: "AdamW's decoupled weight decay" }),
+  adam_beta1: number(0.9, { from: 0, below: 1 }, { group: OPTIMIZER, describe: 'decay of the first moment' }),
+  adam_beta2: number(0.999, { from: 0, below: 1 }, { group: OPTIMIZER, describe: 'decay of the second moment' }),
+  adam_epsilon: number(1e-8, { above: 0 }, { group: OPTIMIZER, describe: 'added to the root of the second moment' }),
   max_grad_norm: number(
     1,
     { from: 0 },
-    { group: OPTIMISER, describe: 'gradients are scaled down to this global norm; 0 is off' },
+    { group: OPTIMIZER, describe: 'gradients are scaled down to this global norm; 0 is off' },
   ),
   dtype: choice(['float32', 'bfloat16'], 'float32', {
     otherName: 'torch_dtype',
-    group: OPTIMISER,
+    group: OPTIMIZER,
     describe:
       "of the saved weights, which training computes with: 'bfloat16' rounds every weight, over float32 masters that AdamW updates and checkpoints keep, so that the folder is half as large and means the same to tools that load in 16 bits",
   }),
   reg_coef: number(
     ENGINE_DEFAULTS.TrainerOptions.regCoef,
     {},
-    { group: OPTIMISER, describe: 'weight of the mean square reward in the loss; 0 or less is off' },
+    { group: OPTIMIZER, describe: 'weight of the mean square reward in the loss; 0 or less is off' },
   ),
 
   max_length: number(

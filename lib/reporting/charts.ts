@@ -1,4 +1,4 @@
-// The report's pictures: static SVG, drawn by Observable Plot when the report is written, so that the page needs no script. Colours are
+// The report's pictures: static SVG, drawn by Observable Plot when the report is written, so that the page needs no script. Colors are
 // the page's CSS variables, which is how one picture serves light and dark.
 
 import type * as PlotModule from '@observablehq/plot';
@@ -127,7 +127,7 @@ export class ChartMaker {
     });
   }
 
-  /** Both sides of the pairs over one another; chosen filled, rejected with a dashed outline, so that colour is not all. */
+  /** Both sides of the pairs over one another; chosen filled, rejected with a dashed outline, so that color is not all. */
   rewards(bins: readonly HistogramBin[]): string {
     const Plot = this.#plot;
     return this.#draw({

@@ -23,7 +23,7 @@ export interface Chart {
   title: string;
   /** What there is to see, in words: read aloud where the picture cannot be seen. */
   description: string;
-  /** Static SVG, coloured through the page's CSS variables. */
+  /** Static SVG, colored through the page's CSS variables. */
   svg: string;
   /** The same figures. */
   table: ReportTable;

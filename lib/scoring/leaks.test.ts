@@ -24,7 +24,7 @@ let rewardModel: string;
 
 test.before(async () => {
   languageModel = makeLanguageModelFolder({ config: sizes });
-  await engine.initialise(join(languageModel, 'config.json'), 1, join(languageModel, 'model.safetensors'));
+  await engine.initialize(join(languageModel, 'config.json'), 1, join(languageModel, 'model.safetensors'));
   rewardModel = makeLanguageModelFolder({ config: sizes });
   const model = await engine.loadModel({ folder: languageModel, createHead: true, seed: 1 });
   await model.saveWeights(join(rewardModel, 'model.safetensors'));

@@ -5,7 +5,7 @@ import type { HeadInfo } from '../engine/types.generated';
 import { readTokenizerFiles } from '../tokenization/tokenizer_files';
 import { TextTokenizer } from '../tokenization/text_tokenizer';
 
-/** How to find them, in place of what the model's family is published with. Text is tokenised by the model folder's tokenizer. */
+/** How to find them, in place of what the model's family is published with. Text is tokenized by the model folder's tokenizer. */
 export interface ReadoutOptions {
   /**
    * Of a gate that reads the prompt (ArmoRM, QRM): the tokens that begin the assistant's turn, as text or ids.

@@ -41,7 +41,7 @@ import { joinSteps } from './step_reward';
 
 /** Micro-batches that one call of the engine gets: between calls progress is told. */
 const MICRO_BATCHES_A_CALL = 8;
-/** Prompts that `score` has tokenised ahead of the engine: memory, never the result. */
+/** Prompts that `score` has tokenized ahead of the engine: memory, never the result. */
 const PROMPTS_AHEAD = 64;
 
 const LOAD: Signature = [
@@ -258,7 +258,7 @@ export class RewardModel {
     return this.rewardsSteps ? this.readouts!.positions(inputIds).length : 1;
   }
 
-  /** The rewards of tokenised samples, group by group; the samples of a group may share their beginning. */
+  /** The rewards of tokenized samples, group by group; the samples of a group may share their beginning. */
   async scoreAll(groups: readonly TokenizedSample[][], options: ScoreItemsOptions = {}): Promise<Float32Array[]> {
     checkArguments('RewardModel.scoreAll', GROUPS_AND_OPTIONS, [groups, options]);
     this.refuseDisposed();
@@ -287,7 +287,7 @@ export class RewardModel {
     return results;
   }
 
-  /** The rewards of tokenised samples in one list, by one call of the engine; as many a sample as `rewardCount` says. */
+  /** The rewards of tokenized samples in one list, by one call of the engine; as many a sample as `rewardCount` says. */
   scoreGroups(groups: readonly TokenizedSample[][], signal?: AbortSignal): Promise<Float32Array> {
     checkArguments('RewardModel.scoreGroups', GROUPS_AND_SIGNAL, [groups, signal]);
     return this.callEngine(groups, signal);

@@ -2,7 +2,7 @@
 //   {id, prompt, response}            one reward
 //   {id, prompt, responses: [...]}    one reward a response
 //   {id, messages}                    one reward: the conversation as it stands, which the assistant's message ends
-//   {id, input_ids} or {id, responses: [{input_ids}, ...]}   the same, tokenised: prompt, response and template in one
+//   {id, input_ids} or {id, responses: [{input_ids}, ...]}   the same, tokenized: prompt, response and template in one
 // The prompt goes by any of its names, and system prompt, tools and the like stand beside it, as everywhere
 // (lib/data/conversation). A response is text, {content}, {input_ids} or a list of messages.
 

@@ -58,7 +58,7 @@ test("the builder's samples, for many at once and for token ids", async (t) => {
   await tokenizer.close();
 });
 
-test('what cannot be scored is refused by name; its neighbours have their samples', async (t) => {
+test('what cannot be scored is refused by name; its neighbors have their samples', async (t) => {
   const tokenizer = make();
   const outcomes = await Promise.allSettled(
     [entry('a', 'b'), entry('refuse', 'b'), entry('长', '哈'.repeat(900)), entry('c', 'd')].map((one) =>
@@ -124,7 +124,7 @@ test('a folder without a tokenizer: told at the row, and only where there is tex
   await tokenizer.close();
 });
 
-test('streamed: rows are tokenised together and ahead of the engine, in order, no further than the bound; the first bad row ends it', async (t) => {
+test('streamed: rows are tokenized together and ahead of the engine, in order, no further than the bound; the first bad row ends it', async (t) => {
   const tokenizer = make();
   const lines = Array.from({ length: 900 }, (_, i) =>
     JSON.stringify({ id: i, prompt: i === 700 ? 'refuse' : `问题${i % 50}`, response: '答'.repeat(1 + (i % 40)) }),

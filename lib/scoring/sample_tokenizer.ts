@@ -13,7 +13,7 @@ import { UnreadNames } from '../tokenization/template_names';
 import type { ChunkResult, SampleJob } from '../tokenization/worker_messages';
 import type { ReadoutRule } from './readouts';
 
-/** What is tokenised: a prompt with its responses, and the place that error messages name. */
+/** What is tokenized: a prompt with its responses, and the place that error messages name. */
 export interface PromptWithResponses {
   prompt: Prompt;
   systemPrompt?: string;
@@ -184,7 +184,7 @@ export class SampleTokenizer {
       if (id < 0 || id >= vocabularySize) {
         throw new DataError(
           place,
-          `token ${index} of the sample is ${id}, but the model in ${folder} has the ids 0 to ${vocabularySize - 1}; was it tokenised with this model's tokenizer?`,
+          `token ${index} of the sample is ${id}, but the model in ${folder} has the ids 0 to ${vocabularySize - 1}; was it tokenized with this model's tokenizer?`,
         );
       }
     }

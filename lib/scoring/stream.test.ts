@@ -116,7 +116,7 @@ test('the batch budget changes neither rows nor order, and bounds what is collec
   t.true(cut.scorer.batches.every((batch) => batch.tokens.length < 20 + 9));
 });
 
-test('neighbours of one prompt are one group, others are not', async (t) => {
+test('neighbors of one prompt are one group, others are not', async (t) => {
   const { scorer } = await run([
     JSON.stringify({ id: 1, prompt: '甲', response: 'x' }),
     JSON.stringify({ id: 2, prompt: '甲', response: 'y' }),
@@ -262,7 +262,7 @@ test('spaces, the order of keys and keys that nobody reads make no other row', a
   t.is((await runInto(file, ['{ "response":"答", "note": 3, "prompt":"\\u95ee", "id":1 }'])).progress?.skippedRows, 1);
 });
 
-test('a row that takes long to tokenise, and a very long one, keep their places', async (t) => {
+test('a row that takes long to tokenize, and a very long one, keep their places', async (t) => {
   const fake = new FakeScorer();
   const slow: RowScorer = {
     tokenize: async (row) => {
@@ -335,7 +335,7 @@ test('a slow pipe gets its rewards without waiting for a full batch', async (t) 
   t.is((await work).rows, 2);
 });
 
-test('cancelling ends a wait for input, with the reason', async (t) => {
+test('canceling ends a wait for input, with the reason', async (t) => {
   const input = new PassThrough();
   const controller = new AbortController();
   const work = scoreStream({

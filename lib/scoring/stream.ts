@@ -1,5 +1,5 @@
 // Scoring a stream of rows: in order, in batches of bounded size, two of them with the engine at once; rows are read and
-// tokenised ahead while it works.
+// tokenized ahead while it works.
 
 import { digestOfValue } from '../continuing/digests';
 import type { OutputRow, RowOutput } from '../continuing/row_output';
@@ -68,7 +68,7 @@ interface Batch {
 /** Rows that come in slowly (a pipe that another program writes) are scored after this wait, whatever the batch holds. */
 const PATIENCE_MILLISECONDS = 100;
 const MOST_ROWS = 4096;
-/** Read and tokenised before they are asked for: enough for several threads, bounded in memory. */
+/** Read and tokenized before they are asked for: enough for several threads, bounded in memory. */
 const ROWS_AHEAD = 256;
 const CHARACTERS_AHEAD = 1_000_000;
 
@@ -97,7 +97,7 @@ export async function scoreStream(options: ScoreStreamOptions): Promise<ScoreStr
   }
 }
 
-/** A row on its way through the tokeniser, or how the rows ended. */
+/** A row on its way through the tokenizer, or how the rows ended. */
 type Coming =
   | { id: RowId; row: ScoreRow; read: string; size: number; samples: Promise<TokenizedSample[]> }
   | { failure?: { error: unknown } };
@@ -251,7 +251,7 @@ class BatchReader {
   }
 }
 
-/** Neighbouring rows of one prompt, or whose ids begin alike for half of the shorter one, share their beginning. */
+/** Neighboring rows of one prompt, or whose ids begin alike for half of the shorter one, share their beginning. */
 function groupRows(rows: readonly PendingRow[]): TokenizedSample[][] {
   const groups: TokenizedSample[][] = [];
   let previous: PendingRow | undefined;
@@ -288,7 +288,7 @@ function formatRows(rows: readonly PendingRow[], rewards: Float32Array, stepsOf:
   });
 }
 
-/** Nine digits tell every float32 from its neighbours. */
+/** Nine digits tell every float32 from its neighbors. */
 function formatReward(reward: number): number {
   return Number(reward.toPrecision(9));
 }

@@ -8,7 +8,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { engineSource, type Addon } from '../engine/addon.js';
 import { engine } from '../engine/engine.js';
 import type { EngineModel } from '../engine/types.js';
-import { adamStep, longBatch, neighbourPairs, randomBatch } from './small_model.js';
+import { adamStep, longBatch, neighborPairs, randomBatch } from './small_model.js';
 
 type Scene = (folder: string) => Promise<void>;
 
@@ -25,7 +25,7 @@ async function trainingHasBegun(model: EngineModel): Promise<void> {
   const trainer = await model.createTrainer({});
   const batch = longBatch();
   await new Promise<void>((resolve, reject) => {
-    trainer.step(batch, neighbourPairs(batch.groups.length), adamStep, { onProgress: () => resolve() }).catch(reject);
+    trainer.step(batch, neighborPairs(batch.groups.length), adamStep, { onProgress: () => resolve() }).catch(reject);
   });
 }
 
@@ -159,7 +159,7 @@ const scenes: Record<string, Scene> = {
     const score = (await load(folder)).score(batch);
     const trainer = await (await load(folder)).createTrainer({});
     const { rewards } = await score;
-    const step = await trainer.step(batch, neighbourPairs(64), adamStep);
+    const step = await trainer.step(batch, neighborPairs(64), adamStep);
     clearInterval(timer);
     console.log(rewards.length + step.rewards.length);
   },

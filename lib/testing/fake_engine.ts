@@ -276,7 +276,7 @@ export function fakeEngine(options: FakeEngineOptions = {}): Engine {
     async loadCausalModel() {
       throw new Error('the fake engine has no language models');
     },
-    async initialise() {
+    async initialize() {
       throw new Error('the fake engine makes no models');
     },
     planMemory: async (request) => {

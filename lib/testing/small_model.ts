@@ -1,4 +1,4 @@
-// A small random model and batches of random tokens, for tests of the engine's behaviour.
+// A small random model and batches of random tokens, for tests of the engine's behavior.
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
@@ -32,7 +32,7 @@ export async function makeSmallModel(): Promise<string> {
   };
   const configFile = path.join(folder, 'config.json');
   await writeFile(configFile, JSON.stringify(config));
-  await engine.initialise(configFile, 1, path.join(folder, 'model.safetensors'));
+  await engine.initialize(configFile, 1, path.join(folder, 'model.safetensors'));
   return folder;
 }
 
@@ -60,7 +60,7 @@ export function longBatch(): SampleBatch {
 }
 
 /** Each even sample chosen over the odd one after it. */
-export function neighbourPairs(samples: number): ComparisonArrays {
+export function neighborPairs(samples: number): ComparisonArrays {
   return { pairs: Int32Array.from({ length: samples - (samples % 2) }, (_, index) => index) };
 }
 

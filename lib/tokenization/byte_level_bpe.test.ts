@@ -152,10 +152,10 @@ test('what is not done as the library does it is left to the library', (t) => {
     'another model': (file) => Object.assign(file['model'] as JsonObject, { type: 'Unigram' }),
     'byte fallback': (file) => Object.assign(file['model'] as JsonObject, { byte_fallback: true }),
     'an end-of-word suffix': (file) => Object.assign(file['model'] as JsonObject, { end_of_word_suffix: '</w>' }),
-    'another normaliser': (file) => Object.assign(file, { normalizer: { type: 'NFKC' } }),
+    'another normalizer': (file) => Object.assign(file, { normalizer: { type: 'NFKC' } }),
     'a special token that takes spaces along': (file) =>
       Object.assign((file['added_tokens'] as JsonObject[])[0]!, { rstrip: true }),
-    'a special token in normalised text': (file) =>
+    'a special token in normalized text': (file) =>
       Object.assign((file['added_tokens'] as JsonObject[])[0]!, { normalized: true }),
     'words that depend on their place': (file) =>
       Object.assign(file, { pre_tokenizer: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'first' } }),

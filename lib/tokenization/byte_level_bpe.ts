@@ -1,7 +1,7 @@
 // The ids of byte-level BPE (Qwen, Llama 3, GPT-2's heirs), exactly those of the tokenizers library, and fast.
 //
-// The JavaScript library looks every pair of neighbours up by its JSON and keeps symbols as texts. Here symbols are ids, pairs stand in a flat hash
-// table, and what was tokenised is remembered: words, and the stretches between special tokens, so that a prompt is tokenised once for all of
+// The JavaScript library looks every pair of neighbors up by its JSON and keeps symbols as texts. Here symbols are ids, pairs stand in a flat hash
+// table, and what was tokenized is remembered: words, and the stretches between special tokens, so that a prompt is tokenized once for all of
 // its responses. That is exact: in these tokenizers nothing reaches over a special token, and nothing over a word's end.
 
 import type { Tokenizer } from '@huggingface/tokenizers';
@@ -66,7 +66,7 @@ function addsOnlyAround(processor: JsonObject | null): boolean {
   return processor['type'] === 'ByteLevel' || processor['type'] === 'TemplateProcessing';
 }
 
-/** Ids by content; undefined where one of them changes the text around it or is looked for in normalised text. */
+/** Ids by content; undefined where one of them changes the text around it or is looked for in normalized text. */
 function addedTokens(file: JsonObject): Map<string, number> | undefined {
   const tokens = (file['added_tokens'] ?? []) as AddedToken[];
   const isBare = ({ single_word: alone, lstrip, rstrip, content, normalized }: AddedToken): boolean =>

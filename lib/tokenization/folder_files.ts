@@ -96,7 +96,7 @@ export function missingTokenizer(folder: string): string {
     );
   }
   return (
-    `${folder} has no tokenizer.json. Texts cannot be tokenised without one: copy the tokenizer's files into the model ` +
+    `${folder} has no tokenizer.json. Texts cannot be tokenized without one: copy the tokenizer's files into the model ` +
     'folder, or give rows with input_ids.'
   );
 }

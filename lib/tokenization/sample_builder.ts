@@ -22,7 +22,7 @@ export type Stripping = boolean | 'newlines';
 /** How samples are made. The choice of training belongs into the model folder: another one at evaluation costs accuracy. */
 export interface SampleOptions {
   /**
-   * True (the original's default): the rendered text is stripped as Python strips, then tokenised with the tokenizer's own
+   * True (the original's default): the rendered text is stripped as Python strips, then tokenized with the tokenizer's own
    * special tokens, so the reward is read at the end-of-turn token. False: neither. 'newlines': OpenRLHF's way, see `Stripping`.
    */
   doStrip?: Stripping | undefined;

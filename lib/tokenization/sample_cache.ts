@@ -1,4 +1,4 @@
-// Tokenised data sets on disk, one file for each (texts, tokenizer, template, options).
+// Tokenized data sets on disk, one file for each (texts, tokenizer, template, options).
 //
 // A file is: "CHEEMS-SAMPLES-1\n", the SHA-256 (32 bytes) of all that follows, then little-endian int32: number of samples,
 // number of ids, a count and a length per sample, the ids; then a flag byte per sample (1: truncated, 2: BOS doubled, 4: special tokens in its texts).

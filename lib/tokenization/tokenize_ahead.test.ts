@@ -1,4 +1,4 @@
-// Tokenised ahead: the same samples as all at once, in order, as they come; and threads that end.
+// Tokenized ahead: the same samples as all at once, in order, as they come; and threads that end.
 
 import { join } from 'node:path';
 import test from 'ava';

@@ -95,7 +95,7 @@ test('the length filter drops what the original drops', async (t) => {
   }
 });
 
-test('texts are tokenised on threads as the builder does it, in order, with progress', async (t) => {
+test('texts are tokenized on threads as the builder does it, in order, with progress', async (t) => {
   const folder = modelFolder();
   const rows = Array.from({ length: 150 }, (_, i) =>
     pair(`q${'abcd'[i % 4]!.repeat(i)}`, 'a'.repeat((i % 7) + 1), '天地'),

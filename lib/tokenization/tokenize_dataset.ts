@@ -28,9 +28,9 @@ export interface TokenizeOptions extends SampleOptions {
   vocabularySize?: number | undefined;
   /** Drop responses in no pair, and prompts without pairs (the default, for training); false keeps them, for evaluation. */
   dropUnpaired?: boolean | undefined;
-  /** Tokenising threads; by default as many as the data and the processor are good for, at most eight. */
+  /** Tokenizing threads; by default as many as the data and the processor are good for, at most eight. */
   workers?: number | undefined;
-  /** Keep tokenised texts here, one file for each (texts, tokenizer, template, options). Without it there is no cache. */
+  /** Keep tokenized texts here, one file for each (texts, tokenizer, template, options). Without it there is no cache. */
   cacheFolder?: string | undefined;
 }
 
@@ -59,7 +59,7 @@ export interface Slot {
 }
 
 /**
- * Makes every response's sample, on threads of its own where there is text to tokenise.
+ * Makes every response's sample, on threads of its own where there is text to tokenize.
  *
  * Longer than `maxLength`: with `truncation` cut on the left; without, as the original's filter has it, the response goes,
  * then pairs that lack a side, then (`dropUnpaired`) responses in no pair, then prompts without pairs.

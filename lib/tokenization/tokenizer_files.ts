@@ -30,7 +30,7 @@ export interface TokenizerFiles {
 const SPECIAL_TOKENS = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
 
 /**
- * Reads what tokenising needs.
+ * Reads what tokenizing needs.
  * @param chatTemplateFile a Jinja file that takes the place of the folder's own template.
  * @param held the files' contents, in place of those on disk.
  * @throws TokenizerError for a missing or malformed file.

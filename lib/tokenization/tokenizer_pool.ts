@@ -96,7 +96,7 @@ export class TokenizerPool {
   }
 
   /** Stops all threads; what they had not finished, and later work, is rejected with `reason`. */
-  async close(reason: Error = new TokenizerError('the tokenising threads have been stopped.')): Promise<void> {
+  async close(reason: Error = new TokenizerError('the tokenizing threads have been stopped.')): Promise<void> {
     this.closed ??= reason;
     dropped.unregister(this);
     for (const task of this.queue.splice(0)) task.reject(reason);
@@ -131,7 +131,7 @@ export class TokenizerPool {
     idle.set(worker, this);
     if (idle.size <= MOST_IDLE) return;
     const [longest, pool] = idle.entries().next().value!;
-    pool.dismiss(longest, new TokenizerError('an idle tokenising thread was ended.'));
+    pool.dismiss(longest, new TokenizerError('an idle tokenizing thread was ended.'));
   }
 
   private start(): Worker {
@@ -147,10 +147,10 @@ export class TokenizerPool {
       else task.resolve(answer.result);
     });
     worker.on('error', (error: Error) =>
-      this.dismiss(worker, new TokenizerError(`a tokenising thread failed (${error.message}).`)),
+      this.dismiss(worker, new TokenizerError(`a tokenizing thread failed (${error.message}).`)),
     );
     worker.on('exit', (code) =>
-      this.dismiss(worker, new TokenizerError(`a tokenising thread ended early (exit code ${code}).`)),
+      this.dismiss(worker, new TokenizerError(`a tokenizing thread ended early (exit code ${code}).`)),
     );
     return worker;
   }

@@ -1,4 +1,4 @@
-// What the tokenising workers and their owner say to each other.
+// What the tokenizing workers and their owner say to each other.
 
 import type { Message, Prompt, TemplateVariables } from '../data/types';
 import type { SampleOptions, TokenizerSource } from './sample_builder';

@@ -5,7 +5,7 @@ import type { Precision } from '../engine/types.generated';
 import type { CheckpointReference } from './checkpoints';
 import type { RoundingEffect } from './rounding';
 
-/** One optimiser step. Losses, accuracy and margin are those of its global batch before the update. */
+/** One optimizer step. Losses, accuracy and margin are those of its global batch before the update. */
 export interface StepMetrics {
   /** The step that was taken, from 1. */
   step: number;
@@ -87,7 +87,7 @@ export interface RunStart {
   outputDir: string;
 }
 
-export type Phase = 'reading' | 'tokenising' | 'loading' | 'evaluating' | 'saving';
+export type Phase = 'reading' | 'tokenizing' | 'loading' | 'evaluating' | 'saving';
 
 /** All optional; none may throw. */
 export interface TrainCallbacks {

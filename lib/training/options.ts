@@ -40,7 +40,7 @@ export interface PlannedTrainOptions extends TrainOptions {
   micro_batch_tokens: number;
 }
 
-/** How samples are built, as the rooms that read and tokenise have it: 'transformers' changes nothing there. */
+/** How samples are built, as the rooms that read and tokenize have it: 'transformers' changes nothing there. */
 export function sampleCompat({ compat }: Pick<ParsedOptions, 'compat'>): 'cheems' | undefined {
   return compat === 'cheems' ? 'cheems' : undefined;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { crc32c, EventFileWriter, frameRecord, maskedCrc32c, scalarsEvent } from './tensorboard';
 
-// RFC 3720, B.4, and the check value of the CRC catalogue.
+// RFC 3720, B.4, and the check value of the CRC catalog.
 test('CRC-32C gives the published values', (t) => {
   t.is(crc32c(Buffer.from('123456789')), 0xe3069283);
   t.is(crc32c(Buffer.alloc(32)), 0x8a9136aa);

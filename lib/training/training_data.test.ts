@@ -64,7 +64,7 @@ test('texts become samples that end with the template, and are read from the cac
   );
 
   const again = await loadTrainingData(options, context);
-  t.true(again.notes.some((note) => note.includes('tokenised before')));
+  t.true(again.notes.some((note) => note.includes('tokenized before')));
   t.deepEqual(again.train, data.train);
 
   const short = await loadTrainingData(parseTrainOptions({ ...input, max_length: 200 }), context);

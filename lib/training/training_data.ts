@@ -1,4 +1,4 @@
-// The data of a run: read, tokenised, filtered; with what identifies them and what the model folder must know of them.
+// The data of a run: read, tokenized, filtered; with what identifies them and what the model folder must know of them.
 import { join } from 'node:path';
 import { readPreferenceDataset } from '../data/dataset';
 import { formatReport } from '../data/report';
@@ -21,7 +21,7 @@ export interface TrainingData {
   /** Empty without test_data_path. */
   test: TokenizedPrompt[];
   testCategories: string[];
-  /** What reading and tokenising merged, cut or dropped, as sentences. */
+  /** What reading and tokenizing merged, cut or dropped, as sentences. */
   notes: string[];
   /** Of the training files, in order. */
   fileDigests: FileDigest[];
@@ -41,7 +41,7 @@ export interface LoadContext {
   vocabularySize: number;
   /** The token that the model's samples end with, where it asks for one. */
   rewardToken?: number | undefined;
-  /** Where tokenised texts are kept; absent: nowhere. */
+  /** Where tokenized texts are kept; absent: nowhere. */
   cacheFolder?: string | undefined;
   files: FileSystem;
   callbacks: TrainCallbacks;
@@ -101,16 +101,16 @@ async function loadPart(
   });
   const tokenized = await tokenizeDataset(dataset, tokenizeOptions(options, dropUnpaired, context), {
     signal,
-    onProgress: ({ done, total }) => progress('tokenising', done, total),
+    onProgress: ({ done, total }) => progress('tokenizing', done, total),
   });
   const notes = [...formatReport(dataset.report), ...formatReport(tokenized.report)].map(
     (line) => `${name} data: ${line}`,
   );
   if (tokenized.cache?.state === 'read')
-    notes.push(`${name} data: tokenised before; read from ${tokenized.cache.file}`);
+    notes.push(`${name} data: tokenized before; read from ${tokenized.cache.file}`);
   if (tokenized.cache?.state === 'not written')
     notes.push(
-      `${name} data: could not be kept in ${tokenized.cache.file} (${tokenized.cache.reason ?? 'no reason given'}), so the next run tokenises them again`,
+      `${name} data: could not be kept in ${tokenized.cache.file} (${tokenized.cache.reason ?? 'no reason given'}), so the next run tokenizes them again`,
     );
   if (tokenized.prompts.length === 0) {
     throw new TrainingError(

@@ -8,8 +8,8 @@
 
 namespace cheems {
 
-// Thrown by Control::check() once cancelled; never an error of the work itself.
-class Cancelled : public std::exception {
+// Thrown by Control::check() once canceled; never an error of the work itself.
+class Canceled : public std::exception {
  public:
   const char* what() const noexcept override { return "The operation was aborted"; }
 };
@@ -18,10 +18,10 @@ class Cancelled : public std::exception {
 // layers, so that it stops within one layer's time, and report() after each unit done.
 class Control {
  public:
-  void cancel() { cancelled_.store(true, std::memory_order_relaxed); }
-  bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
+  void cancel() { canceled_.store(true, std::memory_order_relaxed); }
+  bool canceled() const { return canceled_.load(std::memory_order_relaxed); }
   void check() const {
-    if (cancelled()) throw Cancelled();
+    if (canceled()) throw Canceled();
   }
   // Called on the working thread; `done` and `total` count samples, `tokens` the computed tokens so far.
   std::function<void(int64_t done, int64_t total, int64_t tokens)> on_progress;
@@ -30,7 +30,7 @@ class Control {
   }
 
  private:
-  std::atomic<bool> cancelled_{false};
+  std::atomic<bool> canceled_{false};
 };
 
 }  // namespace cheems

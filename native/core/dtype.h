@@ -41,7 +41,7 @@ inline std::uint16_t float_to_bfloat16(float value) {
   return static_cast<std::uint16_t>((bits & 0x7fffffffu) > 0x7f800000u ? quiet_nan : rounded);
 }
 
-// Without branches, so that loops over it are vectorised. A float16 subnormal is a normal float32: it is built as
+// Without branches, so that loops over it are vectorized. A float16 subnormal is a normal float32: it is built as
 // 2^-14 + fraction, from which 2^-14 is taken off exactly.
 inline float float16_to_float(std::uint16_t bits) {
   const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000u) << 16;

@@ -10,15 +10,15 @@
 namespace cheems {
 
 struct MemoryPlanEntry {
-  std::string name;  // "activations", "optimiser state", …
-  std::string kind;  // weights | gradients | optimiser | activations | workspace
+  std::string name;  // "activations", "optimizer state", …
+  std::string kind;  // weights | gradients | optimizer | activations | workspace
   int64_t bytes = 0;
 };
 
 template <class Visitor>
 void describe(Visitor& visit, MemoryPlanEntry& entry) {
   visit("name", entry.name, "");
-  visit("kind", entry.kind, "", {.one_of = "weights | gradients | optimiser | activations | workspace"});
+  visit("kind", entry.kind, "", {.one_of = "weights | gradients | optimizer | activations | workspace"});
   visit("bytes", entry.bytes, "");
 }
 

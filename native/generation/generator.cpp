@@ -238,7 +238,7 @@ struct Generator::State {
     for (const auto& [prompts, to] : filled) prompts->computed = to;
     std::erase_if(filling, [](const auto& prompts) { return prompts->computed == prompts->tree.rows(); });
     if (readers.sequences.empty()) return true;
-    // From here on nothing may be left half done, so nothing is cancelled.
+    // From here on nothing may be left half done, so nothing is canceled.
     logits->for_each_row(hidden, Control(), [&](int64_t row, std::span<const float> numbers) {
       const auto at = static_cast<size_t>(row);
       for (int32_t i = readers.begins[at]; i < readers.begins[at + 1]; ++i)
@@ -312,7 +312,7 @@ Generator::Advanced Generator::advance(int64_t steps, std::span<const int32_t> s
                                        [](const Sequence& q) { return q.finish != Finish::running; });
       control.report(ended, static_cast<int64_t>(s.sequences.size()), s.computed_tokens);
     }
-  } catch (const Cancelled&) {
+  } catch (const Canceled&) {
     throw;
   } catch (...) {
     s.broken = true;

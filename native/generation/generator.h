@@ -81,7 +81,7 @@ class Generator {
     }
   };
   // At most `steps` steps: up to as many new tokens for each prompt, none for those that wait for room. First ends the
-  // prompts in `stop`. Cancelled: what is done by then comes with the next call. Throws Error where nothing is left to
+  // prompts in `stop`. Canceled: what is done by then comes with the next call. Throws Error where nothing is left to
   // generate.
   Advanced advance(int64_t steps, std::span<const int32_t> stop, const Control& control);
 

@@ -140,19 +140,19 @@ TEST_CASE("generation: ended sequences make room in a cache for one prompt at a 
                 {"cache_tokens", "prompt 1", std::to_string(largest)});
 }
 
-TEST_CASE("generation: what is cancelled goes on where it stopped and loses nothing") {
+TEST_CASE("generation: what is canceled goes on where it stopped and loses nothing") {
   const auto model = CausalFolder(causal_config("qwen3")).load(cpu_backend(1));
   const OwnedSamples prompts = mixed_prompts();
   const Generated expected = generate(*model, prompts, {});
   GenerationOptions options{.max_new_tokens = std::vector<int32_t>(7, 10), .micro_batch_tokens = 16};
-  Control cancelled;
+  Control canceled;
   int64_t seen = 0;
   options.on_logits = [&](int64_t, int64_t, std::span<const float>) {
-    if (++seen == 20) cancelled.cancel();
+    if (++seen == 20) canceled.cancel();
   };
   Generator generator(*model, prompts.view(), options);
-  CHECK_THROWS_AS(generator.advance(100, {}, cancelled), Cancelled);
-  CHECK_THROWS_AS(generator.advance(100, {}, cancelled), Cancelled);
+  CHECK_THROWS_AS(generator.advance(100, {}, canceled), Canceled);
+  CHECK_THROWS_AS(generator.advance(100, {}, canceled), Canceled);
   const auto advanced = generator.advance(100, {}, Control());
   std::vector<int32_t> all;
   for (const auto& tokens : expected.tokens) all.insert(all.end(), tokens.begin(), tokens.end());

@@ -31,8 +31,8 @@ class NextTokenReader {
   // What a reader for such micro-batches takes beside the weights, with prompts of up to 8192 tokens.
   static int64_t planned_bytes(const model::CausalModel& model, int64_t micro_batch_tokens);
   // The `count` likeliest tokens of each prompt. On the CPU a prompt's numbers are the same bits whatever else is in
-  // the call. Throws Error for ids outside the vocabulary, empty prompts and a count outside 1 … vocab_size; Cancelled
-  // when cancelled.
+  // the call. Throws Error for ids outside the vocabulary, empty prompts and a count outside 1 … vocab_size; Canceled
+  // when canceled.
   NextTokens read(const Samples& prompts, int64_t count, const Control& control);
 
  private:

@@ -54,7 +54,7 @@ std::vector<Candidate> top_p_candidates(std::vector<Candidate> all, double p) {
   return kept;
 }
 
-void normalise(std::vector<Candidate>& candidates) {
+void normalize(std::vector<Candidate>& candidates) {
   double sum = 0;
   for (const Candidate& c : candidates) sum += c.probability;
   for (Candidate& c : candidates) c.probability /= sum;
@@ -81,10 +81,10 @@ std::vector<Candidate> candidates(std::span<const float> logits, const SamplingO
   kept.reserve(ids.size());
   for (const int32_t id : ids)
     kept.push_back({id, std::exp((logits[static_cast<size_t>(id)] - highest) / options.temperature)});
-  normalise(kept);
+  normalize(kept);
   if (options.top_p < 1) {
     kept = top_p_candidates(std::move(kept), options.top_p);
-    normalise(kept);
+    normalize(kept);
   }
   return kept;
 }

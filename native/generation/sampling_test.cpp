@@ -68,7 +68,7 @@ TEST_CASE("sampling: tokens come as often as their probabilities say, by seed, s
   CHECK(counts.size() == kept.size());
   CHECK(chi_square < 39);
   CHECK(next_token(logits, options, 7, 3) == drawn[7 * kSteps + 3]);
-  // Neighbours in sequence, step and seed draw for themselves: two independent draws agree as often as sum p^2.
+  // Neighbors in sequence, step and seed draw for themselves: two independent draws agree as often as sum p^2.
   double same = 0, expected = 0;
   for (const auto& [id, probability] : kept) expected += probability * probability;
   for (size_t i = 0; i + static_cast<size_t>(kSteps) < drawn.size(); ++i)

@@ -21,7 +21,7 @@ OwnedSamples six_samples() {
 }
 constexpr int64_t kOneSample = 8;
 
-TEST_CASE("cuda scorer: cancelled in the middle, it leaves no download behind") {
+TEST_CASE("cuda scorer: canceled in the middle, it leaves no download behind") {
   const SmallModel folder;
   const auto model = load_model(folder.folder(), {.backend = device_backend()});
   Scorer scorer(*model, {.micro_batch_tokens = kOneSample});
@@ -31,7 +31,7 @@ TEST_CASE("cuda scorer: cancelled in the middle, it leaves no download behind") 
   control.on_progress = [&](int64_t done, int64_t, int64_t) {
     if (done == 3) control.cancel();
   };
-  CHECK_THROWS_AS(scorer.score(samples.view(), control), Cancelled);
+  CHECK_THROWS_AS(scorer.score(samples.view(), control), Canceled);
   device_backend().finish();
   CHECK(scorer.score(samples.view(), Control()).rewards == expected);
 }

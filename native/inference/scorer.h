@@ -43,7 +43,7 @@ class Scorer {
   };
   // The samples' readouts must be those that the model's head asks for (RewardModel::head().readout): none for the last
   // token alone. A sample's reward is the same bits whatever else is in the call. Throws Error for ids outside the
-  // vocabulary, empty samples and non-finite rewards (naming the sample), Cancelled when cancelled.
+  // vocabulary, empty samples and non-finite rewards (naming the sample), Canceled when canceled.
   Result score(const Samples& samples, const Control& control);
 
   // What a Scorer for samples of at most `longest_sample` tokens takes beside the weights.

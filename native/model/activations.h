@@ -27,7 +27,7 @@ struct LayerActivations {
   Tensor residual_in;         // [N, H]
   Tensor inverse_rms_1;       // [1, N] float32
   Tensor q, k, v;             // [Q, heads * size], [N, kv heads * size] twice: projections, turned by rope in place …
-  Tensor q_turned, k_turned;  // … or, where heads are normalised, beside them; else the same views as q and k
+  Tensor q_turned, k_turned;  // … or, where heads are normalized, beside them; else the same views as q and k
   Tensor qkv;                 // [N, all]: q, k and v as one matrix; in the last layer k and v alone
   Tensor context;             // [Q, heads * size]
   Tensor log_sum_exp;         // [Q, heads] float32; absent without training

@@ -116,7 +116,7 @@ TEST_CASE("deberta: what is not DeBERTa v3, and training, is refused with a sent
                 }),
                 {"score.weight", "pooler"});
   check_refused(refusal([&] {
-                  model::RewardModel::initialise(reference.folder() + "/config.json", 1,
+                  model::RewardModel::initialize(reference.folder() + "/config.json", 1,
                                                  reference.folder() + "/new.safetensors");
                 }),
                 {"encoder", "new weights"});

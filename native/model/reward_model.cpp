@@ -157,7 +157,7 @@ DType RewardModel::matrix_dtype(DType activations, DType weight_dtype, bool wide
   return widens_weights && weight_dtype != DType::float32 ? weight_dtype : activations;
 }
 
-void RewardModel::initialise(const std::string& config_file, uint64_t seed, const std::string& weights_file) {
+void RewardModel::initialize(const std::string& config_file, uint64_t seed, const std::string& weights_file) {
   const Architecture architecture = read_architecture_file(config_file);
   require_decoder(architecture, "new weights");
   const ParameterLayout layout(architecture, DType::float32, ModelEnd::vocabulary);

@@ -45,7 +45,7 @@ void describe(Visitor& visit, LoadOptions& options) {
   visit("precision", options.precision,
         "Of the activations and the matrices that they meet; absent: bfloat16 on a GPU, float32 on the CPU.");
   visit("float32Copy", options.float32_copy,
-        "Training with 16-bit weights and float32 optimiser state: keep the weights in float32 too.");
+        "Training with 16-bit weights and float32 optimizer state: keep the weights in float32 too.");
   visit("dtype", options.weight_dtype,
         "`bfloat16`: round every weight to it before computing, as where a folder is loaded in that dtype; with "
         "`float32Copy`, "
@@ -80,9 +80,9 @@ class RewardModel {
   // it but of other numbers.
   static std::unique_ptr<RewardModel> random(const Architecture& architecture, const RandomOptions& options,
                                              Backend& backend);
-  // A randomly initialised causal language model folder's weights (normal, std initializer_range; norms 1; biases 0),
+  // A randomly initialized causal language model folder's weights (normal, std initializer_range; norms 1; biases 0),
   // no head.
-  static void initialise(const std::string& config_file, uint64_t seed, const std::string& weights_file);
+  static void initialize(const std::string& config_file, uint64_t seed, const std::string& weights_file);
   // The architecture that a folder's config.json describes; reads no weights.
   static Architecture read_architecture(const std::string& folder);
 

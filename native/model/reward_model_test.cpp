@@ -227,14 +227,14 @@ TEST_CASE("reward model: 16-bit weights kept as they are give the rewards of wid
   CHECK(folder.load(1, true)->parameters().layout().parameters()[0].dtype == DType::float32);
 }
 
-TEST_CASE("reward model: initialise is fixed by its seed and has the distribution that config.json asks for") {
+TEST_CASE("reward model: initialize is fixed by its seed and has the distribution that config.json asks for") {
   auto config = small_config();
   config["hidden_size"] = 64, config["head_dim"] = 16, config["initializer_range"] = 0.05;
   const storage::testing::TemporaryFolder folder;
   const std::string config_file = folder.put("config.json", config.dump());
-  RewardModel::initialise(config_file, 5, folder.file("a"));
-  RewardModel::initialise(config_file, 5, folder.file("b"));
-  RewardModel::initialise(config_file, 6, folder.file("c"));
+  RewardModel::initialize(config_file, 5, folder.file("a"));
+  RewardModel::initialize(config_file, 5, folder.file("b"));
+  RewardModel::initialize(config_file, 6, folder.file("c"));
   CHECK(bytes_of_file(folder.file("a")) == bytes_of_file(folder.file("b")));
   CHECK(bytes_of_file(folder.file("a")) != bytes_of_file(folder.file("c")));
   const StoredTensors tensors = read_tensors(folder.file("a"));
@@ -257,7 +257,7 @@ TEST_CASE("reward model: initialise is fixed by its seed and has the distributio
         tensors.at("model.layers.1.self_attn.q_proj.weight").values);
   config["tie_word_embeddings"] = true;
   folder.put("config.json", config.dump());
-  RewardModel::initialise(config_file, 5, folder.file("tied"));
+  RewardModel::initialize(config_file, 5, folder.file("tied"));
   CHECK_FALSE(read_tensors(folder.file("tied")).contains("lm_head.weight"));
 }
 
@@ -280,9 +280,9 @@ TEST_CASE(
   OwnedSamples long_one;
   long_one.add(std::vector<int32_t>(129, 1), 0);
   check_refused(refusal([&] { scorer.score(long_one.view(), Control()); }), {"129", "128"});
-  Control cancelled;
-  cancelled.cancel();
-  CHECK_THROWS_AS(scorer.score(samples.view(), cancelled), Cancelled);
+  Control canceled;
+  canceled.cancel();
+  CHECK_THROWS_AS(scorer.score(samples.view(), canceled), Canceled);
   CHECK(scorer.score(samples.view(), Control()).rewards == expected);
   check_refused(refusal([&] { inference::Scorer(*model, {.micro_batch_tokens = 0}); }), {"micro_batch_tokens"});
   auto tensors = folder.tensors();

@@ -87,7 +87,7 @@ void MappedFile::release(std::span<const std::byte> part) const {
   const auto address = reinterpret_cast<std::uintptr_t>(part.data());
   const auto mapped = reinterpret_cast<std::uintptr_t>(data_);
   if (address < mapped || address + part.size() > mapped + size_) return;  // a copy; other memory would be wiped
-  const std::uintptr_t begin = (address + page - 1) / page * page;         // inwards: neighbours may still be in use
+  const std::uintptr_t begin = (address + page - 1) / page * page;         // inwards: neighbors may still be in use
   const std::uintptr_t end = (address + part.size()) / page * page;
   // Advice only: where the kernel does not take it, the pages merely stay.
   if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);

@@ -14,7 +14,7 @@ namespace cheems::storage {
 namespace {
 
 // Tells whether any of `count` elements is NaN or Inf: all bits of the exponent are set. By bits, so that compiler
-// options for fast mathematics cannot take the check away; without an early end, so that it is vectorised.
+// options for fast mathematics cannot take the check away; without an early end, so that it is vectorized.
 template <typename Bits>
 bool any_non_finite(const void* elements, std::size_t count, Bits exponent) {
   const auto* bytes = static_cast<const unsigned char*>(elements);
@@ -168,7 +168,7 @@ std::unique_ptr<const TensorFile> open_tensor_file(const std::string& path) {
   const auto named = [&](const char* ending) { return path.ends_with(ending); };
   const MappedFile mapping(path);
   const bool safetensors = begins_as_safetensors(mapping.bytes());
-  if (TorchFile::recognises(mapping.bytes()) || (!safetensors && (named(".bin") || named(".pt") || named(".pth"))))
+  if (TorchFile::recognizes(mapping.bytes()) || (!safetensors && (named(".bin") || named(".pt") || named(".pth"))))
     return std::make_unique<const TorchFile>(TorchFile::open(path));
   return std::make_unique<const SafetensorsFile>(SafetensorsFile::open(path));
 }

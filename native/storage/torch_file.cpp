@@ -388,7 +388,7 @@ class DictWalk {
 
 }  // namespace
 
-bool TorchFile::recognises(std::span<const std::byte> bytes) {
+bool TorchFile::recognizes(std::span<const std::byte> bytes) {
   const std::string_view text = text_of(bytes);
   // A safetensors header may be as long as these bytes say; after its length comes a brace.
   return (text.starts_with("PK\x03\x04") || begins_as_pickle(text)) && !(text.size() > 8 && text[8] == '{');

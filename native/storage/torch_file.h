@@ -29,7 +29,7 @@ class TorchFile : public TensorFile {
   // The same for a file that is in memory already. `bytes` must outlive the result; `name` stands in errors.
   static TorchFile parse(std::span<const std::byte> bytes, const std::string& name);
   // Whether the bytes begin as a file of torch.save does, of today's form or of the one before 1.6.
-  static bool recognises(std::span<const std::byte> bytes);
+  static bool recognizes(std::span<const std::byte> bytes);
 
  private:
   TorchFile() = default;

@@ -28,7 +28,7 @@ class CausalFolder {
   explicit CausalFolder(const nlohmann::json& config, DType dtype = DType::float32, uint64_t seed = 1) {
     folder_.put("config.json", config.dump());
     const std::string weights = folder_.file("model.safetensors");
-    model::RewardModel::initialise(folder_.file("config.json"), seed, weights);
+    model::RewardModel::initialize(folder_.file("config.json"), seed, weights);
     StoredTensors tensors = read_tensors(weights);
     std::vector<storage::TensorDeclaration> declared;
     uint64_t stream = seed;

@@ -407,8 +407,8 @@ Updated update_in(DType parameter_dtype, DType moment_dtype, uint64_t seed, doub
           site.values(m).numbers, site.values(v).numbers, site.values(g).numbers};
 }
 
-// The neighbours of x among the bfloat16 values.
-bool is_neighbour(double found, double x) {
+// The neighbors of x among the bfloat16 values.
+bool is_neighbor(double found, double x) {
   const double unit = std::ldexp(1.0, std::ilogb(x) - 7);
   return std::abs(found - x) < unit && std::fmod(found, unit / 2) == 0;
 }
@@ -424,16 +424,16 @@ TEST_CASE("plain loops: AdamW keeps a float32 master beside a bfloat16 parameter
   }
 }
 
-TEST_CASE("plain loops: AdamW with bfloat16 state rounds to a neighbour, as its seed says, and right on average") {
+TEST_CASE("plain loops: AdamW with bfloat16 state rounds to a neighbor, as its seed says, and right on average") {
   const Updated exact = update_in(DType::float32, DType::float32, 0),
                 found = update_in(DType::bfloat16, DType::bfloat16, 5);
   const Updated again = update_in(DType::bfloat16, DType::bfloat16, 5);
   CHECK(found.parameter == again.parameter);
   CHECK(found.parameter != update_in(DType::bfloat16, DType::bfloat16, 6).parameter);
   for (size_t i = 0; i < exact.parameter.size(); ++i) {
-    CHECK(is_neighbour(found.parameter[i], exact.parameter[i]));
-    CHECK(is_neighbour(found.first[i], exact.first[i]));
-    CHECK(is_neighbour(found.second[i], exact.second[i]));
+    CHECK(is_neighbor(found.parameter[i], exact.parameter[i]));
+    CHECK(is_neighbor(found.first[i], exact.first[i]));
+    CHECK(is_neighbor(found.second[i], exact.second[i]));
     CHECK(found.gradient[i] == 0);
   }
   double drift = 0, moved = 0;

@@ -46,10 +46,10 @@ inline StoredTensors read_tensors(const std::string& file) {
 // A folder with config.json and model.safetensors, removed at its end.
 class SmallModel {
  public:
-  // A reward model: initialised, with a head. `dtype` is that of the file.
+  // A reward model: initialized, with a head. `dtype` is that of the file.
   explicit SmallModel(const nlohmann::json& config = small_config(), DType dtype = DType::float32, uint64_t seed = 1) {
     write_config(config);
-    model::RewardModel::initialise(folder_.file("config.json"), seed, weights_file());
+    model::RewardModel::initialize(folder_.file("config.json"), seed, weights_file());
     // Weights of a few tenths, so that every part of the model matters.
     StoredTensors tensors = read_tensors(weights_file());
     tensors.erase("lm_head.weight");

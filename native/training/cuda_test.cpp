@@ -42,8 +42,8 @@ void check_bfloat16(double factor, const std::vector<double>& found, const std::
   CHECK(worst_error(found, exact) <= factor * plain_error + 0x1p-8 * size + 1e-37);
 }
 
-// Its name keeps it among the sanitised tests, where a download into memory that is gone would be found.
-TEST_CASE("cuda trainer: cancelled in the middle, it leaves no download behind") {
+// Its name keeps it among the sanitized tests, where a download into memory that is gone would be found.
+TEST_CASE("cuda trainer: canceled in the middle, it leaves no download behind") {
   const SmallModel folder;
   const ModelRun run{.backend = device_backend(), .precision = DType::bfloat16};
   const auto model = load_model(folder.folder(), run);
@@ -55,7 +55,7 @@ TEST_CASE("cuda trainer: cancelled in the middle, it leaves no download behind")
   control.on_progress = [&](int64_t done, int64_t, int64_t) {
     if (done == 3) control.cancel();
   };
-  CHECK_THROWS_AS(trainer.score(samples.view(), control), Cancelled);
+  CHECK_THROWS_AS(trainer.score(samples.view(), control), Canceled);
   device_backend().finish();
   CHECK(trainer.score(samples.view(), Control()) == expected);
 }
@@ -283,7 +283,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "device: a small training run in bfloat16 follows the CPU's losses as plain loops do, with either optimiser state, "
+    "device: a small training run in bfloat16 follows the CPU's losses as plain loops do, with either optimizer state, "
     "and repeats bit for bit") {
   const SmallModel folder;
   const SmallRun cpu = train_small(folder, {.backend = cpu_backend(2)});

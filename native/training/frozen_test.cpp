@@ -35,7 +35,7 @@ TEST_CASE("frozen parameters: the plan and the state's file count what is traine
     Trainer::plan(loaded->architecture(), options, DType::float32, 128, workspace, plan);
     int64_t bytes = 0;
     for (const auto& entry : plan.entries)
-      bytes += entry.kind == "gradients" || entry.kind == "optimiser" ? entry.bytes : 0;
+      bytes += entry.kind == "gradients" || entry.kind == "optimizer" ? entry.bytes : 0;
     return bytes;
   };
   CHECK(bytes_of(head_alone) == 3 * 64 * 4);  // 16 numbers, and their alignment

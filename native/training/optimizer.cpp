@@ -216,7 +216,7 @@ void Optimizer::plan(const model::Architecture& architecture, const TrainerOptio
   const int64_t bytes =
       model::ParameterLayout(architecture, state, model::ModelEnd::reward_head, options.trained).bytes();
   plan.add(std::string("gradients, ") + name(state), "gradients", bytes);
-  plan.add(std::string("AdamW moments, ") + name(state), "optimiser", 2 * bytes);
+  plan.add(std::string("AdamW moments, ") + name(state), "optimizer", 2 * bytes);
 }
 
 }  // namespace cheems::training

@@ -149,10 +149,10 @@ Trainer::Trainer(model::RewardModel& model, const TrainerOptions& options) {
          " (vocab_size in config.json); correct pad_token_id there.");
   }
   if (options.optimizer_state == DType::float16)
-    fail("The optimiser's state cannot be float16; use float32 or bfloat16.");
+    fail("The optimizer's state cannot be float16; use float32 or bfloat16.");
   if (options.optimizer_state == DType::bfloat16 && model.weight_dtype() != DType::float32) {
     fail("Weights that are trained rounded to ", name(model.weight_dtype()),
-         " need a float32 copy and a float32 optimiser state. Use ", knob("optimizerState", "float32"), ", or ",
+         " need a float32 copy and a float32 optimizer state. Use ", knob("optimizerState", "float32"), ", or ",
          knob("dtype", "float32"), ".");
   }
   if (model.weight_dtype() != DType::float32 && !model.float32_copy()) {
@@ -160,14 +160,14 @@ Trainer::Trainer(model::RewardModel& model, const TrainerOptions& options) {
          ", which can be scored with but not trained; load it with float32_copy.");
   }
   if (options.optimizer_state == DType::bfloat16 && model.precision() != DType::bfloat16) {
-    fail("A bfloat16 optimiser state needs bfloat16 weights, but the model computes in ", name(model.precision()),
+    fail("A bfloat16 optimizer state needs bfloat16 weights, but the model computes in ", name(model.precision()),
          ". Use ", knob("precision", "bfloat16"), " where the device has it, or ", knob("optimizerState", "float32"),
          ".");
   }
   if (options.optimizer_state == DType::bfloat16 && model.float32_copy())
-    fail("The model was loaded with a float32 copy of its weights, which a bfloat16 optimiser state does not update.");
+    fail("The model was loaded with a float32 copy of its weights, which a bfloat16 optimizer state does not update.");
   if (options.optimizer_state == DType::float32 && model.precision() != DType::float32 && !model.float32_copy()) {
-    fail("A float32 optimiser state needs the weights in float32 beside their ", name(model.precision()),
+    fail("A float32 optimizer state needs the weights in float32 beside their ", name(model.precision()),
          " copy; load the model with float32_copy.");
   }
 }

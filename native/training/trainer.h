@@ -92,20 +92,20 @@ class Trainer {
   // One update from one global batch. The loss is the mean over all comparisons of -log sigmoid(r_a - r_b), or what
   // targets, weights and margins make of it (ops/ranking_loss), plus reg_coef * the mean over all samples of r^2.
   // Throws Error for a batch with no pair, ids outside the vocabulary, or a loss that is not finite (the parameters are
-  // then unchanged); Cancelled when cancelled before the update (parameters unchanged, gradients discarded).
+  // then unchanged); Canceled when canceled before the update (parameters unchanged, gradients discarded).
   StepResult step(const Samples& samples, std::span<const Comparison> comparisons, const OptimizerStep& optimizer,
                   const Control& control);
 
   // Rewards without any update, with the memory that the trainer already has.
   std::vector<float> score(const Samples& samples, const Control& control);
 
-  // Optimiser state (first and second moments under the parameters' names, and the float32 copy of a model whose
+  // Optimizer state (first and second moments under the parameters' names, and the float32 copy of a model whose
   // weights are rounded to the dtype that they are saved in) as a safetensors file. Loading sets such a model's weights
   // too.
   void save_optimizer(const std::string& path) const;
   void load_optimizer(const std::string& path);
 
-  // Bytes of a checkpoint's weights and optimiser state. `exact_matrices`: the dtype of the matrices, of their float32
+  // Bytes of a checkpoint's weights and optimizer state. `exact_matrices`: the dtype of the matrices, of their float32
   // copy where there is one. `weight_dtype`: which numbers the weights may be; those of float32 are saved as they are
   // held.
   static int64_t checkpoint_bytes(const model::Architecture& architecture, const TrainerOptions& options,

@@ -119,7 +119,7 @@ TEST_CASE("trainer: batches that cannot be trained on are refused and change not
   check_refused(refusal([&] { Trainer(*kept, {}); }), {"16-bit"});
 }
 
-TEST_CASE("trainer: a step cancelled anywhere leaves parameters and gradients as they were") {
+TEST_CASE("trainer: a step canceled anywhere leaves parameters and gradients as they were") {
   const SmallModel folder;
   const auto expected_model = folder.load(), model = folder.load();
   Trainer expected(*expected_model, {.micro_batch_tokens = 60}), trainer(*model, {.micro_batch_tokens = 60});
@@ -130,7 +130,7 @@ TEST_CASE("trainer: a step cancelled anywhere leaves parameters and gradients as
       if (done == at) control.cancel();
     };
     if (at == 0) control.cancel();
-    CHECK_THROWS_AS(trainer.step(batch().view(), kPairs, step_number(1), control), Cancelled);
+    CHECK_THROWS_AS(trainer.step(batch().view(), kPairs, step_number(1), control), Canceled);
     CHECK(same_bits(parameter_values(*model), before));
   }
   // No gradient is left over: the next step is the first step's twin.
@@ -178,7 +178,7 @@ TEST_CASE("trainer: saved and loaded in the middle, a run goes on bit for bit") 
     resumed.load_optimizer(folder.file("optimizer.safetensors"));
     run_steps(resumed, 4, 6);
     CHECK(same_bits(parameter_values(*again), parameter_values(*model)));
-    // It mattered: without the optimiser's state the run goes elsewhere.
+    // It mattered: without the optimizer's state the run goes elsewhere.
     const auto fresh = folder.load();
     Trainer forgetful(*fresh, {});
     run_steps(forgetful, 4, 6);
@@ -317,7 +317,7 @@ TEST_CASE(
                 {"optimizer.safetensors", "master.model.embed_tokens.weight"});
 }
 
-TEST_CASE("trainer: optimiser files of another model, cut or missing, are refused") {
+TEST_CASE("trainer: optimizer files of another model, cut or missing, are refused") {
   const SmallModel folder;
   auto wide = small_config();
   wide["intermediate_size"] = 25;
@@ -442,13 +442,13 @@ TEST_CASE("trainer: the plan counts what a trainer takes beside the weights") {
     return plan;
   };
   const int64_t weights = model::ParameterLayout(architecture, DType::float32).bytes();
-  int64_t optimiser = 0, gradients = 0;
+  int64_t optimizer = 0, gradients = 0;
   for (const auto& entry : planned({}).entries) {
     CHECK(entry.bytes > 0);
-    if (entry.kind == "optimiser") optimiser += entry.bytes;
+    if (entry.kind == "optimizer") optimizer += entry.bytes;
     if (entry.kind == "gradients") gradients += entry.bytes;
   }
-  CHECK((optimiser == 2 * weights && gradients == weights));
+  CHECK((optimizer == 2 * weights && gradients == weights));
   CHECK(planned({.gradient_checkpointing = true}).total() < planned({}).total());
   CHECK(planned({.micro_batch_tokens = 1024}).total() < planned({.micro_batch_tokens = 4096}).total());
 }

@@ -15,12 +15,12 @@ function readResponse(value: unknown, at: string, source: Source, read: ReadKeys
   if (!has(object, 'id'))
     throw new DataError(source, `${at} has no id; a response is {id, content} or {id, input_ids}`);
   const id = idOf(object['id'], `${at}.id`, source);
-  const tokenised = has(object, 'input_ids');
-  if (tokenised === (has(object, 'content') || has(object, 'tool_calls'))) {
-    const fault = tokenised ? 'has both content and input_ids' : 'has neither content nor input_ids';
+  const tokenized = has(object, 'input_ids');
+  if (tokenized === (has(object, 'content') || has(object, 'tool_calls'))) {
+    const fault = tokenized ? 'has both content and input_ids' : 'has neither content nor input_ids';
     throw new DataError(source, `${at} (id ${show(id)}) ${fault}; a response is {id, content} or {id, input_ids}`);
   }
-  if (tokenised) return { id, inputIds: tokenIdsOf(object['input_ids'], `${at}.input_ids`, source), source };
+  if (tokenized) return { id, inputIds: tokenIdsOf(object['input_ids'], `${at}.input_ids`, source), source };
   return { id, ...answerOf(object, at, source, read), source };
 }
 

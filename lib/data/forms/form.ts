@@ -1,4 +1,4 @@
-// What a data form is: it recognises its rows and reads one into a contribution to a prompt.
+// What a data form is: it recognizes its rows and reads one into a contribution to a prompt.
 
 import type { ReadKeys } from '../conversation/conversation';
 import type { Vote } from '../annotated';

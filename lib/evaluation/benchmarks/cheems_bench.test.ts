@@ -71,9 +71,9 @@ test('a file without ranks counts with its annotated pairs, and the formula says
     },
     bootstrap: { resamples: 0 },
   });
-  const [ranked, labelled] = result.files.map((file) => file.report);
-  t.is(labelled!.basis, 'labels');
-  t.is(labelled!.cheems['accuracy-labels'], 1);
+  const [ranked, labeled] = result.files.map((file) => file.report);
+  t.is(labeled!.basis, 'labels');
+  t.is(labeled!.cheems['accuracy-labels'], 1);
   const expected = ((ranked!.cheems['accuracy-rank']! + ranked!.cheems['exact_match-rank']!) / 2 + 1) / 2;
   t.true(Math.abs(result.overall - expected) < 1e-12);
   t.regex(result.formula, /accuracy-rank.*files without ranks.*accuracy-labels/);

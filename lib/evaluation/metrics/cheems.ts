@@ -31,8 +31,8 @@ const LABEL_METRICS = [
 /** The original's names and values, in its order: reward_mean and reward_std, each category, then the other plain names. */
 export function* cheemsMetrics(groups: Groups, missingPairs: 'nan' | 'error'): Blocks<Record<string, number>> {
   const ranked = groups.whole.prompts.some((prompt) => prompt.rankPairs);
-  const labelled = groups.whole.prompts.some((prompt) => prompt.labelPairs);
-  const measure = (group: Group) => groupMetrics(group, ranked, labelled, missingPairs);
+  const labeled = groups.whole.prompts.some((prompt) => prompt.labelPairs);
+  const measure = (group: Group) => groupMetrics(group, ranked, labeled, missingPairs);
   if (groups.categories.length === 0) return measure(groups.whole);
   return yield* withMacroAverages(groups.categories, measure);
 }
@@ -61,7 +61,7 @@ export function* withMacroAverages(
 function groupMetrics(
   group: Group,
   ranked: boolean,
-  labelled: boolean,
+  labeled: boolean,
   missingPairs: 'nan' | 'error',
 ): Record<string, number> {
   const rewards = group.prompts.flatMap((prompt) => [...prompt.rewards, ...prompt.replacedRewards]);
@@ -69,7 +69,7 @@ function groupMetrics(
     reward_mean: mean32(rewards),
     reward_std: std32(rewards),
     ...(ranked ? rankMetrics(group) : {}),
-    ...(labelled ? labelMetrics(group, missingPairs) : {}),
+    ...(labeled ? labelMetrics(group, missingPairs) : {}),
   };
 }
 

@@ -46,7 +46,7 @@ export const JUDGE_FORMULAS: Readonly<Partial<Record<keyof JudgeStatistics, stri
     'verdicts for the response shown first / verdicts for either response; 0.5 where both orders are judged and position plays no part',
   accuracy_chosen_first: 'judgement accuracy where the chosen response was shown first',
   accuracy_chosen_second: 'judgement accuracy where it was shown second',
-  position_bias: 'accuracy_chosen_first - accuracy_chosen_second; above 0: the judge favours what it reads first',
+  position_bias: 'accuracy_chosen_first - accuracy_chosen_second; above 0: the judge favors what it reads first',
 };
 
 export function judgeStatistics(comparisons: readonly Comparison[]): JudgeStatistics {

@@ -150,7 +150,7 @@ test('data without ranks rest on the pairs, and say so', (t) => {
   t.regex(result.notes.join(' '), /no ranks.*annotated pairs/);
 });
 
-test('partly ranked and partly categorised data are measured on what there is, with a note', (t) => {
+test('partly ranked and partly categorized data are measured on what there is, with a note', (t) => {
   const result = report([{ rewards: [1, 0], ranks: [1, 2], category: 'a' }, { rewards: [1, 0] }]);
   t.is(result.counts.rankedPrompts, 1);
   t.deepEqual(result.categories, []);

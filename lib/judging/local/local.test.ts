@@ -41,7 +41,7 @@ const conversations: Message[][] = Array.from({ length: 20 }, (_, i) => {
 const sampled = { temperature: 0.8, topK: 6, maxTokens: 20, seed: 5 };
 const bare = (completions: Completion[]) => completions.map(({ cached: _, ...rest }) => rest);
 
-test('answers do not depend on waves, order or neighbours, sampled ones either', async (t) => {
+test('answers do not depend on waves, order or neighbors, sampled ones either', async (t) => {
   const { judge } = await open();
   const expected = await judge.complete(conversations, sampled);
   for (const model of [{ batchPrompts: 1 }, { batchPrompts: 3 }, { kvCacheTokens: 100 }])
@@ -216,7 +216,7 @@ test('the predictor over it: thoughts are never parsed, figures as the verdicts 
   );
 });
 
-test('letter logits through the predictor: normalised over both letters; neither among the tokens: unparsable', async (t) => {
+test('letter logits through the predictor: normalized over both letters; neither among the tokens: unparsable', async (t) => {
   const letter = (ids: number[]) => {
     const text = tokenizer.decode(ids);
     return text.includes('问题三')

@@ -52,7 +52,7 @@ function alone(text: string, labels: Labels): Verdict | undefined {
 }
 
 /**
- * "Answer: A", "the better response is B", "答案:A", "更好的回答是B"; "A 更好", "B wins". Only a letter spelt as the label is: "the choice is
+ * "Answer: A", "the better response is B", "答案:A", "更好的回答是B"; "A 更好", "B wins". Only a letter spelled as the label is: "the choice is
  * a hard one" names none.
  */
 function named(text: string, labels: Labels): Verdict | undefined {
@@ -63,10 +63,10 @@ function named(text: string, labels: Labels): Verdict | undefined {
   const decoration = DECORATION.replace(/\*$/, '{0,8}');
   const joint = `\\s*(?:is|:|是|为|->|=)${decoration}${noun}${decoration}`;
   const after = `(?<![a-z0-9])${letter}\\s*(?:更好|更优|较好|较优|胜出|优于|is better|wins)`;
-  const spelt = new Set(alternatives(labels).replaceAll('\\', '').split('|'));
+  const spelled = new Set(alternatives(labels).replaceAll('\\', '').split('|'));
   const matches = [before + joint + letter, after].flatMap((pattern) => [...text.matchAll(new RegExp(pattern, 'giu'))]);
   const last = matches
-    .filter((match) => spelt.has(match[1]!))
+    .filter((match) => spelled.has(match[1]!))
     .sort((x, y) => x.index - y.index)
     .at(-1);
   return last && verdictOf(last[1]!, labels);

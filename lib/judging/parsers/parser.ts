@@ -14,7 +14,7 @@ export interface VerdictParser<Options = unknown> {
   parse(text: string, options: Options): Verdict | undefined;
 }
 
-/** Whether "tie" is among the verdicts, and how the verdicts are spelt. Compared without regard to case and full-width forms. */
+/** Whether "tie" is among the verdicts, and how the verdicts are spelled. Compared without regard to case and full-width forms. */
 export const labelOptions = {
   a: z.string().min(1).default('A').describe('how the first response is named'),
   b: z.string().min(1).default('B').describe('how the second response is named'),

@@ -107,7 +107,7 @@ __device__ __forceinline__ float fast_tanh(float x) {
   return y;
 }
 
-// Queues the kernel on the stream. Its own faults show at the next synchronisation; a launch that the device refuses is
+// Queues the kernel on the stream. Its own faults show at the next synchronization; a launch that the device refuses is
 // an Error here. More than 48 KiB of shared memory must be asked for first, which is done here too.
 template <class... Parameters, class... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), Grid grid, int threads, int64_t shared_bytes,

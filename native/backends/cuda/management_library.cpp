@@ -20,7 +20,7 @@ namespace cheems::cuda {
 namespace {
 
 struct Functions {
-  int (*initialise)() = nullptr;
+  int (*initialize)() = nullptr;
   int (*by_bus)(const char*, nvmlDevice_st**) = nullptr;
   int (*memory)(nvmlDevice_st*, nvmlMemory_st*) = nullptr;
 };
@@ -35,10 +35,10 @@ Functions open_functions() {
   void* const library = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
   if (!library) return {};
   const Functions functions{
-      reinterpret_cast<decltype(Functions::initialise)>(dlsym(library, "nvmlInit_v2")),
+      reinterpret_cast<decltype(Functions::initialize)>(dlsym(library, "nvmlInit_v2")),
       reinterpret_cast<decltype(Functions::by_bus)>(dlsym(library, "nvmlDeviceGetHandleByPciBusId_v2")),
       reinterpret_cast<decltype(Functions::memory)>(dlsym(library, "nvmlDeviceGetMemoryInfo"))};
-  return functions.initialise && functions.by_bus && functions.memory ? functions : Functions{};
+  return functions.initialize && functions.by_bus && functions.memory ? functions : Functions{};
 }
 
 #endif
@@ -50,7 +50,7 @@ std::optional<int64_t> free_memory_without_context(int device) {
   char bus[32] = {};
   nvmlDevice_st* handle = nullptr;
   nvmlMemory_st memory{};
-  if (!functions.initialise || functions.initialise() != 0)
+  if (!functions.initialize || functions.initialize() != 0)
     return std::nullopt;  // counts its calls, and is cheap from the second on
   if (cudaDeviceGetPCIBusId(bus, sizeof bus, device) != cudaSuccess) {
     (void)cudaGetLastError();

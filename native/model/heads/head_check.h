@@ -68,7 +68,7 @@ inline std::vector<float> score(model::RewardModel& model, const HeadReference::
   return scorer.score(batch.view(), Control()).rewards;
 }
 
-// The folders, the kind that each must be recognised as, and the choice that it needs.
+// The folders, the kind that each must be recognized as, and the choice that it needs.
 struct KnownHead {
   const char* name;
   const char* kind;

@@ -18,9 +18,9 @@ namespace {
 std::vector<HeadMatch> all_heads(const HeadSource& source) {
   std::vector<HeadMatch> found;
   std::set<std::string> taken;
-  for (const auto recognise :
+  for (const auto recognize :
        {gated_attributes_head, weighted_attributes_head, label_distribution_head, process_head, relu_layers_head}) {
-    if (auto match = recognise(source)) {
+    if (auto match = recognize(source)) {
       taken.insert(match->tensors.begin(), match->tensors.end());
       found.push_back(std::move(*match));
     }

@@ -4,8 +4,8 @@
 //   regression_head      UltraRM, Eurus
 //   value_head           older OpenRLHF; Ziya (several rows of a parallel model, whose mean is the reward)
 //   v_head.summary       TRL's and LLaMA-Factory's value heads, GRM's linear one
-//   score_head           Beaver, with its running normalisation
-// and the name that config.json's value_head_prefix says (OpenRLHF). A bias is added, and normalisation done, on the
+//   score_head           Beaver, with its running normalization
+// and the name that config.json's value_head_prefix says (OpenRLHF). A bias is added, and normalization done, on the
 // host.
 #include <algorithm>
 #include <cmath>
@@ -21,7 +21,7 @@
 namespace cheems::model {
 namespace {
 
-// Beaver's normaliser: (r - mean) / (sqrt(var) + 1e-8). A cost is only scaled; its reward is minus the cost.
+// Beaver's normalizer: (r - mean) / (sqrt(var) + 1e-8). A cost is only scaled; its reward is minus the cost.
 void read_beaver_rule(const HeadSource& source, HeadMatch& head) {
   const std::string type = source.config.text_or("score_type", "reward");
   if (type != "reward" && type != "cost" && type != "critic")
@@ -29,12 +29,12 @@ void read_beaver_rule(const HeadSource& source, HeadMatch& head) {
   for (const char* tensor : {"normalizer.mean", "normalizer.var", "normalizer.count"}) {
     if (source.has(tensor)) head.tensors.insert(tensor);
   }
-  const bool normalised = source.config.flag_or("do_normalize", false) && type != "critic";
-  if (normalised) {
+  const bool normalized = source.config.flag_or("do_normalize", false) && type != "critic";
+  if (normalized) {
     head.rule.mean = type == "reward" ? source.read("normalizer.mean", {1})[0] : 0;
     head.rule.scale = 1 / (std::sqrt(static_cast<double>(source.read("normalizer.var", {1})[0])) + 1e-8);
     head.facts.description +=
-        type == "reward" ? ", normalised by normalizer.mean and normalizer.var" : ", scaled by normalizer.var";
+        type == "reward" ? ", normalized by normalizer.mean and normalizer.var" : ", scaled by normalizer.var";
   }
   if (type == "cost") {
     head.rule.bias = -head.rule.bias;
@@ -43,7 +43,7 @@ void read_beaver_rule(const HeadSource& source, HeadMatch& head) {
   }
 }
 
-// OpenRLHF writes mean and std into config.json; its loader normalises only where it is told to.
+// OpenRLHF writes mean and std into config.json; its loader normalizes only where it is told to.
 void read_openrlhf_rule(const HeadSource& source, HeadMatch& head) {
   if (!source.normalize_reward) {
     if (source.config.has("mean") && source.config.has("std"))
@@ -53,9 +53,9 @@ void read_openrlhf_rule(const HeadSource& source, HeadMatch& head) {
   }
   head.rule.mean = source.config.number("mean");
   const double deviation = source.config.number("std");
-  if (!(deviation > 0)) source.config.refuse("std", "a positive number is needed to normalise rewards.");
+  if (!(deviation > 0)) source.config.refuse("std", "a positive number is needed to normalize rewards.");
   head.rule.scale = 1 / deviation;
-  head.facts.description += ", normalised by config.json's mean and std";
+  head.facts.description += ", normalized by config.json's mean and std";
 }
 
 // The one row of weights; of several parallel rows their mean.

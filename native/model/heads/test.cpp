@@ -24,7 +24,7 @@ void check_rewards(const std::vector<float>& found, const std::vector<double>& e
   }
 }
 
-TEST_CASE("heads: every published kind is recognised from config and tensors, and scores as its definition") {
+TEST_CASE("heads: every published kind is recognized from config and tensors, and scores as its definition") {
   for (const KnownHead& known : kKnownHeads) {
     CAPTURE(std::string(known.name));
     const HeadReference reference(known.name);

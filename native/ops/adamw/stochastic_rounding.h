@@ -1,4 +1,4 @@
-// Stochastic rounding from float32 to bfloat16: up or down to a neighbour with the probability that makes the mean
+// Stochastic rounding from float32 to bfloat16: up or down to a neighbor with the probability that makes the mean
 // exact, so that updates below half a unit in the last place move a weight on average, where rounding to nearest would
 // never.
 //

@@ -2,7 +2,7 @@
 // bfloat16 in shared memory with the tensor cores' products over them.
 //
 // Fragments of mma.m16n8k16, with g = lane / 4 and q = 2 * (lane % 4): an accumulator block d[4] holds rows g (d[0],
-// d[1]) and g + 8 (d[2], d[3]) at columns q and q + 1. Two neighbouring accumulator blocks, rounded to bfloat16, are
+// d[1]) and g + 8 (d[2], d[3]) at columns q and q + 1. Two neighboring accumulator blocks, rounded to bfloat16, are
 // one A fragment of 16 x 16, so that probabilities go from one product into the next without leaving the registers.
 #pragma once
 

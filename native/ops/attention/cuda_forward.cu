@@ -3,7 +3,7 @@
 // Fused: scores, cap, mask, softmax and the weighing of values, in one pass over the keys (flash form, Dao et al.
 // 2022): no score ever leaves the registers. Softmax runs online in base 2, m and l being a row's maximum and sum so
 // far. Floor: 4 * pairs * head_size FLOPs per query head; bytes: q and context once (2 * head_size each per query and
-// head), k and v once per tile of 128 queries and head (neighbouring blocks work on the heads of one group: they find
+// head), k and v once per tile of 128 queries and head (neighboring blocks work on the heads of one group: they find
 // them in L2). Head sizes between the instantiated ones are filled up with zeros: 80 costs what 96 does.
 //
 // A block has the 128 queries (64 for head sizes over 128) of one tile of one segment, and one head; its keys are the

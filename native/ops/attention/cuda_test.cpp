@@ -124,12 +124,12 @@ OutputList run_attention(Site& site, const AttentionCase& c, const Numbers& in) 
                             .shape = c.shape});
   const Values dv_values = site.values(dv);
   // A query that sees itself alone has dP = D exactly, and their difference is the rounding of both.
-  const double cancelling =
+  const double canceling =
       c.shape.window == 1 ? std::sqrt(static_cast<double>(c.shape.head_size)) * largest(dv_values.numbers) : 0;
   return {{"context", site.values(context), kOutputs},
           {"log_sum_exp", site.values(log_sum_exp), kOutputs},
-          {"dq", site.values(dq), kGradients, cancelling},
-          {"dk", site.values(dk), kGradients, cancelling},
+          {"dq", site.values(dq), kGradients, canceling},
+          {"dk", site.values(dk), kGradients, canceling},
           {"dv", dv_values, kGradients}};
 }
 

@@ -200,9 +200,9 @@ void check_attention(const Problem& p) {
   check_rounding("context", kOutputs, out[0], plain.context, exact.context);
   check_rounding("log_sum_exp", kOutputs, out[1], plain.log_sum_exp, exact.log_sum_exp);
   // A query that sees itself alone has dP = D exactly, and their difference is the rounding of both.
-  const double cancelling = p.shape.window == 1 ? std::sqrt(p.shape.head_size) * largest(exact.dv) : 0;
-  check_rounding("dq", kGradients, out[2], plain.dq, exact.dq, cancelling);
-  check_rounding("dk", kGradients, out[3], plain.dk, exact.dk, cancelling);
+  const double canceling = p.shape.window == 1 ? std::sqrt(p.shape.head_size) * largest(exact.dv) : 0;
+  check_rounding("dq", kGradients, out[2], plain.dq, exact.dq, canceling);
+  check_rounding("dk", kGradients, out[3], plain.dk, exact.dk, canceling);
   check_rounding("dv", kGradients, out[4], plain.dv, exact.dv);
 }
 

@@ -7,7 +7,7 @@
 // [N, buckets] is kept.
 //
 // A block of 4 warps owns 16 queries of one sample and head, 4 a warp, and goes over the sample's keys in tiles of 32,
-// one a lane. The relative positions of such a tile span 47 numbers, so at most 47 neighbouring buckets: their rows of
+// one a lane. The relative positions of such a tile span 47 numbers, so at most 47 neighboring buckets: their rows of
 // rel_k and rel_q are staged beside the keys. Tiles are widened to float32 in shared memory, in rows of an odd length,
 // so that 32 lanes that read 32 rows meet 32 banks; lanes in one bucket read one address. Per tile and warp:
 //   scores   lane j: q . (k_j + rel_k[m]) + k_j . rel_q[m]

@@ -22,7 +22,7 @@ struct DisentangledAttentionForward {
   ConstTensor k, v;          // [N, num_heads * head_size]
   ConstTensor rel_q, rel_k;  // [buckets, num_heads * head_size]
   // In the backend's memory: [2 * reach - 1]; entry j - i + reach - 1 is the row m of rel_q and rel_k. It never ascends
-  // with j - i, and neighbours differ by at most 1.
+  // with j - i, and neighbors differ by at most 1.
   const int32_t* buckets;
   int64_t reach;           // at least the tokens of the longest sample
   const PackedTree* tree;  // host memory; every segment is a root: one sample

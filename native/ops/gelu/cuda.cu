@@ -2,7 +2,7 @@
 //
 // Fused: nothing (the bias before it is the matrix product's epilogue). Floor, e bytes per element: 2*e, and about 30
 // FLOPs. x Phi(x) by way of erfc, which keeps its digits in the negative tail. A thread takes 16 bytes of one row;
-// neighbours lie beside each other; where rows are not aligned it takes one element.
+// neighbors lie beside each other; where rows are not aligned it takes one element.
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/vector_access.cuh"
 #include "ops/gelu/gelu.h"

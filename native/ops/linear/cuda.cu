@@ -113,7 +113,7 @@ struct Operand {
   int64_t outer_stride, inner_stride, outer;
 };
 
-// tile[k][i] = operand(first + i, inner + k), zero outside. Neighbouring threads read neighbouring addresses.
+// tile[k][i] = operand(first + i, inner + k), zero outside. Neighboring threads read neighboring addresses.
 template <class T>
 __device__ __forceinline__ void load_tile(float (&tile)[kTileDepth][kTileStride], const Operand<T>& operand,
                                           int64_t first, int64_t inner, int64_t inner_end) {

@@ -55,7 +55,7 @@ void forward(const RopeForward& a, Context& context) {
   });
 }
 
-// RMSNorm's backward for one head, in place: `d` holds the gradient of the normalised head and receives that of x.
+// RMSNorm's backward for one head, in place: `d` holds the gradient of the normalized head and receives that of x.
 void norm_backward(const RopeBackward& a, const float* x, float* d, float* d_weight) {
   const int64_t size = a.head_size;
   const float* weight = floats(a.norm_weight);

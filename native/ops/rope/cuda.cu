@@ -1,6 +1,6 @@
 // Rotary embedding on CUDA, forward and backward, with the heads' RMSNorm (Qwen3's q_norm, k_norm) where there is one.
 //
-// Fused: the norm of each head, its weight and the rotation in one reading and one writing; the normalised head is
+// Fused: the norm of each head, its weight and the rotation in one reading and one writing; the normalized head is
 // never stored, and backward computes its r again from x. In place where the contract allows it: a thread writes what
 // it alone has read. Floor, e bytes per element: 2e each way, 3e backward with a norm; 3 FLOPs per element, 8 (14
 // backward) with the norm. The tables cost 4 * head_size bytes a row, read once for all heads of a row, and mostly from
@@ -374,7 +374,7 @@ void rope_forward(const RopeForward& op, Context& context) {
 void rope_backward(const RopeBackward& op, Context& context) {
   if (op.dy.rows == 0 || op.dy.columns == 0) return;
   check_rope(op, op.dx, op.dy);
-  if (op.norm_weight) require_dtype(op.x, op.dy.dtype, "The normalised heads' input");
+  if (op.norm_weight) require_dtype(op.x, op.dy.dtype, "The normalized heads' input");
   with_element_type(op.dy.dtype, "The heads' gradient", [&]<class A>() {
     RopeArguments<A> a = arguments_of<A>(op, op.dx, op.dy, context);
     a.direction = -1;

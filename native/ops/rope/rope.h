@@ -1,7 +1,7 @@
-// Rotary position embedding of the heads of a matrix [N, heads * head_size], each head optionally normalised first
+// Rotary position embedding of the heads of a matrix [N, heads * head_size], each head optionally normalized first
 // (Qwen3's q_norm and k_norm: RMSNorm over the head with a weight of head_size numbers).
 //
-// "Half split", u = normalised head, halves a and b, angle t_i = position * inverse_frequency_i:
+// "Half split", u = normalized head, halves a and b, angle t_i = position * inverse_frequency_i:
 //   y = [a cos t - b sin t, b cos t + a sin t]
 // Backward: the rotation back, du = [da cos t + db sin t, db cos t - da sin t], then RMSNorm's (rmsnorm.h) where there
 // is a norm. Floor: 8*N*heads*head_size bytes each way; about 3 FLOPs per element, 8 with the norm. Source: Su et al.

@@ -1,7 +1,7 @@
 // Memory accesses of kernels, however they are reported: by the compiler (hooks.cpp) or by the functions that know
 // their own accesses (vectors, ldmatrix, cp.async, atomics). Each is classified by its address and checked:
 //
-//   shared memory   bounds, initialisation, races within the block, cp.async under way: shared_checks.cpp
+//   shared memory   bounds, initialization, races within the block, cp.async under way: shared_checks.cpp
 //   device memory   bounds, freed memory, races between blocks: global_checks.cpp
 //   the own stack, the parameters, constants of the program: fine
 //   anything else   an illegal access
@@ -41,7 +41,7 @@ void end_async_copy(Thread& thread, const AsyncCopy& copy);
 void shared_checks_begin_launch(Machine& machine);
 void shared_checks_begin_block(Machine& machine);
 void shared_checks_barrier();
-void shared_checks_warp_synchronised(Machine& machine, int warp, std::uint32_t mask);
+void shared_checks_warp_synchronized(Machine& machine, int warp, std::uint32_t mask);
 
 void global_checks_begin_launch(Machine& machine);
 void global_checks_begin_block();

@@ -16,7 +16,7 @@ bool same_place(Place a, Place b) { return a.line == b.line && (a.file == b.file
 
 const char* name(Collective collective) {
   switch (collective) {
-    case Collective::synchronise:
+    case Collective::synchronize:
       return "__syncwarp";
     case Collective::shuffle:
       return "a warp shuffle";
@@ -90,7 +90,7 @@ void checks_collective(Machine& machine, Thread& self) {
     }
   }
   if (traffic_counted) count_warp_function(self, self.mask);
-  if (self.collective == Collective::synchronise) shared_checks_warp_synchronised(machine, self.warp, self.mask);
+  if (self.collective == Collective::synchronize) shared_checks_warp_synchronized(machine, self.warp, self.mask);
 }
 
 std::string deadlock_report(const Machine& machine) {

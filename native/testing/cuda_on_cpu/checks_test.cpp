@@ -102,11 +102,11 @@ TEST_CASE("a race is reported with both threads and the lines of their accesses"
 
 TEST_CASE("reads of shared memory that the block never wrote are found, to the byte") {
   const Out out;
-  check_bug([&](bool bug) { launch_uninitialised_shared(out.data(), bug); },
-            {"uninitialised shared memory: thread 7 reads 4 bytes at byte 28 of shared memory",
+  check_bug([&](bool bug) { launch_uninitialized_shared(out.data(), bug); },
+            {"uninitialized shared memory: thread 7 reads 4 bytes at byte 28 of shared memory",
              "was not written by this block before"});
   const DeviceArray<unsigned char> bytes(64);
-  check_bug([&](bool bug) { launch_uninitialised_byte(bytes.data(), bug); },
+  check_bug([&](bool bug) { launch_uninitialized_byte(bytes.data(), bug); },
             {"thread 9 reads 1 byte at byte 8 of shared memory"});
 }
 

@@ -97,7 +97,7 @@ __global__ void shuffle_orders_nothing(float* out, bool bug) {
   out[threadIdx.x] = other + values[threadIdx.x ^ 1];
 }
 
-__global__ void uninitialised_shared(float* out, bool bug) {
+__global__ void uninitialized_shared(float* out, bool bug) {
   float* const values = floats().values;
   if (!bug || threadIdx.x != 7) values[threadIdx.x] = 1;
   __syncthreads();
@@ -108,7 +108,7 @@ struct Bytes {
   unsigned char values[64];
 };
 
-__global__ void uninitialised_byte(unsigned char* out, bool bug) {
+__global__ void uninitialized_byte(unsigned char* out, bool bug) {
   unsigned char* const values = shared_memory<Bytes>().values;
   if (!bug || threadIdx.x != 8) values[threadIdx.x] = 1;
   __syncthreads();
@@ -277,11 +277,11 @@ void launch_read_halves(float* out, bool bug) {
 void launch_shuffle_orders_nothing(float* out, bool bug) {
   launch("shuffle_orders_nothing", shuffle_orders_nothing, Grid{}, 32, kFloats, nullptr, out, bug);
 }
-void launch_uninitialised_shared(float* out, bool bug) {
-  launch("uninitialised_shared", uninitialised_shared, Grid{}, 64, kFloats, nullptr, out, bug);
+void launch_uninitialized_shared(float* out, bool bug) {
+  launch("uninitialized_shared", uninitialized_shared, Grid{}, 64, kFloats, nullptr, out, bug);
 }
-void launch_uninitialised_byte(unsigned char* out, bool bug) {
-  launch("uninitialised_byte", uninitialised_byte, Grid{}, 64, sizeof(Bytes), nullptr, out, bug);
+void launch_uninitialized_byte(unsigned char* out, bool bug) {
+  launch("uninitialized_byte", uninitialized_byte, Grid{}, 64, sizeof(Bytes), nullptr, out, bug);
 }
 void launch_shared_out_of_range(float* out, bool bug) {
   launch("shared_out_of_range", shared_out_of_range, Grid{}, 64, kFloats, nullptr, out, bug);

@@ -131,7 +131,7 @@ const char* cublasLtGetStatusString(cublasStatus_t status) {
     case CUBLAS_STATUS_SUCCESS:
       return "success";
     case CUBLAS_STATUS_NOT_INITIALIZED:
-      return "not initialised";
+      return "not initialized";
     case CUBLAS_STATUS_ALLOC_FAILED:
       return "allocation failed";
     case CUBLAS_STATUS_INTERNAL_ERROR:

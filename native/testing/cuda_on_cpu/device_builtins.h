@@ -23,7 +23,7 @@ using std::min;
 
 inline void __syncthreads(CHEEMS_PLACE) { ::cheems::cuda_on_cpu::block_barrier({file, line}); }
 inline void __syncwarp(unsigned mask = 0xffffffffu, CHEEMS_PLACE) {
-  ::cheems::cuda_on_cpu::warp_collective(::cheems::cuda_on_cpu::Collective::synchronise, mask, nullptr, nullptr, 0,
+  ::cheems::cuda_on_cpu::warp_collective(::cheems::cuda_on_cpu::Collective::synchronize, mask, nullptr, nullptr, 0,
                                          {file, line});
 }
 inline void __threadfence() { ::cheems::cuda_on_cpu::memory_fence(); }

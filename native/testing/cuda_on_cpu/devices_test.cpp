@@ -131,7 +131,7 @@ TEST_CASE("devices: the environment's words for them") {
   CHECK(devices[1].capability == 75);
   CHECK(devices[1].busy);
   CHECK(devices_from("").empty());
-  for (const std::string wrong : {"memory=x", "capability=9", "colour=red", "busy", "memory=-1"})
+  for (const std::string wrong : {"memory=x", "capability=9", "color=red", "busy", "memory=-1"})
     CHECK_THROWS_WITH_AS(devices_from(wrong), doctest::Contains("CHEEMS_EMULATED_DEVICES"), Error);
 }
 

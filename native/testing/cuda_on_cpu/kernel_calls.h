@@ -30,13 +30,13 @@ void block_barrier(Place place);
 void memory_fence();
 
 // What the lanes of a warp do together. `in`, `out` and `argument` by kind:
-//   synchronise           none
+//   synchronize           none
 //   shuffle               in: the lane's eight bytes; out: eight bytes of the lane `argument`
 //   ballot                argument: the lane's vote; out: the uint32_t of all votes in the mask
 //   load_matrices         in: the address of a row of eight 16-bit values; out: uint32_t[matrices];
 //                         argument: the matrices (2 or 4), negative for their transposes
 //   multiply_accumulate   in: MmaOperands; out: float d[4]
-enum class Collective : std::uint8_t { synchronise, shuffle, ballot, load_matrices, multiply_accumulate };
+enum class Collective : std::uint8_t { synchronize, shuffle, ballot, load_matrices, multiply_accumulate };
 
 struct MmaOperands {
   const std::uint32_t* a;

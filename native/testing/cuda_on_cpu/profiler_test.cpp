@@ -70,9 +70,9 @@ TEST_CASE("profiler: scoring names its calls, and an error or a cancellation lea
   scorer.score(two_prompts().view(), Control());
   CHECK(recorder.paths().front() == "score");
   for (const char* phase : {"pack", "forward", "download"}) CHECK(count(inside(recorder.paths(), "score"), phase) == 2);
-  Control cancelled;
-  cancelled.cancel();
-  CHECK_THROWS_AS(scorer.score(two_prompts().view(), cancelled), Cancelled);
+  Control canceled;
+  canceled.cancel();
+  CHECK_THROWS_AS(scorer.score(two_prompts().view(), canceled), Canceled);
   OwnedSamples wrong;
   wrong.add({1, 1000}, 0);
   CHECK_THROWS_AS(scorer.score(wrong.view(), Control()), Error);

@@ -3,7 +3,7 @@
 // Two accesses, at least one of them a write, race unless a barrier lies between them (their epochs differ), or they
 // are of one thread, or of lanes of one warp that a __syncwarp orders. Shuffles, votes, ldmatrix and mma order nothing.
 //
-// Accesses of single bytes are checked for bounds and initialisation only.
+// Accesses of single bytes are checked for bounds and initialization only.
 //
 // Most accesses are of four bytes or more. Four bytes that were always accessed together are kept as one cell, the
 // first of their two; the first access to a half of them takes the two apart, and a write to both puts them together
@@ -150,9 +150,9 @@ std::string race_report(const Thread& self, const AccessEvent& event, int other,
   });
 }
 
-[[gnu::cold]] void stop_for_uninitialised(Thread& self, const AccessEvent& event, std::size_t first_byte) {
+[[gnu::cold]] void stop_for_uninitialized(Thread& self, const AccessEvent& event, std::size_t first_byte) {
   machine().stop([&] {
-    return sentence("uninitialised shared memory: ", what_and_where(self, event), ", of which byte ", first_byte,
+    return sentence("uninitialized shared memory: ", what_and_where(self, event), ", of which byte ", first_byte,
                     " was not written by this block before.");
   });
 }
@@ -205,7 +205,7 @@ void remember_reader(const Thread& self, const AccessEvent& event, SharedCell& c
 void check_read(Thread& self, const AccessEvent& event, SharedCell& cell, std::size_t at) {
   if (cell.write_epoch >= block_epoch && cell.flags & async_under_way) stop_for_async(self, event, cell);
   if (cell.write_epoch < block_epoch || (cell.flags & written_both) != written_both)
-    stop_for_uninitialised(self, event, at);
+    stop_for_uninitialized(self, event, at);
   if (!written_before(self, cell)) stop_for_write(self, event, cell);
   remember_reader(self, event, cell);
 }
@@ -233,7 +233,7 @@ void check_single_byte(Thread& self, const AccessEvent& event) {
   const bool fresh = cell.write_epoch < block_epoch;
   if (!fresh && cell.flags & async_under_way) stop_for_async(self, event, cell);
   if (event.kind == Access::read) {
-    if (fresh || (cell.flags & bit) == 0) stop_for_uninitialised(self, event, offset_of(event));
+    if (fresh || (cell.flags & bit) == 0) stop_for_uninitialized(self, event, offset_of(event));
     return;
   }
   remember_writer(self, event.site, cell, static_cast<std::uint16_t>((fresh ? 0 : cell.flags & written_both) | bit));
@@ -250,7 +250,7 @@ void check_shared_access(Thread& self, const AccessEvent& event) {
     if (!writes) return check_read(self, event, cell, 2 * number);
     if (event.kind == Access::atomic &&
         (cell.write_epoch < block_epoch || (cell.flags & written_both) != written_both)) {
-      stop_for_uninitialised(self, event, 2 * number);
+      stop_for_uninitialized(self, event, 2 * number);
     }
     check_write(self, event, cell);
     remember_writer(self, event.site, cell, event.kind == Access::atomic ? written_both | by_atomic : written_both);
@@ -299,7 +299,7 @@ void shared_checks_begin_block(Machine& machine) {
 
 void shared_checks_barrier() { ++epoch; }
 
-void shared_checks_warp_synchronised(Machine&, int warp_number, std::uint32_t mask) {
+void shared_checks_warp_synchronized(Machine&, int warp_number, std::uint32_t mask) {
   WarpClocks& warp = clocks[warp_number];
   const std::uint32_t tick = ++warp.ticks;
   if (mask == 0xffffffffu) {

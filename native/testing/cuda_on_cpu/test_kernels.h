@@ -34,7 +34,7 @@ void launch_order_of_blocks(unsigned* counter, unsigned* out, int blocks_x, int 
 
 // --- checks_test_kernels.cu. Each exists right and wrong.
 
-void launch_missing_barrier(float* out, bool bug);       // a neighbour's value is read, in another warp
+void launch_missing_barrier(float* out, bool bug);       // a neighbor's value is read, in another warp
 void launch_missing_warp_barrier(float* out, bool bug);  // ... in the same warp
 void launch_partial_warp_barrier(float* out, bool bug);  // __syncwarp of half a warp; the other half reads
 void launch_write_after_read(float* out, bool bug);      // a buffer is overwritten while others may still read
@@ -42,8 +42,8 @@ void launch_write_after_write(float* out, bool bug);
 void launch_write_halves(float* out, bool bug);  // one half of four bytes is written twice
 void launch_read_halves(float* out, bool bug);   // ... or written while another warp reads it
 void launch_shuffle_orders_nothing(float* out, bool bug);
-void launch_uninitialised_shared(float* out, bool bug);  // one value of a padded tile is never written
-void launch_uninitialised_byte(unsigned char* out, bool bug);
+void launch_uninitialized_shared(float* out, bool bug);  // one value of a padded tile is never written
+void launch_uninitialized_byte(unsigned char* out, bool bug);
 void launch_shared_out_of_range(float* out, bool bug);
 void launch_global_out_of_range(float* out, int n, bool bug);
 void launch_read(const float* in, float* out);            // one value, by one thread

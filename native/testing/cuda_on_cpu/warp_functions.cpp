@@ -44,7 +44,7 @@ void ballot(Thread* lanes, std::uint32_t mask) {
 void perform(Machine& machine, Warp&, int warp_number, std::uint32_t mask) {
   Thread* const lanes = machine.threads + warp_number * kWarpLanes;
   switch (lanes[std::countr_zero(mask)].collective) {
-    case Collective::synchronise:
+    case Collective::synchronize:
       break;
     case Collective::shuffle:
       shuffle(machine, lanes, mask);

@@ -41,7 +41,7 @@ class Float64Throughout:
 
 
 def mix(x):
-    """The finaliser of SplitMix64."""
+    """The finalizer of SplitMix64."""
     x = (x + 0x9E3779B97F4A7C15) & MASK
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
     x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK

@@ -103,7 +103,7 @@ for n in range(12):
         tied = ([base + rng.randint(0, 4) / 4 for _ in range(rng.randint(2, 6))], [reward() for _ in range(4)])
         ref = ([base], [reward() for _ in range(5)])
     for kind, (good, bad) in (("ref", ref), ("tied", tied)):
-        rows.append({"id": f"{kind}:{n}", "prompt": f"name a colour {n}", "chosen": [answer(v) for v in good], "rejected": [answer(v) for v in bad],
+        rows.append({"id": f"{kind}:{n}", "prompt": f"name a color {n}", "chosen": [answer(v) for v in good], "rejected": [answer(v) for v in bad],
                      "num_correct": len(good), "total_completions": len(good) + len(bad), "subset": "Ties"})
 write("rewardbench2.jsonl", rows)
 domains = defaultdict(list)
