@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 'use strict';
-// Every comparison of README and bench/RESULTS.md in one go, on a quiet machine; about 20 minutes on two cores.
+// Every comparison of docs/speed.md and bench/RESULTS.md in one go, on a quiet machine; about 20 minutes on two cores.
 //
 //   bash bench/setup.sh
 //   node bench/run_all.cjs [--model FOLDER --data_path ROWS.jsonl] [--parts transformers,rewardbench,llama_cpp]
@@ -8,7 +8,7 @@
 //
 // --model and --data_path are bench/rewardbench.cjs's, whose part is left out without them. The figures go to
 // bench/results/cpu-<generation>-<date>.json; parts that this run leaves out stay as the file has them. `node
-// bench/tables.cjs --write` then puts the tables into README.md and bench/RESULTS.md. --tiny tries every part at
+// bench/tables.cjs --write` then puts the tables into the documents. --tiny tries every part at
 // sizes that say nothing.
 
 const { spawnSync } = require('node:child_process');

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 'use strict';
-// The tables of README.md and bench/RESULTS.md, made from the figures in bench/results/cpu-*.json.
+// The tables of README.md, docs/speed.md and bench/RESULTS.md, made from the figures in bench/results/cpu-*.json.
 //
 //   node bench/tables.cjs [--write | --check] [--results FILE]
 //
@@ -14,7 +14,9 @@ const { parseArgs } = require('node:util');
 const { describeMachine, fixed, toMarkdown, withRange } = require('./measuring.cjs');
 
 const ROOT = join(__dirname, '..');
-const DOCUMENTS = ['README.md', 'bench/RESULTS.md'];
+const DOCUMENTS = ['README.md', 'docs/speed.md', 'bench/RESULTS.md'];
+/** The rows of the range table that README.md has. */
+const SUMMARY = /over (transformers in float32|RewardBench's command in float32|transformers, bfloat16|llama\.cpp, q4_0)$/;
 const DTYPES = ['float32', 'bfloat16'];
 const MODES = { train: 'training', eval: 'evaluation' };
 
@@ -153,8 +155,8 @@ function llamaGenerationTable(part) {
   );
 }
 
-/** How many times as fast this engine is, on every CPU: a column for each run. */
-function rangeTable(files) {
+/** How many times as fast this engine is, on every CPU: a column for each run. `wanted`: a pattern of rows' names. */
+function rangeTable(files, wanted = /./) {
   const head = ['times as fast', ...files.map(({ machine, date }) => `${machine.generation}, ${date}`)];
   const rowsOf = (pick) => files.map(({ parts }) => pick(parts));
   const line = (name, figures) => (figures.some(Boolean) ? [[name, ...figures.map((figure) => told(figure, 1))]] : []);
@@ -188,7 +190,10 @@ function rangeTable(files) {
     const figures = rowsOf(({ llama_cpp: part }) => part?.sequence?.[name]?.ratio);
     return figures.some(Boolean) ? [[`one sequence of 512, Qwen2.5-0.5B's shape, over ${name}`, ...two(figures)]] : [];
   });
-  return table(head, [...compared, ...commands, ...sequence]);
+  return table(
+    head,
+    [...compared, ...commands, ...sequence].filter(([name]) => wanted.test(name)),
+  );
 }
 
 /** name → how to make the text between its markers. `files`: the newest first. */
@@ -204,6 +209,7 @@ function blocks(files) {
       .join('\n\n');
   return {
     range: () => rangeTable(files),
+    summary: () => rangeTable(files, SUMMARY),
     transformers: () => perMachine('transformers', transformersTable),
     rewardbench: () => perMachine('rewardbench', rewardbenchTable),
     'llama.cpp scoring': () => perMachine('llama_cpp', llamaScoringTable),

@@ -1,9 +1,11 @@
 // Writes the comments of options into the types, from the tables that the command line has its help from: what an
-// editor shows is what --help says. Run it after a table has changed (node scripts/write_option_comments.cjs); with
-// --check it only tells what is out of date. It reads dist/, so compile before and after.
+// editor shows is what --help says. The tables of docs/COMMAND.md come from them too. Run it after a table has changed
+// (node scripts/write_option_comments.cjs); with --check it only lists what is out of date. It reads dist/, so compile
+// before and after.
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
+const { wantedPages } = require('./generate/option_pages.cjs');
 
 const root = path.resolve(__dirname, '..');
 const built = (file) => require(path.join(root, 'dist', file));
@@ -89,7 +91,7 @@ function trainingValues() {
 
 /** Files and the text that they should have. */
 function wanted() {
-  const files = new Map([['lib/options/training_values.ts', trainingValues()]]);
+  const files = new Map([['lib/options/training_values.ts', trainingValues()], ...wantedPages()]);
   for (const one of targets()) {
     files.set(one.file, withComments(files.get(one.file) ?? fs.readFileSync(path.join(root, one.file), 'utf8'), one));
   }

@@ -1,0 +1,111 @@
+// The documents: every command has its page with all its options, and no link between them is dead.
+
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, posix } from 'node:path';
+import test from 'ava';
+import { namesOf } from './options/kinds';
+import type { OptionTable } from './cli/options';
+import { packageFolder } from './support/package_folder';
+
+const root = packageFolder();
+const text = (file: string): string => readFileSync(join(root, file), 'utf8');
+
+interface OptionPages {
+  commands(): Map<string, OptionTable>;
+  pageOf(command: string): string;
+}
+const pages = require(join(root, 'scripts', 'generate', 'option_pages.cjs')) as OptionPages;
+
+/** Folders whose documents are others'. */
+const NOT_OURS = new Set(['node_modules', 'build', 'dist', 'runs', '.git']);
+
+function documentsIn(folder: string): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = posix.join(folder, entry.name);
+    if (entry.isDirectory()) return NOT_OURS.has(entry.name) ? [] : documentsIn(path);
+    return entry.name.endsWith('.md') ? [path] : [];
+  });
+}
+
+const documents = documentsIn('.');
+
+/** A document without its blocks of code. */
+const prose = (file: string): string => text(file).replace(/^ *```[^]*?^ *```/gm, '');
+
+/** The relative links of a document: the file, from the root, and the part behind `#`. */
+function linksOf(file: string): { target: string; anchor: string | undefined }[] {
+  const links = prose(file)
+    .replace(/`[^`\n]*`/g, '')
+    .matchAll(/\]\(([^)\s]+)\)/g);
+  return [...links]
+    .map(([, link]) => link!)
+    .filter((link) => !/^[a-z]+:/.test(link))
+    .map((link) => {
+      const [path, anchor] = link.split('#');
+      return { target: path === '' ? file : posix.join(dirname(file), path!), anchor };
+    });
+}
+
+/** The anchors that GitHub gives to the headings of a document. */
+function anchorsOf(file: string): string[] {
+  return [...prose(file).matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .trim()
+      .replace(/\s/g, '-'),
+  );
+}
+
+for (const [command, options] of pages.commands()) {
+  test(`docs: ${command} has a page that README links to, with every option of its --help`, (t) => {
+    const page = pages.pageOf(command);
+    t.true(linksOf('README.md').some(({ target }) => target === page), page);
+    // A plan has the options of the command that it is for, and says so.
+    const [, planned] = command.split(' ');
+    if (planned !== undefined) t.regex(text(page), new RegExp(`\\(${planned}\\.md#options\\)`));
+    const told = text(page) + (planned === undefined ? '' : text(pages.pageOf(planned)));
+    for (const name of namesOf(options).keys()) t.true(told.includes(`\`--${name}\``), `${page}: --${name}`);
+  });
+}
+
+test('docs: every page of docs/ can be reached from README', (t) => {
+  const reached = new Set(['README.md']);
+  for (const page of reached)
+    for (const { target } of linksOf(page)) if (target.endsWith('.md') && documents.includes(target)) reached.add(target);
+  // Decisions are for a clone; the architecture page names their folder.
+  const all = documents.filter((file) => file.startsWith('docs/') && !file.startsWith('docs/decisions/'));
+  t.true(all.length > 15);
+  t.deepEqual(
+    all.filter((file) => !reached.has(file)),
+    [],
+  );
+});
+
+test('docs: no relative link is dead, and no heading that a link names is missing', (t) => {
+  let found = 0;
+  for (const file of documents) {
+    for (const { target, anchor } of linksOf(file)) {
+      found++;
+      t.true(existsSync(join(root, target)), `${file} links to ${target}`);
+      if (anchor !== undefined && statSync(join(root, target)).isFile())
+        t.true(anchorsOf(target).includes(anchor), `${file} links to ${target}#${anchor}`);
+    }
+  }
+  t.true(found > 50);
+});
+
+test('docs: what is shipped links to nothing that is in a clone alone', (t) => {
+  const list = execFileSync(process.execPath, [join(root, 'scripts', 'stage_package.cjs'), 'list'], {
+    encoding: 'utf8',
+  }).split('\n');
+  const shipped = documents.filter((file) => list.includes(file));
+  t.true(shipped.length > 15);
+  for (const file of shipped)
+    for (const { target } of linksOf(file)) t.true(list.includes(target), `${file} links to ${target}`);
+});
+
+test('docs: README stays within 130 lines', (t) => {
+  t.true(text('README.md').trimEnd().split('\n').length <= 130);
+});
