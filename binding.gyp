@@ -11,7 +11,7 @@
           "inputs": ["CMakeLists.txt"],
           # Never written, so that every build asks CMake what is out of date.
           "outputs": ["<(PRODUCT_DIR)/always_run"],
-          "action": ["node", "scripts/build_addon.cjs"]
+          "action": ["node", "scripts/build/build_addon.cjs"]
         }
       ]
     }

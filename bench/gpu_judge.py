@@ -4,7 +4,7 @@ left in a folder, and writes that with the facts of the machine as one JSON.
     python3 bench/gpu_judge.py FOLDER OUTPUT [PREDICTIONS]
 
 FOLDER has PART.json for each part that was measured, PART.reason for each that was not, and machine.json, all of one commit
-(scripts/gpu_parts.sh). Called after every
+(scripts/gpu/gpu_parts.sh). Called after every
 part: a run that is killed leaves a whole file. The verdicts are "held", "refuted" and "not measured", the last with the reason.
 """
 import datetime

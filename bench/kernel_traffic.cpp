@@ -1,6 +1,6 @@
 // What each operation of the CUDA backend moves and computes, counted while its kernels are executed on the CPU, beside
-// the floor of its contract (native/ops/*/traffic.cpp). Prints JSON; scripts/compile_kernels.cjs --write-table makes
-// bench/KERNELS.md of it.
+// the floor of its contract (native/ops/*/traffic.cpp). Prints JSON; scripts/gpu/compile_kernels.cjs --write-table
+// makes bench/KERNELS.md of it.
 //
 //   kernel_traffic [WORD]      operations with WORD in their name alone
 //

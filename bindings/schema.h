@@ -114,7 +114,7 @@ Napi::Object write_result(Napi::Env env, Struct& result) {
   return writer.object;
 }
 
-// () -> the descriptions of all options, results and enums as JSON; scripts/generate_engine_types.cjs makes
+// () -> the descriptions of all options, results and enums as JSON; scripts/generate/generate_engine_types.cjs makes
 // lib/engine/types.generated.ts of it.
 Napi::Value schema(const Napi::CallbackInfo& info);
 

@@ -96,12 +96,12 @@ for (const name of PUBLIC) {
 }
 
 test('the comments of options are written from the tables', (t) => {
-  const { wanted } = require('../scripts/write_option_comments.cjs') as { wanted(): Map<string, string> };
+  const { wanted } = require('../scripts/generate/write_option_comments.cjs') as { wanted(): Map<string, string> };
   for (const [file, text] of wanted())
     t.is(
       readFileSync(join(root, file), 'utf8'),
       text,
-      `${file} is out of date: run node scripts/write_option_comments.cjs`,
+      `${file} is out of date: run node scripts/generate/write_option_comments.cjs`,
     );
 });
 

@@ -11,10 +11,10 @@
 # out; CHEEMS_BUILD_JOBS=N compiles N files at once. build/gpu/gpu_report.json says for each prediction
 # (bench/gpu_predictions.json) whether it held; test_gpu.sh adds to it, and says what a machine without internet needs.
 set -euo pipefail
-# shellcheck source=scripts/gpu_build.sh
-source "$(dirname "${BASH_SOURCE[0]}")/gpu_build.sh"
-# shellcheck source=scripts/gpu_parts.sh
-source scripts/gpu_parts.sh
+# shellcheck source=scripts/gpu/gpu_build.sh
+source "$(dirname "${BASH_SOURCE[0]}")/gpu/gpu_build.sh"
+# shellcheck source=scripts/gpu/gpu_parts.sh
+source scripts/gpu/gpu_parts.sh
 
 output=
 while [ $# -gt 0 ]; do

@@ -2,8 +2,8 @@
 # Evaluates a reward model with the original's environment variables; further arguments go to `cheems-native eval`.
 #   MODEL_NAME=runs/rm TEST_DATA_PATH="human.jsonl open.jsonl" OUTPUT_DIR=runs/rm/eval bash scripts/eval_rm.sh
 set -euo pipefail
-# shellcheck source=scripts/environment_options.sh
-. "$(dirname "${BASH_SOURCE[0]}")/environment_options.sh"
+# shellcheck source=scripts/original/environment_options.sh
+. "$(dirname "${BASH_SOURCE[0]}")/original/environment_options.sh"
 
 # As in the original the model may stand in MODEL_PATH too, when one shell trains and evaluates.
 MODEL_NAME=${MODEL_NAME:-${MODEL_PATH:-}}

@@ -51,8 +51,8 @@ strip_copy() {
 # binary NAME FOLDER: puts the platform package's binary into FOLDER.
 binary() {
   case $local/$1 in
-    no/*-cuda) bash scripts/build_release_cuda.sh "$2" ;;
-    no/*) bash scripts/build_release_addon.sh "$1" "$2" ;;
+    no/*-cuda) bash scripts/release/build_release_cuda.sh "$2" ;;
+    no/*) bash scripts/release/build_release_addon.sh "$1" "$2" ;;
     yes/linux-x64-cuda) strip_copy build/Release/libcheems_cuda.so "$2/libcheems_cuda.so" ;;
     yes/*)
       [ "$1" = "$(node -p '`${process.platform}-${process.arch}`')" ] || stop "--local packs what this machine has built, and $1 is for another machine."
@@ -65,12 +65,12 @@ for name in "${only[@]}"; do
   folder=$staging/$name
   if [ "$name" = cheems-native ]; then
     [ $local = yes ] && [ -e dist/index.js ] || npm run --silent build:ts >&2
-    node scripts/stage_package.cjs main "$folder"
+    node scripts/release/stage_package.cjs main "$folder"
   else
     [ -d "packages/$name" ] || stop "There is no package $name: packages/ holds $(cd packages && echo */ | tr -d /)." 2
-    node scripts/stage_package.cjs platform "$folder" "packages/$name"
+    node scripts/release/stage_package.cjs platform "$folder" "packages/$name"
     binary "$name" "$folder" >&2 || stop "The binary of $name could not be built: see above."
-    node scripts/stage_package.cjs check "$folder"
+    node scripts/release/stage_package.cjs check "$folder"
   fi
   npm pack "$folder" --silent --ignore-scripts --pack-destination "$out" | sed "s|^|$out/|"
 done

@@ -22,7 +22,7 @@ if ! cmp -s package-lock.json "$stamp"; then
 fi
 
 say 'Build'
-node scripts/build_addon.cjs
+node scripts/build/build_addon.cjs
 npm run --silent build:ts
 
 say 'A small Qwen2 model with random weights'

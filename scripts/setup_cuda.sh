@@ -109,4 +109,4 @@ fetch_12() {
 if [ -n "$driver" ]; then echo "CUDA $major: this machine's driver runs $driver."; else echo "CUDA $major: no driver is here."; fi
 "fetch_$major"
 "$toolkit/bin/nvcc" --version | tail -n 2
-echo "The toolkit is in $toolkit. Build the CUDA backend with: npm run build (or node scripts/build_cuda.cjs, for it alone)"
+echo "The toolkit is in $toolkit. Build the CUDA backend with: npm run build (or node scripts/build/build_cuda.cjs, for it alone)"

@@ -190,7 +190,7 @@ if has ts quick; then
   step typescript-build compile_typescript || typescript=no
 fi
 if has ts; then
-  step addon-build node scripts/build_addon.cjs
+  step addon-build node scripts/build/build_addon.cjs
   step figures-in-documents node bench/tables.cjs --check # 0.1 s
   step format bash scripts/format.sh --check
   # Which room imports which, and that nothing is exported for nobody: about 3 s each.
@@ -219,7 +219,7 @@ if [ ${#targets[@]} -gt 0 ] && step cpp-build build_cpp build/cmake "${targets[@
   fi
 fi
 # The real kernels with nvcc, about 50 s of two cores where they have changed; a spill or a stack frame is a failure.
-! has cuda || step cuda-plugin bash scripts/test_plugin.sh
+! has cuda || step cuda-plugin bash scripts/testing/test_plugin.sh
 # 64-bit Arm, under qemu: what hangs on the processor (15 s of one core, after a build of half a minute); the rest is in test_long.sh.
 ! has cpp || step arm64-tests bash scripts/test_arm64.sh --short
 if has sanitize && step sanitized-build build_cpp build/sanitize cheems_native_tests cheems_fuzzers; then

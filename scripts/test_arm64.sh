@@ -18,8 +18,8 @@ fi
 tree=build/release/linux-arm64
 # The emulator finds Debian 11's libraries there.
 export QEMU_LD_PREFIX=$PWD/build/release/sysroot-arm64
-bash scripts/configure_release.sh linux-arm64 "$tree" -DCHEEMS_ADDON_FOLDER="$PWD/$tree/addon"
-jobs=$(node -p 'require("./scripts/run_cmake.cjs").fittingJobs()')
+bash scripts/release/configure_release.sh linux-arm64 "$tree" -DCHEEMS_ADDON_FOLDER="$PWD/$tree/addon"
+jobs=$(node -p 'require("./scripts/build/run_cmake.cjs").fittingJobs()')
 if [ "${1:-}" = --short ]; then
   cmake --build "$tree" --parallel "$jobs" --target cheems_processor_tests
   time qemu-aarch64 "$tree/cheems_processor_tests"
@@ -28,6 +28,6 @@ fi
 cmake --build "$tree" --parallel "$jobs" --target cheems_native_tests
 time qemu-aarch64 "$tree/cheems_native_tests"
 
-bash scripts/build_release_addon.sh linux-arm64 build/release/arm64-package
+bash scripts/release/build_release_addon.sh linux-arm64 build/release/arm64-package
 [ -e dist/index.js ] || npm run --silent build:ts
-node scripts/score_on_arm64.cjs build/release/arm64-package/cheems_native.node
+node scripts/testing/score_on_arm64.cjs build/release/arm64-package/cheems_native.node

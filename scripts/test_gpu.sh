@@ -12,12 +12,12 @@
 # held; bench_gpu.sh adds to it.
 #
 # A machine without internet needs nvcc and the packages brought along: run scripts/setup_cuda.sh and
-# scripts/pack_system_packages.sh elsewhere, and carry build/cuda-wheels, build/cuda-toolkit and build/system-packages.
+# scripts/gpu/pack_system_packages.sh elsewhere, and carry build/cuda-wheels, build/cuda-toolkit and build/system-packages.
 set -uo pipefail
-# shellcheck source=scripts/gpu_build.sh
-source "$(dirname "${BASH_SOURCE[0]}")/gpu_build.sh"
-# shellcheck source=scripts/gpu_parts.sh
-source scripts/gpu_parts.sh
+# shellcheck source=scripts/gpu/gpu_build.sh
+source "$(dirname "${BASH_SOURCE[0]}")/gpu/gpu_build.sh"
+# shellcheck source=scripts/gpu/gpu_parts.sh
+source scripts/gpu/gpu_parts.sh
 
 while [ $# -gt 0 ]; do
   case $1 in

@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 npm run --silent lint # type-checked, about half a minute of one core
 build/cmake/cheems_cuda_emulated_tests --test-case='device: gradients in bfloat16*'
-node scripts/compile_kernels.cjs
+node scripts/gpu/compile_kernels.cjs
 cmake -S . -B build/sanitize -DCHEEMS_SANITIZE=ON -DCHEEMS_OPTIMIZE_EMULATED=ON
 cmake --build build/sanitize --parallel 2 --target cheems_cuda_emulated_tests cheems_native_tests cheems_fuzzers
 # As in test.sh: a plug-in brings an operator new of its own.
@@ -22,4 +22,4 @@ done
 [ -e dist/index.js ] || npm run build:ts
 CHEEMS_LOADS=1000 npx --no-install ava --timeout 40m dist/scoring/leaks.test.js
 bash scripts/test_arm64.sh
-bash scripts/test_new_operation.sh
+bash scripts/testing/test_new_operation.sh

@@ -3,8 +3,8 @@
 #   MODEL_PATH=models/base TRAIN_DATA_PATH=train.jsonl TEST_DATA_PATH="human.jsonl open.jsonl" OUTPUT_DIR=runs/rm \
 #     LR=5e-6 EPOCHS=1 bash scripts/train_rm.sh --global_batch_size 256
 set -euo pipefail
-# shellcheck source=scripts/environment_options.sh
-. "$(dirname "${BASH_SOURCE[0]}")/environment_options.sh"
+# shellcheck source=scripts/original/environment_options.sh
+. "$(dirname "${BASH_SOURCE[0]}")/original/environment_options.sh"
 
 option model_path MODEL_PATH
 list_option train_data_path TRAIN_DATA_PATH

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const root = join(__dirname, '..', '..');
-const data = join('tests', 'reference', 'evaluation', 'benchmarks');
+const data = join('fixtures', 'reference', 'evaluation', 'benchmarks');
 const work = mkdtempSync(join(tmpdir(), 'cheems-benchmark-'));
 
 function cli(args: string[]): Promise<{ code: number | null; out: string; err: string }> {

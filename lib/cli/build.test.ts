@@ -33,7 +33,7 @@ function install(t: ExecutionContext, onBuild: string): Place {
   const base = realpathSync(mkdtempSync(join(tmpdir(), 'cheems-build-')));
   t.teardown(() => rmSync(base, { recursive: true, force: true }));
   const root = join(base, '我的 项目 (1)', 'node_modules', 'cheems-native');
-  for (const folder of ['native', 'bindings', 'scripts']) mkdirSync(join(root, folder), { recursive: true });
+  for (const folder of ['native', 'bindings', 'scripts/build']) mkdirSync(join(root, folder), { recursive: true });
   const isTest = /\.test\.|\/testing(\/|$)/;
   cpSync(join(clone, 'dist'), join(root, 'dist'), { recursive: true, filter: (file) => !isTest.test(file) });
   const { files } = JSON.parse(readFileSync(join(clone, 'package.json'), 'utf8')) as { files: string[] };

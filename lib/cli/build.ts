@@ -34,7 +34,7 @@ export const buildCommand = defineCommand({
     'stopped goes on where it was. What is built here is used before what npm installed.',
   async run({ clean, cuda, jobs }) {
     const root = packageFolder();
-    const words = [path.join(root, 'scripts', 'build_addon.cjs')];
+    const words = [path.join(root, 'scripts', 'build', 'build_addon.cjs')];
     // Not given: the environment's CHEEMS_CUDA counts.
     if (cuda !== 'auto') words.push(`-DCHEEMS_CUDA=${cuda.toUpperCase()}`);
     if (clean) words.push('--clean');

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 
-const MODELS = join(process.cwd(), 'tests', 'reference', 'models');
+const MODELS = join(process.cwd(), 'fixtures', 'reference', 'models');
 const work = mkdtempSync(join(tmpdir(), 'cheems-continuing-'));
 const inWork = (name: string): string => join(work, name);
 

@@ -232,7 +232,7 @@ test.serial("the original's figures by command, and no key in anything that is w
   const outputDir = folder();
   const bare = join(outputDir, 'letter.json');
   writeFileSync(bare, JSON.stringify({ user: '{prompt}{response_a}{response_b}', parser: 'letter' }));
-  const files = ['human2.jsonl', 'open2.jsonl'].map((name) => join(root, 'tests/reference/cheems/generative', name));
+  const files = ['human2.jsonl', 'open2.jsonl'].map((name) => join(root, 'fixtures/reference/cheems/generative', name));
   const config = join(outputDir, 'judge.yaml');
   writeFileSync(
     config,

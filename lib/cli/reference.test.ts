@@ -1,5 +1,5 @@
 // The commands on transformers' numbers: `score` and `train` on rows of token ids, family by family, both spellings of the
-// configuration. What the fixtures hold and where the tolerances come from: tests/reference/huggingface/README.md.
+// configuration. What the fixtures hold and where the tolerances come from: fixtures/reference/huggingface/README.md.
 
 import { execFile } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import test from 'ava';
 
 const run = promisify(execFile);
-const fixtures = join(__dirname, '..', '..', 'tests', 'reference', 'huggingface');
+const fixtures = join(__dirname, '..', '..', 'fixtures', 'reference', 'huggingface');
 const main = join(__dirname, 'main.js');
 
 interface Reference {

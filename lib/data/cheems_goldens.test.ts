@@ -1,4 +1,4 @@
-// The original's own results on fixed inputs (tests/reference/cheems, described in its README).
+// The original's own results on fixed inputs (fixtures/reference/cheems, described in its README).
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { DataError } from './errors';
 import { countOf } from './report';
 import type { PreferencePrompt } from './types';
 
-const FOLDER = join(__dirname, '../../tests/reference/cheems');
+const FOLDER = join(__dirname, '../../fixtures/reference/cheems');
 
 interface LoadedPrompt {
   input: string;

@@ -60,7 +60,7 @@ test('JSON lines and arrays under any name, gzipped and in UTF-16 too', async (t
 });
 
 test('a parquet table under any name', async (t) => {
-  const table = join(__dirname, '..', '..', 'tests', 'cases', 'score-big-integer-id', 'id.parquet');
+  const table = join(__dirname, '..', '..', 'fixtures', 'cases', 'score-big-integer-id', 'id.parquet');
   for (const name of NAMES) {
     const path = join(folder, `table${name}`);
     copyFileSync(table, path);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { readPreferenceDataset } from './dataset';
 
-const CASES = join(__dirname, '..', '..', 'tests', 'cases');
+const CASES = join(__dirname, '..', '..', 'fixtures', 'cases');
 
 test('ids beyond 2^53 keep their digits', async (t) => {
   const { prompts } = await readPreferenceDataset(join(CASES, 'score-big-integer-id', 'id.parquet'));

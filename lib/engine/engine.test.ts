@@ -8,7 +8,7 @@ import { engine } from './engine';
 import type { ComparisonArrays, EngineModel, SampleBatch } from './types';
 import type { ModelLoadOptions, Progress, StepResult } from './types.generated';
 
-const reference = path.join(__dirname, '..', '..', 'tests', 'reference', 'huggingface', 'qwen2-gqa');
+const reference = path.join(__dirname, '..', '..', 'fixtures', 'reference', 'huggingface', 'qwen2-gqa');
 let folder: string;
 
 // One after another: some of these measure time, and models of one process take turns on the engine's thread anyway.

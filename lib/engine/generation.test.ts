@@ -6,7 +6,7 @@ import { engine } from './engine';
 import type { EngineCausalModel, SampleBatch } from './types';
 import type { GenerationOptions } from './types.generated';
 
-const folder = path.join(__dirname, '..', '..', 'tests', 'reference', 'huggingface', 'qwen2-causal');
+const folder = path.join(__dirname, '..', '..', 'fixtures', 'reference', 'huggingface', 'qwen2-causal');
 interface Case {
   prompt: number[];
   new_ids: number[];

@@ -211,10 +211,13 @@ test('in a clone, a global installation, and with pnpm, the command is theirs', 
   const base = realpathSync(mkdtempSync(join(tmpdir(), 'cheems-loader-')));
   t.teardown(() => rmSync(base, { recursive: true, force: true }));
   writeFileSync(join(base, 'package.json'), '{"name":"cheems-native","version":"1.2.3"}');
-  t.is(refused(t, base).at(-1), `    (cd ${base} && node scripts/build_addon.cjs)`);
+  t.is(refused(t, base).at(-1), `    (cd ${base} && node scripts/build/build_addon.cjs)`);
   mkdirSync(join(base, dirname(LOCAL_BUILD)), { recursive: true });
   writeFileSync(join(base, LOCAL_BUILD), '');
-  t.is(refused(t, base).at(-1), `    rm -rf ${join(base, 'build')} && (cd ${base} && node scripts/build_addon.cjs)`);
+  t.is(
+    refused(t, base).at(-1),
+    `    rm -rf ${join(base, 'build')} && (cd ${base} && node scripts/build/build_addon.cjs)`,
+  );
 
   t.regex(refused(t, install(t, 'lib').root).at(-1)!, /^ {4}npm install --global .*cheems-native@1\.2\.3$/);
   const store = install(t, join('app', 'node_modules', '.pnpm', 'cheems-native@1.2.3'));

@@ -60,7 +60,7 @@ function installCommand(root: string, main: Manifest, { arch }: System): string 
 function buildCommand(root: string, isRebuild = false): string {
   const place = owner(root);
   if (place === undefined) {
-    const build = `(${quoteCommand(['cd', root])} && node scripts/build_addon.cjs)`;
+    const build = `(${quoteCommand(['cd', root])} && node scripts/build/build_addon.cjs)`;
     return isRebuild ? `${quoteCommand(['rm', '-rf', path.join(root, 'build')])} && ${build}` : build;
   }
   const words = ['cheems-native', 'build', ...(isRebuild ? ['--clean'] : [])];

@@ -1,4 +1,4 @@
-// Made by scripts/generate_engine_types.cjs from the descriptions in C++: change those, build, and run it again.
+// Made by scripts/generate/generate_engine_types.cjs from the descriptions in C++: change those, build, and run it again.
 
 export type Precision = 'float32' | 'bfloat16';
 export type Readout = 'last_token' | 'prompt_and_last' | 'every_step';

@@ -155,7 +155,7 @@ test('a file is replaced whole or not at all', async (t) => {
 
 /** Compares with the stored text; UPDATE_EXPECTED=1 stores anew what is then to be read through. */
 function expectText(t: import('ava').ExecutionContext, name: string, text: string): void {
-  const file = join(__dirname, '../../tests/reference/evaluation', name);
+  const file = join(__dirname, '../../fixtures/reference/evaluation', name);
   if (process.env['UPDATE_EXPECTED']) writeFileSync(file, text);
   t.is(text, readFileSync(file, 'utf8'));
 }

@@ -1,5 +1,5 @@
 // How text is to be generated, checked. The comments of options are those of the tables:
-// scripts/write_option_comments.cjs writes them.
+// scripts/generate/write_option_comments.cjs writes them.
 
 import { callback, flag, refuse, wholeNumber, type Check } from '../arguments/checks';
 import { isObject } from '../support/is_object';
@@ -88,7 +88,7 @@ export interface SamplingOptions {
   stop?: readonly string[] | undefined;
 }
 
-/** @public scripts/write_option_comments.cjs reads it. */
+/** @public scripts/generate/write_option_comments.cjs reads it. */
 export const samplingOptions: LibraryOptions<SamplingOptions> = {
   maxTokens: like(samplingTable.max_tokens),
   maxNewTokens: own("another name of maxTokens, transformers' own", like(samplingTable.max_tokens).check),

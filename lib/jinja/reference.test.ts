@@ -14,7 +14,7 @@ interface Recorded {
   templates: Record<string, [string, string | null][]>;
 }
 
-const recorded = JSON.parse(readFileSync(join(ROOT, 'tests/reference/jinja/recorded.json'), 'utf8')) as Recorded;
+const recorded = JSON.parse(readFileSync(join(ROOT, 'fixtures/reference/jinja/recorded.json'), 'utf8')) as Recorded;
 
 // What jinja2 renders and this renderer refuses with a sentence: complex numbers, characters by name, and constants
 // sliced in a wrong way, which jinja2 has found undefined before it renders.

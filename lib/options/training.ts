@@ -239,6 +239,6 @@ export const trainOptionDescriptions = Object.fromEntries(
 ) as Record<TrainOptionName, OptionDescription>;
 
 type TableValues = { [Name in TrainOptionName]: ValueOf<Definitions[Name]['schema']> };
-/** The written types are those of the table: where this does not compile, run node scripts/write_option_comments.cjs. */
+/** The written types are those of the table: where this does not compile, run node scripts/generate/write_option_comments.cjs. */
 const _same: [TableValues, TrainOptionValues] extends [TrainOptionValues, TableValues] ? true : never = true;
 void _same;

@@ -1,4 +1,4 @@
-// Written by scripts/write_option_comments.cjs from the table in training.ts. Change that one.
+// Written by scripts/generate/write_option_comments.cjs from the table in training.ts. Change that one.
 
 /** The options of a training run, settled. */
 export interface TrainOptionValues {

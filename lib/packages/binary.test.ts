@@ -1,4 +1,4 @@
-// The compiled libraries need nothing but libc and libm (scripts/check_binary.cjs), and the check finds what is wrong with others.
+// The compiled libraries need nothing but libc and libm (scripts/release/check_binary.cjs), and the check finds what is wrong with others.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { packageFolder } from '../support/package_folder';
 const root = packageFolder();
 const release = join(root, 'build', 'Release');
 const check = (...args: string[]): { status: number | null; stdout: string; stderr: string } =>
-  spawnSync(process.execPath, [join(root, 'scripts', 'check_binary.cjs'), ...args], { encoding: 'utf8' });
+  spawnSync(process.execPath, [join(root, 'scripts', 'release', 'check_binary.cjs'), ...args], { encoding: 'utf8' });
 
 test('the addon, and the CUDA plug-in where it is built, need libc and libm alone', (t) => {
   const libraries = ['cheems_native.node', 'libcheems_cuda.so'];

@@ -6,7 +6,9 @@ import test from 'ava';
 import { packageFolder } from '../support/package_folder';
 
 const root = packageFolder();
-const list = execFileSync(process.execPath, [join(root, 'scripts', 'stage_package.cjs'), 'list'], { encoding: 'utf8' });
+const list = execFileSync(process.execPath, [join(root, 'scripts', 'release', 'stage_package.cjs'), 'list'], {
+  encoding: 'utf8',
+});
 const files = list.trimEnd().split('\n');
 const shipped = new Set(files);
 for (const file of files)
@@ -21,7 +23,7 @@ const FORBIDDEN: readonly (readonly [string, RegExp])[] = [
   ['benchmarks', /^bench\/(?!RESULTS\.md$|KERNELS\.md$)/],
   [
     'what developers alone run',
-    /^scripts\/(pack_|stage_|set_|gpu_|bench_|kill_|fuzz_|make_|write_)|^packages\/|tsconfig/,
+    /^scripts\/((pack|bench|test|format|quickstart)|(release|testing|generate|gpu)\/)|^packages\/|^fixtures\/|tsconfig/,
   ],
 ];
 
@@ -33,20 +35,23 @@ const IN_A_CLONE = [
     'test_gpu.sh',
     'bench_gpu.sh',
     'pack_packages.sh',
-    'build_release_addon.sh',
     'test_arm64.sh',
-    'check_binary.cjs',
+    'release/build_release_addon.sh',
+    'release/check_binary.cjs',
+    'gpu/pack_system_packages.sh',
+    'gpu/compile_kernels.cjs',
+    'generate/make_quickstart_tokenizer.py',
+    'generate/make_sample_data.cjs',
   ].map((name) => `scripts/${name}`),
-  ...['make_quickstart_tokenizer.py', 'make_sample_data.cjs'].map((name) => `scripts/${name}`),
   'bench/gpu_predictions.json',
   'bench/results',
   'lib/data/conversation',
   'lib/data/forms',
   'packages',
-  'tests/reference',
+  'fixtures/reference',
 ];
 /** What commands write, or others' files. */
-const NOT_OURS = /^data\/(cheems_bench|dpo_zh_demo|oaast_rm_zh)|^tests\/fixtures\//;
+const NOT_OURS = /^data\/(cheems_bench|dpo_zh_demo|oaast_rm_zh)/;
 
 test('nothing that only tests and developers need is shipped', (t) => {
   t.true(files.length > 500);
@@ -113,7 +118,7 @@ test('what documents and messages point to is shipped, or said to be in a clone'
   const ofClones = ['docs/architecture.md', 'docs/development.md'];
   for (const file of speaking.filter((name) => !ofClones.includes(name))) {
     const named = withoutComments(text(file)).matchAll(
-      /(?<![\w/.$}-])(docs|scripts|data|examples|bench|packages|tests|lib)\/([\w./-]*\w)/g,
+      /(?<![\w/.$}-])(docs|scripts|data|examples|bench|packages|fixtures|lib)\/([\w./-]*\w)/g,
     );
     for (const [, folder, rest] of named) {
       const path = `${folder}/${rest}`;

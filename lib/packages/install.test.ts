@@ -117,7 +117,10 @@ test.serial('packed, and installed without registry and scripts', async (t) => {
     'cheems_native.node',
     'package.json',
   ]);
-  await run(process.execPath, [join(root, 'scripts', 'check_binary.cjs'), join(platform, 'cheems_native.node')]);
+  await run(process.execPath, [
+    join(root, 'scripts', 'release', 'check_binary.cjs'),
+    join(platform, 'cheems_native.node'),
+  ]);
 });
 
 test('what cannot be packed is a sentence and no success', async (t) => {

@@ -28,7 +28,7 @@ test('one version, license and oldest Node.js in all packages', (t) => {
     const own = read<Manifest>('packages', folder, 'package.json');
     const [platform, cpu] = folder.split('-');
     t.is(own.name, `cheems-native-${folder}`);
-    t.is(own.version, main.version, `${folder}: node scripts/set_version.cjs ${main.version} mends it`);
+    t.is(own.version, main.version, `${folder}: node scripts/release/set_version.cjs ${main.version} mends it`);
     t.deepEqual([own.os, own.cpu, own.libc], [[platform!], [cpu!], ['glibc']], folder);
     t.deepEqual([own.engines, own.license], [main.engines, main.license], folder);
   }

@@ -88,7 +88,7 @@ test('Markdown of the data is text', (t) => {
 const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
 
 test('no control character of the data reaches the terminal, the page, Markdown or CSV; JSON has them as they are', async (t) => {
-  const file = join(__dirname, '..', '..', 'tests', 'cases', 'terminal-escapes', 'ev.jsonl');
+  const file = join(__dirname, '..', '..', 'fixtures', 'cases', 'terminal-escapes', 'ev.jsonl');
   const folder = mkdtempSync(join(tmpdir(), 'escapes-'));
   const dataset = await readBenchmarkFile(findBenchmark('cheems-bench'), file, {});
   const predictor = {

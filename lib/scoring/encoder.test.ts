@@ -4,7 +4,7 @@ import test from 'ava';
 import type { Message } from '../data/types';
 import { RewardModel } from './reward_model';
 
-const folder = path.join(__dirname, '..', '..', 'tests', 'reference', 'models', 'deberta-pair');
+const folder = path.join(__dirname, '..', '..', 'fixtures', 'reference', 'models', 'deberta-pair');
 
 interface Recorded {
   question?: string;

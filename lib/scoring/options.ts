@@ -1,4 +1,4 @@
-// The options of RewardModel's functions. The comments are those of the tables: scripts/write_option_comments.cjs
+// The options of RewardModel's functions. The comments are those of the tables: scripts/generate/write_option_comments.cjs
 // writes them.
 
 import { callback, either, flag, list, text, wholeNumber } from '../arguments/checks';

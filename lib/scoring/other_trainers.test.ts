@@ -1,12 +1,12 @@
 // Folders of TRL, OpenRLHF and LLaMA-Factory give the rewards here that the tools read themselves:
-// tests/reference/trainers/README.md.
+// fixtures/reference/trainers/README.md.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import type { Message } from '../data/types';
 import { RewardModel } from './reward_model';
 
-const ROOT = join(__dirname, '../../tests/reference/trainers');
+const ROOT = join(__dirname, '../../fixtures/reference/trainers');
 type Row = { reward: number; messages?: Message[]; input_ids?: number[] };
 
 for (const [folder, choice, notes] of [

@@ -1,4 +1,4 @@
-// Every kind of published reward head, from the model folder to the rewards, with the real engine. tests/reference/models/README.md tells the numbers' source.
+// Every kind of published reward head, from the model folder to the rewards, with the real engine. fixtures/reference/models/README.md tells the numbers' source.
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ interface Reference {
   eval: { ids: number[]; scored_position: number | number[]; reward_f64: number | number[] }[];
 }
 
-const ROOT = join(process.cwd(), 'tests', 'reference');
+const ROOT = join(process.cwd(), 'fixtures', 'reference');
 const FOLDERS = ['models', 'heads']
   .flatMap((room) => readdirSync(join(ROOT, room)).map((name) => join(ROOT, room, name)))
   .filter((folder) => existsSync(join(folder, 'reference.json')));

@@ -1,4 +1,4 @@
-// How the CUDA backend is built, or not: scripts/build_cuda.cjs, native/backends/cuda/{CMakeLists.txt,architectures.cmake}. Compilers
+// How the CUDA backend is built, or not: scripts/build/build_cuda.cjs, native/backends/cuda/{CMakeLists.txt,architectures.cmake}. Compilers
 // and nvidia-smi are stand-ins, except where the title says a real toolkit.
 import test, { type ExecutionContext } from 'ava';
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 const root = path.join(__dirname, '../..');
-const { findNvcc } = createRequire(__filename)(path.join(root, 'scripts/find_nvcc.cjs')) as {
+const { findNvcc } = createRequire(__filename)(path.join(root, 'scripts/build/find_nvcc.cjs')) as {
   findNvcc(): string | undefined;
 };
 const realNvcc = findNvcc();
@@ -127,7 +127,7 @@ function buildCuda(folder: string, variables: NodeJS.ProcessEnv, ...args: string
   const { CUDA_PATH, CUDA_HOME, CUDACXX, CHEEMS_CUDA, ...environment } = process.env;
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    [path.join(folder, 'scripts/build_cuda.cjs'), '-DCHEEMS_TESTS=OFF', ...args],
+    [path.join(folder, 'scripts/build/build_cuda.cjs'), '-DCHEEMS_TESTS=OFF', ...args],
     { encoding: 'utf8', env: { ...environment, PATH, ...variables } },
   );
   return { status, said: stdout + stderr };
@@ -207,7 +207,10 @@ withToolkit(
 withToolkit(
   'with a real toolkit: the plug-in lies beside the addon, and info tells what it is and what is missing',
   (t) => {
-    t.true(existsSync(path.join(root, 'build/Release/libcheems_cuda.so')), 'node scripts/build_addon.cjs builds it');
+    t.true(
+      existsSync(path.join(root, 'build/Release/libcheems_cuda.so')),
+      'node scripts/build/build_addon.cjs builds it',
+    );
     const { CHEEMS_DEVICE, ...environment } = process.env;
     const output = execFileSync(process.execPath, [path.join(root, 'dist/cli/main.js'), 'info', '--json'], {
       encoding: 'utf8',

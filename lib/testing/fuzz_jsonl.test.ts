@@ -1,7 +1,7 @@
 import test from 'ava';
 import { fuzzJsonl } from './fuzz_jsonl';
 
-// scripts/fuzz_jsonl.cjs runs as many as one likes; these keep the reader and the mutator honest.
+// scripts/testing/fuzz_jsonl.cjs runs as many as one likes; these keep the reader and the mutator honest.
 test('3,000 damaged data files give a data set or a DataError', async (t) => {
   const result = await fuzzJsonl(3000, 1);
   t.is(result.datasets + result.refusedLines + result.refusedFiles, 3000);

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-// scripts/kernel_report.cjs, which reads what nvcc's assembler says about kernels.
+// scripts/gpu/kernel_report.cjs, which reads what nvcc's assembler says about kernels.
 interface Kernel {
   symbol: string;
   name?: string;
@@ -28,7 +28,7 @@ interface KernelReport {
   splitName(demangled: string): { kernel: string; instance: string };
 }
 const scripts = path.join(__dirname, '../../scripts');
-const report = createRequire(__filename)(path.join(scripts, 'kernel_report.cjs')) as KernelReport;
+const report = createRequire(__filename)(path.join(scripts, 'gpu/kernel_report.cjs')) as KernelReport;
 
 const LOG = `ptxas info    : 0 bytes gmem
 ptxas info    : Compiling entry function '_Z4goodPf' for 'sm_90a'
@@ -114,7 +114,7 @@ test('names of template instances are told apart', (t) => {
   });
 });
 
-const { findNvcc } = createRequire(__filename)(path.join(scripts, 'find_nvcc.cjs')) as {
+const { findNvcc } = createRequire(__filename)(path.join(scripts, 'build/find_nvcc.cjs')) as {
   findNvcc(): string | undefined;
 };
 const nvcc = findNvcc();
@@ -144,7 +144,9 @@ const KERNEL = (registers: string): string => `__global__ ${registers} void plan
         nvcc ?? '',
         ...architectures.flatMap((a) => ['--architecture', a]),
       ];
-      return spawnSync(process.execPath, [path.join(scripts, 'compile_kernels.cjs'), ...options], { encoding: 'utf8' });
+      return spawnSync(process.execPath, [path.join(scripts, 'gpu/compile_kernels.cjs'), ...options], {
+        encoding: 'utf8',
+      });
     };
     const spilling = compile('spilling.cu', KERNEL('__launch_bounds__(1024, 2)'), ['80', '120']);
     t.is(spilling.status, 1, spilling.stderr);

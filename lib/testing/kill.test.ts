@@ -5,7 +5,7 @@ import test from 'ava';
 import { writeFakeModel } from './fake_engine';
 import { killTest, rankedRows } from './kill_test';
 
-// A quick form of scripts/kill_test.sh, with the fake engine: what is tested is the saving, not the arithmetic.
+// A quick form of scripts/testing/kill_test.sh, with the fake engine: what is tested is the saving, not the arithmetic.
 test('killed six times, a run keeps what it reported as saved and ends with the same bits', async (t) => {
   t.timeout(240_000);
   const folder = mkdtempSync(join(tmpdir(), 'cheems-kill-'));

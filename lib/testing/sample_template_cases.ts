@@ -1,5 +1,5 @@
 // Written tokenizers to compare with stock transformers: every template of the fixtures, with tokenizers of several
-// kinds. Run by itself it writes them all, for tests/reference/sample_templates/record.py: node
+// kinds. Run by itself it writes them all, for fixtures/reference/sample_templates/record.py: node
 // dist/testing/sample_template_cases.js OUT
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -10,7 +10,7 @@ import { writeTokenizerFiles } from '../model_folder/export';
 import { planTokenizerFiles } from '../training/tokenizer_plan';
 
 const ROOT = join(__dirname, '../..');
-export const REFERENCE = join(ROOT, 'tests/reference/sample_templates');
+export const REFERENCE = join(ROOT, 'fixtures/reference/sample_templates');
 const SHIPPED = join(ROOT, 'data/chat_templates');
 
 /** 'strip' and 'nostrip': do_strip; 'cheems': --compat cheems, whose doubled BOS stays. */

@@ -14,7 +14,7 @@ const PROGRAMS: Record<string, string> = {
   'bin/cmake': 'echo "$*" >>calls',
   'bin/node': '',
   'scripts/format.sh': 'true',
-  'scripts/test_plugin.sh': 'echo "SKIPPED: nvcc was found nowhere."',
+  'scripts/testing/test_plugin.sh': 'echo "SKIPPED: nvcc was found nowhere."',
   'scripts/test_arm64.sh': 'true',
   'bin/npx':
     'case "$*" in *ava*) echo "ava $*" >>calls; printf "ok 1 - needs a GPU # SKIP\\nok 2 - fine\\n# pass 1\\n# skip 1\\n# fail 0\\n" ;; esac',

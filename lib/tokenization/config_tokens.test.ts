@@ -1,5 +1,5 @@
 // Tokens that only tokenizer_config.json names, against transformers 4.51 and 5.24:
-// tests/reference/tokenizers/README.md.
+// fixtures/reference/tokenizers/README.md.
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { readTokenizerFiles } from './tokenizer_files';
 import { SampleBuilder } from './sample_builder';
 import { TextTokenizer } from './text_tokenizer';
 
-const REFERENCE = join(__dirname, '../../tests/reference');
+const REFERENCE = join(__dirname, '../../fixtures/reference');
 const LLAMA = join(REFERENCE, 'sample_templates/llama');
 const { texts, cases } = JSON.parse(readFileSync(join(REFERENCE, 'tokenizers/tokens_of_config.json'), 'utf8')) as {
   texts: string[];

@@ -1,5 +1,5 @@
 // Conversations with tools as transformers renders them, and texts that hold special tokens as the tokenizers library
-// does (tests/reference/conversations, recorded by its make_reference.py).
+// does (fixtures/reference/conversations, recorded by its make_reference.py).
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { PromptBuilder } from '../generation/prompts';
 import { parseGenerationRow } from '../generation/rows';
 import { SampleBuilder } from './sample_builder';
 
-const FOLDER = join(__dirname, '..', '..', 'tests', 'reference', 'conversations');
+const FOLDER = join(__dirname, '..', '..', 'fixtures', 'reference', 'conversations');
 const FORMS = ['qwen_form', 'llama_form'] as const;
 
 interface Recorded {

@@ -6,7 +6,7 @@ import test from 'ava';
 import { readTokenizerFiles } from './tokenizer_files';
 import { TextTokenizer } from './text_tokenizer';
 
-const FOLDER = join(__dirname, '..', '..', 'tests', 'reference', 'tokenizers', 'digits-gpt2-class');
+const FOLDER = join(__dirname, '..', '..', 'fixtures', 'reference', 'tokenizers', 'digits-gpt2-class');
 
 interface Recorded {
   cases: { text: string; tokenizers: number[]; transformers_5: number[] }[];

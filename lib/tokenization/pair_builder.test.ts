@@ -6,7 +6,7 @@ import type { Message } from '../data/types';
 import { TokenizerError } from './errors';
 import { cutIds, SampleBuilder } from './sample_builder';
 
-const folder = path.join(__dirname, '..', '..', 'tests', 'reference', 'models', 'deberta-pair');
+const folder = path.join(__dirname, '..', '..', 'fixtures', 'reference', 'models', 'deberta-pair');
 
 interface Recorded {
   question?: string;

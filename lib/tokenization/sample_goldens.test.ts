@@ -1,4 +1,4 @@
-// The original's build_sample on 95 samples (tests/reference/cheems/tokenize), with the real tokenizers.
+// The original's build_sample on 95 samples (fixtures/reference/cheems/tokenize), with the real tokenizers.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -6,7 +6,7 @@ import test from 'ava';
 import type { Message } from '../data/types';
 import { SampleBuilder } from './sample_builder';
 
-const FOLDER = join(__dirname, '../../tests/reference/cheems');
+const FOLDER = join(__dirname, '../../fixtures/reference/cheems');
 
 interface Golden {
   name: string;

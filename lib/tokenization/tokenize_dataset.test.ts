@@ -10,7 +10,7 @@ import { TokenizerError } from './errors';
 import { SampleBuilder } from './sample_builder';
 import { tokenizeDataset } from './tokenize_dataset';
 
-const REFERENCE = join(__dirname, '../../tests/reference/cheems');
+const REFERENCE = join(__dirname, '../../fixtures/reference/cheems');
 const root = mkdtempSync(join(tmpdir(), 'cheems-tokenizer-'));
 test.after.always(() => rmSync(root, { recursive: true, force: true }));
 

@@ -1,4 +1,4 @@
-// Which folders' ids transformers 5 has otherwise, against what it gave: tests/reference/tokenizers/classes.json.
+// Which folders' ids transformers 5 has otherwise, against what it gave: fixtures/reference/tokenizers/classes.json.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { rebuiltByTransformers } from './transformers_classes';
 
 type Json = Record<string, unknown>;
 
-const FOLDER = join(__dirname, '../../tests/reference/tokenizers');
+const FOLDER = join(__dirname, '../../fixtures/reference/tokenizers');
 const { kinds } = JSON.parse(gunzipSync(readFileSync(join(FOLDER, 'kinds.json.gz'))).toString('utf8')) as {
   kinds: Record<string, { tokenizer: Json }>;
 };

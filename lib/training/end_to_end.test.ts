@@ -9,7 +9,7 @@ import { readSafetensors, roundedToBfloat16 } from '../testing/fake_engine';
 import { RewardModel } from '../scoring/reward_model';
 import { train } from './loop';
 
-const REFERENCE = join(__dirname, '..', '..', 'tests', 'reference', 'huggingface');
+const REFERENCE = join(__dirname, '..', '..', 'fixtures', 'reference', 'huggingface');
 const CLASSIFIERS = [
   'llama-gqa',
   'llama3-rope',

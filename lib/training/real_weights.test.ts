@@ -1,5 +1,5 @@
 // A real language model, SmolLM2-135M, against float64 and transformers: rewards, gradients, three steps, greedy text.
-// The weights (540 MB twice) are no part of the package: tests/reference/smollm2/README.md says how the folders are
+// The weights (540 MB twice) are no part of the package: fixtures/reference/smollm2/README.md says how the folders are
 // made; without them this is skipped.
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -18,7 +18,7 @@ const isThere = [LANGUAGE_MODEL, REWARD_MODEL].every((folder) => existsSync(join
 const realTest = isThere ? test.serial : test.skip;
 if (!isThere)
   process.stderr.write(
-    `SKIPPED: real weights. ${MODELS} (or CHEEMS_SMOLLM2) has no language_model and reward_model; tests/reference/smollm2/README.md tells how to make them.\n`,
+    `SKIPPED: real weights. ${MODELS} (or CHEEMS_SMOLLM2) has no language_model and reward_model; fixtures/reference/smollm2/README.md tells how to make them.\n`,
   );
 
 interface Recorded {
@@ -30,7 +30,7 @@ interface Recorded {
     samples: { chosen: number[]; rejected: number[] }[];
   };
 }
-const recorded = JSON.parse(readFileSync(join(ROOT, 'tests/reference/smollm2/recorded.json'), 'utf8')) as Recorded;
+const recorded = JSON.parse(readFileSync(join(ROOT, 'fixtures/reference/smollm2/recorded.json'), 'utf8')) as Recorded;
 
 const rootMeanSquare = (values: readonly number[]): number =>
   Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);

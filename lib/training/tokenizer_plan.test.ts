@@ -1,5 +1,5 @@
 // The written tokenizers against what stock transformers (4.51 and 5.24) makes of them:
-// tests/reference/sample_templates/record.py.
+// fixtures/reference/sample_templates/record.py.
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -3,7 +3,7 @@
 // Each case is a base folder taken through a whole `train` at learning rate 0, so the written weights must be the base's to
 // the bit. Where a Python with transformers is found (CHEEMS_PYTHON, else python3), it scores the written folders, each
 // sample alone and all of a case in one padded batch. Everywhere the rewards are compared with those recorded from it in
-// tests/reference/transformers/recorded.json, beside the digests of the files that it scored: a record of other bytes proves
+// fixtures/reference/transformers/recorded.json, beside the digests of the files that it scored: a record of other bytes proves
 // nothing and fails. UPDATE_RECORDED=1 with such a Python writes the record anew.
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -19,12 +19,12 @@ import { sha256 } from '../support/sha256';
 
 const run = promisify(execFile);
 const ROOT = join(__dirname, '..', '..');
-const FIXTURES = join(ROOT, 'tests', 'reference', 'huggingface');
-const RECORD_FILE = join(ROOT, 'tests', 'reference', 'transformers', 'recorded.json');
-const SCRIPT = join(ROOT, 'scripts', 'verify_with_transformers.py');
+const FIXTURES = join(ROOT, 'fixtures', 'reference', 'huggingface');
+const RECORD_FILE = join(ROOT, 'fixtures', 'reference', 'transformers', 'recorded.json');
+const SCRIPT = join(ROOT, 'scripts', 'testing', 'verify_with_transformers.py');
 const UPDATING = process.env['UPDATE_RECORDED'] === '1';
 
-/** Where the tolerance of a float32 reward comes from: tests/reference/huggingface/README.md. */
+/** Where the tolerance of a float32 reward comes from: fixtures/reference/huggingface/README.md. */
 const tolerance = (reward: number): number => 2e-5 * Math.max(1, Math.abs(reward));
 
 interface Case {

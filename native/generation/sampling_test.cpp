@@ -17,7 +17,7 @@ using namespace testing;
 
 TEST_CASE("sampling: the kept tokens and their probabilities are those of transformers' warpers") {
   nlohmann::json cases;
-  std::ifstream(std::string(CHEEMS_SOURCE_DIRECTORY) + "/tests/reference/generation/warpers.json") >> cases;
+  std::ifstream(std::string(CHEEMS_SOURCE_DIRECTORY) + "/fixtures/reference/generation/warpers.json") >> cases;
   REQUIRE(cases.size() == 32);
   for (const auto& entry : cases) {
     const SamplingOptions options{entry["temperature"], entry["top_k"], entry["top_p"]};

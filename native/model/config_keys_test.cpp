@@ -1,5 +1,5 @@
 // Every key of config.json that changes the numbers is obeyed as transformers obeys it, or refused by name: hundreds of
-// edits of tiny models' files, with transformers' rewards in float64 (tests/reference/config_keys).
+// edits of tiny models' files, with transformers' rewards in float64 (fixtures/reference/config_keys).
 #include <fstream>
 
 #include "inference/scorer.h"
@@ -64,7 +64,7 @@ void check_rewards(const SmallModel& folder, const json& samples, const json& ex
 
 TEST_CASE("config.json: every edit of a key gives transformers' rewards, or is refused by the key's name") {
   const json recorded = json::parse(
-      std::ifstream(std::string(CHEEMS_SOURCE_DIRECTORY) + "/tests/reference/config_keys/config_keys.json"));
+      std::ifstream(std::string(CHEEMS_SOURCE_DIRECTORY) + "/fixtures/reference/config_keys/config_keys.json"));
   const SmallModel folder;
   size_t obeyed = 0, refused = 0;
   for (const json& family : recorded["families"]) {

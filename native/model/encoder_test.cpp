@@ -1,4 +1,4 @@
-// DeBERTa v3 against transformers' float64 rewards (tests/reference/models/deberta-v3), on the CPU.
+// DeBERTa v3 against transformers' float64 rewards (fixtures/reference/models/deberta-v3), on the CPU.
 #include <doctest/doctest.h>
 
 #include "model/networks/body.h"

@@ -47,11 +47,11 @@ void make_odd(const std::string& path) {
   std::ofstream(path, std::ios::binary) << file;
 }
 
-// A model folder of tests/reference/models with its tensors in another type.
+// A model folder of fixtures/reference/models with its tensors in another type.
 class ConvertedModel {
  public:
   ConvertedModel(const std::string& name, DType dtype) {
-    const std::string source = std::string(CHEEMS_SOURCE_DIRECTORY) + "/tests/reference/models/" + name;
+    const std::string source = std::string(CHEEMS_SOURCE_DIRECTORY) + "/fixtures/reference/models/" + name;
     fs::copy_file(source + "/config.json", folder_.file("config.json"));
     const StoredTensors tensors = read_tensors(source + "/model.safetensors");
     std::vector<storage::TensorDeclaration> declared;

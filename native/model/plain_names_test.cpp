@@ -105,7 +105,7 @@ TEST_CASE("plain names: a language model and an encoder too, and training") {
   RewardModel::plan_as_stored(folder.folder(), DType::float32, plan);
   CHECK(plan.entries.size() == 2);
 
-  const std::string source = std::string(CHEEMS_SOURCE_DIRECTORY) + "/tests/reference/models/deberta-v3";
+  const std::string source = std::string(CHEEMS_SOURCE_DIRECTORY) + "/fixtures/reference/models/deberta-v3";
   const SmallModel encoder;
   std::filesystem::copy_file(source + "/config.json", encoder.file("config.json"),
                              std::filesystem::copy_options::overwrite_existing);

@@ -4,7 +4,7 @@
 // the program. Meant to be built with AddressSanitizer and UndefinedBehaviorSanitizer. The inputs depend on the seed
 // and the number alone:
 //
-//   fuzz_torch_file --inputs 100000 --seed 1 --folder tests/reference/torch_files
+//   fuzz_torch_file --inputs 100000 --seed 1 --folder fixtures/reference/torch_files
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -247,7 +247,7 @@ std::string option(int argc, char** argv, const std::string& name, const std::st
 int main(int argc, char** argv) {
   const std::uint64_t inputs = std::stoull(option(argc, argv, "--inputs", "100000")),
                       seed = std::stoull(option(argc, argv, "--seed", "1"));
-  const std::vector<Example> examples = read_examples(option(argc, argv, "--folder", "tests/reference/torch_files"));
+  const std::vector<Example> examples = read_examples(option(argc, argv, "--folder", "fixtures/reference/torch_files"));
   std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> counts;
   std::uint64_t read = 0;
   for (std::uint64_t i = 0; i < inputs; ++i) {

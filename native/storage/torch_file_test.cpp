@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path files = fs::path(CHEEMS_SOURCE_DIRECTORY) / "tests/reference/torch_files";
+const fs::path files = fs::path(CHEEMS_SOURCE_DIRECTORY) / "fixtures/reference/torch_files";
 
 std::string content(const fs::path& path) {
   std::ifstream stream(path, std::ios::binary);

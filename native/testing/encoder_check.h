@@ -1,4 +1,4 @@
-// DeBERTa v3 on any backend, against transformers' float64 rewards (tests/reference/models/deberta-v3).
+// DeBERTa v3 on any backend, against transformers' float64 rewards (fixtures/reference/models/deberta-v3).
 #pragma once
 
 #include <functional>
@@ -10,7 +10,7 @@
 namespace cheems::testing {
 
 inline std::string encoder_folder() {
-  return std::string(CHEEMS_SOURCE_DIRECTORY) + "/tests/reference/models/deberta-v3";
+  return std::string(CHEEMS_SOURCE_DIRECTORY) + "/fixtures/reference/models/deberta-v3";
 }
 
 struct EncoderRun {

@@ -1,4 +1,4 @@
-// Mixtral on any backend: the logits of the reference (tests/reference/models/mixtral-causal), and rewards of small
+// Mixtral on any backend: the logits of the reference (fixtures/reference/models/mixtral-causal), and rewards of small
 // models.
 #pragma once
 
@@ -14,10 +14,10 @@
 
 namespace cheems::testing {
 
-constexpr double kLogitTolerance = 1e-4;  // tests/reference/models/README.md
+constexpr double kLogitTolerance = 1e-4;  // fixtures/reference/models/README.md
 
 inline std::string mixtral_folder() {
-  return std::string(CHEEMS_SOURCE_DIRECTORY) + "/tests/reference/models/mixtral-causal";
+  return std::string(CHEEMS_SOURCE_DIRECTORY) + "/fixtures/reference/models/mixtral-causal";
 }
 
 inline nlohmann::json small_mixtral_config() {

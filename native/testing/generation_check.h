@@ -78,8 +78,8 @@ inline OwnedSamples mixed_prompts() {
   return prompts;
 }
 
-// The float32 numbers of transformers' CausalLM fixtures (tests/reference/huggingface/README.md): greedy ids, logits of
-// every step.
+// The float32 numbers of transformers' CausalLM fixtures (fixtures/reference/huggingface/README.md): greedy ids, logits
+// of every step.
 inline void check_causal_reference(const std::string& name, bool legacy, Backend& backend) {
   const ReferenceModel reference(reference_folder(name), legacy);
   const auto model = model::CausalModel::load({.folder = reference.folder(), .precision = DType::float32}, backend);

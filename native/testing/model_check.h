@@ -1,5 +1,5 @@
 // Whole models on any backend, in any precision: rewards, gradients and training steps, and how far they may be from
-// transformers' float64 numbers (tests/reference/huggingface/README.md derives the float32 tolerances).
+// transformers' float64 numbers (fixtures/reference/huggingface/README.md derives the float32 tolerances).
 #pragma once
 
 #include <doctest/doctest.h>

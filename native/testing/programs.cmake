@@ -19,7 +19,7 @@ target_link_libraries(cheems_test_support PUBLIC cheems_flags doctest::doctest n
 function(cheems_test_program target device)
   add_executable(${target} EXCLUDE_FROM_ALL $<TARGET_OBJECTS:cheems_test_support> ${ARGN})
   target_compile_options(${target} PRIVATE -O0)
-  # Tests read tests/reference/ from here, whatever folder they are run in; the loader's open the plug-in that needs no GPU.
+  # Tests read fixtures/reference/ from here, whatever folder they are run in; the loader's open the plug-in that needs no GPU.
   target_compile_definitions(${target} PRIVATE "CHEEMS_SOURCE_DIRECTORY=\"${PROJECT_SOURCE_DIR}\""
     "CHEEMS_PLUGIN_FOLDER=\"${CHEEMS_PLUGIN_FOLDER}\"")
   target_link_libraries(${target} PRIVATE ${device} doctest::doctest)

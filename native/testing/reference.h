@@ -1,4 +1,4 @@
-// The numbers that Hugging Face's transformers computed for small models (tests/reference/huggingface/README.md).
+// The numbers that Hugging Face's transformers computed for small models (fixtures/reference/huggingface/README.md).
 #pragma once
 
 #include <unistd.h>
@@ -17,7 +17,7 @@ namespace cheems::testing {
 
 #ifdef CHEEMS_SOURCE_DIRECTORY
 inline std::string reference_folder(const std::string& name) {
-  return std::string(CHEEMS_SOURCE_DIRECTORY) + "/tests/reference/huggingface/" + name;
+  return std::string(CHEEMS_SOURCE_DIRECTORY) + "/fixtures/reference/huggingface/" + name;
 }
 #endif
 

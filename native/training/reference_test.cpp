@@ -1,5 +1,5 @@
 // The engine on the CPU against transformers: rewards, gradients and three AdamW steps of every family, both config
-// spellings, within the tolerances that tests/reference/huggingface/README.md derives.
+// spellings, within the tolerances that fixtures/reference/huggingface/README.md derives.
 #include "testing/cpu.h"
 #include "testing/model_check.h"
 

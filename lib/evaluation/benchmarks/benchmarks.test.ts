@@ -1,5 +1,5 @@
 // Every benchmark on a small file in its published form, against scores that plain Python computed
-// (tests/reference/evaluation/benchmarks/make_fixtures.py).
+// (fixtures/reference/evaluation/benchmarks/make_fixtures.py).
 
 import test, { type ExecutionContext } from 'ava';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { formatEvaluation } from '../../reporting/table';
 import { isRightInBothOrders, type JudgeBenchLabel, type Verdict } from './judgebench';
 import { readBenchmarkFile } from './read';
 
-const FOLDER = join(__dirname, '../../../tests/reference/evaluation/benchmarks');
+const FOLDER = join(__dirname, '../../../fixtures/reference/evaluation/benchmarks');
 const expected = JSON.parse(readFileSync(join(FOLDER, 'expected.json'), 'utf8'));
 
 /** The fixtures write a response's reward at its end. */

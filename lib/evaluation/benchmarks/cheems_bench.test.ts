@@ -7,7 +7,7 @@ import { computeMetrics } from '../metrics/compute';
 import { cheemsBench } from './cheems_bench';
 import { findBenchmark, registerBenchmark } from './registry';
 
-const REFERENCE = join(__dirname, '../../../tests/reference/cheems');
+const REFERENCE = join(__dirname, '../../../fixtures/reference/cheems');
 interface GoldenSet {
   files: string[];
   rm_evaluate: {

@@ -14,7 +14,7 @@ import { figureInterval, figureOf } from './figure';
 import type { ScoredFile } from './benchmark';
 import type { RewardBench2Prompt } from './rewardbench2';
 
-const FOLDER = join(__dirname, '../../../tests/reference/evaluation/benchmarks');
+const FOLDER = join(__dirname, '../../../fixtures/reference/evaluation/benchmarks');
 /** The fixtures write a response's reward at its end. */
 const written = {
   name: 'written',

@@ -7,7 +7,7 @@ import { calibrationCurve, expectedCalibrationError } from './calibration';
 import { computeMetrics } from './compute';
 import { type MetricRows, promptsFromRows } from './rows';
 
-const REFERENCE = join(__dirname, '../../../tests/reference/cheems');
+const REFERENCE = join(__dirname, '../../../fixtures/reference/cheems');
 const read = (name: string) => JSON.parse(readFileSync(join(REFERENCE, name), 'utf8'));
 
 interface GoldenCurve {

@@ -12,7 +12,7 @@ import { singleOrder } from '../../judging/pair_orders';
 import { PythonRandom } from '../../judging/python_random';
 import { findJudgeTemplate } from '../../judging/templates/registry';
 
-const ROOT = join(__dirname, '../../../tests/reference');
+const ROOT = join(__dirname, '../../../fixtures/reference');
 type Metrics = Record<string, Record<string, number>>;
 interface Golden {
   random_seed_0: number[];

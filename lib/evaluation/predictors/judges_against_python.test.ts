@@ -1,5 +1,5 @@
 // Judges whose verdicts plain Python can play too: the same verdicts in, the same figures out
-// (tests/reference/evaluation/judges/make_judges.py, which first checks itself against the original's own output).
+// (fixtures/reference/evaluation/judges/make_judges.py, which first checks itself against the original's own output).
 
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ import type { Completer } from '../../judging/completer';
 import { bothOrders, singleOrder } from '../../judging/pair_orders';
 import { findJudgeTemplate } from '../../judging/templates/registry';
 
-const FOLDER = join(__dirname, '../../../tests/reference/evaluation/judges');
+const FOLDER = join(__dirname, '../../../fixtures/reference/evaluation/judges');
 const DATA = join(FOLDER, 'data.jsonl');
 type Figures = Record<string, number>;
 const expected = JSON.parse(readFileSync(join(FOLDER, 'expected.json'), 'utf8')) as {

@@ -1,4 +1,4 @@
-// The ids of every kind of tokenizer against those that the tokenizers library (Rust) gave: tests/reference/tokenizers.
+// The ids of every kind of tokenizer against those that the tokenizers library (Rust) gave: fixtures/reference/tokenizers.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,8 +9,8 @@ import { TextTokenizer } from '../text_tokenizer';
 
 type Json = Record<string, unknown>;
 
-const TESTS = join(__dirname, '../../../tests');
-const read = (file: string) => JSON.parse(gunzipSync(readFileSync(join(TESTS, file))).toString('utf8')) as unknown;
+const FIXTURES = join(__dirname, '../../../fixtures');
+const read = (file: string) => JSON.parse(gunzipSync(readFileSync(join(FIXTURES, file))).toString('utf8')) as unknown;
 
 const tokenizerOf = (tokenizer: Json) =>
   new TextTokenizer({ folder: 'here', tokenizer, config: {}, specialTokens: {}, chatTemplate: undefined });

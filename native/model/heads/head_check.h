@@ -1,4 +1,4 @@
-// Published reward heads against the float64 rewards of tests/reference/models and heads, for any backend.
+// Published reward heads against the float64 rewards of fixtures/reference/models and heads, for any backend.
 #pragma once
 
 #include <algorithm>
@@ -12,11 +12,11 @@
 
 namespace cheems::testing {
 
-// One model folder of tests/reference/models, its samples and what they should score.
+// One model folder of fixtures/reference/models, its samples and what they should score.
 class HeadReference {
  public:
   explicit HeadReference(const std::string& name) {
-    const std::string references = std::string(CHEEMS_SOURCE_DIRECTORY) + "/tests/reference/";
+    const std::string references = std::string(CHEEMS_SOURCE_DIRECTORY) + "/fixtures/reference/";
     folder_ = references + (std::filesystem::exists(references + "heads/" + name) ? "heads/" : "models/") + name;
     std::ifstream(folder_ + "/reference.json") >> json_;
   }

@@ -9,7 +9,7 @@ namespace {
 
 using namespace testing;
 
-constexpr double kRewardTolerance = 3e-5;  // tests/reference/models/README.md; absolute, or relative to 1
+constexpr double kRewardTolerance = 3e-5;  // fixtures/reference/models/README.md; absolute, or relative to 1
 
 std::unique_ptr<RewardModel> load(const KnownHead& known, int threads = 1) {
   return RewardModel::load({.folder = HeadReference(known.name).folder(), .reward_head = known.choice},
