@@ -61,7 +61,10 @@ function anchorsOf(file: string): string[] {
 for (const [command, options] of pages.commands()) {
   test(`docs: ${command} has a page that README links to, with every option of its --help`, (t) => {
     const page = pages.pageOf(command);
-    t.true(linksOf('README.md').some(({ target }) => target === page), page);
+    t.true(
+      linksOf('README.md').some(({ target }) => target === page),
+      page,
+    );
     // A plan has the options of the command that it is for, and says so.
     const [, planned] = command.split(' ');
     if (planned !== undefined) t.regex(text(page), new RegExp(`\\(${planned}\\.md#options\\)`));
@@ -73,7 +76,8 @@ for (const [command, options] of pages.commands()) {
 test('docs: every page of docs/ can be reached from README', (t) => {
   const reached = new Set(['README.md']);
   for (const page of reached)
-    for (const { target } of linksOf(page)) if (target.endsWith('.md') && documents.includes(target)) reached.add(target);
+    for (const { target } of linksOf(page))
+      if (target.endsWith('.md') && documents.includes(target)) reached.add(target);
   // Decisions are for a clone; the architecture page names their folder.
   const all = documents.filter((file) => file.startsWith('docs/') && !file.startsWith('docs/decisions/'));
   t.true(all.length > 15);

@@ -4,7 +4,7 @@
 #     --local       quick, for tests: dist as it is, and this checkout's build/Release, stripped, in place of release builds; without
 #                   --only, the main package and the one for this machine
 #     --only NAME…  these alone: cheems-native, or a folder of packages/ (linux-x64, linux-arm64, linux-x64-cuda)
-# The main package's optionalDependencies are written here, from packages/: docs/architecture.md says why.
+# The main package's optionalDependencies are written here, from packages/: docs/releases.md says why.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 

@@ -18,16 +18,16 @@ export interface TrainOptionValues {
   test_data_path: string[];
   /** Folder for checkpoint-<step>, checkpoint-last, the final model, metrics.jsonl and event files. */
   output_dir: string;
-  /** Folder where tokenised data are kept for the next run; several runs may share one. Default: output_dir/cache. */
+  /** Folder where tokenized data are kept for the next run; several runs may share one. Default: output_dir/cache. */
   cache_dir: string | undefined;
   /** Delete the checkpoints of an earlier run in output_dir and start afresh. Default: false. */
   overwrite_output_dir: boolean;
   /** Passes over the training prompts; a fraction ends in the middle of a pass. Default: 1. */
   num_train_epochs: number;
-  /** Optimiser steps; above 0 it overrides num_train_epochs. Default: -1. */
+  /** Optimizer steps; above 0 it overrides num_train_epochs. Default: -1. */
   max_steps: number;
   /**
-   * Responses in one optimiser step; all responses of a prompt stay together. Default: per_device_train_batch_size
+   * Responses in one optimizer step; all responses of a prompt stay together. Default: per_device_train_batch_size
    * x gradient_accumulation_steps where one of them is given, else 256 as in the paper.
    */
   global_batch_size: number | undefined;
