@@ -101,7 +101,7 @@ test('docs: no relative link is dead, and no heading that a link names is missin
 });
 
 test('docs: what is shipped links to nothing that is in a clone alone', (t) => {
-  const list = execFileSync(process.execPath, [join(root, 'scripts', 'stage_package.cjs'), 'list'], {
+  const list = execFileSync(process.execPath, [join(root, 'scripts', 'release', 'stage_package.cjs'), 'list'], {
     encoding: 'utf8',
   }).split('\n');
   const shipped = documents.filter((file) => list.includes(file));
