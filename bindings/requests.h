@@ -91,7 +91,7 @@ void describe(Visitor& visit, InitializeRequest& request) {
 }
 
 struct PlanRequest {
-  std::string folder, purpose;
+  std::string folder, purpose, reward_head;
   int64_t micro_batch_tokens = 0, most_tokens = 0, longest_sample = 0;
   bool gradient_checkpointing = false, keep_16_bit = false;
   std::optional<DType> precision;
@@ -116,6 +116,7 @@ void describe(Visitor& visit, PlanRequest& request) {
   visit("precision", request.precision, "");
   visit("dtype", request.dtype, "As of ModelLoadOptions.");
   visit("optimizerState", request.optimizer_state, "");
+  visit("rewardHead", request.reward_head, "As of ModelLoadOptions.", {.stands_for_none = true});
   describe(visit, request.device);
 }
 

@@ -180,8 +180,9 @@ Napi::Value plan_memory(const Napi::CallbackInfo& info) {
         const int64_t kept_free =
             request.device.memory_reserve < 0 ? planned.memory_reserve : request.device.memory_reserve;
         MemoryPlan weights;
-        if (as_stored) model::RewardModel::plan_as_stored(request.folder, request.dtype, weights);
-        else model::RewardModel::plan(architecture, matrices, float32_copy, weights);
+        const model::ModelEnd end = model::RewardModel::planned_end(request.folder, request.reward_head);
+        if (as_stored) model::RewardModel::plan_as_stored(request.folder, request.dtype, weights, request.reward_head);
+        else model::RewardModel::plan(architecture, matrices, float32_copy, weights, end);
         const auto plan_for = [&](int64_t tokens) {
           MemoryPlan plan = weights;
           training::TrainerOptions training = trainer;
@@ -189,7 +190,7 @@ Napi::Value plan_memory(const Napi::CallbackInfo& info) {
           training.micro_batch_tokens = scoring.micro_batch_tokens = tokens;
           if (train)
             training::Trainer::plan(architecture, training, activations, request.longest_sample,
-                                    planned.workspace_bytes, plan);
+                                    planned.workspace_bytes, plan, end);
           else
             inference::Scorer::plan(architecture, scoring, activations,
                                     request.longest_sample > 0 ? request.longest_sample : tokens,
@@ -208,7 +209,7 @@ Napi::Value plan_memory(const Napi::CallbackInfo& info) {
         }
         const DType exact = float32_copy ? DType::float32 : matrices;
         const int64_t checkpoint =
-            train ? training::Trainer::checkpoint_bytes(architecture, trainer, exact, request.dtype) : 0;
+            train ? training::Trainer::checkpoint_bytes(architecture, trainer, exact, request.dtype, end) : 0;
         return Planned{plan_for(tokens), tokens, planned.available_memory, kept_free, checkpoint, planned.choice};
       },
       [](Napi::Env env, Planned& planned) {

@@ -32,7 +32,8 @@ int64_t lasting_bytes(const ModelState& model, const training::TrainerOptions& o
   MemoryPlan plan;
   training::Trainer::plan(
       model.model->architecture(), options, model.model->precision(), 1,
-      [&](const WorkspaceRequest& request) { return model.backend->operations().workspace_bytes(request); }, plan);
+      [&](const WorkspaceRequest& request) { return model.backend->operations().workspace_bytes(request); }, plan,
+      model.model->parameters().layout().end());
   int64_t bytes = 0;
   for (const auto& entry : plan.entries) {
     if (entry.kind == "gradients" || entry.kind == "optimizer") bytes += entry.bytes;

@@ -159,6 +159,8 @@ export interface PlanningOptions {
   dtype?: Precision | undefined;
   /** Default: "float32". */
   optimizerState?: Precision | undefined;
+  /** As of ModelLoadOptions. */
+  rewardHead?: string | undefined;
   /** 'auto', 'cpu', 'cuda' or 'cuda:<number>'. Default: "auto". */
   device?: string | undefined;
   /** 0: one per usable core. Default: 0. */

@@ -1,4 +1,5 @@
-// config.json of a trained reward model: the base model's, as transformers writes it for one label.
+// config.json of a trained reward model: the base model's, as transformers writes it for one label; for a head of
+// several layers, which no class of transformers has, as the base model's own class reads it.
 
 import { join } from 'node:path';
 import type { Precision } from '../engine/types.generated';
@@ -6,6 +7,7 @@ import { parseKeepingNumbers, stringifyKeepingNumbers } from '../files/exact_jso
 import { realFileSystem, type FileSystem } from '../files/file_system';
 import { codeOf, messageOf } from '../support/thrown';
 import { ModelFolderError } from './errors';
+import { readOwnClass } from './own_class';
 import { CONFIG_FILE, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE } from './files';
 import { parseModelJson, withoutMark } from './json';
 
@@ -84,7 +86,7 @@ export function choosePadTokenId(
   for (const id of tokens.others ?? []) if (usable(id) && !endIds.has(id)) return id;
   for (let id = vocabSize - 1; id >= 0; id -= 1) if (usable(id) && !endIds.has(id)) return id;
   throw new ModelFolderError(
-    'Every id of the vocabulary ends some sample, so config.json can have no pad_token_id that transformers would not take for padding. Are the input_ids right?',
+    'Every id of the vocabulary stands where a sample is read, so config.json can have no pad_token_id that the class would not take for padding. Are the input_ids right?',
   );
 }
 
@@ -99,6 +101,10 @@ export interface ConfigRequest {
   savedFamily?: string | undefined;
   vocabSize: number;
   lastTokens: LastTokenCounts;
+  /** For a head of several layers: the class, its files and its labels stay. */
+  keepsClass?: boolean | undefined;
+  /** Ids anywhere in samples: given where the class reads the reward before the first padding. */
+  sampleTokens?: ReadonlySet<number> | undefined;
   /** Of the weights beside it. */
   dtype: Precision;
 }
@@ -109,6 +115,10 @@ export interface MadeConfig {
   padTokenId: number;
   /** Set where the tokenizer must pad with another token than its own pad_token, or has none: the text of the new one. */
   newPadToken?: string;
+  /** Python files of the class that lie beside it. */
+  classFiles: string[];
+  /** Python files that the base model's auto_map names but its folder lacks: then it is left out. */
+  missingClassFiles: string[];
 }
 
 /** The base model's config.json turned into that of a reward model; every other field stays, numbers to the letter. */
@@ -121,12 +131,13 @@ export async function makeConfig(request: ConfigRequest, files: FileSystem = rea
   const padTokenId = choosePadTokenId(
     tokens,
     configPad,
-    new Set(request.lastTokens.keys()),
+    new Set([...request.lastTokens.keys(), ...(request.sampleTokens ?? [])]),
     new Set(plain['eos_token_id'] == null ? [] : asIds(plain['eos_token_id'])),
     request.vocabSize,
   );
-  delete config['auto_map']; // names Python files of the base model that are not copied
-  delete config['num_labels'];
+  const ownClass = request.keepsClass ? await readOwnClass(request.baseFolder, plain['auto_map'], files) : undefined;
+  if (ownClass?.autoMap) config['auto_map'] = ownClass.autoMap;
+  else delete config['auto_map']; // names Python files of the base model that are not copied
   if (request.savedFamily !== undefined && request.savedFamily !== plain['model_type']) {
     // Weights of another family's names: the fields that only the base model's own code knows would mislead.
     config['model_type'] = request.savedFamily;
@@ -134,20 +145,23 @@ export async function makeConfig(request: ConfigRequest, files: FileSystem = rea
     config['vocab_size'] = request.vocabSize;
     for (const field of ['bias', 'attn_implementation']) delete config[field];
   }
-  Object.assign(config, {
-    architectures: [`${request.classPrefix}ForSequenceClassification`],
-    num_labels: 1,
-    id2label: { 0: 'LABEL_0' },
-    label2id: { LABEL_0: 0 },
-    dtype: request.dtype,
-    torch_dtype: request.dtype,
-    pad_token_id: padTokenId,
-  });
+  if (!request.keepsClass) {
+    delete config['num_labels'];
+    Object.assign(config, {
+      architectures: [`${request.classPrefix}ForSequenceClassification`],
+      num_labels: 1,
+      id2label: { 0: 'LABEL_0' },
+      label2id: { LABEL_0: 0 },
+    });
+  }
+  Object.assign(config, { dtype: request.dtype, torch_dtype: request.dtype, pad_token_id: padTokenId });
   spellRopeBothWays(config);
   const padToken = tokens.textOf.get(padTokenId);
   return {
     config: stringifyKeepingNumbers(config),
     padTokenId,
+    classFiles: ownClass?.files ?? [],
+    missingClassFiles: ownClass?.missing ?? [],
     ...(padTokenId === tokens.pad || padToken === undefined ? {} : { newPadToken: padToken }),
   };
 }

@@ -19,6 +19,8 @@ export interface ModelFolderPlan {
   facts: RewardModelFacts;
   /** Of the tokenizer's files, what is not the base model's. */
   tokenizerChanges: TokenizerChanges;
+  /** Python files of the base model's class, which config.json goes on naming. */
+  classFiles: readonly string[];
 }
 
 /** Writes the tokenizer's files into an existing folder. */
@@ -44,6 +46,7 @@ async function writeDescription(
   files: FileSystem = realFileSystem,
 ): Promise<void> {
   await writeTokenizerFiles(folder, plan.baseFolder, plan.tokenizerChanges, files);
+  for (const name of plan.classFiles) await files.copyDurably(join(plan.baseFolder, name), join(folder, name));
   await files.writeDurably(join(folder, FACTS_FILE), factsText(plan.facts));
   await files.writeDurably(join(folder, CONFIG_FILE), plan.config);
 }
@@ -77,7 +80,8 @@ export async function exportModel(
 ): Promise<void> {
   if (await files.kindOf(join(outputDir, CONFIG_FILE))) await files.removeFile(join(outputDir, CONFIG_FILE));
   await files.flushFolder(outputDir);
-  for (const name of MODEL_FILES) {
+  const classFiles = (await files.list(checkpoint)).filter((name) => name.endsWith('.py'));
+  for (const name of [...classFiles, ...MODEL_FILES]) {
     const source = join(checkpoint, name);
     const target = join(outputDir, name);
     if (!(await files.kindOf(source))) {

@@ -25,7 +25,8 @@ function factsSchema() {
     chat_template_sha256: z.string().nullable(),
     /** Where the reward is read. */
     reward_position: z.literal('last token of the sample'),
-    reward_head: z.literal('score.weight'),
+    /** The tensor of its last layer. */
+    reward_head: z.string(),
     /** The last ids of the training samples (at most 16, the commonest first): config.json's pad_token_id is none of them. */
     last_token_ids: z.array(z.number()),
   });

@@ -86,11 +86,14 @@ function poolingOf(classes: readonly string[], head: FactsRequest['head']): Pool
   if (head.kind === 'linear' && head.source === 'score.weight' && isClassifier) return 'last_not_padding';
   const isStarling =
     head.kind === 'linear' && head.source === 'v_head.weight' && (isClassifier || classes[0] === 'LlamaForCausalLM');
-  const isScoreLayers = head.kind === 'relu_layers' && head.source.startsWith('score.');
-  return isStarling || isScoreLayers || ['gated_attributes', 'label_distribution'].includes(head.kind)
+  return isStarling || isScoreLayers(head) || ['gated_attributes', 'label_distribution'].includes(head.kind)
     ? 'before_first_padding'
     : 'last_token';
 }
+
+/** INF-ORM, Qwen2.5-Math-RM: their classes read before the first padding, whatever the folder's samples were trained as. */
+export const isScoreLayers = ({ kind, source }: Pick<HeadInfo, 'kind' | 'source'>): boolean =>
+  kind === 'relu_layers' && source.startsWith('score.');
 
 async function architecturesOf(folder: string): Promise<string[]> {
   try {

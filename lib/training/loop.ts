@@ -5,10 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { comparisonCount } from '../data/comparisons';
 import { GlobalBatchPlanner } from '../data/global_batches';
 import { formatReport } from '../data/report';
-import type { ArchitectureInfo } from '../engine/types.generated';
 import type { Engine, EngineModel, EngineTrainer, MemoryPlan } from '../engine/types';
 import type { CheckpointReference } from './checkpoints';
 import { TrainingError } from './errors';
+import { folderPlanOf, tellOtherPooling } from './folder_plan';
 import { messageOf } from '../support/thrown';
 import type { TrainCallbacks, TrainResult } from './events';
 import { modelDigest } from '../model_folder/digest';
@@ -17,24 +17,20 @@ import { memoryReserve } from '../options/engine';
 import { formatMemoryPlan } from '../reporting/memory_table';
 import { formatBytes } from '../text/bytes';
 import { planOrRefuse } from './memory';
-import { makeConfig } from '../model_folder/config';
-import { ModelFolderError } from '../model_folder/errors';
 import { exportModel, type ModelFolderPlan } from '../model_folder/export';
 import { CONFIG_FILE } from '../model_folder/files';
 import { sha256 } from '../support/sha256';
-import { readSampleFacts } from '../scoring/model_facts';
 import { NO_TOKENS_ADDED, replacesSampleTemplate } from '../tokenization/tokenizer_files';
 import { rebuiltTokenizerNote } from '../tokenization/transformers_classes';
-import { parseTrainOptions, sampleCompat, stepsOf, type PlannedTrainOptions, type TrainOptions } from './options';
+import { parseTrainOptions, stepsOf, type PlannedTrainOptions, type TrainOptions } from './options';
 import { openOutputFolder, removeEarlier, takeOutputFolder, type OutputFolderState, type Say } from './output_folder';
-import { PACKAGE_NAME, packageVersion } from '../support/package_version';
+import { packageVersion } from '../support/package_version';
 import { readPaddingToken } from './padding_token';
 import { Run, OPTIMIZER_FILE, type RunStartState } from './run';
 import { compareRewards, rewardsOfFolder, type RoundingEffect } from './rounding';
 import { RunLog } from './run_log';
 import { StepPlan } from './step_plan';
-import { planTokenizerFiles } from './tokenizer_plan';
-import { loadTrainingData, sampleOptions, type TrainingData } from './training_data';
+import { loadTrainingData, type TrainingData } from './training_data';
 import { checkResumable, deviceChange, microBatchTokensOf, readState, type RunIdentity } from './training_state';
 
 export interface TrainContext {
@@ -105,7 +101,6 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
   for (const line of [...data.notes, ...formatReport(planner.report)]) say(line);
   const plan = new StepPlan(planner, options);
   const identity = await identityOf(options, data, paddingToken, files);
-  const folderPlan = await folderPlanOf(options, data, architecture, files, say);
   const start = await startState(resumed, identity, options, files, say);
 
   const memory = await planOrRefuse(engine, {
@@ -119,6 +114,7 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
     device: options.device,
     optimizerState: options.optimizer_state,
     dtype: options.dtype,
+    ...(options.reward_head === undefined || resumed ? {} : { rewardHead: options.reward_head }),
     ...memoryReserve(options.device_memory_reserve),
     ...(options.precision ? { precision: options.precision } : {}),
   });
@@ -131,6 +127,7 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
   const planned: PlannedTrainOptions = { ...options, micro_batch_tokens: memory.microBatchTokens };
   const { model, trainer } = await loadModel(engine, planned, paddingToken, resumed, signal);
   try {
+    const folderPlan = await folderPlanOf(options, data, model, files, say);
     await removeEarlier(doomed, files, say);
     if (resumed && start.device) {
       const change = deviceChange(resumed.folder, start.device, model);
@@ -374,80 +371,6 @@ async function identityOf(
     padding_token: paddingToken,
     dtype: options.dtype,
   };
-}
-
-async function folderPlanOf(
-  options: TrainOptions,
-  data: TrainingData,
-  architecture: ArchitectureInfo,
-  files: FileSystem,
-  say: Say,
-): Promise<ModelFolderPlan> {
-  const { classPrefix, savedFamily, vocabSize } = architecture;
-  const { lastTokens } = data;
-  const { config, newPadToken } = await makeConfig(
-    { baseFolder: options.model_path, classPrefix, savedFamily, vocabSize, lastTokens, dtype: options.dtype },
-    files,
-  ).catch((error: unknown) => {
-    throw error instanceof ModelFolderError ? new TrainingError(error.message) : error;
-  });
-  const { changes, found } = await planTokenizerFiles(
-    {
-      baseFolder: options.model_path,
-      newPadToken,
-      samples:
-        data.chatTemplate === undefined
-          ? undefined
-          : {
-              chatTemplateFile: options.chat_template,
-              options: sampleOptions(options, architecture.rewardToken),
-              conversations: data.conversations,
-              lastTokens,
-            },
-    },
-    files,
-  );
-  if (found && found.source === undefined) {
-    say(
-      `No chat template can say what is trained on: ${found.differing} of ${found.compared} samples that were tried get other tokens when a template's text is tokenized. cheems-native reads the trained folder right; other tools will read such samples otherwise.`,
-      'warning',
-    );
-  }
-  const commonest = [...data.lastTokens].sort(([a, m], [b, n]) => n - m || a - b).slice(0, 16);
-  return {
-    baseFolder: options.model_path,
-    config,
-    tokenizerChanges: changes,
-    facts: {
-      package: PACKAGE_NAME,
-      package_version: packageVersion(),
-      do_strip: options.do_strip,
-      compat: sampleCompat(options) ?? null,
-      special_tokens_in_text: options.special_tokens_in_text === 'escape' ? 'escape' : 'keep',
-      max_length: options.max_length,
-      truncation: options.truncation,
-      chat_template_sha256: data.chatTemplate === undefined ? null : sha256(data.chatTemplate),
-      reward_position: 'last token of the sample',
-      reward_head: 'score.weight',
-      last_token_ids: commonest.map(([id]) => id),
-    },
-  };
-}
-
-/** A head that was trained to be read before padding goes on being trained at the last token: who continues such a model must know. */
-async function tellOtherPooling(
-  { model_path: folder }: TrainOptions,
-  { head, architecture: { padToken } }: EngineModel,
-  { lastTokens }: TrainingData,
-  say: Say,
-): Promise<void> {
-  if (head.source === 'new' || padToken === undefined || !lastTokens.has(padToken)) return;
-  const { pooling } = await readSampleFacts(folder, { head });
-  if (pooling === 'last_token') return;
-  say(
-    `Samples end with the id that is padding in ${folder} (pad_token_id ${padToken}), before which the model's class reads the reward. Training reads it at the last token, and the trained folder names another pad token.`,
-    'warning',
-  );
 }
 
 /** How many checkpoints are yet to be added at most: a new one is whole before the oldest goes. */

@@ -60,9 +60,10 @@ HeadMatch RewardModel::take_head(const Architecture& architecture, const storage
   }
   HeadMatch head = std::move(*found);
   if (!options.create_head) return head;
-  if (!head.facts.linear()) {
-    fail(options.folder, " has a reward head of kind ", head.facts.kind, " (", head.facts.description,
-         "), which can be scored with but not trained: training knows heads of one linear layer.");
+  if (head.end.kind != ModelEnd::reward_head) {
+    fail(
+        options.folder, " has a reward head of kind ", head.facts.kind, " (", head.facts.description,
+        "), which can be scored with but not trained: training knows linear heads and layers with ReLU to one number.");
   }
   if (!head.rule.plain()) {
     for (float& weight : head.weight) weight = static_cast<float>(static_cast<double>(weight) * head.rule.scale);
@@ -201,8 +202,9 @@ void RewardModel::save_weights(const std::string& path, std::optional<DType> dty
   writer.finish();
 }
 
-int64_t RewardModel::saved_bytes(const Architecture& architecture, DType exact_matrices, std::optional<DType> dtype) {
-  const ParameterLayout layout(architecture, exact_matrices);
+int64_t RewardModel::saved_bytes(const Architecture& architecture, DType exact_matrices, std::optional<DType> dtype,
+                                 const ModelEnd& end) {
+  const ParameterLayout layout(architecture, exact_matrices, end);
   std::vector<storage::TensorDeclaration> declared;
   for (const auto& parameter : layout.parameters()) {
     declared.push_back({parameter.name, dtype.value_or(parameter.dtype), parameter.shape});
@@ -210,13 +212,29 @@ int64_t RewardModel::saved_bytes(const Architecture& architecture, DType exact_m
   return static_cast<int64_t>(storage::SafetensorsWriter::file_size_of(declared));
 }
 
-void RewardModel::plan_as_stored(const std::string& folder, DType weight_dtype, MemoryPlan& plan) {
+ModelEnd RewardModel::planned_end(const std::string& folder, const std::string& reward_head) {
+  try {
+    const Architecture architecture = read_architecture(folder);
+    auto checkpoint = open_weights(folder, architecture);
+    add_head_files(checkpoint);
+    const ConfigJson config(folder + "/config.json");
+    const auto found = find_head({checkpoint, config, architecture, reward_head, false});
+    if (found && found->end.kind == ModelEnd::reward_head) return found->end;
+  } catch (const Error&) {
+    // Loading says it. A folder that is planned for need not have its weights yet.
+  }
+  return ModelEnd::reward_head;
+}
+
+void RewardModel::plan_as_stored(const std::string& folder, DType weight_dtype, MemoryPlan& plan,
+                                 const std::string& reward_head) {
   const Architecture architecture = read_architecture(folder);
   const auto checkpoint = open_weights(folder, architecture);
   const WeightReader reader(checkpoint, architecture);
-  const ParameterLayout stored(architecture, DType::float32);
+  const ModelEnd end = planned_end(folder, reward_head);
+  const ParameterLayout stored(architecture, DType::float32, end);
   const DType dtype = weight_dtype != DType::float32 ? weight_dtype : reader.common_matrix_dtype(stored);
-  const ParameterLayout layout(architecture, dtype, ModelEnd::reward_head, reader.mapped_matrices(stored, dtype));
+  const ParameterLayout layout(architecture, dtype, end, reader.mapped_matrices(stored, dtype));
   int64_t mapped = 0;
   for (const auto& parameter : layout.parameters()) {
     if (parameter.mapped) mapped += parameter.count() * static_cast<int64_t>(size_of(parameter.dtype));
@@ -226,11 +244,12 @@ void RewardModel::plan_as_stored(const std::string& folder, DType weight_dtype, 
   if (mapped > 0) plan.add(std::string("weights, ") + name(dtype) + ", mapped from their files", "weights", mapped);
 }
 
-void RewardModel::plan(const Architecture& architecture, DType matrix_dtype, bool float32_copy, MemoryPlan& plan) {
+void RewardModel::plan(const Architecture& architecture, DType matrix_dtype, bool float32_copy, MemoryPlan& plan,
+                       const ModelEnd& end) {
   plan.add(std::string("weights, ") + name(matrix_dtype), "weights",
-           ParameterLayout(architecture, matrix_dtype).bytes());
+           ParameterLayout(architecture, matrix_dtype, end).bytes());
   if (float32_copy)
-    plan.add("weights, the float32 copy", "weights", ParameterLayout(architecture, DType::float32).bytes());
+    plan.add("weights, the float32 copy", "weights", ParameterLayout(architecture, DType::float32, end).bytes());
 }
 
 }  // namespace cheems::model

@@ -86,12 +86,14 @@ class RewardModel {
   // The architecture that a folder's config.json describes; reads no weights.
   static Architecture read_architecture(const std::string& folder);
 
-  // Writes all parameters under their Hugging Face names, the head as score.weight, as one safetensors file in `dtype`,
-  // or (nullopt) each in the dtype that it is held in; from the float32 copy of those that have one. Folder layout,
-  // config.json, atomic renaming and digests are the caller's.
+  // Writes all parameters under their Hugging Face names, a linear head as score.weight and one of several layers under
+  // the names that it was loaded from, as one safetensors file in `dtype`, or (nullopt) each in the dtype that it is
+  // held in; from the float32 copy of those that have one. Folder layout, config.json, atomic renaming and digests are
+  // the caller's.
   void save_weights(const std::string& path, std::optional<DType> dtype = DType::float32) const;
   // Bytes of that file for a model whose exact matrices, the float32 copy where there is one, are of `exact_matrices`.
-  static int64_t saved_bytes(const Architecture& architecture, DType exact_matrices, std::optional<DType> dtype);
+  static int64_t saved_bytes(const Architecture& architecture, DType exact_matrices, std::optional<DType> dtype,
+                             const ModelEnd& end = ModelEnd::reward_head);
 
   const Architecture& architecture() const { return architecture_; }
   const Parameters& parameters() const { return *parameters_; }
@@ -113,11 +115,16 @@ class RewardModel {
   // The dtype that matrices have beside activations of dtype `activations`: theirs, or where the backend widens weights
   // that which all weights are rounded to.
   static DType matrix_dtype(DType activations, DType weight_dtype, bool widens_weights);
+  // The head's parameters as a plan made before loading counts them: a linear head's where the folder has none, or no
+  // weights at all.
+  static ModelEnd planned_end(const std::string& folder, const std::string& reward_head);
   // Weights alone, for a plan made before they are loaded. `float32_copy`: with one beside them.
-  static void plan(const Architecture& architecture, DType matrix_dtype, bool float32_copy, MemoryPlan& plan);
+  static void plan(const Architecture& architecture, DType matrix_dtype, bool float32_copy, MemoryPlan& plan,
+                   const ModelEnd& end = ModelEnd::reward_head);
   // The same for a folder whose matrices are kept as stored: those in the mapped files, which are pages of the system's
   // that processes share and that it takes back when memory is short, apart from the copies.
-  static void plan_as_stored(const std::string& folder, DType weight_dtype, MemoryPlan& plan);
+  static void plan_as_stored(const std::string& folder, DType weight_dtype, MemoryPlan& plan,
+                             const std::string& reward_head = {});
 
  private:
   RewardModel() = default;

@@ -163,11 +163,10 @@ void Optimizer::save(const std::string& path) const {
 }
 
 int64_t Optimizer::saved_bytes(const model::Architecture& architecture, const TrainerOptions& options,
-                               DType weight_dtype) {
+                               DType weight_dtype, const model::ModelEnd& end) {
   std::vector<storage::TensorDeclaration> declared;
-  const model::ParameterLayout moments(architecture, options.optimizer_state, model::ModelEnd::reward_head,
-                                       options.trained),
-      masters(architecture, DType::float32);
+  const model::ParameterLayout moments(architecture, options.optimizer_state, end, options.trained),
+      masters(architecture, DType::float32, end);
   declare(kFirstMoment, trained_of(moments, moments), declared);
   declare(kSecondMoment, trained_of(moments, moments), declared);
   if (weight_dtype != DType::float32) declare(kMaster, trained_of(masters, moments), declared);
@@ -211,10 +210,10 @@ void Optimizer::load(const std::string& path) {
   if (model_.weight_dtype() != DType::float32) model_.round_from_copy();
 }
 
-void Optimizer::plan(const model::Architecture& architecture, const TrainerOptions& options, MemoryPlan& plan) {
+void Optimizer::plan(const model::Architecture& architecture, const TrainerOptions& options, const model::ModelEnd& end,
+                     MemoryPlan& plan) {
   const DType state = options.optimizer_state;
-  const int64_t bytes =
-      model::ParameterLayout(architecture, state, model::ModelEnd::reward_head, options.trained).bytes();
+  const int64_t bytes = model::ParameterLayout(architecture, state, end, options.trained).bytes();
   plan.add(std::string("gradients, ") + name(state), "gradients", bytes);
   plan.add(std::string("AdamW moments, ") + name(state), "optimizer", 2 * bytes);
 }

@@ -33,9 +33,10 @@ class Optimizer {
   void save(const std::string& path) const;
   void load(const std::string& path);
   // Bytes of that file, for weights that are trained in `weight_dtype`.
-  static int64_t saved_bytes(const model::Architecture& architecture, const TrainerOptions& options,
-                             DType weight_dtype);
-  static void plan(const model::Architecture& architecture, const TrainerOptions& options, MemoryPlan& plan);
+  static int64_t saved_bytes(const model::Architecture& architecture, const TrainerOptions& options, DType weight_dtype,
+                             const model::ModelEnd& end);
+  static void plan(const model::Architecture& architecture, const TrainerOptions& options, const model::ModelEnd& end,
+                   MemoryPlan& plan);
 
  private:
   // Parameters that are updated at once: all that lie one after another, whole layers where they are trained, in every

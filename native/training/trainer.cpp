@@ -331,17 +331,18 @@ void Trainer::save_optimizer(const std::string& path) const { state_->optimizer.
 void Trainer::load_optimizer(const std::string& path) { state_->optimizer.load(path); }
 
 int64_t Trainer::checkpoint_bytes(const model::Architecture& architecture, const TrainerOptions& options,
-                                  DType exact_matrices, DType weight_dtype) {
+                                  DType exact_matrices, DType weight_dtype, const model::ModelEnd& end) {
   const auto saved_as = weight_dtype == DType::float32 ? std::nullopt : std::optional(weight_dtype);
-  return model::RewardModel::saved_bytes(architecture, exact_matrices, saved_as) +
-         Optimizer::saved_bytes(architecture, options, weight_dtype);
+  return model::RewardModel::saved_bytes(architecture, exact_matrices, saved_as, end) +
+         Optimizer::saved_bytes(architecture, options, weight_dtype, end);
 }
 
 void Trainer::plan(const model::Architecture& architecture, const TrainerOptions& options, DType precision,
-                   int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan) {
+                   int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan,
+                   const model::ModelEnd& end) {
   refuse_experts(architecture);
   model::require_decoder(architecture, "training");
-  Optimizer::plan(architecture, options, plan);
+  Optimizer::plan(architecture, options, end, plan);
   execution::Session::plan(architecture, session_options(options), precision, longest_sample, workspace_bytes, plan);
 }
 

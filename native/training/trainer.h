@@ -109,10 +109,12 @@ class Trainer {
   // copy where there is one. `weight_dtype`: which numbers the weights may be; those of float32 are saved as they are
   // held.
   static int64_t checkpoint_bytes(const model::Architecture& architecture, const TrainerOptions& options,
-                                  DType exact_matrices, DType weight_dtype);
+                                  DType exact_matrices, DType weight_dtype,
+                                  const model::ModelEnd& end = model::ModelEnd::reward_head);
   // `precision` is the dtype of the activations and of the matrices that they meet.
   static void plan(const model::Architecture& architecture, const TrainerOptions& options, DType precision,
-                   int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan);
+                   int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan,
+                   const model::ModelEnd& end = model::ModelEnd::reward_head);
 
  private:
   struct State;

@@ -14,6 +14,18 @@ constexpr int64_t kAlignment = 64;  // floats: a tensor of the stack begins wher
 
 int64_t aligned(int64_t floats) { return (floats + kAlignment - 1) / kAlignment * kAlignment; }
 
+ModelEnd::Layer dense_layer_shape(const HeadSource& source, const std::string& prefix, int64_t number, int64_t inputs,
+                                  std::set<std::string>& tensors) {
+  const std::string name = prefix + std::to_string(number), weight = name + ".weight", bias = name + ".bias";
+  const auto shape = source.shape(weight);
+  if (shape[1] != inputs)
+    source.refuse(weight, "has shape [" + std::to_string(shape[0]) + ", " + std::to_string(shape[1]) +
+                              "], but what it is given has " + std::to_string(inputs) + " numbers.");
+  tensors.insert(weight);
+  if (source.has(bias)) tensors.insert(bias);
+  return {name, shape[0], inputs, source.has(bias)};
+}
+
 }  // namespace
 
 std::vector<int64_t> layer_numbers(const HeadSource& source, const std::string& prefix) {
@@ -31,20 +43,25 @@ std::vector<int64_t> layer_numbers(const HeadSource& source, const std::string& 
 
 DenseLayer read_dense_layer(const HeadSource& source, const std::string& prefix, int64_t number, int64_t inputs,
                             std::set<std::string>& tensors) {
-  const std::string weight = prefix + std::to_string(number) + ".weight",
-                    bias = prefix + std::to_string(number) + ".bias";
-  const auto shape = source.shape(weight);
-  if (shape[1] != inputs)
-    source.refuse(weight, "has shape [" + std::to_string(shape[0]) + ", " + std::to_string(shape[1]) +
-                              "], but what it is given has " + std::to_string(inputs) + " numbers.");
-  DenseLayer layer{
-      .inputs = inputs, .outputs = shape[0], .weight = source.read(weight, shape), .bias = {}, .activation = {}};
-  tensors.insert(weight);
-  if (source.has(bias)) {
-    layer.bias = source.read(bias, {layer.outputs});
-    tensors.insert(bias);
-  }
+  const ModelEnd::Layer shape = dense_layer_shape(source, prefix, number, inputs, tensors);
+  DenseLayer layer{.inputs = inputs,
+                   .outputs = shape.outputs,
+                   .weight = source.read(shape.name + ".weight", {shape.outputs, inputs}),
+                   .bias = {},
+                   .activation = {}};
+  if (shape.has_bias) layer.bias = source.read(shape.name + ".bias", {layer.outputs});
   return layer;
+}
+
+std::vector<ModelEnd::Layer> dense_layer_shapes(const HeadSource& source, const std::string& prefix,
+                                                std::set<std::string>& tensors) {
+  std::vector<ModelEnd::Layer> layers;
+  int64_t inputs = source.architecture.hidden_size;
+  for (const int64_t number : layer_numbers(source, prefix)) {
+    layers.push_back(dense_layer_shape(source, prefix, number, inputs, tensors));
+    inputs = layers.back().outputs;
+  }
+  return layers;
 }
 
 std::vector<DenseLayer> read_dense_layers(const HeadSource& source, const std::string& prefix, Activation activation,

@@ -23,6 +23,9 @@ struct DenseLayer {
 // Reads <prefix><number>.weight and, where it is there, .bias, and checks that it takes `inputs` numbers.
 DenseLayer read_dense_layer(const HeadSource& source, const std::string& prefix, int64_t number, int64_t inputs,
                             std::set<std::string>& tensors);
+// What read_dense_layers reads, without the numbers: of a head that lies among the model's parameters.
+std::vector<ModelEnd::Layer> dense_layer_shapes(const HeadSource& source, const std::string& prefix,
+                                                std::set<std::string>& tensors);
 // The numbers n of all tensors <prefix><n>.weight, ascending.
 std::vector<int64_t> layer_numbers(const HeadSource& source, const std::string& prefix);
 // The layers <prefix><n> of a Sequential in their order, `activation` after all but the last.

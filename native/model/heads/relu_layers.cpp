@@ -12,7 +12,7 @@
 namespace cheems::model {
 namespace {
 
-std::string shapes_of(const std::string& prefix, const std::vector<DenseLayer>& layers) {
+std::string shapes_of(const std::string& prefix, const std::vector<ModelEnd::Layer>& layers) {
   std::string text = prefix + "* ";
   for (size_t i = 0; i < layers.size(); ++i) text += (i == 0 ? "" : " -> ") + std::to_string(layers[i].inputs);
   return text + " -> " + std::to_string(layers.back().outputs);
@@ -33,36 +33,26 @@ class ProcessHead : public DenseHead {
   }
 };
 
-// Layers that are trained lie among the model's parameters, under the names that they have in its files.
-void keep_in_parameters(const HeadSource& source, const std::string& prefix, const std::vector<DenseLayer>& layers,
-                        HeadMatch& match) {
-  const std::vector<int64_t> numbers = layer_numbers(source, prefix);
-  std::vector<ModelEnd::Layer> described;
-  for (size_t i = 0; i < layers.size(); ++i)
-    described.push_back(
-        {prefix + std::to_string(numbers[i]), layers[i].outputs, layers[i].inputs, !layers[i].bias.empty()});
-  match.end = ModelEnd(std::move(described));
-  match.make = [](const Parameters& parameters, Backend& backend) {
-    return std::make_unique<RewardLayers>(parameters.tensors().head_layers, Activation::relu, backend);
-  };
-}
-
 std::optional<HeadMatch> layers_under(const HeadSource& source, const std::string& prefix, int64_t outputs) {
   if (layer_numbers(source, prefix).size() < 2) return std::nullopt;
   HeadMatch match;
-  const auto layers = read_dense_layers(source, prefix, Activation::relu, match.tensors);
-  if (layers.back().outputs != outputs) return std::nullopt;
-  match.facts.source = prefix + std::to_string(layer_numbers(source, prefix).back()) + ".weight";
+  const std::vector<ModelEnd::Layer> shapes = dense_layer_shapes(source, prefix, match.tensors);
+  if (shapes.back().outputs != outputs) return std::nullopt;
+  match.facts.source = shapes.back().name + ".weight";
   match.facts.kind = outputs == 1 ? "relu_layers" : "process";
   match.facts.description =
-      outputs == 1 ? "layers with ReLU, " + shapes_of(prefix, layers)
-                   : "process reward, " + shapes_of(prefix, layers) + ", the softmax's second entry at each step's end";
-  if (outputs == 1) {
-    keep_in_parameters(source, prefix, layers, match);
+      outputs == 1 ? "layers with ReLU, " + shapes_of(prefix, shapes)
+                   : "process reward, " + shapes_of(prefix, shapes) + ", the softmax's second entry at each step's end";
+  if (outputs == 1) {  // trained: among the model's parameters, under the names that its files have
+    match.end = ModelEnd(shapes);
+    match.make = [](const Parameters& parameters, Backend& backend) {
+      return std::make_unique<RewardLayers>(parameters.tensors().head_layers, Activation::relu, backend);
+    };
     return match;
   }
   match.facts.readout = Readout::every_step;
-  match.make = [layers](const Parameters&, Backend& backend) { return std::make_unique<ProcessHead>(layers, backend); };
+  match.make = [layers = read_dense_layers(source, prefix, Activation::relu, match.tensors)](
+                   const Parameters&, Backend& backend) { return std::make_unique<ProcessHead>(layers, backend); };
   return match;
 }
 
