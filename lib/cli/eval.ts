@@ -25,6 +25,7 @@ import { MODEL_FORMS, MODEL_NAME } from '../options/model';
 import { modelFolder } from './named_model';
 import type { OptionValues } from './options';
 import { showProgress } from './progress';
+import { withFlags } from './flags';
 import { print, say } from './terminal';
 import { loadScoringModel } from './scoring_model';
 import { scoringResources, scoringSamples, scoringWeights } from '../options/scoring';
@@ -154,7 +155,7 @@ export const evalCommand = defineCommand({
             for (const line of predictor.notes?.() ?? []) say(line);
             isMeasured = true;
             print(tableFor(evaluation));
-            if (isJudge(values)) print(`\n${spending}`);
+            if (isJudge(values)) print(`\n${withFlags(spending)}`);
             if (values.output_dir !== undefined) {
               const { written, report } = await writeFiles(values.output_dir, evaluation, values, signal);
               print(

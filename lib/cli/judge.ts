@@ -17,6 +17,7 @@ import type { generationResources } from '../options/generation';
 import { languageModelOptions, loadLanguageModel } from './language_model';
 import type { OptionValues } from './options';
 import { type scoringResources, scoringSamples } from '../options/scoring';
+import { withFlags } from './flags';
 import { say } from './terminal';
 
 export const judgeOptions = judgeOptionTable(registeredJudgeTemplates());
@@ -126,7 +127,7 @@ export async function openJudge(values: JudgeValues, signal?: AbortSignal): Prom
       },
     });
   } catch (error) {
-    throw error instanceof JudgeError ? new UsageError(error.message) : error;
+    throw error instanceof JudgeError ? new UsageError(withFlags(error.message)) : error;
   }
 }
 

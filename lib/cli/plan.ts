@@ -18,6 +18,7 @@ import { deviceLine } from './device_line';
 import { UsageError } from './failure';
 import { evalOptions, type EvalValues } from './eval';
 import { modelFolder } from './named_model';
+import { withFlags } from './flags';
 import { print, say } from './terminal';
 import { settleTrainOptions, trainOptions } from './train';
 
@@ -131,7 +132,7 @@ async function longestOf(
 async function printPlan(request: PlanRequest): Promise<void> {
   const plan = await engine.planMemory(request);
   say(deviceLine(plan.deviceChoice));
-  print(`${formatMemoryPlan(plan, process.stdout.isTTY ? process.stdout.columns : undefined)}\n`);
+  print(`${formatMemoryPlan(plan, process.stdout.isTTY ? process.stdout.columns : undefined, withFlags)}\n`);
   // Names the options that would help, and their plans.
   if (!fits(plan)) await planOrRefuse(engine, request);
 }

@@ -17,6 +17,7 @@ import { UsageError } from './failure';
 import { withInterrupts } from './interrupt';
 import { modelFolder } from './named_model';
 import { formatDuration, showProgress, type ProgressDisplay } from './progress';
+import { withFlags } from './flags';
 import { print, say } from './terminal';
 
 /** The training room's table with its schemas, as commands take it. */
@@ -80,7 +81,7 @@ class TrainDisplay {
     this.callbacks = {
       onLog: ({ level, message }) => this.log(level === 'warning' ? `Warning: ${message}` : message),
       onMemoryPlan: (plan) =>
-        formatMemoryPlan(plan, process.stderr.isTTY ? process.stderr.columns : undefined)
+        formatMemoryPlan(plan, process.stderr.isTTY ? process.stderr.columns : undefined, withFlags)
           .split('\n')
           .forEach((line) => this.log(line)),
       onProgress: ({ phase, done, total }) => this.showPhase(phase, done, total),
@@ -165,7 +166,7 @@ function reportEnd(result: TrainResult): void {
     return;
   }
   if (result.evaluation) print(`${formatEvaluationResult(result.evaluation)}\n`);
-  if (result.rounding) print(`${describeRounding(result.rounding)}\n`);
+  if (result.rounding) print(`${withFlags(describeRounding(result.rounding))}\n`);
   print(`model:      ${result.modelFolder ?? '(none)'}\n`);
   if (result.checkpoint) print(`checkpoint: ${result.checkpoint.folder}\n`);
 }

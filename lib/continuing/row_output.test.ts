@@ -41,7 +41,7 @@ test('rows of the same run are kept, plain JSON lines, and the lock goes', async
   t.deepEqual(await writeRows(file, 3), { found: undefined, skipped: 0 });
   const again = await writeRows(file, 5);
   t.is(again.skipped, 3);
-  t.regex(again.found!, /holds 3 rows of an earlier run, which are kept\. \(--overwrite would begin anew\.\)/);
+  t.regex(again.found!, /holds 3 rows of an earlier run, which are kept\. \(`overwrite` would begin anew\.\)/);
   t.is(readFileSync(file, 'utf8'), linesOf(5));
   t.false(existsSync(`${file}.lock`));
 });
@@ -52,7 +52,7 @@ test('another model or option is refused by its name, and the file stays; --over
   const cases: [RunFacts, RegExp][] = [
     [
       { ...FACTS, model: 'b' },
-      /holds 2 rows .* because these differ from it: the model \(weights, configuration or tokenizer of --model_path\)\. Give/,
+      /holds 2 rows .* because these differ from it: the model \(weights, configuration or tokenizer of `modelPath`\)\. Give/,
     ],
     [{ ...FACTS, max_length: 5 }, /differ from it: max_length \(none then, 5 now\)\./],
     [
@@ -109,7 +109,7 @@ test('without its record a file is neither continued nor touched', async (t) => 
   await writeRows(file, 2);
   rmSync(recordFileOf(file));
   await t.throwsAsync(writeRows(file, 2), {
-    message: /holds rows, and no .*out\.jsonl\.run says by which model, .*an older version.*--overwrite/,
+    message: /holds rows, and no .*out\.jsonl\.run says by which model, .*an older version.*`overwrite`/,
   });
   for (const content of ['{"some": "other file"}\n', 'notes without a line end', '\n']) {
     writeFileSync(file, content);
@@ -170,7 +170,7 @@ test('a file that was removed or replaced while it is written is told of, not lo
 test('a folder that is not there is told of', async (t) => {
   await t.throwsAsync(FileOutput.open(join(newFile(), 'x', 'out.jsonl'), SCORES), {
     instanceOf: OutputError,
-    message: /--output: .* cannot be written: its folder does not exist/,
+    message: /`output`: .* cannot be written: its folder does not exist/,
   });
   await t.throwsAsync(FileOutput.open(mkdtempSync(join(tmpdir(), 'row-output-')), SCORES), {
     message: /it is a folder/,

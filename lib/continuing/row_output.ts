@@ -12,6 +12,7 @@ import { LockHeld, takeLock, type ProcessLock } from '../files/process_lock';
 import { digestOfText } from './digests';
 import { OutputError } from './output_error';
 import { differencesOf, recordFileOf, RunRecord, type RowEntry, type RunFacts } from './run_record';
+import { knob } from '../text/knobs';
 
 /** A row to be written. */
 export interface OutputRow {
@@ -45,12 +46,12 @@ export interface RowKind {
 }
 
 const ROW_BEGINNING = '{"id":';
-const WAY_OUT = 'Give --overwrite to replace the file, or another --output.';
+const WAY_OUT = `Give ${knob('overwrite')} to replace the file, or another ${knob('output')}.`;
 
 /** The options' names in sentences, where the key alone does not say it. */
 const NAMES = {
-  model: 'the model (weights, configuration or tokenizer of --model_path)',
-  chat_template: 'the chat template (--chat_template)',
+  model: `the model (weights, configuration or tokenizer of ${knob('modelPath')})`,
+  chat_template: `the chat template (${knob('chatTemplateFile')})`,
 };
 
 export class FileOutput implements RowOutput {
@@ -75,7 +76,7 @@ export class FileOutput implements RowOutput {
     const place = await realpath(path).catch(() => resolve(path));
     const lock = await lockOutput(path, place);
     try {
-      await checkOutputFile('--output', path);
+      await checkOutputFile(knob('output'), path);
       return new FileOutput(path, await open(path, 'a+'), lock, kind);
     } catch (error) {
       await lock.release();
@@ -101,7 +102,7 @@ export class FileOutput implements RowOutput {
     if (differences.length > 0) {
       throw new OutputError(
         `${this.path} holds ${count(rows)} of an earlier run and cannot be continued, because these differ from it: ` +
-          `${differences.join('; ')}. Give the same as then. Or give --overwrite to replace the file, or another --output.`,
+          `${differences.join('; ')}. Give the same as then. Or give ${knob('overwrite')} to replace the file, or another ${knob('output')}.`,
       );
     }
     await this.handle.truncate(bytes);
@@ -110,7 +111,7 @@ export class FileOutput implements RowOutput {
     this.earlier = found.record.entries(rows);
     const torn = size > bytes ? `; its torn last line (${size - bytes} bytes) was cut` : '';
     const kept = rows === 1 ? 'which is kept' : 'which are kept';
-    return `${this.path} holds ${count(rows)} of an earlier run, ${kept}${torn}. (--overwrite would begin anew.)`;
+    return `${this.path} holds ${count(rows)} of an earlier run, ${kept}${torn}. (${knob('overwrite')} would begin anew.)`;
   }
 
   async has(read: string, source: Source): Promise<boolean> {
@@ -267,10 +268,10 @@ async function lockOutput(path: string, place: string): Promise<ProcessLock> {
   } catch (error) {
     if (error instanceof LockHeld) {
       throw new OutputError(
-        `${path} is being written by another run (${error.holder}). ${error.again}, or give another --output.`,
+        `${path} is being written by another run (${error.holder}). ${error.again}, or give another ${knob('output')}.`,
       );
     }
-    throw new OutputError(`--output: ${path} cannot be written: ${whyNot(error)}.`, { cause: error });
+    throw new OutputError(`${knob('output')}: ${path} cannot be written: ${whyNot(error)}.`, { cause: error });
   }
 }
 

@@ -1,5 +1,6 @@
 import { placeOf } from './errors';
 import type { DatasetReport, ReportEntry, Source } from './types';
+import { knob } from '../text/knobs';
 
 /** Every kind of thing that reading, tokenizing and planning count, with the sentence that tells it: `{of one|of many}`. */
 const REPORT_KINDS = {
@@ -12,8 +13,7 @@ const REPORT_KINDS = {
   overwrittenCategories: '{category|categories} {was|were} replaced by that of a later line of the same prompt',
   unreadKeys: 'row{|s} {holds|hold} keys that are not read',
   unreadByTemplate: 'sample{|s} {holds|hold} keys that the chat template does not read',
-  specialTokensInText:
-    'sample{|s} {holds|hold} special tokens within {its|their} texts, which are read as if the chat template had written them; --special_tokens_in_text escape or refuse changes that',
+  specialTokensInText: `sample{|s} {holds|hold} special tokens within {its|their} texts, which are read as if the chat template had written them; ${knob('specialTokensInText', 'escape')} or refuse changes that`,
   escapedSpecialTokens:
     'sample{|s} {holds|hold} special tokens within {its|their} texts, which are tokenized as plain text',
   rowsWithoutPrompt: 'row{|s} {has|have} no prompt: {its|their} responses stand alone',

@@ -38,15 +38,15 @@ async function judged(
 const NONE: [Partial<Completion>[], RegExp, ('text' | 'logits')?][] = [
   [
     [{ text: 'Both are\n good.' }],
-    /^The judge judge-1 gave no verdict in any of 4 judgements \(no verdict in the answer: 4\)\. The first: "Both are good\."\. Check that --judge_template and its parser fit this judge\.$/,
+    /^The judge judge-1 gave no verdict in any of 4 judgements \(no verdict in the answer: 4\)\. The first: "Both are good\."\. Check that `judgeTemplate` and its parser fit this judge\.$/,
   ],
   [
     [{ text: 'Thinking', finish: 'length' }],
-    /\(cut off at the token limit: 4\)\. The first: "Thinking"\. Raise --judge_max_tokens, now 300\.$/,
+    /\(cut off at the token limit: 4\)\. The first: "Thinking"\. Raise `judgeMaxTokens`, now 300\.$/,
   ],
   [
     [{ finish: 'too_long', said: 'maximum context length is 10' }],
-    /\(too long for the judge: 4\)\. The first: "maximum context length is 10"\. Lower --judge_max_tokens, now 300, or take a judge with a longer context\.$/,
+    /\(too long for the judge: 4\)\. The first: "maximum context length is 10"\. Lower `judgeMaxTokens`, now 300, or take a judge with a longer context\.$/,
   ],
   [
     [{ finish: 'filtered', said: 'Content Exists Risk' }, { text: 'hm' }],

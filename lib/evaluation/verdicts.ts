@@ -4,6 +4,7 @@ import type { Evaluation } from './evaluate';
 import type { Judgement, JudgeStatistics } from './metrics/types';
 import { JudgeError } from '../judging/errors';
 import { REASONS, reasonsWithoutVerdict, type Reasons } from './verdict_reasons';
+import { knob } from '../text/knobs';
 
 /** @throws JudgeError where not one judgement has a verdict: why, what was said first, and what may help. */
 export function requireVerdicts({ files, predictor }: Evaluation): void {
@@ -45,13 +46,13 @@ function quoteOf(judgements: readonly Judgement[]): string {
 
 function remedyFor(reason: keyof Reasons, logits: boolean, maxTokens: number | undefined): string {
   const now = maxTokens === undefined || logits ? '' : `, now ${maxTokens}`;
-  if (reason === 'cut_off') return `Raise --judge_max_tokens${now}.`;
+  if (reason === 'cut_off') return `Raise ${knob('judgeMaxTokens')}${now}.`;
   if (reason === 'too_long')
     return logits
       ? 'Take a judge with a longer context.'
-      : `Lower --judge_max_tokens${now}, or take a judge with a longer context.`;
+      : `Lower ${knob('judgeMaxTokens')}${now}, or take a judge with a longer context.`;
   if (reason === 'filtered') return 'Another judge may answer.';
   return logits
-    ? 'Its first token is none of the letters that --judge_template asks for.'
-    : 'Check that --judge_template and its parser fit this judge.';
+    ? `Its first token is none of the letters that ${knob('judgeTemplate')} asks for.`
+    : `Check that ${knob('judgeTemplate')} and its parser fit this judge.`;
 }

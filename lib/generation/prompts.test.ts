@@ -69,7 +69,7 @@ test('a folder without a chat template continues texts, and says so when asked f
   const prompts = new PromptBuilder(makeLanguageModelFolder({ chatTemplate: null }));
   t.throws(() => prompts.encode(conversation), {
     name: 'GenerationError',
-    message: /has no chat template .* --chat_template FILE, or, .* --raw/,
+    message: /has no chat template .* `chatTemplateFile: FILE`, or, .* `raw`/,
   });
   t.is(prompts.tokenizer.decode([...prompts.encodeText('从前').ids]), '从前');
 });

@@ -12,6 +12,7 @@ import { TextTokenizer } from '../tokenization/text_tokenizer';
 import { GenerationError } from './errors';
 import { openThoughts } from './thoughts';
 import { rebuiltByTransformers } from '../tokenization/transformers_classes';
+import { knob } from '../text/knobs';
 
 export interface PromptOptions {
   /** A Jinja file in place of the model folder's chat template. */
@@ -98,7 +99,7 @@ export class PromptBuilder {
     if (!this.template) {
       throw new GenerationError(
         `${this.folder} has no chat template (neither chat_template.jinja nor chat_template in tokenizer_config.json). Name a Jinja file with ` +
-          '--chat_template FILE, or, for a model that only continues texts, generate with --raw.',
+          `${knob('chatTemplateFile', 'FILE')}, or, for a model that only continues texts, generate with ${knob('raw')}.`,
       );
     }
     const hasSystem = messages.some(({ role }) => role === 'system');

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { LockHeld, takeLock, type ProcessLock } from '../files/process_lock';
 import type { Completion } from './completer';
 import { JudgeError } from './errors';
+import { knob } from '../text/knobs';
 
 const record = z.looseObject({
   key: z.string(),
@@ -156,7 +157,7 @@ export class ResponseCache {
     const parsed = parseLine(bytes);
     if (!parsed) {
       throw new JudgeError(
-        `${this.file}:${line}: this is no stored answer. If the file is a cache that was damaged, delete the line; else give another --judge_cache.`,
+        `${this.file}:${line}: this is no stored answer. If the file is a cache that was damaged, delete the line; else give another ${knob('judgeCache')}.`,
       );
     }
     this.places.set(parsed.key, { offset, length: bytes.length });
@@ -172,7 +173,7 @@ export class ResponseCache {
     } else {
       // Of a file that is no cache nothing may be cut.
       if (!'{"key":"'.startsWith(rest.subarray(0, 8).toString())) {
-        throw new JudgeError(`${this.file} is no cache of answers; give another --judge_cache.`);
+        throw new JudgeError(`${this.file} is no cache of answers; give another ${knob('judgeCache')}.`);
       }
       await this.handle.truncate(this.end);
     }
@@ -214,7 +215,7 @@ async function lockCache(file: string): Promise<ProcessLock> {
   } catch (error) {
     if (error instanceof LockHeld)
       throw new JudgeError(
-        `${file} is in use by another evaluation (${error.holder}). ${error.again}, or give another --judge_cache.`,
+        `${file} is in use by another evaluation (${error.holder}). ${error.again}, or give another ${knob('judgeCache')}.`,
       );
     throw new JudgeError(`${file} cannot be locked (${(error as Error).message}).`);
   }

@@ -2,12 +2,17 @@
 
 import type { MemoryPlan } from '../engine/types';
 import { formatBytes } from '../text/bytes';
+import { knob } from '../text/knobs';
 
-const RESERVE = 'left free (--device_memory_reserve)';
-const MICRO_BATCH = 'tokens of a micro-batch (--micro_batch_tokens)';
+const RESERVE = `left free (${knob('deviceMemoryReserve')})`;
+const MICRO_BATCH = `tokens of a micro-batch (${knob('microBatchTokens')})`;
+
+/** How an option is written. */
+export type Wording = (sentence: string) => string;
 
 /** A table of the plan: every entry with its kind, a sum, and what the machine has. No entry of 0 bytes. Lines where the table is too wide. */
-export function formatMemoryPlan(plan: MemoryPlan, width = Infinity): string {
+export function formatMemoryPlan(plan: MemoryPlan, width = Infinity, wording: Wording = (text) => text): string {
+  const [reserveLabel, microBatchLabel] = [wording(RESERVE), wording(MICRO_BATCH)];
   const Table = require('cli-table3') as typeof import('cli-table3'); // for those who print one
   const table = new Table({
     head: ['memory', 'kind', 'size'],
@@ -18,17 +23,17 @@ export function formatMemoryPlan(plan: MemoryPlan, width = Infinity): string {
   for (const { name, kind, bytes } of entries) table.push([name, kind, formatBytes(bytes)]);
   table.push(['in all', '', formatBytes(plan.totalBytes)]);
   const reserve = plan.reserveBytes > 0 ? formatBytes(plan.reserveBytes) : undefined;
-  if (reserve !== undefined) table.push([RESERVE, '', reserve]);
+  if (reserve !== undefined) table.push([reserveLabel, '', reserve]);
   const available = plan.availableBytes === null ? 'not known' : formatBytes(plan.availableBytes);
   table.push(['available on this machine', '', available]);
-  table.push([MICRO_BATCH, '', String(plan.microBatchTokens)]);
+  table.push([microBatchLabel, '', String(plan.microBatchTokens)]);
   const drawn = table.toString();
   if (drawn.split('\n')[0]!.length <= width) return drawn;
   return [
     ...entries.map(({ name, bytes }) => `${formatBytes(bytes)} ${name}`),
     `${formatBytes(plan.totalBytes)} in all`,
-    ...(reserve === undefined ? [] : [`${reserve} ${RESERVE}`]),
+    ...(reserve === undefined ? [] : [`${reserve} ${reserveLabel}`]),
     `${available} available on this machine`,
-    `${plan.microBatchTokens} ${MICRO_BATCH}`,
+    `${plan.microBatchTokens} ${microBatchLabel}`,
   ].join('\n');
 }

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { PromptRow } from './prompts';
+import { knob } from '../text/knobs';
 
 const RESULTS = z.object({
   overall: z.number().nullable(),
@@ -45,7 +46,7 @@ export interface StoredResults {
 export async function readResults(path: string): Promise<StoredResults> {
   const results = parse(
     RESULTS,
-    await read(path, 'Give the results.json that eval --output_dir wrote.'),
+    await read(path, `Give the results.json that an evaluation with ${knob('outputDir')} wrote.`),
     path,
     'it is no results.json of an evaluation',
   );
@@ -53,7 +54,7 @@ export async function readResults(path: string): Promise<StoredResults> {
   const lines = (
     await read(
       promptsFile,
-      'A comparison needs it beside results.json; run eval with --output_dir again to have it written.',
+      `A comparison needs it beside results.json; run the evaluation with ${knob('outputDir')} again to have it written.`,
     )
   ).split('\n');
   const prompts = lines.flatMap((line, i) =>

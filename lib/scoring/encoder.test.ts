@@ -51,5 +51,5 @@ test('a chat template for a model that reads pairs is refused', async (t) => {
   const error = await t.throwsAsync(
     RewardModel.load(folder, { device: 'cpu', numThreads: 1, chatTemplateFile: path.join(folder, 'config.json') }),
   );
-  t.regex(error.message, /pair of texts.*--chat_template/);
+  t.regex(error.message, /pair of texts.*`chatTemplateFile`/);
 });

@@ -118,10 +118,10 @@ test('a language model is refused unless its row 0 is said to be the reward', as
 test('a gate without its pattern, and a sample without it, are told with what to do', async (t) => {
   const folder = open('armorm');
   const error = await t.throwsAsync(RewardModel.load(folder, { device: 'cpu' }));
-  t.regex(error.message, /--gate_pattern .*tokenizer\.json/);
+  t.regex(error.message, /`gatePattern`.*tokenizer\.json/);
   const model = await RewardModel.load(folder, optionsFor(folder, readReference(folder)));
   const missing = await t.throwsAsync(model.score([{ responses: [{ inputIds: [3, 4, 5] }] }]));
-  t.regex(missing.message, /items:1.*nowhere in the sample.*--gate_pattern/);
+  t.regex(missing.message, /items:1.*nowhere in the sample.*`gatePattern`/);
   await model.dispose();
 });
 
@@ -132,7 +132,7 @@ test('steps become one reward as asked, and are refused where one is needed and 
   const responses = reference.eval.map(({ ids }) => ({ inputIds: ids }));
   const steps = await RewardModel.load(folder, options);
   const refused = await t.throwsAsync(steps.score([{ responses }]));
-  t.regex(refused.message, /rewards each step.*--step_reward min/);
+  t.regex(refused.message, /rewards each step.*`stepReward: min/);
   await steps.dispose();
   const wanted = reference.eval.map(({ reward_f64 }) => reward_f64 as number[]);
   const joined = {

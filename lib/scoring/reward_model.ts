@@ -38,6 +38,7 @@ import { packSamples } from './sample_batch';
 import { SampleTokenizer, type PromptWithResponses } from './sample_tokenizer';
 import { STEP_REWARDS } from '../options/scoring';
 import { joinSteps } from './step_reward';
+import { knob } from '../text/knobs';
 
 /** Micro-batches that one call of the engine gets: between calls progress is told. */
 const MICRO_BATCHES_A_CALL = 8;
@@ -140,7 +141,7 @@ export class RewardModel {
     try {
       if (model.architecture.sampleForm === 'pair' && options.chatTemplateFile !== undefined) {
         throw new ScoringError(
-          `The model in ${folder} (${model.architecture.family}) reads question and answer as a pair of texts, without a chat template; leave --chat_template (chatTemplateFile) out.`,
+          `The model in ${folder} (${model.architecture.family}) reads question and answer as a pair of texts, without a chat template; leave ${knob('chatTemplateFile')} out.`,
         );
       }
       const found = await readSampleFacts(folder, { chatTemplateFile: options.chatTemplateFile, head: model.head });
@@ -431,7 +432,7 @@ export class RewardModel {
   private refuseSteps(): void {
     if (!this.rewardsSteps) return;
     throw new ScoringError(
-      `The model in ${this.folder} rewards each step of a response and has no reward for the whole (${this.head.description}). Say how the steps become one: --step_reward ${STEP_REWARDS.join(' | ')} (stepReward); \`score\` gives them all without.`,
+      `The model in ${this.folder} rewards each step of a response and has no reward for the whole (${this.head.description}). Say how the steps become one: ${knob('stepReward', STEP_REWARDS.join(' | '))}; \`score\` gives them all without.`,
     );
   }
 

@@ -88,7 +88,7 @@ test('what cannot be scored is refused by name; its neighbors have their samples
 test('a maximum length: refused, or cut with truncation', async (t) => {
   const [refusing, cutting] = [make({ maxLength: 20 }), make({ maxLength: 20, truncation: true })];
   await t.throwsAsync(refusing.tokenize(entry('a', '哈'.repeat(90))), {
-    message: /the sample has \d+ tokens, and max_length is 20; give --truncation/,
+    message: /the sample has \d+ tokens, and max_length is 20; give `truncation`/,
   });
   const [cut] = await cutting.tokenize(entry('a', '哈'.repeat(90)));
   t.is(cut!.inputIds.length, 20);

@@ -12,6 +12,7 @@ import { specialKind } from '../tokenization/special_kind';
 import { UnreadNames } from '../tokenization/template_names';
 import type { ChunkResult, SampleJob } from '../tokenization/worker_messages';
 import type { ReadoutRule } from './readouts';
+import { knob } from '../text/knobs';
 
 /** What is tokenized: a prompt with its responses, and the place that error messages name. */
 export interface PromptWithResponses {
@@ -99,7 +100,7 @@ export class SampleTokenizer {
     if (length <= maxPositions) return;
     throw new DataError(
       place,
-      `the sample has ${length} tokens, but the model in ${folder} is made for ${maxPositions} (max_position_embeddings in its config.json); cut samples with --max_length ${maxPositions} --truncation (truncation: true)`,
+      `the sample has ${length} tokens, but the model in ${folder} is made for ${maxPositions} (max_position_embeddings in its config.json); cut samples with ${knob('maxLength', maxPositions)} and ${knob('truncation')}`,
     );
   }
 
@@ -170,7 +171,7 @@ export class SampleTokenizer {
     if (typeof maxLength === 'number' && length > maxLength && !truncated) {
       throw new DataError(
         place,
-        `the sample has ${length} tokens, and max_length is ${maxLength}; give --truncation (truncation: true) to cut it from the left, or a greater max_length`,
+        `the sample has ${length} tokens, and max_length is ${maxLength}; give ${knob('truncation')} to cut it from the left, or a greater max_length`,
       );
     }
     this.refuseForeignIds(inputIds, place);

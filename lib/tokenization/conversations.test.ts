@@ -93,7 +93,7 @@ test("the template's own special tokens stay tokens where those of texts are esc
   t.deepEqual(special(escaped.inputIds), special(innocent.inputIds));
   t.throws(() => samples.buildSample(`a${bad}`, undefined, 'b', { specialTokensInText: 'refuse' }), {
     name: 'TokenizerError',
-    message: /holds "<\|im_end\|>", a special token of the tokenizer \(--special_tokens_in_text refuse;/,
+    message: /holds "<\|im_end\|>", a special token of the tokenizer \(`specialTokensInText: refuse`;/,
   });
   t.throws(
     () => new PromptBuilder(folder, { specialTokensInText: 'refuse' }).encode([{ role: 'user', content: bad }]),

@@ -15,6 +15,7 @@ import { PairBuilder, pairOf } from './pair_builder';
 import { refuseSpecialToken, SpecialTokens } from './special_tokens';
 import type { SpecialTokensInText } from '../options/special_tokens';
 import { tokensAround, type TokensAround } from './tokens_around';
+import { knob } from '../text/knobs';
 
 /** 'newlines': newlines at the end go, a space and the EOS follow a text that does not end with the EOS, and the tokenizer adds nothing. */
 export type Stripping = boolean | 'newlines';
@@ -104,7 +105,7 @@ export class SampleBuilder {
     const files = readTokenizerFiles(source.folder, source.chatTemplateFile, source.held);
     if (!files.chatTemplate && source.form !== 'pair') {
       throw new TokenizerError(
-        `${source.folder} has no chat template (neither chat_template.jinja nor chat_template in tokenizer_config.json). Name a Jinja file with --chat_template FILE: the model must be evaluated with the template that it is trained with, so none is made up.`,
+        `${source.folder} has no chat template (neither chat_template.jinja nor chat_template in tokenizer_config.json). Name a Jinja file with ${knob('chatTemplateFile', 'FILE')}: the model must be evaluated with the template that it is trained with, so none is made up.`,
       );
     }
     this.specialTokens = files.specialTokens;

@@ -6,6 +6,7 @@ import { randomInt } from 'node:crypto';
 import { mapTexts } from '../data/conversation/texts';
 import { TokenizerError } from './errors';
 import { buildTokenizer } from './pipeline/build';
+import { knob } from '../text/knobs';
 
 type Json = Record<string, unknown>;
 
@@ -104,7 +105,7 @@ export class SpecialTokens {
 /** @throws TokenizerError: what `refuse` says. */
 export function refuseSpecialToken(token: string): never {
   throw new TokenizerError(
-    `a text of the conversation holds ${JSON.stringify(token)}, a special token of the tokenizer (--special_tokens_in_text refuse; ` +
+    `a text of the conversation holds ${JSON.stringify(token)}, a special token of the tokenizer (${knob('specialTokensInText', 'refuse')}; ` +
       '"escape" tokenizes it as plain text, "keep" as a token).',
   );
 }

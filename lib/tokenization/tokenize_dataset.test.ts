@@ -217,7 +217,7 @@ test('a tokenizer that cannot be had is a clear error, and is not asked for wher
   await refused(root, /has no tokenizer\.json/);
   await refused(modelFolder({ 'tokenizer.json': '{' }), /tokenizer\.json is not valid JSON/);
   await refused(modelFolder({ 'tokenizer.json': '{}' }), /tokenizer\.json cannot be used/);
-  await refused(modelFolder({ 'tokenizer_config.json': {} }), /has no chat template .*--chat_template FILE/);
+  await refused(modelFolder({ 'tokenizer_config.json': {} }), /has no chat template .*`chatTemplateFile: FILE`/);
   await refused(modelFolder({ 'chat_template.jinja': '{% if %}' }), /chat_template\.jinja is not valid Jinja/);
   await refused(
     modelFolder({ 'tokenizer_config.json': { chat_template: [{ name: 'rag', template: '' }] } }),

@@ -15,6 +15,7 @@ import {
 } from '../model_folder/files';
 import { isSampleTemplate } from './sample_note';
 import { sha256 } from '../support/sha256';
+import { knob } from '../text/knobs';
 
 export interface TokenizerFiles {
   folder: string;
@@ -104,7 +105,7 @@ function templateOf(value: unknown, file: string): TokenizerFiles['chatTemplate'
     });
     if (named) return { source: named.template, file };
     throw new TokenizerError(
-      `${file} lists chat templates, but none named "default"; choose one with --chat_template FILE.`,
+      `${file} lists chat templates, but none named "default"; choose one with ${knob('chatTemplateFile', 'FILE')}.`,
     );
   }
   throw new TokenizerError(`chat_template in ${file} must be text or a list of {name, template}.`);

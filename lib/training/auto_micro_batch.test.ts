@@ -83,7 +83,7 @@ test('micro_batch_tokens auto: what the device has room for is trained with, kep
 
   const smaller = engineWithRoomFor(most - 8);
   await t.throwsAsync(train({ ...again, max_steps: 4 }, { engine: smaller.engine }), {
-    message: /It fits with:\n {2}--micro_batch_tokens 16/,
+    message: /It fits with:\n {2}`microBatchTokens: 16`/,
   });
   await train({ ...again, max_steps: 4, micro_batch_tokens: 16 }, { engine: smaller.engine, callbacks });
   t.deepEqual(smaller.trained, [16]);

@@ -476,7 +476,7 @@ test('an output folder with checkpoints is refused, resumed or emptied, as asked
   const { options } = setUp(t);
   await train(options, stopAfter(3));
   await t.throwsAsync(train(options, { engine: fakeEngine() }), {
-    message: /already holds 2 checkpoints.*newest of step 3.*--resume_if_possible/,
+    message: /already holds 2 checkpoints.*newest of step 3.*`resumeIfPossible`/,
   });
   const result = await train({ ...options, overwrite_output_dir: true, max_steps: 1 }, { engine: fakeEngine() });
   t.is(result.step, 1);
@@ -614,7 +614,7 @@ test('what cannot fit is refused with the options that would help', async (t) =>
   });
   await t.throwsAsync(train(options, { engine }), {
     message:
-      /takes 3\.91 MiB of memory, and 488\.3 KiB are available\.\nIt fits with:[^]*--gradient_checkpointing: 400\.0 KiB/,
+      /takes 3\.91 MiB of memory, and 488\.3 KiB are available\.\nIt fits with:[^]*`gradientCheckpointing`: 400\.0 KiB/,
   });
   t.false(existsSync(join(options['output_dir'] as string, 'metrics.jsonl')));
 });

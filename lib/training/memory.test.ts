@@ -25,7 +25,7 @@ test('the memory plan is a table where there is room for it, and lines where the
     '1.50 KiB activations',
     '5.50 KiB in all',
     'not known available on this machine',
-    '4096 tokens of a micro-batch (--micro_batch_tokens)',
+    '4096 tokens of a micro-batch (`microBatchTokens`)',
   ]);
 });
 
@@ -33,13 +33,13 @@ test('a reserve is shown, and a run that would eat into it is refused', async (t
   const reserved = { ...plan, reserveBytes: 2048, availableBytes: 6000 };
   t.deepEqual(formatMemoryPlan(reserved, 40).split('\n').slice(-4, -1), [
     '5.50 KiB in all',
-    '2.00 KiB left free (--device_memory_reserve)',
+    '2.00 KiB left free (`deviceMemoryReserve`)',
     '5.86 KiB available on this machine',
   ]);
   const request = { folder: 'none', purpose: 'score' as const, longestSample: 8 };
   await t.throwsAsync(planOrRefuse({ planMemory: async () => reserved }, request), {
     message:
-      /^This run takes 5\.50 KiB of memory, and 5\.86 KiB are available, 2\.00 KiB of which must be left \(--device_memory_reserve\)\./,
+      /^This run takes 5\.50 KiB of memory, and 5\.86 KiB are available, 2\.00 KiB of which must be left \(`deviceMemoryReserve`\)\./,
   });
   const enough = { ...reserved, availableBytes: plan.totalBytes + 2048 };
   t.is(await planOrRefuse({ planMemory: async () => enough }, request), enough);

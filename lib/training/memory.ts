@@ -2,6 +2,7 @@
 import type { Engine, MemoryPlan, PlanRequest } from '../engine/types';
 import { TrainingError } from './errors';
 import { formatBytes } from '../text/bytes';
+import { knob } from '../text/knobs';
 
 /** What is planned for a device that is not here passes: its memory is not known. */
 export const fits = (plan: MemoryPlan): boolean => plan.availableBytes === null || plan.totalBytes <= usableBytes(plan);
@@ -19,7 +20,9 @@ export async function planOrRefuse(engine: Pick<Engine, 'planMemory'>, request: 
   if (fits(plan)) return plan;
   const lines = [
     `This run takes ${formatBytes(plan.totalBytes)} of memory, and ${formatBytes(plan.availableBytes ?? 0)} are available${
-      plan.reserveBytes > 0 ? `, ${formatBytes(plan.reserveBytes)} of which must be left (--device_memory_reserve)` : ''
+      plan.reserveBytes > 0
+        ? `, ${formatBytes(plan.reserveBytes)} of which must be left (${knob('deviceMemoryReserve')})`
+        : ''
     }.`,
   ];
   const savings = await plannedSavings(engine, request, plan);
@@ -33,7 +36,7 @@ export async function planOrRefuse(engine: Pick<Engine, 'planMemory'>, request: 
       plan,
     );
     lines.push(
-      `No option for memory is enough: with all of them it still takes ${formatBytes(least.totalBytes)}. A lower --max_length (the longest sample has ${request.longestSample ?? plan.microBatchTokens} tokens), a smaller model, or more memory would help.`,
+      `No option for memory is enough: with all of them it still takes ${formatBytes(least.totalBytes)}. A lower ${knob('maxLength')} (the longest sample has ${request.longestSample ?? plan.microBatchTokens} tokens), a smaller model, or more memory would help.`,
     );
   }
   throw new TrainingError(lines.join('\n'));
@@ -56,12 +59,12 @@ async function plannedSavings(
   const cuts = [...new Set([smallerCut, leastCut])].filter((cut) => cut !== undefined);
   const candidates: { options: string; request: PlanRequest }[] = [];
   for (const cut of cuts)
-    candidates.push({ options: `--micro_batch_tokens ${cut}`, request: { ...request, microBatchTokens: cut } });
+    candidates.push({ options: knob('microBatchTokens', cut), request: { ...request, microBatchTokens: cut } });
   if (request.purpose === 'train' && !request.gradientCheckpointing) {
-    candidates.push({ options: '--gradient_checkpointing', request: { ...request, gradientCheckpointing: true } });
+    candidates.push({ options: knob('gradientCheckpointing'), request: { ...request, gradientCheckpointing: true } });
     for (const cut of cuts) {
       candidates.push({
-        options: `--gradient_checkpointing --micro_batch_tokens ${cut}`,
+        options: `${knob('gradientCheckpointing')} ${knob('microBatchTokens', cut)}`,
         request: { ...request, gradientCheckpointing: true, microBatchTokens: cut },
       });
     }

@@ -15,6 +15,7 @@ import type { FileSystem } from '../files/file_system';
 import type { ProcessLock } from '../files/process_lock';
 import type { TrainOptions } from './options';
 import { lockFolder } from './run_lock';
+import { knob } from '../text/knobs';
 
 export type Say = (message: string, level?: 'info' | 'warning') => void;
 
@@ -69,7 +70,7 @@ export async function openOutputFolder(options: TrainOptions, files: FileSystem,
   if (!options.resume_if_possible) {
     const held = existing.length === 1 ? 'a checkpoint' : `${existing.length} checkpoints`;
     throw new TrainingError(
-      `${folder} already holds ${held} of an earlier run, the newest of step ${existing.at(-1)!.step}. Give --resume_if_possible to go on from it, --overwrite_output_dir to delete them, or another --output_dir.`,
+      `${folder} already holds ${held} of an earlier run, the newest of step ${existing.at(-1)!.step}. Give ${knob('resumeIfPossible')} to go on from it, ${knob('overwriteOutputDir')} to delete them, or another ${knob('outputDir')}.`,
     );
   }
   return { resumed: await newestWhole(folder, files, say), doomed: [] };

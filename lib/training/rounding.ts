@@ -4,6 +4,7 @@ import type { TokenizedPrompt } from '../data/types';
 import type { Engine } from '../engine/types';
 import { scorePrompts, type EvaluateOptions } from './evaluate';
 import type { PlannedTrainOptions } from './options';
+import { knob } from '../text/knobs';
 
 /** Rewards of the same responses by the same weights, before and after these were rounded to `dtype`. */
 export interface RoundingEffect {
@@ -100,6 +101,6 @@ export function describeRounding(effect: RoundingEffect): string {
   const advice =
     changedPairs === 0
       ? ''
-      : ` Tools that load in 16 bits (vLLM does unasked) have that model; --dtype ${dtype} trains the one that they load.`;
+      : ` Tools that load in 16 bits (vLLM does unasked) have that model; ${knob('dtype', dtype)} trains the one that they load.`;
   return `Loaded in ${dtype}: ${verdicts}rewards move by ${rmsShift.toPrecision(3)} (root mean square; ${largestShift.toPrecision(3)} at most)${share}.${advice}`;
 }

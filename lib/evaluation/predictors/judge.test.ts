@@ -146,7 +146,7 @@ test('letter logits: one token is asked for, and both orders are weighed', async
       judgeBy(() => ({ text: 'A' })),
       { mode: 'logits' },
     ),
-    { name: 'PredictorError', message: /gives no probabilities .* use --judge_mode text/ },
+    { name: 'PredictorError', message: /gives no probabilities .* use `judgeMode: text`/ },
   );
 });
 

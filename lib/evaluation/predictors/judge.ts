@@ -15,6 +15,7 @@ import { comparisonMargin } from '../metrics/comparisons';
 import type { Comparison, Judgement } from '../metrics/types';
 import type { Predictor, PromptScores, ScoringOptions } from './predictor';
 import { PredictorError } from '../../judging/errors';
+import { knob } from '../../text/knobs';
 
 export interface JudgePredictorOptions {
   /** The judge, as `openEndpoint` or `openLocalJudge` gives it. */
@@ -157,7 +158,7 @@ function judgementOf(
   if (mode === 'text') return { ...shown, verdict: parser.parse(text) ?? 'unparsable' };
   if (!firstTokens) {
     throw new PredictorError(
-      `The judge ${name} gives no probabilities of tokens ("logprobs"), which letter-logit judging reads; use --judge_mode text.`,
+      `The judge ${name} gives no probabilities of tokens ("logprobs"), which letter-logit judging reads; use ${knob('judgeMode', 'text')}.`,
     );
   }
   const probability = letterProbability(firstTokens, template.letters);

@@ -83,7 +83,7 @@ for (const [server, body, status = 400] of CONTEXT) {
           run.server.log.map(({ request }) => asked(request)),
           [4096, 3992],
         );
-        t.regex(notes(run), /less room than --judge_max_tokens.*: 1\./);
+        t.regex(notes(run), /less room than `judgeMaxTokens`.*: 1\./);
         await run.ask(['q']);
         t.is(run.server.log.length, 2, 'kept under the request that was meant');
       },
@@ -204,25 +204,25 @@ const REMEDIES: [what: string, Reply, RegExp, Record<string, unknown>?][] = [
       "Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) value is supported.",
       { param: 'temperature', code: 'unsupported_value' },
     ),
-    /Give --judge_temperature 1, or --judge_extra '\{"temperature":null\}' leaves it out/,
+    /Give `judgeTemperature: 1`, or `judgeExtra: \{"temperature":null\}` leaves it out/,
   ],
-  ['temperature above 0', refuse('temperature must be strictly positive'), /Give another --judge_temperature, or/],
+  ['temperature above 0', refuse('temperature must be strictly positive'), /Give another `judgeTemperature`, or/],
   [
     'response_format of the user',
     refuse("'response_format' of type 'json_schema' is not supported", { param: 'response_format' }),
-    /"response_format" comes from --judge_extra; change it there or take it out/,
+    /"response_format" comes from `judgeExtra`; change it there or take it out/,
     { response_format: { type: 'json_object' } },
   ],
   [
     'an unknown field',
     refuse('Extra inputs are not permitted: enable_thinking'),
-    /"enable_thinking" comes from --judge_extra/,
+    /"enable_thinking" comes from `judgeExtra`/,
     { enable_thinking: false },
   ],
   [
     'a system turn',
     refuse('System role not supported'),
-    /This model takes no system turn; give a --judge_template without one/,
+    /This model takes no system turn; give a `judgeTemplate` without one/,
   ],
   ['nothing that is known', refuse('Something else'), /It says: "Something else"\. The 0 answers/],
 ];
@@ -254,7 +254,7 @@ const PROBABILITIES = {
   ],
 };
 const WITHOUT: [what: string, Reply, RegExp][] = [
-  ['null', tokens(null), /gives no probabilities of tokens \("logprobs"\).*use --judge_mode text/],
+  ['null', tokens(null), /gives no probabilities of tokens \("logprobs"\).*use `judgeMode: text`/],
   ['none', { status: 200, body: answered('A') }, /gives no probabilities of tokens/],
   ['an empty list', tokens({ content: [] }), /gives no probabilities of tokens/],
   [
@@ -265,22 +265,22 @@ const WITHOUT: [what: string, Reply, RegExp][] = [
   [
     'refused',
     refuse('logprobs is not supported for this model'),
-    /gives no probabilities of tokens.*use --judge_mode text/,
+    /gives no probabilities of tokens.*use `judgeMode: text`/,
   ],
   [
     'not allowed',
     { status: 403, body: said('You are not allowed to request logprobs from this model') },
-    /use --judge_mode text/,
+    /use `judgeMode: text`/,
   ],
   [
     'too many',
     refuse('top_logprobs must be less than or equal to 5', { param: 'top_logprobs' }),
-    /Give --judge_extra '\{"top_logprobs": 5\}'/,
+    /Give `judgeExtra: \{"top_logprobs": 5\}`/,
   ],
   [
     'too many, as a range',
     refuse('Range of top_logprobs should be [0, 5]'),
-    /Give --judge_extra '\{"top_logprobs": 5\}'/,
+    /Give `judgeExtra: \{"top_logprobs": 5\}`/,
   ],
 ];
 for (const [what, reply, message] of WITHOUT) {

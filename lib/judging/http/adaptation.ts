@@ -3,6 +3,7 @@
 
 import type { Said } from './refusals';
 import { roomIn } from './room';
+import { knob } from '../../text/knobs';
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -109,8 +110,9 @@ export class Adaptation {
   private noteOfFitted(): string[] {
     if (this.fitted === 0) return [];
     const fitted =
-      `Answers with less room than --judge_max_tokens, as much as the model's context left: ` + `${this.fitted}.`;
-    return [`${fitted} A lower --judge_max_tokens asks once.`];
+      `Answers with less room than ${knob('judgeMaxTokens')}, as much as the model's context left: ` +
+      `${this.fitted}.`;
+    return [`${fitted} A lower ${knob('judgeMaxTokens')} asks once.`];
   }
 
   private tell(sentence: string): true {
@@ -134,7 +136,7 @@ export function remedyFor({ message, param }: Said, body: Body, extra: Body = {}
   const names = (field: string) => param === field || new RegExp(`(?<![\\w-])${field}(?![\\w-])`, 'i').test(message);
   if (body['logprobs'] === true && /logprobs/i.test(`${message} ${param ?? ''}`)) return logprobsRemedy(message);
   if (/system (?:role|message|prompt|instruction)s?\b.{0,40}\bnot (?:supported|allowed|enabled)/i.test(message)) {
-    return 'This model takes no system turn; give a --judge_template without one.';
+    return `This model takes no system turn; give a ${knob('judgeTemplate')} without one.`;
   }
   const field = Object.keys(body).find(
     (name) => !['messages', 'model', 'stream', 'stop', 'seed'].includes(name) && names(name),
@@ -145,11 +147,11 @@ export function remedyFor({ message, param }: Said, body: Body, extra: Body = {}
       (name) => name in body && (param === name || new RegExp(`['"\`]${name}['"\`]`).test(message)),
     );
   if (quoted === undefined) return '';
-  if (quoted in extra) return `"${quoted}" comes from --judge_extra; change it there or take it out.`;
-  const without = `--judge_extra '${JSON.stringify({ [quoted]: null })}' leaves it out`;
+  if (quoted in extra) return `"${quoted}" comes from ${knob('judgeExtra')}; change it there or take it out.`;
+  const without = `${knob('judgeExtra', JSON.stringify({ [quoted]: null }))} leaves it out`;
   if (quoted === 'temperature') {
     const isOne = /default \(1\)|must be 1\b|only 1\b/i.test(message);
-    const give = isOne ? 'Give --judge_temperature 1' : 'Give another --judge_temperature';
+    const give = isOne ? `Give ${knob('judgeTemperature', 1)}` : `Give another ${knob('judgeTemperature')}`;
     return `${give}, or ${without}; the judge then samples.`;
   }
   return `If this endpoint does not know "${quoted}": ${without}.`;
@@ -161,6 +163,6 @@ function logprobsRemedy(message: string): string {
       message,
     )?.[1];
   if (/top_logprobs/i.test(message) && most !== undefined && Number(most) >= 2)
-    return `Give --judge_extra '{"top_logprobs": ${most}}'.`;
-  return 'This judge gives no probabilities of tokens, which --judge_mode logits reads; use --judge_mode text.';
+    return `Give ${knob('judgeExtra', `{"top_logprobs": ${most}}`)}.`;
+  return `This judge gives no probabilities of tokens, which ${knob('judgeMode', 'logits')} reads; use ${knob('judgeMode', 'text')}.`;
 }

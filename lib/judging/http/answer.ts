@@ -5,6 +5,7 @@ import type { Completion } from '../completer';
 import { EndpointError, shorten } from './errors';
 import { finishOf, isFailureReason } from './refusals';
 import { isPage, titleOf } from './said';
+import { knob } from '../../text/knobs';
 
 const content = z.union([
   z.string(),
@@ -84,7 +85,8 @@ export function parseBody(text: string, url: string, hide: (text: string) => str
       const title = hide(titleOf(text));
       const named = title === '' ? '' : ` ("${shorten(title)}")`;
       const sentence =
-        `${url} sent a web page${named} and no answer; check --judge_endpoint, which as a rule ` + `ends with /v1.`;
+        `${url} sent a web page${named} and no answer; check ${knob('judgeEndpoint')}, which as a rule ` +
+        `ends with /v1.`;
       throw new EndpointError(sentence, { kind: 'web page', retryable: true });
     }
     const sentence = `${url} sent an answer that is no JSON, or is cut off after ${text.length} characters.`;

@@ -4,6 +4,7 @@ import { causesOf, certificateTrouble, proxyTrouble, throughProxy } from '../../
 import { ConnectionError, type Proxy } from '../../files/proxy';
 import { PredictorError } from '../errors';
 import type { Said } from './refusals';
+import { knob } from '../../text/knobs';
 
 interface Trouble {
   kind: string;
@@ -98,12 +99,14 @@ export function statusError(
   if (status === 404) {
     const address = /[?&]api-version=/.test(url) ? 'which must name a deployment' : 'which as a rule ends with /v1';
     return fail(
-      `${url} is not there, or does not know the model "${model}" (404). Check --judge_endpoint, ${address}, ` +
-        `and --judge_model.`,
+      `${url} is not there, or does not know the model "${model}" (404). Check ${knob('judgeEndpoint')}, ${address}, ` +
+        `and ${knob('judgeModel')}.`,
     );
   }
   if (status === 405)
-    return fail(`${url} takes no chat completions (405). Check --judge_endpoint, which as a rule ends with /v1.`);
+    return fail(
+      `${url} takes no chat completions (405). Check ${knob('judgeEndpoint')}, which as a rule ends with /v1.`,
+    );
   if (status === 429) return fail(`${url} has too many requests (429).`, true);
   if ([408, 409, 425].includes(status) || (status >= 500 && status !== 501))
     return fail(`${url} answers with status ${status}.`, true);
@@ -111,7 +114,7 @@ export function statusError(
 }
 
 function refusedKey(status: number, { url, model, keyVariable, hasKey, headers }: Asked): string {
-  const given = headers.length === 0 ? '' : ` and the headers of --judge_header (${headers.join(', ')})`;
+  const given = headers.length === 0 ? '' : ` and the headers of ${knob('judgeHeader')} (${headers.join(', ')})`;
   if (hasKey)
     return (
       `${url} refuses the key (${status}) from the environment variable ${keyVariable}${given}: it is ` +
@@ -120,12 +123,12 @@ function refusedKey(status: number, { url, model, keyVariable, hasKey, headers }
   const unset = `the environment variable ${keyVariable} is not set`;
   if (given !== '')
     return (
-      `${url} refuses the request (${status}) with the headers of --judge_header (${headers.join(', ')}), ` +
+      `${url} refuses the request (${status}) with the headers of ${knob('judgeHeader')} (${headers.join(', ')}), ` +
       `and ${unset}.`
     );
   return (
-    `${url} asks for a key (${status}), but ${unset}; set it, or name another one with --judge_key_env. ` +
-    `A key that goes into another header, such as Azure's, is given by --judge_header 'api-key: …'.`
+    `${url} asks for a key (${status}), but ${unset}; set it, or name another one with ${knob('judgeKeyEnv')}. ` +
+    `A key that goes into another header, such as Azure's, is given by ${knob('judgeHeader', 'api-key: …')}.`
   );
 }
 
@@ -143,14 +146,14 @@ export function networkError(error: unknown, asked: Asked, timeoutMs: number, pr
   const way = throughProxy(proxy);
   if (isTimeout || codes.some((code) => /TIMEOUT|TIMEDOUT/.test(code))) {
     return fail(
-      `${url}${way} gave no answer within ${timeoutMs / 1000} s; --judge_timeout gives it longer.`,
+      `${url}${way} gave no answer within ${timeoutMs / 1000} s; ${knob('judgeTimeout')} gives it longer.`,
       'time-out',
     );
   }
   if (codes.includes('ECONNREFUSED'))
-    return fail(`Nothing listens at ${url}; check --judge_endpoint, and that the server runs.`, 'refused');
+    return fail(`Nothing listens at ${url}; check ${knob('judgeEndpoint')}, and that the server runs.`, 'refused');
   if (codes.includes('ENOTFOUND'))
-    return fail(`The host of ${url} is not known; check --judge_endpoint.`, 'unknown host');
+    return fail(`The host of ${url} is not known; check ${knob('judgeEndpoint')}.`, 'unknown host');
   const certificate = certificateTrouble(error, new URL(url).host);
   if (certificate) return fail(certificate.message, 'certificate', false);
   const last = causes.at(-1);

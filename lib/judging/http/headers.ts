@@ -1,4 +1,5 @@
 import { JudgeError } from '../errors';
+import { knob } from '../../text/knobs';
 
 /** Of the connection or the request's form, which are not the caller's to set. */
 const OWN = new Set([
@@ -21,10 +22,10 @@ export function parseHeaders(lines: readonly string[]): Record<string, string> {
     const name = line.slice(0, Math.max(colon, 0)).trim().toLowerCase();
     if (!NAME.test(name))
       throw new JudgeError(
-        `--judge_header number ${i + 1} is no header; give it as 'NAME: VALUE', such as 'api-key: …'.`,
+        `${knob('judgeHeader')} number ${i + 1} is no header; give it as 'NAME: VALUE', such as 'api-key: …'.`,
       );
     if (Object.hasOwn(headers, name))
-      throw new JudgeError(`--judge_header gives ${name} twice; give each header once.`);
+      throw new JudgeError(`${knob('judgeHeader')} gives ${name} twice; give each header once.`);
     headers[name] = line.slice(colon + 1).trim();
   }
   checkHeaders(headers);
@@ -37,10 +38,10 @@ export function checkHeaders(headers: Readonly<Record<string, string>>): void {
     if (!NAME.test(name))
       throw new JudgeError(`A header for the judge (${JSON.stringify(name)}) has no name that HTTP allows.`);
     if (OWN.has(name.toLowerCase()))
-      throw new JudgeError(`--judge_header cannot set ${name}: it is part of how the request is sent.`);
+      throw new JudgeError(`${knob('judgeHeader')} cannot set ${name}: it is part of how the request is sent.`);
     if (value === '')
-      throw new JudgeError(`--judge_header ${name} has no value; is the variable that it comes from set?`);
-    requireSendable(value, `--judge_header ${name}`);
+      throw new JudgeError(`${knob('judgeHeader')} ${name} has no value; is the variable that it comes from set?`);
+    requireSendable(value, `${knob('judgeHeader')} ${name}`);
   }
 }
 

@@ -264,7 +264,7 @@ test.serial('trouble that stays is one sentence that says what to do, and the ke
     ],
     [
       status(404, { error: { message: 'The model `judge` does not exist' } }),
-      /does not know the model "judge" \(404\)\. Check --judge_endpoint.*It says: "The model/,
+      /does not know the model "judge" \(404\)\. Check `judgeEndpoint`.*It says: "The model/,
       1,
     ],
     [status(402), /asks for payment/, 1],
@@ -283,7 +283,7 @@ test.serial('trouble that stays is one sentence that says what to do, and the ke
     ],
     [
       status(400, { error: { message: 'temperature must be 1' } }),
-      /refuses the request \(400\)\. It says: "temperature must be 1"\. Give --judge_temperature 1, or --judge_extra '\{"temperature":null\}' leaves it out; the judge then samples\.$/,
+      /refuses the request \(400\)\. It says: "temperature must be 1"\. Give `judgeTemperature: 1`, or `judgeExtra: \{"temperature":null\}` leaves it out; the judge then samples\.$/,
       1,
     ],
     [status(422, { detail: 'no such field' }), /refuses the request \(422\)\. It says: "no such field"\.$/, 1],
@@ -294,11 +294,11 @@ test.serial('trouble that stays is one sentence that says what to do, and the ke
     ],
     [
       always('429'),
-      /too many requests \(429\)\. It says: "slow down"\. It was tried 3 times \(--judge_retries\)\. Fewer requests at once may pass: --judge_concurrency, now 8\./,
+      /too many requests \(429\)\. It says: "slow down"\. It was tried 3 times \(`judgeRetries`\)\. Fewer requests at once may pass: `judgeConcurrency`, now 8\./,
       3,
     ],
     [always('500'), /answers with status 500\. It was tried 3 times/, 3],
-    [always('silence'), /gave no answer within 0\.1 s; --judge_timeout gives it longer\. It was tried 3 times/, 3],
+    [always('silence'), /gave no answer within 0\.1 s; `judgeTimeout` gives it longer\. It was tried 3 times/, 3],
     [always('cut JSON'), /is no JSON, or is cut off after \d+ characters\. It was tried 3 times/, 3],
     [always('no choices'), /without choices\. It was tried 3 times/, 3],
     [always('reset'), /connection to .* broke \(.*\)\. It was tried 3 times/, 3],
@@ -341,7 +341,7 @@ test.serial('no key where one is needed; nobody there; an unknown host', async (
   const completer = await openEndpoint({ endpoint: gone.url, model: 'judge' });
   const began = performance.now();
   await t.throwsAsync(completer.complete([talk('q')], GREEDY), {
-    message: /^Nothing listens at .*check --judge_endpoint, and that the server runs\.$/,
+    message: /^Nothing listens at .*check `judgeEndpoint`, and that the server runs\.$/,
   });
   t.true(performance.now() - began < 3000, 'told at once, because nothing has answered yet');
   await completer.dispose();
@@ -492,7 +492,7 @@ test.serial("one cache is one process's at a time", async (t) => {
   await t.throwsAsync(openEndpoint(options), {
     name: 'JudgeError',
     message:
-      /cache\.jsonl is in use by another evaluation \(process \d+ on .*\)\. Wait for it, or give another --judge_cache\./,
+      /cache\.jsonl is in use by another evaluation \(process \d+ on .*\)\. Wait for it, or give another `judgeCache`\./,
   });
   await first.dispose();
   await (await openEndpoint(options)).dispose();

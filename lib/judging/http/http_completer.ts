@@ -20,6 +20,7 @@ import { attempt } from './request';
 import { requestKey } from './request_key';
 import { withRetries } from './retry';
 import { Spending } from './spending';
+import { knob } from '../../text/knobs';
 
 const CONCURRENCY = 8;
 /** An answer limit for one attempt: 64 MiB. */
@@ -303,9 +304,12 @@ export class HttpCompleter implements Completer {
     } else {
       const sentence =
         `The judge ${this.name} at ${this.#line.asked.url} gives no probabilities of tokens ` + `("logprobs")`;
-      throw new EndpointError(`${sentence}, which --judge_mode logits reads; use --judge_mode text.`, {
-        kind: 'no logprobs',
-      });
+      throw new EndpointError(
+        `${sentence}, which ${knob('judgeMode', 'logits')} reads; use ${knob('judgeMode', 'text')}.`,
+        {
+          kind: 'no logprobs',
+        },
+      );
     }
   }
 
@@ -327,14 +331,14 @@ export class HttpCompleter implements Completer {
   private lastWord(error: unknown): unknown {
     if (!(error instanceof EndpointError)) return error;
     const { kind, retryable, retryAfter, attempts } = error;
-    const tried = attempts === 1 ? '' : ` It was tried ${attempts} times (--judge_retries).`;
+    const tried = attempts === 1 ? '' : ` It was tried ${attempts} times (${knob('judgeRetries')}).`;
     const wait =
       retryAfter !== undefined && this.isHopeless(error)
         ? ` It asks to wait ${Math.ceil(retryAfter / 60_000)} min.`
         : '';
     const slower =
       kind === '429' && retryable
-        ? ` Fewer requests at once may pass: --judge_concurrency, now ${this.concurrency}.`
+        ? ` Fewer requests at once may pass: ${knob('judgeConcurrency')}, now ${this.concurrency}.`
         : '';
     const kept = this.cache
       ? ` The ${this.cache.size} answers so far are in ${this.cache.file}; the same command goes on from there.`

@@ -2,6 +2,7 @@
 
 import { JudgeError } from '../errors';
 import type { Prices } from './spending';
+import { knob } from '../../text/knobs';
 
 /** Where the key comes from by default. */
 export const KEY_VARIABLE = 'OPENAI_API_KEY';
@@ -59,25 +60,24 @@ export function completionsUrl(endpoint: string): string {
     const holdsSecret = endpoint.includes('@') || endpoint.includes('?');
     const shown = holdsSecret ? '' : ` (${JSON.stringify(endpoint)})`;
     throw new JudgeError(
-      `--judge_endpoint${shown} is no address; give the base address of the service, such as http://localhost:8000/v1.`,
+      `${knob('judgeEndpoint')}${shown} is no address; give the base address of the service, such as http://localhost:8000/v1.`,
     );
   }
   // Not shown: it may hold a password.
-  const instead =
-    'give the key in an environment variable (--judge_key_env), or in a header (--judge_header), instead.';
+  const instead = `give the key in an environment variable (${knob('judgeKeyEnv')}), or in a header (${knob('judgeHeader')}), instead.`;
   if (url.username !== '' || url.password !== '')
-    throw new JudgeError(`--judge_endpoint holds a name or password; ${instead}`);
+    throw new JudgeError(`${knob('judgeEndpoint')} holds a name or password; ${instead}`);
   const secret = [...url.searchParams.keys()].find((name) => SECRET_PARAMETER.test(name));
   if (secret !== undefined)
-    throw new JudgeError(`--judge_endpoint holds a secret (the parameter "${secret}"); ${instead}`);
+    throw new JudgeError(`${knob('judgeEndpoint')} holds a secret (the parameter "${secret}"); ${instead}`);
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
-    throw new JudgeError(`--judge_endpoint (${endpoint}) must begin with http:// or https://.`);
+    throw new JudgeError(`${knob('judgeEndpoint')} (${endpoint}) must begin with http:// or https://.`);
   url.hash = '';
   url.pathname = url.pathname.replace(/\/+$/, '');
   if (!url.pathname.endsWith('/chat/completions')) url.pathname += '/chat/completions';
   if (url.pathname.includes('/openai/deployments/') && !url.searchParams.has(SHOWN_PARAMETER)) {
     throw new JudgeError(
-      `--judge_endpoint is an Azure deployment (${shownUrl(url.href)}) without its version; add it as Azure's ` +
+      `${knob('judgeEndpoint')} is an Azure deployment (${shownUrl(url.href)}) without its version; add it as Azure's ` +
         `page on the deployment ` +
         'shows it, such as ?api-version=2024-10-21.',
     );

@@ -139,7 +139,7 @@ test('a refused key names the headers that were sent', (t) =>
     async ({ ask }) => {
       await t.throwsAsync(ask(['q']), {
         message:
-          /refuses the request \(401\) with the headers of --judge_header \(api-key\), and the environment variable CHEEMS_TEST_NO_KEY is not set/,
+          /refuses the request \(401\) with the headers of `judgeHeader` \(api-key\), and the environment variable CHEEMS_TEST_NO_KEY is not set/,
       });
     },
     { headers: { 'api-key': HEADER } },

@@ -143,7 +143,7 @@ test('letter logits of a judge that thinks first: told, or refused where the tem
   const opening = await open({ from: makeLanguageModelFolder({ chatTemplate }) });
   await t.throwsAsync(opening.judge.complete(conversations, ask), {
     name: 'JudgeError',
-    message: /opens thoughts \(<think>\) .* Give --judge_mode text, or/,
+    message: /opens thoughts \(<think>\) .* Give `judgeMode: text`, or/,
   });
   // A tokenizer with a token for the tag, as Qwen3's.
   const from = makeLanguageModelFolder();
@@ -170,7 +170,7 @@ test('what is too long has no text, is told and not stored', async (t) => {
   t.deepEqual(judge.describe()['notes'], [judge.tooLong!]);
   t.regex(
     judge.tooLong!,
-    /^1 conversations were not put to the judge: .* longer than the 64 .* lower --judge_max_tokens/,
+    /^1 conversations were not put to the judge: .* longer than the 64 .* lower `judgeMaxTokens`/,
   );
   t.is(readFileSync(file, 'utf8').trimEnd().split('\n').length, 1);
   await judge.dispose();

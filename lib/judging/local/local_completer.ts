@@ -12,6 +12,7 @@ import { TokenizerError } from '../../tokenization/errors';
 import type { Completer, Completion, CompletionControl, CompletionOptions, TokenProbability } from '../completer';
 import { JudgeError } from '../errors';
 import { openLockedCache, type LockedCache } from '../response_cache';
+import { knob } from '../../text/knobs';
 
 export interface LocalJudgeOptions {
   /** In tables and results; the model's folder by default. */
@@ -20,7 +21,7 @@ export interface LocalJudgeOptions {
   cacheFile?: string | undefined;
 }
 
-const WITHOUT_THOUGHTS = `Give --judge_mode text, or, where the template knows it, --judge_template_options '{"enable_thinking": false}'.`;
+const WITHOUT_THOUGHTS = `Give ${knob('judgeMode', 'text')}, or, where the template knows it, ${knob('judgeTemplateOptions', '{"enable_thinking": false}')}.`;
 
 /** One conversation that has no answer yet, with the others that are the same. */
 interface Question extends PreparedPrompt {
@@ -131,7 +132,7 @@ export class LocalCompleter implements Completer {
     if (count === 0) return undefined;
     return (
       `${count} conversations were not put to the judge: with the tokens left for an answer they are longer than the ${this.model.positions} that the model is made for ` +
-      `(the longest has ${this.longest}). A lower --judge_max_tokens leaves more room.`
+      `(the longest has ${this.longest}). A lower ${knob('judgeMaxTokens')} leaves more room.`
     );
   }
 
