@@ -14,15 +14,20 @@ set_source_files_properties("${PROJECT_SOURCE_DIR}/native/backends/cpu/matrix_pr
 target_include_directories(cheems_test_support PUBLIC "${PROJECT_SOURCE_DIR}/native")
 target_link_libraries(cheems_test_support PUBLIC cheems_flags doctest::doctest nlohmann_json::nlohmann_json)
 
-# cheems_test_program(TARGET DEVICE SOURCE…): DEVICE is the libraries under test. The plain loops come first, so that the linker takes
-# their templates as they were optimized.
-function(cheems_test_program target device)
-  add_executable(${target} EXCLUDE_FROM_ALL $<TARGET_OBJECTS:cheems_test_support> ${ARGN})
+# What all test code of a device is compiled with. `device`: the libraries under test.
+function(cheems_test_settings target device)
   target_compile_options(${target} PRIVATE -O0)
   # Tests read fixtures/reference/ from here, whatever folder they are run in; the loader's open the plug-in that needs no GPU.
   target_compile_definitions(${target} PRIVATE "CHEEMS_SOURCE_DIRECTORY=\"${PROJECT_SOURCE_DIR}\""
     "CHEEMS_PLUGIN_FOLDER=\"${CHEEMS_PLUGIN_FOLDER}\"")
   target_link_libraries(${target} PRIVATE ${device} doctest::doctest)
+endfunction()
+
+# cheems_test_program(TARGET DEVICE SOURCE…). The plain loops come first, so that the linker takes their templates as they were
+# optimized.
+function(cheems_test_program target device)
+  add_executable(${target} EXCLUDE_FROM_ALL $<TARGET_OBJECTS:cheems_test_support> ${ARGN})
+  cheems_test_settings(${target} "${device}")
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
 endfunction()
 
@@ -30,14 +35,18 @@ endfunction()
 # operation's FILE a program test_<operation><SUFFIX>, which has the COMMON sources beside it.
 function(cheems_test_programs whole file suffix device)
   cmake_parse_arguments(PARSE_ARGV 4 tests "" "" "COMMON;SOURCES")
+  # The precompiled headers are a target of their own: a program that took them from WHOLE would have WHOLE built first.
+  add_library(${whole}_headers OBJECT EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/native/testing/precompiled_headers.cpp")
+  cheems_test_settings(${whole}_headers "${device}")
+  cheems_precompile_headers(${whole}_headers <doctest/doctest.h>)
   cheems_test_program(${whole} "${device}" ${tests_COMMON} ${tests_SOURCES})
-  cheems_precompile_headers(${whole} <doctest/doctest.h>)
+  target_precompile_headers(${whole} REUSE_FROM ${whole}_headers)
   cheems_compile_rooms(${whole} KEPT "/elementary_test")
   file(GLOB operation_tests CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/native/ops/*/${file}")
   foreach(source IN LISTS operation_tests)
     get_filename_component(folder "${source}" DIRECTORY)
     get_filename_component(operation "${folder}" NAME)
     cheems_test_program(test_${operation}${suffix} "${device}" "${source}" ${tests_COMMON})
-    target_precompile_headers(test_${operation}${suffix} REUSE_FROM ${whole})
+    target_precompile_headers(test_${operation}${suffix} REUSE_FROM ${whole}_headers)
   endforeach()
 endfunction()
