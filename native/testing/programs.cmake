@@ -38,6 +38,9 @@ function(cheems_test_programs whole file suffix device)
   # The precompiled headers are a target of their own: a program that took them from WHOLE would have WHOLE built first.
   add_library(${whole}_headers OBJECT EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/native/testing/precompiled_headers.cpp")
   cheems_test_settings(${whole}_headers "${device}")
+  # g++ takes them only where the code is position-independent in the same way, and programs are as programs.
+  set_target_properties(${whole}_headers PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${whole}_headers PRIVATE ${CMAKE_CXX_COMPILE_OPTIONS_PIE})
   cheems_precompile_headers(${whole}_headers <doctest/doctest.h>)
   cheems_test_program(${whole} "${device}" ${tests_COMMON} ${tests_SOURCES})
   target_precompile_headers(${whole} REUSE_FROM ${whole}_headers)
