@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 npm run --silent lint # type-checked, about half a minute of one core
+npm run --silent docs:api # every public name has a comment; the pages go to build/api
 build/cmake/cheems_cuda_emulated_tests --test-case='device: gradients in bfloat16*'
 node scripts/gpu/compile_kernels.cjs
 cmake -S . -B build/sanitize -DCHEEMS_SANITIZE=ON -DCHEEMS_OPTIMIZE_EMULATED=ON

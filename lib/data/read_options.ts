@@ -1,5 +1,6 @@
 import type { readRows } from './rows';
 
+/** How data files are read. */
 export interface ReadOptions {
   /** 'cheems': exactly the original's result, its failures too (`compat.ts`); else the default rules. */
   compat?: 'cheems' | undefined;

@@ -80,6 +80,7 @@ export interface DatasetReport {
   entries: Map<string, ReportEntry>;
 }
 
+/** Prompts with their responses and comparisons, and a report of what was read. */
 export interface PreferenceDataset {
   prompts: PreferencePrompt[];
   /** The distinct categories in the order of their first prompt; empty where no prompt has one. */

@@ -13,6 +13,7 @@ export const ENGINE_ERROR_CODES = {
   DEFECT: 'a defect of cheems-native itself',
 } as const;
 
+/** The kinds of an EngineError. */
 export type EngineErrorCode = keyof typeof ENGINE_ERROR_CODES;
 
 /** The engine could not do what was asked: one sentence with place and remedy, and a code for programs. */

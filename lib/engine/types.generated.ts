@@ -201,6 +201,7 @@ export interface HeadInfo {
   readout: Readout;
 }
 
+/** What kind of model a folder holds, and its sizes. */
 export interface ArchitectureInfo {
   family: string;
   classPrefix: string;

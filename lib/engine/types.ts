@@ -41,6 +41,7 @@ export interface WorkOptions {
 
 export type ScoreOptions = WorkOptions & ScorerOptions;
 
+/** The memory that a run needs. */
 export interface MemoryPlan {
   entries: MemoryPlanEntry[];
   totalBytes: number;
@@ -152,6 +153,7 @@ export type PlanRequest = Omit<PlanningOptions, 'microBatchTokens'> & {
   microBatchTokens?: number | 'auto' | undefined;
 };
 
+/** The engine that is loaded, and what it runs on. */
 export interface EngineInfo {
   version: string;
   compiler: string;

@@ -15,6 +15,7 @@ import { PROMPTS_A_BLOCK } from './metrics/groups';
 import { definePredictor, runPredictor } from './predictors/define';
 import type { Predictor, PredictorDefinition, PromptScores } from './predictors/predictor';
 
+/** A data set that is evaluated, with its name in the results. */
 export interface EvaluationDataset {
   /** The name in tables and `results.json`, as a rule the file as the user gave it. No two of an evaluation are the same. */
   name: string;
@@ -24,6 +25,7 @@ export interface EvaluationDataset {
   dataset: Pick<PreferenceDataset, 'prompts'> & Partial<PreferenceDataset>;
 }
 
+/** What `onProgress` is told while data sets are scored. */
 export interface EvaluationProgress {
   /** The data set being scored. */
   name: string;
@@ -35,6 +37,7 @@ export interface EvaluationProgress {
   tokens?: number;
 }
 
+/** What is evaluated, and how. */
 export interface EvaluateOptions {
   /** The data sets; each has its own metrics. */
   datasets: readonly EvaluationDataset[];
@@ -62,6 +65,7 @@ export interface EvaluatedFile extends ScoredFile {
   dataReport: string[];
 }
 
+/** The result of an evaluation: the overall figure, and the report of each data set. */
 export interface Evaluation {
   predictor: { name: string; description: Record<string, unknown> };
   benchmark: string;

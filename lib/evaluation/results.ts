@@ -16,6 +16,7 @@ export const RESULTS_NAMES = {
   judgements: 'judgements.jsonl',
 } as const;
 
+/** What is written beside the results of an evaluation. */
 export interface ResultsMeta {
   /** The command's options, as given and defaulted. */
   options?: Record<string, unknown>;

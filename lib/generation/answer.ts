@@ -1,5 +1,6 @@
 // What comes of a prompt.
 
+/** What a language model answered to a prompt. */
 export interface Answer {
   /** The answer, without thoughts and without the stop string that ended it. */
   text: string;

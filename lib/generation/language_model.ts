@@ -65,6 +65,7 @@ const PREPARE: Signature = [
   ['raw', flag],
 ];
 
+/** A language model that is loaded: it answers prompts, and holds memory until it is disposed. */
 export class LanguageModel {
   private constructor(
     readonly folder: string,
@@ -325,6 +326,7 @@ export class LanguageModel {
     await this.model.dispose();
   }
 
+  /** For `await using`: the same as `dispose`. */
   async [asyncDispose](): Promise<void> {
     await this.dispose();
   }

@@ -12,6 +12,7 @@ import { GenerationError } from './errors';
 import { generationResources, promptTable, samplingTable } from '../options/generation';
 import type { Answer } from './answer';
 
+/** How a language model is loaded. */
 export interface LanguageModelOptions {
   /**
    * 'auto' (the GPU where there is one, of several the one with the most free memory), 'cpu', 'cuda' or 'cuda:1';
@@ -71,6 +72,7 @@ export const languageModelOptions: LibraryOptions<LanguageModelOptions> = {
   signal: SIGNAL,
 };
 
+/** How the next token is chosen, and how many there may be. */
 export interface SamplingOptions {
   /** Tokens of an answer, thoughts included. Default: 512. */
   maxTokens?: number | undefined;
@@ -99,6 +101,7 @@ export const samplingOptions: LibraryOptions<SamplingOptions> = {
   stop: like(samplingTable.stop),
 };
 
+/** How prompts are answered. */
 export interface GenerateOptions extends SamplingOptions {
   /** Continue texts as they stand, without a chat template. Default: false. */
   raw?: boolean | undefined;

@@ -7,6 +7,7 @@ import type { PromptBuilder } from './prompts';
 import { parseModelJson } from '../model_folder/json';
 import { CONFIG_FILE, GENERATION_CONFIG_FILE } from '../model_folder/files';
 
+/** A token that ends an answer. */
 export interface StopToken {
   id: number;
   /** As the tokenizer writes it; undefined where it has no such token. */

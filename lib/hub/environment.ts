@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
+/** Where the Hugging Face hub is, and where its models are kept. */
 export interface HubEnvironment {
   /** HF_ENDPOINT: the hub or a mirror of it, without a slash at the end. */
   endpoint: string;
@@ -25,6 +26,7 @@ function expandHome(path: string, home: string): string {
   return path === '~' || path.startsWith('~/') ? join(home, path.slice(1)) : path;
 }
 
+/** What environment variables say of the Hugging Face hub. */
 export function hubEnvironment(variables: Variables = process.env): HubEnvironment {
   const userHome = given(variables['HOME']) ?? homedir();
   const cacheHome = given(variables['XDG_CACHE_HOME']) ?? join(userHome, '.cache');

@@ -13,6 +13,7 @@ import { isIndex } from '../model_folder/files';
 import { isWeights, neededFiles, shardsOf } from './needed_files';
 import { hubReference, type ModelReference } from './reference';
 
+/** How far the download of a model is. */
 export interface FetchProgress {
   /** The file being fetched. */
   file: string;
@@ -21,6 +22,7 @@ export interface FetchProgress {
   total: number;
 }
 
+/** How a model of the hub is fetched. */
 export interface ModelFolderOptions {
   /** Rejects with the signal's reason; what was fetched stays. */
   signal?: AbortSignal | undefined;

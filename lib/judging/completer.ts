@@ -2,6 +2,7 @@
 
 import type { Message } from '../data/types';
 
+/** How answers are sampled. */
 export interface CompletionOptions {
   /** 0: greedy. */
   temperature: number;
@@ -26,6 +27,7 @@ export interface TokenProbability {
   logprob: number;
 }
 
+/** An answer to a conversation. */
 export interface Completion {
   text: string;
   /** What the model thought aloud, where that comes apart from the text. Never parsed. */
@@ -41,12 +43,14 @@ export interface Completion {
   cached?: boolean;
 }
 
+/** How the caller follows and stops the work. */
 export interface CompletionControl {
   signal?: AbortSignal;
   /** Called for each conversation as its answer comes, in any order. */
   onCompletion?: (index: number, completion: Completion) => void;
 }
 
+/** A source of answers to conversations: an endpoint, or a model on this machine. */
 export interface Completer {
   readonly name: string;
   /**
@@ -60,5 +64,6 @@ export interface Completer {
   ): Promise<Completion[]>;
   /** Facts for `results.json`: plain JSON, no secrets. */
   describe?(): Record<string, unknown>;
+  /** Gives back what the source holds. */
   dispose?(): Promise<void> | void;
 }

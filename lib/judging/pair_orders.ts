@@ -17,6 +17,7 @@ export interface Showing {
  */
 export interface PairOrders {
   readonly name: 'both' | 'single' | 'cheems';
+  /** Which response is shown first in each question about the pairs of a prompt. */
   showings(prompt: PreferencePrompt, pairs: readonly (readonly [chosen: number, rejected: number])[]): Showing[];
 }
 
@@ -42,6 +43,7 @@ function distinct(pairs: PreferencePrompt['pairs']): [number, number][] {
   return [...known.values()];
 }
 
+/** Each pair is asked about twice, once in each order. */
 export const bothOrders: PairOrders = {
   name: 'both',
   showings: (_, pairs) =>

@@ -231,6 +231,7 @@ export const trainOptionDefinitions = {
 };
 
 type Definitions = typeof trainOptionDefinitions;
+/** The names of the training options. */
 export type TrainOptionName = keyof Definitions;
 
 /** Facts for a command line: kind, default, help text, choices and group of each option. */

@@ -35,6 +35,7 @@ interface ComparedMetric {
   differences: Difference[];
 }
 
+/** Several evaluations of the same data side by side, with the intervals of their differences. */
 export interface Comparison {
   benchmark: string;
   formula: string;

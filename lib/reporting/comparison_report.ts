@@ -28,12 +28,14 @@ export function formatComparison(comparison: Comparison): string {
   return `${blocks.join('\n')}\n`;
 }
 
+/** The files of a comparison. */
 export interface WrittenComparison {
   html: string;
   markdown: string;
   csv: string;
 }
 
+/** Writes a comparison as HTML, Markdown and CSV. */
 export async function writeComparison(folder: string, comparison: Comparison): Promise<WrittenComparison> {
   const charts = await ChartMaker.open();
   const content = describeComparison(comparison, charts);

@@ -26,6 +26,7 @@ export const RESULT_FILES: ReadonlySet<string> = new Set([
   ...Object.values(REPORT_NAMES),
 ]);
 
+/** The files of a report. */
 export interface WrittenReport {
   html: string;
   markdown: string;

@@ -30,6 +30,7 @@ const PROMPT = z.object({
   exact: z.number(),
 });
 
+/** The results of an evaluation, as read from their folder. */
 export interface StoredResults {
   path: string;
   overall: number;

@@ -9,6 +9,7 @@ import type { EvaluatedFile, Evaluation } from '../evaluation/evaluate';
 import { listedCategories, listedRows, listingNotes, MOST_LISTED } from './listing';
 import type { Interval, JudgeStatistics, LengthBin } from '../evaluation/metrics/types';
 
+/** How a table is drawn. */
 export interface TableOptions {
   /** Columns of the terminal. */
   width?: number;

@@ -9,6 +9,7 @@ import { scoringResources, scoringSamples, scoringWeights, type StepReward } fro
 import type { ScoreItemsProgress } from './progress';
 import type { ReadoutOptions } from './readouts';
 
+/** How a reward model is loaded. */
 export interface RewardModelOptions extends ReadoutOptions {
   /**
    * 'auto' (the GPU where there is one, of several the one with the most free memory), 'cpu', 'cuda' or 'cuda:1';
@@ -92,6 +93,7 @@ export const rewardModelOptions: LibraryOptions<RewardModelOptions> = {
   signal: SIGNAL,
 };
 
+/** How items are scored. */
 export interface ScoreItemsOptions {
   /** Rejects with the signal's reason, within milliseconds. */
   signal?: AbortSignal | undefined;

@@ -1,5 +1,6 @@
 // How far the scoring of items is.
 
+/** What `onProgress` is told while items are scored. */
 export interface ScoreItemsProgress {
   /** Responses scored, and all of them. */
   done: number;

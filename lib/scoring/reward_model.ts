@@ -80,6 +80,7 @@ const ENTRY: Signature = [
   ],
 ];
 
+/** A reward model that is loaded: it scores conversations, and holds memory until it is disposed. */
 export class RewardModel {
   /** What was unusual about the texts so far, for `formatReport`. */
   readonly readingReport: ReadingReport = emptyReport();
@@ -357,6 +358,7 @@ export class RewardModel {
     await Promise.all([this.tokenizer.close(), this.model.dispose()]);
   }
 
+  /** For `await using`: the same as `dispose`. */
   async [asyncDispose](): Promise<void> {
     await this.dispose();
   }

@@ -57,6 +57,7 @@ export function cutIds(inputIds: Int32Array, room: number, form: SampleForm | un
   return Int32Array.from([inputIds[0]!, ...inputIds.slice(inputIds.length - room + 1)]);
 }
 
+/** The token ids of one conversation. */
 export interface Sample {
   inputIds: Int32Array;
   /** Tokens before cutting. */
@@ -81,6 +82,7 @@ export interface TokenizerSource {
 
 export type SampleForm = 'conversation' | 'pair';
 
+/** Makes token ids of conversations, with a model's tokenizer and chat template. */
 export class SampleBuilder {
   private readonly tokenizer: Tokenizer;
   private readonly encoder: IdEncoder;

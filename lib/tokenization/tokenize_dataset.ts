@@ -34,6 +34,7 @@ export interface TokenizeOptions extends SampleOptions {
   cacheFolder?: string | undefined;
 }
 
+/** The prompts of a data set as token ids. */
 export interface TokenizedDataset {
   prompts: TokenizedPrompt[];
   report: { entries: Map<string, ReportEntry> };

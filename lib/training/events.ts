@@ -43,6 +43,7 @@ export interface StepMetrics {
   logged: boolean;
 }
 
+/** An evaluation during training. */
 export interface EvaluationResult {
   /** The step after which it was evaluated. */
   step: number;
@@ -58,6 +59,7 @@ export interface EvaluationResult {
   seconds: number;
 }
 
+/** What is known of a run before its first step. */
 export interface RunStart {
   /** Steps of the whole run. */
   totalSteps: number;
@@ -107,6 +109,7 @@ export interface TrainCallbacks {
   onSave?: (checkpoint: CheckpointReference) => void;
 }
 
+/** The result of a training run. */
 export interface TrainResult {
   /** Stopped by `stop` before the last step; the checkpoint is what a resumed run goes on from. */
   interrupted: boolean;

@@ -27,8 +27,11 @@ function comment(text, indent) {
   return lines.length === 1 ? [`${indent}/** ${lines[0]} */`] : [`${indent}/**`, ...lines.map((line) => `${indent} * ${line}`), `${indent} */`];
 }
 
+/** What the library's users see of the engine's types. */
+const ABOUT = { ArchitectureInfo: 'What kind of model a folder holds, and its sizes.' };
+
 function interfaceOf(name, fields, isOption) {
-  const lines = [`export interface ${name} {`];
+  const lines = [...comment(ABOUT[name] ?? '', ''), `export interface ${name} {`];
   for (const described of fields) {
     const { name: field, type, doc, required, ...rest } = described;
     const optional = type.endsWith('?') || (isOption && !required);

@@ -5,6 +5,7 @@ import type { PreferencePrompt, Source } from '../../data/types';
 import type { MetricReport } from '../metrics/types';
 import type { PromptScores } from '../predictors/predictor';
 
+/** A file's name and its metrics. */
 export interface FileReport {
   name: string;
   report: MetricReport;
@@ -34,6 +35,7 @@ export interface FigureTerm {
 /** Terms over the same units: a unit drawn counts in all of them. Units are drawn within their stratum, so that none is ever empty. */
 export type FigureStratum = readonly FigureTerm[];
 
+/** The overall figure of a benchmark. */
 export interface BenchmarkScore {
   /** NaN where it is not defined on these data; a note then says why. */
   overall: number;

@@ -16,6 +16,7 @@ export function headlineMetrics({ report }: FileReport): { accuracy: string; exa
 export const cheemsBench = {
   name: 'cheems-bench',
   description: 'CheemsBench: the mean over files of (accuracy + exact match) / 2',
+  /** The mean over files of (accuracy + exact match) / 2. */
   overall(files: readonly FileReport[]): BenchmarkScore {
     const notes: string[] = [];
     const bases = new Set<string>();

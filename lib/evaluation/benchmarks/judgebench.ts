@@ -11,6 +11,7 @@ const LABELS = ['A>B', 'B>A'] as const;
 const GROUPS = ['knowledge', 'reasoning', 'math', 'coding'] as const;
 const FIELDS = '{pair_id, source, question, response_A, response_B, label: "A>B" | "B>A"}';
 
+/** A label of JudgeBench: which response is better. */
 export type JudgeBenchLabel = (typeof LABELS)[number];
 /** A verdict in terms of the answers as they were shown: the one shown first is A. Null: none could be read. */
 export type Verdict = JudgeBenchLabel | 'A=B' | null;

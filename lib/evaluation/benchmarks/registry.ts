@@ -23,16 +23,19 @@ const known: Benchmark[] = [
 ];
 const registered = new Map<string, Benchmark>(known.map((benchmark) => [benchmark.name, benchmark]));
 
+/** Makes a benchmark known by its name. */
 export function registerBenchmark(benchmark: Benchmark): void {
   if (registered.has(benchmark.name))
     throw new EvaluationError(`A benchmark named "${benchmark.name}" is registered already; choose another name.`);
   registered.set(benchmark.name, benchmark);
 }
 
+/** The names of all benchmarks, registered ones included. */
 export function registeredBenchmarks(): string[] {
   return [...registered.keys()];
 }
 
+/** The benchmark of this name. */
 export function findBenchmark(name: string): Benchmark {
   const benchmark = registered.get(name);
   if (!benchmark)

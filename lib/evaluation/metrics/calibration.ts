@@ -35,6 +35,7 @@ export interface CalibrationCurve {
   maxDifference: number;
 }
 
+/** How a calibration curve is binned. */
 export interface CalibrationOptions {
   /** 5 by default. */
   bins?: number;

@@ -65,6 +65,7 @@ export interface JudgeStatistics {
   position_bias: number;
 }
 
+/** How confidence intervals are computed. */
 export interface BootstrapOptions {
   /** 2000 by default; 0 leaves the intervals out. */
   resamples?: number;
@@ -74,6 +75,7 @@ export interface BootstrapOptions {
   level?: number;
 }
 
+/** What metrics are computed from. */
 export interface MetricInput {
   /** The prompts with the rewards of their responses. */
   prompts: readonly MetricPrompt[];
@@ -93,11 +95,13 @@ export interface MetricInput {
   missingPairs?: 'nan' | 'error';
 }
 
+/** What the length of a response is counted in. */
 export type LengthUnit = 'characters' | 'tokens';
 
 /** Which order of the responses a metric is measured against: the ranks, or the annotated pairs. */
 export type Basis = 'rank' | 'labels';
 
+/** A confidence interval of the bootstrap. */
 export interface Interval {
   low: number;
   high: number;
@@ -128,6 +132,7 @@ export interface LengthBin {
   accuracy: number;
 }
 
+/** Accuracy by how much longer the better response is. */
 export interface LengthReport {
   unit: LengthUnit;
   /** The pairs that the bins are made of: rank pairs where there are any. */
@@ -135,6 +140,7 @@ export interface LengthReport {
   bins: LengthBin[];
 }
 
+/** The metrics of a set of prompts, overall and by category. */
 export interface MetricReport {
   /** The original's metrics under the original's names, in the original's order. */
   cheems: Record<string, number>;

@@ -17,6 +17,7 @@ import type { Predictor, PromptScores, ScoringOptions } from './predictor';
 import { PredictorError } from '../../judging/errors';
 import { knob } from '../../text/knobs';
 
+/** How a judge compares responses. */
 export interface JudgePredictorOptions {
   /** The judge, as `openEndpoint` or `openLocalJudge` gives it. */
   completer: Completer;

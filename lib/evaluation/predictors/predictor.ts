@@ -3,6 +3,7 @@
 import type { PreferencePrompt, Prompt, Message } from '../../data/types';
 import type { Comparison } from '../metrics/types';
 
+/** How far a predictor is with its prompts. */
 export interface ScoringProgress {
   /** Responses scored so far. */
   done: number;
@@ -11,9 +12,11 @@ export interface ScoringProgress {
   tokens?: number;
 }
 
+/** What a predictor is given beside the prompts. */
 export interface ScoringOptions {
   /** Once aborted, the predictor stops as soon as it can and rejects with the signal's reason. */
   signal?: AbortSignal;
+  /** Called as responses are scored. */
   onProgress?: (progress: ScoringProgress) => void;
 }
 
@@ -39,11 +42,13 @@ export interface PromptScores {
  */
 export interface Predictor {
   readonly name: string;
+  /** The rewards of each prompt's responses, in the order of the prompts. */
   scorePrompts(prompts: readonly PreferencePrompt[], options: ScoringOptions): Promise<PromptScores[]>;
   /** Facts for `results.json` (model folder, digest, device): plain JSON. */
   describe?(): Record<string, unknown>;
   /** Sentences on what was unusual about the texts scored. */
   notes?(): string[];
+  /** Gives back what the predictor holds. */
   dispose?(): Promise<void> | void;
 }
 

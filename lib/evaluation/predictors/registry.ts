@@ -20,6 +20,7 @@ export function registerPredictor(definition: PredictorDefinition | Predictor): 
   return predictor;
 }
 
+/** The names of all predictors, registered ones included. */
 export function registeredPredictors(): string[] {
   return [...registered.keys()];
 }

@@ -68,6 +68,7 @@ export async function openEndpoint(options: EndpointOptions): Promise<HttpComple
   );
 }
 
+/** Answers from an endpoint with OpenAI's chat API. */
 export class HttpCompleter implements Completer {
   readonly name: string;
   readonly #line: Line;
@@ -160,6 +161,7 @@ export class HttpCompleter implements Completer {
     return this.spending.tokens;
   }
 
+  /** Waits for requests under way, and closes the cache. */
   async dispose(): Promise<void> {
     if (this.isDisposed) return;
     this.isDisposed = true;

@@ -7,6 +7,7 @@ import { knob } from '../../text/knobs';
 /** Where the key comes from by default. */
 export const KEY_VARIABLE = 'OPENAI_API_KEY';
 
+/** An endpoint with OpenAI's chat API, and how it is asked. */
 export interface EndpointOptions {
   /** The base address, `https://host/v1`; `/chat/completions` is added where it is not there. */
   endpoint: string;

@@ -14,6 +14,7 @@ import { JudgeError } from '../errors';
 import { openLockedCache, type LockedCache } from '../response_cache';
 import { knob } from '../../text/knobs';
 
+/** How the language model of a judge is loaded. */
 export interface LocalJudgeOptions {
   /** In tables and results; the model's folder by default. */
   name?: string;
@@ -54,6 +55,7 @@ export async function openLocalJudge(
   );
 }
 
+/** Answers from a language model on this machine. */
 export class LocalCompleter implements Completer {
   /** Answers where no file keeps them. */
   private readonly memory = new Map<string, Completion>();
@@ -142,6 +144,7 @@ export class LocalCompleter implements Completer {
     return `${this.thinking} answers would begin with thoughts, whose first token is no letter. ${WITHOUT_THOUGHTS}`;
   }
 
+  /** Gives the model's memory back. */
   async dispose(): Promise<void> {
     await this.locked?.close();
     await this.model.dispose();

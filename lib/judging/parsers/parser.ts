@@ -5,6 +5,7 @@ import { z } from 'zod';
 /** Which of the two responses the judge calls better, in the order in which it saw them. */
 export type Verdict = 'A' | 'B' | 'tie';
 
+/** Reads the verdict in a judge's answer. */
 export interface VerdictParser<Options = unknown> {
   readonly name: string;
   readonly description: string;

@@ -12,12 +12,14 @@ import { scoresParser } from './scores';
 const shipped = [bracketsParser, letterParser, outputLetterParser, jsonParser, afterParser, scoresParser];
 const registered = new Map<string, VerdictParser>(shipped.map((parser) => [parser.name, parser]));
 
+/** Makes a parser known by its name. */
 export function registerVerdictParser<Options>(parser: VerdictParser<Options>): void {
   if (registered.has(parser.name))
     throw new JudgeError(`A verdict parser named "${parser.name}" is registered already; choose another name.`);
   registered.set(parser.name, parser);
 }
 
+/** The names of all parsers, registered ones included. */
 export function registeredVerdictParsers(): string[] {
   return [...registered.keys()];
 }
@@ -26,6 +28,7 @@ export function registeredVerdictParsers(): string[] {
 export interface BoundParser {
   /** Name and options, for `results.json`. */
   description: Record<string, unknown>;
+  /** The verdict of an answer, or undefined where it has none. */
   parse(text: string): Verdict | undefined;
 }
 

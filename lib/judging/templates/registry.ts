@@ -20,6 +20,7 @@ const BILINGUAL = new Map([
   ['json', [jsonZh, jsonEn]],
 ] as const);
 
+/** Makes a template known by its name. */
 export function registerJudgeTemplate(template: JudgeTemplate): void {
   if (registered.has(template.name) || BILINGUAL.has(template.name as 'verdict')) {
     throw new JudgeError(`A judge template named "${template.name}" is registered already; choose another name.`);
@@ -27,6 +28,7 @@ export function registerJudgeTemplate(template: JudgeTemplate): void {
   registered.set(template.name, checkTemplate(template));
 }
 
+/** The names of all templates, registered ones included. */
 export function registeredJudgeTemplates(): string[] {
   return [...BILINGUAL.keys(), ...registered.keys()];
 }
@@ -35,6 +37,7 @@ export function registeredJudgeTemplates(): string[] {
 export interface TemplateChoice {
   readonly name: string;
   readonly templates: readonly JudgeTemplate[];
+  /** The template that fits the prompt. */
   templateFor(prompt: Prompt): JudgeTemplate;
 }
 

@@ -5,6 +5,7 @@ import { textOfMessage } from '../../data/conversation/texts';
 import type { Message, Prompt } from '../../data/types';
 import { JudgeError } from '../errors';
 
+/** What a judge is asked, as a conversation. */
 export interface JudgeTemplate {
   readonly name: string;
   readonly system?: string;
