@@ -1,6 +1,6 @@
 import test from 'ava';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -201,4 +201,16 @@ test('kernels of a built library: what cuobjdump says, and a stack frame is a fa
     ],
   );
   t.deepEqual(report.faults(kernels), ['_Z7spilledPf on sm_80 has a stack frame of 72 bytes.']);
+});
+
+test('bench/KERNELS.md counts every operation of the list', (t) => {
+  const root = path.join(__dirname, '../..');
+  const list = readFileSync(path.join(root, 'native/ops/list.h'), 'utf8');
+  const operations = [...list.matchAll(/^ {2}operation\((\w+), /gm)].map(([, name]) => name!);
+  t.true(operations.length >= 30);
+  const text = readFileSync(path.join(root, 'bench/KERNELS.md'), 'utf8');
+  const table = text.slice(text.indexOf('## Bytes and FLOPs'), text.indexOf('## All other instances'));
+  const rows = new Set([...table.matchAll(/^\| (\w+) \|/gm)].map(([, name]) => name));
+  const missing = operations.filter((name) => !rows.has(name));
+  t.deepEqual(missing, [], 'traffic.cpp in the folder, then node scripts/gpu/compile_kernels.cjs --write-table');
 });

@@ -20,7 +20,7 @@ const INCLUDES: Record<string, readonly string[]> = {
   training: [...BASE, 'storage', 'model', 'execution', 'losses'],
 };
 /** Tests, and what is compiled for them alone, look everywhere. */
-const OF_TESTS = /(^|[/_])test\.cpp$|_test_|^testing\/|fuzz_|\/(plain|traffic)\.|test_files\.h$|_check\.h$/;
+const OF_TESTS = /(^|[/_])test\.cpp$|_test_|^testing\/|fuzz_|\/(plain|traffic|bench)\.|test_files\.h$|_check\.h$/;
 /** Compiled for the emulated device, the same kernels take its instructions. */
 const ALLOWED = ['backends/cuda/device.cuh includes testing/cuda_on_cpu/instructions_emulated.cuh'];
 

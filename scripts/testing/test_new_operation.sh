@@ -29,6 +29,9 @@ echo "$changed"
 
 jobs=$(node -p 'require("./scripts/build/run_cmake.cjs").fittingJobs()')
 cmake -S . -B build/cmake -DCHEEMS_ADDON=OFF -DCHEEMS_CUDA=OFF >/dev/null
-cmake --build build/cmake --parallel "$jobs" --target test_second_gelu test_second_gelu_emulated operation_times kernel_traffic
+cmake --build build/cmake --parallel "$jobs" --target test_second_gelu test_second_gelu_emulated operation_times kernel_traffic \
+  gpu_kernels_emulated
 build/cmake/test_second_gelu
 build/cmake/test_second_gelu_emulated
+# Its case is among the benchmarks of a GPU, and the program fails where an operation has none.
+build/cmake/gpu_kernels_emulated --tiny | grep -q '"second_gelu_forward"'

@@ -45,6 +45,12 @@ class Device {
     memory_.push_back(backend_->allocate(bytes, "the operation that is counted"));
     return memory_.back()->data();
   }
+  const int32_t* integers(const std::vector<int32_t>& values) {
+    const auto bytes = static_cast<int64_t>(values.size() * sizeof(int32_t));
+    void* place = raw(bytes);
+    backend_->upload(place, values.data(), bytes);
+    return static_cast<const int32_t*>(place);
+  }
   // For an operation as large as `request`; memory of the operation before is given back.
   Operations& operations(const PackedTree& tree, WorkspaceRequest request) {
     request.rows = tree.rows();
