@@ -1,19 +1,7 @@
 // A reward model in memory: texts or token ids in, rewards out. `score`, `eval` and the library stand on it.
 
 import { ScoringError } from './errors';
-import {
-  abortSignal,
-  checkArguments,
-  filledText,
-  list,
-  made,
-  optional,
-  shape,
-  text,
-  textOr,
-  type Signature,
-} from '../arguments/checks';
-import { optionsOf } from '../options/library_options';
+import { checkArguments } from '../arguments/checks';
 import { emptyReport, type ReadingReport } from '../data/report';
 import type { Source, TokenizedSample } from '../data/types';
 import { engine as nativeEngine } from '../engine/engine';
@@ -28,57 +16,22 @@ import { rebuiltTokenizerNote } from '../tokenization/transformers_classes';
 import type { SpecialTokensInText } from '../options/special_tokens';
 import type { TokenizeOptions } from '../tokenization/tokenize_dataset';
 import { callsInOrder } from './calls_in_order';
+import { callsOf, samplesIn } from './engine_calls';
 import { promptsOf, type ScoreItem } from './items';
 import { readSampleFacts, type SampleFacts } from './model_facts';
-import { rewardModelOptions, scoreItemsOptions, type RewardModelOptions, type ScoreItemsOptions } from './options';
+import type { RewardModelOptions, ScoreItemsOptions } from './options';
 import { READ_AT, upToReadToken } from './pooling';
 import { Meter } from './progress';
 import { readoutRule, type ReadoutRule } from './readouts';
 import { packSamples } from './sample_batch';
 import { SampleTokenizer, type PromptWithResponses } from './sample_tokenizer';
 import { STEP_REWARDS } from '../options/scoring';
+import { ENTRY, GROUPS_AND_OPTIONS, GROUPS_AND_SIGNAL, IDS_AND_PLACE, LOAD, SAMPLE, SCORE } from './signatures';
 import { joinSteps } from './step_reward';
 import { knob } from '../text/knobs';
 
-/** Micro-batches that one call of the engine gets: between calls progress is told. */
-const MICRO_BATCHES_A_CALL = 8;
 /** Prompts that `score` has tokenized ahead of the engine: memory, never the result. */
 const PROMPTS_AHEAD = 64;
-
-const LOAD: Signature = [
-  ['folderOrId', filledText],
-  ['options', optionsOf(rewardModelOptions)],
-];
-const SCORE: Signature = [
-  ['items', list(shape({}, 'an object with "prompt" or "messages", and "responses"'), 'a list of items')],
-  ['options', optionsOf(scoreItemsOptions)],
-];
-const IDS = made('an Int32Array of token ids', 'BYTES_PER_ELEMENT', 'subarray');
-const SAMPLE = shape({ inputIds: IDS }, 'a tokenized sample');
-const GROUPS = list(list(SAMPLE), 'a list of lists of tokenized samples');
-const GROUPS_AND_OPTIONS: Signature = [
-  ['groups', GROUPS],
-  ['options', optionsOf(scoreItemsOptions)],
-];
-const GROUPS_AND_SIGNAL: Signature = [
-  ['groups', GROUPS],
-  ['signal', optional(abortSignal)],
-];
-const PLACE = shape({ file: text }, 'a place in a file');
-const IDS_AND_PLACE: Signature = [
-  ['inputIds', IDS],
-  ['place', PLACE],
-];
-const PROMPT = textOr('text or a list of messages', { list: list(shape({}, 'a message')) });
-const ENTRY: Signature = [
-  [
-    'entry',
-    shape(
-      { prompt: PROMPT, responses: list(shape({}, 'a response'), 'a list of responses'), source: PLACE },
-      'a prompt with its responses',
-    ),
-  ],
-];
 
 /** A reward model that is loaded: it scores conversations, and holds memory until it is disposed. */
 export class RewardModel {
@@ -281,7 +234,7 @@ export class RewardModel {
     const meter = new Meter(samples, options.onProgress);
     const results: Float32Array[] = [];
     const rewardsOf = (call: TokenizedSample[][], stop: AbortSignal) => this.callEngine(call, stop, meter);
-    for await (const [call, rewards] of callsInOrder(this.callsOf(groups), rewardsOf, signal)) {
+    for await (const [call, rewards] of callsInOrder(callsOf(groups, this.microBatchTokens), rewardsOf, signal)) {
       let next = 0;
       for (const group of call) results.push(rewards.slice(next, (next += group.length)));
     }
@@ -363,23 +316,6 @@ export class RewardModel {
     await this.dispose();
   }
 
-  /** What one call of the engine gets: groups until their tokens are enough. */
-  private async *callsOf(
-    groups: Iterable<TokenizedSample[]> | AsyncIterable<TokenizedSample[]>,
-  ): AsyncGenerator<TokenizedSample[][], void, undefined> {
-    let call: TokenizedSample[][] = [];
-    let tokens = 0;
-    for await (const group of groups) {
-      call.push(group);
-      tokens += tokensIn(group);
-      if (tokens < MICRO_BATCHES_A_CALL * this.microBatchTokens) continue;
-      yield call;
-      call = [];
-      tokens = 0;
-    }
-    if (call.length > 0) yield call;
-  }
-
   private async callEngine(
     groups: readonly TokenizedSample[][],
     signal?: AbortSignal,
@@ -452,8 +388,3 @@ export class RewardModel {
     }
   }
 }
-
-const tokensIn = (samples: readonly TokenizedSample[]): number =>
-  samples.reduce((sum, { inputIds }) => sum + inputIds.length, 0);
-const samplesIn = (groups: readonly TokenizedSample[][]): number =>
-  groups.reduce((sum, group) => sum + group.length, 0);

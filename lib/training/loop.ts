@@ -7,31 +7,29 @@ import { GlobalBatchPlanner } from '../data/global_batches';
 import { formatReport } from '../data/report';
 import type { Engine, EngineModel, EngineTrainer, MemoryPlan } from '../engine/types';
 import type { CheckpointReference } from './checkpoints';
+import { refuseFullDisk } from './disk_space';
 import { TrainingError } from './errors';
 import { folderPlanOf, tellOtherPooling } from './folder_plan';
 import { messageOf } from '../support/thrown';
 import type { TrainCallbacks, TrainResult } from './events';
-import { modelDigest } from '../model_folder/digest';
 import { realFileSystem, type FileSystem } from '../files/file_system';
 import { memoryReserve } from '../options/engine';
 import { formatMemoryPlan } from '../reporting/memory_table';
-import { formatBytes } from '../text/bytes';
 import { planOrRefuse } from './memory';
 import { exportModel, type ModelFolderPlan } from '../model_folder/export';
-import { CONFIG_FILE } from '../model_folder/files';
-import { sha256 } from '../support/sha256';
 import { NO_TOKENS_ADDED, replacesSampleTemplate } from '../tokenization/tokenizer_files';
 import { rebuiltTokenizerNote } from '../tokenization/transformers_classes';
-import { parseTrainOptions, stepsOf, type PlannedTrainOptions, type TrainOptions } from './options';
-import { openOutputFolder, removeEarlier, takeOutputFolder, type OutputFolderState, type Say } from './output_folder';
+import { parseTrainOptions, type PlannedTrainOptions, type TrainOptions } from './options';
+import { openOutputFolder, removeEarlier, takeOutputFolder, type Say } from './output_folder';
 import { packageVersion } from '../support/package_version';
 import { readPaddingToken } from './padding_token';
-import { Run, OPTIMIZER_FILE, type RunStartState } from './run';
+import { Run } from './run';
 import { compareRewards, rewardsOfFolder, type RoundingEffect } from './rounding';
 import { RunLog } from './run_log';
+import { identityOf, loadModel, startState, type Start } from './start';
 import { StepPlan } from './step_plan';
 import { loadTrainingData, type TrainingData } from './training_data';
-import { checkResumable, deviceChange, microBatchTokensOf, readState, type RunIdentity } from './training_state';
+import { deviceChange, type RunIdentity } from './training_state';
 
 export interface TrainContext {
   engine: Engine;
@@ -276,120 +274,6 @@ async function measureRounding(
   }
 }
 
-interface Start extends RunStartState {
-  /** What was asked for; 'auto' goes on with the number that the checkpoint's run had. */
-  microBatchTokens: TrainOptions['micro_batch_tokens'];
-}
-
-async function startState(
-  resumed: CheckpointReference | undefined,
-  identity: RunIdentity,
-  asked: TrainOptions,
-  files: FileSystem,
-  say: Say,
-): Promise<Start> {
-  const { micro_batch_tokens: microBatchTokens } = asked;
-  if (!resumed) return { step: 0, place: { epoch: 0, batch: 0 }, computedTokens: 0, seconds: 0, microBatchTokens };
-  const state = await readState(resumed.folder, files);
-  const options =
-    microBatchTokens === 'auto'
-      ? { ...asked, micro_batch_tokens: microBatchTokensOf(state) ?? microBatchTokens }
-      : asked;
-  for (const change of checkResumable(resumed.folder, state, identity, options, packageVersion()))
-    say(change, 'warning');
-  say(`Going on from ${resumed.folder}, after step ${state.global_step}.`);
-  const { next_epoch: epoch, next_batch: batch, computed_tokens: computedTokens, seconds, device } = state.cheems;
-  return {
-    step: state.global_step,
-    place: { epoch, batch },
-    computedTokens,
-    seconds,
-    microBatchTokens: options.micro_batch_tokens,
-    ...(device ? { device } : {}),
-  };
-}
-
-async function loadModel(
-  engine: Engine,
-  options: PlannedTrainOptions,
-  paddingToken: number | null,
-  resumed: CheckpointReference | undefined,
-  signal: AbortSignal | undefined,
-): Promise<{ model: EngineModel; trainer: EngineTrainer }> {
-  const model = await engine.loadModel(
-    {
-      folder: resumed?.folder ?? options.model_path,
-      device: options.device,
-      numThreads: options.num_threads,
-      createHead: !resumed,
-      seed: options.seed,
-      float32Copy: options.optimizer_state === 'float32',
-      dtype: options.dtype,
-      ...(options.precision ? { precision: options.precision } : {}),
-      ...(options.reward_head === undefined || resumed ? {} : { rewardHead: options.reward_head }),
-    },
-    signal ? { signal } : {},
-  );
-  try {
-    const trainer = await model.createTrainer({
-      microBatchTokens: options.micro_batch_tokens,
-      gradientCheckpointing: options.gradient_checkpointing,
-      optimizerState: options.optimizer_state,
-      seed: options.seed,
-      regCoef: options.reg_coef,
-      ...(paddingToken === null ? {} : { paddingToken }),
-    });
-    if (resumed) await trainer.loadOptimizer(join(resumed.folder, OPTIMIZER_FILE));
-    return { model, trainer };
-  } catch (error) {
-    await model.dispose();
-    throw error;
-  }
-}
-
-async function identityOf(
-  options: TrainOptions,
-  data: TrainingData,
-  paddingToken: number | null,
-  files: FileSystem,
-): Promise<RunIdentity> {
-  return {
-    data: data.fileDigests,
-    tokenizer_sha256: data.tokenizerSha256,
-    chat_template_sha256: data.chatTemplate === undefined ? null : sha256(data.chatTemplate),
-    base_config_sha256: sha256(await files.readText(join(options.model_path, CONFIG_FILE))),
-    base_model_digest: await modelDigest(options.model_path),
-    reward_head: options.reward_head ?? null,
-    special_tokens_in_text: options.special_tokens_in_text ?? 'keep',
-    seed: options.seed,
-    do_shuffle: options.do_shuffle,
-    global_batch_size: options.global_batch_size,
-    max_length: options.max_length,
-    truncation: options.truncation,
-    do_strip: options.do_strip,
-    compat: options.compat ?? null,
-    padding_token: paddingToken,
-    dtype: options.dtype,
-  };
-}
-
-/** How many checkpoints are yet to be added at most: a new one is whole before the oldest goes. */
-function checkpointsAtOnce(options: TrainOptions, totalSteps: number, isResumed: boolean): number {
-  const epochs = options.max_steps > 0 ? 1 : Math.ceil(options.num_train_epochs);
-  const bySteps =
-    options.save_strategy === 'steps' ? Math.floor(totalSteps / stepsOf(options.save_steps, totalSteps)) : 0;
-  const saves = Math.max(1, Math.min(totalSteps, options.save_strategy === 'no' ? 1 : bySteps + epochs));
-  // Of a resumed run the folder holds some already; how many of them will have gone is not known, so one is counted.
-  if (isResumed) return 1;
-  return options.save_total_limit === 0 ? saves : Math.min(saves, options.save_total_limit + 1);
-}
-
-async function bytesIn(folder: string, files: FileSystem): Promise<number> {
-  let sum = 0;
-  for (const name of await files.list(folder)) sum += (await files.kindOf(join(folder, name)))?.bytes ?? 0;
-  return sum;
-}
-
 /** The finished model is written into output_dir itself, so it must not be the base model's folder. */
 async function refuseOwnBase(options: TrainOptions): Promise<void> {
   const [base, output] = await Promise.all(
@@ -399,32 +283,4 @@ async function refuseOwnBase(options: TrainOptions): Promise<void> {
     throw new TrainingError(
       `output_dir (${options.output_dir}) is the folder of the base model, which the trained model would overwrite. Choose another.`,
     );
-}
-
-/** A checkpoint that cannot fit is told of before the training, not after it. `each`: bytes of its weights and optimizer state. */
-async function refuseFullDisk(
-  options: TrainOptions,
-  each: number,
-  totalSteps: number,
-  files: FileSystem,
-  { resumed, doomed }: OutputFolderState,
-): Promise<void> {
-  const count = checkpointsAtOnce(options, totalSteps, resumed !== undefined);
-  const needed = each * count;
-  let free: number;
-  try {
-    free = await files.freeBytes(options.output_dir);
-    for (const { folder } of doomed) free += await bytesIn(folder, files);
-  } catch (error) {
-    throw new TrainingError(`The free space of ${options.output_dir} cannot be found out: ${messageOf(error)}.`);
-  }
-  if (free < needed) {
-    const kept =
-      count === 1
-        ? ''
-        : `, and ${count} of them stand there at once (${formatBytes(needed)}; save_total_limit ${options.save_total_limit}, the newest beside those that it replaces)`;
-    throw new TrainingError(
-      `A checkpoint takes about ${formatBytes(each)} in ${options.output_dir}${kept}, and ${formatBytes(free)} are free. Free some space, keep fewer, or choose another output_dir.`,
-    );
-  }
 }
