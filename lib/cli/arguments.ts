@@ -1,8 +1,8 @@
-// The command line as the parser wants it: option names in snake_case, truth values in lower case.
+// The command line as the parser needs it: option names in snake_case, booleans in lower case.
 
 /**
- * `--learning-rate` and `--learning_rate` are one option; `--no-do-shuffle` is the negation of `do_shuffle`. `--flag True`, as
- * Python scripts write it, is understood. Values and everything after `--` stay as they are.
+ * `--learning-rate` and `--learning_rate` are one option; `--no-do-shuffle` negates `do_shuffle`. `--flag True`, as in
+ * Python scripts, is accepted. Values and everything after `--` stay unchanged.
  */
 export function normalizeArguments(argv: readonly string[]): string[] {
   const result: string[] = [];

@@ -85,7 +85,7 @@ test('configures and builds in a path with spaces, brackets and Chinese, and say
   const { root, build, calls } = install(t, COPY);
   const { code, output } = await build(['--cuda', 'off', '--jobs', '3']);
   t.is(code, 0, output);
-  t.true(output.endsWith(`The engine is built, and loads: ${join(root, LOCAL_BUILD)}\n`), output);
+  t.true(output.endsWith(`The engine is built and loads: ${join(root, LOCAL_BUILD)}\n`), output);
   t.true(
     calls()[0]!.startsWith(`-S ${root} -B ${join(root, 'build', 'cmake')} `) &&
       calls()[0]!.endsWith(' -DCHEEMS_CUDA=OFF'),
@@ -145,7 +145,7 @@ test('a signal stops the compilers too, and the next call goes on', async (t) =>
   while (!existsSync(pid) || readFileSync(pid, 'utf8') === '') await sleep(20);
   child.kill('SIGTERM');
   t.is(await ended, 128 + 15);
-  t.regex(said, /Stopped\. What is compiled is kept: the same command goes on from here\./);
+  t.regex(said, /Stopped\. What is compiled is kept: the same command continues from here\./);
   const compiler = readFileSync(pid, 'utf8').trim();
   while (isAlive(compiler)) await sleep(20); // else the test's own time ends it
   writeFileSync(join(place.root, 'second'), '');

@@ -1,4 +1,4 @@
-// What a command is, and how its options come from the command line, the config file and the defaults.
+// What a command is, and how its options are read from the command line, the config file and the defaults.
 
 import type { Argv, Options } from 'yargs';
 import { namesOf, twoNames, type OptionDescription } from '../options/kinds';
@@ -11,7 +11,7 @@ export interface Command<T extends OptionTable = OptionTable> {
   /** As typed: `train`, or `plan train`. */
   name: string;
   options: T;
-  /** The option whose values may also stand alone, behind the command's name. */
+  /** The option whose values may also follow the command's name without it. */
   operands?: string;
   /** [command line after "cheems-native", what it does]. */
   examples: readonly (readonly [string, string])[];
@@ -21,21 +21,22 @@ export interface Command<T extends OptionTable = OptionTable> {
   run: (values: OptionValues<T>) => Promise<number | void>;
 }
 
-/** A command whose options' types are no longer known. */
+/** A command whose options' types have been erased. */
 export interface AnyCommand extends Omit<Command, 'run'> {
   start(parsed: Record<string, unknown>): Promise<number | void>;
 }
 
-/** Joins the table and `run`: the values are settled from what was parsed, and then typed. */
+/** Joins the table and `run`: the values are read from the parsed arguments, and then typed. */
 export function defineCommand<T extends OptionTable>(command: Command<T>): AnyCommand {
   const { run, ...rest } = command;
   return { ...rest, start: async (parsed) => run(resolveValues(command, parsed)) };
 }
 
 const CONFIG_NAME = 'config';
-const SPELLING = 'Every option may be written with - for _ (--kebab-case), and be set in the file given with --config.';
+const SPELLING =
+  'Every option can be written with - instead of _ (--kebab-case), and can be set in the file given with --config.';
 
-/** Declares the options and examples; no defaults, so that it stays known what the user gave. */
+/** Declares the options and examples, without defaults, so that the options that the user gave can be told apart. */
 export function declareOptions(parser: Argv, command: Omit<AnyCommand, 'start'>, summary: string): Argv {
   for (const [name, { description }] of Object.entries(command.options)) {
     parser.option(name, parserOption(description));
@@ -46,7 +47,7 @@ export function declareOptions(parser: Argv, command: Omit<AnyCommand, 'start'>,
     type: 'string',
     requiresArg: true,
     group: 'Other',
-    description: 'YAML or JSON file with any of these options; the command line wins over it',
+    description: 'YAML or JSON file with any of these options; the command line overrides it',
   });
   parser.group(['help', 'version'], 'Other');
   for (const [line, text] of command.examples) parser.example(`$0 ${line}`, text);
@@ -62,7 +63,7 @@ function parserOption(option: OptionDescription): Options {
   if (option.default !== undefined) help.defaultDescription = String(option.default);
   if (option.type === 'boolean') return { ...help, type: 'boolean' };
   if (option.type === 'array') return { ...help, type: 'string', array: true, requiresArg: true };
-  // With the type 'number' yargs would turn what is no number into NaN, and the check could not say what was given.
+  // With the type 'number' yargs would turn invalid numbers into NaN, and the error could not show what was given.
   if (option.type === 'number') {
     const kind = option.word === undefined ? 'number' : `number or ${option.word}`;
     return { ...help, description: `${help.description} [${kind}]`, requiresArg: true };
@@ -72,7 +73,7 @@ function parserOption(option: OptionDescription): Options {
 
 /**
  * The command's values from what yargs parsed. The last of a repeated single-valued option counts.
- * @throws UsageError for unknown options, stray words, missing required options and unfit values.
+ * * @throws UsageError for unknown options, stray words, missing required options and invalid values.
  */
 export function resolveValues<T extends OptionTable>(
   command: Pick<Command<T>, 'name' | 'options' | 'operands'>,
@@ -109,7 +110,7 @@ function setOnce(values: Map<string, unknown>, name: string, value: unknown, oth
   values.set(name, value);
 }
 
-/** Words that stand alone become values of the option, before those that were given with its name. */
+/** Words without an option become values of this option, before those given with its name. */
 function takeOperands(option: string, command: string, parsed: Record<string, unknown>): void {
   const words = ((parsed['_'] as (string | number)[] | undefined) ?? []).slice(command.split(' ').length).map(String);
   if (words.length > 0) parsed[option] = [...words, ...((parsed[option] as string[] | undefined) ?? [])];

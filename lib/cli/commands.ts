@@ -1,4 +1,4 @@
-// All commands, by name. A command's own file is loaded when it is the one that runs, or whose help is asked for.
+// All commands, by name. A command's file is loaded only when it runs or its help is shown.
 
 import type { AnyCommand } from './command';
 
@@ -30,28 +30,28 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => (require('./generate') as typeof import('./generate')).generateCommand,
   },
   init: {
-    summary: 'Makes a model folder (Hugging Face layout) with random weights, to be trained from scratch.',
+    summary: 'Creates a model folder (Hugging Face layout) with random weights, for training from scratch.',
     load: () => (require('./init') as typeof import('./init')).initCommand,
   },
   build: {
     summary:
-      'Builds the engine on this machine from the sources in the package, where the one that npm installed does not load.',
+      'Builds the engine on this machine from the sources in the package, if the one that npm installed does not load.',
     load: () => (require('./build') as typeof import('./build')).buildCommand,
   },
   info: {
-    summary: 'Versions, CPU features, threads, which backends were found, and why the others were not.',
+    summary: 'Shows versions, CPU features, threads, the backends that were found, and why others were not.',
     load: () => (require('./info') as typeof import('./info')).infoCommand,
   },
 };
 
-/** What may follow `plan`. */
+/** What can follow `plan`. */
 export const PLANS: Readonly<Record<string, Entry>> = {
   train: {
-    summary: 'The memory that train will take with these options, by kind, before anything is allocated.',
+    summary: 'Shows how much memory train will need with these options, by kind, without allocating it.',
     load: () => (require('./plan') as typeof import('./plan')).planTrainCommand,
   },
   eval: {
-    summary: 'The memory that eval (and score) will take with these options, by kind, before anything is allocated.',
+    summary: 'Shows how much memory eval (and score) will need with these options, by kind, without allocating it.',
     load: () => (require('./plan') as typeof import('./plan')).planEvalCommand,
   },
 };

@@ -1,4 +1,4 @@
-// `cheems-native compare`: evaluations of the same data beside each other.
+// `cheems-native compare`: several evaluations of the same data, side by side.
 
 import { compareResults } from '../reporting/compare';
 import { formatComparison, writeComparison } from '../reporting/comparison_report';
@@ -17,8 +17,7 @@ export const compareCommand = defineCommand({
     results: paths(
       {
         group: FILES,
-        describe:
-          'two or more results.json that eval --output_dir wrote; they may also follow the command without --results',
+        describe: 'two or more results.json files that eval --output_dir wrote; --results itself may be left out',
       },
       1,
     ),
@@ -26,16 +25,20 @@ export const compareCommand = defineCommand({
     bootstrap: number(
       2000,
       { from: 0, integer: true },
-      { group: 'Metrics', describe: 'resamplings of the prompts; 0: differences alone' },
+      { group: 'Metrics', describe: 'bootstrap resamples of the prompts; 0: only the differences' },
     ),
-    seed: number(0, { from: 0, to: 0xffffffff, integer: true }, { group: 'Metrics', describe: 'of the resampling' }),
+    seed: number(
+      0,
+      { from: 0, to: 0xffffffff, integer: true },
+      { group: 'Metrics', describe: 'seed of the resampling' },
+    ),
   },
   examples: [
     ['compare runs/a/results.json runs/b/results.json', 'two models'],
-    ['compare runs/*/results.json --output_dir runs/compare', 'several, as a page too'],
+    ['compare runs/*/results.json --output_dir runs/compare', 'several models, with a report'],
   ],
   notes:
-    'Beside each results.json its prompts.jsonl is read. Results of other data (by the digests of the files) or of another benchmark are refused.',
+    'The prompts.jsonl beside each results.json is read too. Results of different data (by the digests of the files) or of different benchmarks are refused.',
   run: async (values) => {
     if (values.output_dir !== undefined) await checkOutputFolder('--output_dir', values.output_dir);
     const results = await Promise.all(values.results.map(readResults));

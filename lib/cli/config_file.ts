@@ -7,9 +7,9 @@ import { checkValue, type OptionTable } from './options';
 import { suggestion } from '../arguments/checks';
 
 /**
- * The options that a file sets, checked. Keys may be written in snake_case or kebab-case. Paths in it are relative to the
- * working folder, as those on the command line are.
- * @throws UsageError naming file, line and key: unreadable file, broken YAML, unknown or repeated key, unfit value.
+ * The options that a file sets, checked. Keys may be in snake_case or kebab-case. Paths in it are relative to the
+ * working directory, like those on the command line.
+ * * @throws UsageError with file, line and key: unreadable file, broken YAML, unknown or repeated key, invalid value.
  */
 export function readConfigFile(file: string, options: OptionTable): Map<string, unknown> {
   const { isMap, isScalar, LineCounter, parseDocument } = require('yaml') as typeof import('yaml'); // most runs have no such file

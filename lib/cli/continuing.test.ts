@@ -79,5 +79,5 @@ test('an output that is a device is written to, one named .gz is refused', async
     inWork('out.jsonl.gz'),
   ]);
   t.is(packed.code, 1);
-  t.regex(packed.err, /not compressed, so .*out\.jsonl\.gz would be no gzip file/);
+  t.regex(packed.err, /uncompressed, so .*out\.jsonl\.gz would not be a gzip file/);
 });

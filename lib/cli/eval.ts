@@ -46,31 +46,30 @@ export const evalOptions = {
   }),
   predictor: text({
     group: FILES,
-    describe: `score with this instead: a module (JavaScript) whose default export is definePredictor({...}), or one of: ${[...registeredPredictors(), 'judge'].join(', ')} (a language model that compares, see below)`,
+    describe: `use this instead of a reward model: a JavaScript module whose default export is definePredictor({...}), or one of: ${[...registeredPredictors(), 'judge'].join(', ')} (a language model that compares, see below)`,
   }),
   data_path: paths(
     {
       group: FILES,
       describe:
-        'files of JSON lines, JSON arrays (gzip too) or parquet; for CheemsBench each is a data set of its own, and the overall figure is the mean over them',
+        'files of JSON lines, JSON arrays (both may be gzipped) or parquet; for CheemsBench each file is a separate data set, and the overall figure is the mean over the files',
     },
     1,
   ),
   output_dir: text({
     group: FILES,
-    describe:
-      'folder for results.json, scores.jsonl, prompts.jsonl, and the report to look at: report.html, report.md, report.csv',
+    describe: 'folder for results.json, scores.jsonl, prompts.jsonl and the report: report.html, report.md, report.csv',
   }),
   benchmark: choice(benchmarks, benchmarks[0], {
     group: METRICS,
-    describe: `what the files hold, and how their figures become one: ${benchmarkList()}`,
+    describe: `the benchmark, that is, what the files contain and how the overall figure is computed: ${benchmarkList()}`,
   }),
   bootstrap: number(
     2000,
     { from: 0, integer: true },
-    { group: METRICS, describe: 'resamplings of the prompts for the 95 % intervals; 0: none' },
+    { group: METRICS, describe: 'bootstrap resamples of the prompts for the 95 % intervals; 0: no intervals' },
   ),
-  seed: number(0, { from: 0, to: 0xffffffff, integer: true }, { group: METRICS, describe: 'of the resampling' }),
+  seed: number(0, { from: 0, to: 0xffffffff, integer: true }, { group: METRICS, describe: 'seed of the resampling' }),
   ...judgeOptions,
   ...scoringWeights,
   ...scoringSamples,
@@ -85,10 +84,10 @@ export const evalCommand = defineCommand({
   options: evalOptions,
   examples: [
     ['eval --model_path runs/rm --data_path human.jsonl open.jsonl --output_dir runs/rm/eval', 'CheemsBench'],
-    ['eval --predictor ./my-predictor.js --data_path test.jsonl', 'a scorer of your own'],
+    ['eval --predictor ./my-predictor.js --data_path test.jsonl', 'your own scorer'],
     [
       'eval --model_path runs/rm --benchmark rewardbench2 --data_path rewardbench2.parquet',
-      'another benchmark, in its published form',
+      'another benchmark, from its published file',
     ],
     [
       'eval --judge_endpoint http://localhost:8000/v1 --judge_model Qwen3-32B --data_path human.jsonl --output_dir runs/judge',
@@ -96,9 +95,9 @@ export const evalCommand = defineCommand({
     ],
     [
       'eval --judge_model Qwen/Qwen2.5-7B-Instruct --judge_mode logits --data_path human.jsonl --output_dir runs/judge',
-      'the same, run here, by the probabilities of A and B',
+      'a judge on this machine, by the probabilities of A and B',
     ],
-    ['eval --predictor length --data_path test.jsonl', 'what choosing the longer response scores'],
+    ['eval --predictor length --data_path test.jsonl', 'the result of always choosing the longer response'],
   ],
   notes:
     "No sample is cut by default, and each is built as the model's training built it (cheems.json in its folder). The table goes to standard output. Rows with input_ids need no tokenizer.",
@@ -108,17 +107,17 @@ export const evalCommand = defineCommand({
     return withInterrupts(
       () =>
         isMeasured
-          ? 'Stopping; the figures stand on standard output, and the files that are whole stay.'
+          ? 'Stopping; the figures are on standard output, and complete files are kept.'
           : announcement(values),
       async (signal) => {
         if ((values.model_path === undefined) === (values.predictor === undefined)) {
           throw new UsageError(
-            'Give either --model_path (a reward model), --judge_model (a language model that compares) or --predictor (a scorer of your own).',
+            'Give either --model_path (a reward model), --judge_model (a language model that compares) or --predictor (your own scorer).',
           );
         }
         if (values.dtype !== undefined && values.model_path === undefined) {
           throw new UsageError(
-            `--dtype (${values.dtype}) rounds the weights of the reward model that --model_path names, and none is named: leave it out.`,
+            `--dtype (${values.dtype}) rounds the weights of the reward model in --model_path, but there is none: leave it out.`,
           );
         }
         if (values.truncation && values.max_length === undefined)
@@ -172,7 +171,7 @@ export const evalCommand = defineCommand({
   },
 });
 
-/** Figures without a verdict are neither shown nor written; the answers are in the cache. @throws JudgeError */
+/** Figures without any verdict are neither shown nor written; the answers are in the cache. @throws JudgeError */
 function requireVerdictsOrSay(evaluation: Evaluation, spending: string): void {
   try {
     requireVerdicts(evaluation);
@@ -182,17 +181,17 @@ function requireVerdictsOrSay(evaluation: Evaluation, spending: string): void {
   }
 }
 
-/** @throws Error where the files could not be written, or would replace the data. */
+/** @throws Error if the files cannot be written, or would replace the data. */
 async function checkResultsFolder(folder: string, dataFiles: readonly string[]): Promise<void> {
   await checkOutputFolder('--output_dir', folder);
   const data = dataFiles.find((file) => dirname(resolve(file)) === resolve(folder) && RESULT_FILES.has(basename(file)));
   if (data !== undefined)
     throw new UsageError(
-      `--output_dir ${folder} would replace ${data}, which is evaluated on; give another --output_dir.`,
+      `--output_dir ${folder} would replace ${data}, which this evaluation reads; give another --output_dir.`,
     );
 }
 
-/** The figures have been printed. @throws Error that says which files are there and which are not. */
+/** The figures have been printed. @throws Error that says which files were written and which were not. */
 async function writeFiles(folder: string, evaluation: Evaluation, values: EvalValues, signal: AbortSignal) {
   let written: WrittenResults | undefined;
   try {
@@ -201,13 +200,13 @@ async function writeFiles(folder: string, evaluation: Evaluation, values: EvalVa
   } catch (error) {
     signal.throwIfAborted();
     const kept = written
-      ? `The figures above and ${written.results} are whole; the report is not: run eval again to have it.`
-      : 'The figures above are whole; results.json of this evaluation was not written. Free space or choose another --output_dir, and run eval again.';
+      ? `The figures above and ${written.results} are complete; the report is not: run eval again to get it.`
+      : 'The figures above are complete, but results.json was not written. Free space or choose another --output_dir, and run eval again.';
     throw new Error(`${(error as Error).message} ${kept}`, { cause: error });
   }
 }
 
-/** `--judge_model` alone means `--predictor judge`, and says so. @throws UsageError where both are asked for. */
+/** `--judge_model` alone implies `--predictor judge`, and eval says so. @throws UsageError if both are given. */
 function settlePredictor(values: EvalValues): EvalValues {
   const { judge_model: judge, predictor, model_path: model } = values;
   if (judge === undefined || isJudge(values)) return values;
@@ -226,11 +225,11 @@ function settlePredictor(values: EvalValues): EvalValues {
 }
 
 function announcement(values: EvalValues): string {
-  const again = '(Ctrl-C again leaves at once.)';
+  const again = '(Ctrl-C again exits at once.)';
   if (!isJudge(values)) return `Stopping; nothing is written. ${again}`;
   return values.judge_endpoint === undefined
-    ? `Stopping; the answers that have ended are kept. ${again}`
-    : `Stopping when the answers under way have come. ${again}`;
+    ? `Stopping; finished answers are kept. ${again}`
+    : `Stopping once the pending answers have arrived. ${again}`;
 }
 
 async function readDatasets(values: EvalValues, signal: AbortSignal): Promise<EvaluationDataset[]> {
@@ -238,7 +237,7 @@ async function readDatasets(values: EvalValues, signal: AbortSignal): Promise<Ev
   const datasets: EvaluationDataset[] = [];
   for (const file of values.data_path) {
     if (datasets.some(({ name }) => name === file))
-      throw new UsageError(`--data_path names ${file} twice; give each file once.`);
+      throw new UsageError(`--data_path names ${file} twice; give each file only once.`);
     const asOriginalJudge = isJudge(values) && values.compat === 'cheems' && !benchmark.format;
     const dataset = asOriginalJudge
       ? await readCheemsJudgeData(file, signal)

@@ -1,4 +1,4 @@
-// How the command line ends: exit codes, and the one sentence that a person gets instead of a stack.
+// How the command line ends: exit codes, and the one sentence that the user gets instead of a stack trace.
 
 import { constants } from 'node:os';
 import { say } from './terminal';
@@ -23,13 +23,16 @@ export class Interrupted extends Error {
   }
 }
 
-/** Who reads standard output has enough (`| head`): no fault, and nothing to say. The exit code is that of a process which SIGPIPE ends. */
+/**
+ * The reader of standard output has closed it (`| head`): no error, and nothing to report. The exit code is that of a
+ * process ended by SIGPIPE.
+ */
 export class ReaderGone extends Error {
   override readonly name = 'ReaderGone';
   readonly exitCode = 128 + constants.signals.SIGPIPE;
 }
 
-/** Writes the error to stderr and says which exit code it means. With CHEEMS_DEBUG=1 the stack follows. */
+/** Writes the error to stderr and returns its exit code. With CHEEMS_DEBUG=1 the stack follows. */
 export function reportFailure(error: unknown, command?: string): number {
   const debug = (process.env['CHEEMS_DEBUG'] ?? '') !== '' && process.env['CHEEMS_DEBUG'] !== '0';
   if (error instanceof Interrupted || error instanceof ReaderGone) return error.exitCode;

@@ -1,4 +1,4 @@
-// What scripts/fetch_data.sh runs: the Cheems files into a folder, with progress on stderr.
+// What scripts/fetch_data.sh runs: fetches the Cheems files into a folder, with progress on stderr.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,7 +34,7 @@ function run(): Promise<void> | void {
   if (values.help) return void print(USAGE);
   const { folder, repository } = values;
   const files = CHEEMS_FILES.filter(({ path }) => !values.bench || path.startsWith('cheems_bench/'));
-  return withInterrupts('Stopping; the same command goes on from here.', async (signal) => {
+  return withInterrupts('Stopping; the same command continues from here.', async (signal) => {
     const missing = files.filter(({ path }) => !existsSync(join(folder, path)));
     await checkOutputFolder(
       '--folder',

@@ -29,18 +29,19 @@ const options = {
   output: requiredText({ group: FILES, describe: 'JSONL file, or - for standard output' }),
   overwrite: flag(false, {
     group: FILES,
-    describe: 'replace an output file that exists; otherwise the rows that the same model and options gave are kept',
+    describe:
+      'replace an existing output file; otherwise its rows are kept, if they are from the same model and options',
   }),
   ...answers,
   ...scoringResources,
   ...generationResources,
 };
 
-const NOTES = `A row {"id", "prompt" or "messages"} gives {"id", "text", "finish", "prompt_tokens", "tokens"}, with "reasoning" where the model thought first. "finish" is stop, length (cut at --max_tokens) or too_long (prompt and --max_tokens exceed the model's positions: no text). Where no row has an id, its line number is the id.
+const NOTES = `A row {"id", "prompt" or "messages"} gives {"id", "text", "finish", "prompt_tokens", "tokens"}, with "reasoning" if the model reasoned first. "finish" is stop, length (cut at --max_tokens) or too_long (prompt and --max_tokens exceed the model's positions: no text). If a row has no id, its line number is used.
 
 ${CONVERSATION_FORMS}
 
-Of generation_config.json only the stop tokens count; temperature and the like are what is given here. Order is kept and memory is bounded. A run that was stopped is continued by the same command, with the same draws; OUTPUT.run, beside the output, proves that model, options and rows are the same, and what is another is refused.`;
+Only the stop tokens of generation_config.json are used; temperature and other sampling settings are the options above. The order of the rows is kept and memory is bounded. The same command continues a run that was stopped, with the same random numbers. The file OUTPUT.run, beside the output, records model, options and rows; if one of them has changed, the command refuses to continue.`;
 
 export const generateCommand = defineCommand({
   name: 'generate',
@@ -55,7 +56,7 @@ export const generateCommand = defineCommand({
   notes: NOTES,
   run: (values) =>
     withInterrupts(
-      'Stopping; the rows written so far stay, and the same command goes on from there.',
+      'Stopping; the rows written so far are kept, and the same command continues from there.',
       async (signal) => {
         refuseOneFile(values.input, values.output);
         const rows = openInput(values.input, signal);
@@ -110,11 +111,11 @@ function report({ rows, skippedRows, promptTokens, tokens, cut, tooLong }: Gener
     parts.push(
       `${counted(tooLong, 'prompt')} not answered: longer, with --max_tokens, than the model's ${positions} positions`,
     );
-  if (skippedRows > 0) parts.push(`${counted(skippedRows, 'row')} there already`);
+  if (skippedRows > 0) parts.push(`${counted(skippedRows, 'row')} already there`);
   say(`${parts.join('; ')}.`);
 }
 
-/** What an answer hangs on. Without a temperature nothing is drawn. */
+/** What an answer depends on. Without a temperature nothing is sampled. */
 function factsOf(model: LanguageModel, values: OptionValues<typeof options>): Promise<RunFacts> {
   const drawing = values.temperature === 0 ? { seed: null, top_p: null, top_k: null } : {};
   const texts = { special_tokens_in_text: values.special_tokens_in_text ?? 'keep' };

@@ -1,4 +1,4 @@
-// `cheems-native info`: versions, processor, threads and backends, for a person or (--json) for a bug report.
+// `cheems-native info`: versions, processor, threads and backends, for people or (--json) for bug reports.
 
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { engine } from '../engine/engine';
@@ -71,7 +71,7 @@ export function formatInfo(report: Report): string {
   return `${lines.map(([name, text]) => `${name.padEnd(16)}${text}`).join('\n')}\n`;
 }
 
-/** The plug-in, what it found on this machine, and what is missing that the lines of the backends have not said. */
+/** The plug-in, what it found on this machine, and what else is missing. */
 function cudaLines({ cuda, backends }: EngineInfo): [string, string][] {
   const plain = (text: string) => text.toLowerCase().replace(/\.$/, '');
   const said = new Set(backends.map(({ detail }) => plain(detail)));

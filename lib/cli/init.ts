@@ -1,4 +1,4 @@
-// `cheems-native init`: a randomly initialized model folder, seeded, that appears whole or not at all.
+// `cheems-native init`: a model folder with seeded random weights, which appears complete or not at all.
 
 import { randomBytes } from 'node:crypto';
 import { readFile, realpath } from 'node:fs/promises';
@@ -29,11 +29,14 @@ const size = { from: 1, integer: true };
 const options = {
   architecture: choice(ARCHITECTURES, 'qwen2', { group: SIZES, describe: 'model family' }),
   hidden_size: number(128, size, { group: SIZES, describe: 'width of the model' }),
-  num_hidden_layers: number(2, size, { group: SIZES, describe: 'decoder layers' }),
-  num_attention_heads: optionalNumber(size, { group: SIZES, describe: 'query heads [default: hidden_size / 64]' }),
+  num_hidden_layers: number(2, size, { group: SIZES, describe: 'number of decoder layers' }),
+  num_attention_heads: optionalNumber(size, {
+    group: SIZES,
+    describe: 'number of query heads [default: hidden_size / 64]',
+  }),
   num_key_value_heads: optionalNumber(size, {
     group: SIZES,
-    describe: 'key and value heads [default: num_attention_heads]',
+    describe: 'number of key/value heads [default: num_attention_heads]',
   }),
   intermediate_size: optionalNumber(size, { group: SIZES, describe: 'width of the MLP [default: 3 x hidden_size]' }),
   head_dim: optionalNumber(size, {
@@ -42,33 +45,37 @@ const options = {
   }),
   vocab_size: optionalNumber(size, {
     group: SIZES,
-    describe: 'token ids [default: those of the tokenizer, added tokens included]',
+    describe: "number of token ids [default: the tokenizer's, added tokens included]",
   }),
   max_position_embeddings: number(32768, size, {
     group: SIZES,
-    describe: 'longest sample that the model is meant for',
+    describe: 'the longest sample that the model supports, in tokens',
   }),
   rope_theta: optionalNumber(
     { above: 0 },
     { group: SIZES, describe: "base of the rotary embedding [default: the family's]" },
   ),
-  tie_word_embeddings: flag(false, { group: SIZES, describe: 'let the language-model head be the embedding' }),
+  tie_word_embeddings: flag(false, { group: SIZES, describe: 'use the embedding as the language model head' }),
   rms_norm_eps: optionalNumber(
     { above: 0 },
     { group: SIZES, describe: "epsilon of the norms [default: the family's]" },
   ),
   sliding_window: optionalNumber(size, {
     group: SIZES,
-    describe: 'tokens that a layer sees, oneself included [default: all]',
+    describe: 'tokens that each token attends to, itself included [default: all]',
   }),
   initializer_range: number(0.02, { above: 0 }, { group: OTHER, describe: 'standard deviation of the weights' }),
-  seed: number(0, { from: 0, to: 0xffffffff, integer: true }, { group: OTHER, describe: 'same seed, same weights' }),
+  seed: number(
+    0,
+    { from: 0, to: 0xffffffff, integer: true },
+    { group: OTHER, describe: 'seed of the weights: the same seed gives the same weights' },
+  ),
   tokenizer: text({
     group: OTHER,
     describe:
-      'folder with tokenizer.json and tokenizer_config.json, copied into the model folder; without it samples must be given as input_ids',
+      'folder with tokenizer.json and tokenizer_config.json, copied into the model folder; without it, samples must be given as input_ids',
   }),
-  output_dir: requiredText({ group: OTHER, describe: 'the model folder to make' }),
+  output_dir: requiredText({ group: OTHER, describe: 'the model folder to create' }),
   overwrite: flag(false, { group: OTHER, describe: 'replace the folder if it exists' }),
 };
 
@@ -81,7 +88,7 @@ export const initCommand = defineCommand({
   examples: [
     [
       'init --architecture qwen2 --hidden_size 256 --num_hidden_layers 4 --tokenizer models/Qwen2.5-0.5B --output_dir models/tiny',
-      'a small Qwen2, with the tokenizer of another folder',
+      'a small Qwen2 with the tokenizer of another folder',
     ],
     [
       'init --architecture llama --hidden-size 64 --vocab-size 1000 --output-dir models/ids-only',
@@ -92,7 +99,7 @@ export const initCommand = defineCommand({
     try {
       await withInterrupts('Stopping; no folder is left behind.', (signal) => makeModel(values, signal));
     } catch (error) {
-      // The engine fills a file that is gone, and the process would wait for it.
+      // The engine writes to a file that no longer exists, and the process would wait for it.
       if (error instanceof Interrupted) process.kill(process.pid, error.signal);
       throw error;
     }
@@ -106,7 +113,7 @@ async function makeModel(values: OptionValues<typeof options>, signal: AbortSign
   await checkOutputFolder('--output_dir', dirname(outputDir));
   const tokenizer = values.tokenizer === undefined ? undefined : await readTokenizerFacts(values.tokenizer);
   const vocabSize = values.vocab_size ?? tokenizer?.vocabSize;
-  if (vocabSize === undefined) throw new UsageError('Give --tokenizer DIR, whose vocabulary counts, or --vocab_size.');
+  if (vocabSize === undefined) throw new UsageError('Give --tokenizer DIR (for the vocabulary size) or --vocab_size.');
   if (tokenizer && vocabSize < tokenizer.vocabSize) {
     throw new UsageError(
       `--vocab_size ${vocabSize} is too small: the tokenizer in ${values.tokenizer} has ids up to ${tokenizer.vocabSize - 1}.`,
@@ -136,7 +143,7 @@ async function refuseExisting(folder: string, overwrite: boolean): Promise<void>
   throw new Error(`${folder} exists already; give --overwrite to replace it, or another --output_dir.`);
 }
 
-/** --overwrite removes the folder with all in it. */
+/** --overwrite removes the folder with everything in it. */
 async function refuseOwnTokenizer(tokenizer: string, outputDir: string): Promise<void> {
   const [source, target] = await Promise.all(
     [tokenizer, outputDir].map((path) => realpath(path).catch(() => resolve(path))),
@@ -148,7 +155,9 @@ async function refuseOwnTokenizer(tokenizer: string, outputDir: string): Promise
   }
 }
 
-/** Fills a temporary folder beside the final one, then renames it; a killed run leaves nothing under the final name. */
+/**
+ * Writes a temporary folder beside the final one, then renames it; a killed run leaves nothing under the final name.
+ */
 async function writeFolder(
   folder: string,
   overwrite: boolean,

@@ -44,7 +44,7 @@ export interface SpecialIds {
   pad?: number | undefined;
 }
 
-/** @throws UsageError where the sizes contradict each other. */
+/** @throws UsageError if the sizes contradict each other. */
 export function makeInitConfig(sizes: InitSizes, ids: SpecialIds): Record<string, unknown> {
   const { architecture, hidden_size: hidden } = sizes;
   const heads = sizes.num_attention_heads ?? Math.max(1, Math.round(hidden / 64));
@@ -57,7 +57,7 @@ export function makeInitConfig(sizes: InitSizes, ids: SpecialIds): Record<string
   const headDim = sizes.head_dim ?? hidden / heads;
   if (headDim % 2 !== 0)
     throw new UsageError(
-      `The head size must be even (rotary embeddings turn pairs), but it is ${headDim}: hidden_size / num_attention_heads, or --head_dim.`,
+      `The head size must be even (rotary embeddings rotate pairs), but it is ${headDim}: hidden_size / num_attention_heads, or --head_dim.`,
     );
   if (heads % keyValueHeads !== 0)
     throw new UsageError(`--num_attention_heads ${heads} is not divisible by --num_key_value_heads ${keyValueHeads}.`);
@@ -93,7 +93,7 @@ export function makeInitConfig(sizes: InitSizes, ids: SpecialIds): Record<string
   };
 }
 
-/** Mistral has its window in every layer; Qwen in the layers from max_window_layers on, here all. */
+/** Mistral has the window in every layer; Qwen in the layers from max_window_layers on, here all of them. */
 function windowFields({
   architecture,
   sliding_window: window,
@@ -102,7 +102,7 @@ function windowFields({
   if (architecture === 'llama') {
     if (window !== undefined)
       throw new UsageError(
-        '--sliding_window does not go with --architecture llama: Llama attends to all tokens. Choose mistral, qwen2 or qwen3.',
+        '--sliding_window cannot be used with --architecture llama: Llama attends to all tokens. Choose mistral, qwen2 or qwen3.',
       );
     return {};
   }

@@ -1,11 +1,12 @@
-// Ctrl-C: the first asks the work to stop in good order, the second leaves at once.
+// Ctrl-C: the first asks the work to stop in an orderly way, the second exits at once.
 
 import { Interrupted } from './failure';
 import { say } from './terminal';
 
 /**
- * Runs `work` with a signal that SIGINT, SIGTERM and SIGHUP abort (the reason is an `Interrupted`). `announce` is written to stderr
- * when that happens, and the returned promise then rejects with it, however the work ended. A second signal ends the process at once.
+ * Runs `work` with a signal that SIGINT, SIGTERM and SIGHUP abort (the reason is an `Interrupted`). `announce` is then
+ * written to stderr, and the returned promise rejects with the reason, however the work ended. A second signal ends the
+ * process at once.
  */
 export async function withInterrupts<T>(
   announce: string | (() => string),
@@ -16,7 +17,7 @@ export async function withInterrupts<T>(
   const stop = (name: NodeJS.Signals): void => {
     const reason = new Interrupted(name);
     if (controller.signal.aborted) {
-      // The shell's next line must not begin in the bar.
+      // The shell's next line must not begin inside the bar.
       if (process.stderr.isTTY) process.stderr.write('\n');
       // By the signal itself: process.exit would wait for the engine, which may be in the middle of writing a large file.
       for (const each of names) process.off(each, stop);
@@ -33,7 +34,7 @@ export async function withInterrupts<T>(
     controller.signal.throwIfAborted();
     return result;
   } catch (error) {
-    // Whatever the work threw when it was stopped, the reason is the signal.
+    // Whatever error the work threw when it was stopped, the reason is the signal.
     controller.signal.throwIfAborted();
     throw error;
   } finally {

@@ -220,7 +220,7 @@ test.serial('Ctrl-C: what is under way is kept, exit code 130, and the same comm
   child.kill('SIGINT');
   const { code, err } = await ended;
   t.is(code, 130);
-  t.regex(err, /Stopping when the answers under way have come/);
+  t.regex(err, /Stopping once the pending answers have arrived/);
   t.is(cachedKeys(join(outputDir, 'judge_cache.jsonl')).length, server.answered(), 'every answer that came is kept');
   t.is(server.log.length, server.answered(), 'none was cut off');
   await server.close();
@@ -313,33 +313,36 @@ test.serial('letter logits by command', async (t) => {
 test('what does not fit together is told before anything is asked', async (t) => {
   const service = { judge_endpoint: 'http://h/v1', judge_model: 'm' };
   for (const [given, message] of [
-    [{}, /--predictor judge needs --judge_model: the judge's name at the endpoint, or the model to run here/],
+    [
+      {},
+      /--predictor judge needs --judge_model: the judge's name at the endpoint, or the model to run on this machine/,
+    ],
     [
       { judge_model: 'm', judge_extra: '{"x": 1}' },
-      /--judge_extra goes with --judge_endpoint, and without one the judge runs here/,
+      /--judge_extra needs --judge_endpoint; without it the judge runs on this machine/,
     ],
-    [{ judge_model: 'm', judge_concurrency: '3' }, /--judge_concurrency goes with --judge_endpoint/],
+    [{ judge_model: 'm', judge_concurrency: '3' }, /--judge_concurrency needs --judge_endpoint/],
     [
       { ...service, judge_top_k: '5' },
-      /--judge_top_k goes with a judge that runs here, not with --judge_endpoint\. Endpoints that know it/,
+      /--judge_top_k is for a judge on this machine, not for --judge_endpoint\. Endpoints that support it/,
     ],
     [
       { ...service, judge_template_options: '{"enable_thinking": false}' },
-      /--judge_template_options goes with a judge that runs here/,
+      /--judge_template_options is for a judge on this machine/,
     ],
-    [{ ...service, device: 'cpu' }, /--device goes with a judge that runs here/],
-    [{ ...service, chat_template: 'x.jinja' }, /--chat_template goes with a judge that runs here/],
-    [{ ...service, max_length: '5' }, /--max_length goes with a reward model/],
-    [{ judge_model: 'm', truncation: true }, /--truncation goes with a reward model/],
-    [{ predictor: 'length', judge_top_k: '5' }, /--judge_top_k goes with --predictor judge/],
-    [{ predictor: 'length', judge_mode: 'logits' }, /--judge_mode goes with --predictor judge/],
-    [{ predictor: 'length', judge_seed: '5' }, /--judge_seed goes with --predictor judge/],
-    [{ predictor: 'length', judge_stop: ['x'] }, /--judge_stop goes with --predictor judge/],
-    [{ judge_model: 'm', judge_header: ['a: b'] }, /--judge_header goes with --judge_endpoint/],
+    [{ ...service, device: 'cpu' }, /--device is for a judge on this machine/],
+    [{ ...service, chat_template: 'x.jinja' }, /--chat_template is for a judge on this machine/],
+    [{ ...service, max_length: '5' }, /--max_length is for reward models/],
+    [{ judge_model: 'm', truncation: true }, /--truncation is for reward models/],
+    [{ predictor: 'length', judge_top_k: '5' }, /--judge_top_k needs --predictor judge/],
+    [{ predictor: 'length', judge_mode: 'logits' }, /--judge_mode needs --predictor judge/],
+    [{ predictor: 'length', judge_seed: '5' }, /--judge_seed needs --predictor judge/],
+    [{ predictor: 'length', judge_stop: ['x'] }, /--judge_stop needs --predictor judge/],
+    [{ judge_model: 'm', judge_header: ['a: b'] }, /--judge_header needs --judge_endpoint/],
     [{ ...service, judge_header: ['api-key'] }, /--judge_header number 1 is no header/],
     [{ ...service, judge_endpoint: 'https://x.openai.azure.com/openai/deployments/d' }, /without its version/],
     [{ judge_endpoint: 'http://h/v1' }, /--predictor judge needs --judge_model/],
-    [{ predictor: 'length', judge_model: 'm' }, /--judge_model goes with --predictor judge/],
+    [{ predictor: 'length', judge_model: 'm' }, /--judge_model needs --predictor judge/],
     [{ ...service, judge_endpoint: 'h' }, /"h"\) is no address/],
     [{ ...service, judge_endpoint: 'http://u:p@h/v1' }, /holds a name or password/],
     [{ ...service, judge_template: 'verdit' }, /"verdit" is neither a judge template/],

@@ -1,4 +1,4 @@
-// The options of `eval --predictor judge`, and the judge that they ask for: behind an endpoint, or run here.
+// The options of `eval --predictor judge`, and the judge that they describe: behind an endpoint, or on this machine.
 
 import { join } from 'node:path';
 import { counted } from '../text/counted';
@@ -71,13 +71,13 @@ export function checkJudgeOptions(values: JudgeValues): void {
   if (!isJudge(values)) {
     const stray = (Object.keys(judgeOptions) as (keyof typeof judgeOptions)[]).find(isGiven);
     if (stray !== undefined)
-      throw new UsageError(`--${stray} goes with --predictor judge, which --judge_model alone asks for.`);
+      throw new UsageError(`--${stray} needs --predictor judge, which --judge_model alone implies.`);
     return;
   }
   const sample = OF_REWARD_MODELS.find((name) => values[name] !== undefined && values[name] !== false);
   if (sample !== undefined)
     throw new UsageError(
-      `--${sample} goes with a reward model; a judge reads whole texts, and says which were too long for it.`,
+      `--${sample} is for reward models; a judge reads whole texts and reports which were too long for it.`,
     );
   if (values.judge_model === undefined) {
     throw new UsageError(
@@ -87,22 +87,25 @@ export function checkJudgeOptions(values: JudgeValues): void {
   if (values.judge_endpoint === undefined) {
     const stray = OF_ENDPOINTS.find(isGiven);
     if (stray !== undefined)
-      throw new UsageError(`--${stray} goes with --judge_endpoint, and without one the judge runs here.`);
+      throw new UsageError(`--${stray} needs --judge_endpoint; without it the judge runs on this machine.`);
     return;
   }
   const stray =
     OF_MODELS_HERE.find(isGiven) ??
     (Object.keys(OF_THE_ENGINE) as (keyof typeof OF_THE_ENGINE)[]).find((name) => values[name] !== OF_THE_ENGINE[name]);
   if (stray !== undefined) {
-    const instead = stray === 'judge_top_k' ? ' Endpoints that know it take it by --judge_extra \'{"top_k": …}\'.' : '';
-    throw new UsageError(`--${stray} goes with a judge that runs here, not with --judge_endpoint.${instead}`);
+    const instead = stray === 'judge_top_k' ? ' Endpoints that support it accept --judge_extra \'{"top_k": …}\'.' : '';
+    throw new UsageError(`--${stray} is for a judge on this machine, not for --judge_endpoint.${instead}`);
   }
   const keyIsNamed = values.judge_key_env !== judgeOptions.judge_key_env.description.default;
   if (keyIsNamed && !process.env[values.judge_key_env])
     throw new UsageError(`The environment variable ${values.judge_key_env} (--judge_key_env) is not set.`);
 }
 
-/** @throws UsageError for an unfit template or address, or a cache that is in use; what loading a model throws. */
+/**
+ * @throws UsageError for an unsuitable template or address, or a cache that is in use; otherwise what loading a model
+ * throws.
+ */
 export async function openJudge(values: JudgeValues, signal?: AbortSignal): Promise<Predictor> {
   try {
     const templates = await findJudgeTemplate(
@@ -150,12 +153,15 @@ function openThere(values: JudgeValues): Promise<Completer> {
   });
 }
 
-/** The options as results may hold them: of headers only the names. */
+/** The options as results may store them: of headers only the names. */
 export function withoutSecrets<T extends { judge_header: string[] }>(values: T): T {
   return { ...values, judge_header: Object.keys(parseHeaders(values.judge_header)) };
 }
 
-/** A judge that runs here, and how long its answers may be: the usual length leaves half of a short model to the conversation. */
+/**
+ * A judge on this machine, and how long its answers may be: the default leaves half of a short model's positions to
+ * the conversation.
+ */
 async function openHere(
   values: JudgeValues,
   signal?: AbortSignal,
@@ -172,7 +178,7 @@ async function openHere(
     if (values.judge_mode === 'text' && maxTokens < given) {
       say(
         `Answers have at most ${maxTokens} tokens, half of the ${model.positions} that ${values.judge_model} is made for; ` +
-          '--judge_max_tokens sets another number.',
+          'set another number with --judge_max_tokens.',
       );
     }
     if (values.judge_mode === 'text' && maxTokens >= model.positions) {
@@ -194,7 +200,9 @@ function ordersOf({ compat, judge_order: order, seed }: JudgeValues): PairOrders
   return order === 'both' ? bothOrders : singleOrder(seed);
 }
 
-/** What was asked of a judge and what it cost, from the predictor's description: one line, and what was unusual. */
+/**
+ * What was requested from a judge and what it cost, from the predictor's description: one line, and anything unusual.
+ */
 export function describeSpending(description: Record<string, unknown>): string {
   const {
     requests,

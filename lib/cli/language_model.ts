@@ -1,4 +1,4 @@
-// What the commands that generate text share: kinds of options, and the model that they ask for.
+// What the commands that generate text share: kinds of options, and the model that they describe.
 
 import { LanguageModel } from '../generation/language_model';
 import type { LanguageModelOptions } from '../generation/options';
@@ -32,7 +32,7 @@ export function languageModelOptions(
   };
 }
 
-/** Loads a folder or a model of the hub, and tells on stderr what was taken and what is unusual. */
+/** Loads a model from a folder or the hub, and reports on stderr what was chosen and what is unusual. */
 export async function loadLanguageModel(
   folderOrId: string,
   options: LanguageModelOptions,

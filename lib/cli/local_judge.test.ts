@@ -272,7 +272,7 @@ test.serial('what cannot be judged is told', async (t) => {
   const usual = await cli([...judged, '--kv_cache_tokens', '7000']);
   t.regex(
     usual.err,
-    /^Answers have at most 512 tokens, half of the 1024 that .*model is made for; --judge_max_tokens sets another number\.$/m,
+    /^Answers have at most 512 tokens, half of the 1024 that .*model is made for; set another number with --judge_max_tokens\.$/m,
   );
   t.regex(usual.err, new RegExp(`judge: +${JUDGEMENTS} answers computed`));
   const variable = await cli([

@@ -102,7 +102,7 @@ test.serial('rows for a closed standard output are refused; a null device that w
   t.is(closed.code, 1);
   t.is(
     closed.err,
-    'cheems-native: error: --output -: standard output is closed, so every row would be lost. Redirect it to a file or a pipe, or name a file.\n',
+    'cheems-native: error: --output -: standard output is closed, so every row would be lost. Redirect it to a file or a pipe, or give a file name.\n',
   );
   for (const open of ['> /dev/null', '| cat', '> rows.out'])
     t.regex((await shell(`set -o pipefail; ${line} ${open}`)).err, /no-such-model/, open);
@@ -113,7 +113,7 @@ test.serial('eval refuses to replace the data that it reads', async (t) => {
   writeFileSync(at('held', 'scores.jsonl'), `${rows[0]!}\n`);
   const { code, err } = await shell('$CLI eval --predictor length --data_path held/scores.jsonl --output_dir ./held');
   t.is(code, 2);
-  t.regex(err, /--output_dir \.\/held would replace held\/scores\.jsonl, which is evaluated on/);
+  t.regex(err, /--output_dir \.\/held would replace held\/scores\.jsonl, which this evaluation reads/);
 });
 
 test.serial('init refuses to replace the folder of the tokenizer that it copies', async (t) => {
@@ -134,7 +134,7 @@ test.serial(
     const { code, out, err } = await shell(`$CLI ${EVAL} --output_dir broken/results`, { BREAK: 'broken' });
     t.is(code, 1, err);
     t.regex(out, /overall = 1\.000/);
-    t.regex(err, /The figures above are whole; results\.json of this evaluation was not written/);
+    t.regex(err, /The figures above are complete, but results\.json was not written/);
   },
 );
 

@@ -251,7 +251,7 @@ test('init writes configurations that both versions of transformers read, and re
     head_dim: 16,
   });
   t.throws(() => makeInitConfig({ ...sizes, architecture: 'llama', sliding_window: 16 }, {}), {
-    message: /does not go with --architecture llama/,
+    message: /cannot be used with --architecture llama/,
   });
   t.throws(() => makeInitConfig({ ...sizes, num_attention_heads: 5 }, {}), { message: /not divisible/ });
   t.throws(() => makeInitConfig({ ...sizes, num_key_value_heads: 3 }, {}), {
@@ -283,7 +283,7 @@ test('usage errors: one sentence, exit code 2, nothing on standard output', asyn
     [['eval', '--data_path', 'x'], /either --model_path .* or --predictor/],
     [
       ['score', '--model_path', 'a', '--model_name', 'b', '--input', '-', '--output', '-'],
-      /--model_path and --model_name are two names of one option/,
+      /--model_path and --model_name are two names of the same option/,
     ],
     [
       ['eval', '--judge_model', 'j', '--predictor', 'length', '--data_path', 'x'],
@@ -295,7 +295,7 @@ test('usage errors: one sentence, exit code 2, nothing on standard output', asyn
     ],
     [
       ['eval', '--predictor', 'length', '--dtype', 'bfloat16', '--data_path', 'x'],
-      /--dtype \(bfloat16\).*none is named/,
+      /--dtype \(bfloat16\).*but there is none/,
     ],
     [['plan'], /"plan train" or "plan eval"/],
     [['train', '--output_dir', 'x'], /--model_path is missing/],

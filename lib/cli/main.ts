@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command line: finds the command, settles its options, runs it, and turns what happens into an exit code.
+// The command line: finds the command, reads its options, runs it, and turns the result into an exit code.
 
 import type { Argv } from 'yargs';
 import { packageVersion } from '../support/package_version';
@@ -12,13 +12,16 @@ import { print } from './terminal';
 
 type Job = { command: AnyCommand; parsed: Record<string, unknown> };
 
-/** The parser, loaded where there is something to parse. yargs 18 is a module with a default export, 17 is the function itself. */
+/**
+ * The parser, loaded only if there is something to parse. yargs 18 is a module with a default export, 17 is the
+ * function itself.
+ */
 function library(): typeof import('yargs') {
   const loaded = require('yargs') as typeof import('yargs') | { default: typeof import('yargs') };
   return typeof loaded === 'function' ? loaded : loaded.default;
 }
 
-/** What is to be run; undefined where help or version was all that was asked for. */
+/** What to run; undefined if only help or version was asked for. */
 async function parse(argv: readonly string[], onHelp: (text: string) => void): Promise<Job | undefined> {
   let job: Job | undefined;
   const yargs = library();
@@ -47,15 +50,15 @@ async function parse(argv: readonly string[], onHelp: (text: string) => void): P
     .wrap(helpWidth())
     .exitProcess(false)
     .fail((message, error) => {
-      // yargs' own complaints come as a YError or as a message alone.
+      // yargs' own errors come as a YError or only as a message.
       throw error && error.name !== 'YError' ? error : new UsageError(sentence(message ?? error.message));
     });
   addAll(root, COMMANDS);
-  root.command('plan', 'The memory that train or eval will take, by kind, before anything is allocated.', (own) => {
+  root.command('plan', 'Shows how much memory train or eval will need, by kind, without allocating it.', (own) => {
     addAll(own, PLANS);
     own.usage('$0 plan train|eval [options]');
   });
-  root.epilogue('"cheems-native <command> --help" tells the options of a command, with examples.');
+  root.epilogue('"cheems-native <command> --help" lists the options of a command, with examples.');
   let helped = false;
   const { _: words } = await root.parseAsync(normalizeArguments(argv), {}, (_error, _argv, output) => {
     if (output) onHelp(output);
@@ -70,12 +73,12 @@ function noCommand([first, second]: string[]): UsageError {
   if (first === undefined) return new UsageError(`No command was given; the commands are ${names.join(', ')}.`);
   if (first === 'plan')
     return new UsageError(
-      `Say what to plan, "plan train" or "plan eval"${second === undefined ? '' : `, not "plan ${second}"`}; the options are those of that command.`,
+      `Say what to plan: "plan train" or "plan eval"${second === undefined ? '' : `, not "plan ${second}"`}. The options are those of that command.`,
     );
   return new UsageError(`There is no command "${first}".${suggestion(first, names)}`);
 }
 
-/** As wide as the terminal, within what can be read; 100 where there is none. */
+/** As wide as the terminal, within readable limits; 100 without a terminal. */
 function helpWidth(): number {
   return process.stdout.isTTY ? Math.max(40, Math.min(120, process.stdout.columns || 100)) : 100;
 }
@@ -104,7 +107,8 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 if (require.main === module) {
-  // A reader that has gone away (head, less) is no reason to crash; what cannot be written is lost, as it must be.
+  // A reader that has closed the pipe (head, less) is no reason to crash; the rest of the output is lost, as it must
+  // be.
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') return;

@@ -1,4 +1,4 @@
-// A model named on the command line, as a folder: fetched from the hub where it is an id, with progress on stderr.
+// A model named on the command line, as a folder: fetched from the hub if the name is an id, with progress on stderr.
 
 import { localModelFolder } from '../hub/fetch_model';
 import { showProgress, type ProgressDisplay } from './progress';

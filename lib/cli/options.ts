@@ -1,4 +1,4 @@
-// A command's options as data: one table gives the parser, the help, the check of the config file and the types.
+// A command's options as data: one table defines the parser, the help, the check of the config file and the types.
 
 import type { OptionDefinition, ValueOf } from '../options/kinds';
 import { show } from '../support/show';
@@ -6,12 +6,12 @@ import { UsageError } from './failure';
 
 export type OptionTable = Readonly<Record<string, OptionDefinition>>;
 
-/** The values that a table describes, as its schemas give them. */
+/** The values that a table describes, according to its schemas. */
 export type OptionValues<T extends OptionTable> = { [Name in keyof T]: ValueOf<T[Name]['schema']> };
 
 /**
  * Checks one given value.
- * @throws UsageError naming where it was given (`--seed`, `run.yaml:3: seed`), what was given and what is wanted.
+ * @throws UsageError naming where it was given (`--seed`, `run.yaml:3: seed`), what was given and what is expected.
  */
 export function checkValue(definition: OptionDefinition, raw: unknown, origin: string): unknown {
   const result = definition.schema.safeParse(raw);

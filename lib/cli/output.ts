@@ -1,4 +1,4 @@
-// Where `score` and `generate` write: a file that a stopped run can be continued in, or standard output.
+// Where `score` and `generate` write to: a file, in which a stopped run can be continued, or standard output.
 
 import { constants, fstat } from 'node:fs';
 import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
@@ -13,16 +13,16 @@ import { printRows, say } from './terminal';
 const fstatOf = promisify(fstat);
 
 export interface CommandOutput extends RowOutput {
-  /** Before the first row. `facts`: what a row can hang on. Tells what was found of an earlier run. */
+  /** Before the first row. `facts`: what a row can depend on. Reports what it found of an earlier run. */
   begin(facts: () => Promise<RunFacts>, overwrite: boolean): Promise<void>;
-  /** After the last row, before anything is said to be saved. */
+  /** After the last row, before anything is reported as saved. */
   finish(): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Opens the output before the model is loaded, for this run alone.
- * @throws Error with a sentence where rows could not be written, or another run writes there.
+ * Opens the output before the model is loaded, for this run only.
+ * * @throws Error with a sentence if rows cannot be written, or another run writes there.
  */
 export async function openOutput(path: string, kind: RowKind): Promise<CommandOutput> {
   if (path === '-') {
@@ -30,13 +30,13 @@ export async function openOutput(path: string, kind: RowKind): Promise<CommandOu
     return streamOutput(writeToStdout);
   }
   const there = await stat(path).catch(() => undefined);
-  // A device or a pipe has no rows of an earlier run.
+  // A device or a pipe holds no rows of an earlier run.
   if (there !== undefined && !there.isFile() && !there.isDirectory()) {
     return deviceOutput(path);
   }
   if (path.endsWith('.gz')) {
     throw new OutputError(
-      `--output: rows are written as they are, not compressed, so ${path} would be no gzip file. ` +
+      `--output: rows are written uncompressed, so ${path} would not be a gzip file. ` +
         'Name it .jsonl, or pipe: --output - | gzip.',
     );
   }
@@ -53,7 +53,7 @@ export async function openOutput(path: string, kind: RowKind): Promise<CommandOu
   };
 }
 
-/** Opened once, at the first row: a pipe that is closed in between ends its reader. */
+/** Opened once, at the first row: closing a pipe in between would end its reader. */
 function deviceOutput(path: string): CommandOutput {
   let handle: FileHandle | undefined;
   const write = async (lines: string): Promise<void> => {
@@ -72,18 +72,18 @@ function streamOutput(write: (lines: string) => Promise<void>): CommandOutput {
   return { ...linesTo(write), begin: async () => {}, finish: async () => {}, close: async () => {} };
 }
 
-/** @throws Error with a sentence where standard output is closed. */
+/** @throws Error with a sentence if standard output is closed. */
 async function refuseClosedOutput(): Promise<void> {
   if (await isStandardOutputClosed()) {
     throw new Error(
-      '--output -: standard output is closed, so every row would be lost. Redirect it to a file or a pipe, or name a file.',
+      '--output -: standard output is closed, so every row would be lost. Redirect it to a file or a pipe, or give a file name.',
     );
   }
 }
 
 /**
- * Node opens a closed standard stream as a null device before any program runs. It does so for reading and writing, as
- * nobody who redirects to a null device does. Only Linux tells.
+ * Node opens a closed standard stream as a null device before any program runs, for reading and writing, which nobody
+ * who redirects to a null device does. This can be seen only on Linux.
  */
 async function isStandardOutputClosed(): Promise<boolean> {
   const [status, nothing] = await Promise.all([fstatOf(1), stat('/dev/null').catch(() => undefined)]);

@@ -1,4 +1,4 @@
-// `cheems-native plan train|eval`: the memory that the command would take, before anything is allocated.
+// `cheems-native plan train|eval`: the memory that the command would need, without allocating it.
 
 import { memoryReserve } from '../options/engine';
 import { engine } from '../engine/engine';
@@ -23,14 +23,14 @@ import { print, say } from './terminal';
 import { settleTrainOptions, trainOptions } from './train';
 
 const NOTES =
-  'With data the longest sample is measured; without, max_length stands for it. Exit code 1 where it does not fit.';
+  'With data, the longest sample is measured; without, max_length is used. The exit code is 1 if the memory is not enough.';
 
 export const planTrainCommand = defineCommand({
   name: 'plan train',
   options: {
     ...trainOptions,
-    train_data_path: paths({ group: 'Paths', describe: 'as of train; may be left out' }, 0),
-    output_dir: text({ group: 'Paths', describe: 'as of train; not touched' }),
+    train_data_path: paths({ group: 'Paths', describe: 'as for train; may be left out' }, 0),
+    output_dir: text({ group: 'Paths', describe: 'as for train; not touched' }),
   },
   examples: [
     ['plan train --model_path models/Qwen2.5-0.5B --max_length 2048 --gradient_checkpointing', 'a 0.5B model'],
@@ -74,7 +74,7 @@ export const planTrainCommand = defineCommand({
 
 export const planEvalCommand = defineCommand({
   name: 'plan eval',
-  options: { ...evalOptions, data_path: paths({ group: 'Files', describe: 'as of eval; may be left out' }, 0) },
+  options: { ...evalOptions, data_path: paths({ group: 'Files', describe: 'as for eval; may be left out' }, 0) },
   examples: [['plan eval --model_path runs/rm --max_length 4096', 'samples of up to 4096 tokens']],
   notes: NOTES,
   async run(values) {
@@ -133,6 +133,6 @@ async function printPlan(request: PlanRequest): Promise<void> {
   const plan = await engine.planMemory(request);
   say(deviceLine(plan.deviceChoice));
   print(`${formatMemoryPlan(plan, process.stdout.isTTY ? process.stdout.columns : undefined, withFlags)}\n`);
-  // Names the options that would help, and their plans.
+  // The options that would help, with their plans.
   if (!fits(plan)) await planOrRefuse(engine, request);
 }

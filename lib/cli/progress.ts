@@ -1,11 +1,14 @@
-// Progress on stderr: a bar on a terminal, a plain line now and then elsewhere.
+// Progress on stderr: a bar on a terminal, otherwise a plain line now and then.
 
 import { counted } from '../text/counted';
 import { visibleLine } from '../text/visible';
 import { cutToWidth, displayWidth } from '../text/width';
 import { addLiveLine, say } from './terminal';
 
-/** Shown in their order, the first before all others where there is little room, such as {loss: '0.512'}. A fact named `left` takes the place of the estimate made here. */
+/**
+ * Facts such as {loss: '0.512'}, shown in their order; with little room only the first. A fact named `left` replaces
+ * the estimate made here.
+ */
 type ProgressFacts = Record<string, string>;
 
 export interface ProgressDisplay {
@@ -17,14 +20,14 @@ export interface ProgressDisplay {
 export interface ProgressOptions {
   /** What is being done: "eval". */
   label: string;
-  /** Of what: "responses". */
+  /** The unit: "responses". */
   unit: string;
-  /** Absent where it is not known. */
+  /** Absent if it is not known. */
   total?: number;
-  /** Least time between plain lines; 0: a line for every update. */
+  /** Minimum time between plain lines; 0: a line for every update. */
   secondsBetweenLines?: number;
   stream?: NodeJS.WriteStream;
-  /** Off: plain lines on a terminal too, where rows that others print would stand in the bar. */
+  /** Off: plain lines on a terminal too, because others print rows there that would disturb the bar. */
   live?: boolean;
 }
 
@@ -41,7 +44,7 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, '0')} min`;
 }
 
-/** What is known, and the time left where the total is. */
+/** What is known, and the time left if the total is known. */
 class Counter {
   done = 0;
   private facts: ProgressFacts = {};
@@ -74,7 +77,7 @@ class Counter {
 
 const BAR_WIDTH = 20;
 
-/** One line of at most `width` columns: what matters most gets the room, then the other facts, then the bar. */
+/** One line of at most `width` columns: the most important fact first, then the other facts, then the bar. */
 function progressLine(counter: Counter, total: number | undefined, width: number): string {
   const facts = counter.all();
   const texts = facts.map(([name, value]) => ` | ${name} ${value}`);
@@ -99,7 +102,7 @@ function progressLine(counter: Counter, total: number | undefined, width: number
 }
 
 const REDRAW_MS = 200;
-/** The beginning of the line, emptied. */
+/** The beginning of the line, cleared. */
 const CLEAR = '\r\x1b[K';
 
 class Bar implements ProgressDisplay {
@@ -126,7 +129,7 @@ class Bar implements ProgressDisplay {
     if (this.isEnded) return;
     this.isEnded = true;
     this.remove();
-    // Nothing was done: no line of it stays.
+    // Nothing was done: leave no line.
     if (this.counter.done === 0) this.stream.write(CLEAR);
     else this.stream.write(`${this.line()}\n`);
   }
@@ -136,7 +139,7 @@ class Bar implements ProgressDisplay {
     this.stream.write(this.line());
   }
 
-  /** One column less than there are: a full line would move some terminals to the next. */
+  /** One column less than available: a full line would make some terminals wrap. */
   private line(): string {
     return `${CLEAR}${progressLine(this.counter, this.options.total, Math.max(1, (this.stream.columns || 80) - 1))}`;
   }

@@ -1,4 +1,5 @@
-// What the rows of `score` and `generate` hang on: the model, and every option but those of files, memory and speed.
+// What the rows of `score` and `generate` depend on: the model, and every option except those of files, memory and
+// speed.
 
 import { readFile } from 'node:fs/promises';
 import { digestOfText } from '../continuing/digests';
@@ -15,7 +16,7 @@ interface Computed {
 
 /**
  * @param options by name, as they were given.
- * @param settled what was decided in place of options that were not given.
+ * * @param settled the values that were chosen for options that were not given.
  */
 export async function runFacts(
   command: string,

@@ -27,18 +27,19 @@ const options = {
   output: requiredText({ group: FILES, describe: 'JSONL file, or - for standard output' }),
   overwrite: flag(false, {
     group: FILES,
-    describe: 'replace an output file that exists; otherwise the rows that the same model and options gave are kept',
+    describe:
+      'replace an existing output file; otherwise its rows are kept, if they are from the same model and options',
   }),
   ...scoringWeights,
   ...scoringSamples,
   ...scoringResources,
 };
 
-const NOTES = `A row {"id", "prompt" or "messages", "response"} gives {"id", "reward", "tokens", "truncated"}; a row with "responses": [...] gives lists: "rewards", "tokens", "truncated". A row {"id", "messages"} whose last message is the assistant's is scored as it stands. A row {"id", "input_ids"} is the whole sample, tokenized; then no tokenizer is needed. Where no row has an id, its line number is the id. A process reward model gives "rewards", one for each step, in place of "reward" (lists of lists for "responses"), unless --step_reward makes them one.
+const NOTES = `A row {"id", "prompt" or "messages", "response"} gives {"id", "reward", "tokens", "truncated"}; a row with "responses": [...] gives lists: "rewards", "tokens", "truncated". A row {"id", "messages"} whose last message is the assistant's is scored as it is. A row {"id", "input_ids"} is the whole sample, tokenized; then no tokenizer is needed. If a row has no id, its line number is used. A process reward model gives "rewards", one for each step, instead of "reward" (lists of lists for "responses"), unless --step_reward combines them.
 
 ${CONVERSATION_FORMS}
 
-Order is kept and memory is bounded. A run that was stopped is continued by the same command; OUTPUT.run, beside the output, proves that model, options and rows are the same, and what is another is refused. The first bad row stops the work with its line; the rows before it are written.`;
+The order of the rows is kept and memory is bounded. The same command continues a run that was stopped. The file OUTPUT.run, beside the output, records model, options and rows; if one of them has changed, the command refuses to continue. The first bad row stops the run with an error that names its line; the rows before it are written.`;
 
 export const scoreCommand = defineCommand({
   name: 'score',
@@ -50,7 +51,7 @@ export const scoreCommand = defineCommand({
   notes: NOTES,
   run: (values) =>
     withInterrupts(
-      'Stopping; the rows written so far stay, and the same command goes on from there.',
+      'Stopping; the rows written so far are kept, and the same command continues from there.',
       async (signal) => {
         refuseOneFile(values.input, values.output);
         if (values.truncation && values.max_length === undefined)
@@ -105,11 +106,11 @@ function report(counts: ScoreStreamProgress): void {
     `${counted(counts.rows, 'row')} scored (${counted(counts.samples, 'response')}, ${counted(counts.tokens, 'token')})`,
   ];
   if (counts.truncated > 0) parts.push(`${counted(counts.truncated, 'response')} cut from the left`);
-  if (counts.skippedRows > 0) parts.push(`${counted(counts.skippedRows, 'row')} there already`);
+  if (counts.skippedRows > 0) parts.push(`${counted(counts.skippedRows, 'row')} already there`);
   say(`${parts.join('; ')}.`);
 }
 
-/** What a reward hangs on. */
+/** What a reward depends on. */
 function factsOf(model: RewardModel, values: OptionValues<typeof options>): Promise<RunFacts> {
   const { do_strip, compat, head, special_tokens_in_text } = model.describe();
   return runFacts(

@@ -1,4 +1,4 @@
-// What the commands that score share: their options for samples and memory, and the model that these ask for.
+// What the scoring commands share: their options for samples and memory, and the model that these describe.
 
 import { memoryReserve } from '../options/engine';
 import { engine } from '../engine/engine';
@@ -17,7 +17,7 @@ export async function loadScoringModel(
   values: ScoringValues,
   signal: AbortSignal,
 ): Promise<RewardModel> {
-  // The weights and one micro-batch must fit; of the samples nothing is known yet but max_length.
+  // The weights and one micro-batch must fit; nothing is known about the samples yet except max_length.
   const { micro_batch_tokens: asked } = values;
   const longestSample = asked === 'auto' ? values.max_length : Math.min(values.max_length ?? Infinity, asked);
   const { microBatchTokens } = await planOrRefuse(engine, {

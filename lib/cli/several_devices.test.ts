@@ -45,7 +45,7 @@ test('auto takes the GPU with the most free memory and says what it passed over;
   t.is(auto.code, 0, auto.err);
   t.regex(
     auto.err,
-    /^cuda:2, Large, .*; taken of 3 GPUs by free memory: 40\.0 GiB; cuda:1 \(Busy, .*\) was not taken: .*another process has it/m,
+    /^cuda:2, Large, .*; chosen from 3 GPUs by free memory: 40\.0 GiB; cuda:1 \(Busy, .*\) was not used: .*another process has it/m,
   );
   const first = await plan(devices, '--device', 'cuda:0');
   t.regex(first.err, /^cuda:0, Small, [^;]*$/m);

@@ -1,11 +1,11 @@
-// The one way out to the terminal: sentences on standard error, results on standard output, and the progress bar between them. What is
-// written never mixes with the bar, and no control character of the data gets through.
+// All output to the terminal: sentences on standard error, results on standard output, and the progress bar between
+// them. Output never mixes with the bar, and no control characters from the data get through.
 
 import { visibleJson, visibleText } from '../text/visible';
 
-/** Something that is drawn again and again on the last line of the terminal. */
+/** Something that is redrawn on the last line of the terminal. */
 export interface LiveLine {
-  /** Takes it off the screen; the cursor is at the beginning of an empty line. */
+  /** Removes it from the screen; the cursor is at the beginning of an empty line. */
   hide(): void;
   /** Draws it again. */
   show(): void;
@@ -13,7 +13,7 @@ export interface LiveLine {
 
 const live = new Set<LiveLine>();
 
-/** @returns what ends it. */
+/** @returns a function that ends it. */
 export function addLiveLine(line: LiveLine): () => void {
   live.add(line);
   return () => void live.delete(line);
@@ -25,11 +25,14 @@ function between(write: () => void): void {
   for (const line of live) line.show();
 }
 
-/** Loaded for those who say something of an option. */
+/** Loaded only for sentences that name an option. */
 const flagged = (sentence: string): string =>
   sentence.includes('`') ? (require('./flags') as typeof import('./flags')).withFlags(sentence) : sentence;
 
-/** A sentence on standard error. Line feeds in it begin indented lines, which nobody takes for sentences of ours. */
+/**
+ * A sentence on standard error. Line feeds in it begin indented lines, so that they do not look like sentences of
+ * their own.
+ */
 export function say(sentence: string, stream: NodeJS.WritableStream = process.stderr): void {
   between(() => stream.write(`${visibleText(flagged(sentence)).replaceAll('\n', '\n  ')}\n`));
 }
@@ -39,7 +42,7 @@ export function print(text: string): void {
   between(() => process.stdout.write(visibleText(text)));
 }
 
-/** Rows of JSON on standard output; as they are where that is a file or a pipe. */
+/** Rows of JSON on standard output; unchanged if that is a file or a pipe. */
 export function printRows(lines: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const done = (error?: Error | null) => (error ? reject(error) : resolve());

@@ -1,4 +1,4 @@
-// `cheems-native train`: the training room's options and events on a command line.
+// `cheems-native train`: the options and events of training on a command line.
 
 import { engine } from '../engine/engine';
 import { TrainingError } from '../training/errors';
@@ -20,10 +20,10 @@ import { formatDuration, showProgress, type ProgressDisplay } from './progress';
 import { withFlags } from './flags';
 import { print, say } from './terminal';
 
-/** The training room's table with its schemas, as commands take it. */
+/** The table of training options with its schemas, in the form that commands take. */
 export const trainOptions: Record<TrainOptionName, OptionDefinition> = trainOptionDefinitions;
 
-/** @throws UsageError where options contradict each other. */
+/** @throws UsageError if options contradict each other. */
 export function settleTrainOptions(values: Record<string, unknown>): TrainOptions {
   try {
     return parseTrainOptions(values);
@@ -38,12 +38,12 @@ export const trainCommand = defineCommand({
   examples: [
     [
       'train --model_path models/Qwen2.5-0.5B --train_data_path train.jsonl --test_data_path human.jsonl open.jsonl --output_dir runs/rm',
-      'defaults of the original',
+      "the original's defaults",
     ],
-    ['train --config run.yaml --learning_rate 1e-5', 'options from a file, one changed'],
-    ['train --config run.yaml --resume_if_possible', 'go on with a run that was stopped'],
+    ['train --config run.yaml --learning_rate 1e-5', 'options from a file, with one changed'],
+    ['train --config run.yaml --resume_if_possible', 'continue a run that was stopped'],
   ],
-  notes: 'Ctrl-C finishes the step under way and saves a checkpoint; a second one leaves at once.',
+  notes: 'Ctrl-C finishes the current step and saves a checkpoint; a second Ctrl-C exits at once.',
   run: (values) => {
     settleTrainOptions(values);
     let hasStarted = false;
@@ -51,7 +51,7 @@ export const trainCommand = defineCommand({
     const abandon = new AbortController();
     const announce = () =>
       hasStarted
-        ? 'Finishing the step under way, then saving a checkpoint. (Ctrl-C again leaves at once.)'
+        ? 'Finishing the current step, then saving a checkpoint. (Ctrl-C again exits at once.)'
         : 'Stopping before the first step; nothing is saved.';
     return withInterrupts(announce, async (signal) => {
       signal.addEventListener('abort', () => (hasStarted ? stop.abort(signal.reason) : abandon.abort(signal.reason)));
@@ -71,7 +71,7 @@ export const trainCommand = defineCommand({
   },
 });
 
-/** Bar or lines on stderr, from the run's events. */
+/** A progress bar or lines on stderr, from the run's events. */
 class TrainDisplay {
   private steps: ProgressDisplay | undefined;
   private other: { phase: string; progress: ProgressDisplay } | undefined;
@@ -88,7 +88,7 @@ class TrainDisplay {
       onStart: (start) => {
         onStart();
         this.closePhase();
-        const resumed = start.resumedStep > 0 ? `, going on after step ${start.resumedStep}` : '';
+        const resumed = start.resumedStep > 0 ? `, continuing after step ${start.resumedStep}` : '';
         this.log(
           `${counted(start.prompts, 'prompt')}, ${counted(start.responses, 'response')}, ${counted(start.pairs, 'pair')}; ${counted(start.totalSteps, 'step')} (${start.warmupSteps} of warm-up)${resumed}; ${start.parameters.toLocaleString('en')} parameters on ${start.device} in ${start.precision}.`,
         );
@@ -160,7 +160,7 @@ function formatEvaluationResult({ step, report, responses, seconds }: Evaluation
 function reportEnd(result: TrainResult): void {
   if (result.interrupted) {
     const kept = result.checkpoint
-      ? `The checkpoint is ${result.checkpoint.folder}; --resume_if_possible goes on from it.`
+      ? `The checkpoint is ${result.checkpoint.folder}; --resume_if_possible continues from it.`
       : 'No step had been taken, so nothing was saved.';
     say(`Stopped after step ${result.step} of ${result.totalSteps}. ${kept}`);
     return;

@@ -133,7 +133,7 @@ export class FileOutput implements RowOutput {
     } catch (error) {
       throw new OutputError(
         `${this.path} cannot be written: ${whyNot(error)}. ` +
-          'The rows before are kept; the same command goes on from there.',
+          'The rows before are kept; the same command continues from there.',
       );
     }
     await this.refuseRemoved();

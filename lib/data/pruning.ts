@@ -25,7 +25,7 @@ export function keepSamples(prompt: TokenizedPrompt, keep: (sample: number) => b
 
 /**
  * For training: responses in no pair go, then prompts without pairs, as the original's filter has it. They would teach
- * nothing but the regulariser. What went is noted in `report`.
+ * nothing but the regularizer. What went is noted in `report`.
  */
 export function pruneUnpaired(
   prompts: readonly TokenizedPrompt[],

@@ -6,26 +6,29 @@ export type Readout = 'last_token' | 'prompt_and_last' | 'every_step';
 export const Finish = { running: 0, stopToken: 1, length: 2, byCaller: 3 } as const;
 
 export interface ScorerOptions {
-  /** Tokens computed at once: memory, never the result. Default: 8192. */
+  /** Tokens computed at once; affects memory, not the result. Default: 8192. */
   microBatchTokens?: number | undefined;
-  /** Compute what samples of one prompt have in common once. Default: true. */
+  /** Compute the common prefixes of a prompt's samples only once. Default: true. */
   sharePrompts?: boolean | undefined;
 }
 
 export interface TrainerOptions {
-  /** Tokens computed at once: memory, never the result (to float32 rounding). Default: 4096. */
+  /** Tokens computed at once; affects memory, not the result (except for float32 rounding). Default: 4096. */
   microBatchTokens?: number | undefined;
-  /** Keep the input of each layer alone, and compute the layer again in the backward pass. Default: false. */
+  /** Keep only the input of each layer, and recompute the layer in the backward pass. Default: false. */
   gradientCheckpointing?: boolean | undefined;
-  /** Compute what samples of one prompt have in common once. Default: true. */
+  /** Compute the common prefixes of a prompt's samples only once. Default: true. */
   sharePrompts?: boolean | undefined;
-  /** Of gradients and moments; `bfloat16` with bfloat16 weights, rounded stochastically. Default: "float32". */
+  /**
+   * Dtype of gradients and moments; `bfloat16` needs bfloat16 weights, which are then rounded stochastically.
+   * Default: "float32".
+   */
   optimizerState?: Precision | undefined;
-  /** Of the stochastic rounding. Default: 0. */
+  /** Seed of the stochastic rounding. Default: 0. */
   seed?: number | undefined;
   /** Weight of mean(reward^2) in the loss; 0 or less: none. Default: 0.1. */
   regCoef?: number | undefined;
-  /** The token whose embedding row gets no gradient, as PyTorch's padding_idx has it; -1: none. Default: -1. */
+  /** The token whose embedding row gets no gradient, like PyTorch's padding_idx; -1: none. Default: -1. */
   paddingToken?: number | undefined;
 }
 
@@ -43,30 +46,33 @@ export interface OptimizerStep {
 }
 
 export interface ModelLoadOptions {
-  /** A Hugging Face folder: config.json and the weights. */
+  /** A Hugging Face model folder: config.json and the weights. */
   folder: string;
-  /** Of the activations and the matrices that they meet; absent: bfloat16 on a GPU, float32 on the CPU. */
+  /** Dtype of the activations and matrices; absent: bfloat16 on a GPU, float32 on the CPU. */
   precision?: Precision | undefined;
-  /** Training with 16-bit weights and float32 optimizer state: keep the weights in float32 too. Default: false. */
+  /**
+   * For training 16-bit weights with a float32 optimizer state: keep a float32 copy of the weights. Default:
+   * false.
+   */
   float32Copy?: boolean | undefined;
   /**
-   * `bfloat16`: round every weight to it before computing, as where a folder is loaded in that dtype; with
-   * `float32Copy`, train so over the exact ones. Default: "float32".
+   * `bfloat16`: round every weight to it before computing, as if the folder were loaded in that dtype. With
+   * `float32Copy`, training computes with the rounded weights and updates the exact ones. Default: "float32".
    */
   dtype?: Precision | undefined;
   /**
-   * Make a new seeded head where the folder has none (training); otherwise such a folder is refused. Default:
+   * Make a new head from `seed` if the folder has none (training); otherwise such a folder is refused. Default:
    * false.
    */
   createHead?: boolean | undefined;
-  /** Of a new head. Default: 0. */
+  /** Seed of a new head. Default: 0. */
   seed?: number | undefined;
   /**
-   * On the CPU: leave matrices as stored and where they lie, in the mapped files; the same rewards. Scoring only.
-   * Default: false.
+   * On the CPU: leave matrices as stored, in the mapped files; the rewards are the same. Scoring only. Default:
+   * false.
    */
   keep16Bit?: boolean | undefined;
-  /** Where a folder has more than one reward head: the head's kind, or its tensor's name. */
+  /** If a folder has more than one reward head: the head's kind, or its tensor's name. */
   rewardHead?: string | undefined;
   /** Apply config.json's mean and std to a linear head's rewards (OpenRLHF). Scoring only. Default: false. */
   normalizeReward?: boolean | undefined;
@@ -97,23 +103,20 @@ export interface CausalLoadOptions {
 }
 
 export interface GenerationOptions {
-  /** Of every prompt, or one for each. A prompt ends earlier where the model's positions do. */
+  /** For every prompt, or one for each. A prompt ends earlier when it reaches the model's last position. */
   maxNewTokens: number | readonly number[] | Int32Array;
-  /** Names each prompt's random stream: its tokens depend on no other prompt. Absent: 0, 1, 2, … */
+  /** Numbers of the prompts' random streams, so that tokens depend on no other prompt. Absent: 0, 1, 2, … */
   sequenceNumbers?: readonly number[] | Int32Array | undefined;
   /** End a prompt's text and are not part of it. */
   stopTokens?: readonly number[] | Int32Array | undefined;
-  /** Tokens of prompts computed at once: memory, never the result. Default: 8192. */
+  /** Tokens of prompts computed at once; affects memory, not the result. Default: 8192. */
   microBatchTokens?: number | undefined;
   /**
-   * Tokens of prompts and texts kept at once; absent: as many as are of use, as far as half the available memory
-   * goes. Prompts wait for room.
+   * Tokens of prompts and texts in the cache at once; absent: as many as are useful, within half of the available
+   * memory. Further prompts wait.
    */
   cacheTokens?: number | undefined;
-  /**
-   * Bytes of the available memory to leave alone where cacheTokens is absent; absent: 1 GiB on a GPU, none on the
-   * CPU.
-   */
+  /** Bytes of available memory to leave free if cacheTokens is absent; absent: 1 GiB on a GPU, none on the CPU. */
   memoryReserve?: number | undefined;
   /** Prompts under way at once. Default: 64. */
   maxSequences?: number | undefined;
@@ -172,7 +175,7 @@ export interface PlanningOptions {
 export interface ScoreResult {
   /** One per sample; with the readout `every_step` one per readout, sample after sample. */
   rewards: Float32Array;
-  /** Tokens that were computed, each shared prompt counted once. */
+  /** Computed tokens; each shared prompt counts once. */
   computedTokens: number;
 }
 
@@ -186,18 +189,18 @@ export interface StepResult {
   gradientNorm: number;
   /** One per sample, before the update. */
   rewards: Float32Array;
-  /** Tokens that were computed, each shared prompt counted once. */
+  /** Computed tokens; each shared prompt counts once. */
   computedTokens: number;
   microBatches: number;
 }
 
 export interface HeadInfo {
   kind: 'linear' | 'relu_layers' | 'gated_attributes' | 'weighted_attributes' | 'label_distribution' | 'process' | 'vocabulary_row' | 'pooler';
-  /** The tensor of its last layer: `score.weight`, …; `new` where there was none. */
+  /** The tensor of its last layer: `score.weight`, …; `new` if there was none. */
   source: string;
-  /** A line for people. */
+  /** A description for people, in one line. */
   description: string;
-  /** Which tokens of a sample it reads: see `SampleBatch.readouts`. With `every_step` there is one reward for each. */
+  /** Which tokens of a sample it reads: see `SampleBatch.readouts`. With `every_step`: one reward per step. */
   readout: Readout;
 }
 
@@ -238,14 +241,14 @@ export interface ArchitectureInfo {
 }
 
 export interface NextTokens {
-  /** `count` ids per prompt, the likeliest first, of equals the lower ids. */
+  /** `count` ids per prompt, the most likely first; of equal ones the lower ids. */
   ids: Int32Array;
   /** Natural logarithms of their probabilities over the whole vocabulary. */
   logProbabilities: Float32Array;
 }
 
 export interface GenerationStep {
-  /** The new tokens of all prompts, back to back. */
+  /** The new tokens of all prompts, one prompt after another. */
   tokens: Int32Array;
   /** New tokens of each prompt. */
   counts: Int32Array;
@@ -269,9 +272,9 @@ export interface MemoryPlanEntry {
 }
 
 export interface EngineNote {
-  /** What the user should know of the work that was done: a sentence. */
+  /** A message for the user about the work that was done: a sentence. */
   text: string;
-  /** How often it came about. */
+  /** How often it applied. */
   count: number;
 }
 

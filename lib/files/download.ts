@@ -117,7 +117,7 @@ async function fetchAll(request: DownloadRequest): Promise<void> {
     failures = after > before ? 1 : failures + 1;
     if (failures >= attempts) {
       const reason = reasonOf(failure ?? new Error(`the connection ended after ${after} of ${bytes} bytes`));
-      const kept = `${after} of ${bytes} bytes are kept; the same command goes on from there.`;
+      const kept = `${after} of ${bytes} bytes are kept; the same command continues from there.`;
       throw new DownloadError(`${what} could not be fetched: ${reason}. ${kept}`, { cause: failure });
     }
     await sleep(pauseMs * 2 ** (failures - 1), undefined, signal ? { signal } : {}).catch(() =>

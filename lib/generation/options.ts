@@ -15,41 +15,44 @@ import type { Answer } from './answer';
 /** How a language model is loaded. */
 export interface LanguageModelOptions {
   /**
-   * 'auto' (the GPU where there is one, of several the one with the most free memory), 'cpu', 'cuda' or 'cuda:1';
-   * `info` lists what is there. Default: 'auto'.
+   * 'auto' (the GPU with the most free memory, or the CPU if there is none), 'cpu', 'cuda' or 'cuda:1'; `info`
+   * lists the devices. Default: 'auto'.
    */
   device?: string | undefined;
-  /** Of the activations and weights that are computed with. Default: bfloat16 on a GPU, float32 on the CPU. */
+  /** Dtype of the activations and weights in computation. Default: bfloat16 on a GPU, float32 on the CPU. */
   precision?: Precision | undefined;
   /** Threads of the engine; 0: one for each usable core. Default: 0. */
   numThreads?: number | undefined;
   /** Keep bfloat16 and float16 weights as they are stored: half the memory, the same numbers. Default: true. */
   keep16Bit?: boolean | undefined;
   /**
-   * Tokens computed at once: less takes less memory; 'auto': 8192 on the CPU, on a GPU as many as its memory takes
-   * and it gains by. Default: 'auto'.
+   * Tokens computed at once; fewer need less memory. 'auto': 8192 on the CPU; on a GPU as many as its memory holds
+   * and make it faster. Default: 'auto'.
    */
   microBatchTokens?: number | 'auto' | undefined;
   /**
-   * GiB of the free memory that must be left: NVIDIA's libraries take some at their first use. Default: 1 on a GPU,
-   * 0 on the CPU.
+   * GiB of the free memory to leave unused: NVIDIA's libraries need some at their first use. Default: 1 on a GPU, 0
+   * on the CPU.
    */
   deviceMemoryReserve?: number | undefined;
-  /** Tokens of prompts and answers that generation keeps at once. Default: as many as half the free memory takes. */
+  /**
+   * Size of the key/value cache: tokens of prompts and answers held at once. Default: as many as fit into half of
+   * the free memory.
+   */
   kvCacheTokens?: number | undefined;
   /** Prompts that the engine is given at once; it takes them up as there is room. Default: 256. */
   batchPrompts?: number | undefined;
-  /** File with a Jinja template, in place of the model folder's. */
+  /** File with a Jinja template to use instead of the model folder's. */
   chatTemplateFile?: string | undefined;
   /** Variables that the chat template reads, such as { enable_thinking: false }. */
   templateOptions?: Readonly<Record<string, unknown>> | undefined;
   /**
-   * Special tokens of the tokenizer that stand within the data's texts, such as <|im_end|>: 'keep' reads them as if
-   * the chat template had written them, as transformers does, 'escape' as plain text, 'refuse' is an error; they
+   * What to do with special tokens inside the data's texts, such as <|im_end|>: 'keep' reads them as if the chat
+   * template had written them, as transformers does; 'escape' reads them as plain text; 'refuse' is an error. They
    * are counted. Default: keep.
    */
   specialTokensInText?: SpecialTokensInText | undefined;
-  /** Rejects with the signal's reason, within milliseconds. */
+  /** Aborts the call: it rejects with the signal's reason, within milliseconds. */
   signal?: AbortSignal | undefined;
 }
 
@@ -74,19 +77,19 @@ export const languageModelOptions: LibraryOptions<LanguageModelOptions> = {
 
 /** How the next token is chosen, and how many there may be. */
 export interface SamplingOptions {
-  /** Tokens of an answer, thoughts included. Default: 512. */
+  /** Maximum number of tokens of an answer, reasoning included. Default: 512. */
   maxTokens?: number | undefined;
   /** Another name of maxTokens, transformers' own. */
   maxNewTokens?: number | undefined;
-  /** Of sampling; 0: greedy. Default: 0. */
+  /** Sampling temperature; 0: greedy. Default: 0. */
   temperature?: number | undefined;
-  /** Draw among the likeliest tokens whose probabilities reach this sum. Default: 1. */
+  /** Sample from the most likely tokens whose probabilities add up to this. Default: 1. */
   topP?: number | undefined;
-  /** Draw among this many likeliest tokens; 0: all. Default: 0. */
+  /** Sample from this many most likely tokens; 0: all. Default: 0. */
   topK?: number | undefined;
-  /** Of sampling. Default: 0. */
+  /** Seed of the sampling. Default: 0. */
   seed?: number | undefined;
-  /** Texts that end an answer, which is cut before them. */
+  /** Stop strings: an answer ends before the first of them. */
   stop?: readonly string[] | undefined;
 }
 
@@ -103,9 +106,9 @@ export const samplingOptions: LibraryOptions<SamplingOptions> = {
 
 /** How prompts are answered. */
 export interface GenerateOptions extends SamplingOptions {
-  /** Continue texts as they stand, without a chat template. Default: false. */
+  /** Continue texts as they are, without a chat template. Default: false. */
   raw?: boolean | undefined;
-  /** Rejects with the signal's reason, within milliseconds. */
+  /** Aborts the call: it rejects with the signal's reason, within milliseconds. */
   signal?: AbortSignal | undefined;
   /** Called with each answer as it ends, and its place in the list. */
   onAnswer?: ((index: number, answer: Answer) => void) | undefined;

@@ -1,4 +1,4 @@
-// Options of every command that computes: each is told once, and stands in a group of the command's own.
+// Options of every command that computes: each is defined once; a command puts it into a group of its own.
 
 import { ENGINE_DEFAULTS } from '../engine/types.generated';
 import { number, numberOr, optionalChoice, optionalNumber, textWithDefault } from './kinds';
@@ -6,7 +6,7 @@ import { number, numberOr, optionalChoice, optionalNumber, textWithDefault } fro
 const GIB = 2 ** 30;
 
 /**
- * @param cpu the tokens that the engine takes on a CPU.
+ * @param cpu the default on a CPU.
  * @param more the end of the sentence.
  */
 export const microBatchTokens = (group: string, cpu: number, more = '') =>
@@ -16,8 +16,8 @@ export const microBatchTokens = (group: string, cpu: number, more = '') =>
     {
       group,
       describe:
-        `tokens computed at once: less takes less memory; 'auto': ${cpu} on the CPU, on a GPU as many as its memory takes ` +
-        `and it gains by${more}`,
+        `tokens computed at once; fewer need less memory. 'auto': ${cpu} on the CPU; on a GPU as many as its memory holds ` +
+        `and make it faster${more}`,
     },
   );
 
@@ -27,7 +27,7 @@ export const deviceMemoryReserve = (group: string) =>
     {
       group,
       describe:
-        "GiB of the free memory that must be left: NVIDIA's libraries take some at their first use [default: 1 on a GPU, 0 on the CPU]",
+        "GiB of the free memory to leave unused: NVIDIA's libraries need some at their first use [default: 1 on a GPU, 0 on the CPU]",
     },
   );
 
@@ -42,14 +42,14 @@ export const device = (group: string) =>
   textWithDefault(ENGINE_DEFAULTS.ModelLoadOptions.device, {
     group,
     describe:
-      "'auto' (the GPU where there is one, of several the one with the most free memory), 'cpu', 'cuda' or 'cuda:1'; " +
-      '`info` lists what is there',
+      "'auto' (the GPU with the most free memory, or the CPU if there is none), 'cpu', 'cuda' or 'cuda:1'; " +
+      '`info` lists the devices',
   });
 
 export const precision = (group: string) =>
   optionalChoice(['float32', 'bfloat16'], {
     group,
-    describe: 'of the activations and weights that are computed with [default: bfloat16 on a GPU, float32 on the CPU]',
+    describe: 'dtype of the activations and weights in computation [default: bfloat16 on a GPU, float32 on the CPU]',
   });
 
 /** As the engine takes it: bytes, and nothing for the device's default. */

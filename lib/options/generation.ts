@@ -1,5 +1,5 @@
-// The options of generation, as the command line names them, in one table: `generate` takes its help and its checks
-// from it, `LanguageModel` its own.
+// The options of generation, as the command line names them, in one table: `generate` takes its help and checks from
+// it, `LanguageModel` its own options.
 
 import { ENGINE_DEFAULTS } from '../engine/types.generated';
 import { flag, number, optionalJson, optionalNumber, text, textList } from './kinds';
@@ -12,39 +12,43 @@ export const samplingTable = {
   max_tokens: number(
     512,
     { from: 1, integer: true },
-    { group: ANSWERS, otherName: 'max_new_tokens', describe: 'tokens of an answer, thoughts included' },
+    {
+      group: ANSWERS,
+      otherName: 'max_new_tokens',
+      describe: 'maximum number of tokens of an answer, reasoning included',
+    },
   ),
   temperature: number(
     ENGINE_DEFAULTS.GenerationOptions.temperature,
     { from: 0 },
-    { group: ANSWERS, describe: 'of sampling; 0: greedy' },
+    { group: ANSWERS, describe: 'sampling temperature; 0: greedy' },
   ),
   top_p: number(
     ENGINE_DEFAULTS.GenerationOptions.topP,
     { above: 0, to: 1 },
-    { group: ANSWERS, describe: 'draw among the likeliest tokens whose probabilities reach this sum' },
+    { group: ANSWERS, describe: 'sample from the most likely tokens whose probabilities add up to this' },
   ),
   top_k: number(
     ENGINE_DEFAULTS.GenerationOptions.topK,
     { from: 0, integer: true },
-    { group: ANSWERS, describe: 'draw among this many likeliest tokens; 0: all' },
+    { group: ANSWERS, describe: 'sample from this many most likely tokens; 0: all' },
   ),
   seed: number(
     ENGINE_DEFAULTS.GenerationOptions.seed,
     { from: 0, to: 0xffffffff, integer: true },
-    { group: ANSWERS, describe: 'of sampling' },
+    { group: ANSWERS, describe: 'seed of the sampling' },
   ),
-  stop: textList({ group: ANSWERS, describe: 'texts that end an answer, which is cut before them' }),
+  stop: textList({ group: ANSWERS, describe: 'stop strings: an answer ends before the first of them' }),
 };
 
 export const promptTable = {
-  chat_template: text({ group: ANSWERS, describe: "file with a Jinja template, in place of the model folder's" }),
+  chat_template: text({ group: ANSWERS, describe: "file with a Jinja template to use instead of the model folder's" }),
   template_options: optionalJson({
     group: ANSWERS,
     describe: 'variables of the chat template, as a JSON object: \'{"enable_thinking": false}\'',
   }),
   special_tokens_in_text: specialTokensInText(ANSWERS),
-  raw: flag(false, { group: ANSWERS, describe: 'continue texts as they stand, without a chat template' }),
+  raw: flag(false, { group: ANSWERS, describe: 'continue texts as they are, without a chat template' }),
 };
 
 export const generationResources = {
@@ -53,7 +57,7 @@ export const generationResources = {
     {
       group: RESOURCES,
       describe:
-        'tokens of prompts and answers that generation keeps at once [default: as many as half the free memory takes]',
+        'size of the key/value cache: tokens of prompts and answers held at once [default: as many as fit into half of the free memory]',
     },
   ),
 };

@@ -1,20 +1,20 @@
-// The kinds of option values. Values come from the command line, a YAML or JSON file, the environment or a
-// caller's own code, so text is accepted wherever it spells a value of the right kind ("5e-6", "True").
+// The kinds of option values. Values come from the command line, a YAML or JSON file, the environment or a caller's
+// code, so text is accepted if it spells a value of the right kind ("5e-6", "True").
 
 import { isObject } from '../support/is_object';
 import { show } from '../support/show';
 
 export interface OptionDescription {
   type: 'string' | 'number' | 'boolean' | 'array';
-  /** Absent where the option has no value unless given. */
+  /** Absent if the option has no default. */
   default?: string | number | boolean;
   describe: string;
   choices?: readonly string[];
-  /** Of a number that may be left to be found out: the word that says so. */
+  /** For a number that may be chosen automatically: the word for that. */
   word?: string;
   group: string;
   required?: boolean;
-  /** Another name that the option is known by elsewhere, and is understood by here. */
+  /** An alias, known from other tools, that is also accepted here. */
   otherName?: string;
 }
 
@@ -24,18 +24,18 @@ export interface Problem {
 }
 
 /**
- * Checks and settles the values of an option. Written here, since a library for it would be most of what `--version`
+ * Checks and normalizes the values of an option. Written here, since a library for it would be most of what `--version`
  * loads.
  */
 export class Schema<Value> {
-  /** @param read the settled value; `undefined` stands for an option that is not given. */
+  /** @param read returns the normalized value; `undefined` means that the option is not given. */
   constructor(private readonly read: (value: unknown) => { value: Value } | Problem) {}
 
   safeParse(value: unknown): { value: Value } | Problem {
     return this.read(value);
   }
 
-  /** @throws Error where the value does not fit. */
+  /** @throws Error if the value is not valid. */
   parse(value: unknown): Value {
     const result = this.read(value);
     if ('problem' in result) throw new Error(`${show(value)}: ${result.problem}.`);
@@ -52,7 +52,7 @@ export interface OptionDefinition<Value = unknown> {
 
 type Facts = Omit<OptionDescription, 'type' | 'default' | 'choices' | 'word' | 'required'>;
 
-/** The names that each option of a table goes by, its own included. */
+/** All names of each option of a table, including its own. */
 export function namesOf(table: Readonly<Record<string, { description: OptionDescription }>>): Map<string, string> {
   const names = new Map<string, string>();
   for (const [name, { description }] of Object.entries(table)) {
@@ -62,14 +62,14 @@ export function namesOf(table: Readonly<Record<string, { description: OptionDesc
   return names;
 }
 
-/** For an option that was given under both of its names, with different values. */
+/** The error for an option that was given under both of its names, with different values. */
 export function twoNames(
   table: Readonly<Record<string, { description: OptionDescription }>>,
   name: string,
   place = '',
 ): string {
   const other = table[name]!.description.otherName!;
-  return `${place}${name} and ${place}${other} are two names of one option, and were given different values. Give one of them.`;
+  return `${place}${name} and ${place}${other} are two names of the same option, but were given different values. Give only one of them.`;
 }
 
 const fromText = (text: string): unknown => {
@@ -146,7 +146,7 @@ export function paths(facts: Facts, least: 0 | 1) {
   return { description: { ...facts, type: 'array' as const, required: least === 1 }, schema };
 }
 
-/** Any number of texts, taken as they are. */
+/** Any number of texts, unchanged. */
 export function textList(facts: Facts) {
   const schema = new Schema<string[]>((given) => {
     const list: unknown = given === undefined ? [] : Array.isArray(given) ? given : [given];
@@ -191,19 +191,19 @@ export function flag(value: boolean, facts: Facts) {
   };
 }
 
-/** A flag without a default: undefined where it is not given. */
+/** A flag without a default: undefined if it is not given. */
 export function optionalFlag(facts: Facts) {
   return { description: { ...facts, type: 'boolean' as const }, schema: optionalSchema(readFlag) };
 }
 
-/** A JSON object, as text or, in a configuration file or a program, as it is. */
+/** A JSON object, as text or, in a configuration file or a program, as an object. */
 export function optionalJson(facts: Facts) {
   const schema = optionalSchema<Record<string, unknown>>((given) => {
     let value = given;
     try {
       if (typeof given === 'string') value = JSON.parse(given);
     } catch {
-      // Told below.
+      // Reported below.
     }
     return isObject(value) ? { value } : { problem: 'expected a JSON object' };
   });
@@ -243,7 +243,7 @@ export function optionalNumber(range: Range, facts: Facts) {
   return { description: { ...facts, type: 'number' as const }, schema: optionalSchema(ranged(range)) };
 }
 
-/** A number, or the word that leaves it to be found out, which is the default. */
+/** A number, or the word for an automatic choice, which is the default. */
 export function numberOr<const Word extends string>(word: Word, range: Range, facts: Facts) {
   const read = ranged(range);
   const schema = defaultSchema<number | Word>(word, (given) => {

@@ -1,5 +1,5 @@
-// Options of the library's functions, in tables: what each means (its comment in the types, where editors show it) and
-// its check.
+// Options of the library's functions, in tables: what each means (its comment in the types, which editors show) and its
+// check.
 
 import { ArgumentError } from '../arguments/errors';
 import { abortSignal, callback, options, type Check } from '../arguments/checks';
@@ -13,14 +13,14 @@ export interface LibraryOption {
   default?: string | number | boolean;
 }
 
-/** A table with every option of the type, so that none is forgotten. */
+/** A table with every option of the type, so that none is missing. */
 export type LibraryOptions<T> = Readonly<{ [Name in keyof T & string]-?: LibraryOption }>;
 
 const TYPES = { string: 'text', number: 'a number', boolean: 'true or false', array: 'a list' } as const;
 
 /**
- * The option of a command as one of the library: the same text and default, the same limits, but no text for numbers
- * and flags.
+ * A command's option as an option of the library: the same text, default and limits, but numbers and flags cannot be
+ * given as text.
  */
 export function like({ description, schema }: OptionDefinition): LibraryOption {
   const check: Check = (value, { call, path }) => {
@@ -44,7 +44,7 @@ export const own = (describe: string, check: Check, fallback?: string | number |
   ...(fallback === undefined ? {} : { default: fallback }),
 });
 
-export const SIGNAL = own("rejects with the signal's reason, within milliseconds", abortSignal);
+export const SIGNAL = own("aborts the call: it rejects with the signal's reason, within milliseconds", abortSignal);
 export const onEvent = (describe: string): LibraryOption => own(describe, callback);
 
 /** The check of an options object. */
@@ -53,8 +53,8 @@ export function optionsOf(table: Readonly<Record<string, LibraryOption>>): Check
 }
 
 /**
- * The comment of an option: its text as a sentence, with the default. Names of other options (`--max_length`, `max_length`) are written
- * as the library has them, where `names` says so.
+ * The comment of an option: its text as a sentence, with the default. Names of other options (`--max_length`,
+ * `max_length`) are replaced by the library's names, if `names` has them.
  */
 export function commentOf(
   { describe, default: fallback }: Pick<LibraryOption, 'describe' | 'default'>,

@@ -1,5 +1,5 @@
 // The options of a training run: Hugging Face's names, the defaults of the original's scripts/train_rm.sh.
-// One table gives the schema, the defaults and the help texts, so that they cannot drift apart.
+// One table defines the schema, the defaults and the help texts, so that they cannot differ.
 
 import { ENGINE_DEFAULTS } from '../engine/types.generated';
 import { device, deviceMemoryReserve, microBatchTokens, numThreads, precision } from './engine';
@@ -29,23 +29,23 @@ const SAVING = 'Checkpoints and logs';
 /** The paper's global batch (Table 9), in responses. */
 export const PAPER_GLOBAL_BATCH = 256;
 
-/** Every option: its facts for help texts and the schema of its value. */
+/** Every option: its description for help texts and the schema of its value. */
 export const trainOptionDefinitions = {
   model_path: requiredPath({
     group: PATHS,
     otherName: 'model_name',
     describe:
-      'Hugging Face model folder, or owner/name[@revision] of the hub, to start from (a language model: a new seeded head is made; a reward model with a head of one linear layer: its head is kept)',
+      'model to start from: a Hugging Face model folder, or owner/name[@revision] on the hub (a language model gets a new reward head, made from --seed; a reward model with a head of one linear layer keeps its head)',
   }),
   reward_head: text({
     group: PATHS,
-    describe: "where model_path has more than one reward head: the tensor's name of the one to go on from",
+    describe: 'if model_path has more than one reward head: the tensor name of the one to train',
   }),
   train_data_path: paths(
     {
       group: PATHS,
       describe:
-        'files of preferences: JSON lines, JSON arrays (gzip too) or parquet; prompts with the same text are merged over the files',
+        'preference data: files of JSON lines, JSON arrays (both may be gzipped) or parquet; prompts with the same text are merged across files',
     },
     1,
   ),
@@ -57,17 +57,17 @@ export const trainOptionDefinitions = {
   cache_dir: text({
     group: PATHS,
     describe:
-      'folder where tokenized data are kept for the next run; several runs may share one [default: output_dir/cache]',
+      'folder that keeps the tokenized data for the next run; several runs may share one [default: output_dir/cache]',
   }),
   overwrite_output_dir: flag(false, {
     group: PATHS,
-    describe: 'delete the checkpoints of an earlier run in output_dir and start afresh',
+    describe: 'delete the checkpoints of an earlier run in output_dir and start over',
   }),
 
   num_train_epochs: number(
     1,
     { above: 0 },
-    { group: LENGTH, describe: 'passes over the training prompts; a fraction ends in the middle of a pass' },
+    { group: LENGTH, describe: 'passes over the training prompts; a fraction stops in the middle of a pass' },
   ),
   max_steps: number(
     -1,
@@ -78,7 +78,7 @@ export const trainOptionDefinitions = {
     { from: 1, integer: true },
     {
       group: LENGTH,
-      describe: `responses in one optimizer step; all responses of a prompt stay together [default: per_device_train_batch_size x gradient_accumulation_steps where one of them is given, else ${PAPER_GLOBAL_BATCH} as in the paper]`,
+      describe: `responses in one optimizer step; all responses of a prompt stay together [default: per_device_train_batch_size x gradient_accumulation_steps if one of them is given, else ${PAPER_GLOBAL_BATCH} as in the paper]`,
     },
   ),
   per_device_train_batch_size: optionalNumber(
@@ -86,24 +86,30 @@ export const trainOptionDefinitions = {
     {
       group: LENGTH,
       describe:
-        'with gradient_accumulation_steps: their product is the global batch when global_batch_size is absent [1 when only the other is given]',
+        'times gradient_accumulation_steps: the global batch size if global_batch_size is absent (1 if only the other one is given)',
     },
   ),
   gradient_accumulation_steps: optionalNumber(
     { from: 1, integer: true },
-    { group: LENGTH, describe: 'see per_device_train_batch_size [1 when only the other is given]' },
+    { group: LENGTH, describe: 'see per_device_train_batch_size (1 if only the other one is given)' },
   ),
-  do_shuffle: flag(true, { group: LENGTH, describe: 'shuffle the prompts in each epoch, by seed and epoch' }),
+  do_shuffle: flag(true, {
+    group: LENGTH,
+    describe: 'shuffle the prompts in each epoch; the order depends on seed and epoch',
+  }),
   seed: number(
     0,
     { from: 0, to: 0xffffffff, integer: true },
-    { group: LENGTH, describe: 'of the new head and of the order of the prompts: same seed, same bits' },
+    {
+      group: LENGTH,
+      describe: 'seed of the new head and of the order of the prompts: the same seed gives the same bits',
+    },
   ),
 
   learning_rate: number(5e-6, { from: 0 }, { group: OPTIMIZER, describe: 'peak learning rate of AdamW' }),
   lr_scheduler_type: choice(['cosine', 'linear', 'constant'], 'cosine', {
     group: OPTIMIZER,
-    describe: 'after the warm-up: half a cosine to 0, a line to 0, or level',
+    describe: 'learning rate after the warm-up: half a cosine down to 0, a line down to 0, or constant',
   }),
   warmup_ratio: number(
     0.1,
@@ -111,18 +117,22 @@ export const trainOptionDefinitions = {
     {
       group: OPTIMIZER,
       describe:
-        'share of all steps in which the learning rate climbs from 0 (the first step has 0, as in Hugging Face)',
+        'fraction of all steps in which the learning rate rises from 0 (the first step has 0, as in Hugging Face)',
     },
   ),
   warmup_steps: number(
     0,
     { from: 0, integer: true },
-    { group: OPTIMIZER, describe: 'the same in steps; above 0 it overrides warmup_ratio' },
+    { group: OPTIMIZER, describe: 'length of the warm-up in steps; above 0 it overrides warmup_ratio' },
   ),
   weight_decay: number(0, { from: 0 }, { group: OPTIMIZER, describe: "AdamW's decoupled weight decay" }),
-  adam_beta1: number(0.9, { from: 0, below: 1 }, { group: OPTIMIZER, describe: 'decay of the first moment' }),
-  adam_beta2: number(0.999, { from: 0, below: 1 }, { group: OPTIMIZER, describe: 'decay of the second moment' }),
-  adam_epsilon: number(1e-8, { above: 0 }, { group: OPTIMIZER, describe: 'added to the root of the second moment' }),
+  adam_beta1: number(0.9, { from: 0, below: 1 }, { group: OPTIMIZER, describe: 'decay rate of the first moment' }),
+  adam_beta2: number(0.999, { from: 0, below: 1 }, { group: OPTIMIZER, describe: 'decay rate of the second moment' }),
+  adam_epsilon: number(
+    1e-8,
+    { above: 0 },
+    { group: OPTIMIZER, describe: 'added to the square root of the second moment' },
+  ),
   max_grad_norm: number(
     1,
     { from: 0 },
@@ -132,18 +142,18 @@ export const trainOptionDefinitions = {
     otherName: 'torch_dtype',
     group: OPTIMIZER,
     describe:
-      "of the saved weights, which training computes with: 'bfloat16' rounds every weight, over float32 masters that AdamW updates and checkpoints keep, so that the folder is half as large and means the same to tools that load in 16 bits",
+      "dtype of the weights that are saved and that training computes with. 'bfloat16' rounds every weight; AdamW updates float32 master weights, which checkpoints keep. The folder is half as large, and tools that load it in 16 bits compute with the same weights",
   }),
   reg_coef: number(
     ENGINE_DEFAULTS.TrainerOptions.regCoef,
     {},
-    { group: OPTIMIZER, describe: 'weight of the mean square reward in the loss; 0 or less is off' },
+    { group: OPTIMIZER, describe: 'weight of the mean squared reward in the loss; 0 or less is off' },
   ),
 
   max_length: number(
     2048,
     { from: 1, integer: true },
-    { group: SAMPLES, describe: 'tokens of prompt and response together' },
+    { group: SAMPLES, describe: 'maximum number of tokens of prompt and response together' },
   ),
   truncation: flag(false, {
     group: SAMPLES,
@@ -152,29 +162,29 @@ export const trainOptionDefinitions = {
   do_strip: flag(true, {
     group: SAMPLES,
     describe:
-      'strip white space around the templated text, so that the reward is read at the end marker; stored in the model folder and obeyed by eval and score',
+      'strip white space around the text that the chat template makes, so that the reward is read at the end marker; stored in the model folder, so that eval and score do the same',
   }),
   special_tokens_in_text: specialTokensInText(SAMPLES),
   chat_template: text({
     group: SAMPLES,
-    describe: "file with a Jinja template to use in place of the tokenizer's own; it is written into the model folder",
+    describe: "file with a Jinja template to use instead of the tokenizer's own; it is saved in the model folder",
   }),
   compat: optionalChoice(['cheems', 'transformers'], {
     group: SAMPLES,
     describe:
-      "'cheems': build samples exactly as the original does, doubled BOS included, and train as transformers does; 'transformers': that alone, the " +
-      "embedding row of config.json's pad_token_id (padding_idx) gets no gradient [default: it gets its gradient, as any row]",
+      "'cheems': build samples exactly as the original does, with its doubled BOS, and train as transformers does; 'transformers': only the latter: the " +
+      "embedding row of config.json's pad_token_id (padding_idx) gets no gradient [default: this row gets its gradient like any other]",
   }),
 
   micro_batch_tokens: microBatchTokens(
     RESOURCES,
     ENGINE_DEFAULTS.TrainerOptions.microBatchTokens,
-    ', and in a resumed run as many as before',
+    '; a resumed run uses the same number as before',
   ),
   gradient_checkpointing: flag(false, {
     group: RESOURCES,
     describe:
-      "keep only each layer's input and compute the layer again going back: less memory, about a third more time",
+      "keep only each layer's input and recompute the layer in the backward pass: less memory, about a third more time",
   }),
   device_memory_reserve: deviceMemoryReserve(RESOURCES),
   num_threads: numThreads(RESOURCES),
@@ -183,50 +193,50 @@ export const trainOptionDefinitions = {
   optimizer_state: choice(['float32', 'bfloat16'], 'float32', {
     group: RESOURCES,
     describe:
-      "with bfloat16 precision: 'float32' keeps gradients, moments and a copy of the weights in float32; 'bfloat16' keeps all in bfloat16 with stochastic rounding, 8 bytes a parameter instead of 18",
+      "with bfloat16 precision: 'float32' keeps gradients, moments and a copy of the weights in float32; 'bfloat16' keeps everything in bfloat16 with stochastic rounding, 8 bytes per parameter instead of 18",
   }),
 
   evaluation_strategy: optionalChoice(['no', 'steps', 'epoch'], {
     group: EVALUATION,
     describe:
-      'when to evaluate on test_data_path, beside the end of the run [default: steps with test_data_path, else no]',
+      'when to evaluate on test_data_path, in addition to the end of the run [default: steps with test_data_path, else no]',
   }),
   eval_steps: number(
     100,
     { above: 0 },
-    { group: EVALUATION, describe: 'steps between evaluations; below 1: a share of all steps' },
+    { group: EVALUATION, describe: 'steps between evaluations; below 1: a fraction of all steps' },
   ),
 
   save_strategy: choice(['no', 'steps', 'epoch'], 'steps', {
     group: SAVING,
-    describe: "when to save, beside the end of the run; 'steps' saves at the end of each epoch too",
+    describe: "when to save, in addition to the end of the run; 'steps' also saves at the end of each epoch",
   }),
   save_steps: number(
     100,
     { above: 0 },
-    { group: SAVING, describe: 'steps between checkpoints; below 1: a share of all steps' },
+    { group: SAVING, describe: 'steps between checkpoints; below 1: a fraction of all steps' },
   ),
   save_total_limit: number(
     3,
     { from: 0, integer: true },
-    { group: SAVING, describe: 'newest checkpoints kept; 0: all of them' },
+    { group: SAVING, describe: 'number of newest checkpoints to keep; 0: all' },
   ),
   resume_if_possible: flag(false, {
     group: SAVING,
     describe:
-      'go on from the newest whole checkpoint in output_dir, bit for bit; refused where data, base model, template or an option of the batches is another',
+      'continue from the newest complete checkpoint in output_dir, bit for bit; refused if the data, the base model, the template or an option that affects the batches has changed',
   }),
   logging_steps: number(
     1,
     { above: 0 },
     {
       group: SAVING,
-      describe: 'steps between lines in metrics.jsonl, event files and plain output; below 1: a share of all steps',
+      describe: 'steps between lines in metrics.jsonl, event files and plain output; below 1: a fraction of all steps',
     },
   ),
   report_to: choice(['tensorboard', 'none', 'all'], 'tensorboard', {
     group: SAVING,
-    describe: "'tensorboard' or 'all': event files in output_dir/runs; metrics.jsonl is always written",
+    describe: "'tensorboard' or 'all': write event files to output_dir/runs; metrics.jsonl is always written",
   }),
 };
 
@@ -240,6 +250,6 @@ export const trainOptionDescriptions = Object.fromEntries(
 ) as Record<TrainOptionName, OptionDescription>;
 
 type TableValues = { [Name in TrainOptionName]: ValueOf<Definitions[Name]['schema']> };
-/** The written types are those of the table: where this does not compile, run node scripts/generate/write_option_comments.cjs. */
+/** The written types must be those of the table: if this does not compile, run node scripts/generate/write_option_comments.cjs. */
 const _same: [TableValues, TrainOptionValues] extends [TrainOptionValues, TableValues] ? true : never = true;
 void _same;

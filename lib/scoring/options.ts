@@ -12,15 +12,15 @@ import type { ReadoutOptions } from './readouts';
 /** How a reward model is loaded. */
 export interface RewardModelOptions extends ReadoutOptions {
   /**
-   * 'auto' (the GPU where there is one, of several the one with the most free memory), 'cpu', 'cuda' or 'cuda:1';
-   * `info` lists what is there. Default: 'auto'.
+   * 'auto' (the GPU with the most free memory, or the CPU if there is none), 'cpu', 'cuda' or 'cuda:1'; `info`
+   * lists the devices. Default: 'auto'.
    */
   device?: string | undefined;
-  /** Of the activations and weights that are computed with. Default: bfloat16 on a GPU, float32 on the CPU. */
+  /** Dtype of the activations and weights in computation. Default: bfloat16 on a GPU, float32 on the CPU. */
   precision?: Precision | undefined;
   /**
-   * 'bfloat16': round every weight to it first, as tools do that load the folder in 16 bits. Default: the weights
-   * as stored.
+   * 'bfloat16': round every weight to it first, like tools that load the folder in 16 bits. Default: the weights as
+   * stored.
    */
   dtype?: Precision | undefined;
   /** Threads of the engine; 0: one for each usable core. Default: 0. */
@@ -28,41 +28,44 @@ export interface RewardModelOptions extends ReadoutOptions {
   /** Keep bfloat16 and float16 weights as they are stored: half the memory, the same rewards. Default: true. */
   keep16Bit?: boolean | undefined;
   /**
-   * Tokens computed at once: less takes less memory; 'auto': 8192 on the CPU, on a GPU as many as its memory takes
-   * and it gains by. Default: 'auto'.
+   * Tokens computed at once; fewer need less memory. 'auto': 8192 on the CPU; on a GPU as many as its memory holds
+   * and make it faster. Default: 'auto'.
    */
   microBatchTokens?: number | 'auto' | undefined;
-  /** Tokens of prompt and response together; longer samples are an error unless truncation. Default: no limit. */
+  /**
+   * Maximum number of tokens of prompt and response together; longer samples are an error unless truncation is
+   * given. Default: no limit.
+   */
   maxLength?: number | undefined;
   /** Cut longer samples from the left. Default: false. */
   truncation?: boolean | undefined;
   /**
-   * Strip white space around the templated text. Default: as the folder's trainer did, by cheems.json or by the
-   * class and head that it shows; the choice is printed.
+   * Strip white space around the text that the chat template makes. Default: as in the model's training, according
+   * to cheems.json or, without it, to the model's class and head; the choice is printed.
    */
   doStrip?: boolean | undefined;
-  /** 'cheems': do exactly as the original does, doubled BOS included. Default: what cheems.json says. */
+  /** 'cheems': build samples exactly as the original does, with its doubled BOS. Default: what cheems.json says. */
   compat?: 'cheems' | undefined;
-  /** File with a Jinja template, in place of the model folder's. */
+  /** File with a Jinja template to use instead of the model folder's. */
   chatTemplateFile?: string | undefined;
   /**
-   * Where the folder has more than one reward head: the head's kind or its tensor's name; 'vocabulary_row': the
-   * logit of vocabulary id 0 (Nemotron).
+   * If the folder has more than one reward head: the kind or the tensor name of the one to use; 'vocabulary_row':
+   * the logit of vocabulary id 0 (Nemotron).
    */
   rewardHead?: string | undefined;
-  /** Apply the mean and std of config.json (OpenRLHF's heads). Default: false. */
+  /** Normalize rewards by the mean and std in config.json (OpenRLHF's heads). Default: false. */
   normalizeReward?: boolean | undefined;
   /**
-   * Special tokens of the tokenizer that stand within the data's texts, such as <|im_end|>: 'keep' reads them as if
-   * the chat template had written them, as transformers does, 'escape' as plain text, 'refuse' is an error; they
-   * are counted. Default: as in the model's training, by its cheems.json, else keep.
+   * What to do with special tokens inside the data's texts, such as <|im_end|>: 'keep' reads them as if the chat
+   * template had written them, as transformers does; 'escape' reads them as plain text; 'refuse' is an error. They
+   * are counted. Default: as in the model's training, according to its cheems.json; else keep.
    */
   specialTokensInText?: SpecialTokensInText | undefined;
-  /** Of a process reward model: how the steps' rewards become one. */
+  /** For a process reward model: how the steps' rewards are combined into one. */
   stepReward?: StepReward | undefined;
   /** Gets a sentence, at most once, where samples are such that other programs would read their rewards elsewhere. */
   onNote?: ((sentence: string) => void) | undefined;
-  /** Rejects with the signal's reason, within milliseconds. */
+  /** Aborts the call: it rejects with the signal's reason, within milliseconds. */
   signal?: AbortSignal | undefined;
 }
 
@@ -95,7 +98,7 @@ export const rewardModelOptions: LibraryOptions<RewardModelOptions> = {
 
 /** How items are scored. */
 export interface ScoreItemsOptions {
-  /** Rejects with the signal's reason, within milliseconds. */
+  /** Aborts the call: it rejects with the signal's reason, within milliseconds. */
   signal?: AbortSignal | undefined;
   /** Called some times per second with what is done. */
   onProgress?: ((progress: ScoreItemsProgress) => void) | undefined;

@@ -9,11 +9,11 @@ import { knob } from '../text/knobs';
 /** How to find them, in place of what the model's family is published with. Text is tokenized by the model folder's tokenizer. */
 export interface ReadoutOptions {
   /**
-   * Of a gate that reads the prompt (ArmoRM, QRM): the tokens that begin the assistant's turn, as text or ids.
+   * For a gate that reads the prompt (ArmoRM, QRM): the tokens that begin the assistant's turn, as text or ids.
    * Default: the family's.
    */
   gatePattern?: string | readonly number[] | undefined;
-  /** Of a process reward model: the token that ends a step, as text or its id. Default: <extra_0>. */
+  /** For a process reward model: the token that ends a step, as text or id. Default: <extra_0>. */
   stepToken?: string | number | undefined;
 }
 

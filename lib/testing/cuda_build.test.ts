@@ -92,7 +92,7 @@ test('GPUs that the kernels or the compiler do not serve are left out, with a se
   t.regex(turingBesideAmpere.notes.join(), /7\.5/);
   const newer = choice(t, '10.3\n9.0\n');
   t.is(newer.architectures, '80-virtual;90-real');
-  t.regex(newer.notes.join(), /10\.3, which this nvcc does not know.*PTX of 8\.0/);
+  t.regex(newer.notes.join(), /10\.3, which this nvcc does not support.*PTX of 8\.0/);
   t.is(choice(t, '10.3\n').images, 'sm_80 PTX 8.0');
 });
 

@@ -136,7 +136,7 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
         `${options.model_path} has no reward head: a new one is made, normal with standard deviation 1/(hidden size + 1), seed ${options.seed}.`,
       );
     else if (!resumed)
-      say(`Training goes on from the reward head of ${options.model_path}: ${model.head.description}.`);
+      say(`Training continues with the reward head of ${options.model_path}: ${model.head.description}.`);
     if (!resumed) await tellOtherPooling(options, model, data, say);
     return await runSteps({
       options: planned,

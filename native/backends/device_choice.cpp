@@ -48,7 +48,7 @@ TakenDevice take_cuda(const CudaDevices& devices, int& kept) {
   std::string refused;
   const auto refuse = [&](int number, const std::string& reason) {
     refused += sentence("; cuda:", number, " (", devices.list[static_cast<size_t>(number)].description,
-                        ") was not taken: ", without_stop(reason));
+                        ") was not used: ", without_stop(reason));
   };
   for (size_t i = 0; i < devices.list.size(); ++i) {
     if (devices.list[i].unusable.empty()) usable.push_back(static_cast<int>(i));
@@ -63,7 +63,7 @@ TakenDevice take_cuda(const CudaDevices& devices, int& kept) {
       const int64_t free =
           free_bytes[static_cast<size_t>(std::find(usable.begin(), usable.end(), number) - usable.begin())];
       if (usable.size() > 1)
-        refused = sentence("; taken of ", usable.size(), " GPUs",
+        refused = sentence("; chosen from ", usable.size(), " GPUs",
                            free < 0 ? " in their order" : sentence(" by free memory: ", in_gib(free))) +
                   refused;
       return {std::move(backend), refused};

@@ -1,4 +1,4 @@
-// Downloads that are under way end in memory of the caller: they are waited for whichever way it is left.
+// Downloads that are under way write into memory of the caller: this waits for them however the scope is left.
 #pragma once
 
 #include <exception>
@@ -7,7 +7,7 @@
 
 namespace cheems {
 
-// Declared after the memory that the downloads end in.
+// Declared after the memory that the downloads write to.
 class FinishAtEnd {
  public:
   explicit FinishAtEnd(Backend& backend) : backend_(backend) {}
@@ -16,7 +16,7 @@ class FinishAtEnd {
     try {
       backend_.finish();
     } catch (const std::exception&) {
-      // The device failed: nothing more will be written, and the error that told it is on its way already.
+      // The device has failed: nothing more will be written, and the error that reported it is already on its way.
     }
   }
 

@@ -1,5 +1,5 @@
-// What a memory plan must know of a backend, whether that backend is here or not: a run on a GPU can be planned on a
-// laptop.
+// What a memory plan must know about a backend, whether that backend is on this machine or not: a run on a GPU can be
+// planned on a laptop.
 #pragma once
 
 #include <memory>
@@ -14,15 +14,15 @@ struct PlanningBackend {
   DType default_activations;
   bool widens_weights;
   WorkspaceBytes workspace_bytes;
-  int64_t available_memory;          // bytes; -1 where no such device is here
-  int64_t memory_reserve;            // bytes of them that a plan leaves alone
-  int64_t useful_micro_batch;        // as of Backend
-  std::string choice;                // what is planned for and why: a sentence
-  std::unique_ptr<Backend> backend;  // null where no such device is here
+  int64_t available_memory;          // bytes; -1 without such a device
+  int64_t memory_reserve;            // bytes of them that a plan leaves free
+  int64_t useful_micro_batch;        // as in Backend
+  std::string choice;                // which device is planned for and why: a sentence
+  std::unique_ptr<Backend> backend;  // null without such a device
 };
 
-// `device` and `threads` as of create_backend; "cuda" or "cuda:N" where there is no such GPU gives the CUDA backend's
-// rules. Throws Error for a device of no known kind.
+// `device` and `threads` as for create_backend; "cuda" or "cuda:N" on a machine without that GPU gives the CUDA
+// backend's rules. Throws Error for an unknown kind of device.
 PlanningBackend planning_backend(const std::string& device, int threads);
 
 }  // namespace cheems

@@ -1,13 +1,13 @@
-// How the engine and a backend that lives in its own library meet: one exported C function that returns this table.
+// The interface between the engine and a backend in its own library: one exported C function that returns this table.
 //
-// The engine links nothing of NVIDIA's; libcheems_cuda.so does, and is opened when it is there. Both come out of one
-// build: the build id is made of the headers that both compile (backend.h, operations.h and what they include), so that
-// a library of another build is refused before a virtual function of it is called. Backend and Operations cross as C++
-// objects, exceptions do not (plugin_calls.h).
+// The engine links nothing of NVIDIA's. libcheems_cuda.so does, and is opened if it is present. Both come from one
+// build. The build id is a hash of the headers that both compile (backend.h, operations.h and what they include), so a
+// library of another build is refused before any of its virtual functions is called. Backend and Operations cross as
+// C++ objects; exceptions do not (plugin_calls.h).
 #pragma once
 
 #include <cstdint>
-#include <string>  // and with it the macros that tell the standard library
+#include <string>  // which also defines the macros that identify the standard library
 
 #ifdef _LIBCPP_VERSION
 #define CHEEMS_STANDARD_LIBRARY " libc++"
@@ -19,7 +19,7 @@
 
 namespace cheems {
 
-// What both sides of the border must have been built from, and with.
+// What both libraries must have been built from, and with.
 #ifdef CHEEMS_PLUGIN_BUILD_ID
 constexpr const char* kPluginBuildId = CHEEMS_PLUGIN_BUILD_ID CHEEMS_STANDARD_LIBRARY;
 #endif
@@ -27,22 +27,22 @@ constexpr const char* kPluginBuildId = CHEEMS_PLUGIN_BUILD_ID CHEEMS_STANDARD_LI
 struct PluginTable {
   uint32_t abi;          // kPluginAbi of the plug-in's build
   const char* build_id;  // kPluginBuildId of the plug-in's build
-  const char* version;   // of the package that it is part of
-  const char* images;    // what it holds machine code and PTX for: "sm_80 sm_90 PTX 8.0"
+  const char* version;   // of its package
+  const char* images;    // the targets of its machine code and PTX: "sm_80 sm_90 PTX 8.0"
   const char* toolkit;   // what compiled it: "CUDA 13.0"
 
-  // The number of devices, and in `text` one line each: what it is, a tab, and why it cannot be used, if so. 0, and in
-  // `text` the reason, where there is none: "no NVIDIA driver is installed".
+  // Returns the number of devices and writes one line for each to `text`: what it is, a tab, and why it cannot be used,
+  // if so. If there are none, returns 0 and writes the reason: "no NVIDIA driver is installed".
   int (*probe)(char* text, int64_t capacity);
 
-  // The backend on that device, owned by the caller (deleted through its virtual destructor); null, and in `text` the
-  // sentence of an Error, where it cannot be had.
+  // The backend on that device, owned by the caller (deleted through its virtual destructor). Null if it cannot be
+  // created; then `text` has the sentence of an Error.
   Backend* (*create)(int device, char* text, int64_t capacity);
 
-  // Bytes of the device's memory that nobody has, told without touching the device; below 0 where that is not known.
+  // Free bytes of the device's memory, found without opening the device; below 0 if not known.
   int64_t (*free_memory)(int device);
 
-  // What this machine offers it, for a report: a line each, its parts set apart by tabs. "driver VERSION", "library
+  // What this machine offers it, for a report: one line each, with tabs between its parts. "driver VERSION", "library
   // NAME VERSION FILE", and "missing REASON", where the reason may also be the part of a sentence after "because".
   void (*describe)(char* text, int64_t capacity);
 

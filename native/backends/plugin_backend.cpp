@@ -18,7 +18,7 @@ void throw_again(PluginOutcome outcome, const char* text) {
 template <class Object, class Result, class... Parameters, class... Arguments>
 Result call(PluginOutcome (*function)(PluginText, Object&, Result*, Parameters...),
             std::type_identity_t<Object>& object, Arguments&&... arguments) {
-  std::array<char, 4096> text;  // written only where the call does not end well
+  std::array<char, 4096> text;  // written only if the call fails
   const PluginText to{text.data(), static_cast<int64_t>(text.size())};
   if constexpr (std::is_void_v<Result>) {
     throw_again(function(to, object, nullptr, std::forward<Arguments>(arguments)...), text.data());
@@ -48,8 +48,8 @@ class PluginOperations : public Operations {
   const OperationsCalls& calls_;
 };
 
-// Every virtual function of Backend is here (plugin_backend_test.cpp looks); those that cannot throw are called as they
-// are.
+// Every virtual function of Backend is here (plugin_backend_test.cpp checks this); those that cannot throw are called
+// directly.
 class PluginBackend : public Backend {
  public:
   PluginBackend(std::unique_ptr<Backend> inner, const PluginCalls& calls)

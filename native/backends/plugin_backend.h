@@ -1,4 +1,4 @@
-// The engine's half of plugin_calls.h.
+// The engine's side of plugin_calls.h.
 #pragma once
 
 #include <memory>
@@ -7,8 +7,8 @@
 
 namespace cheems {
 
-// The plug-in's backend as one of the engine's own: calls go through `calls`, and what was thrown in the plug-in is
-// thrown again here.
+// The plug-in's backend as one of the engine's own: calls go through `calls`, and errors of the plug-in are rethrown
+// here.
 std::unique_ptr<Backend> backend_of_plugin(std::unique_ptr<Backend> backend, const PluginCalls& calls);
 
 }  // namespace cheems

@@ -1,9 +1,9 @@
-// How the engine calls a backend that lives in a plug-in: through C functions of the plug-in, out of which no exception
-// comes. Both libraries have the C++ library linked into them, and with it an unwinder each; one that meets the other's
+// How the engine calls a backend in a plug-in: through C functions of the plug-in, which let no exception escape. Both
+// libraries have the C++ library linked into them, each with its own unwinder; an unwinder that meets the other's
 // frames ends the process.
 //
-// A function of Backend that can throw stands in CHEEMS_BACKEND_CALLS, and in PluginBackend (plugin_backend.cpp) like
-// all of them.
+// A function of Backend that can throw is listed in CHEEMS_BACKEND_CALLS; PluginBackend (plugin_backend.cpp) has all
+// functions.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +17,10 @@
 
 namespace cheems {
 
-// How a call ended: well, with a cheems::Error, or with any other exception.
+// How a call ended: without an error, with a cheems::Error, or with any other exception.
 enum class PluginOutcome : int32_t { done, error, failure };
 
-// Where the sentence of an exception goes: a C string, cut where it is longer.
+// Where the sentence of an exception goes: a C string, cut if it is longer.
 struct PluginText {
   char* at;
   int64_t capacity;

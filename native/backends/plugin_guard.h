@@ -1,4 +1,4 @@
-// The plug-in's half of plugin_calls.h: each function runs the member function and turns what it throws into a text.
+// The plug-in's side of plugin_calls.h: each function runs the member function and turns an exception into a text.
 #pragma once
 
 #include <algorithm>

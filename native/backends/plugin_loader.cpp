@@ -24,8 +24,8 @@
 namespace cheems {
 namespace {
 
-// Why a file cannot be a whole library, or "". The loader maps what the headers promise, and a process that touches a
-// mapped page behind the end of its file dies: a library that was cut off must not reach it.
+// Why a file cannot be a complete library, or "". The dynamic linker maps what the headers promise, and a process that
+// touches a mapped page past the end of its file dies, so a truncated library must not reach it.
 std::string damage_of(const std::string& file) {
   std::error_code error;
   const auto size = std::filesystem::file_size(file, error);
@@ -34,8 +34,8 @@ std::string damage_of(const std::string& file) {
   Elf64_Ehdr header{};
   if (!stream.read(reinterpret_cast<char*>(&header), sizeof header) ||
       std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64)
-    return "it is no 64-bit ELF library";
-  // The table of sections stands at the very end.
+    return "it is not a 64-bit ELF library";
+  // The section table is at the very end.
   uint64_t end = std::max(header.e_shoff + uint64_t{header.e_shnum} * header.e_shentsize,
                           header.e_phoff + uint64_t{header.e_phnum} * header.e_phentsize);
   if (header.e_phentsize == sizeof(Elf64_Phdr)) {
@@ -68,14 +68,14 @@ std::string file_in(const std::string& folder, bool emulated) {
   return (std::filesystem::path(folder) / (emulated ? "libcheems_cuda_emulated.so" : "libcheems_cuda.so")).string();
 }
 
-// The library at `file`, which is there.
+// The library at `file`, which exists.
 Plugin open_plugin(const std::string& file) {
   const auto missing = [](const auto&... parts) { return Plugin{nullptr, "", sentence(parts...)}; };
-  const char* rebuild = "; build it again, or install the package that holds it again";
+  const char* rebuild = "; build it again, or install its package again";
   if (const std::string damage = damage_of(file); !damage.empty()) {
     return missing("the CUDA backend ", file, " is damaged: ", damage, rebuild);
   }
-  // Never closed: its objects and threads may outlive any one user of it.
+  // Never closed: its objects and threads may outlive all users.
   void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (!library) {
     const char* reason = dlerror();
@@ -83,8 +83,8 @@ Plugin open_plugin(const std::string& file) {
   }
   const auto entry = reinterpret_cast<PluginEntry>(dlsym(library, kPluginEntry));
   const PluginTable* table = entry ? entry() : nullptr;
-  if (!table) return missing("the CUDA backend ", file, " is no plug-in of cheems-native", rebuild);
-  const bool has_version = table->abi == kPluginAbi;  // another layout may have it elsewhere, or nowhere
+  if (!table) return missing("the CUDA backend ", file, " is not a plug-in of cheems-native", rebuild);
+  const bool has_version = table->abi == kPluginAbi;  // other layouts may have it elsewhere, or not at all
   if (has_version && std::strcmp(table->version, CHEEMS_VERSION) != 0) {
     return missing("the CUDA backend ", file, " is version ", table->version, " and the engine ", CHEEMS_VERSION,
                    "; install or build both in the same version");
@@ -95,7 +95,7 @@ Plugin open_plugin(const std::string& file) {
   return {table, file, ""};
 }
 
-// Each library is opened once a process; what is missing is looked for again.
+// Each library is opened once per process; missing ones are looked for again.
 Plugin plugin_in(const std::string& file) {
   static std::mutex mutex;
   static auto& opened = *new std::map<std::string, Plugin>;  // outlives every thread
@@ -105,7 +105,7 @@ Plugin plugin_in(const std::string& file) {
   return plugin;
 }
 
-// The first of the place's folders that has a library which fits; else what is wrong with each that is there.
+// The first of the place's folders that has a matching library; otherwise, what is wrong with each that exists.
 Plugin plugin_at(const PluginPlace& place) {
   std::vector<std::string> folders{place.folder};
   if (!place.emulated) folders.insert(folders.end(), place.more_folders.begin(), place.more_folders.end());
@@ -159,7 +159,7 @@ std::unique_ptr<Backend> take_cpu(int threads, const std::string& why, std::stri
   return backend;
 }
 
-// The GPU that this process took last, of those at that place.
+// The GPU that this process used last, among those of that place.
 int& kept_device(const PluginPlace& place) {
   static auto& kept = *new std::map<std::pair<std::string, bool>, int>;
   return kept.try_emplace({place.folder, place.emulated}, -1).first->second;
@@ -211,7 +211,7 @@ void add_plugin_folder(const std::string& folder) {
 PluginPlace PluginPlace::of_this_process() {
   PluginPlace place;
   Dl_info info{};
-  // A program may be known by the name that it was called by alone.
+  // A program may have been started by its name alone.
   if (dladdr(reinterpret_cast<void*>(&cuda_number), &info) && info.dli_fname && std::strchr(info.dli_fname, '/'))
     place.folder = std::filesystem::absolute(info.dli_fname).parent_path().string();
   else place.folder = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();

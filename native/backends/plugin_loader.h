@@ -1,5 +1,5 @@
-// Which backends there are, and the one that a user asked for. The CUDA backend is a library of its own beside the
-// addon (or beside the program that the engine is linked into), opened here when it is there.
+// Which backends exist, and the one that a user asked for. The CUDA backend is a separate library beside the addon (or
+// beside the program that the engine is linked into), opened here if it is present.
 #pragma once
 
 #include <memory>
@@ -11,13 +11,13 @@
 namespace cheems {
 
 struct BackendInfo {
-  std::string name;  // "cpu", "cuda:0"; "cuda" where there is no device
+  std::string name;  // "cpu", "cuda:0"; "cuda" if there is no device
   bool available;
-  std::string detail;  // what it is, or in one sentence what is missing
+  std::string detail;  // what it is, or one sentence about what is missing
 };
 
-// Where the CUDA library is looked for: beside the addon, then in the folders that were added. With
-// CHEEMS_DEVICE=emulated in the environment (a developer's switch) it is the one whose kernels are executed on the CPU.
+// Where the CUDA library is searched: beside the addon, then in the folders that were added. With
+// CHEEMS_DEVICE=emulated in the environment (for developers) it is the one that runs its kernels on the CPU.
 struct PluginPlace {
   std::string folder;
   bool emulated = false;
@@ -25,10 +25,10 @@ struct PluginPlace {
   static PluginPlace of_this_process();
 };
 
-// A folder in which a package brought the CUDA library, for every PluginPlace::of_this_process() from now on.
+// A folder where a package installed the CUDA library, for every PluginPlace::of_this_process() from now on.
 void add_plugin_folder(const std::string& folder);
 
-// What there is of the CUDA backend, for `info`: empty texts where there is nothing.
+// The parts of the CUDA backend, for `info`: empty texts for what is absent.
 struct PluginReport {
   struct Library {
     std::string name, version, file;
@@ -43,11 +43,11 @@ PluginReport report_plugin(const PluginPlace& place = PluginPlace::of_this_proce
 // The CPU first, then each CUDA device, or the one reason that there is none. Never throws for what is missing.
 std::vector<BackendInfo> list_backends(const PluginPlace& place = PluginPlace::of_this_process());
 
-// `device`: "cuda" (the CUDA device with the most free memory that can be taken: device_choice.h), "auto" (the same,
-// else the CPU), "cpu" or "cuda:N" (no other). `threads` is the CPU backend's (0: one per usable core). `choice`
-// becomes a sentence's part that says what was taken and why: "cuda:0, NVIDIA H100 80GB HBM3, …; taken of 2 GPUs by
-// free memory: 78.9 GiB", "cpu, 2 threads; no CUDA device, because no NVIDIA driver is installed". What was tried
-// before and why it was not taken stands there too. Throws Error where the device that was named cannot be had.
+// `device`: "cuda" (the usable CUDA device with the most free memory: device_choice.h), "auto" (the same, else the
+// CPU), "cpu" or "cuda:N" (only that one). `threads` is the CPU backend's (0: one per usable core). `choice` receives a
+// part of a sentence that says what was chosen and why, including what was tried before and why it was not used:
+// "cuda:0, NVIDIA H100 80GB HBM3, …; chosen from 2 GPUs by free memory: 78.9 GiB", "cpu, 2 threads; no CUDA device,
+// because no NVIDIA driver is installed". Throws Error if the named device cannot be used.
 std::unique_ptr<Backend> create_backend(const std::string& device, int threads, std::string& choice,
                                         const PluginPlace& place = PluginPlace::of_this_process());
 

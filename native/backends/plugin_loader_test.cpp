@@ -79,9 +79,9 @@ TEST_CASE("plug-in: a device that has no such name is refused") {
 
 TEST_CASE("plug-in: files that are no library, or were cut off, never reach the loader") {
   const std::string whole = contents(plugin_file());
-  check_refused(said_of(""), {"is damaged", "no 64-bit ELF library", "build it again"});
+  check_refused(said_of(""), {"is damaged", "not a 64-bit ELF library", "build it again"});
   check_refused(said_of("#!/bin/sh\necho no library, however long this text may be\n"),
-                {"is damaged", "no 64-bit ELF library"});
+                {"is damaged", "not a 64-bit ELF library"});
   for (const size_t part : {size_t{64}, size_t{4096}, whole.size() / 2, whole.size() - 1}) {
     CAPTURE(part);
     check_refused(said_of(whole.substr(0, part)), {"is damaged", "cut off", std::to_string(part), "build it again"});
@@ -93,7 +93,7 @@ TEST_CASE("plug-in: another library, and one of another build, are refused befor
   double (*const cosine)(double) = std::cos;
   REQUIRE(dladdr(reinterpret_cast<void*>(cosine), &info));
   if (std::string(info.dli_fname).find("libm") != std::string::npos)
-    check_refused(said_of(contents(info.dli_fname)), {"is no plug-in of cheems-native"});
+    check_refused(said_of(contents(info.dli_fname)), {"is not a plug-in of cheems-native"});
 
   std::string other = contents(plugin_file());
   const std::string id = kPluginBuildId;
@@ -196,9 +196,9 @@ TEST_CASE("plug-in: of several GPUs auto and cuda take the freest that can be ta
   for (const std::string device : {"auto", "cuda"}) {
     std::string choice;
     CHECK(create_backend(device, 1, choice, place)->name() == "cuda:3");
-    check_refused(choice, {"cuda:3, Large, compute capability 9.0, 40 GiB; taken of 3 GPUs by free memory: 39.0 GiB",
-                           "; cuda:0 (Old, compute capability 7.5, 16 GiB) was not taken: ",
-                           "; cuda:2 (Busy, compute capability 9.0, 87 GiB) was not taken: "});
+    check_refused(choice, {"cuda:3, Large, compute capability 9.0, 40 GiB; chosen from 3 GPUs by free memory: 39.0 GiB",
+                           "; cuda:0 (Old, compute capability 7.5, 16 GiB) was not used: ",
+                           "; cuda:2 (Busy, compute capability 9.0, 87 GiB) was not used: "});
   }
   std::string choice;
   CHECK(create_backend("cuda:1", 1, choice, place)->name() == "cuda:1");
@@ -214,9 +214,9 @@ TEST_CASE("plug-in: where no GPU can be taken auto takes the CPU and says why of
   const Emulated devices("name=Busy,busy=1;name=Strange,capability=12.0", "sm_80 sm_90");
   std::string choice;
   CHECK(create_backend("auto", 1, choice, place)->name() == "cpu");
-  check_refused(choice, {"cpu, 1 thread; cuda:1 (Strange, compute capability 12.0, 16 GiB) was not taken: the CUDA "
+  check_refused(choice, {"cpu, 1 thread; cuda:1 (Strange, compute capability 12.0, 16 GiB) was not used: the CUDA "
                          "backend holds no code for compute capability 12.0 (Strange); it holds sm_80 sm_90",
-                         "; cuda:0 (Busy, compute capability 9.0, 16 GiB) was not taken: "});
+                         "; cuda:0 (Busy, compute capability 9.0, 16 GiB) was not used: "});
   check_refused(
       refusal([&] { create_backend("cuda", 1, choice, place); }),
       {"No GPU of this machine can be used: cuda:1 (Strange", "; cuda:0 (Busy", "Use `device: cpu`, or auto."});

@@ -1,4 +1,4 @@
-// How samples of one prompt share their beginnings: the one rule that packing a tree and counting its rows go by.
+// How samples of one prompt share their prefixes: the one rule for packing a tree and for counting its rows.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 
 namespace cheems {
 
-// Splitting a segment costs its descendants a little attention work; it pays from about this many saved tokens.
+// Splitting a segment costs its descendants a little attention work; it pays off from about this many saved tokens.
 constexpr int64_t kLeastSharedTokens = 16;
 
 inline std::span<const int32_t> tokens_of(const Samples& samples, int32_t sample) {
@@ -30,17 +30,16 @@ inline std::vector<std::span<const int32_t>> by_group(const Samples& samples, st
   return groups;
 }
 
-// Tells a Sink of the trees that samples make, parents first:
+// Describes the trees of the samples to a Sink, parents first:
 //   void start_tree();
 //   int32_t add_segment(std::span<const int32_t> ids, int64_t position, int32_t parent);  // returns its number
-//   void add_reward(int32_t sample, int32_t segment);                                     // the sample ends with that
-//   segment
+//   void add_reward(int32_t sample, int32_t segment);  // the sample ends with that segment
 template <class Sink>
 class Branching {
  public:
   Branching(const Samples& samples, bool share, Sink& sink) : samples_(samples), share_(share), sink_(sink) {}
 
-  // One tree for `members`, samples of one group; a tree for each where nothing is shared.
+  // One tree for `members`, samples of one group; one tree each if nothing is shared.
   void add_tree(std::span<const int32_t> members) {
     if (share_ && members.size() > 1 && common_prefix(members, 0) > 0) {
       sink_.start_tree();
@@ -65,7 +64,7 @@ class Branching {
     return common;
   }
 
-  // The members share everything before token `from`, which stands in `parent` and its ancestors.
+  // The members share everything before token `from`; it is in `parent` and its ancestors.
   void add_branch(std::span<const int32_t> members, int64_t from, int32_t parent) {
     const int64_t common = common_prefix(members, from);
     const auto ids = tokens_of(samples_, members[0]).subspan(static_cast<size_t>(from), static_cast<size_t>(common));
@@ -77,7 +76,7 @@ class Branching {
       if (static_cast<int64_t>(tokens_of(samples_, sample).size()) == next) sink_.add_reward(sample, segment);
       else longer.push_back(sample);
     }
-    // Members that go on with the same token stay together where that saves enough.
+    // Members whose next token is the same stay together if that saves enough.
     const auto token_at = [&](int32_t sample) { return tokens_of(samples_, sample)[static_cast<size_t>(next)]; };
     std::stable_sort(longer.begin(), longer.end(), [&](int32_t a, int32_t b) { return token_at(a) < token_at(b); });
     for (size_t begin = 0, end; begin < longer.size(); begin = end) {

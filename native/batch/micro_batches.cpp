@@ -1,4 +1,4 @@
-// Cutting samples into micro-batches: by their lengths and what they share alone, without packing them.
+// Cutting samples into micro-batches, from their lengths and common prefixes alone, without packing them.
 #include <algorithm>
 #include <numeric>
 
@@ -25,7 +25,7 @@ int64_t count_rows(const Samples& samples, std::span<const int32_t> members, boo
   return counter.rows;
 }
 
-// Fills micro-batches one after another; a run of samples that has no room left opens the next.
+// Fills micro-batches one after another; a run of samples that does not fit opens the next one.
 class MicroBatches {
  public:
   explicit MicroBatches(int64_t budget) : budget_(budget) {}
@@ -68,7 +68,7 @@ std::vector<std::vector<int32_t>> plan_micro_batches(const Samples& samples, int
       batches.add(group, rows, readouts_of(group));
       continue;
     }
-    // Too large for one micro-batch: as many of its samples at a time as fit, each part with the prompt again.
+    // Too large for one micro-batch: as many of its samples at a time as fit; each part repeats the prompt.
     for (size_t begin = 0, end; begin < group.size(); begin = end) {
       int64_t part_rows = count_rows(samples, group.subspan(begin, 1), share);
       for (end = begin + 1; end < group.size(); ++end) {

@@ -11,7 +11,7 @@
 namespace cheems {
 namespace {
 
-// Takes the branches as they come and lays them out.
+// Receives the branches in order and lays them out.
 class Packer {
  public:
   explicit Packer(const Samples& samples) : samples_(samples) {}
@@ -32,7 +32,7 @@ class Packer {
   void add_reward(int32_t sample, int32_t segment) {
     const auto add = [&](int32_t row) {
       tree_.samples.push_back(sample);
-      tree_.reward_index.push_back(row);  // the row for now; index_rewards turns it into an index
+      tree_.reward_index.push_back(row);  // the row for now; index_rewards converts it to an index
     };
     const auto segment_at = [&](int32_t number) -> const Segment& {
       return tree_.segments[static_cast<size_t>(number)];
@@ -44,7 +44,7 @@ class Packer {
     const auto s = static_cast<size_t>(sample);
     for (int32_t i = samples_.readout_offsets[s]; i < samples_.readout_offsets[s + 1]; ++i) {
       const int32_t position = samples_.readouts[static_cast<size_t>(i)];
-      int32_t holder = segment;  // or the ancestor that the token lies in
+      int32_t holder = segment;  // or the ancestor that contains the token
       while (position < segment_at(holder).position) holder = segment_at(holder).parent;
       add(segment_at(holder).begin + position - segment_at(holder).position);
     }
@@ -143,11 +143,11 @@ void check_readouts(const Samples& samples) {
   for (size_t s = 0; s + 1 < offsets.size(); ++s) {
     const int64_t length = int64_t{samples.offsets[s + 1]} - samples.offsets[s];
     if (offsets[s] == offsets[s + 1])
-      fail("Sample ", s, " of the batch has no token that is read; each sample needs at least one.");
+      fail("Sample ", s, " of the batch has no readouts; each sample needs at least one.");
     for (int32_t i = offsets[s]; i < offsets[s + 1]; ++i) {
       const int32_t position = samples.readouts[static_cast<size_t>(i)];
       if (position < 0 || position >= length)
-        fail("Sample ", s, " of the batch is to be read at token ", position, ", but has ", length, " tokens.");
+        fail("Sample ", s, " of the batch has a readout at token ", position, ", but only ", length, " tokens.");
     }
   }
 }
@@ -176,7 +176,7 @@ void check_samples(const Samples& samples, int64_t vocab_size, int64_t max_posit
       if (id < 0 || id >= vocab_size) {
         fail("Sample ", s, " of the batch has token id ", id, " at position ", i,
              ", outside the model's vocabulary of ", vocab_size,
-             " ids; the ids come from another tokenizer than the model's.");
+             " ids; the ids were made by another tokenizer than the model's.");
       }
     }
   }

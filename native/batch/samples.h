@@ -1,4 +1,4 @@
-// What the engine is given: token sequences, grouped by the prompt that they share.
+// The engine's input: token sequences, grouped by the prompt that they share.
 #pragma once
 
 #include <cstdint>
@@ -6,14 +6,14 @@
 
 namespace cheems {
 
-// S samples back to back. `tokens` holds offsets[S] ids; sample s is tokens[offsets[s] .. offsets[s+1]).
-// `groups[s]` is the number of the sample's prompt; samples of one prompt stand next to each other.
+// S samples, one after another. `tokens` holds offsets[S] ids; sample s is tokens[offsets[s] .. offsets[s+1]).
+// `groups[s]` is the number of the sample's prompt; samples of one prompt are consecutive.
 // Samples of one group share the computation of their longest common prefix. The caller owns the memory.
 struct Samples {
   std::span<const int32_t> tokens;
   std::span<const int32_t> offsets;  // S + 1 entries, offsets[0] = 0
   std::span<const int32_t> groups;   // S entries
-  // The tokens whose hidden states are read, by their places in the sample: those of sample s are
+  // The tokens whose hidden states are read, by their positions in the sample: those of sample s are
   // readouts[readout_offsets[s] .. readout_offsets[s+1]), at least one. Both empty: the last token of each.
   std::span<const int32_t> readouts = {};
   std::span<const int32_t> readout_offsets = {};  // S + 1 entries

@@ -1,5 +1,5 @@
-// Memory handed out in order from one block. With no block it only counts, so that a plan is made by the very
-// code that will use the memory.
+// Memory allocated in order from one block. Without a block it only counts, so that a plan is made by the same code
+// that uses the memory.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ class Arena {
  public:
   explicit Arena(void* base = nullptr) : base_(static_cast<char*>(base)) {}
 
-  // [rows, columns], aligned as any backend likes it (256 bytes); its data is null while counting.
+  // [rows, columns], aligned for any backend (256 bytes); its data is null while counting.
   Tensor matrix(int64_t rows, int64_t columns, DType dtype) {
     const Tensor tensor{base_ ? base_ + used_ : nullptr, dtype, rows, columns, columns};
     used_ += (rows * columns * static_cast<int64_t>(size_of(dtype)) + 255) / 256 * 256;

@@ -1,5 +1,5 @@
 // What is known about two samples of a batch: which is better, how sure that is, and by how much. Everything from the
-// data to the loss speaks of these; a plain pair of chosen and rejected is one with the defaults.
+// data to the loss uses comparisons; a plain pair of chosen and rejected is one with the defaults.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@ namespace cheems {
 struct Comparison {
   int32_t a = 0, b = 0;  // sample numbers
   float target = 1;      // the probability that a is the better one: 1 means a, 0 means b, 0.5 a tie
-  float weight = 1;      // how much the comparison counts beside the others
+  float weight = 1;      // how much the comparison counts relative to the others
   float margin = 0;      // by how much a's reward should exceed b's
 };
 
@@ -24,7 +24,7 @@ inline std::vector<Comparison> comparisons_of(std::span<const int32_t> pairs) {
   return comparisons;
 }
 
-// Throws Error for a comparison that names no two of `samples` samples, or whose numbers make no sense.
+// Throws Error for a comparison that does not name two of `samples` samples, or whose numbers are not valid.
 void check_comparisons(std::span<const Comparison> comparisons, int64_t samples);
 
 }  // namespace cheems

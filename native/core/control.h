@@ -1,4 +1,4 @@
-// How whoever started a piece of work watches and stops it.
+// How the caller of a long computation watches and stops it.
 #pragma once
 
 #include <atomic>
@@ -8,14 +8,14 @@
 
 namespace cheems {
 
-// Thrown by Control::check() once canceled; never an error of the work itself.
+// Thrown by Control::check() once canceled; never an error of the computation itself.
 class Canceled : public std::exception {
  public:
   const char* what() const noexcept override { return "The operation was aborted"; }
 };
 
-// Shared between the thread that works and the one that watches. The work calls check() between
-// layers, so that it stops within one layer's time, and report() after each unit done.
+// Shared between the working thread and the watching one. The working thread calls check() between layers, so that it
+// stops within one layer's time, and report() after each completed unit.
 class Control {
  public:
   void cancel() { canceled_.store(true, std::memory_order_relaxed); }

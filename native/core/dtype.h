@@ -1,8 +1,8 @@
 // The floating point types that weights are stored in, and their conversion to and from float32.
 //
-// bfloat16 and float16 values are carried as their 16 bits. All conversions are exact where the target can hold
-// the value, and round to nearest, ties to even, where it cannot; they need no particular CPU feature, give the
-// same bits under flush-to-zero, and keep NaN a (quiet) NaN and Inf an Inf.
+// bfloat16 and float16 values are stored as their 16 bits. All conversions are exact if the target can hold the value,
+// and otherwise round to nearest, ties to even. They need no particular CPU feature, give the same bits under
+// flush-to-zero, and keep NaN a (quiet) NaN and Inf an Inf.
 #pragma once
 
 #include <bit>
@@ -17,7 +17,7 @@ enum class DType { float32, bfloat16, float16 };
 // Bytes per element.
 constexpr std::size_t size_of(DType dtype) { return dtype == DType::float32 ? 4 : 2; }
 
-// The name as config.json ("torch_dtype", "dtype") spells it.
+// The name as in config.json ("torch_dtype", "dtype").
 constexpr const char* name(DType dtype) {
   switch (dtype) {
     case DType::float32:
@@ -41,8 +41,8 @@ inline std::uint16_t float_to_bfloat16(float value) {
   return static_cast<std::uint16_t>((bits & 0x7fffffffu) > 0x7f800000u ? quiet_nan : rounded);
 }
 
-// Without branches, so that loops over it are vectorized. A float16 subnormal is a normal float32: it is built as
-// 2^-14 + fraction, from which 2^-14 is taken off exactly.
+// Without branches, so that loops over it are vectorized. A float16 subnormal is a normal float32: it is built as 2^-14
+// + fraction, from which 2^-14 is subtracted exactly.
 inline float float16_to_float(std::uint16_t bits) {
   const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000u) << 16;
   const std::uint32_t magnitude = static_cast<std::uint32_t>(bits & 0x7fffu) << 13;
@@ -75,7 +75,7 @@ inline std::uint16_t float_to_float16(float value) {
   return static_cast<std::uint16_t>(result | sign);
 }
 
-// Of 16-bit types only: `bits` is a bfloat16 or a float16.
+// Only for 16-bit types: `bits` is a bfloat16 or a float16.
 inline float to_float(std::uint16_t bits, DType dtype) {
   return dtype == DType::bfloat16 ? bfloat16_to_float(bits) : float16_to_float(bits);
 }
@@ -114,7 +114,7 @@ inline void narrow(const float* source, DType dtype, void* destination, std::siz
   }
 }
 
-// Rounds in place to what a dtype holds, to nearest even: the same numbers after narrow() and widen().
+// Rounds in place to the values of a dtype, to nearest even: the same numbers as after narrow() and widen().
 inline void round_to(DType dtype, float* values, std::size_t count) {
   if (dtype == DType::float32) return;
   for (std::size_t i = 0; i < count; ++i) {

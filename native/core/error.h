@@ -29,9 +29,9 @@ template <typename... Parts>
   throw Error(sentence(parts...));
 }
 
-// A name that came from a file, fit to stand in a sentence: in quotes, without control characters, and cut
-// (between UTF-8 characters) when it is absurdly long. Not called `quoted`: for a std::string that would find
-// std::quoted, which does neither.
+// A name from a file, made fit for a sentence: in quotes, without control characters, and cut (between UTF-8
+// characters) if it is absurdly long. Not called `quoted`: for a std::string that would find std::quoted, which does
+// neither.
 inline std::string in_quotes(std::string_view name) {
   constexpr std::size_t longest = 160;
   std::size_t length = name.size();

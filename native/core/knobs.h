@@ -1,5 +1,5 @@
-// How sentences for people name an option: by the name that it has in JavaScript, in backticks. The command line writes
-// its flag in that place (lib/cli/flags.ts), so what is listed here is a flag there, too, in snake_case.
+// How sentences for people name an option: by its JavaScript name, in backticks. The command line replaces it by its
+// flag (lib/cli/flags.ts), so every option listed here must also be a flag there, in snake_case.
 #pragma once
 
 #include <string>
@@ -24,7 +24,7 @@ inline constexpr std::string_view kKnobs[] = {"device",
 
 class Knob {
  public:
-  // Of kKnobs, or the program does not compile.
+  // Must be in kKnobs; otherwise the program does not compile.
   consteval Knob(const char* name) : name_(name) {
     for (const std::string_view known : kKnobs) {
       if (known == name_) return;

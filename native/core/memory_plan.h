@@ -1,4 +1,4 @@
-// Every byte that a run will take, named before it is taken.
+// All memory that a run will allocate, listed before it is allocated.
 #pragma once
 
 #include <cstdint>

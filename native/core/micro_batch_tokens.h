@@ -1,4 +1,4 @@
-// Tokens of a micro-batch where nobody says how many: what fills the memory.
+// The tokens of a micro-batch if the user does not say: as many as fill the memory.
 #pragma once
 
 #include <cstdint>
@@ -7,14 +7,14 @@
 namespace cheems {
 
 struct MicroBatchBounds {
-  int64_t usual;   // where more is of no use, or nothing is known of the memory
+  int64_t usual;   // if more is not useful, or the memory is not known
   int64_t useful;  // tokens up to which throughput grows (Backend::useful_micro_batch); 0: the usual number is enough
-  int64_t most;    // tokens that there will ever be at once; 0: not known
-  int64_t memory;  // bytes to be had; below 0: not known
+  int64_t most;    // the most tokens that can ever be needed at once; 0: not known
+  int64_t memory;  // available bytes; below 0: not known
 };
 
-// The largest multiple of 1024 within the bounds whose plan fits the memory, at least 1024: what takes more memory even
-// so is refused elsewhere. `bytes` is what a run with that many tokens takes; it does not fall as they grow.
+// The largest multiple of 1024 within the bounds whose plan fits the memory, at least 1024; if even that does not fit,
+// other code refuses the run. `bytes` is the memory of a run with that many tokens; it must not fall as they grow.
 int64_t choose_micro_batch_tokens(const MicroBatchBounds& bounds, const std::function<int64_t(int64_t tokens)>& bytes);
 
 }  // namespace cheems

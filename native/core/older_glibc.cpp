@@ -1,12 +1,12 @@
-// For libraries that have the C++ library linked in and run on an older C library than it was compiled for: what it
-// asks of that one. Hidden, so that nobody else finds it.
+// For libraries that link the C++ library statically and run on an older C library than they were compiled for: the
+// functions that the C++ library needs from it. Hidden, so that no other library binds to them.
 
-// Whether the process has one thread (glibc 2.32 and newer say so), in which counts of references need no atomic
-// operations. Never.
+// Whether the process has only one thread (glibc 2.32 and newer know), so that reference counts need no atomic
+// operations. Here always false.
 extern "C" __attribute__((visibility("hidden"))) char __libc_single_threaded;
 char __libc_single_threaded = 0;
 
-// A random number of the C++ library's std::random_device (glibc 2.36), from what glibc 2.25 has.
+// A random number for the C++ library's std::random_device (glibc 2.36), made with what glibc 2.25 has.
 extern "C" int getentropy(void* buffer, unsigned long length);
 extern "C" __attribute__((visibility("hidden"))) unsigned arc4random() {
   unsigned number = 0;

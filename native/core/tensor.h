@@ -1,4 +1,4 @@
-// A tensor is a view: where the numbers lie and how they are laid out. It owns nothing.
+// A tensor is a view: where the numbers are and how they are laid out. It owns nothing.
 #pragma once
 
 #include <cstdint>

@@ -7,8 +7,8 @@
 namespace cheems {
 namespace {
 
-// A loop of the step follows the last one within microseconds: looking again for about that long is
-// cheaper than a sleep and a wake-up (about 5 and 50 microseconds).
+// A loop of the step follows the last one within microseconds: polling for about that long is cheaper than sleeping and
+// waking up (about 5 and 50 microseconds).
 constexpr int kSpins = 4000;
 
 int usable_cores() {
@@ -72,7 +72,8 @@ void ThreadPool::claim_tasks(int thread) {
 }
 
 void ThreadPool::work(int thread) {
-  // Counting loops from zero, not from what is read here: a loop started before this thread ran is not missed.
+  // Loops are counted from zero, not from the value read here, so that a loop that started before this thread ran is
+  // not missed.
   for (uint32_t seen = 0;;) {
     wait_while_equal(loop_number_, seen);
     seen = loop_number_.load(std::memory_order_acquire);

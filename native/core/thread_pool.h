@@ -9,9 +9,9 @@
 
 namespace cheems {
 
-// Runs loops over independent tasks. The calling thread works too, as thread 0; the others sleep
-// between loops. Which thread takes which task varies from run to run, so a task must write only
-// what no other task of its loop touches: then results never depend on the number of threads.
+// Runs loops over independent tasks. The calling thread works too, as thread 0; the others sleep between loops. Which
+// thread takes which task varies from run to run, so a task may write only what no other task of its loop touches. Then
+// results never depend on the number of threads.
 class ThreadPool {
  public:
   // 0 threads: one per core that this process may use.

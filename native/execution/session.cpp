@@ -66,7 +66,7 @@ model::Network& Session::network_for(const Samples& samples) {
 }
 
 model::Network& Session::network_with(const model::ActivationCapacity& capacity) {
-  network_.reset();  // before more is taken
+  network_.reset();  // before more memory is allocated
   network_ = model::body_of(architecture_).make(architecture_, parameters_, backend_, capacity);
   return *network_;
 }

@@ -1,5 +1,5 @@
-// A model at work on batches: memory for the samples that come, their micro-batches and the trees that these are packed
-// into. Under training, scoring, next-token reading and generation.
+// Runs a model on batches: memory for the given samples, their micro-batches and the trees that these are packed into.
+// Shared by training, scoring, next-token reading and generation.
 #pragma once
 
 #include <memory>
@@ -16,19 +16,19 @@
 namespace cheems::execution {
 
 struct SessionOptions {
-  int64_t micro_batch_tokens = 0;  // computed at once: memory, never the result
-  bool share_prompts = true;       // where the body can
+  int64_t micro_batch_tokens = 0;  // computed at once; affects memory, not the result
+  bool share_prompts = true;       // if the body can
   bool training = false;           // with a backward pass
-  bool checkpointing = false;      // which computes each layer again
-  int64_t widest_head = 0;         // of the head behind the hidden states (Head::widest)
+  bool checkpointing = false;      // which recomputes each layer
+  int64_t widest_head = 0;         // of the head after the hidden states (Head::widest)
   DType hidden_dtype =
-      DType::float32;  // of the hidden states: float32 for a reward head, the activations' before a vocabulary
+      DType::float32;  // of the hidden states: float32 for a reward head, the activations' dtype before a vocabulary
 };
 
 class Session {
  public:
-  // `model` has an architecture(), parameters(), a precision() and a backend(), and outlives the session. Throws Error
-  // for micro_batch_tokens below 1.
+  // `model` has an architecture(), parameters(), a precision() and a backend(), and must outlive the session. Throws
+  // Error for micro_batch_tokens below 1.
   template <class Model>
   Session(const Model& model, const SessionOptions& options)
       : Session(model.architecture(), model.parameters(), model.precision(), model.backend(), options) {}
@@ -37,18 +37,18 @@ class Session {
 
   // Throws Error, naming the sample, for samples that the model cannot read.
   void check(const Samples& samples) const;
-  // The network, with memory for these samples; taken again, larger, only when longer ones or more readouts come than
-  // ever before.
+  // The network, with memory for these samples. Memory grows only when longer samples or more readouts come than ever
+  // before.
   model::Network& network_for(const Samples& samples);
-  // The network with memory for just that.
+  // The network with memory for exactly that.
   model::Network& network_with(const model::ActivationCapacity& capacity);
   model::Network& network() const { return *network_; }
 
-  // Sample numbers, micro-batch by micro-batch; and the tree of one of them.
+  // Sample numbers, micro-batch by micro-batch; and the tree of one micro-batch.
   std::vector<std::vector<int32_t>> micro_batches(const Samples& samples) const;
   PackedTree pack(const Samples& samples, std::span<const int32_t> chosen, TokenOrder order) const;
 
-  // What network_for takes for samples of at most `longest_sample` tokens.
+  // What network_for allocates for samples of at most `longest_sample` tokens.
   static void plan(const model::Architecture& architecture, const SessionOptions& options, DType precision,
                    int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan);
 

@@ -27,7 +27,7 @@ struct Sequence {
   int64_t rows() const { return prompt_length + reserved_rows(); }
 };
 
-// The segment of a packed tree that ends in `row`.
+// The segment of a packed tree whose last row is `row`.
 int32_t segment_ending_at(const PackedTree& tree, int32_t row) {
   for (size_t s = 0;; ++s) {
     if (tree.segments[s].begin + tree.segments[s].length - 1 == row) return static_cast<int32_t>(s);
@@ -41,7 +41,8 @@ void check_options(const GenerationOptions& o, const Samples& prompts, const mod
   const auto count = static_cast<size_t>(prompts.count());
   if (count == 0) fail("There are no prompts to generate from.");
   check_samples(prompts, architecture.vocab_size, architecture.max_position_embeddings);
-  if (!prompts.readout_offsets.empty()) fail("Prompts have no readouts: generation goes on from their last tokens.");
+  if (!prompts.readout_offsets.empty())
+    fail("Prompts must have no readouts: generation continues from their last tokens.");
   if (o.max_new_tokens.size() != count)
     fail("max_new_tokens has ", o.max_new_tokens.size(), " entries for ", count, " prompts.");
   for (size_t i = 0; i < count; ++i) {
@@ -56,7 +57,7 @@ void check_options(const GenerationOptions& o, const Samples& prompts, const mod
   }
   if (o.micro_batch_tokens < 1) fail("micro_batch_tokens is ", o.micro_batch_tokens, "; it must be at least 1.");
   if (o.max_sequences < 1) fail("max_sequences is ", o.max_sequences, "; it must be at least 1.");
-  if (o.cache_tokens < 0) fail("cache_tokens is ", o.cache_tokens, "; it must be 0 (as many as are of use) or above.");
+  if (o.cache_tokens < 0) fail("cache_tokens is ", o.cache_tokens, "; it must be 0 (as many as are useful) or above.");
 }
 
 }  // namespace
@@ -136,14 +137,14 @@ struct Generator::State {
     logits = std::make_unique<Logits>(model, most);
   }
 
-  // Gives waiting prompts rows of the cache, in their order, while there are some left.
+  // Gives rows of the cache to waiting prompts, in their order, while there are free rows.
   void admit() {
     while (next < sequences.size() && in_cache < options.max_sequences) {
       if (sequences[next].finish != Finish::running) {
         ++next;
         continue;
       }
-      size_t end = next;  // the prompts of one group that may come in together, and share what they have in common
+      size_t end = next;  // the prompts of one group that may enter together and share their common prefixes
       while (end < sequences.size() && groups[end] == groups[next] &&
              static_cast<int64_t>(end - next) < options.max_sequences - in_cache)
         ++end;
@@ -202,7 +203,7 @@ struct Generator::State {
     if (!sequence.prompts) return;
     rows->give_back(sequence.begin, sequence.reserved_rows());
     --in_cache;
-    PackedTree& tree = sequence.prompts->tree;  // nobody reads for it any more
+    PackedTree& tree = sequence.prompts->tree;  // no prompt rows are left to compute
     const auto r = std::find(tree.samples.begin(), tree.samples.end(), number) - tree.samples.begin();
     tree.samples.erase(tree.samples.begin() + r);
     tree.reward_index.erase(tree.reward_index.begin() + r);
@@ -213,7 +214,7 @@ struct Generator::State {
     sequence.prompts.reset();
   }
 
-  // One forward pass over all that is new; false where nothing is.
+  // One forward pass over all new tokens; false if there are none.
   bool step(const Control& control) {
     admit();
     StepTree builder;
@@ -238,7 +239,7 @@ struct Generator::State {
     for (const auto& [prompts, to] : filled) prompts->computed = to;
     std::erase_if(filling, [](const auto& prompts) { return prompts->computed == prompts->tree.rows(); });
     if (readers.sequences.empty()) return true;
-    // From here on nothing may be left half done, so nothing is canceled.
+    // From here on nothing may be left half done, so cancellation is not checked.
     logits->for_each_row(hidden, Control(), [&](int64_t row, std::span<const float> numbers) {
       const auto at = static_cast<size_t>(row);
       for (int32_t i = readers.begins[at]; i < readers.begins[at + 1]; ++i)
@@ -296,12 +297,12 @@ int64_t Generator::computed_tokens() const { return state_->computed_tokens; }
 
 Generator::Advanced Generator::advance(int64_t steps, std::span<const int32_t> stop, const Control& control) {
   State& s = *state_;
-  if (s.broken) fail("This generation failed before and cannot go on; start another.");
+  if (s.broken) fail("This generation failed earlier and cannot continue; start a new one.");
   if (steps < 1) fail("advance was asked for ", steps, " steps; it must be at least 1.");
   if (s.done() && s.delivered()) fail("All prompts of this generation have ended: there is nothing left to generate.");
   for (const int32_t number : stop) {
     if (number < 0 || number >= static_cast<int32_t>(s.sequences.size()))
-      fail("advance was told to stop prompt ", number, ", but there are prompts 0 to ", s.sequences.size() - 1, ".");
+      fail("advance was asked to stop prompt ", number, ", but there are prompts 0 to ", s.sequences.size() - 1, ".");
   }
   for (const int32_t number : stop) {
     if (s.sequences[static_cast<size_t>(number)].finish == Finish::running) s.end(number, Finish::by_caller);

@@ -13,11 +13,10 @@ namespace cheems::generation {
 
 class Logits {
  public:
-  // At most `rows` rows will be asked for at a time. The model outlives this.
+  // At most `rows` rows will be requested at a time. The model must outlive this.
   Logits(const model::CausalModel& model, int64_t rows);
-  // Calls visit(row, logits) for each row of `hidden` (as Decoder::forward_hidden leaves them), in order: logits
-  // [vocab_size] in float32 = hidden . vocabulary^T, soft-capped where the model asks for it. Throws Error where one is
-  // not finite.
+  // Calls visit(row, logits) for each row of `hidden` (from Decoder::forward_hidden), in order: logits [vocab_size] in
+  // float32 = hidden . vocabulary^T, soft-capped if the model has a cap. Throws Error if one is not finite.
   void for_each_row(const Tensor& hidden, const Control& control,
                     const std::function<void(int64_t, std::span<const float>)>& visit);
 

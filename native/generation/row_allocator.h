@@ -1,4 +1,4 @@
-// Which rows of a key/value cache are free: runs of rows, first fit, joined again when they come back.
+// Which rows of a key/value cache are free: runs of rows, allocated first fit, merged when they are freed.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ class RowAllocator {
     if (rows > 0) free_[0] = rows;
   }
 
-  // The first row of `count` consecutive ones, now taken; nothing where no run is long enough. 0 rows are to be had
-  // always.
+  // The first of `count` consecutive free rows, which are now taken; nothing if no run is long enough. 0 rows are
+  // always available.
   std::optional<int64_t> take(int64_t count) {
     if (count == 0) return 0;
     for (auto run = free_.begin(); run != free_.end(); ++run) {
@@ -28,7 +28,7 @@ class RowAllocator {
     return std::nullopt;
   }
 
-  // Gives back what take() handed out.
+  // Frees what take() returned.
   void give_back(int64_t begin, int64_t count) {
     if (count == 0) return;
     free_rows_ += count;

@@ -10,7 +10,7 @@
 namespace cheems::generation {
 namespace {
 
-// The likelier first, of equals the lower id.
+// The more likely first; of equal ones the lower id.
 auto by_logit(std::span<const float> logits) {
   return [logits](int32_t a, int32_t b) {
     const float left = logits[static_cast<size_t>(a)], right = logits[static_cast<size_t>(b)];
@@ -37,7 +37,7 @@ std::vector<int32_t> top_k_ids(std::span<const float> logits, int64_t k) {
   return ids;
 }
 
-// Keeps the likeliest candidates until their mass reaches p. Few are taken from many, so a heap and no sort.
+// Keeps the most likely candidates until their mass reaches p. Few of many are kept, so this uses a heap and no sort.
 std::vector<Candidate> top_p_candidates(std::vector<Candidate> all, double p) {
   const auto less_likely = [](const Candidate& a, const Candidate& b) {
     return a.probability < b.probability || (a.probability == b.probability && a.id > b.id);
@@ -91,7 +91,7 @@ std::vector<Candidate> candidates(std::span<const float> logits, const SamplingO
 
 int32_t next_token(std::span<const float> logits, const SamplingOptions& options, int64_t sequence, int64_t step) {
   if (options.temperature == 0) return likeliest(logits);
-  // A seed of its own for every sequence, a stream for every step.
+  // A separate seed for every sequence, a stream for every step.
   RandomStream sequence_stream(options.seed, static_cast<uint64_t>(sequence));
   RandomStream step_stream(sequence_stream.next(), static_cast<uint64_t>(step));
   const double drawn = step_stream.uniform();  // in (0, 1]

@@ -1,4 +1,5 @@
-// The packed tree of one step of generation: new tokens of prompts and sequences, and the cached rows that they see.
+// The packed tree of one step of generation: new tokens of prompts and sequences, and the cached rows that they attend
+// to.
 #pragma once
 
 #include <algorithm>
@@ -18,8 +19,8 @@ struct CachedPrompts {
   int64_t users = 0;     // sequences that have not ended
 };
 
-// A sequence's new token: `length` tokens of the sequence are in the cache from row `begin` on, behind segment
-// `last_segment` of its prompt, and this one comes after them.
+// A sequence's new token: `length` tokens of the sequence are in the cache from row `begin` on, after segment
+// `last_segment` of its prompt; this one follows them.
 struct SequenceToken {
   int32_t sequence;
   int32_t token;
@@ -27,7 +28,7 @@ struct SequenceToken {
   int64_t begin, length;
 };
 
-// What has been added, as one tree. Add the rows of prompts before the tokens of sequences.
+// Everything that was added, as one tree. Add the rows of prompts before the tokens of sequences.
 class StepTree {
  public:
   // Rows [computed, to) of the prompts are new.
@@ -55,8 +56,8 @@ class StepTree {
 
   bool empty() const { return new_.empty(); }
 
-  // Who reads a row of the logits: `sequences` (prompt numbers) of entry `u` of reward_rows are readers[begins[u] …
-  // begins[u + 1]).
+  // Which sequences read a row of the logits: `sequences` (prompt numbers) of entry `u` of reward_rows are
+  // readers[begins[u] … begins[u + 1]).
   struct Readers {
     std::vector<int32_t> sequences, begins;
   };
@@ -77,7 +78,7 @@ class StepTree {
       readers.sequences.push_back(reader.sequence);
     }
     readers.begins.push_back(static_cast<int32_t>(readers.sequences.size()));
-    // In the middle of a long prompt nobody reads: the last row stands in, since operations want at least one.
+    // In the middle of a long prompt nobody reads logits: the last row is used, since operations need at least one.
     if (readers_.empty()) read_row(tree_.cache_rows.back());
     tree_.tree_begins = {0, static_cast<int32_t>(tree_.segments.size())};
     return std::move(tree_);
@@ -104,7 +105,7 @@ class StepTree {
     tree_.longest_path = std::max<int64_t>(tree_.longest_path, segment.position + segment.length);
   }
 
-  // Where the prompts' segments begin among the step's. They end at row `to`: what comes later has no keys yet.
+  // Where the prompts' segments begin among the step's. They end at row `to`: later rows have no keys yet.
   int32_t segments_of(const CachedPrompts& prompts, int64_t to) {
     const auto [entry, added] = first_segment_.try_emplace(&prompts, static_cast<int32_t>(tree_.segments.size()));
     if (!added) return entry->second;

@@ -21,19 +21,21 @@ execution::SessionOptions session_options(const ScorerOptions& options, int64_t 
 void check_readouts_fit(const Samples& samples, const model::HeadFacts& head) {
   if (head.readout == model::Readout::last_token) {
     if (!samples.readout_offsets.empty())
-      fail("The model's head (", head.kind, ") reads the last token of each sample; no readouts are to be given.");
+      fail("The model's head (", head.kind,
+           ") reads the last token of each sample, so the batch must have no readouts.");
     return;
   }
   if (samples.readout_offsets.empty())
-    fail("The model's head (", head.kind, ") reads more than the last token of each sample: say which (readouts).");
+    fail("The model's head (", head.kind,
+         ") reads more than the last token of each sample: give the others as readouts.");
   for (int32_t s = 0; s < samples.count(); ++s) {
     if (head.readout == model::Readout::prompt_and_last && samples.readouts_of(s) != 2)
       fail("Sample ", s, " of the batch has ", samples.readouts_of(s),
-           " readouts; the model's head reads two, the gate's place in the prompt and the last token.");
+           " readouts; the model's head reads two: the gate's position in the prompt and the last token.");
   }
 }
 
-// One that is under way, and what its downloads end in.
+// A micro-batch that is under way, and the memory that its downloads arrive in.
 struct MicroBatch {
   PackedTree tree;
   int64_t count = 0;           // samples
@@ -50,18 +52,18 @@ struct Scorer::State {
   State(model::RewardModel& m, const ScorerOptions& options)
       : model(m), session(m, session_options(options, m.reward_head().widest())) {}
 
-  // Puts the micro-batch on the backend, up to the download of what its rewards are made of.
+  // Runs the micro-batch on the backend, up to the download of the head's outputs.
   void launch(MicroBatch& batch, const Control& control) {
     model::Network& network = session.network();
     const Tensor hidden = network.forward_hidden(batch.tree, control);
     batch.download = model.reward_head().launch({batch.tree, hidden, network.rewards(batch.tree)}, batch.outputs);
   }
 
-  // Puts them where the caller's samples have theirs.
+  // Stores them at the positions of the caller's samples.
   void collect(MicroBatch& batch, const Samples& samples, std::vector<float>& all) const {
     const bool every_step = model.head().readout == model::Readout::every_step;
     const std::vector<float> rewards = model.reward_head().rewards(batch.outputs, batch.tree);
-    // Of a sample's readouts, which stand next to each other: each has a reward, or all of them one.
+    // For a sample's consecutive readouts: either each has a reward, or all of them together have one.
     size_t reward = 0;
     for (size_t readout = 0; readout < batch.tree.samples.size();) {
       const int32_t sample = batch.tree.samples[readout];
@@ -95,7 +97,7 @@ Scorer::Result Scorer::score(const Samples& samples, const Control& control) {
   Backend& backend = state_->model.backend();
   int64_t done = 0;
   std::deque<MicroBatch>
-      under_way;  // one computing, one behind it: the device never waits for the host to pack and launch
+      under_way;  // one computing, one queued: the device never waits for the host to pack and launch
   const FinishAtEnd finish(backend);
   const auto collect_first = [&] {
     MicroBatch& first = under_way.front();

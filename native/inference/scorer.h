@@ -14,15 +14,15 @@
 namespace cheems::inference {
 
 struct ScorerOptions {
-  int64_t micro_batch_tokens = 8192;  // tokens computed at once: memory, never the result
-  bool share_prompts = true;          // false computes every sample from its first token, as it is with encoders always
+  int64_t micro_batch_tokens = 8192;  // tokens computed at once; affects memory, not the result
+  bool share_prompts = true;          // false: compute every sample from its first token, as encoders always do
 };
 
 template <class Visitor>
 void describe(Visitor& visit, ScorerOptions& options) {
-  visit("microBatchTokens", options.micro_batch_tokens, "Tokens computed at once: memory, never the result.",
+  visit("microBatchTokens", options.micro_batch_tokens, "Tokens computed at once; affects memory, not the result.",
         {.least = 1});
-  visit("sharePrompts", options.share_prompts, "Compute what samples of one prompt have in common once.");
+  visit("sharePrompts", options.share_prompts, "Compute the common prefixes of a prompt's samples only once.");
 }
 
 class Scorer {
@@ -31,22 +31,22 @@ class Scorer {
   ~Scorer();
   struct Result {
     std::vector<float>
-        rewards;  // one a sample, in the order given; with Readout::every_step one a readout, sample after sample
+        rewards;  // one per sample, in the given order; with Readout::every_step one per readout, sample after sample
     int64_t computed_tokens = 0;  // after sharing prompts
 
     template <class Visitor>
     friend void describe(Visitor& visit, Result& result) {
       visit("rewards", result.rewards,
             "One per sample; with the readout `every_step` one per readout, sample after sample.");
-      visit("computedTokens", result.computed_tokens, "Tokens that were computed, each shared prompt counted once.");
+      visit("computedTokens", result.computed_tokens, "Computed tokens; each shared prompt counts once.");
     }
   };
-  // The samples' readouts must be those that the model's head asks for (RewardModel::head().readout): none for the last
-  // token alone. A sample's reward is the same bits whatever else is in the call. Throws Error for ids outside the
-  // vocabulary, empty samples and non-finite rewards (naming the sample), Canceled when canceled.
+  // The samples' readouts must be those that the model's head needs (RewardModel::head().readout): none if it reads
+  // only the last token. A sample's reward has the same bits whatever else is in the call. Throws Error for ids outside
+  // the vocabulary, empty samples and non-finite rewards (naming the sample), Canceled when canceled.
   Result score(const Samples& samples, const Control& control);
 
-  // What a Scorer for samples of at most `longest_sample` tokens takes beside the weights.
+  // The memory of a Scorer for samples of at most `longest_sample` tokens, without the weights.
   static void plan(const model::Architecture& architecture, const ScorerOptions& options, DType precision,
                    int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan);
 

@@ -1,6 +1,6 @@
-// What a training step minimizes: a function of the rewards of a global batch and of what is known about them. A loss
-// runs on the backend, micro-batch by micro-batch, and gives the gradient of the rewards; everything below the rewards
-// is the same for all.
+// What a training step minimizes: a function of the rewards of a global batch and of its comparisons. A loss runs on
+// the backend, micro-batch by micro-batch, and returns the gradient of the rewards; the rest of the backward pass is
+// the same for all losses.
 #pragma once
 
 #include <memory>
@@ -14,19 +14,20 @@ namespace cheems::losses {
 
 // A micro-batch's part of a global batch.
 struct LossInput {
-  double* sums;         // [2] in the backend's memory: the comparisons' part and mean(reward^2), added to
+  double* sums;         // [2] in the backend's memory: the comparisons' part and mean(reward^2), accumulated
   Tensor d_rewards;     // [1, R] overwritten
   ConstTensor rewards;  // [1, R]
   std::span<const Comparison> comparisons;   // of indices into rewards
-  int64_t total_comparisons, total_rewards;  // of the global batch, by which the parts are divided
+  int64_t total_comparisons, total_rewards;  // of the global batch; the parts are divided by them
 };
 
 class Loss {
  public:
   virtual ~Loss() = default;
-  // Adds a micro-batch's part to the sums and sets the gradient of its rewards. Parts add up to the global batch's.
+  // Adds a micro-batch's part to the sums and sets the gradient of its rewards. The parts add up to the global batch's
+  // loss.
   virtual void add(Operations& operations, const LossInput& input) const = 0;
-  // The whole from the two sums of a global batch.
+  // The loss from the two sums of a global batch.
   virtual double total(double comparisons, double regularizer) const = 0;
 };
 

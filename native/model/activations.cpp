@@ -41,8 +41,8 @@ LayerActivations Activations::take_layer(const Architecture& a, const Activation
     layer.k = layer.qkv.column_range(query, key_value);
     layer.v = layer.qkv.column_range(query + key_value, key_value);
   }
-  layer.q_turned = a.qk_norm ? take(queries, query) : layer.q;
-  layer.k_turned = a.qk_norm ? take(rows, key_value) : layer.k;
+  layer.q_rotated = a.qk_norm ? take(queries, query) : layer.q;
+  layer.k_rotated = a.qk_norm ? take(rows, key_value) : layer.k;
   layer.context = take(queries, query);
   if (capacity.training) layer.log_sum_exp = arena.floats(queries, a.num_heads);
   if (a.branch_norms) {
@@ -63,7 +63,7 @@ Activations::Activations(const Architecture& a, const ActivationCapacity& capaci
     return arena.matrix(matrix_rows, columns, capacity.dtype);
   };
   const bool keep_all = capacity.training && !capacity.checkpointing;
-  // Without a need to keep them, all layers but the last share one set, and residuals two buffers in turn.
+  // If they need not be kept, all layers but the last share one set, and residuals alternate between two buffers.
   const LayerActivations last = take_layer(a, capacity, true, arena);
   LayerActivations shared;
   if (!keep_all && a.num_layers > 1) shared = take_layer(a, capacity, false, arena);
@@ -109,8 +109,8 @@ ExpertActivations Activations::experts(int64_t queries) const {
 LayerActivations Activations::layer(int64_t number, int64_t rows, int64_t reward_rows) const {
   LayerActivations layer = layers_[static_cast<size_t>(number)];
   const int64_t queries = number + 1 == static_cast<int64_t>(layers_.size()) ? reward_rows : rows;
-  for (Tensor* tensor : {&layer.residual_in, &layer.k, &layer.v, &layer.k_turned, &layer.qkv}) tensor->rows = rows;
-  for (Tensor* tensor : {&layer.q, &layer.q_turned, &layer.context, &layer.log_sum_exp, &layer.residual_mid,
+  for (Tensor* tensor : {&layer.residual_in, &layer.k, &layer.v, &layer.k_rotated, &layer.qkv}) tensor->rows = rows;
+  for (Tensor* tensor : {&layer.q, &layer.q_rotated, &layer.context, &layer.log_sum_exp, &layer.residual_mid,
                          &layer.attention_branch, &layer.mlp_branch, &layer.gate_up, &layer.residual_out})
     tensor->rows = queries;
   layer.inverse_rms_1.columns = rows;

@@ -10,25 +10,25 @@
 
 namespace cheems::model {
 
-// Rotary position embedding, "half split": pairs (x_i, x_{i + d/2}) turn by position * inverse_frequency_i.
+// Rotary position embedding, "half split": pairs (x_i, x_{i + d/2}) rotate by position * inverse_frequency_i.
 struct Rope {
   double theta = 10000;
   std::string type = "default";                      // default | linear | llama3 | yarn
   double factor = 1;                                 // linear, llama3, yarn
   double low_freq_factor = 1, high_freq_factor = 4;  // llama3
   double original_max_position_embeddings = 0;       // llama3, yarn
-  double beta_fast = 32,
-         beta_slow =
-             1;  // yarn: turns over the original positions, from which on frequencies are kept, and up to which divided
-  bool truncate = true;         // yarn: the range between the two in whole pairs
+  double
+      beta_fast = 32,
+      beta_slow =
+          1;  // yarn: rotations over the original positions above which frequencies are kept, and below which divided
+  bool truncate = true;         // yarn: the range between the two is rounded to whole pairs
   double attention_factor = 1;  // yarn: cosines and sines are multiplied by it
 };
 
 struct Architecture {
   std::string family;  // config.json's model_type: gemma, gemma2, internlm2, llama, mistral, mixtral, qwen2, qwen3
   std::string class_prefix;  // of transformers' class names: "Qwen2" in Qwen2ForSequenceClassification
-  std::string
-      saved_family;  // model_type of what is saved: the same, but for InternLM2, which is saved as the Llama that it is
+  std::string saved_family;  // model_type of saved models: the same, except that InternLM2 is saved as Llama
   int64_t hidden_size = 0;
   int64_t intermediate_size = 0;
   int64_t num_layers = 0;
@@ -42,26 +42,25 @@ struct Architecture {
   bool qkv_bias = false;     // Qwen2; Llama with attention_bias
   bool output_bias = false;  // of o_proj: Llama with attention_bias
   bool mlp_bias = false;
-  int64_t num_experts =
-      0;  // Mixtral: MLPs in each layer, of which a token passes through experts_per_token; 0: one MLP
+  int64_t num_experts = 0;  // Mixtral: MLPs per layer; a token passes through experts_per_token of them; 0: one MLP
   int64_t experts_per_token = 0;
   bool qk_norm = false;  // Qwen3: RMSNorm of each query and key head before rope
   GateActivation activation = GateActivation::silu;
   float norm_weight_offset = 0;    // 1 for Gemma's (1 + w)
   float embedding_scale = 1;       // sqrt(hidden_size) for Gemma
-  bool branch_norms = false;       // Gemma 2: RMSNorm at the end of each branch too, before the residual is added
+  bool branch_norms = false;       // Gemma 2: RMSNorm also at the end of each branch, before the residual is added
   float attention_scale = 0;       // of the scores; 0: 1 / sqrt(head_size)
   float attention_soft_cap = 0;    // Gemma 2; 0: none
   float final_logit_soft_cap = 0;  // Gemma 2, of a language model's logits; 0: none
-  std::vector<int64_t> windows;    // one a layer: tokens visible including oneself; 0 = all before
+  std::vector<int64_t> windows;    // one per layer: visible tokens, itself included; 0: all before
   bool tied_embeddings = false;
-  std::vector<std::string> assumed;  // "hidden_size (4096)": what config.json lacks of what decides the weights'
-                                     // shapes, for errors about them
+  std::vector<std::string> assumed;  // "hidden_size (4096)": sizes that config.json lacks, for errors about the
+                                     // weights' shapes
   float initializer_range = 0.02f;
   int64_t pad_token_id = -1;
   int64_t reward_token_id = -1;  // InternLM2's reward models: samples end with this token; -1: none
-  // Encoders alone, whose attention looks both ways and knows relative positions in log buckets, `position_buckets` of
-  // them a side.
+  // Only for encoders, whose attention is bidirectional and whose relative positions are log buckets,
+  // `position_buckets` on each side.
   int64_t position_buckets = 0;  // 0: a decoder (networks/body.h)
   int64_t max_relative_positions = 0;
   float layer_norm_epsilon = 1e-7f;
@@ -71,11 +70,11 @@ struct Architecture {
   int64_t qkv_size() const { return query_size() + 2 * key_value_size(); }
 };
 
-// Parses config.json (both the old and the new spelling of rope and dtype). Throws Error naming the
-// file, the key, its value and what is supported.
+// Parses config.json (both the old and the new spelling of rope and dtype). Throws Error with the file, the key, its
+// value and what is supported.
 Architecture read_architecture_file(const std::string& config_file);
 
-// Throws Error for an encoder: `purpose` ("training", "text generation") is for decoders alone.
+// Throws Error for an encoder: `purpose` ("training", "text generation") is only for decoders.
 void require_decoder(const Architecture& architecture, const std::string& purpose);
 
 }  // namespace cheems::model

@@ -1,4 +1,5 @@
-// A causal language model in memory: a decoder that ends in its vocabulary. Knows nothing of how text is generated.
+// A causal language model in memory: a decoder with an output layer over its vocabulary. Knows nothing of how text is
+// generated.
 #pragma once
 
 #include <memory>
@@ -9,15 +10,15 @@ namespace cheems::model {
 
 class CausalModel {
  public:
-  // Of LoadOptions, folder, precision and keep_16_bit count. Throws Error for a folder without lm_head.weight whose
-  // config.json does not tie it to the embedding.
+  // Only folder, precision and keep_16_bit of LoadOptions are used. Throws Error for a folder without lm_head.weight
+  // whose config.json does not tie it to the embedding.
   static std::unique_ptr<CausalModel> load(const LoadOptions& options, Backend& backend);
 
   const Architecture& architecture() const { return architecture_; }
   const Parameters& parameters() const { return *parameters_; }  // ModelEnd::vocabulary
   DType precision() const { return precision_; }                 // of the activations
   Backend& backend() const { return *backend_; }
-  // config.json ties the output layer to the embedding, but the files have another one, which is used.
+  // config.json ties the output layer to the embedding, but the files have a different one, which is used.
   bool keeps_output_layer() const { return keeps_output_layer_; }
 
  private:

@@ -1,5 +1,5 @@
-// Keys (turned by rope) and values of tokens that a decoder has seen, layer by layer, so that new tokens attend to
-// them.
+// Keys (rotated by rope) and values of tokens that a decoder has processed, layer by layer, for new tokens to attend
+// to.
 #pragma once
 
 #include <memory>
@@ -11,7 +11,7 @@
 
 namespace cheems::model {
 
-// Memory alone: which rows belong to whom, the caller knows and says by a packed tree's segments.
+// Only memory: the caller knows which rows belong to whom, and says so with a packed tree's segments.
 class KeyValueCache {
  public:
   // `dtype`: of the activations.

@@ -19,9 +19,10 @@ namespace {
 
 using storage::Checkpoint;
 using Names =
-    std::map<std::string, std::string>;  // the file's name -> the plain one; tensors that are left out have none
+    std::map<std::string, std::string>;  // the file's name -> the plain one; tensors that are left out are not in it
 
-// Modules that stand between a module and its own name, and mean nothing: no known model has a module of such a name.
+// Wrapper modules that stand before a module's own name and add no meaning: no known model has a module with such a
+// name.
 constexpr std::string_view kWrappers[] = {
     "_orig_mod",                   // torch.compile
     "module",                      // DataParallel, DDP, DeepSpeed, accelerate, averaged models
@@ -32,7 +33,7 @@ constexpr std::string_view kWrappers[] = {
 };
 constexpr std::string_view kTrainedCopies = "modules_to_save", kOriginalCopy = "original_module";  // PEFT's
 
-// The parameters of PEFT's adapters, as they stand beside the layer that they change.
+// The parameters of PEFT's adapters, next to the layer that they change.
 constexpr std::string_view kAdapterParts[] = {
     "lora_A", "lora_B",    "lora_embedding_A", "lora_embedding_B", "lora_magnitude_vector",
     "ia3_l",  "hada_w1_a", "lokr_w1",          "lokr_w1_a",        "oft_r",
@@ -85,7 +86,7 @@ void refuse_other_contents(const Checkpoint& checkpoint) {
   }
 }
 
-// Without wrappers, wherever they stand; of PEFT's two copies of a layer the trained one.
+// Without wrappers, wherever they are; of PEFT's two copies of a layer, the trained one.
 Names without_wrappers(const Checkpoint& checkpoint) {
   Names plain;
   std::set<std::string> adapters, trained;
@@ -110,7 +111,7 @@ Names without_wrappers(const Checkpoint& checkpoint) {
   if (adapters.size() > 1) {
     fail(checkpoint.folder(), ": the weights hold layers of several PEFT adapters (", kTrainedCopies, ".",
          *adapters.begin(), ", ", kTrainedCopies, ".", *adapters.rbegin(),
-         "); which one is meant cannot be told. Save the model with one of them: model.set_adapter(NAME), "
+         "); nothing says which one to use. Save the model with one of them: model.set_adapter(NAME), "
          "model.merge_and_unload().save_pretrained(OUT).");
   }
   for (const auto& [name, layer] : originals) {
@@ -123,7 +124,7 @@ Names without_wrappers(const Checkpoint& checkpoint) {
   return plain;
 }
 
-// The dotted beginning that all names have in common.
+// The dotted prefix that all names have in common.
 std::string common_beginning(const Names& names) {
   std::string common = names.empty() ? "" : names.begin()->second;
   for (const auto& [file_name, name] : names) {
@@ -133,7 +134,7 @@ std::string common_beginning(const Names& names) {
   return common.substr(0, common.rfind('.') + 1);  // npos + 1 is 0
 }
 
-// The model's embedding table, as the family's files call it, and what transformers has before that name.
+// The model's embedding table, by the name in the family's files, and what transformers has before that name.
 struct Anchor {
   std::string name;
   std::vector<std::string> known;
@@ -151,7 +152,7 @@ Anchor anchor_of(const Architecture& architecture) {
   return {name.starts_with("model.") ? name.substr(6) : name, {kDecoderPrefixes.begin(), kDecoderPrefixes.end()}};
 }
 
-// What stands before each embedding table: one for each decoder among the weights.
+// The prefix of each embedding table: one for each decoder among the weights.
 std::set<std::string> embeddings(const Names& names, const Anchor& anchor) {
   std::set<std::string> prefixes;
   for (const auto& [file_name, name] : names) {
@@ -168,9 +169,8 @@ void strip(Names& names, const std::string& prefix) {
   }
 }
 
-// Takes off what is before the decoder's own names: PEFT's base_model.model., TRL's pretrained_model., a class of
-// one's own. What has no place in the model afterwards is refused by who reads the weights, so the names are certain
-// where everything has one.
+// Removes what precedes the decoder's own names: PEFT's base_model.model., TRL's pretrained_model., a user's own class.
+// The weight reader refuses what then has no place in the model, so the names are certain if every tensor has a place.
 void strip_prefixes(const Checkpoint& checkpoint, const Architecture& architecture, Names& names) {
   const Anchor anchor = anchor_of(architecture);
   const auto is_plain = [&] {
@@ -185,7 +185,7 @@ void strip_prefixes(const Checkpoint& checkpoint, const Architecture& architectu
   if (found.size() > 1) {
     fail(checkpoint.folder(), ": the weights hold ", found.size(), " decoders, among them ", *found.begin(),
          anchor.name, " and ", *found.rbegin(), anchor.name,
-         "; which one is meant cannot be told. Save the one that gives rewards alone: torch.save(model.state_dict(), "
+         "; nothing says which one to use. Save only the one that gives rewards: torch.save(model.state_dict(), "
          "...).");
   }
   const std::string inner = anchor.strip_known(*found.begin());

@@ -12,9 +12,9 @@ namespace {
 
 using storage::Checkpoint;
 
-constexpr const char* kRemedy = "Take the weights that they were made of, in bfloat16, float16 or float32.";
+constexpr const char* kRemedy = "Use the original weights, in bfloat16, float16 or float32.";
 
-// How the methods' tensors end. Where several have one ending, the methods are named together.
+// The suffixes of the methods' tensors. If several methods share a suffix, they are named together.
 struct Ending {
   std::string_view text;
   const char* method;
@@ -59,7 +59,7 @@ std::optional<QuantizedTensor> first_quantized(const Checkpoint& checkpoint) {
   return std::nullopt;
 }
 
-// "gptq, 4 bits", as far as the configuration says it.
+// "gptq, 4 bits", as far as the configuration says.
 std::string method_of(const nlohmann::json& quantization, const char* otherwise) {
   const auto text = [&](const char* key) {
     return quantization.contains(key) && quantization[key].is_string() ? quantization[key].get<std::string>()
@@ -77,7 +77,7 @@ std::string method_of(const nlohmann::json& quantization, const char* otherwise)
   return method;
 }
 
-// The tensor that shows it; an empty name where all are plain; nothing where the weights cannot be opened.
+// The tensor that shows it; an empty name if all are plain; nothing if the weights cannot be opened.
 std::optional<std::string> quantized_tensor_beside(const std::string& config_file) {
   try {
     const auto found = first_quantized(Checkpoint::open(std::filesystem::path(config_file).parent_path().string()));
@@ -99,8 +99,8 @@ void refuse_quantized_config(const ConfigJson& config) {
   if (tensor && tensor->empty()) {
     fail(config.file(), ": \"", key, "\" says that the weights are quantized (", method,
          "), but all tensors beside it are plain numbers. If they were made plain "
-         "by dequantizing or merging, remove the key; if config.json belongs to other weights, take the right one. "
-         "This engine quantizes nothing, and computes in bfloat16 or float32.");
+         "by dequantizing or merging, remove the key; if config.json belongs to other weights, use the right one. "
+         "This engine does not quantize; it computes in bfloat16 or float32.");
   }
   fail(config.file(), ": the weights are quantized (", method, "; \"", key, "\")",
        tensor ? ", as tensor " + in_quotes(*tensor) + " shows" : "", ", which this engine does not compute with. ",

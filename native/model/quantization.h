@@ -1,5 +1,5 @@
-// Quantized models, which this engine does not read: told by config.json or by their tensors, before any tensor is
-// complained about.
+// Quantized models, which this engine does not read: recognized by config.json or by their tensors, before any other
+// error about tensors.
 #pragma once
 
 #include "model/families/config_json.h"
@@ -7,11 +7,11 @@
 
 namespace cheems::model {
 
-// Throws Error naming the method where config.json says that the weights are quantized: quantization_config, or MLX's
-// quantization. Looks into the folder's weights, where they can be opened, to tell weights that are quantized from
-// those that are plain again.
+// Throws Error with the method if config.json says that the weights are quantized: quantization_config, or MLX's
+// quantization. Looks into the folder's weights, if they can be opened, to tell quantized weights from dequantized
+// ones.
 void refuse_quantized_config(const ConfigJson& config);
-// The same where tensors are those that a method of quantization makes.
+// The same if the tensors are those of a quantization method.
 void refuse_quantized_tensors(const storage::Checkpoint& checkpoint);
 
 }  // namespace cheems::model

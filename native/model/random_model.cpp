@@ -1,4 +1,4 @@
-// A reward model whose weights are made where they lie: for benchmarks and tests that need no files.
+// A reward model whose weights are generated in place: for benchmarks and tests that need no files.
 #include <algorithm>
 
 #include "core/error.h"
@@ -9,7 +9,7 @@
 namespace cheems::model {
 namespace {
 
-// The same numbers as a device's own kernel makes (ops/fill/normal.h), to a unit in the last place; a piece at a time.
+// The same numbers as a device's own kernel makes (ops/fill/normal.h), to a unit in the last place; piece by piece.
 void fill_from_host(const Tensor& tensor, float deviation, uint64_t seed, uint64_t stream, Backend& backend) {
   constexpr int64_t kPiece = 1 << 20;
   const uint64_t key = random_key(seed, stream);
@@ -56,7 +56,7 @@ std::unique_ptr<RewardModel> RewardModel::random(const Architecture& architectur
                                                             : architecture.initializer_range;
         if (options.fill_normal) options.fill_normal(tensor, deviation, options.seed, stream);
         else fill_from_host(tensor, deviation, options.seed, stream, backend);
-      } else if (!matrices_only && !parameter.name.ends_with(".bias")) {  // biases begin at 0, as the memory does
+      } else if (!matrices_only && !parameter.name.ends_with(".bias")) {  // biases stay at 0, as allocated
         const std::vector<float> ones(static_cast<size_t>(parameter.count()), 1 - architecture.norm_weight_offset);
         backend.upload(tensor.data, ones.data(), static_cast<int64_t>(ones.size() * sizeof(float)));
       }

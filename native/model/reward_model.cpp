@@ -37,7 +37,7 @@ Architecture RewardModel::read_architecture(const std::string& folder) {
   return read_architecture_file(folder + "/config.json");
 }
 
-// A folder's head, made ready for training or scoring, or a new one.
+// A folder's head, prepared for training or scoring, or a new one.
 HeadMatch RewardModel::take_head(const Architecture& architecture, const storage::Checkpoint& checkpoint,
                                  const LoadOptions& options) {
   if (options.create_head) require_decoder(architecture, "training");
@@ -45,7 +45,7 @@ HeadMatch RewardModel::take_head(const Architecture& architecture, const storage
   if (options.create_head && config.has("attention_dropout") && config.number("attention_dropout") != 0) {
     config.refuse(
         "attention_dropout",
-        "this engine trains without dropout. Set it to 0.0 to train so; scores and texts do not depend on it.");
+        "this engine trains without dropout. Set it to 0.0 to train without; scores and texts do not depend on it.");
   }
   std::optional<HeadMatch> found =
       find_head({checkpoint, config, architecture, options.reward_head, options.normalize_reward});
@@ -68,7 +68,7 @@ HeadMatch RewardModel::take_head(const Architecture& architecture, const storage
   if (!head.rule.plain()) {
     for (float& weight : head.weight) weight = static_cast<float>(static_cast<double>(weight) * head.rule.scale);
     head.rule = {};
-    head.facts.description += "; training leaves out its offset, which shifts all rewards alike";
+    head.facts.description += "; training leaves out its offset, which shifts all rewards equally";
     finish_linear_head(head);
   }
   return head;
@@ -82,7 +82,7 @@ std::unique_ptr<RewardModel> RewardModel::load(const LoadOptions& options, Backe
   const auto opened = std::make_shared<storage::Checkpoint>(open_weights(options.folder, model->architecture_));
   storage::Checkpoint& checkpoint = *opened;
   add_head_files(checkpoint);
-  // What is trained is rounded from its float32 copy instead, whose numbers are the files' own.
+  // Trained weights are rounded from their float32 copy instead, which holds the files' own numbers.
   if (!options.float32_copy) checkpoint.round_to(options.weight_dtype);
   const HeadMatch head = take_head(architecture, checkpoint, options);
   model->head_ = head.facts;
@@ -93,7 +93,7 @@ std::unique_ptr<RewardModel> RewardModel::load(const LoadOptions& options, Backe
   const bool is_rounded = options.weight_dtype != DType::float32;
   DType matrix_dtype = RewardModel::matrix_dtype(model->precision_, options.weight_dtype, backend.widens_weights());
   MappedMatrices mapped;
-  if (backend.widens_weights() && options.keep_16_bit && !options.float32_copy) {  // what is trained is never in a file
+  if (backend.widens_weights() && options.keep_16_bit && !options.float32_copy) {  // trained weights are never mapped
     const ParameterLayout stored(architecture, DType::float32, end);
     if (!is_rounded) matrix_dtype = reader.common_matrix_dtype(stored);
     mapped = reader.mapped_matrices(stored, matrix_dtype);
@@ -170,7 +170,7 @@ void RewardModel::initialize(const std::string& config_file, uint64_t seed, cons
   for (const auto& tensor : declared) {
     int64_t count = 1;
     for (const int64_t size : tensor.shape) count *= size;
-    // Vectors are norm weights, which begin at 1 (at 0 where the norm adds 1), or biases, which begin at 0.
+    // Vectors are norm weights, which begin at 1 (at 0 if the norm adds 1), or biases, which begin at 0.
     const bool bias = tensor.name.ends_with(".bias");
     const std::vector<float> values =
         tensor.shape.size() == 2
@@ -239,7 +239,7 @@ void RewardModel::plan_as_stored(const std::string& folder, DType weight_dtype, 
   for (const auto& parameter : layout.parameters()) {
     if (parameter.mapped) mapped += parameter.count() * static_cast<int64_t>(size_of(parameter.dtype));
   }
-  plan.add(std::string("weights, ") + name(dtype) + (mapped > 0 ? ", beside the mapped" : ""), "weights",
+  plan.add(std::string("weights, ") + name(dtype) + (mapped > 0 ? ", besides the mapped" : ""), "weights",
            layout.bytes());
   if (mapped > 0) plan.add(std::string("weights, ") + name(dtype) + ", mapped from their files", "weights", mapped);
 }

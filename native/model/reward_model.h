@@ -17,23 +17,21 @@
 namespace cheems::model {
 
 struct LoadOptions {
-  std::string folder;        // a Hugging Face folder: config.json and safetensors
+  std::string folder;        // a Hugging Face model folder: config.json and safetensors
   bool create_head = false;  // true: a folder without a reward head gets a new one (training); false: it is refused
   uint64_t seed = 0;         // of the new head: normal, std 1 / (hidden + 1)
-  std::optional<DType> precision = std::nullopt;  // of the activations; absent: the backend's own choice
-  // Where the backend widens weights as it computes: matrices stay as stored, and where they lie, in the mapped files
-  // (scoring); only those that are not stored whole, in the type of all, or at an even address are copied. Elsewhere,
-  // and with float32_copy, matrices have the activations' dtype (weight_dtype, where they are rounded to it) and memory
-  // of their own.
+  std::optional<DType> precision = std::nullopt;  // of the activations; absent: the backend's default
+  // If the backend widens weights while it computes: matrices stay as stored, in the mapped files (scoring). Only those
+  // that are not stored whole, in the common dtype, or at an even address are copied. On other backends, and with
+  // float32_copy, matrices have the activations' dtype (or weight_dtype, if they are rounded to it) and are copied.
   bool keep_16_bit = false;
-  bool float32_copy = false;  // true: beside bfloat16 weights, keep them in float32 too (training)
-  // bfloat16: every weight, matrix, vector or head, is rounded to it before anything is computed, as in a folder that
-  // is saved in it or a tool that loads in it. With a float32 copy that is trained, the weights are its rounding.
+  bool float32_copy = false;  // true: keep a float32 copy of bfloat16 weights (training)
+  // bfloat16: every weight (matrix, vector or head) is rounded to it before anything is computed, as if the folder were
+  // saved in it or loaded in it by another tool. With a float32 copy that is trained, the weights are the rounded copy.
   // float32: as stored.
   DType weight_dtype = DType::float32;
-  std::string reward_head =
-      {};  // where a folder has more than one: the head's kind, or its tensor's name (heads/head.h)
-  // With keep_16_bit: what will be trained, which is copied and has the activations' dtype; the rest may stay in its
+  std::string reward_head = {};  // if a folder has more than one: the head's kind, or its tensor's name (heads/head.h)
+  // With keep_16_bit: what will be trained. It is copied and has the activations' dtype; the rest may stay in its
   // mapped files. Empty: nothing will be trained.
   TrainedSet trained = {};
   bool normalize_reward = false;  // apply config.json's mean and std to a linear head's rewards (OpenRLHF)
@@ -41,24 +39,21 @@ struct LoadOptions {
 
 template <class Visitor>
 void describe(Visitor& visit, LoadOptions& options) {
-  visit("folder", options.folder, "A Hugging Face folder: config.json and the weights.", {.required = true});
+  visit("folder", options.folder, "A Hugging Face model folder: config.json and the weights.", {.required = true});
   visit("precision", options.precision,
-        "Of the activations and the matrices that they meet; absent: bfloat16 on a GPU, float32 on the CPU.");
+        "Dtype of the activations and matrices; absent: bfloat16 on a GPU, float32 on the CPU.");
   visit("float32Copy", options.float32_copy,
-        "Training with 16-bit weights and float32 optimizer state: keep the weights in float32 too.");
+        "For training 16-bit weights with a float32 optimizer state: keep a float32 copy of the weights.");
   visit("dtype", options.weight_dtype,
-        "`bfloat16`: round every weight to it before computing, as where a folder is loaded in that dtype; with "
-        "`float32Copy`, "
-        "train so over the exact ones.");
+        "`bfloat16`: round every weight to it before computing, as if the folder were loaded in that dtype. With "
+        "`float32Copy`, training computes with the rounded weights and updates the exact ones.");
   visit("createHead", options.create_head,
-        "Make a new seeded head where the folder has none (training); otherwise such a folder is refused.");
-  visit("seed", options.seed, "Of a new head.", {.least = 0});
-  visit(
-      "keep16Bit", options.keep_16_bit,
-      "On the CPU: leave matrices as stored and where they lie, in the mapped files; the same rewards. Scoring only.");
+        "Make a new head from `seed` if the folder has none (training); otherwise such a folder is refused.");
+  visit("seed", options.seed, "Seed of a new head.", {.least = 0});
+  visit("keep16Bit", options.keep_16_bit,
+        "On the CPU: leave matrices as stored, in the mapped files; the rewards are the same. Scoring only.");
   visit("rewardHead", options.reward_head,
-        "Where a folder has more than one reward head: the head's kind, or its tensor's name.",
-        {.stands_for_none = true});
+        "If a folder has more than one reward head: the head's kind, or its tensor's name.", {.stands_for_none = true});
   visit("normalizeReward", options.normalize_reward,
         "Apply config.json's mean and std to a linear head's rewards (OpenRLHF). Scoring only.");
 }
@@ -66,9 +61,9 @@ void describe(Visitor& visit, LoadOptions& options) {
 struct RandomOptions {
   uint64_t seed = 0;
   DType precision = DType::float32;  // of the activations and the matrices
-  bool float32_copy = false;         // as in LoadOptions; the matrices are its numbers, rounded
-  // Fills a contiguous tensor with normal numbers times `deviation`, number i a function of (seed, stream, i) alone, on
-  // the backend's own device; absent: made here and uploaded.
+  bool float32_copy = false;         // as in LoadOptions; the matrices are the rounded copy
+  // Fills a contiguous tensor with normal numbers times `deviation` on the backend's own device; number i is a function
+  // of (seed, stream, i) alone. Absent: the numbers are computed here and uploaded.
   std::function<void(const Tensor&, float deviation, uint64_t seed, uint64_t stream)> fill_normal = {};
 };
 
@@ -76,8 +71,8 @@ class RewardModel {
  public:
   // Reads config.json and the weights. Throws Error with file and tensor for anything that does not fit.
   static std::unique_ptr<RewardModel> load(const LoadOptions& options, Backend& backend);
-  // A model without files: matrices normal with std initializer_range, norms 1, biases 0, the head as create_head makes
-  // it but of other numbers.
+  // A model without files: matrices normal with std initializer_range, norms 1, biases 0, the head like create_head's
+  // but with other numbers.
   static std::unique_ptr<RewardModel> random(const Architecture& architecture, const RandomOptions& options,
                                              Backend& backend);
   // A randomly initialized causal language model folder's weights (normal, std initializer_range; norms 1; biases 0),
@@ -87,42 +82,42 @@ class RewardModel {
   static Architecture read_architecture(const std::string& folder);
 
   // Writes all parameters under their Hugging Face names, a linear head as score.weight and one of several layers under
-  // the names that it was loaded from, as one safetensors file in `dtype`, or (nullopt) each in the dtype that it is
-  // held in; from the float32 copy of those that have one. Folder layout, config.json, atomic renaming and digests are
-  // the caller's.
+  // the names that it was loaded from, as one safetensors file in `dtype`, or (nullopt) each in its own dtype;
+  // from the float32 copy of those that have one. The caller takes care of folder layout, config.json, atomic renaming
+  // and digests.
   void save_weights(const std::string& path, std::optional<DType> dtype = DType::float32) const;
-  // Bytes of that file for a model whose exact matrices, the float32 copy where there is one, are of `exact_matrices`.
+  // Bytes of that file for a model whose exact matrices (the float32 copy, if there is one) are `exact_matrices`.
   static int64_t saved_bytes(const Architecture& architecture, DType exact_matrices, std::optional<DType> dtype,
                              const ModelEnd& end = ModelEnd::reward_head);
 
   const Architecture& architecture() const { return architecture_; }
   const Parameters& parameters() const { return *parameters_; }
   Parameters& parameters() { return *parameters_; }
-  // The matrices in float32, of which parameters() holds the rounded copy; null where there is none. Its vectors are
-  // unused but where weight_dtype() is bfloat16: there parameters() holds their rounding too.
+  // The float32 matrices of which parameters() holds the rounded copy; null if there is none. Its vectors are unused
+  // unless weight_dtype() is bfloat16: then parameters() holds the rounded vectors too.
   Parameters* float32_copy() const { return float32_copy_.get(); }
   DType weight_dtype() const { return weight_dtype_; }
-  // Of a model with a float32 copy and weight_dtype() bfloat16: makes all parameters the copy's rounding.
+  // For a model with a float32 copy and weight_dtype() bfloat16: sets all parameters to the rounded copy.
   void round_from_copy();
   DType precision() const { return precision_; }  // of the activations
-  // What turns hidden states into rewards. Its source is "new" where there was none.
+  // What computes rewards from hidden states. Its source is "new" if there was none.
   const HeadFacts& head() const { return head_; }
   const std::string& head_source() const { return head_.source; }
   Head& reward_head() const { return *reward_head_; }
   Backend& backend() const { return *backend_; }
-  // The dtype that matrices have when they are kept as stored: the 16-bit type that all share, or float32.
+  // The dtype of matrices that are kept as stored: the 16-bit type that all share, or float32.
   static DType stored_matrix_dtype(const std::string& folder);
-  // The dtype that matrices have beside activations of dtype `activations`: theirs, or where the backend widens weights
-  // that which all weights are rounded to.
+  // The dtype of matrices next to activations of dtype `activations`: the same, or, if the backend widens weights, the
+  // dtype that all weights are rounded to.
   static DType matrix_dtype(DType activations, DType weight_dtype, bool widens_weights);
-  // The head's parameters as a plan made before loading counts them: a linear head's where the folder has none, or no
+  // The head's parameters as a plan made before loading counts them: a linear head's if the folder has none, or no
   // weights at all.
   static ModelEnd planned_end(const std::string& folder, const std::string& reward_head);
-  // Weights alone, for a plan made before they are loaded. `float32_copy`: with one beside them.
+  // The weights alone, for a plan made before they are loaded. `float32_copy`: including one.
   static void plan(const Architecture& architecture, DType matrix_dtype, bool float32_copy, MemoryPlan& plan,
                    const ModelEnd& end = ModelEnd::reward_head);
-  // The same for a folder whose matrices are kept as stored: those in the mapped files, which are pages of the system's
-  // that processes share and that it takes back when memory is short, apart from the copies.
+  // The same for a folder whose matrices are kept as stored. Matrices in the mapped files are listed apart from copies:
+  // their pages belong to the system, are shared by processes and can be reclaimed when memory is short.
   static void plan_as_stored(const std::string& folder, DType weight_dtype, MemoryPlan& plan,
                              const std::string& reward_head = {});
 
@@ -132,7 +127,7 @@ class RewardModel {
                              const LoadOptions& options);
   // Whether the float32 copy holds this parameter's exact numbers.
   bool is_copied(const Parameter& parameter) const;
-  // The exact numbers of the parameter, in their own dtype.
+  // The parameter's exact numbers, in their own dtype.
   Tensor exact_tensor(const Parameter& parameter) const;
   Architecture architecture_;
   DType precision_ = DType::float32, weight_dtype_ = DType::float32;

@@ -8,7 +8,7 @@
 namespace cheems::model {
 namespace {
 
-// Llama 3's scaling: long wavelengths are divided by the factor, short ones kept, those between blended.
+// Llama 3's scaling: long wavelengths are divided by the factor, short ones kept, those in between interpolated.
 double llama3_scaled(const Rope& rope, double frequency) {
   const double wavelength = 2 * std::numbers::pi / frequency, original = rope.original_max_position_embeddings;
   if (wavelength < original / rope.high_freq_factor) return frequency;
@@ -17,9 +17,8 @@ double llama3_scaled(const Rope& rope, double frequency) {
   return (1 - smooth) * frequency / rope.factor + smooth * frequency;
 }
 
-// YaRN: pairs that turn beta_fast times or more over the original positions keep their frequency, those that turn
-// beta_slow times or less have it divided by the factor, and between the two it is blended linearly by the pair's
-// number.
+// YaRN: pairs that rotate beta_fast times or more over the original positions keep their frequency; those that rotate
+// beta_slow times or less have it divided by the factor; in between, it is interpolated linearly by the pair's number.
 class YarnBlend {
  public:
   YarnBlend(const Rope& rope, int64_t head_size) : factor_(rope.factor) {

@@ -1,4 +1,4 @@
-// The angles of rotary position embedding, worked out once.
+// The angles of rotary position embedding, computed once.
 #pragma once
 
 #include <vector>

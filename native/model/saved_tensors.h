@@ -1,4 +1,4 @@
-// How tensors that lie in a backend's memory come into a file.
+// How tensors in a backend's memory are written to a file.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace cheems::model {
 
-// Writes a contiguous tensor under `name`, in the dtype that it was declared with: as it is where that is its own, else
-// rounded to it. A few megabytes pass through the host's memory at once, however large the tensor.
+// Writes a contiguous tensor under `name`, in the dtype that it was declared with: unchanged if that is its own, else
+// rounded to it. At most a few megabytes at a time are in the host's memory, however large the tensor.
 void save_tensor(storage::SafetensorsWriter& writer, const storage::TensorDeclaration& declared, const Tensor& held,
                  Backend& backend);
 

@@ -9,7 +9,7 @@ namespace cheems::model {
 struct StoredTensor {
   std::string name;  // of the tensor in the checkpoint
   // Which of its rows make the parameter, in order: `count` rows from `first` on, and again every `step` rows to its
-  // end. count = 0: all of them, as they stand.
+  // end. count = 0: all of them, in their order.
   int64_t first = 0, count = 0, step = 0;
 };
 

@@ -12,12 +12,12 @@ namespace {
 
 constexpr const char* kEnginePrefix = "model.";
 
-// The parameter behind the engine's own prefix, or all of it where it has none (lm_head.weight).
+// The parameter's name after the engine's own prefix, or all of it if it has none (lm_head.weight).
 std::string behind_prefix(const std::string& parameter) {
   return parameter.starts_with(kEnginePrefix) ? parameter.substr(std::string(kEnginePrefix).size()) : parameter;
 }
 
-// The keys of config.json that decide a parameter's shape, or whether there is one, for errors about it.
+// The keys of config.json that decide a parameter's shape, or whether it exists, for errors about it.
 const char* deciding_keys(const Parameter& parameter) {
   const auto has = [&](const char* part) { return parameter.name.find(part) != std::string::npos; };
   if (parameter.name.ends_with(".bias")) return "attention_bias, mlp_bias, bias, num_hidden_layers and the sizes";
@@ -42,7 +42,7 @@ WeightReader::WeightReader(const storage::Checkpoint& checkpoint, const Architec
     if (!checkpoint.find(prefix + embedding)) continue;
     if (!found.empty()) {
       fail(checkpoint.folder(), " holds two decoders, one of ", found, " and one of ", prefix, embedding,
-           "; which one is meant cannot be told. Remove one from the weights.");
+           "; nothing says which one to use. Remove one from the weights.");
     }
     found = prefix + embedding;
     prefix_ = prefix;
@@ -55,8 +55,8 @@ StoredTensor WeightReader::stored(const std::string& parameter) const {
   return stored;
 }
 
-// Tensors that published models bring along and that nothing reads: a language model's output layer, tables that are
-// computed here, the second copy of the decoder in Starling's files, and what a body's pretraining left.
+// Tensors that published models contain and that nothing reads: a language model's output layer, tables that are
+// computed here, the second copy of the decoder in Starling's files, and remains of a body's pretraining.
 bool WeightReader::is_unused(const std::string& name) const {
   const Body& body = body_of(architecture_);
   return name == kVocabularyName || name == stored(kVocabularyName).name || name.ends_with(".rotary_emb.inv_freq") ||
@@ -74,7 +74,7 @@ void WeightReader::refuse_unknown_tensors(const ParameterLayout& layout, const s
     fail(checkpoint_.file_of(name), ": tensor ", in_quotes(name),
          " has no place in the model that config.json describes (another architecture: model_type; fewer layers or "
          "experts: num_hidden_layers, num_local_experts, num_experts; no biases: attention_bias, mlp_bias, bias; or a "
-         "reward head of a kind that this engine does not know).",
+         "reward head of a kind that this engine does not support).",
          assumptions());
   }
 }
@@ -82,7 +82,7 @@ void WeightReader::refuse_unknown_tensors(const ParameterLayout& layout, const s
 std::string WeightReader::assumptions() const {
   std::string text;
   for (const std::string& each : architecture_.assumed)
-    text += (text.empty() ? " Missing in config.json, so that transformers' defaults were taken: " : ", ") + each;
+    text += (text.empty() ? " Missing in config.json, so transformers' defaults were used: " : ", ") + each;
   return text.empty() ? text : text + ".";
 }
 
@@ -114,7 +114,7 @@ bool WeightReader::has_output_layer_of_its_own() const {
   const auto* embedding = checkpoint_.find(stored("model.embed_tokens.weight").name);
   if (!output || !embedding) return false;
   const auto output_dtype = output->float_dtype(), embedding_dtype = embedding->float_dtype();
-  if (output->shape != embedding->shape) return true;  // which reading it will refuse
+  if (output->shape != embedding->shape) return true;  // reading it will refuse this
   if (output->dtype == embedding->dtype)
     return !std::equal(output->bytes.begin(), output->bytes.end(), embedding->bytes.begin());
   if (!output_dtype || !embedding_dtype) return true;
@@ -136,8 +136,8 @@ std::vector<float> WeightReader::read_rows(const StoredTensor& stored, const Par
     checkpoint_.read_float32(stored.name, values.data(), parameter.shape);
     return values;
   }
-  // Of a packed tensor: as many groups as make the parameter; its first axis is counted in rows of matrices, entries of
-  // vectors.
+  // For a packed tensor: the number of groups in the parameter. Its first axis is counted in rows for matrices, in
+  // entries for vectors.
   std::vector<int64_t> whole = parameter.shape;
   const int64_t wanted = whole[0], width = parameter.count() / wanted, groups = wanted / stored.count;
   whole[0] = groups * stored.step;

@@ -1,4 +1,4 @@
-// Reading a model's parameters out of a checkpoint, whatever the checkpoint calls them.
+// Reading a model's parameters from a checkpoint, whatever names it uses.
 #pragma once
 
 #include <array>
@@ -15,29 +15,28 @@
 
 namespace cheems::model {
 
-// What stands before a decoder's names in files: of transformers' classes, of Starling's, of a bare decoder.
+// What precedes a decoder's names in files: those of transformers' classes, of Starling's, of a bare decoder.
 constexpr std::array<const char*, 3> kDecoderPrefixes = {"model.", "transformer.", ""};
 
 class WeightReader {
  public:
-  // Finds out where the decoder's tensors stand: under model., transformer. (Starling) or without any prefix. The
-  // checkpoint outlives the reader. Throws Error where two such sets are there.
+  // Finds the decoder's tensors: under model., transformer. (Starling) or without any prefix. The checkpoint must
+  // outlive the reader. Throws Error if there are two such sets.
   WeightReader(const storage::Checkpoint& checkpoint, const Architecture& architecture);
 
-  // The parameter as the checkpoint has it, converted to its dtype, into the backend's memory. Throws Error naming
-  // folder and tensor where it is absent or of another shape.
+  // Reads the parameter from the checkpoint, converted to its dtype, into the backend's memory. Throws Error with
+  // folder and tensor if it is absent or has another shape.
   void read(const Parameter& parameter, void* destination, Backend& backend) const;
-  // The 16-bit type that all matrices share, where they do; float32 otherwise.
+  // The 16-bit type that all matrices share, if they do; float32 otherwise.
   DType common_matrix_dtype(const ParameterLayout& layout) const;
-  // The layout's matrices that can be used where they lie in the mapped files: whole, of `matrix_dtype`, at an address
-  // that suits it. Neither read nor looked through. Only for a backend that computes with the host's memory
-  // (widens_weights).
+  // The layout's matrices that can be used directly from the mapped files: whole, of `matrix_dtype`, at a suitable
+  // address. They are neither read nor checked. Only for a backend that computes in the host's memory (widens_weights).
   MappedMatrices mapped_matrices(const ParameterLayout& layout, DType matrix_dtype) const;
-  // Whether the checkpoint has an output layer other than its embedding: it is the model's, as transformers 5 has it,
-  // even where config.json says that the two are one (tie_word_embeddings).
+  // Whether the checkpoint has an output layer other than its embedding. It is then the model's, as in transformers 5,
+  // even if config.json says that the two are one (tie_word_embeddings).
   bool has_output_layer_of_its_own() const;
   // Every tensor of the checkpoint must have a place: one left over means that config.json and the weights disagree.
-  // `others`: names that something else than the layout reads.
+  // `others`: names that are read by other code than the layout's.
   void refuse_unknown_tensors(const ParameterLayout& layout, const std::set<std::string>& others) const;
 
  private:
@@ -52,8 +51,7 @@ class WeightReader {
   std::string prefix_;
 };
 
-// The dtype of activations: `wanted`, or the backend's own choice. Throws Error where the backend does not compute in
-// it.
+// The dtype of activations: `wanted`, or the backend's default. Throws Error if the backend does not compute in it.
 DType activation_dtype(std::optional<DType> wanted, const Backend& backend);
 
 }  // namespace cheems::model

@@ -1,14 +1,14 @@
-// The one list of operations: a line per direction. The abstract class (operations.h), the declarations of the kernels
-// and both backends' dispatchers, the calls across a plug-in's border, the plain loops of the tests and the timing of
-// the benchmarks come from it. An operation is its folder and its lines here.
+// The one list of operations, with one line per direction. The abstract class (operations.h), the declarations of the
+// kernels, both backends' dispatchers, the calls into the plug-in, the plain loops of the tests and the timing in the
+// benchmarks are generated from it. Adding an operation takes its folder and its lines here.
 //
 //   operation(name, Contract, cpu, cuda, work)
 //
 // name, Contract  the function, and the struct of its arguments in ops/FOLDER/FOLDER.h
-// cpu, cuda       `scratch` where that backend's kernel uses workspace: the folder then defines cpu::<name>_workspace
-// in
-//                 cpu*.cpp, or cuda::<name>_workspace in cuda_workspace.cpp; `none` where it uses none
-// work            `products` where it does matrix work: the folder then defines <name>_work, its FLOPs, in work.cpp
+// cpu, cuda       `scratch` if that backend's kernel uses workspace, else `none`. With `scratch` the folder defines
+//                 cpu::<name>_workspace in cpu*.cpp, or cuda::<name>_workspace in cuda_workspace.cpp.
+// work            `products` if it computes matrix products: the folder then defines <name>_work, its FLOPs, in
+//                 work.cpp
 #pragma once
 
 // clang-format off

@@ -1,11 +1,10 @@
-// All operations that a backend offers: the list is list.h, the contract of each is in the operation's own folder.
-// Tensors lie in the backend's memory, spans on the host. Nothing here allocates; workspace is given beforehand.
+// All operations that a backend offers. The list is list.h; the contract of each is in the operation's own folder.
+// Tensors lie in the backend's memory, spans on the host. Nothing here allocates: the caller provides the workspace.
 //
-// Dtypes, where a contract does not say another: activations and their gradients share one dtype (float32; bfloat16
-// where Backend::computes_in says so), matrices of weights are of that dtype too (any dtype where
-// Backend::widens_weights), gradients of matrices are float32 or bfloat16. Norm weights, biases and the reward head,
-// their gradients, inverse_rms, log_sum_exp, rewards and the output of a norm before the head are float32 always. Sums
-// are float32 or wider.
+// Dtypes, unless a contract says otherwise: activations and their gradients share one dtype (float32, or bfloat16 if
+// Backend::computes_in allows it). Weight matrices have that dtype too (any dtype if Backend::widens_weights).
+// Gradients of matrices are float32 or bfloat16. Norm weights, biases, the reward head, their gradients, inverse_rms,
+// log_sum_exp, rewards and the output of the norm before the head are always float32. Sums are float32 or wider.
 #pragma once
 
 #include "ops/list.h"
@@ -21,8 +20,8 @@ class Operations {
 
   virtual int64_t workspace_bytes(const WorkspaceRequest& request) const = 0;
   virtual void set_workspace(void* workspace, int64_t bytes) = 0;
-  // Called once before the operations of a micro-batch: all spans given to them lie inside this tree, so that a
-  // device backend can move it across once.
+  // Called once before the operations of a micro-batch. All spans given to them lie inside this tree, so a device
+  // backend can copy it over once.
   virtual void begin_batch(const PackedTree& tree) = 0;
 
 #define CHEEMS_DECLARE(name, Contract, ...) virtual void name(const Contract&) = 0;

@@ -1,4 +1,4 @@
-// FLOPs of the matrix work that one call of an operation does, for the benchmarks (ops/FOLDER/work.cpp). A multiply-add
+// FLOPs of the matrix products in one call of an operation, for the benchmarks (ops/FOLDER/work.cpp). A multiply-add
 // counts twice.
 #pragma once
 

@@ -1,4 +1,4 @@
-// How a backend's workspace is asked for.
+// How a backend's workspace is requested.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 namespace cheems {
 
-// The largest work that will be asked for, from which a backend knows its workspace.
+// The largest batch that will be computed; the backend derives its workspace from it.
 struct WorkspaceRequest {
   int64_t longest_path = 0;  // tokens of the longest sample
   int64_t num_heads = 0, num_key_value_heads = 0, head_size = 0;
@@ -16,7 +16,7 @@ struct WorkspaceRequest {
   int64_t relative_buckets = 0;  // rows of the relative position embeddings; 0: no disentangled attention
 };
 
-// Bytes of workspace for a request: Operations::workspace_bytes, or the formula of a backend that is not at hand.
+// Bytes of workspace for a request: Operations::workspace_bytes, or its formula if the backend is not on this machine.
 using WorkspaceBytes = std::function<int64_t(const WorkspaceRequest&)>;
 
 }  // namespace cheems

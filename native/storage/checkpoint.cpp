@@ -34,7 +34,7 @@ void check_folder(const std::string& folder) {
     fail(folder, " is not a folder: give the folder that holds config.json and ", single_name, ".");
 }
 
-// The folder has none of the four names. Says which of the usual reasons it is.
+// The folder has none of the four files. Reports the most likely reason.
 [[noreturn]] void fail_without_weights(const std::string& folder) {
   std::string other;
   std::error_code error;
@@ -143,7 +143,7 @@ void Checkpoint::rename(const std::map<std::string, std::string>& names) {
     if (!fresh)
       fail("Tensors ", in_quotes(other->second.name), " and ", in_quotes(name), " in ", place.file->path(),
            " are both ", in_quotes(plain),
-           " of the model once the names of wrappers are taken off; which one is meant cannot be told. Remove one from "
+           " of the model once the names of wrappers are removed; nothing says which one to use. Remove one from "
            "the weights.");
   }
   places_ = std::move(renamed);

@@ -1,4 +1,4 @@
-// The weights of a Hugging Face model folder, whether they lie in one file or in shards, safetensors or PyTorch's.
+// The weights of a Hugging Face model folder, in one file or in shards, as safetensors or PyTorch files.
 #pragma once
 
 #include <cstdint>
@@ -13,24 +13,24 @@
 namespace cheems::storage {
 
 // The "weight_map" of a model.safetensors.index.json or pytorch_model.bin.index.json: tensor name -> file name inside
-// the folder. Throws Error, naming `file`, when the text is not such an index or names a file outside the folder.
+// the folder. Throws Error with `file` if the text is not such an index or names a file outside the folder.
 std::map<std::string, std::string> parse_weight_map(std::string_view text, const std::string& file);
 
-// Move-only; the views it hands out live as long as it does. Safe to read from several threads at once.
+// Move-only; the views that it returns live as long as it does. Safe to read from several threads at once.
 class Checkpoint {
  public:
   // Opens the first of what transformers looks for: `model.safetensors`, the shards that `model.safetensors.index.json`
   // lists, `pytorch_model.bin`, the shards of `pytorch_model.bin.index.json`. Checks all headers. Throws Error for a
-  // folder without any, a missing shard, a tensor that its shard lacks, or one that two shards hold.
+  // folder without any of these, a missing shard, a tensor that its shard lacks, or one that two shards hold.
   static Checkpoint open(const std::string& folder);
-  // Adds the tensors of a further file, of any format that is read, with `prefix` before each of their names: a head
-  // that lies beside the main weights. add_file(folder + "/regression_layer.pt", "regression_layer.") makes
-  // network.0.weight regression_layer.network.0.weight. Throws Error for a file that is missing or damaged, and for a
-  // name that is there already.
+  // Adds the tensors of another file, in any supported format, with `prefix` before each of their names: a head in a
+  // file beside the main weights. add_file(folder + "/regression_layer.pt", "regression_layer.") turns network.0.weight
+  // into regression_layer.network.0.weight. Throws Error for a file that is missing or damaged, and for a name that
+  // already exists.
   void add_file(const std::string& path, const std::string& prefix = "");
 
-  // Gives the tensors other names: by their own, the new ones. A tensor without an entry is left out. Errors go on
-  // naming tensors as the files do. Throws Error where two tensors would have one name.
+  // Renames the tensors: old name -> new name. A tensor without an entry is left out. Errors still name tensors as the
+  // files do. Throws Error if two tensors would have the same name.
   void rename(const std::map<std::string, std::string>& names);
 
   const std::string& folder() const { return folder_; }
@@ -46,12 +46,12 @@ class Checkpoint {
   void read_raw(std::string_view name, void* destination, DType dtype,
                 const std::vector<std::int64_t>& expected_shape) const;
 
-  // From here on read_float32 gives every number rounded to `dtype`, to nearest even: what a tool that loads the folder
-  // in that dtype has. Raw bytes and views stay as they are stored.
+  // From here on read_float32 returns every number rounded to `dtype`, to nearest even: what a tool that loads the
+  // folder in that dtype would have. Raw bytes and views stay as they are stored.
   void round_to(DType dtype) { rounded_to_ = dtype; }
   DType rounded_to() const { return rounded_to_; }
 
-  // For who computes with the bytes of a TensorView where they lie: throws Error when a file has been cut, grown or
+  // For callers that compute directly with the bytes of a TensorView: throws Error if a file has been cut, grown or
   // rewritten since it was opened,
   void check_unchanged() const;
   // or when a tensor of float type holds NaN or Inf, naming the first.

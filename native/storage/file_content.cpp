@@ -33,9 +33,9 @@ void refuse_other_content(std::span<const std::byte> bytes, const std::string& f
     fail(file,
          " is a web page or a server's message (HTML or XML), not the file that was asked for: download it again.");
   if (text.starts_with("GGUF"))
-    fail(
-        file,
-        " is a GGUF file, which is llama.cpp's form and not read here: take the model's original Hugging Face folder.");
+    fail(file,
+         " is a GGUF file, which is llama.cpp's format and not supported here: use the model's original Hugging Face "
+         "folder.");
   if (text.starts_with("\x89HDF\r\n"))
     fail(file,
          " is an HDF5 file, as TensorFlow and Keras write it: save the model with save_pretrained in transformers, as "

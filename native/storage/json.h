@@ -1,4 +1,4 @@
-// nlohmann's JSON, whose class is compiled once, in json.cpp, instead of in each file that reads some.
+// nlohmann's JSON, whose class is compiled once, in json.cpp, instead of in each file that uses it.
 #pragma once
 
 #include <nlohmann/json.hpp>

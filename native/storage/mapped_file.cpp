@@ -25,7 +25,7 @@ namespace {
 }  // namespace
 
 MappedFile::MappedFile(const std::string& path) : path_(path) {
-  // Non-blocking, so that a pipe under the name of a file is refused below instead of waited for.
+  // Non-blocking, so that a named pipe is refused below instead of waited for.
   descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor_ < 0) fail_to_open(path, errno);
   try {
@@ -86,10 +86,11 @@ void MappedFile::release(std::span<const std::byte> part) const {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   const auto address = reinterpret_cast<std::uintptr_t>(part.data());
   const auto mapped = reinterpret_cast<std::uintptr_t>(data_);
-  if (address < mapped || address + part.size() > mapped + size_) return;  // a copy; other memory would be wiped
-  const std::uintptr_t begin = (address + page - 1) / page * page;         // inwards: neighbors may still be in use
+  if (address < mapped || address + part.size() > mapped + size_)
+    return;                                                         // a copy; other memory would lose its contents
+  const std::uintptr_t begin = (address + page - 1) / page * page;  // inwards: neighbors may still be in use
   const std::uintptr_t end = (address + part.size()) / page * page;
-  // Advice only: where the kernel does not take it, the pages merely stay.
+  // Advice only: if the kernel does not follow it, the pages just stay.
   if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 

@@ -1,12 +1,12 @@
 // A regular file, mapped into memory for reading. Move-only; the bytes live as long as the object.
 //
-// What is guarded: the mapping is exactly as long as the file was when it was opened, so no offset inside bytes()
-// is outside the file; check_unchanged() then refuses a file that has been cut, grown or rewritten since, and the
-// readers call it before they touch a tensor, and the decoder before every batch where it computes with mapped weights.
-// What is not: a file that another process cuts between that check and a read, and a disk (or network drive) that
-// fails while a page is fetched. The kernel answers both with SIGBUS, which ends the process; no check beforehand
-// can rule them out, but a sentence on the standard error says which file it was (mapping_faults.h). A file that is
-// removed, or replaced by renaming as checkpoints are, stays mapped as it was.
+// What is protected: the mapping is exactly as long as the file was when it was opened, so no offset inside bytes() is
+// outside the file. check_unchanged() then refuses a file that has been cut, grown or rewritten since. The readers call
+// it before they read a tensor, and the decoder before every batch if it computes with mapped weights.
+// What is not: a file that another process cuts between that check and a read, and a disk (or network drive) that fails
+// while a page is loaded. The kernel answers both with SIGBUS, which ends the process. No check can prevent this, but a
+// sentence on the standard error says which file it was (mapping_faults.h). A file that is removed, or replaced by
+// renaming as checkpoints are, stays mapped as it was.
 #pragma once
 
 #include <cstddef>
@@ -28,10 +28,10 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
 
-  // Throws Error when the file's size or time of change differs from what it was when opened.
+  // Throws Error when the file's size or modification time differs from what it was when opened.
   void check_unchanged() const;
-  // Gives the pages of `part` back (of memory outside of bytes() nothing), so that weights already copied do not count
-  // twice in the process's resident memory. They are fetched again if they are read again.
+  // Releases the pages of `part` (ignores memory outside of bytes()), so that weights that have been copied do not
+  // count twice in the process's resident memory. They are loaded again if they are read again.
   void release(std::span<const std::byte> part) const;
 
  private:

@@ -12,12 +12,12 @@
 namespace cheems::storage {
 namespace {
 
-// Entries are claimed and freed under the mutex; the handler, which may take none, reads begin last written and first
-// cleared.
+// Entries are claimed and freed under the mutex. The signal handler cannot lock it, so begin is written last and
+// cleared first.
 struct Mapping {
   std::atomic<const std::byte*> begin{nullptr};
   std::atomic<std::size_t> size{0};
-  std::array<char, 512> path{};  // cut where it is longer
+  std::array<char, 512> path{};  // cut if it is longer
 };
 std::array<Mapping, 1024> mappings;
 std::mutex mutex;
@@ -25,10 +25,11 @@ struct sigaction before;
 
 void say(const char* text) {
   const ssize_t written = ::write(STDERR_FILENO, text, std::strlen(text));
-  static_cast<void>(written);  // there is no one left to tell
+  static_cast<void>(written);  // there is nowhere to report a failure
 }
 
-// Only what is allowed in a signal handler. The read is repeated when it returns, and meets what handled SIGBUS before.
+// Only what is allowed in a signal handler. When it returns, the read is repeated, and the previous handler of SIGBUS
+// gets it.
 void explain(int, siginfo_t* info, void*) {
   const auto* address = static_cast<const std::byte*>(info->si_addr);
   for (const Mapping& mapping : mappings) {

@@ -14,7 +14,7 @@ namespace {
 using Kind = PickleValue::Kind;
 using Index = std::uint32_t;
 
-// Beyond any model: the largest have some hundred thousand tensors, of about 15 values each.
+// More than any model has: the largest have some hundred thousand tensors, of about 15 values each.
 constexpr std::size_t most_values = 4'000'000;
 constexpr std::size_t longest_global = 200;
 
@@ -79,7 +79,7 @@ class Reader {
   void push_integer(std::int64_t value) { push({Kind::integer, value, {}, {}}); }
   void push_text(std::string text) { push({Kind::text, 0, std::move(text), {}}); }
 
-  // Values below the innermost mark are out of reach.
+  // Values below the innermost mark are not accessible.
   std::size_t floor() const { return marks_.empty() ? 0 : marks_.back(); }
   Index top() const {
     if (stack_.size() <= floor()) damaged("takes a value that is not there");
@@ -170,7 +170,7 @@ class Reader {
     const auto found = memo_.find(key);
     if (found == memo_.end()) damaged("refers to a value that it has not stored");
     stack_.push_back(found->second);
-    // References cost no value of their own, but room on the stack.
+    // References create no value of their own, but take space on the stack.
     if (stack_.size() > most_values) damaged("holds more values than any model has");
   }
 
@@ -315,7 +315,7 @@ class Reader {
         break;  // MEMOIZE
       case 0x95:
         number(8);
-        break;  // FRAME: how much follows, for readers of streams
+        break;  // FRAME: the length of what follows, for stream readers
       default:
         unknown(code);
     }

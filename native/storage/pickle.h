@@ -1,6 +1,6 @@
-// Reading of Python pickles without running anything. A pickle is a program that calls functions by their names; here
-// its opcodes only build a description of the calls, and a name outside a given list ends the reading with an Error.
-// What the calls mean is for the caller to know (torch_file.cpp).
+// Reads Python pickles without running anything. A pickle is a program that calls functions by name. Here its opcodes
+// only build a description of the calls, and a name outside a given list ends the reading with an Error. The caller
+// interprets the calls (torch_file.cpp).
 //
 // Opcodes: those that Python's picklers write for dicts, lists, tuples, numbers, text and calls, protocols 2 to 5:
 // https://github.com/python/cpython/blob/main/Lib/pickletools.py
@@ -47,12 +47,12 @@ struct Pickle {
 struct PickleRules {
   // Whether a global ("module.name") may be named at all; throws Error itself, or returns.
   std::function<void(const std::string& global)> check_global;
-  // The global whose results behave like a dict: keys may be set on them, and an instance state (attributes, which
-  // `collections.OrderedDict` has for notes of PyTorch's) is passed over.
+  // The globals whose results behave like a dict: keys may be set on them. An instance state (attributes, which
+  // `collections.OrderedDict` has for PyTorch's notes) is skipped.
   std::string dict_like = "collections.OrderedDict";
 };
 
-// `name` stands in errors. Throws Error for what is no pickle, or uses opcodes outside the list above.
+// `name` is used in errors. Throws Error for what is no pickle, or uses opcodes outside the list above.
 Pickle read_pickle(std::span<const std::byte> bytes, const PickleRules& rules, const std::string& name);
 
 }  // namespace cheems::storage

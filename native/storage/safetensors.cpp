@@ -16,8 +16,8 @@ constexpr std::size_t length_bytes = 8;
 
 constexpr const char* truncated = "the file is truncated: download it again.";
 
-// Every dtype of the format, with its bits per element: types that the engine does not compute with may stand in a
-// file (position ids, say) and must not make it unreadable.
+// Every dtype of the format, with its bits per element: a file may contain types that the engine does not compute with
+// (position ids, for example) and must still be readable.
 std::optional<unsigned> bits_of(std::string_view dtype) {
   static constexpr std::array<std::pair<std::string_view, unsigned>, 22> known = {{
       {"F32", 32},    {"BF16", 16},   {"F16", 16},    {"F64", 64},    {"C64", 64},        {"BOOL", 8},
@@ -87,8 +87,8 @@ TensorView check_entry(const std::string& name, HeaderEntry&& entry, std::span<c
   return {std::move(entry.dtype), std::move(entry.shape), data.subspan(entry.begin, entry.end - entry.begin)};
 }
 
-// The tensors must lie back to back, from the first byte of the data to the last: the format forbids gaps, in which
-// a file could carry something that no reader sees.
+// The tensors must be contiguous, from the first byte of the data to the last. The format forbids gaps, in which a file
+// could carry something that no reader sees.
 void check_layout(const std::map<std::string, TensorView, std::less<>>& tensors, std::span<const std::byte> data,
                   const std::string& file) {
   std::vector<std::pair<std::span<const std::byte>, const std::string*>> order;
@@ -121,7 +121,7 @@ SafetensorsFile SafetensorsFile::open(const std::string& path) {
   MappedFile mapping(path);
   if (mapping.bytes().empty()) fail("The file ", path, " is empty: download it again.");
   SafetensorsFile file = parse(mapping.bytes(), path);
-  file.mapping_ = std::move(mapping);  // the mapping moves, the mapped bytes stay where they are
+  file.mapping_ = std::move(mapping);  // the mapping object moves, the mapped bytes stay
   return file;
 }
 

@@ -11,8 +11,8 @@ namespace {
 
 using nlohmann::json;
 
-// Receives the header piece by piece, so that nothing is built in memory but the entries themselves: nesting beyond
-// what the format knows is refused at its first bracket, and a 100 MB header of zeros costs no tree of JSON values.
+// Receives the header piece by piece, so that only the entries themselves are built in memory. Nesting beyond what the
+// format allows is refused at its first bracket, and a 100 MB header of zeros costs no tree of JSON values.
 class HeaderReader {
  public:
   using number_integer_t = json::number_integer_t;
@@ -116,10 +116,10 @@ class HeaderReader {
   bool number_float(number_float_t, const string_t& text) { return refuse_number(text); }
   bool boolean(bool) { return refuse("true or false"); }
   bool binary(binary_t&) { return refuse("binary data"); }
-  // `"__metadata__": null` stands for no metadata, as the reference library reads it.
+  // `"__metadata__": null` means no metadata, as in the reference library.
   bool null() { return place_ == Place::top && in_metadata_ ? true : refuse("null"); }
 
-  // The parser's own message may quote raw bytes of the file; the position alone says enough.
+  // The parser's own message may quote raw bytes of the file; the position alone is enough.
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) {
     fail("The header of ", file_, " is not valid UTF-8 JSON at its byte ", position, "; ", kDamagedSafetensors);
   }
@@ -162,7 +162,7 @@ class HeaderReader {
          ", which must be an integer between 0 and 2^63 - 1; ", kDamagedSafetensors);
   }
 
-  // A value of the wrong kind for its place.
+  // A value of the wrong type for where it is.
   bool refuse(const char* found) {
     switch (place_) {
       case Place::outside:
@@ -199,7 +199,7 @@ class HeaderReader {
 }  // namespace
 
 SafetensorsHeader parse_safetensors_header(std::string_view text, const std::string& file) {
-  // The parser takes a zero byte for the end of its input, and would leave what follows unread.
+  // The parser stops at a zero byte as the end of its input, and would leave the rest unread.
   if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos)
     fail("The header of ", file, " is not valid UTF-8 JSON at its byte ", zero + 1, "; ", kDamagedSafetensors);
   HeaderReader reader(file);

@@ -1,5 +1,5 @@
-// The JSON header of a safetensors file, taken apart. It checks the JSON itself; whether offsets, shapes and the
-// file's size agree is checked in safetensors.cpp.
+// The parser of a safetensors file's JSON header. It checks the JSON itself; safetensors.cpp checks whether offsets,
+// shapes and the file's size agree.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace cheems::storage {
 
-// How every complaint about the bytes of a safetensors file ends.
+// The end of every error about the bytes of a safetensors file.
 inline constexpr const char* kDamagedSafetensors = "the file is damaged or was written wrongly: download it again.";
 
 // One tensor as its header entry describes it.

@@ -56,7 +56,7 @@ std::uint64_t SafetensorsWriter::file_size_of(const std::vector<TensorDeclaratio
   return lay_out(tensors, kMetadata).file_size;
 }
 
-// Gives each tensor its place in the file. float32 tensors come before 16-bit ones: PyTorch's loader wants each tensor
+// Gives each tensor its offset in the file. float32 tensors come before 16-bit ones: PyTorch's loader needs each tensor
 // aligned to its own elements.
 SafetensorsWriter::Layout SafetensorsWriter::lay_out(const std::vector<TensorDeclaration>& tensors,
                                                      const std::map<std::string, std::string>& metadata) {
@@ -87,7 +87,7 @@ SafetensorsWriter::Layout SafetensorsWriter::lay_out(const std::vector<TensorDec
 }
 
 void SafetensorsWriter::create() {
-  // A file of that name may be mapped, by a model of this process perhaps: it is left behind whole, not cut.
+  // A file of that name may be mapped, perhaps by a model of this process: it is unlinked, not truncated.
   struct stat status = {};
   if (::stat(path_.c_str(), &status) == 0 && S_ISREG(status.st_mode)) ::unlink(path_.c_str());
   descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -96,7 +96,7 @@ void SafetensorsWriter::create() {
   do {
     result = ::fallocate(descriptor_, 0, 0, static_cast<off_t>(file_size_));
   } while (result != 0 && errno == EINTR);
-  // Not every file system can reserve space; there a full disk is noticed by the write that meets it.
+  // Not every file system can reserve space. On others, the write that fills the disk reports the error.
   if (result != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) fail_system(errno);
 }
 
@@ -124,7 +124,7 @@ void SafetensorsWriter::fail_system(int error) {
   if (error == EACCES || error == EPERM)
     fail("The file ", path_,
          " may not be written by this user: change the folder's permissions or choose another one.");
-  if (error == EROFS) fail("The file ", path_, " lies on a read-only file system: choose another output folder.");
+  if (error == EROFS) fail("The file ", path_, " is on a read-only file system: choose another output folder.");
   if (error == ENOENT) fail("The file ", path_, " cannot be created: its folder does not exist.");
   if (error == EFBIG)
     fail("The file ", path_, " would have ", file_size_,
@@ -185,7 +185,7 @@ void SafetensorsWriter::finish() {
     if (!slot.written) throw std::logic_error("tensor " + name + " of " + path_ + " was declared but never written");
   if (descriptor_ < 0) throw std::logic_error("the writer of " + path_ + " is finished or failed");
   if (::fsync(descriptor_) != 0) fail_system(errno);
-  // Some network file systems report a failed write only here; the descriptor is gone either way.
+  // Some network file systems report a failed write only here; the descriptor is closed either way.
   if (::close(std::exchange(descriptor_, -1)) != 0 && errno != EINTR) {
     const int error = errno;
     ::unlink(path_.c_str());

@@ -1,4 +1,4 @@
-// Writing of one safetensors file, tensor by tensor, so that no second copy of the weights is ever in memory.
+// Writes one safetensors file, tensor by tensor, so that there is never a second copy of the weights in memory.
 #pragma once
 
 #include <cstdint>
@@ -17,20 +17,20 @@ struct TensorDeclaration {
   std::vector<std::int64_t> shape;  // empty for a scalar
 };
 
-// The header is written first, so all tensors are declared up front; then each is written once, in any order; then
-// finish() makes the file durable. A writer destroyed without finish() removes its file, and so does every error.
-// The caller writes into a folder of its own and renames that: a reader never sees half a file.
+// The header is written first, so all tensors are declared up front. Then each is written once, in any order. Then
+// finish() makes the file durable. A writer destroyed without finish() removes its file, and so does every error. The
+// caller writes into a folder of its own and renames that: a reader never sees half a file.
 //
 //   SafetensorsWriter writer(path, {{"score.weight", DType::float32, {1, hidden}}});
 //   writer.write("score.weight", values);
 //   writer.finish();
 //
-// What the disk refuses is a cheems::Error with the path: no space, no permission, a read-only file system. Misuse
-// (a tensor that was not declared, is written twice or not at all) is a std::logic_error.
+// What the disk refuses is a cheems::Error with the path: no space, no permission, a read-only file system. Misuse (a
+// tensor that was not declared, or is written twice or not at all) is a std::logic_error.
 class SafetensorsWriter {
  public:
   static inline const std::map<std::string, std::string> kMetadata = {{"format", "pt"}};
-  // Creates (or overwrites) `path` and reserves the whole file's space, so that a full disk is found out here.
+  // Creates (or overwrites) `path` and reserves the whole file's space, so that a full disk is detected here.
   SafetensorsWriter(const std::string& path, std::vector<TensorDeclaration> tensors,
                     const std::map<std::string, std::string>& metadata = kMetadata);
   ~SafetensorsWriter();
@@ -39,10 +39,10 @@ class SafetensorsWriter {
 
   // Writes the tensor from float32 values, product of its shape of them, rounded to the declared dtype.
   void write(const std::string& name, const float* values);
-  // Writes the tensor from memory that holds the declared dtype already.
+  // Writes the tensor from memory that already holds the declared dtype.
   void write_raw(const std::string& name, const void* elements);
-  // The same piece by piece, so that no tensor need be whole in memory: `fetch` returns `count` elements from `first`
-  // on, which must stay as they are until its next call.
+  // The same piece by piece, so that no tensor needs to be whole in memory: `fetch` returns `count` elements from
+  // `first` on, which must stay valid until its next call.
   using Fetch = std::function<const void*(std::uint64_t first, std::uint64_t count)>;
   void write_pieces(const std::string& name, std::uint64_t elements_at_once, const Fetch& fetch);
   // Flushes the file to the disk and closes it. Every declared tensor must have been written.
@@ -50,7 +50,7 @@ class SafetensorsWriter {
 
   // Bytes of the whole file.
   std::uint64_t file_size() const { return file_size_; }
-  // Of a file that would be written with these tensors.
+  // Bytes of a file with these tensors.
   static std::uint64_t file_size_of(const std::vector<TensorDeclaration>& tensors);
 
  private:
@@ -63,7 +63,7 @@ class SafetensorsWriter {
 
   struct Layout {
     std::map<std::string, Slot> slots;
-    std::string header;  // with its length in front
+    std::string header;  // including its length
     std::uint64_t file_size;
   };
   static Layout lay_out(const std::vector<TensorDeclaration>& tensors,

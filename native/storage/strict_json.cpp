@@ -24,7 +24,8 @@ std::string place_text(std::string_view text, std::size_t byte) {
                   before.size() - (newline == std::string_view::npos ? 0 : newline + 1) + 1);
 }
 
-// Whether the parser stopped at NaN, Infinity or -Infinity: Python's json writes and reads them, JSON knows none.
+// Whether the parser stopped at NaN, Infinity or -Infinity: Python's json module writes and reads them, JSON does not
+// have them.
 bool is_python_number(std::string_view text, std::size_t byte) {
   if (byte == 0 || byte > text.size()) return false;
   const std::string_view rest = text.substr(byte - 1);
@@ -40,7 +41,7 @@ bool is_comment(std::string_view text, std::size_t byte) {
   return text[byte - 1] == '#' || begins(byte - 1) || (byte > 1 && begins(byte - 2));
 }
 
-// The same text with these numbers as texts, outside of texts.
+// The same text with these numbers as strings, outside of strings.
 std::string with_python_numbers_as_texts(std::string_view text) {
   std::string changed;
   bool in_text = false;
@@ -72,11 +73,11 @@ nlohmann::json parse_strict_json(std::string_view text, const std::string& file)
   if (text.empty()) fail("The file ", file, " is empty: download it again.");
   if (text.size() > largest_text)
     fail("The file ", file, " has ", text.size(), " bytes, too many for a JSON file of a model: it is damaged.");
-  // The parser takes a zero byte for the end of its input, and would leave what follows unread.
+  // The parser stops at a zero byte as the end of its input, and would leave the rest unread.
   if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos)
     fail("The file ", file, " is not valid JSON at ", place_text(text, zero + 1),
          ": correct it, or download it again.");
-  std::vector<std::set<std::string>> open_objects;  // the keys met so far in each object around the current place
+  std::vector<std::set<std::string>> open_objects;  // the keys so far in each object that is still open
   std::string last_key;
   const auto watch = [&](int depth, json::parse_event_t event, json& value) {
     using event_t = json::parse_event_t;
@@ -95,7 +96,7 @@ nlohmann::json parse_strict_json(std::string_view text, const std::string& file)
     if (is_python_number(text, error.byte)) return parse_strict_json(with_python_numbers_as_texts(text), file);
     if (is_comment(text, error.byte))
       fail("The file ", file, " has a comment at ", place_text(text, error.byte),
-           ", which JSON does not know: remove it.");
+           ", which JSON does not allow: remove it.");
     fail("The file ", file, " is not valid JSON at ", place_text(text, error.byte),
          ": correct it, or download it again.");
   } catch (const json::out_of_range&) {

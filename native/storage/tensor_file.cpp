@@ -13,8 +13,8 @@
 namespace cheems::storage {
 namespace {
 
-// Tells whether any of `count` elements is NaN or Inf: all bits of the exponent are set. By bits, so that compiler
-// options for fast mathematics cannot take the check away; without an early end, so that it is vectorized.
+// Tells whether any of `count` elements is NaN or Inf: all bits of the exponent are set. It tests bits, so that
+// fast-math compiler options cannot remove the check, and has no early exit, so that it is vectorized.
 template <typename Bits>
 bool any_non_finite(const void* elements, std::size_t count, Bits exponent) {
   const auto* bytes = static_cast<const unsigned char*>(elements);
@@ -39,7 +39,7 @@ bool any_non_finite(const void* elements, DType dtype, std::size_t count) {
   return false;
 }
 
-// "[3, 17]": where in a tensor of `shape` its element number `index` stands.
+// "[3, 17]": the position of element number `index` in a tensor of `shape`.
 std::string position_text(std::int64_t index, const std::vector<std::int64_t>& shape) {
   std::vector<std::int64_t> position(shape.size());
   for (std::size_t axis = shape.size(); axis-- > 0;) {
@@ -49,7 +49,7 @@ std::string position_text(std::int64_t index, const std::vector<std::int64_t>& s
   return shape_text(position);
 }
 
-// Names the first bad value of elements [begin, begin + count), among which there is one.
+// Throws Error for the first bad value of elements [begin, begin + count), which must contain one.
 [[noreturn]] void fail_non_finite(std::string_view name, const TensorView& view, std::size_t begin, std::size_t count,
                                   const std::string& file) {
   const DType dtype = *view.float_dtype();
@@ -60,7 +60,7 @@ std::string position_text(std::int64_t index, const std::vector<std::int64_t>& s
   const bool infinite = (std::bit_cast<std::uint32_t>(value) & 0x007fffffu) == 0;
   fail("Tensor ", in_quotes(name), " in ", file, " holds ", infinite ? "an infinite value" : "NaN", " at index ", begin,
        " (", position_text(static_cast<std::int64_t>(begin), view.shape), " of shape ", shape_text(view.shape),
-       "); such a model cannot be used: take an earlier checkpoint, or download the file again.");
+       "); such a model cannot be used: use an earlier checkpoint, or download the file again.");
 }
 
 }  // namespace
@@ -79,10 +79,10 @@ std::optional<DType> TensorView::float_dtype() const {
 }
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
-  constexpr std::size_t longest = 16;  // a lying header may hold millions
+  constexpr std::size_t longest = 16;  // a forged header may hold millions
   std::string text = "[";
   for (std::size_t i = 0; i < std::min(shape.size(), longest); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
-  if (shape.size() > longest) text += sentence(", ... ", shape.size(), " sizes in all");
+  if (shape.size() > longest) text += sentence(", ... ", shape.size(), " sizes in total");
   return text + "]";
 }
 
@@ -114,7 +114,7 @@ const TensorView& TensorFile::require(std::string_view name, const std::vector<s
   return view;
 }
 
-// Rounded once, to nearest even, as torch does it. A number that float32 has no room for is infinite there.
+// Rounded once, to nearest even, as torch does. A number too large for float32 becomes infinite, as in torch.
 void TensorFile::read_float64(std::string_view name, const TensorView& view, float* destination) const {
   const auto total = static_cast<std::size_t>(view.elements());
   for (std::size_t i = 0; i < total; ++i) {
@@ -124,7 +124,7 @@ void TensorFile::read_float64(std::string_view name, const TensorView& view, flo
     if (!std::isfinite(destination[i]))
       fail("Tensor ", in_quotes(name), " in ", path_, " holds ", value, " at index ", i, " (",
            position_text(static_cast<std::int64_t>(i), view.shape), " of shape ", shape_text(view.shape),
-           "), which is no finite number in float32; such a model cannot be used: take an earlier checkpoint, or "
+           "), which is no finite number in float32; such a model cannot be used: use an earlier checkpoint, or "
            "download the file again.");
   }
   if (mapping_) mapping_->release(view.bytes);

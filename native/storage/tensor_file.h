@@ -1,4 +1,4 @@
-// A file of named tensors, whatever its format: what the readers of safetensors and of PyTorch files have in common.
+// A file of named tensors, whatever its format: what the readers of safetensors and PyTorch files share.
 #pragma once
 
 #include <cstddef>
@@ -23,16 +23,16 @@ struct TensorView {
   std::span<const std::byte> bytes;  // row-major, little-endian, at any alignment
 
   std::int64_t elements() const;
-  // The type of the elements, if it is one that the engine computes with. (F64 is none: read_float32 rounds it.)
+  // The dtype of the elements, if the engine computes with it. (Not F64: read_float32 rounds it.)
   std::optional<DType> float_dtype() const;
-  // Whether read_float32 takes it.
+  // Whether read_float32 accepts it.
   bool reads_as_float32() const { return float_dtype().has_value() || dtype == "F64"; }
 };
 
 // "[2, 3]"
 std::string shape_text(const std::vector<std::int64_t>& shape);
 
-// Move-only. Made by the formats' own readers, or by open_tensor_file.
+// Move-only. Created by the formats' own readers, or by open_tensor_file.
 class TensorFile {
  public:
   virtual ~TensorFile() = default;  // a checkpoint owns files of several formats
@@ -44,7 +44,7 @@ class TensorFile {
   const TensorView* find(std::string_view name) const;
 
   // Copies a tensor to `destination` as float32, widening bfloat16 and float16 and rounding float64 to nearest. Throws
-  // Error when it is absent, of another shape or dtype, or holds NaN or Inf (naming the first). Safe from several
+  // Error if it is absent, has another shape or dtype, or holds NaN or Inf (naming the first). Safe from several
   // threads at once.
   void read_float32(std::string_view name, float* destination, const std::vector<std::int64_t>& expected_shape) const;
   // Copies a tensor to `destination` (product of shape * size_of(dtype) bytes) unconverted; `dtype` must be the
@@ -55,14 +55,15 @@ class TensorFile {
   void check_unchanged() const {
     if (mapping_) mapping_->check_unchanged();
   }
-  // Throws Error naming the first NaN or Inf of a tensor, which must be there and of a type that is computed with.
+  // Throws Error naming the first NaN or Inf of a tensor, which must exist and have a dtype that the engine computes
+  // with.
   void check_finite(std::string_view name) const;
 
  protected:
   TensorFile() = default;
 
   std::string path_;
-  std::optional<MappedFile> mapping_;  // absent for a file that was in memory already
+  std::optional<MappedFile> mapping_;  // absent for a file that is already in memory
   std::map<std::string, TensorView, std::less<>> tensors_;
 
  private:
@@ -71,8 +72,8 @@ class TensorFile {
   void read_float64(std::string_view name, const TensorView& view, float* destination) const;
 };
 
-// Maps and checks a file of any format that is read, told by how it begins; by its name (.bin, .pt, .pth) only where it
-// begins as neither format's files do, for the error. Throws Error.
+// Maps and checks a file of any supported format. The format is recognized by the first bytes; the name (.bin, .pt,
+// .pth) only decides the error for files of neither format. Throws Error.
 std::unique_ptr<const TensorFile> open_tensor_file(const std::string& path);
 
 }  // namespace cheems::storage

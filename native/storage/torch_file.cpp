@@ -47,7 +47,7 @@ constexpr std::array element_types = {
     ElementType{"", "float8_e5m2", "F8_E5M2", 1},
 };
 
-// The type that a global names, "torch.FloatStorage" (also in torch.cuda) or "torch.float32"; null for another global.
+// The type of the global "torch.FloatStorage" (also in torch.cuda) or "torch.float32"; null for another global.
 const ElementType* type_of_storage(std::string_view global) {
   for (const std::string_view module : {"torch.cuda.", "torch."})
     if (global.starts_with(module))
@@ -100,10 +100,11 @@ void refuse_other_forms(std::span<const std::byte> bytes, const std::string& fil
   if (text.starts_with("PK\x03\x04")) return;
   refuse_other_content(bytes, file);
   if (begins_as_legacy(text))
-    fail(file,
-         " has the form that PyTorch wrote before version 1.6, which is not read. Convert it in Python, with any "
-         "PyTorch since: ",
-         "weights = torch.load(path, map_location=\"cpu\", weights_only=True); torch.save(weights, path).");
+    fail(
+        file,
+        " has the format that PyTorch wrote before version 1.6, which is not supported. Convert it in Python, with any "
+        "PyTorch since: ",
+        "weights = torch.load(path, map_location=\"cpu\", weights_only=True); torch.save(weights, path).");
   if (begins_as_pickle(text))
     fail(file,
          " is a plain Python pickle, not a file of torch.save: save the tensors with torch.save(model.state_dict(), "
@@ -198,7 +199,7 @@ class TensorReader {
     fail("Tensor ", in_quotes(name), " in ", file_, " is not described as tensors are; ", kDamagedArchive);
   }
 
-  // A parameter is a tensor with a wish for gradients; once, as parameters hold no parameters.
+  // A parameter is a tensor with requires_grad; unwrapped once, as parameters do not contain parameters.
   Index without_parameter(Index index, const std::string& name) const {
     if (pickle_[pickle_[index].items[0]].text != rebuild_parameter) return index;
     const auto& arguments = pickle_[pickle_[index].items[1]].items;
@@ -243,7 +244,7 @@ class TensorReader {
     return all;
   }
 
-  // Counts the elements, and sees to it that the first and the last of them are inside the storage.
+  // Counts the elements, and checks that the first and the last of them are inside the storage.
   void check_extent(Layout& layout, const std::string& name) const {
     std::uint64_t elements = 1, last = layout.offset, bytes = 0;
     bool fits = true;
@@ -269,7 +270,7 @@ class TensorReader {
   const std::string& file_;
 };
 
-// Row-major without gaps: the strides of axes of one entry do not matter.
+// Row-major without gaps: the strides of axes of size one do not matter.
 bool contiguous(const Layout& layout) {
   std::int64_t expected = 1;
   for (std::size_t axis = layout.shape.size(); axis-- > 0;) {
@@ -279,7 +280,7 @@ bool contiguous(const Layout& layout) {
   return true;
 }
 
-// The elements in row-major order. Axis by axis, the last one innermost.
+// Copies the elements in row-major order, axis by axis, the last one innermost.
 std::unique_ptr<std::byte[]> in_order(const Layout& layout) {
   const std::size_t size = layout.type->size, axes = layout.shape.size();
   auto copy = std::make_unique<std::byte[]>(layout.elements * size);
@@ -298,7 +299,7 @@ std::unique_ptr<std::byte[]> in_order(const Layout& layout) {
   return copy;
 }
 
-// Finds the tensors of a dict and of the dicts in it, and hands each with its name to `found`.
+// Finds the tensors of a dict and of the dicts in it, and passes each with its name to `found`.
 class DictWalk {
  public:
   using Found = std::function<void(const std::string& name, Index tensor)>;
@@ -324,10 +325,10 @@ class DictWalk {
     const PickleValue& v = pickle_[index];
     return v.kind == Kind::dict || (v.kind == Kind::call && pickle_[v.items[0]].text == ordered_dict);
   }
-  // Where the pairs begin: after a call's function and arguments.
+  // The index of the first pair: after a call's function and arguments.
   std::size_t first_pair(const PickleValue& v) const { return v.kind == Kind::call ? 2 : 0; }
 
-  // The dict under one of the names that trainers put a model under, where this one has no tensor itself.
+  // The dict under one of the names that trainers put a model under, if this one has no tensor itself.
   std::optional<Index> wrapped_model(Index index) const {
     const PickleValue& v = pickle_[index];
     std::optional<Index> model;
@@ -339,7 +340,7 @@ class DictWalk {
         continue;
       if (model && *model != v.items[i + 1])
         fail(file_, " holds two models, one of them under ", in_quotes(key),
-             "; which one is meant cannot be told: save its tensors alone, with torch.save.");
+             "; nothing says which one to use: save only its tensors, with torch.save.");
       model = v.items[i + 1];
     }
     return model;
@@ -348,7 +349,7 @@ class DictWalk {
   void walk(Index index, const std::string& prefix, int depth) {
     if (depth > deepest_dict)
       fail(file_, " nests dicts deeper than ", deepest_dict, " (", in_quotes(prefix),
-           "): save the tensors of the model alone, with torch.save.");
+           "): save only the tensors of the model, with torch.save.");
     const PickleValue& v = pickle_[index];
     for (std::size_t i = first_pair(v); i + 1 < v.items.size(); i += 2) {
       if (++visited_ > most_tensors) fail(file_, " holds more than ", most_tensors, " values; ", kDamagedArchive);
@@ -361,7 +362,7 @@ class DictWalk {
       if (pickle_[v.items[i]].kind != Kind::text)
         fail(file_, " has a key that is no text in a dict of tensors",
              prefix.empty() ? "" : " under " + in_quotes(prefix),
-             ": save the tensors of the model alone, with torch.save.");
+             ": save only the tensors of the model, with torch.save.");
       const std::string name = prefix + pickle_[v.items[i]].text;
       if (name.size() > longest_name)
         fail(file_, " has a name of ", name.size(), " bytes, ", in_quotes(name), "; ", kDamagedArchive);
@@ -390,7 +391,7 @@ class DictWalk {
 
 bool TorchFile::recognizes(std::span<const std::byte> bytes) {
   const std::string_view text = text_of(bytes);
-  // A safetensors header may be as long as these bytes say; after its length comes a brace.
+  // Accepts any header length that safetensors allows; a brace follows the length.
   return (text.starts_with("PK\x03\x04") || begins_as_pickle(text)) && !(text.size() > 8 && text[8] == '{');
 }
 
@@ -398,7 +399,7 @@ TorchFile TorchFile::open(const std::string& path) {
   MappedFile mapping(path);
   if (mapping.bytes().empty()) fail("The file ", path, " is empty: download it again.");
   TorchFile file = parse(mapping.bytes(), path);
-  file.mapping_ = std::move(mapping);  // the mapping moves, the mapped bytes stay where they are
+  file.mapping_ = std::move(mapping);  // the mapping object moves, the mapped bytes stay
   return file;
 }
 
@@ -416,14 +417,14 @@ TorchFile TorchFile::parse(std::span<const std::byte> bytes, const std::string& 
     if (length > 0 && contiguous(layout)) {
       view.bytes = layout.storage.subspan(layout.offset * size, length);
     } else if (length > 0) {
-      // Views that show elements many times over (expand) could be of any size.
+      // Views that repeat elements (expand) could have any size.
       if (length > layout.storage.size() || (copied += length) > bytes.size())
         fail("Tensor ", in_quotes(tensor), " in ", name, " of shape ", shape_text(layout.shape),
              " shows elements of its storage more than once: ", "save it with torch.save after tensor.contiguous().");
       view.bytes = {file.copies_.emplace_back(in_order(layout)).get(), length};
     }
     if (!file.tensors_.emplace(tensor, std::move(view)).second)
-      fail("Tensor ", in_quotes(tensor), " stands twice in ", name, "; ", kDamagedArchive);
+      fail("Tensor ", in_quotes(tensor), " occurs twice in ", name, "; ", kDamagedArchive);
   }).run();
   return file;
 }

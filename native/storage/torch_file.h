@@ -1,13 +1,13 @@
-// Reading of what torch.save wrote: the tensors of a state dict, in a zip archive (PyTorch 1.6 and later) of a pickle,
-// <root>/data.pkl, and one entry <root>/data/<key> a storage. Nothing of the pickle is run: it may name the functions
-// that state dicts need and no other, and those are read as descriptions of tensors.
+// Reads what torch.save wrote: the tensors of a state dict, in a zip archive (PyTorch 1.6 and later) of a pickle,
+// <root>/data.pkl, and one entry <root>/data/<key> per storage. Nothing of the pickle is run: it may name the functions
+// that state dicts need and no others, and those are read as descriptions of tensors.
 //
-// Names: those of the dict; of dicts in it, outer and inner name joined by a dot. Where a dict holds no tensor itself
-// but a dict under "state_dict", "model_state_dict", "model" or "module", that dict alone is the model. What is no
-// tensor (numbers, text, None) is passed over.
+// Names: those of the dict; for dicts in it, outer and inner name joined by a dot. If a dict holds no tensor itself but
+// a dict under "state_dict", "model_state_dict", "model" or "module", only that dict is the model. Everything that is
+// no tensor (numbers, text, None) is skipped.
 //
-// Tensors lie where they lie in the mapped file, several perhaps in the same bytes (tied weights); one whose elements
-// are not row-major in its storage (a transposed view) is copied into order when the file is opened.
+// Tensors stay in the mapped file, several perhaps in the same bytes (tied weights). A tensor whose elements are not
+// row-major in its storage (a transposed view) is copied into order when the file is opened.
 #pragma once
 
 #include <cstddef>
@@ -23,12 +23,12 @@ namespace cheems::storage {
 
 class TorchFile : public TensorFile {
  public:
-  // Maps and checks a file. Throws Error for one that is damaged, is of the form before PyTorch 1.6 (saying how to
+  // Maps and checks a file. Throws Error for one that is damaged, has the format before PyTorch 1.6 (saying how to
   // convert it), or holds anything but plain tensors.
   static TorchFile open(const std::string& path);
-  // The same for a file that is in memory already. `bytes` must outlive the result; `name` stands in errors.
+  // The same for a file that is already in memory. `bytes` must outlive the result; `name` is used in errors.
   static TorchFile parse(std::span<const std::byte> bytes, const std::string& name);
-  // Whether the bytes begin as a file of torch.save does, of today's form or of the one before 1.6.
+  // Whether the bytes begin like a file of torch.save, in the current format or the one before 1.6.
   static bool recognizes(std::span<const std::byte> bytes);
 
  private:

@@ -136,7 +136,7 @@ TEST_CASE("a checkpoint of PyTorch files: one, shards, a head beside it") {
 
 TEST_CASE("what is no file of plain tensors is refused by what it asks for, and nothing is run") {
   const std::pair<const char*, const char*> sentences[] = {
-      {"legacy", "before version 1.6, which is not read. Convert it in Python"},
+      {"legacy", "before version 1.6, which is not supported. Convert it in Python"},
       {"command",
        "asks for the Python object \"posix.system\", which no file of plain tensors needs and which is not run"},
       {"module", "asks for the Python object \"torch.nn.modules.linear.Linear\""},

@@ -19,7 +19,7 @@ struct Directory {
   std::uint64_t begin = 0, size = 0, entries = 0;
 };
 
-// What one record of the central directory says.
+// The contents of one record of the central directory.
 struct Record {
   std::uint64_t flags = 0, method = 0, compressed = 0, size = 0, offset = 0;
   std::string name;
@@ -54,7 +54,7 @@ class DirectoryReader {
     return bytes_.subspan(offset, length);
   }
 
-  // The end record is the file's last 22 bytes, or lies before a comment of up to 65,535.
+  // The end record is the file's last 22 bytes, or precedes a comment of up to 65,535 bytes.
   Directory find_directory() const {
     constexpr std::size_t length = 22;
     for (std::size_t comment = 0; comment <= 0xffff && comment + length <= bytes_.size(); ++comment) {
@@ -62,7 +62,7 @@ class DirectoryReader {
       const auto record = bytes_.subspan(at, length);
       if (number(record, 0, 4) != 0x06054b50 || number(record, 20, 2) != comment) continue;
       if (number(record, 4, 2) != number(record, 6, 2))
-        fail("The archive ", file_, " is one part of several; such archives are not read.");
+        fail("The archive ", file_, " is one part of several; such archives are not supported.");
       Directory directory{
           .begin = number(record, 16, 4), .size = number(record, 12, 4), .entries = number(record, 10, 2)};
       if (directory.begin == 0xffffffff || directory.size == 0xffffffff || directory.entries == 0xffff)
@@ -74,8 +74,8 @@ class DirectoryReader {
          " bytes) has no directory at its end; the file is truncated: download it again.");
   }
 
-  // ZIP64: a locator right before the end record says where a wider one is. An archive may also have exactly 65,535
-  // entries and none.
+  // ZIP64: a locator right before the end record gives the position of a wider one. An archive may also have exactly
+  // 65,535 entries and no locator.
   void find_wide_directory(std::uint64_t end_record, Directory& directory) const {
     constexpr std::uint64_t locator_length = 20;
     if (end_record < locator_length) return;
@@ -112,7 +112,7 @@ class DirectoryReader {
     return record;
   }
 
-  // ZIP64: numbers that do not fit into 32 bits stand in an extra field, in this order, those that do not fit alone.
+  // ZIP64: numbers that do not fit into 32 bits are in an extra field, in this order, only those that do not fit.
   void widen(Record& record, std::span<const std::byte> extra) const {
     while (extra.size() >= 4) {
       const std::uint64_t id = number(extra, 0, 2), length = number(extra, 2, 2);

@@ -1,6 +1,6 @@
-// Reading of zip archives whose entries are stored as they are, as torch.save writes them, ZIP64 included; nothing is
+// Reads zip archives whose entries are stored uncompressed, as torch.save writes them, including ZIP64. Nothing is
 // decompressed.
-// The format: PKWARE's APPNOTE.TXT; only the central directory is believed, and checked against the file.
+// The format: PKWARE's APPNOTE.TXT. Only the central directory is trusted, after checking it against the file.
 #pragma once
 
 #include <cstddef>
@@ -12,21 +12,21 @@
 
 namespace cheems::storage {
 
-// How every complaint about the bytes of an archive ends.
+// The end of every error about the bytes of an archive.
 inline constexpr const char* kDamagedArchive = "the file is damaged: download it again.";
 
 struct ZipEntry {
-  std::span<const std::byte> bytes;  // a part of the archive's; as compressed where they are
+  std::span<const std::byte> bytes;  // a part of the archive's; as stored there
   bool compressed = false;
-  std::uint32_t checksum = 0;  // CRC-32 as the directory has it
+  std::uint32_t checksum = 0;  // CRC-32 from the directory
 };
 
-// The entries of the archive `bytes` by their names. `file` stands in errors. Throws Error for an archive that is
-// truncated or damaged, and for entries that are encrypted or stand there twice.
+// The entries of the archive `bytes` by their names. `file` is used in errors. Throws Error for an archive that is
+// truncated or damaged, and for entries that are encrypted or occur twice.
 std::map<std::string, ZipEntry, std::less<>> read_zip_directory(std::span<const std::byte> bytes,
                                                                 const std::string& file);
 
-// CRC-32 as zip archives have it.
+// CRC-32 as used by zip archives.
 std::uint32_t crc32(std::span<const std::byte> bytes);
 
 }  // namespace cheems::storage

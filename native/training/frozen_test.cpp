@@ -131,7 +131,7 @@ TEST_CASE("frozen parameters: a base that is not trained stays mapped, and train
       if (trained(parameter)) CHECK(ours != as<double>(before.at(parameter.name).values));
     }
     for (const auto& [name, tensor] : folder.tensors()) CHECK(same_bits(tensor.values, before.at(name).values));
-    check_refused(refusal([&] { Trainer(*mapped, {}); }), {"can be scored with but not trained"});
+    check_refused(refusal([&] { Trainer(*mapped, {}); }), {"can score but cannot be trained"});
   }
 }
 

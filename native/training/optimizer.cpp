@@ -18,7 +18,7 @@ constexpr const char* kFirstMoment = "first_moment.";
 constexpr const char* kSecondMoment = "second_moment.";
 constexpr const char* kMaster = "master.";
 
-// The parameters of `layout` that `trained`, a layout of gradients, has room for.
+// The parameters of `layout` that `trained`, a layout of gradients, has space for.
 std::vector<const model::Parameter*> trained_of(const model::ParameterLayout& layout,
                                                 const model::ParameterLayout& trained) {
   std::vector<const model::Parameter*> chosen;
@@ -94,8 +94,8 @@ std::vector<Optimizer::Range> Optimizer::ranges() {
   return all;
 }
 
-// Sums over a range and random bits within it go by the range's elements, so that how ranges are joined belongs to the
-// arithmetic.
+// Sums over a range, and the random bits within it, depend on the range's elements. So how ranges are joined is part of
+// the arithmetic.
 bool Optimizer::goes_on(const Range& range, const Range& next) {
   return lies_behind(next.parameter, range.parameter) && lies_behind(next.gradient, range.gradient) &&
          (next.master ? lies_behind(next.master, range.master) : !range.master);
@@ -143,7 +143,7 @@ double Optimizer::update(const OptimizerStep& step) {
 std::vector<Optimizer::Block> Optimizer::blocks() const {
   std::vector<Block> all{{kFirstMoment, layout_, first_moment_memory_->data()},
                          {kSecondMoment, layout_, second_moment_memory_->data()}};
-  // Where the weights' own file has their exact numbers, the state need not.
+  // If the weights' own file has their exact numbers, the state need not store them.
   if (model_.weight_dtype() != DType::float32)
     all.push_back({kMaster, model_.float32_copy()->layout(), model_.float32_copy()->data()});
   return all;
@@ -173,12 +173,12 @@ int64_t Optimizer::saved_bytes(const model::Architecture& architecture, const Tr
   return static_cast<int64_t>(storage::SafetensorsWriter::file_size_of(declared));
 }
 
-// Moments that nothing would go on with: another run's, which trained other parameters.
+// Moments that would not be used: those of another run, which trained other parameters.
 void Optimizer::refuse_untrained(const storage::SafetensorsFile& file, const std::string& path) const {
   for (const auto& parameter : layout_.parameters()) {
     if (parameter.trained || !file.find(kFirstMoment + parameter.name)) continue;
-    fail(path, ": the optimizer state is of a run that trained ", parameter.name,
-         ", which this one does not; train the same parameters to go on with it.");
+    fail(path, ": the optimizer state is from a run that trained ", parameter.name,
+         ", but this one does not; train the same parameters to continue it.");
   }
 }
 
@@ -200,7 +200,7 @@ void Optimizer::load(const std::string& path) {
       backend_.upload(block.layout.tensor(parameter, block.data).data, stored.data(),
                       static_cast<int64_t>(stored.size()));
       if (block.prefix == kMaster || parameter.role != model::Role::embedding) continue;
-      // A row with zero moments is as good as one that never had a gradient.
+      // A row with zero moments is equivalent to one that never had a gradient.
       for (int64_t row = 0; row < vocab; ++row) {
         const auto begin = values.begin() + row * hidden;
         if (std::any_of(begin, begin + hidden, [](float x) { return x != 0; })) row_seen_[static_cast<size_t>(row)] = 1;

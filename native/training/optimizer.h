@@ -16,20 +16,20 @@ namespace cheems::training {
 class Optimizer {
  public:
   // options.optimizer_state is the dtype of the moments and of the matrices' gradients: float32, or bfloat16 with a
-  // model whose matrices are bfloat16, whose updates are then rounded stochastically by options.seed. Gradients and
-  // moments of what is not trained take no memory.
+  // model whose matrices are bfloat16; those updates are rounded stochastically by options.seed. Gradients and moments
+  // of what is not trained take no memory.
   Optimizer(model::RewardModel& model, const TrainerOptions& options);
 
   // Backward passes add to them, update() clears them. Absent for what is not trained.
   const model::ModelTensors& gradients() const { return gradient_tensors_; }
-  // Tells which embedding rows the gradients touch, before update(): all tokens of the batch.
+  // Says which embedding rows the gradients touch, before update(): all tokens of the batch.
   void mark_tokens(std::span<const int32_t> tokens);
-  // Clips and updates; returns the norm before clipping. Throws Error, with nothing changed but cleared
-  // gradients, when the norm is not finite.
+  // Clips and updates; returns the norm before clipping. Throws Error if the norm is not finite; then only the
+  // gradients have changed: they are cleared.
   double update(const OptimizerStep& step);
   void clear_gradients();
 
-  // The moments, and of a model whose weights are rounded the float32 copy, which its own file does not hold.
+  // The moments and, for a model whose weights are rounded, the float32 copy, which its own file does not hold.
   void save(const std::string& path) const;
   void load(const std::string& path);
   // Bytes of that file, for weights that are trained in `weight_dtype`.
@@ -39,8 +39,7 @@ class Optimizer {
                    MemoryPlan& plan);
 
  private:
-  // Parameters that are updated at once: all that lie one after another, whole layers where they are trained, in every
-  // block.
+  // Parameters that are updated at once: all that are contiguous in every block, whole layers if they are trained.
   struct Range {
     Tensor parameter, master, gradient, first_moment, second_moment;
     const uint8_t* row_seen;  // of an embedding, in the backend's memory
@@ -49,8 +48,8 @@ class Optimizer {
   static bool goes_on(const Range& range, const Range& next);
   void refuse_untrained(const storage::SafetensorsFile& file, const std::string& path) const;
   bool trains_embedding() const { return !row_seen_.empty(); }
-  // What a file of the state holds of what is trained, block by block: a name before the parameters' own, their layout
-  // and where they lie.
+  // What a file of the state holds for the trained parameters, block by block: a prefix for the parameters' names,
+  // their layout and where they are.
   struct Block {
     const char* prefix;
     const model::ParameterLayout& layout;
@@ -61,12 +60,12 @@ class Optimizer {
   model::RewardModel& model_;
   Backend& backend_;
   const uint64_t seed_;
-  const model::ParameterLayout layout_;  // of the gradients and of either moment
+  const model::ParameterLayout layout_;  // of the gradients and of both moments
   std::unique_ptr<Buffer> gradient_memory_, first_moment_memory_, second_moment_memory_, squares_memory_,
       row_seen_memory_;
   model::ModelTensors gradient_tensors_;
   std::vector<uint8_t>
-      row_seen_;  // one per vocabulary entry: whether it has ever had a gradient; empty where none is trained
+      row_seen_;  // one per vocabulary entry: whether it has ever had a gradient; empty if the embedding is not trained
   bool row_seen_uploaded_ = false;
 };
 

@@ -22,16 +22,16 @@ execution::SessionOptions session_options(const TrainerOptions& options, int64_t
           .widest_head = widest_head};
 }
 
-// One micro-batch of a global batch: its samples, and the comparisons that lie inside it.
+// One micro-batch of a global batch: its samples, and the comparisons inside it.
 struct MicroBatch {
   std::vector<int32_t> chosen;          // sample numbers
   std::vector<Comparison> comparisons;  // of sample numbers; once packed, of indices into tree.samples
-  bool pairs_cross = false;             // some comparison has its other side in another micro-batch
-  PackedTree tree;  // packed just before it runs first: on a device, while the micro-batch before it computes
+  bool pairs_cross = false;             // some comparison's other sample is in another micro-batch
+  PackedTree tree;             // packed just before it first runs: on a device, while the previous micro-batch computes
   std::vector<float> rewards;  // of tree.samples, once forward ran and the backend finished
 };
 
-// The rewards of micro-batches that ran, in the order of the samples.
+// The rewards of micro-batches that have run, in the order of the samples.
 void collect_rewards(const std::vector<MicroBatch>& batches, std::vector<float>& rewards) {
   for (const MicroBatch& batch : batches) {
     for (size_t r = 0; r < batch.rewards.size(); ++r)
@@ -42,14 +42,13 @@ void collect_rewards(const std::vector<MicroBatch>& batches, std::vector<float>&
 void refuse_experts(const model::Architecture& architecture) {
   if (architecture.num_experts == 0) return;
   fail("A model with experts (", architecture.family, ", ", architecture.num_experts,
-       " a layer) cannot be trained here: this engine runs sparse experts forward alone, for scoring and judging. "
+       " per layer) cannot be trained here: this engine runs sparse experts only forward, for scoring and judging. "
        "Train a dense model.");
 }
 
 model::HeadGradients& head_of(model::RewardModel& model) {
   model::HeadGradients* head = model.reward_head().gradients();
-  if (!head)
-    fail("The model's reward head is of kind ", model.head().kind, ", which can be scored with but not trained.");
+  if (!head) fail("The model's reward head is of kind ", model.head().kind, ", which can score but cannot be trained.");
   return *head;
 }
 
@@ -76,7 +75,7 @@ struct Trainer::State {
         loss(losses::bradley_terry(o.reg_coef)),
         sums(m.backend().allocate(2 * sizeof(double), "the loss")) {}
 
-  // Planned, not packed.
+  // Planned, not yet packed.
   std::vector<MicroBatch> micro_batches(const Samples& samples, std::span<const Comparison> comparisons) const {
     std::vector<MicroBatch> batches;
     std::vector<size_t> batch_of(static_cast<size_t>(samples.count()));
@@ -92,7 +91,7 @@ struct Trainer::State {
     return batches;
   }
 
-  // With the order of tokens where a backward pass will need it.
+  // With the order of tokens if a backward pass will need it.
   void pack(const Samples& samples, MicroBatch& batch, TokenOrder order) {
     if (batch.tree.rows() > 0) return;
     batch.tree = session.pack(samples, batch.chosen, order);
@@ -105,7 +104,7 @@ struct Trainer::State {
       c.a = place[static_cast<size_t>(c.a)], c.b = place[static_cast<size_t>(c.b)];
   }
 
-  // Its rewards come to batch.rewards with the backend's next download.
+  // Its rewards arrive in batch.rewards with the backend's next download.
   model::HeadBatch forward(MicroBatch& batch, const Control& control) {
     model::Network& network = session.network();
     const model::HeadBatch computed{batch.tree, network.forward_hidden(batch.tree, control),
@@ -117,7 +116,7 @@ struct Trainer::State {
                                    static_cast<int64_t>(batch.rewards.size() * sizeof(float)));
     return computed;
   }
-  // From the gradients of its rewards, which stand in the network's d_rewards.
+  // From the gradients of its rewards, which are in the network's d_rewards.
   void backward(const model::HeadBatch& computed, const Control& control) {
     model::Network& network = session.network();
     const model::ModelTensors& gradients = optimizer.gradients();
@@ -136,12 +135,12 @@ Trainer::Trainer(model::RewardModel& model, const TrainerOptions& options) {
     if (options.trained && !options.trained(parameter)) continue;
     if (parameter.mapped && parameter.dtype == model.precision()) {
       fail(
-          "The model was loaded with its weights left in their files, where they can be scored with but not trained; "
+          "The model was loaded with its weights left in their files, where they can score but cannot be trained; "
           "load it without keeping weights as stored.");
     }
     if (model.weight_dtype() == DType::float32 && parameter.is_matrix() && parameter.dtype != model.precision()) {
       fail("The model was loaded with ", name(parameter.dtype), " weights for ", name(model.precision()),
-           " activations, which can be scored with but not trained; load it without keeping 16-bit weights.");
+           " activations; these can score but cannot be trained. Load it without keeping 16-bit weights.");
     }
   }
   if (const int64_t vocab_size = model.architecture().vocab_size; options.padding_token >= vocab_size) {
@@ -157,17 +156,17 @@ Trainer::Trainer(model::RewardModel& model, const TrainerOptions& options) {
   }
   if (model.weight_dtype() != DType::float32 && !model.float32_copy()) {
     fail("The model was loaded with its weights rounded to ", name(model.weight_dtype()),
-         ", which can be scored with but not trained; load it with float32_copy.");
+         "; these can score but cannot be trained. Load it with float32_copy.");
   }
   if (options.optimizer_state == DType::bfloat16 && model.precision() != DType::bfloat16) {
     fail("A bfloat16 optimizer state needs bfloat16 weights, but the model computes in ", name(model.precision()),
-         ". Use ", knob("precision", "bfloat16"), " where the device has it, or ", knob("optimizerState", "float32"),
+         ". Use ", knob("precision", "bfloat16"), " if the device supports it, or ", knob("optimizerState", "float32"),
          ".");
   }
   if (options.optimizer_state == DType::bfloat16 && model.float32_copy())
     fail("The model was loaded with a float32 copy of its weights, which a bfloat16 optimizer state does not update.");
   if (options.optimizer_state == DType::float32 && model.precision() != DType::float32 && !model.float32_copy()) {
-    fail("A float32 optimizer state needs the weights in float32 beside their ", name(model.precision()),
+    fail("A float32 optimizer state needs a float32 copy of the weights beside their ", name(model.precision()),
          " copy; load the model with float32_copy.");
   }
 }
@@ -175,8 +174,8 @@ Trainer::~Trainer() = default;
 
 namespace {
 
-// Loss and reward gradients of comparisons whose samples lie in several micro-batches, over the rewards of all samples.
-// The sums are added to on the device; `memory` is kept from step to step.
+// Loss and reward gradients of comparisons whose samples are in several micro-batches, over the rewards of all samples.
+// The sums are accumulated on the device; `memory` is kept from step to step.
 void loss_across(const std::vector<MicroBatch>& batches, std::span<const Comparison> comparisons,
                  const losses::Loss& loss, Backend& backend, const std::vector<float>& rewards, double* sums,
                  std::unique_ptr<Buffer>& memory, std::vector<float>& d_rewards) {
@@ -185,7 +184,7 @@ void loss_across(const std::vector<MicroBatch>& batches, std::span<const Compari
   for (const MicroBatch& batch : batches) {
     for (const int32_t sample : batch.chosen) crossing[static_cast<size_t>(sample)] = batch.pairs_cross;
   }
-  // The loss wants them side by side.
+  // The loss needs them contiguous.
   std::vector<int32_t> index(rewards.size(), -1);
   std::vector<Comparison> local;
   std::vector<float> local_rewards;
@@ -236,7 +235,7 @@ StepResult Trainer::step(const Samples& samples, std::span<const Comparison> com
   backend.zero(state.sums->data(), state.sums->size());
   result.micro_batches = static_cast<int64_t>(batches.size());
   try {
-    // A prompt too large for one micro-batch: its pairs need all its rewards before any gradient is known.
+    // A prompt too large for one micro-batch: its pairs need all its rewards before any gradient can be computed.
     std::vector<float> d_rewards(result.rewards.size());
     bool any_cross = false;
     for (MicroBatch& batch : batches) {
@@ -275,8 +274,8 @@ StepResult Trainer::step(const Samples& samples, std::span<const Comparison> com
       done += static_cast<int64_t>(batch.chosen.size());
       control.report(done, samples.count(), result.computed_tokens);
     }
-    // The one place where a device is waited for before the update: a loss that is not finite must leave the weights
-    // alone.
+    // The only place that waits for a device before the update: a loss that is not finite must leave the weights
+    // unchanged.
     double sums[2];
     {
       const Range range(backend, "download");
@@ -299,7 +298,7 @@ StepResult Trainer::step(const Samples& samples, std::span<const Comparison> com
     try {
       state.optimizer.clear_gradients();
     } catch (const std::exception&) {
-      // The device has failed: what told it first is on its way, and there are no gradients any more.
+      // The device has failed: the first error is already on its way, and the gradients are lost.
     }
     throw;
   }

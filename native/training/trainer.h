@@ -17,15 +17,15 @@
 namespace cheems::training {
 
 struct TrainerOptions {
-  int64_t micro_batch_tokens = 4096;    // tokens computed at once: memory, never the result (to float32 rounding)
-  bool gradient_checkpointing = false;  // keep each layer's input only and compute the layer again in the backward pass
+  int64_t micro_batch_tokens =
+      4096;  // tokens computed at once; affects memory, not the result (except for float32 rounding)
+  bool gradient_checkpointing = false;  // keep only each layer's input and recompute the layer in the backward pass
   bool share_prompts = true;
   DType optimizer_state =
       DType::float32;     // bfloat16: gradients, moments and weights in bfloat16, rounded stochastically
   uint64_t seed = 0;      // of the stochastic rounding
   float reg_coef = 0.1f;  // weight of mean(reward^2) in the loss; <= 0 is off
-  // The token whose embedding row gets no gradient (weight decay it gets), as PyTorch's padding_idx has it; negative:
-  // none.
+  // The token whose embedding row gets no gradient (but weight decay), like PyTorch's padding_idx; negative: none.
   int64_t padding_token = -1;
   // Which parameters are trained: the others keep their bits, and have neither gradient nor moments. Empty: all.
   model::TrainedSet trained = {};
@@ -42,7 +42,7 @@ struct OptimizerStep {
 struct StepResult {
   double loss = 0, ranking_loss = 0, regulariser = 0;  // loss = ranking_loss + reg_coef * regulariser
   double gradient_norm = 0;                            // before clipping
-  std::vector<float> rewards;                          // one a sample, before the update
+  std::vector<float> rewards;                          // one per sample, before the update
   int64_t computed_tokens = 0;                         // after sharing prompts
   int64_t micro_batches = 0;
 };
@@ -50,16 +50,16 @@ struct StepResult {
 template <class Visitor>
 void describe(Visitor& visit, TrainerOptions& options) {
   visit("microBatchTokens", options.micro_batch_tokens,
-        "Tokens computed at once: memory, never the result (to float32 rounding).", {.least = 1});
+        "Tokens computed at once; affects memory, not the result (except for float32 rounding).", {.least = 1});
   visit("gradientCheckpointing", options.gradient_checkpointing,
-        "Keep the input of each layer alone, and compute the layer again in the backward pass.");
-  visit("sharePrompts", options.share_prompts, "Compute what samples of one prompt have in common once.");
+        "Keep only the input of each layer, and recompute the layer in the backward pass.");
+  visit("sharePrompts", options.share_prompts, "Compute the common prefixes of a prompt's samples only once.");
   visit("optimizerState", options.optimizer_state,
-        "Of gradients and moments; `bfloat16` with bfloat16 weights, rounded stochastically.");
-  visit("seed", options.seed, "Of the stochastic rounding.", {.least = 0});
+        "Dtype of gradients and moments; `bfloat16` needs bfloat16 weights, which are then rounded stochastically.");
+  visit("seed", options.seed, "Seed of the stochastic rounding.", {.least = 0});
   visit("regCoef", options.reg_coef, "Weight of mean(reward^2) in the loss; 0 or less: none.");
   visit("paddingToken", options.padding_token,
-        "The token whose embedding row gets no gradient, as PyTorch's padding_idx has it; -1: none.", {.least = -1});
+        "The token whose embedding row gets no gradient, like PyTorch's padding_idx; -1: none.", {.least = -1});
 }
 
 template <class Visitor>
@@ -80,7 +80,7 @@ void describe(Visitor& visit, StepResult& result) {
   visit("regulariser", result.regulariser, "mean(reward^2)");
   visit("gradientNorm", result.gradient_norm, "Before clipping.");
   visit("rewards", result.rewards, "One per sample, before the update.");
-  visit("computedTokens", result.computed_tokens, "Tokens that were computed, each shared prompt counted once.");
+  visit("computedTokens", result.computed_tokens, "Computed tokens; each shared prompt counts once.");
   visit("microBatches", result.micro_batches, "");
 }
 
@@ -89,29 +89,28 @@ class Trainer {
   Trainer(model::RewardModel& model, const TrainerOptions& options);
   ~Trainer();
 
-  // One update from one global batch. The loss is the mean over all comparisons of -log sigmoid(r_a - r_b), or what
-  // targets, weights and margins make of it (ops/ranking_loss), plus reg_coef * the mean over all samples of r^2.
-  // Throws Error for a batch with no pair, ids outside the vocabulary, or a loss that is not finite (the parameters are
-  // then unchanged); Canceled when canceled before the update (parameters unchanged, gradients discarded).
+  // One update from one global batch. The loss is the mean over all comparisons of -log sigmoid(r_a - r_b), changed by
+  // targets, weights and margins (ops/ranking_loss), plus reg_coef * the mean over all samples of r^2. Throws Error for
+  // a batch with no pair, ids outside the vocabulary, or a loss that is not finite (the parameters are then unchanged).
+  // Throws Canceled if canceled before the update (parameters unchanged, gradients discarded).
   StepResult step(const Samples& samples, std::span<const Comparison> comparisons, const OptimizerStep& optimizer,
                   const Control& control);
 
-  // Rewards without any update, with the memory that the trainer already has.
+  // Rewards without any update, in the trainer's existing memory.
   std::vector<float> score(const Samples& samples, const Control& control);
 
-  // Optimizer state (first and second moments under the parameters' names, and the float32 copy of a model whose
-  // weights are rounded to the dtype that they are saved in) as a safetensors file. Loading sets such a model's weights
-  // too.
+  // Optimizer state as a safetensors file: first and second moments under the parameters' names, and the float32 copy
+  // of a model whose weights are rounded to the dtype that they are saved in. Loading sets such a model's weights too.
   void save_optimizer(const std::string& path) const;
   void load_optimizer(const std::string& path);
 
-  // Bytes of a checkpoint's weights and optimizer state. `exact_matrices`: the dtype of the matrices, of their float32
-  // copy where there is one. `weight_dtype`: which numbers the weights may be; those of float32 are saved as they are
-  // held.
+  // Bytes of a checkpoint's weights and optimizer state. `exact_matrices`: the dtype of the matrices, or of their
+  // float32 copy if there is one. `weight_dtype`: the dtype that the weights are rounded to; float32 weights are saved
+  // in their own dtype.
   static int64_t checkpoint_bytes(const model::Architecture& architecture, const TrainerOptions& options,
                                   DType exact_matrices, DType weight_dtype,
                                   const model::ModelEnd& end = model::ModelEnd::reward_head);
-  // `precision` is the dtype of the activations and of the matrices that they meet.
+  // `precision` is the dtype of the activations and of the matrices that they are multiplied with.
   static void plan(const model::Architecture& architecture, const TrainerOptions& options, DType precision,
                    int64_t longest_sample, const WorkspaceBytes& workspace_bytes, MemoryPlan& plan,
                    const model::ModelEnd& end = model::ModelEnd::reward_head);

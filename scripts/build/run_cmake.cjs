@@ -36,7 +36,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 }
 
 function leaveStopped() {
-  console.error('\nStopped. What is compiled is kept: the same command goes on from here.');
+  console.error('\nStopped. What is compiled is kept: the same command continues from here.');
   process.exit(128 + os.constants.signals[stopped]);
 }
 

@@ -421,7 +421,7 @@ test.serial('when one request fails for good, what is under way is waited for an
     const questions = Array.from({ length: 20 }, (_, i) => talk(`q${i}`));
     await t.throwsAsync(completer.complete(questions, GREEDY), {
       message:
-        /refuses the request \(400\)\. The 3 answers so far are in .*cache\.jsonl; the same command goes on from there\./,
+        /refuses the request \(400\)\. The 3 answers so far are in .*cache\.jsonl; the same command continues from there\./,
     });
     t.is(running.log.length, 4, 'nothing was sent after the failure');
     t.is(readFileSync(cacheFile, 'utf8').trimEnd().split('\n').length, 3);

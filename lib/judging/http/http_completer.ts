@@ -343,7 +343,7 @@ export class HttpCompleter implements Completer {
         ? ` Fewer requests at once may pass: ${knob('judgeConcurrency')}, now ${this.concurrency}.`
         : '';
     const kept = this.cache
-      ? ` The ${this.cache.size} answers so far are in ${this.cache.file}; the same command goes on from there.`
+      ? ` The ${this.cache.size} answers so far are in ${this.cache.file}; the same command continues from there.`
       : '';
     return new EndpointError(`${error.message}${tried}${wait}${slower}${kept}`, { kind, retryable, cause: error });
   }

@@ -1,4 +1,4 @@
-// The CPU backend: a thread pool, pages of the system's memory, and the kernels of ops/*/cpu.cpp behind Operations.
+// The CPU backend: a thread pool, system memory, and the kernels of ops/*/cpu.cpp behind Operations.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -36,7 +36,7 @@ class CpuOperations : public Operations {
   int threads() const { return pool_.size(); }
 
   int64_t workspace_bytes(const WorkspaceRequest& request) const override {
-    // Kernels run one after another, so they share: the most that any of them needs.
+    // Kernels run one after another and share the workspace: the most that any of them needs.
     int64_t most = 0;
 #define CHEEMS_MOST_none(name)
 #define CHEEMS_MOST_scratch(name) most = std::max(most, cpu::name##_workspace(request, pool_.size()));
@@ -63,7 +63,7 @@ class CpuOperations : public Operations {
   cpu::Context context_;
 };
 
-// A number of bytes from a file that begins with it ("max" and unreadable files: -1).
+// The number of bytes at the beginning of a file ("max" and unreadable files: -1).
 int64_t read_number(const std::string& file) {
   std::ifstream stream(file);
   int64_t value = -1;
@@ -93,7 +93,7 @@ class CpuBackend : public Backend {
     bytes = std::max<int64_t>(bytes, 1);
     void* data = mmap(nullptr, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (data == MAP_FAILED) {
-      fail("Out of memory: ", bytes >> 20, " MiB for ", purpose, " could not be had; ", available_memory() >> 20,
+      fail("Out of memory: ", bytes >> 20, " MiB for ", purpose, " could not be allocated; ", available_memory() >> 20,
            " MiB are available. Lower ", knob("microBatchTokens"), " or use ", knob("gradientCheckpointing"), ".");
     }
     madvise(data, static_cast<size_t>(bytes), MADV_HUGEPAGE);
@@ -108,7 +108,7 @@ class CpuBackend : public Backend {
   void finish() override {}
   void zero(void* destination, int64_t bytes) override { std::memset(destination, 0, static_cast<size_t>(bytes)); }
 
-  // The kernel's MemAvailable, or what the control group of this process leaves, whichever is less.
+  // The kernel's MemAvailable, or what the control group of this process has left, whichever is less.
   int64_t available_memory() const override {
     int64_t available = -1;
     std::ifstream meminfo("/proc/meminfo");

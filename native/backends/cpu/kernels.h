@@ -1,5 +1,5 @@
-// The CPU's kernels and what they need of workspace, each defined in its operation's folder (ops/NAME/cpu.cpp) to that
-// operation's contract.
+// The CPU's kernels and their workspace, each defined in its operation's folder (ops/NAME/cpu.cpp) to that operation's
+// contract.
 #pragma once
 
 #include <cstdint>
@@ -10,14 +10,15 @@
 
 namespace cheems::cpu {
 
-// What a kernel may use beside its arguments.
+// What a kernel may use besides its arguments.
 struct Context {
   ThreadPool& pool;
-  char* workspace = nullptr;  // 64-byte aligned, at least what the kernels below ask for
+  char* workspace = nullptr;  // 64-byte aligned, at least what the kernels below request
   int64_t workspace_bytes = 0;
 };
 
-// Sums over rows (norm weights, biases) are taken in chunks of this many rows, one partial sum a chunk, added in order.
+// Sums over rows (norm weights, biases) are computed in chunks of this many rows, with one partial sum per chunk, added
+// in order.
 constexpr int64_t kRowsPerPartialSum = 64;
 inline int64_t partial_sums_workspace(int64_t rows, int64_t columns) {
   return (rows + kRowsPerPartialSum - 1) / kRowsPerPartialSum * columns * static_cast<int64_t>(sizeof(float));

@@ -1,5 +1,5 @@
-// What every CPU kernel uses, once per SIMD target: whole and partial vectors of float32, sums in a written order,
-// float64 inside.
+// What every CPU kernel uses, once per SIMD target: whole and partial vectors of float32, sums in a defined order,
+// float64 arithmetic.
 #include <cstdint>
 #include <cstring>
 
@@ -43,9 +43,9 @@ HWY_INLINE void store(FloatVec v, float* p, int64_t left) {
 HWY_INLINE FloatVec set(float x) { return hn::Set(Floats(), x); }
 HWY_INLINE FloatVec zero() { return hn::Zero(Floats()); }
 
-// ---- Float64 inside, for what a float32 result is rounded from once.
+// ---- Float64 arithmetic, for results that are rounded to float32 once.
 
-// The numbers of a float32 vector take two vectors of float64 (one, where a vector is a single lane).
+// The numbers of a float32 vector take two vectors of float64 (one, if a vector is a single lane).
 #if HWY_TARGET == HWY_SCALAR
 using Doubles = hn::Rebind<double, Floats>;
 constexpr int64_t kDoubleParts = 1;
@@ -90,7 +90,7 @@ HWY_INLINE FloatVec in_double(FloatVec x, Function f) {
   return narrow(map(widen(x), f));
 }
 
-// ---- Sums, in an order that is written here: Highway's own across lanes differs between its versions.
+// ---- Sums in an order that is defined here: Highway's own order across lanes differs between its versions.
 
 HWY_INLINE float largest_lane(FloatVec v) {
   HWY_ALIGN float lanes[kFloatLanes];
@@ -101,7 +101,7 @@ HWY_INLINE float largest_lane(FloatVec v) {
 }
 
 // A sum in float64 of terms that are numbered from 0. Term i goes to the partial sum i % 16, whatever the width of a
-// vector, and halves of the partial sums are added until one is left: so the order is the same on every target.
+// vector. Then the partial sums are added in halves until one is left. The order is the same on every target.
 class DoubleSum {
  public:
   HWY_INLINE DoubleSum() {  // written out, so that it is compiled for the target

@@ -1,8 +1,9 @@
 // Highway's dispatch at run time, for the targets that this engine compiles (CMakeLists.txt): which of them the CPU
-// has.
+// supports.
 //
-// These are the few functions of Highway's library that its headers call. Defined here, the engine needs the headers
-// alone: Debian has the library as a shared object only, and an addon that is installed elsewhere must not ask for one.
+// These are the few functions of Highway's library that its headers call. Because they are defined here, the engine
+// needs only the headers: Debian has the library only as a shared object, and an addon for other machines must not
+// depend on one.
 #include <hwy/highway.h>
 
 #include <atomic>
@@ -31,8 +32,8 @@ Registers cpuid(unsigned leaf) {
   return r;
 }
 
-// __builtin_cpu_supports asks the system too whether it saves the registers. The two features of the second line have
-// no name in older compilers' builtin.
+// __builtin_cpu_supports also asks whether the operating system saves the registers. Older compilers' builtin has no
+// name for the two features of the second line.
 bool has_avx2() {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
          __builtin_cpu_supports("bmi2") && (cpuid(1).ecx & bit_F16C) != 0 && (cpuid(0x80000001).ecx & bit_ABM) != 0;
@@ -44,7 +45,7 @@ bool has_avx3() {
 }
 #endif
 
-// Without a baseline of the compiler's own (-march=native) the baseline is what every CPU of the architecture has.
+// Without a baseline from the compiler (-march=native) the baseline is what every CPU of the architecture has.
 int64_t detected_targets() {
   int64_t targets = HWY_ENABLED_BASELINE | HWY_EMU128 | HWY_SCALAR;
 #if HWY_ARCH_X86
@@ -85,7 +86,7 @@ ChosenTarget& GetChosenTarget() {
   return chosen;
 }
 
-// Of Highway's own assertions, which only builds with sanitizers have.
+// For Highway's own assertions, which exist only in builds with sanitizers.
 HWY_NORETURN void Abort(const char* file, int line, const char* format, ...) {
   std::va_list arguments;
   va_start(arguments, format);

@@ -2,12 +2,12 @@
 #
 #   cheems_cuda_architectures(RELEASE|MACHINE NVCC)
 #
-# sets in the caller `architectures`, for CMAKE_CUDA_ARCHITECTURES, and `architecture_notes`, a sentence for each GPU of this
-# machine that gets no machine code of its own. PTX of compute capability 8.0 is always among them, so that every later card
-# can compile it. RELEASE is release_architectures.txt, and an error where the compiler lacks one; MACHINE is what this
-# machine's GPUs are. No "a" suffix: such code runs on the one capability alone, and no kernel needs its instructions.
+# sets in the caller `architectures`, for CMAKE_CUDA_ARCHITECTURES, and `architecture_notes`, a sentence for each GPU of
+# this machine that gets no machine code of its own. PTX of compute capability 8.0 is always included, so that every
+# later card can compile it. RELEASE means release_architectures.txt, with an error if the compiler lacks one; MACHINE
+# means this machine's GPUs. No "a" suffix: such code runs on only one capability, and no kernel needs its instructions.
 #
-# To see the choice alone:
+# To see only the choice:
 #   cmake -DCHEEMS_NVCC=nvcc -DCHEEMS_ARCHITECTURES_FOR=MACHINE -P architectures.cmake
 
 cmake_policy(VERSION 3.22)
@@ -25,8 +25,8 @@ function(cheems_compiler_architectures result nvcc)
   set(${result} "${listed}" PARENT_SCOPE)
 endfunction()
 
-# The compute capabilities of this machine's GPUs as architectures (8.0 -> 80), each once; none where nvidia-smi is not there,
-# fails, or says something else.
+# The compute capabilities of this machine's GPUs as architectures (8.0 -> 80), each once; none if nvidia-smi is absent,
+# fails, or prints something else.
 function(cheems_machine_architectures result)
   set(found "")
   execute_process(COMMAND nvidia-smi --query-gpu=compute_cap --format=csv,noheader
@@ -55,7 +55,7 @@ function(cheems_note_on result architecture compiler_has)
   if(architecture LESS cheems_least_architecture)
     set(note "A GPU of this machine has compute capability ${capability}, below the 8.0 that the kernels need: nothing is compiled for it, and it cannot be used.")
   elseif(compiler_has AND NOT architecture IN_LIST compiler_has)
-    set(note "A GPU of this machine has compute capability ${capability}, which this nvcc does not know: it will compile the PTX of 8.0 when it is first used (a newer toolkit has machine code for it).")
+    set(note "A GPU of this machine has compute capability ${capability}, which this nvcc does not support: the driver will compile the PTX of 8.0 when it is first used (a newer toolkit has machine code for it).")
   endif()
   set(${result} "${note}" PARENT_SCOPE)
 endfunction()
@@ -69,7 +69,7 @@ function(cheems_cuda_architectures purpose nvcc)
     string(REGEX MATCHALL "[0-9]+" wanted "${wanted}")
     foreach(architecture IN LISTS wanted)
       if(NOT architecture IN_LIST compiler_has)
-        message(FATAL_ERROR "A release holds machine code for sm_${architecture}, and ${nvcc} has none: take a newer toolkit.")
+        message(FATAL_ERROR "A release holds machine code for sm_${architecture}, and ${nvcc} has none: use a newer toolkit.")
       endif()
     endforeach()
     set(chosen "${wanted}")
@@ -84,7 +84,7 @@ function(cheems_cuda_architectures purpose nvcc)
       endif()
     endforeach()
   endif()
-  # Where no GPU is, machine code for the least: the PTX is then compiled here too, and its faults show.
+  # Without a GPU, machine code for the lowest architecture: then the PTX is compiled here too, and its errors show.
   if(NOT chosen OR cheems_least_architecture IN_LIST chosen)
     set(least ${cheems_least_architecture})
   else()

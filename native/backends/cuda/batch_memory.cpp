@@ -9,14 +9,14 @@
 namespace cheems::cuda {
 namespace {
 
-constexpr int64_t kAlignment = 256;  // as cudaMalloc's
+constexpr int64_t kAlignment = 256;  // that of cudaMalloc
 constexpr int kSlots = 32;           // copies of several micro-batches may wait while the host runs ahead
 constexpr int64_t kSlotBytes = 256 << 10;
 constexpr int64_t kLeastBytes = 1 << 20;
 
 int64_t aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
-// Takes at least `bytes` of device memory in place of what was there, whose contents are lost.
+// Allocates at least `bytes` of device memory in place of the old memory, whose contents are lost.
 void grow(char*& memory, int64_t& capacity, int64_t bytes) {
   if (bytes <= capacity) return;
   if (memory) check(cudaFree(memory), "cudaFree");  // waits for the work that may still read it
@@ -89,7 +89,7 @@ void BatchMemory::begin(const PackedTree& tree) {
   lists_.clear();
   tree_ = nullptr;
   lay_out(tree);
-  // Room for some tile lists too; those that find none are staged anew by each operation.
+  // Space for some tile lists too; those that do not fit are staged again by each operation.
   const int64_t lists =
       8 * aligned((tree.rows() / 16 + static_cast<int64_t>(count) + 1) * static_cast<int64_t>(sizeof(TreeTile)));
   if (used_ + lists > region_bytes_) {
@@ -122,7 +122,7 @@ const void* BatchMemory::device_address(const void* host, int64_t bytes) {
 
 void BatchMemory::require(const PackedTree& tree) const {
   if (&tree != tree_ || tree.rows() != device_tree_.num_rows)
-    fail("An operation was given another packed tree than begin_batch; this is a defect of the engine.");
+    fail("An operation was given a different packed tree from begin_batch; this is a defect of the engine.");
 }
 
 const DeviceTree& BatchMemory::device_tree(const PackedTree& tree) const {

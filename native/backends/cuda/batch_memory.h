@@ -1,5 +1,5 @@
-// The packed tree on the device, and small lists beside it: copied once a micro-batch, through pinned memory, in the
-// order of the stream.
+// The packed tree on the device, and small lists derived from it: copied once per micro-batch, through pinned memory,
+// in stream order.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -20,11 +20,12 @@ class BatchMemory {
   BatchMemory(const BatchMemory&) = delete;
   BatchMemory& operator=(const BatchMemory&) = delete;
 
-  // Copies the tree to the device and forgets the batch before. `tree` must live and stay as it is until the next call.
-  // Device memory is taken here where a tree is larger than all before (a few hundred bytes a token), else nowhere.
+  // Copies the tree to the device and forgets the previous batch. `tree` must stay alive and unchanged until the next
+  // call. Device memory is allocated only here, and only if the tree is larger than all before (a few hundred bytes per
+  // token).
   void begin(const PackedTree& tree);
 
-  // As Context's functions of these names say.
+  // Like Context's functions of these names.
   const void* device_address(const void* host, int64_t bytes);
   const DeviceTree& device_tree(const PackedTree& tree) const;
   TileList query_tiles(const PackedTree& tree, std::span<const int32_t> query_rows, int rows_per_tile);
@@ -32,13 +33,13 @@ class BatchMemory {
   const int32_t* segment_queries(const PackedTree& tree, std::span<const int32_t> query_rows);
 
  private:
-  // A piece of host memory whose copy is on the device. What it held is kept in `image_`, for host memory may have been
-  // freed and used again since: only equal bytes are taken for the same numbers.
+  // A piece of host memory whose copy is on the device. Its contents are kept in `image_`, because host memory may have
+  // been freed and reused since: the copy is reused only if the bytes are equal.
   struct Piece {
     const char* host;
     int64_t bytes, offset;  // of the copy in the region, and in image_
   };
-  // A list built from the tree, so that every layer after the first finds it.
+  // A list built from the tree, kept for the layers after the first.
   struct BuiltList {
     enum class Kind { query_tiles, key_tiles, segment_queries } kind;
     int rows_per_tile;
@@ -59,7 +60,7 @@ class BatchMemory {
   StagingRing ring_;
   char* region_ = nullptr;  // the tree, then the lists built from it
   int64_t region_bytes_ = 0, used_ = 0;
-  char* staged_ = nullptr;  // spans outside the tree, one behind the other, and round again
+  char* staged_ = nullptr;  // a ring buffer for spans outside the tree
   int64_t staged_bytes_ = 0, staged_used_ = 0;
 
   const PackedTree* tree_ = nullptr;
@@ -67,7 +68,7 @@ class BatchMemory {
   std::vector<char> image_;  // the region's tree part, as on the device
   std::vector<Piece> pieces_;
   std::vector<BuiltList> lists_;
-  BuiltList unkept_{};  // the last list that found no room in the region
+  BuiltList unkept_{};  // the last list that did not fit into the region
   std::vector<int32_t> subtree_end_, subtree_row_end_;
 };
 

@@ -19,7 +19,7 @@ constexpr int kFirstMajor = 12,
 
 std::string file_name(int major) { return "libcublasLt.so." + std::to_string(major); }
 
-// The driver runs libraries of its own major version and of those before it.
+// The driver runs libraries of its own major version and of earlier ones.
 std::vector<int> majors_for(int driver_version) {
   const int driver = driver_version / 1000;
   std::vector<int> majors;
@@ -64,7 +64,7 @@ std::string refusal_of(const CublasLtFunctions& functions, bool creates) {
                   functions.cublasLtGetStatusString(status), " (", static_cast<int>(status), ")");
 }
 
-// The functions of an open library, or in `reason` why they cannot be had.
+// The functions of an open library, or the reason why they cannot be used in `reason`.
 std::optional<CublasLtFunctions> functions_of(void* library, std::string& reason) {
   CublasLtFunctions functions;
 #define CHEEMS_TAKE(function)                                                                     \
@@ -146,7 +146,7 @@ CublasLtLibrary open_cublas_lt(const std::vector<std::string>& candidates, bool 
     if (!library) {
       const char* said = dlerror();
       reason = said ? said : "no reason given";
-      // What is not on the loader's path is missing, not broken.
+      // A library that is not on the loader's path is missing, not broken.
       if (!is_path && reason.find("cannot open shared object file") != std::string::npos) {
         missing += (missing.empty() ? "" : ", ") + name + " (loader's path)";
         continue;

@@ -20,7 +20,7 @@ namespace {
 
 cudaDataType_t data_type(DType dtype) { return dtype == DType::bfloat16 ? CUDA_R_16BF : CUDA_R_32F; }
 
-// The largest power of two up to 16 that divides the address: no algorithm asks for more.
+// The largest power of two up to 16 that divides the address: no algorithm needs more.
 uint32_t alignment_of(const void* address) {
   const auto bits = reinterpret_cast<uintptr_t>(address);
   uint32_t alignment = 1;
@@ -28,14 +28,14 @@ uint32_t alignment_of(const void* address) {
   return alignment;
 }
 
-// Micro-batches of ever new lengths bring ever new shapes.
+// Micro-batches of always new lengths create always new shapes, so the number of kept choices is bounded.
 constexpr size_t kMostPlans = 4096;
 
-// What cuBLASLt chose, where it has an algorithm.
+// What cuBLASLt chose, if it has an algorithm.
 struct Choice {
   bool found = false;
   cublasLtMatmulAlgo_t algorithm{};
-  std::string refusal = {};  // where none was found: why
+  std::string refusal = {};  // if none was found: why
 };
 
 // A product's descriptors and the algorithm chosen for it.
@@ -55,7 +55,7 @@ struct Plan {
   }
 };
 
-// Why there is no algorithm, as far as the product itself shows it.
+// Why there is no algorithm, as far as the product itself shows.
 std::string refusal_of(const MatrixProduct& p, const char* cublas_reason) {
   const int64_t bytes = size_of(p.operands), result_bytes = size_of(p.result);
   struct Matrix {
@@ -78,7 +78,7 @@ std::string refusal_of(const MatrixProduct& p, const char* cublas_reason) {
   return sentence("cuBLASLt has no algorithm for it (", cublas_reason, ")");
 }
 
-// All that an algorithm is chosen by.
+// Everything that the choice of an algorithm depends on.
 using Key = std::array<int64_t, 12>;
 
 Key key_of(const MatrixProduct& p, int64_t workspace_bytes) {
@@ -98,8 +98,8 @@ Key key_of(const MatrixProduct& p, int64_t workspace_bytes) {
           workspace_bytes};
 }
 
-// The product that an algorithm is asked for: with the count of tokens rounded up by at most an eighth, and by 255. All
-// other counts are the model's. Tokens are the rows, or what a weight's gradient sums over.
+// The product for which an algorithm is requested: with the number of tokens rounded up by at most an eighth and at
+// most 255. All other sizes are the model's. Tokens are the rows, or what a weight's gradient sums over.
 MatrixProduct bucket_of(MatrixProduct p) {
   int64_t& tokens = p.a_transposed ? p.inner : p.rows;
   int64_t step = 1;
@@ -132,7 +132,7 @@ struct CublasLt::Implementation {
 
 namespace {
 
-// Less than plans leave for what libraries load.
+// Less than what plans leave free for libraries.
 bool memory_is_short() {
   size_t free = 0, total = 0;
   return cudaMemGetInfo(&free, &total) == cudaSuccess && static_cast<int64_t>(free) < kMemoryReserveBytes / 2;
@@ -142,7 +142,7 @@ bool memory_is_short() {
 
 void CublasLt::Implementation::require(cublasStatus_t status, const char* call, cudaStream_t stream) const {
   if (status == CUBLAS_STATUS_SUCCESS) return;
-  // A device that has died is told as such, by CUDA's own error.
+  // A device that has failed is reported by CUDA's own error.
   const cudaError_t device = cudaStreamQuery(stream);
   if (is_sticky(device)) check(device, call);
   (void)cudaGetLastError();
@@ -155,7 +155,7 @@ void CublasLt::Implementation::require(cublasStatus_t status, const char* call, 
   fail("cuBLASLt: ", call, " failed: ", functions.cublasLtGetStatusString(status), " (", static_cast<int>(status), ").",
        status == CUBLAS_STATUS_EXECUTION_FAILED
            ? " Either this product or an earlier kernel failed on the GPU; restart this process before using the GPU "
-             "again. With CUDA_LAUNCH_BLOCKING=1 in the environment the kernel is named."
+             "again. With CUDA_LAUNCH_BLOCKING=1 in the environment, the error names the kernel."
            : "");
 }
 
@@ -166,7 +166,7 @@ std::unique_ptr<Plan> CublasLt::Implementation::describe(const MatrixProduct& p)
     require(f.cublasLtMatmulDescSetAttribute(plan->operation, attribute, &value, sizeof value),
             "cublasLtMatmulDescSetAttribute");
   };
-  // CUBLAS_COMPUTE_32F is float32 throughout: TF32 would have to be asked for.
+  // CUBLAS_COMPUTE_32F is float32 throughout: TF32 would have to be requested.
   require(f.cublasLtMatmulDescCreate(&plan->operation, CUBLAS_COMPUTE_32F, CUDA_R_32F), "cublasLtMatmulDescCreate");
   const cublasOperation_t op_b = p.b_transposed ? CUBLAS_OP_T : CUBLAS_OP_N,
                           op_a = p.a_transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
@@ -233,7 +233,7 @@ Choice CublasLt::Implementation::choice_for_bucket(const MatrixProduct& bucket, 
   return choices[key] = ask(bucket, workspace_bytes);
 }
 
-// Whether an algorithm that was chosen for the bucket can do the very product.
+// Whether an algorithm that was chosen for the bucket can compute exactly this product.
 bool CublasLt::Implementation::fits(const Choice& choice, const Plan& plan, int64_t workspace_bytes) {
   if (!choice.found) return false;
   cublasLtMatmulHeuristicResult_t checked{};

@@ -1,14 +1,14 @@
-// Matrix products by cuBLASLt, which is opened at run time: the plug-in loads on machines that have no cuBLAS.
+// Matrix products by cuBLASLt, which is opened at run time: the plug-in also loads on machines without cuBLAS.
 //
-// Rows here, columns there: cuBLAS counts a matrix column by column, so that our row-major X [rows, columns] with rows
-// `stride` apart is its X^T [columns, rows] with leading dimension `stride`. A row-major D = op(A) op(B) is therefore
-// asked for as D^T = op(B)^T op(A)^T: operands swapped, each with the transposition that it had.
+// Row-major and column-major: for cuBLAS, which is column-major, our row-major X [rows, columns] with row stride
+// `stride` is X^T [columns, rows] with leading dimension `stride`. A row-major D = op(A) op(B) is therefore computed as
+// D^T = op(B)^T op(A)^T: operands swapped, each with its own transposition.
 //
-// Deterministic: only algorithms without a split sum, or that add the parts of one in a fixed order in the workspace,
-// are allowed. Which algorithm is taken is cuBLASLt's heuristic for (shapes, strides, dtypes, alignment, epilogue),
-// asked once and kept; never a timing. Micro-batches of ever new lengths ask for few: the heuristic is asked for a
-// count of tokens rounded up to a bucket, and what it chose is used for every count of that bucket for which cuBLASLt's
-// own check takes it.
+// Deterministic: the only allowed algorithms have no split sum, or add its parts in a fixed order in the workspace.
+// cuBLASLt's heuristic chooses the algorithm for (shapes, strides, dtypes, alignment, epilogue). It is asked once and
+// its choice is kept; timings are never used. To ask rarely for micro-batches of always new lengths, the number of
+// tokens is rounded up to a bucket, and the choice serves every number of that bucket that cuBLASLt's own check
+// accepts.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -21,8 +21,8 @@
 
 namespace cheems::cuda {
 
-// D [rows, columns] = op(A) op(B) + beta * C + bias, row-major. A is [rows, inner], or [inner, rows] where transposed;
-// B is [inner, columns], or [columns, inner] where transposed. A and B are of `operands`, C and D of `result`.
+// D [rows, columns] = op(A) op(B) + beta * C + bias, row-major. A is [rows, inner], or [inner, rows] if transposed; B
+// is [inner, columns], or [columns, inner] if transposed. A and B have dtype `operands`, C and D `result`.
 struct MatrixProduct {
   int64_t rows, columns, inner;
   const void* a;
@@ -34,7 +34,7 @@ struct MatrixProduct {
   void* d;
   int64_t d_stride;
   DType operands, result;
-  const void* c = nullptr;  // added where given; may be d
+  const void* c = nullptr;  // added if not null; may be d
   int64_t c_stride = 0;
   const void* bias = nullptr;  // [columns] of `result`, added to every row; or null
 };
@@ -47,13 +47,13 @@ class CublasLt {
   CublasLt(const CublasLt&) = delete;
   CublasLt& operator=(const CublasLt&) = delete;
 
-  // Puts the product on the stream. False, nothing done, and in `refusal` the part of a sentence after "because", where
-  // cuBLASLt has no algorithm for it. Throws Error where it takes the product for wrong.
+  // Queues the product on the stream. If cuBLASLt has no algorithm for it, returns false, does nothing, and writes the
+  // part of a sentence after "because" to `refusal`. Throws Error if cuBLASLt rejects the product as invalid.
   bool multiply(const MatrixProduct& product, void* workspace, int64_t workspace_bytes, cudaStream_t stream,
                 std::string& refusal);
 
   std::string version() const;       // "13.1.1"
-  int64_t heuristics_asked() const;  // questions put to the heuristic so far
+  int64_t heuristics_asked() const;  // calls of the heuristic so far
 
  private:
   struct Implementation;  // keeps cublasLt.h, which not every toolkit has, out of the kernels' sources

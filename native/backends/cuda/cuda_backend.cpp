@@ -19,8 +19,8 @@ namespace cheems {
 namespace cuda {
 namespace {
 
-// Tensor-core products of bfloat16 and copies from global to shared memory behind the computation's back begin there
-// (Ampere).
+// The first compute capability (Ampere) with bfloat16 on tensor cores and asynchronous copies from global to shared
+// memory.
 constexpr int kLeastComputeCapability = 80;
 
 int compute_capability(const cudaDeviceProp& properties) { return properties.major * 10 + properties.minor; }
@@ -106,14 +106,14 @@ CudaOperations::CudaOperations(int device, const Context& context)
 
 void CudaOperations::begin_batch(const PackedTree& tree) {
   check(cudaSetDevice(device_),
-        "cudaSetDevice");  // the calling thread may be another than the one that made the backend
+        "cudaSetDevice");  // the calling thread may differ from the one that created the backend
   batch_.begin(tree);
 }
 
 namespace {
 
-// A context on the device and, before the first launch asks for it, code for it. Throws Error where one of them is not
-// to be had.
+// Creates a context on the device and, before the first launch, checks that there is code for it. Throws Error if
+// either fails.
 void open_device(int device, const cudaDeviceProp& properties) {
   const cudaError_t chosen = cudaSetDevice(device);
   const int code = static_cast<int>(chosen);
@@ -137,7 +137,7 @@ void open_device(int device, const cudaDeviceProp& properties) {
   if (reason == 209) fail("cuda:", device, " cannot be used: ", no_image(properties), ".");
   if (reason == 222) {
     fail("cuda:", device, " cannot be used: for the ", properties.name,
-         " the CUDA backend holds PTX alone, and of a newer CUDA than the driver knows; update the driver, or build it "
+         " the CUDA backend holds only PTX, from a newer CUDA than the driver supports; update the driver, or build it "
          "on this machine (npx cheems-native build).");
   }
   check(image, sentence("cudaFuncGetAttributes (whether cuda:", device, " runs these kernels)"));
@@ -159,7 +159,7 @@ class CudaBuffer : public Buffer {
   int64_t size_;
 };
 
-// The stream, made before and destroyed after all that uses it.
+// The stream, created before and destroyed after everything that uses it.
 struct Stream {
   cudaStream_t handle = nullptr;
   Stream() { check(cudaStreamCreateWithFlags(&handle, cudaStreamNonBlocking), "cudaStreamCreateWithFlags"); }
@@ -176,8 +176,8 @@ Context context_for(cudaStream_t stream, const cudaDeviceProp& properties) {
   return context;
 }
 
-// One stream for everything: a micro-batch's own copies are a hundredth of a millisecond, which a second stream would
-// not hide but whose order it would make a matter of events.
+// One stream for everything. A micro-batch's own copies take about 10 microseconds; a second stream would not hide them
+// and would need events for the order.
 class CudaBackend : public Backend {
  public:
   CudaBackend(int device, const cudaDeviceProp& properties)
@@ -187,7 +187,7 @@ class CudaBackend : public Backend {
         operations_(device, context_for(stream_.handle, properties)),
         ring_(stream_.handle, kSlots, kSlotBytes) {}
   ~CudaBackend() override {
-    // Nothing may be thrown here, also where the device has died.
+    // This must not throw, even if the device has failed.
     (void)cudaSetDevice(device_);
     (void)cudaStreamSynchronize(stream_.handle);
   }

@@ -1,4 +1,4 @@
-// The operations of the CUDA backend: each puts its kernels on the backend's stream.
+// The operations of the CUDA backend: each queues its kernels on the backend's stream.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,7 @@
 namespace cheems::cuda {
 
 #ifdef CHEEMS_CUDA_ON_CPU
-// Executed on the CPU no product uses its workspace, and tests guard every byte of it.
+// On the emulated device no product uses its workspace, and tests guard every byte of it.
 constexpr int64_t kOwnCublasLtBytes = 64 << 10;
 #else
 constexpr int64_t kOwnCublasLtBytes = kCublasLtWorkspaceBytes;

@@ -1,23 +1,24 @@
 // What kernels are written in: the vocabulary shared by every native/ops/*/cuda.cu. One kernel source is compiled
-// twice, by nvcc for a GPU and by g++ for the execution model in native/testing/cuda_on_cpu, which runs it on the CPU
-// and checks it; so a kernel uses ordinary CUDA C++ (threadIdx, __syncthreads, __shfl_*_sync, ...) and, for everything
+// twice: by nvcc for a GPU, and by g++ for the execution model in native/testing/cuda_on_cpu, which runs it on the CPU
+// and checks it. So a kernel uses ordinary CUDA C++ (threadIdx, __syncthreads, __shfl_*_sync, ...) and, for everything
 // that has no portable spelling, the functions below. No inline assembly, no <<<>>> and no __shared__ outside this
 // folder.
 //
-// Below this file lies one layer that differs by compiler: the instructions themselves and the launch.
+// One layer below this file differs by compiler: the instructions themselves and the launch.
 //
 //   shared_memory<Layout>()                     all the shared memory of the block, laid out as one struct
-//   cp_async_16 / _commit / _wait<Pending>      copies from global to shared memory behind the computation's back
+//   cp_async_16 / _commit / _wait<Pending>      asynchronous copies from global to shared memory
 //   ldmatrix_x4 / x2 / ..._transposed           8x8 bfloat16 matrices from shared memory into mma fragments
 //   mma_m16n8k16                                d += a * b on the tensor cores, bfloat16 with float32 accumulation
-//   fast_exp, fast_exp2, fast_tanh              the hardware's approximations (relative error about 2^-22, 2^-22,
-//   2^-11) load_vector, store_vector                   one 4-, 8- or 16-byte access launch("name", kernel, Grid{...},
-//   threads, shared_bytes, stream, arguments...)
+//   fast_exp, fast_exp2, fast_tanh              the hardware's approximations
+//                                               (relative error about 2^-22, 2^-22, 2^-11)
+//   load_vector, store_vector                   one 4-, 8- or 16-byte access
+//   launch("name", kernel, Grid{...}, threads, shared_bytes, stream, arguments...)
 //
 // Fragments of m16n8k16, with g = lane / 4 and q = 2 * (lane % 4): a[i] holds row g + 8 * (i % 2), columns q + 8 * (i /
 // 2) and the next; b[i] holds k = q + 8 * i and the next, column g; d[0], d[1] are row g, columns q and q + 1, and
-// d[2], d[3] eight rows below. In ldmatrix lane 8 * m + r gives the address of row r of matrix m (16 bytes, aligned),
-// and register m receives row g, columns q and q + 1 of matrix m, or of its transpose.
+// d[2], d[3] are eight rows below. In ldmatrix lane 8 * m + r gives the address of row r of matrix m (16 bytes,
+// aligned), and register m receives row g, columns q and q + 1 of matrix m, or of its transpose.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -34,7 +35,7 @@ namespace cheems::cuda {
 
 using bfloat16 = __nv_bfloat16;
 
-// The extent of a launch in blocks. A grid with an extent of zero has nothing to do: launch() returns at once.
+// The extent of a launch in blocks. If an extent is zero, launch() returns at once.
 struct Grid {
   int64_t x = 1, y = 1, z = 1;
 };
@@ -83,7 +84,7 @@ __host__ __device__ __forceinline__ bfloat16 from_float<bfloat16>(float value) {
   return __float2bfloat16_rn(value);
 }
 
-// Two values as the fragments of ldmatrix and mma hold them: `low` in the lower half.
+// Two values in the layout of ldmatrix and mma fragments: `low` in the lower half.
 __host__ __device__ __forceinline__ uint32_t pack_bfloat16(float low, float high) {
   const bfloat16 pair[2] = {__float2bfloat16_rn(low), __float2bfloat16_rn(high)};
   uint32_t bits;
@@ -91,7 +92,7 @@ __host__ __device__ __forceinline__ uint32_t pack_bfloat16(float low, float high
   return bits;
 }
 
-// Butterflies: every lane receives the same bits, in an order of additions that never changes. All 32 lanes must call.
+// Butterfly sums: every lane receives the same bits, in a fixed order of additions. All 32 lanes must call.
 template <class T>
 __device__ __forceinline__ T warp_sum_of(T value) {
 #pragma unroll
@@ -108,9 +109,8 @@ __device__ __forceinline__ float warp_max(float value) {
   return value;
 }
 
-// The sum over the Threads threads of a one-dimensional block; every thread receives it. `partials` lies in shared
-// memory and is free to be used again when the call returns. All threads of the block must call (it holds two
-// barriers).
+// The sum over the Threads threads of a one-dimensional block; every thread receives it. `partials` is in shared memory
+// and can be reused when the call returns. All threads of the block must call (it has two barriers).
 template <int Threads, class T>
 __device__ __forceinline__ T block_sum_of(T value, T (&partials)[Threads / kWarpThreads]) {
   static_assert(Threads % kWarpThreads == 0, "a block sum is over whole warps");

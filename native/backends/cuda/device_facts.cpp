@@ -16,7 +16,7 @@ DeviceFacts device_facts(const cudaDeviceProp& properties, const std::string& cu
                    {"driver", driver_version()},
                    {"CUDA runtime", cuda_version_text(runtime)},
                    {"cuBLAS", cublas}};
-  // Kernels are compiled for a capability; which algorithm a product takes hangs on the card and on the library.
+  // Kernels are compiled for a capability; the algorithm of a product depends on the card and on the library.
   facts.arithmetic = sentence(name, ", cuBLAS ", cublas);
   return facts;
 }

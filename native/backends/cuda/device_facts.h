@@ -1,4 +1,4 @@
-// What a run's record says of a CUDA device.
+// What a run's record says about a CUDA device.
 #pragma once
 
 #include <cuda_runtime.h>

@@ -15,7 +15,7 @@ std::string driver_version() {
   if (cudaDriverGetVersion(&version) != cudaSuccess || version == 0) return "";
   const std::string runs = "runs CUDA " + cuda_version_text(version);
   // "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  Sun Jul 27 …": the first word that is a number with
-  // points.
+  // dots.
   std::ifstream stream("/proc/driver/nvidia/version");
   for (std::string word; stream >> word && word != "GCC";) {
     if (word.find('.') != std::string::npos && word.find_first_not_of("0123456789.") == std::string::npos)

@@ -12,7 +12,7 @@ namespace cheems::cuda {
 namespace {
 
 std::mutex guard;
-// By device: the sentence that told that it died.
+// By device: the first error after which it failed for good.
 std::map<int, std::string>& first_errors() {
   static auto& only = *new std::map<int, std::string>;  // outlives every thread
   return only;
@@ -40,18 +40,18 @@ std::string words(cudaError_t error) {
   const auto [known, is_first] = first_errors().try_emplace(device, what);
   if (is_first) fail(what, " The GPU can be used again only after this process has been restarted.");
   fail("cuda:", device,
-       " failed before and cannot be used again by this process; start it again. The first error was: ", known->second);
+       " failed earlier and cannot be used again by this process; restart it. The first error was: ", known->second);
 }
 
 constexpr const char* kFindTheKernel =
-    " Whichever call comes next reports the failure of an earlier kernel; to have that kernel named, run again with "
+    " The failure of a kernel is reported by a later call; to find the kernel, run again with "
     "CUDA_LAUNCH_BLOCKING=1 in the environment.";
 
 }  // namespace
 
 bool is_sticky(cudaError_t error) {
-  // By number, since these are the driver's too: an uncorrectable ECC error, an exception in a kernel (illegal address,
-  // timeout, assertion, …), a lost device, and the unknown error.
+  // By number, since these are also the driver's: an uncorrectable ECC error, an exception in a kernel (illegal
+  // address, timeout, assertion, …), a lost device, and the unknown error.
   const int code = static_cast<int>(error);
   return code == 214 || code == 226 || code == 700 || code == 702 || code == 710 || (code >= 714 && code <= 719) ||
          code == 721 || code == 999;
@@ -88,8 +88,8 @@ void fail_out_of_memory(const std::string& wanted) {
   (void)cudaGetDeviceProperties(&properties, device);
   const bool known = cudaMemGetInfo(&free, &total) == cudaSuccess;
   (void)cudaGetLastError();
-  fail("Out of GPU memory: ", wanted, " could not be had on cuda:", device, " (", properties.name, "); ",
-       known ? sentence(free >> 20, " of ", total >> 20, " MiB are free") : "how much is free is not known", ". Lower ",
+  fail("Out of GPU memory: ", wanted, " could not be allocated on cuda:", device, " (", properties.name, "); ",
+       known ? sentence(free >> 20, " of ", total >> 20, " MiB are free") : "the free memory is not known", ". Lower ",
        knob("microBatchTokens"), ", use ", knob("gradientCheckpointing"), ", raise ", knob("deviceMemoryReserve"),
        ", or end what else runs on this GPU (nvidia-smi lists it).");
 }

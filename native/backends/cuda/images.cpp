@@ -4,7 +4,7 @@
 
 namespace cheems::cuda {
 
-// The emulated device has its own (native/testing/cuda_on_cpu/device_table.cpp), which tests set.
+// The emulated device has its own (native/testing/cuda_on_cpu/device_table.cpp); tests set them.
 #ifndef CHEEMS_CUDA_ON_CPU
 std::string kernel_images() {
 #ifdef CHEEMS_CUDA_IMAGES
@@ -27,7 +27,7 @@ bool has_image_for(const std::string& images, int capability) {
     } else if (word.rfind("sm_", 0) == 0) {
       std::istringstream number(word.substr(3));
       int compiled = 0;
-      if (!(number >> compiled)) return true;  // no name that is known here
+      if (!(number >> compiled)) return true;  // an unknown name
       const bool exact = static_cast<bool>(number >> rest);
       if (compiled == capability || (!exact && compiled / 10 == capability / 10 && compiled < capability)) return true;
     }

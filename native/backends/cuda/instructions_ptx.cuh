@@ -4,7 +4,7 @@
 
 namespace cheems::cuda {
 
-// The instructions that read shared memory want 32-bit addresses within it.
+// The instructions that read shared memory need 32-bit addresses within it.
 __device__ __forceinline__ uint32_t shared_address(const void* shared) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(shared));
 }
@@ -49,7 +49,7 @@ __device__ __forceinline__ void store_vector(T* to, Vector<T, N> vector) {
   *reinterpret_cast<Word*>(to) = word;
 }
 
-// Where `valid` is false sixteen zeros are written and `global` is not read.
+// If `valid` is false, sixteen zero bytes are written and `global` is not read.
 __device__ __forceinline__ void cp_async_16(void* shared, const void* global, bool valid = true) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared_address(shared)), "l"(global),
                "r"(valid ? 16 : 0)
@@ -74,7 +74,7 @@ __device__ __forceinline__ void ldmatrix_x4_transposed(uint32_t (&r)[4], const v
                : "r"(shared_address(row))
                : "memory");
 }
-// The x2 forms use the addresses of lanes 0 to 15; the others must be readable all the same.
+// The x2 forms use the addresses of lanes 0 to 15; those of the other lanes must also be readable.
 __device__ __forceinline__ void ldmatrix_x2(uint32_t (&r)[2], const void* row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0,%1}, [%2];\n"
                : "=r"(r[0]), "=r"(r[1])
@@ -108,7 +108,7 @@ __device__ __forceinline__ float fast_tanh(float x) {
 }
 
 // Queues the kernel on the stream. Its own faults show at the next synchronization; a launch that the device refuses is
-// an Error here. More than 48 KiB of shared memory must be asked for first, which is done here too.
+// an Error here. More than 48 KiB of shared memory must be requested first, which this does too.
 template <class... Parameters, class... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), Grid grid, int threads, int64_t shared_bytes,
             cudaStream_t stream, Arguments&&... arguments) {

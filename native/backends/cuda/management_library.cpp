@@ -4,7 +4,7 @@
 #include <dlfcn.h>
 
 extern "C" {
-// From NVIDIA's nvml.h, which not every toolkit has: the ABI of these is fixed by their names' versions.
+// From NVIDIA's nvml.h, which not every toolkit has: the version in each name fixes its ABI.
 struct nvmlDevice_st;
 struct nvmlMemory_st {
   unsigned long long total, free, used;
@@ -46,12 +46,12 @@ Functions open_functions() {
 }  // namespace
 
 std::optional<int64_t> free_memory_without_context(int device) {
-  static const Functions functions = open_functions();  // the library stays open: its state is the process's
+  static const Functions functions = open_functions();  // the library stays open: its state is per process
   char bus[32] = {};
   nvmlDevice_st* handle = nullptr;
   nvmlMemory_st memory{};
   if (!functions.initialize || functions.initialize() != 0)
-    return std::nullopt;  // counts its calls, and is cheap from the second on
+    return std::nullopt;  // nvmlInit counts its calls, and is cheap from the second on
   if (cudaDeviceGetPCIBusId(bus, sizeof bus, device) != cudaSuccess) {
     (void)cudaGetLastError();
     return std::nullopt;

@@ -1,6 +1,6 @@
 // The second half of a deterministic sum over rows: d[c] += partials[0][c] + partials[1][c] + …, in an order that
-// depends on `count` alone. The first half is the caller's: each of its blocks sums over a fixed set of rows into one
-// row of partials.
+// depends only on `count`. The caller does the first half: each of its blocks sums a fixed set of rows into one row of
+// partials.
 //
 // Floor: 4 * count * columns bytes read, 8 * columns read and written. A block takes 32 columns with 8 warps; a warp
 // sums an eighth of the partials, in order, then the eighths are added in order.

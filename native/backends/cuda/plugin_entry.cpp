@@ -1,4 +1,4 @@
-// What libcheems_cuda.so (and its twin that is executed on the CPU) exports: the table of backends/plugin.h.
+// What libcheems_cuda.so (and its counterpart for the emulated device) exports: the table of backends/plugin.h.
 #include <exception>
 #include <string>
 

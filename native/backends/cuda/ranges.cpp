@@ -9,7 +9,7 @@
 namespace cheems::cuda {
 namespace {
 
-// NVTX looks for a profiler at the process's first call and never again: without one, names need not be made.
+// NVTX looks for a profiler only at the process's first call: without one, names need not be built.
 std::atomic<bool> is_unheard{false};
 
 void push(const char* text) {

@@ -1,13 +1,13 @@
-// Named ranges for NVIDIA's profilers (NVTX), by the header that comes with CUDA toolkits: nothing is linked, and
-// nothing is loaded but where a profiler is (it names its library in the environment). Built without that header there
-// are no ranges.
+// Named ranges for NVIDIA's profilers (NVTX), through the header that comes with CUDA toolkits. Nothing is linked, and
+// nothing is loaded unless a profiler is present (it names its library in the environment). Builds without that header
+// have no ranges.
 #pragma once
 
 #include <cstdint>
 
 namespace cheems::cuda {
 
-// Of the calling thread; nested. `number` follows the name unless it is negative: "layer 3".
+// For the calling thread; nested. `number` follows the name unless it is negative: "layer 3".
 void push_range(const char* name, int64_t number);
 void pop_range();
 

@@ -10,7 +10,7 @@ std::string shape_text(const MatrixProduct& p) {
 }
 
 void SlowProducts::count(const std::string& operation, const MatrixProduct& p, const std::string& reason) {
-  // A weight's gradient sums over the rows; of the others the rows are the result's.
+  // A weight's gradient sums over the rows; for the others the rows are the result's.
   const bool is_over_rows = p.a_transposed;
   const std::string kind = sentence(operation, ' ', is_over_rows ? p.rows : p.inner, ' ', p.columns, ' ',
                                     name(p.operands), ' ', name(p.result));

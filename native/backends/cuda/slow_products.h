@@ -1,5 +1,5 @@
-// Matrix products that cuBLASLt had no algorithm for and that ran on a kernel of ours, a hundred times slower: counted,
-// so that it is told.
+// Matrix products for which cuBLASLt had no algorithm and that ran on our own kernel, a hundred times slower: counted,
+// so that the user is told.
 #pragma once
 
 #include <array>
@@ -18,11 +18,11 @@ class SlowProducts {
  public:
   // `reason`: the part of a sentence after "because".
   void count(const std::string& operation, const MatrixProduct& product, const std::string& reason);
-  // One for each operation, sizes of the matrix and dtypes; the number of rows is that of the first.
+  // One entry per operation, matrix sizes and dtypes; the number of rows is that of the first product.
   std::vector<BackendNote> notes() const;
 
  private:
-  mutable std::mutex guard_;  // notes are asked for while work goes on
+  mutable std::mutex guard_;  // notes are read while work goes on
   std::map<std::string, BackendNote> by_kind_;
 };
 

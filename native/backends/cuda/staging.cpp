@@ -113,7 +113,7 @@ bool StagingRing::arrived(int64_t download) {
 }
 
 void StagingRing::wait_for(int64_t download) {
-  // The last first: those before it have then arrived.
+  // The last one first: then the others have arrived too.
   for (size_t back = 1; back <= slots_.size(); ++back) {
     Slot& slot = slots_[(next_ + slots_.size() - back) % slots_.size()];
     if (slot.number <= download) wait(slot);

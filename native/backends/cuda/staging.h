@@ -1,4 +1,4 @@
-// Pinned host memory through which all copies pass: the copy engine reads it while the host goes on.
+// Pinned host memory through which all copies pass: the copy engine reads it while the host continues.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -9,7 +9,7 @@
 
 namespace cheems::cuda {
 
-// A ring of equal pinned slots. The host waits only when it comes round to a slot whose copy is still in flight.
+// A ring of equal pinned slots. The host waits only when it returns to a slot whose copy is still in flight.
 class StagingRing {
  public:
   StagingRing(cudaStream_t stream, int slots, int64_t slot_bytes);
@@ -18,20 +18,20 @@ class StagingRing {
   StagingRing& operator=(const StagingRing&) = delete;
 
   int64_t slot_bytes() const { return slot_bytes_; }
-  // Copies host memory to the device in the order of the stream. `host` may be reused when this returns.
+  // Copies host memory to the device in stream order. `host` may be reused when this returns.
   void upload(void* destination, const void* host, int64_t bytes);
-  // As upload, for at most one slot, where `fill` writes the numbers straight into pinned memory.
+  // Like upload, for at most one slot; `fill` writes the numbers straight into pinned memory.
   void upload_filled(void* destination, int64_t bytes, const std::function<void(void*)>& fill);
-  // Waits for all that was put on the stream before, and for the copy itself.
+  // Waits for everything that was queued on the stream before, and for the copy itself.
   void download(void* host, const void* source, int64_t bytes);
-  // The copy is on the stream when this returns, its numbers are in `host` once it has arrived or after finish().
-  // Returns its number.
+  // The copy is queued when this returns; its numbers are in `host` once it has arrived or after finish(). Returns its
+  // number.
   int64_t download_later(void* host, const void* source, int64_t bytes);
-  // Whether the numbers of that download are in `host`, without waiting; and waiting for them, but for nothing behind
-  // them.
+  // Whether the numbers of that download are in `host`, without waiting; and waiting for them, but for nothing that was
+  // queued later.
   bool arrived(int64_t download);
   void wait_for(int64_t download);
-  // Waits for the stream and hands out what download_later asked for.
+  // Waits for the stream and delivers what download_later requested.
   void finish();
   // How often the host had to wait for a slot.
   int64_t waits() const { return waits_; }
@@ -41,7 +41,7 @@ class StagingRing {
     void* memory = nullptr;
     cudaEvent_t copied = nullptr;
     bool in_flight = false;
-    int64_t number = 0;           // of the copy: they go through the stream in this order
+    int64_t number = 0;           // of the copy: copies pass through the stream in this order
     void* download_to = nullptr;  // host memory that gets the slot's first `download_bytes` when the copy has arrived
     int64_t download_bytes = 0;
   };

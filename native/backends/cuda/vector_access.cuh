@@ -1,5 +1,5 @@
-// Rows in vectors of 16 bytes where the layout allows it, element by element where it does not: both from one kernel
-// source. Kernels are templates of the elements per access; the launcher asks vectors_fit which one it may take.
+// Access to rows in vectors of 16 bytes if the layout allows it, element by element if not: both from one kernel
+// source. Kernels are templates of the elements per access; the launcher asks vectors_fit which one it may use.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ struct SingleElement {
   T values[1];
 };
 
-// `Width` consecutive elements as they are stored: one alone, or as many as one aligned access moves.
+// `Width` consecutive elements as stored: a single one, or as many as one aligned access moves.
 template <class T, int Width>
 using Elements = std::conditional_t<Width == 1, SingleElement<T>, Vector<T, Width == 1 ? kVectorWidth<T> : Width>>;
 
@@ -63,7 +63,7 @@ __device__ __forceinline__ void store_floats(T* to, const float (&values)[Width]
   }
 }
 
-// Whether all rows of all these tensors may be taken `width` elements at a time.
+// Whether all rows of all these tensors may be accessed `width` elements at a time.
 template <class... Tensors>
 bool vectors_fit(int64_t width, const Tensors&... tensors) {
   const auto fits = [width](const ConstTensor& tensor) {
@@ -87,14 +87,13 @@ void with_element_type(DType dtype, const char* what, Function function) {
     case DType::float16:
       break;
   }
-  fail(what, " is of dtype ", name(dtype),
-       ", which the CUDA kernels do not compute in; they take float32 and bfloat16.");
+  fail(what, " has dtype ", name(dtype), ", which the CUDA kernels do not compute in; they take float32 and bfloat16.");
 }
 
-// The contract's dtype, or a sentence.
+// Throws Error unless the tensor has the contract's dtype.
 inline void require_dtype(const ConstTensor& tensor, DType expected, const char* what) {
   if (tensor.dtype != expected)
-    fail(what, " is of dtype ", name(tensor.dtype), ", but this CUDA operation takes it as ", name(expected), ".");
+    fail(what, " has dtype ", name(tensor.dtype), ", but this CUDA operation needs ", name(expected), ".");
 }
 
 }  // namespace cheems::cuda

@@ -75,17 +75,16 @@ std::vector<std::string> ConfigJson::texts(const std::string& key) const {
 
 namespace {
 
-// Keys that transformers' base class reads for every family, and that make another model of it.
+// Keys that transformers' base class reads for every family, and that change what the model computes.
 void refuse_other_decoders(const ConfigJson& config) {
   if (config.json().contains("is_causal") && !config.flag_or("is_causal", true))
     config.refuse("is_causal", "this engine's attention is causal (true).");
   for (const char* key : {"per_layer_config", "text_config", "text_encoder", "decoder", "generator"}) {
-    if (config.has(key)) config.refuse(key, "this engine knows one configuration for the whole model.");
+    if (config.has(key)) config.refuse(key, "this engine supports one configuration for the whole model.");
   }
 }
 
-// The sizes that decide which shapes the weights must have; those that config.json lacks are remembered for errors
-// about shapes.
+// The sizes that decide the shapes of the weights; those that config.json lacks are remembered for errors about shapes.
 void read_sizes(const ConfigJson& config, const ClassDefaults& defaults, Architecture& a) {
   const auto size = [&](const char* key, int64_t fallback) {
     if (fallback > 0 && !config.json().contains(key)) a.assumed.push_back(sentence(key, " (", fallback, ")"));
@@ -95,10 +94,10 @@ void read_sizes(const ConfigJson& config, const ClassDefaults& defaults, Archite
   a.intermediate_size = size("intermediate_size", defaults.intermediate_size);
   a.num_layers = size("num_hidden_layers", defaults.num_layers);
   if (a.num_layers > 10000)
-    config.refuse("num_hidden_layers", "that is more than any model has.");  // memory is taken per layer below
+    config.refuse("num_hidden_layers", "that is more than any model has.");  // memory is allocated per layer below
   a.num_heads = size("num_attention_heads", defaults.num_heads);
   a.vocab_size = size("vocab_size", defaults.vocab_size);
-  // A null is as many as there are query heads; so is an absent key, in classes without a number of their own.
+  // A null means as many as there are query heads; so does an absent key, in classes without a default of their own.
   a.num_key_value_heads =
       config.is_null("num_key_value_heads")
           ? a.num_heads
@@ -131,7 +130,8 @@ Architecture read_common(const ConfigJson& config, const ClassDefaults& defaults
   const auto token = [&](const char* key) {
     return config.has(key) && config.json()[key].is_number_integer() ? config.json()[key].get<int64_t>() : -1;
   };
-  // As PyTorch takes an embedding's padding_idx: negative ones count from the end; to a classifier they are no token.
+  // As PyTorch reads an embedding's padding_idx: negative ones count from the end; a classifier treats them as no
+  // token.
   if (config.has("pad_token_id")) {
     const auto& pad = config.json()["pad_token_id"];
     if (!pad.is_number_integer()) config.refuse("pad_token_id", "a whole number is needed, or null.");
@@ -149,11 +149,11 @@ Architecture read_common(const ConfigJson& config, const ClassDefaults& defaults
 GateActivation read_activation(const ConfigJson& config, const std::string& key, const std::string& fallback) {
   const std::string name = config.text_or(key, fallback);
   if (name == "silu" || name == "swish") return GateActivation::silu;
-  // transformers' names for one formula
+  // transformers' names for the same formula
   for (const char* tanh_form : {"gelu_pytorch_tanh", "gelu_new", "gelu_fast", "gelu_accurate", "gelu_python_tanh"}) {
     if (name == tanh_form) return GateActivation::gelu_tanh;
   }
-  config.refuse(key, "this engine knows silu and gelu_pytorch_tanh for these families.");
+  config.refuse(key, "this engine supports silu and gelu_pytorch_tanh for these families.");
 }
 
 bool read_layer_types(const ConfigJson& config, int64_t window, Architecture& a) {
@@ -167,7 +167,7 @@ bool read_layer_types(const ConfigJson& config, int64_t window, Architecture& a)
     if (types[layer] == "full_attention") a.windows[layer] = 0;
     else if (types[layer] != "sliding_attention")
       fail(config.file(), ": layer_types entry ", layer, " is ", in_quotes(types[layer]),
-           "; this engine knows full_attention and sliding_attention.");
+           "; this engine supports full_attention and sliding_attention.");
     else if (window > 0) a.windows[layer] = window;
     else
       fail(config.file(), ": layer_types entry ", layer,

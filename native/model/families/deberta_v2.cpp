@@ -1,5 +1,5 @@
-// DeBERTa v3, whose config.json says deberta-v2: relative positions in log buckets alone, shared projections, a pooler
-// before the classifier. Of DeBERTa v2 what v3 has no use for (convolution, absolute positions, token types) is
+// DeBERTa v3, whose config.json says deberta-v2: relative positions only in log buckets, shared projections, a pooler
+// before the classifier. What DeBERTa v2 has and v3 does not use (convolution, absolute positions, token types) is
 // refused.
 #include <algorithm>
 
@@ -9,7 +9,7 @@
 namespace cheems::model {
 namespace {
 
-constexpr const char* kOnlyV3 = "this engine knows DeBERTa v3 alone, ";
+constexpr const char* kOnlyV3 = "this engine supports only DeBERTa v3, ";
 
 // ["p2c", "c2p"] in either order, or "p2c|c2p" as older files have it.
 bool has_both_terms(const ConfigJson& config) {
@@ -43,7 +43,7 @@ void refuse_other_deberta(const ConfigJson& config) {
   if (config.number_or("conv_kernel_size", 0) > 0)
     config.refuse("conv_kernel_size", only("without a convolution layer (0)."));
   for (const char* key : {"hidden_act", "pooler_hidden_act"}) {
-    if (config.text_or(key, "gelu") != "gelu") config.refuse(key, "this engine knows gelu for this family.");
+    if (config.text_or(key, "gelu") != "gelu") config.refuse(key, "this engine supports gelu for this family.");
   }
   for (const char* key : {"embedding_size", "pooler_hidden_size"}) {
     if (config.has(key) && config.size(key) != config.size_or("hidden_size", 1536))
@@ -51,7 +51,7 @@ void refuse_other_deberta(const ConfigJson& config) {
   }
 }
 
-// As transformers tells the number of labels: num_labels, or the entries of id2label, or 2.
+// As transformers counts the labels: num_labels, or the entries of id2label, or 2.
 void refuse_classifiers(const ConfigJson& config) {
   const bool listed = config.has("id2label") && config.json()["id2label"].is_object();
   const int64_t labels = config.has("num_labels") ? config.size("num_labels")
@@ -93,10 +93,11 @@ Architecture read_deberta_v2(const ConfigJson& config) {
                   kOnlyV3 + std::string("whose relative positions have an even number of log buckets."));
   a.max_relative_positions = config.number_or("max_relative_positions", -1) < 1 ? a.max_position_embeddings
                                                                                 : config.size("max_relative_positions");
-  // Buckets beyond the first half begin after S / 2 steps and must not skip any: e * S / 2 < M, roughly.
+  // Buckets beyond the first half begin after S / 2 steps and must not skip any: roughly e * S / 2 < M.
   if (static_cast<double>(a.max_relative_positions - 1) < 1.36 * static_cast<double>(a.position_buckets)) {
     fail(config.file(), ": ", a.position_buckets, " position_buckets are too many for ", a.max_relative_positions,
-         " positions (max_relative_positions, or max_position_embeddings); this engine knows log buckets of which none "
+         " positions (max_relative_positions, or max_position_embeddings); this engine supports log buckets of which "
+         "none "
          "is skipped (at most 0.73 times the positions).");
   }
   a.layer_norm_epsilon = static_cast<float>(config.number_or("layer_norm_eps", 1e-7));

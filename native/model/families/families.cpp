@@ -13,9 +13,10 @@ struct Family {
   const char* model_type;    // config.json's
   const char* class_prefix;  // of the classes in transformers
   Architecture (*read)(const ConfigJson&);
-  // Where the files keep a parameter, for families that name or pack theirs in another way than transformers' Llama.
+  // Where the files keep a parameter, for families that name or pack their parameters differently from transformers'
+  // Llama.
   StoredTensor (*stored)(const Architecture&, const std::string& parameter) = nullptr;
-  const char* saved_as = nullptr;  // another family, whose names and packing saved weights have
+  const char* saved_as = nullptr;  // the family whose names and packing saved weights use, if another
 };
 
 constexpr Family kFamilies[] = {
@@ -30,7 +31,7 @@ constexpr Family kFamilies[] = {
     {"qwen3", "Qwen3", read_qwen3},
 };
 
-// Sizes that no machine holds, before products of them overflow. In double, where they cannot.
+// Refuses sizes that no machine can hold, before products of them overflow. In double, which does not overflow.
 void refuse_absurd_size(const ConfigJson& config, const Architecture& a) {
   const auto real = [](int64_t size) { return static_cast<double>(size); };
   const double heads = real(a.num_heads) + 2 * real(a.num_key_value_heads);
@@ -38,7 +39,7 @@ void refuse_absurd_size(const ConfigJson& config, const Architecture& a) {
                                               3 * real(a.intermediate_size) * std::max(1.0, real(a.num_experts)));
   const double parameters = real(a.vocab_size) * real(a.hidden_size) + real(a.num_layers) * layer;
   if (parameters > 1e14)
-    fail(config.file(), ": these sizes make a model of ", parameters, " parameters; is a size written wrongly?");
+    fail(config.file(), ": these sizes make a model of ", parameters, " parameters; is one of the sizes wrong?");
 }
 
 }  // namespace
@@ -59,7 +60,7 @@ Architecture read_architecture_file(const std::string& config_file) {
     }
     known += (known.empty() ? "" : ", ") + std::string(family.model_type);
   }
-  config.refuse("model_type", "this engine knows " + known + ".");
+  config.refuse("model_type", "this engine supports " + known + ".");
 }
 
 void require_decoder(const Architecture& architecture, const std::string& purpose) {

@@ -6,7 +6,7 @@
 
 namespace cheems::model {
 
-// How a family's files keep a parameter that the engine calls `model.…`, behind the prefix that stands for "model.".
+// Where a family's files keep a parameter that the engine calls `model.…`, after the prefix in place of "model.".
 StoredTensor stored_tensor(const Architecture& architecture, const std::string& parameter);
 
 Architecture read_deberta_v2(const ConfigJson& config);

@@ -1,8 +1,8 @@
 // Gemma: norms scale by 1 + weight, embeddings by sqrt(hidden_size), the gate is GELU in its tanh form: published files
-// say "gelu" in hidden_act and mean that. transformers 4 reads `hidden_activation` instead, where it is set; a file in
-// which the two differ is refused. Gemma 2 adds a norm at the end of each branch, a soft cap on the attention scores, a
-// scale of its own, and a sliding window in every other layer, beginning with the first. A soft cap on the logits
-// concerns language models alone.
+// say "gelu" in hidden_act and mean that. transformers 4 reads `hidden_activation` instead if it is set; a file in
+// which the two differ is refused. Gemma 2 adds a norm at the end of each branch, a soft cap on the attention scores,
+// its own scale, and a sliding window in every other layer, beginning with the first. A soft cap on the logits concerns
+// only language models.
 #include <cmath>
 
 #include "model/families/families.h"
@@ -11,7 +11,7 @@
 namespace cheems::model {
 namespace {
 
-// All of Gemma but its activation.
+// All of Gemma except its activation.
 Architecture read_any_gemma(const ConfigJson& config, ClassDefaults defaults) {
   defaults.vocab_size = 256000, defaults.head_size = 256, defaults.max_position_embeddings = 8192,
   defaults.tied_embeddings = true;
@@ -37,7 +37,7 @@ Architecture read_gemma(const ConfigJson& config) {
   if (config.has("hidden_activation") && read_activation(config, "hidden_activation", "") != a.activation) {
     config.refuse(
         "hidden_activation",
-        "hidden_act is another, and which of the two counts depends on the version of transformers. Make them one.");
+        "hidden_act differs, and which of the two counts depends on the version of transformers. Make them equal.");
   }
   return a;
 }

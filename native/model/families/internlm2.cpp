@@ -1,6 +1,6 @@
-// InternLM2: a Llama without biases under names of its own, its query, key and value projections in one matrix `wqkv`:
-// for each key and value head in turn the query heads that share it, the key head, the value head. Written again, it is
-// a Llama. `rope_scaling` of type dynamic does nothing up to max_position_embeddings, which samples may not exceed.
+// InternLM2: a Llama without biases under names of its own. Its query, key and value projections are one matrix `wqkv`:
+// for each key/value head in turn, the query heads that share it, the key head, the value head. It is saved as a Llama.
+// `rope_scaling` of type dynamic has no effect up to max_position_embeddings, which samples may not exceed.
 #include <algorithm>
 
 #include "model/families/families.h"
@@ -28,7 +28,7 @@ Architecture read_internlm2(const ConfigJson& config) {
   refuse_what_the_class_lacks(config, a);
   if (!config.json().contains("bias")) a.assumed.push_back("bias (true)");
   a.qkv_bias = a.output_bias = config.flag_or("bias", true);
-  // The published class's default, for a reward model whose config.json is silent.
+  // The published class's default, for a reward model whose config.json does not have the key.
   const auto classes = config.texts("architectures");
   if (a.reward_token_id < 0 && std::find(classes.begin(), classes.end(), "InternLM2ForRewardModel") != classes.end()) {
     a.reward_token_id = 92527;

@@ -1,4 +1,4 @@
-// Llama 2 and 3, and everything published in their form. Biases only where `attention_bias` or `mlp_bias` say so.
+// Llama 2 and 3, and everything published in their form. Biases only if `attention_bias` or `mlp_bias` say so.
 #include "model/families/families.h"
 
 namespace cheems::model {

@@ -1,6 +1,6 @@
-// Mistral: Llama with a sliding window in every layer: `sliding_window`, where absent transformers' 4096, and none
-// where it is null, as later versions have it. A file with `layer_types`, which says it layer by layer, transformers
-// loads as its class Ministral.
+// Mistral: Llama with a sliding window in every layer: `sliding_window`; transformers' 4096 if it is absent, none if it
+// is null, as in later versions. transformers loads a file with `layer_types`, which gives it per layer, as its class
+// Ministral.
 #include "model/families/families.h"
 
 namespace cheems::model {

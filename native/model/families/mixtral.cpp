@@ -1,6 +1,6 @@
-// Mixtral: Mistral whose layers have several MLPs, the experts, of which a router picks `num_experts_per_tok` a token.
-// `sliding_window` is null in the published files, and counts where it is set, in all layers: `layer_types` is not
-// read, as in transformers. Fields that begin with router_ concern training alone.
+// Mixtral: Mistral whose layers have several MLPs, the experts; a router picks `num_experts_per_tok` of them per token.
+// `sliding_window` is null in the published files; if set, it applies to all layers. `layer_types` is not read, as in
+// transformers. Fields that begin with router_ concern only training.
 #include "core/error.h"
 #include "model/families/families.h"
 
@@ -18,7 +18,7 @@ Architecture read_mixtral(const ConfigJson& config) {
                                         .rope_theta = 1e6});
   a.activation = read_activation(config, "hidden_act", "silu");
   set_windows(a, config.optional_size("sliding_window").value_or(0));
-  // transformers knows the number under a second name, which counts where both are there.
+  // transformers has a second name for this number, which counts if both are present.
   const char* experts = config.json().contains("num_experts") ? "num_experts" : "num_local_experts";
   if (!config.json().contains(experts)) a.assumed.push_back("num_local_experts (8)");
   a.num_experts = config.size_or(experts, 8);
@@ -26,7 +26,7 @@ Architecture read_mixtral(const ConfigJson& config) {
   if (a.num_experts > 10000) config.refuse(experts, "that is more than any model has.");
   if (a.experts_per_token > a.num_experts) {
     fail(config.file(), ": a token cannot pass through ", a.experts_per_token,
-         " experts (num_experts_per_tok) where there are ", a.num_experts, " (", experts, ").");
+         " experts (num_experts_per_tok) if there are only ", a.num_experts, " (", experts, ").");
   }
   return a;
 }

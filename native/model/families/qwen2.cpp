@@ -1,5 +1,5 @@
 // Qwen2 and Qwen2.5: q, k and v have biases, o has none. With use_sliding_window, the layers from max_window_layers on
-// slide; `sliding_window` alone means nothing. `layer_types`, where present, says it layer by layer.
+// have a sliding window; `sliding_window` alone has no effect. `layer_types`, if present, gives it per layer.
 #include "model/families/families.h"
 
 namespace cheems::model {

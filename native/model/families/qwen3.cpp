@@ -1,4 +1,4 @@
-// Qwen3: no biases (unless attention_bias), RMSNorm over each query and key head before rope, head_dim of its own.
+// Qwen3: no biases (unless attention_bias), RMSNorm over each query and key head before rope, its own head_dim.
 #include "model/families/families.h"
 
 namespace cheems::model {

@@ -10,15 +10,15 @@ namespace {
 class RopeSettings {
  public:
   explicit RopeSettings(const ConfigJson& config) : config_(config) {
-    // As transformers reads it: an empty rope_scaling says nothing.
+    // As in transformers, an empty rope_scaling counts as absent.
     key_ = config.has("rope_scaling") && !config.json()["rope_scaling"].empty() ? "rope_scaling" : "rope_parameters";
     if (!config.has(key_)) return;
     settings_ = config.json()[key_];
     if (!settings_.is_object()) config.refuse(key_, "an object is needed.");
     for (const auto& [field, value] : settings_.items()) {
       if (value.is_object())
-        fail(config.file(), ": \"", key_, "\" has settings of their own for ", in_quotes(field),
-             "; this engine knows one rope for all layers.");
+        fail(config.file(), ": \"", key_, "\" has separate settings for ", in_quotes(field),
+             "; this engine supports one rope for all layers.");
     }
   }
 
@@ -39,7 +39,7 @@ class RopeSettings {
     if (!has(field) || !(number(field) > 0)) refuse(field, "a positive number is needed.");
     return number(field);
   }
-  // For fields to which transformers gives the same meaning absent, null and 0.
+  // For fields that mean the same in transformers if absent, null or 0.
   double positive_or(const char* field, double fallback) const {
     return !has(field) || number(field) == 0 ? fallback : positive(field);
   }
@@ -60,7 +60,7 @@ class RopeSettings {
 
   [[noreturn]] void refuse_type(const std::string& type) const {
     fail(config_.file(), ": \"", key_, "\" has the rope_type ", in_quotes(type),
-         "; this engine knows default, linear, llama3, yarn and dynamic (within max_position_embeddings).");
+         "; this engine supports default, linear, llama3, yarn and dynamic (within max_position_embeddings).");
   }
 
  private:
@@ -89,7 +89,7 @@ void read_llama3(const ConfigJson& config, const RopeSettings& settings, Rope& r
     fail(config.file(), ": rope's high_freq_factor must be larger than its low_freq_factor.");
 }
 
-// YaRN (Peng et al. 2023, arXiv 2309.00071) with the options that transformers knows.
+// YaRN (Peng et al. 2023, arXiv 2309.00071) with the options that transformers supports.
 void read_yarn(const RopeSettings& settings, int64_t max_position_embeddings, Rope& rope) {
   if (!settings.contains("factor"))
     settings.refuse("factor", "YaRN needs it (or null: max_position_embeddings / original_max_position_embeddings).");
@@ -114,15 +114,15 @@ void read_yarn(const RopeSettings& settings, int64_t max_position_embeddings, Ro
 Rope read_rope(const ConfigJson& config, double default_theta, int64_t max_position_embeddings) {
   const RopeSettings settings(config);
   if (config.has("partial_rotary_factor") && config.number("partial_rotary_factor") != 1)
-    config.refuse("partial_rotary_factor", "this engine turns whole heads (1).");
+    config.refuse("partial_rotary_factor", "this engine rotates whole heads (1).");
   if (settings.has("partial_rotary_factor") && settings.number("partial_rotary_factor") != 1)
-    settings.refuse("partial_rotary_factor", "this engine turns whole heads (1).");
+    settings.refuse("partial_rotary_factor", "this engine rotates whole heads (1).");
   Rope rope;
   rope.theta = read_theta(config, settings, default_theta);
   rope.type = settings.type();
   if (rope.type == "default") return rope;
   if (rope.type == "dynamic") {
-    // It stretches the angles of samples longer than max_position_embeddings, and those are refused.
+    // It changes the angles only of samples longer than max_position_embeddings, and those are refused.
     settings.positive("factor");
     rope.type = "default";
   } else if (rope.type == "linear") {

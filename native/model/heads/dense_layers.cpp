@@ -10,7 +10,7 @@
 namespace cheems::model {
 namespace {
 
-constexpr int64_t kAlignment = 64;  // floats: a tensor of the stack begins where any backend reads whole vectors
+constexpr int64_t kAlignment = 64;  // floats: tensors of the stack are aligned so that any backend reads whole vectors
 
 int64_t aligned(int64_t floats) { return (floats + kAlignment - 1) / kAlignment * kAlignment; }
 

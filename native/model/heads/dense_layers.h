@@ -1,4 +1,4 @@
-// A stack of dense layers on a backend: what reward heads of more than one layer are made of.
+// A stack of dense layers on a backend, for reward heads of more than one layer.
 #pragma once
 
 #include <memory>
@@ -20,7 +20,7 @@ struct DenseLayer {
   std::optional<Activation> activation;  // f; absent: none
 };
 
-// Reads <prefix><number>.weight and, where it is there, .bias, and checks that it takes `inputs` numbers.
+// Reads <prefix><number>.weight and, if present, .bias, and checks that it takes `inputs` numbers.
 DenseLayer read_dense_layer(const HeadSource& source, const std::string& prefix, int64_t number, int64_t inputs,
                             std::set<std::string>& tensors);
 // What read_dense_layers reads, without the numbers: of a head that lies among the model's parameters.
@@ -52,7 +52,8 @@ class DenseLayers {
   int64_t outputs_ = 0, widest_ = 0, rows_ = 0;
 };
 
-// A head of such stacks, which all read the same hidden states. What is made of their outputs, each kind says.
+// A head made of such stacks, which all read the same hidden states. Each kind defines what is computed from their
+// outputs.
 class DenseHead : public Head {
  public:
   struct Stack {
@@ -64,7 +65,7 @@ class DenseHead : public Head {
   int64_t launch(const HeadBatch& batch, HeadOutputs& outputs) override;
 
  protected:
-  // Numbers that the stack gives for each row.
+  // Numbers that the stack outputs per row.
   int64_t width(size_t stack) const { return stacks_[stack].outputs(); }
 
  private:

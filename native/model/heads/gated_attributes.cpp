@@ -1,10 +1,11 @@
-// Attributes weighed by a gate that reads the prompt: ArmoRM and QRM.
-//   g = softmax(gate(h_prompt) / gating_temperature) * logit_scale;   a = R h_last, [objectives] or [objectives,
-//   quantiles] (their mean) reward = sum_o g_o (a M)_o, a as a row vector; M = reward_transform_matrix, or none
+// Attributes weighted by a gate that reads the prompt: ArmoRM and QRM.
+//   g = softmax(gate(h_prompt) / gating_temperature) * logit_scale
+//   a = R h_last, [objectives] or [objectives, quantiles] (their mean)
+//   reward = sum_o g_o (a M)_o, a as a row vector; M = reward_transform_matrix, or none
 // The gate is Linear and ReLU layers (ArmoRM), or Linear, ReLU, batch norm in that order (QRM), and a last Linear.
-// Batch norm with its running statistics is an affine map: it is folded into the layer that follows. h_prompt is the
-// hidden state at the first token of the last "end of turn, assistant's header" pattern; which ids that is, the
-// tokenizer says (Samples::readouts).
+// Batch norm with its running statistics is an affine map: it is folded into the next layer. h_prompt is the hidden
+// state at the first token of the last "end of turn, assistant's header" pattern; the tokenizer says which ids that is
+// (Samples::readouts).
 #include <algorithm>
 #include <cmath>
 
@@ -19,7 +20,7 @@ namespace {
 constexpr const char* kRegression = "regression_layer.weight";
 constexpr const char* kTransform = "reward_transform_matrix";
 constexpr const char* kGate = "gating.layers.";
-constexpr double kBatchNormEpsilon = 1e-5;  // PyTorch's default, which the published class has
+constexpr double kBatchNormEpsilon = 1e-5;  // PyTorch's default, which the published class uses
 
 struct GateRule {
   int64_t objectives = 0, quantiles = 1;
@@ -69,7 +70,7 @@ class GatedAttributesHead : public DenseHead {
   const GateRule rule_;
 };
 
-// y = scale * x + shift before `layer`, made part of it.
+// Folds y = scale * x + shift before `layer` into it.
 void fold_before(const std::vector<double>& scale, const std::vector<double>& shift, DenseLayer& layer) {
   layer.bias.resize(static_cast<size_t>(layer.outputs));
   for (int64_t o = 0; o < layer.outputs; ++o) {
@@ -99,13 +100,13 @@ void read_batch_norm(const HeadSource& source, const std::string& prefix, int64_
 
 std::vector<DenseLayer> read_gate(const HeadSource& source, std::set<std::string>& tensors, bool& batch_norm) {
   std::vector<DenseLayer> layers;
-  std::vector<double> scale, shift;  // of the batch norm since the last layer
+  std::vector<double> scale, shift;  // of the batch norm after the previous layer
   int64_t inputs = source.architecture.hidden_size;
   for (const int64_t number : layer_numbers(source, kGate)) {
     const std::string prefix = kGate + std::to_string(number) + ".";
     if (source.has(prefix + "running_mean")) {
       if (layers.empty() || !scale.empty())
-        source.refuse(prefix + "weight", "is a batch norm where the gate needs a linear layer first.");
+        source.refuse(prefix + "weight", "is a batch norm, but the gate needs a linear layer first.");
       read_batch_norm(source, prefix, inputs, scale, shift, tensors);
       batch_norm = true;
       continue;
@@ -138,8 +139,8 @@ std::optional<HeadMatch> gated_attributes_head(const HeadSource& source) {
                                    std::to_string(source.architecture.hidden_size) + ".");
   }
   rule.quantiles = shape[0] / rule.objectives;
-  // ArmoRM's and QRM's classes for Llama take 10 where config.json is silent; without a transform matrix (QRM on Gemma
-  // 2) it is 1.
+  // ArmoRM's and QRM's classes for Llama use 10 if config.json does not have it; without a transform matrix (QRM on
+  // Gemma 2) it is 1.
   rule.temperature = source.config.number_or("gating_temperature", source.has(kTransform) ? 10 : 1);
   if (!(rule.temperature > 0)) source.config.refuse("gating_temperature", "a positive number is needed.");
   match.tensors.insert(kRegression);
@@ -155,7 +156,7 @@ std::optional<HeadMatch> gated_attributes_head(const HeadSource& source) {
       .kind = "gated_attributes", .source = kRegression, .description = {}, .readout = Readout::prompt_and_last};
   match.facts.description = std::to_string(rule.objectives) + " attributes" +
                             (rule.quantiles > 1 ? " of " + std::to_string(rule.quantiles) + " quantiles" : "") + " (" +
-                            kRegression + "), weighed by a gate of " + std::to_string(gate.size()) + " layers" +
+                            kRegression + "), weighted by a gate of " + std::to_string(gate.size()) + " layers" +
                             (batch_norm ? " with batch norm" : "") + " that reads the prompt";
   const std::vector<DenseLayer> regression = {{.inputs = shape[1],
                                                .outputs = shape[0],

@@ -13,8 +13,8 @@
 namespace cheems::model {
 namespace {
 
-// All heads whose tensors are there. A kind that explains tensors of another one's name stands before it and takes
-// them.
+// All heads whose tensors are present. A kind that may claim tensors under another kind's name comes before it and
+// takes them.
 std::vector<HeadMatch> all_heads(const HeadSource& source) {
   std::vector<HeadMatch> found;
   std::set<std::string> taken;
@@ -31,7 +31,7 @@ std::vector<HeadMatch> all_heads(const HeadSource& source) {
   return found;
 }
 
-// The kinds that a choice may name: an encoder has its pooler and no other.
+// The kinds that may be chosen: an encoder has only its pooler.
 std::string kinds() {
   std::string list = kHeadKinds;
   list.erase(list.rfind(" | "));
@@ -67,7 +67,7 @@ std::vector<int64_t> HeadSource::shape(const std::string& tensor) const {
   const auto* view = checkpoint.find(tensor);
   if (!view)
     fail(checkpoint.folder(), ": the weights lack tensor ", tensor,
-         ", which the model's reward head needs beside its others. The download may be incomplete.");
+         ", which the model's reward head needs. The download may be incomplete.");
   if (view->shape.size() == 2) return view->shape;
   if (view->shape.size() == 1) return {view->shape[0], 1};
   refuse(tensor, "has shape " + storage::shape_text(view->shape) + "; a matrix or a vector is expected.");
@@ -76,7 +76,7 @@ std::vector<int64_t> HeadSource::shape(const std::string& tensor) const {
 std::vector<float> HeadSource::read(const std::string& tensor, const std::vector<int64_t>& shape) const {
   if (!has(tensor))
     fail(checkpoint.folder(), ": the weights lack tensor ", tensor,
-         ", which the model's reward head needs beside its others. The download may be incomplete.");
+         ", which the model's reward head needs. The download may be incomplete.");
   int64_t count = 1;
   for (const int64_t size : shape) count *= size;
   std::vector<float> values(static_cast<size_t>(count));
@@ -135,7 +135,7 @@ std::optional<HeadMatch> find_head(const HeadSource& source) {
   }
   if (heads.size() > 1) {
     fail(source.checkpoint.folder(), " holds ", heads.size() == 2 ? "two" : "several", " reward heads, ", listed(heads),
-         "; which one the model was trained with cannot be told. Choose with ", knob("rewardHead", "NAME"),
+         "; nothing says which one the model was trained with. Choose one with ", knob("rewardHead", "NAME"),
          ", or remove one from the weights.");
   }
   if (heads.empty()) return std::nullopt;

@@ -1,7 +1,8 @@
 // LDL-Reward-Gemma-2: a distribution over ten grades for each objective, mixed by a gate.
-//   D = softmax over the grades of regression(h), [objectives, 10];   w = gate(h) (softmax(w / temperature) where
-//   config.softmax says so) reward = sum_j (w D)_j grade_j, the grades evenly from 0 to 1. Both are dense layers with
-//   LeakyReLU.
+//   D = softmax over the grades of regression(h), [objectives, 10]
+//   w = gate(h); softmax(w / temperature) if config.softmax says so
+//   reward = sum_j (w D)_j grade_j, the grades evenly spaced from 0 to 1
+// Both are dense layers with LeakyReLU.
 #include <algorithm>
 #include <cmath>
 
@@ -15,7 +16,7 @@ namespace {
 
 constexpr const char* kRegressionLayers = "regression_layer.network.";
 constexpr const char* kGateLayers = "gating_layer.network.";
-constexpr int64_t kGrades = 10;  // the published class fixes them
+constexpr int64_t kGrades = 10;  // fixed by the published class
 
 // In place: exp(x / temperature), divided by their sum.
 void softmax(std::vector<double>& x, double temperature) {

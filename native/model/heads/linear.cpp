@@ -5,8 +5,7 @@
 //   value_head           older OpenRLHF; Ziya (several rows of a parallel model, whose mean is the reward)
 //   v_head.summary       TRL's and LLaMA-Factory's value heads, GRM's linear one
 //   score_head           Beaver, with its running normalization
-// and the name that config.json's value_head_prefix says (OpenRLHF). A bias is added, and normalization done, on the
-// host.
+// and the name in config.json's value_head_prefix (OpenRLHF). A bias is added, and normalization done, on the host.
 #include <algorithm>
 #include <cmath>
 
@@ -25,7 +24,7 @@ namespace {
 void read_beaver_rule(const HeadSource& source, HeadMatch& head) {
   const std::string type = source.config.text_or("score_type", "reward");
   if (type != "reward" && type != "cost" && type != "critic")
-    source.config.refuse("score_type", "this engine knows reward, cost and critic.");
+    source.config.refuse("score_type", "this engine supports reward, cost and critic.");
   for (const char* tensor : {"normalizer.mean", "normalizer.var", "normalizer.count"}) {
     if (source.has(tensor)) head.tensors.insert(tensor);
   }
@@ -43,7 +42,7 @@ void read_beaver_rule(const HeadSource& source, HeadMatch& head) {
   }
 }
 
-// OpenRLHF writes mean and std into config.json; its loader normalizes only where it is told to.
+// OpenRLHF writes mean and std into config.json; its loader normalizes only on request.
 void read_openrlhf_rule(const HeadSource& source, HeadMatch& head) {
   if (!source.normalize_reward) {
     if (source.config.has("mean") && source.config.has("std"))
@@ -58,7 +57,7 @@ void read_openrlhf_rule(const HeadSource& source, HeadMatch& head) {
   head.facts.description += ", normalized by config.json's mean and std";
 }
 
-// The one row of weights; of several parallel rows their mean.
+// The single row of weights; with several parallel rows, their mean.
 std::vector<float> read_weight(const HeadSource& source, const std::string& name, HeadFacts& facts) {
   const int64_t hidden = source.architecture.hidden_size;
   const auto shape = source.shape(name);
@@ -141,7 +140,7 @@ std::vector<HeadMatch> linear_heads(const HeadSource& source) {
                                  "value_head.weight", "v_head.summary.weight", "score_head.weight"};
   const std::string prefix = source.config.text_or("value_head_prefix", "");
   if (!prefix.empty()) names.insert(prefix + ".weight");
-  // URM's attributes are of this name too, and its own file reads them.
+  // URM's attributes have this name too, and its own file reads them.
   if (source.has("weights.fc.0.weight")) names.erase(kHeadName);
   std::vector<HeadMatch> heads;
   for (const auto& name : names) {

@@ -7,7 +7,7 @@ namespace cheems::model {
 
 class LinearHead : public Head, public HeadGradients {
  public:
-  // `rule` is applied where rewards are read, not where they are trained: no pair's difference knows an offset.
+  // `rule` is applied when rewards are read, not in training: an offset cancels in the difference of a pair.
   LinearHead(const Tensor& weight, const LinearRule& rule, Backend& backend);
   int64_t launch(const HeadBatch& batch, HeadOutputs& outputs) override;
   std::vector<float> rewards(const HeadOutputs& outputs, const PackedTree& tree) const override;
@@ -23,7 +23,7 @@ class LinearHead : public Head, public HeadGradients {
 };
 
 HeadMatch new_linear_head();
-// Makes the head once its rule is settled.
+// Makes the head once its rule is known.
 void finish_linear_head(HeadMatch& match);
 
 }  // namespace cheems::model

@@ -18,7 +18,7 @@ int64_t PoolerHead::scratch_bytes(int64_t hidden_size, int64_t samples) {
   return counter.used();
 }
 
-// All of it in float32: 16-bit rewards would make false ties.
+// All of it in float32: 16-bit rewards would create false ties.
 int64_t PoolerHead::launch(const HeadBatch& batch, HeadOutputs& outputs) {
   const Tensor& hidden = batch.hidden;
   const int64_t bytes = scratch_bytes(hidden.columns, hidden.rows);
@@ -43,7 +43,7 @@ HeadMatch new_pooler_head() {
   HeadMatch match;
   match.facts = {.kind = "pooler",
                  .source = {},
-                 .description = "classifier of the pooled first token, with GELU between and both with bias"};
+                 .description = "classifier of the pooled first token, with GELU between them, both with bias"};
   match.end = ModelEnd::reward_head;
   match.make = [](const Parameters& parameters, Backend& backend) {
     const EncoderTensors tensors =

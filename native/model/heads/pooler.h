@@ -14,7 +14,7 @@ class PoolerHead : public Head {
   PoolerHead(const WeightAndBias& pooler, const WeightAndBias& classifier, Backend& backend);
   int64_t launch(const HeadBatch& batch, HeadOutputs& outputs) override;
   std::vector<float> rewards(const HeadOutputs& outputs, const PackedTree& tree) const override;
-  // Of a batch of `samples` samples.
+  // For a batch of `samples` samples.
   static int64_t scratch_bytes(int64_t hidden_size, int64_t samples);
 
  private:

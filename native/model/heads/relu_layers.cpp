@@ -1,7 +1,7 @@
 // Dense layers with ReLU between them, to one number (dropout, where training had it, is off):
 //   score.{0,2}              INF-ORM, Qwen2.5-Math-RM, WorldPM
 //   v_head.summary.{0,2,…}   GRM with vhead_layer_type mlp
-// or to two, whose softmax's second entry is the reward of each step: Qwen2.5-Math-PRM (score.{0,2}, `process`).
+// or to two, of which the softmax's second entry is the reward of each step: Qwen2.5-Math-PRM (score.{0,2}, `process`).
 #include <cmath>
 
 #include "model/heads/dense_layers.h"

@@ -12,7 +12,7 @@ namespace cheems::model {
 
 class RewardLayers : public Head, public HeadGradients {
  public:
-  // `activation` stands behind every layer but the last.
+  // `activation` follows every layer but the last.
   RewardLayers(const std::vector<HeadLayerTensors>& layers, Activation activation, Backend& backend);
   int64_t widest() const override { return widest_; }
   int64_t launch(const HeadBatch& batch, HeadOutputs& outputs) override;
@@ -30,8 +30,8 @@ class RewardLayers : public Head, public HeadGradients {
   int64_t widest_ = 0, rows_ = 0;
   std::unique_ptr<Buffer> memory_;
   std::vector<Tensor> outputs_;  // [rows, out] of each layer, kept for the backward pass
-  Tensor d_outputs_[2];          // [rows, widest], in turn
-  Tensor one_;                   // [1, 1]: the weight with which reward_head takes a row's number to all of its rewards
+  Tensor d_outputs_[2];          // [rows, widest], used alternately
+  Tensor one_;  // [1, 1]: a weight of 1, with which reward_head copies a row's number to each of its rewards
 };
 
 }  // namespace cheems::model

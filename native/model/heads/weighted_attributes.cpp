@@ -47,7 +47,7 @@ std::optional<HeadMatch> weighted_attributes_head(const HeadSource& source) {
   match.facts = {.kind = "weighted_attributes",
                  .source = kHeadName,
                  .description = std::to_string(attributes) +
-                                " attributes (score.weight) weighed by layers with SELU (weights.fc.*)",
+                                " attributes (score.weight) weighted by layers with SELU (weights.fc.*)",
                  .readout = Readout::last_token};
   const std::vector<DenseLayer> score = {
       {.inputs = shape[1], .outputs = shape[0], .weight = source.read(kHeadName, shape), .bias = {}, .activation = {}}};

@@ -1,4 +1,5 @@
-// The kinds of networks, and all that the rest of the engine must know of one. Nothing else asks which one a model has.
+// The kinds of networks, and what the rest of the engine must know about each. No other code asks which kind a model
+// has.
 #pragma once
 
 #include <memory>
@@ -17,23 +18,23 @@ namespace cheems::model {
 class Parameters;
 
 struct Body {
-  const char* name;              // "decoder", "encoder"
-  const char* sample_form;       // "conversation", or "pair" of a question and its answer
-  bool any_length;               // whether samples may be longer than max_position_embeddings
-  bool shares_prompts;           // whether samples of one prompt can share its computation
-  bool has_backward;             // whether it can be trained
-  bool has_cache;                // whether it can generate
-  bool maps_weights;             // whether matrices may lie apart, in their mapped files
-  bool pooled;                   // whether the reward head is a pooler of its own
-  int64_t least_path;            // tokens of the longest sample that memory is taken for at least
-  std::string prefix;            // before all of its names in files, and its embedding table behind that; empty: the
-  std::string embedding;         // family says (families/)
-  std::set<std::string> unused;  // tensors that files bring along and that nothing reads
-  std::set<std::string> unused_prefixes;  // the same, by the beginnings of their names
+  const char* name;                       // "decoder", "encoder"
+  const char* sample_form;                // "conversation", or "pair" of a question and its answer
+  bool any_length;                        // whether samples may be longer than max_position_embeddings
+  bool shares_prompts;                    // whether samples of one prompt can share its computation
+  bool has_backward;                      // whether it can be trained
+  bool has_cache;                         // whether it can generate
+  bool maps_weights;                      // whether matrices may stay in their mapped files, not contiguous
+  bool pooled;                            // whether the reward head is a pooler of its own
+  int64_t least_path;                     // memory is allocated for samples of at least this many tokens
+  std::string prefix;                     // what precedes all of its names in files, and its
+  std::string embedding;                  // embedding table's name after that; empty: see families/
+  std::set<std::string> unused;           // tensors that files contain and that nothing reads
+  std::set<std::string> unused_prefixes;  // the same, by prefixes of their names
 
   // Names each parameter once (model/parameters/).
   void (*describe)(const Architecture& architecture, const ModelEnd& end, ParameterVisitor& visitor);
-  // Takes all memory that any batch within `capacity` will need. The weights outlive the network.
+  // Allocates all memory that any batch within `capacity` will need. The weights must outlive the network.
   std::unique_ptr<Network> (*make)(const Architecture& architecture, const Parameters& weights, Backend& backend,
                                    const ActivationCapacity& capacity);
   void (*plan)(const Architecture& architecture, const ActivationCapacity& capacity,

@@ -153,9 +153,10 @@ Tensor Decoder::forward_hidden(const PackedTree& tree, const Control& control, c
   return normed;
 }
 
-// residual_mid = residual_in + o_proj(attention(norm(residual_in)));  residual_out = residual_mid +
-// mlp(norm(residual_mid)); with branch norms, what is added to the residual is normed once more. In the last layer only
-// keys and values are computed for all rows; everything after them for the reward rows alone.
+// residual_mid = residual_in + o_proj(attention(norm(residual_in)))
+// residual_out = residual_mid + mlp(norm(residual_mid))
+// With branch norms, what is added to the residual is normalized first. In the last layer only keys and values are
+// computed for all rows; everything after them only for the reward rows.
 void Decoder::forward_layer(int64_t layer, const PackedTree& tree, const KeyValueCache* cache) {
   const Range range(backend_, "layer", layer);
   const LayerTensors& w = weights_.layers[static_cast<size_t>(layer)];
@@ -188,7 +189,7 @@ void Decoder::forward_layer(int64_t layer, const PackedTree& tree, const KeyValu
   } else {
     multiply(a.qkv, normed, w.qkv_parts, w.qkv_bias);
   }
-  ops_.rope_forward({.y = a.q_turned,
+  ops_.rope_forward({.y = a.q_rotated,
                      .x = a.q,
                      .head_size = head_size,
                      .positions = last ? tree.reward_positions : tree.positions,
@@ -197,7 +198,7 @@ void Decoder::forward_layer(int64_t layer, const PackedTree& tree, const KeyValu
                      .norm_weight = w.q_norm,
                      .epsilon = epsilon,
                      .weight_offset = offset});
-  ops_.rope_forward({.y = a.k_turned,
+  ops_.rope_forward({.y = a.k_rotated,
                      .x = a.k,
                      .head_size = head_size,
                      .positions = tree.positions,
@@ -206,7 +207,7 @@ void Decoder::forward_layer(int64_t layer, const PackedTree& tree, const KeyValu
                      .norm_weight = w.k_norm,
                      .epsilon = epsilon,
                      .weight_offset = offset});
-  ConstTensor keys = a.k_turned, values = a.v;
+  ConstTensor keys = a.k_rotated, values = a.v;
   std::span<const int32_t> query_rows = last ? std::span<const int32_t>(tree.reward_rows) : std::span<const int32_t>{};
   if (cache) {
     ops_.scatter_rows({.x = cache->keys(layer), .y = keys, .rows = tree.cache_rows});
@@ -216,7 +217,7 @@ void Decoder::forward_layer(int64_t layer, const PackedTree& tree, const KeyValu
   }
   ops_.attention_forward({.context = a.context,
                           .log_sum_exp = a.log_sum_exp,
-                          .q = a.q_turned,
+                          .q = a.q_rotated,
                           .k = keys,
                           .v = values,
                           .tree = &tree,
@@ -253,8 +254,8 @@ void Decoder::forward_layer(int64_t layer, const PackedTree& tree, const KeyValu
 }
 
 // residual_out = residual_mid + sum over a token's experts of weight * mlp_expert(norm(residual_mid)). The rows that
-// chose one expert are one matrix product, no more than there are tokens; how many they are must be known here, so the
-// host waits for the router in every layer.
+// chose the same expert are one matrix product. Its number of rows must be known here, so the host waits for the router
+// in every layer.
 void Decoder::forward_experts(const LayerTensors& w, const LayerActivations& a, const Tensor& normed) {
   const ExpertActivations e = activations_->experts(normed.rows);
   ops_.linear_forward({.y = e.logits, .x = normed, .weight = w.router, .bias = {}, .residual = {}});
@@ -280,8 +281,7 @@ void Decoder::forward_experts(const LayerTensors& w, const LayerActivations& a, 
       {.y = a.residual_out, .x = e.rows, .weights = e.weights, .places = e.places, .residual = a.residual_mid});
 }
 
-// Parts that lie one after another are one product; since every element of a product is a sum of its own, that shows in
-// no bit of the CPU's.
+// Contiguous parts are one product. Every element of a product is a sum of its own, so this changes no bit on the CPU.
 void Decoder::multiply(const Tensor& y, const Tensor& x, std::span<const Tensor> parts, const Tensor& bias) {
   int64_t column = 0;
   while (!parts.empty()) {
@@ -295,7 +295,7 @@ void Decoder::multiply(const Tensor& y, const Tensor& x, std::span<const Tensor>
   }
 }
 
-// out = residual + x W^T + bias, the branch normed first where it has a norm.
+// out = residual + x W^T + bias; the branch is normalized first if it has a norm.
 void Decoder::end_branch(const BranchEnd& b) {
   if (!b.norm) {
     ops_.linear_forward({.y = b.out, .x = b.x, .weight = b.weight, .bias = b.bias, .residual = b.residual});

@@ -19,7 +19,7 @@ namespace cheems::model {
 
 class Decoder : public Network {
  public:
-  // Takes all memory that any batch within `capacity` will need. The weights outlive the decoder.
+  // Allocates all memory that any batch within `capacity` will need. The weights must outlive the decoder.
   Decoder(const Architecture& architecture, const ModelTensors& weights, Backend& backend,
           const ActivationCapacity& capacity);
   ~Decoder() override;
@@ -37,7 +37,7 @@ class Decoder : public Network {
 
  private:
   void forward_layer(int64_t layer, const PackedTree& tree, const KeyValueCache* cache = nullptr);
-  // `goes_on`: whether anything below has a gradient.
+  // `goes_on`: whether any earlier parameter has a gradient.
   void backward_layer(int64_t layer, const PackedTree& tree, const LayerTensors& gradient, bool goes_on);
   void backward_mlp(const LayerTensors& w, const LayerTensors& gradient, const LayerActivations& a, const Tensor& d_out,
                     bool goes_on);
@@ -46,13 +46,12 @@ class Decoder : public Network {
   void forward_experts(const LayerTensors& w, const LayerActivations& a, const Tensor& normed);
   AttentionShape attention_shape(int64_t layer) const;
   void zero(const Tensor& contiguous);
-  // The last projection of a branch: [Q, …] in, [Q, H] out. `norm` and what belongs to it are absent without branch
-  // norms.
+  // The last projection of a branch: [Q, …] in, [Q, H] out. Without branch norms, `norm` and its tensors are absent.
   struct BranchEnd {
     Tensor x, weight, bias, norm, branch, inverse_rms, residual, out;
   };
   void end_branch(const BranchEnd& branch);
-  // y = x W^T + bias, W in parts [out_i, in] one below the other, wherever they lie.
+  // y = x W^T + bias, W in parts [out_i, in] one below the other, wherever they are stored.
   void multiply(const Tensor& y, const Tensor& x, std::span<const Tensor> parts, const Tensor& bias);
   // dx = dy W.
   void multiply_backward(const Tensor& dx, const Tensor& dy, std::span<const Tensor> parts);

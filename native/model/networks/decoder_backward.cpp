@@ -14,12 +14,12 @@
 namespace cheems::model {
 namespace {
 
-// Rows of a gradient, or nothing where it is absent.
+// Rows of a gradient, or nothing if it is absent.
 Tensor rows_of(const Tensor& gradient, int64_t begin, int64_t count) {
   return gradient ? gradient.row_range(begin, count) : Tensor{};
 }
 
-// The lowest layer with a gradient: -1 where the embedding has one, the number of layers where none has.
+// The lowest layer with a gradient: -1 if the embedding has one, the number of layers if none has.
 int64_t lowest_trained(const ModelTensors& gradients) {
   if (gradients.embedding) return -1;
   const auto trained = [](const LayerTensors& layer) { return layer.any_of_attention() || layer.any_of_mlp(); };
@@ -42,8 +42,8 @@ void Decoder::add_weight_gradient(const Tensor& d_weight, const Tensor& d_bias, 
   if (d_weight || d_bias) ops_.linear_backward_weight({.d_weight = d_weight, .d_bias = d_bias, .dy = dy, .x = x});
 }
 
-// The gradient of the branch before its norm, from d_out, that of the sum with the residual; d_out itself where there
-// is no norm.
+// The gradient of the branch before its norm, from d_out, the gradient of the sum with the residual; d_out itself if
+// there is no norm.
 Tensor Decoder::begin_branch_backward(const Tensor& norm, const Tensor& d_norm, const Tensor& branch,
                                       const Tensor& inverse_rms, const Tensor& d_out) {
   if (!norm) return d_out;
@@ -75,7 +75,7 @@ void Decoder::backward(const PackedTree& tree, const ModelTensors& gradients, co
                          .weight_offset = architecture_.norm_weight_offset});
   for (int64_t layer = architecture_.num_layers - 1; layer >= std::max<int64_t>(lowest, 0); --layer) {
     control.check();
-    // The last layer's activations are always its own; those of the others were overwritten if they are shared.
+    // The last layer's activations are always its own; those of the others have been overwritten if they are shared.
     if (capacity_.checkpointing && !is_last(layer)) forward_layer(layer, tree);
     backward_layer(layer, tree, gradients.layers[static_cast<size_t>(layer)], layer > lowest);
   }
@@ -88,8 +88,8 @@ void Decoder::backward(const PackedTree& tree, const ModelTensors& gradients, co
                            .scale = architecture_.embedding_scale});
 }
 
-// Turns the gradient of the layer's output (d_last in the last layer, else d_residual) into that of its input
-// (d_residual).
+// Computes the gradient of the layer's input (d_residual) from that of its output (d_last in the last layer, else
+// d_residual).
 void Decoder::backward_layer(int64_t layer, const PackedTree& tree, const LayerTensors& gradient, bool goes_on) {
   const Range range(backend_, "layer", layer);
   const auto reward_rows = static_cast<int64_t>(tree.reward_rows.size());
@@ -162,8 +162,8 @@ void Decoder::backward_attention(int64_t layer, const LayerTensors& gradient, co
                            .d_context = d_context,
                            .context = a.context,
                            .log_sum_exp = a.log_sum_exp,
-                           .q = a.q_turned,
-                           .k = a.k_turned,
+                           .q = a.q_rotated,
+                           .k = a.k_rotated,
                            .v = a.v,
                            .tree = &tree,
                            .query_rows = last ? std::span<const int32_t>(tree.reward_rows) : std::span<const int32_t>{},
@@ -211,7 +211,7 @@ void Decoder::backward_attention(int64_t layer, const LayerTensors& gradient, co
     multiply_backward(d_normed, d_kv, std::span(w.qkv_parts).subspan(1));
     ops_.linear_backward_input({.dx = d_query_normed, .dy = d_q, .weight = w.qkv_parts[0]});
     ops_.scatter_add_rows({.x = d_normed, .y = d_query_normed, .rows = tree.reward_rows});
-    // The residual's own gradient reaches the reward rows alone.
+    // The residual's own gradient reaches only the reward rows.
     zero(d_residual);
     ops_.scatter_add_rows({.x = d_residual, .y = d_out, .rows = tree.reward_rows});
   } else {

@@ -16,15 +16,15 @@
 
 namespace cheems::model {
 
-// What a forward pass uses, overwritten by every layer; N token rows, R samples. Cut them with first_rows().
+// What a forward pass uses, overwritten by every layer; N token rows, R samples. Take views with first_rows().
 struct Encoder::Buffers {
   Tensor x;                  // [N, H]: the residual stream between layers
   Tensor mid;                // [N, H]: after attention
-  Tensor qkv;                // [N, 3 H]; in the last layer k and v alone
+  Tensor qkv;                // [N, 3 H]; in the last layer only k and v
   Tensor context;            // [N, H]
   Tensor inner;              // [N, I]
   Tensor first, first_q;     // [R, H]: of the first tokens, in the last layer
-  Tensor last, last_normed;  // [R, H]: last of the activations' dtype, the other float32
+  Tensor last, last_normed;  // [R, H]: `last` in the activations' dtype, the other float32
   Tensor rewards;            // [1, R] float32
 
   Buffers(const Architecture& a, const ActivationCapacity& capacity, Arena& arena) {
@@ -54,7 +54,7 @@ WorkspaceRequest encoder_workspace(const Architecture& a, const ActivationCapaci
           .relative_buckets = 2 * a.position_buckets};
 }
 
-// One block a layer, and one that the normed embeddings pass through.
+// One block per layer, and one for the normalized embeddings.
 int64_t relative_bytes(const Architecture& a, DType dtype) {
   Arena counter;
   counter.matrix(2 * a.position_buckets, a.hidden_size, dtype);
@@ -69,7 +69,7 @@ int64_t bucket_bytes(const ActivationCapacity& capacity) {
 
 // Transformers divides by sqrt(head_size * 3): one for the content scores and one for each relative term.
 [[noreturn]] void refuse_backward() {
-  fail("An encoder was asked for gradients, which it has none of; this is a defect of the engine.");
+  fail("An encoder was asked for gradients, but it has no backward pass; this is a defect of the engine.");
 }
 
 float score_scale(const Architecture& a) {
@@ -144,7 +144,7 @@ void Encoder::norm(const WeightAndBias& w, const Tensor& x, const Tensor& y) {
       {.y = y, .x = x, .weight = w.weight, .bias = w.bias, .epsilon = architecture_.layer_norm_epsilon});
 }
 
-// Queries and keys of the relative positions, by each layer's own projections of the content (share_att_key).
+// Queries and keys of the relative positions, by each layer's own content projections (share_att_key).
 void Encoder::project_relative_positions() {
   const int64_t rows = 2 * architecture_.position_buckets, hidden = architecture_.hidden_size;
   ops_.set_workspace(workspace_->data(), workspace_->size());
@@ -205,8 +205,8 @@ void Encoder::forward_layer(int64_t layer, const PackedTree& tree) {
   norm(w.mlp_norm, x, x);
 }
 
-// As forward_layer, but what follows the keys and values is computed for the first tokens alone, which the head reads:
-// from the last norm's output on in float32, for 16-bit rewards would make false ties.
+// As forward_layer, but what follows the keys and values is computed only for the first tokens, which the head reads.
+// From the last norm's output on it is in float32: 16-bit rewards would create false ties.
 Tensor Encoder::forward_last_layer(const PackedTree& tree) {
   const Range range(backend_, "layer", architecture_.num_layers - 1);
   const EncoderLayerTensors& w = weights_.layers.back();

@@ -1,4 +1,4 @@
-// DeBERTa v3: one flat list of operations over samples that stand back to back. Inference only.
+// DeBERTa v3: one flat list of operations over samples that lie one after another. Inference only.
 #pragma once
 
 #include <memory>
@@ -17,9 +17,9 @@ namespace cheems::model {
 
 class Encoder : public Network {
  public:
-  // Takes all memory that any batch within `capacity` (without training) will need, and computes what depends on the
-  // weights alone: the layers' projections of the relative position embeddings. The weights outlive the encoder and do
-  // not change.
+  // Allocates all memory that any batch within `capacity` (without training) will need, and computes what depends only
+  // on the weights: the layers' projections of the relative position embeddings. The weights must outlive the encoder
+  // and not change.
   Encoder(const Architecture& architecture, const EncoderTensors& weights, Backend& backend,
           const ActivationCapacity& capacity);
   ~Encoder() override;
@@ -58,7 +58,7 @@ class Encoder : public Network {
   const ActivationCapacity capacity_;
   std::unique_ptr<Buffer> memory_, workspace_, relative_memory_, bucket_memory_;
   std::unique_ptr<Buffers> buffers_;
-  std::vector<RelativeProjections> relative_;  // one a layer
+  std::vector<RelativeProjections> relative_;  // one per layer
 };
 
 }  // namespace cheems::model

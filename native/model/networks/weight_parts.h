@@ -1,4 +1,4 @@
-// Weights that may lie in parts: query, key and value (gate and up) apart, as mapped files have them.
+// Weights that may be stored in parts: query, key and value (or gate and up) separately, as in mapped files.
 #pragma once
 
 #include <span>
@@ -7,12 +7,12 @@
 
 namespace cheems::model {
 
-// Columns of a bias, or nothing where there is none.
+// Columns of a bias, or nothing if there is none.
 inline Tensor columns_of(const Tensor& bias, int64_t begin, int64_t count) {
   return bias ? bias.column_range(begin, count) : Tensor{};
 }
 
-// Takes the first of the parts away, with those that lie right behind it.
+// Removes the first part, together with those that directly follow it in memory.
 inline Tensor take_matrix(std::span<const Tensor>& parts) {
   Tensor matrix = parts.front();
   const auto lies_behind = [&](const Tensor& next) {

@@ -58,7 +58,7 @@ void visit_experts(const Architecture& a, const std::string& prefix, ParameterVi
 LayerTensors visit_decoder_layer(const Architecture& a, const std::string& prefix, ParameterVisitor& visitor) {
   LayerTensors layer;
   visit_attention(a, prefix, visitor, layer);
-  // The one name for two things: with branch norms it is the attention branch's own.
+  // This name has two meanings: with branch norms it is the attention branch's own norm.
   const Tensor post_attention = visitor.vector(prefix + "post_attention_layernorm.weight", a.hidden_size);
   if (a.branch_norms) {
     layer.attention_branch_norm = post_attention;

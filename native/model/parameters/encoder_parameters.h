@@ -7,7 +7,7 @@
 
 namespace cheems::model {
 
-// A layer norm's, or a linear layer's.
+// The weight and bias of a layer norm or a linear layer.
 struct WeightAndBias {
   Tensor weight, bias;
 };
@@ -31,7 +31,7 @@ struct EncoderTensors {
   WeightAndBias classifier;  // [1, H], [1, 1], float32
 };
 
-// Names each parameter once, in the order of the files that are saved.
+// Names each parameter once, in the order of saved files.
 EncoderTensors visit_encoder(const Architecture& architecture, const ModelEnd& end, ParameterVisitor& visitor);
 
 // `layout` is of an encoder's architecture with its reward head.

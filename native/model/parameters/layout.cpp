@@ -8,7 +8,7 @@
 namespace cheems::model {
 namespace {
 
-// Elements, so that layouts of different dtypes have their parameters at the same elements.
+// In elements, so that layouts of different dtypes have their parameters at the same elements.
 constexpr int64_t kParameterAlignment = 64;
 constexpr int64_t kRangeColumns = 16;  // whole vectors of any backend
 
@@ -20,7 +20,8 @@ void check_trained(const std::vector<Parameter>& parameters) {
     any = any || parameters[i].trained;
     if (parameters[i].follows_previous && parameters[i].trained != parameters[i - 1].trained) {
       fail(parameters[i - 1].name, " and ", parameters[i].name, " are parts of one matrix or bias, of which ",
-           parameters[parameters[i].trained ? i : i - 1].name, " alone is to be trained: train both or neither.");
+           parameters[parameters[i].trained ? i : i - 1].name,
+           " is the only one to be trained: train both or neither.");
     }
   }
   if (!any) fail("No parameter of the model is to be trained, so there is nothing to update; choose at least one.");
@@ -78,7 +79,7 @@ ParameterVisitor ParameterLayout::views(void* base) const {
   return ParameterVisitor([this, base, next = size_t{0}](const Parameter& described) mutable {
     const Parameter& parameter = parameters_.at(next++);
     if (parameter.name != described.name) {
-      fail("The parameters are described in another order than they were laid out in; this is a defect of the engine.");
+      fail("The parameters are described in a different order from their layout; this is a defect of the engine.");
     }
     return parameter.trained ? tensor(parameter, base) : Tensor{};
   });
@@ -91,7 +92,7 @@ ModelTensors ParameterLayout::tensors(void* base) const {
 }
 
 Tensor ParameterLayout::tensor(const Parameter& p, void* base) const {
-  // A mapped file's pages cannot be written to; tensors do not say so in their type.
+  // A mapped file's pages cannot be written to; the type of a tensor does not say so.
   void* const data = p.mapped ? const_cast<void*>(p.mapped) : static_cast<char*>(base) + p.offset;
   return {data, p.dtype, p.rows(), p.columns(), p.columns()};
 }
@@ -105,7 +106,7 @@ int64_t ParameterLayout::count() const {
 std::vector<ParameterRange> ParameterLayout::ranges(void* base, const ParameterLayout& trained) const {
   std::vector<ParameterRange> all;
   for (const bool matrices : {true, false}) {
-    bool continues = false;  // whether the last range may go on with the next parameter
+    bool continues = false;  // whether the next parameter may extend the last range
     for (size_t i = 0; i < parameters_.size(); ++i) {
       const Parameter& parameter = parameters_[i];
       if (parameter.is_matrix() != matrices) continue;

@@ -13,7 +13,7 @@
 
 namespace cheems::model {
 
-// A matrix that is used where it lies in a mapped file, row-major.
+// A row-major matrix that is used directly from a mapped file.
 struct MappedMatrix {
   const void* data;
   DType dtype;
@@ -21,35 +21,35 @@ struct MappedMatrix {
 };
 using MappedMatrices = std::map<std::string, MappedMatrix>;  // by the parameter's name
 
-// Parameters of one layer (or outside the layers) that lie one after another: what an update, or a rank, takes at once.
+// Contiguous parameters of one layer (or outside the layers): what an update, or a rank, processes at once.
 struct ParameterRange {
   Tensor tensor;  // an embedding [V, H]; else [rows, 16], gaps between parameters hold zeros
-  Role role;      // embedding; matrix, or vector for all that is float32 always
+  Role role;      // embedding; matrix; or vector, for everything that is always float32
   int64_t layer;  // or kOutsideLayers
 };
 
-// Matrices have `matrix_dtype`; vectors (norms, biases) and heads are float32 always. The embedding comes first, the
-// other matrices after it and all that is float32 always at the end, layer by layer; layouts of one architecture have
-// the same elements in each range, whatever their dtype. Matrices in `mapped` have no room in the block.
+// Matrices have `matrix_dtype`; vectors (norms, biases) and heads are always float32. The embedding comes first, then
+// the other matrices, then everything that is always float32, layer by layer. Layouts of one architecture have the same
+// elements in each range, whatever their dtype. Matrices in `mapped` take no space in the block.
 class ParameterLayout {
  public:
   ParameterLayout(const Architecture& architecture, DType matrix_dtype, const ModelEnd& end = ModelEnd::reward_head,
                   const MappedMatrices& mapped = {});
-  // Of gradients or moments: what is not trained has no room, and its view is empty. Throws Error where nothing is
-  // trained, and where of parameters that are one matrix some are trained and others are not.
+  // For gradients or moments: what is not trained takes no space, and its view is empty. Throws Error if nothing is
+  // trained, and if only some of the parameters that form one matrix are trained.
   ParameterLayout(const Architecture& architecture, DType matrix_dtype, const ModelEnd& end, const TrainedSet& trained);
 
   const ModelEnd& end() const { return end_; }
   const Architecture& architecture() const { return architecture_; }
   const std::vector<Parameter>& parameters() const { return parameters_; }
   int64_t bytes() const { return bytes_; }
-  int64_t count() const;  // numbers in all
-  // Hands out the views of a block that begins at `base` to a body's description.
+  int64_t count() const;  // numbers in total
+  // Gives the views of a block that begins at `base` to a body's description.
   ParameterVisitor views(void* base) const;
   // The views of a decoder; an encoder's are encoder_tensors().
   ModelTensors tensors(void* base) const;
   Tensor tensor(const Parameter& parameter, void* base) const;
-  // In the order of the block: all that `trained`, a layout of the same parameters, has room for.
+  // In the order of the block: all parameters that `trained`, a layout of the same parameters, has space for.
   std::vector<ParameterRange> ranges(void* base, const ParameterLayout& trained) const;
   std::vector<ParameterRange> ranges(void* base) const { return ranges(base, *this); }
 

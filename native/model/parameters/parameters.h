@@ -12,16 +12,15 @@ class Parameters {
  public:
   Parameters(const Architecture& architecture, DType matrix_dtype, Backend& backend,
              const ModelEnd& end = ModelEnd::reward_head);
-  // The same with `mapped` matrices in the files of `files`, which is kept.
+  // The same, with `mapped` matrices in the files of `files`, which is kept alive.
   Parameters(const Architecture& architecture, DType matrix_dtype, Backend& backend, const ModelEnd& end,
              MappedMatrices mapped, std::shared_ptr<const storage::Checkpoint> files);
   const ParameterLayout& layout() const { return layout_; }
   const ModelTensors& tensors() const { return tensors_; }
   void* data() const { return buffer_->data(); }
-  // Whether some matrices lie in mapped files, and so can be read but not trained.
+  // Whether some matrices are in mapped files, and so can be read but not trained.
   bool mapped() const { return !mapped_.empty(); }
-  // Throws Error naming the first NaN or Inf of the mapped matrices, which were not looked through when they were
-  // loaded.
+  // Throws Error naming the first NaN or Inf of the mapped matrices, which loading did not check.
   void check_mapped_finite() const;
 
  private:

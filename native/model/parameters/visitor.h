@@ -1,5 +1,5 @@
-// What a body's description tells its parameters to. It is run once to lay out, with no memory, and again to hand out
-// views of a block that was laid out: weights, gradients or moments.
+// What a body's description passes its parameters to. It runs once to lay them out, without memory, and again to hand
+// out views of a block with that layout: weights, gradients or moments.
 #pragma once
 
 #include <functional>
@@ -12,8 +12,7 @@
 
 namespace cheems::model {
 
-// Matrices that lie one after another are one matrix too. Where they lie apart (in a mapped file) there are the parts
-// alone.
+// Contiguous matrices are also one matrix. If they are separate (in a mapped file), only the parts are present.
 struct JoinedMatrices {
   Tensor whole;
   std::vector<Tensor> parts;
@@ -21,10 +20,10 @@ struct JoinedMatrices {
 
 class ParameterVisitor {
  public:
-  // `visit` returns the parameter's view, which is empty where the block does not have it.
+  // `visit` returns the parameter's view, which is empty if the block does not have it.
   explicit ParameterVisitor(std::function<Tensor(Parameter)> visit) : visit_(std::move(visit)) {}
 
-  // The layer that the parameters from here on belong to, or kOutsideLayers.
+  // The layer of the parameters that follow, or kOutsideLayers.
   void set_layer(int64_t layer) { layer_ = layer; }
   Tensor embedding(const std::string& name, int64_t rows, int64_t columns);
   Tensor matrix(const std::string& name, int64_t rows, int64_t columns, Sharding sharding = {});

@@ -1,9 +1,9 @@
 // y = f(x), element by element: the activations inside reward heads of several layers.
-//   relu: max(x, 0);  leaky_relu: x, or 0.01 x below 0 (PyTorch's default slope);  selu: s x, or s a (exp(x) - 1) below
-//   0
-// Backward, from y alone: dx = dy f', with f' = 1 or s where y > 0; else 0, 0.01, or y + s a (selu). float32. The
-// constants of selu are those of Klambauer et al. 2017 (arXiv 1706.02515). Floor: 8*N*H bytes; a few hundred rows a
-// micro-batch, negligible beside the layers around it.
+//   relu        max(x, 0)
+//   leaky_relu  x, or 0.01 x below 0 (PyTorch's default slope)
+//   selu        s x, or s a (exp(x) - 1) below 0; constants of Klambauer et al. 2017 (arXiv 1706.02515)
+// Backward, from y alone: dx = dy f'. f' = 1 (selu: s) where y > 0; else 0, 0.01, or y + s a (selu). float32.
+// Floor: 8*N*H bytes; a few hundred rows per micro-batch, negligible beside the layers before it.
 #pragma once
 
 #include "core/tensor.h"

@@ -20,7 +20,7 @@ float activated(float x, Activation activation) {
   return x;
 }
 
-// f' by what f gave; a NaN makes it one.
+// f', computed from f(x); NaN if f(x) is.
 float slope(float y, Activation activation) {
   switch (activation) {
     case Activation::relu:

@@ -22,7 +22,7 @@ double clip_factor(const AdamWUpdate& a) {
   return std::min(1.0, a.max_grad_norm / (std::sqrt(*a.squares) + 1e-6));
 }
 
-// The update's scalars, worked out once in double as PyTorch does.
+// The update's scalars, computed once in double as PyTorch does.
 struct Scalars {
   float clip, keep, beta1, one_minus_beta1, beta2, one_minus_beta2, step_size, inverse_root_correction2, epsilon;
 };
@@ -49,7 +49,7 @@ void decay_range(float keep, float* parameter, int64_t count) {
     store(hn::Mul(set(keep), load(parameter + i, count - i)), parameter + i, count - i);
 }
 
-// The parameter's elements from `offset` on: their masters rounded to bfloat16, in either dtype.
+// The parameter's elements from `offset` on: their master copies rounded to bfloat16, in either dtype.
 void round_range(const AdamWUpdate& a, int64_t offset, int64_t count) {
   const float* master = floats(a.master) + offset;
   const auto elements = static_cast<size_t>(count);
@@ -63,10 +63,10 @@ void require_float32(const AdamWUpdate& a) {
   for (const Tensor* tensor : {&a.gradient, &a.first_moment, &a.second_moment, a.master ? &a.master : &a.parameter}) {
     if (tensor->dtype != DType::float32)
       fail("The CPU's AdamW was given a ", name(tensor->dtype),
-           " tensor; it updates float32 state alone, and parameters that are bfloat16 by their float32 master.");
+           " tensor; it updates only float32 state, and bfloat16 parameters only through their float32 master.");
   }
   if (a.parameter.dtype == DType::float16)
-    fail("The CPU's AdamW was given float16 parameters; it rounds a master to bfloat16 alone.");
+    fail("The CPU's AdamW was given float16 parameters; it rounds a master only to bfloat16.");
 }
 
 void update(const AdamWUpdate& a, Context& context) {

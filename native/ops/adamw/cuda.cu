@@ -1,18 +1,19 @@
 // AdamW on CUDA, in both forms. Contract: ops/adamw/adamw.h.
 //
-// Fused: clipping by the global norm (worked out on the device from *squares, so that the host need not wait for it),
-// the whole update, the copy of a float32 master that is rounded to bfloat16 (stored so, or in float32), stochastic
-// rounding, and zeroing the gradient. Floor, bytes read + written per parameter:
+// Fused: clipping by the global norm (the factor is computed on the device from *squares, so the host need not wait for
+// it), the whole update, rounding a float32 master to bfloat16 (stored in bfloat16 or in float32), stochastic rounding,
+// and zeroing the gradient. Floor, bytes read + written per parameter:
 //   float32 throughout                        16 + 16
 //   the same with a float32 master            16 + 20
 //   float32 state, bfloat16 parameter         12 + 14 and the gradient: 2 + 2 or 4 + 4
 //   bfloat16 state                             6 +  6 and the gradient: 2 + 2 or 4 + 4
-// Rows never seen: only the parameter (with its master), and nothing where there is no decay. About 15 FLOPs, a square
-// root and a division per parameter; the random bits of bfloat16 state add about 20 integer operations. Bound by
-// memory. Layout: one block takes a run: a row where rows are marked, else 4096 parameters; a thread takes as many
-// parameters at a time as make 16 bytes of the widest type, so all streams are loaded and stored in whole sectors.
-// Thread 0 works out the clipping factor in double, looks up its row, and shares both. Arithmetic follows
-// ops/adamw/cpu.cpp operation by operation, fused multiply-adds written out.
+// Rows that never had a gradient: only the parameter (with its master), and nothing if there is no decay. About 15
+// FLOPs, a square root and a division per parameter; the random bits of bfloat16 state add about 20 integer operations.
+// Bound by memory.
+// Layout: one block takes a run: a row if rows are marked, else 4096 parameters. A thread takes as many parameters at a
+// time as make 16 bytes of the widest type, so all streams are loaded and stored in whole sectors. Thread 0 computes
+// the clipping factor in double, looks up its row, and shares both. Arithmetic follows ops/adamw/cpu.cpp operation by
+// operation; fused multiply-adds are explicit.
 #include <algorithm>
 #include <cmath>
 #include <type_traits>
@@ -28,7 +29,7 @@ namespace {
 constexpr int kThreads = 256;
 constexpr int64_t kRun = 4096;
 
-// The update's scalars, worked out once in double on the host, as PyTorch does.
+// The update's scalars, computed once in double on the host, as PyTorch does.
 struct Scalars {
   float keep, beta1, one_minus_beta1, beta2, one_minus_beta2, step_size, inverse_root_correction2, epsilon;
 };
@@ -48,7 +49,7 @@ struct Arguments {
   uint64_t key;
 };
 
-// What the threads of a block have in common, worked out by the first.
+// What the threads of a block have in common, computed by thread 0.
 struct RunShared {
   float clip;
   int finite;  // the squares; or there are none
@@ -83,7 +84,7 @@ __device__ __forceinline__ float update(const Scalars& s, float clip, float para
   return fmaf(-s.step_size, m / denominator, parameter * s.keep);
 }
 
-// A number as the parameter's dtype has it once rounded to bfloat16.
+// A number rounded to bfloat16, in the parameter's dtype.
 template <class Parameter>
 __device__ __forceinline__ Parameter rounded(float x) {
   const bfloat16 narrow = from_float<bfloat16>(x);
@@ -247,7 +248,8 @@ void adamw_update(const AdamWUpdate& a, Context& context) {
                            : launch_update<bfloat16, float, bfloat16>(a, context);
   }
   fail(
-      "The CUDA backend's AdamW knows float32 throughout, with a master or without, bfloat16 parameters with a float32 "
+      "The CUDA backend's AdamW takes float32 throughout (with or without a master), bfloat16 parameters with a "
+      "float32 "
       "master and float32 moments, and bfloat16 parameters with bfloat16 moments; not ",
       name(parameter), " parameters ", a.master ? "with" : "without", " a master, a ", name(gradient), " gradient and ",
       name(state), " moments.");

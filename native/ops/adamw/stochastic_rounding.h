@@ -1,6 +1,5 @@
-// Stochastic rounding from float32 to bfloat16: up or down to a neighbor with the probability that makes the mean
-// exact, so that updates below half a unit in the last place move a weight on average, where rounding to nearest would
-// never.
+// Stochastic rounding from float32 to bfloat16: up or down to a neighbor, with probabilities that make the mean exact.
+// Updates below half a unit in the last place then move a weight on average; rounding to nearest would lose them.
 //
 // The random bits of an element are a function of (seed, step, index) alone: 64 bits, of which the parameter, the first
 // and the second moment take 16 each. Host and device compute the same (core/random_bits.h). Source: Gupta et al. 2015
@@ -25,9 +24,9 @@ CHEEMS_HOST_DEVICE RoundingBits rounding_bits(uint64_t key, uint64_t index) {
           static_cast<uint32_t>(bits >> 16) & 0xffffu};
 }
 
-// The bits of a float32 to those of a bfloat16. `random` in [0, 65536) is added below the kept bits and the sum cut
-// off, so that a value which lies the fraction f of the way to the next larger magnitude gets there for f of all
-// `random`. Values that bfloat16 holds stay; NaN stays a (quiet) NaN and Inf an Inf.
+// The bits of a float32 to those of a bfloat16. `random` in [0, 65536) is added below the kept bits, and the sum is
+// truncated: a value that lies the fraction f of the way to the next larger magnitude rounds up for the fraction f of
+// all `random`. Values that bfloat16 holds stay the same; NaN stays a (quiet) NaN and Inf an Inf.
 CHEEMS_HOST_DEVICE uint16_t round_stochastically(uint32_t float_bits, uint32_t random) {
   const bool nan = (float_bits & 0x7fffffffu) > 0x7f800000u;
   return static_cast<uint16_t>((nan ? float_bits | 0x00400000u : float_bits + random) >> 16);

@@ -1,5 +1,5 @@
-// What the attention's forward and backward share on the CPU, once per SIMD target: a path's keys and values as
-// packed panels, and blocks of scores.
+// What the attention's forward and backward share on the CPU, once per SIMD target: packed panels of a path's keys and
+// values, and blocks of scores.
 #include <algorithm>
 #include <cmath>
 
@@ -18,7 +18,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace cheems::cpu::HWY_NAMESPACE {
 
-// Queries of one head that are worked on at once; a multiple of every target's tile rows.
+// Queries of one head that are computed at once; a multiple of every target's tile rows.
 constexpr int64_t kQueryBlock = 48;
 
 // The queries of one segment: entries [begin, end) of the query list, at consecutive or scattered positions.
@@ -71,7 +71,7 @@ inline void pack_path(const float* rows, int64_t path, int64_t head_size, float*
 struct QueryBlock {
   int64_t begin, count;  // queries
   int64_t positions[kQueryBlock];
-  int64_t first_key, end_key;  // positions in sight of any of them; first_key is a multiple of kTileColumns
+  int64_t first_key, end_key;  // positions visible to any of them; first_key is a multiple of kTileColumns
 
   int64_t first_visible(int64_t query, int64_t window) const {
     return window > 0 ? std::max<int64_t>(0, positions[query] - window + 1) : 0;
@@ -88,8 +88,8 @@ inline QueryBlock query_block(const Segment& segment, std::span<const int32_t> q
   return block;
 }
 
-// out[count, end_key - first_key] = scale * rows[count, head_size] . panels; only tiles with a visible key are
-// computed, the rest is left as it is. `stride` is the row stride of `out`; `packed` holds one A panel.
+// out[count, end_key - first_key] = scale * rows[count, head_size] . panels. Only tiles with a visible key are
+// computed; the rest stays as it is. `stride` is the row stride of `out`; `packed` holds one A panel.
 inline void score_block(const QueryBlock& block, const float* rows, int64_t rows_stride, float scale, int64_t head_size,
                         const float* panels, float* packed, float* out, int64_t stride) {
   for (int64_t i = 0; i < block.count; i += kTileRows) {
@@ -97,7 +97,7 @@ inline void score_block(const QueryBlock& block, const float* rows, int64_t rows
     pack_a_rows(rows + i * rows_stride, rows_stride, live, head_size, scale, packed, head_size);
     const int64_t last_position = block.positions[i + live - 1];
     for (int64_t j = block.first_key; j <= last_position; j += kTileColumns) {
-      // `out` has room for whole panels, so that every tile is a full one but for its rows.
+      // `out` has room for whole panels, so that every tile is full except for its rows.
       tile(head_size, packed, head_size, panels + j * head_size, {out + i * stride + (j - block.first_key), stride},
            live, kTileColumns);
     }
@@ -111,8 +111,8 @@ inline void weigh_block(const QueryBlock& block, const float* matrix, int64_t st
   for (int64_t i = 0; i < block.count; i += kTileRows) {
     const int64_t live = std::min(kTileRows, block.count - i);
     const int64_t depth = block.positions[i + live - 1] + 1 - block.first_key;
-    // Chains begin at multiples of kChainDepth whatever block a query is in, so that a position is always in the same
-    // one.
+    // Chains begin at multiples of kChainDepth, whatever block a query is in, so that a position is always in the same
+    // chain.
     const int64_t first_chain = kChainDepth - block.first_key % kChainDepth;
     pack_a_rows(matrix + i * stride, stride, live, depth, scale, packed, depth);
     for (int64_t j = 0; j < head_size; j += kTileColumns) {
@@ -136,7 +136,7 @@ HWY_INLINE SoftCapped soft_capped(FloatVec score, float soft_cap) {
   return {narrow(capped), narrow(slope)};
 }
 
-// The scratch of one thread, carved out of the workspace in one place so that its size is known before it is used.
+// The scratch memory of one thread, cut from the workspace in one place so that its size is known before it is used.
 struct Scratch {
   float *keys, *values;                   // [path, head_size] gathered
   float *keys_transposed, *values_panel;  // packed: forward needs K^T and V, backward K^T, V^T and K

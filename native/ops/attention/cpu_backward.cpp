@@ -30,7 +30,7 @@ void differentiate_row(float* scores, float* d_scores, int64_t begin, int64_t en
   }
 }
 
-// out[key] += sum over the block's queries of matrix[query, key] * rows[query], for the keys in sight: dk from dS and
+// out[key] += sum over the block's queries of matrix[query, key] * rows[query], for the visible keys: dk from dS and
 // the queries, dv from P and dcontext. `panels` holds the rows as B panels of depth block.count.
 void gather_block(const QueryBlock& block, const float* matrix, int64_t stride, const float* panels, int64_t head_size,
                   float* packed, float* out) {
@@ -90,7 +90,7 @@ void scatter_path(const PackedTree& tree, int32_t segment, const float* from, fl
   });
 }
 
-// One tree and one key/value head: nobody else writes these columns of dk and dv in this tree's rows.
+// One tree and one key/value head: no other thread writes these columns of dk and dv in this tree's rows.
 void tree_backward(const AttentionBackward& a, int64_t tree_number, int64_t key_value_head, const Scratch& s) {
   const PackedTree& tree = *a.tree;
   const auto& shape = a.shape;

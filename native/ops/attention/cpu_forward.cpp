@@ -9,8 +9,8 @@ namespace cheems::cpu::HWY_NAMESPACE {
 namespace {
 
 // Scores [begin, end) of one row become exp(score - max); everything else up to `padded_end` becomes zero. Returns the
-// sum and the maximum. The row begins at position `first_key`; terms are numbered by position, so the sum has one order
-// in every block.
+// sum and the maximum. The row begins at position `first_key`. Terms are numbered by position, so the sum has the same
+// order in every block.
 struct RowSum {
   double sum;
   float max;
@@ -51,10 +51,10 @@ void scale_row(float* row, float factor, int64_t count) {
     store(hn::Mul(set(factor), load(row + i, count - i)), row + i, count - i);
 }
 
-// Rows of a block: queries one below the other, of one head, or the heads of a group side by side, of one query.
+// Rows of a block: either the queries of one head, or the heads of one group for a single query.
 struct BlockRows {
   const float* q;
-  float *context, *log_sum_exp;  // log_sum_exp: null where it is not asked for
+  float *context, *log_sum_exp;  // log_sum_exp: null if not needed
   int64_t q_stride, context_stride, log_sum_exp_stride;
 };
 
@@ -87,8 +87,7 @@ void group_forward(const AttentionForward& a, const Segment& segment, QueryRange
                      a.log_sum_exp.stride};
   };
   if (queries.end - queries.begin == 1) {
-    // One query, as when text is generated: the heads share a tile's rows. Each row's sums are its own, so the bits are
-    // the same.
+    // One query, as in generation: the heads share a tile's rows. Each row has its own sums, so the bits are the same.
     QueryBlock block = query_block(segment, a.query_rows, queries.begin, queries.end, a.shape.window);
     for (int64_t head = 0; head < heads; head += kQueryBlock) {
       block.count = std::min(kQueryBlock, heads - head);

@@ -1,31 +1,31 @@
 // Tree attention, backward, on the tensor cores. Contract and formulas: ops/attention/attention.h.
 //
 // Three kernels, one after another:
-//   attention_d_dot_context   D = rowsum(dcontext * context), float32, into the workspace
-//   attention_backward_keys   dk, dv: a block has 64 keys and goes over all queries that see them, head by head of the
-//   group attention_backward_queries  dq: a block has 64 queries and goes over the keys of their path, as the forward
-//   does
-// Both big ones compute P = exp2(S - log_sum_exp) and dP = dcontext V^T anew: 4 products for dk and dv, 3 for dq, where
-// one kernel would need 5 in all. So 14 * pairs * head_size FLOPs per query head against the floor of 10, a price of 40
-// % in products, for a backward without atomics: each number has one writer, which adds in one order, and repeats bit
-// for bit. (FlashAttention-2 adds its dq with float atomics; its deterministic mode keeps a float32 dq per key block
-// and sums those.) Head sizes over 128 compute dk and dv in two passes (5 products instead of 4, see keys_kernel).
-// Bytes: q and dcontext once per key tile and head in sight, k and v once per query tile and head; all from L2 but
-// once.
+//   attention_d_dot_context     D = rowsum(dcontext * context), float32, into the workspace
+//   attention_backward_keys     dk, dv: a block has 64 keys and goes over all queries that see them, head by head of
+//                               the group
+//   attention_backward_queries  dq: a block has 64 queries and goes over the keys of their path, as the forward does
+// Both large kernels recompute P = exp2(S - log_sum_exp) and dP = dcontext V^T: 4 products for dk and dv, 3 for dq,
+// where a single kernel would need 5 in all. That is 14 * pairs * head_size FLOPs per query head against the floor of
+// 10: 40 % more products, for a backward without atomics. Each number has one writer, which adds in a fixed order, so
+// results repeat bit for bit. (FlashAttention-2 adds its dq with float atomics; its deterministic mode keeps a float32
+// dq per key block and sums those.) Head sizes over 128 compute dk and dv in two passes (5 products instead of 4, see
+// keys_kernel).
+// Bytes: q and dcontext once per key tile and visible head, k and v once per query tile and head. All but the first of
+// these reads come from L2.
 //
-// The keys' kernel computes the transposes, S^T = K Q^T and dP^T = V dcontext^T: a warp owns 16 keys, P^T and dS^T come
-// out of the accumulators as A fragments of dv += P^T dcontext and dk += dS^T Q, and nothing passes through shared
-// memory but the staged tiles. The descendants of a segment are one range of rows, so that a shared prompt's keys
-// gather from all answers in row order (QueryWalk). The key/value head's group of query heads is summed in the same
-// accumulators.
+// The keys' kernel computes the transposes, S^T = K Q^T and dP^T = V dcontext^T. A warp owns 16 keys; P^T and dS^T
+// leave the accumulators as A fragments of dv += P^T dcontext and dk += dS^T Q, so only the staged tiles pass through
+// shared memory. The descendants of a segment are one range of rows, so a shared prompt's keys collect from all answers
+// in row order (QueryWalk). The query heads of a key/value head's group are summed in the same accumulators.
 #include "ops/attention/cuda_common.cuh"
 #include "ops/attention/cuda_launch.h"
 
 namespace cheems::cuda::attention {
 namespace {
 
-// Blocks that an SM is to hold; for their sake the compiler bounds the registers. Three queries' blocks of width 64
-// would cost sm_100 a spill.
+// Blocks per SM; this bounds the registers that the compiler may use. Three blocks of queries of width 64 would cost a
+// spill on sm_100.
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000 && __CUDA_ARCH__ < 1100
 constexpr int kWidestOfThree = 32;
 #else
@@ -150,9 +150,8 @@ struct KeysShape {
   static_assert(sizeof(Shared) <= 99 * 1024, "must fit compute capability 8.6");
 };
 
-// What a query has beside its rows. Thread i < Queries fetches it of query i of the tile that the walk stands at, into
-// registers, before the products of the tile before, and puts it into the stage after them: nobody waits for these
-// loads.
+// What a query has besides its rows. Thread i < Queries loads that of query i of the walk's current tile into registers
+// before the products of the previous tile, and stores it into the stage after them, so nobody waits for these loads.
 struct QueryScalars {
   float log_sum_exp, d_dot_context;
   int row, position;
@@ -180,7 +179,7 @@ __device__ __forceinline__ void store_scalars(typename Shape::Stage& stage, cons
   stage.position[i] = scalars.position;
 }
 
-// Starts filling a stage with the rows of the tile of queries that the walk stands at.
+// Starts filling a stage with the rows of the walk's current tile of queries.
 template <class Shape, class Walk>
 __device__ __forceinline__ void copy_queries(typename Shape::Stage& stage, const Walk& walk,
                                              const Problem<bfloat16>& p) {
@@ -206,7 +205,7 @@ __device__ __forceinline__ void differentiate_keys(float (&s)[1][Shape::kQueries
   }
 }
 
-// Keys and queries that do not see each other get zeros. Of the warp's 16 keys the lane has those in key_row.
+// Keys and queries that do not see each other get zeros. key_row tells which of the warp's 16 keys the lane holds.
 template <class Shape>
 __device__ __forceinline__ void mask_keys(float (&p)[1][Shape::kQueries / 8][4], float (&ds)[1][Shape::kQueries / 8][4],
                                           const typename Shape::Stage& stage, const int (&key_row)[2],
@@ -224,8 +223,8 @@ __device__ __forceinline__ void mask_keys(float (&p)[1][Shape::kQueries / 8][4],
   }
 }
 
-// Grid x: key tiles times key/value heads. For wide heads the accumulators of dk and dv do not fit the registers
-// together: then grid y = 2, block y = 0 computing dv and block y = 1 dk.
+// Grid x: key tiles times key/value heads. For wide heads the accumulators of dk and dv do not fit into the registers
+// together. Then grid y = 2: block y = 0 computes dv and block y = 1 dk.
 template <class Shape>
 __global__ __launch_bounds__(Shape::kThreads, 2) void keys_kernel(const Problem<bfloat16> p) {
   constexpr int kQueries = Shape::kQueries, kColumns = Shape::kColumns;
@@ -251,7 +250,7 @@ __global__ __launch_bounds__(Shape::kThreads, 2) void keys_kernel(const Problem<
   const int key_position[2] = {key_row[0] + segment.position - segment.begin,
                                key_row[1] + segment.position - segment.begin};
   const Base2Scores score(p);
-  float first[1][kColumns / 8][4] = {};                           // dk; of two passes, whichever it is
+  float first[1][kColumns / 8][4] = {};                           // dk; with two passes, dv or dk
   float second[1][Shape::kTwoPasses ? 1 : kColumns / 8][4] = {};  // dv
   for (int stage = 0; !walk.done(); stage ^= 1) {
     cp_async_wait<0>();
@@ -283,7 +282,7 @@ __global__ __launch_bounds__(Shape::kThreads, 2) void keys_kernel(const Problem<
     if (!walk.done()) store_scalars<Shape>(shared.stages[stage ^ 1], next);
   }
   cp_async_wait<0>();
-  __syncthreads();  // also where no query sees these keys: their tiles are overwritten now
+  __syncthreads();  // also if no query sees these keys: their tiles are overwritten next
   if (first_key >= count) return;
   const float scale[1][2] = {{p.scale, p.scale}}, one[1][2] = {{1, 1}};
   if (key_pass)

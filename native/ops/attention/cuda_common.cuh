@@ -1,9 +1,9 @@
-// What the attention kernels share: the problem as they see it, scores in base 2, the walk along a path, and tiles of
-// bfloat16 in shared memory with the tensor cores' products over them.
+// What the attention kernels share: the description of the problem, scores in base 2, the walk along a path, and tiles
+// of bfloat16 in shared memory with the tensor cores' products over them.
 //
 // Fragments of mma.m16n8k16, with g = lane / 4 and q = 2 * (lane % 4): an accumulator block d[4] holds rows g (d[0],
-// d[1]) and g + 8 (d[2], d[3]) at columns q and q + 1. Two neighboring accumulator blocks, rounded to bfloat16, are
-// one A fragment of 16 x 16, so that probabilities go from one product into the next without leaving the registers.
+// d[1]) and g + 8 (d[2], d[3]) at columns q and q + 1. Two neighboring accumulator blocks, rounded to bfloat16, are one
+// A fragment of 16 x 16, so that probabilities pass from one product to the next without leaving the registers.
 #pragma once
 
 #include "backends/cuda/device.cuh"
@@ -34,8 +34,8 @@ struct Problem {
   __device__ __forceinline__ int row_of(int query) const { return query_rows ? query_rows[query] : query; }
 };
 
-// Scores of the scaled and capped kind times log2(e), so that exp(s - m) is exp2(s2 - m2). tanhf, not tanh.approx: the
-// latter's error of 2^-11, times a cap of 50, would be 2 % of a probability.
+// Scaled and capped scores times log2(e), so that exp(s - m) is exp2(s2 - m2). tanhf, not tanh.approx: an error of
+// 2^-11 times a cap of 50 would be 2 % of a probability.
 struct Base2Scores {
   float factor, cap;  // cap 0: score = factor * product; else cap * tanh(factor * product)
 
@@ -44,8 +44,7 @@ struct Base2Scores {
       : factor(p.soft_cap > 0 ? p.scale / p.soft_cap : p.scale * kLog2E),
         cap(p.soft_cap > 0 ? p.soft_cap * kLog2E : 0) {}
 
-  // The score, and the slope of the cap at it: 1 - tanh^2. Loops are written for both kinds, and the kind asked for
-  // outside.
+  // The score, and the cap's slope there: 1 - tanh^2. Loops are written for both kinds; the branch is outside them.
   template <bool Capped>
   __device__ __forceinline__ float of(float product, float& slope) const {
     slope = 1;
@@ -56,8 +55,8 @@ struct Base2Scores {
   }
 };
 
-// The token rows of a path, asked for from its end on: positions must not ascend from call to call. Only segment heads
-// are read, so a path needs no list of its own however deep the tree is.
+// The token rows of a path, read from its end: positions must not ascend from call to call. Only segment heads are
+// read, so a path needs no list of its own, however deep the tree is.
 class PathRows {
  public:
   __device__ __forceinline__ PathRows(const Segment* segments, int segment) : segments_(segments) { enter(segment); }
@@ -91,21 +90,20 @@ struct QueryTile {
     first_position = p.row_of(begin) + position_shift;
     last_position = tile.last_row + position_shift;
   }
-  // Of entry i; entries past the end stand at the last one's position.
+  // Of entry i; entries past the end have the last entry's position.
   template <class T>
   __device__ __forceinline__ int position(const Problem<T>& p, int i) const {
     return p.row_of(begin + min(i, count - 1)) + position_shift;
   }
-  // The first of the key tiles of `keys` positions that hold a key in sight of any query; the last is last_position /
-  // keys.
+  // The first tile of `keys` positions that holds a key visible to any query; the last is last_position / keys.
   template <class T>
   __device__ __forceinline__ int first_key_tile(const Problem<T>& p, int keys) const {
     return p.window > 0 ? max(0, first_position - p.window + 1) / keys : 0;
   }
 };
 
-// The queries that may see a key tile, in tiles of `Queries` entries: for each query head of the group the descendants
-// of the tile's segment, one range of rows; with a window, segment by segment, without those out of sight.
+// The queries that may see a key tile, in tiles of `Queries` entries: for each query head of the group, the descendants
+// of the tile's segment, one range of rows; with a window, segment by segment, skipping those that cannot see it.
 template <int Queries, class T>
 class QueryWalk {
  public:
@@ -172,9 +170,9 @@ class QueryWalk {
   int last_key_position_;
 };
 
-// A row-major tile of bfloat16 in shared memory. Its 16-byte chunks lie so that the eight rows of one ldmatrix phase,
-// at one chunk column, meet all 32 banks: rotated by XOR with the row where a row has a multiple of 8 chunks, else in
-// rows lengthened to an odd number of chunks.
+// A row-major tile of bfloat16 in shared memory. Its 16-byte chunks are laid out so that the eight rows of one ldmatrix
+// phase, at one chunk column, use all 32 banks: chunks are rotated by XOR with the row if a row has a multiple of 8
+// chunks; otherwise rows are padded to an odd number of chunks.
 template <int Rows, int Columns>
 struct alignas(16) SharedTile {
   static constexpr int kRows = Rows, kColumns = Columns, kChunks = Columns / 8;
@@ -255,7 +253,7 @@ __device__ __forceinline__ void copy_rows(Tile& tile, const bfloat16* from, int6
 }
 
 // Starts copying the keys and values at positions [first, first + rows) of a path; those from `end` on become zeros.
-// Each thread walks the path once, over all its calls, from the end down.
+// Over all its calls, each thread walks the path once, from the end down.
 template <int Threads, class Tile>
 __device__ __forceinline__ void copy_path(Tile& k_tile, Tile& v_tile, PathRows& path, int first, int end,
                                           const bfloat16* k, int64_t k_stride, const bfloat16* v, int64_t v_stride,
@@ -269,8 +267,8 @@ __device__ __forceinline__ void copy_path(Tile& k_tile, Tile& v_tile, PathRows& 
   }
 }
 
-// Writes a warp's 16 * RowBlocks rows, rounded to bfloat16, to to[row, columns] for rows below `count`: by way of its
-// own rows of a shared tile, so that each row leaves in whole 16-byte chunks.
+// Writes a warp's 16 * RowBlocks rows, rounded to bfloat16, to to[row, columns] for rows below `count`. They pass
+// through the warp's own rows of a shared tile, so that each row is written in whole 16-byte chunks.
 template <int RowBlocks, class Tile>
 __device__ __forceinline__ void store_rows(Tile& tile, int first, const float (&acc)[RowBlocks][Tile::kColumns / 8][4],
                                            const float (&factor)[RowBlocks][2], bfloat16* to, int64_t stride, int count,

@@ -1,18 +1,18 @@
 // Tree attention, forward, on the tensor cores. Contract: ops/attention/attention.h.
 //
-// Fused: scores, cap, mask, softmax and the weighing of values, in one pass over the keys (flash form, Dao et al.
-// 2022): no score ever leaves the registers. Softmax runs online in base 2, m and l being a row's maximum and sum so
-// far. Floor: 4 * pairs * head_size FLOPs per query head; bytes: q and context once (2 * head_size each per query and
-// head), k and v once per tile of 128 queries and head (neighboring blocks work on the heads of one group: they find
-// them in L2). Head sizes between the instantiated ones are filled up with zeros: 80 costs what 96 does.
+// Fused: scores, cap, mask, softmax and the weighted sum of values, in one pass over the keys (flash form, Dao et al.
+// 2022): no score leaves the registers. Softmax runs online in base 2; m and l are a row's maximum and sum so far.
+// Floor: 4 * pairs * head_size FLOPs per query head. Bytes: q and context once (2 * head_size each per query and head),
+// k and v once per tile of 128 queries and head (neighboring blocks compute the heads of one group, so they find k and
+// v in L2). Head sizes between the instantiated ones are padded with zeros: 80 costs what 96 does.
 //
-// A block has the 128 queries (64 for head sizes over 128) of one tile of one segment, and one head; its keys are the
+// A block has the 128 queries (64 for head sizes over 128) of one tile of one segment, and one head. Its keys are the
 // path of that segment in tiles of 64 (32) *positions*, from the queries' own back to the root or the window's end. A
 // tile of positions may span several segments: PathRows finds the rows. So a query meets the same numbers in the same
-// order however its path is cut into segments, and its context's bits do not depend on what it shares.
+// order however its path is cut into segments, and sharing changes no bit of its context.
 //
-// Warps share nothing but the staged tiles: each has 16 or 32 queries and all their keys. Two stages of keys and values
-// in shared memory: while one is worked on, cp.async fills the other; one barrier a tile. Per warp and tile:
+// Warps share only the staged tiles: each has 16 or 32 queries and all their keys. Shared memory holds two stages of
+// keys and values: cp.async fills one while the other is used. One barrier per tile. Per warp and tile:
 //   S = Q K^T        A from shared Q, B from shared K (ldmatrix, 16 keys at once), accumulators 16 x 8
 //   P = exp2(S - m)  in the accumulators; l += P, context *= exp2(m_old - m)
 //   context += P V   the accumulators, rounded to bfloat16, are the A fragments; B from shared V (ldmatrix transposed)
@@ -27,7 +27,7 @@ struct ForwardShape {
   static constexpr int kColumns = D, kThreads = 32 * Warps, kRowBlocks = RowBlocks, kKeys = Keys;
   static constexpr int kWarpRows = 16 * RowBlocks, kQueries = Warps * kWarpRows;
   static constexpr int kBlocks =
-      D <= 32 ? 2 : 8 / Warps;  // that an SM is to hold; for their sake the compiler bounds the registers
+      D <= 32 ? 2 : 8 / Warps;  // per SM; this bounds the registers that the compiler may use
   struct Shared {
     SharedTile<kQueries, D> q;
     struct {
@@ -37,7 +37,7 @@ struct ForwardShape {
   static_assert(sizeof(Shared) <= 99 * 1024, "must fit compute capability 8.6");
 };
 
-// What a warp keeps of its rows while it goes over the keys. Of row block r, [r][0] is row g and [r][1] row g + 8.
+// What a warp keeps of its rows while it goes over the keys. For row block r, [r][0] is row g and [r][1] row g + 8.
 template <class Shape>
 struct ForwardRows {
   float context[Shape::kRowBlocks][Shape::kColumns / 8][4] = {};
@@ -62,7 +62,7 @@ __device__ __forceinline__ void score_products(float (&s)[Shape::kRowBlocks][Sha
   }
 }
 
-// Scores of keys out of sight become -inf; column 0 is the key at position first_key.
+// Scores of invisible keys become -inf; column 0 is the key at position first_key.
 template <class Shape>
 __device__ __forceinline__ void mask_scores(float (&s)[Shape::kRowBlocks][Shape::kKeys / 8][4],
                                             const ForwardRows<Shape>& rows, int first_key, int window) {
@@ -79,7 +79,7 @@ __device__ __forceinline__ void mask_scores(float (&s)[Shape::kRowBlocks][Shape:
   }
 }
 
-// Scores become exp2(score - maximum); sums and contexts so far are brought to the new maximum.
+// Scores become exp2(score - maximum); the sums and contexts so far are rescaled to the new maximum.
 template <class Shape>
 __device__ __forceinline__ void exponentiate(float (&s)[Shape::kRowBlocks][Shape::kKeys / 8][4],
                                              ForwardRows<Shape>& rows) {
@@ -180,7 +180,7 @@ __global__ __launch_bounds__(Shape::kThreads, Shape::kBlocks) void forward_kerne
         p.log_sum_exp[(tile.begin + row) * p.log_sum_exp_stride + head] = kLn2 * rows.max[r][half] + logf(sum);
     }
   }
-  // A warp's rows of the shared queries are read by that warp alone, which is done with them.
+  // A warp reads only its own rows of the shared queries, and it has finished with them.
   store_rows(shared.q, first_row, rows.context, inverse, p.out + tile.begin * p.out_stride + column, p.out_stride,
              tile.count, p.head_size);
 }

@@ -1,17 +1,17 @@
-// Tree attention for every case that the tensor cores' kernels do not take: float32, any head size up to 256, any
+// Tree attention for every case that the tensor core kernels do not take: float32, any head size up to 256, any
 // alignment. Contract: ops/attention/attention.h. Plain float32 multiply-adds with the library's exp, log and tanh:
-// exact enough to check the others by.
+// exact enough to check the other kernels against.
 //
 // Floor: that of cuda_forward.cu and cuda_backward.cu, the same count of products, without tensor cores.
 //
-// One layout for all three kernels. A block of 4 warps owns 16 rows, 4 a warp, and goes over columns in tiles of 32,
-// one a lane: rows are queries and columns are keys in sight, or, for dk and dv, rows are keys and columns are queries.
+// One layout for all three kernels. A block of 4 warps owns 16 rows, 4 per warp, and goes over columns in tiles of 32,
+// one per lane. Rows are queries and columns are visible keys; for dk and dv, rows are keys and columns are queries.
 // Tiles are widened to float32 in shared memory, column tiles in rows of an odd length, so that 32 lanes that read 32
-// rows meet 32 banks. Per tile and warp:
+// rows use 32 banks. Per tile and warp:
 //   products   lane j: rows . column j over the head's columns, in order
 //   softmax    over the lanes (forward), or P from log_sum_exp (backward)
-//   gather     lane c: out[row, c], out[row, c + 32] ... += weight[row, j] * tile[j, c], j in order; weights by way of
-//   shared memory
+//   gather     lane c: out[row, c], out[row, c + 32] ... += weight[row, j] * tile[j, c], j in order; weights pass
+//              through shared memory
 // Key tiles are tiles of path positions, as in cuda_forward.cu, so that sharing changes no bit of the forward pass.
 #include "core/knobs.h"
 #include "ops/attention/cuda_common.cuh"
@@ -304,7 +304,7 @@ void check_shape(const AttentionShape& shape, const ConstTensor& q, const ConstT
   }
 }
 
-// Rows of whole 16-byte chunks at 16-byte addresses, for every head's columns.
+// Rows of whole 16-byte chunks at 16-byte addresses, for the columns of every head.
 bool in_chunks(const ConstTensor& t) { return reinterpret_cast<uintptr_t>(t.data) % 16 == 0 && t.stride % 8 == 0; }
 
 // What both directions' problems hold.

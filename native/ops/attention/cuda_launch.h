@@ -13,15 +13,15 @@ namespace attention {
 template <class T>
 struct Problem;  // cuda_common.cuh
 
-// Throws where the shapes or dtypes are none that the CUDA backend has kernels for.
+// Throws if the CUDA backend has no kernels for the shapes or dtypes.
 void check_problem(const AttentionForward& a);
 void check_problem(const AttentionBackward& a);
-// Whether the tensor cores' kernels can take it: bfloat16, rows of whole aligned 16-byte chunks, head sizes in steps
-// of 8.
+// Whether the tensor core kernels can take it: bfloat16, rows of whole aligned 16-byte chunks, head sizes in steps of
+// 8.
 bool fits_tensor_cores(const AttentionForward& a);
 bool fits_tensor_cores(const AttentionBackward& a);
 
-// The kernels' view of an operation, all but the tiles; the tree goes across where it has not yet.
+// The kernels' view of an operation, without the tiles; copies the tree to the device if that has not happened yet.
 template <class T>
 Problem<T> problem_of(const AttentionForward& a, Context& context);
 template <class T>

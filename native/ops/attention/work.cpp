@@ -8,8 +8,7 @@
 namespace cheems {
 namespace {
 
-// `products` multiply-adds for each pair of a query and a key that it sees, over all heads: causality leaves out the
-// rest.
+// `products` multiply-adds for each visible pair of a query and a key, over all heads; masked pairs do not count.
 double products_in_sight(const PackedTree& tree, std::span<const int32_t> query_rows, const AttentionShape& shape,
                          double products) {
   double pairs = 0;

@@ -15,11 +15,11 @@ HWY_BEFORE_NAMESPACE();
 namespace cheems::cpu::HWY_NAMESPACE {
 namespace {
 
-// Queries of one head that are worked on at once, a multiple of every target's tile rows; and keys whose relative
-// products are added to their scores at once, so that both products' rows stay in the first cache.
+// Queries of one head that are computed at once, a multiple of every target's tile rows; and keys whose relative
+// products are added to their scores at once, so that the rows of both products stay in the L1 cache.
 constexpr int64_t kQueryBlock = 48, kKeyBlock = 64;
 
-// The scratch of one thread, carved out of the workspace in one place so that its size is known before it is used.
+// The scratch memory of one thread, cut from the workspace in one place so that its size is known before it is used.
 struct Scratch {
   float *keys, *values;           // panels of K^T [head_size, tokens] and V [tokens, head_size]
   float *rel_keys, *rel_queries;  // panels of rel_k^T and rel_q^T [head_size, buckets]
@@ -51,7 +51,7 @@ struct Scratch {
   }
 };
 
-// Panels of B = rows^T, one a kTileColumns rows.
+// Panels of B = rows^T, one per kTileColumns rows.
 void pack_transposed(const float* rows, int64_t stride, int64_t count, int64_t head_size, float* panels) {
   for (int64_t j = 0; j < count; j += kTileColumns)
     pack_b_columns(rows + j * stride, stride, count - j, head_size, panels + j * head_size);
@@ -183,7 +183,7 @@ HWY_EXPORT(scratch_floats);
 void disentangled_attention_forward(const DisentangledAttentionForward& a, Context& context) {
   for (const Segment& segment : a.tree->segments) {
     if (segment.parent >= 0)
-      fail("Attention in both directions was given samples that share a prefix; this is a defect of the engine.");
+      fail("Bidirectional attention was given samples that share a prefix; this is a defect of the engine.");
   }
   HWY_DYNAMIC_DISPATCH(forward)(a, context);
 }

@@ -1,19 +1,19 @@
 // DeBERTa's attention on CUDA, for every dtype and alignment. Contract:
 // ops/disentangled_attention/disentangled_attention.h.
 //
-// Fused: content and relative scores, softmax (online, as in Dao et al. 2022) and the weighing of values, in one pass
-// over the keys: no score leaves the block. Plain float32 multiply-adds; 12*pairs*head_size FLOPs a head in place of
-// the contract's floor, since the relative products are formed pair by pair and not once a bucket: nothing of the size
-// [N, buckets] is kept.
+// Fused: content and relative scores, softmax (online, as in Dao et al. 2022) and the weighted sum of values, in one
+// pass over the keys: no score leaves the block. Plain float32 multiply-adds: 12*pairs*head_size FLOPs per head instead
+// of the contract's floor, since the relative products are computed per pair and not once per bucket. Nothing of the
+// size [N, buckets] is stored.
 //
-// A block of 4 warps owns 16 queries of one sample and head, 4 a warp, and goes over the sample's keys in tiles of 32,
-// one a lane. The relative positions of such a tile span 47 numbers, so at most 47 neighboring buckets: their rows of
-// rel_k and rel_q are staged beside the keys. Tiles are widened to float32 in shared memory, in rows of an odd length,
-// so that 32 lanes that read 32 rows meet 32 banks; lanes in one bucket read one address. Per tile and warp:
+// A block of 4 warps owns 16 queries of one sample and head, 4 per warp, and goes over the sample's keys in tiles of
+// 32, one per lane. The relative positions of such a tile span 47 numbers, so at most 47 neighboring buckets: their
+// rows of rel_k and rel_q are staged beside the keys. Tiles are widened to float32 in shared memory, in rows of an odd
+// length, so that 32 lanes that read 32 rows use 32 banks; lanes in one bucket read one address. Per tile and warp:
 //   scores   lane j: q . (k_j + rel_k[m]) + k_j . rel_q[m]
 //   softmax  over the lanes
-//   gather   lane c: context[row, c], context[row, c + 32] ... += p[row, j] * v[j, c], j in order; p by way of shared
-//   memory
+//   gather   lane c: context[row, c], context[row, c + 32] ... += p[row, j] * v[j, c], j in order; p passes through
+//            shared memory
 #include <algorithm>
 #include <cmath>
 
@@ -48,7 +48,7 @@ struct AttentionShared {
 };
 static_assert(sizeof(AttentionShared<128>) <= 99 * 1024, "must fit compute capability 8.6");
 
-// Rows [0, Rows) of a tile; those from `count` on become zeros. A warp copies a row at a time.
+// Rows [0, Rows) of a tile; those from `count` on become zeros. A warp copies one row at a time.
 template <int Rows, int Stride, class T>
 __device__ __forceinline__ void copy_rows(float (&to)[Rows][Stride], const T* from, int64_t stride, int count,
                                           int columns) {
@@ -58,7 +58,7 @@ __device__ __forceinline__ void copy_rows(float (&to)[Rows][Stride], const T* fr
   }
 }
 
-// scores[r] = query first + r against the lane's key, over buckets bucket[r] of the staged ones.
+// scores[r] = query first + r against the lane's key, with bucket[r] among the staged ones.
 template <int D>
 __device__ __forceinline__ void score_tile(float (&scores)[kWarpRows], const AttentionShared<D>& shared, int first,
                                            const int (&bucket)[kWarpRows], int columns) {
@@ -159,7 +159,7 @@ void check(const DisentangledAttentionForward& a) {
     require_dtype(tensor, a.q.dtype, "A tensor of the disentangled attention");
   for (const Segment& segment : a.tree->segments) {
     if (segment.parent >= 0)
-      fail("Attention in both directions was given samples that share a prefix; this is a defect of the engine.");
+      fail("Bidirectional attention was given samples that share a prefix; this is a defect of the engine.");
   }
 }
 

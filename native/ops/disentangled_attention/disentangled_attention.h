@@ -1,14 +1,14 @@
-// DeBERTa's attention over samples that stand back to back, nothing padded: each token attends to all tokens of its own
-// sample, before and after it. With m = buckets of (j - i), the relative position of key j and query i:
+// DeBERTa's attention over samples that lie one after another, without padding: each token attends to all tokens of its
+// own sample, before and after it. With m = buckets of (j - i), the relative position of key j and query i:
 //
 //   s_ij = scale * (q_i . k_j + q_i . rel_k[m] + rel_q[m] . k_j);   p_i = softmax_j(s_ij);   context_i = sum_j p_ij v_j
 //
-// One bucket serves both relative terms, since the bucket of -r is the mirror of r's. rel_q and rel_k are the layer's
+// One bucket serves both relative terms, since the bucket of -r mirrors that of r. rel_q and rel_k are the layer's
 // projections of the relative position embeddings, the same for every sample. Forward only. A query's context depends
-// on its own sample alone, to the bit on the CPU. No [N, N] matrix: the CPU holds [block, N] scores and [N, 2 S]
-// products of one head, CUDA tiles. Floor: 4*pairs*head_size FLOPs per head and 2*N*4*S*head_size for the relative
-// terms, S position buckets a side. Source: He et al. 2021 (arXiv 2006.03654 and 2111.09543); the log buckets are
-// transformers' make_log_bucket_position.
+// only on its own sample, to the bit on the CPU. There is no [N, N] matrix: the CPU holds [block, N] scores and [N, 2
+// S] products of one head, CUDA holds tiles. Floor: 4*pairs*head_size FLOPs per head and 2*N*4*S*head_size for the
+// relative terms, with S position buckets on each side. Source: He et al. 2021 (arXiv 2006.03654 and 2111.09543); the
+// log buckets are transformers' make_log_bucket_position.
 #pragma once
 
 #include "batch/packed_tree.h"

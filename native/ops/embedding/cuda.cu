@@ -1,16 +1,16 @@
 // Token embeddings on CUDA: a gather of rows with a scale, and its transpose without atomics.
 //
-// Forward. Fused: the scale (and nothing is left to fuse, the rows go straight into the residual stream). Floor, e
-// bytes per element: N*H*2e bytes (less where a token's row is still in the cache), 1 FLOP per element. A thread takes
+// Forward. Fused: the scale; nothing else is left to fuse, since the rows go straight into the residual stream. Floor,
+// e bytes per element: N*H*2e bytes (less if a token's row is still in the cache), 1 FLOP per element. A thread takes
 // 16 bytes of four rows at once, so that four reads of unrelated table rows are in flight; a warp's accesses are
 // consecutive.
 //
 // Backward: dtable[id] += scale * sum of dy over the rows with that id. Floor, e bytes of dy, g of dtable: N*H*e read
-// and 2g per distinct id and column; 1 FLOP per element. The host has sorted the rows by token (batch/packed_tree.h):
-// one block for each distinct token and 64 vectors of columns adds that token's rows in order in registers, in float32,
-// and rounds once. A text's commonest tokens occur thousands of times: a run of more than 128 rows is cut into pieces
-// of 128, summed by blocks of their own into float32 rows of the workspace, which are then added in order. Where pieces
-// begin depends on the run alone, so the same batch gives the same bits.
+// and 2g per distinct id and column; 1 FLOP per element. The host has sorted the rows by token (batch/packed_tree.h).
+// One block for each distinct token and 64 vectors of columns adds that token's rows in order, in float32 registers,
+// and rounds once. The most common tokens of a text occur thousands of times: a run of more than 128 rows is cut into
+// pieces of 128, which blocks of their own sum into float32 rows of the workspace; those are then added in order. Where
+// pieces begin depends only on the run, so the same batch gives the same bits.
 #include <algorithm>
 
 #include "backends/cuda/kernels.h"
@@ -66,7 +66,7 @@ struct BackwardArguments {
   float scale;
 };
 
-// Runs of more than kEmbeddingPiece rows, as many as fit well into a kernel's arguments.
+// Runs of more than kEmbeddingPiece rows, as many as fit into a kernel's arguments.
 struct LongRuns {
   static constexpr int kMost = 64;
   int32_t count = 0;
@@ -75,7 +75,7 @@ struct LongRuns {
 };
 
 // sum += dy of the rows order[begin], …, order[end - 1], in that order. A warp reads 32 entries of the order at once
-// and hands them round, so all its lanes must call, those beyond the last column with active = false.
+// and shares them among its lanes. So all its lanes must call; those beyond the last column pass active = false.
 template <class A, class G, int Width>
 __device__ __forceinline__ void add_rows(const BackwardArguments<A, G>& a, int32_t begin, int32_t end, int64_t column,
                                          bool active, float (&sum)[Width]) {

@@ -5,7 +5,7 @@
 
 namespace cheems::cuda {
 
-// A token's run of more than this many rows is summed in pieces of as many, side by side.
+// A token's run of more than this many rows is summed in pieces of this size, in parallel.
 constexpr int64_t kEmbeddingPiece = 128;
 
 }  // namespace cheems::cuda

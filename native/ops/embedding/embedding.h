@@ -1,7 +1,7 @@
 // Token embeddings: y_n = scale * table[token_n].
 //
-// Backward: dtable[id] += scale * sum over the rows n with token_n = id of dy_n, in row order: no atomics, the same
-// bits for any number of threads. Rows are visited through the packed tree's sorted order.
+// Backward: dtable[id] += scale * sum over the rows n with token_n = id of dy_n, in row order. There are no atomics:
+// the bits are the same for any number of threads. The packed tree gives the rows sorted by token.
 // Floor, e bytes per element: forward N*H*(e + 4), backward 4*N*H read and 8 bytes per distinct id and column.
 #pragma once
 

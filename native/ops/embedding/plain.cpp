@@ -1,4 +1,4 @@
-// The operation in plain loops: the yardstick of every backend.
+// The operation in plain loops: the reference for every backend.
 #include "ops/embedding/embedding.h"
 #include "testing/plain/elements.h"
 #include "testing/plain/operations.h"
@@ -13,7 +13,7 @@ void embedding_forward(const EmbeddingForward& a) {
   }
 }
 
-// One rounding an entry: the sum over a token's rows is finished before it is added to the table.
+// One rounding per entry: the sum over a token's rows is complete before it is added to the table.
 template <class A>
 void embedding_backward(const EmbeddingBackward& a) {
   for (size_t run = 0; run + 1 < a.token_runs.size(); ++run) {

@@ -44,8 +44,8 @@ void expert_routing(const ExpertRouting& a, Context& context) {
       weigh(logits, a.experts + row * k, floats(a.weights) + row * a.weights.stride, k);
     }
   });
-  // Counted and laid out by one thread: two numbers a token against the products' millions. bounds[e + 1] counts expert
-  // e, then says where its next row goes, which is in the end where the rows of e + 1 begin.
+  // Counted and laid out by one thread: two numbers per token against the products' millions. bounds[e + 1] first
+  // counts the rows of expert e, then says where its next row goes; in the end that is where the rows of e + 1 begin.
   std::fill(a.bounds, a.bounds + num_experts + 1, 0);
   for (int64_t i = 0; i < rows * k; ++i) ++a.bounds[a.experts[i] + 1];
   int32_t begin = 0;

@@ -1,13 +1,11 @@
 // The experts' routing on CUDA. Contract: ops/expert_routing/expert_routing.h.
 //
-//   choose_experts  one thread a token: k passes over its E logits, which stay in the nearest cache after the first;
-//   then the
-//                   weights. Floor: 4*N*E bytes read, 8*N*k written.
-//   sort_by_expert  one block an expert: it counts the choices before its own, which is where its rows begin, then goes
-//   over
-//                   all choices in order and gives its own the next places, ranks within a warp by a ballot. No
-//                   atomics, so the order is the contract's. Reads 8*E*N*k bytes, for 8 experts and 8192 tokens a
-//                   megabyte out of the cache; writes 8*N*k.
+//   choose_experts  one thread per token: k passes over its E logits, which stay in the L1 cache after the first pass;
+//                   then the weights. Floor: 4*N*E bytes read, 8*N*k written.
+//   sort_by_expert  one block per expert: it counts the choices of lower experts, which is where its own rows begin.
+//                   Then it goes over all choices in order and gives its own the next places; a ballot ranks them
+//                   within a warp. No atomics, so the order is the contract's. Reads 8*E*N*k bytes (for 8 experts and
+//                   8192 tokens a megabyte, from the cache); writes 8*N*k.
 #include <cmath>
 
 #include "backends/cuda/device.cuh"
@@ -37,7 +35,7 @@ __global__ void __launch_bounds__(kChooseThreads)
   float largest = 0, sum = 0, last_logit = 0;
   int32_t last = -1;
   for (int32_t c = 0; c < k; ++c) {
-    // The first of those that come after the last choice.
+    // The first of those that come after the previous choice.
     int32_t best = -1;
     float best_logit = 0;
     for (int32_t e = 0; e < num_experts; ++e) {
@@ -102,7 +100,7 @@ void expert_routing(const ExpertRouting& a, Context& context) {
   launch("choose_experts", choose_experts_kernel, Grid{divide_up(a.weights.rows, kChooseThreads)}, kChooseThreads, 0,
          context.stream, static_cast<float*>(a.weights.data), a.weights.stride, a.experts,
          static_cast<const float*>(a.logits.data), a.logits.stride, a.weights.rows, k, num_experts);
-  // Without rows the bounds are written all the same.
+  // Without rows the bounds are still written.
   launch("sort_by_expert", sort_by_expert_kernel, Grid{num_experts}, kSortThreads, sizeof(SortShared), context.stream,
          a.rows, a.places, a.bounds, a.experts, choices, k, num_experts);
 }

@@ -1,5 +1,5 @@
-// ops/expert_routing/expert_routing.h in plain loops, as it is published: a softmax over all experts, the k largest,
-// divided by their sum. (Chosen by the logits: two of them may round to one probability.)
+// ops/expert_routing/expert_routing.h in plain loops, as published: a softmax over all experts; the k largest, divided
+// by their sum. (Chosen by the logits: two logits may round to the same probability.)
 #include <algorithm>
 #include <cmath>
 #include <numeric>

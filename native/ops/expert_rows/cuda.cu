@@ -1,9 +1,9 @@
 // The experts' token rows on CUDA. Contract: ops/expert_rows/expert_rows.h.
 //
-// Fused: in combine the weights, the sum over the choices and the residual, one pass over each. Floor, with e the bytes
-// of an element: 2 e per element gathered, (k + 2) e per element combined, and 4 bytes a row for each index and weight.
-// Layout: one block a row of the result; its threads stride over the columns, 16 bytes at a time where all matrices
-// allow it. The choices are added in their order, in float32: no two blocks write one row.
+// Fused: in combine the weights, the sum over the choices and the residual; one pass each. Floor, with e bytes per
+// element: 2 e per element gathered, (k + 2) e per element combined, and 4 bytes per row for each index and weight.
+// Layout: one block per row of the result; its threads stride over the columns, 16 bytes at a time if all matrices
+// allow it. The choices are added in their order, in float32; no two blocks write one row.
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/vector_access.cuh"
 #include "ops/expert_rows/expert_rows.h"

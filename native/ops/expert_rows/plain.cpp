@@ -1,4 +1,4 @@
-// The operation in plain loops: the yardstick of every backend.
+// The operation in plain loops: the reference for every backend.
 #include "ops/expert_rows/expert_rows.h"
 #include "testing/plain/elements.h"
 #include "testing/plain/operations.h"

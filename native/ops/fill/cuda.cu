@@ -1,9 +1,9 @@
 // Casts between float32 and bfloat16, and normal random numbers made on the device. Contract: ops/fill/fill.h.
 //
 // Floor: cast 6 bytes per number between the two dtypes (8 or 4 within one); fill_normal writes 4 or 2. A normal number
-// costs about 60 operations with a logarithm and a square root: below what the memory takes in float32, about it in
-// bfloat16. Layout: a thread takes 4 numbers, a block 1024; whole vectors where the pointers allow it, else one by one,
-// and so the last few.
+// costs about 60 operations with a logarithm and a square root: less time than the memory takes in float32, about the
+// same in bfloat16. Layout: a thread takes 4 numbers, a block 1024: in whole vectors if the pointers allow it, else one
+// by one; the last few numbers always one by one.
 #include "backends/cuda/device.cuh"
 #include "core/error.h"
 #include "ops/fill/fill.h"
@@ -14,8 +14,8 @@ namespace {
 
 constexpr int kThreads = 256, kWidth = 4;
 
-// Calls wide(i) for the numbers [i, i + kWidth) of this thread, or single(i) for each of them where they are not a
-// whole vector.
+// Calls wide(i) for the numbers [i, i + kWidth) of this thread, or single(i) for each of them if they are not a whole
+// vector.
 template <bool Wide, class Vectors, class Singles>
 __device__ __forceinline__ void for_this_thread(int64_t count, Vectors wide, Singles single) {
   const int64_t block = static_cast<int64_t>(blockIdx.x) * (kThreads * kWidth), begin = block + threadIdx.x * kWidth;

@@ -1,4 +1,4 @@
-// What only a device needs: numbers made and converted where they are used, without a copy on the host. Not part of
+// What only a device needs: numbers generated and converted on the device, without a copy on the host. Not part of
 // Operations: for the CUDA backend and its benchmarks (random weights of a 7B model in a second).
 #pragma once
 
@@ -14,7 +14,7 @@ namespace cheems::cuda {
 void cast(void* destination, DType to, const void* source, DType from, int64_t count, Context&);
 
 // destination[i] = scale * normal(seed, stream, i): standard normal numbers by counter, the same for any grid
-// (ops/fill/normal.h). float32, or bfloat16 rounded to nearest even. Floor: the bytes written; about 60 operations a
+// (ops/fill/normal.h). float32, or bfloat16 rounded to nearest even. Floor: the bytes written; about 60 operations per
 // number.
 void fill_normal(void* destination, DType, int64_t count, float scale, uint64_t seed, uint64_t stream, Context&);
 

@@ -24,7 +24,8 @@ HWY_INLINE ValueAndSlope silu(DoubleVec g) {
   return {hn::Mul(g, s), hn::Mul(s, hn::MulAdd(g, hn::Sub(one, s), one))};
 }
 
-// g / 2 (1 + tanh(u)) = g sigmoid(2u), with u = sqrt(2 / pi) (g + 0.044715 g^3): so the negative tail keeps its digits.
+// g / 2 (1 + tanh(u)) = g sigmoid(2u), with u = sqrt(2 / pi) (g + 0.044715 g^3), which keeps the digits of the negative
+// tail.
 HWY_INLINE ValueAndSlope gelu_tanh(DoubleVec g) {
   const DoubleVec twice = set_double(2 * 0.7978845608028654), cubic = set_double(0.044715), one = set_double(1);
   const DoubleVec square = hn::Mul(g, g);

@@ -1,6 +1,6 @@
 // The gated activation on CUDA: y = act(gate) * up, forward and backward.
 //
-// Fused: both halves' gradients and, where the forward's y was not kept, y again, in one pass over gate and up; the
+// Fused: both halves' gradients and, if the forward's y was not kept, y again, in one pass over gate and up. The
 // gradient may overwrite gate_up, since a thread writes only what it alone has read. Floor, e bytes per element of [N,
 // I]: forward 3e, backward 5e, 6e with y; about 20 and 30 FLOPs per element.
 //
@@ -28,7 +28,7 @@ struct ValueAndSlope {
   float value, slope;
 };
 
-// The slope costs nothing where it is not used.
+// The slope costs nothing if it is not used.
 template <class A, GateActivation Activation>
 __device__ __forceinline__ ValueAndSlope activate(float g) {
   float z = g, z_slope = 1;

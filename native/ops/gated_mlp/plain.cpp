@@ -1,4 +1,4 @@
-// The operation in plain loops: the yardstick of every backend.
+// The operation in plain loops: the reference for every backend.
 #include <cmath>
 #include <numbers>
 
@@ -40,7 +40,7 @@ void gated_mlp_backward(const GatedMlpBackward& a) {
       const Gate<A> gate = activate(get<A>(a.gate_up, n, i), a.activation);
       const A up = get<A>(a.gate_up, n, columns + i), dy = get<A>(a.dy, n, i);
       if (a.y) put<A>(a.y, n, i, gate.value * up);
-      put<A>(a.d_gate_up, n, i, dy * up * gate.slope);  // perhaps gate_up's memory: both are read by now
+      put<A>(a.d_gate_up, n, i, dy * up * gate.slope);  // may be gate_up's memory: both have been read
       put<A>(a.d_gate_up, n, columns + i, dy * gate.value);
     }
   }

@@ -1,8 +1,8 @@
 // GELU in its exact form on CUDA. Contract: ops/gelu/gelu.h.
 //
 // Fused: nothing (the bias before it is the matrix product's epilogue). Floor, e bytes per element: 2*e, and about 30
-// FLOPs. x Phi(x) by way of erfc, which keeps its digits in the negative tail. A thread takes 16 bytes of one row;
-// neighbors lie beside each other; where rows are not aligned it takes one element.
+// FLOPs. x Phi(x) is computed with erfc, which keeps its digits in the negative tail. A thread takes 16 bytes of one
+// row, beside those of its neighbors; one element if rows are not aligned.
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/vector_access.cuh"
 #include "ops/gelu/gelu.h"

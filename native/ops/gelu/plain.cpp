@@ -1,4 +1,4 @@
-// The operation in plain loops: the yardstick of every backend.
+// The operation in plain loops: the reference for every backend.
 #include "ops/gelu/gelu.h"
 #include "ops/gelu/plain.h"
 #include "testing/plain/elements.h"

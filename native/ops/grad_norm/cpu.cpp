@@ -17,7 +17,7 @@ constexpr int64_t kBlock = 1 << 15;
 double sum_of_squares(const float* x, int64_t count) { return dot(x, x, count); }
 
 void sum(const SumOfSquares& a, Context& context) {
-  // Rows are whole in a block, so that unseen ones can be passed over.
+  // Each row lies in one block, so that rows without a gradient can be skipped.
   const int64_t rows_per_block = std::max<int64_t>(1, kBlock / a.x.columns),
                 blocks = (a.x.rows + rows_per_block - 1) / rows_per_block;
   double* sums = reinterpret_cast<double*>(context.workspace);
@@ -46,7 +46,7 @@ HWY_AFTER_NAMESPACE();
 namespace cheems::cpu {
 HWY_EXPORT(sum);
 void sum_of_squares(const SumOfSquares& a, Context& context) { HWY_DYNAMIC_DISPATCH(sum)(a, context); }
-// One double per block; with less than a sum has blocks it goes in turns.
+// One double per block; if a sum has more blocks than that, it runs in several rounds.
 int64_t sum_of_squares_workspace(const WorkspaceRequest&, int) { return 1024 * static_cast<int64_t>(sizeof(double)); }
 }  // namespace cheems::cpu
 #endif

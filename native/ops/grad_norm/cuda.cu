@@ -1,11 +1,11 @@
 // The sum of squares of a gradient on CUDA. Contract: ops/grad_norm/grad_norm.h.
 //
-// Floor: 4 bytes per float32 parameter or 2 per bfloat16 one, and 2 FLOPs; unseen rows are not read.
-// Layout: two launches. The numbers are cut into runs: the rows where rows are marked, else 2048 numbers. Warp w of the
-// grid takes the runs w, w + warps, …, its lanes 16 bytes at a time, two loads in flight; each lane squares and adds
-// four vectors in float32 and keeps those sums in double (a conversion per number would cost more than the memory on
-// cards with few double units). At most 1024 blocks leave a partial sum each; one block adds those up and adds the
-// total to *sum. Every order is fixed by the sizes and the alignment.
+// Floor: 4 bytes per float32 parameter or 2 per bfloat16 one, and 2 FLOPs; rows without a gradient are not read.
+// Layout: two launches. The numbers are cut into runs: the rows if rows are marked, else 2048 numbers. Warp w of the
+// grid takes the runs w, w + warps, …; its lanes take 16 bytes at a time, with two loads in flight. Each lane squares
+// and adds four vectors in float32 and keeps those sums in double (a conversion per number would cost more than the
+// memory on cards with few double units). At most 1024 blocks leave one partial sum each; one block adds those up and
+// adds the total to *sum. Every order is fixed by the sizes and the alignment.
 #include <algorithm>
 
 #include "backends/cuda/kernels.h"
@@ -45,7 +45,7 @@ __device__ __forceinline__ double squares_of_run(const T* x, int64_t count, int 
     total += static_cast<double>((sums[0] + sums[1]) + (sums[2] + sums[3]));
   }
   for (; i + Width <= count; i += kStep) total += static_cast<double>(squares_of<T, Width>(x + i));
-  // The numbers behind the last whole vector, one a lane.
+  // The numbers after the last whole vector, one per lane.
   const int64_t rest = count - count % Width + lane;
   if (Width > 1 && rest < count) total += static_cast<double>(squares_of<T, 1>(x + rest));
   return total;

@@ -21,8 +21,7 @@ double mean_of(const float* x, int64_t columns) {
   return sum.total() / static_cast<double>(columns);
 }
 
-// The mean of squared distances from `mean`: not a difference of squares, which would lose all digits of a row far from
-// zero.
+// The mean of squared distances from `mean`: a difference of squares would lose all digits of a row far from zero.
 double variance_of(const float* x, float mean, int64_t columns) {
   const FloatVec middle = set(mean);
   const int64_t whole = columns / kFloatLanes * kFloatLanes;

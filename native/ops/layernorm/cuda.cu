@@ -1,12 +1,12 @@
 // LayerNorm on CUDA, forward. Contract: ops/layernorm/layernorm.h.
 //
-// Fused: mean, variance and y in one reading of x. (The residual addition before it is the epilogue of the matrix
+// Fused: mean, variance and y in one pass over x. (The residual addition before it is the epilogue of the matrix
 // product: ops/linear.) Floor, e bytes per element of x, f of y: N*H*(e + f) + 8*H bytes, about 7 FLOPs per element.
 //
-// A block a row. Each thread keeps up to eight vectors of the row in registers, so that the variance is that of
-// distances from the mean, not a difference of squares, at no second reading. The number of vectors is chosen by the
-// width of the row, never by the number of rows: a row's bits do not depend on the batch. Rows that are wider or not
-// aligned take the plain kernel, which reads x three times, twice from the cache.
+// One block per row. Each thread keeps up to eight vectors of the row in registers, so that the variance is that of
+// distances from the mean, not a difference of squares, without a second read. The number of vectors depends on the
+// width of the row, never on the number of rows: a row's bits do not depend on the batch. Wider or unaligned rows take
+// the plain kernel, which reads x three times, twice from the cache.
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/vector_access.cuh"
 #include "ops/layernorm/layernorm.h"

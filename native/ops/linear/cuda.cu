@@ -1,28 +1,26 @@
-// Linear layers: the products by cuBLASLt (backends/cuda/cublas_lt.h), with what would cost a pass over memory folded
-// in:
+// Linear layers: the products by cuBLASLt (backends/cuda/cublas_lt.h), with what would cost a pass over memory fused
+// into them:
 //   forward:         the residual is the product's C (beta = 1), the bias its epilogue: neither is a pass of its own.
-//   So of "QKV bias,
-//                    q/k norm and rope" the bias costs no bytes here, and norm and rope are one kernel
+//                    So of "QKV bias, q/k norm and rope" the bias costs no bytes here, and norm and rope are one kernel
 //                    (ops/rope/cuda.cu).
 //   backward input:  dx += by beta = 1
 //   backward weight: dW += by beta = 1, straight into the float32 or bfloat16 gradient
 // Operands are bfloat16 or float32 with float32 sums; float32 products are float32 throughout, without TF32. A bfloat16
-// product takes its bias in bfloat16: rounded into the workspace by a small kernel before it. The bits of a row depend
-// on the number of rows, since cuBLASLt chooses by shape; the same call gives the same bits always.
+// product takes its bias in bfloat16: a small kernel rounds it into the workspace first. The bits of a row depend on
+// the number of rows, since cuBLASLt chooses by shape; the same call always gives the same bits.
 //
 // Three kernels are ours:
-//   round_bias      bias to bfloat16. Floor: 6 bytes a column.
+//   round_bias      bias to bfloat16. Floor: 6 bytes per column.
 //   bias_gradient   dbias += sum over rows of dy. Floor: dy once, 2*N*out bytes in bfloat16, and N*out additions. A
-//   block sums
-//                   kBiasRowsPerChunk rows of 256 (or 32) columns: a warp reads a row at a time, 8 (or 1) columns a
-//                   lane, the 8 warps' sums are added in order in shared memory, and a second kernel adds the chunks in
-//                   order.
+//                   block sums kBiasRowsPerChunk rows of 256 (or 32) columns: a warp reads one row at a time, 8 (or 1)
+//                   columns per lane; the 8 warps' sums are added in order in shared memory, and a second kernel adds
+//                   the chunks in order.
 //   tiled_product   for operands whose addresses or strides cuBLASLt has no algorithm for: any shape, any stride,
-//   float32
-//                   multiply-adds in the order of the inner index. 64 x 64 results a block, 4 x 4 a thread, 16 inner
-//                   indices at a time through shared memory. Correct, not fast: a model's own tensors come here only
-//                   where its sizes are no multiples of 8. Each such product is counted and told (slow_products.h).
-// Floor of a product, e bytes an element: 2*N*in*out FLOPs, e*(N*in + in*out + N*out) bytes.
+//                   float32 multiply-adds in the order of the inner index. 64 x 64 results per block, 4 x 4 per thread,
+//                   16 inner indices at a time through shared memory. Correct, not fast: a model's own tensors come
+//                   here only if its sizes are no multiples of 8. Each such product is counted and reported
+//                   (slow_products.h).
+// Floor of a product, e bytes per element: 2*N*in*out FLOPs, e*(N*in + in*out + N*out) bytes.
 #include "backends/cuda/cublas_lt.h"
 #include "backends/cuda/device.cuh"
 #include "backends/cuda/kernels.h"
@@ -49,7 +47,7 @@ struct ColumnSumShared {
   float sums[kSumWarps][kWarpThreads * Width];
 };
 
-// partials[chunk, column] = sum of dy over the chunk's rows. Width columns a lane, in one vector where Width > 1.
+// partials[chunk, column] = sum of dy over the chunk's rows. Width columns per lane, in one vector if Width > 1.
 template <class T, int Width>
 __global__ __launch_bounds__(kSumWarps* kWarpThreads) void bias_gradient_kernel(float* partials, const T* dy,
                                                                                 int64_t stride, int64_t rows,
@@ -71,7 +69,7 @@ __global__ __launch_bounds__(kSumWarps* kWarpThreads) void bias_gradient_kernel(
       }
     }
   }
-  // Columns one behind the other within a lane's slot i: lanes side by side, without bank conflicts.
+  // Columns are consecutive over the lanes within each slot i: without bank conflicts.
 #pragma unroll
   for (int i = 0; i < Width; ++i) shared.sums[warp][i * kWarpThreads + lane] = sums[i];
   __syncthreads();
@@ -97,7 +95,7 @@ __global__ __launch_bounds__(kAddThreads) void add_chunks_kernel(float* d_bias, 
 
 constexpr int kTile = 64, kTileDepth = 16, kTileThreads = 256;
 
-// Rows of a tile are two banks apart from a multiple of 32: neither way of filling them meets a bank twice.
+// Rows of a tile are padded to two banks more than a multiple of 32: neither way of filling them has bank conflicts.
 constexpr int kTileStride = kTile + 2;
 
 struct ProductShared {
@@ -200,7 +198,7 @@ bool aligned(const void* data, int64_t bytes) {
 void multiply(MatrixProduct p, const float* bias, const char* operation, Context& context) {
   if (p.rows == 0 || p.columns == 0) return;
   if (p.inner > 0) {
-    // The scratch: the rounded bias, then cuBLASLt's.
+    // The workspace: first the rounded bias, then cuBLASLt's.
     const int64_t bias_bytes = bias && p.result == DType::bfloat16 ? bias_workspace(p.columns) : 0;
     char* scratch = require_workspace(context, bias_bytes, operation);
     p.bias = bias;
@@ -245,7 +243,7 @@ void launch_bias_gradient(const LinearBackwardWeight& a, Context& context) {
 void require_dtypes(DType first, DType second, DType result, const char* operation) {
   const bool known = first != DType::float16 && first == second && (result == first || result == DType::float32);
   if (!known) {
-    fail("CUDA: ", operation, " has no product of ", name(first), " and ", name(second), " into ", name(result),
+    fail("CUDA: ", operation, " cannot multiply ", name(first), " and ", name(second), " into ", name(result),
          ": both operands are float32 or both bfloat16. Load the weights in the dtype of the activations.");
   }
 }

@@ -6,9 +6,9 @@
 namespace cheems::cuda {
 namespace {
 
-// A product itself: the parts of a sum that cuBLASLt splits, at most 16 of the float32 result, and never more than
-// `most`. (A weight gradient is split along the rows: of few rows not at all.) A bias rounded to bfloat16 lies before
-// it.
+// For the product itself: the partial sums of a product that cuBLASLt splits, at most 16 of the float32 result and
+// never more than `most`. (A weight gradient is split along the rows; with few rows not at all.) A bias rounded to
+// bfloat16 lies before it.
 int64_t product_workspace(const WorkspaceRequest& request, int64_t most) {
   const int64_t split = 16 * request.rows * request.widest_row * static_cast<int64_t>(sizeof(float));
   return bias_workspace(request.widest_row) + std::min(most, std::max<int64_t>(64 << 10, split));

@@ -5,8 +5,8 @@
 //   dW      += dy^T x      accumulated, rows in order
 //   dbias   += sum_n dy_n  accumulated, rows in order
 // Floor: 2*N*in*out FLOPs forward, twice that backward; 4*(N*in + N*out) bytes and the weight once.
-// On the CPU every element is a sum of short chains of multiply-adds in the order of the inner index, to which residual
-// or bias is added at the end (backends/cpu/matrix_tiles-inl.h): a row's result does not depend on the other rows.
+// On the CPU every element is a sum of short chains of multiply-adds in the order of the inner index; residual or bias
+// is added at the end (backends/cpu/matrix_tiles-inl.h). A row's result does not depend on the other rows.
 #pragma once
 
 #include "core/tensor.h"
@@ -14,7 +14,7 @@
 namespace cheems {
 
 struct LinearForward {
-  Tensor y;              // [N, out]; float32 also where x is not (a router's logits)
+  Tensor y;              // [N, out]; may be float32 even if x is not (a router's logits)
   ConstTensor x;         // [N, in]
   ConstTensor weight;    // [out, in]
   ConstTensor bias;      // [1, out], or absent

@@ -1,4 +1,4 @@
-// The operation in plain loops: the yardstick of every backend.
+// The operation in plain loops: the reference for every backend.
 #include "ops/linear/linear.h"
 #include "testing/plain/elements.h"
 #include "testing/plain/operations.h"
@@ -34,7 +34,7 @@ void linear_backward_input(const LinearBackwardInput& a) {
   }
 }
 
-// One rounding an entry: the sum over all rows is finished before it is stored.
+// One rounding per entry: the sum over all rows is complete before it is stored.
 template <class A>
 void linear_backward_weight(const LinearBackwardWeight& a) {
   const std::vector<A> dy = get_all<A>(a.dy), x = get_all<A>(a.x);

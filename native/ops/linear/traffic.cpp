@@ -4,7 +4,7 @@
 namespace cheems::traffic {
 namespace {
 
-// The bias' parts of a matrix product; the product itself is cuBLASLt's, and our own only where that has none.
+// The bias's part of a matrix product. The product itself is cuBLASLt's, or our own if cuBLASLt has none.
 void count_linear(Report& report, const PackedTree& tree, const Model& m) {
   const int64_t n = tree.rows(), out = m.qkv_columns, in = 8;
   Device& d = report.device;

@@ -1,12 +1,12 @@
 // The Cheems loss and its gradient on CUDA. Contract: ops/ranking_loss/ranking_loss.h, double precision throughout.
 //
-// Fused: loss, regulariser and gradient in one launch. Floor: 4 bytes read and 4 written per reward, 20 read per
-// comparison; what it takes is latency, not bytes. A micro-batch has some hundred rewards and some hundred to ten
-// thousand pairs. Layout: a block has 128 rewards, a thread its own. The block walks all comparisons in tiles of 128:
-// each thread works out the gradient of one and leaves it in shared memory, then scans the tile for those that its
-// reward is in. So a gradient gathers its pairs in order, without atomics, at R * P comparisons in all (3 million for
-// 1000 rewards with 6 pairs each: some 10 us over 8 blocks). The exponentials are worked out once a block; block 0 also
-// adds up the losses and squares, thread by thread, then over the block.
+// Fused: loss, regularizer and gradient in one launch. Floor: 4 bytes read and 4 written per reward, 20 read per
+// comparison; it is bound by latency, not by bytes. A micro-batch has a few hundred rewards and a few hundred to ten
+// thousand pairs. Layout: a block has 128 rewards, one per thread. The block walks all comparisons in tiles of 128:
+// each thread computes the gradient of one and leaves it in shared memory, then scans the tile for those that its
+// reward is in. So each reward sums the gradients of its pairs in order, without atomics, at R * P comparisons in all
+// (3 million for 1000 rewards with 6 pairs each: some 10 us over 8 blocks). Each block computes the exponentials once;
+// block 0 also adds up the losses and squares, first per thread, then over the block.
 #include "backends/cuda/device.cuh"
 #include "backends/cuda/kernels.h"
 #include "ops/ranking_loss/ranking_loss.h"
@@ -18,7 +18,7 @@ constexpr int kThreads = 128;
 
 struct alignas(16) PairGradient {
   int32_t a, b;
-  double gradient;  // of r_b; r_a has its opposite
+  double gradient;  // with respect to r_b; that of r_a is its negative
 };
 struct LossShared {
   PairGradient pairs[kThreads];

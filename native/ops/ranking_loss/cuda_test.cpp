@@ -51,7 +51,7 @@ Loss check_loss(const LossCase& c) {
 
 TEST_CASE(
     "cuda ranking_loss: few pairs, a sample in many pairs, one in none, a pair twice; with and without the "
-    "regulariser") {
+    "regularizer") {
   const LossCase c{random_floats(6, 1, 2), pairs({0, 1, 0, 2, 3, 1, 0, 1, 4, 3}), 0, 9, 11};
   const Loss without = check_loss(c);
   CHECK(without.d_rewards[5] == 0);

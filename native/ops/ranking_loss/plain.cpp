@@ -1,4 +1,5 @@
-// The operation in plain loops: the yardstick of every backend. In double whatever Accumulate is: the contract says so.
+// The operation in plain loops: the reference for every backend. In double, whatever Accumulate is: the contract says
+// so.
 #include <cmath>
 
 #include "ops/ranking_loss/ranking_loss.h"

@@ -10,7 +10,7 @@ namespace {
 using namespace testing;
 
 struct Loss {
-  double ranking = 0, regulariser = 0;
+  double ranking = 0, regularizer = 0;
   std::vector<float> d_rewards;
 };
 
@@ -29,7 +29,7 @@ Loss ranking_loss(const std::vector<float>& rewards, const std::vector<Compariso
                      .total_rewards = total_rewards,
                      .reg_coef = reg_coef});
   CHECK((in.guards_hold() && d.guards_hold()));
-  loss.ranking = sums[0] - 1, loss.regulariser = sums[1] - 2;
+  loss.ranking = sums[0] - 1, loss.regularizer = sums[1] - 2;
   loss.d_rewards = d.values();
   return loss;
 }
@@ -76,7 +76,7 @@ TEST_CASE("ranking_loss: value and gradient are the formula's and its finite dif
       const auto rewards = random_floats(6, 1, 2);  // sample 5 is in no pair
       const Loss loss = ranking_loss(rewards, comparisons, reg_coef, 9, 11);
       const auto f = [&](const std::vector<double>& at) { return by_formula(at, comparisons, reg_coef, 9, 11); };
-      CHECK(loss.ranking + static_cast<double>(reg_coef) * loss.regulariser ==
+      CHECK(loss.ranking + static_cast<double>(reg_coef) * loss.regularizer ==
             doctest::Approx(f(as<double>(rewards))).epsilon(1e-12));
       const auto numeric = numeric_gradient(as<double>(rewards), f);
       for (size_t i = 0; i < rewards.size(); ++i)
@@ -121,10 +121,10 @@ TEST_CASE("ranking_loss: a comparison turned round with its target and margin is
   for (size_t i = 0; i < 2; ++i) CHECK(one.d_rewards[i] == doctest::Approx(other.d_rewards[i]).epsilon(1e-6));
 }
 
-TEST_CASE("ranking_loss: a reg_coef of zero or less is off, but the regulariser is reported all the same") {
+TEST_CASE("ranking_loss: a reg_coef of zero or less is off, but the regularizer is reported all the same") {
   for (const float reg_coef : {0.0f, -1.0f}) {
     const Loss loss = ranking_loss({1, 2, -2}, {0, 1}, reg_coef, 1, 3);
-    CHECK(loss.regulariser == doctest::Approx(3));
+    CHECK(loss.regularizer == doctest::Approx(3));
     CHECK(loss.d_rewards[2] == 0);
     CHECK(loss.d_rewards[0] == -loss.d_rewards[1]);
     CHECK(loss.d_rewards[0] == doctest::Approx(-1 / (1 + std::exp(-1.0))));
@@ -153,7 +153,7 @@ TEST_CASE("ranking_loss: micro-batches add up to the global batch") {
   const Loss first = ranking_loss({rewards[0], rewards[1]}, {0, 1}, 0.1f, 3, 5),
              second = ranking_loss({rewards[2], rewards[3], rewards[4]}, {1, 0, 2, 1}, 0.1f, 3, 5);
   CHECK(first.ranking + second.ranking == doctest::Approx(whole.ranking).epsilon(1e-14));
-  CHECK(first.regulariser + second.regulariser == doctest::Approx(whole.regulariser).epsilon(1e-14));
+  CHECK(first.regularizer + second.regularizer == doctest::Approx(whole.regularizer).epsilon(1e-14));
   auto joined = first.d_rewards;
   joined.insert(joined.end(), second.d_rewards.begin(), second.d_rewards.end());
   CHECK(same_bits(joined, whole.d_rewards));

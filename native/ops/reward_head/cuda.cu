@@ -1,16 +1,14 @@
-// The reward head on CUDA. Contract: ops/reward_head/reward_head.h. x, dx and the rest are float32 whatever the
+// The reward head on CUDA. Contract: ops/reward_head/reward_head.h. x, dx and the rest are float32, whatever the
 // activations are.
 //
-// All sums are in double and rounded once: the CPU's accuracy, at R * H numbers for nothing. Floor: 4 U H bytes and 2 R
-// H FLOPs forward; backward 8 U H bytes (x read, dx written) and 4 R H FLOPs. Some megabytes at most, so loads stay
-// scalar and coalesced, and one order of summation serves every alignment. Layout:
-//   forward: one block a reward; thread t takes columns t, t + 256, …; a tree over the block.
-//   dx: one block a row u of x. The block first sums dreward_r over the r with index_r = u (thread t: r = t, t + 256,
-//   …), then scales
-//     the weight by it. Every block reads the R indices: 8 R bytes from the L2 cache.
-//   d_weight: a block has 32 columns and 8 slices of the rewards: thread (slice, column) sums r = slice, slice + 8, …,
-//   and slice 0 adds
-//     the 8 sums in order. No atomics; the order depends on R alone.
+// All sums are in double and rounded once: the CPU's accuracy, which costs nothing for R * H numbers. Floor: 4 U H
+// bytes and 2 R H FLOPs forward; backward 8 U H bytes (x read, dx written) and 4 R H FLOPs. These are a few megabytes
+// at most, so loads stay scalar and coalesced, and one order of summation serves every alignment. Layout:
+//   forward   one block per reward; thread t takes columns t, t + 256, …; a tree over the block.
+//   dx        one block per row u of x. The block first sums dreward_r over the r with index_r = u (thread t: r = t,
+//             t + 256, …), then scales the weight by it. Every block reads the R indices: 8 R bytes from the L2 cache.
+//   d_weight  a block has 32 columns and 8 slices of the rewards: thread (slice, column) sums r = slice, slice + 8, …,
+//             and slice 0 adds the 8 sums in order. No atomics; the order depends on R alone.
 #include "backends/cuda/device.cuh"
 #include "backends/cuda/kernels.h"
 #include "ops/reward_head/reward_head.h"

@@ -1,11 +1,11 @@
-// The operation in plain loops: the yardstick of every backend.
+// The operation in plain loops: the reference for every backend.
 #include "ops/reward_head/reward_head.h"
 #include "testing/plain/elements.h"
 #include "testing/plain/operations.h"
 
 namespace cheems::testing::plain {
 
-// Summed in double whatever Accumulate is: the contract says so.
+// Summed in double, whatever Accumulate is: the contract says so.
 template <class A>
 void reward_head_forward(const RewardHeadForward& a) {
   for (size_t r = 0; r < a.index.size(); ++r) {

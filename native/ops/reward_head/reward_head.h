@@ -2,7 +2,7 @@
 //
 // Backward: dx_u = weight * sum of dreward_r over the r with index_r = u (overwritten);
 //           dweight += sum_r dreward_r * x[index_r], rewards in order.
-// Floor: 4*U*H bytes, 2*R*H FLOPs; negligible beside the body, exactness is what matters here.
+// Floor: 4*U*H bytes, 2*R*H FLOPs; negligible beside the body. What matters here is exactness.
 #pragma once
 
 #include <span>

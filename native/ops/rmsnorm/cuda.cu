@@ -1,24 +1,24 @@
-// RMSNorm on CUDA: forward, y again from the kept r, and backward.
+// RMSNorm on CUDA: forward, y recomputed from the kept r, and backward.
 //
-// Fused: forward computes r and y in one reading of x; backward adds to dx in place, which is the residual stream's
-// gradient, so the backward pass's residual addition is this kernel. (The forward's residual addition sits in the
-// epilogue of the matrix product before it: ops/linear, `residual`; where a norm ends the branch, as in Gemma 2, it is
+// Fused: forward computes r and y in one pass over x. Backward adds to dx in place; dx is the residual stream's
+// gradient, so this kernel is the backward pass's residual addition. (The forward's residual addition is in the
+// epilogue of the matrix product before it: ops/linear, `residual`. If a norm ends the branch, as in Gemma 2, it is
 // fused here.) Floor, e bytes per element of x, f of y: forward and apply N*H*(e + f) + 4*N bytes (N*H*f more with a
 // residual), about 4 FLOPs per element; backward N*H*(3e + f) + 4*N, about 9. Formulas: rmsnorm.h.
 //
-// Threads. A row belongs to a team: a warp for rows of up to 128 vectors (1024 bfloat16 numbers), else a whole block,
-// sized so that each thread keeps two to eight vectors of 16 bytes of the row in registers; x and dy are read once. A
-// block works through several rows, so that the weight, which it keeps in registers, and dweight, which it sums there,
-// cost little beside them. Teams are chosen by the width of the row, never by the number of rows: a row's bits do not
+// Threads. A row belongs to a team: a warp for rows of up to 128 vectors (1024 bfloat16 numbers), else a whole block.
+// Its size lets each thread keep two to eight vectors of 16 bytes of the row in registers; x and dy are read once. A
+// block processes several rows, so that the weight, which it keeps in registers, and dweight, which it sums there, cost
+// little in comparison. Teams are chosen by the width of the row, never by the number of rows: a row's bits do not
 // depend on the batch.
 //
 // dweight. Each block sums over its own rows (their number depends on N alone) into one row of float32 partial sums in
-// the workspace; partial_sums.cuh adds those in order. 8 more bytes a block and column, 1/R of the floor or less for R
-// rows a block. Rows of more than 1024 vectors keep their sums in shared memory and read the weight again (from the
-// cache) for each row.
+// the workspace; partial_sums.cuh adds those in order. That is 8 more bytes per block and column: 1/R of the floor or
+// less, for R rows per block. Rows of more than 1024 vectors keep their sums in shared memory and read the weight again
+// (from the cache) for each row.
 //
-// Rows that are wider than 16 KiB x 4 or that are not aligned to 16 bytes take the plain kernels at the end: a block a
-// row, element by element, x (and dy) read twice, the second time from the cache.
+// Rows that are wider than 16 KiB x 4 or not aligned to 16 bytes take the plain kernels at the end: one block per row,
+// element by element. They read x (and dy) twice, the second time from the cache.
 #include <algorithm>
 
 #include "backends/cuda/kernels.h"
@@ -131,7 +131,7 @@ struct BackwardArguments {
   float weight_offset;
 };
 
-// Where d_weight meets: the warps of a block add up in it when their rows are done (Team 32), or each thread has its
+// Where d_weight is summed: the warps of a block add to it when their rows are done (Team 32), or each thread keeps its
 // own columns' sums in it all along (Wide).
 template <int Team, int Floats>
 struct alignas(16) BackwardShared {
@@ -285,7 +285,8 @@ __global__ void __launch_bounds__(kPlainThreads) rmsnorm_backward_plain_kernel(B
 
 // Launchers
 
-// Calls function<Team, Vectors>() with the team of a row of that many vectors; false where it is too wide for all.
+// Calls function<Team, Vectors>() with the team for a row of that many vectors; false if it is too wide for all of
+// them.
 template <int Width, class Function>
 bool with_team(int64_t vectors, Function function) {
   if (vectors <= 128) {
@@ -306,7 +307,7 @@ bool with_team(int64_t vectors, Function function) {
   return true;
 }
 
-// As many blocks as keep every multiprocessor full, each with an equal share of the rows.
+// As many blocks as keep every multiprocessor busy, each with an equal share of the rows.
 template <class X, class Y, int Team, int Vectors, bool Given>
 void launch_forward(const char* name, ForwardArguments<X, Y> a, Context& context) {
   constexpr int kThreads = kBlockThreads<Team>, kTeams = kThreads / Team, kThreadsPerMultiprocessor = 1024;
@@ -341,7 +342,7 @@ void with_types(DType x, DType y, Function function) {
   with_element_type(x, "The norm's input", [&]<class X>() {
     if (y == DType::float32) return function.template operator()<X, float>();
     if (y != x)
-      fail("A norm's output on CUDA is of its input's dtype or float32, not ", name(y), " beside ", name(x), ".");
+      fail("A norm's output on CUDA has its input's dtype or float32, not ", name(y), " beside ", name(x), ".");
     function.template operator()<X, X>();
   });
 }
@@ -401,7 +402,7 @@ void rmsnorm_apply(const RmsNormApply& a, Context& context) {
   with_types(a.x.dtype, a.y.dtype, [&]<class X, class Y>() {
     ForwardArguments<X, Y> arguments{};
     arguments.inverse_rms = const_cast<float*>(floats(a.inverse_rms)),
-    arguments.weight_offset = a.weight_offset;  // read alone
+    arguments.weight_offset = a.weight_offset;  // only read
     forward_of<true>("rmsnorm_apply", a.y, a.x, a.weight, {}, arguments, context);
   });
 }

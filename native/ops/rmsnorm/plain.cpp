@@ -1,4 +1,4 @@
-// The operation in plain loops: the yardstick of every backend.
+// The operation in plain loops: the reference for every backend.
 #include <cmath>
 
 #include "ops/rmsnorm/rmsnorm.h"

@@ -1,8 +1,8 @@
 // y = x / rms(x) * (weight + weight_offset) [+ residual], row by row, with rms(x) = sqrt(mean_h(x_h^2) + epsilon).
-// The residual is for norms that stand at the end of a branch (Gemma 2): its gradient is dy itself.
+// The residual is for norms at the end of a branch (Gemma 2): its gradient is dy itself.
 //
 // Backward, with r = 1 / rms(x) and g = dy * (weight + weight_offset):
-//   dx      += r * (g - x * r^2 * mean_h(g * x))   accumulated: the norm's branch joins the residual stream's gradient
+//   dx      += r * (g - x * r^2 * mean_h(g * x))   accumulated into the residual stream's gradient
 //   dweight += sum over rows of dy * x * r         accumulated, in an order that does not depend on the threads
 // Floor, 4 bytes per element: forward 8*N*H + 4*N bytes, backward 16*N*H + 4*N; about 4 and 9 FLOPs per element.
 // Source: Zhang & Sennrich 2019 (arXiv 1910.07467); the (1 + weight) form is Gemma's.
@@ -32,7 +32,7 @@ struct RmsNormBackward {
   float weight_offset = 0;
 };
 
-// y again from the kept r: what gradient checkpointing and the backward pass need. Same bits as the forward's y.
+// y recomputed from the kept r, for gradient checkpointing and the backward pass. Same bits as the forward's y.
 struct RmsNormApply {
   Tensor y;
   ConstTensor x;

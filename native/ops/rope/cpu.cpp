@@ -15,7 +15,7 @@ namespace {
 
 constexpr int64_t kRowsPerTask = 32;
 
-// y = x turned by the angles of one position (direction 1) or back (direction -1); y may be x.
+// y = x rotated by the angles of one position (direction 1) or back (direction -1); y may be x.
 void rotate(const float* x, const float* cosine, const float* sine, float direction, int64_t half, float* y) {
   const FloatVec sign = set(direction);
   for (int64_t i = 0; i < half; i += kFloatLanes) {

@@ -1,20 +1,19 @@
-// Rotary embedding on CUDA, forward and backward, with the heads' RMSNorm (Qwen3's q_norm, k_norm) where there is one.
+// Rotary embedding on CUDA, forward and backward, with the heads' RMSNorm (Qwen3's q_norm, k_norm) if there is one.
 //
-// Fused: the norm of each head, its weight and the rotation in one reading and one writing; the normalized head is
-// never stored, and backward computes its r again from x. In place where the contract allows it: a thread writes what
-// it alone has read. Floor, e bytes per element: 2e each way, 3e backward with a norm; 3 FLOPs per element, 8 (14
-// backward) with the norm. The tables cost 4 * head_size bytes a row, read once for all heads of a row, and mostly from
-// the cache.
+// Fused: the norm of each head, its weight and the rotation, in one read and one write. The normalized head is never
+// stored; backward recomputes its r from x. In place if the contract allows it: a thread writes what it alone has read.
+// Floor, e bytes per element: 2e each way, 3e backward with a norm; 3 FLOPs per element, 8 (14 backward) with the norm.
+// The tables cost 4 * head_size bytes per row. They are read once for all heads of a row, mostly from the cache.
 //
-// Threads. The first half of a head is dealt to a team of lanes (a power of two, so that a head's sums are butterflies
-// within a warp): a lane holds `Vectors` pieces of `Width` elements of the first half and the same of the second, which
-// is all that a rotation needs. A team takes one row's heads one after another (two at once without a norm, for more
-// reads in flight) and keeps the row's angles and the norm's weight in registers; where rows are few, heads are split
-// over blocks too.
+// Threads. The first half of a head is divided among a team of lanes (a power of two, so that a head's sums are
+// butterflies within a warp). A lane holds `Vectors` pieces of `Width` elements of the first half and the same of the
+// second, which is all that a rotation needs. A team takes one row's heads one after another (two at once without a
+// norm, for more reads in flight) and keeps the row's angles and the norm's weight in registers. If there are few rows,
+// heads are split over blocks too.
 //
-// d_norm_weight. Each team adds up over its heads and rows in registers, the block's teams in a fixed order, into one
-// row of float32 partial sums in the workspace; partial_sums.cuh adds those in order. Which rows a block has depends on
-// the sizes and on the number of multiprocessors alone, so that a GPU model gives the same bits in every run.
+// d_norm_weight. Each team sums over its heads and rows in registers; the block's teams are added in a fixed order into
+// one row of float32 partial sums in the workspace; partial_sums.cuh adds those in order. Which rows a block has
+// depends only on the sizes and on the number of multiprocessors, so that a GPU model gives the same bits in every run.
 #include <algorithm>
 #include <bit>
 
@@ -28,7 +27,7 @@ namespace cheems::cuda {
 namespace {
 
 constexpr int kThreads = 256, kWarps = kThreads / 32;
-constexpr int64_t kThreadsWanted = 512;  // a multiprocessor: heads are split over blocks where rows alone make fewer
+constexpr int64_t kThreadsWanted = 512;  // per multiprocessor: heads are split over blocks if rows alone give fewer
 constexpr int64_t kMostGridRows = 65535;
 
 template <class A>
@@ -130,7 +129,7 @@ __device__ __forceinline__ void rotate(Halves<Width, Vectors>& h, const Halves<W
   }
 }
 
-// Over the lanes of a team; all of the warp must call.
+// Over the lanes of a team; all lanes of the warp must call.
 __device__ __forceinline__ float team_sum(float value, int lanes) {
   for (int offset = lanes / 2; offset > 0; offset /= 2) value += __shfl_xor_sync(kWholeWarp, value, offset);
   return value;
@@ -175,7 +174,7 @@ __global__ void __launch_bounds__(kThreads) rope_kernel(RopeArguments<A> a) {
   }
 }
 
-// With a norm, forward. Lanes without a row or without elements go along, since the sums need whole warps.
+// With a norm, forward. Lanes without a row or without elements take part, since the sums need whole warps.
 template <class A, int Width, int Vectors>
 __global__ void __launch_bounds__(kThreads) rope_norm_kernel(RopeArguments<A> a) {
   const auto part = part_of<Width, Vectors>(a);
@@ -203,7 +202,7 @@ struct BackwardShared {
   float d_weight[kWarps][kRopeLargestHead];
 };
 
-// The teams' sums of d_norm_weight, to the block's row of partials.
+// Writes the teams' sums of d_norm_weight to the block's row of partials.
 template <class A, int Width, int Vectors>
 __device__ __forceinline__ void write_partials(const RopeArguments<A>& a, const Part<Width, Vectors>& part,
                                                Halves<Width, Vectors>& d_weight) {
@@ -229,8 +228,8 @@ __device__ __forceinline__ void write_partials(const RopeArguments<A>& a, const 
   a.partials[block * a.head_size + column] = sum;
 }
 
-// With a norm, backward: the rotation back gives du, then as in rmsnorm.h. Two blocks at once leave each thread 128
-// registers; unasked, the compiler aims at four and spills.
+// With a norm, backward: the rotation back gives du, then as in rmsnorm.h. Two blocks per multiprocessor leave each
+// thread 128 registers; by itself the compiler aims at four blocks and spills.
 template <class A, int Width, int Vectors>
 __global__ void __launch_bounds__(kThreads, 2) rope_norm_backward_kernel(RopeArguments<A> a) {
   const auto part = part_of<Width, Vectors>(a);
@@ -340,7 +339,7 @@ void check_rope(const Operation& op, const Tensor& out, const ConstTensor& in) {
   if (op.head_size < 2 || op.head_size % 2 != 0 || op.head_size > kRopeLargestHead) {
     fail("Rotary embedding on CUDA takes even head sizes up to ", kRopeLargestHead, ", not ", op.head_size, ".");
   }
-  require_dtype(out, in.dtype, "The turned heads' matrix");
+  require_dtype(out, in.dtype, "The rotated heads' matrix");
   require_dtype(op.cosine, DType::float32, "The table of cosines");
   require_dtype(op.sine, DType::float32, "The table of sines");
 }
@@ -353,7 +352,7 @@ bool pieces_fit(const Operation& op, int64_t width, const Tensor& out, const Con
 }
 
 constexpr int kSingles =
-    kRopeLargestHead / 2 / 32;  // elements of each half that a lane of a whole warp takes one by one
+    kRopeLargestHead / 2 / 32;  // elements of each half that each lane of a whole warp takes one by one
 
 }  // namespace
 

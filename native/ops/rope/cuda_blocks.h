@@ -5,7 +5,7 @@
 
 namespace cheems::cuda {
 
-// At most so many blocks, whatever the GPU: about two for each multiprocessor of an H100.
+// At most this many blocks, whatever the GPU: about two for each multiprocessor of an H100.
 constexpr int64_t kRopeBlocks = 256, kRopeLargestHead = 256;
 
 }  // namespace cheems::cuda

@@ -3,9 +3,9 @@
 //
 // "Half split", u = normalized head, halves a and b, angle t_i = position * inverse_frequency_i:
 //   y = [a cos t - b sin t, b cos t + a sin t]
-// Backward: the rotation back, du = [da cos t + db sin t, db cos t - da sin t], then RMSNorm's (rmsnorm.h) where there
-// is a norm. Floor: 8*N*heads*head_size bytes each way; about 3 FLOPs per element, 8 with the norm. Source: Su et al.
-// 2021 (arXiv 2104.09864) in Hugging Face's layout.
+// Backward: the rotation back, du = [da cos t + db sin t, db cos t - da sin t], then RMSNorm's (rmsnorm.h) if there is
+// a norm. Floor: 8*N*heads*head_size bytes each way; about 3 FLOPs per element, 8 with the norm. Source: Su et al. 2021
+// (arXiv 2104.09864) in Hugging Face's layout.
 #pragma once
 
 #include <span>
@@ -15,7 +15,7 @@
 namespace cheems {
 
 struct RopeForward {
-  Tensor y;  // [N, heads * head_size]; may be x itself where there is no norm
+  Tensor y;  // [N, heads * head_size]; may be x itself without a norm
   ConstTensor x;
   int64_t head_size;
   std::span<const int32_t> positions;  // [N]
@@ -27,7 +27,7 @@ struct RopeForward {
 
 struct RopeBackward {
   Tensor dx;             // overwritten; may be dy itself
-  Tensor d_norm_weight;  // [1, head_size] accumulated, or absent (no norm, or one whose weight is not trained)
+  Tensor d_norm_weight;  // [1, head_size] accumulated, or absent (no norm, or its weight is frozen)
   ConstTensor dy;
   ConstTensor x;  // the forward's x; needed only with a norm
   int64_t head_size;

@@ -5,7 +5,7 @@
 
 namespace cheems::cpu {
 
-// A handful of rows per micro-batch: one thread is quicker than waking the others.
+// A handful of rows per micro-batch: one thread is faster than waking the others.
 void gather_rows(const GatherRows& a, Context&) {
   for (int64_t i = 0; i < a.y.rows; ++i) {
     std::memcpy(floats(a.y) + i * a.y.stride, floats(a.x) + a.rows[static_cast<size_t>(i)] * a.x.stride,

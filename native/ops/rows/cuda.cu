@@ -1,10 +1,10 @@
-// Rows picked out of a matrix and put back, on CUDA. Contract: ops/rows/rows.h.
+// Gathering rows of a matrix and scattering them back, on CUDA. Contract: ops/rows/rows.h.
 //
-// Fused: nothing; the index is read where the row is.
-// Floor, with s the bytes of an element: 2 s per element for gather and scatter, 3 s for scatter_add (x and y read, x
-// written), and 4 bytes a row for the index. One addition per element of scatter_add, in float32. Layout: one block a
-// row; its threads stride over the columns, 16 bytes at a time where both matrices allow it. A few hundred rows a
-// micro-batch: rows are distinct, so no two blocks of scatter_add meet.
+// Fused: nothing; the index is read with the row.
+// Floor, s bytes per element: 2 s per element for gather and scatter, 3 s for scatter_add (x and y read, x written),
+// and 4 bytes per row for the index. One addition per element of scatter_add, in float32. Layout: one block per row;
+// its threads stride over the columns, 16 bytes at a time if both matrices allow it. A few hundred rows per
+// micro-batch; rows are distinct, so no two blocks of scatter_add write the same one.
 #include "backends/cuda/kernels.h"
 #include "backends/cuda/vector_access.cuh"
 #include "ops/rows/rows.h"

@@ -1,5 +1,5 @@
-// Rows picked out of a matrix and put back: the last layer works on the reward rows alone, and a key/value cache keeps
-// the new tokens' rows at its own.
+// Gathering rows of a matrix and scattering them back: the last layer computes only the reward rows, and a key/value
+// cache stores the new tokens' rows among its own.
 //   gather: y_i = x[rows_i];  scatter: x[rows_i] = y_i;  scatter_add: x[rows_i] += y_i (rows are distinct)
 // Floor: 8 bytes per element moved, 12 for scatter_add.
 #pragma once
@@ -17,7 +17,7 @@ struct GatherRows {
 };
 
 struct ScatterRows {
-  Tensor x;                       // [N, H] whose other rows stay as they are
+  Tensor x;                       // [N, H] other rows stay unchanged
   ConstTensor y;                  // [R, H]
   std::span<const int32_t> rows;  // distinct
 };

@@ -53,7 +53,7 @@ TEST_CASE("choice of device: of several GPUs the one with the most free memory, 
   const TakenDevice taken = take_cuda(seen(), kept);
   REQUIRE(taken.backend);
   CHECK(taken.backend->name() == "cuda:1");
-  CHECK(taken.why == "; taken of 3 GPUs by free memory: 79.0 GiB");
+  CHECK(taken.why == "; chosen from 3 GPUs by free memory: 79.0 GiB");
   CHECK(kept == 1);
   CHECK(take_cuda(seen(), kept).backend->name() == "cuda:1");  // although its context makes it the second
   int fresh = -1;
@@ -66,7 +66,7 @@ TEST_CASE("choice of device: without the driver's management library the GPUs' o
   int kept = -1;
   const TakenDevice taken = take_cuda(seen(), kept);
   CHECK(taken.backend->name() == "cuda:0");
-  CHECK(taken.why == "; taken of 2 GPUs in their order");
+  CHECK(taken.why == "; chosen from 2 GPUs in their order");
 }
 
 TEST_CASE(
@@ -82,14 +82,14 @@ TEST_CASE(
   const TakenDevice taken = take_cuda(seen(), kept);
   REQUIRE(taken.backend);
   CHECK(taken.backend->name() == "cuda:4");
-  check_refused(taken.why, {"; taken of 3 GPUs by free memory: 8.0 GiB;",
-                            "cuda:0 (Old, compute capability 7.5, 90 GiB) was not taken: the Old has compute "
+  check_refused(taken.why, {"; chosen from 3 GPUs by free memory: 8.0 GiB;",
+                            "cuda:0 (Old, compute capability 7.5, 90 GiB) was not used: the Old has compute "
                             "capability 7.5, and these kernels need 8.0",
-                            "cuda:1 (Strange, compute capability 12.0, 90 GiB) was not taken: the CUDA backend holds "
+                            "cuda:1 (Strange, compute capability 12.0, 90 GiB) was not used: the CUDA backend holds "
                             "no code for compute capability 12.0 (Strange); it holds sm_80 sm_90;",
-                            "cuda:2 (Busy, compute capability 9.0, 89 GiB) was not taken: cuda:2 (Busy) cannot be "
+                            "cuda:2 (Busy, compute capability 9.0, 89 GiB) was not used: cuda:2 (Busy) cannot be "
                             "used: another process has it for itself",
-                            "cuda:3 (Full, compute capability 9.0, 88 GiB) was not taken: Out of GPU memory: cuda:3 "
+                            "cuda:3 (Full, compute capability 9.0, 88 GiB) was not used: Out of GPU memory: cuda:3 "
                             "(Full) has not even room for CUDA's own context"});
   CHECK(taken.why.find("..") == std::string::npos);
 }
