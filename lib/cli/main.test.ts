@@ -299,7 +299,7 @@ test('usage errors: one sentence, exit code 2, nothing on standard output', asyn
     ],
     [['plan'], /"plan train" or "plan eval"/],
     [['train', '--output_dir', 'x'], /--model_path is missing/],
-    [['score', '--model_path', 'm', '--input', testData, '--output', testData], /one file/],
+    [['score', '--model_path', 'm', '--input', testData, '--output', testData], /the same file/],
     [['init', '--output_dir', 'x'], /--tokenizer DIR.*--vocab_size/],
   ] as const) {
     const { code, out, err } = await cli([...args]);

@@ -193,7 +193,7 @@ TEST_CASE("generation: numbers that overflow are an error, and the generation is
   const OwnedSamples prompts = only(mixed_prompts(), 0);
   Generator generator(*model, prompts.view(), {.max_new_tokens = {3}});
   check_refused(refusal([&] { generator.advance(1, {}, Control()); }), {"not finite"});
-  check_refused(refusal([&] { generator.advance(1, {}, Control()); }), {"failed before"});
+  check_refused(refusal([&] { generator.advance(1, {}, Control()); }), {"failed earlier"});
 }
 
 }  // namespace
