@@ -73,6 +73,33 @@ for (const [command, options] of pages.commands()) {
   });
 }
 
+test('docs: a command line in a document has options of its command alone', (t) => {
+  const all = pages.commands();
+  let found = 0;
+  for (const file of documents) {
+    const joined = text(file).replace(/\\\n\s*/g, '');
+    for (const [, rest] of joined.matchAll(/\bcheems-native ((?:plan )?[a-z]+ [^\n`]*)/g)) {
+      const name = /^(plan )?[a-z]+/.exec(rest!)![0];
+      const options = all.get(name);
+      if (options === undefined) continue;
+      const known = new Set([...namesOf(options).keys(), 'config', 'help', 'version']);
+      for (const [, option] of rest!.replace(/(^|\s)#.*$/, '').matchAll(/\s--([a-z][\w-]*)/g)) {
+        found++;
+        t.true(known.has(option!.replaceAll('-', '_')), `${file}: cheems-native ${name} --${option}`);
+      }
+    }
+  }
+  t.true(found > 40);
+});
+
+test('docs: every option that a document names in passing is one of some command', (t) => {
+  const known = new Set([...pages.commands().values()].flatMap((options) => [...namesOf(options).keys()]));
+  // Options of commands have names of words joined by _; those of scripts and of other programs have not.
+  for (const file of documents.filter((name) => name === 'README.md' || name.startsWith('docs/')))
+    for (const [, option] of text(file).matchAll(/--([a-z]+(?:_[a-z0-9]+)+)/g))
+      t.true(known.has(option!), `${file}: --${option}`);
+});
+
 test('docs: every page of docs/ can be reached from README', (t) => {
   const reached = new Set(['README.md']);
   for (const page of reached)
