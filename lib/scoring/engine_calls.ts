@@ -4,7 +4,7 @@ import type { TokenizedSample } from '../data/types';
 /** Micro-batches that one call of the engine gets: between calls progress is told. */
 const MICRO_BATCHES_A_CALL = 8;
 
-export const tokensIn = (samples: readonly TokenizedSample[]): number =>
+const tokensIn = (samples: readonly TokenizedSample[]): number =>
   samples.reduce((sum, { inputIds }) => sum + inputIds.length, 0);
 export const samplesIn = (groups: readonly TokenizedSample[][]): number =>
   groups.reduce((sum, group) => sum + group.length, 0);
