@@ -5,6 +5,7 @@
 import { loadedLater, offered, offeredAsync } from './door';
 import { engine } from './engine/engine';
 import { packageVersion } from './support/package_version';
+import * as load from './modules';
 import type * as Public from './public';
 import * as check from './arguments/checks';
 import * as is from './signatures';
@@ -20,70 +21,18 @@ export { TrainingError } from './training/errors';
 export { RewardModel } from './scoring/reward_model';
 export { LanguageModel } from './generation/language_model';
 
-const data = () => require('./data/dataset') as typeof import('./data/dataset');
-const reports = () => require('./data/report') as typeof import('./data/report');
-const tokenization = () =>
-  require('./tokenization/tokenize_dataset') as typeof import('./tokenization/tokenize_dataset');
-const samples = () => require('./tokenization/sample_builder') as typeof import('./tokenization/sample_builder');
-const training = () => require('./training/train') as typeof import('./training/train');
-const modelPredictor = () =>
-  require('./evaluation/predictors/reward_model') as typeof import('./evaluation/predictors/reward_model');
-const hubEnvironments = () => require('./hub/environment') as typeof import('./hub/environment');
-const hub = () => require('./hub/fetch_model') as typeof import('./hub/fetch_model');
-const metrics = () => require('./evaluation/metrics/compute') as typeof import('./evaluation/metrics/compute');
-const metricRows = () => require('./evaluation/metrics/rows') as typeof import('./evaluation/metrics/rows');
-const calibration = () =>
-  require('./evaluation/metrics/calibration') as typeof import('./evaluation/metrics/calibration');
-const comparisons = () =>
-  require('./evaluation/metrics/comparisons') as typeof import('./evaluation/metrics/comparisons');
-const figures = () => require('./evaluation/benchmarks/figure') as typeof import('./evaluation/benchmarks/figure');
-const evaluation = () => require('./evaluation/evaluate') as typeof import('./evaluation/evaluate');
-const results = () => require('./evaluation/results') as typeof import('./evaluation/results');
-const resultsReport = () => require('./reporting/report') as typeof import('./reporting/report');
-const table = () => require('./reporting/table') as typeof import('./reporting/table');
-const storedResults = () => require('./reporting/stored_results') as typeof import('./reporting/stored_results');
-const comparing = () => require('./reporting/compare') as typeof import('./reporting/compare');
-const comparisonReport = () =>
-  require('./reporting/comparison_report') as typeof import('./reporting/comparison_report');
-const benchmarks = () =>
-  require('./evaluation/benchmarks/registry') as typeof import('./evaluation/benchmarks/registry');
-const benchmarkFiles = () => require('./evaluation/benchmarks/read') as typeof import('./evaluation/benchmarks/read');
-const cheemsBenchmark = () =>
-  require('./evaluation/benchmarks/cheems_bench') as typeof import('./evaluation/benchmarks/cheems_bench');
-const judgeBench = () =>
-  require('./evaluation/benchmarks/judgebench') as typeof import('./evaluation/benchmarks/judgebench');
-const predictors = () => require('./evaluation/predictors/define') as typeof import('./evaluation/predictors/define');
-const predictorRegistry = () =>
-  require('./evaluation/predictors/registry') as typeof import('./evaluation/predictors/registry');
-const judges = () => require('./evaluation/predictors/judge') as typeof import('./evaluation/predictors/judge');
-const endpoints = () => require('./judging/http/http_completer') as typeof import('./judging/http/http_completer');
-const localJudges = () =>
-  require('./judging/local/local_completer') as typeof import('./judging/local/local_completer');
-const letters = () => require('./judging/letters') as typeof import('./judging/letters');
-const pairOrders = () => require('./judging/pair_orders') as typeof import('./judging/pair_orders');
-const parsers = () => require('./judging/parsers/registry') as typeof import('./judging/parsers/registry');
-const templates = () => require('./judging/templates/registry') as typeof import('./judging/templates/registry');
-const templateFiles = () => require('./judging/templates/file') as typeof import('./judging/templates/file');
-const hubErrors = () => require('./hub/errors') as typeof import('./hub/errors');
-const judgingErrors = () => require('./judging/errors') as typeof import('./judging/errors');
-const endpointErrors = () => require('./judging/http/errors') as typeof import('./judging/http/errors');
-const judged = () => require('./evaluation/metrics/judged') as typeof import('./evaluation/metrics/judged');
-const lengths = () => require('./evaluation/predictors/length') as typeof import('./evaluation/predictors/length');
-const options = () => require('./training/options') as typeof import('./training/options');
-const trainTable = () => require('./options/training') as typeof import('./options/training');
-
 // Classes and constants of rooms that few programs need. Written so that Node's import finds the names in the text of
 // this file.
-const hubErrorsRoom = loadedLater(hubErrors);
-const judgingErrorsRoom = loadedLater(judgingErrors);
-const endpointErrorsRoom = loadedLater(endpointErrors);
-const endpointsRoom = loadedLater(endpoints);
-const judgedRoom = loadedLater(judged);
-const cheemsBenchmarkRoom = loadedLater(cheemsBenchmark);
-const lengthsRoom = loadedLater(lengths);
-const pairOrdersRoom = loadedLater(pairOrders);
-const trainTableRoom = loadedLater(trainTable);
-const samplesRoom = loadedLater(samples);
+const hubErrorsRoom = loadedLater(load.hubErrors);
+const judgingErrorsRoom = loadedLater(load.judgingErrors);
+const endpointErrorsRoom = loadedLater(load.endpointErrors);
+const endpointsRoom = loadedLater(load.endpoints);
+const judgedRoom = loadedLater(load.judged);
+const cheemsBenchmarkRoom = loadedLater(load.cheemsBenchmark);
+const lengthsRoom = loadedLater(load.lengths);
+const pairOrdersRoom = loadedLater(load.pairOrders);
+const trainTableRoom = loadedLater(load.trainTable);
+const samplesRoom = loadedLater(load.samples);
 Object.defineProperty(exports, 'HubError', {
   enumerable: true,
   get: function () {
@@ -156,23 +105,23 @@ export const version: string = packageVersion();
 export const engineInfo: typeof Public.engineInfo = offered('engineInfo', () => () => engine.info(), []);
 
 // Data.
-export const readPreferenceDataset = offeredAsync('readPreferenceDataset', () => data().readPreferenceDataset, [
+export const readPreferenceDataset = offeredAsync('readPreferenceDataset', () => load.data().readPreferenceDataset, [
   ['files', is.paths],
   ['options', is.readOptions],
 ]);
-export const datasetFromRows = offered('datasetFromRows', () => data().datasetFromRows, [
+export const datasetFromRows = offered('datasetFromRows', () => load.data().datasetFromRows, [
   ['rows', is.rows],
   ['name', is.maybe(check.text)],
 ]);
 export const formatReport = offered(
   'formatReport',
-  () => reports().formatReport,
+  () => load.reports().formatReport,
   [['report', is.report]],
   is.givesReport,
 );
 export const tokenizeDataset = offeredAsync(
   'tokenizeDataset',
-  () => tokenization().tokenizeDataset,
+  () => load.tokenization().tokenizeDataset,
   [
     ['dataset', is.dataset],
     ['options', is.tokenizeOptions],
@@ -182,49 +131,51 @@ export const tokenizeDataset = offeredAsync(
 );
 
 // The hub.
-export const hubEnvironment = offered('hubEnvironment', () => hubEnvironments().hubEnvironment, [
+export const hubEnvironment = offered('hubEnvironment', () => load.hubEnvironments().hubEnvironment, [
   ['variables', is.variables],
 ]);
-export const localModelFolder = offeredAsync('localModelFolder', () => hub().localModelFolder, [
+export const localModelFolder = offeredAsync('localModelFolder', () => load.hub().localModelFolder, [
   ['folderOrId', check.path],
   ['options', is.modelFolderOptions],
 ]);
 
 // Training.
-export const train = offeredAsync('train', () => training().train, [
+export const train = offeredAsync('train', () => load.training().train, [
   ['options', is.object],
   ['control', is.trainControl],
 ]);
-export const parseTrainOptions = offered('parseTrainOptions', () => options().parseTrainOptions, [
+export const parseTrainOptions = offered('parseTrainOptions', () => load.options().parseTrainOptions, [
   ['input', is.object],
 ]);
 
 // Metrics.
-export const computeMetrics = offered('computeMetrics', () => metrics().computeMetrics, [['input', is.metricInput]]);
-export const promptsFromRows = offered('promptsFromRows', () => metricRows().promptsFromRows, [
+export const computeMetrics = offered('computeMetrics', () => load.metrics().computeMetrics, [
+  ['input', is.metricInput],
+]);
+export const promptsFromRows = offered('promptsFromRows', () => load.metricRows().promptsFromRows, [
   ['rows', is.metricRows],
 ]);
-export const calibrationCurve = offered('calibrationCurve', () => calibration().calibrationCurve, [
+export const calibrationCurve = offered('calibrationCurve', () => load.calibration().calibrationCurve, [
   ['chosen', check.numbers],
   ['rejected', check.numbers],
   ['options', is.calibrationOptions],
 ]);
 export const expectedCalibrationError = offered(
   'expectedCalibrationError',
-  () => calibration().expectedCalibrationError,
+  () => load.calibration().expectedCalibrationError,
   [['curve', is.calibrationCurve]],
 );
-export const comparisonMargin = offered('comparisonMargin', () => comparisons().comparisonMargin, [
+export const comparisonMargin = offered('comparisonMargin', () => load.comparisons().comparisonMargin, [
   ['comparison', is.comparison],
 ]);
-export const judgedMargin = offered('judgedMargin', () => comparisons().judgedMargin, [
+export const judgedMargin = offered('judgedMargin', () => load.comparisons().judgedMargin, [
   ['comparisons', is.comparisons],
   ['chosen', check.wholeNumber(0)],
   ['rejected', check.wholeNumber(0)],
 ]);
 export const figureInterval = offered(
   'figureInterval',
-  () => figures().figureInterval,
+  () => load.figures().figureInterval,
   [
     ['strata', is.strata],
     ['options', is.maybe(is.bootstrapOptions)],
@@ -233,10 +184,10 @@ export const figureInterval = offered(
 );
 
 // Evaluation.
-export const evaluate = offeredAsync('evaluate', () => evaluation().evaluate, [['options', is.evaluateOptions]]);
+export const evaluate = offeredAsync('evaluate', () => load.evaluation().evaluate, [['options', is.evaluateOptions]]);
 export const writeResults = offeredAsync(
   'writeResults',
-  () => results().writeResults,
+  () => load.results().writeResults,
   [
     ['folder', check.path],
     ['evaluation', is.evaluation],
@@ -246,7 +197,7 @@ export const writeResults = offeredAsync(
 );
 export const describeResults = offeredAsync(
   'describeResults',
-  () => results().describeResults,
+  () => load.results().describeResults,
   [
     ['evaluation', is.evaluation],
     ['meta', is.resultsMeta],
@@ -255,7 +206,7 @@ export const describeResults = offeredAsync(
 );
 export const writeReport = offeredAsync(
   'writeReport',
-  () => resultsReport().writeReport,
+  () => load.resultsReport().writeReport,
   [
     ['folder', check.path],
     ['evaluation', is.evaluation],
@@ -265,7 +216,7 @@ export const writeReport = offeredAsync(
 );
 export const formatEvaluation = offered(
   'formatEvaluation',
-  () => table().formatEvaluation,
+  () => load.table().formatEvaluation,
   [
     ['evaluation', is.evaluation],
     ['options', is.tableOptions],
@@ -274,17 +225,17 @@ export const formatEvaluation = offered(
 );
 export const tableFor = offered(
   'tableFor',
-  () => table().tableFor,
+  () => load.table().tableFor,
   [
     ['evaluation', is.evaluation],
     ['stream', is.stream],
   ],
   is.givesEvaluation,
 );
-export const readResults = offeredAsync('readResults', () => storedResults().readResults, [['path', check.path]]);
+export const readResults = offeredAsync('readResults', () => load.storedResults().readResults, [['path', check.path]]);
 export const compareResults = offered(
   'compareResults',
-  () => comparing().compareResults,
+  () => load.comparing().compareResults,
   [
     ['results', is.storedResults],
     ['options', is.maybe(is.bootstrapOptions)],
@@ -293,13 +244,13 @@ export const compareResults = offered(
 );
 export const formatComparison = offered(
   'formatComparison',
-  () => comparisonReport().formatComparison,
+  () => load.comparisonReport().formatComparison,
   [['comparison', is.compared]],
   is.givesCompared,
 );
 export const writeComparison = offeredAsync(
   'writeComparison',
-  () => comparisonReport().writeComparison,
+  () => load.comparisonReport().writeComparison,
   [
     ['folder', check.path],
     ['comparison', is.compared],
@@ -308,98 +259,102 @@ export const writeComparison = offeredAsync(
 );
 
 // Benchmarks.
-export const registerBenchmark = offered('registerBenchmark', () => benchmarks().registerBenchmark, [
+export const registerBenchmark = offered('registerBenchmark', () => load.benchmarks().registerBenchmark, [
   ['benchmark', is.benchmark],
 ]);
-export const registeredBenchmarks = offered('registeredBenchmarks', () => benchmarks().registeredBenchmarks, []);
-export const findBenchmark = offered('findBenchmark', () => benchmarks().findBenchmark, [['name', check.text]]);
-export const readBenchmarkFile = offeredAsync('readBenchmarkFile', () => benchmarkFiles().readBenchmarkFile, [
+export const registeredBenchmarks = offered('registeredBenchmarks', () => load.benchmarks().registeredBenchmarks, []);
+export const findBenchmark = offered('findBenchmark', () => load.benchmarks().findBenchmark, [['name', check.text]]);
+export const readBenchmarkFile = offeredAsync('readBenchmarkFile', () => load.benchmarkFiles().readBenchmarkFile, [
   ['benchmark', is.benchmark],
   ['file', check.path],
   ['options', is.reader],
 ]);
 export const headlineMetrics = offered(
   'headlineMetrics',
-  () => cheemsBenchmark().headlineMetrics,
+  () => load.cheemsBenchmark().headlineMetrics,
   [['file', is.scoredFile]],
   is.givesScoredFile,
 );
-export const isRightInBothOrders = offered('isRightInBothOrders', () => judgeBench().isRightInBothOrders, [
+export const isRightInBothOrders = offered('isRightInBothOrders', () => load.judgeBench().isRightInBothOrders, [
   ['label', is.label],
   ['first', is.verdict],
   ['second', is.verdict],
 ]);
 
 // Predictors.
-export const definePredictor = offered('definePredictor', () => predictors().definePredictor, [
+export const definePredictor = offered('definePredictor', () => load.predictors().definePredictor, [
   ['definition', is.definition],
 ]);
-export const registerPredictor = offered('registerPredictor', () => predictorRegistry().registerPredictor, [
+export const registerPredictor = offered('registerPredictor', () => load.predictorRegistry().registerPredictor, [
   ['definition', is.definition],
 ]);
-export const registeredPredictors = offered('registeredPredictors', () => predictorRegistry().registeredPredictors, []);
-export const loadPredictor = offeredAsync('loadPredictor', () => predictorRegistry().loadPredictor, [
+export const registeredPredictors = offered(
+  'registeredPredictors',
+  () => load.predictorRegistry().registeredPredictors,
+  [],
+);
+export const loadPredictor = offeredAsync('loadPredictor', () => load.predictorRegistry().loadPredictor, [
   ['nameOrPath', check.path],
 ]);
-export const runPredictor = offeredAsync('runPredictor', () => predictors().runPredictor, [
+export const runPredictor = offeredAsync('runPredictor', () => load.predictors().runPredictor, [
   ['predictor', is.predictor],
   ['prompts', is.prompts],
   ['options', is.scoringOptions],
 ]);
-export const rewardModelPredictor = offered('rewardModelPredictor', () => modelPredictor().rewardModelPredictor, [
+export const rewardModelPredictor = offered('rewardModelPredictor', () => load.modelPredictor().rewardModelPredictor, [
   ['model', is.scorer],
   ['name', is.maybe(check.text)],
 ]);
-export const judgePredictor = offered('judgePredictor', () => judges().judgePredictor, [
+export const judgePredictor = offered('judgePredictor', () => load.judges().judgePredictor, [
   ['options', is.judgePredictorOptions],
 ]);
 
 // Judges.
-export const openEndpoint = offeredAsync('openEndpoint', () => endpoints().openEndpoint, [
+export const openEndpoint = offeredAsync('openEndpoint', () => load.endpoints().openEndpoint, [
   ['options', is.endpointOptions],
 ]);
-export const openLocalJudge = offeredAsync('openLocalJudge', () => localJudges().openLocalJudge, [
+export const openLocalJudge = offeredAsync('openLocalJudge', () => load.localJudges().openLocalJudge, [
   ['model', is.languageModel],
   ['options', is.localJudgeOptions],
 ]);
-export const letterProbability = offered('letterProbability', () => letters().letterProbability, [
+export const letterProbability = offered('letterProbability', () => load.letters().letterProbability, [
   ['tokens', is.tokenProbabilities],
   ['letters', is.letters],
 ]);
 export const pairsToJudge = offered(
   'pairsToJudge',
-  () => pairOrders().pairsToJudge,
+  () => load.pairOrders().pairsToJudge,
   [['prompts', is.prompts]],
   is.givesDataset,
 );
-export const singleOrder = offered('singleOrder', () => pairOrders().singleOrder, [
+export const singleOrder = offered('singleOrder', () => load.pairOrders().singleOrder, [
   ['seed', check.wholeNumber(0)],
   ['name', is.maybe(check.oneOf('single', 'cheems'))],
 ]);
-export const bindParser = offered('bindParser', () => parsers().bindParser, [
+export const bindParser = offered('bindParser', () => load.parsers().bindParser, [
   ['name', check.text],
   ['options', is.maybe(is.object)],
   ['reasoning', is.maybe(check.oneOf('strip', 'keep'))],
 ]);
 export const registeredVerdictParsers = offered(
   'registeredVerdictParsers',
-  () => parsers().registeredVerdictParsers,
+  () => load.parsers().registeredVerdictParsers,
   [],
 );
-export const registerVerdictParser = offered('registerVerdictParser', () => parsers().registerVerdictParser, [
+export const registerVerdictParser = offered('registerVerdictParser', () => load.parsers().registerVerdictParser, [
   ['parser', is.verdictParser],
 ]);
-export const findJudgeTemplate = offeredAsync('findJudgeTemplate', () => templates().findJudgeTemplate, [
+export const findJudgeTemplate = offeredAsync('findJudgeTemplate', () => load.templates().findJudgeTemplate, [
   ['nameOrFile', check.path],
 ]);
-export const readTemplateFile = offeredAsync('readTemplateFile', () => templateFiles().readTemplateFile, [
+export const readTemplateFile = offeredAsync('readTemplateFile', () => load.templateFiles().readTemplateFile, [
   ['file', check.path],
 ]);
 export const registeredJudgeTemplates = offered(
   'registeredJudgeTemplates',
-  () => templates().registeredJudgeTemplates,
+  () => load.templates().registeredJudgeTemplates,
   [],
 );
-export const registerJudgeTemplate = offered('registerJudgeTemplate', () => templates().registerJudgeTemplate, [
+export const registerJudgeTemplate = offered('registerJudgeTemplate', () => load.templates().registerJudgeTemplate, [
   ['template', is.judgeTemplate],
 ]);
