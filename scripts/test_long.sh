@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What scripts/test.sh leaves out, after it: ESLint with types, kernels for all the architectures that are checked, the CUDA backend's
+# What scripts/test.sh leaves out, after it: ESLint with types, the API's comments, clang-tidy, kernels for all the architectures that are checked, the CUDA backend's
 # tests under ASan and UBSan, the longest of the tests, long fuzz runs, a thousand loads of each kind, the engine for arm64 under
 # qemu, a new operation. About half an hour on two cores; ends with status 0 when all passed.
 set -euo pipefail
@@ -7,6 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 npm run --silent lint # type-checked, about half a minute of one core
 npm run --silent docs:api # every public name has a comment; the pages go to build/api
+bash scripts/testing/clang_tidy.sh
 build/cmake/cheems_cuda_emulated_tests --test-case='device: gradients in bfloat16*'
 node scripts/gpu/compile_kernels.cjs
 cmake -S . -B build/sanitize -DCHEEMS_SANITIZE=ON -DCHEEMS_OPTIMIZE_EMULATED=ON

@@ -39,6 +39,7 @@ std::vector<int> order_of_trial(const std::vector<int>& usable, const std::vecto
   if (is_kept != order.end() && gib(order.front()) - gib(*is_kept) <= kKeepGib)
     std::rotate(order.begin(), is_kept, is_kept + 1);
   std::vector<int> numbers;
+  numbers.reserve(order.size());
   for (const size_t i : order) numbers.push_back(usable[i]);
   return numbers;
 }
@@ -55,6 +56,7 @@ TakenDevice take_cuda(const CudaDevices& devices, int& kept) {
     else refuse(static_cast<int>(i), devices.list[i].unusable);
   }
   std::vector<int64_t> free_bytes;
+  free_bytes.reserve(usable.size());
   for (const int number : usable) free_bytes.push_back(usable.size() > 1 ? devices.table->free_memory(number) : -1);
   for (const int number : order_of_trial(usable, free_bytes, kept)) {
     try {
@@ -63,9 +65,8 @@ TakenDevice take_cuda(const CudaDevices& devices, int& kept) {
       const int64_t free =
           free_bytes[static_cast<size_t>(std::find(usable.begin(), usable.end(), number) - usable.begin())];
       if (usable.size() > 1)
-        refused = sentence("; chosen from ", usable.size(), " GPUs",
-                           free < 0 ? " in their order" : sentence(" by free memory: ", in_gib(free))) +
-                  refused;
+        refused.insert(0, sentence("; chosen from ", usable.size(), " GPUs",
+                                   free < 0 ? " in their order" : sentence(" by free memory: ", in_gib(free))));
       return {std::move(backend), refused};
     } catch (const Error& error) {
       refuse(number, error.what());

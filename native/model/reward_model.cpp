@@ -193,6 +193,7 @@ Tensor RewardModel::exact_tensor(const Parameter& parameter) const {
 void RewardModel::save_weights(const std::string& path, std::optional<DType> dtype) const {
   const auto& parameters = parameters_->layout().parameters();
   std::vector<storage::TensorDeclaration> declared;
+  declared.reserve(parameters.size());
   for (const auto& parameter : parameters) {
     declared.push_back({parameter.name, dtype.value_or(exact_tensor(parameter).dtype), parameter.shape});
   }

@@ -92,7 +92,7 @@ class Reader {
   }
   std::vector<Index> pop_to_mark() {
     if (marks_.empty()) damaged("takes values up to a mark that is not there");
-    const std::vector<Index> values(stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back()), stack_.end());
+    std::vector<Index> values(stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back()), stack_.end());
     stack_.resize(marks_.back());
     marks_.pop_back();
     return values;

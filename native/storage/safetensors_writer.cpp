@@ -42,7 +42,7 @@ std::uint64_t elements_of(const TensorDeclaration& tensor) {
 
 }  // namespace
 
-SafetensorsWriter::SafetensorsWriter(const std::string& path, std::vector<TensorDeclaration> tensors,
+SafetensorsWriter::SafetensorsWriter(const std::string& path, const std::vector<TensorDeclaration>& tensors,
                                      const std::map<std::string, std::string>& metadata)
     : path_(path) {
   Layout layout = lay_out(tensors, metadata);

@@ -31,7 +31,7 @@ class SafetensorsWriter {
  public:
   static inline const std::map<std::string, std::string> kMetadata = {{"format", "pt"}};
   // Creates (or overwrites) `path` and reserves the whole file's space, so that a full disk is detected here.
-  SafetensorsWriter(const std::string& path, std::vector<TensorDeclaration> tensors,
+  SafetensorsWriter(const std::string& path, const std::vector<TensorDeclaration>& tensors,
                     const std::map<std::string, std::string>& metadata = kMetadata);
   ~SafetensorsWriter();
   SafetensorsWriter(const SafetensorsWriter&) = delete;

@@ -26,7 +26,8 @@ class ProcessHead : public DenseHead {
     std::vector<float> rewards;
     for (const int32_t row : tree.reward_index) {
       // softmax([a, b])[1] = 1 / (1 + exp(a - b))
-      const double a = stacks[0][static_cast<size_t>(2 * row)], b = stacks[0][static_cast<size_t>(2 * row + 1)];
+      const size_t at = 2 * static_cast<size_t>(row);
+      const double a = stacks[0][at], b = stacks[0][at + 1];
       rewards.push_back(static_cast<float>(1 / (1 + std::exp(a - b))));
     }
     return rewards;
