@@ -38,10 +38,10 @@ class Knob {
 };
 
 // `microBatchTokens`
-inline std::string knob(Knob knob) { return "`" + std::string(knob.name()) + "`"; }
+inline std::string knob(Knob knob) { return std::string("`").append(knob.name()).append("`"); }
 // `device: cpu`
 inline std::string knob(Knob knob, std::string_view value) {
-  return "`" + std::string(knob.name()) + ": " + std::string(value) + "`";
+  return std::string("`").append(knob.name()).append(": ").append(value).append("`");
 }
 
 }  // namespace cheems
