@@ -4,10 +4,11 @@
 #include <memory>
 #include <vector>
 
-#include "causal_object.h"
+#include "causal_model_object.h"
 #include "convert.h"
 #include "engine_thread.h"
-#include "handle.h"
+#include "environment.h"
+#include "generation_object.h"
 #include "model_object.h"
 #include "schema.h"
 #include "standalone.h"
@@ -19,6 +20,11 @@ namespace {
 template <Napi::Value (*function)(const Napi::CallbackInfo&)>
 void add(Napi::Object exports, const char* name) {
   exports.Set(name, Napi::Function::New<guarded<function>>(exports.Env(), name));
+}
+
+template <Napi::Value (*function)(const Napi::CallbackInfo&)>
+void add_work(Napi::Object exports, const char* name) {
+  exports.Set(name, Napi::Function::New<promised<function>>(exports.Env(), name));
 }
 
 // process.exit() runs no cleanup hook of the main environment, and the handlers of exit() come too late for work that
@@ -38,7 +44,7 @@ void stop_when_process_exits(Napi::Env env, const std::shared_ptr<EngineThread>&
 }
 
 Napi::Object initialize_addon(Napi::Env env, Napi::Object exports) {
-  auto* environment = new Environment{EngineThread::create()};
+  auto* environment = new Environment{EngineThread::create(), {}, {}};
   env.SetInstanceData<Environment>(environment);
   // On the JS thread when the environment ends (a worker terminates, the event loop runs out), before JS values go.
   napi_add_env_cleanup_hook(
@@ -48,27 +54,14 @@ Napi::Object initialize_addon(Napi::Env env, Napi::Object exports) {
   add<schema>(exports, "schema");
   add<add_plugin_folder_of_package>(exports, "addPluginFolder");
   add<lock_file>(exports, "lockFile");
-  add<read_architecture>(exports, "readArchitecture");
-  add<initialize>(exports, "initialize");
-  add<plan_memory>(exports, "planMemory");
-  add<load_model>(exports, "loadModel");
-  add<score>(exports, "score");
-  add<save_weights>(exports, "saveWeights");
-  add<model_notes>(exports, "modelNotes");
-  add<dispose_model>(exports, "disposeModel");
-  add<create_trainer>(exports, "createTrainer");
-  add<train_step>(exports, "trainStep");
-  add<trainer_score>(exports, "trainerScore");
-  add<save_optimizer>(exports, "saveOptimizer");
-  add<load_optimizer>(exports, "loadOptimizer");
-  add<dispose_trainer>(exports, "disposeTrainer");
-  add<load_causal_model>(exports, "loadCausalModel");
-  add<next_tokens>(exports, "nextTokens");
-  add<causal_model_notes>(exports, "causalModelNotes");
-  add<dispose_causal_model>(exports, "disposeCausalModel");
-  add<start_generation>(exports, "startGeneration");
-  add<advance_generation>(exports, "advanceGeneration");
-  add<dispose_generation>(exports, "disposeGeneration");
+  add<use_error_class>(exports, "useErrorClass");
+  add_work<read_architecture>(exports, "readArchitecture");
+  add_work<initialize>(exports, "initialize");
+  add_work<plan_memory>(exports, "planMemory");
+  ModelObject::define(env, exports);
+  TrainerObject::define(env, exports);
+  CausalModelObject::define(env, exports);
+  GenerationObject::define(env, exports);
   return exports;
 }
 

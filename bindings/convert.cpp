@@ -7,6 +7,7 @@
 
 #include "backends/plugin_loader.h"
 #include "core/error.h"
+#include "environment.h"
 #include "model/networks/body.h"
 #include "model/parameters/parameters.h"
 #include "requests.h"
@@ -137,35 +138,18 @@ ArchitectureInfo info_of(const model::Architecture& a) {
   return info;
 }
 
-Napi::Value to_js(Napi::Env env, const MemoryPlan& plan, int64_t available_bytes) {
-  Napi::Array entries = Napi::Array::New(env);
-  for (MemoryPlanEntry entry : plan.entries) entries.Set(entries.Length(), write_result(env, entry));
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("entries", entries);
-  object.Set("totalBytes", static_cast<double>(plan.total()));
-  object.Set("availableBytes",
-             available_bytes < 0 ? env.Null() : Napi::Number::New(env, static_cast<double>(available_bytes)));
-  return object;
-}
-
 Napi::Value to_js(Napi::Env env, const std::vector<BackendNote>& notes) {
   Napi::Array array = Napi::Array::New(env);
   for (BackendNote note : notes) array.Set(array.Length(), write_result(env, note));
   return array;
 }
 
-Napi::Value to_js(Napi::Env env, const DeviceFacts& facts) {
-  Napi::Object entries = Napi::Object::New(env);
-  for (const auto& [name, value] : facts.entries) entries.Set(name, value);
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("entries", entries);
-  object.Set("arithmetic", facts.arithmetic);
-  return object;
-}
-
 Napi::Error to_js_error(Napi::Env env, const std::exception_ptr& failure, const Purpose& purpose,
                         const std::string& cancel_reason) {
   const auto make = [env](const std::string& message, const char* code) {
+    const Napi::FunctionReference& error_class = environment(env).error_class;
+    if (!error_class.IsEmpty())
+      return Napi::Error(env, error_class.New({Napi::String::New(env, code), Napi::String::New(env, message)}));
     Napi::Error error = Napi::Error::New(env, message);
     error.Value().Set("code", code);
     return error;
@@ -174,7 +158,8 @@ Napi::Error to_js_error(Napi::Env env, const std::exception_ptr& failure, const 
     std::rethrow_exception(failure);
   } catch (const Canceled& canceled) {
     if (!cancel_reason.empty()) return make(cancel_reason, error_codes::kDisposed);
-    Napi::Error error = make(canceled.what(), "ABORT_ERR");
+    Napi::Error error = Napi::Error::New(env, canceled.what());
+    error.Value().Set("code", "ABORT_ERR");
     error.Value().Set("name", "AbortError");
     return error;
   } catch (const CodedError& error) {

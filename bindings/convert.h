@@ -13,7 +13,6 @@
 #include "batch/samples.h"
 #include "core/comparison.h"
 #include "core/dtype.h"
-#include "core/memory_plan.h"
 #include "error_codes.h"
 #include "job.h"
 #include "model/architecture.h"
@@ -35,17 +34,39 @@ OwnedSamples samples_from(Napi::Value batch);
 // From { pairs, targets?, weights?, margins? }: an Int32Array [a, b, a, b, …] of sample numbers below `samples`, and
 // Float32Arrays of a number for each pair; without them, the defaults.
 std::vector<Comparison> comparisons_from(Napi::Value comparisons, int64_t samples);
-Napi::Value to_js(Napi::Env env, const MemoryPlan& plan, int64_t available_bytes);  // below 0: null, not known
 Napi::Value to_js(Napi::Env env, const std::vector<BackendNote>& notes);
-Napi::Value to_js(Napi::Env env, const DeviceFacts& facts);
 
-// cheems::Error: its sentence and the purpose's code, or its own. Canceled by the caller: name 'AbortError', code
-// 'ABORT_ERR'; since its object was disposed, which `cancel_reason` then says: code DISPOSED. bad_alloc: a sentence
-// about memory. Anything else is a defect of the engine.
+// An EngineError. cheems::Error: its sentence and the purpose's code, or its own. Canceled by the caller: name
+// 'AbortError', code 'ABORT_ERR'; since its object was disposed, which `cancel_reason` then says: code DISPOSED.
+// bad_alloc: a sentence about memory. Anything else is a defect of the engine.
 Napi::Error to_js_error(Napi::Env env, const std::exception_ptr& failure, const Purpose& purpose,
                         const std::string& cancel_reason);
 
-// The exported functions: a C++ exception becomes a JS one.
+// What `begin` returns; a promise that is rejected with what it throws.
+template <class Begin>
+Napi::Value promise_of(Napi::Env env, const Begin& begin) {
+  const auto rejected = [env](Napi::Value reason) -> Napi::Value {
+    const auto deferred = Napi::Promise::Deferred::New(env);
+    deferred.Reject(reason);
+    return deferred.Promise();
+  };
+  try {
+    return begin();
+  } catch (const Napi::Error& error) {
+    return rejected(error.Value());
+  } catch (...) {
+    return rejected(
+        to_js_error(env, std::current_exception(), {"starting work", error_codes::kInvalidArgument}, "").Value());
+  }
+}
+
+// Exported functions that return a promise.
+template <Napi::Value (*function)(const Napi::CallbackInfo&)>
+Napi::Value promised(const Napi::CallbackInfo& info) {
+  return promise_of(info.Env(), [&] { return function(info); });
+}
+
+// Those that return at once: a C++ exception becomes a JS one.
 template <Napi::Value (*function)(const Napi::CallbackInfo&)>
 Napi::Value guarded(const Napi::CallbackInfo& info) {
   try {

@@ -16,11 +16,57 @@ Message done_message = Message::done;
 
 }  // namespace
 
+namespace {
+
+// A promise that is settled once, and the signal that may reject it. JS thread only.
+class Settlement {
+ public:
+  explicit Settlement(Napi::Env env) : deferred_(env) {}
+  Napi::Promise promise() const { return deferred_.Promise(); }
+  bool is_settled() const { return settled_; }
+  bool is_aborted() const { return !signal_.IsEmpty() && signal_.Get("aborted").ToBoolean(); }
+  Napi::Value reason() const { return signal_.Get("reason"); }
+
+  void listen(Napi::Object signal, Napi::Function on_abort) {
+    signal_ = Napi::Persistent(signal);
+    on_abort_ = Napi::Persistent(on_abort);
+    Napi::Object once = Napi::Object::New(signal.Env());
+    once.Set("once", true);
+    signal.Get("addEventListener").As<Napi::Function>().Call(signal, {text(signal.Env()), on_abort, once});
+  }
+  void resolve(Napi::Value value) {
+    settle();
+    deferred_.Resolve(value);
+  }
+  void reject(Napi::Value reason) {
+    settle();
+    deferred_.Reject(reason);
+  }
+
+ private:
+  static Napi::String text(Napi::Env env) { return Napi::String::New(env, "abort"); }
+  // Nothing stays behind on a signal, which may live as long as the process.
+  void settle() {
+    settled_ = true;
+    if (on_abort_.IsEmpty()) return;
+    const Napi::Object signal = signal_.Value();
+    signal.Get("removeEventListener").As<Napi::Function>().Call(signal, {text(signal.Env()), on_abort_.Value()});
+  }
+
+  Napi::Promise::Deferred deferred_;
+  Napi::ObjectReference signal_;
+  Napi::FunctionReference on_abort_;
+  bool settled_ = false;
+};
+
+}  // namespace
+
 // JS thread only.
 struct Delivery {
-  Delivery(Napi::Env env, std::shared_ptr<Job> job) : job(std::move(job)), deferred(env) {}
+  Delivery(Napi::Env env, std::shared_ptr<Job> job)
+      : job(std::move(job)), settlement(std::make_shared<Settlement>(env)) {}
   std::shared_ptr<Job> job;
-  Napi::Promise::Deferred deferred;
+  std::shared_ptr<Settlement> settlement;
   Napi::FunctionReference on_progress;
   std::optional<Napi::Error> thrown;  // by on_progress: the promise is rejected with it
 };
@@ -82,33 +128,62 @@ Progress Job::latest_progress() {
   return progress_;
 }
 
+bool Job::aborted() const {
+  if (!failure_ || !cancel_reason_.empty()) return false;
+  try {
+    std::rethrow_exception(failure_);
+  } catch (const Canceled&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
 Napi::Value Job::error(Napi::Env env) const { return to_js_error(env, failure_, purpose_, cancel_reason_).Value(); }
+
+namespace {
+
+void deliver_progress(Napi::Env env, Delivery& delivery) {
+  Progress progress = delivery.job->latest_progress();
+  if (delivery.on_progress.IsEmpty() || delivery.thrown || delivery.job->control().canceled()) return;
+  try {
+    delivery.on_progress.Call({write_result(env, progress)});
+  } catch (const Napi::Error& error) {
+    delivery.thrown = error;
+    delivery.job->cancel("The progress callback threw an exception");
+  }
+}
+
+void deliver_end(Napi::Env env, Delivery& delivery) {
+  Settlement& settlement = *delivery.settlement;
+  if (settlement.is_settled()) {
+    // An object that nobody waits for any more: the garbage collector frees it on the engine thread.
+    if (!delivery.job->failed()) delivery.job->result(env);
+    return;
+  }
+  if (delivery.thrown) return settlement.reject(delivery.thrown->Value());
+  if (delivery.job->failed()) {
+    const bool by_signal = delivery.job->aborted() && settlement.is_aborted();
+    return settlement.reject(by_signal ? settlement.reason() : delivery.job->error(env));
+  }
+  Napi::Value result;
+  try {
+    result = delivery.job->result(env);
+  } catch (const Napi::Error& error) {
+    return settlement.reject(error.Value());
+  }
+  settlement.resolve(result);
+}
+
+}  // namespace
 
 // Called on the JS thread with each message, in order.
 void deliver(Napi::Env env, Napi::Function, Delivery* delivery, Message* message) {
   if (env == nullptr) return;  // the environment is going away: nobody listens
   Napi::HandleScope scope(env);
   try {
-    if (*message == Message::progress) {
-      Progress progress = delivery->job->latest_progress();
-      if (delivery->on_progress.IsEmpty() || delivery->thrown || delivery->job->control().canceled()) return;
-      try {
-        delivery->on_progress.Call({write_result(env, progress)});
-      } catch (const Napi::Error& error) {
-        delivery->thrown = error;
-        delivery->job->cancel("The progress callback threw an exception");
-      }
-      return;
-    }
-    if (delivery->thrown) return delivery->deferred.Reject(delivery->thrown->Value());
-    if (delivery->job->failed()) return delivery->deferred.Reject(delivery->job->error(env));
-    Napi::Value result;
-    try {
-      result = delivery->job->result(env);
-    } catch (const Napi::Error& error) {
-      return delivery->deferred.Reject(error.Value());
-    }
-    delivery->deferred.Resolve(result);
+    if (*message == Message::progress) deliver_progress(env, *delivery);
+    else deliver_end(env, *delivery);
   } catch (const Napi::Error&) {
     // Only when the environment may no longer run JavaScript (a worker being terminated).
   }
@@ -125,27 +200,47 @@ void JobList::cancel_all(EngineThread& thread, const std::string& reason) {
   }
 }
 
-Napi::Value start(Napi::Env env, const std::shared_ptr<EngineThread>& thread, std::shared_ptr<Job> job,
-                  Napi::Value on_progress) {
-  if (!on_progress.IsUndefined() && !on_progress.IsFunction()) fail("onProgress must be a function.");
+Work work_from(Napi::Value options) {
+  if (options.IsUndefined()) return {};
+  if (!options.IsObject()) fail("The options must be an object.");
+  const auto object = options.As<Napi::Object>();
+  const Work work{object.Get("signal"), object.Get("onProgress")};
+  if (!work.on_progress.IsUndefined() && !work.on_progress.IsFunction()) fail("onProgress must be a function.");
+  if (!work.signal.IsUndefined() &&
+      !(work.signal.IsObject() && work.signal.As<Napi::Object>().Get("addEventListener").IsFunction())) {
+    fail("signal must be an AbortSignal.");
+  }
+  return work;
+}
+
+Napi::Promise start(Napi::Env env, const std::shared_ptr<EngineThread>& thread, std::shared_ptr<Job> job,
+                    const Work& work, OnAbort on_abort) {
   auto delivery = std::make_unique<Delivery>(env, job);
-  if (on_progress.IsFunction()) delivery->on_progress = Napi::Persistent(on_progress.As<Napi::Function>());
-  const Napi::Promise promise = delivery->deferred.Promise();
+  const std::shared_ptr<Settlement> settlement = delivery->settlement;
+  const Napi::Promise promise = settlement->promise();
+  if (!work.signal.IsEmpty() && !work.signal.IsUndefined()) {
+    const auto signal = work.signal.As<Napi::Object>();
+    if (signal.Get("aborted").ToBoolean()) {
+      settlement->reject(signal.Get("reason"));
+      return promise;
+    }
+    const auto abort = [thread, on_abort, weak_job = std::weak_ptr<Job>(job),
+                        weak = std::weak_ptr<Settlement>(settlement)](const Napi::CallbackInfo&) {
+      if (const auto running = weak_job.lock()) thread->cancel(running, "");
+      const auto waiting = weak.lock();
+      if (on_abort == OnAbort::abandon && waiting && !waiting->is_settled()) waiting->reject(waiting->reason());
+    };
+    settlement->listen(signal, Napi::Function::New(env, abort, "abort"));
+  }
+  const bool wants_progress = !work.on_progress.IsEmpty() && work.on_progress.IsFunction();
+  if (wants_progress) delivery->on_progress = Napi::Persistent(work.on_progress.As<Napi::Function>());
   Delivery* context = delivery.release();
   job->attach(Notifier::New(
                   env, "cheems-native work", 0, 1, context,
                   [](Napi::Env, Delivery* finished, Delivery*) { delete finished; }, context),
-              on_progress.IsFunction());
-  Napi::Object work = Napi::Object::New(env);
-  work.Set("promise", promise);
-  work.Set("cancel", Napi::Function::New(
-                         env,
-                         [thread, weak = std::weak_ptr<Job>(job)](const Napi::CallbackInfo&) {
-                           if (const auto running = weak.lock()) thread->cancel(running, "");
-                         },
-                         "cancel"));
+              wants_progress);
   thread->push(std::move(job));
-  return work;
+  return promise;
 }
 
 }  // namespace cheems::bindings

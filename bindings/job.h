@@ -59,6 +59,8 @@ class Job {
   virtual Napi::Value result(Napi::Env env) = 0;
   Napi::Value error(Napi::Env env) const;
   bool failed() const { return failure_ != nullptr; }
+  // Whether it failed because it was cancelled, without a reason of ours.
+  bool aborted() const;
   Progress latest_progress();
 
   // Before the job is queued; without it nobody is told.
@@ -129,8 +131,20 @@ class JobList {
   std::vector<std::weak_ptr<Job>> jobs_;
 };
 
-// Queues the job; returns { promise, cancel }. `on_progress` may be undefined.
-Napi::Value start(Napi::Env env, const std::shared_ptr<EngineThread>& thread, std::shared_ptr<Job> job,
-                  Napi::Value on_progress);
+// What a caller says of its work, from an options object: an AbortSignal, and who is told of progress. Either may be
+// absent, and so may the object.
+struct Work {
+  Napi::Value signal, on_progress;
+};
+Work work_from(Napi::Value options);
+
+enum class OnAbort {
+  stop,    // the promise rejects once the work has stopped, or resolves where the abort came too late
+  abandon  // it rejects at once: of work that cannot stop half-way, but whose result may be thrown away
+};
+
+// Queues the job; returns its promise, which an abort of the signal rejects with the signal's reason.
+Napi::Promise start(Napi::Env env, const std::shared_ptr<EngineThread>& thread, std::shared_ptr<Job> job,
+                    const Work& work = {}, OnAbort on_abort = OnAbort::stop);
 
 }  // namespace cheems::bindings

@@ -55,14 +55,19 @@ void ModelState::free() {
   backend.reset();
 }
 
-Handle<ModelState>& model_from(Napi::Value value) {
-  auto& handle = handle_from<ModelState>(value);
-  if (handle.state->disposed)
-    fail_with(error_codes::kDisposed, "The model has been disposed: load it again to go on using it.");
-  return handle;
+void ModelObject::define(Napi::Env env, Napi::Object exports) {
+  define_class(env, exports, "Model",
+               {static_work<&ModelObject::load>("load"), work<&ModelObject::score>("score"),
+                work<&ModelObject::save_weights>("saveWeights"), work<&ModelObject::create_trainer>("createTrainer"),
+                InstanceMethod("notes", &ModelObject::notes)});
 }
 
-Napi::Value load_model(const Napi::CallbackInfo& info) {
+void ModelObject::require_usable() const {
+  if (state()->disposed)
+    fail_with(error_codes::kDisposed, "The model has been disposed: load it again to go on using it.");
+}
+
+Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
   auto request = read_options<ModelRequest>(info[0]);
   using Loaded = std::shared_ptr<ModelState>;
   auto job = std::make_shared<ComputeJob<Loaded>>(
@@ -76,40 +81,37 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
         return state;
       },
       [](Napi::Env env, Loaded& state) -> Napi::Value {
-        Napi::Object result = Napi::Object::New(env);
-        ArchitectureInfo architecture = info_of(state->model->architecture());
-        model::HeadFacts head = state->model->head();
-        result.Set("architecture", write_result(env, architecture));
-        result.Set("head", write_result(env, head));
-        result.Set("device", state->backend->name());
-        result.Set("deviceChoice", "Device: " + state->device_choice + ".");
-        result.Set("deviceFacts", to_js(env, state->backend->facts()));
-        result.Set("precision", name(state->model->precision()));
-        result.Set("microBatchTokens", static_cast<double>(state->micro_batch_tokens));
+        ModelInfo described{
+            .loaded = {info_of(state->model->architecture()), state->backend->name(),
+                       "Device: " + state->device_choice + ".", state->model->precision(), state->micro_batch_tokens},
+            .head = state->model->head(),
+            .device_facts = state->backend->facts()};
         const int64_t bytes = state->model->parameters().layout().bytes() + kUncountedModelBytes;
-        result.Set("handle", make_handle(env, std::move(state), bytes));
-        return result;
+        const Napi::Object model = make(env, std::move(state), bytes);
+        write_properties(model, described);
+        return model;
       });
-  return start(info.Env(), engine_thread(info.Env()), std::move(job), info.Env().Undefined());
+  return start(info.Env(), engine_thread(info.Env()), std::move(job), work_from(info[1]), OnAbort::abandon);
 }
 
-Napi::Value score(const Napi::CallbackInfo& info) {
-  auto& handle = model_from(info[0]);
-  const auto scorer_options = read_options<inference::ScorerOptions>(info[2]);
+Napi::Value ModelObject::score(const Napi::CallbackInfo& info) {
+  require_usable();
+  const auto scorer_options =
+      info[1].IsUndefined() ? inference::ScorerOptions{} : read_options<inference::ScorerOptions>(info[1]);
   using Result = inference::Scorer::Result;
   auto job = std::make_shared<ComputeJob<Result>>(
       "scoring",
-      [state = handle.state, samples = samples_from(info[1]), scorer_options](const Control& control) {
+      [state = state(), samples = samples_from(info[0]), scorer_options](const Control& control) {
         return state->scorer_for(scorer_options).score(samples.view(), control);
       },
       [](Napi::Env env, Result& result) -> Napi::Value { return write_result(env, result); });
-  handle.state->jobs.add(job);
-  return start(info.Env(), handle.thread, std::move(job), info[3]);
+  state()->jobs.add(job);
+  return start(info.Env(), thread(), std::move(job), work_from(info[1]));
 }
 
-Napi::Value save_weights(const Napi::CallbackInfo& info) {
-  auto& handle = model_from(info[0]);
-  const std::string dtype_name = info[2].IsUndefined() ? "float32" : text_from(info[2], "dtype");
+Napi::Value ModelObject::save_weights(const Napi::CallbackInfo& info) {
+  require_usable();
+  const std::string dtype_name = info[1].IsUndefined() ? "float32" : text_from(info[1], "dtype");
   if (dtype_name != "float32" && dtype_name != "bfloat16" && dtype_name != "held") {
     fail("dtype must be float32 or bfloat16, not ", dtype_name, " (or held: each tensor in the dtype that it has).");
   }
@@ -117,34 +119,25 @@ Napi::Value save_weights(const Napi::CallbackInfo& info) {
   if (dtype_name != "held") in_file = dtype_name == "bfloat16" ? DType::bfloat16 : DType::float32;
   auto job = std::make_shared<ComputeJob<Nothing>>(
       Purpose("saving weights", error_codes::kFile),
-      [state = handle.state, file = text_from(info[1], "file"), in_file](const Control&) {
+      [state = state(), file = text_from(info[0], "file"), in_file](const Control&) {
         state->model->save_weights(file, in_file);
         return Nothing{};
       },
       undefined);
-  handle.state->jobs.add(job);
-  return start(info.Env(), handle.thread, std::move(job), info.Env().Undefined());
+  state()->jobs.add(job);
+  return start(info.Env(), thread(), std::move(job));
+}
+
+Napi::Value ModelObject::create_trainer(const Napi::CallbackInfo& info) {
+  require_usable();
+  auto job = TrainerObject::creation(state(), info[0]);
+  state()->jobs.add(job);
+  return start(info.Env(), thread(), std::move(job));
 }
 
 // The backend goes with the job that disposal starts, so it stands here as long as nobody has disposed of the model.
-Napi::Value model_notes(const Napi::CallbackInfo& info) {
-  const auto& state = *handle_from<ModelState>(info[0]).state;
-  return to_js(info.Env(), state.disposed ? std::vector<BackendNote>{} : state.backend->notes());
-}
-
-Napi::Value dispose_model(const Napi::CallbackInfo& info) {
-  auto& handle = handle_from<ModelState>(info[0]);
-  handle.state->disposed = true;
-  handle.state->jobs.cancel_all(*handle.thread, "The model was disposed before this work was done.");
-  handle.report_freed(info.Env());
-  auto job = std::make_shared<ComputeJob<Nothing>>(
-      "freeing a model",
-      [state = handle.state](const Control&) {
-        state->free();
-        return Nothing{};
-      },
-      undefined);
-  return start(info.Env(), handle.thread, std::move(job), info.Env().Undefined());
+Napi::Value ModelObject::notes(const Napi::CallbackInfo& info) {
+  return to_js(info.Env(), state()->disposed ? std::vector<BackendNote>{} : state()->backend->notes());
 }
 
 }  // namespace cheems::bindings

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "backends/backend.h"
-#include "handle.h"
+#include "engine_object.h"
 #include "inference/scorer.h"
 #include "job.h"
 #include "model/reward_model.h"
@@ -38,16 +38,18 @@ struct ModelState {
   JobList jobs;
 };
 
-// The handle of a model that has not been disposed; throws Error otherwise.
-Handle<ModelState>& model_from(Napi::Value value);
+class ModelObject : public EngineObject<ModelObject, ModelState> {
+ public:
+  using EngineObject::EngineObject;
+  static void define(Napi::Env env, Napi::Object exports);
+  static Napi::Value load(const Napi::CallbackInfo& info);     // (options, work) -> Model
+  Napi::Value score(const Napi::CallbackInfo& info);           // (batch, options and work) -> ScoreResult
+  Napi::Value save_weights(const Napi::CallbackInfo& info);    // (file, dtype)
+  Napi::Value create_trainer(const Napi::CallbackInfo& info);  // (options) -> Trainer
+  Napi::Value notes(const Napi::CallbackInfo& info);           // () -> [{ text, count }], at once
 
-Napi::Value load_model(const Napi::CallbackInfo& info);     // (options) -> { handle, architecture, headSource, device }
-Napi::Value score(const Napi::CallbackInfo& info);          // (model, batch, options, onProgress) -> ScoreResult
-Napi::Value save_weights(const Napi::CallbackInfo& info);   // (model, file, dtype) -> undefined
-Napi::Value model_notes(const Napi::CallbackInfo& info);    // (model) -> [{ text, count }], at once
-Napi::Value dispose_model(const Napi::CallbackInfo& info);  // (model) -> undefined
-
-// { rewards, computedTokens }
-Napi::Value score_result(Napi::Env env, const std::vector<float>& rewards, int64_t computed_tokens);
+ private:
+  void require_usable() const;  // throws Error where it has been disposed
+};
 
 }  // namespace cheems::bindings

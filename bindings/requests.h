@@ -5,9 +5,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "backends/plugin_loader.h"
 #include "core/description.h"
 #include "core/dtype.h"
+#include "core/memory_plan.h"
 #include "generation/generator.h"
 #include "model/reward_model.h"
 
@@ -160,6 +163,78 @@ void describe(Visitor& visit, ArchitectureInfo& info) {
         "True for a language model whose config.json ties the output layer to the embedding, but whose files have "
         "another one, which is used.");
   visit("parameters", info.parameters, "");
+}
+
+// A model that was loaded, as its properties.
+struct CausalModelInfo {
+  ArchitectureInfo architecture;
+  std::string device, device_choice;
+  DType precision = DType::float32;
+  int64_t micro_batch_tokens = 0;
+};
+
+template <class Visitor>
+void describe(Visitor& visit, CausalModelInfo& info) {
+  visit("architecture", info.architecture, "");
+  visit("device", info.device, "`cpu`, `cuda:0`, …");
+  visit("deviceChoice", info.device_choice, "What was taken and why: a sentence.");
+  visit("precision", info.precision, "Of the activations.");
+  visit("microBatchTokens", info.micro_batch_tokens,
+        "Tokens of a micro-batch that work with this model on its device when nobody says how many.");
+}
+
+struct ModelInfo {
+  CausalModelInfo loaded;
+  model::HeadFacts head;
+  DeviceFacts device_facts;
+};
+
+template <class Visitor>
+void describe(Visitor& visit, ModelInfo& info) {
+  describe(visit, info.loaded);
+  visit("head", info.head, "");
+  visit("deviceFacts", info.device_facts, "What a run's record says of its device.");
+}
+
+struct PlannedMemory {
+  std::vector<MemoryPlanEntry> entries;
+  int64_t total_bytes = 0, reserve_bytes = 0, micro_batch_tokens = 0;
+  std::optional<int64_t> available_bytes, checkpoint_bytes;
+  std::string device_choice;
+};
+
+template <class Visitor>
+void describe(Visitor& visit, PlannedMemory& plan) {
+  visit("entries", plan.entries, "");
+  visit("totalBytes", plan.total_bytes, "");
+  visit("availableBytes", plan.available_bytes, "null where the device that is planned for is not here.",
+        {.or_null = true});
+  visit("microBatchTokens", plan.micro_batch_tokens,
+        "Tokens of a micro-batch: those asked for, or what 'auto' came to.");
+  visit("reserveBytes", plan.reserve_bytes,
+        "Bytes of the available memory that the run must leave: what libraries load at their first use.");
+  visit("deviceChoice", plan.device_choice, "What is planned for and why: a sentence.");
+  visit("checkpointBytes", plan.checkpoint_bytes, "Of training: bytes of a checkpoint's weights and optimizer state.");
+}
+
+struct EngineInfo {
+  std::string version, compiler, simd_target;
+  std::vector<std::string> cpu_features;
+  int64_t num_threads = 0;
+  std::vector<BackendInfo> backends;
+  PluginReport cuda;
+};
+
+template <class Visitor>
+void describe(Visitor& visit, EngineInfo& info) {
+  visit("version", info.version, "");
+  visit("compiler", info.compiler, "");
+  visit("simdTarget", info.simd_target, "SIMD target chosen at run time, and those compiled in.");
+  visit("cpuFeatures", info.cpu_features, "");
+  visit("numThreads", info.num_threads, "");
+  visit("backends", info.backends, "");
+  visit("cuda", info.cuda,
+        "What there is of the CUDA backend. Where no plug-in could be taken, `missing` alone says why.");
 }
 
 }  // namespace cheems::bindings

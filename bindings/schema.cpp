@@ -16,12 +16,51 @@ namespace {
 
 using nlohmann::ordered_json;
 
+// The TypeScript names of described results.
+template <class Struct>
+constexpr const char* kTypeName = nullptr;
+template <>
+constexpr const char* kTypeName<inference::Scorer::Result> = "ScoreResult";
+template <>
+constexpr const char* kTypeName<training::StepResult> = "StepResult";
+template <>
+constexpr const char* kTypeName<model::HeadFacts> = "HeadInfo";
+template <>
+constexpr const char* kTypeName<ArchitectureInfo> = "ArchitectureInfo";
+template <>
+constexpr const char* kTypeName<DeviceFacts> = "DeviceFacts";
+template <>
+constexpr const char* kTypeName<ModelInfo> = "ModelInfo";
+template <>
+constexpr const char* kTypeName<CausalModelInfo> = "CausalModelInfo";
+template <>
+constexpr const char* kTypeName<generation::NextTokens> = "NextTokens";
+template <>
+constexpr const char* kTypeName<generation::Generator::Advanced> = "GenerationStep";
+template <>
+constexpr const char* kTypeName<Progress> = "Progress";
+template <>
+constexpr const char* kTypeName<MemoryPlanEntry> = "MemoryPlanEntry";
+template <>
+constexpr const char* kTypeName<PlannedMemory> = "MemoryPlan";
+template <>
+constexpr const char* kTypeName<BackendNote> = "EngineNote";
+template <>
+constexpr const char* kTypeName<BackendInfo> = "BackendInfo";
+template <>
+constexpr const char* kTypeName<PluginReport::Library> = "CudaLibrary";
+template <>
+constexpr const char* kTypeName<PluginReport> = "CudaInfo";
+template <>
+constexpr const char* kTypeName<EngineInfo> = "EngineInfo";
+
 // Collects fields as {name, type, doc, required?, default?}.
 class SchemaWriter {
  public:
   template <class Value>
   void operator()(const char* name, const Value& value, const char* doc, const Values& values = {}) {
     ordered_json field = {{"name", name}, {"type", type_of<Value>(values)}, {"doc", doc}};
+    if (values.or_null) field["orNull"] = true;
     if (values.one_for_all) field["oneForAll"] = true;
     if (values.required) field["required"] = true;
     else if (!values.stands_for_none) add_default(field, value);
@@ -35,13 +74,18 @@ class SchemaWriter {
   static std::string type_of(const Values& values) {
     if (values.one_of) return values.one_of;
     if constexpr (std::is_same_v<Value, bool>) return "boolean";
-    else if constexpr (std::is_same_v<Value, std::string>) return "string";
+    else if constexpr (std::is_same_v<Value, std::string>) return values.stands_for_none ? "string?" : "string";
+    else if constexpr (std::is_same_v<Value, TextPairs>) return "Record<string, string>";
+    else if constexpr (std::is_same_v<Value, std::vector<std::string>>) return "string[]";
+    else if constexpr (kTypeName<Value> != nullptr) return kTypeName<Value>;
     else if constexpr (std::is_same_v<Value, DType>) return "Precision";
     else if constexpr (std::is_same_v<Value, model::Readout>) return "Readout";
     else if constexpr (std::is_same_v<Value, std::vector<float>>) return "Float32Array";
     else if constexpr (std::is_same_v<Value, std::vector<int32_t>>) return "Int32Array";
     else if constexpr (std::is_same_v<Value, std::vector<uint8_t>>) return "Uint8Array";
     else if constexpr (std::is_arithmetic_v<Value>) return "number";
+    else if constexpr (std::is_same_v<Value, std::vector<typename Value::value_type>>)
+      return type_of<typename Value::value_type>(values) + "[]";
     else return type_of<typename Value::value_type>(values) + "?";
   }
 
@@ -60,6 +104,13 @@ ordered_json fields_of() {
   Struct described;
   describe(writer, described);
   return writer.fields;
+}
+
+template <class... Structs>
+ordered_json results() {
+  ordered_json all;
+  ((all[kTypeName<Structs>] = fields_of<Structs>()), ...);
+  return all;
 }
 
 ordered_json names(std::initializer_list<const char*> list) { return ordered_json(list); }
@@ -168,16 +219,10 @@ Napi::Value schema(const Napi::CallbackInfo& info) {
         {"NextTokenOptions", fields_of<NextTokenRequest>()},
         {"InitializeOptions", fields_of<InitializeRequest>()},
         {"PlanningOptions", fields_of<PlanRequest>()}}},
-      {"results",
-       {{"ScoreResult", fields_of<inference::Scorer::Result>()},
-        {"StepResult", fields_of<training::StepResult>()},
-        {"HeadInfo", fields_of<model::HeadFacts>()},
-        {"ArchitectureInfo", fields_of<ArchitectureInfo>()},
-        {"NextTokens", fields_of<generation::NextTokens>()},
-        {"GenerationStep", fields_of<generation::Generator::Advanced>()},
-        {"Progress", fields_of<Progress>()},
-        {"MemoryPlanEntry", fields_of<MemoryPlanEntry>()},
-        {"EngineNote", fields_of<BackendNote>()}}},
+      {"results", results<inference::Scorer::Result, training::StepResult, model::HeadFacts, ArchitectureInfo,
+                          DeviceFacts, ModelInfo, CausalModelInfo, generation::NextTokens,
+                          generation::Generator::Advanced, Progress, MemoryPlanEntry, PlannedMemory, BackendNote,
+                          BackendInfo, PluginReport::Library, PluginReport, EngineInfo>()},
       {"enums",
        {{"Precision", names({name(DType::float32), name(DType::bfloat16)})},
         {"Readout", names({model::name(model::Readout::last_token), model::name(model::Readout::prompt_and_last),

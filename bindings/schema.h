@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "core/description.h"
@@ -70,15 +71,30 @@ Struct read_options(Napi::Value value, Struct options = {}) {
   return options;
 }
 
-// Writes the fields of a result as a JS object; empty optionals are left out.
+// Names and values: an object that has each.
+using TextPairs = std::vector<std::pair<std::string, std::string>>;
+
+// Writes the fields of a result into a JS object; empty optionals are left out.
 class ResultWriter {
  public:
-  explicit ResultWriter(Napi::Env env) : object(Napi::Object::New(env)), env_(env) {}
+  explicit ResultWriter(Napi::Object written) : object(written), env_(written.Env()) {}
 
   template <class Value>
-  void operator()(const char* name, const Value& value, const char*, const Values& = {}) {
-    if constexpr (std::is_same_v<Value, bool> || std::is_same_v<Value, std::string>) {
+  void operator()(const char* name, Value& value, const char*, const Values& values = {}) {
+    if constexpr (std::is_same_v<Value, std::string>) {
+      if (!values.stands_for_none || !value.empty()) object.Set(name, value);
+    } else if constexpr (std::is_same_v<Value, bool>) {
       object.Set(name, value);
+    } else if constexpr (std::is_same_v<Value, DType>) {
+      object.Set(name, cheems::name(value));
+    } else if constexpr (std::is_same_v<Value, TextPairs>) {
+      Napi::Object pairs = Napi::Object::New(env_);
+      for (const auto& [key, text] : value) pairs.Set(key, text);
+      object.Set(name, pairs);
+    } else if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
+      Napi::Array texts = Napi::Array::New(env_);
+      for (const std::string& text : value) texts.Set(texts.Length(), text);
+      object.Set(name, texts);
     } else if constexpr (std::is_arithmetic_v<Value>) {
       object.Set(name, static_cast<double>(value));
     } else if constexpr (std::is_same_v<Value, model::Readout>) {
@@ -89,14 +105,29 @@ class ResultWriter {
       object.Set(name, array_of<Napi::Int32Array>(value));
     } else if constexpr (std::is_same_v<Value, std::vector<uint8_t>>) {
       object.Set(name, array_of<Napi::Uint8Array>(value));
-    } else {
-      if (value) (*this)(name, *value, "");
+    } else if constexpr (requires { describe(*this, value); }) {
+      object.Set(name, written(value));
+    } else if constexpr (requires { describe(*this, value.front()); }) {
+      Napi::Array list = Napi::Array::New(env_);
+      for (auto& entry : value) list.Set(list.Length(), written(entry));
+      object.Set(name, list);
+    } else if (value) {
+      (*this)(name, *value, "");
+    } else if (values.or_null) {
+      object.Set(name, env_.Null());
     }
   }
 
   Napi::Object object;
 
  private:
+  template <class Struct>
+  Napi::Object written(Struct& result) {
+    ResultWriter writer(Napi::Object::New(env_));
+    describe(writer, result);
+    return writer.object;
+  }
+
   template <class Array, class Numbers>
   Array array_of(const Numbers& numbers) {
     auto array = Array::New(env_, numbers.size());
@@ -109,9 +140,16 @@ class ResultWriter {
 
 template <class Struct>
 Napi::Object write_result(Napi::Env env, Struct& result) {
-  ResultWriter writer(env);
+  ResultWriter writer(Napi::Object::New(env));
   describe(writer, result);
   return writer.object;
+}
+
+// The same, as properties of an object that is there.
+template <class Struct>
+void write_properties(Napi::Object object, Struct& result) {
+  ResultWriter writer(object);
+  describe(writer, result);
 }
 
 // () -> the descriptions of all options, results and enums as JSON; scripts/generate/generate_engine_types.cjs makes

@@ -18,7 +18,7 @@
 #include "core/memory_plan.h"
 #include "core/micro_batch_tokens.h"
 #include "core/thread_pool.h"
-#include "handle.h"
+#include "environment.h"
 #include "inference/scorer.h"
 #include "job.h"
 #include "model/parameters/parameters.h"
@@ -57,60 +57,28 @@ std::string compiled_targets() {
   return names;
 }
 
-Napi::Object backend_entry(Napi::Env env, const BackendInfo& backend) {
-  Napi::Object entry = Napi::Object::New(env);
-  entry.Set("name", backend.name);
-  entry.Set("found", backend.available);
-  entry.Set("detail", backend.detail);
-  return entry;
-}
-
-Napi::Object plugin_entry(Napi::Env env, const PluginReport& report) {
-  Napi::Object entry = Napi::Object::New(env);
-  for (const auto& [name, text] : {std::pair{"file", report.file},
-                                   {"version", report.version},
-                                   {"images", report.images},
-                                   {"toolkit", report.toolkit},
-                                   {"driver", report.driver}}) {
-    if (!text.empty()) entry.Set(name, text);
-  }
-  Napi::Array libraries = Napi::Array::New(env), missing = Napi::Array::New(env);
-  for (const auto& library : report.libraries) {
-    Napi::Object found = Napi::Object::New(env);
-    found.Set("name", library.name);
-    found.Set("version", library.version);
-    found.Set("file", library.file);
-    libraries.Set(libraries.Length(), found);
-  }
-  for (const auto& sentence : report.missing) missing.Set(missing.Length(), sentence);
-  entry.Set("libraries", libraries);
-  entry.Set("missing", missing);
-  return entry;
-}
-
 }  // namespace
 
 Napi::Value engine_info(const Napi::CallbackInfo& call) {
-  const Napi::Env env = call.Env();
-  const int threads = ThreadPool(0).size();
-  Napi::Object info = Napi::Object::New(env);
-  info.Set("version", CHEEMS_VERSION);
+  EngineInfo info;
+  info.version = CHEEMS_VERSION;
 #if defined(__clang__)
-  info.Set("compiler", "clang++ " __clang_version__);
+  info.compiler = "clang++ " __clang_version__;
 #else
-  info.Set("compiler", "g++ " __VERSION__);
+  info.compiler = "g++ " __VERSION__;
 #endif
-  info.Set("simdTarget", cpu::simd_target() + " (compiled in: " + compiled_targets() + ")");
-  const auto features = cpu_features();
-  Napi::Array names = Napi::Array::New(env, features.size());
-  for (std::size_t i = 0; i < features.size(); ++i) names.Set(static_cast<uint32_t>(i), features[i]);
-  info.Set("cpuFeatures", names);
-  info.Set("numThreads", threads);
-  Napi::Array backends = Napi::Array::New(env);
-  for (const BackendInfo& backend : list_backends()) backends.Set(backends.Length(), backend_entry(env, backend));
-  info.Set("backends", backends);
-  info.Set("cuda", plugin_entry(env, report_plugin()));
-  return info;
+  info.simd_target = cpu::simd_target() + " (compiled in: " + compiled_targets() + ")";
+  info.cpu_features = cpu_features();
+  info.num_threads = ThreadPool(0).size();
+  info.backends = list_backends();
+  info.cuda = report_plugin();
+  return write_result(call.Env(), info);
+}
+
+Napi::Value use_error_class(const Napi::CallbackInfo& info) {
+  if (!info[0].IsFunction()) fail("The class of errors must be a function.");
+  environment(info.Env()).error_class = Napi::Persistent(info[0].As<Napi::Function>());
+  return info.Env().Undefined();
 }
 
 Napi::Value add_plugin_folder_of_package(const Napi::CallbackInfo& info) {
@@ -136,7 +104,7 @@ Napi::Value read_architecture(const Napi::CallbackInfo& info) {
         ArchitectureInfo described = info_of(architecture);
         return write_result(env, described);
       });
-  return start(info.Env(), engine_thread(info.Env()), std::move(job), info.Env().Undefined());
+  return start(info.Env(), engine_thread(info.Env()), std::move(job));
 }
 
 Napi::Value initialize(const Napi::CallbackInfo& info) {
@@ -147,20 +115,12 @@ Napi::Value initialize(const Napi::CallbackInfo& info) {
         return Nothing{};
       },
       undefined);
-  return start(info.Env(), engine_thread(info.Env()), std::move(job), info.Env().Undefined());
+  return start(info.Env(), engine_thread(info.Env()), std::move(job));
 }
 
 Napi::Value plan_memory(const Napi::CallbackInfo& info) {
   const auto request = read_options<PlanRequest>(info[0]);
-  struct Planned {
-    MemoryPlan plan;
-    int64_t micro_batch_tokens;
-    int64_t available_bytes;
-    int64_t reserve_bytes;
-    int64_t checkpoint_bytes;
-    std::string choice;
-  };
-  auto job = std::make_shared<ComputeJob<Planned>>(
+  auto job = std::make_shared<ComputeJob<PlannedMemory>>(
       Purpose("planning memory", error_codes::kModelFile),
       [request](const Control&) {
         const bool train = request.purpose == "train";
@@ -210,19 +170,20 @@ Napi::Value plan_memory(const Napi::CallbackInfo& info) {
         const DType exact = float32_copy ? DType::float32 : matrices;
         const int64_t checkpoint =
             train ? training::Trainer::checkpoint_bytes(architecture, trainer, exact, request.dtype, end) : 0;
-        return Planned{plan_for(tokens), tokens, planned.available_memory, kept_free, checkpoint, planned.choice};
-      },
-      [](Napi::Env env, Planned& planned) {
-        const Napi::Value result = to_js(env, planned.plan, planned.available_bytes);
-        result.As<Napi::Object>().Set("reserveBytes", static_cast<double>(planned.reserve_bytes));
-        result.As<Napi::Object>().Set("microBatchTokens", static_cast<double>(planned.micro_batch_tokens));
-        result.As<Napi::Object>().Set("deviceChoice", planned.choice);
-        if (planned.checkpoint_bytes > 0) {
-          result.As<Napi::Object>().Set("checkpointBytes", static_cast<double>(planned.checkpoint_bytes));
-        }
+        const MemoryPlan plan = plan_for(tokens);
+        PlannedMemory result{.entries = plan.entries,
+                             .total_bytes = plan.total(),
+                             .reserve_bytes = kept_free,
+                             .micro_batch_tokens = tokens,
+                             .available_bytes = {},
+                             .checkpoint_bytes = {},
+                             .device_choice = planned.choice};
+        if (planned.available_memory >= 0) result.available_bytes = planned.available_memory;
+        if (checkpoint > 0) result.checkpoint_bytes = checkpoint;
         return result;
-      });
-  return start(info.Env(), engine_thread(info.Env()), std::move(job), info.Env().Undefined());
+      },
+      [](Napi::Env env, PlannedMemory& planned) -> Napi::Value { return write_result(env, planned); });
+  return start(info.Env(), engine_thread(info.Env()), std::move(job));
 }
 
 }  // namespace cheems::bindings

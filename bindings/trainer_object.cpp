@@ -10,23 +10,6 @@
 namespace cheems::bindings {
 namespace {
 
-Handle<TrainerState>& trainer_from(Napi::Value value) {
-  auto& handle = handle_from<TrainerState>(value);
-  if (handle.state->disposed)
-    fail_with(error_codes::kDisposed,
-              "The trainer has been disposed: create another from the model to go on training.");
-  if (handle.state->model->disposed)
-    fail_with(error_codes::kDisposed, "The trainer's model has been disposed: load it again to go on training.");
-  return handle;
-}
-
-// Disposing either the trainer or its model stops the job.
-Napi::Value start_on(Napi::Env env, Handle<TrainerState>& handle, std::shared_ptr<Job> job, Napi::Value on_progress) {
-  handle.state->jobs.add(job);
-  handle.state->model->jobs.add(job);
-  return start(env, handle.thread, std::move(job), on_progress);
-}
-
 // Gradients and optimizer state, what the trainer holds on to between steps.
 int64_t lasting_bytes(const ModelState& model, const training::TrainerOptions& options) {
   MemoryPlan plan;
@@ -72,16 +55,35 @@ training::OptimizerStep optimizer_step_from(Napi::Value value) {
 
 }  // namespace
 
-Napi::Value create_trainer(const Napi::CallbackInfo& info) {
-  auto& handle = model_from(info[0]);
-  const auto trainer_options = read_options<training::TrainerOptions>(info[1]);
+void TrainerObject::define(Napi::Env env, Napi::Object exports) {
+  define_class(
+      env, exports, "Trainer",
+      {work<&TrainerObject::step>("step"), work<&TrainerObject::score>("score"),
+       work<&TrainerObject::save_optimizer>("saveOptimizer"), work<&TrainerObject::load_optimizer>("loadOptimizer")});
+}
+
+void TrainerObject::require_usable() const {
+  if (state()->disposed)
+    fail_with(error_codes::kDisposed,
+              "The trainer has been disposed: create another from the model to go on training.");
+  if (state()->model->disposed)
+    fail_with(error_codes::kDisposed, "The trainer's model has been disposed: load it again to go on training.");
+}
+
+Napi::Value TrainerObject::start_here(const Napi::CallbackInfo& info, std::shared_ptr<Job> job, const Work& work) {
+  state()->jobs.add(job);
+  state()->model->jobs.add(job);
+  return start(info.Env(), thread(), std::move(job), work);
+}
+
+std::shared_ptr<Job> TrainerObject::creation(std::shared_ptr<ModelState> model, Napi::Value options) {
   struct Created {
     std::shared_ptr<TrainerState> state;
     int64_t bytes;
   };
-  auto job = std::make_shared<ComputeJob<Created>>(
+  return std::make_shared<ComputeJob<Created>>(
       "creating a trainer",
-      [model = handle.state, trainer_options](const Control&) {
+      [model = std::move(model), trainer_options = read_options<training::TrainerOptions>(options)](const Control&) {
         auto state = std::make_shared<TrainerState>();
         state->model = model;
         model->scorer.reset();  // a trainer scores with its own memory
@@ -90,68 +92,50 @@ Napi::Value create_trainer(const Napi::CallbackInfo& info) {
         model->trainers.push_back(state);
         return Created{state, lasting_bytes(*model, trainer_options)};
       },
-      [](Napi::Env env, Created& created) { return make_handle(env, std::move(created.state), created.bytes); });
-  handle.state->jobs.add(job);
-  return start(info.Env(), handle.thread, std::move(job), info.Env().Undefined());
+      [](Napi::Env env, Created& created) -> Napi::Value {
+        return make(env, std::move(created.state), created.bytes);
+      });
 }
 
-Napi::Value train_step(const Napi::CallbackInfo& info) {
-  auto& handle = trainer_from(info[0]);
-  auto samples = samples_from(info[1]);
-  auto comparisons = comparisons_from(info[2], samples.count());
+Napi::Value TrainerObject::step(const Napi::CallbackInfo& info) {
+  require_usable();
+  auto samples = samples_from(info[0]);
+  auto comparisons = comparisons_from(info[1], samples.count());
   auto job = std::make_shared<ComputeJob<training::StepResult>>(
       "training",
-      [state = handle.state, samples = std::move(samples), comparisons = std::move(comparisons),
-       optimizer = optimizer_step_from(info[3])](const Control& control) {
+      [state = state(), samples = std::move(samples), comparisons = std::move(comparisons),
+       optimizer = optimizer_step_from(info[2])](const Control& control) {
         return state->trainer->step(samples.view(), comparisons, optimizer, control);
       },
       [](Napi::Env env, training::StepResult& result) -> Napi::Value { return write_result(env, result); });
-  return start_on(info.Env(), handle, std::move(job), info[4]);
+  return start_here(info, std::move(job), work_from(info[3]));
 }
 
-Napi::Value trainer_score(const Napi::CallbackInfo& info) {
-  auto& handle = trainer_from(info[0]);
-  auto job = std::make_shared<TrainerScoreJob>(handle.state, samples_from(info[1]));
-  return start_on(info.Env(), handle, std::move(job), info[2]);
+Napi::Value TrainerObject::score(const Napi::CallbackInfo& info) {
+  require_usable();
+  return start_here(info, std::make_shared<TrainerScoreJob>(state(), samples_from(info[0])), work_from(info[1]));
 }
 
-Napi::Value save_optimizer(const Napi::CallbackInfo& info) {
-  auto& handle = trainer_from(info[0]);
-  auto job = std::make_shared<ComputeJob<Nothing>>(
-      Purpose("saving the optimizer's state", error_codes::kFile),
-      [state = handle.state, file = text_from(info[1], "file")](const Control&) {
-        state->trainer->save_optimizer(file);
-        return Nothing{};
-      },
-      undefined);
-  return start_on(info.Env(), handle, std::move(job), info.Env().Undefined());
+Napi::Value TrainerObject::save_optimizer(const Napi::CallbackInfo& info) {
+  require_usable();
+  return start_here(info, std::make_shared<ComputeJob<Nothing>>(
+                              Purpose("saving the optimizer's state", error_codes::kFile),
+                              [state = state(), file = text_from(info[0], "file")](const Control&) {
+                                state->trainer->save_optimizer(file);
+                                return Nothing{};
+                              },
+                              undefined));
 }
 
-Napi::Value load_optimizer(const Napi::CallbackInfo& info) {
-  auto& handle = trainer_from(info[0]);
-  auto job = std::make_shared<ComputeJob<Nothing>>(
-      Purpose("loading the optimizer's state", error_codes::kFile),
-      [state = handle.state, file = text_from(info[1], "file")](const Control&) {
-        state->trainer->load_optimizer(file);
-        return Nothing{};
-      },
-      undefined);
-  return start_on(info.Env(), handle, std::move(job), info.Env().Undefined());
-}
-
-Napi::Value dispose_trainer(const Napi::CallbackInfo& info) {
-  auto& handle = handle_from<TrainerState>(info[0]);
-  handle.state->disposed = true;
-  handle.state->jobs.cancel_all(*handle.thread, "The trainer was disposed before this work was done.");
-  handle.report_freed(info.Env());
-  auto job = std::make_shared<ComputeJob<Nothing>>(
-      "freeing a trainer",
-      [state = handle.state](const Control&) {
-        state->trainer.reset();
-        return Nothing{};
-      },
-      undefined);
-  return start(info.Env(), handle.thread, std::move(job), info.Env().Undefined());
+Napi::Value TrainerObject::load_optimizer(const Napi::CallbackInfo& info) {
+  require_usable();
+  return start_here(info, std::make_shared<ComputeJob<Nothing>>(
+                              Purpose("loading the optimizer's state", error_codes::kFile),
+                              [state = state(), file = text_from(info[0], "file")](const Control&) {
+                                state->trainer->load_optimizer(file);
+                                return Nothing{};
+                              },
+                              undefined));
 }
 
 }  // namespace cheems::bindings

@@ -17,16 +17,28 @@ struct TrainerState {
   std::shared_ptr<ModelState> model;
   std::unique_ptr<training::Trainer> trainer;  // engine thread
 
+  void free() { trainer.reset(); }
+
   // JS thread.
   bool disposed = false;
   JobList jobs;
 };
 
-Napi::Value create_trainer(const Napi::CallbackInfo& info);  // (model, options) -> trainer
-Napi::Value train_step(const Napi::CallbackInfo& info);  // (trainer, batch, pairs, optimizer, onProgress) -> StepResult
-Napi::Value trainer_score(const Napi::CallbackInfo& info);    // (trainer, batch, onProgress) -> ScoreResult
-Napi::Value save_optimizer(const Napi::CallbackInfo& info);   // (trainer, file) -> undefined
-Napi::Value load_optimizer(const Napi::CallbackInfo& info);   // (trainer, file) -> undefined
-Napi::Value dispose_trainer(const Napi::CallbackInfo& info);  // (trainer) -> undefined
+class TrainerObject : public EngineObject<TrainerObject, TrainerState> {
+ public:
+  using EngineObject::EngineObject;
+  static void define(Napi::Env env, Napi::Object exports);
+  // What makes a model's trainer.
+  static std::shared_ptr<Job> creation(std::shared_ptr<ModelState> model, Napi::Value options);
+  Napi::Value step(const Napi::CallbackInfo& info);            // (batch, comparisons, optimizer, work) -> StepResult
+  Napi::Value score(const Napi::CallbackInfo& info);           // (batch, work) -> ScoreResult
+  Napi::Value save_optimizer(const Napi::CallbackInfo& info);  // (file)
+  Napi::Value load_optimizer(const Napi::CallbackInfo& info);  // (file)
+
+ private:
+  void require_usable() const;  // throws Error where it, or its model, has been disposed
+  // Disposing either the trainer or its model stops the job.
+  Napi::Value start_here(const Napi::CallbackInfo& info, std::shared_ptr<Job> job, const Work& work = {});
+};
 
 }  // namespace cheems::bindings

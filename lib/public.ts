@@ -2,7 +2,7 @@
 // when they are needed; programs see the comments here.
 
 import { engine } from './engine/engine';
-import type { EngineInfo } from './engine/types';
+import type { EngineInfo } from './engine/types.generated';
 import { packageVersion } from './support/package_version';
 
 // Reward models: load one, score conversations with it.
@@ -152,8 +152,7 @@ export { trainOptionDescriptions, type TrainOptionName } from './options/trainin
 export type { EvaluationResult, RunStart, StepMetrics, TrainCallbacks, TrainResult } from './training/events';
 export type { RoundingEffect } from './training/rounding';
 
-export type { ArchitectureInfo } from './engine/types.generated';
-export type { EngineInfo, MemoryPlan } from './engine/types';
+export type { ArchitectureInfo, EngineInfo, MemoryPlan } from './engine/types.generated';
 
 export { train, type TrainControl } from './training/train';
 

@@ -4,7 +4,7 @@ import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { engine } from '../engine/engine';
 import { engineSource } from '../engine/addon';
 import type { EngineSource } from '../engine/loader';
-import type { EngineInfo } from '../engine/types';
+import type { EngineInfo } from '../engine/types.generated';
 import { flag } from '../options/kinds';
 import { formatBytes } from '../text/bytes';
 import { defineCommand } from './command';

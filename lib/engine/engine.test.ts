@@ -1,4 +1,5 @@
 // What callers of the engine rely on: canceling, progress, disposing, and sentences for wrong arguments.
+import { getEventListeners } from 'node:events';
 import test from 'ava';
 import { copyFile, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import * as path from 'node:path';
@@ -123,6 +124,20 @@ test.serial('an abort before the start, and of work that waits for its turn, rej
   const loadingModel = engine.loadModel({ folder, createHead: true }, { signal: loading.signal });
   loading.abort();
   await t.throwsAsync(loadingModel, { any: true, name: 'AbortError' });
+  await model.dispose();
+});
+
+test.serial('nothing stays behind on a signal once the work has ended, and what is no signal is refused', async (t) => {
+  const model = await load();
+  const { signal } = new AbortController();
+  const work = [model.score(randomBatch(2, 8), { signal }), engine.loadModel({ folder: 'absent' }, { signal })];
+  t.is(getEventListeners(signal, 'abort').length, 2);
+  await Promise.allSettled(work);
+  t.is(getEventListeners(signal, 'abort').length, 0);
+  await t.throwsAsync(model.score(randomBatch(2, 8), { signal: 1 as never }), {
+    code: 'INVALID_ARGUMENT',
+    message: /signal must be an AbortSignal/,
+  });
   await model.dispose();
 });
 

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { asEngineError, ENGINE_ERROR_CODES, EngineError } from './errors';
+import { addon, engineSource, type Addon } from './addon';
+import { ENGINE_ERROR_CODES, EngineError } from './errors';
 
 test('the addon knows no code that is not told of here', (t) => {
   const header = readFileSync(join(__dirname, '..', '..', 'bindings', 'error_codes.h'), 'utf8');
@@ -15,11 +16,19 @@ test('the addon knows no code that is not told of here', (t) => {
   );
 });
 
-test('errors of the addon become EngineErrors, those of callers stay as they are', (t) => {
-  const native = Object.assign(new Error('a sentence.'), { code: 'DEVICE' });
-  const error = asEngineError(native) as EngineError;
+test("the addon's errors are EngineErrors; without the class they are Errors with the same code", async (t) => {
+  const error = await t.throwsAsync(addon().readArchitecture(''));
   t.true(error instanceof EngineError && error instanceof Error);
-  t.like(error, { name: 'EngineError', code: 'DEVICE', message: 'a sentence.' });
-  for (const other of [new TypeError('x'), Object.assign(new Error('y'), { code: 'ENOENT' }), 'text', undefined])
-    t.is(asEngineError(other), other);
+  t.like(error, { name: 'EngineError', code: 'INVALID_ARGUMENT', message: 'folder must not be empty.' });
+  const bare = { exports: {} as Addon };
+  process.dlopen(bare, engineSource().file);
+  const plain = await t.throwsAsync(bare.exports.readArchitecture(''));
+  t.like(plain, { name: 'Error', code: 'INVALID_ARGUMENT', message: 'folder must not be empty.' });
+});
+
+test('the classes of the addon make no objects for others, and their methods take no other objects', (t) => {
+  for (const Class of Object.values(addon()).filter((one) => typeof one === 'function' && /^[A-Z]/.test(one.name)))
+    t.throws<Error>(() => void Reflect.construct(Class, []), { message: /^The engine itself makes each / }, Class.name);
+  const { score } = (addon().Model as unknown as { prototype: { score: () => unknown } }).prototype;
+  t.throws(() => score.call({}), { message: /Illegal invocation/ });
 });

@@ -16,7 +16,7 @@ export const ENGINE_ERROR_CODES = {
 /** The kinds of an EngineError. */
 export type EngineErrorCode = keyof typeof ENGINE_ERROR_CODES;
 
-/** The engine could not do what was asked: one sentence with place and remedy, and a code for programs. */
+/** The engine could not do what was asked (the addon makes these of its own errors): one sentence with place and remedy, and a code for programs. */
 export class EngineError extends Error {
   override readonly name = 'EngineError';
 
@@ -27,18 +27,6 @@ export class EngineError extends Error {
   ) {
     super(message, options);
   }
-}
-
-/**
- * The addon's error as an EngineError; anything else, such as what a callback threw, as it is. Told by its code and not by its
- * class: in a vm context (Jest) the addon's Error is another realm's.
- */
-export function asEngineError(error: unknown): unknown {
-  if (typeof error !== 'object' || error === null || error instanceof EngineError) return error;
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  return typeof code === 'string' && Object.hasOwn(ENGINE_ERROR_CODES, code) && error.constructor.name === 'Error'
-    ? new EngineError(code as EngineErrorCode, String(message))
-    : error;
 }
 
 /** For calls that come after `dispose`, or were under way. `what`: "The model". */

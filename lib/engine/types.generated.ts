@@ -240,6 +240,40 @@ export interface ArchitectureInfo {
   parameters: number;
 }
 
+export interface DeviceFacts {
+  /** `name`, `driver`, `cuBLAS`, `SIMD target`, …: what there is of each kind of device. */
+  entries: Record<string, string>;
+  /** What the bits of results hang on: where this text is the same, they are. */
+  arithmetic: string;
+}
+
+export interface ModelInfo {
+  architecture: ArchitectureInfo;
+  /** `cpu`, `cuda:0`, … */
+  device: string;
+  /** What was taken and why: a sentence. */
+  deviceChoice: string;
+  /** Of the activations. */
+  precision: Precision;
+  /** Tokens of a micro-batch that work with this model on its device when nobody says how many. */
+  microBatchTokens: number;
+  head: HeadInfo;
+  /** What a run's record says of its device. */
+  deviceFacts: DeviceFacts;
+}
+
+export interface CausalModelInfo {
+  architecture: ArchitectureInfo;
+  /** `cpu`, `cuda:0`, … */
+  device: string;
+  /** What was taken and why: a sentence. */
+  deviceChoice: string;
+  /** Of the activations. */
+  precision: Precision;
+  /** Tokens of a micro-batch that work with this model on its device when nobody says how many. */
+  microBatchTokens: number;
+}
+
 export interface NextTokens {
   /** `count` ids per prompt, the most likely first; of equal ones the lower ids. */
   ids: Int32Array;
@@ -271,11 +305,69 @@ export interface MemoryPlanEntry {
   bytes: number;
 }
 
+export interface MemoryPlan {
+  entries: MemoryPlanEntry[];
+  totalBytes: number;
+  /** null where the device that is planned for is not here. */
+  availableBytes: number | null;
+  /** Tokens of a micro-batch: those asked for, or what 'auto' came to. */
+  microBatchTokens: number;
+  /** Bytes of the available memory that the run must leave: what libraries load at their first use. */
+  reserveBytes: number;
+  /** What is planned for and why: a sentence. */
+  deviceChoice: string;
+  /** Of training: bytes of a checkpoint's weights and optimizer state. */
+  checkpointBytes?: number;
+}
+
 export interface EngineNote {
   /** A message for the user about the work that was done: a sentence. */
   text: string;
   /** How often it applied. */
   count: number;
+}
+
+export interface BackendInfo {
+  /** `cpu`, `cuda:0`; `cuda` where there is no device. */
+  name: string;
+  found: boolean;
+  /** What it is, or in one sentence what is missing. */
+  detail: string;
+}
+
+export interface CudaLibrary {
+  name: string;
+  version: string;
+  file: string;
+}
+
+export interface CudaInfo {
+  /** The plug-in's file. */
+  file?: string;
+  /** Of the package that it is part of. */
+  version?: string;
+  /** What it holds machine code and PTX for: `sm_80 sm_90 PTX 8.0`. */
+  images?: string;
+  /** What compiled it: `CUDA 13.0`. */
+  toolkit?: string;
+  /** `580.65.06, runs CUDA 13.0`; absent where no driver is installed. */
+  driver?: string;
+  /** NVIDIA's libraries that it would use, and where they lie. */
+  libraries: CudaLibrary[];
+  /** What is missing, a sentence each. */
+  missing: string[];
+}
+
+export interface EngineInfo {
+  version: string;
+  compiler: string;
+  /** SIMD target chosen at run time, and those compiled in. */
+  simdTarget: string;
+  cpuFeatures: string[];
+  numThreads: number;
+  backends: BackendInfo[];
+  /** What there is of the CUDA backend. Where no plug-in could be taken, `missing` alone says why. */
+  cuda: CudaInfo;
 }
 
 /** What the engine takes where an option is absent. */

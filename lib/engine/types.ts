@@ -1,13 +1,16 @@
-// The engine as the rest of the package sees it. Only lib/engine knows that an addon stands behind it.
-// Options, results, defaults and enums come from the descriptions in C++ (types.generated.ts).
+// The engine as the rest of the package sees it. Only lib/engine knows that an addon stands behind it: its classes
+// (bindings/*_object.h) are Model, Trainer, CausalModel and Generation. Options, results, defaults and enums come from
+// the descriptions in C++ (types.generated.ts).
 import type {
   ArchitectureInfo,
   CausalLoadOptions,
+  CausalModelInfo,
+  EngineInfo,
   EngineNote,
   GenerationOptions,
   GenerationStep,
-  HeadInfo,
-  MemoryPlanEntry,
+  MemoryPlan,
+  ModelInfo,
   ModelLoadOptions,
   NextTokenOptions,
   NextTokens,
@@ -41,42 +44,8 @@ export interface WorkOptions {
 
 export type ScoreOptions = WorkOptions & ScorerOptions;
 
-/** The memory that a run needs. */
-export interface MemoryPlan {
-  entries: MemoryPlanEntry[];
-  totalBytes: number;
-  /** null where the device that is planned for is not here. */
-  availableBytes: number | null;
-  /** Tokens of a micro-batch: those asked for, or what 'auto' came to. */
-  microBatchTokens: number;
-  /** Bytes of the available memory that the run must leave: what libraries load at their first use. */
-  reserveBytes: number;
-  /** What is planned for and why: a sentence. */
-  deviceChoice: string;
-  /** Of training: bytes of a checkpoint's weights and optimizer state. */
-  checkpointBytes?: number;
-}
-
-/** What a run's record says of its device. */
-export interface DeviceFacts {
-  /** `name`, `driver`, `cuBLAS`, `SIMD target`, …: what there is of each kind of device. */
-  entries: Record<string, string>;
-  /** What the bits of results hang on: where this text is the same, they are. */
-  arithmetic: string;
-}
-
 /** A model in the engine's memory. All work runs on the engine's own thread, one piece after another. */
-export interface EngineModel {
-  readonly architecture: ArchitectureInfo;
-  readonly head: HeadInfo;
-  /** 'cpu', 'cuda:0', … */
-  readonly device: string;
-  /** What was taken and why: a sentence. */
-  readonly deviceChoice: string;
-  readonly deviceFacts: DeviceFacts;
-  readonly precision: Precision;
-  /** Tokens of a micro-batch that score with this model on its device when nobody says how many. */
-  readonly microBatchTokens: number;
+export interface EngineModel extends Readonly<ModelInfo> {
   readonly disposed: boolean;
   score(batch: SampleBatch, options?: ScoreOptions): Promise<ScoreResult>;
   /**
@@ -117,13 +86,7 @@ export interface EngineTrainer {
 }
 
 /** A language model in the engine's memory. All work runs on the engine's own thread, one piece after another. */
-export interface EngineCausalModel {
-  readonly architecture: ArchitectureInfo;
-  readonly device: string;
-  readonly deviceChoice: string;
-  readonly precision: Precision;
-  /** Tokens of prompts computed at once when nobody says how many. */
-  readonly microBatchTokens: number;
+export interface EngineCausalModel extends Readonly<CausalModelInfo> {
   readonly disposed: boolean;
   /** Takes the memory for all prompts; several generations may go on at once. An aborted start is freed by the garbage collector. */
   startGeneration(
@@ -152,35 +115,6 @@ export type PlanRequest = Omit<PlanningOptions, 'microBatchTokens'> & {
   /** 'auto': on a GPU what fills its memory; absent: the same. */
   microBatchTokens?: number | 'auto' | undefined;
 };
-
-/** The engine that is loaded, and what it runs on. */
-export interface EngineInfo {
-  version: string;
-  compiler: string;
-  /** SIMD target chosen at run time, and those compiled in. */
-  simdTarget: string;
-  cpuFeatures: string[];
-  numThreads: number;
-  backends: { name: string; found: boolean; detail: string }[];
-  cuda: CudaInfo;
-}
-
-/** What there is of the CUDA backend. Where no plug-in could be taken, `missing` alone says why. */
-interface CudaInfo {
-  /** The plug-in's file, and the version of the package that it is part of. */
-  file?: string;
-  version?: string;
-  /** What it holds machine code and PTX for: "sm_80 sm_90 PTX 8.0". */
-  images?: string;
-  /** What compiled it: "CUDA 13.0". */
-  toolkit?: string;
-  /** "580.65.06, runs CUDA 13.0"; absent where no driver is installed. */
-  driver?: string;
-  /** NVIDIA's libraries that it would use, and where they lie. */
-  libraries: { name: string; version: string; file: string }[];
-  /** What is missing, a sentence each. */
-  missing: string[];
-}
 
 /** lib/engine/engine.ts exports an object of this shape as `engine`. */
 export interface Engine {

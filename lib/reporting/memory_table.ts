@@ -1,6 +1,6 @@
 // The memory plan as people read it.
 
-import type { MemoryPlan } from '../engine/types';
+import type { MemoryPlan } from '../engine/types.generated';
 import { formatBytes } from '../text/bytes';
 import { knob } from '../text/knobs';
 

@@ -216,7 +216,7 @@ withToolkit(
       encoding: 'utf8',
       env: environment,
     });
-    const { engine } = JSON.parse(output) as { engine: import('../engine/types').EngineInfo };
+    const { engine } = JSON.parse(output) as { engine: import('../engine/types.generated').EngineInfo };
     t.is(engine.cuda.version, JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).version);
     t.regex(engine.cuda.images ?? '', /^(sm_\d+ )+PTX 8\.0$/);
     t.regex(engine.cuda.toolkit ?? '', /^CUDA 1[23]\.\d+$/);

@@ -73,7 +73,7 @@ const scenes: Record<string, Scene> = {
   // `folder` has the addon and, beside it, a CUDA backend that is slow to open: slowLibrary in lifecycle.test.ts.
   async exitWhileOpeningLibrary(folder) {
     const addon = createRequire(__filename)(path.join(folder, 'cheems_native.node')) as Addon;
-    void addon.loadModel({ folder, device: 'cuda' }).promise;
+    void addon.Model.load({ folder, device: 'cuda' });
     while (!existsSync(path.join(folder, 'opening'))) await sleep(1);
     process.exit(7);
   },
@@ -85,8 +85,8 @@ const scenes: Record<string, Scene> = {
       process.dlopen(loaded, engineSource().file);
       return loaded.exports;
     });
-    void addons[0]!.loadModel({ folder, createHead: true, device: 'cpu' }).promise;
-    void addons[11]!.loadModel({ folder, createHead: true, device: 'cpu' }).promise;
+    void addons[0]!.Model.load({ folder, createHead: true, device: 'cpu' });
+    void addons[11]!.Model.load({ folder, createHead: true, device: 'cpu' });
     console.log(process.listenerCount('exit'));
     await sleep(50); // a warning of too many listeners comes with the next tick
     process.exit(7);

@@ -4,21 +4,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type {
   ArchitectureInfo,
+  DeviceFacts,
   EngineNote,
+  MemoryPlan,
   OptimizerStep,
   StepResult,
   TrainerOptions,
 } from '../engine/types.generated';
-import type {
-  ComparisonArrays,
-  DeviceFacts,
-  Engine,
-  EngineModel,
-  EngineTrainer,
-  MemoryPlan,
-  PlanRequest,
-  SampleBatch,
-} from '../engine/types';
+import type { ComparisonArrays, Engine, EngineModel, EngineTrainer, PlanRequest, SampleBatch } from '../engine/types';
 
 const { fround, exp, log1p, sqrt } = Math;
 

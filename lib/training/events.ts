@@ -1,7 +1,6 @@
 // What a run tells its caller while it goes.
 import type { MetricReport } from '../evaluation/metrics/types';
-import type { MemoryPlan } from '../engine/types';
-import type { Precision } from '../engine/types.generated';
+import type { MemoryPlan, Precision } from '../engine/types.generated';
 import type { CheckpointReference } from './checkpoints';
 import type { RoundingEffect } from './rounding';
 

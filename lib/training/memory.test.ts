@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { MemoryPlan } from '../engine/types';
+import type { MemoryPlan } from '../engine/types.generated';
 import { formatMemoryPlan } from '../reporting/memory_table';
 import { planOrRefuse } from './memory';
 

@@ -1,5 +1,6 @@
 // The refusal of what cannot fit.
-import type { Engine, MemoryPlan, PlanRequest } from '../engine/types';
+import type { Engine, PlanRequest } from '../engine/types';
+import type { MemoryPlan } from '../engine/types.generated';
 import { TrainingError } from './errors';
 import { formatBytes } from '../text/bytes';
 import { knob } from '../text/knobs';

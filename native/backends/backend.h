@@ -42,6 +42,13 @@ struct DeviceFacts {
   std::string arithmetic;
 };
 
+template <class Visitor>
+void describe(Visitor& visit, DeviceFacts& facts) {
+  visit("entries", facts.entries,
+        "`name`, `driver`, `cuBLAS`, `SIMD target`, …: what there is of each kind of device.");
+  visit("arithmetic", facts.arithmetic, "What the bits of results hang on: where this text is the same, they are.");
+}
+
 class Backend {
  public:
   virtual ~Backend() = default;

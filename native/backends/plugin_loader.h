@@ -12,9 +12,16 @@ namespace cheems {
 
 struct BackendInfo {
   std::string name;  // "cpu", "cuda:0"; "cuda" if there is no device
-  bool available;
+  bool available = false;
   std::string detail;  // what it is, or one sentence about what is missing
 };
+
+template <class Visitor>
+void describe(Visitor& visit, BackendInfo& backend) {
+  visit("name", backend.name, "`cpu`, `cuda:0`; `cuda` if there is no device.");
+  visit("found", backend.available, "");
+  visit("detail", backend.detail, "What it is, or one sentence about what is missing.");
+}
 
 // Where the CUDA library is searched: beside the addon, then in the folders that were added. With
 // CHEEMS_DEVICE=emulated in the environment (for developers) it is the one that runs its kernels on the CPU.
@@ -38,6 +45,27 @@ struct PluginReport {
   std::vector<Library> libraries;
   std::vector<std::string> missing;  // a sentence each
 };
+
+template <class Visitor>
+void describe(Visitor& visit, PluginReport::Library& library) {
+  visit("name", library.name, "");
+  visit("version", library.version, "");
+  visit("file", library.file, "");
+}
+
+template <class Visitor>
+void describe(Visitor& visit, PluginReport& report) {
+  visit("file", report.file, "The plug-in's file.", {.stands_for_none = true});
+  visit("version", report.version, "Of the package that it is part of.", {.stands_for_none = true});
+  visit("images", report.images, "What it holds machine code and PTX for: `sm_80 sm_90 PTX 8.0`.",
+        {.stands_for_none = true});
+  visit("toolkit", report.toolkit, "What compiled it: `CUDA 13.0`.", {.stands_for_none = true});
+  visit("driver", report.driver, "`580.65.06, runs CUDA 13.0`; absent where no driver is installed.",
+        {.stands_for_none = true});
+  visit("libraries", report.libraries, "NVIDIA's libraries that it would use, and where they lie.");
+  visit("missing", report.missing, "What is missing, a sentence each.");
+}
+
 PluginReport report_plugin(const PluginPlace& place = PluginPlace::of_this_process());
 
 // The CPU first, then each CUDA device, or the one reason that there is none. Never throws for what is missing.

@@ -28,14 +28,23 @@ function comment(text, indent) {
 }
 
 /** What the library's users see of the engine's types. */
-const ABOUT = { ArchitectureInfo: 'What kind of model a folder holds, and its sizes.' };
+const ABOUT = {
+  ArchitectureInfo: 'What kind of model a folder holds, and its sizes.',
+  BackendInfo: 'A device that the engine can compute on, or why there is none.',
+  CudaInfo: 'The CUDA backend that is installed. If no plug-in could be loaded, `missing` alone says why.',
+  CudaLibrary: "One of NVIDIA's libraries.",
+  DeviceFacts: "What a run's record says of its device.",
+  EngineInfo: 'The engine that is loaded, and what it runs on.',
+  MemoryPlan: 'The memory that a run needs.',
+  MemoryPlanEntry: 'One part of the memory that a run needs.',
+};
 
 function interfaceOf(name, fields, isOption) {
   const lines = [...comment(ABOUT[name] ?? '', ''), `export interface ${name} {`];
   for (const described of fields) {
-    const { name: field, type, doc, required, ...rest } = described;
-    const optional = type.endsWith('?') || (isOption && !required);
-    const text = typeOf(described, isOption);
+    const { name: field, type, doc, required, orNull, ...rest } = described;
+    const optional = (type.endsWith('?') && !orNull) || (isOption && !required);
+    const text = typeOf(described, isOption) + (orNull ? ' | null' : '');
     const said = 'default' in rest && isOption ? `${doc}${doc === '' ? '' : ' '}Default: ${JSON.stringify(rest.default)}.` : doc;
     lines.push(...comment(said, '  '), `  ${field}${optional ? '?' : ''}: ${text}${optional && isOption ? ' | undefined' : ''};`);
   }
