@@ -14,7 +14,7 @@ namespace cheems::bindings {
 struct Environment {
   std::shared_ptr<EngineThread> thread;
   std::map<std::string, Napi::FunctionReference> classes;  // by EngineObject's State::kName
-  Napi::FunctionReference error_class;  // lib's EngineError (code, message); empty: errors are Error
+  Napi::FunctionReference error_class;                     // lib's EngineError (code, message); empty: errors are Error
 };
 
 inline Environment& environment(Napi::Env env) { return *env.GetInstanceData<Environment>(); }

@@ -240,6 +240,7 @@ export interface ArchitectureInfo {
   parameters: number;
 }
 
+/** What a run's record says of its device. */
 export interface DeviceFacts {
   /** `name`, `driver`, `cuBLAS`, `SIMD target`, …: what there is of each kind of device. */
   entries: Record<string, string>;
@@ -299,12 +300,14 @@ export interface Progress {
   tokens: number;
 }
 
+/** One part of the memory that a run needs. */
 export interface MemoryPlanEntry {
   name: string;
   kind: 'weights' | 'gradients' | 'optimizer' | 'activations' | 'workspace';
   bytes: number;
 }
 
+/** The memory that a run needs. */
 export interface MemoryPlan {
   entries: MemoryPlanEntry[];
   totalBytes: number;
@@ -327,20 +330,23 @@ export interface EngineNote {
   count: number;
 }
 
+/** A device that the engine can compute on, or why there is none. */
 export interface BackendInfo {
-  /** `cpu`, `cuda:0`; `cuda` where there is no device. */
+  /** `cpu`, `cuda:0`; `cuda` if there is no device. */
   name: string;
   found: boolean;
-  /** What it is, or in one sentence what is missing. */
+  /** What it is, or one sentence about what is missing. */
   detail: string;
 }
 
+/** One of NVIDIA's libraries. */
 export interface CudaLibrary {
   name: string;
   version: string;
   file: string;
 }
 
+/** The CUDA backend that is installed. If no plug-in could be loaded, `missing` alone says why. */
 export interface CudaInfo {
   /** The plug-in's file. */
   file?: string;
@@ -358,6 +364,7 @@ export interface CudaInfo {
   missing: string[];
 }
 
+/** The engine that is loaded, and what it runs on. */
 export interface EngineInfo {
   version: string;
   compiler: string;
