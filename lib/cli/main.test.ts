@@ -126,7 +126,7 @@ test('an option goes by its other name too, on the command line and in a file, b
     { model_path: 'm', count: 3 },
   );
   t.throws(() => resolveValues(named, { _: ['x'], model_path: 'm', model_name: 'n' }), {
-    message: /^--model_path and --model_name are two names .*Give one/,
+    message: /^--model_path and --model_name are two names .*Give only one/,
   });
   t.throws(() => resolveValues(named, { _: ['x'], config: file('b.yaml', 'model_path: m\nmodel_name: n\n') }), {
     message: /b\.yaml:2: "model_path" is set twice \("model_name" is another/,

@@ -55,7 +55,7 @@ test('of a GPU 1 GiB is left free, as the plan shows; what would eat into it is 
   const refused = await plan('memory=1025');
   t.is(refused.code, 1);
   t.regex(refused.out, /left free \(--device_memory_reserve\)\s+│\s+│\s+1\.00 GiB/);
-  t.regex(refused.err, /10\d\d\.\d MiB are available, 1\.00 GiB of which must be left \(--device_memory_reserve\)/);
+  t.regex(refused.err, /10\d\d\.\d MiB are available, 1\.00 GiB of which must stay free \(--device_memory_reserve\)/);
   t.is((await plan('memory=1025', '--device_memory_reserve', '0.5')).code, 0);
 });
 

@@ -1,19 +1,19 @@
-// A prompt with all that was said about its responses, before anything is decided: forms read into it, and a resolver
-// (resolve/) makes of it what training and evaluation work on.
+// A prompt with everything that was said about its responses, before any decision: forms read rows into it, and a
+// resolver (resolve/) turns it into what training and evaluation use.
 
 import type { Prompt, Response, Source, TemplateVariables } from './types';
 
-/** What one annotator says of two responses: 1, the first is better; 2, the second; 0, neither. */
+/** What one annotator says about two responses: 1, the first is better; 2, the second; 0, neither. */
 export interface Vote {
   /** Ids of responses. */
   first: string;
   second: string;
   outcome: 0 | 1 | 2;
-  /** Who says it, where the row tells. */
+  /** The annotator, if the row names one. */
   annotator?: string;
 }
 
-/** A vote, and the file and line that it comes from. */
+/** A vote, with its file and line. */
 export interface AnnotatedVote extends Vote {
   source: Source;
 }
@@ -31,7 +31,7 @@ export interface AnnotatedPrompt {
   systemPrompt?: string;
   templateVariables?: TemplateVariables;
   category?: string;
-  /** By id, in the order in which they were first met. */
+  /** By id, in the order of their first occurrence. */
   responses: Map<string, Response>;
   /** In the order of the rows. */
   votes: AnnotatedVote[];

@@ -1,4 +1,4 @@
-// The rows of any data form, merged into prompts with all that was said about their responses.
+// The rows of any data form, merged into prompts with everything that was said about their responses.
 
 import type { AnnotatedPrompt } from './annotated';
 import { contentKey } from './content_key';
@@ -16,9 +16,9 @@ import { readRows } from './rows';
 import type { DatasetReport, Prompt, Response, Source, TemplateVariables } from './types';
 
 /**
- * Reads data files; nothing that was said is decided or dropped. Prompts merge by their exact text (or turns) over lines and
- * files.
- * @throws DataError naming file and line; the signal's reason when aborted.
+ * Reads data files without deciding or dropping anything. Prompts with the same text (or turns) are merged across lines
+ * and files.
+ * * @throws DataError with file and line; the signal's reason when aborted.
  */
 export async function readAnnotatedPrompts(
   files: readonly string[],
@@ -42,7 +42,7 @@ export async function readAnnotatedPrompts(
 
 export class AnnotatedPrompts {
   readonly report: DatasetReport = emptyReport();
-  /** In the order in which they were first met. */
+  /** In the order of their first occurrence. */
   readonly prompts: AnnotatedPrompt[] = [];
   private readonly byPrompt = new Map<string, AnnotatedPrompt>();
 
@@ -105,7 +105,7 @@ export class AnnotatedPrompts {
     draft.category = category;
   }
 
-  /** A response keeps its first place and takes its last content. */
+  /** A response keeps its first position and takes its last content. */
   private takeResponse(draft: AnnotatedPrompt, response: Response, source: Source): void {
     const known = draft.responses.get(response.id);
     if (known) {
@@ -129,7 +129,7 @@ export class AnnotatedPrompts {
   }
 }
 
-/** Equal where two rows have one prompt: the same turns, with the same tools and the like. */
+/** Equal if two rows have the same prompt: the same turns, with the same tools and the like. */
 function promptKey(prompt: Prompt, templateVariables: TemplateVariables | undefined): string {
   const around = templateVariables === undefined ? '' : `${exactText(templateVariables)}\n`;
   if (typeof prompt === 'string') return `text:${around}${prompt}`;
@@ -140,7 +140,7 @@ function sameRanks(a: Map<string, number>, b: Map<string, number>): boolean {
   return a.size === b.size && [...a].every(([id, rank]) => b.get(id) === rank);
 }
 
-/** Element 0 of a list, or a whole text; an empty list and null are no category. */
+/** Element 0 of a list, or a whole text; an empty list and null mean no category. */
 function readCategory(row: JsonObject, source: Source): string | undefined {
   if (!has(row, 'category')) return undefined;
   const value = row['category'];

@@ -13,15 +13,15 @@ import type { ReadOptions } from './read_options';
 import { readRows } from './rows';
 import type { PreferenceDataset, PreferencePrompt, Response, Source } from './types';
 
-/** One prompt as the original's load_dataset leaves it. */
+/** One prompt as the original's load_dataset returns it. */
 export interface CheemsPrompt {
   input: string;
   responses: Map<string, JsonObject>;
   annotations: unknown[];
   rank?: [id: string, rank: unknown][];
-  /** Every other key of the prompt's lines, the last value of each. */
+  /** Every other key of the prompt's lines, with its last value. */
   plain: Map<string, unknown>;
-  /** Where each annotation, and the rank, stood. */
+  /** The source of each annotation, and of the rank. */
   annotationSources: Source[];
   source: Source;
 }
@@ -142,7 +142,7 @@ function mergeRow(byInput: Map<string, CheemsPrompt>, row: CheemsPrompt, report:
   for (const [key, value] of row.plain) known.plain.set(key, value);
 }
 
-/** The original's convert: ids become places. Pairs keep duplicates, contradictions and self pairs. */
+/** The original's convert: ids become indices. Pairs keep duplicates, contradictions and self pairs. */
 function convertPrompt(prompt: CheemsPrompt, number: number): PreferencePrompt {
   const responses = new Map<string, Response>();
   for (const [id, response] of prompt.responses) {
@@ -167,7 +167,7 @@ function convertPrompt(prompt: CheemsPrompt, number: number): PreferencePrompt {
   };
 }
 
-/** What the original takes for a preference: the first, said by "1"; any other text says nothing to it. */
+/** How the original reads a preference: "1" means the first; any other text says nothing. */
 function voteOf(annotation: unknown, source: Source): AnnotatedVote {
   if (!Array.isArray(annotation) || annotation.length !== 3 || annotation.some((part) => typeof part !== 'string')) {
     throw new DataError(source, `an annotation must be [id1, id2, "1"], all texts, but is ${show(annotation)}`);
@@ -192,7 +192,7 @@ function ranksOf(prompt: CheemsPrompt, placeOf: PlaceOf): number[] {
   return ranks;
 }
 
-/** Element 0: of a plain text that is its first character. */
+/** Element 0: for a plain text that is its first character. */
 function categoryOf(prompt: CheemsPrompt): string | undefined {
   if (!prompt.plain.has('category')) return undefined;
   const value = prompt.plain.get('category');

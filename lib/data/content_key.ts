@@ -3,7 +3,7 @@
 import { exactText } from './conversation/numbers';
 import type { Response } from './types';
 
-/** Equal exactly where two responses would be the same sample. */
+/** Equal exactly if two responses would be the same sample. */
 export function contentKey(response: Response): string {
   if (response.inputIds) return `ids:${response.inputIds.join(',')}`;
   if (response.messages) return `turns:${exactText(response.messages)}`;

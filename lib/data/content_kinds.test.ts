@@ -79,7 +79,7 @@ const REFUSED: [string, Buffer, RegExp][] = [
   ['xz', Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 4]), /packed by xz/],
   ['bzip2', Buffer.from('BZh91AY'), /packed by bzip2/],
   ['zip', Buffer.from('PK\u0003\u0004xx'), /packed by zip/],
-  ['Arrow', Buffer.from('ARROW1\0\0'), /is an Arrow IPC file, which is not read; write it anew in Python/],
+  ['Arrow', Buffer.from('ARROW1\0\0'), /is an Arrow IPC file, which is not supported; convert it in Python/],
   ['an Arrow stream', Buffer.from([0xff, 0xff, 0xff, 0xff, 0x10, 1, 0, 0]), /is an Arrow IPC stream.*to_parquet/],
   ['UTF-32', Buffer.from([0xff, 0xfe, 0, 0, 0x7b, 0, 0, 0]), /UTF-32, which is not read; save it as UTF-8/],
   ['UTF-16 that is broken', Buffer.from([0xff, 0xfe, 0x7b]), /not valid UTF-16/],

@@ -1,4 +1,5 @@
-// Files of any data form -> PreferenceDataset. Rows of the same prompt merge, over lines and files, as the original has it.
+// Files of any data form -> PreferenceDataset. Rows of the same prompt are merged across lines and files, as in the
+// original.
 
 import { AnnotatedPrompts, readAnnotatedPrompts } from './annotated_prompts';
 import type { AnnotatedPrompt } from './annotated';
@@ -13,8 +14,8 @@ import { placesOf, type Resolved, type Resolver } from './resolve/resolver';
 import type { DatasetReport, PreferenceDataset, PreferencePrompt, Response, Source } from './types';
 
 /**
- * Reads data files into one data set. Prompts merge by their exact text (or turns) over lines and files.
- * @throws DataError naming file and line; the signal's reason when aborted.
+ * Reads data files into one data set. Prompts with the same text (or turns) are merged across lines and files.
+ * * @throws DataError with file and line; the signal's reason when aborted.
  */
 export async function readPreferenceDataset(
   files: string | readonly string[],
@@ -26,7 +27,10 @@ export async function readPreferenceDataset(
   return new DatasetBuilder(await readAnnotatedPrompts(list, options)).finish();
 }
 
-/** A data set of rows in memory, in any accepted form; errors speak of `name` and of the row's number from 1 as line. */
+/**
+ * A data set of rows in memory, in any accepted form; errors use `name` as the file and the row's number, from 1, as
+ * the line.
+ */
 export function datasetFromRows(rows: Iterable<unknown>, name = 'rows'): PreferenceDataset {
   const builder = new DatasetBuilder();
   let line = 0;
@@ -36,7 +40,7 @@ export function datasetFromRows(rows: Iterable<unknown>, name = 'rows'): Prefere
   return builder.finish();
 }
 
-/** Resolves what was said in the rows of a data set; rows may be added before. */
+/** Resolves the votes in the rows of a data set; rows can be added first. */
 class DatasetBuilder {
   constructor(
     private readonly annotated = new AnnotatedPrompts(),
@@ -69,7 +73,7 @@ class DatasetBuilder {
     const { id: own, responses: byId, votes: _votes, rankings: _rankings, ...plain } = annotated;
     const responses = [...byId.values()];
     this.countSameTexts(responses, annotated.source);
-    const ranks = this.finishRanks(annotated, responses); // first: an unknown id in a rank is to be named as such
+    const ranks = this.finishRanks(annotated, responses); // first, so that an unknown id in a rank is reported as such
     const resolved = this.resolve(annotated, this.report);
     const id = own ?? String(number);
     if (ids.has(id)) note(this.report, 'repeatedIds', annotated.source);

@@ -41,7 +41,7 @@ const BAD_LINES: [name: string, line: string | Buffer, message: RegExp][] = [
   [
     'a missing prompt',
     '{"answer1": "a", "answer2": "b", "preference": 1}',
-    /:2: the prompt is missing; it stands in "input" or "prompt"/,
+    /:2: the prompt is missing; it belongs in "input" or "prompt"/,
   ],
   ['a missing side', '{"prompt": "q", "chosen": "a"}', /:2: rejected is missing/],
   [
@@ -103,7 +103,7 @@ test('whole files that cannot be read are refused by name', async (t) => {
   writeFileSync(join(folder, 'state.json'), '{}');
   await refused(
     folder,
-    /folder that save_to_disk of the datasets library wrote .*datasets\.load_from_disk\(FOLDER\)\.to_parquet\("data\.parquet"\)/,
+    /folder written by save_to_disk of the datasets library .*datasets\.load_from_disk\(FOLDER\)\.to_parquet\("data\.parquet"\)/,
   );
   writeFileSync(join(folder, 'dataset_dict.json'), '{}');
   await refused(folder, /of several splits; .*load_from_disk\(FOLDER\)\["train"\]\.to_parquet/);

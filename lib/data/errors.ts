@@ -2,11 +2,11 @@ import { show as showAny } from '../support/show';
 import { JsonNumber } from './conversation/numbers';
 import type { Source } from './types';
 
-/** Something is wrong with the user's data. The message names the file and, where there is one, the line. */
+/** Something is wrong with the user's data. The message names the file and, if there is one, the line. */
 export class DataError extends Error {
   override readonly name = 'DataError';
   readonly file: string;
-  /** From 1; undefined where the whole file is meant. */
+  /** From 1; undefined if it concerns the whole file. */
   readonly line: number | undefined;
 
   constructor(where: { file: string; line?: number | undefined }, message: string) {
@@ -21,5 +21,5 @@ export function placeOf(source: Source): string {
   return `${source.file}:${source.line}`;
 }
 
-/** A short, one-line picture of a value for an error message. */
+/** A value shortened to one line, for an error message. */
 export const show = (value: unknown): string => (value instanceof JsonNumber ? value.spelling : showAny(value));

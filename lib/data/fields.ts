@@ -1,4 +1,4 @@
-// Checked access to the fields of one row. Every complaint names file and line.
+// Checked access to the fields of one row. Every error names file and line.
 
 import { createHash } from 'node:crypto';
 import { isObject } from '../support/is_object';
@@ -7,12 +7,12 @@ import type { Source } from './types';
 
 export type JsonObject = Record<string, unknown>;
 
-/** Whether the row has the field with a value; null counts as absent, as tables exported to JSON write it. */
+/** Whether the row has the field with a value; null counts as absent, as in tables exported to JSON. */
 export function has(row: JsonObject, key: string): boolean {
   return Object.hasOwn(row, key) && row[key] !== null && row[key] !== undefined;
 }
 
-/** The field's value, undefined where the row has none of its own (so "constructor" finds nothing). */
+/** The field's value; undefined if it is not the row's own (so "constructor" finds nothing). */
 export function field(row: JsonObject, key: string): unknown {
   return has(row, key) ? row[key] : undefined;
 }
@@ -23,7 +23,7 @@ export function textOf(value: unknown, what: string, source: Source): string {
   if (/\p{Surrogate}/u.test(value)) {
     throw new DataError(
       source,
-      `${what} holds half of a surrogate pair (a lone \\uD800 to \\uDFFF), which is no character`,
+      `${what} holds half of a surrogate pair (a lone \\uD800 to \\uDFFF), which is not a character`,
     );
   }
   return value;
@@ -54,7 +54,7 @@ export function tokenIdsOf(value: unknown, what: string, source: Source): Int32A
   return ids;
 }
 
-/** The original's id of an answer that has none: md5 of its UTF-8 text, in hexadecimal digits. */
+/** The original's id for an answer without one: md5 of its UTF-8 text, in hexadecimal digits. */
 export function textId(text: string): string {
   return createHash('md5').update(text, 'utf8').digest('hex');
 }

@@ -6,10 +6,10 @@ import { emptyReport, note } from './report';
 import type { ReportEntry, TokenizedPrompt } from './types';
 
 export interface GlobalBatchOptions {
-  /** Responses a batch, at most, but for a prompt that alone has more. */
+  /** Maximum number of responses per batch; a single prompt may have more. */
   globalBatchSize: number;
   seed: number;
-  /** Whether each epoch has an order of its own; else all have the data's. */
+  /** Whether each epoch has its own order; otherwise all have the data's. */
   shuffle: boolean;
 }
 
@@ -21,13 +21,13 @@ export interface GlobalBatch {
 }
 
 /**
- * Plans epochs of global batches. Prompts come in an order that seed and epoch alone decide (SplitMix64, stream = epoch) and
- * are put into the batch being filled; one that does not fit closes it and opens the next. A prompt with more responses than
- * `globalBatchSize` gets a batch of its own. Nothing is carried from one epoch to another, so that (epoch, batch index) is
- * all the state that a resumed run needs. The number of batches may differ between epochs, since the cuts do.
+ * Plans epochs of global batches. The order of the prompts is a function of seed and epoch (SplitMix64, stream =
+ * epoch). Prompts are added to the current batch; one that does not fit closes it and opens the next. A prompt with
+ * more responses than `globalBatchSize` gets its own batch. Nothing is carried over between epochs, so (epoch, batch
+ * index) is all the state that a resumed run needs. The number of batches may differ between epochs, since the cuts do.
  */
 export class GlobalBatchPlanner {
-  /** `oversizedPrompts`, with the first place. */
+  /** `oversizedPrompts`, with the first one's source. */
   readonly report: { entries: Map<string, ReportEntry> } = emptyReport();
   private planned: { epoch: number; batches: GlobalBatch[] } | undefined;
 
@@ -51,12 +51,14 @@ export class GlobalBatchPlanner {
     return this.planned.batches;
   }
 
-  /** One batch by its place, without replaying those before it; undefined past the epoch's end. */
+  /** One batch by its index, without replaying earlier ones; undefined past the epoch's end. */
   batch(epoch: number, index: number): GlobalBatch | undefined {
     return this.epoch(epoch)[index];
   }
 
-  /** Optimizer steps of the first `epochs` epochs; a fraction takes that share, rounded up, of the last one's. */
+  /**
+   * Optimizer steps of the first `epochs` epochs; a fraction takes that fraction, rounded up, of the last one's steps.
+   */
   stepsOf(epochs: number): number {
     let steps = 0;
     for (let epoch = 0; epoch < epochs; epoch += 1) {
@@ -93,7 +95,7 @@ export class GlobalBatchPlanner {
   }
 }
 
-/** A batch's samples end to end, in the order of its prompts: N tokens, R samples, P pairs. */
+/** A batch's samples, one after another, in the order of its prompts: N tokens, R samples, P pairs. */
 export interface FlatBatch {
   /** [N] token ids. */
   tokens: Int32Array;

@@ -1,27 +1,30 @@
-// The elements of a JSON array, cut out of its bytes as they come in, so that a file of any size is read a row at a
-// time. Only strings and brackets are followed; the JSON of an element is checked where it is parsed. No streaming
-// parser does: they know nothing of NaN and Infinity, which Python writes, and tokenize what is then parsed again.
+// Cuts the elements of a JSON array out of its bytes as they arrive, so that a file of any size is read one row at a
+// time. Only strings and brackets are followed; an element's JSON is checked when it is parsed. No streaming parser
+// fits: they do not accept NaN and Infinity, which Python writes, and they tokenize what is then parsed again.
 
 import { DataError } from './errors';
 
-/** The bytes of an element or, for other files, of a line. A longer one would not fit a text of JavaScript. */
+/** Maximum bytes of an element or, in other files, of a line. A longer one would not fit into a JavaScript string. */
 export const LONGEST_ROW = 256 * 1024 * 1024;
 
 export interface ArrayElement {
   bytes: Buffer;
-  /** The line, from 1, and the byte of that line, from 0, at which it begins. */
+  /** The line, from 1, and the byte in that line, from 0, at which it begins. */
   line: number;
   column: number;
 }
 
-/** Whether an element may stand next. */
+/** Whether an element may come next. */
 type Place = 'before' | 'first or end' | 'next' | 'within' | 'after';
 
 const [QUOTE, BACKSLASH, COMMA, NEWLINE] = [0x22, 0x5c, 0x2c, 0x0a];
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 const isSpace = (byte: number): boolean => byte === 0x20 || byte === NEWLINE || byte === 0x0d || byte === 0x09;
 
-/** Of what begins as a list, maybe behind a byte order mark. @throws DataError at the line where the list is broken. */
+/**
+ * For input that begins as a list, possibly after a byte order mark. @throws DataError at the line where the list is
+ * broken.
+ */
 export async function* elementsOf(chunks: AsyncIterable<Buffer>, name: string): AsyncGenerator<ArrayElement> {
   const splitter = new ArraySplitter(name);
   for await (const chunk of chunks) yield* splitter.add(chunk);
@@ -43,7 +46,7 @@ class ArraySplitter {
   constructor(private readonly name: string) {}
 
   *add(chunk: Buffer): Generator<ArrayElement> {
-    let begin = 0; // of what belongs to the open element
+    let begin = 0; // of the bytes of the open element
     for (let i = 0; i < chunk.length; i += 1) {
       if (this.inString) i = this.followString(chunk, i);
       if (i === chunk.length) break;
@@ -74,7 +77,7 @@ class ArraySplitter {
     this.lineBegin = this.offset + next;
   }
 
-  /** The place behind the string's end, or the chunk's. Most bytes are passed here. */
+  /** The position after the string's end, or the chunk's. Most bytes are skipped here. */
   private followString(chunk: Buffer, begin: number): number {
     for (let i = begin; i < chunk.length; i += 1) {
       const byte = chunk[i]!;
@@ -95,9 +98,9 @@ class ArraySplitter {
     else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) this.depth -= 1;
   }
 
-  /** Whether an element begins with the byte, which stands outside of all. */
+  /** Whether an element begins with this byte, which is outside of all elements. */
   private enter(byte: number, i: number): boolean {
-    if (this.place === 'after') this.fail('something stands behind the end of the list');
+    if (this.place === 'after') this.fail('there is something after the end of the list');
     if (this.place === 'before') {
       if (byte === OPEN_LIST) this.place = 'first or end'; // else it is the byte order mark's
       return false;

@@ -4,9 +4,9 @@ import type { AsyncBuffer, FileMetaData } from 'hyparquet';
 import { DataError } from './errors';
 
 /**
- * The rows with their running number from 1 as line. Whole numbers come as numbers, or from 2^53 on as bigints; bytes, dates and the like are not turned into
- * anything that JSON has no name for, so forms refuse them by name.
- * @throws DataError naming the file: missing, not parquet, broken.
+ * The rows, with their running number from 1 as the line. Whole numbers are numbers, or bigints from 2^53 on. Bytes,
+ * dates and other values without a JSON form are not converted, so forms refuse them by name.
+ * * @throws DataError with the file: missing, not parquet, broken.
  */
 export async function* parquetRows(
   file: string,
@@ -44,8 +44,8 @@ export async function* parquetRows(
 }
 
 /**
- * 64-bit integers become numbers, as JSON has them, where these are exact. A struct holds the keys of all rows: those
- * that are null in one are left out, as null is no field.
+ * 64-bit integers become numbers, as in JSON, if these are exact. A struct has the keys of all rows: those that are
+ * null in a row are left out, as null counts as absent.
  */
 function asJson(value: unknown): unknown {
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value;

@@ -113,7 +113,7 @@ test('what is wrong in an array is told with the line', async (t) => {
     ['[1,\n2,\n]', /^in\.json:3: .*comma with no row/],
     ['[,1]', /^in\.json:1: .*comma with no row/],
     ['[1,\n2}', /^in\.json:2: .*\(the list is closed by \}\)$/],
-    ['[1,\n2]\n[3]', /^in\.json:3: .*\(something stands behind the end of the list\)$/],
+    ['[1,\n2]\n[3]', /^in\.json:3: .*\(there is something after the end of the list\)$/],
     ['[1,\n2 3]', /^in\.json:2: .*not valid JSON/],
     ['[\n{"a": ]\n}]', /^in\.json:2: .*not valid JSON/],
     ['[\n"a\nb"]', /^in\.json:2: .*not valid JSON/],

@@ -1,25 +1,25 @@
-// Calls of the engine, two under way at once, so that it finds the next one waiting when it ends one.
+// Calls of the engine, two at a time, so that the next call is waiting when the engine finishes one.
 
 import { unlessAborted } from '../support/abort';
 
-/** Under way at once: one computes, one waits for it. */
+/** Calls in flight: one computes, one waits for it. */
 const MOST_CALLS = 2;
 
 interface Call<Input, Result> {
   input: Input;
   result: Promise<Result>;
-  /** Once there is a result or an error; never rejects. */
+  /** Settles once there is a result or an error; never rejects. */
   settled: Promise<undefined>;
 }
 
 type Coming<Input> = { result: IteratorResult<Input, unknown> } | { error: unknown };
 
 /**
- * Starts a call for each input as it comes and yields the results in the inputs' order. A result does not wait for an
- * input that is slow to come.
- *
- * An error, of an input or a call, is thrown in its place: after the results before it. Calls behind it are then
- * stopped by the signal that `start` is given, as they are where the caller stops or `signal` is aborted.
+ * Starts a call for each input as it arrives and yields the results in the order of the inputs. A result does not wait
+ * for a later, slow input.
+ * *
+ * * An error of an input or a call is thrown in its place, after the results before it. Later calls are then stopped
+ * through the signal that `start` receives, as they are if the caller stops or `signal` is aborted.
  */
 export async function* callsInOrder<Input, Result>(
   inputs: AsyncIterator<Input, unknown>,

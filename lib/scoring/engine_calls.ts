@@ -1,7 +1,7 @@
-// How samples are dealt out to calls of the engine.
+// How samples are distributed over calls of the engine.
 import type { TokenizedSample } from '../data/types';
 
-/** Micro-batches that one call of the engine gets: between calls progress is told. */
+/** Micro-batches per call of the engine: progress is reported between calls. */
 const MICRO_BATCHES_A_CALL = 8;
 
 const tokensIn = (samples: readonly TokenizedSample[]): number =>
@@ -9,7 +9,7 @@ const tokensIn = (samples: readonly TokenizedSample[]): number =>
 export const samplesIn = (groups: readonly TokenizedSample[][]): number =>
   groups.reduce((sum, group) => sum + group.length, 0);
 
-/** What one call of the engine gets: groups until their tokens are enough. */
+/** The input of one call of the engine: groups until their tokens are enough. */
 export async function* callsOf(
   groups: Iterable<TokenizedSample[]> | AsyncIterable<TokenizedSample[]>,
   microBatchTokens: number,

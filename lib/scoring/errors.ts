@@ -1,4 +1,4 @@
-/** A model folder cannot be scored with as asked: one sentence with place and remedy. */
+/** A model folder cannot be used for scoring as requested: one sentence with place and remedy. */
 export class ScoringError extends Error {
   override readonly name = 'ScoringError';
 }

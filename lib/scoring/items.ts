@@ -1,4 +1,4 @@
-// What `RewardModel.score` takes, as prompts with their responses: the rows of `score`, with JavaScript's names.
+// What `RewardModel.score` takes: prompts with their responses, like the rows of `score` but with JavaScript's names.
 
 import { tokenIdsOf } from '../arguments/token_ids';
 import { ReadKeys, surroundingsOf } from '../data/conversation/conversation';
@@ -19,15 +19,15 @@ type TokenIds =
 export type ScoredResponse = string | readonly ConversationMessage[] | { content: string } | { inputIds: TokenIds };
 
 /**
- * A prompt (text, or a conversation) with its responses; or a conversation alone, which is scored as it stands: its
- * last message is the assistant's.
+ * A prompt (text, or a conversation) with its responses; or only a conversation, which is scored as it is: its last
+ * message is the assistant's.
  */
 export type ScoreItem = PromptItem | ConversationItem;
 
 interface PromptItem extends ItemSurroundings {
   /** What the responses answer: text (one user turn), or a conversation. */
   prompt?: string | readonly ConversationMessage[];
-  /** The conversation, where `prompt` is absent. */
+  /** The conversation, if `prompt` is absent. */
   messages?: readonly ConversationMessage[];
   /** What is scored; each gets a reward. */
   responses: readonly ScoredResponse[];
@@ -36,9 +36,9 @@ interface PromptItem extends ItemSurroundings {
 interface ConversationItem extends ItemSurroundings {
   /** The whole conversation, which ends with the assistant's message that is scored. */
   messages: readonly ConversationMessage[];
-  /** Not beside a conversation alone. */
+  /** Not with a conversation alone. */
   prompt?: undefined;
-  /** Not beside a conversation alone. */
+  /** Not with a conversation alone. */
   responses?: undefined;
 }
 

@@ -1,5 +1,5 @@
-// How a model's samples are built and where its rewards are read: what training wrote into the folder, and of other tools' folders what
-// their files show of the trainer.
+// How a model's samples are built and where its rewards are read: from what training wrote into the folder, or, for
+// other tools' folders, from what their files reveal about the trainer.
 
 import { ScoringError } from './errors';
 import { readFile } from 'node:fs/promises';
@@ -13,27 +13,27 @@ import { readSampleChoices } from '../model_folder/facts';
 import { CONFIG_FILE, FACTS_FILE, VALUE_HEAD_FILES } from '../model_folder/files';
 import { parseModelJson } from '../model_folder/json';
 
-/** How samples must be built and read for this model; another way costs accuracy. */
+/** How samples must be built and read for this model; any other way costs accuracy. */
 export interface SampleFacts {
   doStrip: Stripping;
-  /** 'cheems': a doubled BOS token stays, as the original has it. */
+  /** 'cheems': a doubled BOS token stays, as in the original. */
   compat: 'cheems' | null;
   pooling: Pooling;
   /** Special tokens within texts. */
   specialTokensInText: 'keep' | 'escape';
-  /** What the choice of `doStrip` follows, for people. */
+  /** The reason for the choice of `doStrip`, for people. */
   reason: string;
 }
 
-/** What is known of the model beside its folder. */
+/** What is known about the model besides its folder. */
 export interface FactsRequest {
-  /** A template in place of the folder's own. */
+  /** A template to use instead of the folder's own. */
   chatTemplateFile?: string | undefined;
   /** Absent before the model is loaded. */
   head?: Pick<HeadInfo, 'kind' | 'source'> | undefined;
 }
 
-/** @throws Error naming the file where cheems.json is broken. */
+/** @throws Error naming the file if cheems.json is broken. */
 export async function readSampleFacts(
   folder: string,
   { chatTemplateFile, head }: FactsRequest = {},
@@ -52,8 +52,9 @@ export async function readSampleFacts(
 }
 
 /**
- * Of folders without cheems.json. None gets a doubled BOS. Text is read as the chat template writes it, which is what model cards show, but for
- * the folders of trainers that strip; and templates that are given for models older than templates leave BOS to the tokenizer.
+ * For folders without cheems.json. None gets a doubled BOS. Text is read as the chat template writes it, as in model
+ * cards, except for the folders of trainers that strip. Templates for models older than templates leave BOS to the
+ * tokenizer.
  */
 async function factsOfOthers(folder: string, givenTemplate: boolean, head: FactsRequest['head']): Promise<SampleFacts> {
   const classes = await architecturesOf(folder);
@@ -79,7 +80,7 @@ async function factsOfOthers(folder: string, givenTemplate: boolean, head: Facts
   return as(false, "the folder's own template");
 }
 
-/** Which classes find the token by the padding's id: transformers' own, and the published ones of these heads. */
+/** Classes that find the token by the padding id: transformers' own, and the published ones of these heads. */
 function poolingOf(classes: readonly string[], head: FactsRequest['head']): Pooling {
   if (!head) return 'last_token';
   const isClassifier = classes[0]?.endsWith('ForSequenceClassification') === true;
@@ -91,7 +92,7 @@ function poolingOf(classes: readonly string[], head: FactsRequest['head']): Pool
     : 'last_token';
 }
 
-/** INF-ORM, Qwen2.5-Math-RM: their classes read before the first padding, whatever the folder's samples were trained as. */
+/** INF-ORM, Qwen2.5-Math-RM: their classes read before the first padding, whatever the samples were trained as. */
 export const isScoreLayers = ({ kind, source }: Pick<HeadInfo, 'kind' | 'source'>): boolean =>
   kind === 'relu_layers' && source.startsWith('score.');
 
@@ -102,6 +103,6 @@ async function architecturesOf(folder: string): Promise<string[]> {
     };
     return Array.isArray(architectures) ? architectures.filter((name): name is string => typeof name === 'string') : [];
   } catch {
-    return []; // the engine tells what is wrong with it
+    return []; // the engine reports what is wrong with it
   }
 }

@@ -25,7 +25,7 @@ export interface RewardModelOptions extends ReadoutOptions {
   dtype?: Precision | undefined;
   /** Threads of the engine; 0: one for each usable core. Default: 0. */
   numThreads?: number | undefined;
-  /** Keep bfloat16 and float16 weights as they are stored: half the memory, the same rewards. Default: true. */
+  /** Keep bfloat16 and float16 weights as stored: half the memory, the same rewards. Default: true. */
   keep16Bit?: boolean | undefined;
   /**
    * Tokens computed at once; fewer need less memory. 'auto': 8192 on the CPU; on a GPU as many as its memory holds
@@ -63,7 +63,10 @@ export interface RewardModelOptions extends ReadoutOptions {
   specialTokensInText?: SpecialTokensInText | undefined;
   /** For a process reward model: how the steps' rewards are combined into one. */
   stepReward?: StepReward | undefined;
-  /** Gets a sentence, at most once, where samples are such that other programs would read their rewards elsewhere. */
+  /**
+   * Called at most once, with a sentence, if samples are such that other programs would read their rewards at
+   * another token.
+   */
   onNote?: ((sentence: string) => void) | undefined;
   /** Aborts the call: it rejects with the signal's reason, within milliseconds. */
   signal?: AbortSignal | undefined;
@@ -74,7 +77,7 @@ export const rewardModelOptions: LibraryOptions<RewardModelOptions> = {
   precision: like(scoringResources.precision),
   dtype: like(scoringWeights.dtype),
   numThreads: like(scoringResources.num_threads),
-  keep16Bit: own('keep bfloat16 and float16 weights as they are stored: half the memory, the same rewards', flag, true),
+  keep16Bit: own('keep bfloat16 and float16 weights as stored: half the memory, the same rewards', flag, true),
   microBatchTokens: like(scoringResources.micro_batch_tokens),
   maxLength: like(scoringSamples.max_length),
   truncation: like(scoringSamples.truncation),
@@ -91,7 +94,7 @@ export const rewardModelOptions: LibraryOptions<RewardModelOptions> = {
   specialTokensInText: like(scoringSamples.special_tokens_in_text),
   stepReward: like(scoringSamples.step_reward),
   onNote: onEvent(
-    'gets a sentence, at most once, where samples are such that other programs would read their rewards elsewhere',
+    'called at most once, with a sentence, if samples are such that other programs would read their rewards at another token',
   ),
   signal: SIGNAL,
 };
@@ -100,11 +103,11 @@ export const rewardModelOptions: LibraryOptions<RewardModelOptions> = {
 export interface ScoreItemsOptions {
   /** Aborts the call: it rejects with the signal's reason, within milliseconds. */
   signal?: AbortSignal | undefined;
-  /** Called some times per second with what is done. */
+  /** Called a few times per second with the progress. */
   onProgress?: ((progress: ScoreItemsProgress) => void) | undefined;
 }
 
 export const scoreItemsOptions: LibraryOptions<ScoreItemsOptions> = {
   signal: SIGNAL,
-  onProgress: own('called some times per second with what is done', callback),
+  onProgress: own('called a few times per second with the progress', callback),
 };

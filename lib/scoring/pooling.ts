@@ -1,10 +1,10 @@
-// Which token of a sample a classifier reads: some find it by the padding's id, also where the sample's own last token
-// is that id.
+// Which token of a sample a classifier reads: some find it by the padding id, even if the sample's own last token has
+// that id.
 
 /**
  * 'last_token': the last. 'last_not_padding': the rightmost that is not pad_token_id, else the first (transformers'
- * …ForSequenceClassification). 'before_first_padding': the one before the first pad_token_id, the last where there is
- * none or it comes first (the published classes of ArmoRM, QRM, INF-ORM, LDL, Qwen2.5-Math-RM and Starling).
+ * …ForSequenceClassification). 'before_first_padding': the one before the first pad_token_id; the last if there is none
+ * or if it comes first (the published classes of ArmoRM, QRM, INF-ORM, LDL, Qwen2.5-Math-RM and Starling).
  */
 export type Pooling = 'last_token' | 'last_not_padding' | 'before_first_padding';
 
@@ -15,7 +15,7 @@ export const READ_AT: Record<Pooling, string> = {
   before_first_padding: 'before the first padding',
 };
 
-/** The sample up to the token that is read. A causal model's reward hangs on nothing behind it. */
+/** The sample up to the token that is read. A causal model's reward does not depend on anything after it. */
 export function upToReadToken(inputIds: Int32Array, pooling: Pooling, padToken: number | undefined): Int32Array {
   if (pooling === 'last_token' || padToken === undefined) return inputIds;
   if (pooling === 'before_first_padding') {
@@ -24,6 +24,6 @@ export function upToReadToken(inputIds: Int32Array, pooling: Pooling, padToken: 
   }
   let end = inputIds.length;
   while (end > 1 && inputIds[end - 1] === padToken) end -= 1;
-  // Padding alone: transformers reads the first token.
+  // Only padding: transformers reads the first token.
   return inputIds.subarray(0, end);
 }

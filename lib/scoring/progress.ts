@@ -1,18 +1,18 @@
-// How far the scoring of items is.
+// The progress of scoring items.
 
-/** What `onProgress` is told while items are scored. */
+/** What `onProgress` receives while items are scored. */
 export interface ScoreItemsProgress {
   /** Responses scored, and all of them. */
   done: number;
   /** Responses of all items. */
   total: number;
-  /** Tokens computed so far, each shared prompt once. */
+  /** Tokens computed so far; each shared prompt counts once. */
   tokens: number;
   /** Tokens computed per second, since the call began. */
   tokensPerSecond: number;
 }
 
-/** Progress over several calls of the engine, which go one after another; what is told of two of them may cross. */
+/** Progress over several calls of the engine, which run one after another; reports of two of them may overlap. */
 export class Meter {
   private readonly began = performance.now();
   private done = 0;

@@ -1,4 +1,4 @@
-// Which tokens of a sample a reward head reads, where that is not the last one alone.
+// Which tokens of a sample a reward head reads, if not only the last one.
 
 import { ScoringError } from './errors';
 import type { HeadInfo } from '../engine/types.generated';
@@ -6,7 +6,7 @@ import { readTokenizerFiles } from '../tokenization/tokenizer_files';
 import { TextTokenizer } from '../tokenization/text_tokenizer';
 import { knob } from '../text/knobs';
 
-/** How to find them, in place of what the model's family is published with. Text is tokenized by the model folder's tokenizer. */
+/** How to find them, if not as the model's family is published. Text is tokenized by the model folder's tokenizer. */
 export interface ReadoutOptions {
   /**
    * For a gate that reads the prompt (ArmoRM, QRM): the tokens that begin the assistant's turn, as text or ids.
@@ -18,9 +18,9 @@ export interface ReadoutOptions {
 }
 
 export interface ReadoutRule {
-  /** Places in the sample, ascending; empty where there is none to read. */
+  /** Positions in the sample, ascending; empty if there is none to read. */
   positions(inputIds: Int32Array): number[];
-  /** What is wrong with a sample without any, as the end of a sentence. */
+  /** What is wrong with a sample that has none, as the end of a sentence. */
   missing: string;
 }
 
@@ -32,7 +32,7 @@ const GATE_PATTERNS: Readonly<Record<string, string>> = {
 /** Qwen2.5-Math-PRM's. */
 const STEP_TOKEN = '<extra_0>';
 
-/** Undefined for heads that read the last token. @throws Error where the tokens are neither given nor in the tokenizer. */
+/** Undefined for heads that read the last token. @throws Error if the tokens are neither given nor in the tokenizer. */
 export function readoutRule(
   { readout, description }: HeadInfo,
   model: { folder: string; family: string },
@@ -55,7 +55,7 @@ export function readoutRule(
     };
   }
   const pattern = options.gatePattern ?? GATE_PATTERNS[model.family];
-  const how = `The model's head (${description}) reads the place in the prompt where the assistant's turn begins. Name its tokens with ${knob('gatePattern')}, as text or as ids.`;
+  const how = `The model's head (${description}) reads the position in the prompt where the assistant's turn begins. Name its tokens with ${knob('gatePattern')}, as text or as ids.`;
   if (pattern === undefined) throw new ScoringError(how);
   const ids = idsOf(pattern, model.folder, how);
   return {
@@ -77,7 +77,7 @@ function idsOf(given: string | number | readonly number[], folder: string, how: 
   } catch (error) {
     throw new ScoringError(`${how} (${(error as Error).message})`);
   }
-  if (ids.length === 0) throw new ScoringError(`${how} (${JSON.stringify(given)} is no token.)`);
+  if (ids.length === 0) throw new ScoringError(`${how} (${JSON.stringify(given)} is not a token.)`);
   return [...ids];
 }
 

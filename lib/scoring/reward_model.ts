@@ -1,4 +1,4 @@
-// A reward model in memory: texts or token ids in, rewards out. `score`, `eval` and the library stand on it.
+// A reward model in memory: texts or token ids in, rewards out. `score`, `eval` and the library are built on it.
 
 import { ScoringError } from './errors';
 import { checkArguments } from '../arguments/checks';
@@ -30,15 +30,15 @@ import { ENTRY, GROUPS_AND_OPTIONS, GROUPS_AND_SIGNAL, IDS_AND_PLACE, LOAD, SAMP
 import { joinSteps } from './step_reward';
 import { knob } from '../text/knobs';
 
-/** Prompts that `score` has tokenized ahead of the engine: memory, never the result. */
+/** Prompts that `score` tokenizes ahead of the engine; affects memory, not the result. */
 const PROMPTS_AHEAD = 64;
 
-/** A reward model that is loaded: it scores conversations, and holds memory until it is disposed. */
+/** A loaded reward model: it scores conversations, and holds memory until it is disposed of. */
 export class RewardModel {
   /** What was unusual about the texts so far, for `formatReport`. */
   readonly readingReport: ReadingReport = emptyReport();
   private readonly tokenizer: SampleTokenizer;
-  /** The tokenizer as it was when the model was loaded: the folder may be moved, as the weights are held too. */
+  /** The tokenizer as it was when the model was loaded: the folder may be moved, since the weights are held too. */
   private readonly held: HeldFiles;
   private paddingNoted = false;
 
@@ -63,9 +63,9 @@ export class RewardModel {
   }
 
   /**
-   * Loads a model folder, or a model of the hub (`owner/name[@revision]`, fetched into the usual cache): config.json, safetensors
-   * and, where texts are to be scored, the tokenizer's files.
-   * @throws Error naming file or tensor; a folder without a reward head is refused.
+   * Loads a model folder, or a model from the hub (`owner/name[@revision]`, fetched into the usual cache): config.json,
+   * safetensors and, to score texts, the tokenizer's files.
+   * * @throws Error naming file or tensor; a folder without a reward head is refused.
    */
   static load(folderOrId: string, options?: RewardModelOptions): Promise<RewardModel>;
   /** @internal With another engine, for tests. */
@@ -78,7 +78,7 @@ export class RewardModel {
     checkArguments('RewardModel.load', LOAD, [folderOrId, options]);
     const { localModelFolder } = require('../hub/fetch_model') as typeof import('../hub/fetch_model'); // with the first model
     const folder = await localModelFolder(folderOrId, { signal: options.signal });
-    await readSampleFacts(folder); // a broken file is told of before weights are read
+    await readSampleFacts(folder); // a broken file is reported before weights are read
     const model = await engine.loadModel(
       {
         folder,
@@ -125,7 +125,7 @@ export class RewardModel {
     return this.model.device;
   }
 
-  /** What was taken and why: a sentence. */
+  /** Which device was chosen and why: a sentence. */
   get deviceChoice(): string {
     return this.model.deviceChoice;
   }
@@ -134,17 +134,17 @@ export class RewardModel {
     return this.model.precision;
   }
 
-  /** What the folder's reward head was found to be. */
+  /** The folder's reward head. */
   get head(): HeadInfo {
     return this.model.head;
   }
 
-  /** Whether a response has a reward for each of its steps, and no single one. */
+  /** Whether a response has a reward for each of its steps instead of a single one. */
   get rewardsSteps(): boolean {
     return this.head.readout === 'every_step' && this.options.stepReward === undefined;
   }
 
-  /** How samples are made of texts, and why so: a sentence. */
+  /** How samples are made from texts, and why: a sentence. */
   get sampleChoice(): string {
     const { doStrip, reason } = this.facts;
     const ways = {
@@ -156,12 +156,12 @@ export class RewardModel {
     return `Texts are ${ways[`${doStrip}`]} (${reason}).${caution}`;
   }
 
-  /** A sentence where transformers 5 may make other token ids of texts than this model reads; undefined as a rule. */
+  /** A sentence if transformers 5 may tokenize texts differently from this model; usually undefined. */
   get tokenizerNote(): string | undefined {
     return rebuiltTokenizerNote(this.folder, this.held);
   }
 
-  /** What becomes of special tokens within texts: as asked for, else as in training. */
+  /** What happens to special tokens within texts: as requested, else as in training. */
   get specialTokensInText(): SpecialTokensInText {
     return this.options.specialTokensInText ?? this.facts.specialTokensInText;
   }
@@ -177,9 +177,10 @@ export class RewardModel {
   }
 
   /**
-   * The reward of every response, item by item, in order; of a conversation alone, a list of one. A reward depends on its prompt and response alone.
-   * @throws DataError for a malformed item or a sample that is too long; the signal's reason when aborted; Error for a process reward model
-   *   without `stepReward`.
+   * The reward of every response, item by item, in order; for a conversation alone, a list of one. A reward depends
+   * only on its prompt and response.
+   * * @throws DataError for a malformed item or a sample that is too long; the signal's reason when aborted; Error for
+   * a process reward model without `stepReward`.
    */
   async score(items: readonly ScoreItem[], options: ScoreItemsOptions = {}): Promise<number[][]> {
     checkArguments('RewardModel.score', SCORE, [items, options]);
@@ -195,7 +196,7 @@ export class RewardModel {
     checkArguments('RewardModel.scoreSteps', SCORE, [items, options]);
     this.refuseDisposed();
     if (!this.rewardsSteps)
-      throw new ScoringError(`The model in ${this.folder} gives one reward a response; use score().`);
+      throw new ScoringError(`The model in ${this.folder} gives one reward per response; use score().`);
     const { prompts } = promptsOf(items);
     const steps: number[][][] = [];
     for await (const samples of this.tokenizeAll(prompts)) {
@@ -206,14 +207,14 @@ export class RewardModel {
     return steps;
   }
 
-  /** Rewards that the sample has: 1, or one for each of its steps. */
+  /** Number of rewards of the sample: 1, or one for each of its steps. */
   rewardCount(sample: Pick<TokenizedSample, 'inputIds'>): number {
     checkArguments('RewardModel.rewardCount', [['sample', SAMPLE]], [sample]);
     const { inputIds } = sample;
     return this.rewardsSteps ? this.readouts!.positions(inputIds).length : 1;
   }
 
-  /** The rewards of tokenized samples, group by group; the samples of a group may share their beginning. */
+  /** The rewards of tokenized samples, group by group; the samples of a group may share their prefix. */
   async scoreAll(groups: readonly TokenizedSample[][], options: ScoreItemsOptions = {}): Promise<Float32Array[]> {
     checkArguments('RewardModel.scoreAll', GROUPS_AND_OPTIONS, [groups, options]);
     this.refuseDisposed();
@@ -221,7 +222,7 @@ export class RewardModel {
   }
 
   /**
-   * The same for groups that are still being made: the next ones are asked for while the engine computes.
+   * The same for groups that are still being made: the next ones are requested while the engine computes.
    * @param samples how many there will be, for the progress.
    */
   async scoreAsTheyCome(
@@ -242,19 +243,27 @@ export class RewardModel {
     return results;
   }
 
-  /** The rewards of tokenized samples in one list, by one call of the engine; as many a sample as `rewardCount` says. */
+  /**
+   * The rewards of tokenized samples in one list, from one call of the engine; `rewardCount` says how many per sample.
+   */
   scoreGroups(groups: readonly TokenizedSample[][], signal?: AbortSignal): Promise<Float32Array> {
     checkArguments('RewardModel.scoreGroups', GROUPS_AND_SIGNAL, [groups, signal]);
     return this.callEngine(groups, signal);
   }
 
-  /** One sample for each response, made on threads of its own. @throws DataError naming the place: no tokenizer, too long, ids outside the vocabulary. */
+  /**
+   * One sample per response, made in worker threads. @throws DataError naming the place: no tokenizer, too long, ids
+   * outside the vocabulary.
+   */
   async tokenize(entry: PromptWithResponses): Promise<TokenizedSample[]> {
     checkArguments('RewardModel.tokenize', ENTRY, [entry]);
     return this.tokenizer.tokenize(entry);
   }
 
-  /** @throws DataError where a sample has more tokens than config.json's max_position_embeddings, or lacks those that the head reads. */
+  /**
+   * @throws DataError if a sample has more tokens than config.json's max_position_embeddings, or lacks those that the
+   * head reads.
+   */
   refuseUnreadable(inputIds: Int32Array, place: Source): void {
     checkArguments('RewardModel.refuseUnreadable', IDS_AND_PLACE, [inputIds, place]);
     this.tokenizer.refuseUnreadable(inputIds, place);
@@ -301,7 +310,7 @@ export class RewardModel {
     };
   }
 
-  /** What the engine noted while it computed, such as products that ran on a slow kernel: a sentence each, with how often. */
+  /** The engine's notes, such as products that ran on a slow kernel: a sentence each, with how often. */
   get engineNotes(): string[] {
     return closingNotes(this.model);
   }
@@ -341,7 +350,7 @@ export class RewardModel {
     }
   }
 
-  /** The samples up to the tokens that the model's class reads; tells once where that is not their last. */
+  /** The samples up to the tokens that the model's class reads; reports once if these are not their last. */
   private upToReadTokens(groups: readonly TokenizedSample[][]): readonly TokenizedSample[][] {
     const { pooling } = this.facts;
     const { padToken, sampleForm } = this.model.architecture;
@@ -370,7 +379,7 @@ export class RewardModel {
   private refuseSteps(): void {
     if (!this.rewardsSteps) return;
     throw new ScoringError(
-      `The model in ${this.folder} rewards each step of a response and has no reward for the whole (${this.head.description}). Say how the steps become one: ${knob('stepReward', STEP_REWARDS.join(' | '))}; \`score\` gives them all without.`,
+      `The model in ${this.folder} rewards each step of a response and has no reward for the whole (${this.head.description}). Say how the steps are combined: ${knob('stepReward', STEP_REWARDS.join(' | '))}; \`score\` gives them all without.`,
     );
   }
 
@@ -381,7 +390,7 @@ export class RewardModel {
     for (let begun = 0, done = 0; done < prompts.length; done += 1) {
       for (; begun < prompts.length && ahead.length < PROMPTS_AHEAD; begun += 1) {
         const samples = this.tokenize(prompts[begun]!);
-        samples.catch(() => {}); // shows in its turn
+        samples.catch(() => {}); // reported when it is awaited
         ahead.push(samples);
       }
       yield await ahead.shift()!;

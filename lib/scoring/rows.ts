@@ -1,9 +1,9 @@
 // A row to be scored, as `score` reads it:
 //   {id, prompt, response}            one reward
-//   {id, prompt, responses: [...]}    one reward a response
-//   {id, messages}                    one reward: the conversation as it stands, which the assistant's message ends
+//   {id, prompt, responses: [...]}    one reward per response
+//   {id, messages}                    one reward: the conversation as it is, ending with the assistant's message
 //   {id, input_ids} or {id, responses: [{input_ids}, ...]}   the same, tokenized: prompt, response and template in one
-// The prompt goes by any of its names, and system prompt, tools and the like stand beside it, as everywhere
+// The prompt may have any of its names, and system prompt, tools and the like are in the same row, as everywhere
 // (lib/data/conversation). A response is text, {content}, {input_ids} or a list of messages.
 
 import { messagesOf } from '../data/conversation/messages';
@@ -17,13 +17,13 @@ import { note, type ReadingReport } from '../data/report';
 import type { Message, Prompt, Response, Source, TemplateVariables } from '../data/types';
 
 export interface ScoreRow {
-  /** Undefined where the row has none. */
+  /** Undefined if the row has none. */
   id: RowId | undefined;
   prompt: Prompt;
   systemPrompt?: string;
   templateVariables?: TemplateVariables;
   responses: Response[];
-  /** Whether the row held a list, so that its result is one. */
+  /** Whether the row held a list, so that its result is a list too. */
   isList: boolean;
   source: Source;
 }
@@ -31,10 +31,10 @@ export interface ScoreRow {
 type Unnamed = Omit<Response, 'id'>;
 
 const RESPONSE_KEYS = ['response', 'responses', 'input_ids'];
-/** Conversations that may be scored as they stand. */
+/** Conversations that may be scored as they are. */
 const WHOLE_KEYS = ['messages', 'conversations'];
 
-/** @throws DataError naming file, line, key and what is wanted. */
+/** @throws DataError with file, line, key and what is expected. */
 export function parseScoreRow(value: unknown, source: Source, report?: ReadingReport): ScoreRow {
   const row = rowOf(value, source);
   const read = new ReadKeys(['id', ...RESPONSE_KEYS]);
@@ -51,7 +51,7 @@ export function parseScoreRow(value: unknown, source: Source, report?: ReadingRe
   };
 }
 
-/** How messages speak of what holds a conversation. */
+/** What messages call the container of a conversation. */
 export interface Holder {
   name: string;
   responseKeys: string;
@@ -59,7 +59,7 @@ export interface Holder {
 
 const ROW: Holder = { name: 'row', responseKeys: '"response", "responses" or "input_ids"' };
 
-/** What a row or an item holds to be scored. @throws DataError */
+/** What a row or an item contains to be scored. @throws DataError */
 export function promptAndResponses(
   row: JsonObject,
   holder: Holder,
@@ -94,7 +94,7 @@ export function promptAndResponses(
   return { prompt: prompt ?? [], responses };
 }
 
-/** What comes before the last message as the prompt, and that message as its response: the template writes the same text. */
+/** Splits off the last message as the response; what precedes it is the prompt. The template writes the same text. */
 function wholeConversation(
   messages: Message[],
   key: string,
@@ -106,7 +106,7 @@ function wholeConversation(
     throw new DataError(
       source,
       `there is no ${responseKeys}, and the "${key}" end with a message of role ` +
-        `"${messages.at(-1)!.role}": a conversation is scored as it stands where its last message is the assistant's`,
+        `"${messages.at(-1)!.role}": a conversation is scored as it is only if its last message is the assistant's`,
     );
   }
   const { content } = turnsAnswer([parts.answer], key, source);

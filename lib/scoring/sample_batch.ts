@@ -1,11 +1,14 @@
-// Samples packed as the engine takes them.
+// Packs samples in the engine's format.
 
 import { flattenBatch } from '../data/global_batches';
 import type { TokenizedSample } from '../data/types';
 import type { SampleBatch } from '../engine/types';
 import type { ReadoutRule } from './readouts';
 
-/** One batch of all groups, in order. The samples of a group may share their beginning, which is then computed once. `rule`: what the head reads. */
+/**
+ * One batch of all groups, in order. The samples of a group may share their prefix, which is then computed once.
+ * `rule`: what the head reads.
+ */
 export function packSamples(groups: readonly TokenizedSample[][], rule?: ReadoutRule): SampleBatch {
   const { tokens, sampleOffsets, groups: numbers } = flattenBatch(groups.map((samples) => ({ samples, pairs: [] })));
   const batch: SampleBatch = { tokens, offsets: sampleOffsets, groups: numbers };
@@ -18,7 +21,7 @@ export function packSamples(groups: readonly TokenizedSample[][], rule?: Readout
   return batch;
 }
 
-/** How many ids two sequences have in common at their beginning. */
+/** The length of the common prefix of two id sequences. */
 export function commonPrefix(a: Int32Array, b: Int32Array): number {
   const end = Math.min(a.length, b.length);
   let length = 0;

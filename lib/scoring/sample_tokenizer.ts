@@ -1,4 +1,4 @@
-// Texts and token ids to checked samples for one model; the texts on threads of their own, many responses at once.
+// Texts and token ids to checked samples for one model; texts in worker threads, many responses at once.
 
 import { DataError } from '../data/errors';
 import { note, type ReadingReport } from '../data/report';
@@ -25,11 +25,11 @@ export interface PromptWithResponses {
 
 export interface SampleLimits {
   folder: string;
-  /** Ids from here on are refused. */
+  /** Ids from this number on are refused. */
   vocabularySize: number;
-  /** Tokens that the model is made for. */
+  /** Number of tokens that the model supports. */
   maxPositions: number;
-  /** What the model's head reads, where that is not the last token alone. */
+  /** What the model's head reads, if not only the last token. */
   readouts?: ReadoutRule | undefined;
 }
 
@@ -56,13 +56,13 @@ export class SampleTokenizer {
   constructor(
     private readonly limits: SampleLimits,
     private readonly options: TokenizeOptions,
-    /** Takes what is unusual about the samples. */
+    /** Receives what is unusual about the samples. */
     private readonly report?: ReadingReport,
   ) {}
 
   /**
-   * One sample for each response. Calls that are made without waiting for one another share their way to the threads.
-   * @throws DataError naming the place: no tokenizer, too long, ids outside the vocabulary.
+   * One sample per response. Calls made without waiting for one another share their batches for the threads.
+   * * @throws DataError naming the place: no tokenizer, too long, ids outside the vocabulary.
    */
   tokenize({
     prompt,
@@ -86,13 +86,16 @@ export class SampleTokenizer {
     );
   }
 
-  /** Stops the threads: what is under way is rejected with the first error, what comes later with the second. */
+  /** Stops the threads: pending work is rejected with the first error, later calls with the second. */
   async close(during = disposedDuring('The model'), later = disposedBefore('The model')): Promise<void> {
     this.closed ??= later;
     await this.pool?.close(during);
   }
 
-  /** @throws DataError where a sample has more tokens than config.json's max_position_embeddings, or lacks those that the head reads. */
+  /**
+   * @throws DataError if a sample has more tokens than config.json's max_position_embeddings, or lacks those that the
+   * head reads.
+   */
   refuseUnreadable(inputIds: Int32Array, place: Source): void {
     const { folder, maxPositions, readouts } = this.limits;
     const { length } = inputIds;
@@ -100,7 +103,7 @@ export class SampleTokenizer {
     if (length <= maxPositions) return;
     throw new DataError(
       place,
-      `the sample has ${length} tokens, but the model in ${folder} is made for ${maxPositions} (max_position_embeddings in its config.json); cut samples with ${knob('maxLength', maxPositions)} and ${knob('truncation')}`,
+      `the sample has ${length} tokens, but the model in ${folder} supports ${maxPositions} (max_position_embeddings in its config.json); cut samples with ${knob('maxLength', maxPositions)} and ${knob('truncation')}`,
     );
   }
 
@@ -151,7 +154,10 @@ export class SampleTokenizer {
     if (waiting.length > 0) void this.build(waiting);
   }
 
-  /** A chunk stops at its first failure; then each of its responses is built by itself, so that the others have their samples. */
+  /**
+   * A chunk stops at its first failure; then each of its responses is built separately, so that the others get their
+   * samples.
+   */
   private async build(waiting: readonly Waiting[]): Promise<void> {
     if (this.closed) return waiting.forEach(({ reject }) => reject(this.closed!));
     this.pool ??= new TokenizerPool(this.options.tokenizer!, this.options).closeWith(this);
@@ -171,7 +177,7 @@ export class SampleTokenizer {
     if (typeof maxLength === 'number' && length > maxLength && !truncated) {
       throw new DataError(
         place,
-        `the sample has ${length} tokens, and max_length is ${maxLength}; give ${knob('truncation')} to cut it from the left, or a greater max_length`,
+        `the sample has ${length} tokens, and max_length is ${maxLength}; give ${knob('truncation')} to cut it from the left, or a larger max_length`,
       );
     }
     this.refuseForeignIds(inputIds, place);

@@ -371,7 +371,7 @@ test("messages that end with the assistant's are scored as they stand; others ne
   t.like(parse({ messages: [user, assistant], responses: ['再答'] }), { prompt: [user, assistant], isList: true });
   t.throws(() => parse({ messages: [assistant, user] }), {
     message:
-      /^f:3: there is no "response".*"messages" end with a message of role "user": .* where its last message is the assistant's/,
+      /^f:3: there is no "response".*"messages" end with a message of role "user": .* only if its last message is the assistant's/,
   });
   t.throws(() => parse({ prompt: [user, assistant] }), { message: /exactly one of .*has none of them/ });
 });

@@ -1,5 +1,5 @@
-// Scoring a stream of rows: in order, in batches of bounded size, two of them with the engine at once; rows are read and
-// tokenized ahead while it works.
+// Scores a stream of rows: in order, in batches of bounded size, with two of them at the engine at once. Rows are read
+// and tokenized ahead while it computes.
 
 import { digestOfValue } from '../continuing/digests';
 import type { OutputRow, RowOutput } from '../continuing/row_output';
@@ -14,16 +14,16 @@ import { callsInOrder } from './calls_in_order';
 import { parseScoreRow, type ScoreRow } from './rows';
 import { commonPrefix } from './sample_batch';
 
-/** What scores: the reward model of this package, or a test's stand-in. */
+/** What scores: the reward model of this package, or a test's replacement. */
 export interface RowScorer {
   /**
-   * One sample for each response of the row, in order. Throws DataError with the row's place where that cannot be. Asked for some rows
-   * before the first has its answer.
+   * One sample per response of the row, in order. Throws DataError with the row's place if that is not possible. Called
+   * for several rows before the first has its answer.
    */
   tokenize(row: ScoreRow): TokenizedSample[] | Promise<TokenizedSample[]>;
-  /** How many rewards a sample has: one for each step of a process reward model. Absent: every sample has one. */
+  /** The number of rewards of a sample: one per step for a process reward model. Absent: every sample has one. */
   stepsOf?: ((sample: TokenizedSample) => number) | undefined;
-  /** The rewards of all samples in order; the samples of a group may share their beginning. */
+  /** The rewards of all samples in order; the samples of a group may share their prefix. */
   score(groups: TokenizedSample[][], signal?: AbortSignal): Promise<Float32Array>;
 }
 
@@ -41,11 +41,11 @@ export interface ScoreStreamOptions {
   /** The input's name in messages. */
   name: string;
   scorer: RowScorer;
-  /** Rows that an earlier run has written there are read, checked and passed over. */
+  /** Rows that an earlier run has already written are read, checked and skipped. */
   output: RowOutput;
-  /** Takes what is unusual about the rows. */
+  /** Receives what is unusual about the rows. */
   report?: ReadingReport;
-  /** Tokens collected for one call of the engine: memory, never the result. */
+  /** Tokens collected for one call of the engine; affects memory, not the result. */
   batchTokens: number;
   signal?: AbortSignal;
   onProgress?: (progress: ScoreStreamProgress) => void;
@@ -60,21 +60,24 @@ interface PendingRow {
 
 interface Batch {
   rows: PendingRow[];
-  /** What stopped the collecting; thrown once the rows before it are written. */
+  /** The error that stopped the collecting; thrown once the rows before it are written. */
   failure?: { error: unknown };
   end: boolean;
 }
 
-/** Rows that come in slowly (a pipe that another program writes) are scored after this wait, whatever the batch holds. */
+/**
+ * Rows that arrive slowly (from a pipe that another program writes) are scored after this wait, however full the batch
+ * is.
+ */
 const PATIENCE_MILLISECONDS = 100;
 const MOST_ROWS = 4096;
-/** Read and tokenized before they are asked for: enough for several threads, bounded in memory. */
+/** Read and tokenized before they are needed: enough for several threads, bounded in memory. */
 const ROWS_AHEAD = 256;
 const CHARACTERS_AHEAD = 1_000_000;
 
 /**
- * Scores all rows. The first bad row ends the work with an error, after all rows before it have been written.
- * Where the first row has no id, every row's id is its line number and no row may have one.
+ * Scores all rows. The first bad row ends the run with an error, after all rows before it have been written. If the
+ * first row has no id, every row's id is its line number and no row may have one.
  */
 export async function scoreStream(options: ScoreStreamOptions): Promise<ScoreStreamProgress> {
   const progress: ScoreStreamProgress = { rows: 0, skippedRows: 0, samples: 0, tokens: 0, truncated: 0 };
@@ -102,7 +105,7 @@ type Coming =
   | { id: RowId; row: ScoreRow; read: string; size: number; samples: Promise<TokenizedSample[]> }
   | { failure?: { error: unknown } };
 
-/** Reads on by itself, as far ahead as its bounds allow. */
+/** Reads ahead by itself, as far as its bounds allow. */
 class RowReader {
   private readonly coming: Coming[] = [];
   private characters = 0;
@@ -127,7 +130,7 @@ class RowReader {
     void this.rows.return?.().catch(() => {});
   }
 
-  /** The next row, or the end, which stays; undefined where none has come within the wait. */
+  /** The next row, or the end, which is returned again; undefined if none has arrived within the wait. */
   async next(wait: number | undefined): Promise<Coming | undefined> {
     this.options.signal?.throwIfAborted();
     if (this.coming.length === 0) {
@@ -162,7 +165,7 @@ class RowReader {
 
   private add(one: Coming): void {
     if ('row' in one) {
-      one.samples.catch(() => {}); // shows in its turn
+      one.samples.catch(() => {}); // reported when it is awaited
       this.characters += one.size;
     }
     this.coming.push(one);
@@ -192,7 +195,7 @@ class RowReader {
   }
 }
 
-/** Characters and ids, the prompt counted once a response. */
+/** Characters and ids; the prompt counts once per response. */
 function sizeOf({ prompt, responses }: ScoreRow): number {
   const own = typeof prompt === 'string' ? prompt.length : charactersOf(prompt);
   return responses.reduce(
@@ -219,7 +222,7 @@ class BatchReader {
     this.reader.close();
   }
 
-  /** Up to the last, which says what went wrong where something did. */
+  /** Up to the last sentence, which says what went wrong, if anything did. */
   async *batches(): AsyncGenerator<Batch, void, undefined> {
     for (let isLast = false; !isLast;) {
       const batch = await this.next();
@@ -251,7 +254,9 @@ class BatchReader {
   }
 }
 
-/** Neighboring rows of one prompt, or whose ids begin alike for half of the shorter one, share their beginning. */
+/**
+ * Neighboring rows of one prompt, or whose ids share at least half of the shorter one as a prefix, share their prefix.
+ */
 function groupRows(rows: readonly PendingRow[]): TokenizedSample[][] {
   const groups: TokenizedSample[][] = [];
   let previous: PendingRow | undefined;
@@ -288,7 +293,7 @@ function formatRows(rows: readonly PendingRow[], rewards: Float32Array, stepsOf:
   });
 }
 
-/** Nine digits tell every float32 from its neighbors. */
+/** Nine digits distinguish every float32 from its neighbors. */
 function formatReward(reward: number): number {
   return Number(reward.toPrecision(9));
 }

@@ -97,7 +97,7 @@ test('an error while saving leaves nothing behind and tells what stands', async 
   await t.throwsAsync(save(folder, 2, unflushed), { message: /EIO/ });
   t.is((await findLatestCheckpoint(folder)).latest?.step, 1);
   t.is((await save(folder, 2, realFileSystem)).step, 2);
-  await t.throwsAsync(save(folder, 2, realFileSystem), { message: /something of that name already/ });
+  await t.throwsAsync(save(folder, 2, realFileSystem), { message: /something with that name exists already/ });
 });
 
 test('old checkpoints go only after the new one stands; a limit of zero keeps all', async (t) => {

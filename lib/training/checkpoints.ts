@@ -1,14 +1,14 @@
 // Checkpoints that a killed process cannot break.
 //
 //   output_dir/checkpoint-<step>/   config.json, model.safetensors, tokenizer files, cheems.json: a model folder;
-//                                   optimizer.safetensors, trainer_state.json: what training goes on from;
+//                                   optimizer.safetensors, trainer_state.json: what training continues from;
 //                                   digests.json: SHA-256 and size of every other file
 //   output_dir/checkpoint-last      a link to the newest one
 //
-// A checkpoint is written under a temporary name beside its final one, every file and the folder are flushed to
-// the device, and then one rename makes it visible. So a name checkpoint-<step> stands for a whole checkpoint or
-// does not exist. Removing goes the other way round: first a rename to a temporary name, then the removal.
-// Temporary names that a killed run left behind are removed by the next run.
+// A checkpoint is written under a temporary name beside its final one, every file and the folder are flushed to the
+// device, and then one rename makes it visible. So a folder named checkpoint-<step> is a complete checkpoint or does
+// not exist. Removing works in reverse: first a rename to a temporary name, then the removal. Temporary names that a
+// killed run left behind are removed by the next run.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -35,7 +35,7 @@ export interface CheckpointReference {
 const temporaryName = (prefix: string, name: string): string =>
   `${prefix}${name}-${process.pid}-${randomBytes(4).toString('hex')}`;
 
-/** All folders named checkpoint-<step>, oldest first; whether they are whole is not looked at. */
+/** All folders named checkpoint-<step>, oldest first, complete or not. */
 export async function listCheckpoints(
   outputDir: string,
   files: FileSystem = realFileSystem,
@@ -55,20 +55,20 @@ export interface SaveRequest {
   outputDir: string;
   step: number;
   /**
-   * Writes every file of the checkpoint but digests.json into the (temporary) folder; need not flush them. `written` may be
-   * called with the name of a file that is whole, whose digest is then made beside the writing of the others.
+   * Writes every file of the checkpoint except digests.json into the (temporary) folder; it need not flush them. It may
+   * call `written` with the name of a complete file, whose digest is then computed while the others are written.
    */
   write: (folder: string, written: (name: string) => void) => Promise<void>;
-  /** Newest checkpoints kept; 0: all. */
+  /** Number of newest checkpoints to keep; 0: all. */
   totalLimit: number;
-  /** Told of what went wrong without harm to the checkpoint: a link or a removal that failed. */
+  /** Called with problems that do no harm to the checkpoint: a link or a removal that failed. */
   onWarning: (message: string) => void;
   files?: FileSystem;
 }
 
 /**
- * Writes checkpoint-<step> and returns once it is durable. When it throws, every earlier checkpoint stands as
- * it stood before. Older checkpoints are removed only after the new one is durable.
+ * Writes checkpoint-<step> and returns once it is durable. When it throws, every earlier checkpoint is unchanged. Older
+ * checkpoints are removed only after the new one is durable.
  */
 export async function saveCheckpoint(request: SaveRequest): Promise<CheckpointReference> {
   const { outputDir, step, onWarning, files = realFileSystem } = request;
@@ -79,11 +79,11 @@ export async function saveCheckpoint(request: SaveRequest): Promise<CheckpointRe
   const early = new Map<string, Promise<FileDigest>>();
   try {
     if (await files.kindOf(folder))
-      throw new TrainingError('there is something of that name already, which this run did not write');
+      throw new TrainingError('something with that name exists already, which this run did not write');
     await files.makeFolder(temporary);
     await request.write(temporary, (file) => {
       const digest = flushedDigest(join(temporary, file), files);
-      digest.catch(() => undefined); // told by writeDigests, which awaits it
+      digest.catch(() => undefined); // reported by writeDigests, which awaits it
       early.set(file, digest);
     });
     await writeDigests(temporary, early, files);
@@ -108,7 +108,7 @@ async function flushedDigest(file: string, files: FileSystem): Promise<FileDiges
   return await files.digest(file);
 }
 
-/** Flushes each file and records its digest, if it is not in `early`. Subfolders have no place in a checkpoint. */
+/** Flushes each file and records its digest, if it is not in `early`. A checkpoint has no subfolders. */
 async function writeDigests(
   folder: string,
   early: ReadonlyMap<string, Promise<FileDigest>>,
@@ -123,24 +123,24 @@ async function writeDigests(
 
 async function saveError(error: unknown, outputDir: string, name: string, files: FileSystem): Promise<Error> {
   const earlier = (await listCheckpoints(outputDir, files).catch(() => [])).at(-1);
-  const kept = earlier ? `${earlier.folder} stands as it was.` : 'There is no earlier checkpoint.';
+  const kept = earlier ? `${earlier.folder} is unchanged.` : 'There is no earlier checkpoint.';
   const advice: Record<string, string> = {
     ENOSPC: 'The disk is full: free some space, or keep fewer checkpoints with save_total_limit.',
     EDQUOT: 'The disk quota is used up: free some space, or keep fewer checkpoints with save_total_limit.',
     EACCES: 'The folder may not be written by this user: change its permissions or choose another output_dir.',
     EPERM: 'The folder may not be written by this user: change its permissions or choose another output_dir.',
     EROFS: 'The file system is read-only: choose another output_dir.',
-    ENOENT: 'The folder was removed while training: make it again.',
+    ENOENT: 'The folder was removed during training: create it again.',
   };
   const code = codeOf(error);
   const message = messageOf(error).replace(/\.$/, '');
-  const hint = code && !/disk is full/i.test(message) ? advice[code] : undefined; // the engine's own errors give their advice
+  const hint = code && !/disk is full/i.test(message) ? advice[code] : undefined; // the engine's own errors include their advice
   return new TrainingError(`${name} could not be saved in ${outputDir}: ${message}. ${hint ? `${hint} ` : ''}${kept}`, {
     cause: error,
   });
 }
 
-/** Points checkpoint-last at a checkpoint by a rename, so that the link is never missing or half set. */
+/** Points checkpoint-last to a checkpoint by a rename, so that the link is never missing or incomplete. */
 async function pointLastAt(outputDir: string, name: string, files: FileSystem): Promise<void> {
   const last = join(outputDir, LAST_CHECKPOINT);
   if ((await files.kindOf(last))?.kind === 'folder') {
@@ -152,7 +152,7 @@ async function pointLastAt(outputDir: string, name: string, files: FileSystem): 
   await files.flushFolder(outputDir);
 }
 
-/** The rename comes first, so that a kill in the middle of the removal leaves no half checkpoint under a whole one's name. */
+/** The rename comes first, so that a kill during the removal leaves no incomplete checkpoint under a final name. */
 export async function removeCheckpoint(folder: string, files: FileSystem = realFileSystem): Promise<void> {
   if ((await files.kindOf(folder)) === undefined) return;
   const parent = join(folder, '..');
@@ -173,7 +173,10 @@ async function removeOldest(request: SaveRequest, files: FileSystem): Promise<vo
   }
 }
 
-/** Removes what killed runs left behind under temporary names; returns those names. Call it only under the run's lock. */
+/**
+ * Removes what killed runs left behind under temporary names; returns those names. Call it only while holding the
+ * run's lock.
+ */
 export async function removeLeftovers(outputDir: string, files: FileSystem = realFileSystem): Promise<string[]> {
   if ((await files.kindOf(outputDir))?.kind !== 'folder') return [];
   const removed: string[] = [];
@@ -185,7 +188,7 @@ export async function removeLeftovers(outputDir: string, files: FileSystem = rea
   return removed;
 }
 
-/** What is wrong with a checkpoint, as a sentence, or undefined when every file has its recorded size and digest. */
+/** What is wrong with a checkpoint, as a sentence; undefined if every file has its recorded size and digest. */
 export async function findFault(folder: string, files: FileSystem = realFileSystem): Promise<string | undefined> {
   const digestsFile = join(folder, DIGESTS_FILE);
   let recorded: z.output<typeof digestsSchema>;
@@ -198,8 +201,7 @@ export async function findFault(folder: string, files: FileSystem = realFileSyst
     const file = join(folder, name);
     const status = await files.kindOf(file);
     if (status?.kind !== 'file') return `${file} is missing`;
-    if (status.bytes !== expected.bytes)
-      return `${file} has ${status.bytes} bytes where ${expected.bytes} were written`;
+    if (status.bytes !== expected.bytes) return `${file} has ${status.bytes} bytes, but ${expected.bytes} were written`;
   }
   for (const [name, expected] of Object.entries(recorded.files)) {
     const file = join(folder, name);
@@ -210,13 +212,16 @@ export async function findFault(folder: string, files: FileSystem = realFileSyst
 }
 
 export interface LatestCheckpoint {
-  /** The newest whole checkpoint, if there is one. */
+  /** The newest complete checkpoint, if there is one. */
   latest?: CheckpointReference;
-  /** Newer ones that are not whole, newest first, each with what is wrong. */
+  /** Newer ones that are incomplete or damaged, newest first, each with its fault. */
   broken: (CheckpointReference & { fault: string })[];
 }
 
-/** The newest checkpoint whose every file has the digest recorded when it was written; broken ones are passed over and named. */
+/**
+ * The newest checkpoint whose every file has the digest recorded when it was written; broken ones are skipped and
+ * listed.
+ */
 export async function findLatestCheckpoint(
   outputDir: string,
   files: FileSystem = realFileSystem,

@@ -3,7 +3,7 @@
 import { COMPARISON_DEFAULTS, type Comparison } from '../data/comparisons';
 import type { ComparisonArrays } from '../engine/types';
 
-/** Numbers that are all the default are left out. */
+/** Arrays whose numbers are all the default are left out. */
 export function comparisonArrays(comparisons: readonly Comparison[]): ComparisonArrays {
   const pairs = new Int32Array(2 * comparisons.length);
   comparisons.forEach(({ a, b }, i) => pairs.set([a, b], 2 * i));
@@ -15,7 +15,7 @@ export function comparisonArrays(comparisons: readonly Comparison[]): Comparison
   return { pairs, ...(targets && { targets }), ...(weights && { weights }), ...(margins && { margins }) };
 }
 
-/** [2 P]: chosen and rejected of those that say which is better, alternating. */
+/** [2 P]: chosen and rejected, alternating, of the comparisons that say which is better. */
 export function verdictsOf({ pairs, targets }: ComparisonArrays): Int32Array {
   if (targets === undefined) return pairs;
   const verdicts: number[] = [];

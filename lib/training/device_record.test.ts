@@ -53,7 +53,7 @@ test('a checkpoint records its device, and a run that goes on with other arithme
   t.is(warnings.length, 1);
   t.regex(
     warnings[0]!,
-    /checkpoint-2 was computed with NVIDIA A100.* goes on with NVIDIA H100, cuBLAS 13\.1\.0.*last bits/,
+    /checkpoint-2 was computed with NVIDIA A100.* continues with NVIDIA H100, cuBLAS 13\.1\.0.*last bits/,
   );
   t.deepEqual(
     (await warningsOf(again, 'NVIDIA H100, cuBLAS 13.1.0')).filter((line) => !/max_steps/.test(line)),

@@ -1,4 +1,4 @@
-// Whether the checkpoints of a run fit on the disk, asked before the run.
+// Checks before a run whether its checkpoints fit on the disk.
 import { join } from 'node:path';
 import type { FileSystem } from '../files/file_system';
 import { messageOf } from '../support/thrown';
@@ -7,13 +7,13 @@ import { TrainingError } from './errors';
 import { stepsOf, type TrainOptions } from './options';
 import type { OutputFolderState } from './output_folder';
 
-/** How many checkpoints are yet to be added at most: a new one is whole before the oldest goes. */
+/** How many checkpoints can still be added at most: a new one is complete before the oldest is removed. */
 function checkpointsAtOnce(options: TrainOptions, totalSteps: number, isResumed: boolean): number {
   const epochs = options.max_steps > 0 ? 1 : Math.ceil(options.num_train_epochs);
   const bySteps =
     options.save_strategy === 'steps' ? Math.floor(totalSteps / stepsOf(options.save_steps, totalSteps)) : 0;
   const saves = Math.max(1, Math.min(totalSteps, options.save_strategy === 'no' ? 1 : bySteps + epochs));
-  // Of a resumed run the folder holds some already; how many of them will have gone is not known, so one is counted.
+  // The folder of a resumed run holds some already. How many of them will be removed is not known, so one is counted.
   if (isResumed) return 1;
   return options.save_total_limit === 0 ? saves : Math.min(saves, options.save_total_limit + 1);
 }
@@ -24,7 +24,10 @@ async function bytesIn(folder: string, files: FileSystem): Promise<number> {
   return sum;
 }
 
-/** A checkpoint that cannot fit is told of before the training, not after it. `each`: bytes of its weights and optimizer state. */
+/**
+ * Reports before the training, not after it, that a checkpoint cannot fit. `each`: bytes of its weights and optimizer
+ * state.
+ */
 export async function refuseFullDisk(
   options: TrainOptions,
   each: number,
@@ -39,7 +42,7 @@ export async function refuseFullDisk(
     free = await files.freeBytes(options.output_dir);
     for (const { folder } of doomed) free += await bytesIn(folder, files);
   } catch (error) {
-    throw new TrainingError(`The free space of ${options.output_dir} cannot be found out: ${messageOf(error)}.`);
+    throw new TrainingError(`The free space of ${options.output_dir} cannot be determined: ${messageOf(error)}.`);
   }
   if (free < needed) {
     const kept =

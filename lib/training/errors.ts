@@ -1,4 +1,4 @@
-/** Something that the person who started the run can put right; the message says what, where and how. */
+/** Something that the user who started the run can fix; the message says what, where and how. */
 export class TrainingError extends Error {
   override readonly name = 'TrainingError';
 }

@@ -1,4 +1,4 @@
-// The metrics of the model as it stands, on the test prompts, with the memory that the trainer already has.
+// Metrics of the current model on the test prompts, in the trainer's existing memory.
 import { flattenBatch } from '../data/global_batches';
 import type { TokenizedPrompt } from '../data/types';
 import type { ComparisonArrays, EngineTrainer, SampleBatch } from '../engine/types';
@@ -6,12 +6,12 @@ import { comparisonArrays } from './comparison_arrays';
 import { computeMetrics } from '../evaluation/metrics/compute';
 import type { MetricReport } from '../evaluation/metrics/types';
 
-/** Prompts scored at a time: often enough for progress and for stopping in good order. */
+/** Prompts scored at a time: few enough for frequent progress and a prompt, orderly stop. */
 const PROMPTS_A_CALL = 32;
 
 export interface EvaluateOptions {
   signal?: AbortSignal | undefined;
-  /** Checked between calls; when it says true, the evaluation is given up. */
+  /** Checked between calls; if it returns true, the evaluation is abandoned. */
   isStopped?: () => boolean;
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -71,7 +71,7 @@ export function metricsOf(
   });
 }
 
-/** The figure that stands for the whole: accuracy-rank where the data are ranked, else accuracy-labels. */
+/** The headline figure: accuracy-rank if the data are ranked, else accuracy-labels. */
 export function headline(report: MetricReport): { name: string; value: number } {
   const name = report.basis === 'rank' ? 'accuracy-rank' : 'accuracy-labels';
   return { name, value: report.cheems[name] ?? Number.NaN };

@@ -1,4 +1,4 @@
-// What a run tells its caller while it goes.
+// The events that a run reports to its caller.
 import type { MetricReport } from '../evaluation/metrics/types';
 import type { MemoryPlan, Precision } from '../engine/types.generated';
 import type { CheckpointReference } from './checkpoints';
@@ -18,7 +18,7 @@ export interface StepMetrics {
   rankingLoss: number;
   /** Mean square reward, before reg_coef. */
   regulariser: number;
-  /** Share of the batch's pairs with the chosen response above the rejected one. */
+  /** Fraction of the batch's pairs with the chosen response above the rejected one. */
   accuracy: number;
   /** Mean of chosen minus rejected reward over the batch's pairs. */
   margin: number;
@@ -30,13 +30,13 @@ export interface StepMetrics {
   responses: number;
   /** Pairs of a chosen and a rejected response in the batch. */
   pairs: number;
-  /** Tokens computed, each shared prompt once. */
+  /** Tokens computed; each shared prompt counts once. */
   computedTokens: number;
   /** Tokens computed per second of this step. */
   tokensPerSecond: number;
   /** Wall time of the step. */
   seconds: number;
-  /** Estimated from this run's steps so far; evaluations and saves are counted in. */
+  /** Estimated from this run's steps so far, including evaluations and saves. */
   secondsLeft: number;
   /** Whether logging_steps makes this a line of the log. */
   logged: boolean;
@@ -50,7 +50,7 @@ export interface EvaluationResult {
   epoch: number;
   /** The metrics on test_data_path. */
   report: MetricReport;
-  /** Of each test prompt's responses. */
+  /** The rewards of each test prompt's responses. */
   rewards: Float32Array[];
   /** Responses that were scored. */
   responses: number;
@@ -58,13 +58,13 @@ export interface EvaluationResult {
   seconds: number;
 }
 
-/** What is known of a run before its first step. */
+/** What is known about a run before its first step. */
 export interface RunStart {
   /** Steps of the whole run. */
   totalSteps: number;
-  /** Steps already done by the run that is resumed; 0 for a fresh one. */
+  /** Steps already done by the run that is resumed; 0 for a new one. */
   resumedStep: number;
-  /** Steps in which the learning rate climbs. */
+  /** Steps in which the learning rate rises. */
   warmupSteps: number;
   /** Prompts that are trained on. */
   prompts: number;
@@ -74,17 +74,17 @@ export interface RunStart {
   pairs: number;
   /** Prompts of test_data_path; 0 without it. */
   testPrompts: number;
-  /** Numbers in the model. */
+  /** Number of parameters of the model. */
   parameters: number;
   /** 'cpu', 'cuda:0', … */
   device: string;
-  /** What was taken and why: a sentence. */
+  /** Which device was chosen and why: a sentence. */
   deviceChoice: string;
-  /** Of the activations and weights that are computed with. */
+  /** Dtype of the activations and weights in computation. */
   precision: Precision;
-  /** The memory that the run takes, by kind. */
+  /** The memory that the run needs, by kind. */
   memory: MemoryPlan;
-  /** Where the run is written. */
+  /** The run's output folder. */
   outputDir: string;
 }
 
@@ -94,9 +94,9 @@ export type Phase = 'reading' | 'tokenizing' | 'loading' | 'evaluating' | 'savin
 export interface TrainCallbacks {
   /** A sentence for people: what was decided, merged, dropped or cut. */
   onLog?: (entry: { level: 'info' | 'warning'; message: string }) => void;
-  /** `total` is 0 where it is not known. */
+  /** `total` is 0 if it is not known. */
   onProgress?: (progress: { phase: Phase; done: number; total: number }) => void;
-  /** What the run will take of the memory. Without this callback it is logged as a table. */
+  /** The memory that the run will need. Without this callback it is logged as a table. */
   onMemoryPlan?: (plan: MemoryPlan) => void;
   /** Called once, before the first step. */
   onStart?: (start: RunStart) => void;
@@ -104,24 +104,24 @@ export interface TrainCallbacks {
   onStep?: (metrics: StepMetrics) => void;
   /** Called after each evaluation. */
   onEvaluate?: (result: EvaluationResult) => void;
-  /** The checkpoint is durable: a kill from here on cannot lose it. */
+  /** The checkpoint is durable: from here on a kill cannot lose it. */
   onSave?: (checkpoint: CheckpointReference) => void;
 }
 
 /** The result of a training run. */
 export interface TrainResult {
-  /** Stopped by `stop` before the last step; the checkpoint is what a resumed run goes on from. */
+  /** Stopped by `stop` before the last step; a resumed run continues from the checkpoint. */
   interrupted: boolean;
   /** Steps done. */
   step: number;
   /** Steps of the whole run. */
   totalSteps: number;
-  /** The newest checkpoint; absent where the run was stopped before its first step. */
+  /** The newest checkpoint; absent if the run was stopped before its first step. */
   checkpoint?: CheckpointReference;
   /** The folder that holds the finished model; absent when interrupted. */
   modelFolder?: string;
   /** The last evaluation; absent without test data. */
   evaluation?: EvaluationResult;
-  /** Of a finished model that is saved in float32, where there are test prompts: what loading it in bfloat16 does. */
+  /** For a finished model that is saved in float32, if there are test prompts: the effect of loading it in bfloat16. */
   rounding?: RoundingEffect;
 }

@@ -14,7 +14,7 @@ import type { Say } from './output_folder';
 import { planTokenizerFiles } from './tokenizer_plan';
 import { sampleOptions, type TrainingData } from './training_data';
 
-/** @throws TrainingError where no config.json can be made. */
+/** @throws TrainingError if no config.json can be made. */
 export async function folderPlanOf(
   options: TrainOptions,
   data: TrainingData,
@@ -91,7 +91,7 @@ export async function folderPlanOf(
   };
 }
 
-/** Every id that stands in a sample. */
+/** Every id that occurs in a sample. */
 function tokensOf({ train, test }: TrainingData): Set<number> {
   const tokens = new Set<number>();
   for (const { samples } of [...train, ...test])
@@ -99,7 +99,7 @@ function tokensOf({ train, test }: TrainingData): Set<number> {
   return tokens;
 }
 
-/** A head that was trained to be read before padding goes on being trained at the last token: who continues such a model must know. */
+/** The warning for a head that was trained to be read before padding but will be trained at the last token. */
 export async function tellOtherPooling(
   { model_path: folder }: TrainOptions,
   { head, architecture: { padToken } }: EngineModel,

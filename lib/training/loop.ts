@@ -37,7 +37,10 @@ export interface TrainContext {
   callbacks?: TrainCallbacks;
   /** Abandons the run at once; what was saved stays. `train` then rejects with the signal's reason. */
   signal?: AbortSignal;
-  /** Ends the run in good order: the step under way is finished, a checkpoint saved, and `train` returns {interrupted: true}. */
+  /**
+   * Ends the run in an orderly way: the current step is finished, a checkpoint saved, and `train` returns
+   * {interrupted: true}.
+   */
   stop?: AbortSignal;
   /** Replaced in tests. */
   files?: FileSystem;
@@ -46,10 +49,10 @@ export interface TrainContext {
 
 /**
  * Trains a reward model. `input` holds options as `parseTrainOptions` takes them.
- *
- * The same options, data and seed give the same bits, whether or not the run was killed and resumed on its way.
- * @throws TrainingError (options, memory, disk, checkpoints), DataError, TokenizerError, or the engine's error: one
- * message that says what, where, and what to do. What was reported as saved stays whole in every case.
+ * *
+ * * The same options, data and seed give the same bits, whether or not the run was killed and resumed.
+ * * @throws TrainingError (options, memory, disk, checkpoints), DataError, TokenizerError, or the engine's error: one
+ * message that says what, where, and what to do. What was reported as saved stays complete in every case.
  */
 export async function train(input: object, context: TrainContext): Promise<TrainResult> {
   const options = parseTrainOptions(input);
@@ -70,7 +73,7 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
   const architecture = await engine.readArchitecture(options.model_path);
   if (architecture.sampleForm === 'pair') {
     throw new TrainingError(
-      `The model in ${options.model_path} is an encoder (${architecture.family}): it can be scored and evaluated with, but training knows decoders alone (llama, qwen2, gemma2, …).`,
+      `The model in ${options.model_path} is an encoder (${architecture.family}): it can score and be evaluated, but only decoders can be trained (llama, qwen2, gemma2, …).`,
     );
   }
   const paddingToken =
@@ -122,7 +125,8 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
   await refuseFullDisk(options, memory.checkpointBytes ?? 0, plan.totalSteps, files, { resumed, doomed });
 
   callbacks.onProgress?.({ phase: 'loading', done: 0, total: 1 });
-  // Sums of gradients are grouped by micro-batches: the number belongs to the run's bits, and its checkpoints keep it.
+  // The number of tokens decides how sums of gradients are grouped and so affects the run's bits; checkpoints record
+  // it.
   const planned: PlannedTrainOptions = { ...options, micro_batch_tokens: memory.microBatchTokens };
   const { model, trainer } = await loadModel(engine, planned, paddingToken, resumed, signal);
   try {
@@ -227,7 +231,7 @@ async function runSteps(prepared: Prepared): Promise<TrainResult> {
     if (outcome.interrupted || !outcome.checkpoint) return result;
     await exportModel(outcome.checkpoint.folder, options.output_dir, files);
     result.modelFolder = options.output_dir;
-    // The folder is loaded anew: not beside the model that was trained.
+    // The folder is loaded again, after the trained model has been disposed of.
     await trainer.dispose();
     await model.dispose();
     const rounding = await measureRounding(prepared, result, log);
@@ -269,13 +273,13 @@ async function measureRounding(
     signal?.throwIfAborted();
     callbacks.onLog?.({
       level: 'warning',
-      message: `The model is saved, but what loading it in bfloat16 does to the test pairs could not be found out: ${messageOf(error)}`,
+      message: `The model is saved, but what loading it in bfloat16 does to the test pairs could not be determined: ${messageOf(error)}`,
     });
     return undefined;
   }
 }
 
-/** The finished model is written into output_dir itself, so it must not be the base model's folder. */
+/** The finished model is written to output_dir itself, so that must not be the base model's folder. */
 async function refuseOwnBase(options: TrainOptions): Promise<void> {
   const [base, output] = await Promise.all(
     [options.model_path, options.output_dir].map((path) => realpath(path).catch(() => path)),

@@ -59,7 +59,7 @@ test('a model that cannot be loaded again is saved all the same, with a warning'
   t.is(result.modelFolder, options['output_dir'] as string);
   t.is(result.rounding, undefined);
   t.deepEqual(warnings, [
-    'The model is saved, but what loading it in bfloat16 does to the test pairs could not be found out: no memory',
+    'The model is saved, but what loading it in bfloat16 does to the test pairs could not be determined: no memory',
   ]);
 });
 
@@ -86,7 +86,7 @@ test('while the disk is full training goes on, and what was trained is saved onc
     },
   });
   t.is(waits, 3);
-  t.regex(warnings[0]!, /checkpoint-2 could not be saved.*disk is full.*Training goes on/);
+  t.regex(warnings[0]!, /checkpoint-2 could not be saved.*disk is full.*Training continues/);
   t.regex(warnings.at(-1)!, /checkpoint-15 could not be saved.*still in memory/);
   t.is(result.checkpoint?.step, 15);
   const out = options['output_dir'] as string;
@@ -151,7 +151,7 @@ test('what cannot fit is refused with the options that would help', async (t) =>
   });
   await t.throwsAsync(train(options, { engine }), {
     message:
-      /takes 3\.91 MiB of memory, and 488\.3 KiB are available\.\nIt fits with:[^]*`gradientCheckpointing`: 400\.0 KiB/,
+      /needs 3\.91 MiB of memory, and 488\.3 KiB are available\.\nIt fits with:[^]*`gradientCheckpointing`: 400\.0 KiB/,
   });
   t.false(existsSync(join(options['output_dir'] as string, 'metrics.jsonl')));
 });

@@ -39,7 +39,7 @@ test('a reserve is shown, and a run that would eat into it is refused', async (t
   const request = { folder: 'none', purpose: 'score' as const, longestSample: 8 };
   await t.throwsAsync(planOrRefuse({ planMemory: async () => reserved }, request), {
     message:
-      /^This run takes 5\.50 KiB of memory, and 5\.86 KiB are available, 2\.00 KiB of which must be left \(`deviceMemoryReserve`\)\./,
+      /^This run needs 5\.50 KiB of memory, and 5\.86 KiB are available, 2\.00 KiB of which must stay free \(`deviceMemoryReserve`\)\./,
   });
   const enough = { ...reserved, availableBytes: plan.totalBytes + 2048 };
   t.is(await planOrRefuse({ planMemory: async () => enough }, request), enough);

@@ -1,28 +1,28 @@
-// The refusal of what cannot fit.
+// Refuses runs that cannot fit into memory.
 import type { Engine, PlanRequest } from '../engine/types';
 import type { MemoryPlan } from '../engine/types.generated';
 import { TrainingError } from './errors';
 import { formatBytes } from '../text/bytes';
 import { knob } from '../text/knobs';
 
-/** What is planned for a device that is not here passes: its memory is not known. */
+/** A plan for a device that is not on this machine passes: its memory is not known. */
 export const fits = (plan: MemoryPlan): boolean => plan.availableBytes === null || plan.totalBytes <= usableBytes(plan);
 
-/** What is available but for the reserve. */
+/** The available memory without the reserve. */
 const usableBytes = ({ availableBytes, reserveBytes }: MemoryPlan): number =>
   (availableBytes ?? Infinity) - reserveBytes;
 
 /**
- * Plans, and throws a TrainingError where the plan exceeds the available memory. The error tells what the same
- * work takes with the options that save memory, as planned, not as guessed.
+ * Plans, and throws a TrainingError if the plan exceeds the available memory. The error lists the planned memory of the
+ * same run with each memory-saving option.
  */
 export async function planOrRefuse(engine: Pick<Engine, 'planMemory'>, request: PlanRequest): Promise<MemoryPlan> {
   const plan = await engine.planMemory(request);
   if (fits(plan)) return plan;
   const lines = [
-    `This run takes ${formatBytes(plan.totalBytes)} of memory, and ${formatBytes(plan.availableBytes ?? 0)} are available${
+    `This run needs ${formatBytes(plan.totalBytes)} of memory, and ${formatBytes(plan.availableBytes ?? 0)} are available${
       plan.reserveBytes > 0
-        ? `, ${formatBytes(plan.reserveBytes)} of which must be left (${knob('deviceMemoryReserve')})`
+        ? `, ${formatBytes(plan.reserveBytes)} of which must stay free (${knob('deviceMemoryReserve')})`
         : ''
     }.`,
   ];
@@ -37,7 +37,7 @@ export async function planOrRefuse(engine: Pick<Engine, 'planMemory'>, request: 
       plan,
     );
     lines.push(
-      `No option for memory is enough: with all of them it still takes ${formatBytes(least.totalBytes)}. A lower ${knob('maxLength')} (the longest sample has ${request.longestSample ?? plan.microBatchTokens} tokens), a smaller model, or more memory would help.`,
+      `No memory-saving option is enough: with all of them it still needs ${formatBytes(least.totalBytes)}. A lower ${knob('maxLength')} (the longest sample has ${request.longestSample ?? plan.microBatchTokens} tokens), a smaller model, or more memory would help.`,
     );
   }
   throw new TrainingError(lines.join('\n'));

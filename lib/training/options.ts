@@ -1,4 +1,4 @@
-// The options of a training run, checked and settled: the table is in lib/options/training.ts.
+// The options of a training run, checked and completed: the table is in lib/options/training.ts.
 
 import { suggestion } from '../arguments/checks';
 import { namesOf, twoNames } from '../options/kinds';
@@ -10,8 +10,8 @@ import { TrainingError } from './errors';
 type ParsedOptions = TrainOptionValues;
 
 /**
- * What a caller gives: only the three paths are required, and a single data file need not be a list. The model goes by `model_name` too,
- * which evaluation calls it by.
+ * What a caller gives: only the three paths are required, and a single data file need not be in a list. The model may
+ * also be given as `model_name`, its name in evaluation.
  */
 export type TrainOptionsInput = Partial<Omit<ParsedOptions, 'model_path' | 'train_data_path' | 'test_data_path'>> &
   Pick<ParsedOptions, 'output_dir'> &
@@ -26,16 +26,16 @@ export type TrainOptionsInput = Partial<Omit<ParsedOptions, 'model_path' | 'trai
       }
   );
 
-/** A single file need not be a list. */
+/** A single file need not be in a list. */
 type ListsOrOne<T> = { [Name in keyof T]: T[Name] | string };
 
-/** Options with every default settled. */
+/** Options with every default filled in. */
 export interface TrainOptions extends ParsedOptions {
   global_batch_size: number;
   evaluation_strategy: 'no' | 'steps' | 'epoch';
 }
 
-/** With the number that `micro_batch_tokens` came to. */
+/** With the number that `micro_batch_tokens` was resolved to. */
 export interface PlannedTrainOptions extends TrainOptions {
   micro_batch_tokens: number;
 }
@@ -51,12 +51,12 @@ export function parseTrainOptions(input: object): TrainOptions {
   const options = settled(given);
   if (options.resume_if_possible && options.overwrite_output_dir) {
     throw new TrainingError(
-      'Option resume_if_possible (true) contradicts overwrite_output_dir (true): the one goes on from the checkpoints that the other deletes. Give one of them.',
+      'Option resume_if_possible (true) contradicts overwrite_output_dir (true), which deletes the checkpoints to resume from. Give only one of them.',
     );
   }
   if (options.evaluation_strategy && options.evaluation_strategy !== 'no' && options.test_data_path.length === 0) {
     throw new TrainingError(
-      `Option evaluation_strategy ('${options.evaluation_strategy}') needs test_data_path: name the files to evaluate on, or set it to 'no'.`,
+      `Option evaluation_strategy ('${options.evaluation_strategy}') needs test_data_path: give the files to evaluate on, or set it to 'no'.`,
     );
   }
   if (options.dtype === 'bfloat16' && options.optimizer_state === 'bfloat16') {
@@ -83,7 +83,7 @@ export function withoutAbsent(input: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined && value !== null));
 }
 
-/** @throws TrainingError where an option stands under both of its names with different values. */
+/** @throws TrainingError if an option is given under both of its names with different values. */
 export function underOwnNames(input: Record<string, unknown>): Record<string, unknown> {
   const names = namesOf(trainOptionDefinitions);
   const result: Record<string, unknown> = {};
@@ -97,7 +97,7 @@ export function underOwnNames(input: Record<string, unknown>): Record<string, un
   return result;
 }
 
-/** The options one by one; all that do not fit are told at once. */
+/** Checks the options one by one; all invalid ones are reported at once. */
 function settled(given: Record<string, unknown>): ParsedOptions {
   const names = Object.keys(trainOptionDefinitions);
   const problems = Object.keys(given)
@@ -119,7 +119,7 @@ function settled(given: Record<string, unknown>): ParsedOptions {
   return values as unknown as ParsedOptions;
 }
 
-/** An interval option: whole steps, or, below 1, a share of all steps, rounded up as Hugging Face does. */
+/** An interval option: whole steps, or, below 1, a fraction of all steps, rounded up as in Hugging Face. */
 export function stepsOf(interval: number, totalSteps: number): number {
   return interval < 1 ? Math.max(1, Math.ceil(interval * totalSteps)) : Math.floor(interval);
 }

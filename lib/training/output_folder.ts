@@ -1,4 +1,4 @@
-// The output folder at the start of a run: made, proved writable, and what it holds of earlier runs settled.
+// The output folder at the start of a run: created, checked for writing, and cleared of what earlier runs left.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { whyNot } from '../files/output_checks';
@@ -20,9 +20,9 @@ import { knob } from '../text/knobs';
 export type Say = (message: string, level?: 'info' | 'warning') => void;
 
 /**
- * Makes the folder, takes its lock, and writes and removes one file in it, so that a folder that cannot be written is
- * told of before the training. The trial comes under the lock: whoever has it removes what other runs left unfinished.
- * @throws TrainingError where it cannot be written, or another run writes there.
+ * Creates the folder, takes its lock, and writes and removes one file in it, so that a folder that cannot be written is
+ * reported before the training. The trial happens under the lock: its holder removes what other runs left unfinished.
+ * * @throws TrainingError if it cannot be written, or another run writes there.
  */
 export async function takeOutputFolder(folder: string, files: FileSystem): Promise<ProcessLock> {
   const fail = (error: unknown): never => {
@@ -48,16 +48,16 @@ export async function takeOutputFolder(folder: string, files: FileSystem): Promi
 }
 
 export interface OutputFolderState {
-  /** The newest whole checkpoint, with resume_if_possible. */
+  /** The newest complete checkpoint, with resume_if_possible. */
   resumed: CheckpointReference | undefined;
-  /** With overwrite_output_dir: what `removeEarlier` deletes, once the new run is sure to begin. */
+  /** With overwrite_output_dir: what `removeEarlier` deletes once the new run is sure to begin. */
   doomed: CheckpointReference[];
 }
 
 /**
- * Cleans up after killed runs and settles what becomes of the checkpoints of an earlier one: with resume_if_possible
- * the newest whole one is gone on from, with overwrite_output_dir all go, otherwise a folder that has any is refused,
- * for a fresh run's checkpoints among an old run's could not be told apart. Call it under the folder's lock.
+ * Cleans up after killed runs and decides about the checkpoints of an earlier one. With resume_if_possible, the newest
+ * complete one is continued. With overwrite_output_dir, all are deleted. Otherwise a folder that has any is refused,
+ * since the checkpoints of two runs could not be told apart. Call it under the folder's lock.
  */
 export async function openOutputFolder(options: TrainOptions, files: FileSystem, say: Say): Promise<OutputFolderState> {
   const folder = options.output_dir;
@@ -70,7 +70,7 @@ export async function openOutputFolder(options: TrainOptions, files: FileSystem,
   if (!options.resume_if_possible) {
     const held = existing.length === 1 ? 'a checkpoint' : `${existing.length} checkpoints`;
     throw new TrainingError(
-      `${folder} already holds ${held} of an earlier run, the newest of step ${existing.at(-1)!.step}. Give ${knob('resumeIfPossible')} to go on from it, ${knob('overwriteOutputDir')} to delete them, or another ${knob('outputDir')}.`,
+      `${folder} already holds ${held} of an earlier run, the newest of step ${existing.at(-1)!.step}. Give ${knob('resumeIfPossible')} to continue from it, ${knob('overwriteOutputDir')} to delete them, or another ${knob('outputDir')}.`,
     );
   }
   return { resumed: await newestWhole(folder, files, say), doomed: [] };
@@ -95,10 +95,10 @@ async function newestWhole(folder: string, files: FileSystem, say: Say): Promise
   for (const checkpoint of broken) {
     const place = await setAside(checkpoint, files);
     say(
-      `${checkpoint.folder} is not whole (${checkpoint.fault}) and is not used. It was renamed to ${place}.`,
+      `${checkpoint.folder} is damaged or incomplete (${checkpoint.fault}) and is not used. It was renamed to ${place}.`,
       'warning',
     );
   }
-  if (!latest) say(`No checkpoint in ${folder} is whole: the run starts from the beginning.`, 'warning');
+  if (!latest) say(`No checkpoint in ${folder} is complete: the run starts from the beginning.`, 'warning');
   return latest;
 }

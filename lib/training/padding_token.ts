@@ -1,5 +1,5 @@
 // The embedding row that transformers does not train: nn.Embedding(…, padding_idx=config.pad_token_id) leaves that row
-// without a gradient, also where the token stands in every sample (an end-of-turn token that pads as well). The
+// without a gradient, even if the token occurs in every sample (an end-of-turn token that is also the padding). The
 // original runs on transformers and has the same rule.
 import { join } from 'node:path';
 import type { FileSystem } from '../files/file_system';
@@ -7,13 +7,12 @@ import { TrainingError } from './errors';
 import { CONFIG_FILE } from '../model_folder/files';
 import { parseModelJson } from '../model_folder/json';
 
-/** What transformers' configuration class takes where config.json has no pad_token_id; the other families: none. */
+/** What transformers' configuration class uses if config.json has no pad_token_id; the other families: none. */
 const DEFAULTS: Record<string, number | 'unknown'> = { gemma: 0, gemma2: 0, internlm2: 'unknown' };
 
 /**
- * The token, or null where config.json names none. A negative id counts from the end of the vocabulary, as PyTorch has
- * it.
- * @throws TrainingError where transformers would not load the folder, or where its own code decides.
+ * The token, or null if config.json names none. A negative id counts from the end of the vocabulary, as in PyTorch.
+ * * @throws TrainingError if transformers would not load the folder, or if its own code decides.
  */
 export async function readPaddingToken(
   folder: string,

@@ -1,5 +1,5 @@
-// What a model that was trained and saved in float32 becomes where a tool loads it in bfloat16: what fine-tuning moved
-// is often less than a step of bfloat16, and nothing else of the run would show that.
+// The effect of loading a model in bfloat16 that was trained and saved in float32: fine-tuning often moves weights by
+// less than a step of bfloat16, and nothing else in the run would show that.
 import type { TokenizedPrompt } from '../data/types';
 import type { Engine } from '../engine/types';
 import { scorePrompts, type EvaluateOptions } from './evaluate';
@@ -10,16 +10,16 @@ import { knob } from '../text/knobs';
 export interface RoundingEffect {
   step: number;
   dtype: 'bfloat16';
-  /** The test prompts' pairs, and those whose verdict (chosen above rejected) is another. */
+  /** The test prompts' pairs, and those whose verdict (chosen above rejected) changes. */
   pairs: number;
   changedPairs: number;
-  /** Share of the pairs with the chosen response above the rejected one; NaN without pairs. */
+  /** Fraction of the pairs with the chosen response above the rejected one; NaN without pairs. */
   accuracyBefore: number;
   accuracyAfter: number;
   /** How far rewards move: at most, and the root mean square. */
   largestShift: number;
   rmsShift: number;
-  /** Of the rewards before, what the shifts are measured by. */
+  /** Of the rewards before; the shifts are compared with it. */
   standardDeviation: number;
 }
 
@@ -58,8 +58,8 @@ export function compareRewards(
 }
 
 /**
- * The test prompts' rewards by a finished model folder, on the run's device and in its precision, with its weights as
- * they are stored or rounded to `dtype`; undefined when stopped.
+ * The test prompts' rewards from a finished model folder, on the run's device and in its precision, with its weights as
+ * stored or rounded to `dtype`; undefined if stopped.
  */
 export async function rewardsOfFolder(
   engine: Pick<Engine, 'loadModel'>,
@@ -88,7 +88,7 @@ export async function rewardsOfFolder(
   }
 }
 
-/** The effect as the run's end says it. */
+/** The effect, as a sentence at the end of the run. */
 export function describeRounding(effect: RoundingEffect): string {
   const { dtype, pairs, changedPairs, accuracyBefore, accuracyAfter, rmsShift, largestShift, standardDeviation } =
     effect;

@@ -1,4 +1,4 @@
-// The steps of one run: batch, update, log, evaluate, save; stopping in good order.
+// The steps of one run: batch, update, log, evaluate, save; stopping in an orderly way.
 import type { TokenizedPrompt } from '../data/types';
 import { closingNotes, newNotes } from '../engine/notes';
 import type { EngineModel, EngineTrainer } from '../engine/types';
@@ -27,9 +27,9 @@ import { join } from 'node:path';
 
 export const OPTIMIZER_FILE = 'optimizer.safetensors';
 
-/** After a failed save in mid-run, the next attempt comes this much later. */
+/** After a failed save during the run, the time until the next attempt. */
 const RETRY_IN_RUN_MS = 60_000;
-/** At the end there is nothing else to do than to try again, for so long. */
+/** At the end there is nothing else to do but to try again, for this long. */
 const RETRY_AT_END_EVERY_MS = 10_000;
 const RETRY_AT_END_FOR_MS = 10 * 60_000;
 
@@ -49,19 +49,19 @@ export interface RunParts {
   callbacks: TrainCallbacks;
   /** Abandons the work at once. */
   signal?: AbortSignal | undefined;
-  /** Ends the run after the step under way, with a checkpoint. */
+  /** Ends the run after the current step, with a checkpoint. */
   stop?: AbortSignal | undefined;
   /** Waits; replaced in tests. */
   sleep: (milliseconds: number) => Promise<void>;
 }
 
-/** Where a run begins: zeros, or what a checkpoint's trainer_state.json says. */
+/** Where a run begins: zeros, or the state in a checkpoint's trainer_state.json. */
 export interface RunStartState {
   step: number;
   place: Place;
   computedTokens: number;
   seconds: number;
-  /** That the checkpoint was computed on; absent for a fresh run, and where its version did not record it. */
+  /** The device of the checkpoint; absent for a new run, or if its version did not record it. */
   device?: DeviceRecord;
 }
 
@@ -91,7 +91,7 @@ export class Run {
     this.newest = resumedFrom;
   }
 
-  /** Takes all steps that are left. Returns early, with everything saved, once `stop` is aborted. */
+  /** Takes all remaining steps. Returns early, with everything saved, once `stop` is aborted. */
   async go(): Promise<{
     interrupted: boolean;
     step: number;
@@ -157,7 +157,7 @@ export class Run {
     for (const note of this.freshNotes()) this.parts.callbacks.onLog?.({ level: 'warning', message: note });
   }
 
-  /** What the engine noted, at the run's end: said and in the log. */
+  /** The engine's notes, at the run's end: reported and logged. */
   private tellNotes(): void {
     const { model, log, callbacks } = this.parts;
     for (const { text, count } of model.notes()) log.write({ kind: 'note', step: this.step, text, count });
@@ -167,7 +167,7 @@ export class Run {
   private stepError(error: unknown, step: number): Error {
     const message = messageOf(error);
     const notFinite = /not finite|\bnan\b|\binf/i.test(message)
-      ? ' The parameters are as they were before this step. A lower learning_rate, a longer warm-up (warmup_ratio) or a smaller max_grad_norm usually helps; if it is the first step, look for NaN in the base model.'
+      ? ' The parameters are unchanged by this step. A lower learning_rate, a longer warm-up (warmup_ratio) or a smaller max_grad_norm usually helps; if it is the first step, look for NaN in the base model.'
       : '';
     const kept = this.newest ? ` The newest checkpoint is ${this.newest.folder}.` : '';
     return new TrainingError(`Step ${step} failed: ${message}${notFinite}${kept}`, { cause: error });
@@ -218,7 +218,7 @@ export class Run {
     callbacks.onStep?.(metrics);
   }
 
-  /** A run stopped or killed during the evaluation after its last saved step owes it still. */
+  /** A run stopped or killed during the evaluation after its last saved step must still make it. */
   private async catchUpEvaluation(): Promise<void> {
     const { plan, log } = this.parts;
     if (this.step === 0 || !plan.dueAfter(this.step, this.place).evaluate) return;
@@ -236,7 +236,7 @@ export class Run {
     if (!rewards) {
       callbacks.onLog?.({
         level: 'warning',
-        message: `The evaluation after step ${this.step} was given up; a resumed run makes it first.`,
+        message: `The evaluation after step ${this.step} was abandoned; a resumed run makes it first.`,
       });
       return;
     }
@@ -256,7 +256,10 @@ export class Run {
     callbacks.onEvaluate?.(this.evaluation);
   }
 
-  /** The model lives in memory, so a full disk is no reason to lose it: training goes on, and the save is tried again later. */
+  /**
+   * The model is in memory, so a full disk is no reason to lose it: training continues, and the save is tried again
+   * later.
+   */
   private async saveOrGoOn(): Promise<void> {
     try {
       await this.save();
@@ -266,7 +269,7 @@ export class Run {
       this.retrySaveAt = Date.now() + RETRY_IN_RUN_MS;
       this.parts.callbacks.onLog?.({
         level: 'warning',
-        message: `${messageOf(error)} Training goes on, and the save is tried again when the next one is due, at the latest in a minute.`,
+        message: `${messageOf(error)} Training continues, and the save is tried again when the next one is due, or after a minute at the latest.`,
       });
     }
   }
@@ -290,7 +293,7 @@ export class Run {
   private async save(): Promise<void> {
     const { options, model, trainer, folderPlan, files, callbacks, log } = this.parts;
     callbacks.onProgress?.({ phase: 'saving', done: 0, total: 1 });
-    // Whoever removed the folder meanwhile did not mean the model that is in memory.
+    // If someone removed the folder meanwhile, the model in memory is still saved.
     await files.makeFolders(options.output_dir);
     this.newest = await saveCheckpoint({
       outputDir: options.output_dir,

@@ -1,4 +1,4 @@
-// One training run at a time may write an output folder: a second one would take the first one's unfinished
+// Only one training run at a time may write to an output folder: a second one would mistake the first one's unfinished
 // checkpoint for a leftover and remove it.
 import { join } from 'node:path';
 import { LockHeld, takeLock, type ProcessLock } from '../files/process_lock';
@@ -6,7 +6,7 @@ import { TrainingError } from './errors';
 
 const LOCK_FILE = '.training-lock';
 
-/** Takes the lock of an existing folder, or throws a TrainingError that names the process which holds it. */
+/** Takes the lock of an existing folder, or throws a TrainingError naming the process that holds it. */
 export async function lockFolder(folder: string): Promise<ProcessLock> {
   try {
     return await takeLock(join(folder, LOCK_FILE));

@@ -1,4 +1,4 @@
-// The record of a run: metrics.jsonl, one JSON object a line, and TensorBoard event files beside it.
+// The record of a run: metrics.jsonl, one JSON object per line, and TensorBoard event files.
 import {
   closeSync,
   existsSync,
@@ -19,7 +19,7 @@ import { EventFileWriter } from './tensorboard';
 const METRICS_FILE = 'metrics.jsonl';
 const EVENTS_FOLDER = 'runs';
 
-/** One line: numbers (not finite ones become null), texts and flags under their names. */
+/** One line: numbers (null if not finite), texts and booleans under their names. */
 export type LogRecord = { kind: 'train' | 'evaluation' | 'rounding' | 'note'; step: number } & Record<
   string,
   number | string | boolean | undefined
@@ -27,14 +27,14 @@ export type LogRecord = { kind: 'train' | 'evaluation' | 'rounding' | 'note'; st
 
 export interface RunLogOptions {
   outputDir: string;
-  /** The step that the run goes on from; 0 for a fresh run. Lines of later steps belong to a run that was cut off. */
+  /** The step that the run continues from; 0 for a new run. Lines of later steps belong to a run that was cut off. */
   resumedStep: number;
   tensorboard: boolean;
-  /** Told once when lines cannot be written; they are kept in memory then and written as soon as they can be. */
+  /** Called once if lines cannot be written; they are then kept in memory and written as soon as possible. */
   onWarning?: ((message: string) => void) | undefined;
 }
 
-/** Length in bytes of the leading lines that are whole and not beyond `lastStep`. */
+/** Length in bytes of the leading lines that are complete and not beyond `lastStep`. */
 export function keptLength(content: Buffer, lastStep: number): number {
   let kept = 0;
   for (let end = content.indexOf(0x0a); end >= 0; end = content.indexOf(0x0a, kept)) {
@@ -58,7 +58,7 @@ export class RunLog {
   private pending: string[] = [];
   private hasWarned = false;
 
-  /** Opens the log of a run; on resuming, what a cut-off run wrote after the checkpoint goes, so that no step stands twice. */
+  /** Opens the log of a run. On resuming, lines after the checkpoint are removed, so that no step occurs twice. */
   constructor(options: RunLogOptions) {
     this.file = join(options.outputDir, METRICS_FILE);
     if (existsSync(this.file)) {
@@ -82,7 +82,7 @@ export class RunLog {
     } catch (error) {
       if (!this.hasWarned)
         this.onWarning?.(
-          `The log in ${this.file} cannot be written: ${messageOf(error)}. Training goes on; its lines are kept in memory until they can be written.`,
+          `The log in ${this.file} cannot be written: ${messageOf(error)}. Training continues; its lines are kept in memory until they can be written.`,
         );
       this.hasWarned = true;
     }
@@ -94,14 +94,14 @@ export class RunLog {
     try {
       for (let written = 0; written < data.length;) written += writeSync(this.descriptor, data, written);
     } catch (error) {
-      if (fstatSync(this.descriptor).size > length) ftruncateSync(this.descriptor, length); // no half line stays
+      if (fstatSync(this.descriptor).size > length) ftruncateSync(this.descriptor, length); // no partial line stays
       throw error;
     }
     this.pending = [];
   }
 
   private writeEvents(record: LogRecord): void {
-    if (!this.events || record.kind === 'note') return; // a note is no curve
+    if (!this.events || record.kind === 'note') return; // notes are not curves
     const prefix = { train: 'train', evaluation: 'eval', rounding: 'rounding' }[record.kind];
     const scalars: Record<string, number> = {};
     for (const [name, value] of Object.entries(record)) {
@@ -110,7 +110,7 @@ export class RunLog {
     this.events.scalars(record.step, scalars);
   }
 
-  /** Whether a line of this kind after this step is on record. */
+  /** Whether a line of this kind after this step is in the log. */
   has(kind: LogRecord['kind'], step: number): boolean {
     const lines = (this.content().toString('utf8') + this.pending.join(''))
       .split('\n')
@@ -121,21 +121,24 @@ export class RunLog {
     });
   }
 
-  /** Flushes the lines to the device, or throws; called before a checkpoint is reported, whose resumed run relies on them. */
+  /**
+   * Flushes the lines to the device, or throws; called before a checkpoint is reported, because a resumed run relies
+   * on them.
+   */
   flush(): void {
     if (this.pending.length > 0) this.writePending();
     if (!existsSync(this.file)) this.writeAgain();
     fsyncSync(this.descriptor);
   }
 
-  /** Of the open file, which is there even where its name was removed. */
+  /** Of the open file, which exists even if its name was removed. */
   private content(): Buffer {
     const bytes = Buffer.alloc(fstatSync(this.descriptor).size);
     for (let read = 0; read < bytes.length;) read += readSync(this.descriptor, bytes, read, bytes.length - read, read);
     return bytes;
   }
 
-  /** Where the file was removed with its folder. */
+  /** If the file was removed with its folder. */
   private writeAgain(): void {
     writeFileSync(this.file, this.content());
     const removed = this.descriptor;

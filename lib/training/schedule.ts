@@ -19,9 +19,9 @@ export function warmupStepCount(totalSteps: number, warmupRatio: number, warmupS
 /**
  * The learning rate of one optimizer step; `step` is 1 for the first.
  *
- * Hugging Face's scheduler counts finished updates, so the first update uses the value at 0. With a warm-up
- * that is a learning rate of 0: the first step moves nothing (but fills the optimizer's moments), and the last
- * step of a run is the value at totalSteps - 1, just above the end of the curve.
+ * Hugging Face's scheduler counts finished updates, so the first update uses the value at 0. With a warm-up that is a
+ * learning rate of 0: the first step changes no weights (but fills the optimizer's moments). The last step of a run
+ * uses the value at totalSteps - 1, just above the end of the curve.
  *
  *   warm-up:   lr * n / max(1, w)                        n = step - 1 < w
  *   constant:  lr

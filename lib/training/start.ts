@@ -1,4 +1,5 @@
-// Where a run begins: fresh, or from a checkpoint; what a resumed run must agree with, and the model that is trained.
+// Where a run begins: from the base model, or from a checkpoint; what a resumed run must agree with, and the trained
+// model.
 import { join } from 'node:path';
 import type { Engine, EngineModel, EngineTrainer } from '../engine/types';
 import type { FileSystem } from '../files/file_system';
@@ -14,7 +15,7 @@ import type { TrainingData } from './training_data';
 import { checkResumable, microBatchTokensOf, readState, type RunIdentity } from './training_state';
 
 export interface Start extends RunStartState {
-  /** What was asked for; 'auto' goes on with the number that the checkpoint's run had. */
+  /** The requested number; 'auto' keeps the number of the checkpoint's run. */
   microBatchTokens: TrainOptions['micro_batch_tokens'];
 }
 
@@ -34,7 +35,7 @@ export async function startState(
       : asked;
   for (const change of checkResumable(resumed.folder, state, identity, options, packageVersion()))
     say(change, 'warning');
-  say(`Going on from ${resumed.folder}, after step ${state.global_step}.`);
+  say(`Continuing from ${resumed.folder}, after step ${state.global_step}.`);
   const { next_epoch: epoch, next_batch: batch, computed_tokens: computedTokens, seconds, device } = state.cheems;
   return {
     step: state.global_step,

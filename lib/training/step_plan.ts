@@ -1,9 +1,9 @@
-// Which batch each step takes, and what is due after it.
+// The batch of each step, and what is due after it.
 import type { GlobalBatch, GlobalBatchPlanner } from '../data/global_batches';
 import { stepsOf, type TrainOptions } from './options';
 import { learningRateAt, warmupStepCount, type Schedule } from './schedule';
 
-/** A place in the run: the batch that comes next. */
+/** A position in the run: the next batch. */
 export interface Place {
   epoch: number;
   batch: number;
@@ -55,8 +55,8 @@ export class StepPlan {
   }
 
   /**
-   * `next`: the place after the step. An epoch's end counts with the strategy 'steps' too, as in the original. All is
-   * due at the end of the run, but for an evaluation with strategy 'no'.
+   * `next`: the position after the step. With the strategy 'steps', the end of an epoch counts too, as in the original.
+   * At the end of the run everything is due, except an evaluation with strategy 'no'.
    */
   dueAfter(step: number, next: Place): DueAfterStep {
     const { options, totalSteps } = this;

@@ -23,7 +23,10 @@ export function crc32c(data: Uint8Array): number {
   return (crc ^ 0xffffffff) >>> 0;
 }
 
-/** TFRecord's mask, so that a checksum of data that holds checksums stays strong: rotate right by 15, add a constant. */
+/**
+ * TFRecord's mask, which keeps the checksum of data that contains checksums strong: rotate right by 15, add a
+ * constant.
+ */
 export function maskedCrc32c(data: Uint8Array): number {
   const crc = crc32c(data);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
@@ -77,7 +80,7 @@ function versionEvent(wallTime: number): Buffer {
   return Buffer.concat([doubleField(1, wallTime), bytesField(3, Buffer.from('brain.Event:2'))]);
 }
 
-/** Tells TensorBoard to forget what earlier files of the folder hold from `step` on, as PyTorch's purge_step does. */
+/** Tells TensorBoard to forget what earlier files of the folder hold from `step` on, like PyTorch's purge_step. */
 function sessionStartEvent(wallTime: number, step: number): Buffer {
   const status = Buffer.concat([key(1, VARINT), varint(1)]);
   return Buffer.concat([doubleField(1, wallTime), key(2, VARINT), varint(step), bytesField(7, status)]);
@@ -91,12 +94,12 @@ export function scalarsEvent(wallTime: number, step: number, scalars: Record<str
   return Buffer.concat([doubleField(1, wallTime), key(2, VARINT), varint(step), bytesField(5, Buffer.concat(values))]);
 }
 
-/** Appends scalars to a new event file; every record is whole on its own, so a kill costs one record at most. */
+/** Appends scalars to a new event file; every record is complete by itself, so a kill costs at most one record. */
 export class EventFileWriter {
   readonly file: string;
   private descriptor: number | undefined;
 
-  /** Makes `folder` and a file of its own in it. `resumedStep`: the last step that earlier files of the folder are right about. */
+  /** Creates `folder` and a new file in it. `resumedStep`: the last step whose values in earlier files are valid. */
   constructor(folder: string, resumedStep = 0, now = Date.now()) {
     mkdirSync(folder, { recursive: true });
     const seconds = Math.floor(now / 1000);

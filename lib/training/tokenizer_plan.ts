@@ -1,6 +1,6 @@
 // The tokenizer of a reward model's folder: the base model's files, changed so that every tool reads the tokens that
-// were trained on. The chat template renders whole samples, tokenizer.json adds nothing to them, and no class of a
-// library builds it anew.
+// the model was trained on. The chat template renders whole samples, tokenizer.json adds nothing to them, and no
+// library class rebuilds it.
 import { join } from 'node:path';
 import type { FileSystem } from '../files/file_system';
 import { readTokenizerFiles } from '../tokenization/tokenizer_files';
@@ -23,14 +23,14 @@ export interface TokenizerRequest {
   baseFolder: string;
   /** See `MadeConfig`. */
   newPadToken?: string | undefined;
-  /** How samples were built; absent where all came as token ids, which no template renders. */
+  /** How samples were built; absent if all came as token ids, which no template renders. */
   samples?: SampleRequest | undefined;
 }
 
 interface SampleRequest {
   chatTemplateFile?: string | undefined;
   options: WholeSampleOptions;
-  /** To try a template on. */
+  /** Samples to test a template with. */
   conversations: readonly Conversation[];
   /** How often each id ends a sample. */
   lastTokens: ReadonlyMap<number, number>;
@@ -38,13 +38,13 @@ interface SampleRequest {
 
 export interface PlannedTokenizer {
   changes: TokenizerChanges;
-  /** What came of the search for a template; absent without `samples`. */
+  /** The result of the search for a template; absent without `samples`. */
   found?: FoundTemplate;
 }
 
 type TokenNames = Record<string, string | null>;
 
-/** @throws TokenizerError where the base model's files cannot be used. */
+/** @throws TokenizerError if the base model's files cannot be used. */
 export async function planTokenizerFiles(request: TokenizerRequest, files: FileSystem): Promise<PlannedTokenizer> {
   const { baseFolder, newPadToken, samples } = request;
   const names: TokenNames = newPadToken === undefined ? {} : { pad_token: newPadToken };
@@ -85,8 +85,9 @@ export async function planTokenizerFiles(request: TokenizerRequest, files: FileS
 }
 
 /**
- * The end of the samples as eos_token, where all end with one special token: OpenRLHF appends the EOS to texts that end
- * otherwise. And no bos_token where a doubled BOS was trained on, which RewardBench takes off again where it knows one.
+ * The last token of the samples as eos_token, if all end with the same special token: OpenRLHF appends the EOS to texts
+ * that end otherwise. And no bos_token if the model was trained with a doubled BOS: RewardBench removes it again if it
+ * knows one.
  */
 function namesOfSamples(builder: SampleBuilder, { options, lastTokens }: SampleRequest): TokenNames {
   const [last, ...others] = lastTokens.keys();
@@ -107,9 +108,9 @@ function withNames(before: Readonly<Record<string, string>>, names: TokenNames):
 }
 
 /**
- * Fields of tokenizer_config.json. `PreTrainedTokenizerFast` takes tokenizer.json as it is: classes of their own make
- * parts of it anew (transformers 5: GPT2Tokenizer its pre-tokenizer; LlamaTokenizer a post-processor that adds BOS
- * unless told not to).
+ * Fields of tokenizer_config.json. `PreTrainedTokenizerFast` uses tokenizer.json unchanged; other classes rebuild parts
+ * of it (transformers 5: GPT2Tokenizer its pre-tokenizer; LlamaTokenizer a post-processor that adds BOS unless told not
+ * to).
  */
 function tokenizerConfig(
   tokenizer: Record<string, unknown>,
@@ -128,7 +129,7 @@ function tokenizerConfig(
   };
 }
 
-/** Of a base model's own class, which is not the written one. */
+/** Fields of the base model's own class, which is not the class that is written. */
 const CLASS_FIELDS = ['auto_map', 'from_slow', 'legacy'];
 
 async function changeNames(

@@ -1,4 +1,4 @@
-// Training as the library offers it: the model may be the hub's, signals and callbacks come together.
+// Training as the library offers it: the model may be on the hub; signals and callbacks are passed together.
 
 import { engine } from '../engine/engine';
 import { localModelFolder } from '../hub/fetch_model';
@@ -9,7 +9,10 @@ import { underOwnNames, withoutAbsent, type TrainOptionsInput } from './options'
 export interface TrainControl extends TrainCallbacks {
   /** Abandons the run at once; what was saved stays. The promise rejects with the signal's reason. */
   signal?: AbortSignal;
-  /** Ends the run in good order: the step under way is finished, a checkpoint saved, and the result says `interrupted`. */
+  /**
+   * Ends the run in an orderly way: the current step is finished, a checkpoint saved, and the result has `interrupted`
+   * set.
+   */
   stop?: AbortSignal;
 }
 

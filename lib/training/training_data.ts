@@ -1,4 +1,5 @@
-// The data of a run: read, tokenized, filtered; with what identifies them and what the model folder must know of them.
+// The data of a run: read, tokenized, filtered; with their identification and what the model folder must record about
+// them.
 import { join } from 'node:path';
 import { readPreferenceDataset } from '../data/dataset';
 import { formatReport } from '../data/report';
@@ -25,7 +26,7 @@ export interface TrainingData {
   notes: string[];
   /** Of the training files, in order. */
   fileDigests: FileDigest[];
-  /** Undefined and null where every sample came as token ids. */
+  /** Undefined and null if every sample came as token ids. */
   chatTemplate: string | undefined;
   tokenizerSha256: string | null;
   /** Tokens of the longest sample of all. */
@@ -39,9 +40,9 @@ export interface TrainingData {
 export interface LoadContext {
   /** Of the model. */
   vocabularySize: number;
-  /** The token that the model's samples end with, where it asks for one. */
+  /** The token that the model's samples end with, if the model requires one. */
   rewardToken?: number | undefined;
-  /** Where tokenized texts are kept; absent: nowhere. */
+  /** Where tokenized texts are cached; absent: nowhere. */
   cacheFolder?: string | undefined;
   files: FileSystem;
   callbacks: TrainCallbacks;
@@ -54,10 +55,10 @@ interface Part {
   notes: string[];
 }
 
-/** @throws DataError, TokenizerError, or a TrainingError where nothing is left to train or evaluate on. */
+/** @throws DataError, TokenizerError, or a TrainingError if nothing is left to train or evaluate on. */
 export async function loadTrainingData(options: TrainOptions, context: LoadContext): Promise<TrainingData> {
-  // The original leaves responses in no pair out of its test set too; without `compat` they stay, so that the figures
-  // are those that `eval` gives on the same files.
+  // The original also leaves responses that are in no pair out of its test set. Without `compat` they stay, so that the
+  // figures equal those of `eval` on the same files.
   const train = await loadPart(options, options.train_data_path, 'training', true, context);
   const test =
     options.test_data_path.length === 0

@@ -1,7 +1,7 @@
-// What a checkpoint knows of its run beside weights and moments, and whether a run may go on from it.
+// What a checkpoint records about its run besides weights and moments, and whether a run may continue from it.
 //
-// There is no random generator whose state must be kept: the order of the prompts is a function of seed, epoch and
-// data, the learning rate one of the step. So (step, epoch, batch index) is all of the sampler's and schedule's state.
+// There is no random generator state to keep: the order of the prompts is a function of seed, epoch and data, and the
+// learning rate is a function of the step. So (step, epoch, batch index) is the whole state of sampler and schedule.
 import { join } from 'node:path';
 import { z } from 'zod';
 import { TrainingError } from './errors';
@@ -14,7 +14,10 @@ import type { TrainOptions } from './options';
 
 export const STATE_FILE = 'trainer_state.json';
 
-/** Everything that decides which samples stand in which batch, which parameters are trained, and what a checkpoint's files hold. A run goes on only where all of it is the same. */
+/**
+ * Everything that decides the samples of each batch, the trained parameters, and the contents of a checkpoint's files.
+ * A run continues only if all of it is the same.
+ */
 export interface RunIdentity {
   data: FileDigest[];
   /** Of tokenizer.json; null where all samples come as token ids. */
@@ -45,7 +48,7 @@ const stateSchema = z.object({
   epoch: z.number(),
   cheems: z.object({
     format: z.literal(1),
-    /** Epoch from 0 and place in it of the batch that comes next. */
+    /** The epoch, from 0, and the position in it of the next batch. */
     next_epoch: z.number().int().min(0),
     next_batch: z.number().int().min(0),
     computed_tokens: z.number(),
@@ -68,9 +71,9 @@ const stateSchema = z.object({
       truncation: z.boolean(),
       do_strip: z.boolean(),
       compat: z.enum(['cheems', 'transformers']).nullable(),
-      // Runs of versions that did not know the rule trained every row.
+      // Runs of versions without this rule trained every row.
       padding_token: z.number().nullable().default(null),
-      /** Checkpoints of versions without the option are float32's. */
+      /** Checkpoints of versions without this option are float32. */
       dtype: z.enum(['float32', 'bfloat16']).default('float32'),
     }),
     options: z.record(z.string(), z.unknown()),
@@ -80,24 +83,24 @@ const stateSchema = z.object({
 /** `global_step`, `max_steps` and `epoch` have Hugging Face's names and meanings. */
 export type TrainerState = z.output<typeof stateSchema>;
 
-/** What the steps so far were computed on: `id` is 'cpu', 'cuda:0', …; a resumed run's last device. */
+/** The device of the steps so far: `id` is 'cpu', 'cuda:0', …; for a resumed run the last device. */
 export type DeviceRecord = NonNullable<TrainerState['cheems']['device']>;
 
 export function deviceRecord({ device, deviceFacts }: Pick<EngineModel, 'device' | 'deviceFacts'>): DeviceRecord {
   return { id: device, facts: deviceFacts.entries, arithmetic: deviceFacts.arithmetic };
 }
 
-/** A sentence where the run goes on with other arithmetic than it was begun with; it is no reason to refuse. */
+/** A sentence if the run continues with different arithmetic from its beginning; that is no reason to refuse. */
 export function deviceChange(
   folder: string,
   before: DeviceRecord,
   { deviceFacts: { arithmetic } }: Pick<EngineModel, 'deviceFacts'>,
 ): string | undefined {
   if (before.arithmetic === arithmetic) return undefined;
-  return `${folder} was computed with ${before.arithmetic}, and the run goes on with ${arithmetic}: numbers may round otherwise, and the run may differ in its last bits from the uninterrupted one.`;
+  return `${folder} was computed with ${before.arithmetic}, and the run continues with ${arithmetic}: numbers may round differently, and the run may differ in its last bits from an uninterrupted one.`;
 }
 
-/** Options that change the numbers but not the batches: a resumed run may change them, and is then told so. */
+/** Options that change the numbers but not the batches: a resumed run may change them, and is then warned. */
 const NUMERIC_OPTIONS: TrainOptionName[] = [
   'num_train_epochs',
   'max_steps',
@@ -127,12 +130,12 @@ export async function readState(folder: string, files: FileSystem): Promise<Trai
     return stateSchema.parse(JSON.parse(await files.readText(file)));
   } catch (error) {
     throw new TrainingError(
-      `${file} is not a training state that this version can go on from: ${messageOf(error)}. Start afresh in another output_dir, or with overwrite_output_dir.`,
+      `${file} is not a training state that this version can continue from: ${messageOf(error)}. Start over in another output_dir, or with overwrite_output_dir.`,
     );
   }
 }
 
-/** What the run that wrote the checkpoint computed at once. */
+/** The number of tokens that the checkpoint's run computed at once. */
 export function microBatchTokensOf({ cheems }: TrainerState): number | undefined {
   const before = cheems.options['micro_batch_tokens'];
   return typeof before === 'number' ? before : undefined;
@@ -158,8 +161,8 @@ const IDENTITY_NAMES: Record<keyof RunIdentity, string> = {
 };
 
 /**
- * Throws a TrainingError where the checkpoint was trained on other batches than this run would make. Returns the
- * numeric options that differ, as sentences: the run goes on, but not as the uninterrupted one would have.
+ * Throws a TrainingError if the checkpoint was trained on other batches than this run would make. Returns the numeric
+ * options that differ, as sentences: the run continues, but no longer equals an uninterrupted one.
  */
 export function checkResumable(
   folder: string,
@@ -175,7 +178,7 @@ export function checkResumable(
     .map((name) => `${IDENTITY_NAMES[name]}${describeChange(saved[name], identity[name])}`);
   if (differences.length > 0) {
     throw new TrainingError(
-      `${folder} cannot be resumed, because these differ from the run that wrote it: ${differences.join('; ')}. Give the same as then, or start afresh in another output_dir (or with overwrite_output_dir).`,
+      `${folder} cannot be resumed, because these differ from the run that wrote it: ${differences.join('; ')}. Give the same options and data as before, or start over in another output_dir (or with overwrite_output_dir).`,
     );
   }
   const before = state.cheems.options;
@@ -183,7 +186,7 @@ export function checkResumable(
     .filter(([name, value]) => name in before && JSON.stringify(before[name]) !== JSON.stringify(value))
     .map(
       ([name, value]) =>
-        `${name} was ${JSON.stringify(before[name])} and is now ${JSON.stringify(value)}: the run goes on with it, and no longer equals the uninterrupted one.`,
+        `${name} was ${JSON.stringify(before[name])} and is now ${JSON.stringify(value)}: the run continues with it, and no longer equals an uninterrupted one.`,
     );
 }
 

@@ -367,12 +367,12 @@ for (const one of CASES) {
 
     const record = readJson<RecordFile>(RECORD_FILE);
     const recorded = record.cases[one.name];
-    if (!recorded) return t.fail(`${RECORD_FILE} has no "${one.name}"; write it anew with UPDATE_RECORDED=1`);
+    if (!recorded) return t.fail(`${RECORD_FILE} has no "${one.name}"; record it with UPDATE_RECORDED=1`);
     const { rewards, ...files } = recorded;
     t.deepEqual(
       describeWritten(written.get(one.name)!),
       files,
-      'other bytes are written than those that the record is about; write it anew with UPDATE_RECORDED=1',
+      'other bytes are written than those that the record is about; convert it with UPDATE_RECORDED=1',
     );
     compare(t, one, ownRewards, rewards, `as recorded of transformers ${record.transformers}`);
   });

@@ -1,4 +1,4 @@
-// What is scored: the turns behind the prompt.
+// What is scored: the turns after the prompt.
 
 import { DataError } from '../errors';
 import type { JsonObject } from '../fields';
@@ -10,7 +10,7 @@ import { textOfMessage } from './texts';
 
 export type Answer = { content: string; messages?: Message[] };
 
-/** The turns after the prompt; a single one of the assistant's that is text alone is that text. */
+/** The turns after the prompt; a single assistant turn that is only text becomes that text. */
 export function turnsAnswer(turns: Message[], what: string, source: Source): Answer {
   const last = turns.at(-1);
   if (last === undefined) throw new DataError(source, `${what} has no turn after the prompt`);
@@ -18,11 +18,14 @@ export function turnsAnswer(turns: Message[], what: string, source: Source): Ans
   return { content: textOfMessage(last), messages: turns };
 }
 
-/** Keys of a response beside those of messages. */
+/** Keys of a response in addition to those of messages. */
 const RESPONSE_KEYS = ['id', 'input_ids'];
 export const ANSWER_KEYS = [...MESSAGE_KEYS.filter((key) => key !== 'from' && key !== 'value'), ...RESPONSE_KEYS];
 
-/** A response {content}, with what else a message may hold; without a role it is the assistant's. Other keys are told. */
+/**
+ * A response {content}, with anything else that a message may hold; without a role it is the assistant's. Other keys
+ * are reported.
+ */
 export function answerOf(object: JsonObject, what: string, source: Source, read?: ReadKeys): Answer {
   const given = Object.entries(object).filter(([key, value]) => !RESPONSE_KEYS.includes(key) && value !== null);
   const message = Object.fromEntries(given.filter(([key]) => ANSWER_KEYS.includes(key)));
@@ -33,7 +36,7 @@ export function answerOf(object: JsonObject, what: string, source: Source, read?
   return turnsAnswer([messageOf({ role: 'assistant', ...message }, what, source)], what, source);
 }
 
-/** The prompt and the answer of a conversation that the assistant ends. */
+/** The prompt and the answer of a conversation that ends with the assistant. */
 export function splitConversation(messages: Message[]): { prompt: Message[]; answer: Message } | undefined {
   const answer = messages.at(-1);
   return answer?.role === 'assistant' ? { prompt: messages.slice(0, -1), answer } : undefined;

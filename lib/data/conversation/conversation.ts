@@ -1,5 +1,5 @@
-// What a row says of its conversation: the prompt, the system prompt, and what else its chat template is given. One
-// reader for training, evaluation, scoring and generation.
+// What a row says about its conversation: the prompt, the system prompt, and the other inputs of its chat template.
+// Training, evaluation, scoring and generation all use this reader.
 
 import { DataError, show } from '../errors';
 import { field, has, type JsonObject, listOf, objectOf, textOf } from '../fields';
@@ -12,16 +12,16 @@ import { checkTexts } from './texts';
 
 const SYSTEM_KEYS = ['sys_prompt', 'system_prompt', 'system'];
 const VARIABLE_KEYS = ['tools', 'documents', 'chat_template_kwargs'];
-/** The keys that may hold a row's prompt, in the order in which they are looked for. */
+/** The keys that may hold a row's prompt, in the order in which they are tried. */
 const PROMPT_KEYS = ['instruction', 'conversations', 'input', 'prompt', 'messages', 'question'];
 
-/** Keys beside the prompt that change the sample: what looks like one of them is refused. */
+/** Keys besides the prompt that change the sample: a key that looks like a misspelling of one is refused. */
 const OPTIONAL_KEYS = [...SYSTEM_KEYS, ...VARIABLE_KEYS];
 
-/** What the template is given anyway. */
+/** Variables that the template always gets. */
 export const OWN_VARIABLES = ['messages', 'add_generation_prompt', 'tools', 'documents', 'bos_token', 'eos_token'];
 
-/** Keys of a row, as they are read. What is left over is told. */
+/** Keys of a row that were read. The others are reported. */
 export class ReadKeys {
   private readonly read: Set<string>;
 
@@ -31,7 +31,7 @@ export class ReadKeys {
 
   private readonly within: string[] = [];
 
-  /** What an object within the row holds and is not read, by its whole name. */
+  /** Reports keys within the row's objects that are not read, by their full names. */
   addUnread(names: readonly string[]): void {
     this.within.push(...names.filter((name) => !this.within.includes(name)));
   }
@@ -41,8 +41,8 @@ export class ReadKeys {
   }
 
   /**
-   * The keys of the row that hold something and were not read.
-   * @throws DataError where one looks like a key of the conversation.
+   * The keys of the row that have a value and were not read.
+   * * @throws DataError if one looks like a key of the conversation.
    */
   unread(row: JsonObject, source: Source): string[] {
     const keys = Object.keys(row).filter((key) => !this.read.has(key) && has(row, key));
@@ -87,7 +87,7 @@ function templateVariablesOf(row: JsonObject, source: Source): TemplateVariables
   return Object.keys(variables).length === 0 ? undefined : variables;
 }
 
-/** A list of objects, or one as JSON text, as tables hold it. Without a tool it is no field. */
+/** A list of objects, or one as JSON text, as in tables. An empty list counts as absent. */
 function toolsOf(value: unknown, source: Source): JsonObject[] | undefined {
   if (value === undefined || value === '') return undefined;
   let list: unknown = value;
@@ -116,7 +116,7 @@ function kwargsOf(row: JsonObject, source: Source): JsonObject {
   return Object.fromEntries(Object.entries(kwargs).filter(([, value]) => value !== null));
 }
 
-/** The row's prompt by the first of its names that has a value; undefined where there is none. */
+/** The row's prompt under the first of its names that has a value; undefined if there is none. */
 export function readPrompt(row: JsonObject, source: Source, read = new ReadKeys()): Prompt | undefined {
   const key = PROMPT_KEYS.find((name) => has(row, name));
   if (key === undefined) return undefined;
@@ -126,14 +126,14 @@ export function readPrompt(row: JsonObject, source: Source, read = new ReadKeys(
   return instructionPrompt(row, source);
 }
 
-/** The names under which the row has a prompt; an instruction's `input` is part of it. */
+/** The names under which the row has a prompt; `input` belongs to an instruction. */
 export function promptKeysOf(row: JsonObject): string[] {
   return PROMPT_KEYS.filter((key) => has(row, key) && !(key === 'input' && has(row, 'instruction')));
 }
 
 /**
- * The prompt of an instruction row: `history` of [question, answer] turns, then `instruction` and, on a line of its own,
- * `input` where it is not empty.
+ * The prompt of an instruction row: `history` of [question, answer] turns, then `instruction` and, on a new line,
+ * `input` if it is not empty.
  */
 export function instructionPrompt(row: JsonObject, source: Source): Prompt {
   const instruction = has(row, 'instruction') ? textOf(row['instruction'], 'instruction', source) : '';
@@ -156,7 +156,7 @@ export function historyOf(row: JsonObject, source: Source): Message[] {
   });
 }
 
-/** @throws DataError where the row is no object. */
+/** @throws DataError if the row is not an object. */
 export function rowOf(value: unknown, source: Source): JsonObject {
   if (isObject(value)) return value;
   throw new DataError(source, `a row must be a JSON object, but is ${show(value)}`);

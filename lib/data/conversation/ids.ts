@@ -7,7 +7,7 @@ import { JsonNumber } from './numbers';
 
 export type RowId = string | number | JsonNumber;
 
-/** The row's id; undefined where it has none. */
+/** The row's id; undefined if it has none. */
 export function rowIdOf(row: JsonObject, source: Source): RowId | undefined {
   const value = field(row, 'id');
   if (value === undefined) return undefined;
@@ -16,7 +16,7 @@ export function rowIdOf(row: JsonObject, source: Source): RowId | undefined {
   return numberOf(value, '"id"', source);
 }
 
-/** As JSON, to be written as it was read. Two ids are equal where these are. */
+/** As JSON, to be written exactly as it was read. Two ids are equal if these are. */
 export function idText(id: RowId): string {
   return id instanceof JsonNumber ? id.spelling : JSON.stringify(id);
 }

@@ -1,4 +1,4 @@
-// Keys that nothing reads. One that looks like a known one, misspelled, is refused; others are told of once.
+// Keys that nothing reads. One that looks like a misspelling of a known key is refused; others are reported once.
 
 import { distance } from 'fastest-levenshtein';
 import { DataError } from '../errors';
@@ -6,7 +6,7 @@ import type { Source } from '../types';
 
 const bare = (key: string): string => key.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
 
-/** The known key that this one is meant for, as it seems: written together or in capitals, or a letter or two off. */
+/** The known key that was probably meant: written together or in capitals, or a letter or two off. */
 function nearest(key: string, known: readonly string[]): string | undefined {
   const own = bare(key);
   if (own === '') return undefined;
@@ -19,17 +19,17 @@ function nearest(key: string, known: readonly string[]): string | undefined {
   return found;
 }
 
-/** @throws DataError where the key looks like one of the known ones. */
+/** @throws DataError if the key looks like one of the known ones. */
 export function refuseNearly(key: string, known: readonly string[], what: string, source: Source): void {
   const meant = nearest(key, known);
   if (meant === undefined) return;
   throw new DataError(
     source,
-    `${what} has the unknown key "${key}"; "${meant}" is read, and it looks like that. Rename it, or take it out`,
+    `${what} has the unknown key "${key}", which looks like "${meant}". Rename it, or remove it`,
   );
 }
 
-/** @throws DataError for any key that is not known, with the list of those that are. */
+/** @throws DataError for any unknown key, with the list of the known ones. */
 export function refuseUnknown(object: object, known: readonly string[], what: string, source: Source): void {
   for (const key of Object.keys(object)) {
     if (known.includes(key)) continue;

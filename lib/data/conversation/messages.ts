@@ -1,5 +1,5 @@
-// One turn of a conversation as data hold it: {role, content}, with whatever else chat templates read of it, or
-// ShareGPT's {from, value}.
+// One turn of a conversation in the data: {role, content}, with anything else that chat templates read, or ShareGPT's
+// {from, value}.
 
 import { DataError, show } from '../errors';
 import { has, type JsonObject, listOf, objectOf, textOf } from '../fields';
@@ -9,7 +9,7 @@ import { parseTemplateJson } from './numbers';
 import { refuseNearly } from './known_keys';
 import { checkTexts } from './texts';
 
-/** Roles that chat templates know. */
+/** Roles that chat templates support. */
 const ROLES = ['system', 'developer', 'user', 'assistant', 'tool', 'function', 'ipython', 'observation', 'environment'];
 
 /** ShareGPT's names of roles. */
@@ -26,10 +26,10 @@ const SHAREGPT_ROLES = new Map([
   ['tool_response', 'tool'],
   ['function_response', 'tool'],
 ]);
-/** Turns of these are calls of tools, written as JSON. */
+/** Turns with these roles are tool calls, written as JSON. */
 const CALL_ROLES = ['function_call', 'tool_call', 'tool_calls'];
 
-/** Keys of a message that stand for content where there is none. */
+/** Keys of a message that may replace the content. */
 const INSTEAD_OF_CONTENT = [
   'tool_calls',
   'function_call',
@@ -38,7 +38,10 @@ const INSTEAD_OF_CONTENT = [
   'reasoning',
   'thinking',
 ];
-/** What messages are known to hold. Others go to the template too, unless they look like one of these, misspelled. */
+/**
+ * The known keys of messages. Others are passed to the template too, unless they look like a misspelling of one of
+ * these.
+ */
 export const MESSAGE_KEYS = [
   'role',
   'content',
@@ -52,7 +55,7 @@ export const MESSAGE_KEYS = [
   ...INSTEAD_OF_CONTENT,
 ];
 
-/** @throws DataError naming the turn and what is wrong with it. */
+/** @throws DataError with the turn and what is wrong with it. */
 export function messageOf(value: unknown, what: string, source: Source): Message {
   const turn = objectOf(value, what, source);
   const isNamed = has(turn, 'role') || has(turn, 'content');
@@ -85,7 +88,7 @@ export function messageOf(value: unknown, what: string, source: Source): Message
   return { role, content, ...others };
 }
 
-/** Everything else that the message holds; null is no field. */
+/** Everything else in the message; null counts as absent. */
 function othersOf(turn: JsonObject, read: readonly string[], what: string, source: Source): JsonObject {
   const others: JsonObject = {};
   for (const key of Object.keys(turn)) {
@@ -98,7 +101,7 @@ function othersOf(turn: JsonObject, read: readonly string[], what: string, sourc
   return others;
 }
 
-/** Text, or a list of text parts, which are joined as templates print them: one behind the other. */
+/** Text, or a list of text parts, which are concatenated as in templates. */
 function contentOf(value: unknown, what: string, source: Source): string {
   if (!Array.isArray(value)) return textOf(value, what, source);
   return value.map((part, i) => partText(part, `${what}[${i}]`, source)).join('');
@@ -112,13 +115,15 @@ function partText(part: unknown, what: string, source: Source): string {
   if (has(part, 'type') && !TEXT_PARTS.includes(part['type'] as string)) {
     throw new DataError(
       source,
-      `${what} is of the type ${show(part['type'])}; of the parts of a message, text alone is read`,
+      `${what} has the type ${show(part['type'])}; only text parts of a message are supported`,
     );
   }
   return textOf(part['text'], `${what}.text`, source);
 }
 
-/** The calls of a message: a list of {type, function: {name, arguments}} or {name, arguments}. Absent ids are no fields. */
+/**
+ * The calls of a message: a list of {type, function: {name, arguments}} or {name, arguments}. Absent ids are left out.
+ */
 function toolCallsOf(value: unknown, what: string, source: Source): unknown[] | undefined {
   const calls = listOf(value, what, source).map((call, i) => {
     const own = withoutNulls(objectOf(call, `${what}[${i}]`, source));
@@ -136,7 +141,7 @@ function toolCallsOf(value: unknown, what: string, source: Source): unknown[] | 
 const withoutNulls = (object: JsonObject): JsonObject =>
   Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null && value !== undefined));
 
-/** LLaMA-Factory's and ms-swift's turns of calls: one {name, arguments}, or a list of them, as JSON text. */
+/** Call turns of LLaMA-Factory and ms-swift: one {name, arguments}, or a list of them, as JSON text. */
 function callsOf(value: unknown, what: string, source: Source): unknown[] {
   let parsed = value;
   if (typeof value === 'string') {
@@ -159,7 +164,7 @@ function callsOf(value: unknown, what: string, source: Source): unknown[] {
   return checked;
 }
 
-/** @throws DataError for an empty list as well: it is no conversation. */
+/** @throws DataError also for an empty list: it is not a conversation. */
 export function messagesOf(value: unknown, what: string, source: Source): Message[] {
   if (!Array.isArray(value)) throw new DataError(source, `${what} must be a list of messages, but is ${show(value)}`);
   if (value.length === 0)
@@ -167,7 +172,7 @@ export function messagesOf(value: unknown, what: string, source: Source): Messag
   return value.map((turn, i) => messageOf(turn, `${what}[${i}]`, source));
 }
 
-/** A text, or a list of turns. A list of a single user turn is that turn's text: both give the same sample. */
+/** A text, or a list of turns. A list with a single user turn becomes that turn's text: both give the same sample. */
 export function promptOf(value: unknown, what: string, source: Source): Prompt {
   if (typeof value === 'string') return textOf(value, what, source);
   if (!Array.isArray(value))
@@ -175,7 +180,7 @@ export function promptOf(value: unknown, what: string, source: Source): Prompt {
   return simplified(messagesOf(value, what, source));
 }
 
-/** Whether role and text are all that the message holds. */
+/** Whether the message holds nothing but role and text. */
 export function isPlain(message: Message): message is Message & { content: string } {
   return message.content !== null && Object.keys(message).length === 2;
 }

@@ -1,11 +1,10 @@
 // Numbers whose digits matter: ids, and what a chat template prints of tools and their calls. JSON.parse, which is
-// fast, reads all rows; a row in which it would lose something is read once more.
+// fast, reads all rows; a row in which it would lose something is parsed again.
 
 import { parseWithNumbers } from '../../files/exact_json';
 
 /**
- * A number as it is spelled, where JavaScript's number would be another one or print otherwise:
- * 12345678901234567890, 1.0.
+ * A number as it is written, if JavaScript's number would differ or print differently: 12345678901234567890, 1.0.
  */
 export class JsonNumber {
   constructor(readonly spelling: string) {}
@@ -21,7 +20,7 @@ export class JsonNumber {
 
 /** The keys of ids. */
 const ID_KEYS = new Set<unknown>(['id', 'pair_id', 'bon_uid']);
-/** What stands below these reaches chat templates. */
+/** Values under these keys reach chat templates. */
 const TEMPLATE_KEYS = [
   'tools',
   'tool_calls',
@@ -32,7 +31,7 @@ const TEMPLATE_KEYS = [
   'documents',
 ];
 
-/** Every row is asked these, so they are such as are found fast; that they find too much costs time alone. */
+/** Every row is tested with these, so they must be fast; false positives cost only time. */
 const LONG_NUMBER = /\d{16}/;
 /** Not the digits behind a point. */
 const LONG_INTEGER = /(?<![.\d])\d{16}/;
@@ -40,7 +39,7 @@ const SPELLED_ID = /id"\s*:\s*(?:-0|-?\d+[.eE])/;
 const TEMPLATE_BEGINNINGS = ['"tool', '"function', '"chat_template_kwargs"', '"documents"'];
 const FRACTION = /\d[.eE][-+\d]/;
 const INTEGER_KEY = /"\d+"\s*:/;
-/** Below these, templates print dictionaries, whose order is Python's: that of the text. */
+/** Below these, templates print dictionaries in Python's order, that of the text. */
 const PRINTED_KEYS = ['arguments', 'parameters', 'documents'];
 
 function mayLoseDigits(text: string): boolean {
@@ -51,7 +50,7 @@ function mayLoseDigits(text: string): boolean {
 type Path = readonly (string | number)[];
 
 /**
- * JSON.parse, but for ids and values that reach templates, which keep their numbers.
+ * JSON.parse, except that ids and values that reach templates keep their exact numbers.
  * @throws SyntaxError
  */
 export function parseRow(text: string): unknown {
@@ -59,7 +58,7 @@ export function parseRow(text: string): unknown {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    // Python writes NaN and Infinity, which only matter where the field is read.
+    // Python writes NaN and Infinity, which matter only if the field is read.
     if (!/\b(?:NaN|Infinity)\b/.test(text)) throw error;
     try {
       return parseWithNumbers(text, numberAt, isPrintedBelow);
@@ -70,7 +69,7 @@ export function parseRow(text: string): unknown {
   return mayLoseDigits(text) ? parseWithNumbers(text, numberAt, isPrintedBelow) : value;
 }
 
-/** JSON text within a field, such as tools written as text. @throws SyntaxError */
+/** JSON text in a field, such as tools written as text. @throws SyntaxError */
 export function parseTemplateJson(text: string): unknown {
   return parseWithNumbers(text, templateNumber, isPrinted);
 }
@@ -87,8 +86,8 @@ function numberAt(spelling: string, path: Path): unknown {
 }
 
 /**
- * A number as Python tells them apart: an integer (number, or bigint from 2^53 on), or a float: a number with a
- * fraction, else a Number object. These survive the way to worker threads.
+ * A number with Python's distinction: an integer (number, or bigint from 2^53 on), or a float: a number with a
+ * fraction, else a Number object. These survive the transfer to worker threads.
  */
 function templateNumber(spelling: string): unknown {
   const value = Number(spelling);

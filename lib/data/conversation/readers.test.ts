@@ -203,13 +203,13 @@ const BAD: [string, Row, RegExp][] = [
   [
     'a picture',
     { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: {} }] }] },
-    /content\[0\] is of the type "image_url"; .* text alone is read/,
+    /content\[0\] has the type "image_url"; only text parts/,
   ],
   ['a message that is none', { messages: ['hello'] }, /messages\[0\] must be an object/],
   [
     'a misspelled key of a message',
     { messages: [{ ...U, toolCalls: [CALL] }] },
-    /messages\[0\] has the unknown key "toolCalls"; "tool_calls" is read/,
+    /messages\[0\] has the unknown key "toolCalls", which looks like "tool_calls"/,
   ],
   ['tools that are no objects', { prompt: 'q', tools: ['w'] }, /tools\[0\] must be an object/],
   ['tools in words', { prompt: 'q', tools: 'none' }, /tools must be a list of tools, or one as JSON, but is "none"/],
@@ -265,7 +265,7 @@ test('keys that nothing reads are counted and named once; what looks like one th
     ]) {
       t.throws(
         () => read({ prompt: 'q', [key]: 'x' }, emptyReport()),
-        { message: new RegExp(`the row has the unknown key "${key}"; "[a-z_]+" is read`) },
+        { message: new RegExp(`the row has the unknown key "${key}", which looks like "[a-z_]+"`) },
         `${name} ${key}`,
       );
     }
@@ -301,7 +301,7 @@ test('keys of responses that nothing reads are told, and refused in items of the
     message: /response 0 has the unknown key "model"; known are role, content, /,
   });
   t.throws(() => parseScoreRow({ prompt: 'q', response: { content: 'r', toolcalls: [] } }, SOURCE), {
-    message: /response has the unknown key "toolcalls"; "tool_calls" is read/,
+    message: /response has the unknown key "toolcalls", which looks like "tool_calls"/,
   });
 });
 

@@ -4,7 +4,7 @@ import { DataError } from '../errors';
 import { textOf } from '../fields';
 import type { Message, Source } from '../types';
 
-/** @throws DataError where any text or key within is half of a surrogate pair. */
+/** @throws DataError if any text or key in the value has half of a surrogate pair. */
 export function checkTexts(value: unknown, what: string, source: Source): void {
   try {
     visit(value, what, source);
@@ -28,7 +28,7 @@ function visit(value: unknown, what: string, source: Source): void {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !(value instanceof Number);
 
-/** Maps hold the objects whose keys JavaScript would put in another order. */
+/** Maps represent objects whose keys JavaScript would reorder. */
 const entriesOf = (value: Record<string, unknown>): [string, unknown][] =>
   value instanceof Map ? [...(value as Map<string, unknown>)] : Object.entries(value);
 
@@ -41,7 +41,7 @@ export function mapTexts<T>(value: T, change: (text: string) => string): T {
   return (value instanceof Map ? new Map(changed) : Object.fromEntries(changed)) as T;
 }
 
-/** A message as text, where no chat template writes it: its content, thoughts before it, calls behind it as JSON. */
+/** A message as text, if no chat template renders it: its content, reasoning before it, calls after it as JSON. */
 export function textOfMessage({ role: _, content, ...others }: Message): string {
   const parts = content === null || content === '' ? [] : [content];
   for (const key of ['reasoning_content', 'reasoning', 'thinking']) {
@@ -53,7 +53,7 @@ export function textOfMessage({ role: _, content, ...others }: Message): string 
   return parts.join('\n');
 }
 
-/** As JSON, written as JSON.stringify does, but for what it cannot write. */
+/** Written like JSON.stringify, except for what that cannot write. */
 function jsonOf(value: unknown): string {
   if (value instanceof Map)
     return `{${[...value].map(([key, entry]) => `${JSON.stringify(key)}:${jsonOf(entry)}`).join(',')}}`;

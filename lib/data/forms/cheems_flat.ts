@@ -15,7 +15,7 @@ const OUTCOMES = new Map<unknown, 0 | 1 | 2>([
   ['tie', 0],
 ]);
 
-/** 1 and 2 (number or text) name the better answer; 0, "equal" and "tie" say that neither is. */
+/** 1 and 2 (number or text) name the better answer; 0, "equal" and "tie" mean neither. */
 export function outcomeOf(value: unknown, what: string, source: Source): 0 | 1 | 2 {
   const outcome = OUTCOMES.get(value);
   if (outcome === undefined) {
@@ -29,7 +29,10 @@ export function outcomeOf(value: unknown, what: string, source: Source): 0 | 1 |
 
 export const COMPARISON_KEYS = ['answer1', 'answer2', 'preference'];
 
-/** Two answers and a preference: the whole flat row, and an annotation of the grouped form. `at` goes before the names. */
+/**
+ * Two answers and a preference: the whole flat row, and an annotation of the grouped form. `at` is a prefix of the
+ * names.
+ */
 export function readComparison(
   object: JsonObject,
   at: string,
@@ -58,7 +61,7 @@ export const cheemsFlat: DataForm = {
   read(row, source, read = new ReadKeys()) {
     read.add(...COMPARISON_KEYS);
     const prompt = readPrompt(row, source, read);
-    if (prompt === undefined) throw new DataError(source, 'the prompt is missing; it stands in "input" or "prompt"');
+    if (prompt === undefined) throw new DataError(source, 'the prompt is missing; it belongs in "input" or "prompt"');
     return { prompt, ...readComparison(row, '', source) };
   },
 };

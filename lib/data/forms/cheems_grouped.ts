@@ -43,7 +43,7 @@ function readAnnotation(value: unknown, at: string, source: Source): Pick<Contri
 function readRanking(value: unknown, source: Source): Map<string, number> {
   const ranking = new Map<string, number>();
   for (const [id, rank] of Object.entries(objectOf(value, 'rank', source))) {
-    if (rank === null) continue; // a table's column for another row's response
+    if (rank === null) continue; // in tables: the column of another row's response
     const parsed = typeof rank === 'string' ? parsePythonInteger(rank) : rank;
     if (typeof parsed !== 'number' || !Number.isSafeInteger(parsed)) {
       throw new DataError(
@@ -75,7 +75,7 @@ export const cheemsGrouped: DataForm = {
         responses.push(readResponse(value, `responses[${i}]`, source, read));
       });
     }
-    // A row may be flat and grouped at once; the original then loses the annotations, here both count.
+    // A row may be flat and grouped at once; the original then loses the annotations, but here both count.
     if (has(row, 'answer1') || has(row, 'answer2')) add(readComparison(row, '', source));
     if (has(row, 'annotations')) {
       listOf(row['annotations'], 'annotations', source).forEach((value, i) => {
@@ -86,7 +86,7 @@ export const cheemsGrouped: DataForm = {
     if (prompt === undefined && responses.some((response) => response.inputIds === undefined)) {
       throw new DataError(
         source,
-        'the prompt is missing; it stands in "input" or "prompt" (only rows whose responses all have input_ids need none)',
+        'the prompt is missing; it belongs in "input" or "prompt" (only rows whose responses all have input_ids need none)',
       );
     }
     if (prompt === undefined && responses.length === 0) {

@@ -9,7 +9,7 @@ import type { Message, Prompt, Response, Source } from '../types';
 import type { Vote } from '../annotated';
 import type { Contribution, DataForm } from './form';
 
-/** Names under which the two sides come as token ids of whole samples. */
+/** Names under which the two sides are token ids of whole samples. */
 const TOKEN_KEYS: readonly (readonly [chosen: string, rejected: string])[] = [
   ['chosen_input_ids', 'rejected_input_ids'],
   ['chosen_ids', 'rejected_ids'],
@@ -25,13 +25,13 @@ function tokenResponse(value: unknown, what: string, source: Source): Response {
   return { id: tokensId(inputIds), inputIds, source };
 }
 
-/** A response of the turns that follow the prompt. */
+/** A response made of the turns after the prompt. */
 function turnsResponse(turns: Message[], what: string, source: Source): Response {
   const answer = turnsAnswer(turns, what, source);
   return { id: textId(answer.messages ? exactText(answer.messages) : answer.content), ...answer, source };
 }
 
-/** One side: texts, token ids or turns, one or (a list of texts) several. Turns may hold the whole conversation. */
+/** One side: text, token ids or turns, or (with a list of texts) several. Turns may hold the whole conversation. */
 function readSide(value: unknown, what: string, source: Source): { responses: Response[] } | { turns: Message[] } {
   if (typeof value === 'string') {
     const content = textOf(value, what, source);
@@ -65,7 +65,7 @@ function isWhole(turns: Message[]): boolean {
 
 function commonTurns(a: Message[], b: Message[]): number {
   let n = 0;
-  // The last turn of the shorter side is an answer even where both are equal.
+  // The last turn of the shorter side is an answer even if both are equal.
   while (n < Math.min(a.length, b.length) - 1 && isSame(a[n]!, b[n]!)) n += 1;
   return n;
 }
@@ -73,7 +73,7 @@ function commonTurns(a: Message[], b: Message[]): number {
 const isSame = (a: Message, b: Message): boolean =>
   a.role === b.role && a.content === b.content && ((isPlain(a) && isPlain(b)) || exactText(a) === exactText(b));
 
-/** Reads `chosen` and `rejected` given the prompt, or takes the prompt from what both conversations share. */
+/** Reads `chosen` and `rejected` with a given prompt, or takes the prompt from what both conversations share. */
 export function readSides(row: JsonObject, given: Prompt | undefined, source: Source): Contribution {
   for (const key of ['chosen', 'rejected']) {
     if (!has(row, key)) throw new DataError(source, `${key} is missing; a pair has both chosen and rejected`);
@@ -112,7 +112,7 @@ function pairing(prompt: Prompt | undefined, chosen: Response[], rejected: Respo
   return { prompt, responses: distinct([...chosen, ...rejected]), votes };
 }
 
-/** So that a self pair is counted as such, not as a repeated response as well. */
+/** So that a self pair is counted as such, and not also as a repeated response. */
 function distinct(responses: Response[]): Response[] {
   return [...new Map(responses.map((response) => [response.id, response])).values()];
 }

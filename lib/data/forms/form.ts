@@ -1,19 +1,21 @@
-// What a data form is: it recognizes its rows and reads one into a contribution to a prompt.
+// What a data form is: it recognizes its rows and reads each into a contribution to a prompt.
 
 import type { ReadKeys } from '../conversation/conversation';
 import type { Vote } from '../annotated';
 import type { JsonObject } from '../fields';
 import type { Prompt, Response, Source } from '../types';
 
-/** What one row tells about its prompt. Ids are checked only after all rows are read, since lines and files merge. */
+/**
+ * What one row says about its prompt. Ids are checked only after all rows are read, since lines and files are merged.
+ */
 export interface Contribution {
-  /** Undefined: the row is a prompt of its own that merges with no other. */
+  /** Undefined: the row is a separate prompt that is never merged. */
   prompt: Prompt | undefined;
   responses: Response[];
   votes: Vote[];
   /** Rank by response id, 1 is best. */
   ranking?: Map<string, number>;
-  /** Whether the ranking's strict pairs are votes too: where the row has no annotations of its own. */
+  /** Whether the ranking's strict pairs are votes too: if the row has no annotations of its own. */
   rankingVotes?: boolean;
 }
 

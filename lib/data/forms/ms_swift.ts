@@ -22,7 +22,7 @@ function readQuery(row: JsonObject, source: Source, read: ReadKeys): Contributio
 
 const FIELDS = '{messages, rejected_response | rejected_messages} or {query, response, rejected_response, history?}';
 
-/** ms-swift's pairs: a conversation whose last turn is the better answer, and what to put in its place. */
+/** ms-swift's pairs: a conversation whose last turn is the better answer, and what replaces it in the worse one. */
 export const msSwift: DataForm = {
   name: 'ms-swift pairs',
   fields: FIELDS,
@@ -40,7 +40,7 @@ export const msSwift: DataForm = {
     if (!parts)
       throw new DataError(
         source,
-        "messages must end with the assistant's turn, the better answer to which rejected_response is the worse",
+        "messages must end with the assistant's turn, which is the better answer; rejected_response is the worse one",
       );
     return readSides({ chosen: parts.answer, rejected: row['rejected_response'] }, simplified(parts.prompt), source);
   },

@@ -17,7 +17,7 @@ export const oasst: DataForm = {
       const content = textOf(value, `output[${i}]`, source);
       return { id: textId(content), content, source };
     });
-    // An answer that is listed twice keeps its best place; the second is counted as a repeated response.
+    // An answer that is listed twice keeps its best rank; the second one is counted as a repeated response.
     const ranking = new Map<string, number>();
     responses.forEach((response, i) => {
       if (!ranking.has(response.id)) ranking.set(response.id, i + 1);
