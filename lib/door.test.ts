@@ -89,7 +89,8 @@ test('require loads no judges, no reports, no hub; what is called is loaded then
     [],
   );
   const used = loadedBy(
-    "const { computeMetrics } = require('./index'); computeMetrics({ prompts: [{ rewards: [1, 2], pairs: [[1, 0]] }], bootstrap: { resamples: 0 } })",
+    "const { computeMetrics } = require('./index'); computeMetrics({ prompts: [{ rewards: [1, 2], pairs: [[1, " +
+      '0]] }], bootstrap: { resamples: 0 } })',
   );
   t.true(used.includes('evaluation/metrics/compute.js'));
   t.deepEqual(
@@ -113,7 +114,9 @@ for (const [argument, most, forbidden] of [
 }
 
 test('import finds every name', (t) => {
-  const program = `import * as all from ${JSON.stringify(join(__dirname, 'index.js'))}; process.stdout.write(JSON.stringify(Object.keys(all)))`;
+  const program =
+    `import * as all from ${JSON.stringify(join(__dirname, 'index.js'))}; ` +
+    'process.stdout.write(JSON.stringify(Object.keys(all)))';
   const names = JSON.parse(
     execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' }),
   ) as string[];

@@ -16,8 +16,8 @@ interface Offer {
 }
 
 /**
- * The function that `load` finds, with its arguments checked. A function of the library's own results may be given something that
- * only looks like one; what then fails inside is told as what it is, the wrong argument.
+ * The function that `load` finds, with its arguments checked. A function of the library's own results may be given
+ * something that only looks like one; what then fails inside is told as what it is, the wrong argument.
  */
 export function offered<F extends AnyFunction>(
   name: string,

@@ -1,4 +1,5 @@
-// The library as its users see it: types under both module settings, require and import, and a model that is a stand-in.
+// The library as its users see it: types under both module settings, require and import, and a model that is a
+// stand-in.
 
 import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -80,14 +81,16 @@ test('a consumer compiles as CommonJS and as ESM, on node16 and nodenext', async
 test('require and import give the same names', async (t) => {
   const folder = project();
   const names =
-    "['RewardModel', 'train', 'computeMetrics', 'definePredictor', 'registerPredictor', 'readPreferenceDataset', 'datasetFromRows', 'engineInfo', 'evaluate']";
+    "['RewardModel', 'train', 'computeMetrics', 'definePredictor', 'registerPredictor', " +
+    "'readPreferenceDataset', 'datasetFromRows', 'engineInfo', 'evaluate']";
   writeFileSync(
     join(folder, 'a.cjs'),
     `const c = require('cheems-native'); console.log(${names}.map((n) => typeof c[n]).join());`,
   );
   writeFileSync(
     join(folder, 'a.mjs'),
-    `import { RewardModel, train } from 'cheems-native'; import * as c from 'cheems-native'; console.log(${names}.map((n) => typeof c[n]).join(), typeof RewardModel, typeof train);`,
+    `import { RewardModel, train } from 'cheems-native'; import * as c from 'cheems-native'; ` +
+      `console.log(${names}.map((n) => typeof c[n]).join(), typeof RewardModel, typeof train);`,
   );
   const functions = Array(9).fill('function').join();
   t.is((await run(process.execPath, ['a.cjs'], { cwd: folder })).stdout, `${functions}\n`);

@@ -1,4 +1,5 @@
-// `cheems-native build` in a package that is installed in an awkward place, with a cmake that only notes what it is asked.
+// `cheems-native build` in a package that is installed in an awkward place, with a cmake that only notes what it is
+// asked.
 import { spawn } from 'node:child_process';
 import {
   cpSync,
@@ -135,7 +136,8 @@ test('a signal stops the compilers too, and the next call goes on', async (t) =>
   // The compiler is a process of a process of cmake.
   const place = install(
     t,
-    `test -e "$ROOT/second" && { ${COPY}; exit; }; sh -c 'echo $$ >"'"$ROOT"'/compiler"; sleep 60; echo late >"'"$ROOT"'/late"'`,
+    `test -e "$ROOT/second" && { ${COPY}; exit; }; sh -c 'echo $$ >"'"$ROOT"'/compiler"; sleep 60; echo late ` +
+      `>"'"$ROOT"'/late"'`,
   );
   const child = place.start([]);
   const ended = new Promise((resolve) => child.on('close', (code) => resolve(code)));

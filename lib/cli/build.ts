@@ -32,8 +32,10 @@ export const buildCommand = defineCommand({
     ['build --cuda off --jobs 1', 'only the CPU backend, on a small machine'],
   ],
   notes:
-    'npm installs the engine for Linux on x64 and arm64 with glibc. Build it here if that one does not load, or to get the CUDA ' +
-    'backend for your own toolkit. This needs g++ 12 or newer, CMake, make or ninja, Highway and nlohmann-json. A build that was ' +
+    'npm installs the engine for Linux on x64 and arm64 with glibc. Build it here if that one does not load, or ' +
+    'to get the CUDA ' +
+    'backend for your own toolkit. This needs g++ 12 or newer, CMake, make or ninja, Highway and nlohmann-json. ' +
+    'A build that was ' +
     'stopped continues where it was. The engine that is built here takes precedence over the one that npm installed.',
   async run({ clean, cuda, jobs }) {
     const root = packageFolder();

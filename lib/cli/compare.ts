@@ -38,7 +38,8 @@ export const compareCommand = defineCommand({
     ['compare runs/*/results.json --output_dir runs/compare', 'several models, with a report'],
   ],
   notes:
-    'The prompts.jsonl beside each results.json is read too. Results of different data (by the digests of the files) or of different benchmarks are refused.',
+    'The prompts.jsonl beside each results.json is read too. Results of different data (by the digests of the ' +
+    'files) or of different benchmarks are refused.',
   run: async (values) => {
     if (values.output_dir !== undefined) await checkOutputFolder('--output_dir', values.output_dir);
     const results = await Promise.all(values.results.map(readResults));

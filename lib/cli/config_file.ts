@@ -12,7 +12,8 @@ import { suggestion } from '../arguments/checks';
  * * @throws UsageError with file, line and key: unreadable file, broken YAML, unknown or repeated key, invalid value.
  */
 export function readConfigFile(file: string, options: OptionTable): Map<string, unknown> {
-  const { isMap, isScalar, LineCounter, parseDocument } = require('yaml') as typeof import('yaml'); // most runs have no such file
+  // most runs have no such file
+  const { isMap, isScalar, LineCounter, parseDocument } = require('yaml') as typeof import('yaml');
   const lines = new LineCounter();
   const document = parseDocument(readText(file), { lineCounter: lines });
   const problem = document.errors[0];

@@ -1,4 +1,5 @@
-// `score` into the file of an earlier run, as a process: continued where all is the same, else refused with what differs.
+// `score` into the file of an earlier run, as a process: continued where all is the same, else refused with what
+// differs.
 
 import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

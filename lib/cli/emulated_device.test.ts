@@ -1,5 +1,5 @@
-// The commands on a CUDA device, which here is the one that CHEEMS_DEVICE=emulated makes of the CPU: the same kernels and the
-// same host code as on a GPU, so what the commands print and write may differ from the CPU's by rounding alone.
+// The commands on a CUDA device, which here is the one that CHEEMS_DEVICE=emulated makes of the CPU: the same kernels
+// and the same host code as on a GPU, so what the commands print and write may differ from the CPU's by rounding alone.
 
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -333,7 +333,8 @@ test('plan: a 7B model trains in bfloat16 within the 80 GB of one card, without 
     return Number(value) * 2 ** 30;
   };
   t.log(
-    `bfloat16 state: ${((await total('--optimizer_state', 'bfloat16')) / 1e9).toFixed(1)} GB; float32 state: ${((await total()) / 1e9).toFixed(1)} GB`,
+    `bfloat16 state: ${((await total('--optimizer_state', 'bfloat16')) / 1e9).toFixed(1)} GB; float32 state: ` +
+      `${((await total()) / 1e9).toFixed(1)} GB`,
   );
   t.true((await total('--optimizer_state', 'bfloat16')) < 79e9);
   t.true(

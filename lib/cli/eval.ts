@@ -46,13 +46,16 @@ export const evalOptions = {
   }),
   predictor: text({
     group: FILES,
-    describe: `use this instead of a reward model: a JavaScript module whose default export is definePredictor({...}), or one of: ${[...registeredPredictors(), 'judge'].join(', ')} (a language model that compares, see below)`,
+    describe:
+      'use this instead of a reward model: a JavaScript module whose default export is definePredictor({...}), or ' +
+      `one of: ${[...registeredPredictors(), 'judge'].join(', ')} (a language model that compares, see below)`,
   }),
   data_path: paths(
     {
       group: FILES,
       describe:
-        'files of JSON lines, JSON arrays (both may be gzipped) or parquet; for CheemsBench each file is a separate data set, and the overall figure is the mean over the files',
+        'files of JSON lines, JSON arrays (both may be gzipped) or parquet; for CheemsBench each file is a ' +
+        'separate data set, and the overall figure is the mean over the files',
     },
     1,
   ),
@@ -62,7 +65,8 @@ export const evalOptions = {
   }),
   benchmark: choice(benchmarks, benchmarks[0], {
     group: METRICS,
-    describe: `the benchmark, that is, what the files contain and how the overall figure is computed: ${benchmarkList()}`,
+    describe:
+      'the benchmark, that is, what the files contain and how the overall figure is computed: ' + `${benchmarkList()}`,
   }),
   bootstrap: number(
     2000,
@@ -90,7 +94,8 @@ export const evalCommand = defineCommand({
       'another benchmark, from its published file',
     ],
     [
-      'eval --judge_endpoint http://localhost:8000/v1 --judge_model Qwen3-32B --data_path human.jsonl --output_dir runs/judge',
+      'eval --judge_endpoint http://localhost:8000/v1 --judge_model Qwen3-32B --data_path human.jsonl ' +
+        '--output_dir runs/judge',
       'a language model as the judge',
     ],
     [
@@ -100,7 +105,8 @@ export const evalCommand = defineCommand({
     ['eval --predictor length --data_path test.jsonl', 'the result of always choosing the longer response'],
   ],
   notes:
-    "No sample is cut by default, and each is built as the model's training built it (cheems.json in its folder). The table goes to standard output. Rows with input_ids need no tokenizer.",
+    "No sample is cut by default, and each is built as the model's training built it (cheems.json in its " +
+    'folder). The table goes to standard output. Rows with input_ids need no tokenizer.',
   run: (given) => {
     const values = settlePredictor(given);
     let isMeasured = false;
@@ -112,12 +118,14 @@ export const evalCommand = defineCommand({
       async (signal) => {
         if ((values.model_path === undefined) === (values.predictor === undefined)) {
           throw new UsageError(
-            'Give either --model_path (a reward model), --judge_model (a language model that compares) or --predictor (your own scorer).',
+            'Give either --model_path (a reward model), --judge_model (a language model that compares) or ' +
+              '--predictor (your own scorer).',
           );
         }
         if (values.dtype !== undefined && values.model_path === undefined) {
           throw new UsageError(
-            `--dtype (${values.dtype}) rounds the weights of the reward model in --model_path, but there is none: leave it out.`,
+            `--dtype (${values.dtype}) rounds the weights of the reward model in --model_path, but there is ` +
+              'none: leave it out.',
           );
         }
         if (values.truncation && values.max_length === undefined)
@@ -158,7 +166,9 @@ export const evalCommand = defineCommand({
             if (values.output_dir !== undefined) {
               const { written, report } = await writeFiles(values.output_dir, evaluation, values, signal);
               print(
-                `\nresults: ${written.results}\nscores:  ${written.scores}\n${written.judgements === undefined ? '' : `judged:  ${written.judgements}\n`}report:  ${report.html}\n`,
+                `\nresults: ${written.results}\nscores:  ` +
+                  `${written.scores}\n${written.judgements === undefined ? '' : `judged:  ${written.judgements}\n`}report: ` +
+                  ` ${report.html}\n`,
               );
             }
           } finally {
@@ -201,7 +211,8 @@ async function writeFiles(folder: string, evaluation: Evaluation, values: EvalVa
     signal.throwIfAborted();
     const kept = written
       ? `The figures above and ${written.results} are complete; the report is not: run eval again to get it.`
-      : 'The figures above are complete, but results.json was not written. Free space or choose another --output_dir, and run eval again.';
+      : 'The figures above are complete, but results.json was not written. Free space or choose another ' +
+        '--output_dir, and run eval again.';
     throw new Error(`${(error as Error).message} ${kept}`, { cause: error });
   }
 }

@@ -73,7 +73,8 @@ const options = {
   tokenizer: text({
     group: OTHER,
     describe:
-      'folder with tokenizer.json and tokenizer_config.json, copied into the model folder; without it, samples must be given as input_ids',
+      'folder with tokenizer.json and tokenizer_config.json, copied into the model folder; without it, samples ' +
+      'must be given as input_ids',
   }),
   output_dir: requiredText({ group: OTHER, describe: 'the model folder to create' }),
   overwrite: flag(false, { group: OTHER, describe: 'replace the folder if it exists' }),
@@ -87,7 +88,8 @@ export const initCommand = defineCommand({
   options,
   examples: [
     [
-      'init --architecture qwen2 --hidden_size 256 --num_hidden_layers 4 --tokenizer models/Qwen2.5-0.5B --output_dir models/tiny',
+      'init --architecture qwen2 --hidden_size 256 --num_hidden_layers 4 --tokenizer models/Qwen2.5-0.5B ' +
+        '--output_dir models/tiny',
       'a small Qwen2 with the tokenizer of another folder',
     ],
     [
@@ -116,7 +118,8 @@ async function makeModel(values: OptionValues<typeof options>, signal: AbortSign
   if (vocabSize === undefined) throw new UsageError('Give --tokenizer DIR (for the vocabulary size) or --vocab_size.');
   if (tokenizer && vocabSize < tokenizer.vocabSize) {
     throw new UsageError(
-      `--vocab_size ${vocabSize} is too small: the tokenizer in ${values.tokenizer} has ids up to ${tokenizer.vocabSize - 1}.`,
+      `--vocab_size ${vocabSize} is too small: the tokenizer in ${values.tokenizer} has ids up to ` +
+        `${tokenizer.vocabSize - 1}.`,
     );
   }
   const config = makeInitConfig({ ...values, vocab_size: vocabSize }, tokenizer?.ids ?? {});
@@ -132,7 +135,8 @@ async function makeModel(values: OptionValues<typeof options>, signal: AbortSign
   });
   const { parameters } = await engine.readArchitecture(outputDir);
   print(
-    `${values.output_dir}: ${values.architecture}, ${parameters.toLocaleString('en')} parameters, vocabulary ${vocabSize}, seed ${values.seed}\n`,
+    `${values.output_dir}: ${values.architecture}, ${parameters.toLocaleString('en')} parameters, vocabulary ` +
+      `${vocabSize}, seed ${values.seed}\n`,
   );
 }
 
@@ -225,7 +229,8 @@ async function readJson(file: string): Promise<unknown> {
     content = await readFile(file, 'utf8');
   } catch (error) {
     throw new Error(
-      `--tokenizer: ${file} cannot be read (${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : (error as Error).message}).`,
+      `--tokenizer: ${file} cannot be read ` +
+        `(${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : (error as Error).message}).`,
     );
   }
   try {

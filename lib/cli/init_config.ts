@@ -57,7 +57,8 @@ export function makeInitConfig(sizes: InitSizes, ids: SpecialIds): Record<string
   const headDim = sizes.head_dim ?? hidden / heads;
   if (headDim % 2 !== 0)
     throw new UsageError(
-      `The head size must be even (rotary embeddings rotate pairs), but it is ${headDim}: hidden_size / num_attention_heads, or --head_dim.`,
+      `The head size must be even (rotary embeddings rotate pairs), but it is ${headDim}: hidden_size / ` +
+        'num_attention_heads, or --head_dim.',
     );
   if (heads % keyValueHeads !== 0)
     throw new UsageError(`--num_attention_heads ${heads} is not divisible by --num_key_value_heads ${keyValueHeads}.`);
@@ -102,7 +103,8 @@ function windowFields({
   if (architecture === 'llama') {
     if (window !== undefined)
       throw new UsageError(
-        '--sliding_window cannot be used with --architecture llama: Llama attends to all tokens. Choose mistral, qwen2 or qwen3.',
+        '--sliding_window cannot be used with --architecture llama: Llama attends to all tokens. Choose ' +
+          'mistral, qwen2 or qwen3.',
       );
     return {};
   }

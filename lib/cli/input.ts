@@ -8,12 +8,15 @@ import { UsageError } from './failure';
 
 /** The forms of `--input`. */
 export const INPUT_FORMS =
-  'file of JSON lines, a JSON array (both may be gzipped) or a parquet table, recognized by its content; or - for standard input';
+  'file of JSON lines, a JSON array (both may be gzipped) or a parquet table, recognized by its content; or - ' +
+  'for standard input';
 
 /** Which fields hold a row's conversation: the same in every command. */
 export const CONVERSATION_FORMS =
-  'The prompt is in "prompt" or "messages" (or another name that docs/data_formats.md lists), as text or as a list of messages, with their ' +
-  '"tool_calls" and anything else that the chat template reads. The row may also have "system_prompt", "tools", "documents" and "chat_template_kwargs". ' +
+  'The prompt is in "prompt" or "messages" (or another name that docs/data_formats.md lists), as text or as a ' +
+  'list of messages, with their ' +
+  '"tool_calls" and anything else that the chat template reads. The row may also have "system_prompt", "tools", ' +
+  '"documents" and "chat_template_kwargs". ' +
   'Keys that are not used are counted and listed; a key that looks like a misspelling of one of these is an error.';
 
 /** `-`: standard input. @throws DataError if the file does not exist. */

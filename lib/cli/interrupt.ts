@@ -19,7 +19,8 @@ export async function withInterrupts<T>(
     if (controller.signal.aborted) {
       // The shell's next line must not begin inside the bar.
       if (process.stderr.isTTY) process.stderr.write('\n');
-      // By the signal itself: process.exit would wait for the engine, which may be in the middle of writing a large file.
+      // By the signal itself: process.exit would wait for the engine, which may be in the middle of writing a large
+      // file.
       for (const each of names) process.off(each, stop);
       process.kill(process.pid, name);
       return;

@@ -206,7 +206,8 @@ test.serial('within one run every answer is asked for once, whatever fails', asy
   t.regex(
     out,
     new RegExp(
-      `${REQUESTS} requests answered, 0 from the cache, failed attempts .*429: \\d+.*; ${REQUESTS * 10} \\+ ${REQUESTS * 2} tokens; cost ${(REQUESTS * 10 * 1000) / 1e6}`,
+      `${REQUESTS} requests answered, 0 from the cache, failed attempts .*429: \\d+.*; ${REQUESTS * 10} \\+ ` +
+        `${REQUESTS * 2} tokens; cost ${(REQUESTS * 10 * 1000) / 1e6}`,
     ),
   );
   await server.close();
@@ -236,7 +237,8 @@ test.serial("the original's figures by command, and no key in anything that is w
   const config = join(outputDir, 'judge.yaml');
   writeFileSync(
     config,
-    `judge-model: m\njudge_key_env: CHEEMS_TEST_KEY\njudge_extra: {max_tokens: null, max_completion_tokens: 9}\njudge_template: ${bare}\n`,
+    'judge-model: m\njudge_key_env: CHEEMS_TEST_KEY\njudge_extra: {max_tokens: null, max_completion_tokens: ' +
+      `9}\njudge_template: ${bare}\n`,
   );
   const { code, out, err } = await start(
     [

@@ -81,7 +81,8 @@ export function checkJudgeOptions(values: JudgeValues): void {
     );
   if (values.judge_model === undefined) {
     throw new UsageError(
-      `--predictor judge needs --judge_model: ${judgeOptions.judge_model.description.describe.replace(' (required)', '')}.`,
+      '--predictor judge needs --judge_model: ' +
+        `${judgeOptions.judge_model.description.describe.replace(' (required)', '')}.`,
     );
   }
   if (values.judge_endpoint === undefined) {
@@ -177,13 +178,15 @@ async function openHere(
     const maxTokens = isUsual ? Math.min(given, Math.max(1, model.positions >> 1)) : given;
     if (values.judge_mode === 'text' && maxTokens < given) {
       say(
-        `Answers have at most ${maxTokens} tokens, half of the ${model.positions} that ${values.judge_model} is made for; ` +
+        `Answers have at most ${maxTokens} tokens, half of the ${model.positions} that ${values.judge_model} is ` +
+          'made for; ' +
           'set another number with --judge_max_tokens.',
       );
     }
     if (values.judge_mode === 'text' && maxTokens >= model.positions) {
       throw new JudgeError(
-        `--judge_max_tokens ${given} leaves no room for a conversation: ${values.judge_model} is made for ${model.positions} tokens ` +
+        `--judge_max_tokens ${given} leaves no room for a conversation: ${values.judge_model} is made for ` +
+          `${model.positions} tokens ` +
           '(max_position_embeddings in its config.json). Give fewer.',
       );
     }
@@ -225,7 +228,10 @@ export function describeSpending(description: Record<string, unknown>): string {
   const amount = tokens && `${tokens.prompt} + ${tokens.completion} tokens`;
   const said = notes.map((note) => `         ${note}\n`).join('');
   if (answers) {
-    return `judge:   ${counted(answers.computed, 'answer')} computed, ${answers.from_cache} from the cache; ${amount}\n${said}`;
+    return (
+      `judge:   ${counted(answers.computed, 'answer')} computed, ${answers.from_cache} from the cache; ` +
+      `${amount}\n${said}`
+    );
   }
   if (!requests) return '';
   const failures = Object.entries(requests.failed_attempts).map(([kind, count]) => `${kind}: ${count}`);
@@ -234,7 +240,8 @@ export function describeSpending(description: Record<string, unknown>): string {
   const missing =
     uncounted > 0 ? `, without ${counted(uncounted, 'answer')} whose tokens the endpoint did not count` : '';
   const line = [
-    `asked:   ${counted(requests.answered, 'request')} answered, ${requests.from_cache} from the cache${failures.length > 0 ? `, failed attempts ${failures.join(', ')}` : ''}`,
+    `asked:   ${counted(requests.answered, 'request')} answered, ${requests.from_cache} from the ` +
+      `cache${failures.length > 0 ? `, failed attempts ${failures.join(', ')}` : ''}`,
     `${amount}${missing}`,
     ...(cost ? [`cost ${money(cost.this_run)} (${money(cost.with_cached_answers)} with the cached answers)`] : []),
   ].join('; ');

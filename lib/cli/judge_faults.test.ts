@@ -1,4 +1,5 @@
-// `eval` with a judge at an endpoint that gives nothing to measure, repeats secrets, or writes that fail: exit codes and files.
+// `eval` with a judge at an endpoint that gives nothing to measure, repeats secrets, or writes that fail: exit codes
+// and files.
 
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,5 @@
-// Nothing is computed that cannot be kept: outputs are tried before the work, and what is lost or kept at the end is said.
+// Nothing is computed that cannot be kept: outputs are tried before the work, and what is lost or kept at the end is
+// said.
 
 import { spawn } from 'node:child_process';
 import {
@@ -102,7 +103,8 @@ test.serial('rows for a closed standard output are refused; a null device that w
   t.is(closed.code, 1);
   t.is(
     closed.err,
-    'cheems-native: error: --output -: standard output is closed, so every row would be lost. Redirect it to a file or a pipe, or give a file name.\n',
+    'cheems-native: error: --output -: standard output is closed, so every row would be lost. Redirect it to a ' +
+      'file or a pipe, or give a file name.\n',
   );
   for (const open of ['> /dev/null', '| cat', '> rows.out'])
     t.regex((await shell(`set -o pipefail; ${line} ${open}`)).err, /no-such-model/, open);
@@ -164,7 +166,8 @@ test('a named pipe is opened once for all rows, and a full device is told as suc
 
 test('a named pipe is not touched before the work', async (t) => {
   const { out } = await shell(
-    'mkfifo pipe; cat pipe & $CLI score --model_path no-such-model --input in.jsonl --output pipe; kill $!; echo done; wait',
+    'mkfifo pipe; cat pipe & $CLI score --model_path no-such-model --input in.jsonl --output pipe; kill $!; ' +
+      'echo done; wait',
   );
   t.is(out, 'done\n', 'the reader had to be stopped: nobody had opened and closed the pipe');
 });

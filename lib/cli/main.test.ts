@@ -351,7 +351,8 @@ test('a reader of standard output that goes away is no crash', async (t) => {
     'bash',
     [
       '-c',
-      `"${process.execPath}" dist/cli/main.js eval --predictor length --data_path "${testData}" --bootstrap 0 | true; exit "\${PIPESTATUS[0]}"`,
+      `"${process.execPath}" dist/cli/main.js eval --predictor length --data_path "${testData}" --bootstrap 0 | ` +
+        `true; exit "\${PIPESTATUS[0]}"`,
     ],
     { cwd: root },
   );
@@ -365,11 +366,13 @@ test('a reader of standard output that goes away is no crash', async (t) => {
 test('Ctrl-C ends an evaluation with 130 and a sentence, a second one at once by the signal itself', async (t) => {
   const slow = file(
     'slow.mjs',
-    "export default { name: 'slow', batchSize: 1, score: async (s) => { process.stderr.write('at work\\n'); await new Promise((r) => setTimeout(r, 100)); return s.map(() => 0); } };\n",
+    "export default { name: 'slow', batchSize: 1, score: async (s) => { process.stderr.write('at work\\n'); " +
+      'await new Promise((r) => setTimeout(r, 100)); return s.map(() => 0); } };\n',
   );
   const stuck = file(
     'stuck.mjs',
-    "export default { name: 'stuck', score: () => { process.stderr.write('at work\\n'); return new Promise(() => setInterval(() => {}, 1000)); } };\n",
+    "export default { name: 'stuck', score: () => { process.stderr.write('at work\\n'); return new Promise(() " +
+      '=> setInterval(() => {}, 1000)); } };\n',
   );
   for (const [predictor, signals] of [
     [slow, 1],

@@ -73,7 +73,8 @@ function noCommand([first, second]: string[]): UsageError {
   if (first === undefined) return new UsageError(`No command was given; the commands are ${names.join(', ')}.`);
   if (first === 'plan')
     return new UsageError(
-      `Say what to plan: "plan train" or "plan eval"${second === undefined ? '' : `, not "plan ${second}"`}. The options are those of that command.`,
+      `Say what to plan: "plan train" or "plan eval"${second === undefined ? '' : `, not "plan ${second}"`}. ` +
+        'The options are those of that command.',
     );
   return new UsageError(`There is no command "${first}".${suggestion(first, names)}`);
 }

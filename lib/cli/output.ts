@@ -76,7 +76,8 @@ function streamOutput(write: (lines: string) => Promise<void>): CommandOutput {
 async function refuseClosedOutput(): Promise<void> {
   if (await isStandardOutputClosed()) {
     throw new Error(
-      '--output -: standard output is closed, so every row would be lost. Redirect it to a file or a pipe, or give a file name.',
+      '--output -: standard output is closed, so every row would be lost. Redirect it to a file or a pipe, or ' +
+        'give a file name.',
     );
   }
 }

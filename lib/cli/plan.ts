@@ -23,7 +23,8 @@ import { print, say } from './terminal';
 import { settleTrainOptions, trainOptions } from './train';
 
 const NOTES =
-  'With data, the longest sample is measured; without, max_length is used. The exit code is 1 if the memory is not enough.';
+  'With data, the longest sample is measured; without, max_length is used. The exit code is 1 if the memory is ' +
+  'not enough.';
 
 export const planTrainCommand = defineCommand({
   name: 'plan train',

@@ -1,5 +1,6 @@
-// The commands on transformers' numbers: `score` and `train` on rows of token ids, family by family, both spellings of the
-// configuration. What the fixtures hold and where the tolerances come from: fixtures/reference/huggingface/README.md.
+// The commands on transformers' numbers: `score` and `train` on rows of token ids, family by family, both spellings of
+// the configuration. What the fixtures hold and where the tolerances come from:
+// fixtures/reference/huggingface/README.md.
 
 import { execFile } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';

@@ -103,7 +103,8 @@ function rates({ tokens, skippedRows }: ScoreStreamProgress, began: number): Rec
 
 function report(counts: ScoreStreamProgress): void {
   const parts = [
-    `${counted(counts.rows, 'row')} scored (${counted(counts.samples, 'response')}, ${counted(counts.tokens, 'token')})`,
+    `${counted(counts.rows, 'row')} scored (${counted(counts.samples, 'response')}, ` +
+      `${counted(counts.tokens, 'token')})`,
   ];
   if (counts.truncated > 0) parts.push(`${counted(counts.truncated, 'response')} cut from the left`);
   if (counts.skippedRows > 0) parts.push(`${counted(counts.skippedRows, 'row')} already there`);

@@ -37,7 +37,8 @@ export const trainCommand = defineCommand({
   options: trainOptions,
   examples: [
     [
-      'train --model_path models/Qwen2.5-0.5B --train_data_path train.jsonl --test_data_path human.jsonl open.jsonl --output_dir runs/rm',
+      'train --model_path models/Qwen2.5-0.5B --train_data_path train.jsonl --test_data_path human.jsonl ' +
+        'open.jsonl --output_dir runs/rm',
       "the original's defaults",
     ],
     ['train --config run.yaml --learning_rate 1e-5', 'options from a file, with one changed'],
@@ -90,7 +91,10 @@ class TrainDisplay {
         this.closePhase();
         const resumed = start.resumedStep > 0 ? `, continuing after step ${start.resumedStep}` : '';
         this.log(
-          `${counted(start.prompts, 'prompt')}, ${counted(start.responses, 'response')}, ${counted(start.pairs, 'pair')}; ${counted(start.totalSteps, 'step')} (${start.warmupSteps} of warm-up)${resumed}; ${start.parameters.toLocaleString('en')} parameters on ${start.device} in ${start.precision}.`,
+          `${counted(start.prompts, 'prompt')}, ${counted(start.responses, 'response')}, ` +
+            `${counted(start.pairs, 'pair')}; ${counted(start.totalSteps, 'step')} (${start.warmupSteps} of ` +
+            `warm-up)${resumed}; ${start.parameters.toLocaleString('en')} parameters on ${start.device} in ` +
+            `${start.precision}.`,
         );
         this.log(deviceLine(start.deviceChoice));
         this.steps = showProgress({ label: 'train', unit: 'steps', total: start.totalSteps, secondsBetweenLines: 0 });
@@ -154,7 +158,10 @@ function formatEvaluationResult({ step, report, responses, seconds }: Evaluation
         Number.isFinite(figure),
     )
     .map(([metric, figure]) => `, ${metric} ${figure.toFixed(4)}`);
-  return `Evaluation after step ${step}: ${name} ${value.toFixed(4)}${others.join('')} (${counted(responses, 'response')} in ${formatDuration(seconds)}).`;
+  return (
+    `Evaluation after step ${step}: ${name} ${value.toFixed(4)}${others.join('')} ` +
+    `(${counted(responses, 'response')} in ${formatDuration(seconds)}).`
+  );
 }
 
 function reportEnd(result: TrainResult): void {

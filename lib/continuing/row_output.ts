@@ -102,7 +102,8 @@ export class FileOutput implements RowOutput {
     if (differences.length > 0) {
       throw new OutputError(
         `${this.path} holds ${count(rows)} of an earlier run and cannot be continued, because these differ from it: ` +
-          `${differences.join('; ')}. Give the same as then. Or give ${knob('overwrite')} to replace the file, or another ${knob('output')}.`,
+          `${differences.join('; ')}. Give the same as then. Or give ${knob('overwrite')} to replace the file, ` +
+          `or another ${knob('output')}.`,
       );
     }
     await this.handle.truncate(bytes);
@@ -111,7 +112,10 @@ export class FileOutput implements RowOutput {
     this.earlier = found.record.entries(rows);
     const torn = size > bytes ? `; its torn last line (${size - bytes} bytes) was cut` : '';
     const kept = rows === 1 ? 'which is kept' : 'which are kept';
-    return `${this.path} holds ${count(rows)} of an earlier run, ${kept}${torn}. (${knob('overwrite')} would begin anew.)`;
+    return (
+      `${this.path} holds ${count(rows)} of an earlier run, ${kept}${torn}. (${knob('overwrite')} would begin ` +
+      'anew.)'
+    );
   }
 
   async has(read: string, source: Source): Promise<boolean> {

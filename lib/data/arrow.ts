@@ -14,14 +14,16 @@ export function arrowFile(head: Buffer, file: string): string | undefined {
   if (head.length >= 4 && head.readUInt32LE(0) === 0xffffffff) {
     const all = writeAnew('load_from_disk(FOLDER)');
     return (
-      'the file is an Arrow IPC stream, as save_to_disk of the datasets library writes its .arrow files, which is not supported; ' +
+      'the file is an Arrow IPC stream, as save_to_disk of the datasets library writes its .arrow files, which ' +
+      'is not supported; ' +
       `${all} (of this file alone: datasets.Dataset.from_file("${basename(file)}"))`
     );
   }
   if (head.toString('latin1', 0, 6) !== 'ARROW1') return undefined;
   return (
     'the file is an Arrow IPC file, which is not supported; convert it in Python: ' +
-    `pyarrow.parquet.write_table(pyarrow.ipc.open_file("${basename(file)}").read_all(), "data.parquet"), and name that file`
+    `pyarrow.parquet.write_table(pyarrow.ipc.open_file("${basename(file)}").read_all(), "data.parquet"), and ` +
+    'name that file'
   );
 }
 

@@ -176,19 +176,23 @@ const READ: Record<string, string> = {
 
 for (const golden of cases.filter((one) => one.error)) {
   const prompt = READ[golden.name];
-  test(`an input that breaks the original is ${prompt === undefined ? 'refused with its place' : 'read'}: ${golden.name}`, async (t) => {
-    if (prompt !== undefined) {
-      const dataset = await readPreferenceDataset(filesOf(golden));
-      t.deepEqual(
-        dataset.prompts.map((one) => one.prompt),
-        [prompt],
-      );
-      return;
-    }
-    const error = await t.throwsAsync(readPreferenceDataset(filesOf(golden)), { instanceOf: DataError });
-    if (golden.name !== 'error-empty-file') t.is(error.line, 1);
-    t.true(error.file.endsWith(golden.files[0] ?? '?'));
-  });
+  test(
+    `an input that breaks the original is ${prompt === undefined ? 'refused with its place' : 'read'}: ` +
+      `${golden.name}`,
+    async (t) => {
+      if (prompt !== undefined) {
+        const dataset = await readPreferenceDataset(filesOf(golden));
+        t.deepEqual(
+          dataset.prompts.map((one) => one.prompt),
+          [prompt],
+        );
+        return;
+      }
+      const error = await t.throwsAsync(readPreferenceDataset(filesOf(golden)), { instanceOf: DataError });
+      if (golden.name !== 'error-empty-file') t.is(error.line, 1);
+      t.true(error.file.endsWith(golden.files[0] ?? '?'));
+    },
+  );
 }
 
 test('integer preferences, ties and ranks of broken originals mean what they say', async (t) => {

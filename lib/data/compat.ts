@@ -1,5 +1,5 @@
-// The original's loading and converting, reproduced for `--compat cheems`: what it keeps, what it drops and where it fails.
-// The default rules are in dataset.ts; docs/data_formats.md lists how they differ.
+// The original's loading and converting, reproduced for `--compat cheems`: what it keeps, what it drops and where it
+// fails. The default rules are in dataset.ts; docs/data_formats.md lists how they differ.
 
 import type { AnnotatedVote } from './annotated';
 import { DataError, show } from './errors';

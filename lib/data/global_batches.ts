@@ -101,7 +101,9 @@ export interface FlatBatch {
   tokens: Int32Array;
   /** [R + 1]: sample i is tokens[sampleOffsets[i]] up to, not including, tokens[sampleOffsets[i + 1]]. */
   sampleOffsets: Int32Array;
-  /** [R]: the number, within the batch, of the prompt that the sample belongs to; samples of a group may share a prefix. */
+  /**
+   * [R]: the number, within the batch, of the prompt that the sample belongs to; samples of a group may share a prefix.
+   */
   groups: Int32Array;
   /** Of all prompts, by sample numbers. */
   comparisons: Comparison[];

@@ -13,7 +13,10 @@ export function parsePythonInteger(text: string): number | undefined {
   return match[1] === '-' ? 0 - value : value;
 }
 
-/** Unicode lays decimal digits out in runs of ten from zero; so a digit's value is the count of digits before it, mod 10. */
+/**
+ * Unicode lays decimal digits out in runs of ten from zero; so a digit's value is the count of digits before it, mod
+ * 10.
+ */
 function digitValue(character: string): number {
   const code = character.codePointAt(0) ?? 0;
   let before = 0;
@@ -21,7 +24,10 @@ function digitValue(character: string): number {
   return before % 10;
 }
 
-/** What str.isspace() is true of, as a class of a regular expression. JavaScript's trim differs: it keeps U+001C to U+001F and U+0085, and takes U+FEFF. */
+/**
+ * What str.isspace() is true of, as a class of a regular expression. JavaScript's trim differs: it keeps U+001C to
+ * U+001F and U+0085, and takes U+FEFF.
+ */
 export const PYTHON_SPACE = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
 const LEADING = new RegExp(`^${PYTHON_SPACE}+`, 'u');
 const ONE = new RegExp(PYTHON_SPACE, 'u');

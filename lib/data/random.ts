@@ -11,13 +11,17 @@ function mix64(state: bigint): bigint {
   return z ^ (z >> 31n);
 }
 
-/** SplitMix64 (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators"): 64 bits of state, period 2^64. */
+/**
+ * SplitMix64 (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators"): 64 bits of state, period
+ * 2^64.
+ */
 export class SplitMix64 {
   private state: bigint;
 
   /**
    * @param seed any integer; taken modulo 2^64.
-   * @param stream the epoch, say. Each (seed, stream) has its own sequence; stream 0 is plain SplitMix64, and (0, 1) is not
+   * @param stream the epoch, say. Each (seed, stream) has its own sequence; stream 0 is plain SplitMix64, and (0, 1) is
+   * not
    *   (1, 0), as it is where seed and epoch are only added.
    */
   constructor(seed: number | bigint, stream = 0) {

@@ -2,7 +2,9 @@ import { placeOf } from './errors';
 import type { DatasetReport, ReportEntry, Source } from './types';
 import { knob } from '../text/knobs';
 
-/** Every kind of thing that reading, tokenizing and planning count, with the sentence that tells it: `{of one|of many}`. */
+/**
+ * Every kind of thing that reading, tokenizing and planning count, with the sentence that tells it: `{of one|of many}`.
+ */
 const REPORT_KINDS = {
   blankLines: 'blank line{|s} {was|were} skipped',
   mergedRows: 'row{|s} {was|were} merged into a prompt met before',
@@ -13,7 +15,9 @@ const REPORT_KINDS = {
   overwrittenCategories: '{category|categories} {was|were} replaced by that of a later line of the same prompt',
   unreadKeys: 'row{|s} {holds|hold} keys that are not read',
   unreadByTemplate: 'sample{|s} {holds|hold} keys that the chat template does not read',
-  specialTokensInText: `sample{|s} {holds|hold} special tokens within {its|their} texts, which are read as if the chat template had written them; ${knob('specialTokensInText', 'escape')} or refuse changes that`,
+  specialTokensInText:
+    'sample{|s} {holds|hold} special tokens within {its|their} texts, which are read as if the chat template had ' +
+    `written them; ${knob('specialTokensInText', 'escape')} or refuse changes that`,
   escapedSpecialTokens:
     'sample{|s} {holds|hold} special tokens within {its|their} texts, which are tokenized as plain text',
   rowsWithoutPrompt: 'row{|s} {has|have} no prompt: {its|their} responses stand alone',
@@ -27,7 +31,8 @@ const REPORT_KINDS = {
   differentRankings:
     'prompt{|s} {has|have} several different rankings: each gives training pairs, none gives ranks for evaluation',
   incompleteRanks:
-    'prompt{|s} {has|have} a rank for only some of {its|their} responses: it gives training pairs, not ranks for evaluation',
+    'prompt{|s} {has|have} a rank for only some of {its|their} responses: it gives training pairs, not ranks ' +
+    'for evaluation',
   promptsWithoutCategory: 'prompt{|s} {has|have} no category although others have one',
   promptsWithoutPair: 'prompt{|s} {has|have} no pair to train on',
   responsesInNoPair: 'response{|s} {is|are} in no pair',
@@ -38,7 +43,8 @@ const REPORT_KINDS = {
   droppedPrompts: 'prompt{|s} without a pair {was|were} dropped',
   emptiedPrompts: 'prompt{|s} {has|have} no response (left) and {was|were} dropped',
   doubledBos:
-    'sample{|s} {begins|begin} with two BOS tokens, one of the chat template and one of the tokenizer, as in the original',
+    'sample{|s} {begins|begin} with two BOS tokens, one of the chat template and one of the tokenizer, as in ' +
+    'the original',
   slowTexts: 'text{|s} {has|have} a million equal characters in a row, which the tokenizer takes seconds for',
   oversizedPrompts:
     'prompt{|s} {has|have} more responses than a global batch and {gets|get} a batch of {its|their} own',

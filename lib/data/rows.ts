@@ -54,7 +54,10 @@ export async function* readRows(file: string, options: RowsOptions = {}): AsyncG
   }
 }
 
-/** By its content; by its name where that is neither text nor anything else that is known. What cannot be opened is told of by the reader of text. */
+/**
+ * By its content; by its name where that is neither text nor anything else that is known. What cannot be opened is told
+ * of by the reader of text.
+ */
 async function isParquet(file: string): Promise<boolean> {
   let handle: FileHandle | undefined;
   try {
@@ -109,7 +112,10 @@ async function peek(
 const beginsAsArray = (first: Buffer): boolean =>
   first.toString('utf8').replace(BYTE_ORDER_MARK, '').trimStart().startsWith('[');
 
-/** The stream's bytes as UTF-8: gunzipped, and recoded from UTF-16, where they begin so. System errors become DataErrors. */
+/**
+ * The stream's bytes as UTF-8: gunzipped, and recoded from UTF-16, where they begin so. System errors become
+ * DataErrors.
+ */
 async function* textChunks(stream: Readable, name: string, signal?: AbortSignal): AsyncGenerator<Buffer> {
   try {
     let source: AsyncIterable<Buffer> = stream;
@@ -249,7 +255,10 @@ function parseLine(bytes: Buffer, name: string, line: number): Row | null {
 
 function notJson(text: string, { message }: Error): string {
   if (/^\s*\{\s*$/.test(text))
-    return 'the line holds the beginning of a JSON object alone; JSON lines hold one whole row each, and a JSON array is read too';
+    return (
+      'the line holds the beginning of a JSON object alone; JSON lines hold one whole row each, and a JSON array ' +
+      'is read too'
+    );
   return `the line is not valid JSON (${message})`;
 }
 

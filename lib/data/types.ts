@@ -15,8 +15,8 @@ export interface Message {
 export type TemplateVariables = Readonly<Record<string, unknown>>;
 
 /**
- * A prompt is plain text (one user turn) or a conversation that the response continues. An empty conversation means that
- * the data hold no prompt: the response stands alone.
+ * A prompt is plain text (one user turn) or a conversation that the response continues. An empty conversation means
+ * that the data hold no prompt: the response stands alone.
  */
 export type Prompt = string | Message[];
 
@@ -32,7 +32,9 @@ export interface Response {
   id: string;
   /** The answer's text (of calls of tools, as JSON); absent only where `inputIds` is given. */
   content?: string;
-  /** Every turn after the prompt, where the answer is more than one assistant turn; `content` is then the last turn's. */
+  /**
+   * Every turn after the prompt, where the answer is more than one assistant turn; `content` is then the last turn's.
+   */
   messages?: Message[];
   /** The whole sample (prompt, response, template) as token ids; then no tokenizer is needed. */
   inputIds?: Int32Array;
@@ -97,7 +99,10 @@ export interface TokenizedSample {
   responseIndex: number;
 }
 
-/** A prompt whose responses are token ids. `pairs`, `comparisons`, `ranks` speak of `samples`, not of the prompt's responses. */
+/**
+ * A prompt whose responses are token ids. `pairs`, `comparisons`, `ranks` speak of `samples`, not of the prompt's
+ * responses.
+ */
 export interface TokenizedPrompt {
   prompt: PreferencePrompt;
   samples: TokenizedSample[];

@@ -15,8 +15,8 @@ import type {
 } from './types.generated';
 
 /**
- * The addon's exports. What returns a promise does so always: arguments that do not fit reject it. Its classes are those
- * that types.ts describes (bindings/*_object.h); instances come from `load` and from their methods.
+ * The addon's exports. What returns a promise does so always: arguments that do not fit reject it. Its classes are
+ * those that types.ts describes (bindings/*_object.h); instances come from `load` and from their methods.
  */
 export interface Addon {
   info(): EngineInfo;

@@ -14,7 +14,9 @@ test('the build command that is printed can be pasted, wherever the package lies
       cpSync(join(__dirname, '..', room), join(place, 'dist', room), { recursive: true });
     writeFileSync(join(place, 'package.json'), '{"name":"cheems-native","version":"0.0.0"}');
     writeFileSync(join(place, 'scripts', 'build', 'build_addon.cjs'), 'console.log(process.cwd())');
-    const load = `try { require(${JSON.stringify(join(place, 'dist', 'engine', 'addon.js'))}).addon() } catch (error) { console.log(error.message) }`;
+    const load =
+      `try { require(${JSON.stringify(join(place, 'dist', 'engine', 'addon.js'))}).addon() } catch (error) { ` +
+      'console.log(error.message) }';
     const message = execFileSync(process.execPath, ['-e', load], { encoding: 'utf8', cwd: place });
     const command = /\(cd .* && node scripts\/build\/build_addon\.cjs\)/.exec(message)?.[0];
     t.truthy(command, message);

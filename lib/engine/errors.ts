@@ -16,7 +16,10 @@ export const ENGINE_ERROR_CODES = {
 /** The kinds of an EngineError. */
 export type EngineErrorCode = keyof typeof ENGINE_ERROR_CODES;
 
-/** The engine could not do what was asked (the addon makes these of its own errors): one sentence with place and remedy, and a code for programs. */
+/**
+ * The engine could not do what was asked (the addon makes these of its own errors): one sentence with place and remedy,
+ * and a code for programs.
+ */
 export class EngineError extends Error {
   override readonly name = 'EngineError';
 

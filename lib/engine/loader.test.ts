@@ -1,4 +1,5 @@
-// Stand-in installations, one for each reason why the engine does not load: the reasons told and the command that helps.
+// Stand-in installations, one for each reason why the engine does not load: the reasons told and the command that
+// helps.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -115,7 +116,8 @@ test('node_modules of another machine, of another version', (t) => {
   const lines = refused(t, copied.root);
   t.is(
     lines[2],
-    `- The package ${own} is not installed; cheems-native-linux-${otherArch} is, so these packages were installed or copied for another machine.`,
+    `- The package ${own} is not installed; cheems-native-linux-${otherArch} is, so these packages were ` +
+      'installed or copied for another machine.',
   );
   t.regex(lines[4]!, new RegExp(`npm install .*--cpu=${arch}`));
 
@@ -202,7 +204,8 @@ test('musl, other systems, other processors', (t) => {
   const riscv = refused(t, root, { ...system, arch: 'riscv64' });
   t.is(
     riscv[2],
-    '- There is no compiled engine for linux-riscv64: cheems-native-linux-arm64 and cheems-native-linux-x64 are all there are.',
+    '- There is no compiled engine for linux-riscv64: cheems-native-linux-arm64 and cheems-native-linux-x64 are ' +
+      'all there are.',
   );
   t.regex(riscv.at(-1)!, /npx cheems-native build/);
 });
@@ -230,7 +233,10 @@ test('Node.js that loads no compiled code says so', (t) => {
   cpSync(join(here, 'dist', 'engine'), join(place.root, 'dist', 'engine'), { recursive: true });
   for (const room of ['support', 'text'])
     cpSync(join(here, 'dist', room), join(place.root, 'dist', room), { recursive: true });
-  const program = `try { require(${JSON.stringify(join(place.root, 'dist', 'engine', 'loader.js'))}).loadEngine(${JSON.stringify(place.root)}) } catch (error) { console.log(error.message) }`;
+  const program =
+    'try { ' +
+    `require(${JSON.stringify(join(place.root, 'dist', 'engine', 'loader.js'))}).loadEngine(${JSON.stringify(place.root)}) ` +
+    '} catch (error) { console.log(error.message) }';
   const message = execFileSync(process.execPath, ['--no-addons', '-e', program], { encoding: 'utf8' });
   t.regex(message, /- Node\.js was started so that it loads no compiled code/);
   t.regex(message, /Start Node\.js without --no-addons/);

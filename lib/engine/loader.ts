@@ -1,5 +1,5 @@
-// Finds and loads the compiled engine: what was built here, else the platform package that npm brought along. Where neither
-// loads, one error has every reason and the one command that helps.
+// Finds and loads the compiled engine: what was built here, else the platform package that npm brought along. Where
+// neither loads, one error has every reason and the one command that helps.
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import * as path from 'node:path';
@@ -32,7 +32,8 @@ function thisSystem(): System {
 /** The package.json of a package that code in `root` may require; the folder too. */
 function resolvePackage(root: string, name: string): { folder: string; manifest: Manifest } | undefined {
   try {
-    // Not by this file's own require, which bundlers take for theirs; and Yarn's and pnpm's layouts answer for the package itself.
+    // Not by this file's own require, which bundlers take for theirs; and Yarn's and pnpm's layouts answer for the
+    // package itself.
     const file = createRequire(path.join(root, 'package.json')).resolve(`${name}/package.json`);
     return { folder: path.dirname(file), manifest: JSON.parse(readFileSync(file, 'utf8')) as Manifest };
   } catch {
@@ -43,8 +44,8 @@ function resolvePackage(root: string, name: string): { folder: string; manifest:
 const MACHINES: Readonly<Record<number, string>> = { 3: 'ia32', 40: 'arm', 62: 'x64', 183: 'arm64', 243: 'riscv64' };
 
 /**
- * What is wrong with a file before it is opened as a library: the dynamic linker's own words for these are misleading, and of a
- * file that is cut short it makes a bus error.
+ * What is wrong with a file before it is opened as a library: the dynamic linker's own words for these are misleading,
+ * and of a file that is cut short it makes a bus error.
  */
 function unfitFile(file: string, arch: string): Cause | undefined {
   const damaged = (how: string): Cause => ({ kind: 'damaged', reason: `${file} is damaged: ${how}` });
@@ -141,7 +142,9 @@ function withMusl(cause: Cause, { platform, glibc }: System): Cause {
   if (cause.kind !== 'not installed' || platform !== 'linux' || glibc !== undefined) return cause;
   return {
     kind: 'musl',
-    reason: `${cause.reason}: it is compiled for glibc, and this system has another C library (musl, as in Alpine Linux)`,
+    reason:
+      `${cause.reason}: it is compiled for glibc, and this system has another C library (musl, as in ` +
+      'Alpine Linux)',
   };
 }
 
@@ -182,7 +185,10 @@ function describe(root: string, main: Manifest, causes: readonly Cause[], { plat
   ].join('\n');
 }
 
-/** The folder of the CUDA package, which is there only where somebody asked for it; and what is wrong with it, as a sentence. */
+/**
+ * The folder of the CUDA package, which is there only where somebody asked for it; and what is wrong with it, as a
+ * sentence.
+ */
 export function cudaPackage(root: string): { folder: string; remark?: string } | undefined {
   const main = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as Manifest;
   const name = `${main.name}-${process.platform}-${process.arch}-cuda`;
@@ -192,6 +198,8 @@ export function cudaPackage(root: string): { folder: string; remark?: string } |
   if (manifest.version === main.version) return { folder };
   return {
     folder,
-    remark: `${name} has version ${manifest.version}, and ${main.name} ${main.version}: install the same version of both.`,
+    remark:
+      `${name} has version ${manifest.version}, and ${main.name} ${main.version}: install the same version of ` +
+      'both.',
   };
 }

@@ -30,7 +30,10 @@ interface Remedy {
   command?: string;
 }
 
-/** The folder whose node_modules hold the package; undefined in a clone. Global installations have it in lib/node_modules. */
+/**
+ * The folder whose node_modules hold the package; undefined in a clone. Global installations have it in
+ * lib/node_modules.
+ */
 function owner(root: string): { folder: string; isGlobal: boolean } | undefined {
   const parts = root.split(path.sep);
   const at = parts.indexOf('node_modules');
@@ -84,7 +87,9 @@ export function remedy(root: string, main: Manifest, causes: readonly Cause[], s
   }
   if (has('musl'))
     return {
-      text: 'Use a system with glibc; for a container image from Node.js: FROM node:22-slim in place of node:22-alpine.',
+      text:
+        'Use a system with glibc; for a container image from Node.js: FROM node:22-slim in place of ' +
+        'node:22-alpine.',
     };
   if (has('not installed') || has('other version'))
     return { text: 'Install it with:', command: installCommand(root, main, system) };

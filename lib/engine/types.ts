@@ -32,7 +32,10 @@ export interface SampleBatch {
   offsets: Int32Array;
   /** The number of each sample's prompt; samples of one prompt stand next to each other. */
   groups: Int32Array;
-  /** Places in its sample that the model's head reads: those of sample s are `readouts.subarray(readoutOffsets[s], readoutOffsets[s + 1])`. Absent: the last token. */
+  /**
+   * Places in its sample that the model's head reads: those of sample s are `readouts.subarray(readoutOffsets[s],
+   * readoutOffsets[s + 1])`. Absent: the last token.
+   */
   readouts?: Int32Array;
   readoutOffsets?: Int32Array;
 }
@@ -49,8 +52,8 @@ export interface EngineModel extends Readonly<ModelInfo> {
   readonly disposed: boolean;
   score(batch: SampleBatch, options?: ScoreOptions): Promise<ScoreResult>;
   /**
-   * Writes the weights as one safetensors file; folder layout and atomicity are the caller's. `held`: each tensor in the dtype
-   * that it has in memory, so that nothing is lost and nothing widened. Float32 by default.
+   * Writes the weights as one safetensors file; folder layout and atomicity are the caller's. `held`: each tensor in
+   * the dtype that it has in memory, so that nothing is lost and nothing widened. Float32 by default.
    */
   saveWeights(file: string, dtype?: Precision | 'held'): Promise<void>;
   createTrainer(options: TrainerOptions): Promise<EngineTrainer>;
@@ -88,7 +91,10 @@ export interface EngineTrainer {
 /** A language model in the engine's memory. All work runs on the engine's own thread, one piece after another. */
 export interface EngineCausalModel extends Readonly<CausalModelInfo> {
   readonly disposed: boolean;
-  /** Takes the memory for all prompts; several generations may go on at once. An aborted start is freed by the garbage collector. */
+  /**
+   * Takes the memory for all prompts; several generations may go on at once. An aborted start is freed by the garbage
+   * collector.
+   */
   startGeneration(
     prompts: SampleBatch,
     options: GenerationOptions,
@@ -104,8 +110,8 @@ export interface EngineCausalModel extends Readonly<CausalModelInfo> {
 
 export interface EngineGeneration {
   /**
-   * At most `steps` new tokens for each prompt; prompts in `stop` are ended first. What an aborted call had done comes with the next one.
-   * Rejects once every prompt has ended.
+   * At most `steps` new tokens for each prompt; prompts in `stop` are ended first. What an aborted call had done comes
+   * with the next one. Rejects once every prompt has ended.
    */
   advance(steps: number, options?: WorkOptions & { stop?: readonly number[] }): Promise<GenerationStep>;
   dispose(): Promise<void>;

@@ -17,7 +17,10 @@ import type { Predictor, PredictorDefinition, PromptScores } from './predictors/
 
 /** A data set that is evaluated, with its name in the results. */
 export interface EvaluationDataset {
-  /** The name in tables and `results.json`, as a rule the file as the user gave it. No two of an evaluation are the same. */
+  /**
+   * The name in tables and `results.json`, as a rule the file as the user gave it. No two of an evaluation are the
+   * same.
+   */
   name: string;
   /** The files that it was read from: `writeResults` records their digests. */
   files?: readonly string[];
@@ -70,7 +73,10 @@ export interface Evaluation {
   predictor: { name: string; description: Record<string, unknown> };
   benchmark: string;
   overall: number;
-  /** Of `overall`, by drawing the benchmark's prompts; absent without resamples, and for CheemsBench, whose files' metrics have theirs. */
+  /**
+   * Of `overall`, by drawing the benchmark's prompts; absent without resamples, and for CheemsBench, whose files'
+   * metrics have theirs.
+   */
   overallInterval?: Interval;
   formula: string;
   notes: string[];
@@ -126,7 +132,9 @@ function requireDatasets(datasets: readonly EvaluationDataset[]): void {
   }
 }
 
-/** In the order in which the data sets first name them: the original numbers categories over all files of an evaluation. */
+/**
+ * In the order in which the data sets first name them: the original numbers categories over all files of an evaluation.
+ */
 function categoriesOf(datasets: readonly EvaluationDataset[]): string[] {
   const all = datasets.flatMap(({ dataset }) => dataset.prompts.map((prompt) => prompt.category));
   return [...new Set(all)].filter((category) => category !== undefined);
@@ -188,7 +196,8 @@ async function measureFile(
   else if (unscoredResponses > 0) {
     const lost = dataset.prompts.length - prompts.length;
     scoringNotes.push(
-      `Responses that were not scored and count in no metric: ${unscoredResponses}${lost > 0 ? `; prompts left out because fewer than two of their responses were scored: ${lost}` : ''}.`,
+      'Responses that were not scored and count in no metric: ' +
+        `${unscoredResponses}${lost > 0 ? `; prompts left out because fewer than two of their responses were scored: ${lost}` : ''}.`,
     );
   }
   if (truncatedResponses > 0)
@@ -218,7 +227,8 @@ function judgeNotes(
   const notes: string[] = [];
   if (unparsable > 0) {
     notes.push(
-      `Judgements without a verdict, which never make a pair right: ${unparsable} of ${judgements} (${reasonsWithoutVerdict(because)}).`,
+      `Judgements without a verdict, which never make a pair right: ${unparsable} of ${judgements} ` +
+        `(${reasonsWithoutVerdict(because)}).`,
     );
   }
   if (responsesWithoutPair > 0)

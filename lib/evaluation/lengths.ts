@@ -23,8 +23,8 @@ export function responseLength({ content, messages }: Pick<Response, 'content' |
 }
 
 /**
- * One length a response: characters where every response of the data has text, else tokens of the whole sample where every
- * one has `inputIds` (the prompt's tokens are the same on both sides of a pair), else undefined.
+ * One length a response: characters where every response of the data has text, else tokens of the whole sample where
+ * every one has `inputIds` (the prompt's tokens are the same on both sides of a pair), else undefined.
  */
 export function* responseLengths(
   prompts: readonly PreferencePrompt[],

@@ -69,9 +69,9 @@ export async function writeResults(
 }
 
 /**
- * The content of `results.json`. `files` has, by data set, the original's metrics under the original's names, in its order,
- * then this package's own; `groups` has the benchmark's own tables, where it has any. A metric that is not defined on the data is
- * null, and so is the open end of a bin.
+ * The content of `results.json`. `files` has, by data set, the original's metrics under the original's names, in its
+ * order, then this package's own; `groups` has the benchmark's own tables, where it has any. A metric that is not
+ * defined on the data is null, and so is the open end of a bin.
  */
 export function describeResults(evaluation: Evaluation, meta: ResultsMeta = {}): Promise<Record<string, unknown>> {
   return describe(evaluation, meta, (parts) => Object.assign({}, ...parts) as Record<string, unknown>);
@@ -136,7 +136,10 @@ function describeFile(file: EvaluatedFile): Record<string, unknown>[] {
   ];
 }
 
-/** One line a response; `reward` is null where it was not scored, `tokens` and `truncated` where the predictor does not say. */
+/**
+ * One line a response; `reward` is null where it was not scored, `tokens` and `truncated` where the predictor does not
+ * say.
+ */
 function* scoreLines(files: readonly EvaluatedFile[]): Generator<string> {
   for (const { name, prompts, scores } of files) {
     for (const [p, prompt] of prompts.entries()) {

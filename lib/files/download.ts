@@ -1,4 +1,5 @@
-// A file from the network: goes on where an earlier attempt stopped, is checked by size and digest, and only then gets its name.
+// A file from the network: goes on where an earlier attempt stopped, is checked by size and digest, and only then gets
+// its name.
 
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -45,9 +46,10 @@ export interface DownloadRequest {
 }
 
 /**
- * Fetches the file, unless it is there. When interrupted, the bytes received stay and the next call goes on from them; two processes
- * never write at once.
- * @throws DownloadError for a wrong digest, a full disk or a connection that keeps failing; the signal's reason when aborted.
+ * Fetches the file, unless it is there. When interrupted, the bytes received stay and the next call goes on from them;
+ * two processes never write at once.
+ * @throws DownloadError for a wrong digest, a full disk or a connection that keeps failing; the signal's reason when
+ * aborted.
  */
 export async function download(request: DownloadRequest): Promise<void> {
   const { file, signal } = request;

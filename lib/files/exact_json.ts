@@ -1,6 +1,7 @@
 // JSON whose numbers keep their spelling. JSON.parse turns 12345678901234567890 into another number and 1.0 into 1,
-// and Python's readers tell integers from floats. No library does all that is needed here: lossless-json keeps spellings,
-// but refuses NaN and Infinity, which Python writes, and tells neither a number's place nor the order of integer keys.
+// and Python's readers tell integers from floats. No library does all that is needed here: lossless-json keeps
+// spellings, but refuses NaN and Infinity, which Python writes, and tells neither a number's place nor the order of
+// integer keys.
 
 const MARK = '\u0001';
 const NUMBER = `${MARK}number:`;

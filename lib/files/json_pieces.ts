@@ -6,7 +6,10 @@ export function* jsonPieces(value: unknown): Generator<string> {
   yield '\n';
 }
 
-/** Records that are written as one object, one after the other: no key stands in two of them. Joining large ones would take long. */
+/**
+ * Records that are written as one object, one after the other: no key stands in two of them. Joining large ones would
+ * take long.
+ */
 export class JoinedRecords {
   constructor(readonly records: readonly Record<string, unknown>[]) {}
 }

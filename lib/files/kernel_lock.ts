@@ -1,7 +1,7 @@
-// flock(2) on an open file. The kernel gives the lock back when the file is closed, so no dead process holds one. Node.js
-// has no such call: the compiled engine has, where it is used anyway; what needs no engine (downloads, judging over
-// HTTP) must not load one for a lock, and asks the program `flock` of util-linux or busybox, which locks the same file
-// for us. The two are one lock.
+// flock(2) on an open file. The kernel gives the lock back when the file is closed, so no dead process holds one.
+// Node.js has no such call: the compiled engine has, where it is used anyway; what needs no engine (downloads, judging
+// over HTTP) must not load one for a lock, and asks the program `flock` of util-linux or busybox, which locks the same
+// file for us. The two are one lock.
 
 import { spawnSync } from 'node:child_process';
 import { constants } from 'node:os';

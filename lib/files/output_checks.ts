@@ -1,4 +1,5 @@
-// What would be lost is known before the work starts: whether a folder or a file can be made and written, tried for real and taken back.
+// What would be lost is known before the work starts: whether a folder or a file can be made and written, tried for
+// real and taken back.
 
 import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, open, rmdir, stat, statfs, unlink } from 'node:fs/promises';
@@ -27,7 +28,10 @@ export function whyNot(error: unknown): string {
   return (code !== undefined && REASONS[code]) || (message ?? String(error));
 }
 
-/** Makes a folder and its parents, one by one, so that an error is that of the folder which cannot be made. Returns those made, outermost first. */
+/**
+ * Makes a folder and its parents, one by one, so that an error is that of the folder which cannot be made. Returns
+ * those made, outermost first.
+ */
 async function makeMissing(folder: string): Promise<string[]> {
   const missing: string[] = [];
   let place = resolve(folder);
@@ -80,7 +84,10 @@ async function probe(folder: string): Promise<void> {
   }
 }
 
-/** Makes a folder and its parents; no error where it exists. @throws what the system says of the folder that cannot be made. */
+/**
+ * Makes a folder and its parents; no error where it exists. @throws what the system says of the folder that cannot be
+ * made.
+ */
 export async function makeFolders(folder: string): Promise<void> {
   await makeMissing(folder);
 }
@@ -102,7 +109,8 @@ export async function checkOutputFolder(name: string, folder: string, bytes = 0)
         ? ''
         : ` (${path})`;
     throw new Error(
-      `${name}: the folder ${folder} cannot be written: ${whyNot(error)}${where}. Choose another, or change what stands in the way.`,
+      `${name}: the folder ${folder} cannot be written: ${whyNot(error)}${where}. Choose another, or change ` +
+        'what stands in the way.',
       { cause: error },
     );
   } finally {
@@ -117,7 +125,8 @@ export async function checkSpace(name: string, folder: string, bytes: number): P
   if (free >= bytes) return;
   const inMegabytes = (count: number) => `${Math.ceil(count / 1e6).toLocaleString('en')} MB`;
   throw new Error(
-    `${name}: the disk of ${folder} has ${inMegabytes(free)} free, and ${inMegabytes(bytes)} will be written. Free some space, or choose another place.`,
+    `${name}: the disk of ${folder} has ${inMegabytes(free)} free, and ${inMegabytes(bytes)} will be written. ` +
+      'Free some space, or choose another place.',
   );
 }
 
@@ -128,7 +137,10 @@ async function freeBytes(folder: string): Promise<number> {
   return bavail * bsize;
 }
 
-/** Whether the file can be made, or written to where it exists; it is as it was afterwards. Pipes and devices are not tried. @throws Error with a sentence. */
+/**
+ * Whether the file can be made, or written to where it exists; it is as it was afterwards. Pipes and devices are not
+ * tried. @throws Error with a sentence.
+ */
 export async function checkOutputFile(name: string, file: string): Promise<void> {
   const fail = (error: unknown): never => {
     throw new Error(`${name}: ${file} cannot be written: ${whyNot(error)}.`, { cause: error });

@@ -96,7 +96,8 @@ function warnOnce(file: string, reason: string): void {
   if (warned.has(reason)) return;
   warned.add(reason);
   process.emitWarning(
-    `${file} is no lock: ${reason}. See to it that no other run of cheems-native writes to the same place at the same time.`,
+    `${file} is no lock: ${reason}. See to it that no other run of cheems-native writes to the same place at ` +
+      'the same time.',
   );
 }
 

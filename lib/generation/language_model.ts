@@ -1,4 +1,5 @@
-// A language model in memory: conversations or texts in, answers out. `generate`, the local judge and the library stand on it.
+// A language model in memory: conversations or texts in, answers out. `generate`, the local judge and the library stand
+// on it.
 
 import { memoryReserve } from '../options/engine';
 import { createHash } from 'node:crypto';
@@ -77,8 +78,8 @@ export class LanguageModel {
   ) {}
 
   /**
-   * Loads a model folder, or a model of the hub (`owner/name[@revision]`). Of generation_config.json only the stop tokens count: its
-   * temperature and the like are not applied unasked.
+   * Loads a model folder, or a model of the hub (`owner/name[@revision]`). Of generation_config.json only the stop
+   * tokens count: its temperature and the like are not applied unasked.
    * @throws Error naming file, tensor or option.
    */
   static load(folderOrId: string, options?: LanguageModelOptions): Promise<LanguageModel>;
@@ -95,7 +96,8 @@ export class LanguageModel {
   ): Promise<LanguageModel> {
     checkArguments('LanguageModel.load', LOAD, [folderOrId, options]);
     const { device = 'auto', numThreads = 0, keep16Bit = true, precision, signal } = options;
-    const { localModelFolder } = require('../hub/fetch_model') as typeof import('../hub/fetch_model'); // with the first model
+    // with the first model
+    const { localModelFolder } = require('../hub/fetch_model') as typeof import('../hub/fetch_model');
     const folder = await localModelFolder(folderOrId, { signal });
     // Before the weights: what is wrong here shows at once.
     const prompts = new PromptBuilder(folder, options);
@@ -134,7 +136,10 @@ export class LanguageModel {
     return this.model.architecture.maxPositionEmbeddings;
   }
 
-  /** How system turns reach the model: as turns of their own, or, where the chat template takes none, in the first user turn. */
+  /**
+   * How system turns reach the model: as turns of their own, or, where the chat template takes none, in the first user
+   * turn.
+   */
   get systemTurns(): 'turn' | 'folded' {
     return this.prompts.hasTemplate ? this.prompts.systemTurns : 'turn';
   }
@@ -144,13 +149,16 @@ export class LanguageModel {
     return [
       ...(this.prompts.hasTemplate && this.systemTurns === 'folded'
         ? [
-            "The model's chat template takes no system turn: a system text stands at the beginning of the first user turn.",
+            "The model's chat template takes no system turn: a system text stands at the beginning of the first " +
+              'user turn.',
           ]
         : []),
       ...(this.architecture.keepsOutputLayer
         ? [
-            'config.json says tie_word_embeddings, but lm_head.weight of the weights is another matrix than the embedding: it is used, as transformers 5 does ' +
-              '(transformers 4 takes the embedding). Set tie_word_embeddings to false, or remove the tensor, so that every program does the same.',
+            'config.json says tie_word_embeddings, but lm_head.weight of the weights is another matrix than the ' +
+              'embedding: it is used, as transformers 5 does ' +
+              '(transformers 4 takes the embedding). Set tie_word_embeddings to false, or remove the tensor, so ' +
+              'that every program does the same.',
           ]
         : []),
       ...(this.prompts.rebuiltNote === undefined ? [] : [this.prompts.rebuiltNote]),
@@ -161,8 +169,8 @@ export class LanguageModel {
   }
 
   /**
-   * The answers to all prompts, in order. Each prompt draws from a random stream of its own, its place in the list: an answer does not
-   * depend on the others, nor on how many are computed at once (on a GPU: but for rounding).
+   * The answers to all prompts, in order. Each prompt draws from a random stream of its own, its place in the list: an
+   * answer does not depend on the others, nor on how many are computed at once (on a GPU: but for rounding).
    * @throws GenerationError, TokenizerError; the signal's reason when aborted.
    */
   async generate(items: readonly GenerationItem[], options: GenerateOptions = {}): Promise<Answer[]> {
@@ -208,7 +216,8 @@ export class LanguageModel {
     const foreign = prompt.ids.find((id) => id >= vocabSize);
     if (foreign === undefined) return prompt;
     throw new GenerationError(
-      `The tokenizer in ${this.folder} gives the token ${foreign}, but the model has the ids 0 to ${vocabSize - 1}; they do not belong together.`,
+      `The tokenizer in ${this.folder} gives the token ${foreign}, but the model has the ids 0 to ` +
+        `${vocabSize - 1}; they do not belong together.`,
     );
   }
 
@@ -228,8 +237,8 @@ export class LanguageModel {
   }
 
   /**
-   * Answers prompts as they come, in waves bounded by number; `onAnswer` gets each as it ends. What it returns is waited for
-   * at the end of the wave, also when the work is stopped.
+   * Answers prompts as they come, in waves bounded by number; `onAnswer` gets each as it ends. What it returns is
+   * waited for at the end of the wave, also when the work is stopped.
    */
   async answerAll<T extends PreparedPrompt>(
     prompts: Iterable<T> | AsyncIterable<T>,
@@ -261,7 +270,10 @@ export class LanguageModel {
     signal?.throwIfAborted();
   }
 
-  /** As `answerAll`, for the probabilities of the `count` likeliest tokens at the answer's first place, the likeliest first. Undefined: too long. */
+  /**
+   * As `answerAll`, for the probabilities of the `count` likeliest tokens at the answer's first place, the likeliest
+   * first. Undefined: too long.
+   */
   async firstTokensOfAll<T extends EncodedPrompt>(
     prompts: Iterable<T> | AsyncIterable<T>,
     count: number,
@@ -316,7 +328,10 @@ export class LanguageModel {
     };
   }
 
-  /** What the engine noted while it computed, such as products that ran on a slow kernel: a sentence each, with how often. */
+  /**
+   * What the engine noted while it computed, such as products that ran on a slow kernel: a sentence each, with how
+   * often.
+   */
   get engineNotes(): string[] {
     return closingNotes(this.model);
   }

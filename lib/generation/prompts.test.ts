@@ -9,10 +9,14 @@ const conversation = [
 ];
 /** As Gemma's: the second refuses a system turn, the third drops it. */
 const TURNS =
-  "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] | trim }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>model\n{% endif %}";
-const REFUSING = `{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}${TURNS}`;
+  "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] | trim }}<|im_end|>\n{% endfor %}{% if " +
+  'add_generation_prompt %}<|im_start|>model\n{% endif %}';
+const REFUSING =
+  `{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% ` +
+  `endif %}${TURNS}`;
 const DROPPING =
-  "{% for m in messages %}{% if m['role'] == 'user' %}<|im_start|>user\n{{ m['content'] }}<|im_end|>\n{% endif %}{% endfor %}";
+  "{% for m in messages %}{% if m['role'] == 'user' %}<|im_start|>user\n{{ m['content'] }}<|im_end|>\n{% endif " +
+  '%}{% endfor %}';
 
 test('the conversation as the template writes it, with the beginning of the answer', (t) => {
   const prompts = new PromptBuilder(makeLanguageModelFolder());
@@ -51,7 +55,10 @@ test('BOS is written by the template alone, and by the tokenizer for texts witho
 });
 
 test("the template's variables; one that it does not read is refused", (t) => {
-  const chatTemplate = `${TURNS.replace('{% if add_generation_prompt %}<|im_start|>model\n{% endif %}', '')}<|im_start|>assistant\n{% if enable_thinking is defined and enable_thinking is false %}<think>\n\n</think>\n\n{% else %}<think>\n{% endif %}`;
+  const chatTemplate =
+    `${TURNS.replace('{% if add_generation_prompt %}<|im_start|>model\n{% endif %}', '')}<|im_start|>assistant\n{% ` +
+    'if enable_thinking is defined and enable_thinking is false %}<think>\n\n</think>\n\n{% else %}<think>\n{% ' +
+    'endif %}';
   const folder = makeLanguageModelFolder({ chatTemplate });
   const thinking = new PromptBuilder(folder).encode(conversation);
   t.is(thinking.thoughts, 'think', 'the template opens the thoughts');

@@ -74,7 +74,8 @@ export class PromptBuilder {
         );
       if (!reads(source, name)) {
         throw new GenerationError(
-          `The chat template in ${file} reads no variable "${name}", so that it would have no effect; take it out of the template's options.`,
+          `The chat template in ${file} reads no variable "${name}", so that it would have no effect; take it ` +
+            `out of the template's options.`,
         );
       }
     }
@@ -86,20 +87,25 @@ export class PromptBuilder {
   }
 
   /**
-   * How a system turn reaches the model: as a turn of its own, or, where the template refuses or drops one, at the beginning of the
-   * first user turn.
+   * How a system turn reaches the model: as a turn of its own, or, where the template refuses or drops one, at the
+   * beginning of the first user turn.
    */
   get systemTurns(): 'turn' | 'folded' {
     this.system ??= this.takesSystemTurns() ? 'turn' : 'folded';
     return this.system;
   }
 
-  /** The conversation as the template writes it, the beginning of the answer included. @throws TokenizerError, GenerationError */
+  /**
+   * The conversation as the template writes it, the beginning of the answer included. @throws TokenizerError,
+   * GenerationError
+   */
   render(messages: readonly Message[], variables: TemplateVariables = {}): string {
     if (!this.template) {
       throw new GenerationError(
-        `${this.folder} has no chat template (neither chat_template.jinja nor chat_template in tokenizer_config.json). Name a Jinja file with ` +
-          `${knob('chatTemplateFile', 'FILE')}, or, for a model that only continues texts, generate with ${knob('raw')}.`,
+        `${this.folder} has no chat template (neither chat_template.jinja nor chat_template in ` +
+          'tokenizer_config.json). Name a Jinja file with ' +
+          `${knob('chatTemplateFile', 'FILE')}, or, for a model that only continues texts, generate with ` +
+          `${knob('raw')}.`,
       );
     }
     const hasSystem = messages.some(({ role }) => role === 'system');
@@ -124,8 +130,8 @@ export class PromptBuilder {
   }
 
   /**
-   * A text to be continued as it stands, behind what the tokenizer puts before any text. Special tokens in it are meant,
-   * unless they are to be escaped or refused.
+   * A text to be continued as it stands, behind what the tokenizer puts before any text. Special tokens in it are
+   * meant, unless they are to be escaped or refused.
    */
   encodeText(text: string): EncodedPrompt {
     const isEscaped = this.escapes(this.specials.findIn(text)) === true;
@@ -133,7 +139,10 @@ export class PromptBuilder {
     return { ids, before: [...ids.subarray(-TAIL)] };
   }
 
-  /** Whether the special token found is to be escaped; undefined where none was. @throws TokenizerError where it is refused. */
+  /**
+   * Whether the special token found is to be escaped; undefined where none was. @throws TokenizerError where it is
+   * refused.
+   */
   private escapes(special: string | undefined): boolean | undefined {
     if (special === undefined) return undefined;
     return this.specialTokensInText === 'refuse' ? refuseSpecialToken(special) : this.specialTokensInText === 'escape';

@@ -19,8 +19,9 @@ export interface StopToken {
 const isId = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 /**
- * The ids that generation_config.json and config.json call `eos_token_id` (a number or a list), the tokenizer's `eos_token`, and the
- * special token with which the chat template ends an answer. Nothing else of generation_config.json counts.
+ * The ids that generation_config.json and config.json call `eos_token_id` (a number or a list), the tokenizer's
+ * `eos_token`, and the special token with which the chat template ends an answer. Nothing else of
+ * generation_config.json counts.
  * @throws GenerationError where a file is broken.
  */
 export async function readStopTokens(folder: string, prompts: PromptBuilder): Promise<StopToken[]> {

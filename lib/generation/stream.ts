@@ -53,8 +53,8 @@ interface Waiting extends PreparedPrompt {
 const PATIENCE = 100;
 
 /**
- * Answers all rows. A row's random stream is its number in the input, so that a continued run draws as an undisturbed one. The first bad row
- * ends the work with an error, after the rows of the waves before it have been written.
+ * Answers all rows. A row's random stream is its number in the input, so that a continued run draws as an undisturbed
+ * one. The first bad row ends the work with an error, after the rows of the waves before it have been written.
  */
 export async function generateStream(options: GenerationStreamOptions): Promise<GenerationCounts> {
   const { model, sampling, signal } = options;
@@ -99,7 +99,9 @@ async function* waitingRows(
     if (numbered !== (id === undefined)) {
       throw new DataError(
         source,
-        `this row has ${numbered ? 'an "id", but the first row has none' : 'no "id", but the first row has one'}; give every row an id or none (rows are then named by their line)`,
+        'this row has ' +
+          `${numbered ? 'an "id", but the first row has none' : 'no "id", but the first row has one'}; give every ` +
+          'row an id or none (rows are then named by their line)',
       );
     }
     const read = digestOfValue([idText(id ?? line), item]);

@@ -12,7 +12,9 @@ import { AnswerText, type AnswerParts } from './answer_text';
 
 const byteLevel = new TextTokenizer(readTokenizerFiles(makeLanguageModelFolder()));
 
-/** Of the sentencepiece kind: a space before words, bytes as tokens of their own, the first space dropped in decoding. */
+/**
+ * Of the sentencepiece kind: a space before words, bytes as tokens of their own, the first space dropped in decoding.
+ */
 function sentencePiece(): TextTokenizer {
   const folder = mkdtempSync(join(tmpdir(), 'sentencepiece-'));
   const bytes = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);

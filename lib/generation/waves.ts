@@ -1,5 +1,5 @@
-// Prompts put together for one call of the engine: as many as there is room for, neighbors with a common beginning as one group, so that
-// the beginning is computed and kept once.
+// Prompts put together for one call of the engine: as many as there is room for, neighbors with a common beginning as
+// one group, so that the beginning is computed and kept once.
 
 import { unlessAborted, within } from '../support/abort';
 
@@ -20,9 +20,9 @@ function commonBeginning(a: Int32Array, b: Int32Array): number {
 }
 
 /**
- * A group for each prompt such that the fewest tokens are computed: a group computes its members' common beginning once. Members
- * stand next to each other, so that the common beginning of a run is the least of its neighbors' ones; the best cuts
- * are found by dynamic programming.
+ * A group for each prompt such that the fewest tokens are computed: a group computes its members' common beginning
+ * once. Members stand next to each other, so that the common beginning of a run is the least of its neighbors' ones;
+ * the best cuts are found by dynamic programming.
  */
 export function groupPrompts(prompts: readonly Int32Array[]): Int32Array {
   const count = prompts.length;
@@ -69,8 +69,8 @@ export interface WaveControl {
 }
 
 /**
- * Cuts a stream into waves, in order; a prompt that is too large by itself is a wave of its own. Waiting for an item ends when the
- * signal is aborted.
+ * Cuts a stream into waves, in order; a prompt that is too large by itself is a wave of its own. Waiting for an item
+ * ends when the signal is aborted.
  */
 export async function* wavesOf<T>(
   items: Iterable<T> | AsyncIterable<T>,

@@ -99,7 +99,10 @@ export class HubApi {
     return withErrors(stream, refusal);
   }
 
-  /** The address, and a `fetch` that carries token and signal. The library's own token check wants "hf_", which mirrors do not. */
+  /**
+   * The address, and a `fetch` that carries token and signal. The library's own token check wants "hf_", which mirrors
+   * do not.
+   */
   private access(
     signal: AbortSignal | undefined,
     refusal?: { error?: HubError },
@@ -130,7 +133,8 @@ export class HubApi {
       return new HubError(
         token === undefined
           ? `${name} is gated: accept its conditions at ${page}, then set HF_TOKEN to a token of that account.`
-          : `The account of your token may not read ${name}: accept its conditions at ${page} (some models then wait for the owner), or use a token ` +
+          : `The account of your token may not read ${name}: accept its conditions at ${page} (some models then ` +
+              'wait for the owner), or use a token ' +
               `that may read it.`,
       );
     }
@@ -147,7 +151,8 @@ export class HubApi {
         );
       return new HubError(
         `${local} ${endpoint} has no model of that name that may be read` +
-          `${token === undefined ? ' without a token. If it is private, set HF_TOKEN' : ''}; check the spelling, or give the path of a folder.`,
+          `${token === undefined ? ' without a token. If it is private, set HF_TOKEN' : ''}; check the ` +
+          'spelling, or give the path of a folder.',
       );
     }
     return undefined;

@@ -1,4 +1,5 @@
-// The cache that Hugging Face's own tools share: models--owner--name/{blobs/ETAG, refs/REVISION, snapshots/COMMIT/FILE -> blob}.
+// The cache that Hugging Face's own tools share: models--owner--name/{blobs/ETAG, refs/REVISION, snapshots/COMMIT/FILE
+// -> blob}.
 
 import { copyFile, link, mkdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';

@@ -39,9 +39,10 @@ export interface ModelFolderOptions {
 }
 
 /**
- * The folder of a model that is named by its path or as `owner/name[@revision]`. A path is returned as it is, whether it exists or
- * not, unless a model in another form lies there. A model of the hub is fetched into the cache (config, tokenizer, weights, heads; every file checked by its digest), unless it is
- * there; what an interrupted call received is kept for the next one.
+ * The folder of a model that is named by its path or as `owner/name[@revision]`. A path is returned as it is, whether
+ * it exists or not, unless a model in another form lies there. A model of the hub is fetched into the cache (config,
+ * tokenizer, weights, heads; every file checked by its digest), unless it is there; what an interrupted call received
+ * is kept for the next one.
  * @throws HubError or DownloadError with a sentence; the signal's reason when aborted.
  */
 export async function localModelFolder(folderOrId: string, options: ModelFolderOptions = {}): Promise<string> {
@@ -66,10 +67,12 @@ export async function localModelFolder(folderOrId: string, options: ModelFolderO
     const folder = await cachedFolder(
       cache,
       `${environment.endpoint} cannot be reached (${error.message}), and there is no complete copy of ` +
-        `${nameOf(reference)} in ${environment.cache}. Check the connection and HF_ENDPOINT, or give the path of a folder.`,
+        `${nameOf(reference)} in ${environment.cache}. Check the connection and HF_ENDPOINT, or give the path ` +
+        'of a folder.',
     );
     options.onNote?.(
-      `${environment.endpoint} cannot be reached (${error.message}): the copy of ${nameOf(reference)} in the cache is used.`,
+      `${environment.endpoint} cannot be reached (${error.message}): the copy of ${nameOf(reference)} in the ` +
+        'cache is used.',
     );
     return folder;
   }

@@ -9,9 +9,11 @@ import { quoteCommand } from '../text/shell';
 export function ggufSentence(file: string): string {
   return (
     `${file} is a GGUF file: weights converted for llama.cpp, quantized as a rule, with a tokenizer of its own. ` +
-    'It is not read here. Download the original Hugging Face repository and give its folder; or write one in transformers 5: ' +
+    'It is not read here. Download the original Hugging Face repository and give its folder; or write one in ' +
+    'transformers 5: ' +
     'AutoModelForCausalLM.from_pretrained(FOLDER, gguf_file=NAME, quantization_config=GgufConfig(dequantize=True))' +
-    ".save_pretrained(OUT) (before transformers 5 without quantization_config), and copy the original model's tokenizer " +
+    ".save_pretrained(OUT) (before transformers 5 without quantization_config), and copy the original model's " +
+    'tokenizer ' +
     'files into OUT: those that transformers makes of a GGUF file may give other ids.'
   );
 }
@@ -44,13 +46,15 @@ export function adapterSentence(where: string, { base, task, kind = 'LORA', hasT
     base === undefined ? 'whose base model stands in its adapter_config.json' : `of the base model ${base}`;
   if (NEVER_MERGED.has(kind)) {
     return (
-      `${where} is a PEFT adapter (${kind}) ${ofBase}, and no whole model. An adapter of this kind cannot be merged into ` +
+      `${where} is a PEFT adapter (${kind}) ${ofBase}, and no whole model. An adapter of this kind cannot be ` +
+      'merged into ' +
       'weights, so that it cannot be used here: give the folder of a whole model.'
     );
   }
   const load = LOADERS[task ?? ''] ?? `${LOADERS['SEQ_CLS']} (of a language model ${LOADERS['CAUSAL_LM']})`;
   return (
-    `${where} is a ${kind === 'LORA' ? 'LoRA (PEFT) adapter' : `PEFT adapter (${kind})`} ${ofBase}, and no whole model; adapters are not supported yet. ` +
+    `${where} is a ${kind === 'LORA' ? 'LoRA (PEFT) adapter' : `PEFT adapter (${kind})`} ${ofBase}, and no ` +
+    'whole model; adapters are not supported yet. ' +
     `Merge it first, in Python with peft: ${load}.merge_and_unload().save_pretrained(OUT), ` +
     `and copy the tokenizer's files of the ${hasTokenizer ? 'adapter' : 'base model'} into OUT.`
   );
@@ -62,17 +66,21 @@ export function shardsSentence(folder: string, names: readonly string[]): string
   const deepSpeed = found(/^(global_step\d+|zero_to_fp32\.py|mp_rank_\d+.*|zero_pp_rank_.*|bf16_zero_pp_rank_.*)$/);
   if (deepSpeed !== undefined) {
     return (
-      `${folder} holds a checkpoint of DeepSpeed in the shards of its processes (${deepSpeed}), and no weights that are read ` +
+      `${folder} holds a checkpoint of DeepSpeed in the shards of its processes (${deepSpeed}), and no weights ` +
+      'that are read ' +
       'here. Put them together with the script that DeepSpeed writes beside them: ' +
-      `${quoteCommand(['python', join(folder, 'zero_to_fp32.py'), folder, 'OUT', '--safe_serialization'])}; then copy config.json and the tokenizer's files into OUT.`
+      `${quoteCommand(['python', join(folder, 'zero_to_fp32.py'), folder, 'OUT', '--safe_serialization'])}; ` +
+      `then copy config.json and the tokenizer's files into OUT.`
     );
   }
   const fsdp = found(/^(pytorch_model_fsdp_\d+|.*\.distcp|\.metadata)$/);
   if (fsdp !== undefined) {
     const shards = /^pytorch_model_fsdp/.test(fsdp) ? join(folder, fsdp) : folder;
     return (
-      `${folder} holds a distributed checkpoint of FSDP (${fsdp}), and no weights that are read here. Put it together: ` +
-      `${quoteCommand(['accelerate', 'merge-weights', shards, 'OUT'])}; then copy config.json and the tokenizer's files into OUT.`
+      `${folder} holds a distributed checkpoint of FSDP (${fsdp}), and no weights that are read here. Put it ` +
+      'together: ' +
+      `${quoteCommand(['accelerate', 'merge-weights', shards, 'OUT'])}; then copy config.json and the ` +
+      `tokenizer's files into OUT.`
     );
   }
   const other = OTHER_WEIGHTS.find(([, pattern]) => found(pattern) !== undefined);

@@ -35,7 +35,9 @@ test('a GGUF file, by its name or its first bytes, and a folder of them are told
   }
   await t.throwsAsync(localModelFolder(join(folder, 'short')), {
     name: 'HubError',
-    message: `${join(folder, 'short')} is a file, and a model is a folder with config.json and weights: give the folder that it is in, ${folder}.`,
+    message:
+      `${join(folder, 'short')} is a file, and a model is a folder with config.json and weights: give the folder ` +
+      `that it is in, ${folder}.`,
   });
   const whole = folderOf({ 'model.safetensors': '', 'a.gguf': 'GGUF', 'adapter_config.json': ADAPTER });
   t.is(await localModelFolder(whole), whole, 'the weights beside them are what counts');

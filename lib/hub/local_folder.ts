@@ -10,7 +10,8 @@ import { ADAPTER_CONFIG_FILE, CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILES } from 
 
 /**
  * @throws HubError for a file, or a folder without weights that holds something else that is known: GGUF files, a PEFT
- * adapter, the shards of DeepSpeed or FSDP, another program's weights, folders of checkpoints. What else is wrong, the engine tells.
+ * adapter, the shards of DeepSpeed or FSDP, another program's weights, folders of checkpoints. What else is wrong, the
+ * engine tells.
  */
 export async function refuseForeignForms(path: string): Promise<void> {
   const found = await stat(path).catch(() => undefined);

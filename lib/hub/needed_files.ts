@@ -19,7 +19,10 @@ function headFiles(paths: readonly string[]): string[] {
   return paths.filter((path) => isHead(path) && !(path === second && paths.includes(first)));
 }
 
-/** Configuration, tokenizer, heads, and the weights' index or their only file; of several forms of the weights, the one that the engine reads. */
+/**
+ * Configuration, tokenizer, heads, and the weights' index or their only file; of several forms of the weights, the one
+ * that the engine reads.
+ */
 export function neededFiles(paths: readonly string[], name: string): string[] {
   const weights = WEIGHTS_FILES.find((file) => paths.includes(file));
   if (weights === undefined) refuseForeignFiles(paths, name);
@@ -29,7 +32,8 @@ export function neededFiles(paths: readonly string[], name: string): string[] {
     const others = paths.filter((path) => /\.(safetensors|bin|gguf|pt|pth|msgpack|h5)$/.test(path));
     const found = others.length === 0 ? 'no weights at all' : `only ${others.slice(0, 3).join(', ')}`;
     throw new HubError(
-      `${name} has no model.safetensors and no pytorch_model.bin, nor the index of either (${found}). Other forms are not fetched; save the ` +
+      `${name} has no model.safetensors and no pytorch_model.bin, nor the index of either (${found}). Other ` +
+        'forms are not fetched; save the ' +
         `model as safetensors first (save_pretrained in transformers does), and give the folder.`,
     );
   }

@@ -1,5 +1,6 @@
-// The original's reading of data for judges, for `--compat cheems`. It is not its reading for reward models: rows do not merge, ranks
-// may be numbers, and the pairs follow the order of the "rank" object, which JSON.parse does not keep for keys such as "0".
+// The original's reading of data for judges, for `--compat cheems`. It is not its reading for reward models: rows do
+// not merge, ranks may be numbers, and the pairs follow the order of the "rank" object, which JSON.parse does not keep
+// for keys such as "0".
 
 import { DataError, show } from '../data/errors';
 import { field, type JsonObject, listOf, textOf } from '../data/fields';
@@ -11,7 +12,8 @@ import type { PreferenceDataset, PreferencePrompt, Source } from '../data/types'
 
 /**
  * One prompt a row, its responses in the order of "rank"; responses without a rank are never judged and are left out.
- * @throws DataError wherever the original fails: no rank, no category, a rank that is no integer, a rank of an unknown response.
+ * @throws DataError wherever the original fails: no rank, no category, a rank that is no integer, a rank of an unknown
+ * response.
  */
 export async function readCheemsJudgeData(file: string, signal?: AbortSignal): Promise<PreferenceDataset> {
   const report = emptyReport();
@@ -74,14 +76,16 @@ function promptOf(row: JsonObject, text: string, source: Source, number: number)
 function keysInOrder(rank: JsonObject, text: string, source: Source): string[] {
   const keys = Object.keys(rank);
   if (!keys.some((key) => /^\d+$/.test(key))) return keys;
-  // Within a JSON string every quotation mark is escaped, so a bare "rank" after a brace or comma is a key; its values hold no braces.
+  // Within a JSON string every quotation mark is escaped, so a bare "rank" after a brace or comma is a key; its values
+  // hold no braces.
   const body = /[{,]\s*"rank"\s*:\s*\{((?:[^"{}]|"(?:[^"\\]|\\.)*")*)\}/.exec(text)?.[1] ?? '';
   const found = [...body.matchAll(/("(?:[^"\\]|\\.)*")\s*:/g)].map((match) => JSON.parse(match[1]!) as string);
   const inOrder = [...new Set(found)];
   if (inOrder.length === keys.length && inOrder.every((key) => Object.hasOwn(rank, key))) return inOrder;
   throw new DataError(
     source,
-    'the order of the keys of "rank" cannot be told, and the original judges in that order; give the data as JSON lines, one row a line',
+    'the order of the keys of "rank" cannot be told, and the original judges in that order; give the data as ' +
+      'JSON lines, one row a line',
   );
 }
 
@@ -92,7 +96,8 @@ function categoryOf(row: JsonObject, source: Source): string {
   if (typeof first !== 'string') {
     throw new DataError(
       source,
-      `compat cheems judges data with a category only: a list of texts, not ${value === undefined ? 'nothing' : show(value)}`,
+      'compat cheems judges data with a category only: a list of texts, not ' +
+        `${value === undefined ? 'nothing' : show(value)}`,
     );
   }
   return first;

@@ -32,7 +32,10 @@ export interface Completion {
   text: string;
   /** What the model thought aloud, where that comes apart from the text. Never parsed. */
   reasoning?: string;
-  /** `filtered`: refused by a content filter; `too_long`: the conversation does not fit the model's context. Both have no text. */
+  /**
+   * `filtered`: refused by a content filter; `too_long`: the conversation does not fit the model's context. Both have
+   * no text.
+   */
   finish: 'stop' | 'length' | 'filtered' | 'too_long' | 'other';
   /** What was said where there is no text: why it was refused. */
   said?: string;
@@ -54,8 +57,9 @@ export interface CompletionControl {
 export interface Completer {
   readonly name: string;
   /**
-   * One completion a conversation, in their order. The conversations may come from a generator: they are taken as there is
-   * room. Rejects where one of them cannot be had at all; what was answered by then must not be lost where it cost something.
+   * One completion a conversation, in their order. The conversations may come from a generator: they are taken as there
+   * is room. Rejects where one of them cannot be had at all; what was answered by then must not be lost where it cost
+   * something.
    */
   complete(
     conversations: Iterable<readonly Message[]>,

@@ -4,8 +4,8 @@ import type { TokenProbability } from './completer';
 import { plain } from './parsers/parser';
 
 /**
- * The probability of letter `a` against letter `b`: p(a) / (p(a) + p(b)), each summed over the tokens that spell the letter (with
- * white space, brackets or marks around it, in either case). Undefined where neither is among the tokens.
+ * The probability of letter `a` against letter `b`: p(a) / (p(a) + p(b)), each summed over the tokens that spell the
+ * letter (with white space, brackets or marks around it, in either case). Undefined where neither is among the tokens.
  */
 export function letterProbability(
   tokens: readonly TokenProbability[],

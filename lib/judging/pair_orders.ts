@@ -12,8 +12,8 @@ export interface Showing {
 }
 
 /**
- * `both`: every pair twice, once in each order. `single`: every pair once, in an order drawn for it. Both bring a pair's showings
- * one after the other.
+ * `both`: every pair twice, once in each order. `single`: every pair once, in an order drawn for it. Both bring a
+ * pair's showings one after the other.
  */
 export interface PairOrders {
   readonly name: 'both' | 'single' | 'cheems';
@@ -22,8 +22,8 @@ export interface PairOrders {
 }
 
 /**
- * The pairs whose order is known: of ranked data every two responses of different rank, in the order of the responses; else the
- * annotated pairs. One basis for a whole data set, as its metrics have.
+ * The pairs whose order is known: of ranked data every two responses of different rank, in the order of the responses;
+ * else the annotated pairs. One basis for a whole data set, as its metrics have.
  */
 export function pairsToJudge(prompts: readonly PreferencePrompt[]): [chosen: number, rejected: number][][] {
   const ranked = prompts.some(({ ranks }) => ranks);
@@ -54,8 +54,9 @@ export const bothOrders: PairOrders = {
 };
 
 /**
- * One order a pair: the pair stands in the order of the responses, and one random number below a half swaps it. With seed 0, over
- * all files of an evaluation in turn, these are the original's draws (one stream of Python's `random`, a number a pair).
+ * One order a pair: the pair stands in the order of the responses, and one random number below a half swaps it. With
+ * seed 0, over all files of an evaluation in turn, these are the original's draws (one stream of Python's `random`, a
+ * number a pair).
  */
 export function singleOrder(seed: number, name: 'single' | 'cheems' = 'single'): PairOrders {
   const random = new PythonRandom(seed);

@@ -1,5 +1,5 @@
-// Python's random.random(): MT19937 (Matsumoto & Nishimura 1998), seeded by an array as CPython's random.seed(int) does, 53 bits a
-// number. The original draws its order of responses from it.
+// Python's random.random(): MT19937 (Matsumoto & Nishimura 1998), seeded by an array as CPython's random.seed(int)
+// does, 53 bits a number. The original draws its order of responses from it.
 
 const N = 624;
 const M = 397;

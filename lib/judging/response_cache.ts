@@ -1,5 +1,5 @@
-// Answers on disk, one JSON line each, only ever added to. A line counts once its newline is written; what a killed process left behind
-// it is cut off when the file is opened next. Only the places of the lines are held in memory.
+// Answers on disk, one JSON line each, only ever added to. A line counts once its newline is written; what a killed
+// process left behind it is cut off when the file is opened next. Only the places of the lines are held in memory.
 
 import { mkdir, open, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -40,7 +40,8 @@ export class ResponseCache {
   ) {}
 
   /**
-   * Opens or makes the file (its folder exists) and reads which answers it has. The caller sees to it that no other process writes it.
+   * Opens or makes the file (its folder exists) and reads which answers it has. The caller sees to it that no other
+   * process writes it.
    * @throws JudgeError naming file and line where a whole line is no answer: it may be another file.
    */
   static async open(file: string): Promise<ResponseCache> {
@@ -101,7 +102,8 @@ export class ResponseCache {
         for (const { resolve } of batch) resolve();
       } catch (error) {
         const failure = new JudgeError(
-          `The answers could not be written to ${this.file} (${(error as Error).message}). Those that were written before stay good.`,
+          `The answers could not be written to ${this.file} (${(error as Error).message}). Those that were ` +
+            'written before stay good.',
         );
         for (const { reject } of batch) reject(failure);
       }
@@ -157,7 +159,8 @@ export class ResponseCache {
     const parsed = parseLine(bytes);
     if (!parsed) {
       throw new JudgeError(
-        `${this.file}:${line}: this is no stored answer. If the file is a cache that was damaged, delete the line; else give another ${knob('judgeCache')}.`,
+        `${this.file}:${line}: this is no stored answer. If the file is a cache that was damaged, delete the ` +
+          `line; else give another ${knob('judgeCache')}.`,
       );
     }
     this.places.set(parsed.key, { offset, length: bytes.length });
@@ -188,7 +191,10 @@ export interface LockedCache {
   close(): Promise<void>;
 }
 
-/** Opens or makes a cache, its folder too. @throws JudgeError where another process has it, or the file is no cache or cannot be written. */
+/**
+ * Opens or makes a cache, its folder too. @throws JudgeError where another process has it, or the file is no cache or
+ * cannot be written.
+ */
 export async function openLockedCache(file: string): Promise<LockedCache> {
   const lock = await lockCache(file);
   try {
@@ -215,7 +221,8 @@ async function lockCache(file: string): Promise<ProcessLock> {
   } catch (error) {
     if (error instanceof LockHeld)
       throw new JudgeError(
-        `${file} is in use by another evaluation (${error.holder}). ${error.again}, or give another ${knob('judgeCache')}.`,
+        `${file} is in use by another evaluation (${error.holder}). ${error.again}, or give another ` +
+          `${knob('judgeCache')}.`,
       );
     throw new JudgeError(`${file} cannot be locked (${(error as Error).message}).`);
   }

@@ -31,7 +31,9 @@ test('the padding id is never one that ends a sample or a sequence', (t) => {
 test("a config keeps its other fields and its numbers' spelling, and takes the tokenizer's padding", async (t) => {
   const folder = temporaryFolder(t);
   const source =
-    '{"architectures": ["Qwen2ForCausalLM"], "auto_map": {"AutoModel": "x.py"}, "rms_norm_eps": 1e-06, "attention_dropout": 0.0, "rope_theta": 1000000.0, "eos_token_id": 2, "name": "a \\"1.0\\" b", "big": 12345678901234567890}';
+    '{"architectures": ["Qwen2ForCausalLM"], "auto_map": {"AutoModel": "x.py"}, "rms_norm_eps": 1e-06, ' +
+    '"attention_dropout": 0.0, "rope_theta": 1000000.0, "eos_token_id": 2, "name": "a \\"1.0\\" b", "big": ' +
+    '12345678901234567890}';
   writeFileSync(join(folder, 'config.json'), source);
   writeFileSync(
     join(folder, 'tokenizer_config.json'),

@@ -86,7 +86,8 @@ export function choosePadTokenId(
   for (const id of tokens.others ?? []) if (usable(id) && !endIds.has(id)) return id;
   for (let id = vocabSize - 1; id >= 0; id -= 1) if (usable(id) && !endIds.has(id)) return id;
   throw new ModelFolderError(
-    'Every id of the vocabulary stands where a sample is read, so config.json can have no pad_token_id that the class would not take for padding. Are the input_ids right?',
+    'Every id of the vocabulary stands where a sample is read, so config.json can have no pad_token_id that the ' +
+      'class would not take for padding. Are the input_ids right?',
   );
 }
 
@@ -113,7 +114,9 @@ export interface MadeConfig {
   /** Text of config.json. */
   config: string;
   padTokenId: number;
-  /** Set where the tokenizer must pad with another token than its own pad_token, or has none: the text of the new one. */
+  /**
+   * Set where the tokenizer must pad with another token than its own pad_token, or has none: the text of the new one.
+   */
   newPadToken?: string;
   /** Python files of the class that lie beside it. */
   classFiles: string[];
@@ -167,8 +170,9 @@ export async function makeConfig(request: ConfigRequest, files: FileSystem = rea
 }
 
 /**
- * transformers 4, and what is built on it, knows `rope_theta` and `rope_scaling` alone and would take its default for `rope_parameters`;
- * transformers 5 takes `rope_scaling` where both are there. So both say what the base model's config.json means.
+ * transformers 4, and what is built on it, knows `rope_theta` and `rope_scaling` alone and would take its default for
+ * `rope_parameters`; transformers 5 takes `rope_scaling` where both are there. So both say what the base model's
+ * config.json means.
  */
 function spellRopeBothWays(config: Record<string, unknown>): void {
   const parameters = config['rope_parameters'];

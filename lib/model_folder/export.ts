@@ -35,7 +35,8 @@ export async function writeTokenizerFiles(
     const [source, target] = [join(baseFolder, name), join(folder, name)];
     if (changed === null) continue;
     if (changed !== undefined) await files.writeDurably(target, changed);
-    else if ((await files.kindOf(source)) !== undefined) await files.copyDurably(source, target); // follows links, as download caches have them
+    // follows links, as download caches have them
+    else if ((await files.kindOf(source)) !== undefined) await files.copyDurably(source, target);
   }
 }
 
@@ -52,8 +53,8 @@ async function writeDescription(
 }
 
 /**
- * Writes a whole model folder into an existing folder. Weights that are trained rounded to bfloat16 are saved so; others in
- * the dtype that they are held in, which is bfloat16 for the matrices of a bfloat16 optimizer state.
+ * Writes a whole model folder into an existing folder. Weights that are trained rounded to bfloat16 are saved so;
+ * others in the dtype that they are held in, which is bfloat16 for the matrices of a bfloat16 optimizer state.
  */
 export async function writeModelFolder(
   folder: string,

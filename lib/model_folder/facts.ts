@@ -27,7 +27,10 @@ function factsSchema() {
     reward_position: z.literal('last token of the sample'),
     /** The tensor of its last layer. */
     reward_head: z.string(),
-    /** The last ids of the training samples (at most 16, the commonest first): config.json's pad_token_id is none of them. */
+    /**
+     * The last ids of the training samples (at most 16, the commonest first): config.json's pad_token_id is none of
+     * them.
+     */
     last_token_ids: z.array(z.number()),
   });
 }
@@ -61,7 +64,8 @@ export async function readSampleChoices(folder: string): Promise<SampleChoices |
   } catch {
     throw new ModelFolderError(
       `${file} is broken: "do_strip" must be true or false, "compat" null, "cheems" or "transformers", and ` +
-        `"special_tokens_in_text" "keep" or "escape". It says how this model's samples are built; restore it from the ` +
+        `"special_tokens_in_text" "keep" or "escape". It says how this model's samples are built; restore it ` +
+        'from the ' +
         "training run's folder.",
     );
   }

@@ -49,7 +49,9 @@ export const SMALL_MODEL_FILES: ReadonlySet<string> = new Set([
   ...TOKENIZER_FILES,
 ]);
 
-/** Weights in the order in which the engine looks for them, which is transformers': in one file, or an index of several. */
+/**
+ * Weights in the order in which the engine looks for them, which is transformers': in one file, or an index of several.
+ */
 export const WEIGHTS_FILES = [
   WEIGHTS_FILE,
   `${WEIGHTS_FILE}.index.json`,

@@ -6,8 +6,8 @@ import { parseWithNumbers } from '../files/exact_json';
 const readNumber = (spelling: string): number | string => (/[NI]/.test(spelling) ? spelling : Number(spelling));
 
 /**
- * Parses JSON. Python's NaN, Infinity and -Infinity, outside of texts, become texts of these names, as in the engine: they stand
- * in nobody's way, and are no numbers. A byte-order mark is passed over.
+ * Parses JSON. Python's NaN, Infinity and -Infinity, outside of texts, become texts of these names, as in the engine:
+ * they stand in nobody's way, and are no numbers. A byte-order mark is passed over.
  * @throws Error with the end of a sentence that begins with the file's name.
  */
 export function parseModelJson(text: string): unknown {

@@ -16,7 +16,8 @@ export const microBatchTokens = (group: string, cpu: number, more = '') =>
     {
       group,
       describe:
-        `tokens computed at once; fewer need less memory. 'auto': ${cpu} on the CPU; on a GPU as many as its memory holds ` +
+        `tokens computed at once; fewer need less memory. 'auto': ${cpu} on the CPU; on a GPU as many as its ` +
+        'memory holds ' +
         `and make it faster${more}`,
     },
   );
@@ -27,7 +28,8 @@ export const deviceMemoryReserve = (group: string) =>
     {
       group,
       describe:
-        "GiB of the free memory to leave unused: NVIDIA's libraries need some at their first use [default: 1 on a GPU, 0 on the CPU]",
+        "GiB of the free memory to leave unused: NVIDIA's libraries need some at their first use [default: 1 on " +
+        'a GPU, 0 on the CPU]',
     },
   );
 

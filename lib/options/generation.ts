@@ -57,7 +57,8 @@ export const generationResources = {
     {
       group: RESOURCES,
       describe:
-        'size of the key/value cache: tokens of prompts and answers held at once [default: as many as fit into half of the free memory]',
+        'size of the key/value cache: tokens of prompts and answers held at once [default: as many as fit into ' +
+        'half of the free memory]',
     },
   ),
 };

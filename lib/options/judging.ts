@@ -11,7 +11,8 @@ export const judgeOptionTable = (templates: readonly string[]) => ({
   judge_endpoint: text({
     group: JUDGE,
     describe:
-      "base URL of a service with OpenAI's chat completions API, such as http://localhost:8000/v1; without it the judge runs on this machine",
+      "base URL of a service with OpenAI's chat completions API, such as http://localhost:8000/v1; without it " +
+      'the judge runs on this machine',
   }),
   judge_model: text({
     group: JUDGE,
@@ -20,18 +21,21 @@ export const judgeOptionTable = (templates: readonly string[]) => ({
   judge_template: text({
     group: JUDGE,
     describe:
-      `the prompt: ${templates.join(', ')} (names without a language choose Chinese or English by each prompt's language), ` +
+      `the prompt: ${templates.join(', ')} (names without a language choose Chinese or English by each prompt's ` +
+      'language), ' +
       'or a YAML or JSON file with system, user and parser [default: verdict; letter with --judge_mode logits]',
   }),
   judge_mode: choice(['text', 'logits'], 'text', {
     group: JUDGE,
     describe:
-      'read the verdict from the text of the answer, or from the probabilities of its first token (one token, nothing to parse)',
+      'read the verdict from the text of the answer, or from the probabilities of its first token (one token, ' +
+      'nothing to parse)',
   }),
   judge_order: choice(['both', 'single'], 'both', {
     group: JUDGE,
     describe:
-      'show each pair in both orders, or once in a random order; --compat cheems draws the order and counts as the original does',
+      'show each pair in both orders, or once in a random order; --compat cheems draws the order and counts as ' +
+      'the original does',
   }),
   judge_temperature: number(0, { from: 0 }, { group: JUDGE, describe: 'sampling temperature; 0: greedy' }),
   judge_top_p: optionalNumber(
@@ -49,7 +53,8 @@ export const judgeOptionTable = (templates: readonly string[]) => ({
       group: JUDGE,
       otherName: 'judge_max_new_tokens',
       describe:
-        'maximum number of tokens of an answer, reasoning included; for a judge on this machine the default is at most half of its positions',
+        'maximum number of tokens of an answer, reasoning included; for a judge on this machine the default is ' +
+        'at most half of its positions',
     },
   ),
   judge_seed: optionalNumber(
@@ -65,7 +70,8 @@ export const judgeOptionTable = (templates: readonly string[]) => ({
   judge_extra: optionalJson({
     group: JUDGE,
     describe:
-      'additional fields of the request as a JSON object; null removes a field: \'{"max_tokens": null, "max_completion_tokens": 2000}\'',
+      'additional fields of the request as a JSON object; null removes a field: \'{"max_tokens": null, ' +
+      '"max_completion_tokens": 2000}\'',
   }),
   judge_header: textList({
     group: REQUESTS,
@@ -88,7 +94,8 @@ export const judgeOptionTable = (templates: readonly string[]) => ({
   judge_cache: text({
     group: JUDGE,
     describe:
-      'file that caches every answer, so that nothing is requested twice [default: judge_cache.jsonl in --output_dir; without that, none]',
+      'file that caches every answer, so that nothing is requested twice [default: judge_cache.jsonl in ' +
+      '--output_dir; without that, none]',
   }),
   judge_price_input: optionalNumber(
     { from: 0 },

@@ -69,7 +69,10 @@ export function twoNames(
   place = '',
 ): string {
   const other = table[name]!.description.otherName!;
-  return `${place}${name} and ${place}${other} are two names of the same option, but were given different values. Give only one of them.`;
+  return (
+    `${place}${name} and ${place}${other} are two names of the same option, but were given different values. Give ` +
+    'only one of them.'
+  );
 }
 
 const fromText = (text: string): unknown => {

@@ -28,7 +28,8 @@ export const scoringWeights = {
     otherName: 'torch_dtype',
     group: MODEL,
     describe:
-      "'bfloat16': round every weight to it first, like tools that load the folder in 16 bits [default: the weights as stored]",
+      "'bfloat16': round every weight to it first, like tools that load the folder in 16 bits [default: the " +
+      'weights as stored]',
   }),
 };
 
@@ -38,14 +39,16 @@ export const scoringSamples = {
     {
       group: SAMPLES,
       describe:
-        'maximum number of tokens of prompt and response together; longer samples are an error unless --truncation is given [default: no limit]',
+        'maximum number of tokens of prompt and response together; longer samples are an error unless ' +
+        '--truncation is given [default: no limit]',
     },
   ),
   truncation: flag(false, { group: SAMPLES, describe: 'cut longer samples from the left' }),
   do_strip: optionalFlag({
     group: SAMPLES,
     describe:
-      "strip white space around the text that the chat template makes [default: as in the model's training, according to cheems.json or, without it, to the model's class and head; the choice is printed]",
+      "strip white space around the text that the chat template makes [default: as in the model's training, " +
+      "according to cheems.json or, without it, to the model's class and head; the choice is printed]",
   }),
   compat: optionalChoice(['cheems'], {
     group: SAMPLES,
@@ -55,7 +58,8 @@ export const scoringSamples = {
   reward_head: text({
     group: SAMPLES,
     describe:
-      "if the folder has more than one reward head: the kind or the tensor name of the one to use; 'vocabulary_row': the logit of vocabulary id 0 (Nemotron)",
+      'if the folder has more than one reward head: the kind or the tensor name of the one to use; ' +
+      "'vocabulary_row': the logit of vocabulary id 0 (Nemotron)",
   }),
   normalize_reward: flag(ENGINE_DEFAULTS.ModelLoadOptions.normalizeReward, {
     group: SAMPLES,
@@ -64,7 +68,8 @@ export const scoringSamples = {
   gate_pattern: text({
     group: SAMPLES,
     describe:
-      "for a gate that reads the prompt (ArmoRM, QRM): the tokens that begin the assistant's turn, as text or ids [default: the family's]",
+      "for a gate that reads the prompt (ArmoRM, QRM): the tokens that begin the assistant's turn, as text or " +
+      "ids [default: the family's]",
   }),
   step_token: text({
     group: SAMPLES,

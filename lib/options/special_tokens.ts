@@ -11,6 +11,8 @@ export const specialTokensInText = (group: string, otherwise = 'keep') =>
   optionalChoice(SPECIAL_TOKENS_IN_TEXT, {
     group,
     describe:
-      "what to do with special tokens inside the data's texts, such as <|im_end|>: 'keep' reads them as if the chat template had " +
-      `written them, as transformers does; 'escape' reads them as plain text; 'refuse' is an error. They are counted [default: ${otherwise}]`,
+      "what to do with special tokens inside the data's texts, such as <|im_end|>: 'keep' reads them as if the " +
+      'chat template had ' +
+      `written them, as transformers does; 'escape' reads them as plain text; 'refuse' is an error. They are ` +
+      `counted [default: ${otherwise}]`,
   });

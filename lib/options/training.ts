@@ -35,7 +35,8 @@ export const trainOptionDefinitions = {
     group: PATHS,
     otherName: 'model_name',
     describe:
-      'model to start from: a Hugging Face model folder, or owner/name[@revision] on the hub (a language model gets a new reward head, made from --seed; a reward model with a head of one linear layer keeps its head)',
+      'model to start from: a Hugging Face model folder, or owner/name[@revision] on the hub (a language model ' +
+      'gets a new reward head, made from --seed; a reward model with a head of one linear layer keeps its head)',
   }),
   reward_head: text({
     group: PATHS,
@@ -45,7 +46,8 @@ export const trainOptionDefinitions = {
     {
       group: PATHS,
       describe:
-        'preference data: files of JSON lines, JSON arrays (both may be gzipped) or parquet; prompts with the same text are merged across files',
+        'preference data: files of JSON lines, JSON arrays (both may be gzipped) or parquet; prompts with the ' +
+        'same text are merged across files',
     },
     1,
   ),
@@ -78,7 +80,10 @@ export const trainOptionDefinitions = {
     { from: 1, integer: true },
     {
       group: LENGTH,
-      describe: `responses in one optimizer step; all responses of a prompt stay together [default: per_device_train_batch_size x gradient_accumulation_steps if one of them is given, else ${PAPER_GLOBAL_BATCH} as in the paper]`,
+      describe:
+        'responses in one optimizer step; all responses of a prompt stay together [default: ' +
+        'per_device_train_batch_size x gradient_accumulation_steps if one of them is given, else ' +
+        `${PAPER_GLOBAL_BATCH} as in the paper]`,
     },
   ),
   per_device_train_batch_size: optionalNumber(
@@ -86,7 +91,8 @@ export const trainOptionDefinitions = {
     {
       group: LENGTH,
       describe:
-        'times gradient_accumulation_steps: the global batch size if global_batch_size is absent (1 if only the other one is given)',
+        'times gradient_accumulation_steps: the global batch size if global_batch_size is absent (1 if only the ' +
+        'other one is given)',
     },
   ),
   gradient_accumulation_steps: optionalNumber(
@@ -142,7 +148,9 @@ export const trainOptionDefinitions = {
     otherName: 'torch_dtype',
     group: OPTIMIZER,
     describe:
-      "dtype of the weights that are saved and that training computes with. 'bfloat16' rounds every weight; AdamW updates float32 master weights, which checkpoints keep. The folder is half as large, and tools that load it in 16 bits compute with the same weights",
+      "dtype of the weights that are saved and that training computes with. 'bfloat16' rounds every weight; " +
+      'AdamW updates float32 master weights, which checkpoints keep. The folder is half as large, and tools ' +
+      'that load it in 16 bits compute with the same weights',
   }),
   reg_coef: number(
     ENGINE_DEFAULTS.TrainerOptions.regCoef,
@@ -162,7 +170,8 @@ export const trainOptionDefinitions = {
   do_strip: flag(true, {
     group: SAMPLES,
     describe:
-      'strip white space around the text that the chat template makes, so that the reward is read at the end marker; stored in the model folder, so that eval and score do the same',
+      'strip white space around the text that the chat template makes, so that the reward is read at the end ' +
+      'marker; stored in the model folder, so that eval and score do the same',
   }),
   special_tokens_in_text: specialTokensInText(SAMPLES),
   chat_template: text({
@@ -172,8 +181,10 @@ export const trainOptionDefinitions = {
   compat: optionalChoice(['cheems', 'transformers'], {
     group: SAMPLES,
     describe:
-      "'cheems': build samples exactly as the original does, with its doubled BOS, and train as transformers does; 'transformers': only the latter: the " +
-      "embedding row of config.json's pad_token_id (padding_idx) gets no gradient [default: this row gets its gradient like any other]",
+      "'cheems': build samples exactly as the original does, with its doubled BOS, and train as transformers " +
+      "does; 'transformers': only the latter: the " +
+      "embedding row of config.json's pad_token_id (padding_idx) gets no gradient [default: this row gets its " +
+      'gradient like any other]',
   }),
 
   micro_batch_tokens: microBatchTokens(
@@ -193,13 +204,15 @@ export const trainOptionDefinitions = {
   optimizer_state: choice(['float32', 'bfloat16'], 'float32', {
     group: RESOURCES,
     describe:
-      "with bfloat16 precision: 'float32' keeps gradients, moments and a copy of the weights in float32; 'bfloat16' keeps everything in bfloat16 with stochastic rounding, 8 bytes per parameter instead of 18",
+      "with bfloat16 precision: 'float32' keeps gradients, moments and a copy of the weights in float32; " +
+      "'bfloat16' keeps everything in bfloat16 with stochastic rounding, 8 bytes per parameter instead of 18",
   }),
 
   evaluation_strategy: optionalChoice(['no', 'steps', 'epoch'], {
     group: EVALUATION,
     describe:
-      'when to evaluate on test_data_path, in addition to the end of the run [default: steps with test_data_path, else no]',
+      'when to evaluate on test_data_path, in addition to the end of the run [default: steps with ' +
+      'test_data_path, else no]',
   }),
   eval_steps: number(
     100,
@@ -224,7 +237,8 @@ export const trainOptionDefinitions = {
   resume_if_possible: flag(false, {
     group: SAVING,
     describe:
-      'continue from the newest complete checkpoint in output_dir, bit for bit; refused if the data, the base model, the template or an option that affects the batches has changed',
+      'continue from the newest complete checkpoint in output_dir, bit for bit; refused if the data, the base ' +
+      'model, the template or an option that affects the batches has changed',
   }),
   logging_steps: number(
     1,
@@ -250,6 +264,9 @@ export const trainOptionDescriptions = Object.fromEntries(
 ) as Record<TrainOptionName, OptionDescription>;
 
 type TableValues = { [Name in TrainOptionName]: ValueOf<Definitions[Name]['schema']> };
-/** The written types must be those of the table: if this does not compile, run node scripts/generate/write_option_comments.cjs. */
+/**
+ * The written types must be those of the table: if this does not compile, run node
+ * scripts/generate/write_option_comments.cjs.
+ */
 const _same: [TableValues, TrainOptionValues] extends [TrainOptionValues, TableValues] ? true : never = true;
 void _same;

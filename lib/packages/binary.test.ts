@@ -1,4 +1,5 @@
-// The compiled libraries need nothing but libc and libm (scripts/release/check_binary.cjs), and the check finds what is wrong with others.
+// The compiled libraries need nothing but libc and libm (scripts/release/check_binary.cjs), and the check finds what is
+// wrong with others.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -38,7 +39,8 @@ test('a library that needs the C++ library, shows functions or calls what nobody
   const library = join(folder, 'wrong.so');
   writeFileSync(
     source,
-    '#include <string>\nvoid nobody_has(int);\nstd::string shown(int i) { nobody_has(i); return std::to_string(i) + "?"; }\n',
+    '#include <string>\nvoid nobody_has(int);\nstd::string shown(int i) { nobody_has(i); return ' +
+      'std::to_string(i) + "?"; }\n',
   );
   execFileSync(process.env.CXX ?? 'g++', ['-shared', '-fPIC', '-o', library, source]);
   const { status, stderr } = check(library);

@@ -1,4 +1,5 @@
-// What the main package holds: all that its parts, its documents and its messages point to, and nothing that tests alone need.
+// What the main package holds: all that its parts, its documents and its messages point to, and nothing that tests
+// alone need.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';

@@ -1,5 +1,6 @@
-// What users get: the tarballs, installed in an empty folder far from this clone, without a registry and without scripts; a
-// model trained, evaluated and scored with there by require, import and npx; the types, under each kind of resolution.
+// What users get: the tarballs, installed in an empty folder far from this clone, without a registry and without
+// scripts; a model trained, evaluated and scored with there by require, import and npx; the types, under each kind of
+// resolution.
 import { execFile } from 'node:child_process';
 import {
   chmodSync,

@@ -1,4 +1,5 @@
-// The report in a real browser, where one is installed (apt-get install chromium); else the test is skipped and says so.
+// The report in a real browser, where one is installed (apt-get install chromium); else the test is skipped and says
+// so.
 
 import test from 'ava';
 import { execFile, execFileSync } from 'node:child_process';
@@ -45,7 +46,9 @@ const consoleLines = (stderr: string) => stderr.split('\n').filter((line) => lin
 
 async function hostileReport(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'report-'));
-  const hostile = `</div></summary></svg><script>document.title = "ran"; console.error("ran")</script><img src="HOST/pixel.png" onerror="console.error(1)"><style>@import "HOST/style.css";</style>`;
+  const hostile =
+    '</div></summary></svg><script>document.title = "ran"; console.error("ran")</script><img src="HOST/pixel.png" ' +
+    'onerror="console.error(1)"><style>@import "HOST/style.css";</style>';
   const rows = Array.from({ length: 12 }, (_, i) => ({
     input: `问题${i}${hostile}`,
     responses: [

@@ -1,5 +1,5 @@
-// The report's pictures: static SVG, drawn by Observable Plot when the report is written, so that the page needs no script. Colors are
-// the page's CSS variables, which is how one picture serves light and dark.
+// The report's pictures: static SVG, drawn by Observable Plot when the report is written, so that the page needs no
+// script. Colors are the page's CSS variables, which is how one picture serves light and dark.
 
 import type * as PlotModule from '@observablehq/plot';
 import type { Interval } from '../evaluation/metrics/types';
@@ -127,7 +127,9 @@ export class ChartMaker {
     });
   }
 
-  /** Both sides of the pairs over one another; chosen filled, rejected with a dashed outline, so that color is not all. */
+  /**
+   * Both sides of the pairs over one another; chosen filled, rejected with a dashed outline, so that color is not all.
+   */
   rewards(bins: readonly HistogramBin[]): string {
     const Plot = this.#plot;
     return this.#draw({

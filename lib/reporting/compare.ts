@@ -1,5 +1,6 @@
-// Two or more evaluations of the same prompts: is one better, or was it the luck of the prompts? Paired bootstrap over prompts
-// (Efron 1979; Koehn 2004 for systems on the same test set): every resample draws the same prompts for all of them.
+// Two or more evaluations of the same prompts: is one better, or was it the luck of the prompts? Paired bootstrap over
+// prompts (Efron 1979; Koehn 2004 for systems on the same test set): every resample draws the same prompts for all of
+// them.
 
 import { EvaluationError } from '../evaluation/errors';
 import { randomSource, quantile } from '../evaluation/metrics/bootstrap';
@@ -59,8 +60,8 @@ const TERMS = [
 ] as const;
 
 /**
- * The figures of each model on the prompts that all have, as the evaluation computes them (means over categories where there are
- * any), and for every two models the difference with its paired bootstrap.
+ * The figures of each model on the prompts that all have, as the evaluation computes them (means over categories where
+ * there are any), and for every two models the difference with its paired bootstrap.
  * @throws Error with a sentence where the evaluations are not of the same data and benchmark.
  */
 export function compareResults(all: readonly StoredResults[], options: BootstrapOptions = {}): Comparison {
@@ -77,7 +78,8 @@ export function compareResults(all: readonly StoredResults[], options: Bootstrap
   const resampled = resample(strata, all.length, files.length, names.length, bootstrap);
   if (benchmark !== 'cheems-bench')
     notes.push(
-      `The overall figure of ${benchmark} has a formula of its own; what is compared here is accuracy and exact match over its prompts.`,
+      `The overall figure of ${benchmark} has a formula of its own; what is compared here is accuracy and exact ` +
+        'match over its prompts.',
     );
   return {
     benchmark,
@@ -113,14 +115,16 @@ function requireSameData(all: readonly StoredResults[]): void {
   for (const other of others) {
     if (other.benchmark !== first.benchmark)
       throw new EvaluationError(
-        `${first.path} is an evaluation on ${first.benchmark}, ${other.path} on ${other.benchmark}: only results of the same benchmark can be compared.`,
+        `${first.path} is an evaluation on ${first.benchmark}, ${other.path} on ${other.benchmark}: only ` +
+          'results of the same benchmark can be compared.',
       );
     if (digests(other) !== digests(first)) {
       const list = (results: StoredResults) =>
         results.data.map(({ file, sha256 }) => `${file} (SHA-256 ${sha256.slice(0, 12)}…)`).join(', ') ||
         'data without files';
       throw new EvaluationError(
-        `${first.path} was measured on ${list(first)}, ${other.path} on ${list(other)}: these are different data, so the results cannot be compared. Evaluate both on the same files.`,
+        `${first.path} was measured on ${list(first)}, ${other.path} on ${list(other)}: these are different ` +
+          'data, so the results cannot be compared. Evaluate both on the same files.',
       );
     }
   }
@@ -139,7 +143,8 @@ function joinPrompts(all: readonly StoredResults[]) {
   const most = Math.max(...keyed.map(({ size }) => size));
   if (shared.length < most)
     notes.push(
-      `Prompts that not every evaluation has (not scored, or merged by a judge's rules) and that are left out: ${most - shared.length}.`,
+      `Prompts that not every evaluation has (not scored, or merged by a judge's rules) and that are left out: ` +
+        `${most - shared.length}.`,
     );
   const files = new Map<string, string[]>();
   for (const key of shared) {
@@ -162,7 +167,10 @@ function joinPrompts(all: readonly StoredResults[]) {
   return { files: [...files.keys()].map((file) => ({ file })), strata, prompts: shared.length, notes };
 }
 
-/** A prompt is the same where its file's digest, its id and its line are; those that repeat are told apart by their order. */
+/**
+ * A prompt is the same where its file's digest, its id and its line are; those that repeat are told apart by their
+ * order.
+ */
 function keyRows({ prompts, data }: StoredResults): Map<string, PromptRow> {
   const digestOf = new Map(data.map(({ file, sha256 }) => [file, sha256]));
   const rows = new Map<string, PromptRow>();
@@ -192,7 +200,9 @@ function nameModels(all: readonly StoredResults[]): ComparedModel[] {
   });
 }
 
-/** Accuracy and exact match of each file, then their mean where it is asked for, over the drawn rows of each stratum. */
+/**
+ * Accuracy and exact match of each file, then their mean where it is asked for, over the drawn rows of each stratum.
+ */
 function measure(
   strata: readonly Stratum[],
   drawn: readonly ArrayLike<number>[],

@@ -84,7 +84,8 @@ function describeComparison(comparison: Comparison, charts: ChartMaker): ReportC
 function legend({ bootstrap: { resamples, seed, level } }: Comparison): string[] {
   if (resamples === 0) return [];
   return [
-    `Differences: ${Number((level * 100).toFixed(2))} % intervals and the probability that the first is better, by a paired bootstrap over prompts (${resamples} resamples, seed ${seed}).`,
+    `Differences: ${Number((level * 100).toFixed(2))} % intervals and the probability that the first is better, ` +
+      `by a paired bootstrap over prompts (${resamples} resamples, seed ${seed}).`,
   ];
 }
 
@@ -122,7 +123,10 @@ function differenceChart(metric: string, differences: readonly Difference[], cha
     interval ? [{ name: `${letter(first)} - ${letter(second)}`, value: difference, interval }] : [],
   );
   if (bars.length === 0) return [];
-  const description = `Differences of ${metric} with intervals: ${bars.map(({ name, value, interval }) => `${name}: ${value.toFixed(3)} (${interval.low.toFixed(3)} to ${interval.high.toFixed(3)})`).join(', ')}. Right of the dashed line the first is better.`;
+  const description =
+    `Differences of ${metric} with intervals: ` +
+    `${bars.map(({ name, value, interval }) => `${name}: ${value.toFixed(3)} (${interval.low.toFixed(3)} to ${interval.high.toFixed(3)})`).join(', ')}. ` +
+    'Right of the dashed line the first is better.';
   return [
     {
       title: `Difference of ${metric}`,

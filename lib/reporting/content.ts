@@ -3,7 +3,9 @@
 import type { PreferencePrompt } from '../data/types';
 import type { Interval } from '../evaluation/metrics/types';
 
-/** A share or number with its interval, or alone; text; undefined: the cell is empty, NaN: not defined on these data. */
+/**
+ * A share or number with its interval, or alone; text; undefined: the cell is empty, NaN: not defined on these data.
+ */
 export type Cell = string | number | { value: number; interval: Interval | undefined } | undefined;
 
 export interface Column {

@@ -14,8 +14,8 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 /**
- * What HTML forbids or silently changes: control characters but tab and line feed, and halves of surrogate pairs; and the controls
- * of direction, which make text read otherwise than it is.
+ * What HTML forbids or silently changes: control characters but tab and line feed, and halves of surrogate pairs; and
+ * the controls of direction, which make text read otherwise than it is.
  */
 const UNFIT = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]|[\ud800-\udfff]|[\u061c\u202a-\u202e\u2066-\u2069]/gu;
 

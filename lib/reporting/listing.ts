@@ -21,7 +21,8 @@ export function listingNotes({ categories }: Pick<MetricReport, 'categories'>): 
   return categories.length <= MOST_LISTED
     ? []
     : [
-        `Listed are the ${MOST_LISTED} categories with the most prompts, of ${categories.length}; results.json has all.`,
+        `Listed are the ${MOST_LISTED} categories with the most prompts, of ${categories.length}; results.json ` +
+          'has all.',
       ];
 }
 

@@ -10,7 +10,10 @@ const MICRO_BATCH = `tokens of a micro-batch (${knob('microBatchTokens')})`;
 /** How an option is written. */
 export type Wording = (sentence: string) => string;
 
-/** A table of the plan: every entry with its kind, a sum, and what the machine has. No entry of 0 bytes. Lines where the table is too wide. */
+/**
+ * A table of the plan: every entry with its kind, a sum, and what the machine has. No entry of 0 bytes. Lines where the
+ * table is too wide.
+ */
 export function formatMemoryPlan(plan: MemoryPlan, width = Infinity, wording: Wording = (text) => text): string {
   const [reserveLabel, microBatchLabel] = [wording(RESERVE), wording(MICRO_BATCH)];
   const Table = require('cli-table3') as typeof import('cli-table3'); // for those who print one

@@ -1,4 +1,5 @@
-// The report as one HTML file that fetches nothing and runs nothing: styles and pictures stand in it, and its own policy forbids the rest.
+// The report as one HTML file that fetches nothing and runs nothing: styles and pictures stand in it, and its own
+// policy forbids the rest.
 
 import { textOfMessage } from '../data/conversation/texts';
 import type { Message, PreferencePrompt, Response } from '../data/types';
@@ -166,7 +167,10 @@ function responseMarkup({ content, messages, inputIds }: Response): Markup {
 const turnsMarkup = (turns: readonly Message[]) =>
   html`${turns.map((turn) => html`<p class="role">${turn.role}</p>${textMarkup(textOfMessage(turn))}`)}`;
 
-/** Text of the data, as it is; its end folded away where it is long. Han characters are marked as Chinese, for the right shapes. */
+/**
+ * Text of the data, as it is; its end folded away where it is long. Han characters are marked as Chinese, for the right
+ * shapes.
+ */
 function textMarkup(text: string): Markup {
   const language =
     /\p{Script=Han}/u.test(text) && !/[\p{Script=Hiragana}\p{Script=Katakana}]/u.test(text)

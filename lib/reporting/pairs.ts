@@ -18,7 +18,10 @@ export interface ScoredPair {
   comparison?: Comparison;
 }
 
-/** The pairs that the file's figures rest on: those of the ranks where there are any, else the annotated ones, or those judged. */
+/**
+ * The pairs that the file's figures rest on: those of the ranks where there are any, else the annotated ones, or those
+ * judged.
+ */
 export function scoredPairs({ prompts, scores, report }: EvaluatedFile): ScoredPair[] {
   return prompts.flatMap((prompt, p): ScoredPair[] => {
     const { rewards, comparisons } = scores[p]!;

@@ -1,10 +1,14 @@
-// `prompts.jsonl`: what each prompt adds to accuracy and exact match. Evaluations of the same prompts are compared by it.
+// `prompts.jsonl`: what each prompt adds to accuracy and exact match. Evaluations of the same prompts are compared by
+// it.
 
 import type { EvaluatedFile } from '../evaluation/evaluate';
 import { scorePrompt } from '../evaluation/metrics/groups';
 import { SHARES } from '../evaluation/metrics/shares';
 
-/** A row of `prompts.jsonl`. Means: accuracy = sum of right / sum of pairs, exact match = sum of exact / sum of asked, over a group. */
+/**
+ * A row of `prompts.jsonl`. Means: accuracy = sum of right / sum of pairs, exact match = sum of exact / sum of asked,
+ * over a group.
+ */
 export interface PromptRow {
   file: string;
   prompt_id: string;

@@ -1,5 +1,6 @@
-// CheemsBench figures that the paper gives (arXiv 2502.17173, tables 2 and 8), by way of a full translation of the paper's third
-// version. Left out: rows of which the paper's own figures disagree with each other (Skywork-Reward-Llama-3.1-8B, GPT-4o).
+// CheemsBench figures that the paper gives (arXiv 2502.17173, tables 2 and 8), by way of a full translation of the
+// paper's third version. Left out: rows of which the paper's own figures disagree with each other
+// (Skywork-Reward-Llama-3.1-8B, GPT-4o).
 
 export interface PublishedRow {
   name: string;
@@ -12,7 +13,8 @@ export interface PublishedRow {
 }
 
 export const PUBLISHED_SOURCE =
-  'Published: Cheems (arXiv 2502.17173 v3), tables 2 and 8, taken from a full translation of the paper; not measured here. ' +
+  'Published: Cheems (arXiv 2502.17173 v3), tables 2 and 8, taken from a full translation of the paper; not ' +
+  'measured here. ' +
   'Two rows whose published figures contradict each other (Skywork-Reward-Llama-3.1-8B, GPT-4o) are left out.';
 
 type Figures = [

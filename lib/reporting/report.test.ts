@@ -110,14 +110,16 @@ test('the figures on the page, in CSV and Markdown are those of results.json', a
   t.true(values.has(results.overall));
   t.true(
     page.includes(
-      `<data value="${file['accuracy-rank']}">${file['accuracy-rank'].toFixed(3)}</data> <span class="interval">${file.intervals['accuracy-rank'].low.toFixed(3)}–`,
+      `<data value="${file['accuracy-rank']}">${file['accuracy-rank'].toFixed(3)}</data> <span ` +
+        `class="interval">${file.intervals['accuracy-rank'].low.toFixed(3)}–`,
     ),
   );
   for (const bin of file.length.bins.filter(({ pairs }: { pairs: number }) => pairs > 0))
     t.true(values.has(bin.accuracy));
   t.true(
     csv.includes(
-      `Results on human.jsonl,All figures,accuracy-rank,value,${file['accuracy-rank']},${file.intervals['accuracy-rank'].low},${file.intervals['accuracy-rank'].high}\r\n`,
+      'Results on human.jsonl,All ' +
+        `figures,accuracy-rank,value,${file['accuracy-rank']},${file.intervals['accuracy-rank'].low},${file.intervals['accuracy-rank'].high}\r\n`,
     ),
   );
   t.true(

@@ -1,4 +1,5 @@
-// `report.html`, `report.md` and `report.csv` beside `results.json`, and `prompts.jsonl`, which a comparison of evaluations needs.
+// `report.html`, `report.md` and `report.csv` beside `results.json`, and `prompts.jsonl`, which a comparison of
+// evaluations needs.
 
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -92,7 +93,10 @@ export async function describeReport(evaluation: Evaluation, meta: ResultsOrigin
       ...files.map((file) => fileSection(file, files.length > 1, charts)),
       ...(published && !published.isComparable ? [published.section] : []),
     ],
-    footer: `${meta.package.name} ${meta.package.version}. Intervals: ${bootstrap.level * 100} %, bootstrap over prompts (${bootstrap.resamples} resamples, seed ${bootstrap.seed}). The figures in full: results.json; every reward: scores.jsonl.`,
+    footer:
+      `${meta.package.name} ${meta.package.version}. Intervals: ${bootstrap.level * 100} %, bootstrap over ` +
+      `prompts (${bootstrap.resamples} resamples, seed ${bootstrap.seed}). The figures in full: results.json; ` +
+      'every reward: scores.jsonl.',
   };
 }
 

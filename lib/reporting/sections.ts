@@ -90,7 +90,8 @@ export function publishedSection(
   ];
   const caution = isWhole
     ? 'The data are the published CheemsBench files, checked by their digests.'
-    : 'The data are not the two published CheemsBench files (by their digests), so this row and the published ones are not comparable: they are here for orientation only.';
+    : 'The data are not the two published CheemsBench files (by their digests), so this row and the published ' +
+      'ones are not comparable: they are here for orientation only.';
   const section: Section = {
     title: 'Beside the published results',
     paragraphs: [caution, PUBLISHED_SOURCE],
@@ -190,7 +191,8 @@ function headlineTable(file: EvaluatedFile): ReportTable[] {
       rows,
       notes: [
         ...listingNotes(file.report),
-        'Beside the figures: their bootstrap intervals over prompts. longer alone: the accuracy of choosing the longer response.',
+        'Beside the figures: their bootstrap intervals over prompts. longer alone: the accuracy of choosing the ' +
+          'longer response.',
       ],
     },
   ];
@@ -232,7 +234,9 @@ function categoryChart(file: EvaluatedFile, charts: ChartMaker): Chart[] {
     value: valueOf(file, names.accuracy + suffix) ?? NaN,
     interval: file.report.intervals[names.accuracy + suffix],
   }));
-  const description = `Accuracy by category with bootstrap intervals: ${bars.map(({ name, value }) => `${name} ${value.toFixed(3)}`).join(', ')}. The dashed line is chance.`;
+  const description =
+    'Accuracy by category with bootstrap intervals: ' +
+    `${bars.map(({ name, value }) => `${name} ${value.toFixed(3)}`).join(', ')}. The dashed line is chance.`;
   return [
     {
       title: 'Accuracy by category',
@@ -261,7 +265,9 @@ function calibrationChart(pairs: readonly ScoredPair[], charts: ChartMaker): Cha
     accuracy: curve.accuracies[i]!,
     pairs: count,
   }));
-  const description = `Calibration: in each bin of reward difference, the probability that the rewards claim and the accuracy: ${points.map(({ predicted, accuracy, pairs: n }) => `${predicted.toFixed(2)} claimed, ${accuracy.toFixed(2)} right of ${n}`).join('; ')}.`;
+  const description =
+    'Calibration: in each bin of reward difference, the probability that the rewards claim and the accuracy: ' +
+    `${points.map(({ predicted, accuracy, pairs: n }) => `${predicted.toFixed(2)} claimed, ${accuracy.toFixed(2)} right of ${n}`).join('; ')}.`;
   return [
     {
       title: 'Calibration',
@@ -280,7 +286,9 @@ function calibrationChart(pairs: readonly ScoredPair[], charts: ChartMaker): Cha
           cells: [String(i + 1), curve.differences[i]!, predicted, accuracy, n],
         })),
         notes: [
-          'Five bins of |chosen - rejected|; claimed: sigmoid of the mean difference; a tie counts one half. On the dashed line the rewards mean what they say; above it they are too modest. The larger the dot, the more pairs.',
+          'Five bins of |chosen - rejected|; claimed: sigmoid of the mean difference; a tie counts one half. On ' +
+            'the dashed line the rewards mean what they say; above it they are too modest. The larger the dot, ' +
+            'the more pairs.',
         ],
       },
     },
@@ -317,7 +325,9 @@ function distributionChart(pairs: readonly ScoredPair[], charts: ChartMaker): Ch
   if (bins.length === 0) return [];
   const mean = (side: 'chosen' | 'rejected') =>
     pairs.reduce((sum, { rewards }) => sum + rewards![side], 0) / pairs.length;
-  const description = `Rewards of the chosen (mean ${mean('chosen').toPrecision(3)}) and of the rejected responses (mean ${mean('rejected').toPrecision(3)}) of ${counted(pairs.length, 'pair')}, as two histograms over one another.`;
+  const description =
+    `Rewards of the chosen (mean ${mean('chosen').toPrecision(3)}) and of the rejected responses (mean ` +
+    `${mean('rejected').toPrecision(3)}) of ${counted(pairs.length, 'pair')}, as two histograms over one another.`;
   return [
     {
       title: 'Rewards of chosen and rejected',
@@ -339,7 +349,9 @@ function lengthChart({ report: { length } }: EvaluatedFile, charts: ChartMaker):
   const bins = length?.bins.filter((bin) => bin.pairs > 0) ?? [];
   if (!length || bins.length === 0) return [];
   const bars = bins.map((bin) => ({ name: lengthBinName(bin), value: bin.accuracy }));
-  const description = `Accuracy by length of chosen minus rejected in ${length.unit}: ${bars.map(({ name, value }) => `${name}: ${value.toFixed(3)}`).join(', ')}. The dashed line is chance.`;
+  const description =
+    `Accuracy by length of chosen minus rejected in ${length.unit}: ` +
+    `${bars.map(({ name, value }) => `${name}: ${value.toFixed(3)}`).join(', ')}. The dashed line is chance.`;
   return [
     {
       title: `Accuracy by length difference (${length.unit})`,
@@ -350,7 +362,8 @@ function lengthChart({ report: { length } }: EvaluatedFile, charts: ChartMaker):
         columns: [TEXT('difference'), COUNT('pairs'), SHARE('accuracy')],
         rows: bins.map((bin) => ({ cells: [lengthBinName(bin), bin.pairs, bin.accuracy] })),
         notes: [
-          'A model that only follows length is right where the chosen response is longer and wrong where it is shorter.',
+          'A model that only follows length is right where the chosen response is longer and wrong where it is ' +
+            'shorter.',
         ],
       },
     },

@@ -55,7 +55,8 @@ export async function readResults(path: string): Promise<StoredResults> {
   const lines = (
     await read(
       promptsFile,
-      `A comparison needs it beside results.json; run the evaluation with ${knob('outputDir')} again to have it written.`,
+      `A comparison needs it beside results.json; run the evaluation with ${knob('outputDir')} again to have it ` +
+        'written.',
     )
   ).split('\n');
   const prompts = lines.flatMap((line, i) =>

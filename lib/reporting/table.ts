@@ -56,7 +56,9 @@ export function formatEvaluation(
     ? [...files.map((file) => fileHead(file, room, lines)), ...tables.map((table) => scoreTable(table, room, lines))]
     : files.flatMap((file) => fileBlocks(file, level, room, lines));
   const summary = [
-    `overall = ${share(evaluation.overall)}${evaluation.overallInterval ? ` (${level}: ${range(evaluation.overallInterval)})` : ''}   (${evaluation.formula})`,
+    'overall = ' +
+      `${share(evaluation.overall)}${evaluation.overallInterval ? ` (${level}: ${range(evaluation.overallInterval)})` : ''} ` +
+      `  (${evaluation.formula})`,
     ...evaluation.notes.map((note) => `Note: ${note}`),
     ...(tables ? tablesLegend(evaluation, level) : legend(evaluation, level)),
   ];
@@ -74,7 +76,8 @@ function legend({ bootstrap, files }: Evaluation, level: string): string[] {
   if (bootstrap.resamples > 0) lines.push(bootstrapLine(bootstrap, level));
   if (files.some((file) => file.report.judge))
     lines.push(
-      'A judge is right about a pair where it prefers the better response over all orders shown; undecided is wrong. exact match: prompts with every pair right.',
+      'A judge is right about a pair where it prefers the better response over all orders shown; undecided is ' +
+        'wrong. exact match: prompts with every pair right.',
     );
   if (files.some((file) => file.report.length))
     lines.push('longer: the accuracy of choosing the longer response alone.');
@@ -117,7 +120,10 @@ function scoreTable({ title, columns, rows }: ScoreTable, width: number, lines: 
   ].join('\n');
 }
 
-/** Cuts a table that is too wide into several, one below the other, each with the first column, which may shrink to a quarter. */
+/**
+ * Cuts a table that is too wide into several, one below the other, each with the first column, which may shrink to a
+ * quarter.
+ */
 function columnsThatFit(cells: readonly (readonly string[])[], width: number): string[][][] {
   const widths = cells[0]!.map((_, column) => widest(cells, column) + 3);
   const room = width - 1 - Math.min(widths[0]!, Math.floor(width / 4));
@@ -220,7 +226,8 @@ function remarksOn(file: EvaluatedFile, level: string, width: number): string[] 
   if (basis === 'rank' && 'accuracy-labels' in cheems) remarks.push(withInterval('accuracy-labels'));
   if ('expectation_calibration_error-labels' in cheems) {
     remarks.push(
-      `expectation_calibration_error-labels ${share(cheems['expectation_calibration_error-labels'])}, every pair counted ${share(extras['calibration_error_all_pairs-labels'])}`,
+      `expectation_calibration_error-labels ${share(cheems['expectation_calibration_error-labels'])}, every ` +
+        `pair counted ${share(extras['calibration_error_all_pairs-labels'])}`,
     );
   }
   return remarks;
@@ -231,12 +238,17 @@ function judgeRemarks(judge: JudgeStatistics): string[] {
     judge.consistency === undefined
       ? []
       : [
-          `consistency ${share(judge.consistency)} (the same verdict in both orders), ${share(judge.agreement)} of the pairs with a verdict in both; right in both ${share(judge.both_right_share)}`,
+          `consistency ${share(judge.consistency)} (the same verdict in both orders), ${share(judge.agreement)} ` +
+            `of the pairs with a verdict in both; right in both ${share(judge.both_right_share)}`,
         ];
   return [
-    `${counted(judge.judgements, 'judgement')} of ${counted(judge.pairs, 'pair')}: right ${share(judge.judgement_accuracy)}, ties ${share(judge.tie_share)}, unparsable ${share(judge.unparsable_share)}`,
+    `${counted(judge.judgements, 'judgement')} of ${counted(judge.pairs, 'pair')}: right ` +
+      `${share(judge.judgement_accuracy)}, ties ${share(judge.tie_share)}, unparsable ` +
+      `${share(judge.unparsable_share)}`,
     ...orders,
-    `position bias ${share(judge.position_bias)} (right ${share(judge.accuracy_chosen_first)} with the better response first, ${share(judge.accuracy_chosen_second)} with it second); the first was preferred in ${share(judge.first_share)}`,
+    `position bias ${share(judge.position_bias)} (right ${share(judge.accuracy_chosen_first)} with the better ` +
+      `response first, ${share(judge.accuracy_chosen_second)} with it second); the first was preferred in ` +
+      `${share(judge.first_share)}`,
   ];
 }
 

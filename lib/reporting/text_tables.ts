@@ -13,7 +13,8 @@ export function reportMarkdown(content: ReportContent): string {
   ];
   for (const { name, value, interval, note } of content.headline) {
     lines.push(
-      `**${escapeMarkdown(name)}: ${formatCell({ value, interval }, 'share')}**${note === undefined ? '' : `  ${escapeMarkdown(note)}`}`,
+      `**${escapeMarkdown(name)}: ` +
+        `${formatCell({ value, interval }, 'share')}**${note === undefined ? '' : `  ${escapeMarkdown(note)}`}`,
       '',
     );
   }
@@ -81,8 +82,8 @@ const bounds = (interval: { low: number; high: number } | undefined) =>
   interval ? [String(interval.low), String(interval.high)] : ['', ''];
 
 /**
- * What begins a formula in spreadsheets, also behind blanks that they take away and in the wide forms of East Asian keyboards. In \s are
- * the byte order mark and the blanks of Unicode.
+ * What begins a formula in spreadsheets, also behind blanks that they take away and in the wide forms of East Asian
+ * keyboards. In \s are the byte order mark and the blanks of Unicode.
  */
 const FORMULA = /^[\s\u200b-\u200f\u2060]*[=+\-@＝＋－＠]|^[\t\r\n]/;
 const SIGNED_NUMBER = String.raw`[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`;

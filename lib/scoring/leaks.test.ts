@@ -1,4 +1,5 @@
-// Models give everything back, however they are left. Short here; with CHEEMS_LOADS=1000 as scripts/test_long.sh runs it.
+// Models give everything back, however they are left. Short here; with CHEEMS_LOADS=1000 as scripts/test_long.sh runs
+// it.
 
 import { execFile } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -43,7 +44,8 @@ for (const kind of ['disposed', 'dropped', 'disposedInTheMiddle', 'languageModel
     const { stdout } = await run(process.execPath, [program, kind, String(loads), rewardModel, languageModel]);
     const { begun, ended } = JSON.parse(stdout) as Record<'begun' | 'ended', { megabytes: number; threads: number }>;
     t.log(stdout.trim());
-    // A dropped model takes up to some 40 MiB and four threads until it is collected; what is bounded here is that they add up.
+    // A dropped model takes up to some 40 MiB and four threads until it is collected; what is bounded here is that they
+    // add up.
     t.true(ended.threads <= begun.threads + 12, stdout);
     t.true(ended.megabytes <= begun.megabytes + 160, stdout);
   });

@@ -1,5 +1,5 @@
-// The options of RewardModel's functions. The comments are those of the tables: scripts/generate/write_option_comments.cjs
-// writes them.
+// The options of RewardModel's functions. The comments are those of the tables:
+// scripts/generate/write_option_comments.cjs writes them.
 
 import { callback, either, flag, list, text, wholeNumber } from '../arguments/checks';
 import { like, onEvent, own, SIGNAL, type LibraryOptions } from '../options/library_options';
@@ -94,7 +94,8 @@ export const rewardModelOptions: LibraryOptions<RewardModelOptions> = {
   specialTokensInText: like(scoringSamples.special_tokens_in_text),
   stepReward: like(scoringSamples.step_reward),
   onNote: onEvent(
-    'called at most once, with a sentence, if samples are such that other programs would read their rewards at another token',
+    'called at most once, with a sentence, if samples are such that other programs would read their rewards at ' +
+      'another token',
   ),
   signal: SIGNAL,
 };

@@ -43,19 +43,25 @@ export function readoutRule(
     const [id, ...more] = idsOf(
       options.stepToken ?? STEP_TOKEN,
       model.folder,
-      `The model's head (${description}) rewards each step. Name the token that ends one with ${knob('stepToken')}, as text or as its id.`,
+      `The model's head (${description}) rewards each step. Name the token that ends one with ` +
+        `${knob('stepToken')}, as text or as its id.`,
     );
     if (id === undefined || more.length > 0)
       throw new ScoringError(
-        `${knob('stepToken')} must be one token; ${JSON.stringify(options.stepToken ?? STEP_TOKEN)} is ${more.length + 1} to the tokenizer of ${model.folder}.`,
+        `${knob('stepToken')} must be one token; ${JSON.stringify(options.stepToken ?? STEP_TOKEN)} is ` +
+          `${more.length + 1} to the tokenizer of ${model.folder}.`,
       );
     return {
       positions: (inputIds) => Array.from(inputIds.keys()).filter((place) => inputIds[place] === id),
-      missing: `the token that ends a step (${id}) is nowhere in the sample, so there is no step to reward; the response must have it after each step (${knob('stepToken')} names another)`,
+      missing:
+        `the token that ends a step (${id}) is nowhere in the sample, so there is no step to reward; the response ` +
+        `must have it after each step (${knob('stepToken')} names another)`,
     };
   }
   const pattern = options.gatePattern ?? GATE_PATTERNS[model.family];
-  const how = `The model's head (${description}) reads the position in the prompt where the assistant's turn begins. Name its tokens with ${knob('gatePattern')}, as text or as ids.`;
+  const how =
+    `The model's head (${description}) reads the position in the prompt where the assistant's turn begins. Name ` +
+    `its tokens with ${knob('gatePattern')}, as text or as ids.`;
   if (pattern === undefined) throw new ScoringError(how);
   const ids = idsOf(pattern, model.folder, how);
   return {
@@ -63,7 +69,10 @@ export function readoutRule(
       const place = lastOccurrence(inputIds, ids);
       return place === undefined ? [] : [place, inputIds.length - 1];
     },
-    missing: `the tokens that begin the assistant's turn (${ids.join(', ')}) are nowhere in the sample, and the model's gate reads the prompt there; is it made with this model's chat template? (${knob('gatePattern')} names others)`,
+    missing:
+      `the tokens that begin the assistant's turn (${ids.join(', ')}) are nowhere in the sample, and the model's ` +
+      `gate reads the prompt there; is it made with this model's chat template? (${knob('gatePattern')} names ` +
+      'others)',
   };
 }
 

@@ -1,4 +1,5 @@
-// Every kind of published reward head, from the model folder to the rewards, with the real engine. fixtures/reference/models/README.md tells the numbers' source.
+// Every kind of published reward head, from the model folder to the rewards, with the real engine.
+// fixtures/reference/models/README.md tells the numbers' source.
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,33 +71,37 @@ test('the reward token is put behind samples that lack it', async (t) => {
   await model.dispose();
 });
 
-test('classifiers of transformers are read before padding, by its id, which is told once; folders with cheems.json at the last token', async (t) => {
-  const notes: string[] = [];
-  const source = join(ROOT, 'huggingface', 'qwen2-gqa'); // pad_token_id is 0 there
-  const model = await RewardModel.load(source, { device: 'cpu', onNote: (sentence) => notes.push(sentence) });
-  const [[bare, inside]] = (await model.score([{ responses: [{ inputIds: [5, 7] }, { inputIds: [5, 0, 7] }] }])) as [
-    [number, number],
-  ];
-  t.deepEqual(notes, []);
-  // transformers: the rightmost id that is not padding; of padding alone the first.
-  const item = {
-    responses: [{ inputIds: [5, 7, 0] }, { inputIds: [5, 0, 7, 0, 0] }, { inputIds: [0, 0] }, { inputIds: [0] }],
-  };
-  const [[one, two, only, first]] = (await model.score([item])) as [[number, number, number, number]];
-  t.deepEqual([one, two, only], [bare, inside, first]);
-  t.is(notes.length, 1);
-  t.regex(notes[0]!, /pad_token_id 0, .* at the last token that is not padding/);
-  await model.dispose();
+test(
+  'classifiers of transformers are read before padding, by its id, which is told once; folders with cheems.json ' +
+    'at the last token',
+  async (t) => {
+    const notes: string[] = [];
+    const source = join(ROOT, 'huggingface', 'qwen2-gqa'); // pad_token_id is 0 there
+    const model = await RewardModel.load(source, { device: 'cpu', onNote: (sentence) => notes.push(sentence) });
+    const [[bare, inside]] = (await model.score([{ responses: [{ inputIds: [5, 7] }, { inputIds: [5, 0, 7] }] }])) as [
+      [number, number],
+    ];
+    t.deepEqual(notes, []);
+    // transformers: the rightmost id that is not padding; of padding alone the first.
+    const item = {
+      responses: [{ inputIds: [5, 7, 0] }, { inputIds: [5, 0, 7, 0, 0] }, { inputIds: [0, 0] }, { inputIds: [0] }],
+    };
+    const [[one, two, only, first]] = (await model.score([item])) as [[number, number, number, number]];
+    t.deepEqual([one, two, only], [bare, inside, first]);
+    t.is(notes.length, 1);
+    t.regex(notes[0]!, /pad_token_id 0, .* at the last token that is not padding/);
+    await model.dispose();
 
-  const folder = mkdtempSync(join(tmpdir(), 'cheems-pooling-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  cpSync(source, folder, { recursive: true });
-  writeFileSync(join(folder, 'cheems.json'), JSON.stringify({ do_strip: true, compat: null }));
-  const ours = await RewardModel.load(folder, { device: 'cpu' });
-  const [[last]] = (await ours.score([{ responses: [{ inputIds: [5, 7, 0] }] }])) as [[number]];
-  t.not(last, bare);
-  await ours.dispose();
-});
+    const folder = mkdtempSync(join(tmpdir(), 'cheems-pooling-'));
+    t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+    cpSync(source, folder, { recursive: true });
+    writeFileSync(join(folder, 'cheems.json'), JSON.stringify({ do_strip: true, compat: null }));
+    const ours = await RewardModel.load(folder, { device: 'cpu' });
+    const [[last]] = (await ours.score([{ responses: [{ inputIds: [5, 7, 0] }] }])) as [[number]];
+    t.not(last, bare);
+    await ours.dispose();
+  },
+);
 
 for (const folder of FOLDERS) {
   const { pad_rule_eval: cases, ...reference } = readReference(folder);

@@ -76,7 +76,8 @@ export class RewardModel {
     engine: Pick<Engine, 'loadModel'> = nativeEngine,
   ): Promise<RewardModel> {
     checkArguments('RewardModel.load', LOAD, [folderOrId, options]);
-    const { localModelFolder } = require('../hub/fetch_model') as typeof import('../hub/fetch_model'); // with the first model
+    // with the first model
+    const { localModelFolder } = require('../hub/fetch_model') as typeof import('../hub/fetch_model');
     const folder = await localModelFolder(folderOrId, { signal: options.signal });
     await readSampleFacts(folder); // a broken file is reported before weights are read
     const model = await engine.loadModel(
@@ -95,7 +96,8 @@ export class RewardModel {
     try {
       if (model.architecture.sampleForm === 'pair' && options.chatTemplateFile !== undefined) {
         throw new ScoringError(
-          `The model in ${folder} (${model.architecture.family}) reads question and answer as a pair of texts, without a chat template; leave ${knob('chatTemplateFile')} out.`,
+          `The model in ${folder} (${model.architecture.family}) reads question and answer as a pair of texts, ` +
+            `without a chat template; leave ${knob('chatTemplateFile')} out.`,
         );
       }
       const found = await readSampleFacts(folder, { chatTemplateFile: options.chatTemplateFile, head: model.head });
@@ -366,7 +368,9 @@ export class RewardModel {
     if (isCut && !this.paddingNoted) {
       this.paddingNoted = true;
       this.options.onNote?.(
-        `There are samples that hold the id of padding (pad_token_id ${padToken}, by config.json in ${this.folder} or its class's default) as a token of their own: their rewards are read ${READ_AT[pooling]}, as the model's class does it.`,
+        `There are samples that hold the id of padding (pad_token_id ${padToken}, by config.json in ` +
+          `${this.folder} or its class's default) as a token of their own: their rewards are read ` +
+          `${READ_AT[pooling]}, as the model's class does it.`,
       );
     }
     return read;
@@ -379,7 +383,9 @@ export class RewardModel {
   private refuseSteps(): void {
     if (!this.rewardsSteps) return;
     throw new ScoringError(
-      `The model in ${this.folder} rewards each step of a response and has no reward for the whole (${this.head.description}). Say how the steps are combined: ${knob('stepReward', STEP_REWARDS.join(' | '))}; \`score\` gives them all without.`,
+      `The model in ${this.folder} rewards each step of a response and has no reward for the whole ` +
+        `(${this.head.description}). Say how the steps are combined: ` +
+        `${knob('stepReward', STEP_REWARDS.join(' | '))}; \`score\` gives them all without.`,
     );
   }
 

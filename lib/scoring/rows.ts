@@ -70,7 +70,8 @@ export function promptAndResponses(
   if (keys.length > 1) {
     throw new DataError(
       source,
-      `a ${holder.name} has either "prompt" or "messages" (or another name of the prompt), but this one has ${keys.join(' and ')}`,
+      `a ${holder.name} has either "prompt" or "messages" (or another name of the prompt), but this one has ` +
+        `${keys.join(' and ')}`,
     );
   }
   const forms = RESPONSE_KEYS.filter((key) => has(row, key));
@@ -83,7 +84,8 @@ export function promptAndResponses(
     const found = forms.length === 0 ? 'has none of them' : `has ${forms.join(' and ')}`;
     throw new DataError(
       source,
-      `a row must have exactly one of "response", "responses" and "input_ids" (or "messages" that the assistant's ends), but this one ${found}`,
+      'a row must have exactly one of "response", "responses" and "input_ids" (or "messages" that the ' +
+        `assistant's ends), but this one ${found}`,
     );
   }
   const responses = responsesOf(row, forms[0]!, source, read);

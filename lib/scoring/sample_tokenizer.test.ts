@@ -22,7 +22,9 @@ writeFileSync(
   join(folder, 'tokenizer_config.json'),
   JSON.stringify({
     ...config,
-    chat_template: `{% if messages[0].content == 'refuse' %}{{ raise_exception('not this') }}{% endif %}${config.chat_template}`,
+    chat_template:
+      `{% if messages[0].content == 'refuse' %}{{ raise_exception('not this') }}{% endif ` +
+      `%}${config.chat_template}`,
   }),
 );
 
@@ -124,45 +126,49 @@ test('a folder without a tokenizer: told at the row, and only where there is tex
   await tokenizer.close();
 });
 
-test('streamed: rows are tokenized together and ahead of the engine, in order, no further than the bound; the first bad row ends it', async (t) => {
-  const tokenizer = make();
-  const lines = Array.from({ length: 900 }, (_, i) =>
-    JSON.stringify({ id: i, prompt: i === 700 ? 'refuse' : `问题${i % 50}`, response: '答'.repeat(1 + (i % 40)) }),
-  );
-  let [begun, scored, furthest] = [0, 0, 0];
-  let out = '';
-  const work = scoreStream({
-    rows: rowsOfStream(Readable.from(Buffer.from(`${lines.join('\n')}\n`)), 'in.jsonl'),
-    name: 'in.jsonl',
-    scorer: {
-      tokenize: (row) => {
-        begun += 1;
-        furthest = Math.max(furthest, begun - scored);
-        return tokenizer.tokenize(row);
+test(
+  'streamed: rows are tokenized together and ahead of the engine, in order, no further than the bound; the first ' +
+    'bad row ends it',
+  async (t) => {
+    const tokenizer = make();
+    const lines = Array.from({ length: 900 }, (_, i) =>
+      JSON.stringify({ id: i, prompt: i === 700 ? 'refuse' : `问题${i % 50}`, response: '答'.repeat(1 + (i % 40)) }),
+    );
+    let [begun, scored, furthest] = [0, 0, 0];
+    let out = '';
+    const work = scoreStream({
+      rows: rowsOfStream(Readable.from(Buffer.from(`${lines.join('\n')}\n`)), 'in.jsonl'),
+      name: 'in.jsonl',
+      scorer: {
+        tokenize: (row) => {
+          begun += 1;
+          furthest = Math.max(furthest, begun - scored);
+          return tokenizer.tokenize(row);
+        },
+        score: async (groups) => {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          const samples = groups.flat();
+          scored += samples.length;
+          return Float32Array.from(samples, ({ inputIds }) => inputIds.length);
+        },
       },
-      score: async (groups) => {
-        await new Promise((resolve) => setTimeout(resolve, 20));
-        const samples = groups.flat();
-        scored += samples.length;
-        return Float32Array.from(samples, ({ inputIds }) => inputIds.length);
-      },
-    },
-    output: linesTo(async (text) => void (out += text)),
-    batchTokens: 500,
-  });
-  await t.throwsAsync(work, { instanceOf: DataError, message: /in\.jsonl:701: .*not this/ });
-  const rows = out
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { id: number; reward: number; tokens: number });
-  t.deepEqual(
-    rows.map(({ id }) => id),
-    Array.from({ length: 700 }, (_, i) => i),
-  );
-  t.true(rows.every(({ reward, tokens }) => reward === tokens));
-  t.true(furthest > 60 && furthest < 256 + 2 * 50, `${furthest} rows under way`);
-  await tokenizer.close();
-});
+      output: linesTo(async (text) => void (out += text)),
+      batchTokens: 500,
+    });
+    await t.throwsAsync(work, { instanceOf: DataError, message: /in\.jsonl:701: .*not this/ });
+    const rows = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { id: number; reward: number; tokens: number });
+    t.deepEqual(
+      rows.map(({ id }) => id),
+      Array.from({ length: 700 }, (_, i) => i),
+    );
+    t.true(rows.every(({ reward, tokens }) => reward === tokens));
+    t.true(furthest > 60 && furthest < 256 + 2 * 50, `${furthest} rows under way`);
+    await tokenizer.close();
+  },
+);
 
 test('a folder that is removed ends no run: its tokenizer is held, threads that start later have it too', async (t) => {
   const moved = join(mkdtempSync(join(tmpdir(), 'cheems-samples-')), 'model');

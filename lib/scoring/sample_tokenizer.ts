@@ -103,7 +103,9 @@ export class SampleTokenizer {
     if (length <= maxPositions) return;
     throw new DataError(
       place,
-      `the sample has ${length} tokens, but the model in ${folder} supports ${maxPositions} (max_position_embeddings in its config.json); cut samples with ${knob('maxLength', maxPositions)} and ${knob('truncation')}`,
+      `the sample has ${length} tokens, but the model in ${folder} supports ${maxPositions} ` +
+        `(max_position_embeddings in its config.json); cut samples with ${knob('maxLength', maxPositions)} and ` +
+        `${knob('truncation')}`,
     );
   }
 
@@ -177,7 +179,8 @@ export class SampleTokenizer {
     if (typeof maxLength === 'number' && length > maxLength && !truncated) {
       throw new DataError(
         place,
-        `the sample has ${length} tokens, and max_length is ${maxLength}; give ${knob('truncation')} to cut it from the left, or a larger max_length`,
+        `the sample has ${length} tokens, and max_length is ${maxLength}; give ${knob('truncation')} to cut it ` +
+          'from the left, or a larger max_length',
       );
     }
     this.refuseForeignIds(inputIds, place);
@@ -191,7 +194,8 @@ export class SampleTokenizer {
       if (id < 0 || id >= vocabularySize) {
         throw new DataError(
           place,
-          `token ${index} of the sample is ${id}, but the model in ${folder} has the ids 0 to ${vocabularySize - 1}; was it tokenized with this model's tokenizer?`,
+          `token ${index} of the sample is ${id}, but the model in ${folder} has the ids 0 to ` +
+            `${vocabularySize - 1}; was it tokenized with this model's tokenizer?`,
         );
       }
     }

@@ -14,7 +14,9 @@ import { parseScoreRow, type ScoreRow } from './rows';
 import { packSamples } from './sample_batch';
 import { scoreStream, type RowScorer, type ScoreStreamProgress } from './stream';
 
-/** Ids are the characters' codes; a reward is a sum that tells order and content, rounded to float32 as the engine's is. */
+/**
+ * Ids are the characters' codes; a reward is a sum that tells order and content, rounded to float32 as the engine's is.
+ */
 class FakeScorer implements RowScorer {
   readonly batches: SampleBatch[] = [];
 

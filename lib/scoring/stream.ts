@@ -178,12 +178,14 @@ class RowReader {
     if (this.numbered && row.id !== undefined)
       throw new DataError(
         row.source,
-        'this row has an "id", but the first row has none; give every row an id or none (rows are then named by their line)',
+        'this row has an "id", but the first row has none; give every row an id or none (rows are then named by ' +
+          'their line)',
       );
     if (!this.numbered && row.id === undefined)
       throw new DataError(
         row.source,
-        'this row has no "id", but the first row has one; give every row an id or none (rows are then named by their line)',
+        'this row has no "id", but the first row has one; give every row an id or none (rows are then named by ' +
+          'their line)',
       );
     const id = row.id ?? line;
     const read = digestOfValue([idText(id), { ...row, id: undefined, source: undefined }]);

@@ -1,5 +1,6 @@
-// How the CUDA backend is built, or not: scripts/build/build_cuda.cjs, native/backends/cuda/{CMakeLists.txt,architectures.cmake}. Compilers
-// and nvidia-smi are stand-ins, except where the title says a real toolkit.
+// How the CUDA backend is built, or not: scripts/build/build_cuda.cjs,
+// native/backends/cuda/{CMakeLists.txt,architectures.cmake}. Compilers and nvidia-smi are stand-ins, except where the
+// title says a real toolkit.
 import test, { type ExecutionContext } from 'ava';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -35,7 +36,8 @@ function standInNvcc(folder: string, { release = '13.0', otherwise = 'exit 1' } 
     path.join(folder, 'bin'),
     'nvcc',
     'case "$*" in',
-    `  --version) echo "nvcc: NVIDIA (R) Cuda compiler driver"; echo "Cuda compilation tools, release ${release}, V${release}.1" ;;`,
+    '  --version) echo "nvcc: NVIDIA (R) Cuda compiler driver"; echo "Cuda compilation tools, release ' +
+      `${release}, V${release}.1" ;;`,
     `  --list-gpu-arch) printf 'compute_%s\\n' ${LISTED.join(' ')} ;;`,
     `  *--dryrun* | *__cmake_determine_cuda*) echo '#$ TOP=${folder}' >&2 ;;`,
     `  *) ${otherwise} ;;`,
@@ -167,7 +169,8 @@ test('a toolkit that does not do is a sentence with its reason, and an error onl
   writeFileSync(path.join(toolkit, 'include/cublasLt.h'), '');
   standInNvcc(toolkit, {
     otherwise:
-      'echo "host_config.h:166:2: error: #error -- unsupported GNU version! gcc versions later than 15 are not supported!" >&2; exit 1',
+      'echo "host_config.h:166:2: error: #error -- unsupported GNU version! gcc versions later than 15 are not ' +
+      'supported!" >&2; exit 1',
   });
   refused(
     /nvcc does not compile with .* and nvcc's own: host_config.*unsupported GNU version! gcc versions.*cuda_check\.log/,

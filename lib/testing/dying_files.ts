@@ -17,7 +17,9 @@ const WRITING: (keyof FileSystem)[] = [
   'hardLink',
 ];
 
-/** Dies at the k-th operation that changes or flushes something, and does nothing ever after; a write dies half done. */
+/**
+ * Dies at the k-th operation that changes or flushes something, and does nothing ever after; a write dies half done.
+ */
 export function dyingAt(k: number): { files: FileSystem; calls: () => number; log: string[] } {
   let calls = 0;
   const log: string[] = [];

@@ -1,4 +1,5 @@
-// A program that lifecycle.test.ts runs as a child process: what happens to a whole process can only be seen from outside.
+// A program that lifecycle.test.ts runs as a child process: what happens to a whole process can only be seen from
+// outside.
 //   node engine_process.js SCENE MODEL_FOLDER
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';

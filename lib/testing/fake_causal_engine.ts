@@ -1,6 +1,6 @@
-// A causal model for tests of what stands around the engine: next-token scores that are a hash of the last tokens, greedy and sampled
-// generation by the engine's interface, prompts advancing together. Same inputs give the same tokens, whatever is computed beside them. With a
-// script, prompts are answered by given tokens instead.
+// A causal model for tests of what stands around the engine: next-token scores that are a hash of the last tokens,
+// greedy and sampled generation by the engine's interface, prompts advancing together. Same inputs give the same
+// tokens, whatever is computed beside them. With a script, prompts are answered by given tokens instead.
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';

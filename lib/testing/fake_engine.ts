@@ -1,5 +1,6 @@
 // An engine for tests of what stands around the engine: a reward that is linear in the tokens' mean embedding, its
-// true loss and gradient, AdamW in float32, and real safetensors files. Same inputs give the same bits, as with the real one.
+// true loss and gradient, AdamW in float32, and real safetensors files. Same inputs give the same bits, as with the
+// real one.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type {

@@ -1,5 +1,5 @@
-// A terminal in a few lines: what stands on the screen after the bytes that were written. It knows what a progress bar uses, and throws at
-// anything else.
+// A terminal in a few lines: what stands on the screen after the bytes that were written. It knows what a progress bar
+// uses, and throws at anything else.
 
 import { Writable } from 'node:stream';
 

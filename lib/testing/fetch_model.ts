@@ -1,4 +1,5 @@
-// A process that fetches the model named by its first argument, in the hub environment of its second, and says where it is.
+// A process that fetches the model named by its first argument, in the hub environment of its second, and says where it
+// is.
 
 import { localModelFolder } from '../hub/fetch_model';
 

@@ -1,4 +1,5 @@
-// Damaged data files: whatever the bytes, reading gives a data set or a DataError that names the file, and nothing else.
+// Damaged data files: whatever the bytes, reading gives a data set or a DataError that names the file, and nothing
+// else.
 
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
@@ -257,7 +258,8 @@ function checkDataset(dataset: PreferenceDataset): void {
 
 /**
  * Reads `inputs` damaged files, every third by the original's rules.
- * @throws Error with the seed, the number and the bytes of the first input that ends in anything else than a sound data set or
+ * @throws Error with the seed, the number and the bytes of the first input that ends in anything else than a sound data
+ * set or
  *   a DataError.
  */
 export async function fuzzJsonl(

@@ -1,4 +1,5 @@
-// What nobody should pass to a function, and whether the answer is one of ours. For property tests of the library's door.
+// What nobody should pass to a function, and whether the answer is one of ours. For property tests of the library's
+// door.
 
 import * as rooms from '../public';
 

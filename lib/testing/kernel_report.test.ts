@@ -106,7 +106,8 @@ test('occupancy is what the scarcest of warps, blocks, registers and shared memo
 
 test('names of template instances are told apart', (t) => {
   const inside = 'cheems::cuda::attention::(anonymous namespace)::';
-  const name = `void ${inside}forward_kernel<${inside}ForwardShape<64, 4, 2, 64> >(cheems::cuda::Problem<__nv_bfloat16>)`;
+  const name =
+    `void ${inside}forward_kernel<${inside}ForwardShape<64, 4, 2, 64> ` + '>(cheems::cuda::Problem<__nv_bfloat16>)';
   t.deepEqual(report.splitName(name), { kernel: 'forward_kernel', instance: 'ForwardShape<64, 4, 2, 64>' });
   t.deepEqual(report.splitName('cheems::cuda::(anonymous namespace)::add_kernel(float*)'), {
     kernel: 'add_kernel',

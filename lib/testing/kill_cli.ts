@@ -71,7 +71,8 @@ async function main(): Promise<void> {
     ],
   });
   process.stdout.write(
-    `${JSON.stringify(report)}\nEvery checkpoint was whole after each of ${report.kills} kills, and ${report.finishedRuns} killed runs ended bit for bit as the uninterrupted one.\n`,
+    `${JSON.stringify(report)}\nEvery checkpoint was whole after each of ${report.kills} kills, and ` +
+      `${report.finishedRuns} killed runs ended bit for bit as the uninterrupted one.\n`,
   );
   if (values.folder === undefined) rmSync(folder, { recursive: true, force: true });
 }

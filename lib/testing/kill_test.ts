@@ -13,7 +13,9 @@ export interface KillTestRequest {
   folder: string;
   kills: number;
   seed: number;
-  /** Program and arguments of a run into `outputDir` that resumes where it can, saves often and keeps few checkpoints. */
+  /**
+   * Program and arguments of a run into `outputDir` that resumes where it can, saves often and keeps few checkpoints.
+   */
   command: (outputDir: string) => string[];
   /** Steps of a whole run. */
   steps: number;

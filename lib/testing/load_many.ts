@@ -1,6 +1,7 @@
 // A program that loads models many times, each in one of the ways in which users leave them, and says what is left:
 //   node load_many.js KIND TIMES REWARD_MODEL LANGUAGE_MODEL
-// prints one line of JSON: resident memory and threads after a tenth of the loads, and at the end. leaks.test.ts runs it.
+// prints one line of JSON: resident memory and threads after a tenth of the loads, and at the end. leaks.test.ts runs
+// it.
 
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,6 +1,6 @@
 // A process that takes the lock named by its first argument, by the engine's function or by the program flock as the
-// second says, and keeps it until it is killed. With a third argument it takes and releases the lock that many times, and
-// fails where another has it meanwhile.
+// second says, and keeps it until it is killed. With a third argument it takes and releases the lock that many times,
+// and fails where another has it meanwhile.
 
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -31,12 +31,17 @@ const readJson = (file: string): Json => JSON.parse(readFileSync(file, 'utf8')) 
 const DIFFICULT: Record<string, string> = {
   // White space around all of it, a macro, a name set outside, and the last line's end.
   white_space:
-    "\n  {% set mark = '|' %}\n{% macro turn(m) %}{{ mark }}{{ m.role }}{{ mark }} {{ m.content }}{% endmacro %}\n  {% for m in messages %}\n{{ turn(m) }}\n  {% endfor %}\n \n",
+    "\n  {% set mark = '|' %}\n{% macro turn(m) %}{{ mark }}{{ m.role }}{{ mark }} {{ m.content }}{% endmacro " +
+    '%}\n  {% for m in messages %}\n{{ turn(m) }}\n  {% endfor %}\n \n',
   // BOS in some conversations and not in others, and the end by its name.
   sometimes_bos:
-    '{% if messages | length > 2 %}{{ bos_token }}{% endif %}{% for m in messages %}[{{ m.role }}] {{ m.content }}{{ eos_token }}{% endfor %}\n',
+    '{% if messages | length > 2 %}{{ bos_token }}{% endif %}{% for m in messages %}[{{ m.role }}] {{ m.content ' +
+    '}}{{ eos_token }}{% endfor %}\n',
   // The clock, a name that the base model lacks, and lines that end with CRLF.
-  asks: "{% if strftime_now is defined %}{{ strftime_now('%d %b %Y') }}{% else %}26 Jul 2024{% endif %}\r\n{% for m in messages %}\r\n{{ m.role }}: {{ m.content }}</s>{% if eos_token is defined %}{{ eos_token }}{% endif %}\r\n{% endfor %}\r\n",
+  asks:
+    "{% if strftime_now is defined %}{{ strftime_now('%d %b %Y') }}{% else %}26 Jul 2024{% endif %}\r\n{% for m " +
+    'in messages %}\r\n{{ m.role }}: {{ m.content }}</s>{% if eos_token is defined %}{{ eos_token }}{% endif ' +
+    '%}\r\n{% endfor %}\r\n',
 };
 
 /** A post-processor that adds tokens, given as text and id, around a text. */

@@ -1,4 +1,5 @@
-// scripts/setup_cuda.sh with a stand-in nvidia-smi, python3 and pip: which wheels it asks for, and what it makes of them.
+// scripts/setup_cuda.sh with a stand-in nvidia-smi, python3 and pip: which wheels it asks for, and what it makes of
+// them.
 import test, { type ExecutionContext } from 'ava';
 import { spawnSync } from 'node:child_process';
 import {

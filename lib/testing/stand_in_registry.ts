@@ -1,5 +1,5 @@
-// A local server that answers as npm's registry does, with the packages that node_modules holds and tarballs given to it: for
-// installations that need no network.
+// A local server that answers as npm's registry does, with the packages that node_modules holds and tarballs given to
+// it: for installations that need no network.
 
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';

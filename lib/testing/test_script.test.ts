@@ -1,4 +1,5 @@
-// scripts/test.sh with stand-ins for what it builds and runs: which parts run what, how results are counted, what is said at the end.
+// scripts/test.sh with stand-ins for what it builds and runs: which parts run what, how results are counted, what is
+// said at the end.
 import { execFile } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +18,8 @@ const PROGRAMS: Record<string, string> = {
   'scripts/testing/test_plugin.sh': 'echo "SKIPPED: nvcc was found nowhere."',
   'scripts/test_arm64.sh': 'true',
   'bin/npx':
-    'case "$*" in *ava*) echo "ava $*" >>calls; printf "ok 1 - needs a GPU # SKIP\\nok 2 - fine\\n# pass 1\\n# skip 1\\n# fail 0\\n" ;; esac',
+    'case "$*" in *ava*) echo "ava $*" >>calls; printf "ok 1 - needs a GPU # SKIP\\nok 2 - fine\\n# pass 1\\n# ' +
+    'skip 1\\n# fail 0\\n" ;; esac',
   'build/cmake/cheems_native_tests': summary(100, 0),
   'build/cmake/cheems_cuda_emulated_tests': `echo "$*" >>calls; ${summary(20, 0)}`,
   'build/cmake/gpu_steps_emulated': '',

@@ -1,5 +1,5 @@
-// How sentences for people name an option: as JavaScript has it, in backticks. On the command line its flag stands there
-// (lib/cli/flags.ts). The engine's own sentences do the same (native/core/knobs.h).
+// How sentences for people name an option: as JavaScript has it, in backticks. On the command line its flag stands
+// there (lib/cli/flags.ts). The engine's own sentences do the same (native/core/knobs.h).
 
 /** Options that sentences name, each with the flag that it is where that is not the name in snake_case. */
 const FLAGS = {

@@ -1,8 +1,9 @@
 // The ids of byte-level BPE (Qwen, Llama 3, GPT-2's heirs), exactly those of the tokenizers library, and fast.
 //
-// The JavaScript library looks every pair of neighbors up by its JSON and keeps symbols as texts. Here symbols are ids, pairs stand in a flat hash
-// table, and what was tokenized is remembered: words, and the stretches between special tokens, so that a prompt is tokenized once for all of
-// its responses. That is exact: in these tokenizers nothing reaches over a special token, and nothing over a word's end.
+// The JavaScript library looks every pair of neighbors up by its JSON and keeps symbols as texts. Here symbols are ids,
+// pairs stand in a flat hash table, and what was tokenized is remembered: words, and the stretches between special
+// tokens, so that a prompt is tokenized once for all of its responses. That is exact: in these tokenizers nothing
+// reaches over a special token, and nothing over a word's end.
 
 import type { Tokenizer } from '@huggingface/tokenizers';
 import type { IdEncoder } from './id_encoder';
@@ -86,7 +87,10 @@ class ByteLevelBpe implements IdEncoder {
   private readonly stretches = new Map<string, number[]>();
   private readonly words = new Map<string, number[]>();
   private readonly bytes = new Uint8Array(LONGEST_WORD + 4);
-  /** A chain of symbols through the places of the word's bytes: the symbol at a place, and the place of the one after it. */
+  /**
+   * A chain of symbols through the places of the word's bytes: the symbol at a place, and the place of the one after
+   * it.
+   */
   private readonly symbols = new Int32Array(LONGEST_WORD);
   private readonly next = new Int32Array(LONGEST_WORD);
   /** Of each symbol and the one after it: the slot in the table, and its rank (NO_MERGE: none). */

@@ -5,8 +5,8 @@ import type { TextTokenizer } from './text_tokenizer';
 const UNFINISHED = '\uFFFD';
 
 /**
- * Decodes a window of the last tokens, because a decoder's text depends on what stands before a token (spaces, bytes of one
- * character). A token's text is given out once it ends with a whole character.
+ * Decodes a window of the last tokens, because a decoder's text depends on what stands before a token (spaces, bytes of
+ * one character). A token's text is given out once it ends with a whole character.
  */
 export class Detokenizer {
   private window: number[];
@@ -14,7 +14,10 @@ export class Detokenizer {
   private settled: number;
   private settledText: string;
 
-  /** @param before the tokens that the text goes on from, whose own text is not given out: a space behind them is part of the text then. */
+  /**
+   * @param before the tokens that the text goes on from, whose own text is not given out: a space behind them is part
+   * of the text then.
+   */
   constructor(
     private readonly tokenizer: Pick<TextTokenizer, 'decode'>,
     before: readonly number[] = [],

@@ -1,5 +1,5 @@
-// The files of a model folder that tokenizing needs: on disk, or as they were when they were held in memory, so that a folder that
-// is moved or changed while a model is in use ends no run and changes no sample.
+// The files of a model folder that tokenizing needs: on disk, or as they were when they were held in memory, so that a
+// folder that is moved or changed while a model is in use ends no run and changes no sample.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -89,14 +89,16 @@ export function missingTokenizer(folder: string): string {
     const file = names.find(isThere);
     if (file === undefined) continue;
     return (
-      `${folder} has no tokenizer.json, but ${what}, ${file}. Write tokenizer.json from it in Python, with transformers and ` +
+      `${folder} has no tokenizer.json, but ${what}, ${file}. Write tokenizer.json from it in Python, with ` +
+      'transformers and ' +
       `sentencepiece: AutoTokenizer.from_pretrained(FOLDER, use_fast=True).save_pretrained(FOLDER)` +
       `${names.some((name) => name.endsWith('.py')) ? ' (with trust_remote_code=True where the folder brings a class of its own)' : ''}` +
       '; or give rows with input_ids.'
     );
   }
   return (
-    `${folder} has no tokenizer.json. Texts cannot be tokenized without one: copy the tokenizer's files into the model ` +
+    `${folder} has no tokenizer.json. Texts cannot be tokenized without one: copy the tokenizer's files into ` +
+    'the model ' +
     'folder, or give rows with input_ids.'
   );
 }

@@ -1,5 +1,5 @@
-// The types of @huggingface/tokenizers, as far as it is used here. Its own name their files without endings, which Node's
-// resolution does not find, and leave classes out that it exports: everything would be `any`.
+// The types of @huggingface/tokenizers, as far as it is used here. Its own name their files without endings, which
+// Node's resolution does not find, and leave classes out that it exports: everything would be `any`.
 
 declare module '@huggingface/tokenizers' {
   export interface AddedToken {

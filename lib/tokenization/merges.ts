@@ -59,9 +59,10 @@ export class MergeTable {
 export const NO_MERGE = 0x7fffffff;
 
 /**
- * Merges the pair of the lowest rank, the leftmost of equals, until no pair is left that is ever merged. By a heap of pairs, so that the time
- * grows with n log n; a pair that has changed since it was put in is passed over.
- * @param symbols ids, which become those of what is merged. @param found called with the place of each symbol that is left, in order.
+ * Merges the pair of the lowest rank, the leftmost of equals, until no pair is left that is ever merged. By a heap of
+ * pairs, so that the time grows with n log n; a pair that has changed since it was put in is passed over.
+ * @param symbols ids, which become those of what is merged. @param found called with the place of each symbol that is
+ * left, in order.
  */
 export function mergeSymbols(symbols: Int32Array, merges: MergeTable, found: (at: number) => void): void {
   const count = symbols.length;

@@ -1,5 +1,5 @@
-// The tokenizers library itself (Rust), where a package with it is installed: for what a tokenizer.json asks that is not
-// known here. It is no dependency, since all common kinds are. Its calls are asynchronous, and samples are built
+// The tokenizers library itself (Rust), where a package with it is installed: for what a tokenizer.json asks that is
+// not known here. It is no dependency, since all common kinds are. Its calls are asynchronous, and samples are built
 // synchronously, so it works on a thread of its own that the caller waits for.
 
 import { createRequire } from 'node:module';

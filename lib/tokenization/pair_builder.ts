@@ -1,4 +1,5 @@
-// Question and answer as a pair of texts, `[CLS] question [SEP] answer [SEP]`: how reward models over encoders (DeBERTa) read a sample.
+// Question and answer as a pair of texts, `[CLS] question [SEP] answer [SEP]`: how reward models over encoders
+// (DeBERTa) read a sample.
 
 import type { Tokenizer } from '@huggingface/tokenizers';
 import { textOfMessage } from '../data/conversation/texts';
@@ -13,7 +14,10 @@ export interface Pair {
   answer: string;
 }
 
-/** The last turn is the answer, all before it (system text and earlier turns) the question. @throws TokenizerError where there is no question. */
+/**
+ * The last turn is the answer, all before it (system text and earlier turns) the question. @throws TokenizerError where
+ * there is no question.
+ */
 export function pairOf(messages: readonly Message[]): Pair {
   const last = messages.at(-1);
   if (last === undefined || messages.length < 2) {
@@ -47,8 +51,8 @@ export class PairBuilder {
   }
 
   /**
-   * The ids, and how many there were before cutting. With `room` for fewer, the question is cut on the left, and the answer too where that is
-   * not enough; the special tokens stay.
+   * The ids, and how many there were before cutting. With `room` for fewer, the question is cut on the left, and the
+   * answer too where that is not enough; the special tokens stay.
    * @param encode in place of the usual way to a text's ids.
    * @throws TokenizerError
    */
@@ -88,7 +92,8 @@ function split(whole: readonly number[], first: readonly number[], second: reado
   };
   if (secondAt < 0 || around.before.length === 0 || around.between.length === 0) {
     throw new Error(
-      'its post-processor has no form for a pair of texts with special tokens before and between them, which this model needs',
+      'its post-processor has no form for a pair of texts with special tokens before and between them, which ' +
+        'this model needs',
     );
   }
   return around;

@@ -17,14 +17,20 @@ import type { SpecialTokensInText } from '../options/special_tokens';
 import { tokensAround, type TokensAround } from './tokens_around';
 import { knob } from '../text/knobs';
 
-/** 'newlines': newlines at the end go, a space and the EOS follow a text that does not end with the EOS, and the tokenizer adds nothing. */
+/**
+ * 'newlines': newlines at the end go, a space and the EOS follow a text that does not end with the EOS, and the
+ * tokenizer adds nothing.
+ */
 export type Stripping = boolean | 'newlines';
 
-/** How samples are made. The choice of training belongs into the model folder: another one at evaluation costs accuracy. */
+/**
+ * How samples are made. The choice of training belongs into the model folder: another one at evaluation costs accuracy.
+ */
 export interface SampleOptions {
   /**
-   * True (the original's default): the rendered text is stripped as Python strips, then tokenized with the tokenizer's own
-   * special tokens, so the reward is read at the end-of-turn token. False: neither. 'newlines': OpenRLHF's way, see `Stripping`.
+   * True (the original's default): the rendered text is stripped as Python strips, then tokenized with the tokenizer's
+   * own special tokens, so the reward is read at the end-of-turn token. False: neither. 'newlines': OpenRLHF's way, see
+   * `Stripping`.
    */
   doStrip?: Stripping | undefined;
   /** Tokens, special ones included; null and undefined: no limit. Only `truncation` makes it cut. */
@@ -39,7 +45,10 @@ export interface SampleOptions {
   doubledBos?: 'keep' | 'drop' | undefined;
   /** Put behind every sample that does not end with it: the place where the model's reward is read (InternLM2). */
   rewardToken?: number | undefined;
-  /** Special tokens within the texts of a conversation: 'keep' (the default) reads them as the template's own, as transformers does. */
+  /**
+   * Special tokens within the texts of a conversation: 'keep' (the default) reads them as the template's own, as
+   * transformers does.
+   */
   specialTokensInText?: SpecialTokensInText | undefined;
 }
 
@@ -76,7 +85,10 @@ export interface TokenizerSource {
   chatTemplateFile?: string | undefined;
   /** The files' contents (`holdFiles`), in place of those on disk. */
   held?: HeldFiles | undefined;
-  /** What the model reads (ArchitectureInfo.sampleForm): a conversation by its chat template (undefined), or question and answer as a pair. */
+  /**
+   * What the model reads (ArchitectureInfo.sampleForm): a conversation by its chat template (undefined), or question
+   * and answer as a pair.
+   */
   form?: SampleForm | undefined;
 }
 
@@ -107,7 +119,9 @@ export class SampleBuilder {
     const files = readTokenizerFiles(source.folder, source.chatTemplateFile, source.held);
     if (!files.chatTemplate && source.form !== 'pair') {
       throw new TokenizerError(
-        `${source.folder} has no chat template (neither chat_template.jinja nor chat_template in tokenizer_config.json). Name a Jinja file with ${knob('chatTemplateFile', 'FILE')}: the model must be evaluated with the template that it is trained with, so none is made up.`,
+        `${source.folder} has no chat template (neither chat_template.jinja nor chat_template in ` +
+          `tokenizer_config.json). Name a Jinja file with ${knob('chatTemplateFile', 'FILE')}: the model must be ` +
+          'evaluated with the template that it is trained with, so none is made up.',
       );
     }
     this.specialTokens = files.specialTokens;
@@ -206,7 +220,10 @@ export class SampleBuilder {
     return highest + 1;
   }
 
-  /** Of the options, only length and cutting are a pair's: the tokenizer's special tokens are what makes it one, and white space is the tokenizer's matter. */
+  /**
+   * Of the options, only length and cutting are a pair's: the tokenizer's special tokens are what makes it one, and
+   * white space is the tokenizer's matter.
+   */
   private buildPair(
     messages: readonly Message[],
     { maxLength, truncation }: SampleOptions,
@@ -224,12 +241,16 @@ export class SampleBuilder {
     } catch (error) {
       if (error instanceof TokenizerError) throw error;
       throw new TokenizerError(
-        `the tokenizer fails on a pair of texts of ${pair.question.length} and ${pair.answer.length} characters (${(error as Error).message}).`,
+        `the tokenizer fails on a pair of texts of ${pair.question.length} and ${pair.answer.length} characters ` +
+          `(${(error as Error).message}).`,
       );
     }
   }
 
-  /** The content of a token that stands outside the vocabulary proper, such as `<|im_end|>`; undefined for tokens of plain text. */
+  /**
+   * The content of a token that stands outside the vocabulary proper, such as `<|im_end|>`; undefined for tokens of
+   * plain text.
+   */
   addedToken(id: number): string | undefined {
     return this.tokenizer.get_added_tokens_decoder().get(id)?.content;
   }

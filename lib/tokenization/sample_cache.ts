@@ -1,7 +1,8 @@
 // Tokenized data sets on disk, one file for each (texts, tokenizer, template, options).
 //
-// A file is: "CHEEMS-SAMPLES-1\n", the SHA-256 (32 bytes) of all that follows, then little-endian int32: number of samples,
-// number of ids, a count and a length per sample, the ids; then a flag byte per sample (1: truncated, 2: BOS doubled, 4: special tokens in its texts).
+// A file is: "CHEEMS-SAMPLES-1\n", the SHA-256 (32 bytes) of all that follows, then little-endian int32: number of
+// samples, number of ids, a count and a length per sample, the ids; then a flag byte per sample (1: truncated, 2: BOS
+// doubled, 4: special tokens in its texts).
 
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
@@ -16,10 +17,15 @@ import type { ChunkResult, SampleJob } from './worker_messages';
 
 const MAGIC = Buffer.from('CHEEMS-SAMPLES-1\n', 'latin1');
 const DIGEST_BYTES = 32;
-/** Raise when the same input comes to give other samples between two versions of the package, whose number counts too. */
+/**
+ * Raise when the same input comes to give other samples between two versions of the package, whose number counts too.
+ */
 const RULES = 'samples-5';
 
-/** The file for these samples. Every input of theirs goes into its name: texts, tokenizer, template, options and the package's version. */
+/**
+ * The file for these samples. Every input of theirs goes into its name: texts, tokenizer, template, options and the
+ * package's version.
+ */
 export function cacheFile(
   folder: string,
   jobs: readonly SampleJob[],

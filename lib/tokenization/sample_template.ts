@@ -36,7 +36,8 @@ const ASKS_FOR_CLOCK = /\bstrftime_now\s+is\s+(?:not\s+)?(?:un)?defined\b/;
 
 /** `source` made into a template of whole samples; unchanged where it renders them already. */
 function sampleTemplate(source: string, parts: SampleParts): string {
-  // transformers gives templates the day's date; training has no clock. Who calls it without asking prints no date there.
+  // transformers gives templates the day's date; training has no clock. Who calls it without asking prints no date
+  // there.
   const names: PinnedNames = {
     ...(ASKS_FOR_CLOCK.test(source) ? { strftime_now: undefined } : {}),
     ...parts.pinned,
@@ -63,7 +64,10 @@ function leading({ before, undoubledBos, gap = '' }: SampleParts): string {
   if (before.length === 0) return '';
   if (undoubledBos === undefined) return `{{- ${quoted(before.join('') + gap)} }}`;
   const first = before.slice(0, -1).join('');
-  return `${first === '' ? '' : `{{- ${quoted(first)} }}`}{{- '' if sample.startswith(${quoted(undoubledBos)}) else ${quoted(undoubledBos + gap)} }}`;
+  return (
+    `${first === '' ? '' : `{{- ${quoted(first)} }}`}{{- '' if sample.startswith(${quoted(undoubledBos)}) else ` +
+    `${quoted(undoubledBos + gap)} }}`
+  );
 }
 
 function trailing({ after, rewardToken }: SampleParts): string {

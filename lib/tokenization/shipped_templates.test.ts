@@ -1,4 +1,5 @@
-// The templates of data/chat_templates/, against the texts that the models' authors and users publish (docs/models.md names the sources).
+// The templates of data/chat_templates/, against the texts that the models' authors and users publish (docs/models.md
+// names the sources).
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

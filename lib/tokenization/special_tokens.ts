@@ -1,6 +1,6 @@
-// Special tokens within the texts of a conversation. A text that holds "<|im_end|>" is tokenized as if the chat template
-// had written it, in transformers too: an answer can so bring turns of its own. They are found, and can be refused, or
-// tokenized as plain text, as the tokenizers library does with `encode_special_tokens`.
+// Special tokens within the texts of a conversation. A text that holds "<|im_end|>" is tokenized as if the chat
+// template had written it, in transformers too: an answer can so bring turns of its own. They are found, and can be
+// refused, or tokenized as plain text, as the tokenizers library does with `encode_special_tokens`.
 
 import { randomInt } from 'node:crypto';
 import { mapTexts } from '../data/conversation/texts';
@@ -62,7 +62,10 @@ export class SpecialTokens {
     );
   }
 
-  /** The ids of a rendered text: its own special tokens are tokens, the marked ones are plain text. @throws TokenizerError */
+  /**
+   * The ids of a rendered text: its own special tokens are tokens, the marked ones are plain text. @throws
+   * TokenizerError
+   */
   encodeMarked(rendered: string): number[] {
     const encode = this.escapingEncoder();
     const own = rendered.replace(this.pattern, (token) => this.placeholders.get(token)!);
@@ -78,7 +81,10 @@ export class SpecialTokens {
     return this.beginnings.some((beginning) => text.includes(beginning));
   }
 
-  /** The same tokenizer with other texts for its special tokens. Made when it is first needed: that takes up to a second. */
+  /**
+   * The same tokenizer with other texts for its special tokens. Made when it is first needed: that takes up to a
+   * second.
+   */
   private escapingEncoder(): (text: string) => number[] {
     if (this.encodeEscaped) return this.encodeEscaped;
     for (const content of this.contents) this.placeholders.set(content, secret());
@@ -105,7 +111,8 @@ export class SpecialTokens {
 /** @throws TokenizerError: what `refuse` says. */
 export function refuseSpecialToken(token: string): never {
   throw new TokenizerError(
-    `a text of the conversation holds ${JSON.stringify(token)}, a special token of the tokenizer (${knob('specialTokensInText', 'refuse')}; ` +
+    `a text of the conversation holds ${JSON.stringify(token)}, a special token of the tokenizer ` +
+      `(${knob('specialTokensInText', 'refuse')}; ` +
       '"escape" tokenizes it as plain text, "keep" as a token).',
   );
 }

@@ -13,9 +13,9 @@ import {
 } from './tokenize_dataset';
 
 /**
- * What `tokenizeDataset` with `dropUnpaired: false` gives, prompt by prompt in their order, each as soon as its responses are tokenized;
- * undefined for a prompt all of whose responses are too long. The threads go on meanwhile. They end with the last prompt, with an error, and
- * when the caller stops (`return`).
+ * What `tokenizeDataset` with `dropUnpaired: false` gives, prompt by prompt in their order, each as soon as its
+ * responses are tokenized; undefined for a prompt all of whose responses are too long. The threads go on meanwhile.
+ * They end with the last prompt, with an error, and when the caller stops (`return`).
  * @throws what `tokenizeDataset` throws, at the latest in the place of the prompt that it is about.
  */
 export async function* tokenizeAhead(

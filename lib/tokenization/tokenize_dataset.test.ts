@@ -242,23 +242,27 @@ test('a conversation that the template refuses is named by file and line', async
   });
 });
 
-test('the template comes from the given file, chat_template.jinja, chat_template.json or the configuration, in this order', (t) => {
-  const text = (folder: string, chatTemplateFile?: string) =>
-    new SampleBuilder({ folder, chatTemplateFile }).renderText('q', undefined, 'a');
-  const named = [
-    { name: 'default', template: 'list' },
-    { name: 'rag', template: 'rag' },
-  ];
-  t.is(text(modelFolder({ 'tokenizer_config.json': { chat_template: named } })), 'list');
-  t.is(text(modelFolder({ 'chat_template.json': { chat_template: 'json' } })), 'json');
-  const folder = modelFolder({
-    'chat_template.json': { chat_template: 'json' },
-    'chat_template.jinja': 'jinja',
-    'other.jinja': 'given',
-  });
-  t.is(text(folder), 'jinja');
-  t.is(text(folder, join(folder, 'other.jinja')), 'given');
-});
+test(
+  'the template comes from the given file, chat_template.jinja, chat_template.json or the configuration, in this ' +
+    'order',
+  (t) => {
+    const text = (folder: string, chatTemplateFile?: string) =>
+      new SampleBuilder({ folder, chatTemplateFile }).renderText('q', undefined, 'a');
+    const named = [
+      { name: 'default', template: 'list' },
+      { name: 'rag', template: 'rag' },
+    ];
+    t.is(text(modelFolder({ 'tokenizer_config.json': { chat_template: named } })), 'list');
+    t.is(text(modelFolder({ 'chat_template.json': { chat_template: 'json' } })), 'json');
+    const folder = modelFolder({
+      'chat_template.json': { chat_template: 'json' },
+      'chat_template.jinja': 'jinja',
+      'other.jinja': 'given',
+    });
+    t.is(text(folder), 'jinja');
+    t.is(text(folder, join(folder, 'other.jinja')), 'given');
+  },
+);
 
 test('templates strip as Python does, and see no clock', (t) => {
   const render = (source: string, content: string) =>

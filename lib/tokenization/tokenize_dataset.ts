@@ -26,11 +26,15 @@ export interface TokenizeOptions extends SampleOptions {
   tokenizer?: TokenizerSource | undefined;
   /** Ids from here on are refused. */
   vocabularySize?: number | undefined;
-  /** Drop responses in no pair, and prompts without pairs (the default, for training); false keeps them, for evaluation. */
+  /**
+   * Drop responses in no pair, and prompts without pairs (the default, for training); false keeps them, for evaluation.
+   */
   dropUnpaired?: boolean | undefined;
   /** Tokenizing threads; by default as many as the data and the processor are good for, at most eight. */
   workers?: number | undefined;
-  /** Keep tokenized texts here, one file for each (texts, tokenizer, template, options). Without it there is no cache. */
+  /**
+   * Keep tokenized texts here, one file for each (texts, tokenizer, template, options). Without it there is no cache.
+   */
   cacheFolder?: string | undefined;
 }
 
@@ -62,9 +66,10 @@ export interface Slot {
 /**
  * Makes every response's sample, on threads of its own where there is text to tokenize.
  *
- * Longer than `maxLength`: with `truncation` cut on the left; without, as the original's filter has it, the response goes,
- * then pairs that lack a side, then (`dropUnpaired`) responses in no pair, then prompts without pairs.
- * @throws DataError (file, line, response) for ids outside the vocabulary and for conversations that the template refuses;
+ * Longer than `maxLength`: with `truncation` cut on the left; without, as the original's filter has it, the response
+ * goes, then pairs that lack a side, then (`dropUnpaired`) responses in no pair, then prompts without pairs.
+ * @throws DataError (file, line, response) for ids outside the vocabulary and for conversations that the template
+ * refuses;
  *   TokenizerError where there is text and no usable tokenizer; the signal's reason when aborted.
  */
 export async function tokenizeDataset(
@@ -262,7 +267,8 @@ export function checkVocabulary(slot: Slot, size: number | undefined): void {
     : "the folder's tokenizer does not belong to the model.";
   throw new DataError(
     sourceOf(slot),
-    `${named(slot)} has token id ${id} at position ${position}, outside the model's vocabulary of ${size} tokens; ${hint}`,
+    `${named(slot)} has token id ${id} at position ${position}, outside the model's vocabulary of ${size} ` +
+      `tokens; ${hint}`,
   );
 }
 
@@ -276,7 +282,9 @@ export function assemble(prompt: PreferencePrompt, slots: Slot[]): TokenizedProm
   };
 }
 
-/** The prompt without its too long responses, or none where nothing is left; with truncation only counts the cut ones. */
+/**
+ * The prompt without its too long responses, or none where nothing is left; with truncation only counts the cut ones.
+ */
 export function dropTooLong(
   prompt: TokenizedPrompt,
   slots: Slot[],

@@ -71,7 +71,10 @@ function findChatTemplate(
   return templateOf(config['chat_template'], configFile);
 }
 
-/** Whether the folder's own template was made of the given one: that renders the samples, the given one without what the tokenizer added. */
+/**
+ * Whether the folder's own template was made of the given one: that renders the samples, the given one without what the
+ * tokenizer added.
+ */
 function isTrainedTemplate(files: FolderFiles, folder: string, given: string): boolean {
   const facts = join(folder, FACTS_FILE);
   if (!files.has(facts)) return false;
@@ -85,7 +88,8 @@ function hasSampleTemplate(files: FolderFiles, folder: string): boolean {
 
 /** What users must know where `replacesSampleTemplate`. */
 export const NO_TOKENS_ADDED =
-  "This folder's own template renders whole samples, and its tokenizer adds no special tokens to them: the given template must write BOS " +
+  "This folder's own template renders whole samples, and its tokenizer adds no special tokens to them: the " +
+  'given template must write BOS ' +
   'and the like itself.';
 
 /** Whether a given template takes the place of one that renders whole samples. */

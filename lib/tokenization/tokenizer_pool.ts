@@ -12,10 +12,16 @@ import { unlessAborted } from '../support/abort';
 
 /** Responses that go to a worker at once. */
 export const CHUNK = 32;
-/** A tokenizer takes up to a second and some hundred megabytes to load, so few responses are no reason for a second worker. */
+/**
+ * A tokenizer takes up to a second and some hundred megabytes to load, so few responses are no reason for a second
+ * worker.
+ */
 const RESPONSES_A_WORKER = 1000;
 const MOST_WORKERS = 8;
-/** Idle workers of all pools of this process together: beyond them the one that is idle for longest ends, and starts again when it is needed. */
+/**
+ * Idle workers of all pools of this process together: beyond them the one that is idle for longest ends, and starts
+ * again when it is needed.
+ */
 const MOST_IDLE = MOST_WORKERS;
 
 /** Of all pools, in the order in which they became idle. */
@@ -43,8 +49,8 @@ interface Task {
 }
 
 /**
- * Worker threads, started as they are needed, that stay until `close`, or until their owner is collected. Idle ones do not keep
- * the process alive.
+ * Worker threads, started as they are needed, that stay until `close`, or until their owner is collected. Idle ones do
+ * not keep the process alive.
  */
 export class TokenizerPool {
   private readonly setup: WorkerSetup;
@@ -86,7 +92,9 @@ export class TokenizerPool {
     return this.most;
   }
 
-  /** The samples of some responses. @throws JobError, or TokenizerError where the thread failed or the pool was closed. */
+  /**
+   * The samples of some responses. @throws JobError, or TokenizerError where the thread failed or the pool was closed.
+   */
   build(jobs: readonly SampleJob[]): Promise<ChunkResult> {
     return new Promise((resolve, reject) => {
       if (this.closed) return reject(this.closed);

@@ -1,5 +1,6 @@
-// Where transformers 5 makes other ids than tokenizer.json says: its tokenizer classes build normalizer and pre_tokenizer anew, by
-// rules of their own, and take vocabulary and merges alone from the file. (transformers 4 takes the file as it is.)
+// Where transformers 5 makes other ids than tokenizer.json says: its tokenizer classes build normalizer and
+// pre_tokenizer anew, by rules of their own, and take vocabulary and merges alone from the file. (transformers 4 takes
+// the file as it is.)
 
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -60,7 +61,9 @@ function llama(prefix: boolean | undefined): Rules {
   return { normalizer: null, preTokenizer: metaspace(prefix === false ? 'never' : 'first', false) };
 }
 
-/** `rebuiltByTransformers` of a folder; undefined too where its tokenizer cannot be read, which is told by who needs it. */
+/**
+ * `rebuiltByTransformers` of a folder; undefined too where its tokenizer cannot be read, which is told by who needs it.
+ */
 export function rebuiltTokenizerNote(folder: string, held?: HeldFiles): string | undefined {
   const files = new FolderFiles(held);
   try {
@@ -102,8 +105,10 @@ export function rebuiltByTransformers(file: Json, config: Json): string | undefi
   ];
   if (differing.length === 0) return undefined;
   return (
-    `Token ids are those of tokenizer.json. transformers 5 may give others: tokenizer_config.json names ${String(given)}, ` +
-    `which it builds with a ${differing.join(' and a ')} of its own; with PreTrainedTokenizerFast as tokenizer_class it takes the file's.`
+    'Token ids are those of tokenizer.json. transformers 5 may give others: tokenizer_config.json names ' +
+    `${String(given)}, ` +
+    `which it builds with a ${differing.join(' and a ')} of its own; with PreTrainedTokenizerFast as ` +
+    `tokenizer_class it takes the file's.`
   );
 }
 

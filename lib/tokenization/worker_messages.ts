@@ -19,7 +19,9 @@ export interface SampleJob {
   templateVariables?: TemplateVariables | undefined;
 }
 
-/** Results of a chunk of jobs, in order; all samples' ids end to end. Those too long to keep have no ids, only a length. */
+/**
+ * Results of a chunk of jobs, in order; all samples' ids end to end. Those too long to keep have no ids, only a length.
+ */
 export interface ChunkResult {
   ids: Int32Array;
   /** Ids kept, a number per job. */

@@ -30,7 +30,9 @@ function setUp(t: ExecutionContext) {
   };
 }
 
-/** A fake device on which micro-batches of so many tokens fit; what was planned, and what the trainers were made for. */
+/**
+ * A fake device on which micro-batches of so many tokens fit; what was planned, and what the trainers were made for.
+ */
 function engineWithRoomFor(tokens: number): { engine: Engine; asked: unknown[]; trained: unknown[] } {
   const asked: unknown[] = [];
   const trained: unknown[] = [];

@@ -48,9 +48,11 @@ export async function refuseFullDisk(
     const kept =
       count === 1
         ? ''
-        : `, and ${count} of them stand there at once (${formatBytes(needed)}; save_total_limit ${options.save_total_limit}, the newest beside those that it replaces)`;
+        : `, and ${count} of them stand there at once (${formatBytes(needed)}; save_total_limit ` +
+          `${options.save_total_limit}, the newest beside those that it replaces)`;
     throw new TrainingError(
-      `A checkpoint takes about ${formatBytes(each)} in ${options.output_dir}${kept}, and ${formatBytes(free)} are free. Free some space, keep fewer, or choose another output_dir.`,
+      `A checkpoint takes about ${formatBytes(each)} in ${options.output_dir}${kept}, and ${formatBytes(free)} ` +
+        'are free. Free some space, keep fewer, or choose another output_dir.',
     );
   }
 }

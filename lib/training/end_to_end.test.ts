@@ -129,38 +129,43 @@ for (const name of CLASSIFIERS) {
   }
 }
 
-test("compat 'transformers': with a pad token that samples hold, losses and norms are transformers', and its row has the decay alone", async (t) => {
-  // transformers 5.24 with torch, float64 arithmetic, the options of `optionsFor`, qwen2-gqa with pad_token_id 73 in config.json.
-  const expected = [
-    [0.8087634515373714, 34.05621310428065],
-    [0.42244597387951793, 8.50239022521106],
-    [0.35062142717601574, 4.099747000127436],
-  ] as const;
-  const pad = 73;
-  const folder = temporaryFolder(t);
-  const base = join(folder, 'base');
-  mkdirSync(base);
-  const config = JSON.parse(readFileSync(join(REFERENCE, 'qwen2-gqa', 'config.json'), 'utf8')) as {
-    hidden_size: number;
-  };
-  const hidden = config.hidden_size;
-  writeFileSync(join(base, 'config.json'), JSON.stringify({ ...config, pad_token_id: pad }));
-  copyFileSync(join(REFERENCE, 'qwen2-gqa', 'model.safetensors'), join(base, 'model.safetensors'));
-  const options = optionsFor(folder, 'qwen2-gqa', { model_path: base, compat: 'transformers' });
-  const { modelFolder } = await train(options, { engine });
-  for (const [i, { loss, grad_norm }] of lossesIn(options['output_dir'] as string).entries()) {
-    t.true(near(loss, expected[i]![0], 1e-4), `loss of step ${i + 1}: ${loss}`);
-    t.true(near(grad_norm, expected[i]![1], 1e-4), `norm of step ${i + 1}: ${grad_norm}`);
-  }
-  const rowIn = (at: string) =>
-    readSafetensors(join(at, 'model.safetensors'))['model.embed_tokens.weight']!.subarray(
-      pad * hidden,
-      (pad + 1) * hidden,
-    );
-  const keep = Math.fround(1 - 1e-3 * 0.01);
-  const decayed = rowIn(base).map((value) => Math.fround(Math.fround(Math.fround(value * keep) * keep) * keep));
-  t.deepEqual(rowIn(modelFolder!), decayed);
-});
+test(
+  "compat 'transformers': with a pad token that samples hold, losses and norms are transformers', and its row has " +
+    'the decay alone',
+  async (t) => {
+    // transformers 5.24 with torch, float64 arithmetic, the options of `optionsFor`, qwen2-gqa with pad_token_id 73 in
+    // config.json.
+    const expected = [
+      [0.8087634515373714, 34.05621310428065],
+      [0.42244597387951793, 8.50239022521106],
+      [0.35062142717601574, 4.099747000127436],
+    ] as const;
+    const pad = 73;
+    const folder = temporaryFolder(t);
+    const base = join(folder, 'base');
+    mkdirSync(base);
+    const config = JSON.parse(readFileSync(join(REFERENCE, 'qwen2-gqa', 'config.json'), 'utf8')) as {
+      hidden_size: number;
+    };
+    const hidden = config.hidden_size;
+    writeFileSync(join(base, 'config.json'), JSON.stringify({ ...config, pad_token_id: pad }));
+    copyFileSync(join(REFERENCE, 'qwen2-gqa', 'model.safetensors'), join(base, 'model.safetensors'));
+    const options = optionsFor(folder, 'qwen2-gqa', { model_path: base, compat: 'transformers' });
+    const { modelFolder } = await train(options, { engine });
+    for (const [i, { loss, grad_norm }] of lossesIn(options['output_dir'] as string).entries()) {
+      t.true(near(loss, expected[i]![0], 1e-4), `loss of step ${i + 1}: ${loss}`);
+      t.true(near(grad_norm, expected[i]![1], 1e-4), `norm of step ${i + 1}: ${grad_norm}`);
+    }
+    const rowIn = (at: string) =>
+      readSafetensors(join(at, 'model.safetensors'))['model.embed_tokens.weight']!.subarray(
+        pad * hidden,
+        (pad + 1) * hidden,
+      );
+    const keep = Math.fround(1 - 1e-3 * 0.01);
+    const decayed = rowIn(base).map((value) => Math.fround(Math.fround(Math.fround(value * keep) * keep) * keep));
+    t.deepEqual(rowIn(modelFolder!), decayed);
+  },
+);
 
 test('the written folder loads again and scores as the trained model does', async (t) => {
   const folder = temporaryFolder(t);
@@ -239,31 +244,35 @@ async function folderRewards(folder: string, name: string, more: Partial<ModelLo
   }
 }
 
-test('trained with dtype bfloat16, the folder is half as large and has the rewards of the last evaluation wherever it is loaded', async (t) => {
-  const folder = temporaryFolder(t);
-  const options = optionsFor(folder, 'qwen3-qknorm');
-  const tested = { ...options, test_data_path: options['train_data_path'], dtype: 'bfloat16' };
-  const { modelFolder, evaluation, rounding } = await train(tested, { engine });
-  t.is(rounding, undefined, 'there is nothing that loading would round');
-  const config = JSON.parse(readFileSync(join(modelFolder!, 'config.json'), 'utf8')) as Record<string, unknown>;
-  t.like(config, { dtype: 'bfloat16', torch_dtype: 'bfloat16' });
-  const float32 = await train({ ...tested, dtype: 'float32', output_dir: join(folder, 'float32') }, { engine });
-  const bytes = (of: string) => statSync(join(of, 'model.safetensors')).size;
-  t.true(bytes(modelFolder!) < 0.6 * bytes(float32.modelFolder!));
-  t.deepEqual(readSafetensors(join(modelFolder!, 'model.safetensors')), {}, 'no tensor is float32');
-  const expected = evaluation!.rewards.flatMap((rewards) => [...rewards]);
-  for (const dtype of ['float32', 'bfloat16'] as const) {
-    for (const keep16Bit of [true, false])
-      t.deepEqual(await folderRewards(modelFolder!, 'qwen3-qknorm', { dtype, keep16Bit }), expected);
-  }
-  // The float32 run says what rounding its folder does, and that is what loading it so gives.
-  const [before, after] = [
-    await folderRewards(float32.modelFolder!, 'qwen3-qknorm'),
-    await folderRewards(float32.modelFolder!, 'qwen3-qknorm', { dtype: 'bfloat16' }),
-  ];
-  t.is(float32.rounding?.largestShift, Math.max(...after.map((reward, i) => Math.abs(reward - before[i]!))));
-  t.true(float32.rounding!.largestShift > 0);
-});
+test(
+  'trained with dtype bfloat16, the folder is half as large and has the rewards of the last evaluation wherever ' +
+    'it is loaded',
+  async (t) => {
+    const folder = temporaryFolder(t);
+    const options = optionsFor(folder, 'qwen3-qknorm');
+    const tested = { ...options, test_data_path: options['train_data_path'], dtype: 'bfloat16' };
+    const { modelFolder, evaluation, rounding } = await train(tested, { engine });
+    t.is(rounding, undefined, 'there is nothing that loading would round');
+    const config = JSON.parse(readFileSync(join(modelFolder!, 'config.json'), 'utf8')) as Record<string, unknown>;
+    t.like(config, { dtype: 'bfloat16', torch_dtype: 'bfloat16' });
+    const float32 = await train({ ...tested, dtype: 'float32', output_dir: join(folder, 'float32') }, { engine });
+    const bytes = (of: string) => statSync(join(of, 'model.safetensors')).size;
+    t.true(bytes(modelFolder!) < 0.6 * bytes(float32.modelFolder!));
+    t.deepEqual(readSafetensors(join(modelFolder!, 'model.safetensors')), {}, 'no tensor is float32');
+    const expected = evaluation!.rewards.flatMap((rewards) => [...rewards]);
+    for (const dtype of ['float32', 'bfloat16'] as const) {
+      for (const keep16Bit of [true, false])
+        t.deepEqual(await folderRewards(modelFolder!, 'qwen3-qknorm', { dtype, keep16Bit }), expected);
+    }
+    // The float32 run says what rounding its folder does, and that is what loading it so gives.
+    const [before, after] = [
+      await folderRewards(float32.modelFolder!, 'qwen3-qknorm'),
+      await folderRewards(float32.modelFolder!, 'qwen3-qknorm', { dtype: 'bfloat16' }),
+    ];
+    t.is(float32.rounding?.largestShift, Math.max(...after.map((reward, i) => Math.abs(reward - before[i]!))));
+    t.true(float32.rounding!.largestShift > 0);
+  },
+);
 
 test('a float32 folder loaded in bfloat16 has the rewards of the folder whose every tensor was rounded', async (t) => {
   const folder = temporaryFolder(t);
@@ -333,31 +342,35 @@ test('a base without a head gets a seeded one: the same seed, the same bits', as
   t.true(logs.some((message) => message.includes('has no reward head')));
 });
 
-test("going on from a classifier that is read before its padding says so where samples end with it; the trained folder's padding is another", async (t) => {
-  const folder = temporaryFolder(t);
-  const options: Record<string, unknown> = {
-    ...optionsFor(folder, 'qwen2-gqa'),
-    model_path: join(REFERENCE, '../trainers/trl_texts'),
-    max_steps: 1,
-  };
-  const run = async (name: string, end: number) => {
-    writeFileSync(
-      options['train_data_path'] as string,
-      JSON.stringify({ chosen_ids: [1, 5, 6, end], rejected_ids: [1, 5, 7, end] }),
-    );
-    const said: string[] = [];
-    await train(
-      { ...options, output_dir: join(folder, name) },
-      { engine, callbacks: { onLog: ({ level, message }) => level === 'warning' && said.push(message) } },
-    );
-    return {
-      said,
-      pad: (JSON.parse(readFileSync(join(folder, name, 'config.json'), 'utf8')) as { pad_token_id: number })
-        .pad_token_id,
+test(
+  'going on from a classifier that is read before its padding says so where samples end with it; the trained ' +
+    "folder's padding is another",
+  async (t) => {
+    const folder = temporaryFolder(t);
+    const options: Record<string, unknown> = {
+      ...optionsFor(folder, 'qwen2-gqa'),
+      model_path: join(REFERENCE, '../trainers/trl_texts'),
+      max_steps: 1,
     };
-  };
-  const padded = await run('padded', 2);
-  t.regex(padded.said.join(), /end with the id that is padding in .*trl_texts \(pad_token_id 2\)/);
-  t.not(padded.pad, 2);
-  t.deepEqual((await run('plain', 9)).said, []);
-});
+    const run = async (name: string, end: number) => {
+      writeFileSync(
+        options['train_data_path'] as string,
+        JSON.stringify({ chosen_ids: [1, 5, 6, end], rejected_ids: [1, 5, 7, end] }),
+      );
+      const said: string[] = [];
+      await train(
+        { ...options, output_dir: join(folder, name) },
+        { engine, callbacks: { onLog: ({ level, message }) => level === 'warning' && said.push(message) } },
+      );
+      return {
+        said,
+        pad: (JSON.parse(readFileSync(join(folder, name, 'config.json'), 'utf8')) as { pad_token_id: number })
+          .pad_token_id,
+      };
+    };
+    const padded = await run('padded', 2);
+    t.regex(padded.said.join(), /end with the id that is padding in .*trl_texts \(pad_token_id 2\)/);
+    t.not(padded.pad, 2);
+    t.deepEqual((await run('plain', 9)).said, []);
+  },
+);

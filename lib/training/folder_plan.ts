@@ -43,7 +43,9 @@ export async function folderPlanOf(
   const { config, newPadToken, classFiles, missingClassFiles } = made;
   if (missingClassFiles.length > 0) {
     say(
-      `config.json of ${options.model_path} names Python files that are not there (auto_map: ${missingClassFiles.join(', ')}), so the trained folder names none: to load it with the model's own class, import that class yourself.`,
+      `config.json of ${options.model_path} names Python files that are not there (auto_map: ` +
+        `${missingClassFiles.join(', ')}), so the trained folder names none: to load it with the model's own ` +
+        'class, import that class yourself.',
       'warning',
     );
   }
@@ -65,7 +67,9 @@ export async function folderPlanOf(
   );
   if (found && found.source === undefined) {
     say(
-      `No chat template can say what is trained on: ${found.differing} of ${found.compared} samples that were tried get other tokens when a template's text is tokenized. cheems-native reads the trained folder right; other tools will read such samples otherwise.`,
+      `No chat template can say what is trained on: ${found.differing} of ${found.compared} samples that were ` +
+        `tried get other tokens when a template's text is tokenized. cheems-native reads the trained folder ` +
+        'right; other tools will read such samples otherwise.',
       'warning',
     );
   }
@@ -112,7 +116,9 @@ export async function tellOtherPooling(
   const isAtEnd = data.lastTokens.has(padToken);
   if (!isAtEnd && !(pooling === 'before_first_padding' && tokensOf(data).has(padToken))) return;
   say(
-    `Samples ${isAtEnd ? 'end with' : 'hold'} the id that is padding in ${folder} (pad_token_id ${padToken}), before which the model's class reads the reward. Training reads it at the last token, and the trained folder names another pad token.`,
+    `Samples ${isAtEnd ? 'end with' : 'hold'} the id that is padding in ${folder} (pad_token_id ${padToken}), ` +
+      `before which the model's class reads the reward. Training reads it at the last token, and the trained ` +
+      'folder names another pad token.',
     'warning',
   );
 }

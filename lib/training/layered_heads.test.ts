@@ -1,4 +1,5 @@
-// Reward models whose head has several layers go on being trained: their tensors, class and labels stay, so that their own code reads what comes out.
+// Reward models whose head has several layers go on being trained: their tensors, class and labels stay, so that their
+// own code reads what comes out.
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -115,36 +116,40 @@ test('a class that reads before the first padding gets a pad token that no sampl
   t.true(said.some((line) => /Samples (hold|end with) the id that is padding/.test(line)));
 });
 
-test("the Python files of the model's class go along with it; where one is missing, config.json names none and the run says so", async (t) => {
-  const folder = temporaryFolder(t);
-  const base = join(folder, 'base');
-  mkdirSync(base);
-  cpSync(folderOf('inf-orm'), base, { recursive: true });
-  const autoMap = {
-    AutoModel: 'modeling_x.X',
-    AutoConfig: 'owner/name--configuration_x.C',
-    AutoTokenizer: ['t.T', null],
-  };
-  writeFileSync(join(base, 'config.json'), JSON.stringify({ ...configIn(base), auto_map: autoMap }));
-  writeFileSync(join(base, 'modeling_x.py'), 'import torch\nfrom .layers_x import Layers\n');
-  writeFileSync(join(base, 'layers_x.py'), 'class Layers: pass\n');
-  writeFileSync(join(base, 'unrelated.py'), '');
-  const options = optionsFor(folder, 'inf-orm', { model_path: base, max_steps: 1 });
-  const { modelFolder } = await train(options, { engine });
-  t.deepEqual(configIn(modelFolder!)['auto_map'], { AutoModel: autoMap.AutoModel, AutoConfig: autoMap.AutoConfig });
-  for (const file of ['modeling_x.py', 'layers_x.py'])
-    t.deepEqual(readFileSync(join(modelFolder!, file)), readFileSync(join(base, file)));
-  t.throws(() => readFileSync(join(modelFolder!, 'unrelated.py')));
+test(
+  "the Python files of the model's class go along with it; where one is missing, config.json names none and the " +
+    'run says so',
+  async (t) => {
+    const folder = temporaryFolder(t);
+    const base = join(folder, 'base');
+    mkdirSync(base);
+    cpSync(folderOf('inf-orm'), base, { recursive: true });
+    const autoMap = {
+      AutoModel: 'modeling_x.X',
+      AutoConfig: 'owner/name--configuration_x.C',
+      AutoTokenizer: ['t.T', null],
+    };
+    writeFileSync(join(base, 'config.json'), JSON.stringify({ ...configIn(base), auto_map: autoMap }));
+    writeFileSync(join(base, 'modeling_x.py'), 'import torch\nfrom .layers_x import Layers\n');
+    writeFileSync(join(base, 'layers_x.py'), 'class Layers: pass\n');
+    writeFileSync(join(base, 'unrelated.py'), '');
+    const options = optionsFor(folder, 'inf-orm', { model_path: base, max_steps: 1 });
+    const { modelFolder } = await train(options, { engine });
+    t.deepEqual(configIn(modelFolder!)['auto_map'], { AutoModel: autoMap.AutoModel, AutoConfig: autoMap.AutoConfig });
+    for (const file of ['modeling_x.py', 'layers_x.py'])
+      t.deepEqual(readFileSync(join(modelFolder!, file)), readFileSync(join(base, file)));
+    t.throws(() => readFileSync(join(modelFolder!, 'unrelated.py')));
 
-  rmSync(join(base, 'layers_x.py'));
-  const said: string[] = [];
-  const other = await train(
-    { ...options, output_dir: join(folder, 'other') },
-    { engine, callbacks: { onLog: ({ message }) => said.push(message) } },
-  );
-  t.false('auto_map' in configIn(other.modelFolder!));
-  t.true(said.some((line) => line.includes('auto_map: layers_x.py')));
-});
+    rmSync(join(base, 'layers_x.py'));
+    const said: string[] = [];
+    const other = await train(
+      { ...options, output_dir: join(folder, 'other') },
+      { engine, callbacks: { onLog: ({ message }) => said.push(message) } },
+    );
+    t.false('auto_map' in configIn(other.modelFolder!));
+    t.true(said.some((line) => line.includes('auto_map: layers_x.py')));
+  },
+);
 
 test('the plan counts the layers of the head', async (t) => {
   const plan = await engine.planMemory({ folder: folderOf('grm-mlp-deep'), purpose: 'train', microBatchTokens: 64 });

@@ -83,54 +83,58 @@ for (const step of [1, 3, 4, 7, 14]) {
   });
 }
 
-test("with compat the base model's pad token keeps its embedding row, as in transformers, and a resumed run must have the same rule", async (t) => {
-  const { folder, options } = setUp(t, { max_steps: 4 });
-  const base = options['model_path'] as string;
-  const setPad = (pad: unknown) => {
-    const config = JSON.parse(readFileSync(join(base, 'config.json'), 'utf8')) as Record<string, unknown>;
-    writeFileSync(join(base, 'config.json'), JSON.stringify({ ...config, pad_token_id: pad }));
-  };
-  const run = async (name: string, more: object) => {
-    const logs: string[] = [];
-    await train(
-      { ...options, output_dir: join(folder, name), ...more },
-      { engine: fakeEngine(), callbacks: { onLog: ({ message }) => logs.push(message) } },
-    );
-    return {
-      weight: readSafetensors(join(folder, name, 'model.safetensors'))['weight']!,
-      first: metricsIn(join(folder, name))[0]!,
-      logs,
+test(
+  "with compat the base model's pad token keeps its embedding row, as in transformers, and a resumed run must " +
+    'have the same rule',
+  async (t) => {
+    const { folder, options } = setUp(t, { max_steps: 4 });
+    const base = options['model_path'] as string;
+    const setPad = (pad: unknown) => {
+      const config = JSON.parse(readFileSync(join(base, 'config.json'), 'utf8')) as Record<string, unknown>;
+      writeFileSync(join(base, 'config.json'), JSON.stringify({ ...config, pad_token_id: pad }));
     };
-  };
-  setPad(3); // ends every sample
-  const before = readSafetensors(join(base, 'model.safetensors'))['weight']!;
-  const plain = await run('plain', {});
-  const theirs = await run('transformers', { compat: 'transformers' });
-  t.not(plain.weight[3], before[3]);
-  t.is(theirs.weight[3], before[3]);
-  t.is(theirs.first['loss'], plain.first['loss']);
-  t.true((theirs.first['grad_norm'] as number) < (plain.first['grad_norm'] as number));
-  t.true(theirs.logs.some((line) => /embedding row of token 3 .*no gradient/.test(line)));
-  t.is(
-    (JSON.parse(readFileSync(join(folder, 'transformers', 'cheems.json'), 'utf8')) as { compat: unknown }).compat,
-    null,
-  );
-  const again = { ...options, output_dir: join(folder, 'transformers'), max_steps: 6, resume_if_possible: true };
-  await t.throwsAsync(train(again, { engine: fakeEngine() }), {
-    message: /cannot be resumed.*compat; the embedding row without a gradient/,
-  });
-  t.is((await train({ ...again, compat: 'transformers' }, { engine: fakeEngine() })).step, 6);
+    const run = async (name: string, more: object) => {
+      const logs: string[] = [];
+      await train(
+        { ...options, output_dir: join(folder, name), ...more },
+        { engine: fakeEngine(), callbacks: { onLog: ({ message }) => logs.push(message) } },
+      );
+      return {
+        weight: readSafetensors(join(folder, name, 'model.safetensors'))['weight']!,
+        first: metricsIn(join(folder, name))[0]!,
+        logs,
+      };
+    };
+    setPad(3); // ends every sample
+    const before = readSafetensors(join(base, 'model.safetensors'))['weight']!;
+    const plain = await run('plain', {});
+    const theirs = await run('transformers', { compat: 'transformers' });
+    t.not(plain.weight[3], before[3]);
+    t.is(theirs.weight[3], before[3]);
+    t.is(theirs.first['loss'], plain.first['loss']);
+    t.true((theirs.first['grad_norm'] as number) < (plain.first['grad_norm'] as number));
+    t.true(theirs.logs.some((line) => /embedding row of token 3 .*no gradient/.test(line)));
+    t.is(
+      (JSON.parse(readFileSync(join(folder, 'transformers', 'cheems.json'), 'utf8')) as { compat: unknown }).compat,
+      null,
+    );
+    const again = { ...options, output_dir: join(folder, 'transformers'), max_steps: 6, resume_if_possible: true };
+    await t.throwsAsync(train(again, { engine: fakeEngine() }), {
+      message: /cannot be resumed.*compat; the embedding row without a gradient/,
+    });
+    t.is((await train({ ...again, compat: 'transformers' }, { engine: fakeEngine() })).step, 6);
 
-  setPad(null);
-  t.deepEqual((await run('none', { compat: 'transformers' })).weight, plain.weight);
-  setPad(3 - VOCABULARY); // counted from the end, as PyTorch does
-  t.deepEqual((await run('negative', { compat: 'transformers' })).weight, theirs.weight);
-  setPad(VOCABULARY);
-  await t.throwsAsync(run('outside', { compat: 'transformers' }), {
-    message: /pad_token_id in .*config\.json is 64, with which transformers loads no model of 64 tokens/,
-  });
-  t.deepEqual((await run('not asked for', {})).weight, plain.weight);
-});
+    setPad(null);
+    t.deepEqual((await run('none', { compat: 'transformers' })).weight, plain.weight);
+    setPad(3 - VOCABULARY); // counted from the end, as PyTorch does
+    t.deepEqual((await run('negative', { compat: 'transformers' })).weight, theirs.weight);
+    setPad(VOCABULARY);
+    await t.throwsAsync(run('outside', { compat: 'transformers' }), {
+      message: /pad_token_id in .*config\.json is 64, with which transformers loads no model of 64 tokens/,
+    });
+    t.deepEqual((await run('not asked for', {})).weight, plain.weight);
+  },
+);
 
 test("what transformers takes for an absent pad_token_id is its configuration classes' own", async (t) => {
   const { options } = setUp(t);

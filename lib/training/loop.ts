@@ -73,14 +73,16 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
   const architecture = await engine.readArchitecture(options.model_path);
   if (architecture.sampleForm === 'pair') {
     throw new TrainingError(
-      `The model in ${options.model_path} is an encoder (${architecture.family}): it can score and be evaluated, but only decoders can be trained (llama, qwen2, gemma2, …).`,
+      `The model in ${options.model_path} is an encoder (${architecture.family}): it can score and be ` +
+        'evaluated, but only decoders can be trained (llama, qwen2, gemma2, …).',
     );
   }
   const paddingToken =
     options.compat === undefined ? null : await readPaddingToken(options.model_path, architecture, files);
   if (paddingToken !== null) {
     say(
-      `The embedding row of token ${paddingToken} (pad_token_id of the base model) gets no gradient, as in transformers (compat ${options.compat}).`,
+      `The embedding row of token ${paddingToken} (pad_token_id of the base model) gets no gradient, as in ` +
+        `transformers (compat ${options.compat}).`,
     );
   }
   const data = await loadTrainingData(options, {
@@ -138,7 +140,8 @@ async function trainLocked(options: TrainOptions, context: TrainContext, files: 
     }
     if (model.head.source === 'new')
       say(
-        `${options.model_path} has no reward head: a new one is made, normal with standard deviation 1/(hidden size + 1), seed ${options.seed}.`,
+        `${options.model_path} has no reward head: a new one is made, normal with standard deviation 1/(hidden ` +
+          `size + 1), seed ${options.seed}.`,
       );
     else if (!resumed)
       say(`Training continues with the reward head of ${options.model_path}: ${model.head.description}.`);
@@ -241,7 +244,10 @@ async function runSteps(prepared: Prepared): Promise<TrainResult> {
   }
 }
 
-/** What loading the finished float32 folder in bfloat16 does to the test prompts; undefined where there is nothing to say or it is on record. */
+/**
+ * What loading the finished float32 folder in bfloat16 does to the test prompts; undefined where there is nothing to
+ * say or it is on record.
+ */
 async function measureRounding(
   { options, context, data: { test } }: Prepared,
   { step, evaluation }: TrainResult,
@@ -273,7 +279,9 @@ async function measureRounding(
     signal?.throwIfAborted();
     callbacks.onLog?.({
       level: 'warning',
-      message: `The model is saved, but what loading it in bfloat16 does to the test pairs could not be determined: ${messageOf(error)}`,
+      message:
+        'The model is saved, but what loading it in bfloat16 does to the test pairs could not be determined: ' +
+        `${messageOf(error)}`,
     });
     return undefined;
   }
@@ -286,6 +294,7 @@ async function refuseOwnBase(options: TrainOptions): Promise<void> {
   );
   if (base === output)
     throw new TrainingError(
-      `output_dir (${options.output_dir}) is the folder of the base model, which the trained model would overwrite. Choose another.`,
+      `output_dir (${options.output_dir}) is the folder of the base model, which the trained model would ` +
+        'overwrite. Choose another.',
     );
 }

@@ -17,7 +17,8 @@ test('of two runs on one folder at once, one is told of the other', async (t) =>
     t.regex(
       (reason as Error).message,
       new RegExp(
-        `is in use by another training run \\(process ${process.pid} on .*, since .* UTC\\)\\. Wait for it, or choose another output_dir`,
+        `is in use by another training run \\(process ${process.pid} on .*, since .* UTC\\)\\. Wait for it, or ` +
+          'choose another output_dir',
       ),
     );
   }

@@ -37,7 +37,9 @@ export async function planOrRefuse(engine: Pick<Engine, 'planMemory'>, request: 
       plan,
     );
     lines.push(
-      `No memory-saving option is enough: with all of them it still needs ${formatBytes(least.totalBytes)}. A lower ${knob('maxLength')} (the longest sample has ${request.longestSample ?? plan.microBatchTokens} tokens), a smaller model, or more memory would help.`,
+      `No memory-saving option is enough: with all of them it still needs ${formatBytes(least.totalBytes)}. A ` +
+        `lower ${knob('maxLength')} (the longest sample has ${request.longestSample ?? plan.microBatchTokens} ` +
+        'tokens), a smaller model, or more memory would help.',
     );
   }
   throw new TrainingError(lines.join('\n'));

@@ -92,7 +92,8 @@ test('the model goes by model_name too', (t) => {
   t.is(parseTrainOptions({ ...needed, model_name: model }).model_path, model);
   t.is(
     messageFor({ ...needed, model_name: 'other' }),
-    'Options model_path and model_name are two names of the same option, but were given different values. Give only one of them.',
+    'Options model_path and model_name are two names of the same option, but were given different values. Give ' +
+      'only one of them.',
   );
 });
 

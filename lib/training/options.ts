@@ -51,17 +51,20 @@ export function parseTrainOptions(input: object): TrainOptions {
   const options = settled(given);
   if (options.resume_if_possible && options.overwrite_output_dir) {
     throw new TrainingError(
-      'Option resume_if_possible (true) contradicts overwrite_output_dir (true), which deletes the checkpoints to resume from. Give only one of them.',
+      'Option resume_if_possible (true) contradicts overwrite_output_dir (true), which deletes the checkpoints ' +
+        'to resume from. Give only one of them.',
     );
   }
   if (options.evaluation_strategy && options.evaluation_strategy !== 'no' && options.test_data_path.length === 0) {
     throw new TrainingError(
-      `Option evaluation_strategy ('${options.evaluation_strategy}') needs test_data_path: give the files to evaluate on, or set it to 'no'.`,
+      `Option evaluation_strategy ('${options.evaluation_strategy}') needs test_data_path: give the files to ` +
+        `evaluate on, or set it to 'no'.`,
     );
   }
   if (options.dtype === 'bfloat16' && options.optimizer_state === 'bfloat16') {
     throw new TrainingError(
-      "Option dtype ('bfloat16') rounds the weights from float32 masters, which optimizer_state ('bfloat16') does not keep: leave one of them out.",
+      "Option dtype ('bfloat16') rounds the weights from float32 masters, which optimizer_state ('bfloat16') " +
+        'does not keep: leave one of them out.',
     );
   }
   return {

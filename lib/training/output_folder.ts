@@ -28,7 +28,8 @@ export async function takeOutputFolder(folder: string, files: FileSystem): Promi
   const fail = (error: unknown): never => {
     if (error instanceof TrainingError) throw error;
     throw new TrainingError(
-      `output_dir ${folder} cannot be written: ${whyNot(error)}. Change its permissions, free some space, or choose another.`,
+      `output_dir ${folder} cannot be written: ${whyNot(error)}. Change its permissions, free some space, or ` +
+        'choose another.',
       { cause: error },
     );
   };
@@ -70,7 +71,9 @@ export async function openOutputFolder(options: TrainOptions, files: FileSystem,
   if (!options.resume_if_possible) {
     const held = existing.length === 1 ? 'a checkpoint' : `${existing.length} checkpoints`;
     throw new TrainingError(
-      `${folder} already holds ${held} of an earlier run, the newest of step ${existing.at(-1)!.step}. Give ${knob('resumeIfPossible')} to continue from it, ${knob('overwriteOutputDir')} to delete them, or another ${knob('outputDir')}.`,
+      `${folder} already holds ${held} of an earlier run, the newest of step ${existing.at(-1)!.step}. Give ` +
+        `${knob('resumeIfPossible')} to continue from it, ${knob('overwriteOutputDir')} to delete them, or ` +
+        `another ${knob('outputDir')}.`,
     );
   }
   return { resumed: await newestWhole(folder, files, say), doomed: [] };
@@ -85,7 +88,8 @@ export async function removeEarlier(
   if (checkpoints.length === 0) return;
   for (const { folder } of checkpoints) await removeCheckpoint(folder, files);
   say(
-    `Removed ${checkpoints.length === 1 ? 'a checkpoint' : `${checkpoints.length} checkpoints`} of an earlier run (overwrite_output_dir).`,
+    `Removed ${checkpoints.length === 1 ? 'a checkpoint' : `${checkpoints.length} checkpoints`} of an earlier ` +
+      'run (overwrite_output_dir).',
     'warning',
   );
 }
@@ -95,7 +99,8 @@ async function newestWhole(folder: string, files: FileSystem, say: Say): Promise
   for (const checkpoint of broken) {
     const place = await setAside(checkpoint, files);
     say(
-      `${checkpoint.folder} is damaged or incomplete (${checkpoint.fault}) and is not used. It was renamed to ${place}.`,
+      `${checkpoint.folder} is damaged or incomplete (${checkpoint.fault}) and is not used. It was renamed to ` +
+        `${place}.`,
       'warning',
     );
   }

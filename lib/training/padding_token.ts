@@ -25,13 +25,15 @@ export async function readPaddingToken(
   if (id === null) return null;
   if (id === 'unknown') {
     throw new TrainingError(
-      `${file} has no pad_token_id, and copies of ${family}'s own code differ in what they take for it. compat needs it: ` +
+      `${file} has no pad_token_id, and copies of ${family}'s own code differ in what they take for it. compat ` +
+        'needs it: ' +
         'write the id there, or null for none.',
     );
   }
   if (!Number.isInteger(id) || (id as number) >= vocabSize || (id as number) < -vocabSize) {
     throw new TrainingError(
-      `pad_token_id in ${file} is ${JSON.stringify(id)}, with which transformers loads no model of ${vocabSize} tokens, ` +
+      `pad_token_id in ${file} is ${JSON.stringify(id)}, with which transformers loads no model of ${vocabSize} ` +
+        'tokens, ' +
         'so that compat cannot follow it. Correct it, or leave compat out.',
     );
   }

@@ -18,7 +18,8 @@ const isThere = [LANGUAGE_MODEL, REWARD_MODEL].every((folder) => existsSync(join
 const realTest = isThere ? test.serial : test.skip;
 if (!isThere)
   process.stderr.write(
-    `SKIPPED: real weights. ${MODELS} (or CHEEMS_SMOLLM2) has no language_model and reward_model; fixtures/reference/smollm2/README.md tells how to make them.\n`,
+    `SKIPPED: real weights. ${MODELS} (or CHEEMS_SMOLLM2) has no language_model and reward_model; ` +
+      'fixtures/reference/smollm2/README.md tells how to make them.\n',
   );
 
 interface Recorded {
@@ -50,7 +51,8 @@ realTest('rewards are no further from float64 than transformers float32 is', asy
     differences(theirs, float64),
   ].map(rootMeanSquare) as [number, number];
   t.log(
-    `rewards against float64, root mean square: ${ours.toExponential(2)}; transformers ${other.toExponential(2)}; ratio ${(ours / other).toFixed(2)}`,
+    `rewards against float64, root mean square: ${ours.toExponential(2)}; transformers ` +
+      `${other.toExponential(2)}; ratio ${(ours / other).toFixed(2)}`,
   );
   t.true(ours <= other);
 });
@@ -133,7 +135,8 @@ realTest('gradients are no further from float64 than those of transformers float
   }
   const [our, their] = [rootMeanSquare(ours), rootMeanSquare(theirs)];
   t.log(
-    `gradients against float64, in each tensor's own size: ${our.toExponential(2)}; transformers ${their.toExponential(2)}; ratio ${(our / their).toFixed(2)}`,
+    `gradients against float64, in each tensor's own size: ${our.toExponential(2)}; transformers ` +
+      `${their.toExponential(2)}; ratio ${(our / their).toFixed(2)}`,
   );
   t.true(our <= their);
 });

@@ -82,64 +82,68 @@ test('resuming refuses other data and another seed, and warns of other numbers',
   t.true(warnings.some((message) => message.startsWith('learning_rate was 0.02 and is now 0.01')));
 });
 
-test('resuming refuses other content under the same names: data, base weights, tokenizer; and warns of another version', async (t) => {
-  const { folder, options } = setUp(t);
-  const base = options['model_path'] as string;
-  await train(options, stopAfter(3));
-  const again = { ...options, resume_if_possible: true };
-  const changed: [file: string, change: (content: Buffer) => Buffer | string, message: RegExp][] = [
-    [
-      join(folder, 'train.jsonl'),
-      (content) => content.toString().replace('prompt 3 1', 'prompt 3 2'),
-      /cannot be resumed.*the training data/,
-    ],
-    [
-      join(base, 'model.safetensors'),
-      (content) => content.map((byte, i) => (i === content.length - 3 ? byte ^ 1 : byte)) as Buffer,
-      /cannot be resumed.*the base model's weights, configuration or tokenizer/,
-    ],
-    [
-      join(base, 'tokenizer_config.json'),
-      () => '{}',
-      /cannot be resumed.*the base model's weights, configuration or tokenizer/,
-    ],
-  ];
-  for (const [file, change, message] of changed) {
-    const content = existsSync(file) ? readFileSync(file) : undefined;
-    writeFileSync(file, change(content ?? Buffer.alloc(0)));
-    await t.throwsAsync(train(again, { engine: fakeEngine() }), { message });
-    if (content) writeFileSync(file, content);
-    else rmSync(file);
-  }
-  await t.throwsAsync(train({ ...again, reward_head: 'linear' }, { engine: fakeEngine() }), {
-    message: /cannot be resumed.*reward_head/,
-  });
-  await t.throwsAsync(train({ ...again, special_tokens_in_text: 'escape' }, { engine: fakeEngine() }), {
-    message: /cannot be resumed.*special_tokens_in_text/,
-  });
-  const stateFile = join(options['output_dir'] as string, 'checkpoint-3', 'trainer_state.json');
-  const state = JSON.parse(readFileSync(stateFile, 'utf8')) as {
-    cheems: { identity: Record<string, unknown>; options: Record<string, unknown> };
-  };
-  state.cheems.options['package_version'] = '0.0.1';
-  delete state.cheems.identity['base_model_digest']; // versions that did not record it
-  const digests = join(options['output_dir'] as string, 'checkpoint-3', 'digests.json');
-  writeFileSync(stateFile, JSON.stringify(state));
-  const recorded = JSON.parse(readFileSync(digests, 'utf8')) as { files: Record<string, unknown> };
-  recorded.files['trainer_state.json'] = await realFileSystem.digest(stateFile);
-  writeFileSync(digests, JSON.stringify(recorded));
-  const warnings: string[] = [];
-  const quiet = { logging_steps: 2, save_steps: 3, num_threads: 1 }; // these change no number
-  await train(
-    { ...again, ...quiet },
-    {
-      engine: fakeEngine(),
-      callbacks: { onLog: ({ level, message }) => level === 'warning' && warnings.push(message) },
-    },
-  );
-  t.is(warnings.length, 1);
-  t.regex(warnings[0]!, /^package_version was "0\.0\.1" and is now/);
-});
+test(
+  'resuming refuses other content under the same names: data, base weights, tokenizer; and warns of another ' +
+    'version',
+  async (t) => {
+    const { folder, options } = setUp(t);
+    const base = options['model_path'] as string;
+    await train(options, stopAfter(3));
+    const again = { ...options, resume_if_possible: true };
+    const changed: [file: string, change: (content: Buffer) => Buffer | string, message: RegExp][] = [
+      [
+        join(folder, 'train.jsonl'),
+        (content) => content.toString().replace('prompt 3 1', 'prompt 3 2'),
+        /cannot be resumed.*the training data/,
+      ],
+      [
+        join(base, 'model.safetensors'),
+        (content) => content.map((byte, i) => (i === content.length - 3 ? byte ^ 1 : byte)) as Buffer,
+        /cannot be resumed.*the base model's weights, configuration or tokenizer/,
+      ],
+      [
+        join(base, 'tokenizer_config.json'),
+        () => '{}',
+        /cannot be resumed.*the base model's weights, configuration or tokenizer/,
+      ],
+    ];
+    for (const [file, change, message] of changed) {
+      const content = existsSync(file) ? readFileSync(file) : undefined;
+      writeFileSync(file, change(content ?? Buffer.alloc(0)));
+      await t.throwsAsync(train(again, { engine: fakeEngine() }), { message });
+      if (content) writeFileSync(file, content);
+      else rmSync(file);
+    }
+    await t.throwsAsync(train({ ...again, reward_head: 'linear' }, { engine: fakeEngine() }), {
+      message: /cannot be resumed.*reward_head/,
+    });
+    await t.throwsAsync(train({ ...again, special_tokens_in_text: 'escape' }, { engine: fakeEngine() }), {
+      message: /cannot be resumed.*special_tokens_in_text/,
+    });
+    const stateFile = join(options['output_dir'] as string, 'checkpoint-3', 'trainer_state.json');
+    const state = JSON.parse(readFileSync(stateFile, 'utf8')) as {
+      cheems: { identity: Record<string, unknown>; options: Record<string, unknown> };
+    };
+    state.cheems.options['package_version'] = '0.0.1';
+    delete state.cheems.identity['base_model_digest']; // versions that did not record it
+    const digests = join(options['output_dir'] as string, 'checkpoint-3', 'digests.json');
+    writeFileSync(stateFile, JSON.stringify(state));
+    const recorded = JSON.parse(readFileSync(digests, 'utf8')) as { files: Record<string, unknown> };
+    recorded.files['trainer_state.json'] = await realFileSystem.digest(stateFile);
+    writeFileSync(digests, JSON.stringify(recorded));
+    const warnings: string[] = [];
+    const quiet = { logging_steps: 2, save_steps: 3, num_threads: 1 }; // these change no number
+    await train(
+      { ...again, ...quiet },
+      {
+        engine: fakeEngine(),
+        callbacks: { onLog: ({ level, message }) => level === 'warning' && warnings.push(message) },
+      },
+    );
+    t.is(warnings.length, 1);
+    t.regex(warnings[0]!, /^package_version was "0\.0\.1" and is now/);
+  },
+);
 
 test('resuming refuses another dtype; checkpoints of before there was a choice are float32', async (t) => {
   const { options } = setUp(t);

@@ -45,8 +45,10 @@ test('the sentence names pairs, accuracies, shifts and what to do; without pairs
   };
   t.is(
     describeRounding(effect),
-    'Loaded in bfloat16: 23 of 200 test pairs get another verdict (accuracy 0.7400 becomes 0.7150), and rewards move by 0.237 (root mean square; 0.723 at most), 0.34 of their standard deviation. ' +
-      'Tools that load in 16 bits (vLLM does unasked) have that model; `dtype: bfloat16` trains the one that they load.',
+    'Loaded in bfloat16: 23 of 200 test pairs get another verdict (accuracy 0.7400 becomes 0.7150), and rewards ' +
+      'move by 0.237 (root mean square; 0.723 at most), 0.34 of their standard deviation. ' +
+      'Tools that load in 16 bits (vLLM does unasked) have that model; `dtype: bfloat16` trains the one that ' +
+      'they load.',
   );
   t.is(
     describeRounding({ ...effect, changedPairs: 0, pairs: 0, standardDeviation: 0 }),

@@ -95,12 +95,17 @@ export function describeRounding(effect: RoundingEffect): string {
   const verdicts =
     pairs === 0
       ? ''
-      : `${changedPairs} of ${pairs} test pairs get another verdict (accuracy ${accuracyBefore.toFixed(4)} becomes ${accuracyAfter.toFixed(4)}), and `;
+      : `${changedPairs} of ${pairs} test pairs get another verdict (accuracy ${accuracyBefore.toFixed(4)} ` +
+        `becomes ${accuracyAfter.toFixed(4)}), and `;
   const share =
     standardDeviation > 0 ? `, ${(rmsShift / standardDeviation).toPrecision(2)} of their standard deviation` : '';
   const advice =
     changedPairs === 0
       ? ''
-      : ` Tools that load in 16 bits (vLLM does unasked) have that model; ${knob('dtype', dtype)} trains the one that they load.`;
-  return `Loaded in ${dtype}: ${verdicts}rewards move by ${rmsShift.toPrecision(3)} (root mean square; ${largestShift.toPrecision(3)} at most)${share}.${advice}`;
+      : ` Tools that load in 16 bits (vLLM does unasked) have that model; ${knob('dtype', dtype)} trains the one ` +
+        'that they load.';
+  return (
+    `Loaded in ${dtype}: ${verdicts}rewards move by ${rmsShift.toPrecision(3)} (root mean square; ` +
+    `${largestShift.toPrecision(3)} at most)${share}.${advice}`
+  );
 }

@@ -167,7 +167,8 @@ export class Run {
   private stepError(error: unknown, step: number): Error {
     const message = messageOf(error);
     const notFinite = /not finite|\bnan\b|\binf/i.test(message)
-      ? ' The parameters are unchanged by this step. A lower learning_rate, a longer warm-up (warmup_ratio) or a smaller max_grad_norm usually helps; if it is the first step, look for NaN in the base model.'
+      ? ' The parameters are unchanged by this step. A lower learning_rate, a longer warm-up (warmup_ratio) or a ' +
+        'smaller max_grad_norm usually helps; if it is the first step, look for NaN in the base model.'
       : '';
     const kept = this.newest ? ` The newest checkpoint is ${this.newest.folder}.` : '';
     return new TrainingError(`Step ${step} failed: ${message}${notFinite}${kept}`, { cause: error });
@@ -269,7 +270,9 @@ export class Run {
       this.retrySaveAt = Date.now() + RETRY_IN_RUN_MS;
       this.parts.callbacks.onLog?.({
         level: 'warning',
-        message: `${messageOf(error)} Training continues, and the save is tried again when the next one is due, or after a minute at the latest.`,
+        message:
+          `${messageOf(error)} Training continues, and the save is tried again when the next one is due, or after ` +
+          'a minute at the latest.',
       });
     }
   }
@@ -283,7 +286,9 @@ export class Run {
         if (waited >= RETRY_AT_END_FOR_MS) throw error;
         this.parts.callbacks.onLog?.({
           level: 'warning',
-          message: `${messageOf(error)} The trained model is still in memory; trying again in ${RETRY_AT_END_EVERY_MS / 1000} seconds.`,
+          message:
+            `${messageOf(error)} The trained model is still in memory; trying again in ` +
+            `${RETRY_AT_END_EVERY_MS / 1000} seconds.`,
         });
         await this.parts.sleep(RETRY_AT_END_EVERY_MS);
       }

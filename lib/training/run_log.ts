@@ -82,7 +82,8 @@ export class RunLog {
     } catch (error) {
       if (!this.hasWarned)
         this.onWarning?.(
-          `The log in ${this.file} cannot be written: ${messageOf(error)}. Training continues; its lines are kept in memory until they can be written.`,
+          `The log in ${this.file} cannot be written: ${messageOf(error)}. Training continues; its lines are ` +
+            'kept in memory until they can be written.',
         );
       this.hasWarned = true;
     }

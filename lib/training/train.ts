@@ -17,15 +17,16 @@ export interface TrainControl extends TrainCallbacks {
 }
 
 /**
- * Trains a reward model: the same as `cheems-native train`, with the same option names. All work runs on the engine's own
- * thread. The same options, data and seed give the same bits, stopped and resumed on the way or not.
+ * Trains a reward model: the same as `cheems-native train`, with the same option names. All work runs on the engine's
+ * own thread. The same options, data and seed give the same bits, stopped and resumed on the way or not.
  *
  *     await train(
  *       { model_path: 'models/base', train_data_path: 'train.jsonl', output_dir: 'runs/rm', learning_rate: 1e-5 },
  *       { onStep: ({ step, loss, accuracy }) => console.log(step, loss, accuracy) },
  *     );
  *
- * @throws TrainingError, DataError, TokenizerError or the engine's error: one message that says what, where and what to do.
+ * @throws TrainingError, DataError, TokenizerError or the engine's error: one message that says what, where and what to
+ * do.
  */
 export async function train(options: TrainOptionsInput, control: TrainControl = {}): Promise<TrainResult> {
   const { signal, stop, ...callbacks } = control;

@@ -111,12 +111,15 @@ async function loadPart(
     notes.push(`${name} data: tokenized before; read from ${tokenized.cache.file}`);
   if (tokenized.cache?.state === 'not written')
     notes.push(
-      `${name} data: could not be kept in ${tokenized.cache.file} (${tokenized.cache.reason ?? 'no reason given'}), so the next run tokenizes them again`,
+      `${name} data: could not be kept in ${tokenized.cache.file} ` +
+        `(${tokenized.cache.reason ?? 'no reason given'}), so the next run tokenizes them again`,
     );
   if (tokenized.prompts.length === 0) {
     throw new TrainingError(
       [
-        `Nothing is left of the ${name} data (${paths.join(', ')}): ${name === 'training' ? 'no prompt has a pair of responses' : 'no prompt has a response'} within max_length (${options.max_length} tokens).`,
+        `Nothing is left of the ${name} data (${paths.join(', ')}): ` +
+          `${name === 'training' ? 'no prompt has a pair of responses' : 'no prompt has a response'} within ` +
+          `max_length (${options.max_length} tokens).`,
         ...notes,
       ].join('\n'),
     );

@@ -97,7 +97,10 @@ export function deviceChange(
   { deviceFacts: { arithmetic } }: Pick<EngineModel, 'deviceFacts'>,
 ): string | undefined {
   if (before.arithmetic === arithmetic) return undefined;
-  return `${folder} was computed with ${before.arithmetic}, and the run continues with ${arithmetic}: numbers may round differently, and the run may differ in its last bits from an uninterrupted one.`;
+  return (
+    `${folder} was computed with ${before.arithmetic}, and the run continues with ${arithmetic}: numbers may ` +
+    'round differently, and the run may differ in its last bits from an uninterrupted one.'
+  );
 }
 
 /** Options that change the numbers but not the batches: a resumed run may change them, and is then warned. */
@@ -130,7 +133,8 @@ export async function readState(folder: string, files: FileSystem): Promise<Trai
     return stateSchema.parse(JSON.parse(await files.readText(file)));
   } catch (error) {
     throw new TrainingError(
-      `${file} is not a training state that this version can continue from: ${messageOf(error)}. Start over in another output_dir, or with overwrite_output_dir.`,
+      `${file} is not a training state that this version can continue from: ${messageOf(error)}. Start over in ` +
+        'another output_dir, or with overwrite_output_dir.',
     );
   }
 }
@@ -178,7 +182,9 @@ export function checkResumable(
     .map((name) => `${IDENTITY_NAMES[name]}${describeChange(saved[name], identity[name])}`);
   if (differences.length > 0) {
     throw new TrainingError(
-      `${folder} cannot be resumed, because these differ from the run that wrote it: ${differences.join('; ')}. Give the same options and data as before, or start over in another output_dir (or with overwrite_output_dir).`,
+      `${folder} cannot be resumed, because these differ from the run that wrote it: ${differences.join('; ')}. ` +
+        'Give the same options and data as before, or start over in another output_dir (or with ' +
+        'overwrite_output_dir).',
     );
   }
   const before = state.cheems.options;
@@ -186,7 +192,8 @@ export function checkResumable(
     .filter(([name, value]) => name in before && JSON.stringify(before[name]) !== JSON.stringify(value))
     .map(
       ([name, value]) =>
-        `${name} was ${JSON.stringify(before[name])} and is now ${JSON.stringify(value)}: the run continues with it, and no longer equals an uninterrupted one.`,
+        `${name} was ${JSON.stringify(before[name])} and is now ${JSON.stringify(value)}: the run continues ` +
+        'with it, and no longer equals an uninterrupted one.',
     );
 }
 

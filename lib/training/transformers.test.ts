@@ -1,10 +1,10 @@
 // What `train` writes, transformers loads as …ForSequenceClassification with the same rewards.
 //
-// Each case is a base folder taken through a whole `train` at learning rate 0, so the written weights must be the base's to
-// the bit. Where a Python with transformers is found (CHEEMS_PYTHON, else python3), it scores the written folders, each
-// sample alone and all of a case in one padded batch. Everywhere the rewards are compared with those recorded from it in
-// fixtures/reference/transformers/recorded.json, beside the digests of the files that it scored: a record of other bytes proves
-// nothing and fails. UPDATE_RECORDED=1 with such a Python writes the record anew.
+// Each case is a base folder taken through a whole `train` at learning rate 0, so the written weights must be the
+// base's to the bit. Where a Python with transformers is found (CHEEMS_PYTHON, else python3), it scores the written
+// folders, each sample alone and all of a case in one padded batch. Everywhere the rewards are compared with those
+// recorded from it in fixtures/reference/transformers/recorded.json, beside the digests of the files that it scored: a
+// record of other bytes proves nothing and fails. UPDATE_RECORDED=1 with such a Python writes the record anew.
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -234,7 +234,8 @@ async function findPython(): Promise<Python | undefined> {
   try {
     const { stdout } = await run(command, [
       '-c',
-      'import json, torch, transformers; print(json.dumps({"transformers": transformers.__version__, "torch": torch.__version__}))',
+      'import json, torch, transformers; print(json.dumps({"transformers": transformers.__version__, "torch": ' +
+        'torch.__version__}))',
     ]);
     return { command, ...(JSON.parse(stdout) as { transformers: string; torch: string }) };
   } catch (error) {
@@ -274,7 +275,9 @@ function describeWritten({ folder }: Written): Pick<CaseRecord, 'weights' | 'con
 
 function saveRecord({ transformers, torch }: Python): void {
   const about =
-    'Rewards by transformers of the folders that lib/training/transformers.test.ts makes: each sample alone, and in one padded batch. weights: SHA-256 of model.safetensors; config: SHA-256 of config.json without transformers_version, as JSON.stringify writes it. Written anew by UPDATE_RECORDED=1.';
+    'Rewards by transformers of the folders that lib/training/transformers.test.ts makes: each sample alone, ' +
+    'and in one padded batch. weights: SHA-256 of model.safetensors; config: SHA-256 of config.json without ' +
+    'transformers_version, as JSON.stringify writes it. Written anew by UPDATE_RECORDED=1.';
   const cases = Object.fromEntries(
     CASES.map(({ name }) => [name, { ...describeWritten(written.get(name)!), rewards: live.get(name)! }]),
   );
@@ -331,7 +334,8 @@ function compare(t: ExecutionContext, one: Case, own: number[], theirs: PythonRe
     }
   }
   t.log(
-    `largest difference ${from}: ${differences.reward.toExponential(1)} alone, ${differences.padded_reward.toExponential(1)} in a padded batch`,
+    `largest difference ${from}: ${differences.reward.toExponential(1)} alone, ` +
+      `${differences.padded_reward.toExponential(1)} in a padded batch`,
   );
 }
 
@@ -388,7 +392,8 @@ for (const { name, change } of CASES.filter(({ change }) => change && 'pad_token
     if (wrong)
       t.true(
         wrong.some(({ reward }, i) => Math.abs(reward - ownRewards[i]!) > 1e-3),
-        `with pad_token_id ${String(change!['pad_token_id'])} transformers must read another token, or this case shows nothing`,
+        `with pad_token_id ${String(change!['pad_token_id'])} transformers must read another token, or this ` +
+          'case shows nothing',
       );
   });
 }

@@ -59,7 +59,8 @@ function readRanking(value: unknown, source: Source): Map<string, number> {
 export const cheemsGrouped: DataForm = {
   name: 'Cheems groups',
   fields:
-    '{input, responses: [{id, content | input_ids}], annotations?: [[id1, id2, 1 | 2]], rank?: {id: integer}, category?}',
+    '{input, responses: [{id, content | input_ids}], annotations?: [[id1, id2, 1 | 2]], rank?: {id: integer}, ' +
+    'category?}',
   matches: (row) => ['responses', 'annotations', 'rank'].some((key) => has(row, key)),
   read(row: JsonObject, source: Source, read = new ReadKeys()): Contribution {
     read.add('responses', 'annotations', 'rank');
@@ -86,7 +87,8 @@ export const cheemsGrouped: DataForm = {
     if (prompt === undefined && responses.some((response) => response.inputIds === undefined)) {
       throw new DataError(
         source,
-        'the prompt is missing; it belongs in "input" or "prompt" (only rows whose responses all have input_ids need none)',
+        'the prompt is missing; it belongs in "input" or "prompt" (only rows whose responses all have input_ids ' +
+          'need none)',
       );
     }
     if (prompt === undefined && responses.length === 0) {

@@ -1,5 +1,5 @@
-// The original's rule: every vote for a first response is a pair. Duplicates, contradictions and responses compared with
-// themselves stay, and nothing else counts.
+// The original's rule: every vote for a first response is a pair. Duplicates, contradictions and responses compared
+// with themselves stay, and nothing else counts.
 
 import type { AnnotatedPrompt } from '../annotated';
 import { placesOf, type Resolved } from './resolver';

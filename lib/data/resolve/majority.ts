@@ -15,9 +15,9 @@ interface Tally {
 }
 
 /**
- * Each two responses give at most one pair. Several votes on them are counted: the majority decides, equally many in both
- * directions drop the pair. Votes for a tie decide nothing where there are others, and else make the pair a tie. A response
- * compared with itself, or with one of the same content, gives no pair. All of it is noted in the report.
+ * Each two responses give at most one pair. Several votes on them are counted: the majority decides, equally many in
+ * both directions drop the pair. Votes for a tie decide nothing where there are others, and else make the pair a tie. A
+ * response compared with itself, or with one of the same content, gives no pair. All of it is noted in the report.
  */
 export const resolveByMajority: Resolver = (prompt, report) => {
   const responses = [...prompt.responses.values()];

@@ -32,7 +32,10 @@ export interface FigureTerm {
   denominators: Float64Array;
 }
 
-/** Terms over the same units: a unit drawn counts in all of them. Units are drawn within their stratum, so that none is ever empty. */
+/**
+ * Terms over the same units: a unit drawn counts in all of them. Units are drawn within their stratum, so that none is
+ * ever empty.
+ */
 export type FigureStratum = readonly FigureTerm[];
 
 /** The overall figure of a benchmark. */
@@ -57,7 +60,8 @@ export interface RowFormat<P extends PreferencePrompt = PreferencePrompt> {
 }
 
 /**
- * A benchmark. Rows read by `format` never merge, whatever their prompts: each is one prompt of the published count. Without a
+ * A benchmark. Rows read by `format` never merge, whatever their prompts: each is one prompt of the published count.
+ * Without a
  * `format`, files are preference data of any form.
  */
 export interface Benchmark<P extends PreferencePrompt = PreferencePrompt> {

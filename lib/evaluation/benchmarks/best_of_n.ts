@@ -1,4 +1,5 @@
-// Best-of-N: how good the candidate is that the reward picks, against a gold score, for every N up to the number of candidates.
+// Best-of-N: how good the candidate is that the reward picks, against a gold score, for every N up to the number of
+// candidates.
 
 import { show } from '../../data/errors';
 import { promptOf } from '../../data/conversation/messages';
@@ -19,7 +20,8 @@ export interface BestOfNPrompt extends PreferencePrompt {
 }
 
 const FIELDS =
-  "{prompt, responses: [...], scores: [...]} (texts and gold scores), {prompt, responses: [{content, score}]}, UltraFeedback's {instruction, " +
+  '{prompt, responses: [...], scores: [...]} (texts and gold scores), {prompt, responses: [{content, score}]}, ' +
+  "UltraFeedback's {instruction, " +
   'completions: [{response, overall_score}]}, ' +
   "RMB's {conversation_input, bon_best, loser_list}, or any preference data with ranks (gold = minus the rank)";
 /** The chances are ratios of binomial coefficients, which stay finite in double precision up to here. */
@@ -133,8 +135,9 @@ function read(row: JsonObject, source: Source): BestOfNPrompt {
 }
 
 /**
- * overall = share of prompts whose pick (the highest reward of all candidates) has the highest gold score; where rewards tie, each
- * of them is the pick equally often. Beside it, for each N, exact means over all subsets of N candidates.
+ * overall = share of prompts whose pick (the highest reward of all candidates) has the highest gold score; where
+ * rewards tie, each of them is the pick equally often. Beside it, for each N, exact means over all subsets of N
+ * candidates.
  */
 export const bestOfN: Benchmark<BestOfNPrompt> = {
   name: 'best-of-n',
@@ -162,7 +165,8 @@ export const bestOfN: Benchmark<BestOfNPrompt> = {
         [meanTerm(1, unitsByPrompt(rows), ({ prompt, rewards }) => pickIsBest(rewards, prompt.gold, rewards.length))],
       ],
       formula:
-        'share of prompts whose highest reward of all candidates is on a candidate with the highest gold score; k equal highest rewards count 1/k each. ' +
+        'share of prompts whose highest reward of all candidates is on a candidate with the highest gold score; ' +
+        'k equal highest rewards count 1/k each. ' +
         'For each N, exact means over all subsets of N candidates: gain = (picked - random) / (oracle - random)',
       notes,
       tables,

@@ -9,9 +9,9 @@ function choose(n: number, k: number): number {
 }
 
 /**
- * The chance that candidate `i` is picked, of a uniformly drawn subset of `size` candidates, by the highest reward, where equal
- * rewards are equally likely; counted over those others that `counts`: sum over t of C(ties, t) C(lower, size - 1 - t) / (t + 1), over
- * all C(n, size) subsets.
+ * The chance that candidate `i` is picked, of a uniformly drawn subset of `size` candidates, by the highest reward,
+ * where equal rewards are equally likely; counted over those others that `counts`: sum over t of C(ties, t) C(lower,
+ * size - 1 - t) / (t + 1), over all C(n, size) subsets.
  */
 function chanceOfPick(rewards: ArrayLike<number>, i: number, size: number, counts: (other: number) => boolean): number {
   let [ties, lower] = [0, 0];

@@ -9,9 +9,9 @@ export function headlineMetrics({ report }: FileReport): { accuracy: string; exa
 }
 
 /**
- * overall = mean over files of (accuracy-rank + exact_match-rank) / 2, each the mean over categories where there are any.
- * The original stops at a file without ranks; here such a file counts with accuracy-labels and exact_match-labels, and the
- * formula and a note say so.
+ * overall = mean over files of (accuracy-rank + exact_match-rank) / 2, each the mean over categories where there are
+ * any. The original stops at a file without ranks; here such a file counts with accuracy-labels and exact_match-labels,
+ * and the formula and a note say so.
  */
 export const cheemsBench = {
   name: 'cheems-bench',

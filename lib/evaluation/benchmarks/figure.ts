@@ -37,7 +37,10 @@ export function figureOf(strata: readonly FigureStratum[]): number {
     .reduce((total, { weight, numerators, denominators }) => total + (weight * sum(numerators)) / sum(denominators), 0);
 }
 
-/** Percentile interval of the figure; undefined where it is not defined on the data, or nothing is resampled. Seeded as the metrics' intervals are. */
+/**
+ * Percentile interval of the figure; undefined where it is not defined on the data, or nothing is resampled. Seeded as
+ * the metrics' intervals are.
+ */
 export function figureInterval(strata: readonly FigureStratum[], options: BootstrapOptions = {}): Interval | undefined {
   return runAtOnce(figureIntervalBlocks(strata, options));
 }

@@ -17,8 +17,9 @@ export type JudgeBenchLabel = (typeof LABELS)[number];
 export type Verdict = JudgeBenchLabel | 'A=B' | null;
 
 /**
- * Whether a pair counts as right: over the verdicts in both orders a right one adds 1, a wrong one takes 1, a tie or none nothing,
- * and the sum must be above 0. So right once and undecided once passes; right once and wrong once does not.
+ * Whether a pair counts as right: over the verdicts in both orders a right one adds 1, a wrong one takes 1, a tie or
+ * none nothing, and the sum must be above 0. So right once and undecided once passes; right once and wrong once does
+ * not.
  * @param second the verdict after the answers changed places.
  */
 export function isRightInBothOrders(label: JudgeBenchLabel, first: Verdict, second: Verdict): boolean {
@@ -60,8 +61,8 @@ function read(row: JsonObject, source: Source): PreferencePrompt {
 }
 
 /**
- * The same rule as a sign: a judge's margin is half the sum of `isRightInBothOrders`. A reward does not know the order, and equal
- * rewards are a tie in both.
+ * The same rule as a sign: a judge's margin is half the sum of `isRightInBothOrders`. A reward does not know the order,
+ * and equal rewards are a tie in both.
  */
 function isRight(row: ScoredRow): boolean {
   const [chosen, rejected] = row.prompt.pairs[0]!;
@@ -83,7 +84,8 @@ export const judgeBench: Benchmark = {
       overall: accuracyOf(rows),
       strata: [[meanTerm(1, unitsByPrompt(rows), (row) => Number(isRight(row)))]],
       formula:
-        'right pairs / all pairs; over both orders a right verdict adds 1, a wrong one takes 1, and a pair is right above 0: for rewards, ' +
+        'right pairs / all pairs; over both orders a right verdict adds 1, a wrong one takes 1, and a pair is ' +
+        'right above 0: for rewards, ' +
         'where the right answer has the higher one; equal rewards are wrong',
       notes,
       tables: [

@@ -21,7 +21,10 @@ export interface MultilingualPrompt extends PreferencePrompt {
   language: string;
 }
 
-/** Rows of each subset that its filtering left, as its published analysis weighs them (math-prm: as the six code subsets). */
+/**
+ * Rows of each subset that its filtering left, as its published analysis weighs them (math-prm: as the six code
+ * subsets).
+ */
 const M_REWARDBENCH_WEIGHTS: SubsetWeights = {
   'alpacaeval-easy': 79,
   'alpacaeval-length': 79,
@@ -50,7 +53,10 @@ const M_REWARDBENCH_WEIGHTS: SubsetWeights = {
 
 const FIELDS = '{prompt, chosen, rejected, subset, language, id?}';
 
-/** score = mean over languages of the mean of the four sections, which are as in RewardBench but for the numbers of rows. */
+/**
+ * score = mean over languages of the mean of the four sections, which are as in RewardBench but for the numbers of
+ * rows.
+ */
 export const mRewardBench: Benchmark<MultilingualPrompt> = {
   name: 'm-rewardbench',
   description: 'M-RewardBench: RewardBench in 23 languages, one score a language',
@@ -95,7 +101,8 @@ export const mRewardBench: Benchmark<MultilingualPrompt> = {
       overall: mean(languages.map(({ score }) => score)),
       ...(isDefined ? { strata: languageStrata(rows) } : {}),
       formula:
-        'mean over languages of the mean of the four sections; a section = mean of the accuracies of its subsets, weighted by ' +
+        'mean over languages of the mean of the four sections; a section = mean of the accuracies of its ' +
+        'subsets, weighted by ' +
         "M-RewardBench's numbers of rows (math-prm by 983); equal rewards are wrong",
       notes,
       tables: [

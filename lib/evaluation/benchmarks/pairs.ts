@@ -50,7 +50,10 @@ function pairTerm(prompts: readonly Scored[]): FigureTerm {
   };
 }
 
-/** overall = pairs with chosen above rejected / all pairs; a tie is wrong. Beside it the accuracy with a tie as one half. */
+/**
+ * overall = pairs with chosen above rejected / all pairs; a tie is wrong. Beside it the accuracy with a tie as one
+ * half.
+ */
 export const pairsBenchmark: Benchmark = {
   name: 'pairs',
   description: 'any preference data: accuracy over all pairs, a tie of rewards being wrong',
@@ -76,7 +79,8 @@ export const pairsBenchmark: Benchmark = {
       overall: total.right / total.pairs,
       strata: [[pairTerm(prompts)]],
       formula:
-        'pairs with the chosen reward above the rejected one / all pairs; equal rewards are wrong (in the last column they count one half)',
+        'pairs with the chosen reward above the rejected one / all pairs; equal rewards are wrong (in the last ' +
+        'column they count one half)',
       notes,
       tables: [
         {

@@ -16,7 +16,9 @@ import {
 import { pairedPrompt, RowFields } from './row_fields';
 import { scoredRows } from './scored_rows';
 
-/** Rows of each subset in the published set; math-prm has 447 rows and weighs as much as the six code subsets together. */
+/**
+ * Rows of each subset in the published set; math-prm has 447 rows and weighs as much as the six code subsets together.
+ */
 const REWARDBENCH_WEIGHTS: SubsetWeights = {
   'alpacaeval-easy': 100,
   'alpacaeval-length': 95,
@@ -46,8 +48,8 @@ const REWARDBENCH_WEIGHTS: SubsetWeights = {
 const FIELDS = '{prompt, chosen, rejected, subset, id?}';
 
 /**
- * score = mean of Chat, Chat Hard, Safety and Reasoning; a section is the mean of its subsets' accuracies, weighted by the
- * published numbers of rows (math-prm by 984). A tie is wrong. Not defined where a whole section is absent.
+ * score = mean of Chat, Chat Hard, Safety and Reasoning; a section is the mean of its subsets' accuracies, weighted by
+ * the published numbers of rows (math-prm by 984). A tie is wrong. Not defined where a whole section is absent.
  */
 export const rewardBench: Benchmark = {
   name: 'rewardbench',
@@ -80,7 +82,8 @@ export const rewardBench: Benchmark = {
       overall: scores.score,
       ...(missing.length === 0 ? { strata: sectionStrata(rows, REWARDBENCH_WEIGHTS) } : {}),
       formula:
-        'mean of the four sections; a section = mean of the accuracies of its subsets, weighted by the published numbers of rows (math-prm ' +
+        'mean of the four sections; a section = mean of the accuracies of its subsets, weighted by the ' +
+        'published numbers of rows (math-prm ' +
         'by 984); equal rewards are wrong',
       notes,
       tables: [

@@ -102,7 +102,10 @@ function tiesStratum(rows: readonly ScoredRow<RewardBench2Prompt>[], weight: num
   ];
 }
 
-/** `gap`: lowest correct reward minus highest wrong one; `spread`: highest correct minus lowest correct. In double precision. */
+/**
+ * `gap`: lowest correct reward minus highest wrong one; `spread`: highest correct minus lowest correct. In double
+ * precision.
+ */
 function gapsOf(rows: readonly ScoredRow<RewardBench2Prompt>[]): Gaps {
   const correct = rows.flatMap(({ prompt, rewards }) => [...rewards.subarray(0, prompt.correct)]);
   const wrong = rows.flatMap(({ prompt, rewards }) => [...rewards.subarray(prompt.correct)]);
@@ -142,7 +145,9 @@ function read(row: JsonObject, source: Source): RewardBench2Prompt {
   return { ...paired, tie: { kind: named[1] as 'ref' | 'tied', number: String(Number(named[2])) } };
 }
 
-/** score = mean of the six domains: five by `bestOfCredit`, Ties by `tiesScore`. Not defined where a domain is absent. */
+/**
+ * score = mean of the six domains: five by `bestOfCredit`, Ties by `tiesScore`. Not defined where a domain is absent.
+ */
 export const rewardBench2: Benchmark<RewardBench2Prompt> = {
   name: 'rewardbench2',
   description: 'RewardBench 2: the best of four in five domains, and Ties',
@@ -181,8 +186,10 @@ export const rewardBench2: Benchmark<RewardBench2Prompt> = {
           : [meanTerm(weight, unitsByPrompt(own), ({ rewards }) => bestOfCredit(rewards))];
       }),
       formula:
-        'mean of the six domains; a row of five of them counts 1 where the correct answer alone has the highest reward, 1/k where k share it, else 0; ' +
-        'Ties = 0.3 tied accuracy + 0.3 ref accuracy + 0.2 gap above spread + 0.2 smaller gap above spread + 0.01 margin',
+        'mean of the six domains; a row of five of them counts 1 where the correct answer alone has the highest ' +
+        'reward, 1/k where k share it, else 0; ' +
+        'Ties = 0.3 tied accuracy + 0.3 ref accuracy + 0.2 gap above spread + 0.2 smaller gap above spread + ' +
+        '0.01 margin',
       notes,
       tables,
     };

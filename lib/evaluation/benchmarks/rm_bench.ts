@@ -12,7 +12,8 @@ const CELLS = STYLES.flatMap((_, i) => STYLES.map((__, j) => [i, j] as const));
 const DOMAINS = ['chat', 'code', 'math', 'safety'] as const;
 const PARTS = ['chat', 'code', 'math', 'safety-refuse', 'safety-response'] as const;
 const FIELDS =
-  `{prompt, chosen: [concise, long plain, long Markdown], rejected: [the same], id?, domain: ${PARTS.join(' | ')}} (domain may stand ` +
+  '{prompt, chosen: [concise, long plain, long Markdown], rejected: [the same], id?, domain: ' +
+  `${PARTS.join(' | ')}} (domain may stand ` +
   `in the file's name)`;
 
 interface StyleScores {
@@ -86,7 +87,8 @@ export const rmBench: Benchmark = {
         ),
       ]),
       formula:
-        'mean over chat, code, math and safety of (hard + normal + easy) / 3; hard: the rejected answer has the richer style, easy: the ' +
+        'mean over chat, code, math and safety of (hard + normal + easy) / 3; hard: the rejected answer has the ' +
+        'richer style, easy: the ' +
         'chosen one; equal rewards are wrong',
       notes,
       tables: [

@@ -65,7 +65,10 @@ export class RowFields {
   }
 }
 
-/** A row as a prompt: the chosen responses first, then the rejected ones, every chosen one better than every rejected one. */
+/**
+ * A row as a prompt: the chosen responses first, then the rejected ones, every chosen one better than every rejected
+ * one.
+ */
 export function pairedPrompt(
   facts: { id: string; prompt: Prompt; chosen: readonly string[]; rejected: readonly string[]; category: string },
   source: Source,

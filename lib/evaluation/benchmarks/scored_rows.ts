@@ -15,8 +15,8 @@ export interface ScoredRow<P extends PreferencePrompt = PreferencePrompt> {
 }
 
 /**
- * How far response `better` lies above response `worse`: by the judge's verdicts on this very pair, over both orders where it was
- * asked in both, else by the rewards. Above 0: it is preferred; 0: a tie.
+ * How far response `better` lies above response `worse`: by the judge's verdicts on this very pair, over both orders
+ * where it was asked in both, else by the rewards. Above 0: it is preferred; 0: a tie.
  */
 export function margin(
   { rewards, comparisons }: Pick<ScoredRow, 'comparisons'> & { rewards: ArrayLike<number> },

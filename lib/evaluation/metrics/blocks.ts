@@ -1,4 +1,5 @@
-// Long computations in blocks, so that one code serves a caller who waits for the value and a process that must stay awake.
+// Long computations in blocks, so that one code serves a caller who waits for the value and a process that must stay
+// awake.
 
 import { setImmediate as others } from 'node:timers/promises';
 

@@ -15,7 +15,9 @@ export interface ShareCounts {
 }
 
 export interface BootstrapResult {
-  /** Intervals of each group's own shares, in the order of the groups; undefined: the group is not among the largest. */
+  /**
+   * Intervals of each group's own shares, in the order of the groups; undefined: the group is not among the largest.
+   */
   byGroup: (Map<string, Interval> | undefined)[];
   /** Intervals of the unweighted mean over groups; with one group, the same as its own. */
   average: Map<string, Interval>;
@@ -23,18 +25,20 @@ export interface BootstrapResult {
   pooled: Map<string, Interval>;
 }
 
-/** Resampled values that are kept for intervals of groups: 128 MB. 1,000 groups of 8 shares with 2,000 resamples fit. */
+/**
+ * Resampled values that are kept for intervals of groups: 128 MB. 1,000 groups of 8 shares with 2,000 resamples fit.
+ */
 const KEPT_VALUES = 16_000_000;
 /** Groups that have an interval of their own however many resamples are asked for. */
 const FEWEST_INTERVALS = 100;
 
 /**
  * Draws prompts with replacement within each group, so that no category of a resample is empty. All shares see the same
- * draws. A resample in which a share is undefined (no pair was drawn) is left out of that share's interval; a share that
- * no resample defines has no interval.
+ * draws. A resample in which a share is undefined (no pair was drawn) is left out of that share's interval; a share
+ * that no resample defines has no interval.
  *
- * The cost is prompts times resamples, however many groups they are in; memory is bounded, because of many groups only the
- * largest have an interval of their own. The draws do not hang on which those are.
+ * The cost is prompts times resamples, however many groups they are in; memory is bounded, because of many groups only
+ * the largest have an interval of their own. The draws do not hang on which those are.
  */
 export function* bootstrap(
   { names, sizes, table }: ShareCounts,
@@ -147,8 +151,9 @@ export function quantile(sorted: Float64Array, q: number): number {
 }
 
 /**
- * Whole numbers from 0 up to, not including, `bound`: xoshiro128** (Blackman & Vigna 2018), seeded through splitmix32. In
- * 32-bit arithmetic, because millions of draws are needed (the 64-bit generator of lib/data takes many times as long).
+ * Whole numbers from 0 up to, not including, `bound`: xoshiro128** (Blackman & Vigna 2018), seeded through splitmix32.
+ * In 32-bit arithmetic, because millions of draws are needed (the 64-bit generator of lib/data takes many times as
+ * long).
  */
 export function randomSource(seed: number): (bound: number) => number {
   let state = seed | 0;

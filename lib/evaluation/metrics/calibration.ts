@@ -42,8 +42,9 @@ export interface CalibrationOptions {
   /** The end of the last bin; by default the largest absolute difference. */
   maxDifference?: number;
   /**
-   * Off, as in the original: the last bin is open at its end, so that the pairs with the largest difference are in no bin,
-   * and a tie of rewards counts as right. On: the last bin takes everything up to its end, and a tie counts one half.
+   * Off, as in the original: the last bin is open at its end, so that the pairs with the largest difference are in no
+   * bin, and a tie of rewards counts as right. On: the last bin takes everything up to its end, and a tie counts one
+   * half.
    */
   countEveryPair?: boolean;
 }

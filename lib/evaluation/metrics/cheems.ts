@@ -2,7 +2,8 @@
 // whole or one category:
 //
 //   reward_mean, reward_std      over responses; std over n - 1, so one response gives NaN
-//   accuracy-rank                mean over rank pairs of [chosen > rejected]; no pair gives NaN; a tie of rewards is a miss
+// accuracy-rank                mean over rank pairs of [chosen > rejected]; no pair gives NaN; a tie of rewards is a
+// miss
 //   exact_match-rank             mean over ranked prompts of [no rank pair strictly inverted]; a tie of rewards passes,
 //                                and so does a prompt without a rank pair
 //   accuracy-labels              mean over annotated pairs of [chosen > rejected]
@@ -28,7 +29,9 @@ const LABEL_METRICS = [
   'expectation_calibration_error-labels',
 ] as const;
 
-/** The original's names and values, in its order: reward_mean and reward_std, each category, then the other plain names. */
+/**
+ * The original's names and values, in its order: reward_mean and reward_std, each category, then the other plain names.
+ */
 export function* cheemsMetrics(groups: Groups, missingPairs: 'nan' | 'error'): Blocks<Record<string, number>> {
   const ranked = groups.whole.prompts.some((prompt) => prompt.rankPairs);
   const labeled = groups.whole.prompts.some((prompt) => prompt.labelPairs);
@@ -93,7 +96,8 @@ function labelMetrics(group: Group, missingPairs: 'nan' | 'error'): Record<strin
     if (missingPairs === 'nan') return Object.fromEntries(LABEL_METRICS.map((name) => [name, NaN]));
     const where = group.category === undefined ? 'The data have' : `Category "${group.category}" has`;
     throw new EvaluationError(
-      `${where} no annotated pair, so the label metrics are not defined there (the original stops with "No valid pairs found").`,
+      `${where} no annotated pair, so the label metrics are not defined there (the original stops with "No ` +
+        'valid pairs found").',
     );
   }
   const divergence = chosen.map((reward, i) => Math.fround(reward - rejected[i]!));

@@ -3,9 +3,9 @@
 import type { Comparison } from './types';
 
 /**
- * How clearly the chosen response won: the mean over judgements of +1 (called better), -1 (called worse) and 0 (a tie, or no
- * verdict), or of 2p - 1 where the judgement is a probability p. A pair is right above 0: so with both orders right once and
- * undecided once passes, right once and wrong once does not (JudgeBench's rule).
+ * How clearly the chosen response won: the mean over judgements of +1 (called better), -1 (called worse) and 0 (a tie,
+ * or no verdict), or of 2p - 1 where the judgement is a probability p. A pair is right above 0: so with both orders
+ * right once and undecided once passes, right once and wrong once does not (JudgeBench's rule).
  */
 export function comparisonMargin({ chosen, judgements }: Comparison): number {
   const margins = judgements.map(({ first, verdict, probability }) => {

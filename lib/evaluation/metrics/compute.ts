@@ -18,13 +18,15 @@ const MOST_NAMED = 5;
 /**
  * Computes all metrics of one set of prompts.
  *
- * `cheems` holds exactly the original's metrics (formulas: cheems.ts), equal within float32 rounding. Rank metrics appear
- * where any prompt has ranks, and rest on the prompts that have them; label metrics appear where any prompt has `pairs`,
- * even an empty list. `extras` holds `exact_match_strict`, `exact_match-labels`, `length_accuracy` (shares.ts),
+ * `cheems` holds exactly the original's metrics (formulas: cheems.ts), equal within float32 rounding. Rank metrics
+ * appear where any prompt has ranks, and rest on the prompts that have them; label metrics appear where any prompt has
+ * `pairs`, even an empty list. `extras` holds `exact_match_strict`, `exact_match-labels`, `length_accuracy`
+ * (shares.ts),
  * `calibration_error_all_pairs` (calibration.ts, `countEveryPair`), and with categories `accuracy_micro` (over all
  * pairs, whatever their category) for both bases. NaN means that a metric is not defined on these data.
  *
- * @throws RangeError naming the prompt, for rewards that are not finite, lists of unequal lengths or pairs out of range.
+ * @throws RangeError naming the prompt, for rewards that are not finite, lists of unequal lengths or pairs out of
+ * range.
  */
 export function computeMetrics(input: MetricInput): MetricReport {
   return runAtOnce(metricBlocks(input));
@@ -78,7 +80,8 @@ function requireOneKind({ prompts }: MetricInput): boolean {
   if (without < 0) return prompts.length > 0;
   if (prompts.some(({ comparisons }) => comparisons)) {
     throw new EvaluationError(
-      `Prompt ${prompts[without]!.id ?? without} has no comparisons, but others have: either a judge compared the pairs of all prompts (an empty list for none), or of none.`,
+      `Prompt ${prompts[without]!.id ?? without} has no comparisons, but others have: either a judge compared ` +
+        'the pairs of all prompts (an empty list for none), or of none.',
     );
   }
   return false;
@@ -233,13 +236,14 @@ function intervalNotes({ byGroup }: BootstrapResult): string[] {
   return known === byGroup.length
     ? []
     : [
-        `Of the ${byGroup.length} categories the ${known} with the most prompts have intervals of their own; the intervals of the means rest on all.`,
+        `Of the ${byGroup.length} categories the ${known} with the most prompts have intervals of their own; ` +
+          'the intervals of the means rest on all.',
       ];
 }
 
 /**
- * Whether a figure of a report is one of the whole, not of a category (`<name>-<category>`). Names end in their basis, but for
- * reward_mean and reward_std, which have none.
+ * Whether a figure of a report is one of the whole, not of a category (`<name>-<category>`). Names end in their basis,
+ * but for reward_mean and reward_std, which have none.
  */
 export function isFigureOfWhole(name: string): boolean {
   return /^(?:reward_mean|reward_std|(?!reward_(?:mean|std)-)[a-z_]+-(?:rank|labels))$/.test(name);

@@ -163,7 +163,8 @@ function labelPairs(pairs: readonly Pair[], size: number, id: string): Pair[] {
     for (const side of [chosen, rejected]) {
       if (!Number.isInteger(side) || side < 0 || side >= size) {
         throw new EvaluationError(
-          `Prompt ${id}: the pair [${chosen}, ${rejected}] names response ${side}, but there are ${size} responses, counted from 0.`,
+          `Prompt ${id}: the pair [${chosen}, ${rejected}] names response ${side}, but there are ${size} ` +
+            'responses, counted from 0.',
         );
       }
     }

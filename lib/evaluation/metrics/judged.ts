@@ -1,13 +1,13 @@
-// Metrics of judges: verdicts on pairs instead of rewards. A judge need not be transitive, so nothing here goes through one
-// number a response.
+// Metrics of judges: verdicts on pairs instead of rewards. A judge need not be transitive, so nothing here goes through
+// one number a response.
 
 import { pairsOf, type Groups } from './groups';
 import type { Basis, Comparison, JudgeStatistics, Judgement } from './types';
 
 /**
- * The original's figures of a judge, under its names and in its order: accuracy is the share of right pairs, exact match the share
- * of questions with every pair right (a tie or no verdict is wrong); plain names are the mean over categories. A question without
- * a pair takes no part, nor does a category without one.
+ * The original's figures of a judge, under its names and in its order: accuracy is the share of right pairs, exact
+ * match the share of questions with every pair right (a tie or no verdict is wrong); plain names are the mean over
+ * categories. A question without a pair takes no part, nor does a category without one.
  */
 export function judgedMetrics({ whole, categories }: Groups, basis: Basis): Record<string, number> {
   const groups = categories.length > 0 ? categories : [whole];
@@ -40,10 +40,12 @@ export const JUDGE_FORMULAS: Readonly<Partial<Record<keyof JudgeStatistics, stri
   judgement_accuracy: 'judgements that call the chosen response better / all judgements',
   both_right_share: 'pairs right in both orders / pairs judged in both orders',
   consistency:
-    'pairs with the same verdict on the responses in both orders / pairs judged in both orders; without a verdict a pair is inconsistent',
+    'pairs with the same verdict on the responses in both orders / pairs judged in both orders; without a ' +
+    'verdict a pair is inconsistent',
   agreement: 'the same, over the pairs that have a verdict in both orders',
   first_share:
-    'verdicts for the response shown first / verdicts for either response; 0.5 where both orders are judged and position plays no part',
+    'verdicts for the response shown first / verdicts for either response; 0.5 where both orders are judged and ' +
+    'position plays no part',
   accuracy_chosen_first: 'judgement accuracy where the chosen response was shown first',
   accuracy_chosen_second: 'judgement accuracy where it was shown second',
   position_bias: 'accuracy_chosen_first - accuracy_chosen_second; above 0: the judge favors what it reads first',

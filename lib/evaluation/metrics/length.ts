@@ -7,8 +7,8 @@ import type { Basis, LengthBin } from './types';
 const EDGES = [-Infinity, -200, -50, 0, 1, 51, 201, Infinity] as const;
 
 /**
- * Accuracy ([chosen > rejected], as everywhere) of the pairs in each bin of length(chosen) - length(rejected). A model that
- * only follows length is right in the upper bins and wrong in the lower ones. Pairs without lengths are left out.
+ * Accuracy ([chosen > rejected], as everywhere) of the pairs in each bin of length(chosen) - length(rejected). A model
+ * that only follows length is right in the upper bins and wrong in the lower ones. Pairs without lengths are left out.
  */
 export function accuracyByLengthDifference(group: Group, basis: Basis): LengthBin[] {
   const bins = EDGES.slice(0, -1).map((from, i) => ({ from, to: EDGES[i + 1]!, pairs: 0, right: 0 }));

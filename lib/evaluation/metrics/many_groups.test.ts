@@ -71,7 +71,8 @@ test('of many categories the largest have intervals, all have figures, and a not
   t.deepEqual(
     report.notes.filter((note) => note.includes('intervals')),
     [
-      `Of the 3000 categories the ${withIntervals.length} with the most prompts have intervals of their own; the intervals of the means rest on all.`,
+      `Of the 3000 categories the ${withIntervals.length} with the most prompts have intervals of their own; ` +
+        'the intervals of the means rest on all.',
     ],
   );
   t.deepEqual(report.intervals['accuracy-rank'], plainIntervals(list, 2_000).average);

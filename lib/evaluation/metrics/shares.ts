@@ -1,5 +1,5 @@
-// Metrics that are shares: each prompt adds to a numerator and a denominator. The same counts give the value of a group,
-// its mean over categories and every bootstrap resample.
+// Metrics that are shares: each prompt adds to a numerator and a denominator. The same counts give the value of a
+// group, its mean over categories and every bootstrap resample.
 
 import { pairsOf, type ScoredPrompt } from './groups';
 import type { Basis } from './types';

@@ -14,11 +14,14 @@ export interface MetricPrompt {
   category?: string;
   /** Length of each response, in the unit that `MetricInput.lengthUnit` names. */
   lengths?: ArrayLike<number>;
-  /** Rewards that a later row of the same response replaced: the original still counts them in reward_mean and reward_std. */
+  /**
+   * Rewards that a later row of the same response replaced: the original still counts them in reward_mean and
+   * reward_std.
+   */
   replacedRewards?: readonly number[];
   /**
-   * What a judge said about pairs of these responses, possibly nothing. Where any prompt of the input has this, all need it, `rewards`
-   * are not measured, and the pairs are the comparisons' (see judged.ts).
+   * What a judge said about pairs of these responses, possibly nothing. Where any prompt of the input has this, all
+   * need it, `rewards` are not measured, and the pairs are the comparisons' (see judged.ts).
    */
   comparisons?: readonly Comparison[];
 }
@@ -89,8 +92,8 @@ export interface MetricInput {
   /** The resampling for the intervals. */
   bootstrap?: BootstrapOptions;
   /**
-   * What to do with a group (the whole, or a category) that has no annotated pair while others have: `nan` gives NaN and
-   * a note, `error` throws as the original does.
+   * What to do with a group (the whole, or a category) that has no annotated pair while others have: `nan` gives NaN
+   * and a note, `error` throws as the original does.
    */
   missingPairs?: 'nan' | 'error';
 }

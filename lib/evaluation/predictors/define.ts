@@ -9,8 +9,8 @@ import { PredictorError } from '../../judging/errors';
 import { messageOf } from '../../support/thrown';
 
 /**
- * Makes a predictor of a definition: `definePredictor({ name: 'short', score: (samples) => samples.map((s) => -s.response.length) })`.
- * An object that already is a predictor (it has `scorePrompts`) is taken as it is.
+ * Makes a predictor of a definition: `definePredictor({ name: 'short', score: (samples) => samples.map((s) =>
+ * -s.response.length) })`. An object that already is a predictor (it has `scorePrompts`) is taken as it is.
  * @throws PredictorError where the definition lacks a name or a function to score with.
  */
 export function definePredictor(definition: PredictorDefinition | Predictor): Predictor {
@@ -26,10 +26,16 @@ export function definePredictor(definition: PredictorDefinition | Predictor): Pr
   return predictor;
 }
 
-/** What keeps a value from being a predictor or a definition of one, as the end of a sentence; undefined where nothing does. */
+/**
+ * What keeps a value from being a predictor or a definition of one, as the end of a sentence; undefined where nothing
+ * does.
+ */
 export function shapeProblem(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) {
-    return `an object { name, score } is needed, not ${value === null ? 'null' : typeof value === 'function' ? 'a function' : `a value of type ${typeof value}`}`;
+    return (
+      'an object { name, score } is needed, not ' +
+      `${value === null ? 'null' : typeof value === 'function' ? 'a function' : `a value of type ${typeof value}`}`
+    );
   }
   const { name, score, scorePrompts, batchSize, describe, dispose } = value as Record<string, unknown>;
   if (typeof name !== 'string' || name === '') return 'its "name" must be a text that is not empty';
@@ -85,7 +91,8 @@ function samplesOf(prompt: PreferencePrompt, definition: PredictorDefinition): P
   return prompt.responses.map((response) => {
     if (response.content === undefined && !definition.acceptsTokenIds) {
       throw new PredictorError(
-        `The predictor "${definition.name}" reads texts, but response ${response.id} of prompt ${prompt.id} (${prompt.source.file}:${prompt.source.line}) ` +
+        `The predictor "${definition.name}" reads texts, but response ${response.id} of prompt ${prompt.id} ` +
+          `(${prompt.source.file}:${prompt.source.line}) ` +
           'holds only token ids. Give its text as "content", or set acceptsTokenIds in the predictor.',
       );
     }
@@ -105,13 +112,15 @@ function samplesOf(prompt: PreferencePrompt, definition: PredictorDefinition): P
 function requireRewards(answer: unknown, samples: readonly PredictorSample[], name: string): number[] {
   if (!Array.isArray(answer) && !ArrayBuffer.isView(answer)) {
     throw new PredictorError(
-      `The predictor "${name}" must answer with an array of numbers, one a sample, but it gave ${answer === null ? 'null' : `a value of type ${typeof answer}`}.`,
+      `The predictor "${name}" must answer with an array of numbers, one a sample, but it gave ` +
+        `${answer === null ? 'null' : `a value of type ${typeof answer}`}.`,
     );
   }
   const rewards = Array.from(answer as unknown as ArrayLike<number>);
   if (rewards.length !== samples.length) {
     throw new PredictorError(
-      `The predictor "${name}" was given ${samples.length} samples but answered with ${rewards.length} numbers; one a sample is needed, in the same order.`,
+      `The predictor "${name}" was given ${samples.length} samples but answered with ${rewards.length} numbers; ` +
+        'one a sample is needed, in the same order.',
     );
   }
   for (const [i, reward] of rewards.entries())
@@ -124,7 +133,8 @@ function requireNumber(reward: unknown, name: string, promptId: string, response
   const shown =
     typeof reward === 'number' ? String(reward) : `a value of type ${reward === null ? 'null' : typeof reward}`;
   throw new PredictorError(
-    `The predictor "${name}" gave ${shown} for response ${responseId} of prompt ${promptId}; a finite number is needed.`,
+    `The predictor "${name}" gave ${shown} for response ${responseId} of prompt ${promptId}; a finite number is ` +
+      'needed.',
   );
 }
 
@@ -156,7 +166,8 @@ function requireScores(scores: unknown, prompts: readonly PreferencePrompt[], na
   if (!Array.isArray(scores) || scores.length !== prompts.length) {
     const given = Array.isArray(scores) ? `${scores.length} entries` : `a value of type ${typeof scores}`;
     throw new PredictorError(
-      `The predictor "${name}" was given ${prompts.length} prompts but answered with ${given}; one entry { rewards } a prompt is needed.`,
+      `The predictor "${name}" was given ${prompts.length} prompts but answered with ${given}; one entry { ` +
+        'rewards } a prompt is needed.',
     );
   }
   for (const [i, prompt] of prompts.entries()) {
@@ -165,7 +176,8 @@ function requireScores(scores: unknown, prompts: readonly PreferencePrompt[], na
       if (list !== 'rewards' && entry?.[list] === undefined) continue;
       if (entry?.[list]?.length !== prompt.responses.length) {
         throw new PredictorError(
-          `The predictor "${name}" gave ${entry?.[list]?.length ?? 'no'} ${list} for prompt ${prompt.id}, which has ${prompt.responses.length} responses.`,
+          `The predictor "${name}" gave ${entry?.[list]?.length ?? 'no'} ${list} for prompt ${prompt.id}, which ` +
+            `has ${prompt.responses.length} responses.`,
         );
       }
     }

@@ -35,7 +35,8 @@ function judgeBy(
       }),
   };
 }
-const longer = () => judgeBy((a, b) => ({ text: a.length > b.length ? 'A' : a.length < b.length ? 'B' : 'C' })); // one for each test: they run side by side
+// one for each test: they run side by side
+const longer = () => judgeBy((a, b) => ({ text: a.length > b.length ? 'A' : a.length < b.length ? 'B' : 'C' }));
 
 const ranked = () =>
   datasetFromRows(

@@ -1,5 +1,5 @@
-// A generative judge as a predictor: it is shown pairs of responses and says which is better. Who writes its answers is the
-// Completer's business.
+// A generative judge as a predictor: it is shown pairs of responses and says which is better. Who writes its answers is
+// the Completer's business.
 
 import { createHash } from 'node:crypto';
 import { DataError } from '../../data/errors';
@@ -41,8 +41,9 @@ interface Task extends Showing {
 }
 
 /**
- * Judges every pair whose order is known (`pairsToJudge`). The rewards are shares of wins, so that benchmarks of two responses a prompt
- * come out as verdicts say; metrics rest on the comparisons themselves. Disposing of it disposes of the completer.
+ * Judges every pair whose order is known (`pairsToJudge`). The rewards are shares of wins, so that benchmarks of two
+ * responses a prompt come out as verdicts say; metrics rest on the comparisons themselves. Disposing of it disposes of
+ * the completer.
  */
 export function judgePredictor(options: JudgePredictorOptions): Predictor {
   const { completer, templates, mode = 'text', orders = bothOrders } = options;
@@ -159,7 +160,8 @@ function judgementOf(
   if (mode === 'text') return { ...shown, verdict: parser.parse(text) ?? 'unparsable' };
   if (!firstTokens) {
     throw new PredictorError(
-      `The judge ${name} gives no probabilities of tokens ("logprobs"), which letter-logit judging reads; use ${knob('judgeMode', 'text')}.`,
+      `The judge ${name} gives no probabilities of tokens ("logprobs"), which letter-logit judging reads; use ` +
+        `${knob('judgeMode', 'text')}.`,
     );
   }
   const probability = letterProbability(firstTokens, template.letters);

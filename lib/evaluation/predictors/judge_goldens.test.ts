@@ -129,7 +129,8 @@ test('files that lack something: as the original, which takes ranks that are num
 
 test('keys that are numbers keep their order, and rows with one question count as one', async (t) => {
   const row = (text: string, rank: string) =>
-    `{"input": ${JSON.stringify(text)}, "responses": [{"id": "10", "content": "ten \\"rank\\": {\\"2\\": \\"1\\"}"}, {"id": "2", "content": "two"}], "rank": ${rank}, "category": ["c"]}`;
+    `{"input": ${JSON.stringify(text)}, "responses": [{"id": "10", "content": "ten \\"rank\\": {\\"2\\": ` +
+    `\\"1\\"}"}, {"id": "2", "content": "two"}], "rank": ${rank}, "category": ["c"]}`;
   const folder = mkdtempSync(join(tmpdir(), 'rows-'));
   const file = join(folder, 'data.jsonl');
   writeFileSync(

@@ -30,7 +30,10 @@ const ANSWERS = {
   none: 'I cannot say.',
 };
 
-/** The text that it is given is the prompt, the response shown first and the one shown second, a null character between them. */
+/**
+ * The text that it is given is the prompt, the response shown first and the one shown second, a null character between
+ * them.
+ */
 function playing(name: string): Completer {
   const [a, b, tie] = expected.judges[name]!;
   return {

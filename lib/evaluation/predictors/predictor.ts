@@ -22,14 +22,17 @@ export interface ScoringOptions {
 
 /** The scores of one prompt; every list has one entry a response, in the order of `prompt.responses`. */
 export interface PromptScores {
-  /** Higher is better. Null: not scored (too long, say); such a response is counted, reported and left out of the metrics. */
+  /**
+   * Higher is better. Null: not scored (too long, say); such a response is counted, reported and left out of the
+   * metrics.
+   */
   rewards: (number | null)[];
   tokens?: number[];
   /** Whether tokens were cut off before scoring. */
   truncated?: boolean[];
   /**
-   * A judge's verdicts on pairs of responses, possibly none. Where a predictor gives them it gives them for every prompt; the metrics
-   * then rest on them, and `rewards` are each response's share of wins (null: in no pair).
+   * A judge's verdicts on pairs of responses, possibly none. Where a predictor gives them it gives them for every
+   * prompt; the metrics then rest on them, and `rewards` are each response's share of wins (null: in no pair).
    */
   comparisons?: Comparison[];
   /** Prompts with the same question count as one in the exact match; absent: each for itself. */
@@ -37,8 +40,8 @@ export interface PromptScores {
 }
 
 /**
- * The one interface that evaluation asks. All responses of a prompt come together, so that a model may compute the prompt
- * once. Rows come in the order of the data; the answer has one entry a prompt.
+ * The one interface that evaluation asks. All responses of a prompt come together, so that a model may compute the
+ * prompt once. Rows come in the order of the data; the answer has one entry a prompt.
  */
 export interface Predictor {
   readonly name: string;
@@ -58,7 +61,9 @@ export interface PredictorSample {
   responseId: string;
   prompt: Prompt;
   systemPrompt?: string;
-  /** The response's text; empty where only `inputIds` are known (given only to predictors that say `acceptsTokenIds`). */
+  /**
+   * The response's text; empty where only `inputIds` are known (given only to predictors that say `acceptsTokenIds`).
+   */
   response: string;
   /** Every turn after the prompt, where the response is more than one. */
   messages?: Message[];

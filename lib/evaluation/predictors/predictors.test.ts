@@ -177,7 +177,8 @@ const modules: [string, string, string][] = [
   [
     'a class with scorePrompts',
     'class.mjs',
-    `class Own { name = 'own'; async scorePrompts(prompts) { return prompts.map((p) => ({ rewards: p.responses.map((r) => -r.content.length) })); } } export default new Own();`,
+    `class Own { name = 'own'; async scorePrompts(prompts) { return prompts.map((p) => ({ rewards: ` +
+      'p.responses.map((r) => -r.content.length) })); } } export default new Own();',
   ],
 ];
 for (const [what, name, text] of modules) {

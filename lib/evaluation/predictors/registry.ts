@@ -26,7 +26,8 @@ export function registeredPredictors(): string[] {
 }
 
 /**
- * A registered predictor by its name, else a module by its path: JavaScript, ESM or CommonJS, whose default export is what
+ * A registered predictor by its name, else a module by its path: JavaScript, ESM or CommonJS, whose default export is
+ * what
  * `definePredictor` gives (or takes).
  * @throws PredictorError where there is no such name or file, the module does not load, or its export is no predictor.
  */
@@ -36,7 +37,8 @@ export async function loadPredictor(nameOrPath: string): Promise<Predictor> {
   const path = resolve(nameOrPath);
   if (!existsSync(path)) {
     throw new PredictorError(
-      `"${nameOrPath}" is neither a registered predictor (${registeredPredictors().join(', ')}) nor a file (${path} does not exist).`,
+      `"${nameOrPath}" is neither a registered predictor (${registeredPredictors().join(', ')}) nor a file ` +
+        `(${path} does not exist).`,
     );
   }
   const exported = await importDefault(path);

@@ -19,7 +19,8 @@ const CONTEXT: [server: string, (tokens: number) => unknown, status?: number][] 
     'OpenAI, vLLM before 0.8',
     (n) =>
       said(
-        `This model's maximum context length is 4096 tokens. However, you requested ${n + 104} tokens (104 in the messages, ${n} in the completion). Please reduce the length of the messages or completion.`,
+        `This model's maximum context length is 4096 tokens. However, you requested ${n + 104} tokens (104 in ` +
+          `the messages, ${n} in the completion). Please reduce the length of the messages or completion.`,
         'context_length_exceeded',
       ),
   ],
@@ -27,7 +28,9 @@ const CONTEXT: [server: string, (tokens: number) => unknown, status?: number][] 
     'vLLM',
     (n) =>
       said(
-        `'max_tokens' or 'max_completion_tokens' is too large: ${n}. This model's maximum context length is 4096 tokens and your request has 104 input tokens (${n} > 4096 - 104). (parameter=max_tokens, value=${n})`,
+        `'max_tokens' or 'max_completion_tokens' is too large: ${n}. This model's maximum context length is ` +
+          `4096 tokens and your request has 104 input tokens (${n} > 4096 - 104). (parameter=max_tokens, ` +
+          `value=${n})`,
         400,
       ),
   ],
@@ -35,7 +38,8 @@ const CONTEXT: [server: string, (tokens: number) => unknown, status?: number][] 
     'vLLM since 0.15',
     (n) =>
       said(
-        `This model's maximum context length is 4096 tokens. However, your request has 104 input tokens plus ${n} 'max_tokens'. Please reduce one or the other.`,
+        `This model's maximum context length is 4096 tokens. However, your request has 104 input tokens plus ` +
+          `${n} 'max_tokens'. Please reduce one or the other.`,
         400,
       ),
   ],
@@ -43,7 +47,8 @@ const CONTEXT: [server: string, (tokens: number) => unknown, status?: number][] 
     'vLLM, other words',
     (n) =>
       said(
-        `This model's maximum context length is 4096 tokens. However, you requested ${n} output tokens and your prompt contains 104 input tokens, for a total of ${n + 104} tokens.`,
+        `This model's maximum context length is 4096 tokens. However, you requested ${n} output tokens and your ` +
+          `prompt contains 104 input tokens, for a total of ${n + 104} tokens.`,
         400,
       ),
   ],
@@ -51,7 +56,10 @@ const CONTEXT: [server: string, (tokens: number) => unknown, status?: number][] 
     'SGLang',
     (n) => ({
       object: 'error',
-      message: `Requested token count exceeds the model's maximum context length of 4096 tokens. You requested a total of ${n + 104} tokens: 104 tokens from the input messages and ${n} tokens for the completion. Please reduce the number of tokens in the input messages or the completion to fit within the limit.`,
+      message:
+        `Requested token count exceeds the model's maximum context length of 4096 tokens. You requested a total ` +
+        `of ${n + 104} tokens: 104 tokens from the input messages and ${n} tokens for the completion. Please ` +
+        'reduce the number of tokens in the input messages or the completion to fit within the limit.',
       type: 'BadRequest',
       code: 400,
     }),
@@ -59,7 +67,9 @@ const CONTEXT: [server: string, (tokens: number) => unknown, status?: number][] 
   [
     'TGI',
     (n) => ({
-      error: `Input validation error: \`inputs\` tokens + \`max_new_tokens\` must be <= 4096. Given: 104 \`inputs\` tokens and ${n} \`max_new_tokens\``,
+      error:
+        `Input validation error: \`inputs\` tokens + \`max_new_tokens\` must be <= 4096. Given: 104 \`inputs\` ` +
+        `tokens and ${n} \`max_new_tokens\``,
       error_type: 'validation',
     }),
     422,
@@ -68,7 +78,8 @@ const CONTEXT: [server: string, (tokens: number) => unknown, status?: number][] 
     'with separators',
     (n) =>
       said(
-        `This model's maximum context length is 4,096 tokens. However, you requested ${n + 104} tokens (104 in the messages, ${n} in the completion).`,
+        `This model's maximum context length is 4,096 tokens. However, you requested ${n + 104} tokens (104 in ` +
+          `the messages, ${n} in the completion).`,
       ),
   ],
 ];
@@ -93,7 +104,8 @@ for (const [server, body, status = 400] of CONTEXT) {
 const UNCOUNTED = [
   "max_tokens too large: 4096. This model's maximum context length is 2048",
   'the request exceeds the available context size. try increasing the context size',
-  "This model's maximum context length is 4096 tokens. However, you requested 4096 output tokens and your prompt contains at least 1 input tokens, for a total of at least 4097 tokens.",
+  "This model's maximum context length is 4096 tokens. However, you requested 4096 output tokens and your " +
+    'prompt contains at least 1 input tokens, for a total of at least 4097 tokens.',
 ];
 for (const [i, message] of UNCOUNTED.entries()) {
   test(`where the conversation's tokens are not told, the endpoint is left to know its room: ${i + 1}`, (t) =>
@@ -125,7 +137,8 @@ test('a conversation that leaves no room is too long, and asked once', (t) =>
     t,
     () =>
       refuse(
-        "This model's maximum context length is 4096 tokens. However, you requested 9096 tokens (5000 in the messages, 4096 in the completion).",
+        "This model's maximum context length is 4096 tokens. However, you requested 9096 tokens (5000 in the " +
+          'messages, 4096 in the completion).',
       ),
     async ({ ask, server }) => {
       t.is((await ask(['q']))[0]!.finish, 'too_long');
@@ -142,12 +155,14 @@ const LIMITS: [provider: string, string][] = [
   ],
   [
     'Groq',
-    '`max_tokens` must be less than or equal to `2048`, the maximum value for `max_tokens` is less than the `context_window` for this model',
+    '`max_tokens` must be less than or equal to `2048`, the maximum value for `max_tokens` is less than the ' +
+      '`context_window` for this model',
   ],
   ['Anthropic', 'max_tokens: 4096 > 2048, which is the maximum allowed number of output tokens for claude'],
   [
     'Volcano Ark',
-    'The parameter `max_tokens` specified in the request is not valid: integer above maximum value, expected a value <= 2048, but got 4096 instead.',
+    'The parameter `max_tokens` specified in the request is not valid: integer above maximum value, expected a ' +
+      'value <= 2048, but got 4096 instead.',
   ],
   [
     'FastAPI',
@@ -179,7 +194,8 @@ test('max_completion_tokens in place of max_tokens, learned once', (t) =>
       request['max_tokens'] === undefined
         ? OK
         : refuse(
-            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' " +
+              'instead.',
             { param: 'max_tokens', code: 'unsupported_parameter' },
           ),
     async (run) => {

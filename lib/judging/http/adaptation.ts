@@ -164,5 +164,8 @@ function logprobsRemedy(message: string): string {
     )?.[1];
   if (/top_logprobs/i.test(message) && most !== undefined && Number(most) >= 2)
     return `Give ${knob('judgeExtra', `{"top_logprobs": ${most}}`)}.`;
-  return `This judge gives no probabilities of tokens, which ${knob('judgeMode', 'logits')} reads; use ${knob('judgeMode', 'text')}.`;
+  return (
+    `This judge gives no probabilities of tokens, which ${knob('judgeMode', 'logits')} reads; use ` +
+    `${knob('judgeMode', 'text')}.`
+  );
 }

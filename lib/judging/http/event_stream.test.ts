@@ -39,7 +39,9 @@ const GOOD: [what: string, Reply, Partial<Completion>][] = [
   [
     'data in several lines',
     stream(
-      `data: ${JSON.stringify(delta({ content: '我认为 [[A]]' }, 'stop'), null, 1).replaceAll('\n', '\ndata: ')}\n\ndata: [DONE]\n\n`,
+      'data: ' +
+        `${JSON.stringify(delta({ content: '我认为 [[A]]' }, 'stop'), null, 1).replaceAll('\n', '\ndata: ')}\n\ndata: ` +
+        '[DONE]\n\n',
     ),
     {},
   ],

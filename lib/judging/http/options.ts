@@ -61,11 +61,14 @@ export function completionsUrl(endpoint: string): string {
     const holdsSecret = endpoint.includes('@') || endpoint.includes('?');
     const shown = holdsSecret ? '' : ` (${JSON.stringify(endpoint)})`;
     throw new JudgeError(
-      `${knob('judgeEndpoint')}${shown} is no address; give the base address of the service, such as http://localhost:8000/v1.`,
+      `${knob('judgeEndpoint')}${shown} is no address; give the base address of the service, such as ` +
+        'http://localhost:8000/v1.',
     );
   }
   // Not shown: it may hold a password.
-  const instead = `give the key in an environment variable (${knob('judgeKeyEnv')}), or in a header (${knob('judgeHeader')}), instead.`;
+  const instead =
+    `give the key in an environment variable (${knob('judgeKeyEnv')}), or in a header (${knob('judgeHeader')}), ` +
+    'instead.';
   if (url.username !== '' || url.password !== '')
     throw new JudgeError(`${knob('judgeEndpoint')} holds a name or password; ${instead}`);
   const secret = [...url.searchParams.keys()].find((name) => SECRET_PARAMETER.test(name));
@@ -78,7 +81,8 @@ export function completionsUrl(endpoint: string): string {
   if (!url.pathname.endsWith('/chat/completions')) url.pathname += '/chat/completions';
   if (url.pathname.includes('/openai/deployments/') && !url.searchParams.has(SHOWN_PARAMETER)) {
     throw new JudgeError(
-      `${knob('judgeEndpoint')} is an Azure deployment (${shownUrl(url.href)}) without its version; add it as Azure's ` +
+      `${knob('judgeEndpoint')} is an Azure deployment (${shownUrl(url.href)}) without its version; add it as ` +
+        `Azure's ` +
         `page on the deployment ` +
         'shows it, such as ?api-version=2024-10-21.',
     );

@@ -255,7 +255,8 @@ const SLOW: [provider: string, Reply][] = [
     {
       status: 429,
       body: said(
-        'Requests to the ChatCompletions_Create Operation have exceeded call rate limit. Please retry after 0.02 seconds.',
+        'Requests to the ChatCompletions_Create Operation have exceeded call rate limit. Please retry after ' +
+          '0.02 seconds.',
         '429',
       ),
     },

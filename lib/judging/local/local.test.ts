@@ -191,7 +191,10 @@ const rows = ['一', '二', '三'].map((question, i) => ({
   rejected: '差的回答',
 }));
 
-/** A judge that sees which response is the better one, but thinks first, and on the third question prefers what it sees first. */
+/**
+ * A judge that sees which response is the better one, but thinks first, and on the third question prefers what it sees
+ * first.
+ */
 const knowing = (ids: number[]): number[] => {
   const text = tokenizer.decode(ids);
   const [good, bad] = [text.indexOf('这是较好的回答'), text.indexOf('差的回答')];

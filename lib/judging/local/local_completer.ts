@@ -1,4 +1,5 @@
-// A judge run here, by the engine: conversations in waves that share their beginnings. Every answer is on disk before it counts.
+// A judge run here, by the engine: conversations in waves that share their beginnings. Every answer is on disk before
+// it counts.
 
 import { createHash } from 'node:crypto';
 import type { Message } from '../../data/types';
@@ -22,7 +23,9 @@ export interface LocalJudgeOptions {
   cacheFile?: string | undefined;
 }
 
-const WITHOUT_THOUGHTS = `Give ${knob('judgeMode', 'text')}, or, where the template knows it, ${knob('judgeTemplateOptions', '{"enable_thinking": false}')}.`;
+const WITHOUT_THOUGHTS =
+  `Give ${knob('judgeMode', 'text')}, or, where the template knows it, ` +
+  `${knob('judgeTemplateOptions', '{"enable_thinking": false}')}.`;
 
 /** One conversation that has no answer yet, with the others that are the same. */
 interface Question extends PreparedPrompt {
@@ -73,8 +76,9 @@ export class LocalCompleter implements Completer {
   ) {}
 
   /**
-   * An answer depends on the model, its conversation and the options alone: sampling draws from a stream that the conversation names,
-   * and equal conversations have one answer. When the signal is aborted, what has ended is kept, and the promise rejects with its reason.
+   * An answer depends on the model, its conversation and the options alone: sampling draws from a stream that the
+   * conversation names, and equal conversations have one answer. When the signal is aborted, what has ended is kept,
+   * and the promise rejects with its reason.
    * @throws JudgeError where a conversation cannot be put to the model.
    */
   async complete(
@@ -133,7 +137,8 @@ export class LocalCompleter implements Completer {
     const { too_long: count } = this.counts;
     if (count === 0) return undefined;
     return (
-      `${count} conversations were not put to the judge: with the tokens left for an answer they are longer than the ${this.model.positions} that the model is made for ` +
+      `${count} conversations were not put to the judge: with the tokens left for an answer they are longer ` +
+      `than the ${this.model.positions} that the model is made for ` +
       `(the longest has ${this.longest}). A lower ${knob('judgeMaxTokens')} leaves more room.`
     );
   }
@@ -174,7 +179,8 @@ export class LocalCompleter implements Completer {
 
   private opensThoughts(tag: string): JudgeError {
     return new JudgeError(
-      `The chat template of ${this.name} opens thoughts (<${tag}>) before the answer, so that its first token is no letter. ${WITHOUT_THOUGHTS}`,
+      `The chat template of ${this.name} opens thoughts (<${tag}>) before the answer, so that its first token ` +
+        `is no letter. ${WITHOUT_THOUGHTS}`,
     );
   }
 

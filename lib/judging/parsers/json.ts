@@ -13,8 +13,9 @@ const options = z.strictObject({
 type JsonOptions = z.output<typeof options>;
 
 /**
- * A JSON object with the verdict in one field, `{"choice": 1}`, whatever stands around it (a code fence, an explanation): the last
- * such object of the text. Where none can be read as JSON (quotation marks within a text field, say), the last `"field": value` counts.
+ * A JSON object with the verdict in one field, `{"choice": 1}`, whatever stands around it (a code fence, an
+ * explanation): the last such object of the text. Where none can be read as JSON (quotation marks within a text field,
+ * say), the last `"field": value` counts.
  */
 export const jsonParser: VerdictParser<JsonOptions> = {
   name: 'json',

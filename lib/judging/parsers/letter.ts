@@ -21,8 +21,9 @@ const NOUN = 'response|assistant|answer|option|回答|回复|助手|答案|选�
 const LONGEST_ALONE = 100;
 
 /**
- * A bare letter. Tried in this order: the whole text; the last line; the last place where a letter is called the answer, the
- * better one or the winner, in English or Chinese; the first line. A letter within a sentence ("A good answer …") is no verdict.
+ * A bare letter. Tried in this order: the whole text; the last line; the last place where a letter is called the
+ * answer, the better one or the winner, in English or Chinese; the first line. A letter within a sentence ("A good
+ * answer …") is no verdict.
  */
 export const letterParser: VerdictParser<z.output<typeof options>> = {
   name: 'letter',
@@ -52,8 +53,8 @@ function alone(text: string, labels: Labels): Verdict | undefined {
 }
 
 /**
- * "Answer: A", "the better response is B", "答案:A", "更好的回答是B"; "A 更好", "B wins". Only a letter spelled as the label is: "the choice is
- * a hard one" names none.
+ * "Answer: A", "the better response is B", "答案:A", "更好的回答是B"; "A 更好", "B wins". Only a letter spelled as the label is:
+ * "the choice is a hard one" names none.
  */
 function named(text: string, labels: Labels): Verdict | undefined {
   const letter = `(${alternatives(labels)})(?![a-z0-9])`;

@@ -15,7 +15,10 @@ export interface VerdictParser<Options = unknown> {
   parse(text: string, options: Options): Verdict | undefined;
 }
 
-/** Whether "tie" is among the verdicts, and how the verdicts are spelled. Compared without regard to case and full-width forms. */
+/**
+ * Whether "tie" is among the verdicts, and how the verdicts are spelled. Compared without regard to case and full-width
+ * forms.
+ */
 export const labelOptions = {
   a: z.string().min(1).default('A').describe('how the first response is named'),
   b: z.string().min(1).default('B').describe('how the second response is named'),
@@ -55,8 +58,8 @@ export function lastMatch(text: string, pattern: RegExp, labels: Labels): Verdic
 }
 
 /**
- * The text after the last `</think>` (`<thinking>`, `<reasoning>` too). Chat templates may open the thoughts themselves, so the
- * closing tag alone counts. Thoughts that never end hold no verdict: then nothing is left.
+ * The text after the last `</think>` (`<thinking>`, `<reasoning>` too). Chat templates may open the thoughts
+ * themselves, so the closing tag alone counts. Thoughts that never end hold no verdict: then nothing is left.
  */
 export function withoutReasoning(text: string): string {
   const closed = [...text.matchAll(/<\/(?:think|thinking|reasoning)>/gi)].at(-1);

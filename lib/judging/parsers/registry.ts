@@ -33,7 +33,8 @@ export interface BoundParser {
 }
 
 /**
- * @param reasoning `strip` (the default) takes thoughts such as `<think>…</think>` away first; `keep` parses the whole text.
+ * @param reasoning `strip` (the default) takes thoughts such as `<think>…</think>` away first; `keep` parses the whole
+ * text.
  * @throws JudgeError naming the parser, the option and what is wrong with it.
  */
 export function bindParser(
@@ -48,7 +49,8 @@ export function bindParser(
   if (!settled.success) {
     const { path, message } = settled.error.issues[0]!;
     throw new JudgeError(
-      `The options of the verdict parser "${name}" are unfit: ${path.length > 0 ? `"${path.join('.')}": ` : ''}${message}.`,
+      `The options of the verdict parser "${name}" are unfit: ` +
+        `${path.length > 0 ? `"${path.join('.')}": ` : ''}${message}.`,
     );
   }
   const bound: unknown = settled.data;

@@ -15,7 +15,10 @@ const TWO_NUMBERS = new RegExp(
   `^[\\s*_\`\\[(]*${NUMBER}(?:[\\s*_\`]*[,;、]|[\\s*_\`])[\\s*_\`]*${NUMBER}[\\s*_\`\\])]*$`,
 );
 
-/** `8 6.5`: a mark for each response, in the order in which they were shown, on a line of its own. The higher wins; equal marks are a tie. */
+/**
+ * `8 6.5`: a mark for each response, in the order in which they were shown, on a line of its own. The higher wins;
+ * equal marks are a tie.
+ */
 export const scoresParser: VerdictParser<z.output<typeof options>> = {
   name: 'scores',
   description: 'two marks on a line of their own, the first response\'s first ("8 6"); the higher wins',

@@ -1,4 +1,5 @@
-// A judge's prompt and parser as one file of the user's, YAML or JSON: for judges that were trained on a prompt of their own.
+// A judge's prompt and parser as one file of the user's, YAML or JSON: for judges that were trained on a prompt of
+// their own.
 
 import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
@@ -40,7 +41,8 @@ const schema = z.strictObject({
 
 /**
  * Reads and checks a template file; its name is the file's unless it gives one.
- * @throws JudgeError naming file and key: unreadable file, broken YAML, unknown key, missing placeholder, unknown parser or unfit options of it.
+ * @throws JudgeError naming file and key: unreadable file, broken YAML, unknown key, missing placeholder, unknown
+ * parser or unfit options of it.
  */
 export async function readTemplateFile(file: string): Promise<JudgeTemplate> {
   let text: string;

@@ -1,4 +1,5 @@
-// Judge templates by name. To add one, write one file that makes it and name it here, or register it; or give a file of your own.
+// Judge templates by name. To add one, write one file that makes it and name it here, or register it; or give a file of
+// your own.
 
 import { existsSync } from 'node:fs';
 import { textOfMessage } from '../../data/conversation/texts';
@@ -41,7 +42,10 @@ export interface TemplateChoice {
   templateFor(prompt: Prompt): JudgeTemplate;
 }
 
-/** A template by its name, a pair of languages by theirs, else a file. @throws JudgeError where there is none, or the file is unfit. */
+/**
+ * A template by its name, a pair of languages by theirs, else a file. @throws JudgeError where there is none, or the
+ * file is unfit.
+ */
 export async function findJudgeTemplate(nameOrFile: string): Promise<TemplateChoice> {
   const both = BILINGUAL.get(nameOrFile as 'verdict');
   if (both) return { name: nameOrFile, templates: both, templateFor: (prompt) => both[isChinese(prompt) ? 0 : 1] };
@@ -55,7 +59,10 @@ export async function findJudgeTemplate(nameOrFile: string): Promise<TemplateCho
   return { name: template.name, templates: [template], templateFor: () => template };
 }
 
-/** Whether Chinese characters are at least a tenth of the prompt's letters: prompts about Chinese texts often hold much code or English. */
+/**
+ * Whether Chinese characters are at least a tenth of the prompt's letters: prompts about Chinese texts often hold much
+ * code or English.
+ */
 export function isChinese(prompt: Prompt): boolean {
   const text = typeof prompt === 'string' ? prompt : prompt.map(textOfMessage).join('\n');
   const letters = text.match(/\p{L}/gu)?.length ?? 0;

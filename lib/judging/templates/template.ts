@@ -9,11 +9,16 @@ import { JudgeError } from '../errors';
 export interface JudgeTemplate {
   readonly name: string;
   readonly system?: string;
-  /** With {prompt}, {response_a}, {response_b}; {history} and {system_prompt} where wanted. `{{word}}` gives a literal `{word}`. */
+  /**
+   * With {prompt}, {response_a}, {response_b}; {history} and {system_prompt} where wanted. `{{word}}` gives a literal
+   * `{word}`.
+   */
   readonly user: string;
   /**
-   * What a prompt of several turns becomes. `transcript`: {prompt} is the whole conversation, each turn under its role's name;
-   * `separate`: {prompt} is the last turn and {history} the transcript of those before; `refuse`: such a prompt is an error.
+   * What a prompt of several turns becomes. `transcript`: {prompt} is the whole conversation, each turn under its
+   * role's name;
+   * `separate`: {prompt} is the last turn and {history} the transcript of those before; `refuse`: such a prompt is an
+   * error.
    */
   readonly history: 'transcript' | 'separate' | 'refuse';
   /** How a transcript names the roles; a role without a name here stands as it is. */
@@ -53,13 +58,15 @@ export function checkTemplate(template: JudgeTemplate): JudgeTemplate {
   for (const name of used) {
     if ((PLACEHOLDERS as readonly string[]).includes(name)) continue;
     throw new JudgeError(
-      `The judge template "${template.name}" names {${name}}, which is no placeholder; known are ${PLACEHOLDERS.map((known) => `{${known}}`).join(', ')}. ` +
+      `The judge template "${template.name}" names {${name}}, which is no placeholder; known are ` +
+        `${PLACEHOLDERS.map((known) => `{${known}}`).join(', ')}. ` +
         `For these characters themselves write {{${name}}}.`,
     );
   }
   if (template.history === 'separate' && !used.has('history')) {
     throw new JudgeError(
-      `The judge template "${template.name}" has "history: separate" but no {history} where the earlier turns would go.`,
+      `The judge template "${template.name}" has "history: separate" but no {history} where the earlier turns ` +
+        'would go.',
     );
   }
   if (template.history !== 'separate' && used.has('history')) {
@@ -72,7 +79,8 @@ export function checkTemplate(template: JudgeTemplate): JudgeTemplate {
 
 /**
  * The conversation that asks the judge. Every placeholder is filled in one pass, so that a response which itself holds
- * "{response_b}" stays as it is. A system prompt of the data is part of the transcript unless {system_prompt} asks for it.
+ * "{response_b}" stays as it is. A system prompt of the data is part of the transcript unless {system_prompt} asks for
+ * it.
  * @throws JudgeError for several turns where the template refuses them.
  */
 export function renderPair(template: JudgeTemplate, pair: JudgedPair): TextMessage[] {
@@ -107,7 +115,8 @@ function splitTurns(template: JudgeTemplate, turns: readonly Message[]): { promp
   if (template.history === 'separate')
     return { prompt: textOfMessage(turns.at(-1)!), history: transcript(turns.slice(0, -1), template.roles) };
   throw new JudgeError(
-    `The judge template "${template.name}" takes prompts of one turn only ("history: refuse"), but a prompt has ${turns.length} turns, a system prompt included. ` +
+    `The judge template "${template.name}" takes prompts of one turn only ("history: refuse"), but a prompt has ` +
+      `${turns.length} turns, a system prompt included. ` +
       'Choose "history: transcript" or "history: separate".',
   );
 }

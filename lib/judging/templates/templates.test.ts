@@ -64,29 +64,33 @@ test('several turns: as a transcript, apart, or refused; a system prompt joins t
   ]);
 });
 
-test('every template of our own holds the texts once, names a parser that reads what it asks for, and goes by language', async (t) => {
-  const asked: Record<string, [string, string]> = {
-    verdict: ['[[A]]', '[[B]]'],
-    letter: ['A', 'B'],
-    json: ['{"choice": 1}', '{"choice": 2}'],
-  };
-  for (const name of registeredJudgeTemplates()) {
-    const choice = await findJudgeTemplate(name);
-    for (const template of choice.templates) {
-      const text = user(template, { prompt: 'PROMPT', responseA: 'FIRST', responseB: 'SECOND' });
-      for (const part of ['PROMPT', 'FIRST', 'SECOND']) t.is(text.split(part).length, 2, `${name}: ${part}`);
-      t.true(text.indexOf('FIRST') < text.indexOf('SECOND'));
-      const [a, b] = asked[name.split('-')[0]!]!;
-      const parser = bindParser(template.parser.name, template.parser.options);
-      t.deepEqual([parser.parse(a), parser.parse(b)], ['A', 'B']);
+test(
+  'every template of our own holds the texts once, names a parser that reads what it asks for, and goes by ' +
+    'language',
+  async (t) => {
+    const asked: Record<string, [string, string]> = {
+      verdict: ['[[A]]', '[[B]]'],
+      letter: ['A', 'B'],
+      json: ['{"choice": 1}', '{"choice": 2}'],
+    };
+    for (const name of registeredJudgeTemplates()) {
+      const choice = await findJudgeTemplate(name);
+      for (const template of choice.templates) {
+        const text = user(template, { prompt: 'PROMPT', responseA: 'FIRST', responseB: 'SECOND' });
+        for (const part of ['PROMPT', 'FIRST', 'SECOND']) t.is(text.split(part).length, 2, `${name}: ${part}`);
+        t.true(text.indexOf('FIRST') < text.indexOf('SECOND'));
+        const [a, b] = asked[name.split('-')[0]!]!;
+        const parser = bindParser(template.parser.name, template.parser.options);
+        t.deepEqual([parser.parse(a), parser.parse(b)], ['A', 'B']);
+      }
     }
-  }
-  const verdict = await findJudgeTemplate('verdict');
-  t.is(verdict.templateFor('用一句话解释强化学习。').name, 'verdict-zh');
-  t.is(verdict.templateFor('Explain reinforcement learning.').name, 'verdict-en');
-  t.true(isChinese([{ role: 'user', content: 'def f(x): return x + 1\n这段代码做什么？' }]));
-  t.false(isChinese('12345'));
-});
+    const verdict = await findJudgeTemplate('verdict');
+    t.is(verdict.templateFor('用一句话解释强化学习。').name, 'verdict-zh');
+    t.is(verdict.templateFor('Explain reinforcement learning.').name, 'verdict-en');
+    t.true(isChinese([{ role: 'user', content: 'def f(x): return x + 1\n这段代码做什么？' }]));
+    t.false(isChinese('12345'));
+  },
+);
 
 test('a file of one own, YAML or JSON', async (t) => {
   const yaml = file(

@@ -44,7 +44,8 @@ export const verdictEn: JudgeTemplate = {
   name: 'verdict-en',
   roles: ROLES_EN,
   system:
-    'You are a careful and impartial reviewer. You compare two responses to one request and decide which of them serves the person who asked better.',
+    'You are a careful and impartial reviewer. You compare two responses to one request and decide which of ' +
+    'them serves the person who asked better.',
   user: `Compare the two responses to the request below.
 
 Consider in turn:

@@ -1,5 +1,5 @@
-// Cuts a text at the tokens that stand outside the vocabulary proper, as the tokenizers library (Rust) does: with single_word,
-// lstrip and rstrip, the longest at a place first.
+// Cuts a text at the tokens that stand outside the vocabulary proper, as the tokenizers library (Rust) does: with
+// single_word, lstrip and rstrip, the longest at a place first.
 
 import { isWhiteSpace, WORD } from './characters';
 

@@ -1,5 +1,5 @@
-// The pieces of a BPE model over characters (SentencePiece's, with bytes for unknown characters), in a time that grows with n log n:
-// without a pre_tokenizer a whole text is one word.
+// The pieces of a BPE model over characters (SentencePiece's, with bytes for unknown characters), in a time that grows
+// with n log n: without a pre_tokenizer a whole text is one word.
 
 import { mergeSymbols, MergeTable } from '../merges';
 
@@ -7,7 +7,10 @@ type Json = Record<string, unknown>;
 
 const UNKNOWN = -1;
 
-/** Undefined where the model holds anything that is not done here: affixes, words taken whole, merges outside its vocabulary. */
+/**
+ * Undefined where the model holds anything that is not done here: affixes, words taken whole, merges outside its
+ * vocabulary.
+ */
 export function bpePieces(model: Json): ((words: readonly string[]) => string[]) | undefined {
   const plain =
     !model['end_of_word_suffix'] &&

@@ -1,6 +1,7 @@
-// A tokenizer with the ids of the tokenizers library (Rust), which is what transformers has. The JavaScript library reads the file, and
-// has the model's merges, the special tokens around a text and the decoder; what comes before the model is done here, because
-// it differs there: white space, words, digits, tokens with single_word, lstrip or rstrip, SentencePiece's charsmap.
+// A tokenizer with the ids of the tokenizers library (Rust), which is what transformers has. The JavaScript library
+// reads the file, and has the model's merges, the special tokens around a text and the decoder; what comes before the
+// model is done here, because it differs there: white space, words, digits, tokens with single_word, lstrip or rstrip,
+// SentencePiece's charsmap.
 
 import { Tokenizer, type TokenizerModel } from '@huggingface/tokenizers';
 import { byteLevelEncoder } from '../byte_level_bpe';

@@ -1,6 +1,8 @@
 // Classes of characters as the tokenizers library (Rust) has them, where JavaScript's own differ.
 
-/** Rust's char::is_whitespace, which knows U+0085 and not U+FEFF: JavaScript's trim and \s have it the other way round. */
+/**
+ * Rust's char::is_whitespace, which knows U+0085 and not U+FEFF: JavaScript's trim and \s have it the other way round.
+ */
 export const WHITE_SPACE = '\\p{White_Space}';
 /** \w of Rust's regular expressions. */
 export const WORD = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}';

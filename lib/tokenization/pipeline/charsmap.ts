@@ -1,12 +1,15 @@
-// SentencePiece's precompiled_charsmap: which texts are replaced by which before anything is tokenized, as a double array of the
-// texts' UTF-8 (Darts) and a block of replacements. Read as the tokenizers library (Rust) reads it: grapheme by grapheme, where
-// one of fewer than six bytes is replaced as a whole by what its shortest known beginning stands for, and any other one
-// character by character.
+// SentencePiece's precompiled_charsmap: which texts are replaced by which before anything is tokenized, as a double
+// array of the texts' UTF-8 (Darts) and a block of replacements. Read as the tokenizers library (Rust) reads it:
+// grapheme by grapheme, where one of fewer than six bytes is replaced as a whole by what its shortest known beginning
+// stands for, and any other one character by character.
 
 const SHORTEST_LONG_GRAPHEME = 6;
 const REMEMBERED = 50_000;
 
-/** Characters that join no other: runs of them need no search for graphemes. ASCII, CJK with its marks, full-width forms. */
+/**
+ * Characters that join no other: runs of them need no search for graphemes. ASCII, CJK with its marks, full-width
+ * forms.
+ */
 const SIMPLE = /[\u0020-\u007e\u3001-\u3029\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uff01-\uff9d]+/g;
 
 export class Charsmap {

@@ -8,7 +8,10 @@ import { patternOf } from './pattern';
 type Json = Record<string, unknown>;
 export type Normalizer = (text: string) => string;
 
-/** What the JavaScript library does in place of any charsmap, NFKC in the main. The tokenizers library takes no empty one. */
+/**
+ * What the JavaScript library does in place of any charsmap, NFKC in the main. The tokenizers library takes no empty
+ * one.
+ */
 function withoutCharsmap(): Normalizer {
   const approximation = new PrecompiledNormalizer({});
   return (text) => approximation.normalize(text);
@@ -36,8 +39,8 @@ function makeNormalizer(step: Json): Normalizer {
 }
 
 /**
- * Whether a normalized text still begins where the text does, which Metaspace's scheme "first" asks for: not where white space or other
- * characters were taken off its front, but what a charsmap drops there is not counted.
+ * Whether a normalized text still begins where the text does, which Metaspace's scheme "first" asks for: not where
+ * white space or other characters were taken off its front, but what a charsmap drops there is not counted.
  */
 export function keepsBeginning(description: unknown, text: string): boolean {
   const step = (description ?? {}) as Json;

@@ -125,7 +125,10 @@ export function byteTexts(bytes: Uint8Array): string {
   return text;
 }
 
-/** The steps before a final ByteLevel that only writes bytes as texts; undefined where there is more to it, or something else. */
+/**
+ * The steps before a final ByteLevel that only writes bytes as texts; undefined where there is more to it, or something
+ * else.
+ */
 export function splitsBeforeBytes(description: unknown): unknown[] | undefined {
   const step = (description ?? {}) as Json;
   const steps = (step['type'] === 'Sequence' ? (step['pretokenizers'] ?? []) : [step]) as Json[];

@@ -1,4 +1,5 @@
-// The ids of every kind of tokenizer against those that the tokenizers library (Rust) gave: fixtures/reference/tokenizers.
+// The ids of every kind of tokenizer against those that the tokenizers library (Rust) gave:
+// fixtures/reference/tokenizers.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -122,7 +123,9 @@ test('what is not known is tokenized by the native library where it is installed
   const [own, again] = [tokenizerOf(unknown), tokenizerOf(unknown)];
   await new Promise((resolve) => setImmediate(resolve));
   process.off('warning', listen);
-  const said = `Texts are tokenized by the package ${installed.name}: its pre_tokenizer UnicodeScripts is not known in tokenizer.json.`;
+  const said =
+    `Texts are tokenized by the package ${installed.name}: its pre_tokenizer UnicodeScripts is not known in ` +
+    'tokenizer.json.';
   t.deepEqual(warnings, [said]);
   const native = new NativeTokenizer(installed.file, unknown);
   for (const text of strings.slice(0, 100)) {

@@ -19,8 +19,8 @@ interface LibraryModel extends TokenizerModel {
 const UNKNOWN = -1;
 
 /**
- * As the tokenizers library (Rust) finds them: sums in float64 from the left, the first of equals, unknown characters in a row as
- * one piece. The time grows with the length.
+ * As the tokenizers library (Rust) finds them: sums in float64 from the left, the first of equals, unknown characters
+ * in a row as one piece. The time grows with the length.
  * @param byteFallback unknown pieces are written as <0x..> of their bytes.
  */
 export function unigramPieces(tokenizer: Tokenizer, byteFallback: boolean): (word: string) => string[] {
