@@ -1,9 +1,10 @@
-// The ids of byte-level BPE (Qwen, Llama 3, GPT-2's heirs), exactly those of the tokenizers library, and fast.
+// The ids of byte-level BPE (Qwen, Llama 3, other descendants of GPT-2), exactly those of the tokenizers library, and
+// fast.
 //
-// The JavaScript library looks every pair of neighbors up by its JSON and keeps symbols as texts. Here symbols are ids,
-// pairs stand in a flat hash table, and what was tokenized is remembered: words, and the stretches between special
-// tokens, so that a prompt is tokenized once for all of its responses. That is exact: in these tokenizers nothing
-// reaches over a special token, and nothing over a word's end.
+// The JavaScript library looks up every pair of neighbors by its JSON and keeps symbols as strings. Here symbols are
+// ids, pairs are in a flat hash table, and results are cached: words, and the stretches between special tokens, so that
+// a prompt is tokenized once for all of its responses. This is exact: in these tokenizers nothing depends on text
+// beyond a special token or a word's end.
 
 import type { Tokenizer } from '@huggingface/tokenizers';
 import type { IdEncoder } from './id_encoder';
@@ -14,14 +15,14 @@ import { BYTE_TEXTS, byteTexts, preTokenizerOf, splitsBeforeBytes } from './pipe
 type JsonObject = Record<string, unknown>;
 type Words = (text: string) => string[];
 
-/** Longer words, in bytes, go through a heap: the time of the plain search grows with the square of the length. */
+/** Longer words, in bytes, use a heap: the time of the simple search grows with the square of the length. */
 const LONGEST_WORD = 256;
 const WORDS_REMEMBERED = 40_000;
 const STRETCHES_REMEMBERED = 64;
 
 /**
- * Undefined where tokenizer.json holds anything that this file does not do: another model
- * or normalizer, special tokens that take spaces along, words that depend on their place.
+ * Undefined if tokenizer.json has anything that this file does not support: another model or normalizer, special tokens
+ * that strip spaces, words that depend on their position.
  * @param file tokenizer.json, as the tokenizer was built from it.
  */
 export function byteLevelEncoder(tokenizer: Tokenizer, file: JsonObject): IdEncoder | undefined {
@@ -60,14 +61,14 @@ function isPlain(file: JsonObject): boolean {
   );
 }
 
-/** Whether the post-processor leaves the ids of a text alone when no special tokens are asked for. */
+/** Whether the post-processor leaves the ids of a text unchanged without special tokens. */
 function addsOnlyAround(processor: JsonObject | null): boolean {
   if (processor === null) return true;
   if (processor['type'] === 'Sequence') return (processor['processors'] as JsonObject[]).every(addsOnlyAround);
   return processor['type'] === 'ByteLevel' || processor['type'] === 'TemplateProcessing';
 }
 
-/** Ids by content; undefined where one of them changes the text around it or is looked for in normalized text. */
+/** Ids by content; undefined if one of them changes the text around it or is matched in normalized text. */
 function addedTokens(file: JsonObject): Map<string, number> | undefined {
   const tokens = (file['added_tokens'] ?? []) as AddedToken[];
   const isBare = ({ single_word: alone, lstrip, rstrip, content, normalized }: AddedToken): boolean =>
@@ -88,12 +89,12 @@ class ByteLevelBpe implements IdEncoder {
   private readonly words = new Map<string, number[]>();
   private readonly bytes = new Uint8Array(LONGEST_WORD + 4);
   /**
-   * A chain of symbols through the places of the word's bytes: the symbol at a place, and the place of the one after
-   * it.
+   * A linked list of symbols at the positions of the word's bytes: the symbol at a position, and the position of the
+   * next one.
    */
   private readonly symbols = new Int32Array(LONGEST_WORD);
   private readonly next = new Int32Array(LONGEST_WORD);
-  /** Of each symbol and the one after it: the slot in the table, and its rank (NO_MERGE: none). */
+  /** For each symbol and the next one: the slot in the table, and its rank (NO_MERGE: none). */
   private readonly slots = new Int32Array(LONGEST_WORD);
   private readonly ranks = new Int32Array(LONGEST_WORD);
   private readonly utf8 = new TextEncoder();
@@ -102,7 +103,7 @@ class ByteLevelBpe implements IdEncoder {
 
   constructor(
     private readonly composes: boolean,
-    /** Without the added tokens, which the library writes into its model's too. */
+    /** Without the added tokens, which the library also writes into its model's vocabulary. */
     private readonly vocabulary: Readonly<Record<string, number>>,
     private readonly added: ReadonlyMap<string, number>,
     private readonly split: Words,
@@ -111,7 +112,7 @@ class ByteLevelBpe implements IdEncoder {
     private readonly wholeWordsFirst: boolean,
   ) {
     this.longestToken = Object.keys(vocabulary).reduce((longest, { length }) => Math.max(longest, length), 0);
-    // The longest at a place wins, as in the library's trie.
+    // The longest at a position wins, as in the library's trie.
     const contents = [...added.keys()]
       .sort((a, b) => b.length - a.length)
       .map((content) => content.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
@@ -170,7 +171,7 @@ class ByteLevelBpe implements IdEncoder {
     return ids;
   }
 
-  /** Merges the pair of the lowest rank, the leftmost of equals, until no pair is left that is ever merged. */
+  /** Merges the pair with the lowest rank (of equal ones the leftmost) until no pair is left that can be merged. */
   private mergeBytes(count: number): number[] {
     const { symbols, next, ranks, slots, bytes, byteIds } = this;
     const { merged } = this.merges;
@@ -195,7 +196,7 @@ class ByteLevelBpe implements IdEncoder {
     return ids;
   }
 
-  /** What becomes of the symbol at `i` and the one after it. */
+  /** The merge of the symbol at `i` with the next one. */
   private lookUp(i: number, count: number): void {
     const right = this.next[i]!;
     const slot = right < count ? this.merges.find(this.symbols[i]!, this.symbols[right]!) : -1;

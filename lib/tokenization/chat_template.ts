@@ -7,19 +7,19 @@ import { JinjaTemplate } from '../jinja/template';
 import { TokenizerError } from './errors';
 import { formatDate } from './date_format';
 
-// Two days that differ in whatever strftime prints of them.
+// Two days that differ in everything that strftime prints.
 const ONE_DAY = new Date(Date.UTC(2024, 6, 26, 8, 15, 42));
 const ANOTHER_DAY = new Date(Date.UTC(2019, 10, 4, 17, 38, 9));
 
 /**
- * A template may not print the day's date: a reward must not depend on the day. `strftime_now` is not defined for
- * templates that ask, so that they print the fixed date that they have for that. A template that calls it without
- * asking is rendered on two days: where both give one text, the date does not show.
+ * A template may not print the current date: a reward must not depend on the day. `strftime_now` is not defined for
+ * templates that test for it, so that they print the fixed date that they have for that case. A template that calls it
+ * without testing is rendered on two days; if the texts are equal, the date does not matter.
  */
 export class ChatTemplate {
   private readonly template: JinjaTemplate;
 
-  /** @throws TokenizerError where the template does not parse. */
+  /** @throws TokenizerError if the template does not parse. */
   constructor(
     source: string,
     private readonly file: string,
@@ -34,9 +34,8 @@ export class ChatTemplate {
   }
 
   /**
-   * The conversation as text. `variables` are what the template reads beside it: `tools`, `enable_thinking` and the
-   * like.
-   * @throws TokenizerError where the template refuses the conversation.
+   * The conversation as text. `variables` are the template's other inputs: `tools`, `enable_thinking` and the like.
+   * * @throws TokenizerError if the template refuses the conversation.
    */
   render(
     messages: readonly Message[],

@@ -1,5 +1,5 @@
-// Tokens that tokenizer_config.json names and tokenizer.json lacks: transformers adds them, so that they are one token
-// each.
+// Tokens that are in tokenizer_config.json but not in tokenizer.json: transformers adds them, so that each is one
+// token.
 
 type Json = Record<string, unknown>;
 
@@ -36,8 +36,8 @@ const NAMED = [
 ];
 
 /**
- * `tokenizer` (tokenizer.json) with the tokens of `added_tokens_decoder`, by their ids there in order, then the named
- * special tokens. As in the tokenizers library a token that the vocabulary has keeps its id, and any other gets the
+ * `tokenizer` (tokenizer.json) with the tokens of `added_tokens_decoder`, ordered by their ids there, then the named
+ * special tokens. As in the tokenizers library, a token that is in the vocabulary keeps its id, and any other gets the
  * next free one, whatever id is written beside it.
  */
 export function withTokensOfConfig(tokenizer: Json, config: Json): Json {
@@ -73,7 +73,7 @@ function named(token: unknown): AddedToken[] {
   return typeof content === 'string' ? [{ ...plain(content, true), ...(token as object), special: true }] : [];
 }
 
-/** Of BPE, WordPiece and WordLevel an object; of Unigram a list of [token, score]. */
+/** An object for BPE, WordPiece and WordLevel; a list of [token, score] for Unigram. */
 function idsOf(model: Json | undefined): Map<string, number> {
   const vocabulary = model?.['vocab'];
   if (Array.isArray(vocabulary)) return new Map((vocabulary as [string, number][]).map(([token], id) => [token, id]));

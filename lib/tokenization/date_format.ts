@@ -45,7 +45,7 @@ function dayOfYear(date: Date): number {
   return Math.floor((date.getTime() - Date.UTC(date.getUTCFullYear(), 0, 1)) / 86_400_000) + 1;
 }
 
-/** Fields with a minus (`%-d`) have no zero or blank before them. Unknown ones give the whole date. */
+/** Fields with a minus (`%-d`) have no leading zero or blank. Unknown ones give the whole date. */
 export function formatDate(date: Date, format: string): string {
   return format.replace(/%(-?)(.)/gs, (_whole, minus: string, field: string) => {
     const text = FIELDS[field]?.(date) ?? date.toISOString();

@@ -1,22 +1,22 @@
-// Tokens to text as they come: whole characters only, whatever tokens their bytes are split over.
+// Tokens to text as they arrive: only whole characters, even if their bytes are split over several tokens.
 
 import type { TextTokenizer } from './text_tokenizer';
 
 const UNFINISHED = '\uFFFD';
 
 /**
- * Decodes a window of the last tokens, because a decoder's text depends on what stands before a token (spaces, bytes of
- * one character). A token's text is given out once it ends with a whole character.
+ * Decodes a window of the last tokens, because a token's text depends on the tokens before it (spaces, bytes of one
+ * character). A token's text is returned once it ends with a whole character.
  */
 export class Detokenizer {
   private window: number[];
-  /** Tokens of the window whose text was given out, and that text. */
+  /** Tokens of the window whose text was returned, and that text. */
   private settled: number;
   private settledText: string;
 
   /**
-   * @param before the tokens that the text goes on from, whose own text is not given out: a space behind them is part
-   * of the text then.
+   * @param before the tokens before the text, whose own text is not returned: then a space after them belongs to the
+   * text.
    */
   constructor(
     private readonly tokenizer: Pick<TextTokenizer, 'decode'>,
@@ -27,7 +27,7 @@ export class Detokenizer {
     this.settledText = tokenizer.decode(before);
   }
 
-  /** The text that the token completes; '' where its last character is not whole yet. */
+  /** The text that the token completes; '' if its last character is not complete yet. */
   push(id: number): string {
     this.window.push(id);
     const text = this.tokenizer.decode(this.window);
@@ -35,7 +35,7 @@ export class Detokenizer {
     return this.settle(text.slice(this.settledText.length));
   }
 
-  /** What is left, without a character that never became whole. */
+  /** The rest, without an incomplete character. */
   end(): string {
     const text = this.tokenizer.decode(this.window);
     if (!text.startsWith(this.settledText)) return '';
@@ -44,7 +44,7 @@ export class Detokenizer {
   }
 
   private settle(fresh: string): string {
-    // The tokens before the newest ones are dropped: these alone decide how the next one reads.
+    // Older tokens than the newest ones are dropped: only these affect the text of the next one.
     this.window = this.window.slice(this.settled);
     this.settled = this.window.length;
     this.settledText = this.tokenizer.decode(this.window);

@@ -1,5 +1,5 @@
-// The files of a model folder that tokenizing needs: on disk, or as they were when they were held in memory, so that a
-// folder that is moved or changed while a model is in use ends no run and changes no sample.
+// The files of a model folder that tokenizing needs: on disk, or as they were when they were read into memory, so that
+// moving or changing a folder while a model is in use does not end a run or change a sample.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,10 +13,10 @@ import {
 import { otherContent, parseModelJson } from '../model_folder/json';
 import { TokenizerError } from './errors';
 
-/** By path. Bytes, which go to worker threads as they are. */
+/** By path. Bytes, which are sent to worker threads unchanged. */
 export type HeldFiles = ReadonlyMap<string, Uint8Array>;
 
-/** What is there of a tokenizer's files, now. What cannot be read is left out, and told by who needs it. */
+/** The tokenizer's files that exist now. A file that cannot be read is left out; the code that needs it reports it. */
 export function holdFiles(folder: string, chatTemplateFile?: string): HeldFiles {
   const files = [...TOKENIZER_FILES_READ, FACTS_FILE].map((name) => join(folder, name));
   const held = new Map<string, Uint8Array>();
@@ -24,14 +24,14 @@ export function holdFiles(folder: string, chatTemplateFile?: string): HeldFiles 
     try {
       held.set(file, readFileSync(file));
     } catch {
-      // not there, as most are not
+      // absent, like most of them
     }
   }
   return held;
 }
 
 export class FolderFiles {
-  /** @param held in place of the files on disk. */
+  /** @param held instead of the files on disk. */
   constructor(private readonly held?: HeldFiles) {}
 
   has(file: string): boolean {
@@ -73,7 +73,7 @@ export class FolderFiles {
   }
 }
 
-/** Forms of a tokenizer that transformers makes a tokenizer.json of, by one of their files. */
+/** Tokenizer formats that transformers converts to tokenizer.json, recognized by one of their files. */
 const OTHER_FORMS: readonly [what: string, isThere: (name: string) => boolean][] = [
   ['a SentencePiece model', (name) => SENTENCEPIECE_FILES.includes(name)],
   ['a tokenizer of tiktoken', (name) => name.endsWith('.tiktoken')],
@@ -81,7 +81,7 @@ const OTHER_FORMS: readonly [what: string, isThere: (name: string) => boolean][]
   ['the vocabulary of a WordPiece tokenizer', (name) => name === WORDPIECE_FILE],
 ];
 
-/** Why texts cannot be tokenized: no tokenizer.json, and what to do by what is there instead. */
+/** Why texts cannot be tokenized: there is no tokenizer.json, and what to do, depending on what is there instead. */
 export function missingTokenizer(folder: string): string {
   if (!existsSync(folder)) return `${folder} does not exist: check the path.`;
   const names = readdirSync(folder);

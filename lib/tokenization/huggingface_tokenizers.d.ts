@@ -1,5 +1,5 @@
-// The types of @huggingface/tokenizers, as far as it is used here. Its own name their files without endings, which
-// Node's resolution does not find, and leave classes out that it exports: everything would be `any`.
+// The types of @huggingface/tokenizers, as far as they are used here. Its own type files use import paths without
+// extensions, which Node's resolution does not find, and leave out exported classes: everything would be `any`.
 
 declare module '@huggingface/tokenizers' {
   export interface AddedToken {
@@ -37,7 +37,7 @@ declare module '@huggingface/tokenizers' {
 
   export class SplitPreTokenizer {
     constructor(config: { pattern: unknown; invert: boolean });
-    /** Null where the pattern is not known. */
+    /** Null if the pattern is not supported. */
     pattern: RegExp | null;
   }
 }

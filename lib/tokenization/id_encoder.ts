@@ -1,5 +1,5 @@
-/** Text to token ids: byte-level BPE of our own, the JavaScript library behind our pipeline, or the native library. */
+/** Text to token ids: our own byte-level BPE, the JavaScript library behind our pipeline, or the native library. */
 export interface IdEncoder {
-  /** A text's ids, with nothing added around them. @throws Error */
+  /** A text's ids, without special tokens around them. @throws Error */
   encode(text: string): number[];
 }

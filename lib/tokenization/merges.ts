@@ -1,6 +1,6 @@
 // The merges of a BPE model as numbers, and how a long word is merged by them.
 
-/** (left id, right id) -> (rank, id of the two together), by open addressing. */
+/** (left id, right id) -> (rank, id of the merged token), by open addressing. */
 export class MergeTable {
   private readonly mask: number;
   private readonly lefts: Int32Array;
@@ -8,7 +8,7 @@ export class MergeTable {
   readonly ranks: Int32Array;
   readonly merged: Int32Array;
 
-  /** Undefined where a part or a result is no token of the vocabulary: then ids alone cannot follow the merges. */
+  /** Undefined if a part or a result is not in the vocabulary: then the merges cannot be computed on ids alone. */
   static from(merges: unknown, vocabulary: ReadonlyMap<string, number>): MergeTable | undefined {
     if (!Array.isArray(merges)) return undefined;
     const table = new MergeTable(merges.length);
@@ -30,7 +30,7 @@ export class MergeTable {
     this.merged = new Int32Array(slots);
   }
 
-  /** A pair listed twice counts where it is listed last, as in the library. */
+  /** If a pair is listed twice, the last entry counts, as in the library. */
   private put(left: number, right: number, rank: number, merged: number): void {
     let slot = this.home(left, right);
     while (this.lefts[slot] !== -1 && (this.lefts[slot] !== left || this.rights[slot] !== right))
@@ -59,16 +59,16 @@ export class MergeTable {
 export const NO_MERGE = 0x7fffffff;
 
 /**
- * Merges the pair of the lowest rank, the leftmost of equals, until no pair is left that is ever merged. By a heap of
- * pairs, so that the time grows with n log n; a pair that has changed since it was put in is passed over.
- * @param symbols ids, which become those of what is merged. @param found called with the place of each symbol that is
- * left, in order.
+ * Merges the pair with the lowest rank (of equal ones the leftmost) until no pair is left that can be merged. Uses a
+ * heap of pairs, so that the time grows with n log n; a pair that has changed since it was added is skipped.
+ * * @param symbols ids, which become those of the merged tokens. @param found called with the position of each
+ * remaining symbol, in order.
  */
 export function mergeSymbols(symbols: Int32Array, merges: MergeTable, found: (at: number) => void): void {
   const count = symbols.length;
   const next = Int32Array.from({ length: count }, (_, i) => i + 1);
   const before = Int32Array.from({ length: count }, (_, i) => i - 1);
-  /** Of each symbol and the one after it; NO_MERGE also where the symbol is gone. */
+  /** For each symbol and the next one; NO_MERGE also if the symbol is gone. */
   const ranks = new Int32Array(count).fill(NO_MERGE);
   const slots = new Int32Array(count);
   const heap = new PairHeap(count);
@@ -94,9 +94,9 @@ export function mergeSymbols(symbols: Int32Array, merges: MergeTable, found: (at
   for (let i = 0; i < count; i = next[i]!) found(i);
 }
 
-/** Pairs by rank, then by place, as a binary heap in two arrays that grow. */
+/** Pairs ordered by rank, then by position, as a binary heap in two growing arrays. */
 class PairHeap {
-  /** What `pop` took out. */
+  /** The entry that `pop` removed. */
   rank = 0;
   place = 0;
   private ranks: Int32Array;

@@ -1,22 +1,24 @@
-// The tokenizers library itself (Rust), where a package with it is installed: for what a tokenizer.json asks that is
-// not known here. It is no dependency, since all common kinds are. Its calls are asynchronous, and samples are built
-// synchronously, so it works on a thread of its own that the caller waits for.
+// The tokenizers library itself (Rust), if a package with it is installed: for features of tokenizer.json that are not
+// supported here. It is not a dependency, since all common kinds are supported. Its calls are asynchronous, while
+// samples are built synchronously, so it runs in a thread of its own that the caller waits for.
 
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
 import { packageFolder } from '../support/package_folder';
 
-/** What has the library, the smallest first. */
+/** The packages that contain the library, the smallest first. */
 export const NATIVE_PACKAGES = ['@anush008/tokenizers', 'tokenizers'] as const;
 
-/** What the library says of a text, without special tokens around it. */
+/** The library's result for a text, without special tokens around it. */
 export interface NativeEncoding {
   ids: number[];
   tokens: string[];
 }
 
-/** To the thread: the package's file, tokenizer.json, where texts come from, and the flag that an answer is there. */
+/**
+ * Sent to the thread: the package's file, tokenizer.json, the channel for texts, and the flag that an answer is ready.
+ */
 export interface NativeSetup {
   library: string;
   tokenizer: string;
@@ -41,20 +43,20 @@ export function findNativeLibrary(): { name: string; file: string } | undefined 
   return undefined;
 }
 
-/** A text may be long, but no answer for so long means that the thread has died. */
+/** Texts may be long, but no answer for this long means that the thread has died. */
 const PATIENCE_MILLISECONDS = 120_000;
 
 export class NativeTokenizer {
   private readonly port: MessagePort;
   private readonly answered = new Int32Array(new SharedArrayBuffer(4));
 
-  /** @param file tokenizer.json. @throws Error with what the library says of a file that it does not read. */
+  /** @param file tokenizer.json. @throws Error with the library's message for a file that it cannot read. */
   constructor(library: string, file: Record<string, unknown>) {
     const { port1, port2 } = new MessageChannel();
     this.port = port1;
     const setup: NativeSetup = {
       library,
-      // Cutting and filling up are not the tokenizer's business here.
+      // Truncation and padding are not done here.
       tokenizer: JSON.stringify({ ...file, truncation: null, padding: null }),
       port: port2,
       answered: this.answered,

@@ -1,4 +1,4 @@
-// The thread of the native tokenizers library: answers each text, and says when the answer is there.
+// The thread of the native tokenizers library: answers each text and signals when the answer is ready.
 
 import { createRequire } from 'node:module';
 import { workerData } from 'node:worker_threads';

@@ -1,12 +1,12 @@
-// Question and answer as a pair of texts, `[CLS] question [SEP] answer [SEP]`: how reward models over encoders
-// (DeBERTa) read a sample.
+// Question and answer as a pair of texts, `[CLS] question [SEP] answer [SEP]`: the input of reward models with encoders
+// (DeBERTa).
 
 import type { Tokenizer } from '@huggingface/tokenizers';
 import { textOfMessage } from '../data/conversation/texts';
 import type { Message } from '../data/types';
 import { TokenizerError } from './errors';
 
-/** Between the turns of a conversation that make up one question; no roles are written. */
+/** Between the turns of a conversation that form the question; roles are not written. */
 const TURN_SEPARATOR = '\n\n';
 
 export interface Pair {
@@ -15,8 +15,8 @@ export interface Pair {
 }
 
 /**
- * The last turn is the answer, all before it (system text and earlier turns) the question. @throws TokenizerError where
- * there is no question.
+ * The last turn is the answer, everything before it (system text and earlier turns) the question. @throws
+ * TokenizerError if there is no question.
  */
 export function pairOf(messages: readonly Message[]): Pair {
   const last = messages.at(-1);
@@ -28,7 +28,7 @@ export function pairOf(messages: readonly Message[]): Pair {
   return { question: messages.slice(0, -1).map(textOfMessage).join(TURN_SEPARATOR), answer: textOfMessage(last) };
 }
 
-/** What the tokenizer puts around and between the two texts. */
+/** What the tokenizer adds around and between the two texts. */
 interface Around {
   before: number[];
   between: number[];
@@ -40,7 +40,7 @@ export class PairBuilder {
 
   /**
    * @param encodeBare a text's ids without special tokens.
-   * @throws Error where the tokenizer's post-processor knows no pairs.
+   * @throws Error if the tokenizer's post-processor does not support pairs.
    */
   constructor(
     tokenizer: Tokenizer,
@@ -51,9 +51,9 @@ export class PairBuilder {
   }
 
   /**
-   * The ids, and how many there were before cutting. With `room` for fewer, the question is cut on the left, and the
-   * answer too where that is not enough; the special tokens stay.
-   * @param encode in place of the usual way to a text's ids.
+   * The ids, and their number before cutting. If they exceed `room`, the question is cut on the left, and if that is
+   * not enough, the answer too; the special tokens stay.
+   * * @param encode replaces the usual way to a text's ids.
    * @throws TokenizerError
    */
   build(
@@ -99,7 +99,7 @@ function split(whole: readonly number[], first: readonly number[], second: reado
   return around;
 }
 
-/** Where the part begins in the whole, from `from` on; -1: nowhere. */
+/** The position of the part in the whole, searched from `from` on; -1: none. */
 function find(whole: readonly number[], part: readonly number[], from: number): number {
   for (let at = from; at + part.length <= whole.length; at += 1) {
     if (part.every((id, i) => whole[at + i] === id)) return at;

@@ -18,13 +18,14 @@ import { tokensAround, type TokensAround } from './tokens_around';
 import { knob } from '../text/knobs';
 
 /**
- * 'newlines': newlines at the end go, a space and the EOS follow a text that does not end with the EOS, and the
- * tokenizer adds nothing.
+ * 'newlines': trailing newlines are removed, a space and the EOS are added if the text does not end with the EOS, and
+ * the tokenizer adds nothing.
  */
 export type Stripping = boolean | 'newlines';
 
 /**
- * How samples are made. The choice of training belongs into the model folder: another one at evaluation costs accuracy.
+ * How samples are made. The choice in training is recorded in the model folder: a different one at evaluation costs
+ * accuracy.
  */
 export interface SampleOptions {
   /**
@@ -33,29 +34,32 @@ export interface SampleOptions {
    * `Stripping`.
    */
   doStrip?: Stripping | undefined;
-  /** Tokens, special ones included; null and undefined: no limit. Only `truncation` makes it cut. */
+  /**
+   * Maximum number of tokens, special ones included; null and undefined: no limit. Longer samples are cut only with
+   * `truncation`.
+   */
   maxLength?: number | null | undefined;
   /** Cut on the left to `maxLength`; the tokenizer's own special tokens stay. */
   truncation?: boolean | undefined;
   addGenerationPrompt?: boolean | undefined;
   /**
-   * Where template and tokenizer both begin with the BOS token: 'keep' (the default) leaves two, as the original does;
-   * 'drop' leaves one.
+   * If template and tokenizer both add the BOS token: 'keep' (the default) leaves two, as the original does; 'drop'
+   * leaves one.
    */
   doubledBos?: 'keep' | 'drop' | undefined;
-  /** Put behind every sample that does not end with it: the place where the model's reward is read (InternLM2). */
+  /** Appended to every sample that does not end with it: the position where the model's reward is read (InternLM2). */
   rewardToken?: number | undefined;
   /**
-   * Special tokens within the texts of a conversation: 'keep' (the default) reads them as the template's own, as
+   * Special tokens within the texts of a conversation: 'keep' (the default) reads them as if from the template, as
    * transformers does.
    */
   specialTokensInText?: SpecialTokensInText | undefined;
 }
 
-/** What a whole sample hangs on, whatever its length. */
+/** What a whole sample depends on, whatever its length. */
 export type WholeSampleOptions = Pick<SampleOptions, 'doStrip' | 'doubledBos' | 'rewardToken' | 'specialTokensInText'>;
 
-/** The ids, with the token behind them where they do not end with it. */
+/** The ids, with the final token appended if they do not end with it. */
 export function endingWith(inputIds: Int32Array, token: number | undefined): Int32Array {
   return token === undefined || inputIds.at(-1) === token ? inputIds : Int32Array.from([...inputIds, token]);
 }
@@ -72,7 +76,7 @@ export interface Sample {
   /** Tokens before cutting. */
   length: number;
   truncated: boolean;
-  /** Whether template and tokenizer both gave a BOS token, whatever was done about it. */
+  /** Whether template and tokenizer both added a BOS token, whatever was done about it. */
   bosDoubled: boolean;
   /** Whether a text of the conversation holds a special token, whatever was done about it. */
   specialInText: boolean;
@@ -81,24 +85,24 @@ export interface Sample {
 export interface TokenizerSource {
   /** A Hugging Face folder with tokenizer.json. */
   folder: string;
-  /** A Jinja file, in place of the folder's own template (`--chat_template FILE`). */
+  /** A Jinja file to use instead of the folder's own template (`--chat_template FILE`). */
   chatTemplateFile?: string | undefined;
-  /** The files' contents (`holdFiles`), in place of those on disk. */
+  /** The files' contents (`holdFiles`), instead of those on disk. */
   held?: HeldFiles | undefined;
   /**
-   * What the model reads (ArchitectureInfo.sampleForm): a conversation by its chat template (undefined), or question
-   * and answer as a pair.
+   * What the model reads (ArchitectureInfo.sampleForm): a conversation through its chat template (undefined), or
+   * question and answer as a pair.
    */
   form?: SampleForm | undefined;
 }
 
 export type SampleForm = 'conversation' | 'pair';
 
-/** Makes token ids of conversations, with a model's tokenizer and chat template. */
+/** Makes token ids from conversations, with a model's tokenizer and chat template. */
 export class SampleBuilder {
   private readonly tokenizer: Tokenizer;
   private readonly encoder: IdEncoder;
-  /** Undefined where samples are pairs and the folder has none. */
+  /** Undefined if samples are pairs and the folder has no template. */
   private readonly template: ChatTemplate | undefined;
   private readonly pairs: PairBuilder | undefined;
   /** The id of the tokenizer's bos_token. */
@@ -140,7 +144,7 @@ export class SampleBuilder {
     this.bosTokenId = bos === undefined ? undefined : this.tokenizer.token_to_id(bos);
   }
 
-  /** Prompt and response as the template writes them, not stripped. @throws TokenizerError */
+  /** Prompt and response as the template renders them, not stripped. @throws TokenizerError */
   renderText(
     prompt: Prompt,
     systemPrompt: string | undefined,
@@ -158,9 +162,9 @@ export class SampleBuilder {
   }
 
   /**
-   * The sample of one response; null for none (the prompt may be the whole conversation).
-   * @param variables what the chat template is given beside the messages: tools and the like.
-   * @throws TokenizerError
+   * The sample of one response; null for no response (the prompt may be the whole conversation).
+   * * @param variables inputs of the chat template besides the messages: tools and the like.
+   * * @throws TokenizerError
    */
   buildSample(
     prompt: Prompt,
@@ -221,8 +225,8 @@ export class SampleBuilder {
   }
 
   /**
-   * Of the options, only length and cutting are a pair's: the tokenizer's special tokens are what makes it one, and
-   * white space is the tokenizer's matter.
+   * A pair uses only the options of length and cutting: the tokenizer's special tokens form the pair, and the
+   * tokenizer handles white space.
    */
   private buildPair(
     messages: readonly Message[],
@@ -247,10 +251,7 @@ export class SampleBuilder {
     }
   }
 
-  /**
-   * The content of a token that stands outside the vocabulary proper, such as `<|im_end|>`; undefined for tokens of
-   * plain text.
-   */
+  /** The content of an added token, such as `<|im_end|>`; undefined for tokens of plain text. */
   addedToken(id: number): string | undefined {
     return this.tokenizer.get_added_tokens_decoder().get(id)?.content;
   }

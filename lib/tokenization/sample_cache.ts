@@ -1,8 +1,9 @@
 // Tokenized data sets on disk, one file for each (texts, tokenizer, template, options).
 //
-// A file is: "CHEEMS-SAMPLES-1\n", the SHA-256 (32 bytes) of all that follows, then little-endian int32: number of
-// samples, number of ids, a count and a length per sample, the ids; then a flag byte per sample (1: truncated, 2: BOS
-// doubled, 4: special tokens in its texts).
+// A file is: "CHEEMS-SAMPLES-1
+// ", the SHA-256 (32 bytes) of everything after it, then little-endian int32: number of samples, number of ids, a count
+// and a length per sample, the ids; then a flag byte per sample (1: truncated, 2: BOS doubled, 4: special tokens in its
+// texts).
 
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
@@ -18,12 +19,13 @@ import type { ChunkResult, SampleJob } from './worker_messages';
 const MAGIC = Buffer.from('CHEEMS-SAMPLES-1\n', 'latin1');
 const DIGEST_BYTES = 32;
 /**
- * Raise when the same input comes to give other samples between two versions of the package, whose number counts too.
+ * Increase it if the same input gives different samples than before within one version of the package; the package's
+ * version counts too.
  */
 const RULES = 'samples-5';
 
 /**
- * The file for these samples. Every input of theirs goes into its name: texts, tokenizer, template, options and the
+ * The file for these samples. All of their inputs determine its name: texts, tokenizer, template, options and the
  * package's version.
  */
 export function cacheFile(
@@ -68,7 +70,7 @@ export function cacheFile(
   return join(folder, `samples-${hash.digest('hex').slice(0, 40)}.bin`);
 }
 
-/** The samples of a cache file; undefined where there is none, or none that is whole. */
+/** The samples of a cache file; undefined if there is none, or if it is incomplete. */
 export async function readCache(file: string, samples: number): Promise<ChunkResult | undefined> {
   let bytes: Buffer;
   try {
@@ -94,9 +96,9 @@ export async function readCache(file: string, samples: number): Promise<ChunkRes
   };
 }
 
-/** Writes beside the file and renames, so that no reader meets half of it. @throws what the file system throws. */
+/** Writes a temporary file and renames it, so that no reader sees half of it. @throws the file system's errors. */
 export async function writeCache(folder: string, file: string, samples: ChunkResult): Promise<void> {
-  if (endianness() !== 'LE') return; // the numbers would be another machine's
+  if (endianness() !== 'LE') return; // the numbers would have the wrong byte order
   const flags = samples.truncated.map(
     (flag, i) => flag | ((samples.bosDoubled[i] ?? 0) << 1) | ((samples.specialInText[i] ?? 0) << 2),
   );

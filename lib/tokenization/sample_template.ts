@@ -1,5 +1,5 @@
-// A chat template that renders whole samples: what the tokenizer's post-processor adds, and the stripping, in Jinja.
-// Tools that know the template alone then read the tokens that were trained on.
+// A chat template that renders whole samples: with what the tokenizer's post-processor adds, and the stripping, in
+// Jinja. Tools that use only the template then read the tokens that the model was trained on.
 
 import type { Prompt, Response, TemplateVariables } from '../data/types';
 import { ChatTemplate } from './chat_template';
@@ -13,18 +13,18 @@ interface SampleParts {
   /** Texts of the tokens that the tokenizer adds around a text. */
   before: readonly string[];
   after: readonly string[];
-  /** The last text of `before`, where a rendered text that begins with it gets no second one. */
+  /** The last text of `before`, if a rendered text that begins with it gets no second one. */
   undoubledBos?: string | undefined;
-  /** Follows every sample that does not end with it. */
+  /** Appended to every sample that does not end with it. */
   rewardToken?: string | undefined;
   /**
-   * Between the tokens before and the text: some tokenizers begin words otherwise behind a special token than at the
+   * Between the tokens before and the text: some tokenizers begin words differently after a special token than at the
    * beginning.
    */
   gap?: string | undefined;
   /**
-   * Names that the template prints or asks for, as it knew them in training, where tools give them another value;
-   * undefined: not at all.
+   * Names that the template prints or tests, with their values in training, for tools that give them other values;
+   * undefined: undefined in training.
    */
   pinned?: PinnedNames | undefined;
 }
@@ -34,10 +34,10 @@ const quoted = (text: string): string => `'${text.replace(/\\/g, '\\\\').replace
 
 const ASKS_FOR_CLOCK = /\bstrftime_now\s+is\s+(?:not\s+)?(?:un)?defined\b/;
 
-/** `source` made into a template of whole samples; unchanged where it renders them already. */
+/** `source` converted to a template of whole samples; unchanged if it already renders them. */
 function sampleTemplate(source: string, parts: SampleParts): string {
-  // transformers gives templates the day's date; training has no clock. Who calls it without asking prints no date
-  // there.
+  // transformers gives templates the current date; training has no clock. A template that uses it without a test prints
+  // no date there.
   const names: PinnedNames = {
     ...(ASKS_FOR_CLOCK.test(source) ? { strftime_now: undefined } : {}),
     ...parts.pinned,
@@ -55,8 +55,7 @@ function sampleTemplate(source: string, parts: SampleParts): string {
 }
 
 /**
- * jinja2 drops the last line's end, a newline behind a tag and blanks before one: kept from doing so by empty
- * expressions.
+ * jinja2 drops the last newline, a newline after a tag and blanks before one: empty expressions prevent that.
  */
 const verbatim = (source: string): string => `{{- '' }}${source.replace(/\r?\n$/, '')}{{ '' -}}`;
 
@@ -77,7 +76,7 @@ function trailing({ after, rewardToken }: SampleParts): string {
   return `{{- '' if sample.endswith(${quoted(rewardToken)}) else ${quoted(rewardToken)} }}`;
 }
 
-/** A conversation that a sample is made of. */
+/** A conversation from which a sample is made. */
 export interface Conversation {
   prompt: Prompt;
   systemPrompt?: string | undefined;
@@ -86,18 +85,18 @@ export interface Conversation {
 }
 
 export interface FoundTemplate {
-  /** The template's text; undefined where none renders these samples. */
+  /** The template's text; undefined if none renders these samples. */
   source: string | undefined;
-  /** Samples compared, and how many differ with the best template that there is. */
+  /** Samples compared, and how many differ with the best template found. */
   compared: number;
   differing: number;
 }
 
 /**
- * The template of the samples that `builder` makes with `options`, tried on conversations: the text that it
- * renders, tokenized with nothing added, must give the same ids.
- * @param names bos_token and the like as the written tokenizer will give them: the template keeps those that it was
- *   trained with.
+ * The template of the samples that `builder` makes with `options`, tested on conversations: the text that it renders,
+ * tokenized with nothing added, must give the same ids.
+ * * @param names bos_token and the like in the tokenizer that will be written: the template keeps the values of
+ * training.
  */
 export function findSampleTemplate(
   builder: SampleBuilder,
@@ -125,7 +124,7 @@ export function findSampleTemplate(
   return { source: undefined, compared, differing: fewest };
 }
 
-/** Undefined where a token around the text has no text of its own. */
+/** Undefined if a token around the text has no text of its own. */
 function partsOf(builder: SampleBuilder, options: WholeSampleOptions, pinned: PinnedNames): SampleParts | undefined {
   const doStrip = options.doStrip !== false;
   const { before, after } = doStrip ? builder.tokensAround : { before: [], after: [] };

@@ -1,6 +1,6 @@
-// Special tokens within the texts of a conversation. A text that holds "<|im_end|>" is tokenized as if the chat
-// template had written it, in transformers too: an answer can so bring turns of its own. They are found, and can be
-// refused, or tokenized as plain text, as the tokenizers library does with `encode_special_tokens`.
+// Special tokens within the texts of a conversation. A text with "<|im_end|>" is tokenized as if the chat template had
+// written it, in transformers too, so an answer can add turns of its own. They are found, and can be refused, or
+// tokenized as plain text, as the tokenizers library does with `encode_special_tokens`.
 
 import { randomInt } from 'node:crypto';
 import { mapTexts } from '../data/conversation/texts';
@@ -15,14 +15,14 @@ interface AddedToken {
   special?: boolean;
 }
 
-/** A text that no data hold: characters of the private use area, drawn at random. */
+/** A text that occurs in no data: random characters from the private use area. */
 const secret = (): string => String.fromCharCode(...Array.from({ length: 8 }, () => randomInt(0xe000, 0xf900)));
 
 const quoted = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 
 export class SpecialTokens {
   private readonly contents: readonly string[];
-  /** Beginnings, one of which every special token has: a text without them is passed over quickly. */
+  /** Prefixes, one of which every special token has: a text without them is skipped quickly. */
   private readonly beginnings: readonly string[];
   private readonly pattern: RegExp;
   private readonly mark = secret();
@@ -38,13 +38,13 @@ export class SpecialTokens {
     const special = added
       .filter((token) => token.special === true && token.content !== '')
       .map(({ content }) => content);
-    // The longest at a place wins, as in the library.
+    // The longest at a position wins, as in the library.
     this.contents = [...new Set(special)].sort((a, b) => b.length - a.length);
     this.beginnings = [...new Set(this.contents.map((content) => content.slice(0, 2)))];
     this.pattern = new RegExp(this.contents.length > 0 ? this.contents.map(quoted).join('|') : '(?!)', 'g');
   }
 
-  /** The first special token in any text of the value; undefined where there is none. */
+  /** The first special token in any text of the value; undefined if there is none. */
   findIn(value: unknown): string | undefined {
     let found: string | undefined;
     const look = (text: string): string => {
@@ -55,7 +55,7 @@ export class SpecialTokens {
     return found;
   }
 
-  /** The value with the special tokens in its texts marked, so that they are none. */
+  /** The value with the special tokens in its texts marked, so that they are not recognized. */
   marked<T>(value: T): T {
     return mapTexts(value, (text) =>
       this.mayHold(text) ? text.replace(this.pattern, (token) => token.slice(0, 1) + this.mark + token.slice(1)) : text,
@@ -63,8 +63,7 @@ export class SpecialTokens {
   }
 
   /**
-   * The ids of a rendered text: its own special tokens are tokens, the marked ones are plain text. @throws
-   * TokenizerError
+   * The ids of a rendered text: its own special tokens are tokens, marked ones are plain text. @throws TokenizerError
    */
   encodeMarked(rendered: string): number[] {
     const encode = this.escapingEncoder();
@@ -72,7 +71,7 @@ export class SpecialTokens {
     return encode(own.replaceAll(this.mark, ''));
   }
 
-  /** The ids of a text of the data, which holds no special token whatever stands in it. @throws TokenizerError */
+  /** The ids of a text of the data, in which nothing is read as a special token. @throws TokenizerError */
   encodePlain(text: string): number[] {
     return this.escapingEncoder()(text);
   }
@@ -82,7 +81,7 @@ export class SpecialTokens {
   }
 
   /**
-   * The same tokenizer with other texts for its special tokens. Made when it is first needed: that takes up to a
+   * The same tokenizer with other texts for its special tokens. Built when it is first needed, which takes up to a
    * second.
    */
   private escapingEncoder(): (text: string) => number[] {

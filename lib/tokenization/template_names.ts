@@ -1,11 +1,11 @@
-// Which names a chat template reads.
+// The names that a chat template reads.
 
 import { isPlain } from '../data/conversation/messages';
 import type { Message, Prompt, Response, TemplateVariables } from '../data/types';
 import { readTokenizerFiles } from './tokenizer_files';
 import type { TokenizerSource } from './sample_builder';
 
-/** Whether the template's source names the variable or key at all. */
+/** Whether the template's source mentions the variable or key. */
 export function reads(source: string, name: string): boolean {
   return new RegExp(`(?<![\\w.])${name.replaceAll(/\W/g, '\\$&')}(?!\\w)`).test(source);
 }
@@ -13,7 +13,7 @@ export function reads(source: string, name: string): boolean {
 const readsKey = (source: string, key: string): boolean =>
   new RegExp(`(?<!\\w)${key.replaceAll(/\W/g, '\\$&')}(?!\\w)`).test(source);
 
-/** Remembers what was asked: data sets ask for the same few names. */
+/** Caches the answers: data sets ask for the same few names. */
 export class TemplateNames {
   private readonly variables = new Map<string, boolean>();
   private readonly keys = new Map<string, boolean>();
@@ -24,7 +24,7 @@ export class TemplateNames {
     this.printsMessages = /\b(?:messages?|m|turn)\s*\|\s*tojson|\.items\(\)/.test(source);
   }
 
-  /** What is given and not read: keys of messages beside role and content, and variables. */
+  /** What is given but not read: keys of messages besides role and content, and variables. */
   unread(messages: readonly Message[], variables: TemplateVariables = {}): string[] {
     const names = new Set(Object.keys(variables).filter((name) => !this.ask(this.variables, name, reads)));
     if (this.printsMessages) return [...names];
@@ -41,7 +41,7 @@ export class TemplateNames {
   }
 }
 
-/** The same for samples; the template is read when the first of them holds more than texts. */
+/** The same for samples; the template is parsed when the first of them has more than texts. */
 export class UnreadNames {
   private names: TemplateNames | undefined;
 
@@ -57,7 +57,7 @@ export class UnreadNames {
     return this.names.unread(turns, templateVariables);
   }
 
-  /** Models that read pairs have no template: nothing is read of what a template would be given. */
+  /** Models that read pairs have no template: none of a template's inputs is read. */
   private templateSource(): string {
     const { folder, chatTemplateFile, form, held } = this.source;
     if (form === 'pair') return '';

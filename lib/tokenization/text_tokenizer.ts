@@ -1,4 +1,4 @@
-// A model folder's tokenizer in both directions, for generation: text to ids, and ids back to text as they come.
+// A model folder's tokenizer in both directions, for generation: text to ids, and ids back to text as they arrive.
 
 import type { Tokenizer } from '@huggingface/tokenizers';
 import { TokenizerError } from './errors';
@@ -9,7 +9,7 @@ import { tokensAround } from './tokens_around';
 
 export class TextTokenizer {
   private readonly tokenizer: Tokenizer;
-  /** Of the tokens that stand outside the vocabulary proper: id -> content. */
+  /** The added tokens: id -> content. */
   private readonly added = new Map<number, { content: string; special: boolean }>();
   private readonly eos: string | undefined;
   private readonly encoder: IdEncoder;
@@ -27,7 +27,7 @@ export class TextTokenizer {
     this.eos = specialTokens['eos_token'];
   }
 
-  /** The id of the token that the tokenizer's configuration names as the end. */
+  /** The id of the token that the tokenizer's configuration names as eos_token. */
   get eosToken(): number | undefined {
     return this.eos === undefined ? undefined : this.idOf(this.eos);
   }

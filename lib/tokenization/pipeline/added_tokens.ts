@@ -1,5 +1,5 @@
-// Cuts a text at the tokens that stand outside the vocabulary proper, as the tokenizers library (Rust) does: with
-// single_word, lstrip and rstrip, the longest at a place first.
+// Splits a text at added tokens, as the tokenizers library (Rust) does: with single_word, lstrip and rstrip; the
+// longest at a position first.
 
 import { isWhiteSpace, WORD } from './characters';
 
@@ -13,7 +13,7 @@ export interface AddedToken {
   special?: boolean;
 }
 
-/** A piece of a text: an added token, or what lies between. `at`: where it begins. */
+/** A piece of a text: an added token, or the text between two. `at`: its position. */
 export interface Piece {
   text: string;
   at: number;
@@ -31,7 +31,7 @@ const STARTS_WITH_WORD = new RegExp(`^[${WORD}]`, 'u');
 export class AddedTokenSplitter {
   private readonly root: Node = { next: new Map(), token: undefined };
 
-  /** @param tokens with the texts under which they are looked for. */
+  /** @param tokens with the texts by which they are matched. */
   constructor(tokens: readonly (readonly [content: string, token: AddedToken])[]) {
     for (const [content, token] of tokens) {
       let node = this.root;
@@ -79,7 +79,7 @@ export class AddedTokenSplitter {
   }
 }
 
-/** Two code units hold any character. */
+/** Any character fits into two code units. */
 function standsAlone(text: string, start: number, end: number): boolean {
   return (
     !ENDS_WITH_WORD.test(text.slice(Math.max(0, start - 2), start)) && !STARTS_WITH_WORD.test(text.slice(end, end + 2))

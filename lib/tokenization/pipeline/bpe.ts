@@ -1,5 +1,5 @@
 // The pieces of a BPE model over characters (SentencePiece's, with bytes for unknown characters), in a time that grows
-// with n log n: without a pre_tokenizer a whole text is one word.
+// with n log n: without a pre_tokenizer the whole text is one word.
 
 import { mergeSymbols, MergeTable } from '../merges';
 
@@ -8,7 +8,7 @@ type Json = Record<string, unknown>;
 const UNKNOWN = -1;
 
 /**
- * Undefined where the model holds anything that is not done here: affixes, words taken whole, merges outside its
+ * Undefined if the model has anything that is not supported here: affixes, ignore_merges, merges outside its
  * vocabulary.
  */
 export function bpePieces(model: Json): ((words: readonly string[]) => string[]) | undefined {
@@ -40,7 +40,7 @@ export function bpePieces(model: Json): ((words: readonly string[]) => string[])
   };
 }
 
-/** A character's bytes as tokens, where the vocabulary has all of them. */
+/** A character's bytes as tokens, if the vocabulary has all of them. */
 function byteTokens(vocabulary: ReadonlyMap<string, number>): (character: string) => string[] | undefined {
   const utf8 = new TextEncoder();
   return (character) => {

@@ -1,7 +1,7 @@
-// A tokenizer with the ids of the tokenizers library (Rust), which is what transformers has. The JavaScript library
-// reads the file, and has the model's merges, the special tokens around a text and the decoder; what comes before the
-// model is done here, because it differs there: white space, words, digits, tokens with single_word, lstrip or rstrip,
-// SentencePiece's charsmap.
+// A tokenizer with the ids of the tokenizers library (Rust), which transformers uses. The JavaScript library reads the
+// file and provides the model's merges, the special tokens around a text and the decoder. The steps before the model
+// are implemented here, because the JavaScript library differs there: white space, words, digits, tokens with
+// single_word, lstrip or rstrip, SentencePiece's charsmap.
 
 import { Tokenizer, type TokenizerModel } from '@huggingface/tokenizers';
 import { byteLevelEncoder } from '../byte_level_bpe';
@@ -25,7 +25,7 @@ export function buildTokenizer(file: Json, config: Json): BuiltTokenizer {
   const tokenizer = new Tokenizer(readable(file), config);
   const { tokens, encoder } = encodersOf(tokenizer, file);
   const encodeText = guarded(tokens);
-  // The library calls it for each text, alone or of a pair, and puts the special tokens around what it returns.
+  // The library calls it for each text, alone or in a pair, and puts the special tokens around the result.
   tokenizer.encode_text = (text) => (text === null ? null : encodeText(text));
   return { tokenizer, encoder: { encode: guarded((text) => encoder.encode(text)) } };
 }
@@ -36,7 +36,7 @@ interface Encoders {
   encoder: IdEncoder;
 }
 
-/** Our own, else the native library's where it is installed. @throws Error naming what is not known here. */
+/** Our own encoder, else the native library's if it is installed. @throws Error naming what is not supported here. */
 function encodersOf(tokenizer: Tokenizer, file: Json): Encoders {
   try {
     return ownEncoders(tokenizer, file);
@@ -54,7 +54,7 @@ function encodersOf(tokenizer: Tokenizer, file: Json): Encoders {
 
 let isQuiet = false;
 
-/** For all threads but one, so that one line says that the native library is used. */
+/** For all threads but one, so that only one line reports that the native library is used. */
 export function keepQuiet(): void {
   isQuiet = true;
 }
@@ -78,10 +78,10 @@ function ownEncoders(tokenizer: Tokenizer, file: Json): Encoders {
   return { tokens: textEncoder(tokenizer, file), encoder };
 }
 
-/** No model reads as much, and a few times more would end the process. */
+/** No model reads this much, and a few times more would end the process. */
 const LONGEST_TEXT = 2 ** 24;
 
-/** In place of what the JavaScript engine says where a text is too long for a pattern or for memory. */
+/** Replaces the JavaScript engine's message for a text that is too long for a pattern or for memory. */
 function guarded<Ids>(encode: (text: string) => Ids): (text: string) => Ids {
   return (text) => {
     if (text.length > LONGEST_TEXT) throw new Error(`more than the ${LONGEST_TEXT} that are taken at once; cut it`);
@@ -96,7 +96,7 @@ function guarded<Ids>(encode: (text: string) => Ids): (text: string) => Ids {
   };
 }
 
-/** For the library's constructor: without the steps that are done here, of which it does not know all. */
+/** For the library's constructor: without the steps that are done here, some of which it does not support. */
 const readable = (file: Json): Json => ({ ...file, normalizer: null, pre_tokenizer: null });
 
 function textEncoder(tokenizer: Tokenizer, file: Json): (text: string) => string[] {
@@ -130,7 +130,9 @@ function wordsOf(part: Word, cut: ((words: readonly Word[]) => Word[]) | undefin
   return (cut ? cut([part]) : [part]).map(({ text }) => text).filter((text) => text !== '');
 }
 
-/** Tokens that are looked for in the text as it is, and those in the normalized text, normalized themselves. */
+/**
+ * Tokens that are matched in the raw text, and those that are matched in the normalized text, normalized themselves.
+ */
 function splittersOf(
   tokens: readonly AddedToken[],
   normalize: Normalizer | undefined,
@@ -150,7 +152,7 @@ function modelOf(tokenizer: Tokenizer, description: Json): (words: string[]) => 
   }
   const pieces = bpePieces(description);
   if (pieces) return pieces;
-  // The library writes added tokens into the model's vocabulary too, where a word that reads like one would become it.
+  // The library also writes added tokens into the model's vocabulary, where an ordinary word could become one.
   const tokens_to_ids = new Map(Object.entries(description['vocab'] as Record<string, number>));
   const model = Object.create(tokenizer.model, { tokens_to_ids: { value: tokens_to_ids } }) as TokenizerModel;
   return (words) => model._call(words);

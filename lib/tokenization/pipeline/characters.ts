@@ -1,8 +1,6 @@
-// Classes of characters as the tokenizers library (Rust) has them, where JavaScript's own differ.
+// Classes of characters as in the tokenizers library (Rust), where JavaScript's differ.
 
-/**
- * Rust's char::is_whitespace, which knows U+0085 and not U+FEFF: JavaScript's trim and \s have it the other way round.
- */
+/** Rust's char::is_whitespace, which includes U+0085 and not U+FEFF; JavaScript's trim and \s do the opposite. */
 export const WHITE_SPACE = '\\p{White_Space}';
 /** \w of Rust's regular expressions. */
 export const WORD = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}';
@@ -11,10 +9,10 @@ const AT_START = new RegExp(`^${WHITE_SPACE}+`, 'u');
 
 export const trimStart = (text: string): string => text.replace(AT_START, '');
 
-/** By hand: a pattern that ends in $ takes the square of the length on texts with many spaces. */
+/** By hand: a pattern that ends in $ takes quadratic time on texts with many spaces. */
 export function trimEnd(text: string): string {
   let end = text.length;
-  while (end > 0 && isWhiteSpace(text[end - 1]!)) end -= 1; // all of them are in the basic plane
+  while (end > 0 && isWhiteSpace(text[end - 1]!)) end -= 1; // all of them are in the Basic Multilingual Plane
   return text.slice(0, end);
 }
 

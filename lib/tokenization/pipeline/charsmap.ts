@@ -1,14 +1,14 @@
-// SentencePiece's precompiled_charsmap: which texts are replaced by which before anything is tokenized, as a double
-// array of the texts' UTF-8 (Darts) and a block of replacements. Read as the tokenizers library (Rust) reads it:
-// grapheme by grapheme, where one of fewer than six bytes is replaced as a whole by what its shortest known beginning
-// stands for, and any other one character by character.
+// SentencePiece's precompiled_charsmap: replacements of texts before tokenization, as a double array over the texts'
+// UTF-8 (Darts) and a block of replacements. Read as in the tokenizers library (Rust): grapheme by grapheme. A grapheme
+// of fewer than six bytes is replaced as a whole by the entry of its shortest known prefix; any other is replaced
+// character by character.
 
 const SHORTEST_LONG_GRAPHEME = 6;
 const REMEMBERED = 50_000;
 
 /**
- * Characters that join no other: runs of them need no search for graphemes. ASCII, CJK with its marks, full-width
- * forms.
+ * Characters that never combine: runs of them need no search for graphemes. ASCII, CJK with its punctuation,
+ * full-width forms.
  */
 const SIMPLE = /[\u0020-\u007e\u3001-\u3029\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uff01-\uff9d]+/g;
 
@@ -20,7 +20,7 @@ export class Charsmap {
   private readonly utf8 = new TextEncoder();
   private readonly text = new TextDecoder('utf-8', { ignoreBOM: true });
 
-  /** @param base64 as in tokenizer.json. @throws Error where it is none. */
+  /** @param base64 as in tokenizer.json. @throws Error if it is not valid. */
   constructor(base64: string) {
     const bytes = Uint8Array.from(Buffer.from(base64, 'base64'));
     const size = bytes.length >= 4 ? new DataView(bytes.buffer).getUint32(0, true) : 0;
@@ -34,7 +34,7 @@ export class Charsmap {
     let result = '';
     let done = 0;
     for (const { 0: run, index } of text.matchAll(SIMPLE)) {
-      // The run's ends stay with their neighbors, which may join them.
+      // The run's first and last characters stay with their neighbors, which may combine with them.
       const begin = index === 0 ? 0 : index + 1;
       const end = index + run.length === text.length ? text.length : index + run.length - 1;
       if (end <= begin) continue;
@@ -65,7 +65,7 @@ export class Charsmap {
     return result;
   }
 
-  /** What the shortest beginning that the map knows stands for. */
+  /** The replacement of the shortest prefix in the map. */
   private lookUp(key: Uint8Array): string | undefined {
     const offset = (unit: number) => (unit >>> 10) << ((unit & (1 << 9)) >>> 6);
     let at = offset(this.units[0]!);

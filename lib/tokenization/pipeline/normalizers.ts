@@ -1,4 +1,4 @@
-// What tokenizer.json's normalizer does to a text, as the tokenizers library (Rust) does it.
+// What tokenizer.json's normalizer does to a text, as in the tokenizers library (Rust).
 
 import { PrecompiledNormalizer } from '@huggingface/tokenizers';
 import { Charsmap } from './charsmap';
@@ -9,8 +9,8 @@ type Json = Record<string, unknown>;
 export type Normalizer = (text: string) => string;
 
 /**
- * What the JavaScript library does in place of any charsmap, NFKC in the main. The tokenizers library takes no empty
- * one.
+ * What the JavaScript library does instead of any charsmap, mostly NFKC. The tokenizers library accepts no empty
+ * charsmap.
  */
 function withoutCharsmap(): Normalizer {
   const approximation = new PrecompiledNormalizer({});
@@ -19,7 +19,7 @@ function withoutCharsmap(): Normalizer {
 
 const UNICODE_FORMS = ['NFC', 'NFD', 'NFKC', 'NFKD'];
 
-/** @throws Error for a kind that is not known. */
+/** @throws Error for an unsupported kind. */
 export function normalizerOf(description: unknown): Normalizer | undefined {
   if (description === null || description === undefined) return undefined;
   let normalizer = MADE.get(description);
@@ -27,7 +27,7 @@ export function normalizerOf(description: unknown): Normalizer | undefined {
   return normalizer;
 }
 
-/** By the part of tokenizer.json that describes it: a charsmap takes time to read. */
+/** Keyed by the part of tokenizer.json that describes it: reading a charsmap takes time. */
 const MADE = new WeakMap<object, Normalizer>();
 
 function makeNormalizer(step: Json): Normalizer {
@@ -39,8 +39,8 @@ function makeNormalizer(step: Json): Normalizer {
 }
 
 /**
- * Whether a normalized text still begins where the text does, which Metaspace's scheme "first" asks for: not where
- * white space or other characters were taken off its front, but what a charsmap drops there is not counted.
+ * Whether a normalized text still begins where the text does, as Metaspace's scheme "first" requires: false if white
+ * space or other characters were removed from its beginning; characters that a charsmap drops do not count.
  */
 export function keepsBeginning(description: unknown, text: string): boolean {
   const step = (description ?? {}) as Json;
@@ -78,7 +78,7 @@ const KINDS: Record<string, (step: Json) => Normalizer> = {
   BertNormalizer: bertNormalizerOf,
 };
 
-/** Character by character: JavaScript's own writes a sigma at a word's end in another way. */
+/** Character by character: JavaScript's own function writes a sigma at a word's end differently. */
 const lowercase: Normalizer = (text) =>
   /\u03a3/.test(text) ? Array.from(text, (each) => each.toLowerCase()).join('') : text.toLowerCase();
 

@@ -1,4 +1,5 @@
-// Patterns of tokenizer.json, which are Oniguruma's or plain texts, as JavaScript's: the library translates them.
+// Patterns of tokenizer.json, which are Oniguruma's or plain texts, as JavaScript patterns: the library translates
+// them.
 
 import { SplitPreTokenizer } from '@huggingface/tokenizers';
 

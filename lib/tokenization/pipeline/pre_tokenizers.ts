@@ -1,4 +1,4 @@
-// How tokenizer.json's pre_tokenizer cuts a text into words, as the tokenizers library (Rust) does it.
+// How tokenizer.json's pre_tokenizer splits a text into words, as in the tokenizers library (Rust).
 
 import { WHITE_SPACE, WORD } from './characters';
 import { patternOf } from './pattern';
@@ -17,7 +17,7 @@ type Behavior = 'Removed' | 'Isolated' | 'MergedWithPrevious' | 'MergedWithNext'
 const GPT2_WORDS = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
 const PUNCTUATION = '[\\p{P}\\u0021-\\u002f\\u003a-\\u0040\\u005b-\\u0060\\u007b-\\u007e]';
 
-/** @throws Error for a kind that is not known. */
+/** @throws Error for an unsupported kind. */
 export function preTokenizerOf(description: unknown): PreTokenizer | undefined {
   if (description === null || description === undefined) return undefined;
   const step = description as Json;
@@ -55,7 +55,7 @@ const KINDS: Record<string, (step: Json) => PreTokenizer> = {
   Metaspace: metaspaceOf,
 };
 
-/** In files as "Isolated", in Python as "isolated" or "merged_with_previous". */
+/** "Isolated" in files, "isolated" or "merged_with_previous" in Python. */
 function behaviorOf(value: unknown): Behavior {
   const known: Behavior[] = ['Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous'];
   const name = String(value).replaceAll('_', '').toLowerCase();
@@ -72,7 +72,7 @@ function eachText(cut: (text: string) => string[]): PreTokenizer {
     });
 }
 
-/** Cuts at what the pattern matches; inverted, at what it does not match. */
+/** Splits at what the pattern matches; inverted, at what it does not match. */
 function cutting(pattern: RegExp, behavior: Behavior, invert = false): PreTokenizer {
   return (words) => {
     const result: Word[] = [];
@@ -110,7 +110,7 @@ function cutText(text: string, pattern: RegExp, behavior: Behavior, invert: bool
   return parts;
 }
 
-/** What GPT-2 writes for each byte in vocabularies: printable Latin-1 as it is, the others from U+0100 on. */
+/** What GPT-2 writes for each byte in vocabularies: printable Latin-1 unchanged, the others from U+0100 on. */
 export const BYTE_TEXTS: readonly string[] = (() => {
   let next = 256;
   return Array.from({ length: 256 }, (_, byte) => {
@@ -126,7 +126,7 @@ export function byteTexts(bytes: Uint8Array): string {
 }
 
 /**
- * The steps before a final ByteLevel that only writes bytes as texts; undefined where there is more to it, or something
+ * The steps before a final ByteLevel that only writes bytes as text; undefined if there is more to it, or something
  * else.
  */
 export function splitsBeforeBytes(description: unknown): unknown[] | undefined {
@@ -155,7 +155,7 @@ function byteLevelOf(step: Json): PreTokenizer {
 
 function metaspaceOf(step: Json): PreTokenizer {
   const mark = (step['replacement'] ?? '▁') as string;
-  // Files from before prepend_scheme have add_prefix_space.
+  // Files older than prepend_scheme have add_prefix_space.
   const scheme = (step['prepend_scheme'] ?? (step['add_prefix_space'] === false ? 'never' : 'always')) as string;
   const cut = step['split'] === false ? undefined : cutting(patternOf({ String: mark }), 'MergedWithNext');
   return (given) => {

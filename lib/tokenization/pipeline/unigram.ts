@@ -1,4 +1,4 @@
-// The pieces of a Unigram model: of all ways to cut a word the one of the highest score, found from left to right.
+// The pieces of a Unigram model: of all ways to split a word, the one with the highest score, found from left to right.
 
 import type { Tokenizer, TokenizerModel } from '@huggingface/tokenizers';
 
@@ -19,9 +19,9 @@ interface LibraryModel extends TokenizerModel {
 const UNKNOWN = -1;
 
 /**
- * As the tokenizers library (Rust) finds them: sums in float64 from the left, the first of equals, unknown characters
- * in a row as one piece. The time grows with the length.
- * @param byteFallback unknown pieces are written as <0x..> of their bytes.
+ * As in the tokenizers library (Rust): sums in float64 from the left, the first of equal ones, consecutive unknown
+ * characters as one piece. The time grows linearly with the length.
+ * * @param byteFallback unknown pieces are written as the <0x..> tokens of their bytes.
  */
 export function unigramPieces(tokenizer: Tokenizer, byteFallback: boolean): (word: string) => string[] {
   const model = tokenizer.model as LibraryModel;
@@ -30,7 +30,7 @@ export function unigramPieces(tokenizer: Tokenizer, byteFallback: boolean): (wor
     const tokens = Array.from(utf8.encode(piece), (byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
     return tokens.every((token) => model.tokens_to_ids.has(token)) ? tokens : [model.unk_token];
   };
-  // The library writes added tokens into the model's vocabulary too, behind the model's own.
+  // The library also writes added tokens into the model's vocabulary, after the model's own.
   const isKnown = (piece: string) => (model.tokens_to_ids.get(piece) ?? model.scores.length) < model.scores.length;
   return (word) => {
     const pieces = bestPieces(model, word);
