@@ -15,7 +15,8 @@ module.exports = tseslint.config(
       '@typescript-eslint/require-await': 'off',
       // tsc finds what is not used.
       '@typescript-eslint/no-unused-vars': 'off',
-      // In place of verbatimModuleSyntax, which TypeScript has for ES modules alone: what is only a type is imported as one.
+      // In place of verbatimModuleSyntax, which TypeScript has for ES modules alone: what is only a type is imported as
+      // one.
       '@typescript-eslint/consistent-type-imports': [
         'error',
         { fixStyle: 'inline-type-imports', disallowTypeAnnotations: false },

@@ -4,9 +4,10 @@
 //
 //   node bench/eval_data.cjs --output build/bench/eval/data.jsonl [--prompts 2500] [--responses 5] [--seed 0]
 //
-// Lengths are those of the paper's table 1: prompts of 192 characters, responses of 445, log-normal here. The sample data hold a tenth of
-// the text that is needed, and a tokenizer that remembers clauses would gain from repetitions as no real data allow. So every clause is the
-// beginning of one real clause and the end of another, cut at random: real characters, words and punctuation, hardly a clause twice.
+// Lengths are those of the paper's table 1: prompts of 192 characters, responses of 445, log-normal here. The sample
+// data hold a tenth of the text that is needed, and a tokenizer that remembers clauses would gain from repetitions as
+// no real data allow. So every clause is the beginning of one real clause and the end of another, cut at random: real
+// characters, words and punctuation, hardly a clause twice.
 
 const { mkdirSync, readFileSync, writeFileSync } = require('node:fs');
 const { dirname, join } = require('node:path');
@@ -28,12 +29,21 @@ function randomOf(seed) {
   };
 }
 
-const textsOf = (value) => (typeof value === 'string' ? [value] : Array.isArray(value) ? value.flatMap(textsOf) : value && typeof value === 'object' ? textsOf(value.content) : []);
+const textsOf = (value) =>
+  typeof value === 'string'
+    ? [value]
+    : Array.isArray(value)
+      ? value.flatMap(textsOf)
+      : value && typeof value === 'object'
+        ? textsOf(value.content)
+        : [];
 
 /** All texts of the sample data as clauses, each with the punctuation and space that follow it. */
 function readClauses() {
   const texts = SOURCES.flatMap((name) => {
-    const lines = readFileSync(join(__dirname, '..', 'data', name), 'utf8').trimEnd().split('\n');
+    const lines = readFileSync(join(__dirname, '..', 'data', name), 'utf8')
+      .trimEnd()
+      .split('\n');
     return lines.flatMap((line) => {
       const { input, prompt, responses, chosen, rejected } = JSON.parse(line);
       return [input, prompt, responses, chosen, rejected].flatMap(textsOf);
@@ -50,7 +60,10 @@ function textMaker(clauses, random) {
     const characters = [];
     while (characters.length < length) {
       const [first, second] = [any(), any()];
-      characters.push(...first.slice(0, 1 + Math.floor(random() * first.length)), ...second.slice(Math.floor(random() * second.length)));
+      characters.push(
+        ...first.slice(0, 1 + Math.floor(random() * first.length)),
+        ...second.slice(Math.floor(random() * second.length)),
+      );
     }
     return characters.slice(0, length).join('').trim() || '好';
   };
@@ -58,24 +71,38 @@ function textMaker(clauses, random) {
 
 function makeRow(number, makeText, random, responses) {
   const ids = Array.from({ length: responses }, (_, i) => `r${i}`);
-  const row = { input: `${number + 1}. ${makeText(PROMPT)}`, responses: ids.map((id) => ({ id, content: makeText(RESPONSE) })) };
-  row.rank = Object.fromEntries(ids.map((id) => [id, String(1 + Math.floor(random() * responses))])); // a third of the pairs or so are ties, as there
+  const row = {
+    input: `${number + 1}. ${makeText(PROMPT)}`,
+    responses: ids.map((id) => ({ id, content: makeText(RESPONSE) })),
+  };
+  // a third of the pairs or so are ties, as there
+  row.rank = Object.fromEntries(ids.map((id) => [id, String(1 + Math.floor(random() * responses))]));
   row.category = [CATEGORIES[number % CATEGORIES.length]];
   return row;
 }
 
 function main() {
   const { values } = parseArgs({
-    options: { output: { type: 'string' }, prompts: { type: 'string', default: '2500' }, responses: { type: 'string', default: '5' }, seed: { type: 'string', default: '0' } },
+    options: {
+      output: { type: 'string' },
+      prompts: { type: 'string', default: '2500' },
+      responses: { type: 'string', default: '5' },
+      seed: { type: 'string', default: '0' },
+    },
   });
   if (!values.output) throw new Error('Usage: eval_data.cjs --output FILE [--prompts N] [--responses N] [--seed N]');
   const random = randomOf(Number(values.seed));
   const makeText = textMaker(readClauses(), random);
-  const rows = Array.from({ length: Number(values.prompts) }, (_, i) => makeRow(i, makeText, random, Number(values.responses)));
+  const rows = Array.from({ length: Number(values.prompts) }, (_, i) =>
+    makeRow(i, makeText, random, Number(values.responses)),
+  );
   mkdirSync(dirname(values.output), { recursive: true });
   writeFileSync(values.output, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   const mean = (list) => Math.round(list.reduce((sum, text) => sum + text.length, 0) / list.length);
-  console.log(`${values.output}: ${rows.length} prompts of ${mean(rows.map(({ input }) => input))} characters, responses of ${mean(rows.flatMap((row) => row.responses.map(({ content }) => content)))}`);
+  console.log(
+    `${values.output}: ${rows.length} prompts of ${mean(rows.map(({ input }) => input))} characters, responses ` +
+      `of ${mean(rows.flatMap((row) => row.responses.map(({ content }) => content)))}`,
+  );
 }
 
 main();

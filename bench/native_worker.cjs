@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 'use strict';
-// This engine's side of the comparison: the same protocol and the same work as bench/huggingface.py's `train` and `eval`.
+// This engine's side of the comparison: the same protocol and the same work as bench/huggingface.py's `train` and
+// `eval`.
 //
 //   node bench/native_worker.cjs train|eval --model DIR --workload FILE [--threads N] [--micro_batch_tokens N]
 //
@@ -17,16 +18,21 @@ const OPTIMIZER = { learningRate: 1e-5, beta1: 0.9, beta2: 0.999, epsilon: 1e-8,
 
 /** Every response of `prompts` as one whole sample (prompt and response), numbered by prompt. */
 function toBatch(prompts) {
-  const samples = prompts.flatMap((prompt) => prompt.response_ids.map((response) => [...prompt.prompt_ids, ...response]));
+  const samples = prompts.flatMap((prompt) =>
+    prompt.response_ids.map((response) => [...prompt.prompt_ids, ...response]),
+  );
   const offsets = new Int32Array(samples.length + 1);
-  samples.forEach((sample, i) => { offsets[i + 1] = offsets[i] + sample.length; });
+  samples.forEach((sample, i) => {
+    offsets[i + 1] = offsets[i] + sample.length;
+  });
   const tokens = new Int32Array(offsets.at(-1));
   samples.forEach((sample, i) => tokens.set(sample, offsets[i]));
   return { tokens, offsets, groups: Int32Array.from(prompts.flatMap((prompt, i) => prompt.response_ids.map(() => i))) };
 }
 
 /** All pairs [chosen, rejected] of a ranking, best first. */
-const pairsOf = (order) => Int32Array.from(order.flatMap((better, i) => order.slice(i + 1).flatMap((worse) => [better, worse])));
+const pairsOf = (order) =>
+  Int32Array.from(order.flatMap((better, i) => order.slice(i + 1).flatMap((worse) => [better, worse])));
 
 async function makeTrainer(model, microBatchTokens) {
   const trainer = await model.createTrainer({ regCoef: REG_COEF, microBatchTokens });
@@ -51,7 +57,10 @@ function peakRssMib() {
 }
 
 async function main() {
-  const { values, positionals: [mode] } = parseArgs({
+  const {
+    values,
+    positionals: [mode],
+  } = parseArgs({
     allowPositionals: true,
     options: {
       model: { type: 'string' },
@@ -61,9 +70,14 @@ async function main() {
     },
   });
   if (!['train', 'eval'].includes(mode) || !values.model || !values.workload) {
-    throw new Error('Usage: native_worker.cjs train|eval --model DIR --workload FILE [--threads N] [--micro_batch_tokens N]');
+    throw new Error(
+      'Usage: native_worker.cjs train|eval --model DIR --workload FILE [--threads N] [--micro_batch_tokens N]',
+    );
   }
-  const prompts = readFileSync(values.workload, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
+  const prompts = readFileSync(values.workload, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
   const model = await engine.loadModel({ folder: values.model, numThreads: Number(values.threads) });
   const microBatchTokens = values.micro_batch_tokens ? Number(values.micro_batch_tokens) : undefined;
   const workOn = await (mode === 'train' ? makeTrainer : makeEvaluator)(model, microBatchTokens);
@@ -79,7 +93,9 @@ async function main() {
     const begin = process.hrtime.bigint();
     const results = await workOn(batch);
     const seconds = Number(process.hrtime.bigint() - begin) / 1e9;
-    const lengths = batch.flatMap((prompt) => prompt.response_ids.map((response) => prompt.prompt_ids.length + response.length));
+    const lengths = batch.flatMap((prompt) =>
+      prompt.response_ids.map((response) => prompt.prompt_ids.length + response.length),
+    );
     reply({
       seconds,
       prompts: batch.length,

@@ -1,5 +1,6 @@
 'use strict';
-// Taken along by --require into a process that is measured: at its end it writes its CPU seconds and peak memory to $CHEEMS_BENCH_USAGE.
+// Taken along by --require into a process that is measured: at its end it writes its CPU seconds and peak memory to
+// $CHEEMS_BENCH_USAGE.
 
 const { writeFileSync } = require('node:fs');
 const { isMainThread } = require('node:worker_threads');
@@ -8,6 +9,9 @@ const file = process.env.CHEEMS_BENCH_USAGE;
 if (file && isMainThread) {
   process.on('exit', () => {
     const { user, system } = process.cpuUsage();
-    writeFileSync(file, JSON.stringify({ cpu: (user + system) / 1e6, peakMib: Math.round(process.resourceUsage().maxRSS / 1024) }));
+    writeFileSync(
+      file,
+      JSON.stringify({ cpu: (user + system) / 1e6, peakMib: Math.round(process.resourceUsage().maxRSS / 1024) }),
+    );
   });
 }

@@ -16,7 +16,8 @@ const { describeMachine, fixed, toMarkdown, withRange } = require('./measuring.c
 const ROOT = join(__dirname, '..');
 const DOCUMENTS = ['README.md', 'docs/speed.md', 'bench/RESULTS.md'];
 /** The rows of the range table that README.md has. */
-const SUMMARY = /over (transformers in float32|RewardBench's command in float32|transformers, bfloat16|llama\.cpp, q4_0)$/;
+const SUMMARY =
+  /over (transformers in float32|RewardBench's command in float32|transformers, bfloat16|llama\.cpp, q4_0)$/;
 const DTYPES = ['float32', 'bfloat16'];
 const MODES = { train: 'training', eval: 'evaluation' };
 
@@ -208,10 +209,10 @@ function blocks(files) {
       })
       .join('\n\n');
   return {
-    range: () => rangeTable(files),
-    summary: () => rangeTable(files, SUMMARY),
-    transformers: () => perMachine('transformers', transformersTable),
-    rewardbench: () => perMachine('rewardbench', rewardbenchTable),
+    'range': () => rangeTable(files),
+    'summary': () => rangeTable(files, SUMMARY),
+    'transformers': () => perMachine('transformers', transformersTable),
+    'rewardbench': () => perMachine('rewardbench', rewardbenchTable),
     'llama.cpp scoring': () => perMachine('llama_cpp', llamaScoringTable),
     'llama.cpp generation': () => perMachine('llama_cpp', llamaGenerationTable),
   };

@@ -13,7 +13,8 @@ try {
     topP: 0.9,
     seed: 1,
     signal: controller.signal,
-    onAnswer: (index, { text, finish, usage }) => console.log(`${index} (${finish}, ${usage.completionTokens} tokens): ${text}`),
+    onAnswer: (index, { text, finish, usage }) =>
+      console.log(`${index} (${finish}, ${usage.completionTokens} tokens): ${text}`),
   });
 } finally {
   await model.dispose();

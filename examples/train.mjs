@@ -20,7 +20,8 @@ const result = await train(
   {
     stop: stop.signal,
     onLog: ({ message }) => console.error(message),
-    onStep: ({ step, totalSteps, loss, accuracy }) => console.log(`${step}/${totalSteps} loss ${loss.toFixed(4)} accuracy ${accuracy.toFixed(3)}`),
+    onStep: ({ step, totalSteps, loss, accuracy }) =>
+      console.log(`${step}/${totalSteps} loss ${loss.toFixed(4)} accuracy ${accuracy.toFixed(3)}`),
     onSave: ({ folder }) => console.log(`saved ${folder}`),
   },
 );

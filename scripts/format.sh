@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Formats what is tracked: TypeScript by prettier, C++ and CUDA by clang-format (version 14, Debian 12's; others differ in details).
+# Formats what is tracked: TypeScript and JavaScript by prettier, C++ and CUDA by clang-format (version 14, Debian 12's; others differ in details).
 #   bash scripts/format.sh [--check]    --check: says which files are not formatted, and changes none
 # Without clang-format, C++ is left alone and a line that begins with SKIPPED says so.
 set -euo pipefail
@@ -12,7 +12,7 @@ case ${1:-} in
   *) echo "There is no option $1; there is --check." >&2; exit 2 ;;
 esac
 
-typescript() { git ls-files -z 'lib/*.ts' ':!:lib/engine/types.generated.ts'; }
+typescript() { git ls-files -z 'lib/*.ts' '*.cjs' '*.mjs' ':!:lib/engine/types.generated.ts'; }
 cpp() { git ls-files -z 'native/*.cpp' 'native/*.h' 'native/*.cu' 'native/*.cuh' 'bindings/*.cpp' 'bindings/*.h' 'bench/*.cpp' 'bench/*.h' 'bench/*.cu'; }
 
 status=0

@@ -1,5 +1,6 @@
-// Builds build/Release/cheems_native.node with CMake, in build/cmake: `npm run build` in a clone, `npx cheems-native build` where
-// the package is installed. A second run only rebuilds what changed. Then the CUDA backend, where a toolkit is (build_cuda.cjs).
+// Builds build/Release/cheems_native.node with CMake, in build/cmake: `npm run build` in a clone, `npx cheems-native
+// build` where the package is installed. A second run only rebuilds what changed. Then the CUDA backend, where a
+// toolkit is (build_cuda.cjs).
 //   node scripts/build/build_addon.cjs [--clean] [--jobs=N] [CMAKE_ARGUMENT…]
 //     --clean           what earlier builds left goes first
 //     --jobs=N          so many compilers at once; by default as many as cores and memory allow
@@ -34,8 +35,12 @@ function onPath(program) {
 }
 
 function headerExists(header) {
-  const folders = ['/usr/include', '/usr/local/include', ...(process.env.CPATH ?? '').split(':'),
-    ...(process.env.CPLUS_INCLUDE_PATH ?? '').split(':')].filter(Boolean);
+  const folders = [
+    '/usr/include',
+    '/usr/local/include',
+    ...(process.env.CPATH ?? '').split(':'),
+    ...(process.env.CPLUS_INCLUDE_PATH ?? '').split(':'),
+  ].filter(Boolean);
   return folders.some((folder) => fs.existsSync(path.join(folder, header)));
 }
 
@@ -64,10 +69,13 @@ function checkTools() {
  */
 function checkNode() {
   const wanted = require(path.join(root, 'package.json')).engines.node.replace('>=', '');
-  const [[major, minor], [leastMajor, leastMinor]] = [process.versions.node, wanted].map((text) => text.split('.').map(Number));
+  const [[major, minor], [leastMajor, leastMinor]] = [process.versions.node, wanted].map((text) =>
+    text.split('.').map(Number),
+  );
   if (major > leastMajor || (major === leastMajor && minor >= leastMinor)) return;
   stop(
-    `cheems-native needs Node.js ${wanted} or newer, and this is ${process.versions.node}. Debian 12 has 18 alone: take the archive for Linux from ` +
+    `cheems-native needs Node.js ${wanted} or newer, and this is ${process.versions.node}. Debian 12 has 18 ` +
+      'alone: take the archive for Linux from ' +
       'nodejs.org (unpack it, put its bin folder first in PATH), or nvm, and run this again.',
   );
 }
@@ -77,7 +85,10 @@ function changeFiles(change) {
   try {
     return change();
   } catch (error) {
-    stop(`${error.path ?? root} cannot be written (${error.code}): run this as the user who owns ${root}, or install cheems-native in a folder of your own.`);
+    stop(
+      `${error.path ?? root} cannot be written (${error.code}): run this as the user who owns ${root}, or ` +
+        'install cheems-native in a folder of your own.',
+    );
   }
 }
 
@@ -89,15 +100,19 @@ function checkFolders() {
 }
 
 function removeBuilds() {
-  for (const folder of [tree, path.join(root, 'build', 'gpu'), path.dirname(addon)]) fs.rmSync(folder, { recursive: true, force: true });
+  for (const folder of [tree, path.join(root, 'build', 'gpu'), path.dirname(addon)])
+    fs.rmSync(folder, { recursive: true, force: true });
 }
 
 /** What the engine is built from, as one digest: sources, options, system. */
 function sourcesDigest() {
-  const digest = createHash('sha256').update(JSON.stringify([process.platform, process.arch, cmakeArguments, process.env.CXX ?? '', process.env.CXXFLAGS ?? '']));
+  const digest = createHash('sha256').update(
+    JSON.stringify([process.platform, process.arch, cmakeArguments, process.env.CXX ?? '', process.env.CXXFLAGS ?? '']),
+  );
   const files = ['CMakeLists.txt'];
   for (const folder of ['bindings', 'native']) {
-    for (const entry of fs.readdirSync(path.join(root, folder), { recursive: true })) files.push(path.join(folder, entry));
+    for (const entry of fs.readdirSync(path.join(root, folder), { recursive: true }))
+      files.push(path.join(folder, entry));
   }
   for (const file of files.sort()) {
     const whole = path.join(root, file);
@@ -136,7 +151,8 @@ function dropForeignTree() {
 async function buildEngine(jobs) {
   const digest = sourcesDigest();
   const configured = changeFiles(dropForeignTree);
-  if (!configured && isBuilt(digest)) return console.log('The engine of cheems-native is built already, from these sources.');
+  if (!configured && isBuilt(digest))
+    return console.log('The engine of cheems-native is built already, from these sources.');
   checkTools();
   changeFiles(checkFolders);
   const generator = !configured && !process.env.CMAKE_GENERATOR && onPath('ninja') ? ['-G', 'Ninja'] : [];
@@ -144,10 +160,14 @@ async function buildEngine(jobs) {
   // The CUDA backend has a tree of its own, where what goes wrong does not end this one.
   const options = [...generator, `-DCHEEMS_NODE=${process.execPath}`, ...cmakeArguments, '-DCHEEMS_CUDA=OFF'];
   if (!(await run(['-S', root, '-B', tree, ...log, ...options]))) {
-    stop('The build of cheems-native could not be configured: see the message above.',
-      `After changing the system, run the same command again with --clean.`);
+    stop(
+      'The build of cheems-native could not be configured: see the message above.',
+      `After changing the system, run the same command again with --clean.`,
+    );
   }
-  const opening = `cheems-native builds its engine (C++) here, with ${jobs} ${jobs === 1 ? 'compiler' : 'compilers'} at once; on two cores that takes some minutes.`;
+  const opening =
+    `cheems-native builds its engine (C++) here, with ${jobs} ${jobs === 1 ? 'compiler' : 'compilers'} at once; ` +
+    'on two cores that takes some minutes.';
   const target = ['--build', tree, '--parallel', String(jobs), '--target', 'cheems_native'];
   if (!(await build(target, { what: 'the engine of cheems-native', opening }))) {
     stop('The build of cheems-native failed: see the first error above.');

@@ -1,10 +1,11 @@
-// Builds the CUDA backend, build/Release/libcheems_cuda.so, in build/gpu, where a CUDA toolkit is. scripts/build/build_addon.cjs runs
-// it after the addon, so that npm run build and npx cheems-native build do; by itself:
+// Builds the CUDA backend, build/Release/libcheems_cuda.so, in build/gpu, where a CUDA toolkit is.
+// scripts/build/build_addon.cjs runs it after the addon, so that npm run build and npx cheems-native build do; by
+// itself:
 //
 //   node scripts/build/build_cuda.cjs [-DNAME=VALUE…]
 //
-// CHEEMS_CUDA in the environment, or -DCHEEMS_CUDA=…: AUTO (the default) tries where nvcc is found, and a failure is a sentence
-// and not the end of the build; OFF does not try; ON makes whatever is missing or fails an error (status 1).
+// CHEEMS_CUDA in the environment, or -DCHEEMS_CUDA=…: AUTO (the default) tries where nvcc is found, and a failure is a
+// sentence and not the end of the build; OFF does not try; ON makes whatever is missing or fails an error (status 1).
 'use strict';
 const { spawnSync } = require('node:child_process');
 const { createHash } = require('node:crypto');
@@ -22,25 +23,41 @@ const LEAVE_OUT = 'Without it everything runs on the CPU. To leave it out: CHEEM
 
 /** AUTO, ON or OFF. */
 function wish(args) {
-  const given = args.map((arg) => /^-DCHEEMS_CUDA(?::STRING)?=(.*)$/.exec(arg)?.[1]).findLast((value) => value !== undefined);
+  const given = args
+    .map((arg) => /^-DCHEEMS_CUDA(?::STRING)?=(.*)$/.exec(arg)?.[1])
+    .findLast((value) => value !== undefined);
   const value = (given ?? (process.env.CHEEMS_CUDA || 'AUTO')).toUpperCase();
   if (['AUTO', 'ON', 'OFF'].includes(value)) return value;
   throw new Error(`CHEEMS_CUDA is ${value}; it is AUTO, ON or OFF.`);
 }
 
 function output(program, args) {
-  const { status, stdout } = spawnSync(program, args, { encoding: 'utf8', timeout: 60_000, stdio: ['ignore', 'pipe', 'ignore'] });
+  const { status, stdout } = spawnSync(program, args, {
+    encoding: 'utf8',
+    timeout: 60_000,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   return status === 0 ? stdout : '';
 }
 
 /** What the library is made from, as one digest: sources, compiler, GPUs, options. */
 function inputsDigest(nvccVersion, args) {
   const gpus = output('nvidia-smi', ['--query-gpu=compute_cap', '--format=csv,noheader']);
-  const digest = createHash('sha256').update(JSON.stringify([nvccVersion, gpus, args, process.env.CXX ?? '', process.env.CUDAHOSTCXX ?? '']));
+  const digest = createHash('sha256').update(
+    JSON.stringify([nvccVersion, gpus, args, process.env.CXX ?? '', process.env.CUDAHOSTCXX ?? '']),
+  );
   const native = path.join(root, 'native');
-  const files = fs.readdirSync(native, { recursive: true }).filter((name) => /\.(cuh?|cpp|h|cmake|txt)$/.test(name) && !/test/.test(name));
-  for (const file of files.map((name) => path.join(native, name)).concat(path.join(root, 'CMakeLists.txt'), path.join(root, 'package.json')).sort()) {
-    digest.update(`${path.relative(root, file)}\0`).update(fs.readFileSync(file)).update('\0');
+  const files = fs
+    .readdirSync(native, { recursive: true })
+    .filter((name) => /\.(cuh?|cpp|h|cmake|txt)$/.test(name) && !/test/.test(name));
+  for (const file of files
+    .map((name) => path.join(native, name))
+    .concat(path.join(root, 'CMakeLists.txt'), path.join(root, 'package.json'))
+    .sort()) {
+    digest
+      .update(`${path.relative(root, file)}\0`)
+      .update(fs.readFileSync(file))
+      .update('\0');
   }
   return digest.digest('hex');
 }
@@ -67,7 +84,9 @@ function configure(args, log) {
 /** The first line of the log in which a compiler, the linker or CMake says what is wrong. */
 function firstError() {
   const lines = fs.readFileSync(logFile, 'utf8').split('\n');
-  const line = lines.find((text) => /\berror\b.*:|fatal error|undefined reference|unsupported|CMake Error|Killed|No space left/.test(text));
+  const line = lines.find((text) =>
+    /\berror\b.*:|fatal error|undefined reference|unsupported|CMake Error|Killed|No space left/.test(text),
+  );
   return line === undefined ? '' : ` It says: ${line.trim().slice(0, 300)}`;
 }
 
@@ -83,7 +102,10 @@ async function buildCuda(args, jobs = fittingJobs()) {
   };
   if (nvcc === undefined) {
     // A machine without a toolkit is no fault, and nothing to speak of.
-    return wanted === 'AUTO' || isWithout('nvcc was found neither on the PATH nor in CUDA_PATH (bash scripts/setup_cuda.sh fetches it).');
+    return (
+      wanted === 'AUTO' ||
+      isWithout('nvcc was found neither on the PATH nor in CUDA_PATH (bash scripts/setup_cuda.sh fetches it).')
+    );
   }
   const version = output(nvcc, ['--version']);
   if (version === '') return isWithout(`${nvcc} does not run.`);
@@ -97,7 +119,9 @@ async function buildCuda(args, jobs = fittingJobs()) {
     const [state, ...notes] = fs.readFileSync(path.join(tree, 'cuda_backend.txt'), 'utf8').trim().split('\n');
     if (!state.startsWith('ready ')) return isWithout(`${state.replace(/^missing /, '')}.`);
     for (const note of notes.filter(Boolean)) console.error(note);
-    const opening = `A CUDA toolkit is here (${nvcc}): its backend is built too, for ${state.slice('ready '.length)}; on two cores that takes a minute or two.`;
+    const opening =
+      `A CUDA toolkit is here (${nvcc}): its backend is built too, for ${state.slice('ready '.length)}; on two ` +
+      'cores that takes a minute or two.';
     const target = ['--build', tree, '--parallel', String(jobs), '--target', 'cheems_cuda'];
     if (!(await build(target, { what: 'the CUDA backend', opening, log }))) {
       return isWithout(`its compilation failed, see ${logFile}.${firstError()}`);
@@ -113,7 +137,9 @@ module.exports = { buildCuda };
 
 if (require.main === module) {
   buildCuda(process.argv.slice(2)).then(
-    (isAsWished) => { process.exitCode = isAsWished ? 0 : 1; },
+    (isAsWished) => {
+      process.exitCode = isAsWished ? 0 : 1;
+    },
     (error) => {
       console.error(error.message);
       process.exitCode = 2;

@@ -1,5 +1,5 @@
-// The CUDA compiler, looked for as native/backends/cuda/CMakeLists.txt does: what the environment names, the PATH, the folders
-// of a toolkit.
+// The CUDA compiler, looked for as native/backends/cuda/CMakeLists.txt does: what the environment names, the PATH, the
+// folders of a toolkit.
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
@@ -10,7 +10,12 @@ const root = path.join(__dirname, '../..');
 function findNvcc() {
   if (process.env.CUDACXX) return process.env.CUDACXX;
   const folders = (process.env.PATH ?? '').split(path.delimiter).filter(Boolean);
-  for (const toolkit of [process.env.CUDA_PATH, process.env.CUDA_HOME, path.join(root, 'build/cuda-toolkit'), '/usr/local/cuda']) {
+  for (const toolkit of [
+    process.env.CUDA_PATH,
+    process.env.CUDA_HOME,
+    path.join(root, 'build/cuda-toolkit'),
+    '/usr/local/cuda',
+  ]) {
     if (toolkit) folders.push(path.join(toolkit, 'bin'));
   }
   return folders.map((folder) => path.join(folder, 'nvcc')).find((file) => fs.existsSync(file));

@@ -58,7 +58,8 @@ function progressStream() {
 }
 
 /**
- * Runs cmake --build: its steps as progress, all else that it prints (warnings, errors) as it comes, or into the open file `log`.
+ * Runs cmake --build: its steps as progress, all else that it prints (warnings, errors) as it comes, or into the open
+ * file `log`.
  * `what` stands in "Building WHAT", `opening` is the line before the first step. Whether it succeeded.
  */
 function build(args, { what, opening, log }) {
@@ -94,7 +95,13 @@ function build(args, { what, opening, log }) {
         const make = /^\[ *(\d+)%\] (Building|Linking)/.exec(line);
         if (ninja) latest = `${ninja[1]} of ${ninja[2]} steps`;
         else if (make) latest = `${make[1]} %`;
-        else if (/^(ninja: no work to do|ninja: Entering|\[ *\d+%\]|gmake|make|Consolidate compiler|Scanning dependencies)/.test(line) && !/Error/.test(line)) continue;
+        else if (
+          /^(ninja: no work to do|ninja: Entering|\[ *\d+%\]|gmake|make|Consolidate compiler|Scanning dependencies)/.test(
+            line,
+          ) &&
+          !/Error/.test(line)
+        )
+          continue;
         else if (log === undefined) write(`${line}\n`);
         // A look at what is out of date takes a step or two, and is no build.
         if (make || (ninja && (hasBegun || Number(ninja[2]) > 2))) tell(latest, false);

@@ -1,5 +1,7 @@
-// Writes lib/engine/types.generated.ts from what the built addon says of its options, results and defaults (bindings/schema.cpp).
-//   node scripts/generate/generate_engine_types.cjs [--check]    --check: says whether the file is as it should be, and writes nothing
+// Writes lib/engine/types.generated.ts from what the built addon says of its options, results and defaults
+// (bindings/schema.cpp).
+// node scripts/generate/generate_engine_types.cjs [--check]    --check: says whether the file is as it should be, and
+// writes nothing
 'use strict';
 const { readFileSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
@@ -24,7 +26,9 @@ function comment(text, indent) {
     if (lines.length > 0 && `${lines.at(-1)} ${word}`.length <= 110) lines[lines.length - 1] += ` ${word}`;
     else lines.push(word);
   }
-  return lines.length === 1 ? [`${indent}/** ${lines[0]} */`] : [`${indent}/**`, ...lines.map((line) => `${indent} * ${line}`), `${indent} */`];
+  return lines.length === 1
+    ? [`${indent}/** ${lines[0]} */`]
+    : [`${indent}/**`, ...lines.map((line) => `${indent} * ${line}`), `${indent} */`];
 }
 
 /** What the library's users see of the engine's types. */
@@ -45,8 +49,12 @@ function interfaceOf(name, fields, isOption) {
     const { name: field, type, doc, required, orNull, ...rest } = described;
     const optional = (type.endsWith('?') && !orNull) || (isOption && !required);
     const text = typeOf(described, isOption) + (orNull ? ' | null' : '');
-    const said = 'default' in rest && isOption ? `${doc}${doc === '' ? '' : ' '}Default: ${JSON.stringify(rest.default)}.` : doc;
-    lines.push(...comment(said, '  '), `  ${field}${optional ? '?' : ''}: ${text}${optional && isOption ? ' | undefined' : ''};`);
+    const said =
+      'default' in rest && isOption ? `${doc}${doc === '' ? '' : ' '}Default: ${JSON.stringify(rest.default)}.` : doc;
+    lines.push(
+      ...comment(said, '  '),
+      `  ${field}${optional ? '?' : ''}: ${text}${optional && isOption ? ' | undefined' : ''};`,
+    );
   }
   return [...lines, '}', ''];
 }
@@ -66,14 +74,19 @@ function defaultsOf(options) {
 }
 
 function generate() {
-  const { options, results, enums, codes, knobs } = JSON.parse(require(join(root, 'build', 'Release', 'cheems_native.node')).schema());
+  const { options, results, enums, codes, knobs } = JSON.parse(
+    require(join(root, 'build', 'Release', 'cheems_native.node')).schema(),
+  );
   return [
-    '// Made by scripts/generate/generate_engine_types.cjs from the descriptions in C++: change those, build, and run it again.',
+    '// Made by scripts/generate/generate_engine_types.cjs from the descriptions in C++: change those, build, ' +
+      'and run it again.',
     '',
     ...Object.entries(enums).map(([name, values]) => `export type ${name} = ${values.map(quoted).join(' | ')};`),
     '',
     ...Object.entries(codes).flatMap(([name, values]) => [
-      `export const ${name} = { ${Object.entries(values).map(([key, code]) => `${key}: ${code}`).join(', ')} } as const;`,
+      `export const ${name} = { ${Object.entries(values)
+        .map(([key, code]) => `${key}: ${code}`)
+        .join(', ')} } as const;`,
       '',
     ]),
     ...Object.entries(options).flatMap(([name, fields]) => interfaceOf(name, fields, true)),
@@ -89,6 +102,9 @@ const text = generate();
 if (!process.argv.includes('--check')) {
   writeFileSync(file, text);
 } else if (readFileSync(file, 'utf8') !== text) {
-  console.error('lib/engine/types.generated.ts is not what the engine describes: run node scripts/generate/generate_engine_types.cjs.');
+  console.error(
+    'lib/engine/types.generated.ts is not what the engine describes: run node ' +
+      'scripts/generate/generate_engine_types.cjs.',
+  );
   process.exitCode = 1;
 }

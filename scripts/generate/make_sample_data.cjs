@@ -66,7 +66,11 @@ function convertOasst(rows) {
     if (!earlier || prompt.pairs > earlier.pairs) prompts.set(key, prompt);
   }
   const all = [...prompts.values()];
-  return { counts, train: all.filter((p) => !isHeldOut(p.openingTurn)), test: all.filter((p) => isHeldOut(p.openingTurn)) };
+  return {
+    counts,
+    train: all.filter((p) => !isHeldOut(p.openingTurn)),
+    test: all.filter((p) => isHeldOut(p.openingTurn)),
+  };
 }
 
 /** One ShareGPT preference, {conversations, chosen, rejected}, as {prompt, chosen, rejected} with message lists. */
@@ -86,25 +90,35 @@ function writeRows(folder, name, rows) {
 
 function main([oasstFile, dpoFile, output = 'data']) {
   if (!oasstFile || !dpoFile) {
-    console.error('Usage: node scripts/generate/make_sample_data.cjs oaast_rm_zh.json dpo_zh_demo.json [output folder]');
+    console.error(
+      'Usage: node scripts/generate/make_sample_data.cjs oaast_rm_zh.json dpo_zh_demo.json [output folder]',
+    );
     process.exit(2);
   }
   const oasst = convertOasst(JSON.parse(readFileSync(oasstFile, 'utf8')));
   for (const part of ['train', 'test']) {
-    writeRows(join(output, 'oasst-zh'), `${part}.jsonl`, oasst[part].map((prompt) => prompt.row));
+    writeRows(
+      join(output, 'oasst-zh'),
+      `${part}.jsonl`,
+      oasst[part].map((prompt) => prompt.row),
+    );
     const responses = oasst[part].reduce((sum, prompt) => sum + prompt.row.responses.length, 0);
     const pairs = oasst[part].reduce((sum, prompt) => sum + prompt.pairs, 0);
     console.log(`oasst-zh/${part}.jsonl: ${oasst[part].length} prompts, ${responses} responses, ${pairs} pairs`);
   }
   const { duplicateResponses, withoutPair, repeatedPrompts } = oasst.counts;
-  console.log(`left out: ${duplicateResponses} responses given twice, ${withoutPair} prompts with a single response, ` +
-    `${repeatedPrompts} rankings of a prompt that has a longer one`);
+  console.log(
+    `left out: ${duplicateResponses} responses given twice, ${withoutPair} prompts with a single response, ` +
+      `${repeatedPrompts} rankings of a prompt that has a longer one`,
+  );
 
   const heldOut = new Set(oasst.test.map((prompt) => prompt.openingTurn.trim()));
   const dpo = JSON.parse(readFileSync(dpoFile, 'utf8')).map(dpoRow);
   const kept = dpo.filter((row) => !row.prompt.some(({ content }) => heldOut.has(content.trim())));
   writeRows(join(output, 'dpo-zh'), 'train.jsonl', kept);
-  console.log(`dpo-zh/train.jsonl: ${kept.length} pairs; left out: ${dpo.length - kept.length} whose prompt is held out`);
+  console.log(
+    `dpo-zh/train.jsonl: ${kept.length} pairs; left out: ${dpo.length - kept.length} whose prompt is held out`,
+  );
 }
 
 main(process.argv.slice(2));

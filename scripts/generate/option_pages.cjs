@@ -10,10 +10,7 @@ const MARKED = /(<!-- options: ([^>]+?) -->\n)[\s\S]*?(<!-- \/options -->)/g;
 /** Every command by its full name (`train`, `plan train`), with the options of its --help. */
 function commands() {
   const { COMMANDS, PLANS } = require(path.join(root, 'dist', 'cli', 'commands.js'));
-  const named = [
-    ...Object.entries(COMMANDS),
-    ...Object.entries(PLANS).map(([name, plan]) => [`plan ${name}`, plan]),
-  ];
+  const named = [...Object.entries(COMMANDS), ...Object.entries(PLANS).map(([name, plan]) => [`plan ${name}`, plan])];
   return new Map(named.map(([name, { load }]) => [name, load().options]));
 }
 
@@ -29,7 +26,13 @@ function row([name, { description }]) {
   const { type, choices, word, required, default: fallback, otherName } = description;
   const kind = { string: 'text', number: 'number', boolean: 'true or false', array: 'one or more' }[type];
   const values = choices ? choices.map(code).join(', ') : word ? `${kind} or ${code(word)}` : kind;
-  const initial = required ? 'required' : said !== undefined ? escaped(said) : fallback === undefined ? '' : code(fallback);
+  const initial = required
+    ? 'required'
+    : said !== undefined
+      ? escaped(said)
+      : fallback === undefined
+        ? ''
+        : code(fallback);
   const also = otherName === undefined ? '' : ` (also ${code(`--${otherName}`)})`;
   return `| ${code(`--${name}`)} | ${values} | ${initial} | ${escaped(text)}${also} |`;
 }
@@ -64,10 +67,15 @@ function optionsText(name, all) {
   if (options === undefined) throw new Error(`There is no command "${name}".`);
   const [plan, other] = name.split(' ');
   if (plan === 'plan') return differences(name, options, other, all.get(other));
-  return `${grouped(options)}\n\nEvery option may be written with \`-\` for \`_\`, and be set in the YAML or JSON file given with \`--config\`.`;
+  return (
+    `${grouped(options)}\n\nEvery option may be written with \`-\` for \`_\`, and be set in the YAML or JSON file ` +
+    `given with \`--config\`.`
+  );
 }
 
-/** Pages and the text that they should have. @throws Error where a command has no page, or its page no place for them. */
+/**
+ * Pages and the text that they should have. @throws Error where a command has no page, or its page no place for them.
+ */
 function wantedPages() {
   const all = commands();
   const pages = new Map();

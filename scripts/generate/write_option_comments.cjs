@@ -1,7 +1,7 @@
 // Writes the comments of options into the types, from the tables that the command line has its help from: what an
 // editor shows is what --help says. The tables of docs/COMMAND.md come from them too. Run it after a table has changed
-// (node scripts/generate/write_option_comments.cjs); with --check it only lists what is out of date. It reads dist/, so compile
-// before and after.
+// (node scripts/generate/write_option_comments.cjs); with --check it only lists what is out of date. It reads dist/, so
+// compile before and after.
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
@@ -17,7 +17,9 @@ const WIDTH = 120;
  */
 function libraryNames(table) {
   const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  return Object.fromEntries(Object.keys(table).map((name) => [name === 'chatTemplateFile' ? 'chat_template' : snake(name), name]));
+  return Object.fromEntries(
+    Object.keys(table).map((name) => [name === 'chatTemplateFile' ? 'chat_template' : snake(name), name]),
+  );
 }
 
 const target = (file, name, table) => ({ file, name, table, names: libraryNames(table) });
@@ -99,9 +101,12 @@ function wanted() {
 }
 
 function main(check) {
-  const old = [...wanted()].filter(([file, text]) => !fs.existsSync(path.join(root, file)) || fs.readFileSync(path.join(root, file), 'utf8') !== text);
+  const old = [...wanted()].filter(
+    ([file, text]) => !fs.existsSync(path.join(root, file)) || fs.readFileSync(path.join(root, file), 'utf8') !== text,
+  );
   if (!check) for (const [file, text] of old) fs.writeFileSync(path.join(root, file), text);
-  for (const [file] of old) console.log(`${file} ${check ? 'is out of date: run node scripts/generate/write_option_comments.cjs' : 'written'}`);
+  for (const [file] of old)
+    console.log(`${file} ${check ? 'is out of date: run node scripts/generate/write_option_comments.cjs' : 'written'}`);
   if (check && old.length > 0) process.exitCode = 1;
 }
 

@@ -1,4 +1,5 @@
-// Compiles CUDA's kernels and fails where one spills registers or has a stack frame: node scripts/gpu/compile_kernels.cjs --help
+// Compiles CUDA's kernels and fails where one spills registers or has a stack frame: node
+// scripts/gpu/compile_kernels.cjs --help
 'use strict';
 
 const { execFile, execFileSync, spawnSync } = require('node:child_process');
@@ -14,7 +15,10 @@ const root = path.join(__dirname, '../..');
 const native = path.join(root, 'native');
 const JOBS = 2;
 const CHECKED = ['80', '90', '120'];
-const RELEASED = fs.readFileSync(path.join(native, 'backends', 'cuda', 'release_architectures.txt'), 'utf8').trim().split(' ');
+const RELEASED = fs
+  .readFileSync(path.join(native, 'backends', 'cuda', 'release_architectures.txt'), 'utf8')
+  .trim()
+  .split(' ');
 const OPTIONS = ['-std=c++20', '-O3', '-I', native, '-Xptxas', '-v', '--fatbin'];
 
 // Kernels that may spill or have a stack frame, by demangled name, each with the reason.
@@ -54,15 +58,20 @@ function includedFiles(file, seen = new Set()) {
   if (seen.has(file)) return seen;
   seen.add(file);
   for (const [, name] of fs.readFileSync(file, 'utf8').matchAll(/^\s*#\s*include\s+"([^"]+)"/gm)) {
-    const found = [path.join(path.dirname(file), name), path.join(native, name)].find((candidate) => fs.existsSync(candidate));
+    const found = [path.join(path.dirname(file), name), path.join(native, name)].find((candidate) =>
+      fs.existsSync(candidate),
+    );
     if (found) includedFiles(found, seen);
   }
   return seen;
 }
 
 function contentHash(file, compiler, architecture, options) {
-  const hash = createHash('sha256').update(JSON.stringify([compiler, architecture, options.filter((o) => o !== native)]));
-  for (const included of includedFiles(file)) hash.update(path.relative(root, included)).update(fs.readFileSync(included));
+  const hash = createHash('sha256').update(
+    JSON.stringify([compiler, architecture, options.filter((o) => o !== native)]),
+  );
+  for (const included of includedFiles(file))
+    hash.update(path.relative(root, included)).update(fs.readFileSync(included));
   return hash.digest('hex').slice(0, 24);
 }
 
@@ -72,12 +81,17 @@ async function compile(job, nvcc) {
   const object = `${job.cached}.${process.pid}.fatbin`;
   const begin = Date.now();
   try {
-    const { stdout, stderr } = await promisify(execFile)(nvcc, [...options, file, '-o', object], { maxBuffer: 1 << 28 });
+    const { stdout, stderr } = await promisify(execFile)(nvcc, [...options, file, '-o', object], {
+      maxBuffer: 1 << 28,
+    });
     const kernels = parsePtxas(`${stdout}\n${stderr}`);
-    if (kernels.length === 0 && /__global__/.test(fs.readFileSync(file, 'utf8'))) throw new Error('ptxas did not name a kernel.');
+    if (kernels.length === 0 && /__global__/.test(fs.readFileSync(file, 'utf8')))
+      throw new Error('ptxas did not name a kernel.');
     return { kernels, seconds: (Date.now() - begin) / 1000 };
   } catch (error) {
-    const words = `${error.stderr ?? error.message}`.split('\n').filter((line) => !/^ptxas info|bytes stack frame/.test(line));
+    const words = `${error.stderr ?? error.message}`
+      .split('\n')
+      .filter((line) => !/^ptxas info|bytes stack frame/.test(line));
     throw new Error(`${path.relative(root, file)} does not compile for sm_${architecture}:\n${words.join('\n')}`);
   } finally {
     fs.rmSync(object, { force: true });
@@ -140,10 +154,15 @@ async function compileAll(jobs, nvcc, rebuild) {
 function libraryKernels(library, nvcc) {
   const beside = path.join(path.dirname(fs.realpathSync(nvcc)), 'cuobjdump');
   const options = { encoding: 'utf8', maxBuffer: 1 << 28 };
-  const { status, stdout, stderr, error } = spawnSync(fs.existsSync(beside) ? beside : 'cuobjdump', ['--dump-resource-usage', library], options);
+  const { status, stdout, stderr, error } = spawnSync(
+    fs.existsSync(beside) ? beside : 'cuobjdump',
+    ['--dump-resource-usage', library],
+    options,
+  );
   if (error?.code === 'ENOENT') return undefined;
   const kernels = status === 0 ? parseResourceUsage(stdout) : [];
-  if (kernels.length === 0) throw new Error(`cuobjdump finds no kernel in ${library}: ${stderr.trim() || error?.message || 'it says nothing'}`);
+  if (kernels.length === 0)
+    throw new Error(`cuobjdump finds no kernel in ${library}: ${stderr.trim() || error?.message || 'it says nothing'}`);
   return kernels;
 }
 
@@ -158,10 +177,17 @@ function judge(kernels, errors, what) {
 
 // Adds the readable name to each kernel.
 function demangle(kernels) {
-  const filter = spawnSync('c++filt', { input: kernels.map((k) => k.symbol).join('\n'), encoding: 'utf8', maxBuffer: 1 << 28 });
-  if (filter.status !== 0) throw new Error('c++filt, which makes names readable, does not run. Install it with: apt-get install binutils');
+  const filter = spawnSync('c++filt', {
+    input: kernels.map((k) => k.symbol).join('\n'),
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
+  if (filter.status !== 0)
+    throw new Error('c++filt, which makes names readable, does not run. Install it with: apt-get install binutils');
   const names = filter.stdout.trimEnd().split('\n');
-  kernels.forEach((kernel, i) => { kernel.name = names[i]; });
+  kernels.forEach((kernel, i) => {
+    kernel.name = names[i];
+  });
 }
 
 function trafficProgram(given) {
@@ -176,21 +202,36 @@ function trafficProgram(given) {
 async function main() {
   const { values } = parseArgs({
     options: {
-      release: { type: 'boolean' }, architecture: { type: 'string', multiple: true }, 'write-table': { type: 'boolean' }, traffic: { type: 'string' },
-      counts: { type: 'string' },
-      rebuild: { type: 'boolean' }, file: { type: 'string', multiple: true }, cache: { type: 'string', default: path.join(root, 'build', 'kernel-compile') },
-      nvcc: { type: 'string' }, library: { type: 'string' }, help: { type: 'boolean' },
+      'release': { type: 'boolean' },
+      'architecture': { type: 'string', multiple: true },
+      'write-table': { type: 'boolean' },
+      'traffic': { type: 'string' },
+      'counts': { type: 'string' },
+      'rebuild': { type: 'boolean' },
+      'file': { type: 'string', multiple: true },
+      'cache': { type: 'string', default: path.join(root, 'build', 'kernel-compile') },
+      'nvcc': { type: 'string' },
+      'library': { type: 'string' },
+      'help': { type: 'boolean' },
     },
   });
   if (values.help) return console.log(HELP);
   const nvcc = values.nvcc ?? findNvcc();
   if (!nvcc) {
-    console.log('SKIPPED: nvcc was found neither on the PATH nor in CUDA_PATH, so no kernel was compiled (bash scripts/setup_cuda.sh fetches it).');
+    console.log(
+      'SKIPPED: nvcc was found neither on the PATH nor in CUDA_PATH, so no kernel was compiled (bash ' +
+        'scripts/setup_cuda.sh fetches it).',
+    );
     return;
   }
   if (values.library) {
     const kernels = libraryKernels(values.library, nvcc);
-    if (kernels) return judge(kernels, [], `in ${path.relative(root, values.library)} (${[...new Set(kernels.map((k) => k.architecture))].join(', ')})`);
+    if (kernels)
+      return judge(
+        kernels,
+        [],
+        `in ${path.relative(root, values.library)} (${[...new Set(kernels.map((k) => k.architecture))].join(', ')})`,
+      );
     console.log('cuobjdump was found neither beside nvcc nor on the PATH, so the kernels are compiled once more.');
     values.architecture = ['80'];
   }
@@ -202,15 +243,23 @@ async function main() {
   const { results, errors, compiled } = await compileAll(jobs, nvcc, values.rebuild);
   const kernels = [...results.values()].flatMap((result) => result.kernels);
   const kept = jobs.length - compiled;
-  judge(kernels, errors, `of ${files.length} files for ${jobs.length / files.length} architectures, ` +
-    `${compiled} compilations in ${((Date.now() - begin) / 1000).toFixed(0)} s and ${kept} unchanged`);
+  judge(
+    kernels,
+    errors,
+    `of ${files.length} files for ${jobs.length / files.length} architectures, ` +
+      `${compiled} compilations in ${((Date.now() - begin) / 1000).toFixed(0)} s and ${kept} unchanged`,
+  );
   if (values['write-table']) {
     const release = /release (\d+\.\d+)/.exec(version)?.[1];
     const program = trafficProgram(values.traffic);
     // Its report of progress, an operation a line, goes through.
-    const counts = values.counts ? fs.readFileSync(values.counts, 'utf8') :
-      execFileSync(program, { encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'inherit'] });
-    fs.writeFileSync(path.join(root, 'bench', 'KERNELS.md'), kernelTable(kernels, program, JSON.parse(counts), release));
+    const counts = values.counts
+      ? fs.readFileSync(values.counts, 'utf8')
+      : execFileSync(program, { encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'inherit'] });
+    fs.writeFileSync(
+      path.join(root, 'bench', 'KERNELS.md'),
+      kernelTable(kernels, program, JSON.parse(counts), release),
+    );
     console.log('bench/KERNELS.md written.');
   }
 }

@@ -1,8 +1,9 @@
 // What compile_kernels.cjs knows without running anything: ptxas's words parsed, kernels judged, occupancy worked out.
 'use strict';
 
-// Limits of a multiprocessor by compute capability: NVIDIA, CUDA C++ Programming Guide, "Technical Specifications per Compute
-// Capability". Shared memory in bytes; each block takes 1 KiB of it more than the kernel asks for (reserved by the system).
+// Limits of a multiprocessor by compute capability: NVIDIA, CUDA C++ Programming Guide, "Technical Specifications per
+// Compute Capability". Shared memory in bytes; each block takes 1 KiB of it more than the kernel asks for (reserved by
+// the system).
 const LIMITS = {
   '8.0': { warps: 64, blocks: 32, registers: 65536, sharedBytes: 164 * 1024, blockSharedBytes: 163 * 1024 },
   '8.6': { warps: 48, blocks: 16, registers: 65536, sharedBytes: 100 * 1024, blockSharedBytes: 99 * 1024 },
@@ -20,14 +21,23 @@ function capability(architecture) {
 }
 
 // The kernels in what `nvcc -Xptxas -v` printed: [{symbol, architecture, registers, staticSharedBytes, stackBytes,
-// spillStoreBytes, spillLoadBytes}], names as they are mangled. What a kernel's called functions need counts as the kernel's.
+// spillStoreBytes, spillLoadBytes}], names as they are mangled. What a kernel's called functions need counts as the
+// kernel's.
 function parsePtxas(log) {
   const kernels = [];
   let kernel;
   for (const line of log.split('\n')) {
     const entry = /Compiling entry function '([^']+)' for '([^']+)'/.exec(line);
     if (entry) {
-      kernel = { symbol: entry[1], architecture: entry[2], registers: null, staticSharedBytes: 0, stackBytes: 0, spillStoreBytes: 0, spillLoadBytes: 0 };
+      kernel = {
+        symbol: entry[1],
+        architecture: entry[2],
+        registers: null,
+        staticSharedBytes: 0,
+        stackBytes: 0,
+        spillStoreBytes: 0,
+        spillLoadBytes: 0,
+      };
       kernels.push(kernel);
       continue;
     }
@@ -45,12 +55,13 @@ function parsePtxas(log) {
     }
   }
   const unfinished = kernels.find((k) => k.registers === null);
-  if (unfinished) throw new Error(`ptxas did not say how many registers ${unfinished.symbol} uses on ${unfinished.architecture}.`);
+  if (unfinished)
+    throw new Error(`ptxas did not say how many registers ${unfinished.symbol} uses on ${unfinished.architecture}.`);
   return kernels;
 }
 
-// The kernels in what `cuobjdump --dump-resource-usage` prints of a library: the same. Spilled registers lie in the stack frame, and
-// count as that.
+// The kernels in what `cuobjdump --dump-resource-usage` prints of a library: the same. Spilled registers lie in the
+// stack frame, and count as that.
 function parseResourceUsage(log) {
   const kernels = [];
   let architecture;
@@ -62,7 +73,15 @@ function parseResourceUsage(log) {
     if (!used) continue;
     if (!architecture || !symbol) throw new Error(`cuobjdump names no kernel before this line: ${line}`);
     const [registers, stack, staticSharedBytes, local] = used.slice(1).map(Number);
-    kernels.push({ symbol, architecture, registers, staticSharedBytes, stackBytes: stack + local, spillStoreBytes: 0, spillLoadBytes: 0 });
+    kernels.push({
+      symbol,
+      architecture,
+      registers,
+      staticSharedBytes,
+      stackBytes: stack + local,
+      spillStoreBytes: 0,
+      spillLoadBytes: 0,
+    });
     symbol = undefined;
   }
   return kernels;
@@ -76,25 +95,27 @@ function faults(kernels, exempt = []) {
     const name = k.name ?? k.symbol;
     if (exempt.some((e) => e.kernel.test(name))) continue;
     const complaints = [];
-    if (k.spillStoreBytes + k.spillLoadBytes > 0) complaints.push(`spills registers (${k.spillStoreBytes} bytes stored, ${k.spillLoadBytes} bytes loaded)`);
+    if (k.spillStoreBytes + k.spillLoadBytes > 0)
+      complaints.push(`spills registers (${k.spillStoreBytes} bytes stored, ${k.spillLoadBytes} bytes loaded)`);
     if (k.stackBytes > 0) complaints.push(`has a stack frame of ${k.stackBytes} bytes`);
     if (complaints.length > 0) sentences.push(`${name} on ${k.architecture} ${complaints.join(' and ')}.`);
   }
   return sentences;
 }
 
-// Theoretical occupancy, as cuda_occupancy.h of the CUDA toolkit works it out: registers are given to warps 256 at a time out
-// of each quarter of the multiprocessor, shared memory to blocks 128 bytes at a time.
+// Theoretical occupancy, as cuda_occupancy.h of the CUDA toolkit works it out: registers are given to warps 256 at a
+// time out of each quarter of the multiprocessor, shared memory to blocks 128 bytes at a time.
 function occupancy({ architecture, registers, threads, sharedBytes }) {
   const limits = LIMITS[capability(architecture)];
   if (!limits) throw new Error(`The limits of ${architecture} are not known here: see LIMITS.`);
   const up = (value, unit) => Math.ceil(value / unit) * unit;
   const warps = Math.ceil(threads / 32);
   const blocksBy = {
-    warps: Math.floor(limits.warps / warps),
-    blocks: limits.blocks,
-    registers: Math.floor((Math.floor(limits.registers / 4 / up(registers * 32, 256)) * 4) / warps),
-    'shared memory': sharedBytes > limits.blockSharedBytes ? 0 : Math.floor(limits.sharedBytes / up(sharedBytes + 1024, 128)),
+    'warps': Math.floor(limits.warps / warps),
+    'blocks': limits.blocks,
+    'registers': Math.floor((Math.floor(limits.registers / 4 / up(registers * 32, 256)) * 4) / warps),
+    'shared memory':
+      sharedBytes > limits.blockSharedBytes ? 0 : Math.floor(limits.sharedBytes / up(sharedBytes + 1024, 128)),
   };
   if (up(registers * 32, 256) * up(warps, 4) > limits.registers) blocksBy.registers = 0;
   const blocks = Math.min(...Object.values(blocksBy));
@@ -102,7 +123,8 @@ function occupancy({ architecture, registers, threads, sharedBytes }) {
   return { blocks, warps: blocks * warps, fraction: (blocks * warps) / limits.warps, limitedBy };
 }
 
-// 'void cheems::cuda::(anonymous namespace)::rope_kernel<__nv_bfloat16, 8, 1>(…)' -> {kernel: 'rope_kernel', instance: 'bfloat16, 8, 1'}.
+// 'void cheems::cuda::(anonymous namespace)::rope_kernel<__nv_bfloat16, 8, 1>(…)' -> {kernel: 'rope_kernel', instance:
+// 'bfloat16, 8, 1'}.
 function splitName(demangled) {
   const plain = demangled
     .replace(/^void /, '')
@@ -115,7 +137,8 @@ function splitName(demangled) {
   let begin = -1;
   for (let i = 0; i < plain.length; ++i) {
     if (plain[i] === '<' && depth++ === 0) begin = i;
-    else if (plain[i] === '>' && --depth === 0) return { kernel: plain.slice(0, begin), instance: plain.slice(begin + 1, i).trim() };
+    else if (plain[i] === '>' && --depth === 0)
+      return { kernel: plain.slice(0, begin), instance: plain.slice(begin + 1, i).trim() };
     else if (plain[i] === '(' && depth === 0) return { kernel: plain.slice(0, i), instance: '' };
   }
   return { kernel: plain, instance: '' };

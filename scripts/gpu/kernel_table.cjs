@@ -9,10 +9,13 @@ const spilled = (k) => k.stackBytes + k.spillStoreBytes + k.spillLoadBytes;
 
 // The program's functions: {offset behind __executable_start: demangled name}.
 function symbolsOf(program) {
-  const lines = execFileSync('nm', ['-C', '--defined-only', program], { encoding: 'utf8', maxBuffer: 1 << 28 }).split('\n');
+  const lines = execFileSync('nm', ['-C', '--defined-only', program], { encoding: 'utf8', maxBuffer: 1 << 28 }).split(
+    '\n',
+  );
   const symbols = lines.map((line) => /^([0-9a-f]+) (\S) (.*)$/.exec(line)).filter(Boolean);
   const start = symbols.find((s) => s[3] === '__executable_start');
-  if (!start) throw new Error(`${program} has no symbol __executable_start: kernels cannot be told by their addresses.`);
+  if (!start)
+    throw new Error(`${program} has no symbol __executable_start: kernels cannot be told by their addresses.`);
   const names = new Map();
   for (const [, address, kind, name] of symbols) {
     if (/[tTwW]/.test(kind)) names.set(Number.parseInt(address, 16) - Number.parseInt(start[1], 16), name);
@@ -20,8 +23,8 @@ function symbolsOf(program) {
   return names;
 }
 
-// Compiled kernels by demangled name: {name, by architecture: kernel}. A kernel of a header is compiled with each file that
-// launches it; the one that needs most registers stands for all.
+// Compiled kernels by demangled name: {name, by architecture: kernel}. A kernel of a header is compiled with each file
+// that launches it; the one that needs most registers stands for all.
 function byName(kernels) {
   const named = new Map();
   for (const kernel of kernels) {
@@ -57,11 +60,21 @@ function launchTable(launched, architectures) {
     });
     const fixed = Math.max(...all.map((k) => k.staticSharedBytes));
     const worst = Math.max(...all.map(spilled));
-    return [launch.name, splitName(name).instance || '–', launch.threads, `${launch.dynamic_shared_bytes} + ${fixed}`, ...all.map((k) => k.registers),
-      worst === 0 ? 'none' : `${worst} bytes`, ...of.map((o) => percent(o.fraction))];
+    return [
+      launch.name,
+      splitName(name).instance || '–',
+      launch.threads,
+      `${launch.dynamic_shared_bytes} + ${fixed}`,
+      ...all.map((k) => k.registers),
+      worst === 0 ? 'none' : `${worst} bytes`,
+      ...of.map((o) => percent(o.fraction)),
+    ];
   });
   const columns = (what) => architectures.map((a) => a.replace('sm_', `${what} `));
-  return markdownTable(['kernel', 'instance', 'threads', 'shared', ...columns('regs'), 'spills', ...columns('occ.')], rows);
+  return markdownTable(
+    ['kernel', 'instance', 'threads', 'shared', ...columns('regs'), 'spills', ...columns('occ.')],
+    rows,
+  );
 }
 
 function trafficTable(operations) {
@@ -71,11 +84,33 @@ function trafficTable(operations) {
     const names = o.kernels.map((k) => k.name).filter((name) => name !== o.operation);
     const flops = sum('mma_flops');
     const moved = sum('sector_bytes');
-    return [o.operation, o.form, o.sizes, names.length > 0 ? names.join(', ') : 'the same', megabytes(o.floor_bytes), megabytes(moved),
-      (moved / o.floor_bytes).toFixed(2), o.floor_flops > 0 ? (o.floor_flops / 1e6).toFixed(1) : '–', flops > 0 ? (flops / 1e6).toFixed(1) : '–',
-      flops > 0 ? (flops / o.floor_flops).toFixed(2) : '–', sum('shared_wavefronts') > 0 ? percent(sum('bank_conflicts') / sum('shared_wavefronts')) : '–'];
+    return [
+      o.operation,
+      o.form,
+      o.sizes,
+      names.length > 0 ? names.join(', ') : 'the same',
+      megabytes(o.floor_bytes),
+      megabytes(moved),
+      (moved / o.floor_bytes).toFixed(2),
+      o.floor_flops > 0 ? (o.floor_flops / 1e6).toFixed(1) : '–',
+      flops > 0 ? (flops / 1e6).toFixed(1) : '–',
+      flops > 0 ? (flops / o.floor_flops).toFixed(2) : '–',
+      sum('shared_wavefronts') > 0 ? percent(sum('bank_conflicts') / sum('shared_wavefronts')) : '–',
+    ];
   });
-  const header = ['operation', 'form', 'sizes', 'kernels', 'floor, MB', 'moved, MB', 'ratio', 'floor, MFLOP', 'mma, MFLOP', 'ratio', 'bank conflicts'];
+  const header = [
+    'operation',
+    'form',
+    'sizes',
+    'kernels',
+    'floor, MB',
+    'moved, MB',
+    'ratio',
+    'floor, MFLOP',
+    'mma, MFLOP',
+    'ratio',
+    'bank conflicts',
+  ];
   return markdownTable(header, rows);
 }
 
@@ -86,15 +121,17 @@ function restTable(compiled, launched, architectures) {
   for (const [name, of] of compiled) {
     if (!seen.has(name)) groups.set(splitName(name).kernel, [...(groups.get(splitName(name).kernel) ?? []), of]);
   }
-  const rows = [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([kernel, instances]) => {
-    const ranges = architectures.map((a) => {
-      const registers = instances.map((of) => of.get(a).registers);
-      const [least, most] = [Math.min(...registers), Math.max(...registers)];
-      return least === most ? `${least}` : `${least} – ${most}`;
+  const rows = [...groups]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([kernel, instances]) => {
+      const ranges = architectures.map((a) => {
+        const registers = instances.map((of) => of.get(a).registers);
+        const [least, most] = [Math.min(...registers), Math.max(...registers)];
+        return least === most ? `${least}` : `${least} – ${most}`;
+      });
+      const worst = Math.max(...instances.flatMap((of) => [...of.values()].map(spilled)));
+      return [kernel, instances.length, ...ranges, worst === 0 ? 'none' : `up to ${worst} bytes`];
     });
-    const worst = Math.max(...instances.flatMap((of) => [...of.values()].map(spilled)));
-    return [kernel, instances.length, ...ranges, worst === 0 ? 'none' : `up to ${worst} bytes`];
-  });
   return markdownTable(['kernel', 'instances', ...architectures.map((a) => a.replace('sm_', 'regs ')), 'spills'], rows);
 }
 

