@@ -134,7 +134,8 @@ async function saveError(error: unknown, outputDir: string, name: string, files:
   };
   const code = codeOf(error);
   const message = messageOf(error).replace(/\.$/, '');
-  const hint = code && !/disk is full/i.test(message) ? advice[code] : undefined; // the engine's own errors include their advice
+  // The engine's own errors include their advice.
+  const hint = code && !/disk is full/i.test(message) ? advice[code] : undefined;
   return new TrainingError(`${name} could not be saved in ${outputDir}: ${message}. ${hint ? `${hint} ` : ''}${kept}`, {
     cause: error,
   });
