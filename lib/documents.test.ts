@@ -17,18 +17,24 @@ interface OptionPages {
 }
 const pages = require(join(root, 'scripts', 'generate', 'option_pages.cjs')) as OptionPages;
 
-/** Folders whose documents are others'. */
-const NOT_OURS = new Set(['node_modules', 'build', 'dist', 'runs', '.git']);
-
-function documentsIn(folder: string): string[] {
-  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
-    const path = posix.join(folder, entry.name);
-    if (entry.isDirectory()) return NOT_OURS.has(entry.name) ? [] : documentsIn(path);
-    return entry.name.endsWith('.md') ? [path] : [];
-  });
+/** All files of the project: what git knows, so that what a developer keeps beside them does not count. */
+function filesOfProject(): string[] {
+  try {
+    const list = execFileSync('git', ['ls-files', '-z'], {
+      cwd: root,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return list.split('\0').filter((file) => existsSync(join(root, file)));
+  } catch {
+    // Without git, or in sources that are no repository.
+    const others = /^(\.git|\.venv|build|dist|models|node_modules|runs)\//;
+    return readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => !others.test(file));
+  }
 }
 
-const documents = documentsIn('.');
+const files = filesOfProject();
+const documents = files.filter((file) => file.endsWith('.md'));
 
 /** A document without its blocks of code. */
 const prose = (file: string): string => text(file).replace(/^ *```[^]*?^ *```/gm, '');
@@ -112,6 +118,18 @@ test('docs: every page of docs/ can be reached from README', (t) => {
     all.filter((file) => !reached.has(file)),
     [],
   );
+});
+
+test('docs: the architecture page names every folder at the top, and every room of native and lib', (t) => {
+  const page = text('docs/architecture.md');
+  const foldersIn = (pattern: RegExp): Set<string> =>
+    new Set(files.flatMap((file) => pattern.exec(file)?.groups?.['folder'] ?? []));
+  // Settings of tools and of services begin with a dot.
+  const top = foldersIn(/^(?<folder>[^./][^/]*)\//);
+  const rooms = [...foldersIn(/^native\/(?<folder>[^/]+)\//), ...foldersIn(/^lib\/(?<folder>[^/]+)\//)];
+  t.true(top.size >= 10 && rooms.length >= 25);
+  for (const folder of top) t.regex(page, new RegExp(`^${folder}/ `, 'm'), folder);
+  for (const folder of rooms) t.regex(page, new RegExp(`^  ${folder}/ `, 'm'), folder);
 });
 
 test('docs: no relative link is dead, and no heading that a link names is missing', (t) => {
