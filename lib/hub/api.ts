@@ -1,4 +1,4 @@
-// What is asked of the hub, through @huggingface/hub, and how its refusals become sentences.
+// Requests to the hub, through @huggingface/hub, and the sentences for its refusals.
 
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import type { HubEnvironment } from './environment';
 import { HubError } from './errors';
 import type { ModelReference } from './reference';
 
-/** Loaded when the hub is asked: a model's folder needs none of it. */
+/** Loaded only when the hub is asked: a local model folder does not need it. */
 const library = () => require('@huggingface/hub') as typeof import('@huggingface/hub');
 
 export interface HubFile {
@@ -21,7 +21,7 @@ export interface HubFile {
   digest: ExpectedDigest;
 }
 
-/** The hub could not be reached, or keeps failing: worth another try, or the copy in the cache. */
+/** The hub cannot be reached, or keeps failing: worth another attempt, or the copy in the cache. */
 export class HubUnreachable extends Error {}
 
 const METADATA_ATTEMPTS = 3;
@@ -38,7 +38,7 @@ export class HubApi {
     this.repository = { type: 'model', name: reference.name };
   }
 
-  /** The commit that the revision names now. */
+  /** The commit that the revision currently points to. */
   async commit(): Promise<string> {
     const { name, revision } = this.reference;
     const { sha } = await this.ask(() =>
@@ -52,7 +52,7 @@ export class HubApi {
     return sha;
   }
 
-  /** The files at the top of the repository; what lies in folders is no part of a model. */
+  /** The files at the top of the repository; files in folders do not belong to a model. */
   async files(commit: string): Promise<HubFile[]> {
     const entries = await this.ask(async () => {
       const list = [];
@@ -100,8 +100,8 @@ export class HubApi {
   }
 
   /**
-   * The address, and a `fetch` that carries token and signal. The library's own token check wants "hf_", which mirrors
-   * do not.
+   * The address, and a `fetch` with token and signal. The library's own token check requires "hf_", which mirrors do
+   * not.
    */
   private access(
     signal: AbortSignal | undefined,
@@ -123,7 +123,7 @@ export class HubApi {
     return { hubUrl: endpoint, fetch: carrying };
   }
 
-  /** A sentence for what no further attempt changes. */
+  /** A sentence for a failure that no further attempt can change. */
   private refusalOf({ status, headers }: Response): HubError | undefined {
     const { endpoint, token } = this.environment;
     const { name, revision } = this.reference;
@@ -158,7 +158,7 @@ export class HubApi {
     return undefined;
   }
 
-  /** Tries again after failures of the network or the server. */
+  /** Retries after failures of the network or the server. */
   private async ask<T>(request: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -181,7 +181,7 @@ export class HubApi {
   }
 }
 
-/** The library passes a failed request on as its message alone. */
+/** The library reports a failed request only by its message. */
 async function* withErrors(
   stream: AsyncIterable<Uint8Array>,
   refusal: { error?: HubError },

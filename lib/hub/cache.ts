@@ -11,7 +11,7 @@ import { CONFIG_FILE, isIndex, WEIGHTS_FILES } from '../model_folder/files';
 
 const COMMIT = /^[0-9a-f]{40}$/;
 
-/** The part of the cache that belongs to one model. */
+/** The part of the cache for one model. */
 export class ModelCache {
   readonly folder: string;
 
@@ -30,7 +30,7 @@ export class ModelCache {
     return join(this.folder, 'snapshots', commit);
   }
 
-  /** The commit that the revision named when it was last fetched. */
+  /** The commit that the revision pointed to when it was last fetched. */
   async knownCommit(): Promise<string | undefined> {
     const { revision } = this.reference;
     if (COMMIT.test(revision)) return revision;
@@ -46,7 +46,7 @@ export class ModelCache {
     await writeFileAtomically(file, [commit]);
   }
 
-  /** Puts the blob into the snapshot, as a link; as a copy where the file system has no links. */
+  /** Puts the blob into the snapshot, as a link; as a copy if the file system has no links. */
   async place(commit: string, path: string, etag: string): Promise<void> {
     const target = join(this.snapshot(commit), path);
     if (await sameFile(target, this.blob(etag))) return;
@@ -58,13 +58,13 @@ export class ModelCache {
     await rename(aside, target);
   }
 
-  /** Removes a blob of another size than it should have: a download of another tool that was cut, say. */
+  /** Removes a blob whose size is wrong, for example after another tool's interrupted download. */
   async dropUnlessSized(etag: string, bytes: number): Promise<void> {
     const size = (await stat(this.blob(etag)).catch(() => undefined))?.size;
     if (size !== undefined && size !== bytes) await rm(this.blob(etag));
   }
 
-  /** Whether the snapshot holds config.json and all weights. Its files were checked when they came. */
+  /** Whether the snapshot holds config.json and all weights. Its files were checked when they were downloaded. */
   async isComplete(commit: string): Promise<boolean> {
     const has = (path: string) =>
       stat(join(this.snapshot(commit), path)).then(

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** Where the Hugging Face hub is, and where its models are kept. */
+/** The address of the Hugging Face hub, and the folder of its models. */
 export interface HubEnvironment {
   /** HF_ENDPOINT: the hub or a mirror of it, without a slash at the end. */
   endpoint: string;
@@ -12,7 +12,7 @@ export interface HubEnvironment {
   token: string | undefined;
   /** HF_HUB_CACHE, else HF_HOME/hub; HF_HOME is ~/.cache/huggingface by default. */
   cache: string;
-  /** HF_HUB_OFFLINE: nothing is asked of the network. */
+  /** HF_HUB_OFFLINE: no network requests. */
   offline: boolean;
 }
 
@@ -26,7 +26,7 @@ function expandHome(path: string, home: string): string {
   return path === '~' || path.startsWith('~/') ? join(home, path.slice(1)) : path;
 }
 
-/** What environment variables say of the Hugging Face hub. */
+/** The settings of the Hugging Face hub in environment variables. */
 export function hubEnvironment(variables: Variables = process.env): HubEnvironment {
   const userHome = given(variables['HOME']) ?? homedir();
   const cacheHome = given(variables['XDG_CACHE_HOME']) ?? join(userHome, '.cache');

@@ -1,6 +1,6 @@
 import { DownloadError } from '../files/download';
 
-/** A model could not be had from the hub; the message says why and what to do. */
+/** A model could not be fetched from the hub; the message says why and what to do. */
 export class HubError extends DownloadError {
   override readonly name = 'HubError';
 }

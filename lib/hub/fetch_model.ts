@@ -1,4 +1,4 @@
-// Where a model's files lie on this machine: the folder that was named, or the hub's copy of it in the cache.
+// The folder of a model's files on this machine: the folder that was named, or the hub's copy in the cache.
 
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,37 +13,37 @@ import { isIndex } from '../model_folder/files';
 import { isWeights, neededFiles, shardsOf } from './needed_files';
 import { hubReference, type ModelReference } from './reference';
 
-/** How far the download of a model is. */
+/** The progress of a model's download. */
 export interface FetchProgress {
   /** The file being fetched. */
   file: string;
-  /** Bytes of all files of the model, those that were there included. */
+  /** Bytes of all files of the model, including those that were already present. */
   done: number;
   total: number;
 }
 
-/** How a model of the hub is fetched. */
+/** How a model is fetched from the hub. */
 export interface ModelFolderOptions {
-  /** Rejects with the signal's reason; what was fetched stays. */
+  /** Rejects with the signal's reason; what was fetched is kept. */
   signal?: AbortSignal | undefined;
-  /** Called as bytes come in. */
+  /** Called as bytes arrive. */
   onProgress?: ((progress: FetchProgress) => void) | undefined;
-  /** A sentence to be shown: a copy is used because the hub cannot be reached, another process is fetching. */
+  /** A sentence to show: a copy is used because the hub cannot be reached, or another process is fetching. */
   onNote?: ((sentence: string) => void) | undefined;
   /** `hubEnvironment()` unless given. */
   environment?: HubEnvironment;
   /** As in `download`. */
   pauseMs?: number;
-  /** Attempts in a row without a byte, before it is given up. */
+  /** Consecutive attempts without a single byte before the download fails. */
   attempts?: number;
 }
 
 /**
- * The folder of a model that is named by its path or as `owner/name[@revision]`. A path is returned as it is, whether
- * it exists or not, unless a model in another form lies there. A model of the hub is fetched into the cache (config,
- * tokenizer, weights, heads; every file checked by its digest), unless it is there; what an interrupted call received
- * is kept for the next one.
- * @throws HubError or DownloadError with a sentence; the signal's reason when aborted.
+ * The folder of a model that is named by its path or as `owner/name[@revision]`. A path is returned unchanged, whether
+ * it exists or not, unless it holds a model in another form. A model from the hub is fetched into the cache (config,
+ * tokenizer, weights, heads; every file checked by its digest), unless it is already there; what an interrupted call
+ * received is kept for the next one.
+ * * @throws HubError or DownloadError with a sentence; the signal's reason when aborted.
  */
 export async function localModelFolder(folderOrId: string, options: ModelFolderOptions = {}): Promise<string> {
   const reference = hubReference(folderOrId);
@@ -86,7 +86,7 @@ async function cachedFolder(cache: ModelCache, otherwise: string): Promise<strin
   throw new HubError(otherwise);
 }
 
-/** One model being fetched. */
+/** The download of one model. */
 class ModelFetch {
   private readonly api: HubApi;
   private total = 0;
@@ -119,7 +119,7 @@ class ModelFetch {
     return this.cache.snapshot(commit);
   }
 
-  /** The shards that the index names, where the weights are in several files. */
+  /** The shards that the index names, if the weights are in several files. */
   private async shards(commit: string, files: readonly HubFile[], needed: readonly HubFile[]): Promise<HubFile[]> {
     const index = needed.find(({ path }) => isIndex(path))?.path;
     if (index === undefined) return [];
@@ -153,7 +153,7 @@ class ModelFetch {
     await this.cache.place(commit, file.path, file.etag);
   }
 
-  /** Before the large files, so that no one waits for an hour to be told. */
+  /** Before the large files, so that nobody waits an hour for the error. */
   private async refuseFullDisk(files: readonly HubFile[]): Promise<void> {
     await mkdir(join(this.cache.folder, 'blobs'), { recursive: true });
     const present = async (file: string) => (await stat(file).catch(() => undefined))?.size ?? 0;

@@ -1,10 +1,11 @@
-// Models in forms that are not read here: what such a file or folder is, and how a folder of weights is made of it.
+// Model formats that are not supported here: what such a file or folder is, and how to convert it to a folder of
+// weights.
 
 import { join } from 'node:path';
 import { quoteCommand } from '../text/shell';
 
 /**
- * The tokenizer that transformers makes of such a file loses rules (that of digits, for one), so it is not recommended.
+ * The tokenizer that transformers makes from such a file loses rules (for example that for digits), so it is not recommended.
  */
 export function ggufSentence(file: string): string {
   return (
@@ -32,7 +33,7 @@ const LOADERS: Record<string, string> = {
   CAUSAL_LM: 'AutoPeftModelForCausalLM.from_pretrained(ADAPTER)',
 };
 
-/** Kinds that put tokens or states before the model's own, which no weights can hold. */
+/** Kinds that put tokens or states before the model's own, which cannot be merged into weights. */
 const NEVER_MERGED = new Set([
   'PROMPT_TUNING',
   'P_TUNING',
@@ -60,7 +61,7 @@ export function adapterSentence(where: string, { base, task, kind = 'LORA', hasT
   );
 }
 
-/** What a folder without weights holds in their place, by the names in it; undefined where that is nothing known. */
+/** What a folder without weights holds instead, judging by its file names; undefined if it is nothing known. */
 export function shardsSentence(folder: string, names: readonly string[]): string | undefined {
   const found = (pattern: RegExp) => names.find((name) => pattern.test(name));
   const deepSpeed = found(/^(global_step\d+|zero_to_fp32\.py|mp_rank_\d+.*|zero_pp_rank_.*|bf16_zero_pp_rank_.*)$/);

@@ -1,4 +1,4 @@
-// Files of a public Git repository that are stored with Git LFS, through its batch API: git-lfs itself is not needed.
+// Fetches files of a public Git repository that are stored with Git LFS, through its batch API, without git-lfs.
 // https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md
 
 import { Readable } from 'node:stream';
@@ -8,7 +8,7 @@ import { download, DownloadError, reasonOf } from '../files/download';
 import { fetchThroughProxy } from '../files/http';
 
 export interface LfsFile {
-  /** Where it goes, below the folder. */
+  /** The target path below the folder. */
   path: string;
   bytes: number;
   /** Its digest, which is its name in LFS. */
@@ -31,7 +31,7 @@ export interface LfsOptions {
 const MEDIA_TYPE = 'application/vnd.git-lfs+json';
 
 /**
- * Fetches the files that are not there; each is checked by size and SHA-256 and resumed where an earlier call stopped.
+ * Fetches the missing files; each is checked by size and SHA-256 and resumed where an earlier call stopped.
  * @throws DownloadError; the signal's reason when aborted.
  */
 export async function fetchLfsFiles(files: readonly LfsFile[], options: LfsOptions): Promise<void> {
@@ -59,7 +59,7 @@ interface DownloadAction {
   header?: Record<string, string>;
 }
 
-/** Each attempt asks anew where the object lies: such addresses expire. */
+/** Each attempt requests the object's address again: such addresses expire. */
 async function openObject(
   file: LfsFile,
   offset: number,

@@ -1,5 +1,4 @@
-// A model that is named by its path: other forms than a folder of weights are told apart before config.json is looked
-// for.
+// A model that is named by its path: formats other than a folder of weights are recognized before config.json is read.
 
 import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -9,9 +8,9 @@ import { adapterSentence, ggufSentence, shardsSentence, type AdapterFacts } from
 import { ADAPTER_CONFIG_FILE, CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILES } from '../model_folder/files';
 
 /**
- * @throws HubError for a file, or a folder without weights that holds something else that is known: GGUF files, a PEFT
- * adapter, the shards of DeepSpeed or FSDP, another program's weights, folders of checkpoints. What else is wrong, the
- * engine tells.
+ * @throws HubError for a file, or a folder without weights that holds a known other format: GGUF files, a PEFT adapter,
+ * the shards of DeepSpeed or FSDP, another program's weights, folders of checkpoints. The engine reports any other
+ * problem.
  */
 export async function refuseForeignForms(path: string): Promise<void> {
   const found = await stat(path).catch(() => undefined);
@@ -40,7 +39,7 @@ async function refuseFile(path: string): Promise<never> {
   throw new HubError(`${path} is a file, and a model is a folder with config.json and weights${hint}.`);
 }
 
-/** Where folders inside hold what this one lacks, as trainers leave them (checkpoint-500): the newest by its number. */
+/** If subfolders hold what this one lacks, as trainers leave them (checkpoint-500): the newest by its number. */
 async function checkpointsSentence(folder: string, names: readonly string[]): Promise<string | undefined> {
   const inside: string[] = [];
   for (const name of names.slice(0, MOST_FOLDERS)) {
@@ -54,7 +53,7 @@ async function checkpointsSentence(folder: string, names: readonly string[]): Pr
   return `${folder} has no weights itself, but ${newest} in it has${others}: give ${join(folder, newest)}.`;
 }
 
-/** A folder of thousands is no trainer's. */
+/** A folder with thousands of entries is not a trainer's. */
 const MOST_FOLDERS = 1000;
 
 async function isGguf(file: string): Promise<boolean> {

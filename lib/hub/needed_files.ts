@@ -1,4 +1,4 @@
-// Which files of a model repository are needed: configuration, tokenizer, and the weights with what lies beside them.
+// Which files of a model repository are needed: configuration, tokenizer, weights and their companions.
 
 import {
   ADAPTER_CONFIG_FILE,
@@ -20,8 +20,8 @@ function headFiles(paths: readonly string[]): string[] {
 }
 
 /**
- * Configuration, tokenizer, heads, and the weights' index or their only file; of several forms of the weights, the one
- * that the engine reads.
+ * Configuration, tokenizer, heads, and the weights' index or single file; if there are several forms of the weights,
+ * the one that the engine reads.
  */
 export function neededFiles(paths: readonly string[], name: string): string[] {
   const weights = WEIGHTS_FILES.find((file) => paths.includes(file));
@@ -47,7 +47,7 @@ function refuseForeignFiles(paths: readonly string[], name: string): void {
   if (gguf !== undefined) throw new HubError(ggufSentence(`${gguf} of ${name}`));
 }
 
-/** The files that an index names. @throws HubError where it is not an index. `file`: the index, for messages. */
+/** The files that an index names. @throws HubError if it is not an index. `file`: the index, for messages. */
 export function shardsOf(index: string, file: string, name: string): string[] {
   let map: unknown;
   try {

@@ -12,7 +12,7 @@ export interface ModelReference {
 
 const HUB_ID = /^([A-Za-z0-9_][\w.-]*\/[A-Za-z0-9_][\w.-]*)(?:@(.+))?$/;
 
-/** Undefined where the text names a local folder: one that exists, or a path that cannot be an id of the hub. */
+/** Undefined if the text names a local folder: one that exists, or a path that cannot be an id on the hub. */
 export function hubReference(text: string): ModelReference | undefined {
   if (existsSync(text)) return undefined;
   const match = HUB_ID.exec(text);

@@ -1,6 +1,6 @@
-// The original's reading of data for judges, for `--compat cheems`. It is not its reading for reward models: rows do
-// not merge, ranks may be numbers, and the pairs follow the order of the "rank" object, which JSON.parse does not keep
-// for keys such as "0".
+// How the original reads data for judges, for `--compat cheems`. It differs from its reading for reward models: rows
+// are not merged, ranks may be numbers, and the pairs follow the order of the "rank" object, which JSON.parse does not
+// keep for keys such as "0".
 
 import { DataError, show } from '../data/errors';
 import { field, type JsonObject, listOf, textOf } from '../data/fields';
@@ -11,9 +11,9 @@ import { readRows } from '../data/rows';
 import type { PreferenceDataset, PreferencePrompt, Source } from '../data/types';
 
 /**
- * One prompt a row, its responses in the order of "rank"; responses without a rank are never judged and are left out.
- * @throws DataError wherever the original fails: no rank, no category, a rank that is no integer, a rank of an unknown
- * response.
+ * One prompt per row, its responses in the order of "rank"; responses without a rank are never judged and are left out.
+ * * @throws DataError wherever the original fails: no rank, no category, a rank that is not an integer, a rank of an
+ * unknown response.
  */
 export async function readCheemsJudgeData(file: string, signal?: AbortSignal): Promise<PreferenceDataset> {
   const report = emptyReport();
@@ -72,7 +72,7 @@ function promptOf(row: JsonObject, text: string, source: Source, number: number)
   };
 }
 
-/** The keys of the row's "rank" as they stand in the text. A key given twice keeps its first place, as in Python. */
+/** The keys of the row's "rank" in the order of the text. A key given twice keeps its first position, as in Python. */
 function keysInOrder(rank: JsonObject, text: string, source: Source): string[] {
   const keys = Object.keys(rank);
   if (!keys.some((key) => /^\d+$/.test(key))) return keys;
@@ -89,7 +89,7 @@ function keysInOrder(rank: JsonObject, text: string, source: Source): string[] {
   );
 }
 
-/** Element 0: of a plain text that is its first character. */
+/** Element 0: for a plain text that is its first character. */
 function categoryOf(row: JsonObject, source: Source): string {
   const value = field(row, 'category');
   const first: unknown = typeof value === 'string' ? [...value][0] : Array.isArray(value) ? value[0] : undefined;

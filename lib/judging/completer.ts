@@ -1,4 +1,4 @@
-// The seam between judging and whatever writes the answers: an HTTP endpoint, the engine's own generation, a test.
+// The interface between judging and whatever writes the answers: an HTTP endpoint, the engine's own generation, a test.
 
 import type { Message } from '../data/types';
 
@@ -6,21 +6,21 @@ import type { Message } from '../data/types';
 export interface CompletionOptions {
   /** 0: greedy. */
   temperature: number;
-  /** Draws among the likeliest tokens whose probabilities reach this sum. */
+  /** Samples from the most likely tokens whose probabilities add up to this. */
   topP?: number;
-  /** Draws among this many likeliest tokens; 0 or absent: all. Not all sources of answers know it. */
+  /** Samples from this many most likely tokens; 0 or absent: all. Not supported by all sources of answers. */
   topK?: number;
-  /** Tokens that an answer may have. */
+  /** Maximum number of tokens of an answer. */
   maxTokens: number;
-  /** Of the draws, where the source of answers heeds it. */
+  /** Seed of the sampling, if the source of answers uses it. */
   seed?: number;
-  /** Texts that end an answer, which is cut before them. */
+  /** Stop strings: an answer ends before the first of them. */
   stop?: readonly string[];
-  /** Asks for the likeliest tokens at the answer's first place, this many of them; with `maxTokens` 1. */
+  /** Requests the most likely tokens at the answer's first position, this many of them; with `maxTokens` 1. */
   firstTokens?: number;
 }
 
-/** One of the likeliest tokens at the first place. */
+/** One of the most likely tokens at the first position. */
 export interface TokenProbability {
   token: string;
   /** Natural logarithm of its probability. */
@@ -30,26 +30,26 @@ export interface TokenProbability {
 /** An answer to a conversation. */
 export interface Completion {
   text: string;
-  /** What the model thought aloud, where that comes apart from the text. Never parsed. */
+  /** The model's reasoning, if it is separate from the text. Never parsed. */
   reasoning?: string;
   /**
    * `filtered`: refused by a content filter; `too_long`: the conversation does not fit the model's context. Both have
    * no text.
    */
   finish: 'stop' | 'length' | 'filtered' | 'too_long' | 'other';
-  /** What was said where there is no text: why it was refused. */
+  /** The reason if there is no text, such as a refusal. */
   said?: string;
   firstTokens?: TokenProbability[];
-  /** Tokens of the conversation and of the answer, where they are counted. */
+  /** Tokens of the conversation and of the answer, if they are counted. */
   usage?: { promptTokens: number; completionTokens: number };
-  /** Whether the answer was on disk from earlier, so that nothing was asked. */
+  /** Whether the answer came from the cache, so that no request was made. */
   cached?: boolean;
 }
 
 /** How the caller follows and stops the work. */
 export interface CompletionControl {
   signal?: AbortSignal;
-  /** Called for each conversation as its answer comes, in any order. */
+  /** Called for each conversation when its answer arrives, in any order. */
   onCompletion?: (index: number, completion: Completion) => void;
 }
 
@@ -57,9 +57,9 @@ export interface CompletionControl {
 export interface Completer {
   readonly name: string;
   /**
-   * One completion a conversation, in their order. The conversations may come from a generator: they are taken as there
-   * is room. Rejects where one of them cannot be had at all; what was answered by then must not be lost where it cost
-   * something.
+   * One completion per conversation, in their order. The conversations may come from a generator: they are taken when
+   * there is capacity. Rejects if one of them cannot be completed at all; answers that cost something must not be lost
+   * then.
    */
   complete(
     conversations: Iterable<readonly Message[]>,
@@ -68,6 +68,6 @@ export interface Completer {
   ): Promise<Completion[]>;
   /** Facts for `results.json`: plain JSON, no secrets. */
   describe?(): Record<string, unknown>;
-  /** Gives back what the source holds. */
+  /** Releases what the source holds. */
   dispose?(): Promise<void> | void;
 }

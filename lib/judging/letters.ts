@@ -1,11 +1,12 @@
-// Letter-logit judging: the verdict read off the probabilities of the answer's first token, without any text.
+// Judging by letter logits: the verdict is read from the probabilities of the answer's first token, without any text.
 
 import type { TokenProbability } from './completer';
 import { plain } from './parsers/parser';
 
 /**
  * The probability of letter `a` against letter `b`: p(a) / (p(a) + p(b)), each summed over the tokens that spell the
- * letter (with white space, brackets or marks around it, in either case). Undefined where neither is among the tokens.
+ * letter (with white space, brackets or punctuation around it, in either case). Undefined if neither is among the
+ * tokens.
  */
 export function letterProbability(
   tokens: readonly TokenProbability[],

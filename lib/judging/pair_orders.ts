@@ -1,9 +1,9 @@
-// Which pairs a judge is asked about, and in which order it sees the two responses.
+// Which pairs a judge compares, and in which order it sees the two responses.
 
 import type { PreferencePrompt } from '../data/types';
 import { PythonRandom } from './python_random';
 
-/** One question to the judge: `first` is shown as A. Indices into the prompt's responses. */
+/** One question to the judge: `first` is shown as A. Indices of the prompt's responses. */
 export interface Showing {
   chosen: number;
   rejected: number;
@@ -12,8 +12,8 @@ export interface Showing {
 }
 
 /**
- * `both`: every pair twice, once in each order. `single`: every pair once, in an order drawn for it. Both bring a
- * pair's showings one after the other.
+ * `both`: every pair twice, once in each order. `single`: every pair once, in a random order. Both put a pair's
+ * questions one after the other.
  */
 export interface PairOrders {
   readonly name: 'both' | 'single' | 'cheems';
@@ -22,8 +22,8 @@ export interface PairOrders {
 }
 
 /**
- * The pairs whose order is known: of ranked data every two responses of different rank, in the order of the responses;
- * else the annotated pairs. One basis for a whole data set, as its metrics have.
+ * The pairs whose order is known: in ranked data every two responses of different rank, in the order of the responses;
+ * else the annotated pairs. The basis is the same for a whole data set, as for its metrics.
  */
 export function pairsToJudge(prompts: readonly PreferencePrompt[]): [chosen: number, rejected: number][][] {
   const ranked = prompts.some(({ ranks }) => ranks);
@@ -54,9 +54,9 @@ export const bothOrders: PairOrders = {
 };
 
 /**
- * One order a pair: the pair stands in the order of the responses, and one random number below a half swaps it. With
- * seed 0, over all files of an evaluation in turn, these are the original's draws (one stream of Python's `random`, a
- * number a pair).
+ * One order per pair: the pair is in the order of the responses, and a random number below one half swaps it. With seed
+ * 0, over all files of an evaluation in turn, these are the original's draws (one stream of Python's `random`, one
+ * number per pair).
  */
 export function singleOrder(seed: number, name: 'single' | 'cheems' = 'single'): PairOrders {
   const random = new PythonRandom(seed);

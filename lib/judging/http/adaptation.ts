@@ -1,5 +1,5 @@
-// What an endpoint's refusals teach of the form of its requests. What cannot change a verdict is done and told; what
-// can is only told.
+// What an endpoint's refusals teach about the form of its requests. Changes that cannot affect a verdict are made and
+// reported; others are only reported.
 
 import type { Said } from './refusals';
 import { roomIn } from './room';
@@ -7,7 +7,7 @@ import { knob } from '../../text/knobs';
 
 type Body = Readonly<Record<string, unknown>>;
 
-/** What holds for one conversation alone: tokens that its answer has room for; null: as the endpoint says. */
+/** For one conversation only: the number of tokens left for its answer; null: unknown, the endpoint decides. */
 export interface OwnRoom {
   room?: number | null;
 }
@@ -31,7 +31,7 @@ export class Adaptation {
   private unknown = 0;
   private readonly told = new Set<string>();
 
-  /** The request as this endpoint takes it. */
+  /** The request in the form that this endpoint accepts. */
   shape(body: Body, { room }: OwnRoom): Record<string, unknown> {
     const shaped: Record<string, unknown> = { ...body };
     const field = lengthField(body);
@@ -46,7 +46,7 @@ export class Adaptation {
     return shaped;
   }
 
-  /** Whether the refusal of a request taught something, so that asking again in another form is worth it. */
+  /** Whether the refusal of a request taught something, so that trying again in another form is worthwhile. */
   learn({ message, code, param }: Said, sent: Body, own: OwnRoom): boolean {
     const all = `${message} ${code} ${param ?? ''}`;
     if (
@@ -68,7 +68,7 @@ export class Adaptation {
     return /max\w*tokens|context|length|长度|上下文/i.test(all) && this.learnRoom(all, sent, own);
   }
 
-  /** The same for a conversation that is said to be too long: less room for its answer may do. */
+  /** The same for a conversation that is reported as too long: a smaller limit for its answer may be enough. */
   learnRoom(message: string, sent: Body, own: OwnRoom): boolean {
     const field = lengthField(sent);
     if (field === undefined) return false;
@@ -85,7 +85,7 @@ export class Adaptation {
     return true;
   }
 
-  /** An answer came with less room than was asked for. */
+  /** An answer arrived with a smaller limit than requested. */
   noteFitted({ room }: OwnRoom): void {
     if (room !== undefined) this.fitted++;
   }
@@ -125,13 +125,13 @@ function lengthField(body: Body): (typeof LENGTH_FIELDS)[number] | undefined {
   return LENGTH_FIELDS.find((name) => typeof body[name] === 'number');
 }
 
-/** The tokens that a request leaves for its answer. */
+/** The number of tokens that a request leaves for its answer. */
 export function askedTokens(body: Body): number | undefined {
   const field = lengthField(body);
   return field === undefined ? undefined : (body[field] as number);
 }
 
-/** What helps against a refusal that names a field of the request; '' where nothing is known. */
+/** What helps against a refusal that names a field of the request; '' if nothing is known. */
 export function remedyFor({ message, param }: Said, body: Body, extra: Body = {}): string {
   const names = (field: string) => param === field || new RegExp(`(?<![\\w-])${field}(?![\\w-])`, 'i').test(message);
   if (body['logprobs'] === true && /logprobs/i.test(`${message} ${param ?? ''}`)) return logprobsRemedy(message);

@@ -1,4 +1,4 @@
-// An endpoint's answer, checked: only what is used is asked for, because servers differ in the rest.
+// Checks an endpoint's answer: only what is used is required, because servers differ in the rest.
 
 import { z } from 'zod';
 import type { Completion } from '../completer';
@@ -16,7 +16,7 @@ const content = z.union([
     .transform((parts) => parts.map(({ text }) => text ?? '').join('')),
   z.looseObject({}).transform((object) => JSON.stringify(object)),
 ]);
-/** What is only counted must not make an answer none: a count may come as text, or not at all. */
+/** Fields that are only counted must not invalidate an answer: a count may be text, or absent. */
 const count = z
   .preprocess(
     (value) => (typeof value === 'string' && value.trim() !== '' ? Number(value) : value),
@@ -49,8 +49,7 @@ const answer = z.looseObject({
 type Choice = z.output<typeof answer>['choices'][number];
 
 /**
- * An answer without anything in it, which is asked for again. When that does not help, it counts as it is, and is not
- * kept.
+ * An empty answer, which is requested again. If that does not help, it counts as it is, and is not cached.
  */
 export class EmptyAnswer extends EndpointError {
   constructor(
@@ -62,7 +61,7 @@ export class EmptyAnswer extends EndpointError {
 }
 
 /**
- * A refusal in words that name no filter, of one conversation among others that were answered: refused, and not kept.
+ * A refusal that names no filter, of one conversation among others that were answered: it counts as refused and is not cached.
  */
 export class UnknownRefusal extends EndpointError {
   readonly completion: Completion;
@@ -74,8 +73,8 @@ export class UnknownRefusal extends EndpointError {
 }
 
 /**
- * The JSON of a body; `hide` takes secrets out of what is shown of another one.
- * @throws EndpointError, to be tried again, where it is none.
+ * The JSON of a body; `hide` removes secrets from what an error shows of any other body.
+ * * @throws EndpointError, to be retried, if it is not JSON.
  */
 export function parseBody(text: string, url: string, hide: (text: string) => string): unknown {
   try {
@@ -95,8 +94,8 @@ export function parseBody(text: string, url: string, hide: (text: string) => str
 }
 
 /**
- * `askedTokens`: room that the request left for the answer.
- * @throws EndpointError, to be tried again, where the body is no completion: without choices, broken off, empty.
+ * `askedTokens`: the tokens that the request left for the answer.
+ * * @throws EndpointError, to be retried, if the body is not a completion: without choices, broken off, empty.
  */
 export function completionOf(body: unknown, url: string, askedTokens?: number): Completion {
   const checked = answer.safeParse(body);
@@ -143,8 +142,7 @@ function usageOf(usage: z.output<typeof answer>['usage']): Pick<Completion, 'usa
 }
 
 /**
- * Nothing at all is an answer only where the model was done after some token, or spent them all on thoughts that are
- * not sent.
+ * An empty answer is valid only if the model ended after some token, or spent all tokens on reasoning that is not sent.
  */
 function requireSomething(completion: Completion, choice: Choice, url: string, askedTokens = Infinity): void {
   const { text, reasoning, finish, firstTokens, usage } = completion;

@@ -1,4 +1,5 @@
-// What can go wrong between here and an endpoint: whether another attempt may help, and the sentence for the person.
+// What can go wrong between this program and an endpoint: whether another attempt may help, and the sentence for the
+// user.
 
 import { causesOf, certificateTrouble, proxyTrouble, throughProxy } from '../../files/network_errors';
 import { ConnectionError, type Proxy } from '../../files/proxy';
@@ -20,15 +21,15 @@ export class EndpointError extends PredictorError {
   override readonly name = 'EndpointError';
   /** Whether a later attempt may succeed. */
   readonly retryable: boolean;
-  /** What kind of trouble it was, for counting: "429", "time-out". */
+  /** The kind of problem, for counting: "429", "time-out". */
   readonly kind: string;
-  /** How long the endpoint asks to wait, in milliseconds. */
+  /** How long the endpoint asks the client to wait, in milliseconds. */
   readonly retryAfter: number | undefined;
-  /** What the endpoint said, where it refused the request. */
+  /** What the endpoint said, if it refused the request. */
   readonly said: Said | undefined;
-  /** Whether the message tells what to change in the request, or it is of the account: not of one conversation. */
+  /** Whether the message says what to change in the request, or concerns the account, and not one conversation. */
   readonly hasRemedy: boolean;
-  /** Attempts that were made, this one included. */
+  /** Number of attempts, including this one. */
   attempts = 1;
 
   constructor(message: string, { kind, retryable = false, retryAfter, said, hasRemedy = false, cause }: Trouble) {
@@ -42,17 +43,17 @@ export class EndpointError extends PredictorError {
 }
 
 export interface Asked {
-  /** As messages show it. */
+  /** In the form shown in messages. */
   url: string;
   model: string;
-  /** The variable that the key comes from, and whether it was set. */
+  /** The variable with the key, and whether it was set. */
   keyVariable: string;
   hasKey: boolean;
-  /** Names of further headers. */
+  /** Names of additional headers. */
   headers: readonly string[];
 }
 
-/** Codes and sentences of accounts without money: no pause helps. */
+/** Codes and sentences about accounts without credit: waiting does not help. */
 const SPENT_CODE = new RegExp(
   [
     'insufficient_?(?:user_)?(?:quota|balance|funds)|exceeded_current_quota|quota_(?:exceeded|not_enough)',
@@ -70,7 +71,7 @@ const SPENT_SENTENCE = new RegExp(
 );
 
 /**
- * The error for a status that is no answer. `said` is what the endpoint said, redacted; `remedy` what helps against it.
+ * The error for an HTTP error status. `said` is what the endpoint said, redacted; `remedy` is what helps against it.
  */
 export function statusError(
   status: number,

@@ -1,4 +1,4 @@
-// An answer that comes as server-sent events, put together to the form of one that comes whole.
+// Assembles an answer that arrives as server-sent events into the form of a complete one.
 // https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 
 type Fields = Record<string, unknown>;
@@ -7,15 +7,15 @@ export class BrokenStream extends Error {
   override readonly name = 'BrokenStream';
 }
 
-/** Some endpoints send events without saying so, or although nobody asked. */
+/** Some endpoints send events without declaring it, or although nobody asked for them. */
 export function isEventStream(contentType: string | null, text: string): boolean {
   if (/^\s*[{[]/.test(text)) return false;
   return /text\/event-stream/i.test(contentType ?? '') || /^(?::|data:|event:|id:|retry:)/.test(text.trimStart());
 }
 
 /**
- * The body that the same answer would have had: one choice with a message; or the event that holds an error.
- * @throws BrokenStream where the events end before the answer does, or one of them is no JSON.
+ * The body that the same answer would have as a whole: one choice with a message; or the event that holds an error.
+ * * @throws BrokenStream if the events end before the answer does, or one of them is not JSON.
  */
 export function bodyOfEvents(text: string): unknown {
   const answer = new StreamedAnswer();
@@ -49,7 +49,7 @@ function errorEvent(event: unknown): unknown {
   return failed ? event : undefined;
 }
 
-/** The data of each event; comments, which keep the connection alive, and other fields are left out. */
+/** The data of each event; comments, which keep the connection alive, and other fields are skipped. */
 function* eventsOf(text: string): Generator<string> {
   let data: string[] = [];
   for (const line of text.split(/\r\n|\n|\r/)) {
@@ -58,7 +58,7 @@ function* eventsOf(text: string): Generator<string> {
       data = [];
     } else if (line.startsWith('data:')) {
       const value = line.slice(line[5] === ' ' ? 6 : 5);
-      // Not all servers part events by an empty line.
+      // Not all servers separate events by an empty line.
       if (data.length > 0 && /^\s*(?:\{|\[DONE\])/.test(value) && isWhole(data.join('\n'))) {
         yield data.join('\n');
         data = [];
@@ -103,7 +103,7 @@ class StreamedAnswer {
     if (finish !== undefined && finish !== null && finish !== '') this.finish = finish;
     const content = (logprobs as { content?: unknown } | null | undefined)?.content;
     if (Array.isArray(content)) this.probabilities.push(...(content as unknown[]));
-    // A whole message at the end says again what the pieces said.
+    // A complete message at the end repeats what the pieces said.
     if (delta !== undefined && delta !== null) this.add(delta as Fields);
     else if (Object.keys(this.texts).length === 0 && message) this.add(message as Fields);
   }

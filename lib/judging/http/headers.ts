@@ -1,7 +1,7 @@
 import { JudgeError } from '../errors';
 import { knob } from '../../text/knobs';
 
-/** Of the connection or the request's form, which are not the caller's to set. */
+/** Headers of the connection or the request's form, which the caller may not set. */
 const OWN = new Set([
   'connection',
   'content-length',
@@ -45,7 +45,7 @@ export function checkHeaders(headers: Readonly<Record<string, string>>): void {
   }
 }
 
-/** @throws JudgeError naming where the value comes from; the value is not shown. */
+/** @throws JudgeError that says where the value comes from; the value is not shown. */
 export function requireSendable(value: string, from: string): void {
   if (/[^\t\x20-\x7e\x80-\xff]/.test(value)) {
     throw new JudgeError(

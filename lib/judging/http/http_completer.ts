@@ -1,8 +1,8 @@
-// Completions of any endpoint that speaks OpenAI's chat completions: OpenAI itself, vLLM, SGLang, llama.cpp and many
-// more.
+// Completions from any endpoint with OpenAI's chat completions API: OpenAI itself, vLLM, SGLang, llama.cpp and many
+// others.
 //
-// undici carries (its limits on waiting for headers and bodies can be taken off, which Node's own fetch does not allow:
-// long thoughts take longer than its 300 s).
+// Uses undici, because its timeouts for headers and bodies can be switched off, unlike those of Node's own fetch: long
+// reasoning takes longer than its 300 s.
 
 import { openCarrier } from '../../files/http';
 import type { Message } from '../../data/types';
@@ -23,29 +23,29 @@ import { Spending } from './spending';
 import { knob } from '../../text/knobs';
 
 const CONCURRENCY = 8;
-/** An answer limit for one attempt: 64 MiB. */
+/** Size limit of one answer: 64 MiB. */
 const LARGEST_ANSWER = 64 * 1024 * 1024;
-/** Requests in other forms that one conversation may take, after refusals that taught something. */
+/** Maximum number of changed requests for one conversation, after refusals that taught something. */
 const LESSONS = 6;
-/** Attempts for an answer without anything in it: it may be what the endpoint has to say. */
+/** Attempts for an empty answer: it may be what the endpoint wants to say. */
 const EMPTY_ATTEMPTS = 3;
-/** Answers to different conversations that show that a request's form is right. */
+/** Number of answers to different conversations that show that a request's form is right. */
 const PROOF = 3;
-/** Refusals in a row that no filter explains. */
+/** Consecutive refusals that no filter explains. */
 const UNKNOWN_REFUSALS = 5;
-/** Troubles of a wrong address: they show at once. Later the same is a server that starts anew. */
+/** Problems of a wrong address: they appear at once. Later, the same errors mean a server that is restarting. */
 const WRONG_ADDRESS = ['refused', 'unknown host', 'proxy', 'web page'];
 
-/** One call of `complete`: once `stopping` is aborted nothing more is sent, and what is under way is waited for. */
+/** One call of `complete`: once `stopping` is aborted, nothing more is sent, and pending requests are waited for. */
 interface Job {
   stopping: AbortSignal;
-  /** Whether the answer's first place must have probabilities. */
+  /** Whether the answer's first position must have probabilities. */
   wantsTokens: boolean;
 }
 
 /**
- * Opens an endpoint, with its cache where one is named.
- * @throws JudgeError for an unfit address, header or proxy setting, or a cache that is in use or is none.
+ * Opens an endpoint, with its cache if one is named.
+ * * @throws JudgeError for an invalid address, header or proxy setting, or a cache that is in use or not valid.
  */
 export async function openEndpoint(options: EndpointOptions): Promise<HttpCompleter> {
   const { headers = {}, ...rest } = options;
@@ -75,9 +75,9 @@ export class HttpCompleter implements Completer {
   private readonly pause = new Pause();
   private readonly spending: Spending;
   private readonly adaptation = new Adaptation();
-  /** Requests without an answer so far, so that equal ones are asked once. */
+  /** Pending requests, so that equal ones are sent once. */
   private readonly underWay = new Map<string, Promise<Completion>>();
-  /** Answers where no file keeps them. */
+  /** Answers, if no file keeps them. */
   private readonly memory = new Map<string, Completion>();
   private answers = 0;
   private unknownInARow = 0;
@@ -96,8 +96,8 @@ export class HttpCompleter implements Completer {
   }
 
   /**
-   * Every answer is on disk before it counts. When one request cannot be had, or the signal is aborted, nothing more is
-   * sent, the answers under way are waited for and kept, and then the promise rejects.
+   * Every answer is on disk before it counts. If one request fails for good, or the signal is aborted, nothing more is
+   * sent, pending answers are waited for and kept, and then the promise rejects.
    * @throws EndpointError with one sentence; the signal's reason when aborted.
    */
   async complete(
@@ -130,7 +130,7 @@ export class HttpCompleter implements Completer {
       }
     };
     const items = next();
-    // Whether there are probabilities shows at the first answer; the others are not paid for before.
+    // The first answer shows whether there are probabilities; the others are not paid for before that.
     if (job.wantsTokens && !this.hasGivenTokens) {
       const first = items.next();
       if (!first.done) await work(first.value);
@@ -156,12 +156,12 @@ export class HttpCompleter implements Completer {
     };
   }
 
-  /** Tokens that this run was charged for so far. */
+  /** Tokens that this run has been charged for so far. */
   get tokens(): number {
     return this.spending.tokens;
   }
 
-  /** Waits for requests under way, and closes the cache. */
+  /** Waits for pending requests and closes the cache. */
   async dispose(): Promise<void> {
     if (this.isDisposed) return;
     this.isDisposed = true;
@@ -282,8 +282,8 @@ export class HttpCompleter implements Completer {
   }
 
   /**
-   * Whether a refusal is of its conversation, because others in the same form were answered; a row of them is of
-   * something else.
+   * Whether a refusal concerns its conversation, because others in the same form were answered; several in a row
+   * concern something else.
    */
   private isUnknownRefusal({ kind, hasRemedy }: EndpointError): boolean {
     if (!['400', '422'].includes(kind) || hasRemedy || this.answers < PROOF) return false;
@@ -294,7 +294,7 @@ export class HttpCompleter implements Completer {
   }
 
   /**
-   * @throws EndpointError where no answer had probabilities so far; a single one without them is an answer without a
+   * @throws EndpointError if no answer has had probabilities so far; a single one without them is an answer without a
    * verdict.
    */
   private requireTokens(completion: Completion): void {
@@ -322,7 +322,7 @@ export class HttpCompleter implements Completer {
       this.pause.lengthen(error.retryAfter);
   }
 
-  /** A wrong address shows at once. And nobody waits for hours. */
+  /** A wrong address shows at once, so nobody waits for hours. */
   private isHopeless({ kind, retryAfter }: EndpointError): boolean {
     return (
       (this.answers === 0 && WRONG_ADDRESS.includes(kind)) ||
@@ -349,7 +349,7 @@ export class HttpCompleter implements Completer {
   }
 }
 
-/** Earlier versions kept answers that had broken off, and answers without the probabilities that were asked for. */
+/** Earlier versions cached answers that had broken off, and answers without the requested probabilities. */
 function isAnswer({ finish, text, reasoning, firstTokens }: Completion, { wantsTokens }: Job): boolean {
   if (finish === 'filtered' || finish === 'too_long') return true;
   if (wantsTokens) return firstTokens !== undefined;

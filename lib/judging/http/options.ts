@@ -1,46 +1,46 @@
-// What an endpoint is and how it is asked, checked.
+// The options of an endpoint and of its requests, checked.
 
 import { JudgeError } from '../errors';
 import type { Prices } from './spending';
 import { knob } from '../../text/knobs';
 
-/** Where the key comes from by default. */
+/** The key's environment variable by default. */
 export const KEY_VARIABLE = 'OPENAI_API_KEY';
 
-/** An endpoint with OpenAI's chat API, and how it is asked. */
+/** An endpoint with OpenAI's chat API, and how requests are made. */
 export interface EndpointOptions {
-  /** The base address, `https://host/v1`; `/chat/completions` is added where it is not there. */
+  /** The base address, `https://host/v1`; `/chat/completions` is added if it is missing. */
   endpoint: string;
   /** The model's name at the endpoint. */
   model: string;
-  /** Environment variable with the key (OPENAI_API_KEY by default). Where it is not set, none is sent. */
+  /** Environment variable with the key (OPENAI_API_KEY by default). If it is not set, no key is sent. */
   keyVariable?: string;
-  /** Requests under way at once (8). */
+  /** Requests in flight at once (8). */
   concurrency?: number;
-  /** Attempts after the first one (8). */
+  /** Retries after the first attempt (8). */
   retries?: number;
-  /** For one attempt, in milliseconds (300,000). */
+  /** Timeout of one attempt, in milliseconds (300,000). */
   timeoutMs?: number;
   /**
-   * Pauses between attempts grow from the one to the other, doubling (1,000 and 60,000 ms), each lengthened at random
-   * up to twofold.
+   * Exponential backoff: pauses between attempts double from the first value to the second (1,000 and 60,000 ms); each
+   * is lengthened at random up to twofold.
    */
   backoffMs?: { from: number; to: number };
-  /** Pauses asked for by Retry-After are kept up to this long (600,000 ms); a longer one ends the run. */
+  /** Pauses requested by Retry-After are kept up to this length (600,000 ms); a longer one ends the run. */
   longestPauseMs?: number;
   /**
-   * Further fields of the request; null takes a field out, so that `{max_tokens: null, max_completion_tokens: 100}`
+   * Additional fields of the request; null removes a field, so that `{max_tokens: null, max_completion_tokens: 100}`
    * renames one.
    */
   extra?: Record<string, unknown>;
   /**
-   * Further headers, such as `{'api-key': …}`. Their values are secrets: never written, never shown, no part of the
-   * cache's key.
+   * Additional headers, such as `{'api-key': …}`. Their values are secrets: never written, never shown, and not part of
+   * the cache's key.
    */
   headers?: Record<string, string>;
   /** Where answers are kept; absent: nowhere. */
   cacheFile?: string | undefined;
-  /** Prices of a million tokens, to count the cost. */
+  /** Prices per million tokens, to count the cost. */
   prices?: Prices;
 }
 
@@ -52,7 +52,7 @@ const SECRET_PARAMETER = new RegExp(
 /** The one parameter that messages show. */
 const SHOWN_PARAMETER = 'api-version';
 
-/** The address to send to. @throws JudgeError where it is no http address, or holds a secret. */
+/** The address to send to. @throws JudgeError if it is not an http address, or holds a secret. */
 export function completionsUrl(endpoint: string): string {
   let url: URL;
   try {
@@ -90,7 +90,7 @@ export function completionsUrl(endpoint: string): string {
   return url.href;
 }
 
-/** As messages show it: without parameters, which may hold what nobody took for a secret. */
+/** As messages show it: without parameters, which may hold unexpected secrets. */
 export function shownUrl(address: string): string {
   const { origin, pathname, searchParams } = new URL(address);
   const version = searchParams.get(SHOWN_PARAMETER);

@@ -1,4 +1,6 @@
-/** Runs `work` on each item, at most `limit` at a time. Items are taken as there is room; `work` must not reject. */
+/**
+ * Runs `work` on each item, at most `limit` at a time. Items are taken when there is capacity; `work` must not reject.
+ */
 export async function forEachAtMost<T>(
   limit: number,
   items: Iterator<T>,

@@ -1,14 +1,14 @@
-// How providers say that they do not answer one conversation: a content filter, or its length. Nothing is wrong with
-// the run then. The bodies are in http/providers.test.ts, each with the provider that sends it.
+// How providers refuse to answer a single conversation: a content filter, or its length. Then nothing is wrong with the
+// run. The bodies are in http/providers.test.ts, each with its provider.
 
 import type { Completion } from '../completer';
 
-/** What a body says of a failure. */
+/** What a body says about a failure. */
 export interface Said {
   message: string;
-  /** Its codes and kinds, parted by spaces. */
+  /** Its codes and kinds, separated by spaces. */
   code: string;
-  /** The parameter that is at fault, where the endpoint names one. */
+  /** The parameter at fault, if the endpoint names one. */
   param?: string;
 }
 
@@ -32,7 +32,7 @@ const FILTER_CODES = new RegExp(
   'i',
 );
 
-/** Sentences of content filters, where the code says nothing. They must not fit complaints about parameters. */
+/** Sentences of content filters, if the code says nothing. They must not match complaints about parameters. */
 const FILTER_SENTENCES = new RegExp(
   [
     'content exists risk', // DeepSeek
@@ -75,13 +75,13 @@ const FILTER_REASONS = new RegExp(
   ].join('|'),
   'i',
 );
-/** Finish reasons of answers that broke off where something failed: they are no answers. */
+/** Finish reasons of answers that broke off because of a failure: they are not answers. */
 const FAILURE_REASONS = new RegExp(
   '^(?:network_error|insufficient_system_resource|error|abort(?:ed)?|cancel(?:l?ed)?|timeout|overloaded|' +
     'engine_overloaded|(?:server|internal|upstream|engine|unknown)_error)$',
   'i',
 );
-/** The context is full: as `length`. */
+/** The context is full: treated like `length`. */
 const LENGTH_REASONS = /^(?:length|max_tokens|max_output_tokens|model_context_window_exceeded|token_limit)$/i;
 
 export const isFailureReason = (reason: string): boolean => FAILURE_REASONS.test(reason);
@@ -94,11 +94,11 @@ export function finishOf(reason: string | null | undefined): Completion['finish'
 }
 
 /**
- * Whether a failure is of this one conversation, which no later attempt changes; undefined where it is of another kind.
+ * The refusal if a failure concerns only this conversation, which no later attempt changes; undefined for other failures.
  */
 export function refusalOf(status: number, { message, code }: Said): 'filtered' | 'too_long' | undefined {
   if (status === 413) return 'too_long';
-  // About the key, the address, the account or the pace: never about a conversation.
+  // About the key, the address, the account or the rate: never about a conversation.
   if ([401, 402, 404, 405, 407, 429].includes(status)) return undefined;
   if (status === 451 || FILTER_CODES.test(code)) return 'filtered';
   if (status >= 500 && status !== 500) return undefined;

@@ -1,5 +1,4 @@
-// One attempt at one request: sent, waited for, and told apart into an answer, a refusal of the conversation, and
-// errors.
+// One attempt at one request: sent, awaited, and classified as an answer, a refusal of the conversation, or an error.
 
 import { proxyFor } from '../../files/proxy';
 import type { Completion } from '../completer';
@@ -20,8 +19,7 @@ interface Reply {
 }
 
 /**
- * @throws EndpointError, always. Never aborted from outside but by its time limit: an answer that is paid for is waited
- * for.
+ * @throws EndpointError, always. Aborted only by its time limit, never from outside: a paid answer is waited for.
  */
 export async function attempt(line: Line, body: Readonly<Record<string, unknown>>): Promise<Completion> {
   const { asked, secrets } = line;
@@ -101,7 +99,7 @@ function contentOf({ headers, text }: Reply, { asked: { url }, secrets }: Line):
   }
 }
 
-/** OpenRouter puts a failure of its provider into the choice. */
+/** OpenRouter reports a failure of its provider in the choice. */
 function choiceFailure(content: unknown): ReturnType<typeof failureIn> {
   const choice = (content as { choices?: { error?: unknown }[] } | null)?.choices?.[0];
   return choice?.error === undefined || choice.error === null ? undefined : failureIn({ error: choice.error });
@@ -115,7 +113,7 @@ function parsedOr(text: string): unknown {
   }
 }
 
-/** Refusals may come as events too. */
+/** Refusals may also arrive as events. */
 function eventsOr(text: string): unknown {
   try {
     return bodyOfEvents(text);

@@ -2,8 +2,8 @@ import { isObject } from '../../support/is_object';
 import { sha256 } from '../../support/sha256';
 
 /**
- * What an answer is stored under: the digest of the whole request, the secret key apart; the order of fields does not
- * count.
+ * The cache key of an answer: the digest of the whole request without the secret key; the order of fields does not
+ * matter.
  */
 export function requestKey(url: string, body: Record<string, unknown>): string {
   const sorted = JSON.stringify({ url, body }, (_, value: unknown) =>

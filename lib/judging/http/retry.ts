@@ -3,9 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 export interface RetryOptions {
   /** Whether there is another attempt after `failures` of them, the last with this error. */
   shouldRetry: (error: unknown, failures: number) => boolean;
-  /** Pauses grow from the one to the other, doubling, each lengthened at random up to twofold. */
+  /**
+   * Exponential backoff: pauses double from the first value to the second; each is lengthened at random up to twofold.
+   */
   backoffMs: { from: number; to: number };
-  /** Once aborted, no pause is waited for and nothing is tried again. */
+  /** Once aborted, there are no pauses and no retries. */
   signal: AbortSignal;
 }
 

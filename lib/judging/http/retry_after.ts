@@ -1,7 +1,7 @@
 /**
  * How long an answer asks to wait before the next attempt, in milliseconds: `Retry-After` in seconds, as a date (RFC
- * 9110) or as "1m30s", `retry-after-ms`, or the sentence ("try again in 20s"). Undefined where it does not say, or says
- * nonsense.
+ * 9110) or as "1m30s", `retry-after-ms`, or the sentence ("try again in 20s"). Undefined if it does not say, or not
+ * sensibly.
  */
 export function retryAfterOf(
   headers: { get(name: string): string | null },

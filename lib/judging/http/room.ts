@@ -1,12 +1,12 @@
-// Room for an answer: what a refusal says of the model's context, or of the most tokens that an answer may ask for.
+// The token limit of an answer: what a refusal says about the model's context, or about the maximum for an answer.
 
-/** Below this an answer is no use. */
+/** Below this an answer is useless. */
 const LEAST_ROOM = 16;
 
 export type Room =
-  /** The most that any request may ask for. */
+  /** The maximum that any request may ask for. */
   | { limit: number }
-  /** What this conversation leaves of the context; null: not said, and the endpoint may know it itself. */
+  /** What this conversation leaves of the context; null: not stated, but the endpoint may know it. */
   | { room: number | null };
 
 const LIMITS = [
@@ -34,8 +34,8 @@ const INPUTS = [
 ];
 
 /**
- * What the refusal of a request for `asked` tokens teaches; undefined: the conversation itself is too long, or it
- * teaches nothing.
+ * What the refusal of a request for `asked` tokens teaches; undefined: the conversation itself is too long, or nothing
+ * can be learned.
  */
 export function roomIn(message: string, asked: number): Room | undefined {
   if (asked < LEAST_ROOM) return undefined;

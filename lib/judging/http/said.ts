@@ -1,4 +1,4 @@
-// What a body that is no answer says of itself: each provider has its own form for it.
+// What an error body says: each provider has its own form.
 
 import { isObject } from '../../support/is_object';
 import type { Said } from './refusals';
@@ -24,11 +24,11 @@ const MINIMAX: Readonly<Record<number, number>> = {
 };
 
 export interface Failure extends Said {
-  /** The status that the body means, where it says so. */
+  /** The status that the body reports, if it does. */
   status?: number;
 }
 
-/** A body with an error in it, whatever its status; undefined where there is none. */
+/** A body with an error in it, whatever its status; undefined if there is none. */
 export function failureIn(body: unknown): Failure | undefined {
   if (Array.isArray(body)) return body.length === 1 ? failureIn(body[0]) : undefined; // Gemini
   if (!isObject(body)) return undefined;
@@ -63,7 +63,7 @@ function errorOf(error: unknown, body: Fields): Said {
   return { message: said, code: join(code, type, status, inner), ...(typeof param === 'string' ? { param } : {}) };
 }
 
-/** Gemini says how long to wait in a list of details. */
+/** Gemini gives the waiting time in a list of details. */
 function retryDelayIn(details: unknown): string {
   if (!Array.isArray(details)) return '';
   const found = details.filter(isObject).find((part) => typeof part['retryDelay'] === 'string');
@@ -78,7 +78,7 @@ function withStatus(said: Said): Failure {
   return /authentication|invalid_?api_?key|unauthorized/i.test(said.code) ? { ...said, status: 401 } : said;
 }
 
-/** What any other body says: its "detail" or "message", a page's title, or the text as it is. */
+/** What any other body says: its "detail" or "message", a page's title, or the text itself. */
 export function saidIn(body: unknown, text: string): Said {
   if (!isObject(body)) return { message: text.trim().startsWith('<') ? titleOf(text) : text.trim(), code: '' };
   const { detail, message, msg, errors, code } = body;

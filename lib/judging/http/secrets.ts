@@ -1,11 +1,11 @@
 import type { Completion } from '../completer';
 
 const MASK = '[key]';
-/** Shorter ones are no secrets but stand-ins ("EMPTY"), and would be found in ordinary answers. */
+/** Shorter ones are placeholders ("EMPTY"), not secrets, and would occur in ordinary answers. */
 const SHORTEST = 6;
 
 /**
- * What must not get into files, reports or messages, whoever says it: keys, values of headers, passwords of proxies.
+ * What must never appear in files, reports or messages: keys, values of headers, passwords of proxies.
  */
 export class Secrets {
   readonly #forms: readonly string[];
@@ -18,7 +18,7 @@ export class Secrets {
       Buffer.from(secret).toString('base64'),
       JSON.stringify(secret).slice(1, -1),
     ]);
-    // The longest first: one may hold another.
+    // The longest first: one may contain another.
     this.#forms = [...new Set(forms)].sort((a, b) => b.length - a.length);
   }
 
@@ -26,7 +26,7 @@ export class Secrets {
     return this.#forms.reduce((left, form) => left.replaceAll(form, MASK), text);
   }
 
-  /** In what an endpoint says of a failure, what looks like a key is hidden too: providers print parts of it. */
+  /** In an endpoint's error texts, anything that looks like a key is hidden too: providers print parts of it. */
   hideInMessage(text: string): string {
     return this.hide(text)
       .replaceAll(/\b(?:sk|pk|rk)-[A-Za-z0-9*_-]{3,}/g, MASK)

@@ -1,4 +1,4 @@
-// What was asked, answered from disk, tried again, and what it cost.
+// Counts requests, cached answers and retries, and their cost.
 
 import type { Completion } from '../completer';
 
@@ -22,7 +22,7 @@ export class Spending {
     if (cached) this.cached++;
     else this.asked++;
     if (!usage) {
-      // What was refused cost nothing that is known of.
+      // Refused requests have no known cost.
       if (finish !== 'filtered' && finish !== 'too_long') this.withoutUsage++;
       return;
     }
@@ -40,7 +40,7 @@ export class Spending {
   }
 
   /**
-   * `cost` is undefined where no price is known. Failed attempts are not in it, whatever the endpoint makes of them.
+   * `cost` is undefined if no price is known. It does not include failed attempts, even if the endpoint charges for them.
    */
   describe(): Record<string, unknown> {
     const { now, earlier, prices } = this;

@@ -1,5 +1,5 @@
-// A judge run here, by the engine: conversations in waves that share their beginnings. Every answer is on disk before
-// it counts.
+// A judge that the engine runs here: conversations are processed in waves that share prefixes. Every answer is on disk
+// before it counts.
 
 import { createHash } from 'node:crypto';
 import type { Message } from '../../data/types';
@@ -17,9 +17,9 @@ import { knob } from '../../text/knobs';
 
 /** How the language model of a judge is loaded. */
 export interface LocalJudgeOptions {
-  /** In tables and results; the model's folder by default. */
+  /** The name in tables and results; the model's folder by default. */
   name?: string;
-  /** Where answers are kept; absent: nowhere. */
+  /** Where answers are cached; absent: nowhere. */
   cacheFile?: string | undefined;
 }
 
@@ -27,7 +27,7 @@ const WITHOUT_THOUGHTS =
   `Give ${knob('judgeMode', 'text')}, or, where the template knows it, ` +
   `${knob('judgeTemplateOptions', '{"enable_thinking": false}')}.`;
 
-/** One conversation that has no answer yet, with the others that are the same. */
+/** One conversation that has no answer yet, with the others that are equal to it. */
 interface Question extends PreparedPrompt {
   key: string;
   indices: number[];
@@ -40,11 +40,11 @@ interface Job {
   firstTokens: number | undefined;
   control: CompletionControl;
   completions: Completion[];
-  /** Questions under way, by key. */
+  /** Pending questions, by key. */
   asked: Map<string, Question>;
 }
 
-/** A judge on a loaded model, of which it disposes. @throws JudgeError where the cache is in use or is none. */
+/** A judge on a loaded model, which it disposes of. @throws JudgeError if the cache is in use or not valid. */
 export async function openLocalJudge(
   model: LanguageModel,
   { name = model.folder, cacheFile }: LocalJudgeOptions = {},
@@ -60,12 +60,12 @@ export async function openLocalJudge(
 
 /** Answers from a language model on this machine. */
 export class LocalCompleter implements Completer {
-  /** Answers where no file keeps them. */
+  /** Answers, if no file keeps them. */
   private readonly memory = new Map<string, Completion>();
   private readonly counts = { computed: 0, from_cache: 0, too_long: 0 };
   private readonly spent = { prompt: 0, completion: 0, prompt_from_cache: 0, completion_from_cache: 0 };
   private longest = 0;
-  /** Answers of one token that would have begun with thoughts. */
+  /** Answers of one token that would have begun with reasoning. */
   private thinking = 0;
 
   constructor(
@@ -76,10 +76,10 @@ export class LocalCompleter implements Completer {
   ) {}
 
   /**
-   * An answer depends on the model, its conversation and the options alone: sampling draws from a stream that the
-   * conversation names, and equal conversations have one answer. When the signal is aborted, what has ended is kept,
-   * and the promise rejects with its reason.
-   * @throws JudgeError where a conversation cannot be put to the model.
+   * An answer depends only on the model, its conversation and the options: the conversation determines the random
+   * stream of sampling, and equal conversations have the same answer. When the signal is aborted, finished answers are
+   * kept, and the promise rejects with its reason.
+   * * @throws JudgeError if a conversation cannot be given to the model.
    */
   async complete(
     conversations: Iterable<readonly Message[]>,
@@ -127,12 +127,12 @@ export class LocalCompleter implements Completer {
     };
   }
 
-  /** Tokens computed by this run so far, but for what prompts share. */
+  /** Tokens computed by this run so far, without those of shared prefixes. */
   get tokens(): number {
     return this.spent.prompt + this.spent.completion;
   }
 
-  /** What was not judged for its length, as a sentence; undefined where nothing was. */
+  /** A sentence about what was too long to be judged; undefined if nothing was. */
   get tooLong(): string | undefined {
     const { too_long: count } = this.counts;
     if (count === 0) return undefined;
@@ -143,19 +143,19 @@ export class LocalCompleter implements Completer {
     );
   }
 
-  /** Where the first token is no letter because the model thinks first: a sentence. */
+  /** A sentence for first tokens that are not letters because the model reasons first. */
   get thinksFirst(): string | undefined {
     if (this.thinking === 0) return undefined;
     return `${this.thinking} answers would begin with thoughts, whose first token is no letter. ${WITHOUT_THOUGHTS}`;
   }
 
-  /** Gives the model's memory back. */
+  /** Releases the model's memory. */
   async dispose(): Promise<void> {
     await this.locked?.close();
     await this.model.dispose();
   }
 
-  /** The conversations whose answers are not known, each once; those known are told on the way. */
+  /** The conversations without a known answer, each once; known answers are reported on the way. */
   private async *questions(job: Job): AsyncGenerator<Question> {
     let index = -1;
     for (const conversation of job.conversations) {
@@ -233,7 +233,7 @@ export class LocalCompleter implements Completer {
     }
   }
 
-  /** What an answer is stored under. The prompt's ids stand for the conversation, the chat template and its options. */
+  /** The cache key of an answer. The prompt's ids represent the conversation, the chat template and its options. */
   private keyOf(ids: Int32Array, { sampling, firstTokens }: Job): string {
     const { temperature, topP, topK, seed, maxTokens, stop } = sampling;
     const drawn = temperature === 0 ? { temperature } : { temperature, topP, topK, seed };

@@ -6,7 +6,9 @@ const options = z.strictObject({
   words: z.string().trim().min(1).describe('what stands before the verdict, such as [RESULT]'),
 });
 
-/** `[RESULT] A`: the label behind given words, with marks and emphasis between them; the last one of the text. */
+/**
+ * `[RESULT] A`: the label after given words, possibly with punctuation and emphasis between; the last one in the text.
+ */
 export const afterParser: VerdictParser<z.output<typeof options>> = {
   name: 'after',
   description: 'a label behind words that the template names ("words: [RESULT]"); the last one counts',

@@ -3,7 +3,7 @@ import { alternatives, labelOptions, lastMatch, plain, type VerdictParser } from
 
 const options = z.strictObject(labelOptions);
 
-/** `[[A]]`, `[[B]]`, and `[[C]]` for a tie: the last one of the text. */
+/** `[[A]]`, `[[B]]`, and `[[C]]` for a tie: the last one in the text. */
 export const bracketsParser: VerdictParser<z.output<typeof options>> = {
   name: 'brackets',
   description: '[[A]] or [[B]], [[C]] for a tie; the last one counts',

@@ -13,9 +13,9 @@ const options = z.strictObject({
 type JsonOptions = z.output<typeof options>;
 
 /**
- * A JSON object with the verdict in one field, `{"choice": 1}`, whatever stands around it (a code fence, an
- * explanation): the last such object of the text. Where none can be read as JSON (quotation marks within a text field,
- * say), the last `"field": value` counts.
+ * A JSON object with the verdict in one field, `{"choice": 1}`, whatever is around it (a code fence, an explanation):
+ * the last such object in the text. If none can be read as JSON (for example because of quotation marks within a text
+ * field), the last `"field": value` counts.
  */
 export const jsonParser: VerdictParser<JsonOptions> = {
   name: 'json',
@@ -34,10 +34,10 @@ function verdictFrom(found: unknown, { a, b, tie }: JsonOptions): Verdict | unde
   return verdictOf(String(found), { a: String(a), b: String(b), tie: tie === null ? null : String(tie) });
 }
 
-/** Answers that went wrong may be thousands of braces; the verdict stands at the end. */
+/** Failed answers may contain thousands of braces; the verdict is at the end. */
 const MOST_BRACES = 200;
 
-/** Every JSON object that stands in the text, outermost only. */
+/** Every JSON object in the text, outermost only. */
 function objectsIn(text: string): Record<string, unknown>[] {
   const objects: Record<string, unknown>[] = [];
   let past = 0;
@@ -60,7 +60,7 @@ function parsed(text: string): Record<string, unknown> | undefined {
   }
 }
 
-/** The place behind the brace that closes the one at `from`; braces within JSON texts do not count. */
+/** The position after the brace that closes the one at `from`; braces within JSON strings do not count. */
 function endOfObject(text: string, from: number): number | undefined {
   let depth = 0;
   let quoted = false;

@@ -12,18 +12,18 @@ import {
 
 const options = z.strictObject(labelOptions);
 
-/** What may stand around a letter that is alone: marks, brackets, emphasis. */
+/** What may be around a single letter: punctuation, brackets, emphasis. */
 const DECORATION = '[\\s*_`"\'“”‘’「」《》()\\[\\]{}<>【】.。:：,，!！]*';
 
-/** What a letter may name. */
+/** What a letter may refer to. */
 const NOUN = 'response|assistant|answer|option|回答|回复|助手|答案|选项';
-/** Longer texts are no letter that is alone. */
+/** Longer texts are not single letters. */
 const LONGEST_ALONE = 100;
 
 /**
- * A bare letter. Tried in this order: the whole text; the last line; the last place where a letter is called the
+ * A single letter. Tried in this order: the whole text; the last line; the last place where a letter is called the
  * answer, the better one or the winner, in English or Chinese; the first line. A letter within a sentence ("A good
- * answer …") is no verdict.
+ * answer …") is not a verdict.
  */
 export const letterParser: VerdictParser<z.output<typeof options>> = {
   name: 'letter',

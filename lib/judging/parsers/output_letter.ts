@@ -7,7 +7,7 @@ const options = z.strictObject({
   word: z.string().min(1).default('Output').describe('the word before the bracket'),
 });
 
-/** `Output (a)`, `Output (b)`: the last one of the text. No tie, unless one is named. */
+/** `Output (a)`, `Output (b)`: the last one in the text. No tie, unless one is configured. */
 export const outputLetterParser: VerdictParser<z.output<typeof options>> = {
   name: 'output_letter',
   description: 'Output (a) or Output (b); the last one counts',

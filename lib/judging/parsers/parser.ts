@@ -9,9 +9,9 @@ export type Verdict = 'A' | 'B' | 'tie';
 export interface VerdictParser<Options = unknown> {
   readonly name: string;
   readonly description: string;
-  /** Its own options, as a template file gives them beside the parser's name. */
+  /** Its own options, which a template file gives next to the parser's name. */
   readonly options: z.ZodType<Options>;
-  /** Undefined where the text holds no verdict. `text` is free of thoughts; see `withoutReasoning`. */
+  /** Undefined if the text holds no verdict. `text` has no reasoning; see `withoutReasoning`. */
   parse(text: string, options: Options): Verdict | undefined;
 }
 
@@ -31,7 +31,7 @@ export interface Labels {
   tie: string | null;
 }
 
-/** Full-width letters, digits and brackets as plain ones, as Unicode's compatibility form has them. */
+/** Full-width letters, digits and brackets as plain ones, by Unicode's compatibility normalization. */
 export function plain(text: string): string {
   return text.normalize('NFKC');
 }
@@ -42,7 +42,7 @@ export function verdictOf(label: string, labels: Labels): Verdict | undefined {
   return is(labels.a) ? 'A' : is(labels.b) ? 'B' : is(labels.tie) ? 'tie' : undefined;
 }
 
-/** The labels as an alternative of a regular expression, the longest first. */
+/** The labels as a regular expression alternative, the longest first. */
 export function alternatives(labels: Labels): string {
   const names = [labels.a, labels.b, labels.tie].filter((name) => name !== null).map((name) => plain(name).trim());
   return names
@@ -51,15 +51,15 @@ export function alternatives(labels: Labels): string {
     .join('|');
 }
 
-/** The verdict of the last match's first group: a judge that weighs both sides aloud decides at the end. */
+/** The verdict in the last match's first group: a judge that discusses both sides decides at the end. */
 export function lastMatch(text: string, pattern: RegExp, labels: Labels): Verdict | undefined {
   const last = [...text.matchAll(pattern)].at(-1);
   return last && verdictOf(last[1]!, labels);
 }
 
 /**
- * The text after the last `</think>` (`<thinking>`, `<reasoning>` too). Chat templates may open the thoughts
- * themselves, so the closing tag alone counts. Thoughts that never end hold no verdict: then nothing is left.
+ * The text after the last `</think>` (also `<thinking>`, `<reasoning>`). Chat templates may open the reasoning
+ * themselves, so only the closing tag counts. Reasoning that never ends holds no verdict: then nothing is left.
  */
 export function withoutReasoning(text: string): string {
   const closed = [...text.matchAll(/<\/(?:think|thinking|reasoning)>/gi)].at(-1);
