@@ -25,18 +25,19 @@ inline PackedTree tree_of_samples(const std::vector<int64_t>& lengths) {
   return tree;
 }
 
-// Of 2 * side buckets, for distances below `reach`: one bucket per position nearby, wider ones farther off, past `side`
-// in the end. The contract asks no more.
+// The bucket of a relative position: one per position nearby, wider ones farther off. The contract asks no more.
+inline int64_t relative_bucket(int64_t side, int64_t relative) {
+  const int64_t near = side / 2, r = std::abs(relative);
+  const int64_t bucket = r <= near ? r : near + static_cast<int64_t>(2 * std::log(static_cast<double>(r - near + 1)));
+  return relative > 0 ? bucket : -bucket;
+}
+
+// The table of 2 * side buckets for distances below `reach`: those past `side` have the last one.
 inline std::vector<int32_t> relative_buckets(int64_t side, int64_t reach) {
-  const int64_t near = side / 2;
-  const auto bucket = [&](int64_t relative) {
-    const int64_t r = std::abs(relative);
-    const int64_t bucket = r <= near ? r : near + static_cast<int64_t>(2 * std::log(static_cast<double>(r - near + 1)));
-    return relative > 0 ? bucket : -bucket;
-  };
   std::vector<int32_t> table;
   for (int64_t distance = 1 - reach; distance < reach; ++distance)
-    table.push_back(static_cast<int32_t>(std::clamp<int64_t>(side + bucket(-distance), 0, 2 * side - 1)));
+    table.push_back(
+        static_cast<int32_t>(std::clamp<int64_t>(side + relative_bucket(side, -distance), 0, 2 * side - 1)));
   return table;
 }
 

@@ -97,8 +97,8 @@ TEST_CASE("disentangled attention: one bucket serves both relative terms, as the
     std::vector<double> p;
     double sum = 0;
     for (int64_t j = 0; j < 40; ++j) {
-      const int64_t content = std::clamp<int64_t>(c.bucket(i - j) + 8, 0, 15),
-                    position = std::clamp<int64_t>(-c.bucket(j - i) + 8, 0, 15);
+      const int64_t content = std::clamp<int64_t>(relative_bucket(c.side, i - j) + 8, 0, 15),
+                    position = std::clamp<int64_t>(-relative_bucket(c.side, j - i) + 8, 0, 15);
       p.push_back(
           std::exp((dot(in.q, i, in.k, j) + dot(in.q, i, in.rel_k, content) + dot(in.k, j, in.rel_q, position)) /
                    std::sqrt(18.0)));
