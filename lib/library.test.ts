@@ -2,7 +2,7 @@
 // stand-in.
 
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -14,6 +14,10 @@ import { evaluate } from './evaluation/evaluate';
 import { rewardModelPredictor } from './evaluation/predictors/reward_model';
 import { datasetFromRows } from './data/dataset';
 import { RewardModel } from './scoring/reward_model';
+
+/** An empty folder: the stand-in engine reads none. */
+const NO_MODEL = mkdtempSync(join(tmpdir(), 'cheems-empty-'));
+test.after.always(() => rmSync(NO_MODEL, { recursive: true, force: true }));
 
 const run = promisify(execFile);
 const root = join(__dirname, '..');
@@ -214,7 +218,7 @@ test('a conversation alone is the sample that its last message is as the respons
 
 test('nothing to score gives nothing, and asks the engine nothing', async (t) => {
   const fake = fakeEngine(10);
-  const model = await RewardModel.load(tmpdir(), {}, fake.engine);
+  const model = await RewardModel.load(NO_MODEL, {}, fake.engine);
   t.deepEqual(await model.score([]), []);
   t.deepEqual(await model.score([{ prompt: 'p', responses: [] }]), [[]]);
   t.is(fake.batches.length, 0);
@@ -244,7 +248,7 @@ test('the strip that training chose is obeyed: with it the sample ends at <|im_e
 test('what cannot be scored is refused with the item, and what is to be done', async (t) => {
   const model = await RewardModel.load(modelFolder(), { maxLength: 4 }, fakeEngine(100).engine);
   const unlimited = await RewardModel.load(modelFolder(), {}, fakeEngine(100).engine);
-  const bare = await RewardModel.load(tmpdir(), {}, fakeEngine(100).engine);
+  const bare = await RewardModel.load(NO_MODEL, {}, fakeEngine(100).engine);
   for (const [scored, items, message] of [
     [model, [{ responses: [{ inputIds: [1, 2, 3, 4, 5] }] }], /items:1: the sample has 5 tokens, and max_length is 4/],
     [
@@ -263,13 +267,13 @@ test('what cannot be scored is refused with the item, and what is to be done', a
   ] as const) {
     await t.throwsAsync(scored.score(items as never), { message });
   }
-  const cut = await RewardModel.load(tmpdir(), { maxLength: 2, truncation: true }, fakeEngine(100).engine);
+  const cut = await RewardModel.load(NO_MODEL, { maxLength: 2, truncation: true }, fakeEngine(100).engine);
   t.deepEqual(await cut.score([{ responses: [{ inputIds: [50, 1, 2] }] }]), [[1.5]]);
 });
 
 test('canceled: the promise rejects with the reason, and the model can go on', async (t) => {
   const fake = fakeEngine(100);
-  const model = await RewardModel.load(tmpdir(), { microBatchTokens: 1 }, fake.engine);
+  const model = await RewardModel.load(NO_MODEL, { microBatchTokens: 1 }, fake.engine);
   const items = Array.from({ length: 500 }, () => ({ responses: [{ inputIds: [1, 2] }] }));
   const controller = new AbortController();
   setTimeout(() => controller.abort(new Error('no more')), 30);
@@ -300,7 +304,7 @@ test('as a predictor: too long responses are not scored, and all rewards find th
       annotations: [['a', 'b', '1']],
     },
   ]);
-  const model = await RewardModel.load(tmpdir(), { maxLength: 3 }, fakeEngine(10).engine);
+  const model = await RewardModel.load(NO_MODEL, { maxLength: 3 }, fakeEngine(10).engine);
   const evaluation = await evaluate({ datasets: [{ name: 'd', dataset }], predictor: rewardModelPredictor(model) });
   t.deepEqual(
     evaluation.files[0]!.scores.map(({ rewards }) => rewards),
@@ -314,7 +318,7 @@ test('as a predictor: too long responses are not scored, and all rewards find th
 });
 
 test('ids that are no ids are refused, whatever holds them', async (t) => {
-  const model = await RewardModel.load(tmpdir(), {}, fakeEngine(100).engine);
+  const model = await RewardModel.load(NO_MODEL, {}, fakeEngine(100).engine);
   for (const inputIds of [
     [1, 1.5],
     [1, NaN],
