@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Measures this machine's GPU: every operation against its floor, whole training steps of Qwen2.5's shapes, and PyTorch beside them
-# where python3 has it. Writes bench/results/gpu-CARD.json with commit, card, driver and clocks, and prints a table. Needs nvcc 12.8 or
-# newer, cmake, g++ and python3; no Node.js. Leave the machine alone while it runs.
+# Measures this machine's GPU: every operation against its floor, whole training steps of Qwen2.5's shapes, and PyTorch
+# beside them where python3 has it. Writes bench/results/gpu-CARD.json with commit, card, driver and clocks, and prints
+# a table. Needs nvcc 12.8 or newer, cmake, g++ and python3; no Node.js. Leave the machine alone while it runs.
 #
 #   bash scripts/bench_gpu.sh [--output FILE]      about ten minutes
 #   bash scripts/bench_gpu.sh --minutes 8          ends after eight minutes at the latest, with what was measured until then
 #   bash scripts/bench_gpu.sh --emulated           tries this script where no GPU is; its times say nothing
 #
-# PARTS="steps repeat kernels pytorch" names what to run; MODELS=0.5B,1.5B measures those alone; SKIP_PYTORCH=1 leaves PyTorch
-# out; CHEEMS_BUILD_JOBS=N compiles N files at once. build/gpu/gpu_report.json says for each prediction
+# PARTS="steps repeat kernels pytorch" names what to run; MODELS=0.5B,1.5B measures those alone; SKIP_PYTORCH=1 leaves
+# PyTorch out; CHEEMS_BUILD_JOBS=N compiles N files at once. build/gpu/gpu_report.json says for each prediction
 # (bench/gpu_predictions.json) whether it held; test_gpu.sh adds to it, and says what a machine without internet needs.
 set -euo pipefail
 # shellcheck source=scripts/gpu/gpu_build.sh
@@ -44,8 +44,8 @@ elif [ -n "${MODELS:-}" ]; then
 fi
 
 failed=()
-# part NAME COMMAND…: the command writes $measured/NAME.json, whole after every row; its progress is on the screen. What fails is
-# said, and the rest goes on; what was measured until then stays.
+# part NAME COMMAND…: the command writes $measured/NAME.json, whole after every row; its progress is on the screen. What
+# fails is said, and the rest goes on; what was measured until then stays.
 part() {
   local name=$1 status=0
   shift

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Formats what is tracked: TypeScript and JavaScript by prettier, C++ and CUDA by clang-format (version 14, Debian 12's; others differ in details).
+# Formats what is tracked: TypeScript and JavaScript by prettier, C++ and CUDA by clang-format (version 14, Debian 12's;
+# others differ in details).
 #   bash scripts/format.sh [--check]    --check: says which files are not formatted, and changes none
 # Without clang-format, C++ is left alone and a line that begins with SKIPPED says so.
 set -euo pipefail

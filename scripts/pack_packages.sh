@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Packs what is published, a tarball each, into the folder OUT: the main package, and of packages/ the platform packages.
+# Packs what is published, a tarball each, into the folder OUT: the main package, and of packages/ the platform
+# packages.
 #   bash scripts/pack_packages.sh OUT [--local] [--only NAME…]
 #     --local       quick, for tests: dist as it is, and this checkout's build/Release, stripped, in place of release builds; without
 #                   --only, the main package and the one for this machine

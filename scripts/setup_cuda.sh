@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# For a machine without a CUDA toolkit: fetches NVIDIA's compiler, runtime and cuBLAS as Python wheels into build/cuda-toolkit,
-# from the package index that pip is set up with; CMake looks there. Needs python3 with venv (apt-get install python3-venv)
-# and about 2 GB of disk; installs nothing outside the checkout. Safe to run again.
+# For a machine without a CUDA toolkit: fetches NVIDIA's compiler, runtime and cuBLAS as Python wheels into
+# build/cuda-toolkit, from the package index that pip is set up with; CMake looks there. Needs python3 with venv
+# (apt-get install python3-venv) and about 2 GB of disk; installs nothing outside the checkout. Safe to run again.
 #
 #   bash scripts/setup_cuda.sh [--cuda 12|13] [--without-cublas]
 #
 #   --cuda 12|13      the major version, in place of the one that this machine's driver runs (13 where no driver is)
 #   --without-cublas  fetches no cuBLAS (423 MB): kernels compile, but the plug-in does not link
 #
-# NVIDIA's wheels of version 12 hold no nvcc. For a driver of CUDA 12 they bring cuBLAS and the headers, and the compiler has to
-# be on the machine: nvcc 12.8 or 12.9. CHEEMS_CUDA_VERSION=13.0 chooses another minor version.
+# NVIDIA's wheels of version 12 hold no nvcc. For a driver of CUDA 12 they bring cuBLAS and the headers, and the
+# compiler has to be on the machine: nvcc 12.8 or 12.9. CHEEMS_CUDA_VERSION=13.0 chooses another minor version.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -28,7 +28,8 @@ while [ $# -gt 0 ]; do
   case $major in '' | 12 | 13) ;; *) stop "--cuda is 12 or 13, not $major." 2 ;; esac
 done
 
-# What the driver runs, as nvidia-smi's table has it ("CUDA Version: 12.4"); nothing where there is none, or it says something else.
+# What the driver runs, as nvidia-smi's table has it ("CUDA Version: 12.4"); nothing where there is none, or it says
+# something else.
 driver=$(nvidia-smi 2>/dev/null | sed -n 's/.*CUDA Version: *\([0-9][0-9]*\.[0-9][0-9]*\).*/\1/p' | head -n 1) || driver=''
 if [ -z "$major" ]; then
   case $driver in
@@ -68,7 +69,8 @@ fetch_13() {
   local version=${CHEEMS_CUDA_VERSION:-13.0}
   local packages=("nvidia-cuda-nvcc==$version.*" "nvidia-cuda-crt==$version.*" "nvidia-nvvm==$version.*"
     "nvidia-cuda-runtime==$version.*" "nvidia-cuda-cccl==$version.*")
-  # cuobjdump, which tells what registers a built kernel uses, the headers of NVTX and cuBLAS count their versions by themselves; any of the major version does.
+  # cuobjdump, which tells what registers a built kernel uses, the headers of NVTX and cuBLAS count their versions by
+  # themselves; any of the major version does.
   packages+=("nvidia-cuda-cuobjdump==13.*" "nvidia-nvtx==13.*")
   [ $cublas = no ] || packages+=("nvidia-cublas==13.*")
   fetch "${packages[@]}"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds everything and runs every quick test that needs no GPU (scripts/test_long.sh has the long ones), or
-# the parts that are named. Ends with one line, "N passed, N failed", and fails when any test or build did. Incremental.
-# What the steps print goes to build/test-logs/; the parts about failures are printed here too.
+# Installs what is missing, builds everything and runs every quick test that needs no GPU (scripts/test_long.sh has the
+# long ones), or the parts that are named. Ends with one line, "N passed, N failed", and fails when any test or build
+# did. Incremental. What the steps print goes to build/test-logs/; the parts about failures are printed here too.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -86,7 +86,8 @@ note() {
   times+=("$seconds" "$((user + system))" "$1")
 }
 
-# step NAME COMMAND…: runs it; a failure counts and shows the end of its log. Lines that begin with SKIPPED say what it left out.
+# step NAME COMMAND…: runs it; a failure counts and shows the end of its log. Lines that begin with SKIPPED say what it
+# left out.
 step() {
   local name=$1 status seconds line
   timed "$@"
@@ -198,7 +199,8 @@ if has ts; then
   step unused-exports npx --no-install knip --no-progress
 fi
 
-# One build for all that is asked for. The TypeScript tests train on the emulated device, and the loader's tests open it.
+# One build for all that is asked for. The TypeScript tests train on the emulated device, and the loader's tests open
+# it.
 targets=()
 ! has ts sanitize || targets+=(cheems_cuda_emulated)
 ! has cpp quick || targets+=(cheems_native_tests)
@@ -220,7 +222,8 @@ if [ ${#targets[@]} -gt 0 ] && step cpp-build build_cpp build/cmake "${targets[@
 fi
 # The real kernels with nvcc, about 50 s of two cores where they have changed; a spill or a stack frame is a failure.
 ! has cuda || step cuda-plugin bash scripts/testing/test_plugin.sh
-# 64-bit Arm, under qemu: what hangs on the processor (15 s of one core, after a build of half a minute); the rest is in test_long.sh.
+# 64-bit Arm, under qemu: what hangs on the processor (15 s of one core, after a build of half a minute); the rest is in
+# test_long.sh.
 ! has cpp || step arm64-tests bash scripts/test_arm64.sh --short
 if has sanitize && step sanitized-build build_cpp build/sanitize cheems_native_tests cheems_fuzzers; then
   # A plug-in brings an operator new of its own, over the same malloc: what it hands over is freed by the engine's.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The engine of linux-arm64 on this machine: cross-compiled as its release is, and run by qemu's emulation of a processor.
+# The engine of linux-arm64 on this machine: cross-compiled as its release is, and run by qemu's emulation of a
+# processor.
 #   bash scripts/test_arm64.sh            every C++ test, and the release's addon in Node for arm64: the rewards of this machine
 #   bash scripts/test_arm64.sh --short    the tests of what hangs on the processor: numbers, threads, SIMD kernels, mapped files
 # Where the cross-compiler or qemu cannot be installed, a line that begins with SKIPPED says so.

@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
-# Tests the CUDA backend on this machine's GPU, without Node.js: every operation and whole models (the reference cases in float32
-# and bfloat16, repeats with equal bits), training runs that are killed and resumed, and compute-sanitizer's memcheck and racecheck
-# over a part of the tests. Needs nvcc 12.8 or newer, cmake, g++. Ends with "N passed, N failed", and fails when any test did.
+# Tests the CUDA backend on this machine's GPU, without Node.js: every operation and whole models (the reference cases
+# in float32 and bfloat16, repeats with equal bits), training runs that are killed and resumed, and compute-sanitizer's
+# memcheck and racecheck over a part of the tests. Needs nvcc 12.8 or newer, cmake, g++. Ends with "N passed, N failed",
+# and fails when any test did.
 #
 #   bash scripts/test_gpu.sh                 about ten minutes, most of it compilation and compute-sanitizer
 #   bash scripts/test_gpu.sh --minutes 8     ends after eight minutes at the latest, with what was measured until then
 #   bash scripts/test_gpu.sh --emulated      tries this script where no GPU is: the kernels are executed on the CPU
 #
-# PARTS="plugin tests resume sanitizer" names what to run; CHEEMS_BUILD_JOBS=N compiles N files at once; KILLS=N (6) kills a run.
-# Logs are in build/test-logs/gpu. build/gpu/gpu_report.json says for each prediction (bench/gpu_predictions.json) whether it
-# held; bench_gpu.sh adds to it.
+# PARTS="plugin tests resume sanitizer" names what to run; CHEEMS_BUILD_JOBS=N compiles N files at once; KILLS=N (6)
+# kills a run. Logs are in build/test-logs/gpu. build/gpu/gpu_report.json says for each prediction
+# (bench/gpu_predictions.json) whether it held; bench_gpu.sh adds to it.
 #
 # A machine without internet needs nvcc and the packages brought along: run scripts/setup_cuda.sh and
-# scripts/gpu/pack_system_packages.sh elsewhere, and carry build/cuda-wheels, build/cuda-toolkit and build/system-packages.
+# scripts/gpu/pack_system_packages.sh elsewhere, and carry build/cuda-wheels, build/cuda-toolkit and
+# build/system-packages.
 set -uo pipefail
 # shellcheck source=scripts/gpu/gpu_build.sh
 source "$(dirname "${BASH_SOURCE[0]}")/gpu/gpu_build.sh"
@@ -159,7 +161,8 @@ run_sanitizers() {
   elif ! command -v compute-sanitizer >/dev/null; then
     for tool in memcheck racecheck; do not_measured $tool "compute-sanitizer was not found (it comes with the CUDA toolkit, package cuda-sanitizer)"; done
   else
-    # Left out: whole models (the same kernels again, slowly), and tests of sizes where a tool that is a hundred times slower takes an hour.
+    # Left out: whole models (the same kernels again, slowly), and tests of sizes where a tool that is a hundred times
+    # slower takes an hour.
     local large='device: *,*traffic*,*floor*,*past the exponential*,*every width*,*every head size*,*hundreds of times*,*more frequent*,*larger than all staging*,*not to be had*,normal numbers*,stochastic rounding*'
     sanitize memcheck 400 "--test-case-exclude=$large"
     # Races need shared memory: the kernels that have any.

@@ -80,7 +80,7 @@ test('every header is included by something that is shipped, and every included 
 });
 
 test('a plug-in of the clone fits an engine built from the package: both hash the same headers', (t) => {
-  const globs = /interface_headers CONFIGURE_DEPENDS ([^)]+)\)/.exec(text('CMakeLists.txt'))![1]!.split(' ');
+  const globs = /interface_headers CONFIGURE_DEPENDS ([^)]+)\)/.exec(text('CMakeLists.txt'))![1]!.split(/\s+/);
   const headers = globs.flatMap((glob) => {
     const folder = dirname(glob);
     const folders = folder.endsWith('/*')

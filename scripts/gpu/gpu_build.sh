@@ -1,5 +1,5 @@
-# Sourced by test_gpu.sh and bench_gpu.sh: finds what a GPU build needs, and builds without Node.js. Sets `tree` (the build
-# folder), `suffix` (of the programs' names) and `emulated`.
+# Sourced by test_gpu.sh and bench_gpu.sh: finds what a GPU build needs, and builds without Node.js. Sets `tree` (the
+# build folder), `suffix` (of the programs' names) and `emulated`.
 # shellcheck shell=bash disable=SC2034
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1

@@ -1,6 +1,7 @@
-# Sourced by test_gpu.sh and bench_gpu.sh after gpu_build.sh: which parts a run has, its time limit, and the report that says of
-# each prediction of bench/gpu_predictions.json whether it held. Sets `measured`, where every part leaves PART.json, or
-# PART.reason where it was not measured. Both scripts add to the same report, $tree/gpu_report.json, of one commit.
+# Sourced by test_gpu.sh and bench_gpu.sh after gpu_build.sh: which parts a run has, its time limit, and the report that
+# says of each prediction of bench/gpu_predictions.json whether it held. Sets `measured`, where every part leaves
+# PART.json, or PART.reason where it was not measured. Both scripts add to the same report, $tree/gpu_report.json, of
+# one commit.
 # shellcheck shell=bash disable=SC2034,SC2154
 
 # begin_parts KNOWN_PART…: takes PARTS from the environment (all, in this order), and sets what was known of them aside.

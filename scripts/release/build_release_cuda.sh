@@ -2,8 +2,8 @@
 # The CUDA plug-in as it is published, into FOLDER/libcheems_cuda.so: machine code for the GPUs of
 # native/backends/cuda/release_architectures.txt and PTX of 8.0, for glibc 2.31 and newer, stripped, and checked.
 #   bash scripts/release/build_release_cuda.sh FOLDER
-# Needs a CUDA toolkit, and fetches version 13 where none is (scripts/setup_cuda.sh); what it compiles then asks for a driver of CUDA
-# 13 (580 or newer). Built in build/release; a second run compiles what has changed.
+# Needs a CUDA toolkit, and fetches version 13 where none is (scripts/setup_cuda.sh); what it compiles then asks for a
+# driver of CUDA 13 (580 or newer). Built in build/release; a second run compiles what has changed.
 set -euo pipefail
 [ $# -eq 1 ] || { echo "Usage: bash scripts/release/build_release_cuda.sh FOLDER" >&2; exit 2; }
 mkdir -p "$1"

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Configures a tree that compiles for a kind of machine as releases are made: against Debian 11's C library, so that glibc 2.31 or newer
-# suffices there. Everything that it fetches lies in build/release. A second run does what is left to do.
+# Configures a tree that compiles for a kind of machine as releases are made: against Debian 11's C library, so that
+# glibc 2.31 or newer suffices there. Everything that it fetches lies in build/release. A second run does what is left
+# to do.
 #   bash scripts/release/configure_release.sh PLATFORM TREE [CMAKE OPTION…]      (PLATFORM: linux-x64 or linux-arm64)
 #
-# Why so: Debian 12's g++ with a folder of Debian 11's C library needs no root, cross-compiles in the same way, and is the compiler that
-# the tests run with. Debian 11's own is too old for this engine's C++20; Zig's is Clang with another C++ library.
+# Why so: Debian 12's g++ with a folder of Debian 11's C library needs no root, cross-compiles in the same way, and is
+# the compiler that the tests run with. Debian 11's own is too old for this engine's C++20; Zig's is Clang with another
+# C++ library.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 stop() { echo "$1" >&2; exit 1; }

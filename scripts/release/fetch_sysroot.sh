@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# What release builds compile and link against: Debian 11's C library (glibc 2.31) with Debian 12's C++ library and header-only
-# packages, unpacked into FOLDER. A second run does nothing. Needs no root, and of the system apt-get and dpkg-deb alone.
+# What release builds compile and link against: Debian 11's C library (glibc 2.31) with Debian 12's C++ library and
+# header-only packages, unpacked into FOLDER. A second run does nothing. Needs no root, and of the system apt-get and
+# dpkg-deb alone.
 #   bash scripts/release/fetch_sysroot.sh ARCHITECTURE FOLDER     (amd64 or arm64)
 set -euo pipefail
 
 [ $# -eq 2 ] && [[ $1 = amd64 || $1 = arm64 ]] || { echo "Usage: bash scripts/release/fetch_sysroot.sh amd64|arm64 FOLDER" >&2; exit 2; }
 architecture=$1
 sysroot=$2
-# By suite. Of Debian 11's g++ the unwinder alone (libgcc_eh.a): that of Debian 12 asks for a function of glibc 2.35. Its shared
-# libraries are for running programs in an emulator.
+# By suite. Of Debian 11's g++ the unwinder alone (libgcc_eh.a): that of Debian 12 asks for a function of glibc 2.35.
+# Its shared libraries are for running programs in an emulator.
 from_bullseye=(libc6 libc6-dev linux-libc-dev libgcc-10-dev libgcc-s1 libstdc++6)
 from_bookworm=(libstdc++-12-dev)
 headers=(libhwy-dev nlohmann-json3-dev doctest-dev) # of Debian 12 too, in a folder of their own
@@ -49,9 +50,9 @@ find "$sysroot" -type l -lname '/*' -printf '%p\t%l\n' | while IFS=$'\t' read -r
   ln -sfnr "$sysroot$target" "$link"
 done
 
-# runtime/: what is linked statically, beside no other file. runtime-of-node/: empty libraries in place of libpthread and libdl. Node
-# has loaded both (before glibc 2.34; since then they are in libc), so an addon takes their functions from the process, as it does
-# Node-API's, and names libc and libm alone.
+# runtime/: what is linked statically, beside no other file. runtime-of-node/: empty libraries in place of libpthread
+# and libdl. Node has loaded both (before glibc 2.34; since then they are in libc), so an addon takes their functions
+# from the process, as it does Node-API's, and names libc and libm alone.
 triplet=$([ "$architecture" = amd64 ] && echo x86_64 || echo aarch64)-linux-gnu
 mkdir "$sysroot"/runtime "$sysroot"/runtime-of-node
 ln -s "../usr/lib/gcc/$triplet/12/libstdc++.a" "../usr/lib/gcc/$triplet/10/libgcc_eh.a" "$sysroot/runtime/"

@@ -20,13 +20,15 @@ set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64 -L "${CHEEMS_SYSROOT}")
 
 # The compiler's own C++ library and unwinder may be of another version than the folder's.
 set(headers "${CHEEMS_SYSROOT}/usr/include")
-set(CMAKE_CXX_FLAGS_INIT "-nostdinc++ -isystem ${headers}/c++/12 -isystem ${headers}/${triplet}/c++/12 -isystem ${headers}/c++/12/backward")
+set(CMAKE_CXX_FLAGS_INIT
+  "-nostdinc++ -isystem ${headers}/c++/12 -isystem ${headers}/${triplet}/c++/12 -isystem ${headers}/c++/12/backward")
 # A cross-compiler has another C library's headers beside itself.
 if(CHEEMS_ARCHITECTURE STREQUAL "arm64")
   string(APPEND CMAKE_CXX_FLAGS_INIT " -isystem ${headers}/${triplet} -isystem ${headers}")
 endif()
 # The compiler would look beside itself before it looks there.
-set(link_flags "-L${CHEEMS_SYSROOT}/runtime -B${CHEEMS_SYSROOT}/usr/lib/${triplet}/ -L${CHEEMS_SYSROOT}/usr/lib/${triplet} -L${CHEEMS_SYSROOT}/lib/${triplet}")
+set(link_flags
+  "-L${CHEEMS_SYSROOT}/runtime -B${CHEEMS_SYSROOT}/usr/lib/${triplet}/ -L${CHEEMS_SYSROOT}/usr/lib/${triplet} -L${CHEEMS_SYSROOT}/lib/${triplet}")
 set(CMAKE_EXE_LINKER_FLAGS_INIT "${link_flags}")
 # Of libpthread and libdl only programs ask (scripts/release/fetch_sysroot.sh).
 set(CMAKE_MODULE_LINKER_FLAGS_INIT "-L${CHEEMS_SYSROOT}/runtime-of-node ${link_flags}")

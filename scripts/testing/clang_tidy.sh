@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A part of scripts/test_long.sh: clang-tidy (version 14, Debian 12's; .clang-tidy has the checks) on what is compiled for the CPU:
-# the engine and the addon. Rooms are looked at as they are compiled, all sources of one together. About ten minutes on two cores.
+# A part of scripts/test_long.sh: clang-tidy (version 14, Debian 12's; .clang-tidy has the checks) on what is compiled
+# for the CPU: the engine and the addon. Rooms are looked at as they are compiled, all sources of one together. About
+# ten minutes on two cores.
 #   bash scripts/testing/clang_tidy.sh [WORD…]    only the sources and rooms with one of the words in their names, such as storage
 # Without clang-tidy a line that begins with SKIPPED says so.
 set -euo pipefail

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Adds an operation to a copy of the committed sources, as a contributor would: a folder under native/ops/ and its line in
-# native/ops/list.h. It must compile and pass on the CPU, on the plain loops and on the emulated device, in the benchmarks
-# too, and git must see nothing else that was touched. The operation is gelu once more, under another name.
+# Adds an operation to a copy of the committed sources, as a contributor would: a folder under native/ops/ and its line
+# in native/ops/list.h. It must compile and pass on the CPU, on the plain loops and on the emulated device, in the
+# benchmarks too, and git must see nothing else that was touched. The operation is gelu once more, under another name.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
