@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# Tokens a second on one H100, T = 1024, nothing shared: llmq's own utilization without its head over the vocabulary.
+# Tokens per second on one H100, T = 1024, nothing shared: llmq's own utilization without its head over the vocabulary.
 GOALS = {"0.5B": 200e3, "1.5B": 69e3, "7B": 15e3}
 
 

@@ -11,7 +11,7 @@
 // Two rows a model: "flat", samples of 1024 tokens that share nothing, and "shared", four responses of 512 tokens to
 // each prompt of 512, the prompt computed once. Prints one JSON object; what it does meanwhile goes to stderr.
 //
-// Counting. tokens_per_second counts every sample's tokens, whether they were computed or shared. Model FLOPs a token
+// Counting. tokens_per_second counts every sample's tokens, whether they were computed or shared. Model FLOPs per token
 // are 6 N + 6 L C T, N the weights of the layers' matrices (a reward model has no head over the vocabulary), C = heads
 // * head size; `flat` takes T = 1024, `shared` takes of the computed tokens twice the mean number of visible keys
 // instead of T. Nothing is subtracted for the last layer, of which most is never computed, nor added for what is

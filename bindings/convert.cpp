@@ -60,7 +60,7 @@ std::vector<int32_t> pairs_from(Napi::Value value) {
   if (pairs.empty())
     fail("The batch has no pair of a chosen and a rejected sample: there is nothing to learn from it.");
   if (pairs.size() % 2 != 0) {
-    fail("pairs must hold two sample numbers a pair, chosen and rejected; it has ", pairs.size(), " entries.");
+    fail("pairs must hold two sample numbers per pair, chosen and rejected; it has ", pairs.size(), " entries.");
   }
   return pairs;
 }

@@ -390,7 +390,7 @@ test.serial('wrong arguments are refused with sentences that name them', async (
     });
   };
   await refusePairs([], /no pair/);
-  await refusePairs([0, 1, 2], /two sample numbers a pair/);
+  await refusePairs([0, 1, 2], /two sample numbers per pair/);
   await refusePairs([0, 1, 2, 4], /Pair 1 names sample 4 of a batch of 4 samples/);
   await refusePairs([2, 2], /compares sample 2 with itself/);
   await t.throwsAsync(trainer.step(batch, neighborPairs(4), { ...adamStep, beta2: 1 }), { message: /beta2 must be/ });

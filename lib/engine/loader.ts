@@ -150,7 +150,7 @@ function withMusl(cause: Cause, { platform, glibc }: System): Cause {
 
 /**
  * Loads the engine of the package in `root`.
- * @throws EngineError NOT_BUILT with every reason, one a line, and the command that helps
+ * @throws EngineError NOT_BUILT with every reason, one per line, and the command that helps
  */
 export function loadEngine(root: string, system: () => System = thisSystem): { addon: unknown; source: EngineSource } {
   const main = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as Manifest;

@@ -137,7 +137,7 @@ function describeFile(file: EvaluatedFile): Record<string, unknown>[] {
 }
 
 /**
- * One line a response; `reward` is null where it was not scored, `tokens` and `truncated` where the predictor does not
+ * One line per response; `reward` is null where it was not scored, `tokens` and `truncated` where the predictor does not
  * say.
  */
 function* scoreLines(files: readonly EvaluatedFile[]): Generator<string> {

@@ -48,7 +48,7 @@ export interface Comparison {
   bootstrap: Required<BootstrapOptions>;
 }
 
-/** Prompts that are drawn together: a category of a file, or the whole file. One entry a prompt, by model. */
+/** Prompts that are drawn together: a category of a file, or the whole file. One entry per prompt, by model. */
 interface Stratum {
   file: number;
   rows: PromptRow[][];

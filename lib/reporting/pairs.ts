@@ -54,7 +54,7 @@ const distinct = (pairs: readonly [number, number][]) => [
   ...new Map(pairs.map((pair) => [pair.join(), pair])).values(),
 ];
 
-/** The pairs most wrong, worst first, at most one a prompt. */
+/** The pairs most wrong, worst first, at most one per prompt. */
 export function worstPairs(pairs: readonly ScoredPair[], count: number): WorstPair[] {
   const wrong = pairs.filter(({ difference }) => difference < 0).sort((a, b) => a.difference - b.difference);
   const byPrompt = new Map<PreferencePrompt, ScoredPair>();

@@ -339,7 +339,7 @@ function distributionChart(pairs: readonly ScoredPair[], charts: ChartMaker): Ch
         rows: bins.map(({ from, to, chosen, rejected }) => ({
           cells: [`${from.toPrecision(4)} to ${to.toPrecision(4)}`, chosen, rejected],
         })),
-        notes: ['One entry a pair and side. Filled: chosen; dashed outline: rejected.'],
+        notes: ['One entry per pair and side. Filled: chosen; dashed outline: rejected.'],
       },
     },
   ];

@@ -154,7 +154,7 @@ test('steps become one reward as asked, and are refused where one is needed and 
   }
 });
 
-test('score writes the rewards of all steps, one list a response', async (t) => {
+test('score writes the rewards of all steps, one list per response', async (t) => {
   const folder = open('qwen2-math-prm');
   const reference = readReference(folder);
   const scratch = mkdtempSync(join(tmpdir(), 'cheems-steps-'));

@@ -73,7 +73,7 @@ const parsed = (out: string): Record<string, unknown>[] =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
-test('one reward a response, a list for a list, in order, with tokens and truncation', async (t) => {
+test('one reward per response, a list for a list, in order, with tokens and truncation', async (t) => {
   const { out, progress } = await run([
     JSON.stringify({ id: 'a', prompt: '问', response: '答' }),
     JSON.stringify({ id: 7, input_ids: [5, 6, 7] }),

@@ -23,5 +23,5 @@ test('memory does not grow with the rows, nor with a signal that is never aborte
   const bytes = await heapPerTurn(20_000, 50_000, (turn) =>
     scoreStream({ rows: rows(turn), name: 'in', scorer, output: linesTo(async () => {}), batchTokens: 4000, signal }),
   );
-  t.true(bytes < 100, `${bytes.toFixed(0)} bytes a row`);
+  t.true(bytes < 100, `${bytes.toFixed(0)} bytes per row`);
 });

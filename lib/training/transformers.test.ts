@@ -282,7 +282,7 @@ function saveRecord({ transformers, torch }: Python): void {
     CASES.map(({ name }) => [name, { ...describeWritten(written.get(name)!), rewards: live.get(name)! }]),
   );
   const text = JSON.stringify({ about, transformers, torch, cases } satisfies RecordFile, null, 1);
-  // One line a sample.
+  // One line per sample.
   writeFileSync(
     RECORD_FILE,
     `${text.replace(/\{\s+("reward": [^,]+),\s+("padded_reward": [^\s}]+)\s+\}/g, '{$1, $2}')}\n`,

@@ -5,7 +5,7 @@
 namespace cheems {
 namespace {
 
-// A model of 1,000,000 bytes whose activations are 100 bytes a token.
+// A model of 1,000,000 bytes whose activations are 100 bytes per token.
 int64_t bytes(int64_t tokens) { return 1000000 + 100 * tokens; }
 
 int64_t choose(const MicroBatchBounds& bounds) { return choose_micro_batch_tokens(bounds, bytes); }

@@ -25,7 +25,7 @@ export interface ScoreTable {
   rows: readonly { name: string; values: readonly (number | undefined)[] }[];
 }
 
-/** weight * sum of numerators / sum of denominators. Both lists have one entry a unit of the stratum. */
+/** weight * sum of numerators / sum of denominators. Both lists have one entry per unit of the stratum. */
 export interface FigureTerm {
   weight: number;
   numerators: Float64Array;

@@ -15,7 +15,7 @@ import { RowFields } from './row_fields';
 import { groupBy, mean, scoredRows, type ScoredRow } from './scored_rows';
 
 export interface BestOfNPrompt extends PreferencePrompt {
-  /** One a response, higher is better. */
+  /** One per response, higher is better. */
   gold: number[];
 }
 

@@ -8,7 +8,7 @@ import type { ScoredFile } from './benchmark';
 /** A row all of whose responses were scored. */
 export interface ScoredRow<P extends PreferencePrompt = PreferencePrompt> {
   prompt: P;
-  /** One a response, taken as float32, as a model computes them. */
+  /** One per response, taken as float32, as a model computes them. */
   rewards: Float32Array;
   /** What a judge said of the pairs. */
   comparisons?: PromptScores['comparisons'];

@@ -25,7 +25,7 @@ function sumOf(values: ArrayLike<number>): number {
   return sum;
 }
 
-/** The bins that hold a pair, in ascending order of difference; one entry a bin in every list. */
+/** The bins that hold a pair, in ascending order of difference; one entry per bin in every list. */
 export interface CalibrationCurve {
   /** Share of the bin's pairs that the model has right. */
   accuracies: number[];
@@ -52,7 +52,7 @@ export interface CalibrationOptions {
 /**
  * Bins pairs by d = |chosen - rejected| (float32), with top = max d and step = top / bins:
  *   bin i holds float32(i * step) <= d < float32((i + 1) * step); empty bins are left out.
- * @param chosen rewards of the better side, one entry a pair; `rejected` alike.
+ * @param chosen rewards of the better side, one entry per pair; `rejected` alike.
  */
 export function calibrationCurve(
   chosen: ArrayLike<number>,

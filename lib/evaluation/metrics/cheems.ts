@@ -113,7 +113,7 @@ function labelMetrics(group: Group, missingPairs: 'nan' | 'error'): Record<strin
   };
 }
 
-/** The rewards of both sides of all pairs of a group; one entry a pair. */
+/** The rewards of both sides of all pairs of a group; one entry per pair. */
 export function pairRewards(group: Group, basis: 'rank' | 'labels'): { chosen: number[]; rejected: number[] } {
   const chosen: number[] = [];
   const rejected: number[] = [];

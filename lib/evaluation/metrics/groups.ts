@@ -100,7 +100,7 @@ export function scorePrompt(prompt: MetricPrompt, id: string): ScoredPrompt {
     const list = prompt[name];
     if (list && list.length !== size) {
       throw new EvaluationError(
-        `Prompt ${id} has ${size} rewards but ${list.length} ${name}: one entry a response is needed in each.`,
+        `Prompt ${id} has ${size} rewards but ${list.length} ${name}: one entry per response is needed in each.`,
       );
     }
     requireFinite(list ?? [], name, id);

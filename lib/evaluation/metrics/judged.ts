@@ -1,5 +1,5 @@
 // Metrics of judges: verdicts on pairs instead of rewards. A judge need not be transitive, so nothing here goes through
-// one number a response.
+// one number per response.
 
 import { pairsOf, type Groups } from './groups';
 import type { Basis, Comparison, JudgeStatistics, Judgement } from './types';

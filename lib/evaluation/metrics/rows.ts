@@ -3,7 +3,7 @@
 import { EvaluationError } from '../errors';
 import type { MetricPrompt } from './types';
 
-/** One entry a row in every list. */
+/** One entry per row in every list. */
 export interface MetricRows {
   rewards: ArrayLike<number>;
   /** The prompt's number. */

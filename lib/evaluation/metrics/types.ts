@@ -1,6 +1,6 @@
 // What the metrics are computed from (rewards, ranks, pairs, lengths: never a model), and what comes out.
 
-/** One prompt with the rewards of its responses. All lists have one entry a response and share its order. */
+/** One prompt with the rewards of its responses. All lists have one entry per response and share its order. */
 export interface MetricPrompt {
   /** For error messages; absent: the prompt's place in the list. */
   id?: string;

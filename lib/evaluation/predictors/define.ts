@@ -41,7 +41,7 @@ export function shapeProblem(value: unknown): string | undefined {
   if (typeof name !== 'string' || name === '') return 'its "name" must be a text that is not empty';
   if (scorePrompts !== undefined && typeof scorePrompts !== 'function') return 'its "scorePrompts" must be a function';
   if (scorePrompts === undefined && typeof score !== 'function')
-    return 'it needs a function "score" (samples => one number a sample)';
+    return 'it needs a function "score" (samples => one number per sample)';
   if (batchSize !== undefined && !(Number.isInteger(batchSize) && (batchSize as number) > 0))
     return 'its "batchSize" must be a whole number from 1';
   if (describe !== undefined && typeof describe !== 'function') return 'its "describe" must be a function';
@@ -112,7 +112,7 @@ function samplesOf(prompt: PreferencePrompt, definition: PredictorDefinition): P
 function requireRewards(answer: unknown, samples: readonly PredictorSample[], name: string): number[] {
   if (!Array.isArray(answer) && !ArrayBuffer.isView(answer)) {
     throw new PredictorError(
-      `The predictor "${name}" must answer with an array of numbers, one a sample, but it gave ` +
+      `The predictor "${name}" must answer with an array of numbers, one per sample, but it gave ` +
         `${answer === null ? 'null' : `a value of type ${typeof answer}`}.`,
     );
   }
@@ -120,7 +120,7 @@ function requireRewards(answer: unknown, samples: readonly PredictorSample[], na
   if (rewards.length !== samples.length) {
     throw new PredictorError(
       `The predictor "${name}" was given ${samples.length} samples but answered with ${rewards.length} numbers; ` +
-        'one a sample is needed, in the same order.',
+        'one per sample is needed, in the same order.',
     );
   }
   for (const [i, reward] of rewards.entries())

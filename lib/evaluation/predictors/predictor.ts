@@ -20,7 +20,7 @@ export interface ScoringOptions {
   onProgress?: (progress: ScoringProgress) => void;
 }
 
-/** The scores of one prompt; every list has one entry a response, in the order of `prompt.responses`. */
+/** The scores of one prompt; every list has one entry per response, in the order of `prompt.responses`. */
 export interface PromptScores {
   /**
    * Higher is better. Null: not scored (too long, say); such a response is counted, reported and left out of the
@@ -41,7 +41,7 @@ export interface PromptScores {
 
 /**
  * The one interface that evaluation asks. All responses of a prompt come together, so that a model may compute the
- * prompt once. Rows come in the order of the data; the answer has one entry a prompt.
+ * prompt once. Rows come in the order of the data; the answer has one entry per prompt.
  */
 export interface Predictor {
   readonly name: string;
@@ -70,7 +70,7 @@ export interface PredictorSample {
   inputIds?: Int32Array;
 }
 
-/** A predictor of one's own: one number a sample, higher is better. */
+/** A predictor of one's own: one number per sample, higher is better. */
 export interface PredictorDefinition {
   /** In tables and results. */
   name: string;

@@ -46,7 +46,7 @@ class HeadReference {
     }
     return batch;
   }
-  // One number a sample, or all its steps' one after another.
+  // One number per sample, or all its steps' one after another.
   std::vector<double> rewards(const char* key = "reward_f64") const {
     std::vector<double> rewards;
     for (const auto& entry : json_["eval"]) {

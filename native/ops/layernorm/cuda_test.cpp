@@ -73,7 +73,8 @@ TEST_CASE("layernorm on the device: a row's bits do not depend on the rows besid
 #if defined(CHEEMS_CUDA_ON_CPU) && !defined(__SANITIZE_ADDRESS__)  // AddressSanitizer's build counts no accesses
 
 TEST_CASE(
-    "layernorm on the device reads x once and writes y once; beside them the weight and the bias, once a row from the "
+    "layernorm on the device reads x once and writes y once; beside them the weight and the bias, once per row from "
+    "the "
     "cache") {
   constexpr int64_t kRows = 64, kColumns = 1024;
   for (const DType dtype : {DType::float32, DType::bfloat16}) {

@@ -186,7 +186,7 @@ TEST_CASE("cuda linear: a bias gradient reads dy once, in whole sectors") {
   CHECK(sums.global_bytes() + chunks.global_bytes() <= 2 * rows * out * 11 / 10);
 }
 
-TEST_CASE("cuda linear: our own product reads each operand once a tile, without bank conflicts") {
+TEST_CASE("cuda linear: our own product reads each operand once per tile, without bank conflicts") {
   const int64_t rows = 129, in = 65, out = 67;  // no stride that cuBLASLt takes for bfloat16
   const Precision half{.activations = DType::bfloat16};
   Site site(device_backend(), {.widest_row = out, .rows = rows, .backward = true}, half, half);

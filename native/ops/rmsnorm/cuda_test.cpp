@@ -149,7 +149,7 @@ TEST_CASE("rmsnorm on the device stays within 5 % of its floor in bytes moved, w
 
 // What each block reads and writes beside its rows, weights and sums of float32: for few rows it is all that is added.
 // A lane's eight float32 numbers beside eight bfloat16 ones are two accesses that touch the same sectors.
-TEST_CASE("rmsnorm on the device moves beyond its floor only the weight and the sums of d_weight, once a block") {
+TEST_CASE("rmsnorm on the device moves beyond its floor only the weight and the sums of d_weight, once per block") {
   for (const int64_t columns : {2048, 8192}) {
     CAPTURE(columns);
     constexpr int64_t kRows = 8;  // two blocks backward

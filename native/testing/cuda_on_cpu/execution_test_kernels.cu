@@ -37,7 +37,7 @@ __global__ void half_warps(const int* in, int* out) {
   out[lane] = value;
 }
 
-constexpr int kPitch = 24;  // values a row
+constexpr int kPitch = 24;  // values per row
 
 struct ProductShared {
   alignas(16) bfloat16 a[16 * kPitch];

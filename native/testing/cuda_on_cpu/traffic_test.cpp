@@ -100,7 +100,7 @@ TEST_CASE("cp.async, ldmatrix and mma") {
     launch_tile_product(a.data(), arrays.out.data(), pitch, 3);
     return scope.of("tile_product");
   };
-  KernelTraffic traffic = run(24);  // 48 bytes a row: eight rows fall into different banks
+  KernelTraffic traffic = run(24);  // 48 bytes per row: eight rows fall into different banks
   CHECK(traffic.async_copy_bytes == 512);
   CHECK(traffic.global_load_bytes == 512);
   CHECK(traffic.global_load_sectors == 16);
@@ -113,7 +113,7 @@ TEST_CASE("cp.async, ldmatrix and mma") {
   CHECK(traffic.shared_wavefronts - traffic.bank_conflicts == 4 + 3 * 4);
   const std::int64_t of_the_copy = traffic.bank_conflicts;
   CHECK(of_the_copy == 4);  // the copy writes two pieces of four rows at a time: 128 bytes with gaps, one bank twice
-  traffic = run(64);        // 128 bytes a row: all eight rows of a matrix in the same banks
+  traffic = run(64);        // 128 bytes per row: all eight rows of a matrix in the same banks
   CHECK(traffic.bank_conflicts == 3 * 4 * 7 + 4 * 3);
 }
 
