@@ -137,8 +137,8 @@ function describeFile(file: EvaluatedFile): Record<string, unknown>[] {
 }
 
 /**
- * One line per response; `reward` is null where it was not scored, `tokens` and `truncated` where the predictor does not
- * say.
+ * One line per response; `reward` is null where it was not scored, `tokens` and `truncated` where the predictor does
+ * not say.
  */
 function* scoreLines(files: readonly EvaluatedFile[]): Generator<string> {
   for (const { name, prompts, scores } of files) {

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { quoteCommand } from '../text/shell';
 
 /**
- * The tokenizer that transformers makes from such a file loses rules (for example that for digits), so it is not recommended.
+ * The tokenizer that transformers makes from such a file loses rules (for example that for digits), so it is not
+ * recommended.
  */
 export function ggufSentence(file: string): string {
   return (

@@ -61,7 +61,8 @@ export class EmptyAnswer extends EndpointError {
 }
 
 /**
- * A refusal that names no filter, of one conversation among others that were answered: it counts as refused and is not cached.
+ * A refusal that names no filter, of one conversation among others that were answered: it counts as refused and is not
+ * cached.
  */
 export class UnknownRefusal extends EndpointError {
   readonly completion: Completion;

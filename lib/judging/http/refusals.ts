@@ -94,7 +94,8 @@ export function finishOf(reason: string | null | undefined): Completion['finish'
 }
 
 /**
- * The refusal if a failure concerns only this conversation, which no later attempt changes; undefined for other failures.
+ * The refusal if a failure concerns only this conversation, which no later attempt changes; undefined for other
+ * failures.
  */
 export function refusalOf(status: number, { message, code }: Said): 'filtered' | 'too_long' | undefined {
   if (status === 413) return 'too_long';

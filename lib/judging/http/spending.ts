@@ -40,7 +40,8 @@ export class Spending {
   }
 
   /**
-   * `cost` is undefined if no price is known. It does not include failed attempts, even if the endpoint charges for them.
+   * `cost` is undefined if no price is known. It does not include failed attempts, even if the endpoint charges for
+   * them.
    */
   describe(): Record<string, unknown> {
     const { now, earlier, prices } = this;
