@@ -1,4 +1,4 @@
-/** Figures cannot be computed, read or written as asked: one sentence with place and remedy. */
+/** Figures cannot be computed, read or written as requested: one sentence with place and remedy. */
 export class EvaluationError extends RangeError {
   override readonly name = 'EvaluationError';
 }

@@ -1,4 +1,4 @@
-// From data and a predictor to metrics: what `cheems-native eval` runs, and what a tool of one's own can call.
+// From data and a predictor to metrics: what `cheems-native eval` runs, and what your own tools can call.
 
 import { EvaluationError } from './errors';
 import { formatReport } from '../data/report';
@@ -18,8 +18,8 @@ import type { Predictor, PredictorDefinition, PromptScores } from './predictors/
 /** A data set that is evaluated, with its name in the results. */
 export interface EvaluationDataset {
   /**
-   * The name in tables and `results.json`, as a rule the file as the user gave it. No two of an evaluation are the
-   * same.
+   * The name in tables and `results.json`, usually the file as the user gave it. Every data set of an evaluation needs
+   * a different one.
    */
   name: string;
   /** The files that it was read from: `writeResults` records their digests. */
@@ -28,7 +28,7 @@ export interface EvaluationDataset {
   dataset: Pick<PreferenceDataset, 'prompts'> & Partial<PreferenceDataset>;
 }
 
-/** What `onProgress` is told while data sets are scored. */
+/** What `onProgress` receives while data sets are scored. */
 export interface EvaluationProgress {
   /** The data set being scored. */
   name: string;
@@ -36,7 +36,7 @@ export interface EvaluationProgress {
   done: number;
   /** Responses of all data sets. */
   total: number;
-  /** Tokens computed so far, where the predictor counts them. */
+  /** Tokens computed so far, if the predictor counts them. */
   tokens?: number;
 }
 
@@ -44,7 +44,7 @@ export interface EvaluationProgress {
 export interface EvaluateOptions {
   /** The data sets; each has its own metrics. */
   datasets: readonly EvaluationDataset[];
-  /** What gives the rewards; it is not disposed of. */
+  /** The source of the rewards; it is not disposed of. */
   predictor: Predictor | PredictorDefinition;
   /** 'cheems-bench' by default. */
   benchmark?: string;
@@ -58,9 +58,9 @@ export interface EvaluateOptions {
 
 export interface EvaluatedFile extends ScoredFile {
   files: readonly string[];
-  /** What was not scored or cut; part of the report's notes. */
+  /** What was not scored or was cut; part of the report's notes. */
   scoringNotes: string[];
-  /** What the metrics were computed from: without unscored responses, a judge's prompts of one question as one. */
+  /** The input of the metrics: without unscored responses, with a judge's prompts of one question merged into one. */
   measured: readonly MetricPrompt[];
   unscoredResponses: number;
   truncatedResponses: number;
@@ -74,22 +74,23 @@ export interface Evaluation {
   benchmark: string;
   overall: number;
   /**
-   * Of `overall`, by drawing the benchmark's prompts; absent without resamples, and for CheemsBench, whose files'
-   * metrics have theirs.
+   * Interval of `overall`, from drawing the benchmark's prompts; absent without resamples, and for CheemsBench, whose
+   * files' metrics have their own.
    */
   overallInterval?: Interval;
   formula: string;
   notes: string[];
-  /** The benchmark's own groups; absent where the files' preference metrics are its result. */
+  /** The benchmark's own groups; absent if its result is the files' preference metrics. */
   tables?: ScoreTable[];
   files: EvaluatedFile[];
   bootstrap: Required<BootstrapOptions>;
-  /** Wall time of scoring alone. */
+  /** Wall time of the scoring alone. */
   scoringSeconds: number;
 }
 
 /**
- * Scores every response of every data set and measures the rewards. The predictor is not disposed: it is the caller's.
+ * Scores every response of every data set and measures the rewards. The predictor is not disposed of: it belongs to the
+ * caller.
  * @throws PredictorError, DataError, or the signal's reason when aborted.
  */
 export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
@@ -133,7 +134,7 @@ function requireDatasets(datasets: readonly EvaluationDataset[]): void {
 }
 
 /**
- * In the order in which the data sets first name them: the original numbers categories over all files of an evaluation.
+ * In the order of their first occurrence: the original numbers categories over all files of an evaluation.
  */
 function categoriesOf(datasets: readonly EvaluationDataset[]): string[] {
   const all = datasets.flatMap(({ dataset }) => dataset.prompts.map((prompt) => prompt.category));
@@ -236,7 +237,7 @@ function judgeNotes(
   return notes;
 }
 
-/** The metrics' input: unscored responses are taken out, and so are the prompts whose comparison they undo. */
+/** The metrics' input: without unscored responses and the prompts that cannot be compared without them. */
 function* metricPrompts(
   prompts: readonly PreferencePrompt[],
   scores: readonly PromptScores[],
@@ -265,7 +266,9 @@ function* metricPrompts(
   return { prompts: list, lengthUnit: measured?.unit };
 }
 
-/** Of a judge the comparisons count. Prompts that are one question (`PromptScores.question`) are measured as one. */
+/**
+ * For a judge the comparisons count. Prompts that are the same question (`PromptScores.question`) are measured as one.
+ */
 function judgedPrompts(
   prompts: readonly PreferencePrompt[],
   scores: readonly PromptScores[],

@@ -1,4 +1,4 @@
-// What a benchmark is: how its files are read, how rewards become its one figure, and what is printed beside it.
+// What a benchmark is: how its files are read, how rewards become its headline figure, and what else is printed.
 
 import type { JsonObject } from '../../data/fields';
 import type { PreferencePrompt, Source } from '../../data/types';
@@ -21,7 +21,7 @@ export interface ScoredFile<P extends PreferencePrompt = PreferencePrompt> exten
 export interface ScoreTable {
   title: string;
   columns: readonly { name: string; kind: 'count' | 'share' | 'number' }[];
-  /** One value a column; undefined: the cell is empty, NaN: not defined on these data. */
+  /** One value per column; undefined: the cell is empty, NaN: not defined on these data. */
   rows: readonly { name: string; values: readonly (number | undefined)[] }[];
 }
 
@@ -40,7 +40,7 @@ export type FigureStratum = readonly FigureTerm[];
 
 /** The overall figure of a benchmark. */
 export interface BenchmarkScore {
-  /** NaN where it is not defined on these data; a note then says why. */
+  /** NaN if it is not defined on these data; a note then says why. */
   overall: number;
   /** `overall` as a sum of shares over the units that its bootstrap draws. Absent: it gets no interval. */
   strata?: readonly FigureStratum[];
@@ -55,14 +55,13 @@ export interface BenchmarkScore {
 export interface RowFormat<P extends PreferencePrompt = PreferencePrompt> {
   /** The fields of a row, for help and messages. */
   fields: string;
-  /** @throws DataError at `source` where the row is not of this form. */
+  /** @throws DataError at `source` if the row does not have this form. */
   read(row: JsonObject, source: Source): P;
 }
 
 /**
- * A benchmark. Rows read by `format` never merge, whatever their prompts: each is one prompt of the published count.
- * Without a
- * `format`, files are preference data of any form.
+ * A benchmark. Rows read by `format` are never merged, whatever their prompts: each is one prompt of the published
+ * count. Without a `format`, files are preference data of any form.
  */
 export interface Benchmark<P extends PreferencePrompt = PreferencePrompt> {
   readonly name: string;

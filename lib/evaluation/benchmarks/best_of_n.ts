@@ -1,4 +1,4 @@
-// Best-of-N: how good the candidate is that the reward picks, against a gold score, for every N up to the number of
+// Best-of-N: how good the candidate with the highest reward is by a gold score, for every N up to the number of
 // candidates.
 
 import { show } from '../../data/errors';
@@ -135,9 +135,8 @@ function read(row: JsonObject, source: Source): BestOfNPrompt {
 }
 
 /**
- * overall = share of prompts whose pick (the highest reward of all candidates) has the highest gold score; where
- * rewards tie, each of them is the pick equally often. Beside it, for each N, exact means over all subsets of N
- * candidates.
+ * overall = fraction of prompts whose pick (the highest reward of all candidates) has the highest gold score; among
+ * equal rewards each is the pick equally often. In addition, for each N, exact means over all subsets of N candidates.
  */
 export const bestOfN: Benchmark<BestOfNPrompt> = {
   name: 'best-of-n',

@@ -1,6 +1,6 @@
 // Exact best-of-N over all subsets, and rank correlations with ties.
 
-/** Binomial coefficient in double precision; 0 where `k` is out of range. */
+/** Binomial coefficient in double precision; 0 if `k` is out of range. */
 function choose(n: number, k: number): number {
   if (k < 0 || k > n) return 0;
   let result = 1;
@@ -9,9 +9,9 @@ function choose(n: number, k: number): number {
 }
 
 /**
- * The chance that candidate `i` is picked, of a uniformly drawn subset of `size` candidates, by the highest reward,
- * where equal rewards are equally likely; counted over those others that `counts`: sum over t of C(ties, t) C(lower,
- * size - 1 - t) / (t + 1), over all C(n, size) subsets.
+ * The probability that candidate `i` is picked from a uniformly drawn subset of `size` candidates, by the highest
+ * reward, where equal rewards are equally likely. Only the others that `counts` accepts are counted: the sum over t of
+ * C(ties, t) C(lower, size - 1 - t) / (t + 1), over all C(n, size) subsets.
  */
 function chanceOfPick(rewards: ArrayLike<number>, i: number, size: number, counts: (other: number) => boolean): number {
   let [ties, lower] = [0, 0];
@@ -33,14 +33,14 @@ export function expectedPick(rewards: ArrayLike<number>, gold: ArrayLike<number>
   return sum;
 }
 
-/** The chance that the pick has the highest gold score of its subset. */
+/** The probability that the pick has the highest gold score of its subset. */
 export function pickIsBest(rewards: ArrayLike<number>, gold: ArrayLike<number>, size: number): number {
   let sum = 0;
   for (let i = 0; i < rewards.length; i++) sum += chanceOfPick(rewards, i, size, (other) => gold[other]! <= gold[i]!);
   return sum;
 }
 
-/** Pearson's correlation of the ranks, equal values having the mean of theirs; NaN where a side is constant. */
+/** Pearson's correlation of the ranks, with mean ranks for equal values; NaN if a side is constant. */
 export function spearman(a: ArrayLike<number>, b: ArrayLike<number>): number {
   const [x, y] = [ranksOf(a), ranksOf(b)];
   const middle = (x.length + 1) / 2;
@@ -56,7 +56,7 @@ function ranksOf(values: ArrayLike<number>): number[] {
   );
 }
 
-/** Kendall's tau-b; NaN where a side is constant. */
+/** Kendall's tau-b; NaN if a side is constant. */
 export function kendall(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let [agreeing, inA, inB] = [0, 0, 0];
   for (let i = 0; i < a.length; i++) {

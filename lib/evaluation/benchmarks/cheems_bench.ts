@@ -2,16 +2,16 @@
 
 import type { Benchmark, BenchmarkScore, FileReport } from './benchmark';
 
-/** The two metrics that a file's figure is the mean of; undefined where its data rank nothing. */
+/** The two metrics whose mean is a file's figure; undefined if its data rank nothing. */
 export function headlineMetrics({ report }: FileReport): { accuracy: string; exactMatch: string } | undefined {
   if (report.basis === 'none') return undefined;
   return { accuracy: `accuracy-${report.basis}`, exactMatch: `exact_match-${report.basis}` };
 }
 
 /**
- * overall = mean over files of (accuracy-rank + exact_match-rank) / 2, each the mean over categories where there are
- * any. The original stops at a file without ranks; here such a file counts with accuracy-labels and exact_match-labels,
- * and the formula and a note say so.
+ * overall = mean over files of (accuracy-rank + exact_match-rank) / 2, each the mean over categories if there are any.
+ * The original stops at a file without ranks; here such a file counts with accuracy-labels and exact_match-labels, and
+ * the formula and a note say so.
  */
 export const cheemsBench = {
   name: 'cheems-bench',

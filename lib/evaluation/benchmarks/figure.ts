@@ -1,4 +1,5 @@
-// A benchmark's headline taken apart for its bootstrap: a weighted sum of shares, each over units that are drawn.
+// A benchmark's headline figure in parts for its bootstrap: a weighted sum of fractions, each over units that are
+// drawn.
 
 import { percentileInterval, randomSource } from '../metrics/bootstrap';
 import { runAtOnce, type Blocks } from '../metrics/blocks';
@@ -6,7 +7,7 @@ import type { BootstrapOptions, Interval } from '../metrics/types';
 import type { FigureStratum, FigureTerm } from './benchmark';
 import { groupBy, type ScoredRow } from './scored_rows';
 
-/** The mean of `value` over the rows of all units; undefined: the row has no part in it. */
+/** The mean of `value` over the rows of all units; undefined: the row is not part of it. */
 export function meanTerm<T>(
   weight: number,
   units: readonly (readonly T[])[],
@@ -29,7 +30,7 @@ export function unitsByPrompt<R extends Pick<ScoredRow, 'prompt'>>(rows: readonl
   return [...groupBy(rows, ({ prompt }) => JSON.stringify([prompt.prompt, prompt.systemPrompt])).values()];
 }
 
-/** The figure of the data themselves; NaN where a share is over nothing. */
+/** The figure of the data themselves; NaN if a fraction has an empty denominator. */
 export function figureOf(strata: readonly FigureStratum[]): number {
   const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
   return strata
@@ -38,8 +39,8 @@ export function figureOf(strata: readonly FigureStratum[]): number {
 }
 
 /**
- * Percentile interval of the figure; undefined where it is not defined on the data, or nothing is resampled. Seeded as
- * the metrics' intervals are.
+ * Percentile interval of the figure; undefined if it is not defined on the data, or nothing is resampled. Seeded like
+ * the metrics' intervals.
  */
 export function figureInterval(strata: readonly FigureStratum[], options: BootstrapOptions = {}): Interval | undefined {
   return runAtOnce(figureIntervalBlocks(strata, options));

@@ -22,8 +22,8 @@ export interface MultilingualPrompt extends PreferencePrompt {
 }
 
 /**
- * Rows of each subset that its filtering left, as its published analysis weighs them (math-prm: as the six code
- * subsets).
+ * Rows of each subset that remained after its filtering, as its published analysis weights them (math-prm: like the six
+ * code subsets).
  */
 const M_REWARDBENCH_WEIGHTS: SubsetWeights = {
   'alpacaeval-easy': 79,
@@ -54,7 +54,7 @@ const M_REWARDBENCH_WEIGHTS: SubsetWeights = {
 const FIELDS = '{prompt, chosen, rejected, subset, language, id?}';
 
 /**
- * score = mean over languages of the mean of the four sections, which are as in RewardBench but for the numbers of
+ * score = mean over languages of the mean of the four sections, which are as in RewardBench except for the numbers of
  * rows.
  */
 export const mRewardBench: Benchmark<MultilingualPrompt> = {

@@ -12,7 +12,7 @@ interface Counts {
   pairs: number;
 }
 
-/** The annotated pairs; of a prompt with ranks and no pair, the pairs that the ranks order. */
+/** The annotated pairs; for a prompt with ranks but no pairs, the pairs that the ranks order. */
 function pairsOfPrompt({ pairs, ranks }: PreferencePrompt): readonly (readonly [chosen: number, rejected: number])[] {
   if (pairs.length > 0 || !ranks) return pairs;
   return ranks.flatMap((better, i) =>
@@ -40,7 +40,7 @@ function countPairs(prompts: readonly Scored[]): Counts & { unscored: number } {
   return counts;
 }
 
-/** Prompts are drawn, each with all of its pairs; prompts with one text together. */
+/** Prompts are drawn, each with all of its pairs; prompts with the same text are drawn together. */
 function pairTerm(prompts: readonly Scored[]): FigureTerm {
   const counts = unitsByPrompt(prompts).map(countPairs);
   return {
@@ -51,7 +51,7 @@ function pairTerm(prompts: readonly Scored[]): FigureTerm {
 }
 
 /**
- * overall = pairs with chosen above rejected / all pairs; a tie is wrong. Beside it the accuracy with a tie as one
+ * overall = pairs with chosen above rejected / all pairs; a tie is wrong. In addition, the accuracy with a tie as one
  * half.
  */
 export const pairsBenchmark: Benchmark = {

@@ -17,7 +17,7 @@ import { pairedPrompt, RowFields } from './row_fields';
 import { scoredRows } from './scored_rows';
 
 /**
- * Rows of each subset in the published set; math-prm has 447 rows and weighs as much as the six code subsets together.
+ * Rows of each subset in the published set; math-prm has 447 rows and the same weight as the six code subsets together.
  */
 const REWARDBENCH_WEIGHTS: SubsetWeights = {
   'alpacaeval-easy': 100,
@@ -49,7 +49,7 @@ const FIELDS = '{prompt, chosen, rejected, subset, id?}';
 
 /**
  * score = mean of Chat, Chat Hard, Safety and Reasoning; a section is the mean of its subsets' accuracies, weighted by
- * the published numbers of rows (math-prm by 984). A tie is wrong. Not defined where a whole section is absent.
+ * the published numbers of rows (math-prm by 984). A tie is wrong. Not defined if a whole section is absent.
  */
 export const rewardBench: Benchmark = {
   name: 'rewardbench',

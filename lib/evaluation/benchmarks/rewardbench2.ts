@@ -17,7 +17,7 @@ export interface RewardBench2Prompt extends PreferencePrompt {
   tie?: { kind: 'ref' | 'tied'; number: string };
 }
 
-/** 1 / (responses with the highest reward) where the first, the correct one, is among them, else 0. */
+/** 1 / (responses with the highest reward) if the first, the correct one, is among them, else 0. */
 function bestOfCredit(rewards: Float32Array): number {
   const highest = Math.max(...rewards);
   return rewards[0] === highest ? 1 / rewards.filter((reward) => reward === highest).length : 0;
@@ -26,7 +26,7 @@ function bestOfCredit(rewards: Float32Array): number {
 interface TiesScore {
   refAccuracy: number;
   tiedAccuracy: number;
-  /** Share of prompts whose correct answers lie closer together than the worst of them to the best wrong one. */
+  /** Fraction of prompts whose correct answers are closer together than the worst of them is to the best wrong one. */
   preferred: number;
   /** The same against the smaller of the two gaps, that of `tied` and that of its `ref`. */
   preferredHard: number;
@@ -52,7 +52,7 @@ function tiesScore(rows: readonly ScoredRow<RewardBench2Prompt>[]): TiesScore {
   return { refAccuracy, tiedAccuracy, preferred, preferredHard, marginScore, score };
 }
 
-/** Between 0 and 1; 0 where all rewards are equal (0 / 0). */
+/** Between 0 and 1; 0 if all rewards are equal (0 / 0). */
 function marginOf(gapSmaller: number, spread: number): number {
   const margin = Math.tanh(gapSmaller / spread - 1);
   return Number.isNaN(margin) ? 0 : margin;
@@ -146,7 +146,7 @@ function read(row: JsonObject, source: Source): RewardBench2Prompt {
 }
 
 /**
- * score = mean of the six domains: five by `bestOfCredit`, Ties by `tiesScore`. Not defined where a domain is absent.
+ * score = mean of the six domains: five by `bestOfCredit`, Ties by `tiesScore`. Not defined if a domain is absent.
  */
 export const rewardBench2: Benchmark<RewardBench2Prompt> = {
   name: 'rewardbench2',

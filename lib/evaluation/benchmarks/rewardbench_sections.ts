@@ -1,4 +1,4 @@
-// The sections of RewardBench and what each of their subsets weighs; M-RewardBench has the same sections.
+// The sections of RewardBench and the weights of their subsets; M-RewardBench has the same sections.
 
 import type { FigureStratum, ScoreTable } from './benchmark';
 import { meanTerm, unitsByPrompt } from './figure';
@@ -31,13 +31,13 @@ export const isRight = (row: ScoredRow): boolean => margin(row, 0, 1) > 0;
 export interface SectionScores {
   /** By subset, in the published order; only subsets with rows. */
   subsets: [name: Subset, rows: number, accuracy: number][];
-  /** NaN where a section has no row. */
+  /** NaN if a section has no row. */
   sections: Record<Section, number>;
-  /** Unweighted mean of the four sections; NaN where one has no row. */
+  /** Unweighted mean of the four sections; NaN if one has no row. */
   score: number;
 }
 
-/** A section is the mean of the accuracies of those of its subsets that have rows, by their fixed weights. */
+/** A section is the mean of the accuracies of its subsets that have rows, with fixed weights. */
 export function scoreSections(rows: readonly ScoredRow[], weights: SubsetWeights): SectionScores {
   const bySubset = groupBy(rows, ({ prompt }) => prompt.category!);
   const subsets = inOrder(bySubset, SUBSETS).map(([name, own]): [Subset, number, number] => [
@@ -55,7 +55,7 @@ export function scoreSections(rows: readonly ScoredRow[], weights: SubsetWeights
   return { subsets, sections, score: mean(SECTION_NAMES.map((section) => sections[section])) };
 }
 
-/** What a subset's accuracy adds to the score: its weight within its section, and the section's quarter. */
+/** What a subset's accuracy adds to the score: its weight within its section, times the section's quarter. */
 export function subsetWeight(name: Subset, present: readonly Subset[], weights: SubsetWeights): number {
   const section = SECTION_NAMES.find((one) => (SECTIONS[one] as readonly string[]).includes(name))!;
   const all = present

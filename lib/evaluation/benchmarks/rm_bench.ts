@@ -17,7 +17,7 @@ const FIELDS =
   `in the file's name)`;
 
 interface StyleScores {
-  /** matrix[i][j]: share of rows in which the chosen answer of style i is above the rejected one of style j. */
+  /** matrix[i][j]: fraction of rows in which the chosen answer of style i is above the rejected one of style j. */
   matrix: number[][];
   /** The rejected answer has the richer style. */
   hard: number;
@@ -51,7 +51,7 @@ function read(row: JsonObject, source: Source): PreferencePrompt {
     fields.fail(`domain is missing, and the file's name begins with none of ${PARTS.join(', ')}`);
   const part = fields.has('domain') ? fields.oneOf('domain', PARTS) : fromName!;
   const paired = pairedPrompt({ id: fields.id(), prompt, chosen, rejected, category: part.split('-')[0]! }, source);
-  // The published ids count anew in every domain.
+  // The published ids start again in every domain.
   return { ...paired, id: `${part}:${paired.id}` };
 }
 

@@ -1,4 +1,4 @@
-// Checked fields of benchmark rows. Every complaint names file, line and the form that the benchmark's rows have.
+// Checked fields of benchmark rows. Every error names file, line and the form of the benchmark's rows.
 
 import { DataError, show } from '../../data/errors';
 import { idOf } from '../../data/conversation/ids';
@@ -44,7 +44,7 @@ export class RowFields {
     return list;
   }
 
-  /** One text: given as such, or as a list of a single one, as the hub's tables have it. */
+  /** One text: given directly, or as a list with a single one, as in the hub's tables. */
   oneText(key: string): string {
     return Array.isArray(this.row[key]) ? this.texts(key, 1)[0]! : this.text(key);
   }

@@ -5,18 +5,18 @@ import { judgedMargin } from '../metrics/comparisons';
 import type { PromptScores } from '../predictors/predictor';
 import type { ScoredFile } from './benchmark';
 
-/** A row all of whose responses were scored. */
+/** A row whose responses were all scored. */
 export interface ScoredRow<P extends PreferencePrompt = PreferencePrompt> {
   prompt: P;
   /** One per response, taken as float32, as a model computes them. */
   rewards: Float32Array;
-  /** What a judge said of the pairs. */
+  /** The judge's verdicts on the pairs. */
   comparisons?: PromptScores['comparisons'];
 }
 
 /**
- * How far response `better` lies above response `worse`: by the judge's verdicts on this very pair, over both orders
- * where it was asked in both, else by the rewards. Above 0: it is preferred; 0: a tie.
+ * How far response `better` is above response `worse`: by the judge's verdicts on this very pair, over both orders if
+ * both were asked, else by the rewards. Above 0: it is preferred; 0: a tie.
  */
 export function margin(
   { rewards, comparisons }: Pick<ScoredRow, 'comparisons'> & { rewards: ArrayLike<number> },
@@ -27,7 +27,7 @@ export function margin(
   return judged ?? rewards[better]! - rewards[worse]!;
 }
 
-/** The rows of all files, and a note where some were left out because a response was not scored. */
+/** The rows of all files, and a note if some were left out because a response was not scored. */
 export function scoredRows<P extends PreferencePrompt>(
   files: readonly ScoredFile<P>[],
 ): { rows: ScoredRow<P>[]; notes: string[] } {
