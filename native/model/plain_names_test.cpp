@@ -141,7 +141,7 @@ TEST_CASE(
   check_refused(error(two), {"2 decoders", "policy.model.", "reference.model."});
   StoredTensors twice = plain;
   twice.merge(renamed(plain, before("_orig_mod.")));
-  check_refused(error(twice), {"\"_orig_mod.model.", "are both", "cannot be told"});
+  check_refused(error(twice), {"\"_orig_mod.model.", "are both", "nothing says which one to use"});
   const auto score_as = [](const std::string& head) {
     return [=](const std::string& name) { return name == "score.weight" ? head : name; };
   };

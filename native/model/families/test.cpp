@@ -176,7 +176,7 @@ TEST_CASE("families: what cannot be is refused with file, key and value") {
       {{{"num_hidden_layers", 10001}}, {"num_hidden_layers", "more than any model"}},
       {{{"num_attention_heads", 3}}, {"3 attention heads", "2 key/value heads"}},
       {{{"num_key_value_heads", 3}}, {"4 attention heads", "3 key/value heads"}},
-      {{{"vocab_size", 2000000000}, {"hidden_size", 2000000000}}, {"parameters", "written wrongly"}},
+      {{{"vocab_size", 2000000000}, {"hidden_size", 2000000000}}, {"parameters", "one of the sizes wrong"}},
       {{{"partial_rotary_factor", 0.5}}, {"partial_rotary_factor", "0.5"}},
       {{{"rope_scaling", {{"full_attention", {{"rope_type", "default"}}}}}}, {"full_attention", "one rope"}},
       {{{"head_dim", nullptr}, {"hidden_size", 18}}, {"18", "num_attention_heads"}},
