@@ -1,7 +1,9 @@
 // Where a step's time goes: every operation of the engine timed on the benchmark's workload.
 //
-//   operation_times MODEL_FOLDER WORKLOAD.jsonl train|eval [steps] [threads]
-//   operation_times peak [threads]        the matrix peak alone, as {"gflops": N}: 2048 x 2048 x 2048, best of eight
+//   operation_times MODEL_FOLDER WORKLOAD.jsonl train|eval [steps] [threads] [float32|bfloat16]
+//   operation_times peak [threads]
+//
+// `peak` is the matrix peak alone, as {"gflops": N, "bfloat16_gflops": N or null}: 2048 x 2048 x 2048, best of eight.
 //
 // The workload is what bench/huggingface.py make writes. One prompt with all its responses is a step. Prints a row an
 // operation: share of the time, milliseconds a step, and GFLOP/s for the matrix work (the tree's own FLOPs, shared
@@ -66,7 +68,7 @@ Step read_step(const std::string& line) {
   return step;
 }
 
-double matrix_peak(int threads) {
+double matrix_peak(int threads, DType arithmetic) {
   constexpr int64_t n = 2048;
   ThreadPool pool(threads);
   const auto backend = create_cpu_backend(1);
@@ -74,7 +76,8 @@ double matrix_peak(int threads) {
              workspace = backend->allocate(cpu::matrix_product_workspace(pool.size()), "workspace");
   auto* a = static_cast<float*>(memory->data());
   for (int64_t i = 0; i < 2 * n * n; ++i) a[i] = static_cast<float>(i % 17) / 17;
-  const cpu::MatrixProduct product{n, n, n, a, n, false, a + n * n, DType::float32, n, true, a + 2 * n * n, n};
+  cpu::MatrixProduct product{n, n, n, a, n, false, a + n * n, DType::float32, n, true, a + 2 * n * n, n};
+  product.arithmetic = arithmetic;
   double best = 1e30;
   for (int round = 0; round < 8; ++round) {
     const double start = now();
@@ -108,29 +111,36 @@ void print(double seconds, int64_t steps, int64_t responses, double peak) {
 
 int main(int argc, char** argv) {
   if (argc > 1 && std::string(argv[1]) == "peak") {
-    std::printf("{\"gflops\": %.1f}\n", matrix_peak(argc > 2 ? std::stoi(argv[2]) : 0));
+    const int threads = argc > 2 ? std::stoi(argv[2]) : 0;
+    std::printf("{\"gflops\": %.1f, \"bfloat16_gflops\": ", matrix_peak(threads, DType::float32));
+    if (cpu::computes_bfloat16_products()) std::printf("%.1f}\n", matrix_peak(threads, DType::bfloat16));
+    else std::printf("null}\n");
     return 0;
   }
   if (argc < 4) {
-    std::fprintf(stderr, "usage: operation_times MODEL_FOLDER WORKLOAD.jsonl train|eval [steps] [threads]\n");
+    std::fprintf(
+        stderr, "usage: operation_times MODEL_FOLDER WORKLOAD.jsonl train|eval [steps] [threads] [float32|bfloat16]\n");
     return 2;
   }
   const bool train = std::string(argv[3]) == "train";
   const int64_t steps = argc > 4 ? std::stoll(argv[4]) : 16;
   const int threads = argc > 5 ? std::stoi(argv[5]) : 0;
+  const DType precision = argc > 6 && std::string(argv[6]) == "bfloat16" ? DType::bfloat16 : DType::float32;
   std::ifstream file(argv[2]);
   std::vector<Step> work;
   for (std::string line; std::getline(file, line);) work.push_back(read_step(line));
   const auto cpu = create_cpu_backend(threads);
   HostClock clock;
   bench::TimedBackend backend(*cpu, clock);
-  const auto model = model::RewardModel::load({.folder = argv[1]}, backend);
+  const auto model = model::RewardModel::load(
+      {.folder = argv[1], .create_head = true, .precision = precision, .keep_16_bit = !train}, backend);
   std::unique_ptr<training::Trainer> trainer;
   std::unique_ptr<inference::Scorer> scorer;
   if (train)
     trainer = std::make_unique<training::Trainer>(*model, training::TrainerOptions{.micro_batch_tokens = 8192});
   else scorer = std::make_unique<inference::Scorer>(*model, inference::ScorerOptions{});
-  const double peak_before = matrix_peak(threads);
+  if (const auto notes = cpu->notes(); !notes.empty()) std::printf("%s\n", notes[0].text.c_str());
+  const double peak_before = matrix_peak(threads, precision);
   double seconds = 0;
   int64_t responses = 0;
   for (int64_t i = -2; i < steps; ++i) {
@@ -144,5 +154,5 @@ int main(int argc, char** argv) {
     seconds += now() - start;
     responses += step.view().count();
   }
-  print(seconds, steps, responses, std::max(peak_before, matrix_peak(threads)));
+  print(seconds, steps, responses, std::max(peak_before, matrix_peak(threads, precision)));
 }

@@ -58,8 +58,10 @@ class TimedBackend : public Backend {
   std::string description() const override { return inner_.description(); }
   DeviceFacts facts() const override { return inner_.facts(); }
   Operations& operations() override { return operations_; }
-  bool computes_in(DType activations) const override { return inner_.computes_in(activations); }
-  DType default_activations() const override { return inner_.default_activations(); }
+  bool computes_in(DType precision) const override { return inner_.computes_in(precision); }
+  DType default_precision() const override { return inner_.default_precision(); }
+  DType activations(DType precision) const override { return inner_.activations(precision); }
+  DType set_precision(DType wanted) override { return inner_.set_precision(wanted); }
   bool widens_weights() const override { return inner_.widens_weights(); }
   std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string& purpose) override {
     return inner_.allocate(bytes, purpose);

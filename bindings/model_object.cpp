@@ -25,7 +25,7 @@ int64_t usual_micro_batch(const ModelState& state, int64_t reserve) {
   const auto bytes = [&](int64_t tokens) {
     MemoryPlan plan;
     inference::Scorer::plan(
-        architecture, {.micro_batch_tokens = tokens}, state.model->precision(), longest,
+        architecture, {.micro_batch_tokens = tokens}, state.model->activations(), longest,
         [&](const WorkspaceRequest& request) { return backend.operations().workspace_bytes(request); }, plan);
     return plan.total();
   };

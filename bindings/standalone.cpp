@@ -132,7 +132,7 @@ Napi::Value plan_memory(const Napi::CallbackInfo& info) {
           return planning_backend(request.device.device, static_cast<int>(request.device.num_threads));
         });
         const auto architecture = model::RewardModel::read_architecture(request.folder);
-        const DType activations = request.precision.value_or(planned.default_activations);
+        const DType activations = planned.activations(request.precision.value_or(planned.default_precision));
         const bool as_stored = !train && request.keep_16_bit && planned.widens_weights;
         const DType matrices = model::RewardModel::matrix_dtype(activations, request.dtype, planned.widens_weights);
         const bool is_rounded = request.dtype != DType::float32 || matrices != DType::float32;

@@ -14,7 +14,7 @@ namespace {
 int64_t lasting_bytes(const ModelState& model, const training::TrainerOptions& options) {
   MemoryPlan plan;
   training::Trainer::plan(
-      model.model->architecture(), options, model.model->precision(), 1,
+      model.model->architecture(), options, model.model->activations(), 1,
       [&](const WorkspaceRequest& request) { return model.backend->operations().workspace_bytes(request); }, plan,
       model.model->parameters().layout().end());
   int64_t bytes = 0;

@@ -57,9 +57,14 @@ class Backend {
   virtual std::string description() const { return name(); }
   virtual DeviceFacts facts() const { return {{}, name()}; }
   virtual Operations& operations() = 0;
-  // Whether activations may have that dtype, and their default dtype.
-  virtual bool computes_in(DType activations) const = 0;
-  virtual DType default_activations() const = 0;
+  // Whether matrix products may be computed in that dtype, and which one they are computed in when nobody says.
+  virtual bool computes_in(DType precision) const = 0;
+  virtual DType default_precision() const = 0;
+  // Computes products in `wanted`, one that it computes in, from now on; or, where this machine's hardware cannot, in
+  // the returned dtype, and says so in notes().
+  virtual DType set_precision(DType wanted) { return wanted; }
+  // What activations are held in where products are computed in `precision`.
+  virtual DType activations(DType precision) const { return precision; }
   // Whether matrices of weights may have another dtype than the activations that they are multiplied with.
   virtual bool widens_weights() const = 0;
   // Throws Error, with `purpose` and the sizes, if the memory is not available.

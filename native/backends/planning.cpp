@@ -21,6 +21,7 @@ PlanningBackend planning_backend(const std::string& device, int threads) {
   } catch (const Error& missing) {
     if (!names_cuda(device)) throw;
     return {DType::bfloat16,
+            [](DType precision) { return precision; },
             false,
             [](const WorkspaceRequest& request) { return cuda::workspace_bytes(request); },
             -1,
@@ -30,7 +31,8 @@ PlanningBackend planning_backend(const std::string& device, int threads) {
             nullptr};
   }
   Backend& backend = *planned.backend;
-  planned.default_activations = backend.default_activations();
+  planned.default_precision = backend.default_precision();
+  planned.activations = [&backend](DType precision) { return backend.activations(precision); };
   planned.widens_weights = backend.widens_weights();
   planned.workspace_bytes = [&backend](const WorkspaceRequest& request) {
     return backend.operations().workspace_bytes(request);

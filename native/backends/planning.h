@@ -11,7 +11,8 @@
 namespace cheems {
 
 struct PlanningBackend {
-  DType default_activations;
+  DType default_precision;
+  std::function<DType(DType precision)> activations;  // as of Backend
   bool widens_weights;
   WorkspaceBytes workspace_bytes;
   int64_t available_memory;          // bytes; -1 without such a device

@@ -59,8 +59,8 @@ class PluginBackend : public Backend {
   std::string description() const override { return call(calls_.description, *inner_); }
   DeviceFacts facts() const override { return call(calls_.facts, *inner_); }
   Operations& operations() override { return operations_; }
-  bool computes_in(DType activations) const override { return inner_->computes_in(activations); }
-  DType default_activations() const override { return inner_->default_activations(); }
+  bool computes_in(DType precision) const override { return inner_->computes_in(precision); }
+  DType default_precision() const override { return inner_->default_precision(); }
   bool widens_weights() const override { return inner_->widens_weights(); }
   std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string& purpose) override {
     return call(calls_.allocate, *inner_, bytes, purpose);

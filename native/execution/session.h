@@ -27,11 +27,11 @@ struct SessionOptions {
 
 class Session {
  public:
-  // `model` has an architecture(), parameters(), a precision() and a backend(), and must outlive the session. Throws
+  // `model` has an architecture(), parameters(), activations() and a backend(), and must outlive the session. Throws
   // Error for micro_batch_tokens below 1.
   template <class Model>
   Session(const Model& model, const SessionOptions& options)
-      : Session(model.architecture(), model.parameters(), model.precision(), model.backend(), options) {}
+      : Session(model.architecture(), model.parameters(), model.activations(), model.backend(), options) {}
   Session(const model::Architecture& architecture, const model::Parameters& parameters, DType precision,
           Backend& backend, const SessionOptions& options);
 

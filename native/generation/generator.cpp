@@ -84,7 +84,7 @@ struct Generator::State {
         tokens(copied(prompts.tokens)),
         offsets(copied(prompts.offsets)),
         groups(copied(prompts.groups)),
-        session(model, {.micro_batch_tokens = options.micro_batch_tokens, .hidden_dtype = model.precision()}) {
+        session(model, {.micro_batch_tokens = options.micro_batch_tokens, .hidden_dtype = model.activations()}) {
     const auto& architecture = model.architecture();
     for (size_t i = 0; i < groups.size(); ++i) {
       Sequence sequence;
@@ -117,7 +117,7 @@ struct Generator::State {
     std::sort(needs.rbegin(), needs.rend());
     needs.resize(std::min(needs.size(), static_cast<size_t>(options.max_sequences)));
     const int64_t useful = std::accumulate(needs.begin(), needs.end(), int64_t{0});
-    const int64_t per_row = model::KeyValueCache::bytes(model.architecture(), 1024, model.precision()) / 1024;
+    const int64_t per_row = model::KeyValueCache::bytes(model.architecture(), 1024, model.activations()) / 1024;
     const int64_t reserve = options.memory_reserve < 0 ? model.backend().memory_reserve() : options.memory_reserve;
     const int64_t available = std::max<int64_t>(0, model.backend().available_memory() - reserve);
     return std::max(largest->rows(), std::min(useful, available / 2 / per_row));
@@ -126,13 +126,13 @@ struct Generator::State {
   void take_memory() {
     const int64_t cached = cache_rows();
     rows = std::make_unique<RowAllocator>(cached);
-    cache = std::make_unique<model::KeyValueCache>(model.architecture(), cached, model.precision(), model.backend());
+    cache = std::make_unique<model::KeyValueCache>(model.architecture(), cached, model.activations(), model.backend());
     const int64_t most = std::min<int64_t>(options.max_sequences, static_cast<int64_t>(sequences.size()));
     model::ActivationCapacity capacity;
     for (const Sequence& sequence : sequences) capacity.longest_path = std::max(capacity.longest_path, sequence.rows());
     capacity.rows = most + std::min(options.micro_batch_tokens, static_cast<int64_t>(tokens.size()));
     capacity.rewards = most + 1;
-    capacity.dtype = capacity.final_dtype = model.precision();
+    capacity.dtype = capacity.final_dtype = model.activations();
     session.network_with(capacity);
     logits = std::make_unique<Logits>(model, most);
   }

@@ -13,7 +13,7 @@ namespace {
 constexpr int64_t kPlannedPath = 8192;
 
 execution::SessionOptions session_options(const model::CausalModel& model, int64_t micro_batch_tokens) {
-  return {.micro_batch_tokens = micro_batch_tokens, .hidden_dtype = model.precision()};
+  return {.micro_batch_tokens = micro_batch_tokens, .hidden_dtype = model.activations()};
 }
 
 }  // namespace
@@ -24,7 +24,7 @@ int64_t NextTokenReader::planned_bytes(const model::CausalModel& model, int64_t 
       std::min(kPlannedPath, std::max(model::body_of(architecture).least_path, architecture.max_position_embeddings));
   MemoryPlan plan;
   execution::Session::plan(
-      architecture, session_options(model, micro_batch_tokens), model.precision(), longest,
+      architecture, session_options(model, micro_batch_tokens), model.activations(), longest,
       [&](const WorkspaceRequest& request) { return model.backend().operations().workspace_bytes(request); }, plan);
   return plan.total();
 }

@@ -11,13 +11,14 @@ std::unique_ptr<CausalModel> CausalModel::load(const LoadOptions& options, Backe
   model->backend_ = &backend;
   model->architecture_ = RewardModel::read_architecture(options.folder);
   require_decoder(model->architecture_, "text generation");
-  model->precision_ = activation_dtype(options.precision, backend);
+  model->precision_ = take_precision(options.precision, backend);
+  model->activations_ = backend.activations(model->precision_);
   const auto checkpoint =
       std::make_shared<const storage::Checkpoint>(open_weights(options.folder, model->architecture_));
   const WeightReader reader(*checkpoint, model->architecture_);
   model->keeps_output_layer_ = model->architecture_.tied_embeddings && reader.has_output_layer_of_its_own();
   if (model->keeps_output_layer_) model->architecture_.tied_embeddings = false;
-  DType matrix_dtype = model->precision_;
+  DType matrix_dtype = model->activations_;
   MappedMatrices mapped;
   if (backend.widens_weights() && options.keep_16_bit) {
     const ParameterLayout stored(model->architecture_, DType::float32, ModelEnd::vocabulary);

@@ -16,7 +16,8 @@ class CausalModel {
 
   const Architecture& architecture() const { return architecture_; }
   const Parameters& parameters() const { return *parameters_; }  // ModelEnd::vocabulary
-  DType precision() const { return precision_; }                 // of the activations
+  DType precision() const { return precision_; }                 // of the matrix products
+  DType activations() const { return activations_; }             // what they are held in
   Backend& backend() const { return *backend_; }
   // config.json ties the output layer to the embedding, but the files have a different one, which is used.
   bool keeps_output_layer() const { return keeps_output_layer_; }
@@ -24,7 +25,7 @@ class CausalModel {
  private:
   CausalModel() = default;
   Architecture architecture_;
-  DType precision_ = DType::float32;
+  DType precision_ = DType::float32, activations_ = DType::float32;
   std::unique_ptr<Parameters> parameters_;
   Backend* backend_ = nullptr;
   bool keeps_output_layer_ = false;

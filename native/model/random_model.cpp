@@ -36,11 +36,12 @@ std::unique_ptr<RewardModel> RewardModel::random(const Architecture& architectur
   std::unique_ptr<RewardModel> model(new RewardModel);
   model->backend_ = &backend;
   model->architecture_ = architecture;
-  model->precision_ = options.precision;
+  model->precision_ = backend.set_precision(options.precision);
+  model->activations_ = backend.activations(model->precision_);
   const HeadMatch head = new_head(architecture, "of random numbers");
   model->head_ = head.facts;
-  model->parameters_ = std::make_unique<Parameters>(architecture, options.precision, backend);
-  if (options.float32_copy && options.precision != DType::float32)
+  model->parameters_ = std::make_unique<Parameters>(architecture, model->activations_, backend);
+  if (options.float32_copy && model->activations_ != DType::float32)
     model->float32_copy_ = std::make_unique<Parameters>(architecture, DType::float32, backend);
 
   model->reward_head_ = head.make(*model->parameters_, backend);

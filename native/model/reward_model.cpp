@@ -86,19 +86,20 @@ std::unique_ptr<RewardModel> RewardModel::load(const LoadOptions& options, Backe
   if (!options.float32_copy) checkpoint.round_to(options.weight_dtype);
   const HeadMatch head = take_head(architecture, checkpoint, options);
   model->head_ = head.facts;
-  model->precision_ = activation_dtype(options.precision, backend);
+  model->precision_ = take_precision(options.precision, backend);
+  model->activations_ = backend.activations(model->precision_);
   model->weight_dtype_ = options.weight_dtype;
   const WeightReader reader(checkpoint, architecture);
   const ModelEnd& end = head.end;
   const bool is_rounded = options.weight_dtype != DType::float32;
-  DType matrix_dtype = RewardModel::matrix_dtype(model->precision_, options.weight_dtype, backend.widens_weights());
+  DType matrix_dtype = RewardModel::matrix_dtype(model->activations_, options.weight_dtype, backend.widens_weights());
   MappedMatrices mapped;
   if (backend.widens_weights() && options.keep_16_bit && !options.float32_copy) {  // trained weights are never mapped
     const ParameterLayout stored(architecture, DType::float32, end);
     if (!is_rounded) matrix_dtype = reader.common_matrix_dtype(stored);
     mapped = reader.mapped_matrices(stored, matrix_dtype);
     if (options.trained) {
-      matrix_dtype = model->precision_;
+      matrix_dtype = model->activations_;
       for (const auto& parameter : stored.parameters()) {
         if (options.trained(parameter)) mapped.erase(parameter.name);
       }

@@ -20,7 +20,7 @@ struct LoadOptions {
   std::string folder;        // a Hugging Face model folder: config.json and safetensors
   bool create_head = false;  // true: a folder without a reward head gets a new one (training); false: it is refused
   uint64_t seed = 0;         // of the new head: normal, std 1 / (hidden + 1)
-  std::optional<DType> precision = std::nullopt;  // of the activations; absent: the backend's default
+  std::optional<DType> precision = std::nullopt;  // of the matrix products; absent: the backend's default
   // If the backend widens weights while it computes: matrices stay as stored, in the mapped files (scoring). Only those
   // that are not stored whole, in the common dtype, or at an even address are copied. On other backends, and with
   // float32_copy, matrices have the activations' dtype (or weight_dtype, if they are rounded to it) and are copied.
@@ -41,7 +41,8 @@ template <class Visitor>
 void describe(Visitor& visit, LoadOptions& options) {
   visit("folder", options.folder, "A Hugging Face model folder: config.json and the weights.", {.required = true});
   visit("precision", options.precision,
-        "Dtype of the activations and matrices; absent: bfloat16 on a GPU, float32 on the CPU.");
+        "Dtype of matrix products; absent: bfloat16 on a GPU, float32 on the CPU. On a GPU the activations and the "
+        "matrices have it too.");
   visit("float32Copy", options.float32_copy,
         "For training 16-bit weights with a float32 optimizer state: keep a float32 copy of the weights.");
   visit("dtype", options.weight_dtype,
@@ -99,7 +100,8 @@ class RewardModel {
   DType weight_dtype() const { return weight_dtype_; }
   // For a model with a float32 copy and weight_dtype() bfloat16: sets all parameters to the rounded copy.
   void round_from_copy();
-  DType precision() const { return precision_; }  // of the activations
+  DType precision() const { return precision_; }      // of the matrix products
+  DType activations() const { return activations_; }  // what they are held in
   // What computes rewards from hidden states. Its source is "new" if there was none.
   const HeadFacts& head() const { return head_; }
   const std::string& head_source() const { return head_.source; }
@@ -130,7 +132,7 @@ class RewardModel {
   // The parameter's exact numbers, in their own dtype.
   Tensor exact_tensor(const Parameter& parameter) const;
   Architecture architecture_;
-  DType precision_ = DType::float32, weight_dtype_ = DType::float32;
+  DType precision_ = DType::float32, activations_ = DType::float32, weight_dtype_ = DType::float32;
   std::unique_ptr<Parameters> parameters_, float32_copy_;
   HeadFacts head_;
   std::unique_ptr<Head> reward_head_;

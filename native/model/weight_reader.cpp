@@ -174,13 +174,13 @@ void WeightReader::read(const Parameter& parameter, void* destination, Backend& 
   backend.upload(destination, staging.data(), static_cast<int64_t>(staging.size()));
 }
 
-DType activation_dtype(std::optional<DType> wanted, const Backend& backend) {
-  const DType dtype = wanted.value_or(backend.default_activations());
+DType take_precision(std::optional<DType> wanted, Backend& backend) {
+  const DType dtype = wanted.value_or(backend.default_precision());
   if (!backend.computes_in(dtype)) {
     fail("The backend ", backend.name(), " does not compute in ", name(dtype), "; leave ", knob("precision"),
-         " out, or use ", name(backend.default_activations()), ".");
+         " out, or use ", name(backend.default_precision()), ".");
   }
-  return dtype;
+  return backend.set_precision(dtype);
 }
 
 }  // namespace cheems::model

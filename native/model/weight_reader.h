@@ -51,7 +51,8 @@ class WeightReader {
   std::string prefix_;
 };
 
-// The dtype of activations: `wanted`, or the backend's default. Throws Error if the backend does not compute in it.
-DType activation_dtype(std::optional<DType> wanted, const Backend& backend);
+// Has the backend compute matrix products in `wanted`, or in its own choice, and returns what they are computed in.
+// Throws Error for a dtype that the backend does not know.
+DType take_precision(std::optional<DType> wanted, Backend& backend);
 
 }  // namespace cheems::model

@@ -22,10 +22,18 @@ inline Backend& cpu_backend(int threads) {
   return *backend;
 }
 
+// What a Cpu's products are computed in from its construction on.
+inline DType& tested_precision() {
+  static DType precision = DType::float32;
+  return precision;
+}
+
 class Cpu {
  public:
   explicit Cpu(int threads, const WorkspaceRequest& request = {})
-      : operations_(cpu_backend(threads).operations()), bytes_(operations_.workspace_bytes(request)) {
+      : set_precision_(cpu_backend(threads).set_precision(tested_precision())),
+        operations_(cpu_backend(threads).operations()),
+        bytes_(operations_.workspace_bytes(request)) {
     workspace_.reset(static_cast<char*>(std::aligned_alloc(64, static_cast<size_t>((bytes_ + 63) / 64 * 64))));
     // What a kernel reads before it wrote it is a NaN. (The beginning is enough: the large part is the matrix
     // products'.)
@@ -43,6 +51,7 @@ class Cpu {
   struct Free {
     void operator()(char* memory) const { std::free(memory); }
   };
+  DType set_precision_;
   Operations& operations_;
   int64_t bytes_;
   std::unique_ptr<char, Free> workspace_;
@@ -62,6 +71,31 @@ void for_each_simd_target(Body body) {
   }
   hwy::SetSupportedTargetsForTest(0);
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+// check_rounding for what a Cpu computed. Numbers that are multiplied in bfloat16 are rounded by 2^-9 of themselves at
+// most, and sums of many average most of that away: there the root mean square of the error counts.
+inline void check_products(const std::string& what, double factor, const std::vector<float>& found,
+                           const std::vector<float>& plain, const std::vector<double>& exact, double terms = 0) {
+  if (tested_precision() == DType::float32) return check_rounding(what, factor, found, plain, exact, terms);
+  CAPTURE(what);
+  REQUIRE(found.size() == exact.size());
+  double error = 0, size = 0;
+  for (size_t i = 0; i < exact.size(); ++i) error += std::pow(found[i] - exact[i], 2), size += std::pow(exact[i], 2);
+  const double count = std::max<double>(1, static_cast<double>(exact.size()));
+  CHECK(std::sqrt(error / count) <= 0x1p-7 * std::max(std::sqrt(size / count), terms) + 1e-37);
+}
+
+// The same, and then body("bfloat16") with products in bfloat16, where this processor has them.
+template <class Body>
+void for_each_arithmetic(Body body) {
+  for_each_simd_target(body);
+  if (cpu_backend(1).set_precision(DType::bfloat16) != DType::bfloat16) return;
+  tested_precision() = DType::bfloat16;
+  const std::string name = "bfloat16";
+  CAPTURE(name);
+  body(name);
+  tested_precision() = DType::float32;
 }
 
 using Outputs = std::vector<std::vector<float>>;

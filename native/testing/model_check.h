@@ -102,7 +102,7 @@ inline LossAndGradients gradients_of(model::RewardModel& loaded, const OwnedSamp
                           .longest_path = tree.longest_path,
                           .training = true,
                           .checkpointing = run.checkpointing,
-                          .dtype = run.precision});
+                          .dtype = loaded.activations()});
   const model::ParameterLayout layout(loaded.architecture(), run.optimizer_state);
   const auto memory = run.backend.allocate(layout.bytes(), "gradients"),
              sums_memory = run.backend.allocate(2 * sizeof(double), "the loss");

@@ -89,7 +89,7 @@ OutputList outputs_on(Backend& backend, const WorkspaceRequest& request, Precisi
 template <class Run>
 void check_operation_on(Backend& device, const WorkspaceRequest& request, Run run, const CheckOptions& options = {}) {
   std::vector<Precision> precisions{{}};
-  if (options.bfloat16 && device.computes_in(DType::bfloat16)) {
+  if (options.bfloat16 && device.activations(DType::bfloat16) == DType::bfloat16) {
     precisions.push_back({DType::bfloat16, DType::float32});
     if (options.bfloat16_gradients) precisions.push_back({DType::bfloat16, DType::bfloat16});
   }

@@ -53,8 +53,8 @@ class PlainBackend : public Backend {
     return std::string("plain loops in ") + (sizeof(A) == sizeof(float) ? "float32" : "float64");
   }
   Operations& operations() override { return operations_; }
-  bool computes_in(DType activations) const override { return activations != DType::float16; }
-  DType default_activations() const override { return DType::float32; }
+  bool computes_in(DType precision) const override { return precision != DType::float16; }
+  DType default_precision() const override { return DType::float32; }
   bool widens_weights() const override { return true; }
   std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string&) override {
     return std::make_unique<PlainBuffer>(bytes);

@@ -133,13 +133,13 @@ Trainer::Trainer(model::RewardModel& model, const TrainerOptions& options) {
   state_ = std::make_unique<State>(model, options);
   for (const auto& parameter : model.parameters().layout().parameters()) {
     if (options.trained && !options.trained(parameter)) continue;
-    if (parameter.mapped && parameter.dtype == model.precision()) {
+    if (parameter.mapped && parameter.dtype == model.activations()) {
       fail(
           "The model was loaded with its weights left in their files, where they can score but cannot be trained; "
           "load it without keeping weights as stored.");
     }
-    if (model.weight_dtype() == DType::float32 && parameter.is_matrix() && parameter.dtype != model.precision()) {
-      fail("The model was loaded with ", name(parameter.dtype), " weights for ", name(model.precision()),
+    if (model.weight_dtype() == DType::float32 && parameter.is_matrix() && parameter.dtype != model.activations()) {
+      fail("The model was loaded with ", name(parameter.dtype), " weights for ", name(model.activations()),
            " activations; these can score but cannot be trained. Load it without keeping 16-bit weights.");
     }
   }
@@ -158,15 +158,14 @@ Trainer::Trainer(model::RewardModel& model, const TrainerOptions& options) {
     fail("The model was loaded with its weights rounded to ", name(model.weight_dtype()),
          "; these can score but cannot be trained. Load it with float32_copy.");
   }
-  if (options.optimizer_state == DType::bfloat16 && model.precision() != DType::bfloat16) {
-    fail("A bfloat16 optimizer state needs bfloat16 weights, but the model computes in ", name(model.precision()),
-         ". Use ", knob("precision", "bfloat16"), " if the device supports it, or ", knob("optimizerState", "float32"),
-         ".");
+  if (options.optimizer_state == DType::bfloat16 && model.activations() != DType::bfloat16) {
+    fail("A bfloat16 optimizer state needs bfloat16 weights, but this model's are ", name(model.activations()),
+         ". Use ", knob("precision", "bfloat16"), " on a GPU, or ", knob("optimizerState", "float32"), ".");
   }
   if (options.optimizer_state == DType::bfloat16 && model.float32_copy())
     fail("The model was loaded with a float32 copy of its weights, which a bfloat16 optimizer state does not update.");
-  if (options.optimizer_state == DType::float32 && model.precision() != DType::float32 && !model.float32_copy()) {
-    fail("A float32 optimizer state needs a float32 copy of the weights beside their ", name(model.precision()),
+  if (options.optimizer_state == DType::float32 && model.activations() != DType::float32 && !model.float32_copy()) {
+    fail("A float32 optimizer state needs a float32 copy of the weights beside their ", name(model.activations()),
          " copy; load the model with float32_copy.");
   }
 }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <fstream>
 #include <string>
@@ -10,6 +11,7 @@
 #include "backends/backend.h"
 #include "backends/cpu/cpu_facts.h"
 #include "backends/cpu/kernels.h"
+#include "backends/cpu/matrix_product.h"
 #include "core/error.h"
 #include "core/knobs.h"
 #include "ops/operations.h"
@@ -31,7 +33,7 @@ class CpuBuffer : public Buffer {
 
 class CpuOperations : public Operations {
  public:
-  explicit CpuOperations(int threads) : pool_(threads), context_{pool_} {}
+  explicit CpuOperations(int threads) : pool_(threads), context_{.pool = pool_} {}
 
   int threads() const { return pool_.size(); }
 
@@ -52,6 +54,8 @@ class CpuOperations : public Operations {
     context_.workspace_bytes = bytes;
   }
   void begin_batch(const PackedTree&) override {}
+  void set_precision(DType precision) { context_.precision = precision; }
+  DType precision() const { return context_.precision; }
 
 #define CHEEMS_DISPATCH(name, Contract, ...) \
   void name(const Contract& a) override { cpu::name(a, context_); }
@@ -83,10 +87,26 @@ class CpuBackend : public Backend {
   std::string description() const override {
     return sentence(operations_.threads(), operations_.threads() == 1 ? " thread" : " threads");
   }
-  DeviceFacts facts() const override { return cpu::cpu_facts(); }
+  DeviceFacts facts() const override { return cpu::cpu_facts(operations_.precision()); }
+  std::vector<BackendNote> notes() const override {
+    if (!lacks_bfloat16_) return {};
+    return {{"This processor has no instructions for bfloat16 products (AVX512_BF16), so they are computed in float32.",
+             1}};
+  }
   Operations& operations() override { return operations_; }
-  bool computes_in(DType activations) const override { return activations == DType::float32; }
-  DType default_activations() const override { return DType::float32; }
+  // Activations, norms, softmax and sums stay float32 where products are computed in bfloat16: that costs little time,
+  // and leaves a third of the error.
+  bool computes_in(DType precision) const override {
+    return precision == DType::float32 || precision == DType::bfloat16;
+  }
+  DType default_precision() const override { return DType::float32; }
+  DType activations(DType) const override { return DType::float32; }
+  DType set_precision(DType wanted) override {
+    lacks_bfloat16_ = wanted == DType::bfloat16 && !cpu::computes_bfloat16_products();
+    const DType taken = lacks_bfloat16_ ? DType::float32 : wanted;
+    operations_.set_precision(taken);
+    return taken;
+  }
   bool widens_weights() const override { return true; }
 
   std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string& purpose) override {
@@ -125,6 +145,7 @@ class CpuBackend : public Backend {
 
  private:
   CpuOperations operations_;
+  std::atomic<bool> lacks_bfloat16_{false};
 };
 
 }  // namespace

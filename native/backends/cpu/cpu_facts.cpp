@@ -35,13 +35,15 @@ std::string cpu_name_in(const std::string& cpuinfo) {
   return implementer.empty() ? "" : sentence("ARM, implementer ", implementer, ", part ", part);
 }
 
-DeviceFacts cpu_facts() {
+DeviceFacts cpu_facts(DType precision) {
   std::stringstream cpuinfo;
   cpuinfo << std::ifstream("/proc/cpuinfo").rdbuf();
   const std::string name = cpu_name_in(cpuinfo.str()), target = simd_target();
   DeviceFacts facts;
   facts.entries = {{"name", name.empty() ? "an unknown CPU" : name}, {"SIMD target", target}};
   facts.arithmetic = fuses(target) ? "a CPU with fused multiply-add" : "a CPU without fused multiply-add";
+  // Which of a pair's products is added first, and whether that rounds, is the processor's own.
+  if (precision == DType::bfloat16) facts.arithmetic = sentence(facts.entries[0].second, " with bfloat16 products");
   return facts;
 }
 

@@ -16,6 +16,6 @@ bool fuses(const std::string& target);
 // The processor's name from the text of /proc/cpuinfo; for an ARM processor, which has none there, its numbers.
 std::string cpu_name_in(const std::string& cpuinfo);
 
-DeviceFacts cpu_facts();
+DeviceFacts cpu_facts(DType precision);
 
 }  // namespace cheems::cpu

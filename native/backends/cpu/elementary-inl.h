@@ -85,6 +85,33 @@ HWY_INLINE DoubleVec normal_distribution(DoubleVec x) {
   return hn::IfThenElse(hn::Lt(x, set_double(0)), tail, hn::Sub(one, tail));
 }
 
+// ---- In float32, about one unit in the last place, for where products are rounded to bfloat16 beside it.
+
+// exp(x); 0 below -87.
+HWY_INLINE FloatVec float_exp(FloatVec x) {
+  const Floats d;
+  const hn::RebindToSigned<Floats> d_int;
+  constexpr float kRoundToWhole = 12582912.0f;  // 1.5 * 2^23
+  const FloatVec bounded = clamped(d, x, -87.0f, 88.0f);
+  const FloatVec shifted = hn::MulAdd(bounded, set(1.44269504f), set(kRoundToWhole));
+  const FloatVec whole = hn::Sub(shifted, set(kRoundToWhole));
+  // x - whole * ln 2, with ln 2 in two parts; then exp by Cephes' polynomial of degree 6.
+  const FloatVec r = hn::NegMulAdd(whole, set(-2.12194440e-4f), hn::NegMulAdd(whole, set(0.693359375f), bounded));
+  constexpr float kPolynomial[] = {1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f,
+                                   4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f};
+  FloatVec p = set(kPolynomial[0]);
+  for (size_t i = 1; i < 6; ++i) p = hn::MulAdd(p, r, set(kPolynomial[i]));
+  p = hn::Add(hn::MulAdd(hn::Mul(r, r), p, r), set(1.0f));
+  const FloatVec value = hn::BitCast(d, hn::Add(hn::BitCast(d_int, p), hn::ShiftLeft<23>(hn::BitCast(d_int, shifted))));
+  return hn::IfThenElse(hn::Lt(x, set(-87.0f)), zero(), value);
+}
+
+// 1 / (1 + exp(-x)); 0 below -87.
+HWY_INLINE FloatVec sigmoid(FloatVec x) {
+  const FloatVec value = hn::Div(set(1.0f), hn::Add(set(1.0f), float_exp(hn::Neg(x))));
+  return hn::IfThenElse(hn::Lt(x, set(-87.0f)), zero(), value);
+}
+
 // exp(x) of float32 numbers, not rounded to float32 yet.
 HWY_INLINE Widened exp(FloatVec x) {
   return map(widen(clamped(Floats(), x, -200, 200)), [](DoubleVec v) HWY_ATTR { return exponential(v).value(); });

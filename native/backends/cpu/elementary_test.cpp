@@ -7,7 +7,7 @@
 
 #ifndef CHEEMS_ELEMENTARY_TEST_FUNCTIONS
 #define CHEEMS_ELEMENTARY_TEST_FUNCTIONS
-enum class Function { exp, sigmoid, tanh, normal_distribution };
+enum class Function { exp, sigmoid, tanh, normal_distribution, float_exp, float_sigmoid };
 #endif
 
 HWY_BEFORE_NAMESPACE();
@@ -26,6 +26,12 @@ void evaluate(Function function, const float* x, float* y, int64_t count) {
         break;
       case Function::tanh:
         store(in_double(v, [](DoubleVec d) HWY_ATTR { return tanh(d); }), y + i, count - i);
+        break;
+      case Function::float_exp:
+        store(float_exp(v), y + i, count - i);
+        break;
+      case Function::float_sigmoid:
+        store(sigmoid(v), y + i, count - i);
         break;
       case Function::normal_distribution:
         store(in_double(v, [](DoubleVec d) HWY_ATTR { return normal_distribution(d); }), y + i, count - i);
@@ -71,8 +77,10 @@ using namespace testing;
 double exact(Function function, double x) {
   switch (function) {
     case Function::exp:
+    case Function::float_exp:
       return std::exp(x);
     case Function::sigmoid:
+    case Function::float_sigmoid:
       return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x));
     case Function::tanh:
       return std::tanh(x);
@@ -90,6 +98,26 @@ double error_in_units(float y, double value) {
   if (y == static_cast<float>(value))
     return value == 0 || std::isinf(y) ? 0 : std::abs(y - value) / unit_in_last_place(value);
   return std::isfinite(y) ? std::abs(y - value) / unit_in_last_place(value) : INFINITY;
+}
+
+TEST_CASE(
+    "elementary functions in float32: at most 3 units in the last place where the result is no less than 2^-125") {
+  for_each_simd_target([](const std::string&) {
+    std::vector<float> x;
+    for (float at = -86; at < 88; at += 0x1.234p-8f) x.push_back(at);
+    std::vector<float> y(x.size());
+    for (const auto& [function, what] : {std::pair{Function::float_exp, "exp"}, {Function::float_sigmoid, "sigmoid"}}) {
+      CAPTURE(what);
+      cpu::evaluate_with_chosen(function, x.data(), y.data(), static_cast<int64_t>(x.size()));
+      double worst = 0;
+      for (size_t i = 0; i < x.size(); ++i)
+        worst = std::max(worst, error_in_units(y[i], exact(function, static_cast<double>(x[i]))));
+      CHECK(worst <= 3);
+      std::vector<float> ends = {-88, -1e30f, NAN}, out(3);
+      cpu::evaluate_with_chosen(function, ends.data(), out.data(), 3);
+      CHECK((out[0] == 0 && out[1] == 0 && std::isnan(out[2])));
+    }
+  });
 }
 
 // Every `step`-th bit pattern of float32; CHEEMS_FLOAT_STEP=1 takes all 2^32 (a step of 509 takes 3 s).

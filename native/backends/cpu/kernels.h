@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "core/dtype.h"
 #include "core/thread_pool.h"
 #include "ops/list.h"
 #include "ops/workspace.h"
@@ -15,6 +16,7 @@ struct Context {
   ThreadPool& pool;
   char* workspace = nullptr;  // 64-byte aligned, at least what the kernels below request
   int64_t workspace_bytes = 0;
+  DType precision = DType::float32;  // of the matrix products, but those that are asked for exactly
 };
 
 // Sums over rows (norm weights, biases) are computed in chunks of this many rows, with one partial sum per chunk, added

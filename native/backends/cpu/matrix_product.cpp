@@ -10,14 +10,9 @@
 #define CHEEMS_MATRIX_PRODUCT_CONSTANTS
 namespace cheems::cpu {
 namespace {
-// B is packed in chunks of at most this many floats (8 MiB, a share of the last-level cache), A in blocks of kBlockRows
-// rows by kBlockDepth (288 KiB, in the second-level cache); one B panel of kBlockDepth rows is read again from there
-// for all A panels of a block. Deep blocks go to C less often, which gains more than panels of the first-level cache's
-// size. Whichever way a product is computed, its bits are those of c = ([c +] block_0 + block_1 + …) [+ addend], from
-// left to right, where a block is the sum of its chains (matrix_tiles-inl.h).
-constexpr int64_t kChunkFloats = int64_t{1} << 21;
+// B is packed in chunks of kChunkNumbers, A in blocks of kBlockRows rows by kBlockDepth (288 KiB, in the second-level
+// cache); one B panel of kBlockDepth rows is read again from there for all A panels of a block.
 constexpr int64_t kBlockRows = 96;
-constexpr int64_t kBlockDepth = 768;
 // Up to so many rows a weight costs more to fetch than to multiply with: B's panels go through the nearest caches,
 // kBlockDepth deep, and are used at once for all rows, instead of through a chunk that is written and read again.
 constexpr int64_t kFewRows = 48;
@@ -49,18 +44,10 @@ void pack_b_panel(const MatrixProduct& p, int64_t column, int64_t k, int64_t dep
   }
 }
 
-// The tile of C at (row, column), for the block that begins at `k`.
-HWY_INLINE TileOutput output_at(const MatrixProduct& p, int64_t row, int64_t column, int64_t k) {
-  TileOutput out{p.c + row * p.c_stride + column, p.c_stride, p.accumulate || k > 0};
-  if (p.addend && k + kBlockDepth >= p.depth)
-    out.addend = p.addend + row * p.addend_stride + column, out.addend_stride = p.addend_stride;
-  return out;
-}
-
 // A few rows: A packed as a whole, then a task for each panel of B.
 void multiply_few_rows(const MatrixProduct& p, ThreadPool& pool, float* workspace) {
   const int64_t panel_depth = padded_depth(p.depth), b_floats = kBlockDepth * kTileColumns;
-  float* packed_b = workspace + kChunkFloats;
+  float* packed_b = workspace + kChunkNumbers;
   for (int64_t i = 0; i < p.rows; i += kTileRows)
     pack_a_rows(p.a + i * p.a_stride, p.a_stride, HWY_MIN(p.rows - i, kTileRows), p.depth, 1.0f,
                 workspace + i * panel_depth, panel_depth);
@@ -103,39 +90,20 @@ void multiply_block(const MatrixProduct& p, int64_t row, int64_t row_end, int64_
   }
 }
 
-// A product of depth 0.
-void add_only(const MatrixProduct& p) {
-  for (int64_t i = 0; i < p.rows; ++i) {
-    for (int64_t j = 0; j < p.columns; ++j) {
-      float& c = p.c[i * p.c_stride + j];
-      c = (p.accumulate ? c : 0.0f) + (p.addend ? p.addend[i * p.addend_stride + j] : 0.0f);
-    }
-  }
-}
-
 void multiply(const MatrixProduct& p, ThreadPool& pool, float* workspace) {
   if (p.depth == 0) return add_only(p);
-  if (p.rows <= kFewRows && !p.a_transposed && round_up(p.rows, kTileRows) * padded_depth(p.depth) <= kChunkFloats)
+  if (p.rows <= kFewRows && !p.a_transposed && round_up(p.rows, kTileRows) * padded_depth(p.depth) <= kChunkNumbers)
     return multiply_few_rows(p, pool, workspace);
   float* packed_b = workspace;
-  float* packed_a = workspace + kChunkFloats;
+  float* packed_a = workspace + kChunkNumbers;
   const int64_t a_floats = round_up(kBlockRows, kTileRows) * padded_depth(kBlockDepth);
   // A chunk holds whole panels; a single panel of a very deep product is cut along the depth instead.
-  if (p.depth * kTileColumns > kChunkFloats) {
-    const int64_t part = kChunkFloats / kTileColumns / kBlockDepth * kBlockDepth;
-    MatrixProduct piece = p;
-    for (int64_t k = 0; k < p.depth; k += part) {
-      piece.depth = HWY_MIN(part, p.depth - k);
-      piece.a = p.a + (p.a_transposed ? k * p.a_stride : k);
-      piece.b = static_cast<const char*>(p.b) +
-                (p.b_transposed ? k : k * p.b_stride) * static_cast<int64_t>(size_of(p.b_dtype));
-      piece.accumulate = p.accumulate || k > 0;
-      piece.addend = k + part >= p.depth ? p.addend : nullptr;
-      multiply(piece, pool, workspace);
-    }
+  if (p.depth * kTileColumns > kChunkNumbers) {
+    const int64_t part = kChunkNumbers / kTileColumns / kBlockDepth * kBlockDepth;
+    cut_along_depth(p, part, [&](const MatrixProduct& piece) { multiply(piece, pool, workspace); });
     return;
   }
-  const int64_t chunk_panels = HWY_MAX(int64_t{1}, kChunkFloats / (p.depth * kTileColumns));
+  const int64_t chunk_panels = HWY_MAX(int64_t{1}, kChunkNumbers / (p.depth * kTileColumns));
   for (int64_t chunk = 0; chunk < p.columns; chunk += chunk_panels * kTileColumns) {
     const int64_t panels = HWY_MIN(chunk_panels, (p.columns - chunk + kTileColumns - 1) / kTileColumns);
     pool.parallel_for(panels, [&](int64_t panel, int) {
@@ -167,11 +135,12 @@ HWY_EXPORT(multiply);
 
 int64_t matrix_product_workspace(int threads) {
   const int64_t a_block = 2 * kBlockRows * kBlockDepth;  // a bound for every target's tile
-  return (kChunkFloats + threads * a_block) * static_cast<int64_t>(sizeof(float));
+  return (kChunkNumbers + threads * a_block) * static_cast<int64_t>(sizeof(float));
 }
 
 void matrix_product(const MatrixProduct& product, ThreadPool& pool, void* workspace) {
   if (product.rows == 0 || product.columns == 0) return;
+  if (product.arithmetic == DType::bfloat16) return bfloat16_product(product, pool, workspace);
   HWY_DYNAMIC_DISPATCH(multiply)(product, pool, static_cast<float*>(workspace));
 }
 }  // namespace cheems::cpu

@@ -1,4 +1,4 @@
-// C = [C +] op(A) op(B) [+ addend] on the CPU, float32 arithmetic, B in any weight dtype.
+// C = [C +] op(A) op(B) [+ addend] on the CPU, B in any weight dtype; sums are float32.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@
 namespace cheems::cpu {
 
 // Shapes after transposition: A is [rows, depth], B [depth, columns], C [rows, columns]. Strides are in
-// elements. The order of the sums: kBlockDepth in matrix_product.cpp
-// and kChainDepth in matrix_tiles-inl.h.
+// elements. The order of the sums: kBlockDepth and kChainDepth
+// in matrix_tiles-inl.h; bfloat16_tiles-inl.h.
 struct MatrixProduct {
   int64_t rows, columns, depth;
   const float* a;
@@ -25,7 +25,12 @@ struct MatrixProduct {
   bool accumulate = false;        // c += instead of c =
   const float* addend = nullptr;  // added to the whole product: one row (a bias, stride 0) or a matrix other than c
   int64_t addend_stride = 0;
+  // bfloat16: A and B are rounded to it on the way, their products are exact; where computes_bfloat16_products().
+  DType arithmetic = DType::float32;
 };
+
+// Whether this processor multiplies pairs of bfloat16 numbers (AVX512_BF16), and kernels are compiled for it.
+bool computes_bfloat16_products();
 
 // Bytes of workspace that matrix_product needs for any shape with that many threads.
 int64_t matrix_product_workspace(int threads);

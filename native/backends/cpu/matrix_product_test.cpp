@@ -21,6 +21,7 @@ struct Problem {
   bool a_transposed = false, b_transposed = true;
   DType dtype = DType::float32;
   enum class Start { zero, bias, matrix, itself } start = Start::zero;
+  DType arithmetic = DType::float32;
 };
 
 struct Numbers {
@@ -73,10 +74,11 @@ class Product {
     const Tensor a_view = a.view(), c_view = c.view(), addend = beside.view();
     const bool adds = p.start == Problem::Start::bias || p.start == Problem::Start::matrix;
     const ConstTensor b = n.b.view();
-    cpu::matrix_product({p.rows, p.columns, p.depth, floats(a_view), a_view.stride, p.a_transposed, b.data, b.dtype,
-                         b.stride, p.b_transposed, floats(c_view), c_view.stride, p.start == Problem::Start::itself,
-                         adds ? floats(addend) : nullptr, p.start == Problem::Start::bias ? 0 : addend.stride},
-                        pool_, workspace_.get());
+    cpu::matrix_product(
+        {p.rows, p.columns, p.depth, floats(a_view), a_view.stride, p.a_transposed, b.data, b.dtype, b.stride,
+         p.b_transposed, floats(c_view), c_view.stride, p.start == Problem::Start::itself,
+         adds ? floats(addend) : nullptr, p.start == Problem::Start::bias ? 0 : addend.stride, p.arithmetic},
+        pool_, workspace_.get());
     CHECK((a.guards_hold() && c.guards_hold() && beside.guards_hold()));
     return c.values();
   }
@@ -188,34 +190,107 @@ TEST_CASE("matrix_product: a large initial value costs the product no digits") {
   });
 }
 
-TEST_CASE("matrix_product: a row keeps its bits among any other rows, at any place, and its NaN to itself") {
-  for_each_simd_target([](const std::string&) {
-    Product product(2);
-    const Problem p{130, 33, 70};
-    Numbers n(p);
-    const auto whole = product(p, n);
-    for (const int64_t row : {0, 1, 11, 12, 64, 129}) {
-      for (const int64_t rows : {1, 2, 7, 25}) {
-        const int64_t place = row % rows;
-        Problem some = p;
-        some.rows = rows;
-        Numbers other(some);
-        std::copy_n(n.a.begin() + row * p.depth, p.depth, other.a.begin() + place * p.depth);
-        const auto out = product(some, other);
-        CHECK(same_bits({out.begin() + place * p.columns, out.begin() + (place + 1) * p.columns},
-                        {whole.begin() + row * p.columns, whole.begin() + (row + 1) * p.columns}));
+// Both factors rounded to bfloat16, then the product in float64: what is left is the rounding of sums.
+void check_rounded_product(const Problem& p, std::vector<std::unique_ptr<Product>>& products) {
+  CAPTURE(p.rows);
+  CAPTURE(p.columns);
+  CAPTURE(p.depth);
+  CAPTURE(p.a_transposed);
+  CAPTURE(p.b_transposed);
+  CAPTURE(std::string(name(p.dtype)));
+  CAPTURE(static_cast<int>(p.start));
+  const Numbers n(p);
+  std::vector<float> a = n.a, b = n.b.widened();
+  round_to(DType::bfloat16, a.data(), a.size());
+  round_to(DType::bfloat16, b.data(), b.size());
+  const auto out = (*products[0])(p, n);
+  double worst = 0;
+  for (int64_t i = 0; i < p.rows; ++i) {
+    for (int64_t j = 0; j < p.columns; ++j) {
+      double exact = 0, terms = 0;
+      if (p.start != Problem::Start::zero)
+        exact = n.initial[static_cast<size_t>(p.start == Problem::Start::bias ? j : i * p.columns + j)];
+      terms = std::abs(exact);
+      for (int64_t k = 0; k < p.depth; ++k) {
+        const double term =
+            static_cast<double>(a[static_cast<size_t>(p.a_transposed ? k * p.rows + i : i * p.depth + k)]) *
+            b[static_cast<size_t>(p.b_transposed ? j * p.depth + k : k * p.columns + j)];
+        exact += term, terms += std::abs(term);
       }
-      auto broken = n;
-      broken.a[static_cast<size_t>(row * p.depth + 3)] = NAN;
-      auto out = product(p, broken);
-      for (int64_t j = 0; j < p.columns; ++j) {
-        float& element = out[static_cast<size_t>(row * p.columns + j)];
-        CHECK(std::isnan(element));
-        element = whole[static_cast<size_t>(row * p.columns + j)];
-      }
-      CHECK(same_bits(out, whole));
+      worst = std::max(worst, std::abs(out[static_cast<size_t>(i * p.columns + j)] - exact) / terms);
     }
-  });
+  }
+  CHECK(worst < 4e-6);
+  for (auto& product : products) CHECK(same_bits((*product)(p, n), out));
+}
+
+TEST_CASE("matrix_product in bfloat16: every shape, layout, dtype and start, the same bits with any threads") {
+  if (!cpu::computes_bfloat16_products()) return;
+  auto products = with_threads({1, 2, 5});
+  for (const bool a_transposed : {false, true}) {
+    for (const bool b_transposed : {false, true}) {
+      for (const DType dtype : kEveryDType) {
+        for (const auto& [rows, columns, depth] : {std::array<int64_t, 3>{1, 1, 1},
+                                                   {3, 5, 7},
+                                                   {17, 33, 31},
+                                                   {1, 65, 97},
+                                                   {13, 97, 5},
+                                                   {97, 3, 63},
+                                                   {14, 64, 64},
+                                                   {5, 33, 129},
+                                                   {50, 7, 769}})
+          check_rounded_product({.rows = rows,
+                                 .columns = columns,
+                                 .depth = depth,
+                                 .a_transposed = a_transposed,
+                                 .b_transposed = b_transposed,
+                                 .dtype = dtype,
+                                 .arithmetic = DType::bfloat16},
+                                products);
+      }
+      for (const auto start : {Problem::Start::bias, Problem::Start::matrix, Problem::Start::itself})
+        check_rounded_product({31, 63, 900, a_transposed, b_transposed, DType::bfloat16, start, DType::bfloat16},
+                              products);
+    }
+  }
+  // More rows than a chunk of A has room for, and a depth of which one panel has none.
+  check_rounded_product({700, 33, 8000, false, true, DType::bfloat16, Problem::Start::bias, DType::bfloat16}, products);
+  check_rounded_product(
+      {2, 5, (1 << 21) / 6 + 77, true, false, DType::float32, Problem::Start::itself, DType::bfloat16}, products);
+}
+
+void check_rows_alone(const DType arithmetic) {
+  Product product(2);
+  Problem p{130, 33, 70};
+  p.arithmetic = arithmetic;
+  Numbers n(p);
+  const auto whole = product(p, n);
+  for (const int64_t row : {0, 1, 11, 12, 64, 129}) {
+    for (const int64_t rows : {1, 2, 7, 25}) {
+      const int64_t place = row % rows;
+      Problem some = p;
+      some.rows = rows;
+      Numbers other(some);
+      std::copy_n(n.a.begin() + row * p.depth, p.depth, other.a.begin() + place * p.depth);
+      const auto out = product(some, other);
+      CHECK(same_bits({out.begin() + place * p.columns, out.begin() + (place + 1) * p.columns},
+                      {whole.begin() + row * p.columns, whole.begin() + (row + 1) * p.columns}));
+    }
+    auto broken = n;
+    broken.a[static_cast<size_t>(row * p.depth + 3)] = NAN;
+    auto out = product(p, broken);
+    for (int64_t j = 0; j < p.columns; ++j) {
+      float& element = out[static_cast<size_t>(row * p.columns + j)];
+      CHECK(std::isnan(element));
+      element = whole[static_cast<size_t>(row * p.columns + j)];
+    }
+    CHECK(same_bits(out, whole));
+  }
+}
+
+TEST_CASE("matrix_product: a row keeps its bits among any other rows, at any place, and its NaN to itself") {
+  for_each_simd_target([](const std::string&) { check_rows_alone(DType::float32); });
+  if (cpu::computes_bfloat16_products()) check_rows_alone(DType::bfloat16);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "backends/cpu/matrix_blocks.h"
 #include "backends/cpu/simd-inl.h"
 #include "core/dtype.h"
 #include "hwy/highway.h"
@@ -231,15 +232,6 @@ HWY_INLINE void pack_b_columns(const T* b, int64_t stride, int64_t columns, int6
 
 // ---- The tile.
 
-// Where a tile's sum goes: c = sum, or c + sum (accumulate); then `addend` is added, where there is one.
-struct TileOutput {
-  float* c;
-  int64_t stride;
-  bool accumulate = false;
-  const float* addend = nullptr;  // a bias row (stride 0) or a matrix other than c
-  int64_t addend_stride = 0;
-};
-
 // sum += column k of an A panel times row k of a B panel; `a` and `b` point at them.
 template <int64_t Rows>
 HWY_INLINE void multiply_add(const float* HWY_RESTRICT a, int64_t a_depth, const float* HWY_RESTRICT b,
@@ -310,30 +302,77 @@ HWY_INLINE void full_tile(int64_t depth, int64_t first_chain, const float* HWY_R
   }
 }
 
-// The same for a tile at the edge: only [rows, columns] of c and of the addend exist. By default all chains but the
-// last are whole; `first_chain` says where another alignment is wanted.
+// A tile at the edge, where only [rows, columns] of c and of the addend exist: it is computed beside them.
+class TileEdge {
+ public:
+  HWY_INLINE TileEdge(const TileOutput& out, int64_t rows, int64_t columns)
+      : out_(out),
+        rows_(HWY_MIN(rows, kTileRows)),
+        bytes_(static_cast<size_t>(HWY_MIN(columns, kTileColumns)) * sizeof(float)) {
+    for (int64_t i = 0; i < rows_; ++i) {
+      if (out.accumulate) memcpy(edge_ + i * kTileColumns, out.c + i * out.stride, bytes_);
+      if (out.addend) memcpy(addend_ + i * kTileColumns, out.addend + i * out.addend_stride, bytes_);
+    }
+  }
+  HWY_INLINE TileOutput inner() {
+    return {edge_, kTileColumns, out_.accumulate, out_.addend ? addend_ : nullptr, kTileColumns};
+  }
+  HWY_INLINE void store() const {
+    for (int64_t i = 0; i < rows_; ++i) memcpy(out_.c + i * out_.stride, edge_ + i * kTileColumns, bytes_);
+  }
+
+ private:
+  const TileOutput& out_;
+  const int64_t rows_;
+  const size_t bytes_;
+  HWY_ALIGN float edge_[kTileRows * kTileColumns] = {};
+  HWY_ALIGN float addend_[kTileRows * kTileColumns] = {};
+};
+
+// The same for a tile that may be at the edge. By default all chains but the last are whole; `first_chain` says where
+// another alignment is wanted.
 HWY_INLINE void tile(int64_t depth, const float* a, int64_t a_depth, const float* b, const TileOutput& out,
                      int64_t rows, int64_t columns, int64_t first_chain = kChainDepth) {
   if (rows >= kTileRows && columns >= kTileColumns) {
     full_tile<kTileRows>(depth, first_chain, a, a_depth, b, out);
     return;
   }
-  HWY_ALIGN float edge[kTileRows * kTileColumns] = {}, addend[kTileRows * kTileColumns] = {};
-  rows = HWY_MIN(rows, kTileRows);
-  columns = HWY_MIN(columns, kTileColumns);
-  const auto bytes = static_cast<size_t>(columns) * sizeof(float);
-  for (int64_t i = 0; i < rows; ++i) {
-    if (out.accumulate) memcpy(edge + i * kTileColumns, out.c + i * out.stride, bytes);
-    if (out.addend) memcpy(addend + i * kTileColumns, out.addend + i * out.addend_stride, bytes);
-  }
-  const TileOutput inner{edge, kTileColumns, out.accumulate, out.addend ? addend : nullptr, kTileColumns};
+  TileEdge edge(out, rows, columns);
   // Fours of rows that are not there are not computed either.
-  if (rows <= 4) full_tile<4>(depth, first_chain, a, a_depth, b, inner);
+  if (rows <= 4) full_tile<4>(depth, first_chain, a, a_depth, b, edge.inner());
   else if (kTileRows > 8 && rows <= 8)
-    full_tile<HWY_MIN(int64_t{8}, kTileRows)>(depth, first_chain, a, a_depth, b, inner);
-  else full_tile<kTileRows>(depth, first_chain, a, a_depth, b, inner);
-  for (int64_t i = 0; i < rows; ++i) memcpy(out.c + i * out.stride, edge + i * kTileColumns, bytes);
+    full_tile<HWY_MIN(int64_t{8}, kTileRows)>(depth, first_chain, a, a_depth, b, edge.inner());
+  else full_tile<kTileRows>(depth, first_chain, a, a_depth, b, edge.inner());
+  edge.store();
 }
+
+// The panels of this file and their tile under one name, for kernels that may have other ones (PairPanels in
+// bfloat16_tiles-inl.h): `units(depth)` is the depth that a panel has, in numbers of 4 bytes.
+struct FloatPanels {
+  static constexpr int64_t kTermsPerUnit = 1;
+  static constexpr bool kExactFunctions = true;  // exp and the like in float64
+  static constexpr int64_t units(int64_t depth) { return depth; }
+  template <class... Arguments>
+  static HWY_INLINE void pack_a_rows(const Arguments&... arguments) {
+    HWY_NAMESPACE::pack_a_rows(arguments...);
+  }
+  template <class... Arguments>
+  static HWY_INLINE void pack_a_columns(const Arguments&... arguments) {
+    HWY_NAMESPACE::pack_a_columns(arguments...);
+  }
+  template <class... Arguments>
+  static HWY_INLINE void pack_b_rows(const Arguments&... arguments) {
+    HWY_NAMESPACE::pack_b_rows(arguments...);
+  }
+  template <class... Arguments>
+  static HWY_INLINE void pack_b_columns(const Arguments&... arguments) {
+    HWY_NAMESPACE::pack_b_columns(arguments...);
+  }
+  static HWY_INLINE void tile(int64_t depth, const float* a, int64_t a_depth, const float* b, const TileOutput& out,
+                              int64_t rows, int64_t columns, int64_t first_chain) {
+    HWY_NAMESPACE::tile(depth, a, a_depth, b, out, rows, columns, first_chain);
+  }
+};
 
 }  // namespace cheems::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

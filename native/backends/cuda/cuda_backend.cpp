@@ -198,10 +198,10 @@ class CudaBackend : public Backend {
   Operations& operations() override { return operations_; }
   void begin_range(const char* name, int64_t number) override { push_range(name, number); }
   void end_range() override { pop_range(); }
-  bool computes_in(DType activations) const override {
-    return activations == DType::float32 || activations == DType::bfloat16;
+  bool computes_in(DType precision) const override {
+    return precision == DType::float32 || precision == DType::bfloat16;
   }
-  DType default_activations() const override { return DType::bfloat16; }
+  DType default_precision() const override { return DType::bfloat16; }
   bool widens_weights() const override { return false; }
 
   std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string& purpose) override {

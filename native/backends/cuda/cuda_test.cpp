@@ -45,7 +45,7 @@ TEST_CASE("cuda backend: what it says of itself") {
   CHECK(backend.computes_in(DType::float32));
   CHECK(backend.computes_in(DType::bfloat16));
   CHECK_FALSE(backend.computes_in(DType::float16));
-  CHECK(backend.default_activations() == DType::bfloat16);
+  CHECK(backend.default_precision() == DType::bfloat16);
   CHECK_FALSE(backend.widens_weights());
   CHECK(backend.available_memory() > 0);
 }

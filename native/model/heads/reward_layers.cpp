@@ -40,7 +40,7 @@ void RewardLayers::forward(const HeadBatch& batch) {
   ConstTensor x = batch.hidden;
   for (size_t i = 0; i < layers_.size(); ++i) {
     const Tensor y = first_rows(outputs_[i], batch.hidden.rows);
-    ops.linear_forward({.y = y, .x = x, .weight = layers_[i].weight, .bias = layers_[i].bias, .residual = {}});
+    ops.linear_forward({.y = y, .x = x, .weight = layers_[i].weight, .bias = layers_[i].bias, .residual = {}, .exact = true});
     if (i + 1 < layers_.size()) ops.activation_forward({.y = y, .x = y, .activation = activation_});
     x = y;
   }
@@ -73,10 +73,10 @@ void RewardLayers::backward(const HeadBatch& batch, const Tensor& d_rewards, con
     const Tensor dy = gradient_of(layer), x = layer == 0 ? batch.hidden : first_rows(outputs_[layer - 1], rows);
     const HeadLayerTensors& d_layer = gradients.head_layers[layer];
     if (trained(layer))
-      ops.linear_backward_weight({.d_weight = d_layer.weight, .d_bias = d_layer.bias, .dy = dy, .x = x});
+      ops.linear_backward_weight({.d_weight = d_layer.weight, .d_bias = d_layer.bias, .dy = dy, .x = x, .exact = true});
     if (layer == lowest && !(layer == 0 && d_hidden)) return;
     const Tensor dx = layer == 0 ? d_hidden : gradient_of(layer - 1);
-    ops.linear_backward_input({.dx = dx, .dy = dy, .weight = layers_[layer].weight});
+    ops.linear_backward_input({.dx = dx, .dy = dy, .weight = layers_[layer].weight, .exact = true});
     if (layer == 0) return;
     ops.activation_backward({.dx = dx, .dy = dx, .y = x, .activation = activation_});
   }

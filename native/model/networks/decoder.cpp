@@ -258,7 +258,7 @@ void Decoder::forward_layer(int64_t layer, const PackedTree& tree, const KeyValu
 // in every layer.
 void Decoder::forward_experts(const LayerTensors& w, const LayerActivations& a, const Tensor& normed) {
   const ExpertActivations e = activations_->experts(normed.rows);
-  ops_.linear_forward({.y = e.logits, .x = normed, .weight = w.router, .bias = {}, .residual = {}});
+  ops_.linear_forward({.y = e.logits, .x = normed, .weight = w.router, .bias = {}, .residual = {}, .exact = true});
   ops_.expert_routing({.weights = e.weights,
                        .experts = e.choices,
                        .rows = e.row_numbers,

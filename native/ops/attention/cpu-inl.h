@@ -4,8 +4,9 @@
 #include <cmath>
 
 #include "backends/cpu/kernels.h"
-#include "backends/cpu/matrix_tiles-inl.h"
+#include "backends/cpu/bfloat16_tiles-inl.h"
 #include "backends/cpu/elementary-inl.h"
+#include "backends/cpu/matrix_tiles-inl.h"
 #include "ops/attention/attention.h"
 
 #if defined(CHEEMS_ATTENTION_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -55,16 +56,21 @@ inline void gather_path(const PackedTree& tree, int32_t segment, const ConstTens
   });
 }
 
+// Panels, and what they are multiplied with, are float32 or pairs of bfloat16, told by the template parameter: see
+// FloatPanels (backends/cpu/matrix_tiles-inl.h). A panel of depth d has Panels::units(d) rows of 4-byte numbers.
+
 // Panels of B = rows^T, [head_size, path]: for scores and for dP. One panel per kTileColumns positions.
-inline void pack_path_transposed(const float* rows, int64_t path, int64_t head_size, float* panels) {
+template <class Panels>
+void pack_path_transposed(const float* rows, int64_t path, int64_t head_size, float* panels) {
   for (int64_t j = 0; j < path; j += kTileColumns)
-    pack_b_columns(rows + j * head_size, head_size, path - j, head_size, panels + j * head_size);
+    Panels::pack_b_columns(rows + j * head_size, head_size, path - j, head_size, panels + j * Panels::units(head_size));
 }
 
 // Panels of B = rows, [path, head_size]: for contexts and for dq.
-inline void pack_path(const float* rows, int64_t path, int64_t head_size, float* panels) {
+template <class Panels>
+void pack_path(const float* rows, int64_t path, int64_t head_size, float* panels) {
   for (int64_t j = 0; j < head_size; j += kTileColumns)
-    pack_b_rows(rows + j, head_size, head_size - j, path, panels + j * path);
+    Panels::pack_b_rows(rows + j, head_size, head_size - j, path, panels + j * Panels::units(path));
 }
 
 // A block of queries of one head and the positions that it sees.
@@ -90,36 +96,45 @@ inline QueryBlock query_block(const Segment& segment, std::span<const int32_t> q
 
 // out[count, end_key - first_key] = scale * rows[count, head_size] . panels. Only tiles with a visible key are
 // computed; the rest stays as it is. `stride` is the row stride of `out`; `packed` holds one A panel.
-inline void score_block(const QueryBlock& block, const float* rows, int64_t rows_stride, float scale, int64_t head_size,
-                        const float* panels, float* packed, float* out, int64_t stride) {
+template <class Panels>
+void score_block(const QueryBlock& block, const float* rows, int64_t rows_stride, float scale, int64_t head_size,
+                 const float* panels, float* packed, float* out, int64_t stride) {
   for (int64_t i = 0; i < block.count; i += kTileRows) {
     const int64_t live = std::min(kTileRows, block.count - i);
-    pack_a_rows(rows + i * rows_stride, rows_stride, live, head_size, scale, packed, head_size);
+    Panels::pack_a_rows(rows + i * rows_stride, rows_stride, live, head_size, scale, packed, Panels::units(head_size));
     const int64_t last_position = block.positions[i + live - 1];
     for (int64_t j = block.first_key; j <= last_position; j += kTileColumns) {
       // `out` has room for whole panels, so that every tile is full except for its rows.
-      tile(head_size, packed, head_size, panels + j * head_size, {out + i * stride + (j - block.first_key), stride},
-           live, kTileColumns);
+      Panels::tile(head_size, packed, Panels::units(head_size), panels + j * Panels::units(head_size),
+                   {out + i * stride + (j - block.first_key), stride}, live, kTileColumns, kChainDepth);
     }
   }
 }
 
 // out[i] (+)= scale * matrix[i, first_key .. positions[i]] . panels of a path: contexts from probabilities, dq from dS.
 // Entries of `matrix` past each row's position are zero up to its tile's last position.
-inline void weigh_block(const QueryBlock& block, const float* matrix, int64_t stride, float scale, int64_t head_size,
-                        int64_t path, const float* panels, float* packed, float* out, int64_t out_stride) {
+template <class Panels>
+void weigh_block(const QueryBlock& block, const float* matrix, int64_t stride, float scale, int64_t head_size,
+                 int64_t path, const float* panels, float* packed, float* out, int64_t out_stride) {
   for (int64_t i = 0; i < block.count; i += kTileRows) {
     const int64_t live = std::min(kTileRows, block.count - i);
     const int64_t depth = block.positions[i + live - 1] + 1 - block.first_key;
     // Chains begin at multiples of kChainDepth, whatever block a query is in, so that a position is always in the same
     // chain.
     const int64_t first_chain = kChainDepth - block.first_key % kChainDepth;
-    pack_a_rows(matrix + i * stride, stride, live, depth, scale, packed, depth);
+    Panels::pack_a_rows(matrix + i * stride, stride, live, depth, scale, packed, Panels::units(depth));
     for (int64_t j = 0; j < head_size; j += kTileColumns) {
-      tile(depth, packed, depth, panels + j * path + block.first_key * kTileColumns,
-           {out + i * out_stride + j, out_stride}, live, head_size - j, first_chain);
+      Panels::tile(depth, packed, Panels::units(depth),
+                   panels + j * Panels::units(path) + Panels::units(block.first_key) * kTileColumns,
+                   {out + i * out_stride + j, out_stride}, live, head_size - j, first_chain);
     }
   }
+}
+
+template <class Panels>
+HWY_INLINE FloatVec exponential_of(FloatVec x) {
+  if constexpr (Panels::kExactFunctions) return narrow(exp(x));
+  else return float_exp(x);
 }
 
 // cap * tanh(score / cap), and its derivative 1 - tanh^2.

@@ -10,6 +10,7 @@ namespace {
 
 // One row: scores become probabilities p = exp(s - log_sum_exp), and dP (in `d_scores`) becomes dS; zero outside
 // [begin, end).
+template <class Panels>
 void differentiate_row(float* scores, float* d_scores, int64_t begin, int64_t end, int64_t padded_end,
                        float log_sum_exp, float d_dot_context, float soft_cap) {
   memset(scores, 0, static_cast<size_t>(begin) * sizeof(float));
@@ -24,7 +25,7 @@ void differentiate_row(float* scores, float* d_scores, int64_t begin, int64_t en
       const SoftCapped capped = soft_capped(score, soft_cap);
       score = capped.score, slope = capped.slope;
     }
-    const FloatVec p = narrow(exp(hn::Sub(score, shift)));
+    const FloatVec p = exponential_of<Panels>(hn::Sub(score, shift));
     store(p, scores + j, left);
     store(hn::Mul(hn::Mul(p, hn::Sub(load(d_scores + j, left), pull)), slope), d_scores + j, left);
   }
@@ -32,26 +33,33 @@ void differentiate_row(float* scores, float* d_scores, int64_t begin, int64_t en
 
 // out[key] += sum over the block's queries of matrix[query, key] * rows[query], for the visible keys: dk from dS and
 // the queries, dv from P and dcontext. `panels` holds the rows as B panels of depth block.count.
+template <class Panels>
 void gather_block(const QueryBlock& block, const float* matrix, int64_t stride, const float* panels, int64_t head_size,
                   float* packed, float* out) {
   int64_t first_query = 0;
   for (int64_t key = block.first_key; key < block.end_key; key += kTileRows) {
-    while (block.positions[first_query] < key) ++first_query;  // queries before the key do not see it
+    // Queries before the key do not see it; a unit of the panels begins at the first one, or before.
+    const auto last_of_unit = [&] { return std::min(first_query + Panels::kTermsPerUnit, block.count) - 1; };
+    while (block.positions[last_of_unit()] < key) first_query += Panels::kTermsPerUnit;
     const int64_t live = std::min(kTileRows, block.end_key - key), depth = block.count - first_query;
-    pack_a_columns(matrix + first_query * stride + (key - block.first_key), stride, live, depth, packed, depth);
+    Panels::pack_a_columns(matrix + first_query * stride + (key - block.first_key), stride, live, depth, packed,
+                           Panels::units(depth));
     float* at = out + key * head_size;
     for (int64_t j = 0; j < head_size; j += kTileColumns) {
-      tile(depth, packed, depth, panels + j * block.count + first_query * kTileColumns,
-           {at + j, head_size, /*accumulate=*/true}, live, head_size - j);
+      Panels::tile(depth, packed, Panels::units(depth),
+                   panels + j * Panels::units(block.count) + Panels::units(first_query) * kTileColumns,
+                   {at + j, head_size, /*accumulate=*/true}, live, head_size - j, kChainDepth);
     }
   }
 }
 
+template <class Panels>
 void pack_block_rows(const float* rows, int64_t stride, int64_t count, int64_t head_size, float* panels) {
   for (int64_t j = 0; j < head_size; j += kTileColumns)
-    pack_b_rows(rows + j, stride, head_size - j, count, panels + j * count);
+    Panels::pack_b_rows(rows + j, stride, head_size - j, count, panels + j * Panels::units(count));
 }
 
+template <class Panels>
 void head_backward(const AttentionBackward& a, const Segment& segment, QueryRange queries, int64_t head, int64_t path,
                    const Scratch& s) {
   const auto& shape = a.shape;
@@ -61,22 +69,22 @@ void head_backward(const AttentionBackward& a, const Segment& segment, QueryRang
     const int64_t width = round_up(block.end_key - block.first_key, kTileColumns);
     const float* q = floats(a.q) + begin * a.q.stride + head * size;
     const float* d_context = floats(a.d_context) + begin * a.d_context.stride + head * size;
-    score_block(block, q, a.q.stride, shape.scale, size, s.keys_transposed, s.packed, s.scores, width);
-    score_block(block, d_context, a.d_context.stride, 1.0f, size, s.values_panel, s.packed, s.d_scores, width);
+    score_block<Panels>(block, q, a.q.stride, shape.scale, size, s.keys_transposed, s.packed, s.scores, width);
+    score_block<Panels>(block, d_context, a.d_context.stride, 1.0f, size, s.values_panel, s.packed, s.d_scores, width);
     for (int64_t i = 0; i < block.count; ++i) {
       const float* context = floats(a.context) + (begin + i) * a.context.stride + head * size;
-      differentiate_row(s.scores + i * width, s.d_scores + i * width,
-                        block.first_visible(i, shape.window) - block.first_key,
-                        block.positions[i] + 1 - block.first_key, width,
-                        floats(a.log_sum_exp)[(begin + i) * a.log_sum_exp.stride + head],
-                        static_cast<float>(dot(d_context + i * a.d_context.stride, context, size)), shape.soft_cap);
+      differentiate_row<Panels>(
+          s.scores + i * width, s.d_scores + i * width, block.first_visible(i, shape.window) - block.first_key,
+          block.positions[i] + 1 - block.first_key, width,
+          floats(a.log_sum_exp)[(begin + i) * a.log_sum_exp.stride + head],
+          static_cast<float>(dot(d_context + i * a.d_context.stride, context, size)), shape.soft_cap);
     }
-    weigh_block(block, s.d_scores, width, shape.scale, size, path, s.keys_panel, s.packed,
-                floats(a.dq) + begin * a.dq.stride + head * size, a.dq.stride);
-    pack_block_rows(q, a.q.stride, block.count, size, s.queries_panel);
-    pack_block_rows(d_context, a.d_context.stride, block.count, size, s.d_context_panel);
-    gather_block(block, s.d_scores, width, s.queries_panel, size, s.packed, s.d_keys);
-    gather_block(block, s.scores, width, s.d_context_panel, size, s.packed, s.d_values);
+    weigh_block<Panels>(block, s.d_scores, width, shape.scale, size, path, s.keys_panel, s.packed,
+                        floats(a.dq) + begin * a.dq.stride + head * size, a.dq.stride);
+    pack_block_rows<Panels>(q, a.q.stride, block.count, size, s.queries_panel);
+    pack_block_rows<Panels>(d_context, a.d_context.stride, block.count, size, s.d_context_panel);
+    gather_block<Panels>(block, s.d_scores, width, s.queries_panel, size, s.packed, s.d_keys);
+    gather_block<Panels>(block, s.scores, width, s.d_context_panel, size, s.packed, s.d_values);
   }
 }
 
@@ -91,6 +99,7 @@ void scatter_path(const PackedTree& tree, int32_t segment, const float* from, fl
 }
 
 // One tree and one key/value head: no other thread writes these columns of dk and dv in this tree's rows.
+template <class Panels>
 void tree_backward(const AttentionBackward& a, int64_t tree_number, int64_t key_value_head, const Scratch& s) {
   const PackedTree& tree = *a.tree;
   const auto& shape = a.shape;
@@ -112,19 +121,20 @@ void tree_backward(const AttentionBackward& a, int64_t tree_number, int64_t key_
     const int64_t path = segment.position + segment.length;
     gather_path(tree, number, a.k, offset, size, s.keys);
     gather_path(tree, number, a.v, offset, size, s.values);
-    pack_path_transposed(s.keys, path, size, s.keys_transposed);
-    pack_path_transposed(s.values, path, size, s.values_panel);
-    pack_path(s.keys, path, size, s.keys_panel);
+    pack_path_transposed<Panels>(s.keys, path, size, s.keys_transposed);
+    pack_path_transposed<Panels>(s.values, path, size, s.values_panel);
+    pack_path<Panels>(s.keys, path, size, s.keys_panel);
     memset(s.d_keys, 0, static_cast<size_t>(path * size) * sizeof(float));
     memset(s.d_values, 0, static_cast<size_t>(path * size) * sizeof(float));
     for (int64_t head = key_value_head * group; head < (key_value_head + 1) * group; ++head)
-      head_backward(a, segment, queries, head, path, s);
+      head_backward<Panels>(a, segment, queries, head, path, s);
     scatter_path(tree, number, s.d_keys, shape.scale, size, offset, a.dk);
     scatter_path(tree, number, s.d_values, 1.0f, size, offset, a.dv);
   }
 }
 
-void backward(const AttentionBackward& a, Context& context) {
+template <class Panels>
+void backward_with(const AttentionBackward& a, Context& context) {
   const PackedTree& tree = *a.tree;
   const auto& shape = a.shape;
   const int64_t floats_per_thread = Scratch(nullptr, tree.longest_path, shape.head_size, true).floats_used;
@@ -132,8 +142,15 @@ void backward(const AttentionBackward& a, Context& context) {
   context.pool.parallel_for(trees * shape.num_key_value_heads, [&](int64_t task, int thread) {
     const Scratch s(reinterpret_cast<float*>(context.workspace) + thread * floats_per_thread, tree.longest_path,
                     shape.head_size, true);
-    tree_backward(a, task / shape.num_key_value_heads, task % shape.num_key_value_heads, s);
+    tree_backward<Panels>(a, task / shape.num_key_value_heads, task % shape.num_key_value_heads, s);
   });
+}
+
+void backward(const AttentionBackward& a, Context& context) {
+#if HWY_TARGET == HWY_AVX3
+  if (context.precision == DType::bfloat16) return backward_with<PairPanels>(a, context);
+#endif
+  backward_with<FloatPanels>(a, context);
 }
 
 int64_t backward_scratch_floats(int64_t path, int64_t head_size) {

@@ -15,6 +15,7 @@ struct RowSum {
   double sum;
   float max;
 };
+template <class Panels>
 RowSum exponentiate_row(float* scores, int64_t first_key, int64_t begin, int64_t end, int64_t padded_end,
                         float soft_cap) {
   memset(scores, 0, static_cast<size_t>(begin) * sizeof(float));
@@ -39,9 +40,15 @@ RowSum exponentiate_row(float* scores, int64_t first_key, int64_t begin, int64_t
                                   hn::Not(hn::FirstN(d, static_cast<size_t>(std::max<int64_t>(0, begin - j)))));
       x = hn::IfThenElse(inside, x, set(-200.0f));
     }
-    const Widened e = exp(x);
-    hn::StoreU(narrow(e), d, scores + j);
-    sum.add(first_key + j, e);
+    if constexpr (Panels::kExactFunctions) {
+      const Widened e = exp(x);
+      hn::StoreU(narrow(e), d, scores + j);
+      sum.add(first_key + j, e);
+    } else {
+      const FloatVec e = float_exp(x);
+      hn::StoreU(e, d, scores + j);
+      sum.add(first_key + j, widen(e));
+    }
   }
   return {sum.total(), max};
 }
@@ -58,23 +65,26 @@ struct BlockRows {
   int64_t q_stride, context_stride, log_sum_exp_stride;
 };
 
+template <class Panels>
 void block_forward(const AttentionShape& shape, const QueryBlock& block, const BlockRows& rows, int64_t path,
                    const Scratch& s) {
   const int64_t width = round_up(block.end_key - block.first_key, kTileColumns), size = shape.head_size;
-  score_block(block, rows.q, rows.q_stride, shape.scale, size, s.keys_transposed, s.packed, s.scores, width);
+  score_block<Panels>(block, rows.q, rows.q_stride, shape.scale, size, s.keys_transposed, s.packed, s.scores, width);
   for (int64_t i = 0; i < block.count; ++i) {
-    const RowSum row =
-        exponentiate_row(s.scores + i * width, block.first_key, block.first_visible(i, shape.window) - block.first_key,
-                         block.positions[i] + 1 - block.first_key, width, shape.soft_cap);
+    const RowSum row = exponentiate_row<Panels>(s.scores + i * width, block.first_key,
+                                                block.first_visible(i, shape.window) - block.first_key,
+                                                block.positions[i] + 1 - block.first_key, width, shape.soft_cap);
     s.row_terms[i] = static_cast<float>(1 / row.sum);
     if (rows.log_sum_exp)
       rows.log_sum_exp[i * rows.log_sum_exp_stride] = static_cast<float>(row.max + std::log(row.sum));
   }
-  weigh_block(block, s.scores, width, 1.0f, size, path, s.values_panel, s.packed, rows.context, rows.context_stride);
+  weigh_block<Panels>(block, s.scores, width, 1.0f, size, path, s.values_panel, s.packed, rows.context,
+                      rows.context_stride);
   for (int64_t i = 0; i < block.count; ++i) scale_row(rows.context + i * rows.context_stride, s.row_terms[i], size);
 }
 
 // The query heads of one group, which read the same keys and values.
+template <class Panels>
 void group_forward(const AttentionForward& a, const Segment& segment, QueryRange queries, int64_t first_head,
                    int64_t heads, int64_t path, const Scratch& s) {
   const int64_t size = a.shape.head_size;
@@ -95,19 +105,20 @@ void group_forward(const AttentionForward& a, const Segment& segment, QueryRange
       BlockRows rows = rows_at(queries.begin, first_head + head);
       rows.q_stride = rows.context_stride = size;
       rows.log_sum_exp_stride = 1;
-      block_forward(a.shape, block, rows, path, s);
+      block_forward<Panels>(a.shape, block, rows, path, s);
     }
     return;
   }
   for (int64_t head = first_head; head < first_head + heads; ++head) {
     for (int64_t begin = queries.begin; begin < queries.end; begin += kQueryBlock) {
-      block_forward(a.shape, query_block(segment, a.query_rows, begin, queries.end, a.shape.window),
-                    rows_at(begin, head), path, s);
+      block_forward<Panels>(a.shape, query_block(segment, a.query_rows, begin, queries.end, a.shape.window),
+                            rows_at(begin, head), path, s);
     }
   }
 }
 
-void forward(const AttentionForward& a, Context& context) {
+template <class Panels>
+void forward_with(const AttentionForward& a, Context& context) {
   const PackedTree& tree = *a.tree;
   const auto& shape = a.shape;
   const int64_t group = shape.num_heads / shape.num_key_value_heads, size = shape.head_size;
@@ -124,10 +135,17 @@ void forward(const AttentionForward& a, Context& context) {
                               const int64_t path = segment.position + segment.length;
                               gather_path(tree, number, a.k, key_value_head * size, size, s.keys);
                               gather_path(tree, number, a.v, key_value_head * size, size, s.values);
-                              pack_path_transposed(s.keys, path, size, s.keys_transposed);
-                              pack_path(s.values, path, size, s.values_panel);
-                              group_forward(a, segment, queries, key_value_head * group, group, path, s);
+                              pack_path_transposed<Panels>(s.keys, path, size, s.keys_transposed);
+                              pack_path<Panels>(s.values, path, size, s.values_panel);
+                              group_forward<Panels>(a, segment, queries, key_value_head * group, group, path, s);
                             });
+}
+
+void forward(const AttentionForward& a, Context& context) {
+#if HWY_TARGET == HWY_AVX3
+  if (context.precision == DType::bfloat16) return forward_with<PairPanels>(a, context);
+#endif
+  forward_with<FloatPanels>(a, context);
 }
 
 int64_t scratch_floats(int64_t path, int64_t head_size) { return Scratch(nullptr, path, head_size, false).floats_used; }

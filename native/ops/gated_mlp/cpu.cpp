@@ -14,27 +14,45 @@ namespace {
 
 constexpr int64_t kRowsPerTask = 8;
 
-// An activation and its derivative at the same gate.
+// An activation and its derivative at the same gate, in vectors of float64, or of float32 where that is enough.
+template <class Vec>
 struct ValueAndSlope {
-  DoubleVec value, slope;
+  Vec value, slope;
 };
-
-HWY_INLINE ValueAndSlope silu(DoubleVec g) {
-  const DoubleVec s = sigmoid(g), one = set_double(1);
+HWY_INLINE DoubleVec constant(Doubles, double x) { return set_double(x); }
+HWY_INLINE FloatVec constant(Floats, double x) { return set(static_cast<float>(x)); }
+template <class D, class Vec = hn::Vec<D>>
+HWY_INLINE ValueAndSlope<Vec> silu(D d, Vec g) {
+  const Vec s = sigmoid(g), one = constant(d, 1);
   return {hn::Mul(g, s), hn::Mul(s, hn::MulAdd(g, hn::Sub(one, s), one))};
 }
 
-// g / 2 (1 + tanh(u)) = g sigmoid(2u), with u = sqrt(2 / pi) (g + 0.044715 g^3), which keeps the digits of the negative
-// tail.
-HWY_INLINE ValueAndSlope gelu_tanh(DoubleVec g) {
-  const DoubleVec twice = set_double(2 * 0.7978845608028654), cubic = set_double(0.044715), one = set_double(1);
-  const DoubleVec square = hn::Mul(g, g);
-  const DoubleVec s = sigmoid(hn::Mul(twice, hn::Mul(g, hn::MulAdd(cubic, square, one))));
-  const DoubleVec inner_slope = hn::Mul(twice, hn::MulAdd(hn::Mul(set_double(3), cubic), square, one));
+// g / 2 (1 + tanh(u)) = g sigmoid(2u), with u = sqrt(2 / pi) (g + 0.044715 g^3): so the negative tail keeps its digits.
+template <class D, class Vec = hn::Vec<D>>
+HWY_INLINE ValueAndSlope<Vec> gelu_tanh(D d, Vec g) {
+  const Vec twice = constant(d, 2 * 0.7978845608028654), cubic = constant(d, 0.044715), one = constant(d, 1);
+  const Vec square = hn::Mul(g, g);
+  const Vec s = sigmoid(hn::Mul(twice, hn::Mul(g, hn::MulAdd(cubic, square, one))));
+  const Vec inner_slope = hn::Mul(twice, hn::MulAdd(hn::Mul(constant(d, 3), cubic), square, one));
   return {hn::Mul(g, s), hn::MulAdd(hn::Mul(hn::Mul(g, s), hn::Sub(one, s)), inner_slope, s)};
 }
 
-template <class Function>
+// The value and the slope, as exact as float32 allows, or in float32 arithmetic.
+template <bool Exact, class Function>
+HWY_INLINE ValueAndSlope<FloatVec> evaluate(FloatVec gate, Function activation) {
+  if constexpr (Exact) {
+    Widened value = widen(gate), slope;
+    for (int64_t part = 0; part < kDoubleParts; ++part) {
+      const auto both = activation(Doubles(), value.part[part]);
+      value.part[part] = both.value, slope.part[part] = both.slope;
+    }
+    return {narrow(value), narrow(slope)};
+  } else {
+    return activation(Floats(), gate);
+  }
+}
+
+template <bool Exact, class Function>
 void forward_with(const GatedMlpForward& a, Context& context, Function activation) {
   const int64_t width = a.y.columns;
   context.pool.parallel_for((a.y.rows + kRowsPerTask - 1) / kRowsPerTask, [&](int64_t task, int) {
@@ -44,15 +62,14 @@ void forward_with(const GatedMlpForward& a, Context& context, Function activatio
       float* y = floats(a.y) + row * a.y.stride;
       for (int64_t i = 0; i < width; i += kFloatLanes) {
         const int64_t left = width - i;
-        const FloatVec value =
-            in_double(load(gate + i, left), [&](DoubleVec g) HWY_ATTR { return activation(g).value; });
+        const FloatVec value = evaluate<Exact>(load(gate + i, left), activation).value;
         store(hn::Mul(value, load(up + i, left)), y + i, left);
       }
     }
   });
 }
 
-template <class Function>
+template <bool Exact, class Function>
 void backward_with(const GatedMlpBackward& a, Context& context, Function activation) {
   const int64_t width = a.dy.columns;
   context.pool.parallel_for((a.dy.rows + kRowsPerTask - 1) / kRowsPerTask, [&](int64_t task, int) {
@@ -65,36 +82,39 @@ void backward_with(const GatedMlpBackward& a, Context& context, Function activat
       float* y = a.y ? floats(a.y) + row * a.y.stride : nullptr;
       for (int64_t i = 0; i < width; i += kFloatLanes) {
         const int64_t left = width - i;
-        Widened value = widen(load(gate + i, left)), slope;
-        for (int64_t part = 0; part < kDoubleParts; ++part) {
-          const ValueAndSlope both = activation(value.part[part]);
-          value.part[part] = both.value, slope.part[part] = both.slope;
-        }
-        const FloatVec u = load(up + i, left), upstream = load(dy + i, left), act = narrow(value);
+        const auto [act, slope] = evaluate<Exact>(load(gate + i, left), activation);
+        const FloatVec u = load(up + i, left), upstream = load(dy + i, left);
         if (y) store(hn::Mul(act, u), y + i, left);
-        store(hn::Mul(hn::Mul(upstream, u), narrow(slope)), d_gate + i, left);
+        store(hn::Mul(hn::Mul(upstream, u), slope), d_gate + i, left);
         store(hn::Mul(upstream, act), d_up + i, left);
       }
     }
   });
 }
 
-void forward(const GatedMlpForward& a, Context& context) {
-  switch (a.activation) {
+// Calls run(exact, activation): products in bfloat16 need no more than float32 beside them.
+template <class Run>
+void choose(GateActivation activation, const Context& context, Run run) {
+  const auto by_precision = [&](auto function) {
+    if (context.precision == DType::float32) run(std::true_type(), function);
+    else run(std::false_type(), function);
+  };
+  switch (activation) {
     case GateActivation::silu:
-      return forward_with(a, context, [](DoubleVec g) HWY_ATTR { return silu(g); });
+      return by_precision([](auto d, auto g) HWY_ATTR { return silu(d, g); });
     case GateActivation::gelu_tanh:
-      return forward_with(a, context, [](DoubleVec g) HWY_ATTR { return gelu_tanh(g); });
+      return by_precision([](auto d, auto g) HWY_ATTR { return gelu_tanh(d, g); });
   }
 }
 
+void forward(const GatedMlpForward& a, Context& context) {
+  choose(a.activation, context,
+         [&](auto exact, auto function) { forward_with<decltype(exact)::value>(a, context, function); });
+}
+
 void backward(const GatedMlpBackward& a, Context& context) {
-  switch (a.activation) {
-    case GateActivation::silu:
-      return backward_with(a, context, [](DoubleVec g) HWY_ATTR { return silu(g); });
-    case GateActivation::gelu_tanh:
-      return backward_with(a, context, [](DoubleVec g) HWY_ATTR { return gelu_tanh(g); });
-  }
+  choose(a.activation, context,
+         [&](auto exact, auto function) { backward_with<decltype(exact)::value>(a, context, function); });
 }
 
 }  // namespace

@@ -82,7 +82,7 @@ void check_gated(GateActivation activation, int64_t rows, int64_t width, double 
 }
 
 TEST_CASE("gated_mlp: both activations, every size, target and thread count, beside and in place") {
-  for_each_simd_target([](const std::string&) {
+  for_each_arithmetic([](const std::string&) {
     for (const auto activation : {GateActivation::silu, GateActivation::gelu_tanh}) {
       check_gated(activation, 1, 1, 1);
       check_gated(activation, 3, 5, 1);
@@ -94,7 +94,7 @@ TEST_CASE("gated_mlp: both activations, every size, target and thread count, bes
 }
 
 TEST_CASE("gated_mlp: gates at the ends of float32 saturate, and a NaN shows") {
-  for_each_simd_target([](const std::string&) {
+  for_each_arithmetic([](const std::string&) {
     for (const auto activation : {GateActivation::silu, GateActivation::gelu_tanh}) {
       const std::vector<float> gates = {-1e15f, -1e4f, -200, -90, -20, -1e-30f, 0, 1e-30f, 20, 90, 200, 1e4f, 1e10f};
       const auto width = static_cast<int64_t>(gates.size());

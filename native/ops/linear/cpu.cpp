@@ -43,9 +43,15 @@ namespace cheems::cpu {
 HWY_EXPORT(add_bias);
 HWY_EXPORT(bias_backward);
 
+template <class Linear>
+static DType precision_of(const Linear& a, const Context& context) {
+  return a.exact ? DType::float32 : context.precision;
+}
+
 void linear_forward(const LinearForward& a, Context& context) {
   MatrixProduct product{a.y.rows,      a.y.columns,    a.x.columns,     floats(a.x), a.x.stride,  false,
                         a.weight.data, a.weight.dtype, a.weight.stride, true,        floats(a.y), a.y.stride};
+  product.arithmetic = precision_of(a, context);
   if (a.residual && a.residual.data == a.y.data) product.accumulate = true;
   else if (a.residual) product.addend = floats(a.residual), product.addend_stride = a.residual.stride;
   else if (a.bias) product.addend = floats(a.bias);
@@ -57,15 +63,18 @@ void linear_backward_input(const LinearBackwardInput& a, Context& context) {
   MatrixProduct product{a.dx.rows,     a.dx.columns,   a.dy.columns,    floats(a.dy), a.dy.stride,  false,
                         a.weight.data, a.weight.dtype, a.weight.stride, false,        floats(a.dx), a.dx.stride};
   product.accumulate = a.accumulate;
+  product.arithmetic = precision_of(a, context);
   matrix_product(product, context.pool, context.workspace);
 }
 
 void linear_backward_weight(const LinearBackwardWeight& a, Context& context) {
   if (a.d_weight) {
-    matrix_product({a.d_weight.rows, a.d_weight.columns, a.dy.rows, floats(a.dy), a.dy.stride, true, a.x.data,
-                    a.x.dtype, a.x.stride, false, floats(a.d_weight), a.d_weight.stride,
-                    /*accumulate=*/true},
-                   context.pool, context.workspace);
+    MatrixProduct product{
+        a.d_weight.rows, a.d_weight.columns, a.dy.rows,  floats(a.dy), a.dy.stride,        true,
+        a.x.data,        a.x.dtype,          a.x.stride, false,        floats(a.d_weight), a.d_weight.stride};
+    product.accumulate = true;
+    product.arithmetic = precision_of(a, context);
+    matrix_product(product, context.pool, context.workspace);
   }
   if (a.d_bias) HWY_DYNAMIC_DISPATCH(bias_backward)(a, context);
 }

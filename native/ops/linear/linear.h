@@ -19,6 +19,7 @@ struct LinearForward {
   ConstTensor weight;    // [out, in]
   ConstTensor bias;      // [1, out], or absent
   ConstTensor residual;  // [N, out], or absent; may be y itself
+  bool exact = false;    // the CPU multiplies in float32, whatever its precision
 };
 
 struct LinearBackwardInput {
@@ -26,6 +27,7 @@ struct LinearBackwardInput {
   ConstTensor dy;           // [N, out]
   ConstTensor weight;       // [out, in]
   bool accumulate = false;  // dx += instead of dx =
+  bool exact = false;       // as in LinearForward
 };
 
 struct LinearBackwardWeight {
@@ -33,6 +35,7 @@ struct LinearBackwardWeight {
   Tensor d_bias;    // [1, out] accumulated, or absent
   ConstTensor dy;   // [N, out]
   ConstTensor x;    // [N, in]
+  bool exact = false;
 };
 
 }  // namespace cheems
