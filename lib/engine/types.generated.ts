@@ -48,7 +48,10 @@ export interface OptimizerStep {
 export interface ModelLoadOptions {
   /** A Hugging Face model folder: config.json and the weights. */
   folder: string;
-  /** Dtype of the activations and matrices; absent: bfloat16 on a GPU, float32 on the CPU. */
+  /**
+   * Dtype of matrix products; absent: bfloat16 on a GPU, float32 on the CPU. On a GPU the activations and the
+   * matrices have it too.
+   */
   precision?: Precision | undefined;
   /**
    * For training 16-bit weights with a float32 optimizer state: keep a float32 copy of the weights. Default:

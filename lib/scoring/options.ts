@@ -16,7 +16,10 @@ export interface RewardModelOptions extends ReadoutOptions {
    * lists the devices. Default: 'auto'.
    */
   device?: string | undefined;
-  /** Dtype of the activations and weights in computation. Default: bfloat16 on a GPU, float32 on the CPU. */
+  /**
+   * Dtype of matrix products; bfloat16 is about twice as fast on a CPU that has AVX512_BF16 (others compute in
+   * float32 and say so). Default: bfloat16 on a GPU, float32 on the CPU.
+   */
   precision?: Precision | undefined;
   /**
    * 'bfloat16': round every weight to it first, like tools that load the folder in 16 bits. Default: the weights as

@@ -61,6 +61,8 @@ class PluginBackend : public Backend {
   Operations& operations() override { return operations_; }
   bool computes_in(DType precision) const override { return inner_->computes_in(precision); }
   DType default_precision() const override { return inner_->default_precision(); }
+  DType set_precision(DType wanted) override { return inner_->set_precision(wanted); }
+  DType activations(DType precision) const override { return inner_->activations(precision); }
   bool widens_weights() const override { return inner_->widens_weights(); }
   std::unique_ptr<Buffer> allocate(int64_t bytes, const std::string& purpose) override {
     return call(calls_.allocate, *inner_, bytes, purpose);

@@ -57,8 +57,8 @@ inline std::vector<float> logits_of(const model::CausalModel& model, const std::
                          {.rows = tokens,
                           .rewards = tokens,
                           .longest_path = tokens,
-                          .dtype = model.precision(),
-                          .final_dtype = model.precision()});
+                          .dtype = model.activations(),
+                          .final_dtype = model.activations()});
   const auto memory = backend.allocate(tokens * vocab * static_cast<int64_t>(sizeof(float)), "logits");
   const Tensor logits = float_tensor(static_cast<float*>(memory->data()), tokens, vocab);
   backend.operations().linear_forward({.y = logits,

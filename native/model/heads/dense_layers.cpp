@@ -111,7 +111,8 @@ int64_t DenseLayers::launch(const Tensor& x, std::vector<float>& outputs) {
     const Placed& layer = layers_[i];
     const Tensor output =
         float_tensor(scratch + static_cast<int64_t>(i % 2) * aligned(rows_ * widest_), x.rows, layer.weight.rows);
-    ops.linear_forward({.y = output, .x = input, .weight = layer.weight, .bias = layer.bias, .residual = {}, .exact = true});
+    ops.linear_forward(
+        {.y = output, .x = input, .weight = layer.weight, .bias = layer.bias, .residual = {}, .exact = true});
     if (layer.activation) ops.activation_forward({.y = output, .x = output, .activation = *layer.activation});
     input = output;
   }

@@ -29,10 +29,15 @@ int64_t PoolerHead::launch(const HeadBatch& batch, HeadOutputs& outputs) {
   Operations& ops = backend_.operations();
   const Tensor pooled = float_tensor(static_cast<float*>(scratch_->data()), hidden.rows, hidden.columns);
   const Tensor rewards = float_tensor(floats(batch.rewards), hidden.rows, 1);
-  ops.linear_forward({.y = pooled, .x = hidden, .weight = pooler_.weight, .bias = pooler_.bias, .residual = {}, .exact = true});
-  ops.gelu_forward({.y = pooled, .x = pooled});
   ops.linear_forward(
-      {.y = rewards, .x = pooled, .weight = classifier_.weight, .bias = classifier_.bias, .residual = {}, .exact = true});
+      {.y = pooled, .x = hidden, .weight = pooler_.weight, .bias = pooler_.bias, .residual = {}, .exact = true});
+  ops.gelu_forward({.y = pooled, .x = pooled});
+  ops.linear_forward({.y = rewards,
+                      .x = pooled,
+                      .weight = classifier_.weight,
+                      .bias = classifier_.bias,
+                      .residual = {},
+                      .exact = true});
   auto& numbers = outputs.emplace_back(static_cast<size_t>(hidden.rows));
   return backend_.download_later(numbers.data(), rewards.data, static_cast<int64_t>(numbers.size() * sizeof(float)));
 }

@@ -40,7 +40,8 @@ void RewardLayers::forward(const HeadBatch& batch) {
   ConstTensor x = batch.hidden;
   for (size_t i = 0; i < layers_.size(); ++i) {
     const Tensor y = first_rows(outputs_[i], batch.hidden.rows);
-    ops.linear_forward({.y = y, .x = x, .weight = layers_[i].weight, .bias = layers_[i].bias, .residual = {}, .exact = true});
+    ops.linear_forward(
+        {.y = y, .x = x, .weight = layers_[i].weight, .bias = layers_[i].bias, .residual = {}, .exact = true});
     if (i + 1 < layers_.size()) ops.activation_forward({.y = y, .x = y, .activation = activation_});
     x = y;
   }
