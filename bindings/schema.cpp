@@ -157,7 +157,7 @@ bool OptionsReader::boolean(Napi::Value value, const char* name) {
 }
 
 std::string OptionsReader::text(Napi::Value value, const char* name, const Values& values) {
-  const std::string text = text_from(value, name);
+  std::string text = text_from(value, name);
   if (!values.one_of) return text;
   std::string choices;
   const std::string all = values.one_of;

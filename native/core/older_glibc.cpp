@@ -3,8 +3,8 @@
 
 // Whether the process has only one thread (glibc 2.32 and newer know), so that reference counts need no atomic
 // operations. Here always false.
-extern "C" __attribute__((visibility("hidden"))) char __libc_single_threaded;
-char __libc_single_threaded = 0;
+extern "C" __attribute__((visibility("hidden"))) char __libc_single_threaded;  // NOLINT(bugprone-reserved-identifier)
+char __libc_single_threaded = 0;                                               // NOLINT(bugprone-reserved-identifier)
 
 // A random number for the C++ library's std::random_device (glibc 2.36), made with what glibc 2.25 has.
 extern "C" int getentropy(void* buffer, unsigned long length);
