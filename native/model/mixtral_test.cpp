@@ -165,7 +165,7 @@ TEST_CASE("mixtral: config.json in full, with transformers' defaults, and what c
   check_refused(refusal([&] {
                   read(with(config, {{"num_local_experts", 9999}, {"intermediate_size", 1000000000}}));
                 }),
-                {"parameters", "written wrongly"});
+                {"parameters", "one of the sizes wrong"});
 }
 
 TEST_CASE("mixtral: the plan of 8x7B counts every expert, and training is refused with a sentence") {
