@@ -52,7 +52,8 @@ export const precision = (group: string) =>
   optionalChoice(['float32', 'bfloat16'], {
     group,
     describe:
-      'dtype of matrix products; bfloat16 is about twice as fast on a CPU that has AVX512_BF16 (others compute in float32 and say so) [default: bfloat16 on a GPU, float32 on the CPU]',
+      'dtype of matrix products; bfloat16 is about twice as fast on a CPU that has AVX512_BF16 (others compute ' +
+      'in float32 and say so) [default: bfloat16 on a GPU, float32 on the CPU]',
   });
 
 /** As the engine takes it: bytes, and nothing for the device's default. */
