@@ -59,7 +59,7 @@ class Job {
   virtual Napi::Value result(Napi::Env env) = 0;
   Napi::Value error(Napi::Env env) const;
   bool failed() const { return failure_ != nullptr; }
-  // Whether it failed because it was cancelled, without a reason of ours.
+  // Whether it failed because it was canceled, without a reason of ours.
   bool aborted() const;
   Progress latest_progress();
 

@@ -53,7 +53,8 @@ struct CausalRequest {
 template <class Visitor>
 void describe(Visitor& visit, CausalRequest& request) {
   visit("folder", request.load.folder, "A Hugging Face folder: config.json and the weights.", {.required = true});
-  visit("precision", request.load.precision, "Of the activations; absent: bfloat16 on a GPU, float32 on the CPU.");
+  visit("precision", request.load.precision,
+        "Dtype of matrix products; absent: bfloat16 on a GPU, float32 on the CPU.");
   visit("keep16Bit", request.load.keep_16_bit,
         "On the CPU: leave matrices as stored and where they lie, in the mapped files; the same numbers.");
   describe(visit, request.device);
@@ -178,7 +179,7 @@ void describe(Visitor& visit, CausalModelInfo& info) {
   visit("architecture", info.architecture, "");
   visit("device", info.device, "`cpu`, `cuda:0`, …");
   visit("deviceChoice", info.device_choice, "What was taken and why: a sentence.");
-  visit("precision", info.precision, "Of the activations.");
+  visit("precision", info.precision, "Dtype of matrix products.");
   visit("microBatchTokens", info.micro_batch_tokens,
         "Tokens of a micro-batch that work with this model on its device when nobody says how many.");
 }

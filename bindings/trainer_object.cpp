@@ -35,7 +35,11 @@ class TrainerScoreJob final : public Job {
   }
 
  protected:
-  void compute(const Control& control) override { rewards_ = state_->trainer->score(samples_.view(), control); }
+  void compute(const Control& control) override {
+    // As in ComputeJob: the trainer is let go of on the engine thread.
+    const auto state = std::exchange(state_, nullptr);
+    rewards_ = state->trainer->score(samples_.view(), control);
+  }
 
  private:
   std::shared_ptr<TrainerState> state_;

@@ -90,7 +90,7 @@ export interface ModelLoadOptions {
 export interface CausalLoadOptions {
   /** A Hugging Face folder: config.json and the weights. */
   folder: string;
-  /** Of the activations; absent: bfloat16 on a GPU, float32 on the CPU. */
+  /** Dtype of matrix products; absent: bfloat16 on a GPU, float32 on the CPU. */
   precision?: Precision | undefined;
   /**
    * On the CPU: leave matrices as stored and where they lie, in the mapped files; the same numbers. Default:
@@ -257,7 +257,7 @@ export interface ModelInfo {
   device: string;
   /** What was taken and why: a sentence. */
   deviceChoice: string;
-  /** Of the activations. */
+  /** Dtype of matrix products. */
   precision: Precision;
   /** Tokens of a micro-batch that work with this model on its device when nobody says how many. */
   microBatchTokens: number;
@@ -272,7 +272,7 @@ export interface CausalModelInfo {
   device: string;
   /** What was taken and why: a sentence. */
   deviceChoice: string;
-  /** Of the activations. */
+  /** Dtype of matrix products. */
   precision: Precision;
   /** Tokens of a micro-batch that work with this model on its device when nobody says how many. */
   microBatchTokens: number;
