@@ -175,7 +175,7 @@ test.serial(
         .map((line) => Math.fround((JSON.parse(line) as { reward: number }).reward))
         .reverse(),
       inPipe,
-      'one row a response, the other way round',
+      'one row per response, the other way round',
     );
   },
 );

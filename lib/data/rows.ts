@@ -229,7 +229,7 @@ async function* rowsOfLines(chunks: AsyncIterable<Buffer>, name: string, options
       if (pendingBytes > LONGEST_ROW) {
         throw new DataError(
           { file: name, line: line + 1 },
-          'the line is longer than 256 MiB; JSON lines hold one row a line',
+          'the line is longer than 256 MiB; JSON lines hold one row per line',
         );
       }
     }

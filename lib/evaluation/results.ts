@@ -1,4 +1,4 @@
-// An evaluation as files: results.json (figures and where they come from) and scores.jsonl (a row a response).
+// An evaluation as files: results.json (figures and where they come from) and scores.jsonl (a row per response).
 
 import { PACKAGE_NAME, packageVersion } from '../support/package_version';
 import { EvaluationError } from './errors';

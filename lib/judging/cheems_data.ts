@@ -12,7 +12,7 @@ import type { PreferenceDataset, PreferencePrompt, Source } from '../data/types'
 
 /**
  * One prompt per row, its responses in the order of "rank"; responses without a rank are never judged and are left out.
- * * @throws DataError wherever the original fails: no rank, no category, a rank that is not an integer, a rank of an
+ * @throws DataError wherever the original fails: no rank, no category, a rank that is not an integer, a rank of an
  * unknown response.
  */
 export async function readCheemsJudgeData(file: string, signal?: AbortSignal): Promise<PreferenceDataset> {
@@ -85,7 +85,7 @@ function keysInOrder(rank: JsonObject, text: string, source: Source): string[] {
   throw new DataError(
     source,
     'the order of the keys of "rank" cannot be told, and the original judges in that order; give the data as ' +
-      'JSON lines, one row a line',
+      'JSON lines, one row per line',
   );
 }
 

@@ -11,7 +11,7 @@ export const STEP_REWARDS = ['min', 'mean', 'product', 'last'] as const;
 export type StepReward = (typeof STEP_REWARDS)[number];
 
 const SAMPLES = 'Samples';
-export const RESOURCES = 'Memory and speed (only precision changes a reward; a GPU rounds differently from a CPU)';
+export const RESOURCES = 'Memory and speed (only precision changes a result; a GPU rounds differently from a CPU)';
 
 export const scoringResources = {
   micro_batch_tokens: microBatchTokens(RESOURCES, ENGINE_DEFAULTS.ScorerOptions.microBatchTokens),

@@ -22,7 +22,7 @@ const PATHS = 'Paths';
 const LENGTH = 'Length of the run and batches';
 const OPTIMIZER = 'Optimizer and loss';
 const SAMPLES = 'Samples';
-const RESOURCES = 'Memory and speed (never change the result beyond float32 rounding)';
+const RESOURCES = 'Memory and speed (only precision and optimizer_state change the result beyond float32 rounding)';
 const EVALUATION = 'Evaluation';
 const SAVING = 'Checkpoints and logs';
 
@@ -36,7 +36,7 @@ export const trainOptionDefinitions = {
     otherName: 'model_name',
     describe:
       'model to start from: a Hugging Face model folder, or owner/name[@revision] on the hub (a language model ' +
-      'gets a new reward head, made from --seed; a reward model with a head of one linear layer keeps its head)',
+      'gets a new reward head, made from --seed; a reward model keeps its head)',
   }),
   reward_head: text({
     group: PATHS,

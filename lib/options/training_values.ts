@@ -4,7 +4,7 @@
 export interface TrainOptionValues {
   /**
    * Model to start from: a Hugging Face model folder, or owner/name[@revision] on the hub (a language model gets a
-   * new reward head, made from --seed; a reward model with a head of one linear layer keeps its head).
+   * new reward head, made from --seed; a reward model keeps its head).
    */
   model_path: string;
   /** If model_path has more than one reward head: the tensor name of the one to train. */

@@ -148,7 +148,7 @@ test('Chinese text is whole, marked as Chinese, and folded where it is long', as
   t.true(page.includes('长'.repeat(601)), 'unfolded, the text is whole');
 });
 
-test('the pairs are those that were measured; the worst lead, one a prompt', async (t) => {
+test('the pairs are those that were measured; the worst lead, one per prompt', async (t) => {
   const {
     files: [file],
   } = await evaluated();

@@ -96,7 +96,7 @@ test('RewardBench: sections and subsets; equal prompts stay rows of their own', 
   t.is(result.files[0]!.prompts.length, 69);
 });
 
-test('M-RewardBench: one row a language, the files pooled', async (t) => {
+test('M-RewardBench: one row per language, the files pooled', async (t) => {
   const languages = cellsOf(await scored('m-rewardbench'), 'Languages');
   for (const [language, sections] of Object.entries<Record<string, number>>(expected['m-rewardbench'].languages)) {
     for (const [name, value] of Object.entries(sections))

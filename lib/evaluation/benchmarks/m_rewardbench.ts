@@ -59,7 +59,7 @@ const FIELDS = '{prompt, chosen, rejected, subset, language, id?}';
  */
 export const mRewardBench: Benchmark<MultilingualPrompt> = {
   name: 'm-rewardbench',
-  description: 'M-RewardBench: RewardBench in 23 languages, one score a language',
+  description: 'M-RewardBench: RewardBench in 23 languages, one score per language',
   format: {
     fields: FIELDS,
     read(row: JsonObject, source: Source) {

@@ -1,4 +1,4 @@
-// The original's table form of rewards (one row a response) turned into prompts.
+// The original's table form of rewards (one row per response) turned into prompts.
 
 import { EvaluationError } from '../errors';
 import type { MetricPrompt } from './types';
