@@ -73,7 +73,7 @@ function parserOption(option: OptionDescription): Options {
 
 /**
  * The command's values from what yargs parsed. The last of a repeated single-valued option counts.
- * * @throws UsageError for unknown options, stray words, missing required options and invalid values.
+ * @throws UsageError for unknown options, stray words, missing required options and invalid values.
  */
 export function resolveValues<T extends OptionTable>(
   command: Pick<Command<T>, 'name' | 'options' | 'operands'>,

@@ -9,7 +9,7 @@ import { suggestion } from '../arguments/checks';
 /**
  * The options that a file sets, checked. Keys may be in snake_case or kebab-case. Paths in it are relative to the
  * working directory, like those on the command line.
- * * @throws UsageError with file, line and key: unreadable file, broken YAML, unknown or repeated key, invalid value.
+ * @throws UsageError with file, line and key: unreadable file, broken YAML, unknown or repeated key, invalid value.
  */
 export function readConfigFile(file: string, options: OptionTable): Map<string, unknown> {
   // most runs have no such file

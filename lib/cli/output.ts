@@ -22,7 +22,7 @@ export interface CommandOutput extends RowOutput {
 
 /**
  * Opens the output before the model is loaded, for this run only.
- * * @throws Error with a sentence if rows cannot be written, or another run writes there.
+ * @throws Error with a sentence if rows cannot be written, or another run writes there.
  */
 export async function openOutput(path: string, kind: RowKind): Promise<CommandOutput> {
   if (path === '-') {

@@ -16,7 +16,7 @@ interface Computed {
 
 /**
  * @param options by name, as they were given.
- * * @param settled the values that were chosen for options that were not given.
+ * @param settled the values that were chosen for options that were not given.
  */
 export async function runFacts(
   command: string,

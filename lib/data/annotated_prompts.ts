@@ -18,7 +18,7 @@ import type { DatasetReport, Prompt, Response, Source, TemplateVariables } from 
 /**
  * Reads data files without deciding or dropping anything. Prompts with the same text (or turns) are merged across lines
  * and files.
- * * @throws DataError with file and line; the signal's reason when aborted.
+ * @throws DataError with file and line; the signal's reason when aborted.
  */
 export async function readAnnotatedPrompts(
   files: readonly string[],

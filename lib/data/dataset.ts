@@ -15,7 +15,7 @@ import type { DatasetReport, PreferenceDataset, PreferencePrompt, Response, Sour
 
 /**
  * Reads data files into one data set. Prompts with the same text (or turns) are merged across lines and files.
- * * @throws DataError with file and line; the signal's reason when aborted.
+ * @throws DataError with file and line; the signal's reason when aborted.
  */
 export async function readPreferenceDataset(
   files: string | readonly string[],

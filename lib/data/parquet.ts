@@ -6,7 +6,7 @@ import { DataError } from './errors';
 /**
  * The rows, with their running number from 1 as the line. Whole numbers are numbers, or bigints from 2^53 on. Bytes,
  * dates and other values without a JSON form are not converted, so forms refuse them by name.
- * * @throws DataError with the file: missing, not parquet, broken.
+ * @throws DataError with the file: missing, not parquet, broken.
  */
 export async function* parquetRows(
   file: string,

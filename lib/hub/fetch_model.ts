@@ -43,7 +43,7 @@ export interface ModelFolderOptions {
  * it exists or not, unless it holds a model in another form. A model from the hub is fetched into the cache (config,
  * tokenizer, weights, heads; every file checked by its digest), unless it is already there; what an interrupted call
  * received is kept for the next one.
- * * @throws HubError or DownloadError with a sentence; the signal's reason when aborted.
+ * @throws HubError or DownloadError with a sentence; the signal's reason when aborted.
  */
 export async function localModelFolder(folderOrId: string, options: ModelFolderOptions = {}): Promise<string> {
   const reference = hubReference(folderOrId);

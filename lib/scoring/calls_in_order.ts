@@ -17,8 +17,8 @@ type Coming<Input> = { result: IteratorResult<Input, unknown> } | { error: unkno
 /**
  * Starts a call for each input as it arrives and yields the results in the order of the inputs. A result does not wait
  * for a later, slow input.
- * *
- * * An error of an input or a call is thrown in its place, after the results before it. Later calls are then stopped
+ *
+ * An error of an input or a call is thrown in its place, after the results before it. Later calls are then stopped
  * through the signal that `start` receives, as they are if the caller stops or `signal` is aborted.
  */
 export async function* callsInOrder<Input, Result>(

@@ -65,7 +65,7 @@ export class RewardModel {
   /**
    * Loads a model folder, or a model from the hub (`owner/name[@revision]`, fetched into the usual cache): config.json,
    * safetensors and, to score texts, the tokenizer's files.
-   * * @throws Error naming file or tensor; a folder without a reward head is refused.
+   * @throws Error naming file or tensor; a folder without a reward head is refused.
    */
   static load(folderOrId: string, options?: RewardModelOptions): Promise<RewardModel>;
   /** @internal With another engine, for tests. */
@@ -181,7 +181,7 @@ export class RewardModel {
   /**
    * The reward of every response, item by item, in order; for a conversation alone, a list of one. A reward depends
    * only on its prompt and response.
-   * * @throws DataError for a malformed item or a sample that is too long; the signal's reason when aborted; Error for
+   * @throws DataError for a malformed item or a sample that is too long; the signal's reason when aborted; Error for
    * a process reward model without `stepReward`.
    */
   async score(items: readonly ScoreItem[], options: ScoreItemsOptions = {}): Promise<number[][]> {

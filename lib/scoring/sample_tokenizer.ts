@@ -62,7 +62,7 @@ export class SampleTokenizer {
 
   /**
    * One sample per response. Calls made without waiting for one another share their batches for the threads.
-   * * @throws DataError naming the place: no tokenizer, too long, ids outside the vocabulary.
+   * @throws DataError naming the place: no tokenizer, too long, ids outside the vocabulary.
    */
   tokenize({
     prompt,

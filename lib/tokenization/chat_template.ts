@@ -35,7 +35,7 @@ export class ChatTemplate {
 
   /**
    * The conversation as text. `variables` are the template's other inputs: `tools`, `enable_thinking` and the like.
-   * * @throws TokenizerError if the template refuses the conversation.
+   * @throws TokenizerError if the template refuses the conversation.
    */
   render(
     messages: readonly Message[],

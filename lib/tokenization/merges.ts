@@ -61,7 +61,7 @@ export const NO_MERGE = 0x7fffffff;
 /**
  * Merges the pair with the lowest rank (of equal ones the leftmost) until no pair is left that can be merged. Uses a
  * heap of pairs, so that the time grows with n log n; a pair that has changed since it was added is skipped.
- * * @param symbols ids, which become those of the merged tokens. @param found called with the position of each
+ * @param symbols ids, which become those of the merged tokens. @param found called with the position of each
  * remaining symbol, in order.
  */
 export function mergeSymbols(symbols: Int32Array, merges: MergeTable, found: (at: number) => void): void {

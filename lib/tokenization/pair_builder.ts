@@ -53,7 +53,7 @@ export class PairBuilder {
   /**
    * The ids, and their number before cutting. If they exceed `room`, the question is cut on the left, and if that is
    * not enough, the answer too; the special tokens stay.
-   * * @param encode replaces the usual way to a text's ids.
+   * @param encode replaces the usual way to a text's ids.
    * @throws TokenizerError
    */
   build(

@@ -163,8 +163,8 @@ export class SampleBuilder {
 
   /**
    * The sample of one response; null for no response (the prompt may be the whole conversation).
-   * * @param variables inputs of the chat template besides the messages: tools and the like.
-   * * @throws TokenizerError
+   * @param variables inputs of the chat template besides the messages: tools and the like.
+   * @throws TokenizerError
    */
   buildSample(
     prompt: Prompt,

@@ -95,7 +95,7 @@ export interface FoundTemplate {
 /**
  * The template of the samples that `builder` makes with `options`, tested on conversations: the text that it renders,
  * tokenized with nothing added, must give the same ids.
- * * @param names bos_token and the like in the tokenizer that will be written: the template keeps the values of
+ * @param names bos_token and the like in the tokenizer that will be written: the template keeps the values of
  * training.
  */
 export function findSampleTemplate(

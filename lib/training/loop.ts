@@ -49,9 +49,9 @@ export interface TrainContext {
 
 /**
  * Trains a reward model. `input` holds options as `parseTrainOptions` takes them.
- * *
- * * The same options, data and seed give the same bits, whether or not the run was killed and resumed.
- * * @throws TrainingError (options, memory, disk, checkpoints), DataError, TokenizerError, or the engine's error: one
+ *
+ * The same options, data and seed give the same bits, whether or not the run was killed and resumed.
+ * @throws TrainingError (options, memory, disk, checkpoints), DataError, TokenizerError, or the engine's error: one
  * message that says what, where, and what to do. What was reported as saved stays complete in every case.
  */
 export async function train(input: object, context: TrainContext): Promise<TrainResult> {

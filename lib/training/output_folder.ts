@@ -22,7 +22,7 @@ export type Say = (message: string, level?: 'info' | 'warning') => void;
 /**
  * Creates the folder, takes its lock, and writes and removes one file in it, so that a folder that cannot be written is
  * reported before the training. The trial happens under the lock: its holder removes what other runs left unfinished.
- * * @throws TrainingError if it cannot be written, or another run writes there.
+ * @throws TrainingError if it cannot be written, or another run writes there.
  */
 export async function takeOutputFolder(folder: string, files: FileSystem): Promise<ProcessLock> {
   const fail = (error: unknown): never => {

@@ -12,7 +12,7 @@ const DEFAULTS: Record<string, number | 'unknown'> = { gemma: 0, gemma2: 0, inte
 
 /**
  * The token, or null if config.json names none. A negative id counts from the end of the vocabulary, as in PyTorch.
- * * @throws TrainingError if transformers would not load the folder, or if its own code decides.
+ * @throws TrainingError if transformers would not load the folder, or if its own code decides.
  */
 export async function readPaddingToken(
   folder: string,

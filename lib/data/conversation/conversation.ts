@@ -42,7 +42,7 @@ export class ReadKeys {
 
   /**
    * The keys of the row that have a value and were not read.
-   * * @throws DataError if one looks like a key of the conversation.
+   * @throws DataError if one looks like a key of the conversation.
    */
   unread(row: JsonObject, source: Source): string[] {
     const keys = Object.keys(row).filter((key) => !this.read.has(key) && has(row, key));

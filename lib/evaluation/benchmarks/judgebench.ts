@@ -20,7 +20,7 @@ export type Verdict = JudgeBenchLabel | 'A=B' | null;
  * Whether a pair counts as right: over the verdicts in both orders, a right one adds 1, a wrong one subtracts 1, a tie
  * or no verdict adds nothing; the sum must be above 0. So right once and undecided once passes; right once and wrong
  * once does not.
- * * @param second the verdict with the answers in the other order.
+ * @param second the verdict with the answers in the other order.
  */
 export function isRightInBothOrders(label: JudgeBenchLabel, first: Verdict, second: Verdict): boolean {
   const value = (verdict: Verdict, right: JudgeBenchLabel) =>

@@ -75,7 +75,7 @@ export class UnknownRefusal extends EndpointError {
 
 /**
  * The JSON of a body; `hide` removes secrets from what an error shows of any other body.
- * * @throws EndpointError, to be retried, if it is not JSON.
+ * @throws EndpointError, to be retried, if it is not JSON.
  */
 export function parseBody(text: string, url: string, hide: (text: string) => string): unknown {
   try {
@@ -96,7 +96,7 @@ export function parseBody(text: string, url: string, hide: (text: string) => str
 
 /**
  * `askedTokens`: the tokens that the request left for the answer.
- * * @throws EndpointError, to be retried, if the body is not a completion: without choices, broken off, empty.
+ * @throws EndpointError, to be retried, if the body is not a completion: without choices, broken off, empty.
  */
 export function completionOf(body: unknown, url: string, askedTokens?: number): Completion {
   const checked = answer.safeParse(body);

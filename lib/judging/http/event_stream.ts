@@ -15,7 +15,7 @@ export function isEventStream(contentType: string | null, text: string): boolean
 
 /**
  * The body that the same answer would have as a whole: one choice with a message; or the event that holds an error.
- * * @throws BrokenStream if the events end before the answer does, or one of them is not JSON.
+ * @throws BrokenStream if the events end before the answer does, or one of them is not JSON.
  */
 export function bodyOfEvents(text: string): unknown {
   const answer = new StreamedAnswer();

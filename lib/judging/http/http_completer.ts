@@ -45,7 +45,7 @@ interface Job {
 
 /**
  * Opens an endpoint, with its cache if one is named.
- * * @throws JudgeError for an invalid address, header or proxy setting, or a cache that is in use or not valid.
+ * @throws JudgeError for an invalid address, header or proxy setting, or a cache that is in use or not valid.
  */
 export async function openEndpoint(options: EndpointOptions): Promise<HttpCompleter> {
   const { headers = {}, ...rest } = options;

@@ -79,7 +79,7 @@ export class LocalCompleter implements Completer {
    * An answer depends only on the model, its conversation and the options: the conversation determines the random
    * stream of sampling, and equal conversations have the same answer. When the signal is aborted, finished answers are
    * kept, and the promise rejects with its reason.
-   * * @throws JudgeError if a conversation cannot be given to the model.
+   * @throws JudgeError if a conversation cannot be given to the model.
    */
   async complete(
     conversations: Iterable<readonly Message[]>,

@@ -21,7 +21,7 @@ const UNKNOWN = -1;
 /**
  * As in the tokenizers library (Rust): sums in float64 from the left, the first of equal ones, consecutive unknown
  * characters as one piece. The time grows linearly with the length.
- * * @param byteFallback unknown pieces are written as the <0x..> tokens of their bytes.
+ * @param byteFallback unknown pieces are written as the <0x..> tokens of their bytes.
  */
 export function unigramPieces(tokenizer: Tokenizer, byteFallback: boolean): (word: string) => string[] {
   const model = tokenizer.model as LibraryModel;
