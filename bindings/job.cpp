@@ -35,19 +35,21 @@ class Settlement {
     signal.Get("addEventListener").As<Napi::Function>().Call(signal, {text(signal.Env()), on_abort, once});
   }
   void resolve(Napi::Value value) {
-    settle();
+    settled_ = true;
     deferred_.Resolve(value);
+    stop_listening();
   }
   void reject(Napi::Value reason) {
-    settle();
+    settled_ = true;
     deferred_.Reject(reason);
+    stop_listening();
   }
 
  private:
   static Napi::String text(Napi::Env env) { return Napi::String::New(env, "abort"); }
-  // Nothing stays behind on a signal, which may live as long as the process.
-  void settle() {
-    settled_ = true;
+  // Nothing stays behind on a signal, which may live as long as the process. The promise is settled already: what an
+  // object throws that only looks like a signal changes nothing.
+  void stop_listening() {
     if (on_abort_.IsEmpty()) return;
     const Napi::Object signal = signal_.Value();
     signal.Get("removeEventListener").As<Napi::Function>().Call(signal, {text(signal.Env()), on_abort_.Value()});
@@ -206,8 +208,9 @@ Work work_from(Napi::Value options) {
   const auto object = options.As<Napi::Object>();
   const Work work{object.Get("signal"), object.Get("onProgress")};
   if (!work.on_progress.IsUndefined() && !work.on_progress.IsFunction()) fail("onProgress must be a function.");
+  const auto has = [&](const char* method) { return work.signal.As<Napi::Object>().Get(method).IsFunction(); };
   if (!work.signal.IsUndefined() &&
-      !(work.signal.IsObject() && work.signal.As<Napi::Object>().Get("addEventListener").IsFunction())) {
+      !(work.signal.IsObject() && has("addEventListener") && has("removeEventListener"))) {
     fail("signal must be an AbortSignal.");
   }
   return work;

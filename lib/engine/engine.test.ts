@@ -138,6 +138,19 @@ test.serial('nothing stays behind on a signal once the work has ended, and what 
     code: 'INVALID_ARGUMENT',
     message: /signal must be an AbortSignal/,
   });
+  const listen = (): void => undefined;
+  const refuse = (): void => {
+    throw new Error('not now');
+  };
+  for (const [begin, end] of [
+    [listen, refuse],
+    [refuse, listen],
+  ]) {
+    const odd = { aborted: false, addEventListener: begin, removeEventListener: end } as unknown as AbortSignal;
+    const scored = model.score(randomBatch(2, 8), { signal: odd });
+    if (begin === refuse) await t.throwsAsync(scored, { message: 'not now' });
+    else t.is((await scored).rewards.length, 2);
+  }
   await model.dispose();
 });
 
