@@ -57,6 +57,7 @@ export type {
   EvaluationProgress,
 } from './evaluation/evaluate';
 export type { CalibrationCurve, CalibrationOptions } from './evaluation/metrics/calibration';
+export type { RewardShift } from './evaluation/metrics/reward_shift';
 export type { MetricRows } from './evaluation/metrics/rows';
 export type {
   Basis,

@@ -25,7 +25,8 @@ import { openOutputFolder, removeEarlier, takeOutputFolder, type Say } from './o
 import { packageVersion } from '../support/package_version';
 import { readPaddingToken } from './padding_token';
 import { Run } from './run';
-import { compareRewards, rewardsOfFolder, type RoundingEffect } from './rounding';
+import { compareRewards } from '../evaluation/metrics/reward_shift';
+import { rewardsOfFolder, type RoundingEffect } from './rounding';
 import { RunLog } from './run_log';
 import { identityOf, loadModel, startState, type Start } from './start';
 import { StepPlan } from './step_plan';
