@@ -49,6 +49,7 @@ export type {
   ScoreTable,
 } from './evaluation/benchmarks/benchmark';
 export type { JudgeBenchLabel, Verdict } from './evaluation/benchmarks/judgebench';
+export type { FilePrecision, PrecisionComparison } from './evaluation/compare_precision';
 export type {
   EvaluatedFile,
   EvaluateOptions,

@@ -147,6 +147,7 @@ export const evaluateOptions = options(
     predictor,
     benchmark: filledText,
     bootstrap: bootstrapOptions,
+    comparePrecision: flag,
     signal: abortSignal,
     onProgress: callback,
   } satisfies ChecksOf<Required<EvaluateOptions>>,

@@ -2,7 +2,7 @@
 
 import { basename, dirname, resolve } from 'node:path';
 import { formatReport } from '../data/report';
-import { evaluate, type Evaluation, type EvaluationDataset } from '../evaluation/evaluate';
+import { evaluate, type Evaluation, type EvaluationDataset, type EvaluationProgress } from '../evaluation/evaluate';
 import { findBenchmark, registeredBenchmarks } from '../evaluation/benchmarks/registry';
 import { loadPredictor, registeredPredictors } from '../evaluation/predictors/registry';
 import { readBenchmarkFile } from '../evaluation/benchmarks/read';
@@ -15,7 +15,7 @@ import { withFolderLock } from '../files/folder_lock';
 import { checkOutputFolder } from '../files/output_checks';
 import { readCheemsJudgeData } from '../judging/cheems_data';
 import { rewardModelPredictor } from '../evaluation/predictors/reward_model';
-import { choice, number, paths, text } from '../options/kinds';
+import { choice, flag, number, paths, text } from '../options/kinds';
 import { defineCommand } from './command';
 import { UsageError } from './failure';
 import { withInterrupts } from './interrupt';
@@ -74,6 +74,11 @@ export const evalOptions = {
     { group: METRICS, describe: 'bootstrap resamples of the prompts for the 95 % intervals; 0: no intervals' },
   ),
   seed: number(0, { from: 0, to: 0xffffffff, integer: true }, { group: METRICS, describe: 'seed of the resampling' }),
+  compare_precision: flag(false, {
+    group: METRICS,
+    describe:
+      'score a second time in float32, and print how far --precision moves the rewards and how many pairs it flips',
+  }),
   ...judgeOptions,
   ...scoringWeights,
   ...scoringSamples,
@@ -92,6 +97,10 @@ export const evalCommand = defineCommand({
     [
       'eval --model_path runs/rm --benchmark rewardbench2 --data_path rewardbench2.parquet',
       'another benchmark, from its published file',
+    ],
+    [
+      'eval --model_path runs/rm --data_path test.jsonl --precision bfloat16 --compare_precision',
+      'how far bfloat16 moves rewards, and how many pairs it flips',
     ],
     [
       'eval --judge_endpoint http://localhost:8000/v1 --judge_model Qwen3-32B --data_path human.jsonl ' +
@@ -128,6 +137,7 @@ export const evalCommand = defineCommand({
               'none: leave it out.',
           );
         }
+        if (values.compare_precision) checkComparison(values);
         if (values.truncation && values.max_length === undefined)
           throw new UsageError('--truncation needs --max_length: the length to cut to.');
         checkJudgeOptions(values);
@@ -139,22 +149,16 @@ export const evalCommand = defineCommand({
             (sum, { dataset }) => sum + dataset.prompts.reduce((n, { responses }) => n + responses.length, 0),
             0,
           );
-          const progress = showProgress({ label: 'eval', unit: 'responses', total });
-          const began = performance.now();
+          const progress = showScoring(total);
           try {
             const evaluation = await evaluate({
               datasets,
               predictor,
               benchmark: values.benchmark,
               bootstrap: { resamples: values.bootstrap, seed: values.seed },
+              comparePrecision: values.compare_precision,
               signal,
-              onProgress: ({ done, tokens }) =>
-                progress.update(
-                  done,
-                  tokens === undefined
-                    ? {}
-                    : { 'tokens/s': (tokens / ((performance.now() - began) / 1000)).toFixed(0) },
-                ),
+              onProgress: progress.update,
             });
             progress.finish();
             const spending = isJudge(values) ? describeSpending(evaluation.predictor.description) : '';
@@ -180,6 +184,44 @@ export const evalCommand = defineCommand({
     );
   },
 });
+
+/** The progress of the scoring, and below it that of the second one, in float32. */
+function showScoring(total: number) {
+  const begin = (label: string) => ({
+    display: showProgress({ label, unit: 'responses', total }),
+    began: performance.now(),
+  });
+  let now = begin('eval');
+  let isSecond = false;
+  return {
+    update: ({ done, tokens, precision }: EvaluationProgress): void => {
+      if (precision !== undefined && !isSecond) {
+        isSecond = true;
+        now.display.finish();
+        now = begin(`eval in ${precision}`);
+      }
+      const rate = (tokens ?? 0) / ((performance.now() - now.began) / 1000);
+      now.display.update(done, tokens === undefined ? {} : { 'tokens/s': rate.toFixed(0) });
+    },
+    finish: () => now.display.finish(),
+  };
+}
+
+/** @throws UsageError where `--compare_precision` has nothing to compare; `evaluate` knows what a device computes in. */
+function checkComparison({ model_path: model, predictor, precision }: EvalValues): void {
+  if (model === undefined) {
+    throw new UsageError(
+      `--compare_precision scores the reward model in --model_path twice, but --predictor ${predictor} scores here: ` +
+        'leave it out.',
+    );
+  }
+  if (precision === 'float32') {
+    throw new UsageError(
+      '--compare_precision compares with float32, and --precision float32 leaves nothing to compare: choose ' +
+        'another --precision, or leave it out.',
+    );
+  }
+}
 
 /** Figures without any verdict are neither shown nor written; the answers are in the cache. @throws JudgeError */
 function requireVerdictsOrSay(evaluation: Evaluation, spending: string): void {
@@ -262,5 +304,6 @@ async function readDatasets(values: EvalValues, signal: AbortSignal): Promise<Ev
 async function openPredictor(values: EvalValues, signal: AbortSignal): Promise<Predictor> {
   if (isJudge(values)) return openJudge(values, signal);
   if (values.predictor !== undefined) return loadPredictor(values.predictor);
-  return rewardModelPredictor(await loadScoringModel(await modelFolder(values.model_path!, signal), values, signal));
+  const folder = await modelFolder(values.model_path!, signal);
+  return rewardModelPredictor(await loadScoringModel(folder, values, signal, values.compare_precision));
 }

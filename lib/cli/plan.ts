@@ -87,7 +87,7 @@ export const planEvalCommand = defineCommand({
       values.data_path.length > 0
         ? await longestOf(folder, values, architecture)
         : Math.min(values.max_length ?? Infinity, architecture.maxPositionEmbeddings);
-    await printPlan({
+    const request: PlanRequest = {
       folder,
       purpose: 'score',
       microBatchTokens: values.micro_batch_tokens,
@@ -98,7 +98,10 @@ export const planEvalCommand = defineCommand({
       ...memoryReserve(values.device_memory_reserve),
       ...(values.precision ? { precision: values.precision } : {}),
       ...(values.dtype ? { dtype: values.dtype } : {}),
-    });
+    };
+    await printPlan(request);
+    // One after the other, so that the larger one is what is needed.
+    if (values.compare_precision) await printPlan({ ...request, precision: 'float32' });
   },
 });
 

@@ -11,27 +11,34 @@ import { say } from './terminal';
 
 type ScoringValues = OptionValues<typeof scoringSamples & typeof scoringResources & typeof scoringWeights>;
 
-/** @throws what `planOrRefuse` and `RewardModel.load` throw. */
+/**
+ * @param comparing also in float32 afterwards: the memory of both is planned, and both compute the same micro-batches.
+ * @throws what `planOrRefuse` and `RewardModel.load` throw.
+ */
 export async function loadScoringModel(
   folder: string,
   values: ScoringValues,
   signal: AbortSignal,
+  comparing = false,
 ): Promise<RewardModel> {
   // The weights and one micro-batch must fit; nothing is known about the samples yet except max_length.
   const { micro_batch_tokens: asked } = values;
   const longestSample = asked === 'auto' ? values.max_length : Math.min(values.max_length ?? Infinity, asked);
-  const { microBatchTokens } = await planOrRefuse(engine, {
-    folder,
-    purpose: 'score',
-    microBatchTokens: asked,
-    keep16Bit: true,
-    ...(longestSample === undefined ? {} : { longestSample }),
-    numThreads: values.num_threads,
-    device: values.device,
-    ...memoryReserve(values.device_memory_reserve),
-    ...(values.precision ? { precision: values.precision } : {}),
-    ...(values.dtype ? { dtype: values.dtype } : {}),
-  });
+  const plan = (precision: ScoringValues['precision']) =>
+    planOrRefuse(engine, {
+      folder,
+      purpose: 'score',
+      microBatchTokens: asked,
+      keep16Bit: true,
+      ...(longestSample === undefined ? {} : { longestSample }),
+      numThreads: values.num_threads,
+      device: values.device,
+      ...memoryReserve(values.device_memory_reserve),
+      ...(precision ? { precision } : {}),
+      ...(values.dtype ? { dtype: values.dtype } : {}),
+    });
+  const plans = [await plan(values.precision), ...(comparing ? [await plan('float32')] : [])];
+  const microBatchTokens = Math.min(...plans.map((own) => own.microBatchTokens));
   const model = await RewardModel.load(folder, {
     device: values.device,
     precision: values.precision,

@@ -5,6 +5,13 @@ import { formatReport } from '../data/report';
 import type { PreferenceDataset, PreferencePrompt } from '../data/types';
 import { figureIntervalBlocks } from './benchmarks/figure';
 import { findBenchmark } from './benchmarks/registry';
+import {
+  fileComparisonBlocks,
+  requireComparable,
+  type ComparablePredictor,
+  type FilePrecision,
+  type PrecisionComparison,
+} from './compare_precision';
 import type { ScoredFile, ScoreTable } from './benchmarks/benchmark';
 import { reasonsWithoutVerdict } from './verdict_reasons';
 import { responseLengths } from './lengths';
@@ -38,16 +45,23 @@ export interface EvaluationProgress {
   total: number;
   /** Tokens computed so far, if the predictor counts them. */
   tokens?: number;
+  /** Present while the data sets are scored a second time, for `comparePrecision`; the counts begin anew. */
+  precision?: 'float32';
 }
 
 /** What is evaluated, and how. */
 export interface EvaluateOptions {
   /** The data sets; each has its own metrics. */
   datasets: readonly EvaluationDataset[];
-  /** The source of the rewards; it is not disposed of. */
+  /** The source of the rewards; it is not disposed of, but see `comparePrecision`. */
   predictor: Predictor | PredictorDefinition;
   /** 'cheems-bench' by default. */
   benchmark?: string;
+  /**
+   * Score again in float32, and tell how rewards and figures differ. For `rewardModelPredictor`: its model is disposed
+   * of when it has scored, then loaded again in float32, so that memory for one suffices. Default: false.
+   */
+  comparePrecision?: boolean;
   /** The resampling for the intervals. */
   bootstrap?: BootstrapOptions;
   /** Rejects with the signal's reason. */
@@ -86,11 +100,13 @@ export interface Evaluation {
   bootstrap: Required<BootstrapOptions>;
   /** Wall time of the scoring alone. */
   scoringSeconds: number;
+  /** The same in float32, where `comparePrecision` asked for it. */
+  precisionComparison?: PrecisionComparison;
 }
 
 /**
- * Scores every response of every data set and measures the rewards. The predictor is not disposed of: it belongs to the
- * caller.
+ * Scores every response of every data set and measures the rewards. The predictor is not disposed of (but see
+ * `comparePrecision`): it belongs to the caller.
  * @throws PredictorError, DataError, or the signal's reason when aborted.
  */
 export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
@@ -98,17 +114,11 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const benchmark = findBenchmark(options.benchmark ?? 'cheems-bench');
   const bootstrap = { resamples: 2000, seed: 0, level: 0.95, ...options.bootstrap };
   requireDatasets(options.datasets);
-  const categories = categoriesOf(options.datasets);
-  const start = performance.now();
-  const scores = await scoreAll(predictor, options);
-  const scoringSeconds = (performance.now() - start) / 1000;
-
-  const files: EvaluatedFile[] = [];
-  for (const [i, dataset] of options.datasets.entries())
-    files.push(await measureFile(dataset, scores[i]!, categories, bootstrap, options.signal));
+  const comparable = options.comparePrecision ? requireComparable(predictor) : undefined;
+  const { files, scoringSeconds } = await scoreAndMeasure(predictor, options, bootstrap);
   const { strata, ...score } = benchmark.overall(files);
   const overallInterval = strata && (await runInBlocks(figureIntervalBlocks(strata, bootstrap), options.signal));
-  return {
+  const evaluation: Evaluation = {
     predictor: { name: predictor.name, description: predictor.describe?.() ?? {} },
     benchmark: benchmark.name,
     ...score,
@@ -117,6 +127,52 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
     bootstrap,
     scoringSeconds,
   };
+  if (comparable) evaluation.precisionComparison = await comparePrecision(comparable, evaluation, options);
+  return evaluation;
+}
+
+/** Scores once more, by the same model in float32. */
+async function comparePrecision(
+  predictor: ComparablePredictor,
+  evaluation: Evaluation,
+  options: EvaluateOptions,
+): Promise<PrecisionComparison> {
+  const { signal, onProgress } = options;
+  const { precision } = predictor;
+  const float32 = await predictor.inFloat32(signal);
+  try {
+    const again: EvaluateOptions = {
+      ...options,
+      ...(onProgress ? { onProgress: (progress) => onProgress({ ...progress, precision: 'float32' }) } : {}),
+    };
+    const { files, scoringSeconds } = await scoreAndMeasure(float32, again, { resamples: 0 });
+    const compared: FilePrecision[] = [];
+    for (const [i, file] of evaluation.files.entries())
+      compared.push(await runInBlocks(fileComparisonBlocks(file, files[i]!), signal));
+    return {
+      precision,
+      overall: { chosen: evaluation.overall, float32: findBenchmark(evaluation.benchmark).overall(files).overall },
+      scoringSeconds: { chosen: evaluation.scoringSeconds, float32: scoringSeconds },
+      files: compared,
+    };
+  } finally {
+    await float32.dispose?.();
+  }
+}
+
+async function scoreAndMeasure(
+  predictor: Predictor,
+  options: EvaluateOptions,
+  bootstrap: BootstrapOptions,
+): Promise<{ files: EvaluatedFile[]; scoringSeconds: number }> {
+  const categories = categoriesOf(options.datasets);
+  const start = performance.now();
+  const scores = await scoreAll(predictor, options);
+  const scoringSeconds = (performance.now() - start) / 1000;
+  const files: EvaluatedFile[] = [];
+  for (const [i, dataset] of options.datasets.entries())
+    files.push(await measureFile(dataset, scores[i]!, categories, bootstrap, options.signal));
+  return { files, scoringSeconds };
 }
 
 function requireDatasets(datasets: readonly EvaluationDataset[]): void {

@@ -7,6 +7,7 @@ import { digestFile, writeFileAtomically } from '../files/atomic_file';
 import { JoinedRecords, jsonPieces } from '../files/json_pieces';
 import { makeFolders, whyNot } from '../files/output_checks';
 import type { ScoreTable } from './benchmarks/benchmark';
+import { describePrecision } from './compare_precision';
 import type { EvaluatedFile, Evaluation } from './evaluate';
 import { JUDGE_FORMULAS } from './metrics/judged';
 
@@ -89,6 +90,9 @@ async function describe(
     formula: evaluation.formula,
     notes: evaluation.notes,
     ...(evaluation.tables ? { groups: groupsOf(evaluation.tables) } : {}),
+    ...(evaluation.precisionComparison
+      ? { precision_comparison: describePrecision(evaluation.precisionComparison) }
+      : {}),
     files: Object.fromEntries(evaluation.files.map((file) => [file.name, join(describeFile(file))])),
     meta: {
       benchmark: evaluation.benchmark,

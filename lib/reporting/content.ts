@@ -13,6 +13,11 @@ export interface Column {
   kind: 'text' | 'count' | 'share' | 'number';
 }
 
+export const TEXT = (name: string): Column => ({ name, kind: 'text' });
+export const COUNT = (name: string): Column => ({ name, kind: 'count' });
+export const SHARE = (name: string): Column => ({ name, kind: 'share' });
+export const NUMBER = (name: string): Column => ({ name, kind: 'number' });
+
 export interface ReportTable {
   title: string;
   /** The first column names the row. */

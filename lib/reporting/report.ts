@@ -10,6 +10,7 @@ import { headlineMetrics } from '../evaluation/benchmarks/cheems_bench';
 import { ChartMaker } from './charts';
 import type { ReportContent } from './content';
 import { reportPage } from './page';
+import { precisionSection } from './precision';
 import { promptLines } from './prompts';
 import { benchmarkSection, fileSection, publishedSection } from './sections';
 import { reportCsv, reportMarkdown } from './text_tables';
@@ -87,6 +88,7 @@ export async function describeReport(evaluation: Evaluation, meta: ResultsOrigin
     sections: [
       ...(published?.isComparable ? [published.section] : []),
       ...benchmarkSection(evaluation),
+      ...(evaluation.precisionComparison ? [precisionSection(evaluation.precisionComparison)] : []),
       ...(evaluation.notes.length > 0 && !evaluation.tables
         ? [{ title: 'Notes', paragraphs: evaluation.notes, tables: [], charts: [] }]
         : []),

@@ -11,16 +11,12 @@ import { isFigureOfWhole } from '../evaluation/metrics/compute';
 import { JUDGE_FORMULAS } from '../evaluation/metrics/judged';
 import type { JudgeStatistics, LengthBin } from '../evaluation/metrics/types';
 import type { CalibrationPoint, ChartMaker, HistogramBin } from './charts';
-import type { Cell, Chart, Column, ReportTable, Section } from './content';
+import { COUNT, NUMBER, SHARE, TEXT, type Cell, type Chart, type ReportTable, type Section } from './content';
 import { scoredPairs, worstPairs, type ScoredPair } from './pairs';
 import { PUBLISHED_ROWS, PUBLISHED_SOURCE } from './published';
 
 const WORST_PAIRS = 20;
 const HISTOGRAM_BINS = 24;
-const TEXT = (name: string): Column => ({ name, kind: 'text' });
-const COUNT = (name: string): Column => ({ name, kind: 'count' });
-const SHARE = (name: string): Column => ({ name, kind: 'share' });
-const NUMBER = (name: string): Column => ({ name, kind: 'number' });
 
 const valueOf = ({ report: { cheems, extras } }: EvaluatedFile, name: string): number | undefined =>
   cheems[name] ?? extras[name];

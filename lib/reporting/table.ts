@@ -6,6 +6,8 @@ import { displayWidth } from '../text/width';
 import { headlineMetrics } from '../evaluation/benchmarks/cheems_bench';
 import type { ScoreTable } from '../evaluation/benchmarks/benchmark';
 import type { EvaluatedFile, Evaluation } from '../evaluation/evaluate';
+import type { PrecisionComparison } from '../evaluation/compare_precision';
+import { filePrecision, overallPrecision } from './precision';
 import { listedCategories, listedRows, listingNotes, MOST_LISTED } from './listing';
 import type { Interval, JudgeStatistics, LengthBin } from '../evaluation/metrics/types';
 
@@ -52,13 +54,19 @@ export function formatEvaluation(
   const room = Math.max(width, NARROWEST);
   const level = `${Number((evaluation.bootstrap.level * 100).toFixed(2))} %`;
   const { files, tables } = evaluation;
+  const precision = evaluation.precisionComparison;
+  const below = (file: EvaluatedFile) => (precision ? [precisionBlock(precision, file.name, room, lines)] : []);
   const blocks = tables
-    ? [...files.map((file) => fileHead(file, room, lines)), ...tables.map((table) => scoreTable(table, room, lines))]
-    : files.flatMap((file) => fileBlocks(file, level, room, lines));
+    ? [
+        ...files.flatMap((file) => [fileHead(file, room, lines), ...below(file)]),
+        ...tables.map((table) => scoreTable(table, room, lines)),
+      ]
+    : files.flatMap((file) => [...fileBlocks(file, level, room, lines), ...below(file)]);
   const summary = [
     'overall = ' +
       `${share(evaluation.overall)}${evaluation.overallInterval ? ` (${level}: ${range(evaluation.overallInterval)})` : ''} ` +
       `  (${evaluation.formula})`,
+    ...(precision ? overallPrecision(precision) : []),
     ...evaluation.notes.map((note) => `Note: ${note}`),
     ...(tables ? tablesLegend(evaluation, level) : legend(evaluation, level)),
   ];
@@ -156,6 +164,15 @@ function fileBlocks(file: EvaluatedFile, level: string, width: number, lines: bo
   const bins = file.report.length?.bins.filter((bin) => bin.pairs > 0) ?? [];
   if (bins.length > 0) blocks.push(drawBins(bins, file.report.length!.unit, width, lines));
   return blocks;
+}
+
+/** A file's figures in both precisions. */
+function precisionBlock(comparison: PrecisionComparison, name: string, width: number, lines: boolean): string {
+  const { cells, sentences } = filePrecision(comparison, name);
+  return [
+    ...(cells.length > 0 ? [draw(cells, width, lines)] : []),
+    ...sentences.map((line) => wrap(line, lines ? width : Infinity)),
+  ].join('\n');
 }
 
 /** More columns where there is room: at 80 the intervals of the exact match give way, at 40 all intervals. */

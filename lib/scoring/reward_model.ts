@@ -26,7 +26,16 @@ import { readoutRule, type ReadoutRule } from './readouts';
 import { packSamples } from './sample_batch';
 import { SampleTokenizer, type PromptWithResponses } from './sample_tokenizer';
 import { STEP_REWARDS } from '../options/scoring';
-import { ENTRY, GROUPS_AND_OPTIONS, GROUPS_AND_SIGNAL, IDS_AND_PLACE, LOAD, SAMPLE, SCORE } from './signatures';
+import {
+  ENTRY,
+  GROUPS_AND_OPTIONS,
+  GROUPS_AND_SIGNAL,
+  IDS_AND_PLACE,
+  LOAD,
+  SAMPLE,
+  SCORE,
+  SIGNAL_ALONE,
+} from './signatures';
 import { joinSteps } from './step_reward';
 import { knob } from '../text/knobs';
 
@@ -50,6 +59,7 @@ export class RewardModel {
     private readonly facts: SampleFacts,
     private readonly options: RewardModelOptions,
     private readonly readouts: ReadoutRule | undefined,
+    private readonly engine: Pick<Engine, 'loadModel'>,
   ) {
     this.freshNotes = newNotes(model);
     this.held = holdFiles(folder, options.chatTemplateFile);
@@ -112,6 +122,7 @@ export class RewardModel {
         facts,
         options,
         readoutRule(model.head, { folder, family: model.architecture.family }, options),
+        engine,
       );
     } catch (error) {
       await model.dispose();
@@ -288,6 +299,17 @@ export class RewardModel {
       rewardToken: this.model.architecture.rewardToken,
       specialTokensInText: this.specialTokensInText,
     };
+  }
+
+  /**
+   * The same model computed in float32, on the same device and with the same options. This one is disposed of first, so
+   * that the memory of one suffices.
+   */
+  async inFloat32(signal?: AbortSignal): Promise<RewardModel> {
+    checkArguments('RewardModel.inFloat32', SIGNAL_ALONE, [signal]);
+    const { device, folder } = this;
+    await this.dispose();
+    return RewardModel.load(folder, { ...this.options, device, precision: 'float32', signal }, this.engine);
   }
 
   /** Facts for `results.json`: plain JSON. */

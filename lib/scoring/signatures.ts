@@ -32,6 +32,7 @@ export const GROUPS_AND_SIGNAL: Signature = [
   ['groups', GROUPS],
   ['signal', optional(abortSignal)],
 ];
+export const SIGNAL_ALONE: Signature = [['signal', optional(abortSignal)]];
 const PLACE = shape({ file: text }, 'a place in a file');
 export const IDS_AND_PLACE: Signature = [
   ['inputIds', IDS],

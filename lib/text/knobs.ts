@@ -4,6 +4,7 @@
 /** Options that sentences name, each with the flag that it is where that is not the name in snake_case. */
 const FLAGS = {
   chatTemplateFile: 'chat_template',
+  comparePrecision: undefined,
   deviceMemoryReserve: undefined,
   dtype: undefined,
   gatePattern: undefined,
@@ -29,6 +30,7 @@ const FLAGS = {
   outputDir: undefined,
   overwrite: undefined,
   overwriteOutputDir: undefined,
+  precision: undefined,
   raw: undefined,
   resumeIfPossible: undefined,
   specialTokensInText: undefined,

@@ -1,6 +1,7 @@
 // What scores: anything that turns prompts with their responses into rewards.
 
 import type { PreferencePrompt, Prompt, Message } from '../../data/types';
+import type { Precision } from '../../engine/types.generated';
 import type { Comparison } from '../metrics/types';
 
 /** How far a predictor is with its prompts. */
@@ -51,6 +52,13 @@ export interface Predictor {
   describe?(): Record<string, unknown>;
   /** Sentences on what was unusual about the texts scored. */
   notes?(): string[];
+  /** The dtype that it multiplies in, for `comparePrecision`. */
+  readonly precision?: Precision;
+  /**
+   * The same predictor in float32, for `comparePrecision`. It takes this one's place: this one's model is freed first,
+   * so that the memory of one suffices.
+   */
+  inFloat32?(signal?: AbortSignal): Promise<Predictor>;
   /** Gives back what the predictor holds. */
   dispose?(): Promise<void> | void;
 }

@@ -13,14 +13,22 @@ import type { Predictor, PromptScores, ScoringOptions } from './predictor';
  * predictor's `dispose` frees it.
  */
 export function rewardModelPredictor(model: RewardModel, name = model.folder): Predictor {
+  // A disposed model has no notes any more.
+  let lastNotes: string[] | undefined;
+  const engineNotes = () => lastNotes ?? model.engineNotes;
   return {
     name,
+    precision: model.precision,
     scorePrompts: (prompts, options) => scorePrompts(model, prompts, options),
     describe: () => ({
       ...model.describe(),
-      ...(model.engineNotes.length > 0 ? { engine_notes: model.engineNotes } : {}),
+      ...(engineNotes().length > 0 ? { engine_notes: engineNotes() } : {}),
     }),
-    notes: () => [...formatReport(model.readingReport), ...model.engineNotes],
+    notes: () => [...formatReport(model.readingReport), ...engineNotes()],
+    inFloat32: async (signal) => {
+      lastNotes = model.engineNotes;
+      return rewardModelPredictor(await model.inFloat32(signal), name);
+    },
     dispose: () => model.dispose(),
   };
 }
