@@ -53,7 +53,7 @@ void CausalModelObject::define(Napi::Env env, Napi::Object exports) {
                {static_work<&CausalModelObject::load>("load"),
                 work<&CausalModelObject::next_tokens>("nextTokenLogProbabilities"),
                 work<&CausalModelObject::start_generation>("startGeneration"),
-                InstanceMethod("notes", &CausalModelObject::notes)});
+                InstanceMethod("notes", &CausalModelObject::notes, napi_default_method)});
 }
 
 void CausalModelObject::require_usable() const {

@@ -73,17 +73,19 @@ class EngineObject : public Napi::ObjectWrap<Class> {
     exports.Set(name, constructor);
   }
 
-  // A method that returns a promise. Whatever it throws rejects it.
+  // A method that returns a promise. Whatever it throws rejects it. As the methods of a class in JavaScript, it may be
+  // replaced, which benchmarks do to time it.
   template <auto method>
   static typename Wrap::PropertyDescriptor work(const char* name) {
     return Wrap::InstanceMethod(
-        name, static_cast<typename Wrap::InstanceMethodCallback>(&EngineObject::template promise<method>));
+        name, static_cast<typename Wrap::InstanceMethodCallback>(&EngineObject::template promise<method>),
+        napi_default_method);
   }
 
   // A static function of the class that returns a promise.
   template <Napi::Value (*function)(const Napi::CallbackInfo&)>
   static typename Wrap::PropertyDescriptor static_work(const char* name) {
-    return Wrap::StaticMethod(name, &promised<function>);
+    return Wrap::StaticMethod(name, &promised<function>, napi_default_method);
   }
 
   // Frees the memory once running work has stopped; work that waits is given up.

@@ -59,7 +59,7 @@ void ModelObject::define(Napi::Env env, Napi::Object exports) {
   define_class(env, exports, "Model",
                {static_work<&ModelObject::load>("load"), work<&ModelObject::score>("score"),
                 work<&ModelObject::save_weights>("saveWeights"), work<&ModelObject::create_trainer>("createTrainer"),
-                InstanceMethod("notes", &ModelObject::notes)});
+                InstanceMethod("notes", &ModelObject::notes, napi_default_method)});
 }
 
 void ModelObject::require_usable() const {

@@ -32,3 +32,17 @@ test('the classes of the addon make no objects for others, and their methods tak
   const { score } = (addon().Model as unknown as { prototype: { score: () => unknown } }).prototype;
   t.throws(() => score.call({}), { message: /Illegal invocation/ });
 });
+
+test("the methods of the addon's classes are properties as those of classes in JavaScript", (t) => {
+  const { Model } = addon() as unknown as { Model: { prototype: object } };
+  for (const [owner, names] of [
+    [Model, ['load']],
+    [Model.prototype, ['score', 'saveWeights', 'createTrainer', 'notes', 'dispose']],
+  ] as const)
+    for (const name of names)
+      t.like(
+        Object.getOwnPropertyDescriptor(owner, name),
+        { writable: true, configurable: true, enumerable: false },
+        name,
+      );
+});
