@@ -62,7 +62,7 @@ const cpuSeconds = (since) => {
 /** A reward model with random weights, as `train` writes one. */
 async function makeModel(name, folder) {
   if (existsSync(join(folder, 'model.safetensors'))) return;
-  const { engine } = require(join(ROOT, 'dist', 'engine', 'index.js'));
+  const { engine } = require(join(ROOT, 'dist', 'engine', 'engine.js'));
   const { tokenizer, ...sizes } = MODELS[name];
   mkdirSync(folder, { recursive: true });
   for (const file of ['tokenizer.json', 'tokenizer_config.json'])
@@ -124,7 +124,7 @@ function measure(args, usageFile) {
 async function forwardOnly(folder, data, threads) {
   const { RewardModel, readPreferenceDataset } = require(join(ROOT, 'dist', 'index.js'));
   const { tokenizeDataset } = require(join(ROOT, 'dist', 'tokenization', 'tokenize_dataset.js'));
-  const { engine } = require(join(ROOT, 'dist', 'engine', 'index.js'));
+  const { engine } = require(join(ROOT, 'dist', 'engine', 'engine.js'));
   const timer = { seconds: 0, cpu: 0, calls: 0, tokens: 0 };
   const timed = {
     async loadModel(...args) {
