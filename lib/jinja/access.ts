@@ -43,10 +43,12 @@ export function getAttributeOnly(object: Value, name: string): Value {
   return orElse(attributeOf(object, name), () => missing(object, name));
 }
 
-/** Undefined where there is none. An attribute that the sandbox hides is a value of the class Undefined. */
+/**
+ * The attribute, or undefined if there is none. An attribute that the sandbox hides is a value of the class Undefined.
+ */
 function attributeOf(object: Value, name: string): Value | undefined {
   if (object instanceof Undefined) return object.fail();
-  // A namespace answers for itself alone.
+  // A namespace has only its own attributes.
   if (object instanceof NativeObject && object.typeName === 'Namespace') return object.attribute(name);
   if (name.startsWith('__') && name.endsWith('__') && PYTHONS_OWN.has(name)) return unsafe(object, name);
   if (object instanceof NativeObject) return object.attribute(name);
@@ -54,7 +56,7 @@ function attributeOf(object: Value, name: string): Value | undefined {
   return methodOf(object, name, unsafe);
 }
 
-/** Names that every Python object has an attribute for. */
+/** Attributes that every Python object has. */
 const PYTHONS_OWN = new Set(
   (
     '__class__ __delattr__ __dir__ __doc__ __eq__ __format__ __ge__ __getattribute__ __getstate__ __gt__ __hash__ ' +

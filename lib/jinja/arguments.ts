@@ -1,4 +1,4 @@
-// How native functions take their arguments: by place and by name, as Python's do.
+// Binds the arguments of native functions, by position and by name, like Python.
 
 import { JinjaTypeError } from './errors';
 import { type Keywords, type NativeFunction, textOf, typeName, Undefined, type Value } from './values';
@@ -8,8 +8,8 @@ import { str } from './printing';
 export type Bound = readonly (Value | undefined)[];
 
 /**
- * Reads arguments for the parameters of `signature`: names with spaces between them, `?` behind those that may be left
- * out, and `/` behind those that cannot be given by name. What is left out is undefined.
+ * Reads arguments for the parameters of `signature`: names separated by spaces, with `?` after optional ones, and `/`
+ * after those that cannot be given by name. An argument that is not given is undefined.
  */
 export function parameters(name: string, signature: string): (args: readonly Value[], keywords: Keywords) => Bound {
   const words = signature.split(' ').filter((word) => word !== '');
@@ -22,7 +22,7 @@ export function parameters(name: string, signature: string): (args: readonly Val
   };
 }
 
-/** A function that takes its arguments so. */
+/** A native function with such a signature. */
 export function native(name: string, signature: string, body: (bound: Bound) => Value): NativeFunction {
   const read = parameters(name, signature);
   return (args, keywords) => body(read(args, keywords));
@@ -52,14 +52,14 @@ function bind(
   return bound;
 }
 
-/** A text; whatever else raises, as a str method does. */
+/** The text; any other value raises an error, as in str's methods. */
 export function needText(value: Value | undefined, what: string): string {
   const text = textOf(value ?? null);
   if (text === undefined) throw wrong(value, what, 'a text');
   return text;
 }
 
-/** As jinja2's filters take texts: other values are printed. */
+/** The text as jinja2's filters convert it: other values are printed. */
 export const softText = (value: Value | undefined): string => str(value ?? null);
 
 export function needIndex(value: Value | undefined, what: string): number {

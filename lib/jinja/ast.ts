@@ -21,7 +21,7 @@ export type NameNode = At & { kind: 'name'; name: string; use: 'load' | 'store' 
 type AttributeTarget = At & { kind: 'attribute_target'; name: string; attribute: string };
 type TupleNode = At & { kind: 'tuple'; items: Expression[] };
 export type CallNode = At & { kind: 'call'; callee: Expression; args: Arguments };
-/** `operand` is undefined in filter blocks, whose text it is. */
+/** `operand` is undefined in filter blocks: it is the block's text. */
 export type FilterNode = At & { kind: 'filter'; operand?: Expression | undefined; name: string; args: Arguments };
 
 export type Expression =
@@ -53,7 +53,7 @@ export type Target = NameNode | AttributeTarget | TupleNode;
 
 export interface Signature {
   parameters: NameNode[];
-  /** Of the last ones. */
+  /** Defaults of the last parameters. */
   defaults: Expression[];
 }
 
@@ -68,7 +68,7 @@ export type ForNode = At & {
 };
 export type IfNode = At & { kind: 'if'; test: Expression; body: Statement[]; elifs: IfNode[]; otherwise: Statement[] };
 export type MacroNode = At & Signature & { kind: 'macro'; name: string; body: Statement[] };
-/** `call` is undefined in generation blocks, which print their body. */
+/** `call` is undefined in generation blocks, which only print their body. */
 export type CallBlockNode = At & Signature & { kind: 'call_block'; call?: CallNode | undefined; body: Statement[] };
 export type WithNode = At & { kind: 'with'; targets: Target[]; values: Expression[]; body: Statement[] };
 export type SetBlockNode = At & {

@@ -1,8 +1,8 @@
-// Upper, lower and title case, as Python has them.
+// Upper, lower and title case, as in Python.
 
 import { charge } from './limits';
 
-// A character and its title case, where that is neither the character's upper case nor itself.
+// A character and its title case, if that is neither the character's upper case nor itself.
 const TITLE = table(
   '\u{df}Ss \u{1c4}\u{1c5} \u{1c5}\u{1c5} \u{1c6}\u{1c5} \u{1c7}\u{1c8} \u{1c8}\u{1c8} \u{1c9}\u{1c8} ' +
     '\u{1ca}\u{1cb} \u{1cb}\u{1cb} \u{1cc}\u{1cb} \u{1f1}\u{1f2} \u{1f2}\u{1f2} \u{1f3}\u{1f2} ' +
@@ -21,7 +21,7 @@ const TITLE = table(
     '\u{fb01}Fi \u{fb02}Fl \u{fb03}Ffi \u{fb04}Ffl \u{fb05}St \u{fb06}St \u{fb13}\u{544}\u{576} ' +
     '\u{fb14}\u{544}\u{565} \u{fb15}\u{544}\u{56b} \u{fb16}\u{54e}\u{576} \u{fb17}\u{544}\u{56d}',
 );
-// A character and its case folding, where that is not its lower case.
+// A character and its case folding, if that is not its lower case.
 const FOLD = table(
   '\u{b5}\u{3bc} \u{df}ss \u{149}\u{2bc}n \u{17f}s \u{1f0}j\u{30c} \u{345}\u{3b9} ' +
     '\u{390}\u{3b9}\u{308}\u{301} \u{3b0}\u{3c5}\u{308}\u{301} \u{3c2}\u{3c3} \u{3d0}\u{3b2} \u{3d1}\u{3b8} ' +
@@ -77,7 +77,7 @@ export function capitalize(text: string): string {
   return first === undefined ? '' : titleCharacter(first) + lowerTail(text, first.length);
 }
 
-/** Lower case behind a beginning: a sigma at the end is final only behind a letter. */
+/** The lower case of the text from `begin` on: a sigma at the end takes its final form only after a letter. */
 function lowerTail(text: string, begin: number): string {
   const tail = text.slice(begin).toLowerCase();
   const whole = text.toLowerCase();
@@ -86,7 +86,7 @@ function lowerTail(text: string, begin: number): string {
 
 export function title(text: string): string {
   charge(1 + text.length);
-  // Whole runs of cased characters, so that a final sigma is one.
+  // Whole runs of cased characters, so that a final sigma is recognized.
   return text.replace(/\p{Cased}+/gu, (run) => capitalize(run));
 }
 
@@ -115,7 +115,7 @@ export function caseFold(text: string): string {
   return folded;
 }
 
-/** All cased characters are of one case, and there is one. */
+/** Whether all cased characters have the same case, and there is at least one. */
 export function isAllCase(text: string, other: 'Lowercase' | 'Uppercase'): boolean {
   charge(1 + text.length);
   return CASED.test(text) && !(other === 'Lowercase' ? /[\p{Lowercase}\p{Lt}]/u : /[\p{Uppercase}\p{Lt}]/u).test(text);

@@ -1,4 +1,4 @@
-// Truth, equality, order and membership, as Python has them.
+// Truth, equality, order and membership, as in Python.
 
 import {
   DictView,
@@ -46,7 +46,7 @@ function equalValues(a: Value, b: Value, depth: number): boolean {
   const x = numeric(a);
   if (x !== undefined) {
     const y = numeric(b);
-    // Loose, for a number and a bigint.
+    // Loose equality, to compare a number with a bigint.
     return y !== undefined && x == y;
   }
   if (Array.isArray(a)) return Array.isArray(b) && equalItems(a, b, depth);
@@ -96,12 +96,12 @@ const HOLDS: Record<Order, (comparison: number) => boolean> = {
   '>=': (comparison) => comparison >= 0,
 };
 
-/** @throws JinjaTypeError where Python has no order for the two. */
+/** @throws JinjaTypeError if Python has no order for the two. */
 export function ordered(order: Order, a: Value, b: Value): boolean {
   return HOLDS[order](comparison(order, a, b, 0));
 }
 
-/** Below, at or above zero; NaN where nothing holds. */
+/** Negative, zero or positive; NaN if no comparison holds. */
 function comparison(order: Order, a: Value, b: Value, depth: number): number {
   charge(1);
   checkValueDepth(depth);
@@ -139,7 +139,7 @@ function compareItems(order: Order, a: readonly Value[], b: readonly Value[], de
   return a.length - b.length;
 }
 
-/** Subsets are less. */
+/** A proper subset is less. */
 function compareSets(a: DictView, b: DictView): number {
   if (equalViews(a, b, 0)) return 0;
   const within = (inner: DictView, outer: DictView): boolean => [...inner].every((item) => contains(outer, item));
@@ -147,7 +147,7 @@ function compareSets(a: DictView, b: DictView): number {
   return b.length < a.length && within(b, a) ? 1 : NaN;
 }
 
-/** By code point, where JavaScript compares code units. */
+/** Compares by code point; JavaScript's own comparison is by code unit. */
 function compareTexts(a: string, b: string): number {
   charge(Math.min(a.length, b.length) / 16);
   const length = Math.min(a.length, b.length);
@@ -155,7 +155,7 @@ function compareTexts(a: string, b: string): number {
     const x = a.charCodeAt(i);
     const y = b.charCodeAt(i);
     if (x === y) continue;
-    // Surrogates stand for code points above all others.
+    // Surrogates encode code points above all others.
     const isHigh = (unit: number): boolean => unit >= 0xd800 && unit < 0xe000;
     if (isHigh(x) !== isHigh(y)) return isHigh(x) ? 1 : -1;
     return x - y;

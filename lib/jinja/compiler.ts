@@ -1,4 +1,4 @@
-// Statements made into functions.
+// Compiles statements into functions.
 
 import type {
   BlockNode,
@@ -50,7 +50,7 @@ export class Compiler {
     this.blocks.set(node.name, () => {});
   }
 
-  /** The template, or a block of it: neither sees variables of frames around it. */
+  /** Compiles the template or one of its blocks: neither sees variables of enclosing frames. */
   private unit(body: readonly Statement[], toplevel: boolean): (state: RenderState) => void {
     const symbols = Symbols.root();
     analyze(symbols, body);
@@ -154,7 +154,7 @@ export class Compiler {
     };
   }
 
-  /** A frame's body with its variables. */
+  /** A frame's body, with its variables set on entry and removed at the end. */
   framed(frame: Frame, run: Execute): Execute {
     const enter = entering(frame);
     const leave = leaving(frame);

@@ -1,4 +1,4 @@
-// What statements are made into.
+// What statements are compiled into.
 
 import type { Statement, Target } from './ast';
 import type { Locals } from './runtime';
@@ -14,7 +14,7 @@ export enum Signal {
 
 export type Execute = (locals: Locals) => Signal;
 
-/** What a statement that holds others needs of the compiler. */
+/** What a statement that contains others needs from the compiler. */
 export interface StatementCompiler {
   body(nodes: readonly Statement[], frame: Frame): Execute;
   framed(frame: Frame, run: Execute): Execute;

@@ -1,4 +1,4 @@
-// Expressions, by jinja2's grammar.
+// Parses expressions by jinja2's grammar.
 
 import type { Arguments, CallNode, ComparisonOperator, Expression, FilterNode, Target } from './ast';
 import { checkSourceDepth } from './limits';
@@ -19,10 +19,10 @@ interface TupleRules {
   /** Names and literals only. */
   simple?: boolean;
   conditionals?: boolean;
-  /** A name that ends it. */
+  /** A name that ends the target. */
   endName?: string;
   parenthesized?: boolean;
-  /** Whether `ns.name` is a target. */
+  /** Whether `ns.name` is allowed as a target. */
   attributes?: boolean;
 }
 
@@ -177,7 +177,7 @@ export class ExpressionParser {
     return { key, value: this.expression() };
   }
 
-  /** Items with commas between them, and perhaps one behind, up to a bracket. */
+  /** Items separated by commas, with an optional trailing one, up to the closing bracket. */
   private until<Item>(close: string, item: () => Item): Item[] {
     const items: Item[] = [];
     while (!this.stream.isOperator(close)) {
@@ -306,7 +306,7 @@ export class ExpressionParser {
       args.spreadKeywords = this.expression();
     } else if (current.type === 'name' && ahead.type === 'operator' && ahead.text === '=') {
       ensure(!args.spreadKeywords);
-      // Python refuses the repeated keyword, too.
+      // Python also refuses a repeated keyword.
       ensure(!args.keywords.some(({ name }) => name === current.text));
       this.stream.next();
       this.stream.next();
@@ -317,7 +317,7 @@ export class ExpressionParser {
     }
   }
 
-  /** From a filter's name on. */
+  /** Parses a filter, from its name on. */
   protected filter(operand: Expression | undefined): FilterNode {
     const { line } = this.stream.current;
     const name = this.dottedName();
@@ -352,7 +352,7 @@ export class ExpressionParser {
     return negated ? { kind: 'unary', operator: 'not', operand: node, line } : node;
   }
 
-  /** `is divisibleby 3`: one argument may stand without brackets. */
+  /** `is divisibleby 3`: a single argument needs no brackets. */
   private testArgument(): Arguments {
     const { stream } = this;
     const begins =

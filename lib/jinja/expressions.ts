@@ -1,4 +1,4 @@
-// Expressions made into functions.
+// Compiles expressions into functions.
 
 import './methods/format';
 import { call, getAttribute, getItem, getSlice } from './access';
@@ -197,7 +197,7 @@ function spreadInto(named: Map<string, Value>, value: Value): void {
   }
 }
 
-/** @param caller gives what `caller` is within a call block. */
+/** @param caller gives the value of `caller` within a call block. */
 export function compileCall(node: CallNode, frame: Frame, caller?: (locals: Locals) => Value): Evaluate {
   const read = compileArguments(node.args, frame);
   const withCaller = (locals: Locals, keywords: Keywords): Keywords => {
@@ -209,7 +209,7 @@ export function compileCall(node: CallNode, frame: Frame, caller?: (locals: Loca
   if (target.kind === 'attribute') {
     const object = compileExpression(target.object, frame);
     const { name } = target;
-    // A method of a text, without an object for it.
+    // A method of a text, called without creating a function object for it.
     return (locals) => {
       charge(1);
       const self = object(locals);
@@ -273,7 +273,7 @@ function compileNamed(
   };
 }
 
-/** An expression as it prints. */
+/** An expression, compiled to the text that it prints. */
 export function compilePrinted(node: Expression, frame: Frame): (locals: Locals) => string {
   const evaluate = compileExpression(node, frame);
   return (locals) => {

@@ -17,7 +17,7 @@ import {
   type Value,
 } from './values';
 
-/** As jinja2's sandbox has it. */
+/** The limit of jinja2's sandbox. */
 const MAX_RANGE = 100_000;
 
 function range(args: Value[]): Value {

@@ -1,4 +1,4 @@
-// The little that templates know of HTML.
+// HTML escaping for templates.
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', "'": '&#39;', '"': '&#34;' };
 

@@ -1,4 +1,4 @@
-// Going through values, and their lengths.
+// Iteration over values, and their lengths.
 
 import {
   DictView,
@@ -18,7 +18,7 @@ import { notIterable } from './kinds';
 import { charge } from './limits';
 import { codePoints, lengthOf } from './text';
 
-/** @throws JinjaTypeError where the value cannot be gone through. */
+/** @throws JinjaTypeError if the value is not iterable. */
 export function iterate(value: Value): Iterable<Value> {
   if (Array.isArray(value)) return value;
   const text = textOf(value);
@@ -46,7 +46,7 @@ export function isIterable(value: Value): boolean {
   }
 }
 
-/** All items, counted against the limits. */
+/** All items; they count toward the limits. */
 export function listOf(value: Value): Value[] {
   const items: Value[] = [];
   for (const item of iterate(value)) {
@@ -56,7 +56,7 @@ export function listOf(value: Value): Value[] {
   return items;
 }
 
-/** Python's len(); undefined where the value has none. */
+/** Python's len(); undefined if the value has none. */
 export function knownLength(value: Value): number | undefined {
   if (Array.isArray(value)) return value.length;
   const text = textOf(value);

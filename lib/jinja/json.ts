@@ -1,4 +1,4 @@
-// Python's json.dumps, as transformers gives it to templates: what `|tojson` prints.
+// Python's json.dumps, as transformers provides it to templates: the output of `|tojson`.
 
 import { native, needIndex } from './arguments';
 import { isTrue } from './compare';

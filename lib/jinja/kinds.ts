@@ -1,4 +1,4 @@
-// Which type a value has, and Python's values from JSON's.
+// The type of a value, and the conversion from JSON's values to Python's.
 
 import { NativeObject, PythonDict, PythonFloat, PythonTuple, typeName, Undefined, type Value } from './values';
 import { JinjaTypeError } from './errors';
@@ -8,9 +8,9 @@ export function notIterable(value: Value): JinjaTypeError {
 }
 
 /**
- * Values of JSON, and of JavaScript, as Python has them. Objects become dictionaries in the order of their keys;
- * numbers with a fraction are floats, others ints. Whoever knows more (1.0 in a file is a float) gives a Number object,
- * which is a float always, or a bigint.
+ * Converts values of JSON and JavaScript to Python's. Objects become dictionaries in the order of their keys; numbers
+ * with a fraction become floats, others ints. A caller who knows more (1.0 in a file is a float) passes a Number
+ * object, which always becomes a float, or a bigint.
  */
 export function toPython(value: unknown): Value {
   if (value === null || value === undefined) return null;
@@ -25,7 +25,7 @@ export function toPython(value: unknown): Value {
   throw new JinjaTypeError(`a ${typeof value} cannot be given to a template`);
 }
 
-/** Values that somebody who knows more has made: floats that are whole, dictionaries with keys of other types. */
+/** Values that the caller has already converted: floats without fraction, dictionaries with keys of other types. */
 function isPython(value: unknown): value is PythonFloat | PythonDict | PythonTuple | Undefined | NativeObject {
   return (
     value instanceof PythonFloat ||
@@ -47,7 +47,7 @@ function numberToPython(value: number): Value {
   return Number.isInteger(value) ? BigInt(value) : new PythonFloat(value);
 }
 
-/** As a number where that is exact. */
+/** As a number if that is exact. */
 export function normalInteger(value: bigint): number | bigint {
   return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
 }

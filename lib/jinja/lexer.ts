@@ -1,4 +1,5 @@
-// Template source to tokens, with the blanks around tags taken away as jinja2 does with trim_blocks and lstrip_blocks.
+// Splits template source into tokens, and strips white space around tags like jinja2 with trim_blocks and
+// lstrip_blocks.
 
 import { PYTHON_SPACE } from '../data/python_text';
 import { JinjaSyntaxError } from './errors';
@@ -21,9 +22,9 @@ export type TokenType =
 
 export interface Token {
   type: TokenType;
-  /** The text: of a string its content, of an operator itself. */
+  /** The text: the content of a string, or the operator itself. */
   text: string;
-  /** What a number is. */
+  /** The value of a number. */
   value?: Value;
   line: number;
 }
@@ -60,7 +61,7 @@ class Lexer {
   private readonly tokens: Token[] = [];
   private position = 0;
   private line = 1;
-  /** Whether what was read last ended a line: blanks before a block's tag go only at a line's beginning. */
+  /** Whether the last token ended a line: blanks before a block tag are stripped only at the beginning of a line. */
   private lineStarts = true;
 
   constructor(source: string) {
@@ -157,7 +158,7 @@ class Lexer {
     }
   }
 
-  /** What stays of the text before a tag. */
+  /** The text before a tag, after stripping. */
   private before(text: string, sign: string, isVariable: boolean): string {
     if (sign === '-') {
       let end = text.length;
@@ -180,7 +181,7 @@ class Lexer {
     return pattern.exec(this.source);
   }
 
-  /** @param counted the beginning whose lines are counted already. */
+  /** @param counted the beginning of the text, whose lines have already been counted. */
   private advance(text: string, counted = ''): void {
     this.line += countLines(text.slice(counted.length));
     this.position += text.length;
@@ -205,7 +206,7 @@ class Lexer {
         throw this.error(`characters cannot be given by name: write \\u and four digits for '${whole}'`);
       if (escape.length > 1 && /^[xuU]/.test(first)) return this.character(parseInt(escape.slice(1), 16));
       if (/^[xuU]$/.test(escape)) throw this.error(`the escape '${whole}' in a text is cut short`);
-      // jinja2 escapes what is not ASCII before it reads escapes, so that the backslash is one of a pair.
+      // jinja2 escapes non-ASCII characters before it reads escapes, so that the backslash becomes part of a pair.
       return escape.codePointAt(0)! < 128 ? whole : codeEscape(escape.codePointAt(0)!);
     });
   }

@@ -1,18 +1,18 @@
-// What a template may cost. A template comes with a model, from somebody unknown, and is a program: these limits end it
-// in a second or so, with a sentence, whatever it does. No published template comes near them.
+// Limits on the cost of a template. A template is a program from an unknown author that comes with a model: these
+// limits end it within about a second, with an error, whatever it does. No published template comes near them.
 
 import { JinjaLimitError } from './errors';
 
 const LIMITS = {
-  /** Turns of loops, calls, items and characters touched (CHARACTERS_PER_STEP of these are one step). */
+  /** Loop iterations, calls, items and characters processed (CHARACTERS_PER_STEP characters are one step). */
   steps: 20_000_000,
-  /** Characters of one text, and of the whole output. */
+  /** Characters of a single text, and of the whole output. */
   textLength: 64 * 1024 * 1024,
-  /** Calls of macros (and turns of recursive loops) inside each other. */
+  /** Nesting depth of macro calls and recursive loops. */
   callDepth: 200,
-  /** Blocks, brackets and operators inside each other in the template's source. */
+  /** Nesting depth of blocks, brackets and operators in the template's source. */
   sourceDepth: 200,
-  /** Lists and dictionaries inside each other, where they are printed or compared. */
+  /** Nesting depth of lists and dictionaries that are printed or compared. */
   valueDepth: 500,
   /** Bits of an integer. */
   integerBits: 100_000,
@@ -20,7 +20,7 @@ const LIMITS = {
 
 const CHARACTERS_PER_STEP = 16;
 
-// Rendering is synchronous and never nests, so one budget is enough.
+// Rendering is synchronous and never nested, so one budget is enough.
 let stepsLeft: number = LIMITS.steps;
 let callDepth = 0;
 
@@ -38,13 +38,13 @@ export function charge(steps: number): void {
   }
 }
 
-/** Before a text of `length` characters is made. */
+/** To be called before a text of `length` characters is created. */
 export function chargeText(length: number): void {
   checkLength(length);
   charge(1 + length / CHARACTERS_PER_STEP);
 }
 
-/** For texts whose making costs nothing, such as joining two. */
+/** For texts that cost nothing to create, such as joining two. */
 export function checkLength(length: number): void {
   if (length > LIMITS.textLength) {
     throw new JinjaLimitError(
@@ -80,7 +80,7 @@ export function checkBits(bits: number): void {
   }
 }
 
-/** The engine's own stack was not deep enough: the same fault, found late. */
+/** The JavaScript stack overflowed: the same error, found late. */
 export const stackExhausted = (): JinjaLimitError => tooDeep('it nests too deep');
 
 function tooDeep(what: string): JinjaLimitError {

@@ -32,7 +32,7 @@ function compileSimple(compiler: StatementCompiler, node: ForNode, frame: Frame)
 }
 
 function compileRecursive(compiler: StatementCompiler, node: ForNode, frame: Frame): Execute {
-  // The loop is a function, which calls itself; its frames lie in that function.
+  // The loop is a function that calls itself; its frames are part of that function.
   const own = functionFrame(frame);
   const turns = compileTurns(compiler, node, frame, { ...frame, scope: own.scope, inLoop: false });
   const iterated = compileExpression(node.iterated, frame);
@@ -51,7 +51,10 @@ function compileRecursive(compiler: StatementCompiler, node: ForNode, frame: Fra
 
 type Turns = (locals: Locals, items: Value, depth: number, recursion: Recursion | undefined) => Signal;
 
-/** @param around the frame whose names the loop sees, @param place the same in the function that the loop runs in. */
+/**
+ * @param around the frame whose names the loop sees. @param place the corresponding frame in the function that runs the
+ * loop.
+ */
 function compileTurns(compiler: StatementCompiler, node: ForNode, around: Frame, place: Frame): Turns {
   const inner = innerFrame(place);
   const extended =
@@ -71,7 +74,7 @@ function compileTurns(compiler: StatementCompiler, node: ForNode, around: Frame,
   return (locals, items, depth, recursion) => {
     const filtered = filter?.(locals, items);
     let empty = true;
-    /** True to go on. */
+    /** Returns true to continue. */
     const turn = (item: Value): boolean => {
       charge(1);
       assign(locals, item);
@@ -92,7 +95,7 @@ function compileTurns(compiler: StatementCompiler, node: ForNode, around: Frame,
   };
 }
 
-/** What stands behind `else`, for a loop of which no turn came to its end. */
+/** The `else` branch, for a loop in which no iteration ran to its end. */
 function compileElse(compiler: StatementCompiler, node: ForNode, place: Frame): Execute {
   if (node.otherwise.length === 0) return () => Signal.Done;
   const frame = innerFrame(place);
@@ -100,7 +103,7 @@ function compileElse(compiler: StatementCompiler, node: ForNode, place: Frame): 
   return compiler.framed(frame, compiler.body(node.otherwise, frame));
 }
 
-/** `for … if test`: the items for which the test holds, found as they are asked for. */
+/** `for … if test`: the items that pass the test, found lazily. */
 function compileTest(compiler: StatementCompiler, node: ForNode, around: Frame, place: Frame): Filter {
   const frame = functionFrame({ ...around, scope: place.scope });
   analyzeFor(frame.symbols, node, 'test');

@@ -14,7 +14,7 @@ export function toInteger(value: Value): Integer | undefined {
   return typeof value === 'boolean' ? Number(value) : undefined;
 }
 
-/** An int for indexing: those too large for a list are as good as infinite. */
+/** An int for indexing; one that is too large for a list counts as infinite. */
 export function toIndex(value: Value): number | undefined {
   const integer = toInteger(value);
   return integer === undefined ? undefined : Number(integer);
@@ -22,7 +22,7 @@ export function toIndex(value: Value): number | undefined {
 
 export const isNumber = (value: Value): boolean => value instanceof PythonFloat || toInteger(value) !== undefined;
 
-/** As a JavaScript number; undefined where the value is no number. */
+/** As a JavaScript number; undefined if the value is not a number. */
 export function toFloat(value: Value): number | undefined {
   if (value instanceof PythonFloat) return value.value;
   const integer = toInteger(value);
@@ -34,7 +34,7 @@ export function toFloat(value: Value): number | undefined {
 
 type BinaryOperator = '+' | '-' | '*' | '/' | '//' | '%' | '**';
 
-/** The result for two numbers; undefined where one of them is none. */
+/** The result for two numbers; undefined if one of them is not a number. */
 export function arithmetic(operator: BinaryOperator, left: Value, right: Value): Value | undefined {
   const a = toInteger(left);
   const b = toInteger(right);
@@ -66,7 +66,7 @@ function small(operator: BinaryOperator, a: number, b: number): number {
   return operator === '%' ? remainder : (a - remainder) / b;
 }
 
-/** Has the sign of the divisor. */
+/** The remainder with the sign of the divisor. */
 function floorRemainder(a: number, b: number): number {
   const remainder = a % b;
   return remainder !== 0 && remainder < 0 !== b < 0 ? remainder + b : remainder;
@@ -89,14 +89,14 @@ export function bitLength(value: Integer): number {
   return magnitude === 0n ? 0 : magnitude.toString(2).length;
 }
 
-/** The float nearest to the true quotient, for ints that are no floats too. */
+/** The float nearest to the true quotient, also for ints that floats cannot represent. */
 function divideIntegers(a: Integer, b: Integer): number {
   if (Number(b) === 0) throw new JinjaValueError('division by zero');
   if (typeof a === 'number' && typeof b === 'number') return a / b;
   const negative = BigInt(a) < 0n !== BigInt(b) < 0n;
   const top = BigInt(a) < 0n ? -BigInt(a) : BigInt(a);
   const bottom = BigInt(b) < 0n ? -BigInt(b) : BigInt(b);
-  // 64 bits or more of the quotient, the last one set where something is left over: then Number rounds rightly.
+  // 64 bits or more of the quotient, with the last bit set if there is a remainder: then Number() rounds correctly.
   const shift = Math.max(0, 66 - bitLength(top) + bitLength(bottom));
   const quotient = (top << BigInt(shift)) / bottom;
   const rest = (top << BigInt(shift)) % bottom === 0n ? 0n : 1n;
@@ -168,7 +168,7 @@ export function positive(value: Value): Value {
   return result;
 }
 
-/** The int of a float, toward zero. */
+/** The int of a float, rounded toward zero. */
 export function truncate(value: number): Integer {
   if (Number.isNaN(value)) throw new JinjaValueError('cannot convert float NaN to integer');
   if (!Number.isFinite(value)) throw new JinjaValueError('cannot convert float infinity to integer');
@@ -178,7 +178,7 @@ export function truncate(value: number): Integer {
 
 const FLOAT = /^[+-]?(?:(?:\d+(?:_\d+)*)?\.?(?:\d+(?:_\d+)*)?(?:e[+-]?\d+(?:_\d+)*)?|inf(?:inity)?|nan)$/i;
 
-/** Python's float(text); undefined where that fails. */
+/** Python's float(text); undefined if that fails. */
 export function parseFloatText(text: string): number | undefined {
   const stripped = asciiDigits(pythonStrip(text));
   if (!FLOAT.test(stripped) || !/\d|inf|nan/i.test(stripped) || /^[+-]?e|^[+-]?\.?(e|$)/i.test(stripped))
@@ -193,7 +193,7 @@ export function parseFloatText(text: string): number | undefined {
 const DIGITS = '0123456789abcdefghijklmnopqrstuvwxyz';
 const PREFIXES: Record<string, number> = { '0x': 16, '0o': 8, '0b': 2 };
 
-/** Python's int(text, base); undefined where that fails. */
+/** Python's int(text, base); undefined if that fails. */
 export function parseIntegerText(text: string, base = 10): Integer | undefined {
   const match = /^([+-]?)(.*)$/s.exec(asciiDigits(pythonStrip(text)).toLowerCase())!;
   let digits = match[2]!;
@@ -218,7 +218,7 @@ export function parseIntegerText(text: string, base = 10): Integer | undefined {
   return normalInteger(match[1] === '-' ? -value : value);
 }
 
-/** The length of an integer's text that Python makes and reads at most. */
+/** The maximum number of digits of an integer that Python prints or reads. */
 const MAX_DIGITS = 4300;
 
 export function integerText(value: Integer): string {

@@ -86,7 +86,7 @@ function refuse(operator: string, left: Value, right: Value): never {
   throw new JinjaTypeError(`unsupported operand types for ${operator}: '${typeName(left)}' and '${typeName(right)}'`);
 }
 
-/** `~`: the values as they print, joined. */
+/** `~`: the printed values, joined. */
 export function concat(values: readonly Value[]): string {
   let text = '';
   for (const value of values) text += typeof value === 'string' ? value : str(value);

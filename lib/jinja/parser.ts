@@ -1,4 +1,4 @@
-// Statements, by jinja2's grammar, with the tags that transformers adds: break, continue and generation.
+// Parses statements by jinja2's grammar, with the tags that transformers adds: break, continue and generation.
 
 import type { Expression, ForNode, IfNode, NameNode, Signature, Statement } from './ast';
 import { ExpressionParser } from './expression_parser';
@@ -19,7 +19,7 @@ class Parser extends ExpressionParser {
     return this.body([]);
   }
 
-  /** Text, expressions and statements, up to one of the tags; that tag's name is the current token then. */
+  /** Text, expressions and statements, up to one of the tags, whose name is then the current token. */
   private body(ends: readonly string[]): Statement[] {
     const statements: Statement[] = [];
     let parts: (string | Expression)[] = [];

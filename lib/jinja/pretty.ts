@@ -1,4 +1,4 @@
-// Python's pprint.pformat: values on one line of 80 characters where they fit, else an item a line; keys in order.
+// Python's pprint.pformat: values on one line of 80 characters if they fit, else one item per line; keys are sorted.
 
 import { PythonDict, PythonTuple, type Value } from './values';
 import { JinjaTypeError } from './errors';
@@ -13,7 +13,9 @@ export function pretty(value: Value): string {
   return format(value, 0, 0, 0);
 }
 
-/** @param indent the column where the value begins, @param allowance what must fit behind it. */
+/**
+ * @param indent the column where the value begins. @param allowance the number of characters that must fit after it.
+ */
 function format(value: Value, indent: number, allowance: number, depth: number): string {
   charge(1);
   checkValueDepth(depth);
@@ -36,7 +38,7 @@ function inOrder(value: Value, depth: number): Value {
   return PythonDict.of(entriesOf(value).map(([key, item]) => [key, inOrder(item, depth + 1)] as const));
 }
 
-/** By their keys; keys without an order by their types, which pprint orders by name. */
+/** Entries sorted by key. Keys without an order are sorted by the name of their type, as in pprint. */
 function entriesOf(dict: PythonDict): [Value, Value][] {
   const entries = [...dict.entries()].map(({ key, value }) => [key, value] as [Value, Value]);
   try {
@@ -77,7 +79,7 @@ function joined(open: string, lines: readonly string[], close: string, indent: n
   return text;
 }
 
-/** A long text as several, in brackets where it stands alone. */
+/** A long text in several parts, in brackets if it is the whole value. */
 function formatText(text: string, indent: number, allowance: number, depth: number): string {
   const alone = depth === 0;
   const column = alone ? indent + 1 : indent;

@@ -90,7 +90,7 @@ function rangeText({ start, stop, step }: PythonRange): string {
   return `range(${start}, ${stop}${step === 1 ? '' : `, ${step}`})`;
 }
 
-/** The shortest decimal that reads as the same float, laid out as Python does. */
+/** The shortest decimal that reads as the same float, in Python's format. */
 export function floatText(value: number): string {
   if (Number.isNaN(value)) return 'nan';
   if (!Number.isFinite(value)) return value < 0 ? '-inf' : 'inf';
@@ -111,11 +111,11 @@ export function exponentSuffix(exponent: number): string {
 
 const ESCAPES: Record<string, string> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
-/** What str.isprintable() is false of, quotes and the backslash aside. */
+/** The characters for which str.isprintable() is false. */
 export const UNPRINTABLE = /(?! )[\p{C}\p{Z}]/u;
 const TO_ESCAPE = /[\\]|(?! )[\p{C}\p{Z}]/gu;
 
-/** Python's repr of a text: the quotes that need no escape, if there are any. */
+/** Python's repr of a text, with the kind of quotes that needs no escape, if there is one. */
 export function quote(text: string): string {
   charge(1 + text.length / 16);
   const mark = text.includes("'") && !text.includes('"') ? '"' : "'";

@@ -1,4 +1,4 @@
-// What a template has while it is rendered: its output, its variables, macros and loops.
+// The state of a template while it is rendered: its output, variables, macros and loops.
 
 import { JinjaTypeError, JinjaError } from './errors';
 import { equals } from './compare';
@@ -18,13 +18,13 @@ import {
   type Value,
 } from './values';
 
-/** What one rendering has: its output, which blocks that catch their text set aside, and variables by name. */
+/** The state of one rendering: its output, which blocks that capture their text redirect, and variables by name. */
 export class RenderState {
   out = '';
 
   constructor(
     private readonly given: ReadonlyMap<string, Value>,
-    /** Those that the template sets outside of loops and macros. */
+    /** Variables that the template sets outside of loops and macros. */
     readonly set: Map<string, Value> = new Map(),
   ) {}
 
@@ -38,7 +38,7 @@ export class RenderState {
     checkLength(this.out.length);
   }
 
-  /** What `run` writes, instead of writing it. */
+  /** Returns what `run` writes, instead of writing it to the output. */
   capture(run: () => void): string {
     const before = this.out;
     this.out = '';
@@ -48,7 +48,7 @@ export class RenderState {
     return text;
   }
 
-  /** A state for a scoped block: the locals around it are its variables. */
+  /** A state for a scoped block, whose variables include the enclosing locals. */
   derived(locals: Iterable<[string, Value | undefined]>): RenderState {
     const given = new Map([...this.given, ...this.set]);
     for (const [name, value] of locals) if (value !== undefined) given.set(name, value);
@@ -80,7 +80,7 @@ export class Macro extends Callable {
       varargs: boolean;
       caller: boolean;
     },
-    /** Takes a value for each parameter, then caller, keywords and varargs where the macro reads them. */
+    /** Takes a value for each parameter, then caller, keywords and varargs if the macro reads them. */
     private readonly body: (values: (Value | undefined)[]) => string,
   ) {
     super();
@@ -96,7 +96,7 @@ export class Macro extends Callable {
     }
     if (caller && !parameters.includes('caller')) {
       const given = left.get('caller');
-      // None as well is no caller.
+      // None also counts as no caller.
       values.push(given === undefined || given === null ? new Undefined('No caller defined') : given);
       left.delete('caller');
     }
@@ -133,7 +133,7 @@ export class Macro extends Callable {
 
 type Recursion = (items: Value, depth: number) => string;
 
-/** `loop`. */
+/** The variable `loop`. */
 export class LoopContext extends Callable {
   readonly typeName = 'LoopContext';
   private readonly known: number | undefined;
@@ -142,7 +142,7 @@ export class LoopContext extends Callable {
   private index0 = -1;
   private before: Value | undefined;
   private current: Value | undefined;
-  /** The next item, where it has been looked at. */
+  /** The next item, if it has been read ahead. */
   private after: Value | undefined;
   private lastChanged: Value | undefined;
 
@@ -249,7 +249,7 @@ export class LoopContext extends Callable {
     return this.recursion(items, this.depth0 + 1);
   }
 
-  /** A loop's items come with the loop, as Python's iterator gives them. */
+  /** Yields each item together with the loop, like jinja2's loop context. */
   *[Symbol.iterator](): Iterator<Value> {
     for (let item = this.advance(); item !== undefined; item = this.advance()) yield new PythonTuple([item, this]);
   }

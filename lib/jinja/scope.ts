@@ -1,5 +1,5 @@
 // Where variables live while a template runs. Each function (the template, a macro, a recursive loop, a loop's test)
-// has an array of slots; a frame within it has its names, and functions within it see its slots.
+// has an array of slots. A frame within it has its own names for them, and nested functions can read its slots.
 
 import { JinjaSyntaxError } from './errors';
 import type { Locals } from './runtime';
@@ -10,7 +10,7 @@ export class FunctionScope {
   private readonly slots = new Map<string, number>();
 
   constructor(
-    /** The level of its outermost frame. */
+    /** The level of the function's outermost frame. */
     readonly base: number,
     readonly parent?: FunctionScope,
   ) {}
@@ -25,15 +25,15 @@ export class FunctionScope {
   }
 }
 
-/** What is known of the place in the template that is compiled. */
+/** The context of the part of the template that is being compiled. */
 export interface Frame {
   symbols: Symbols;
   scope: FunctionScope;
-  /** What is set here are the template's variables. */
+  /** Whether names set here are the template's variables. */
   toplevel: boolean;
-  /** In the branches of an if, filters and tests may be unknown until they are used. */
+  /** In the branches of an if, unknown filters and tests are an error only when they are used. */
   lenient: boolean;
-  /** Whether break and continue have a loop here. */
+  /** Whether break and continue are inside a loop here. */
   inLoop: boolean;
 }
 
@@ -105,7 +105,7 @@ export function entering(frame: Frame): (locals: Locals) => void {
   return sequence(steps);
 }
 
-/** Takes them away: who still looks at them, such as a macro, finds nothing. */
+/** Removes them: whatever still refers to them, such as a macro, finds nothing. */
 export function leaving(frame: Frame): (locals: Locals) => void {
   return sequence(
     [...frame.symbols.loads.keys()].map((variable) => {

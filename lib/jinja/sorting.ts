@@ -1,10 +1,10 @@
-// Python's sorted(): stable, and by a key.
+// Python's sorted(): stable, with a key function.
 
 import { ordered } from './compare';
 import { charge } from './limits';
 import type { Value } from './values';
 
-/** @throws JinjaTypeError where two keys have no order. */
+/** @throws JinjaTypeError if two keys have no order. */
 export function sorted<Item>(items: readonly Item[], keyOf: (item: Item) => Value, reverse = false): Item[] {
   charge(items.length);
   const keyed = items.map((item) => ({ item, key: keyOf(item) }));
@@ -17,7 +17,7 @@ export function sorted<Item>(items: readonly Item[], keyOf: (item: Item) => Valu
 
 type Keyed<Item> = { item: Item; key: Value };
 
-/** Asks for `<` alone, as Python does; Array.sort asks more often, and may pass a failure over. */
+/** Uses only `<`, like Python. Array.sort makes other comparisons, and may skip one that fails. */
 function mergeSort<Item>(items: Keyed<Item>[]): Keyed<Item>[] {
   if (items.length < 2) return items;
   const middle = items.length >> 1;

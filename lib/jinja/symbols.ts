@@ -1,5 +1,5 @@
 // Which variable a name means where, by the rules of jinja2's idtracking. A name belongs to the frame (template, loop,
-// macro, block) that sets it; each frame sees those around it; what a frame sets is gone behind it.
+// macro, block) that sets it; each frame sees the enclosing ones; what a frame sets is gone after it.
 
 import type { Arguments, Expression, ForNode, Node, Statement, Target } from './ast';
 
@@ -8,7 +8,7 @@ export type Load =
   | { kind: 'parameter' }
   /** By name from the template's variables. */
   | { kind: 'resolve'; name: string }
-  /** From a variable of a frame around. */
+  /** From a variable of an enclosing frame. */
   | { kind: 'alias'; variable: string }
   | { kind: 'undefined' };
 
@@ -58,7 +58,7 @@ export class Symbols {
     return this.define(name, { kind: 'parameter' });
   }
 
-  /** What the branches of an if set, any of which may run. */
+  /** Merges what the branches of an if set, any of which may run. */
   branches(branches: readonly Symbols[]): void {
     const stores = new Set(branches.flatMap((branch) => [...branch.stores]).filter((name) => !this.stores.has(name)));
     for (const branch of branches) {
@@ -73,7 +73,7 @@ export class Symbols {
     }
   }
 
-  /** All that this frame and those around it have set, by name. */
+  /** Everything that this frame and the enclosing ones have set, by name. */
   allStores(): Map<string, string> {
     const found = new Map<string, string>(this.parent?.allStores());
     for (const name of this.stores) found.set(name, this.find(name)!);
@@ -101,14 +101,14 @@ export function analyzeFor(symbols: Symbols, node: ForNode, branch: 'body' | 'te
   else analyze(symbols, branch === 'body' ? node.body : node.otherwise);
 }
 
-/** Names that a frame gets with a value. */
+/** Declares names that a frame gets together with a value. */
 function declare(symbols: Symbols, target: Target): void {
   if (target.kind === 'name') symbols.parameter(target.name);
   else if (target.kind === 'tuple') for (const item of target.items) declare(symbols, item as Target);
   else symbols.load(target.name);
 }
 
-/** What a node does to the frame that it stands in: frames of its own are left out. */
+/** Records what a node does to its own frame; nested frames are left out. */
 function visit(symbols: Symbols, node: Node): void {
   switch (node.kind) {
     case 'name':
@@ -151,9 +151,7 @@ function visit(symbols: Symbols, node: Node): void {
   }
 }
 
-/**
- * Which of the names are read in the nodes before anything is set under them; blocks are left out, frames are not.
- */
+/** The names among `names` that the nodes read before they set them. Blocks are left out, nested frames are not. */
 export function findUndeclared(nodes: readonly Node[], names: readonly string[]): Set<string> {
   const open = new Set(names);
   const found = new Set<string>();
@@ -177,7 +175,7 @@ export function* descendants(nodes: readonly Node[]): Iterable<Node> {
   }
 }
 
-/** In the order in which jinja2 goes through them. */
+/** The children in jinja2's order. */
 function children(node: Node): Node[] {
   switch (node.kind) {
     case 'for':

@@ -12,14 +12,14 @@ import { RenderState } from './runtime';
 export class JinjaTemplate {
   private readonly run: (state: RenderState) => void;
 
-  /** @throws JinjaError where the source is no template. */
+  /** @throws JinjaError if the source is not a valid template. */
   constructor(source: string) {
     this.run = guarded(() => new Compiler().template(parse(source)));
   }
 
   /**
-   * The template's text with these variables: values of JSON, or Python's own.
-   * @throws JinjaError where the template fails, raises, or goes beyond a limit.
+   * Renders the template with these variables: values of JSON, or Python's own.
+   * @throws JinjaError if the template fails, raises, or exceeds a limit.
    */
   render(variables: Readonly<Record<string, unknown>>): string {
     const given = new Map(GLOBALS);

@@ -1,4 +1,4 @@
-// jinja2's tests: what stands behind `is`.
+// jinja2's tests: the names after `is`.
 
 import { native, softText } from './arguments';
 import { isAllCase } from './case';
@@ -102,7 +102,7 @@ function isSequence(value: Value): boolean {
   );
 }
 
-/** The same object: of what Python has one of each, or makes one of equal texts and small ints. */
+/** Python's `is`: true for singletons, and for equal texts and small ints, which Python shares. */
 function same(value: Value, other: Value): boolean {
   return value === other;
 }

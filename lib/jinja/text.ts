@@ -18,7 +18,7 @@ export function lengthOf(text: string): number {
   return length;
 }
 
-/** Each code point as a text. */
+/** The code points of a text, each as a text. */
 export function codePoints(text: string): string[] {
   charge(1 + text.length);
   return isPlain(text) ? text.split('') : Array.from(text);
@@ -82,7 +82,7 @@ export function sliceText(text: string, slice: Slice): string {
   return sliceArray(codePoints(text), slice).join('');
 }
 
-/** From a place counted in code units to one in code points. */
+/** Converts an index in code units to one in code points. */
 export function toPoints(text: string, units: number): number {
   return lengthOf(text.slice(0, units));
 }

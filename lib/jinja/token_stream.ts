@@ -47,7 +47,7 @@ export class TokenStream {
     return this.next();
   }
 
-  /** For what nests: keeps the depth of the tree within the limit. */
+  /** Runs a nested parse, and keeps the depth of the tree within the limit. */
   nested<Result>(parse: () => Result): Result {
     this.depth += 1;
     checkSourceDepth(this.depth, this.current.line);

@@ -1,6 +1,6 @@
 // Python's values, as templates see them. None is null, True and False are booleans, str is a string (indexed by code
-// point, see text.ts), a list is an array. An int is a number, or a bigint where it is not exact as a number; a float
-// is a PythonFloat, so that 1.0 prints as Python prints it.
+// point, see text.ts), a list is an array. An int is a number, or a bigint if a number cannot represent it exactly; a
+// float is a PythonFloat, so that 1.0 prints as Python prints it.
 
 import { JinjaTypeError, JinjaUndefinedError } from './errors';
 import { charge, checkValueDepth } from './limits';
@@ -23,7 +23,7 @@ export type Value =
   | Undefined
   | NativeObject;
 
-/** Keyword arguments by name; undefined where there are none. */
+/** Keyword arguments by name; undefined if there are none. */
 export type Keywords = Map<string, Value> | undefined;
 
 export class PythonFloat {
@@ -60,13 +60,13 @@ export class PythonRange {
   }
 }
 
-/** A generator: it can be gone through once, is true always and has no length. */
+/** A generator: it can be iterated once, is always true and has no length. */
 export class PythonIterator {
   private readonly iterator: Iterator<Value>;
 
   constructor(
     items: Iterable<Value>,
-    /** How Python calls it when it prints it. */
+    /** The name that Python prints for it. */
     readonly kind = 'generator',
   ) {
     this.iterator = items[Symbol.iterator]();
@@ -100,7 +100,7 @@ export class DictView {
   }
 }
 
-/** Text that `|e` or `|safe` marked as HTML: what is joined to it is escaped. */
+/** Text that `|e` or `|safe` marked as HTML: text that is joined to it is escaped. */
 export class Markup {
   constructor(readonly text: string) {}
 }
@@ -109,7 +109,7 @@ export class PythonBytes {
   constructor(readonly bytes: Uint8Array) {}
 }
 
-/** Prints as nothing, is false and has no items; whatever else is done to it raises. */
+/** Prints as nothing, is false and has no items; any other use raises an error. */
 export class Undefined {
   constructor(
     private readonly reason: string,
@@ -130,7 +130,7 @@ export abstract class NativeObject {
   /** Python's name of its class, for messages. */
   abstract readonly typeName: string;
 
-  /** Undefined where there is no such attribute. */
+  /** Undefined if there is no such attribute. */
   attribute(_name: string): Value | undefined {
     return undefined;
   }
@@ -165,17 +165,17 @@ export class PythonFunction extends Callable {
 
 export const isText = (value: Value): value is string | Markup => typeof value === 'string' || value instanceof Markup;
 
-/** In the place of what is missing. None is null and there, so that `??` is not for values. */
+/** A replacement for a missing value. `??` cannot be used for values: None is null, but it is not missing. */
 export const orElse = (value: Value | undefined, otherwise: () => Value): Value =>
   value === undefined ? otherwise() : value;
 
-/** The characters of a text; undefined where the value is none. */
+/** The characters of a text; undefined if the value is not a text. */
 export function textOf(value: Value): string | undefined {
   if (typeof value === 'string') return value;
   return value instanceof Markup ? value.text : undefined;
 }
 
-/** A function that is not there for a template that asks, and works for one that calls it without asking. */
+/** A function that a template finds undefined when it tests for it, but that works when called. */
 export class HiddenFunction extends Undefined {
   constructor(
     readonly name: string,
@@ -204,14 +204,14 @@ export function typeName(value: Value): string {
   return value instanceof Undefined ? 'Undefined' : 'object';
 }
 
-// dict: keys of several types, of which equal ones are one (1, 1.0 and True), in the order of their coming.
+// dict: keys of several types, in insertion order. Equal ones are the same key (1, 1.0 and True).
 
 interface Entry {
   readonly key: Value;
   value: Value;
 }
 
-/** What stands for a key in a Map: the same for equal keys, another for others. */
+/** A key's representation in a Map: the same for equal keys, different for others. */
 type Hash = string | number | bigint | null | object | symbol;
 
 export class PythonDict {
@@ -228,7 +228,7 @@ export class PythonDict {
     return this.map.size;
   }
 
-  /** @throws JinjaTypeError where the key cannot be one, such as a list. */
+  /** @throws JinjaTypeError if the value cannot be a key, such as a list. */
   get(key: Value): Value | undefined {
     return this.map.get(typeof key === 'string' ? key : this.hash(key))?.value;
   }
@@ -237,7 +237,7 @@ export class PythonDict {
     return this.map.has(typeof key === 'string' ? key : this.hash(key));
   }
 
-  /** A key that is there already keeps its form: {1: 'a', True: 'b'} is {1: 'b'}. */
+  /** An existing key keeps its form: {1: 'a', True: 'b'} is {1: 'b'}. */
   set(key: Value, value: Value): void {
     const hash = typeof key === 'string' ? key : this.hash(key);
     const entry = this.map.get(hash);
@@ -289,7 +289,7 @@ function floatHash(value: number): number | bigint {
 const objectNumbers = new WeakMap<object, number>();
 let objectCount = 0;
 
-/** A text for a key inside a tuple: the same for equal ones. */
+/** A text for a key inside a tuple: the same for equal keys. */
 function encode(key: Value, depth: number): string {
   charge(1);
   checkValueDepth(depth);

@@ -1,4 +1,4 @@
-// Python's textwrap.wrap, without the handling of tabs and of white space other than blanks.
+// Python's textwrap.wrap, without its handling of tabs and of white space other than blanks.
 
 import { JinjaValueError } from './errors';
 import { lengthOf } from './text';
@@ -52,7 +52,7 @@ function nextLine(
 
 const isBlank = (chunk: string): boolean => chunk.trim() === '';
 
-/** The beginning of a chunk that is too long for a line, behind its last hyphen if it has one there. */
+/** The beginning of a chunk that is too long for a line, cut after its last hyphen in that part if there is one. */
 function cut(chunks: string[], room: number, breakOnHyphens: boolean): string {
   const points = Array.from(chunks.pop()!);
   let end = room;

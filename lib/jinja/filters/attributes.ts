@@ -6,7 +6,7 @@ import { textOf, Undefined, type Value } from '../values';
 
 type Getter = (item: Value) => Value;
 
-/** @param fallback stands for what is undefined on the way, unless it is null. */
+/** @param fallback replaces undefined values on the path, unless it is null. */
 export function attributeGetter(attribute: Value, fallback: Value = null): Getter {
   const parts = attributeParts(attribute);
   return (item) => {
@@ -18,7 +18,7 @@ export function attributeGetter(attribute: Value, fallback: Value = null): Gette
   };
 }
 
-/** Several attributes with commas between them: the values in a list, which compare one after the other. */
+/** Several attributes separated by commas: their values in a list, which is compared item by item. */
 export function attributesGetter(attribute: Value, adapt: Getter): Getter {
   const text = textOf(attribute);
   const getters = (text === undefined ? [attribute] : text.split(',')).map((part) => attributeGetter(part));
@@ -32,7 +32,7 @@ function attributeParts(attribute: Value): Value[] {
   return text.split('.').map((part) => (/^\p{Nd}+$/u.test(part) ? parseIntegerText(part)! : part));
 }
 
-/** Filters order texts without their case, unless asked otherwise. */
+/** Filters ignore case when they order texts, unless case_sensitive is given. */
 export function caseAdapter(caseSensitive: boolean): Getter {
   return (value) => (caseSensitive ? value : (textOf(value)?.toLowerCase() ?? value));
 }

@@ -81,7 +81,7 @@ export function addListFilters(filters: Map<string, NativeFunction>): void {
   filters.set('tojson', toJson);
 }
 
-/** What Python can go through from behind. */
+/** The items in reverse order, for values that Python's reversed() accepts. */
 function backwards(value: Value): Value[] {
   if (value instanceof Undefined) return [];
   const isReversible =

@@ -26,7 +26,7 @@ export function addSelectionFilters(filters: Map<string, NativeFunction>): void 
   }
 }
 
-/** A generator: nothing is looked at before it is gone through, and what is false is never looked at. */
+/** A generator: the value is not evaluated before the iteration, and a false value is never iterated. */
 function lazy<Function>(
   value: Value,
   prepare: () => Function,

@@ -16,5 +16,5 @@ addNumberFilters(FILTERS);
 addSelectionFilters(FILTERS);
 addWebFilters(FILTERS);
 
-// A test that needs the filters, which need the tests.
+// This test is defined here because it needs the filters, which need the tests.
 one('filter', (value) => FILTERS.has(nameIn(value)));

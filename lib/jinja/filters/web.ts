@@ -76,7 +76,7 @@ function stripTags(text: string): string {
   });
 }
 
-/** What stands between two marks taken away, the marks too. */
+/** The text without everything between the two marks, and without the marks. */
 function without(text: string, open: string, close: string): string {
   let kept = '';
   let from = 0;

@@ -1,4 +1,4 @@
-// `'{} {name!r:>10}'.format(…)`: Python's format strings, with fields looked up as templates look things up.
+// `'{} {name!r:>10}'.format(…)`: Python's format strings, with fields looked up by the rules of templates.
 
 import { type Keywords, type PythonDict, PythonFloat, textOf, typeName, type Value } from '../values';
 import { JinjaTypeError, JinjaValueError } from '../errors';

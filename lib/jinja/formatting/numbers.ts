@@ -1,4 +1,4 @@
-// Numbers with a number of digits, as C's printf and Python lay them out.
+// Formats numbers with a given number of digits, like C's printf and Python.
 
 import { JinjaValueError } from '../errors';
 import { checkBits, chargeText } from '../limits';
@@ -13,7 +13,7 @@ export function integerDigits(value: Integer, base: number): string {
 
 type FloatType = 'e' | 'E' | 'f' | 'F' | 'g' | 'G';
 
-/** @param keep whether the point and the zeros behind it stay (the flag #). */
+/** @param keep whether the point and trailing zeros are kept (the flag #). */
 export function formatFloat(value: number, type: FloatType, precision: number, keep: boolean): string {
   if (precision > 1000) throw new JinjaValueError('more than 1000 digits behind the point');
   chargeText(precision + 400);
@@ -37,7 +37,7 @@ function finite(value: number, type: 'e' | 'f' | 'g', precision: number, keep: b
   return sign + text.replace(/(\.\d*?)0+(?=e|$)/, '$1').replace(/\.(?=e|$)/, '');
 }
 
-/** The exact value of the float, rounded half to even: toFixed is exact to 100 digits only, and below 1e21. */
+/** The exact value of the float, rounded half to even: toFixed is exact only up to 100 digits and below 1e21. */
 export function fixed(magnitude: number, precision: number): string {
   const [numerator, shift] = fraction(magnitude);
   const scaled = numerator * 10n ** BigInt(precision);
@@ -76,7 +76,7 @@ export function fraction(magnitude: number): [bigint, number] {
   return [BigInt(magnitude), shift];
 }
 
-/** Half to even. */
+/** The quotient rounded half to even. */
 export function roundedQuotient(top: bigint, bottom: bigint): bigint {
   const quotient = top / bottom;
   const twice = (top % bottom) * 2n;

@@ -20,10 +20,10 @@ import { formatFloat, integerDigits } from './numbers';
 
 const DIRECTIVE = /%(?:\(([^()]*(?:\([^()]*\)[^()]*)*)\))?([#0\- +]*)(\*|\d+)?(?:\.(\*|\d+)?)?[hlL]?(.)?/gsu;
 
-/** @param escape what is made of each value's text, for Markup. */
+/** @param escape applied to each value's text, for Markup. */
 export function formatPercent(format: string, values: Value, escape?: (text: string) => string): string {
   const given = values instanceof PythonTuple ? values.items : [values];
-  // What Python takes for a mapping here: whatever has items by index, but for tuples and texts.
+  // What Python treats as a mapping here: anything with items by index, except tuples and texts.
   const isMapping = [PythonDict, Array, PythonRange, PythonBytes, Undefined].some((kind) => values instanceof kind);
   let taken = 0;
   const next = (): Value => {

@@ -1,4 +1,4 @@
-// What stands behind the colon in `'{:>10.2f}'`.
+// The format specifier after the colon in `'{:>10.2f}'`.
 
 import { JinjaValueError } from '../errors';
 import { chargeText } from '../limits';
@@ -97,7 +97,7 @@ function realText(magnitude: number, spec: Spec): string {
   if (type === '' && precision === undefined) return floatText(magnitude);
   if (type === '' || type === 'n') {
     const text = formatFloat(magnitude, 'g', precision ?? 6, alternate);
-    // Without a type, a float is told from an int by a digit behind the point.
+    // Without a type, a float has at least one digit after the point, unlike an int.
     if (type === 'n' || !/^\d+$/.test(text)) return text;
     return text.length > (precision ?? 6) - 1 + Number(precision === 0) && text.length === (precision ?? 6)
       ? formatFloat(magnitude, 'e', Math.max((precision ?? 6) - 1, 0), false)
@@ -109,7 +109,7 @@ function realText(magnitude: number, spec: Spec): string {
   return formatFloat(magnitude, type as 'f', precision ?? 6, alternate);
 }
 
-/** Digits with separators; zeros that fill the width get theirs, too. */
+/** Digits with separators; zeros that fill the width are separated too. */
 function grouped(digits: string, rest: string, before: string, spec: Spec, size: number): string {
   if (spec.grouping === '') return digits + rest;
   let text = group(digits, spec.grouping, size);

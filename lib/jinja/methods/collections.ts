@@ -1,5 +1,5 @@
-// The methods of dict, list, tuple, range, bytes and numbers. Those that change something are not there: a template's
-// values are immutable.
+// The methods of dict, list, tuple, range, bytes and numbers. Methods that change their object are not available: a
+// template's values are immutable.
 
 import { native, needIndex, needText, parameters, type Bound } from '../arguments';
 import { equals } from '../compare';
@@ -47,7 +47,7 @@ function copyOf(self: PythonDict): PythonDict {
   return self.copy();
 }
 
-/** Methods by which Python's lists and dictionaries change: there, but not to be called. */
+/** Methods that change Python's lists and dictionaries: they exist, but cannot be called. */
 export const CHANGING = {
   list: new Set(['append', 'clear', 'pop', 'reverse', 'insert', 'sort', 'extend', 'remove']),
   dict: new Set(['clear', 'pop', 'popitem', 'setdefault', 'update']),

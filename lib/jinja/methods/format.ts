@@ -1,4 +1,5 @@
-// The methods of str that look up attributes and items, which may be methods: they join the others when this is loaded.
+// The methods of str that look up attributes and items, which may be methods themselves. Loading this file adds them to
+// the others.
 
 import { getAttribute, getItem } from '../access';
 import { PythonDict } from '../values';

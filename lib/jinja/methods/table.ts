@@ -28,13 +28,13 @@ type Method = (self: Value, args: Value[], keywords: Keywords) => Value;
 const OF_TEXTS = TEXT_METHODS as unknown as ReadonlyMap<string, Method>;
 const OF_DICTS = DICT_METHODS as unknown as ReadonlyMap<string, Method>;
 
-/** Methods that can be called without an object for them; undefined for other types. */
+/** Methods that can be called without creating a function object; undefined for other types. */
 export function methodTable(self: Value): ReadonlyMap<string, Method> | undefined {
   if (typeof self === 'string') return OF_TEXTS;
   return self instanceof PythonDict ? OF_DICTS : undefined;
 }
 
-/** @param hidden makes what stands for a method that is there and must not be called. */
+/** @param hidden makes the value for a method that exists but must not be called. */
 export function methodOf(
   self: Value,
   name: string,

@@ -15,7 +15,7 @@ import { IS_SPACE, replace, rightSplit, split, splitLines, strip } from './text_
 type TextMethod = (text: string, args: Value[], keywords: Keywords) => Value;
 export const TEXT_METHODS = new Map<string, TextMethod>();
 
-/** @param signature what follows the text, as in `parameters`. */
+/** @param signature the parameters after the text itself, as in `parameters`. */
 function method(name: string, signature: string, body: (text: string, bound: Bound) => Value): void {
   const read = parameters(`str.${name}`, signature);
   TEXT_METHODS.set(name, (text, args, keywords) => {
@@ -40,7 +40,7 @@ for (const [name, change] of Object.entries({
 }
 
 const every = (text: string, pattern: RegExp): boolean => text !== '' && pattern.test(text);
-// Digits that are no decimal digits, such as ².
+// Digits that are not decimal digits, such as ².
 const OTHER_DIGITS =
   '\\xb2\\xb3\\xb9\\u1369-\\u1371\\u19da\\u2070\\u2074-\\u2079\\u2080-\\u2089\\u2460-\\u2468\\u2474-\\u247c' +
   '\\u2488-\\u2490\\u24ea\\u24f5-\\u24fd\\u24ff\\u2776-\\u277e\\u2780-\\u2788\\u278a-\\u2792\\u{10a40}-\\u{10a43}' +
@@ -104,7 +104,7 @@ function separatorOf(value: Value | undefined): string {
   return separator;
 }
 
-/** The part of a text that start and end leave, and where it begins; undefined where start is behind the end. */
+/** The part of a text from start to end, and where it begins; undefined if start is after the end. */
 function part(text: string, start: Value | undefined, end: Value | undefined): [string, number] | undefined {
   if (isNothing(start) && isNothing(end)) return [text, 0];
   const length = lengthOf(text);
@@ -230,7 +230,7 @@ function translated(character: string, table: Value): string {
   return typeof value === 'number' ? String.fromCodePoint(value) : needText(value, 'a translation');
 }
 
-/** Of Markup: what is put in is escaped, what comes out is Markup again. */
+/** Methods of Markup: arguments are escaped, and results are Markup again. */
 export function markupMethod(name: string, self: Markup, args: Value[], keywords: Keywords): Value {
   const escape = (value: Value): Value => (typeof value === 'string' ? escapeHtml(value) : value);
   const escaped = ESCAPES_ARGUMENTS.has(name) ? args.map(escape) : args;

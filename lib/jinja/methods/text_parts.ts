@@ -1,4 +1,4 @@
-// Texts cut, stripped and replaced as Python does.
+// Splits, strips and replaces texts like Python.
 
 import { PYTHON_SPACE, pythonLeftStrip, pythonRightStrip, pythonStrip } from '../../data/python_text';
 import { JinjaValueError } from '../errors';
@@ -21,7 +21,7 @@ export function strip(text: string, side: keyof typeof STRIPS, characters?: stri
   return points.slice(begin, end).join('');
 }
 
-/** @param max how many cuts at most; negative: all. */
+/** @param max the maximum number of splits; negative: no limit. */
 export function split(text: string, separator: string | undefined, max: number): string[] {
   if (separator === undefined) return splitAtSpace(pythonLeftStrip(text), max);
   if (separator === '') throw new JinjaValueError('empty separator');
@@ -105,7 +105,7 @@ export function replace(text: string, old: string, by: string, max: number): str
   return parts.join(by);
 }
 
-/** Replacing nothing puts the replacement between all characters. */
+/** Replacing the empty text puts the replacement between all characters. */
 function fillIn(text: string, by: string, max: number): string {
   const points = codePoints(text);
   const times = Math.min(max < 0 ? Infinity : max, points.length + 1);
