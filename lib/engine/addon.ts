@@ -15,22 +15,22 @@ import type {
 } from './types.generated';
 
 /**
- * The addon's exports. What returns a promise does so always: arguments that do not fit reject it. Its classes are
- * those that types.ts describes (bindings/*_object.h); instances come from `load` and from their methods.
+ * The addon's exports. A function that returns a promise never throws: invalid arguments reject the promise. Its
+ * classes are those that types.ts describes (bindings/*_object.h); instances come from `load` and from their methods.
  */
 export interface Addon {
   info(): EngineInfo;
-  /** What types.generated.ts is made of, as JSON. */
+  /** The descriptions from which types.generated.ts is made, as JSON. */
   schema(): string;
-  /** A folder in which a package brought libcheems_cuda.so: looked into after the addon's own. */
+  /** Adds the folder of a package that contains libcheems_cuda.so; it is searched after the addon's own folder. */
   addPluginFolder(folder: string): void;
-  /** flock(2), without waiting, of a file that is open for writing: 0, or the system's error number. */
+  /** flock(2) without waiting, on a file that is open for writing. Returns 0 or the system's error number. */
   lockFile: (descriptor: number) => number;
-  /** What errors are made of from now on. */
+  /** Sets the class of the errors that the addon throws from now on. */
   useErrorClass(errorClass: typeof EngineError): void;
   readArchitecture(folder: string): Promise<ArchitectureInfo>;
   initialize(options: InitializeOptions): Promise<void>;
-  /** Without microBatchTokens: what fills the memory. */
+  /** Without microBatchTokens: as many as fill the memory. */
   planMemory(request: PlanningOptions): Promise<MemoryPlan>;
   Model: { load(options: ModelLoadOptions, work?: WorkOptions): Promise<EngineModel> };
   CausalModel: { load(options: CausalLoadOptions, work?: WorkOptions): Promise<EngineCausalModel> };
@@ -38,7 +38,9 @@ export interface Addon {
 
 let loaded: { addon: Addon; source: EngineSource } | undefined;
 
-/** Loads the addon at its first use, so that what needs no engine (`--help`, reading data) works without a build. */
+/**
+ * Loads the addon at its first use, so that commands that need no engine (`--help`, reading data) work without a build.
+ */
 function load(): { addon: Addon; source: EngineSource } {
   if (loaded !== undefined) return loaded;
   const root = packageFolder();
@@ -55,5 +57,5 @@ export const addon = (): Addon => load().addon;
 
 provideFileLocker(() => addon().lockFile);
 
-/** Which file the engine came from. */
+/** The file that the engine was loaded from. */
 export const engineSource = (): EngineSource => load().source;

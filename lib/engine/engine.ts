@@ -1,5 +1,5 @@
-// The one typed door to the engine. The addon is loaded with the first call; models, trainers and generations are its
-// own objects.
+// The one typed entry to the engine. The addon is loaded at the first call; models, trainers and generations are
+// objects of the addon.
 import { addon } from './addon';
 import type { Engine } from './types';
 

@@ -17,8 +17,8 @@ export const ENGINE_ERROR_CODES = {
 export type EngineErrorCode = keyof typeof ENGINE_ERROR_CODES;
 
 /**
- * The engine could not do what was asked (the addon makes these of its own errors): one sentence with place and remedy,
- * and a code for programs.
+ * The engine could not do what was requested: one sentence with place and remedy, and a code for programs. The addon
+ * turns its own errors into these.
  */
 export class EngineError extends Error {
   override readonly name = 'EngineError';
@@ -32,7 +32,7 @@ export class EngineError extends Error {
   }
 }
 
-/** For calls that come after `dispose`, or were under way. `what`: "The model". */
+/** For calls that come after `dispose`, or were running when it was called. `what`: "The model". */
 export const disposedBefore = (what: string): EngineError =>
   new EngineError('DISPOSED', `${what} has been disposed: load it again to go on using it.`);
 export const disposedDuring = (what: string): EngineError =>

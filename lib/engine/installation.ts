@@ -1,10 +1,10 @@
-// Where the engine is looked for: the machine, and a package as its package.json describes it.
+// What the search for the engine depends on: the machine, and a package as its package.json describes it.
 
-/** What the choice depends on; tests give other machines. */
+/** The machine that the engine is chosen for; tests pass other ones. */
 export interface System {
   platform: string;
   arch: string;
-  /** Its version; undefined where the C library is another, such as Alpine's musl. */
+  /** The version of glibc; undefined if the C library is another one, such as Alpine's musl. */
   glibc: string | undefined;
 }
 

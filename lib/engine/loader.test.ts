@@ -158,7 +158,7 @@ test('damaged, incomplete, or for another processor: install it anew', (t) => {
     addPackage(place, addon);
     const lines = refused(t, place.root);
     t.regex(lines[2]!, reason);
-    t.is(lines[3], 'Install it anew with:');
+    t.is(lines[3], 'Install it again with:');
     t.true(
       lines[4]!.startsWith(
         `    rm -rf ${join(place.project, 'node_modules', own)} && (cd ${place.project} && npm install `,
@@ -189,7 +189,7 @@ test('musl, other systems, other processors', (t) => {
   );
   t.is(
     alpine.at(-1),
-    'Use a system with glibc; for a container image from Node.js: FROM node:22-slim in place of node:22-alpine.',
+    'Use a system with glibc; for a container image from Node.js: FROM node:22-slim instead of node:22-alpine.',
   );
 
   const copied = install(t);

@@ -1,5 +1,5 @@
-// Finds and loads the compiled engine: what was built here, else the platform package that npm brought along. Where
-// neither loads, one error has every reason and the one command that helps.
+// Finds and loads the compiled engine: the one built here, else the one in the platform package that npm installed. If
+// neither loads, one error gives every reason and the one command that helps.
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import * as path from 'node:path';
@@ -8,12 +8,12 @@ import type { Manifest, System } from './installation';
 import { remedy, type Cause } from './loader_remedies';
 import { messageOf } from '../support/thrown';
 
-/** Where the engine that runs was found. */
+/** Where the loaded engine was found. */
 export interface EngineSource {
   file: string;
   /** `built here`, or the platform package with its version. */
   origin: string;
-  /** What was tried before it and did not load, and what was found amiss: a sentence each. */
+  /** What was tried before it and did not load, and other problems that were found: a sentence each. */
   remarks: string[];
 }
 
@@ -32,8 +32,8 @@ function thisSystem(): System {
 /** The package.json of a package that code in `root` may require; the folder too. */
 function resolvePackage(root: string, name: string): { folder: string; manifest: Manifest } | undefined {
   try {
-    // Not by this file's own require, which bundlers take for theirs; and Yarn's and pnpm's layouts answer for the
-    // package itself.
+    // Not this file's own require, which bundlers replace. With Yarn's and pnpm's layouts, only the package itself can
+    // resolve its dependencies.
     const file = createRequire(path.join(root, 'package.json')).resolve(`${name}/package.json`);
     return { folder: path.dirname(file), manifest: JSON.parse(readFileSync(file, 'utf8')) as Manifest };
   } catch {
@@ -44,8 +44,8 @@ function resolvePackage(root: string, name: string): { folder: string; manifest:
 const MACHINES: Readonly<Record<number, string>> = { 3: 'ia32', 40: 'arm', 62: 'x64', 183: 'arm64', 243: 'riscv64' };
 
 /**
- * What is wrong with a file before it is opened as a library: the dynamic linker's own words for these are misleading,
- * and of a file that is cut short it makes a bus error.
+ * What is wrong with a file, found before it is opened as a library: the dynamic linker's messages for these cases are
+ * misleading, and a truncated file causes a bus error in it.
  */
 function unfitFile(file: string, arch: string): Cause | undefined {
   const damaged = (how: string): Cause => ({ kind: 'damaged', reason: `${file} is damaged: ${how}` });
@@ -58,7 +58,7 @@ function unfitFile(file: string, arch: string): Cause | undefined {
     const built = MACHINES[machine] ?? `another kind of processor (${machine})`;
     if (built !== arch)
       return { kind: 'other machine', reason: `${file} was built for ${built}, and this Node.js is ${arch}` };
-    // The table of sections is the last thing in the file.
+    // The section header table is the last part of the file.
     const end = Number(head.readBigUInt64LE(40)) + head.readUInt16LE(58) * head.readUInt16LE(60);
     const { size } = fstatSync(descriptor);
     return size < end ? damaged(`it has ${size} bytes of ${end}`) : undefined;
@@ -93,7 +93,7 @@ function open(file: string, system: () => System): { addon: unknown } | Cause {
   }
 }
 
-/** The engine of the platform package, or why there is none. */
+/** Opens the engine of the platform package, or says why there is none. */
 function openPackage(
   root: string,
   main: Manifest,
@@ -137,7 +137,7 @@ function openPackage(
   return 'addon' in opened ? { ...opened, file, origin: `${name} ${manifest.version}` } : { ...opened, folder };
 }
 
-/** Musl keeps npm from installing the package, and is then the cause. */
+/** If the system has musl, npm does not install the package, so musl is the real cause. */
 function withMusl(cause: Cause, { platform, glibc }: System): Cause {
   if (cause.kind !== 'not installed' || platform !== 'linux' || glibc !== undefined) return cause;
   return {
@@ -186,8 +186,8 @@ function describe(root: string, main: Manifest, causes: readonly Cause[], { plat
 }
 
 /**
- * The folder of the CUDA package, which is there only where somebody asked for it; and what is wrong with it, as a
- * sentence.
+ * The folder of the CUDA package, which is only there if somebody installed it, and a sentence if something is wrong
+ * with it.
  */
 export function cudaPackage(root: string): { folder: string; remark?: string } | undefined {
   const main = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as Manifest;

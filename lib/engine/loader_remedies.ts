@@ -1,4 +1,4 @@
-// What helps where the engine does not load: one command, chosen by the cause.
+// What helps if the engine does not load: one command, chosen by the cause.
 import { existsSync } from 'node:fs';
 import * as path from 'node:path';
 import { quoteCommand } from '../text/shell';
@@ -17,11 +17,11 @@ type CauseKind =
   | 'other machine'
   | 'other version';
 
-/** Why one way to the engine failed; `reason` is the inside of a sentence. */
+/** Why one way to load the engine failed; `reason` is a sentence without capital letter and full stop. */
 export interface Cause {
   kind: CauseKind;
   reason: string;
-  /** The installed package that it is about. */
+  /** The folder of the installed package at fault. */
   folder?: string;
 }
 
@@ -31,7 +31,7 @@ interface Remedy {
 }
 
 /**
- * The folder whose node_modules hold the package; undefined in a clone. Global installations have it in
+ * The folder whose node_modules contain the package; undefined in a clone. Global installations have it in
  * lib/node_modules.
  */
 function owner(root: string): { folder: string; isGlobal: boolean } | undefined {
@@ -42,7 +42,7 @@ function owner(root: string): { folder: string; isGlobal: boolean } | undefined 
   return { folder, isGlobal: path.basename(folder) === 'lib' && !existsSync(path.join(folder, 'package.json')) };
 }
 
-/** In the folder that the command is for, unless that is where the reader stands. */
+/** The command, preceded by a `cd` to its folder unless that is the current one. */
 function within(folder: string, words: readonly string[]): string {
   const command = quoteCommand(words);
   return process.cwd() === folder ? command : `(${quoteCommand(['cd', folder])} && ${command})`;
@@ -59,7 +59,7 @@ function installCommand(root: string, main: Manifest, { arch }: System): string 
   return within(folder, ['npm', 'install', ...machine, spec]);
 }
 
-/** Builds the engine from the sources that lie in `root`. A broken or foreign build goes first. */
+/** The command that builds the engine from the sources in `root`. A broken or foreign build is deleted first. */
 function buildCommand(root: string, isRebuild = false): string {
   const place = owner(root);
   if (place === undefined) {
@@ -75,7 +75,7 @@ export function remedy(root: string, main: Manifest, causes: readonly Cause[], s
   const has = (kind: CauseKind): boolean => causes.some((cause) => cause.kind === kind);
   if (has('addons disabled'))
     return {
-      text: 'Start Node.js without --no-addons, and with --allow-addons where it is started with --permission.',
+      text: 'Start Node.js without --no-addons, and with --allow-addons if it is started with --permission.',
     };
   if (system.platform !== 'linux') {
     const way =
@@ -88,7 +88,7 @@ export function remedy(root: string, main: Manifest, causes: readonly Cause[], s
   if (has('musl'))
     return {
       text:
-        'Use a system with glibc; for a container image from Node.js: FROM node:22-slim in place of ' +
+        'Use a system with glibc; for a container image from Node.js: FROM node:22-slim instead of ' +
         'node:22-alpine.',
     };
   if (has('not installed') || has('other version'))
@@ -96,7 +96,7 @@ export function remedy(root: string, main: Manifest, causes: readonly Cause[], s
   const broken = causes.find(({ kind }) => kind === 'damaged' || kind === 'other machine')?.folder;
   if (broken !== undefined) {
     return {
-      text: 'Install it anew with:',
+      text: 'Install it again with:',
       command: `${quoteCommand(['rm', '-rf', broken])} && ${installCommand(root, main, system)}`,
     };
   }

@@ -1,9 +1,9 @@
-// What the engine noted while it worked: told when it is new, and listed at the end of a run.
+// The engine's notes about its work: each is reported when it is new, and all are listed at the end of a run.
 
 import { counted } from '../text/counted';
 import type { EngineNote } from './types.generated';
 
-/** @returns what came about since the last call, each note once: the first in full, of others their number. */
+/** @returns the notes that are new since the last call: the first in full, of the others their number. */
 export function newNotes(model: { notes(): EngineNote[] }): () => string[] {
   const told = new Set<string>();
   return () => {
@@ -16,6 +16,6 @@ export function newNotes(model: { notes(): EngineNote[] }): () => string[] {
   };
 }
 
-/** A sentence for each note, with how often it came about. */
+/** A sentence for each note, with the number of times it occurred. */
 export const closingNotes = (model: { notes(): EngineNote[] }): string[] =>
   model.notes().map(({ text, count }) => `${counted(count, 'time')} in this run: ${text}`);

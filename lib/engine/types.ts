@@ -1,4 +1,4 @@
-// The engine as the rest of the package sees it. Only lib/engine knows that an addon stands behind it: its classes
+// The engine as the rest of the package sees it. Only lib/engine knows that it is an addon, whose classes
 // (bindings/*_object.h) are Model, Trainer, CausalModel and Generation. Options, results, defaults and enums come from
 // the descriptions in C++ (types.generated.ts).
 import type {
@@ -30,11 +30,11 @@ export interface SampleBatch {
   tokens: Int32Array;
   /** One more entry than there are samples; the first is 0. */
   offsets: Int32Array;
-  /** The number of each sample's prompt; samples of one prompt stand next to each other. */
+  /** The number of each sample's prompt; samples of one prompt are adjacent. */
   groups: Int32Array;
   /**
-   * Places in its sample that the model's head reads: those of sample s are `readouts.subarray(readoutOffsets[s],
-   * readoutOffsets[s + 1])`. Absent: the last token.
+   * Positions within each sample that the model's head reads: those of sample s are
+   * `readouts.subarray(readoutOffsets[s], readoutOffsets[s + 1])`. Absent: the last token.
    */
   readouts?: Int32Array;
   readoutOffsets?: Int32Array;
@@ -47,29 +47,29 @@ export interface WorkOptions {
 
 export type ScoreOptions = WorkOptions & ScorerOptions;
 
-/** A model in the engine's memory. All work runs on the engine's own thread, one piece after another. */
+/** A model in the engine's memory. All work runs on the engine's own thread, one call after another. */
 export interface EngineModel extends Readonly<ModelInfo> {
   readonly disposed: boolean;
   score(batch: SampleBatch, options?: ScoreOptions): Promise<ScoreResult>;
   /**
-   * Writes the weights as one safetensors file; folder layout and atomicity are the caller's. `held`: each tensor in
-   * the dtype that it has in memory, so that nothing is lost and nothing widened. Float32 by default.
+   * Writes the weights as one safetensors file; folder layout and atomicity are the caller's responsibility. `held`:
+   * each tensor in the dtype that it has in memory, neither rounded nor widened. Float32 by default.
    */
   saveWeights(file: string, dtype?: Precision | 'held'): Promise<void>;
   createTrainer(options: TrainerOptions): Promise<EngineTrainer>;
-  /** Of all work since the model was loaded, its trainers' too; none once it is disposed. */
+  /** Notes on all work since the model was loaded, including that of its trainers; empty once it is disposed. */
   notes(): EngineNote[];
   /** Frees the memory once running work has stopped; later calls reject. */
   dispose(): Promise<void>;
 }
 
-/** What is known of P pairs of a batch's samples. Without an array all pairs have its default. */
+/** P pairs of a batch's samples. If an array is absent, all pairs have its default. */
 export interface ComparisonArrays {
   /** [2 P]: the two samples of each pair, alternating. */
   pairs: Int32Array;
   /** [P]: the probability that the first is the better one; 1 by default. */
   targets?: Float32Array;
-  /** [P]: how much the pair counts; 1 by default. */
+  /** [P]: the pair's weight in the loss; 1 by default. */
   weights?: Float32Array;
   /** [P]: by how much the first one's reward should exceed the second's; 0 by default. */
   margins?: Float32Array;
@@ -88,37 +88,37 @@ export interface EngineTrainer {
   dispose(): Promise<void>;
 }
 
-/** A language model in the engine's memory. All work runs on the engine's own thread, one piece after another. */
+/** A language model in the engine's memory. All work runs on the engine's own thread, one call after another. */
 export interface EngineCausalModel extends Readonly<CausalModelInfo> {
   readonly disposed: boolean;
   /**
-   * Takes the memory for all prompts; several generations may go on at once. An aborted start is freed by the garbage
-   * collector.
+   * Allocates the memory for all prompts; several generations may run at once. The memory of an aborted start is freed
+   * by the garbage collector.
    */
   startGeneration(
     prompts: SampleBatch,
     options: GenerationOptions,
     work?: { signal?: AbortSignal },
   ): Promise<EngineGeneration>;
-  /** Of all work since the model was loaded; none once it is disposed. */
+  /** Notes on all work since the model was loaded; empty once it is disposed. */
   notes(): EngineNote[];
-  /** The `count` likeliest next tokens of each prompt: one forward pass. */
+  /** The `count` most likely next tokens of each prompt, from one forward pass. */
   nextTokenLogProbabilities(prompts: SampleBatch, options: NextTokenOptions, work?: WorkOptions): Promise<NextTokens>;
-  /** Frees the memory once running work has stopped, that of its generations too; later calls reject. */
+  /** Frees the memory, including that of its generations, once running work has stopped; later calls reject. */
   dispose(): Promise<void>;
 }
 
 export interface EngineGeneration {
   /**
-   * At most `steps` new tokens for each prompt; prompts in `stop` are ended first. What an aborted call had done comes
-   * with the next one. Rejects once every prompt has ended.
+   * Generates at most `steps` new tokens for each prompt; prompts in `stop` are ended first. Tokens of an aborted call
+   * are returned by the next one. Rejects once every prompt has ended.
    */
   advance(steps: number, options?: WorkOptions & { stop?: readonly number[] }): Promise<GenerationStep>;
   dispose(): Promise<void>;
 }
 
 export type PlanRequest = Omit<PlanningOptions, 'microBatchTokens'> & {
-  /** 'auto': on a GPU what fills its memory; absent: the same. */
+  /** 'auto', the default: on a GPU as many as fill its memory. */
   microBatchTokens?: number | 'auto' | undefined;
 };
 
@@ -128,7 +128,7 @@ export interface Engine {
   readArchitecture(folder: string): Promise<ArchitectureInfo>;
   loadModel(options: ModelLoadOptions, work?: WorkOptions): Promise<EngineModel>;
   loadCausalModel(options: CausalLoadOptions, work?: WorkOptions): Promise<EngineCausalModel>;
-  /** Random weights for a folder whose config.json stands there already. */
+  /** Writes random weights for a folder that already has a config.json. */
   initialize(configFile: string, seed: number, weightsFile: string): Promise<void>;
   planMemory(request: PlanRequest): Promise<MemoryPlan>;
 }

@@ -1,13 +1,13 @@
-// What comes of a prompt.
+// The answer to a prompt.
 
-/** What a language model answered to a prompt. */
+/** A language model's answer to a prompt. */
 export interface Answer {
-  /** The answer, without thoughts and without the stop string that ended it. */
+  /** The answer's text, without the reasoning and without the stop string that ended it. */
   text: string;
-  /** What the model thought before it (`<think>…</think>`), where it did. */
+  /** The model's reasoning before the answer (`<think>…</think>`), if there is any. */
   reasoning?: string;
-  /** `too_long`: the prompt with `maxTokens` does not fit the model's positions; there is no text then. */
+  /** `too_long`: the prompt and `maxTokens` together exceed the model's positions; there is no text then. */
   finish: 'stop' | 'length' | 'too_long';
-  /** Tokens of the prompt, and of the answer with its thoughts. */
+  /** Tokens of the prompt, and of the answer including its reasoning. */
   usage: { promptTokens: number; completionTokens: number };
 }

@@ -1,30 +1,31 @@
-// One answer as its tokens come: thoughts apart from the text, stop strings found wherever tokens part them.
+// One answer, built up as its tokens arrive: reasoning is separated from the text, and stop strings are found even if
+// they span tokens.
 
 import { Detokenizer } from '../tokenization/detokenizer';
 import type { TextTokenizer } from '../tokenization/text_tokenizer';
 import { beginning } from './thoughts';
 
 export interface AnswerTextOptions {
-  /** Strings that end the answer; looked for in the answer, not in the thoughts before it. */
+  /** Strings that end the answer; searched for in the answer, not in the reasoning before it. */
   stop: readonly string[];
-  /** Tokens that end it; no text. */
+  /** Tokens that end the answer; they are not part of its text. */
   stopTokens: ReadonlySet<number>;
-  /** The tag of thoughts that the prompt has opened. */
+  /** The reasoning tag that the prompt has opened. */
   thoughts?: string | undefined;
-  /** The last tokens of a text that the answer goes on from. */
+  /** The last tokens of the text that the answer continues. */
   before?: readonly number[] | undefined;
 }
 
 export interface AnswerParts {
   text: string;
   reasoning?: string;
-  /** Whether a stop string ended it. */
+  /** Whether a stop string ended the answer. */
   stopped: boolean;
-  /** Tokens up to its end, those of a stop string among them. */
+  /** Tokens up to the end of the answer, including those of a stop string. */
   tokens: number;
 }
 
-/** Special tokens are no text, but thoughts may be marked by some. */
+/** Special tokens are not text, except those that mark reasoning. */
 const THOUGHT_MARK = /^<\/?(?:think|thinking|reasoning)>$/;
 
 export class AnswerText {
@@ -33,10 +34,10 @@ export class AnswerText {
   private tokens = 0;
   private state: 'beginning' | 'thoughts' | 'answer';
   private tag = '';
-  /** Where the thoughts begin and end, and the answer begins, in `all`. */
+  /** Where in `all` the reasoning begins and ends, and where the answer begins. */
   private thoughts: { begin: number; end: number } | undefined;
   private answer = 0;
-  /** Up to where stop strings were looked for without one being found. */
+  /** The text before this position holds no stop string. */
   private searched = 0;
   private end: number | undefined;
   private readonly longestStop: number;
@@ -54,7 +55,7 @@ export class AnswerText {
     }
   }
 
-  /** Takes the next tokens. True once a stop string is there: what comes after it does not count. */
+  /** Takes the next tokens. Returns true once a stop string is found: what comes after it is ignored. */
   push(ids: Iterable<number>): boolean {
     for (const id of ids) {
       if (this.end !== undefined) return true;
@@ -64,7 +65,7 @@ export class AnswerText {
     return this.end !== undefined;
   }
 
-  /** The answer, when no more tokens come. Half characters at its end are left out. */
+  /** The answer, after the last token. An incomplete character at its end is left out. */
   finish(): AnswerParts {
     if (this.end === undefined) this.take(this.detokenizer.end());
     if (this.state === 'beginning') this.begin('answer');
@@ -122,7 +123,7 @@ export class AnswerText {
   }
 
   private findStop(): void {
-    // The blank lines between thoughts and answer are neither.
+    // The blank lines between reasoning and answer belong to neither.
     while (this.thoughts && this.answer < this.all.length && /\s/.test(this.all[this.answer]!)) this.answer += 1;
     const from = Math.max(this.answer, this.searched - this.longestStop + 1);
     const places = this.options.stop.map((text) => this.all.indexOf(text, from)).filter((at) => at >= 0);

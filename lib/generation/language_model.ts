@@ -1,5 +1,5 @@
-// A language model in memory: conversations or texts in, answers out. `generate`, the local judge and the library stand
-// on it.
+// A language model in memory: conversations or texts in, answers out. `generate`, the local judge and the library use
+// it.
 
 import { memoryReserve } from '../options/engine';
 import { createHash } from 'node:crypto';
@@ -38,12 +38,15 @@ interface TokenProbability {
   logprob: number;
 }
 
-/** A prompt as token ids. `sequence` names its own stream of random numbers: its answer depends on no other prompt. */
+/**
+ * A prompt as token ids. `sequence` selects its own stream of random numbers, so that its answer depends on no other
+ * prompt.
+ */
 export interface PreparedPrompt extends EncodedPrompt {
   sequence: number;
 }
 
-/** Tokens of the prompts of one batch. */
+/** Maximum number of prompt tokens in one batch. */
 const LARGEST_BATCH = 1 << 22;
 
 const LOAD: Signature = [
@@ -66,20 +69,20 @@ const PREPARE: Signature = [
   ['raw', flag],
 ];
 
-/** A language model that is loaded: it answers prompts, and holds memory until it is disposed. */
+/** A loaded language model: it answers prompts, and holds memory until it is disposed. */
 export class LanguageModel {
   private constructor(
     readonly folder: string,
     private readonly model: EngineCausalModel,
     private readonly prompts: PromptBuilder,
-    /** The tokens that end an answer, and what names them. */
+    /** The tokens that end an answer, and the files that name them. */
     readonly stopTokens: readonly StopToken[],
     private readonly options: LanguageModelOptions,
   ) {}
 
   /**
-   * Loads a model folder, or a model of the hub (`owner/name[@revision]`). Of generation_config.json only the stop
-   * tokens count: its temperature and the like are not applied unasked.
+   * Loads a model folder, or a model of the hub (`owner/name[@revision]`). From generation_config.json only the stop
+   * tokens are used; its temperature and other sampling settings are not applied.
    * @throws Error naming file, tensor or option.
    */
   static load(folderOrId: string, options?: LanguageModelOptions): Promise<LanguageModel>;
@@ -99,7 +102,7 @@ export class LanguageModel {
     // with the first model
     const { localModelFolder } = require('../hub/fetch_model') as typeof import('../hub/fetch_model');
     const folder = await localModelFolder(folderOrId, { signal });
-    // Before the weights: what is wrong here shows at once.
+    // Before the weights, so that errors in these files appear at once.
     const prompts = new PromptBuilder(folder, options);
     const stopTokens = await readStopTokens(folder, prompts);
     const reserve = memoryReserve(options.deviceMemoryReserve);
@@ -118,7 +121,7 @@ export class LanguageModel {
     return this.model.device;
   }
 
-  /** What was taken and why: a sentence. */
+  /** Which device was chosen and why, in one sentence. */
   get deviceChoice(): string {
     return this.model.deviceChoice;
   }
@@ -131,20 +134,20 @@ export class LanguageModel {
     return this.model.disposed;
   }
 
-  /** Tokens of prompt and answer together that the model is made for. */
+  /** The model's number of positions: prompt and answer together have at most this many tokens. */
   get positions(): number {
     return this.model.architecture.maxPositionEmbeddings;
   }
 
   /**
-   * How system turns reach the model: as turns of their own, or, where the chat template takes none, in the first user
-   * turn.
+   * How system turns reach the model: as turns of their own, or, if the chat template accepts none, at the beginning of
+   * the first user turn.
    */
   get systemTurns(): 'turn' | 'folded' {
     return this.prompts.hasTemplate ? this.prompts.systemTurns : 'turn';
   }
 
-  /** Sentences on what was done otherwise than one may think; empty as a rule. */
+  /** Sentences about behavior that may be unexpected; usually empty. */
   get notes(): string[] {
     return [
       ...(this.prompts.hasTemplate && this.systemTurns === 'folded'
@@ -169,8 +172,9 @@ export class LanguageModel {
   }
 
   /**
-   * The answers to all prompts, in order. Each prompt draws from a random stream of its own, its place in the list: an
-   * answer does not depend on the others, nor on how many are computed at once (on a GPU: but for rounding).
+   * The answers to all prompts, in order. Each prompt draws from its own random stream, chosen by its position in the
+   * list: an answer does not depend on the others, nor on how many are computed at once (on a GPU, except for
+   * rounding).
    * @throws GenerationError, TokenizerError; the signal's reason when aborted.
    */
   async generate(items: readonly GenerationItem[], options: GenerateOptions = {}): Promise<Answer[]> {
@@ -192,7 +196,7 @@ export class LanguageModel {
     return answers;
   }
 
-  /** The text of a prompt as the model reads it. */
+  /** The text of a prompt as the model receives it. */
   renderPrompt(item: GenerationItem): string {
     checkArguments('LanguageModel.renderPrompt', PREPARE, [item, false]);
     const prompt = parseGenerationItem(item, ONE_ITEM);
@@ -205,7 +209,7 @@ export class LanguageModel {
     return this.prepareRead(parseGenerationItem(item, ONE_ITEM), raw, ONE_ITEM);
   }
 
-  /** The same for a prompt that was read. @param source where it stands, for the report. */
+  /** The same for a prompt that was read from a file. @param source its file and line, for the report. */
   prepareRead(item: PromptToAnswer, raw: boolean, source: Source): EncodedPrompt {
     const prompt = raw
       ? this.prompts.encodeText(textOf(item))
@@ -229,7 +233,7 @@ export class LanguageModel {
     if (unread) note(this.readingReport, 'unreadByTemplate', source, 1, unread);
   }
 
-  /** A random stream for a prompt that follows from its ids alone. */
+  /** A prompt's random stream, determined by its ids alone. */
   static sequenceOf(ids: Int32Array): number {
     checkArguments('LanguageModel.sequenceOf', IDS, [ids]);
     const bytes = Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength);
@@ -237,8 +241,8 @@ export class LanguageModel {
   }
 
   /**
-   * Answers prompts as they come, in waves bounded by number; `onAnswer` gets each as it ends. What it returns is
-   * waited for at the end of the wave, also when the work is stopped.
+   * Answers prompts as they arrive, in waves of bounded size; `onAnswer` gets each answer as it ends. A promise that it
+   * returns is awaited at the end of the wave, also if the work is aborted.
    */
   async answerAll<T extends PreparedPrompt>(
     prompts: Iterable<T> | AsyncIterable<T>,
@@ -271,8 +275,8 @@ export class LanguageModel {
   }
 
   /**
-   * As `answerAll`, for the probabilities of the `count` likeliest tokens at the answer's first place, the likeliest
-   * first. Undefined: too long.
+   * Like `answerAll`, but gives the probabilities of the `count` most likely first tokens of each answer, the most
+   * likely first. Undefined: the prompt is too long.
    */
   async firstTokensOfAll<T extends EncodedPrompt>(
     prompts: Iterable<T> | AsyncIterable<T>,
@@ -329,8 +333,8 @@ export class LanguageModel {
   }
 
   /**
-   * What the engine noted while it computed, such as products that ran on a slow kernel: a sentence each, with how
-   * often.
+   * The engine's notes about its work, such as matrix products that ran on a slow kernel: a sentence each, with the
+   * number of times.
    */
   get engineNotes(): string[] {
     return closingNotes(this.model);
@@ -346,7 +350,7 @@ export class LanguageModel {
     await this.dispose();
   }
 
-  /** Tokens of prompts computed at once. */
+  /** Prompt tokens computed at once. */
   get microBatchTokens(): number {
     const { microBatchTokens = 'auto' } = this.options;
     return microBatchTokens === 'auto' ? this.model.microBatchTokens : microBatchTokens;
@@ -379,13 +383,16 @@ function tooLong({ ids }: EncodedPrompt): Answer {
   return { text: '', finish: 'too_long', usage: { promptTokens: ids.length, completionTokens: 0 } };
 }
 
-/** Runs `work` and waits for all that it gave to `keep`, whether it succeeds or not; its own failure counts first. */
+/**
+ * Runs `work` and awaits all promises that it gave to `keep`, whether it succeeds or not; its own failure takes
+ * precedence.
+ */
 async function settled(work: (keep: (promise: void | Promise<void>) => void) => Promise<void>): Promise<void> {
   const kept: Promise<void>[] = [];
   try {
     await work((promise) => {
       if (!promise) return;
-      promise.catch(() => {}); // shows below
+      promise.catch(() => {}); // awaited below
       kept.push(promise);
     });
   } finally {

@@ -1,4 +1,4 @@
-// How text is to be generated, checked. The comments of options are those of the tables:
+// Options of text generation and their checks. The comments of options are those of the tables:
 // scripts/generate/write_option_comments.cjs writes them.
 
 import { callback, flag, refuse, wholeNumber, type Check } from '../arguments/checks';
@@ -133,7 +133,7 @@ export interface Sampling {
   stop: readonly string[];
 }
 
-/** `maxTokens`, by either of its names. @throws GenerationError where they differ. */
+/** `maxTokens`, by either of its names. @throws GenerationError if they differ. */
 export function maxTokensOf({
   maxTokens,
   maxNewTokens,
@@ -148,7 +148,7 @@ export function maxTokensOf({
 
 const LARGEST_SEED = 0xffffffff;
 
-/** @throws GenerationError naming the option and what it may be. */
+/** @throws GenerationError naming the option and its valid values. */
 export function checkSampling({
   temperature = 0,
   topP = 1,

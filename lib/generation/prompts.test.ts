@@ -69,7 +69,9 @@ test("the template's variables; one that it does not read is refused", (t) => {
     name: 'GenerationError',
     message: /reads no variable "enable_thoughts"/,
   });
-  t.throws(() => new PromptBuilder(folder, { templateOptions: { messages: [] } }), { message: /cannot be an option/ });
+  t.throws(() => new PromptBuilder(folder, { templateOptions: { messages: [] } }), {
+    message: /cannot be a template option/,
+  });
 });
 
 test('a folder without a chat template continues texts, and says so when asked for more', (t) => {

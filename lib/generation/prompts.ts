@@ -15,29 +15,32 @@ import { rebuiltByTransformers } from '../tokenization/transformers_classes';
 import { knob } from '../text/knobs';
 
 export interface PromptOptions {
-  /** A Jinja file in place of the model folder's chat template. */
+  /** A Jinja file to use instead of the model folder's chat template. */
   chatTemplateFile?: string | undefined;
   /** Variables that the template reads, such as `{enable_thinking: false}`. */
   templateOptions?: TemplateVariables | undefined;
-  /** Special tokens within the texts of a conversation: 'keep' (the default) reads them as the template's own. */
+  /**
+   * What to do with special tokens in the texts of a conversation: 'keep' (the default) reads them as if the template
+   * had written them.
+   */
   specialTokensInText?: SpecialTokensInText | undefined;
 }
 
 export interface EncodedPrompt {
   ids: Int32Array;
-  /** The tag of the thoughts that the template has opened for the model: `think`. */
+  /** The reasoning tag that the template has opened for the model: `think`. */
   thoughts?: string;
-  /** The last tokens of a text that is continued. */
+  /** The last tokens of the text that is continued. */
   before?: number[];
-  /** Whether a text of the conversation holds a special token, whatever was done about it. */
+  /** Whether a text of the conversation holds a special token, even if it was escaped. */
   specialInText?: boolean;
-  /** What was given to the chat template and is not read by it. */
+  /** Variables and fields that were given to the chat template but that it does not read. */
   unread?: string[];
 }
 
-/** Tokens that decide how the next one reads: enough for the bytes of a character. */
+/** Number of preceding tokens needed to decode the next one: enough for the bytes of one character. */
 const TAIL = 8;
-/** Stands for a turn's text where the template is tried out. */
+/** The text of a turn when the template is rendered as a trial. */
 const MARK = 'turn-of-a-trial';
 
 export class PromptBuilder {
@@ -48,7 +51,7 @@ export class PromptBuilder {
   private readonly specials: SpecialTokens;
   private readonly specialTokensInText: SpecialTokensInText;
   private readonly folder: string;
-  /** A sentence where transformers 5 may make other ids. */
+  /** A sentence if transformers 5 may produce other ids. */
   readonly rebuiltNote: string | undefined;
   private system: 'turn' | 'folded' | undefined;
 
@@ -70,12 +73,12 @@ export class PromptBuilder {
     for (const name of Object.keys(templateOptions)) {
       if (OWN_VARIABLES.includes(name))
         throw new GenerationError(
-          `"${name}" is given to the chat template by the conversation; it cannot be an option of it.`,
+          `"${name}" is a variable that the conversation gives to the chat template; it cannot be a template option.`,
         );
       if (!reads(source, name)) {
         throw new GenerationError(
-          `The chat template in ${file} reads no variable "${name}", so that it would have no effect; take it ` +
-            `out of the template's options.`,
+          `The chat template in ${file} reads no variable "${name}", so it would have no effect. Remove it ` +
+            `from the template options.`,
         );
       }
     }
@@ -87,7 +90,7 @@ export class PromptBuilder {
   }
 
   /**
-   * How a system turn reaches the model: as a turn of its own, or, where the template refuses or drops one, at the
+   * How a system turn reaches the model: as a turn of its own, or, if the template refuses or drops one, at the
    * beginning of the first user turn.
    */
   get systemTurns(): 'turn' | 'folded' {
@@ -113,7 +116,7 @@ export class PromptBuilder {
     return this.template.render(turns, true, { ...this.variables, ...variables });
   }
 
-  /** The template alone writes special tokens, so that BOS is never doubled. */
+  /** Only the template adds special tokens, so that BOS is never doubled. */
   encode(messages: readonly Message[], variables: TemplateVariables = {}): EncodedPrompt {
     const isEscaped = this.escapes(this.specials.findIn([messages, variables]));
     const text = isEscaped
@@ -130,8 +133,8 @@ export class PromptBuilder {
   }
 
   /**
-   * A text to be continued as it stands, behind what the tokenizer puts before any text. Special tokens in it are
-   * meant, unless they are to be escaped or refused.
+   * A text to continue unchanged, after the tokens that the tokenizer puts before any text. Special tokens in it are
+   * kept, unless they are to be escaped or refused.
    */
   encodeText(text: string): EncodedPrompt {
     const isEscaped = this.escapes(this.specials.findIn(text)) === true;
@@ -140,15 +143,15 @@ export class PromptBuilder {
   }
 
   /**
-   * Whether the special token found is to be escaped; undefined where none was. @throws TokenizerError where it is
-   * refused.
+   * Whether the special token that was found is to be escaped; undefined if none was found. @throws TokenizerError if
+   * it is refused.
    */
   private escapes(special: string | undefined): boolean | undefined {
     if (special === undefined) return undefined;
     return this.specialTokensInText === 'refuse' ? refuseSpecialToken(special) : this.specialTokensInText === 'escape';
   }
 
-  /** The token with which the template ends an answer, such as `<|im_end|>`; undefined where it ends it with none. */
+  /** The token with which the template ends an answer, such as `<|im_end|>`; undefined if it uses none. */
   endOfTurn(): number | undefined {
     let text: string;
     try {
@@ -162,7 +165,7 @@ export class PromptBuilder {
           this.variables,
         ) ?? '';
     } catch {
-      return undefined; // such a conversation is not for this template
+      return undefined; // the template does not accept such a conversation
     }
     const rest = text.slice(text.lastIndexOf(MARK) + MARK.length).trimStart();
     const [first] = rest === '' || !text.includes(MARK) ? [] : this.tokenizer.encode(rest);
@@ -185,14 +188,14 @@ export class PromptBuilder {
   }
 }
 
-/** System turns put before the first user turn's text. */
+/** The messages with the system turns' text moved to the beginning of the first user turn. */
 function folded(messages: readonly Message[]): Message[] {
   const system = messages.filter(({ role }) => role === 'system').map(textOfMessage);
   const rest = messages.filter(({ role }) => role !== 'system');
   const first = rest.findIndex(({ role }) => role === 'user');
   if (first < 0)
     throw new GenerationError(
-      'The chat template takes no system turn, and the conversation has no user turn that could begin with its text.',
+      'The chat template accepts no system turn, and the conversation has no user turn to put the system text into.',
     );
   return rest.map((message, i) =>
     i === first ? { ...message, content: [...system, message.content ?? ''].join('\n\n') } : message,

@@ -1,5 +1,5 @@
-// Rows to be answered, as `generate` reads them: an id, the prompt by any of its names, and what stands beside it, as
-// everywhere (lib/data/conversation).
+// Rows to answer, as `generate` reads them: an id, the prompt under any of its names, and the fields that go with a
+// prompt for every command (lib/data/conversation).
 
 import { asMessages } from '../data/conversation/messages';
 import { promptKeysOf, ReadKeys, readPrompt, rowOf, surroundingsOf } from '../data/conversation/conversation';
@@ -13,12 +13,12 @@ import type { Source } from '../data/types';
 import type { GenerationItem, PromptToAnswer } from './items';
 
 export interface GenerationRow {
-  /** Undefined where the row has none. */
+  /** Undefined if the row has none. */
   id: RowId | undefined;
   item: PromptToAnswer;
 }
 
-/** @throws DataError naming file, line, key and what is wanted. */
+/** @throws DataError naming file, line, key and what is expected. */
 export function parseGenerationRow(value: unknown, source: Source, report?: ReadingReport): GenerationRow {
   const row = rowOf(value, source);
   const read = new ReadKeys(['id']);
@@ -28,7 +28,7 @@ export function parseGenerationRow(value: unknown, source: Source, report?: Read
   return { id: rowIdOf(row, source), item };
 }
 
-/** An item of the library. @throws DataError naming the item. */
+/** An item given to the library. @throws DataError naming the item. */
 export function parseGenerationItem(item: GenerationItem, source: Source): PromptToAnswer {
   const object: unknown = typeof item === 'string' ? { prompt: item } : Array.isArray(item) ? { messages: item } : item;
   if (!isObject(object)) {
@@ -47,6 +47,6 @@ function promptToAnswer(row: JsonObject, source: Source, read: ReadKeys): Prompt
     throw new DataError(source, `a row must have either "prompt" or "messages", but this one ${found}`);
   }
   const prompt = readPrompt(row, source, read)!;
-  // A conversation stays one, if of a single turn: it is no text to be continued as it stands.
+  // A conversation stays one even with a single turn: it is not a text to continue unchanged.
   return { prompt: Array.isArray(row[keys[0]!]) ? asMessages(prompt) : prompt, ...surroundingsOf(row, source) };
 }

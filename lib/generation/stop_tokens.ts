@@ -1,4 +1,4 @@
-// The tokens that end an answer, from everything in a model folder that names some.
+// The tokens that end an answer, from every file of a model folder that names some.
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,9 +10,9 @@ import { CONFIG_FILE, GENERATION_CONFIG_FILE } from '../model_folder/files';
 /** A token that ends an answer. */
 export interface StopToken {
   id: number;
-  /** As the tokenizer writes it; undefined where it has no such token. */
+  /** The token's text in the tokenizer; undefined if it has no such token. */
   token: string | undefined;
-  /** What names it: `generation_config.json`, `config.json`, `tokenizer`, `chat template`. */
+  /** Where it is named: `generation_config.json`, `config.json`, `tokenizer`, `chat template`. */
   from: string[];
 }
 
@@ -21,8 +21,8 @@ const isId = (value: unknown): value is number => Number.isSafeInteger(value) &&
 /**
  * The ids that generation_config.json and config.json call `eos_token_id` (a number or a list), the tokenizer's
  * `eos_token`, and the special token with which the chat template ends an answer. Nothing else of
- * generation_config.json counts.
- * @throws GenerationError where a file is broken.
+ * generation_config.json is used.
+ * @throws GenerationError if a file is broken.
  */
 export async function readStopTokens(folder: string, prompts: PromptBuilder): Promise<StopToken[]> {
   const found = new Map<number, StopToken>();

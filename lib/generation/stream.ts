@@ -1,4 +1,4 @@
-// Answering a stream of rows: in order, in waves, each row written once those before it are.
+// Answers a stream of rows, in waves. Each row is written after those before it.
 
 import { digestOfValue } from '../continuing/digests';
 import type { OutputRow, RowOutput } from '../continuing/row_output';
@@ -19,7 +19,7 @@ export interface GenerationCounts {
   rows: number;
   skippedRows: number;
   promptTokens: number;
-  /** Of the answers. */
+  /** Tokens of the answers. */
   tokens: number;
   /** Answers cut at the limit, and rows that were too long to be answered. */
   cut: number;
@@ -33,9 +33,9 @@ export interface GenerationStreamOptions {
   model: Pick<LanguageModel, 'prepareRead' | 'answerAll'>;
   sampling: Sampling;
   raw: boolean;
-  /** Rows that an earlier run has written there are read, checked and passed over. */
+  /** Rows that an earlier run has already written there are read, checked and skipped. */
   output: RowOutput;
-  /** Takes what is unusual about the rows. */
+  /** Collects what is unusual about the rows. */
   report?: ReadingReport;
   signal?: AbortSignal;
   onProgress?: (counts: GenerationCounts) => void;
@@ -43,18 +43,19 @@ export interface GenerationStreamOptions {
 
 interface Waiting extends PreparedPrompt {
   id: RowId;
-  /** Digest of what was read. */
+  /** Digest of the row as it was read. */
   read: string;
-  /** Its place among the rows answered by this run. */
+  /** Its position among the rows answered by this run. */
   place: number;
 }
 
-/** As long as another program takes over its next row, waves wait this many milliseconds. */
+/** A wave waits this many milliseconds for the next row, which another program may be producing. */
 const PATIENCE = 100;
 
 /**
- * Answers all rows. A row's random stream is its number in the input, so that a continued run draws as an undisturbed
- * one. The first bad row ends the work with an error, after the rows of the waves before it have been written.
+ * Answers all rows. A row's random stream is its number in the input, so that a continued run draws the same numbers as
+ * an uninterrupted one. The first bad row ends the work with an error, after the rows of the waves before it have been
+ * written.
  */
 export async function generateStream(options: GenerationStreamOptions): Promise<GenerationCounts> {
   const { model, sampling, signal } = options;
@@ -117,7 +118,7 @@ async function* waitingRows(
   }
 }
 
-/** What a row's prompt is refused for gets the row's place. */
+/** Adds the row's file and line to an error about its prompt. */
 function placed<T>(make: () => T, source: Source): T {
   try {
     return make();

@@ -1,13 +1,13 @@
-// The thoughts with which reasoning models begin: `<think>…</think>`.
+// The reasoning with which some models begin their answers: `<think>…</think>`.
 
 const TAGS = ['think', 'thinking', 'reasoning'];
 
-/** The tag of thoughts that a prompt opens at its very end, for the model to go on with. */
+/** The reasoning tag that a prompt opens at its very end, for the model to continue. */
 export function openThoughts(prompt: string): string | undefined {
   return TAGS.find((tag) => prompt.trimEnd().endsWith(`<${tag}>`));
 }
 
-/** What an answer's beginning is: `undecided` while it may still become the opening of thoughts. */
+/** What an answer begins with: `undecided` as long as it may still become an opening reasoning tag. */
 export function beginning(
   text: string,
 ): { kind: 'undecided' | 'answer' } | { kind: 'thoughts'; tag: string; begin: number } {

@@ -1,4 +1,4 @@
-// One wave through the engine: its prompts advance together until each has ended.
+// One wave: prompts that advance through the engine together until each has ended.
 
 import { Finish } from '../engine/types.generated';
 import { memoryReserve } from '../options/engine';
@@ -22,16 +22,16 @@ export interface WaveSetting {
   stopTokens: readonly number[];
   sampling: Sampling;
   microBatchTokens: number;
-  /** What the engine keeps at once; undefined: what memory allows. */
+  /** Size of the key/value cache in tokens; undefined: what memory allows. */
   cacheTokens?: number | undefined;
-  /** GiB of the device's memory that it leaves alone; undefined: the device's default. */
+  /** GiB of the device's memory to leave unused; undefined: the device's default. */
   reserve?: number | undefined;
   signal: AbortSignal | undefined;
 }
 
 export type WaveAnswer = AnswerParts & { finish: 'stop' | 'length' };
 
-/** Steps between two looks at the texts. After a stop string the engine goes on to the end of such a stretch. */
+/** Steps between two checks of the texts. After a stop string the engine continues until the next check. */
 const STEPS = 32;
 const STEPS_WITH_STOP_STRINGS = 8;
 

@@ -1,5 +1,5 @@
-// Prompts put together for one call of the engine: as many as there is room for, neighbors with a common beginning as
-// one group, so that the beginning is computed and kept once.
+// Collects prompts for one call of the engine: as many as fit. Neighbors with a common prefix form a group, so that the
+// prefix is computed and stored once.
 
 import { unlessAborted, within } from '../support/abort';
 
@@ -7,11 +7,11 @@ export interface PackedPrompts {
   /** All ids; prompt p is `tokens.subarray(offsets[p], offsets[p + 1])`. */
   tokens: Int32Array;
   offsets: Int32Array;
-  /** The group of each prompt; its members stand next to each other. */
+  /** The group of each prompt; the members of a group are adjacent. */
   groups: Int32Array;
 }
 
-/** How many ids two prompts have in common at their beginning. */
+/** The length of the common prefix of two prompts, in ids. */
 function commonBeginning(a: Int32Array, b: Int32Array): number {
   const end = Math.min(a.length, b.length);
   let length = 0;
@@ -20,14 +20,14 @@ function commonBeginning(a: Int32Array, b: Int32Array): number {
 }
 
 /**
- * A group for each prompt such that the fewest tokens are computed: a group computes its members' common beginning
- * once. Members stand next to each other, so that the common beginning of a run is the least of its neighbors' ones;
- * the best cuts are found by dynamic programming.
+ * Assigns a group to each prompt so that the fewest tokens are computed: a group computes its members' common prefix
+ * once. Members are adjacent, so the common prefix of a run is the shortest of those between its neighbors. Dynamic
+ * programming finds the best cuts.
  */
 export function groupPrompts(prompts: readonly Int32Array[]): Int32Array {
   const count = prompts.length;
   const shared = prompts.map((ids, i) => (i === 0 ? 0 : commonBeginning(prompts[i - 1]!, ids)));
-  /** Of the first `end` prompts: the tokens saved, and where the last group begins. */
+  /** For the first `end` prompts: the tokens saved, and where the last group begins. */
   const saved = new Float64Array(count + 1);
   const begins = new Int32Array(count + 1);
   for (let end = 1; end <= count; end += 1) {
@@ -58,18 +58,18 @@ export function packPrompts(prompts: readonly Int32Array[]): PackedPrompts {
 
 export interface WaveBounds {
   prompts: number;
-  /** Of prompts and answers together. */
+  /** Maximum number of tokens, of prompts and answers together. */
   tokens: number;
 }
 
 export interface WaveControl {
   signal?: AbortSignal | undefined;
-  /** Milliseconds after which a wave is not waited for to fill: items may come from another program. */
+  /** Milliseconds after which a wave starts even if it is not full: items may come from another program. */
   patience?: number | undefined;
 }
 
 /**
- * Cuts a stream into waves, in order; a prompt that is too large by itself is a wave of its own. Waiting for an item
+ * Cuts a stream into waves, in order. A prompt that is too large for a wave gets one of its own. Waiting for an item
  * ends when the signal is aborted.
  */
 export async function* wavesOf<T>(
@@ -101,7 +101,7 @@ export async function* wavesOf<T>(
     }
     if (wave.length > 0) yield wave;
   } finally {
-    // Not waited for: a read from a pipe may never end.
+    // Not awaited: a read from a pipe may never end.
     void Promise.resolve(iterator.return?.()).catch(() => {});
   }
 }

@@ -56,6 +56,6 @@ export const precision = (group: string) =>
       'in float32 and say so) [default: bfloat16 on a GPU, float32 on the CPU]',
   });
 
-/** As the engine takes it: bytes, and nothing for the device's default. */
+/** In the form the engine expects: bytes, or absent for the device's default. */
 export const memoryReserve = (gib: number | undefined): { memoryReserve?: number } =>
   gib === undefined ? {} : { memoryReserve: Math.round(gib * GIB) };

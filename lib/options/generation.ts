@@ -1,5 +1,5 @@
 // The options of generation, as the command line names them, in one table: `generate` takes its help and checks from
-// it, `LanguageModel` its own options.
+// it, and `LanguageModel` its options.
 
 import { ENGINE_DEFAULTS } from '../engine/types.generated';
 import { flag, number, optionalJson, optionalNumber, text, textList } from './kinds';

@@ -7,7 +7,7 @@ import type { OptionDefinition } from './kinds';
 import { show } from '../support/show';
 
 export interface LibraryOption {
-  /** As `describe` of a command's option. */
+  /** Same as `describe` of a command's option. */
   describe: string;
   check: Check;
   default?: string | number | boolean;

@@ -21,7 +21,7 @@ export const scoringResources = {
   precision: precision(RESOURCES),
 };
 
-/** The dtype that the weights are treated as. */
+/** The group of the options that choose how the model is read. */
 const MODEL = 'Model';
 export const scoringWeights = {
   dtype: optionalChoice(['float32', 'bfloat16'], {
