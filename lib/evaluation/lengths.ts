@@ -1,4 +1,4 @@
-// How long a response is: what the length baseline and the accuracy by length difference rest on.
+// The length of a response, for the length baseline and the accuracy by length difference.
 
 import { textOfMessage } from '../data/conversation/texts';
 import type { PreferencePrompt, Response } from '../data/types';
@@ -6,7 +6,7 @@ import type { LengthUnit } from './metrics/types';
 import type { Blocks } from './metrics/blocks';
 import { PROMPTS_A_BLOCK } from './metrics/groups';
 
-/** Unicode code points, so that a rare character outside the basic plane counts once. */
+/** Number of Unicode code points, so that a rare character outside the basic plane counts once. */
 export function characterCount(text: string): number {
   let count = 0;
   for (let i = 0; i < text.length; i++) {
@@ -16,15 +16,15 @@ export function characterCount(text: string): number {
   return count;
 }
 
-/** Characters of all the response's turns; undefined where only token ids are known. */
+/** Characters of all turns of the response; undefined if only token ids are known. */
 export function responseLength({ content, messages }: Pick<Response, 'content' | 'messages'>): number | undefined {
   if (messages) return messages.reduce((sum, turn) => sum + characterCount(textOfMessage(turn)), 0);
   return content === undefined ? undefined : characterCount(content);
 }
 
 /**
- * One length a response: characters where every response of the data has text, else tokens of the whole sample where
- * every one has `inputIds` (the prompt's tokens are the same on both sides of a pair), else undefined.
+ * One length per response: characters if every response of the data has text, else tokens of the whole sample if every
+ * one has `inputIds` (the prompt's tokens are the same on both sides of a pair), else undefined.
  */
 export function* responseLengths(
   prompts: readonly PreferencePrompt[],

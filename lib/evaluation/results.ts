@@ -17,16 +17,16 @@ export const RESULTS_NAMES = {
   judgements: 'judgements.jsonl',
 } as const;
 
-/** What is written beside the results of an evaluation. */
+/** What is written in addition to the results of an evaluation. */
 export interface ResultsMeta {
   /** The command's options, as given and defaulted. */
   options?: Record<string, unknown>;
   seed?: number;
-  /** Once aborted, the file under way is given up; those before it stay. */
+  /** Once aborted, the file being written is abandoned; those before it stay. */
   signal?: AbortSignal;
 }
 
-/** What a report tells of where its figures come from. */
+/** What a report says about the origin of its figures. */
 export interface ResultsOrigin {
   date: string;
   data: readonly { file: string; sha256: string }[];
@@ -38,13 +38,13 @@ export interface ResultsOrigin {
 export interface WrittenResults {
   results: string;
   scores: string;
-  /** Of a judge: a row a judgement. */
+  /** For a judge: a row per judgement. */
   judgements?: string;
-  /** What `results.json` tells of the origin of its figures, for `writeReport`. */
+  /** What `results.json` says about the origin of its figures, for `writeReport`. */
   meta: ResultsOrigin;
 }
 
-/** Makes the folder where it is missing and writes the files, each atomically, `results.json` last. */
+/** Creates the folder if it is missing and writes the files, each atomically, `results.json` last. */
 export async function writeResults(
   folder: string,
   evaluation: Evaluation,
@@ -53,7 +53,7 @@ export async function writeResults(
   try {
     await makeFolders(folder);
   } catch (error) {
-    throw new EvaluationError(`The output folder ${folder} could not be made: ${whyNot(error)}.`, { cause: error });
+    throw new EvaluationError(`The output folder ${folder} could not be created: ${whyNot(error)}.`, { cause: error });
   }
   const results = await describe(evaluation, meta, (parts) => new JoinedRecords(parts));
   const written: WrittenResults = {
@@ -70,8 +70,8 @@ export async function writeResults(
 }
 
 /**
- * The content of `results.json`. `files` has, by data set, the original's metrics under the original's names, in its
- * order, then this package's own; `groups` has the benchmark's own tables, where it has any. A metric that is not
+ * The content of `results.json`. `files` has, for each data set, the original's metrics under their original names and
+ * in their order, then this package's own; `groups` has the benchmark's own tables, if it has any. A metric that is not
  * defined on the data is null, and so is the open end of a bin.
  */
 export function describeResults(evaluation: Evaluation, meta: ResultsMeta = {}): Promise<Record<string, unknown>> {
@@ -110,7 +110,7 @@ async function describe(
   };
 }
 
-/** By table, row and column; an empty cell is left out. */
+/** Values by table, row and column; empty cells are left out. */
 function groupsOf(tables: readonly ScoreTable[]): Record<string, Record<string, Record<string, number>>> {
   const cells = (columns: ScoreTable['columns'], values: readonly (number | undefined)[]) =>
     Object.fromEntries(columns.flatMap(({ name }, i) => (values[i] === undefined ? [] : [[name, values[i]]])));
@@ -122,7 +122,7 @@ function groupsOf(tables: readonly ScoreTable[]): Record<string, Record<string, 
   );
 }
 
-/** Parts without a common key. */
+/** Objects to be merged; no two share a key. */
 function describeFile(file: EvaluatedFile): Record<string, unknown>[] {
   const { cheems, extras, intervals, counts, judge, length, basis, notes } = file.report;
   return [
@@ -141,8 +141,8 @@ function describeFile(file: EvaluatedFile): Record<string, unknown>[] {
 }
 
 /**
- * One line per response; `reward` is null where it was not scored, `tokens` and `truncated` where the predictor does
- * not say.
+ * One line per response; `reward` is null if it was not scored, `tokens` and `truncated` if the predictor does not
+ * report them.
  */
 function* scoreLines(files: readonly EvaluatedFile[]): Generator<string> {
   for (const { name, prompts, scores } of files) {
@@ -165,7 +165,7 @@ function* scoreLines(files: readonly EvaluatedFile[]): Generator<string> {
   }
 }
 
-/** One line a judgement: which responses were shown first and second, and what the judge made of them. */
+/** One line per judgement: which responses were shown first and second, and the judge's verdict on them. */
 function* judgementLines(files: readonly EvaluatedFile[]): Generator<string> {
   for (const { name, prompts, scores } of files) {
     for (const [p, { id: promptId, responses }] of prompts.entries()) {

@@ -1,4 +1,4 @@
-// Whether a judge judged anything: figures that rest on no verdict at all are no figures.
+// Checks that a judge gave any verdict at all: without one, no figure is meaningful.
 
 import type { Evaluation } from './evaluate';
 import type { Judgement, JudgeStatistics } from './metrics/types';
@@ -6,7 +6,7 @@ import { JudgeError } from '../judging/errors';
 import { REASONS, reasonsWithoutVerdict, type Reasons } from './verdict_reasons';
 import { knob } from '../text/knobs';
 
-/** @throws JudgeError where not one judgement has a verdict: why, what was said first, and what may help. */
+/** @throws JudgeError if no judgement has a verdict: why, the judge's first answer, and what may help. */
 export function requireVerdicts({ files, predictor }: Evaluation): void {
   const statistics = files.flatMap(({ report }) => (report.judge ? [report.judge] : []));
   const sum = (count: (one: JudgeStatistics) => number) => statistics.reduce((total, one) => total + count(one), 0);
@@ -36,7 +36,7 @@ export function requireVerdicts({ files, predictor }: Evaluation): void {
   throw new JudgeError(parts.filter((part) => part !== '').join(' '));
 }
 
-/** What the first one says for itself. */
+/** The text of the first judgement: its answer, or why there is none. */
 function quoteOf(judgements: readonly Judgement[]): string {
   const found = judgements.find(({ said, answer }) => (said ?? answer ?? '') !== '');
   if (!found) return '';

@@ -11,7 +11,8 @@ import { readRows } from '../data/rows';
 import type { PreferenceDataset, PreferencePrompt, Source } from '../data/types';
 
 /**
- * One prompt per row, its responses in the order of "rank"; responses without a rank are never judged and are left out.
+ * One prompt per row, with its responses in the order of "rank"; responses without a rank are never judged and are left
+ * out.
  * @throws DataError wherever the original fails: no rank, no category, a rank that is not an integer, a rank of an
  * unknown response.
  */

@@ -1,5 +1,5 @@
-// Python's random.random(): MT19937 (Matsumoto & Nishimura 1998), seeded by an array as CPython's random.seed(int)
-// does, 53 bits a number. The original draws its order of responses from it.
+// Python's random.random(): MT19937 (Matsumoto & Nishimura 1998), seeded by an array like CPython's random.seed(int),
+// 53 bits per number. The original draws its order of responses from it.
 
 const N = 624;
 const M = 397;
@@ -24,7 +24,7 @@ export class PythonRandom {
     state[0] = 0x80000000;
   }
 
-  /** From 0 up to, not including, 1. */
+  /** The next number, from 0 up to but not including 1. */
   next(): number {
     const high = this.bits() >>> 5;
     const low = this.bits() >>> 6;

@@ -1,5 +1,6 @@
-// Answers on disk, one JSON line each, only ever added to. A line counts once its newline is written; what a killed
-// process left behind it is cut off when the file is opened next. Only the places of the lines are held in memory.
+// Answers on disk, one JSON line each; lines are only ever appended. A line counts once its newline is written. What a
+// killed process left after the last newline is cut off when the file is opened next. Only the offsets of the lines are
+// held in memory.
 
 import { mkdir, open, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -40,9 +41,9 @@ export class ResponseCache {
   ) {}
 
   /**
-   * Opens or makes the file (its folder exists) and reads which answers it has. The caller sees to it that no other
-   * process writes it.
-   * @throws JudgeError naming file and line where a whole line is no answer: it may be another file.
+   * Opens or creates the file (its folder must exist) and reads which answers it has. The caller ensures that no other
+   * process writes to it.
+   * @throws JudgeError naming file and line if a complete line is not an answer: it may be another kind of file.
    */
   static async open(file: string): Promise<ResponseCache> {
     const handle = await open(file, 'a+');
@@ -78,7 +79,7 @@ export class ResponseCache {
     };
   }
 
-  /** Resolves once the answer is on the device. Answers that come together are flushed together. */
+  /** Resolves once the answer is on the device. Answers that arrive together are flushed together. */
   set(key: string, completion: Completion, facts: Record<string, unknown> = {}): Promise<void> {
     const { cached: _, ...rest } = completion;
     const line = Buffer.from(`${JSON.stringify({ key, ...rest, ...facts })}\n`);
@@ -103,12 +104,12 @@ export class ResponseCache {
       } catch (error) {
         const failure = new JudgeError(
           `The answers could not be written to ${this.file} (${(error as Error).message}). Those that were ` +
-            'written before stay good.',
+            'written before are kept.',
         );
         for (const { reject } of batch) reject(failure);
       }
     }
-    // In the same step as the last look at the queue: whoever comes next starts anew.
+    // In the same tick as the last check of the queue, so that the next caller starts a new write.
     this.writing = undefined;
   }
 
@@ -127,7 +128,7 @@ export class ResponseCache {
     }
   }
 
-  /** What is written into a file that was removed or replaced is nowhere. */
+  /** Anything written into a file that was removed or replaced would be lost. */
   private async requireFile(): Promise<void> {
     const [named, open] = await Promise.all([stat(this.file).catch(() => undefined), this.handle.stat()]);
     if (named?.ino !== open.ino) throw new Error('it was removed, moved or replaced by something else');
@@ -159,14 +160,14 @@ export class ResponseCache {
     const parsed = parseLine(bytes);
     if (!parsed) {
       throw new JudgeError(
-        `${this.file}:${line}: this is no stored answer. If the file is a cache that was damaged, delete the ` +
-          `line; else give another ${knob('judgeCache')}.`,
+        `${this.file}:${line}: this is not a stored answer. If the file is a damaged cache, delete the ` +
+          `line; otherwise give another ${knob('judgeCache')}.`,
       );
     }
     this.places.set(parsed.key, { offset, length: bytes.length });
   }
 
-  /** What stands after the last newline: a whole answer gets its newline, anything else was torn off and is cut. */
+  /** Handles what follows the last newline: a complete answer gets its newline, an incomplete one is cut off. */
   private async repairEnd(rest: Buffer): Promise<void> {
     const parsed = parseLine(rest);
     if (parsed) {
@@ -174,9 +175,9 @@ export class ResponseCache {
       await this.handle.appendFile('\n');
       this.end += rest.length + 1;
     } else {
-      // Of a file that is no cache nothing may be cut.
+      // Nothing may be cut from a file that is not a cache.
       if (!'{"key":"'.startsWith(rest.subarray(0, 8).toString())) {
-        throw new JudgeError(`${this.file} is no cache of answers; give another ${knob('judgeCache')}.`);
+        throw new JudgeError(`${this.file} is not a cache of answers; give another ${knob('judgeCache')}.`);
       }
       await this.handle.truncate(this.end);
     }
@@ -184,15 +185,15 @@ export class ResponseCache {
   }
 }
 
-/** A cache that no other process writes meanwhile. */
+/** A cache that no other process writes to meanwhile. */
 export interface LockedCache {
   cache: ResponseCache;
-  /** Closes the file once what is being written is there, and frees it for others. */
+  /** Closes the file once pending writes are done, and releases the lock. */
   close(): Promise<void>;
 }
 
 /**
- * Opens or makes a cache, its folder too. @throws JudgeError where another process has it, or the file is no cache or
+ * Opens or creates a cache and its folder. @throws JudgeError if another process uses it, or the file is not a cache or
  * cannot be written.
  */
 export async function openLockedCache(file: string): Promise<LockedCache> {

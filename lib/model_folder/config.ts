@@ -1,5 +1,5 @@
-// config.json of a trained reward model: the base model's, as transformers writes it for one label; for a head of
-// several layers, which no class of transformers has, as the base model's own class reads it.
+// config.json of a trained reward model: the base model's, changed as transformers does for one label. For a head of
+// several layers, which no class of transformers has: as the base model's own class reads it.
 
 import { join } from 'node:path';
 import type { Precision } from '../engine/types.generated';
@@ -30,9 +30,9 @@ async function readJson(file: string, files: FileSystem): Promise<Record<string,
 }
 
 interface SpecialTokens {
-  /** Of the tokenizer's pad_token. */
+  /** The id of the tokenizer's pad_token. */
   pad: number | undefined;
-  /** Others that may serve for padding, best first: unknown, begin, the rest. */
+  /** Other special tokens that may be used for padding, best first: unknown, begin, the rest. */
   others: number[];
   textOf: Map<number, string>;
 }
@@ -66,12 +66,12 @@ async function readSpecialTokens(baseFolder: string, files: FileSystem): Promise
 /**
  * A pad_token_id that no sample ends with.
  *
- * transformers' …ForSequenceClassification reads the reward at the rightmost token whose id is not pad_token_id,
- * by the id and not by the attention mask. Where the two are one (Qwen's <|im_end|> as pad token, say), it reads
- * one token too early, and other rewards come out than those trained. Without any pad_token_id it refuses
- * batches. Order: the tokenizer's pad token (what its users pad with), config.json's own, the tokenizer's unknown,
- * begin and other special tokens (never an end-of-sequence id of config.json), then the highest id of the vocabulary
- * that no sample ends with.
+ * transformers' …ForSequenceClassification reads the reward at the rightmost token whose id is not pad_token_id, by the
+ * id and not by the attention mask. If the last token has this id (for example with Qwen's <|im_end|> as pad token), it
+ * reads one token too early, and its rewards differ from the trained ones. Without any pad_token_id it refuses batches.
+ * Order: the tokenizer's pad token (what its users pad with), config.json's own, the tokenizer's unknown, begin and
+ * other special tokens (never an end-of-sequence id of config.json), then the highest id of the vocabulary that no
+ * sample ends with.
  */
 export function choosePadTokenId(
   tokens: { pad?: number | undefined; others?: readonly number[] },
@@ -86,7 +86,7 @@ export function choosePadTokenId(
   for (const id of tokens.others ?? []) if (usable(id) && !endIds.has(id)) return id;
   for (let id = vocabSize - 1; id >= 0; id -= 1) if (usable(id) && !endIds.has(id)) return id;
   throw new ModelFolderError(
-    'Every id of the vocabulary stands where a sample is read, so config.json can have no pad_token_id that the ' +
+    'Every id of the vocabulary is the last token of some sample, so config.json can have no pad_token_id that the ' +
       'class would not take for padding. Are the input_ids right?',
   );
 }
@@ -98,15 +98,15 @@ export interface ConfigRequest {
   baseFolder: string;
   /** 'Qwen2' for Qwen2ForSequenceClassification. */
   classPrefix: string;
-  /** model_type of what is saved, where it is not the base model's. */
+  /** model_type of the saved model, if it differs from the base model's. */
   savedFamily?: string | undefined;
   vocabSize: number;
   lastTokens: LastTokenCounts;
-  /** For a head of several layers: the class, its files and its labels stay. */
+  /** For a head of several layers: the class, its files and its labels are kept. */
   keepsClass?: boolean | undefined;
-  /** Ids anywhere in samples: given where the class reads the reward before the first padding. */
+  /** All ids that occur in samples: given if the class reads the reward before the first padding token. */
   sampleTokens?: ReadonlySet<number> | undefined;
-  /** Of the weights beside it. */
+  /** The dtype of the weights in the same folder. */
   dtype: Precision;
 }
 
@@ -114,17 +114,18 @@ export interface MadeConfig {
   /** Text of config.json. */
   config: string;
   padTokenId: number;
-  /**
-   * Set where the tokenizer must pad with another token than its own pad_token, or has none: the text of the new one.
-   */
+  /** The text of the new pad token; set if the tokenizer must not pad with its own pad_token, or has none. */
   newPadToken?: string;
-  /** Python files of the class that lie beside it. */
+  /** Python files of the class that must be in the same folder. */
   classFiles: string[];
-  /** Python files that the base model's auto_map names but its folder lacks: then it is left out. */
+  /** Python files that the base model's auto_map names but its folder lacks: auto_map is then left out. */
   missingClassFiles: string[];
 }
 
-/** The base model's config.json turned into that of a reward model; every other field stays, numbers to the letter. */
+/**
+ * Turns the base model's config.json into that of a reward model. All other fields are kept, with numbers spelled the
+ * same.
+ */
 export async function makeConfig(request: ConfigRequest, files: FileSystem = realFileSystem): Promise<MadeConfig> {
   const text = withoutMark(await files.readText(join(request.baseFolder, CONFIG_FILE)));
   const plain = parseModelJson(text) as Record<string, unknown>;
@@ -142,7 +143,8 @@ export async function makeConfig(request: ConfigRequest, files: FileSystem = rea
   if (ownClass?.autoMap) config['auto_map'] = ownClass.autoMap;
   else delete config['auto_map']; // names Python files of the base model that are not copied
   if (request.savedFamily !== undefined && request.savedFamily !== plain['model_type']) {
-    // Weights of another family's names: the fields that only the base model's own code knows would mislead.
+    // The weights have another family's tensor names, so fields that only the base model's own code knows would
+    // mislead.
     config['model_type'] = request.savedFamily;
     config['attention_bias'] = plain['bias'] ?? true;
     config['vocab_size'] = request.vocabSize;
@@ -170,9 +172,9 @@ export async function makeConfig(request: ConfigRequest, files: FileSystem = rea
 }
 
 /**
- * transformers 4, and what is built on it, knows `rope_theta` and `rope_scaling` alone and would take its default for
- * `rope_parameters`; transformers 5 takes `rope_scaling` where both are there. So both say what the base model's
- * config.json means.
+ * transformers 4, and tools built on it, know only `rope_theta` and `rope_scaling`, and would use defaults for
+ * `rope_parameters`; transformers 5 uses `rope_scaling` if both are present. So both forms are written, with the
+ * meaning of the base model's config.json.
  */
 function spellRopeBothWays(config: Record<string, unknown>): void {
   const parameters = config['rope_parameters'];

@@ -1,4 +1,4 @@
-// What tells one model from another without reading all of it: for answers and rewards that outlive a run.
+// A digest that identifies a model without reading all of it, for answers and rewards that are kept after a run.
 
 import { createHash, type Hash } from 'node:crypto';
 import { open, readdir, type FileHandle } from 'node:fs/promises';
@@ -6,21 +6,21 @@ import { join } from 'node:path';
 import { ADAPTER_CONFIG_FILE, isIndex, SMALL_MODEL_FILES } from './files';
 
 const WEIGHTS = /\.(?:safetensors|bin|pt|pth)$/;
-/** States of an optimizer are none of the model. */
+/** Files of a training run, which do not belong to the model. */
 const OF_TRAINING = /^(?:optimizer|scheduler|rng_state|training_args|scaler)/;
 /** Files up to this size are read whole. */
 const WHOLE = 64 << 20;
 const AT_ONCE = 1 << 20;
 /**
- * A tensor up to this size is read whole; of a larger one so many pieces, evenly spaced, its first and last bytes among
- * them.
+ * A tensor up to this size is read whole; of a larger one this many pieces, evenly spaced, including its first and last
+ * bytes.
  */
 const WHOLE_TENSOR = 256 << 10;
 const PIECES = 16;
 const PIECE = 4096;
 /**
- * Of a large file in another form: its two ends (PyTorch's archive lists the CRC-32 of each tensor at its end), and so
- * many pieces.
+ * Of a large file in another format: its two ends (PyTorch's archive lists the CRC-32 of each tensor at its end), and
+ * this many pieces.
  */
 const PIECES_OF_FILE = 1024;
 const LONGEST_HEADER = 100_000_000;
@@ -28,9 +28,9 @@ const LONGEST_HEADER = 100_000_000;
 /**
  * SHA-256 over the folder's configuration, tokenizer and weights: their names, sizes and contents. Weight files above
  * 64 MiB are not read whole. Of safetensors: the header, every tensor up to 256 KiB (heads, norms, biases), and 16
- * pieces of 4 KiB of every larger one; of other forms the first and the last MiB and 1024 pieces. The folder's place
- * and dates do not count. Training changes it, of a head or an adapter alone too; a change of a few numbers within a
- * large matrix may not.
+ * pieces of 4 KiB of every larger one; of other formats the first and the last MiB and 1024 pieces. The folder's path
+ * and dates do not count. Training changes the digest, even of only a head or an adapter; a change of a few numbers
+ * within a large matrix may not.
  */
 export async function modelDigest(folder: string): Promise<string> {
   const names = (await readdir(folder)).filter((name) => isOfModel(name)).sort();
@@ -79,7 +79,7 @@ async function readPieces(read: Read, begin: number, bytes: number, pieces: numb
   }
 }
 
-/** False where the file is no safetensors file. */
+/** Returns false if the file is not a safetensors file. */
 async function readTensors(handle: FileHandle, name: string, size: number, read: Read): Promise<boolean> {
   if (!name.endsWith('.safetensors')) return false;
   const { buffer } = await handle.read(Buffer.alloc(8), 0, 8, 0);

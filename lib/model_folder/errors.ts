@@ -1,6 +1,6 @@
 /**
- * A file of a model folder that cannot be read, or made: a sentence that names it. Rooms that offer functions rethrow
- * it as their own.
+ * A file of a model folder cannot be read or created: one sentence that names it. Callers rethrow it as their own
+ * error.
  */
 export class ModelFolderError extends Error {
   override readonly name = 'ModelFolderError';

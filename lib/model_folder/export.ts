@@ -8,7 +8,7 @@ import { realFileSystem, type FileSystem } from '../files/file_system';
 import { factsText, type RewardModelFacts } from './facts';
 import { CONFIG_FILE, FACTS_FILE, TOKENIZER_FILES, WEIGHTS_FILE } from './files';
 
-/** Texts of the tokenizer's files that are not the base model's; null: not written. */
+/** New texts of the tokenizer's files that differ from the base model's; null: the file is not written. */
 export type TokenizerChanges = ReadonlyMap<string, string | null>;
 
 export interface ModelFolderPlan {
@@ -17,9 +17,9 @@ export interface ModelFolderPlan {
   /** Text of the finished config.json. */
   config: string;
   facts: RewardModelFacts;
-  /** Of the tokenizer's files, what is not the base model's. */
+  /** The tokenizer's files that differ from the base model's. */
   tokenizerChanges: TokenizerChanges;
-  /** Python files of the base model's class, which config.json goes on naming. */
+  /** Python files of the base model's class, which config.json still names. */
   classFiles: readonly string[];
 }
 
@@ -40,7 +40,10 @@ export async function writeTokenizerFiles(
   }
 }
 
-/** Writes all but the weights into an existing folder. config.json comes last: without it a folder is no model. */
+/**
+ * Writes everything except the weights into an existing folder. config.json comes last: without it, a folder is not a
+ * model.
+ */
 async function writeDescription(
   folder: string,
   plan: ModelFolderPlan,
@@ -53,8 +56,9 @@ async function writeDescription(
 }
 
 /**
- * Writes a whole model folder into an existing folder. Weights that are trained rounded to bfloat16 are saved so;
- * others in the dtype that they are held in, which is bfloat16 for the matrices of a bfloat16 optimizer state.
+ * Writes a whole model folder into an existing folder. Weights that are trained rounded to bfloat16 are saved in
+ * bfloat16; others in the dtype that they have in memory, which is bfloat16 for the matrices of a bfloat16 optimizer
+ * state.
  */
 export async function writeModelFolder(
   folder: string,
@@ -70,9 +74,9 @@ export async function writeModelFolder(
 const MODEL_FILES = [WEIGHTS_FILE, ...TOKENIZER_FILES, FACTS_FILE, CONFIG_FILE];
 
 /**
- * Makes `outputDir` itself the model that a checkpoint holds, by hard links where the file system has them and
- * copies elsewhere. Each file appears by a rename. config.json is removed first and set last, so that a kill in
- * between leaves a folder that is no model rather than a mixture of two; the checkpoint is not touched.
+ * Makes `outputDir` itself the model of a checkpoint, by hard links if the file system has them, else by copies. Each
+ * file appears by a rename. config.json is removed first and written last, so that a kill in between leaves a folder
+ * that is not a model rather than a mixture of two. The checkpoint is not changed.
  */
 export async function exportModel(
   checkpoint: string,
@@ -92,7 +96,7 @@ export async function exportModel(
     const temporary = join(outputDir, `.writing-${name}-${process.pid}`);
     await files.removeFolder(temporary);
     await files.hardLink(source, temporary).catch(() => files.copyDurably(source, temporary));
-    // rename() does nothing where both names are links to one file already, and would leave the temporary name.
+    // rename() does nothing if both names already link to the same file, and would leave the temporary name.
     await files.rename(temporary, target);
     await files.removeFolder(temporary);
     if (name === FACTS_FILE) await files.flushFolder(outputDir);

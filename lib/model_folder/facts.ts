@@ -1,4 +1,5 @@
-// cheems.json: how a trained model's samples were built, and must be built for scoring. Written and read by one schema.
+// cheems.json: how a trained model's samples were built, and must be built for scoring. One schema serves writing and
+// reading.
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,27 +10,27 @@ import { ModelFolderError } from './errors';
 import { FACTS_FILE } from './files';
 
 function factsSchema() {
-  const { z } = require('zod') as typeof import('zod'); // for those who have such a file
+  const { z } = require('zod') as typeof import('zod'); // loaded only if there is such a file
   return z.object({
     package: z.literal(PACKAGE_NAME),
     package_version: z.string(),
     /** Samples were built so, and must be built so for scoring. */
     do_strip: z.boolean(),
-    /** 'transformers': of early versions; it changes no sample. */
+    /** 'transformers': written by early versions; it changes no sample. */
     compat: z.enum(['cheems', 'transformers']).nullable(),
-    /** Special tokens within texts; what training refused, it says nothing of. */
+    /** How special tokens in texts were read; a training run that refused them records 'keep'. */
     special_tokens_in_text: z.enum(['keep', 'escape']),
     max_length: z.number(),
     truncation: z.boolean(),
-    /** SHA-256 of the chat template; null where all samples came as token ids. */
+    /** SHA-256 of the chat template; null if all samples were given as token ids. */
     chat_template_sha256: z.string().nullable(),
     /** Where the reward is read. */
     reward_position: z.literal('last token of the sample'),
-    /** The tensor of its last layer. */
+    /** The tensor name of the head's last layer. */
     reward_head: z.string(),
     /**
-     * The last ids of the training samples (at most 16, the commonest first): config.json's pad_token_id is none of
-     * them.
+     * The last ids of the training samples (at most 16, the most frequent first): config.json's pad_token_id is not one
+     * of them.
      */
     last_token_ids: z.array(z.number()),
   });
@@ -37,7 +38,7 @@ function factsSchema() {
 
 /** The content of cheems.json. */
 export type RewardModelFacts = z.infer<ReturnType<typeof factsSchema>>;
-/** What scoring follows. Early versions wrote less. */
+/** The choices that scoring follows. Early versions wrote fewer. */
 export type SampleChoices = Partial<Pick<RewardModelFacts, 'do_strip' | 'compat' | 'special_tokens_in_text'>>;
 
 /** The text of cheems.json. */
@@ -46,8 +47,8 @@ export function factsText(facts: RewardModelFacts): string {
 }
 
 /**
- * What a folder's cheems.json says of its samples; undefined where there is none.
- * @throws ModelFolderError naming the file where it is broken.
+ * What a folder's cheems.json says about its samples; undefined if there is none.
+ * @throws ModelFolderError naming the file if it is broken.
  */
 export async function readSampleChoices(folder: string): Promise<SampleChoices | undefined> {
   const file = join(folder, FACTS_FILE);

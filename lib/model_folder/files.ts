@@ -1,10 +1,10 @@
-// The files of a model folder: the one list, for what is read, fetched, copied, saved and digested.
+// The files of a model folder: the one list, for reading, downloading, copying, saving and digests.
 
 export const CONFIG_FILE = 'config.json';
 export const GENERATION_CONFIG_FILE = 'generation_config.json';
 /** How a reward model's samples were built; see facts.ts. */
 export const FACTS_FILE = 'cheems.json';
-/** What training writes. */
+/** The weights file that training writes. */
 export const WEIGHTS_FILE = 'model.safetensors';
 
 export const TOKENIZER_FILE = 'tokenizer.json';
@@ -13,7 +13,7 @@ export const SPECIAL_TOKENS_FILE = 'special_tokens_map.json';
 export const CHAT_TEMPLATE_FILE = 'chat_template.jinja';
 export const OLD_CHAT_TEMPLATE_FILE = 'chat_template.json';
 
-/** Of a tokenizer's files, those that are read here, and so count for what the tokens are. */
+/** The tokenizer files that are read here, and so determine the tokens. */
 export const TOKENIZER_FILES_READ = [
   TOKENIZER_FILE,
   TOKENIZER_CONFIG_FILE,
@@ -41,7 +41,10 @@ export const TOKENIZER_FILES: readonly string[] = [
   ...SENTENCEPIECE_FILES,
 ];
 
-/** With its configuration. What else may lie there (logs, results, states of training) is none of the model. */
+/**
+ * The tokenizer's files and the configuration. Other files in the folder (logs, results, training state) do not belong
+ * to the model.
+ */
 export const SMALL_MODEL_FILES: ReadonlySet<string> = new Set([
   CONFIG_FILE,
   GENERATION_CONFIG_FILE,
@@ -50,7 +53,8 @@ export const SMALL_MODEL_FILES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Weights in the order in which the engine looks for them, which is transformers': in one file, or an index of several.
+ * Weights files in the order in which the engine looks for them, the same as transformers: one file, or an index of
+ * several.
  */
 export const WEIGHTS_FILES = [
   WEIGHTS_FILE,
@@ -58,12 +62,12 @@ export const WEIGHTS_FILES = [
   'pytorch_model.bin',
   'pytorch_model.bin.index.json',
 ];
-/** Heads that some trainers store beside the backbone; of the two the first counts. */
+/** Heads that some trainers store beside the backbone; if both exist, the first one is used. */
 export const VALUE_HEAD_FILES = ['value_head.safetensors', 'value_head.bin'] as const;
 /** LDL's regression_layer.pt and gating_layer.pt. */
 const HEAD_LAYER = /^[\w-]+_layer\.pt$/;
 export const isHead = (path: string): boolean =>
   HEAD_LAYER.test(path) || (VALUE_HEAD_FILES as readonly string[]).includes(path);
-/** Of an adapter in PEFT's form. */
+/** The configuration of an adapter in PEFT's format. */
 export const ADAPTER_CONFIG_FILE = 'adapter_config.json';
 export const isIndex = (path: string): boolean => path.endsWith('.index.json');

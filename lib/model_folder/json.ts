@@ -2,12 +2,12 @@
 
 import { parseWithNumbers } from '../files/exact_json';
 
-/** A number, or the name of one that JSON does not know. */
+/** A number; for one that JSON does not know, its name. */
 const readNumber = (spelling: string): number | string => (/[NI]/.test(spelling) ? spelling : Number(spelling));
 
 /**
- * Parses JSON. Python's NaN, Infinity and -Infinity, outside of texts, become texts of these names, as in the engine:
- * they stand in nobody's way, and are no numbers. A byte-order mark is passed over.
+ * Parses JSON. Python's NaN, Infinity and -Infinity, outside of texts, become texts with these names, as in the engine:
+ * they do not stop parsing, but are not numbers. A byte-order mark is skipped.
  * @throws Error with the end of a sentence that begins with the file's name.
  */
 export function parseModelJson(text: string): unknown {
@@ -26,7 +26,7 @@ export function parseModelJson(text: string): unknown {
   }
 }
 
-/** What a file is that is often found in the place of a text file; undefined where it is none of these. */
+/** What a file is that is often found in place of the expected text file; undefined if it is none of these. */
 export function otherContent(text: string): string | undefined {
   if (text.startsWith('version https://git-lfs'))
     return 'is only a Git LFS pointer to the file: fetch it with `git lfs pull` in the folder that was cloned';
@@ -35,5 +35,5 @@ export function otherContent(text: string): string | undefined {
   return text.trim() === '' ? 'is empty: download it again' : undefined;
 }
 
-/** Without a byte-order mark. */
+/** The text without a byte-order mark. */
 export const withoutMark = (text: string): string => (text.startsWith('\ufeff') ? text.slice(1) : text);

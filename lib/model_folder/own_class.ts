@@ -3,21 +3,23 @@
 import { join } from 'node:path';
 import type { FileSystem } from '../files/file_system';
 
-/** For a class of the tokenizer, which is written as a library's own. */
+/** The entry for a tokenizer class; it is left out, because the tokenizer is saved as one of the library's classes. */
 const TOKENIZER_CLASS = 'AutoTokenizer';
-/** What transformers follows from one file to the next. */
+/** The imports that transformers follows from one file to the next. */
 const RELATIVE_IMPORTS = /^[ \t]*(?:import[ \t]+\.(\S+)[ \t]*$|from[ \t]+\.(\S+)[ \t]+import)/gm;
 
 export interface OwnClass {
-  /** What config.json keeps of auto_map; undefined where it has none, or where a file is missing. */
+  /** The part of auto_map that config.json keeps; undefined if it has none, or if a file is missing. */
   autoMap: Record<string, unknown> | undefined;
-  /** The files that must lie beside it. */
+  /** The files that must be copied with it. */
   files: string[];
-  /** Those that are not in the folder: then `autoMap` is undefined and `files` empty. */
+  /** Files that are not in the folder; if any, `autoMap` is undefined and `files` empty. */
   missing: string[];
 }
 
-/** @param autoMap of config.json. A class of another repository (`owner/name--module.Class`) needs no file. */
+/**
+ * @param autoMap the field of config.json. A class of another repository (`owner/name--module.Class`) needs no file.
+ */
 export async function readOwnClass(folder: string, autoMap: unknown, files: FileSystem): Promise<OwnClass> {
   if (typeof autoMap !== 'object' || autoMap === null) return { autoMap: undefined, files: [], missing: [] };
   const kept = Object.entries(autoMap).filter(([name]) => name !== TOKENIZER_CLASS);

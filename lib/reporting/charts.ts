@@ -1,16 +1,16 @@
-// The report's pictures: static SVG, drawn by Observable Plot when the report is written, so that the page needs no
-// script. Colors are the page's CSS variables, which is how one picture serves light and dark.
+// The report's charts: static SVG, drawn by Observable Plot when the report is written, so that the page needs no
+// script. Colors are the page's CSS variables, so that one picture works in the light and the dark scheme.
 
 import type * as PlotModule from '@observablehq/plot';
 import type { Interval } from '../evaluation/metrics/types';
 
-/** About as wide as a phone shows at full size. */
+/** About the width that a phone shows at full size. */
 const WIDTH = 460;
 const FONT = { fontSize: '13px' };
 const ACCENT = 'var(--accent)';
 const MUTED = 'var(--muted)';
 
-/** A bar of a share, with its interval where it has one. */
+/** A bar for a fraction, with its interval if it has one. */
 export interface ShareBar {
   name: string;
   value: number;
@@ -25,7 +25,7 @@ export interface HistogramBin {
 }
 
 export interface CalibrationPoint {
-  /** What the rewards claim: sigmoid of the mean difference. */
+  /** The probability that the rewards predict: sigmoid of the mean difference. */
   predicted: number;
   accuracy: number;
   pairs: number;
@@ -128,7 +128,8 @@ export class ChartMaker {
   }
 
   /**
-   * Both sides of the pairs over one another; chosen filled, rejected with a dashed outline, so that color is not all.
+   * Histograms of both sides of the pairs, overlaid: chosen filled, rejected with a dashed outline, so that they differ
+   * not only in color.
    */
   rewards(bins: readonly HistogramBin[]): string {
     const Plot = this.#plot;
@@ -157,7 +158,7 @@ export class ChartMaker {
     });
   }
 
-  /** Differences around 0: to the right the first is better. */
+  /** Differences around 0: on the right side the first model is better. */
   differences(bars: readonly (ShareBar & { interval: Interval })[], label: string): string {
     const Plot = this.#plot;
     const reach =
@@ -188,9 +189,9 @@ export class ChartMaker {
     });
   }
 
-  /** An <svg>, without a name of its own. */
+  /** An <svg> without an accessible name. */
   #draw(options: PlotModule.PlotOptions): string {
-    // The document's type belongs to browsers, which this package's compiler does not know.
+    // The type of `document` belongs to browsers and is not known to this package's compiler settings.
     const figure = this.#plot.plot({
       document: this.#document as never,
       width: WIDTH,
@@ -201,7 +202,7 @@ export class ChartMaker {
   }
 }
 
-/** Room for the longest name, up to a third of the picture; what does not fit ends in an ellipsis. */
+/** Margin for the longest name, up to a third of the picture; longer names end in an ellipsis. */
 function labelMargin(names: readonly string[]): number {
   const width = (name: string) =>
     [...name].reduce((sum, character) => sum + (character.codePointAt(0)! >= 0x1100 ? 13 : 7.8), 0);

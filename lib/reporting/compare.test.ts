@@ -214,5 +214,5 @@ test('a missing or torn file is told with its place and a remedy', async (t) => 
     message: /prompts\.jsonl cannot be read: it does not exist\. A comparison needs it/,
   });
   writeFileSync(join(folder, 'prompts.jsonl'), '{"file": "x"\n');
-  await t.throwsAsync(readResults(join(folder, 'results.json')), { message: /prompts\.jsonl:1 is no valid JSON/ });
+  await t.throwsAsync(readResults(join(folder, 'results.json')), { message: /prompts\.jsonl:1 is not valid JSON/ });
 });

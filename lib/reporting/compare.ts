@@ -1,6 +1,6 @@
-// Two or more evaluations of the same prompts: is one better, or was it the luck of the prompts? Paired bootstrap over
-// prompts (Efron 1979; Koehn 2004 for systems on the same test set): every resample draws the same prompts for all of
-// them.
+// Two or more evaluations of the same prompts: is one better, or is the difference due to the choice of prompts? Paired
+// bootstrap over prompts (Efron 1979; Koehn 2004 for systems on the same test set): every resample draws the same
+// prompts for all evaluations.
 
 import { EvaluationError } from '../evaluation/errors';
 import { randomSource, quantile } from '../evaluation/metrics/bootstrap';
@@ -9,30 +9,30 @@ import type { PromptRow } from './prompts';
 import type { StoredResults } from './stored_results';
 
 interface ComparedModel {
-  /** The predictor's name; with its folder where two have the same. */
+  /** The predictor's name, with its folder if two have the same name. */
   name: string;
   path: string;
-  /** Of results.json: over all that this model scored. */
+  /** The overall figure of results.json, over everything that this model scored. */
   overall: number;
 }
 
 export interface Difference {
-  /** Places in `Comparison.models`. */
+  /** Indices into `Comparison.models`. */
   first: number;
   second: number;
   /** first - second. */
   difference: number;
   /** Absent with 0 resamples. */
   interval?: Interval;
-  /** Share of the resamples in which the first is ahead; equal counts one half. Absent with 0 resamples. */
+  /** Fraction of the resamples in which the first is better; equal ones count one half. Absent with 0 resamples. */
   probabilityFirstIsBetter?: number;
 }
 
 interface ComparedMetric {
   name: string;
-  /** One a model, over the prompts that all models have. NaN: not defined on these data. */
+  /** One value per model, over the prompts that all models have. NaN: not defined on these data. */
   values: number[];
-  /** Every two models. */
+  /** One entry for every two models. */
   differences: Difference[];
 }
 
@@ -48,7 +48,10 @@ export interface Comparison {
   bootstrap: Required<BootstrapOptions>;
 }
 
-/** Prompts that are drawn together: a category of a file, or the whole file. One entry per prompt, by model. */
+/**
+ * A set of prompts within which resamples are drawn: a category of a file, or the whole file. For each model, one entry
+ * per prompt.
+ */
 interface Stratum {
   file: number;
   rows: PromptRow[][];
@@ -60,9 +63,9 @@ const TERMS = [
 ] as const;
 
 /**
- * The figures of each model on the prompts that all have, as the evaluation computes them (means over categories where
- * there are any), and for every two models the difference with its paired bootstrap.
- * @throws Error with a sentence where the evaluations are not of the same data and benchmark.
+ * The figures of each model on the prompts that all have, computed as in the evaluation (means over categories if there
+ * are any), and for every two models the difference with its paired bootstrap.
+ * @throws Error with a sentence if the evaluations are not of the same data and benchmark.
  */
 export function compareResults(all: readonly StoredResults[], options: BootstrapOptions = {}): Comparison {
   const bootstrap = { resamples: 2000, seed: 0, level: 0.95, ...options };
@@ -130,7 +133,7 @@ function requireSameData(all: readonly StoredResults[]): void {
   }
 }
 
-/** By file (that of the first evaluation) and category, the prompts that every evaluation has. */
+/** The prompts that every evaluation has, by file (of the first evaluation) and category. */
 function joinPrompts(all: readonly StoredResults[]) {
   const keyed = all.map(keyRows);
   const first = keyed[0]!;
@@ -168,8 +171,8 @@ function joinPrompts(all: readonly StoredResults[]) {
 }
 
 /**
- * A prompt is the same where its file's digest, its id and its line are; those that repeat are told apart by their
- * order.
+ * Two rows are the same prompt if the digest of the file, the id and the line are equal; repeated ones are told apart
+ * by their order.
  */
 function keyRows({ prompts, data }: StoredResults): Map<string, PromptRow> {
   const digestOf = new Map(data.map(({ file, sha256 }) => [file, sha256]));
@@ -200,9 +203,7 @@ function nameModels(all: readonly StoredResults[]): ComparedModel[] {
   });
 }
 
-/**
- * Accuracy and exact match of each file, then their mean where it is asked for, over the drawn rows of each stratum.
- */
+/** Accuracy and exact match of each file, then their mean if it is requested, over the drawn rows of each stratum. */
 function measure(
   strata: readonly Stratum[],
   drawn: readonly ArrayLike<number>[],
@@ -231,7 +232,7 @@ function measure(
   return values;
 }
 
-/** By resample and model, the figures; the same prompts for every model. */
+/** The figures by resample and model; every model gets the same prompts. */
 function resample(
   strata: readonly Stratum[],
   models: number,

@@ -1,10 +1,11 @@
-// What a report is made of, before it is a page, Markdown or CSV.
+// The content of a report, before it is turned into a page, Markdown or CSV.
 
 import type { PreferencePrompt } from '../data/types';
 import type { Interval } from '../evaluation/metrics/types';
 
 /**
- * A share or number with its interval, or alone; text; undefined: the cell is empty, NaN: not defined on these data.
+ * A fraction or number, with or without its interval, or text; undefined: the cell is empty, NaN: not defined on these
+ * data.
  */
 export type Cell = string | number | { value: number; interval: Interval | undefined } | undefined;
 
@@ -28,22 +29,22 @@ export interface ReportTable {
 
 export interface Chart {
   title: string;
-  /** What there is to see, in words: read aloud where the picture cannot be seen. */
+  /** The picture described in words, for screen readers. */
   description: string;
   /** Static SVG, colored through the page's CSS variables. */
   svg: string;
-  /** The same figures. */
+  /** The same figures as a table. */
   table: ReportTable;
 }
 
-/** A pair to read. Texts are as the data have them. */
+/** A pair to read, with its texts unchanged. */
 export interface WorstPair {
   prompt: PreferencePrompt;
   chosen: number;
   rejected: number;
-  /** Of a reward model. */
+  /** For a reward model. */
   rewards?: { chosen: number; rejected: number };
-  /** Of a judge: how far the chosen response was ahead, from -1 to 1, and what was said. */
+  /** For a judge: the margin of the chosen response, from -1 to 1, and the judge's answers. */
   judged?: { margin: number; answers: { chosenFirst: boolean; verdict: string; answer: string | undefined }[] };
 }
 
@@ -51,7 +52,7 @@ export interface Section {
   title: string;
   paragraphs: readonly string[];
   tables: readonly ReportTable[];
-  /** Tables that stay folded on the page. */
+  /** Tables that are collapsed on the page. */
   furtherTables?: readonly ReportTable[];
   charts: readonly Chart[];
   pairs?: readonly WorstPair[];
@@ -59,9 +60,9 @@ export interface Section {
 
 export interface ReportContent {
   title: string;
-  /** Fact and its value, below the title. */
+  /** Facts and their values, below the title. */
   facts: readonly (readonly [string, string])[];
-  /** The figures that matter most, large. */
+  /** The most important figures, in large type. */
   headline: readonly { name: string; value: number; interval?: Interval | undefined; note?: string }[];
   sections: readonly Section[];
   footer: string;
@@ -76,7 +77,7 @@ export function formatNumber(value: number, kind: Column['kind']): string {
 export const formatInterval = ({ low, high }: Interval) =>
   `${low.toFixed(3)}${low < 0 ? ' to ' : '–'}${high.toFixed(3)}`;
 
-/** As a person reads it; the interval in brackets. */
+/** The cell as text for people, with the interval in brackets. */
 export function formatCell(cell: Cell, kind: Column['kind']): string {
   if (cell === undefined) return '';
   if (typeof cell === 'string') return cell;
@@ -84,7 +85,7 @@ export function formatCell(cell: Cell, kind: Column['kind']): string {
   return `${formatNumber(cell.value, kind)}${cell.interval ? ` (${formatInterval(cell.interval)})` : ''}`;
 }
 
-/** All tables of a report in their order, those of the charts too, each with its section. */
+/** All tables of a report in order, including those of the charts, each with its section. */
 export function tablesOf({ sections }: Pick<ReportContent, 'sections'>): { section: string; table: ReportTable }[] {
   return sections.flatMap(({ title, tables, charts, furtherTables = [] }) =>
     [...tables, ...charts.map(({ table }) => table), ...furtherTables].map((table) => ({ section: title, table })),

@@ -1,9 +1,9 @@
-// What tables and charts list where data have more groups than a person reads. results.json has them all.
+// Which groups tables and charts list if the data have too many to read. results.json has them all.
 
 import type { MetricReport } from '../evaluation/metrics/types';
 import { largestPlaces } from '../evaluation/metrics/bootstrap';
 
-/** Rows of a table, bars of a chart. */
+/** Maximum number of rows in a table and bars in a chart. */
 export const MOST_LISTED = 100;
 
 /** The categories with the most prompts, in the order of the report. */
@@ -16,7 +16,7 @@ export function listedCategories({ categories, counts }: Pick<MetricReport, 'cat
   return categories.filter((_, place) => listed.has(place));
 }
 
-/** What `listedCategories` leaves out, as a sentence; nothing where all are listed. */
+/** What `listedCategories` leaves out, as a sentence; empty if all are listed. */
 export function listingNotes({ categories }: Pick<MetricReport, 'categories'>): string[] {
   return categories.length <= MOST_LISTED
     ? []
@@ -26,7 +26,7 @@ export function listingNotes({ categories }: Pick<MetricReport, 'categories'>): 
       ];
 }
 
-/** Of a benchmark's own table: its last row sums up, where there is one, so it stays. */
+/** The listed rows of a benchmark's own table. Its last row may be a summary, so it is kept. */
 export function listedRows<T>(rows: readonly T[]): readonly T[] {
   return rows.length <= MOST_LISTED ? rows : [...rows.slice(0, MOST_LISTED - 1), rows.at(-1)!];
 }

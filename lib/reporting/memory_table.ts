@@ -7,16 +7,16 @@ import { knob } from '../text/knobs';
 const RESERVE = `left free (${knob('deviceMemoryReserve')})`;
 const MICRO_BATCH = `tokens of a micro-batch (${knob('microBatchTokens')})`;
 
-/** How an option is written. */
+/** How a sentence names options. */
 export type Wording = (sentence: string) => string;
 
 /**
- * A table of the plan: every entry with its kind, a sum, and what the machine has. No entry of 0 bytes. Lines where the
- * table is too wide.
+ * A table of the plan: every entry with its kind, the sum, and the memory of the machine. Entries of 0 bytes are left
+ * out. If the table is too wide, plain lines instead.
  */
 export function formatMemoryPlan(plan: MemoryPlan, width = Infinity, wording: Wording = (text) => text): string {
   const [reserveLabel, microBatchLabel] = [wording(RESERVE), wording(MICRO_BATCH)];
-  const Table = require('cli-table3') as typeof import('cli-table3'); // for those who print one
+  const Table = require('cli-table3') as typeof import('cli-table3'); // loaded only if a table is printed
   const table = new Table({
     head: ['memory', 'kind', 'size'],
     colAligns: ['left', 'left', 'right'],

@@ -1,5 +1,5 @@
-// The report as one HTML file that fetches nothing and runs nothing: styles and pictures stand in it, and its own
-// policy forbids the rest.
+// The report as one HTML file that fetches nothing and runs nothing: it contains styles and pictures, and its own
+// content security policy forbids the rest.
 
 import { textOfMessage } from '../data/conversation/texts';
 import type { Message, PreferencePrompt, Response } from '../data/types';
@@ -19,7 +19,7 @@ import {
 import { html, Markup, withoutUnfit } from './html';
 import { STYLE } from './style';
 
-/** Characters of a text that stand open; the rest unfolds. */
+/** Number of characters of a text that are shown; the rest is collapsed. */
 const FOLD = 360;
 
 export function reportPage(content: ReportContent): string {
@@ -83,7 +83,7 @@ ${notes.map((note) => html`<p class="note">${note}</p>`)}
 `;
 }
 
-/** The picture with its name, for whoever points at it and for whoever listens. */
+/** The picture with its description, for tooltips and screen readers. */
 function named(svg: string, description: string): Markup {
   const fit = withoutUnfit(svg);
   const [open, rest] = [fit.slice('<svg'.length, fit.indexOf('>')), fit.slice(fit.indexOf('>') + 1)];
@@ -117,7 +117,7 @@ function cellMarkup(cell: Cell, kind: Column['kind']): Markup | string {
     : dataOf(cell.value, kind);
 }
 
-/** The number as shown, with all its digits in the attribute. */
+/** The number as shown, with all its digits in an attribute. */
 const dataOf = (value: number, kind: Column['kind']) =>
   Number.isFinite(value) ? html`<data value="${value}">${formatNumber(value, kind)}</data>` : html`n/a`;
 
@@ -168,8 +168,8 @@ const turnsMarkup = (turns: readonly Message[]) =>
   html`${turns.map((turn) => html`<p class="role">${turn.role}</p>${textMarkup(textOfMessage(turn))}`)}`;
 
 /**
- * Text of the data, as it is; its end folded away where it is long. Han characters are marked as Chinese, for the right
- * shapes.
+ * Text of the data, unchanged; the end of a long text is collapsed. Han characters are marked as Chinese, so that
+ * browsers choose the right glyphs.
  */
 function textMarkup(text: string): Markup {
   const language =

@@ -1,4 +1,4 @@
-// Every measured pair of an evaluation, with the texts it is about.
+// Every measured pair of an evaluation, with its texts.
 
 import type { PreferencePrompt } from '../data/types';
 import type { EvaluatedFile } from '../evaluation/evaluate';
@@ -11,16 +11,16 @@ export interface ScoredPair {
   /** Indices into the prompt's responses. */
   chosen: number;
   rejected: number;
-  /** Chosen minus rejected: of rewards, or of a judge's verdicts. */
+  /** Chosen minus rejected, by rewards or by a judge's verdicts. */
   difference: number;
-  /** Of a reward model; float32, as measured. */
+  /** For a reward model; float32, as measured. */
   rewards?: { chosen: number; rejected: number };
   comparison?: Comparison;
 }
 
 /**
- * The pairs that the file's figures rest on: those of the ranks where there are any, else the annotated ones, or those
- * judged.
+ * The pairs that the file's figures use: those of the ranks if there are any, else the annotated ones; for a judge,
+ * those that were judged.
  */
 export function scoredPairs({ prompts, scores, report }: EvaluatedFile): ScoredPair[] {
   return prompts.flatMap((prompt, p): ScoredPair[] => {
@@ -54,7 +54,7 @@ const distinct = (pairs: readonly [number, number][]) => [
   ...new Map(pairs.map((pair) => [pair.join(), pair])).values(),
 ];
 
-/** The pairs most wrong, worst first, at most one per prompt. */
+/** The pairs with the largest errors, worst first, at most one per prompt. */
 export function worstPairs(pairs: readonly ScoredPair[], count: number): WorstPair[] {
   const wrong = pairs.filter(({ difference }) => difference < 0).sort((a, b) => a.difference - b.difference);
   const byPrompt = new Map<PreferencePrompt, ScoredPair>();

@@ -1,23 +1,22 @@
-// `prompts.jsonl`: what each prompt adds to accuracy and exact match. Evaluations of the same prompts are compared by
-// it.
+// `prompts.jsonl`: what each prompt adds to accuracy and exact match. Comparisons of evaluations use it.
 
 import type { EvaluatedFile } from '../evaluation/evaluate';
 import { scorePrompt } from '../evaluation/metrics/groups';
 import { SHARES } from '../evaluation/metrics/shares';
 
 /**
- * A row of `prompts.jsonl`. Means: accuracy = sum of right / sum of pairs, exact match = sum of exact / sum of asked,
- * over a group.
+ * A row of `prompts.jsonl`. For a group: accuracy = sum of right / sum of pairs, exact match = sum of exact / sum of
+ * asked.
  */
 export interface PromptRow {
   file: string;
   prompt_id: string;
-  /** Where in the file the prompt was first met. */
+  /** The line of the prompt's first row in the file. */
   line: number | null;
   category: string | null;
   pairs: number;
   right: number;
-  /** 1 where the prompt takes part in the exact match, else 0. */
+  /** 1 if the prompt counts in the exact match, else 0. */
   asked: number;
   exact: number;
 }
@@ -26,7 +25,7 @@ export function* promptLines(files: readonly EvaluatedFile[]): Generator<string>
   for (const file of files) for (const row of promptRows(file)) yield `${JSON.stringify(row)}\n`;
 }
 
-/** Exactly what the metrics count, one prompt at a time. */
+/** What the metrics count, prompt by prompt. */
 function* promptRows({ name, prompts, measured, report: { basis, categories } }: EvaluatedFile): Generator<PromptRow> {
   const shareOf = (metric: string) => SHARES.find((share) => share.name === `${metric}-${basis}`);
   const [accuracy, exactMatch] = [shareOf('accuracy'), shareOf('exact_match')];

@@ -1,6 +1,5 @@
-// CheemsBench figures that the paper gives (arXiv 2502.17173, tables 2 and 8), by way of a full translation of the
-// paper's third version. Left out: rows of which the paper's own figures disagree with each other
-// (Skywork-Reward-Llama-3.1-8B, GPT-4o).
+// CheemsBench figures of the paper (arXiv 2502.17173, tables 2 and 8), taken from a full translation of its third
+// version. Rows whose figures in the paper contradict each other are left out (Skywork-Reward-Llama-3.1-8B, GPT-4o).
 
 export interface PublishedRow {
   name: string;

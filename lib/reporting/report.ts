@@ -22,7 +22,7 @@ const REPORT_NAMES = {
   prompts: 'prompts.jsonl',
 } as const;
 
-/** Every file that an evaluation leaves in its folder. */
+/** Every file that an evaluation writes to its folder. */
 export const RESULT_FILES: ReadonlySet<string> = new Set([
   ...Object.values(RESULTS_NAMES),
   ...Object.values(REPORT_NAMES),
@@ -37,8 +37,8 @@ export interface WrittenReport {
 }
 
 /**
- * Writes the report of an evaluation whose `results.json` lies in the folder. Each file is written whole or not at all.
- * @param origin what `writeResults` returned as `meta`; read from `results.json` where it is not given.
+ * Writes the report of an evaluation whose `results.json` is in the folder. Each file is written atomically.
+ * @param origin what `writeResults` returned as `meta`; read from `results.json` if it is not given.
  */
 export async function writeReport(
   folder: string,
@@ -120,7 +120,7 @@ function headlineFigures({ files }: Evaluation): ReportContent['headline'] {
   });
 }
 
-/** What the model says about itself in plain words or numbers. */
+/** The model's own facts that are text or numbers. */
 function modelFacts(model: Record<string, unknown>): [string, string][] {
   return Object.entries(model).flatMap(([name, value]): [string, string][] =>
     typeof value === 'string' || typeof value === 'number' ? [[name.replaceAll('_', ' '), String(value)]] : [],

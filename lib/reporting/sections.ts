@@ -1,4 +1,4 @@
-// An evaluation told as sections: figures, tables, pictures, pairs to read.
+// An evaluation as sections of a report: figures, tables, charts, pairs to read.
 
 import { counted } from '../text/counted';
 import { CHEEMS_FILES } from '../hub/cheems_data';
@@ -25,7 +25,7 @@ const cellOf = (file: EvaluatedFile, name: string): Cell => {
   return value === undefined ? undefined : { value, interval: file.report.intervals[name] };
 };
 
-/** The benchmark's own tables; nothing where the files' metrics are its result. */
+/** The benchmark's own tables; empty if the files' metrics are its result. */
 export function benchmarkSection({ benchmark, tables, formula, notes }: Evaluation): Section[] {
   if (!tables) return [];
   return [
@@ -63,7 +63,7 @@ function halvesOf(evaluation: Evaluation, digests: ReadonlyMap<string, string>) 
   return { open: found.find(({ half }) => half === 'open'), human: found.find(({ half }) => half === 'human') };
 }
 
-/** The own row above those of the paper. Only of CheemsBench; `isComparable`: the data are its two files. */
+/** This evaluation's row above those of the paper. Only for CheemsBench; `isComparable`: the data are its two files. */
 export function publishedSection(
   evaluation: Evaluation,
   digests: ReadonlyMap<string, string>,
@@ -194,7 +194,7 @@ function headlineTable(file: EvaluatedFile): ReportTable[] {
   ];
 }
 
-/** All plain figures (not by category), so that nothing of results.json is missing. */
+/** All figures of the whole (not by category) that results.json has. */
 function metricsTable(file: EvaluatedFile): ReportTable {
   const { cheems, extras, categories } = file.report;
   const names = [...Object.keys(cheems), ...Object.keys(extras)].filter(isFigureOfWhole);
@@ -283,7 +283,7 @@ function calibrationChart(pairs: readonly ScoredPair[], charts: ChartMaker): Cha
         })),
         notes: [
           'Five bins of |chosen - rejected|; claimed: sigmoid of the mean difference; a tie counts one half. On ' +
-            'the dashed line the rewards mean what they say; above it they are too modest. The larger the dot, ' +
+            'the dashed line the rewards are calibrated; above it they are underconfident. The larger the dot, ' +
             'the more pairs.',
         ],
       },

@@ -43,13 +43,13 @@ export interface StoredResults {
   prompts: PromptRow[];
 }
 
-/** @throws Error with a sentence where a file is missing, torn or of another kind. */
+/** @throws Error with a sentence if a file is missing, truncated or of another kind. */
 export async function readResults(path: string): Promise<StoredResults> {
   const results = parse(
     RESULTS,
     await read(path, `Give the results.json that an evaluation with ${knob('outputDir')} wrote.`),
     path,
-    'it is no results.json of an evaluation',
+    'it is not the results.json of an evaluation',
   );
   const promptsFile = join(dirname(path), 'prompts.jsonl');
   const lines = (
@@ -62,7 +62,7 @@ export async function readResults(path: string): Promise<StoredResults> {
   const prompts = lines.flatMap((line, i) =>
     line.trim() === ''
       ? []
-      : [parse(PROMPT, line, `${promptsFile}:${i + 1}`, "it is no row of an evaluation's prompts")],
+      : [parse(PROMPT, line, `${promptsFile}:${i + 1}`, "it is not a row of an evaluation's prompts")],
   );
   const { overall, formula, meta } = results;
   return {
@@ -91,7 +91,7 @@ function parse<S extends z.ZodType>(schema: S, text: string, place: string, othe
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new EvaluationError(`${place} is no valid JSON: ${(error as Error).message}.`, { cause: error });
+    throw new EvaluationError(`${place} is not valid JSON: ${(error as Error).message}.`, { cause: error });
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;

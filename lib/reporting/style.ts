@@ -1,4 +1,4 @@
-// The page's look. Contrast of text is at least 4.5 : 1 in both schemes.
+// The page's style sheet. The contrast of text is at least 4.5 : 1 in both color schemes.
 
 export const STYLE = `
 :root {

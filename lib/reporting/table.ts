@@ -15,7 +15,7 @@ import type { Interval, JudgeStatistics, LengthBin } from '../evaluation/metrics
 export interface TableOptions {
   /** Columns of the terminal. */
   width?: number;
-  /** Whether to draw lines; off, the columns stand apart by spaces alone and text is not broken. */
+  /** Whether to draw lines. If false, columns are separated by spaces only and text is not wrapped. */
   lines?: boolean;
 }
 
@@ -46,7 +46,7 @@ export function tableFor(
   return formatEvaluation(evaluation, stream.isTTY ? { lines: true, width: stream.columns ?? 80 } : {});
 }
 
-/** The whole result as text that ends in a newline; no line is wider than `width`, but for single words that are. */
+/** The whole result as text that ends in a newline. No line is wider than `width`, except for a single word that is. */
 export function formatEvaluation(
   evaluation: Evaluation,
   { lines = false, width = PLAIN_WIDTH }: TableOptions = {},
@@ -84,17 +84,17 @@ function legend({ bootstrap, files }: Evaluation, level: string): string[] {
   if (bootstrap.resamples > 0) lines.push(bootstrapLine(bootstrap, level));
   if (files.some((file) => file.report.judge))
     lines.push(
-      'A judge is right about a pair where it prefers the better response over all orders shown; undecided is ' +
+      'A judge is right about a pair if it prefers the better response over all orders shown; undecided is ' +
         'wrong. exact match: prompts with every pair right.',
     );
   if (files.some((file) => file.report.length))
     lines.push('longer: the accuracy of choosing the longer response alone.');
   if (files.some((file) => file.report.categories.length > 0))
-    lines.push('macro mean: every category weighs alike, as in the overall figure; all pairs: every pair does.');
+    lines.push('macro mean: every category has the same weight, as in the overall figure; all pairs: every pair has.');
   return lines;
 }
 
-/** A file of a benchmark with tables of its own: what was read, and what was not scored. */
+/** The heading of a file for benchmarks with their own tables: what was read, and what was not scored. */
 function fileHead(file: EvaluatedFile, width: number, lines: boolean): string {
   const textWidth = lines ? width : Infinity;
   const { judge } = file.report;
@@ -129,8 +129,8 @@ function scoreTable({ title, columns, rows }: ScoreTable, width: number, lines: 
 }
 
 /**
- * Cuts a table that is too wide into several, one below the other, each with the first column, which may shrink to a
- * quarter.
+ * Splits a table that is too wide into several, one below the other, each with the first column, which may shrink to a
+ * quarter of the width.
  */
 function columnsThatFit(cells: readonly (readonly string[])[], width: number): string[][][] {
   const widths = cells[0]!.map((_, column) => widest(cells, column) + 3);
@@ -175,7 +175,7 @@ function precisionBlock(comparison: PrecisionComparison, name: string, width: nu
   ].join('\n');
 }
 
-/** More columns where there is room: at 80 the intervals of the exact match give way, at 40 all intervals. */
+/** More columns if there is space: at width 80 the intervals of the exact match are left out, at 40 all intervals. */
 function columnsFor(width: number, level: string): Column[] {
   const label: Column = { head: '', cell: (row) => row.label };
   const prompts: Column = { head: 'prompts', cell: (row) => row.prompts };
@@ -227,7 +227,7 @@ function rowsOf(file: EvaluatedFile): Row[] {
   ];
 }
 
-/** What the table has no column for. */
+/** Lines about what the table has no column for. */
 function remarksOn(file: EvaluatedFile, level: string, width: number): string[] {
   const { cheems, extras, intervals, basis, judge } = file.report;
   const withInterval = (name: string) => {
@@ -287,7 +287,7 @@ function drawBins(bins: readonly LengthBin[], unit: string, width: number, lines
   return `${heading}\n${draw(cells, width, lines)}`;
 }
 
-/** For cli-table3: columns set apart by two spaces, without lines. */
+/** Settings for cli-table3: columns separated by two spaces, without lines. */
 export const NO_LINES = {
   top: '',
   'top-mid': '',
@@ -307,7 +307,7 @@ export const NO_LINES = {
 };
 const ROW_LINES_OFF = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
 
-/** The first row is the head; the first column takes what room is left, and is cut where that is too little. */
+/** The first row is the header. The first column gets the remaining width, and is cut if that is too little. */
 function draw(written: readonly (readonly string[])[], width: number, lines: boolean): string {
   const cells = written.map((row) => row.map(visibleLine));
   const padding = lines ? 2 : 0;
@@ -315,7 +315,7 @@ function draw(written: readonly (readonly string[])[], width: number, lines: boo
   const between = lines ? widths.length + 1 : 2 * (widths.length - 1);
   const others = widths.slice(1).reduce((sum, own) => sum + own, 0);
   widths[0] = Math.max(padding + 3, Math.min(widths[0]!, width - between - others));
-  const Table = require('cli-table3') as typeof import('cli-table3'); // for those who print one
+  const Table = require('cli-table3') as typeof import('cli-table3'); // loaded only if a table is printed
   const table = new Table({
     colWidths: widths,
     colAligns: widths.map((_, column) => (column === 0 ? 'left' : 'right')),
@@ -347,7 +347,7 @@ const range = (interval: Interval | undefined) =>
 const widest = (cells: readonly (readonly string[])[], column: number) =>
   cells.reduce((most, row) => Math.max(most, displayWidth(row[column]!)), 0);
 
-/** The end of a path says most. */
+/** Shortens a path from the left: its end says most. */
 function shorten(name: string, width: number): string {
   const text = visibleLine(name);
   if (displayWidth(text) <= width) return text;
@@ -356,7 +356,7 @@ function shorten(name: string, width: number): string {
   return `…${characters.join('')}`;
 }
 
-/** Breaks at spaces; further lines are indented. */
+/** Wraps at spaces; further lines are indented. */
 function wrap(line: string, width: number): string {
   const text = visibleLine(line);
   if (width === Infinity) return text;

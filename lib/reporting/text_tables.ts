@@ -3,7 +3,7 @@
 import { visibleLine } from '../text/visible';
 import { formatCell, tablesOf, type ReportContent, type ReportTable } from './content';
 
-/** GitHub's Markdown. Text of the data (names of files and categories) cannot become markup. */
+/** The report as GitHub's Markdown. Text of the data (names of files and categories) cannot become markup. */
 export function reportMarkdown(content: ReportContent): string {
   const lines = [
     `# ${escapeMarkdown(content.title)}`,
@@ -45,13 +45,18 @@ function markdownTable({ title, columns, rows, notes = [] }: ReportTable): strin
   ];
 }
 
-/** Text of a line, which cannot become markup: no control character, no rule, list, table, mathematics or HTML. */
+/**
+ * Escapes the text of a line, so that it cannot become markup: no control characters, rules, lists, tables, mathematics
+ * or HTML.
+ */
 export function escapeMarkdown(text: string): string {
   const line = visibleLine(text.trim().replace(/\s*[\r\n]+\s*/g, ' ')).replace(/[\\`*_[\]<>|#~&$]/g, '\\$&');
   return line.replace(/^[-+](?=\s)|^-{2,}$|^=+$/, '\\$&').replace(/^(\d+)([.)])(?=\s)/, '$1\\$2');
 }
 
-/** One line a figure, in full precision: section, table, row, column, value, low, high (RFC 4180). */
+/**
+ * The report as CSV, one line per figure, in full precision: section, table, row, column, value, low, high (RFC 4180).
+ */
 export function reportCsv(content: ReportContent): string {
   const lines = [['section', 'table', 'row', 'column', 'value', 'low', 'high']];
   for (const { name, value, interval } of content.headline)
@@ -82,15 +87,17 @@ const bounds = (interval: { low: number; high: number } | undefined) =>
   interval ? [String(interval.low), String(interval.high)] : ['', ''];
 
 /**
- * What begins a formula in spreadsheets, also behind blanks that they take away and in the wide forms of East Asian
- * keyboards. In \s are the byte order mark and the blanks of Unicode.
+ * The beginning of a formula in spreadsheets, also after blanks that they strip, and in the full-width forms of East
+ * Asian keyboards. \s includes the byte order mark and Unicode's blanks.
  */
 const FORMULA = /^[\s\u200b-\u200f\u2060]*[=+\-@＝＋－＠]|^[\t\r\n]/;
 const SIGNED_NUMBER = String.raw`[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`;
-/** A number, and numbers with words between them (-200 to -51): no spreadsheet computes them. */
+/** A number, or numbers with words between them (-200 to -51): spreadsheets do not evaluate these. */
 const PLAIN_NUMBERS = new RegExp(String.raw`^${SIGNED_NUMBER}(?: [a-z]+(?: ${SIGNED_NUMBER})?)*$`);
 
-/** One line without control characters; text that a spreadsheet would run as a formula gets an apostrophe before it. */
+/**
+ * One line without control characters; text that a spreadsheet would evaluate as a formula gets a leading apostrophe.
+ */
 export function csvField(value: string): string {
   const isFormula = FORMULA.test(value) && !PLAIN_NUMBERS.test(value);
   const text = visibleLine(value);

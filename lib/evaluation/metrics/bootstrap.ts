@@ -1,44 +1,45 @@
-// Percentile bootstrap over prompts (Efron 1979): how far the figures would move with other prompts of the same kind.
+// Percentile bootstrap over prompts (Efron 1979): how much the figures would vary with other prompts of the same kind.
 
 import { EvaluationError } from '../errors';
 import type { Blocks } from './blocks';
 import type { BootstrapOptions, Interval } from './types';
 
-/** What each prompt adds to each share, group by group: one table for all groups, however many there are. */
+/** What each prompt adds to each fraction, group by group, in one table for all groups. */
 export interface ShareCounts {
-  /** The shares, in the order of the table's columns. */
+  /** The names of the fractions, in the order of the table's columns. */
   names: readonly string[];
-  /** Prompts of each group; their rows follow one another in the order of the groups. */
+  /** Number of prompts of each group; the table's rows are in the order of the groups. */
   sizes: readonly number[];
-  /** A row per prompt: numerator and denominator of each share. */
+  /** One row per prompt: numerator and denominator of each fraction. */
   table: Float64Array;
 }
 
 export interface BootstrapResult {
   /**
-   * Intervals of each group's own shares, in the order of the groups; undefined: the group is not among the largest.
+   * Intervals of each group's own fractions, in the order of the groups; undefined: the group is not among the largest.
    */
   byGroup: (Map<string, Interval> | undefined)[];
   /** Intervals of the unweighted mean over groups; with one group, the same as its own. */
   average: Map<string, Interval>;
-  /** Intervals of the pooled share, all groups together. */
+  /** Intervals of the pooled fraction over all groups together. */
   pooled: Map<string, Interval>;
 }
 
 /**
- * Resampled values that are kept for intervals of groups: 128 MB. 1,000 groups of 8 shares with 2,000 resamples fit.
+ * Maximum number of resampled values that are kept for the intervals of groups (128 MB): enough for 1,000 groups of 8
+ * fractions with 2,000 resamples.
  */
 const KEPT_VALUES = 16_000_000;
-/** Groups that have an interval of their own however many resamples are asked for. */
+/** At least this many groups have an interval of their own, however many resamples are requested. */
 const FEWEST_INTERVALS = 100;
 
 /**
- * Draws prompts with replacement within each group, so that no category of a resample is empty. All shares see the same
- * draws. A resample in which a share is undefined (no pair was drawn) is left out of that share's interval; a share
- * that no resample defines has no interval.
+ * Draws prompts with replacement within each group, so that no category of a resample is empty. All fractions use the
+ * same draws. A resample in which a fraction is undefined (no pair was drawn) is left out of that fraction's interval;
+ * a fraction that is defined in no resample has no interval.
  *
- * The cost is prompts times resamples, however many groups they are in; memory is bounded, because of many groups only
- * the largest have an interval of their own. The draws do not hang on which those are.
+ * The cost is prompts times resamples, whatever the number of groups. Memory is bounded: if there are many groups, only
+ * the largest have an interval of their own. The draws do not depend on which those are.
  */
 export function* bootstrap(
   { names, sizes, table }: ShareCounts,
@@ -97,7 +98,7 @@ export function* bootstrap(
   return { byGroup, average: intervals(average), pooled: intervals(pooled) };
 }
 
-/** The table without columns that repeat another (most shares count the same pairs), and where each column went. */
+/** The table without duplicate columns (most fractions count the same pairs), and the new index of each column. */
 function distinctColumns(table: Float64Array, width: number): { columns: number[]; table: Float64Array } {
   const rows = width === 0 ? 0 : table.length / width;
   const kept: number[] = [];
@@ -116,7 +117,7 @@ function distinctColumns(table: Float64Array, width: number): { columns: number[
   return { columns, table: distinct };
 }
 
-/** The numerators and denominators that differ, as columns, and which of them each share is. */
+/** The distinct pairs of numerator and denominator, as columns, and which of them each fraction is. */
 function distinctRatios(columns: readonly number[]): [ratios: [number, number][], ratioOf: number[]] {
   const ratios: [number, number][] = [];
   const ratioOf: number[] = [];
@@ -128,7 +129,7 @@ function distinctRatios(columns: readonly number[]): [ratios: [number, number][]
   return [ratios, ratioOf];
 }
 
-/** Where the `count` largest stand; of equal ones the earlier. */
+/** The indices of the `count` largest; among equal ones the earlier. */
 export function largestPlaces(sizes: readonly number[], count: number): Set<number> {
   const places = sizes.map((_, place) => place);
   if (count < sizes.length) places.sort((a, b) => sizes[b]! - sizes[a]! || a - b);
@@ -142,7 +143,7 @@ export function percentileInterval(values: Float64Array, level: number): Interva
   return { low: quantile(sorted, (1 - level) / 2), high: quantile(sorted, (1 + level) / 2), resamples: sorted.length };
 }
 
-/** Of values in ascending order, by linear interpolation. */
+/** Quantile of values in ascending order, by linear interpolation. */
 export function quantile(sorted: Float64Array, q: number): number {
   const place = q * (sorted.length - 1);
   const below = Math.floor(place);

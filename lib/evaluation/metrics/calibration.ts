@@ -1,6 +1,7 @@
-// How well a difference of rewards says how sure the model may be: P(chosen is better) = sigmoid(chosen - rejected).
+// Calibration: whether a difference of rewards gives the right probability, P(chosen is better) = sigmoid(chosen -
+// rejected).
 
-/** Mean, rounded to float32; NaN of nothing. */
+/** Mean, rounded to float32; NaN without values. */
 export function mean32(values: Iterable<number>): number {
   let sum = 0;
   let count = 0;
@@ -11,7 +12,7 @@ export function mean32(values: Iterable<number>): number {
   return Math.fround(sum / count);
 }
 
-/** Standard deviation over n - 1, rounded to float32; NaN of fewer than two values. */
+/** Standard deviation over n - 1, rounded to float32; NaN for fewer than two values. */
 export function std32(values: ArrayLike<number>): number {
   const mean = sumOf(values) / values.length;
   let squares = 0;
@@ -27,7 +28,7 @@ function sumOf(values: ArrayLike<number>): number {
 
 /** The bins that hold a pair, in ascending order of difference; one entry per bin in every list. */
 export interface CalibrationCurve {
-  /** Share of the bin's pairs that the model has right. */
+  /** Fraction of the bin's pairs that the model ranks correctly. */
   accuracies: number[];
   /** Mean absolute difference of the rewards in the bin. */
   differences: number[];
@@ -52,7 +53,7 @@ export interface CalibrationOptions {
 /**
  * Bins pairs by d = |chosen - rejected| (float32), with top = max d and step = top / bins:
  *   bin i holds float32(i * step) <= d < float32((i + 1) * step); empty bins are left out.
- * @param chosen rewards of the better side, one entry per pair; `rejected` alike.
+ * @param chosen rewards of the better side, one entry per pair; `rejected` likewise.
  */
 export function calibrationCurve(
   chosen: ArrayLike<number>,
@@ -92,7 +93,7 @@ function binOf(size: number, step: number, bins: number, countEveryPair: boolean
   return countEveryPair ? bins - 1 : -1;
 }
 
-/** ECE = sum over bins of |accuracy - sigmoid(difference)| * count / sum of counts; 0 where no pair is in a bin. */
+/** ECE = sum over bins of |accuracy - sigmoid(difference)| * count / sum of counts; 0 if no pair is in a bin. */
 export function expectedCalibrationError(curve: CalibrationCurve): number {
   let error = 0;
   let total = 0;

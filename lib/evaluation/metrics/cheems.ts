@@ -1,16 +1,16 @@
-// The original's metrics, value for value: its oddities are kept here, and only here. The formulas, a group being the
-// whole or one category:
+// The original's metrics, value for value: its peculiarities are kept here, and only here. The formulas, for a group
+// (the whole, or one category):
 //
 //   reward_mean, reward_std      over responses; std over n - 1, so one response gives NaN
-// accuracy-rank                mean over rank pairs of [chosen > rejected]; no pair gives NaN; a tie of rewards is a
-// miss
+//   accuracy-rank                mean over rank pairs of [chosen > rejected]; no pair gives NaN; a tie of rewards is
+//                                wrong
 //   exact_match-rank             mean over ranked prompts of [no rank pair strictly inverted]; a tie of rewards passes,
 //                                and so does a prompt without a rank pair
 //   accuracy-labels              mean over annotated pairs of [chosen > rejected]
 //   {chosen,rejected}_reward_{mean,std}-labels, reward_diverge_{mean,std}-labels (chosen - rejected)
 //   expectation_calibration_error-labels     see calibration.ts; the pairs with the largest difference do not count
 //
-// With categories every plain name is the unweighted mean over categories, reward_mean too: one NaN makes it NaN.
+// With categories, every plain name (also reward_mean) is the unweighted mean over categories: one NaN makes it NaN.
 
 import { EvaluationError } from '../errors';
 import type { Blocks } from './blocks';
@@ -49,7 +49,7 @@ export function* withMacroAverages(
   const sums = new Map<string, number>();
   for (const [place, group] of categories.entries()) {
     const own = Object.entries(measure(group, place));
-    // Places of the two that lead; their values follow with the other means.
+    // Reserves the first places for these two; their values follow with the other means.
     if (place === 0) for (const [name] of own) if (LEADING.has(name)) result[name] = NaN;
     for (const [name, value] of own) {
       sums.set(name, (sums.get(name) ?? 0) + value);

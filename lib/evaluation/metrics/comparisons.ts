@@ -1,11 +1,11 @@
-// From a judge's verdicts on a pair to one signed number.
+// Turns a judge's verdicts on a pair into one signed number.
 
 import type { Comparison } from './types';
 
 /**
  * How clearly the chosen response won: the mean over judgements of +1 (called better), -1 (called worse) and 0 (a tie,
- * or no verdict), or of 2p - 1 where the judgement is a probability p. A pair is right above 0: so with both orders
- * right once and undecided once passes, right once and wrong once does not (JudgeBench's rule).
+ * or no verdict), or of 2p - 1 if the judgement is a probability p. A pair is right if this is above 0. So with both
+ * orders, right once and undecided once passes; right once and wrong once does not (JudgeBench's rule).
  */
 export function comparisonMargin({ chosen, judgements }: Comparison): number {
   const margins = judgements.map(({ first, verdict, probability }) => {
@@ -15,7 +15,7 @@ export function comparisonMargin({ chosen, judgements }: Comparison): number {
   return margins.reduce((sum, margin) => sum + margin, 0) / margins.length;
 }
 
-/** The margin of the pair, either way round; undefined where it was not judged. */
+/** The margin of the pair, whichever side was annotated as chosen; undefined if it was not judged. */
 export function judgedMargin(comparisons: readonly Comparison[], chosen: number, rejected: number): number | undefined {
   for (const comparison of comparisons) {
     if (comparison.chosen === chosen && comparison.rejected === rejected) return comparisonMargin(comparison);

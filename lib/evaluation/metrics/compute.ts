@@ -1,4 +1,4 @@
-// Metrics from rewards alone: the original's under its names, this package's own beside them.
+// Metrics from rewards alone: the original's under their names, and this package's own.
 
 import { EvaluationError } from '../errors';
 import { runAtOnce, runInBlocks, type Blocks } from './blocks';
@@ -12,16 +12,15 @@ import { accuracyByLengthDifference } from './length';
 import { ORIGINAL_SHARES, SHARES, type Share } from './shares';
 import type { Basis, GroupCounts, Interval, MetricInput, MetricReport } from './types';
 
-/** Categories that a note names one by one. */
+/** Maximum number of categories that a note names one by one. */
 const MOST_NAMED = 5;
 
 /**
  * Computes all metrics of one set of prompts.
  *
  * `cheems` holds exactly the original's metrics (formulas: cheems.ts), equal within float32 rounding. Rank metrics
- * appear where any prompt has ranks, and rest on the prompts that have them; label metrics appear where any prompt has
- * `pairs`, even an empty list. `extras` holds `exact_match_strict`, `exact_match-labels`, `length_accuracy`
- * (shares.ts),
+ * appear if any prompt has ranks, and use the prompts that have them; label metrics appear if any prompt has `pairs`,
+ * even an empty list. `extras` holds `exact_match_strict`, `exact_match-labels`, `length_accuracy` (shares.ts),
  * `calibration_error_all_pairs` (calibration.ts, `countEveryPair`), and with categories `accuracy_micro` (over all
  * pairs, whatever their category) for both bases. NaN means that a metric is not defined on these data.
  *
@@ -33,7 +32,7 @@ export function computeMetrics(input: MetricInput): MetricReport {
 }
 
 /**
- * As `computeMetrics`, for data that take long: the process stays awake meanwhile.
+ * Like `computeMetrics`, for large data: the process stays responsive meanwhile.
  * @throws the signal's reason when aborted.
  */
 export function computeMetricsInBlocks(input: MetricInput, signal?: AbortSignal): Promise<MetricReport> {
@@ -74,7 +73,7 @@ function* metricBlocks(input: MetricInput): Blocks<MetricReport> {
   return report;
 }
 
-/** Whether a judge compared pairs. Rewards and verdicts do not mix. */
+/** Whether a judge compared pairs. Rewards and verdicts cannot be mixed. */
 function requireOneKind({ prompts }: MetricInput): boolean {
   const without = prompts.findIndex(({ comparisons }) => !comparisons);
   if (without < 0) return prompts.length > 0;
@@ -87,7 +86,7 @@ function requireOneKind({ prompts }: MetricInput): boolean {
   return false;
 }
 
-/** The original knows the categories of judged pairs only. */
+/** The original uses only the categories of judged pairs. */
 function judgedCategories(groups: Groups): Groups {
   return {
     ...groups,
@@ -118,7 +117,7 @@ function* countShares(groups: readonly Group[], shares: readonly Share[]): Block
   return { names: shares.map(({ name }) => name), sizes, table };
 }
 
-/** By group, the numerators and denominators of all shares, added up over its prompts. */
+/** For each group, the sums over its prompts of the numerators and denominators of all fractions. */
 function sumShares({ names, sizes, table }: ShareCounts): Float64Array[] {
   const width = 2 * names.length;
   let row = 0;
@@ -146,7 +145,7 @@ function* extraMetrics(
         return [[name, own[2 * n]! / own[2 * n + 1]!]];
       }),
     ),
-    // Verdicts are no probabilities.
+    // Verdicts are not probabilities.
     ...Object.fromEntries(
       judged ? [] : bases.map((basis) => [`calibration_error_all_pairs-${basis}`, calibrationOfAllPairs(group, basis)]),
     ),
@@ -218,7 +217,7 @@ function notesOn(groups: Groups, counts: GroupCounts, byCategory: Record<string,
   return notes;
 }
 
-/** A sentence for each of the first categories that a remark fits, and one for all others. */
+/** A sentence for each of the first categories that a remark applies to, and one for all others. */
 function notesByCategory(
   byCategory: Record<string, GroupCounts>,
   fits: (own: GroupCounts) => boolean,
@@ -242,8 +241,8 @@ function intervalNotes({ byGroup }: BootstrapResult): string[] {
 }
 
 /**
- * Whether a figure of a report is one of the whole, not of a category (`<name>-<category>`). Names end in their basis,
- * but for reward_mean and reward_std, which have none.
+ * Whether a figure of a report describes the whole, not a category (`<name>-<category>`). Names end in their basis,
+ * except reward_mean and reward_std, which have none.
  */
 export function isFigureOfWhole(name: string): boolean {
   return /^(?:reward_mean|reward_std|(?!reward_(?:mean|std)-)[a-z_]+-(?:rank|labels))$/.test(name);

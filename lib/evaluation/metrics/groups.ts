@@ -1,4 +1,4 @@
-// Prompts made ready for measuring: float32 rewards, pairs worked out once, grouped by category.
+// Prepares prompts for the metrics: float32 rewards, pairs determined once, grouped by category.
 
 import { EvaluationError } from '../errors';
 import { runAtOnce, type Blocks } from './blocks';
@@ -7,45 +7,45 @@ import type { Basis, Comparison, GroupCounts, MetricInput, MetricPrompt } from '
 
 export type Pair = readonly [chosen: number, rejected: number];
 
-/** One prompt, checked. */
+/** One checked prompt. */
 export interface ScoredPrompt {
   rewards: Float32Array;
   /** Float32 rewards that count in reward_mean and reward_std only. */
   replacedRewards: Float32Array;
-  /** Undefined where the prompt has no ranks; empty where all its ranks are equal. */
+  /** Undefined if the prompt has no ranks; empty if all its ranks are equal. */
   rankPairs: Pair[] | undefined;
-  /** Undefined where no annotation was asked for. */
+  /** Undefined if the prompt has no annotation. */
   labelPairs: Pair[] | undefined;
   lengths: ArrayLike<number> | undefined;
   /** Whether pairs were compared by a judge, not by rewards. */
   judged: boolean;
-  /** Above 0 where the chosen response is ahead, by rewards or in a judge's verdicts. */
+  /** Above 0 if the chosen response is preferred, by rewards or by a judge's verdicts. */
   difference: (chosen: number, rejected: number) => number;
 }
 
-/** The whole, or one category. */
+/** All prompts, or those of one category. */
 export interface Group {
-  /** Undefined for the whole. */
+  /** Undefined for all prompts. */
   category: string | undefined;
   prompts: ScoredPrompt[];
 }
 
 export interface Groups {
   whole: Group;
-  /** Empty where not every prompt has a category; else in the order of the output. */
+  /** Empty unless every prompt has a category; in the order of the output. */
   categories: Group[];
   promptsWithoutCategory: number;
 }
 
-/** Takes about a millisecond. */
+/** Prompts per block: about a millisecond. */
 export const PROMPTS_A_BLOCK = 500;
 
-/** Checks the input and works out every prompt's pairs. Throws a RangeError that names the prompt. */
+/** Checks the input and determines every prompt's pairs. @throws EvaluationError that names the prompt. */
 export function groupPrompts(input: MetricInput): Groups {
   return runAtOnce(groupPromptBlocks(input));
 }
 
-/** As `groupPrompts`. */
+/** `groupPrompts` in blocks. */
 export function* groupPromptBlocks(input: MetricInput): Blocks<Groups> {
   const whole: Group = { category: undefined, prompts: [] };
   const byCategory = new Map<string, Group>();
@@ -63,7 +63,7 @@ export function* groupPromptBlocks(input: MetricInput): Blocks<Groups> {
     if (!group) byCategory.set(prompt.category, (group = { category: prompt.category, prompts: [] }));
     group.prompts.push(scored);
   }
-  // The original keeps a column only when every prompt has it.
+  // The original keeps a column only if every prompt has it.
   const categories =
     promptsWithoutCategory > 0 ? [] : [...byCategory.values()].filter((group) => group.prompts.length > 0);
   return { whole, categories, promptsWithoutCategory };
@@ -118,7 +118,7 @@ export function scorePrompt(prompt: MetricPrompt, id: string): ScoredPrompt {
   };
 }
 
-/** The pairs that were compared stand for the ranks where the prompt has some, else for the annotation. */
+/** The pairs that were compared take the place of the ranks if the prompt has some, else of the annotated pairs. */
 function judgedPairs(prompt: MetricPrompt, comparisons: readonly Comparison[], size: number, id: string) {
   const pairs = labelPairs(
     comparisons.map(({ chosen, rejected }) => [chosen, rejected] as const),

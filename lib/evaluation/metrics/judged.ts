@@ -1,13 +1,13 @@
-// Metrics of judges: verdicts on pairs instead of rewards. A judge need not be transitive, so nothing here goes through
-// one number per response.
+// Metrics of judges: verdicts on pairs instead of rewards. A judge need not be transitive, so nothing here is computed
+// from one number per response.
 
 import { pairsOf, type Groups } from './groups';
 import type { Basis, Comparison, JudgeStatistics, Judgement } from './types';
 
 /**
- * The original's figures of a judge, under its names and in its order: accuracy is the share of right pairs, exact
- * match the share of questions with every pair right (a tie or no verdict is wrong); plain names are the mean over
- * categories. A question without a pair takes no part, nor does a category without one.
+ * The original's figures of a judge, under their names and in their order: accuracy is the fraction of right pairs,
+ * exact match the fraction of questions with every pair right (a tie or no verdict is wrong); plain names are the mean
+ * over categories. Questions and categories without a pair do not count.
  */
 export function judgedMetrics({ whole, categories }: Groups, basis: Basis): Record<string, number> {
   const groups = categories.length > 0 ? categories : [whole];
@@ -33,7 +33,7 @@ export function judgedMetrics({ whole, categories }: Groups, basis: Basis): Reco
   return metrics;
 }
 
-/** What each figure of `JudgeStatistics` is, for readers of results.json. */
+/** The formula of each figure of `JudgeStatistics`, for readers of results.json. */
 export const JUDGE_FORMULAS: Readonly<Partial<Record<keyof JudgeStatistics, string>>> = {
   unparsable_share: 'judgements without a verdict / all judgements',
   tie_share: 'ties / all judgements',

@@ -1,4 +1,4 @@
-// The original's table form of rewards (one row per response) turned into prompts.
+// Turns the original's table of rewards (one row per response) into prompts.
 
 import { EvaluationError } from '../errors';
 import type { MetricPrompt } from './types';
@@ -27,7 +27,7 @@ interface Gathered {
 }
 
 /**
- * Groups rows by prompt. Where a response comes twice the later row's reward and rank count, and the earlier reward is
+ * Groups rows by prompt. If a response occurs twice, the later row's reward and rank count, and the earlier reward is
  * kept in `replacedRewards`. Annotated pairs with a side that has no row are left out, as in the original.
  */
 export function promptsFromRows(rows: MetricRows): MetricPrompt[] {

@@ -1,4 +1,4 @@
-// Metrics that are shares: each prompt adds to a numerator and a denominator. The same counts give the value of a
+// Metrics that are fractions: each prompt adds to a numerator and a denominator. The same counts give the value of a
 // group, its mean over categories and every bootstrap resample.
 
 import { pairsOf, type ScoredPrompt } from './groups';
@@ -7,11 +7,11 @@ import type { Basis } from './types';
 export interface Share {
   name: string;
   basis: Basis;
-  /** What one prompt adds; [0, 0] where it does not take part. */
+  /** What one prompt adds; [0, 0] if it does not count. */
   count: (prompt: ScoredPrompt) => [numerator: number, denominator: number];
 }
 
-/** Whether the name is one of the original's; its value is then taken from cheems.ts, never from here. */
+/** Names of the original's metrics; their values are taken from cheems.ts, never from here. */
 export const ORIGINAL_SHARES = new Set(['accuracy-rank', 'exact_match-rank', 'accuracy-labels']);
 
 /**
@@ -20,10 +20,10 @@ export const ORIGINAL_SHARES = new Set(['accuracy-rank', 'exact_match-rank', 'ac
  * exact_match_strict    prompts with every pair strictly right (a tie of rewards fails)
  * length_accuracy       the accuracy of choosing the longer response; equal lengths count one half
  *
- * Of a judge both exact matches are the strict one, over the prompts that have a pair.
+ * For a judge, both exact matches are the strict one, over the prompts that have a pair.
  *
- * With ranks a ranked prompt without a pair (all ranks equal) is an exact match, as in the original; with labels only
- * prompts that have a pair take part.
+ * With ranks, a ranked prompt without a pair (all ranks equal) is an exact match, as in the original; with labels, only
+ * prompts that have a pair count.
  */
 export const SHARES: readonly Share[] = (['rank', 'labels'] as const).flatMap((basis) => [
   { name: `exact_match-${basis}`, basis, count: (prompt) => exactMatch(prompt, basis, false) },

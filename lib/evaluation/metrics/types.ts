@@ -1,16 +1,16 @@
-// What the metrics are computed from (rewards, ranks, pairs, lengths: never a model), and what comes out.
+// The inputs of the metrics (rewards, ranks, pairs, lengths; never a model) and their results.
 
 /** One prompt with the rewards of its responses. All lists have one entry per response and share its order. */
 export interface MetricPrompt {
-  /** For error messages; absent: the prompt's place in the list. */
+  /** For error messages; absent: the prompt's index in the list. */
   id?: string;
-  /** Taken as float32, as the original's are. Must be finite. */
+  /** Converted to float32, as in the original. Must be finite. */
   rewards: ArrayLike<number>;
-  /** 1 is best, equal ranks are ties; absent where the responses are not ranked. */
+  /** 1 is best, equal ranks are ties; absent if the responses are not ranked. */
   ranks?: ArrayLike<number>;
   /** Annotated pairs [chosen, rejected], indices into `rewards`. Absent and empty differ: see `computeMetrics`. */
   pairs?: readonly (readonly [chosen: number, rejected: number])[];
-  /** Metrics are also given per category, where every prompt has one. */
+  /** Metrics are also given per category if every prompt has one. */
   category?: string;
   /** Length of each response, in the unit that `MetricInput.lengthUnit` names. */
   lengths?: ArrayLike<number>;
@@ -20,8 +20,8 @@ export interface MetricPrompt {
    */
   replacedRewards?: readonly number[];
   /**
-   * What a judge said about pairs of these responses, possibly nothing. Where any prompt of the input has this, all
-   * need it, `rewards` are not measured, and the pairs are the comparisons' (see judged.ts).
+   * A judge's verdicts on pairs of these responses; may be empty. If any prompt of the input has this, all need it;
+   * then `rewards` are not measured, and the pairs are those of the comparisons (see judged.ts).
    */
   comparisons?: readonly Comparison[];
 }
@@ -32,24 +32,24 @@ export interface Judgement {
   first: number;
   second: number;
   verdict: 'A' | 'B' | 'tie' | 'unparsable';
-  /** Letter-logit judging: the probability of A against B; the verdict is the likelier one. */
+  /** Letter-logit judging: the probability of A against B; the verdict is the more likely one. */
   probability?: number;
   /** How the answer ended; `length`: cut off at the token limit. */
   finish?: 'stop' | 'length' | 'filtered' | 'too_long' | 'other';
   /** The answer's text. */
   answer?: string;
-  /** What was said where there is no answer: why it was refused. */
+  /** If there is no answer: the reason that was given, such as a refusal. */
   said?: string;
 }
 
-/** A pair whose order is known, with what a judge said about it: one judgement, or two in either order. */
+/** A pair whose order is known, with a judge's judgements on it: one, or one in each order. */
 export interface Comparison {
   chosen: number;
   rejected: number;
   judgements: Judgement[];
 }
 
-/** How a judge behaves, over all its judgements. Formulas: `JUDGE_FORMULAS`. NaN: not defined on these data. */
+/** Statistics of a judge over all its judgements. Formulas: `JUDGE_FORMULAS`. NaN: not defined on these data. */
 export interface JudgeStatistics {
   pairs: number;
   judgements: number;
@@ -58,7 +58,7 @@ export interface JudgeStatistics {
   unparsable_because: { no_verdict: number; cut_off: number; filtered: number; too_long: number };
   tie_share: number;
   judgement_accuracy: number;
-  /** The three are absent where no pair was judged in both orders. */
+  /** These three are absent if no pair was judged in both orders. */
   both_right_share?: number;
   consistency?: number;
   agreement?: number;
@@ -92,16 +92,16 @@ export interface MetricInput {
   /** The resampling for the intervals. */
   bootstrap?: BootstrapOptions;
   /**
-   * What to do with a group (the whole, or a category) that has no annotated pair while others have: `nan` gives NaN
+   * What to do with a group (the whole, or a category) that has no annotated pair although others have: `nan` gives NaN
    * and a note, `error` throws as the original does.
    */
   missingPairs?: 'nan' | 'error';
 }
 
-/** What the length of a response is counted in. */
+/** The unit of a response's length. */
 export type LengthUnit = 'characters' | 'tokens';
 
-/** Which order of the responses a metric is measured against: the ranks, or the annotated pairs. */
+/** The reference order of a metric: the ranks, or the annotated pairs. */
 export type Basis = 'rank' | 'labels';
 
 /** A confidence interval of the bootstrap. */
@@ -112,7 +112,7 @@ export interface Interval {
   resamples: number;
 }
 
-/** How much a group's figures rest on. */
+/** How much data a group's figures are based on. */
 export interface GroupCounts {
   prompts: number;
   responses: number;
@@ -131,35 +131,35 @@ export interface LengthBin {
   from: number;
   to: number;
   pairs: number;
-  /** NaN where there is no pair. */
+  /** NaN if there is no pair. */
   accuracy: number;
 }
 
 /** Accuracy by how much longer the better response is. */
 export interface LengthReport {
   unit: LengthUnit;
-  /** The pairs that the bins are made of: rank pairs where there are any. */
+  /** The pairs that are binned: rank pairs if there are any. */
   basis: Basis;
   bins: LengthBin[];
 }
 
 /** The metrics of a set of prompts, overall and by category. */
 export interface MetricReport {
-  /** The original's metrics under the original's names, in the original's order. */
+  /** The original's metrics, under their original names and in their order. */
   cheems: Record<string, number>;
   /** This package's own metrics; `<name>-<category>`, then `<name>` as the mean over categories, as above. */
   extras: Record<string, number>;
-  /** Intervals of the shares in `cheems` and `extras`, by the same names. */
+  /** Intervals of the fractions in `cheems` and `extras`, by the same names. */
   intervals: Record<string, Interval>;
   counts: GroupCounts & { byCategory: Record<string, GroupCounts> };
-  /** Empty where not every prompt has a category. */
+  /** Empty unless every prompt has a category. */
   categories: string[];
-  /** Absent where lengths are not known or no pair exists. */
+  /** Absent if lengths are not known or no pair exists. */
   length?: LengthReport;
-  /** Present where a judge compared pairs. */
+  /** Present if a judge compared pairs. */
   judge?: JudgeStatistics;
-  /** What the headline figures rest on: ranks where any prompt has them, else annotated pairs, else nothing. */
+  /** The basis of the headline figures: ranks if any prompt has them, else annotated pairs, else none. */
   basis: Basis | 'none';
-  /** Sentences about what was left out or fell back. */
+  /** Sentences about what was left out or replaced. */
   notes: string[];
 }

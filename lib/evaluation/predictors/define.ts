@@ -1,4 +1,4 @@
-// A user's definition made into a predictor, with every mistake it can make told plainly.
+// Turns a user's definition into a predictor; every possible mistake in it gets a clear error.
 
 import { DataError } from '../../data/errors';
 import type { PreferencePrompt } from '../../data/types';
@@ -9,9 +9,9 @@ import { PredictorError } from '../../judging/errors';
 import { messageOf } from '../../support/thrown';
 
 /**
- * Makes a predictor of a definition: `definePredictor({ name: 'short', score: (samples) => samples.map((s) =>
- * -s.response.length) })`. An object that already is a predictor (it has `scorePrompts`) is taken as it is.
- * @throws PredictorError where the definition lacks a name or a function to score with.
+ * Makes a predictor from a definition: `definePredictor({ name: 'short', score: (samples) => samples.map((s) =>
+ * -s.response.length) })`. An object that already is a predictor (it has `scorePrompts`) is returned unchanged.
+ * @throws PredictorError if the definition lacks a name or a scoring function.
  */
 export function definePredictor(definition: PredictorDefinition | Predictor): Predictor {
   const problem = shapeProblem(definition);
@@ -26,10 +26,7 @@ export function definePredictor(definition: PredictorDefinition | Predictor): Pr
   return predictor;
 }
 
-/**
- * What keeps a value from being a predictor or a definition of one, as the end of a sentence; undefined where nothing
- * does.
- */
+/** Why a value is neither a predictor nor the definition of one, as the end of a sentence; undefined if it is one. */
 export function shapeProblem(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) {
     return (
@@ -66,7 +63,7 @@ async function scoreInBatches(
     for (const { responses } of batch) results.push({ rewards: rewards.slice(next, (next += responses.length)) });
     done += samples.length;
     options.onProgress?.({ done, total });
-    // A predictor that computes at once never lets signals and progress through.
+    // A synchronous predictor would otherwise block signals and progress.
     await turns.take();
   }
   return results;
@@ -139,8 +136,8 @@ function requireNumber(reward: unknown, name: string, promptId: string, response
 }
 
 /**
- * Asks a predictor and checks its answer, however it was made.
- * @throws PredictorError for a wrong answer or an error of the predictor's; the signal's reason when aborted.
+ * Runs a predictor and checks its answer, whether or not `definePredictor` made it.
+ * @throws PredictorError for an invalid answer or an error thrown by the predictor; the signal's reason when aborted.
  */
 export async function runPredictor(
   predictor: Predictor,
@@ -153,7 +150,7 @@ export async function runPredictor(
     scores = await predictor.scorePrompts(prompts, options);
   } catch (error) {
     options.signal?.throwIfAborted();
-    // These already are sentences about the user's data or module.
+    // Their messages already are sentences about the user's data or module.
     if (error instanceof PredictorError || error instanceof DataError || error instanceof TokenizerError) throw error;
     throw new PredictorError(`The predictor "${predictor.name}" failed: ${messageOf(error)}`, { cause: error });
   }

@@ -1,5 +1,5 @@
-// A generative judge as a predictor: it is shown pairs of responses and says which is better. Who writes its answers is
-// the Completer's business.
+// A generative judge as a predictor: it is shown pairs of responses and says which is better. The Completer decides
+// where its answers come from.
 
 import { createHash } from 'node:crypto';
 import { DataError } from '../../data/errors';
@@ -19,31 +19,31 @@ import { knob } from '../../text/knobs';
 
 /** How a judge compares responses. */
 export interface JudgePredictorOptions {
-  /** The judge, as `openEndpoint` or `openLocalJudge` gives it. */
+  /** The judge, as returned by `openEndpoint` or `openLocalJudge`. */
   completer: Completer;
-  /** The prompt, as `findJudgeTemplate` gives it. */
+  /** The prompt, as returned by `findJudgeTemplate`. */
   templates: TemplateChoice;
   /** `text` (the default): the answer is parsed. `logits`: the probability of A against B at its first token. */
   mode?: 'text' | 'logits';
   /** `bothOrders` by default. */
   orders?: PairOrders;
-  /** Greedy, of at most 4096 tokens by default; `maxNewTokens` is another name of `maxTokens`. */
+  /** Greedy, with at most 4096 tokens by default; `maxNewTokens` is another name of `maxTokens`. */
   completion?: Partial<CompletionOptions> & { maxNewTokens?: number };
 }
 
-/** As many as endpoints give. */
+/** The maximum that endpoints give. */
 const FIRST_TOKENS = 20;
 
-/** One judgement to be had: a prompt's responses in one order. */
+/** One judgement to request: two responses of a prompt in one order. */
 interface Task extends Showing {
   prompt: number;
   template: JudgeTemplate;
 }
 
 /**
- * Judges every pair whose order is known (`pairsToJudge`). The rewards are shares of wins, so that benchmarks of two
- * responses a prompt come out as verdicts say; metrics rest on the comparisons themselves. Disposing of it disposes of
- * the completer.
+ * Judges every pair whose order is known (`pairsToJudge`). The rewards are fractions of wins, so that benchmarks with
+ * two responses per prompt follow the verdicts; metrics use the comparisons themselves. Disposing of the predictor
+ * disposes of the completer.
  */
 export function judgePredictor(options: JudgePredictorOptions): Predictor {
   const { completer, templates, mode = 'text', orders = bothOrders } = options;
@@ -61,7 +61,7 @@ export function judgePredictor(options: JudgePredictorOptions): Predictor {
     name: completer.name,
     async scorePrompts(prompts, control) {
       const tasks = tasksOf(prompts, orders, templates);
-      // Before anything is asked, and paid for.
+      // Checked before anything is requested and paid for.
       for (const { prompt, first, template } of tasks)
         textOf(prompts[prompt]!.responses[first]!, prompts[prompt]!, template);
       const completions = await completer.complete(conversations(prompts, tasks), completion, {
@@ -99,7 +99,7 @@ function tasksOf(prompts: readonly PreferencePrompt[], orders: PairOrders, templ
   });
 }
 
-/** Rendered when asked for: all of them at once would hold every text several times. */
+/** Rendered on demand: all of them at once would hold every text several times. */
 function* conversations(prompts: readonly PreferencePrompt[], tasks: readonly Task[]): Generator<Message[]> {
   for (const { prompt: p, template, first, second } of tasks) {
     const prompt = prompts[p]!;
@@ -127,7 +127,7 @@ function textOf(
   return content;
 }
 
-/** A prompt's responses are done when all its judgements are. */
+/** A prompt's responses count as done when all its judgements are. */
 function progressOf(
   prompts: readonly PreferencePrompt[],
   tasks: readonly Task[],
@@ -165,7 +165,7 @@ function judgementOf(
     );
   }
   const probability = letterProbability(firstTokens, template.letters);
-  // One token is all that was asked for, so that a cut is no finding.
+  // Only one token was requested, so "cut off at the limit" says nothing.
   const { finish: _, ...rest } = shown;
   if (probability === undefined) return { ...rest, verdict: 'unparsable' };
   return { ...rest, probability, verdict: probability > 0.5 ? 'A' : probability < 0.5 ? 'B' : 'tie' };
@@ -186,12 +186,12 @@ function scoresOf(
   return prompts.map((prompt, p) => ({
     rewards: sharesOfWins(prompt.responses.length, comparisons[p]!),
     comparisons: comparisons[p]!,
-    // The original groups by the question's text within a category.
+    // The original groups prompts by the question's text within a category.
     ...(orders.name === 'cheems' ? { question: JSON.stringify([prompt.category, prompt.prompt]) } : {}),
   }));
 }
 
-/** The mean over a response's pairs of 1 (won), 0 (lost) and what lies between. Null: it is in no pair. */
+/** The mean over a response's pairs of 1 (won), 0 (lost) or a value in between. Null: it is in no pair. */
 function sharesOfWins(responses: number, comparisons: readonly Comparison[]): (number | null)[] {
   const won = new Float64Array(responses);
   const pairs = new Int32Array(responses);

@@ -1,7 +1,7 @@
 import { responseLength } from '../lengths';
 import { definePredictor } from './define';
 
-/** Prefers the longer response: the baseline that a reward model must beat. The reward is the number of characters. */
+/** Prefers the longer response: a baseline that a reward model must beat. The reward is the number of characters. */
 export const lengthPredictor = definePredictor({
   name: 'length',
   score: (samples) =>

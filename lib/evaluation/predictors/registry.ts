@@ -27,9 +27,8 @@ export function registeredPredictors(): string[] {
 
 /**
  * A registered predictor by its name, else a module by its path: JavaScript, ESM or CommonJS, whose default export is
- * what
- * `definePredictor` gives (or takes).
- * @throws PredictorError where there is no such name or file, the module does not load, or its export is no predictor.
+ * what `definePredictor` returns (or accepts).
+ * @throws PredictorError if there is no such name or file, the module does not load, or its export is not a predictor.
  */
 export async function loadPredictor(nameOrPath: string): Promise<Predictor> {
   const known = registered.get(nameOrPath);

@@ -9,8 +9,8 @@ import type { Predictor, PromptScores, ScoringOptions } from './predictor';
 /**
  * Scores with a loaded reward model. Texts are tokenized on threads of their own while the engine computes, as the
  * model folder's cheems.json says; all responses of a prompt are computed as one tree. Responses longer than the
- * model's `maxLength` (none by default) are not scored, or cut with its `truncation`. The model is the caller's: the
- * predictor's `dispose` frees it.
+ * model's `maxLength` (none by default) are not scored, or cut with its `truncation`. The predictor's `dispose` frees
+ * the model.
  */
 export function rewardModelPredictor(model: RewardModel, name = model.folder): Predictor {
   // A disposed model has no notes any more.

@@ -201,9 +201,9 @@ test.serial("one cache is one process's at a time", async (t) => {
   writeFileSync(cacheFile, '{"key":"x","text":"","finish":"stop"}\nnot mine\n');
   await t.throwsAsync(openEndpoint(options), {
     name: 'JudgeError',
-    message: /cache\.jsonl:2: this is no stored answer/,
+    message: /cache\.jsonl:2: this is not a stored answer/,
   });
   writeFileSync(cacheFile, 'dear diary');
-  await t.throwsAsync(openEndpoint(options), { message: /is no cache of answers/ });
+  await t.throwsAsync(openEndpoint(options), { message: /is not a cache of answers/ });
   t.is(readFileSync(cacheFile, 'utf8'), 'dear diary', 'another file is left as it is');
 });

@@ -53,11 +53,11 @@ export function lineOf(
   };
 }
 
-/** Of `Bearer KEY` the key alone too. */
+/** For `Bearer KEY`, also the key alone. */
 const secretsOf = (headers: Readonly<Record<string, string>>) =>
   Object.values(headers).flatMap((value) => [value, ...value.split(/\s+/)]);
 
-/** @throws JudgeError where the environment's proxy setting for this address is unfit. */
+/** @throws JudgeError if the environment's proxy setting for this address is not valid. */
 function proxySecrets(url: string): string[] {
   try {
     return proxyFor(new URL(url))?.secrets ?? [];

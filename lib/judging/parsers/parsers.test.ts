@@ -209,10 +209,10 @@ test('thoughts are taken away, or kept where asked', (t) => {
 test('a parser that is not known, and options that do not fit, are told', (t) => {
   t.throws(() => bindParser('bracket'), {
     name: 'JudgeError',
-    message: /no verdict parser "bracket"; known are: brackets, letter, output_letter, json, after, scores/,
+    message: /no verdict parser "bracket"; known parsers: brackets, letter, output_letter, json, after, scores/,
   });
   t.throws(() => bindParser('json', { feild: 'x' }), {
-    message: /options of the verdict parser "json" are unfit: Unrecognized key: "feild"/,
+    message: /options of the verdict parser "json" are not valid: Unrecognized key: "feild"/,
   });
   t.throws(() => bindParser('brackets', { a: 3 }), { message: /"brackets" are unfit: "a": / });
 });

@@ -24,16 +24,16 @@ export function registeredVerdictParsers(): string[] {
   return [...registered.keys()];
 }
 
-/** A parser with its options settled. */
+/** A parser with its options applied. */
 export interface BoundParser {
   /** Name and options, for `results.json`. */
   description: Record<string, unknown>;
-  /** The verdict of an answer, or undefined where it has none. */
+  /** The verdict of an answer; undefined if it has none. */
   parse(text: string): Verdict | undefined;
 }
 
 /**
- * @param reasoning `strip` (the default) takes thoughts such as `<think>…</think>` away first; `keep` parses the whole
+ * @param reasoning `strip` (the default) removes reasoning such as `<think>…</think>` first; `keep` parses the whole
  * text.
  * @throws JudgeError naming the parser, the option and what is wrong with it.
  */
@@ -44,12 +44,14 @@ export function bindParser(
 ): BoundParser {
   const parser = registered.get(name);
   if (!parser)
-    throw new JudgeError(`There is no verdict parser "${name}"; known are: ${registeredVerdictParsers().join(', ')}.`);
+    throw new JudgeError(
+      `There is no verdict parser "${name}"; known parsers: ${registeredVerdictParsers().join(', ')}.`,
+    );
   const settled = parser.options.safeParse(options);
   if (!settled.success) {
     const { path, message } = settled.error.issues[0]!;
     throw new JudgeError(
-      `The options of the verdict parser "${name}" are unfit: ` +
+      `The options of the verdict parser "${name}" are not valid: ` +
         `${path.length > 0 ? `"${path.join('.')}": ` : ''}${message}.`,
     );
   }

@@ -8,7 +8,7 @@ const options = z.strictObject({
     .describe('which line with two numbers alone counts'),
 });
 
-/** Two marks take no more; longer lines are prose. */
+/** Maximum length of a line with two scores; longer lines are prose. */
 const LONGEST_LINE = 100;
 const NUMBER = '(-?\\d+(?:\\.\\d+)?)(?:\\s*/\\s*\\d+)?';
 const TWO_NUMBERS = new RegExp(
@@ -16,8 +16,8 @@ const TWO_NUMBERS = new RegExp(
 );
 
 /**
- * `8 6.5`: a mark for each response, in the order in which they were shown, on a line of its own. The higher wins;
- * equal marks are a tie.
+ * `8 6.5`: a score for each response, in the order in which they were shown, on a line of its own. The higher one wins;
+ * equal scores are a tie.
  */
 export const scoresParser: VerdictParser<z.output<typeof options>> = {
   name: 'scores',

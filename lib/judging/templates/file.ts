@@ -1,5 +1,4 @@
-// A judge's prompt and parser as one file of the user's, YAML or JSON: for judges that were trained on a prompt of
-// their own.
+// A judge's prompt and parser in a user's YAML or JSON file: for judges that were trained on a particular prompt.
 
 import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
@@ -21,7 +20,7 @@ const parser = z.union(
 
 const schema = z.strictObject({
   name: filled('the name').optional(),
-  // Empty is not the same as none: chat templates may put a system text of their own where there is none.
+  // An empty system text is not the same as none: chat templates may insert their own if there is none.
   system: z.string('the system text must be a text').optional(),
   user: filled('the user text'),
   history: z.enum(['transcript', 'separate', 'refuse'], 'must be transcript, separate or refuse').default('transcript'),
@@ -40,9 +39,9 @@ const schema = z.strictObject({
 });
 
 /**
- * Reads and checks a template file; its name is the file's unless it gives one.
+ * Reads and checks a template file; the template is named after the file unless it gives a name.
  * @throws JudgeError naming file and key: unreadable file, broken YAML, unknown key, missing placeholder, unknown
- * parser or unfit options of it.
+ * parser or invalid options for it.
  */
 export async function readTemplateFile(file: string): Promise<JudgeTemplate> {
   let text: string;

@@ -1,4 +1,4 @@
-// Reasons and a number in a JSON object: {"reason": "…", "choice": 1}.
+// Asks for reasons and a number in a JSON object: {"reason": "…", "choice": 1}.
 
 import { ROLES_EN, ROLES_ZH } from './roles';
 import type { JudgeTemplate } from './template';

@@ -1,4 +1,5 @@
-// A letter and nothing else: the cheapest verdict, and the one whose first token can be read as a probability.
+// Asks for a letter and nothing else: the cheapest verdict, and the only one whose first token can be read as a
+// probability.
 
 import { ROLES_EN, ROLES_ZH } from './roles';
 import type { JudgeTemplate } from './template';

@@ -1,5 +1,5 @@
-// Judge templates by name. To add one, write one file that makes it and name it here, or register it; or give a file of
-// your own.
+// Judge templates by name. To add one, write one file that defines it and list it here, or register it; or give a file
+// of your own.
 
 import { existsSync } from 'node:fs';
 import { textOfMessage } from '../../data/conversation/texts';
@@ -14,7 +14,7 @@ import { verdictEn, verdictZh } from './verdict';
 const OWN = [verdictZh, verdictEn, letterZh, letterEn, jsonZh, jsonEn];
 const registered = new Map<string, JudgeTemplate>(OWN.map((template) => [template.name, checkTemplate(template)]));
 
-/** Names without a language: the Chinese or the English one, by each prompt's own text. */
+/** Names without a language: they choose the Chinese or the English template by each prompt's text. */
 const BILINGUAL = new Map([
   ['verdict', [verdictZh, verdictEn]],
   ['letter', [letterZh, letterEn]],
@@ -34,7 +34,7 @@ export function registeredJudgeTemplates(): string[] {
   return [...BILINGUAL.keys(), ...registered.keys()];
 }
 
-/** Which template a prompt gets: as a rule the same for all. */
+/** Which template a prompt gets: usually the same for all. */
 export interface TemplateChoice {
   readonly name: string;
   readonly templates: readonly JudgeTemplate[];
@@ -43,8 +43,8 @@ export interface TemplateChoice {
 }
 
 /**
- * A template by its name, a pair of languages by theirs, else a file. @throws JudgeError where there is none, or the
- * file is unfit.
+ * A template by its name, a pair of templates for two languages by theirs, else a file. @throws JudgeError if there is
+ * none, or the file is not valid.
  */
 export async function findJudgeTemplate(nameOrFile: string): Promise<TemplateChoice> {
   const both = BILINGUAL.get(nameOrFile as 'verdict');
@@ -60,8 +60,8 @@ export async function findJudgeTemplate(nameOrFile: string): Promise<TemplateCho
 }
 
 /**
- * Whether Chinese characters are at least a tenth of the prompt's letters: prompts about Chinese texts often hold much
- * code or English.
+ * Whether Chinese characters are at least a tenth of the prompt's letters: prompts about Chinese texts often contain
+ * much code or English.
  */
 export function isChinese(prompt: Prompt): boolean {
   const text = typeof prompt === 'string' ? prompt : prompt.map(textOfMessage).join('\n');

@@ -1,4 +1,4 @@
-// A judge's prompt: what stands in it and how a pair of responses is put into it.
+// A judge's prompt: its placeholders, and how a pair of responses is filled in.
 
 import { asMessages } from '../../data/conversation/messages';
 import { textOfMessage } from '../../data/conversation/texts';
@@ -10,27 +10,26 @@ export interface JudgeTemplate {
   readonly name: string;
   readonly system?: string;
   /**
-   * With {prompt}, {response_a}, {response_b}; {history} and {system_prompt} where wanted. `{{word}}` gives a literal
-   * `{word}`.
+   * Has {prompt}, {response_a} and {response_b}, and optionally {history} and {system_prompt}. `{{word}}` gives a
+   * literal `{word}`.
    */
   readonly user: string;
   /**
    * What a prompt of several turns becomes. `transcript`: {prompt} is the whole conversation, each turn under its
-   * role's name;
-   * `separate`: {prompt} is the last turn and {history} the transcript of those before; `refuse`: such a prompt is an
-   * error.
+   * role's name; `separate`: {prompt} is the last turn and {history} the transcript of the earlier ones; `refuse`: such
+   * a prompt is an error.
    */
   readonly history: 'transcript' | 'separate' | 'refuse';
-  /** How a transcript names the roles; a role without a name here stands as it is. */
+  /** How a transcript names the roles; a role without a name here is written unchanged. */
   readonly roles: Readonly<Record<string, string>>;
   readonly parser: { name: string; options: Record<string, unknown> };
-  /** Whether thoughts (`<think>…</think>`) are taken away before parsing. */
+  /** Whether reasoning (`<think>…</think>`) is removed before parsing. */
   readonly reasoning: 'strip' | 'keep';
-  /** What the first token may be in letter-logit judging. */
+  /** The letters that the first token may be in letter-logit judging. */
   readonly letters: { a: string; b: string };
 }
 
-/** A turn that is text alone, as judges are asked. */
+/** A turn with only text, as judges receive it. */
 export type TextMessage = { role: string; content: string };
 
 /** One judgement's texts: the response shown first is A. */
@@ -45,7 +44,7 @@ const PLACEHOLDERS = ['prompt', 'response_a', 'response_b', 'history', 'system_p
 const NEEDED = ['prompt', 'response_a', 'response_b'] as const;
 const PATTERN = /\{\{([a-z][a-z0-9_]*)\}\}|\{([a-z][a-z0-9_]*)\}/g;
 
-/** @throws JudgeError where a needed placeholder is missing, or one is not known. */
+/** @throws JudgeError if a required placeholder is missing, or one is not known. */
 export function checkTemplate(template: JudgeTemplate): JudgeTemplate {
   const used = new Set(
     [...`${template.user}\n${template.system ?? ''}`.matchAll(PATTERN)].flatMap((match) => match[2] ?? []),
@@ -58,7 +57,7 @@ export function checkTemplate(template: JudgeTemplate): JudgeTemplate {
   for (const name of used) {
     if ((PLACEHOLDERS as readonly string[]).includes(name)) continue;
     throw new JudgeError(
-      `The judge template "${template.name}" names {${name}}, which is no placeholder; known are ` +
+      `The judge template "${template.name}" names {${name}}, which is not a placeholder; known ones: ` +
         `${PLACEHOLDERS.map((known) => `{${known}}`).join(', ')}. ` +
         `For these characters themselves write {{${name}}}.`,
     );
@@ -78,10 +77,10 @@ export function checkTemplate(template: JudgeTemplate): JudgeTemplate {
 }
 
 /**
- * The conversation that asks the judge. Every placeholder is filled in one pass, so that a response which itself holds
- * "{response_b}" stays as it is. A system prompt of the data is part of the transcript unless {system_prompt} asks for
- * it.
- * @throws JudgeError for several turns where the template refuses them.
+ * The conversation that asks the judge. Every placeholder is filled in one pass, so that a response which itself
+ * contains "{response_b}" stays unchanged. A system prompt of the data is part of the transcript unless {system_prompt}
+ * asks for it.
+ * @throws JudgeError for several turns if the template refuses them.
  */
 export function renderPair(template: JudgeTemplate, pair: JudgedPair): TextMessage[] {
   const named = /(?<!\{)\{system_prompt\}(?!\})/.test(template.user + (template.system ?? ''));
@@ -121,7 +120,7 @@ function splitTurns(template: JudgeTemplate, turns: readonly Message[]): { promp
   );
 }
 
-/** Each turn under its role's name: "[用户]\n…", turns apart by a blank line. */
+/** Each turn under its role's name: "[用户]\n…", turns separated by a blank line. */
 export function transcript(turns: readonly Message[], roles: Readonly<Record<string, string>>): string {
   return turns.map((turn) => `[${roles[turn.role] ?? turn.role}]\n${textOfMessage(turn)}`).join('\n\n');
 }

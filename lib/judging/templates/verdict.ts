@@ -1,4 +1,4 @@
-// Weigh both responses in words, then decide: [[A]], [[B]], or [[C]] for a tie.
+// Asks for a comparison in words, then the verdict: [[A]], [[B]], or [[C]] for a tie.
 
 import { ROLES_EN, ROLES_ZH } from './roles';
 import type { JudgeTemplate } from './template';
