@@ -1,5 +1,5 @@
-// What public functions are given, checked before anything is done with it. A check throws an ArgumentError that names
-// the argument.
+// Checks of the arguments of public functions, before anything is done with them. A check throws an ArgumentError that
+// names the argument.
 
 import { closest, distance } from 'fastest-levenshtein';
 import { ArgumentError } from './errors';
@@ -7,10 +7,10 @@ import { isObject } from '../support/is_object';
 import { show } from '../support/show';
 import { messageOf } from '../support/thrown';
 
-/** @param name how the message calls the value: `RewardModel.score: items`. */
+/** @param name the name of the value in messages: `RewardModel.score: items`. */
 export type Check = (value: unknown, name: Named) => void;
 
-/** The function that was called, and the path of the value in what it was given. */
+/** The function that was called, and the path of the value in its arguments. */
 export interface Named {
   call: string;
   path: string;
@@ -26,7 +26,7 @@ export function refuse({ call, path }: Named, wanted: string, value: unknown): n
   throw new ArgumentError(path, `${call}: ${path} must be ${wanted}, but is ${show(value)}.`);
 }
 
-/** ` Did you mean "learning_rate"?` (with the space), or nothing where no name is near. */
+/** ` Did you mean "learning_rate"?` (with the space), or '' if no name is similar. */
 export function suggestion(name: string, known: readonly string[]): string {
   if (known.length === 0) return '';
   const nearest = closest(name, known);
@@ -41,7 +41,7 @@ const check =
 
 export const text = check('text', (value) => typeof value === 'string');
 export const filledText = check('text that is not empty', (value) => typeof value === 'string' && value !== '');
-/** A path or a name; NUL is in no path. */
+/** A path or a name, which cannot contain NUL. */
 export const path = check(
   'a path (text that is not empty)',
   (value) => typeof value === 'string' && value !== '' && !value.includes('\0'),
@@ -79,7 +79,7 @@ export const optional =
     if (value !== undefined) inner(value, name);
   };
 
-/** A list of anything that the check takes, without holes. */
+/** A list whose items pass the check, without holes. */
 export function list(inner: Check, what = 'a list'): Check {
   return (value, name) => {
     if (!Array.isArray(value)) refuse(name, what, value);
@@ -87,14 +87,16 @@ export function list(inner: Check, what = 'a list'): Check {
   };
 }
 
-/** Numbers in an array or a typed array; NaN stands for "none" where rewards are meant. */
+/** Numbers in an array or a typed array; NaN may mean "no reward". */
 export const numbers: Check = (value, name) => {
   if (ArrayBuffer.isView(value) && /^\[object (Float|Int|Uint)/.test(Object.prototype.toString.call(value))) return;
   if (!Array.isArray(value)) refuse(name, 'a list of numbers', value);
   for (let i = 0; i < value.length; i += 1) if (typeof value[i] !== 'number') refuse(at(name, i), 'a number', value[i]);
 };
 
-/** Text, or what else is told by its kind; without trying one after the other, as there may be many. */
+/**
+ * Text, or one of the other kinds. The kind decides which check runs; trying all of them would be slow on long lists.
+ */
 export function textOr(wanted: string, others: { list?: Check; object?: Check }): Check {
   return (value, name) => {
     if (typeof value === 'string') return;
@@ -104,7 +106,7 @@ export function textOr(wanted: string, others: { list?: Check; object?: Check })
   };
 }
 
-/** Either; the message is of what was wanted in all. */
+/** A value that passes one of the checks; the message names all that is accepted. */
 export function either(wanted: string, ...checks: readonly Check[]): Check {
   return (value, name) => {
     const fits = checks.some((inner) => {
@@ -120,7 +122,7 @@ export function either(wanted: string, ...checks: readonly Check[]): Check {
   };
 }
 
-/** An object, of which these fields are looked at; it may have others. */
+/** An object whose given fields are checked; it may have others. */
 export function shape(fields: Readonly<Record<string, Check>>, what = 'an object'): Check {
   return (value, name) => {
     if (!isObject(value)) refuse(name, what, value);
@@ -128,7 +130,7 @@ export function shape(fields: Readonly<Record<string, Check>>, what = 'an object
   };
 }
 
-/** What was made by the library itself, told by a method or field that it has. */
+/** An object made by the library itself, recognized by its methods or fields. */
 export function made(what: string, ...members: readonly string[]): Check {
   return check(what, (value) => {
     const isCallableOrObject = (typeof value === 'object' && value !== null) || typeof value === 'function';
@@ -137,8 +139,8 @@ export function made(what: string, ...members: readonly string[]): Check {
 }
 
 /**
- * Options by name: all may be absent (undefined), and what is not known is refused with the nearest name and the list.
- * `required` ones must be there.
+ * Options by name. All may be absent (undefined) except the `required` ones; an unknown option is refused with the most
+ * similar name and the list of options.
  */
 export function options(known: Readonly<Record<string, Check>>, required: readonly string[] = []): Check {
   const names = Object.keys(known);
@@ -158,20 +160,20 @@ export function options(known: Readonly<Record<string, Check>>, required: readon
   };
 }
 
-/** A table that has a check for every field of the type, so that none is forgotten. */
+/** A table with a check for every field of the type, so that none is forgotten. */
 export type ChecksOf<T> = Readonly<Record<keyof T & string, Check>>;
 
 /** The arguments of one public function, by their names and in order. */
 export type Signature = readonly (readonly [name: string, check: Check])[];
 
-/** @throws ArgumentError naming the function, the argument, and what is wanted. */
+/** @throws ArgumentError naming the function, the argument, and what is expected. */
 export function checkArguments(call: string, signature: Signature, given: readonly unknown[]): void {
   signature.forEach(([path, inner], i) => {
     try {
       inner(given[i], { call, path });
     } catch (error) {
       if (error instanceof ArgumentError) throw error;
-      // A getter or a proxy of the caller's threw.
+      // A getter or proxy of the caller threw.
       const reason = messageOf(error);
       throw new ArgumentError(path, `${call}: ${path} cannot be read (${reason}).`);
     }

@@ -1,4 +1,4 @@
-/** A public function was given what it does not take: one sentence that names the function and the argument. */
+/** A public function was given an invalid argument: one sentence that names the function and the argument. */
 export class ArgumentError extends TypeError {
   override readonly name = 'ArgumentError';
   readonly code = 'INVALID_ARGUMENT';

@@ -57,12 +57,15 @@ test('another model, option, template or row is refused, and the rewards stay', 
     t.is(code, 1);
     t.regex(err, message);
   }
-  t.regex((await command('a', 'other.jsonl')).err, /other\.jsonl:1: row 1 of .*out\.jsonl was made from another row/);
-  t.regex((await command('a', 'top.jsonl')).err, /top\.jsonl:1: row 1 of .*out\.jsonl was made from another row/);
+  t.regex(
+    (await command('a', 'other.jsonl')).err,
+    /other\.jsonl:1: row 1 of .*out\.jsonl was made from a different row/,
+  );
+  t.regex((await command('a', 'top.jsonl')).err, /top\.jsonl:1: row 1 of .*out\.jsonl was made from a different row/);
   t.is(readFileSync(output, 'utf8'), written);
   const again = await command('a', 'rows.jsonl', '--micro_batch_tokens', '100');
   t.is(again.code, 0, again.err);
-  t.regex(again.err, /0 rows scored .*; 2 rows there already/);
+  t.regex(again.err, /0 rows scored .*; 2 rows already there/);
   const over = await command('b', 'rows.jsonl', '--overwrite');
   t.is(over.code, 0, over.err);
   t.not(readFileSync(output, 'utf8'), written);

@@ -41,7 +41,7 @@ test('rows of the same run are kept, plain JSON lines, and the lock goes', async
   t.deepEqual(await writeRows(file, 3), { found: undefined, skipped: 0 });
   const again = await writeRows(file, 5);
   t.is(again.skipped, 3);
-  t.regex(again.found!, /holds 3 rows of an earlier run, which are kept\. \(`overwrite` would begin anew\.\)/);
+  t.regex(again.found!, /holds 3 rows of an earlier run, which are kept\. \(`overwrite` would start over\.\)/);
   t.is(readFileSync(file, 'utf8'), linesOf(5));
   t.false(existsSync(`${file}.lock`));
 });
@@ -98,7 +98,7 @@ test('a file that was edited is refused with the line; a torn last line is cut',
     appendFileSync(file, torn);
     t.regex(
       (await writeRows(file, 4)).found!,
-      new RegExp(`3 rows .*its torn last line \\(${torn.length} bytes\\) was cut`),
+      new RegExp(`3 rows .*its incomplete last line \\(${torn.length} bytes\\) was removed`),
     );
     t.is(readFileSync(file, 'utf8'), linesOf(4));
   }

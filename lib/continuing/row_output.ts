@@ -1,6 +1,6 @@
-// The file that `score` and `generate` write rows to. A run that was stopped or killed is continued in it, if the
-// record beside it (run_record.ts) proves that the rows there are of the same model, options and rows; else it is left
-// as it is, with a sentence.
+// The file that `score` and `generate` write rows to. A run that was stopped or killed is continued in it if the record
+// beside it (run_record.ts) proves that its rows come from the same model, options and input. Otherwise the file is
+// left unchanged, with an error.
 
 import { createReadStream } from 'node:fs';
 import { open, realpath, stat, type FileHandle } from 'node:fs/promises';
@@ -14,32 +14,32 @@ import { OutputError } from './output_error';
 import { differencesOf, recordFileOf, RunRecord, type RowEntry, type RunFacts } from './run_record';
 import { knob } from '../text/knobs';
 
-/** A row to be written. */
+/** A row to write. */
 export interface OutputRow {
-  /** Digest of what was read for it. */
+  /** Digest of the input row. */
   read: string;
-  /** Its line, without the end. */
+  /** The output line, without its line end. */
   line: string;
 }
 
 /** Where a stream of rows goes. */
 export interface RowOutput {
   /**
-   * Whether the next row of the input is there already. Rows are asked for in the input's order.
-   * @param read digest of what was read for it.
-   * @throws OutputError where an earlier run wrote another row in this place.
+   * Whether the next row of the input has already been written. Must be called in the order of the input.
+   * @param read digest of the input row.
+   * @throws OutputError if an earlier run wrote another row in this position.
    */
   has(read: string, source: Source): Promise<boolean>;
-  /** Awaited, so that a slow reader holds the work back. */
+  /** Awaited, so that a slow reader slows the work down. */
   write(rows: readonly OutputRow[]): Promise<void>;
 }
 
-/** Lines to where nothing can be continued: standard output, a pipe. */
+/** Writes lines to a target that cannot be continued: standard output, a pipe. */
 export function linesTo(write: (lines: string) => Promise<void>): RowOutput {
   return { has: async () => false, write: (rows) => write(rows.map(({ line }) => `${line}\n`).join('')) };
 }
 
-/** What a row of an output has: one of these fields beside its id. */
+/** How a row of an output is recognized: it has one of these fields besides its id. */
 export interface RowKind {
   name: string;
   fields: readonly string[];
@@ -48,7 +48,7 @@ export interface RowKind {
 const ROW_BEGINNING = '{"id":';
 const WAY_OUT = `Give ${knob('overwrite')} to replace the file, or another ${knob('output')}.`;
 
-/** The options' names in sentences, where the key alone does not say it. */
+/** Names of the facts in messages, if the key alone is not clear. */
 const NAMES = {
   model: `the model (weights, configuration or tokenizer of ${knob('modelPath')})`,
   chat_template: `the chat template (${knob('chatTemplateFile')})`,
@@ -56,7 +56,7 @@ const NAMES = {
 
 export class FileOutput implements RowOutput {
   private record: RunRecord | undefined;
-  /** Entries of the rows that are there, not asked for yet. */
+  /** Entries of the existing rows that `has` has not compared yet. */
   private earlier: AsyncGenerator<RowEntry> | undefined;
   private rows = 0;
   private asked = 0;
@@ -69,8 +69,8 @@ export class FileOutput implements RowOutput {
   ) {}
 
   /**
-   * Opens the file for this process alone; what is in it stays until `begin`.
-   * @throws OutputError where it cannot be written, or another run writes it.
+   * Opens the file for this process alone; its content is unchanged until `begin`.
+   * @throws OutputError if it cannot be written, or another run writes to it.
    */
   static async open(path: string, kind: RowKind): Promise<FileOutput> {
     const place = await realpath(path).catch(() => resolve(path));
@@ -85,9 +85,9 @@ export class FileOutput implements RowOutput {
   }
 
   /**
-   * Settles what becomes of the rows that are there. They stay where the record says that they are this run's.
-   * @returns a sentence on what was found; undefined for a fresh file.
-   * @throws OutputError where they are another run's; the file is then as it was.
+   * Decides what happens to the existing rows. They are kept if the record says that they belong to this run.
+   * @returns a sentence about what was found; undefined for a new file.
+   * @throws OutputError if they belong to another run; the file is then unchanged.
    */
   async begin(facts: RunFacts, overwrite: boolean): Promise<string | undefined> {
     const file = recordFileOf(await realpath(this.path));
@@ -110,11 +110,11 @@ export class FileOutput implements RowOutput {
     await found.record.cut(rows);
     this.rows = rows;
     this.earlier = found.record.entries(rows);
-    const torn = size > bytes ? `; its torn last line (${size - bytes} bytes) was cut` : '';
+    const torn = size > bytes ? `; its incomplete last line (${size - bytes} bytes) was removed` : '';
     const kept = rows === 1 ? 'which is kept' : 'which are kept';
     return (
-      `${this.path} holds ${count(rows)} of an earlier run, ${kept}${torn}. (${knob('overwrite')} would begin ` +
-      'anew.)'
+      `${this.path} holds ${count(rows)} of an earlier run, ${kept}${torn}. (${knob('overwrite')} would start ` +
+      'over.)'
     );
   }
 
@@ -124,8 +124,8 @@ export class FileOutput implements RowOutput {
     this.asked += 1;
     if (entry?.read === read) return true;
     throw new OutputError(
-      `${placeOf(source)}: row ${this.asked} of ${this.path} was made from another row than this one: ` +
-        `the input has changed since, or is another. Rows may only have been added at its end. ${WAY_OUT}`,
+      `${placeOf(source)}: row ${this.asked} of ${this.path} was made from a different row: ` +
+        `the input has changed, or is a different one. Rows may only be added at its end. ${WAY_OUT}`,
     );
   }
 
@@ -144,7 +144,7 @@ export class FileOutput implements RowOutput {
   }
 
   /**
-   * Once all rows of the input have been asked for or written. @throws OutputError where the file is not what was
+   * To be called after all rows of the input were found or written. @throws OutputError if the file is not what was
    * written.
    */
   async finish(): Promise<void> {
@@ -154,8 +154,8 @@ export class FileOutput implements RowOutput {
     await this.refuseRemoved();
     if (this.asked < this.rows) {
       throw new OutputError(
-        `${this.path} holds ${count(this.rows)} of an earlier run, and the input has ${this.asked} only: ` +
-          `the others answer to no row of it. ${WAY_OUT}`,
+        `${this.path} holds ${count(this.rows)} of an earlier run, but the input has only ${this.asked}: ` +
+          `the other rows belong to no row of the input. ${WAY_OUT}`,
       );
     }
   }
@@ -169,7 +169,7 @@ export class FileOutput implements RowOutput {
 
   private async beginAfresh(file: string, facts: RunFacts): Promise<undefined> {
     await this.record?.close();
-    // In this order: a kill in between leaves an empty file, which any run may begin.
+    // In this order: a kill in between leaves an empty file, which any run may start.
     await this.handle.truncate(0);
     await this.handle.sync();
     this.record = await RunRecord.create(file, facts).catch((error: Error) => {
@@ -180,7 +180,9 @@ export class FileOutput implements RowOutput {
     return undefined;
   }
 
-  /** @returns the whole lines and their bytes. @throws OutputError where one is not what was written there. */
+  /**
+   * @returns the number of complete lines and their bytes. @throws OutputError if a line is not what was written there.
+   */
   private async compare(record: RunRecord, size: number): Promise<{ rows: number; bytes: number }> {
     const recorded = await record.length();
     const entries = record.entries(recorded);
@@ -202,7 +204,7 @@ export class FileOutput implements RowOutput {
     return { rows, bytes };
   }
 
-  /** Whether what follows the whole lines is what a kill or a loss of power leaves of a row. */
+  /** Whether what follows the complete lines can be the remainder of a row after a kill or power failure. */
   private async isTorn(begin: number, size: number): Promise<boolean> {
     const { buffer, bytesRead } = await this.handle.read(
       Buffer.alloc(ROW_BEGINNING.length),
@@ -214,7 +216,7 @@ export class FileOutput implements RowOutput {
     return ROW_BEGINNING.startsWith(bytes.toString('latin1')) || bytes.every((byte) => byte === 0);
   }
 
-  /** Why a file with no record is not continued. */
+  /** Why a file without a record is not continued. */
   private async unproved(recordFile: string): Promise<string> {
     const { value: first } = await linesOf(this.path).next();
     const row = objectOf(first?.toString('utf8'));
@@ -241,7 +243,7 @@ export class FileOutput implements RowOutput {
   }
 }
 
-/** The whole lines among the first `size` bytes. */
+/** The complete lines among the first `size` bytes. */
 async function* linesOf(file: string, size = Infinity): AsyncGenerator<Buffer, undefined> {
   if (size === 0) return undefined;
   const stream = createReadStream(file, { end: size - 1, highWaterMark: 1 << 18 });

@@ -1,26 +1,26 @@
-// What a file of rows was made by, and of what: `<output>.run`, beside it.
+// The record of how an output file was made: `<output>.run`, beside it.
 //
-// Its first line is a JSON object: the command, the model by its digest, and every option that a row can hang on. Then
-// there is a line for each row of the output, in order: 32 hexadecimal digits of what was read, a space, 32 of the line
-// that was written. An entry is on the device before its row is written, so the record may be ahead of the output of a
-// killed run, and never behind it.
+// Its first line is a JSON object: the command, the model by its digest, and every option that can affect a row. Then
+// there is a line for each row of the output, in order: the digest of the input row (32 hexadecimal digits), a space,
+// and that of the written line. An entry is on the device before its row is written, so after a kill the record may be
+// ahead of the output, but never behind it.
 
 import { constants, open, type FileHandle } from 'node:fs/promises';
 import { writeFileAtomically } from '../files/atomic_file';
 import { DIGEST_CHARACTERS } from './digests';
 
-/** What a row can hang on: the model's digest and options, by name. Compared as JSON. */
+/** What can affect a row: the model's digest and options, by name. Compared as JSON. */
 export type RunFacts = Readonly<Record<string, unknown>>;
 
 export interface RowEntry {
-  /** Of what was read. */
+  /** Digest of the input row. */
   read: string;
-  /** Of the line that was written, without its end. */
+  /** Digest of the written line, without its line end. */
   written: string;
 }
 
 const FORMAT = 'cheems-native rows 1';
-/** Of an entry, its line end included. */
+/** Bytes of an entry, including its line end. */
 const ENTRY_BYTES = 2 * DIGEST_CHARACTERS + 2;
 const ENTRIES_AT_ONCE = 1024;
 const LONGEST_HEADER = 1 << 20;
@@ -36,14 +36,14 @@ export class RunRecord {
     private readonly handle: FileHandle,
   ) {}
 
-  /** A new one in place of any that is there. */
+  /** Creates a new record, replacing any existing one. */
   static async create(file: string, facts: RunFacts): Promise<RunRecord> {
     const header = `${JSON.stringify({ format: FORMAT, ...facts })}\n`;
     await writeFileAtomically(file, [header]);
     return new RunRecord(file, Buffer.byteLength(header), await open(file, READ_AND_APPEND));
   }
 
-  /** @returns the record and its facts; undefined where there is no file of that name, or it is no record. */
+  /** @returns the record and its facts; undefined if there is no such file, or it is not a record. */
   static async read(file: string): Promise<{ record: RunRecord; facts: RunFacts } | undefined> {
     const handle = await open(file, READ_AND_APPEND).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return undefined;
@@ -58,7 +58,7 @@ export class RunRecord {
     return undefined;
   }
 
-  /** Whole entries. */
+  /** Number of complete entries. */
   async length(): Promise<number> {
     return Math.max(0, Math.floor(((await this.handle.stat()).size - this.headerBytes) / ENTRY_BYTES));
   }
@@ -75,7 +75,7 @@ export class RunRecord {
     }
   }
 
-  /** Drops all entries but the first `count`. */
+  /** Removes all entries after the first `count`. */
   async cut(count: number): Promise<void> {
     await this.handle.truncate(this.headerBytes + count * ENTRY_BYTES);
   }
@@ -111,7 +111,7 @@ function parseHeader(text: string): RunFacts | undefined {
   }
 }
 
-/** What differs between two runs, as phrases; empty where nothing does. */
+/** What differs between two runs, as phrases; empty if nothing does. */
 export function differencesOf(then: RunFacts, now: RunFacts, names: Readonly<Record<string, string>> = {}): string[] {
   return [...new Set([...Object.keys(now), ...Object.keys(then)])]
     .filter((key) => JSON.stringify(then[key] ?? null) !== JSON.stringify(now[key] ?? null))

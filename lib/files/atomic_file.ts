@@ -1,4 +1,4 @@
-// Result files are either whole or as they were before, whenever the process is killed.
+// Atomic writes: a result file is either complete or unchanged, whenever the process is killed.
 
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -6,7 +6,7 @@ import { realFileSystem, type FileDigest } from './file_system';
 import { whyNot } from './output_checks';
 
 /**
- * Writes the pieces to a temporary file beside the target, flushes it, and puts it in the target's place.
+ * Writes the pieces to a temporary file in the target's folder, flushes it, and renames it to the target.
  * @throws the signal's reason when aborted before the target is replaced, else a sentence that names the file.
  */
 export async function writeFileAtomically(file: string, pieces: Iterable<string>, signal?: AbortSignal): Promise<void> {
@@ -23,7 +23,7 @@ export async function writeFileAtomically(file: string, pieces: Iterable<string>
       await handle.close();
     }
     await rename(temporary, file);
-    await realFileSystem.flushFolder(dirname(file)); // so that the new name, too, survives a loss of power
+    await realFileSystem.flushFolder(dirname(file)); // so that the new name also survives a power failure
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
     signal?.throwIfAborted();
@@ -31,7 +31,7 @@ export async function writeFileAtomically(file: string, pieces: Iterable<string>
   }
 }
 
-/** Joins pieces to texts of about a million characters: a write for each small one would take longer than making it. */
+/** Joins pieces to texts of about a million characters: a write for each small piece would be slow. */
 function* gathered(pieces: Iterable<string>): Generator<string> {
   let text = '';
   for (const piece of pieces) {

@@ -1,6 +1,6 @@
-// What a file is, by its first bytes and not by its name.
+// Recognizes the kind of a file by its first bytes, not by its name.
 
-/** Bytes that are enough to tell. */
+/** Number of bytes that are enough. */
 export const HEAD_BYTES = 64;
 
 export type ContentKind =
@@ -28,7 +28,7 @@ const MAGIC: readonly (readonly [ContentKind, readonly number[]])[] = [
   ['utf-16be', [0xfe, 0xff]],
 ];
 
-/** `other`: text in UTF-8, as far as can be told. */
+/** `other`: probably text in UTF-8. */
 export function contentKind(head: Uint8Array): ContentKind {
   const text = Buffer.from(head.buffer, head.byteOffset, head.length).toString('latin1');
   if (text.startsWith('PAR1')) return 'parquet';
@@ -37,7 +37,7 @@ export function contentKind(head: Uint8Array): ContentKind {
   return found?.[0] ?? 'other';
 }
 
-/** How to unpack what is packed in a way that is not read. */
+/** How to unpack files in compressed formats that are not read directly. */
 export const UNPACK: Readonly<Partial<Record<ContentKind, string>>> = {
   zstd: 'zstd -d',
   xz: 'xz -d',

@@ -1,4 +1,4 @@
-// A file from the network: goes on where an earlier attempt stopped, is checked by size and digest, and only then gets
+// Downloads a file: continues where an earlier attempt stopped, checks size and digest, and only then gives the file
 // its name.
 
 import { createHash, type Hash } from 'node:crypto';
@@ -12,7 +12,7 @@ import { tryLock, type LockHolder, type ProcessLock } from './process_lock';
 import { unlessAborted } from '../support/abort';
 import { messageOf } from '../support/thrown';
 
-/** A download failed for good; the message is a sentence for the person. */
+/** A download failed for good; the message is a sentence for the user. */
 export class DownloadError extends Error {
   override readonly name: string = 'DownloadError';
 }
@@ -24,30 +24,33 @@ export interface ExpectedDigest {
 }
 
 export interface DownloadRequest {
-  /** What is fetched, as the subject of messages: `model.safetensors of Qwen/Qwen2.5-0.5B`. */
+  /** The name of the file in messages: `model.safetensors of Qwen/Qwen2.5-0.5B`. */
   what: string;
-  /** Where it goes. Beside it stand, while it is incomplete, FILE.incomplete and FILE.lock. */
+  /** The target. While it is incomplete, FILE.incomplete and FILE.lock are beside it. */
   file: string;
   bytes: number;
   digest: ExpectedDigest;
-  /** The content from byte `offset` to the end. A DownloadError ends the attempts, any other error is tried again. */
+  /**
+   * The content from byte `offset` to the end. A DownloadError ends the attempts; after any other error there is
+   * another attempt.
+   */
   open(offset: number, signal: AbortSignal | undefined): Promise<AsyncIterable<Uint8Array>>;
   signal?: AbortSignal | undefined;
-  /** Bytes on disk, those of earlier attempts included. */
+  /** Called with the number of bytes on disk, including those of earlier attempts. */
   onProgress?: ((bytes: number) => void) | undefined;
-  /** Called once when another process is fetching the same file; this one then waits for it. */
+  /** Called once if another process is downloading the same file; this one then waits for it. */
   onWait?: ((holder: LockHolder) => void) | undefined;
-  /** Attempts in a row without a byte, before it is given up; 5 by default. */
+  /** Maximum number of consecutive attempts without a byte; 5 by default. */
   attempts?: number;
   /** Pause before the second attempt, doubled with each further one; 500 ms by default. */
   pauseMs?: number;
-  /** An attempt that brings nothing for so long is ended; 60 s by default. */
+  /** An attempt that receives nothing for this long is ended; 60 s by default. */
   stallMs?: number;
 }
 
 /**
- * Fetches the file, unless it is there. When interrupted, the bytes received stay and the next call goes on from them;
- * two processes never write at once.
+ * Downloads the file, unless it exists. If interrupted, the received bytes are kept and the next call continues from
+ * them. Two processes never write at once.
  * @throws DownloadError for a wrong digest, a full disk or a connection that keeps failing; the signal's reason when
  * aborted.
  */
@@ -66,12 +69,12 @@ export async function download(request: DownloadRequest): Promise<void> {
   }
 }
 
-/** The size of a file that is there, whole or not. */
+/** The size of a file; undefined if it does not exist. */
 async function sizeOf(file: string): Promise<number | undefined> {
   return (await stat(file).catch(() => undefined))?.size;
 }
 
-/** Undefined where the file came while waiting. */
+/** Undefined if the file became complete while waiting. */
 async function waitForLock(request: DownloadRequest): Promise<ProcessLock | undefined> {
   let told = false;
   for (;;) {
@@ -87,11 +90,11 @@ async function waitForLock(request: DownloadRequest): Promise<ProcessLock | unde
   }
 }
 
-/** Attempts until the content is whole and right. */
+/** Attempts until the content is complete and correct. */
 async function fetchAll(request: DownloadRequest): Promise<void> {
   const { what, bytes, signal, attempts = 5, pauseMs = 500 } = request;
   let failures = 0;
-  let fresh = false; // whether the whole content came in this call
+  let fresh = false; // whether the whole content was received in this call
   for (;;) {
     const before = await prepare(request);
     fresh ||= before === 0;
@@ -111,8 +114,8 @@ async function fetchAll(request: DownloadRequest): Promise<void> {
       await rm(`${request.file}.incomplete`, { force: true });
       if (fresh)
         throw new DownloadError(
-          `${what} came with the right size but another content: its digest is not ${request.digest.hex}. What was ` +
-            `received is removed; try again, and if it happens again, the server or a proxy on the way changes it.`,
+          `${what} has the right size but the wrong content: its digest is not ${request.digest.hex}. What was ` +
+            `received is deleted. Try again; if this repeats, the server or a proxy in between changes the file.`,
         );
       failure = new Error('the bytes of an earlier attempt were not right');
     }
@@ -128,7 +131,7 @@ async function fetchAll(request: DownloadRequest): Promise<void> {
   }
 }
 
-/** Bytes to go on from; a partial file that is too long is not ours, and is emptied. */
+/** The number of bytes to continue from; a partial file that is too long is not ours, and is emptied. */
 async function prepare({ file, bytes }: DownloadRequest): Promise<number> {
   const kept = (await sizeOf(`${file}.incomplete`)) ?? 0;
   if (kept <= bytes) return kept;
@@ -147,7 +150,7 @@ async function append(request: DownloadRequest, offset: number): Promise<void> {
     for await (const chunk of await watch.orStalled(request.open(offset, watch.signal))) {
       watch.signal.throwIfAborted();
       if (done + chunk.length > bytes) {
-        // A server that ignores the range sends everything anew.
+        // A server that ignores the range sends everything again.
         await handle.truncate(0);
         throw new Error(`the server sent more than the ${bytes} bytes that it had announced`);
       }
@@ -163,7 +166,7 @@ async function append(request: DownloadRequest, offset: number): Promise<void> {
   }
 }
 
-/** A signal that is aborted with the caller's, or when nothing has come for a time. */
+/** A signal that is aborted with the caller's signal, or when nothing has been received for some time. */
 class StallWatch {
   private readonly controller = new AbortController();
   private readonly timer: NodeJS.Timeout;
@@ -185,7 +188,7 @@ class StallWatch {
     clearTimeout(this.timer);
   }
 
-  /** For work that may not heed the signal. */
+  /** Rejects on a stall, for work that may ignore the signal. */
   orStalled<T>(work: Promise<T>): Promise<T> {
     return unlessAborted(work, this.signal);
   }
@@ -210,19 +213,19 @@ function failOnDisk({ what, file }: DownloadRequest, error: unknown): never {
   const cause = { cause: error };
   if (code === 'ENOSPC' || code === 'EDQUOT')
     throw new DownloadError(
-      `There is no room left for ${what} on the disk of ${dirname(file)}. Free some ` +
-        `space, or choose another place; what was received is kept.`,
+      `There is no space left for ${what} on the disk of ${dirname(file)}. Free some ` +
+        `space, or choose another folder; what was received is kept.`,
       cause,
     );
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
     throw new DownloadError(
-      `${what} cannot be written to ${dirname(file)} ` + `(${message}). Choose a folder that may be written.`,
+      `${what} cannot be written to ${dirname(file)} ` + `(${message}). Choose a folder that you may write to.`,
       cause,
     );
   throw new DownloadError(`${what} cannot be written to ${file}: ${message}.`, cause);
 }
 
-/** What lies behind fetch's "fetch failed" and "terminated", without a full stop. */
+/** The cause of fetch's "fetch failed" and "terminated", without a full stop. */
 export function reasonOf(error: unknown): string {
   if (error instanceof ConnectionError) return error.message.replace(/\.$/, '');
   const own = messageOf(error);

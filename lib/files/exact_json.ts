@@ -1,13 +1,13 @@
-// JSON whose numbers keep their spelling. JSON.parse turns 12345678901234567890 into another number and 1.0 into 1,
-// and Python's readers tell integers from floats. No library does all that is needed here: lossless-json keeps
-// spellings, but refuses NaN and Infinity, which Python writes, and tells neither a number's place nor the order of
-// integer keys.
+// JSON whose numbers keep their spelling. JSON.parse turns 12345678901234567890 into another number and 1.0 into 1, but
+// Python's readers distinguish integers from floats. No library does all that is needed here: lossless-json keeps
+// spellings, but refuses NaN and Infinity, which Python writes, and reports neither the path of a number nor the order
+// of integer keys.
 
 const MARK = '\u0001';
 const NUMBER = `${MARK}number:`;
-/** Before a text of the file that begins with the mark itself. */
+/** Prefix for a text of the file that itself begins with the mark. */
 const TEXT = `${MARK}text:`;
-/** Outside of texts. */
+/** The spelling of a number outside of texts. */
 const SPELLING = /-?(?:(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|Infinity\b)|NaN\b/g;
 const MARKED = /"\\u0001(?:number:([^"]*)"|text:)/g;
 
@@ -15,7 +15,7 @@ const MARKED = /"\\u0001(?:number:([^"]*)"|text:)/g;
 const INTEGER_KEY = /^(?:0|[1-9]\d*)$/;
 const QUOTED_INTEGER = /^"(?:0|[1-9]\d*)"$/;
 
-/** The place behind the text that begins with a quote at `begin`; the end of all where it does not end. */
+/** The index after the text whose opening quote is at `begin`; the end of the input if it is not closed. */
 function endOfText(text: string, begin: number): number {
   for (let quote = text.indexOf('"', begin + 1); quote >= 0; quote = text.indexOf('"', quote + 1)) {
     let backslashes = 0;
@@ -26,8 +26,8 @@ function endOfText(text: string, begin: number): number {
 }
 
 /**
- * The text as JSON with every number a marked text; `markKeys`: integers as keys too, which then keep their places. A
- * pattern that matches texts would need a stack as deep as a text is long.
+ * Parses the JSON with every number turned into a marked text. `markKeys`: integer keys too, which then keep their
+ * order. (A regular expression that matches texts would need a stack proportional to their length.)
  */
 function marked(text: string, markKeys = false): unknown {
   const parts: string[] = [];
@@ -48,22 +48,21 @@ export function parseKeepingNumbers(text: string): unknown {
   return marked(text);
 }
 
-/** The inverse, indented by two as transformers writes it; numbers put in since are written as usual. */
+/** The inverse, indented by two spaces like transformers; numbers added since are written as usual. */
 export function stringifyKeepingNumbers(value: unknown): string {
   return `${JSON.stringify(value, null, 2).replace(MARKED, (_, number?: string) => number ?? '"')}\n`;
 }
 
-/** Whether something holds at a place, which the keys and places that lead to it name. */
+/** A condition on a position in the value, given by the keys and indices that lead to it. */
 export type PlaceTest = (path: readonly (string | number)[]) => boolean;
 
-/** How a number becomes a value: by its spelling, and by the keys and places that lead to it. */
+/** Makes a value from a number's spelling and the keys and indices that lead to it. */
 export type NumberReader = (spelling: string, path: readonly (string | number)[]) => unknown;
 
 /**
  * Like JSON.parse, but `read` makes the numbers, and NaN, Infinity and -Infinity are numbers too, as Python writes
+ * them. Objects whose keys JavaScript would reorder (it puts integers first) become Maps if `inOrder` returns true for
  * them.
- * Objects whose keys an object of JavaScript would put in another order (integers come first there) are Maps where
- * `inOrder` asks for that.
  * @throws SyntaxError
  */
 export function parseWithNumbers(text: string, read: NumberReader, inOrder?: PlaceTest): unknown {
@@ -102,7 +101,7 @@ function set(container: Record<string | number, unknown>, key: string | number, 
   const isMarked = typeof key === 'string' && key.startsWith(TEXT);
   if (isMarked) delete container[key];
   const name = nameOf(key);
-  // Assigned, "__proto__" would be the prototype.
+  // A plain assignment to "__proto__" would set the prototype.
   if (name === '__proto__')
     Object.defineProperty(container, name, { value, enumerable: true, writable: true, configurable: true });
   else container[name] = value;

@@ -1,5 +1,5 @@
-// The few file operations that checkpoints are made of, each durable where its name says so. They stand behind
-// an interface so that tests can let any one of them fail, as a crash or a full disk would.
+// The few file operations that checkpoints need, durable if the name says so. They are an interface so that tests can
+// make any of them fail, as a crash or a full disk would.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import {
@@ -23,9 +23,9 @@ import { pipeline } from 'node:stream/promises';
 import { makeFolders } from './output_checks';
 
 export interface FileSystem {
-  /** Makes one folder; the parent exists. */
+  /** Creates one folder; its parent must exist. */
   makeFolder(folder: string): Promise<void>;
-  /** Makes a folder and its parents; no error where it exists. */
+  /** Creates a folder and its parents; no error if it exists. */
   makeFolders(folder: string): Promise<void>;
   /** Writes a whole file and flushes it to the device. */
   writeDurably(file: string, data: string | Uint8Array): Promise<void>;
@@ -33,23 +33,23 @@ export interface FileSystem {
   copyDurably(source: string, target: string): Promise<void>;
   /** Flushes a file that something else wrote. */
   flushFile(file: string): Promise<void>;
-  /** Flushes a folder's entries: names made, renamed or removed in it. */
+  /** Flushes a folder's entries: names created, renamed or removed in it. */
   flushFolder(folder: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   hardLink(existing: string, created: string): Promise<void>;
   symbolicLink(target: string, created: string): Promise<void>;
   readLink(file: string): Promise<string>;
   removeFile(file: string): Promise<void>;
-  /** Removes a folder and all in it; no error where it is absent. */
+  /** Removes a folder and everything in it; no error if it is absent. */
   removeFolder(folder: string): Promise<void>;
   list(folder: string): Promise<string[]>;
   readText(file: string): Promise<string>;
   readBytes(file: string): Promise<Uint8Array>;
-  /** Undefined where there is nothing of that name; a link is not followed. */
+  /** Undefined if nothing has that name; links are not followed. */
   kindOf(path: string): Promise<{ kind: 'file' | 'folder' | 'link' | 'other'; bytes: number } | undefined>;
   digest(file: string): Promise<FileDigest>;
   truncate(file: string, bytes: number): Promise<void>;
-  /** Bytes that an ordinary user may still write on the file system that holds `folder`. */
+  /** Free bytes for an unprivileged user on the file system of `folder`. */
   freeBytes(folder: string): Promise<number>;
 }
 

@@ -1,4 +1,4 @@
-// Work that writes a set of files into a folder, one process at a time.
+// A lock for work that writes a set of files into a folder: one process at a time.
 
 import { mkdir, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -7,9 +7,9 @@ import { LockHeld, takeLock } from './process_lock';
 const LOCK_FILE = '.output-lock';
 
 /**
- * Runs `work` while no other process writes into the folder, which is made; one that is empty afterwards and was made
- * for this goes again. Without a folder there is nothing to lock.
- * @throws Error with a sentence that begins with `name`, such as `--output_dir`, where another run has it.
+ * Runs `work` while no other process writes into the folder, which is created if needed. If it was created here and is
+ * empty afterwards, it is removed again. Without a folder there is nothing to lock.
+ * @throws Error with a sentence that begins with `name`, such as `--output_dir`, if another run uses it.
  */
 export async function withFolderLock<T>(name: string, folder: string | undefined, work: () => Promise<T>): Promise<T> {
   if (folder === undefined) return work();
@@ -28,7 +28,7 @@ export async function withFolderLock<T>(name: string, folder: string | undefined
   }
 }
 
-/** From the innermost to the outermost, as long as they are empty. */
+/** Removes the folders from the innermost to the outermost, as long as they are empty. */
 async function removeEmpty(inner: string, outer: string): Promise<void> {
   for (let folder = inner; folder.length >= outer.length; folder = dirname(folder)) {
     try {

@@ -1,5 +1,5 @@
-// HTTP through the proxies that the environment names, for all that leaves this machine: judges, the hub, data. Node
-// 20's own fetch does not know them.
+// HTTP through the proxies that the environment names, for all requests to other machines: judges, the hub, data. Node
+// 20's own fetch ignores these variables.
 
 import type { Dispatcher, fetch as UndiciFetch } from 'undici';
 import { certificateTrouble, proxyTrouble } from './network_errors';
@@ -9,11 +9,11 @@ type Fetch = typeof globalThis.fetch;
 
 export interface Carrier {
   fetch: typeof UndiciFetch;
-  /** Connections, kept open between requests. Each address goes through its own proxy, redirections too. */
+  /** Connections, kept open between requests. Each address uses its own proxy, also after redirections. */
   dispatcher: Dispatcher;
 }
 
-/** undici's, passed on as they are. */
+/** Limits of undici, passed on unchanged. */
 export interface CarrierLimits {
   headersTimeout?: number;
   bodyTimeout?: number;
@@ -21,7 +21,7 @@ export interface CarrierLimits {
   maxResponseSize?: number;
 }
 
-/** The HTTP library is loaded here: it takes longer to load than most commands to run. */
+/** Loads the HTTP library only when called: loading it takes longer than most commands. */
 export async function openCarrier(limits: CarrierLimits = {}): Promise<Carrier> {
   const { Agent, fetch, Pool, ProxyAgent } = await import('undici');
   const factory = (origin: string | URL, options: object): Dispatcher => {
@@ -39,8 +39,8 @@ export async function openCarrier(limits: CarrierLimits = {}): Promise<Carrier> 
 let opened: Promise<Carrier> | undefined;
 
 /**
- * As `fetch`. Without a proxy in the environment it is Node's own, and undici is not loaded.
- * @throws ConnectionError that names the proxy and its variable, or the certificate, where these are what failed.
+ * Like `fetch`. Without a proxy in the environment it is Node's own, and undici is not loaded.
+ * @throws ConnectionError that names the proxy and its variable, or the certificate, if these are the cause.
  */
 export const fetchThroughProxy: Fetch = async (input, init) => {
   const url = new URL(input instanceof Request ? input.url : input);

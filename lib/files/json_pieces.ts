@@ -1,14 +1,17 @@
-// JSON of any size: one text of it may be longer than the longest string that there is.
+// JSON of any size: as one text it may be longer than JavaScript's longest string.
 
-/** What `JSON.stringify(value, null, 2)` gives and a line feed, in pieces: plain data, objects key by key. */
+/**
+ * The text of `JSON.stringify(value, null, 2)` and a line feed, in pieces. For plain data; objects are written key by
+ * key.
+ */
 export function* jsonPieces(value: unknown): Generator<string> {
   yield* pieces(value, '');
   yield '\n';
 }
 
 /**
- * Records that are written as one object, one after the other: no key stands in two of them. Joining large ones would
- * take long.
+ * Records that are written as one object, one after the other, because joining large ones would take long. No key may
+ * be in two of them.
  */
 export class JoinedRecords {
   constructor(readonly records: readonly Record<string, unknown>[]) {}

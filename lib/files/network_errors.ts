@@ -1,4 +1,4 @@
-// What lies behind a request that brought no answer, as sentences: the proxy, the certificate.
+// Why a request failed, as sentences: the proxy, the certificate.
 
 import { ConnectionError, type Proxy } from './proxy';
 
@@ -7,7 +7,7 @@ interface Cause {
   message: string;
 }
 
-/** The innermost errors say what happened: fetch's own is "fetch failed". */
+/** All nested errors: the innermost ones say what happened, while fetch's own is only "fetch failed". */
 export function causesOf(error: unknown): Cause[] {
   const causes: Cause[] = [];
   for (let one = error; one instanceof Error && causes.length < 8; one = one.cause) {
@@ -27,10 +27,7 @@ const UNREACHABLE: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'does not answer',
 };
 
-/**
- * The proxy's part in a failure, as an error that blames it; undefined where the failure may as well be the other
- * side's.
- */
+/** An error that blames the proxy; undefined if the failure may as well be the server's. */
 export function proxyTrouble(error: unknown, proxy: Proxy, target: URL): ConnectionError | undefined {
   const causes = causesOf(error);
   const way = `or name ${target.hostname} in NO_PROXY where no proxy is needed for it.`;
@@ -51,7 +48,7 @@ export function proxyTrouble(error: unknown, proxy: Proxy, target: URL): Connect
   return said === undefined ? undefined : fail(`${said}; start it, correct the variable, ${way}`, true);
 }
 
-/** For a connection that ended without an answer, where it may have been the proxy's doing. */
+/** A phrase for a connection that ended without an answer, possibly because of the proxy. */
 export function throughProxy(proxy: Proxy | undefined): string {
   return proxy === undefined ? '' : `, through the proxy ${proxy.name},`;
 }
@@ -61,7 +58,7 @@ const UNKNOWN_ISSUER = new RegExp(
     'UNABLE_TO_GET_ISSUER_CERT(?:_LOCALLY)?|CERT_UNTRUSTED)$',
 );
 
-/** What is wrong with a certificate and what helps, told of `subject`; undefined where it is no such failure. */
+/** What is wrong with the certificate of `subject` and what helps; undefined if the failure has another cause. */
 export function certificateTrouble(error: unknown, subject: string): ConnectionError | undefined {
   const said = certificateSentence(error, subject);
   return said === undefined ? undefined : new ConnectionError(said, { cause: error });

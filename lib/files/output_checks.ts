@@ -1,5 +1,5 @@
-// What would be lost is known before the work starts: whether a folder or a file can be made and written, tried for
-// real and taken back.
+// Checks before the work starts that its results can be saved: a folder or file is really created and written, then
+// removed again.
 
 import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, open, rmdir, stat, statfs, unlink } from 'node:fs/promises';
@@ -29,8 +29,8 @@ export function whyNot(error: unknown): string {
 }
 
 /**
- * Makes a folder and its parents, one by one, so that an error is that of the folder which cannot be made. Returns
- * those made, outermost first.
+ * Creates a folder and its parents one by one, so that an error names the folder that cannot be created. Returns the
+ * created folders, outermost first.
  */
 async function makeMissing(folder: string): Promise<string[]> {
   const missing: string[] = [];
@@ -71,7 +71,7 @@ async function removeEmpty(folders: readonly string[]): Promise<void> {
   for (const folder of folders.toReversed()) await rmdir(folder).catch(() => undefined);
 }
 
-/** Writes a byte to a new file of the folder and removes the file. */
+/** Writes a byte to a new file in the folder and removes the file. */
 async function probe(folder: string): Promise<void> {
   const file = join(folder, `.writing-probe-${process.pid}-${randomBytes(4).toString('hex')}`);
   const handle = await open(file, 'wx');
@@ -85,16 +85,16 @@ async function probe(folder: string): Promise<void> {
 }
 
 /**
- * Makes a folder and its parents; no error where it exists. @throws what the system says of the folder that cannot be
- * made.
+ * Creates a folder and its parents; no error if it exists. @throws the system's error for the folder that cannot be
+ * created.
  */
 export async function makeFolders(folder: string): Promise<void> {
   await makeMissing(folder);
 }
 
 /**
- * Whether files can be written into the folder. What had to be made for the trial is removed again.
- * @param bytes about how much will be written.
+ * Checks that files can be written into the folder. Whatever was created for the check is removed again.
+ * @param bytes approximately how much will be written.
  * @throws Error with a sentence that begins with `name`, such as `--output_dir`.
  */
 export async function checkOutputFolder(name: string, folder: string, bytes = 0): Promise<void> {
@@ -110,7 +110,7 @@ export async function checkOutputFolder(name: string, folder: string, bytes = 0)
         : ` (${path})`;
     throw new Error(
       `${name}: the folder ${folder} cannot be written: ${whyNot(error)}${where}. Choose another, or change ` +
-        'what stands in the way.',
+        'what prevents it.',
       { cause: error },
     );
   } finally {
@@ -119,14 +119,14 @@ export async function checkOutputFolder(name: string, folder: string, bytes = 0)
   await checkSpace(name, folder, bytes);
 }
 
-/** @throws Error with a sentence where the disk of the folder, which need not exist yet, has not that much room. */
+/** @throws Error with a sentence if the disk of the folder, which need not exist yet, has less free space. */
 export async function checkSpace(name: string, folder: string, bytes: number): Promise<void> {
   const free = await freeBytes(folder);
   if (free >= bytes) return;
   const inMegabytes = (count: number) => `${Math.ceil(count / 1e6).toLocaleString('en')} MB`;
   throw new Error(
     `${name}: the disk of ${folder} has ${inMegabytes(free)} free, and ${inMegabytes(bytes)} will be written. ` +
-      'Free some space, or choose another place.',
+      'Free some space, or choose another folder.',
   );
 }
 
@@ -138,28 +138,28 @@ async function freeBytes(folder: string): Promise<number> {
 }
 
 /**
- * Whether the file can be made, or written to where it exists; it is as it was afterwards. Pipes and devices are not
- * tried. @throws Error with a sentence.
+ * Checks that the file can be created, or written if it exists; it is unchanged afterwards. Pipes and devices are not
+ * checked. @throws Error with a sentence.
  */
 export async function checkOutputFile(name: string, file: string): Promise<void> {
   const fail = (error: unknown): never => {
     throw new Error(`${name}: ${file} cannot be written: ${whyNot(error)}.`, { cause: error });
   };
   const existed = await isThere(file).catch(fail);
-  // Opening a pipe waits for its reader, and closing it ends what the reader gets.
+  // Opening a pipe waits for its reader, and closing it ends the reader's input.
   const known = await stat(file).catch(() => undefined);
   if (known && !known.isFile() && !known.isDirectory()) return;
   try {
     await (await open(file, 'a')).close();
     if (!existed) await unlink(file);
-    // The disk may be full, which opening a file does not tell.
+    // The disk may be full, which opening a file does not show.
     if ((await stat(dirname(resolve(file)))).isDirectory()) await probeIfAllowed(dirname(resolve(file)), existed);
   } catch (error) {
     fail(error);
   }
 }
 
-/** A file that exists may be written although its folder may not: then nothing is tried beside it. */
+/** An existing file may be writable although its folder is not: then the folder is not probed. */
 async function probeIfAllowed(folder: string, existed: boolean): Promise<void> {
   try {
     await probe(folder);

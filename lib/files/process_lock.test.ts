@@ -172,7 +172,7 @@ test.serial(
     const cases: [() => void, RegExp][] = [
       [
         () => provideFileLocker(() => () => constants.errno.ENOLCK),
-        /no lock: its file system has no locks \(ENOLCK\)\. See to it/,
+        /cannot be used as a lock: its file system has no locks \(ENOLCK\)\. Make sure/,
       ],
       [
         () => {
@@ -181,7 +181,7 @@ test.serial(
           });
           process.env['PATH'] = mkdtempSync(join(tmpdir(), 'empty-'));
         },
-        /no lock: neither the compiled engine nor the program flock/,
+        /cannot be used as a lock: neither the compiled engine nor the program flock/,
       ],
     ];
     for (const [arrange, sentence] of cases) {

@@ -1,5 +1,5 @@
-// A lock between processes: a file that its holder keeps locked in the kernel, and that names the holder. What is left
-// of a killed process holds nothing. Over NFS the lock is the server's, so it holds between hosts too.
+// A lock between processes: a file that its holder keeps locked in the kernel, and that names the holder. The file of a
+// killed process locks nothing. Over NFS the server keeps the lock, so it also works between hosts.
 
 import {
   closeSync,
@@ -19,7 +19,7 @@ import { lockDescriptor } from './kernel_lock';
 export interface LockHolder {
   pid: number;
   host: string;
-  /** When the lock was taken, as ISO 8601; '' where that is not known. */
+  /** When the lock was taken, as ISO 8601; '' if that is not known. */
   since: string;
 }
 
@@ -27,7 +27,7 @@ export interface ProcessLock {
   release(): Promise<void>;
 }
 
-/** The lock is another process's. */
+/** Another process holds the lock. */
 export class LockHeld extends Error {
   override readonly name = 'LockHeld';
   /** `process 12 on host, since 2026-11-30 04:12:33 UTC`. */
@@ -40,7 +40,7 @@ export class LockHeld extends Error {
     const holder = `process ${pid} on ${host}${since === '' ? '' : `, since ${time}`}`;
     super(`${file} is held by ${holder}.`);
     this.holder = holder;
-    // The server of a shared disk waits a while for a host that is gone.
+    // The server of a shared disk waits for some time before it releases the locks of a host that is gone.
     this.again =
       host === hostname() ? 'Wait for it' : 'If that machine has failed, try again in a few minutes; else wait for it';
   }
@@ -61,7 +61,7 @@ function parseHolder(text: string): LockHolder | undefined {
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
 
-/** Opens or makes the file. Another user's, which may only be read, can be locked as well. */
+/** Opens or creates the file. A file of another user that is only readable can be locked as well. */
 function openLockFile(file: string): { descriptor: number; isWritable: boolean } {
   try {
     return { descriptor: openSync(file, constants.O_RDWR | constants.O_CREAT, 0o666), isWritable: true };
@@ -70,13 +70,15 @@ function openLockFile(file: string): { descriptor: number; isWritable: boolean }
     try {
       return { descriptor: openSync(file, constants.O_RDONLY), isWritable: false };
     } catch (second) {
-      if (codeOf(second) === 'ENOENT') throw error; // the folder does not let us make it
+      if (codeOf(second) === 'ENOENT') throw error; // the file cannot be created in this folder
       throw second;
     }
   }
 }
 
-/** Whether the name still is that of the open file: who releases a lock removes the file, and another may be there. */
+/**
+ * Whether the name still refers to the open file: releasing a lock removes the file, and there may be another one now.
+ */
 function isNamed(file: string, descriptor: number): boolean {
   const [open, named] = [fstatSync(descriptor), statSync(file, { throwIfNoEntry: false })];
   return named?.ino === open.ino && named.dev === open.dev;
@@ -86,7 +88,7 @@ function remove(file: string, descriptor: number): void {
   try {
     if (isNamed(file, descriptor)) unlinkSync(file);
   } catch {
-    // It stays, and holds nothing.
+    // The file stays, but locks nothing.
   }
 }
 
@@ -96,12 +98,12 @@ function warnOnce(file: string, reason: string): void {
   if (warned.has(reason)) return;
   warned.add(reason);
   process.emitWarning(
-    `${file} is no lock: ${reason}. See to it that no other run of cheems-native writes to the same place at ` +
+    `${file} cannot be used as a lock: ${reason}. Make sure that no other run of cheems-native writes there at ` +
       'the same time.',
   );
 }
 
-/** Takes the lock, or says that another has it; undefined where the file was replaced meanwhile. */
+/** Takes the lock, or says that another process has it; undefined if the file was replaced meanwhile. */
 function attempt(file: string): { lock: ProcessLock } | 'held' | undefined {
   const { descriptor, isWritable } = openLockFile(file);
   let isOurs = false;
@@ -110,7 +112,7 @@ function attempt(file: string): { lock: ProcessLock } | 'held' | undefined {
     if (locked === false) return 'held';
     if (!isNamed(file, descriptor)) return undefined;
     if (!isWritable) {
-      unlinkSync(file); // a dead process's, in which our name cannot stand
+      unlinkSync(file); // of a dead process, and not writable for us
       return undefined;
     }
     if (locked !== true) warnOnce(file, locked.reason);
@@ -125,7 +127,7 @@ function attempt(file: string): { lock: ProcessLock } | 'held' | undefined {
   return {
     lock: {
       async release() {
-        if (isReleased) return; // the number may be another file's now
+        if (isReleased) return; // the descriptor may belong to another file now
         isReleased = true;
         remove(file, descriptor);
         closeSync(descriptor);
@@ -135,8 +137,8 @@ function attempt(file: string): { lock: ProcessLock } | 'held' | undefined {
 }
 
 /**
- * Takes the lock, or says who has it. The file's folder exists. Where the file system has no locks, the lock is given
- * to all, with a warning of the process.
+ * Takes the lock, or says who has it. The file's folder must exist. If the file system has no locks, every process gets
+ * the lock, with a process warning.
  */
 export async function tryLock(file: string): Promise<{ lock: ProcessLock } | { holder: LockHolder }> {
   for (let nameless = 0; ;) {
@@ -147,18 +149,18 @@ export async function tryLock(file: string): Promise<{ lock: ProcessLock } | { h
     try {
       text = readFileSync(file, 'utf8');
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') continue; // released just now
+      if (codeOf(error) === 'ENOENT') continue; // was released just now
       return { holder: UNKNOWN };
     }
     const holder = parseHolder(text);
-    // Between locking and writing its name a process has no name.
+    // Between locking the file and writing its name, the holder is unknown.
     if (holder !== undefined || nameless === 20) return { holder: holder ?? UNKNOWN };
     nameless += 1;
     await sleep(10);
   }
 }
 
-/** As `tryLock`. @throws LockHeld where another process has it. */
+/** Like `tryLock`. @throws LockHeld if another process has it. */
 export async function takeLock(file: string): Promise<ProcessLock> {
   const result = await tryLock(file);
   if ('lock' in result) return result.lock;

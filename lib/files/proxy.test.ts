@@ -58,10 +58,13 @@ test('a value that is no address of an HTTP proxy is told with its variable, and
       /environment variable all_proxy names a SOCKS proxy \(socks5:\/\/…\), which is not supported/,
     ],
     [{ HTTP_PROXY: 'socks5h://me:secret@h:1' }, /variable HTTP_PROXY names a SOCKS proxy \(socks5h/],
-    [{ http_proxy: 'http://' }, /variable http_proxy \("http:\/\/"\) holds no address of a proxy\. Give one such as/],
-    [{ http_proxy: 'ftp://h:1' }, /variable http_proxy \("ftp:\/\/h:1"\) holds no address/],
-    [{ http_proxy: 'h:port' }, /variable http_proxy \("h:port"\) holds no address/],
-    [{ http_proxy: 'http://me:secret@h:99999999' }, /variable http_proxy holds no address/],
+    [
+      { http_proxy: 'http://' },
+      /variable http_proxy \("http:\/\/"\) does not hold the address of a proxy\. Give one such as/,
+    ],
+    [{ http_proxy: 'ftp://h:1' }, /variable http_proxy \("ftp:\/\/h:1"\) does not hold the address/],
+    [{ http_proxy: 'h:port' }, /variable http_proxy \("h:port"\) does not hold the address/],
+    [{ http_proxy: 'http://me:secret@h:99999999' }, /variable http_proxy does not hold the address/],
   ];
   for (const [env, message] of cases) {
     const error = t.throws(() => at(PLAIN, env), { name: 'ConnectionError', message });

@@ -5,8 +5,8 @@ import { BlockList, isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
 
 /**
- * No connection can be had for a reason that can be told: the environment's proxy setting, the proxy, a certificate.
- * The message is one full sentence or two, without credentials.
+ * A connection failed for a known reason: the environment's proxy setting, the proxy, a certificate. The message is one
+ * or two full sentences, without credentials.
  */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
@@ -20,11 +20,11 @@ export class ConnectionError extends Error {
 }
 
 export interface Proxy {
-  /** Without credentials. */
+  /** The proxy's address, without credentials. */
   href: string;
   /** `127.0.0.1:7890 (environment variable http_proxy)`, for messages. */
   name: string;
-  /** The value of Proxy-Authorization, where the address holds credentials. */
+  /** The value of Proxy-Authorization, if the address contains credentials. */
   authorization?: string;
   /** What must not be shown: name and password, as given and as sent. */
   secrets: string[];
@@ -32,7 +32,7 @@ export interface Proxy {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** In their order; without a proxy of its own, https takes that of http. */
+/** The variables in their order; https without a proxy of its own uses that of http. */
 const VARIABLES: Readonly<Record<string, readonly string[]>> = {
   'http:': ['http_proxy', 'all_proxy'],
   'https:': ['https_proxy', 'all_proxy', 'http_proxy'],
@@ -44,8 +44,8 @@ export function hasProxy(env: Environment = process.env): boolean {
 }
 
 /**
- * The proxy for an address; undefined where there is none.
- * @throws ConnectionError where the variable's value is no address of an HTTP proxy.
+ * The proxy for an address; undefined if there is none.
+ * @throws ConnectionError if the variable's value is not the address of an HTTP proxy.
  */
 export function proxyFor(url: URL, env: Environment = process.env): Proxy | undefined {
   const setting = VARIABLES[url.protocol]?.map((name) => settingOf(name, env)).find((found) => found !== undefined);
@@ -58,7 +58,7 @@ interface Setting {
   value: string;
 }
 
-/** Lower case wins; set but empty, it hides the upper-case variable. */
+/** Lower case takes precedence; if set but empty, it hides the upper-case variable. */
 function settingOf(name: string, env: Environment): Setting | undefined {
   const variable = env[name] === undefined ? name.toUpperCase() : name;
   const value = env[variable]?.trim() ?? '';
@@ -75,10 +75,12 @@ function parseProxy({ variable, value }: Setting, target: URL): Proxy {
         `Most such programs have an HTTP port too. ${instead}`,
     );
   }
-  // Not shown where it may hold a password.
+  // Not shown if it may contain a password.
   const shown = value.includes('@') ? '' : ` (${JSON.stringify(value)})`;
   const unfit = () =>
-    new ConnectionError(`The environment variable ${variable}${shown} holds no address of a proxy. ${instead}`);
+    new ConnectionError(
+      `The environment variable ${variable}${shown} does not hold the address of a proxy. ${instead}`,
+    );
   if (scheme !== undefined && scheme !== 'http' && scheme !== 'https') throw unfit();
   let url: URL;
   try {
@@ -100,7 +102,7 @@ function parseProxy({ variable, value }: Setting, target: URL): Proxy {
   };
 }
 
-/** A percent sign that encodes nothing stands for itself. */
+/** Percent-decodes a text; a percent sign that encodes nothing is kept. */
 function decoded(text: string): string {
   return text.replaceAll(/(?:%[0-9a-f]{2})+/gi, (encoded) => {
     try {
@@ -112,8 +114,8 @@ function decoded(text: string): string {
 }
 
 /**
- * Whether NO_PROXY names the address: hosts with their subdomains, addresses, CIDR blocks, `*`, each with a port or
- * without.
+ * Whether NO_PROXY names the address: hosts with their subdomains, addresses, CIDR blocks, `*`, each with or without a
+ * port.
  */
 function isExempt(url: URL, list: string): boolean {
   const host = bare(url.hostname);
@@ -129,7 +131,7 @@ const bare = (host: string) =>
 
 function matches(entry: string, host: string, port: string): boolean {
   const text = entry.replace(/^[a-z][a-z0-9+.-]*:\/\//i, '').replace(/\/(?!\d+$).*$/, '');
-  // A bare IPv6 address has colons of its own.
+  // A bare IPv6 address contains colons itself.
   const withPort = isIP(text.split('/')[0]!) === 6 ? null : /^(.+):(\d+)$/.exec(text);
   if (withPort && withPort[2] !== port) return false;
   const name = bare((withPort?.[1] ?? text).replace(/^\*?\./, ''));

@@ -212,7 +212,7 @@ test('wrong bytes are refused and removed; a blob of another size is fetched ane
   });
   await t.throwsAsync(localModelFolder(NAME, { environment: wrong.environment, ...quick }), {
     name: 'DownloadError',
-    message: /model\.safetensors of owner\/small-model came with the right size but another content/,
+    message: /model\.safetensors of owner\/small-model has the right size but the wrong content/,
   });
   t.deepEqual(
     readdirSync(join(wrong.storage, 'blobs')).filter((name) => name.startsWith(sha256(weights))),

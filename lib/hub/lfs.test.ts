@@ -131,7 +131,7 @@ test('wrong bytes of an earlier attempt are thrown away, wrong bytes of the serv
   const other = folder();
   await t.throwsAsync(fetchLfsFiles([file], { repository: wrong.repository, folder: other, ...quick }), {
     name: 'DownloadError',
-    message: /bench\/human\.jsonl came with the right size but another content: its digest is not [0-9a-f]{64}/,
+    message: /bench\/human\.jsonl has the right size but the wrong content: its digest is not [0-9a-f]{64}/,
   });
   t.deepEqual(readdirSync(dirname(join(other, file.path))), []);
   await wrong.server.stop();
@@ -157,7 +157,7 @@ test('what is not there, and what keeps failing, is told in a sentence', async (
   });
   await t.throwsAsync(fetchLfsFiles([file], { repository: url, folder: folder(), ...quick }), {
     message:
-      /could not be fetched: the storage of .* answered 500.* (1000|0) of 300000 bytes are kept; the same command goes on/,
+      /could not be fetched: the storage of .* answered 500.* (1000|0) of 300000 bytes are kept; the same command/,
   });
   await server.stop();
   await t.throwsAsync(fetchLfsFiles([file], { repository: url, folder: folder(), ...quick, attempts: 2 }), {
@@ -172,7 +172,7 @@ test('a full disk is told as such', async (t) => {
   symlinkSync('/dev/full', `${join(place, file.path)}.incomplete`);
   await t.throwsAsync(fetchLfsFiles([file], { repository: url, folder: place, ...quick }), {
     name: 'DownloadError',
-    message: /There is no room left for bench\/human\.jsonl on the disk of/,
+    message: /There is no space left for bench\/human\.jsonl on the disk of/,
   });
   await server.stop();
 });
@@ -242,7 +242,7 @@ test('a proxy that cannot be used is named with its variable, and not tried agai
     ],
     [
       'ftp://h',
-      /could not be fetched: The environment variable http_proxy \("ftp:\/\/h"\) holds no address of a proxy/,
+      /could not be fetched: The environment variable http_proxy \("ftp:\/\/h"\) does not hold the address of a proxy/,
     ],
   ] as const;
   for (const [value, message] of cases) {

@@ -227,7 +227,7 @@ test('ids 1 and "1" are two, repeated ids each count, and rows may be added at t
 
 test('what an input was is proved row by row: another is refused, and the output stays', async (t) => {
   const cases: [then: string[], now: string[], message: RegExp][] = [
-    [texts('甲', '乙'), texts('丙', '乙'), /^in\.jsonl:1: row 1 of .* was made from another row than this one/], // no ids
+    [texts('甲', '乙'), texts('丙', '乙'), /^in\.jsonl:1: row 1 of .* was made from a different row/], // no ids
     [texts('甲', '乙'), texts('甲', '丙'), /^in\.jsonl:2: row 2 of /],
     [
       named('a', 'b'),
@@ -242,7 +242,7 @@ test('what an input was is proved row by row: another is refused, and the output
     [named('a', 'b'), [named('a')[0]!, JSON.stringify({ id: 'b', prompt: '问', responses: ['答'] })], /row 2 of /],
     [named('a', 'b'), named('new', 'a', 'b'), /^in\.jsonl:1: row 1 of /], // inserted
     [named('a', 'b', 'c'), named('a', 'c'), /^in\.jsonl:2: row 2 of /], // removed
-    [named('a', 'b', 'c'), named('a', 'b'), /holds 3 rows of an earlier run, and the input has 2 only/],
+    [named('a', 'b', 'c'), named('a', 'b'), /holds 3 rows of an earlier run, but the input has only 2/],
     [named('a', 'b'), named('b', 'a'), /^in\.jsonl:1: row 1 of /], // reordered
     [named(1), named('1'), /row 1 of /],
     [['{"id": 1, "input_ids": [1, 2]}'], ['{"id": 1, "input_ids": [1, 3]}'], /row 1 of /],

@@ -1,7 +1,7 @@
 // The symbol of `await using`.
 
 /**
- * Node's own; in vm contexts (Jest on Node 20) the language's Symbol has none, and the polyfills of compilers take this
+ * Node's own symbol. In vm contexts (Jest on Node 20) the global Symbol lacks it, and compilers' polyfills use this
  * one.
  */
 export const asyncDispose: typeof Symbol.asyncDispose =

@@ -1,4 +1,4 @@
-// Where this package lies, for what is found by its path: the addon and the program of worker threads.
+// The folder of this package, for files that are found by path: the addon and the program of worker threads.
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -23,7 +23,7 @@ function above(from: string): string | undefined {
   }
 }
 
-/** The package as installed where `from` is: for code that a bundler took elsewhere. */
+/** The package as installed for code in `from`: for code that a bundler moved elsewhere. */
 function installed(from: string): string | undefined {
   try {
     return path.dirname(createRequire(path.join(from, 'program.js')).resolve(`${PACKAGE_NAME}/package.json`));
@@ -34,7 +34,7 @@ function installed(from: string): string | undefined {
 
 let found: string | undefined;
 
-/** The package's own folder. A bundle of it needs the package installed beside it, for the compiled engine. */
+/** The package's own folder. A bundle still needs the package to be installed, for the compiled engine. */
 export function packageFolder(): string {
   // A bundle of ES modules has no __dirname.
   const here = typeof __dirname === 'string' ? __dirname : process.cwd();

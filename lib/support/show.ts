@@ -1,6 +1,6 @@
 const LONGEST = 80;
 
-/** A short, one-line picture of any value for an error message. Never throws. */
+/** A short description of any value, on one line, for error messages. Never throws. */
 export function show(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'number' || typeof value === 'symbol' || value === undefined) return String(value);
@@ -11,7 +11,7 @@ export function show(value: unknown): string {
       return `${/^[AEIOU]/.test(value.constructor.name) ? 'an' : 'a'} ${value.constructor.name}`;
     text = JSON.stringify(value);
   } catch {
-    // Too deeply nested, in a circle, or not JSON.
+    // Too deeply nested, circular, or not JSON.
   }
   if (text === undefined) return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
   return text.length > LONGEST ? `${text.slice(0, LONGEST - 3)}...` : text;

@@ -1,4 +1,4 @@
-// What was thrown, whatever it is.
+// Reads whatever was thrown.
 
 /** What went wrong, as text, whatever was thrown. */
 export function messageOf(error: unknown): string {

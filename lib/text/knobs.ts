@@ -1,7 +1,7 @@
-// How sentences for people name an option: as JavaScript has it, in backticks. On the command line its flag stands
-// there (lib/cli/flags.ts). The engine's own sentences do the same (native/core/knobs.h).
+// How messages name an option: by its JavaScript name, in backticks. The command line replaces it with its flag
+// (lib/cli/flags.ts). The engine's messages do the same (native/core/knobs.h).
 
-/** Options that sentences name, each with the flag that it is where that is not the name in snake_case. */
+/** Options that messages name, each with its flag if that is not the name in snake_case. */
 const FLAGS = {
   chatTemplateFile: 'chat_template',
   comparePrecision: undefined,

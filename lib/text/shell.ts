@@ -1,13 +1,13 @@
-/** A word of a command as a POSIX shell takes it: quoted where it needs to be. */
+/** A word of a command for a POSIX shell, quoted if needed. */
 export function quoteWord(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;
-  // A control character would be a command to the terminal that it is pasted into: bash and zsh read it written out.
+  // A control character would act on the terminal that it is pasted into. bash and zsh accept it written as an escape.
   if (/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/.test(word))
     return `$'${[...word].map(ansiEscaped).join('')}'`;
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-/** A command line that can be pasted, whatever its words hold. */
+/** A command line that can be pasted, whatever its words contain. */
 export function quoteCommand(words: readonly string[]): string {
   return words.map(quoteWord).join(' ');
 }

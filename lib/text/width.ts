@@ -1,4 +1,6 @@
-/** Columns that a text takes: wide East Asian characters take two. At times one too many, never one too few. */
+/**
+ * The number of terminal columns of a text; wide East Asian characters take two. Sometimes one too many, never too few.
+ */
 export function displayWidth(text: string): number {
   let width = 0;
   for (const character of text)
@@ -6,7 +8,7 @@ export function displayWidth(text: string): number {
   return width;
 }
 
-/** The beginning of a text that fits, with … where something was cut. */
+/** The beginning of a text that fits, with … if something was cut. */
 export function cutToWidth(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
   let [cut, taken] = ['', 1];
