@@ -199,7 +199,7 @@ test('a missing or torn file is told with its place and a remedy', async (t) => 
   });
   writeFileSync(join(folder, 'results.json'), '{"a": 1}');
   await t.throwsAsync(readResults(join(folder, 'results.json')), {
-    message: /it is no results\.json of an evaluation \(overall: /,
+    message: /it is not the results\.json of an evaluation \(overall: /,
   });
   writeFileSync(
     join(folder, 'results.json'),
