@@ -259,7 +259,7 @@ test('what cannot be scored is refused with the item, and what is to be done', a
     [
       unlimited,
       [{ responses: [{ inputIds: Array(65).fill(1) }] }],
-      /items:1: the sample has 65 tokens, but the model in .* is made for 64/,
+      /items:1: the sample has 65 tokens, but the model in .* supports 64/,
     ],
     [model, [{ responses: ['text'] }], /items:1: the item has neither "prompt" nor "messages"/],
     [model, [{ responses: [{ inputIds: [] }] }], /"inputIds" of response 0 is empty/],
