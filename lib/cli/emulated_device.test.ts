@@ -226,6 +226,26 @@ test.serial('score on the device: the rewards of the CPU, and a bfloat16 model l
   t.true(worst(await score('--device', 'cuda:0'), expected) <= 0.05 * spread + 5e-3);
 });
 
+test.serial(
+  'eval --compare_precision: the bfloat16 of a device beside float32, where no precision is given',
+  async (t) => {
+    const ids = (seed: number) => Array.from({ length: 12 }, (_, i) => (i * 7 + seed * 13) % 100);
+    const pairs = [0, 1, 2, 3].map((i) => JSON.stringify({ chosen_ids: ids(2 * i), rejected_ids: ids(2 * i + 1) }));
+    writeFileSync(inWork('ids.jsonl'), `${pairs.join('\n')}\n`);
+    const { code, out, err } = await cli([
+      'eval',
+      '--model_path',
+      join('fixtures', 'reference', 'models', 'cheems-vhead'),
+      '--data_path',
+      inWork('ids.jsonl'),
+      '--compare_precision',
+    ]);
+    t.is(code, 0, err);
+    t.regex(err, /^Device: cuda:0, [^]*\neval in float32 /m);
+    t.regex(out, /\nbfloat16 +[\d.]+ +[\d.]+\nfloat32 +[\d.]+ +[\d.]+\n\d+ of \d+ pairs are flipped\./);
+  },
+);
+
 test.serial('a device that is not there is told as such; plan reckons for it all the same', async (t) => {
   const scored = await cli([
     'score',
