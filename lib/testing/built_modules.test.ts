@@ -14,7 +14,13 @@ const programs = FOLDERS.flatMap((folder) =>
 function modulesOf(text: string): string[] {
   const paths = [...text.matchAll(/(?<![\w.-])(?:\.{0,2}\/)*(dist(?:\/[\w.-]+)+)/g)].map(([, path]) => path!);
   const joined = [...text.matchAll(/\b(?:root|ROOT), 'dist'((?:, '[\w.-]+')+)/g)].map(([, parts]) =>
-    join('dist', ...parts!.replace(/[', ]+/g, ' ').trim().split(' ')),
+    join(
+      'dist',
+      ...parts!
+        .replace(/[', ]+/g, ' ')
+        .trim()
+        .split(' '),
+    ),
   );
   return [...paths, ...joined];
 }
