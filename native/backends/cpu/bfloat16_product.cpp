@@ -14,21 +14,24 @@ namespace {
 using pairs::count_of;
 
 template <class T>
-void pack_pairs_of_b(const MatrixProduct& p, int64_t column, int64_t k, int64_t depth, uint32_t* panel) {
+void pack_pairs_of_b(const MatrixProduct& p, int64_t column, int64_t k, int64_t depth, uint32_t* panel,
+                     int64_t prefetched) {
   const T* b = static_cast<const T*>(p.b);
-  if (p.b_transposed) pairs::pack_b_columns(b + column * p.b_stride + k, p.b_stride, p.columns - column, depth, panel);
+  if (p.b_transposed)
+    pairs::pack_b_columns(b + column * p.b_stride + k, p.b_stride, p.columns - column, depth, panel, prefetched);
   else pairs::pack_b_rows(b + k * p.b_stride + column, p.b_stride, p.columns - column, depth, panel);
 }
 
-// Rows [k, k + depth) of the panel of B that begins at `column`.
-void pack_pairs_of_b(const MatrixProduct& p, int64_t column, int64_t k, int64_t depth, uint32_t* panel) {
+// Rows [k, k + depth) of the panel of B that begins at `column`; `prefetched` as in pack_b_columns.
+void pack_pairs_of_b(const MatrixProduct& p, int64_t column, int64_t k, int64_t depth, uint32_t* panel,
+                     int64_t prefetched) {
   switch (p.b_dtype) {
     case DType::float32:
-      return pack_pairs_of_b<float>(p, column, k, depth, panel);
+      return pack_pairs_of_b<float>(p, column, k, depth, panel, prefetched);
     case DType::bfloat16:
-      return pack_pairs_of_b<Bfloat16Bits>(p, column, k, depth, panel);
+      return pack_pairs_of_b<Bfloat16Bits>(p, column, k, depth, panel, prefetched);
     case DType::float16:
-      return pack_pairs_of_b<Float16Bits>(p, column, k, depth, panel);
+      return pack_pairs_of_b<Float16Bits>(p, column, k, depth, panel, prefetched);
   }
 }
 
@@ -63,18 +66,21 @@ void multiply_pairs(const MatrixProduct& p, ThreadPool& pool, uint32_t* workspac
       pack_pairs_of_a(p, chunk + row, chunk + HWY_MIN(rows, row + kTilesPerTask * kTileRows),
                       workspace + row * panel_depth, panel_depth);
     });
-    // Several tasks for every thread; rows are cut where there are few columns, and B is packed again for each cut.
-    const int64_t cuts = HWY_MIN(tiles, (4 * pool.size() + b_panels - 1) / b_panels);
-    pool.parallel_for(b_panels * cuts, [&](int64_t task, int thread) {
-      const int64_t column = task / cuts * kTileColumns, cut = task % cuts;
-      const int64_t first = tiles * cut / cuts * kTileRows, last = tiles * (cut + 1) / cuts * kTileRows;
+    // Rows are cut where there are few columns, so that every thread has several tasks; B is packed again for each cut.
+    const Stretches stretches(p, kTileColumns, pool.size());
+    const int64_t cuts = HWY_MIN(tiles, (4 * pool.size() + stretches.count - 1) / stretches.count);
+    pool.parallel_for(stretches.count * cuts, [&](int64_t task, int thread) {
+      const int64_t cut = task % cuts, end = stretches.end(task / cuts);
+      const int64_t first = tiles * cut / cuts * kTileRows, last = HWY_MIN(rows, tiles * (cut + 1) / cuts * kTileRows);
       uint32_t* b = workspace + kChunkNumbers + thread * kPanelNumbers;
-      for (int64_t k = 0; k < p.depth; k += kBlockDepth) {
-        const int64_t depth = HWY_MIN(kBlockDepth, p.depth - k);
-        pack_pairs_of_b(p, column, k, depth, b);
-        for (int64_t i = first; i < HWY_MIN(last, rows); i += kTileRows) {
-          pairs::tile(count_of(depth), workspace + i * panel_depth + 2 * k, panel_depth, b,
-                      output_at(p, chunk + i, column, k), rows - i, p.columns - column);
+      for (int64_t column = stretches.begin(task / cuts); column < end; column += kTileColumns) {
+        for (int64_t k = 0; k < p.depth; k += kBlockDepth) {
+          const int64_t depth = HWY_MIN(kBlockDepth, p.depth - k);
+          pack_pairs_of_b(p, column, k, depth, b, stretches.distance_to_next(column, end));
+          for (int64_t i = first; i < last; i += kTileRows) {
+            pairs::tile(count_of(depth), workspace + i * panel_depth + 2 * k, panel_depth, b,
+                        output_at(p, chunk + i, column, k), last - i, p.columns - column);
+          }
         }
       }
     });

@@ -152,7 +152,8 @@ HWY_INLINE void pack_b_columns_rounded(const T* b, int64_t stride, int64_t depth
 
 // As pack_b_columns of matrix_tiles-inl.h.
 template <class T>
-HWY_INLINE void pack_b_columns(const T* b, int64_t stride, int64_t columns, int64_t depth, uint32_t* panel) {
+HWY_INLINE void pack_b_columns(const T* b, int64_t stride, int64_t columns, int64_t depth, uint32_t* panel,
+                               int64_t prefetched = 0) {
   if (columns < kTileColumns) {
     for (int64_t k = 0; k < depth; k += 2) {
       for (int64_t j = 0; j < kTileColumns; ++j) {
@@ -165,12 +166,14 @@ HWY_INLINE void pack_b_columns(const T* b, int64_t stride, int64_t columns, int6
   int64_t k = 0;
   if constexpr (std::is_same_v<T, Bfloat16Bits>) {
     for (; k + 8 <= depth; k += 8) {
+      prefetch_columns(b, stride, k, prefetched);
       for (int64_t j = 0; j < kTileColumns; j += kFloatLanes)
         store_transposed(reinterpret_cast<const uint16_t*>(b + j * stride + k), stride,
                          panel + k / 2 * kTileColumns + j);
     }
   }
   for (; k < depth; k += 2 * kFloatLanes) {
+    prefetch_columns(b, stride, k, prefetched);
     for (int64_t j = 0; j < kTileColumns; j += kFloatLanes)
       pack_b_columns_rounded(b + j * stride + k, stride, HWY_MIN(depth - k, 2 * kFloatLanes),
                              panel + k / 2 * kTileColumns + j);
@@ -227,7 +230,9 @@ HWY_INLINE void tile(int64_t pairs, const uint32_t* a, int64_t a_depth, const ui
     return;
   }
   TileEdge edge(out, rows, columns);
-  if (rows <= 4) full_tile<4>(pairs, a, a_depth, b, edge.inner());
+  if (rows == 1) full_tile<1>(pairs, a, a_depth, b, edge.inner());
+  else if (rows == 2) full_tile<2>(pairs, a, a_depth, b, edge.inner());
+  else if (rows <= 4) full_tile<4>(pairs, a, a_depth, b, edge.inner());
   else if (rows <= 8) full_tile<8>(pairs, a, a_depth, b, edge.inner());
   else full_tile<kTileRows>(pairs, a, a_depth, b, edge.inner());
   edge.store();

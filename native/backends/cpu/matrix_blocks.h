@@ -34,6 +34,31 @@ inline TileOutput output_at(const MatrixProduct& p, int64_t row, int64_t column,
   return out;
 }
 
+// Up to so many rows a weight costs more to fetch than to multiply with: B's panels go through the nearest caches,
+// kBlockDepth deep, and are used at once for all rows, instead of through a chunk that is written and read again.
+constexpr int64_t kFewRows = 48;
+
+// The columns of B, cut into stretches of whole panels. For few rows a few stretches per thread: enough that one that
+// falls behind does not hold up the others, and long, so that a panel is followed by the next one on the same thread,
+// which is fetched meanwhile. For many rows a stretch is a panel.
+struct Stretches {
+  int64_t columns, panel_columns, panels, count, threads;
+  Stretches(const MatrixProduct& p, int64_t panel_columns, int threads)
+      : columns(p.columns),
+        panel_columns(panel_columns),
+        panels((columns + panel_columns - 1) / panel_columns),
+        count(p.rows > kFewRows ? panels : std::min<int64_t>(panels, threads == 1 ? 1 : 4 * threads)),
+        threads(threads) {}
+  int64_t begin(int64_t stretch) const { return panels * stretch / count * panel_columns; }
+  int64_t end(int64_t stretch) const { return std::min(columns, panels * (stretch + 1) / count * panel_columns); }
+  // How many columns after `column` the panel begins that the same thread will probably take next; 0: there is none.
+  int64_t distance_to_next(int64_t column, int64_t end) const {
+    const bool single_panels = count == panels;
+    const int64_t distance = single_panels ? threads * panel_columns : panel_columns;
+    return column + distance < (single_panels ? columns : end) ? distance : 0;
+  }
+};
+
 // A product of depth 0.
 inline void add_only(const MatrixProduct& p) {
   for (int64_t i = 0; i < p.rows; ++i) {

@@ -13,9 +13,6 @@ namespace {
 // B is packed in chunks of kChunkNumbers, A in blocks of kBlockRows rows by kBlockDepth (288 KiB, in the second-level
 // cache); one B panel of kBlockDepth rows is read again from there for all A panels of a block.
 constexpr int64_t kBlockRows = 96;
-// Up to so many rows a weight costs more to fetch than to multiply with: B's panels go through the nearest caches,
-// kBlockDepth deep, and are used at once for all rows, instead of through a chunk that is written and read again.
-constexpr int64_t kFewRows = 48;
 }  // namespace
 }  // namespace cheems::cpu
 #endif
@@ -26,40 +23,45 @@ namespace {
 static_assert(kBlockDepth % kChainDepth == 0);
 
 template <class T>
-void pack_b(const MatrixProduct& p, int64_t column, int64_t k, int64_t depth, float* panel) {
+void pack_b(const MatrixProduct& p, int64_t column, int64_t k, int64_t depth, float* panel, int64_t prefetched) {
   const T* b = static_cast<const T*>(p.b);
-  if (p.b_transposed) pack_b_columns(b + column * p.b_stride + k, p.b_stride, p.columns - column, depth, panel);
+  if (p.b_transposed)
+    pack_b_columns(b + column * p.b_stride + k, p.b_stride, p.columns - column, depth, panel, prefetched);
   else pack_b_rows(b + k * p.b_stride + column, p.b_stride, p.columns - column, depth, panel);
 }
 
-// Rows [k, k + depth) of the panel of B that begins at `column`.
-void pack_b_panel(const MatrixProduct& p, int64_t column, int64_t k, int64_t depth, float* panel) {
+// Rows [k, k + depth) of the panel of B that begins at `column`; `prefetched` as in pack_b_columns.
+void pack_b_panel(const MatrixProduct& p, int64_t column, int64_t k, int64_t depth, float* panel,
+                  int64_t prefetched = 0) {
   switch (p.b_dtype) {
     case DType::float32:
-      return pack_b<float>(p, column, k, depth, panel);
+      return pack_b<float>(p, column, k, depth, panel, prefetched);
     case DType::bfloat16:
-      return pack_b<Bfloat16Bits>(p, column, k, depth, panel);
+      return pack_b<Bfloat16Bits>(p, column, k, depth, panel, prefetched);
     case DType::float16:
-      return pack_b<Float16Bits>(p, column, k, depth, panel);
+      return pack_b<Float16Bits>(p, column, k, depth, panel, prefetched);
   }
 }
 
-// A few rows: A packed as a whole, then a task for each panel of B.
+// A few rows: A packed as a whole, then a task for each stretch of panels of B, which are fetched one ahead.
 void multiply_few_rows(const MatrixProduct& p, ThreadPool& pool, float* workspace) {
   const int64_t panel_depth = padded_depth(p.depth), b_floats = kBlockDepth * kTileColumns;
   float* packed_b = workspace + kChunkNumbers;
   for (int64_t i = 0; i < p.rows; i += kTileRows)
     pack_a_rows(p.a + i * p.a_stride, p.a_stride, HWY_MIN(p.rows - i, kTileRows), p.depth, 1.0f,
                 workspace + i * panel_depth, panel_depth);
-  pool.parallel_for((p.columns + kTileColumns - 1) / kTileColumns, [&](int64_t panel, int thread) {
-    const int64_t column = panel * kTileColumns;
+  const Stretches stretches(p, kTileColumns, pool.size());
+  pool.parallel_for(stretches.count, [&](int64_t stretch, int thread) {
     float* b = packed_b + thread * b_floats;
-    for (int64_t k = 0; k < p.depth; k += kBlockDepth) {
-      const int64_t depth = HWY_MIN(kBlockDepth, p.depth - k);
-      pack_b_panel(p, column, k, depth, b);
-      for (int64_t i = 0; i < p.rows; i += kTileRows) {
-        tile(depth, workspace + i * panel_depth + 4 * k, panel_depth, b, output_at(p, i, column, k), p.rows - i,
-             p.columns - column);
+    const int64_t end = stretches.end(stretch);
+    for (int64_t column = stretches.begin(stretch); column < end; column += kTileColumns) {
+      for (int64_t k = 0; k < p.depth; k += kBlockDepth) {
+        const int64_t depth = HWY_MIN(kBlockDepth, p.depth - k);
+        pack_b_panel(p, column, k, depth, b, stretches.distance_to_next(column, end));
+        for (int64_t i = 0; i < p.rows; i += kTileRows) {
+          tile(depth, workspace + i * panel_depth + 4 * k, panel_depth, b, output_at(p, i, column, k), p.rows - i,
+               p.columns - column);
+        }
       }
     }
   });

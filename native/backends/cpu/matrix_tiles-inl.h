@@ -192,14 +192,25 @@ HWY_INLINE void pack_b_lanes(const Float16Bits* b, int64_t stride, float* to) {
 #endif
 
 // Element (k, column) at b[column * stride + k]: a weight [out, in] or a matrix of keys, transposed on the way.
+// The columns lie far apart, so the hardware does not prefetch the next panel. Where `prefetched` is not 0, the cache
+// lines that lie so many columns later are prefetched into the second-level cache on the way: a panel is too large for
+// the first level, and would be evicted from it before its turn.
 template <class T>
-HWY_INLINE void pack_b_columns(const T* b, int64_t stride, int64_t columns, int64_t depth, float* panel) {
+HWY_INLINE void prefetch_columns(const T* b, int64_t stride, int64_t k, int64_t prefetched) {
+  constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
+  if (prefetched == 0 || k % kLine != 0) return;
+  for (int64_t j = 0; j < kTileColumns; ++j) __builtin_prefetch(b + (j + prefetched) * stride + k, 0, 2);
+}
+template <class T>
+HWY_INLINE void pack_b_columns(const T* b, int64_t stride, int64_t columns, int64_t depth, float* panel,
+                               int64_t prefetched = 0) {
   const Floats d;
 #if HWY_TARGET != HWY_SCALAR
   if (columns >= kTileColumns) {
     constexpr int64_t kUnits = 16 / static_cast<int64_t>(sizeof(T));
     int64_t k = 0;
     for (; k + kUnits <= depth; k += kUnits) {
+      prefetch_columns(b, stride, k, prefetched);
       for (int64_t v = 0; v < kTileColumns; v += kFloatLanes)
         pack_b_lanes(b + v * stride + k, stride, panel + k * kTileColumns + v);
     }
@@ -248,7 +259,7 @@ HWY_INLINE void multiply_add(const float* HWY_RESTRICT a, int64_t a_depth, const
   }
 }
 
-// A B over `depth` into out[Rows, kTileColumns], for Rows a multiple of 4 up to kTileRows. `a_depth` is the A panel's
+// A B over `depth` into out[Rows, kTileColumns], for Rows up to kTileRows. `a_depth` is the A panel's
 // panel_depth. The first chain has `first_chain` terms, the others kChainDepth.
 template <int64_t Rows>
 HWY_INLINE void full_tile(int64_t depth, int64_t first_chain, const float* HWY_RESTRICT a, int64_t a_depth,
@@ -338,8 +349,10 @@ HWY_INLINE void tile(int64_t depth, const float* a, int64_t a_depth, const float
     return;
   }
   TileEdge edge(out, rows, columns);
-  // Fours of rows that are not there are not computed either.
-  if (rows <= 4) full_tile<4>(depth, first_chain, a, a_depth, b, edge.inner());
+  // Rows that are not there are hardly computed either. One row is what decoding a text has.
+  if (rows == 1) full_tile<1>(depth, first_chain, a, a_depth, b, edge.inner());
+  else if (rows == 2) full_tile<2>(depth, first_chain, a, a_depth, b, edge.inner());
+  else if (rows <= 4) full_tile<4>(depth, first_chain, a, a_depth, b, edge.inner());
   else if (kTileRows > 8 && rows <= 8)
     full_tile<HWY_MIN(int64_t{8}, kTileRows)>(depth, first_chain, a, a_depth, b, edge.inner());
   else full_tile<kTileRows>(depth, first_chain, a, a_depth, b, edge.inner());
