@@ -2,9 +2,9 @@
 'use strict';
 // This engine's side of bench/llama_cpp.cjs: answers the requests that it lists, one JSON line each.
 //
-//   node bench/causal_native_worker.cjs FOLDER [--threads N]
+//   node bench/causal_native_worker.cjs FOLDER [--threads N] [--precision float32|bfloat16]
 //
-// Weights stay as stored, in their mapped files; arithmetic is float32. Scoring is a reward model's, with a new head.
+// Weights stay as stored, in their mapped files; arithmetic is float32, or products are bfloat16. Scoring is a reward model's, with a new head.
 
 const { createInterface } = require('node:readline');
 const { availableParallelism } = require('node:os');
@@ -64,10 +64,19 @@ async function main() {
     positionals: [folder],
   } = parseArgs({
     allowPositionals: true,
-    options: { threads: { type: 'string', default: String(availableParallelism()) } },
+    options: {
+      threads: { type: 'string', default: String(availableParallelism()) },
+      precision: { type: 'string', default: 'float32' },
+    },
   });
-  if (!folder) throw new Error('Usage: causal_native_worker.cjs FOLDER [--threads N]');
-  const load = { folder, device: 'cpu', numThreads: Number(values.threads), keep16Bit: true };
+  if (!folder) throw new Error('Usage: causal_native_worker.cjs FOLDER [--threads N] [--precision P]');
+  const load = {
+    folder,
+    device: 'cpu',
+    numThreads: Number(values.threads),
+    keep16Bit: true,
+    precision: values.precision,
+  };
   const rewardModel = await engine.loadModel({ ...load, createHead: true, seed: 0 });
   const languageModel = await engine.loadCausalModel(load);
   const byName = works(rewardModel, languageModel);

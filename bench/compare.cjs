@@ -35,6 +35,11 @@ const PROMPTS_PER_ROUND = { tiny: { train: 8, eval: 16 }, small: { train: 3, eva
 const WARM_UP_PROMPTS = 2;
 /** Training compares losses after a few steps from the same weights. This engine computes in float32. */
 const AGREEMENT = { float32: 1e-3, bfloat16: 0.1 };
+/** This engine's two sides; others are compared with both. */
+const OURS = [
+  { name: 'ours', precision: 'float32' },
+  { name: 'oursBfloat16', precision: 'bfloat16' },
+];
 
 function measureMatrixPeak(command) {
   const [program, ...args] = command.split(' ');
@@ -74,17 +79,23 @@ async function compare(config, mode, options) {
   const architecture = JSON.parse(readFileSync(join(model, 'config.json'), 'utf8'));
   const args = [mode, '--model', model, '--workload', workload, '--threads', String(options.threads)];
   const starts = [
-    () => Worker.start(process.execPath, [join(__dirname, 'native_worker.cjs'), ...args]),
+    ...OURS.map(
+      ({ precision }) =>
+        () =>
+          Worker.start(process.execPath, [join(__dirname, 'native_worker.cjs'), ...args, '--precision', precision]),
+    ),
     ...options.dtypes.map(
       (dtype) => () => Worker.start(options.python, [join(__dirname, 'huggingface.py'), ...args, '--dtype', dtype]),
     ),
   ];
   return withWorkers(starts, async (workers) => {
-    const sides = ['ours', ...options.dtypes].map((name, i) => ({ name, worker: workers[i] }));
+    const names = [...OURS.map(({ name }) => name), ...options.dtypes];
+    const sides = names.map((name, i) => ({ name, worker: workers[i] }));
     const differences = Object.fromEntries(options.dtypes.map((dtype) => [dtype, 0]));
     const runAll = async (count, round) => {
       const answers = {};
       for (const { name, worker } of inTurn(sides, round)) answers[name] = await worker.ask(`run ${count}`);
+      assertSameWork(mode, 'bfloat16', answers.oursBfloat16, answers.ours);
       for (const dtype of options.dtypes) {
         differences[dtype] = Math.max(differences[dtype], assertSameWork(mode, dtype, answers[dtype], answers.ours));
       }
@@ -108,6 +119,7 @@ async function compare(config, mode, options) {
       });
       process.stderr.write(
         `${config} ${mode} round ${round + 1}: here ${fixed(answers.ours.seconds, 2)} s, ` +
+          `in bfloat16 ${fixed(answers.oursBfloat16.seconds, 2)} s, ` +
           `${told.join(', ')}, load ${loadAverage()}\n`,
       );
     }
@@ -116,10 +128,11 @@ async function compare(config, mode, options) {
 }
 
 function summarizeDtype(dtype, rounds, difference) {
-  const ratio = spread(rounds.map((round) => round[dtype].seconds / round.ours.seconds));
+  const over = (side) => spread(rounds.map((round) => round[dtype].seconds / round[side].seconds));
   return {
     promptsPerSecond: median(rounds.map((round) => round[dtype].prompts / round[dtype].seconds)),
-    ratio,
+    ratio: over('ours'),
+    bfloat16Ratio: over('oursBfloat16'),
     peakMib: Math.max(...rounds.map((round) => round[dtype].peak_rss_mib)),
     largestDifference: difference,
   };
@@ -127,11 +140,13 @@ function summarizeDtype(dtype, rounds, difference) {
 
 function summarize({ config, mode, rounds, differences }) {
   const of = (pick) => median(rounds.map(pick));
-  const answersOf = (round) => ['ours', ...Object.keys(differences)].map((name) => round[name]);
+  const names = [...OURS.map(({ name }) => name), ...Object.keys(differences)];
+  const answersOf = (round) => names.map((name) => round[name]);
   return {
     config,
     mode,
     promptsPerSecond: of(({ ours }) => ours.prompts / ours.seconds),
+    bfloat16PromptsPerSecond: of(({ oursBfloat16 }) => oursBfloat16.prompts / oursBfloat16.seconds),
     tokensPerSecond: of(({ ours }) => ours.tokens / ours.seconds),
     peakMib: Math.max(...rounds.map(({ ours }) => ours.peak_rss_mib)),
     matrixGflops: of(({ gflops }) => gflops),

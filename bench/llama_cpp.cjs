@@ -44,6 +44,7 @@ const COMPARED_TOKENS = 20;
 /** Largest difference of next-token log-probabilities from this engine's; quantized weights are another model. */
 const AGREEMENT = { float32: 1e-3, f32: 5e-3, bfloat16: 0.1, bf16: 0.1 };
 const OURS = 'cheems-native, bfloat16 folder';
+const OURS_BFLOAT16 = 'cheems-native, bfloat16 products';
 const LLAMA_TYPES = ['f32', 'bf16', 'q8_0', 'q4_0'];
 
 /** Ids that look random and are the same in every run. */
@@ -64,8 +65,14 @@ function makeModel(options) {
 /** [name, type, how its worker starts] of every side; the first is what others are compared with. */
 function sidesOf(folder, options) {
   const threads = ['--threads', String(options.threads)];
-  const native = (dtype) => () =>
-    Worker.start(process.execPath, [join(__dirname, 'causal_native_worker.cjs'), join(folder, dtype), ...threads]);
+  const native = (dtype, precision) => () =>
+    Worker.start(process.execPath, [
+      join(__dirname, 'causal_native_worker.cjs'),
+      join(folder, dtype),
+      ...threads,
+      '--precision',
+      precision,
+    ]);
   const python = (dtype) => () =>
     Worker.start(options.python, [
       join(__dirname, 'causal_huggingface.py'),
@@ -87,8 +94,9 @@ function sidesOf(folder, options) {
       String(Math.max(...options.batches)),
     ]);
   return [
-    [OURS, 'float32', native('bfloat16')],
-    ['cheems-native, float32 folder', 'float32', native('float32')],
+    [OURS, 'float32', native('bfloat16', 'float32')],
+    [OURS_BFLOAT16, 'bfloat16', native('bfloat16', 'bfloat16')],
+    ['cheems-native, float32 folder', 'float32', native('float32', 'float32')],
     ...['float32', 'bfloat16'].map((dtype) => [`transformers, ${dtype}`, dtype, python(dtype)]),
     ...LLAMA_TYPES.map((type) => [`llama.cpp, ${type}`, type, llama(type)]),
   ];
@@ -142,13 +150,14 @@ async function measure(sides, label, request, rounds, warmUp) {
   return answers;
 }
 
-/** name → {seconds, ratio}: how long each side takes over this engine, by round. */
+/** name → {seconds, ratio, bfloat16Ratio}: how long each side takes over this engine, by round, and in bfloat16. */
 function summarize(answers, secondsOf = ({ seconds }) => seconds) {
-  const ours = answers[OURS].map(secondsOf);
+  const [ours, inBfloat16] = [OURS, OURS_BFLOAT16].map((name) => answers[name].map(secondsOf));
   return Object.fromEntries(
     Object.entries(answers).map(([name, list]) => {
       const seconds = list.map(secondsOf);
-      return [name, { seconds: spread(seconds), ratio: spread(seconds.map((value, i) => value / ours[i])) }];
+      const over = (side) => spread(seconds.map((value, i) => value / side[i]));
+      return [name, { seconds: spread(seconds), ratio: over(ours), bfloat16Ratio: over(inBfloat16) }];
     }),
   );
 }
@@ -210,6 +219,7 @@ async function run(options) {
         threads: options.threads,
         model: options.tiny ? 'tiny' : "Qwen2.5-0.5B's shape, random weights",
         ours: OURS,
+        oursBfloat16: OURS_BFLOAT16,
         sequenceTokens: SEQUENCE_TOKENS,
         sharedTokens: SHARED,
         newTokens: options.newTokens,

@@ -4,6 +4,7 @@
 // `eval`.
 //
 //   node bench/native_worker.cjs train|eval --model DIR --workload FILE [--threads N] [--micro_batch_tokens N]
+//     [--precision float32|bfloat16]
 //
 // train: one prompt a step, all pairs, AdamW, norm clipped at 1. eval: all prompts of a "run N" in one call.
 
@@ -67,18 +68,24 @@ async function main() {
       workload: { type: 'string' },
       threads: { type: 'string', default: String(availableParallelism()) },
       micro_batch_tokens: { type: 'string' },
+      precision: { type: 'string', default: 'float32' },
     },
   });
   if (!['train', 'eval'].includes(mode) || !values.model || !values.workload) {
     throw new Error(
-      'Usage: native_worker.cjs train|eval --model DIR --workload FILE [--threads N] [--micro_batch_tokens N]',
+      'Usage: native_worker.cjs train|eval --model DIR --workload FILE [--threads N] [--micro_batch_tokens N] ' +
+        '[--precision float32|bfloat16]',
     );
   }
   const prompts = readFileSync(values.workload, 'utf8')
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line));
-  const model = await engine.loadModel({ folder: values.model, numThreads: Number(values.threads) });
+  const model = await engine.loadModel({
+    folder: values.model,
+    numThreads: Number(values.threads),
+    precision: values.precision,
+  });
   const microBatchTokens = values.micro_batch_tokens ? Number(values.micro_batch_tokens) : undefined;
   const workOn = await (mode === 'train' ? makeTrainer : makeEvaluator)(model, microBatchTokens);
 

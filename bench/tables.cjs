@@ -19,6 +19,8 @@ const DOCUMENTS = ['README.md', 'docs/speed.md', 'bench/RESULTS.md'];
 const SUMMARY =
   /over (transformers in float32|RewardBench's command in float32|transformers, bfloat16|llama\.cpp, q4_0)$/;
 const DTYPES = ['float32', 'bfloat16'];
+/** Rows of this engine with products in bfloat16: the rival's dtype, the ratio's field, and how the row says it. */
+const BFLOAT16 = ['bfloat16', 'bfloat16Ratio', ', in bfloat16'];
 const MODES = { train: 'training', eval: 'evaluation' };
 
 /** A spread, where it was measured: "2.00 (1.90 to 2.10)". */
@@ -48,6 +50,8 @@ function transformersTable({ rows }) {
     'ratio (lowest to highest)',
     'bfloat16, prompts/s',
     'ratio',
+    'here in bfloat16, prompts/s',
+    'over float32, over bfloat16',
     'peak memory, MiB: here / float32 / bfloat16',
     'matrix GFLOP/s here / machine',
     'largest difference: float32, bfloat16',
@@ -64,6 +68,8 @@ function transformersTable({ rows }) {
         bold(full?.ratio, 2),
         fixed(half?.promptsPerSecond, 3),
         bold(half?.ratio, 2),
+        fixed(row.bfloat16PromptsPerSecond, 3),
+        [full, half].map((side) => bold(side?.bfloat16Ratio, 2)).join(', '),
         [row.peakMib, full?.peakMib, half?.peakMib].map((mib) => mib ?? '–').join(' / '),
         row.shareOfMatrixPeak
           ? `${fixed(row.matrixGflops, 0)} / ${fixed(row.matrixPeakGflops, 0)} ` +
@@ -104,14 +110,16 @@ function rewardbenchTable({ rows }) {
 
 /** One sequence, and a prompt with five responses: bench/llama_cpp.cjs. */
 function llamaScoringTable(part) {
-  const { names, sequence, separate, shared, agreement, ours } = part;
+  const { names, sequence, separate, shared, agreement, ours, oursBfloat16 } = part;
   const head = [
     'engine',
     `one sequence of ${part.sequenceTokens}, tokens/s`,
     'here over it',
+    'in bfloat16',
     'five responses, each whole, s',
     'prompt once, s',
     'here over it',
+    'in bfloat16',
     'next-token log-probability, largest difference',
   ];
   return table(
@@ -119,13 +127,16 @@ function llamaScoringTable(part) {
     names.map((name) => {
       const one = sequence?.[name];
       const beside = (cell) => (name === ours ? '' : cell);
+      const besideBfloat16 = (cell) => (name === oursBfloat16 ? '' : cell);
       return [
         name,
         one ? told(perSecond(part.sequenceTokens, one.seconds), 0) : '–',
         beside(bold(one?.ratio, 2)),
+        besideBfloat16(bold(one?.bfloat16Ratio, 2)),
         told(separate?.[name]?.seconds, 2),
         told(shared?.[name]?.seconds, 2),
         beside(bold(shared?.[name]?.ratio, 2)),
+        besideBfloat16(bold(shared?.[name]?.bfloat16Ratio, 2)),
         beside(agreement?.[name]?.largestDifference?.toExponential(1) ?? '–'),
       ];
     }),
@@ -134,11 +145,15 @@ function llamaScoringTable(part) {
 
 /** Decoding after a prompt: bench/llama_cpp.cjs. */
 function llamaGenerationTable(part) {
-  const { names, generation, ours, newTokens } = part;
+  const { names, generation, ours, oursBfloat16, newTokens } = part;
   const batches = Object.keys(generation);
   const head = [
     'engine',
-    ...batches.flatMap((batch) => [batch === '1' ? 'one text, tokens/s' : `${batch} texts, tokens/s`, 'here over it']),
+    ...batches.flatMap((batch) => [
+      batch === '1' ? 'one text, tokens/s' : `${batch} texts, tokens/s`,
+      'here over it',
+      'in bfloat16',
+    ]),
   ];
   return table(
     head,
@@ -146,10 +161,11 @@ function llamaGenerationTable(part) {
       name,
       ...batches.flatMap((batch) => {
         const figure = generation[batch][name];
-        if (!figure) return ['–', '–'];
+        if (!figure) return ['–', '–', '–'];
         return [
           told(perSecond(newTokens * Number(batch), figure.seconds), 1),
           name === ours ? '' : bold(figure.ratio, 2),
+          name === oursBfloat16 ? '' : bold(figure.bfloat16Ratio, 2),
         ];
       }),
     ]),
@@ -162,14 +178,16 @@ function rangeTable(files, wanted = /./) {
   const rowsOf = (pick) => files.map(({ parts }) => pick(parts));
   const line = (name, figures) => (figures.some(Boolean) ? [[name, ...figures.map((figure) => told(figure, 1))]] : []);
   const configs = ['tiny', 'small'];
-  const compared = DTYPES.flatMap((dtype) =>
+  const compared = [...DTYPES.map((dtype) => [dtype, 'ratio', '']), BFLOAT16].flatMap(([dtype, ratio, how]) =>
     Object.keys(MODES).flatMap((mode) =>
       configs.flatMap((config) =>
         line(
-          `${MODES[mode]}, ${config}, over transformers in ${dtype}`,
+          `${MODES[mode]}, ${config}${how}, over transformers in ${dtype}`,
           rowsOf(
             ({ transformers }) =>
-              transformers?.rows.find((row) => row.config === config && row.mode === mode)?.transformers[dtype]?.ratio,
+              transformers?.rows.find((row) => row.config === config && row.mode === mode)?.transformers[dtype]?.[
+                ratio
+              ],
           ),
         ),
       ),
@@ -187,10 +205,13 @@ function rangeTable(files, wanted = /./) {
     ...['f32', 'bf16', 'q8_0', 'q4_0'].map((type) => `llama.cpp, ${type}`),
   ];
   const two = (figures) => figures.map((figure) => (figure ? withRange(figure, 2) : '–'));
-  const sequence = rivals.flatMap((name) => {
-    const figures = rowsOf(({ llama_cpp: part }) => part?.sequence?.[name]?.ratio);
-    return figures.some(Boolean) ? [[`one sequence of 512, Qwen2.5-0.5B's shape, over ${name}`, ...two(figures)]] : [];
-  });
+  const sequence = [['', 'ratio', ''], BFLOAT16].flatMap(([, ratio, how]) =>
+    rivals.flatMap((name) => {
+      const figures = rowsOf(({ llama_cpp: part }) => part?.sequence?.[name]?.[ratio]);
+      if (!figures.some(Boolean)) return [];
+      return [[`one sequence of 512, Qwen2.5-0.5B's shape${how}, over ${name}`, ...two(figures)]];
+    }),
+  );
   return table(
     head,
     [...compared, ...commands, ...sequence].filter(([name]) => wanted.test(name)),
