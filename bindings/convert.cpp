@@ -15,13 +15,43 @@
 namespace cheems::bindings {
 namespace {
 
-std::vector<int32_t> int32_array_from(Napi::Value value, const char* what) {
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
-    fail(what, " must be an Int32Array.");
+// Copies the typed arrays that a struct describes. Sentences name them behind `prefix`.
+class ArrayReader {
+ public:
+  ArrayReader(Napi::Object object, std::string prefix) : object_(object), prefix_(std::move(prefix)) {}
+
+  void operator()(const char* name, std::vector<int32_t>& numbers, const char*) {
+    numbers = copied<Napi::Int32Array, int32_t>(name, napi_int32_array, "an Int32Array");
   }
-  const auto array = value.As<Napi::Int32Array>();
-  const int32_t* const data = array.ElementLength() == 0 ? nullptr : array.Data();
-  return {data, data + array.ElementLength()};
+  void operator()(const char* name, std::vector<float>& numbers, const char*) {
+    numbers = copied<Napi::Float32Array, float>(name, napi_float32_array, "a Float32Array");
+  }
+  template <class Number>
+  void operator()(const char* name, std::optional<std::vector<Number>>& numbers, const char* doc) {
+    if (!object_.Get(name).IsUndefined()) (*this)(name, numbers.emplace(), doc);
+  }
+
+ private:
+  template <class Array, class Number>
+  std::vector<Number> copied(const char* name, napi_typedarray_type type, const char* kind) {
+    const Napi::Value value = object_.Get(name);
+    if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type)
+      fail(prefix_, name, " must be ", kind, ".");
+    const auto array = value.As<Array>();
+    const Number* const data = array.ElementLength() == 0 ? nullptr : array.Data();
+    return {data, data + array.ElementLength()};
+  }
+
+  const Napi::Object object_;
+  const std::string prefix_;
+};
+
+template <class Arrays>
+Arrays arrays_from(Napi::Value value, const char* prefix) {
+  Arrays arrays;
+  ArrayReader reader(value.As<Napi::Object>(), prefix);
+  describe(reader, arrays);
+  return arrays;
 }
 
 void check_offsets(const OwnedSamples& samples) {
@@ -55,44 +85,35 @@ void check_groups(const std::vector<int32_t>& groups) {
   }
 }
 
-std::vector<int32_t> pairs_from(Napi::Value value) {
-  std::vector<int32_t> pairs = int32_array_from(value, "pairs");
+void check_pairs(const std::vector<int32_t>& pairs) {
   if (pairs.empty())
     fail("The batch has no pair of a chosen and a rejected sample: there is nothing to learn from it.");
   if (pairs.size() % 2 != 0) {
     fail("pairs must hold two sample numbers per pair, chosen and rejected; it has ", pairs.size(), " entries.");
   }
-  return pairs;
 }
 
 // One number for each comparison, where the array is given.
-void set_numbers(const Napi::Object& object, const char* name, std::vector<Comparison>& comparisons,
-                 float Comparison::*field) {
-  const Napi::Value value = object.Get(name);
-  if (value.IsUndefined()) return;
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array)
-    fail(name, " must be a Float32Array.");
-  const auto array = value.As<Napi::Float32Array>();
-  if (array.ElementLength() != comparisons.size()) {
-    fail(name, " must hold one number for each pair: it has ", array.ElementLength(), ", and there are ",
-         comparisons.size(), " pairs.");
+void set_numbers(const char* name, const std::optional<std::vector<float>>& numbers,
+                 std::vector<Comparison>& comparisons, float Comparison::*field) {
+  if (!numbers) return;
+  if (numbers->size() != comparisons.size()) {
+    fail(name, " must hold one number for each pair: it has ", numbers->size(), ", and there are ", comparisons.size(),
+         " pairs.");
   }
-  for (std::size_t i = 0; i < comparisons.size(); ++i) comparisons[i].*field = array[i];
+  for (std::size_t i = 0; i < comparisons.size(); ++i) comparisons[i].*field = (*numbers)[i];
 }
 
 }  // namespace
 
 OwnedSamples samples_from(Napi::Value batch) {
   if (!batch.IsObject()) fail("The batch must be an object with tokens, offsets and groups.");
-  const auto object = batch.As<Napi::Object>();
-  OwnedSamples samples{int32_array_from(object.Get("tokens"), "batch.tokens"),
-                       int32_array_from(object.Get("offsets"), "batch.offsets"),
-                       int32_array_from(object.Get("groups"), "batch.groups"),
-                       {},
-                       {}};
-  if (!object.Get("readouts").IsUndefined()) {
-    samples.readouts = int32_array_from(object.Get("readouts"), "batch.readouts");
-    samples.readout_offsets = int32_array_from(object.Get("readoutOffsets"), "batch.readoutOffsets");
+  auto given = arrays_from<SampleArrays>(batch, "batch.");
+  OwnedSamples samples{std::move(given.tokens), std::move(given.offsets), std::move(given.groups), {}, {}};
+  if (given.readouts) {
+    if (!given.readout_offsets) fail("batch.readoutOffsets must be an Int32Array.");
+    samples.readouts = *std::move(given.readouts);
+    samples.readout_offsets = *std::move(given.readout_offsets);
   }
   check_offsets(samples);
   check_groups(samples.groups);
@@ -101,11 +122,12 @@ OwnedSamples samples_from(Napi::Value batch) {
 
 std::vector<Comparison> comparisons_from(Napi::Value value, int64_t samples) {
   if (!value.IsObject() || value.IsTypedArray()) fail("The comparisons must be an object with pairs.");
-  const auto object = value.As<Napi::Object>();
-  auto comparisons = comparisons_of(pairs_from(object.Get("pairs")));
-  set_numbers(object, "targets", comparisons, &Comparison::target);
-  set_numbers(object, "weights", comparisons, &Comparison::weight);
-  set_numbers(object, "margins", comparisons, &Comparison::margin);
+  const auto given = arrays_from<ComparisonArrays>(value, "");
+  check_pairs(given.pairs);
+  auto comparisons = comparisons_of(given.pairs);
+  set_numbers("targets", given.targets, comparisons, &Comparison::target);
+  set_numbers("weights", given.weights, comparisons, &Comparison::weight);
+  set_numbers("margins", given.margins, comparisons, &Comparison::margin);
   check_comparisons(comparisons, samples);
   return comparisons;
 }

@@ -28,11 +28,40 @@ struct OwnedSamples {
   int64_t count() const { return static_cast<int64_t>(groups.size()); }
 };
 
-// From { tokens, offsets, groups } and, where a head reads other places than the last, { readouts, readoutOffsets },
-// Int32Arrays; checks all but the ids against the vocabulary.
+// What JavaScript gives as samples.
+struct SampleArrays {
+  std::vector<int32_t> tokens, offsets, groups;
+  std::optional<std::vector<int32_t>> readouts, readout_offsets;
+};
+
+template <class Visitor>
+void describe(Visitor& visit, SampleArrays& samples) {
+  visit("tokens", samples.tokens, "All ids; sample s is `tokens.subarray(offsets[s], offsets[s + 1])`.");
+  visit("offsets", samples.offsets, "One more entry than there are samples; the first is 0.");
+  visit("groups", samples.groups, "The number of each sample's prompt; samples of one prompt are adjacent.");
+  visit("readouts", samples.readouts,
+        "Positions within each sample that the model's head reads: those of sample s are "
+        "`readouts.subarray(readoutOffsets[s], readoutOffsets[s + 1])`. Absent: the last token.");
+  visit("readoutOffsets", samples.readout_offsets, "Goes with `readouts`.");
+}
+
+// What JavaScript gives as comparisons.
+struct ComparisonArrays {
+  std::vector<int32_t> pairs;
+  std::optional<std::vector<float>> targets, weights, margins;
+};
+
+template <class Visitor>
+void describe(Visitor& visit, ComparisonArrays& arrays) {
+  visit("pairs", arrays.pairs, "[2 P]: the two samples of each pair, alternating.");
+  visit("targets", arrays.targets, "[P]: the probability that the first is the better one; 1 by default.");
+  visit("weights", arrays.weights, "[P]: the pair's weight in the loss; 1 by default.");
+  visit("margins", arrays.margins, "[P]: by how much the first one's reward should exceed the second's; 0 by default.");
+}
+
+// From SampleArrays; checks all but the ids against the vocabulary.
 OwnedSamples samples_from(Napi::Value batch);
-// From { pairs, targets?, weights?, margins? }: an Int32Array [a, b, a, b, …] of sample numbers below `samples`, and
-// Float32Arrays of a number for each pair; without them, the defaults.
+// From ComparisonArrays, of sample numbers below `samples`.
 std::vector<Comparison> comparisons_from(Napi::Value comparisons, int64_t samples);
 Napi::Value to_js(Napi::Env env, const std::vector<BackendNote>& notes);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "convert.h"
 #include "core/control.h"
 #include "core/knobs.h"
 #include "core/memory_plan.h"
@@ -16,11 +17,15 @@ namespace {
 
 using nlohmann::ordered_json;
 
-// The TypeScript names of described results.
+// The TypeScript names of described results, and of arrays that are given.
 template <class Struct>
 constexpr const char* kTypeName = nullptr;
 template <>
 constexpr const char* kTypeName<inference::Scorer::Result> = "ScoreResult";
+template <>
+constexpr const char* kTypeName<SampleArrays> = "SampleBatch";
+template <>
+constexpr const char* kTypeName<ComparisonArrays> = "ComparisonArrays";
 template <>
 constexpr const char* kTypeName<training::StepResult> = "StepResult";
 template <>
@@ -107,7 +112,7 @@ ordered_json fields_of() {
 }
 
 template <class... Structs>
-ordered_json results() {
+ordered_json named() {
   ordered_json all;
   ((all[kTypeName<Structs>] = fields_of<Structs>()), ...);
   return all;
@@ -219,10 +224,11 @@ Napi::Value schema(const Napi::CallbackInfo& info) {
         {"NextTokenOptions", fields_of<NextTokenRequest>()},
         {"InitializeOptions", fields_of<InitializeRequest>()},
         {"PlanningOptions", fields_of<PlanRequest>()}}},
-      {"results", results<inference::Scorer::Result, training::StepResult, model::HeadFacts, ArchitectureInfo,
-                          DeviceFacts, ModelInfo, CausalModelInfo, generation::NextTokens,
-                          generation::Generator::Advanced, Progress, MemoryPlanEntry, PlannedMemory, BackendNote,
-                          BackendInfo, PluginReport::Library, PluginReport, EngineInfo>()},
+      {"arrays", named<SampleArrays, ComparisonArrays>()},
+      {"results", named<inference::Scorer::Result, training::StepResult, model::HeadFacts, ArchitectureInfo,
+                        DeviceFacts, ModelInfo, CausalModelInfo, generation::NextTokens,
+                        generation::Generator::Advanced, Progress, MemoryPlanEntry, PlannedMemory, BackendNote,
+                        BackendInfo, PluginReport::Library, PluginReport, EngineInfo>()},
       {"enums",
        {{"Precision", names({name(DType::float32), name(DType::bfloat16)})},
         {"Readout", names({model::name(model::Readout::last_token), model::name(model::Readout::prompt_and_last),

@@ -6,8 +6,8 @@ import * as path from 'node:path';
 import { adamStep, longBatch, makeSmallModel, neighborPairs, randomBatch } from '../testing/small_model';
 import { EngineError } from './errors';
 import { engine } from './engine';
-import type { ComparisonArrays, EngineModel, SampleBatch } from './types';
-import type { ModelLoadOptions, Progress, StepResult } from './types.generated';
+import type { EngineModel } from './types';
+import type { ComparisonArrays, ModelLoadOptions, Progress, SampleBatch, StepResult } from './types.generated';
 
 const reference = path.join(__dirname, '..', '..', 'fixtures', 'reference', 'huggingface', 'qwen2-gqa');
 let folder: string;

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import test from 'ava';
 import { engine } from './engine';
-import type { EngineCausalModel, SampleBatch } from './types';
-import type { GenerationOptions } from './types.generated';
+import type { EngineCausalModel } from './types';
+import type { GenerationOptions, SampleBatch } from './types.generated';
 
 const folder = path.join(__dirname, '..', '..', 'fixtures', 'reference', 'huggingface', 'qwen2-causal');
 interface Case {

@@ -1,10 +1,11 @@
 // The engine as the rest of the package sees it. Only lib/engine knows that it is an addon, whose classes
-// (bindings/*_object.h) are Model, Trainer, CausalModel and Generation. Options, results, defaults and enums come from
-// the descriptions in C++ (types.generated.ts).
+// (bindings/*_object.h) are Model, Trainer, CausalModel and Generation. Options, arrays, results, defaults and enums
+// come from the descriptions in C++ (types.generated.ts).
 import type {
   ArchitectureInfo,
   CausalLoadOptions,
   CausalModelInfo,
+  ComparisonArrays,
   EngineInfo,
   EngineNote,
   GenerationOptions,
@@ -18,27 +19,12 @@ import type {
   PlanningOptions,
   Precision,
   Progress,
+  SampleBatch,
   ScoreResult,
   ScorerOptions,
   StepResult,
   TrainerOptions,
 } from './types.generated';
-
-/** Token sequences back to back, grouped by the prompt that they share. */
-export interface SampleBatch {
-  /** All ids; sample s is `tokens.subarray(offsets[s], offsets[s + 1])`. */
-  tokens: Int32Array;
-  /** One more entry than there are samples; the first is 0. */
-  offsets: Int32Array;
-  /** The number of each sample's prompt; samples of one prompt are adjacent. */
-  groups: Int32Array;
-  /**
-   * Positions within each sample that the model's head reads: those of sample s are
-   * `readouts.subarray(readoutOffsets[s], readoutOffsets[s + 1])`. Absent: the last token.
-   */
-  readouts?: Int32Array;
-  readoutOffsets?: Int32Array;
-}
 
 export interface WorkOptions {
   signal?: AbortSignal;
@@ -61,18 +47,6 @@ export interface EngineModel extends Readonly<ModelInfo> {
   notes(): EngineNote[];
   /** Frees the memory once running work has stopped; later calls reject. */
   dispose(): Promise<void>;
-}
-
-/** P pairs of a batch's samples. If an array is absent, all pairs have its default. */
-export interface ComparisonArrays {
-  /** [2 P]: the two samples of each pair, alternating. */
-  pairs: Int32Array;
-  /** [P]: the probability that the first is the better one; 1 by default. */
-  targets?: Float32Array;
-  /** [P]: the pair's weight in the loss; 1 by default. */
-  weights?: Float32Array;
-  /** [P]: by how much the first one's reward should exceed the second's; 0 by default. */
-  margins?: Float32Array;
 }
 
 export interface EngineTrainer {

@@ -2,7 +2,7 @@
 
 import { flattenBatch } from '../data/global_batches';
 import type { TokenizedSample } from '../data/types';
-import type { SampleBatch } from '../engine/types';
+import type { SampleBatch } from '../engine/types.generated';
 import type { ReadoutRule } from './readouts';
 
 /**

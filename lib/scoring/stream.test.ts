@@ -9,7 +9,7 @@ import { FileOutput, linesTo, type RowOutput } from '../continuing/row_output';
 import { recordFileOf } from '../continuing/run_record';
 import { rowsOfStream } from '../data/rows';
 import type { TokenizedSample } from '../data/types';
-import type { SampleBatch } from '../engine/types';
+import type { SampleBatch } from '../engine/types.generated';
 import { parseScoreRow, type ScoreRow } from './rows';
 import { packSamples } from './sample_batch';
 import { scoreStream, type RowScorer, type ScoreStreamProgress } from './stream';

@@ -5,8 +5,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Engine, EngineCausalModel, EngineGeneration, SampleBatch } from '../engine/types';
-import type { GenerationOptions } from '../engine/types.generated';
+import type { Engine, EngineCausalModel, EngineGeneration } from '../engine/types';
+import type { GenerationOptions, SampleBatch } from '../engine/types.generated';
 
 export interface FakeCausalOptions {
   /** The answer of a prompt, a stop token at its end included; undefined: by the hash. */

@@ -5,14 +5,16 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type {
   ArchitectureInfo,
+  ComparisonArrays,
   DeviceFacts,
   EngineNote,
   MemoryPlan,
   OptimizerStep,
+  SampleBatch,
   StepResult,
   TrainerOptions,
 } from '../engine/types.generated';
-import type { ComparisonArrays, Engine, EngineModel, EngineTrainer, PlanRequest, SampleBatch } from '../engine/types';
+import type { Engine, EngineModel, EngineTrainer, PlanRequest } from '../engine/types';
 
 const { fround, exp, log1p, sqrt } = Math;
 

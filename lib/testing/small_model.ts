@@ -3,8 +3,7 @@ import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { engine } from '../engine/engine.js';
-import type { ComparisonArrays, SampleBatch } from '../engine/types.js';
-import type { OptimizerStep } from '../engine/types.generated.js';
+import type { ComparisonArrays, OptimizerStep, SampleBatch } from '../engine/types.generated.js';
 
 const smallVocabSize = 512;
 

@@ -1,7 +1,7 @@
 // Comparisons as the engine takes them.
 
 import { COMPARISON_DEFAULTS, type Comparison } from '../data/comparisons';
-import type { ComparisonArrays } from '../engine/types';
+import type { ComparisonArrays } from '../engine/types.generated';
 
 /** Arrays whose numbers are all the default are left out. */
 export function comparisonArrays(comparisons: readonly Comparison[]): ComparisonArrays {

@@ -1,7 +1,8 @@
 // Metrics of the current model on the test prompts, in the trainer's existing memory.
 import { flattenBatch } from '../data/global_batches';
 import type { TokenizedPrompt } from '../data/types';
-import type { ComparisonArrays, EngineTrainer, SampleBatch } from '../engine/types';
+import type { EngineTrainer } from '../engine/types';
+import type { ComparisonArrays, SampleBatch } from '../engine/types.generated';
 import { comparisonArrays } from './comparison_arrays';
 import { computeMetrics } from '../evaluation/metrics/compute';
 import type { MetricReport } from '../evaluation/metrics/types';

@@ -31,9 +31,11 @@ function comment(text, indent) {
     : [`${indent}/**`, ...lines.map((line) => `${indent} * ${line}`), `${indent} */`];
 }
 
-/** What the library's users see of the engine's types. */
+/** What the types are, those that the library's users see first of all. */
 const ABOUT = {
   ArchitectureInfo: 'What kind of model a folder holds, and its sizes.',
+  ComparisonArrays: "P pairs of a batch's samples. If an array is absent, all pairs have its default.",
+  SampleBatch: 'Token sequences back to back, grouped by the prompt that they share.',
   BackendInfo: 'A device that the engine can compute on, or why there is none.',
   CudaInfo: 'The CUDA backend that is installed. If no plug-in could be loaded, `missing` alone says why.',
   CudaLibrary: "One of NVIDIA's libraries.",
@@ -74,7 +76,7 @@ function defaultsOf(options) {
 }
 
 function generate() {
-  const { options, results, enums, codes, knobs } = JSON.parse(
+  const { options, arrays, results, enums, codes, knobs } = JSON.parse(
     require(join(root, 'build', 'Release', 'cheems_native.node')).schema(),
   );
   return [
@@ -90,7 +92,7 @@ function generate() {
       '',
     ]),
     ...Object.entries(options).flatMap(([name, fields]) => interfaceOf(name, fields, true)),
-    ...Object.entries(results).flatMap(([name, fields]) => interfaceOf(name, fields, false)),
+    ...Object.entries({ ...arrays, ...results }).flatMap(([name, fields]) => interfaceOf(name, fields, false)),
     ...defaultsOf(options),
     '/** Options that sentences of the engine name, in backticks. */',
     `export const ENGINE_KNOBS: readonly string[] = [${knobs.map(quoted).join(', ')}];`,
