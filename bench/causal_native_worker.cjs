@@ -4,7 +4,8 @@
 //
 //   node bench/causal_native_worker.cjs FOLDER [--threads N] [--precision float32|bfloat16]
 //
-// Weights stay as stored, in their mapped files; arithmetic is float32, or products are bfloat16. Scoring is a reward model's, with a new head.
+// Weights stay as stored, in their mapped files; products are float32 or bfloat16. Scoring is a reward model's, with a
+// new head.
 
 const { createInterface } = require('node:readline');
 const { availableParallelism } = require('node:os');
