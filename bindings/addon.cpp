@@ -28,8 +28,8 @@ void add_work(Napi::Object exports, const char* name) {
 }
 
 // process.exit() runs no cleanup hook of the main environment, and the handlers of exit() come too late for work that
-// opens a library: what the library has just registered is torn down first, while the thread still sets it up.
-// One listener per JS thread: tools that load modules anew for each test load the addon as often.
+// opens a library: what the library has just registered is torn down first, while the thread is still setting it up.
+// One listener per JS thread: tools that reload modules for each test load the addon just as often.
 void stop_when_process_exits(Napi::Env env, const std::shared_ptr<EngineThread>& thread) {
   static thread_local std::vector<std::weak_ptr<EngineThread>> threads;
   threads.push_back(thread);
@@ -46,7 +46,8 @@ void stop_when_process_exits(Napi::Env env, const std::shared_ptr<EngineThread>&
 Napi::Object initialize_addon(Napi::Env env, Napi::Object exports) {
   auto* environment = new Environment{EngineThread::create(), {}, {}};
   env.SetInstanceData<Environment>(environment);
-  // On the JS thread when the environment ends (a worker terminates, the event loop runs out), before JS values go.
+  // Runs on the JS thread when the environment ends (a worker terminates, the event loop is empty), before JS values
+  // are destroyed.
   napi_add_env_cleanup_hook(
       env, [](void* thread) { static_cast<EngineThread*>(thread)->stop(); }, environment->thread.get());
   stop_when_process_exits(env, environment->thread);

@@ -15,7 +15,7 @@ namespace cheems::bindings {
 
 generation::NextTokenReader& CausalState::reader_for(int64_t micro_batch_tokens) {
   if (!reader || reader_tokens != micro_batch_tokens) {
-    reader.reset();  // before the next one takes memory
+    reader.reset();  // before the next one allocates memory
     reader = std::make_unique<generation::NextTokenReader>(*model, micro_batch_tokens);
     reader_tokens = micro_batch_tokens;
   }
@@ -33,7 +33,7 @@ void CausalState::free() {
 
 namespace {
 
-// What fills half of the memory that the loaded weights leave; the other half is the cache's.
+// As many tokens as fill half of the memory that the loaded weights leave; the other half is for the cache.
 int64_t usual_micro_batch(const CausalState& state, int64_t reserve) {
   Backend& backend = *state.backend;
   const int64_t memory =

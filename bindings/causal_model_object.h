@@ -22,13 +22,13 @@ struct CausalState {
   static constexpr napi_type_tag kTag = {0x5d0e7b91c4f24a68, 0xb3c81f6a2e9d7054};
   static constexpr const char* kName = "language model";
 
-  // Engine thread. Freed in the opposite order: each refers to those before it.
+  // Engine thread. Freed in reverse order: each refers to those before it.
   std::unique_ptr<Backend> backend;
-  std::string device_choice;  // what was taken and why
+  std::string device_choice;  // which device was chosen and why
   std::unique_ptr<model::CausalModel> model;
   std::unique_ptr<generation::NextTokenReader> reader;  // kept for the next call with the same micro-batches
   int64_t reader_tokens = 0;
-  int64_t micro_batch_tokens = 0;  // where nobody says how many
+  int64_t micro_batch_tokens = 0;  // the default if a call gives none
   std::vector<std::weak_ptr<GenerationState>> generations;
 
   generation::NextTokenReader& reader_for(int64_t micro_batch_tokens);
@@ -49,7 +49,7 @@ class CausalModelObject : public EngineObject<CausalModelObject, CausalState> {
   Napi::Value notes(const Napi::CallbackInfo& info);             // () -> [{ text, count }], at once
 
  private:
-  void require_usable() const;  // throws Error where it has been disposed
+  void require_usable() const;  // throws Error if it has been disposed
 };
 
 }  // namespace cheems::bindings

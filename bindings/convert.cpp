@@ -73,7 +73,7 @@ void check_offsets(const OwnedSamples& samples) {
   }
 }
 
-// Samples of one prompt must stand together, or their prompt would be computed more than once.
+// Samples of one prompt must be adjacent, or their prompt would be computed more than once.
 void check_groups(const std::vector<int32_t>& groups) {
   std::unordered_set<int32_t> seen;
   for (std::size_t s = 0; s < groups.size(); ++s) {

@@ -1,4 +1,4 @@
-// JS values to engine values and back. Arguments that do not fit throw cheems::Error with a sentence that names them.
+// Converts JS values to engine values and back. Invalid arguments throw cheems::Error with a sentence that names them.
 #pragma once
 
 #include <napi.h>
@@ -21,7 +21,7 @@
 
 namespace cheems::bindings {
 
-// Samples with memory of their own: JS may change or detach its arrays while the engine works.
+// Samples that own their memory: JS may change or detach its arrays while the engine works.
 struct OwnedSamples {
   std::vector<int32_t> tokens, offsets, groups, readouts, readout_offsets;
   Samples view() const { return {tokens, offsets, groups, readouts, readout_offsets}; }
@@ -65,13 +65,13 @@ OwnedSamples samples_from(Napi::Value batch);
 std::vector<Comparison> comparisons_from(Napi::Value comparisons, int64_t samples);
 Napi::Value to_js(Napi::Env env, const std::vector<BackendNote>& notes);
 
-// An EngineError. cheems::Error: its sentence and the purpose's code, or its own. Canceled by the caller: name
-// 'AbortError', code 'ABORT_ERR'; since its object was disposed, which `cancel_reason` then says: code DISPOSED.
-// bad_alloc: a sentence about memory. Anything else is a defect of the engine.
+// Makes an EngineError from a failure. cheems::Error: its sentence, with its own code or else the purpose's. Canceled
+// by the caller: name 'AbortError', code 'ABORT_ERR'. Canceled because its object was disposed, as `cancel_reason`
+// says: code DISPOSED. bad_alloc: a sentence about memory. Anything else is a defect of the engine.
 Napi::Error to_js_error(Napi::Env env, const std::exception_ptr& failure, const Purpose& purpose,
                         const std::string& cancel_reason);
 
-// What `begin` returns; a promise that is rejected with what it throws.
+// Returns what `begin` returns, or a promise that is rejected with what it throws.
 template <class Begin>
 Napi::Value promise_of(Napi::Env env, const Begin& begin) {
   const auto rejected = [env](Napi::Value reason) -> Napi::Value {
@@ -95,7 +95,7 @@ Napi::Value promised(const Napi::CallbackInfo& info) {
   return promise_of(info.Env(), [&] { return function(info); });
 }
 
-// Those that return at once: a C++ exception becomes a JS one.
+// Exported functions that return at once: a C++ exception becomes a JS one.
 template <Napi::Value (*function)(const Napi::CallbackInfo&)>
 Napi::Value guarded(const Napi::CallbackInfo& info) {
   try {

@@ -1,5 +1,5 @@
-// A JS object that stands for an object of the engine. Its finalizer gives the object's memory back on the engine
-// thread. Jobs hold the engine's object itself, so the JS object may be collected while work goes on.
+// A JS object that represents an object of the engine. Its finalizer frees the object's memory on the engine thread.
+// Jobs hold the engine's object itself, so the JS object may be collected while work continues.
 #pragma once
 
 #include <napi.h>
@@ -17,11 +17,11 @@
 
 namespace cheems::bindings {
 
-// What a model takes beside its weights that no plan counts: threads, buffers of its batches, its tokenizer on the side
-// of JavaScript. Reported too, so that dropped small models are collected before there are many.
+// Memory of a model besides its weights that no plan counts: threads, buffers of its batches, its tokenizer in
+// JavaScript. It is reported too, so that small models that are no longer used are collected before there are many.
 inline constexpr int64_t kUncountedModelBytes = INT64_C(32) << 20;
 
-// The base of the addon's classes. `State` is what the engine keeps for one: it has
+// The base of the addon's classes. `State` is the engine's part of an object: it has
 //   static constexpr napi_type_tag kTag;   static constexpr const char* kName;   // "model"
 //   void free();       // on the engine thread
 //   bool disposed;     // on the JS thread, as
@@ -35,7 +35,7 @@ class EngineObject : public Napi::ObjectWrap<Class> {
   using Wrap = Napi::ObjectWrap<Class>;
 
  public:
-  // `bytes` are told to the garbage collector, which knows nothing of the engine's memory otherwise.
+  // Reports `bytes` to the garbage collector, which otherwise does not see the engine's memory.
   static Napi::Object make(Napi::Env env, std::shared_ptr<State> state, int64_t bytes) {
     Made made{std::move(state), bytes};
     const auto external = Napi::External<Made>::New(env, &made);
@@ -65,7 +65,7 @@ class EngineObject : public Napi::ObjectWrap<Class> {
  protected:
   using Methods = std::vector<typename Wrap::PropertyDescriptor>;
 
-  // `methods` and dispose, under `name`, among the addon's exports.
+  // Exports the class under `name`, with `methods` and dispose.
   static void define_class(Napi::Env env, Napi::Object exports, const char* name, Methods methods) {
     methods.push_back(work<&EngineObject::dispose>("dispose"));
     const Napi::Function constructor = Wrap::DefineClass(env, name, methods);
@@ -73,8 +73,8 @@ class EngineObject : public Napi::ObjectWrap<Class> {
     exports.Set(name, constructor);
   }
 
-  // A method that returns a promise. Whatever it throws rejects it. As the methods of a class in JavaScript, it may be
-  // replaced, which benchmarks do to time it.
+  // A method that returns a promise; whatever it throws rejects the promise. As the methods of a class in JavaScript,
+  // it may be replaced, which benchmarks do to time it.
   template <auto method>
   static typename Wrap::PropertyDescriptor work(const char* name) {
     return Wrap::InstanceMethod(
@@ -88,7 +88,7 @@ class EngineObject : public Napi::ObjectWrap<Class> {
     return Wrap::StaticMethod(name, &promised<function>, napi_default_method);
   }
 
-  // Frees the memory once running work has stopped; work that waits is given up.
+  // Frees the memory once running work has stopped; waiting work is canceled.
   Napi::Value dispose(const Napi::CallbackInfo& info) {
     state_->disposed = true;
     this->Value().Set("disposed", true);
@@ -114,7 +114,7 @@ class EngineObject : public Napi::ObjectWrap<Class> {
     return promise_of(info.Env(), [&] { return (static_cast<Class*>(this)->*method)(info); });
   }
 
-  // Tells the garbage collector that the memory is gone, or will be as soon as running work has stopped.
+  // Tells the garbage collector that the memory is freed, or will be as soon as running work has stopped.
   void report_freed() {
     if (reported_bytes_ != 0) Napi::MemoryManagement::AdjustExternalMemory(env_, -reported_bytes_);
     reported_bytes_ = 0;

@@ -12,8 +12,8 @@
 namespace cheems::bindings {
 namespace {
 
-// Where a process ends in exit() without the event "exit" (another addon may call it), atexit handlers find what to
-// stop. Never destroyed, since other handlers may come later.
+// If a process ends in exit() without the event "exit" (another addon may call exit()), an atexit handler stops the
+// threads listed here. Never destroyed, since other handlers may run later.
 struct Registry {
   std::mutex mutex;
   std::set<EngineThread*> threads;

@@ -1,4 +1,4 @@
-// The thread that all work of one Node environment (the main thread, or a worker) runs on, one job after another.
+// The thread that runs all work of one Node environment (the main thread, or a worker), one job after another.
 #pragma once
 
 #include <condition_variable>
@@ -16,7 +16,7 @@ class Job;
 // All methods are called on the environment's JS thread.
 class EngineThread {
  public:
-  // The environment's cleanup hook and its process's event "exit" call stop(). Where neither came, exit() does.
+  // The environment's cleanup hook and the process's event "exit" call stop(). If neither occurred, exit() does.
   static std::shared_ptr<EngineThread> create();
   ~EngineThread();
   EngineThread(const EngineThread&) = delete;
@@ -25,7 +25,7 @@ class EngineThread {
   void push(std::shared_ptr<Job> job);
   // A waiting job ends at once, the running one within a layer's time.
   void cancel(const std::shared_ptr<Job>& job, const std::string& reason);
-  // Runs `release` after all jobs queued so far; here and now when the thread has stopped.
+  // Runs `release` after all jobs queued so far, or immediately if the thread has stopped.
   void release_later(std::function<void()> release);
   // Cancels the running job, drops the waiting ones and joins. Later jobs are dropped.
   void stop();

@@ -21,7 +21,7 @@ inline constexpr char kDefect[] = "DEFECT";
 
 namespace cheems::bindings {
 
-// An Error whose code is not the one that its job or call gives to errors.
+// An Error with a code other than the one that its job or call gives to errors.
 class CodedError : public Error {
  public:
   CodedError(const char* code, const std::string& sentence) : Error(sentence), code(code) {}
@@ -33,7 +33,7 @@ template <typename... Parts>
   throw CodedError(code, sentence(parts...));
 }
 
-// Runs `work`; an Error of it gets the code.
+// Runs `work`; an Error that it throws gets the code.
 template <typename Work>
 auto coded(const char* code, const Work& work) {
   try {
@@ -45,7 +45,8 @@ auto coded(const char* code, const Work& work) {
   }
 }
 
-// What a job is for: completes sentences ("The engine ran out of memory while <text>"), and the code of its errors.
+// What a job is for: a text that completes sentences ("The engine ran out of memory while <text>"), and the code of its
+// errors.
 struct Purpose {
   Purpose(std::string text, const char* code = error_codes::kComputation) : text(std::move(text)), code(code) {}
   Purpose(const char* text) : Purpose(std::string(text)) {}

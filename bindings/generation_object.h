@@ -1,4 +1,4 @@
-// A generation as JS sees it: texts under way on a language model.
+// A generation as JS sees it: texts that a language model is generating.
 #pragma once
 
 #include <napi.h>
@@ -10,7 +10,7 @@
 
 namespace cheems::bindings {
 
-// Keeps its model in memory, even when nothing else does.
+// Keeps its model in memory, even if nothing else does.
 struct GenerationState {
   static constexpr napi_type_tag kTag = {0x8f42a6d3917b4ce5, 0x9a06e1d85b73c2f4};
   static constexpr const char* kName = "generation";
@@ -29,12 +29,12 @@ class GenerationObject : public EngineObject<GenerationObject, GenerationState> 
  public:
   using EngineObject::EngineObject;
   static void define(Napi::Env env, Napi::Object exports);
-  // What starts one on a model.
+  // The job that starts a generation on a model.
   static std::shared_ptr<Job> beginning(std::shared_ptr<CausalState> model, Napi::Value prompts, Napi::Value options);
   Napi::Value advance(const Napi::CallbackInfo& info);  // (steps, { stop } and work) -> GenerationStep
 
  private:
-  void require_usable() const;  // throws Error where it, or its model, has been disposed
+  void require_usable() const;  // throws Error if it or its model has been disposed
 };
 
 }  // namespace cheems::bindings

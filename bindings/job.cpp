@@ -18,7 +18,7 @@ Message done_message = Message::done;
 
 namespace {
 
-// A promise that is settled once, and the signal that may reject it. JS thread only.
+// A promise that is settled once, and the signal that may reject it. Only on the JS thread.
 class Settlement {
  public:
   explicit Settlement(Napi::Env env) : deferred_(env) {}
@@ -47,8 +47,8 @@ class Settlement {
 
  private:
   static Napi::String text(Napi::Env env) { return Napi::String::New(env, "abort"); }
-  // Nothing stays behind on a signal, which may live as long as the process. The promise is settled already: what an
-  // object throws that only looks like a signal changes nothing.
+  // Removes the listener from the signal, which may live as long as the process. The promise is settled already: what
+  // an object throws that only looks like a signal changes nothing.
   void stop_listening() {
     if (on_abort_.IsEmpty()) return;
     const Napi::Object signal = signal_.Value();
@@ -118,7 +118,7 @@ void Job::report(const Progress& progress) {
   {
     std::lock_guard lock(progress_mutex_);
     progress_ = progress;
-    if (progress_sent_) return;  // the message on its way will take these values along
+    if (progress_sent_) return;  // the pending message will deliver these values
     progress_sent_ = true;
   }
   notify(&progress_message);
@@ -159,7 +159,7 @@ void deliver_progress(Napi::Env env, Delivery& delivery) {
 void deliver_end(Napi::Env env, Delivery& delivery) {
   Settlement& settlement = *delivery.settlement;
   if (settlement.is_settled()) {
-    // An object that nobody waits for any more: the garbage collector frees it on the engine thread.
+    // The result is an object that nobody waits for any more: the garbage collector frees it on the engine thread.
     if (!delivery.job->failed()) delivery.job->result(env);
     return;
   }
@@ -179,15 +179,15 @@ void deliver_end(Napi::Env env, Delivery& delivery) {
 
 }  // namespace
 
-// Called on the JS thread with each message, in order.
+// Called on the JS thread for each message, in order.
 void deliver(Napi::Env env, Napi::Function, Delivery* delivery, Message* message) {
-  if (env == nullptr) return;  // the environment is going away: nobody listens
+  if (env == nullptr) return;  // the environment is closing: nobody listens
   Napi::HandleScope scope(env);
   try {
     if (*message == Message::progress) deliver_progress(env, *delivery);
     else deliver_end(env, *delivery);
   } catch (const Napi::Error&) {
-    // Only when the environment may no longer run JavaScript (a worker being terminated).
+    // Only if the environment can no longer run JavaScript (a worker that is being terminated).
   }
 }
 

@@ -1,8 +1,8 @@
 // A piece of work that a JS call starts and a promise awaits.
 //
-// It has two halves. The Job is computed on the engine thread and knows no JS value. The Delivery holds the JS
-// values (promise, progress callback), lives and dies on the JS thread, and is owned by the thread-safe function
-// through which the engine thread speaks to it.
+// It has two halves. The Job is computed on the engine thread and has no JS values. The Delivery holds the JS values
+// (promise, progress callback), exists only on the JS thread, and is owned by the thread-safe function through which
+// the engine thread sends it messages.
 #pragma once
 
 #include <napi.h>
@@ -48,7 +48,7 @@ class Job {
   Job(const Job&) = delete;
   Job& operator=(const Job&) = delete;
 
-  // Engine thread: computes, keeps the result or the exception, and tells the JS thread.
+  // Engine thread: computes, keeps the result or the exception, and notifies the JS thread.
   void run();
   // JS thread: asks the work to stop. `reason` becomes the message of the rejection, once it has stopped.
   void cancel(std::string reason);
@@ -59,11 +59,11 @@ class Job {
   virtual Napi::Value result(Napi::Env env) = 0;
   Napi::Value error(Napi::Env env) const;
   bool failed() const { return failure_ != nullptr; }
-  // Whether it failed because it was canceled, without a reason of ours.
+  // Whether it failed because the caller canceled it, not for a reason of ours.
   bool aborted() const;
   Progress latest_progress();
 
-  // Before the job is queued; without it nobody is told.
+  // Called before the job is queued; otherwise nobody is notified.
   void attach(Notifier notifier, bool wants_progress) {
     notifier_ = notifier;
     wants_progress_ = wants_progress;
@@ -72,7 +72,7 @@ class Job {
 
  protected:
   virtual void compute(const Control& control) = 0;
-  // By the last progress report.
+  // According to the last progress report.
   int64_t computed_tokens() const { return computed_tokens_; }
 
  private:
@@ -90,7 +90,7 @@ class Job {
 
   std::mutex progress_mutex_;
   Progress progress_;
-  bool progress_sent_ = false;  // a progress message is on its way
+  bool progress_sent_ = false;  // a progress message is pending
   std::chrono::steady_clock::time_point last_report_{};
 };
 
@@ -106,7 +106,7 @@ class ComputeJob final : public Job {
 
  protected:
   void compute(const Control& control) override {
-    // What the work holds (its inputs, its model) goes as soon as it is done.
+    // Releases what the work holds (its inputs, its model) as soon as it is done.
     const Compute work = std::exchange(compute_, nullptr);
     result_.emplace(work(control));
   }
@@ -117,7 +117,7 @@ class ComputeJob final : public Job {
   std::optional<Result> result_;
 };
 
-// For work that has nothing to return.
+// The result of work that returns nothing.
 struct Nothing {};
 inline Napi::Value undefined(Napi::Env env, Nothing&) { return env.Undefined(); }
 
@@ -131,19 +131,19 @@ class JobList {
   std::vector<std::weak_ptr<Job>> jobs_;
 };
 
-// What a caller says of its work, from an options object: an AbortSignal, and who is told of progress. Either may be
-// absent, and so may the object.
+// A caller's control of its work, from an options object: an AbortSignal and a progress callback. Either may be absent,
+// and so may the object.
 struct Work {
   Napi::Value signal, on_progress;
 };
 Work work_from(Napi::Value options);
 
 enum class OnAbort {
-  stop,    // the promise rejects once the work has stopped, or resolves where the abort came too late
-  abandon  // it rejects at once: of work that cannot stop half-way, but whose result may be thrown away
+  stop,    // the promise rejects once the work has stopped, or resolves if the abort came too late
+  abandon  // it rejects at once: for work that cannot stop half-way, but whose result may be discarded
 };
 
-// Queues the job; returns its promise, which an abort of the signal rejects with the signal's reason.
+// Queues the job. Returns its promise, which an abort of the signal rejects with the signal's reason.
 Napi::Promise start(Napi::Env env, const std::shared_ptr<EngineThread>& thread, std::shared_ptr<Job> job,
                     const Work& work = {}, OnAbort on_abort = OnAbort::stop);
 

@@ -13,7 +13,7 @@
 namespace cheems::bindings {
 namespace {
 
-// What fills the memory that the loaded weights leave, on a backend where that is of use.
+// As many tokens as fill the memory that the loaded weights leave, on a backend where that helps.
 int64_t usual_micro_batch(const ModelState& state, int64_t reserve) {
   Backend& backend = *state.backend;
   const auto& architecture = state.model->architecture();
@@ -39,7 +39,7 @@ inference::Scorer& ModelState::scorer_for(const inference::ScorerOptions& option
   const bool same = scorer && scorer_options.micro_batch_tokens == options.micro_batch_tokens &&
                     scorer_options.share_prompts == options.share_prompts;
   if (!same) {
-    scorer.reset();  // before the next one takes memory
+    scorer.reset();  // before the next one allocates memory
     scorer = std::make_unique<inference::Scorer>(*model, options);
     scorer_options = options;
   }
@@ -135,7 +135,7 @@ Napi::Value ModelObject::create_trainer(const Napi::CallbackInfo& info) {
   return start(info.Env(), thread(), std::move(job));
 }
 
-// The backend goes with the job that disposal starts, so it stands here as long as nobody has disposed of the model.
+// The job that disposal starts takes the backend away, so it exists as long as the model has not been disposed.
 Napi::Value ModelObject::notes(const Napi::CallbackInfo& info) {
   return to_js(info.Env(), state()->disposed ? std::vector<BackendNote>{} : state()->backend->notes());
 }

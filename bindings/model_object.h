@@ -21,13 +21,13 @@ struct ModelState {
   static constexpr napi_type_tag kTag = {0x3f6b1c2a9d0e4d51, 0x8a27c5e14b90f3d2};
   static constexpr const char* kName = "model";
 
-  // Engine thread. Freed in the opposite order: each refers to those before it.
+  // Engine thread. Freed in reverse order: each refers to those before it.
   std::unique_ptr<Backend> backend;
-  std::string device_choice;  // what was taken and why
+  std::string device_choice;  // which device was chosen and why
   std::unique_ptr<model::RewardModel> model;
   std::unique_ptr<inference::Scorer> scorer;  // kept for the next call with the same options
   inference::ScorerOptions scorer_options;
-  int64_t micro_batch_tokens = 0;  // of scoring where nobody says how many
+  int64_t micro_batch_tokens = 0;  // the default of scoring
   std::vector<std::weak_ptr<TrainerState>> trainers;
 
   inference::Scorer& scorer_for(const inference::ScorerOptions& options);
@@ -49,7 +49,7 @@ class ModelObject : public EngineObject<ModelObject, ModelState> {
   Napi::Value notes(const Napi::CallbackInfo& info);           // () -> [{ text, count }], at once
 
  private:
-  void require_usable() const;  // throws Error where it has been disposed
+  void require_usable() const;  // throws Error if it has been disposed
 };
 
 }  // namespace cheems::bindings

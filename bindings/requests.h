@@ -1,4 +1,4 @@
-// What JavaScript asks for beside the engine's own structs.
+// Requests from JavaScript that are not structs of the engine itself.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ void describe(Visitor& visit, DeviceOptions& options) {
         {.least = -1, .stands_for_none = true});
 }
 
-// The backend that is asked for, and in `choice` what was taken and why.
+// The requested backend, and in `choice` which device was chosen and why.
 std::unique_ptr<Backend> backend_for(const DeviceOptions& options, std::string& choice);
 
 struct ModelRequest {
@@ -124,7 +124,7 @@ void describe(Visitor& visit, PlanRequest& request) {
   describe(visit, request.device);
 }
 
-// What config.json says of a model, for JavaScript; sizes in elements.
+// What config.json says about a model, for JavaScript; sizes in elements.
 struct ArchitectureInfo {
   std::string family, class_prefix, saved_family, sample_form;
   int64_t hidden_size = 0, intermediate_size = 0, num_layers = 0, num_heads = 0, num_key_value_heads = 0, head_size = 0;
@@ -166,7 +166,7 @@ void describe(Visitor& visit, ArchitectureInfo& info) {
   visit("parameters", info.parameters, "");
 }
 
-// A model that was loaded, as its properties.
+// The properties of a loaded language model.
 struct CausalModelInfo {
   ArchitectureInfo architecture;
   std::string device, device_choice;

@@ -98,7 +98,7 @@ class SchemaWriter {
   static void add_default(ordered_json& field, const Value& value) {
     if constexpr (std::is_same_v<Value, DType>) field["default"] = name(value);
     else if constexpr (std::is_same_v<Value, float>)
-      field["default"] = std::stod(sentence(value));  // 0.1, not what float32 makes of it
+      field["default"] = std::stod(sentence(value));  // 0.1, not its value in float32
     else if constexpr (std::is_arithmetic_v<Value> || std::is_same_v<Value, std::string>) field["default"] = value;
   }
 };
@@ -199,7 +199,7 @@ double OptionsReader::number(Napi::Value value, const char* name, const Values& 
 }
 
 int64_t OptionsReader::integer(Napi::Value value, const char* name, const Values& values) {
-  constexpr double kExact = 9007199254740992.0;  // 2^53, as far as JavaScript's numbers count
+  constexpr double kExact = 9007199254740992.0;  // 2^53: JavaScript's numbers are exact up to here
   const double given = number(value, name, {}), least = std::max(values.least, -kExact),
                most = std::min(values.most, kExact);
   if (std::trunc(given) != given || given < least || given > most) {

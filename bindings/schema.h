@@ -1,5 +1,5 @@
-// What JavaScript gives the engine and what it gets, read, written and exported from the structs' own descriptions
-// (core/description.h).
+// Reads what JavaScript passes to the engine, writes what it gets back, and exports both, all from the structs' own
+// descriptions (core/description.h).
 #pragma once
 
 #include <napi.h>
@@ -25,8 +25,8 @@ int32_t int32_from(Napi::Value value, const char* what);
 // An Int32Array or an array of whole numbers of 32 bits.
 std::vector<int32_t> int32s_from(Napi::Value value, const char* what);
 
-// Reads the fields of an options object: one that is absent or undefined keeps what the struct has. Throws Error,
-// naming the field, for what it may not be.
+// Reads the fields of an options object: a field that is absent or undefined keeps the struct's value. Throws Error,
+// naming the field, for an invalid value.
 class OptionsReader {
  public:
   explicit OptionsReader(Napi::Value options);
@@ -34,7 +34,7 @@ class OptionsReader {
   template <class Value>
   void operator()(const char* name, Value& value, const char*, const Values& values = {}) {
     const Napi::Value given = object_.Get(name);
-    // The engine says itself what a list lacks.
+    // The engine itself reports what is wrong with a missing list.
     if (given.IsUndefined() && (!values.required || std::is_same_v<Value, std::vector<int32_t>>)) return;
     if constexpr (std::is_same_v<Value, bool>) {
       value = boolean(given, name);
@@ -71,7 +71,7 @@ Struct read_options(Napi::Value value, Struct options = {}) {
   return options;
 }
 
-// Names and values: an object that has each.
+// Names and values, written as an object with these properties.
 using TextPairs = std::vector<std::pair<std::string, std::string>>;
 
 // Writes the fields of a result into a JS object; empty optionals are left out.
@@ -145,7 +145,7 @@ Napi::Object write_result(Napi::Env env, Struct& result) {
   return writer.object;
 }
 
-// The same, as properties of an object that is there.
+// The same, as properties of an existing object.
 template <class Struct>
 void write_properties(Napi::Object object, Struct& result) {
   ResultWriter writer(object);
@@ -153,7 +153,7 @@ void write_properties(Napi::Object object, Struct& result) {
 }
 
 // () -> the descriptions of all options, results and enums as JSON; scripts/generate/generate_engine_types.cjs makes
-// lib/engine/types.generated.ts of it.
+// lib/engine/types.generated.ts from it.
 Napi::Value schema(const Napi::CallbackInfo& info);
 
 }  // namespace cheems::bindings

@@ -10,7 +10,7 @@
 namespace cheems::bindings {
 namespace {
 
-// Gradients and optimizer state, what the trainer holds on to between steps.
+// Bytes of what the trainer keeps between steps: gradients and optimizer state.
 int64_t lasting_bytes(const ModelState& model, const training::TrainerOptions& options) {
   MemoryPlan plan;
   training::Trainer::plan(
@@ -24,7 +24,7 @@ int64_t lasting_bytes(const ModelState& model, const training::TrainerOptions& o
   return bytes;
 }
 
-// The trainer returns rewards alone; the number of tokens comes with its last progress report.
+// The trainer returns only rewards; the number of tokens comes from its last progress report.
 class TrainerScoreJob final : public Job {
  public:
   TrainerScoreJob(std::shared_ptr<TrainerState> state, OwnedSamples samples)
@@ -47,7 +47,7 @@ class TrainerScoreJob final : public Job {
   std::vector<float> rewards_;
 };
 
-// The numbers of a step are those of float32, as the reference's optimizer takes them.
+// The numbers of a step are rounded to float32, as in the reference's optimizer.
 training::OptimizerStep optimizer_step_from(Napi::Value value) {
   auto step = read_options<training::OptimizerStep>(value);
   for (double* number :

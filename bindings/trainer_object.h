@@ -1,4 +1,4 @@
-// A trainer as JS sees it. It keeps its model in memory, even when nothing else does.
+// A trainer as JS sees it. It keeps its model in memory, even if nothing else does.
 #pragma once
 
 #include <napi.h>
@@ -28,7 +28,7 @@ class TrainerObject : public EngineObject<TrainerObject, TrainerState> {
  public:
   using EngineObject::EngineObject;
   static void define(Napi::Env env, Napi::Object exports);
-  // What makes a model's trainer.
+  // The job that creates a model's trainer.
   static std::shared_ptr<Job> creation(std::shared_ptr<ModelState> model, Napi::Value options);
   Napi::Value step(const Napi::CallbackInfo& info);            // (batch, comparisons, optimizer, work) -> StepResult
   Napi::Value score(const Napi::CallbackInfo& info);           // (batch, work) -> ScoreResult
@@ -36,7 +36,7 @@ class TrainerObject : public EngineObject<TrainerObject, TrainerState> {
   Napi::Value load_optimizer(const Napi::CallbackInfo& info);  // (file)
 
  private:
-  void require_usable() const;  // throws Error where it, or its model, has been disposed
+  void require_usable() const;  // throws Error if it or its model has been disposed
   // Disposing either the trainer or its model stops the job.
   Napi::Value start_here(const Napi::CallbackInfo& info, std::shared_ptr<Job> job, const Work& work = {});
 };

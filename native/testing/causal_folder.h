@@ -1,4 +1,4 @@
-// Small causal language models made on the spot, one for each family of decoders.
+// Small causal language models created by the tests, one for each family of decoders.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace cheems::testing {
 
-// config.json of the family, with what makes it itself: a sliding window shorter than the tests' prompts, soft caps.
+// config.json of the family, with its special features: a sliding window shorter than the tests' prompts, soft caps.
 inline nlohmann::json causal_config(const std::string& family) {
   nlohmann::json config = small_config(family);
   if (family == "mistral") config["sliding_window"] = 9;

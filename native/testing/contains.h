@@ -1,4 +1,4 @@
-// Whether a text has a part; a test that fails on it shows the text.
+// Whether a text contains a part; a failing test shows the text.
 #pragma once
 
 #include <doctest/doctest.h>

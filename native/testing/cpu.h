@@ -1,5 +1,5 @@
-// The CPU's operations as tests want them: with a workspace of exactly the size that is asked for, with several thread
-// counts, and under each SIMD target that was compiled and that this machine has.
+// The CPU's operations for tests: with a workspace of exactly the requested size, with several thread counts, and under
+// each SIMD target that was compiled and that this machine supports.
 #pragma once
 
 #include <hwy/highway.h>
@@ -14,7 +14,7 @@
 
 namespace cheems::testing {
 
-// Backends live as long as the test program: starting threads again and again is slow.
+// Backends live as long as the test program: starting threads repeatedly is slow.
 inline Backend& cpu_backend(int threads) {
   static std::map<int, std::unique_ptr<Backend>> backends;
   auto& backend = backends[threads];
@@ -22,7 +22,7 @@ inline Backend& cpu_backend(int threads) {
   return *backend;
 }
 
-// What a Cpu's products are computed in from its construction on.
+// The precision of the matrix products of a Cpu that is constructed from now on.
 inline DType& tested_precision() {
   static DType precision = DType::float32;
   return precision;
@@ -35,8 +35,8 @@ class Cpu {
         operations_(cpu_backend(threads).operations()),
         bytes_(operations_.workspace_bytes(request)) {
     workspace_.reset(static_cast<char*>(std::aligned_alloc(64, static_cast<size_t>((bytes_ + 63) / 64 * 64))));
-    // What a kernel reads before it wrote it is a NaN. (The beginning is enough: the large part is the matrix
-    // products'.)
+    // Anything that a kernel reads before writing it is a NaN. (The beginning is enough: the rest is for matrix
+    // products.)
     std::memset(workspace_.get(), 0xff, static_cast<size_t>(std::min<int64_t>(bytes_, 1 << 19)));
   }
   ~Cpu() { operations_.set_workspace(nullptr, 0); }
@@ -73,8 +73,8 @@ void for_each_simd_target(Body body) {
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 }
 
-// check_rounding for what a Cpu computed. Numbers that are multiplied in bfloat16 are rounded by 2^-9 of themselves at
-// most, and sums of many average most of that away: there the root mean square of the error counts.
+// check_rounding for what a Cpu computed. Factors in bfloat16 have a relative rounding error of at most 2^-9, and most
+// of it averages out in long sums: there the root mean square of the error is checked.
 inline void check_products(const std::string& what, double factor, const std::vector<float>& found,
                            const std::vector<float>& plain, const std::vector<double>& exact, double terms = 0) {
   if (tested_precision() == DType::float32) return check_rounding(what, factor, found, plain, exact, terms);
@@ -86,7 +86,7 @@ inline void check_products(const std::string& what, double factor, const std::ve
   CHECK(std::sqrt(error / count) <= 0x1p-7 * std::max(std::sqrt(size / count), terms) + 1e-37);
 }
 
-// The same, and then body("bfloat16") with products in bfloat16, where this processor has them.
+// The same, and then body("bfloat16") with products in bfloat16, if this processor supports them.
 template <class Body>
 void for_each_arithmetic(Body body) {
   for_each_simd_target(body);

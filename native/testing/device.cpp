@@ -1,4 +1,4 @@
-// Says on which device the tests of a program run, before the first of them.
+// Prints the device that a program's tests run on, before the first test.
 #include <doctest/doctest.h>
 
 #include <ostream>

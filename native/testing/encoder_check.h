@@ -50,7 +50,7 @@ inline void check_encoder_rewards(const EncoderRun& run, bool legacy, double tol
   for (size_t i = 0; i < cases.rewards.size(); ++i) check_reward(rewards[i], cases.rewards[i], tolerance);
 }
 
-// Several times max_position_embeddings, one longer than all memory that is taken at first.
+// Texts of several times max_position_embeddings, one of them longer than the memory that is allocated at first.
 inline void check_long_texts(const EncoderRun& run, double tolerance, size_t most_tokens = 100000) {
   const ReferenceModel reference(encoder_folder(), false);
   nlohmann::json entries;
@@ -68,7 +68,8 @@ inline void check_long_texts(const EncoderRun& run, double tolerance, size_t mos
   for (size_t i = 0; i < expected.size(); ++i) check_reward(rewards[i], expected[i], tolerance);
 }
 
-// The reference's folder with its weights in another dtype or its config.json changed, removed at its end.
+// A copy of the reference's folder with its weights in another dtype or a changed config.json; removed by the
+// destructor.
 class StoredFolder {
  public:
   StoredFolder(const ReferenceModel& reference, DType dtype, const std::function<void(nlohmann::json&)>& change = {}) {

@@ -27,7 +27,8 @@ inline nlohmann::json small_mixtral_config() {
   return config;
 }
 
-// Rounds the matrices of a float32 model to bfloat16: on plain loops in double, the truth of a bfloat16 run.
+// Rounds the matrices of a float32 model to bfloat16: on plain loops in double, this gives the exact result of a
+// bfloat16 run.
 inline void round_matrices(const model::CausalModel& model) {
   const auto& layout = model.parameters().layout();
   for (const auto& parameter : layout.parameters()) {
@@ -71,8 +72,8 @@ inline std::vector<float> logits_of(const model::CausalModel& model, const std::
   return values;
 }
 
-// Prompt and continuation of every `generate` case in one pass, in float32: the logits that transformers had, before
-// and during generation.
+// Prompt and continuation of every `generate` case in one pass, in float32: compared with the logits of transformers,
+// before and during generation.
 inline void check_mixtral_logits(const std::string& source, bool legacy, Backend& backend) {
   const ReferenceModel reference(source, legacy);
   const auto model = model::CausalModel::load({.folder = reference.folder(), .precision = DType::float32}, backend);

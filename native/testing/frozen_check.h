@@ -9,7 +9,7 @@
 
 namespace cheems::testing {
 
-// Four layers, so that some lie above, between and below what is frozen.
+// Four layers, so that some are above, between and below the frozen ones.
 inline nlohmann::json layered_config(const std::string& family) {
   nlohmann::json config = causal_config(family);
   config["num_hidden_layers"] = 4;
@@ -57,7 +57,7 @@ inline std::map<std::string, bool> trained_names(const model::RewardModel& loade
   return names;
 }
 
-// AdamW in float64, of the parameters that are trained.
+// AdamW in float64 for the trained parameters.
 class ExactAdamW {
  public:
   // Returns the norm of the gradients.
@@ -90,7 +90,8 @@ class ExactAdamW {
   NamedValues first_, second_;
 };
 
-// Three steps in float32; every step's gradients in float64 are those of the full computation at the exact weights.
+// Three steps in float32, compared with float64: there, every step's gradients come from the full computation at the
+// exact weights.
 inline void check_frozen_steps(Backend& backend, const std::string& family, const FrozenCase& frozen) {
   CAPTURE(family);
   CAPTURE(frozen.name);
@@ -151,7 +152,8 @@ inline StoredTensors moments_of(Backend& backend, const SmallModel& folder, cons
   return read_tensors(folder.file("optimizer.safetensors"));
 }
 
-// The state of what is trained has the bits of a run that trains all, and there is no other state.
+// The optimizer state of trained parameters has the same bits as in a run that trains everything; frozen ones have no
+// state.
 inline void check_frozen_bits(Backend& backend, const std::string& family, const FrozenCase& frozen,
                               DType precision = DType::float32) {
   CAPTURE(family);

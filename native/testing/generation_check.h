@@ -1,4 +1,4 @@
-// Generation on any backend: texts and logits of small models, and of transformers' reference.
+// Generation on any backend: token sequences and logits of small models, and of the transformers reference.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -24,7 +24,7 @@ struct Generated {
   int64_t computed_tokens = 0;
 };
 
-// Runs to the end, `steps` a call.
+// Generates to the end, `steps` per call.
 inline Generated generate(const model::CausalModel& model, const OwnedSamples& prompts, GenerationOptions options,
                           int64_t new_tokens = 10, int64_t steps = 3) {
   Generated result;
@@ -57,7 +57,8 @@ inline OwnedSamples only(const OwnedSamples& all, size_t index) {
   return one;
 }
 
-// Prompts of 1 to 45 tokens of a vocabulary of 40, in groups that share, one of them equal to another and one a prefix.
+// Prompts of 1 to 45 tokens from a vocabulary of 40, in groups with common prefixes. One prompt equals another, and one
+// is a prefix of another.
 inline OwnedSamples mixed_prompts() {
   RandomStream random(3, 3);
   const auto ids_of = [&](int64_t count) {
@@ -78,8 +79,8 @@ inline OwnedSamples mixed_prompts() {
   return prompts;
 }
 
-// The float32 numbers of transformers' CausalLM fixtures (fixtures/reference/huggingface/README.md): greedy ids, logits
-// of every step.
+// The float32 numbers of transformers' CausalLM fixtures (fixtures/reference/huggingface/README.md): ids of greedy
+// decoding, and logits of every step.
 inline void check_causal_reference(const std::string& name, bool legacy, Backend& backend) {
   const ReferenceModel reference(reference_folder(name), legacy);
   const auto model = model::CausalModel::load({.folder = reference.folder(), .precision = DType::float32}, backend);

@@ -1,11 +1,11 @@
-// A training run on the device that can be killed at any moment and started again: what scripts/test_gpu.sh kills.
+// A training run on the device that can be killed at any moment and restarted; scripts/test_gpu.sh kills it.
 //
 //   gpu_resume FOLDER STEPS SAVE_EVERY bfloat16|float32 [hidden size]
 //
 // Trains STEPS steps in bfloat16 with that optimizer state and writes a checkpoint (config, weights, optimizer state)
-// into FOLDER/checkpoint-STEP every SAVE_EVERY steps and at the end: into a folder of another name first, then renamed,
-// so that a checkpoint is whole or not there. Begins at the newest checkpoint of FOLDER. A step's samples depend on its
-// number alone.
+// into FOLDER/checkpoint-STEP every SAVE_EVERY steps and at the end: first into a folder with a temporary name, which
+// is then renamed, so that a checkpoint is complete or absent. Starts at the newest checkpoint of FOLDER. A step's
+// samples depend only on its number.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -43,7 +43,7 @@ nlohmann::json config(int64_t hidden) {
           {"tie_word_embeddings", true}};
 }
 
-// Two prompts of three responses, of lengths that differ.
+// Two prompts with three responses each, of different lengths.
 struct Batch {
   std::vector<int32_t> tokens, offsets{0}, groups;
   std::vector<Comparison> pairs;
@@ -65,7 +65,7 @@ struct Batch {
   }
 };
 
-// The newest checkpoint's step, 0 where there is none.
+// The newest checkpoint's step; 0 if there is none.
 int64_t newest(const fs::path& folder) {
   int64_t step = 0;
   for (const auto& entry : fs::directory_iterator(folder)) {

@@ -1,4 +1,4 @@
-// Finite differences: what a reference's backward formulas are proved with, in float64.
+// Finite differences in float64, which verify the backward formulas of references.
 #pragma once
 
 #include "testing/numbers.h"
@@ -21,14 +21,14 @@ std::vector<double> numeric_gradient(std::vector<double> x, Function f, double s
   return gradient;
 }
 
-// The scalar whose gradient a backward pass computes: outputs weighed with the upstream gradient.
+// The scalar whose gradient a backward pass computes: the outputs weighted with the upstream gradient.
 inline double weighed(const std::vector<double>& outputs, const std::vector<double>& upstream) {
   double sum = 0;
   for (size_t i = 0; i < outputs.size(); ++i) sum += outputs[i] * upstream[i];
   return sum;
 }
 
-// Proves the float64 formulas of a gradient: `analytic` against differences of f around x.
+// Verifies a gradient's formulas in float64: compares `analytic` with finite differences of f around x.
 template <class Function>
 void check_gradient(const std::string& what, const std::vector<double>& analytic, const std::vector<double>& x,
                     Function f) {

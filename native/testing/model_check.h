@@ -1,5 +1,5 @@
-// Whole models on any backend, in any precision: rewards, gradients and training steps, and how far they may be from
-// transformers' float64 numbers (fixtures/reference/huggingface/README.md derives the float32 tolerances).
+// Whole models on any backend, in any precision: rewards, gradients and training steps, and how far they may differ
+// from transformers' float64 numbers (fixtures/reference/huggingface/README.md derives the float32 tolerances).
 #pragma once
 
 #include <doctest/doctest.h>
@@ -31,8 +31,8 @@ struct ModelRun {
   int64_t micro_batch_tokens = 8192;
   bool share_prompts = true;
   bool checkpointing = false;
-  // Round the matrices to bfloat16 where the precision is float32: on plain loops in double, the truth of a bfloat16
-  // run.
+  // Round the matrices to bfloat16 although the precision is float32: on plain loops in double, this gives the exact
+  // result of a bfloat16 run.
   bool round_matrices = false;
   DType weight_dtype = DType::float32;  // bfloat16: all weights rounded to it, for training over float32 masters
 };
@@ -52,7 +52,7 @@ inline NamedValues download_parameters(Backend& backend, const model::ParameterL
   return all;
 }
 
-// With a float32 copy where training in a 16-bit precision with float32 state needs one.
+// With a float32 copy if training in a 16-bit precision with float32 state needs one.
 inline std::unique_ptr<model::RewardModel> load_model(const std::string& folder, const ModelRun& run) {
   const bool rounds = run.precision != DType::float32 || run.weight_dtype != DType::float32;
   const bool copy = rounds && run.optimizer_state == DType::float32;
@@ -85,7 +85,7 @@ struct LossAndGradients {
   NamedValues gradients;
 };
 
-// The samples in one packed tree: loss, and the gradient of every parameter before clipping.
+// Loss of the samples in one packed tree, and the gradient of every parameter before clipping.
 inline LossAndGradients gradients_of(model::RewardModel& loaded, const OwnedSamples& samples,
                                      std::vector<Comparison> pairs, const ModelRun& run) {
   std::vector<int32_t> all(samples.groups.size());
@@ -125,7 +125,7 @@ inline LossAndGradients gradients_of(model::RewardModel& loaded, const OwnedSamp
   return {sums[0] + 0.1 * sums[1], download_parameters(run.backend, layout, memory->data())};
 }
 
-// Of the reference's training set.
+// The same for the reference's training set.
 inline LossAndGradients gradients_of(const ReferenceModel& reference, const ModelRun& run) {
   const auto loaded = load_model(reference.folder(), run);
   std::vector<Comparison> pairs;
@@ -138,7 +138,7 @@ struct TrainedModel {
   NamedValues parameters;  // float32 ones where there are two
 };
 
-// `count` steps on the reference's whole training set, as its README says.
+// Trains `count` steps on the reference's whole training set, as its README says.
 inline TrainedModel train_on(const ReferenceModel& reference, const ModelRun& run, int64_t count) {
   const auto loaded = load_model(reference.folder(), run);
   training::Trainer trainer(*loaded, {.micro_batch_tokens = run.micro_batch_tokens,
@@ -160,8 +160,9 @@ inline TrainedModel train_on(const ReferenceModel& reference, const ModelRun& ru
 
 // --- against transformers' numbers, in float32
 
-// Beside the tolerance of all models, twice what float32 costs transformers itself with this one (most with Gemma 2).
-// What doing one thing wrongly costs, `sensitivity_max_abs_reward_change`, is at least thirty times as much.
+// In addition to the tolerance of all models, twice the float32 error of transformers itself with this model (largest
+// for Gemma 2). The change from a single mistake, `sensitivity_max_abs_reward_change`, is at least thirty times as
+// large.
 inline double reward_tolerance(const ReferenceModel& reference) {
   return kRewardTolerance + 2 * reference.json()["eval_hf_f32_max_err"].get<double>();
 }
@@ -205,9 +206,9 @@ inline void check_gradients(const ReferenceModel& reference, const ModelRun& run
   }
 }
 
-// Three steps on the whole set, then every parameter. Where float32 does not settle a step (AdamW follows the signs of
-// gradients that are nearly zero: Gemma 2's third), the tolerance is what rounding alone does to transformers' own
-// float32.
+// Three steps on the whole set, then every parameter is compared. If float32 does not determine a step (AdamW follows
+// the signs of gradients that are nearly zero, as in Gemma 2's third step), the tolerance is the effect of rounding on
+// transformers' own float32 run.
 inline void check_three_steps(const ReferenceModel& reference, const ModelRun& run) {
   const TrainedModel found = train_on(reference, run, 3);
   const auto& spread = reference.float32_spread();

@@ -1,5 +1,5 @@
-// What the tests of operations share: random numbers, matrices with guard cells around them, and the rule by which
-// float32 results are judged.
+// Shared by the tests of operations: random numbers, matrices with guard cells around them, and the tolerance rule for
+// float32 results.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -22,7 +22,7 @@ inline std::vector<float> random_floats(int64_t count, uint64_t seed, double sca
   return values;
 }
 
-// The same numbers in the precision that a reference is asked for.
+// The same numbers in the precision of a reference.
 template <class Real, class From>
 std::vector<Real> as(const std::vector<From>& values) {
   return {values.begin(), values.end()};
@@ -38,7 +38,7 @@ inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) 
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
 }
 
-// A float32 matrix inside a larger block of memory whose other cells must keep their value: before the first row,
+// A float32 matrix inside a larger block of memory. All other cells must keep their value: those before the first row,
 // between the rows (`gap` cells) and after the last.
 class Matrix {
  public:
@@ -65,7 +65,7 @@ class Matrix {
   }
 
  private:
-  static constexpr int64_t kMargin = 21;  // odd, so that nothing happens to be aligned
+  static constexpr int64_t kMargin = 21;  // odd, so that nothing is aligned by chance
   static constexpr float kGuard = 12345.678f;
   float& cell(int64_t i) { return memory_[static_cast<size_t>(kMargin + i / columns_ * stride_ + i % columns_)]; }
   int64_t rows_, columns_, stride_;
@@ -82,7 +82,7 @@ double worst_error(const std::vector<Value>& found, const std::vector<double>& e
   double worst = found.size() == exact.size() ? 0 : INFINITY;
   for (size_t i = 0; i < std::min(found.size(), exact.size()); ++i) {
     const double error = std::abs(static_cast<double>(found[i]) - exact[i]);
-    worst = error <= worst ? worst : error;  // NaN is the worst of all and stays
+    worst = error <= worst ? worst : error;  // NaN counts as the worst and stays
     if (std::isnan(worst)) return INFINITY;
   }
   return worst;
@@ -96,7 +96,7 @@ inline double largest(const std::vector<double>& values) {
 
 // The rule of flash-attention's tests: the largest error may be `factor` times that of plain float32 loops of the same
 // mathematics. The floor, 8 units in the last place of the largest number, is for inputs where the loops happen to be
-// exact; `terms` is the size of the terms, where they may cancel down to a smaller result.
+// exact. `terms` is the size of the terms if they may cancel to a smaller result.
 inline void check_rounding(const std::string& what, double factor, const std::vector<float>& found,
                            const std::vector<float>& plain, const std::vector<double>& exact, double terms = 0) {
   CAPTURE(what);

@@ -1,5 +1,5 @@
-// What a benchmark on a GPU measures of an operation. Each operation brings its cases in ops/FOLDER/bench.cpp;
-// bench/gpu_kernels.cpp runs them all, and fails where an operation of the list has none.
+// The GPU benchmark cases of an operation. Each operation defines its cases in ops/FOLDER/bench.cpp;
+// bench/gpu_kernels.cpp runs them all, and fails if an operation of the list has none.
 #pragma once
 
 #include <functional>
@@ -19,7 +19,7 @@ namespace cheems::bench {
 
 constexpr double kElement = 2;  // bytes of a bfloat16
 
-// The shapes of a model, and the micro-batch that is measured.
+// A model's shapes and the micro-batch that is measured.
 struct Case {
   int64_t hidden_size, intermediate_size, num_heads, num_key_value_heads, head_size, vocab_size;
   int64_t parameters;  // how many the optimizer updates
@@ -37,13 +37,13 @@ class Bench {
   virtual ~Bench() = default;
   virtual Operations& ops() = 0;
   virtual cuda::Context& context() = 0;
-  // Normal numbers; they live until release().
+  // A tensor of normally distributed numbers; it exists until release().
   virtual Tensor tensor(int64_t rows, int64_t columns, DType dtype = DType::bfloat16, float deviation = 1) = 0;
   Tensor vector(int64_t columns) { return tensor(1, columns, DType::float32); }
   virtual void* zeros(int64_t bytes) = 0;
   virtual const int32_t* integers(const std::vector<int32_t>& values) = 0;
   virtual void release() = 0;
-  // `bytes` and `flops` are the floor's.
+  // `bytes` and `flops` are the minimum for the operation.
   virtual void add(const std::string& operation, const std::string& shape, double bytes, double flops,
                    const std::function<void()>& body) = 0;
 };
@@ -54,8 +54,8 @@ inline std::string shape_of(std::initializer_list<int64_t> sizes) {
   return text;
 }
 
-// At namespace scope of a bench.cpp. `measure` is called for each model; where `every_tree` says so, for micro-batches
-// of other shapes too.
+// To be defined at namespace scope in a bench.cpp. `measure` is called for each model; if `every_tree` is set, also for
+// micro-batches of other shapes.
 using Measure = void (*)(Bench& bench, const Case& c);
 struct Registered {
   explicit Registered(Measure measure, bool every_tree = false);

@@ -1,5 +1,5 @@
-// The check that every operation of a device backend passes: the same lambda is run on the device in each precision and
-// judged by the tolerance rule.
+// The check that every operation of a device backend passes: the same lambda is run on the device in each precision,
+// and its results are checked by the tolerance rule.
 //
 //   check_operation({.widest_row = 64, .rows = 5}, [&](Site& site) -> OutputList {
 //     const Tensor y = site.activations(5, 64), x = site.activations(5, 64, numbers);
@@ -7,17 +7,18 @@
 //     return {{"y", site.values(y), kOutputs}};
 //   });
 //
-// The rule: the largest error against the truth may be `factor` times (2 for outputs, 3 for gradients) that of plain
-// loops (plain_backend.h) with the same storage dtypes, plus a floor. The truth is plain loops in double, on float32
-// storage, fed with the same rounded numbers.
+// The rule: the largest error against the exact result may be `factor` times (2 for outputs, 3 for gradients) that of
+// plain loops (plain_backend.h) with the same storage dtypes, plus a floor. The exact result ("truth") comes from plain
+// loops in double, on float32 storage, with the same rounded inputs.
 //
-// The floor is for results where the plain loops happen to be exact or lucky, as with one number or one term. It is
-// counted in units of the largest number's (or term's) last rounding, u = 2^-24 for float32 and 2^-8 for bfloat16:
-//   float32: 8 u, as on the CPU. Another order of summation and an approximate exponential of 2 units stay below it; a
-//     bfloat16 rounding where the contract has none is 2^16 u, a wrong index or a lost term is of the size of the
-//     numbers.
-//   bfloat16: 1 u, the one rounding at the end that no right code is without. Nothing else is given to bfloat16: what
-//     rounds once more than plain code does must find room in the factor.
+// The floor is for results where the plain loops happen to be exact, as with one number or one term. Its unit is the
+// rounding error of the largest number (or term), u = 2^-24 for float32 and 2^-8 for bfloat16:
+//   float32: 8 u, as on the CPU. Another order of summation and an approximate exponential with an error of 2 units
+//   stay
+//     below it. A bfloat16 rounding that the contract does not have is 2^16 u; a wrong index or a lost term is as large
+//     as the numbers.
+//   bfloat16: 1 u, the final rounding, which correct code always has. There is no more for bfloat16: code that rounds
+//     once more than plain code must stay within the factor.
 #pragma once
 
 #include <functional>
@@ -36,16 +37,16 @@ struct Output {
   std::string name;
   Values values;
   double factor;     // kOutputs or kGradients
-  double terms = 0;  // size of the terms where they may cancel down to a smaller result; the truth's is used
+  double terms = 0;  // size of the terms if they may cancel to a smaller result; the truth's value is used
 };
 using OutputList = std::vector<Output>;
 
 struct CheckOptions {
   bool bfloat16 = true;             // also with bfloat16 activations
-  bool bfloat16_gradients = false;  // and with bfloat16 gradients of matrices beside float32 ones
-  bool cpu = true;                  // also hold the CPU backend to the rule, in float32
-  // Called before each run on the device with another number each time: where threads are scheduled by the tests, in
-  // another order.
+  bool bfloat16_gradients = false;  // and with bfloat16 gradients of matrices in addition to float32 ones
+  bool cpu = true;                  // also check the CPU backend by the rule, in float32
+  // Called before each run on the device, each time with another number: if the tests schedule the threads, it changes
+  // their order.
   std::function<void(uint64_t)> reseed_schedule = {};
 };
 
@@ -84,8 +85,8 @@ OutputList outputs_on(Backend& backend, const WorkspaceRequest& request, Precisi
   return outputs;
 }
 
-// Runs run(Site&) -> OutputList everywhere and compares. On the device every precision is run in both placements and
-// twice in each, which must give the same bits.
+// Runs run(Site&) -> OutputList everywhere and compares. On the device every precision is run in both placements, twice
+// in each; both runs must give the same bits.
 template <class Run>
 void check_operation_on(Backend& device, const WorkspaceRequest& request, Run run, const CheckOptions& options = {}) {
   std::vector<Precision> precisions{{}};
@@ -123,14 +124,14 @@ void check_operation_on(Backend& device, const WorkspaceRequest& request, Run ru
   }
 }
 
-// The device backend under test, made once: CUDA's, on a GPU or executed on the CPU (testing/cuda_on_cpu/).
+// The device backend under test, created once: CUDA's, on a GPU or executed on the CPU (testing/cuda_on_cpu/).
 inline Backend& device_backend() {
   static const std::unique_ptr<Backend> backend = create_cuda_backend(0);
   return *backend;
 }
 
 #ifdef CHEEMS_CUDA_ON_CPU
-// Each run in another order of threads, so that the two runs that must give the same bits are never of one order.
+// Gives each run another order of threads, so that two runs that must give the same bits never have the same order.
 inline void schedule_run(uint64_t run) {
   using cuda_on_cpu::Order;
   constexpr Order kOrders[] = {Order::random, Order::warp_sprint, Order::reverse, Order::random};

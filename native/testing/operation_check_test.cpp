@@ -9,7 +9,7 @@ using namespace testing;
 
 constexpr int64_t kRows = 5, kColumns = 16;
 
-// A device of its own, so that a test can spoil what is computed on it and on no other.
+// A device of its own, so that a test can corrupt its results without affecting others.
 Backend& device() {
   static const std::unique_ptr<Backend> backend = create_plain_backend<float>();
   return *backend;
@@ -17,7 +17,7 @@ Backend& device() {
 
 int runs_on_device = 0;
 
-// A norm on every backend; `spoil(site, y)` then does on the device what a wrong kernel would have done.
+// Computes a norm on every backend; on the device, `spoil(site, y)` then does what a wrong kernel would have done.
 template <class Spoil>
 void check_norm_with(Spoil spoil) {
   runs_on_device = 0;
@@ -31,7 +31,7 @@ void check_norm_with(Spoil spoil) {
   });
 }
 
-// Element `column` of row 2, which may lie in the gap behind the row, becomes change(element).
+// Replaces element `column` of row 2, which may be in the gap after the row, by change(element).
 template <class Change>
 void change_element(const Tensor& y, int64_t column, Change change) {
   char* at = static_cast<char*>(y.data) + (2 * y.stride + column) * static_cast<int64_t>(size_of(y.dtype));

@@ -41,7 +41,7 @@ class PlainOperations : public Operations {
 #undef CHEEMS_DISPATCH
 };
 
-// Nothing may be copied from or to null.
+// Copies; pointers may be null if there is nothing to copy.
 void copy(void* to, const void* from, int64_t bytes) {
   if (bytes > 0) std::memcpy(to, from, static_cast<size_t>(bytes));
 }

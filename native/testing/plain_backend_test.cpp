@@ -1,5 +1,5 @@
-// The plain loops against the CPU's operations, which float64 references and finite differences prove in
-// ops/*/test.cpp.
+// Compares the plain loops with the CPU's operations, which ops/*/test.cpp verify by float64 references and finite
+// differences.
 #include <cmath>
 #include <cstdint>
 
@@ -27,8 +27,8 @@ PackedTree deep_tree() {
   return pack_tree(samples.view(), all_samples(samples), true);
 }
 
-// The CPU's operation against the truth, and the truth's own storage against float32: the rule of operation_check.h
-// would let a wrong plain loop in float32 pass if the loop in double were right.
+// Compares the CPU's operation with the plain loop in double, and the plain loop in float32 with it too: the rule of
+// operation_check.h would let a wrong plain loop in float32 pass if the loop in double were right.
 template <class Run>
 void check_plain(const WorkspaceRequest& request, Run run) {
   check_operation_on(cpu_backend(2), request, run, {.cpu = false});
@@ -371,7 +371,7 @@ TEST_CASE(
   }
 }
 
-// --- AdamW's bfloat16 forms, which the CPU backend does not compute: against its float32 form.
+// --- AdamW's bfloat16 forms, which the CPU backend does not compute, are compared with its float32 form.
 
 struct Updated {
   std::vector<double> parameter, master, first, second, gradient;

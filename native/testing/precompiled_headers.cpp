@@ -1,1 +1,1 @@
-// The one source of the targets that precompile headers for test programs (programs.cmake).
+// The only source of the targets that precompile headers for test programs (programs.cmake).

@@ -32,7 +32,7 @@ struct OwnedSamples {
   Samples view() const { return {tokens, offsets, groups}; }
 };
 
-// A model folder with either spelling of config.json, in a temporary place of its own.
+// A copy of a model folder in a temporary folder, with either spelling of config.json.
 class ReferenceModel {
  public:
   ReferenceModel(const std::string& source, bool legacy)
@@ -50,7 +50,7 @@ class ReferenceModel {
   ReferenceModel(const ReferenceModel&) = delete;
   std::string folder() const { return folder_.string(); }
   const nlohmann::json& json() const { return json_; }
-  // What rounding alone does to three training steps (float32_spread.json); null where it was not measured.
+  // The effect of rounding on three training steps (float32_spread.json); null if it was not measured.
   const nlohmann::json& float32_spread() const { return spread_; }
   storage::SafetensorsFile arrays() const { return storage::SafetensorsFile::open(source_ + "/reference.safetensors"); }
 
@@ -63,7 +63,7 @@ class ReferenceModel {
     }
     return samples;
   }
-  // The training set: every response of every prompt, and the pairs as the trainer takes them.
+  // The training set: every response of every prompt, and the pairs in the trainer's form.
   OwnedSamples training_set(std::vector<Comparison>& pairs) const {
     OwnedSamples samples;
     int32_t group = 0;

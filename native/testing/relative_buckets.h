@@ -1,5 +1,5 @@
-// Samples that stand back to back and the buckets of their relative positions, for tests and benchmarks of attention
-// with relative positions.
+// Samples stored back to back, and the buckets of their relative positions, for tests and benchmarks of attention with
+// relative positions.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 
 namespace cheems::testing {
 
-// Each sample is a root of its own.
+// A tree in which each sample is a root.
 inline PackedTree tree_of_samples(const std::vector<int64_t>& lengths) {
   PackedTree tree;
   for (const int64_t length : lengths) {
@@ -25,14 +25,15 @@ inline PackedTree tree_of_samples(const std::vector<int64_t>& lengths) {
   return tree;
 }
 
-// The bucket of a relative position: one per position nearby, wider ones farther off. The contract asks no more.
+// The bucket of a relative position: one bucket per nearby position, wider ones farther away. The contract requires no
+// more.
 inline int64_t relative_bucket(int64_t side, int64_t relative) {
   const int64_t near = side / 2, r = std::abs(relative);
   const int64_t bucket = r <= near ? r : near + static_cast<int64_t>(2 * std::log(static_cast<double>(r - near + 1)));
   return relative > 0 ? bucket : -bucket;
 }
 
-// The table of 2 * side buckets for distances below `reach`: those past `side` have the last one.
+// The table of 2 * side buckets for distances below `reach`: distances beyond `side` are in the last one.
 inline std::vector<int32_t> relative_buckets(int64_t side, int64_t reach) {
   std::vector<int32_t> table;
   for (int64_t distance = 1 - reach; distance < reach; ++distance)

@@ -23,7 +23,7 @@ struct RelativeCase {
   }
   int64_t queries() const { return first_tokens_only ? static_cast<int64_t>(lengths.size()) : rows(); }
   int64_t columns() const { return num_heads * head_size; }
-  int64_t reach() const { return *std::max_element(lengths.begin(), lengths.end()) + 3; }  // longer than need be
+  int64_t reach() const { return *std::max_element(lengths.begin(), lengths.end()) + 3; }  // longer than needed
   float scale() const { return static_cast<float>(score_scale / std::sqrt(3.0 * static_cast<double>(head_size))); }
 
   PackedTree tree() const { return tree_of_samples(lengths); }

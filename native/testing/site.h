@@ -1,5 +1,5 @@
-// Where a test runs an operation: a backend, the dtypes that its tensors have there, and tensors in that backend's
-// memory with guard cells around them.
+// Where a test runs an operation: a backend, the dtypes of its tensors there, and tensors in that backend's memory with
+// guard cells around them.
 #pragma once
 
 #include <memory>
@@ -17,11 +17,11 @@ struct Precision {
   DType gradients = DType::float32;    // of the gradients of matrices
 };
 
-// Whether tensors begin at odd addresses with odd strides, or all rows at multiples of 64 bytes: a kernel's scalar and
-// vector paths. What is contiguous (gap 0) stays so in both.
+// Whether tensors begin at odd addresses with odd strides, or all rows at multiples of 64 bytes: for a kernel's scalar
+// and vector paths. Contiguous tensors (gap 0) stay contiguous in both.
 enum class Placement { ragged, aligned };
 
-// Numbers as a test compares them, and the precision that they were stored in.
+// Numbers for comparison in a test, and the precision in which they were stored.
 struct Values {
   std::vector<double> numbers;
   DType dtype = DType::float32;
@@ -29,8 +29,8 @@ struct Values {
 
 class Site {
  public:
-  // Tensors are stored in `storage`; the numbers put into them are first rounded to `numbers`, so that the truth, which
-  // is stored in float32, begins with the very numbers that a bfloat16 run begins with.
+  // Tensors are stored in `storage`; their initial numbers are first rounded to `numbers`, so that the truth, which is
+  // stored in float32, has exactly the same inputs as a bfloat16 run.
   Site(Backend& backend, const WorkspaceRequest& request, Precision storage, Precision numbers,
        Placement placement = Placement::ragged)
       : backend_(backend),
@@ -40,8 +40,8 @@ class Site {
         workspace_bytes_(backend.operations().workspace_bytes(request)) {
     workspace_ =
         backend_.allocate(workspace_bytes_ + static_cast<int64_t>(workspace_guard_.size()), "a test's workspace");
-    // What a kernel reads before it wrote it is a NaN. (The beginning is enough: the large part is the matrix
-    // products'.)
+    // Anything that a kernel reads before writing it is a NaN. (The beginning is enough: the rest is for matrix
+    // products.)
     const std::vector<char> poison = guard_cells(std::min<int64_t>(workspace_bytes_, 1 << 19) / 2 * 2);
     backend_.upload(workspace_->data(), poison.data(), static_cast<int64_t>(poison.size()));
     backend_.upload(static_cast<char*>(workspace_->data()) + workspace_bytes_, workspace_guard_.data(),
@@ -50,7 +50,7 @@ class Site {
   ~Site() { backend_.operations().set_workspace(nullptr, 0); }
   Site(const Site&) = delete;
 
-  // The operations, with exactly the workspace that they ask for.
+  // The operations, with exactly the workspace that they request.
   Operations* operator->() {
     backend_.operations().set_workspace(workspace_->data(),
                                         workspace_bytes_);  // another Site may have used the backend in between
@@ -61,15 +61,15 @@ class Site {
   DType activation_dtype() const { return storage_.activations; }
   DType gradient_dtype() const { return storage_.gradients; }
 
-  // Matrices [rows, columns] with `gap` guard cells between the rows. Without values every cell is a NaN, which an
-  // operation that is to overwrite it must not leave and one that is to add to it shows.
+  // Matrices [rows, columns] with `gap` guard cells between the rows. Without values every cell is a NaN: an operation
+  // that should overwrite cells must not leave one, and one that adds to cells propagates it.
   Tensor activations(int64_t rows, int64_t columns, const std::vector<float>& values = {}, int64_t gap = 3) {
     return matrix(storage_.activations, numbers_.activations, rows, columns, values, gap);
   }
   Tensor weights(int64_t rows, int64_t columns, const std::vector<float>& values, int64_t gap = 0) {
     return matrix(storage_.activations, numbers_.activations, rows, columns, values, gap);
   }
-  // The gradient of a matrix of weights.
+  // The gradient of a weight matrix.
   Tensor gradient(int64_t rows, int64_t columns, const std::vector<float>& values = {}, int64_t gap = 0) {
     return matrix(storage_.gradients, numbers_.gradients, rows, columns, values, gap);
   }
@@ -116,7 +116,7 @@ class Site {
     return {{found.begin(), found.end()}, DType::float32};
   }
 
-  // Whether every cell outside the tensors and the workspace is as it was.
+  // Whether every cell outside the tensors and the workspace is unchanged.
   bool guards_hold() {
     for (const Block& block : blocks_) {
       std::vector<char> now(block.before.size());
@@ -138,14 +138,14 @@ class Site {
   }
 
  private:
-  // `rows` runs of `row_bytes`, their starts `row_stride` bytes apart, from `margin` on; all else is guard.
+  // `rows` runs of `row_bytes`, with starts `row_stride` bytes apart, from `margin` on; everything else is guard cells.
   struct Block {
     std::unique_ptr<Buffer> memory;
     std::vector<char> before;
     int64_t margin, rows, row_bytes, row_stride;
   };
 
-  // A NaN in each of bfloat16, float16, float32 and double, of a kind that no arithmetic makes.
+  // A NaN in bfloat16, float16, float32 and double, with a payload that no arithmetic produces.
   static constexpr uint16_t kGuard = 0xffc7;
 
   static std::vector<char> guard_cells(int64_t bytes) {

@@ -1,4 +1,5 @@
-// Small model folders made on the spot: config.json by key, weights by tensor, so that each can be spoilt.
+// Small model folders created by the tests: config.json by key, weights by tensor, so that a test can break each of
+// them.
 #pragma once
 
 #include <filesystem>
@@ -43,10 +44,10 @@ inline StoredTensors read_tensors(const std::string& file) {
   return tensors;
 }
 
-// A folder with config.json and model.safetensors, removed at its end.
+// A folder with config.json and model.safetensors; removed by the destructor.
 class SmallModel {
  public:
-  // A reward model: initialized, with a head. `dtype` is that of the file.
+  // A reward model with random weights and a head. `dtype` is the dtype of the file.
   explicit SmallModel(const nlohmann::json& config = small_config(), DType dtype = DType::float32, uint64_t seed = 1) {
     write_config(config);
     model::RewardModel::initialize(folder_.file("config.json"), seed, weights_file());
@@ -92,7 +93,7 @@ inline std::vector<float> parameter_values(const model::RewardModel& model) {
   return {values, values + layout.bytes() / 4};
 }
 
-// The Error's sentence, or "" where nothing was refused.
+// The message of the Error, or "" if none was thrown.
 using storage::testing::refusal;
 
 inline void check_refused(const std::string& sentence, const std::vector<std::string>& parts) {
@@ -103,7 +104,8 @@ inline void check_refused(const std::string& sentence, const std::vector<std::st
   }
 }
 
-// Prompts shared and alone, a sample of one token, and one longer than small micro-batches; tokens below 40.
+// Samples with and without a common prompt, one of a single token, and one longer than small micro-batches; token ids
+// below 40.
 inline OwnedSamples some_samples() {
   OwnedSamples samples;
   samples.add({1, 2, 3, 4, 5, 6}, 0);

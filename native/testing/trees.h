@@ -9,7 +9,7 @@
 
 namespace cheems::testing {
 
-// `count` ids that no other call with another `first` gives.
+// `count` ids that no call with another `first` returns.
 inline std::vector<int32_t> ids(int32_t first, int64_t count) {
   std::vector<int32_t> run(static_cast<size_t>(count));
   std::iota(run.begin(), run.end(), first);
@@ -24,7 +24,7 @@ inline std::vector<int32_t> all_samples(const OwnedSamples& samples) {
   return ids(0, static_cast<int64_t>(samples.groups.size()));
 }
 
-// The token rows of a path that ends in `row`, in the order of positions.
+// The token rows of the path that ends in `row`, in the order of positions.
 inline std::vector<int32_t> path_to(const PackedTree& tree, int32_t row) {
   int32_t segment = 0;
   while (tree.segments[static_cast<size_t>(segment)].begin + tree.segments[static_cast<size_t>(segment)].length <= row)
@@ -51,7 +51,8 @@ inline std::vector<std::vector<int32_t>> sample_rows(const PackedTree& tree) {
   return rows;
 }
 
-// Four levels of sharing, a sample that is its prompt alone, equal samples, single tokens, a long sample by itself.
+// Samples with four levels of sharing, one that is only its prompt, equal ones, single tokens, and a long one by
+// itself.
 inline OwnedSamples deep_samples() {
   OwnedSamples samples;
   const auto prompt = ids(0, 37), second = joined(prompt, ids(100, 20)), third = joined(second, ids(200, 18));
@@ -65,9 +66,8 @@ inline OwnedSamples deep_samples() {
   return samples;
 }
 
-// The tree with the rows of its segments scattered over a key/value cache: segments in an order of their own, gaps
-// between them. `new_rows` of the packed tree, ascending, are the tokens of the step; all others are rows of earlier
-// steps.
+// A tree whose segments' rows are scattered over a key/value cache: segments in a different order, with gaps between
+// them. `new_rows` of the packed tree, ascending, are the tokens of the step; all others are rows of earlier steps.
 struct CachedTree {
   PackedTree tree;
   std::vector<int32_t> row_of;       // [rows of the packed tree] each row's place in the cache
@@ -102,7 +102,7 @@ inline CachedTree in_cache(const PackedTree& packed, const std::vector<int32_t>&
   cached.tree.tree_begins = {0, static_cast<int32_t>(count)};
   return cached;
 }
-// Rows of the packed tree at their places in the cache; `fill` where nothing is cached.
+// The rows of the packed tree at their positions in the cache; all other rows hold `fill`.
 inline std::vector<float> cache_of(const CachedTree& cached, const std::vector<float>& matrix, int64_t columns,
                                    float fill) {
   std::vector<float> cache(static_cast<size_t>(cached.rows * columns), fill);

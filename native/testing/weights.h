@@ -1,4 +1,4 @@
-// Weights of any dtype for the tests: the stored numbers, and what they are as float32.
+// Weights of any dtype for the tests: the stored numbers, and their values as float32.
 #pragma once
 
 #include "core/dtype.h"

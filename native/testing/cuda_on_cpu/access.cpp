@@ -13,9 +13,9 @@ namespace cheems::cuda_on_cpu {
 
 namespace {
 
-// Whether the address lies in an object of the program itself: a constant or a static variable.
+// Whether the address is in an object of the program itself: a constant or a static variable.
 bool in_program(std::uintptr_t address) {
-  static thread_local Stretch last;  // one lookup a segment
+  static thread_local Stretch last;  // one lookup per segment
   if (last.contains(address)) return true;
   struct Search {
     std::uintptr_t address;
@@ -103,7 +103,7 @@ void note_write(const void* address, std::size_t bytes, const void* site) {
 
 void memory_fence() { global_checks_fence(); }
 
-// --- what the machine tells: see checks.h
+// --- what the machine reports: see checks.h
 
 void checks_begin_launch(Machine& machine) {
   shared_checks_begin_launch(machine);

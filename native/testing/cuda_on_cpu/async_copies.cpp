@@ -1,5 +1,5 @@
-// cp.async: a copy is carried out when its thread waits for it, the latest moment the hardware may choose, so that a
-// kernel that does not wait sees what was there before.
+// cp.async: a copy is performed when its thread waits for it, the latest moment that the hardware may choose, so that a
+// kernel that does not wait sees the old content.
 #include <cstring>
 
 #include "core/error.h"

@@ -39,7 +39,7 @@ std::string block_name(uint3 position) {
 std::string thread_name(const Thread& thread) { return sentence("thread ", thread.number); }
 
 std::string place_name(Place place) {
-  // The path from native/ on, as it stands in messages of the engine.
+  // The path below native/, as in messages of the engine.
   const char* file = place.file;
   if (const char* const native = std::strstr(file, "native/")) file = native + std::strlen("native/");
   return sentence(file, ":", place.line);

@@ -1,5 +1,5 @@
-// Where the execution model looks whether a kernel keeps CUDA's rules. Each function returns if all is well and stops
-// the kernel with a sentence if not.
+// The execution model's checks of CUDA's rules. Each function returns if the kernel keeps them, and otherwise stops it
+// with a message.
 #pragma once
 
 #include <string>
@@ -21,7 +21,7 @@ void checks_barrier(Machine& machine);
 // Every lane of self.mask waits at a collective with the same mask.
 void checks_collective(Machine& machine, Thread& self);
 
-// Who waits where, when nobody can run.
+// Which threads wait where, if none can run.
 std::string deadlock_report(const Machine& machine);
 
 }  // namespace cheems::cuda_on_cpu

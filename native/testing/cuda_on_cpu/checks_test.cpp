@@ -1,4 +1,4 @@
-// Tests of the tests: every kind of bug that the execution model finds, planted, and the same kernel without it.
+// Tests of the checks: a kernel with each kind of bug that the execution model finds, and the same kernel without it.
 #include <doctest/doctest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,7 +17,7 @@ namespace cheems::cuda_on_cpu {
 
 namespace {
 
-// What a launch throws, "" when it runs through.
+// The message of what a launch throws; "" if it succeeds.
 std::string outcome(const std::function<void()>& run) {
   try {
     run();
@@ -36,8 +36,8 @@ std::vector<Schedule> schedules() {
   return all;
 }
 
-// The right kernel runs in every order, the wrong one is caught in every order, in words that hold all of `words`; and
-// the model works as before afterwards.
+// The correct kernel runs in every order. The wrong one is caught in every order, with a message that contains all of
+// `words`. Afterwards the model still works.
 void check_bug(const std::function<void(bool)>& run, std::initializer_list<const char*> words) {
   for (const Schedule schedule : schedules()) {
     const ScheduleScope scope(schedule);
@@ -91,7 +91,7 @@ TEST_CASE("a race is reported with both threads and the lines of their accesses"
   const Out out;
   const ScheduleScope scope({Order::forward, 1});
   const std::string found = outcome([&] { launch_missing_barrier(out.data(), true); });
-  // Thread 0 ran first and read what thread 32 wrote afterwards.
+  // Thread 0 ran first and read the bytes that thread 32 wrote afterwards.
   CHECK(found.find("thread 32 writes 4 bytes at byte 128 of shared memory at ") != std::string::npos);
   CHECK(found.find(", and thread 0 read the same bytes at ") != std::string::npos);
   const std::string file = "testing/cuda_on_cpu/checks_test_kernels.cu:";
@@ -178,7 +178,7 @@ TEST_CASE("the last block may read what the others published with a fence and an
 
 #ifdef __SANITIZE_ADDRESS__
 
-// AddressSanitizer ends the process: each bug gets one of its own.
+// AddressSanitizer ends the process, so each bug gets its own process.
 TEST_CASE("under AddressSanitizer memory out of range and of cp.async under way is poisoned") {
   const Out out;
   const DeviceArray<float> exact(70), in(std::vector<float>(256, 3.0f));

@@ -1,4 +1,4 @@
-// Kernels for checks_test.cpp: each right, and wrong in one way.
+// Kernels for checks_test.cpp: each in a correct version and with one bug.
 #include <stdexcept>
 
 #include "backends/cuda/device.cuh"
@@ -8,7 +8,7 @@ namespace cheems::cuda_on_cpu {
 
 using namespace cheems::cuda;
 
-float host_variable = 0;  // which a kernel must not touch
+float host_variable = 0;  // which a kernel must not access
 
 namespace {
 
@@ -18,7 +18,7 @@ struct Floats {
 
 __device__ Floats& floats() { return shared_memory<Floats>(); }
 
-// All of it written, and a barrier passed.
+// Shared memory that is fully initialized, with a barrier afterwards.
 __device__ float* zeroed_floats() {
   float* const values = floats().values;
   for (int i = threadIdx.x; i < 256; i += blockDim.x) values[i] = 0;
@@ -64,7 +64,7 @@ __global__ void write_after_write(float* out, bool bug) {
   out[threadIdx.x] = values[threadIdx.x / 2];
 }
 
-// Words are written whole, their halves by two warps, and the words read whole again.
+// Whole words are written, then their halves by two warps; then the whole words are read.
 __global__ void write_halves(float* out, bool bug) {
   float* const values = zeroed_floats();
   auto* const halves = reinterpret_cast<unsigned short*>(values);
@@ -79,7 +79,7 @@ __global__ void write_halves(float* out, bool bug) {
   out[threadIdx.x] += values[threadIdx.x ^ 33];
 }
 
-// Halves are read by two warps and written by the first of them after a barrier of its own alone.
+// Halves are read by two warps and written by the first one after a barrier of only its own warp.
 __global__ void read_halves(float* out, bool bug) {
   float* const values = zeroed_floats();
   auto* const halves = reinterpret_cast<unsigned short*>(values);
@@ -210,7 +210,7 @@ __global__ void blocks(unsigned* data, unsigned* out, BlockBug bug) {
   if (bug == BlockBug::plain_beside_atomic && block == 1) out[block] = data[0];
 }
 
-// Every block sums its part; whichever comes last adds the parts.
+// Every block sums its part; the last block to finish adds the parts.
 __global__ void last_block_sums(const float* in, float* partials, unsigned* ticket, float* out, bool bug) {
   const float sum = warp_sum(in[blockIdx.x * 32 + threadIdx.x]);
   if (threadIdx.x == 0) {
@@ -231,7 +231,7 @@ __global__ void host_memory(float* out, bool bug) {
 
 __global__ void throws(float*) { throw std::runtime_error("as planted"); }
 
-// Of one thread each, so that blocks of any size may be tried.
+// Only one thread stores, so that blocks of any size can be tested.
 __device__ void store_first(float* out) {
   if (threadIdx.x == 0) out[0] = static_cast<float>(blockDim.x);
 }

@@ -1,4 +1,4 @@
-// Which cuBLASLt is taken, with stand-in libraries (stand_ins/) put where NVIDIA's may lie.
+// Which cuBLASLt is loaded, with stand-in libraries (stand_ins/) at the places where NVIDIA's may be.
 #include "backends/cuda/cublas_library.h"
 
 #include <doctest/doctest.h>
@@ -19,7 +19,7 @@ using storage::testing::TemporaryFolder;
 
 const std::string kStandIns = CHEEMS_STAND_IN_FOLDER;
 
-// Puts the stand-in `kind` at `file` below the folder, and gives its path.
+// Copies the stand-in `kind` to `file` in the folder, and returns its path.
 std::string put(const TemporaryFolder& folder, const std::string& file, const std::string& kind) {
   const auto path = folder.path / file;
   std::filesystem::create_directories(path.parent_path());
@@ -85,7 +85,7 @@ TEST_CASE("cuBLASLt: a library that makes no handle, or is none, is left for the
       open_cublas_lt({folder.file("absent.so"), refusing, partial, folder.file("text.so"), whole}, true);
   CHECK(library.version == "12.9.1");
   CHECK(library.file == whole);
-  // Asked for its version alone, no handle is made.
+  // If only its version is requested, no handle is created.
   CHECK(open_cublas_lt({refusing, whole}, false).version == "13.1.2");
   check_refused(refusal([&] {
                   open_cublas_lt({folder.file("absent.so"), refusing, partial, folder.file("text.so")}, true);

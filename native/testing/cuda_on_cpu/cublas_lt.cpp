@@ -1,6 +1,6 @@
-// cuBLASLt's matrix product on the CPU: column-major, float32 sums, at once. Stricter than NVIDIA's: bfloat16 operands
-// that are not aligned to 16 bytes have no algorithm, a call that breaks the rules or leaves the device's memory is
-// refused, and the workspace is overwritten, as a split sum would do.
+// cuBLASLt's matrix product on the CPU: column-major, with float32 sums, computed immediately. Stricter than NVIDIA's:
+// bfloat16 operands that are not aligned to 16 bytes have no algorithm; a call that breaks the rules or accesses memory
+// outside of the device is refused; the workspace is overwritten, as a split sum would do.
 #include <cublasLt.h>
 
 #include <cstring>
@@ -35,8 +35,7 @@ struct EmulatedMatmulPreference {
 
 namespace {
 
-// What an algorithm needs, carried in cublasLtMatmulAlgo_t: the mark, its workspace, and the m, n and k that it was
-// chosen for.
+// The content of cublasLtMatmulAlgo_t: the mark, the algorithm's workspace, and the m, n and k that it was chosen for.
 constexpr uint64_t kAlgorithmMark = 0xc8ee5000;
 
 bool checks_refused = false;
@@ -45,7 +44,7 @@ size_t bytes_of(cudaDataType_t type) { return type == CUDA_R_16BF ? 2 : 4; }
 
 bool known_type(cudaDataType_t type) { return type == CUDA_R_16BF || type == CUDA_R_32F; }
 
-// Whether the four layouts are those of one product.
+// Whether the four layouts fit one product.
 bool consistent(const EmulatedMatmulDesc& desc, const EmulatedMatrixLayout& a, const EmulatedMatrixLayout& b,
                 const EmulatedMatrixLayout& c, const EmulatedMatrixLayout& d) {
   for (const auto* layout : {&a, &b, &c, &d}) {
@@ -71,7 +70,7 @@ bool on_device(const void* address, size_t bytes) {
                                                                cheems::cuda_on_cpu::current_device());
 }
 
-// Whether the matrix lies inside one allocation of the device's memory.
+// Whether the matrix is inside one allocation of the device's memory.
 bool on_device(const void* data, const EmulatedMatrixLayout& layout) {
   return on_device(
       data, static_cast<size_t>((layout.columns - 1) * layout.leading_dimension + layout.rows) * bytes_of(layout.type));
@@ -93,7 +92,7 @@ std::vector<float> gather(const void* data, const EmulatedMatrixLayout& layout, 
   return all;
 }
 
-// Of a test: set_cublas_lt_answers.
+// Set by a test: see set_cublas_lt_answers.
 cublasStatus_t heuristic_answer = CUBLAS_STATUS_SUCCESS, product_answer = CUBLAS_STATUS_SUCCESS,
                create_answer = CUBLAS_STATUS_SUCCESS;
 
@@ -207,7 +206,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
   *returned = 0;
   if (heuristic_answer != CUBLAS_STATUS_SUCCESS) return heuristic_answer;
   if (!handle || requested < 1 || !consistent(*desc, *a, *b, *c, *d)) return CUBLAS_STATUS_INVALID_VALUE;
-  // Sums in an order that is not fixed must have been ruled out.
+  // The caller must have excluded sums in an order that is not fixed.
   if (preference->reduction_schemes & (CUBLASLT_REDUCTION_SCHEME_INPLACE | CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE))
     return CUBLAS_STATUS_NOT_SUPPORTED;
   const EmulatedMatrixLayout* layouts[4] = {a, b, c, d};
@@ -228,7 +227,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
   return CUBLAS_STATUS_SUCCESS;
 }
 
-// Stricter than NVIDIA's: an algorithm takes no product that is larger than the one it was chosen for.
+// Stricter than NVIDIA's: an algorithm accepts no product that is larger than the one it was chosen for.
 cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t a,
                                        cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
                                        const cublasLtMatmulAlgo_t* algorithm, cublasLtMatmulHeuristicResult_t* result) {
@@ -247,7 +246,7 @@ void cheems::cuda_on_cpu::refuse_algorithm_checks(bool refused) { checks_refused
 
 namespace {
 
-// A product as it was asked for: it may be carried out when its descriptors are gone.
+// A copy of a requested product: it may be computed after its descriptors have been destroyed.
 struct Product {
   EmulatedMatmulDesc desc;
   EmulatedMatrixLayout a_layout, b_layout, c_layout, d_layout;
@@ -301,7 +300,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
                               cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t* algorithm, void* workspace,
                               size_t workspace_bytes, cudaStream_t stream) {
   if (product_answer != CUBLAS_STATUS_SUCCESS) return product_answer;
-  // A handle belongs to the device that was chosen when it was made.
+  // A handle belongs to the device that was current when it was created.
   const int device = cheems::cuda_on_cpu::current_device();
   if (!handle || handle->device != device || cheems::cuda_on_cpu::device_of(stream) != device)
     return CUBLAS_STATUS_INVALID_VALUE;

@@ -1,5 +1,5 @@
-// What CUDA C++ gives every kernel without being asked: threadIdx, barriers, shuffles, votes, integer atomics and the
-// mathematical functions, for kernels executed on the CPU. Included by the model's cuda_runtime.h.
+// The built-ins of CUDA C++ for kernels executed on the CPU: threadIdx, barriers, shuffles, votes, integer atomics and
+// mathematical functions. Included by the model's cuda_runtime.h.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,7 @@ constexpr int warpSize = 32;
 using std::max;
 using std::min;
 
-// The place of a call is the default of two last parameters: nobody passes them.
+// The source location of a call, as defaults of two last parameters that no caller passes.
 #define CHEEMS_PLACE const char *file = __builtin_FILE(), int line = __builtin_LINE()
 
 inline void __syncthreads(CHEEMS_PLACE) { ::cheems::cuda_on_cpu::block_barrier({file, line}); }
@@ -98,7 +98,7 @@ inline T __ldcs(const T* address) {
   return *address;
 }
 
-// Integer atomics. The functions must not be inlined: their return address is the place of the call.
+// Integer atomics. The functions must not be inlined: their return address identifies the call.
 #define CHEEMS_ATOMIC_32(name, operation, type, is_signed)                                            \
   [[gnu::noinline]] inline type name(type* address, type value) {                                     \
     return static_cast<type>(::cheems::cuda_on_cpu::atomic_32(                                        \

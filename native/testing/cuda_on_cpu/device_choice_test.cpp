@@ -1,4 +1,4 @@
-// Which device the backend takes where there are several, and what it says of those that it does not take.
+// Which of several devices the backend chooses, and what it says about those that it does not choose.
 #include "backends/device_choice.h"
 
 #include <doctest/doctest.h>
@@ -24,7 +24,7 @@ using testing::check_refused;
 using testing::OwnedSamples;
 using testing::refusal;
 
-// As the loader sees the devices of this process.
+// The devices of this process as the loader sees them.
 CudaDevices seen() {
   CudaDevices devices{cheems_plugin_entry(), {}, ""};
   for (const auto& [text, unusable] : cuda::describe_devices(devices.missing)) devices.list.push_back({text, unusable});
@@ -122,7 +122,7 @@ TEST_CASE("choice of device: the device itself is asked for an image, whatever t
   CHECK(cuda::has_image_for("", 90));
 }
 
-// Two models on two devices, their calls in turn: every call must choose its own device.
+// Two models on two devices, called alternately: every call must select its own device.
 TEST_CASE("two devices at once: two models trained in turn by one thread and scored by another") {
   const Devices devices(std::vector<EmulatedDevice>(2));
   const testing::SmallModel folder(testing::small_config());

@@ -20,7 +20,7 @@ struct Device {
   EmulatedDevice description;
   std::size_t allocated = 0;
   bool has_context = false;
-  std::string fault;  // that it died of
+  std::string fault;  // the fault that stopped the device
 
   std::size_t free() const {
     const std::size_t taken = description.used_bytes + (has_context ? description.context_bytes : 0) + allocated;
@@ -86,7 +86,7 @@ void set_field(EmulatedDevice& device, const std::string& field, const std::stri
          " is none of name=…, capability=9.0, memory=, used=, context= (MiB) and busy=1.");
 }
 
-// A context on the device, with the table locked.
+// Creates a context on the device; the table must be locked.
 cudaError_t take_context(int number, const char* call) {
   Device& device = table().devices[static_cast<std::size_t>(number)];
   if (!device.fault.empty()) return error(cudaErrorLaunchFailure, device.fault);
@@ -196,7 +196,7 @@ bool dies_of_fault(int device, const std::string& fault) {
   return true;
 }
 
-// CUDA's rule, read from the list anew: the backend has a reading of its own (backends/cuda/images.h).
+// CUDA's rule, implemented independently of the backend (backends/cuda/images.h).
 bool has_image(int number) {
   const std::lock_guard lock(table().guard);
   const int capability = table().devices.at(static_cast<std::size_t>(number)).description.capability;
@@ -244,7 +244,7 @@ void give_bytes(int device, std::size_t bytes) {
 
 std::string cheems::cuda::kernel_images() { return cuda_on_cpu::kernel_images(); }
 
-// For tests on the other side of the plug-in's border: see set_devices and set_kernel_images.
+// For tests outside of the plug-in: see set_devices and set_kernel_images.
 extern "C" __attribute__((visibility("default"))) void cheems_emulate_devices(const char* devices, const char* images) {
   cheems::cuda_on_cpu::set_devices(cheems::cuda_on_cpu::devices_from(devices));
   cheems::cuda_on_cpu::set_kernel_images(images);

@@ -1,4 +1,5 @@
-// Several emulated devices: what belongs to which, what is refused and told; and devices that die of a kernel's fault.
+// Several emulated devices: what belongs to which, which calls are refused and with what message; and devices that are
+// stopped by a kernel's fault.
 #include <cuda_runtime.h>
 #include <doctest/doctest.h>
 

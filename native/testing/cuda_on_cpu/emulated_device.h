@@ -1,4 +1,4 @@
-// What a test can ask of the emulated devices beyond the CUDA runtime. See also schedule.h and traffic.h.
+// Controls of the emulated devices for tests, beyond the CUDA runtime. See also schedule.h and traffic.h.
 #pragma once
 
 #include <cstddef>
@@ -13,51 +13,52 @@ struct EmulatedDevice {
   int capability = 90;  // 90 is compute capability 9.0
   std::size_t memory_bytes = std::size_t{16} << 30;
   std::size_t used_bytes = 0;     // by other processes
-  std::size_t context_bytes = 0;  // that its first use in this process takes
-  bool busy = false;              // in exclusive mode, and another process has it
+  std::size_t context_bytes = 0;  // allocated at the first use in this process
+  bool busy = false;              // in exclusive mode, and used by another process
 };
 
-// The devices of this process: one, or what the environment variable CHEEMS_EMULATED_DEVICES says (see README.md).
-// Contexts go when they are changed; a device with memory that is in use keeps it, and must stay. With none, CUDA says
-// that there is no device.
+// Sets the devices of this process. Initially there is one, or those of the environment variable
+// CHEEMS_EMULATED_DEVICES (see README.md). Changing them destroys their contexts. A device with allocated memory keeps
+// it, and must remain in the list. With an empty list, CUDA reports that there is no device.
 void set_devices(std::vector<EmulatedDevice> devices);
 std::vector<EmulatedDevice> devices_from(const std::string& text);
 
-// What the kernels are compiled for, as in "sm_90 PTX 8.0". At first as CHEEMS_EMULATED_IMAGES says, or PTX 8.0, which
-// every device from 8.0 on runs.
+// Sets what the kernels are compiled for, such as "sm_90 PTX 8.0". Initially the value of CHEEMS_EMULATED_IMAGES, or
+// PTX 8.0, which every device from compute capability 8.0 on can run.
 void set_kernel_images(const std::string& images);
 std::string kernel_images();
 
-// Whether the driver tells free memory without a context on the device (NVML); it does at first.
+// Whether the driver reports free memory without a context on the device (NVML); initially it does.
 void set_management_library(bool is_there);
 
-// The bytes of memory that the thread's device has; cudaMalloc fails beyond them. What is allocated already stays.
+// Sets the memory of the thread's current device in bytes; cudaMalloc fails beyond it. Existing allocations are kept.
 void set_device_memory(std::size_t bytes);
 
 // Whether copies, fills, launches and records wait in their streams until the host waits for them (or for an event
-// behind them), the latest moment a GPU may choose; at first as the environment variable CHEEMS_EMULATED_STREAMS says,
-// "eager" or "deferred", or not. Deferred, a host that reuses a pinned buffer too early, or reads a result it has not
-// waited for, gets wrong numbers, and a stream that should wait for another does not. Finishes all work first.
+// after them), the latest moment that a GPU may choose. Initially as in the environment variable
+// CHEEMS_EMULATED_STREAMS ("eager" or "deferred"), else eager. With deferred streams, a host that reuses a pinned
+// buffer too early, or reads a result that it has not waited for, gets wrong numbers; so does a stream that does not
+// wait for another one when it should. This call finishes all work first.
 void set_streams_deferred(bool deferred);
 
-// How often the host waited for a stream or an event while streams were deferred and there was something to wait for,
-// and how many of those waits left the stream without work: a GPU then idles until the host has launched something
-// again.
+// The number of times that the host waited for a stream or an event while streams were deferred and work was pending,
+// and how many of those waits left the stream without work: a GPU is then idle until the host launches something again.
 struct HostWaits {
   std::int64_t waits = 0, drains = 0;
 };
 HostWaits host_waits();
 
-// Whether cublasLtMatmulAlgoCheck takes no algorithm for another shape than its own, as NVIDIA's may not.
+// Whether cublasLtMatmulAlgoCheck refuses an algorithm for any shape other than its own, as NVIDIA's may do.
 void refuse_algorithm_checks(bool refused);
 
-// Whether a kernel's fault kills its device, as on a GPU: the launch says nothing (but with CUDA_LAUNCH_BLOCKING=1),
-// and every later call on that device is cudaErrorLaunchFailure. Otherwise, as at first, a launch throws what is wrong,
-// and the device goes on; CHEEMS_EMULATED_ERRORS=sticky in the environment changes that too. Both revive the devices.
+// Whether a kernel's fault stops its device, as on a GPU: the launch reports nothing (except with
+// CUDA_LAUNCH_BLOCKING=1), and every later call on that device returns cudaErrorLaunchFailure. Otherwise, which is the
+// initial state, a launch throws an Error with the fault, and the device continues. CHEEMS_EMULATED_ERRORS=sticky in
+// the environment also selects the former. A call with either value resets stopped devices.
 void set_errors_sticky(bool sticky);
 
-// What the stand-in for cuBLASLt answers from now on, of its statuses' numbers: to the next questions for an algorithm,
-// and to the next products. 0: as it is.
+// The status codes that the stand-in for cuBLASLt returns from now on: for requests of an algorithm, for products, and
+// for cublasLtCreate. 0: the real result.
 void set_cublas_lt_answers(int heuristic_status, int product_status, int create_status = 0);
 
 }  // namespace cheems::cuda_on_cpu

@@ -1,5 +1,5 @@
-// That the execution model computes what a GPU would: built-in variables, warp functions, tensor cores, atomics, and
-// the order of threads.
+// Tests that the execution model computes what a GPU would: built-in variables, warp functions, tensor cores, atomics,
+// and the order of threads.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -24,7 +24,7 @@ std::vector<int> counting(int n, int factor) {
   return values;
 }
 
-// Small values that bfloat16 holds exactly, from a linear congruence.
+// Small values that bfloat16 represents exactly, from a linear congruential generator.
 std::vector<__nv_bfloat16> small_values(int n, std::uint32_t seed) {
   std::vector<__nv_bfloat16> values(n);
   for (__nv_bfloat16& value : values) {
@@ -160,7 +160,7 @@ TEST_CASE("the order of threads is the schedule's, and its seed repeats it") {
     std::sort(sorted.begin(), sorted.end());
     CHECK(sorted == up);
   }
-  // One warp runs to its end before the next may.
+  // One warp runs to its end before the next one starts.
   const std::vector<unsigned> sprint = arrivals({Order::warp_sprint, 3});
   for (int warp = 0; warp < 3; ++warp) {
     const auto [first, last] = std::minmax_element(sprint.begin() + 32 * warp, sprint.begin() + 32 * (warp + 1));

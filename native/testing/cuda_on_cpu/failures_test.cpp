@@ -1,5 +1,5 @@
-// What the backend says when the device or cuBLASLt fails it: the first error and not what follows from it, memory that
-// is short, and products that ran on the slow kernel.
+// The backend's messages if the device or cuBLASLt fails: the first error instead of later ones, lack of memory, and
+// products that ran on the slow kernel.
 #include <cublasLt.h>
 #include <doctest/doctest.h>
 
@@ -28,9 +28,9 @@ cudaStream_t stream_of(Backend& backend) {
   return static_cast<cuda::CudaOperations&>(backend.operations()).context().stream;
 }
 
-// As a launcher does it (instructions_emulated.cuh).
+// Launches like a launcher of the backend (instructions_emulated.cuh).
 void launch_a_fault(Backend& backend) {
-  (void)cudaSetDevice(1);  // where the device is dead it is the thread's all the same
+  (void)cudaSetDevice(1);  // becomes the thread's device even if it is stopped
   (void)cudaGetLastError();
   cuda_on_cpu::launch(
       {"planted", nullptr, 1, 1, 1, 32, 0, stream_of(backend), [](void*) { throw Error("as planted"); }, nullptr, 0});
@@ -72,7 +72,7 @@ TEST_CASE(
         if (done == 2) launch_a_fault(*backend);
       };
       const std::string first = refusal([&] { (void)run.step(control); });
-      // Not the call that throws the gradients away, which comes last.
+      // Not the call that discards the gradients, which comes last.
       CHECK(first.find("CUDA: ") == 0);
       CHECK(first.find("cudaMemsetAsync") == std::string::npos);
       check_refused(first, {"cudaErrorLaunchFailure (719)", "CUDA_LAUNCH_BLOCKING=1",
@@ -82,7 +82,7 @@ TEST_CASE(
                                        refusal([&] { (void)run.trainer->score(run.samples.view(), Control()); })}) {
         check_refused(again, {"cuda:1 failed before", "The first error was: " + call});
       }
-      CHECK(device_backend().available_memory() > 0);  // the other device knows nothing of it
+      CHECK(device_backend().available_memory() > 0);  // the other device is not affected
     }
     backend.reset();
   }

@@ -9,8 +9,7 @@
 #endif
 
 #if CHEEMS_OWN_STACK_SWITCH
-// Saves the registers that a call must preserve on the stack that is left, and takes them from the stack that is
-// entered.
+// Saves the callee-saved registers on the old stack, and restores them from the new one.
 extern "C" void cheems_switch_stacks(void** left, void* entered);
 __asm__(
     ".text\n"
@@ -29,7 +28,7 @@ namespace cheems::cuda_on_cpu {
 
 namespace {
 
-// The fiber that was left by the hand-over under way.
+// The fiber that the current switch leaves.
 thread_local Fiber* left = nullptr;
 
 }  // namespace
@@ -44,7 +43,7 @@ void Fiber::prepare(void* stack, std::size_t bytes, void (*entry)()) {
 #if CHEEMS_OWN_STACK_SWITCH
   void** top = reinterpret_cast<void**>(static_cast<char*>(stack) + bytes);
   *--top = nullptr;                         // where entry would return to; keeps the stack aligned as after a call
-  *--top = reinterpret_cast<void*>(entry);  // what the first hand-over returns to
+  *--top = reinterpret_cast<void*>(entry);  // what the first switch returns to
   top -= 6;                                 // the six registers it takes
   std::memset(top, 0, 6 * sizeof(void*));
   stack_pointer_ = top;

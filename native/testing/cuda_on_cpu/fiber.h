@@ -1,8 +1,7 @@
-// A fiber: a stack of its own on which a function runs until it hands over to another fiber. Each CUDA thread is one.
+// A fiber: a stack of its own on which a function runs until it switches to another fiber. Each CUDA thread is one.
 //
-// On x86-64 the hand-over is written by hand (a few nanoseconds); elsewhere, or with
-// CHEEMS_UCONTEXT_FIBERS, it is ucontext's (which makes a system call).
-// AddressSanitizer is told of every hand-over.
+// On x86-64 the switch is written in assembly (a few nanoseconds). Elsewhere, or with CHEEMS_UCONTEXT_FIBERS, it uses
+// ucontext, which makes a system call. AddressSanitizer is told about every switch.
 #pragma once
 
 #include <cstddef>
@@ -23,14 +22,14 @@ class Fiber {
   Fiber& operator=(const Fiber&) = delete;
 
   // Makes the fiber ready to run `entry` from its beginning on the given stack, whatever it did before. `entry` must
-  // never return: its last act is a hand-over with `ended` set.
+  // never return: at its end it calls switch_to with `ended` set.
   void prepare(void* stack, std::size_t bytes, void (*entry)());
 
-  // Suspends `from`, the fiber that calls, and goes on with `to`. The call returns when somebody switches back to
+  // Suspends `from`, the calling fiber, and continues `to`. The call returns when another fiber switches back to
   // `from`.
   static void switch_to(Fiber& from, Fiber& to, bool ended = false);
 
-  // The first act of every entry.
+  // Must be the first call of every entry function.
   static void entered();
 
  private:
@@ -39,7 +38,7 @@ class Fiber {
 #else
   ucontext_t context_;
 #endif
-  const void* stack_ = nullptr;  // null for the fiber of the host, until the sanitizer has told
+  const void* stack_ = nullptr;  // null for the host's fiber until the sanitizer has reported it
   std::size_t bytes_ = 0;
   void* fake_stack_ = nullptr;
 };

@@ -1,7 +1,7 @@
-// What is known of every two bytes of device memory: which block of the running launch wrote them and which read them
-// first. Nothing orders the blocks of a launch, so two of them must not meet in the same bytes unless both only read or
-// both use atomics. The one pattern that does order them is understood: a block that writes, then __threadfence(), then
-// an atomic has published what it wrote to every block whose own atomic comes later ("the last block finishes the
+// Tracks every two bytes of device memory: which block of the running launch wrote them, and which read them first.
+// Nothing orders the blocks of a launch, so two of them must not access the same bytes unless both only read or both
+// use atomics. One pattern does order them and is recognized: a block that writes, then calls __threadfence(), then
+// uses an atomic has published its writes to every block whose own atomic comes later ("the last block finishes the
 // sum").
 //
 // Accesses of single bytes are checked for bounds only.
@@ -15,14 +15,14 @@ namespace cheems::cuda_on_cpu {
 
 namespace {
 
-constexpr std::uint32_t kAtomic = 1u << 31;  // beside a block's number in Cell::writer
+constexpr std::uint32_t kAtomic = 1u << 31;  // flag in addition to a block's number in Cell::writer
 
 struct Cell {
   std::uint32_t writer;
   std::uint32_t first_reader;
 };
 
-// Blocks are numbered in the order in which they run, from the first launch on, so that no cell has to be cleared.
+// Blocks are numbered in the order in which they run, from the first launch on, so that cells need not be cleared.
 Cell* cells = nullptr;
 std::uint32_t block = 0, first_block_of_launch = 0;
 bool fenced = false;          // the running block has called __threadfence

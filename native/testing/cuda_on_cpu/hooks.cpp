@@ -1,5 +1,5 @@
 // The functions that g++ -fsanitize=thread calls before every memory access. Kernels are compiled with that option, but
-// linked without ThreadSanitizer: these take its place. This file itself must not be instrumented.
+// linked without ThreadSanitizer: these functions replace it. This file itself must not be instrumented.
 #include <cstddef>
 #include <cstdint>
 
@@ -27,14 +27,15 @@ inline void access(void* address, std::size_t bytes, Access kind, const void* si
   check_access(*thread, {at, bytes, kind, site});
 }
 
-// What the compiler knows to be unaligned it moves in pieces: checked byte by byte as far as alignment goes.
+// An access that may be unaligned, as the compiler knows: checked byte by byte unless the address happens to be
+// aligned.
 inline void unaligned_access(void* address, std::size_t bytes, Access kind, const void* site) {
   const auto at = reinterpret_cast<std::uintptr_t>(address);
   if (at % bytes == 0) return access(address, bytes, kind, site);
   for (std::size_t i = 0; i < bytes; ++i) access(static_cast<char*>(address) + i, 1, kind, site);
 }
 
-// A struct that is copied whole, as a row of aligned words.
+// A whole struct that is copied, checked as a sequence of aligned words.
 inline void range_access(void* address, std::size_t bytes, Access kind, const void* site) {
   auto at = reinterpret_cast<std::uintptr_t>(address);
   while (bytes > 0) {
@@ -92,6 +93,6 @@ void __tsan_vptr_read(void*) {}
 void __tsan_func_entry(void*) {}
 void __tsan_func_exit() {}
 
-// Every instrumented file calls this as the program starts.
+// Every instrumented file calls this at program start.
 void __tsan_init() { cheems::cuda_on_cpu::accesses_reported = true; }
 }

@@ -16,8 +16,8 @@ Layout& shared_memory() {
   return *reinterpret_cast<Layout*>(cuda_on_cpu::shared_memory_start());
 }
 
-// Vector accesses report themselves, in functions that are neither instrumented nor inlined: the compiler would split
-// the pack into its values and report those.
+// Vector accesses report themselves, in functions that are neither instrumented nor inlined: otherwise the compiler
+// would split the pack into its values and report those.
 template <int N, class T>
 [[gnu::noinline, gnu::no_sanitize("thread")]] Vector<T, N> load_vector(const T* from) {
   cuda_on_cpu::note_read(from, sizeof(Vector<T, N>), __builtin_return_address(0));
@@ -68,7 +68,7 @@ inline float fast_exp(float x) { return std::exp(x); }
 inline float fast_exp2(float x) { return std::exp2(x); }
 inline float fast_tanh(float x) { return std::tanh(x); }
 
-// As on a GPU; but the kernel has run when this returns, and its faults are Errors thrown here.
+// Launches a kernel. Unlike on a GPU, the kernel has run when this returns, and its faults are thrown here as Errors.
 template <class... Parameters, class... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), Grid grid, int threads, int64_t shared_bytes,
             cudaStream_t stream, Arguments&&... arguments) {

@@ -46,18 +46,19 @@ void warp_collective(Collective kind, std::uint32_t mask, const void* in, void* 
 
 namespace {
 
-// Whether launches wait for their kernels, as CUDA reads it from the environment.
+// Whether launches wait for their kernels: CUDA's environment variable.
 bool launch_blocking() {
   const char* const text = std::getenv("CUDA_LAUNCH_BLOCKING");
   return text != nullptr && std::strcmp(text, "1") == 0;
 }
 
-// What a GPU refuses with "invalid value" or "too many resources requested", as far as it does not hang on what nvcc
-// makes of the kernel: a block of more threads than __launch_bounds__ promised, and, without that promise, so many that
-// the 65,536 registers of a multiprocessor may not do, of which a thread has up to 255, given out by eights.
+// What a GPU refuses with "invalid value" or "too many resources requested", as far as it does not depend on the code
+// that nvcc generates: a block with more threads than __launch_bounds__ promised, or, without that promise, so many
+// that the 65,536 registers of a multiprocessor may be too few. A thread has up to 255 registers, allocated in
+// multiples of eight.
 template <class Refuse>
 void check_launch_bounds(const Launch& launch, const Refuse& refuse) {
-  if (launch.kernel == nullptr) return;  // the tests' own
+  if (launch.kernel == nullptr) return;  // one of the tests' own functions
   const LaunchBounds bounds = launch_bounds_of(launch.kernel);
   constexpr int kUnbounded = 65536 / 256;
   if (bounds.threads == 0) {
@@ -110,7 +111,7 @@ void launch(const Launch& launch) {
   if (device != current_device())
     refuse("the stream belongs to device ", device, ", the thread has chosen device ", current_device(),
            " (cudaSetDevice).");
-  // As on a GPU, what keeps a sound launch from running is the runtime's last error.
+  // As on a GPU, the reason why a valid launch cannot run is the runtime's last error.
   if (use_current_device("a launch") != cudaSuccess) return;
   if (!has_image(device))
     return (void)error(cudaErrorNoKernelImageForDevice, "the kernels are compiled for ", kernel_images());

@@ -1,7 +1,8 @@
-// What kernels call in the execution model: the seam between code compiled as a kernel and the model itself. Kernels
-// come here through device_builtins.h and instructions_emulated.cuh.
+// What kernels call in the execution model: the interface between code compiled as a kernel and the model itself.
+// Kernels use it through device_builtins.h and instructions_emulated.cuh.
 //
-// Calls that can be wrong carry the source line of the caller, so that the model can say where threads wait.
+// Calls that can be wrong have the caller's source line as an argument, so that the model can report where threads
+// wait.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +30,7 @@ struct Place {
 void block_barrier(Place place);
 void memory_fence();
 
-// What the lanes of a warp do together. `in`, `out` and `argument` by kind:
+// Operations of a whole warp. `in`, `out` and `argument` by kind:
 //   synchronize           none
 //   shuffle               in: the lane's eight bytes; out: eight bytes of the lane `argument`
 //   ballot                argument: the lane's vote; out: the uint32_t of all votes in the mask
@@ -50,8 +51,8 @@ void async_copy_16(void* shared, const void* global, bool valid, const void* sit
 void async_commit();
 void async_wait(int pending_groups);
 
-// An access of `bytes` bytes that the compiler cannot report: `site` is the return address that stands for its source
-// line.
+// Reports an access of `bytes` bytes that the compiler cannot report. `site` is the return address that identifies its
+// source line.
 void note_read(const void* address, std::size_t bytes, const void* site);
 void note_write(const void* address, std::size_t bytes, const void* site);
 
@@ -62,9 +63,9 @@ std::uint64_t atomic_64(AtomicOperation operation, std::uint64_t* address, std::
                         const void* site);
 
 // Runs every thread of the grid to its end. `call` runs the kernel once with the arguments at `arguments`. Throws
-// cheems::Error for a launch that CUDA would refuse and for every fault the model detects; it is usable afterwards.
-// Where streams are deferred, faults are the errors of the call that waits; where errors are sticky, of whatever call
-// comes next.
+// cheems::Error for a launch that CUDA would refuse and for every fault the model detects; the model is usable
+// afterwards. If streams are deferred, faults are errors of the call that waits; if errors are sticky, of the next
+// call.
 struct Launch {
   const char* name;
   const void* kernel;
@@ -72,7 +73,7 @@ struct Launch {
   int threads;
   std::int64_t shared_bytes;
   cudaStream_t stream;
-  // Copied where the launch is deferred; plain bytes, as kernel parameters are.
+  // Copied if the launch is deferred; plain bytes, like kernel parameters.
   void (*call)(void* arguments);
   void* arguments;
   std::size_t arguments_bytes;

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-// Where the padding of each function begins: a section that the compiler writes and whose ends the linker names.
+// The addresses where the padding of each function begins: a section that the compiler writes and whose ends the linker
+// defines.
 extern "C" {
 extern const std::uintptr_t __start___patchable_function_entries[] __attribute__((weak, visibility("hidden")));
 extern const std::uintptr_t __stop___patchable_function_entries[] __attribute__((weak, visibility("hidden")));
@@ -29,7 +30,7 @@ LaunchBounds launch_bounds_of(const void* kernel) {
        ++at) {
     if (*at < entry) begin = std::max(begin, *at);
   }
-  // The padding of another kernel ends where that one begins.
+  // The padding of another kernel ends at the entry of that kernel.
   if (begin == 0 || (entry - begin) / kBytes > static_cast<std::uintptr_t>(launch_bounds_code(kMostBoundThreads, 32)))
     return {};
   for (std::uintptr_t at = begin; at < entry; at += kBytes) {

@@ -1,6 +1,5 @@
-// __launch_bounds__(threads, blocks) of a kernel, known when it is launched. The compiler that stands in for nvcc has
-// no such attribute, but it can put as many bytes of padding before a function as it is told: their number is the
-// bounds.
+// __launch_bounds__(threads, blocks) of a kernel, available at launch time. The compiler that replaces nvcc has no such
+// attribute, but it can put a given number of padding bytes before a function: this number encodes the bounds.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +8,7 @@ namespace cheems::cuda_on_cpu {
 
 struct LaunchBounds {
   int threads = 0;  // 0: the kernel has none
-  int blocks = 0;   // that a multiprocessor is to hold; 0: not said
+  int blocks = 0;   // per multiprocessor; 0: not given
 };
 
 constexpr int kMostBoundThreads = 1024;
@@ -23,7 +22,7 @@ LaunchBounds launch_bounds_of(const void* kernel);
 
 }  // namespace cheems::cuda_on_cpu
 
-#ifdef __clang__  // takes no such attribute with a template's numbers
+#ifdef __clang__  // does not accept such an attribute with template parameters
 #define __launch_bounds__(...)
 #else
 #define __launch_bounds__(...)                                                                    \

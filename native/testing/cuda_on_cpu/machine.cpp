@@ -33,7 +33,7 @@ void Machine::run(const Launch& asked) {
     begin_block();
     Thread* const first = next_ready();
     current = first;
-    Fiber::switch_to(host_, first->fiber);  // comes back when all threads have ended, or one has found an error
+    Fiber::switch_to(host_, first->fiber);  // returns when all threads have ended, or one has found an error
     current = nullptr;
   }
   checks_end_launch(*this);
@@ -45,8 +45,8 @@ void Machine::run(const Launch& asked) {
   }
 }
 
-// Block number `rank * step + offset`, modulo the number of blocks, comes at that rank; a step that has no factor in
-// common with the number meets every block once.
+// The block with number `rank * step + offset`, modulo the number of blocks, runs at that rank. A step that is coprime
+// to the number of blocks visits every block once.
 void Machine::order_blocks() {
   block_count_ = launch->grid_x * launch->grid_y * launch->grid_z;
   block_step_ = 1;
@@ -142,7 +142,7 @@ int previous_bit(std::uint32_t bits, int from) {
 
 }  // namespace
 
-// Takes the next thread to run off the ready ones; null when there is none.
+// Takes the next thread to run from the ready ones; null if there is none.
 Thread* Machine::next_ready() {
   if (ready_warps_ == 0) return nullptr;
   const int last_warp = last_run_ / kWarpLanes, last_lane = last_run_ % kWarpLanes;
@@ -204,7 +204,7 @@ void Machine::wait_at_barrier(Place place) {
   suspend(self);
 }
 
-// Opens the barrier once every thread that has not ended waits at it.
+// Releases the barrier once every thread that has not ended waits at it.
 void Machine::check_barrier() {
   if (live == 0 || at_barrier < live) return;
   checks_barrier(*this);
@@ -226,7 +226,7 @@ void Machine::wait_at_collective() {
   suspend(self);
 }
 
-// Performs the collective that `self` asks for if all its lanes wait; false if some are still to come.
+// Performs the collective that `self` requests if all its lanes wait. Returns false if some have not arrived yet.
 bool Machine::complete(Thread& self) {
   Warp& warp = warps[self.warp];
   if ((warp.waiting & self.mask) != self.mask) return false;
@@ -241,7 +241,7 @@ bool Machine::complete(Thread& self) {
   return true;
 }
 
-// Nobody can run, and somebody waits.
+// Reports a deadlock: no thread can run, and some wait.
 void Machine::give_up(Thread& self) {
   current = &self;
   stop([&] { return deadlock_report(*this); });

@@ -1,8 +1,8 @@
 // The execution model's device: it runs one block at a time, each of its threads on a fiber, all on the OS thread that
-// launches. Only the model's own files include this.
+// launches the kernel. Only the model's own files include this.
 //
-// A thread runs until it waits (at a barrier or a warp collective) or ends; then it hands over straight to the next
-// ready thread. Nothing is allocated by a launch once the stacks exist.
+// A thread runs until it waits (at a barrier or a warp collective) or ends; then it switches directly to the next ready
+// thread. A launch allocates nothing once the stacks exist.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ constexpr int kMaxWarps = kMaxThreads / kWarpLanes;
 constexpr std::int64_t kMaxSharedBytes = 227 * 1024;     // with the attribute, sm_90's
 constexpr std::int64_t kSharedBytesUnasked = 48 * 1024;  // without
 
-// A cp.async under way.
+// A pending cp.async.
 struct AsyncCopy {
   unsigned char* shared;
   const unsigned char* global;
@@ -35,7 +35,7 @@ struct AsyncCopy {
 struct Thread {
   Fiber fiber;
   std::uintptr_t stack_low = 0;
-  std::uint16_t number = 0, warp = 0, lane = 0;  // `number` is the place in the block, x fastest
+  std::uint16_t number = 0, warp = 0, lane = 0;  // `number` is the index in the block, x fastest
   uint3 index{};
 
   enum class State : std::uint8_t { ready, at_barrier, at_collective, ended } state = State::ended;
@@ -67,14 +67,14 @@ class Machine {
  public:
   void run(const Launch& launch);
 
-  // The block that runs as the rank-th of the launch.
+  // The block that runs at position `rank` of the launch.
   uint3 block_at(std::int64_t rank) const;
 
-  // For the thread that runs.
+  // Called by the running thread.
   void wait_at_barrier(Place place);
   void wait_at_collective();  // the thread's request is filled in
-  // Ends the launch with an Error. Nothing on the thread's stack is destroyed, so the words are made in a call of their
-  // own.
+  // Ends the launch with an Error. Objects on the thread's stack are not destroyed, so a separate call makes the
+  // message.
   template <class Describe>
   [[noreturn]] void stop(const Describe& describe) {
     set_error(describe);
@@ -119,7 +119,7 @@ class Machine {
 extern Machine* const the_machine;
 inline Machine& machine() { return *the_machine; }
 
-// The thread that runs on this OS thread, null outside of kernels.
+// The CUDA thread that runs on this OS thread; null outside of kernels.
 extern thread_local Thread* current __attribute__((tls_model("initial-exec")));
 
 // Runs a collective whose lanes have all arrived.

@@ -13,7 +13,7 @@ static bool is_there = true;
 
 int nvmlInit_v2() { return is_there ? 0 : 12; }  // NVML_ERROR_LIBRARY_NOT_FOUND
 
-// A handle is the device's number and one.
+// A handle is the device's number plus one.
 int nvmlDeviceGetHandleByPciBusId_v2(const char* bus, nvmlDevice_st** device) {
   const long number = std::strtol(bus + 5, nullptr, 16);
   if (number < 1 || number > cheems::cuda_on_cpu::device_count()) return 6;  // NVML_ERROR_NOT_FOUND

@@ -38,8 +38,8 @@ std::size_t pages_for(std::size_t bytes) { return (kOffset + bytes + kOffset + k
 
 bool page_free(std::size_t page) { return page_owner[page] == 0 || !allocations[page_owner[page]].live; }
 
-// The first of so many pages in a row: new ones while there are any, then those of freed allocations. 0: there are
-// none.
+// The first of `count` consecutive pages: new ones as long as there are any, then those of freed allocations. 0: there
+// are none.
 std::size_t find_pages(std::size_t count) {
   if (next_page + count <= kPages) {
     next_page += count;
@@ -83,7 +83,7 @@ void reserve_memory() {
 
 Stack stack_of(int number) {
   unsigned char* const start = stacks + static_cast<std::size_t>(number) * kStackBytes;
-  // Stacks that all began at the same offset in their pages would fall into the same few lines of the CPU's caches.
+  // If all stacks began at the same offset in their pages, they would share the same few cache lines of the CPU.
   const std::size_t stagger = static_cast<std::size_t>(number % 256) * 256;
   return {start + kPageBytes, kStackBytes - kPageBytes - stagger};
 }

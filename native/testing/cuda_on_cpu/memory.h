@@ -1,9 +1,9 @@
 // The address space of the emulated device. One stretch of addresses is reserved for each kind of memory, so that one
-// comparison tells what an address is: the shared memory of the block, the stacks of the threads, or device memory.
+// comparison classifies an address: the shared memory of the block, the stacks of the threads, or device memory.
 //
-// Every allocation of device memory has pages of its own, begins 256 bytes into the first of them (a kernel that needs
-// more alignment than cudaMalloc promises is found out) and ends before the end of the last; addresses of freed memory
-// are not given out again while others are left. New memory is filled with 0xff: a NaN in float32 and in bfloat16.
+// Every allocation of device memory has its own pages. It begins 256 bytes into the first one (so that a kernel that
+// needs more alignment than cudaMalloc guarantees is found) and ends before the end of the last one. Addresses of freed
+// memory are not reused as long as there are others. New memory is filled with 0xff: a NaN in float32 and in bfloat16.
 #pragma once
 
 #include <cstddef>
@@ -43,18 +43,18 @@ extern Allocation* allocations;
 // Reserves the address space, once.
 void reserve_memory();
 
-// Address space without memory behind it until it is touched; zero at first.
+// Reserves address space, which gets memory only when it is accessed; initially zero.
 void* reserve_address_space(std::size_t bytes);
 
 // The stack of the thread with this number in its block.
 Stack stack_of(int number);
 
-// Memory of the device; null when it is full.
+// Allocates memory of the device; null if it is full.
 void* allocate(int device, std::size_t bytes);
-// False if nothing that is live begins at the address.
+// Frees an allocation. Returns false if no live allocation begins at the address.
 bool release(void* address);
 
-// The allocation on whose pages the address lies, live or freed, or null.
+// The allocation, live or freed, whose pages contain the address, or null.
 inline const Allocation* allocation_at(std::uintptr_t address) {
   if (!device_stretch.contains(address)) return nullptr;
   const std::uint32_t number = page_owner[(address - device_stretch.start) / kPageBytes];
@@ -68,7 +68,7 @@ inline bool in_live_allocation(std::uintptr_t address, std::size_t bytes, int de
          address - owner->start + bytes <= owner->bytes;
 }
 
-// For AddressSanitizer, where it watches.
+// Tell AddressSanitizer, if it is used, that these bytes must not, or may, be accessed.
 void forbid(std::uintptr_t address, std::size_t bytes);
 void permit(std::uintptr_t address, std::size_t bytes);
 

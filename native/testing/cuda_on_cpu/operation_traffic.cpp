@@ -9,8 +9,8 @@
 #include "core/random.h"
 #include "testing/cuda_on_cpu/traffic.h"
 
-extern "C" const char
-    __executable_start;  // the linker's: kernels are told by their place behind it, which nm knows the names of
+extern "C" const char __executable_start;  // defined by the linker: kernels are identified by their offset from it,
+                                           // which nm maps to names
 
 namespace cheems::traffic {
 
@@ -22,14 +22,15 @@ namespace {
 PackedTree tree_of(int prompts, int prompt_tokens, int responses, int response_tokens) {
   RandomStream random(1, 0);
   std::vector<int32_t> tokens, offsets{0}, groups, chosen;
-  // One token in three is the same, as a text's commonest; the rest are spread over a vocabulary of 2000.
+  // One token in three is the same, like the most frequent token of a text; the rest are spread over a vocabulary of
+  // 2000.
   const auto token = [&] { return static_cast<int32_t>(random.next() % 3 == 0 ? 5 : random.next() % 2000); };
   for (int p = 0; p < prompts; ++p) {
     std::vector<int32_t> prompt(static_cast<size_t>(prompt_tokens));
     for (int32_t& id : prompt) id = token();
     for (int r = 0; r < responses; ++r) {
       tokens.insert(tokens.end(), prompt.begin(), prompt.end());
-      tokens.push_back(r);  // responses differ from their first token on
+      tokens.push_back(r);  // responses differ in their first token
       for (int i = 1; i < response_tokens; ++i) tokens.push_back(token());
       offsets.push_back(static_cast<int32_t>(tokens.size()));
       chosen.push_back(static_cast<int32_t>(groups.size()));

@@ -1,6 +1,6 @@
-// What an operation of the CUDA backend moves and computes, counted while its kernels are executed on the CPU, beside
-// the floor of its contract. Each operation counts itself in ops/FOLDER/traffic.cpp; bench/kernel_traffic.cpp runs them
-// all.
+// The memory traffic and arithmetic of an operation of the CUDA backend, counted while its kernels run on the CPU, next
+// to the minimum of its contract. Each operation is counted in its ops/FOLDER/traffic.cpp; bench/kernel_traffic.cpp
+// runs them all.
 #pragma once
 
 #include <functional>
@@ -22,7 +22,7 @@ struct Model {
   std::string name;
   int64_t hidden, heads, key_value_heads, head_size, intermediate, qkv_columns;
 };
-// Of the 7B model's 28 query heads one group of 7, for time: heads are independent.
+// Only one group of 7 of the 7B model's 28 query heads, to save time: heads are independent.
 inline const Model kSmall{"0.5B", 896, 14, 2, 64, 4864, 1152}, kLarge{"7B", 3584, 7, 1, 128, 18944, 4608};
 
 // Trees of tokens that operations are counted on.
@@ -33,7 +33,7 @@ struct Trees {
 };
 Trees make_trees();
 
-// Memory of the emulated device and the operations on it.
+// The memory of the emulated device, and operations on it.
 class Device {
  public:
   Device();
@@ -51,7 +51,7 @@ class Device {
     backend_->upload(place, values.data(), bytes);
     return static_cast<const int32_t*>(place);
   }
-  // For an operation as large as `request`; memory of the operation before is given back.
+  // The operations, with a workspace for `request`; frees the memory of the previous operation.
   Operations& operations(const PackedTree& tree, WorkspaceRequest request) {
     request.rows = tree.rows();
     request.longest_path = tree.longest_path;
@@ -72,18 +72,18 @@ class Device {
   std::vector<std::unique_ptr<Buffer>> memory_;
 };
 
-// What is moved and computed at the least: each tensor once, in its real dtype, however often a kernel must come back
-// to it.
+// The minimum of bytes moved and operations computed: each tensor once, in its real dtype, however often a kernel must
+// access it again.
 struct Floor {
   double bytes, flops;
 };
 
 class Report {
  public:
-  // Operations with `word` in their name alone.
+  // Only operations with `word` in their name.
   explicit Report(std::string word) : word_(std::move(word)) {}
 
-  // `operation` is counted; what `prepare` makes and returns is called once.
+  // Counts `operation`: the function that `prepare` returns is called once.
   void measure(const std::string& operation, const std::string& form, const std::string& sizes, Floor floor,
                const std::function<std::function<void()>()>& prepare);
   // In the order of the list of operations.
@@ -100,7 +100,7 @@ inline std::string size_text(int64_t rows, int64_t columns) {
   return std::to_string(rows) + " x " + std::to_string(columns);
 }
 
-// At namespace scope of a traffic.cpp: `count` is called by count_all.
+// To be defined at namespace scope in a traffic.cpp: count_all calls `count`.
 struct Registered {
   explicit Registered(void (*count)(Report&, const Trees&));
 };

@@ -1,4 +1,4 @@
-// A profiler that stands in for NVIDIA's: it writes down the ranges that the backend names.
+// A replacement for NVIDIA's profiler: it records the ranges that the backend names.
 #pragma once
 
 #include <string>
@@ -6,8 +6,8 @@
 
 namespace cheems::cuda_on_cpu {
 
-// The ranges that begin while this lives, as paths of names in the order of their beginnings: "step 1", "step
-// 1/forward", "step 1/forward/layer 0", … One at a time.
+// Records the ranges that begin while this object exists, as paths of names in the order in which they begin: "step 1",
+// "step 1/forward", "step 1/forward/layer 0", … Only one recorder may exist at a time.
 class RangeRecorder {
  public:
   RangeRecorder();
@@ -15,7 +15,7 @@ class RangeRecorder {
   RangeRecorder(const RangeRecorder&) = delete;
 
   const std::vector<std::string>& paths() const;
-  // Ranges that began and have not ended, and ends without a beginning.
+  // open(): ranges that have begun and not ended. unmatched(): ends without a beginning.
   int open() const;
   int unmatched() const;
 };

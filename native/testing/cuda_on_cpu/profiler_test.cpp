@@ -1,4 +1,4 @@
-// The ranges that a profiler of the CUDA backend is told of.
+// The ranges that the CUDA backend reports to a profiler.
 #include "testing/cuda_on_cpu/profiler.h"
 
 #include <doctest/doctest.h>
@@ -22,7 +22,7 @@ OwnedSamples two_prompts() {
   return samples;
 }
 
-// The names of the ranges directly within those of that path, in order.
+// The names of the ranges directly inside those with that path, in order.
 std::vector<std::string> inside(const std::vector<std::string>& paths, const std::string& part) {
   std::vector<std::string> names;
   for (const std::string& path : paths) {

@@ -1,5 +1,5 @@
 // The host's side of the CUDA runtime for the emulated device: the device, errors and memory; streams.cpp has the rest.
-// What can go wrong without a GPU is checked: handles, directions, and the bounds of every copy and fill.
+// Everything that can be checked without a GPU is checked: handles, directions, and the bounds of every copy and fill.
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -70,7 +70,7 @@ const char* describe(cudaError_t code) {
   return "unrecognized error code";
 }
 
-// Whether the address may be the end of a copy that lies on the device (below 0: on the host).
+// Whether the range may be the source or target of a copy that is on this device (below 0: on the host).
 cudaError_t check_range(const char* call, const char* role, const void* pointer, std::size_t bytes, int device) {
   const auto address = reinterpret_cast<std::uintptr_t>(pointer);
   if (device < 0) {
@@ -132,11 +132,11 @@ cudaError_t copy(const char* call, void* to, std::size_t to_pitch, const void* f
       check_range(call, "source", from, (height - 1) * from_pitch + width, from_device ? device : -1);
   if (bad_from != cudaSuccess) return bad_from;
   if (stream != nullptr && !to_device &&
-      !is_pinned(to, (height - 1) * to_pitch + width)) {  // as CUDA does, waits for the copy
+      !is_pinned(to, (height - 1) * to_pitch + width)) {  // waits for the copy, like CUDA
     if (const cudaError_t bad = finish_stream(stream)) return bad;
     copy_rows(to, to_pitch, from, from_pitch, width, height);
   } else if (stream != nullptr && streams_deferred() && !from_device &&
-             !is_pinned(from, (height - 1) * from_pitch + width)) {  // takes a copy first
+             !is_pinned(from, (height - 1) * from_pitch + width)) {  // copies the source first
     std::vector<char> taken(width * height);
     copy_rows(taken.data(), width, from, from_pitch, width, height);
     enqueue(stream, [=, taken = std::move(taken)] { copy_rows(to, to_pitch, taken.data(), width, width, height); });
@@ -175,7 +175,7 @@ cudaError_t cudaGetDevice(int* device) {
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int device) { return emulation::choose_device(device); }
-// Needs no context, as on a GPU.
+// Needs no context, like on a GPU.
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   if (device < 0 || device >= emulation::device_count())
     return emulation::error(cudaErrorInvalidDevice, "cudaGetDeviceProperties: device ", device);
@@ -223,7 +223,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
   return emulation::error(cudaErrorInvalidValue, "cudaDeviceGetAttribute: attribute ", static_cast<int>(attribute),
                           " is not emulated");
 }
-// The bus of the device with this number, as NVML has it too.
+// The PCI bus id of the device with this number, the same as in NVML.
 cudaError_t cudaDeviceGetPCIBusId(char* text, int bytes, int device) {
   if (device < 0 || device >= emulation::device_count())
     return emulation::error(cudaErrorInvalidDevice, "cudaDeviceGetPCIBusId: device ", device);
@@ -268,7 +268,7 @@ const char* cudaGetErrorName(cudaError_t error) {
 #undef NAME
   return "unrecognized error code";
 }
-// NVIDIA's words; behind them what the emulation knows about this thread's last error, if that is the one asked for.
+// NVIDIA's message, followed by what the emulation knows about this thread's last error, if that is the requested one.
 const char* cudaGetErrorString(cudaError_t error) {
   static thread_local std::string text;
   static thread_local cudaError_t described = cudaSuccess;
@@ -290,12 +290,12 @@ cudaError_t cudaMalloc(void** address, std::size_t bytes) {
   return emulation::error(cudaErrorMemoryAllocation, bytes, " bytes asked for, ", emulation::free_bytes(), " of ",
                           emulation::capacity_bytes(), " free");
 }
-// As NVIDIA's, waits for the device first.
+// Waits for the device first, like NVIDIA's.
 cudaError_t cudaFree(void* address) {
   const emulation::Allocation* const owner = emulation::allocation_at(reinterpret_cast<std::uintptr_t>(address));
   const int device = owner == nullptr ? emulation::current_device() : owner->device;
   if (const cudaError_t bad = emulation::dead_device(device, "cudaFree")) {
-    (void)emulation::release(address);  // the memory of a dead device counts for nothing
+    (void)emulation::release(address);  // the memory of a stopped device no longer counts
     return bad;
   }
   if (const cudaError_t bad = emulation::finish_all_streams()) return bad;

@@ -1,4 +1,4 @@
-// What the files of the emulated runtime share: errors, and what a launch asks for.
+// Shared by the files of the emulated runtime: errors, and facts that a launch needs.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -10,14 +10,15 @@
 
 namespace cheems::cuda_on_cpu {
 
-constexpr int kMultiprocessors = 8;  // few, so that grids sized by it stay small and still exceed one wave
+constexpr int kMultiprocessors = 8;  // few, so that grids sized by it stay small and still have more than one wave
 
-// Threads that a multiprocessor of that compute capability holds.
+// The number of threads that a multiprocessor of that compute capability can hold.
 constexpr int threads_per_multiprocessor(int capability) {
   return capability == 86 || capability == 89 || capability / 10 == 12 ? 1536 : 2048;
 }
 
-// Makes `code` this thread's last error, with words that cudaGetErrorString adds to NVIDIA's. Returns it.
+// Makes `code` this thread's last error, with a detail that cudaGetErrorString adds to NVIDIA's message. Returns
+// `code`.
 cudaError_t set_last_error(cudaError_t code, std::string detail);
 
 template <class... Parts>

@@ -1,4 +1,4 @@
-// The emulated CUDA runtime: memory, copies, streams, events, limits, and that mistakes in calls are found.
+// The emulated CUDA runtime: memory, copies, streams, events and limits; mistakes in calls are found.
 #include <cuda_runtime.h>
 #include <doctest/doctest.h>
 
@@ -15,7 +15,7 @@ namespace cheems::cuda_on_cpu {
 
 namespace {
 
-// That the call failed with this code, in words that hold `words`.
+// Checks that the call failed with this code, and that the message contains `words`.
 void check_error(cudaError_t status, cudaError_t expected, const std::string& words) {
   CHECK(status == expected);
   const std::string text = cudaGetErrorString(status);
@@ -82,7 +82,7 @@ TEST_CASE("device memory is limited, and what is freed is free again") {
   CHECK(second == nullptr);
   CHECK(cudaFree(first) == cudaSuccess);
   CHECK(cudaMalloc(&second, 600) == cudaSuccess);
-  CHECK(second != first);  // a stale pointer stays wrong
+  CHECK(second != first);  // an old pointer stays invalid
   CHECK(cudaFree(second) == cudaSuccess);
   set_device_memory(std::size_t{16} << 30);
 }
@@ -171,7 +171,7 @@ TEST_CASE("deferred: results are not there before they are waited for; ordinary 
   Deferred run;
   float ordinary = 5;
   CHECK(cudaMemcpyAsync(run.device, &ordinary, 4, cudaMemcpyHostToDevice, run.first) == cudaSuccess);
-  ordinary = 6;  // allowed: the call has taken a copy
+  ordinary = 6;  // allowed: the call has copied it
   run.pinned[0] = 0;
   CHECK(cudaMemcpyAsync(run.pinned, run.device, 4, cudaMemcpyDeviceToHost, run.first) == cudaSuccess);
   CHECK(cudaEventRecord(run.event, run.first) == cudaSuccess);
@@ -211,7 +211,7 @@ TEST_CASE("deferred: kernels run in their stream, and their faults are errors of
   run.upload(run.first);
   check_error(cudaStreamSynchronize(run.first), cudaErrorLaunchFailure,
               "CUDA kernel deferred, block (0, 0, 0): the kernel threw");
-  CHECK(cudaStreamSynchronize(run.first) == cudaSuccess);  // the copy behind it was dropped
+  CHECK(cudaStreamSynchronize(run.first) == cudaSuccess);  // the copy after it was dropped
 }
 
 TEST_CASE("there is one device, of compute capability 9.0") {

@@ -1,5 +1,5 @@
-// The order in which the threads of a block run, and the blocks of a grid. Every order is legal CUDA; a kernel that
-// needs one of them is wrong.
+// The order in which the threads of a block run, and the blocks of a grid. CUDA permits every order; a kernel that
+// needs a particular one is wrong.
 #pragma once
 
 #include <cstdint>
@@ -23,12 +23,12 @@ struct Schedule {
 // "forward", "reverse", "random:SEED" or "warp_sprint:SEED". Throws on anything else.
 Schedule parse_schedule(const std::string& text);
 
-// The schedule of all later launches; each launch starts from the seed, so that a run repeats. At first it is what the
-// environment variable CHEEMS_EMULATED_SCHEDULE says, or forward.
+// Sets the schedule of all later launches. Each launch starts from the seed, so that runs are reproducible. Initially
+// the value of the environment variable CHEEMS_EMULATED_SCHEDULE, or forward.
 void set_schedule(Schedule schedule);
 Schedule schedule();
 
-// Sets a schedule for the time of a scope.
+// Sets a schedule for the duration of a scope.
 class ScheduleScope {
  public:
   explicit ScheduleScope(Schedule inside) : before_(schedule()) { set_schedule(inside); }

@@ -1,13 +1,13 @@
-// What is known of every two bytes of shared memory, and what follows from it.
+// Tracks every two bytes of shared memory, and finds races and uninitialized reads.
 //
-// Two accesses, at least one of them a write, race unless a barrier lies between them (their epochs differ), or they
-// are of one thread, or of lanes of one warp that a __syncwarp orders. Shuffles, votes, ldmatrix and mma order nothing.
+// Two accesses, at least one of them a write, race unless there is a barrier between them (their epochs differ), or
+// they are made by the same thread, or by lanes of one warp that a __syncwarp orders. Shuffles, votes, ldmatrix and mma
+// do not order accesses.
 //
 // Accesses of single bytes are checked for bounds and initialization only.
 //
-// Most accesses are of four bytes or more. Four bytes that were always accessed together are kept as one cell, the
-// first of their two; the first access to a half of them takes the two apart, and a write to both puts them together
-// again.
+// Most accesses have four bytes or more. Four bytes that were always accessed together are tracked in one cell, the
+// first of their two. The first access to one half splits the two cells, and a write to both joins them again.
 #include <bit>
 #include <cstring>
 
@@ -24,7 +24,7 @@ namespace {
 struct Readers {
   std::uint32_t epoch;
   std::uint32_t lanes;
-  std::uint32_t clock;  // the lowest of theirs
+  std::uint32_t clock;  // the lowest of their clocks
   std::uint32_t site;   // of the last
   std::uint32_t warp;
 };
@@ -39,7 +39,7 @@ enum CellFlag : std::uint16_t {
   apart = 32
 };
 
-// All zero: never touched. What earlier blocks did is told by its epoch and never has to be cleared.
+// All zero: never accessed. Accesses of earlier blocks are recognized by their epoch, so cells need not be cleared.
 struct SharedCell {
   std::uint32_t write_epoch;
   std::uint32_t write_clock;
@@ -54,8 +54,9 @@ std::uint32_t epoch = 0;        // counted from the first launch on, by one at e
 std::uint32_t block_epoch = 0;  // the block's first
 std::int64_t poisoned_from = 0;
 
-// Warps keep time in __syncwarps. A lane's clock is the number of its last; what it knows of the other lanes is the
-// number of the last one of theirs that came before it. Never set back within a launch.
+// A warp's time is counted in __syncwarps. A lane's clock is the number of its last one. For each other lane, it knows
+// the number of the last __syncwarp of that lane that is ordered before its own. Clocks are never reset within a
+// launch.
 struct WarpClocks {
   std::uint32_t ticks;
   std::uint32_t whole;  // the last __syncwarp of all lanes
@@ -69,7 +70,7 @@ std::uint32_t clock_of(const Thread& thread) {
   return std::max(warp.now[thread.lane], warp.whole);
 }
 
-// Whether what a lane of the same warp did at `clock` comes before what `self` does now.
+// Whether an access of another lane of the warp at `clock` is ordered before what `self` does now.
 bool knows(const Thread& self, int lane, std::uint32_t clock) {
   const WarpClocks& warp = clocks[self.warp];
   return std::max(warp.known[self.lane][lane], warp.whole) > clock;
@@ -84,8 +85,7 @@ SharedCell& half(std::size_t number) {
   return shared_cells[number];
 }
 
-// Calls action(cell, number) for what is known of `count` cells from the number `first` on. A write leaves the same in
-// all of them.
+// Calls action(cell, number) for `count` cells from number `first` on. After a write all of them are equal.
 template <typename Action>
 void for_cells(std::size_t first, std::size_t count, bool writes, const Action& action) {
   const std::size_t end = first + count;
@@ -106,7 +106,7 @@ void for_cells(std::size_t first, std::size_t count, bool writes, const Action& 
 
 std::uint32_t shortened(const void* site) { return static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(site)); }
 
-// The other site of a race lies within 2 GiB of the one at hand: they are in one kernel.
+// Restores the full address of a race's other site: it is within 2 GiB of `near`, because both are in one kernel.
 const void* lengthened(std::uint32_t site, const void* near) {
   if (site == 0 || near == nullptr) return nullptr;
   const auto base = reinterpret_cast<std::uintptr_t>(near);
@@ -170,7 +170,7 @@ bool written_before(const Thread& self, const SharedCell& cell) {
   return cell.writer / kWarpLanes == self.warp && knows(self, cell.writer % kWarpLanes, cell.write_clock);
 }
 
-// The lanes among the readers that nothing orders before `self`.
+// The lanes among the readers whose reads nothing orders before `self`.
 std::uint32_t unordered(const Thread& self, const Readers& readers) {
   if (readers.epoch != epoch) return 0;
   if (readers.warp != self.warp) return readers.lanes;
@@ -280,7 +280,7 @@ void shared_checks_begin_launch(Machine& machine) {
   if (shared_cells == nullptr)
     shared_cells = static_cast<SharedCell*>(reserve_address_space(kMaxSharedBytes / 2 * sizeof(SharedCell)));
   std::memset(clocks, 0, static_cast<std::size_t>(machine.warp_count) * sizeof clocks[0]);
-  if (epoch > 0xf0000000u) {  // after some four thousand million barriers
+  if (epoch > 0xf0000000u) {  // after about four billion barriers
     std::memset(static_cast<void*>(shared_cells), 0, kMaxSharedBytes / 2 * sizeof(SharedCell));
     epoch = 0;
   }
@@ -289,7 +289,7 @@ void shared_checks_begin_launch(Machine& machine) {
 void shared_checks_begin_block(Machine& machine) {
   block_epoch = ++epoch;
   const std::int64_t bytes = machine.launch->shared_bytes;
-  // What a failed kernel left poisoned, and what this one may not touch.
+  // Unpoisons what a failed kernel left poisoned, and poisons what this one must not access.
   permit(shared_stretch.start, static_cast<std::size_t>(bytes));
   if (bytes < poisoned_from)
     forbid(shared_stretch.start + static_cast<std::size_t>(bytes), static_cast<std::size_t>(poisoned_from - bytes));

@@ -1,5 +1,5 @@
-// From an address in a kernel's code to "rmsnorm/cuda.cu:57", by way of addr2line where that is installed and the code
-// has line numbers (-g1). Only called for a message.
+// Turns an address in a kernel's code into "rmsnorm/cuda.cu:57", with addr2line, if that is installed and the code has
+// line numbers (-g1). Only called for messages.
 #include <dlfcn.h>
 
 #include <cstdio>
@@ -13,7 +13,7 @@ namespace cheems::cuda_on_cpu {
 
 namespace {
 
-// Code that kernels are written in, as opposed to kernels.
+// Whether a line belongs to the helpers that kernels use, and not to a kernel itself.
 bool is_vocabulary(const std::string& line) {
   return line.find("/cuda_on_cpu/") != std::string::npos ? line.find(".cu:") == std::string::npos
                                                          : line.find("backends/cuda/device.cuh") != std::string::npos;

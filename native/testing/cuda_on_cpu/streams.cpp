@@ -20,7 +20,7 @@ struct CUstream_st {
   std::deque<std::function<void()>> work;
 };
 
-// Outlives its handle where work still refers to it.
+// Outlives its handle if work still refers to it.
 struct EventState {
   std::int64_t asked = 0, done = 0;  // how often it was recorded, and how many of those the streams have come to
   std::int64_t nanoseconds = 0;      // of the last
@@ -35,7 +35,7 @@ namespace cheems::cuda_on_cpu {
 
 namespace {
 
-std::recursive_mutex streams_guard;  // work may be done under it: the devices work one after another
+std::recursive_mutex streams_guard;  // work may run while it is locked: the devices work one after another
 std::set<cudaStream_t> streams;
 std::set<cudaEvent_t> events;
 
@@ -52,7 +52,7 @@ bool& deferred() {
 
 HostWaits counted_waits;
 
-// Counts a wait of the host for a stream, when it is over.
+// Counts a wait of the host for a stream when the wait ends.
 class CountedWait {
  public:
   explicit CountedWait(cudaStream_t stream) : stream_(stream), had_work_(has_work()) {}
@@ -74,7 +74,7 @@ std::int64_t nanoseconds_now() {
       .count();
 }
 
-// Does the stream's next piece of work. What fails takes all other work with it, as an error on a GPU does.
+// Does the stream's next piece of work. If it fails, all other work is dropped, as after an error on a GPU.
 cudaError_t do_one(cudaStream_t stream) {
   const std::function<void()> work = std::move(stream->work.front());
   stream->work.pop_front();
@@ -182,7 +182,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   emulation::streams.insert(*stream);
   return cudaSuccess;
 }
-// As NVIDIA's, lets the stream's work come to its end.
+// Finishes the stream's work first, like NVIDIA's.
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   const Lock lock(emulation::streams_guard);
   if (!emulation::streams.contains(stream)) {
@@ -200,7 +200,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   const emulation::CountedWait counted(stream);
   return stream == nullptr ? emulation::finish_all_streams() : emulation::finish_stream(stream);
 }
-// Each question brings the stream on by one piece of work, so that a host that keeps asking comes to an end.
+// Each query does one piece of the stream's work, so that a host that polls makes progress.
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
   const Lock lock(emulation::streams_guard);
   if (const cudaError_t bad = emulation::check_stream("cudaStreamQuery", stream)) return bad;

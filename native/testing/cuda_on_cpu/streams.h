@@ -1,5 +1,5 @@
-// Streams and events of the emulated device. Work is done when it is asked for, unless streams are deferred (see
-// emulated_device.h): then it waits in its stream until the host waits for it, the latest moment a GPU may choose.
+// Streams and events of the emulated device. Work is done immediately, unless streams are deferred (see
+// emulated_device.h): then it waits in its stream until the host waits for it, the latest moment that a GPU may choose.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -8,15 +8,15 @@
 
 namespace cheems::cuda_on_cpu {
 
-// Does the work after all that the stream was given before. An Error that deferred work throws is the error of the call
-// that waits for it, as on a GPU.
+// Does the work after all earlier work of the stream. If deferred work throws an Error, it becomes the error of the
+// call that waits for it, as on a GPU.
 void enqueue(cudaStream_t stream, std::function<void()> work);
 
 bool streams_deferred();
 bool stream_exists(cudaStream_t stream);
-int device_of(cudaStream_t stream);  // the thread's where it is the default stream
+int device_of(cudaStream_t stream);  // the thread's device for the default stream
 
-// Does all that waits in a stream; in every stream.
+// Does all pending work of a stream, or of every stream.
 cudaError_t finish_stream(cudaStream_t stream);
 cudaError_t finish_all_streams();
 

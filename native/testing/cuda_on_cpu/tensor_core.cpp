@@ -1,4 +1,4 @@
-// ldmatrix and mma.sync, fragment by fragment as PTX lays them out (see device.cuh).
+// ldmatrix and mma.sync, fragment by fragment in PTX's layout (see device.cuh).
 #include <bit>
 #include <cstring>
 

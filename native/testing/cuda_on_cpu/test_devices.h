@@ -1,4 +1,4 @@
-// The emulated devices as one test wants them; what tests have otherwise comes back at its end.
+// Sets the emulated devices for one test, and restores the tests' usual ones at its end.
 #pragma once
 
 #include <cuda_runtime.h>

@@ -1,5 +1,5 @@
-// Launchers of the kernels that test the execution model itself. Each kernel keeps CUDA's rules, or breaks one where
-// its Bug argument says so. Kernels are in *_test_kernels.cu; addresses are of device memory.
+// Launchers of the kernels that test the execution model itself. Each kernel keeps CUDA's rules, or breaks one if its
+// bug argument says so. Kernels are in *_test_kernels.cu; addresses point to device memory.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -11,7 +11,7 @@ namespace cheems::cuda_on_cpu {
 
 // --- execution_test_kernels.cu
 
-// out[block * threads + thread] = 1000 * block + thread, by all the built-in variables.
+// out[block * threads + thread] = 1000 * block + thread, computed from all the built-in variables.
 void launch_coordinates(int* out, int blocks_x, int blocks_y, int threads);
 // Per lane of one warp: the results of shuffles and votes on the values `in`; 8 x 32 entries (see the kernel).
 void launch_warp_functions(const int* in, int* out);
@@ -27,12 +27,12 @@ void launch_tree_sum(const float* in, float* out, int n);
 // Counts into 16 bins with atomics in shared memory, then adds to out with atomics.
 void launch_histogram(const int* in, int n, unsigned* out, int blocks);
 
-// out[thread] = how many threads came to a counter before; one block.
+// out[thread] = how many threads reached a counter before it; one block.
 void launch_order_of_arrival(unsigned* counter, unsigned* out, int threads);
-// The same by block, of one thread.
+// The same for blocks of one thread.
 void launch_order_of_blocks(unsigned* counter, unsigned* out, int blocks_x, int blocks_y);
 
-// --- checks_test_kernels.cu. Each exists right and wrong.
+// --- checks_test_kernels.cu. Each has a correct version and one with a bug.
 
 void launch_missing_barrier(float* out, bool bug);       // a neighbor's value is read, in another warp
 void launch_missing_warp_barrier(float* out, bool bug);  // ... in the same warp

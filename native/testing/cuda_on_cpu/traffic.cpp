@@ -30,7 +30,7 @@ struct Request {
   std::uintptr_t addresses[kWarpLanes];
 };
 
-// The accesses that a warp makes at one place in the code, since its lanes last met.
+// The accesses that a warp has made at one place in the code since its lanes last synchronized.
 struct Site {
   Stream stream;
   std::uint32_t made[kWarpLanes] = {};  // by lane
@@ -69,7 +69,7 @@ void add(const Thread& thread, std::uintptr_t address, std::size_t bytes, Stream
   request.addresses[thread.lane] = address;
 }
 
-// How many different values address / unit has among the lanes.
+// The number of different values of address / unit among the lanes.
 int different(const Request& request, std::uint32_t lanes, std::uintptr_t unit) {
   std::uintptr_t values[kWarpLanes];
   int count = 0;
@@ -80,7 +80,7 @@ int different(const Request& request, std::uint32_t lanes, std::uintptr_t unit) 
   return static_cast<int>(std::unique(values, values + count) - values);
 }
 
-// The most different words that the lanes want from one bank: a wavefront takes one word of each.
+// The maximum number of different words that the lanes access in one bank: a wavefront serves one word per bank.
 int wavefronts(const Request& request, std::uint32_t lanes) {
   std::uintptr_t words[kWarpLanes * 4];
   int count = 0;
@@ -97,7 +97,7 @@ int wavefronts(const Request& request, std::uint32_t lanes) {
 }
 
 void count_shared_request(const Request& request) {
-  // 16-byte accesses are served eight lanes at a time, 8-byte ones sixteen: 128 bytes a wavefront at best.
+  // 16-byte accesses are served eight lanes at a time, 8-byte ones sixteen: at most 128 bytes per wavefront.
   const int lanes_at_once = request.bytes == 16 ? 8 : request.bytes == 8 ? 16 : 32;
   for (int first = 0; first < kWarpLanes; first += lanes_at_once) {
     const std::uint32_t lanes = (lanes_at_once == 32 ? 0xffffffffu : (1u << lanes_at_once) - 1) << first;

@@ -1,12 +1,12 @@
-// What kernels move, counted: bytes, coalescing, bank conflicts, tensor core instructions. Counting costs time and is
-// off unless a TrafficScope lives.
+// Counts the memory traffic of kernels: bytes, coalescing, bank conflicts, tensor core instructions. Counting costs
+// time and is off unless a TrafficScope exists.
 //
 //   TrafficScope scope;
 //   ... launch ...
 //   const KernelTraffic traffic = scope.of("rmsnorm_forward");
 //
 // An access of a warp is what its lanes do at one place in the code for the nth time since the last barrier or warp
-// function; lanes that skip it take no part. That is how a GPU executes code in which the lanes do not diverge.
+// function; lanes that skip it do not count. A GPU executes code in which the lanes do not diverge in this way.
 #pragma once
 
 #include <cstdint>
@@ -19,15 +19,16 @@ struct KernelTraffic {
   std::int64_t launches = 0;
   std::int64_t blocks = 0;
 
-  // Device memory. Bytes are those asked for by all threads; sectors are what the hardware moves for them: the
-  // different 32-byte sectors of each warp access. Coalesced code has 32 * sectors == bytes, broadcasts have less.
+  // Device memory. Bytes are those requested by all threads; sectors are what the hardware moves for them: the
+  // different 32-byte sectors of each warp access. Coalesced code has 32 * sectors == bytes; with broadcasts it is
+  // less.
   std::int64_t global_load_bytes = 0, global_store_bytes = 0, global_atomics = 0;
   std::int64_t global_load_sectors = 0, global_store_sectors = 0;
   std::int64_t global_load_requests = 0, global_store_requests = 0;  // warp accesses
   std::int64_t async_copy_bytes = 0;                                 // by cp.async; they are among the loads, too
 
-  // Shared memory, with cp.async's writes and ldmatrix's reads. A wavefront serves 32 banks of four bytes; an access
-  // that needs more wavefronts than its size explains has bank conflicts, which are the wavefronts too many.
+  // Shared memory, including cp.async's writes and ldmatrix's reads. A wavefront serves 32 banks of four bytes. If an
+  // access needs more wavefronts than its size requires, the additional ones are its bank conflicts.
   std::int64_t shared_load_bytes = 0, shared_store_bytes = 0;
   std::int64_t shared_wavefronts = 0, bank_conflicts = 0;
 
@@ -35,7 +36,7 @@ struct KernelTraffic {
   std::int64_t warp_functions = 0;
   std::int64_t mma = 0;  // m16n8k16 instructions, by warp
 
-  // How it was launched the last time: the kernel's address, threads of a block, bytes of dynamic shared memory.
+  // The last launch: the kernel's address, threads of a block, bytes of dynamic shared memory.
   const void* kernel = nullptr;
   int threads = 0;
   std::int64_t shared_bytes = 0;
@@ -45,7 +46,7 @@ struct KernelTraffic {
   std::int64_t mma_flops() const { return mma * 2 * 16 * 8 * 16; }
 };
 
-// Counts from its construction on; scopes do not nest. Launches are counted on whatever thread they are made.
+// Counts from its construction on; scopes cannot be nested. Launches of all threads are counted.
 class TrafficScope {
  public:
   TrafficScope();
@@ -53,7 +54,7 @@ class TrafficScope {
   TrafficScope(const TrafficScope&) = delete;
   TrafficScope& operator=(const TrafficScope&) = delete;
 
-  // Of the kernel with the name given at launch; all zero if it was not launched.
+  // The traffic of the kernel with this name, which is given at launch; all zero if it was not launched.
   KernelTraffic of(const std::string& kernel) const;
   std::map<std::string, KernelTraffic> all() const;
 };

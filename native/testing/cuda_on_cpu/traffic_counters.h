@@ -1,4 +1,4 @@
-// The counting behind traffic.h, called for each access when `traffic_counted` is set.
+// The counters of traffic.h, called for each access if `traffic_counted` is set.
 #pragma once
 
 #include "testing/cuda_on_cpu/access.h"
@@ -11,7 +11,7 @@ void count_global_access(const Thread& thread, const AccessEvent& event);
 void count_shared_access(const Thread& thread, const AccessEvent& event);
 void count_async_copy(const Thread& thread, const AsyncCopy& copy);
 
-// The lanes' next accesses are compared afresh.
+// The lanes' later accesses are not merged with earlier ones.
 void count_warp_function(const Thread& thread, std::uint32_t mask);
 void count_barrier();
 

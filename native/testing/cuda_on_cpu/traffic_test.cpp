@@ -1,4 +1,4 @@
-// The traffic that the execution model counts for kernels whose traffic is known.
+// Tests the execution model's counts for kernels whose traffic is known.
 #ifndef __SANITIZE_ADDRESS__  // kernels under AddressSanitizer do not report their accesses
 
 #include "testing/cuda_on_cpu/traffic.h"
@@ -14,7 +14,7 @@ namespace cheems::cuda_on_cpu {
 
 namespace {
 
-// cudaMalloc aligns to a sector, so that these figures are exact.
+// cudaMalloc aligns to a sector, so these figures are exact.
 struct Arrays {
   DeviceArray<float> in{std::vector<float>(16384, 1.0f)};
   DeviceArray<float> out{2048};
@@ -34,7 +34,7 @@ TEST_CASE("coalesced and strided copies, in every order") {
     CHECK(traffic.blocks == 8);
     CHECK(traffic.global_load_bytes == 8000);
     CHECK(traffic.global_store_bytes == 8000);
-    CHECK(traffic.global_load_sectors == 250);  // 8 values a sector
+    CHECK(traffic.global_load_sectors == 250);  // 8 values per sector
     CHECK(traffic.global_store_sectors == 250);
     CHECK(traffic.global_load_requests == 63);  // 62.5 warps
     CHECK(traffic.sector_bytes() == traffic.global_bytes());

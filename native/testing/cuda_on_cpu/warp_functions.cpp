@@ -1,4 +1,4 @@
-// What the lanes of a warp do together, once all have arrived.
+// Performs operations of a whole warp, once all its lanes have arrived.
 #include <bit>
 #include <cstring>
 

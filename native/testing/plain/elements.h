@@ -1,4 +1,4 @@
-// Elements of tensors of any dtype as numbers to compute with.
+// Reads and writes elements of tensors of any dtype as numbers to compute with.
 #pragma once
 
 #include <vector>
@@ -16,7 +16,7 @@ A get(const ConstTensor& t, int64_t row, int64_t column) {
   return static_cast<A>(value);
 }
 
-// Rounded to nearest even. (From double by way of float32; the truth's tensors are float32.)
+// Rounded to nearest even. (A double is rounded to float32 first; the truth's tensors are float32.)
 template <class A>
 void put(const Tensor& t, int64_t row, int64_t column, A value) {
   char* at = static_cast<char*>(t.data) + (row * t.stride + column) * static_cast<int64_t>(size_of(t.dtype));

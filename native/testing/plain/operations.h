@@ -1,5 +1,5 @@
-// Every operation in plain loops (ops/FOLDER/plain.cpp), which follow the contract's formula and nothing else.
-// Accumulate is float or double: sums and intermediate values are of that type, tensors keep their dtypes.
+// Every operation in plain loops (ops/FOLDER/plain.cpp), which follow only the contract's formula. Accumulate is float
+// or double: sums and intermediate values have that type, tensors keep their dtypes.
 #pragma once
 
 #include "ops/list.h"
@@ -12,7 +12,7 @@ namespace cheems::testing::plain {
 CHEEMS_OPERATIONS(CHEEMS_DECLARE)
 #undef CHEEMS_DECLARE
 
-// At the end of a plain.cpp, for each of its operations.
+// To be used at the end of a plain.cpp, for each of its operations.
 #define CHEEMS_PLAIN(name, Contract)          \
   template void name<float>(const Contract&); \
   template void name<double>(const Contract&);

@@ -1,5 +1,5 @@
-// What the CUDA backend calls of cuBLASLt, declared as NVIDIA's header does, for the execution of the backend on the
-// CPU. testing/cuda_on_cpu/cublas_lt.cpp computes it.
+// The part of cuBLASLt that the CUDA backend uses, declared as in NVIDIA's header, for running the backend on the CPU.
+// testing/cuda_on_cpu/cublas_lt.cpp implements it.
 #pragma once
 
 #include <cuda_runtime.h>

@@ -1,5 +1,5 @@
 // NVIDIA's bfloat16 type and conversions for code executed on the CPU. Deliberately fewer than NVIDIA's: no implicit
-// conversion and no arithmetic, so that a kernel says where it rounds.
+// conversion and no arithmetic, so that a kernel shows explicitly where it rounds.
 #pragma once
 
 #include <bit>

@@ -1,6 +1,7 @@
 // The CUDA runtime for code executed on the CPU: the part of NVIDIA's cuda_runtime.h that this project uses, under the
-// same names, so that host code and kernels compile unchanged against either. runtime.cpp implements the host's side;
-// device_builtins.h what kernels call. There is one device, its work is done at once, in the order of the calls.
+// same names, so that host code and kernels compile unchanged against either. runtime.cpp and streams.cpp implement the
+// host's side, device_builtins.h what kernels call. By default there is one device, and work is done immediately, in
+// the order of the calls.
 #pragma once
 
 #include <cstddef>
@@ -51,7 +52,7 @@ enum cudaFuncAttribute {
   cudaFuncAttributePreferredSharedMemoryCarveout = 9
 };
 
-// Of a kernel; the others of NVIDIA's are not emulated.
+// Attributes of a kernel; NVIDIA's other ones are not emulated.
 struct cudaFuncAttributes {
   int maxThreadsPerBlock;  // as __launch_bounds__ says
   int maxDynamicSharedSizeBytes;
@@ -136,7 +137,7 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEve
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value);
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* kernel);
 
-// NVIDIA's header has these forms too.
+// NVIDIA's header also has these overloads.
 template <class T>
 cudaError_t cudaMalloc(T** address, std::size_t bytes) {
   return cudaMalloc(reinterpret_cast<void**>(address), bytes);

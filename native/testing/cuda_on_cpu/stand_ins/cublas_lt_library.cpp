@@ -1,4 +1,4 @@
-// A libcublasLt to be opened: all names are there, and it says its version and whether a handle can be made. Compiled
+// A libcublasLt that can be loaded: it has all names, reports its version, and creates a handle or refuses to. Compiled
 // once for each kind that cublas_library_test.cpp needs.
 #include <cstddef>
 

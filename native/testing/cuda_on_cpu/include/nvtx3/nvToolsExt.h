@@ -1,9 +1,9 @@
-// What the CUDA backend calls of NVTX, declared as NVIDIA's header does, for the execution of the backend on the CPU.
-// testing/cuda_on_cpu/profiler.cpp records it where a test asks for that.
+// The part of NVTX that the CUDA backend uses, declared as in NVIDIA's header, for running the backend on the CPU.
+// testing/cuda_on_cpu/profiler.cpp records the ranges if a test requests it.
 #pragma once
 
 #define NVTX_NO_PUSH_POP_TRACKING (-2)
 
-// The level that the range has, 0 the outermost; -1 where nothing is recorded now, though it may be later.
+// Returns the level of the range, 0 for the outermost; -1 if nothing is being recorded.
 int nvtxRangePushA(const char* message);
 int nvtxRangePop();
