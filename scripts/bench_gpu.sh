@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Measures this machine's GPU: every operation against its floor, whole training steps of Qwen2.5's shapes, and PyTorch
-# beside them where python3 has it. Writes bench/results/gpu-CARD.json with commit, card, driver and clocks, and prints
-# a table. Needs nvcc 12.8 or newer, cmake, g++ and python3; no Node.js. Leave the machine alone while it runs.
+# Measures this machine's GPU: every operation against its theoretical minimum time, whole training steps with Qwen2.5's
+# shapes, and the same in PyTorch if python3 has it. Writes bench/results/gpu-CARD.json with commit, card, driver and
+# clocks, and prints a table. Needs nvcc 12.8 or newer, cmake, g++ and python3, but no Node.js. Do not use the machine
+# while it runs.
 #
 #   bash scripts/bench_gpu.sh [--output FILE]      about ten minutes
 #   bash scripts/bench_gpu.sh --minutes 8          ends after eight minutes at the latest, with what was measured until then
@@ -44,8 +45,8 @@ elif [ -n "${MODELS:-}" ]; then
 fi
 
 failed=()
-# part NAME COMMAND…: the command writes $measured/NAME.json, whole after every row; its progress is on the screen. What
-# fails is said, and the rest goes on; what was measured until then stays.
+# part NAME COMMAND…: the command writes $measured/NAME.json, which is complete after every row; progress goes to the
+# screen. A failure is reported and the other parts continue; what was measured before it is kept.
 part() {
   local name=$1 status=0
   shift
@@ -60,7 +61,7 @@ part() {
   fi
   judge >/dev/null
 }
-# to_file FILE COMMAND…: its standard output, once it has ended well.
+# to_file FILE COMMAND…: writes its standard output to FILE once it has succeeded.
 to_file() {
   local file=$1
   shift

@@ -5,7 +5,7 @@ set -euo pipefail
 # shellcheck source=scripts/original/environment_options.sh
 . "$(dirname "${BASH_SOURCE[0]}")/original/environment_options.sh"
 
-# As in the original the model may stand in MODEL_PATH too, when one shell trains and evaluates.
+# As in the original, the model may also be in MODEL_PATH, if one shell trains and evaluates.
 MODEL_NAME=${MODEL_NAME:-${MODEL_PATH:-}}
 option model_name MODEL_NAME
 list_option data_path TEST_DATA_PATH

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Formats what is tracked: TypeScript and JavaScript by prettier, C++ and CUDA by clang-format (version 14, Debian 12's;
-# others differ in details).
+# Formats tracked files: TypeScript and JavaScript with prettier, C++ and CUDA with clang-format (version 14, as in
+# Debian 12; others differ in details).
 #   bash scripts/format.sh [--check]    --check: says which files are not formatted, and changes none
-# Without clang-format, C++ is left alone and a line that begins with SKIPPED says so.
+# Without clang-format, C++ is not formatted, and a line that begins with SKIPPED says so.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -19,7 +19,7 @@ for argument in "$@"; do
 done
 
 missing=()
-need() { # need PACKAGE COMMAND…: the package is wanted when the command fails
+need() { # need PACKAGE COMMAND…: the package is needed if the command fails
   local package=$1
   shift
   "$@" >/dev/null 2>&1 || missing+=("$package")

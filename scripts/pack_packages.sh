@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Packs what is published, a tarball each, into the folder OUT: the main package, and of packages/ the platform
-# packages.
+# Packs the published packages, one tarball each, into the folder OUT: the main package and the platform packages in
+# packages/.
 #   bash scripts/pack_packages.sh OUT [--local] [--only NAME…]
 #     --local       quick, for tests: dist as it is, and this checkout's build/Release, stripped, in place of release builds; without
 #                   --only, the main package and the one for this machine
@@ -38,7 +38,7 @@ if [ ${#only[@]} -eq 0 ]; then
   fi
 fi
 
-# From a clean clone.
+# Packs from a clean clone.
 if [ ! -d node_modules ]; then npm ci --ignore-scripts --no-audit --no-fund >&2; fi
 staging=$(mktemp -d "${TMPDIR:-/tmp}/cheems-pack-XXXXXX")
 trap 'rm -rf "$staging"' EXIT
@@ -49,7 +49,7 @@ strip_copy() {
   strip --strip-unneeded -o "$2" "$1"
 }
 
-# binary NAME FOLDER: puts the platform package's binary into FOLDER.
+# binary NAME FOLDER: puts the binary of the platform package into FOLDER.
 binary() {
   case $local/$1 in
     no/*-cuda) bash scripts/release/build_release_cuda.sh "$2" ;;

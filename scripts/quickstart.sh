@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # From a fresh Debian with Node.js to an evaluated reward model: installs what is missing, builds, makes a small model
-# with random weights, trains it on real Chinese preferences, evaluates it on prompts that it has not seen, prints the
-# table. A second run installs and builds nothing; OUTPUT (runs/quickstart) is made anew. Options of `train` may be
-# added as arguments.
+# with random weights, trains it on real Chinese preferences, evaluates it on prompts that it has not seen, and prints
+# the table. A second run installs and builds nothing; OUTPUT (runs/quickstart) is created again. Options of `train` may
+# be given as arguments.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

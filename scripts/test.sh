@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds everything and runs every quick test that needs no GPU (scripts/test_long.sh has the
-# long ones), or the parts that are named. Ends with one line, "N passed, N failed", and fails when any test or build
-# did. Incremental. What the steps print goes to build/test-logs/; the parts about failures are printed here too.
+# long ones), or the parts that are named. Ends with one line, "N passed, N failed", and fails if any test or build
+# failed. Builds are incremental. Output of the steps goes to build/test-logs/; the parts about failures are also
+# printed here.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -29,7 +30,7 @@ for argument in "$@"; do
   esac
 done
 [ ${#parts[@]} -gt 0 ] || parts=(ts cpp cuda sanitize)
-# has PART…: whether one of them was asked for.
+# has PART…: whether one of them was requested.
 has() {
   local wanted part
   for wanted in "$@"; do for part in "${parts[@]}"; do [ "$part" != "$wanted" ] || return 0; done; done
@@ -49,10 +50,10 @@ jobs=$(($(awk '/MemTotal/ {print int($2 / 1048576)}' /proc/meminfo)))
 ((jobs < 1)) && jobs=1
 ((jobs > $(nproc))) && jobs=$(nproc)
 
-# Tests make temporary folders by the hundred; they go with the folder that holds them.
+# Tests create hundreds of temporary folders, which are deleted together with this folder.
 TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/cheems-tests-XXXXXX")
 export TMPDIR
-chmod 755 "$TMPDIR" # some tests look at it as another user
+chmod 755 "$TMPDIR" # some tests read it as another user
 trap 'rm -rf "$TMPDIR"' EXIT
 
 finish() {
@@ -69,7 +70,7 @@ finish() {
   exit $?
 }
 
-# timed NAME COMMAND…: runs it with its output in NAME.log, and leaves its status and seconds in NAME.status.
+# timed NAME COMMAND…: runs it with its output in NAME.log, and writes its status and seconds to NAME.status.
 timed() {
   local name=$1 status TIMEFORMAT='%0R %0U %0S'
   shift
@@ -79,15 +80,15 @@ timed() {
   return $status
 }
 
-# note NAME: adds its line to the table; afterwards $status and $seconds are its own.
+# note NAME: adds its line to the table, and sets $status and $seconds.
 note() {
   local user system
   read -r status seconds user system <"$logs/$1.status"
   times+=("$seconds" "$((user + system))" "$1")
 }
 
-# step NAME COMMAND…: runs it; a failure counts and shows the end of its log. Lines that begin with SKIPPED say what it
-# left out.
+# step NAME COMMAND…: runs it; a failure is counted and shows the end of its log. Lines that begin with SKIPPED say what
+# it left out.
 step() {
   local name=$1 status seconds line
   timed "$@"
@@ -106,13 +107,13 @@ step() {
 install_npm_packages() {
   local stamp=node_modules/.installed-lock
   cmp -s package-lock.json "$stamp" && return 0
-  # The engine is built below, once for all.
+  # The engine is built below, once for all steps.
   npm ci --ignore-scripts --no-audit --no-fund && cp package-lock.json "$stamp"
 }
 
 compile_typescript() {
   npx --no-install tsc -p tsconfig.json || return 1
-  # What was compiled from a source that is gone would go on running, and be packed.
+  # Otherwise files compiled from deleted sources would still run and be packed.
   local file source
   while IFS= read -r file; do
     source=${file#dist/}
@@ -133,20 +134,20 @@ build_cpp() {
 # The number before WORD in doctest's summary line.
 doctest_count() { sed -n "s/^\[doctest\] test cases:.* \([0-9][0-9]*\) $2.*/\1/p" "$1"; }
 
-# start_doctest NAME PROGRAM ARGUMENT…: runs it beside what comes next; report_doctest NAME tells how it went.
+# start_doctest NAME PROGRAM ARGUMENT…: runs it in parallel with the next steps; report_doctest NAME reports its result.
 started=()
 start_doctest() {
   timed "$@" --no-colors=true &
   started+=("$1")
 }
 
-# report_doctest NAME, after wait. The sanitized run repeats cases that count already where cpp has run.
+# report_doctest NAME, after wait. The sanitized run repeats cases that are already counted if cpp has run.
 report_doctest() {
   local name=$1 log="$logs/$1.log" status=1 seconds=0 good bad
   note "$name"
   good=$(doctest_count "$log" passed)
   bad=$(doctest_count "$log" failed)
-  # A program that broke off has no summary, or a status that its summary does not explain.
+  # A program that crashed has no summary, or a status that its summary does not explain.
   if [ -z "$good" ] || { [ "$status" -ne 0 ] && [ "${bad:-0}" -eq 0 ]; }; then
     echo "== $name BROKE OFF (status $status); the end of $log:"
     tail -n 60 "$log"
@@ -159,7 +160,7 @@ report_doctest() {
   [ "$bad" -eq 0 ] || cat "$log"
 }
 
-# The TypeScript tests that start no process and load no engine, as their text tells.
+# The TypeScript tests that start no process and load no engine, judged by their source.
 quick_typescript_tests() {
   find dist -name '*.test.js' -exec grep -LE 'child_process|worker_threads|/testing/(engine|endpoint|kill|small)|/engine/engine(\.js)?"|RewardModel|LanguageModel' {} +
 }
@@ -194,48 +195,50 @@ if has ts; then
   step addon-build node scripts/build/build_addon.cjs
   step figures-in-documents node bench/tables.cjs --check # 0.1 s
   step format bash scripts/format.sh --check
-  # Which room imports which, and that nothing is exported for nobody: about 3 s each.
+  # Which room imports which, and that no export is unused: about 3 s each.
   step rooms-of-lib npx --no-install depcruise lib --config .dependency-cruiser.cjs --output-type err
   step unused-exports npx --no-install knip --no-progress
 fi
 
-# One build for all that is asked for. The TypeScript tests train on the emulated device, and the loader's tests open
-# it.
+# One build for everything that is requested. The TypeScript tests train on the emulated device, and the loader's tests
+# load it.
 targets=()
 ! has ts sanitize || targets+=(cheems_cuda_emulated)
 ! has cpp quick || targets+=(cheems_native_tests)
-! has cpp || targets+=(operation_times) # benchmarks are compiled too, so that they go on compiling
+! has cpp || targets+=(operation_times) # benchmarks are compiled too, so that they keep compiling
 ! has cuda quick || targets+=(cheems_cuda_emulated_tests)
 ! has cuda || targets+=(gpu_steps_emulated gpu_kernels_emulated gpu_resume_emulated kernel_traffic)
 if [ ${#targets[@]} -gt 0 ] && step cpp-build build_cpp build/cmake "${targets[@]}"; then
-  # Tests that leave cores idle (the emulated device is one thread) run beside what comes next.
+  # Tests that leave cores idle (the emulated device is one thread) run in parallel with the next steps.
   ! has cpp quick || start_doctest cpp-tests build/cmake/cheems_native_tests
   if has cuda; then
     # Gradients in bfloat16 of every family, a fifth of the time, are in test_long.sh; in float32 they are here.
     start_doctest cuda-emulated-tests build/cmake/cheems_cuda_emulated_tests --test-case-exclude='device: gradients in bfloat16*'
-    # The GPU's benchmarks run, at tiny sizes.
+    # Runs the GPU benchmarks with tiny sizes.
     for program in gpu_steps gpu_kernels; do step "$program" "build/cmake/${program}_emulated" --tiny; done
   elif has quick; then
-    # Without whole models, which use no kernel that has no tests of its own.
+    # Without whole models, which use only kernels that have their own tests.
     start_doctest cuda-emulated-tests build/cmake/cheems_cuda_emulated_tests --test-case-exclude='device:*,heads*,cuda generation*'
   fi
 fi
-# The real kernels with nvcc, about 50 s of two cores where they have changed; a spill or a stack frame is a failure.
+# The real kernels with nvcc, about 50 s on two cores if they have changed; a register spill or a stack frame is a
+# failure.
 ! has cuda || step cuda-plugin bash scripts/testing/test_plugin.sh
-# 64-bit Arm, under qemu: what hangs on the processor (15 s of one core, after a build of half a minute); the rest is in
-# test_long.sh.
+# 64-bit Arm under qemu: tests that depend on the processor (15 s on one core, after a build of half a minute); the rest
+# is in test_long.sh.
 ! has cpp || step arm64-tests bash scripts/test_arm64.sh --short
 if has sanitize && step sanitized-build build_cpp build/sanitize cheems_native_tests cheems_fuzzers; then
-  # A plug-in brings an operator new of its own, over the same malloc: what it hands over is freed by the engine's.
+  # A plug-in has its own operator new, on the same malloc: the engine's operator delete frees what the plug-in
+  # allocated.
   export ASAN_OPTIONS=detect_leaks=1:alloc_dealloc_mismatch=0 UBSAN_OPTIONS=print_stacktrace=1
-  # Golden bits are the same code on larger numbers: test_long.sh runs them, too.
+  # The golden-bit tests run the same code on larger inputs: test_long.sh includes them.
   start_doctest cpp-tests-sanitized build/sanitize/cheems_native_tests --test-case-exclude='golden bits*'
   for fuzzer in build/sanitize/fuzz_*; do
     [ -x "$fuzzer" ] && [ -f "$fuzzer" ] && step "$(basename "$fuzzer")" "$fuzzer" --inputs 4000 --seed 1
   done
 fi
 if has ts quick; then
-  # Types that do not fit still leave JavaScript behind, so the tests may run; the failure is counted already.
+  # Type errors still produce JavaScript, so the tests can run; the failure is already counted.
   [ "$typescript" = yes ] || echo "== the TypeScript tests run on what the compiler could make"
   if has ts; then run_ava; else mapfile -t quick_tests < <(quick_typescript_tests) && run_ava "${quick_tests[@]}"; fi
 fi

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The engine of linux-arm64 on this machine: cross-compiled as its release is, and run by qemu's emulation of a
-# processor.
+# Tests the linux-arm64 engine on this machine: cross-compiled like its release, and run under qemu's processor
+# emulation.
 #   bash scripts/test_arm64.sh            every C++ test, and the release's addon in Node for arm64: the rewards of this machine
 #   bash scripts/test_arm64.sh --short    the tests of what hangs on the processor: numbers, threads, SIMD kernels, mapped files
-# Where the cross-compiler or qemu cannot be installed, a line that begins with SKIPPED says so.
+# If the cross-compiler or qemu cannot be installed, a line that begins with SKIPPED says so.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 case ${1:-} in

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# What scripts/test.sh leaves out, after it: ESLint with types, the API's comments, clang-tidy, kernels for all the
-# architectures that are checked, the CUDA backend's tests under ASan and UBSan, the longest of the tests, long fuzz
-# runs, a thousand loads of each kind, the engine for arm64 under qemu, a new operation. About half an hour on two
-# cores; ends with status 0 when all passed.
+# The tests that scripts/test.sh leaves out; run it first. ESLint with types, the API's comments, clang-tidy, kernels
+# for all checked architectures, the CUDA backend's tests with ASan and UBSan, the longest tests, long fuzz runs, a
+# thousand loads of each kind, the engine for arm64 under qemu, a new operation. About half an hour on two cores; exit
+# status 0 if everything passed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -13,11 +13,11 @@ build/cmake/cheems_cuda_emulated_tests --test-case='device: gradients in bfloat1
 node scripts/gpu/compile_kernels.cjs
 cmake -S . -B build/sanitize -DCHEEMS_SANITIZE=ON -DCHEEMS_OPTIMIZE_EMULATED=ON
 cmake --build build/sanitize --parallel 2 --target cheems_cuda_emulated_tests cheems_native_tests cheems_fuzzers
-# As in test.sh: a plug-in brings an operator new of its own.
+# As in test.sh: a plug-in has its own operator new.
 export ASAN_OPTIONS=detect_leaks=1:alloc_dealloc_mismatch=0 UBSAN_OPTIONS=print_stacktrace=1
 build/sanitize/cheems_native_tests --test-case='golden bits*'
-# Without the whole models, which use no kernel that the operations' own tests do not; and with streams that work as
-# late as they may, which shows a host that does not wait.
+# Without whole models, which use only kernels that the operations' own tests cover; and with deferred streams, which
+# work as late as possible and so reveal a host that does not wait.
 CHEEMS_EMULATED_STREAMS=deferred build/sanitize/cheems_cuda_emulated_tests --test-case-exclude='device:*'
 for fuzzer in build/sanitize/fuzz_*; do
   if [ -x "$fuzzer" ] && [ -f "$fuzzer" ]; then "$fuzzer" --inputs 100000 --seed 1; fi

@@ -4,13 +4,13 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 options=()
 
-# option NAME VARIABLE: --NAME=value where the variable is set and not empty.
+# option NAME VARIABLE: --NAME=value if the variable is set and not empty.
 option() {
   local value=${!2-}
   [ -z "$value" ] || options+=("--$1=$value")
 }
 
-# list_option NAME VARIABLE: files parted by spaces or commas, or in the original's spelling, [a.jsonl,b.jsonl].
+# list_option NAME VARIABLE: files separated by spaces or commas, or in the original's form, [a.jsonl,b.jsonl].
 list_option() {
   local value=${!2-} files
   value=${value//[\[\],\"\']/ }
@@ -18,7 +18,7 @@ list_option() {
   [ ${#files[@]} -eq 0 ] || options+=("--$1" "${files[@]}")
 }
 
-# run COMMAND [ARGUMENTS…]: an option given as an argument wins over its variable; files given both ways are joined.
+# run COMMAND [ARGUMENTS…]: an option given as an argument overrides its variable; files given both ways are joined.
 run() {
   local command=$1
   shift

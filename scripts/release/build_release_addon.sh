@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The addon as it is published, into FOLDER/cheems_native.node: for glibc 2.31 and newer, stripped, and checked
+# Builds the published addon, FOLDER/cheems_native.node: for glibc 2.31 and newer, stripped, and checked
 # (scripts/release/check_binary.cjs).
 #   bash scripts/release/build_release_addon.sh PLATFORM FOLDER      (PLATFORM: linux-x64 or linux-arm64)
 # Built in build/release; a second run compiles what has changed.

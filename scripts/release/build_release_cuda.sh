@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The CUDA plug-in as it is published, into FOLDER/libcheems_cuda.so: machine code for the GPUs of
-# native/backends/cuda/release_architectures.txt and PTX of 8.0, for glibc 2.31 and newer, stripped, and checked.
+# Builds the published CUDA plug-in, FOLDER/libcheems_cuda.so: machine code for the GPUs of
+# native/backends/cuda/release_architectures.txt and PTX for 8.0, for glibc 2.31 and newer, stripped, and checked.
 #   bash scripts/release/build_release_cuda.sh FOLDER
-# Needs a CUDA toolkit, and fetches version 13 where none is (scripts/setup_cuda.sh); what it compiles then asks for a
-# driver of CUDA 13 (580 or newer). Built in build/release; a second run compiles what has changed.
+# Needs a CUDA toolkit, and fetches version 13 if there is none (scripts/setup_cuda.sh); the plug-in then needs a driver
+# for CUDA 13 (580 or newer). Built in build/release; a second run compiles what has changed.
 set -euo pipefail
 [ $# -eq 1 ] || { echo "Usage: bash scripts/release/build_release_cuda.sh FOLDER" >&2; exit 2; }
 mkdir -p "$1"
@@ -14,7 +14,7 @@ node -e 'process.exit(require("./scripts/build/find_nvcc.cjs").findNvcc() === un
 tree=build/release/linux-x64-cuda
 sysroot=$PWD/build/release/sysroot-amd64
 headers=$sysroot/usr/include
-# nvcc's C++ compiler gets what release_toolchain.cmake gives to all others.
+# nvcc's C++ compiler gets the same options as all others get from release_toolchain.cmake.
 flags="-Xcompiler=--sysroot=$sysroot -Xcompiler=-nostdinc++ -Xcompiler=-isystem,$headers/c++/12"
 flags+=" -Xcompiler=-isystem,$headers/x86_64-linux-gnu/c++/12 -Xcompiler=-isystem,$headers/c++/12/backward"
 bash scripts/release/configure_release.sh linux-x64 "$tree" -DCHEEMS_ADDON=OFF -DCHEEMS_TESTS=OFF -DCHEEMS_CUDA=ON \
