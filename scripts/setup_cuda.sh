@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # For a machine without a CUDA toolkit: fetches NVIDIA's compiler, runtime and cuBLAS as Python wheels into
-# build/cuda-toolkit, from the package index that pip is set up with; CMake looks there. Needs python3 with venv
-# (apt-get install python3-venv) and about 2 GB of disk; installs nothing outside the checkout. Safe to run again.
+# build/cuda-toolkit, from pip's package index; CMake looks there. Needs python3 with venv (apt-get install
+# python3-venv) and about 2 GB of disk; installs nothing outside the checkout. Safe to run again.
 #
 #   bash scripts/setup_cuda.sh [--cuda 12|13] [--without-cublas]
 #
@@ -28,8 +28,8 @@ while [ $# -gt 0 ]; do
   case $major in '' | 12 | 13) ;; *) stop "--cuda is 12 or 13, not $major." 2 ;; esac
 done
 
-# What the driver runs, as nvidia-smi's table has it ("CUDA Version: 12.4"); nothing where there is none, or it says
-# something else.
+# The CUDA version of the driver, from nvidia-smi's table ("CUDA Version: 12.4"); nothing if there is none, or the
+# output is different.
 driver=$(nvidia-smi 2>/dev/null | sed -n 's/.*CUDA Version: *\([0-9][0-9]*\.[0-9][0-9]*\).*/\1/p' | head -n 1) || driver=''
 if [ -z "$major" ]; then
   case $driver in
@@ -55,7 +55,7 @@ fetch() {
   wheels=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/nvidia
 }
 
-# name_libraries FOLDER NAME…: linkers look for a name without a version.
+# name_libraries FOLDER NAME…: creates names without a version, which linkers look for.
 name_libraries() {
   local folder=$1 name versioned
   shift
@@ -69,8 +69,8 @@ fetch_13() {
   local version=${CHEEMS_CUDA_VERSION:-13.0}
   local packages=("nvidia-cuda-nvcc==$version.*" "nvidia-cuda-crt==$version.*" "nvidia-nvvm==$version.*"
     "nvidia-cuda-runtime==$version.*" "nvidia-cuda-cccl==$version.*")
-  # cuobjdump, which tells what registers a built kernel uses, the headers of NVTX and cuBLAS count their versions by
-  # themselves; any of the major version does.
+  # cuobjdump (which reports the registers of a built kernel), the NVTX headers and cuBLAS have version numbers of their
+  # own; any with this major version is fine.
   packages+=("nvidia-cuda-cuobjdump==13.*" "nvidia-nvtx==13.*")
   [ $cublas = no ] || packages+=("nvidia-cublas==13.*")
   fetch "${packages[@]}"
@@ -82,7 +82,7 @@ fetch_13() {
   ln -sfn "$(realpath "$wheels")" "$toolkit"
 }
 
-# The nvcc of version 12 that this machine has.
+# This machine's nvcc of version 12.
 find_nvcc_12() {
   local file
   for file in "${CUDACXX:-}" "$(command -v nvcc)" "${CUDA_PATH:-}/bin/nvcc" "${CUDA_HOME:-}/bin/nvcc" /usr/local/cuda/bin/nvcc /usr/local/cuda-12*/bin/nvcc; do

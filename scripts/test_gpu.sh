@@ -2,7 +2,7 @@
 # Tests the CUDA backend on this machine's GPU, without Node.js: every operation and whole models (the reference cases
 # in float32 and bfloat16, repeats with equal bits), training runs that are killed and resumed, and compute-sanitizer's
 # memcheck and racecheck over a part of the tests. Needs nvcc 12.8 or newer, cmake, g++. Ends with "N passed, N failed",
-# and fails when any test did.
+# and fails if any test failed.
 #
 #   bash scripts/test_gpu.sh                 about ten minutes, most of it compilation and compute-sanitizer
 #   bash scripts/test_gpu.sh --minutes 8     ends after eight minutes at the latest, with what was measured until then
@@ -12,9 +12,8 @@
 # kills a run. Logs are in build/test-logs/gpu. build/gpu/gpu_report.json says for each prediction
 # (bench/gpu_predictions.json) whether it held; bench_gpu.sh adds to it.
 #
-# A machine without internet needs nvcc and the packages brought along: run scripts/setup_cuda.sh and
-# scripts/gpu/pack_system_packages.sh elsewhere, and carry build/cuda-wheels, build/cuda-toolkit and
-# build/system-packages.
+# For a machine without internet, run scripts/setup_cuda.sh and scripts/gpu/pack_system_packages.sh on another one, and
+# copy build/cuda-wheels, build/cuda-toolkit and build/system-packages to it.
 set -uo pipefail
 # shellcheck source=scripts/gpu/gpu_build.sh
 source "$(dirname "${BASH_SOURCE[0]}")/gpu/gpu_build.sh"
@@ -80,7 +79,8 @@ run_doctest() {
 milliseconds() { echo $(($(date +%s%N) / 1000000)); }
 steps_of() { grep -h '^step' "$@" | sort -u; }
 
-# same_run NAME FOLDER LOG…: FOLDER's last checkpoint and the steps of the logs are those of the calm run, bit for bit.
+# same_run NAME FOLDER LOG…: whether FOLDER's last checkpoint and the steps in the logs equal those of the undisturbed
+# run, bit for bit.
 same_run() {
   local name=$1 folder=$2 file
   shift 2
@@ -96,7 +96,7 @@ begun_or_ended() {
   until grep -q '^begins' "$2" || ! kill -0 "$1" 2>/dev/null; do sleep 0.01; done
 }
 
-# kill_and_resume OPTIMIZER_STATE: a run that nobody kills, the same again, and the same killed at random moments.
+# kill_and_resume OPTIMIZER_STATE: an undisturbed run, the same again, and the same killed at random moments.
 kill_and_resume() {
   local state=$1 wanted=${KILLS:-6} kills=0 attempt=0 pid log began duration
   local calm=$logs/calm-$state killed=$logs/killed-$state again=$logs/again-$state
@@ -116,7 +116,7 @@ kill_and_resume() {
     pid=$!
     if [ "$kills" -lt "$wanted" ]; then
       begun_or_ended $pid "$log"
-      # Within the first two fifths of the whole run's time, so that it needs several lives.
+      # Within the first two fifths of the whole run's time, so that it must be resumed several times.
       sleep "$(awk -v most="$duration" -v random=$RANDOM 'BEGIN { print most * 0.4 * random / 32768 / 1000 }')"
       if ! grep -q '^finished' "$log" && kill -9 $pid 2>/dev/null; then
         wait $pid 2>/dev/null
@@ -135,7 +135,7 @@ kill_and_resume() {
 sanitize() {
   local tool=$1 seconds=$2 log="$logs/$1.log" started=$SECONDS status=0 more=()
   shift 2
-  # Tests ask for devices that do not exist; the runtime's refusals are no errors of ours.
+  # Tests request devices that do not exist; the runtime's refusals are not errors.
   [ "$tool" = memcheck ] && more=(--report-api-errors no)
   limited timeout "$seconds" compute-sanitizer --tool "$tool" "${more[@]}" --error-exitcode 99 "$tree/cheems_gpu_tests" --no-colors=true "$@" >"$log" 2>&1 || status=$?
   if grep -qi 'device not supported' "$log"; then
@@ -161,11 +161,11 @@ run_sanitizers() {
   elif ! command -v compute-sanitizer >/dev/null; then
     for tool in memcheck racecheck; do not_measured $tool "compute-sanitizer was not found (it comes with the CUDA toolkit, package cuda-sanitizer)"; done
   else
-    # Left out: whole models (the same kernels again, slowly), and tests of sizes where a tool that is a hundred times
-    # slower takes an hour.
+    # Left out: whole models (the same kernels again), and tests of large sizes, because the tool is a hundred times
+    # slower and would take an hour.
     local large='device: *,*traffic*,*floor*,*past the exponential*,*every width*,*every head size*,*hundreds of times*,*more frequent*,*larger than all staging*,*not to be had*,normal numbers*,stochastic rounding*'
     sanitize memcheck 400 "--test-case-exclude=$large"
-    # Races need shared memory: the kernels that have any.
+    # Only kernels with shared memory can have these races.
     sanitize racecheck 400 '--test-case=cuda attention: every path*,cuda attention: heads and groups*,rmsnorm on the device: narrow*,cuda ranking_loss: few*,cuda linear: forward*,cuda linear: gradients*,cuda reward_head: rewards*,embedding on the device: ragged*,cuda grad_norm: every size*,rope on the device: rows enough*'
   fi
 }
@@ -177,7 +177,7 @@ if [ "$emulated" = yes ]; then
 else
   tests=cheems_gpu_tests steps=400 every=10 hidden=256
 fi
-# The library that users get, beside the addon, and the images in it where the toolkit can list them.
+# The library that users get, next to the addon, and its images if the toolkit can list them.
 check_plugin() {
   local library=build/Release/libcheems_cuda.so images=
   [ "$emulated" = yes ] && return

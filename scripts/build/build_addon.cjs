@@ -1,6 +1,6 @@
 // Builds build/Release/cheems_native.node with CMake, in build/cmake: `npm run build` in a clone, `npx cheems-native
-// build` where the package is installed. A second run only rebuilds what changed. Then the CUDA backend, where a
-// toolkit is (build_cuda.cjs).
+// build` where the package is installed. A second run only rebuilds what changed. Then builds the CUDA backend, if
+// there is a toolkit (build_cuda.cjs).
 //   node scripts/build/build_addon.cjs [--clean] [--jobs=N] [CMAKE_ARGUMENT…]
 //     --clean           what earlier builds left goes first
 //     --jobs=N          so many compilers at once; by default as many as cores and memory allow
@@ -50,7 +50,7 @@ function checkTools() {
     [!cxx && !onPath('g++') && !onPath('c++'), 'a C++20 compiler', 'g++'],
     [!onPath('cmake'), 'CMake', 'cmake'],
     [!onPath('ninja') && !onPath('make'), 'make (or ninja)', 'make'],
-    // With a package prefix of one's own, CMake itself says what it does not find.
+    // If the user sets a package prefix, CMake itself reports what it does not find.
     [!process.env.CMAKE_PREFIX_PATH && !headerExists('hwy/highway.h'), 'Highway (SIMD)', 'libhwy-dev'],
     [!process.env.CMAKE_PREFIX_PATH && !headerExists('nlohmann/json.hpp'), 'nlohmann-json', 'nlohmann-json3-dev'],
   ].filter(([isMissing]) => isMissing);
@@ -64,7 +64,7 @@ function checkTools() {
 }
 
 /**
- * Below Node.js 20.19 nothing of this package runs: told before minutes of building. package.json's "engines" says
+ * Nothing of this package runs below Node.js 20.19: reported before minutes of building. package.json's "engines" says
  * the same.
  */
 function checkNode() {
@@ -80,7 +80,10 @@ function checkNode() {
   );
 }
 
-/** Does `change` to files; where this user may not (node_modules of root, a read-only disk), that is one sentence. */
+/**
+ * Runs `change`, which writes files. Without permission (node_modules of root, a read-only disk), the error is one
+ * sentence.
+ */
 function changeFiles(change) {
   try {
     return change();
@@ -104,7 +107,7 @@ function removeBuilds() {
     fs.rmSync(folder, { recursive: true, force: true });
 }
 
-/** What the engine is built from, as one digest: sources, options, system. */
+/** A digest of everything that the engine is built from: sources, options, system. */
 function sourcesDigest() {
   const digest = createHash('sha256').update(
     JSON.stringify([process.platform, process.arch, cmakeArguments, process.env.CXX ?? '', process.env.CXXFLAGS ?? '']),
@@ -123,7 +126,7 @@ function sourcesDigest() {
 
 const stamp = path.join(root, 'build', 'Release', 'built_from.sha256');
 
-/** Whether a copied or moved package brought an engine of just these sources that runs here. */
+/** Whether a copied or moved package already has an engine of exactly these sources that runs here. */
 function isBuilt(digest) {
   try {
     if (fs.readFileSync(stamp, 'utf8') !== digest) return false;
@@ -134,7 +137,7 @@ function isBuilt(digest) {
   }
 }
 
-// A tree made for another folder (the package was moved or copied) cannot be used again.
+// A build tree made for another folder (the package was moved or copied) cannot be reused.
 function dropForeignTree() {
   let cache;
   try {
@@ -157,7 +160,7 @@ async function buildEngine(jobs) {
   changeFiles(checkFolders);
   const generator = !configured && !process.env.CMAKE_GENERATOR && onPath('ninja') ? ['-G', 'Ninja'] : [];
   const log = process.env.npm_config_loglevel === 'verbose' ? [] : ['--log-level=WARNING'];
-  // The CUDA backend has a tree of its own, where what goes wrong does not end this one.
+  // The CUDA backend has its own build tree, so that its failure does not end this build.
   const options = [...generator, `-DCHEEMS_NODE=${process.execPath}`, ...cmakeArguments, '-DCHEEMS_CUDA=OFF'];
   if (!(await run(['-S', root, '-B', tree, ...log, ...options]))) {
     stop(

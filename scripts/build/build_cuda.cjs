@@ -1,11 +1,12 @@
-// Builds the CUDA backend, build/Release/libcheems_cuda.so, in build/gpu, where a CUDA toolkit is.
-// scripts/build/build_addon.cjs runs it after the addon, so that npm run build and npx cheems-native build do; by
+// Builds the CUDA backend, build/Release/libcheems_cuda.so, in build/gpu, if there is a CUDA toolkit.
+// scripts/build/build_addon.cjs runs it after the addon, as part of npm run build and npx cheems-native build. By
 // itself:
 //
 //   node scripts/build/build_cuda.cjs [-DNAME=VALUE…]
 //
-// CHEEMS_CUDA in the environment, or -DCHEEMS_CUDA=…: AUTO (the default) tries where nvcc is found, and a failure is a
-// sentence and not the end of the build; OFF does not try; ON makes whatever is missing or fails an error (status 1).
+// CHEEMS_CUDA in the environment, or -DCHEEMS_CUDA=…: AUTO (the default) builds if nvcc is found, and a failure is
+// reported without ending the build; OFF does not build; ON makes anything that is missing or fails an error (status
+// 1).
 'use strict';
 const { spawnSync } = require('node:child_process');
 const { createHash } = require('node:crypto');
@@ -40,7 +41,7 @@ function output(program, args) {
   return status === 0 ? stdout : '';
 }
 
-/** What the library is made from, as one digest: sources, compiler, GPUs, options. */
+/** A digest of everything that the library is made from: sources, compiler, GPUs, options. */
 function inputsDigest(nvccVersion, args) {
   const gpus = output('nvidia-smi', ['--query-gpu=compute_cap', '--format=csv,noheader']);
   const digest = createHash('sha256').update(
@@ -62,7 +63,7 @@ function inputsDigest(nvccVersion, args) {
   return digest.digest('hex');
 }
 
-/** A tree of another folder or another toolkit holds objects that do not go together with new ones. */
+/** A build tree of another folder or toolkit contains objects that are not compatible with new ones. */
 function dropOtherTree(toolkit) {
   const mark = path.join(tree, 'toolkit.txt');
   const wanted = `${root}\n${toolkit}`;
@@ -81,7 +82,7 @@ function configure(args, log) {
   return run(['-S', root, '-B', tree, ...ninja, ...own, ...options], log);
 }
 
-/** The first line of the log in which a compiler, the linker or CMake says what is wrong. */
+/** The first line of the log in which a compiler, the linker or CMake reports an error. */
 function firstError() {
   const lines = fs.readFileSync(logFile, 'utf8').split('\n');
   const line = lines.find((text) =>
@@ -90,7 +91,7 @@ function firstError() {
   return line === undefined ? '' : ` It says: ${line.trim().slice(0, 300)}`;
 }
 
-/** Whether all went as wished. Prints what became of it. */
+/** Builds and prints the outcome. Returns whether it is as requested. */
 async function buildCuda(args, jobs = fittingJobs()) {
   const wanted = wish(args);
   if (wanted === 'OFF') return true;
@@ -101,7 +102,7 @@ async function buildCuda(args, jobs = fittingJobs()) {
     return wanted !== 'ON';
   };
   if (nvcc === undefined) {
-    // A machine without a toolkit is no fault, and nothing to speak of.
+    // A machine without a toolkit is not an error and needs no message.
     return (
       wanted === 'AUTO' ||
       isWithout('nvcc was found neither on the PATH nor in CUDA_PATH (bash scripts/setup_cuda.sh fetches it).')

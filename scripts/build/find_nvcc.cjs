@@ -1,5 +1,5 @@
-// The CUDA compiler, looked for as native/backends/cuda/CMakeLists.txt does: what the environment names, the PATH, the
-// folders of a toolkit.
+// Finds the CUDA compiler in the same places as native/backends/cuda/CMakeLists.txt: the one that the environment
+// names, the PATH, the folders of a toolkit.
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');

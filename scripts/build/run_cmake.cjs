@@ -7,7 +7,10 @@ const path = require('node:path');
 
 const root = path.resolve(__dirname, '../..');
 
-/** How many compilers at once: one of this C++ takes up to about 1 GiB, nvcc on the largest kernels about as much. */
+/**
+ * Number of compilers at once: each needs up to about 1 GiB for this C++, and nvcc about the same for the largest
+ * kernels.
+ */
 const fittingJobs = () => Math.max(1, Math.min(os.availableParallelism(), Math.floor(os.totalmem() / 2 ** 30)));
 
 let running;
@@ -30,7 +33,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     try {
       process.kill(-running.pid, 'SIGTERM');
     } catch {
-      // It has just ended.
+      // The process has just ended.
     }
   });
 }
@@ -40,7 +43,7 @@ function leaveStopped() {
   process.exit(128 + os.constants.signals[stopped]);
 }
 
-/** Runs cmake, its output into the open file `log` where one is given. Whether it succeeded. */
+/** Runs cmake, with its output in the open file `log` if one is given. Returns whether it succeeded. */
 function run(args, log) {
   return new Promise((resolve) => {
     startCmake(args, ['ignore', log ?? 'inherit', log ?? 'inherit']).on('close', (code) => {
@@ -52,15 +55,15 @@ function run(args, log) {
 
 const SECONDS_BETWEEN_LINES = 30;
 
-/** Progress is a line that changes on a terminal, else lines. */
+/** Progress is one changing line on a terminal, else separate lines. */
 function progressStream() {
   return { write: (text) => process.stdout.write(text), isTerminal: process.stdout.isTTY };
 }
 
 /**
- * Runs cmake --build: its steps as progress, all else that it prints (warnings, errors) as it comes, or into the open
- * file `log`.
- * `what` stands in "Building WHAT", `opening` is the line before the first step. Whether it succeeded.
+ * Runs cmake --build. Its steps are shown as progress; everything else that it prints (warnings, errors) is passed on,
+ * or written to the open file `log`. `what` completes "Building WHAT", `opening` is the line before the first step.
+ * Returns whether it succeeded.
  */
 function build(args, { what, opening, log }) {
   const began = Date.now();
@@ -103,7 +106,7 @@ function build(args, { what, opening, log }) {
         )
           continue;
         else if (log === undefined) write(`${line}\n`);
-        // A look at what is out of date takes a step or two, and is no build.
+        // Checking what is out of date takes a step or two, and does not count as a build.
         if (make || (ninja && (hasBegun || Number(ninja[2]) > 2))) tell(latest, false);
       }
     });

@@ -1,7 +1,6 @@
-// Writes lib/engine/types.generated.ts from what the built addon says of its options, results and defaults
-// (bindings/schema.cpp).
-// node scripts/generate/generate_engine_types.cjs [--check]    --check: says whether the file is as it should be, and
-// writes nothing
+// Writes lib/engine/types.generated.ts from the built addon's descriptions of its options, results and defaults
+// (bindings/schema.cpp). node scripts/generate/generate_engine_types.cjs [--check]    --check: says whether the file is
+// as it should be, and writes nothing
 'use strict';
 const { readFileSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
@@ -11,7 +10,10 @@ const file = join(root, 'lib', 'engine', 'types.generated.ts');
 
 const quoted = (value) => `'${value}'`;
 
-/** The TypeScript type of a field; `isOption`: what may be given, which for lists is more than what is returned. */
+/**
+ * The TypeScript type of a field; `isOption`: the type that callers may pass, which for lists is wider than the
+ * returned one.
+ */
 function typeOf({ type: described, oneForAll }, isOption) {
   const type = described.replace('?', '');
   if (type.includes(' | ')) return type.split(' | ').map(quoted).join(' | ');

@@ -5,7 +5,7 @@
 //   node scripts/generate/make_sample_data.cjs oaast_rm_zh.json dpo_zh_demo.json [output folder, default: data]
 //
 // data/README.md says where the two source files come from and under which license. The same source gives the same
-// bytes: nothing is drawn at random, every choice follows from a SHA-256 of the text.
+// bytes: nothing is random; every choice depends on a SHA-256 of the text.
 
 const { createHash } = require('node:crypto');
 const { mkdirSync, readFileSync, writeFileSync } = require('node:fs');
@@ -15,7 +15,7 @@ const TEST_SHARE = 5; // one thread in five is held out
 
 const sha256 = (text) => createHash('sha256').update(text, 'utf8').digest('hex');
 
-/** Threads that open with the same user turn stay together: else a test answer could stand in a training history. */
+/** Threads that begin with the same user turn stay together: otherwise a test answer could be in a training history. */
 const isHeldOut = (openingTurn) => Number.parseInt(sha256(openingTurn.trim()).slice(0, 8), 16) % TEST_SHARE === 0;
 
 /** One OASST row, {instruction, output (best first), history [[question, answer]...]}, as a grouped and ranked row. */
@@ -36,7 +36,7 @@ function oasstPrompt(row, counts) {
 
   const ranked = ranking.map((content, place) => ({ id: sha256(content).slice(0, 12), content, place }));
   const annotations = ranked.flatMap((better, i) => ranked.slice(i + 1).map((worse) => [better.id, worse.id, '1']));
-  // In the order of their ids, so that a response's place in the list says nothing about its rank.
+  // In the order of their ids, so that a response's position in the list does not reveal its rank.
   const listed = ranked.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   return {
     openingTurn: messages[0].content,
@@ -59,7 +59,7 @@ function convertOasst(rows) {
       counts.withoutPair += 1;
       continue;
     }
-    // Two rankings of one prompt cannot be merged into one rank per response: the longer ranking stays.
+    // Two rankings of one prompt cannot be merged into one rank per response: the longer ranking is kept.
     const key = JSON.stringify(prompt.row.input);
     const earlier = prompts.get(key);
     if (earlier) counts.repeatedPrompts += 1;

@@ -1,5 +1,5 @@
-// The tables of options on the pages docs/COMMAND.md, made from the tables that --help is made from. They stand between
-// <!-- options: COMMAND --> and <!-- /options -->. scripts/generate/write_option_comments.cjs writes them.
+// Makes the tables of options on the pages docs/COMMAND.md from the tables that --help uses. They are between <!--
+// options: COMMAND --> and <!-- /options -->. scripts/generate/write_option_comments.cjs writes them.
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
@@ -51,7 +51,7 @@ function grouped(options) {
   return [...groups].map(([group, members]) => `### ${escaped(group)}\n\n${table(members)}`).join('\n\n');
 }
 
-/** The options of a command as differences from another one, whose page has them all. */
+/** The options of a command that differ from those of another one, whose page has them all. */
 function differences(name, options, other, otherOptions) {
   const same = (key) => JSON.stringify(options[key].description) === JSON.stringify(otherOptions[key]?.description);
   const missing = Object.keys(otherOptions).filter((key) => !(key in options));
@@ -73,9 +73,7 @@ function optionsText(name, all) {
   );
 }
 
-/**
- * Pages and the text that they should have. @throws Error where a command has no page, or its page no place for them.
- */
+/** Pages and the text that they should have. @throws Error if a command has no page, or its page has no marks. */
 function wantedPages() {
   const all = commands();
   const pages = new Map();

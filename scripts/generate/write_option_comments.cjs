@@ -1,6 +1,6 @@
-// Writes the comments of options into the types, from the tables that the command line has its help from: what an
-// editor shows is what --help says. The tables of docs/COMMAND.md come from them too. Run it after a table has changed
-// (node scripts/generate/write_option_comments.cjs); with --check it only lists what is out of date. It reads dist/, so
+// Writes the comments of options into the types, from the tables of the command line's help, so that editors show the
+// same text as --help. The tables of docs/COMMAND.md come from them too. Run it after a table has changed (node
+// scripts/generate/write_option_comments.cjs); with --check it only lists what is out of date. It reads dist/, so
 // compile before and after.
 'use strict';
 const fs = require('node:fs');
@@ -37,7 +37,7 @@ function targets() {
   ];
 }
 
-/** A comment as it stands in a file, in lines that are not too long. */
+/** A comment as written to a file, with lines of limited length. */
 function commentLines(text, indent) {
   const words = text.replaceAll('*/', '* /').split(' ');
   const lines = [''];
@@ -59,7 +59,7 @@ function withComments(source, { file, name, table, names }) {
   const lines = [];
   for (const line of source.slice(begin, end).split('\n')) {
     const member = /^(\s+)(\w+)\??:/.exec(line);
-    if (/^\s*(\/\*\*|\*)/.test(line)) continue; // the comment as it was
+    if (/^\s*(\/\*\*|\*)/.test(line)) continue; // the old comment
     if (member && table[member[2]]) lines.push(...commentLines(commentOf(table[member[2]], names), member[1]));
     else if (member) throw new Error(`${file}: ${name}.${member[2]} is in no table`);
     lines.push(line);
@@ -91,7 +91,7 @@ function trainingValues() {
   ].join('\n');
 }
 
-/** Files and the text that they should have. */
+/** The files and the text that each should have. */
 function wanted() {
   const files = new Map([['lib/options/training_values.ts', trainingValues()], ...wantedPages()]);
   for (const one of targets()) {

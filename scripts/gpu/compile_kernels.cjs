@@ -1,4 +1,4 @@
-// Compiles CUDA's kernels and fails where one spills registers or has a stack frame: node
+// Compiles the CUDA kernels and fails if one spills registers or has a stack frame: node
 // scripts/gpu/compile_kernels.cjs --help
 'use strict';
 
@@ -53,7 +53,7 @@ function kernelSources() {
   return files.sort();
 }
 
-// A source with everything of ours that it includes, in the order of first meeting.
+// A source with all files of this project that it includes, in the order of first inclusion.
 function includedFiles(file, seen = new Set()) {
   if (seen.has(file)) return seen;
   seen.add(file);
@@ -75,7 +75,7 @@ function contentHash(file, compiler, architecture, options) {
   return hash.digest('hex').slice(0, 24);
 }
 
-// One source for one architecture: {kernels, seconds}. Throws with nvcc's words where it does not compile.
+// One source for one architecture: {kernels, seconds}. Throws with nvcc's message if it does not compile.
 async function compile(job, nvcc) {
   const { file, architecture, options } = job;
   const object = `${job.cached}.${process.pid}.fatbin`;
@@ -116,7 +116,7 @@ function plannedJobs(files, architectures, { release, cache }, compiler) {
 function kept(job) {
   if (!fs.existsSync(job.cached)) return undefined;
   const result = JSON.parse(fs.readFileSync(job.cached, 'utf8'));
-  job.expectedSeconds = result.seconds; // of other sources perhaps, but a fair guess
+  job.expectedSeconds = result.seconds; // maybe of other sources, but a good estimate
   return result.hash === job.hash ? result : undefined;
 }
 
@@ -128,7 +128,7 @@ async function compileAll(jobs, nvcc, rebuild) {
     if (result && !rebuild) results.set(job, result);
     else waiting.push(job);
   }
-  // The longest first, so that none is left over at the end.
+  // The longest first, so that none runs alone at the end.
   const size = (job) => job.expectedSeconds ?? fs.statSync(job.file).size / 1000;
   waiting.sort((a, b) => size(b) - size(a));
   const compiled = waiting.length;
@@ -150,7 +150,7 @@ async function compileAll(jobs, nvcc, rebuild) {
   return { results, errors, compiled };
 }
 
-// The kernels of a built library, or undefined where no cuobjdump is beside nvcc or on the PATH.
+// The kernels of a built library, or undefined if there is no cuobjdump beside nvcc or on the PATH.
 function libraryKernels(library, nvcc) {
   const beside = path.join(path.dirname(fs.realpathSync(nvcc)), 'cuobjdump');
   const options = { encoding: 'utf8', maxBuffer: 1 << 28 };
@@ -166,7 +166,7 @@ function libraryKernels(library, nvcc) {
   return kernels;
 }
 
-// Whether a kernel spills or has a stack frame: said, and the exit code.
+// Reports kernels that spill or have a stack frame, and sets the exit code.
 function judge(kernels, errors, what) {
   demangle(kernels);
   const sentences = [...errors, ...faults(kernels, EXEMPT)];
@@ -252,7 +252,7 @@ async function main() {
   if (values['write-table']) {
     const release = /release (\d+\.\d+)/.exec(version)?.[1];
     const program = trafficProgram(values.traffic);
-    // Its report of progress, an operation a line, goes through.
+    // Its progress, one operation per line, is passed on.
     const counts = values.counts
       ? fs.readFileSync(values.counts, 'utf8')
       : execFileSync(program, { encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'inherit'] });

@@ -7,7 +7,7 @@ emulated=no
 tree=build/gpu
 suffix=
 
-# Executed on the CPU instead, at tiny sizes: to try the scripts themselves where no GPU is.
+# Runs on the CPU instead, with tiny sizes: to test the scripts themselves without a GPU.
 use_emulation() {
   emulated=yes
   tree=build/gpu-emulated
@@ -19,7 +19,7 @@ stop() {
   exit 1
 }
 
-# Ends with a sentence where something is missing that this script cannot put there.
+# Ends with an error if something is missing that this script cannot install.
 require_gpu() {
   [ "$emulated" = yes ] && return 0
   command -v nvidia-smi >/dev/null || stop "No NVIDIA driver is installed here (nvidia-smi was not found), so nothing can run on a GPU. The same kernels, executed on the CPU, are tested by 'bash scripts/test.sh'."
@@ -41,7 +41,7 @@ require_packages() {
     stop "(Where nothing can be installed: run 'bash scripts/gpu/pack_system_packages.sh' on a Debian machine that has the packages, and bring its build/system-packages along.)"
 }
 
-# A compiler of this C++ takes up to about 1 GiB, nvcc on the largest kernels about as much.
+# Compiling this C++ needs up to about 1 GiB per compiler, and nvcc about the same for the largest kernels.
 build_jobs() {
   local jobs
   jobs=$(($(awk '/MemAvailable/ {print int($2 / 1048576)}' /proc/meminfo)))

@@ -1,10 +1,10 @@
-# Sourced by test_gpu.sh and bench_gpu.sh after gpu_build.sh: which parts a run has, its time limit, and the report that
-# says of each prediction of bench/gpu_predictions.json whether it held. Sets `measured`, where every part leaves
-# PART.json, or PART.reason where it was not measured. Both scripts add to the same report, $tree/gpu_report.json, of
-# one commit.
-# shellcheck shell=bash disable=SC2034,SC2154
+# Sourced by test_gpu.sh and bench_gpu.sh after gpu_build.sh: the parts of a run, its time limit, and the report that
+# says for each prediction of bench/gpu_predictions.json whether it held. Sets `measured`, the folder where every part
+# writes PART.json, or PART.reason if it was not measured. Both scripts add to the same report, $tree/gpu_report.json,
+# of one commit. shellcheck shell=bash disable=SC2034,SC2154
 
-# begin_parts KNOWN_PART…: takes PARTS from the environment (all, in this order), and sets what was known of them aside.
+# begin_parts KNOWN_PART…: takes PARTS from the environment (default: all, in this order), and sets earlier results of
+# them aside.
 begin_parts() {
   local part
   measured=$tree/measured
@@ -22,14 +22,15 @@ begin_parts() {
   local options=()
   [ "$emulated" = yes ] && options=(--emulated)
   python3 bench/gpu_machine.py "${options[@]}" >"$measured/machine.new" || stop "The facts of this machine could not be found out (bench/gpu_machine.py, above)."
-  # What another commit measured says nothing of this one.
+  # Measurements of another commit do not apply to this one.
   if ! diff -q <(grep '"commit"\|"uncommitted_changes"' "$measured/machine.json" 2>/dev/null) <(grep '"commit"\|"uncommitted_changes"' "$measured/machine.new") >/dev/null; then
     find "$measured" -type f ! -name machine.new -delete
   fi
   mv "$measured/machine.new" "$measured/machine.json"
 }
 
-# limit_minutes N: the whole run, its build too. What is under way then is ended, what was measured stays.
+# limit_minutes N: limits the whole run, including its build. At the limit the current part is ended; measurements are
+# kept.
 limit_minutes() {
   case $1 in
     '' | *[!0-9]* | 0) stop "--minutes wants a number of minutes, not '$1'." ;;
@@ -40,12 +41,12 @@ deadline=
 
 seconds_left() { echo $((deadline - SECONDS)); }
 time_is_over() { [ -n "$deadline" ] && [ "$(seconds_left)" -le 0 ]; }
-# limited COMMAND…: ends it when the time is over, with status 124.
+# limited COMMAND…: ends it at the time limit, with status 124.
 limited() {
   if [ -z "$deadline" ]; then "$@"; elif time_is_over; then return 124; else timeout -k 5 "$(seconds_left)" "$@"; fi
 }
 
-# measure PART JSON, not_measured PART REASON: what is known of a part, in the report at once.
+# measure PART JSON, not_measured PART REASON: adds the result of a part to the report immediately.
 measure() {
   rm -f "$measured/$1.reason"
   printf '%s\n' "$2" >"$measured/$1.json.new" && mv "$measured/$1.json.new" "$measured/$1.json"
@@ -63,7 +64,7 @@ judge() {
   python3 bench/gpu_judge.py "$measured" "$report"
 }
 
-# wanted PART: whether it is to run now. A part that PARTS leaves out keeps what an earlier run measured.
+# wanted PART: whether it is to be run. A part that PARTS leaves out keeps what an earlier run measured.
 wanted() {
   case " $parts " in
     *" $1 "*) ;;

@@ -1,9 +1,9 @@
-// What compile_kernels.cjs knows without running anything: ptxas's words parsed, kernels judged, occupancy worked out.
+// The parts of compile_kernels.cjs that run no program: parses ptxas's output, judges kernels, computes occupancy.
 'use strict';
 
 // Limits of a multiprocessor by compute capability: NVIDIA, CUDA C++ Programming Guide, "Technical Specifications per
-// Compute Capability". Shared memory in bytes; each block takes 1 KiB of it more than the kernel asks for (reserved by
-// the system).
+// Compute Capability". Shared memory in bytes; each block takes 1 KiB more than the kernel requests (reserved by the
+// system).
 const LIMITS = {
   '8.0': { warps: 64, blocks: 32, registers: 65536, sharedBytes: 164 * 1024, blockSharedBytes: 163 * 1024 },
   '8.6': { warps: 48, blocks: 16, registers: 65536, sharedBytes: 100 * 1024, blockSharedBytes: 99 * 1024 },
@@ -21,7 +21,7 @@ function capability(architecture) {
 }
 
 // The kernels in what `nvcc -Xptxas -v` printed: [{symbol, architecture, registers, staticSharedBytes, stackBytes,
-// spillStoreBytes, spillLoadBytes}], names as they are mangled. What a kernel's called functions need counts as the
+// spillStoreBytes, spillLoadBytes}], with mangled names. Resources of functions that a kernel calls count as the
 // kernel's.
 function parsePtxas(log) {
   const kernels = [];
@@ -60,8 +60,8 @@ function parsePtxas(log) {
   return kernels;
 }
 
-// The kernels in what `cuobjdump --dump-resource-usage` prints of a library: the same. Spilled registers lie in the
-// stack frame, and count as that.
+// The kernels in what `cuobjdump --dump-resource-usage` prints of a library: the same. Spilled registers are in the
+// stack frame, and count as part of it.
 function parseResourceUsage(log) {
   const kernels = [];
   let architecture;
@@ -87,7 +87,7 @@ function parseResourceUsage(log) {
   return kernels;
 }
 
-// Sentences about kernels that spill registers or have a stack frame; none for what `exempt` matches by name.
+// Sentences about kernels that spill registers or have a stack frame, except those that `exempt` matches by name.
 // exempt: [{kernel: RegExp, reason}] for the demangled name.
 function faults(kernels, exempt = []) {
   const sentences = [];
@@ -103,8 +103,8 @@ function faults(kernels, exempt = []) {
   return sentences;
 }
 
-// Theoretical occupancy, as cuda_occupancy.h of the CUDA toolkit works it out: registers are given to warps 256 at a
-// time out of each quarter of the multiprocessor, shared memory to blocks 128 bytes at a time.
+// Theoretical occupancy, computed like cuda_occupancy.h of the CUDA toolkit: registers are allocated to warps in units
+// of 256 from each quarter of the multiprocessor, shared memory to blocks in units of 128 bytes.
 function occupancy({ architecture, registers, threads, sharedBytes }) {
   const limits = LIMITS[capability(architecture)];
   if (!limits) throw new Error(`The limits of ${architecture} are not known here: see LIMITS.`);
@@ -144,7 +144,7 @@ function splitName(demangled) {
   return { kernel: plain, instance: '' };
 }
 
-// Rows of cells as a Markdown table; columns of numbers are set to the right.
+// Rows of cells as a Markdown table; columns of numbers are right-aligned.
 function markdownTable(header, rows) {
   const numeric = header.map((_, c) => rows.length > 0 && rows.every((row) => /^[-–\d]/.test(row[c]) || row[c] === ''));
   const line = (cells) => `| ${cells.join(' | ')} |`;

@@ -1,4 +1,4 @@
-// bench/KERNELS.md, of what ptxas said of the kernels and what the program kernel_traffic counted.
+// Makes bench/KERNELS.md from ptxas's report on the kernels and the counts of the program kernel_traffic.
 'use strict';
 
 const { execFileSync } = require('node:child_process');
@@ -7,7 +7,7 @@ const { occupancy, splitName, markdownTable } = require('./kernel_report.cjs');
 const percent = (fraction) => `${Math.round(100 * fraction)} %`;
 const spilled = (k) => k.stackBytes + k.spillStoreBytes + k.spillLoadBytes;
 
-// The program's functions: {offset behind __executable_start: demangled name}.
+// The program's functions: {offset from __executable_start: demangled name}.
 function symbolsOf(program) {
   const lines = execFileSync('nm', ['-C', '--defined-only', program], { encoding: 'utf8', maxBuffer: 1 << 28 }).split(
     '\n',
@@ -23,8 +23,8 @@ function symbolsOf(program) {
   return names;
 }
 
-// Compiled kernels by demangled name: {name, by architecture: kernel}. A kernel of a header is compiled with each file
-// that launches it; the one that needs most registers stands for all.
+// Compiled kernels by demangled name: {name, by architecture: kernel}. A kernel in a header is compiled with each file
+// that launches it; the one that needs the most registers represents all.
 function byName(kernels) {
   const named = new Map();
   for (const kernel of kernels) {
@@ -36,7 +36,7 @@ function byName(kernels) {
   return named;
 }
 
-// Every (launched name, kernel, threads, dynamic shared memory) that was counted, once, with what was compiled of it.
+// Every counted (launched name, kernel, threads, dynamic shared memory), once, with its compiled kernels.
 function launchedKernels(operations, symbols, compiled) {
   const rows = new Map();
   for (const operation of operations) {
@@ -114,7 +114,7 @@ function trafficTable(operations) {
   return markdownTable(header, rows);
 }
 
-// What the program did not launch: other dtypes, widths and head sizes, one row a kernel.
+// Kernels that the program did not launch: other dtypes, widths and head sizes, one row per kernel.
 function restTable(compiled, launched, architectures) {
   const seen = new Set(launched.map((l) => l.name));
   const groups = new Map();

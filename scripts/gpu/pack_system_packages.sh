@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # For a GPU machine on which nothing can be installed: copies the Debian packages that the C++ build needs (Highway,
-# nlohmann-json, doctest) from this machine into build/system-packages. Take that folder along with the checkout;
+# nlohmann-json, doctest) from this machine into build/system-packages. Copy that folder together with the checkout;
 # scripts/test_gpu.sh and scripts/bench_gpu.sh look there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -18,7 +18,6 @@ for package in "${packages[@]}"; do
     if [ -f "$file" ] || [ -L "$file" ]; then cp -P --parents "$file" "$folder"; fi
   done <<<"$files"
 done
-# Debian's doctest names its own place in its CMake files; the others are relative.
-# shellcheck disable=SC2016
+# Debian's doctest has absolute paths in its CMake files; the others are relative. shellcheck disable=SC2016
 sed -i 's|set(_IMPORT_PREFIX "/usr")|get_filename_component(_IMPORT_PREFIX "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)|' "$folder/usr/lib/cmake/doctest/doctestTargets.cmake"
 echo "$(du -sh "$folder" | cut -f 1) in $folder."

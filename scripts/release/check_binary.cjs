@@ -1,4 +1,4 @@
-// Whether a library that is published needs nothing but what every machine has:
+// Checks that a published library needs only what every machine has:
 //   node scripts/release/check_binary.cjs FILE [--glibc 2.31]
 // It may need libc, libm and the loader, and of them no version that is newer than --glibc says (without it, any). The
 // C++ library is in it, and it shows nothing but its entry points. Prints what it found, and each fault as a sentence;
@@ -10,8 +10,8 @@ const { execFileSync } = require('node:child_process');
 const LIBRARIES = /^(libc\.so\.6|libm\.so\.6|librt\.so\.1|ld-linux-x86-64\.so\.2|ld-linux-aarch64\.so\.1)$/;
 const ENTRY_POINTS = new Set(['napi_register_module_v1', 'node_api_module_get_api_version_v1', 'cheems_plugin_entry']);
 /**
- * What the process has already. Before glibc 2.34 threads and dlopen are in libpthread and libdl, and Node has loaded
- * both: it cannot run without. From 2.34 on they are in libc.
+ * Functions that the process already has. Before glibc 2.34, threads and dlopen are in libpthread and libdl, which Node
+ * always loads. From 2.34 on they are in libc.
  */
 const OF_NODE = /^(napi_|node_api_|pthread_|__pthread_key_create$|dl(m?open|close|v?sym|error|addr|info)$|sem_)/;
 

@@ -1,5 +1,5 @@
 // Writes one version into package.json, its lock file and the platform packages, which all have the same.
-//   node scripts/release/set_version.cjs VERSION     (npm version VERSION does it, too)
+//   node scripts/release/set_version.cjs VERSION     (npm version VERSION does it too)
 'use strict';
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');

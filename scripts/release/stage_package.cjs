@@ -1,4 +1,4 @@
-// What scripts/pack_packages.sh packs, put together in folders of their own.
+// Collects the files that scripts/pack_packages.sh packs, each package in a folder of its own.
 //   node scripts/release/stage_package.cjs list                      the names of the main package's files
 // node scripts/release/stage_package.cjs main FOLDER               the files of the main package, its package.json as
 // users get it
@@ -13,7 +13,7 @@ const path = require('node:path');
 const root = path.resolve(__dirname, '../..');
 const readPackage = (folder) => JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8'));
 
-/** The package.json of every platform package. Those with a `main` hold an engine, one for each kind of machine. */
+/** The package.json of every platform package. Those with a `main` contain an engine, one for each platform. */
 function platformPackages() {
   const folder = path.join(root, 'packages');
   return fs
@@ -22,7 +22,7 @@ function platformPackages() {
     .map((name) => readPackage(path.join(folder, name)));
 }
 
-/** Users get the engine through optional dependencies; what developers alone use goes. */
+/** Users get the engine through optional dependencies; entries for developers are removed. */
 function publishedManifest() {
   const { scripts, devDependencies, ava, ...manifest } = readPackage(root);
   const engines = platformPackages().filter(({ main }) => main !== undefined);
@@ -30,7 +30,9 @@ function publishedManifest() {
   return manifest;
 }
 
-/** What package.json's "files" comes to. Compiled files whose source is gone may still lie in dist. */
+/**
+ * The files that package.json's "files" selects. dist may still contain compiled files whose source has been deleted.
+ */
 function mainFiles() {
   const output = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
     cwd: root,

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A part of scripts/test_long.sh: clang-tidy (version 14, Debian 12's; .clang-tidy has the checks) on what is compiled
-# for the CPU: the engine and the addon. Rooms are looked at as they are compiled, all sources of one together. About
-# ten minutes on two cores.
+# A part of scripts/test_long.sh: clang-tidy (version 14, Debian 12's; .clang-tidy has the checks) on the sources for
+# the CPU: the engine and the addon. Rooms are checked as they are compiled, with all sources of one together. About ten
+# minutes on two cores.
 #   bash scripts/testing/clang_tidy.sh [WORD…]    only the sources and rooms with one of the words in their names, such as storage
-# Without clang-tidy a line that begins with SKIPPED says so.
+# Without clang-tidy, a line that begins with SKIPPED says so.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -12,7 +12,7 @@ if [ -z "$tidy" ] || [[ "$("$tidy" --version)" != *'version 14.'* ]]; then
   echo "SKIPPED: clang-tidy 14 is not here (apt-get install clang-tidy-14)."
   exit 0
 fi
-# Configured alone: what is compiled is not needed. The precompiled headers are g++'s.
+# Only configured, not compiled. Without precompiled headers, because those are g++'s.
 tree=build/tidy
 cmake -S . -B "$tree" -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DCHEEMS_CUDA=OFF >/dev/null
 sources=$(node - "$tree" "$@" <<'JS'

@@ -1,5 +1,5 @@
-// Reads damaged data files: node scripts/testing/fuzz_jsonl.cjs --inputs 100000 --seed 1
-// Build first (npx tsc -p tsconfig.json). Ends with status 1 and the input where anything but a DataError comes out.
+// Reads damaged data files: node scripts/testing/fuzz_jsonl.cjs --inputs 100000 --seed 1 Build first (npx tsc -p
+// tsconfig.json). Prints the input and exits with status 1 if anything other than a DataError is thrown.
 'use strict';
 
 const { parseArgs } = require('node:util');

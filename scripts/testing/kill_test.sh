@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The long kill test: a training run with a checkpoint after every step is killed (SIGKILL) at random moments and
-# resumed, until KILLS kills are done. After each kill every checkpoint must be whole, and the run must end with the
-# same bits as one that nobody killed. Needs the built package.
+# resumed, until KILLS kills are done. After each kill every checkpoint must be complete, and the run must end with the
+# same bits as an undisturbed one. Needs the built package.
 #
 #   bash scripts/testing/kill_test.sh [KILLS]          SEED=n repeats the moments of a run (not its timing)
 set -euo pipefail

@@ -1,7 +1,7 @@
-// `score` of fixtures in a Node for arm64 that qemu runs, with the packages as users get them:
-// node scripts/testing/score_on_arm64.cjs ADDON          (ADDON: what scripts/release/build_release_addon.sh wrote for
-// linux-arm64) The rewards are held to transformers' in float64, with the tolerance of lib/cli/reference.test.ts, and
-// to this machine's own. Expects in QEMU_LD_PREFIX a folder with arm64's C and C++ libraries.
+// Runs `score` on fixtures in a Node for arm64 under qemu, with the packages as users get them: node
+// scripts/testing/score_on_arm64.cjs ADDON          (ADDON: what scripts/release/build_release_addon.sh wrote for
+// linux-arm64) The rewards are compared with transformers' in float64, with the tolerance of lib/cli/reference.test.ts,
+// and with this machine's own. QEMU_LD_PREFIX must name a folder with arm64's C and C++ libraries.
 'use strict';
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -30,7 +30,7 @@ function nodeForArm64() {
   return program;
 }
 
-/** Both packages in a node_modules of their own; what they depend on is found in the clone's, further up. */
+/** Both packages in a separate node_modules; their dependencies are found in the clone's, in a parent folder. */
 function install(addon) {
   const modules = path.join(work, 'node_modules');
   fs.rmSync(modules, { recursive: true, force: true });

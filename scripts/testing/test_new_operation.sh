@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Adds an operation to a copy of the committed sources, as a contributor would: a folder under native/ops/ and its line
-# in native/ops/list.h. It must compile and pass on the CPU, on the plain loops and on the emulated device, in the
-# benchmarks too, and git must see nothing else that was touched. The operation is gelu once more, under another name.
+# in native/ops/list.h. It must compile and pass on the CPU, on the plain loops and on the emulated device, and in the
+# benchmarks, and git must see no other change. The operation is a copy of gelu under another name.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -33,5 +33,5 @@ cmake --build build/cmake --parallel "$jobs" --target test_second_gelu test_seco
   gpu_kernels_emulated
 build/cmake/test_second_gelu
 build/cmake/test_second_gelu_emulated
-# Its case is among the benchmarks of a GPU, and the program fails where an operation has none.
+# Its case is among the GPU benchmarks; the program fails if an operation has none.
 build/cmake/gpu_kernels_emulated --tiny | grep -q '"second_gelu_forward"'

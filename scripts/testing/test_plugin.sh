@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # A part of scripts/test.sh: compiles and links the real kernels into libcheems_cuda.so, for this machine's GPUs or
-# compute capability
-# 8.0, and fails where one spills registers. Needs no GPU. Where no CUDA toolkit is, one is fetched; where that cannot
-# be, a line that begins with SKIPPED says so.
+# compute capability 8.0, and fails if one spills registers. Needs no GPU. If there is no CUDA toolkit, one is fetched;
+# if that fails, a line that begins with SKIPPED says so.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
