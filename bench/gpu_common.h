@@ -1,4 +1,4 @@
-// What the GPU benchmarks share: the device, Qwen2.5's shapes, cards' peaks, and timing on the stream. Compiled for a
+// Shared by the GPU benchmarks: the device, Qwen2.5's shapes, cards' peaks, and timing on the stream. Compiled for a
 // GPU and, at tiny sizes, for the CUDA backend executed on the CPU (to show that the programs run; its times say
 // nothing).
 #pragma once
@@ -85,7 +85,7 @@ class Device {
   cudaDeviceProp properties_{};
 };
 
-// Milliseconds of what is put on the stream between start() and stop().
+// Milliseconds of the work put on the stream between start() and stop().
 class StreamTimer {
  public:
   explicit StreamTimer(cudaStream_t stream) : stream_(stream) {
@@ -143,8 +143,7 @@ class ColdTimer {
   std::unique_ptr<Buffer> flush_;
 };
 
-// cuBLASLt's own speed on this card: C = A B^T, all [size, size] bfloat16, through the very call that the linear layers
-// make.
+// cuBLASLt's own speed on this card: C = A B^T, all [size, size] bfloat16, with the same call as the linear layers.
 inline double measured_gemm_teraflops(Device& device, int64_t size, int repeats) {
   const auto memory = device.backend().allocate(3 * size * size * 2, "the matrices of the peak");
   const auto workspace = device.backend().allocate(cuda::kCublasLtWorkspaceBytes, "cuBLASLt's workspace");
@@ -190,13 +189,13 @@ inline model::Architecture qwen(const std::string& size) {
   return a;
 }
 
-// Weights that meet a token in a matrix product.
+// The number of weights that are multiplied with each token.
 inline double matrix_weights(const model::Architecture& a) {
   const auto layer = a.hidden_size * (a.qkv_size() + a.query_size() + 3 * a.intermediate_size);
   return static_cast<double>(a.num_layers * layer);
 }
 
-// To the file, which is never half of one; to the standard output where no file is named.
+// Writes the file atomically; without a file name, writes to standard output.
 inline void write_json(const nlohmann::json& all, const std::string& file) {
   if (file.empty()) {
     std::printf("%s\n", all.dump(2).c_str());
@@ -210,7 +209,7 @@ inline void write_json(const nlohmann::json& all, const std::string& file) {
   std::filesystem::rename(temporary, file);
 }
 
-// --name value pairs and --flags. Throws Error for what is not known.
+// Parses --name value pairs and --flags. Throws Error for unknown ones.
 class Arguments {
  public:
   Arguments(int argc, char** argv, std::vector<std::string> known) {

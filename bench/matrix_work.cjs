@@ -1,5 +1,5 @@
 'use strict';
-// The matrix work that one prompt with its responses needs: the floor under a step, from the model's sizes alone.
+// The matrix work of one prompt with its responses: the minimum for a step, from the model's sizes alone.
 //
 // N = P + sum R_i rows (the prompt once, then each response); a matrix product of n weights costs 2 n a row forward and
 // 4 n backward (its input's and its weight's gradient). The last layer needs keys and values for all rows, everything

@@ -1,5 +1,5 @@
 'use strict';
-// What the benches share: workers that are driven line by line, the machine's facts, medians, tables.
+// Shared by the benchmarks: workers that are driven line by line, facts of the machine, medians, tables.
 
 const { spawn, spawnSync } = require('node:child_process');
 const { readFileSync } = require('node:fs');
@@ -7,7 +7,7 @@ const { cpus, loadavg, release, totalmem } = require('node:os');
 const { createInterface } = require('node:readline');
 const { setTimeout: sleep } = require('node:timers/promises');
 
-/** Above this share of the machine taken by other processes, the figures are no measurement. */
+/** If other processes use more than this fraction of the machine, the figures are not valid. */
 const QUIET = 0.1;
 const CLOCK_TICKS = 100; // per second, in /proc: fixed on Linux
 const SETTLE_MS = 400; // the other side's threads spin for a while before they sleep
@@ -16,7 +16,7 @@ const median = (values) => {
   const sorted = values.toSorted((a, b) => a - b);
   return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
 };
-/** Median, lowest and highest: how every figure is told. */
+/** Median, lowest and highest: the form of every figure. */
 const spread = (values) => ({ median: median(values), lowest: Math.min(...values), highest: Math.max(...values) });
 const fixed = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits) : '–');
 /** "2.00 (1.90 to 2.10)"; a figure that was taken once has no range. */
@@ -100,7 +100,7 @@ async function withWorkers(starts, work) {
   }
 }
 
-/** The sides in the order of their turns in a round: each round another one begins. */
+/** The order of the sides in a round: each round starts with another one. */
 const inTurn = (sides, round) => sides.map((_, i) => sides[(i + round) % sides.length]);
 
 function runToEnd(command, args, options = {}) {
@@ -146,7 +146,7 @@ const GENERATIONS = [
 ];
 const COUNTED_FEATURES = ['avx2', 'avx512f', 'avx512_bf16', 'avx512_vnni', 'amx_tile'];
 
-/** What of the machine decides the figures. */
+/** Facts of the machine that determine the figures. */
 function machineFacts() {
   const cpuinfo = readFileSync('/proc/cpuinfo', 'utf8');
   const field = (name) => new RegExp(`^${name}\\s*:\\s*(.*)$`, 'm').exec(cpuinfo)?.[1] ?? '';
@@ -177,10 +177,10 @@ const describeMachine = ({ cpu, generation, features, cores, memoryGib, kernel, 
     `Node ${node}`,
   ].join(', ');
 
-/** The load of the last minute: beside every round, so that a reader sees whether the machine was quiet. */
+/** The load of the last minute, recorded with every round, so that a reader sees whether the machine was idle. */
 const loadAverage = () => Number(loadavg()[0].toFixed(2));
 
-/** Says on standard error what a reader must know before quoting figures. */
+/** Warns on standard error about what a reader must know before quoting figures. */
 function warnUnlessQuiet(share) {
   if (share <= QUIET) return;
   console.error(

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Installs what the benches compare with, each in a folder of its own: transformers (Python), RewardBench (Python,
+# Installs what the benchmarks compare with, each in a folder of its own: transformers (Python), RewardBench (Python,
 # another transformers) and node-llama-cpp with its prebuilt llama.cpp. Nothing of it becomes part of this package.
 #
 #   bash bench/setup.sh [FOLDER]        build/bench/tools; about 10 GB, of which torch's CUDA libraries are most
 #
-# What is there already is left alone. PYTHON names the interpreter (3.10 or newer); pip's and npm's own settings say
-# where packages come from.
+# What is already installed is not changed. PYTHON names the interpreter (3.10 or newer); pip's and npm's own settings
+# say where packages come from.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 tools=${1:-build/bench/tools}

@@ -1,4 +1,4 @@
-// A backend whose operations are timed one by one, by whatever clock fits the backend.
+// A backend whose operations are timed one by one, with a clock that fits the backend.
 #pragma once
 
 #include <memory>
@@ -10,8 +10,8 @@
 
 namespace cheems::bench {
 
-// Told before and after each operation; `flops` are those of its matrix work, 0 for others and where they are not
-// wanted.
+// Called before and after each operation; `flops` are those of its matrix work, 0 for other operations or if not
+// requested.
 class OperationClock {
  public:
   virtual ~OperationClock() = default;

@@ -1,4 +1,4 @@
-// The library's door: the same names as the types have, everything checked, nothing loaded before it is needed.
+// The library's entry: the same names as in the types, all arguments checked, nothing loaded before it is needed.
 
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ const calls = Object.entries(door).filter(
 
 for (const [name, call] of calls) {
   test(`junk is answered by a sentence of ours: ${name}`, async (t) => {
-    // A folder that any text names is not written to.
+    // A folder given by any text is not written to.
     const leading = /^(write|localModelFolder)/.test(name) ? [[[]], [{}]] : [['junk'], [[]], [{}], [{ prompts: [] }]];
     const found = await complaintsAbout(call, leading);
     t.deepEqual(found.slice(0, 12), [], `${found.length} in all`);

@@ -38,7 +38,7 @@ export async function everything(signal: AbortSignal): Promise<void> {
   const predictor = definePredictor({ name: 'mine', score: (samples) => samples.map((sample) => -sample.response.length) });
   registerPredictor(predictor);
   await evaluate({ datasets: [{ name: 'own', dataset: own }, { name: 'read', dataset: data }], predictor });
-  // @ts-expect-error an option that is not there
+  // @ts-expect-error an option that does not exist
   await train({ model_path: 'm', train_data_path: 'a.jsonl', output_dir: 'o', learning_rat: 1 });
   // @ts-expect-error responses are needed
   await model.score([{ prompt: 'p' }]);

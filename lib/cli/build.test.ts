@@ -1,5 +1,5 @@
-// `cheems-native build` in a package that is installed in an awkward place, with a cmake that only notes what it is
-// asked.
+// `cheems-native build` in a package that is installed in an unusual place, with a cmake that only records its
+// arguments.
 import { spawn } from 'node:child_process';
 import {
   cpSync,
@@ -23,7 +23,7 @@ const clone = packageFolder();
 
 interface Place {
   root: string;
-  /** What cmake was called with, a line each. */
+  /** The arguments of cmake's calls, one line each. */
   calls(): string[];
   start(args: readonly string[], env?: Record<string, string>): ReturnType<typeof spawn>;
   build(args: readonly string[], env?: Record<string, string>): Promise<{ code: number | null; output: string }>;
@@ -54,7 +54,7 @@ function install(t: ExecutionContext, onBuild: string): Place {
   const start: Place['start'] = (args, env = {}) =>
     spawn(process.execPath, [join(root, 'dist', 'cli', 'main.js'), 'build', ...args], {
       cwd: base,
-      // The packages that it depends on are the clone's; with a prefix of one's own, headers are CMake's affair.
+      // Its dependencies are the clone's. With a user's own prefix, CMake itself looks for headers.
       env: { PATH: tools, NODE_PATH: join(clone, 'node_modules'), CMAKE_PREFIX_PATH: '/nowhere', ...env },
     });
   return {
@@ -71,7 +71,7 @@ function install(t: ExecutionContext, onBuild: string): Place {
   };
 }
 
-/** Whether a process still runs: one that has ended may wait for its parent to notice. */
+/** Whether a process still runs; one that has ended may remain as a zombie. */
 function isAlive(pid: string): boolean {
   try {
     return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));

@@ -1,5 +1,5 @@
-// `score` into the file of an earlier run, as a process: continued where all is the same, else refused with what
-// differs.
+// `score` into the file of an earlier run, as a process: continued if everything is the same, else refused with the
+// differences.
 
 import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

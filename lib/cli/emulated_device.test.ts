@@ -1,5 +1,5 @@
-// The commands on a CUDA device, which here is the one that CHEEMS_DEVICE=emulated makes of the CPU: the same kernels
-// and the same host code as on a GPU, so what the commands print and write may differ from the CPU's by rounding alone.
+// The commands on a CUDA device, emulated on the CPU (CHEEMS_DEVICE=emulated): the same kernels and host code as on a
+// GPU, so output may differ from the CPU's only by rounding.
 
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -28,7 +28,7 @@ test('every option that sentences name is a flag of a command', (t) => {
   for (const knob of [...ENGINE_KNOBS, ...KNOBS]) t.true(FLAGS.has(flagOf(knob)), knob);
 });
 
-/** Texts of the file's string literals and templates: what may become a sentence. */
+/** Texts of the file's string literals and templates, which may be part of messages. */
 function textsOf(file: string): string[] {
   const texts: string[] = [];
   const visit = (node: ts.Node): void => {

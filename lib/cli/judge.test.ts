@@ -50,10 +50,10 @@ writeFileSync(
       })}\n`,
   ).join(''),
 );
-/** Three pairs a prompt, in both orders. */
+/** Three pairs per prompt, in both orders. */
 const REQUESTS = PROMPTS * 3 * 2;
 
-/** Prefers the longer response, else what it sees first. */
+/** Prefers the longer response; if both are equally long, the one shown first. */
 function verdict({ messages }: ChatRequest): string {
   const [, a, b] = messages.at(-1)!.content.split('\n#\n') as [string, string, string];
   return `想一想……\n[[${a.length >= b.length ? 'A' : 'B'}]]`;
@@ -126,7 +126,7 @@ test.serial(
         await new Promise((resolve) => setTimeout(resolve, 5));
       child.kill('SIGKILL');
       t.is((await ended).code, null, 'killed, not finished');
-      await new Promise((resolve) => setTimeout(resolve, 100)); // what was on its way to the dead process ends
+      await new Promise((resolve) => setTimeout(resolve, 100)); // lets requests of the killed process end
       const kept = cachedKeys(cache);
       t.is(new Set(kept).size, kept.length, 'no answer is stored twice');
       t.true(
@@ -136,7 +136,7 @@ test.serial(
       t.true(kept.length > 0);
       const before = server.log.length;
       for (const key of kept) asked.add(key);
-      // Asked before the kill and on disk: must not come again.
+      // Requested before the kill and on disk: must not be requested again.
       const again = start(common(server, outputDir));
       while (server.log.length < before + 10 && again.child.exitCode === null)
         await new Promise((resolve) => setTimeout(resolve, 5));

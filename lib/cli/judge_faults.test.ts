@@ -126,7 +126,7 @@ test('a disk that takes no more ends the run at once; what was written is taken 
   withServer({ answer: () => `${'想'.repeat(400)} [[A]]` }, async (server) => {
     const outputDir = folder();
     const began = performance.now();
-    // Files of at most 16 KiB: writing past that fails as a full disk does.
+    // Files of at most 16 KiB: writing past that fails like a full disk.
     const { code, err } = await run(server, outputDir, ['--judge_concurrency', '2'], "trap '' XFSZ; ulimit -f 16")
       .ended;
     t.is(code, 1);

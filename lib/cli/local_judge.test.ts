@@ -1,4 +1,4 @@
-// Judges and texts by command, on a small random model in the engine itself.
+// Judges and generated texts by command, with a small random model in the engine itself.
 
 import test from 'ava';
 import { spawn } from 'node:child_process';
@@ -103,13 +103,13 @@ test.before(async (t) => {
   );
 });
 
-/** What was answered, without when. */
+/** The answers, without their times. */
 const answersOf = (outputDir: string) =>
   linesOf(join(outputDir, 'judge_cache.jsonl'))
     .map(({ date: _, ...rest }) => rest)
     .sort((a, b) => (String(a['key']) < String(b['key']) ? -1 : 1));
 
-/** A random model says nothing that is a verdict: what it says is named A and B, and then it does. */
+/** A random model gives no verdict. The template's labels are set to texts that it does produce. */
 function templateWith(name: string, verdict: Record<string, unknown>): string {
   writeFileSync(
     inWork(name),

@@ -1,5 +1,5 @@
-// Nothing is computed that cannot be kept: outputs are tried before the work, and what is lost or kept at the end is
-// said.
+// Nothing is computed that cannot be saved: outputs are checked before the work, and errors at the end say what is lost
+// or kept.
 
 import { spawn } from 'node:child_process';
 import {

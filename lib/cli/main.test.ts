@@ -1,4 +1,4 @@
-// The command line as a process: exit codes, sentences, streams.
+// The command line as a process: exit codes, messages, streams.
 
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';

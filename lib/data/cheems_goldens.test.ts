@@ -90,7 +90,9 @@ for (const golden of cases.filter((one) => one.error)) {
   });
 }
 
-/** Where the default rules mean to differ from the original's result on the same files; all other cases are equal. */
+/**
+ * Where the default rules intentionally differ from the original's result on the same files; all other cases are equal.
+ */
 const DIFFERENT: Record<string, (prompts: PreferencePrompt[]) => boolean> = {
   // A contradiction goes with the majority, duplicates count once, a self pair is dropped.
   'duplicates-conflicts-self': ([q]) => JSON.stringify(q?.pairs) === '[[0,1]]',
@@ -107,7 +109,7 @@ const DIFFERENT: Record<string, (prompts: PreferencePrompt[]) => boolean> = {
   // A row that is flat and annotated at once counts as both.
   'flat-overrides-annotations': ([q]) => q?.responses.length === 4 && JSON.stringify(q.pairs) === '[[1,0],[2,3]]',
 };
-/** What the original reads in silence and the default refuses. */
+/** What the original accepts silently and the default refuses. */
 const REFUSED: Record<string, RegExp> = {
   'tuple-preference-not-1': /tuple-preference-not-1\.0\.jsonl:1: annotations\[3\]\[2\] must be 1 .*but is " 1"/,
   'unknown-id-preference-2':

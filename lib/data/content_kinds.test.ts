@@ -1,4 +1,4 @@
-// Files are what they hold, whatever their names say.
+// The kind of a file depends on its content, not on its name.
 
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-// How many tokens a micro-batch has where nobody says: on a device (here the emulated one) what fills its memory.
+// The default number of tokens of a micro-batch: on a device (here the emulated one), as many as fill its memory.
 import { rm } from 'node:fs/promises';
 import * as path from 'node:path';
 import test from 'ava';

@@ -12,7 +12,7 @@ import type { ComparisonArrays, ModelLoadOptions, Progress, SampleBatch, StepRes
 const reference = path.join(__dirname, '..', '..', 'fixtures', 'reference', 'huggingface', 'qwen2-gqa');
 let folder: string;
 
-// One after another: some of these measure time, and models of one process take turns on the engine's thread anyway.
+// Serial: some of these measure time, and models of one process take turns on the engine's thread anyway.
 test.before(async () => {
   folder = await makeSmallModel();
 });
@@ -80,7 +80,7 @@ test.serial('an abort stops scoring and training within 200 ms, with the reason 
     (signal: AbortSignal, onProgress: () => void) => trainer.score(batch, { signal, onProgress }),
     (signal: AbortSignal, onProgress: () => void) => trainer.step(batch, pairs, adamStep, { signal, onProgress }),
   ]) {
-    // The best of three: a shared machine may stand still for longer than that at any moment.
+    // The best of three: a shared machine may pause for longer than that at any time.
     let milliseconds = Infinity;
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const controller = new AbortController();

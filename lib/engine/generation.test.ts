@@ -1,5 +1,5 @@
-// Generation through the door: what comes out is what the C++ tests say; here it is about types, streams of work,
-// misuse and disposal.
+// Generation through the typed entry. The C++ tests check the results; these test types, abort and progress, misuse and
+// disposal.
 import { readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import test from 'ava';

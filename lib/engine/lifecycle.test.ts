@@ -1,4 +1,4 @@
-// The engine's thread against the life of processes, workers and the garbage collector.
+// The engine's thread when processes and workers end, and with the garbage collector.
 import test from 'ava';
 import { execFile, execFileSync } from 'node:child_process';
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -17,7 +17,7 @@ interface Outcome {
 const program = path.join(__dirname, '..', 'testing', 'engine_process.js');
 let folder: string;
 
-// One after another: these start processes and worker threads enough.
+// Serial: these start many processes and worker threads.
 test.before(async () => {
   folder = await makeSmallModel();
 });
@@ -42,7 +42,7 @@ for (const scene of ['exitWhileScoring', 'exitWhileTraining', 'exitWhileLoading'
   });
 }
 
-// What CUDA's runtime does in its constructors and at exit, made slow. `directory` is where it says that it has begun.
+// What CUDA's runtime does in its constructors and at exit, but slow. It writes to `directory` when it begins.
 const slowLibrary = (directory: string): string => `
 #include <fcntl.h>
 #include <stdlib.h>

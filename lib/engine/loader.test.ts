@@ -52,7 +52,7 @@ function refused(t: ExecutionContext, root: string, machine = system): string[] 
   return error.message.split('\n');
 }
 
-/** The addon, as if it had been built on a system of the future. */
+/** The addon, as if it had been built on a newer system. */
 function ofNewerGlibc(): Buffer {
   const bytes = readFileSync(realAddon);
   const text = bytes.toString('latin1');
@@ -91,7 +91,7 @@ test('the local build comes first, then the platform package', (t) => {
     remarks: [],
   });
 
-  // A local build that does not load is passed over, and told.
+  // A local build that does not load is skipped and reported.
   rmSync(join(place.root, LOCAL_BUILD));
   place.write(LOCAL_BUILD, 'half a file');
   const { origin, remarks } = loadEngine(place.root, () => system).source;

@@ -14,7 +14,7 @@ const tied = {
   rank: { r0: '1', r1: '1' },
 };
 
-/** Answers one after the other, the last again and again. */
+/** Gives these answers in turn, then repeats the last one. */
 async function judged(
   answers: Partial<Completion>[],
   mode: 'text' | 'logits' = 'text',

@@ -19,7 +19,7 @@ import { LockHeld, takeLock, tryLock, type LockHolder } from './process_lock';
 
 const place = () => join(mkdtempSync(join(tmpdir(), 'lock-')), 'x.lock');
 
-/** By the engine, or by the program flock, which stands in where no engine is. */
+/** By the engine, or by the program flock, which replaces it if there is no engine. */
 const WAYS = {
   engine: () => provideFileLocker(() => addon().lockFile),
   program: () => provideFileLocker(undefined),

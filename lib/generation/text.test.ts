@@ -1,4 +1,4 @@
-// Tokens to answers: whole characters, thoughts, stop strings.
+// Tokens to answers: whole characters, reasoning, stop strings.
 
 import test from 'ava';
 import { mkdtempSync, writeFileSync } from 'node:fs';

@@ -2,7 +2,7 @@ import test from 'ava';
 import { heapPerTurn } from '../testing/heap';
 import { groupPrompts, packPrompts, wavesOf } from './waves';
 
-/** Tokens computed where each group's common beginning is computed once. */
+/** Number of computed tokens if each group's common prefix is computed once. */
 function cost(prompts: readonly Int32Array[], groups: readonly number[]): number {
   let total = 0;
   for (const group of new Set(groups)) {

@@ -49,7 +49,7 @@ test('torn at any byte: every whole line is kept, and the file goes on', async (
     writeFileSync(path, whole);
     truncateSync(path, length);
     const torn = await ResponseCache.open(path);
-    // A line that lacks nothing but its newline is whole.
+    // A line that lacks only its newline is complete.
     t.is(torn.size, ends.filter((end) => end <= length).length, `cut to ${length} bytes`);
     await torn.set('z', completion('after'));
     t.deepEqual(await torn.get('z'), completion('after'));

@@ -1,5 +1,5 @@
-// What the main package holds: all that its parts, its documents and its messages point to, and nothing that tests
-// alone need.
+// The content of the main package: everything that its code, documents and messages refer to, and nothing that only
+// tests need.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';

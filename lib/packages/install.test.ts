@@ -193,7 +193,7 @@ export async function all(signal: AbortSignal): Promise<number[][]> {
   const model = await RewardModel.load('folder', { device: 'auto' });
   const result: TrainResult = await train({ model_path: 'm', train_data_path: 'a.jsonl', output_dir: 'o' }, { signal });
   const { overall } = await evaluate({ datasets: [], predictor: rewardModelPredictor(model) });
-  // @ts-expect-error an option that is not there
+  // @ts-expect-error an option that does not exist
   await RewardModel.load('folder', { devise: 'auto' });
   void [result.interrupted, overall];
   return model.score([item], { signal });

@@ -1,5 +1,4 @@
-// Models give everything back, however they are left. Short here; with CHEEMS_LOADS=1000 as scripts/test_long.sh runs
-// it.
+// Models free everything, disposed or not. A short run by default; scripts/test_long.sh sets CHEEMS_LOADS=1000.
 
 import { execFile } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// What a folder shows of its trainer decides how samples are built; a template that the user gives does not.
+// How samples are built depends on the trainer that the folder's files reveal, not on a template that the user gives.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// bench/gpu_judge.py on measurements that are made up: what held, what did not, and what nobody measured.
+// bench/gpu_judge.py on invented measurements: what held, what did not, and what was not measured.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,11 +1,14 @@
-// Which room of the engine may include which: what a room knows can be told from its path.
+// Which room of the engine may include which others; the path of a file determines its room.
 import test from 'ava';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageFolder } from '../support/package_folder';
 
 const BASE = ['core', 'batch', 'ops', 'backends'];
-/** What each room includes beside itself. Kernels lie with their operations, and backends dispatch to them. */
+/**
+ * What each room includes besides itself. Kernels are in the folders of their operations, and backends dispatch to
+ * them.
+ */
 const INCLUDES: Record<string, readonly string[]> = {
   core: [],
   batch: ['core'],
@@ -19,7 +22,7 @@ const INCLUDES: Record<string, readonly string[]> = {
   generation: [...BASE, 'storage', 'model', 'execution'],
   training: [...BASE, 'storage', 'model', 'execution', 'losses'],
 };
-/** Tests, and what is compiled for them alone, look everywhere. */
+/** Tests, and what is compiled only for them, may include everything. */
 const OF_TESTS = /(^|[/_])test\.cpp$|_test_|^testing\/|fuzz_|\/(plain|traffic|bench)\.|test_files\.h$|_check\.h$/;
 /** Compiled for the emulated device, the same kernels take its instructions. */
 const ALLOWED = ['backends/cuda/device.cuh includes testing/cuda_on_cpu/instructions_emulated.cuh'];

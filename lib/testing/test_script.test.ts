@@ -1,5 +1,5 @@
-// scripts/test.sh with stand-ins for what it builds and runs: which parts run what, how results are counted, what is
-// said at the end.
+// scripts/test.sh with stand-ins for what it builds and runs: which parts run what, how results are counted, and what
+// is printed at the end.
 import { execFile } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

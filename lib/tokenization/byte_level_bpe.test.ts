@@ -1,4 +1,4 @@
-// Own byte-level BPE against the library's, on real and on random texts.
+// This package's byte-level BPE against the library's, on real and random texts.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

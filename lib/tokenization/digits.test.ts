@@ -1,4 +1,4 @@
-// tokenizer.json is what counts, and not what a tokenizer_class makes of it: ids recorded from the tokenizers library.
+// tokenizer.json counts, not the tokenizer_class: ids recorded from the tokenizers library.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

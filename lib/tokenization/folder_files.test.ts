@@ -1,4 +1,4 @@
-// What a model folder without a usable tokenizer.json is told as.
+// The error messages for model folders without a usable tokenizer.json.
 
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-// Tokenized ahead: the same samples as all at once, in order, as they come; and threads that end.
+// Tokenizing ahead gives the same samples as all at once, in order, as they become ready; and its threads end.
 
 import { join } from 'node:path';
 import test from 'ava';

@@ -1,4 +1,4 @@
-// Runs that cannot begin or go on: memory, disk, data, folders and what goes wrong on the way.
+// Runs that cannot start or continue: memory, disk, data, folders, and failures during a run.
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';

@@ -1,4 +1,4 @@
-// Runs that go on from their checkpoints, and what they must agree with.
+// Runs that continue from their checkpoints, and the settings that must be unchanged.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';

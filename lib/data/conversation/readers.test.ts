@@ -1,5 +1,5 @@
 // One table of rows through every reader: score, generate, train and eval, the library. All must read the same
-// conversation, or refuse it with the same words.
+// conversation, or refuse it with the same message.
 
 import test from 'ava';
 import { parseGenerationItem, parseGenerationRow } from '../../generation/rows';

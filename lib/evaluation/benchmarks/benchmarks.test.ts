@@ -1,4 +1,4 @@
-// Every benchmark on a small file in its published form, against scores that plain Python computed
+// Every benchmark on a small file in its published form, against scores computed in plain Python
 // (fixtures/reference/evaluation/benchmarks/make_fixtures.py).
 
 import test, { type ExecutionContext } from 'ava';

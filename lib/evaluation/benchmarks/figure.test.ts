@@ -1,4 +1,4 @@
-// The headlines' bootstrap intervals, against a bootstrap that computes the whole score anew from the rows drawn.
+// The bootstrap intervals of headline figures, against a bootstrap that recomputes the whole score from the drawn rows.
 
 import test from 'ava';
 import { basename, join } from 'node:path';

@@ -1,4 +1,4 @@
-// Data with as many categories as prompts: the cost is that of the prompts, and the process stays awake.
+// Data with as many categories as prompts: the cost depends on the prompts alone, and the process stays responsive.
 
 import test from 'ava';
 import { formatEvaluation } from '../../reporting/table';
@@ -23,7 +23,7 @@ function prompts(categories: number): MetricPrompt[] {
   );
 }
 
-/** The plain form of what `bootstrap` computes, all groups with all their resampled values. */
+/** A plain version of `bootstrap` that keeps all resampled values of all groups. */
 function plainIntervals(list: readonly MetricPrompt[], resamples: number) {
   const names = [...new Set(list.map(({ category }) => category!))];
   const groups = names.map((name) =>

@@ -124,7 +124,7 @@ test('one order, drawn by the seed', async (t) => {
 });
 
 test('letter logits: one token is asked for, and both orders are weighed', async (t) => {
-  // It leans to the first response, but knows the longer one.
+  // It favors the first response, but recognizes the longer one.
   const judge = judgeBy((a, b) => {
     const p = 0.6 + (a.length > b.length ? 0.35 : -0.35);
     return {

@@ -1,4 +1,4 @@
-// The original's judge evaluation: its order of responses, its counting, its figures.
+// The original's judge evaluation: its order of responses, counting and figures.
 
 import test from 'ava';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';

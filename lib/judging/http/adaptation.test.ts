@@ -1,4 +1,4 @@
-// Refusals of a request's form: what is done about them, and what is told.
+// Refusals of a request's form: the adaptation to them, and what is reported.
 
 import test from 'ava';
 import type { ChatRequest } from '../../testing/judge_server';

@@ -1,4 +1,4 @@
-// Trouble with an endpoint: what is tried again, what ends the run, and what is kept.
+// Failures of an endpoint: what is retried, what ends the run, and what is kept.
 import test from 'ava';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// What providers send in place of an answer, and answers in forms of their own: what becomes of each.
+// What providers send instead of an answer, and answers in their own formats: how each is handled.
 
 import test from 'ava';
 import type { Completion } from '../completer';

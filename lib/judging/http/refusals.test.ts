@@ -1,4 +1,4 @@
-// What providers send where they refuse one conversation, each body as its provider sends it.
+// What providers send if they refuse one conversation; each body is exactly as its provider sends it.
 
 import test from 'ava';
 import { against, answered, OK, said, type Reply } from '../../testing/endpoint_run';

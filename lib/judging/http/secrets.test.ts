@@ -1,4 +1,4 @@
-// An endpoint that repeats what it was sent: neither key nor header nor a proxy's password gets anywhere.
+// An endpoint that repeats what it was sent: no key, header or proxy password appears in any output.
 
 import { readFileSync } from 'node:fs';
 import test from 'ava';
