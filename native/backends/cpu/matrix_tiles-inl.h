@@ -203,7 +203,7 @@ HWY_INLINE void prefetch_columns(const T* b, int64_t stride, int64_t k, int64_t 
 }
 template <class T>
 HWY_INLINE void pack_b_columns(const T* b, int64_t stride, int64_t columns, int64_t depth, float* panel,
-                               int64_t prefetched = 0) {
+                               [[maybe_unused]] int64_t prefetched = 0) {
   const Floats d;
 #if HWY_TARGET != HWY_SCALAR
   if (columns >= kTileColumns) {
