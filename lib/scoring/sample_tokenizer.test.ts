@@ -74,7 +74,7 @@ test('what cannot be scored is refused by name; its neighbors have their samples
   const [, refused, long] = outcomes as PromiseRejectedResult[];
   t.true(refused!.reason instanceof DataError);
   t.regex(String(refused!.reason), /in:7: .*refuses the conversation: not this/);
-  t.regex(String(long!.reason), /in:7: the sample has \d+ tokens, but the model in .* is made for 300/);
+  t.regex(String(long!.reason), /in:7: the sample has \d+ tokens, but the model in .* supports 300/);
   const foreign = {
     prompt: [],
     responses: [{ id: '0', inputIds: Int32Array.of(1, 8192) }],

@@ -87,7 +87,7 @@ test('an error while saving leaves nothing behind and tells what stands', async 
       Promise.reject(Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })),
   };
   await t.throwsAsync(save(folder, 2, full), {
-    message: /checkpoint-2 could not be saved in .*ENOSPC.*disk is full.*checkpoint-1 stands as it was/,
+    message: /checkpoint-2 could not be saved in .*ENOSPC.*disk is full.*checkpoint-1 is unchanged/,
   });
   t.deepEqual(readdirSync(folder).sort(), ['checkpoint-1', 'checkpoint-last']);
   const unflushed: FileSystem = {

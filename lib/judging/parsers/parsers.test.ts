@@ -214,7 +214,7 @@ test('a parser that is not known, and options that do not fit, are told', (t) =>
   t.throws(() => bindParser('json', { feild: 'x' }), {
     message: /options of the verdict parser "json" are not valid: Unrecognized key: "feild"/,
   });
-  t.throws(() => bindParser('brackets', { a: 3 }), { message: /"brackets" are unfit: "a": / });
+  t.throws(() => bindParser('brackets', { a: 3 }), { message: /"brackets" are not valid: "a": / });
 });
 
 test('a parser of one own is found by name, and a name is taken once', (t) => {

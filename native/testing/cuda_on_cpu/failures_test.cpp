@@ -80,7 +80,7 @@ TEST_CASE(
       const std::string call = first.substr(0, first.find(" failed"));
       for (const std::string& again : {refusal([&] { (void)run.step(Control()); }),
                                        refusal([&] { (void)run.trainer->score(run.samples.view(), Control()); })}) {
-        check_refused(again, {"cuda:1 failed before", "The first error was: " + call});
+        check_refused(again, {"cuda:1 failed earlier", "The first error was: " + call});
       }
       CHECK(device_backend().available_memory() > 0);  // the other device is not affected
     }
